@@ -1,0 +1,33 @@
+# Spillway as a container. Build: docker build -t redis-spillway .
+# Run:   docker run -p 6380:6380 -e SPILLWAY_UPSTREAM=redis://redis:6379 \
+#          -v ./proxy.config.json:/etc/spillway/proxy.config.json:ro redis-spillway
+# scripts/prove-image.sh takes the same steps without a Docker engine; it reads them from this file.
+
+FROM node:22-slim AS build
+WORKDIR /app
+COPY package.json package-lock.json ./
+RUN npm ci --no-audit --no-fund
+COPY tsconfig.json tsconfig.build.json ./
+COPY src ./src
+RUN npm run build
+
+FROM node:22-slim
+ENV NODE_ENV=production
+WORKDIR /app
+COPY package.json package-lock.json ./
+RUN npm ci --omit=dev --no-audit --no-fund && npm cache clean --force
+COPY --from=build /app/dist ./dist
+# A default to start from; mount your own over it.
+COPY proxy.config.json /etc/spillway/proxy.config.json
+
+# The variables win over the mounted file, so that the published port and the health check hold whatever it says.
+# The admin server has no token yet and stays on the container's loopback.
+ENV SPILLWAY_CONFIG=/etc/spillway/proxy.config.json \
+    SPILLWAY_LISTEN=0.0.0.0:6380 \
+    SPILLWAY_ADMIN=127.0.0.1:9380
+EXPOSE 6380
+USER node
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=10s --timeout=3s --start-period=5s --retries=3 \
+  CMD ["node", "-e", "fetch(`http://${process.env.SPILLWAY_ADMIN}/healthz`).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
+ENTRYPOINT ["node", "dist/cli/main.js"]

@@ -1,0 +1,140 @@
+// One scenario for one value size: direct, then proxied, each on a fresh Redis; then freed memory and modest writers.
+import { setTimeout as delay } from 'node:timers/promises';
+import { Redis } from 'ioredis';
+import type { MemorySnapshot } from '../../src/admin/types.js';
+import { type RedisProcess, startRedis } from '../../src/demo/redis-server.js';
+import { type ProxyProcess, startProxyProcess } from '../../test/support/proxy-process.js';
+import { Fleet } from './fleet.js';
+import { watchLevels } from './level-watch.js';
+import { PATTERNS, type PatternName, RULES } from './patterns.js';
+import { startSampler } from './sampler.js';
+import { readFigures, unlinkAll } from './server-figures.js';
+import { encodeValues, type ValueSize } from './values.js';
+import type { ReadmissionFigures, RunFigures, ScenarioFigures } from './verdict.js';
+
+const MEGABYTE = 2 ** 20;
+const SERVER_ARGS = ['--maxmemory', '100mb', '--maxmemory-policy', 'noeviction'];
+const CONNECTIONS_PER_PATTERN = 2;
+const DEPTH = 32;
+/** In flight on one connection at most, so that large values do not sit in buffers by the dozen. */
+const BYTES_IN_FLIGHT = MEGABYTE / 4;
+const MODEST = { depth: 4, pauseMs: 20, connectionsPerPattern: 1 };
+const MODEST_SECONDS = 5;
+
+export interface ScenarioOptions {
+  readonly binary: string;
+  readonly size: ValueSize;
+  /** Of the direct and of the proxied run each. */
+  readonly seconds: number;
+  readonly report: (line: string) => void;
+}
+
+export async function runScenario({
+  binary,
+  size,
+  seconds,
+  report,
+}: ScenarioOptions): Promise<ScenarioFigures> {
+  const values = encodeValues(size);
+  report('direct: writers at full speed');
+  const direct = await withServer(binary, (redis, control) =>
+    writeAtFullSpeed(redis.port, redis, control, values, seconds),
+  );
+  return withServer(binary, async (redis, control) => {
+    const proxy = await startProxyProcess({
+      entry: 'dist',
+      config: { upstream: { url: `redis://127.0.0.1:${redis.port}` }, rules: RULES },
+    });
+    try {
+      report('proxied: writers at full speed');
+      const proxied = await writeAtFullSpeed(proxy.port, redis, control, values, seconds);
+      report('proxied: memory freed, modest writers');
+      return { direct, proxied, readmission: await freeAndWrite(proxy, control, values) };
+    } finally {
+      await proxy.stop();
+    }
+  });
+}
+
+async function withServer<T>(
+  binary: string,
+  use: (redis: RedisProcess, control: Redis) => Promise<T>,
+): Promise<T> {
+  const redis = await startRedis({ binary, args: SERVER_ARGS });
+  const control = new Redis({ host: redis.host, port: redis.port });
+  try {
+    return await use(redis, control);
+  } finally {
+    control.disconnect();
+    await redis.stop();
+  }
+}
+
+async function writeAtFullSpeed(
+  port: number,
+  redis: RedisProcess,
+  control: Redis,
+  values: readonly Buffer[],
+  seconds: number,
+): Promise<RunFigures> {
+  const endSampler = await startSampler(redis.port);
+  const largest = Math.max(...values.map((value) => value.length));
+  const depth = Math.max(1, Math.min(DEPTH, Math.floor(BYTES_IN_FLIGHT / largest)));
+  const fleet = await Fleet.start({
+    port,
+    values,
+    connectionsPerPattern: CONNECTIONS_PER_PATTERN,
+    depth,
+    pauseMs: 0,
+  });
+  await delay(seconds * 1000);
+  const patterns = fleet.figures();
+  const memory = await endSampler();
+  await fleet.stop();
+  return { patterns, server: await readFigures(control), memory, seconds };
+}
+
+async function freeAndWrite(
+  proxy: ProxyProcess,
+  control: Redis,
+  values: readonly Buffer[],
+): Promise<ReadmissionFigures> {
+  const read = async (): Promise<MemorySnapshot> => (await proxy.admin('/api/memory')) as MemorySnapshot;
+  const endLevels = await watchLevels(read);
+  for (const pattern of ['low', 'normal']) await unlinkAll(control, `${pattern}:*`);
+  const { usedMemory } = await readFigures(control);
+  const fleet = await Fleet.start({
+    ...MODEST,
+    port: proxy.port,
+    values,
+    firstConnection: CONNECTIONS_PER_PATTERN,
+  });
+  const settled = await firstSuccesses(fleet);
+  await delay(MODEST_SECONDS * 1000);
+  const patterns = fleet.figures();
+  await fleet.stop();
+  return {
+    usedMemory,
+    patterns,
+    levels: await endLevels(),
+    readmittedMs: byPattern((name) => patterns[name].firstOkMs),
+    refusedAgain: byPattern((name) => patterns[name].oom - settled[name]),
+  };
+}
+
+/** Refusals by pattern at the time when every pattern had been accepted once, or after the same time as the run. */
+async function firstSuccesses(fleet: Fleet): Promise<Record<PatternName, number>> {
+  const deadline = performance.now() + MODEST_SECONDS * 1000;
+  const seen: Partial<Record<PatternName, number>> = {};
+  while (performance.now() < deadline && Object.keys(seen).length < PATTERNS.length) {
+    const figures = fleet.figures();
+    for (const name of PATTERNS) if (figures[name].ok > 0) seen[name] ??= figures[name].oom;
+    await delay(1);
+  }
+  const figures = fleet.figures();
+  return byPattern((name) => seen[name] ?? figures[name].oom);
+}
+
+function byPattern<T>(read: (name: PatternName) => T): Record<PatternName, T> {
+  return Object.fromEntries(PATTERNS.map((name) => [name, read(name)])) as Record<PatternName, T>;
+}

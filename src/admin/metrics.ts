@@ -1,0 +1,189 @@
+// /metrics: the snapshots in Prometheus's words. Owns names, help texts and labels, which are an API.
+// It counts nothing and keeps nothing: each scrape takes one snapshot of each source and all metrics read that.
+// Invariant: labels are bounded by the config (rule names, priorities) or fixed; no key and no client is a label.
+import { collectDefaultMetrics, Registry } from 'prom-client';
+import { PRIORITY_NAMES } from '../policy/rule.js';
+import type { RuleStats, StatsSnapshot } from '../stats/snapshot.js';
+import { registerSnapshotMetric, type Sample } from './snapshot-metric.js';
+import type { AdminSources, ConnectionSnapshot, MemorySnapshot } from './types.js';
+
+interface Scrape {
+  stats: StatsSnapshot;
+  memory: MemorySnapshot;
+  connections: ConnectionSnapshot;
+}
+type Row = [
+  type: 'counter' | 'gauge' | 'histogram',
+  name: string,
+  help: string,
+  read: (scrape: Scrape) => Sample[],
+];
+
+const ROWS: readonly Row[] = [
+  ['counter', 'writes_total', 'Keys written by forwarded commands.', perRule((r) => r.writes)],
+  ['counter', 'write_bytes_total', 'Payload bytes of forwarded writes.', perRule((r) => r.bytes)],
+  [
+    'counter',
+    'ttl_injected_total',
+    "Writes that were given their rule's TTL.",
+    perRule((r) => r.ttlInjected),
+  ],
+  ['counter', 'ttl_clamped_total', 'Writes whose own TTL was cut to maxTtl.', perRule((r) => r.ttlClamped)],
+  ['counter', 'ttl_present_total', 'Writes that carried a TTL within bounds.', perRule((r) => r.hadTtl)],
+  ['counter', 'ttl_kept_total', 'Writes that leave the TTL of their key as it is.', perRule((r) => r.kept)],
+  [
+    'counter',
+    'without_ttl_total',
+    'Writes that leave their key without a TTL.',
+    perRule((r) => r.withoutTtl),
+  ],
+  ['counter', 'follow_ups_sent_total', 'Follow-up PEXPIRE commands sent.', perRule((r) => r.followUps)],
+  ['counter', 'follow_ups_total', 'Follow-up PEXPIRE commands by what Redis answered.', followUps],
+  ['counter', 'shed_total', 'Commands refused with OOM.', perRule((r) => r.shed)],
+  ['counter', 'shed_bytes_total', 'Payload bytes of refused commands.', perRule((r) => r.shedBytes)],
+  ['counter', 'would_inject_total', 'Observe mode: writes that lack a TTL.', perRule((r) => r.wouldInject)],
+  ['counter', 'would_clamp_total', 'Observe mode: writes above maxTtl.', perRule((r) => r.wouldClamp)],
+  [
+    'counter',
+    'would_shed_total',
+    'Observe mode: commands that would be refused.',
+    perRule((r) => r.wouldShed),
+  ],
+  [
+    'gauge',
+    'distinct_keys',
+    'Estimated distinct keys written since the start.',
+    perRule((r) => r.distinctKeys),
+  ],
+  ['counter', 'upstream_oom_total', 'OOM errors answered by Redis itself.', one((s) => s.stats.upstreamOom)],
+  ['histogram', 'upstream_latency_seconds', 'Time to the reply of sampled commands.', latency],
+
+  ['gauge', 'memory_pressure_ratio', 'Used memory over its limit.', one((s) => s.memory.pressure)],
+  ['gauge', 'memory_used_bytes', "Redis's used_memory.", one((s) => s.memory.usedBytes)],
+  ['gauge', 'memory_limit_bytes', 'What pressure is measured against.', one((s) => s.memory.limitBytes)],
+  [
+    'gauge',
+    'memory_reading_age_seconds',
+    'Age of the memory reading.',
+    one((s) => seconds(s.memory.readingAgeMs)),
+  ],
+  ['counter', 'memory_polls_total', 'Memory readings asked for.', one((s) => s.memory.polls)],
+  ['counter', 'memory_poll_errors_total', 'Memory readings that failed.', one((s) => s.memory.pollErrors)],
+  ['counter', 'shed_level_changes_total', 'Changes of the shed level.', one((s) => s.memory.levelChanges)],
+  ['gauge', 'shed_active', 'Whether writes can be refused now.', one((s) => Number(s.memory.active))],
+  ['gauge', 'shed_share', 'Share of growing writes refused now, 0 to 1.', shedShare],
+
+  ['gauge', 'clients', 'Connected clients.', one((s) => s.connections.clients)],
+  [
+    'gauge',
+    'paused_clients',
+    'Clients that are not being read from.',
+    one((s) => s.connections.pausedClients),
+  ],
+  ['counter', 'clients_total', 'Clients that connected.', one((s) => s.connections.clientsTotal)],
+  ['counter', 'clients_rejected_total', 'Clients turned away.', one((s) => s.connections.clientsRejected)],
+  [
+    'counter',
+    'upstream_failures_total',
+    'Upstream connections failed.',
+    one((s) => s.connections.upstreamFailures),
+  ],
+  ['counter', 'bytes_total', 'Bytes on the wire, by direction.', wireBytes],
+  ['counter', 'commands_total', 'Commands received.', one((s) => s.connections.commands)],
+  [
+    'counter',
+    'raw_sessions_total',
+    'Sessions that became a plain pipe.',
+    one((s) => s.connections.rawSessions),
+  ],
+  ['counter', 'stalls_total', 'Times that one side waited for the other.', one((s) => s.connections.stalls)],
+];
+
+export interface Metrics {
+  readonly contentType: string;
+  /** The exposition text of one scrape. */
+  render(): Promise<string>;
+}
+
+/** All metrics over the given sources, with Node's process metrics, in a registry of their own. */
+export function createMetrics(
+  sources: Pick<AdminSources, 'stats' | 'memory' | 'connections'>,
+  version: string,
+): Metrics {
+  const registry = new Registry();
+  let scrape: Scrape;
+  for (const [type, name, help, read] of ROWS) {
+    registerSnapshotMetric(registry, { type, name: `spillway_${name}`, help, read: () => read(scrape) });
+  }
+  registerSnapshotMetric(registry, {
+    type: 'gauge',
+    name: 'spillway_build_info',
+    help: 'Version of Spillway and Node; always 1.',
+    read: () => [{ value: 1, labels: { version, node: process.version } }],
+  });
+  collectDefaultMetrics({ register: registry });
+  return {
+    contentType: registry.contentType,
+    render() {
+      scrape = { stats: sources.stats(), memory: sources.memory(), connections: sources.connections() };
+      return registry.metrics();
+    },
+  };
+}
+
+function perRule(value: (rule: RuleStats) => number) {
+  return ({ stats }: Scrape): Sample[] =>
+    [...stats.rules, stats.unregistered].map((rule) => ({ value: value(rule), labels: { rule: rule.name } }));
+}
+
+/** A metric without labels; it has no line while its value is unknown. */
+function one(value: (scrape: Scrape) => number | null) {
+  return (scrape: Scrape): Sample[] => {
+    const now = value(scrape);
+    return now === null ? [] : [{ value: now }];
+  };
+}
+
+function seconds(ms: number | null): number | null {
+  return ms === null ? null : ms / 1000;
+}
+
+function followUps({ stats }: Scrape): Sample[] {
+  return [...stats.rules, stats.unregistered].flatMap(({ name: rule, ...counts }) => [
+    { value: counts.followUpsSet, labels: { rule, result: 'set' } },
+    { value: counts.followUpsUnchanged, labels: { rule, result: 'unchanged' } },
+    { value: counts.followUpsDenied, labels: { rule, result: 'denied' } },
+    { value: counts.followUpsFailed, labels: { rule, result: 'failed' } },
+  ]);
+}
+
+function shedShare({ memory }: Scrape): Sample[] {
+  return PRIORITY_NAMES.map((priority) => ({
+    value: memory.level[priority].shedShare,
+    labels: { priority },
+  }));
+}
+
+function wireBytes({ connections }: Scrape): Sample[] {
+  return [
+    { value: connections.bytesFromClients, labels: { direction: 'from_clients' } },
+    { value: connections.bytesToClients, labels: { direction: 'to_clients' } },
+    { value: connections.bytesToUpstream, labels: { direction: 'to_upstream' } },
+    { value: connections.bytesFromUpstream, labels: { direction: 'from_upstream' } },
+  ];
+}
+
+function latency({ stats }: Scrape): Sample[] {
+  const { buckets, samples, sumSeconds } = stats.latency;
+  const metricName = 'spillway_upstream_latency_seconds';
+  return [
+    ...buckets.map((b) => ({
+      metricName: `${metricName}_bucket`,
+      value: b.count,
+      labels: { le: b.leSeconds },
+    })),
+    { metricName: `${metricName}_bucket`, value: samples, labels: { le: '+Inf' } },
+    { metricName: `${metricName}_sum`, value: sumSeconds },
+    { metricName: `${metricName}_count`, value: samples },
+  ];
+}

@@ -1,0 +1,120 @@
+// The admin HTTP server: read-only JSON, metrics and health, for people and probes on this machine.
+// Owns routes, headers and the guard against web pages. It never changes anything, has no CORS, and reads the proxy
+// only through the functions it was given.
+import type { AddressInfo } from 'node:net';
+import {
+  type FastifyBaseLogger,
+  type FastifyError,
+  type FastifyInstance,
+  fastify,
+  LogController,
+} from 'fastify';
+import { hostAllowed } from './host-guard.js';
+import { createMetrics } from './metrics.js';
+import type { AdminOptions, AdminServer } from './types.js';
+
+const ENDPOINTS: Readonly<Record<string, string>> = {
+  '/api/stats': 'Writes, TTLs and sheds per rule, patterns of unregistered keys, latency.',
+  '/api/rules': 'The rules in effect.',
+  '/api/memory': 'The last memory reading, pressure, and what is being shed.',
+  '/api/connections': 'Clients, bytes and commands.',
+  '/metrics': 'All of it for Prometheus.',
+  '/healthz': '200 while the process works.',
+  '/readyz': '200 when traffic can be served, else 503 with the reasons.',
+};
+
+const HEADERS: Readonly<Record<string, string>> = {
+  'cache-control': 'no-store',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+  'cross-origin-resource-policy': 'same-origin',
+  'referrer-policy': 'no-referrer',
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
+};
+
+/**
+ * Starts listening. Every answer but /metrics and /healthz is JSON; an error is `{ error, message }`.
+ * @throws Error that names the address and the setting when it cannot listen there; `cause` is the system's error.
+ */
+export async function startAdmin(options: AdminOptions): Promise<AdminServer> {
+  const app: FastifyInstance = fastify({
+    loggerInstance: options.log.child({ part: 'admin' }) as FastifyBaseLogger,
+    logController: new LogController({ disableRequestLogging: true }),
+    forceCloseConnections: true,
+    requestTimeout: 10_000,
+    bodyLimit: 1024,
+  });
+  guard(app);
+  addRoutes(app, options);
+  const { host, port } = options.listen;
+  try {
+    await app.listen({ host, port, listenTextResolver: (address) => `admin listens on ${address}` });
+  } catch (cause) {
+    await app.close();
+    const remedy = 'choose another with admin.listen, --admin or SPILLWAY_ADMIN';
+    throw new Error(`admin address ${host}:${port}: ${listenProblem(cause)}; ${remedy}`, { cause });
+  }
+  const address = app.server.address() as AddressInfo;
+  return { host: address.address, port: address.port, close: () => app.close() };
+}
+
+function guard(app: FastifyInstance): void {
+  app.addHook('onRequest', async (request, reply) => {
+    reply.headers(HEADERS);
+    if (!hostAllowed(request.headers.host)) {
+      const message =
+        'Use the IP address or localhost: other names are refused, as web pages could borrow them.';
+      return reply.code(403).send({ error: 'host_not_allowed', message });
+    }
+    if (request.method !== 'GET' && request.method !== 'HEAD') {
+      reply.header('allow', 'GET, HEAD');
+      return reply
+        .code(405)
+        .send({ error: 'method_not_allowed', message: 'This API only answers GET and HEAD.' });
+    }
+  });
+  app.setNotFoundHandler((_request, reply) => {
+    const message = `No such page; there are ${Object.keys(ENDPOINTS).join(', ')}.`;
+    return reply.code(404).send({ error: 'not_found', message });
+  });
+  app.setErrorHandler<FastifyError>((error, request, reply) => {
+    const status = error.statusCode ?? 500;
+    if (status < 500) return reply.code(status).send({ error: 'bad_request', message: error.message });
+    request.log.error({ err: error, url: request.url }, 'admin request failed');
+    return reply.code(500).send({ error: 'internal', message: 'This could not be read; the log says why.' });
+  });
+}
+
+function addRoutes(app: FastifyInstance, options: AdminOptions): void {
+  const { version } = options;
+  const metrics = createMetrics(options, version);
+
+  app.get('/', async () => ({ name: 'redis-spillway', version, endpoints: ENDPOINTS }));
+  app.get('/api/stats', async () => options.stats());
+  app.get('/api/rules', async () => options.rules());
+  app.get('/api/memory', async () => options.memory());
+  app.get('/api/connections', async () => options.connections());
+  app.get('/metrics', (_request, reply) =>
+    metrics.render().then((text) => reply.type(metrics.contentType).send(text)),
+  );
+  app.get('/healthz', async (_request, reply) => {
+    const { live } = options.health();
+    return reply
+      .code(live ? 200 : 503)
+      .type('text/plain; charset=utf-8')
+      .send(live ? 'ok' : 'not live');
+  });
+  app.get('/readyz', async (_request, reply) => {
+    const state = options.ready();
+    return reply.code(state.ready ? 200 : 503).send(state);
+  });
+}
+
+function listenProblem(cause: unknown): string {
+  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+  if (code === 'EADDRINUSE') return 'something else listens there';
+  if (code === 'EACCES') return 'not permitted (ports below 1024 need a privilege)';
+  if (code === 'EADDRNOTAVAIL') return 'this machine has no such address';
+  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'the name does not resolve';
+  return cause instanceof Error ? cause.message : String(cause);
+}

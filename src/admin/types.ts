@@ -1,0 +1,92 @@
+// What the admin server shows, as the JSON of its answers: field names are an API.
+// Owns shapes only. Whoever assembles the proxy hands in functions that build these; nothing here reads a module.
+import type { Logger } from 'pino';
+import type { PriorityName } from '../policy/rule.js';
+import type { StatsSnapshot } from '../stats/snapshot.js';
+
+/** How much one priority is held back. */
+export interface ShedLevel {
+  /** Share of its growing writes refused now, 0 (none) … 1 (all). */
+  shedShare: number;
+  /** Pressures at which refusing starts and is full, 0 … 1; null: never refused. */
+  band: readonly [start: number, full: number] | null;
+}
+
+/** GET /api/memory. Bytes are null before the first reading, or where the server does not tell. */
+export interface MemorySnapshot {
+  /** (used - not counted) / limit; null without a limit or a reading. */
+  pressure: number | null;
+  usedBytes: number | null;
+  /** Replication and AOF buffers, which Redis leaves out when it compares with maxmemory. */
+  notCountedBytes: number | null;
+  /** What pressure is measured against: maxmemory, or the config's own limit. */
+  limitBytes: number | null;
+  maxmemoryBytes: number | null;
+  /** maxmemory_policy as Redis names it. */
+  policy: string | null;
+  level: Record<PriorityName, ShedLevel>;
+  /** Whether anything can be refused at all. */
+  active: boolean;
+  readingAgeMs: number | null;
+  /** The reading is older than memory.staleAfter. */
+  stale: boolean;
+  /** One sentence: why shedding is on or off. */
+  reason: string;
+  /** Estimated growth of forwarded writes that the reading cannot contain yet. */
+  growthSinceReadingBytes: number;
+  /** What is left up to the point where Redis itself refuses; null where it would not. */
+  headroomBytes: number | null;
+  upstreamVersion: string | null;
+  polls: number;
+  pollErrors: number;
+  levelChanges: number;
+}
+
+/** GET /api/connections. */
+export interface ConnectionSnapshot {
+  /** Connected now, connected ever, and turned away because of the limit. */
+  clients: number;
+  clientsTotal: number;
+  clientsRejected: number;
+  /** Upstream connections that could not be made or were lost. */
+  upstreamFailures: number;
+  bytesFromClients: number;
+  bytesToClients: number;
+  bytesToUpstream: number;
+  bytesFromUpstream: number;
+  commands: number;
+  /** Sessions that became a plain pipe (MONITOR, SYNC, broken protocol). */
+  rawSessions: number;
+  /** Times that reading one side was paused for the other. */
+  stalls: number;
+  /** The server has no EXPIRE … NX (before 7.0): no follow-ups are sent. */
+  followUpsUnsupported: boolean;
+  /** Clients that are not being read from now. */
+  pausedClients: number;
+}
+
+/** Everything that the admin server reads; each is called once for a request that needs it. */
+export interface AdminSources {
+  stats(): StatsSnapshot;
+  /** The rules in effect, as JSON in the config's own words. */
+  rules(): unknown;
+  memory(): MemorySnapshot;
+  connections(): ConnectionSnapshot;
+  health(): { live: boolean };
+  /** `reasons`: one sentence for each thing that is missing; empty when ready. */
+  ready(): { ready: boolean; reasons: string[] };
+}
+
+export interface AdminOptions extends AdminSources {
+  listen: { host: string; port: number };
+  log: Logger;
+  version: string;
+}
+
+export interface AdminServer {
+  /** Where it listens; the port is the real one when 0 was asked for. */
+  readonly host: string;
+  readonly port: number;
+  /** Ends at once, open keep-alive connections too. */
+  close(): Promise<void>;
+}

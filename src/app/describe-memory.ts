@@ -1,0 +1,42 @@
+// What is known of memory, as the admin API shows it.
+import type { MemorySnapshot, ShedLevel } from '../admin/types.js';
+import type { MemoryMonitor } from '../memory/monitor.js';
+import type { Band, Pressure } from '../memory/pressure.js';
+import type { Priority, PriorityName } from '../policy/rule.js';
+import { PRIORITY_NAMES } from '../policy/rule.js';
+import { ALL, type ShedGate } from '../policy/shed.js';
+
+/** `now`: monotonic milliseconds. */
+export function describeMemory(
+  pressure: Pressure,
+  gate: ShedGate,
+  monitor: MemoryMonitor,
+  bands: readonly Band[],
+  now: number,
+): MemorySnapshot {
+  const { reading, applicability } = pressure;
+  const limitBytes = applicability?.limitBytes ?? 0;
+  const levels = PRIORITY_NAMES.map((name, priority): [PriorityName, ShedLevel] => [
+    name,
+    { shedShare: gate.thresholds[priority as Priority] / ALL, band: bands[priority] },
+  ]);
+  return {
+    pressure: limitBytes > 0 ? pressure.measured : null,
+    usedBytes: reading?.usedBytes ?? null,
+    notCountedBytes: reading?.notCountedBytes ?? null,
+    limitBytes: limitBytes > 0 ? limitBytes : null,
+    maxmemoryBytes: reading?.maxmemoryBytes ?? null,
+    policy: reading?.policy ?? null,
+    level: Object.fromEntries(levels) as Record<PriorityName, ShedLevel>,
+    active: applicability?.applies === true,
+    readingAgeMs: reading === undefined ? null : Math.round(pressure.readingAge(now)),
+    stale: reading !== undefined && pressure.isStale(now),
+    reason: applicability?.reason ?? 'off: no reading yet',
+    growthSinceReadingBytes: Math.round(pressure.growthSinceReading),
+    headroomBytes: Number.isFinite(gate.headroom) ? Math.round(gate.headroom) : null,
+    upstreamVersion: monitor.version,
+    polls: monitor.polls,
+    pollErrors: monitor.pollErrors,
+    levelChanges: pressure.levelChanges,
+  };
+}

@@ -1,0 +1,10 @@
+// The version of this package, as package.json has it: the only place that says it.
+import { readFileSync } from 'node:fs';
+
+const manifest: unknown = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
+
+/** Semantic version, such as 0.1.0. */
+export const VERSION =
+  typeof manifest === 'object' && manifest !== null && 'version' in manifest
+    ? String(manifest.version)
+    : 'unknown';

@@ -1,0 +1,18 @@
+// Exit codes of `spillway`, and the line on standard error that goes with a failure.
+// Codes 64 and 78 are those of BSD's sysexits.h, so that a supervisor can tell "fix the config" from "try again".
+
+export const ExitCode = {
+  OK: 0,
+  /** It ran, or tried to, and failed: a port in use, a crash, a shutdown cut short. */
+  FAILURE: 1,
+  /** EX_USAGE: unknown flag, missing argument. */
+  USAGE: 64,
+  /** EX_CONFIG: the config, a variable or a flag's value is invalid. */
+  CONFIG: 78,
+} as const;
+export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
+
+/** Prints `spillway: <message>` to standard error. */
+export function complain(message: string): void {
+  process.stderr.write(`spillway: ${message}\n`);
+}

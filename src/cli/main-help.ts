@@ -1,0 +1,40 @@
+// What `spillway --help` says below the list of flags: the parts of a manual page that commander does not write.
+// Text only; tests hold the variables and exit codes named here to those that exist.
+
+export const MANUAL = `
+Description:
+  Spillway stands between applications and Redis and speaks Redis's own protocol, so that an
+  application only changes host and port. Writes that match a rule and carry no expiry get the
+  rule's TTL. As memory nears maxmemory, growing writes are refused with Redis's own OOM error,
+  the least important patterns first. Everything else passes byte for byte.
+
+  Without a command it runs the proxy in the foreground until SIGTERM or SIGINT, then lets clients
+  finish for limits.drainTimeout; a second signal ends it at once. Without a configuration file
+  it runs on defaults, with no rules. Logs are JSON lines on standard output.
+
+Examples:
+  spillway --config proxy.config.json
+      Run with the rules of a file.
+  spillway --upstream redis://10.0.0.5:6379 --listen :6380
+      In front of another machine's Redis, for clients on all interfaces.
+  spillway check --config proxy.config.json
+      Validate a file and print what it amounts to; for CI.
+  spillway demo --seconds 30
+      See it work on a private Redis, beside a Redis without it.
+
+Environment:
+  Flags go before variables, variables before the file. An empty variable counts as not set.
+  SPILLWAY_CONFIG                   as --config
+  SPILLWAY_LISTEN                   as --listen
+  SPILLWAY_UPSTREAM                 as --upstream
+  SPILLWAY_ADMIN                    as --admin
+  SPILLWAY_LOG_LEVEL                as --log-level
+  SPILLWAY_UPSTREAM_PASSWORD        password of the memory monitor's connection, instead of in the URL
+  SPILLWAY_UPSTREAM_PASSWORD_FILE   the same, read from a file (a mounted secret)
+
+Exit status:
+  0    ended by a signal and drained, or the check passed
+  1    could not listen, failed while running, or was cut short by a second signal
+  64   wrong usage: an unknown flag or command, a missing value
+  78   the configuration is invalid; every problem is listed with its place
+`;

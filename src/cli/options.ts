@@ -1,0 +1,32 @@
+// The flags that running and checking share, and how they become config sources.
+// Checks no values: the config schema does, and names the flag a bad value came from.
+import type { Command } from 'commander';
+import type { ConfigSources } from '../config/load.js';
+import { LOG_LEVELS } from '../config/schema.js';
+
+/** Values by commander's own naming of the flags. */
+export interface ConfigOptions {
+  readonly listen?: string;
+  readonly upstream?: string;
+  readonly admin?: string;
+  readonly config?: string;
+  readonly logLevel?: string;
+}
+
+/** Declares the flags on a command. */
+export function addConfigOptions(command: Command): Command {
+  return command
+    .option('-c, --config <file>', 'read the configuration from FILE (JSON)')
+    .option('-l, --listen <host:port>', 'accept clients here; ":6380" means all interfaces')
+    .option('-u, --upstream <url>', 'the Redis or Valkey behind, redis://[user:password@]host[:port][/db]')
+    .option(
+      '-a, --admin <host:port>',
+      'serve statistics, metrics and health here, loopback only; "off": nowhere',
+    )
+    .option('--log-level <level>', `log from this level up: ${LOG_LEVELS.join(', ')}`);
+}
+
+export function toSources(options: ConfigOptions, env: ConfigSources['env']): ConfigSources {
+  const { config, listen, upstream, admin, logLevel } = options;
+  return { file: config, env, flags: { listen, upstream, admin, logLevel } };
+}

@@ -1,0 +1,86 @@
+// `spillway`: loads the configuration, starts the proxy, and ends it gracefully on a signal.
+// Owns the process: signals, exit, the root logger. Knows nothing of what the proxy does.
+// Invariant: signal handlers stand before anything starts, since as PID 1 a process without them ignores SIGTERM.
+import closeWithGrace from 'close-with-grace';
+import { pino } from 'pino';
+import { type RunningProxy, startProxy } from '../app/proxy.js';
+import { formatListenAddress } from '../config/address.js';
+import { describeConfig } from '../config/describe.js';
+import type { EffectiveConfig } from '../config/effective.js';
+import { ConfigError } from '../config/error.js';
+import { type ConfigSources, type LoadedConfig, loadConfig } from '../config/load.js';
+import { complain, ExitCode } from './exit.js';
+
+/** What the drain may run over before the process ends regardless: sockets still have to be closed. */
+const DRAIN_MARGIN_MS = 2000;
+
+/** @returns the exit code of a failed start; undefined: the proxy runs, and the signal handlers end the process */
+export async function run(sources: ConfigSources, version: string): Promise<ExitCode | undefined> {
+  const loaded = load(sources);
+  if (loaded === undefined) return ExitCode.CONFIG;
+  const { config, file, warnings } = loaded;
+  const log = pino({ level: config.log.level, base: null });
+  for (const warning of warnings) log.warn(warning);
+  log.debug({ config: describeConfig(config) }, 'effective config');
+
+  let proxy: RunningProxy | undefined;
+  const { drainTimeoutMs } = config.limits;
+  closeWithGrace(
+    {
+      delay: drainTimeoutMs + DRAIN_MARGIN_MS,
+      logger: false,
+      onSecondSignal: (signal) => log.warn({ signal }, 'second signal: ending at once'),
+      onSecondError: (error) => log.fatal({ err: error }, 'crashed while closing'),
+      onTimeout: () => log.error('closing took too long: ending at once'),
+    },
+    async ({ err, signal }) => {
+      if (err !== undefined) log.fatal({ err }, 'crashed');
+      else log.info({ signal, drainTimeoutMs }, 'closing: clients may finish');
+      await proxy?.close(err === undefined ? drainTimeoutMs : 0);
+      log.info('closed');
+    },
+  );
+
+  try {
+    proxy = await startProxy(config, log);
+  } catch (error) {
+    complain(explain(error, config));
+    return ExitCode.FAILURE;
+  }
+  const listen = formatListenAddress(proxy.address);
+  const admin = proxy.adminAddress === undefined ? 'off' : formatListenAddress(proxy.adminAddress);
+  log.info(
+    { version, listen, admin, config: file, rules: config.rules.length, mode: config.mode },
+    'listening',
+  );
+  return undefined;
+}
+
+function load(sources: ConfigSources): LoadedConfig | undefined {
+  try {
+    return loadConfig(sources);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    complain(error.message);
+    return undefined;
+  }
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'the port is in use; stop what holds it, or choose another',
+  EACCES: 'permission denied; ports below 1024 need a privilege, choose a higher one',
+  EADDRNOTAVAIL: 'this machine has no such address; choose one that it has',
+  ENOTFOUND: 'this host name has no address; check its spelling',
+};
+
+/** One line: what failed, why, and the flag that changes it. */
+function explain(error: unknown, config: EffectiveConfig): string {
+  if (!(error instanceof Error)) return `could not start: ${String(error)}`;
+  const { code, port } = error as NodeJS.ErrnoException & { port?: number };
+  const reason = REASONS[code ?? ''];
+  if (reason === undefined) return `could not start: ${error.message}`;
+  const admin = config.admin.listen;
+  const ofAdmin = admin !== false && port === admin.port && port !== config.listen.port;
+  const address = ofAdmin ? admin : config.listen;
+  return `cannot listen on ${formatListenAddress(address)}: ${reason} with ${ofAdmin ? '--admin' : '--listen'}`;
+}

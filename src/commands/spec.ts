@@ -1,0 +1,85 @@
+// What Spillway knows of one Redis command: the row type of the command table.
+// Owns the vocabulary only; rows come from table.generated.ts, overlaid by the live server's COMMAND.
+
+/** How a command, when it carries no TTL option of its own, leaves the TTL of the keys it writes. */
+export const TtlTreatment = {
+  /** Not a write that can create a key, or one whose TTL is none of Spillway's business (RESTORE, COPY, RENAME). */
+  NONE: 0,
+  /** SET: options after the value. */
+  SET: 1,
+  /** SETEX: seconds before the value. */
+  SETEX: 2,
+  /** PSETEX: milliseconds before the value. */
+  PSETEX: 3,
+  /** GETEX: options after the key; creates nothing, may set a TTL. */
+  GETEX: 4,
+  /** MSETEX: numkeys, pairs, options after the pairs. */
+  MSETEX: 5,
+  /** String writes that leave the key without a TTL: GETSET, SETNX, MSET, MSETNX. A follow-up gives one. */
+  STRING: 6,
+  /** Every other write that can create its key: INCR, HSET, LPUSH, *STORE … Only rules with applyTo "all". */
+  CREATES: 7,
+} as const;
+export type TtlTreatment = (typeof TtlTreatment)[keyof typeof TtlTreatment];
+
+/** What a command does to the state of its connection, as far as replies and refusals depend on it. */
+export const ConnectionRole = {
+  NONE: 0,
+  MULTI: 1,
+  EXEC: 2,
+  DISCARD: 3,
+  SUBSCRIBE: 4,
+  PSUBSCRIBE: 5,
+  SSUBSCRIBE: 6,
+  UNSUBSCRIBE: 7,
+  PUNSUBSCRIBE: 8,
+  SUNSUBSCRIBE: 9,
+  HELLO: 10,
+  AUTH: 11,
+  RESET: 12,
+  CLIENT: 13,
+  SELECT: 14,
+  MONITOR: 15,
+  /** SYNC, PSYNC, REPLCONF: the connection speaks something else from here on. */
+  REPLICATION: 16,
+  ASKING: 17,
+  QUIT: 18,
+} as const;
+export type ConnectionRole = (typeof ConnectionRole)[keyof typeof ConnectionRole];
+
+/** Where the keys that a command writes stand among its arguments (argument 0 is the name). */
+export interface KeyPositions {
+  /** First written key; 0: none at a fixed place. */
+  readonly first: number;
+  /** Last written key; negative counts from the end, as in Redis's COMMAND. */
+  readonly last: number;
+  readonly step: number;
+  /** Options that name a destination key right behind them (SORT … STORE k), upper case; instead of first/last. */
+  readonly keywords: readonly string[];
+}
+
+export interface CommandSpec {
+  /** Lower case. */
+  readonly name: string;
+  /** Small number, dense, the same for a name as long as the process lives: index of per-command counters. */
+  readonly id: number;
+  /** As Redis counts: the name included; negative is "at least". */
+  readonly arity: number;
+  readonly write: boolean;
+  /** Redis refuses it with OOM at the limit. */
+  readonly denyOom: boolean;
+  /** May keep its client waiting for another one: no measure of latency. */
+  readonly blocking: boolean;
+  /** Takes about as much as it frees (LMOVE …): never shed, whatever its flags. */
+  readonly mover: boolean;
+  readonly keys: KeyPositions;
+  readonly ttl: TtlTreatment;
+  /** A write with a known key that can grow memory or set a TTL: one that the policy has a say in. */
+  readonly governed: boolean;
+  readonly role: ConnectionRole;
+}
+
+/** True when `argc` arguments (the name included) satisfy `arity`, by Redis's own rule. */
+export function arityFits(arity: number, argc: number): boolean {
+  return arity >= 0 ? argc === arity : argc >= -arity;
+}

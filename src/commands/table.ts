@@ -1,0 +1,120 @@
+// The command table: name bytes in, CommandSpec out. Immutable once built; a new server gives a new table.
+// Lookup is an open-addressing hash over lower-cased bytes, so that no string is made per command.
+// Invariants: capacity is a power of two and at least twice the number of commands.
+import { type CommandSpec, ConnectionRole, type KeyPositions, TtlTreatment } from './spec.js';
+import { GENERATED_COMMANDS } from './table.generated.js';
+import { CONNECTION_ROLES, MOVERS, NO_KEYS, TTL_TREATMENTS, WRITTEN_KEYS } from './treatment.js';
+
+/** One command as a server's COMMAND describes it. */
+export interface CommandFacts {
+  /** Lower case. */
+  readonly name: string;
+  readonly arity: number;
+  readonly flags: ReadonlySet<string>;
+  /** The keys it writes, as far as the source tells. */
+  readonly keys: KeyPositions;
+}
+
+/** Ids outlive tables: counters are indexed by them, and a table is replaced when the server is. */
+const idsByName = new Map<string, number>();
+
+function idOf(name: string): number {
+  let id = idsByName.get(name);
+  if (id === undefined) {
+    id = idsByName.size;
+    idsByName.set(name, id);
+  }
+  return id;
+}
+
+/** Joins what a server says of a command with what Spillway knows of it by name. */
+export function specify(facts: CommandFacts): CommandSpec {
+  const { name, arity, flags } = facts;
+  const write = flags.has('write');
+  const denyOom = flags.has('denyoom');
+  const keys = WRITTEN_KEYS.get(name) ?? facts.keys;
+  const ttl = TTL_TREATMENTS.get(name) ?? (write && denyOom ? TtlTreatment.CREATES : TtlTreatment.NONE);
+  return {
+    name,
+    id: idOf(name),
+    arity,
+    write,
+    denyOom,
+    blocking: flags.has('blocking'),
+    mover: MOVERS.has(name),
+    keys,
+    ttl,
+    governed: write && (denyOom || ttl !== TtlTreatment.NONE) && (keys.first > 0 || keys.keywords.length > 0),
+    role: CONNECTION_ROLES.get(name) ?? ConnectionRole.NONE,
+  };
+}
+
+export class CommandTable {
+  private readonly slots: (CommandSpec | undefined)[];
+  private readonly mask: number;
+  readonly size: number;
+
+  /** Later specs replace earlier ones of the same name. */
+  constructor(specs: Iterable<CommandSpec>) {
+    const byName = new Map<string, CommandSpec>();
+    for (const spec of specs) byName.set(spec.name, spec);
+    let capacity = 16;
+    while (capacity < byName.size * 2) capacity *= 2;
+    this.mask = capacity - 1;
+    this.size = byName.size;
+    this.slots = new Array<CommandSpec | undefined>(capacity).fill(undefined);
+    for (const spec of byName.values()) {
+      const bytes = Buffer.from(spec.name, 'latin1');
+      let i = hashName(bytes, 0, bytes.length) & this.mask;
+      while (this.slots[i] !== undefined) i = (i + 1) & this.mask;
+      this.slots[i] = spec;
+    }
+  }
+
+  /** The command named by buf[start, end) in any case, or undefined. */
+  find(buf: Uint8Array, start: number, end: number): CommandSpec | undefined {
+    let i = hashName(buf, start, end) & this.mask;
+    for (;;) {
+      const spec = this.slots[i];
+      if (spec === undefined || namesMatch(spec.name, buf, start, end)) return spec;
+      i = (i + 1) & this.mask;
+    }
+  }
+
+  /** A new table in which what a live server says stands over what this one says. */
+  overlaidBy(facts: Iterable<CommandFacts>): CommandTable {
+    const known = this.slots.filter((spec) => spec !== undefined);
+    return new CommandTable([...known, ...Array.from(facts, specify)]);
+  }
+}
+
+/** The table to start with, before a server has been asked. */
+export function defaultCommandTable(): CommandTable {
+  return new CommandTable(
+    GENERATED_COMMANDS.map(([name, arity, flags, first, last, step]) =>
+      specify({
+        name,
+        arity,
+        flags: new Set(flags.split(' ')),
+        keys: first === 0 ? NO_KEYS : { first, last, step, keywords: [] },
+      }),
+    ),
+  );
+}
+
+/** FNV-1a over lower-cased bytes; a name is short, so every byte counts. */
+function hashName(buf: Uint8Array, start: number, end: number): number {
+  let hash = 0x811c9dc5;
+  for (let i = start; i < end; i++) hash = Math.imul(hash ^ lower(buf[i]), 0x01000193);
+  return hash ^ (hash >>> 15);
+}
+
+function namesMatch(name: string, buf: Uint8Array, start: number, end: number): boolean {
+  if (name.length !== end - start) return false;
+  for (let i = 0; i < name.length; i++) if (name.charCodeAt(i) !== lower(buf[start + i])) return false;
+  return true;
+}
+
+function lower(byte: number): number {
+  return byte >= 0x41 && byte <= 0x5a ? byte | 0x20 : byte;
+}

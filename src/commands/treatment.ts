@@ -1,0 +1,91 @@
+// What Redis's COMMAND does not tell: how each write treats TTL, where the key stands that it grows, what a
+// command does to its connection. Hand-kept, by name; wins over what a server reports of positions.
+// Sources: the command pages and t_string.c, t_list.c, sort.c, geo.c, bitops.c of Redis 7 and 8.
+import { ConnectionRole, type KeyPositions, TtlTreatment } from './spec.js';
+
+export const NO_KEYS: KeyPositions = { first: 0, last: 0, step: 0, keywords: [] };
+
+/** TTL treatment of the writes that are neither "creates its key" (the default for denyoom writes) nor a read. */
+export const TTL_TREATMENTS: ReadonlyMap<string, TtlTreatment> = new Map<string, TtlTreatment>([
+  ['set', TtlTreatment.SET],
+  ['setex', TtlTreatment.SETEX],
+  ['psetex', TtlTreatment.PSETEX],
+  ['getex', TtlTreatment.GETEX],
+  ['msetex', TtlTreatment.MSETEX],
+  ['getset', TtlTreatment.STRING],
+  ['setnx', TtlTreatment.STRING],
+  ['mset', TtlTreatment.STRING],
+  ['msetnx', TtlTreatment.STRING],
+  // They carry the TTL that the key has elsewhere, or change only keys that exist.
+  ['restore', TtlTreatment.NONE],
+  ['restore-asking', TtlTreatment.NONE],
+  ['copy', TtlTreatment.NONE],
+  ['lset', TtlTreatment.NONE],
+  ['linsert', TtlTreatment.NONE],
+  ['lpushx', TtlTreatment.NONE],
+  ['rpushx', TtlTreatment.NONE],
+  ['xsetid', TtlTreatment.NONE],
+  ['pfdebug', TtlTreatment.NONE],
+]);
+
+/** Commands that take from one key about what they give to another: refusing them loses work, frees nothing. */
+export const MOVERS: ReadonlySet<string> = new Set([
+  'lmove',
+  'blmove',
+  'lmovem',
+  'blmovem',
+  'rpoplpush',
+  'brpoplpush',
+]);
+
+const at = (first: number, last = first, step = 1): KeyPositions => ({ first, last, step, keywords: [] });
+const behind = (...keywords: string[]): KeyPositions => ({ first: 0, last: 0, step: 0, keywords });
+
+/** Where the written key stands, for commands whose COMMAND entry names keys that are only read as well. */
+export const WRITTEN_KEYS: ReadonlyMap<string, KeyPositions> = new Map([
+  ['bitop', at(2)],
+  ['copy', at(2)],
+  ['lmove', at(2)],
+  ['blmove', at(2)],
+  ['lmovem', at(2)],
+  ['blmovem', at(2)],
+  ['rpoplpush', at(2)],
+  ['brpoplpush', at(2)],
+  ['geosearchstore', at(1)],
+  ['zrangestore', at(1)],
+  ['zunionstore', at(1)],
+  ['zinterstore', at(1)],
+  ['zdiffstore', at(1)],
+  ['sdiffstore', at(1)],
+  ['sinterstore', at(1)],
+  ['sunionstore', at(1)],
+  ['pfmerge', at(1)],
+  ['sort', behind('STORE')],
+  ['georadius', behind('STORE', 'STOREDIST')],
+  ['georadiusbymember', behind('STORE', 'STOREDIST')],
+  // MSETEX numkeys key value …: the policy bounds the pairs by numkeys.
+  ['msetex', at(2, -1, 2)],
+]);
+
+export const CONNECTION_ROLES: ReadonlyMap<string, ConnectionRole> = new Map<string, ConnectionRole>([
+  ['multi', ConnectionRole.MULTI],
+  ['exec', ConnectionRole.EXEC],
+  ['discard', ConnectionRole.DISCARD],
+  ['subscribe', ConnectionRole.SUBSCRIBE],
+  ['psubscribe', ConnectionRole.PSUBSCRIBE],
+  ['ssubscribe', ConnectionRole.SSUBSCRIBE],
+  ['unsubscribe', ConnectionRole.UNSUBSCRIBE],
+  ['punsubscribe', ConnectionRole.PUNSUBSCRIBE],
+  ['sunsubscribe', ConnectionRole.SUNSUBSCRIBE],
+  ['hello', ConnectionRole.HELLO],
+  ['auth', ConnectionRole.AUTH],
+  ['reset', ConnectionRole.RESET],
+  ['client', ConnectionRole.CLIENT],
+  ['select', ConnectionRole.SELECT],
+  ['monitor', ConnectionRole.MONITOR],
+  ['sync', ConnectionRole.REPLICATION],
+  ['psync', ConnectionRole.REPLICATION],
+  ['replconf', ConnectionRole.REPLICATION],
+  ['asking', ConnectionRole.ASKING],
+  ['quit', ConnectionRole.QUIT],
+]);

@@ -1,0 +1,80 @@
+// From a checked config to the effective one: texts become numbers and bytes, everything is frozen.
+// Checks nothing: what configSchema let pass compiles. Adds no defaults: those stand in the schema.
+import { PRIORITY_NAMES, type Priority, type Rule } from '../policy/rule.js';
+import { parseListenAddress } from './address.js';
+import type { Band, EffectiveConfig, EffectiveMemory } from './effective.js';
+import type { RuleInput } from './rule-schema.js';
+import type { ConfigInput } from './schema.js';
+import { parseDuration, parsePercent, parseSize } from './units.js';
+import { parseUpstreamUrl } from './upstream-url.js';
+
+/** Secrets that need not stand in the file. */
+export interface Secrets {
+  /** Takes the place of a password in the upstream's URL. */
+  readonly upstreamPassword?: string | undefined;
+}
+
+/**
+ * Compiles what configSchema has parsed. Deeply frozen, except the globs' bytes, which JavaScript cannot freeze.
+ */
+export function compileConfig(parsed: ConfigInput, secrets: Secrets = {}): EffectiveConfig {
+  const upstream = parseUpstreamUrl(parsed.upstream.url);
+  return deepFreeze({
+    listen: parseListenAddress(parsed.listen),
+    upstream: {
+      ...upstream,
+      password: secrets.upstreamPassword ?? upstream.password,
+      pool: parsed.upstream.pool,
+      connectTimeoutMs: parseDuration(parsed.upstream.connectTimeout),
+    },
+    mode: parsed.mode,
+    rules: parsed.rules.map((rule, index) => compileRule(rule, index + 1, parsed.mode)),
+    memory: compileMemory(parsed.memory),
+    admin: { listen: parsed.admin.listen === false ? false : parseListenAddress(parsed.admin.listen) },
+    limits: {
+      maxClients: parsed.limits.maxClients,
+      lookaheadBytes: parseSize(parsed.limits.lookahead),
+      pendingReplies: parsed.limits.pendingReplies,
+      drainTimeoutMs: parseDuration(parsed.limits.drainTimeout),
+    },
+    log: { level: parsed.log.level },
+  });
+}
+
+function compileRule(rule: RuleInput, slot: number, globalMode: ConfigInput['mode']): Rule {
+  return {
+    name: rule.name,
+    slot,
+    globs: [rule.match].flat().map((glob) => Buffer.from(glob, 'utf8')),
+    ttlMs: rule.ttl === undefined ? 0 : parseDuration(rule.ttl),
+    maxTtlMs: rule.maxTtl === undefined ? 0 : parseDuration(rule.maxTtl),
+    jitter: rule.jitter === undefined ? 0 : parsePercent(rule.jitter),
+    durable: rule.durable ?? false,
+    priority: PRIORITY_NAMES.indexOf(rule.priority) as Priority,
+    observe: (rule.mode ?? globalMode) === 'observe',
+    applyToAll: rule.applyTo === 'all',
+  };
+}
+
+function compileMemory(memory: ConfigInput['memory']): EffectiveMemory {
+  const { low, normal, high, critical } = memory.shed;
+  return {
+    pollIntervalMs: parseDuration(memory.pollInterval),
+    staleAfterMs: parseDuration(memory.staleAfter),
+    onStale: memory.onStale,
+    hysteresis: parsePercent(memory.hysteresis),
+    limitBytes: memory.limit === undefined ? undefined : parseSize(memory.limit),
+    shedWhen: memory.shedWhen,
+    bands: [compileBand(low), compileBand(normal), compileBand(high), compileBand(critical)],
+  };
+}
+
+function compileBand(band: ConfigInput['memory']['shed']['low']): Band {
+  return band === 'never' ? null : [parsePercent(band[0]), parsePercent(band[1])];
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return value;
+  for (const child of Object.values(value)) deepFreeze(child);
+  return Object.freeze(value);
+}

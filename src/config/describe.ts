@@ -1,0 +1,72 @@
+// The effective config back in the file's own vocabulary, for `spillway check`, logs and the admin API.
+// Never shows a secret: a password comes out as ***.
+// Invariant: a config without a password, described, loads again to the same effective config.
+import { PRIORITY_NAMES, type Rule } from '../policy/rule.js';
+import { formatListenAddress } from './address.js';
+import type { Band, EffectiveConfig, EffectiveMemory } from './effective.js';
+import type { RuleInput } from './rule-schema.js';
+import type { ConfigInput } from './schema.js';
+import { formatDuration, formatPercent, formatSize } from './units.js';
+import { formatRedactedUrl } from './upstream-url.js';
+
+/** JSON-able, every setting spelled out, defaults included. */
+export function describeConfig(config: EffectiveConfig): Omit<ConfigInput, '$schema'> {
+  return {
+    listen: formatListenAddress(config.listen),
+    upstream: {
+      url: formatRedactedUrl(config.upstream),
+      pool: config.upstream.pool,
+      connectTimeout: formatDuration(config.upstream.connectTimeoutMs),
+    },
+    mode: config.mode,
+    rules: config.rules.map((rule) => describeRule(rule, config.mode)),
+    memory: describeMemory(config.memory),
+    admin: { listen: config.admin.listen === false ? false : formatListenAddress(config.admin.listen) },
+    limits: {
+      maxClients: config.limits.maxClients,
+      lookahead: formatSize(config.limits.lookaheadBytes),
+      pendingReplies: config.limits.pendingReplies,
+      drainTimeout: formatDuration(config.limits.drainTimeoutMs),
+    },
+    log: { level: config.log.level },
+  };
+}
+
+/** One rule; what is not set is left out, and `mode` where it is the global one. */
+function describeRule(rule: Rule, globalMode: ConfigInput['mode']): RuleInput {
+  const globs = rule.globs.map((glob) => Buffer.from(glob).toString('utf8'));
+  const mode = rule.observe ? 'observe' : 'enforce';
+  return {
+    name: rule.name,
+    match: globs.length === 1 ? globs[0] : globs,
+    ...(rule.ttlMs > 0 && { ttl: formatDuration(rule.ttlMs) }),
+    ...(rule.maxTtlMs > 0 && { maxTtl: formatDuration(rule.maxTtlMs) }),
+    ...(rule.jitter > 0 && { jitter: formatPercent(rule.jitter) }),
+    ...(rule.durable && { durable: true }),
+    priority: PRIORITY_NAMES[rule.priority],
+    applyTo: rule.applyToAll ? 'all' : 'strings',
+    ...(mode !== globalMode && { mode }),
+  };
+}
+
+function describeMemory(memory: EffectiveMemory): ConfigInput['memory'] {
+  const [low, normal, high, critical] = memory.bands;
+  return {
+    pollInterval: formatDuration(memory.pollIntervalMs),
+    staleAfter: formatDuration(memory.staleAfterMs),
+    onStale: memory.onStale,
+    hysteresis: formatPercent(memory.hysteresis),
+    ...(memory.limitBytes !== undefined && { limit: formatSize(memory.limitBytes) }),
+    shedWhen: memory.shedWhen,
+    shed: {
+      low: describeBand(low),
+      normal: describeBand(normal),
+      high: describeBand(high),
+      critical: describeBand(critical),
+    },
+  };
+}
+
+function describeBand(band: Band): ConfigInput['memory']['shed']['low'] {
+  return band === null ? 'never' : [formatPercent(band[0]), formatPercent(band[1])];
+}

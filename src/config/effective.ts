@@ -1,0 +1,46 @@
+// The compiled config: what the rest of the program reads. Numbers and bytes, no texts to parse.
+// Types only. Values come from compile.ts, deeply frozen; a reload builds a new one.
+import type { Rule } from '../policy/rule.js';
+import type { ListenAddress } from './address.js';
+import type { ConfigInput } from './schema.js';
+import type { UpstreamAddress } from './upstream-url.js';
+
+export interface EffectiveUpstream extends UpstreamAddress {
+  readonly pool: ConfigInput['upstream']['pool'];
+  readonly connectTimeoutMs: number;
+}
+
+/** Shares of the limit: nothing is shed below start, everything at full. null: never. */
+export type Band = readonly [start: number, full: number] | null;
+
+export interface EffectiveMemory {
+  readonly pollIntervalMs: number;
+  readonly staleAfterMs: number;
+  readonly onStale: ConfigInput['memory']['onStale'];
+  /** Share of the limit, 0 … 0.5. */
+  readonly hysteresis: number;
+  /** undefined: Redis's own maxmemory alone counts. */
+  readonly limitBytes: number | undefined;
+  readonly shedWhen: ConfigInput['memory']['shedWhen'];
+  /** By Priority: low, normal, high, critical. */
+  readonly bands: readonly [Band, Band, Band, Band];
+}
+
+export interface EffectiveLimits {
+  readonly maxClients: number;
+  readonly lookaheadBytes: number;
+  readonly pendingReplies: number;
+  readonly drainTimeoutMs: number;
+}
+
+export interface EffectiveConfig {
+  readonly listen: ListenAddress;
+  readonly upstream: EffectiveUpstream;
+  /** The global mode; each rule has its own, already resolved, in `observe`. */
+  readonly mode: ConfigInput['mode'];
+  readonly rules: readonly Rule[];
+  readonly memory: EffectiveMemory;
+  readonly admin: { readonly listen: ListenAddress | false };
+  readonly limits: EffectiveLimits;
+  readonly log: ConfigInput['log'];
+}

@@ -1,0 +1,140 @@
+// Building blocks of the schema: texts that hold a quantity or an address, and objects that know their keys.
+// Owns how a violation is worded. Values stay as written; compile.ts turns them into numbers.
+// Invariant: a message names the place and the remedy, never the value, which may be a secret.
+import { z } from 'zod';
+import { AddressError, parseListenAddress } from './address.js';
+import {
+  DURATION_PATTERN,
+  formatDuration,
+  formatSize,
+  PERCENT_PATTERN,
+  parseDuration,
+  parsePercent,
+  parseSize,
+  SIZE_PATTERN,
+  UnitError,
+} from './units.js';
+import { parseUpstreamUrl, UpstreamUrlError } from './upstream-url.js';
+
+/** An object in which an unknown key is an error that lists the known ones. */
+export function strict<S extends z.core.$ZodLooseShape>(shape: S) {
+  const known = Object.keys(shape).join(', ');
+  return z.strictObject(shape, {
+    error: (issue) =>
+      issue.code === 'unrecognized_keys'
+        ? `is not a setting here; known are ${known}`
+        : expected(issue, 'an object'),
+  });
+}
+
+/** `"24h"`: a duration from `min` to `max` milliseconds, both included. */
+export function duration(min: number, max: number) {
+  return z
+    .string({
+      error: (issue) => expected(issue, 'a duration in quotes with its unit, such as "30s" or "24h"'),
+    })
+    .check((context) => {
+      const ms = quantity(context, parseDuration);
+      if (ms === undefined || (ms >= min && ms <= max)) return;
+      fail(context, `must be from ${formatDuration(min)} to ${formatDuration(max)}`);
+    })
+    .meta({ pattern: DURATION_PATTERN });
+}
+
+/** `"64mb"` or a number of bytes, from `min` to `max` bytes, both included. */
+export function size(min: number, max: number) {
+  return z
+    .union([z.string().meta({ pattern: SIZE_PATTERN }), z.int().meta({ minimum: 0 })], {
+      error: (issue) => expected(issue, 'a size such as "64mb", or a whole number of bytes'),
+    })
+    .check((context) => {
+      const bytes = quantity(context, parseSize);
+      if (bytes === undefined || (bytes >= min && bytes <= max)) return;
+      fail(context, `must be from ${formatSize(min)} to ${formatSize(max)}`);
+    });
+}
+
+/** `"80%"`: at most `max`, a share of 1. */
+export function percent(max = 1) {
+  return z
+    .string({ error: (issue) => expected(issue, 'a percentage in quotes, such as "80%"') })
+    .check((context) => {
+      const share = quantity(context, parsePercent);
+      if (share !== undefined && share > max) fail(context, `must be at most ${max * 100}%`);
+    })
+    .meta({ pattern: PERCENT_PATTERN });
+}
+
+/** `"127.0.0.1:6380"`, see parseListenAddress. */
+export function listenAddress() {
+  return z
+    .string({ error: (issue) => expected(issue, 'host:port in quotes, such as "127.0.0.1:6380"') })
+    .check((context) => {
+      quantity(context, parseListenAddress);
+    });
+}
+
+/** `"redis://…"`, see parseUpstreamUrl. */
+export function upstreamUrl() {
+  return z
+    .string({ error: (issue) => expected(issue, 'a URL in quotes, such as "redis://127.0.0.1:6379"') })
+    .check((context) => {
+      quantity(context, parseUpstreamUrl);
+    });
+}
+
+/** A whole number from `min` to `max`. */
+export function count(min: number, max: number) {
+  const range = `a whole number from ${min} to ${max}`;
+  return z
+    .int({ error: `must be ${range}` })
+    .min(min, `must be ${range}`)
+    .max(max, `must be ${range}`);
+}
+
+/** One of a few words. */
+export function oneOf<const W extends readonly [string, ...string[]]>(words: W) {
+  return z.enum(words, { error: `must be ${words.map((word) => `"${word}"`).join(' or ')}` });
+}
+
+/** true or false, nothing that looks like it. */
+export function flag() {
+  return z.boolean({ error: 'must be true or false, without quotes' });
+}
+
+/** The quantity in `text`, or undefined where its own check has reported it already. */
+export function quietly<T, V>(value: V | undefined, parse: (value: V) => T): T | undefined {
+  if (value === undefined) return undefined;
+  try {
+    return parse(value);
+  } catch (error) {
+    if (isFieldError(error)) return undefined;
+    throw error;
+  }
+}
+
+type Context<V> = z.core.ParsePayload<V>;
+
+/** Reports a violation at `path` below the value under check. */
+export function fail<V>(context: Context<V>, message: string, path: PropertyKey[] = []): void {
+  context.issues.push({ code: 'custom', message, path, input: undefined, continue: true });
+}
+
+function quantity<T, V>(context: Context<V>, parse: (value: V) => T): T | undefined {
+  try {
+    return parse(context.value);
+  } catch (error) {
+    if (!isFieldError(error)) throw error;
+    fail(context, error.message);
+    return undefined;
+  }
+}
+
+function isFieldError(error: unknown): error is Error {
+  return error instanceof UnitError || error instanceof AddressError || error instanceof UpstreamUrlError;
+}
+
+/** Tells a setting that is missing from one of the wrong kind. */
+export function expected(issue: { readonly input?: unknown }, what: string): string {
+  return issue.input === undefined ? `is missing: give ${what}` : `must be ${what}`;
+}

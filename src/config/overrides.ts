@@ -1,0 +1,85 @@
+// What flags and environment say over the file: the few settings that differ from one deployment to the next.
+// Owns the names of the variables and the precedence flags > environment > file. Checks no values: the schema does.
+// Invariant: an empty variable counts as not set, as compose files and charts write it.
+
+/** Values of the command line, as typed. */
+export interface ConfigFlags {
+  readonly listen?: string | undefined;
+  readonly upstream?: string | undefined;
+  /** host:port, or "off". */
+  readonly admin?: string | undefined;
+  readonly logLevel?: string | undefined;
+}
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+interface Setting {
+  readonly flag: keyof ConfigFlags;
+  readonly option: string;
+  readonly variable: string;
+  readonly path: readonly string[];
+}
+
+const SETTINGS: readonly Setting[] = [
+  { flag: 'listen', option: '--listen', variable: 'SPILLWAY_LISTEN', path: ['listen'] },
+  { flag: 'upstream', option: '--upstream', variable: 'SPILLWAY_UPSTREAM', path: ['upstream', 'url'] },
+  { flag: 'admin', option: '--admin', variable: 'SPILLWAY_ADMIN', path: ['admin', 'listen'] },
+  { flag: 'logLevel', option: '--log-level', variable: 'SPILLWAY_LOG_LEVEL', path: ['log', 'level'] },
+];
+
+/** The variables that are not settings of the file. */
+export const CONFIG_VARIABLE = 'SPILLWAY_CONFIG';
+export const PASSWORD_VARIABLE = 'SPILLWAY_UPSTREAM_PASSWORD';
+export const PASSWORD_FILE_VARIABLE = 'SPILLWAY_UPSTREAM_PASSWORD_FILE';
+
+const KNOWN = new Set([
+  ...SETTINGS.map(({ variable }) => variable),
+  CONFIG_VARIABLE,
+  PASSWORD_VARIABLE,
+  PASSWORD_FILE_VARIABLE,
+]);
+
+export interface Overridden {
+  readonly value: unknown;
+  /** By path in the config: the flag or variable that its value came from. */
+  readonly origins: ReadonlyMap<string, string>;
+}
+
+/**
+ * Lays flags and environment over what the file holds; `file` itself is left as it is.
+ * What is no object stays, for the schema to refuse.
+ */
+export function override(file: unknown, env: Environment, flags: ConfigFlags): Overridden {
+  const origins = new Map<string, string>();
+  let value = file;
+  for (const { flag, option, variable, path } of SETTINGS) {
+    const given = flags[flag] ?? nonEmpty(env[variable]);
+    if (given === undefined) continue;
+    const changed = withValue(value, path, flag === 'admin' && given === 'off' ? false : given);
+    if (changed === undefined) continue;
+    value = changed;
+    origins.set(path.join('.'), flags[flag] === undefined ? variable : option);
+  }
+  return { value, origins };
+}
+
+/** One line for each SPILLWAY_* variable that means nothing, in order of name. */
+export function unknownVariables(env: Environment): string[] {
+  return Object.keys(env)
+    .filter((name) => name.startsWith('SPILLWAY_') && !KNOWN.has(name))
+    .sort()
+    .map((name) => `${name} is set, but Spillway knows no such variable; known are ${[...KNOWN].join(', ')}`);
+}
+
+/** undefined for '' too. */
+export function nonEmpty(text: string | undefined): string | undefined {
+  return text === '' ? undefined : text;
+}
+
+/** A copy of `target` with `leaf` at `path`; undefined where the path leads through something that is no object. */
+function withValue(target: unknown, [key, ...rest]: readonly string[], leaf: unknown): object | undefined {
+  if (typeof target !== 'object' || target === null || Array.isArray(target)) return undefined;
+  if (rest.length === 0) return { ...target, [key]: leaf };
+  const inner = withValue(Reflect.get(target, key) ?? {}, rest, leaf);
+  return inner === undefined ? undefined : { ...target, [key]: inner };
+}

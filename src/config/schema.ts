@@ -1,0 +1,172 @@
+// The config file as zod sees it: every setting, its default and its description.
+// The one source: proxy.schema.json and the reference are generated from here. Defaults stand here and nowhere else.
+// Invariant: strict all the way down, so a mistyped key is an error and never a silent default.
+import { z } from 'zod';
+import { isLoopback, parseListenAddress } from './address.js';
+import {
+  count,
+  duration,
+  expected,
+  fail,
+  listenAddress,
+  oneOf,
+  percent,
+  quietly,
+  size,
+  strict,
+  upstreamUrl,
+} from './fields.js';
+import { ruleSchema } from './rule-schema.js';
+import { parseDuration, parsePercent } from './units.js';
+
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+const MAX_RULES = 10_000;
+const MAX_MEMORY = 2 ** 50;
+const MAX_HYSTERESIS = 0.5;
+
+export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+
+const upstream = strict({
+  url: upstreamUrl()
+    .default('redis://127.0.0.1:6379')
+    .describe(
+      'Redis or Valkey: redis://[user:password@]host[:port][/db]. User, password and db serve the memory ' +
+        "monitor's own connection; clients log in for themselves.",
+    ),
+  pool: oneOf(['session']).default('session').describe('"session": one upstream connection for each client.'),
+  connectTimeout: duration(1, 5 * MINUTE)
+    .default('5s')
+    .describe('How long a connection to the upstream may take.'),
+});
+
+const band = z
+  .union([z.literal('never'), z.tuple([percent(), percent()])], {
+    error: (issue) => expected(issue, '"never", or a pair of percentages such as ["80%", "90%"]'),
+  })
+  .check((context) => {
+    if (typeof context.value === 'string') return;
+    const [start, full] = context.value.map((text) => quietly(text, parsePercent));
+    if (start !== undefined && full !== undefined && start > full) {
+      fail(context, 'must not start above where it is full: [start, full]');
+    }
+  });
+
+const shed = strict({
+  low: band.default(['80%', '90%']).describe('Band of rules with priority low.'),
+  normal: band
+    .default(['90%', '97%'])
+    .describe('Band of rules with priority normal, and of keys without a rule.'),
+  high: band.default(['95%', '99%']).describe('Band of rules with priority high.'),
+  critical: band.default('never').describe('Band of rules with priority critical.'),
+});
+
+const memory = strict({
+  pollInterval: duration(10, MINUTE)
+    .default('500ms')
+    .describe('How often INFO memory is read at leisure; more often as the limit comes nearer.'),
+  staleAfter: duration(20, HOUR).default('5s').describe('Age from which a reading no longer counts.'),
+  onStale: oneOf(['admit', 'hold'])
+    .default('admit')
+    .describe('Without a fresh reading: "admit" lets every write pass, "hold" keeps the last level.'),
+  hysteresis: percent(MAX_HYSTERESIS)
+    .default('2%')
+    .describe('How far pressure must fall below the point where shedding rose before it eases again.'),
+  limit: size(1, MAX_MEMORY)
+    .optional()
+    .describe("Memory limit to hold where Redis has none (maxmemory 0), or below Redis's own."),
+  shedWhen: oneOf(['auto', 'always', 'never'])
+    .default('auto')
+    .describe(
+      '"auto" goes by maxmemory-policy: noeviction sheds, volatile-* sheds while hardly any key can be evicted, ' +
+        'allkeys-* never sheds. "always" sheds whatever the policy, "never" only watches.',
+    ),
+  shed: shed
+    .prefault({})
+    .describe(
+      'Per priority [start, full], shares of the limit: nothing is refused below start, every growing write at full, ' +
+        'a growing share of the keys in between. "never" exempts the priority.',
+    ),
+}).check((context) => {
+  const pollInterval = quietly(context.value.pollInterval, parseDuration);
+  const staleAfter = quietly(context.value.staleAfter, parseDuration);
+  if (pollInterval !== undefined && staleAfter !== undefined && staleAfter <= pollInterval) {
+    fail(context, 'must be longer than pollInterval, or every reading is stale before the next', [
+      'staleAfter',
+    ]);
+  }
+});
+
+const admin = strict({
+  listen: z
+    .union([listenAddress(), z.literal(false)], {
+      error: (issue) => expected(issue, 'host:port in quotes, such as "127.0.0.1:9380", or false for none'),
+    })
+    .check((context) => {
+      if (context.value === false) return;
+      const address = quietly(context.value, parseListenAddress);
+      if (address === undefined || isLoopback(address.host)) return;
+      fail(
+        context,
+        'must be a loopback address (127.0.0.1, [::1] or localhost): the admin server asks for no token yet, so ' +
+          'whoever reaches it may read key patterns',
+      );
+    })
+    .default('127.0.0.1:9380')
+    .describe('Where statistics, metrics and health are served over HTTP; loopback only. false: nowhere.'),
+});
+
+const limits = strict({
+  maxClients: count(1, 1_000_000)
+    .default(10_000)
+    .describe('Client connections at a time; further ones are refused.'),
+  lookahead: size(1024, 512 * 1024 ** 2)
+    .default('1mb')
+    .describe('How much of one multi-key write may be held back until all its keys are known.'),
+  pendingReplies: count(1, 100_000_000)
+    .default(1_000_000)
+    .describe('Commands of one client that may await their replies; its socket is not read beyond that.'),
+  drainTimeout: duration(0, HOUR)
+    .default('10s')
+    .describe('After SIGTERM or SIGINT: how long clients may finish before their connections are closed.'),
+});
+
+const log = strict({
+  level: oneOf(LOG_LEVELS)
+    .default('info')
+    .describe('Least severe level that is logged (JSON lines on standard output).'),
+});
+
+const rules = z
+  .array(ruleSchema, { error: (issue) => expected(issue, 'a list of rules') })
+  .max(MAX_RULES, `must hold at most ${MAX_RULES} rules`)
+  .check((context) => {
+    const firstOf = new Map<string, number>();
+    for (const [index, { name }] of context.value.entries()) {
+      const first = firstOf.get(name);
+      if (first === undefined) firstOf.set(name, index);
+      else fail(context, `is the name of rules[${first}] already; names must be unique`, [index, 'name']);
+    }
+  });
+
+export const configSchema = strict({
+  $schema: z.string().optional().describe('Path of the JSON Schema, for editors; Spillway does not read it.'),
+  listen: listenAddress()
+    .default('127.0.0.1:6380')
+    .describe(
+      'Where clients connect: host:port. ":6380" listens on all interfaces, port 0 lets the system choose.',
+    ),
+  upstream: upstream.prefault({}).describe('The Redis or Valkey server behind the proxy.'),
+  mode: oneOf(['enforce', 'observe'])
+    .default('enforce')
+    .describe('"observe" decides and counts everything and changes nothing.'),
+  rules: rules.default([]).describe('Rules by key pattern, in order: the first that matches a key decides.'),
+  memory: memory.prefault({}).describe('How memory is watched, and when writes are refused.'),
+  admin: admin.prefault({}).describe('The admin server.'),
+  limits: limits.prefault({}).describe('Bounds on what clients can take.'),
+  log: log.prefault({}).describe('Logging.'),
+}).describe('Configuration of Spillway.');
+
+/** The config file's shape, defaults filled in, quantities still as text. */
+export type ConfigInput = z.infer<typeof configSchema>;

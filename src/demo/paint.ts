@@ -1,0 +1,27 @@
+// Colours for terminals that have them, and numbers as people read them.
+import { styleText } from 'node:util';
+
+export type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan';
+export type Paint = (style: Style, text: string) => string;
+
+/** Colours only where the stream is a terminal that has some; NO_COLOR and FORCE_COLOR are heeded (by hasColors). */
+export function createPaint(stream: NodeJS.WriteStream): Paint {
+  const colours = stream.isTTY === true && stream.hasColors();
+  return colours ? (style, text) => styleText(style, text) : (_, text) => text;
+}
+
+const MEBIBYTE = 2 ** 20;
+
+/** 61.3 MB: binary megabytes, as Redis's own `64mb` means them. */
+export function megabytes(bytes: number): string {
+  return `${(bytes / MEBIBYTE).toFixed(1)} MB`;
+}
+
+/** 12,345 */
+export function grouped(value: number): string {
+  return value.toLocaleString('en-US');
+}
+
+export function percent(share: number): string {
+  return `${Math.round(share * 100)} %`;
+}

@@ -1,0 +1,111 @@
+// The end of the demo: both sides in one table, or as JSON. Draws; reads nothing.
+import Table from 'cli-table3';
+import { type Frame, type Side, shedOf, total, ttlsGiven } from './frame.js';
+import { grouped, megabytes, type Paint, percent } from './paint.js';
+import { PATTERNS, type PatternName } from './patterns.js';
+
+/** One side's result. Counts are writes of the application, by pattern. */
+export interface SideSummary {
+  accepted: Record<PatternName, number>;
+  /** Answered with OOM, by Redis or early by Spillway. */
+  refused: Record<PatternName, number>;
+  otherErrors: number;
+  /** OOM errors that Redis itself answered. */
+  redisOom: number;
+  usedBytes: number;
+  peakBytes: number;
+  limitBytes: number;
+  keys: number;
+  keysWithoutTtl: number;
+}
+
+export interface DemoSummary {
+  seconds: number;
+  straight: SideSummary;
+  spillway: SideSummary & { ttlsGiven: number; shed: Record<PatternName, number> };
+}
+
+export function summarize(frame: Frame): DemoSummary {
+  return {
+    seconds: Math.round(frame.elapsedSeconds * 10) / 10,
+    straight: summarizeSide(frame.straight),
+    spillway: {
+      ...summarizeSide(frame.spillway),
+      ttlsGiven: ttlsGiven(frame),
+      shed: byPattern((name) => shedOf(frame.stats, PATTERNS.find((pattern) => pattern.name === name)?.rule)),
+    },
+  };
+}
+
+export function drawSummary(summary: DemoSummary, paint: Paint): string {
+  const { straight, spillway } = summary;
+  const table = new Table({
+    head: ['', 'straight at Redis', 'through Spillway'],
+    colAligns: ['left', 'right', 'right'],
+    style: { head: [], border: [], compact: true },
+  });
+  const row = (label: string, read: (side: SideSummary) => string): void => {
+    table.push([label, read(straight), read(spillway)]);
+  };
+  row('writes accepted', (side) => grouped(sum(side.accepted)));
+  row('writes refused', (side) => grouped(sum(side.refused)));
+  for (const { name, glob, priority, rule } of PATTERNS) {
+    const label = `  ${glob} (${rule === undefined ? 'no rule' : priority})`;
+    row(label, ({ accepted, refused }) => {
+      return refused[name] === 0
+        ? '0'
+        : `${grouped(refused[name])} of ${grouped(accepted[name] + refused[name])}`;
+    });
+  }
+  row('critical writes lost (queue)', (side) => grouped(side.refused.queue));
+  row("Redis's own OOM errors", (side) => grouped(side.redisOom));
+  table.push(['shed early by Spillway', '-', grouped(sum(spillway.shed))]);
+  table.push(['TTLs given by Spillway', '-', grouped(spillway.ttlsGiven)]);
+  row('keys without a TTL', (side) => `${grouped(side.keysWithoutTtl)} of ${grouped(side.keys)}`);
+  row('memory now', (side) => `${megabytes(side.usedBytes)} (${percent(side.usedBytes / side.limitBytes)})`);
+  row(
+    'memory at its highest',
+    (side) => `${megabytes(side.peakBytes)} (${percent(side.peakBytes / side.limitBytes)})`,
+  );
+  if (straight.otherErrors + spillway.otherErrors > 0)
+    row('other errors', (side) => grouped(side.otherErrors));
+  return [
+    paint('bold', `After ${summary.seconds} s of the same workload on both sides:`),
+    table.toString(),
+    verdict(summary),
+  ].join('\n');
+}
+
+function verdict({ straight, spillway }: DemoSummary): string {
+  const important = (side: SideSummary): number => side.refused.queue + side.refused.session;
+  if (important(straight) === 0) {
+    return 'Memory did not run full in this time: run it longer to see what happens then.';
+  }
+  return (
+    `Straight at Redis, ${grouped(important(straight))} session and queue writes met OOM. Through Spillway, ` +
+    `${grouped(important(spillway))} did: the cache gave way first, and its keys now carry TTLs.`
+  );
+}
+
+function summarizeSide(side: Side): SideSummary {
+  const { usedBytes, peakBytes, limitBytes, keys, keysWithoutTtl, ownOom } = side.server;
+  return {
+    accepted: byPattern((name) => side.tallies[name].accepted),
+    refused: byPattern((name) => side.tallies[name].oom),
+    otherErrors: total(side, 'failed'),
+    redisOom: ownOom,
+    usedBytes,
+    peakBytes,
+    limitBytes,
+    keys,
+    keysWithoutTtl,
+  };
+}
+
+function byPattern(read: (name: PatternName) => number): Record<PatternName, number> {
+  return Object.fromEntries(PATTERNS.map(({ name }) => [name, read(name)])) as Record<PatternName, number>;
+}
+
+function sum(counts: Record<PatternName, number>): number {
+  return Object.values(counts).reduce((all, count) => all + count, 0);
+}

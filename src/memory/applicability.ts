@@ -1,0 +1,56 @@
+// Whether shedding makes sense at all on this server: by its limit and its eviction policy.
+// A healthy allkeys-* cache stands at its limit for ever and takes every write; refusing there would be the outage.
+import type { KeyspaceReading, Reading } from './reading.js';
+
+export interface Applicability {
+  readonly applies: boolean;
+  /** What pressure is measured against, bytes; 0: nothing. */
+  readonly limitBytes: number;
+  /** Redis itself refuses at maxmemory: a write larger than what is left would overshoot. */
+  readonly refusesAtLimit: boolean;
+  /** One sentence for the log, the API and the page. */
+  readonly reason: string;
+}
+
+export interface ApplicabilityOptions {
+  readonly shedWhen: 'auto' | 'always' | 'never';
+  /** The user's own limit, bytes. */
+  readonly limitBytes: number | undefined;
+}
+
+/** With volatile-*, Redis evicts keys that carry a TTL; below this share of them it soon has none left. */
+const FEW_EXPIRING = 0.05;
+
+/** `oomSeen`: Redis answered OOM within the last seconds, so eviction does not help whatever the policy says. */
+export function judgeApplicability(
+  reading: Reading,
+  keyspace: KeyspaceReading | undefined,
+  options: ApplicabilityOptions,
+  oomSeen: boolean,
+): Applicability {
+  const { maxmemoryBytes, policy } = reading;
+  const limits = [maxmemoryBytes, options.limitBytes ?? 0].filter((bytes) => bytes > 0);
+  const limitBytes = limits.length > 0 ? Math.min(...limits) : 0;
+  const evictingNothing = policy.startsWith('volatile-') && hasFewExpiring(keyspace);
+  const refusesAtLimit = maxmemoryBytes > 0 && (policy === 'noeviction' || policy === '' || evictingNothing);
+  const verdict = (applies: boolean, reason: string) => ({
+    applies,
+    limitBytes,
+    refusesAtLimit: applies && refusesAtLimit,
+    reason,
+  });
+  if (options.shedWhen === 'never') return verdict(false, 'off: memory.shedWhen is "never"');
+  if (limitBytes === 0)
+    return verdict(false, 'off: the server has no maxmemory and the config no memory.limit');
+  if (options.shedWhen === 'always') return verdict(true, 'on: memory.shedWhen is "always"');
+  if (maxmemoryBytes === 0) return verdict(true, 'on: memory.limit is set and the server has no maxmemory');
+  if (refusesAtLimit && !evictingNothing)
+    return verdict(true, `on: ${policy || 'no policy'} refuses writes at maxmemory`);
+  if (evictingNothing) return verdict(true, `on: ${policy} has hardly any key with a TTL to evict`);
+  if (oomSeen) return verdict(true, `on: Redis answers OOM although ${policy} should evict`);
+  return verdict(false, `off: ${policy} evicts at maxmemory and keeps taking writes`);
+}
+
+function hasFewExpiring(keyspace: KeyspaceReading | undefined): boolean {
+  return keyspace !== undefined && keyspace.keys > 0 && keyspace.expires / keyspace.keys < FEW_EXPIRING;
+}

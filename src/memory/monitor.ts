@@ -1,0 +1,190 @@
+// Keeps the readings coming, on a connection of its own: INFO at an interval that shortens as the limit comes
+// nearer, at once when much growth was let through, and what the server is (version, COMMAND) on each connect.
+// Owns the ioredis client and the timers; never touches the data path but through Pressure and what it learns.
+import { Redis } from 'ioredis';
+import type { Logger } from 'pino';
+import { factsFromCommandReply } from '../commands/overlay.js';
+import type { CommandFacts } from '../commands/table.js';
+import type { ShedGate } from '../policy/shed.js';
+import type { Pressure } from './pressure.js';
+import { infoFields, type KeyspaceReading, parseKeyspace, parseMemory } from './reading.js';
+
+export interface MonitorOptions {
+  readonly upstream: {
+    readonly host: string;
+    readonly port: number;
+    readonly username?: string | undefined;
+    readonly password?: string | undefined;
+    readonly connectTimeoutMs: number;
+  };
+  readonly pollIntervalMs: number;
+  readonly pressure: Pressure;
+  readonly gate: ShedGate;
+  readonly log: Logger;
+  /** Monotonic milliseconds. */
+  readonly clock: () => number;
+  /** Called on each connect with what the server says of itself. */
+  readonly onServer: (server: ServerFacts) => void;
+}
+
+export interface ServerFacts {
+  /** As in INFO server: redis_version; '' if it does not tell. */
+  readonly version: string;
+  readonly commands: readonly CommandFacts[];
+}
+
+/** Near the first band, and inside one, the interval is divided by these. */
+const NEAR = { distance: 0.1, divisor: 5 } as const;
+const INSIDE_DIVISOR = 10;
+const SHORTEST_INTERVAL_MS = 10;
+/** Growth-driven readings stand at least this far apart. */
+const SHORTEST_GAP_MS = 2;
+const KEYSPACE_INTERVAL_MS = 2000;
+const RECONNECT_MS = 250;
+
+export class MemoryMonitor {
+  polls = 0;
+  pollErrors = 0;
+  version: string | null = null;
+  private readonly redis: Redis;
+  private timer: NodeJS.Timeout | undefined;
+  private polling = false;
+  private wanted = false;
+  private closed = false;
+  private polledAt = Number.NEGATIVE_INFINITY;
+  private keyspace: KeyspaceReading | undefined;
+  private keyspaceAt = Number.NEGATIVE_INFINITY;
+  private lastError = '';
+  private firstPoll: Promise<void> | undefined;
+
+  constructor(private readonly options: MonitorOptions) {
+    const { host, port, username, password, connectTimeoutMs } = options.upstream;
+    this.redis = new Redis({
+      host,
+      port,
+      ...(username === undefined ? {} : { username }),
+      ...(password === undefined ? {} : { password }),
+      connectTimeout: connectTimeoutMs,
+      commandTimeout: connectTimeoutMs,
+      connectionName: 'spillway-monitor',
+      lazyConnect: true,
+      enableOfflineQueue: false,
+      maxRetriesPerRequest: 0,
+      retryStrategy: () => RECONNECT_MS,
+    });
+    this.redis.on('error', (error: Error) => this.report(error));
+    this.redis.on('ready', () => {
+      this.firstPoll = this.learnServer().then(() => this.poll());
+    });
+    options.gate.onGrowth = () => this.grown();
+  }
+
+  /** Connects and takes the first reading; resolves once it is there or could not be had. */
+  async start(): Promise<void> {
+    await this.redis.connect().catch((error: Error) => this.report(error));
+    await this.firstPoll;
+    this.schedule();
+  }
+
+  close(): void {
+    this.closed = true;
+    clearTimeout(this.timer);
+    this.options.gate.onGrowth = () => {};
+    this.redis.disconnect();
+  }
+
+  /** Takes a reading now, or right after the one under way. */
+  pollSoon(): void {
+    if (this.polling) this.wanted = true;
+    else void this.poll();
+  }
+
+  private grown(): void {
+    const { pressure, clock } = this.options;
+    const now = clock();
+    pressure.apply(now);
+    if (pressure.distanceToShedding(now) > NEAR.distance || now - this.polledAt < SHORTEST_GAP_MS) return;
+    this.pollSoon();
+  }
+
+  private async poll(): Promise<void> {
+    if (this.polling || this.closed || this.redis.status !== 'ready') return;
+    const { pressure, gate, clock } = this.options;
+    this.polling = true;
+    this.wanted = false;
+    this.polledAt = clock();
+    const answered = gate.answered;
+    try {
+      const withKeyspace = this.polledAt - this.keyspaceAt > KEYSPACE_INTERVAL_MS;
+      const [memory, keyspace] = await Promise.all([
+        this.redis.info('memory'),
+        withKeyspace ? this.redis.info('keyspace') : undefined,
+      ]);
+      if (keyspace !== undefined) {
+        this.keyspace = parseKeyspace(keyspace);
+        this.keyspaceAt = this.polledAt;
+      }
+      const reading = parseMemory(memory);
+      if (reading === undefined) throw new Error('INFO memory has no used_memory: is the upstream a Redis?');
+      this.polls++;
+      this.recovered();
+      pressure.take(reading, this.keyspace, answered, clock());
+    } catch (error) {
+      this.pollErrors++;
+      this.report(error as Error);
+    } finally {
+      this.polling = false;
+    }
+    if (this.wanted) this.pollSoon();
+  }
+
+  private schedule(): void {
+    if (this.closed) return;
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => {
+      this.options.pressure.apply(this.options.clock());
+      void this.poll().then(() => this.schedule());
+    }, this.interval());
+    this.timer.unref();
+  }
+
+  private interval(): number {
+    const { pollIntervalMs, pressure, clock } = this.options;
+    const distance = pressure.distanceToShedding(clock());
+    const divisor = distance === 0 ? INSIDE_DIVISOR : distance < NEAR.distance ? NEAR.divisor : 1;
+    return Math.max(SHORTEST_INTERVAL_MS, pollIntervalMs / divisor);
+  }
+
+  private async learnServer(): Promise<void> {
+    try {
+      const version = infoFields(await this.redis.info('server')).get('redis_version') ?? '';
+      this.version = version;
+      const commands = await this.redis.call('COMMAND').catch((error: Error) => {
+        this.options.log.warn(
+          { err: error.message },
+          'cannot read COMMAND: using the built-in command table',
+        );
+        return [];
+      });
+      this.options.onServer({ version, commands: factsFromCommandReply(commands) });
+    } catch (error) {
+      this.report(error as Error);
+    }
+  }
+
+  /** The same trouble is logged once, not at every try. */
+  private report(error: Error): void {
+    if (this.closed || error.message === this.lastError) return;
+    this.lastError = error.message;
+    const hint = /NOAUTH|WRONGPASS|NOPERM/.test(error.message)
+      ? 'give upstream.url a user and password that may run INFO (or set SPILLWAY_UPSTREAM_PASSWORD)'
+      : 'check upstream.url; trying again';
+    this.options.log.error({ err: error.message }, `memory monitor: no reading from the upstream: ${hint}`);
+  }
+
+  private recovered(): void {
+    if (this.lastError === '') return;
+    this.lastError = '';
+    this.options.log.info('memory monitor: reading the upstream again');
+  }
+}

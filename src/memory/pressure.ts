@@ -1,0 +1,205 @@
+// From readings to the shed gate: how full the server is, what has been let through since, what to refuse now.
+// Pure but for the gate it writes: no timers, no I/O, the clock comes with each call (monotonic milliseconds).
+//
+//   estimate = reading + growth forwarded and not known to be in it + what others write, by their rate × age
+//   held     = the highest reading, let down only once readings fall `hysteresis` below it
+//   refused share of a priority = where max(held, estimate / limit) stands in its band
+//
+// Since growth counts from the moment it is forwarded, a burst between two readings cannot overshoot.
+// Invariants: held is moved by readings and by Redis's own OOM only, so levels don't flap with estimates.
+import { Priority } from '../policy/rule.js';
+import { ALL, type ShedGate } from '../policy/shed.js';
+import { type Applicability, judgeApplicability } from './applicability.js';
+import type { KeyspaceReading, Reading } from './reading.js';
+
+export type Band = readonly [start: number, full: number] | null;
+
+export interface PressureOptions {
+  /** By Priority. */
+  readonly bands: readonly Band[];
+  /** Share of the limit. */
+  readonly hysteresis: number;
+  readonly limitBytes: number | undefined;
+  readonly shedWhen: 'auto' | 'always' | 'never';
+  readonly staleAfterMs: number;
+  readonly onStale: 'admit' | 'hold';
+}
+
+export type Level = 'open' | 'partial' | 'full';
+
+export interface LevelChange {
+  readonly priority: Priority;
+  readonly from: Level;
+  readonly to: Level;
+  /** The pressure that the level stands on, and where it comes from. */
+  readonly pressure: number;
+  readonly cause: 'reading' | 'upstream OOM' | 'stale reading' | 'not applicable';
+  readonly reading: Reading | undefined;
+}
+
+const PRIORITIES = [Priority.LOW, Priority.NORMAL, Priority.HIGH, Priority.CRITICAL] as const;
+/** The estimate is looked at again each time it has grown by this share of the limit. */
+const STEP = 0.002;
+/** How long Redis's OOM counts as proof that eviction does not help. */
+const OOM_COUNTS_MS = 5000;
+/** Weight of the newest interval in the rate of what others write. */
+const RATE_WEIGHT = 0.3;
+
+export class Pressure {
+  reading: Reading | undefined;
+  applicability: Applicability | undefined;
+  levelChanges = 0;
+  readonly levels: Level[] = ['open', 'open', 'open', 'open'];
+  private readAt = Number.NEGATIVE_INFINITY;
+  /** gate.answered when the reading was asked for: all of it is in the reading. */
+  private answeredThen = 0;
+  private held = 0;
+  private oomAt = Number.NEGATIVE_INFINITY;
+  /** Bytes a millisecond that come from elsewhere: other proxies, direct writers. */
+  private othersRate = 0;
+  private readonly lowestStart: number;
+
+  constructor(
+    private readonly options: PressureOptions,
+    private readonly gate: ShedGate,
+    private readonly onChange: (change: LevelChange) => void,
+  ) {
+    this.lowestStart = Math.min(...options.bands.map((band) => band?.[0] ?? Number.POSITIVE_INFINITY));
+  }
+
+  /** A reading has come; `answered` is what gate.answered was when it was asked for. */
+  take(reading: Reading, keyspace: KeyspaceReading | undefined, answered: number, now: number): void {
+    this.learnOthersRate(reading, answered, now);
+    this.reading = reading;
+    this.readAt = now;
+    this.answeredThen = answered;
+    this.applicability = judgeApplicability(
+      reading,
+      keyspace,
+      this.options,
+      now - this.oomAt < OOM_COUNTS_MS,
+    );
+    const ratio = this.measured;
+    if (ratio > this.held) this.held = ratio;
+    else if (ratio < this.held - this.options.hysteresis) this.held = ratio + this.options.hysteresis;
+    this.apply(now);
+    this.setLevels(this.applicability.applies ? 'reading' : 'not applicable');
+  }
+
+  /** Redis itself answered OOM to a client: whatever was read last, memory is at its limit now. */
+  upstreamOom(now: number): void {
+    this.oomAt = now;
+    if (this.applicability?.applies !== true || this.held >= 1) return;
+    this.held = 1;
+    this.apply(now);
+    this.setLevels('upstream OOM');
+  }
+
+  /** Looks at the clock: what others write, and whether the reading still counts. */
+  apply(now: number): void {
+    const { gate } = this;
+    const { applicability, reading } = this;
+    if (reading === undefined || applicability?.applies !== true) {
+      this.open();
+      return;
+    }
+    if (this.isStale(now) && this.options.onStale === 'admit') {
+      this.open();
+      this.setLevels('stale reading');
+      return;
+    }
+    const effective = Math.max(this.held, this.estimate(now) / applicability.limitBytes);
+    gate.byKey = false;
+    for (const priority of PRIORITIES) {
+      const share = this.share(priority, effective);
+      gate.thresholds[priority] = share * ALL;
+      if (share > 0) gate.byKey = true;
+    }
+    gate.headroom = applicability.refusesAtLimit
+      ? Math.max(0, reading.maxmemoryBytes - this.estimate(now))
+      : Number.POSITIVE_INFINITY;
+    gate.active = gate.byKey || applicability.refusesAtLimit;
+    const distance = Math.max(STEP, (this.lowestStart - effective) / 2);
+    gate.wakeAt = gate.admitted + Math.min(distance, 1) * applicability.limitBytes;
+  }
+
+  /** Share of a priority's keys that is refused when the pressure is `effective`. */
+  share(priority: Priority, effective = this.effective): number {
+    const band = this.options.bands[priority];
+    if (band === null || this.applicability?.applies !== true) return 0;
+    const [start, full] = band;
+    if (effective >= full) return 1;
+    return effective <= start ? 0 : (effective - start) / (full - start);
+  }
+
+  /** used / limit as last read; 0 without a reading or a limit. */
+  get measured(): number {
+    const limit = this.applicability?.limitBytes ?? 0;
+    return limit > 0 ? this.countedBytes / limit : 0;
+  }
+
+  /** The pressure that levels stand on. */
+  get effective(): number {
+    return this.held;
+  }
+
+  /** Bytes of growth that the reading may not contain. */
+  get growthSinceReading(): number {
+    return Math.max(0, this.gate.admitted - this.answeredThen);
+  }
+
+  readingAge(now: number): number {
+    return now - this.readAt;
+  }
+
+  isStale(now: number): boolean {
+    return this.readingAge(now) > this.options.staleAfterMs;
+  }
+
+  /** How close the estimate is to where refusing begins: 0 at or above it, else the share of the limit between. */
+  distanceToShedding(now: number): number {
+    if (this.applicability?.applies !== true) return Number.POSITIVE_INFINITY;
+    return Math.max(
+      0,
+      this.lowestStart - Math.max(this.held, this.estimate(now) / this.applicability.limitBytes),
+    );
+  }
+
+  private estimate(now: number): number {
+    return this.countedBytes + this.growthSinceReading + this.othersRate * Math.max(0, this.readingAge(now));
+  }
+
+  private get countedBytes(): number {
+    return this.reading === undefined ? 0 : this.reading.usedBytes - this.reading.notCountedBytes;
+  }
+
+  /** What memory grew by between two readings, beyond what this proxy let through in that time. */
+  private learnOthersRate(reading: Reading, answered: number, now: number): void {
+    const elapsed = now - this.readAt;
+    if (this.reading === undefined || elapsed < 1) return;
+    const grown = reading.usedBytes - reading.notCountedBytes - this.countedBytes;
+    const own = this.gate.admitted - this.answeredThen;
+    const rate = Math.max(0, grown - Math.max(own, answered - this.answeredThen)) / elapsed;
+    this.othersRate += (rate - this.othersRate) * RATE_WEIGHT;
+  }
+
+  private open(): void {
+    this.gate.active = false;
+    this.gate.byKey = false;
+    this.gate.thresholds.fill(0);
+    this.gate.headroom = Number.POSITIVE_INFINITY;
+    this.gate.wakeAt = Number.POSITIVE_INFINITY;
+  }
+
+  private setLevels(cause: LevelChange['cause']): void {
+    for (const priority of PRIORITIES) {
+      const share = cause === 'stale reading' ? 0 : this.share(priority);
+      const to: Level = share === 0 ? 'open' : share === 1 ? 'full' : 'partial';
+      const from = this.levels[priority];
+      if (from === to) continue;
+      this.levels[priority] = to;
+      this.levelChanges++;
+      this.onChange({ priority, from, to, pressure: this.held, cause, reading: this.reading });
+    }
+  }
+}

@@ -1,0 +1,169 @@
+// One client socket, its upstream socket and the session between them: moves bytes, pauses readers for slow
+// writers, and passes ends and errors on so that each side sees what it would see without a proxy.
+// Never looks into bytes. Invariant: once closed, both sockets are destroyed and the session is told, once.
+//
+//   client FIN   ─▶ upstream FIN once all is forwarded    upstream FIN   ─▶ client closed once all is delivered
+//   client error ─▶ upstream destroyed at once            upstream error ─▶ the same; reset if nothing waits
+//                                                         upstream unreachable ─▶ client reset
+import net, { type Socket } from 'node:net';
+import { Session, type SessionContext } from '../session/session.js';
+import { WriteBatch } from './write-batch.js';
+
+export interface UpstreamAddress {
+  readonly host: string;
+  readonly port: number;
+  readonly connectTimeoutMs: number;
+}
+
+/** Counted over all links. */
+export interface LinkCounters {
+  upstreamFailures: number;
+  bytesFromClients: number;
+  bytesToClients: number;
+  bytesToUpstream: number;
+  bytesFromUpstream: number;
+}
+
+export interface LinkEvents {
+  /** The upstream could not be reached. */
+  upstreamFailed(error: Error): void;
+  closed(link: ClientLink): void;
+}
+
+/** How much a socket reads at once, and may have waiting to be sent before its source is paused. */
+export const HIGH_WATER_BYTES = 64 * 1024;
+/** As Redis's tcp-keepalive: a peer that is gone without a word is noticed. */
+const KEEP_ALIVE_MS = 300_000;
+
+export class ClientLink {
+  private readonly session: Session;
+  private readonly upstream: Socket;
+  private readonly toUpstream: WriteBatch;
+  private readonly toClient: WriteBatch;
+  private clientEnded = false;
+  private isClosed = false;
+  private connected = false;
+  /** The server has said its last: only what is on its way to the client still counts. */
+  private upstreamEnded = false;
+  private draining = false;
+
+  constructor(
+    private readonly client: Socket,
+    address: UpstreamAddress,
+    context: SessionContext,
+    private readonly counters: LinkCounters,
+    private readonly events: LinkEvents,
+  ) {
+    this.upstream = net.connect({
+      host: address.host,
+      port: address.port,
+      noDelay: true,
+      allowHalfOpen: true,
+      highWaterMark: HIGH_WATER_BYTES,
+    } as net.TcpNetConnectOpts);
+    this.toUpstream = new WriteBatch(this.upstream);
+    this.toClient = new WriteBatch(client);
+    this.session = new Session(context, this.toUpstream, this.toClient);
+    this.wireUpstream(address.connectTimeoutMs);
+    this.wireClient();
+  }
+
+  /** The client waits: for its upstream's buffers, or for a reply that decides on its next command. */
+  get paused(): boolean {
+    return this.client.isPaused();
+  }
+
+  /** Ends the link as soon as nothing is under way on it. */
+  drain(): void {
+    this.draining = true;
+    this.endIfDrained();
+  }
+
+  /** Ends the link at once; with `reset` so that the client sees a reset, not an orderly end. */
+  close(reset = false): void {
+    if (this.isClosed) return;
+    this.isClosed = true;
+    this.session.close();
+    if (reset) this.client.resetAndDestroy();
+    else this.client.destroy();
+    this.upstream.destroy();
+    this.events.closed(this);
+  }
+
+  private wireClient(): void {
+    const { client } = this;
+    client.on('data', (chunk: Buffer) => {
+      if (this.upstreamEnded) return;
+      this.counters.bytesFromClients += chunk.length;
+      this.session.fromClient(chunk);
+      this.flush();
+    });
+    client.on('end', () => {
+      this.clientEnded = true;
+      this.endUpstreamIfDone();
+    });
+    client.on('drain', () => this.upstream.resume());
+    client.setNoDelay(true);
+    client.setKeepAlive(true, KEEP_ALIVE_MS);
+    client.on('error', () => this.close());
+    client.on('close', () => this.close());
+  }
+
+  private wireUpstream(connectTimeoutMs: number): void {
+    const { upstream } = this;
+    upstream.setTimeout(connectTimeoutMs, () => {
+      upstream.destroy(new Error(`no connection within ${connectTimeoutMs} ms`));
+    });
+    upstream.on('connect', () => {
+      this.connected = true;
+      upstream.setTimeout(0);
+    });
+    upstream.on('data', (chunk: Buffer) => {
+      this.counters.bytesFromUpstream += chunk.length;
+      this.session.fromUpstream(chunk);
+      this.flush();
+      this.endUpstreamIfDone();
+      if (this.draining) this.endIfDrained();
+    });
+    upstream.on('drain', () => this.readClient());
+    upstream.on('end', () => this.finish());
+    upstream.on('error', (error) => {
+      if (!this.connected) {
+        this.counters.upstreamFailures++;
+        this.events.upstreamFailed(error);
+        this.close(true);
+      } else if (this.client.writableLength > 0 || this.upstreamEnded) this.finish();
+      else this.close(true);
+    });
+  }
+
+  /** Delivers what waits for the client, then closes. */
+  private finish(): void {
+    this.upstreamEnded = true;
+    this.client.destroySoon();
+  }
+
+  private flush(): void {
+    const clientKeepsUp = this.toClient.flush();
+    const upstreamKeepsUp = this.toUpstream.flush();
+    this.counters.bytesToClients += this.toClient.takeBytes();
+    this.counters.bytesToUpstream += this.toUpstream.takeBytes();
+    if (!clientKeepsUp) this.upstream.pause();
+    if (this.upstreamEnded) return;
+    if (!upstreamKeepsUp || this.session.stalled) this.client.pause();
+    else this.readClient();
+  }
+
+  private readClient(): void {
+    if (!this.session.stalled && !this.upstream.writableNeedDrain && this.client.isPaused())
+      this.client.resume();
+  }
+
+  private endUpstreamIfDone(): void {
+    if (this.clientEnded && !this.session.stalled && !this.upstream.writableEnded) this.upstream.end();
+  }
+
+  private endIfDrained(): void {
+    if (this.session.idle && this.client.writableLength === 0) this.close();
+  }
+}

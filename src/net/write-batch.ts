@@ -1,0 +1,90 @@
+// Gathers what one turn writes to a socket and sends it in one system call: small spans are copied together,
+// large ones go by reference between them. Owns its buffer; never splits, reorders or drops bytes.
+// Invariant: bytes are sent in the order of write(); `filled - sentUpTo` bytes wait in the buffer for flush().
+import type { Socket } from 'node:net';
+import { type ByteSink, COPIED_BELOW } from '../session/byte-sink.js';
+
+const BUFFER_BYTES = 64 * 1024;
+
+export class WriteBatch implements ByteSink {
+  /** Bytes handed to the socket since takeBytes(). */
+  private bytes = 0;
+  private buffer: Buffer | undefined;
+  private filled = 0;
+  private sentUpTo = 0;
+  private corked = false;
+
+  constructor(private readonly socket: Socket) {}
+
+  write(buf: Uint8Array, start: number, end: number): void {
+    const length = end - start;
+    if (length >= COPIED_BELOW) {
+      this.sendFilled();
+      this.send(Buffer.from(buf.buffer, buf.byteOffset + start, length));
+      return;
+    }
+    if (this.filled + length > BUFFER_BYTES) {
+      this.sendFilled();
+      this.dropBuffer();
+    }
+    this.buffer ??= Buffer.allocUnsafeSlow(BUFFER_BYTES);
+    copy(buf, start, end, this.buffer, this.filled);
+    this.filled += length;
+  }
+
+  /** Sends what was written since the last flush. Returns false when the socket asks to wait for 'drain'. */
+  flush(): boolean {
+    this.sendFilled();
+    if (this.corked) {
+      this.corked = false;
+      this.socket.uncork();
+    }
+    // What the kernel took at once need not be kept; the rest still belongs to the socket.
+    if (this.socket.writableLength === 0) {
+      this.filled = 0;
+      this.sentUpTo = 0;
+    } else if (this.filled > 0) {
+      this.dropBuffer();
+    }
+    return !this.socket.writableNeedDrain;
+  }
+
+  /** How many bytes were handed to the socket since the last call. */
+  takeBytes(): number {
+    const { bytes } = this;
+    this.bytes = 0;
+    return bytes;
+  }
+
+  private sendFilled(): void {
+    if (this.buffer === undefined || this.filled === this.sentUpTo) return;
+    const from = this.sentUpTo;
+    this.sentUpTo = this.filled;
+    this.send(this.buffer.subarray(from, this.filled));
+  }
+
+  private send(bytes: Buffer): void {
+    // The first write of a flush waits for a second one: together they make one writev.
+    if (!this.corked) {
+      this.corked = true;
+      this.socket.cork();
+    }
+    this.bytes += bytes.length;
+    this.socket.write(bytes);
+  }
+
+  private dropBuffer(): void {
+    this.buffer = undefined;
+    this.filled = 0;
+    this.sentUpTo = 0;
+  }
+}
+
+/** Short spans go byte by byte: a call into the runtime costs more than they do. */
+function copy(from: Uint8Array, start: number, end: number, to: Buffer, at: number): void {
+  if (end - start > 64) {
+    to.set(from.subarray(start, end), at);
+    return;
+  }
+  for (let i = start; i < end; i++) to[at++] = from[i];
+}

@@ -1,0 +1,91 @@
+// Redis's glob on bytes: what KEYS and SCAN MATCH do (stringmatchlen in util.c), so that a rule matches just
+// the keys that an operator sees with `redis-cli --scan --pattern`. Never allocates.
+// Backtracks to the last star only, which finds the same matches as Redis's recursion, in bounded time.
+
+const STAR = 0x2a;
+const QUESTION = 0x3f;
+const OPEN = 0x5b;
+const CLOSE = 0x5d;
+const CARET = 0x5e;
+const DASH = 0x2d;
+const BACKSLASH = 0x5c;
+
+/** Whether the glob `pattern` matches buf[start, end). */
+export function globMatches(pattern: Uint8Array, buf: Uint8Array, start: number, end: number): boolean {
+  const length = pattern.length;
+  // Redis's loop never runs on an empty key, so only these match it: KEYS and SCAN take a lone star before it.
+  if (start === end) return length === 0 || (length === 1 && pattern[0] === STAR);
+  let p = 0;
+  let at = start;
+  let starAt = -1;
+  let retryFrom = 0;
+  while (at < end) {
+    if (p < length && pattern[p] === STAR) {
+      while (p < length && pattern[p] === STAR) p++;
+      if (p === length) return true;
+      starAt = p;
+      retryFrom = at;
+      continue;
+    }
+    const behind = p < length ? matchOne(pattern, p, buf[at]) : -1;
+    if (behind >= 0) {
+      p = behind;
+      at++;
+    } else if (starAt >= 0) {
+      p = starAt;
+      at = ++retryFrom;
+    } else {
+      return false;
+    }
+  }
+  while (p < length && pattern[p] === STAR) p++;
+  return p === length;
+}
+
+/** Matches one byte against the pattern element at `p`; returns the offset behind the element, or -1. */
+function matchOne(pattern: Uint8Array, p: number, byte: number): number {
+  switch (pattern[p]) {
+    case QUESTION:
+      return p + 1;
+    case OPEN:
+      return matchClass(pattern, p + 1, byte);
+    case BACKSLASH: {
+      const literal = p + 1 < pattern.length ? p + 1 : p;
+      return pattern[literal] === byte ? literal + 1 : -1;
+    }
+    default:
+      return pattern[p] === byte ? p + 1 : -1;
+  }
+}
+
+/** Matches a class whose body begins at `p`. Redis takes a class without its bracket to end with the pattern. */
+function matchClass(pattern: Uint8Array, p: number, byte: number): number {
+  const length = pattern.length;
+  const negated = pattern[p] === CARET;
+  if (negated) p++;
+  let matched = false;
+  while (p < length) {
+    if (pattern[p] === BACKSLASH && p + 1 < length) {
+      p++;
+      if (pattern[p] === byte) matched = true;
+    } else if (pattern[p] === CLOSE) {
+      break;
+    } else if (p + 2 < length && pattern[p + 1] === DASH) {
+      // Redis compares as C chars, which are signed on the machines it is built for.
+      const from = signed(pattern[p]);
+      const to = signed(pattern[p + 2]);
+      const value = signed(byte);
+      if (value >= Math.min(from, to) && value <= Math.max(from, to)) matched = true;
+      p += 2;
+    } else if (pattern[p] === byte) {
+      matched = true;
+    }
+    p++;
+  }
+  if (matched === negated) return -1;
+  return Math.min(p + 1, length);
+}
+
+function signed(byte: number): number {
+  return (byte << 24) >> 24;
+}

@@ -1,0 +1,61 @@
+// What the core tells the outside about traffic: implemented by stats, called on the hot path.
+// Implementations must not allocate per call, must not throw and must not keep the key's buffer.
+import type { CommandSpec } from '../commands/spec.js';
+
+/** What became of one written key's TTL. One outcome per key of a write. */
+export const TtlOutcome = {
+  /** The write was given the rule's TTL in place. */
+  INJECTED: 0,
+  /** Its explicit TTL was longer than maxTtl and was cut. */
+  CLAMPED: 1,
+  /** It carried a TTL within bounds. */
+  HAD_TTL: 2,
+  /** It leaves the key without a TTL: no rule, a rule without ttl, or a durable one. */
+  WITHOUT_TTL: 3,
+  /** A follow-up PEXPIRE … NX was sent for it; the answer comes by onFollowUpReply. */
+  FOLLOW_UP: 4,
+  /** It keeps whatever TTL the key has (INCR, HSET, SET KEEPTTL …) and no follow-up was sent. */
+  KEPT: 5,
+  /** Observe mode: would have been INJECTED or given a follow-up. */
+  WOULD_INJECT: 6,
+  /** Observe mode: would have been CLAMPED. */
+  WOULD_CLAMP: 7,
+} as const;
+export type TtlOutcome = (typeof TtlOutcome)[keyof typeof TtlOutcome];
+
+/** What Redis answered to a follow-up. */
+export const FollowUpReply = {
+  /** `:1`: the key had no TTL and has one now, one leak fixed. */
+  SET: 0,
+  /** `:0`: the key had a TTL already, or is gone. */
+  UNCHANGED: 1,
+  /** `-NOPERM`: this user may not PEXPIRE. */
+  DENIED: 2,
+  /** Any other error, or the follow-up was not sent because a bound was reached. */
+  FAILED: 3,
+} as const;
+export type FollowUpReply = (typeof FollowUpReply)[keyof typeof FollowUpReply];
+
+export interface TrafficObserver {
+  /**
+   * One key of a forwarded write. `bytes` is this key's share of the command on the wire as the client sent it
+   * (with one key: all of it). `hash` is hashKey(key). `slot` 0: no rule matches.
+   */
+  onWrite(
+    slot: number,
+    command: CommandSpec,
+    bytes: number,
+    outcome: TtlOutcome,
+    key: Uint8Array,
+    start: number,
+    end: number,
+    hash: number,
+  ): void;
+  /** A write was refused with OOM (`observed`: would have been, in observe mode). Once a command, by its deciding key. */
+  onShed(slot: number, command: CommandSpec, bytes: number, observed: boolean): void;
+  onFollowUpReply(slot: number, reply: FollowUpReply): void;
+  /** Redis itself answered OOM to a client's command. */
+  onUpstreamOom(): void;
+  /** One command in some hundreds is timed from its last byte up to the last byte of its reply. */
+  onLatency(milliseconds: number): void;
+}

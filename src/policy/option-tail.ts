@@ -1,0 +1,38 @@
+// The options of a SET whose value is too large to wait for: they arrive behind it, one argument at a time.
+// An expiry can still be clamped in place; a missing one can only be given by a follow-up.
+import { TtlOutcome } from './observer.js';
+import type { CompiledRule } from './rule-set.js';
+import { clampExpiry, ExpiryKind, TtlOptions } from './ttl-options.js';
+import { expiryOutcome, givesTtl, keptOutcome } from './ttl-outcome.js';
+
+export class OptionTail {
+  private readonly options = new TtlOptions();
+  private clamped = false;
+
+  constructor(
+    private readonly rule: CompiledRule,
+    private readonly followUps: boolean,
+  ) {}
+
+  /** Takes one option argument; returns the number to put in its place, or -1. `nowMs`: epoch. */
+  feed(buf: Uint8Array, start: number, end: number, nowMs: number): number {
+    if (!this.options.feed(buf, start, end) || this.rule.maxTtlMs === 0) return -1;
+    const clamped = clampExpiry(buf, start, end, this.options.unit, this.rule.maxTtlMs, nowMs);
+    this.clamped ||= clamped >= 0;
+    return this.rule.observe ? -1 : clamped;
+  }
+
+  /** The outcome once all options were fed; undefined when Redis will refuse the command. */
+  finish(): TtlOutcome | undefined {
+    switch (this.options.finish()) {
+      case ExpiryKind.MALFORMED:
+        return undefined;
+      case ExpiryKind.EXPIRY:
+        return expiryOutcome(this.rule, this.clamped);
+      case ExpiryKind.KEEP:
+        return keptOutcome(this.rule, this.followUps);
+      default:
+        return givesTtl(this.rule) ? keptOutcome(this.rule, this.followUps) : TtlOutcome.WITHOUT_TTL;
+    }
+  }
+}

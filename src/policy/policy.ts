@@ -1,0 +1,269 @@
+// Decides what becomes of one write: forward, rewrite, follow up or shed. Pure but for the clock and the random
+// numbers handed in: deciding twice changes nothing, counting is a step of its own.
+// Never refuses what Redis would refuse by itself for another reason as far as the arguments tell, and leaves
+// alone what it does not understand.
+import { type CommandSpec, TtlTreatment } from '../commands/spec.js';
+import { equalsIgnoreCase, readPositiveInteger } from '../resp/bytes.js';
+import { PX_BYTES, writePx } from '../resp/encode.js';
+import type { RequestScanner } from '../resp/request-scanner.js';
+import { hashKey } from './hash.js';
+import { type TrafficObserver, TtlOutcome } from './observer.js';
+import type { CompiledRule, RuleSet } from './rule-set.js';
+import type { ShedGate } from './shed.js';
+import { clampExpiry, ExpiryKind, ExpiryUnit, TtlOptions } from './ttl-options.js';
+import { drawTtl, expiryOutcome, followUpOutcome, givesTtl, keptOutcome } from './ttl-outcome.js';
+import { Action, Verdict } from './verdict.js';
+
+/** What a key costs Redis beside its bytes: dict entries, object and string headers, the expires entry. */
+const KEY_OVERHEAD_BYTES = 128;
+const ARGUMENT_OVERHEAD_BYTES = 48;
+/** jemalloc's size classes stand up to a quarter apart. */
+const ALLOCATOR_SLACK = 1.25;
+
+export interface PolicyOptions {
+  readonly rules: RuleSet;
+  readonly gate: ShedGate;
+  readonly observer: TrafficObserver;
+  /** Epoch milliseconds. */
+  readonly now: () => number;
+  /** 0 ≤ r < 1. */
+  readonly random: () => number;
+}
+
+export class Policy {
+  rules: RuleSet;
+  readonly gate: ShedGate;
+  readonly observer: TrafficObserver;
+  readonly now: () => number;
+  readonly random: () => number;
+  private readonly verdict = new Verdict();
+  private readonly options = new TtlOptions();
+  private readonly jitteredPx = Buffer.alloc(PX_BYTES);
+  /** Set by readOptions: the argument that holds the expiry, or -1. */
+  private expiryIndex = -1;
+
+  constructor({ rules, gate, observer, now, random }: PolicyOptions) {
+    this.rules = rules;
+    this.gate = gate;
+    this.observer = observer;
+    this.now = now;
+    this.random = random;
+  }
+
+  /**
+   * The verdict on the write under scan, of known arity, whole or up to its first large argument.
+   * `size`: bytes of it on the wire, as far as known. `followUps`: whether PEXPIRE … NX may be sent for it.
+   * The object returned is the same each time: read it before the next call.
+   */
+  decide(args: RequestScanner, spec: CommandSpec, size: number, followUps: boolean): Verdict {
+    const verdict = this.verdict;
+    verdict.reset();
+    const allKeysKnown = this.findKeys(args, spec);
+    if (verdict.count === 0) return verdict;
+    if (spec.denyOom && !spec.mover) {
+      verdict.growth =
+        size * ALLOCATOR_SLACK + verdict.count * KEY_OVERHEAD_BYTES + args.argc * ARGUMENT_OVERHEAD_BYTES;
+      if (this.gate.active) {
+        this.judgeShed();
+        if (verdict.action === Action.SHED) return verdict;
+        if (!allKeysKnown && this.gate.byKey) verdict.action = Action.UNDECIDED;
+      }
+    }
+    if (verdict.action === Action.PASS) this.judgeTtl(args, spec, followUps);
+    return verdict;
+  }
+
+  /** Decides an UNDECIDED command after all, from the keys that are known: it cannot be held back any longer. */
+  settle(args: RequestScanner, spec: CommandSpec, followUps: boolean): Verdict {
+    this.verdict.action = Action.PASS;
+    this.judgeTtl(args, spec, followUps);
+    return this.verdict;
+  }
+
+  /** The rule of a key that came to light in the middle of a large command. */
+  ruleOf(buf: Uint8Array, start: number, end: number): CompiledRule {
+    return this.rules.find(buf, start, end);
+  }
+
+  /** Fills the verdict's keys from the arguments at hand; false when more of them are still to come. */
+  private findKeys(args: RequestScanner, spec: CommandSpec): boolean {
+    const { first, last, step, keywords } = spec.keys;
+    const { argc, parsed } = args;
+    if (keywords.length > 0) {
+      for (let i = 2; i < parsed - 1; i++) {
+        for (const keyword of keywords) {
+          if (equalsIgnoreCase(args.buf, args.starts[i], args.ends[i], keyword)) this.addKey(args, i + 1);
+        }
+      }
+      return parsed === argc;
+    }
+    if (first === 0) return true;
+    let until = last < 0 ? argc + last : last;
+    if (spec.ttl === TtlTreatment.MSETEX) {
+      const pairs = parsed > 1 ? readPositiveInteger(args.buf, args.starts[1], args.ends[1]) : 0;
+      if (pairs * 2 + 2 > argc) return true;
+      until = pairs * 2;
+    }
+    for (let i = first; i <= until && i < parsed; i += step) this.addKey(args, i);
+    return until < parsed;
+  }
+
+  private addKey(args: RequestScanner, i: number): void {
+    const { buf, starts, ends } = args;
+    this.verdict.addKey(i, this.rules.find(buf, starts[i], ends[i]), hashKey(buf, starts[i], ends[i]));
+  }
+
+  /** Shed whole if any key's rule says so; a rule in observe mode only notes that it would. */
+  private judgeShed(): void {
+    const verdict = this.verdict;
+    for (let i = 0; i < verdict.count; i++) {
+      const rule = verdict.rule[i];
+      if (!this.gate.refuses(rule.priority, verdict.hash[i], verdict.growth)) continue;
+      verdict.shedKey = i;
+      if (rule.observe) continue;
+      verdict.action = Action.SHED;
+      return;
+    }
+  }
+
+  private judgeTtl(args: RequestScanner, spec: CommandSpec, followUps: boolean): void {
+    const verdict = this.verdict;
+    verdict.recorded = true;
+    const rule = verdict.rule[0];
+    switch (spec.ttl) {
+      case TtlTreatment.SET:
+        if (args.argc === 3) this.judgeWithoutExpiry(rule);
+        else if (args.parsed < args.argc) verdict.tail = true;
+        else this.judgeOptions(args, 3, rule, followUps);
+        return;
+      case TtlTreatment.GETEX:
+        this.readOptions(args, 2, true);
+        verdict.recorded = this.options.kind === ExpiryKind.EXPIRY;
+        if (verdict.recorded) this.judgeExpiry(args, this.expiryIndex, this.options.unit, rule);
+        return;
+      case TtlTreatment.SETEX:
+        this.judgeExpiry(args, 2, ExpiryUnit.SECONDS, rule);
+        return;
+      case TtlTreatment.PSETEX:
+        this.judgeExpiry(args, 2, ExpiryUnit.MILLISECONDS, rule);
+        return;
+      case TtlTreatment.MSETEX:
+        // With its options out of sight, a follow-up is right whatever they say: it sets only what is missing.
+        if (args.parsed < args.argc) this.judgeEach(TtlTreatment.STRING, followUps);
+        else this.judgeMsetex(args, followUps);
+        return;
+      default:
+        // A key without its value: MSET answers with an arity error of its own.
+        verdict.recorded = spec.keys.step !== 2 || (args.argc - spec.keys.first) % 2 === 0;
+        if (verdict.recorded) this.judgeEach(spec.ttl, followUps);
+    }
+  }
+
+  /** SET and kin, all options at hand from argument `from` on. */
+  private judgeOptions(args: RequestScanner, from: number, rule: CompiledRule, followUps: boolean): void {
+    switch (this.readOptions(args, from, false)) {
+      case ExpiryKind.NONE:
+        this.judgeWithoutExpiry(rule);
+        return;
+      case ExpiryKind.EXPIRY:
+        this.judgeExpiry(args, this.expiryIndex, this.options.unit, rule);
+        return;
+      case ExpiryKind.KEEP:
+        this.verdict.outcome[0] = keptOutcome(rule, followUps);
+        return;
+      default:
+        this.verdict.recorded = false;
+    }
+  }
+
+  private judgeWithoutExpiry(rule: CompiledRule): void {
+    const verdict = this.verdict;
+    if (!givesTtl(rule)) verdict.outcome[0] = TtlOutcome.WITHOUT_TTL;
+    else if (rule.observe) verdict.outcome[0] = TtlOutcome.WOULD_INJECT;
+    else {
+      verdict.outcome[0] = TtlOutcome.INJECTED;
+      verdict.action = Action.APPEND;
+      this.setSuffix(rule);
+    }
+  }
+
+  private setSuffix(rule: CompiledRule): void {
+    const verdict = this.verdict;
+    if (rule.pxSuffix !== undefined) {
+      verdict.suffix = rule.pxSuffix;
+      verdict.suffixLength = rule.pxSuffix.length;
+    } else {
+      verdict.suffix = this.jitteredPx;
+      verdict.suffixLength = writePx(this.jitteredPx, 0, drawTtl(rule, this.random));
+    }
+  }
+
+  private judgeExpiry(args: RequestScanner, index: number, unit: ExpiryUnit, rule: CompiledRule): void {
+    const verdict = this.verdict;
+    const known = index < args.parsed && rule.maxTtlMs > 0;
+    const clamped = known
+      ? clampExpiry(args.buf, args.starts[index], args.ends[index], unit, rule.maxTtlMs, this.now())
+      : -1;
+    verdict.outcome[0] = expiryOutcome(rule, clamped >= 0);
+    if (verdict.outcome[0] !== TtlOutcome.CLAMPED) return;
+    verdict.action = Action.REPLACE;
+    verdict.replaceIndex = index;
+    verdict.replacement = clamped;
+  }
+
+  /** MSETEX has one TTL for all its keys: in place only where every key wants the same; else key by key. */
+  private judgeMsetex(args: RequestScanner, followUps: boolean): void {
+    const verdict = this.verdict;
+    const from = verdict.argument[verdict.count - 1] + 2;
+    const alike = verdict.rule.every((rule, i) => i >= verdict.count || rule === verdict.rule[0]);
+    if (alike) {
+      this.judgeOptions(args, from, verdict.rule[0], followUps);
+      for (let i = 1; i < verdict.count; i++) verdict.outcome[i] = verdict.outcome[0];
+      return;
+    }
+    switch (this.readOptions(args, from, false)) {
+      case ExpiryKind.NONE:
+        this.judgeEach(TtlTreatment.STRING, followUps);
+        return;
+      case ExpiryKind.KEEP:
+        for (let i = 0; i < verdict.count; i++) verdict.outcome[i] = keptOutcome(verdict.rule[i], followUps);
+        return;
+      case ExpiryKind.EXPIRY:
+        this.judgeExpiry(args, this.expiryIndex, this.options.unit, this.strictest());
+        for (let i = 1; i < verdict.count; i++) verdict.outcome[i] = verdict.outcome[0];
+        return;
+      default:
+        verdict.recorded = false;
+    }
+  }
+
+  /** Of the verdict's rules, the one with the lowest maxTtl. */
+  private strictest(): CompiledRule {
+    const limited = this.verdict.rule.slice(0, this.verdict.count).filter((rule) => rule.maxTtlMs > 0);
+    return limited.reduce(
+      (least, rule) => (rule.maxTtlMs < least.maxTtlMs ? rule : least),
+      limited[0] ?? this.verdict.rule[0],
+    );
+  }
+
+  /** Writes without TTL options: what each key is left with. */
+  private judgeEach(treatment: TtlTreatment, followUps: boolean): void {
+    const verdict = this.verdict;
+    for (let i = 0; i < verdict.count; i++) {
+      const rule = verdict.rule[i];
+      if (treatment === TtlTreatment.STRING) verdict.outcome[i] = followUpOutcome(rule, followUps);
+      else if (treatment === TtlTreatment.CREATES && rule.applyToAll)
+        verdict.outcome[i] = keptOutcome(rule, followUps);
+      else verdict.outcome[i] = TtlOutcome.KEPT;
+    }
+  }
+
+  private readOptions(args: RequestScanner, from: number, persistAllowed: boolean): ExpiryKind {
+    this.options.reset(persistAllowed);
+    this.expiryIndex = -1;
+    for (let i = from; i < args.parsed; i++) {
+      if (this.options.feed(args.buf, args.starts[i], args.ends[i])) this.expiryIndex = i;
+    }
+    return this.options.finish();
+  }
+}

@@ -1,0 +1,29 @@
+// A compiled rule: what config/compile makes of one entry of `rules`, and all the policy reads on the hot path.
+// Immutable once built; a reload builds new ones and swaps the whole set.
+
+/** Order matters: a lower number is shed earlier. */
+export const Priority = { LOW: 0, NORMAL: 1, HIGH: 2, CRITICAL: 3 } as const;
+export type Priority = (typeof Priority)[keyof typeof Priority];
+export const PRIORITY_NAMES = ['low', 'normal', 'high', 'critical'] as const;
+export type PriorityName = (typeof PRIORITY_NAMES)[number];
+
+export interface Rule {
+  readonly name: string;
+  /** Row of the per-rule counters: 0 is "unregistered", rules start at 1. */
+  readonly slot: number;
+  /** Redis globs as bytes; the first rule with a matching one wins. */
+  readonly globs: readonly Uint8Array[];
+  /** Injected TTL in milliseconds; 0: none. */
+  readonly ttlMs: number;
+  /** Longest explicit TTL in milliseconds; 0: no limit. */
+  readonly maxTtlMs: number;
+  /** Share of ttlMs by which an injected TTL varies, both ways: 0 … 1. */
+  readonly jitter: number;
+  /** Keys meant to stay: no TTL is given and none is missed. */
+  readonly durable: boolean;
+  readonly priority: Priority;
+  /** true: decide and count, change nothing. */
+  readonly observe: boolean;
+  /** true: every command that can create the key gets the TTL; false: string writes only. */
+  readonly applyToAll: boolean;
+}

@@ -1,0 +1,125 @@
+// Reads the options of SET, GETEX and MSETEX: do they carry an expiry, keep one, or make no sense?
+// Mirrors parseExtendedStringArgumentsOrReply (t_string.c of Redis 7, with 8.4's IFEQ family). Fed one argument
+// at a time, since behind a large value the options arrive long after the command began.
+// Invariant: `kind` is what the arguments fed so far amount to; MALFORMED is final.
+import { equalsIgnoreCase, readPositiveInteger } from '../resp/bytes.js';
+
+export const ExpiryKind = { NONE: 0, KEEP: 1, EXPIRY: 2, MALFORMED: 3 } as const;
+export type ExpiryKind = (typeof ExpiryKind)[keyof typeof ExpiryKind];
+
+export const ExpiryUnit = { SECONDS: 0, MILLISECONDS: 1, AT_SECONDS: 2, AT_MILLISECONDS: 3 } as const;
+export type ExpiryUnit = (typeof ExpiryUnit)[keyof typeof ExpiryUnit];
+
+const Expect = { OPTION: 0, EXPIRY: 1, COMPARAND: 2 } as const;
+type Expect = (typeof Expect)[keyof typeof Expect];
+
+export class TtlOptions {
+  kind: ExpiryKind = ExpiryKind.NONE;
+  unit: ExpiryUnit = ExpiryUnit.SECONDS;
+  private expect: Expect = Expect.OPTION;
+  /** NX, XX or one of the IF… conditions was seen: 1, 2, 3. */
+  private condition = 0;
+  private persistAllowed = false;
+
+  /** Starts over; `persistAllowed` for GETEX, whose PERSIST stands where SET has KEEPTTL. */
+  reset(persistAllowed: boolean): void {
+    this.kind = ExpiryKind.NONE;
+    this.expect = Expect.OPTION;
+    this.condition = 0;
+    this.persistAllowed = persistAllowed;
+  }
+
+  /** Takes the next argument. Returns true when it is the number of an expiry whose `unit` is now known. */
+  feed(buf: Uint8Array, start: number, end: number): boolean {
+    if (this.kind === ExpiryKind.MALFORMED) return false;
+    if (this.expect === Expect.EXPIRY) {
+      this.expect = Expect.OPTION;
+      return true;
+    }
+    if (this.expect === Expect.COMPARAND) this.expect = Expect.OPTION;
+    else this.readOption(buf, start, end);
+    return false;
+  }
+
+  /** No more arguments: an option still waiting for its value makes the command malformed. */
+  finish(): ExpiryKind {
+    if (this.expect !== Expect.OPTION) this.kind = ExpiryKind.MALFORMED;
+    return this.kind;
+  }
+
+  private readOption(buf: Uint8Array, start: number, end: number): void {
+    if (equalsIgnoreCase(buf, start, end, 'EX')) this.expiry(ExpiryUnit.SECONDS);
+    else if (equalsIgnoreCase(buf, start, end, 'PX')) this.expiry(ExpiryUnit.MILLISECONDS);
+    else if (equalsIgnoreCase(buf, start, end, 'EXAT')) this.expiry(ExpiryUnit.AT_SECONDS);
+    else if (equalsIgnoreCase(buf, start, end, 'PXAT')) this.expiry(ExpiryUnit.AT_MILLISECONDS);
+    else if (
+      this.persistAllowed
+        ? equalsIgnoreCase(buf, start, end, 'PERSIST')
+        : equalsIgnoreCase(buf, start, end, 'KEEPTTL')
+    )
+      this.keep();
+    else if (this.persistAllowed) this.kind = ExpiryKind.MALFORMED;
+    else if (equalsIgnoreCase(buf, start, end, 'NX')) this.conditional(1);
+    else if (equalsIgnoreCase(buf, start, end, 'XX')) this.conditional(2);
+    else if (
+      equalsIgnoreCase(buf, start, end, 'IFEQ') ||
+      equalsIgnoreCase(buf, start, end, 'IFNE') ||
+      equalsIgnoreCase(buf, start, end, 'IFDEQ') ||
+      equalsIgnoreCase(buf, start, end, 'IFDNE')
+    ) {
+      this.conditional(this.condition === 0 ? 3 : 4);
+      this.expect = Expect.COMPARAND;
+    } else if (!equalsIgnoreCase(buf, start, end, 'GET')) this.kind = ExpiryKind.MALFORMED;
+  }
+
+  private expiry(unit: ExpiryUnit): void {
+    if (this.kind !== ExpiryKind.NONE) {
+      this.kind = ExpiryKind.MALFORMED;
+      return;
+    }
+    this.kind = ExpiryKind.EXPIRY;
+    this.unit = unit;
+    this.expect = Expect.EXPIRY;
+  }
+
+  private keep(): void {
+    this.kind = this.kind === ExpiryKind.EXPIRY ? ExpiryKind.MALFORMED : ExpiryKind.KEEP;
+  }
+
+  /** The same condition may be repeated, two different ones contradict each other. */
+  private conditional(condition: number): void {
+    if (this.condition !== 0 && this.condition !== condition) this.kind = ExpiryKind.MALFORMED;
+    this.condition = condition;
+  }
+}
+
+/**
+ * The number to put in place of the expiry buf[start, end) so that the key lives at most `maxTtlMs` from `nowMs`
+ * (epoch), in the same unit; -1 where it stands as it is: within bounds, or not a number Redis would take.
+ * A bound below the unit rounds up to one unit.
+ */
+export function clampExpiry(
+  buf: Uint8Array,
+  start: number,
+  end: number,
+  unit: ExpiryUnit,
+  maxTtlMs: number,
+  nowMs: number,
+): number {
+  const value = readPositiveInteger(buf, start, end);
+  if (value < 0) return -1;
+  switch (unit) {
+    case ExpiryUnit.SECONDS:
+      return inBounds(value, Math.max(1, Math.floor(maxTtlMs / 1000)));
+    case ExpiryUnit.MILLISECONDS:
+      return inBounds(value, maxTtlMs);
+    case ExpiryUnit.AT_SECONDS:
+      return inBounds(value, Math.ceil((nowMs + maxTtlMs) / 1000));
+    default:
+      return inBounds(value, nowMs + maxTtlMs);
+  }
+}
+
+function inBounds(value: number, bound: number): number {
+  return value > bound ? bound : -1;
+}

@@ -1,0 +1,80 @@
+// Byte constants of RESP and the few number readings and writings that the scanners, the policy and the
+// encoders share. Pure functions on byte ranges; nothing here allocates.
+
+export const CR = 0x0d;
+export const LF = 0x0a;
+export const STAR = 0x2a; // *
+export const DOLLAR = 0x24; // $
+export const PLUS = 0x2b; // +
+export const MINUS = 0x2d; // -
+export const COLON = 0x3a; // :
+export const UNDERSCORE = 0x5f; // _
+export const HASH = 0x23; // #
+export const COMMA = 0x2c; // ,
+export const PAREN = 0x28; // (
+export const BANG = 0x21; // !
+export const EQUALS = 0x3d; // =
+export const PERCENT = 0x25; // %
+export const TILDE = 0x7e; // ~
+export const GREATER = 0x3e; // >
+export const BAR = 0x7c; // |
+export const ZERO = 0x30;
+export const NINE = 0x39;
+
+/** Longest decimal that is still an exact integer in a double; Redis allows more, Spillway then does not judge. */
+const MAX_SAFE_DIGITS = 15;
+
+/**
+ * Reads buf[start, end) as a positive decimal integer, as strictly as Redis's string2ll: no sign, space or
+ * leading zero. Returns -1 for anything else, zero and more than 15 digits included.
+ */
+export function readPositiveInteger(buf: Uint8Array, start: number, end: number): number {
+  const length = end - start;
+  if (length < 1 || length > MAX_SAFE_DIGITS || buf[start] === ZERO) return -1;
+  let value = 0;
+  for (let i = start; i < end; i++) {
+    const digit = buf[i] - ZERO;
+    if (digit < 0 || digit > 9) return -1;
+    value = value * 10 + digit;
+  }
+  return value;
+}
+
+/** Writes a non-negative integer in decimal at `at`; returns the offset behind it. */
+export function writeInteger(buf: Uint8Array, at: number, value: number): number {
+  let end = at + digitsOf(value);
+  const behind = end;
+  do {
+    buf[--end] = ZERO + (value % 10);
+    value = Math.floor(value / 10);
+  } while (end > at);
+  return behind;
+}
+
+/** How many decimal digits a non-negative integer has. */
+export function digitsOf(value: number): number {
+  let digits = 1;
+  while (value >= 10) {
+    value = Math.floor(value / 10);
+    digits++;
+  }
+  return digits;
+}
+
+/** True when buf[start, end) is `word` in any case; `word` is ASCII, upper case letters. */
+export function equalsIgnoreCase(buf: Uint8Array, start: number, end: number, word: string): boolean {
+  if (end - start !== word.length) return false;
+  for (let i = 0; i < word.length; i++) {
+    const byte = buf[start + i];
+    const upper = byte >= 0x61 && byte <= 0x7a ? byte - 0x20 : byte;
+    if (upper !== word.charCodeAt(i)) return false;
+  }
+  return true;
+}
+
+/** True when buf from `start` on begins with the ASCII text `word`, byte for byte, before `end`. */
+export function startsWith(buf: Uint8Array, start: number, end: number, word: string): boolean {
+  if (end - start < word.length) return false;
+  for (let i = 0; i < word.length; i++) if (buf[start + i] !== word.charCodeAt(i)) return false;
+  return true;
+}

@@ -1,0 +1,330 @@
+// The state of one client's connection as far as replies and refusals depend on it: MULTI, CLIENT REPLY, what
+// binds the next command, authentication, and when to stop understanding. The server has the truth; this is
+// what Spillway must know of it, and where it cannot know it waits for the reply, or turns to passing bytes.
+//
+//            MULTI            EXEC, DISCARD, RESET
+//   plain ──────────▶ inMulti ────────────────────▶ plain
+//      │  CLIENT REPLY OFF            CLIENT REPLY ON │
+//      └──────────▶ (check) ──▶ silent ───────────────┘
+//   any ── MONITOR, SYNC, SUBSCRIBE in MULTI, bad bytes ──▶ raw, for good
+import { type CommandSpec, ConnectionRole } from '../commands/spec.js';
+import { FollowUpReply, type TrafficObserver } from '../policy/observer.js';
+import { equalsIgnoreCase } from '../resp/bytes.js';
+import { encodeCommand, expireIfNoneSize, writeExpireIfNone } from '../resp/encode.js';
+import type { ByteSink } from './byte-sink.js';
+import { DeferredFollowUps } from './deferred-follow-ups.js';
+import { DETAIL_LIMIT, Pending } from './pending-queue.js';
+import { Auth, type ReplyListener, ReplySequencer } from './reply-sequencer.js';
+import type { RequestFeed } from './request-feed.js';
+import { Kind } from './subscriptions.js';
+
+const PING = encodeCommand('PING');
+const REPLY_ON = encodeCommand('CLIENT', 'REPLY', 'ON');
+const REPLY_OFF = encodeCommand('CLIENT', 'REPLY', 'OFF');
+const REPLY_SKIP = encodeCommand('CLIENT', 'REPLY', 'SKIP');
+
+export class Connection implements ReplyListener {
+  readonly replies: ReplySequencer;
+  inMulti = false;
+  /** CLIENT REPLY OFF: nothing but pushes comes back. */
+  silent = false;
+  /** This user may not PEXPIRE: follow-ups stop until the user changes. */
+  followUpsDenied = false;
+  /** CLIENT REPLY SKIP: the next command gets no reply. */
+  private skipNext = false;
+  /** ASKING or CLIENT CACHING speaks of the next command: the server must see it. */
+  private bindsNext = false;
+  /** The transaction holds what makes EXEC's reply, or what follows it, impossible to count. */
+  private opaque = false;
+  private transaction = 0;
+  /** REPLY_CHECK is for OFF; else for SKIP. */
+  private checkingOff = false;
+  private readonly deferred: DeferredFollowUps;
+  private scratch = Buffer.allocUnsafe(256);
+
+  constructor(
+    private readonly upstream: ByteSink,
+    client: ByteSink,
+    private readonly feed: RequestFeed,
+    private readonly observer: TrafficObserver,
+  ) {
+    this.replies = new ReplySequencer(client, this);
+    this.deferred = new DeferredFollowUps(observer);
+  }
+
+  /** The command under scan is forwarded and answered as `kind` says, unless the client asked for silence. */
+  forwarded(kind: Pending = Pending.PASS, detail = 0, count = 1): void {
+    this.bindsNext = false;
+    if (this.silent) return;
+    if (this.skipNext) this.skipNext = false;
+    else this.replies.owe(kind, detail, count);
+  }
+
+  /** Takes a command with a connection role, whole or at the end of its streaming. */
+  command(spec: CommandSpec): void {
+    const { argc } = this.feed.args;
+    switch (spec.role) {
+      case ConnectionRole.MULTI:
+        this.multi();
+        break;
+      case ConnectionRole.EXEC:
+        this.exec();
+        break;
+      case ConnectionRole.DISCARD:
+        this.endMulti();
+        this.forwarded();
+        break;
+      case ConnectionRole.SUBSCRIBE:
+        this.subscription(Pending.SUBSCRIPTION, Kind.CHANNEL, argc - 1);
+        break;
+      case ConnectionRole.PSUBSCRIBE:
+        this.subscription(Pending.SUBSCRIPTION, Kind.PATTERN, argc - 1);
+        break;
+      case ConnectionRole.SSUBSCRIBE:
+        this.subscription(Pending.SUBSCRIPTION, Kind.SHARD, argc - 1);
+        break;
+      case ConnectionRole.UNSUBSCRIBE:
+        this.unsubscription(Kind.CHANNEL, argc - 1);
+        break;
+      case ConnectionRole.PUNSUBSCRIBE:
+        this.unsubscription(Kind.PATTERN, argc - 1);
+        break;
+      case ConnectionRole.SUNSUBSCRIBE:
+        this.unsubscription(Kind.SHARD, argc - 1);
+        break;
+      case ConnectionRole.HELLO:
+        this.opaqueInMulti(Pending.HELLO);
+        break;
+      case ConnectionRole.AUTH:
+        this.forwarded(this.inMulti ? Pending.PASS : Pending.AUTH);
+        break;
+      case ConnectionRole.RESET:
+        this.reset();
+        break;
+      case ConnectionRole.CLIENT:
+        this.client();
+        break;
+      case ConnectionRole.SELECT:
+        // What waits was written to the database selected before; EXEC ends in another one.
+        if (this.inMulti) this.deferred.fail();
+        this.forwarded();
+        break;
+      case ConnectionRole.MONITOR:
+        this.monitor();
+        break;
+      case ConnectionRole.REPLICATION:
+        this.goRaw();
+        break;
+      case ConnectionRole.ASKING:
+        this.forwarded();
+        this.bindsNext = true;
+        break;
+      default:
+        this.forwarded();
+    }
+  }
+
+  /** From here on bytes pass both ways as they come. */
+  goRaw(): void {
+    this.feed.raw = true;
+    this.deferred.fail();
+    this.replies.owe(Pending.RAW);
+  }
+
+  /**
+   * Whether a command may be refused here at all: Redis would answer NOAUTH before OOM. Undefined: a reply that
+   * tells is on its way, wait for it.
+   */
+  mayRefuse(): boolean | undefined {
+    if (this.replies.auth === Auth.YES) return true;
+    if (!this.replies.idle) return undefined;
+    if (this.replies.auth === Auth.NO) return false;
+    this.upstream.write(PING, 0, PING.length);
+    this.replies.owe(Pending.AUTH_PROBE);
+    return undefined;
+  }
+
+  /**
+   * Answers the command under scan, of which nothing was forwarded, with OOM. Where the server must know of it
+   * (MULTI, or something bound to this command), it gets the bare name, which it refuses for its arity; its
+   * refusal then carries the OOM text.
+   */
+  refuse(name: string): void {
+    if (this.inMulti || this.bindsNext || this.skipNext) {
+      const bare = encodeCommand(name);
+      this.upstream.write(bare, 0, bare.length);
+      this.forwarded(Pending.REFUSAL);
+    } else if (!this.silent) {
+      this.replies.owe(Pending.LOCAL_OOM);
+    }
+  }
+
+  /** Gives key[start, end) a TTL if it has none, behind the command just forwarded. */
+  followUp(slot: number, key: Uint8Array, start: number, end: number, ttlMs: number): void {
+    if (this.inMulti) {
+      this.deferred.add(slot, key, start, end, ttlMs);
+      return;
+    }
+    const size = expireIfNoneSize(end - start);
+    if (size > this.scratch.length) this.scratch = Buffer.allocUnsafe(size);
+    const length = writeExpireIfNone(this.scratch, 0, key, start, end, ttlMs);
+    this.upstream.write(this.scratch, 0, length);
+    // A large scratch was handed over for good.
+    if (size > 2048) this.scratch = Buffer.allocUnsafe(256);
+    if (!this.silent) this.replies.owe(Pending.FOLLOW_UP, slot);
+  }
+
+  followUpAnswered(slot: number, reply: FollowUpReply): void {
+    if (reply === FollowUpReply.DENIED) this.followUpsDenied = true;
+    this.observer.onFollowUpReply(slot, reply);
+  }
+
+  multiRefused(transaction: number): void {
+    if (!this.inMulti || transaction !== this.transaction) return;
+    // What followed was executed as it came: its follow-ups are due.
+    this.inMulti = false;
+    if (this.deferred.any) this.deferred.send(this.upstream, this.replies);
+  }
+
+  execAnswered(executed: boolean): void {
+    if (executed) this.deferred.send(this.upstream, this.replies);
+    else this.deferred.forget();
+  }
+
+  /**
+   * The client's OFF or SKIP was sent with an ON behind it, which answers only if the first took (and OFF once
+   * more). If it did not, each of them was refused, and the client has just got the one refusal it waits for.
+   */
+  replyCheckAnswered(silent: boolean): void {
+    if (!silent) this.replies.owe(Pending.SWALLOW, 0, this.checkingOff ? 2 : 1);
+    else if (this.checkingOff) this.silent = true;
+    else {
+      this.upstream.write(REPLY_SKIP, 0, REPLY_SKIP.length);
+      this.skipNext = true;
+    }
+  }
+
+  monitorAnswered(started: boolean): void {
+    if (started) this.feed.raw = true;
+  }
+
+  userChanged(): void {
+    this.followUpsDenied = false;
+  }
+
+  upstreamOom(): void {
+    this.observer.onUpstreamOom();
+  }
+
+  private multi(): void {
+    if (this.inMulti) {
+      this.forwarded();
+      return;
+    }
+    this.inMulti = true;
+    this.opaque = false;
+    this.transaction = (this.transaction + 1) % DETAIL_LIMIT;
+    this.forwarded(Pending.MULTI, this.transaction);
+  }
+
+  private exec(): void {
+    const { inMulti } = this;
+    this.inMulti = false;
+    if (inMulti && this.opaque) {
+      this.goRaw();
+    } else if (!inMulti || !this.deferred.any) {
+      this.forwarded();
+    } else if (this.silent || this.skipNext) {
+      // Whether it was executed will never be known.
+      this.deferred.fail();
+      this.forwarded();
+    } else {
+      this.forwarded(Pending.EXEC);
+      this.feed.stall();
+    }
+  }
+
+  private endMulti(): void {
+    this.inMulti = false;
+    this.deferred.forget();
+  }
+
+  private reset(): void {
+    this.endMulti();
+    this.silent = false;
+    this.followUpsDenied = false;
+    this.forwarded(Pending.RESET);
+    if (!this.replies.idle) this.feed.stall();
+  }
+
+  private subscription(kind: Pending, detail: Kind, confirmations: number): void {
+    // Confirmations are pushes: whether silence keeps them back depends on the server's version.
+    if (this.silent || this.skipNext) this.goRaw();
+    else this.opaqueInMulti(kind, detail, confirmations);
+  }
+
+  private unsubscription(detail: Kind, channels: number): void {
+    if (channels > 0) this.subscription(Pending.SUBSCRIPTION, detail, channels);
+    else this.subscription(Pending.UNSUBSCRIBE_ALL, detail, 1);
+  }
+
+  /** Only its answer tells whether a stream of lines follows. */
+  private monitor(): void {
+    if (this.silent || this.skipNext) {
+      this.goRaw();
+      return;
+    }
+    this.opaqueInMulti(Pending.MONITOR);
+    if (!this.inMulti) this.feed.stall();
+  }
+
+  /** Queued in a transaction, these make what EXEC answers uncountable. */
+  private opaqueInMulti(kind: Pending, detail = 0, count = 1): void {
+    if (this.inMulti) {
+      this.opaque = true;
+      this.forwarded();
+    } else {
+      this.forwarded(kind, detail, count);
+    }
+  }
+
+  private client(): void {
+    const { args } = this.feed;
+    const is = (i: number, word: string) => equalsIgnoreCase(args.buf, args.starts[i], args.ends[i], word);
+    if (args.streaming || args.argc !== 3) this.forwarded();
+    else if (is(1, 'CACHING')) {
+      this.forwarded();
+      this.bindsNext = true;
+    } else if (!is(1, 'REPLY')) this.forwarded();
+    else if (this.inMulti) this.opaqueInMulti(Pending.PASS);
+    else if (is(2, 'ON')) {
+      this.silent = false;
+      this.skipNext = false;
+      this.forwarded();
+    } else if (is(2, 'OFF')) this.replyOff();
+    else if (is(2, 'SKIP')) this.replySkip();
+    else this.forwarded();
+  }
+
+  private replyOff(): void {
+    if (this.silent || this.skipNext) {
+      this.silent = true;
+      this.skipNext = false;
+      return;
+    }
+    this.checkReplies(true, REPLY_ON, REPLY_OFF);
+  }
+
+  private replySkip(): void {
+    // Silent already, or itself skipped, it gets no answer that could tell of a refusal.
+    if (!this.silent && !this.skipNext) this.checkReplies(false, REPLY_ON);
+  }
+
+  private checkReplies(off: boolean, ...behind: readonly Buffer[]): void {
+    this.checkingOff = off;
+    this.feed.passUpTo(this.feed.args.next);
+    for (const command of behind) this.upstream.write(command, 0, command.length);
+    this.replies.owe(Pending.REPLY_CHECK);
+    this.feed.stall();
+  }
+}

@@ -1,0 +1,50 @@
+// Tells the shed gate how much growth this session has under way: forwarded, not yet known to be executed.
+// What is answered is in the server's used_memory; what is not may or may not be, and must be counted on top.
+// One mark at a time is enough: it is set behind what was sent and acknowledged when its reply has come.
+// Invariants: acknowledged <= marked <= sent; close() leaves nothing under way.
+import type { ShedGate } from '../policy/shed.js';
+import type { PendingQueue } from './pending-queue.js';
+
+export class GrowthMeter {
+  private sent = 0;
+  private acknowledged = 0;
+  private marked = 0;
+  /** Number of the reply that acknowledges `marked`; -1: no mark is set. */
+  private markReply = -1;
+
+  constructor(
+    private readonly gate: ShedGate,
+    private readonly queue: PendingQueue,
+  ) {}
+
+  /** A command that may grow memory by about `growth` bytes is being forwarded. */
+  add(growth: number): void {
+    if (growth === 0) return;
+    this.sent += growth;
+    this.gate.grow(growth);
+  }
+
+  /** All that was sent so far is answered once the last reply owed now has come. */
+  mark(): void {
+    if (this.markReply >= 0 || this.sent === this.acknowledged) return;
+    this.marked = this.sent;
+    this.markReply = this.queue.pushed;
+  }
+
+  /** Replies have come. */
+  settle(): void {
+    if (this.markReply < 0 || this.queue.popped < this.markReply) return;
+    this.acknowledge(this.marked);
+    this.markReply = -1;
+    this.mark();
+  }
+
+  close(): void {
+    this.acknowledge(this.sent);
+  }
+
+  private acknowledge(upTo: number): void {
+    this.gate.answered += upTo - this.acknowledged;
+    this.acknowledged = upTo;
+  }
+}

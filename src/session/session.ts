@@ -1,0 +1,200 @@
+// One client and its own upstream connection as a pure machine: bytes in, bytes out by two sinks.
+// No socket, timer or clock of its own. Joins the request half (RequestFeed) and the reply half (ReplySequencer)
+// and does to each write what the policy says; what a command does to its connection is in connection.ts.
+//
+//   client bytes ─▶ RequestFeed ─▶ command() ─▶ Policy ─▶ upstream sink
+//                                      │ owes
+//   client sink ◀─ ReplySequencer ◀── PendingQueue ◀──── upstream bytes
+//
+// A stall holds the client's next command until everything asked so far is answered: the few decisions that
+// depend on a reply wait for it. Every stall ends by itself, since each reply owed comes or the connection ends.
+import { arityFits, type CommandSpec, ConnectionRole } from '../commands/spec.js';
+import type { CommandTable } from '../commands/table.js';
+import type { Policy } from '../policy/policy.js';
+import { Action, type Verdict } from '../policy/verdict.js';
+import type { ByteSink } from './byte-sink.js';
+import { Connection } from './connection.js';
+import { GrowthMeter } from './growth-meter.js';
+import type { LargeWrite } from './large-write.js';
+import { type CommandHandler, Flow, RequestFeed } from './request-feed.js';
+import { WriteForwarder } from './write-forwarder.js';
+
+/** What all sessions share. The mutable fields may be swapped at any time between two chunks of bytes. */
+export interface SessionContext {
+  table: CommandTable;
+  readonly policy: Policy;
+  /** The server knows PEXPIRE … NX (7.0): follow-ups can be sent. */
+  followUps: boolean;
+  /** How many bytes of a multi-key write may be held back until its keys are known. */
+  readonly lookaheadBytes: number;
+  /** How many runs of pending replies a session may have before it stops reading its client. */
+  readonly pendingRuns: number;
+  /** Monotonic milliseconds, for latency samples. */
+  readonly clock: () => number;
+  readonly counters: SessionCounters;
+}
+
+/** Counted over all sessions. */
+export interface SessionCounters {
+  commands: number;
+  /** Times a client's next command had to wait for a reply. */
+  stalls: number;
+  /** Sessions that turned to passing bytes unread. */
+  raw: number;
+}
+
+export class Session implements CommandHandler {
+  private readonly feed: RequestFeed;
+  private readonly connection: Connection;
+  private readonly writes: WriteForwarder;
+  private readonly growth: GrowthMeter;
+  /** The large command under way, if it is a write that the policy has a say in. */
+  private largeWrite: LargeWrite | undefined;
+  private largeSpec: CommandSpec | undefined;
+  /** The latency sample under way: the number of the reply it waits for (-1: none), and since when. */
+  private sampleReply = -1;
+  private sampledAt = 0;
+  private wasRaw = false;
+
+  constructor(
+    private readonly context: SessionContext,
+    upstream: ByteSink,
+    client: ByteSink,
+  ) {
+    this.feed = new RequestFeed(upstream, this);
+    this.connection = new Connection(upstream, client, this.feed, context.policy.observer);
+    this.growth = new GrowthMeter(context.policy.gate, this.connection.replies.queue);
+    this.writes = new WriteForwarder(upstream, this.feed, this.connection, this.growth, context.policy);
+  }
+
+  /** The client should not be read: what fromClient() gets is only held. */
+  get stalled(): boolean {
+    return this.feed.stalled;
+  }
+
+  /** Nothing is owed to the client, and no command or transaction of it is half done. */
+  get idle(): boolean {
+    return this.connection.replies.idle && !this.feed.insideCommand && !this.connection.inMulti;
+  }
+
+  /** The client's next bytes; they must not change afterwards. */
+  fromClient(chunk: Uint8Array): void {
+    this.feed.receive(chunk);
+    this.afterRequests();
+  }
+
+  /** The server's next bytes; they must not change afterwards. */
+  fromUpstream(chunk: Uint8Array): void {
+    const { replies } = this.connection;
+    replies.receive(chunk);
+    this.growth.settle();
+    if (this.sampleReply >= 0 && replies.queue.popped >= this.sampleReply) {
+      this.context.policy.observer.onLatency(this.context.clock() - this.sampledAt);
+      this.sampleReply = -1;
+    }
+    if (this.feed.stalled && (replies.idle || replies.raw)) {
+      this.feed.resume();
+      this.afterRequests();
+    }
+  }
+
+  /** The connection is gone: nothing of it counts as under way any more. */
+  close(): void {
+    this.growth.close();
+  }
+
+  command(): Flow {
+    const { args } = this.feed;
+    if (this.connection.replies.queue.runs >= this.context.pendingRuns) return this.wait();
+    const spec = this.context.table.find(args.buf, args.starts[0], args.ends[0]);
+    if (spec === undefined || !arityFits(spec.arity, args.argc)) {
+      this.connection.forwarded();
+    } else if (spec.governed) {
+      const verdict = this.decide(spec, args.next - args.start);
+      if (verdict.action !== Action.SHED) this.writes.forward(spec, verdict);
+      else {
+        const mayRefuse = this.connection.mayRefuse();
+        if (mayRefuse === undefined) return this.wait();
+        if (mayRefuse) this.writes.shed(spec, verdict);
+        else this.connection.forwarded();
+      }
+    } else {
+      this.ungoverned(spec);
+    }
+    this.context.counters.commands++;
+    return Flow.TAKEN;
+  }
+
+  large(held: number): Flow {
+    const { args } = this.feed;
+    const spec =
+      args.parsed > 0 ? this.context.table.find(args.buf, args.starts[0], args.ends[0]) : undefined;
+    this.largeSpec = spec !== undefined && arityFits(spec.arity, args.argc) ? spec : undefined;
+    if (!this.largeSpec?.governed) return Flow.TAKEN;
+    const size = held + args.missing(args.start + held);
+    let verdict = this.decide(this.largeSpec, size);
+    if (verdict.action === Action.UNDECIDED) {
+      if (size <= this.context.lookaheadBytes) return Flow.HOLD;
+      verdict = this.context.policy.settle(args, this.largeSpec, this.followUps);
+    }
+    if (verdict.action === Action.SHED) {
+      const mayRefuse = this.connection.mayRefuse();
+      if (mayRefuse === undefined) return this.wait();
+      if (!mayRefuse) return Flow.TAKEN;
+    }
+    this.largeWrite = this.writes.beginLarge(this.largeSpec, verdict, this.followUps);
+    return Flow.TAKEN;
+  }
+
+  argument(index: number): void {
+    if (this.largeWrite !== undefined) this.writes.largeArgument(this.largeWrite, index);
+  }
+
+  largeEnd(): void {
+    const { largeWrite, largeSpec } = this;
+    this.largeWrite = undefined;
+    this.largeSpec = undefined;
+    if (largeWrite !== undefined) this.writes.endLarge(largeWrite);
+    else if (largeSpec !== undefined) this.ungoverned(largeSpec);
+    else this.connection.forwarded();
+    this.context.counters.commands++;
+  }
+
+  malformed(): void {
+    this.connection.goRaw();
+  }
+
+  private get followUps(): boolean {
+    return this.context.followUps && !this.connection.followUpsDenied;
+  }
+
+  private decide(spec: CommandSpec, size: number): Verdict {
+    return this.context.policy.decide(this.feed.args, spec, size, this.followUps);
+  }
+
+  private ungoverned(spec: CommandSpec): void {
+    // How long a blocking command takes says nothing of the server.
+    if (spec.blocking) this.sampleReply = -1;
+    if (spec.role === ConnectionRole.NONE) this.connection.forwarded();
+    else this.connection.command(spec);
+  }
+
+  private wait(): Flow {
+    this.feed.stall();
+    return Flow.AGAIN;
+  }
+
+  private afterRequests(): void {
+    const { queue } = this.connection.replies;
+    if (!this.connection.inMulti) this.growth.mark();
+    if (this.sampleReply < 0 && queue.pushed > queue.popped) {
+      this.sampleReply = queue.pushed;
+      this.sampledAt = this.context.clock();
+    }
+    if (this.feed.stalled) this.context.counters.stalls++;
+    if (this.feed.raw && !this.wasRaw) {
+      this.wasRaw = true;
+      this.context.counters.raw++;
+    }
+  }
+}

@@ -1,0 +1,171 @@
+// Carries out the policy's verdict on one write: rewrites its bytes, counts it, sends follow-ups, or refuses it.
+// Works on the command that the feed has under scan; a write too large to hold comes in three steps.
+// Never decides; never touches a byte that the verdict does not name.
+import type { CommandSpec } from '../commands/spec.js';
+import { TtlOutcome } from '../policy/observer.js';
+import { OptionTail } from '../policy/option-tail.js';
+import type { Policy } from '../policy/policy.js';
+import { drawTtl } from '../policy/ttl-outcome.js';
+import { Action, type Verdict } from '../policy/verdict.js';
+import { DOLLAR } from '../resp/bytes.js';
+import { encodeCommand, writeArrayHeader, writeNumberBulk } from '../resp/encode.js';
+import type { ByteSink } from './byte-sink.js';
+import type { Connection } from './connection.js';
+import type { GrowthMeter } from './growth-meter.js';
+import { LargeWrite } from './large-write.js';
+import type { RequestFeed } from './request-feed.js';
+
+/** `$n\r\n` before a key and `\r\n` behind its value, for short ones. */
+const FRAMING_BYTES = 7;
+
+export class WriteForwarder {
+  private readonly scratch = Buffer.allocUnsafe(64);
+
+  constructor(
+    private readonly upstream: ByteSink,
+    private readonly feed: RequestFeed,
+    private readonly connection: Connection,
+    private readonly growth: GrowthMeter,
+    private readonly policy: Policy,
+  ) {}
+
+  /** Forwards the whole command under scan as `verdict` says. */
+  forward(spec: CommandSpec, verdict: Verdict): void {
+    const { args } = this.feed;
+    const size = args.next - args.start;
+    if (args.inline && verdict.action !== Action.PASS) this.forwardInline(verdict);
+    else this.rewrite(verdict);
+    if (verdict.action === Action.APPEND) {
+      this.feed.passUpTo(args.next);
+      this.upstream.write(verdict.suffix, 0, verdict.suffixLength);
+    }
+    this.connection.forwarded();
+    this.growth.add(verdict.growth);
+    if (verdict.shedKey >= 0) this.noteShed(spec, verdict, size, true);
+    if (verdict.recorded) this.record(spec, verdict, size);
+  }
+
+  /** Refuses the whole command under scan. */
+  shed(spec: CommandSpec, verdict: Verdict): void {
+    const { args } = this.feed;
+    this.noteShed(spec, verdict, args.next - args.start, false);
+    this.feed.passUpTo(args.start);
+    this.feed.skipTo(args.next);
+    this.connection.refuse(spec.name);
+  }
+
+  /** Begins to forward, or to discard, a command of which only the head is here. */
+  beginLarge(spec: CommandSpec, verdict: Verdict, followUps: boolean): LargeWrite {
+    const { args } = this.feed;
+    const large = new LargeWrite(spec, args, verdict, followUps);
+    if (verdict.shedKey >= 0) this.noteShed(spec, verdict, verdict.growth, !large.shed);
+    if (large.shed) {
+      this.feed.passUpTo(args.start);
+      this.feed.discarding = true;
+      return large;
+    }
+    if (verdict.tail) large.tail = new OptionTail(verdict.rule[0], followUps);
+    this.rewrite(verdict);
+    if (verdict.action === Action.APPEND) large.suffix = verdict.suffix.slice(0, verdict.suffixLength);
+    this.growth.add(verdict.growth);
+    return large;
+  }
+
+  /** Argument `index` of a large write is at offset 0 of the feed's arguments. */
+  largeArgument(large: LargeWrite, index: number): void {
+    const { args } = this.feed;
+    if (large.shed) return;
+    if (large.tail === undefined || index < 3) {
+      large.takeKey(index, args, this.policy);
+    } else if (args.starts[0] >= 0) {
+      const replacement = large.tail.feed(args.buf, args.starts[0], args.ends[0], this.policy.now());
+      if (replacement >= 0) this.replaceArgument(0, replacement);
+    }
+  }
+
+  /** The last byte of a large write was forwarded or discarded. */
+  endLarge(large: LargeWrite): void {
+    const { args } = this.feed;
+    if (large.shed) {
+      this.connection.refuse(large.spec.name);
+      return;
+    }
+    this.upstream.write(large.suffix, 0, large.suffix.length);
+    this.connection.forwarded();
+    large.finish();
+    if (!large.recorded) return;
+    const share = (args.next - args.start) / large.keys.length;
+    for (const { rule, outcome, key, hash } of large.keys) {
+      this.policy.observer.onWrite(rule.slot, large.spec, share, outcome, key, 0, key.length, hash);
+      if (outcome !== TtlOutcome.FOLLOW_UP) continue;
+      this.connection.followUp(rule.slot, key, 0, key.length, drawTtl(rule, this.policy.random));
+    }
+  }
+
+  /** Puts the verdict's changes into the bytes of a multibulk command; what is appended is the caller's to send. */
+  private rewrite(verdict: Verdict): void {
+    const { args } = this.feed;
+    if (verdict.action === Action.APPEND) {
+      this.feed.passUpTo(args.start);
+      this.upstream.write(this.scratch, 0, writeArrayHeader(this.scratch, 0, args.argc + 2));
+      this.feed.skipTo(args.afterHeader);
+    } else if (verdict.action === Action.REPLACE) {
+      this.replaceArgument(verdict.replaceIndex, verdict.replacement);
+    }
+  }
+
+  /** Forwards a number in place of the argument at offset `i`; its header ends two bytes before its payload. */
+  private replaceArgument(i: number, replacement: number): void {
+    const { args } = this.feed;
+    let header = args.starts[i] - 2;
+    while (args.buf[header] !== DOLLAR) header--;
+    this.feed.passUpTo(header);
+    this.upstream.write(this.scratch, 0, writeNumberBulk(this.scratch, 0, replacement));
+    this.feed.skipTo(args.ends[i] + 2);
+  }
+
+  /** A line of words cannot take arguments as they are: it goes up as a multibulk. */
+  private forwardInline(verdict: Verdict): void {
+    const { args } = this.feed;
+    const words: Uint8Array[] = [];
+    for (let i = 0; i < args.argc; i++) words.push(args.buf.subarray(args.starts[i], args.ends[i]));
+    if (verdict.action === Action.REPLACE) {
+      words[verdict.replaceIndex] = Buffer.from(String(verdict.replacement), 'latin1');
+    }
+    const added = verdict.action === Action.APPEND ? 2 : 0;
+    const command = encodeCommand(...words);
+    const header = writeArrayHeader(this.scratch, 0, words.length + added);
+    this.feed.passUpTo(args.start);
+    this.upstream.write(this.scratch, 0, header);
+    this.upstream.write(command, command.indexOf('$'), command.length);
+    this.feed.skipTo(args.next);
+  }
+
+  private record(spec: CommandSpec, verdict: Verdict, size: number): void {
+    const { args } = this.feed;
+    const { observer, random } = this.policy;
+    const { count } = verdict;
+    for (let i = 0; i < count; i++) {
+      const rule = verdict.rule[i];
+      const outcome = verdict.outcome[i];
+      const start = args.starts[verdict.argument[i]];
+      const end = args.ends[verdict.argument[i]];
+      const share = count === 1 ? size : this.shareOf(spec, verdict.argument[i], size / count);
+      observer.onWrite(rule.slot, spec, share, outcome, args.buf, start, end, verdict.hash[i]);
+      if (outcome !== TtlOutcome.FOLLOW_UP) continue;
+      this.feed.passUpTo(args.next);
+      this.connection.followUp(rule.slot, args.buf, start, end, drawTtl(rule, random));
+    }
+  }
+
+  /** Bytes of one of several keys: with its value, where key and value stand in pairs. */
+  private shareOf(spec: CommandSpec, keyArgument: number, otherwise: number): number {
+    const { args } = this.feed;
+    if (spec.keys.step !== 2) return otherwise;
+    return args.ends[keyArgument + 1] - args.starts[keyArgument] + FRAMING_BYTES;
+  }
+
+  private noteShed(spec: CommandSpec, verdict: Verdict, size: number, observed: boolean): void {
+    this.policy.observer.onShed(verdict.rule[verdict.shedKey].slot, spec, size, observed);
+  }
+}

@@ -1,0 +1,143 @@
+// What was written, by rule: the TrafficObserver that the proxy runs with.
+// Owns all counters; it never decides anything and never keeps a key. Its readers (snapshot.ts) come rarely and may
+// allocate, its writers come with every write and may not: a counter is a cell of a Float64Array.
+// Invariants: slot 0 is "unregistered", slot i + 1 is ruleNames[i]; counters never go down; a slot out of range
+// (which would be a bug elsewhere) is ignored, since stores beyond a typed array are.
+import type { CommandSpec } from '../commands/spec.js';
+import type { FollowUpReply, TrafficObserver, TtlOutcome } from '../policy/observer.js';
+import { HeavyHitters } from './heavy-hitters.js';
+import { DistinctCounters } from './hyperloglog.js';
+import { LatencyHistogram } from './latency.js';
+import { PATTERN_SCRATCH, writePattern } from './prefix.js';
+
+/** Columns of a slot's row. Eight outcomes from OUTCOMES on, in TtlOutcome's order; four replies from FOLLOW_UP_REPLIES. */
+export const Column = {
+  WRITES: 0,
+  BYTES: 1,
+  LAST_SEEN: 2,
+  SHED: 3,
+  SHED_BYTES: 4,
+  WOULD_SHED: 5,
+  FOLLOW_UP_REPLIES: 6,
+  OUTCOMES: 10,
+} as const;
+const WIDTH = 18;
+
+/** Commands with an id from here on are counted together, as OTHER_COMMANDS. */
+const COMMAND_IDS = 512;
+const COMMAND_WIDTH = COMMAND_IDS + 1;
+const OTHER_COMMANDS = 'other';
+
+export class TrafficStats implements TrafficObserver {
+  /** Epoch milliseconds at which counting began. */
+  readonly since: number;
+  readonly ruleNames: readonly string[];
+  readonly latency = new LatencyHistogram();
+  /** Patterns of the keys that no rule matches. */
+  readonly patterns = new HeavyHitters();
+  upstreamOom = 0;
+  /** Called at each OOM of Redis's own, since that is news for the memory monitor too. */
+  upstreamOomSeen: () => void = () => {};
+
+  private readonly cells: Float64Array;
+  private readonly commandCells: Float64Array;
+  private readonly commandNames: string[] = new Array<string>(COMMAND_IDS).fill('');
+  private readonly distinct: DistinctCounters;
+  private readonly clock: () => number;
+  private readonly scratch = new Uint8Array(PATTERN_SCRATCH);
+
+  /** `clock` gives epoch milliseconds; it is read with every write, so it should be a cached value. */
+  constructor(ruleNames: readonly string[], clock: () => number) {
+    const slots = ruleNames.length + 1;
+    this.ruleNames = ruleNames;
+    this.clock = clock;
+    this.since = clock();
+    this.cells = new Float64Array(slots * WIDTH);
+    this.commandCells = new Float64Array(slots * COMMAND_WIDTH);
+    this.distinct = new DistinctCounters(slots);
+  }
+
+  onWrite(
+    slot: number,
+    command: CommandSpec,
+    bytes: number,
+    outcome: TtlOutcome,
+    key: Uint8Array,
+    start: number,
+    end: number,
+    hash: number,
+  ): void {
+    const cells = this.cells;
+    const row = slot * WIDTH;
+    cells[row + Column.WRITES]++;
+    cells[row + Column.BYTES] += bytes;
+    cells[row + Column.LAST_SEEN] = this.clock();
+    cells[row + Column.OUTCOMES + outcome]++;
+    this.countCommand(slot, command);
+    this.distinct.add(slot, hash);
+    if (slot === 0) {
+      this.patterns.add(this.scratch, writePattern(key, start, end, this.scratch), bytes, outcome);
+    }
+  }
+
+  /** A refused write is seen, but is no write: it counts for `shed` and `lastSeen` only. */
+  onShed(slot: number, _command: CommandSpec, bytes: number, observed: boolean): void {
+    const row = slot * WIDTH;
+    this.cells[row + Column.LAST_SEEN] = this.clock();
+    if (observed) {
+      this.cells[row + Column.WOULD_SHED]++;
+    } else {
+      this.cells[row + Column.SHED]++;
+      this.cells[row + Column.SHED_BYTES] += bytes;
+    }
+  }
+
+  onFollowUpReply(slot: number, reply: FollowUpReply): void {
+    this.cells[slot * WIDTH + Column.FOLLOW_UP_REPLIES + reply]++;
+  }
+
+  onUpstreamOom(): void {
+    this.upstreamOom++;
+    this.upstreamOomSeen();
+  }
+
+  onLatency(milliseconds: number): void {
+    this.latency.record(milliseconds);
+  }
+
+  /** One cell: a count, a number of bytes, or for LAST_SEEN epoch milliseconds (0: never). */
+  read(slot: number, column: number): number {
+    return this.cells[slot * WIDTH + column];
+  }
+
+  readOutcome(slot: number, outcome: TtlOutcome): number {
+    return this.read(slot, Column.OUTCOMES + outcome);
+  }
+
+  readFollowUps(slot: number, reply: FollowUpReply): number {
+    return this.read(slot, Column.FOLLOW_UP_REPLIES + reply);
+  }
+
+  /** Estimated number of distinct keys written, within about 1.6 % (one standard deviation). */
+  distinctKeys(slot: number): number {
+    return this.distinct.estimate(slot);
+  }
+
+  /** Written keys by command name, only commands that were seen. */
+  commands(slot: number): Record<string, number> {
+    const counts: Record<string, number> = {};
+    const row = slot * COMMAND_WIDTH;
+    for (let id = 0; id < COMMAND_IDS; id++) {
+      if (this.commandCells[row + id] > 0) counts[this.commandNames[id]] = this.commandCells[row + id];
+    }
+    const others = this.commandCells[row + COMMAND_IDS];
+    if (others > 0) counts[OTHER_COMMANDS] = others;
+    return counts;
+  }
+
+  private countCommand(slot: number, command: CommandSpec): void {
+    const id = Math.min(command.id, COMMAND_IDS);
+    if (id < COMMAND_IDS && this.commandNames[id] === '') this.commandNames[id] = command.name;
+    this.commandCells[slot * COMMAND_WIDTH + id]++;
+  }
+}

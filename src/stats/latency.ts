@@ -1,0 +1,72 @@
+// How long Redis takes to answer, from the commands that the session chose to time.
+// Owns two views of the same samples: an HDR histogram for percentiles, fixed buckets for Prometheus (which adds
+// them up over instances, and so needs the same bounds everywhere). It never decides what is timed.
+import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
+
+/** Upper bounds of the Prometheus buckets in seconds, rising; one more bucket, +Inf, follows. */
+export const LATENCY_BOUNDS_SECONDS = [
+  0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10,
+] as const;
+
+/** Longer waits (blocking commands with long timeouts) are recorded as this: ten minutes, in microseconds. */
+const LONGEST_MICROS = 600_000_000;
+
+export interface LatencySnapshot {
+  /** Number of timed commands, a sample of all. */
+  samples: number;
+  /** Sum of all samples in seconds. */
+  sumSeconds: number;
+  /** Milliseconds; null while there are no samples. */
+  meanMs: number | null;
+  p50Ms: number | null;
+  p90Ms: number | null;
+  p99Ms: number | null;
+  p999Ms: number | null;
+  maxMs: number | null;
+  /** Cumulative, as Prometheus wants them: samples that took at most `leSeconds`. */
+  buckets: { leSeconds: number; count: number }[];
+}
+
+export class LatencyHistogram {
+  private readonly micros: RecordableHistogram;
+  private readonly buckets = new Float64Array(LATENCY_BOUNDS_SECONDS.length + 1);
+  private samples = 0;
+  private sumSeconds = 0;
+
+  constructor() {
+    this.micros = createHistogram({ lowest: 1, highest: LONGEST_MICROS, figures: 3 });
+  }
+
+  /** A sample that is not a number, or below zero (a clock that was set back), is left out. */
+  record(milliseconds: number): void {
+    if (!(milliseconds >= 0)) return;
+    const micros = Math.min(LONGEST_MICROS, Math.max(1, Math.round(milliseconds * 1000)));
+    this.micros.record(micros);
+    const seconds = micros / 1e6;
+    let bucket = 0;
+    while (bucket < LATENCY_BOUNDS_SECONDS.length && seconds > LATENCY_BOUNDS_SECONDS[bucket]) bucket++;
+    this.buckets[bucket]++;
+    this.samples++;
+    this.sumSeconds += seconds;
+  }
+
+  snapshot(): LatencySnapshot {
+    const any = this.samples > 0;
+    const percentile = (p: number) => (any ? this.micros.percentile(p) / 1000 : null);
+    let below = 0;
+    return {
+      samples: this.samples,
+      sumSeconds: this.sumSeconds,
+      meanMs: any ? (this.sumSeconds / this.samples) * 1000 : null,
+      p50Ms: percentile(50),
+      p90Ms: percentile(90),
+      p99Ms: percentile(99),
+      p999Ms: percentile(99.9),
+      maxMs: any ? this.micros.max / 1000 : null,
+      buckets: LATENCY_BOUNDS_SECONDS.map((leSeconds, i) => {
+        below += this.buckets[i];
+        return { leSeconds, count: below };
+      }),
+    };
+  }
+}

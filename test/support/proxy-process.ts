@@ -1,0 +1,124 @@
+// The proxy as a process of its own, as in production: for benchmarks, and for tests that watch its memory, CPU,
+// signals or exit code. For everything else the in-process proxy (proxy.ts) is quicker.
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { LastLines } from '../../src/demo/last-lines.js';
+import { guardProcess } from '../../src/demo/process-guard.js';
+
+const START_TIMEOUT_MS = 30_000;
+const STOP_TIMEOUT_MS = 15_000;
+const ROOT = new URL('../../', import.meta.url);
+
+export interface ProxyProcessOptions {
+  /** The config file's content; ports 0 and the info log level where it says nothing else. */
+  config: Record<string, unknown>;
+  /** `dist` is what users run and needs `npm run build`; `source` (default) runs through tsx. */
+  entry?: 'dist' | 'source';
+  /** More arguments for node itself, such as `--max-old-space-size=64`. */
+  nodeArgs?: readonly string[];
+  env?: NodeJS.ProcessEnv;
+}
+
+export interface ProxyProcess {
+  readonly pid: number;
+  readonly port: number;
+  readonly adminPort: number | undefined;
+  /** GET on the admin address, parsed as JSON. */
+  admin(path: string): Promise<unknown>;
+  /** The last lines of its log. */
+  log(): string;
+  signal(signal: NodeJS.Signals): void;
+  /** Resolves when it has ended. */
+  readonly exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
+  /** SIGTERM, and SIGKILL when that takes long. May be called again. */
+  stop(): Promise<void>;
+}
+
+/** Resolves once it listens. @throws Error with its output when it does not. */
+export async function startProxyProcess(options: ProxyProcessOptions): Promise<ProxyProcess> {
+  const folder = await mkdtemp(path.join(os.tmpdir(), 'spillway-proxy-'));
+  const file = path.join(folder, 'proxy.config.json');
+  const defaults = { listen: '127.0.0.1:0', admin: { listen: '127.0.0.1:0' } };
+  await writeFile(file, JSON.stringify({ ...defaults, ...options.config }));
+  const child = spawn(
+    process.execPath,
+    [...(options.nodeArgs ?? []), ...entryArgs(options.entry), '--config', file],
+    {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
+      cwd: fileURLToPath(ROOT),
+      env: options.env ?? process.env,
+    },
+  );
+  const { pid } = child;
+  if (pid === undefined) throw new Error('could not start node for the proxy');
+  const guard = guardProcess(pid, folder);
+  const log = new LastLines(60);
+  const exited = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) => {
+    child.once('exit', (code, signal) => {
+      guard.kill('SIGKILL');
+      resolve({ code, signal });
+    });
+  });
+  const stop = async (): Promise<void> => {
+    child.kill('SIGTERM');
+    const timer = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS);
+    await exited;
+    clearTimeout(timer);
+    await rm(folder, { recursive: true, force: true });
+  };
+  child.stderr.on('data', (chunk: Buffer) => log.add(String(chunk)));
+  let timer: NodeJS.Timeout | undefined;
+  const listening = new Promise<Listening | undefined>((resolve) => {
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      log.add(`${line}\n`);
+      const found = parseListening(line);
+      if (found !== undefined) resolve(found);
+    });
+    void exited.then(() => resolve(undefined));
+    timer = setTimeout(() => resolve(undefined), START_TIMEOUT_MS);
+  });
+  const found = await listening;
+  clearTimeout(timer);
+  if (found === undefined) {
+    await stop();
+    throw new Error(`the proxy did not come up; its output:\n${log.text()}`);
+  }
+  return {
+    pid,
+    port: portOf(found.listen),
+    adminPort: found.admin === 'off' ? undefined : portOf(found.admin),
+    admin: async (address) => (await fetch(`http://${found.admin}${address}`)).json(),
+    log: () => log.text(),
+    signal: (signal) => child.kill(signal),
+    exited,
+    stop,
+  };
+}
+
+interface Listening {
+  listen: string;
+  admin: string;
+}
+
+function entryArgs(entry: ProxyProcessOptions['entry'] = 'source'): string[] {
+  if (entry === 'source') return ['--import', 'tsx', fileURLToPath(new URL('src/cli/main.ts', ROOT))];
+  const built = fileURLToPath(new URL('dist/cli/main.js', ROOT));
+  if (!existsSync(built)) throw new Error(`${built} is not there: run "npm run build" first`);
+  return [built];
+}
+
+function parseListening(line: string): Listening | undefined {
+  if (!line.includes('"listening"')) return undefined;
+  const { msg, listen, admin } = JSON.parse(line) as { msg: string } & Listening;
+  return msg === 'listening' ? { listen, admin } : undefined;
+}
+
+function portOf(address: string): number {
+  return Number(address.slice(address.lastIndexOf(':') + 1));
+}

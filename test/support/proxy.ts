@@ -1,0 +1,47 @@
+// The whole proxy in the test's own process, in front of a private Redis, ended with the test.
+import { type Logger, pino } from 'pino';
+import { type RunningProxy, startProxy } from '../../src/app/proxy.js';
+import { compileConfig } from '../../src/config/compile.js';
+import { configSchema } from '../../src/config/schema.js';
+import type { TestScope } from './redis.js';
+
+export interface ProxyOptions {
+  /** The Redis in front of which it stands. */
+  redis: { port: number };
+  /** As in the config file; `listen`, `upstream.url` and `admin.listen` are set where they are not given. */
+  config?: Record<string, unknown>;
+  log?: Logger;
+}
+
+export interface TestProxy {
+  readonly port: number;
+  /** Undefined when the config switches the admin server off. */
+  readonly adminPort: number | undefined;
+  readonly running: RunningProxy;
+  /** GET on the admin address, parsed as JSON. */
+  admin(path: string): Promise<unknown>;
+}
+
+/** Starts a proxy on free ports; it is closed without grace when `t` ends. */
+export async function withProxy(t: TestScope, { redis, config = {}, log }: ProxyOptions): Promise<TestProxy> {
+  const upstream = { url: `redis://127.0.0.1:${redis.port}`, ...(config.upstream as object | undefined) };
+  const parsed = configSchema.parse({
+    listen: '127.0.0.1:0',
+    admin: { listen: '127.0.0.1:0' },
+    ...config,
+    upstream,
+  });
+  const running = await startProxy(compileConfig(parsed), log ?? pino({ level: 'silent' }));
+  t.teardown(() => running.close(0));
+  const adminPort = running.adminAddress?.port;
+  return {
+    port: running.address.port,
+    adminPort,
+    running,
+    async admin(path) {
+      if (adminPort === undefined) throw new Error('this proxy has no admin server');
+      const response = await fetch(`http://127.0.0.1:${adminPort}${path}`);
+      return response.json();
+    },
+  };
+}

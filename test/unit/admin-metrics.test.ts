@@ -1,0 +1,177 @@
+// Every metric carries the value of its snapshot field, under names that are an API.
+import t from 'tap';
+import { createMetrics } from '../../src/admin/metrics.js';
+import type { ConnectionSnapshot, MemorySnapshot } from '../../src/admin/types.js';
+import { TrafficStats } from '../../src/stats/counters.js';
+import { type RuleStats, type StatsSnapshot, snapshotStats } from '../../src/stats/snapshot.js';
+
+/** Different numbers everywhere, so that no two fields can be mistaken for each other. */
+function ruleStats(name: string, from: number): RuleStats {
+  const empty = snapshotStats(new TrafficStats([], () => 0), 0).unregistered;
+  let n = from;
+  const numbered = Object.entries(empty).map(([key, value]) => [
+    key,
+    typeof value === 'number' ? n++ : value,
+  ]);
+  return { ...(Object.fromEntries(numbered) as RuleStats), name };
+}
+
+const latencyStats = new TrafficStats([], () => 0);
+for (const ms of [0.2, 3, 4000]) latencyStats.onLatency(ms);
+
+const stats: StatsSnapshot = {
+  ...snapshotStats(latencyStats, 0),
+  rules: [ruleStats('cache', 100)],
+  unregistered: ruleStats('unregistered', 500),
+  upstreamOom: 77,
+};
+const memory: MemorySnapshot = {
+  pressure: 0.85,
+  usedBytes: 850,
+  notCountedBytes: 1,
+  limitBytes: 1000,
+  maxmemoryBytes: 1001,
+  policy: 'noeviction',
+  level: {
+    low: { shedShare: 0.5, band: [0.8, 0.9] },
+    normal: { shedShare: 0.25, band: [0.9, 0.97] },
+    high: { shedShare: 0.125, band: [0.95, 0.99] },
+    critical: { shedShare: 0, band: null },
+  },
+  active: true,
+  readingAgeMs: 250,
+  stale: false,
+  reason: '',
+  growthSinceReadingBytes: 5,
+  headroomBytes: 150,
+  upstreamVersion: null,
+  polls: 7,
+  pollErrors: 6,
+  levelChanges: 2,
+};
+const connections: ConnectionSnapshot = {
+  clients: 3,
+  clientsTotal: 9,
+  clientsRejected: 11,
+  upstreamFailures: 12,
+  bytesFromClients: 100,
+  bytesToClients: 200,
+  bytesToUpstream: 300,
+  bytesFromUpstream: 400,
+  commands: 50,
+  rawSessions: 13,
+  stalls: 14,
+  followUpsUnsupported: false,
+  pausedClients: 15,
+};
+
+const sources = { stats: () => stats, memory: () => memory, connections: () => connections };
+
+function parse(text: string): Map<string, number> {
+  const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+  return new Map(
+    lines.map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.slice(line.lastIndexOf(' ')))]),
+  );
+}
+
+const PER_RULE: Record<string, keyof RuleStats> = {
+  writes_total: 'writes',
+  write_bytes_total: 'bytes',
+  ttl_injected_total: 'ttlInjected',
+  ttl_clamped_total: 'ttlClamped',
+  ttl_present_total: 'hadTtl',
+  ttl_kept_total: 'kept',
+  without_ttl_total: 'withoutTtl',
+  follow_ups_sent_total: 'followUps',
+  shed_total: 'shed',
+  shed_bytes_total: 'shedBytes',
+  would_inject_total: 'wouldInject',
+  would_clamp_total: 'wouldClamp',
+  would_shed_total: 'wouldShed',
+  distinct_keys: 'distinctKeys',
+};
+const FOLLOW_UPS: Record<string, keyof RuleStats> = {
+  set: 'followUpsSet',
+  unchanged: 'followUpsUnchanged',
+  denied: 'followUpsDenied',
+  failed: 'followUpsFailed',
+};
+const SINGLE: Record<string, number> = {
+  upstream_oom_total: 77,
+  memory_pressure_ratio: 0.85,
+  memory_used_bytes: 850,
+  memory_limit_bytes: 1000,
+  memory_reading_age_seconds: 0.25,
+  memory_polls_total: 7,
+  memory_poll_errors_total: 6,
+  shed_level_changes_total: 2,
+  shed_active: 1,
+  'shed_share{priority="low"}': 0.5,
+  'shed_share{priority="normal"}': 0.25,
+  'shed_share{priority="high"}': 0.125,
+  'shed_share{priority="critical"}': 0,
+  clients: 3,
+  paused_clients: 15,
+  clients_total: 9,
+  clients_rejected_total: 11,
+  upstream_failures_total: 12,
+  'bytes_total{direction="from_clients"}': 100,
+  'bytes_total{direction="to_clients"}': 200,
+  'bytes_total{direction="to_upstream"}': 300,
+  'bytes_total{direction="from_upstream"}': 400,
+  commands_total: 50,
+  raw_sessions_total: 13,
+  stalls_total: 14,
+  'upstream_latency_seconds_bucket{le="0.0001"}': 0,
+  'upstream_latency_seconds_bucket{le="0.00025"}': 1,
+  'upstream_latency_seconds_bucket{le="0.005"}': 2,
+  'upstream_latency_seconds_bucket{le="10"}': 3,
+  'upstream_latency_seconds_bucket{le="+Inf"}': 3,
+  upstream_latency_seconds_sum: 4.0032,
+  upstream_latency_seconds_count: 3,
+  [`build_info{version="1.2.3",node="${process.version}"}`]: 1,
+};
+
+t.test('values', async (t) => {
+  const values = parse(await createMetrics(sources, '1.2.3').render());
+  const known = new Set<string>();
+  const expectValue = (name: string, value: unknown) => {
+    known.add(`spillway_${name}`);
+    t.equal(values.get(`spillway_${name}`), value, name);
+  };
+  for (const rule of [...stats.rules, stats.unregistered]) {
+    for (const [name, field] of Object.entries(PER_RULE))
+      expectValue(`${name}{rule="${rule.name}"}`, rule[field]);
+    for (const [result, field] of Object.entries(FOLLOW_UPS)) {
+      expectValue(`follow_ups_total{rule="${rule.name}",result="${result}"}`, rule[field]);
+    }
+  }
+  for (const [name, value] of Object.entries(SINGLE)) expectValue(name, value);
+  const unknown = [...values.keys()].filter((name) => name.startsWith('spillway_') && !known.has(name));
+  t.same(
+    unknown.filter((name) => !name.includes('latency_seconds_bucket')),
+    [],
+    'no metric that this test does not know',
+  );
+  t.ok(values.has('process_resident_memory_bytes'), "Node's own metrics, under their usual names");
+});
+
+t.test('each scrape reads anew, takes each snapshot once, and each metric has its type', async (t) => {
+  let scrapes = 0;
+  const metrics = createMetrics({ ...sources, stats: () => ({ ...stats, upstreamOom: ++scrapes }) }, '1.2.3');
+  const first = await metrics.render();
+  t.match(metrics.contentType, /^text\/plain; version=0\.0\.4/);
+  t.match(first, '# TYPE spillway_writes_total counter');
+  t.match(first, '# TYPE spillway_memory_pressure_ratio gauge');
+  t.match(first, '# TYPE spillway_upstream_latency_seconds histogram');
+  t.equal(parse(first).get('spillway_upstream_oom_total'), 1);
+  t.equal(parse(await metrics.render()).get('spillway_upstream_oom_total'), 2);
+});
+
+t.test('what is unknown has no line', async (t) => {
+  const unread = { ...memory, pressure: null, usedBytes: null, limitBytes: null, readingAgeMs: null };
+  const values = parse(await createMetrics({ ...sources, memory: () => unread }, '1.2.3').render());
+  for (const name of ['pressure_ratio', 'used_bytes', 'limit_bytes', 'reading_age_seconds']) {
+    t.notOk(values.has(`spillway_memory_${name}`), name);
+  }
+});

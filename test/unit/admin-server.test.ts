@@ -1,0 +1,195 @@
+// The admin API over real HTTP on loopback: answers, headers, guards, metrics.
+import { request } from 'node:http';
+import { pino } from 'pino';
+import t, { type Test } from 'tap';
+import { hostAllowed } from '../../src/admin/host-guard.js';
+import { startAdmin } from '../../src/admin/server.js';
+import type { AdminOptions, ConnectionSnapshot, MemorySnapshot } from '../../src/admin/types.js';
+import { TrafficStats } from '../../src/stats/counters.js';
+import { snapshotStats } from '../../src/stats/snapshot.js';
+
+const MEMORY: MemorySnapshot = {
+  pressure: 0.85,
+  usedBytes: 850,
+  notCountedBytes: 0,
+  limitBytes: 1000,
+  maxmemoryBytes: 1000,
+  policy: 'noeviction',
+  level: {
+    low: { shedShare: 0.5, band: [0.8, 0.9] },
+    normal: { shedShare: 0, band: [0.9, 0.97] },
+    high: { shedShare: 0, band: [0.95, 0.99] },
+    critical: { shedShare: 0, band: null },
+  },
+  active: true,
+  readingAgeMs: 250,
+  stale: false,
+  reason: 'noeviction refuses at the limit',
+  growthSinceReadingBytes: 5,
+  headroomBytes: 150,
+  upstreamVersion: '7.0.15',
+  polls: 7,
+  pollErrors: 1,
+  levelChanges: 2,
+};
+const CONNECTIONS: ConnectionSnapshot = {
+  clients: 3,
+  clientsTotal: 9,
+  clientsRejected: 1,
+  upstreamFailures: 2,
+  bytesFromClients: 100,
+  bytesToClients: 200,
+  bytesToUpstream: 300,
+  bytesFromUpstream: 400,
+  commands: 50,
+  rawSessions: 1,
+  stalls: 4,
+  followUpsUnsupported: false,
+  pausedClients: 1,
+};
+
+async function start(t: Test, overrides: Partial<AdminOptions> = {}) {
+  const stats = new TrafficStats(['cache'], () => 1000);
+  const admin = await startAdmin({
+    listen: { host: '127.0.0.1', port: 0 },
+    log: pino({ level: 'silent' }),
+    version: '1.2.3',
+    stats: () => snapshotStats(stats, 2000),
+    rules: () => [{ name: 'cache', match: 'cache:*' }],
+    memory: () => MEMORY,
+    connections: () => CONNECTIONS,
+    health: () => ({ live: true }),
+    ready: () => ({ ready: true, reasons: [] }),
+    ...overrides,
+  });
+  t.teardown(() => admin.close());
+  return { admin, stats };
+}
+
+interface Answer {
+  status: number;
+  headers: Record<string, unknown>;
+  body: string;
+}
+
+function ask(
+  port: number,
+  path: string,
+  method = 'GET',
+  headers: Record<string, string> = {},
+): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const call = request({ host: '127.0.0.1', port, path, method, headers, agent: false }, (response) => {
+      let body = '';
+      response.setEncoding('utf8').on('data', (chunk: string) => {
+        body += chunk;
+      });
+      response.on('end', () =>
+        resolve({ status: response.statusCode ?? 0, headers: response.headers, body }),
+      );
+    });
+    call.on('error', reject).end();
+  });
+}
+
+t.test('JSON endpoints answer what their source says', async (t) => {
+  const { admin, stats } = await start(t);
+  stats.onUpstreamOom();
+  const sources: [path: string, value: unknown][] = [
+    ['/api/stats', snapshotStats(stats, 2000)],
+    ['/api/rules', [{ name: 'cache', match: 'cache:*' }]],
+    ['/api/memory', MEMORY],
+    ['/api/connections', CONNECTIONS],
+  ];
+  const index = await ask(admin.port, '/');
+  t.match(JSON.parse(index.body), { name: 'redis-spillway', version: '1.2.3' });
+  for (const [path, value] of sources) {
+    const answer = await ask(admin.port, path);
+    t.equal(answer.status, 200, path);
+    t.match(answer.headers, { 'content-type': /^application\/json/, 'cache-control': 'no-store' });
+    t.match(answer.headers, {
+      'x-content-type-options': 'nosniff',
+      'content-security-policy': /default-src 'none'/,
+    });
+    t.notOk('access-control-allow-origin' in answer.headers, 'no CORS');
+    t.same(JSON.parse(answer.body), value);
+    t.ok(path in JSON.parse(index.body).endpoints, 'named in the index');
+  }
+});
+
+t.test('health and readiness', async (t) => {
+  const up = await start(t);
+  t.match(await ask(up.admin.port, '/healthz'), { status: 200, body: 'ok' });
+  t.match(await ask(up.admin.port, '/readyz'), { status: 200, body: '{"ready":true,"reasons":[]}' });
+  const down = await start(t, {
+    health: () => ({ live: false }),
+    ready: () => ({ ready: false, reasons: ['Redis does not answer.'] }),
+  });
+  t.equal((await ask(down.admin.port, '/healthz')).status, 503);
+  const answer = await ask(down.admin.port, '/readyz');
+  t.equal(answer.status, 503);
+  t.same(JSON.parse(answer.body), { ready: false, reasons: ['Redis does not answer.'] });
+});
+
+t.test('only GET and HEAD, on known paths, under a name that no web page can have', async (t) => {
+  const { admin } = await start(t);
+  for (const method of ['POST', 'PUT', 'DELETE', 'OPTIONS', 'PATCH']) {
+    const answer = await ask(admin.port, '/api/stats', method);
+    t.equal(answer.status, 405, method);
+    t.equal(answer.headers.allow, 'GET, HEAD');
+  }
+  t.match(await ask(admin.port, '/healthz', 'HEAD'), { status: 200, body: '' });
+  const missing = await ask(admin.port, '/nope');
+  t.equal(missing.status, 404);
+  t.match(JSON.parse(missing.body), { error: 'not_found', message: /\/api\/stats/ });
+  t.equal(missing.headers['x-content-type-options'], 'nosniff');
+
+  for (const host of [
+    '127.0.0.1',
+    'localhost',
+    'LOCALHOST:1',
+    'spillway.localhost',
+    '[::1]:9',
+    '10.1.2.3:80',
+  ]) {
+    t.equal((await ask(admin.port, '/api/stats', 'GET', { host })).status, 200, host);
+  }
+  t.notOk(hostAllowed(''), 'an empty header');
+  t.ok(hostAllowed(undefined), 'HTTP/1.0 probes send none');
+  for (const host of [
+    'evil.example',
+    'evil.example:80',
+    'localhost.evil.example',
+    '127.0.0.1.evil.example',
+    '[x]',
+  ]) {
+    const answer = await ask(admin.port, '/api/stats', 'GET', { host });
+    t.equal(answer.status, 403, host);
+    t.notMatch(answer.body, 'unregistered');
+  }
+});
+
+t.test('a source that throws is a 500 without its details', async (t) => {
+  const { admin } = await start(t, {
+    memory: () => {
+      throw new Error('secret detail');
+    },
+  });
+  for (const path of ['/api/memory', '/metrics']) {
+    const answer = await ask(admin.port, path);
+    t.equal(answer.status, 500, path);
+    t.notMatch(answer.body, 'secret');
+  }
+  t.equal((await ask(admin.port, '/api/stats')).status, 200, 'others still answer');
+});
+
+t.test('an address that is taken is named, with the setting', async (t) => {
+  const { admin } = await start(t);
+  const listen = { host: '127.0.0.1', port: admin.port };
+  await t.rejects(start(t, { listen }), {
+    message: new RegExp(
+      `^admin address 127\\.0\\.0\\.1:${admin.port}: something else listens there; .*admin\\.listen`,
+    ),
+    cause: { code: 'EADDRINUSE' },
+  });
+});
