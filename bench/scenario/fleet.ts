@@ -14,10 +14,16 @@ export interface FleetOptions {
 }
 
 export class Fleet {
+  readonly #now: () => number;
   readonly #tallies: ReadonlyMap<PatternName, Tally>;
   readonly #writers: readonly Writer[];
 
-  private constructor(tallies: ReadonlyMap<PatternName, Tally>, writers: readonly Writer[]) {
+  private constructor(
+    now: () => number,
+    tallies: ReadonlyMap<PatternName, Tally>,
+    writers: readonly Writer[],
+  ) {
+    this.#now = now;
     this.#tallies = tallies;
     this.#writers = writers;
   }
@@ -38,7 +44,12 @@ export class Fleet {
     }
     start = performance.now();
     for (const writer of writers) writer.start();
-    return new Fleet(tallies, writers);
+    return new Fleet(now, tallies, writers);
+  }
+
+  /** Milliseconds since the start: the clock of the figures. */
+  elapsedMs(): number {
+    return this.#now();
   }
 
   figures(): Record<PatternName, TallyFigures> {

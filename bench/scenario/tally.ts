@@ -13,8 +13,7 @@ export interface TallyFigures {
   firstOomMs: number | null;
   /** Start of the first streak of STREAK refusals. */
   fullyRefusedMs: number | null;
-  /** The first success. */
-  firstOkMs: number | null;
+  lastOomMs: number | null;
 }
 
 export class Tally {
@@ -29,16 +28,16 @@ export class Tally {
 
   accepted(): void {
     this.#figures.ok++;
-    this.#figures.firstOkMs ??= this.#now();
     this.#streak = 0;
   }
 
   refused(): void {
     const figures = this.#figures;
     figures.oom++;
-    figures.firstOomMs ??= this.#now();
+    figures.lastOomMs = this.#now();
+    figures.firstOomMs ??= figures.lastOomMs;
     if (figures.fullyRefusedMs !== null) return;
-    if (this.#streak++ === 0) this.#streakStart = this.#now();
+    if (this.#streak++ === 0) this.#streakStart = figures.lastOomMs;
     if (this.#streak === STREAK) figures.fullyRefusedMs = this.#streakStart;
   }
 
@@ -60,6 +59,6 @@ function emptyFigures(): TallyFigures {
     firstOtherError: null,
     firstOomMs: null,
     fullyRefusedMs: null,
-    firstOkMs: null,
+    lastOomMs: null,
   };
 }

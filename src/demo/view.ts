@@ -85,8 +85,8 @@ function sheddingNow(frame: Frame, paint: Paint): string {
 
 function patternTable(frame: Frame, paint: Paint): string[] {
   const row = (cells: readonly string[]): string =>
-    cells.map((cell, i) => (i < 3 ? cell.padEnd(10) : cell.padStart(14))).join('');
-  const heads = ['pattern', 'priority', 'TTL', 'accepted', 'shed early', '| straight: ok', 'OOM errors'];
+    cells.map((cell, i) => (i < 3 ? cell.padEnd(10) : cell.padStart(12))).join('');
+  const heads = ['pattern', 'priority', 'TTL', 'accepted', 'shed early', '  |', 'straight', 'OOM errors'];
   return [
     paint('bold', row(heads)),
     ...PATTERNS.map((pattern) => {
@@ -98,9 +98,10 @@ function patternTable(frame: Frame, paint: Paint): string[] {
         pattern.ttl,
         grouped(through.accepted),
         grouped(shedOf(frame.stats, pattern.rule)),
-        `| ${grouped(straight.accepted).padStart(12)}`,
+        '  |',
+        grouped(straight.accepted),
       ]);
-      return line + alarm(straight.oom, paint, 14);
+      return line + alarm(straight.oom, paint, 12);
     }),
   ];
 }
