@@ -1,6 +1,7 @@
 // All writers of a run: a few connections for each pattern, one tally a pattern.
-import { PATTERNS, type PatternName } from './patterns.js';
+import { criticalKeys, PATTERNS, type PatternName } from './patterns.js';
 import { Tally, type TallyFigures } from './tally.js';
+import { meanBytes } from './values.js';
 import { Writer } from './writer.js';
 
 export interface FleetOptions {
@@ -35,11 +36,20 @@ export class Fleet {
     const now = (): number => performance.now() - start;
     const tallies = new Map<PatternName, Tally>();
     const writers: Writer[] = [];
+    const keys = criticalKeys(meanBytes(rest.values));
     for (const pattern of PATTERNS) {
       const tally = new Tally(now);
       tallies.set(pattern, tally);
       for (let i = 0; i < connectionsPerPattern; i++) {
-        writers.push(await Writer.connect({ ...rest, pattern, connection: firstConnection + i, tally }));
+        writers.push(
+          await Writer.connect({
+            ...rest,
+            pattern,
+            connection: firstConnection + i,
+            criticalKeys: keys,
+            tally,
+          }),
+        );
       }
     }
     start = performance.now();

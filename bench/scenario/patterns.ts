@@ -5,11 +5,17 @@ import { PRIORITY_NAMES, type PriorityName } from '../../src/policy/rule.js';
 export const PATTERNS = PRIORITY_NAMES;
 export type PatternName = PriorityName;
 
-/** About 3 MB with the mixed sizes: fits beside everything, whatever the others do. */
-const CRITICAL_KEYS = 2000;
+const CRITICAL_BYTES = 3 * 2 ** 20;
+const MOST_CRITICAL_KEYS = 2000;
 
-export function keyOf(pattern: PatternName, connection: number, sequence: number): string {
-  if (pattern === 'critical') return `critical:${(sequence * 7 + connection) % CRITICAL_KEYS}`;
+/** How many keys critical has: about 3 MB at the most, so that it fits beside everything that the others do. */
+export function criticalKeys(meanValueBytes: number): number {
+  return Math.max(1, Math.min(MOST_CRITICAL_KEYS, Math.floor(CRITICAL_BYTES / meanValueBytes)));
+}
+
+/** `keys`: from criticalKeys(). */
+export function keyOf(pattern: PatternName, connection: number, sequence: number, keys: number): string {
+  if (pattern === 'critical') return `critical:${(sequence * 7 + connection) % keys}`;
   return `${pattern}:${connection}:${sequence}`;
 }
 

@@ -7,10 +7,10 @@ import { type ProxyProcess, startProxyProcess } from '../../test/support/proxy-p
 import { until } from '../../test/support/wait.js';
 import { Fleet } from './fleet.js';
 import { watchLevels } from './level-watch.js';
-import { RULES } from './patterns.js';
+import { PATTERNS, RULES } from './patterns.js';
 import { startSampler } from './sampler.js';
 import { readFigures, unlinkAll } from './server-figures.js';
-import { encodeValues, type ValueSize } from './values.js';
+import { encodeValues, meanBytes, type ValueSize } from './values.js';
 import type { ReadmissionFigures, RunFigures, ScenarioFigures } from './verdict.js';
 
 const MEGABYTE = 2 ** 20;
@@ -19,8 +19,10 @@ const CONNECTIONS_PER_PATTERN = 2;
 const DEPTH = 32;
 /** In flight on one connection at most, so that large values do not sit in buffers by the dozen. */
 const BYTES_IN_FLIGHT = MEGABYTE / 4;
-const MODEST = { depth: 4, pauseMs: 20, connectionsPerPattern: 1 };
 const MODEST_SECONDS = 5;
+/** All modest writers together, so that what was freed lasts for the time of the run. */
+const MODEST_BYTES_PER_SECOND = 2 * MEGABYTE;
+const SHORTEST_PAUSE_MS = 10;
 
 export interface ScenarioOptions {
   readonly binary: string;
@@ -102,7 +104,12 @@ async function freeAndWrite(
 ): Promise<ReadmissionFigures> {
   const read = async (): Promise<MemorySnapshot> => (await proxy.admin('/api/memory')) as MemorySnapshot;
   const fleet = await Fleet.start({
-    ...MODEST,
+    connectionsPerPattern: 1,
+    depth: 1,
+    pauseMs: Math.max(
+      SHORTEST_PAUSE_MS,
+      (PATTERNS.length * meanBytes(values) * 1000) / MODEST_BYTES_PER_SECOND,
+    ),
     port: proxy.port,
     values,
     firstConnection: CONNECTIONS_PER_PATTERN,

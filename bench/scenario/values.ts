@@ -27,3 +27,8 @@ export function encodeValues(size: ValueSize): Buffer[] {
     return Buffer.concat([Buffer.from(`$${length}\r\n`), Buffer.alloc(length, 'v'), Buffer.from('\r\n')]);
   });
 }
+
+/** Mean size of encoded values. */
+export function meanBytes(values: readonly Buffer[]): number {
+  return values.reduce((sum, value) => sum + value.length, 0) / values.length;
+}

@@ -15,6 +15,7 @@ export interface WriterOptions {
   /** Number of this connection among those of its pattern. */
   readonly connection: number;
   readonly values: readonly Buffer[];
+  readonly criticalKeys: number;
   readonly tally: Tally;
   /** SETs in flight at most. */
   readonly depth: number;
@@ -82,7 +83,7 @@ export class Writer {
   }
 
   #batch(): Promise<void> {
-    const { depth, pattern, connection, values } = this.#options;
+    const { depth, pattern, connection, values, criticalKeys } = this.#options;
     this.#pending = depth;
     const answered = new Promise<void>((resolve) => {
       this.#answered = resolve;
@@ -90,7 +91,7 @@ export class Writer {
     this.#socket.cork();
     for (let i = 0; i < depth; i++) {
       const sequence = this.#sequence++;
-      const key = keyOf(pattern, connection, sequence);
+      const key = keyOf(pattern, connection, sequence, criticalKeys);
       this.#socket.write(`*3\r\n$3\r\nSET\r\n$${key.length}\r\n${key}\r\n`, 'latin1');
       this.#socket.write(values[(sequence + connection) % values.length] as Buffer);
     }

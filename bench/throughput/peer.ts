@@ -7,6 +7,7 @@ import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { findFreePort } from '../../src/demo/free-port.js';
+import { LastLines } from '../../src/demo/last-lines.js';
 import { guardProcess } from '../../src/demo/process-guard.js';
 import { findOnPath } from '../../src/demo/server-binary.js';
 import { until } from '../../test/support/wait.js';
@@ -24,7 +25,8 @@ interface Recipe {
   readonly debianPackage: string;
   readonly file: string;
   config(port: number, redisPort: number): string;
-  args(file: string, folder: string): string[];
+  /** `sparePort` is free, for whatever else must listen. */
+  args(file: string, folder: string, sparePort: number): string[];
 }
 
 const RECIPES: readonly Recipe[] = [
@@ -44,18 +46,10 @@ const RECIPES: readonly Recipe[] = [
         `    - 127.0.0.1:${redisPort}:1`,
         '',
       ].join('\n'),
-    // Without a statistics port of its own choice it takes 22222 on all interfaces.
-    args: (file, folder) => [
-      '-c',
-      file,
-      '-v',
-      '0',
-      '-a',
-      '127.0.0.1',
-      '-s',
-      '0',
-      '-p',
-      path.join(folder, 'pid'),
+    // Unasked, it would serve statistics on all interfaces and log to /var/log.
+    args: (file, folder, sparePort) => [
+      ...['-c', file, '-v', '0', '-o', path.join(folder, 'log'), '-p', path.join(folder, 'pid')],
+      ...['-a', '127.0.0.1', '-s', String(sparePort)],
     ],
   },
   {
@@ -102,7 +96,13 @@ async function startPeer(recipe: Recipe, binary: string, redisPort: number): Pro
   const port = await findFreePort();
   const file = path.join(folder, recipe.file);
   await writeFile(file, recipe.config(port, redisPort));
-  const child = spawn(binary, recipe.args(file, folder), { stdio: 'ignore' });
+  const child = spawn(binary, recipe.args(file, folder, await findFreePort()), {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  });
+  const log = new LastLines(20);
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (chunk: Buffer) => log.add(String(chunk)));
   await once(child, 'spawn');
   const pid = child.pid as number;
   const guard = guardProcess(pid, folder);
@@ -114,7 +114,9 @@ async function startPeer(recipe: Recipe, binary: string, redisPort: number): Pro
     await rm(folder, { recursive: true, force: true });
   };
   try {
-    await until(() => accepts(port), { describe: `${recipe.name} to listen on port ${port}` });
+    await until(() => accepts(port), {
+      describe: () => `${recipe.name} to listen on port ${port}; its output: ${log.text()}`,
+    });
   } catch (error) {
     await stop();
     throw error;

@@ -38,7 +38,7 @@ const NEAR = { distance: 0.1, divisor: 5 } as const;
 const INSIDE_DIVISOR = 10;
 const SHORTEST_INTERVAL_MS = 10;
 /** Growth-driven readings stand at least this far apart. */
-const SHORTEST_GAP_MS = 2;
+const SHORTEST_GAP_MS = 5;
 const KEYSPACE_INTERVAL_MS = 2000;
 const RECONNECT_MS = 250;
 

@@ -42,7 +42,8 @@ const PRIORITIES = [Priority.LOW, Priority.NORMAL, Priority.HIGH, Priority.CRITI
 const STEP = 0.002;
 /** How long Redis's OOM counts as proof that eviction does not help. */
 const OOM_COUNTS_MS = 5000;
-/** Weight of the newest interval in the rate of what others write. */
+/** Others' rate is learnt over intervals of at least this length, the newest weighing this much. */
+const RATE_INTERVAL_MS = 200;
 const RATE_WEIGHT = 0.3;
 
 export class Pressure {
@@ -57,6 +58,8 @@ export class Pressure {
   private oomAt = Number.NEGATIVE_INFINITY;
   /** Bytes a millisecond that come from elsewhere: other proxies, direct writers. */
   private othersRate = 0;
+  /** The reading and the growth let through when the rate was last learnt. */
+  private rateSince = { at: Number.NEGATIVE_INFINITY, counted: 0, admitted: 0 };
   private readonly lowestStart: number;
 
   constructor(
@@ -69,7 +72,7 @@ export class Pressure {
 
   /** A reading has come; `answered` is what gate.answered was when it was asked for. */
   take(reading: Reading, keyspace: KeyspaceReading | undefined, answered: number, now: number): void {
-    this.learnOthersRate(reading, answered, now);
+    this.learnOthersRate(reading, now);
     this.reading = reading;
     this.readAt = now;
     this.answeredThen = answered;
@@ -173,14 +176,18 @@ export class Pressure {
     return this.reading === undefined ? 0 : this.reading.usedBytes - this.reading.notCountedBytes;
   }
 
-  /** What memory grew by between two readings, beyond what this proxy let through in that time. */
-  private learnOthersRate(reading: Reading, answered: number, now: number): void {
-    const elapsed = now - this.readAt;
-    if (this.reading === undefined || elapsed < 1) return;
-    const grown = reading.usedBytes - reading.notCountedBytes - this.countedBytes;
-    const own = this.gate.admitted - this.answeredThen;
-    const rate = Math.max(0, grown - Math.max(own, answered - this.answeredThen)) / elapsed;
-    this.othersRate += (rate - this.othersRate) * RATE_WEIGHT;
+  /** What memory grew by beyond what this proxy let through, over intervals long enough to mean something. */
+  private learnOthersRate(reading: Reading, now: number): void {
+    const counted = reading.usedBytes - reading.notCountedBytes;
+    const elapsed = now - this.rateSince.at;
+    if (elapsed < RATE_INTERVAL_MS) return;
+    if (Number.isFinite(elapsed)) {
+      const grown = counted - this.rateSince.counted;
+      const own = this.gate.admitted - this.rateSince.admitted;
+      const rate = Math.max(0, grown - own) / elapsed;
+      this.othersRate += (rate - this.othersRate) * RATE_WEIGHT;
+    }
+    this.rateSince = { at: now, counted, admitted: this.gate.admitted };
   }
 
   private open(): void {

@@ -5,6 +5,9 @@ import type { Socket } from 'node:net';
 import { type ByteSink, COPIED_BELOW } from '../session/byte-sink.js';
 
 const BUFFER_BYTES = 64 * 1024;
+/** Buffers nobody fills at the moment: a batch holds one only from its first write to its flush. */
+const spareBuffers: Buffer[] = [];
+const MAX_SPARE_BUFFERS = 8;
 
 export class WriteBatch implements ByteSink {
   /** Bytes handed to the socket since takeBytes(). */
@@ -27,7 +30,7 @@ export class WriteBatch implements ByteSink {
       this.sendFilled();
       this.dropBuffer();
     }
-    this.buffer ??= Buffer.allocUnsafeSlow(BUFFER_BYTES);
+    this.buffer ??= spareBuffers.pop() ?? Buffer.allocUnsafeSlow(BUFFER_BYTES);
     copy(buf, start, end, this.buffer, this.filled);
     this.filled += length;
   }
@@ -39,11 +42,10 @@ export class WriteBatch implements ByteSink {
       this.corked = false;
       this.socket.uncork();
     }
-    // What the kernel took at once need not be kept; the rest still belongs to the socket.
-    if (this.socket.writableLength === 0) {
-      this.filled = 0;
-      this.sentUpTo = 0;
-    } else if (this.filled > 0) {
+    if (this.buffer !== undefined) {
+      // Once the kernel has taken all, the bytes need not be kept; else they belong to the socket.
+      if (this.socket.writableLength === 0 && spareBuffers.length < MAX_SPARE_BUFFERS)
+        spareBuffers.push(this.buffer);
       this.dropBuffer();
     }
     return !this.socket.writableNeedDrain;

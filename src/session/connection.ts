@@ -204,10 +204,6 @@ export class Connection implements ReplyListener {
     }
   }
 
-  monitorAnswered(started: boolean): void {
-    if (started) this.feed.raw = true;
-  }
-
   userChanged(): void {
     this.followUpsDenied = false;
   }

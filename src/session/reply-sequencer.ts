@@ -24,7 +24,6 @@ export interface ReplyListener {
   execAnswered(executed: boolean): void;
   /** CLIENT REPLY OFF or SKIP was tried; `silent` when it took. */
   replyCheckAnswered(silent: boolean): void;
-  monitorAnswered(started: boolean): void;
   /** AUTH or HELLO succeeded: rights may be others now. */
   userChanged(): void;
   upstreamOom(): void;
@@ -192,7 +191,6 @@ export class ReplySequencer {
         return;
       case Pending.MONITOR:
         this.raw = !refused;
-        listener.monitorAnswered(!refused);
         return;
       default:
         return;

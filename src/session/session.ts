@@ -87,6 +87,7 @@ export class Session implements CommandHandler {
   fromUpstream(chunk: Uint8Array): void {
     const { replies } = this.connection;
     replies.receive(chunk);
+    if (replies.raw) this.feed.raw = true;
     this.growth.settle();
     if (this.sampleReply >= 0 && replies.queue.popped >= this.sampleReply) {
       this.context.policy.observer.onLatency(this.context.clock() - this.sampledAt);

@@ -1,0 +1,51 @@
+// Holds docs/API.md to what the admin server really answers, both ways.
+import { readFileSync } from 'node:fs';
+import t from 'tap';
+import { withProxy } from '../support/proxy.js';
+import { withRaw } from '../support/raw-client.js';
+import { withRedis } from '../support/redis.js';
+
+const api = readFileSync(new URL('../../docs/API.md', import.meta.url), 'utf8');
+const documented = new Set([...api.matchAll(/`([A-Za-z_]\w*)`/g)].map(([, name]) => name));
+
+/** All field names in a JSON answer; `opaque` objects are keyed by data or are the config's own. */
+function fieldNames(value: unknown, opaque: readonly string[], into = new Set<string>()): Set<string> {
+  if (Array.isArray(value)) for (const item of value) fieldNames(item, opaque, into);
+  else if (typeof value === 'object' && value !== null) {
+    for (const [name, inner] of Object.entries(value)) {
+      into.add(name);
+      if (!opaque.includes(name)) fieldNames(inner, opaque, into);
+    }
+  }
+  return into;
+}
+
+t.test('every field and metric is documented, and every documented one exists', async (t) => {
+  const redis = await withRedis(t, ['--maxmemory', '50mb']);
+  const proxy = await withProxy(t, { redis, config: { rules: [{ name: 'a', match: 'a:*', ttl: '1m' }] } });
+  const client = await withRaw(t, proxy.port);
+  await client.write('SET a:1 x\r\nSET b:2 y\r\n');
+  await client.readReplies(2);
+
+  const shown = new Set<string>();
+  for (const path of ['/api/stats', '/api/memory', '/api/connections']) {
+    const names = fieldNames(await proxy.admin(path), ['commands', 'suggestion', 'level']);
+    for (const name of names) {
+      t.ok(documented.has(name), `${path} ${name} is in docs/API.md`);
+      shown.add(name);
+    }
+  }
+  for (const name of ['shedShare', 'band', 'reasons']) shown.add(name);
+
+  const response = await fetch(`http://127.0.0.1:${proxy.adminPort}/metrics`);
+  const metrics = new Set(
+    [...(await response.text()).matchAll(/^# TYPE (spillway_\w+)/gm)].map(([, name]) => name),
+  );
+  for (const name of metrics) t.ok(documented.has(name), `metric ${name} is in docs/API.md`);
+  for (const name of documented) {
+    if (name.startsWith('spillway_')) t.ok(metrics.has(name), `documented metric ${name} exists`);
+    // Field names are camel case; what else stands in code marks is a path, a word of the config or of Redis.
+    else if (/^[a-z]+[A-Z]\w*$/.test(name) && name !== 'maxTtl')
+      t.ok(shown.has(name), `documented field ${name} exists`);
+  }
+});
