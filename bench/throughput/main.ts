@@ -5,7 +5,8 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import { parseArgs } from 'node:util';
 import { Redis } from 'ioredis';
-import { ensureServerBinary, startRedis } from '../../src/demo/redis-server.js';
+import { startRedis } from '../../src/demo/redis-server.js';
+import { ensureServerBinary } from '../../src/demo/server-binary.js';
 import { wholeNumber } from '../../test/support/options.js';
 import { startProxyProcess } from '../../test/support/proxy-process.js';
 import { cpuSeconds } from './cpu.js';
@@ -17,6 +18,7 @@ const CONNECTIONS = 50;
 const PIPELINES = [1, 16, 64];
 /** Pipelined runs are shorter by far: they get more requests for as steady a figure. */
 const MORE_WHEN_PIPELINED = 5;
+const WARM_UP_REQUESTS = 200_000;
 
 interface Target {
   readonly name: string;
@@ -60,6 +62,7 @@ try {
     { name: 'spillway', port: proxy.port, pid: proxy.pid, clientGivesTtl: false },
     ...peers.map(({ name, port, pid }) => ({ name, port, pid, clientGivesTtl: true })),
   ];
+  for (const target of targets) await warmUp(target);
   const samples: Sample[] = [];
   for (let round = 0; round < rounds; round++) {
     for (const pipeline of PIPELINES) {
@@ -107,6 +110,18 @@ async function measure(target: Target, pipeline: number, redisPid: number, contr
   };
   await proveTtls(target, control);
   return sample;
+}
+
+/** Compilers and allocators settle before anything counts. */
+async function warmUp(target: Target): Promise<void> {
+  const command = commandFor('set', target.clientGivesTtl);
+  await load({
+    port: target.port,
+    connections: CONNECTIONS,
+    pipeline: 16,
+    requests: WARM_UP_REQUESTS,
+    command,
+  });
 }
 
 /** A target that did not give every key its TTL has done less work: its figure must not stand. */

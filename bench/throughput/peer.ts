@@ -9,7 +9,7 @@ import path from 'node:path';
 import { findFreePort } from '../../src/demo/free-port.js';
 import { LastLines } from '../../src/demo/last-lines.js';
 import { guardProcess } from '../../src/demo/process-guard.js';
-import { findOnPath } from '../../src/demo/server-binary.js';
+import { findExecutable } from '../../src/demo/server-binary.js';
 import { until } from '../../test/support/wait.js';
 
 export interface Peer {
@@ -79,7 +79,7 @@ const RECIPES: readonly Recipe[] = [
 export async function startPeers(redisPort: number, report: (line: string) => void): Promise<Peer[]> {
   const peers: Peer[] = [];
   for (const recipe of RECIPES) {
-    const binary = await findOnPath(recipe.binary, ['/usr/sbin', '/usr/local/sbin']);
+    const binary = await findExecutable(recipe.binary);
     if (binary === undefined) {
       report(
         `${recipe.name} is not installed and left out; on Debian: sudo apt-get install ${recipe.debianPackage}`,

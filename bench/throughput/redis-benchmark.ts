@@ -1,7 +1,7 @@
 // Runs redis-benchmark once and reads its CSV. Owns its command line and nothing of the targets.
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { findOnPath } from '../../src/demo/server-binary.js';
+import { findExecutable } from '../../src/demo/server-binary.js';
 
 const TIMEOUT_MS = 300_000;
 export const KEYS = 100_000;
@@ -31,7 +31,7 @@ export function commandFor(test: 'set' | 'get', ttl: boolean): string[] {
 
 /** @throws Error when redis-benchmark is missing or fails. */
 export async function load(options: LoadOptions): Promise<LoadResult> {
-  const binary = (await findOnPath('redis-benchmark')) ?? (await findOnPath('valkey-benchmark'));
+  const binary = (await findExecutable('redis-benchmark')) ?? (await findExecutable('valkey-benchmark'));
   if (binary === undefined) {
     throw new Error('redis-benchmark is not installed; on Debian: sudo apt-get install redis-tools');
   }

@@ -1,24 +1,16 @@
 #!/usr/bin/env node
 // The command line: which subcommand runs, and with which exit code the process ends.
 // Each subcommand stands in its own file and is loaded only when it runs, so that --help and check stay quick.
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { VERSION } from '../app/version.js';
 import { complain, ExitCode } from './exit.js';
 import { MANUAL } from './main-help.js';
 import { addConfigOptions, type ConfigOptions, toSources } from './options.js';
 
-interface Manifest {
-  readonly version: string;
-}
-
-const { version }: Manifest = JSON.parse(
-  readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
-);
-
 const program = new Command('spillway')
   .summary('keeps Redis and Valkey away from OOM')
   .usage('[options]\n       spillway check [options]\n       spillway demo [options]')
-  .version(version, '-V, --version', 'print the version and exit')
+  .version(VERSION, '-V, --version', 'print the version and exit')
   .helpOption('-h, --help', 'print this help and exit')
   .helpCommand(false)
   .enablePositionalOptions()
@@ -32,7 +24,7 @@ addConfigOptions(program).action(async (options: ConfigOptions) => {
   const [stray] = program.args;
   if (stray !== undefined) program.error(`error: unknown command '${stray}'`);
   const { run } = await import('./run.js');
-  process.exitCode = await run(toSources(options, process.env), version);
+  process.exitCode = await run(toSources(options, process.env), VERSION);
   // A failed start may leave sockets or timers behind that would keep the process up.
   if (process.exitCode !== undefined) process.exit();
 });

@@ -11,8 +11,9 @@ import { Application } from './application.js';
 import type { Frame } from './frame.js';
 import { createPaint } from './paint.js';
 import { DEMO_RULES } from './patterns.js';
-import { ensureServerBinary, type RedisProcess, startRedis } from './redis-server.js';
+import { type RedisProcess, startRedis } from './redis-server.js';
 import { createScreen } from './screen.js';
+import { ensureServerBinary } from './server-binary.js';
 import { readServer } from './server-reading.js';
 import { drawSummary, summarize } from './summary.js';
 

@@ -1,7 +1,7 @@
 // Colours for terminals that have them, and numbers as people read them.
 import { styleText } from 'node:util';
 
-export type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan';
+type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan';
 export type Paint = (style: Style, text: string) => string;
 
 /** Colours only where the stream is a terminal that has some; NO_COLOR and FORCE_COLOR are heeded (by hasColors). */

@@ -8,8 +8,6 @@ import { findFreePort } from './free-port.js';
 import { endServer, type Launched, launchServer } from './server-launch.js';
 import { ServerSetupError } from './setup-error.js';
 
-export { ensureServerBinary, findServerBinary } from './server-binary.js';
-
 const START_ATTEMPTS = 5;
 
 export interface RedisOptions {

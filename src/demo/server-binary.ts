@@ -24,6 +24,7 @@ const USUAL_PLACES = [
 export const SERVER_ARGV0 = 'redis-server';
 
 const INSTALL_TIMEOUT_MS = 300_000;
+const PROBE_TIMEOUT_MS = 10_000;
 const OWN_SERVER_HINT = 'or point SPILLWAY_REDIS_SERVER at a redis-server or valkey-server binary';
 
 /**
@@ -31,7 +32,7 @@ const OWN_SERVER_HINT = 'or point SPILLWAY_REDIS_SERVER at a redis-server or val
  * the usual places; undefined when there is none. To be started with argv[0] = SERVER_ARGV0.
  * @throws ServerSetupError ERR_SERVER_BINARY when SPILLWAY_REDIS_SERVER is set and is no executable file.
  */
-export async function findServerBinary(): Promise<string | undefined> {
+export async function findServerBinary(folders = searchFolders()): Promise<string | undefined> {
   const named = process.env.SPILLWAY_REDIS_SERVER;
   if (named !== undefined && named !== '') {
     if (await isExecutable(named)) return named;
@@ -41,7 +42,7 @@ export async function findServerBinary(): Promise<string | undefined> {
     );
   }
   for (const name of SERVER_NAMES) {
-    const found = await findOnPath(name, USUAL_PLACES);
+    const found = await findExecutable(name, folders);
     if (found !== undefined && (await isServer(found))) return found;
   }
   return undefined;
@@ -51,10 +52,13 @@ export async function findServerBinary(): Promise<string | undefined> {
  * As findServerBinary, but installs a server when there is none. `report` is told each command before it runs.
  * @throws ServerSetupError with instructions where it cannot install.
  */
-export async function ensureServerBinary(report: (line: string) => void): Promise<string> {
-  const present = await findServerBinary();
+export async function ensureServerBinary(
+  report: (line: string) => void,
+  folders = searchFolders(),
+): Promise<string> {
+  const present = await findServerBinary(folders);
   if (present !== undefined) return present;
-  const manager = await findPackageManager();
+  const manager = await findPackageManager(folders);
   if (manager === undefined) {
     const known = PACKAGE_MANAGERS.map((candidate) => candidate.name).join(', ');
     throw new ServerSetupError(
@@ -63,12 +67,12 @@ export async function ensureServerBinary(report: (line: string) => void): Promis
         `Install Redis or Valkey yourself (https://redis.io/docs/latest/operate/oss_and_stack/install/), ${OWN_SERVER_HINT}.`,
     );
   }
-  const prefix = await privilegePrefix(manager);
+  const prefix = await privilegePrefix(manager, folders);
   report(`No redis-server or valkey-server on this machine: installing one with ${manager.name}.`);
   const failures: string[] = [];
   for (const plan of manager.plans) {
-    const failure = await runPlan(plan, prefix, report);
-    const installed = await findServerBinary();
+    const failure = await runPlan(plan, prefix, folders, report);
+    const installed = await findServerBinary(folders);
     if (installed !== undefined) {
       report(`Installed: ${installed}`);
       return installed;
@@ -84,10 +88,15 @@ export async function ensureServerBinary(report: (line: string) => void): Promis
   );
 }
 
-/** Path of an executable called `name` on PATH, or in one of `more`; undefined when there is none. */
-export async function findOnPath(name: string, more: readonly string[] = []): Promise<string | undefined> {
-  const folders = (process.env.PATH ?? '').split(path.delimiter).filter((folder) => folder !== '');
-  for (const folder of [...folders, ...more]) {
+/** Where executables are looked for: PATH, then the places that are often missing from it. */
+function searchFolders(): readonly string[] {
+  const onPath = (process.env.PATH ?? '').split(path.delimiter).filter((folder) => folder !== '');
+  return [...new Set([...onPath, ...USUAL_PLACES])];
+}
+
+/** Path of the first executable called `name` in these folders; undefined when there is none. */
+export async function findExecutable(name: string, folders = searchFolders()): Promise<string | undefined> {
+  for (const folder of folders) {
     const candidate = path.join(folder, name);
     if (await isExecutable(candidate)) return candidate;
   }
@@ -105,22 +114,29 @@ async function isExecutable(file: string): Promise<boolean> {
 
 /** Under another name it may be a tool of its own that is no server: its --version tells. */
 async function isServer(file: string): Promise<boolean> {
-  const { failed, output } = await run(file, ['--version'], 10_000, SERVER_ARGV0);
+  const { failed, output } = await run(file, ['--version'], {
+    timeout: PROBE_TIMEOUT_MS,
+    argv0: SERVER_ARGV0,
+  });
   return !failed && /server v=/i.test(output);
 }
 
-async function findPackageManager(): Promise<PackageManager | undefined> {
+async function findPackageManager(folders: readonly string[]): Promise<PackageManager | undefined> {
   for (const manager of PACKAGE_MANAGERS) {
-    if ((await findOnPath(manager.name, USUAL_PLACES)) !== undefined) return manager;
+    if ((await findExecutable(manager.name, folders)) !== undefined) return manager;
   }
   return undefined;
 }
 
 /** What to put before the manager's command: nothing, or a sudo that never asks. */
-async function privilegePrefix(manager: PackageManager): Promise<readonly string[]> {
+async function privilegePrefix(
+  manager: PackageManager,
+  folders: readonly string[],
+): Promise<readonly string[]> {
   if (!manager.needsRoot || process.getuid?.() === 0) return [];
-  const sudo = await findOnPath('sudo', USUAL_PLACES);
-  if (sudo !== undefined && !(await run(sudo, ['-n', 'true'], 10_000)).failed) return [sudo, '-n'];
+  const sudo = await findExecutable('sudo', folders);
+  if (sudo !== undefined && !(await run(sudo, ['-n', 'true'], { timeout: PROBE_TIMEOUT_MS, folders })).failed)
+    return [sudo, '-n'];
   throw new ServerSetupError(
     'ERR_NO_PRIVILEGE',
     `Found neither redis-server nor valkey-server, and installing one with ${manager.name} needs root (this user has ` +
@@ -132,13 +148,15 @@ async function privilegePrefix(manager: PackageManager): Promise<readonly string
 async function runPlan(
   plan: readonly InstallStep[],
   prefix: readonly string[],
+  folders: readonly string[],
   report: (line: string) => void,
 ): Promise<string | undefined> {
   for (const { command, args, mayFail } of plan) {
     const line = [...prefix, command, ...args];
     report(`Running: ${line.join(' ')}`);
     const [file = command, ...rest] = line;
-    const { failed, output } = await run(file, rest, INSTALL_TIMEOUT_MS);
+    // Package scripts want the sbin folders, which a user's PATH may lack.
+    const { failed, output } = await run(file, rest, { timeout: INSTALL_TIMEOUT_MS, folders });
     if (failed && !mayFail)
       return `"${line.join(' ')}" failed:\n${output.trim().split('\n').slice(-8).join('\n')}`;
   }
@@ -148,11 +166,15 @@ async function runPlan(
 function run(
   file: string,
   args: readonly string[],
-  timeout: number,
-  argv0?: string,
+  {
+    timeout,
+    folders = searchFolders(),
+    argv0,
+  }: { timeout: number; folders?: readonly string[]; argv0?: string },
 ): Promise<{ failed: boolean; output: string }> {
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', LC_ALL: 'C' };
-  const options = { timeout, env, maxBuffer: 64 << 20, ...(argv0 === undefined ? {} : { argv0 }) };
+  const PATH = folders.join(path.delimiter);
+  const env = { ...process.env, PATH, DEBIAN_FRONTEND: 'noninteractive', LC_ALL: 'C' };
+  const options = { timeout, env, maxBuffer: 64 << 20, ...(argv0 !== undefined && { argv0 }) };
   return new Promise((resolve) => {
     execFile(file, args, options, (error, stdout, stderr) => {
       resolve({ failed: error !== null, output: `${stdout}${stderr}${error?.message ?? ''}` });

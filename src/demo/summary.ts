@@ -5,7 +5,7 @@ import { grouped, megabytes, type Paint, percent } from './paint.js';
 import { PATTERNS, type PatternName } from './patterns.js';
 
 /** One side's result. Counts are writes of the application, by pattern. */
-export interface SideSummary {
+interface SideSummary {
   accepted: Record<PatternName, number>;
   /** Answered with OOM, by Redis or early by Spillway. */
   refused: Record<PatternName, number>;

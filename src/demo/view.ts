@@ -70,7 +70,7 @@ function bandMarks(frame: Frame): string {
     for (let cell = Math.floor(band[0] * BAR_CELLS); cell < Math.floor(band[1] * BAR_CELLS); cell++) {
       cells[cell] = cells[cell] === ' ' || cells[cell] === letter ? letter : '+';
     }
-    legend.push(`${letter}: ${priority} ${percent(band[0])} to ${percent(band[1])}`);
+    legend.push(`${letter} ${priority}`);
   }
   return `${cells.join('')} ${legend.join(', ')}`;
 }

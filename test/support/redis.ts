@@ -1,6 +1,7 @@
 // A private Redis for one test file or one subtest, ended with it.
 import type { Test } from 'tap';
-import { ensureServerBinary, type RedisProcess, startRedis } from '../../src/demo/redis-server.js';
+import { type RedisProcess, startRedis } from '../../src/demo/redis-server.js';
+import { ensureServerBinary } from '../../src/demo/server-binary.js';
 
 /** What the helpers here need of a tap test. */
 export type TestScope = Pick<Test, 'comment' | 'teardown'>;

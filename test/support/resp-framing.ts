@@ -50,11 +50,6 @@ export function frameReply(bytes: Buffer, start: number): Framing {
   }
 }
 
-/** True for the bytes of a RESP3 push. */
-export function isPush(reply: Buffer): boolean {
-  return reply[0] === '>'.charCodeAt(0);
-}
-
 function frameElements(bytes: Buffer, start: number, elements: number): Framing {
   let at: Framing = { end: start };
   for (let i = 0; i < elements && 'end' in at; i++) at = frameReply(bytes, at.end);
