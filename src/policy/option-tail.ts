@@ -18,7 +18,7 @@ export class OptionTail {
   feed(buf: Uint8Array, start: number, end: number, nowMs: number): number {
     if (!this.options.feed(buf, start, end) || this.rule.maxTtlMs === 0) return -1;
     const clamped = clampExpiry(buf, start, end, this.options.unit, this.rule.maxTtlMs, nowMs);
-    this.clamped ||= clamped >= 0;
+    this.clamped = clamped >= 0;
     return this.rule.observe ? -1 : clamped;
   }
 

@@ -72,8 +72,10 @@ export class TtlOptions {
     } else if (!equalsIgnoreCase(buf, start, end, 'GET')) this.kind = ExpiryKind.MALFORMED;
   }
 
+  /** Redis takes the same expiry option twice, the last number counts; two different ones contradict each other. */
   private expiry(unit: ExpiryUnit): void {
-    if (this.kind !== ExpiryKind.NONE) {
+    const repeated = this.kind === ExpiryKind.EXPIRY && this.unit === unit;
+    if (this.kind !== ExpiryKind.NONE && !repeated) {
       this.kind = ExpiryKind.MALFORMED;
       return;
     }

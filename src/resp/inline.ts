@@ -2,6 +2,8 @@
 // take \n \r \t \b \a \xHH escapes, single quotes take \' only. People and health checks type these; so
 // clarity before speed here.
 const SPACE = 0x20;
+const VERTICAL_TAB = 0x0b;
+const FORM_FEED = 0x0c;
 const DOUBLE_QUOTE = 0x22;
 const SINGLE_QUOTE = 0x27;
 const BACKSLASH = 0x5c;
@@ -22,7 +24,7 @@ export function splitInline(buf: Uint8Array, start: number, end: number): Uint8A
     while (at < end && isSpace(buf[at])) at++;
     if (at >= end) return words;
     const word: number[] = [];
-    while (at < end && !isSpace(buf[at])) {
+    while (at < end && !endsWord(buf[at])) {
       const byte = buf[at++];
       if (byte !== DOUBLE_QUOTE && byte !== SINGLE_QUOTE) {
         word.push(byte);
@@ -68,6 +70,11 @@ function readSingleQuoted(buf: Uint8Array, at: number, end: number, word: number
     else word.push(byte);
   }
   return -1;
+}
+
+/** Vertical tab and form feed stand between words but do not end one. */
+function endsWord(byte: number): boolean {
+  return isSpace(byte) && byte !== VERTICAL_TAB && byte !== FORM_FEED;
 }
 
 /** C's isspace in the "C" locale. */

@@ -3,7 +3,7 @@
 //
 // Nesting needs no stack: `outstanding` counts the elements still to come until the item is whole. It starts
 // at 1; an element that ends takes one away; the header of an aggregate of n adds n in its place; an attribute
-// adds its 2n and takes nothing, since the value it precedes still follows.
+// adds its 2n and takes nothing, since the value it precedes still follows; nor does a push inside a reply.
 //
 //   TYPE ──▶ LINE (+ - : _ # , ( )          ──▶ element ends
 //        ──▶ NUMBER ($ = !) ──▶ PAYLOAD      ──▶ element ends
@@ -205,6 +205,11 @@ export class ReplyScanner {
         break;
       case PERCENT:
         this.outstanding += n < 0 ? -1 : 2 * n - 1;
+        break;
+      case GREATER:
+        // Inside a reply it stands beside the elements, not among them: Redis 7.0 delivers a message that EXEC's own
+        // PUBLISH sent in the middle of EXEC's array.
+        this.outstanding += this.heading ? n - 1 : n;
         break;
       default:
         this.outstanding += n < 0 ? -1 : n - 1;

@@ -246,11 +246,16 @@ export class Connection implements ReplyListener {
   }
 
   private reset(): void {
+    // Its reply is skipped, too: nothing would tell when it took.
+    if (this.skipNext) {
+      this.goRaw();
+      return;
+    }
     this.endMulti();
     this.silent = false;
     this.followUpsDenied = false;
     this.forwarded(Pending.RESET);
-    if (!this.replies.idle) this.feed.stall();
+    this.feed.stall();
   }
 
   private subscription(kind: Pending, detail: Kind, confirmations: number): void {

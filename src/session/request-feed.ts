@@ -25,6 +25,8 @@ export type Flow = (typeof Flow)[keyof typeof Flow];
 export interface CommandHandler {
   /** A whole command is in `feed.args`. */
   command(): Flow;
+  /** The server may refuse a command for its mere number of arguments: it must see that number at once. */
+  mayBeTooMany(argc: number): boolean;
   /** A command too large to wait for has begun; `held` bytes of it are here. TAKEN: the rest streams. */
   large(held: number): Flow;
   /** One whole argument of the large command, number `index`, at offset 0 of `feed.args`. */
@@ -191,7 +193,9 @@ export class RequestFeed {
     const { args } = this;
     this.resuming = true;
     const large = args.bulkLength >= LARGE_ARGUMENT_BYTES;
-    if (!args.streaming && (large || end - args.start >= LARGE_COMMAND_BYTES) && !args.inline) {
+    const impatient =
+      large || end - args.start >= LARGE_COMMAND_BYTES || this.handler.mayBeTooMany(args.argc);
+    if (impatient && !args.streaming && !args.inline) {
       const flow = this.handler.large(end - args.start);
       if (flow === Flow.TAKEN) args.streaming = true;
       else if (flow === Flow.AGAIN) this.resuming = false;

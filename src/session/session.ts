@@ -16,6 +16,7 @@ import type { ByteSink } from './byte-sink.js';
 import { Connection } from './connection.js';
 import { GrowthMeter } from './growth-meter.js';
 import type { LargeWrite } from './large-write.js';
+import { Auth } from './reply-sequencer.js';
 import { type CommandHandler, Flow, RequestFeed } from './request-feed.js';
 import { WriteForwarder } from './write-forwarder.js';
 
@@ -42,6 +43,10 @@ export interface SessionCounters {
   /** Sessions that turned to passing bytes unread. */
   raw: number;
 }
+
+/** Redis 7 refuses more arguments before authentication (networking.c), and before 7.0 more at any time. */
+const MOST_ARGUMENTS_UNAUTHENTICATED = 10;
+const MOST_ARGUMENTS = 1024 * 1024;
 
 export class Session implements CommandHandler {
   private readonly feed: RequestFeed;
@@ -126,16 +131,18 @@ export class Session implements CommandHandler {
     return Flow.TAKEN;
   }
 
+  mayBeTooMany(argc: number): boolean {
+    return argc > MOST_ARGUMENTS || (argc > MOST_ARGUMENTS_UNAUTHENTICATED && !this.authenticated);
+  }
+
   large(held: number): Flow {
     const { args } = this.feed;
-    const spec =
-      args.parsed > 0 ? this.context.table.find(args.buf, args.starts[0], args.ends[0]) : undefined;
-    this.largeSpec = spec !== undefined && arityFits(spec.arity, args.argc) ? spec : undefined;
+    this.largeSpec = args.parsed > 0 ? this.findLargeSpec() : undefined;
     if (!this.largeSpec?.governed) return Flow.TAKEN;
     const size = held + args.missing(args.start + held);
     let verdict = this.decide(this.largeSpec, size);
     if (verdict.action === Action.UNDECIDED) {
-      if (size <= this.context.lookaheadBytes) return Flow.HOLD;
+      if (size <= this.context.lookaheadBytes && this.authenticated) return Flow.HOLD;
       verdict = this.context.policy.settle(args, this.largeSpec, this.followUps);
     }
     if (verdict.action === Action.SHED) {
@@ -148,6 +155,8 @@ export class Session implements CommandHandler {
   }
 
   argument(index: number): void {
+    // A command that began to stream before its name was here is not governed, but its replies still count.
+    if (index === 0) this.largeSpec = this.findLargeSpec();
     if (this.largeWrite !== undefined) this.writes.largeArgument(this.largeWrite, index);
   }
 
@@ -163,6 +172,17 @@ export class Session implements CommandHandler {
 
   malformed(): void {
     this.connection.goRaw();
+  }
+
+  private findLargeSpec(): CommandSpec | undefined {
+    const { args } = this.feed;
+    if (args.starts[0] < 0) return undefined;
+    const spec = this.context.table.find(args.buf, args.starts[0], args.ends[0]);
+    return spec !== undefined && arityFits(spec.arity, args.argc) ? spec : undefined;
+  }
+
+  private get authenticated(): boolean {
+    return this.connection.replies.auth === Auth.YES;
   }
 
   private get followUps(): boolean {

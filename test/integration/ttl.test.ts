@@ -1,0 +1,534 @@
+// What each form of write does to the TTL of its key through the proxy, seen by a direct connection; with each the
+// reply compared with that of a server that has no proxy, and the statistics with what was sent.
+import t, { type Test } from 'tap';
+import { withProxy } from '../support/proxy.js';
+import { command, withRaw } from '../support/raw-client.js';
+import { withRedis } from '../support/redis.js';
+import { commands, everywhere, integer, lookAt, transcript, wipe, withTwins } from './twins.js';
+
+const HOUR = 3_600_000;
+const LONG_MS = 999_999_000;
+
+/** One rule for each prefix; nothing is said of `u:`. */
+const RULES = [
+  { name: 'strings', match: 's:*', ttl: '1h', maxTtl: '2h' },
+  { name: 'all', match: 'a:*', ttl: '1h', maxTtl: '2h', applyTo: 'all' },
+  { name: 'durable', match: 'd:*', durable: true, applyTo: 'all' },
+  { name: 'observed', match: 'o:*', ttl: '1h', maxTtl: '2h', applyTo: 'all', mode: 'observe' },
+  { name: 'jittered', match: 'j:*', ttl: '1000s', jitter: '10%' },
+];
+const PREFIXES = { s: 'strings', a: 'all', d: 'durable', o: 'observed', u: 'unregistered' } as const;
+type Prefix = keyof typeof PREFIXES;
+
+interface Row {
+  readonly name: string;
+  readonly writes: number;
+  readonly bytes: number;
+  readonly ttlInjected: number;
+  readonly ttlClamped: number;
+  readonly hadTtl: number;
+  readonly withoutTtl: number;
+  readonly kept: number;
+  readonly followUps: number;
+  readonly wouldInject: number;
+  readonly wouldClamp: number;
+  readonly followUpsSet: number;
+  readonly followUpsUnchanged: number;
+  readonly followUpsDenied: number;
+  readonly followUpsFailed: number;
+  readonly shed: number;
+  readonly shedBytes: number;
+  readonly wouldShed: number;
+  readonly distinctKeys: number;
+  readonly lastSeen: string | null;
+  readonly commands: Record<string, number>;
+}
+
+interface Stats {
+  readonly rules: readonly Row[];
+  readonly unregistered: Row;
+  readonly discovered: readonly { pattern: string; writes: number; bytes: number; withoutTtl: number }[];
+  readonly upstreamOom: number;
+}
+
+type Counts = Partial<Record<keyof Row, number>>;
+
+/** Rows by name. */
+async function rows(proxy: { admin(path: string): Promise<unknown> }): Promise<Record<string, Row>> {
+  const stats = (await proxy.admin('/api/stats')) as Stats;
+  return Object.fromEntries([...stats.rules, stats.unregistered].map((row) => [row.name, row]));
+}
+
+/** What changed between two rows, but for times, estimates and the breakdown by command. */
+function grown(before: Row, after: Row): Counts {
+  const counts: Counts = {};
+  for (const [name, value] of Object.entries(after)) {
+    if (typeof value !== 'number' || name === 'distinctKeys') continue;
+    const by = value - (before[name as keyof Row] as number);
+    if (by !== 0) counts[name as keyof Row] = by;
+  }
+  return counts;
+}
+
+/** What a form of write amounts to, whatever its name. */
+type Kind = 'plain' | 'keeps' | 'short' | 'long' | 'string' | 'creates' | 'nothing';
+
+interface Form {
+  readonly kind: Kind;
+  /** `K` is the key, as a word of its own. */
+  readonly text: string;
+  /** Done before, directly, on both servers. */
+  readonly before?: readonly string[];
+  /** The TTL the key ends up with, milliseconds, in place of what the kind says. -1: none, -2: no key. */
+  readonly ends?: number;
+  /** The key has a TTL before: a follow-up finds it. */
+  readonly hasTtl?: boolean;
+}
+
+const SOON = Math.floor(Date.now() / 1000);
+const form = (kind: Kind, ...texts: string[]): Form[] => texts.map((text) => ({ kind, text }));
+
+const FORMS: readonly Form[] = [
+  ...form('plain', 'SET K v', 'set K v', 'SeT K v GET', 'SET K v NX', 'SET K v nx get', 'SET K ""'),
+  { kind: 'plain', text: 'SET K v XX', before: ['SET K old'] },
+  { kind: 'plain', text: 'SET K v XX GET', before: ['SET K old EX 50'] },
+  { kind: 'plain', text: 'SET K v', before: ['SET K old EX 50'] },
+  { kind: 'plain', text: 'SET K v', before: ['RPUSH K old'] },
+  // Redis does not execute these: the key stays as it was.
+  { kind: 'plain', text: 'SET K v NX', before: ['SET K old'], ends: -1 },
+  { kind: 'plain', text: 'SET K v XX', ends: -2 },
+  { kind: 'plain', text: 'SET K v GET', before: ['RPUSH K old'], ends: -1 },
+  ...form(
+    'short',
+    'SET K v EX 60',
+    'SET K v px 60000',
+    `SET K v EXAT ${SOON + 60}`,
+    `SET K v PXAT ${SOON * 1000 + 60_000}`,
+  ),
+  ...form('short', 'SET K v NX EX 60', 'SET K v EX 60 GET', 'SETEX K 60 v', 'PSETEX K 60000 v'),
+  { kind: 'short', text: 'GETEX K EX 60', before: ['SET K x'] },
+  { kind: 'short', text: 'GETEX K PX 60000', before: ['SET K x'] },
+  ...form('long', 'SET K v EX 999999', 'SET K v px 999999000', `SET K v EXAT ${SOON + 999_999}`),
+  ...form(
+    'long',
+    `SET K v PXAT ${SOON * 1000 + LONG_MS}`,
+    'SET K v NX EX 999999',
+    'SET K v EX 999999 GET NX',
+    'SETEX K 999999 v',
+    'PSETEX K 999999000 v',
+  ),
+  { kind: 'long', text: 'GETEX K EX 999999', before: ['SET K x'] },
+  { kind: 'long', text: `GETEX K PXAT ${SOON * 1000 + LONG_MS}`, before: ['SET K x'] },
+  ...form('keeps', 'SET K v KEEPTTL', 'SET K v keepttl GET', 'SET K v NX KEEPTTL'),
+  { kind: 'keeps', text: 'SET K v KEEPTTL', before: ['SET K x'] },
+  { kind: 'keeps', text: 'SET K v KEEPTTL', before: ['SET K x EX 77'], hasTtl: true, ends: 77_000 },
+  ...form('string', 'SETNX K v', 'GETSET K v', 'MSET K v', 'MSETNX K v'),
+  { kind: 'string', text: 'GETSET K v', before: ['SET K x EX 77'] },
+  { kind: 'string', text: 'SETNX K v', before: ['SET K x EX 77'], hasTtl: true, ends: 77_000 },
+  ...form(
+    'creates',
+    'INCR K',
+    'INCRBY K 2',
+    'DECR K',
+    'DECRBY K 2',
+    'INCRBYFLOAT K 1.5',
+    'APPEND K x',
+    'SETRANGE K 1 x',
+    'SETBIT K 7 1',
+    'BITFIELD K SET u8 0 1',
+  ),
+  ...form(
+    'creates',
+    'HSET K f v',
+    'HMSET K f v',
+    'HSETNX K f v',
+    'HINCRBY K f 1',
+    'HINCRBYFLOAT K f 1.5',
+    'LPUSH K x y',
+    'RPUSH K x',
+    'SADD K x',
+  ),
+  ...form('creates', 'ZADD K 1 x', 'ZINCRBY K 1 x', 'XADD K 1-1 f v', 'PFADD K x', 'GEOADD K 13.3 38.1 P'),
+  { kind: 'creates', text: 'INCR K', before: ['SET K 5 EX 77'], hasTtl: true, ends: 77_000 },
+  { kind: 'creates', text: 'LMOVE src K LEFT RIGHT', before: ['RPUSH src x'] },
+  { kind: 'creates', text: 'RPOPLPUSH src K', before: ['RPUSH src x'] },
+  { kind: 'creates', text: 'BLMOVE src K LEFT RIGHT 1', before: ['RPUSH src x'] },
+  { kind: 'creates', text: 'BRPOPLPUSH src K 1', before: ['RPUSH src x'] },
+  { kind: 'creates', text: 'ZUNIONSTORE K 1 src', before: ['ZADD src 1 x'] },
+  { kind: 'creates', text: 'ZINTERSTORE K 2 src src WEIGHTS 1 2', before: ['ZADD src 1 x'] },
+  { kind: 'creates', text: 'ZDIFFSTORE K 2 src none', before: ['ZADD src 1 x'] },
+  { kind: 'creates', text: 'ZRANGESTORE K src 0 -1', before: ['ZADD src 1 x'] },
+  { kind: 'creates', text: 'SUNIONSTORE K src none', before: ['SADD src x'] },
+  { kind: 'creates', text: 'SINTERSTORE K src', before: ['SADD src x'] },
+  { kind: 'creates', text: 'SDIFFSTORE K src none', before: ['SADD src x'] },
+  { kind: 'creates', text: 'SUNIONSTORE K src', before: ['SADD src x', 'SET K old EX 77'] },
+  { kind: 'creates', text: 'SORT src ALPHA STORE K', before: ['RPUSH src x'] },
+  {
+    kind: 'creates',
+    text: 'GEOSEARCHSTORE K src FROMMEMBER P BYRADIUS 1 km',
+    before: ['GEOADD src 13 38 P'],
+  },
+  { kind: 'creates', text: 'GEORADIUS src 13 38 9 km store K', before: ['GEOADD src 13 38 P'] },
+  { kind: 'creates', text: 'GEORADIUSBYMEMBER src P 9 km STOREDIST K', before: ['GEOADD src 13 38 P'] },
+  { kind: 'creates', text: 'BITOP OR K src none', before: ['SET src x'] },
+  { kind: 'creates', text: 'PFMERGE K src', before: ['PFADD src x'] },
+  // Nothing is written, or what is written carries its TTL along.
+  ...form(
+    'nothing',
+    'SET K',
+    'SET K v EX',
+    'SET K v BOGUS',
+    'SET K v EX 10 PX 10',
+    'SET K v NX XX',
+    'SET K v KEEPTTL EX 9',
+    'MSET K',
+    'MSET K v other',
+    'SETEX K 10',
+    'GETEX K',
+    'GETEX K PERSIST',
+    'GET K',
+    'DEL K',
+    'LPUSH K',
+  ),
+  { kind: 'nothing', text: 'EXPIRE K 999999', before: ['SET K x'], ends: LONG_MS },
+  { kind: 'nothing', text: 'RENAME src K', before: ['SET src x'], ends: -1 },
+  { kind: 'nothing', text: 'SORT src ALPHA', before: ['RPUSH src x'] },
+];
+
+interface Expected {
+  readonly pttl: number;
+  readonly counts: Counts;
+}
+
+/** What the rule of `prefix` makes of a form; `answered`: the follow-up's reply is seen. */
+function expected(
+  { kind, ends, hasTtl = false }: Form,
+  prefix: Prefix,
+  bytes: number,
+  answered: boolean,
+): Expected {
+  const governs = prefix === 's' || prefix === 'a';
+  const one = (column: keyof Row): Counts => ({ writes: 1, bytes, [column]: 1 });
+  const followUp = (otherwise: keyof Row, applies = governs): Expected => {
+    if (prefix === 'o') return { pttl: ends ?? -1, counts: one('wouldInject') };
+    if (!applies) return { pttl: ends ?? -1, counts: one(otherwise) };
+    const answer: Counts = answered ? { [hasTtl ? 'followUpsUnchanged' : 'followUpsSet']: 1 } : {};
+    return { pttl: ends ?? HOUR, counts: { ...one('followUps'), ...answer } };
+  };
+  switch (kind) {
+    case 'plain':
+      if (prefix === 'o') return { pttl: ends ?? -1, counts: one('wouldInject') };
+      return { pttl: ends ?? (governs ? HOUR : -1), counts: one(governs ? 'ttlInjected' : 'withoutTtl') };
+    case 'short':
+      return { pttl: 60_000, counts: one('hadTtl') };
+    case 'long':
+      if (prefix === 'o') return { pttl: LONG_MS, counts: one('wouldClamp') };
+      return { pttl: governs ? 2 * HOUR : LONG_MS, counts: one(governs ? 'ttlClamped' : 'hadTtl') };
+    case 'keeps':
+      return followUp('kept');
+    case 'string':
+      return followUp('withoutTtl');
+    case 'creates':
+      return followUp('kept', prefix === 'a');
+    default:
+      return { pttl: ends ?? -2, counts: {} };
+  }
+}
+
+/** Ways to send one command; each ends with QUIT. */
+const WAYS: Record<string, (bytes: Buffer) => Buffer> = {
+  alone: (bytes) => bytes,
+  'in a pipeline': (bytes) =>
+    Buffer.concat([commands('SET x 1', 'GET x'), bytes, commands('GET x', 'INCR n')]),
+  'in MULTI': (bytes) =>
+    Buffer.concat([commands('MULTI', 'GET x'), bytes, commands('GET y', 'EXEC', 'GET z')]),
+  'after CLIENT REPLY SKIP': (bytes) =>
+    Buffer.concat([commands('CLIENT REPLY SKIP'), bytes, commands('GET x')]),
+  'after CLIENT REPLY OFF': (bytes) =>
+    Buffer.concat([commands('CLIENT REPLY OFF'), bytes, commands('CLIENT REPLY ON', 'GET x')]),
+  'in RESP3': (bytes) => Buffer.concat([commands('CLIENT REPLY OFF', 'HELLO 3', 'CLIENT REPLY ON'), bytes]),
+};
+
+/** Somewhat below, since time has passed: since the write, or with a date in it since the table was made. */
+function near(t: Test, seen: number, wanted: number, name: string): void {
+  const slack = /AT \d/.test(name) ? 45_000 : 2000;
+  if (wanted < 0) t.equal(seen, wanted, name);
+  else t.ok(seen > wanted - slack && seen <= wanted, `${name}: ${seen} ms, wanted ${wanted}`);
+}
+
+t.test('every form of write, by every rule', async (t) => {
+  const { direct, behind, proxy } = await withTwins(t, { rules: RULES });
+  const [here, there] = [await lookAt(t, direct), await lookAt(t, behind)];
+  const ways = Object.entries(WAYS);
+  for (const [way, wrap] of [
+    ...ways,
+    ['byte by byte', WAYS.alone] as const,
+    ['inline', WAYS.alone] as const,
+  ]) {
+    await t.test(way, async (t) => {
+      for (const prefix of way === 'alone' ? (Object.keys(PREFIXES) as Prefix[]) : (['s', 'a'] as const)) {
+        let before = (await rows(proxy))[PREFIXES[prefix]];
+        for (const write of FORMS) {
+          if (way === 'inline' && /""/.test(write.text)) continue;
+          const named = (text: string) => text.replace(/\bK\b/g, `${prefix}:k`);
+          const text = named(write.text);
+          const bytes = way === 'inline' ? Buffer.from(`${text}\r\n`) : commands(text);
+          for (const server of [here, there]) {
+            await wipe(server);
+            for (const line of write.before ?? []) await server.call(...named(line).split(' '));
+          }
+          const sent = Buffer.concat([wrap(bytes), commands('QUIT')]);
+          const cuts = way === 'byte by byte' ? everywhere(sent) : [];
+          const reply = await transcript(proxy.port, sent, cuts);
+          t.equal(String(reply), String(await transcript(direct.port, sent)), `${text}: the reply`);
+          const answered = way !== 'after CLIENT REPLY OFF';
+          const { pttl, counts } = expected(write, prefix, bytes.length, answered);
+          near(t, await integer(there, 'PTTL', `${prefix}:k`), pttl, `${text}: PTTL`);
+          const after = (await rows(proxy))[PREFIXES[prefix]];
+          t.same(grown(before, after), counts, `${text}: counted`);
+          before = after;
+        }
+      }
+    });
+  }
+});
+
+t.test('large values', async (t) => {
+  const { direct, behind, proxy } = await withTwins(t, { rules: RULES });
+  const [here, there] = [await lookAt(t, direct), await lookAt(t, behind)];
+  for (const size of [100_000, 5_000_000]) {
+    const value = Buffer.alloc(size, 'v');
+    const tests: [Buffer, Record<string, number>, (keyof Row)?][] = [
+      [command('SET', 's:k', value), { 's:k': HOUR }, 'ttlInjected'],
+      [command('SET', 'd:k', value), { 'd:k': -1 }, 'withoutTtl'],
+      [command('SET', 'o:k', value), { 'o:k': -1 }, 'wouldInject'],
+      [command('SET', 's:k', value, 'EX', 60), { 's:k': 60_000 }, 'hadTtl'],
+      [command('SET', 's:k', value, 'PX', LONG_MS, 'NX'), { 's:k': 2 * HOUR }, 'ttlClamped'],
+      [command('SET', 's:k', value, 'GET', 'EX', LONG_MS / 1000), { 's:k': 2 * HOUR }, 'ttlClamped'],
+      [command('SET', 'o:k', value, 'EX', LONG_MS / 1000), { 'o:k': LONG_MS }, 'wouldClamp'],
+      [command('SET', 's:k', value, 'NX'), { 's:k': HOUR }, 'followUps'],
+      [command('SET', 's:k', value, 'KEEPTTL'), { 's:k': HOUR }, 'followUps'],
+      [command('SET', 's:k', value, 'EX'), { 's:k': -2 }],
+      [command('SET', 's:k', value, 'BOGUS'), { 's:k': -2 }],
+      [command('SET', 's:k', value, 'EX', 10, 'KEEPTTL'), { 's:k': -2 }],
+      [command('SETEX', 's:k', LONG_MS / 1000, value), { 's:k': 2 * HOUR }, 'ttlClamped'],
+      [command('PSETEX', 's:k', 60_000, value), { 's:k': 60_000 }, 'hadTtl'],
+      [command('SETNX', 's:k', value), { 's:k': HOUR }, 'followUps'],
+      [command('GETSET', 's:k', value), { 's:k': HOUR }, 'followUps'],
+      [
+        command('MSET', 's:a', value, 's:b', 'x', 'd:c', value, 's:d', 'y'),
+        { 's:a': HOUR, 's:b': HOUR, 'd:c': -1, 's:d': HOUR },
+      ],
+      [command('MSETNX', 'u:a', 'x', 's:b', value, 's:c', 'y'), { 'u:a': -1, 's:b': HOUR, 's:c': HOUR }],
+      [command('APPEND', 'a:k', value), { 'a:k': HOUR }, 'followUps'],
+      [command('APPEND', 's:k', value), { 's:k': -1 }, 'kept'],
+      [command('HSET', 'a:k', 'f', value, 'g', 'x'), { 'a:k': HOUR }, 'followUps'],
+      [command('RPUSH', 'a:k', value, value, 'x'), { 'a:k': HOUR }, 'followUps'],
+      [command('SETRANGE', 'a:k', 3, value), { 'a:k': HOUR }, 'followUps'],
+      [
+        command('SET', Buffer.concat([Buffer.from('s:'), Buffer.alloc(20_000, 'k')]), value),
+        {},
+        'ttlInjected',
+      ],
+    ];
+    for (const [bytes, keys, column] of tests) {
+      const name = `${size}: ${bytes
+        .toString('latin1')
+        .replace(/v{9,}/g, '…')
+        .replace(/k{9,}/g, '…')
+        .replace(/[*$]\d+\r\n|\r\n/g, ' ')
+        .slice(0, 80)}`;
+      for (const [way, wrap] of Object.entries(WAYS).slice(0, 4)) {
+        await Promise.all([wipe(here), wipe(there)]);
+        const before = Object.values(await rows(proxy));
+        const sent = Buffer.concat([wrap(bytes), commands('QUIT')]);
+        const reply = await transcript(proxy.port, sent);
+        const twin = await transcript(direct.port, sent);
+        t.ok(reply.equals(twin), `${name}, ${way}: the reply`);
+        for (const [key, ttl] of Object.entries(keys))
+          near(t, await integer(there, 'PTTL', key), ttl, `${name}, ${way}: ${key}`);
+        t.ok(
+          (await there.call('DEBUG', 'DIGEST')).equals(await here.call('DEBUG', 'DIGEST')) ||
+            column !== undefined,
+          name,
+        );
+        if (column === undefined) continue;
+        const after = Object.values(await rows(proxy));
+        const changed = after
+          .map((row, i) => grown(before[i], row))
+          .filter((counts) => (counts.bytes ?? 0) >= size);
+        t.match(changed, [{ writes: 1, bytes: bytes.length, [column]: 1 }], `${name}, ${way}: counted`);
+      }
+    }
+  }
+});
+
+t.test('jitter spreads injected TTLs within its bounds', async (t) => {
+  const redis = await withRedis(t);
+  const proxy = await withProxy(t, { redis, config: { rules: RULES } });
+  const keys = Array.from({ length: 300 }, (_, i) => `j:${i}`);
+  const client = await withRaw(t, proxy.port);
+  void client.write(Buffer.concat(keys.map((key, i) => command(i % 2 === 0 ? 'SET' : 'SETNX', key, 'v'))));
+  await client.readReplies(keys.length);
+  const direct = await lookAt(t, redis);
+  const seen: number[] = [];
+  for (const key of keys) seen.push(await integer(direct, 'PTTL', key));
+  t.ok(Math.min(...seen) > 898_000, 'none below 90 %');
+  t.ok(Math.max(...seen) <= 1_100_000, 'none above 110 %');
+  t.ok(Math.min(...seen) < 940_000 && Math.max(...seen) > 1_060_000, 'spread to both sides');
+  t.ok(new Set(seen.map((ms) => Math.round(ms / 1000))).size > 50, 'no two alike, nearly');
+});
+
+t.test('INCR whose EXPIRE was lost is healed, and never slides', async (t) => {
+  const redis = await withRedis(t);
+  const proxy = await withProxy(t, { redis, config: { rules: RULES } });
+  const direct = await lookAt(t, redis);
+  const client = await withRaw(t, proxy.port);
+  await direct.call('SET', 'a:limit', 41);
+  t.equal(String(await client.call('INCR', 'a:limit')), ':42\r\n');
+  near(t, await integer(direct, 'PTTL', 'a:limit'), HOUR, 'given a TTL');
+  await direct.call('PEXPIRE', 'a:limit', 50_000);
+  t.equal(String(await client.call('INCR', 'a:limit')), ':43\r\n');
+  near(t, await integer(direct, 'PTTL', 'a:limit'), 50_000, 'kept');
+  t.equal(String(await client.call('EXPIRE', 'a:limit', 60)), ':1\r\n');
+  near(t, await integer(direct, 'PTTL', 'a:limit'), 60_000, 'what the client sets wins');
+  t.match((await rows(proxy)).all, { followUps: 2, followUpsSet: 1, followUpsUnchanged: 1 });
+});
+
+t.test('a user without PEXPIRE', async (t) => {
+  const redis = await withRedis(t, ['--user', 'app', 'on', '>pw', '~*', '+@all', '-pexpire']);
+  const proxy = await withProxy(t, { redis, config: { rules: RULES } });
+  const client = await withRaw(t, proxy.port);
+  const direct = await lookAt(t, redis);
+  await client.call('AUTH', 'app', 'pw');
+  t.equal(String(await client.call('SETNX', 's:1', 1)), ':1\r\n', 'its reply is its own');
+  void client.write(commands('SETNX s:2 1', 'INCR a:3', 'GET s:2'));
+  t.equal(String(Buffer.concat(await client.readReplies(3))), ':1\r\n:1\r\n$1\r\n1\r\n');
+  let seen = await rows(proxy);
+  t.match(
+    seen.strings,
+    { writes: 2, followUps: 1, followUpsDenied: 1, withoutTtl: 1 },
+    'tried once, not again',
+  );
+  t.match(seen.all, { writes: 1, kept: 1, followUps: 0 });
+  t.equal(String(await client.call('SET', 's:4', 1)), '+OK\r\n');
+  near(t, await integer(direct, 'PTTL', 's:4'), HOUR, 'a SET needs no right of its own');
+  t.equal(String(await client.call('AUTH', 'default', 'any')), '+OK\r\n');
+  t.equal(String(await client.call('SETNX', 's:5', 1)), ':1\r\n');
+  near(t, await integer(direct, 'PTTL', 's:5'), HOUR, 'another user, another right');
+  seen = await rows(proxy);
+  t.match(seen.strings, { followUps: 2, followUpsDenied: 1, followUpsSet: 1 });
+});
+
+t.test('one TTL for each key of a transaction, and none for what came to nothing', async (t) => {
+  const redis = await withRedis(t);
+  const proxy = await withProxy(t, { redis, config: { rules: RULES } });
+  const [client, direct] = [await withRaw(t, proxy.port), await lookAt(t, redis)];
+  void client.write(commands('MULTI', 'SETNX s:1 1', 'INCR a:1', 'MSET s:2 x u:2 y', 'EXEC', 'GET s:1'));
+  const replies = await client.readReplies(6);
+  t.equal(String(replies[4]), '*3\r\n:1\r\n:1\r\n+OK\r\n');
+  for (const key of ['s:1', 'a:1', 's:2']) near(t, await integer(direct, 'PTTL', key), HOUR, key);
+  t.equal(await integer(direct, 'PTTL', 'u:2'), -1);
+  t.match((await rows(proxy)).strings, { followUps: 2, followUpsSet: 2 });
+
+  await direct.call('SET', 's:9', 'without TTL');
+  void client.write(
+    commands('MULTI', 'SETNX s:9 1', 'DISCARD', 'MULTI', 'SETNX s:9 1', 'NOSUCH', 'EXEC', 'WATCH w'),
+  );
+  await client.readReplies(8);
+  await direct.call('SET', 'w', 1);
+  void client.write(commands('MULTI', 'SETNX s:9 1', 'EXEC', 'PING'));
+  t.equal(String((await client.readReplies(4))[2]), '*-1\r\n');
+  t.equal(await integer(direct, 'PTTL', 's:9'), -1, 'nothing was executed, so nothing is given');
+});
+
+t.test('statistics are what was sent, to the byte', async (t) => {
+  const redis = await withRedis(t);
+  const proxy = await withProxy(t, { redis, config: { rules: RULES } });
+  const client = await withRaw(t, proxy.port);
+  const started = Date.now();
+  const parts = {
+    set: Array.from({ length: 100 }, (_, i) => command('SET', `s:${i}`, 'x'.repeat(i))),
+    setex: Array.from({ length: 10 }, (_, i) => command('SETEX', `s:${i}`, 60, 'y')),
+    counters: Array.from({ length: 20 }, (_, i) => command('INCR', `a:${i % 5}`)),
+    others: Array.from({ length: 30 }, (_, i) => command('SET', `user:${1000 + i}:name`, 'n')),
+  };
+  const mset = command('MSET', 's:1', 'aaaa', 'd:1', 'bb', 'nobody', 'c');
+  const reads = commands('GET s:1', 'DEL s:1', 'EXPIRE a:1 5', 'NOSUCH s:1', 'SET s:1', 'LPOP s:none');
+  void client.write(Buffer.concat([...Object.values(parts).flat(), mset, reads]));
+  await client.readReplies(160 + 1 + 6);
+  const sum = (all: readonly Buffer[]) => all.reduce((bytes, one) => bytes + one.length, 0);
+  const seen = await rows(proxy);
+  const zero = {
+    shed: 0,
+    shedBytes: 0,
+    wouldShed: 0,
+    wouldInject: 0,
+    wouldClamp: 0,
+    followUpsDenied: 0,
+    followUpsFailed: 0,
+  };
+  const { strings, all, durable, observed, unregistered } = seen;
+  t.match(strings, {
+    ...zero,
+    writes: 111,
+    ttlInjected: 100,
+    hadTtl: 10,
+    followUps: 1,
+    followUpsUnchanged: 1,
+    followUpsSet: 0,
+    kept: 0,
+    withoutTtl: 0,
+    ttlClamped: 0,
+  });
+  t.match(strings.commands, { set: 100, setex: 10, mset: 1 });
+  t.match(all, {
+    ...zero,
+    writes: 20,
+    bytes: sum(parts.counters),
+    followUps: 20,
+    followUpsSet: 5,
+    followUpsUnchanged: 15,
+    commands: { incr: 20 },
+  });
+  t.match(durable, { ...zero, writes: 1, withoutTtl: 1, commands: { mset: 1 } });
+  t.match(observed, { ...zero, writes: 0, bytes: 0, lastSeen: null, distinctKeys: 0 });
+  t.match(unregistered, { ...zero, writes: 31, withoutTtl: 31, commands: { set: 30, mset: 1 } });
+  const total = strings.bytes + durable.bytes + unregistered.bytes;
+  t.equal(
+    Math.round(total),
+    sum([...parts.set, ...parts.setex, ...parts.others, mset]),
+    'no byte is lost or counted twice',
+  );
+  t.ok(durable.bytes < strings.bytes && durable.bytes > 4, 'each key has its share');
+  t.ok(Math.abs(strings.distinctKeys - 100) <= 5, `${strings.distinctKeys} distinct keys`);
+  t.equal(Math.round(all.distinctKeys), 5);
+  t.ok(Date.parse(strings.lastSeen ?? '') >= started - 100, 'last seen just now');
+  const { discovered } = (await proxy.admin('/api/stats')) as Stats;
+  t.match(
+    discovered.find(({ pattern }) => pattern.startsWith('user:')),
+    { pattern: 'user:*:name', writes: 30, bytes: sum(parts.others), withoutTtl: 30 },
+  );
+});
+
+t.test('a mixed pipeline of 5,000 writes: every reply, every TTL', async (t) => {
+  const { direct, behind, proxy } = await withTwins(t, { rules: RULES });
+  const lines = Array.from({ length: 1000 }, (_, i) => [
+    `SET s:${i} v`,
+    `SETNX s:n${i} v`,
+    `INCR a:${i % 50}`,
+    `SET d:${i} v EX 999999`,
+    `MSET s:m${i} 1 u:${i} 2`,
+  ]);
+  const bytes = commands(...lines.flat(), 'QUIT');
+  const reply = await transcript(proxy.port, bytes);
+  t.ok(reply.equals(await transcript(direct.port, bytes)), 'the replies of its twin');
+  const there = await lookAt(t, behind);
+  const script =
+    "local t = {} for _, k in ipairs(redis.call('KEYS', ARGV[1])) do local p = redis.call('PTTL', k) t[p < 0 and p or math.ceil(p / 60000) * 60000] = true end " +
+    'local r = {} for p in pairs(t) do r[#r + 1] = p end return r';
+  t.equal(String(await there.call('EVAL', script, 0, 's:*')), `*1\r\n:${HOUR}\r\n`, 's:*');
+  t.equal(String(await there.call('EVAL', script, 0, 'a:*')), `*1\r\n:${HOUR}\r\n`, 'a:*');
+  t.equal(String(await there.call('EVAL', script, 0, 'u:*')), '*1\r\n:-1\r\n', 'u:*');
+  t.equal(await integer(there, 'DBSIZE'), 5 * 1000 + 50);
+});
