@@ -16,6 +16,7 @@ export function describeMemory(
 ): MemorySnapshot {
   const { reading, applicability } = pressure;
   const limitBytes = applicability?.limitBytes ?? 0;
+  const headroomBytes = Math.min(...gate.headroom);
   const levels = PRIORITY_NAMES.map((name, priority): [PriorityName, ShedLevel] => [
     name,
     { shedShare: gate.thresholds[priority as Priority] / ALL, band: bands[priority] },
@@ -33,7 +34,7 @@ export function describeMemory(
     stale: reading !== undefined && pressure.isStale(now),
     reason: applicability?.reason ?? 'off: no reading yet',
     growthSinceReadingBytes: Math.round(pressure.growthSinceReading),
-    headroomBytes: Number.isFinite(gate.headroom) ? Math.round(gate.headroom) : null,
+    headroomBytes: Number.isFinite(headroomBytes) ? Math.round(headroomBytes) : null,
     upstreamVersion: monitor.version,
     polls: monitor.polls,
     pollErrors: monitor.pollErrors,

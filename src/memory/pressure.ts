@@ -118,9 +118,7 @@ export class Pressure {
       gate.thresholds[priority] = share * ALL;
       if (share > 0) gate.byKey = true;
     }
-    gate.headroom = applicability.refusesAtLimit
-      ? Math.max(0, reading.maxmemoryBytes - this.estimate(now))
-      : Number.POSITIVE_INFINITY;
+    this.setHeadroom(now);
     gate.active = gate.byKey || applicability.refusesAtLimit;
     const distance = Math.max(STEP, (this.lowestStart - effective) / 2);
     gate.wakeAt = gate.admitted + Math.min(distance, 1) * applicability.limitBytes;
@@ -190,11 +188,25 @@ export class Pressure {
     this.rateSince = { at: now, counted, admitted: this.gate.admitted };
   }
 
+  /**
+   * What a single write may still take. Growth under way counts against all but priorities that are never shed: for
+   * them only what was read does, since what they have under way may overwrite what is there.
+   */
+  private setHeadroom(now: number): void {
+    const limit = this.applicability?.refusesAtLimit
+      ? (this.reading?.maxmemoryBytes ?? 0)
+      : Number.POSITIVE_INFINITY;
+    for (const priority of PRIORITIES) {
+      const used = this.options.bands[priority] === null ? this.countedBytes : this.estimate(now);
+      this.gate.headroom[priority] = Math.max(0, limit - used);
+    }
+  }
+
   private open(): void {
     this.gate.active = false;
     this.gate.byKey = false;
     this.gate.thresholds.fill(0);
-    this.gate.headroom = Number.POSITIVE_INFINITY;
+    this.gate.headroom.fill(Number.POSITIVE_INFINITY);
     this.gate.wakeAt = Number.POSITIVE_INFINITY;
   }
 

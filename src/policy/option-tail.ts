@@ -1,9 +1,9 @@
 // The options of a SET whose value is too large to wait for: they arrive behind it, one argument at a time.
 // An expiry can still be clamped in place; a missing one can only be given by a follow-up.
-import { TtlOutcome } from './observer.js';
+import type { TtlOutcome } from './observer.js';
 import type { CompiledRule } from './rule-set.js';
 import { clampExpiry, ExpiryKind, TtlOptions } from './ttl-options.js';
-import { expiryOutcome, givesTtl, keptOutcome } from './ttl-outcome.js';
+import { expiryOutcome, followUpOutcome, keptOutcome } from './ttl-outcome.js';
 
 export class OptionTail {
   private readonly options = new TtlOptions();
@@ -32,7 +32,7 @@ export class OptionTail {
       case ExpiryKind.KEEP:
         return keptOutcome(this.rule, this.followUps);
       default:
-        return givesTtl(this.rule) ? keptOutcome(this.rule, this.followUps) : TtlOutcome.WITHOUT_TTL;
+        return followUpOutcome(this.rule, this.followUps);
     }
   }
 }

@@ -19,8 +19,8 @@ export class ShedGate {
   byKey = false;
   /** By priority: a key whose hash is below the threshold is shed. */
   readonly thresholds = new Float64Array(4);
-  /** Bytes left up to the limit where Redis itself would refuse; Infinity where it would not. */
-  headroom = Number.POSITIVE_INFINITY;
+  /** By priority: bytes left up to the limit where Redis itself would refuse; Infinity where it would not. */
+  readonly headroom = new Float64Array(4).fill(Number.POSITIVE_INFINITY);
   /** Growth forwarded so far, estimated bytes, cumulative. */
   admitted = 0;
   /** Part of `admitted` whose replies have been seen: Redis has it in used_memory for certain. */
@@ -32,7 +32,9 @@ export class ShedGate {
 
   /** Whether a growing write of about `growth` bytes whose deciding key hashes to `hash` must be refused. */
   refuses(priority: Priority, hash: number, growth: number): boolean {
-    return hash < this.thresholds[priority] || (growth > this.headroom && growth >= LARGE_WRITE_BYTES);
+    return (
+      hash < this.thresholds[priority] || (growth > this.headroom[priority] && growth >= LARGE_WRITE_BYTES)
+    );
   }
 
   /** A growing write of about `growth` bytes is being forwarded. */

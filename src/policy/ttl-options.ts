@@ -98,7 +98,7 @@ export class TtlOptions {
 /**
  * The number to put in place of the expiry buf[start, end) so that the key lives at most `maxTtlMs` from `nowMs`
  * (epoch), in the same unit; -1 where it stands as it is: within bounds, or not a number Redis would take.
- * A bound below the unit rounds up to one unit.
+ * Bounds round down to the unit, but never below one unit of life.
  */
 export function clampExpiry(
   buf: Uint8Array,
@@ -116,7 +116,7 @@ export function clampExpiry(
     case ExpiryUnit.MILLISECONDS:
       return inBounds(value, maxTtlMs);
     case ExpiryUnit.AT_SECONDS:
-      return inBounds(value, Math.ceil((nowMs + maxTtlMs) / 1000));
+      return inBounds(value, Math.max(Math.floor((nowMs + maxTtlMs) / 1000), Math.ceil(nowMs / 1000) + 1));
     default:
       return inBounds(value, nowMs + maxTtlMs);
   }

@@ -9,7 +9,7 @@ export function givesTtl(rule: CompiledRule): boolean {
 
 /** Outcome of a write that leaves the key without a TTL, where only a follow-up can give one. */
 export function followUpOutcome(rule: CompiledRule, followUps: boolean): TtlOutcome {
-  return givesTtl(rule) ? keptOutcome(rule, followUps) : TtlOutcome.WITHOUT_TTL;
+  return givesTtl(rule) && followUps ? keptOutcome(rule, followUps) : TtlOutcome.WITHOUT_TTL;
 }
 
 /** Outcome of a write that keeps whatever TTL the key has, and so may leave it without one. */

@@ -53,7 +53,9 @@ const anyCase = fc
 const LISTS = [
   ...listsUpTo(3),
   ['EX', NUMBER, 'ex', '100'],
-  ['PX', '100', 'PX', NUMBER, 'GET'], ...fc.sample(fc.array(anyCase, { minLength: 4, maxLength: 8 }), 4000)];
+  ['PX', '100', 'PX', NUMBER, 'GET'],
+  ...fc.sample(fc.array(anyCase, { minLength: 4, maxLength: 8 }), 4000),
+];
 
 for (const command of ['SET', 'GETEX'] as const) {
   t.test(`${command} on a live server`, { timeout: 60_000 }, async (t) => {
