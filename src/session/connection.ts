@@ -8,39 +8,29 @@
 //      └──────────▶ (check) ──▶ silent ───────────────┘
 //   any ── MONITOR, SYNC, SUBSCRIBE in MULTI, bad bytes ──▶ raw, for good
 import { type CommandSpec, ConnectionRole } from '../commands/spec.js';
-import { FollowUpReply, type TrafficObserver } from '../policy/observer.js';
+import type { FollowUpReply, TrafficObserver } from '../policy/observer.js';
 import { equalsIgnoreCase } from '../resp/bytes.js';
-import { encodeCommand, expireIfNoneSize, writeExpireIfNone } from '../resp/encode.js';
+import { encodeCommand } from '../resp/encode.js';
 import type { ByteSink } from './byte-sink.js';
-import { DeferredFollowUps } from './deferred-follow-ups.js';
+import { FollowUps } from './follow-ups.js';
 import { DETAIL_LIMIT, Pending } from './pending-queue.js';
 import { Auth, type ReplyListener, ReplySequencer } from './reply-sequencer.js';
+import { ReplySilence } from './reply-silence.js';
 import type { RequestFeed } from './request-feed.js';
 import { Kind } from './subscriptions.js';
 
 const PING = encodeCommand('PING');
-const REPLY_ON = encodeCommand('CLIENT', 'REPLY', 'ON');
-const REPLY_OFF = encodeCommand('CLIENT', 'REPLY', 'OFF');
-const REPLY_SKIP = encodeCommand('CLIENT', 'REPLY', 'SKIP');
 
 export class Connection implements ReplyListener {
   readonly replies: ReplySequencer;
+  readonly followUps: FollowUps;
+  private readonly silence: ReplySilence;
   inMulti = false;
-  /** CLIENT REPLY OFF: nothing but pushes comes back. */
-  silent = false;
-  /** This user may not PEXPIRE: follow-ups stop until the user changes. */
-  followUpsDenied = false;
-  /** CLIENT REPLY SKIP: the next command gets no reply. */
-  private skipNext = false;
   /** ASKING or CLIENT CACHING speaks of the next command: the server must see it. */
   private bindsNext = false;
   /** The transaction holds what makes EXEC's reply, or what follows it, impossible to count. */
   private opaque = false;
   private transaction = 0;
-  /** REPLY_CHECK is for OFF; else for SKIP. */
-  private checkingOff = false;
-  private readonly deferred: DeferredFollowUps;
-  private scratch = Buffer.allocUnsafe(256);
 
   constructor(
     private readonly upstream: ByteSink,
@@ -49,15 +39,14 @@ export class Connection implements ReplyListener {
     private readonly observer: TrafficObserver,
   ) {
     this.replies = new ReplySequencer(client, this);
-    this.deferred = new DeferredFollowUps(observer);
+    this.followUps = new FollowUps(upstream, observer);
+    this.silence = new ReplySilence(upstream, feed, this.replies);
   }
 
   /** The command under scan is forwarded and answered as `kind` says, unless the client asked for silence. */
   forwarded(kind: Pending = Pending.PASS, detail = 0, count = 1): void {
     this.bindsNext = false;
-    if (this.silent) return;
-    if (this.skipNext) this.skipNext = false;
-    else this.replies.owe(kind, detail, count);
+    if (!this.silence.takes()) this.replies.owe(kind, detail, count);
   }
 
   /** Takes a command with a connection role, whole or at the end of its streaming. */
@@ -106,7 +95,7 @@ export class Connection implements ReplyListener {
         break;
       case ConnectionRole.SELECT:
         // What waits was written to the database selected before; EXEC ends in another one.
-        if (this.inMulti) this.deferred.fail();
+        if (this.inMulti) this.followUps.fail();
         this.forwarded();
         break;
       case ConnectionRole.MONITOR:
@@ -127,7 +116,7 @@ export class Connection implements ReplyListener {
   /** From here on bytes pass both ways as they come. */
   goRaw(): void {
     this.feed.raw = true;
-    this.deferred.fail();
+    this.followUps.fail();
     this.replies.owe(Pending.RAW);
   }
 
@@ -150,11 +139,11 @@ export class Connection implements ReplyListener {
    * refusal then carries the OOM text.
    */
   refuse(name: string): void {
-    if (this.inMulti || this.bindsNext || this.skipNext) {
+    if (this.inMulti || this.bindsNext || this.silence.skipNext) {
       const bare = encodeCommand(name);
       this.upstream.write(bare, 0, bare.length);
       this.forwarded(Pending.REFUSAL);
-    } else if (!this.silent) {
+    } else if (!this.silence.off) {
       this.replies.owe(Pending.LOCAL_OOM);
     }
   }
@@ -162,50 +151,35 @@ export class Connection implements ReplyListener {
   /** Gives key[start, end) a TTL if it has none, behind the command just forwarded. */
   followUp(slot: number, key: Uint8Array, start: number, end: number, ttlMs: number): void {
     if (this.inMulti) {
-      this.deferred.add(slot, key, start, end, ttlMs);
+      this.followUps.defer(slot, key, start, end, ttlMs);
       return;
     }
-    const size = expireIfNoneSize(end - start);
-    if (size > this.scratch.length) this.scratch = Buffer.allocUnsafe(size);
-    const length = writeExpireIfNone(this.scratch, 0, key, start, end, ttlMs);
-    this.upstream.write(this.scratch, 0, length);
-    // A large scratch was handed over for good.
-    if (size > 2048) this.scratch = Buffer.allocUnsafe(256);
-    if (!this.silent) this.replies.owe(Pending.FOLLOW_UP, slot);
+    this.followUps.send(key, start, end, ttlMs);
+    if (!this.silence.off) this.replies.owe(Pending.FOLLOW_UP, slot);
   }
 
   followUpAnswered(slot: number, reply: FollowUpReply): void {
-    if (reply === FollowUpReply.DENIED) this.followUpsDenied = true;
-    this.observer.onFollowUpReply(slot, reply);
+    this.followUps.answered(slot, reply);
   }
 
   multiRefused(transaction: number): void {
     if (!this.inMulti || transaction !== this.transaction) return;
     // What followed was executed as it came: its follow-ups are due.
     this.inMulti = false;
-    if (this.deferred.any) this.deferred.send(this.upstream, this.replies);
+    this.followUps.sendWaiting(this.replies);
   }
 
   execAnswered(executed: boolean): void {
-    if (executed) this.deferred.send(this.upstream, this.replies);
-    else this.deferred.forget();
+    if (executed) this.followUps.sendWaiting(this.replies);
+    else this.followUps.forget();
   }
 
-  /**
-   * The client's OFF or SKIP was sent with an ON behind it, which answers only if the first took (and OFF once
-   * more). If it did not, each of them was refused, and the client has just got the one refusal it waits for.
-   */
   replyCheckAnswered(silent: boolean): void {
-    if (!silent) this.replies.owe(Pending.SWALLOW, 0, this.checkingOff ? 2 : 1);
-    else if (this.checkingOff) this.silent = true;
-    else {
-      this.upstream.write(REPLY_SKIP, 0, REPLY_SKIP.length);
-      this.skipNext = true;
-    }
+    this.silence.checked(silent);
   }
 
   userChanged(): void {
-    this.followUpsDenied = false;
+    this.followUps.denied = false;
   }
 
   upstreamOom(): void {
@@ -228,11 +202,11 @@ export class Connection implements ReplyListener {
     this.inMulti = false;
     if (inMulti && this.opaque) {
       this.goRaw();
-    } else if (!inMulti || !this.deferred.any) {
+    } else if (!inMulti || !this.followUps.anyWaiting) {
       this.forwarded();
-    } else if (this.silent || this.skipNext) {
+    } else if (this.silence.any) {
       // Whether it was executed will never be known.
-      this.deferred.fail();
+      this.followUps.fail();
       this.forwarded();
     } else {
       this.forwarded(Pending.EXEC);
@@ -242,25 +216,25 @@ export class Connection implements ReplyListener {
 
   private endMulti(): void {
     this.inMulti = false;
-    this.deferred.forget();
+    this.followUps.forget();
   }
 
   private reset(): void {
     // Its reply is skipped, too: nothing would tell when it took.
-    if (this.skipNext) {
+    if (this.silence.skipNext) {
       this.goRaw();
       return;
     }
     this.endMulti();
-    this.silent = false;
-    this.followUpsDenied = false;
+    this.silence.off = false;
+    this.followUps.denied = false;
     this.forwarded(Pending.RESET);
     this.feed.stall();
   }
 
   private subscription(kind: Pending, detail: Kind, confirmations: number): void {
     // Confirmations are pushes: whether silence keeps them back depends on the server's version.
-    if (this.silent || this.skipNext) this.goRaw();
+    if (this.silence.any) this.goRaw();
     else this.opaqueInMulti(kind, detail, confirmations);
   }
 
@@ -271,7 +245,7 @@ export class Connection implements ReplyListener {
 
   /** Only its answer tells whether a stream of lines follows. */
   private monitor(): void {
-    if (this.silent || this.skipNext) {
+    if (this.silence.any) {
       this.goRaw();
       return;
     }
@@ -299,33 +273,10 @@ export class Connection implements ReplyListener {
     } else if (!is(1, 'REPLY')) this.forwarded();
     else if (this.inMulti) this.opaqueInMulti(Pending.PASS);
     else if (is(2, 'ON')) {
-      this.silent = false;
-      this.skipNext = false;
+      this.silence.end();
       this.forwarded();
-    } else if (is(2, 'OFF')) this.replyOff();
-    else if (is(2, 'SKIP')) this.replySkip();
+    } else if (is(2, 'OFF')) this.silence.begin();
+    else if (is(2, 'SKIP')) this.silence.skip();
     else this.forwarded();
-  }
-
-  private replyOff(): void {
-    if (this.silent || this.skipNext) {
-      this.silent = true;
-      this.skipNext = false;
-      return;
-    }
-    this.checkReplies(true, REPLY_ON, REPLY_OFF);
-  }
-
-  private replySkip(): void {
-    // Silent already, or itself skipped, it gets no answer that could tell of a refusal.
-    if (!this.silent && !this.skipNext) this.checkReplies(false, REPLY_ON);
-  }
-
-  private checkReplies(off: boolean, ...behind: readonly Buffer[]): void {
-    this.checkingOff = off;
-    this.feed.passUpTo(this.feed.args.next);
-    for (const command of behind) this.upstream.write(command, 0, command.length);
-    this.replies.owe(Pending.REPLY_CHECK);
-    this.feed.stall();
   }
 }

@@ -186,7 +186,7 @@ export class Session implements CommandHandler {
   }
 
   private get followUps(): boolean {
-    return this.context.followUps && !this.connection.followUpsDenied;
+    return this.context.followUps && !this.connection.followUps.denied;
   }
 
   private decide(spec: CommandSpec, size: number): Verdict {
