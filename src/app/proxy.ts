@@ -122,7 +122,7 @@ export async function startProxy(config: EffectiveConfig, log: Logger): Promise<
           memory: () => describeMemory(pressure, gate, monitor, config.memory.bands, clock()),
           connections,
           health: () => ({ live: true }),
-          ready: () => readiness(pressure, clock()),
+          ready: () => readiness(monitor, pressure, clock()),
         })
       : undefined;
     return {
@@ -163,10 +163,16 @@ function logLevelChange(log: Logger, { priority, from, to, pressure, cause, read
     );
 }
 
-function readiness(pressure: Pressure, now: number): { ready: boolean; reasons: string[] } {
+/** Ready: clients will find an upstream, and what is refused rests on a reading that counts. */
+function readiness(
+  monitor: MemoryMonitor,
+  pressure: Pressure,
+  now: number,
+): { ready: boolean; reasons: string[] } {
   const reasons: string[] = [];
-  if (pressure.reading === undefined) reasons.push('the upstream has not been reached yet');
-  else if (pressure.isStale(now))
-    reasons.push('the last memory reading is stale: the upstream does not answer');
+  if (!monitor.connected) reasons.push('the upstream cannot be reached');
+  if (pressure.reading === undefined)
+    reasons.push('there is no memory reading yet: may the monitor run INFO?');
+  else if (pressure.isStale(now)) reasons.push('the last memory reading is stale: nothing is shed');
   return { ready: reasons.length === 0, reasons };
 }

@@ -93,6 +93,11 @@ export class MemoryMonitor {
     this.redis.disconnect();
   }
 
+  /** Its connection to the upstream stands. */
+  get connected(): boolean {
+    return this.redis.status === 'ready';
+  }
+
   /** Takes a reading now, or right after the one under way. */
   pollSoon(): void {
     if (this.polling) this.wanted = true;
@@ -108,7 +113,7 @@ export class MemoryMonitor {
   }
 
   private async poll(): Promise<void> {
-    if (this.polling || this.closed || this.redis.status !== 'ready') return;
+    if (this.polling || this.closed || !this.connected) return;
     const { pressure, gate, clock } = this.options;
     this.polling = true;
     this.wanted = false;

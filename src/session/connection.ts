@@ -163,10 +163,10 @@ export class Connection implements ReplyListener {
   }
 
   multiRefused(transaction: number): void {
-    if (!this.inMulti || transaction !== this.transaction) return;
-    // What followed was executed as it came: its follow-ups are due.
+    if (transaction !== this.transaction) return;
+    // What followed was executed as it came: its follow-ups are due, also when EXEC has gone up already.
     this.inMulti = false;
-    this.followUps.sendWaiting(this.replies);
+    if (this.followUps.anyWaiting) this.followUps.sendWaiting(this.replies);
   }
 
   execAnswered(executed: boolean): void {

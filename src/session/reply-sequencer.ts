@@ -169,6 +169,8 @@ export class ReplySequencer {
         return;
       case Pending.MULTI:
         if (refused) listener.multiRefused(detail);
+        // Inside a transaction a probe would be queued.
+        else this.auth = Auth.YES;
         return;
       case Pending.EXEC:
         listener.execAnswered(type === STAR && scanner.length >= 0);
@@ -187,6 +189,8 @@ export class ReplySequencer {
         if (!this.errorIs('-NOAUTH')) this.auth = Auth.YES;
         return;
       case Pending.REPLY_CHECK:
+        // Once replies are off no probe would be answered: what was learnt here must do.
+        if (!refused) this.auth = Auth.YES;
         listener.replyCheckAnswered(!refused);
         return;
       case Pending.MONITOR:
@@ -222,6 +226,8 @@ export class ReplySequencer {
     if (kind === Pending.UNSUBSCRIBE_ALL) {
       queue.replaceHead(Pending.SUBSCRIPTION, Math.max(1, subscriptions.count(queue.detail as Kind)));
     }
+    // A HELLO whose reply was silenced shows here at the latest.
+    this.resp2 = type !== GREATER;
     subscriptions.confirm(scanner.lastInteger);
     queue.pop();
   }
