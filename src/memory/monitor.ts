@@ -37,7 +37,7 @@ export interface ServerFacts {
 const NEAR = { distance: 0.1, divisor: 5 } as const;
 const INSIDE_DIVISOR = 10;
 const SHORTEST_INTERVAL_MS = 10;
-/** Growth-driven readings stand at least this far apart. */
+/** Readings asked for by events stand at least this far apart. */
 const SHORTEST_GAP_MS = 5;
 const KEYSPACE_INTERVAL_MS = 2000;
 const RECONNECT_MS = 250;
@@ -98,8 +98,9 @@ export class MemoryMonitor {
     return this.redis.status === 'ready';
   }
 
-  /** Takes a reading now, or right after the one under way. */
+  /** Takes a reading now, or right after the one under way; not if one was asked for a moment ago. */
   pollSoon(): void {
+    if (this.options.clock() - this.polledAt < SHORTEST_GAP_MS) return;
     if (this.polling) this.wanted = true;
     else void this.poll();
   }
@@ -108,8 +109,7 @@ export class MemoryMonitor {
     const { pressure, clock } = this.options;
     const now = clock();
     pressure.apply(now);
-    if (pressure.distanceToShedding(now) > NEAR.distance || now - this.polledAt < SHORTEST_GAP_MS) return;
-    this.pollSoon();
+    if (pressure.distanceToShedding(now) <= NEAR.distance) this.pollSoon();
   }
 
   private async poll(): Promise<void> {

@@ -79,11 +79,10 @@ export class RequestFeed {
       at = this.completeHeld(chunk);
       if (at < 0) return;
     }
-    if (at < chunk.length) {
-      const heldFrom = this.run(chunk, at, chunk.length, chunk.length);
-      this.leave(heldFrom);
-      if (heldFrom < chunk.length) this.hold(chunk, heldFrom, chunk.length);
-    }
+    // Also with nothing left of the chunk: a command that streams has its offsets in it.
+    const heldFrom = this.run(chunk, at, chunk.length, chunk.length);
+    this.leave(heldFrom);
+    if (heldFrom < chunk.length) this.hold(chunk, heldFrom, chunk.length);
   }
 
   /** Stops before the next command, until resume(). */
