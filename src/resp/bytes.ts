@@ -19,7 +19,6 @@ export const TILDE = 0x7e; // ~
 export const GREATER = 0x3e; // >
 export const BAR = 0x7c; // |
 export const ZERO = 0x30;
-export const NINE = 0x39;
 
 /** Longest decimal that is still an exact integer in a double; Redis allows more, Spillway then does not judge. */
 const MAX_SAFE_DIGITS = 15;

@@ -20,7 +20,7 @@ export const Scan = { COMPLETE: 0, EMPTY: 1, INCOMPLETE: 2, MALFORMED: 3, ARGUME
 export type Scan = (typeof Scan)[keyof typeof Scan];
 
 /** PROTO_INLINE_MAX_SIZE in Redis's server.h: a longer line without an end is refused. */
-export const INLINE_MAX_BYTES = 64 * 1024;
+const INLINE_MAX_BYTES = 64 * 1024;
 /** Redis refuses a multibulk count or bulk length of more digits than these can hold, whatever follows. */
 const MAX_HEADER_DIGITS = 10;
 const MAX_INT = 2 ** 31 - 1;

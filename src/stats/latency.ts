@@ -4,7 +4,7 @@
 import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
 
 /** Upper bounds of the Prometheus buckets in seconds, rising; one more bucket, +Inf, follows. */
-export const LATENCY_BOUNDS_SECONDS = [
+const LATENCY_BOUNDS_SECONDS = [
   0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10,
 ] as const;
 

@@ -6,7 +6,7 @@ import type { LatencySnapshot } from './latency.js';
 import { type Advice, suggestRule } from './suggest.js';
 
 /** Name of slot 0 in statistics and metrics: keys that no rule matches. No rule may be called that. */
-export const UNREGISTERED_NAME = 'unregistered';
+const UNREGISTERED_NAME = 'unregistered';
 const DISCOVERED = 20;
 
 /** Counters of one rule since `since`. Writes are counted by written key: an MSET of three keys is three. */
