@@ -32,6 +32,12 @@ export interface LinkEvents {
 
 /** How much a socket reads at once, and may have waiting to be sent before its source is paused. */
 export const HIGH_WATER_BYTES = 64 * 1024;
+/**
+ * What may wait for a client that sends and does not read. Redis's replies stop at the high-water mark, since
+ * Redis can keep them; Spillway's own can only be stopped by not reading the client, which one that sends all
+ * before it reads would not survive: so that comes late.
+ */
+const UNREAD_REPLIES_BYTES = 16 * 1024 * 1024;
 /** As Redis's tcp-keepalive: a peer that is gone without a word is noticed. */
 const KEEP_ALIVE_MS = 300_000;
 
@@ -100,9 +106,15 @@ export class ClientLink {
     });
     client.on('end', () => {
       this.clientEnded = true;
+      if (this.upstreamEnded) return;
+      this.session.clientEnded();
+      this.flush();
       this.endUpstreamIfDone();
     });
-    client.on('drain', () => this.upstream.resume());
+    client.on('drain', () => {
+      this.upstream.resume();
+      this.readClient();
+    });
     client.setNoDelay(true);
     client.setKeepAlive(true, KEEP_ALIVE_MS);
     client.on('error', () => this.close());
@@ -145,18 +157,26 @@ export class ClientLink {
 
   private flush(): void {
     const clientKeepsUp = this.toClient.flush();
-    const upstreamKeepsUp = this.toUpstream.flush();
+    this.toUpstream.flush();
     this.counters.bytesToClients += this.toClient.takeBytes();
     this.counters.bytesToUpstream += this.toUpstream.takeBytes();
     if (!clientKeepsUp) this.upstream.pause();
     if (this.upstreamEnded) return;
-    if (!upstreamKeepsUp || this.session.stalled) this.client.pause();
-    else this.readClient();
+    if (this.mayReadClient) this.readClient();
+    else this.client.pause();
+  }
+
+  /** A stalled client is still read, for a while: its end would not be seen otherwise. */
+  private get mayReadClient(): boolean {
+    return (
+      (!this.session.stalled || this.session.heldBytes < HIGH_WATER_BYTES) &&
+      !this.upstream.writableNeedDrain &&
+      this.client.writableLength < UNREAD_REPLIES_BYTES
+    );
   }
 
   private readClient(): void {
-    if (!this.session.stalled && !this.upstream.writableNeedDrain && this.client.isPaused())
-      this.client.resume();
+    if (this.client.isPaused() && this.mayReadClient) this.client.resume();
   }
 
   private endUpstreamIfDone(): void {

@@ -29,18 +29,24 @@ export class GrowthMeter {
     if (this.markReply >= 0 || this.sent === this.acknowledged) return;
     this.marked = this.sent;
     this.markReply = this.queue.pushed;
+    // Under CLIENT REPLY OFF nothing is owed and nothing will come that could tell.
+    if (this.queue.empty) this.acknowledgeMark();
   }
 
   /** Replies have come. */
   settle(): void {
     if (this.markReply < 0 || this.queue.popped < this.markReply) return;
-    this.acknowledge(this.marked);
-    this.markReply = -1;
+    this.acknowledgeMark();
     this.mark();
   }
 
   close(): void {
     this.acknowledge(this.sent);
+  }
+
+  private acknowledgeMark(): void {
+    this.acknowledge(this.marked);
+    this.markReply = -1;
   }
 
   private acknowledge(upTo: number): void {

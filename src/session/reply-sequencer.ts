@@ -109,18 +109,18 @@ export class ReplySequencer {
         return;
       case Pending.FOLLOW_UP:
       case Pending.SWALLOW:
+      case Pending.AUTH_PROBE:
         // What is swallowed answers with an integer, a status or an error; an array is a message in between.
         this.suppressed = type !== GREATER && type !== STAR;
         scanner.capture = type === STAR;
         return;
-      case Pending.AUTH_PROBE:
-        this.suppressed = type !== GREATER && type !== STAR;
-        return;
       case Pending.REFUSAL:
         this.suppressed = type === MINUS;
+        scanner.capture = type === STAR;
         return;
       case Pending.REPLY_CHECK:
         this.suppressed = type === PLUS;
+        scanner.capture = type === STAR;
         return;
       default:
         scanner.capture = type === GREATER || type === STAR;

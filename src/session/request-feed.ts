@@ -40,6 +40,8 @@ export interface CommandHandler {
 const LARGE_ARGUMENT_BYTES = 16 * 1024;
 /** A command of many small arguments is settled early from this size on. */
 const LARGE_COMMAND_BYTES = 64 * 1024;
+/** A command that lacks an argument. */
+const UNFINISHED = Buffer.from('*2\r\n$4\r\nPING\r\n', 'latin1');
 /** How much more than the missing bytes is taken over to a held piece at once. */
 const TAKE_BYTES = 1024;
 
@@ -66,6 +68,11 @@ export class RequestFeed {
   /** Part of a command has come and the rest is still to come. */
   get insideCommand(): boolean {
     return this.resuming || this.heldLength > 0;
+  }
+
+  /** Bytes that wait: for the rest of their command, or for the stall to end. */
+  get heldBytes(): number {
+    return this.heldLength;
   }
 
   /** The client's next bytes. They must not change afterwards (see ByteSink). */
@@ -178,13 +185,23 @@ export class RequestFeed {
         }
         default:
           this.raw = true;
-          this.discarding = false;
+          if (this.discarding) this.passBrokenArgument();
           this.handler.malformed();
       }
     }
     if (this.raw) at = end;
     this.passUpTo(at);
     return at;
+  }
+
+  /**
+   * A command that is not forwarded turns out to be malformed. Its value must not go up without its head, where it
+   * would be read as commands; the broken bytes alone, where an argument is expected, draw the error that is due.
+   */
+  private passBrokenArgument(): void {
+    this.discarding = false;
+    this.upstream.write(UNFINISHED, 0, UNFINISHED.length);
+    this.skipTo(this.args.position);
   }
 
   /** The bytes end inside a command: returns from where on they are held back. */

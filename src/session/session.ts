@@ -59,6 +59,8 @@ export class Session implements CommandHandler {
   /** The latency sample under way: the number of the reply it waits for (-1: none), and since when. */
   private sampleReply = -1;
   private sampledAt = 0;
+  /** The number of the reply to the last blocking command. */
+  private blockingReply = 0;
   private wasRaw = false;
 
   constructor(
@@ -72,9 +74,13 @@ export class Session implements CommandHandler {
     this.writes = new WriteForwarder(upstream, this.feed, this.connection, this.growth, context.policy);
   }
 
-  /** The client should not be read: what fromClient() gets is only held. */
+  /** What fromClient() gets is only held, until a reply has come. */
   get stalled(): boolean {
     return this.feed.stalled;
+  }
+
+  get heldBytes(): number {
+    return this.feed.heldBytes;
   }
 
   /** Nothing is owed to the client, and no command or transaction of it is half done. */
@@ -84,7 +90,19 @@ export class Session implements CommandHandler {
 
   /** The client's next bytes; they must not change afterwards. */
   fromClient(chunk: Uint8Array): void {
+    const wasStalled = this.feed.stalled;
     this.feed.receive(chunk);
+    if (!wasStalled) this.afterRequests();
+  }
+
+  /**
+   * The client sends no more. A blocked client may well be gone, and only the server can end the wait: whatever is
+   * held must not keep it from being told, so it goes up as it is, like all that comes behind.
+   */
+  clientEnded(): void {
+    if (!this.feed.stalled || !this.blocked) return;
+    this.connection.goRaw();
+    this.feed.resume();
     this.afterRequests();
   }
 
@@ -127,6 +145,7 @@ export class Session implements CommandHandler {
     } else {
       this.ungoverned(spec);
     }
+    if (spec?.blocking) this.blockingReply = this.connection.replies.queue.pushed;
     this.context.counters.commands++;
     return Flow.TAKEN;
   }
@@ -194,10 +213,13 @@ export class Session implements CommandHandler {
   }
 
   private ungoverned(spec: CommandSpec): void {
-    // How long a blocking command takes says nothing of the server.
-    if (spec.blocking) this.sampleReply = -1;
     if (spec.role === ConnectionRole.NONE) this.connection.forwarded();
     else this.connection.command(spec);
+  }
+
+  /** A blocking command has not been answered: how long that takes says nothing of the server. */
+  private get blocked(): boolean {
+    return this.connection.replies.queue.popped < this.blockingReply;
   }
 
   private wait(): Flow {
@@ -208,7 +230,8 @@ export class Session implements CommandHandler {
   private afterRequests(): void {
     const { queue } = this.connection.replies;
     if (!this.connection.inMulti) this.growth.mark();
-    if (this.sampleReply < 0 && queue.pushed > queue.popped) {
+    if (this.blocked) this.sampleReply = -1;
+    else if (this.sampleReply < 0 && queue.pushed > queue.popped) {
       this.sampleReply = queue.pushed;
       this.sampledAt = this.context.clock();
     }

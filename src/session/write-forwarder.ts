@@ -77,8 +77,11 @@ export class WriteForwarder {
     if (large.shed) return;
     if (large.tail === undefined || index < 3) {
       large.takeKey(index, args, this.policy);
-    } else if (args.starts[0] >= 0) {
-      const replacement = large.tail.feed(args.buf, args.starts[0], args.ends[0], this.policy.now());
+    } else {
+      // One too large to have been kept is a comparand, or nothing that Redis takes: its place counts, not its bytes.
+      const start = Math.max(0, args.starts[0]);
+      const end = args.starts[0] < 0 ? 0 : args.ends[0];
+      const replacement = large.tail.feed(args.buf, start, end, this.policy.now());
       if (replacement >= 0) this.replaceArgument(0, replacement);
     }
   }
