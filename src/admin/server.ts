@@ -34,7 +34,7 @@ const HEADERS: Readonly<Record<string, string>> = {
 
 /**
  * Starts listening. Every answer but /metrics and /healthz is JSON; an error is `{ error, message }`.
- * @throws Error that names the address and the setting when it cannot listen there; `cause` is the system's error.
+ * @throws the system's error (EADDRINUSE, EACCES …) when it cannot listen there.
  */
 export async function startAdmin(options: AdminOptions): Promise<AdminServer> {
   const app: FastifyInstance = fastify({
@@ -49,10 +49,9 @@ export async function startAdmin(options: AdminOptions): Promise<AdminServer> {
   const { host, port } = options.listen;
   try {
     await app.listen({ host, port, listenTextResolver: (address) => `admin listens on ${address}` });
-  } catch (cause) {
+  } catch (error) {
     await app.close();
-    const remedy = 'choose another with admin.listen, --admin or SPILLWAY_ADMIN';
-    throw new Error(`admin address ${host}:${port}: ${listenProblem(cause)}; ${remedy}`, { cause });
+    throw error;
   }
   const address = app.server.address() as AddressInfo;
   return { host: address.address, port: address.port, close: () => app.close() };
@@ -108,13 +107,4 @@ function addRoutes(app: FastifyInstance, options: AdminOptions): void {
     const state = options.ready();
     return reply.code(state.ready ? 200 : 503).send(state);
   });
-}
-
-function listenProblem(cause: unknown): string {
-  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
-  if (code === 'EADDRINUSE') return 'something else listens there';
-  if (code === 'EACCES') return 'not permitted (ports below 1024 need a privilege)';
-  if (code === 'EADDRNOTAVAIL') return 'this machine has no such address';
-  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'the name does not resolve';
-  return cause instanceof Error ? cause.message : String(cause);
 }

@@ -42,7 +42,7 @@ const LARGE_ARGUMENT_BYTES = 16 * 1024;
 const LARGE_COMMAND_BYTES = 64 * 1024;
 /** A command that lacks an argument. */
 const UNFINISHED = Buffer.from('*2\r\n$4\r\nPING\r\n', 'latin1');
-/** How much more than the missing bytes is taken over to a held piece at once. */
+/** At least how much is taken over to a held piece at once, though it may lack less. */
 const TAKE_BYTES = 1024;
 
 export class RequestFeed {
@@ -125,7 +125,9 @@ export class RequestFeed {
     let taken = 0;
     while (taken < chunk.length) {
       const lacking = this.resuming ? this.args.missing(this.heldLength) : 1;
-      const until = Math.min(chunk.length, taken + Math.max(lacking, TAKE_BYTES));
+      // As much again as is held: what is asked at each step about all that is held must not add up to its square.
+      const step = Math.max(lacking, TAKE_BYTES, this.heldLength);
+      const until = Math.min(chunk.length, taken + step);
       this.hold(chunk, taken, until);
       taken = until;
       const heldFrom = this.run(this.held, 0, this.heldLength, before);

@@ -18,6 +18,10 @@ function keysUpTo(length: number): Buffer[] {
   return [...shorter, ...longest.flatMap((key) => ALPHABET.map((byte) => Buffer.from([...key, byte])))];
 }
 
+async function keysOf(client: Redis, glob: Buffer): Promise<Buffer[]> {
+  return (await client.callBuffer('KEYS', glob)) as Buffer[];
+}
+
 const byte = fc.constantFrom(...ALPHABET);
 const element = fc.oneof(
   { weight: 4, arbitrary: byte.map((b) => [b]) },
@@ -43,14 +47,11 @@ t.test('KEYS of a live server lists just what matches here', { timeout: 60_000 }
   t.teardown(() => client.disconnect());
   const keys = keysUpTo(3);
   await client.mset(...keys.flatMap((key) => [key, '1']));
-  const patterns = [
-    ...keysUpTo(2),
-    ...fc.sample(pattern, { numRuns: PATTERNS, seed: Number(process.env.SEED ?? Date.now() % 2 ** 31) }),
-  ];
+  const patterns = [...keysUpTo(2), ...fc.sample(pattern, PATTERNS)];
   let matches = 0;
   for (let at = 0; at < patterns.length; at += BATCH) {
     const batch = patterns.slice(at, at + BATCH);
-    const found = await Promise.all(batch.map((glob) => client.keysBuffer(glob)));
+    const found = await Promise.all(batch.map((glob) => keysOf(client, glob)));
     for (const [i, glob] of batch.entries()) {
       const expected = new Set(found[i].map((key) => key.toString('hex')));
       matches += expected.size;
@@ -75,7 +76,7 @@ t.test('longer keys, backtracking over several stars', { timeout: 60_000 }, asyn
   await client.mset(...keys.flatMap((key) => [key, '1']));
   const parts = fc.array(fc.oneof(letters, fc.constantFrom(0x2a, 0x2a, 0x3f)), { maxLength: 12 });
   const patterns = fc.sample(parts, 600).map((glob) => Buffer.from(glob));
-  const found = await Promise.all(patterns.map((glob) => client.keysBuffer(glob)));
+  const found = await Promise.all(patterns.map((glob) => keysOf(client, glob)));
   for (const [i, glob] of patterns.entries()) {
     const expected = new Set(found[i].map(String));
     const wrong = keys.filter((key) => globMatches(glob, key, 0, key.length) !== expected.has(String(key)));

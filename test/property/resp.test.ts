@@ -30,7 +30,7 @@ t.test('commands encoded are scanned back, from whatever pieces', async () => {
       for (const piece of cut(stream, places)) {
         end += piece.length;
         while (at < end) {
-          const scan = resuming ? scanner.resume(stream, end) : scanner.scan(stream, at, end);
+          const scan: Scan = resuming ? scanner.resume(stream, end) : scanner.scan(stream, at, end);
           resuming = scan === Scan.INCOMPLETE;
           if (resuming) {
             if (scanner.missing(end) > stream.length - end) return false;

@@ -183,13 +183,8 @@ t.test('a source that throws is a 500 without its details', async (t) => {
   t.equal((await ask(admin.port, '/api/stats')).status, 200, 'others still answer');
 });
 
-t.test('an address that is taken is named, with the setting', async (t) => {
+t.test("an address that is taken is refused with the system's own error", async (t) => {
   const { admin } = await start(t);
   const listen = { host: '127.0.0.1', port: admin.port };
-  await t.rejects(start(t, { listen }), {
-    message: new RegExp(
-      `^admin address 127\\.0\\.0\\.1:${admin.port}: something else listens there; .*admin\\.listen`,
-    ),
-    cause: { code: 'EADDRINUSE' },
-  });
+  await t.rejects(start(t, { listen }), { code: 'EADDRINUSE', port: admin.port });
 });
