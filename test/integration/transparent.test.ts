@@ -459,6 +459,17 @@ const PIPELINES: Record<string, Buffer> = {
     'SETNX x 1',
     'GET x',
   ),
+  'HELLO 3 in silence': commands(
+    ...[
+      'RPUSH l message a b',
+      'CLIENT REPLY OFF',
+      'HELLO 3',
+      'CLIENT REPLY ON',
+      'SUBSCRIBE a',
+      'LRANGE l 0 -1',
+    ],
+    ...['SETNX k 1', 'GET k', 'SETNX j 1', 'GET j'],
+  ),
   'CLIENT REPLY OFF while subscribed': commands(
     'SUBSCRIBE a',
     'CLIENT REPLY OFF',
