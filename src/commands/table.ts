@@ -30,10 +30,12 @@ function idOf(name: string): number {
 /** Joins what a server says of a command with what Spillway knows of it by name. */
 export function specify(facts: CommandFacts): CommandSpec {
   const { name, arity, flags } = facts;
-  const write = flags.has('write');
   const denyOom = flags.has('denyoom');
   const keys = WRITTEN_KEYS.get(name) ?? facts.keys;
-  const ttl = TTL_TREATMENTS.get(name) ?? (write && denyOom ? TtlTreatment.CREATES : TtlTreatment.NONE);
+  const known = TTL_TREATMENTS.get(name);
+  const ttl = known ?? (flags.has('write') && denyOom ? TtlTreatment.CREATES : TtlTreatment.NONE);
+  // A container such as XGROUP has its flags at its subcommands.
+  const write = flags.has('write') || ttl !== TtlTreatment.NONE;
   return {
     name,
     id: idOf(name),

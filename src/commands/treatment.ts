@@ -16,6 +16,9 @@ export const TTL_TREATMENTS: ReadonlyMap<string, TtlTreatment> = new Map<string,
   ['setnx', TtlTreatment.STRING],
   ['mset', TtlTreatment.STRING],
   ['msetnx', TtlTreatment.STRING],
+  // Not denyoom, yet able to create a key.
+  ['smove', TtlTreatment.CREATES],
+  ['xgroup', TtlTreatment.CREATES],
   // They carry the TTL that the key has elsewhere, or change only keys that exist.
   ['restore', TtlTreatment.NONE],
   ['restore-asking', TtlTreatment.NONE],
@@ -43,6 +46,9 @@ const behind = (...keywords: string[]): KeyPositions => ({ first: 0, last: 0, st
 
 /** Where the written key stands, for commands whose COMMAND entry names keys that are only read as well. */
 export const WRITTEN_KEYS: ReadonlyMap<string, KeyPositions> = new Map([
+  ['smove', at(2)],
+  // XGROUP CREATE key … MKSTREAM.
+  ['xgroup', at(2)],
   ['bitop', at(2)],
   ['copy', at(2)],
   ['lmove', at(2)],

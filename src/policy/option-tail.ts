@@ -2,12 +2,14 @@
 // An expiry can still be clamped in place; a missing one can only be given by a follow-up.
 import type { TtlOutcome } from './observer.js';
 import type { CompiledRule } from './rule-set.js';
-import { clampExpiry, ExpiryKind, TtlOptions } from './ttl-options.js';
+import { clampExpiry, ExpiryKind, readExpiry, TtlOptions } from './ttl-options.js';
 import { expiryOutcome, followUpOutcome, keptOutcome } from './ttl-outcome.js';
 
 export class OptionTail {
   private readonly options = new TtlOptions();
   private clamped = false;
+  /** The expiry read last is none that Redis takes. */
+  private refused = false;
 
   constructor(
     private readonly rule: CompiledRule,
@@ -16,8 +18,12 @@ export class OptionTail {
 
   /** Takes one option argument; returns the number to put in its place, or -1. `nowMs`: epoch. */
   feed(buf: Uint8Array, start: number, end: number, nowMs: number): number {
-    if (!this.options.feed(buf, start, end) || this.rule.maxTtlMs === 0) return -1;
-    const clamped = clampExpiry(buf, start, end, this.options.unit, this.rule.maxTtlMs, nowMs);
+    if (!this.options.feed(buf, start, end)) return -1;
+    const { unit } = this.options;
+    const expiry = readExpiry(buf, start, end, unit);
+    this.refused = expiry < 0;
+    if (this.refused || this.rule.maxTtlMs === 0) return -1;
+    const clamped = clampExpiry(expiry, unit, this.rule.maxTtlMs, nowMs);
     this.clamped = clamped >= 0;
     return this.rule.observe ? -1 : clamped;
   }
@@ -28,7 +34,7 @@ export class OptionTail {
       case ExpiryKind.MALFORMED:
         return undefined;
       case ExpiryKind.EXPIRY:
-        return expiryOutcome(this.rule, this.clamped);
+        return this.refused ? undefined : expiryOutcome(this.rule, this.clamped);
       case ExpiryKind.KEEP:
         return keptOutcome(this.rule, this.followUps);
       default:

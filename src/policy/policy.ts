@@ -10,7 +10,7 @@ import { hashKey } from './hash.js';
 import { type TrafficObserver, TtlOutcome } from './observer.js';
 import type { CompiledRule, RuleSet } from './rule-set.js';
 import type { ShedGate } from './shed.js';
-import { clampExpiry, ExpiryKind, ExpiryUnit, TtlOptions } from './ttl-options.js';
+import { clampExpiry, ExpiryKind, ExpiryUnit, readExpiry, TtlOptions } from './ttl-options.js';
 import { drawTtl, expiryOutcome, followUpOutcome, givesTtl, keptOutcome } from './ttl-outcome.js';
 import { Action, Verdict } from './verdict.js';
 
@@ -137,9 +137,10 @@ export class Policy {
         else this.judgeOptions(args, 3, rule, followUps);
         return;
       case TtlTreatment.GETEX:
-        this.readOptions(args, 2, true);
-        verdict.recorded = this.options.kind === ExpiryKind.EXPIRY;
-        if (verdict.recorded) this.judgeExpiry(args, this.expiryIndex, this.options.unit, rule);
+        verdict.recorded = false;
+        if (this.readOptions(args, 2, true) === ExpiryKind.EXPIRY) {
+          this.judgeExpiry(args, this.expiryIndex, this.options.unit, rule);
+        }
         return;
       case TtlTreatment.SETEX:
         this.judgeExpiry(args, 2, ExpiryUnit.SECONDS, rule);
@@ -200,10 +201,11 @@ export class Policy {
 
   private judgeExpiry(args: RequestScanner, index: number, unit: ExpiryUnit, rule: CompiledRule): void {
     const verdict = this.verdict;
-    const known = index < args.parsed && rule.maxTtlMs > 0;
-    const clamped = known
-      ? clampExpiry(args.buf, args.starts[index], args.ends[index], unit, rule.maxTtlMs, this.now())
-      : -1;
+    const expiry =
+      index < args.parsed ? readExpiry(args.buf, args.starts[index], args.ends[index], unit) : -1;
+    verdict.recorded = expiry >= 0;
+    const clamped =
+      verdict.recorded && rule.maxTtlMs > 0 ? clampExpiry(expiry, unit, rule.maxTtlMs, this.now()) : -1;
     verdict.outcome[0] = expiryOutcome(rule, clamped >= 0);
     if (verdict.outcome[0] !== TtlOutcome.CLAMPED) return;
     verdict.action = Action.REPLACE;

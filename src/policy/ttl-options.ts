@@ -95,21 +95,21 @@ export class TtlOptions {
   }
 }
 
-/**
- * The number to put in place of the expiry buf[start, end) so that the key lives at most `maxTtlMs` from `nowMs`
- * (epoch), in the same unit; -1 where it stands as it is: within bounds, or not a number Redis would take.
- * Bounds round down to the unit, but never below one unit of life.
- */
-export function clampExpiry(
-  buf: Uint8Array,
-  start: number,
-  end: number,
-  unit: ExpiryUnit,
-  maxTtlMs: number,
-  nowMs: number,
-): number {
+/** Redis refuses more: in milliseconds they would not fit its 64-bit integers. */
+const MOST_SECONDS = 2 ** 63 / 1000;
+
+/** The expiry buf[start, end) as a number of its unit; -1 for what Redis refuses, as far as that can be told here. */
+export function readExpiry(buf: Uint8Array, start: number, end: number, unit: ExpiryUnit): number {
   const value = readPositiveInteger(buf, start, end);
-  if (value < 0) return -1;
+  const inSeconds = unit === ExpiryUnit.SECONDS || unit === ExpiryUnit.AT_SECONDS;
+  return inSeconds && value > MOST_SECONDS ? -1 : value;
+}
+
+/**
+ * The number to put in place of an expiry of `value` units so that the key lives at most `maxTtlMs` from `nowMs`
+ * (epoch); -1 where it stands as it is. Bounds round down to the unit, but never below one unit of life.
+ */
+export function clampExpiry(value: number, unit: ExpiryUnit, maxTtlMs: number, nowMs: number): number {
   switch (unit) {
     case ExpiryUnit.SECONDS:
       return inBounds(value, Math.max(1, Math.floor(maxTtlMs / 1000)));

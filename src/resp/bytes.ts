@@ -20,16 +20,16 @@ export const GREATER = 0x3e; // >
 export const BAR = 0x7c; // |
 export const ZERO = 0x30;
 
-/** Longest decimal that is still an exact integer in a double; Redis allows more, Spillway then does not judge. */
-const MAX_SAFE_DIGITS = 15;
+/** The longest decimal that surely fits Redis's 64-bit integers. */
+const MAX_DIGITS = 18;
 
 /**
  * Reads buf[start, end) as a positive decimal integer, as strictly as Redis's string2ll: no sign, space or
- * leading zero. Returns -1 for anything else, zero and more than 15 digits included.
+ * leading zero. Returns -1 for anything else, zero and more than 18 digits included; beyond 2^53 it is not exact.
  */
 export function readPositiveInteger(buf: Uint8Array, start: number, end: number): number {
   const length = end - start;
-  if (length < 1 || length > MAX_SAFE_DIGITS || buf[start] === ZERO) return -1;
+  if (length < 1 || length > MAX_DIGITS || buf[start] === ZERO) return -1;
   let value = 0;
   for (let i = start; i < end; i++) {
     const digit = buf[i] - ZERO;

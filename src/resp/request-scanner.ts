@@ -112,7 +112,8 @@ export class RequestScanner {
       if (to + 2 > end) return Scan.INCOMPLETE;
       const i = this.streaming ? 0 : this.parsed;
       if (i === this.starts.length) this.growOffsets();
-      this.starts[i] = from;
+      // Of a streamed argument that begins before this buffer only that is known; its offset may pass 32 bits.
+      this.starts[i] = from < 0 ? -1 : from;
       this.ends[i] = to;
       this.parsed++;
       this.bulkLength = -1;

@@ -6,8 +6,8 @@ import type { RedisProcess } from '../../src/demo/redis-server.js';
 import { withProxy } from '../support/proxy.js';
 import type { RawClient } from '../support/raw-client.js';
 import { withRedis } from '../support/redis.js';
+import { integer, lookAt } from '../support/twins.js';
 import { until } from '../support/wait.js';
-import { integer, lookAt } from './twins.js';
 
 const RULES = [{ name: 'every', match: '*', ttl: '1h', maxTtl: '2h', applyTo: 'all' }];
 const VERSIONS = [2, 3] as const;

@@ -10,8 +10,8 @@ import { type TestProxy, withProxy } from '../support/proxy.js';
 import { type ProxyProcess, startProxyProcess } from '../support/proxy-process.js';
 import { command, connectRaw, type RawClient, withRaw } from '../support/raw-client.js';
 import { withRedis } from '../support/redis.js';
+import { commands, integer, lookAt } from '../support/twins.js';
 import { until } from '../support/wait.js';
-import { commands, integer, lookAt } from './twins.js';
 
 const MB = 1024 * 1024;
 const RULES = [{ name: 'every', match: '*', ttl: '1h', maxTtl: '2h', applyTo: 'all' }];

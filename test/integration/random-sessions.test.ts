@@ -4,7 +4,7 @@
 import fc from 'fast-check';
 import t, { type Test } from 'tap';
 import { command, connectRaw, type RawClient } from '../support/raw-client.js';
-import { commands, lookAt, type Twins, wipe, withTwins } from './twins.js';
+import { commands, lookAt, type Twins, wipe, withTwins } from '../support/twins.js';
 
 const RULES = [
   { name: 'strings', match: 's:*', ttl: '1h', maxTtl: '2h' },

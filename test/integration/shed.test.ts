@@ -4,8 +4,8 @@ import t, { type Test } from 'tap';
 import { type TestProxy, withProxy } from '../support/proxy.js';
 import { command, type RawClient, withRaw } from '../support/raw-client.js';
 import { withRedis } from '../support/redis.js';
+import { commands, everywhere, integer, lookAt, transcript } from '../support/twins.js';
 import { until } from '../support/wait.js';
-import { commands, everywhere, integer, lookAt, transcript } from './twins.js';
 
 const OOM = "-OOM command not allowed when used memory > 'maxmemory'.\r\n";
 const MB = 1024 * 1024;

@@ -5,8 +5,8 @@ import t, { type Test } from 'tap';
 import { type TestProxy, withProxy } from '../support/proxy.js';
 import { command, connectRaw, type RawClient } from '../support/raw-client.js';
 import { withRedis } from '../support/redis.js';
+import { commands, everywhere, transcript, wipe } from '../support/twins.js';
 import { until } from '../support/wait.js';
-import { commands, everywhere, transcript, wipe } from './twins.js';
 
 const everyKey = { match: '*', ttl: '1h', maxTtl: '2h' };
 const CONFIGS: Record<string, Record<string, unknown>> = {

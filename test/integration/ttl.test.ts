@@ -4,7 +4,7 @@ import t, { type Test } from 'tap';
 import { withProxy } from '../support/proxy.js';
 import { command, withRaw } from '../support/raw-client.js';
 import { withRedis } from '../support/redis.js';
-import { commands, everywhere, integer, lookAt, transcript, wipe, withTwins } from './twins.js';
+import { commands, everywhere, integer, lookAt, transcript, wipe, withTwins } from '../support/twins.js';
 
 const HOUR = 3_600_000;
 const LONG_MS = 999_999_000;
@@ -172,6 +172,8 @@ const FORMS: readonly Form[] = [
   { kind: 'creates', text: 'GEORADIUSBYMEMBER src P 9 km STOREDIST K', before: ['GEOADD src 13 38 P'] },
   { kind: 'creates', text: 'BITOP OR K src none', before: ['SET src x'] },
   { kind: 'creates', text: 'PFMERGE K src', before: ['PFADD src x'] },
+  { kind: 'creates', text: 'SMOVE src K x', before: ['SADD src x y'] },
+  { kind: 'creates', text: 'XGROUP CREATE K g $ MKSTREAM' },
   // Nothing is written, or what is written carries its TTL along.
   ...form(
     'nothing',
@@ -179,6 +181,12 @@ const FORMS: readonly Form[] = [
     'SET K v EX',
     'SET K v BOGUS',
     'SET K v EX 10 PX 10',
+    'SET K v EX 99999999999999999',
+    'SET K v EX 0',
+    'SET K v PX -1',
+    'SET K v EX ten',
+    'SETEX K 0 v',
+    'PSETEX K 01 v',
     'SET K v NX XX',
     'SET K v KEEPTTL EX 9',
     'MSET K',
@@ -541,4 +549,16 @@ t.test('waiting for work is no latency', async (t) => {
   const { latency } = (await proxy.admin('/api/stats')) as { latency: { samples: number; maxMs: number } };
   t.ok(latency.samples >= 2, `${latency.samples} samples`);
   t.ok(latency.maxMs < 150, `at most ${latency.maxMs} ms`);
+});
+
+t.test('an expiry far beyond maxTtl, such as one in microseconds, is clamped', async (t) => {
+  const redis = await withRedis(t);
+  const rules = [{ name: 'every', match: '*', ttl: '1h', maxTtl: '2h' }];
+  const proxy = await withProxy(t, { redis, config: { rules } });
+  const client = await withRaw(t, proxy.port);
+  for (const option of [`PXAT ${SOON * 1_000_000}`, 'PX 999999999999999999', 'EX 999999999999999']) {
+    t.equal(String(await client.call('SET', 'k', 'v', ...option.split(' '))), '+OK\r\n');
+    const left = await integer(client, 'PTTL', 'k');
+    t.ok(left > 7_190_000 && left <= 7_200_000, `${option}: ${left} ms`);
+  }
 });

@@ -5,7 +5,7 @@ import { globMatches } from '../../src/policy/glob.js';
 import { hashKey } from '../../src/policy/hash.js';
 import { Priority, type Rule } from '../../src/policy/rule.js';
 import { RuleSet } from '../../src/policy/rule-set.js';
-import { RULES } from '../unit/session-lab.test.js';
+import { RULES } from '../support/session-lab.js';
 
 const byte = fc.constantFrom(...Buffer.from('ab:*?[]^-\\'), 0xff);
 const glob = fc.oneof(

@@ -2,7 +2,7 @@
 // server that refuses with OOM what Spillway sheds: the client must not be able to tell the two apart.
 import fc from 'fast-check';
 import t from 'tap';
-import { cmd, direct, randomWay, run, type ServerOptions } from '../unit/session-lab.test.js';
+import { cmd, direct, randomWay, run, type ServerOptions } from '../support/session-lab.js';
 
 const key = fc.constantFrom(
   'ttl:a',

@@ -7,11 +7,11 @@ import { Policy } from '../../src/policy/policy.js';
 import { Priority, type Rule } from '../../src/policy/rule.js';
 import { RuleSet } from '../../src/policy/rule-set.js';
 import { ALL, ShedGate } from '../../src/policy/shed.js';
-import { clampExpiry, ExpiryUnit } from '../../src/policy/ttl-options.js';
+import { clampExpiry, ExpiryUnit, readExpiry } from '../../src/policy/ttl-options.js';
 import { drawTtl } from '../../src/policy/ttl-outcome.js';
 import { Action } from '../../src/policy/verdict.js';
 import { RequestScanner } from '../../src/resp/request-scanner.js';
-import { cmd, NOW, RULES } from './session-lab.test.js';
+import { cmd, NOW, RULES } from '../support/session-lab.js';
 
 const table = defaultCommandTable();
 const STRICT: Rule = {
@@ -211,7 +211,7 @@ t.test('growth: more for more, none for what frees', async (t) => {
 
 t.test('clamping leaves alone what is within bounds and what is no number', async (t) => {
   const clamp = (text: string, unit: ExpiryUnit, max = 10_000) =>
-    clampExpiry(Buffer.from(text), 0, text.length, unit, max, NOW);
+    clampExpiry(readExpiry(Buffer.from(text), 0, text.length, unit), unit, max, NOW);
   const { SECONDS, MILLISECONDS, AT_SECONDS, AT_MILLISECONDS } = ExpiryUnit;
   t.equal(clamp('10', SECONDS), -1);
   t.equal(clamp('11', SECONDS), 10);

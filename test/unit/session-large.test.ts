@@ -11,7 +11,7 @@ import {
   randomWay,
   run,
   type Scenario,
-} from './session-lab.test.js';
+} from '../support/session-lab.js';
 
 const KB = 1024;
 const value = (kb: number, char = 'x'): string => char.repeat(kb * KB);

@@ -1,6 +1,6 @@
 // Transactions: follow-ups wait for EXEC's success, a shed poisons the whole, and EXEC's reply is never touched.
 import t from 'tap';
-import { cmd, direct, everyWay, OOM } from './session-lab.test.js';
+import { cmd, direct, everyWay, OOM } from '../support/session-lab.js';
 
 const MULTI = cmd('MULTI');
 const EXEC = cmd('EXEC');

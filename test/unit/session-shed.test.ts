@@ -2,7 +2,7 @@
 // for silence, and never before Redis would have had its say about rights.
 import t from 'tap';
 import { Priority } from '../../src/policy/rule.js';
-import { cmd, direct, everyWay, OOM, type Scenario } from './session-lab.test.js';
+import { cmd, direct, everyWay, OOM, type Scenario } from '../support/session-lab.js';
 
 const full = (key: string): boolean => key.startsWith('low:');
 const SHED = cmd('SET', 'low:x', 1);

@@ -1,7 +1,7 @@
 // What a connection's own commands do to it: subscriptions in RESP2 and RESP3, CLIENT REPLY, MONITOR, RESET, bytes
 // that are no RESP, stalls. Always the same question: does every reply still find its command?
 import t from 'tap';
-import { cmd, direct, everyWay, makeSession, OOM, type ServerOptions } from './session-lab.test.js';
+import { cmd, direct, everyWay, makeSession, OOM, type ServerOptions } from '../support/session-lab.js';
 
 const SHED = cmd('SET', 'low:x', 1);
 const full = (key: string): boolean => key.startsWith('low:');

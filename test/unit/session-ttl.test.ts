@@ -1,7 +1,15 @@
 // TTLs through a whole session: rewritten in place, by follow-up commands whose answers stay hidden, and never where
 // they don't belong. The client sees what it would see without Spillway, however the bytes are cut.
 import t, { type Test } from 'tap';
-import { cmd, direct, everyWay, makeSession, NOW, type Outcome, type Scenario } from './session-lab.test.js';
+import {
+  cmd,
+  direct,
+  everyWay,
+  makeSession,
+  NOW,
+  type Outcome,
+  type Scenario,
+} from '../support/session-lab.js';
 
 /** Plays the scenario, holds what the client sees against the direct twin. */
 function asDirect(t: Test, scenario: Scenario, what: string): Outcome {

@@ -3,9 +3,9 @@
 // Invariant: nothing here asks the code under test where a reply ends: transcripts end with the connection.
 import type { Test } from 'tap';
 import type { RedisProcess } from '../../src/demo/redis-server.js';
-import { type TestProxy, withProxy } from '../support/proxy.js';
-import { command, connectRaw, type RawClient, withRaw } from '../support/raw-client.js';
-import { withRedis } from '../support/redis.js';
+import { type TestProxy, withProxy } from './proxy.js';
+import { command, connectRaw, type RawClient, withRaw } from './raw-client.js';
+import { withRedis } from './redis.js';
 
 export interface Twins {
   readonly direct: RedisProcess;

@@ -1,0 +1,616 @@
+// A laboratory for sessions: a Session between a client that sends bytes and a small scripted Redis, without I/O.
+// run() plays a scenario in one way of cutting and interleaving bytes; everyWay() plays it in many and insists that
+// all have the same outcome; direct() plays it without Spillway in between, which is what a client should see.
+// The server here is a second, independent reading of RESP and of Redis's connection state; its own tests are below.
+import { defaultCommandTable } from '../../src/commands/table.js';
+import { FollowUpReply, type TrafficObserver, TtlOutcome } from '../../src/policy/observer.js';
+import { Policy } from '../../src/policy/policy.js';
+import { Priority, type Rule } from '../../src/policy/rule.js';
+import { RuleSet } from '../../src/policy/rule-set.js';
+import { ALL, ShedGate } from '../../src/policy/shed.js';
+import { COPIED_BELOW } from '../../src/session/byte-sink.js';
+import { Session, type SessionContext } from '../../src/session/session.js';
+
+export const OOM = "-OOM command not allowed when used memory > 'maxmemory'.\r\n";
+export const NOW = 1_700_000_000_000;
+
+/** Encodes one command; numbers and Latin-1 strings. */
+export function cmd(...args: (string | number)[]): string {
+  return `*${args.length}\r\n${args.map((arg) => bulk(String(arg))).join('')}`;
+}
+
+const bulk = (text: string): string => `$${text.length}\r\n${text}\r\n`;
+const array = (items: readonly string[], type = '*'): string => `${type}${items.length}\r\n${items.join('')}`;
+export const OK = '+OK\r\n';
+const SYNTAX = '-ERR syntax error\r\n';
+const KINDS = { '': 0, p: 1, s: 2 } as const;
+const WRITES = new Set([
+  ...['set', 'setnx', 'setex', 'psetex', 'getset', 'mset', 'incr', 'append', 'rpush', 'hset', 'lmove'],
+]);
+const MOVERS = new Set(['lmove']);
+const ARITY: Record<string, number> = {
+  ...{ set: -3, setnx: 3, setex: 4, psetex: 4, getset: 3, mset: -3, incr: 2, append: 3, rpush: -3 },
+  ...{ subscribe: -2, psubscribe: -2, ssubscribe: -2 },
+  ...{ hset: -4, lmove: 5, get: 2, getex: -2, del: -2, exec: 1, multi: 1, discard: 1, pexpire: -3, echo: 2 },
+};
+
+export interface ServerOptions {
+  /** Answer NOAUTH until `AUTH secret`. */
+  readonly password?: boolean;
+  /** Commands that any user but "admin" may not run, lower case. */
+  readonly denied?: readonly string[];
+  /** Refuse writes to these keys with OOM: what Spillway is to do in its place. */
+  readonly full?: (key: string) => boolean;
+  /** Bytes between the replies, before that to this command: messages and pushes. */
+  readonly noise?: (args: readonly string[], server: ScriptedRedis) => string;
+  /** EXEC answers nil, as if a watched key had changed. */
+  readonly watchFails?: boolean;
+}
+
+/** One connection's worth of Redis: commands in, replies out. */
+export class ScriptedRedis {
+  readonly commands: string[][] = [];
+  readonly values = new Map<string, string>();
+  readonly ttls = new Map<string, number>();
+  resp = 2;
+  closed = false;
+  private input = '';
+  private output = '';
+  private user = 'default';
+  private authenticated: boolean;
+  private queued: string[][] | undefined;
+  private dirty = false;
+  private mode: 'on' | 'off' | 'skip' | 'skipping' = 'on';
+  private monitoring = false;
+  /** RESET is answered although replies are off. */
+  private resetting = false;
+  private readonly subscribed = [new Set<string>(), new Set<string>(), new Set<string>()];
+
+  constructor(private readonly options: ServerOptions) {
+    this.authenticated = options.password !== true;
+  }
+
+  get subscriptions(): number {
+    return this.subscribed.reduce((sum, { size }) => sum + size, 0);
+  }
+
+  /** Takes bytes, returns what it answers. */
+  receive(bytes: Buffer): Buffer {
+    this.input += bytes.toString('latin1');
+    for (let args = this.read(); args !== undefined; args = this.read()) {
+      if (args.length > 0) this.handle(args);
+    }
+    const out = this.output;
+    this.output = '';
+    return Buffer.from(out, 'latin1');
+  }
+
+  private read(): string[] | undefined {
+    if (this.closed || this.input === '') return undefined;
+    if (this.input[0] !== '*') {
+      const end = this.input.indexOf('\n');
+      if (end < 0) return undefined;
+      const words = this.input.slice(0, end).trim();
+      this.input = this.input.slice(end + 1);
+      return words === '' ? [] : words.split(/\s+/).map((word) => word.replace(/^"(.*)"$/, '$1'));
+    }
+    let at = this.input.indexOf('\r\n');
+    if (at < 0) return undefined;
+    const count = this.number(1, at);
+    at += 2;
+    const args: string[] = [];
+    while (args.length < count) {
+      if (this.input.length === at) return undefined;
+      if (this.input[at] !== '$') return this.refuseBytes(`expected '$', got '${this.input[at]}'`);
+      const line = this.input.indexOf('\r\n', at);
+      if (line < 0) return undefined;
+      const length = this.number(at + 1, line);
+      if (!(length >= 0)) return this.refuseBytes('invalid bulk length');
+      if (this.input.length < line + 2 + length + 2) return undefined;
+      args.push(this.input.slice(line + 2, line + 2 + length));
+      at = line + 2 + length + 2;
+    }
+    this.input = this.input.slice(at);
+    return args;
+  }
+
+  private number(from: number, to: number): number {
+    const text = this.input.slice(from, to);
+    return /^(-?[1-9]\d*|0)$/.test(text) ? Number(text) : Number.NaN;
+  }
+
+  private refuseBytes(what: string): undefined {
+    this.closed = true;
+    this.output += `-ERR Protocol error: ${what}\r\n`;
+    return undefined;
+  }
+
+  private handle(args: string[]): void {
+    this.commands.push(args);
+    this.output += this.options.noise?.(args, this) ?? '';
+    if (this.mode === 'skip') this.mode = 'skipping';
+    const reply = this.answer(args);
+    if (this.mode === 'on' || this.resetting) this.output += reply;
+    this.resetting = false;
+    if (this.mode === 'skipping') this.mode = 'on';
+    if (this.monitoring) this.output += `+1.0 [0 here] "${args[0]}"\r\n`;
+  }
+
+  /** In the order of refusals of processCommand(). */
+  private answer(args: string[]): string {
+    const name = args[0].toLowerCase();
+    const refused = this.refusal(name, args);
+    if (refused !== undefined) {
+      if (this.queued !== undefined) this.dirty = true;
+      return refused;
+    }
+    const immediate = ['multi', 'exec', 'discard', 'watch', 'reset', 'quit'].includes(name);
+    if (this.queued !== undefined && !immediate) {
+      this.queued.push(args);
+      return '+QUEUED\r\n';
+    }
+    return this.execute(name, args);
+  }
+
+  private refusal(name: string, args: string[]): string | undefined {
+    const arity = ARITY[name] ?? -1;
+    if (arity < 0 ? args.length < -arity : args.length !== arity) {
+      return `-ERR wrong number of arguments for '${name}' command\r\n`;
+    }
+    if (!this.authenticated && !['auth', 'hello', 'reset', 'quit'].includes(name)) {
+      return '-NOAUTH Authentication required.\r\n';
+    }
+    if (this.user !== 'admin' && this.options.denied?.includes(name)) return '-NOPERM no permissions\r\n';
+    if (
+      WRITES.has(name) &&
+      !MOVERS.has(name) &&
+      this.keysOf(name, args).some((key) => this.options.full?.(key))
+    ) {
+      return OOM;
+    }
+    const allowed = ['subscribe', 'unsubscribe', 'ping', 'quit', 'reset'];
+    const bare = name.replace(/^[ps](?=(un)?subscribe$)/, '');
+    if (this.resp === 2 && this.subscriptions > 0 && !allowed.includes(bare)) {
+      return `-ERR Can't execute '${name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed\r\n`;
+    }
+    return undefined;
+  }
+
+  private keysOf(name: string, args: string[]): string[] {
+    return name === 'mset' ? args.filter((_, i) => i % 2 === 1) : [args[1]];
+  }
+
+  private execute(name: string, args: string[]): string {
+    const [, first = '', second = ''] = args;
+    const { values, ttls } = this;
+    switch (name) {
+      case 'ping':
+        return this.resp === 2 && this.subscriptions > 0 ? array([bulk('pong'), bulk('')]) : '+PONG\r\n';
+      case 'echo':
+        return bulk(first);
+      case 'get':
+        return this.valueOf(first);
+      case 'getex':
+        if (args.length > 3 && values.has(first)) ttls.set(first, Number(args[3]));
+        return this.valueOf(first);
+      case 'del':
+        ttls.delete(first);
+        return `:${Number(values.delete(first))}\r\n`;
+      case 'set':
+        return this.set(args);
+      case 'setnx':
+        return values.has(first) ? ':0\r\n' : `:${this.put(first, second)}\r\n`;
+      case 'setex':
+      case 'psetex':
+        this.put(first, args[3]);
+        ttls.set(first, Number(second) * (name === 'setex' ? 1000 : 1));
+        return OK;
+      case 'getset': {
+        const before = this.valueOf(first);
+        this.put(first, second);
+        return before;
+      }
+      case 'mset':
+        if (args.length % 2 === 0) return "-ERR wrong number of arguments for 'mset' command\r\n";
+        for (let i = 1; i < args.length; i += 2) this.put(args[i], args[i + 1]);
+        return OK;
+      case 'incr':
+        values.set(first, String(Number(values.get(first) ?? 0) + 1));
+        return `:${values.get(first)}\r\n`;
+      case 'append':
+        values.set(first, (values.get(first) ?? '') + second);
+        return `:${values.get(first)?.length}\r\n`;
+      case 'rpush':
+      case 'hset':
+        values.set(first, `${args.length - 2} more`);
+        return `:${args.length - 2}\r\n`;
+      case 'lmove':
+        return this.null;
+      case 'pexpire':
+        if (!values.has(first) || (args[3] === 'NX' && ttls.has(first))) return ':0\r\n';
+        ttls.set(first, Number(second));
+        return ':1\r\n';
+      case 'lrange':
+        return array([bulk('message'), bulk('x'), bulk('y')]);
+      case 'hgetall':
+        return array([bulk('f'), bulk('v')].slice(0, 2), this.resp === 3 ? '%' : '*').replace('%2', '%1');
+      case 'multi':
+        if (this.queued !== undefined) return '-ERR MULTI calls can not be nested\r\n';
+        this.queued = [];
+        this.dirty = false;
+        return OK;
+      case 'exec':
+        return this.exec();
+      case 'discard':
+        if (this.queued === undefined) return '-ERR DISCARD without MULTI\r\n';
+        this.queued = undefined;
+        return OK;
+      case 'auth':
+        return this.auth(args.at(-1) ?? '', args.length > 2 ? first : 'default');
+      case 'hello':
+        return this.hello(args);
+      case 'client':
+        return this.client(first.toUpperCase(), second.toUpperCase());
+      case 'reset':
+        return this.reset();
+      case 'monitor':
+        this.monitoring = true;
+        return OK;
+      default:
+        return this.pubsub(name, args.slice(1)) ?? OK;
+    }
+  }
+
+  private get null(): string {
+    return this.resp === 3 ? '_\r\n' : '$-1\r\n';
+  }
+
+  private valueOf(key: string): string {
+    const value = this.values.get(key);
+    return value === undefined ? this.null : bulk(value);
+  }
+
+  private put(key: string, value: string): 1 {
+    this.values.set(key, value);
+    this.ttls.delete(key);
+    return 1;
+  }
+
+  private set(args: string[]): string {
+    const options = args.slice(3).map((option) => option.toUpperCase());
+    if (options.some((option) => option === 'BOGUS')) return SYNTAX;
+    const [, key, value] = args;
+    const before = this.valueOf(key);
+    const get = options.includes('GET');
+    if (options.includes('NX') && this.values.has(key)) return get ? before : this.null;
+    if (options.includes('XX') && !this.values.has(key)) return get ? before : this.null;
+    if (options.includes('KEEPTTL')) this.values.set(key, value);
+    else this.put(key, value);
+    const unit = options.findIndex((option) => option === 'EX' || option === 'PX');
+    if (unit >= 0) this.ttls.set(key, Number(options[unit + 1]) * (options[unit] === 'EX' ? 1000 : 1));
+    return get ? before : OK;
+  }
+
+  private exec(): string {
+    const queued = this.queued;
+    if (queued === undefined) return '-ERR EXEC without MULTI\r\n';
+    this.queued = undefined;
+    if (this.dirty) return '-EXECABORT Transaction discarded because of previous errors.\r\n';
+    if (this.options.watchFails) return this.resp === 3 ? '_\r\n' : '*-1\r\n';
+    return array(queued.map((args) => this.execute(args[0].toLowerCase(), args)));
+  }
+
+  private auth(password: string, user: string): string {
+    if (password !== 'secret') return '-WRONGPASS invalid username-password pair or user is disabled.\r\n';
+    this.authenticated = true;
+    this.user = user;
+    return OK;
+  }
+
+  private hello(args: string[]): string {
+    if (args[2]?.toUpperCase() === 'AUTH') {
+      const refused = this.auth(args[4] ?? '', args[3] ?? '');
+      if (refused !== OK) return refused;
+    }
+    if (!this.authenticated) return '-NOAUTH HELLO must be called with the client already authenticated\r\n';
+    if (args[1] !== undefined && args[1] !== '2' && args[1] !== '3')
+      return '-NOPROTO unsupported protocol version\r\n';
+    if (args[1] !== undefined) this.resp = Number(args[1]);
+    return `${this.resp === 3 ? '%1' : '*2'}\r\n${bulk('proto')}:${this.resp}\r\n`;
+  }
+
+  private client(what: string, how: string): string {
+    if (what !== 'REPLY') return OK;
+    if (!['ON', 'OFF', 'SKIP'].includes(how)) return SYNTAX;
+    if (how === 'ON') this.mode = 'on';
+    else if (how === 'OFF') this.mode = 'off';
+    else if (this.mode !== 'off') this.mode = 'skip';
+    return how === 'ON' ? OK : '';
+  }
+
+  private reset(): string {
+    this.queued = undefined;
+    this.resp = 2;
+    this.resetting = this.mode === 'off';
+    if (this.mode === 'off') this.mode = 'on';
+    this.monitoring = false;
+    this.user = 'default';
+    this.authenticated = this.options.password !== true;
+    for (const names of this.subscribed) names.clear();
+    return '+RESET\r\n';
+  }
+
+  private pubsub(name: string, names: string[]): string | undefined {
+    const found = /^([ps]?)(un)?subscribe$/.exec(name);
+    if (found === null) return undefined;
+    const kind = KINDS[found[1] as keyof typeof KINDS];
+    const set = this.subscribed[kind];
+    const all = names.length > 0 || found[2] === undefined ? names : [...set];
+    const confirm = (channel: string) => {
+      const total = kind === 2 ? set.size : this.subscribed[0].size + this.subscribed[1].size;
+      return array([bulk(name), channel, `:${total}\r\n`], this.resp === 3 ? '>' : '*');
+    };
+    if (all.length === 0) return confirm(this.null);
+    return all
+      .map((channel) => {
+        if (found[2] === undefined) set.add(channel);
+        else set.delete(channel);
+        return confirm(bulk(channel));
+      })
+      .join('');
+  }
+}
+
+/** Keys `ttl:*` get a TTL from every command, `str:*` from string writes, `low:*` are shed, `max:*` are clamped. */
+export const RULES: readonly Rule[] = [
+  rule(1, 'ttl:*', { ttlMs: 60_000, applyToAll: true }),
+  rule(2, 'str:*', { ttlMs: 30_000 }),
+  rule(3, 'low:*', { priority: Priority.LOW, ttlMs: 5000 }),
+  rule(4, 'max:*', { maxTtlMs: 10_000 }),
+  rule(5, 'watch:*', { priority: Priority.LOW, ttlMs: 5000, observe: true }),
+  rule(6, 'queue:*', { durable: true }),
+];
+
+function rule(slot: number, glob: string, rest: Partial<Rule>): Rule {
+  return {
+    ...{ slot, name: glob, globs: [Buffer.from(glob)], ttlMs: 0, maxTtlMs: 0, jitter: 0, durable: false },
+    ...{ priority: Priority.NORMAL, observe: false, applyToAll: false },
+    ...rest,
+  };
+}
+
+export interface Scenario {
+  readonly client: string;
+  /** Sent before, and answered before `client` is. */
+  readonly greeting?: string;
+  readonly server?: ServerOptions;
+  /** Sheds `low:*`. */
+  readonly shedding?: boolean;
+  readonly gate?: (gate: ShedGate) => void;
+  readonly followUps?: boolean;
+  readonly lookaheadBytes?: number;
+  readonly pendingRuns?: number;
+  /** The session ends with something half done. */
+  readonly unfinished?: boolean;
+  readonly rules?: readonly Rule[];
+}
+
+export interface Outcome {
+  readonly client: string;
+  /** All bytes that went to the server. */
+  readonly upstream: string;
+  /** What the server understood of them. */
+  readonly commands: string[][];
+  readonly ttls: Record<string, number>;
+  readonly values: Record<string, string>;
+  /** `SET ttl:a INJECTED` … */
+  readonly writes: string[];
+  readonly sheds: string[];
+  readonly followUps: string[];
+  readonly upstreamOoms: number;
+  readonly raw: boolean;
+}
+
+/** How a scenario is played: random numbers decide on the sizes of pieces and on who is next. */
+export interface Way {
+  readonly clientPiece: () => number;
+  readonly serverPiece: () => number;
+  /** 'eager': the server answers after each piece; 'lazy': when the client has sent all. */
+  readonly turns: 'eager' | 'lazy' | (() => number);
+}
+
+const whole = (): number => Number.MAX_SAFE_INTEGER;
+const one = (): number => 1;
+
+/** Reproducible: 0 ≤ r < 1 (mulberry32). */
+export function randomFrom(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let z = Math.imul(state ^ (state >>> 15), state | 1);
+    z ^= z + Math.imul(z ^ (z >>> 7), z | 61);
+    return ((z ^ (z >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+export function randomWay(seed: number, largest = 40): Way {
+  const random = randomFrom(seed);
+  const piece = () => 1 + Math.floor(random() ** 2 * largest);
+  return { clientPiece: piece, serverPiece: piece, turns: random };
+}
+
+const WAYS: readonly (readonly [string, Way])[] = [
+  ['whole, lazy', { clientPiece: whole, serverPiece: whole, turns: 'lazy' }],
+  ['whole, eager', { clientPiece: whole, serverPiece: whole, turns: 'eager' }],
+  ['whole, replies byte by byte', { clientPiece: whole, serverPiece: one, turns: 'lazy' }],
+  ['byte by byte, eager', { clientPiece: one, serverPiece: one, turns: 'eager' }],
+  ['byte by byte, lazy', { clientPiece: one, serverPiece: whole, turns: 'lazy' }],
+];
+const RANDOM_WAYS = 15;
+
+/** A sink that holds to ByteSink's contract to the letter: large spans are kept, and must not change. */
+class Sink {
+  private readonly kept: { span: Uint8Array; copy: Buffer }[] = [];
+  private taken = 0;
+  bytes = 0;
+
+  write(buf: Uint8Array, start: number, end: number): void {
+    if (end < start) throw new Error(`a backward span: ${start} to ${end}`);
+    this.bytes += end - start;
+    const copy = Buffer.from(buf.slice(start, end));
+    this.kept.push({ span: end - start >= COPIED_BELOW ? buf.subarray(start, end) : copy, copy });
+  }
+
+  /** What came since the last call. */
+  take(): Buffer {
+    const fresh = this.kept.slice(this.taken);
+    this.taken = this.kept.length;
+    return Buffer.concat(fresh.map(({ span }) => span));
+  }
+
+  all(): string {
+    for (const { span, copy } of this.kept) {
+      if (!copy.equals(span)) throw new Error('a span handed over was changed afterwards');
+    }
+    return Buffer.concat(this.kept.map(({ copy }) => copy)).toString('latin1');
+  }
+}
+
+class Recorder implements TrafficObserver {
+  readonly writes: string[] = [];
+  readonly sheds: string[] = [];
+  readonly followUps: string[] = [];
+  upstreamOoms = 0;
+
+  onWrite: TrafficObserver['onWrite'] = (_slot, { name }, _bytes, outcome, key, start, end) => {
+    const text = Buffer.from(key.slice(start, end)).toString('latin1');
+    this.writes.push(`${name} ${text} ${nameOf(TtlOutcome, outcome)}`);
+  };
+  onShed: TrafficObserver['onShed'] = (slot, { name }, _bytes, observed) => {
+    this.sheds.push(`${name} ${slot}${observed ? ' observed' : ''}`);
+  };
+  onFollowUpReply: TrafficObserver['onFollowUpReply'] = (slot, reply) => {
+    this.followUps.push(`${slot} ${nameOf(FollowUpReply, reply)}`);
+  };
+  onUpstreamOom(): void {
+    this.upstreamOoms++;
+  }
+  onLatency(milliseconds: number): void {
+    if (!(milliseconds >= 0)) throw new Error(`latency ${milliseconds}`);
+  }
+}
+
+function nameOf(names: Record<string, number>, value: number): string {
+  return Object.keys(names).find((name) => names[name] === value) ?? String(value);
+}
+
+/** A session with all that it needs around it. */
+export function makeSession(scenario: Omit<Scenario, 'client'>) {
+  const gate = new ShedGate();
+  if (scenario.shedding) {
+    gate.active = true;
+    gate.byKey = true;
+    gate.thresholds[Priority.LOW] = ALL;
+  }
+  scenario.gate?.(gate);
+  const observer = new Recorder();
+  const rules = scenario.rules ?? RULES;
+  const upstream = new Sink();
+  const client = new Sink();
+  let ticks = 0;
+  const context: SessionContext = {
+    table: defaultCommandTable(),
+    policy: new Policy({
+      rules: new RuleSet({ rules, unregistered: { priority: Priority.NORMAL, observe: false } }),
+      ...{ gate, observer, now: () => NOW, random: () => 0.5 },
+    }),
+    followUps: scenario.followUps ?? true,
+    lookaheadBytes: scenario.lookaheadBytes ?? 1024 * 1024,
+    pendingRuns: scenario.pendingRuns ?? 1_000_000,
+    clock: () => ticks++,
+    counters: { commands: 0, stalls: 0, raw: 0 },
+  };
+  return { session: new Session(context, upstream, client), context, upstream, client, gate, observer };
+}
+
+/** Plays the scenario in one way. @throws Error when the session is left stalled or busy. */
+export function run(scenario: Scenario, way: Way): Outcome {
+  const { session, context, upstream, client, gate, observer } = makeSession(scenario);
+  const server = new ScriptedRedis(scenario.server ?? {});
+  const sent = Buffer.from(scenario.client, 'latin1');
+  let at = 0;
+  let replies = Buffer.alloc(0);
+  const sendPiece = () => {
+    const to = Math.min(sent.length, at + way.clientPiece());
+    session.fromClient(sent.subarray(at, to));
+    at = to;
+  };
+  const serve = () => {
+    replies = Buffer.concat([replies, server.receive(upstream.take())]);
+  };
+  const deliverPiece = () => {
+    const piece = replies.subarray(0, way.serverPiece());
+    replies = replies.subarray(piece.length);
+    if (piece.length > 0) session.fromUpstream(piece);
+  };
+  const settle = () => {
+    do {
+      serve();
+      deliverPiece();
+    } while (replies.length > 0);
+    serve();
+    if (replies.length > 0) settle();
+  };
+  if (scenario.greeting !== undefined) {
+    session.fromClient(Buffer.from(scenario.greeting, 'latin1'));
+    settle();
+  }
+  while (at < sent.length) {
+    const next = typeof way.turns === 'function' ? way.turns() : 0;
+    if (next < 0.5) sendPiece();
+    else if (next < 0.75) serve();
+    else deliverPiece();
+    if (way.turns === 'eager') settle();
+  }
+  settle();
+  if (!scenario.unfinished && session.stalled) throw new Error('left stalled');
+  if (!scenario.unfinished && !context.counters.raw && !session.idle) throw new Error('left busy');
+  if (gate.answered > gate.admitted) throw new Error('more growth answered than admitted');
+  session.close();
+  if (gate.answered !== gate.admitted) throw new Error('growth left under way');
+  const { writes, sheds, followUps, upstreamOoms } = observer;
+  return {
+    ...{ client: client.all(), upstream: upstream.all(), commands: server.commands },
+    ...{ ttls: Object.fromEntries(server.ttls), values: Object.fromEntries(server.values) },
+    ...{ writes, sheds, followUps, upstreamOoms, raw: context.counters.raw > 0 },
+  };
+}
+
+/**
+ * Plays the scenario in every way and returns what all had in common: all of it, or just these fields where the
+ * rest may depend on timing.
+ * @throws Error naming the way whose outcome was another one.
+ */
+export function everyWay(scenario: Scenario, fields?: readonly (keyof Outcome)[]): Outcome {
+  const [, firstWay] = WAYS[0];
+  const expected = run(scenario, firstWay);
+  const randomWays = Array.from({ length: RANDOM_WAYS }, (_, i) => [`seed ${i}`, randomWay(i)] as const);
+  for (const [name, way] of [...WAYS.slice(1), ...randomWays]) {
+    let found: Outcome;
+    try {
+      found = run(scenario, way);
+    } catch (error) {
+      throw new Error(`${name}: ${(error as Error).message}`);
+    }
+    for (const field of fields ?? (Object.keys(expected) as (keyof Outcome)[])) {
+      const [a, b] = [JSON.stringify(expected[field]), JSON.stringify(found[field])];
+      if (a !== b) throw new Error(`${name}: ${field} is\n${b}\nbut whole it was\n${a}`);
+    }
+  }
+  return expected;
+}
+
+/** What the client gets when it talks to the server itself. */
+export function direct({ client, greeting = '', server = {} }: Scenario): string {
+  return new ScriptedRedis(server).receive(Buffer.from(greeting + client, 'latin1')).toString('latin1');
+}
