@@ -423,7 +423,7 @@ const whole = (): number => Number.MAX_SAFE_INTEGER;
 const one = (): number => 1;
 
 /** Reproducible: 0 ≤ r < 1 (mulberry32). */
-export function randomFrom(seed: number): () => number {
+function randomFrom(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;
