@@ -1,13 +1,27 @@
 // Strict JSON with places: where JSON.parse only says that a text is wrong (and quotes from it, secrets and all),
 // this says at which line and column and why, and it also refuses a key that stands twice in one object.
 // Invariant: accepts what JSON.parse accepts, but for repeated keys and nesting beyond MAX_DEPTH; quotes no value.
+import { type ParseErrorCode, printParseErrorCode, visit } from 'jsonc-parser';
 
 const MAX_DEPTH = 64;
+const NO_JSON = 'this is no JSON: a text lacks its quotes, or a word is misspelt';
 
-const WHITESPACE = /[ \t\n\r]*/y;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: RFC 8259 §7 excludes exactly these from strings.
-const STRING = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y;
-const SCALAR = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|true|false|null/y;
+const REASONS: Readonly<Record<string, string>> = {
+  ValueExpected: 'expected a value',
+  PropertyNameExpected: 'expected a key in double quotes',
+  ColonExpected: 'expected ":" after the key',
+  CommaExpected: 'expected a comma or the closing bracket',
+  CloseBraceExpected: 'expected "}", but the file ends here',
+  CloseBracketExpected: 'expected "]", but the file ends here',
+  EndOfFileExpected: 'expected the end of the file',
+  InvalidCommentToken: 'JSON has no comments',
+  UnexpectedEndOfComment: 'JSON has no comments',
+  UnexpectedEndOfString: 'this string does not end on its line',
+  UnexpectedEndOfNumber: 'this number is not whole',
+  InvalidUnicode: 'bad escape in this string: \\u takes four hexadecimal digits',
+  InvalidEscapeCharacter: 'bad escape in this string: a backslash is \\\\',
+  InvalidCharacter: 'control character in this string',
+};
 
 export class JsonSyntaxError extends Error {
   override readonly name = 'JsonSyntaxError';
@@ -22,94 +36,53 @@ export class JsonSyntaxError extends Error {
   }
 }
 
-/** @throws JsonSyntaxError */
+/** @throws JsonSyntaxError for the first thing that is wrong */
 export function parseJson(text: string): unknown {
-  new Checker(text).check();
-  return JSON.parse(text);
+  const keys: Set<string>[] = [];
+  let depth = 0;
+  const enter = (_offset: number, _length: number, line: number, character: number): void => {
+    if (++depth > MAX_DEPTH) throw new JsonSyntaxError('nested too deeply', line + 1, character + 1);
+  };
+  visit(
+    text,
+    {
+      onError(code, offset, _length, line, character) {
+        throw new JsonSyntaxError(reason(code, text, offset), line + 1, character + 1);
+      },
+      onObjectBegin(offset, length, line, character) {
+        enter(offset, length, line, character);
+        keys.push(new Set());
+      },
+      onObjectEnd() {
+        depth--;
+        keys.pop();
+      },
+      onArrayBegin: enter,
+      onArrayEnd() {
+        depth--;
+      },
+      onObjectProperty(key, _offset, _length, line, character) {
+        if (keys.at(-1)?.has(key)) {
+          const message = 'this key stands twice in the same object; remove one';
+          throw new JsonSyntaxError(message, line + 1, character + 1);
+        }
+        keys.at(-1)?.add(key);
+      },
+    },
+    { disallowComments: true, allowTrailingComma: false },
+  );
+  try {
+    return JSON.parse(text);
+  } catch {
+    // Its message would quote the text.
+    throw new JsonSyntaxError(NO_JSON, 1, 1);
+  }
 }
 
-class Checker {
-  private at = 0;
-
-  constructor(private readonly text: string) {}
-
-  check(): void {
-    this.value(0);
-    if (this.at < this.text.length) this.fail('expected the end of the file');
-  }
-
-  /** One value with the white space around it. */
-  private value(depth: number): void {
-    if (depth > MAX_DEPTH) this.fail('nested too deeply');
-    this.take(WHITESPACE);
-    if (this.skip('{')) this.object(depth);
-    else if (this.skip('[')) this.array(depth);
-    else if (this.text[this.at] === '"') this.string();
-    else if (this.take(SCALAR) === '') this.fail(`expected a value${this.hint()}`);
-    this.take(WHITESPACE);
-  }
-
-  private object(depth: number): void {
-    const seen = new Set<string>();
-    this.take(WHITESPACE);
-    if (this.skip('}')) return;
-    for (;;) {
-      this.take(WHITESPACE);
-      const start = this.at;
-      if (this.text[start] !== '"') this.fail(`expected a key in double quotes${this.hint()}`);
-      const key = JSON.parse(this.string());
-      if (seen.has(key)) this.fail('this key stands twice in the same object; remove one', start);
-      seen.add(key);
-      this.take(WHITESPACE);
-      if (!this.skip(':')) this.fail(`expected ":" after the key${this.hint()}`);
-      this.value(depth + 1);
-      if (this.skip('}')) return;
-      if (!this.skip(',')) this.fail(`expected "," or "}"${this.hint()}`);
-    }
-  }
-
-  private array(depth: number): void {
-    this.take(WHITESPACE);
-    if (this.skip(']')) return;
-    for (;;) {
-      this.value(depth + 1);
-      if (this.skip(']')) return;
-      if (!this.skip(',')) this.fail(`expected "," or "]"${this.hint()}`);
-    }
-  }
-
-  private string(): string {
-    const found = this.take(STRING);
-    if (found === '')
-      this.fail('this string does not end on its line, or holds a bad escape (a backslash is \\\\)');
-    return found;
-  }
-
-  private hint(): string {
-    const next = this.text[this.at];
-    if (next === undefined) return ', but the file ends here';
-    if (this.text.startsWith('//', this.at) || this.text.startsWith('/*', this.at))
-      return '; JSON has no comments';
-    if (next === "'") return '; JSON has double quotes only';
-    const isClosing = next === '}' || next === ']';
-    return isClosing && /,\s*$/.test(this.text.slice(0, this.at)) ? '; remove the comma before this' : '';
-  }
-
-  private skip(character: string): boolean {
-    if (this.text[this.at] !== character) return false;
-    this.at++;
-    return true;
-  }
-
-  private take(pattern: RegExp): string {
-    pattern.lastIndex = this.at;
-    const found = pattern.exec(this.text)?.[0] ?? '';
-    this.at += found.length;
-    return found;
-  }
-
-  private fail(message: string, at = this.at): never {
-    const before = this.text.slice(0, at).split('\n');
-    throw new JsonSyntaxError(message, before.length, (before.at(-1) ?? '').length + 1);
-  }
+function reason(code: ParseErrorCode, text: string, offset: number): string {
+  const known = REASONS[printParseErrorCode(code)] ?? NO_JSON;
+  const next = text[offset];
+  if (next === "'") return 'JSON has double quotes only';
+  const closes = next === '}' || next === ']';
+  return closes && /,\s*$/.test(text.slice(0, offset)) ? `${known}; remove the comma before this` : known;
 }
