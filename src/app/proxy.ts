@@ -88,6 +88,7 @@ export async function startProxy(config: EffectiveConfig, log: Logger): Promise<
     upstream: config.upstream,
     maxClients: config.limits.maxClients,
     context,
+    onAcceptFailed: (error) => log.error({ err: error.message }, 'a client could not be accepted'),
     onUpstreamFailed: (error) =>
       log.error({ err: error.message }, 'upstream cannot be reached: client reset'),
   });
@@ -163,16 +164,16 @@ function logLevelChange(log: Logger, { priority, from, to, pressure, cause, read
     );
 }
 
-/** Ready: clients will find an upstream, and what is refused rests on a reading that counts. */
+/** Ready: clients will find an upstream. Reasons may be given all the same: what then works only in part. */
 function readiness(
   monitor: MemoryMonitor,
   pressure: Pressure,
   now: number,
 ): { ready: boolean; reasons: string[] } {
   const reasons: string[] = [];
-  if (!monitor.connected) reasons.push('the upstream cannot be reached');
+  if (!monitor.reachable) reasons.push('the upstream cannot be reached');
   if (pressure.reading === undefined)
-    reasons.push('there is no memory reading yet: may the monitor run INFO?');
-  else if (pressure.isStale(now)) reasons.push('the last memory reading is stale: nothing is shed');
-  return { ready: reasons.length === 0, reasons };
+    reasons.push('there is no memory reading, so nothing is shed: may the monitor run INFO?');
+  else if (pressure.isStale(now)) reasons.push('the last memory reading is stale');
+  return { ready: monitor.reachable, reasons };
 }

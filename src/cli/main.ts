@@ -44,6 +44,7 @@ addConfigOptions(program.command('check'))
 
 program
   .command('demo')
+  .allowExcessArguments(false)
   .summary('see it work on a private Redis, beside a Redis without it')
   .description(
     'Runs one workload through Spillway and straight at a second Redis, and shows both side by side.',

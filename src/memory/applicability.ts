@@ -40,6 +40,8 @@ export function judgeApplicability(
     reason,
   });
   if (options.shedWhen === 'never') return verdict(false, 'off: memory.shedWhen is "never"');
+  if (keyspace?.replica)
+    return verdict(false, 'off: the upstream is a replica and leaves memory to its master');
   if (limitBytes === 0)
     return verdict(false, 'off: the server has no maxmemory and the config no memory.limit');
   if (options.shedWhen === 'always') return verdict(true, 'on: memory.shedWhen is "always"');

@@ -41,6 +41,7 @@ const SHORTEST_INTERVAL_MS = 10;
 const SHORTEST_GAP_MS = 5;
 const KEYSPACE_INTERVAL_MS = 2000;
 const RECONNECT_MS = 250;
+const REFUSED = /NOAUTH|WRONGPASS|NOPERM/;
 
 export class MemoryMonitor {
   polls = 0;
@@ -81,7 +82,8 @@ export class MemoryMonitor {
 
   /** Connects and takes the first reading; resolves once it is there or could not be had. */
   async start(): Promise<void> {
-    await this.redis.connect().catch((error: Error) => this.report(error));
+    // Why it failed comes by 'error'; the rejection only says that it did.
+    await this.redis.connect().catch(() => {});
     await this.firstPoll;
     this.schedule();
   }
@@ -96,6 +98,11 @@ export class MemoryMonitor {
   /** Its connection to the upstream stands. */
   get connected(): boolean {
     return this.redis.status === 'ready';
+  }
+
+  /** The upstream answers, if only to refuse the monitor for its credentials. */
+  get reachable(): boolean {
+    return this.connected || REFUSED.test(this.lastError);
   }
 
   /** Takes a reading now, or right after the one under way; not if one was asked for a moment ago. */
@@ -113,7 +120,11 @@ export class MemoryMonitor {
   }
 
   private async poll(): Promise<void> {
-    if (this.polling || this.closed || !this.connected) return;
+    if (this.polling || this.closed) return;
+    if (!this.connected) {
+      this.pollErrors++;
+      return;
+    }
     const { pressure, gate, clock } = this.options;
     this.polling = true;
     this.wanted = false;
@@ -121,12 +132,13 @@ export class MemoryMonitor {
     const answered = gate.answered;
     try {
       const withKeyspace = this.polledAt - this.keyspaceAt > KEYSPACE_INTERVAL_MS;
-      const [memory, keyspace] = await Promise.all([
+      const [memory, keyspace, replication] = await Promise.all([
         this.redis.info('memory'),
         withKeyspace ? this.redis.info('keyspace') : undefined,
+        withKeyspace ? this.redis.info('replication') : undefined,
       ]);
-      if (keyspace !== undefined) {
-        this.keyspace = parseKeyspace(keyspace);
+      if (keyspace !== undefined && replication !== undefined) {
+        this.keyspace = parseKeyspace(keyspace, replication);
         this.keyspaceAt = this.polledAt;
       }
       const reading = parseMemory(memory);
@@ -181,7 +193,7 @@ export class MemoryMonitor {
   private report(error: Error): void {
     if (this.closed || error.message === this.lastError) return;
     this.lastError = error.message;
-    const hint = /NOAUTH|WRONGPASS|NOPERM/.test(error.message)
+    const hint = REFUSED.test(error.message)
       ? 'give upstream.url a user and password that may run INFO (or set SPILLWAY_UPSTREAM_PASSWORD)'
       : 'check upstream.url; trying again';
     this.options.log.error({ err: error.message }, `memory monitor: no reading from the upstream: ${hint}`);

@@ -40,6 +40,8 @@ export interface LevelChange {
 const PRIORITIES = [Priority.LOW, Priority.NORMAL, Priority.HIGH, Priority.CRITICAL] as const;
 /** The estimate is looked at again each time it has grown by this share of the limit. */
 const STEP = 0.002;
+/** Share of the limit below the first band within which an OOM is taken for what it says. */
+const OOM_TRUST = 0.1;
 /** How long Redis's OOM counts as proof that eviction does not help. */
 const OOM_COUNTS_MS = 5000;
 /** Others' rate is learnt over intervals of at least this length, the newest weighing this much. */
@@ -89,10 +91,15 @@ export class Pressure {
     this.setLevels(this.applicability.applies ? 'reading' : 'not applicable');
   }
 
-  /** Redis itself answered OOM to a client: whatever was read last, memory is at its limit now. */
+  /**
+   * Redis itself answered OOM to a client: memory is at its limit now. Far below the first band that is not taken on
+   * trust, since a script can answer what it likes and one huge value is refused on a half empty server; there the
+   * reading that follows at once decides.
+   */
   upstreamOom(now: number): void {
     this.oomAt = now;
-    if (this.applicability?.applies !== true || this.held >= 1) return;
+    if (this.applicability?.applies !== true || this.held >= 1 || this.distanceToShedding(now) > OOM_TRUST)
+      return;
     this.held = 1;
     this.apply(now);
     this.setLevels('upstream OOM');

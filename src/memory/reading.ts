@@ -15,6 +15,8 @@ export interface KeyspaceReading {
   /** Keys over all databases, and how many of them carry a TTL. */
   readonly keys: number;
   readonly expires: number;
+  /** A replica: it leaves memory to its master and answers no OOM (replica-ignore-maxmemory). */
+  readonly replica: boolean;
 }
 
 /** The fields of an INFO text, by name. */
@@ -40,8 +42,8 @@ export function parseMemory(text: string): Reading | undefined {
   };
 }
 
-/** Sums INFO keyspace (`db0:keys=3,expires=1,…`) over all databases. */
-export function parseKeyspace(text: string): KeyspaceReading {
+/** Sums INFO keyspace (`db0:keys=3,expires=1,…`) over all databases; the role comes from INFO replication. */
+export function parseKeyspace(text: string, replication: string): KeyspaceReading {
   let keys = 0;
   let expires = 0;
   for (const [name, value] of infoFields(text)) {
@@ -49,5 +51,5 @@ export function parseKeyspace(text: string): KeyspaceReading {
     keys += Number(/\bkeys=(\d+)/.exec(value)?.[1] ?? 0);
     expires += Number(/\bexpires=(\d+)/.exec(value)?.[1] ?? 0);
   }
-  return { keys, expires };
+  return { keys, expires, replica: infoFields(replication).get('role') === 'slave' };
 }

@@ -14,6 +14,7 @@ export interface ListenerOptions {
   readonly context: SessionContext;
   /** Called when the upstream cannot be reached, at most once a second. */
   readonly onUpstreamFailed: (error: Error) => void;
+  readonly onAcceptFailed: (error: Error) => void;
 }
 
 export interface ListenerSnapshot extends LinkCounters {
@@ -55,6 +56,8 @@ export class Listener {
         resolve();
       });
     });
+    // Out of descriptors, say: that connection is lost, the listener stays.
+    this.server.on('error', this.options.onAcceptFailed);
     const address = this.server.address() as AddressInfo;
     return { host: address.address, port: address.port };
   }

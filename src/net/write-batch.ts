@@ -1,6 +1,7 @@
 // Gathers what one turn writes to a socket and sends it in one system call: small spans are copied together,
 // large ones go by reference between them. Owns its buffer; never splits, reorders or drops bytes.
-// Invariant: bytes are sent in the order of write(); `filled - sentUpTo` bytes wait in the buffer for flush().
+// Invariants: bytes are sent in the order of write(); `filled - sentUpTo` bytes wait in the buffer for flush();
+// what stands before `sentUpTo` is never written again while the socket may still have it.
 import type { Socket } from 'node:net';
 import { type ByteSink, COPIED_BELOW } from '../session/byte-sink.js';
 
@@ -42,10 +43,10 @@ export class WriteBatch implements ByteSink {
       this.corked = false;
       this.socket.uncork();
     }
-    if (this.buffer !== undefined) {
-      // Once the kernel has taken all, the bytes need not be kept; else they belong to the socket.
-      if (this.socket.writableLength === 0 && spareBuffers.length < MAX_SPARE_BUFFERS)
-        spareBuffers.push(this.buffer);
+    // Once the kernel has taken all, the buffer is free. Until then what comes next goes behind what the socket
+    // still has in it: many small writes to a reader that is slow must not take a buffer each.
+    if (this.buffer !== undefined && this.socket.writableLength === 0) {
+      if (spareBuffers.length < MAX_SPARE_BUFFERS) spareBuffers.push(this.buffer);
       this.dropBuffer();
     }
     return !this.socket.writableNeedDrain;

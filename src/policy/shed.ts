@@ -11,6 +11,8 @@ export const ALL = 2 ** 32;
  * and many small ones overwrite what is there.
  */
 const LARGE_WRITE_BYTES = 64 * 1024;
+/** While a large argument arrives, Redis holds it and an empty buffer of its size for the next one (networking.c). */
+const HELD_TIMES = 2;
 
 export class ShedGate {
   /** False while nothing at all can be refused: then refuses() need not be called. */
@@ -33,7 +35,8 @@ export class ShedGate {
   /** Whether a growing write of about `growth` bytes whose deciding key hashes to `hash` must be refused. */
   refuses(priority: Priority, hash: number, growth: number): boolean {
     return (
-      hash < this.thresholds[priority] || (growth > this.headroom[priority] && growth >= LARGE_WRITE_BYTES)
+      hash < this.thresholds[priority] ||
+      (HELD_TIMES * growth > this.headroom[priority] && growth >= LARGE_WRITE_BYTES)
     );
   }
 

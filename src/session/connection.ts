@@ -20,6 +20,8 @@ import type { RequestFeed } from './request-feed.js';
 import { Kind } from './subscriptions.js';
 
 const PING = encodeCommand('PING');
+/** Refused by every server, queued by none: module commands may have any arity, this one has not. */
+const BARE_GET = encodeCommand('GET');
 
 export class Connection implements ReplyListener {
   readonly replies: ReplySequencer;
@@ -104,6 +106,11 @@ export class Connection implements ReplyListener {
       case ConnectionRole.REPLICATION:
         this.goRaw();
         break;
+      case ConnectionRole.QUIT:
+        // The server reads no further, so nothing may be answered in its place.
+        this.forwarded();
+        this.goRaw();
+        break;
       case ConnectionRole.ASKING:
         this.forwarded();
         this.bindsNext = true;
@@ -135,13 +142,12 @@ export class Connection implements ReplyListener {
 
   /**
    * Answers the command under scan, of which nothing was forwarded, with OOM. Where the server must know of it
-   * (MULTI, or something bound to this command), it gets the bare name, which it refuses for its arity; its
+   * (MULTI, or something bound to this command), it gets a GET without a key, which it refuses for its arity; that
    * refusal then carries the OOM text.
    */
-  refuse(name: string): void {
+  refuse(): void {
     if (this.inMulti || this.bindsNext || this.silence.skipNext) {
-      const bare = encodeCommand(name);
-      this.upstream.write(bare, 0, bare.length);
+      this.upstream.write(BARE_GET, 0, BARE_GET.length);
       this.forwarded(Pending.REFUSAL);
     } else if (!this.silence.off) {
       this.replies.owe(Pending.LOCAL_OOM);
@@ -166,7 +172,10 @@ export class Connection implements ReplyListener {
     if (transaction !== this.transaction) return;
     // What followed was executed as it came: its follow-ups are due, also when EXEC has gone up already.
     this.inMulti = false;
-    if (this.followUps.anyWaiting) this.followUps.sendWaiting(this.replies);
+    if (!this.followUps.anyWaiting) return;
+    // Not into the middle of a command that is going up in pieces.
+    if (this.feed.midCommand) this.followUps.fail();
+    else this.followUps.sendWaiting(this.replies);
   }
 
   execAnswered(executed: boolean): void {

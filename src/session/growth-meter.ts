@@ -11,26 +11,39 @@ export class GrowthMeter {
   private marked = 0;
   /** Number of the reply that acknowledges `marked`; -1: no mark is set. */
   private markReply = -1;
+  /** Number of the reply to the last command that was added. */
+  private sentReply = 0;
+  /** A command that was added is still on its way up: its reply has no number yet. */
+  private unfinished = false;
 
   constructor(
     private readonly gate: ShedGate,
     private readonly queue: PendingQueue,
   ) {}
 
-  /** A command that may grow memory by about `growth` bytes is being forwarded. */
+  /** A command that may grow memory by about `growth` bytes was forwarded, and its reply is owed. */
   add(growth: number): void {
-    if (growth === 0) return;
-    this.sent += growth;
-    this.gate.grow(growth);
+    if (growth > 0) this.count(growth);
+    this.sentReply = this.queue.pushed;
+    this.unfinished = false;
   }
 
-  /** All that was sent so far is answered once the last reply owed now has come. */
+  /** A command that may grow memory by about `growth` bytes has begun to go up; add() follows at its end. */
+  begin(growth: number): void {
+    this.count(growth);
+    this.unfinished = true;
+  }
+
+  /**
+   * All that was sent so far is answered once the reply to the last growing command has come: not to what is behind
+   * it, which may be a BLPOP that waits for hours.
+   */
   mark(): void {
-    if (this.markReply >= 0 || this.sent === this.acknowledged) return;
+    if (this.markReply >= 0 || this.sent === this.acknowledged || this.unfinished) return;
     this.marked = this.sent;
-    this.markReply = this.queue.pushed;
+    this.markReply = this.sentReply;
     // Under CLIENT REPLY OFF nothing is owed and nothing will come that could tell.
-    if (this.queue.empty) this.acknowledgeMark();
+    if (this.queue.popped >= this.markReply) this.acknowledgeMark();
   }
 
   /** Replies have come. */
@@ -42,6 +55,11 @@ export class GrowthMeter {
 
   close(): void {
     this.acknowledge(this.sent);
+  }
+
+  private count(growth: number): void {
+    this.sent += growth;
+    this.gate.grow(growth);
   }
 
   private acknowledgeMark(): void {

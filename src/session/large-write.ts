@@ -41,6 +41,8 @@ export class LargeWrite {
     readonly spec: CommandSpec,
     args: RequestScanner,
     verdict: Verdict,
+    /** Bytes of it that were known of at its head. */
+    readonly knownSize: number,
     private readonly followUps: boolean,
   ) {
     this.shed = verdict.action === Action.SHED;

@@ -70,6 +70,11 @@ export class RequestFeed {
     return this.resuming || this.heldLength > 0;
   }
 
+  /** Part of a command has gone up already: nothing else may be written upstream until it ends. */
+  get midCommand(): boolean {
+    return this.resuming && this.args.streaming && !this.discarding;
+  }
+
   /** Bytes that wait: for the rest of their command, or for the stall to end. */
   get heldBytes(): number {
     return this.heldLength;

@@ -169,7 +169,7 @@ export class Session implements CommandHandler {
       if (mayRefuse === undefined) return this.wait();
       if (!mayRefuse) return Flow.TAKEN;
     }
-    this.largeWrite = this.writes.beginLarge(this.largeSpec, verdict, this.followUps);
+    this.largeWrite = this.writes.beginLarge(this.largeSpec, verdict, size, this.followUps);
     return Flow.TAKEN;
   }
 
@@ -229,7 +229,7 @@ export class Session implements CommandHandler {
 
   private afterRequests(): void {
     const { queue } = this.connection.replies;
-    if (!this.connection.inMulti) this.growth.mark();
+    this.growth.mark();
     if (this.blocked) this.sampleReply = -1;
     else if (this.sampleReply < 0 && queue.pushed > queue.popped) {
       this.sampleReply = queue.pushed;

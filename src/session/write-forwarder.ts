@@ -40,7 +40,7 @@ export class WriteForwarder {
       this.upstream.write(verdict.suffix, 0, verdict.suffixLength);
     }
     this.connection.forwarded();
-    this.growth.add(verdict.growth);
+    if (verdict.growth > 0) this.growth.add(verdict.growth);
     if (verdict.shedKey >= 0) this.noteShed(spec, verdict, size, true);
     if (verdict.recorded) this.record(spec, verdict, size);
   }
@@ -51,14 +51,14 @@ export class WriteForwarder {
     this.noteShed(spec, verdict, args.next - args.start, false);
     this.feed.passUpTo(args.start);
     this.feed.skipTo(args.next);
-    this.connection.refuse(spec.name);
+    this.connection.refuse();
   }
 
   /** Begins to forward, or to discard, a command of which only the head is here. */
-  beginLarge(spec: CommandSpec, verdict: Verdict, followUps: boolean): LargeWrite {
+  beginLarge(spec: CommandSpec, verdict: Verdict, size: number, followUps: boolean): LargeWrite {
     const { args } = this.feed;
-    const large = new LargeWrite(spec, args, verdict, followUps);
-    if (verdict.shedKey >= 0) this.noteShed(spec, verdict, verdict.growth, !large.shed);
+    const large = new LargeWrite(spec, args, verdict, size, followUps);
+    if (verdict.shedKey >= 0) this.noteShed(spec, verdict, size, !large.shed);
     if (large.shed) {
       this.feed.passUpTo(args.start);
       this.feed.discarding = true;
@@ -67,7 +67,7 @@ export class WriteForwarder {
     if (verdict.tail) large.tail = new OptionTail(verdict.rule[0], followUps);
     this.rewrite(verdict);
     if (verdict.action === Action.APPEND) large.suffix = verdict.suffix.slice(0, verdict.suffixLength);
-    this.growth.add(verdict.growth);
+    this.growth.begin(verdict.growth);
     return large;
   }
 
@@ -90,14 +90,17 @@ export class WriteForwarder {
   endLarge(large: LargeWrite): void {
     const { args } = this.feed;
     if (large.shed) {
-      this.connection.refuse(large.spec.name);
+      this.connection.refuse();
       return;
     }
     this.upstream.write(large.suffix, 0, large.suffix.length);
     this.connection.forwarded();
+    // What came behind its first large argument was not known at its head.
+    const size = args.next - args.start;
+    this.growth.add(Math.max(0, size - large.knownSize));
     large.finish();
     if (!large.recorded) return;
-    const share = (args.next - args.start) / large.keys.length;
+    const share = size / large.keys.length;
     for (const { rule, outcome, key, hash } of large.keys) {
       this.policy.observer.onWrite(rule.slot, large.spec, share, outcome, key, 0, key.length, hash);
       if (outcome !== TtlOutcome.FOLLOW_UP) continue;

@@ -25,8 +25,10 @@ export class DistinctCounters {
 
   /** Counts a key by a well-mixed 32-bit hash of it, signed or unsigned. A row out of range is ignored. */
   add(row: number, hash: number): void {
-    const cell = row * REGISTERS + (hash >>> RUN_BITS);
-    const rank = Math.clz32((hash << PRECISION) | GUARD) + 1;
+    // Shedding refuses the keys whose hashes are lowest: unmixed, those that pass would leave whole registers empty.
+    const mixed = remix(hash);
+    const cell = row * REGISTERS + (mixed >>> RUN_BITS);
+    const rank = Math.clz32((mixed << PRECISION) | GUARD) + 1;
     if (rank > this.registers[cell]) this.registers[cell] = rank;
   }
 
@@ -41,6 +43,13 @@ export class DistinctCounters {
     z += REGISTERS * sigma(histogram[0] / REGISTERS);
     return Math.round((REGISTERS * REGISTERS) / (2 * Math.LN2 * z));
   }
+}
+
+/** A second mixing of the hash, one to one, so that any range of hashes spreads over all registers. */
+function remix(hash: number): number {
+  let mixed = Math.imul(hash ^ (hash >>> 16), 0x7feb352d);
+  mixed = Math.imul(mixed ^ (mixed >>> 15), 0x846ca68b);
+  return mixed ^ (mixed >>> 16);
 }
 
 /** x + sum of x^(2^k) * 2^(k-1): grows to infinity as the share of empty registers goes to 1. */

@@ -4,6 +4,7 @@ import t from 'tap';
 import { withProxy } from '../support/proxy.js';
 import { command, withRaw } from '../support/raw-client.js';
 import { withRedis } from '../support/redis.js';
+import { until } from '../support/wait.js';
 
 const RULES = { rules: [{ name: 'temp', match: 'temp:*', ttl: '5m' }] };
 
@@ -78,4 +79,62 @@ t.test('RESET behind CLIENT REPLY SKIP has its reply skipped', async (t) => {
     );
   }
   t.equal(answers[1], answers[0]);
+});
+
+t.test('a follow-up that is due in the middle of a value waits for no gap in it', async (t) => {
+  const redis = await withRedis(t);
+  const proxy = await withProxy(t, { redis, config: RULES });
+  const direct = await withRaw(t, redis.port);
+  await direct.call('ACL', 'SETUSER', 'nomulti', 'on', '>pw', '~*', '&*', '+@all', '-multi');
+  const client = await withRaw(t, proxy.port);
+  await client.call('AUTH', 'nomulti', 'pw');
+  const value = Buffer.alloc(300_000, 'v');
+  const set = command('SET', 'big', value);
+  await client.write(
+    Buffer.concat([command('MULTI'), command('SETNX', 'temp:n', 1), set.subarray(0, 150_000)]),
+  );
+  const [refused, one] = await client.readReplies(2);
+  t.match(String(refused), /^-NOPERM/);
+  t.equal(String(one), ':1\r\n');
+  await client.write(set.subarray(150_000));
+  t.equal(String((await client.readReplies(1))[0]), '+OK\r\n');
+  t.ok((await direct.call('GET', 'big')).includes(value), 'the value is what was sent');
+});
+
+t.test('nothing is answered behind QUIT', async (t) => {
+  const redis = await withRedis(t, ['--maxmemory', '20mb']);
+  const config = { ...RULES, memory: { shed: { normal: ['0%', '0%'] } } };
+  const proxy = await withProxy(t, { redis, config });
+  const client = await withRaw(t, proxy.port);
+  await client.call('PING');
+  await client.write('QUIT\r\nSET a 1\r\n');
+  t.equal(String(await client.readUntilClosed()), '+OK\r\n');
+});
+
+t.test('growth of a client that blocks is known to be in Redis all the same', async (t) => {
+  const redis = await withRedis(t, ['--maxmemory', '50mb']);
+  const proxy = await withProxy(t, { redis, config: RULES });
+  const client = await withRaw(t, proxy.port);
+  await client.write(Buffer.concat([command('SET', 'a', Buffer.alloc(15_000)), command('BLPOP', 'none', 0)]));
+  await client.readReplies(1);
+  const growth = async () =>
+    ((await proxy.admin('/api/memory')) as { growthSinceReadingBytes: number }).growthSinceReadingBytes;
+  await until(async () => (await growth()) === 0, { describe: 'the growth to be in a reading' });
+  t.pass('a blocked client holds no growth back');
+});
+
+t.test('a replica leaves memory to its master, and so does Spillway', async (t) => {
+  const master = await withRedis(t);
+  const replica = await withRedis(t, [
+    '--maxmemory',
+    '20mb',
+    '--replicaof',
+    '127.0.0.1',
+    String(master.port),
+  ]);
+  const config = { ...RULES, memory: { shed: { normal: ['0%', '0%'] } } };
+  const proxy = await withProxy(t, { redis: replica, config });
+  t.match(await proxy.admin('/api/memory'), { active: false, reason: /replica/ });
+  const client = await withRaw(t, proxy.port);
+  t.match(String(await client.call('SET', 'a', 1)), /^-READONLY/);
 });

@@ -321,7 +321,13 @@ t.test('values of every size are refused before their bytes go up', async (t) =>
     t.ok(after.bytesToUpstream - before.bytesToUpstream < 500, `${size}: nothing of it went up`);
   }
   t.ok((await infoNumber(direct, 'used_memory')) < 13 * MB);
-  t.match((await stats(proxy)).rules[0], { shed: 20, writes: 0 });
+  // The MSET of 5 MB twice is more than is left even for a critical key, which then is the one that decides.
+  const sheds = (await stats(proxy)).rules.map(({ shed }) => shed);
+  t.equal(sheds[0], 19);
+  t.equal(
+    sheds.reduce((sum, shed) => sum + shed, 0),
+    20,
+  );
 });
 
 t.test('NOAUTH comes first', async (t) => {
@@ -511,7 +517,8 @@ t.test('a reading that is too old', async (t) => {
   t.equal(await ask(admits, 'SET low:1 x'), '+OK\r\n');
   t.equal(await ask(holds, 'SET low:1 x'), OOM);
   const ready = await fetch(`http://127.0.0.1:${admits.adminPort}/readyz`);
-  t.equal(ready.status, 503);
+  t.equal(ready.status, 200, 'clients are served');
+  t.match(await ready.json(), { ready: true, reasons: [/stale/] }, 'but somebody should know');
   await direct.call('ACL', 'SETUSER', 'monitor', '+info');
   await levels(admits, ['low']);
   t.equal(await ask(admits, 'SET low:1 x'), OOM);

@@ -148,8 +148,8 @@ t.test('headroom: what Redis would refuse at the limit, where it would', async (
   const { read, gate } = make();
   read(0.5);
   t.equal(gate.headroom[Priority.NORMAL], 0.5 * LIMIT);
-  t.ok(gate.refuses(Priority.NORMAL, ALL - 1, 0.51 * LIMIT), 'a large write that would overshoot');
-  t.notOk(gate.refuses(Priority.NORMAL, ALL - 1, 0.49 * LIMIT));
+  t.ok(gate.refuses(Priority.NORMAL, ALL - 1, 0.26 * LIMIT), 'a large write that would overshoot');
+  t.notOk(gate.refuses(Priority.NORMAL, ALL - 1, 0.24 * LIMIT));
   gate.grow(0.1 * LIMIT);
   read(0.5);
   t.equal(Math.round(gate.headroom[Priority.NORMAL]), 0.4 * LIMIT, 'growth under way is taken off');
@@ -160,8 +160,8 @@ t.test('headroom: what Redis would refuse at the limit, where it would', async (
 });
 
 t.test('which servers shedding makes sense on', async (t) => {
-  const few = { keys: 1000, expires: 10 };
-  const many = { keys: 1000, expires: 900 };
+  const few = { keys: 1000, expires: 10, replica: false };
+  const many = { keys: 1000, expires: 900, replica: false };
   const judge = (
     rest: Partial<Reading>,
     keyspace?: KeyspaceReading,
@@ -184,7 +184,7 @@ t.test('which servers shedding makes sense on', async (t) => {
   t.same(judge({ policy: 'allkeys-lru' }, few, 'always'), [true, LIMIT, false]);
   t.same(judge({ policy: 'volatile-lru' }, many), [false, LIMIT, false], 'enough to evict');
   t.same(judge({ policy: 'volatile-ttl' }, few), [true, LIMIT, true], 'hardly anything to evict');
-  t.same(judge({ policy: 'volatile-ttl' }, { keys: 0, expires: 0 }), [false, LIMIT, false]);
+  t.same(judge({ policy: 'volatile-ttl' }, { keys: 0, expires: 0, replica: false }), [false, LIMIT, false]);
   t.same(judge({ policy: 'volatile-ttl' }, undefined), [false, LIMIT, false], 'not known yet');
   t.same(judge({ maxmemoryBytes: 0 }), [false, 0, false]);
   t.same(judge({ maxmemoryBytes: 0 }, few, 'always'), [false, 0, false], 'nothing to measure against');
@@ -214,7 +214,10 @@ t.test('where it makes no sense, the gate is open, and closes when that changes'
 
 t.test("Redis's own OOM raises all levels at once, and is told once", async (t) => {
   const { read, shares, changes, pressure, now } = make();
-  read(0.7);
+  read(0.5);
+  pressure.upstreamOom(now());
+  t.same(shares(), [0, 0, 0, 0], 'far below the first band the next reading decides');
+  read(0.75);
   pressure.upstreamOom(now());
   pressure.upstreamOom(now());
   t.same(shares(), [100, 100, 100, 0]);
@@ -295,6 +298,6 @@ t.test('INFO is read as it comes', async (t) => {
   t.equal(parseMemory('used_memory:lots\r\n'), undefined);
   const keyspace =
     '# Keyspace\r\ndb0:keys=3,expires=1,avg_ttl=0\r\ndb12:keys=10,expires=4,avg_ttl=5,subexpiry=0\r\n';
-  t.same(parseKeyspace(keyspace), { keys: 13, expires: 5 });
-  t.same(parseKeyspace('# Keyspace\r\n'), { keys: 0, expires: 0 });
+  t.same(parseKeyspace(keyspace, ''), { keys: 13, expires: 5, replica: false });
+  t.same(parseKeyspace('# Keyspace\r\n', ''), { keys: 0, expires: 0, replica: false });
 });
