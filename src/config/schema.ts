@@ -18,6 +18,7 @@ import {
 } from './fields.js';
 import { ruleSchema } from './rule-schema.js';
 import { parseDuration, parsePercent } from './units.js';
+import { parseUpstreamUrl } from './upstream-url.js';
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
@@ -150,6 +151,13 @@ const rules = z
     }
   });
 
+const ANY_ADDRESS: ReadonlySet<string> = new Set(['', '0.0.0.0', '::']);
+
+/** Whether a connection to `target` reaches what listens on `host`, as far as the texts tell. */
+function sameMachine(host: string, target: string): boolean {
+  return host === target || (isLoopback(target) && (isLoopback(host) || ANY_ADDRESS.has(host)));
+}
+
 export const configSchema = strict({
   $schema: z.string().optional().describe('Path of the JSON Schema, for editors; Spillway does not read it.'),
   listen: listenAddress()
@@ -166,7 +174,22 @@ export const configSchema = strict({
   admin: admin.prefault({}).describe('The admin server.'),
   limits: limits.prefault({}).describe('Bounds on what clients can take.'),
   log: log.prefault({}).describe('Logging.'),
-}).describe('Configuration of Spillway.');
+})
+  .check((context) => {
+    const { listen, upstream, admin } = context.value;
+    const own = quietly(listen, parseListenAddress);
+    if (own === undefined || own.port === 0) return;
+    const { host, port } = own;
+    const target = quietly(upstream.url, parseUpstreamUrl);
+    if (port === target?.port && sameMachine(host, target.host)) {
+      fail(context, 'is where Spillway itself listens: it would be its own client', ['upstream', 'url']);
+    }
+    const adminAddress = admin.listen === false ? undefined : quietly(admin.listen, parseListenAddress);
+    if (port === adminAddress?.port && sameMachine(host, adminAddress.host)) {
+      fail(context, 'is where clients connect (listen); choose another port', ['admin', 'listen']);
+    }
+  })
+  .describe('Configuration of Spillway.');
 
 /** The config file's shape, defaults filled in, quantities still as text. */
 export type ConfigInput = z.infer<typeof configSchema>;

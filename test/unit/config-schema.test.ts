@@ -227,3 +227,15 @@ t.test('every setting has a description: the reference is made of them', async (
     ]);
   t.same(walk(z.toJSONSchema(configSchema, { io: 'input' }) as Node, ''), []);
 });
+
+t.test('a proxy that would be its own client, or its own neighbour', async (t) => {
+  const itself = 'upstream.url: is where Spillway itself listens: it would be its own client';
+  for (const listen of ['127.0.0.1:6379', ':6379', '0.0.0.0:6379', 'localhost:6379']) {
+    t.same(problems({ listen }), [itself], listen);
+  }
+  t.same(problems({ listen: '127.0.0.1:9380' }), [
+    'admin.listen: is where clients connect (listen); choose another port',
+  ]);
+  t.same(problems({ listen: ':6379', upstream: { url: 'redis://redis.example:6379' } }), []);
+  t.same(problems({ listen: '127.0.0.1:0', admin: { listen: '127.0.0.1:0' } }), []);
+});
