@@ -1,6 +1,6 @@
 // Finds a Redis or Valkey server binary on this machine, or installs one with the system's package manager.
 // Never starts, stops or configures a service; says every command before it runs it.
-import { execFile } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
 import path from 'node:path';
@@ -43,7 +43,7 @@ export async function findServerBinary(folders = searchFolders()): Promise<strin
   }
   for (const name of SERVER_NAMES) {
     const found = await findExecutable(name, folders);
-    if (found !== undefined && (await isServer(found))) return found;
+    if (found !== undefined && isServer(found)) return found;
   }
   return undefined;
 }
@@ -113,12 +113,14 @@ async function isExecutable(file: string): Promise<boolean> {
 }
 
 /** Under another name it may be a tool of its own that is no server: its --version tells. */
-async function isServer(file: string): Promise<boolean> {
-  const { failed, output } = await run(file, ['--version'], {
+/** By spawn, not execFile, which takes no argv0. */
+function isServer(file: string): boolean {
+  const { status, stdout } = spawnSync(file, ['--version'], {
     timeout: PROBE_TIMEOUT_MS,
     argv0: SERVER_ARGV0,
+    encoding: 'utf8',
   });
-  return !failed && /server v=/i.test(output);
+  return status === 0 && /server v=/i.test(stdout);
 }
 
 async function findPackageManager(folders: readonly string[]): Promise<PackageManager | undefined> {
@@ -166,15 +168,11 @@ async function runPlan(
 function run(
   file: string,
   args: readonly string[],
-  {
-    timeout,
-    folders = searchFolders(),
-    argv0,
-  }: { timeout: number; folders?: readonly string[]; argv0?: string },
+  { timeout, folders = searchFolders() }: { timeout: number; folders?: readonly string[] },
 ): Promise<{ failed: boolean; output: string }> {
   const PATH = folders.join(path.delimiter);
   const env = { ...process.env, PATH, DEBIAN_FRONTEND: 'noninteractive', LC_ALL: 'C' };
-  const options = { timeout, env, maxBuffer: 64 << 20, ...(argv0 !== undefined && { argv0 }) };
+  const options = { timeout, env, maxBuffer: 64 << 20 };
   return new Promise((resolve) => {
     execFile(file, args, options, (error, stdout, stderr) => {
       resolve({ failed: error !== null, output: `${stdout}${stderr}${error?.message ?? ''}` });
