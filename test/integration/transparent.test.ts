@@ -750,14 +750,17 @@ t.test('several connections', async (t) => {
 
   await same(t, all, 'MONITOR, then RESET', async (open) => {
     const [a, b] = [await open(), await open()];
-    const seen = [
-      await a.call('MONITOR'),
-      await b.call('GET', 'x'),
-      await a.readReplies(1).then(([line]) => line),
-    ];
-    seen.push(await b.call('GET', 'y'), ...(await a.readReplies(1)));
+    // Behind the proxy its memory monitor's commands are seen as well, whenever they come.
+    const next = async (expected: string) => {
+      for (;;) {
+        const [line] = await a.readReplies(1);
+        if (String(line).includes(expected)) return line;
+      }
+    };
+    const seen = [await a.call('MONITOR'), await b.call('GET', 'x'), await next('"GET" "x"')];
+    seen.push(await b.call('GET', 'y'), await next('"GET" "y"'));
     void a.write(commands('RESET'));
-    seen.push(...(await a.readReplies(1)), await a.call('GET', 'x'), await a.call('SETNX', 'x', 1));
+    seen.push(await next('+RESET'), await a.call('GET', 'x'), await a.call('SETNX', 'x', 1));
     return seen;
   });
 
