@@ -82,6 +82,7 @@ const ROWS: readonly Row[] = [
   ],
   ['counter', 'clients_total', 'Clients that connected.', one((s) => s.connections.clientsTotal)],
   ['counter', 'clients_rejected_total', 'Clients turned away.', one((s) => s.connections.clientsRejected)],
+  ['counter', 'clients_timed_out_total', 'Silent clients closed.', one((s) => s.connections.clientsTimedOut)],
   [
     'counter',
     'upstream_failures_total',

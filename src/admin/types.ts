@@ -48,6 +48,7 @@ export interface ConnectionSnapshot {
   clients: number;
   clientsTotal: number;
   clientsRejected: number;
+  clientsTimedOut: number;
   /** Upstream connections that could not be made or were lost. */
   upstreamFailures: number;
   bytesFromClients: number;

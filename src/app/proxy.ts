@@ -87,6 +87,7 @@ export async function startProxy(config: EffectiveConfig, log: Logger): Promise<
     listen: config.listen,
     upstream: config.upstream,
     maxClients: config.limits.maxClients,
+    idleTimeoutMs: config.limits.idleTimeoutMs,
     context,
     onAcceptFailed: (error) => log.error({ err: error.message }, 'a client could not be accepted'),
     onUpstreamFailed: (error) =>
@@ -103,7 +104,9 @@ export async function startProxy(config: EffectiveConfig, log: Logger): Promise<
       followUpsUnsupported: !context.followUps,
     };
   };
+  let closing = false;
   const stop = async (graceMs: number): Promise<void> => {
+    closing = true;
     const ended = await listener.close(graceMs);
     if (ended > 0) log.warn({ connections: ended }, 'connections ended before they were idle');
     monitor.close();
@@ -123,7 +126,7 @@ export async function startProxy(config: EffectiveConfig, log: Logger): Promise<
           memory: () => describeMemory(pressure, gate, monitor, config.memory.bands, clock()),
           connections,
           health: () => ({ live: true }),
-          ready: () => readiness(monitor, pressure, clock()),
+          ready: () => (closing ? CLOSING : readiness(monitor, pressure, clock())),
         })
       : undefined;
     return {
@@ -163,6 +166,8 @@ function logLevelChange(log: Logger, { priority, from, to, pressure, cause, read
       to === 'full' ? 'shedding all writes of this priority' : 'shedding a share of this priority',
     );
 }
+
+const CLOSING = { ready: false, reasons: ['the proxy is closing: no client is accepted any more'] };
 
 /** Ready: clients will find an upstream. Reasons may be given all the same: what then works only in part. */
 function readiness(

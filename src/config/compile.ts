@@ -35,6 +35,7 @@ export function compileConfig(parsed: ConfigInput, secrets: Secrets = {}): Effec
       maxClients: parsed.limits.maxClients,
       lookaheadBytes: parseSize(parsed.limits.lookahead),
       pendingReplies: parsed.limits.pendingReplies,
+      idleTimeoutMs: parseDuration(parsed.limits.idleTimeout),
       drainTimeoutMs: parseDuration(parsed.limits.drainTimeout),
     },
     log: { level: parsed.log.level },

@@ -26,6 +26,7 @@ export function describeConfig(config: EffectiveConfig): Omit<ConfigInput, '$sch
       maxClients: config.limits.maxClients,
       lookahead: formatSize(config.limits.lookaheadBytes),
       pendingReplies: config.limits.pendingReplies,
+      idleTimeout: formatDuration(config.limits.idleTimeoutMs),
       drainTimeout: formatDuration(config.limits.drainTimeoutMs),
     },
     log: { level: config.log.level },

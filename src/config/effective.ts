@@ -30,6 +30,8 @@ export interface EffectiveLimits {
   readonly maxClients: number;
   readonly lookaheadBytes: number;
   readonly pendingReplies: number;
+  /** 0: never. */
+  readonly idleTimeoutMs: number;
   readonly drainTimeoutMs: number;
 }
 

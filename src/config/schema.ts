@@ -128,9 +128,17 @@ const limits = strict({
   pendingReplies: count(1, 100_000_000)
     .default(1_000_000)
     .describe('Commands of one client that may await their replies; its socket is not read beyond that.'),
+  idleTimeout: duration(0, 30 * 24 * HOUR)
+    .default('0s')
+    .describe(
+      "Clients that are silent for so long, await nothing and are not subscribed are closed, as by Redis's own " +
+        'timeout setting. 0s: never.',
+    ),
   drainTimeout: duration(0, HOUR)
     .default('10s')
-    .describe('After SIGTERM or SIGINT: how long clients may finish before their connections are closed.'),
+    .describe(
+      'After SIGTERM or SIGINT: how long what is under way may take before its connection is closed.',
+    ),
 });
 
 const log = strict({

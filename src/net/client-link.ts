@@ -4,19 +4,16 @@
 //
 //   client FIN   ─▶ upstream FIN once all is forwarded    upstream FIN   ─▶ client closed once all is delivered
 //   client error ─▶ upstream destroyed at once            upstream error ─▶ the same; reset if nothing waits
-//                                                         upstream unreachable ─▶ client reset
-import net, { type Socket } from 'node:net';
+//   client idle  ─▶ closed, where limits.idleTimeout is   upstream unreachable ─▶ client reset
+//   drain        ─▶ client FIN once all owed is delivered; what it sends later is read and dropped
+import type { Socket } from 'node:net';
 import { Session, type SessionContext } from '../session/session.js';
+import { KEEP_ALIVE_MS, type UpstreamAddress, UpstreamSocket } from './upstream-socket.js';
 import { WriteBatch } from './write-batch.js';
-
-export interface UpstreamAddress {
-  readonly host: string;
-  readonly port: number;
-  readonly connectTimeoutMs: number;
-}
 
 /** Counted over all links. */
 export interface LinkCounters {
+  clientsTimedOut: number;
   upstreamFailures: number;
   bytesFromClients: number;
   bytesToClients: number;
@@ -38,12 +35,20 @@ export const HIGH_WATER_BYTES = 64 * 1024;
  * before it reads would not survive: so that comes late.
  */
 const UNREAD_REPLIES_BYTES = 16 * 1024 * 1024;
-/** As Redis's tcp-keepalive: a peer that is gone without a word is noticed. */
-const KEEP_ALIVE_MS = 300_000;
+/** A client that takes nothing of what waits for it for so long, with its server gone, is given up. */
+const FAREWELL_MS = 30_000;
+/** After our end, so long a client may take to end, too: a close with bytes unread would reset what it has to read. */
+const LINGER_MS = 500;
+
+export interface LinkOptions {
+  readonly upstream: UpstreamAddress;
+  /** A client with nothing under way for so long is closed, milliseconds; 0: never. As Redis's `timeout`. */
+  readonly idleTimeoutMs: number;
+}
 
 export class ClientLink {
   private readonly session: Session;
-  private readonly upstream: Socket;
+  private readonly upstream: UpstreamSocket;
   private readonly toUpstream: WriteBatch;
   private readonly toClient: WriteBatch;
   private clientEnded = false;
@@ -52,26 +57,22 @@ export class ClientLink {
   /** The server has said its last: only what is on its way to the client still counts. */
   private upstreamEnded = false;
   private draining = false;
+  /** All that was owed is delivered, and our end sent. */
+  private isDrained = false;
 
   constructor(
     private readonly client: Socket,
-    address: UpstreamAddress,
+    { upstream, idleTimeoutMs }: LinkOptions,
     context: SessionContext,
     private readonly counters: LinkCounters,
     private readonly events: LinkEvents,
   ) {
-    this.upstream = net.connect({
-      host: address.host,
-      port: address.port,
-      noDelay: true,
-      allowHalfOpen: true,
-      highWaterMark: HIGH_WATER_BYTES,
-    } as net.TcpNetConnectOpts);
+    this.upstream = new UpstreamSocket(upstream, HIGH_WATER_BYTES, (bytes) => this.lastWords(bytes));
     this.toUpstream = new WriteBatch(this.upstream);
     this.toClient = new WriteBatch(client);
     this.session = new Session(context, this.toUpstream, this.toClient);
-    this.wireUpstream(address.connectTimeoutMs);
-    this.wireClient();
+    this.wireUpstream();
+    this.wireClient(idleTimeoutMs);
   }
 
   /** The client waits: for its upstream's buffers, or for a reply that decides on its next command. */
@@ -79,9 +80,10 @@ export class ClientLink {
     return this.client.isPaused();
   }
 
-  /** Ends the link as soon as nothing is under way on it. */
+  /** Takes no further command, and ends the link as soon as nothing is under way on it. */
   drain(): void {
     this.draining = true;
+    this.session.drain();
     this.endIfDrained();
   }
 
@@ -96,17 +98,18 @@ export class ClientLink {
     this.events.closed(this);
   }
 
-  private wireClient(): void {
+  private wireClient(idleTimeoutMs: number): void {
     const { client } = this;
     client.on('data', (chunk: Buffer) => {
-      if (this.upstreamEnded) return;
+      if (this.upstreamEnded || this.isDrained) return;
       this.counters.bytesFromClients += chunk.length;
       this.session.fromClient(chunk);
       this.flush();
     });
     client.on('end', () => {
       this.clientEnded = true;
-      if (this.upstreamEnded) return;
+      if (this.isDrained) this.close();
+      if (this.upstreamEnded || this.isClosed) return;
       this.session.clientEnded();
       this.flush();
       this.endUpstreamIfDone();
@@ -114,6 +117,12 @@ export class ClientLink {
     client.on('drain', () => {
       this.upstream.resume();
       this.readClient();
+      if (this.draining) this.endIfDrained();
+    });
+    client.setTimeout(idleTimeoutMs, () => {
+      if (!this.session.mayTimeOut) return;
+      this.counters.clientsTimedOut++;
+      this.close();
     });
     client.setNoDelay(true);
     client.setKeepAlive(true, KEEP_ALIVE_MS);
@@ -121,14 +130,10 @@ export class ClientLink {
     client.on('close', () => this.close());
   }
 
-  private wireUpstream(connectTimeoutMs: number): void {
+  private wireUpstream(): void {
     const { upstream } = this;
-    upstream.setTimeout(connectTimeoutMs, () => {
-      upstream.destroy(new Error(`no connection within ${connectTimeoutMs} ms`));
-    });
     upstream.on('connect', () => {
       this.connected = true;
-      upstream.setTimeout(0);
     });
     upstream.on('data', (chunk: Buffer) => {
       this.counters.bytesFromUpstream += chunk.length;
@@ -149,9 +154,20 @@ export class ClientLink {
     });
   }
 
+  /** What a server that closed had said before, found when a write to it failed. */
+  private lastWords(bytes: Buffer): void {
+    if (this.isClosed) return;
+    this.counters.bytesFromUpstream += bytes.length;
+    this.session.fromUpstream(bytes);
+    this.toClient.flush();
+    this.counters.bytesToClients += this.toClient.takeBytes();
+    this.upstreamEnded = true;
+  }
+
   /** Delivers what waits for the client, then closes. */
   private finish(): void {
     this.upstreamEnded = true;
+    this.client.setTimeout(FAREWELL_MS, () => this.close());
     this.client.destroySoon();
   }
 
@@ -184,6 +200,12 @@ export class ClientLink {
   }
 
   private endIfDrained(): void {
-    if (this.session.idle && this.client.writableLength === 0) this.close();
+    if (this.isDrained || !this.session.idle || this.client.writableLength > 0) return;
+    this.isDrained = true;
+    this.upstream.destroy();
+    this.client.end();
+    this.client.resume();
+    this.client.setTimeout(0);
+    setTimeout(() => this.close(), LINGER_MS).unref();
   }
 }

@@ -2,14 +2,13 @@
 // Owns the set of links and the counters over them. Never looks into bytes.
 import net, { type AddressInfo, type Socket } from 'node:net';
 import type { SessionContext } from '../session/session.js';
-import { ClientLink, HIGH_WATER_BYTES, type LinkCounters, type UpstreamAddress } from './client-link.js';
+import { ClientLink, HIGH_WATER_BYTES, type LinkCounters, type LinkOptions } from './client-link.js';
 
 /** Redis's own words when `maxclients` is reached (networking.c). */
 const MAX_CLIENTS_ERROR = '-ERR max number of clients reached\r\n';
 
-export interface ListenerOptions {
+export interface ListenerOptions extends LinkOptions {
   readonly listen: { readonly host: string; readonly port: number };
-  readonly upstream: UpstreamAddress;
   readonly maxClients: number;
   readonly context: SessionContext;
   /** Called when the upstream cannot be reached, at most once a second. */
@@ -28,6 +27,7 @@ export class Listener {
   private readonly server: net.Server;
   private readonly links = new Set<ClientLink>();
   private readonly counters: LinkCounters = {
+    clientsTimedOut: 0,
     upstreamFailures: 0,
     bytesFromClients: 0,
     bytesToClients: 0,
@@ -103,7 +103,7 @@ export class Listener {
       return;
     }
     this.clientsTotal++;
-    const link = new ClientLink(client, this.options.upstream, this.options.context, this.counters, {
+    const link = new ClientLink(client, this.options, this.options.context, this.counters, {
       upstreamFailed: (error) => this.reportFailure(error),
       closed: (closed) => {
         this.links.delete(closed);

@@ -55,6 +55,11 @@ export class ReplySequencer {
     return this.queue.empty;
   }
 
+  /** Messages may come though nothing is owed. */
+  get subscribed(): boolean {
+    return this.subscriptions.any;
+  }
+
   /** The server's next bytes. They must not change afterwards (see ByteSink). */
   receive(buf: Uint8Array): void {
     const end = buf.length;

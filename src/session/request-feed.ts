@@ -65,14 +65,14 @@ export class RequestFeed {
     private readonly handler: CommandHandler,
   ) {}
 
-  /** Part of a command has come and the rest is still to come. */
-  get insideCommand(): boolean {
-    return this.resuming || this.heldLength > 0;
+  /** A command is settled that has not arrived whole: it goes up in pieces, or is discarded in pieces. */
+  get streaming(): boolean {
+    return this.resuming && this.args.streaming;
   }
 
   /** Part of a command has gone up already: nothing else may be written upstream until it ends. */
   get midCommand(): boolean {
-    return this.resuming && this.args.streaming && !this.discarding;
+    return this.streaming && !this.discarding;
   }
 
   /** Bytes that wait: for the rest of their command, or for the stall to end. */

@@ -62,6 +62,7 @@ export class Session implements CommandHandler {
   /** The number of the reply to the last blocking command. */
   private blockingReply = 0;
   private wasRaw = false;
+  private draining = false;
 
   constructor(
     private readonly context: SessionContext,
@@ -83,9 +84,19 @@ export class Session implements CommandHandler {
     return this.feed.heldBytes;
   }
 
-  /** Nothing is owed to the client, and no command or transaction of it is half done. */
+  /** Nothing is owed to the client, and no command or transaction of it has begun on the server. */
   get idle(): boolean {
-    return this.connection.replies.idle && !this.feed.insideCommand && !this.connection.inMulti;
+    return this.connection.replies.idle && !this.feed.streaming && !this.connection.inMulti;
+  }
+
+  /** A client that is silent may be closed: it waits for nothing (networking.c, clientsCronHandleTimeout). */
+  get mayTimeOut(): boolean {
+    return this.connection.replies.idle && !this.connection.replies.subscribed;
+  }
+
+  /** Takes no further command, but for those of a transaction that has begun. */
+  drain(): void {
+    this.draining = true;
   }
 
   /** The client's next bytes; they must not change afterwards. */
@@ -129,7 +140,7 @@ export class Session implements CommandHandler {
 
   command(): Flow {
     const { args } = this.feed;
-    if (this.connection.replies.queue.runs >= this.context.pendingRuns) return this.wait();
+    if (this.connection.replies.queue.runs >= this.context.pendingRuns || this.drained) return this.wait();
     const spec = this.context.table.find(args.buf, args.starts[0], args.ends[0]);
     if (spec === undefined || !arityFits(spec.arity, args.argc)) {
       this.connection.forwarded();
@@ -155,6 +166,7 @@ export class Session implements CommandHandler {
   }
 
   large(held: number): Flow {
+    if (this.drained) return this.wait();
     const { args } = this.feed;
     this.largeSpec = args.parsed > 0 ? this.findLargeSpec() : undefined;
     if (!this.largeSpec?.governed) return Flow.TAKEN;
@@ -210,6 +222,10 @@ export class Session implements CommandHandler {
 
   private decide(spec: CommandSpec, size: number): Verdict {
     return this.context.policy.decide(this.feed.args, spec, size, this.followUps);
+  }
+
+  private get drained(): boolean {
+    return this.draining && !this.connection.inMulti;
   }
 
   private ungoverned(spec: CommandSpec): void {

@@ -36,6 +36,7 @@ const CONNECTIONS: ConnectionSnapshot = {
   clients: 3,
   clientsTotal: 9,
   clientsRejected: 1,
+  clientsTimedOut: 0,
   upstreamFailures: 2,
   bytesFromClients: 100,
   bytesToClients: 200,

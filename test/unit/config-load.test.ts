@@ -147,6 +147,7 @@ t.test('described, a config loads again to the same', async (t) => {
       }),
       limits: fc.record({
         lookahead: fc.integer({ min: 1024, max: 2 ** 29 }),
+        idleTimeout: duration(0, 2_592_000_000),
         drainTimeout: duration(0, 3_600_000),
       }),
       log: fc.record({ level: fc.constantFrom('trace', 'silent') }),

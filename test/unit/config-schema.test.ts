@@ -35,7 +35,13 @@ t.test('the defaults', async (t) => {
       shed: { low: ['80%', '90%'], normal: ['90%', '97%'], high: ['95%', '99%'], critical: 'never' },
     },
     admin: { listen: '127.0.0.1:9380' },
-    limits: { maxClients: 10_000, lookahead: '1mb', pendingReplies: 1_000_000, drainTimeout: '10s' },
+    limits: {
+      maxClients: 10_000,
+      lookahead: '1mb',
+      pendingReplies: 1_000_000,
+      idleTimeout: '0s',
+      drainTimeout: '10s',
+    },
     log: { level: 'info' },
   });
   t.same(checkConfig({ rules: [rule] }).rules, [{ ...rule, priority: 'normal', applyTo: 'strings' }]);

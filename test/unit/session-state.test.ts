@@ -189,13 +189,13 @@ t.test('a client that goes on while it is stalled: all is held, and comes in ord
   t.ok(session.idle);
 });
 
-t.test('idle: nothing owed, no command and no transaction half done', async (t) => {
+t.test('idle: nothing owed, no command and no transaction begun on the server', async (t) => {
   const { session } = makeSession({});
   const send = (bytes: string) => session.fromClient(Buffer.from(bytes));
   const answer = (bytes: string) => session.fromUpstream(Buffer.from(bytes));
   t.ok(session.idle);
   send('*1\r\n$4\r\nPI');
-  t.notOk(session.idle, 'half a command');
+  t.ok(session.idle, 'half a command, which the server has not seen');
   send('NG\r\n');
   t.notOk(session.idle, 'a reply owed');
   answer('+PONG\r\n');
@@ -206,4 +206,39 @@ t.test('idle: nothing owed, no command and no transaction half done', async (t) 
   send(cmd('DISCARD'));
   answer('+OK\r\n');
   t.ok(session.idle);
+  const large = cmd('GETSET', 'u:1', 'v'.repeat(20_000));
+  send(large.slice(0, 10_000));
+  t.notOk(session.idle, 'a command that goes up in pieces');
+  send(large.slice(10_000));
+  answer('$-1\r\n');
+  t.ok(session.idle);
+});
+
+t.test('draining: what has begun is finished, nothing else is begun', async (t) => {
+  const forwarded = (before: string, after: string, answers: string) => {
+    const { session, upstream } = makeSession({ rules: [] });
+    session.fromClient(Buffer.from(before));
+    session.drain();
+    session.fromClient(Buffer.from(after));
+    session.fromUpstream(Buffer.from(answers));
+    session.fromClient(Buffer.from(cmd('GET', 'late')));
+    t.ok(session.idle);
+    return upstream.all();
+  };
+  const large = cmd('SET', 'k', 'v'.repeat(20_000));
+  const transaction = cmd('MULTI') + cmd('SET', 'k', 'v') + cmd('EXEC');
+  t.equal(forwarded('', cmd('GET', 'k'), ''), '');
+  t.equal(forwarded(cmd('GET', 'k'), cmd('GET', 'l'), '$-1\r\n'), cmd('GET', 'k'));
+  t.equal(forwarded(`${cmd('GET', 'k')}*2\r\n$3\r\nGE`, 'T\r\n$1\r\nl\r\n', '$-1\r\n'), cmd('GET', 'k'));
+  t.equal(forwarded('', large, ''), '', 'a large command behind it');
+  t.equal(forwarded(large.slice(0, 18_000), large.slice(18_000), '+OK\r\n'), large, 'a large one under way');
+  const executed = '+OK\r\n+QUEUED\r\n*1\r\n+OK\r\n';
+  for (let cut = cmd('MULTI').length; cut < transaction.length; cut++) {
+    t.equal(
+      forwarded(transaction.slice(0, cut), transaction.slice(cut), executed),
+      transaction,
+      `cut at ${cut}`,
+    );
+  }
+  t.equal(forwarded('', transaction, ''), '', 'a transaction that has not begun');
 });
