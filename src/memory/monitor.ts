@@ -50,7 +50,8 @@ export class MemoryMonitor {
   private readonly redis: Redis;
   private timer: NodeJS.Timeout | undefined;
   private polling = false;
-  private wanted = false;
+  /** The next reading is due as soon as the gap behind the last one is over. */
+  private soon = false;
   private closed = false;
   private polledAt = Number.NEGATIVE_INFINITY;
   private keyspace: KeyspaceReading | undefined;
@@ -105,11 +106,11 @@ export class MemoryMonitor {
     return this.connected || REFUSED.test(this.lastError);
   }
 
-  /** Takes a reading now, or right after the one under way; not if one was asked for a moment ago. */
+  /** Takes a reading now, or as soon as the one under way and the gap behind it are over. */
   pollSoon(): void {
-    if (this.options.clock() - this.polledAt < SHORTEST_GAP_MS) return;
-    if (this.polling) this.wanted = true;
-    else void this.poll();
+    if (this.soon) return;
+    this.soon = true;
+    if (!this.polling) this.schedule();
   }
 
   private grown(): void {
@@ -121,13 +122,14 @@ export class MemoryMonitor {
 
   private async poll(): Promise<void> {
     if (this.polling || this.closed) return;
+    this.soon = false;
     if (!this.connected) {
       this.pollErrors++;
+      this.schedule();
       return;
     }
     const { pressure, gate, clock } = this.options;
     this.polling = true;
-    this.wanted = false;
     this.polledAt = clock();
     const answered = gate.answered;
     try {
@@ -151,18 +153,23 @@ export class MemoryMonitor {
       this.report(error as Error);
     } finally {
       this.polling = false;
+      this.schedule();
     }
-    if (this.wanted) this.pollSoon();
   }
 
   private schedule(): void {
     if (this.closed) return;
     clearTimeout(this.timer);
+    const { pressure, clock } = this.options;
+    const delay = this.soon ? this.polledAt + SHORTEST_GAP_MS - clock() : this.interval();
+    if (delay <= 0) {
+      void this.poll();
+      return;
+    }
     this.timer = setTimeout(() => {
-      this.options.pressure.apply(this.options.clock());
-      void this.poll().then(() => this.schedule());
-    }, this.interval());
-    this.timer.unref();
+      pressure.apply(clock());
+      void this.poll();
+    }, delay).unref();
   }
 
   private interval(): number {
