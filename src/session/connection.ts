@@ -195,6 +195,11 @@ export class Connection implements ReplyListener {
     this.observer.onUpstreamOom();
   }
 
+  /** EXEC that the server refuses ends the transaction all the same (server.c, rejectCommand). */
+  execRefused(): void {
+    this.endMulti();
+  }
+
   private multi(): void {
     if (this.inMulti) {
       this.forwarded();

@@ -141,8 +141,8 @@ export class Session implements CommandHandler {
   command(): Flow {
     const { args } = this.feed;
     if (this.connection.replies.queue.runs >= this.context.pendingRuns || this.drained) return this.wait();
-    const spec = this.context.table.find(args.buf, args.starts[0], args.ends[0]);
-    if (spec === undefined || !arityFits(spec.arity, args.argc)) {
+    const spec = this.understood();
+    if (spec === undefined) {
       this.connection.forwarded();
     } else if (spec.governed) {
       const verdict = this.decide(spec, args.next - args.start);
@@ -168,7 +168,7 @@ export class Session implements CommandHandler {
   large(held: number): Flow {
     if (this.drained) return this.wait();
     const { args } = this.feed;
-    this.largeSpec = args.parsed > 0 ? this.findLargeSpec() : undefined;
+    this.largeSpec = args.parsed > 0 ? this.largeUnderstood() : undefined;
     if (!this.largeSpec?.governed) return Flow.TAKEN;
     const size = held + args.missing(args.start + held);
     let verdict = this.decide(this.largeSpec, size);
@@ -187,7 +187,7 @@ export class Session implements CommandHandler {
 
   argument(index: number): void {
     // A command that began to stream before its name was here is not governed, but its replies still count.
-    if (index === 0) this.largeSpec = this.findLargeSpec();
+    if (index === 0) this.largeSpec = this.largeUnderstood();
     if (this.largeWrite !== undefined) this.writes.largeArgument(this.largeWrite, index);
   }
 
@@ -205,11 +205,17 @@ export class Session implements CommandHandler {
     this.connection.goRaw();
   }
 
-  private findLargeSpec(): CommandSpec | undefined {
+  /** The command under scan, if it is known and has the arguments that it must have. */
+  private understood(): CommandSpec | undefined {
     const { args } = this.feed;
-    if (args.starts[0] < 0) return undefined;
     const spec = this.context.table.find(args.buf, args.starts[0], args.ends[0]);
-    return spec !== undefined && arityFits(spec.arity, args.argc) ? spec : undefined;
+    if (spec === undefined || arityFits(spec.arity, args.argc)) return spec;
+    if (spec.role === ConnectionRole.EXEC) this.connection.execRefused();
+    return undefined;
+  }
+
+  private largeUnderstood(): CommandSpec | undefined {
+    return this.feed.args.starts[0] < 0 ? undefined : this.understood();
   }
 
   private get authenticated(): boolean {
