@@ -1,0 +1,34 @@
+// What a family of the script is made of. A case is for one command of the server's COMMAND list and says what is sent;
+// what is answered is never written down: the direct server says it.
+import { command } from '../../support/raw-client.js';
+import { commands } from '../../support/twins.js';
+
+/** Words split at spaces, `""` the empty one; a list where a word holds spaces or bytes. */
+export type Line = string | readonly (string | number | Buffer)[];
+
+interface DetailedCase {
+  readonly lines: readonly Line[];
+  /** More lines, made from the replies to the first. */
+  readonly next?: (replies: readonly Buffer[]) => readonly Line[];
+  /** A line may get any number of replies, so they are compared as one stream. */
+  readonly stream?: true;
+  /** The server goes on by itself for a while: the next case waits for its end. */
+  readonly settles?: true;
+}
+
+type Case = readonly Line[] | DetailedCase;
+
+/** By the command's name as COMMAND has it, such as `client|id`; a line of that name must succeed. */
+export type Family = Readonly<Record<string, Case>>;
+
+export function detailed(each: Case): DetailedCase {
+  return 'lines' in each ? each : { lines: each };
+}
+
+export function words(line: Line): readonly (string | number | Buffer)[] {
+  return typeof line === 'string' ? line.split(' ') : line;
+}
+
+export function encode(lines: readonly Line[]): Buffer {
+  return Buffer.concat(lines.map((line) => (typeof line === 'string' ? commands(line) : command(...line))));
+}
