@@ -4,7 +4,13 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-export type Figure = string | number | boolean | null | readonly Figure[] | { readonly [name: string]: Figure };
+export type Figure =
+  | string
+  | number
+  | boolean
+  | null
+  | readonly Figure[]
+  | { readonly [name: string]: Figure };
 
 /** Keeps `figures` as NAME.json, with the day and the Node they were measured on. */
 export function keepFigures(name: string, figures: { readonly [name: string]: Figure }): void {

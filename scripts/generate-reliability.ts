@@ -1,0 +1,63 @@
+// Writes docs/RELIABILITY.md: each promise, the tests that hold it, and the figures of the last full runs, which
+// those leave in docs/figures; with --check writes nothing and exits 1 when the document differs.
+// Never fills in a figure that is not there, and refuses to name a test that does not exist.
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { PROMISES } from './reliability-promises.js';
+
+const ROOT = new URL('../', import.meta.url);
+const DOCUMENT = new URL('docs/RELIABILITY.md', ROOT);
+
+const HEAD = `<!-- Generated from docs/figures by scripts/generate-reliability.ts: change scripts/reliability-promises.ts, or measure again. -->
+
+# Reliability
+
+What Spillway promises, the test that holds it, and what the last full runs measured. The tests named here are part of
+\`npm test\`, in a size that takes minutes; the full sizes run by script (\`npm run robustness\`) and leave the figures.
+All run against a real Redis on one machine of two cores, with the load, the proxy and the server sharing them:
+figures are for comparison, not for sizing. How it is done is in docs/ARCHITECTURE.md, what a client can still notice in
+docs/COMPATIBILITY.md.
+`;
+
+/** Throws when a promise names a test file that is gone, or a title that it does not hold. */
+function mustExist(file: string, title: string | undefined): void {
+  const url = new URL(`test/${file}`, ROOT);
+  if (!existsSync(url)) throw new Error(`docs/RELIABILITY.md: there is no test/${file}`);
+  if (title !== undefined && !readFileSync(url, 'utf8').includes(title)) {
+    throw new Error(`docs/RELIABILITY.md: test/${file} has no test "${title}"`);
+  }
+}
+
+function testsOf(tests: readonly (readonly [file: string, title?: string])[]): string {
+  return tests
+    .map(([file, title]) => {
+      mustExist(file, title);
+      const link = `[${file.replace(/^.*\//, '')}](../test/${file})`;
+      return title === undefined ? link : `${link}: “${title}”`;
+    })
+    .join('; ');
+}
+
+/** The text of docs/RELIABILITY.md. */
+function generate(): string {
+  const parts = PROMISES.map(({ heading, promises, figures }) => {
+    const rows = promises.map(({ promise, tests }) => `| ${promise} | ${testsOf(tests)} |`);
+    return [
+      `## ${heading}`,
+      ['| promise | held by |', '| --- | --- |', ...rows].join('\n'),
+      ...figures.map(({ file, text }) => {
+        const url = new URL(`docs/figures/${file}.json`, ROOT);
+        if (!existsSync(url)) return `Not measured yet (\`docs/figures/${file}.json\`).`;
+        return text(JSON.parse(readFileSync(url, 'utf8')));
+      }),
+    ].join('\n\n');
+  });
+  return `${HEAD}\n${parts.join('\n\n')}\n`;
+}
+
+const text = generate();
+if (!process.argv.includes('--check')) {
+  writeFileSync(DOCUMENT, text);
+} else if (!existsSync(DOCUMENT) || readFileSync(DOCUMENT, 'utf8') !== text) {
+  console.error('docs/RELIABILITY.md is not up to date; run: npx tsx scripts/generate-reliability.ts');
+  process.exitCode = 1;
+}

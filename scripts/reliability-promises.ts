@@ -1,0 +1,285 @@
+// What docs/RELIABILITY.md says: the promises, by subject, each with the tests that hold it, and how the figures of a
+// subject's full run read. Data only; figures are never written here.
+import { z } from 'zod';
+
+interface Promise {
+  readonly promise: string;
+  /** Below test/, with the title of the subtest where a file holds several. */
+  readonly tests: readonly (readonly [file: string, title?: string])[];
+}
+
+interface Subject {
+  readonly heading: string;
+  readonly promises: readonly Promise[];
+  readonly figures: readonly { readonly file: string; readonly text: (figures: unknown) => string }[];
+}
+
+const measured = z.object({ day: z.string(), node: z.string() });
+
+/** A full run's figures, checked against `shape`, as text. */
+function run<Shape extends z.ZodRawShape>(
+  file: string,
+  command: string,
+  shape: Shape,
+  text: (figures: z.infer<z.ZodObject<Shape>>) => string,
+): Subject['figures'][number] {
+  return {
+    file,
+    text: (figures) => {
+      const { day, node } = measured.parse(figures);
+      return `Last full run (\`${command}\`, ${day}, Node ${node}): ${text(z.object(shape).parse(figures))}`;
+    },
+  };
+}
+
+const n = (value: number): string => value.toLocaleString('en-US');
+const number = z.number();
+
+export const PROMISES: readonly Subject[] = [
+  {
+    heading: 'Replies',
+    promises: [
+      {
+        promise:
+          'Every request gets its own reply, once, in order, whatever the link does: latency, slices, stalls, resets, half-closes, on either side.',
+        tests: [['robustness/links.test.ts'], ['robustness/links-cut.test.ts']],
+      },
+      {
+        promise:
+          'When a connection is cut, the client has a prefix of the right replies, and the server has executed a prefix of its commands that is at least as long; a transaction wholly or not at all.',
+        tests: [['robustness/links-cut.test.ts']],
+      },
+      {
+        promise:
+          'Random sessions of several clients get the replies, and leave the keys, that they would directly.',
+        tests: [['conformance/random-sessions.test.ts', 'random']],
+      },
+      {
+        promise:
+          'What the server says last before it closes is delivered, though the client is still sending.',
+        tests: [['integration/last-words.test.ts', 'a large command before authentication']],
+      },
+      {
+        promise: 'A client that has ended its side still gets every reply.',
+        tests: [['robustness/links-clients.test.ts', 'a half-closed client still gets every reply']],
+      },
+    ],
+    figures: [
+      run(
+        'links',
+        'npx tsx test/robustness/links-full.ts',
+        {
+          ...{ commands: number, sessions: number, cutSessions: number, scenarios: number },
+          ...{ wrong: number, lost: number, duplicated: number, reordered: number, inconsistent: number },
+        },
+        (f) =>
+          `${n(f.commands)} commands in ${n(f.sessions)} sessions over ${f.scenarios} kinds of faulty link, ${n(f.cutSessions)} of them cut: ` +
+          `${f.wrong} wrong, ${f.lost} lost, ${f.duplicated} duplicated, ${f.reordered} reordered, ${f.inconsistent} inconsistent with the server’s keys.`,
+      ),
+      run(
+        'random-sessions',
+        'npx tsx test/conformance/random-full.ts --minutes 10',
+        { sessions: number, commands: number, mismatches: number },
+        (f) => `${n(f.sessions)} random sessions, ${n(f.commands)} commands, ${f.mismatches} mismatches.`,
+      ),
+    ],
+  },
+  {
+    heading: 'Bytes that nobody expects',
+    promises: [
+      {
+        promise:
+          'No request and no reply, however broken, makes Spillway throw, hang or grow, or changes what another client gets.',
+        tests: [
+          ['robustness/fuzz.test.ts', 'mutated and random requests and replies'],
+          ['robustness/fuzz-sockets.test.ts'],
+        ],
+      },
+      {
+        promise:
+          "Malformed and oversized requests get Redis's own error, behind the replies that were due before it.",
+        tests: [['robustness/limits.test.ts']],
+      },
+    ],
+    figures: [
+      run(
+        'fuzz',
+        'npx tsx test/robustness/fuzz-full.ts',
+        {
+          ...{ requests: number, replies: number, failed: number, seconds: number },
+          ...{ heapMbBefore: z.array(number), heapMbAfter: z.array(number) },
+          storm: z.object({
+            ...{ knownReplies: number, spoiledStreams: number, spoiledRequests: number, failed: number },
+            ...{ residentMbByThird: z.array(number), descriptorsBefore: number, descriptorsAfter: number },
+          }),
+        },
+        ({ storm, ...f }) =>
+          `${n(f.requests)} requests and ${n(f.replies)} replies in ${f.seconds} s, ${f.failed} cases failed; heap of each worker ${f.heapMbBefore.join(', ')} MB before, ${f.heapMbAfter.join(', ')} MB after. ` +
+          `Over sockets: ${n(storm.spoiledRequests)} spoiled requests in ${n(storm.spoiledStreams)} streams beside ${n(storm.knownReplies)} replies that were known before, ${storm.failed} failed; ` +
+          `resident memory ${storm.residentMbByThird.join(', ')} MB by thirds of the run, descriptors ${storm.descriptorsBefore} before and ${storm.descriptorsAfter} after.`,
+      ),
+    ],
+  },
+  {
+    heading: 'A server that fails',
+    promises: [
+      {
+        promise:
+          'A server that is killed and comes back: each client sees what it would see directly, no reply is wrong, and Spillway serves again by itself.',
+        tests: [
+          ['robustness/servers-killed.test.ts', 'killed under load and restarted'],
+          ['robustness/servers-killed.test.ts', 'what a client sees of the death of its server'],
+        ],
+      },
+      {
+        promise: 'A server that stands still loses nothing, and memory stays bounded meanwhile.',
+        tests: [['robustness/servers-slow.test.ts']],
+      },
+      {
+        promise:
+          'A server that loads, or wants another password, is passed on as it is; Spillway gets ready by itself.',
+        tests: [['robustness/servers-starting.test.ts']],
+      },
+      {
+        promise:
+          'READONLY, MISCONF, CLUSTERDOWN, BUSY and a server full of clients reach the client in the server’s words, and end when they end there.',
+        tests: [
+          ['robustness/servers-refusing.test.ts'],
+          ['robustness/servers-slow.test.ts', 'busy with a script'],
+        ],
+      },
+    ],
+    figures: [
+      run(
+        'servers',
+        'npx tsx test/robustness/servers-full.ts',
+        {
+          ...{ kills: number, killCommands: number, killSessions: number, killCutSessions: number },
+          ...{ killFaults: number, recoveryMaxMs: number, recoveryMedianMs: number, readyMaxMs: number },
+          ...{ pauseMs: number, pauseCommands: number, pauseFaults: number, pauseGrownMiB: number },
+        },
+        (f) =>
+          `${f.kills} kills under load, ${n(f.killCommands)} commands in ${n(f.killSessions)} sessions (${n(f.killCutSessions)} cut), ${f.killFaults} faults; ` +
+          `first reply through Spillway ${f.recoveryMedianMs} ms (median) and ${f.recoveryMaxMs} ms (most) after the server answered directly, /readyz after ${f.readyMaxMs} ms at most. ` +
+          `Stopped for ${f.pauseMs} ms under load: ${n(f.pauseCommands)} commands, ${f.pauseFaults} faults, ${f.pauseGrownMiB} MiB more resident memory.`,
+      ),
+    ],
+  },
+  {
+    heading: 'Clients that behave badly',
+    promises: [
+      {
+        promise: 'Clients that read nothing, or slowly, cost a bounded amount of memory.',
+        tests: [['robustness/bounds-readers.test.ts'], ['robustness/bounds-refusals.test.ts']],
+      },
+      {
+        promise:
+          'So do values and arrays of any size, commands without end, and what is held back until it is whole.',
+        tests: [
+          ['robustness/bounds-large.test.ts'],
+          ['robustness/bounds-endless.test.ts'],
+          ['robustness/bounds-lookahead.test.ts'],
+        ],
+      },
+      {
+        promise: 'Crowds of connections are served, and leave no descriptor behind.',
+        tests: [['robustness/bounds-crowds.test.ts']],
+      },
+      {
+        promise: 'A client that leaves in the middle of anything leaves nothing written and nothing open.',
+        tests: [['robustness/links-clients.test.ts', 'clients that leave']],
+      },
+      {
+        promise:
+          "More clients than `limits.maxClients` get Redis's own error; silent ones are closed after `limits.idleTimeout` as Redis would.",
+        tests: [
+          ['robustness/limits-clients.test.ts', 'more clients than allowed, a thousand at once'],
+          ['robustness/limits-clients.test.ts', 'silent clients'],
+        ],
+      },
+    ],
+    figures: [
+      run(
+        'bounds',
+        'npx tsx test/robustness/bounds-full.ts',
+        {
+          p99Factor: number,
+          scenarios: z.array(
+            z.object({
+              ...{ title: z.string(), size: number, unit: z.string(), grownMiB: number, boundMiB: number },
+              ...{ descriptorsBefore: number, descriptorsAfter: number, held: z.boolean() },
+              ...{ p99AloneMs: number, p99BesideMs: number, p99DirectBesideMs: number },
+            }),
+          ),
+        },
+        (f) =>
+          [
+            `another client’s p99 may be ${f.p99Factor} times the larger of its own alone and a direct client’s beside the same offender.`,
+            '',
+            '| what a client does | size | memory, MiB (bound) | descriptors before, after | another client’s p99 alone, beside it, direct beside it (ms) | held |',
+            '| --- | --- | --- | --- | --- | --- |',
+            ...f.scenarios.map(
+              (s) =>
+                `| ${s.title} | ${n(s.size)} ${s.unit} | ${s.grownMiB} (${s.boundMiB}) | ${s.descriptorsBefore}, ${s.descriptorsAfter} | ${s.p99AloneMs}, ${s.p99BesideMs}, ${s.p99DirectBesideMs} | ${s.held ? 'yes' : '**no**'} |`,
+            ),
+          ].join('\n'),
+      ),
+    ],
+  },
+  {
+    heading: 'The end, and the long run',
+    promises: [
+      {
+        promise:
+          'SIGTERM and SIGINT: nothing new is begun, what has begun is answered, a transaction up to its EXEC included; exit 0 within `limits.drainTimeout`.',
+        tests: [
+          ['robustness/drain.test.ts', 'under load: answered is executed'],
+          ['robustness/drain.test.ts', 'each client is let go at its own boundary'],
+          ['robustness/drain.test.ts', 'a drain is over after limits.drainTimeout, with exit code 0'],
+        ],
+      },
+      {
+        promise: 'A second signal ends it at once.',
+        tests: [['robustness/drain.test.ts', 'it ends at once']],
+      },
+      {
+        promise: 'Memory and descriptors stay flat over a long mixed load, and no reply is wrong.',
+        tests: [['robustness/soak.ts']],
+      },
+      {
+        promise: 'The whole suite passes on every supported line of Node.',
+        tests: [],
+      },
+    ],
+    figures: [
+      run(
+        'soak',
+        'npx tsx test/robustness/soak.ts --minutes 20',
+        {
+          ...{ minutes: number, replies: number, mismatches: number, messages: number, sheds: number },
+          ...{ kills: number, residentFirstMiB: number, residentLastMiB: number, residentPeakMiB: number },
+          ...{ residentSlopeMiBAMinute: number, descriptorsBefore: number, descriptorsAfter: number },
+          ...{ descriptorsMost: number, visits: number, keysWithoutTtl: number },
+        },
+        (f) =>
+          `${f.minutes} minutes, ${n(f.replies)} replies and ${n(f.messages)} messages checked, ${f.mismatches} mismatches; ${n(f.visits)} connects, ${n(f.kills)} CLIENT KILLs, ${n(f.sheds)} sheds, ${f.keysWithoutTtl} keys without the TTL due. ` +
+          `Resident memory ${f.residentFirstMiB} MiB at first, ${f.residentLastMiB} at last, ${f.residentPeakMiB} at most (${f.residentSlopeMiBAMinute} MiB a minute over the last two thirds); descriptors ${f.descriptorsBefore} before, ${f.descriptorsMost} at most, ${f.descriptorsAfter} after.`,
+      ),
+      {
+        file: 'matrix',
+        text: (figures) => {
+          const outcome = z.object({ node: z.string(), passed: number, failed: number, seconds: number });
+          const { day, outcomes } = z.object({ day: z.string(), outcomes: z.array(outcome) }).parse(figures);
+          const rows = outcomes.map((o) => `| ${o.node} | ${n(o.passed)} | ${o.failed} | ${o.seconds} |`);
+          return [
+            `Last run on every line (\`npm run test:matrix\`, ${day}):`,
+            '',
+            '| Node | passed | failed | seconds |',
+            '| --- | --- | --- | --- |',
+            ...rows,
+          ].join('\n');
+        },
+      },
+    ],
+  },
+];

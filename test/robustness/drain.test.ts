@@ -1,0 +1,229 @@
+// SIGTERM and SIGINT of the real process, with clients in the middle of things: what Redis has run is answered, what
+// is answered was run, no reply is cut, transactions are whole; then it ends, in bounded time, with exit code 0.
+import t, { type Test } from 'tap';
+import type { RedisProcess } from '../../src/demo/redis-server.js';
+import { type ProxyProcess, startProxyProcess } from '../support/proxy-process.js';
+import { command, connectRaw, type RawClient, withRaw } from '../support/raw-client.js';
+import { withRedis } from '../support/redis.js';
+import { commands, integer, lookAt } from '../support/twins.js';
+import { until } from '../support/wait.js';
+
+const RULES = [{ name: 'every', match: '*', ttl: '1h', maxTtl: '2h', applyTo: 'all' }];
+const PATIENCE = { timeoutMs: 30_000 };
+/** Longer than anything here takes: who is waited for by the drain must finish, not be given up. */
+const LONG_DRAIN = '60s';
+
+async function start(t: Test, redis: RedisProcess, drainTimeout = LONG_DRAIN): Promise<ProxyProcess> {
+  const proxy = await startProxyProcess({
+    config: {
+      upstream: { url: `redis://127.0.0.1:${redis.port}` },
+      rules: RULES,
+      limits: { drainTimeout },
+    },
+  });
+  t.teardown(() => proxy.stop());
+  return proxy;
+}
+
+async function blockedClients(control: RawClient): Promise<number> {
+  return Number(/blocked_clients:(\d+)/.exec(String(await control.call('INFO', 'clients')))?.[1]);
+}
+
+async function calls(control: RawClient, name: string): Promise<number> {
+  const text = String(await control.call('INFO', 'commandstats'));
+  return Number(new RegExp(`cmdstat_${name}:calls=(\\d+)`).exec(text)?.[1] ?? 0);
+}
+
+/** What GET says; 0 where there is nothing. */
+async function counter(control: RawClient, key: string): Promise<number> {
+  return Number(String(await control.call('GET', key)).split('\r\n')[1]);
+}
+
+async function refused(port: number): Promise<boolean> {
+  try {
+    (await connectRaw(port)).destroy();
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ECONNREFUSED';
+  }
+}
+
+interface Ledger {
+  readonly key: string;
+  /** Complete replies, each of which was the right one. */
+  answered: number;
+  readonly wrong: string[];
+  /** What came behind the last complete reply. */
+  rest: string;
+}
+
+const DEPTH = 50;
+
+/** INCRs its own key in pipelines, going on until the connection ends. */
+async function count(port: number, key: string): Promise<Ledger> {
+  const ledger: Ledger = { key, answered: 0, wrong: [], rest: '' };
+  const client = await connectRaw(port, 60_000);
+  const pipeline = Buffer.concat(Array<Buffer>(DEPTH).fill(command('INCR', key)));
+  const incoming = async (): Promise<void> => {
+    const text = ledger.rest + String(await client.readExactly(client.peek().length));
+    const lines = text.split('\r\n');
+    ledger.rest = lines.pop() ?? '';
+    for (const line of lines) if (line !== `:${++ledger.answered}`) ledger.wrong.push(line);
+  };
+  // Two pipelines under way at any time: the signal always finds requests that were not yet read.
+  let asked = 0;
+  while (!client.closed) {
+    while (asked < ledger.answered + 2 * DEPTH) {
+      void client.write(pipeline);
+      asked += DEPTH;
+    }
+    await until(() => client.closed || client.peek().length > 0, PATIENCE);
+    await incoming();
+  }
+  await incoming();
+  client.destroy();
+  return ledger;
+}
+
+/** The same in transactions: what comes back must be whole transactions, and both keys must be alike. */
+async function transact(port: number, key: string): Promise<Ledger> {
+  const ledger: Ledger = { key, answered: 0, wrong: [], rest: '' };
+  const client = await connectRaw(port, 60_000);
+  const transaction = commands('MULTI', `INCR ${key}`, `INCR ${key}:too`, 'EXEC');
+  try {
+    for (;;) {
+      const next = ledger.answered + 1;
+      void client.write(transaction);
+      const due = ['+OK\r\n', '+QUEUED\r\n', '+QUEUED\r\n', `*2\r\n:${next}\r\n:${next}\r\n`];
+      for (const [i, reply] of due.entries()) {
+        const [seen] = await client.readReplies(1);
+        if (String(seen) !== reply) ledger.wrong.push(`${key} ${i}: ${seen}`);
+        ledger.rest = i < due.length - 1 ? 'inside a transaction' : '';
+      }
+      ledger.answered = next;
+    }
+  } catch (error) {
+    if (!client.closed) ledger.wrong.push(String(error));
+    else ledger.rest += String(client.peek());
+  } finally {
+    client.destroy();
+  }
+  return ledger;
+}
+
+for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  t.test(`${signal} under load: answered is executed`, { timeout: 120_000 }, async (t) => {
+    const redis = await withRedis(t);
+    const proxy = await start(t, redis);
+    const control = await lookAt(t, redis);
+    const counting = Array.from({ length: 10 }, (_, i) => count(proxy.port, `count:${i}`));
+    const transacting = Array.from({ length: 10 }, (_, i) => transact(proxy.port, `multi:${i}`));
+    await until(async () => (await calls(control, 'incr')) > 5_000, PATIENCE);
+    proxy.signal(signal);
+    t.same(await proxy.exited, { code: 0, signal: null }, proxy.log());
+    for (const ledger of await Promise.all([...counting, ...transacting])) {
+      t.same(ledger.wrong, [], `${ledger.key}: ${ledger.answered} replies, each of them right`);
+      t.equal(ledger.rest, '', `${ledger.key}: and nothing cut`);
+      t.equal(await counter(control, ledger.key), ledger.answered, 'as many were run');
+    }
+    t.ok(await refused(proxy.port));
+  });
+}
+
+t.test('each client is let go at its own boundary', { timeout: 120_000 }, async (t) => {
+  const redis = await withRedis(t, ['--enable-debug-command', 'yes']);
+  const proxy = await start(t, redis);
+  const control = await lookAt(t, redis);
+  const connect = () => withRaw(t, proxy.port, 60_000);
+  await control.call('SET', 'large', Buffer.alloc(64 * 1024 ** 2, 'v'));
+
+  const [idle, subscribed, half, inMulti, sending, reading, blocked] = [
+    await connect(),
+    await connect(),
+    await connect(),
+    await connect(),
+    await connect(),
+    await connect(),
+    await connect(),
+  ];
+  await idle.call('PING');
+  await subscribed.call('SUBSCRIBE', 'c');
+  await half.call('PING');
+  void half.write('*2\r\n$4\r\nINCR\r\n$4\r\nha');
+  await inMulti.call('MULTI');
+  await inMulti.call('INCR', 'in:multi');
+  const value = command('SET', 'streamed', Buffer.alloc(2 * 1024 ** 2, 's'));
+  await sending.write(value.subarray(0, value.length >> 1));
+  reading.socket.pause();
+  void reading.write(command('GET', 'large'));
+  void blocked.write(commands('BLPOP q 0', 'INCR asked:before'));
+  await until(async () => (await blockedClients(control)) === 1, PATIENCE);
+  await until(async () => (await calls(control, 'get')) === 1, PATIENCE);
+
+  proxy.signal('SIGTERM');
+  t.equal(String(await idle.readUntilClosed()), '', 'an idle client at once');
+  t.equal(String(await subscribed.readUntilClosed()), '', 'a subscriber at once');
+  t.equal(String(await half.readUntilClosed()), '', 'a client whose command has not come whole at once');
+  t.equal(await integer(control, 'EXISTS', 'half'), 0, 'and nothing of it was run');
+  t.ok(await refused(proxy.port), 'nobody is let in meanwhile');
+
+  await sending.write(value.subarray(value.length >> 1));
+  t.equal(String(await sending.readUntilClosed()), '+OK\r\n', 'a large value that is on its way is taken');
+  t.equal(await integer(control, 'STRLEN', 'streamed'), 2 * 1024 ** 2);
+
+  t.equal(String(await inMulti.call('INCR', 'in:multi')), '+QUEUED\r\n', 'a transaction goes on');
+  void inMulti.write(commands('EXEC', 'INCR behind'));
+  t.equal(String(await inMulti.readUntilClosed()), '*2\r\n:1\r\n:2\r\n', 'up to its EXEC, not beyond');
+
+  reading.socket.resume();
+  const large = await reading.readUntilClosed();
+  t.equal(large.length, '$67108864\r\n\r\n'.length + 64 * 1024 ** 2, 'a slow reader gets all it is owed');
+
+  void blocked.write(commands('INCR behind'));
+  await control.call('RPUSH', 'q', 'job');
+  t.equal(
+    String(await blocked.readUntilClosed()),
+    '*2\r\n$1\r\nq\r\n$3\r\njob\r\n:1\r\n',
+    'a blocked client gets what it waits for and what it asked for before, and what it asks for now is not begun',
+  );
+  t.equal(await integer(control, 'EXISTS', 'behind'), 0);
+  t.same(await proxy.exited, { code: 0, signal: null });
+});
+
+t.test('a drain is over after limits.drainTimeout, with exit code 0', { timeout: 60_000 }, async (t) => {
+  const redis = await withRedis(t);
+  const proxy = await start(t, redis, '500ms');
+  const control = await lookAt(t, redis);
+  const [blocked, inMulti] = [await withRaw(t, proxy.port, 30_000), await withRaw(t, proxy.port, 30_000)];
+  void blocked.write(commands('BLPOP q 0'));
+  await until(async () => (await blockedClients(control)) === 1, PATIENCE);
+  await inMulti.call('MULTI');
+  await inMulti.call('INCR', 'never');
+  proxy.signal('SIGTERM');
+  t.same(await proxy.exited, { code: 0, signal: null });
+  t.equal(String(await blocked.readUntilClosed()), '');
+  t.equal(String(await inMulti.readUntilClosed()), '');
+  t.equal(await integer(control, 'EXISTS', 'never'), 0, 'a transaction that is given up has done nothing');
+  t.match(proxy.log(), /"connections":2.*connections ended before they were idle/);
+});
+
+for (const [first, second] of [
+  ['SIGTERM', 'SIGTERM'],
+  ['SIGTERM', 'SIGINT'],
+  ['SIGINT', 'SIGINT'],
+] as const) {
+  t.test(`${first}, then ${second}: it ends at once`, { timeout: 60_000 }, async (t) => {
+    const redis = await withRedis(t);
+    const proxy = await start(t, redis);
+    const control = await lookAt(t, redis);
+    const blocked = await withRaw(t, proxy.port, 30_000);
+    void blocked.write(commands('BLPOP q 0'));
+    await until(async () => (await blockedClients(control)) === 1, PATIENCE);
+    proxy.signal(first);
+    await until(() => proxy.log().includes('closing: clients may finish'), PATIENCE);
+    proxy.signal(second);
+    t.same(await proxy.exited, { code: 1, signal: null });
+    t.equal(String(await blocked.readUntilClosed()), '');
+    await until(async () => (await blockedClients(control)) === 0, PATIENCE);
+  });
+}

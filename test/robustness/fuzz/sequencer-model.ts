@@ -1,0 +1,88 @@
+// What the reply sequencer should do, told a second time in the plainest way: whole items, a plain list of what is
+// owed, strings. For the kinds of pending replies whose outcome no subscription decides.
+// Knows only well-formed streams: behind the last item before the first fault it stops, and says so.
+import { FollowUpReply } from '../../../src/policy/observer.js';
+import { Pending } from '../../../src/session/pending-queue.js';
+import { frameReply } from '../../support/resp-framing.js';
+import { OOM } from '../../support/session-lab.js';
+
+const SWALLOWED: readonly number[] = [Pending.FOLLOW_UP, Pending.SWALLOW, Pending.AUTH_PROBE];
+
+export class SequencerModel {
+  client = '';
+  readonly events: string[] = [];
+  broken = false;
+  /** A follow-up was answered as no server does: what is made of that is not told here. */
+  unsure = false;
+  private readonly owed: { kind: number; detail: number }[] = [];
+  private bytes: Buffer = Buffer.alloc(0);
+  private received = 0;
+
+  /** `fault`: offset in all that will be received from which on it is no RESP. */
+  constructor(private readonly fault: number) {}
+
+  /** Nothing of an item is here that has not ended. */
+  get atBoundary(): boolean {
+    return this.bytes.length === 0;
+  }
+
+  /** No server answers what it has not been asked: but for a push, what is coming belongs to what is owed. */
+  get mayOwe(): boolean {
+    return this.atBoundary || this.owed.length > 0 || this.bytes[0] === 0x3e;
+  }
+
+  owe(kind: number, detail: number, count: number): void {
+    for (let i = 0; i < count; i++) this.owed.push({ kind, detail });
+    if (this.atBoundary) this.giveOoms();
+  }
+
+  receive(piece: Buffer): void {
+    this.received += piece.length;
+    this.bytes = Buffer.concat([this.bytes, piece]);
+    while (this.bytes.length > 0) {
+      const at = this.received - this.bytes.length;
+      const framing = at < this.fault ? frameReply(this.bytes.subarray(0, this.fault - at), 0) : undefined;
+      if (framing === undefined || !('end' in framing)) break;
+      const item = this.bytes.toString('latin1', 0, framing.end);
+      this.bytes = this.bytes.subarray(framing.end);
+      this.take(item);
+      this.giveOoms();
+    }
+    this.broken = this.received > this.fault;
+  }
+
+  private take(item: string): void {
+    const first = this.owed[0]?.kind;
+    if (item.startsWith('>') || first === undefined || first === Pending.LOCAL_OOM) {
+      this.client += item;
+      return;
+    }
+    const { kind, detail } = this.owed.shift() as { kind: number; detail: number };
+    const refused = item.startsWith('-');
+    // What is swallowed answers in one line; an array would be a message to a subscriber.
+    const swallowed = SWALLOWED.includes(kind) && !item.startsWith('*');
+    const positive = item.startsWith('+');
+    if (kind === Pending.REFUSAL && refused) this.client += OOM;
+    else if (!swallowed && !(kind === Pending.REPLY_CHECK && positive)) this.client += item;
+    if (refused && item.startsWith('-OOM ')) this.events.push('oom');
+    if (kind === Pending.FOLLOW_UP && !/^(:[01]\r|-)/.test(item)) this.unsure = true;
+    if (kind === Pending.FOLLOW_UP) this.events.push(`follow-up ${detail} ${outcomeOf(item)}`);
+    if (kind === Pending.MULTI && refused) this.events.push(`multi refused ${detail}`);
+    if (kind === Pending.EXEC) this.events.push(`exec ${/^\*[0-9]/.test(item)}`);
+    if (kind === Pending.AUTH && !refused) this.events.push('user changed');
+    if (kind === Pending.REPLY_CHECK) this.events.push(`silent ${!refused}`);
+  }
+
+  private giveOoms(): void {
+    while (this.owed[0]?.kind === Pending.LOCAL_OOM) {
+      this.owed.shift();
+      this.client += OOM;
+    }
+  }
+}
+
+function outcomeOf(item: string): FollowUpReply {
+  if (item.startsWith('-NOPERM')) return FollowUpReply.DENIED;
+  if (item.startsWith('-')) return FollowUpReply.FAILED;
+  return item === ':1\r\n' ? FollowUpReply.SET : FollowUpReply.UNCHANGED;
+}

@@ -1,0 +1,99 @@
+// Servers that are not there, die, and come back. What each client sees is what it would see without a proxy: an
+// end, or a reset where the server had not read all; and the proxy serves again as soon as there is a server.
+import { readFileSync } from 'node:fs';
+import t from 'tap';
+import { findFreePort } from '../../src/demo/free-port.js';
+import { withProxy } from '../support/proxy.js';
+import { command, type RawClient, withRaw } from '../support/raw-client.js';
+import { withRedis } from '../support/redis.js';
+import { commands, withTwins } from '../support/twins.js';
+import { until } from '../support/wait.js';
+import { asDirect, ending, type Place, untilInfo, untilReady } from './servers-both.js';
+import { killUnderLoad } from './servers-kill.js';
+
+const RULES = [{ name: 'every', match: '*', ttl: '1h', applyTo: 'all' }];
+
+t.test('killed under load and restarted', { timeout: 120_000 }, async (t) => {
+  const { recoveryMs, readyMs } = await killUnderLoad(t, 3, 1);
+  t.comment(`first answer after ${recoveryMs} ms, ready after ${readyMs} ms`);
+});
+
+t.test('an upstream that is not there', async (t) => {
+  const port = await findFreePort();
+  const proxy = await withProxy(t, { redis: { port }, config: { rules: RULES } });
+  const client = await withRaw(t, proxy.port);
+  void client.write(commands('SET a 1'));
+  t.equal(await ending(client), 'ECONNRESET', 'as by a dead server');
+  t.match(await proxy.admin('/api/connections'), { upstreamFailures: 1, clients: 0 });
+});
+
+/** Bytes that wait in the kernel to be read by the server that listens on `port`. */
+function unread(port: number): number {
+  const local = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+  return readFileSync('/proc/net/tcp', 'latin1')
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/))
+    .filter((fields) => fields[1]?.endsWith(local) && fields[3] === '01')
+    .reduce((sum, fields) => sum + Number.parseInt(fields[4].split(':')[1], 16), 0);
+}
+
+/** Sends what the server, stopped, does not read; far more than the memory monitor asks. */
+async function sendUnread({ redis }: Place, client: RawClient, bytes: Buffer): Promise<void> {
+  await redis.kill('SIGSTOP');
+  void client.write(bytes);
+  await until(() => unread(redis.port) >= 20_000, { timeoutMs: 20_000, describe: 'bytes to be unread' });
+}
+
+/** What a client is doing when its server dies. */
+const OCCUPATIONS: Readonly<Record<string, (client: RawClient, place: Place) => Promise<unknown>>> = {
+  nothing: (client) => client.call('SETNX', 'a', 1),
+  'waiting for a list': async (client, { direct }) => {
+    void client.write(commands('SETNX b 1', 'BLPOP q 0', 'SETNX c 1'));
+    await untilInfo(await direct(), 'clients', 'blocked_clients:1');
+  },
+  subscribed: (client) => client.call('SUBSCRIBE', 'news'),
+  'in a transaction': async (client) => {
+    void client.write(commands('MULTI', 'SETNX d 1'));
+    await client.readReplies(2);
+  },
+  'watching all commands': (client) => client.call('MONITOR'),
+  'sending what the server does not read': async (client, place) => {
+    await client.call('PING');
+    await sendUnread(place, client, Buffer.concat(Array<Buffer>(1000).fill(commands('SETNX e 1'))));
+  },
+  'in the middle of a value that the server does not read': async (client, place) => {
+    await client.call('PING');
+    await sendUnread(place, client, command('SET', 'f', Buffer.alloc(50_000)).subarray(0, 40_000));
+  },
+};
+
+t.test('what a client sees of the death of its server', { timeout: 120_000 }, async (t) => {
+  const twins = await withTwins(t, { rules: RULES });
+  for (const [name, occupy] of Object.entries(OCCUPATIONS)) {
+    await asDirect(t, twins, name, async (place) => {
+      const client = await place.open();
+      await occupy(client, place);
+      // MONITOR shows the memory monitor's commands as well: only how it ends is compared.
+      await place.redis.kill('SIGKILL');
+      const end = (await ending(client)).replace(/^\+\d.*\r\n/gm, '');
+      await place.redis.restart();
+      const again = await place.open();
+      return [end, await again.call('SETNX', 'again', 1)];
+    });
+  }
+  await untilReady(twins);
+});
+
+t.test('killed while a large reply is on its way', async (t) => {
+  const redis = await withRedis(t);
+  const proxy = await withProxy(t, { redis });
+  const client = await withRaw(t, proxy.port);
+  await client.call('SET', 'big', Buffer.alloc(20 * 1024 * 1024, 'v'));
+  void client.write(commands('GET big'));
+  await client.readExactly(100_000);
+  client.socket.pause();
+  await redis.kill('SIGKILL');
+  client.socket.resume();
+  await until(() => client.closed);
+  t.match(String(client.peek().subarray(0, 100_000)), /^v+$/, 'what came was right');
+});

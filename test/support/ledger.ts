@@ -1,0 +1,161 @@
+// The books of one connection: every request with its one right reply, in order, and what it leaves on the server.
+// Counts what came wrong, not at all, twice or out of turn, and knows which states of the server a cut connection
+// may leave behind. No I/O. That something went wrong is certain; which of the four it was is the likeliest guess.
+
+export interface Request {
+  readonly bytes: Buffer;
+  /** The right reply, to the byte. */
+  readonly reply: Buffer;
+  /** The strings it leaves, once executed; undefined: no such key any more. */
+  readonly writes?: readonly Write[];
+}
+
+export type Write = readonly [key: string, value: string | undefined];
+
+/** Keys with their values. */
+export type State = ReadonlyMap<string, string>;
+
+export class Tally {
+  answered = 0;
+  wrong = 0;
+  lost = 0;
+  duplicated = 0;
+  reordered = 0;
+  /** A state of the server that nothing explains. */
+  inconsistent = 0;
+  /** The first few faults in words. */
+  readonly samples: string[] = [];
+
+  get faults(): number {
+    return this.wrong + this.lost + this.duplicated + this.reordered + this.inconsistent;
+  }
+
+  note(what: string): void {
+    if (this.samples.length < 5) this.samples.push(what.slice(0, 400));
+  }
+}
+
+const RECENT = 32;
+
+export class Ledger {
+  /** What the answered requests have left. */
+  readonly confirmed = new Map<string, string>();
+  readonly #tally: Tally;
+  #owed: Request[] = [];
+  /** Owed requests before this one are answered. */
+  #next = 0;
+  /** Requests that were passed over: lost, unless their replies still come. */
+  #passedOver: Request[] = [];
+  #recent: Buffer[] = [];
+
+  constructor(tally: Tally) {
+    this.#tally = tally;
+  }
+
+  get owed(): number {
+    return this.#owed.length - this.#next;
+  }
+
+  /** Of all the replies that are owed. */
+  get owedBytes(): number {
+    return this.#owed.slice(this.#next).reduce((sum, { reply }) => sum + reply.length, 0);
+  }
+
+  sent(request: Request): void {
+    this.#owed.push(request);
+  }
+
+  answered(reply: Buffer): void {
+    if (this.owed > 0 && this.#owed[this.#next].reply.equals(reply)) this.#advance(reply);
+    else this.#misplaced(reply);
+  }
+
+  /** The connection came to its end in order: nothing may be owed any more, and nothing more have come. */
+  settle(rest: Buffer): void {
+    const missing = this.owed + this.#passedOver.length;
+    if (missing > 0) {
+      this.#tally.lost += missing;
+      this.#tally.note(
+        `${missing} not answered, first ${text((this.#passedOver[0] ?? this.#owed[this.#next]).bytes)}`,
+      );
+    }
+    if (rest.length > 0) {
+      this.#tally.duplicated++;
+      this.#tally.note(`behind the last reply: ${text(rest)}`);
+    }
+  }
+
+  /** The connection was cut: what is left unread must be the beginning of what is owed. */
+  cut(rest: Buffer): void {
+    if (this.#passedOver.length > 0) this.settle(Buffer.alloc(0));
+    if (rest.length === 0) return;
+    const right = this.owed > 0 && this.#owed[this.#next].reply.subarray(0, rest.length).equals(rest);
+    if (right) return;
+    this.#tally.wrong++;
+    this.#tally.note(`before the cut: ${text(rest)}`);
+  }
+
+  /** Holds a state of the server to account: some of the owed requests, the first ones, have been executed as well. */
+  check(state: State): void {
+    const expected = new Map(this.confirmed);
+    const same = (): boolean =>
+      expected.size === state.size && [...expected].every(([k, v]) => state.get(k) === v);
+    if (same()) return;
+    for (let i = this.#next; i < this.#owed.length; i++) {
+      const { writes } = this.#owed[i];
+      if (writes === undefined) continue;
+      apply(expected, writes);
+      if (same()) return;
+    }
+    this.#tally.inconsistent++;
+    this.#tally.note(`state: ${describe(state)}; answered: ${describe(this.confirmed)}; owed: ${this.owed}`);
+  }
+
+  #advance(reply: Buffer): void {
+    const { writes } = this.#owed[this.#next++];
+    if (writes !== undefined) apply(this.confirmed, writes);
+    this.#tally.answered++;
+    this.#recent[this.#tally.answered % RECENT] = reply;
+    if (this.#next > 1024) {
+      this.#owed = this.#owed.slice(this.#next);
+      this.#next = 0;
+    }
+  }
+
+  #misplaced(reply: Buffer): void {
+    const tally = this.#tally;
+    const expected = this.owed > 0 ? text(this.#owed[this.#next].reply) : 'nothing';
+    const matches = (request: Request): boolean => request.reply.equals(reply);
+    const late = this.#passedOver.findIndex(matches);
+    const early = this.#owed.slice(this.#next).findIndex(matches);
+    if (late >= 0) {
+      tally.reordered++;
+      this.#passedOver.splice(late, 1);
+    } else if (this.#recent.some((recent) => recent?.equals(reply))) {
+      tally.duplicated++;
+    } else if (early >= 0) {
+      this.#passedOver.push(...this.#owed.slice(this.#next, this.#next + early));
+      this.#next += early;
+      this.#advance(reply);
+    } else {
+      tally.wrong++;
+      if (this.owed > 0) this.#next++;
+    }
+    tally.note(`expected ${expected}, got ${text(reply)}`);
+  }
+}
+
+function apply(state: Map<string, string>, writes: readonly Write[]): void {
+  for (const [key, value] of writes) {
+    if (value === undefined) state.delete(key);
+    else state.set(key, value);
+  }
+}
+
+function describe(state: State): string {
+  return JSON.stringify([...state].map(([key, value]) => `${key}=${value.slice(0, 30)}`));
+}
+
+function text(bytes: Buffer): string {
+  return JSON.stringify(bytes.toString('latin1', 0, 80));
+}
