@@ -24,10 +24,14 @@ const INLINE_MAX_BYTES = 64 * 1024;
 /** Redis refuses a multibulk count or bulk length of more digits than these can hold, whatever follows. */
 const MAX_HEADER_DIGITS = 10;
 const MAX_INT = 2 ** 31 - 1;
+const NOTHING: Uint8Array = new Uint8Array(0);
+const FEW_ARGUMENTS = 64;
+/** Offsets of a command with more arguments than this are not kept for the next one. */
+const MANY_ARGUMENTS = 1024;
 
 export class RequestScanner {
   /** The bytes the offsets point into: the scanned buffer, or for an inline command a decoded copy. */
-  buf: Uint8Array = new Uint8Array(0);
+  buf = NOTHING;
   /** Where the command's first byte is. */
   start = 0;
   /** Behind the `*N` line of a multibulk command. */
@@ -47,8 +51,8 @@ export class RequestScanner {
   /** Arguments are handed out one by one, each at offset 0. Set while a command is INCOMPLETE; scan() clears it. */
   streaming = false;
   /** Argument i is buf[starts[i], ends[i]). */
-  starts = new Int32Array(64);
-  ends = new Int32Array(64);
+  starts = new Int32Array(FEW_ARGUMENTS);
+  ends = new Int32Array(FEW_ARGUMENTS);
 
   /** Everything before it is understood; resume() goes on here. */
   position = 0;
@@ -66,6 +70,14 @@ export class RequestScanner {
     this.inline = buf[at] !== STAR;
     this.streaming = false;
     return this.resume(buf, end);
+  }
+
+  /** No command is under scan, and none of the last one's arguments will be read: lets go of its memory. */
+  rest(): void {
+    this.buf = NOTHING;
+    if (this.starts.length <= MANY_ARGUMENTS) return;
+    this.starts = new Int32Array(FEW_ARGUMENTS);
+    this.ends = new Int32Array(FEW_ARGUMENTS);
   }
 
   /** The bytes of an INCOMPLETE command now begin at `to` of another buffer; move the offsets there. */

@@ -164,6 +164,17 @@ export class Connection implements ReplyListener {
     if (!this.silence.off) this.replies.owe(Pending.FOLLOW_UP, slot);
   }
 
+  /** As followUp(), for a command of which more is to come: waits for largeWritten(). */
+  followUpLater(slot: number, key: Uint8Array, start: number, end: number, ttlMs: number): void {
+    this.followUps.defer(slot, key, start, end, ttlMs);
+  }
+
+  /** A large command has gone up whole: what waited for that is due, unless EXEC is still to come. */
+  largeWritten(): void {
+    if (this.inMulti || !this.followUps.anyWaiting) return;
+    this.followUps.sendWaiting(this.silence.off ? undefined : this.replies);
+  }
+
   followUpAnswered(slot: number, reply: FollowUpReply): void {
     this.followUps.answered(slot, reply);
   }

@@ -1,6 +1,6 @@
 // Follow-ups: the `PEXPIRE key ms NX` that gives a TTL where the write itself could not carry one.
 // Sent right behind the write; inside a transaction that would change EXEC's reply, so there they wait until EXEC
-// was answered with success. Owns the encoded bytes of those that wait, bounded: what does not fit is reported as
+// was answered with success. Those of a write that streams wait for its end. Owns the encoded bytes of those that wait, bounded: what does not fit is reported as
 // failed, never half kept. Owns what a NOPERM taught: this user may not PEXPIRE.
 import { FollowUpReply, type TrafficObserver } from '../policy/observer.js';
 import { expireIfNoneSize, writeExpireIfNone } from '../resp/encode.js';
@@ -8,7 +8,7 @@ import { type ByteSink, COPIED_BELOW } from './byte-sink.js';
 import { Pending } from './pending-queue.js';
 import type { ReplySequencer } from './reply-sequencer.js';
 
-/** Bound on the follow-ups that one transaction may have waiting. */
+/** Bound on the follow-ups that one connection may have waiting. */
 const MAX_WAITING_BYTES = 1024 * 1024;
 
 export class FollowUps {
@@ -52,10 +52,10 @@ export class FollowUps {
     this.slots.push(slot);
   }
 
-  /** Sends all that wait; their answers are kept from the client. */
-  sendWaiting(replies: ReplySequencer): void {
+  /** Sends all that wait. Their answers are owed to `replies`; undefined: nothing is answered. */
+  sendWaiting(replies: ReplySequencer | undefined): void {
     this.upstream.write(this.waiting, 0, this.waitingLength);
-    for (const slot of this.slots) replies.owe(Pending.FOLLOW_UP, slot);
+    for (const slot of this.slots) replies?.owe(Pending.FOLLOW_UP, slot);
     this.forget();
   }
 

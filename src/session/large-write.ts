@@ -1,6 +1,7 @@
 // A governed write too large to wait for, while its bytes stream: what was decided at its head, what its later
 // arguments add, and what is still to be done at its end. Lives from RequestFeed's large() to largeEnd().
-// Its values pass without being kept; only keys and options, small by nature, are looked at.
+// Its values pass without being kept. Of many keys in pairs with their values only one is kept, until its value is
+// there; of any other write the few that its head told.
 import { type CommandSpec, TtlTreatment } from '../commands/spec.js';
 import { hashKey } from '../policy/hash.js';
 import { TtlOutcome } from '../policy/observer.js';
@@ -17,25 +18,28 @@ export interface WrittenKey {
   readonly hash: number;
   readonly key: Uint8Array;
   outcome: TtlOutcome;
-  /** Argument number of the key. */
-  readonly index: number;
 }
 
-/** Bound on the keys of one streamed MSET that get follow-ups and are counted. */
-const MAX_KEYS = 100_000;
+/** `$nn\r\n` before the first key. */
+const HEADER_BYTES = 5;
 
 export class LargeWrite {
+  /** Those whose bytes are not all known yet: of a write in pairs the last one, else all. */
   readonly keys: WrittenKey[] = [];
   /** Bytes to send behind its last one. */
   suffix: Uint8Array = new Uint8Array(0);
   /** It is being refused: its bytes go nowhere. */
   readonly shed: boolean;
+  /** Keys and values take turns (MSET). */
+  readonly inPairs: boolean;
   /** Reads the options behind a SET's value; undefined where none can change anything. */
   tail: OptionTail | undefined;
   /** False once it turns out that Redis will refuse the command. */
   recorded: boolean;
   /** No argument behind this one is a key. */
   private readonly lastKey: number;
+  /** Bytes of the command up to the last pair's end. */
+  private pairFrom = 0;
 
   constructor(
     readonly spec: CommandSpec,
@@ -47,32 +51,45 @@ export class LargeWrite {
   ) {
     this.shed = verdict.action === Action.SHED;
     this.recorded = verdict.recorded;
+    this.inPairs = spec.keys.step === 2;
     this.lastKey =
       spec.ttl === TtlTreatment.MSETEX
         ? 2 * readPositiveInteger(args.buf, args.starts[1], args.ends[1])
         : args.argc;
+    if (this.inPairs) return;
     for (let i = 0; i < verdict.count; i++) {
       const index = verdict.argument[i];
-      this.keys.push({
-        rule: verdict.rule[i],
-        hash: verdict.hash[i],
-        key: args.buf.slice(args.starts[index], args.ends[index]),
-        outcome: verdict.outcome[i],
-        index,
-      });
+      const key = args.buf.slice(args.starts[index], args.ends[index]);
+      this.keys.push({ rule: verdict.rule[i], hash: verdict.hash[i], key, outcome: verdict.outcome[i] });
     }
   }
 
-  /** Argument `index` is at offset 0 of `args`: if it is another key, takes note of it. */
-  takeKey(index: number, args: RequestScanner, policy: Policy): void {
-    const { first, step } = this.spec.keys;
-    const start = args.starts[0];
-    const isKey = step > 1 && index >= first && index <= this.lastKey && (index - first) % step === 0;
-    if (!isKey || start < 0 || this.keys.length >= MAX_KEYS) return;
-    const key = args.buf.slice(start, args.ends[0]);
+  /**
+   * Argument `index` of a write in pairs, at `at` of `args`. Returns the bytes of the pair that it completes, whose
+   * key is then keys[0]; 0 when it completes none.
+   */
+  takeOfPair(index: number, args: RequestScanner, at: number, policy: Policy): number {
+    const { first } = this.spec.keys;
+    if (index < first || index > this.lastKey + 1) return 0;
+    // Of an argument that begins before the buffer only its end is known.
+    const end = args.ends[at] + 2 - args.start;
+    if ((index - first) % 2 === 1) {
+      const size = end - this.pairFrom;
+      this.pairFrom = end;
+      return this.keys.length > 0 ? size : 0;
+    }
+    if (index === first) this.pairFrom = args.starts[at] - args.start - HEADER_BYTES;
+    this.keys.length = 0;
+    if (args.starts[at] < 0) return 0;
+    const key = args.buf.slice(args.starts[at], args.ends[at]);
     const rule = policy.ruleOf(key, 0, key.length);
-    const outcome = followUpOutcome(rule, this.followUps);
-    this.keys.push({ rule, hash: hashKey(key, 0, key.length), key, outcome, index });
+    this.keys.push({
+      rule,
+      hash: hashKey(key, 0, key.length),
+      key,
+      outcome: followUpOutcome(rule, this.followUps),
+    });
+    return 0;
   }
 
   /** All arguments were seen: settles what the options left open. */

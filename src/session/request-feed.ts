@@ -23,6 +23,8 @@ export const Flow = {
 export type Flow = (typeof Flow)[keyof typeof Flow];
 
 export interface CommandHandler {
+  /** A command that large() wants held is asked about again at so many bytes at the latest. */
+  readonly lookahead: number;
   /** A whole command is in `feed.args`. */
   command(): Flow;
   /** The server may refuse a command for its mere number of arguments: it must see that number at once. */
@@ -42,6 +44,7 @@ const LARGE_ARGUMENT_BYTES = 16 * 1024;
 const LARGE_COMMAND_BYTES = 64 * 1024;
 /** A command that lacks an argument. */
 const UNFINISHED = Buffer.from('*2\r\n$4\r\nPING\r\n', 'latin1');
+const NOTHING: Uint8Array = new Uint8Array(0);
 /** At least how much is taken over to a held piece at once, though it may lack less. */
 const TAKE_BYTES = 1024;
 
@@ -53,10 +56,12 @@ export class RequestFeed {
   /** The large command under way is not forwarded. */
   discarding = false;
   /** The buffer under scan: what args' offsets point into, but for an inline command. */
-  private source: Uint8Array = new Uint8Array(0);
+  private source = NOTHING;
   private passFrom = 0;
   /** The command under scan was INCOMPLETE: resume it. */
   private resuming = false;
+  /** The command is held on request: large() is not asked again before so many bytes of it are here. */
+  private askAgainAt = 0;
   private held = Buffer.alloc(0);
   private heldLength = 0;
 
@@ -95,6 +100,7 @@ export class RequestFeed {
     const heldFrom = this.run(chunk, at, chunk.length, chunk.length);
     this.leave(heldFrom);
     if (heldFrom < chunk.length) this.hold(chunk, heldFrom, chunk.length);
+    else if (!this.resuming) this.rest();
   }
 
   /** Stops before the next command, until resume(). */
@@ -168,6 +174,7 @@ export class RequestFeed {
       switch (this.resuming ? this.args.resume(buf, end) : this.args.scan(buf, at, end)) {
         case Scan.COMPLETE: {
           this.resuming = false;
+          this.askAgainAt = 0;
           if (this.args.streaming) this.endLarge();
           else if (this.handler.command() === Flow.AGAIN) {
             this.passUpTo(this.args.start);
@@ -216,12 +223,14 @@ export class RequestFeed {
     const { args } = this;
     this.resuming = true;
     const large = args.bulkLength >= LARGE_ARGUMENT_BYTES;
-    const impatient =
-      large || end - args.start >= LARGE_COMMAND_BYTES || this.handler.mayBeTooMany(args.argc);
-    if (impatient && !args.streaming && !args.inline) {
-      const flow = this.handler.large(end - args.start);
+    const here = end - args.start;
+    const impatient = large || here >= LARGE_COMMAND_BYTES || this.handler.mayBeTooMany(args.argc);
+    if (impatient && here >= this.askAgainAt && !args.streaming && !args.inline) {
+      const flow = this.handler.large(here);
       if (flow === Flow.TAKEN) args.streaming = true;
       else if (flow === Flow.AGAIN) this.resuming = false;
+      // Twice as much: what is asked at each step about all that is here must not add up to its square.
+      this.askAgainAt = flow === Flow.HOLD ? Math.min(2 * here, this.handler.lookahead) : 0;
     }
     if (!args.streaming) return args.start;
     return large ? end : args.position;
@@ -248,6 +257,12 @@ export class RequestFeed {
     }
     this.held.set(buf.subarray(from, to), this.heldLength);
     this.heldLength = length;
+  }
+
+  /** Nothing is under way: an idle client costs little, whatever it sent before. */
+  private rest(): void {
+    this.source = NOTHING;
+    this.args.rest();
   }
 
   /** The held bytes are settled. Their memory may be on its way to the socket: take new one next time. */

@@ -75,6 +75,10 @@ export class Session implements CommandHandler {
     this.writes = new WriteForwarder(upstream, this.feed, this.connection, this.growth, context.policy);
   }
 
+  get lookahead(): number {
+    return this.context.lookaheadBytes;
+  }
+
   /** What fromClient() gets is only held, until a reply has come. */
   get stalled(): boolean {
     return this.feed.stalled;
@@ -89,9 +93,13 @@ export class Session implements CommandHandler {
     return this.connection.replies.idle && !this.feed.streaming && !this.connection.inMulti;
   }
 
-  /** A client that is silent may be closed: it waits for nothing (networking.c, clientsCronHandleTimeout). */
+  /**
+   * A client that is silent may be closed: it waits for nothing, and what it does is understood (as in
+   * clientsCronHandleTimeout, timeout.c: not blocked, not subscribed, no MONITOR, no replica).
+   */
   get mayTimeOut(): boolean {
-    return this.connection.replies.idle && !this.connection.replies.subscribed;
+    const { replies } = this.connection;
+    return replies.idle && !replies.subscribed && !replies.raw;
   }
 
   /** Takes no further command, but for those of a transaction that has begun. */
@@ -173,7 +181,7 @@ export class Session implements CommandHandler {
     const size = held + args.missing(args.start + held);
     let verdict = this.decide(this.largeSpec, size);
     if (verdict.action === Action.UNDECIDED) {
-      if (size <= this.context.lookaheadBytes && this.authenticated) return Flow.HOLD;
+      if (size <= this.lookahead && this.authenticated) return Flow.HOLD;
       verdict = this.context.policy.settle(args, this.largeSpec, this.followUps);
     }
     if (verdict.action === Action.SHED) {

@@ -68,6 +68,7 @@ export class WriteForwarder {
     this.rewrite(verdict);
     if (verdict.action === Action.APPEND) large.suffix = verdict.suffix.slice(0, verdict.suffixLength);
     this.growth.begin(verdict.growth);
+    for (let i = 0; large.inPairs && i < args.parsed; i++) this.takeOfPair(large, i, i);
     return large;
   }
 
@@ -76,7 +77,7 @@ export class WriteForwarder {
     const { args } = this.feed;
     if (large.shed) return;
     if (large.tail === undefined || index < 3) {
-      large.takeKey(index, args, this.policy);
+      if (large.inPairs) this.takeOfPair(large, index, 0);
     } else {
       // One too large to have been kept is a comparand, or nothing that Redis takes: its place counts, not its bytes.
       const start = Math.max(0, args.starts[0]);
@@ -99,13 +100,25 @@ export class WriteForwarder {
     const size = args.next - args.start;
     this.growth.add(Math.max(0, size - large.knownSize));
     large.finish();
-    if (!large.recorded) return;
+    if (large.inPairs) this.connection.largeWritten();
+    if (large.inPairs || !large.recorded) return;
     const share = size / large.keys.length;
     for (const { rule, outcome, key, hash } of large.keys) {
       this.policy.observer.onWrite(rule.slot, large.spec, share, outcome, key, 0, key.length, hash);
       if (outcome !== TtlOutcome.FOLLOW_UP) continue;
       this.connection.followUp(rule.slot, key, 0, key.length, drawTtl(rule, this.policy.random));
     }
+  }
+
+  /** Counts the pair that argument `index`, at `at` of the feed's arguments, completes; its follow-up waits for the end. */
+  private takeOfPair(large: LargeWrite, index: number, at: number): void {
+    const { observer, random } = this.policy;
+    const size = large.takeOfPair(index, this.feed.args, at, this.policy);
+    if (size === 0 || !large.recorded) return;
+    const [{ rule, outcome, key, hash }] = large.keys;
+    observer.onWrite(rule.slot, large.spec, size, outcome, key, 0, key.length, hash);
+    if (outcome !== TtlOutcome.FOLLOW_UP) return;
+    this.connection.followUpLater(rule.slot, key, 0, key.length, drawTtl(rule, random));
   }
 
   /** Puts the verdict's changes into the bytes of a multibulk command; what is appended is the caller's to send. */
