@@ -44,7 +44,7 @@ async function expect(soak: Soak, client: RawClient, what: string, due: readonly
 }
 
 /** Pipelines of strings, among them writes that get their TTL in place and by follow-up. */
-export async function strings(soak: Soak, id: number): Promise<void> {
+async function strings(soak: Soak, id: number): Promise<void> {
   const client = await connectRaw(soak.port, PATIENCE_MS);
   const key = `s:${id}`;
   void client.write(commands(`DEL ${key}:n`));
@@ -71,7 +71,7 @@ export async function strings(soak: Soak, id: number): Promise<void> {
 }
 
 /** Writes that are shed now and then: each is answered, by Redis or by its own error, and inside MULTI all or none. */
-export async function refusable(soak: Soak, id: number): Promise<void> {
+async function refusable(soak: Soak, id: number): Promise<void> {
   const client = await connectRaw(soak.port, PATIENCE_MS);
   const key = `low:${id}`;
   const either = async (due: string): Promise<boolean> => {
@@ -94,7 +94,7 @@ export async function refusable(soak: Soak, id: number): Promise<void> {
 }
 
 /** Transactions of ioredis, and WATCH with and without a conflict. */
-export async function transactions(soak: Soak, id: number): Promise<void> {
+async function transactions(soak: Soak, id: number): Promise<void> {
   const [client, other] = [connect(soak), connect(soak)];
   const key = `t:${id}`;
   await client.del(key);
@@ -116,7 +116,7 @@ export async function transactions(soak: Soak, id: number): Promise<void> {
 }
 
 /** Every message comes once and in order. */
-export async function messages(soak: Soak, id: number): Promise<void> {
+async function messages(soak: Soak, id: number): Promise<void> {
   const [publisher, subscriber] = [connect(soak), connect(soak)];
   const channel = `c:${id}`;
   let due = 0;
@@ -139,7 +139,7 @@ export async function messages(soak: Soak, id: number): Promise<void> {
 }
 
 /** Blocked until somebody else pushes, or until the time is over. */
-export async function blocking(soak: Soak, id: number): Promise<void> {
+async function blocking(soak: Soak, id: number): Promise<void> {
   const [waiting, pushing] = [connect(soak), connect(soak)];
   const key = `q:${id}`;
   await pushing.del(key);
@@ -153,7 +153,7 @@ export async function blocking(soak: Soak, id: number): Promise<void> {
 }
 
 /** Values that pass in pieces, with a TTL to be given. */
-export async function largeValues(soak: Soak, id: number): Promise<void> {
+async function largeValues(soak: Soak, id: number): Promise<void> {
   const client = await connectRaw(soak.port, PATIENCE_MS);
   const noise = randomBytes(4 * 1024 ** 2);
   await repeat(soak, `large:${id}`, 500, async (n) => {
@@ -183,7 +183,7 @@ const LEAVING: readonly ((client: RawClient) => unknown)[] = [
 ];
 
 /** Come, ask a little in one of the protocols, and leave in one way or another. */
-export async function visitors(soak: Soak, id: number): Promise<void> {
+async function visitors(soak: Soak, id: number): Promise<void> {
   await repeat(soak, `visitor ${id}`, 20, async (n) => {
     const client = await connectRaw(soak.port, PATIENCE_MS);
     if (n % 2 === 0) await client.call('HELLO', '3');
@@ -195,7 +195,7 @@ export async function visitors(soak: Soak, id: number): Promise<void> {
 }
 
 /** May be killed at any moment: then what was answered is a beginning of what was asked, and nothing was lost. */
-export async function victims(soak: Soak, id: number): Promise<void> {
+async function victims(soak: Soak, id: number): Promise<void> {
   const key = `k:${id}`;
   const look = connect(soak);
   await look.del(key);
