@@ -1,6 +1,7 @@
 // Keeps the readings coming, on a connection of its own: INFO at an interval that shortens as the limit comes
 // nearer, at once when much growth was let through, and what the server is (version, COMMAND) on each connect.
 // Owns the ioredis client and the timers; never touches the data path but through Pressure and what it learns.
+import { setTimeout as delay } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import { factsFromCommandReply } from '../commands/overlay.js';
@@ -73,6 +74,8 @@ export class MemoryMonitor {
       enableOfflineQueue: false,
       maxRetriesPerRequest: 0,
       retryStrategy: () => RECONNECT_MS,
+      // ioredis would wait for as long as a loading server says that it still needs, up to 10 s.
+      maxLoadingRetryTime: RECONNECT_MS,
     });
     this.redis.on('error', (error: Error) => this.report(error));
     this.redis.on('ready', () => {
@@ -81,11 +84,16 @@ export class MemoryMonitor {
     options.gate.onGrowth = () => this.grown();
   }
 
-  /** Connects and takes the first reading; resolves once it is there or could not be had. */
+  /** Connects and takes the first reading; resolves once it is there, could not be had, or is long in coming. */
   async start(): Promise<void> {
+    const { connectTimeoutMs } = this.options.upstream;
     // Why it failed comes by 'error'; the rejection only says that it did.
-    await this.redis.connect().catch(() => {});
-    await this.firstPoll;
+    const connected = this.redis.connect().catch(() => {});
+    // A server that loads its data is not ready for as long as that takes, and clients are to be told so by it.
+    await Promise.race([
+      connected.then(() => this.firstPoll),
+      delay(connectTimeoutMs, undefined, { ref: false }),
+    ]);
     this.schedule();
   }
 

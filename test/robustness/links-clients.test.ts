@@ -9,6 +9,8 @@ import { until } from '../support/wait.js';
 
 const MB = 1024 * 1024;
 const WAIT_MS = 20_000;
+/** Each of its transactions waits for the one before, there and back. */
+const PATIENCE_MS = 60_000;
 const RULES = [{ name: 'every', match: '*', ttl: '1h', maxTtl: '2h', applyTo: 'all' }];
 
 async function upstreamClients(direct: RawClient): Promise<number> {
@@ -90,7 +92,7 @@ t.test('a half-closed client still gets every reply', async (t) => {
   const proxy = await withProxy(t, { redis, config: { rules: RULES } });
   const direct = await lookAt(t, redis);
   const before = await upstreamClients(direct);
-  const client = await withRaw(t, proxy.port);
+  const client = await withRaw(t, proxy.port, PATIENCE_MS);
   const lines = Array.from({ length: 500 }, (_, i) => [
     `SETNX a:${i} v`,
     'MULTI',
