@@ -190,6 +190,11 @@ export class ReplyScanner {
 
   private endNumber(n: number): void {
     if (this.heading) this.length = n;
+    // Only RESP2's nulls have a length below 0; an attribute or push that had would never end.
+    if (n < 0 && (this.element === BAR || this.element === GREATER)) {
+      this.state = State.MALFORMED;
+      return;
+    }
     switch (this.element) {
       case DOLLAR:
       case BANG:

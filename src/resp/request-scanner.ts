@@ -24,6 +24,10 @@ const INLINE_MAX_BYTES = 64 * 1024;
 /** Redis refuses a multibulk count or bulk length of more digits than these can hold, whatever follows. */
 const MAX_HEADER_DIGITS = 10;
 const MAX_INT = 2 ** 31 - 1;
+/** A count below 0 is ignored, whatever it is; so many digits surely fit Redis's 64-bit integers. */
+const MAX_NEGATIVE_DIGITS = 18;
+/** proto-max-bulk-len as it comes: Redis refuses a longer argument at its header. */
+const MAX_BULK_BYTES = 512 * 1024 * 1024;
 const NOTHING: Uint8Array = new Uint8Array(0);
 const FEW_ARGUMENTS = 64;
 /** Offsets of a command with more arguments than this are not kept for the next one. */
@@ -116,7 +120,7 @@ export class RequestScanner {
         if (buf[at] !== DOLLAR) return Scan.MALFORMED;
         from = this.readHeader(buf, at + 1, end);
         if (from <= 0) return from === 0 ? Scan.INCOMPLETE : Scan.MALFORMED;
-        if (this.number < 0) return Scan.MALFORMED;
+        if (this.number < 0 || this.number > MAX_BULK_BYTES) return Scan.MALFORMED;
         this.bulkLength = this.number;
         this.bulkStart = from;
       }
@@ -148,12 +152,13 @@ export class RequestScanner {
   private readHeader(buf: Uint8Array, at: number, end: number): number {
     const negative = at < end && buf[at] === MINUS;
     const first = negative ? at + 1 : at;
+    const most = negative ? MAX_NEGATIVE_DIGITS : MAX_HEADER_DIGITS;
     let i = first;
     let value = 0;
     for (; i < end; i++) {
       const digit = buf[i] - ZERO;
       if (digit < 0 || digit > 9) break;
-      if ((value === 0 && i > first) || i - first >= MAX_HEADER_DIGITS) return -1;
+      if ((value === 0 && i > first) || i - first >= most) return -1;
       value = value * 10 + digit;
     }
     if (i >= end) return 0;

@@ -30,8 +30,6 @@ export class Connection implements ReplyListener {
   inMulti = false;
   /** ASKING or CLIENT CACHING speaks of the next command: the server must see it. */
   private bindsNext = false;
-  /** The transaction holds what makes EXEC's reply, or what follows it, impossible to count. */
-  private opaque = false;
   private transaction = 0;
 
   constructor(
@@ -49,6 +47,11 @@ export class Connection implements ReplyListener {
   forwarded(kind: Pending = Pending.PASS, detail = 0, count = 1): void {
     this.bindsNext = false;
     if (!this.silence.takes()) this.replies.owe(kind, detail, count);
+  }
+
+  /** Redis's resetClient() ends CLIENT REPLY SKIP behind an empty command, too. */
+  empty(): void {
+    this.silence.takes();
   }
 
   /** Takes a command with a connection role, whole or at the end of its streaming. */
@@ -217,7 +220,6 @@ export class Connection implements ReplyListener {
       return;
     }
     this.inMulti = true;
-    this.opaque = false;
     this.transaction = (this.transaction + 1) % DETAIL_LIMIT;
     this.forwarded(Pending.MULTI, this.transaction);
   }
@@ -225,9 +227,7 @@ export class Connection implements ReplyListener {
   private exec(): void {
     const { inMulti } = this;
     this.inMulti = false;
-    if (inMulti && this.opaque) {
-      this.goRaw();
-    } else if (!inMulti || !this.followUps.anyWaiting) {
+    if (!inMulti || !this.followUps.anyWaiting) {
       this.forwarded();
     } else if (this.silence.any) {
       // Whether it was executed will never be known.
@@ -278,14 +278,13 @@ export class Connection implements ReplyListener {
     if (!this.inMulti) this.feed.stall();
   }
 
-  /** Queued in a transaction, these make what EXEC answers uncountable. */
+  /**
+   * Queued in a transaction, these make what EXEC answers uncountable; and had MULTI been refused, they would act at
+   * once, some without a reply of their own.
+   */
   private opaqueInMulti(kind: Pending, detail = 0, count = 1): void {
-    if (this.inMulti) {
-      this.opaque = true;
-      this.forwarded();
-    } else {
-      this.forwarded(kind, detail, count);
-    }
+    if (this.inMulti) this.goRaw();
+    else this.forwarded(kind, detail, count);
   }
 
   private client(): void {

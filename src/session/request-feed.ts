@@ -27,6 +27,8 @@ export interface CommandHandler {
   readonly lookahead: number;
   /** A whole command is in `feed.args`. */
   command(): Flow;
+  /** A blank line or a command without arguments has passed: it is never answered. */
+  empty(): void;
   /** The server may refuse a command for its mere number of arguments: it must see that number at once. */
   mayBeTooMany(argc: number): boolean;
   /** A command too large to wait for has begun; `held` bytes of it are here. TAKEN: the rest streams. */
@@ -190,6 +192,7 @@ export class RequestFeed {
           break;
         case Scan.EMPTY:
           this.resuming = false;
+          this.handler.empty();
           at = this.args.next;
           break;
         case Scan.INCOMPLETE: {

@@ -169,6 +169,10 @@ export class Session implements CommandHandler {
     return Flow.TAKEN;
   }
 
+  empty(): void {
+    this.connection.empty();
+  }
+
   mayBeTooMany(argc: number): boolean {
     return argc > MOST_ARGUMENTS || (argc > MOST_ARGUMENTS_UNAUTHENTICATED && !this.authenticated);
   }

@@ -37,7 +37,7 @@ t.test(
     });
     t.comment(`${tally.known} known replies, ${tally.streams} spoiled streams, ${tally.resets} resets`);
     for (const { message, case: stream } of tally.failures) {
-      t.fail(message, stream && { case: encodeCase(stream, message) });
+      t.fail(message, stream === undefined ? {} : { case: encodeCase(stream, message) });
     }
     t.ok(tally.known > 0 && tally.streams > 0, 'both kinds of clients had their turns');
     await until(() => descriptors() <= before, { timeoutMs: 60_000, describe: 'descriptors to come back' });

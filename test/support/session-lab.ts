@@ -79,6 +79,7 @@ export class ScriptedRedis {
     this.input += bytes.toString('latin1');
     for (let args = this.read(); args !== undefined; args = this.read()) {
       if (args.length > 0) this.handle(args);
+      else if (this.mode === 'skip') this.mode = 'on';
     }
     const out = this.output;
     this.output = '';

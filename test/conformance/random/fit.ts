@@ -43,7 +43,7 @@ function fitTurn(turn: Turn, state: State, mode: Mode, together: boolean): Turn 
   const commands: Command[] = [];
   for (const command of turn.commands) {
     if (state.over) break;
-    if (isRepeatable(command, together) && isPromised(command, state, mode)) {
+    if (isRepeatable(command, state, together) && isPromised(command, state, mode)) {
       commands.push(command);
       advance(command, state);
       // What waits behind a blocked command is executed some time after what has woken it.
@@ -67,8 +67,10 @@ const SHARED = new Set([
   ...['FCALL', 'FCALL_RO'],
 ]);
 
-function isRepeatable(command: Command, together: boolean): boolean {
+function isRepeatable(command: Command, state: State, together: boolean): boolean {
   const { name, sub } = nameOf(command);
+  // In silence a server ends the connection only if something else is being written to it at the time.
+  if ((name === 'QUIT' || isBroken(command)) && (state.silent || state.skipping)) return false;
   return (
     !together || !(SHARED.has(name) || (name === 'CLIENT' && sub === 'UNBLOCK') || mayBlockForEver(command))
   );

@@ -17,9 +17,13 @@ export interface Played {
   readonly seen: readonly SeenStep[];
 }
 
-/** Every client sends what it still owes, and QUIT, one after the other. */
+/**
+ * Every client sends what it still owes, and QUIT, one after the other. Aloud: in silence a server ends the
+ * connection only if something else is being written to it.
+ */
 function farewell({ clients }: Session): Step[] {
-  return clients.map((_, client) => [{ client, commands: [['QUIT']], cuts: [] }]);
+  const commands = [['CLIENT', 'REPLY', 'ON'], ['QUIT']];
+  return clients.map((_, client) => [{ client, commands, cuts: [] }]);
 }
 
 /** `inItsPlace`: what is sent for a step, where that is something else. */

@@ -1,5 +1,5 @@
 // The saved corpus: one JSON file for each case that ever failed, replayed before every run.
-// Owns the folder's file names. Written to only by the full run, and by a run told to by SPILLWAY_KEEP_FAILURES.
+// Owns the folder's file names. Written to only by the full run.
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';

@@ -22,20 +22,18 @@ export function readRequest(bytes: Buffer, from: number): Reading {
 function readMultibulk(bytes: Buffer, from: number): Reading {
   const args: string[] = [];
   const header = readLine(bytes, from);
-  if (header === undefined) return unended(bytes, args, from, 'too big mbulk count string');
+  if (header === undefined) return unended(bytes, args, from, 'invalid multibulk length');
   const count = longLong(header.text);
   if (count === undefined || count > MAX_ARGUMENTS) return refused(args, from, 'invalid multibulk length');
   let at = header.to;
   while (args.length < count) {
     const line = at < bytes.length ? readLine(bytes, at) : undefined;
-    if (line === undefined) return unended(bytes, args, at, 'too big bulk count string');
-    if (bytes[at] !== 0x24) {
-      return refused(args, at, `expected '$', got '${String.fromCharCode(bytes[at])}'`);
-    }
+    const wrong = at < bytes.length && bytes[at] !== 0x24;
+    const error = wrong ? `expected '$', got '${String.fromCharCode(bytes[at])}'` : 'invalid bulk length';
+    if (line === undefined) return unended(bytes, args, at, error);
+    if (wrong) return refused(args, at, error);
     const length = longLong(line.text);
-    if (length === undefined || length < 0 || length > MAX_BULK_BYTES) {
-      return refused(args, at, 'invalid bulk length');
-    }
+    if (length === undefined || length < 0 || length > MAX_BULK_BYTES) return refused(args, at, error);
     const to = line.to + length + 2;
     if (bytes.length < to) return { what: 'cut', args, at, atLeast: to };
     args.push(bytes.toString('latin1', line.to, line.to + length));
@@ -52,6 +50,10 @@ function readLine(bytes: Buffer, from: number): { text: string; to: number } | u
   return { text: bytes.toString('latin1', from + 1, at), to: at + 2 };
 }
 
+/**
+ * Redis refuses a line of more than 64 KiB as too big if it sees it before its end, else for what is wrong with it:
+ * a matter of timing, so here it is always the latter.
+ */
 function unended(bytes: Buffer, args: string[], at: number, error: string): Reading {
   const hasEnd = bytes.indexOf(0x0d, at) >= 0 && bytes.indexOf(0, at) < 0;
   return bytes.length - at > INLINE_MAX_BYTES && !hasEnd

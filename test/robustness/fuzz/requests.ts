@@ -44,6 +44,7 @@ const INLINE = [
     'ECHO  two \r\n',
   ],
 ];
+const EMPTY = ['\r\n', '*0\r\n', '*-1\r\n', '  \n'];
 const RESP_IN_A_VALUE = '*2\r\n$3\r\nGET\r\n$5\r\nother\r\n';
 const TRANSACTION = ['MULTI', 'EXEC', 'EXEC', 'DISCARD', 'multi'];
 const SILENCE = ['ON', 'OFF', 'SKIP', 'SKIP', 'SIP'];
@@ -171,7 +172,7 @@ export class RequestWriter {
   private state(): void {
     const { random, vocabulary } = this;
     const draw = random.below(16);
-    if (draw < 3 && vocabulary.silence) this.words('CLIENT', 'REPLY', random.pick(SILENCE));
+    if (draw < 3 && vocabulary.silence) this.silence();
     else if (draw < 5 && vocabulary.connection) this.words(...random.pick(SUBSCRIBE));
     else if (draw < 7 && vocabulary.connection) this.words(...random.pick(UNSUBSCRIBE));
     else if (draw < 8 && vocabulary.connection) this.words('HELLO', random.pick(['2', '3', '3', '4']));
@@ -182,6 +183,13 @@ export class RequestWriter {
     else if (draw === 11) this.words('CLIENT', 'CACHING', 'YES');
     else if (draw === 12) this.words('ASKING');
     else this.words('SELECT', String(vocabulary.database ?? 0));
+  }
+
+  /** An empty command behind SKIP is the next command. */
+  private silence(): void {
+    this.words('CLIENT', 'REPLY', this.random.pick(SILENCE));
+    this.finish();
+    if (this.random.oneIn(5)) this.append(this.random.pick(EMPTY));
   }
 
   private key(): string {

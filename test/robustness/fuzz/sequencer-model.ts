@@ -8,6 +8,9 @@ import { OOM } from '../../support/session-lab.js';
 
 const SWALLOWED: readonly number[] = [Pending.FOLLOW_UP, Pending.SWALLOW, Pending.AUTH_PROBE];
 
+const PASSING: readonly number[] = [Pending.PASS, Pending.LOCAL_OOM];
+const ATTRIBUTE = 0x7c;
+
 export class SequencerModel {
   client = '';
   readonly events: string[] = [];
@@ -19,7 +22,7 @@ export class SequencerModel {
   private received = 0;
 
   /** `fault`: offset in all that will be received from which on it is no RESP. */
-  constructor(private readonly fault: number) {}
+  constructor(private fault: number) {}
 
   /** Nothing of an item is here that has not ended. */
   get atBoundary(): boolean {
@@ -43,6 +46,14 @@ export class SequencerModel {
       const at = this.received - this.bytes.length;
       const framing = at < this.fault ? frameReply(this.bytes.subarray(0, this.fault - at), 0) : undefined;
       if (framing === undefined || !('end' in framing)) break;
+      if (this.bytes[0] === ATTRIBUTE) {
+        // What it says of the error behind it is not told here; before what is not passed on, no server has one.
+        this.unsure = true;
+        if (!PASSING.includes(this.owed[0]?.kind ?? Pending.PASS)) {
+          this.fault = at;
+          break;
+        }
+      }
       const item = this.bytes.toString('latin1', 0, framing.end);
       this.bytes = this.bytes.subarray(framing.end);
       this.take(item);
