@@ -9,7 +9,7 @@ import { OOM } from '../../support/session-lab.js';
 const SWALLOWED: readonly number[] = [Pending.FOLLOW_UP, Pending.SWALLOW, Pending.AUTH_PROBE];
 
 const PASSING: readonly number[] = [Pending.PASS, Pending.LOCAL_OOM];
-const ATTRIBUTE = 0x7c;
+const [ATTRIBUTE, MAP, PUSH] = [0x7c, 0x25, 0x3e];
 
 export class SequencerModel {
   client = '';
@@ -31,7 +31,7 @@ export class SequencerModel {
 
   /** No server answers what it has not been asked: but for a push, what is coming belongs to what is owed. */
   get mayOwe(): boolean {
-    return this.atBoundary || this.owed.length > 0 || this.bytes[0] === 0x3e;
+    return this.atBoundary || this.owed.length > 0 || this.bytes[0] === PUSH;
   }
 
   owe(kind: number, detail: number, count: number): void {
@@ -49,7 +49,8 @@ export class SequencerModel {
       if (this.bytes[0] === ATTRIBUTE) {
         // What it says of the error behind it is not told here; before what is not passed on, no server has one.
         this.unsure = true;
-        if (!PASSING.includes(this.owed[0]?.kind ?? Pending.PASS)) {
+        // Nor has a server one before a push.
+        if (!PASSING.includes(this.owed[0]?.kind ?? Pending.PASS) || this.describesPush()) {
           this.fault = at;
           break;
         }
@@ -60,6 +61,14 @@ export class SequencerModel {
       this.giveOoms();
     }
     this.broken = this.received > this.fault;
+  }
+
+  /** The attribute at hand stands before a push. */
+  private describesPush(): boolean {
+    const asMap = Buffer.from(this.bytes);
+    asMap[0] = MAP;
+    const framing = frameReply(asMap, 0);
+    return 'end' in framing && this.bytes[framing.end] === PUSH;
   }
 
   private take(item: string): void {
