@@ -8,7 +8,7 @@ import { Redis } from 'ioredis';
 import { createSentinel } from 'redis';
 import t, { type Test } from 'tap';
 import { findFreePort } from '../../../src/demo/free-port.js';
-import { ensureServerBinary } from '../../../src/demo/server-binary.js';
+import { ensureServerBinary, SERVER_ARGV0 } from '../../../src/demo/server-binary.js';
 import { endServer, launchServer } from '../../../src/demo/server-launch.js';
 import { type Figure, keepFigures } from '../../support/figures.js';
 import { withProxy } from '../../support/proxy.js';
@@ -42,7 +42,8 @@ async function withSentinel(t: Test, watched: number): Promise<{ port: number }>
 /** The server binary reads a config file only as its first argument; this puts it there and drops the rest. */
 async function launchSentinel(binary: string, config: string, folder: string, port: number) {
   const wrapper = path.join(folder, 'sentinel.sh');
-  await writeFile(wrapper, `#!/bin/sh\nexec '${binary}' '${config}' --sentinel\n`, { mode: 0o755 });
+  const script = `#!/usr/bin/env bash\nexec -a '${SERVER_ARGV0}' '${binary}' '${config}' --sentinel\n`;
+  await writeFile(wrapper, script, { mode: 0o755 });
   return launchServer(wrapper, [], folder, port);
 }
 
