@@ -119,11 +119,9 @@ export class ClientLink {
       this.readClient();
       if (this.draining) this.endIfDrained();
     });
-    client.setTimeout(idleTimeoutMs, () => {
-      if (!this.session.mayTimeOut) return;
-      this.counters.clientsTimedOut++;
-      this.close();
-    });
+    client.setTimeout(idleTimeoutMs);
+    // Again and again: one that may not be closed now, a subscriber say, may be the next time.
+    client.on('timeout', () => this.clientSilent());
     client.setNoDelay(true);
     client.setKeepAlive(true, KEEP_ALIVE_MS);
     client.on('error', () => this.close());
@@ -164,10 +162,18 @@ export class ClientLink {
     this.upstreamEnded = true;
   }
 
+  private clientSilent(): void {
+    if (!this.upstreamEnded) {
+      if (!this.session.mayTimeOut) return;
+      this.counters.clientsTimedOut++;
+    }
+    this.close();
+  }
+
   /** Delivers what waits for the client, then closes. */
   private finish(): void {
     this.upstreamEnded = true;
-    this.client.setTimeout(FAREWELL_MS, () => this.close());
+    this.client.setTimeout(FAREWELL_MS);
     this.client.destroySoon();
   }
 

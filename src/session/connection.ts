@@ -167,11 +167,6 @@ export class Connection implements ReplyListener {
     if (!this.silence.off) this.replies.owe(Pending.FOLLOW_UP, slot);
   }
 
-  /** As followUp(), for a command of which more is to come: waits for largeWritten(). */
-  followUpLater(slot: number, key: Uint8Array, start: number, end: number, ttlMs: number): void {
-    this.followUps.defer(slot, key, start, end, ttlMs);
-  }
-
   /** A large command has gone up whole: what waited for that is due, unless EXEC is still to come. */
   largeWritten(): void {
     if (this.inMulti || !this.followUps.anyWaiting) return;
@@ -209,11 +204,6 @@ export class Connection implements ReplyListener {
     this.observer.onUpstreamOom();
   }
 
-  /** EXEC that the server refuses ends the transaction all the same (server.c, rejectCommand). */
-  execRefused(): void {
-    this.endMulti();
-  }
-
   private multi(): void {
     if (this.inMulti) {
       this.forwarded();
@@ -239,7 +229,8 @@ export class Connection implements ReplyListener {
     }
   }
 
-  private endMulti(): void {
+  /** A transaction came to nothing: by DISCARD, RESET, or an EXEC that is refused (server.c, rejectCommand). */
+  endMulti(): void {
     this.inMulti = false;
     this.followUps.forget();
   }

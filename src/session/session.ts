@@ -222,7 +222,7 @@ export class Session implements CommandHandler {
     const { args } = this.feed;
     const spec = this.context.table.find(args.buf, args.starts[0], args.ends[0]);
     if (spec === undefined || arityFits(spec.arity, args.argc)) return spec;
-    if (spec.role === ConnectionRole.EXEC) this.connection.execRefused();
+    if (spec.role === ConnectionRole.EXEC) this.connection.endMulti();
     return undefined;
   }
 

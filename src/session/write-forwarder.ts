@@ -118,7 +118,7 @@ export class WriteForwarder {
     const [{ rule, outcome, key, hash }] = large.keys;
     observer.onWrite(rule.slot, large.spec, size, outcome, key, 0, key.length, hash);
     if (outcome !== TtlOutcome.FOLLOW_UP) return;
-    this.connection.followUpLater(rule.slot, key, 0, key.length, drawTtl(rule, random));
+    this.connection.followUps.defer(rule.slot, key, 0, key.length, drawTtl(rule, random));
   }
 
   /** Puts the verdict's changes into the bytes of a multibulk command; what is appended is the caller's to send. */
