@@ -76,10 +76,6 @@ const DIFFERENCES: readonly (readonly [what: string, why: string])[] = [
     '`SYNC`, `PSYNC` and `REPLCONF` turn the connection into a plain pipe.',
   ],
   [
-    'While the server behind is down, a connection to Spillway is accepted and then reset; the server’s own port would refuse it. ioredis does not mind. node-redis sends its offline queue as soon as it is connected, so it loses what it has queued.',
-    'Spillway listens on; it learns that the server refuses only when it connects for the client.',
-  ],
-  [
     'When the server ends in the middle of a pipeline, a client may have got one reply more, or one less, than without Spillway.',
     'Redis does not send what it has answered in the same turn in which it ends, and a hop changes what is one turn.',
   ],

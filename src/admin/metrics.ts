@@ -73,6 +73,12 @@ const ROWS: readonly Row[] = [
   ['gauge', 'shed_active', 'Whether writes can be refused now.', one((s) => Number(s.memory.active))],
   ['gauge', 'shed_share', 'Share of growing writes refused now, 0 to 1.', shedShare],
 
+  [
+    'gauge',
+    'listening',
+    'Whether the data port is open: not while the server refuses.',
+    one((s) => Number(s.connections.listening)),
+  ],
   ['gauge', 'clients', 'Connected clients.', one((s) => s.connections.clients)],
   [
     'gauge',

@@ -44,6 +44,8 @@ export interface MemorySnapshot {
 
 /** GET /api/connections. */
 export interface ConnectionSnapshot {
+  /** The data port is open: it is closed while the server refuses connections. */
+  listening: boolean;
   /** Connected now, connected ever, and turned away because of the limit. */
   clients: number;
   clientsTotal: number;

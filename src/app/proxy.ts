@@ -78,6 +78,7 @@ export async function startProxy(config: EffectiveConfig, log: Logger): Promise<
     log,
     clock,
     onServer: (server) => adoptServer(server, context, log),
+    onLost: () => listener.suspectUpstream(),
   });
   stats.upstreamOomSeen = () => {
     pressure.upstreamOom(clock());
@@ -92,6 +93,12 @@ export async function startProxy(config: EffectiveConfig, log: Logger): Promise<
     onAcceptFailed: (error) => log.error({ err: error.message }, 'a client could not be accepted'),
     onUpstreamFailed: (error) =>
       log.error({ err: error.message }, 'upstream cannot be reached: client reset'),
+    onRefusing: (refusing) => {
+      if (refusing) log.error('upstream refuses connections: so does the data port, until it is back');
+      else log.info('upstream accepts connections again, and so does the data port');
+    },
+    onReopenFailed: (error) =>
+      log.error({ err: error.message }, 'the data port cannot be opened again yet: tried on'),
   });
 
   const connections = (): ConnectionSnapshot => {
@@ -126,7 +133,10 @@ export async function startProxy(config: EffectiveConfig, log: Logger): Promise<
           memory: () => describeMemory(pressure, gate, monitor, config.memory.bands, clock()),
           connections,
           health: () => ({ live: true }),
-          ready: () => (closing ? CLOSING : readiness(monitor, pressure, clock())),
+          ready: () => {
+            if (closing) return CLOSING;
+            return listener.listening ? readiness(monitor, pressure, clock()) : REFUSING;
+          },
         })
       : undefined;
     return {
@@ -168,6 +178,7 @@ function logLevelChange(log: Logger, { priority, from, to, pressure, cause, read
 }
 
 const CLOSING = { ready: false, reasons: ['the proxy is closing: no client is accepted any more'] };
+const REFUSING = { ready: false, reasons: ['the upstream refuses connections, and so does the data port'] };
 
 /** Ready: clients will find an upstream. Reasons may be given all the same: what then works only in part. */
 function readiness(

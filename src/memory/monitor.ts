@@ -26,6 +26,8 @@ export interface MonitorOptions {
   readonly clock: () => number;
   /** Called on each connect with what the server says of itself. */
   readonly onServer: (server: ServerFacts) => void;
+  /** Called when its connection has ended or could not be made, again for each attempt in vain. */
+  readonly onLost: () => void;
 }
 
 export interface ServerFacts {
@@ -78,6 +80,9 @@ export class MemoryMonitor {
       maxLoadingRetryTime: RECONNECT_MS,
     });
     this.redis.on('error', (error: Error) => this.report(error));
+    this.redis.on('close', () => {
+      if (!this.closed) options.onLost();
+    });
     this.redis.on('ready', () => {
       this.firstPoll = this.learnServer().then(() => this.poll());
     });

@@ -24,6 +24,8 @@ export interface LinkCounters {
 export interface LinkEvents {
   /** The upstream could not be reached. */
   upstreamFailed(error: Error): void;
+  /** The upstream has ended the connection, or broken it. */
+  upstreamEnded(): void;
   closed(link: ClientLink): void;
 }
 
@@ -141,13 +143,19 @@ export class ClientLink {
       if (this.draining) this.endIfDrained();
     });
     upstream.on('drain', () => this.readClient());
-    upstream.on('end', () => this.finish());
+    upstream.on('end', () => {
+      if (!this.clientEnded) this.events.upstreamEnded();
+      this.finish();
+    });
     upstream.on('error', (error) => {
       if (!this.connected) {
         this.counters.upstreamFailures++;
         this.events.upstreamFailed(error);
         this.close(true);
-      } else if (this.client.writableLength > 0 || this.upstreamEnded) this.finish();
+        return;
+      }
+      this.events.upstreamEnded();
+      if (this.client.writableLength > 0 || this.upstreamEnded) this.finish();
       else this.close(true);
     });
   }

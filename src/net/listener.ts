@@ -1,22 +1,29 @@
-// The data port: accepts clients up to a limit, links each to its own upstream connection, drains on close.
-// Owns the set of links and the counters over them. Never looks into bytes.
-import net, { type AddressInfo, type Socket } from 'node:net';
+// Accepts clients up to a limit, links each to its own upstream connection, drains on close; refuses connections
+// while the server does. Owns the set of links and the counters over them. Never looks into bytes.
+import type { Socket } from 'node:net';
 import type { SessionContext } from '../session/session.js';
-import { ClientLink, HIGH_WATER_BYTES, type LinkCounters, type LinkOptions } from './client-link.js';
+import { ClientLink, type LinkCounters, type LinkOptions } from './client-link.js';
+import { DataPort, type HostAndPort } from './data-port.js';
+import { UpstreamWatch } from './upstream-watch.js';
 
 /** Redis's own words when `maxclients` is reached (networking.c). */
 const MAX_CLIENTS_ERROR = '-ERR max number of clients reached\r\n';
 
 export interface ListenerOptions extends LinkOptions {
-  readonly listen: { readonly host: string; readonly port: number };
+  readonly listen: HostAndPort;
   readonly maxClients: number;
   readonly context: SessionContext;
   /** Called when the upstream cannot be reached, at most once a second. */
   readonly onUpstreamFailed: (error: Error) => void;
   readonly onAcceptFailed: (error: Error) => void;
+  /** The server refuses connections, and from now on the data port does; or both accept them again. */
+  readonly onRefusing: (refusing: boolean) => void;
+  /** The data port cannot be opened again for now. */
+  readonly onReopenFailed: (error: Error) => void;
 }
 
 export interface ListenerSnapshot extends LinkCounters {
+  readonly listening: boolean;
   readonly clients: number;
   readonly pausedClients: number;
   readonly clientsTotal: number;
@@ -24,7 +31,8 @@ export interface ListenerSnapshot extends LinkCounters {
 }
 
 export class Listener {
-  private readonly server: net.Server;
+  private readonly port: DataPort;
+  private readonly watch: UpstreamWatch;
   private readonly links = new Set<ClientLink>();
   private readonly counters: LinkCounters = {
     clientsTimedOut: 0,
@@ -40,32 +48,46 @@ export class Listener {
   private whenEmpty: (() => void) | undefined;
 
   constructor(private readonly options: ListenerOptions) {
-    this.server = net.createServer(
-      { allowHalfOpen: true, noDelay: true, highWaterMark: HIGH_WATER_BYTES },
-      (client) => this.accept(client),
-    );
+    const { listen, upstream, onRefusing } = options;
+    this.port = new DataPort(listen, {
+      accepted: (client) => this.accept(client),
+      acceptFailed: options.onAcceptFailed,
+      reopenFailed: options.onReopenFailed,
+    });
+    this.watch = new UpstreamWatch(upstream, {
+      refused: () => {
+        this.port.shut();
+        onRefusing(true);
+      },
+      back: async () => {
+        await this.port.reopen();
+        if (this.listening) onRefusing(false);
+      },
+    });
   }
 
   /** Begins to listen. Rejects with the system's error (EADDRINUSE, EACCES …) when it cannot. */
-  async start(): Promise<{ host: string; port: number }> {
-    const { host, port } = this.options.listen;
-    await new Promise<void>((resolve, reject) => {
-      this.server.once('error', reject);
-      this.server.listen({ host, port, backlog: 511 }, () => {
-        this.server.off('error', reject);
-        resolve();
-      });
-    });
-    // Out of descriptors, say: that connection is lost, the listener stays.
-    this.server.on('error', this.options.onAcceptFailed);
-    const address = this.server.address() as AddressInfo;
-    return { host: address.address, port: address.port };
+  async start(): Promise<HostAndPort> {
+    const address = await this.port.open();
+    this.suspectUpstream();
+    return address;
+  }
+
+  /** The server may be gone: if it refuses connections, so shall the data port. */
+  suspectUpstream(): void {
+    if (this.listening) this.watch.suspect();
+  }
+
+  /** The data port is open: it is closed while the server refuses connections. */
+  get listening(): boolean {
+    return this.port.listening;
   }
 
   snapshot(): ListenerSnapshot {
     let pausedClients = 0;
     for (const link of this.links) if (link.paused) pausedClients++;
     return {
+      listening: this.listening,
       clients: this.links.size,
       pausedClients,
       clientsTotal: this.clientsTotal,
@@ -79,7 +101,8 @@ export class Listener {
    * Returns how many had to be ended.
    */
   async close(graceMs: number): Promise<number> {
-    this.server.close();
+    this.watch.stop();
+    this.port.shut();
     for (const link of this.links) link.drain();
     if (this.links.size > 0 && graceMs > 0) {
       await new Promise<void>((resolve) => {
@@ -104,7 +127,11 @@ export class Listener {
     }
     this.clientsTotal++;
     const link = new ClientLink(client, this.options, this.options.context, this.counters, {
-      upstreamFailed: (error) => this.reportFailure(error),
+      upstreamFailed: (error) => {
+        this.reportFailure(error);
+        this.watch.failed(error);
+      },
+      upstreamEnded: () => this.suspectUpstream(),
       closed: (closed) => {
         this.links.delete(closed);
         if (this.links.size === 0) this.whenEmpty?.();

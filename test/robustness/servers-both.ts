@@ -72,3 +72,16 @@ export async function untilInfo(direct: RawClient, section: string, text: string
     describe: `INFO ${section} to have ${text}`,
   });
 }
+
+/** When a PING was answered for the first time: a connection that fails is followed by the next. */
+export async function firstAnswer(port: number): Promise<number> {
+  return until(
+    async () => {
+      const client = await connectRaw(port).catch(() => undefined);
+      const answer = await client?.call('PING').catch(() => undefined);
+      client?.destroy();
+      return String(answer) === '+PONG\r\n' && performance.now();
+    },
+    { timeoutMs: WAIT_MS, describe: 'an answer to PING' },
+  );
+}

@@ -2,11 +2,10 @@
 // file. So each session is accounted for over the death: what was answered is there, what is there was asked for.
 import type { Test } from 'tap';
 import { type TestProxy, withProxy } from '../support/proxy.js';
-import { connectRaw } from '../support/raw-client.js';
 import { withRedis } from '../support/redis.js';
 import { until } from '../support/wait.js';
 import { type LoadResult, runLoad } from './link/load.js';
-import { untilReady } from './servers-both.js';
+import { firstAnswer, untilReady } from './servers-both.js';
 
 const COMMANDS_PER_LIFE = 1500;
 const WAIT_MS = 60_000;
@@ -67,19 +66,6 @@ export async function killUnderLoad(t: Test, times: number, seed: number): Promi
   t.ok(load.cutSessions >= times, `${load.cutSessions} sessions cut`);
   await untilEmpty(proxy);
   return { load, recoveryMs, readyMs };
-}
-
-/** When a PING was answered for the first time: a connection that fails is followed by the next. */
-async function firstAnswer(port: number): Promise<number> {
-  return until(
-    async () => {
-      const client = await connectRaw(port).catch(() => undefined);
-      const answer = await client?.call('PING').catch(() => undefined);
-      client?.destroy();
-      return String(answer) === '+PONG\r\n' && performance.now();
-    },
-    { timeoutMs: WAIT_MS, describe: 'an answer to PING' },
-  );
 }
 
 async function untilEmpty(proxy: TestProxy): Promise<void> {

@@ -1,14 +1,16 @@
 // Servers that are not there, die, and come back. What each client sees is what it would see without a proxy: an
 // end, or a reset where the server had not read all; and the proxy serves again as soon as there is a server.
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import net from 'node:net';
+import { pino } from 'pino';
 import t from 'tap';
-import { findFreePort } from '../../src/demo/free-port.js';
 import { withProxy } from '../support/proxy.js';
-import { command, type RawClient, withRaw } from '../support/raw-client.js';
+import { command, connectRaw, type RawClient, withRaw } from '../support/raw-client.js';
 import { withRedis } from '../support/redis.js';
 import { commands, withTwins } from '../support/twins.js';
 import { until } from '../support/wait.js';
-import { asDirect, ending, type Place, untilInfo, untilReady } from './servers-both.js';
+import { asDirect, ending, firstAnswer, type Place, untilInfo, untilReady } from './servers-both.js';
 import { killUnderLoad } from './servers-kill.js';
 
 const RULES = [{ name: 'every', match: '*', ttl: '1h', applyTo: 'all' }];
@@ -18,13 +20,60 @@ t.test('killed under load and restarted', { timeout: 120_000 }, async (t) => {
   t.comment(`first answer after ${recoveryMs} ms, ready after ${readyMs} ms`);
 });
 
-t.test('an upstream that is not there', async (t) => {
-  const port = await findFreePort();
-  const proxy = await withProxy(t, { redis: { port }, config: { rules: RULES } });
-  const client = await withRaw(t, proxy.port);
-  void client.write(commands('SET a 1'));
-  t.equal(await ending(client), 'ECONNRESET', 'as by a dead server');
-  t.match(await proxy.admin('/api/connections'), { upstreamFailures: 1, clients: 0 });
+/** Resolves once a connection to the port is refused. */
+async function untilRefused(port: number): Promise<void> {
+  const refused = async () =>
+    connectRaw(port).then(
+      (client) => void client.destroy(),
+      (error: NodeJS.ErrnoException) => error.code === 'ECONNREFUSED',
+    );
+  await until(refused, { describe: 'connections to be refused' });
+}
+
+t.test('a server that is not there at the start, comes, dies and comes back', async (t) => {
+  const redis = await withRedis(t);
+  await redis.kill('SIGKILL');
+  const proxy = await withProxy(t, { redis, config: { rules: RULES } });
+  for (const life of [1, 2]) {
+    await untilRefused(proxy.port);
+    t.match(
+      await proxy.admin('/api/connections'),
+      { listening: false, clients: 0 },
+      `refused before ${life}`,
+    );
+    await redis.restart();
+    await firstAnswer(proxy.port);
+    const client = await withRaw(t, proxy.port);
+    t.equal(String(await client.call('SET', 'a', life)), '+OK\r\n');
+    t.match(await proxy.admin('/api/connections'), { listening: true });
+    await redis.kill('SIGKILL');
+    await ending(client);
+  }
+});
+
+t.test('the data port is taken while the server is away', async (t) => {
+  const redis = await withRedis(t);
+  const lines: string[] = [];
+  const log = pino({ level: 'error' }, { write: (line) => void lines.push(line) });
+  const proxy = await withProxy(t, { redis, config: { rules: RULES }, log });
+  await redis.kill('SIGKILL');
+  await untilRefused(proxy.port);
+  const other = net.createServer().listen(proxy.port, '127.0.0.1');
+  await once(other, 'listening');
+  await redis.restart();
+  await until(() => lines.some((line) => line.includes('cannot be opened again')));
+  other.close();
+  await firstAnswer(proxy.port);
+});
+
+t.test('an end of one connection is not the end of the server', async (t) => {
+  const proxy = await withProxy(t, { redis: await withRedis(t), config: { rules: RULES } });
+  for (let i = 0; i < 20; i++) {
+    const client = await withRaw(t, proxy.port);
+    await client.call('QUIT');
+    await client.readUntilClosed();
+    t.match(await proxy.admin('/api/connections'), { listening: true });
+  }
 });
 
 /** Bytes that wait in the kernel to be read by the server that listens on `port`. */
@@ -77,6 +126,7 @@ t.test('what a client sees of the death of its server', { timeout: 120_000 }, as
       await place.redis.kill('SIGKILL');
       const end = (await ending(client)).replace(/^\+\d.*\r\n/gm, '');
       await place.redis.restart();
+      await firstAnswer(place.port);
       const again = await place.open();
       return [end, await again.call('SETNX', 'again', 1)];
     });

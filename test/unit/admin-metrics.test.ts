@@ -52,6 +52,7 @@ const memory: MemorySnapshot = {
 const connections: ConnectionSnapshot = {
   clients: 3,
   clientsTotal: 9,
+  listening: true,
   clientsRejected: 11,
   clientsTimedOut: 17,
   upstreamFailures: 12,
@@ -111,6 +112,7 @@ const SINGLE: Record<string, number> = {
   'shed_share{priority="normal"}': 0.25,
   'shed_share{priority="high"}': 0.125,
   'shed_share{priority="critical"}': 0,
+  listening: 1,
   clients: 3,
   paused_clients: 15,
   clients_total: 9,

@@ -46,6 +46,7 @@ const CONNECTIONS: ConnectionSnapshot = {
   rawSessions: 1,
   stalls: 4,
   followUpsUnsupported: false,
+  listening: true,
   pausedClients: 1,
 };
 

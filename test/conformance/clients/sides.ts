@@ -68,6 +68,10 @@ export class Side {
   async revive(): Promise<void> {
     this.#look.destroy();
     await this.redis.restart();
+    const { proxy } = this;
+    const listens = async () =>
+      proxy === undefined || ((await proxy.admin('/api/connections')) as { listening: boolean }).listening;
+    await until(listens, { ...PATIENCE, describe: 'the proxy to listen again' });
     this.#look = await connectRaw(this.redis.port, PATIENCE.timeoutMs);
   }
 
