@@ -2,7 +2,8 @@
 // The binaries are npm's own `node-<platform>-<arch>` packages, put into a temporary folder; nothing is installed.
 // Sums up in docs/figures/matrix.json. Exit 1 when any line fails.
 import { execFile, spawn } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createWriteStream } from 'node:fs';
+import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -38,10 +39,14 @@ async function suiteOn(bin: string): Promise<Outcome> {
   const begun = performance.now();
   const tap = spawn(node, ['node_modules/.bin/tap', 'run', '--reporter=tap'], { env });
   let tail = '';
+  await mkdir('.tap', { recursive: true });
+  const log = createWriteStream(LOG);
   for await (const text of tap.stdout.setEncoding('utf8')) {
     for (const line of String(text).split('\n')) if (/^ *not ok/.test(line)) console.error(line);
+    log.write(text);
     tail = (tail + text).slice(-4096);
   }
+  log.end();
   const counts = COUNTS.exec(tail);
   const [passed, failed] = [Number(counts?.[2] ?? 0), Number(counts?.[3] ?? 0)];
   return {
@@ -52,6 +57,8 @@ async function suiteOn(bin: string): Promise<Outcome> {
   };
 }
 
+const LOG = '.tap/matrix.log';
+
 const lines = process.argv.length > 2 ? process.argv.slice(2) : LINES;
 const outcomes: Outcome[] = [];
 for (const line of lines) {
@@ -60,6 +67,11 @@ for (const line of lines) {
     console.error(`Node ${line}: fetching it, then the whole suite`);
     const outcome = await suiteOn(await fetchNode(line, folder));
     outcomes.push(outcome);
+    if (outcome.failed > 0) {
+      const kept = LOG.replace('.log', `-${outcome.node}.log`);
+      await rename(LOG, kept);
+      console.error(`all that it said: ${kept}`);
+    }
     console.error(
       `${outcome.node}: ${outcome.passed} passed, ${outcome.failed} failed, ${outcome.seconds} s`,
     );

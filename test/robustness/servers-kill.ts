@@ -20,7 +20,7 @@ export interface Kills {
 
 /** Kills a server with SIGKILL under load and restarts it, `times`; asserts that nothing came wrong. */
 export async function killUnderLoad(t: Test, times: number, seed: number): Promise<Kills> {
-  const redis = await withRedis(t, ['--appendonly', 'yes']);
+  const redis = await withRedis(t, ['--appendonly', 'yes', '--appendfsync', 'no']);
   const proxy = await withProxy(t, {
     redis,
     config: { rules: [{ name: 'every', match: '*', ttl: '1h', maxTtl: '2h', applyTo: 'all' }] },

@@ -47,9 +47,9 @@ export const connection: Scenarios = {
     const a = await open();
     void a.write(
       commands(
-        'SET k 1 PX 1',
+        'SET k 1 PX 50',
         'WATCH k',
-        'DEBUG SLEEP 0.01',
+        'DEBUG SLEEP 0.06',
         'MULTI',
         'SETNX other 1',
         'EXEC',

@@ -10,6 +10,10 @@ const TIMEOUT_MS = 30_000;
 
 /** Waits for what another client publishes to come down the replication stream; the snapshot before it is cut out. */
 async function replicated(replica: RawClient, writer: RawClient): Promise<string> {
+  await until(async () => String(await writer.call('INFO', 'replication')).includes('connected_slaves:1'), {
+    timeoutMs: TIMEOUT_MS,
+    describe: 'the replica to be seen',
+  });
   await writer.call('PUBLISH', 'c', 'to replicas');
   const comes = () => replica.peek().includes('to replicas\r\n');
   await until(comes, { timeoutMs: TIMEOUT_MS, describe: 'the replication stream' });

@@ -13,6 +13,8 @@ const expiring = (name: string, unit: string): readonly Line[] => [
     `${name} k ${unit} XX`,
     `${name} k ${unit} NX`,
     `${name} k ${unit} NX`,
+    // Without a TTL that is in how many milliseconds it was before does not count.
+    'PERSIST k',
     `${name} k ${unit} GT`,
   ],
   ...[`${name} k ${unit} NX XX`, `${name} k ${unit} NOPE`, `${name} k text`, `${name} k 9223372036854775807`],
