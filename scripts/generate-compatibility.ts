@@ -81,6 +81,30 @@ const DIFFERENCES: readonly (readonly [what: string, why: string])[] = [
   ],
 ];
 
+/** What differs where clients share upstream connections, beyond the above. */
+const POOLED: readonly (readonly [what: string, why: string])[] = [
+  [
+    'The client id that HELLO tells is not that of a connection that lasts. Who asks for `CLIENT ID` keeps the connection it tells of.',
+    'The greeting is spoken on a connection that ends when it is not needed any more.',
+  ],
+  [
+    '`CLIENT LIST` shows shared connections without names, and a client only while it has its own; `CLIENT KILL` of a shared one fails the commands that are on it, with `-ERR spillway lost its connection to the server before the reply …`.',
+    'Many clients are one connection to the server.',
+  ],
+  [
+    'When a connection of its own ends while it is not needed, as by `CLIENT KILL`, a client that waits for replies elsewhere stays.',
+    'It is no longer on that connection.',
+  ],
+  [
+    'A client for which more than 64 MiB of replies wait is closed.',
+    'Redis cannot keep replies for one client alone on a connection that others share.',
+  ],
+  [
+    'An HTTP request gets an error before it is closed; Redis closes at once.',
+    'Its first line is a command like any other, and goes up a shared connection. The rest does not.',
+  ],
+];
+
 /** Where Spillway itself refuses: everything else that is refused, the server has refused. */
 const REFUSALS: readonly (readonly [reply: string, when: string])[] = [
   [
@@ -255,6 +279,9 @@ function generate(): string {
     table(['the client gets', 'when'], REFUSALS),
     '## What differs',
     table(['a client can tell by', 'why'], DIFFERENCES),
+    '## With command pooling',
+    'With `upstream.pool: "command"` the conformance tests run as well (`npm run test:pooled`). Beyond the above:',
+    table(['a client can tell by', 'why'], POOLED),
     '',
   ].join('\n\n');
 }

@@ -103,7 +103,9 @@ group('ReplySequencer alone', () => {
     multiRefused() {},
     execAnswered() {},
     replyCheckAnswered() {},
-    userChanged() {},
+    stateAnswered() {},
+    connectionReset() {},
+    protocolRefused() {},
     upstreamOom() {},
   });
   const answers = Buffer.from('+OK\r\n'.repeat(DEPTH));

@@ -88,6 +88,7 @@ export async function startProxy(config: EffectiveConfig, log: Logger): Promise<
     listen: config.listen,
     upstream: config.upstream,
     maxClients: config.limits.maxClients,
+    sharedConnections: config.upstream.pool === 'command' ? config.upstream.sharedConnections : 0,
     idleTimeoutMs: config.limits.idleTimeoutMs,
     context,
     onAcceptFailed: (error) => log.error({ err: error.message }, 'a client could not be accepted'),

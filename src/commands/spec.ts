@@ -44,8 +44,23 @@ export const ConnectionRole = {
   REPLICATION: 16,
   ASKING: 17,
   QUIT: 18,
+  WATCH: 19,
+  UNWATCH: 20,
+  /** WAIT, WAITAOF: about what this connection has written before. */
+  WAIT: 21,
 } as const;
 export type ConnectionRole = (typeof ConnectionRole)[keyof typeof ConnectionRole];
+
+/** What a command needs of its connection where clients share connections (upstream.pool "command"). */
+export const Sharing = {
+  /** Nothing: any connection of the same user, database and protocol will do. */
+  SHARED: 0,
+  /** One of its own, until it is answered or the state that it makes ends. */
+  OWN: 1,
+  /** One of its own from here on: it leaves something on the connection that nothing is known to end. */
+  LASTING: 2,
+} as const;
+export type Sharing = (typeof Sharing)[keyof typeof Sharing];
 
 /** Where the keys that a command writes stand among its arguments (argument 0 is the name). */
 export interface KeyPositions {
@@ -77,6 +92,7 @@ export interface CommandSpec {
   /** A write with a known key that can grow memory or set a TTL: one that the policy has a say in. */
   readonly governed: boolean;
   readonly role: ConnectionRole;
+  readonly sharing: Sharing;
 }
 
 /** True when `argc` arguments (the name included) satisfy `arity`, by Redis's own rule. */

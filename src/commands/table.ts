@@ -1,9 +1,17 @@
 // The command table: name bytes in, CommandSpec out. Immutable once built; a new server gives a new table.
 // Lookup is an open-addressing hash over lower-cased bytes, so that no string is made per command.
 // Invariants: capacity is a power of two and at least twice the number of commands.
-import { type CommandSpec, ConnectionRole, type KeyPositions, TtlTreatment } from './spec.js';
+import { type CommandSpec, ConnectionRole, type KeyPositions, Sharing, TtlTreatment } from './spec.js';
 import { GENERATED_COMMANDS } from './table.generated.js';
-import { CONNECTION_ROLES, MOVERS, NO_KEYS, TTL_TREATMENTS, WRITTEN_KEYS } from './treatment.js';
+import {
+  CONNECTION_ROLES,
+  LASTING,
+  MOVERS,
+  NO_KEYS,
+  TTL_TREATMENTS,
+  UNSHARED,
+  WRITTEN_KEYS,
+} from './treatment.js';
 
 /** One command as a server's COMMAND describes it. */
 export interface CommandFacts {
@@ -14,6 +22,9 @@ export interface CommandFacts {
   /** The keys it writes, as far as the source tells. */
   readonly keys: KeyPositions;
 }
+
+/** The names that Spillway knows by itself. */
+const KNOWN: ReadonlySet<string> = new Set(GENERATED_COMMANDS.map(([name]) => name));
 
 /** Ids outlive tables: counters are indexed by them, and a table is replaced when the server is. */
 const idsByName = new Map<string, number>();
@@ -36,19 +47,28 @@ export function specify(facts: CommandFacts): CommandSpec {
   const ttl = known ?? (flags.has('write') && denyOom ? TtlTreatment.CREATES : TtlTreatment.NONE);
   // A container such as XGROUP has its flags at its subcommands.
   const write = flags.has('write') || ttl !== TtlTreatment.NONE;
+  const role = CONNECTION_ROLES.get(name) ?? ConnectionRole.NONE;
+  const blocking = flags.has('blocking');
   return {
     name,
     id: idOf(name),
     arity,
     write,
     denyOom,
-    blocking: flags.has('blocking'),
+    blocking,
     mover: MOVERS.has(name),
     keys,
     ttl,
     governed: write && (denyOom || ttl !== TtlTreatment.NONE) && (keys.first > 0 || keys.keywords.length > 0),
-    role: CONNECTION_ROLES.get(name) ?? ConnectionRole.NONE,
+    role,
+    sharing: sharingOf(name, role, blocking),
   };
+}
+
+/** A command that only the live server knows, a module's say, may do anything to its connection. */
+function sharingOf(name: string, role: ConnectionRole, blocking: boolean): Sharing {
+  if (LASTING.has(name) || !KNOWN.has(name)) return Sharing.LASTING;
+  return role !== ConnectionRole.NONE || blocking || UNSHARED.has(name) ? Sharing.OWN : Sharing.SHARED;
 }
 
 export class CommandTable {

@@ -94,4 +94,36 @@ export const CONNECTION_ROLES: ReadonlyMap<string, ConnectionRole> = new Map<str
   ['replconf', ConnectionRole.REPLICATION],
   ['asking', ConnectionRole.ASKING],
   ['quit', ConnectionRole.QUIT],
+  ['watch', ConnectionRole.WATCH],
+  ['unwatch', ConnectionRole.UNWATCH],
+  ['wait', ConnectionRole.WAIT],
+  ['waitaof', ConnectionRole.WAIT],
+]);
+
+/** Free of connection state, and yet not to be sent where others wait behind. */
+export const UNSHARED: ReadonlySet<string> = new Set([
+  // While a script runs for too long, Redis answers everybody else with BUSY: nobody may wait behind it.
+  'eval',
+  'evalsha',
+  'eval_ro',
+  'evalsha_ro',
+  'fcall',
+  'fcall_ro',
+  // SCRIPT KILL and FUNCTION KILL end it.
+  'script',
+  'function',
+  'debug',
+  'shutdown',
+  'cluster',
+]);
+
+/** They change the connection for as long as it lives. */
+export const LASTING: ReadonlySet<string> = new Set([
+  'asking',
+  'readonly',
+  'readwrite',
+  'sync',
+  'psync',
+  'replconf',
+  'monitor',
 ]);

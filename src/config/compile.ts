@@ -25,6 +25,7 @@ export function compileConfig(parsed: ConfigInput, secrets: Secrets = {}): Effec
       ...upstream,
       password: secrets.upstreamPassword ?? upstream.password,
       pool: parsed.upstream.pool,
+      sharedConnections: parsed.upstream.sharedConnections,
       connectTimeoutMs: parseDuration(parsed.upstream.connectTimeout),
     },
     mode: parsed.mode,

@@ -16,6 +16,7 @@ export function describeConfig(config: EffectiveConfig): Omit<ConfigInput, '$sch
     upstream: {
       url: formatRedactedUrl(config.upstream),
       pool: config.upstream.pool,
+      sharedConnections: config.upstream.sharedConnections,
       connectTimeout: formatDuration(config.upstream.connectTimeoutMs),
     },
     mode: config.mode,

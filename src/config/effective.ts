@@ -7,6 +7,7 @@ import type { UpstreamAddress } from './upstream-url.js';
 
 export interface EffectiveUpstream extends UpstreamAddress {
   readonly pool: ConfigInput['upstream']['pool'];
+  readonly sharedConnections: number;
   readonly connectTimeoutMs: number;
 }
 

@@ -36,7 +36,17 @@ const upstream = strict({
       'Redis or Valkey: redis://[user:password@]host[:port][/db]. User, password and db serve the memory ' +
         "monitor's own connection; clients log in for themselves.",
     ),
-  pool: oneOf(['session']).default('session').describe('"session": one upstream connection for each client.'),
+  pool: oneOf(['session', 'command'])
+    .default('session')
+    .describe(
+      '"session": one upstream connection for each client. "command": clients share a few, and get one of their own ' +
+        'while they need it (MULTI, WATCH, blocking commands, subscriptions …).',
+    ),
+  sharedConnections: count(1, 64)
+    .default(2)
+    .describe(
+      'With pool "command": how many connections clients of the same user, database and protocol share.',
+    ),
   connectTimeout: duration(1, 5 * MINUTE)
     .default('5s')
     .describe('How long a connection to the upstream may take.'),

@@ -1,19 +1,29 @@
-// One client socket, its upstream socket and the session between them: moves bytes, pauses readers for slow
-// writers, and passes ends and errors on so that each side sees what it would see without a proxy.
-// Never looks into bytes. Invariant: once closed, both sockets are destroyed and the session is told, once.
+// One client socket, its upstream and the session between them: moves bytes, pauses readers for slow writers, and
+// passes ends and errors on so that each side sees what it would see without a proxy. Never looks into bytes.
+// The upstream is a connection of its own (session pooling), or what the session wants (command pooling): a
+// connection that others share, or for a while one of its own, which is parked when it is not needed and ended when
+// that lasts. Invariants: once closed, its own sockets are destroyed and the session is told, once; only a session
+// that is owed nothing changes its upstream.
 //
 //   client FIN   ─▶ upstream FIN once all is forwarded    upstream FIN   ─▶ client closed once all is delivered
 //   client error ─▶ upstream destroyed at once            upstream error ─▶ the same; reset if nothing waits
 //   client idle  ─▶ closed, where limits.idleTimeout is   upstream unreachable ─▶ client reset
 //   drain        ─▶ client FIN once all owed is delivered; what it sends later is read and dropped
 import type { Socket } from 'node:net';
-import { Session, type SessionContext } from '../session/session.js';
+import { type Identity, ownGreeting } from '../session/identity.js';
+import { Place, Session, type SessionContext } from '../session/session.js';
+import type { BulkTurns } from './bulk-turns.js';
+import { greet } from './greet.js';
+import type { Member, SharedUpstream } from './shared-upstream.js';
+import type { Applicant, UpstreamPool } from './upstream-pool.js';
 import { KEEP_ALIVE_MS, type UpstreamAddress, UpstreamSocket } from './upstream-socket.js';
 import { WriteBatch } from './write-batch.js';
 
 /** Counted over all links. */
 export interface LinkCounters {
   clientsTimedOut: number;
+  /** Closed, since more waited for them than may (command pooling). */
+  clientsTooSlow: number;
   upstreamFailures: number;
   bytesFromClients: number;
   bytesToClients: number;
@@ -37,6 +47,12 @@ export const HIGH_WATER_BYTES = 64 * 1024;
  * before it reads would not survive: so that comes late.
  */
 const UNREAD_REPLIES_BYTES = 16 * 1024 * 1024;
+/** A client with so much unread stops sharing: Redis can keep the replies on a connection of its own. */
+const UNREAD_SHARED_BYTES = 1024 * 1024;
+/** What was under way on the shared connection may bring so much more; then the client is given up. */
+const UNREAD_LIMIT_BYTES = 64 * 1024 * 1024;
+/** A connection of its own that a client has not needed for so long is ended. */
+const PARKED_MS = 1000;
 /** A client that takes nothing of what waits for it for so long, with its server gone, is given up. */
 const FAREWELL_MS = 30_000;
 /** After our end, so long a client may take to end, too: a close with bytes unread would reset what it has to read. */
@@ -46,35 +62,52 @@ export interface LinkOptions {
   readonly upstream: UpstreamAddress;
   /** A client with nothing under way for so long is closed, milliseconds; 0: never. As Redis's `timeout`. */
   readonly idleTimeoutMs: number;
+  readonly bulkTurns: BulkTurns;
 }
 
-export class ClientLink {
+/** An upstream connection of the client's own. */
+interface OwnUpstream {
+  readonly socket: UpstreamSocket;
+  readonly batch: WriteBatch;
+  connected: boolean;
+  /** Its greeting was answered: commands may go up. */
+  greeted: boolean;
+}
+
+export class ClientLink implements Member, Applicant {
   private readonly session: Session;
-  private readonly upstream: UpstreamSocket;
-  private readonly toUpstream: WriteBatch;
   private readonly toClient: WriteBatch;
+  private own: OwnUpstream | undefined;
+  private parked: NodeJS.Timeout | undefined;
+  private shared: SharedUpstream | undefined;
+  /** Whose identity the shared connection has, and that an applicant waits for one. */
+  private sharedIdentity: Identity | undefined;
+  private applying = false;
+  /** What was read last is still to be worked off. */
+  private awaitsTurn = false;
+  /** It is in the list of those that got replies this time. */
+  private isTouched = false;
   private clientEnded = false;
   private isClosed = false;
-  private connected = false;
   /** The server has said its last: only what is on its way to the client still counts. */
   private upstreamEnded = false;
   private draining = false;
   /** All that was owed is delivered, and our end sent. */
   private isDrained = false;
 
+  /** `pool`: command pooling; without it the client gets its own upstream connection at once. */
   constructor(
     private readonly client: Socket,
-    { upstream, idleTimeoutMs }: LinkOptions,
+    private readonly options: LinkOptions,
     context: SessionContext,
     private readonly counters: LinkCounters,
     private readonly events: LinkEvents,
+    private readonly pool: UpstreamPool | undefined,
   ) {
-    this.upstream = new UpstreamSocket(upstream, HIGH_WATER_BYTES, (bytes) => this.lastWords(bytes));
-    this.toUpstream = new WriteBatch(this.upstream);
     this.toClient = new WriteBatch(client);
-    this.session = new Session(context, this.toUpstream, this.toClient);
-    this.wireUpstream();
-    this.wireClient(idleTimeoutMs);
+    if (pool === undefined) this.own = this.openOwn();
+    this.session = new Session(context, this.toClient, this.own?.batch);
+    this.wireClient(options.idleTimeoutMs);
   }
 
   /** The client waits: for its upstream's buffers, or for a reply that decides on its next command. */
@@ -89,6 +122,12 @@ export class ClientLink {
     this.endIfDrained();
   }
 
+  /** Nobody listens at the server's address any more: a client that shares a connection is told as one with its own. */
+  serverGone(): void {
+    if (this.session.hasOwnUpstream || this.upstreamEnded) return;
+    this.finish();
+  }
+
   /** Ends the link at once; with `reset` so that the client sees a reset, not an orderly end. */
   close(reset = false): void {
     if (this.isClosed) return;
@@ -96,17 +135,17 @@ export class ClientLink {
     this.session.close();
     if (reset) this.client.resetAndDestroy();
     else this.client.destroy();
-    this.upstream.destroy();
+    this.endOwn();
+    this.leaveShared();
+    if (this.applying) this.pool?.withdraw(this);
     this.events.closed(this);
   }
 
   private wireClient(idleTimeoutMs: number): void {
     const { client } = this;
     client.on('data', (chunk: Buffer) => {
-      if (this.upstreamEnded || this.isDrained) return;
-      this.counters.bytesFromClients += chunk.length;
-      this.session.fromClient(chunk);
-      this.flush();
+      if (chunk.length < HIGH_WATER_BYTES) this.fromClient(chunk);
+      else this.fromClientInTurn(chunk);
     });
     client.on('end', () => {
       this.clientEnded = true;
@@ -114,10 +153,9 @@ export class ClientLink {
       if (this.upstreamEnded || this.isClosed) return;
       this.session.clientEnded();
       this.flush();
-      this.endUpstreamIfDone();
     });
     client.on('drain', () => {
-      this.upstream.resume();
+      this.own?.socket.resume();
       this.readClient();
       if (this.draining) this.endIfDrained();
     });
@@ -130,34 +168,201 @@ export class ClientLink {
     client.on('close', () => this.close());
   }
 
-  private wireUpstream(): void {
-    const { upstream } = this;
-    upstream.on('connect', () => {
-      this.connected = true;
+  private fromClient(chunk: Buffer): void {
+    if (this.upstreamEnded || this.isDrained || this.isClosed) return;
+    this.counters.bytesFromClients += chunk.length;
+    this.session.fromClient(chunk);
+    this.flush();
+  }
+
+  /** There is more where this came from: others have their turn first. */
+  private fromClientInTurn(chunk: Buffer): void {
+    this.awaitsTurn = true;
+    this.client.pause();
+    this.options.bulkTurns.enqueue(() => {
+      this.awaitsTurn = false;
+      this.fromClient(chunk);
+      this.readClient();
     });
-    upstream.on('data', (chunk: Buffer) => {
-      this.counters.bytesFromUpstream += chunk.length;
-      this.session.fromUpstream(chunk);
-      this.flush();
-      this.endUpstreamIfDone();
-      if (this.draining) this.endIfDrained();
+  }
+
+  private openOwn(): OwnUpstream {
+    const { upstream } = this.options;
+    const socket = new UpstreamSocket(upstream, HIGH_WATER_BYTES, (bytes) => {
+      if (this.own === own && own.greeted) this.lastWords(bytes);
     });
-    upstream.on('drain', () => this.readClient());
-    upstream.on('end', () => {
+    const own: OwnUpstream = { socket, batch: new WriteBatch(socket), connected: false, greeted: false };
+    socket.on('connect', () => {
+      own.connected = true;
+    });
+    socket.on('drain', () => this.readClient());
+    socket.on('end', () => {
       if (!this.clientEnded) this.events.upstreamEnded();
-      this.finish();
+      this.ownEnded(own);
     });
-    upstream.on('error', (error) => {
-      if (!this.connected) {
-        this.counters.upstreamFailures++;
-        this.events.upstreamFailed(error);
-        this.close(true);
-        return;
-      }
-      this.events.upstreamEnded();
-      if (this.client.writableLength > 0 || this.upstreamEnded) this.finish();
-      else this.close(true);
+    socket.on('error', (error) => {
+      if (own.connected) this.events.upstreamEnded();
+      else this.upstreamFailed(error);
+      this.ownEnded(own, error);
     });
+    const greeting = this.pool === undefined ? [] : ownGreeting(this.session.identity);
+    const greeted = (): void => {
+      own.greeted = true;
+      socket.on('data', (chunk: Buffer) => this.fromOwn(chunk));
+    };
+    if (greeting.length === 0) greeted();
+    else {
+      greet(socket, greeting, (error) => {
+        if (this.own !== own || this.isClosed) return;
+        if (error === undefined) {
+          greeted();
+          this.flush();
+        } else {
+          this.upstreamFailed(error);
+          this.close();
+        }
+      });
+    }
+    return own;
+  }
+
+  private fromOwn(chunk: Buffer): void {
+    // Parked it is asked nothing, so there is nothing that it could say to the client.
+    if (this.parked !== undefined) {
+      this.endOwn();
+      return;
+    }
+    this.counters.bytesFromUpstream += chunk.length;
+    this.session.fromUpstream(chunk);
+    if (this.session.mayRelease) this.parkOwn();
+    this.afterReplies();
+  }
+
+  private ownEnded(own: OwnUpstream, error?: Error): void {
+    if (this.own !== own || this.isClosed) return;
+    if (this.parked !== undefined) {
+      this.endOwn();
+      // Its client was killed, say. One that is owed replies by then has gone on elsewhere.
+      if (this.session.idle) this.finish();
+    } else if (error === undefined) this.finish();
+    else if (own.connected && (this.client.writableLength > 0 || this.upstreamEnded)) this.finish();
+    else this.close(true);
+  }
+
+  private upstreamFailed(error: Error): void {
+    this.counters.upstreamFailures++;
+    this.events.upstreamFailed(error);
+  }
+
+  /** Gives the session what its next command wants, once all is answered that was asked before. */
+  private provide(): void {
+    const { session } = this;
+    while (session.wants !== Place.NOWHERE && session.idle && !this.isClosed && !this.upstreamEnded) {
+      if (!(session.wants === Place.OWN ? this.provideOwn() : this.provideShared())) return;
+    }
+  }
+
+  private provideOwn(): boolean {
+    const { session } = this;
+    this.own ??= this.openOwn();
+    if (!this.own.greeted) return false;
+    clearTimeout(this.parked);
+    this.parked = undefined;
+    session.attach(this.own.batch);
+    return true;
+  }
+
+  private provideShared(): boolean {
+    const { session } = this;
+    if (session.hasOwnUpstream) this.parkOwn();
+    const { identity } = session;
+    if (this.sharedIdentity !== identity) this.leaveShared();
+    if (this.shared === undefined) {
+      if (this.applying) return false;
+      const shared = this.pool?.acquire(identity, this);
+      this.applying = shared === undefined;
+      if (shared === undefined) return false;
+      this.joinShared(shared, identity);
+    }
+    if (this.shared === undefined) return false;
+    session.attach(this.shared.batch, this.shared.lane, this);
+    return true;
+  }
+
+  granted(shared: SharedUpstream): void {
+    this.applying = false;
+    if (this.session.wants === Place.SHARED) this.joinShared(shared, this.session.identity);
+    this.flush();
+  }
+
+  refused(error: Error): void {
+    this.applying = false;
+    this.upstreamFailed(error);
+    this.close(true);
+  }
+
+  get taken(): number {
+    return this.session.taken;
+  }
+
+  takeShared(buf: Uint8Array, at: number, end: number, most: number): number {
+    if (!this.isTouched) {
+      this.isTouched = true;
+      this.shared?.touch(this);
+    }
+    return this.session.takeShared(buf, at, end, most);
+  }
+
+  failShared(count: number, error: Uint8Array): void {
+    this.session.failShared(count, error);
+  }
+
+  repliesCame(): void {
+    this.isTouched = false;
+    if (!this.isClosed) this.afterReplies();
+  }
+
+  upstreamDrained(): void {
+    this.readClient();
+  }
+
+  upstreamLost(cut: boolean): void {
+    this.shared = undefined;
+    this.sharedIdentity = undefined;
+    this.isTouched = false;
+    this.session.detachShared();
+    if (this.isClosed) return;
+    if (cut) this.close(true);
+    else this.afterReplies();
+  }
+
+  private joinShared(shared: SharedUpstream, identity: Identity): void {
+    this.shared = shared;
+    this.sharedIdentity = identity;
+    shared.members.add(this);
+  }
+
+  private leaveShared(): void {
+    const { shared } = this;
+    if (shared === undefined) return;
+    this.shared = undefined;
+    this.sharedIdentity = undefined;
+    shared.members.delete(this);
+    this.pool?.left(shared);
+  }
+
+  /** Keeps the client's own connection for a while, in case it is needed again. */
+  private parkOwn(): void {
+    this.session.detach();
+    clearTimeout(this.parked);
+    this.parked = setTimeout(() => this.endOwn(), PARKED_MS).unref();
+  }
+
+  private endOwn(): void {
+    clearTimeout(this.parked);
+    this.parked = undefined;
+    this.own?.socket.destroy();
+    this.own = undefined;
   }
 
   /** What a server that closed had said before, found when a write to it failed. */
@@ -185,24 +390,50 @@ export class ClientLink {
     this.client.destroySoon();
   }
 
+  private afterReplies(): void {
+    this.flush();
+    if (this.draining) this.endIfDrained();
+  }
+
   private flush(): void {
+    if (this.session.wants !== Place.NOWHERE) this.provide();
     const clientKeepsUp = this.toClient.flush();
-    this.toUpstream.flush();
     this.counters.bytesToClients += this.toClient.takeBytes();
-    this.counters.bytesToUpstream += this.toUpstream.takeBytes();
-    if (!clientKeepsUp) this.upstream.pause();
-    if (this.upstreamEnded) return;
+    if (this.own !== undefined) {
+      this.own.batch.flush();
+      this.counters.bytesToUpstream += this.own.batch.takeBytes();
+    }
+    this.shared?.flushSoon();
+    if (!clientKeepsUp) this.clientLags();
+    if (this.upstreamEnded || this.isClosed) return;
     if (this.mayReadClient) this.readClient();
     else this.client.pause();
+    this.endUpstreamIfDone();
+  }
+
+  /** The client does not read as fast as the server answers. */
+  private clientLags(): void {
+    this.own?.socket.pause();
+    if (this.shared === undefined || this.client.writableLength < UNREAD_SHARED_BYTES) return;
+    this.session.stopSharing();
+    if (this.client.writableLength < UNREAD_LIMIT_BYTES) return;
+    this.counters.clientsTooSlow++;
+    this.close(true);
   }
 
   /** A stalled client is still read, for a while: its end would not be seen otherwise. */
   private get mayReadClient(): boolean {
     return (
+      !this.awaitsTurn &&
       (!this.session.stalled || this.session.heldBytes < HIGH_WATER_BYTES) &&
-      !this.upstream.writableNeedDrain &&
+      !this.upstreamNeedsDrain &&
       this.client.writableLength < UNREAD_REPLIES_BYTES
     );
+  }
+
+  private get upstreamNeedsDrain(): boolean {
+    if (this.session.hasOwnUpstream) return this.own?.socket.writableNeedDrain === true;
+    return this.shared?.needsDrain === true;
   }
 
   private readClient(): void {
@@ -210,13 +441,17 @@ export class ClientLink {
   }
 
   private endUpstreamIfDone(): void {
-    if (this.clientEnded && !this.session.stalled && !this.upstream.writableEnded) this.upstream.end();
+    if (!this.clientEnded || this.session.stalled) return;
+    if (!this.session.hasOwnUpstream) {
+      if (this.session.idle) this.finish();
+    } else if (this.own?.socket.writableEnded === false) this.own.socket.end();
   }
 
   private endIfDrained(): void {
     if (this.isDrained || !this.session.idle || this.client.writableLength > 0) return;
     this.isDrained = true;
-    this.upstream.destroy();
+    this.endOwn();
+    this.leaveShared();
     this.client.end();
     this.client.resume();
     this.client.setTimeout(0);

@@ -2,16 +2,26 @@
 // while the server does. Owns the set of links and the counters over them. Never looks into bytes.
 import type { Socket } from 'node:net';
 import type { SessionContext } from '../session/session.js';
-import { ClientLink, type LinkCounters, type LinkOptions } from './client-link.js';
+import { BulkTurns } from './bulk-turns.js';
+import {
+  ClientLink,
+  HIGH_WATER_BYTES,
+  type LinkCounters,
+  type LinkEvents,
+  type LinkOptions,
+} from './client-link.js';
 import { DataPort, type HostAndPort } from './data-port.js';
+import { UpstreamPool } from './upstream-pool.js';
 import { UpstreamWatch } from './upstream-watch.js';
 
 /** Redis's own words when `maxclients` is reached (networking.c). */
 const MAX_CLIENTS_ERROR = '-ERR max number of clients reached\r\n';
 
-export interface ListenerOptions extends LinkOptions {
+export interface ListenerOptions extends Omit<LinkOptions, 'bulkTurns'> {
   readonly listen: HostAndPort;
   readonly maxClients: number;
+  /** Shared upstream connections for each user, database and protocol; 0: each client has one of its own. */
+  readonly sharedConnections: number;
   readonly context: SessionContext;
   /** Called when the upstream cannot be reached, at most once a second. */
   readonly onUpstreamFailed: (error: Error) => void;
@@ -31,11 +41,14 @@ export interface ListenerSnapshot extends LinkCounters {
 }
 
 export class Listener {
+  private readonly linkOptions: LinkOptions;
   private readonly port: DataPort;
   private readonly watch: UpstreamWatch;
+  private readonly pool: UpstreamPool | undefined;
   private readonly links = new Set<ClientLink>();
   private readonly counters: LinkCounters = {
     clientsTimedOut: 0,
+    clientsTooSlow: 0,
     upstreamFailures: 0,
     bytesFromClients: 0,
     bytesToClients: 0,
@@ -44,11 +57,33 @@ export class Listener {
   };
   private clientsTotal = 0;
   private clientsRejected = 0;
+  private readonly linkEvents: LinkEvents = {
+    upstreamFailed: (error) => {
+      this.reportFailure(error);
+      this.watch.failed(error);
+    },
+    upstreamEnded: () => this.suspectUpstream(),
+    closed: (link) => {
+      this.links.delete(link);
+      if (this.links.size === 0) this.whenEmpty?.();
+    },
+  };
   private lastFailureAt = Number.NEGATIVE_INFINITY;
   private whenEmpty: (() => void) | undefined;
 
   constructor(private readonly options: ListenerOptions) {
-    const { listen, upstream, onRefusing } = options;
+    const { listen, upstream, idleTimeoutMs, sharedConnections, onRefusing } = options;
+    this.linkOptions = { upstream, idleTimeoutMs, bulkTurns: new BulkTurns() };
+    if (sharedConnections > 0) {
+      this.pool = new UpstreamPool({
+        upstream,
+        size: sharedConnections,
+        highWaterMark: HIGH_WATER_BYTES,
+        counters: this.counters,
+        onFailed: (error) => this.watch.failed(error),
+        onLost: () => this.suspectUpstream(),
+      });
+    }
     this.port = new DataPort(listen, {
       accepted: (client) => this.accept(client),
       acceptFailed: options.onAcceptFailed,
@@ -57,6 +92,7 @@ export class Listener {
     this.watch = new UpstreamWatch(upstream, {
       refused: () => {
         this.port.shut();
+        for (const link of this.links) link.serverGone();
         onRefusing(true);
       },
       back: async () => {
@@ -115,6 +151,7 @@ export class Listener {
     }
     const left = this.links.size;
     for (const link of this.links) link.close();
+    this.pool?.close();
     return left;
   }
 
@@ -126,18 +163,16 @@ export class Listener {
       return;
     }
     this.clientsTotal++;
-    const link = new ClientLink(client, this.options, this.options.context, this.counters, {
-      upstreamFailed: (error) => {
-        this.reportFailure(error);
-        this.watch.failed(error);
-      },
-      upstreamEnded: () => this.suspectUpstream(),
-      closed: (closed) => {
-        this.links.delete(closed);
-        if (this.links.size === 0) this.whenEmpty?.();
-      },
-    });
-    this.links.add(link);
+    this.links.add(
+      new ClientLink(
+        client,
+        this.linkOptions,
+        this.options.context,
+        this.counters,
+        this.linkEvents,
+        this.pool,
+      ),
+    );
   }
 
   private reportFailure(error: Error): void {

@@ -13,6 +13,7 @@ import { equalsIgnoreCase } from '../resp/bytes.js';
 import { encodeCommand } from '../resp/encode.js';
 import type { ByteSink } from './byte-sink.js';
 import { FollowUps } from './follow-ups.js';
+import { Hold } from './hold.js';
 import { DETAIL_LIMIT, Pending } from './pending-queue.js';
 import { Auth, type ReplyListener, ReplySequencer } from './reply-sequencer.js';
 import { ReplySilence } from './reply-silence.js';
@@ -20,14 +21,20 @@ import type { RequestFeed } from './request-feed.js';
 import { Kind } from './subscriptions.js';
 
 const PING = encodeCommand('PING');
+/** Unlike PING it answers a subscriber with the very refusal that any other command gets. */
+const ECHO = encodeCommand('ECHO', '');
 /** Refused by every server, queued by none: module commands may have any arity, this one has not. */
 const BARE_GET = encodeCommand('GET');
 
 export class Connection implements ReplyListener {
   readonly replies: ReplySequencer;
   readonly followUps: FollowUps;
+  /** What ties the client to this connection, where it may also do without one of its own. */
+  readonly hold: Hold | undefined;
   private readonly silence: ReplySilence;
   inMulti = false;
+  /** The hold wants to know how the command under scan is answered. */
+  private telling = false;
   /** ASKING or CLIENT CACHING speaks of the next command: the server must see it. */
   private bindsNext = false;
   private transaction = 0;
@@ -37,7 +44,9 @@ export class Connection implements ReplyListener {
     client: ByteSink,
     private readonly feed: RequestFeed,
     private readonly observer: TrafficObserver,
+    pooled: boolean,
   ) {
+    this.hold = pooled ? new Hold() : undefined;
     this.replies = new ReplySequencer(client, this);
     this.followUps = new FollowUps(upstream, observer);
     this.silence = new ReplySilence(upstream, feed, this.replies);
@@ -45,8 +54,37 @@ export class Connection implements ReplyListener {
 
   /** The command under scan is forwarded and answered as `kind` says, unless the client asked for silence. */
   forwarded(kind: Pending = Pending.PASS, detail = 0, count = 1): void {
+    const { telling } = this;
     this.bindsNext = false;
-    if (!this.silence.takes()) this.replies.owe(kind, detail, count);
+    this.telling = false;
+    if (this.silence.takes()) return;
+    this.replies.owe(telling && kind === Pending.PASS ? Pending.STATE : kind, detail, count);
+  }
+
+  /** The command under scan is about to go up the client's own connection; `spec` undefined: an unknown one. */
+  note(spec: CommandSpec | undefined): void {
+    if (this.hold !== undefined) this.telling = this.hold.note(spec, this.feed.args, this.inMulti);
+  }
+
+  /** Whether there is a transaction depends on a reply that is on its way. */
+  get multiUnanswered(): boolean {
+    return this.inMulti && !this.replies.idle;
+  }
+
+  /** Whether the client needs the connection that it has: not just any of the same identity. */
+  get held(): boolean {
+    return (
+      this.hold === undefined ||
+      this.hold.any ||
+      this.inMulti ||
+      this.bindsNext ||
+      this.silence.any ||
+      this.followUps.anyWaiting ||
+      this.feed.raw ||
+      this.feed.streaming ||
+      this.replies.raw ||
+      this.replies.subscribed
+    );
   }
 
   /** Redis's resetClient() ends CLIENT REPLY SKIP behind an empty command, too. */
@@ -118,6 +156,9 @@ export class Connection implements ReplyListener {
         this.forwarded();
         this.bindsNext = true;
         break;
+      case ConnectionRole.WAIT:
+        this.wait();
+        break;
       default:
         this.forwarded();
     }
@@ -178,6 +219,8 @@ export class Connection implements ReplyListener {
   }
 
   multiRefused(transaction: number): void {
+    // What it watches is watched on.
+    this.hold?.holdForGood();
     if (transaction !== this.transaction) return;
     // What followed was executed as it came: its follow-ups are due, also when EXEC has gone up already.
     this.inMulti = false;
@@ -196,12 +239,35 @@ export class Connection implements ReplyListener {
     this.silence.checked(silent);
   }
 
-  userChanged(): void {
-    this.followUps.denied = false;
+  stateAnswered(kind: Pending, taken: boolean): void {
+    // HELLO or AUTH: rights may be others now.
+    if (taken && kind !== Pending.STATE) this.followUps.denied = false;
+    this.hold?.answered(taken);
+  }
+
+  connectionReset(): void {
+    this.hold?.reset();
   }
 
   upstreamOom(): void {
     this.observer.onUpstreamOom();
+  }
+
+  protocolRefused(): void {
+    this.hold?.holdForGood();
+  }
+
+  /**
+   * It waits until replicas have what was written before its connection's last command (replication.c, waitCommand:
+   * c->woff), which must not be from before the client wrote on another connection.
+   */
+  private wait(): void {
+    if (this.hold !== undefined && !this.inMulti && !this.silence.any) {
+      this.feed.passUpTo(this.feed.args.start);
+      this.upstream.write(ECHO, 0, ECHO.length);
+      this.replies.owe(Pending.SWALLOW);
+    }
+    this.forwarded();
   }
 
   private multi(): void {

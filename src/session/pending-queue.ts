@@ -36,10 +36,12 @@ export const Pending = {
   MONITOR: 14,
   /** From here on bytes are no replies, or none that can be counted: pass them as they come. */
   RAW: 15,
+  /** A command that changes what its client takes along to another upstream connection, if it is not refused. */
+  STATE: 16,
 } as const;
 export type Pending = (typeof Pending)[keyof typeof Pending];
 
-const KIND_BITS = 4;
+const KIND_BITS = 5;
 const KIND_MASK = (1 << KIND_BITS) - 1;
 /** `detail` wraps at this many values. */
 export const DETAIL_LIMIT = 2 ** 26;

@@ -11,7 +11,7 @@ import { FollowUpReply } from '../policy/observer.js';
 import { GREATER, MINUS, PERCENT, PLUS, STAR, startsWith } from '../resp/bytes.js';
 import { OOM_ERROR } from '../resp/encode.js';
 import { ReplyScanner } from '../resp/reply-scanner.js';
-import type { ByteSink } from './byte-sink.js';
+import { type ByteSink, NOWHERE } from './byte-sink.js';
 import { Pending, PendingQueue } from './pending-queue.js';
 import { Confirmation, type Kind, Subscriptions } from './subscriptions.js';
 
@@ -24,9 +24,30 @@ export interface ReplyListener {
   execAnswered(executed: boolean): void;
   /** CLIENT REPLY OFF or SKIP was tried; `silent` when it took. */
   replyCheckAnswered(silent: boolean): void;
-  /** AUTH or HELLO succeeded: rights may be others now. */
-  userChanged(): void;
+  /** AUTH, HELLO, or a command owed as STATE was answered; `taken` when not with an error. */
+  stateAnswered(kind: Pending, taken: boolean): void;
+  /** RESET was answered: the connection is as new. */
+  connectionReset(): void;
   upstreamOom(): void;
+  /** The server did not understand the bytes: it ends the connection. */
+  protocolRefused(): void;
+}
+
+/** An upstream connection on which the replies of several sessions come, in the order in which they were asked for. */
+export interface SharedReplies {
+  readonly scanner: ReplyScanner;
+  /** `count` more replies will come for `owner`. */
+  owe(owner: ReplyOwner, count: number): void;
+}
+
+/** A session that has replies to come on a shared connection. */
+export interface ReplyOwner {
+  /** How many replies the last takeShared() took. */
+  readonly taken: number;
+  /** As ReplySequencer.receive(). */
+  takeShared(buf: Uint8Array, at: number, end: number, most: number): number;
+  /** The connection is lost: the next `count` replies will not come. */
+  failShared(count: number, error: Uint8Array): void;
 }
 
 /** Whether the connection may run commands, as far as replies have told. */
@@ -38,7 +59,13 @@ export class ReplySequencer {
   /** Everything passes unread, for good. */
   raw = false;
   auth: Auth = Auth.UNKNOWN;
-  private readonly scanner = new ReplyScanner();
+  private readonly ownScanner = new ReplyScanner();
+  /** Of the connection on which the replies come. */
+  private scanner = this.ownScanner;
+  private shared: SharedReplies | undefined;
+  private owner: ReplyOwner | undefined;
+  /** How many replies the last receive() took. */
+  taken = 0;
   private readonly subscriptions = new Subscriptions();
   /** The connection speaks RESP2: messages come as plain arrays. */
   private resp2 = true;
@@ -46,7 +73,7 @@ export class ReplySequencer {
   private suppressed = false;
 
   constructor(
-    private readonly client: ByteSink,
+    private client: ByteSink,
     private readonly listener: ReplyListener,
   ) {}
 
@@ -60,11 +87,25 @@ export class ReplySequencer {
     return this.subscriptions.any;
   }
 
-  /** The server's next bytes. They must not change afterwards (see ByteSink). */
-  receive(buf: Uint8Array): void {
-    const end = buf.length;
-    let at = 0;
-    let passFrom = 0;
+  /** From now on replies come on a connection that others share, where they are `owner`'s, or on one of its own. */
+  attach(shared?: SharedReplies, owner?: ReplyOwner): void {
+    this.shared = shared;
+    this.owner = owner;
+    this.scanner = shared?.scanner ?? this.ownScanner;
+  }
+
+  /** The client is gone: what comes for it goes nowhere. */
+  abandon(): void {
+    this.client = NOWHERE;
+  }
+
+  /**
+   * The server's next bytes, up to the end of the `most`th reply that is owed (pushes don't count). They must not
+   * change afterwards (see ByteSink). Returns the offset behind what it took.
+   */
+  receive(buf: Uint8Array, at = 0, end = buf.length, most = Number.POSITIVE_INFINITY): number {
+    let passFrom = at;
+    this.taken = 0;
     while (at < end && !this.raw) {
       if (this.scanner.atBoundary) {
         this.begin(buf[at]);
@@ -78,22 +119,27 @@ export class ReplySequencer {
         break;
       }
       if (!this.scanner.atBoundary) break;
-      if (this.isPlainPass()) {
+      const plain = this.isPlainPass();
+      if (plain) {
         this.queue.pop();
-        if (this.queue.empty || !isLocal(this.queue.kind)) continue;
+        this.taken++;
+        if (this.taken < most && (this.queue.empty || !isLocal(this.queue.kind))) continue;
       }
       if (!this.suppressed) this.pass(buf, passFrom, at);
       passFrom = at;
-      if (!this.queue.empty && !isLocal(this.queue.kind)) this.settle();
+      if (!plain && !this.queue.empty && !isLocal(this.queue.kind) && this.settle()) this.taken++;
       this.giveLocalReplies();
+      if (this.taken === most) return at;
     }
     if (!this.suppressed || this.scanner.atBoundary || this.raw) this.pass(buf, passFrom, end);
+    return end;
   }
 
   /** A reply is owed that Spillway gives itself: now, if nothing stands before it. */
   owe(kind: Pending, detail = 0, count = 1): void {
     this.queue.push(kind, detail, count);
     if (isLocal(kind)) this.giveLocalReplies();
+    else if (this.owner !== undefined) this.shared?.owe(this.owner, count);
   }
 
   /** RESET: RESP2, no subscriptions, the default user. */
@@ -101,6 +147,19 @@ export class ReplySequencer {
     this.resp2 = true;
     this.subscriptions.clear();
     this.auth = Auth.UNKNOWN;
+    this.listener.connectionReset();
+  }
+
+  /** The shared connection is lost before the next `count` replies came. The client gets `error` for each of its own. */
+  fail(count: number, error: Uint8Array): void {
+    for (let left = count; left > 0; left--) {
+      const { kind, detail } = this.queue;
+      this.queue.pop();
+      if (kind === Pending.FOLLOW_UP) this.listener.followUpAnswered(detail, FollowUpReply.FAILED);
+      else if (kind !== Pending.SWALLOW && kind !== Pending.AUTH_PROBE)
+        this.client.write(error, 0, error.length);
+      this.giveLocalReplies();
+    }
   }
 
   /** Decides on the item that begins with `type` whether the client gets it, and whether to look into it. */
@@ -148,20 +207,31 @@ export class ReplySequencer {
     return this.resp2 && this.subscriptions.any;
   }
 
-  /** Takes note of the item that has just ended; the queue is not empty and its head is no local reply. */
-  private settle(): void {
-    const { scanner, queue, listener } = this;
+  /**
+   * Takes note of the item that has just ended; the queue is not empty and its head is no local reply. Returns
+   * whether it was the reply to a command.
+   */
+  private settle(): boolean {
+    const { scanner, queue } = this;
     const type = scanner.type;
     const kind = queue.kind;
     if (kind === Pending.SUBSCRIPTION || kind === Pending.UNSUBSCRIBE_ALL) {
       this.settleSubscription(type, kind);
-      return;
+      return true;
     }
-    if (type === GREATER || this.isMessage(type)) return;
+    if (type === GREATER || this.isMessage(type)) return false;
     const detail = queue.detail;
     const refused = type === MINUS;
     queue.pop();
     if (refused) this.learnFromError();
+    this.learn(kind, detail, refused);
+    return true;
+  }
+
+  /** The reply to what was owed as `kind` has just ended. */
+  private learn(kind: Pending, detail: number, refused: boolean): void {
+    const { scanner, listener } = this;
+    const { type } = scanner;
     switch (kind) {
       case Pending.PASS:
         if (!refused) this.auth = Auth.YES;
@@ -182,10 +252,10 @@ export class ReplySequencer {
         return;
       case Pending.HELLO:
       case Pending.AUTH:
-        if (refused) return;
-        if (kind === Pending.HELLO) this.resp2 = type !== PERCENT;
-        this.auth = Auth.YES;
-        listener.userChanged();
+      case Pending.STATE:
+        if (kind === Pending.HELLO && !refused) this.resp2 = type !== PERCENT;
+        if (!refused) this.auth = Auth.YES;
+        listener.stateAnswered(kind, !refused);
         return;
       case Pending.RESET:
         if (!refused) this.restart();
@@ -209,6 +279,7 @@ export class ReplySequencer {
   private learnFromError(): void {
     if (this.errorIs('-OOM ')) this.listener.upstreamOom();
     else if (this.errorIs('-NOAUTH ')) this.auth = Auth.NO;
+    else if (this.errorIs('-ERR Protocol error')) this.listener.protocolRefused();
   }
 
   private followUpReply(): FollowUpReply {
@@ -248,7 +319,8 @@ export class ReplySequencer {
   }
 
   private giveLocalReplies(): void {
-    if (!this.scanner.atBoundary) return;
+    // Others' replies come between those of this session where they share the connection, but no pushes.
+    if (this.shared === undefined && !this.scanner.atBoundary) return;
     while (!this.queue.empty) {
       const kind = this.queue.kind;
       if (!isLocal(kind)) return;

@@ -37,7 +37,8 @@ export interface CommandHandler {
   argument(index: number): void;
   /** The large command's last byte is here. */
   largeEnd(): void;
-  malformed(): void;
+  /** The bytes are no command. TAKEN: all passes from here on. */
+  malformed(): Flow;
 }
 
 /** An argument from this size on is not waited for: its command is settled without it, and it streams. */
@@ -201,9 +202,13 @@ export class RequestFeed {
           return heldFrom;
         }
         default:
+          if (this.handler.malformed() === Flow.AGAIN) {
+            this.resuming = false;
+            this.passUpTo(this.args.start);
+            return this.args.start;
+          }
           this.raw = true;
           if (this.discarding) this.passBrokenArgument();
-          this.handler.malformed();
       }
     }
     if (this.raw) at = end;

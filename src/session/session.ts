@@ -1,6 +1,8 @@
-// One client and its own upstream connection as a pure machine: bytes in, bytes out by two sinks.
+// One client and the upstream connection that it has as a pure machine: bytes in, bytes out by two sinks.
 // No socket, timer or clock of its own. Joins the request half (RequestFeed) and the reply half (ReplySequencer)
 // and does to each write what the policy says; what a command does to its connection is in connection.ts.
+// With command pooling a session has an upstream connection of its own only while it needs one, and shares one, or
+// has none, otherwise: it says what the next command `wants`, and stalls until that is attached.
 //
 //   client bytes ─▶ RequestFeed ─▶ command() ─▶ Policy ─▶ upstream sink
 //                                      │ owes
@@ -8,15 +10,16 @@
 //
 // A stall holds the client's next command until everything asked so far is answered: the few decisions that
 // depend on a reply wait for it. Every stall ends by itself, since each reply owed comes or the connection ends.
-import { arityFits, type CommandSpec, ConnectionRole } from '../commands/spec.js';
+import { arityFits, type CommandSpec, ConnectionRole, Sharing } from '../commands/spec.js';
 import type { CommandTable } from '../commands/table.js';
 import type { Policy } from '../policy/policy.js';
 import { Action, type Verdict } from '../policy/verdict.js';
-import type { ByteSink } from './byte-sink.js';
+import { type ByteSink, NOWHERE, SwitchedSink } from './byte-sink.js';
 import { Connection } from './connection.js';
 import { GrowthMeter } from './growth-meter.js';
+import { type Identity, NOBODY } from './identity.js';
 import type { LargeWrite } from './large-write.js';
-import { Auth } from './reply-sequencer.js';
+import { Auth, type ReplyOwner, type SharedReplies } from './reply-sequencer.js';
 import { type CommandHandler, Flow, RequestFeed } from './request-feed.js';
 import { WriteForwarder } from './write-forwarder.js';
 
@@ -47,8 +50,20 @@ export interface SessionCounters {
 /** Redis 7 refuses more arguments before authentication (networking.c), and before 7.0 more at any time. */
 const MOST_ARGUMENTS_UNAUTHENTICATED = 10;
 const MOST_ARGUMENTS = 1024 * 1024;
+/** One client's commands on a shared connection that have no answer yet: others wait behind them. */
+const SHARED_WINDOW = 1024;
+/** A client whose pipeline never ends leaves its own connection at the latest after so many commands. */
+const MOST_STRAYED = 1024;
 
-export class Session implements CommandHandler {
+/** Where a session's commands go. */
+export const Place = { NOWHERE: 0, OWN: 1, SHARED: 2 } as const;
+export type Place = (typeof Place)[keyof typeof Place];
+
+export class Session implements CommandHandler, ReplyOwner {
+  /** What the client's next command needs and the session has not: attach it. NOWHERE: nothing. */
+  wants: Place = Place.NOWHERE;
+  private place: Place;
+  private readonly switched = new SwitchedSink();
   private readonly feed: RequestFeed;
   private readonly connection: Connection;
   private readonly writes: WriteForwarder;
@@ -61,16 +76,24 @@ export class Session implements CommandHandler {
   private sampledAt = 0;
   /** The number of the reply to the last blocking command. */
   private blockingReply = 0;
+  /** How many commands in a row have gone up its own connection for no reason but those before them. */
+  private strayed = 0;
   private wasRaw = false;
+  private closed = false;
   private draining = false;
+  private readonly pooled: boolean;
 
   constructor(
     private readonly context: SessionContext,
-    upstream: ByteSink,
     client: ByteSink,
+    /** Its own upstream connection, for good; undefined: pooled, attach() gives one. */
+    own?: ByteSink,
   ) {
+    this.pooled = own === undefined;
+    this.place = this.pooled ? Place.NOWHERE : Place.OWN;
+    const upstream = own ?? this.switched;
     this.feed = new RequestFeed(upstream, this);
-    this.connection = new Connection(upstream, client, this.feed, context.policy.observer);
+    this.connection = new Connection(upstream, client, this.feed, context.policy.observer, this.pooled);
     this.growth = new GrowthMeter(context.policy.gate, this.connection.replies.queue);
     this.writes = new WriteForwarder(upstream, this.feed, this.connection, this.growth, context.policy);
   }
@@ -102,6 +125,53 @@ export class Session implements CommandHandler {
     return replies.idle && !replies.subscribed && !replies.raw;
   }
 
+  /** Who the client is by now, and how it speaks (command pooling). */
+  get identity(): Identity {
+    return this.connection.hold?.identity ?? NOBODY;
+  }
+
+  /** It has a connection of its own and no need of it any more. */
+  get mayRelease(): boolean {
+    return this.pooled && this.place === Place.OWN && this.idle && !this.connection.held;
+  }
+
+  get hasOwnUpstream(): boolean {
+    return this.place === Place.OWN;
+  }
+
+  /** The client reads too slowly to share: it gets a connection of its own, for good. */
+  stopSharing(): void {
+    this.connection.hold?.holdForGood();
+  }
+
+  get taken(): number {
+    return this.connection.replies.taken;
+  }
+
+  /** Gives it an upstream connection; with `shared` one on which others' replies come, too. Nothing may be owed. */
+  attach(upstream: ByteSink, shared?: SharedReplies, owner: ReplyOwner = this): void {
+    this.switched.to = upstream;
+    this.place = shared === undefined ? Place.OWN : Place.SHARED;
+    this.wants = Place.NOWHERE;
+    this.strayed = 0;
+    this.connection.replies.attach(shared, owner);
+    if (!this.feed.stalled || !this.idle) return;
+    this.feed.resume();
+    this.afterRequests();
+  }
+
+  /** The shared connection is gone, whether it is attached or not. */
+  detachShared(): void {
+    if (this.place === Place.SHARED) this.detach();
+  }
+
+  /** Takes the upstream connection from it. Nothing may be owed. */
+  detach(): void {
+    this.switched.to = NOWHERE;
+    this.place = Place.NOWHERE;
+    this.connection.replies.attach();
+  }
+
   /** Takes no further command, but for those of a transaction that has begun. */
   drain(): void {
     this.draining = true;
@@ -127,15 +197,31 @@ export class Session implements CommandHandler {
 
   /** The server's next bytes; they must not change afterwards. */
   fromUpstream(chunk: Uint8Array): void {
+    this.connection.replies.receive(chunk);
+    this.answered();
+  }
+
+  takeShared(buf: Uint8Array, at: number, end: number, most: number): number {
+    const behind = this.connection.replies.receive(buf, at, end, most);
+    this.answered();
+    return behind;
+  }
+
+  failShared(count: number, error: Uint8Array): void {
+    this.detach();
+    this.connection.replies.fail(count, error);
+    this.answered();
+  }
+
+  private answered(): void {
     const { replies } = this.connection;
-    replies.receive(chunk);
     if (replies.raw) this.feed.raw = true;
     this.growth.settle();
     if (this.sampleReply >= 0 && replies.queue.popped >= this.sampleReply) {
       this.context.policy.observer.onLatency(this.context.clock() - this.sampledAt);
       this.sampleReply = -1;
     }
-    if (this.feed.stalled && (replies.idle || replies.raw)) {
+    if (this.wants === Place.NOWHERE && !this.closed && this.feed.stalled && (replies.idle || replies.raw)) {
       this.feed.resume();
       this.afterRequests();
     }
@@ -143,13 +229,20 @@ export class Session implements CommandHandler {
 
   /** The connection is gone: nothing of it counts as under way any more. */
   close(): void {
+    this.closed = true;
+    this.connection.replies.abandon();
     this.growth.close();
   }
 
   command(): Flow {
     const { args } = this.feed;
     if (this.connection.replies.queue.runs >= this.context.pendingRuns || this.drained) return this.wait();
-    const spec = this.understood();
+    const found = this.context.table.find(args.buf, args.starts[0], args.ends[0]);
+    if (this.pooled && !this.isPlaced(found)) return this.wait();
+    const spec = this.understood(found);
+    if (this.pooled && this.place === Place.OWN && (spec !== undefined || found === undefined)) {
+      this.connection.note(spec);
+    }
     if (spec === undefined) {
       this.connection.forwarded();
     } else if (spec.governed) {
@@ -162,6 +255,8 @@ export class Session implements CommandHandler {
         else this.connection.forwarded();
       }
     } else {
+      // The one before may have been refused: then this one begins the transaction.
+      if (spec.role === ConnectionRole.MULTI && this.connection.multiUnanswered) return this.wait();
       this.ungoverned(spec);
     }
     if (spec?.blocking) this.blockingReply = this.connection.replies.queue.pushed;
@@ -178,7 +273,7 @@ export class Session implements CommandHandler {
   }
 
   large(held: number): Flow {
-    if (this.drained) return this.wait();
+    if (this.drained || !this.getsOwn()) return this.wait();
     const { args } = this.feed;
     this.largeSpec = args.parsed > 0 ? this.largeUnderstood() : undefined;
     if (!this.largeSpec?.governed) return Flow.TAKEN;
@@ -207,27 +302,63 @@ export class Session implements CommandHandler {
     const { largeWrite, largeSpec } = this;
     this.largeWrite = undefined;
     this.largeSpec = undefined;
+    this.connection.note(largeSpec);
     if (largeWrite !== undefined) this.writes.endLarge(largeWrite);
     else if (largeSpec !== undefined) this.ungoverned(largeSpec);
     else this.connection.forwarded();
     this.context.counters.commands++;
   }
 
-  malformed(): void {
+  malformed(): Flow {
+    if (!this.getsOwn()) return this.wait();
     this.connection.goRaw();
+    return Flow.TAKEN;
+  }
+
+  /** The session has what the command under scan needs to go up on; else `wants` says what. */
+  private isPlaced(spec: CommandSpec | undefined): boolean {
+    if (spec?.sharing !== Sharing.SHARED || this.connection.hold?.lasting) return this.getsOwn();
+    if (this.place === Place.OWN && this.staysOnOwn()) return true;
+    if (this.place !== Place.SHARED) {
+      this.wants = Place.SHARED;
+      return false;
+    }
+    const { queue } = this.connection.replies;
+    return queue.pushed - queue.popped < SHARED_WINDOW;
+  }
+
+  /**
+   * The command under scan could do with a shared connection. It goes up the client's own one if the client is held
+   * there, and also behind what has not been answered yet, but not for ever: a pipeline may never come to an end.
+   */
+  private staysOnOwn(): boolean {
+    if (this.connection.held) {
+      this.strayed = 0;
+      return true;
+    }
+    if (this.connection.replies.idle || this.strayed === MOST_STRAYED) return false;
+    this.strayed++;
+    return true;
+  }
+
+  private getsOwn(): boolean {
+    if (this.place === Place.OWN) return true;
+    this.wants = Place.OWN;
+    return false;
   }
 
   /** The command under scan, if it is known and has the arguments that it must have. */
-  private understood(): CommandSpec | undefined {
+  private understood(spec: CommandSpec | undefined): CommandSpec | undefined {
     const { args } = this.feed;
-    const spec = this.context.table.find(args.buf, args.starts[0], args.ends[0]);
     if (spec === undefined || arityFits(spec.arity, args.argc)) return spec;
     if (spec.role === ConnectionRole.EXEC) this.connection.endMulti();
     return undefined;
   }
 
   private largeUnderstood(): CommandSpec | undefined {
-    return this.feed.args.starts[0] < 0 ? undefined : this.understood();
+    const { args } = this.feed;
+    if (args.starts[0] < 0) return undefined;
+    return this.understood(this.context.table.find(args.buf, args.starts[0], args.ends[0]));
   }
 
   private get authenticated(): boolean {

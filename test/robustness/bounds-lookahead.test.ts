@@ -59,8 +59,8 @@ for (const piece of PIECES) {
         clock: () => 0,
         counters: { commands: 0, stalls: 0, raw: 0 },
       },
-      { write: (buf, start, end) => forwarded.push(Buffer.from(buf.subarray(start, end))) },
       { write: () => {} },
+      { write: (buf, start, end) => forwarded.push(Buffer.from(buf.subarray(start, end))) },
     );
     session.fromClient(command('PING'));
     session.fromUpstream(Buffer.from('+PONG\r\n'));

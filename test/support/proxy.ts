@@ -22,9 +22,16 @@ export interface TestProxy {
   admin(path: string): Promise<unknown>;
 }
 
+/** Under which kind of pooling the tests run that do not choose one themselves. */
+export const POOL = process.env.SPILLWAY_POOL ?? 'session';
+
 /** Starts a proxy on free ports; it is closed without grace when `t` ends. */
 export async function withProxy(t: TestScope, { redis, config = {}, log }: ProxyOptions): Promise<TestProxy> {
-  const upstream = { url: `redis://127.0.0.1:${redis.port}`, ...(config.upstream as object | undefined) };
+  const upstream = {
+    url: `redis://127.0.0.1:${redis.port}`,
+    pool: POOL,
+    ...(config.upstream as object | undefined),
+  };
   const parsed = configSchema.parse({
     listen: '127.0.0.1:0',
     admin: { listen: '127.0.0.1:0' },

@@ -47,11 +47,17 @@ export interface ServerOptions {
   readonly watchFails?: boolean;
 }
 
+/** What all connections to one server see. */
+export class Store {
+  readonly values = new Map<string, string>();
+  readonly ttls = new Map<string, number>();
+}
+
 /** One connection's worth of Redis: commands in, replies out. */
 export class ScriptedRedis {
   readonly commands: string[][] = [];
-  readonly values = new Map<string, string>();
-  readonly ttls = new Map<string, number>();
+  readonly values: Map<string, string>;
+  readonly ttls: Map<string, number>;
   resp = 2;
   closed = false;
   private input = '';
@@ -66,7 +72,12 @@ export class ScriptedRedis {
   private resetting = false;
   private readonly subscribed = [new Set<string>(), new Set<string>(), new Set<string>()];
 
-  constructor(private readonly options: ServerOptions) {
+  constructor(
+    private readonly options: ServerOptions,
+    { values, ttls } = new Store(),
+  ) {
+    this.values = values;
+    this.ttls = ttls;
     this.authenticated = options.password !== true;
   }
 
@@ -450,7 +461,7 @@ const WAYS: readonly (readonly [string, Way])[] = [
 const RANDOM_WAYS = 15;
 
 /** A sink that holds to ByteSink's contract to the letter: large spans are kept, and must not change. */
-class Sink {
+export class Sink {
   private readonly kept: { span: Uint8Array; copy: Buffer }[] = [];
   private taken = 0;
   bytes = 0;
@@ -506,7 +517,7 @@ function nameOf(names: Record<string, number>, value: number): string {
 }
 
 /** A session with all that it needs around it. */
-export function makeSession(scenario: Omit<Scenario, 'client'>) {
+export function makeSession(scenario: Omit<Scenario, 'client'>, pooled = false) {
   const gate = new ShedGate();
   if (scenario.shedding) {
     gate.active = true;
@@ -531,7 +542,8 @@ export function makeSession(scenario: Omit<Scenario, 'client'>) {
     clock: () => ticks++,
     counters: { commands: 0, stalls: 0, raw: 0 },
   };
-  return { session: new Session(context, upstream, client), context, upstream, client, gate, observer };
+  const session = new Session(context, client, pooled ? undefined : upstream);
+  return { session, context, upstream, client, gate, observer };
 }
 
 /** Plays the scenario in one way. @throws Error when the session is left stalled or busy. */

@@ -23,7 +23,12 @@ function problems(config: unknown): string[] {
 t.test('the defaults', async (t) => {
   t.same(checkConfig({}), {
     listen: '127.0.0.1:6380',
-    upstream: { url: 'redis://127.0.0.1:6379', pool: 'session', connectTimeout: '5s' },
+    upstream: {
+      url: 'redis://127.0.0.1:6379',
+      pool: 'session',
+      sharedConnections: 2,
+      connectTimeout: '5s',
+    },
     mode: 'enforce',
     rules: [],
     memory: {
@@ -67,11 +72,11 @@ t.test('one problem each, at its place', async (t) => {
     [{ upstream: 'redis://h' }, /^upstream: must be an object$/],
     [
       { upstream: { uri: 'x' } },
-      /^upstream\.uri: is not a setting here; known are url, pool, connectTimeout$/,
+      /^upstream\.uri: is not a setting here; known are url, pool, sharedConnections, connectTimeout$/,
     ],
     [{ upstream: { url: 5 } }, /^upstream\.url: must be a URL in quotes/],
     [{ upstream: { url: 'rediss://h' } }, /^upstream\.url: .*not supported yet/],
-    [{ upstream: { pool: 'command' } }, /^upstream\.pool: must be "session"$/],
+    [{ upstream: { pool: 'statement' } }, /^upstream\.pool: must be "session" or "command"$/],
     [{ upstream: { connectTimeout: '0s' } }, /^upstream\.connectTimeout: must be from 1ms to 5m$/],
     [{ upstream: { connectTimeout: 5000 } }, /^upstream\.connectTimeout: must be a duration in quotes/],
     [{ rules: {} }, /^rules: must be a list of rules$/],

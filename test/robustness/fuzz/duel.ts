@@ -30,7 +30,7 @@ export class Duel {
   ) {
     this.up = new CheckedSink(transparent ? stream : undefined);
     this.far = new FarSide(server);
-    this.session = new Session(context, this.up, this.down);
+    this.session = new Session(context, this.down, this.up);
   }
 
   get finished(): boolean {

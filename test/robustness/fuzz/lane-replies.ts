@@ -47,7 +47,7 @@ function playBoth(
   const random = new Random(seed + 1);
   const up = new CheckedSink();
   const down = new CheckedSink(exact ? replies : undefined);
-  const session = new Session(context, up, down);
+  const session = new Session(context, down, up);
   const sizes = [pieceSizes(random, requests.length), pieceSizes(random, replies.length)];
   const rawBefore = context.counters.raw;
   let sent = 0;

@@ -105,7 +105,9 @@ class Recording {
       multiRefused: (transaction) => note(`multi refused ${transaction}`),
       execAnswered: (executed) => note(`exec ${executed}`),
       replyCheckAnswered: (silent) => note(`silent ${silent}`),
-      userChanged: () => note('user changed'),
+      stateAnswered: (_kind, taken) => void (taken && note('user changed')),
+      connectionReset: () => {},
+      protocolRefused: () => {},
       upstreamOom: () => note('oom'),
     });
   }

@@ -1,0 +1,128 @@
+// An upstream connection that clients of one identity share: gathers what all of them send in a turn of the event
+// loop into one write, and hands each its replies. Owns its socket, batch and lane; knows its members only to tell
+// them of the drain and the end. Invariant: nothing is sent before the greeting was answered.
+
+import { type Identity, sharedGreeting } from '../session/identity.js';
+import type { ReplyOwner } from '../session/reply-sequencer.js';
+import { SharedLane } from '../session/shared-lane.js';
+import { greet } from './greet.js';
+import { type UpstreamAddress, UpstreamSocket } from './upstream-socket.js';
+import { WriteBatch } from './write-batch.js';
+
+/** What a client is told for each command that was on its way when the connection was lost. */
+const LOST_ERROR = Buffer.from(
+  '-ERR spillway lost its connection to the server before the reply: the command may or may not have been executed\r\n',
+  'latin1',
+);
+
+/** A client that shares a connection. */
+export interface Member extends ReplyOwner {
+  /** Replies were delivered to it. */
+  repliesCame(): void;
+  /** The connection takes bytes again. */
+  upstreamDrained(): void;
+  /** The connection is lost; what was owed was answered. `cut`: part of a reply was delivered. */
+  upstreamLost(cut: boolean): void;
+}
+
+export interface SharedUpstreamEvents {
+  ready(shared: SharedUpstream): void;
+  /** `error` when it was not orderly, or the greeting was refused; `wasReady` when it had been of use. */
+  ended(shared: SharedUpstream, wasReady: boolean, error: Error | undefined): void;
+}
+
+export interface ByteCounters {
+  bytesToUpstream: number;
+  bytesFromUpstream: number;
+}
+
+export class SharedUpstream {
+  readonly lane = new SharedLane();
+  readonly batch: WriteBatch;
+  readonly members = new Set<Member>();
+  isReady = false;
+  private readonly socket: UpstreamSocket;
+  private readonly touched: Member[] = [];
+  private flushing = false;
+  private isEnded = false;
+
+  constructor(
+    address: UpstreamAddress,
+    identity: Identity,
+    highWaterMark: number,
+    private readonly counters: ByteCounters,
+    private readonly events: SharedUpstreamEvents,
+  ) {
+    this.socket = new UpstreamSocket(address, highWaterMark, (bytes) => this.receive(bytes));
+    this.batch = new WriteBatch(this.socket);
+    this.socket.on('error', (error) => this.end(error));
+    this.socket.on('end', () => this.end());
+    this.socket.on('drain', () => {
+      for (const member of this.members) member.upstreamDrained();
+    });
+    const greeting = sharedGreeting(identity);
+    if (greeting.length === 0) this.socket.on('connect', () => this.begin());
+    else {
+      greet(this.socket, greeting, (error) => {
+        if (error === undefined) this.begin();
+        else this.end(error);
+      });
+    }
+  }
+
+  get needsDrain(): boolean {
+    return this.socket.writableNeedDrain;
+  }
+
+  /** Sends what was written, once all that this turn of the event loop brings has been written. */
+  flushSoon(): void {
+    if (this.flushing) return;
+    this.flushing = true;
+    setImmediate(() => {
+      this.flushing = false;
+      this.batch.flush();
+      this.counters.bytesToUpstream += this.batch.takeBytes();
+    });
+  }
+
+  /** A member got replies: it is told when all that has come is handed out. */
+  touch(member: Member): void {
+    this.touched.push(member);
+  }
+
+  /** Ends the connection; nobody may be a member any more. */
+  close(): void {
+    this.isEnded = true;
+    this.socket.destroy();
+  }
+
+  private begin(): void {
+    if (this.isEnded) return;
+    this.isReady = true;
+    this.socket.on('data', (chunk: Buffer) => this.receive(chunk));
+    this.events.ready(this);
+  }
+
+  private receive(chunk: Buffer): void {
+    if (!this.isReady || this.isEnded) return;
+    this.counters.bytesFromUpstream += chunk.length;
+    const understood = this.lane.receive(chunk);
+    for (let i = 0; i < this.touched.length; i++) this.touched[i].repliesCame();
+    this.touched.length = 0;
+    if (!understood) this.end(new Error('the server answers what was not asked'));
+  }
+
+  private end(error?: Error): void {
+    if (this.isEnded) return;
+    this.isEnded = true;
+    const wasReady = this.isReady;
+    this.isReady = false;
+    this.socket.destroy();
+    const cut = this.lane.fail(LOST_ERROR);
+    const members = [...this.members];
+    this.members.clear();
+    for (const member of members) member.upstreamLost(member === cut);
+    this.touched.length = 0;
+    this.events.ended(this, wasReady, error);
+  }
+}

@@ -1,0 +1,161 @@
+// The upstream connections that clients share, by what their clients have in common (user, database, protocol): a few
+// for each, made when first asked for, made again with back-off when lost, closed when nobody has shared them for
+// a while. Owns them and their timers. Never looks into bytes, never lends a connection to a client of another key.
+import { createHash } from 'node:crypto';
+import type { Identity } from '../session/identity.js';
+import { type ByteCounters, SharedUpstream } from './shared-upstream.js';
+import type { UpstreamAddress } from './upstream-socket.js';
+
+/** Before the next attempt for a key whose last one failed, doubled from the first to the last. */
+const BACK_OFF_MS = { first: 20, last: 1000 } as const;
+/** A connection that nobody shares any more is kept for so long. */
+const UNSHARED_MS = 10_000;
+
+/** Waits for a shared connection. */
+export interface Applicant {
+  granted(shared: SharedUpstream): void;
+  /** It can't be had now. */
+  refused(error: Error): void;
+}
+
+export interface UpstreamPoolOptions {
+  readonly upstream: UpstreamAddress;
+  /** Connections for each key. */
+  readonly size: number;
+  readonly highWaterMark: number;
+  readonly counters: ByteCounters;
+  /** A connection could not be made. */
+  readonly onFailed: (error: Error) => void;
+  /** One that was of use has ended. */
+  readonly onLost: () => void;
+}
+
+interface Share {
+  readonly identity: Identity;
+  readonly connections: Set<SharedUpstream>;
+  readonly applicants: Set<Applicant>;
+  backOffMs: number;
+  retry: NodeJS.Timeout | undefined;
+  unshared: NodeJS.Timeout | undefined;
+}
+
+export class UpstreamPool {
+  private readonly shares = new Map<string, Share>();
+  private closed = false;
+
+  constructor(private readonly options: UpstreamPoolOptions) {}
+
+  /** Connections that are shared now. */
+  get connections(): number {
+    let count = 0;
+    for (const { connections } of this.shares.values()) count += connections.size;
+    return count;
+  }
+
+  /** A connection for a client of this identity, the least shared one; undefined: `applicant` will be told. */
+  acquire(identity: Identity, applicant: Applicant): SharedUpstream | undefined {
+    const key = shareKey(identity);
+    let share = this.shares.get(key);
+    if (share === undefined) {
+      share = {
+        identity,
+        connections: new Set(),
+        applicants: new Set(),
+        backOffMs: 0,
+        retry: undefined,
+        unshared: undefined,
+      };
+      this.shares.set(key, share);
+    }
+    clearTimeout(share.unshared);
+    share.unshared = undefined;
+    const least = leastShared(share.connections);
+    // Another one as soon as every one is shared, up to the size of the pool.
+    if (least === undefined || (least.members.size > 0 && share.connections.size < this.options.size)) {
+      this.connect(key, share);
+    }
+    if (least === undefined) share.applicants.add(applicant);
+    return least;
+  }
+
+  /** The applicant does not wait any more. */
+  withdraw(applicant: Applicant): void {
+    for (const { applicants } of this.shares.values()) applicants.delete(applicant);
+  }
+
+  /** A client has left `shared`: if it was the last one of all with its key, they end after a while. */
+  left(shared: SharedUpstream): void {
+    for (const [key, share] of this.shares) {
+      if (!share.connections.has(shared) || share.unshared !== undefined) continue;
+      if ([...share.connections].some(({ members }) => members.size > 0) || share.applicants.size > 0) return;
+      share.unshared = setTimeout(() => {
+        for (const connection of share.connections) connection.close();
+        clearTimeout(share.retry);
+        this.shares.delete(key);
+      }, UNSHARED_MS).unref();
+      return;
+    }
+  }
+
+  close(): void {
+    this.closed = true;
+    for (const share of this.shares.values()) {
+      clearTimeout(share.retry);
+      clearTimeout(share.unshared);
+      for (const connection of share.connections) connection.close();
+    }
+    this.shares.clear();
+  }
+
+  private connect(key: string, share: Share): void {
+    if (share.retry !== undefined || [...share.connections].some(({ isReady }) => !isReady)) return;
+    const { upstream, highWaterMark, counters, onFailed, onLost } = this.options;
+    const connection = new SharedUpstream(upstream, share.identity, highWaterMark, counters, {
+      ready: () => {
+        share.backOffMs = 0;
+        const applicants = [...share.applicants];
+        share.applicants.clear();
+        for (const applicant of applicants) applicant.granted(connection);
+      },
+      ended: (_, wasReady, error) => {
+        share.connections.delete(connection);
+        if (this.closed || this.shares.get(key) !== share) return;
+        if (wasReady) {
+          onLost();
+          if (share.applicants.size > 0 && leastShared(share.connections) === undefined)
+            this.connect(key, share);
+          return;
+        }
+        const reason = error ?? new Error('the server ended the connection');
+        onFailed(reason);
+        share.backOffMs = Math.min(Math.max(BACK_OFF_MS.first, share.backOffMs * 2), BACK_OFF_MS.last);
+        share.retry = setTimeout(() => {
+          share.retry = undefined;
+          if (share.applicants.size > 0) this.connect(key, share);
+        }, share.backOffMs).unref();
+        const applicants = [...share.applicants];
+        share.applicants.clear();
+        for (const applicant of applicants) applicant.refused(reason);
+      },
+    });
+    share.connections.add(connection);
+  }
+}
+
+function leastShared(connections: Iterable<SharedUpstream>): SharedUpstream | undefined {
+  let least: SharedUpstream | undefined;
+  for (const connection of connections) {
+    if (connection.isReady && (least === undefined || connection.members.size < least.members.size))
+      least = connection;
+  }
+  return least;
+}
+
+/** The same for all identities whose clients may share connections; tells nothing of the password. */
+function shareKey({ resp, credential, db }: Identity): string {
+  if (credential === undefined) return `${resp} ${db}`;
+  const hash = createHash('sha256').update(
+    JSON.stringify([credential.user ?? 'default', credential.password]),
+  );
+  return `${resp} ${db} ${hash.digest('base64')}`;
+}

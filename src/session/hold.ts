@@ -1,0 +1,179 @@
+// What ties a client to an upstream connection of its own, and what it will take along when it leaves it.
+// Learns from commands what they would change, and from their answers whether they did. In doubt it holds.
+//
+//   note(HELLO, AUTH, SELECT, CLIENT SETNAME …) ─▶ claim ── answered +: the identity changes
+//                                                      └── answered -: nothing did (or, if that is in doubt: for good)
+// Invariant: every claim is for one reply to come, in the order of the replies.
+import { type CommandSpec, ConnectionRole, Sharing } from '../commands/spec.js';
+import { equalsIgnoreCase, readPositiveInteger } from '../resp/bytes.js';
+import type { RequestScanner } from '../resp/request-scanner.js';
+import { type Identity, NOBODY } from './identity.js';
+
+/** What a command changes if it is answered without an error. */
+interface Claim {
+  readonly identity: Partial<Identity>;
+  readonly unwatches: boolean;
+  /** With which answer it leaves a state that is not understood. */
+  readonly holds: 'never' | 'if refused' | 'if taken';
+}
+
+const NO_CHANGE: Claim = { identity: {}, unwatches: false, holds: 'never' };
+const UNWATCH: Claim = { identity: {}, unwatches: true, holds: 'never' };
+const DISCARD: Claim = { identity: {}, unwatches: true, holds: 'if refused' };
+/** Something that only this connection has, if the server knows it. */
+const SOMETHING: Claim = { identity: {}, unwatches: false, holds: 'if taken' };
+/** More changes under way than that are no client's greeting. */
+const MAX_CLAIMS = 64;
+/** CLIENT subcommands that only tell, or act on others. CLIENT ID is none: who asks for it will use it. */
+const TELLING = ['LIST', 'INFO', 'GETNAME', 'KILL', 'PAUSE', 'UNPAUSE', 'UNBLOCK', 'HELP'] as const;
+/** SCRIPT subcommands that leave nothing on the connection: DEBUG does. */
+const HARMLESS_SCRIPT = ['LOAD', 'EXISTS', 'FLUSH', 'KILL', 'SHOW', 'HELP'] as const;
+
+export class Hold {
+  identity: Identity = NOBODY;
+  /** Until the connection ends, or RESET. */
+  lasting = false;
+  private watching = false;
+  private claims: Claim[] = [];
+
+  get any(): boolean {
+    return this.lasting || this.watching || this.claims.length > 0;
+  }
+
+  /**
+   * A command goes up the client's own connection; `spec` undefined: an unknown one. Returns whether its answer is
+   * to be told by answered().
+   */
+  note(spec: CommandSpec | undefined, args: RequestScanner, inMulti: boolean): boolean {
+    if (this.lasting) return false;
+    if (spec === undefined || spec.sharing === Sharing.LASTING) return this.holdForGood();
+    switch (spec.role) {
+      case ConnectionRole.WATCH:
+        this.watching = true;
+        return false;
+      case ConnectionRole.EXEC:
+        // Whatever comes of a transaction that is open, it watches nothing any more (multi.c, execCommand).
+        if (inMulti) this.watching = false;
+        return false;
+      case ConnectionRole.DISCARD:
+        return inMulti && this.claim(DISCARD);
+      case ConnectionRole.UNWATCH:
+        return !inMulti && this.claim(UNWATCH);
+      case ConnectionRole.HELLO:
+      case ConnectionRole.AUTH:
+      case ConnectionRole.SELECT:
+      case ConnectionRole.CLIENT:
+        break;
+      case ConnectionRole.RESET:
+        return false;
+      default:
+        if (spec.name === 'script' && !this.isOneOf(args, HARMLESS_SCRIPT)) this.holdForGood();
+        return false;
+    }
+    if (spec.role === ConnectionRole.CLIENT && this.isOneOf(args, TELLING)) return false;
+    // In a transaction it takes place at EXEC; streamed, its words are gone.
+    const claim = inMulti || args.streaming ? undefined : claimOf(spec.role, args);
+    return claim === undefined ? this.holdForGood() : this.claim(claim);
+  }
+
+  /** The next of the answers that note() asked for. */
+  answered(taken: boolean): void {
+    const claim = this.claims.shift();
+    if (claim === undefined) return;
+    if (claim.holds === (taken ? 'if taken' : 'if refused')) this.holdForGood();
+    if (!taken) return;
+    this.identity = { ...this.identity, ...claim.identity };
+    if (claim.unwatches) this.watching = false;
+  }
+
+  /** RESET was answered: the connection is as new. */
+  reset(): void {
+    this.identity = NOBODY;
+    this.lasting = false;
+    this.watching = false;
+    this.claims = [];
+  }
+
+  holdForGood(): false {
+    this.lasting = true;
+    this.claims = [];
+    return false;
+  }
+
+  private claim(claim: Claim): boolean {
+    if (this.claims.length === MAX_CLAIMS) return this.holdForGood();
+    this.claims.push(claim);
+    return true;
+  }
+
+  private isOneOf(args: RequestScanner, words: readonly string[]): boolean {
+    return args.argc > 1 && !args.streaming && words.some((word) => is(args, 1, word));
+  }
+}
+
+/** What the command would change; undefined: that cannot be told. */
+function claimOf(role: ConnectionRole, args: RequestScanner): Claim | undefined {
+  switch (role) {
+    case ConnectionRole.HELLO:
+      return helloClaim(args);
+    case ConnectionRole.AUTH:
+      return claimTo({
+        credential:
+          args.argc === 2
+            ? { user: undefined, password: text(args, 1) }
+            : { user: text(args, 1), password: text(args, 2) },
+      });
+    case ConnectionRole.SELECT:
+      return claimTo({ db: Number(text(args, 1)) });
+    default:
+      return clientClaim(args);
+  }
+}
+
+/** HELLO [version [AUTH user password] [SETNAME name]] (networking.c, helloCommand). */
+function helloClaim(args: RequestScanner): Claim | undefined {
+  if (args.argc === 1) return NO_CHANGE;
+  const resp = readPositiveInteger(args.buf, args.starts[1], args.ends[1]);
+  if (resp !== 2 && resp !== 3) return NO_CHANGE;
+  let identity: Partial<Identity> = { resp };
+  for (let i = 2; i < args.argc; ) {
+    if (is(args, i, 'AUTH') && i + 2 < args.argc) {
+      identity = { ...identity, credential: { user: text(args, i + 1), password: text(args, i + 2) } };
+      i += 3;
+    } else if (is(args, i, 'SETNAME') && i + 1 < args.argc) {
+      identity = { ...identity, name: text(args, i + 1) };
+      i += 2;
+    } else {
+      // A syntax error, or an option that a later server has.
+      return undefined;
+    }
+  }
+  // Refused for its name it has taken its AUTH all the same.
+  return { ...claimTo(identity), holds: args.argc > 2 ? 'if refused' : 'never' };
+}
+
+function clientClaim(args: RequestScanner): Claim | undefined {
+  if (is(args, 1, 'SETNAME') && args.argc === 3) return claimTo({ name: text(args, 2) });
+  if (is(args, 1, 'SETINFO') && args.argc === 4) {
+    if (is(args, 2, 'LIB-NAME')) return claimTo({ libName: text(args, 3) });
+    if (is(args, 2, 'LIB-VER')) return claimTo({ libVersion: text(args, 3) });
+  }
+  // These may go unanswered, or speak of the next command.
+  return is(args, 1, 'REPLY') || is(args, 1, 'CACHING') ? undefined : SOMETHING;
+}
+
+function claimTo(identity: Partial<Identity>): Claim {
+  return { identity, unwatches: false, holds: 'never' };
+}
+
+function is(args: RequestScanner, i: number, word: string): boolean {
+  return equalsIgnoreCase(args.buf, args.starts[i], args.ends[i], word);
+}
+
+function text(args: RequestScanner, i: number): string {
+  return Buffer.from(
+    args.buf.buffer,
+    args.buf.byteOffset + args.starts[i],
+    args.ends[i] - args.starts[i],
+  ).toString('latin1');
+}

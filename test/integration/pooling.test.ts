@@ -1,0 +1,224 @@
+// Command pooling against a real server: how many connections it sees, who gets one of its own and for how long, what
+// is carried along, that rights and databases stay apart, and what is left of it all when a connection is lost.
+import { Redis } from 'ioredis';
+import { createClient } from 'redis';
+import t, { type Test } from 'tap';
+import type { RedisProcess } from '../../src/demo/redis-server.js';
+import { type TestProxy, withProxy } from '../support/proxy.js';
+import { command, type RawClient, withRaw } from '../support/raw-client.js';
+import { withRedis } from '../support/redis.js';
+import { commands, lookAt } from '../support/twins.js';
+import { until } from '../support/wait.js';
+
+const SHARED = 2;
+const RULES = [{ name: 'every', match: '*', ttl: '1h', applyTo: 'all' }];
+const LOST =
+  '-ERR spillway lost its connection to the server before the reply: the command may or may not have been executed\r\n';
+
+interface Pooled {
+  readonly redis: RedisProcess;
+  readonly proxy: TestProxy;
+  readonly look: RawClient;
+  open(): Promise<RawClient>;
+  /** The lines of CLIENT LIST about connections that are neither the monitor's nor this one. */
+  list(): Promise<string[]>;
+}
+
+async function pooled(t: Test, config: Record<string, unknown> = {}): Promise<Pooled> {
+  const redis = await withRedis(t);
+  const proxy = await withProxy(t, {
+    redis,
+    config: { rules: RULES, ...config, upstream: { pool: 'command', sharedConnections: SHARED } },
+  });
+  const look = await lookAt(t, redis);
+  return {
+    ...{ redis, proxy, look },
+    open: () => withRaw(t, proxy.port),
+    async list() {
+      const text = String(await look.call('CLIENT', 'LIST'));
+      return text
+        .split('\n')
+        .filter((line) => /^id=/.test(line) && !/spillway-monitor|cmd=client/.test(line));
+    },
+  };
+}
+
+/** Resolves once the server sees just so many connections of clients. */
+async function untilConnections({ list }: Pooled, most: number): Promise<void> {
+  let seen: string[] = [];
+  const few = async () => {
+    seen = await list();
+    return seen.length <= most;
+  };
+  await until(few, { timeoutMs: 20_000, describe: () => `at most ${most} connections:\n${seen.join('\n')}` });
+}
+
+t.test('a hundred clients on two connections', async (t) => {
+  const pool = await pooled(t);
+  const clients = await Promise.all(Array.from({ length: 100 }, () => pool.open()));
+  const replies = await Promise.all(
+    clients.map(async (client, i) => {
+      void client.write(commands(`SET k${i} v${i}`, `GET k${i}`, `INCR n`));
+      return (await client.readReplies(3)).slice(0, 2).map(String);
+    }),
+  );
+  for (const [i, seen] of replies.entries())
+    t.same(seen, ['+OK\r\n', `$${String(i).length + 1}\r\nv${i}\r\n`]);
+  t.equal(String(await pool.look.call('GET', 'n')), '$3\r\n100\r\n');
+  t.ok((await pool.list()).length <= SHARED);
+  t.match(String(await pool.look.call('PTTL', 'k1')), /^:3\d{6}\r\n/, 'with the TTL of the rule');
+});
+
+t.test('who needs a connection has one, and goes back', async (t) => {
+  const pool = await pooled(t);
+  const [a, b] = [await pool.open(), await pool.open()];
+  await a.call('SET', 'k', 1);
+  void a.write(commands('WATCH k', 'MULTI', 'INCR k'));
+  await a.readReplies(3);
+  await b.call('SET', 'k', 5);
+  t.equal(String(await a.call('EXEC')), '*-1\r\n', 'what it watched was changed');
+  void a.write(commands('MULTI', 'INCR k', 'GET k', 'EXEC'));
+  t.equal(String((await a.readReplies(4))[3]), '*2\r\n:6\r\n$1\r\n6\r\n');
+  void a.write(commands('BLPOP q 0', 'GET k'));
+  await until(async () => String(await pool.look.call('INFO', 'clients')).includes('blocked_clients:1'));
+  t.equal(String(await b.call('GET', 'k')), '$1\r\n6\r\n', 'nobody waits behind one that blocks');
+  await b.call('RPUSH', 'q', 'job');
+  t.match(String(Buffer.concat(await a.readReplies(2))), /job\r\n\$1\r\n6\r\n$/);
+  await a.call('SUBSCRIBE', 'news');
+  await b.call('PUBLISH', 'news', 'hello');
+  t.match(String(Buffer.concat(await a.readReplies(1))), /hello/);
+  await a.call('UNSUBSCRIBE', 'news');
+  await untilConnections(pool, SHARED);
+  t.equal(String(await a.call('GET', 'k')), '$1\r\n6\r\n');
+});
+
+t.test('database, protocol and name go along', async (t) => {
+  const pool = await pooled(t);
+  const [a, b] = [await pool.open(), await pool.open()];
+  void a.write(commands('SELECT 3', 'HELLO 3 SETNAME worker', 'CLIENT SETNAME worker', 'SET k three'));
+  await a.readReplies(4);
+  await b.call('SET', 'k', 'zero');
+  await untilConnections(pool, 1);
+  t.equal(String(await a.call('GET', 'k')), '$5\r\nthree\r\n');
+  t.equal(String(await b.call('GET', 'k')), '$4\r\nzero\r\n');
+  t.equal(String(await a.call('GET', 'none')), '_\r\n', 'RESP3');
+  t.equal(String(await b.call('GET', 'none')), '$-1\r\n', 'RESP2');
+  t.equal(String(await a.call('CLIENT', 'GETNAME')), '$6\r\nworker\r\n', 'on a connection made anew');
+  t.match(String(await a.call('CLIENT', 'INFO')), /name=worker .* db=3 .* resp=3/);
+  t.equal(String(await a.call('RESET')), '+RESET\r\n');
+  t.equal(String(await a.call('GET', 'k')), '$4\r\nzero\r\n', 'RESET: database 0 again');
+});
+
+t.test('nobody runs under the rights of another', async (t) => {
+  const pool = await pooled(t);
+  await pool.look.call('ACL', 'SETUSER', 'reader', 'on', '>secret', '~*', '+get', '+ping');
+  await pool.look.call('ACL', 'SETUSER', 'writer', 'on', '>secret', '~*', '+@all');
+  const [reader, writer, nobody, wrong] = await Promise.all([1, 2, 3, 4].map(() => pool.open()));
+  t.equal(String(await reader.call('AUTH', 'reader', 'secret')), '+OK\r\n');
+  t.match(String(await writer.call('HELLO', '3', 'AUTH', 'writer', 'secret')), /^%/);
+  t.match(String(await wrong.call('AUTH', 'writer', 'guess')), /^-WRONGPASS/);
+  for (let i = 0; i < 20; i++) {
+    const seen = await Promise.all([
+      reader.call('SET', 'k', i),
+      writer.call('SET', 'k', i),
+      nobody.call('ACL', 'WHOAMI'),
+      wrong.call('ACL', 'WHOAMI'),
+    ]);
+    const [denied, ok, first, second] = seen.map(String);
+    t.match(denied, /^-NOPERM/);
+    t.same([ok, first, second], ['+OK\r\n', '$7\r\ndefault\r\n', '$7\r\ndefault\r\n']);
+    t.match(String(await reader.call('GET', 'k')), /^\$/);
+    t.equal(String(await writer.call('ACL', 'WHOAMI')), '$6\r\nwriter\r\n');
+  }
+  await pool.look.call('ACL', 'DELUSER', 'reader');
+  void reader.write(commands('GET k'));
+  await until(() => reader.closed || reader.peek().includes('-ERR spillway lost'), {
+    describe: 'the user to be gone',
+  });
+  t.equal(String(await writer.call('GET', 'k')), '$2\r\n19\r\n');
+});
+
+t.test('client libraries share once they have introduced themselves', async (t) => {
+  const pool = await pooled(t);
+  const old = Array.from(
+    { length: 5 },
+    () => new Redis({ port: pool.proxy.port, db: 1, connectionName: 'old' }),
+  );
+  const modern = Array.from({ length: 5 }, () =>
+    createClient({ url: `redis://127.0.0.1:${pool.proxy.port}/1`, RESP: 3 }),
+  );
+  t.teardown(() => {
+    for (const client of old) client.disconnect();
+    for (const client of modern) client.destroy();
+  });
+  for (const client of modern) client.on('error', (error) => t.fail(String(error)));
+  await Promise.all(modern.map((client) => client.connect()));
+  const write = async (round: number) => {
+    await Promise.all(old.map((client, i) => client.set(`old:${i}`, round)));
+    await Promise.all(modern.map((client, i) => client.set(`modern:${i}`, round)));
+  };
+  await write(1);
+  await untilConnections(pool, 2 * SHARED);
+  await write(2);
+  t.ok((await pool.list()).length <= 2 * SHARED, 'two protocols of one database');
+  t.same(await Promise.all(old.map((_, i) => modern[i]?.get(`old:${i}`))), Array(5).fill('2'));
+  t.same(await Promise.all(modern.map((_, i) => old[i]?.get(`modern:${i}`))), Array(5).fill('2'));
+});
+
+t.test('a connection that is lost fails what was on it, and nothing else', async (t) => {
+  const pool = await pooled(t, { rules: [] });
+  const [a, b] = [await pool.open(), await pool.open()];
+  await a.call('SET', 'k', 1);
+  await b.call('SET', 'k', 1);
+  await pool.redis.kill('SIGSTOP');
+  void a.write(commands('GET k', 'GET k'));
+  // Redis reads it with all the rest when it goes on: the kill stands before.
+  const { proxy } = pool;
+  const sent = async () => ((await proxy.admin('/api/connections')) as { commands: number }).commands >= 4;
+  await until(sent, { describe: 'the commands to be on their way' });
+  await pool.redis.kill('SIGKILL');
+  await until(() => a.closed);
+  t.equal(String(a.peek()), LOST + LOST, 'an error for each command that was on its way');
+  await until(() => b.closed);
+  t.equal(String(b.peek()), '', 'nothing for one that waits for nothing: it sees its server end');
+});
+
+t.test('a killed connection is made again', async (t) => {
+  const pool = await pooled(t);
+  const a = await pool.open();
+  await a.call('SET', 'k', 1);
+  for (let i = 0; i < 10; i++) {
+    for (const line of await pool.list())
+      await pool.look.call('CLIENT', 'KILL', 'ID', /id=(\d+)/.exec(line)?.[1] ?? '');
+    await until(async () => (await pool.list()).length === 0, { describe: 'the connections to be gone' });
+    const reply = String(await a.call('GET', 'k'));
+    t.ok(reply === '$1\r\n1\r\n' || reply === LOST, reply);
+  }
+  t.notOk(a.closed);
+});
+
+t.test('one that does not read holds nobody up', async (t) => {
+  const pool = await pooled(t);
+  const [slow, other] = [await pool.open(), await pool.open()];
+  await other.call('SET', 'big', Buffer.alloc(100_000, 'v'));
+  slow.socket.pause();
+  const asked = 400;
+  void slow.write(Buffer.concat(Array<Buffer>(asked).fill(command('GET', 'big'))));
+  for (let i = 0; i < 200; i++) t.equal(String(await other.call('INCR', 'n')), `:${i + 1}\r\n`);
+  slow.socket.resume();
+  const replies = await slow.readReplies(asked);
+  t.ok(replies.every((reply) => reply.length === 100_011));
+});
+
+t.test('a client that goes away leaves the others their replies', async (t) => {
+  const pool = await pooled(t);
+  const stays = await pool.open();
+  await stays.call('SET', 'k', 'v');
+  for (let i = 0; i < 50; i++) {
+    const goes = await pool.open();
+    void goes.write(Buffer.concat(Array<Buffer>(100).fill(commands('GET k', 'INCR n'))));
+    void stays.write(commands(`ECHO ${i}`));
+    goes.destroy();
+    t.equal(String(Buffer.concat(await stays.readReplies(1))), `$${String(i).length}\r\n${i}\r\n`);
+  }
+});

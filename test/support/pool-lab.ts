@@ -1,0 +1,152 @@
+// Several sessions that share upstream connections to one small scripted Redis, without I/O: does by hand what
+// net/client-link and net/upstream-pool do. Strict where they are lenient: a connection of a client's own is never
+// kept for later, so nothing that the client relies on may have stayed behind on it.
+import { type Greeting, type Identity, ownGreeting, sharedGreeting } from '../../src/session/identity.js';
+import { Place, type Session, type SessionContext } from '../../src/session/session.js';
+import { SharedLane } from '../../src/session/shared-lane.js';
+import { makeSession, type Scenario, ScriptedRedis, Sink, Store, type Way } from './session-lab.js';
+
+const MINUS = 0x2d;
+
+/** A connection to the server. */
+interface Far {
+  readonly server: ScriptedRedis;
+  readonly sink: Sink;
+  replies: Buffer;
+}
+
+interface Shared extends Far {
+  readonly lane: SharedLane;
+}
+
+interface Player {
+  readonly session: Session;
+  readonly client: Sink;
+  readonly context: SessionContext;
+  readonly sent: Buffer;
+  at: number;
+  own: Far | undefined;
+  /** No connection could be made for it. */
+  ended: boolean;
+}
+
+export interface PooledOutcome {
+  /** What each client got. */
+  readonly clients: readonly string[];
+  /** Which of them ended with bytes that pass unread. */
+  readonly raw: readonly boolean[];
+  /** Connections of their own that were made, and shared ones. */
+  readonly own: number;
+  readonly shared: number;
+}
+
+/** Plays the scenarios at once. All have the server options of the first. @throws Error when a session is left stalled or busy. */
+export function runPooled(scenarios: readonly Scenario[], way: Way): PooledOutcome {
+  const store = new Store();
+  const shared = new Map<string, Shared>();
+  const random = typeof way.turns === 'function' ? way.turns : () => 0;
+  let made = 0;
+
+  const connect = (greeting: readonly Greeting[]): Far | undefined => {
+    const server = new ScriptedRedis(scenarios[0].server ?? {}, store);
+    for (const { command, essential } of greeting) {
+      const refused = server.receive(command)[0] === MINUS;
+      if (refused && essential) return undefined;
+    }
+    return { server, sink: new Sink(), replies: Buffer.alloc(0) };
+  };
+  const sharedFor = (identity: Identity): Shared | undefined => {
+    const { resp, credential, db } = identity;
+    const key = JSON.stringify([resp, credential, db]);
+    const there = shared.get(key);
+    if (there !== undefined) return there;
+    const far = connect(sharedGreeting(identity));
+    if (far === undefined) return undefined;
+    const fresh = { ...far, lane: new SharedLane() };
+    shared.set(key, fresh);
+    return fresh;
+  };
+  const provide = (player: Player): void => {
+    const { session } = player;
+    while (session.wants !== Place.NOWHERE && session.idle && !player.ended) {
+      if (session.wants === Place.OWN) {
+        player.own = connect(ownGreeting(session.identity));
+        made++;
+        if (player.own === undefined) player.ended = true;
+        else session.attach(player.own.sink);
+      } else {
+        if (session.hasOwnUpstream) release(player);
+        const far = sharedFor(session.identity);
+        if (far === undefined) player.ended = true;
+        else session.attach(far.sink, far.lane);
+      }
+    }
+  };
+  const release = (player: Player): void => {
+    player.session.detach();
+    player.own = undefined;
+  };
+
+  const players = scenarios.map((scenario): Player => {
+    const { session, client, context } = makeSession(scenario, true);
+    const sent = Buffer.from(scenario.client, 'latin1');
+    return { session, client, context, sent, at: 0, own: undefined, ended: false };
+  });
+  const send = (player: Player): void => {
+    const to = Math.min(player.sent.length, player.at + way.clientPiece());
+    player.session.fromClient(player.sent.subarray(player.at, to));
+    player.at = to;
+    provide(player);
+  };
+  const serve = (far: Far): void => {
+    far.replies = Buffer.concat([far.replies, far.server.receive(far.sink.take())]);
+  };
+  const take = (far: Far): Buffer => {
+    const piece = far.replies.subarray(0, way.serverPiece());
+    far.replies = far.replies.subarray(piece.length);
+    return piece;
+  };
+  const deliver = (): boolean => {
+    let any = false;
+    for (const player of players) {
+      const { own } = player;
+      if (own === undefined) continue;
+      serve(own);
+      const piece = take(own);
+      if (piece.length === 0) continue;
+      any = true;
+      player.session.fromUpstream(piece);
+      if (player.session.mayRelease) release(player);
+      provide(player);
+    }
+    for (const far of shared.values()) {
+      serve(far);
+      const piece = take(far);
+      if (piece.length === 0) continue;
+      any = true;
+      if (!far.lane.receive(piece)) throw new Error('replies that are nobody’s');
+      for (const player of players) provide(player);
+    }
+    return any;
+  };
+
+  for (let left = players.filter(({ at, sent }) => at < sent.length); left.length > 0; ) {
+    if (random() < 0.6) send(left[Math.floor(random() * left.length)]);
+    else deliver();
+    left = left.filter(({ at, sent }) => at < sent.length);
+  }
+  while (deliver()) {
+    // Until nothing is left to say.
+  }
+  for (const { session, ended, own } of players) {
+    if (ended || own?.server.closed) continue;
+    if (session.stalled) throw new Error('left stalled');
+  }
+  for (const { session } of players) session.close();
+  return {
+    clients: players.map(({ client }) => client.all()),
+    raw: players.map(({ context }) => context.counters.raw > 0),
+    own: made,
+    shared: shared.size,
+  };
+}
