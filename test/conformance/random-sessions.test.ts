@@ -8,7 +8,7 @@ import { fit } from './random/fit.js';
 import { parse, print, readKept } from './random/kept-form.js';
 import { MODES } from './random/modes.js';
 import { newTally, search, startSeed } from './random/search.js';
-import { encode } from './random/session.js';
+import { cutPlaces, encode } from './random/session.js';
 import { anySession } from './random/sessions.js';
 import { withStage } from './random/stage.js';
 
@@ -31,6 +31,20 @@ t.test('a printed session is the session', async (t) => {
     }),
     { numRuns: 50 },
   );
+});
+
+t.test('cuts fall into the same commands whatever the ids', async (t) => {
+  const commands = [['PING'], ['CLIENT', 'TRACKING', 'ON', 'REDIRECT', '@id:0'], ['GET', 'k']];
+  const written = Buffer.concat(commands.map((one) => encode(one, []))).length;
+  const every = Array.from({ length: written - 1 }, (_, i) => i + 1);
+  for (const id of ['7', '100000', '1234567890']) {
+    const ends: number[] = [];
+    for (const one of commands) ends.push((ends.at(-1) ?? 0) + encode(one, [id]).length);
+    const ending = (cut: number) =>
+      commands.slice(0, 2).every((_, i) => cutPlaces(commands, [cut], [id])[0] !== ends[i]);
+    const boundaries = every.filter((cut) => !ending(cut));
+    t.same(boundaries, [14, 14 + encode(commands[1], []).length], `${id}: only what ended a command does`);
+  }
 });
 
 t.test('sessions', async (t) => {

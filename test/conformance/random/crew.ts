@@ -3,7 +3,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { connectRaw, type RawClient } from '../../support/raw-client.js';
 import { WAIT_MS } from './server-watch.js';
-import { encode, offsets, type Session, type Step, type Turn, usesIds } from './session.js';
+import { cutPlaces, encode, type Session, type Step, type Turn, usesIds } from './session.js';
 
 /** A connection's id is each server's own. */
 const ID = /(\$2\r\nid\r\n|tracking-redir-broken\r\n):\d+\r\n/g;
@@ -85,7 +85,7 @@ export class Crew {
     const before = this.unsent[client];
     const own = Buffer.concat(commands.map((one) => encode(one, this.ids)));
     const bytes = Buffer.concat([before, own]);
-    const ends = offsets(cuts, own.length).map((cut) => before.length + cut);
+    const ends = cutPlaces(commands, cuts, this.ids).map((cut) => before.length + cut);
     if (open !== true || ends.length === 0) ends.push(bytes.length);
     this.unsent[client] = bytes.subarray(ends[ends.length - 1]);
     let from = 0;

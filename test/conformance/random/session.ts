@@ -68,6 +68,29 @@ export function encode(one: Command, ids: readonly string[]): Buffer {
   );
 }
 
+/**
+ * Where the bytes of `commands` are cut, in order: within the same commands wherever the session is played, though
+ * the ids that they name have more digits in one place than in another.
+ */
+export function cutPlaces(
+  commands: readonly Command[],
+  cuts: readonly number[],
+  ids: readonly string[],
+): number[] {
+  const lengths = (of: readonly string[]) => commands.map((one) => encode(one, of).length);
+  const [written, sent] = [lengths([]), lengths(ids)];
+  const total = written.reduce((sum, length) => sum + length, 0);
+  const places = offsets(cuts, total).map((cut) => {
+    let [rest, place, i] = [cut, 0, 0];
+    for (; rest >= written[i]; i++) {
+      rest -= written[i];
+      place += sent[i];
+    }
+    return place + Math.min(rest, sent[i] - 1);
+  });
+  return [...new Set(places)];
+}
+
 /** Where a turn of `length` bytes is cut, in order. */
 export function offsets(cuts: readonly number[], length: number): number[] {
   if (length === 0) return [];
