@@ -12,6 +12,8 @@ interface State {
   inMulti: boolean;
   silent: boolean;
   skipping: boolean;
+  /** Its last command is still to be sent whole. */
+  open: boolean;
   /** RESET may have been executed: who the client is must be learnt again. */
   reset: boolean;
   over: boolean;
@@ -21,19 +23,21 @@ export function fit(session: Session, mode: Mode): Session {
   const states = session.clients.map(
     (protocol): State => ({
       ...{ protocol, fresh: protocol === 2, inMulti: false, silent: false, skipping: false },
-      ...{ reset: false, over: false },
+      ...{ open: false, reset: false, over: false },
     }),
   );
   const redirects = session.steps.flat().some(({ commands }) => commands.some(isRedirect));
   const steps: Step[] = [];
   for (const step of session.steps) {
     const clients = new Set<number>();
+    const completes = step.some(({ client }) => states[client]?.open);
     const turns = step
       .filter(({ client }) => client < states.length && clients.size < clients.add(client).size)
       .map((turn) => fitTurn(turn, states[turn.client], mode, step.length > 1))
       .filter(({ commands }) => commands.length > 0);
-    // Where one client's writes reach another's connection, their order is each run's own.
-    if (redirects) steps.push(...turns.map((turn) => [turn]));
+    // Where one client's writes reach another's connection, their order is each run's own; and what was left open may
+    // be such a write, of a step that it had for itself.
+    if (redirects || completes) steps.push(...turns.map((turn) => [turn]));
     else if (turns.length > 0) steps.push(turns);
   }
   return { ...session, steps };
@@ -53,12 +57,9 @@ function fitTurn(turn: Turn, state: State, mode: Mode, together: boolean): Turn 
   // Commands that end the connection must come whole: what is sent to a closed one meets a reset.
   const cuts = state.over && commands.some(isBroken) ? [] : turn.cuts;
   // The models add words to commands: half a command of theirs is not half of this.
-  return {
-    ...turn,
-    commands,
-    cuts,
-    open: turn.open === true && mode === 'plain' && !together && !state.over,
-  };
+  const open = turn.open === true && mode === 'plain' && !together && !state.over;
+  if (commands.length > 0) state.open = open;
+  return { ...turn, commands, cuts, open };
 }
 
 /** Commands that look at, or change, what clients that run at the same time have in common. */
