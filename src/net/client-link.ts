@@ -15,6 +15,7 @@ import { Place, Session, type SessionContext } from '../session/session.js';
 import type { BulkTurns } from './bulk-turns.js';
 import { greet } from './greet.js';
 import type { Member, SharedUpstream } from './shared-upstream.js';
+import { HIGH_WATER_BYTES, readAccepted } from './socket-reads.js';
 import type { Applicant, UpstreamPool } from './upstream-pool.js';
 import { KEEP_ALIVE_MS, type UpstreamAddress, UpstreamSocket } from './upstream-socket.js';
 import { WriteBatch } from './write-batch.js';
@@ -39,8 +40,6 @@ export interface LinkEvents {
   closed(link: ClientLink): void;
 }
 
-/** How much a socket reads at once, and may have waiting to be sent before its source is paused. */
-export const HIGH_WATER_BYTES = 64 * 1024;
 /**
  * What may wait for a client that sends and does not read. Redis's replies stop at the high-water mark, since
  * Redis can keep them; Spillway's own can only be stopped by not reading the client, which one that sends all
@@ -75,6 +74,7 @@ interface OwnUpstream {
 }
 
 export class ClientLink implements Member, Applicant {
+  private readonly client: Socket;
   private readonly session: Session;
   private readonly toClient: WriteBatch;
   private own: OwnUpstream | undefined;
@@ -97,14 +97,18 @@ export class ClientLink implements Member, Applicant {
 
   /** `pool`: command pooling; without it the client gets its own upstream connection at once. */
   constructor(
-    private readonly client: Socket,
+    accepted: Socket,
     private readonly options: LinkOptions,
     context: SessionContext,
     private readonly counters: LinkCounters,
     private readonly events: LinkEvents,
     private readonly pool: UpstreamPool | undefined,
   ) {
-    this.toClient = new WriteBatch(client);
+    this.client = readAccepted(accepted, (bytes) => {
+      if (bytes.length < HIGH_WATER_BYTES) this.fromClient(bytes);
+      else this.fromClientInTurn(bytes);
+    });
+    this.toClient = new WriteBatch(this.client, () => this.clientDrained(), true);
     if (pool === undefined) this.own = this.openOwn();
     this.session = new Session(context, this.toClient, this.own?.batch);
     this.wireClient(options.idleTimeoutMs);
@@ -143,21 +147,12 @@ export class ClientLink implements Member, Applicant {
 
   private wireClient(idleTimeoutMs: number): void {
     const { client } = this;
-    client.on('data', (chunk: Buffer) => {
-      if (chunk.length < HIGH_WATER_BYTES) this.fromClient(chunk);
-      else this.fromClientInTurn(chunk);
-    });
     client.on('end', () => {
       this.clientEnded = true;
       if (this.isDrained) this.close();
       if (this.upstreamEnded || this.isClosed) return;
       this.session.clientEnded();
       this.flush();
-    });
-    client.on('drain', () => {
-      this.own?.socket.resume();
-      this.readClient();
-      if (this.draining) this.endIfDrained();
     });
     client.setTimeout(idleTimeoutMs);
     // Again and again: one that may not be closed now, a subscriber say, may be the next time.
@@ -166,6 +161,12 @@ export class ClientLink implements Member, Applicant {
     client.setKeepAlive(true, KEEP_ALIVE_MS);
     client.on('error', () => this.close());
     client.on('close', () => this.close());
+  }
+
+  private clientDrained(): void {
+    this.own?.socket.resume();
+    this.readClient();
+    if (this.draining) this.endIfDrained();
   }
 
   private fromClient(chunk: Buffer): void {
@@ -188,14 +189,14 @@ export class ClientLink implements Member, Applicant {
 
   private openOwn(): OwnUpstream {
     const { upstream } = this.options;
-    const socket = new UpstreamSocket(upstream, HIGH_WATER_BYTES, (bytes) => {
+    const socket = new UpstreamSocket(upstream, (bytes) => {
       if (this.own === own && own.greeted) this.lastWords(bytes);
     });
-    const own: OwnUpstream = { socket, batch: new WriteBatch(socket), connected: false, greeted: false };
+    const batch = new WriteBatch(socket, () => this.readClient());
+    const own: OwnUpstream = { socket, batch, connected: false, greeted: false };
     socket.on('connect', () => {
       own.connected = true;
     });
-    socket.on('drain', () => this.readClient());
     socket.on('end', () => {
       if (!this.clientEnded) this.events.upstreamEnded();
       this.ownEnded(own);
@@ -208,7 +209,7 @@ export class ClientLink implements Member, Applicant {
     const greeting = this.pool === undefined ? [] : ownGreeting(this.session.identity);
     const greeted = (): void => {
       own.greeted = true;
-      socket.on('data', (chunk: Buffer) => this.fromOwn(chunk));
+      socket.listen((chunk) => this.fromOwn(chunk));
     };
     if (greeting.length === 0) greeted();
     else {
@@ -245,7 +246,7 @@ export class ClientLink implements Member, Applicant {
       // Its client was killed, say. One that is owed replies by then has gone on elsewhere.
       if (this.session.idle) this.finish();
     } else if (error === undefined) this.finish();
-    else if (own.connected && (this.client.writableLength > 0 || this.upstreamEnded)) this.finish();
+    else if (own.connected && (this.toClient.waiting > 0 || this.upstreamEnded)) this.finish();
     else this.close(true);
   }
 
@@ -414,9 +415,9 @@ export class ClientLink implements Member, Applicant {
   /** The client does not read as fast as the server answers. */
   private clientLags(): void {
     this.own?.socket.pause();
-    if (this.shared === undefined || this.client.writableLength < UNREAD_SHARED_BYTES) return;
+    if (this.shared === undefined || this.toClient.waiting < UNREAD_SHARED_BYTES) return;
     this.session.stopSharing();
-    if (this.client.writableLength < UNREAD_LIMIT_BYTES) return;
+    if (this.toClient.waiting < UNREAD_LIMIT_BYTES) return;
     this.counters.clientsTooSlow++;
     this.close(true);
   }
@@ -427,12 +428,12 @@ export class ClientLink implements Member, Applicant {
       !this.awaitsTurn &&
       (!this.session.stalled || this.session.heldBytes < HIGH_WATER_BYTES) &&
       !this.upstreamNeedsDrain &&
-      this.client.writableLength < UNREAD_REPLIES_BYTES
+      this.toClient.waiting < UNREAD_REPLIES_BYTES
     );
   }
 
   private get upstreamNeedsDrain(): boolean {
-    if (this.session.hasOwnUpstream) return this.own?.socket.writableNeedDrain === true;
+    if (this.session.hasOwnUpstream) return this.own?.batch.needsDrain === true;
     return this.shared?.needsDrain === true;
   }
 
@@ -448,7 +449,7 @@ export class ClientLink implements Member, Applicant {
   }
 
   private endIfDrained(): void {
-    if (this.isDrained || !this.session.idle || this.client.writableLength > 0) return;
+    if (this.isDrained || !this.session.idle || this.toClient.waiting > 0) return;
     this.isDrained = true;
     this.endOwn();
     this.leaveShared();

@@ -1,14 +1,18 @@
 // Says a greeting on a fresh upstream connection and hears its answers, before anything else is said on it.
-import type { Socket } from 'node:net';
 import { MINUS } from '../resp/bytes.js';
 import { ReplyScanner } from '../resp/reply-scanner.js';
 import type { Greeting } from '../session/identity.js';
+import type { UpstreamSocket } from './upstream-socket.js';
 
 /**
  * Calls `done` once all is answered; never, when there is nothing to say. An error tells that the connection cannot
  * become what was wanted, in the server's words. The socket's own end is the caller's to see.
  */
-export function greet(socket: Socket, greeting: readonly Greeting[], done: (error?: Error) => void): void {
+export function greet(
+  socket: UpstreamSocket,
+  greeting: readonly Greeting[],
+  done: (error?: Error) => void,
+): void {
   const scanner = new ReplyScanner();
   let answered = 0;
   const heard = (chunk: Buffer): void => {
@@ -29,9 +33,9 @@ export function greet(socket: Socket, greeting: readonly Greeting[], done: (erro
     if (answered === greeting.length) finish();
   };
   const finish = (error?: Error): void => {
-    socket.off('data', heard);
+    socket.listen(() => {});
     done(error);
   };
-  socket.on('data', heard);
+  socket.listen(heard);
   socket.write(Buffer.concat(greeting.map(({ command }) => command)));
 }

@@ -3,13 +3,7 @@
 import type { Socket } from 'node:net';
 import type { SessionContext } from '../session/session.js';
 import { BulkTurns } from './bulk-turns.js';
-import {
-  ClientLink,
-  HIGH_WATER_BYTES,
-  type LinkCounters,
-  type LinkEvents,
-  type LinkOptions,
-} from './client-link.js';
+import { ClientLink, type LinkCounters, type LinkEvents, type LinkOptions } from './client-link.js';
 import { DataPort, type HostAndPort } from './data-port.js';
 import { UpstreamPool } from './upstream-pool.js';
 import { UpstreamWatch } from './upstream-watch.js';
@@ -78,7 +72,6 @@ export class Listener {
       this.pool = new UpstreamPool({
         upstream,
         size: sharedConnections,
-        highWaterMark: HIGH_WATER_BYTES,
         counters: this.counters,
         onFailed: (error) => this.watch.failed(error),
         onLost: () => this.suspectUpstream(),

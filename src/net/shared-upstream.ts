@@ -49,17 +49,15 @@ export class SharedUpstream {
   constructor(
     address: UpstreamAddress,
     identity: Identity,
-    highWaterMark: number,
     private readonly counters: ByteCounters,
     private readonly events: SharedUpstreamEvents,
   ) {
-    this.socket = new UpstreamSocket(address, highWaterMark, (bytes) => this.receive(bytes));
-    this.batch = new WriteBatch(this.socket);
-    this.socket.on('error', (error) => this.end(error));
-    this.socket.on('end', () => this.end());
-    this.socket.on('drain', () => {
+    this.socket = new UpstreamSocket(address, (bytes) => this.receive(bytes));
+    this.batch = new WriteBatch(this.socket, () => {
       for (const member of this.members) member.upstreamDrained();
     });
+    this.socket.on('error', (error) => this.end(error));
+    this.socket.on('end', () => this.end());
     const greeting = sharedGreeting(identity);
     if (greeting.length === 0) this.socket.on('connect', () => this.begin());
     else {
@@ -71,7 +69,7 @@ export class SharedUpstream {
   }
 
   get needsDrain(): boolean {
-    return this.socket.writableNeedDrain;
+    return this.batch.needsDrain;
   }
 
   /** Sends what was written, once all that this turn of the event loop brings has been written. */
@@ -99,7 +97,7 @@ export class SharedUpstream {
   private begin(): void {
     if (this.isEnded) return;
     this.isReady = true;
-    this.socket.on('data', (chunk: Buffer) => this.receive(chunk));
+    this.socket.listen((chunk) => this.receive(chunk));
     this.events.ready(this);
   }
 

@@ -22,7 +22,6 @@ export interface UpstreamPoolOptions {
   readonly upstream: UpstreamAddress;
   /** Connections for each key. */
   readonly size: number;
-  readonly highWaterMark: number;
   readonly counters: ByteCounters;
   /** A connection could not be made. */
   readonly onFailed: (error: Error) => void;
@@ -109,8 +108,8 @@ export class UpstreamPool {
 
   private connect(key: string, share: Share): void {
     if (share.retry !== undefined || [...share.connections].some(({ isReady }) => !isReady)) return;
-    const { upstream, highWaterMark, counters, onFailed, onLost } = this.options;
-    const connection = new SharedUpstream(upstream, share.identity, highWaterMark, counters, {
+    const { upstream, counters, onFailed, onLost } = this.options;
+    const connection = new SharedUpstream(upstream, share.identity, counters, {
       ready: () => {
         share.backOffMs = 0;
         const applicants = [...share.applicants];
