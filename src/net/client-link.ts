@@ -16,6 +16,7 @@ import type { BulkTurns } from './bulk-turns.js';
 import { greet } from './greet.js';
 import type { Member, SharedUpstream } from './shared-upstream.js';
 import { HIGH_WATER_BYTES, readAccepted } from './socket-reads.js';
+import type { Turn, TurnEnder } from './turn.js';
 import type { Applicant, UpstreamPool } from './upstream-pool.js';
 import { KEEP_ALIVE_MS, type UpstreamAddress, UpstreamSocket } from './upstream-socket.js';
 import { WriteBatch } from './write-batch.js';
@@ -50,6 +51,8 @@ const UNREAD_REPLIES_BYTES = 16 * 1024 * 1024;
 const UNREAD_SHARED_BYTES = 1024 * 1024;
 /** What was under way on the shared connection may bring so much more; then the client is given up. */
 const UNREAD_LIMIT_BYTES = 64 * 1024 * 1024;
+/** What so much leads to is sent at once. */
+const AT_ONCE_BYTES = 16 * 1024;
 /** A connection of its own that a client has not needed for so long is ended. */
 const PARKED_MS = 1000;
 /** A client that takes nothing of what waits for it for so long, with its server gone, is given up. */
@@ -62,6 +65,7 @@ export interface LinkOptions {
   /** A client with nothing under way for so long is closed, milliseconds; 0: never. As Redis's `timeout`. */
   readonly idleTimeoutMs: number;
   readonly bulkTurns: BulkTurns;
+  readonly turn: Turn;
 }
 
 /** An upstream connection of the client's own. */
@@ -73,7 +77,7 @@ interface OwnUpstream {
   greeted: boolean;
 }
 
-export class ClientLink implements Member, Applicant {
+export class ClientLink implements Member, Applicant, TurnEnder {
   private readonly client: Socket;
   private readonly session: Session;
   private readonly toClient: WriteBatch;
@@ -85,6 +89,8 @@ export class ClientLink implements Member, Applicant {
   private applying = false;
   /** What was read last is still to be worked off. */
   private awaitsTurn = false;
+  /** What it has to send goes at the end of the turn. */
+  private endsTurn = false;
   /** It is in the list of those that got replies this time. */
   private isTouched = false;
   private clientEnded = false;
@@ -108,7 +114,7 @@ export class ClientLink implements Member, Applicant {
       if (bytes.length < HIGH_WATER_BYTES) this.fromClient(bytes);
       else this.fromClientInTurn(bytes);
     });
-    this.toClient = new WriteBatch(this.client, () => this.clientDrained(), true);
+    this.toClient = new WriteBatch(this.client, () => this.clientDrained());
     if (pool === undefined) this.own = this.openOwn();
     this.session = new Session(context, this.toClient, this.own?.batch);
     this.wireClient(options.idleTimeoutMs);
@@ -123,6 +129,7 @@ export class ClientLink implements Member, Applicant {
   drain(): void {
     this.draining = true;
     this.session.drain();
+    this.flush();
     this.endIfDrained();
   }
 
@@ -134,6 +141,7 @@ export class ClientLink implements Member, Applicant {
 
   /** Ends the link at once; with `reset` so that the client sees a reset, not an orderly end. */
   close(reset = false): void {
+    if (this.endsTurn) this.flush();
     if (this.isClosed) return;
     this.isClosed = true;
     this.session.close();
@@ -173,7 +181,7 @@ export class ClientLink implements Member, Applicant {
     if (this.upstreamEnded || this.isDrained || this.isClosed) return;
     this.counters.bytesFromClients += chunk.length;
     this.session.fromClient(chunk);
-    this.flush();
+    this.flushSoon(chunk.length);
   }
 
   /** There is more where this came from: others have their turn first. */
@@ -236,10 +244,11 @@ export class ClientLink implements Member, Applicant {
     this.counters.bytesFromUpstream += chunk.length;
     this.session.fromUpstream(chunk);
     if (this.session.mayRelease) this.parkOwn();
-    this.afterReplies();
+    this.flushSoon(chunk.length);
   }
 
   private ownEnded(own: OwnUpstream, error?: Error): void {
+    if (this.endsTurn) this.flush();
     if (this.own !== own || this.isClosed) return;
     if (this.parked !== undefined) {
       this.endOwn();
@@ -318,9 +327,9 @@ export class ClientLink implements Member, Applicant {
     this.session.failShared(count, error);
   }
 
-  repliesCame(): void {
+  repliesCame(bytes: number): void {
     this.isTouched = false;
-    if (!this.isClosed) this.afterReplies();
+    if (!this.isClosed) this.flushSoon(bytes);
   }
 
   upstreamDrained(): void {
@@ -334,7 +343,7 @@ export class ClientLink implements Member, Applicant {
     this.session.detachShared();
     if (this.isClosed) return;
     if (cut) this.close(true);
-    else this.afterReplies();
+    else this.flush();
   }
 
   private joinShared(shared: SharedUpstream, identity: Identity): void {
@@ -387,16 +396,28 @@ export class ClientLink implements Member, Applicant {
   /** Delivers what waits for the client, then closes. */
   private finish(): void {
     this.upstreamEnded = true;
+    if (this.endsTurn) this.flush();
+    if (this.isClosed) return;
     this.client.setTimeout(FAREWELL_MS);
     this.client.destroySoon();
   }
 
-  private afterReplies(): void {
-    this.flush();
-    if (this.draining) this.endIfDrained();
+  endTurn(): void {
+    if (this.endsTurn) this.flush();
+  }
+
+  /** Sends what came of `bytes`: of a few at the end of the turn, of many at once, so that it does not pile up. */
+  private flushSoon(bytes: number): void {
+    if (bytes >= AT_ONCE_BYTES) this.flush();
+    else if (!this.endsTurn) {
+      this.endsTurn = true;
+      this.options.turn.add(this);
+    }
   }
 
   private flush(): void {
+    this.endsTurn = false;
+    if (this.isClosed) return;
     if (this.session.wants !== Place.NOWHERE) this.provide();
     const clientKeepsUp = this.toClient.flush();
     this.counters.bytesToClients += this.toClient.takeBytes();
@@ -410,6 +431,7 @@ export class ClientLink implements Member, Applicant {
     if (this.mayReadClient) this.readClient();
     else this.client.pause();
     this.endUpstreamIfDone();
+    if (this.draining) this.endIfDrained();
   }
 
   /** The client does not read as fast as the server answers. */

@@ -6,8 +6,12 @@ import { type Identity, sharedGreeting } from '../session/identity.js';
 import type { ReplyOwner } from '../session/reply-sequencer.js';
 import { SharedLane } from '../session/shared-lane.js';
 import { greet } from './greet.js';
+import type { Turn, TurnEnder } from './turn.js';
 import { type UpstreamAddress, UpstreamSocket } from './upstream-socket.js';
-import { WriteBatch } from './write-batch.js';
+import { SpareBuffers, WriteBatch } from './write-batch.js';
+
+/** For what all clients of a connection send in a turn. */
+const ALL_CLIENTS = new SpareBuffers(256 * 1024, 4);
 
 /** What a client is told for each command that was on its way when the connection was lost. */
 const LOST_ERROR = Buffer.from(
@@ -17,8 +21,8 @@ const LOST_ERROR = Buffer.from(
 
 /** A client that shares a connection. */
 export interface Member extends ReplyOwner {
-  /** Replies were delivered to it. */
-  repliesCame(): void;
+  /** Replies were delivered to it, of `bytes` that came for all. */
+  repliesCame(bytes: number): void;
   /** The connection takes bytes again. */
   upstreamDrained(): void;
   /** The connection is lost; what was owed was answered. `cut`: part of a reply was delivered. */
@@ -36,26 +40,28 @@ export interface ByteCounters {
   bytesFromUpstream: number;
 }
 
-export class SharedUpstream {
+export class SharedUpstream implements TurnEnder {
   readonly lane = new SharedLane();
   readonly batch: WriteBatch;
   readonly members = new Set<Member>();
   isReady = false;
   private readonly socket: UpstreamSocket;
   private readonly touched: Member[] = [];
-  private flushing = false;
+  private endsTurn = false;
   private isEnded = false;
 
   constructor(
     address: UpstreamAddress,
     identity: Identity,
+    private readonly turn: Turn,
     private readonly counters: ByteCounters,
     private readonly events: SharedUpstreamEvents,
   ) {
     this.socket = new UpstreamSocket(address, (bytes) => this.receive(bytes));
-    this.batch = new WriteBatch(this.socket, () => {
+    const drained = (): void => {
       for (const member of this.members) member.upstreamDrained();
-    });
+    };
+    this.batch = new WriteBatch(this.socket, drained, ALL_CLIENTS);
     this.socket.on('error', (error) => this.end(error));
     this.socket.on('end', () => this.end());
     const greeting = sharedGreeting(identity);
@@ -74,13 +80,15 @@ export class SharedUpstream {
 
   /** Sends what was written, once all that this turn of the event loop brings has been written. */
   flushSoon(): void {
-    if (this.flushing) return;
-    this.flushing = true;
-    setImmediate(() => {
-      this.flushing = false;
-      this.batch.flush();
-      this.counters.bytesToUpstream += this.batch.takeBytes();
-    });
+    if (this.endsTurn) return;
+    this.endsTurn = true;
+    this.turn.add(this);
+  }
+
+  endTurn(): void {
+    this.endsTurn = false;
+    this.batch.flush();
+    this.counters.bytesToUpstream += this.batch.takeBytes();
   }
 
   /** A member got replies: it is told when all that has come is handed out. */
@@ -105,7 +113,7 @@ export class SharedUpstream {
     if (!this.isReady || this.isEnded) return;
     this.counters.bytesFromUpstream += chunk.length;
     const understood = this.lane.receive(chunk);
-    for (let i = 0; i < this.touched.length; i++) this.touched[i].repliesCame();
+    for (let i = 0; i < this.touched.length; i++) this.touched[i].repliesCame(chunk.length);
     this.touched.length = 0;
     if (!understood) this.end(new Error('the server answers what was not asked'));
   }
