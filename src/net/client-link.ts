@@ -13,7 +13,7 @@ import type { Socket } from 'node:net';
 import { type Identity, ownGreeting } from '../session/identity.js';
 import { Place, Session, type SessionContext } from '../session/session.js';
 import type { BulkTurns } from './bulk-turns.js';
-import { greet } from './greet.js';
+import { greet, Refused } from './greet.js';
 import type { Member, SharedUpstream } from './shared-upstream.js';
 import type { Applicant, UpstreamPool } from './upstream-pool.js';
 import { KEEP_ALIVE_MS, type UpstreamAddress, UpstreamSocket } from './upstream-socket.js';
@@ -189,21 +189,12 @@ export class ClientLink implements Member, Applicant {
   private openOwn(): OwnUpstream {
     const { upstream } = this.options;
     const socket = new UpstreamSocket(upstream, HIGH_WATER_BYTES, (bytes) => {
-      if (this.own === own && own.greeted) this.lastWords(bytes);
+      if (!own.greeted) socket.emit('data', bytes);
+      else if (this.own === own) this.lastWords(bytes);
     });
     const own: OwnUpstream = { socket, batch: new WriteBatch(socket), connected: false, greeted: false };
     socket.on('connect', () => {
       own.connected = true;
-    });
-    socket.on('drain', () => this.readClient());
-    socket.on('end', () => {
-      if (!this.clientEnded) this.events.upstreamEnded();
-      this.ownEnded(own);
-    });
-    socket.on('error', (error) => {
-      if (own.connected) this.events.upstreamEnded();
-      else this.upstreamFailed(error);
-      this.ownEnded(own, error);
     });
     const greeting = this.pool === undefined ? [] : ownGreeting(this.session.identity);
     const greeted = (): void => {
@@ -219,10 +210,20 @@ export class ClientLink implements Member, Applicant {
           this.flush();
         } else {
           this.upstreamFailed(error);
-          this.close();
+          this.turnAway(error);
         }
       });
     }
+    socket.on('drain', () => this.readClient());
+    socket.on('end', () => {
+      if (!this.clientEnded) this.events.upstreamEnded();
+      this.ownEnded(own);
+    });
+    socket.on('error', (error) => {
+      if (own.connected) this.events.upstreamEnded();
+      else this.upstreamFailed(error);
+      this.ownEnded(own, error);
+    });
     return own;
   }
 
@@ -298,7 +299,20 @@ export class ClientLink implements Member, Applicant {
   refused(error: Error): void {
     this.applying = false;
     this.upstreamFailed(error);
-    this.close(true);
+    this.turnAway(error);
+  }
+
+  /** There is no connection for its next command: it gets the server's words, if there are any, and the end. */
+  private turnAway(error: Error): void {
+    if (!(error instanceof Refused)) {
+      this.close(true);
+      return;
+    }
+    this.toClient.write(error.words, 0, error.words.length);
+    this.toClient.flush();
+    this.counters.bytesToClients += this.toClient.takeBytes();
+    this.endOwn();
+    this.finish();
   }
 
   get taken(): number {

@@ -53,21 +53,18 @@ export class SharedUpstream {
     private readonly counters: ByteCounters,
     private readonly events: SharedUpstreamEvents,
   ) {
-    this.socket = new UpstreamSocket(address, highWaterMark, (bytes) => this.receive(bytes));
+    // What the server said last is heard like all else, also while it is greeted.
+    this.socket = new UpstreamSocket(address, highWaterMark, (bytes) => this.socket.emit('data', bytes));
     this.batch = new WriteBatch(this.socket);
+    greet(this.socket, sharedGreeting(identity), (error) => {
+      if (error === undefined) this.begin();
+      else this.end(error);
+    });
     this.socket.on('error', (error) => this.end(error));
     this.socket.on('end', () => this.end());
     this.socket.on('drain', () => {
       for (const member of this.members) member.upstreamDrained();
     });
-    const greeting = sharedGreeting(identity);
-    if (greeting.length === 0) this.socket.on('connect', () => this.begin());
-    else {
-      greet(this.socket, greeting, (error) => {
-        if (error === undefined) this.begin();
-        else this.end(error);
-      });
-    }
   }
 
   get needsDrain(): boolean {
