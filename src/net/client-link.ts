@@ -133,7 +133,9 @@ export class ClientLink implements Member, Applicant {
     if (this.isClosed) return;
     this.isClosed = true;
     this.session.close();
-    if (reset) this.client.resetAndDestroy();
+    // While its end is on its way libuv refuses to reset a socket, and Node then never gives back the descriptor.
+    const ending = this.client.writableEnded && !this.client.writableFinished;
+    if (reset && !ending) this.client.resetAndDestroy();
     else this.client.destroy();
     this.endOwn();
     this.leaveShared();

@@ -197,6 +197,39 @@ t.test('a killed connection is made again', async (t) => {
   t.notOk(a.closed);
 });
 
+t.test('a connection that the server refuses', async (t) => {
+  const pool = await pooled(t);
+  const { look } = pool;
+  const ending = async (client: RawClient) =>
+    String(await client.readUntilClosed()) + (client.error?.code ?? '');
+  const stays = await pool.open();
+  await stays.call('SET', 'k', 'v');
+  await look.call('CONFIG', 'SET', 'requirepass', 'right');
+  const [asks, blocks, named] = await Promise.all([1, 2, 3].map(() => pool.open()));
+  t.equal(String(await named.call('AUTH', 'right')), '+OK\r\n');
+  await look.call('CONFIG', 'SET', 'requirepass', 'changed');
+  await untilConnections(pool, 1);
+  void named.write(commands('GET k'));
+  t.match(await ending(named), /^-WRONGPASS [^\r]*\r\n$/, 'its password is no longer the right one');
+  await look.call('CONFIG', 'SET', 'requirepass', '', 'maxclients', '3');
+  t.equal(String(await asks.call('GET', 'k')), '$1\r\nv\r\n', 'who shares one that stands is served');
+  for (const client of [asks, blocks]) void client.write(commands('SELECT 1', 'GET k'));
+  const full = '-ERR max number of clients reached\r\n';
+  t.same([await ending(asks), await ending(blocks)], [full, full], 'one of its own');
+  const db = await pool.open();
+  await look.call('CONFIG', 'SET', 'maxclients', '4');
+  t.equal(String(await db.call('SELECT', '1')), '+OK\r\n');
+  await untilConnections(pool, 1);
+  await look.call('CONFIG', 'SET', 'maxclients', '3');
+  void db.write(commands('GET k'));
+  t.equal(await ending(db), full, 'one that is shared');
+  t.equal(String(await stays.call('GET', 'k')), '$1\r\nv\r\n');
+  await look.call('CONFIG', 'SET', 'maxclients', '100');
+  const again = await pool.open();
+  await again.call('SELECT', '1');
+  t.equal(String(await again.call('GET', 'k')), '$-1\r\n', 'and when there is room all is as before');
+});
+
 t.test('one that does not read holds nobody up', async (t) => {
   const pool = await pooled(t);
   const [slow, other] = [await pool.open(), await pool.open()];
