@@ -3,7 +3,7 @@
 import type { Logger } from 'pino';
 import { startAdmin } from '../admin/server.js';
 import type { ConnectionSnapshot } from '../admin/types.js';
-import { defaultCommandTable } from '../commands/table.js';
+import { type CommandTable, defaultCommandTable } from '../commands/table.js';
 import { describeConfig } from '../config/describe.js';
 import type { EffectiveConfig } from '../config/effective.js';
 import { MemoryMonitor, type ServerFacts } from '../memory/monitor.js';
@@ -52,8 +52,9 @@ export async function startProxy(config: EffectiveConfig, log: Logger): Promise<
     config.rules.map((rule) => rule.name),
     () => stampedMs,
   );
+  const commandTable = defaultCommandTable(config.upstream.shareCommands);
   const context: SessionContext = {
-    table: defaultCommandTable(),
+    table: commandTable,
     policy: new Policy({
       rules: new RuleSet({
         rules: config.rules,
@@ -77,7 +78,7 @@ export async function startProxy(config: EffectiveConfig, log: Logger): Promise<
     gate,
     log,
     clock,
-    onServer: (server) => adoptServer(server, context, log),
+    onServer: (server) => adoptServer(server, commandTable, context, log),
     onLost: () => listener.suspectUpstream(),
   });
   stats.upstreamOomSeen = () => {
@@ -154,8 +155,13 @@ export async function startProxy(config: EffectiveConfig, log: Logger): Promise<
   }
 }
 
-function adoptServer({ version, commands }: ServerFacts, context: SessionContext, log: Logger): void {
-  context.table = defaultCommandTable().overlaidBy(commands);
+function adoptServer(
+  { version, commands }: ServerFacts,
+  table: CommandTable,
+  context: SessionContext,
+  log: Logger,
+): void {
+  context.table = table.overlaidBy(commands);
   const major = Number.parseInt(version, 10);
   context.followUps = !(major < FOLLOW_UP_MAJOR);
   log.info({ version, commands: commands.length }, 'upstream recognised');

@@ -27,6 +27,7 @@ t.test('the defaults', async (t) => {
       url: 'redis://127.0.0.1:6379',
       pool: 'session',
       sharedConnections: 2,
+      shareCommands: [],
       connectTimeout: '5s',
     },
     mode: 'enforce',
@@ -72,7 +73,7 @@ t.test('one problem each, at its place', async (t) => {
     [{ upstream: 'redis://h' }, /^upstream: must be an object$/],
     [
       { upstream: { uri: 'x' } },
-      /^upstream\.uri: is not a setting here; known are url, pool, sharedConnections, connectTimeout$/,
+      /^upstream\.uri: is not a setting here; known are url, pool, sharedConnections, shareCommands, connectTimeout$/,
     ],
     [{ upstream: { url: 5 } }, /^upstream\.url: must be a URL in quotes/],
     [{ upstream: { url: 'rediss://h' } }, /^upstream\.url: .*not supported yet/],
