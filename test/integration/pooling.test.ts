@@ -28,7 +28,11 @@ async function pooled(t: Test, config: Record<string, unknown> = {}): Promise<Po
   const redis = await withRedis(t);
   const proxy = await withProxy(t, {
     redis,
-    config: { rules: RULES, ...config, upstream: { pool: 'command', sharedConnections: SHARED } },
+    config: {
+      rules: RULES,
+      ...config,
+      upstream: { pool: 'command', sharedConnections: SHARED, ...(config.upstream as object | undefined) },
+    },
   });
   const look = await lookAt(t, redis);
   return {
@@ -195,6 +199,25 @@ t.test('a killed connection is made again', async (t) => {
     t.ok(reply === '$1\r\n1\r\n' || reply === LOST, reply);
   }
   t.notOk(a.closed);
+});
+
+t.test('commands that are declared free of connection state', async (t) => {
+  const pool = await pooled(t, { upstream: { shareCommands: ['EVALSHA', 'No.Such'] } });
+  const sha = /[0-9a-f]{40}/.exec(String(await pool.look.call('SCRIPT', 'LOAD', 'return 7')))?.[0] ?? '';
+  const clients = await Promise.all(Array.from({ length: 20 }, () => pool.open()));
+  for (const client of clients) {
+    void client.write(commands('GET k', `EVALSHA ${sha} 0`, 'NO.SUCH a b', 'GET k'));
+    const [, script, unknown, get] = (await client.readReplies(4)).map(String);
+    t.match([script, unknown, get], [':7\r\n', /^-ERR unknown command/, '$-1\r\n']);
+  }
+  t.ok((await pool.list()).length <= SHARED, 'go over shared connections');
+  const [first, second] = clients;
+  await first.call('EVAL', 'return 7', 0);
+  t.equal((await pool.list()).length, SHARED + 1, 'one that is not declared does not');
+  await untilConnections(pool, SHARED);
+  await second.call('NO.WAY');
+  t.equal(String(await second.call('GET', 'k')), '$-1\r\n');
+  t.equal((await pool.list()).length, SHARED + 1, 'and one that nobody knows pins for good');
 });
 
 t.test('a connection that the server refuses', async (t) => {

@@ -78,6 +78,26 @@ t.test('one problem each, at its place', async (t) => {
     [{ upstream: { url: 5 } }, /^upstream\.url: must be a URL in quotes/],
     [{ upstream: { url: 'rediss://h' } }, /^upstream\.url: .*not supported yet/],
     [{ upstream: { pool: 'statement' } }, /^upstream\.pool: must be "session" or "command"$/],
+    [
+      { upstream: { shareCommands: 'EVALSHA' } },
+      /^upstream\.shareCommands: must be a list of command names$/,
+    ],
+    [
+      { upstream: { shareCommands: ['JSON.GET', 'Multi'] } },
+      /^upstream\.shareCommands\[1\]: cannot be shared: this command begins or ends a transaction on its connection$/,
+    ],
+    [
+      { upstream: { shareCommands: ['BLPOP'] } },
+      /^upstream\.shareCommands\[0\]: cannot be shared: this command may block its connection, /,
+    ],
+    [
+      { upstream: { shareCommands: ['JSON GET'] } },
+      /^upstream\.shareCommands\[0\]: must be the name of a command: a word /,
+    ],
+    [
+      { upstream: { shareCommands: [1] } },
+      /^upstream\.shareCommands\[0\]: must be the name of a command in quotes/,
+    ],
     [{ upstream: { connectTimeout: '0s' } }, /^upstream\.connectTimeout: must be from 1ms to 5m$/],
     [{ upstream: { connectTimeout: 5000 } }, /^upstream\.connectTimeout: must be a duration in quotes/],
     [{ rules: {} }, /^rules: must be a list of rules$/],
