@@ -13,7 +13,7 @@ import { Policy } from '../policy/policy.js';
 import { PRIORITY_NAMES, Priority } from '../policy/rule.js';
 import { RuleSet } from '../policy/rule-set.js';
 import { ShedGate } from '../policy/shed.js';
-import type { SessionContext } from '../session/session.js';
+import { noPoolingYet, type SessionContext } from '../session/session.js';
 import { TrafficStats } from '../stats/counters.js';
 import { snapshotStats } from '../stats/snapshot.js';
 import { describeMemory } from './describe-memory.js';
@@ -53,6 +53,7 @@ export async function startProxy(config: EffectiveConfig, log: Logger): Promise<
     () => stampedMs,
   );
   const commandTable = defaultCommandTable(config.upstream.shareCommands);
+  const pooling = noPoolingYet();
   const context: SessionContext = {
     table: commandTable,
     policy: new Policy({
@@ -70,6 +71,7 @@ export async function startProxy(config: EffectiveConfig, log: Logger): Promise<
     pendingRuns: config.limits.pendingReplies,
     clock,
     counters: { commands: 0, stalls: 0, raw: 0 },
+    pooling,
   };
   const monitor = new MemoryMonitor({
     upstream: config.upstream,
@@ -105,8 +107,10 @@ export async function startProxy(config: EffectiveConfig, log: Logger): Promise<
 
   const connections = (): ConnectionSnapshot => {
     const { commands, stalls, raw } = context.counters;
+    const { pool, ...links } = listener.snapshot();
     return {
-      ...listener.snapshot(),
+      ...links,
+      pool: pool && { ...pool, ...pooling },
       commands,
       stalls,
       rawSessions: raw,

@@ -115,6 +115,21 @@ export class ClientLink implements Member, Applicant {
     return this.client.isPaused();
   }
 
+  /** It has an upstream connection of its own that it needs now. */
+  get pinned(): boolean {
+    return this.own !== undefined && this.parked === undefined;
+  }
+
+  /** It has one that it does not need just now. */
+  get hasParked(): boolean {
+    return this.parked !== undefined;
+  }
+
+  /** It is a member of a shared connection, and has none of its own in use. */
+  get sharing(): boolean {
+    return this.shared !== undefined && !this.pinned;
+  }
+
   /** Takes no further command, and ends the link as soon as nothing is under way on it. */
   drain(): void {
     this.draining = true;

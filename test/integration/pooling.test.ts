@@ -3,6 +3,8 @@
 import { Redis } from 'ioredis';
 import { createClient } from 'redis';
 import t, { type Test } from 'tap';
+import type { PoolSnapshot } from '../../src/admin/types.js';
+import type { PinReason } from '../../src/commands/spec.js';
 import type { RedisProcess } from '../../src/demo/redis-server.js';
 import { type TestProxy, withProxy } from '../support/proxy.js';
 import { command, type RawClient, withRaw } from '../support/raw-client.js';
@@ -199,6 +201,67 @@ t.test('a killed connection is made again', async (t) => {
     t.ok(reply === '$1\r\n1\r\n' || reply === LOST, reply);
   }
   t.notOk(a.closed);
+});
+
+t.test('what the pool does is counted', async (t) => {
+  const counted = await pooled(t);
+  const pool = async () => ((await counted.proxy.admin('/api/connections')) as { pool: PoolSnapshot }).pool;
+  const untilPool = async (wanted: Partial<PoolSnapshot>): Promise<void> => {
+    let seen: PoolSnapshot | undefined;
+    const there = async () => {
+      seen = await pool();
+      return Object.entries(wanted).every(([name, value]) => seen?.[name as keyof PoolSnapshot] === value);
+    };
+    await until(there, { describe: () => `${JSON.stringify(wanted)}; was ${JSON.stringify(seen)}` });
+  };
+  const none = { sharedConnections: 0, clientsSharing: 0, clientsPinned: 0, clientsWaiting: 0 };
+  t.match(await pool(), { ...none, parkedConnections: 0, commandsLost: 0, windowStalls: 0, strayStalls: 0 });
+  const [a, b, c] = [await counted.open(), await counted.open(), await counted.open()];
+  for (const client of [a, b]) await client.call('GET', 'k');
+  await untilPool({ sharedConnections: SHARED, sharedConnectionsTotal: SHARED, clientsSharing: 2 });
+  const lines: [string, PinReason][] = [
+    ['MULTI', 'transaction'],
+    ['WATCH k', 'watch'],
+    ['BLPOP q 0', 'blocking'],
+    ['SUBSCRIBE c', 'subscription'],
+    ['CLIENT SETNAME me', 'client-state'],
+    ['MONITOR', 'stream'],
+    ['WAIT 0 0', 'wait'],
+    ['EVAL return 0', 'script'],
+    ['CLUSTER INFO', 'server'],
+    ['NO.SUCH', 'unknown-command'],
+  ];
+  for (const [line, reason] of lines) {
+    const client = await counted.open();
+    void client.write(commands(line));
+    await until(async () => (await pool()).pins[reason] === 1, { describe: `${line} to count as ${reason}` });
+    client.destroy();
+  }
+  await c.call('SET', 'big', Buffer.alloc(300_000));
+  t.equal((await pool()).pins['large-value'], 1);
+  await untilPool({ parkedConnections: 1, clientsPinned: 0, clientsSharing: 2 });
+  void c.write(commands('SUBSCRIBE c'));
+  await untilPool({ parkedConnections: 0, clientsPinned: 1 });
+  t.equal((await pool()).pins.subscription, 2, 'a spell of its own');
+  void b.write('*nonsense\r\n');
+  await until(async () => (await pool()).pins.malformed === 1);
+  void a.write(Buffer.concat(Array<Buffer>(3000).fill(commands('INCR n'))));
+  await a.readReplies(3000);
+  t.ok((await pool()).windowStalls > 0, 'more than may be on the way at once');
+  void a.write(commands('SUBSCRIBE c', 'UNSUBSCRIBE c', ...Array<string>(3000).fill('INCR n')));
+  await a.readReplies(3002);
+  t.ok((await pool()).strayStalls > 0, 'more than may follow what needed a connection');
+  const stopped = await counted.open();
+  await stopped.call('GET', 'k');
+  const taken = async () =>
+    ((await counted.proxy.admin('/api/connections')) as { commands: number }).commands;
+  await counted.redis.kill('SIGSTOP');
+  const before = await taken();
+  void stopped.write(commands('INCR n', 'INCR n', 'INCR n'));
+  await until(async () => (await taken()) === before + 3, { describe: 'the commands to be on their way' });
+  await counted.redis.kill('SIGKILL');
+  await untilPool({ commandsLost: 3, sharedConnections: 0, clientsWaiting: 0 });
+  t.equal((await pool()).sharedConnectionsLost, (await pool()).sharedConnectionsTotal);
 });
 
 t.test('commands that are declared free of connection state', async (t) => {
