@@ -108,7 +108,7 @@ const POOLED: readonly (readonly [what: string, why: string])[] = [
     'It is no longer on that connection.',
   ],
   [
-    'A client for which more than 64 MiB of replies wait is closed.',
+    'A client for which more than 64 MiB of replies wait is closed; before that it holds up those who share its connection, for two seconds at most.',
     'Redis cannot keep replies for one client alone on a connection that others share.',
   ],
   [

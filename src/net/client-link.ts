@@ -14,6 +14,7 @@ import { type Identity, ownGreeting } from '../session/identity.js';
 import { Place, Session, type SessionContext } from '../session/session.js';
 import type { BulkTurns } from './bulk-turns.js';
 import { greet, Refused } from './greet.js';
+import { LagBrake } from './lag-brake.js';
 import type { Member, SharedUpstream } from './shared-upstream.js';
 import type { Applicant, UpstreamPool } from './upstream-pool.js';
 import { KEEP_ALIVE_MS, type UpstreamAddress, UpstreamSocket } from './upstream-socket.js';
@@ -49,6 +50,8 @@ export const HIGH_WATER_BYTES = 64 * 1024;
 const UNREAD_REPLIES_BYTES = 16 * 1024 * 1024;
 /** A client with so much unread stops sharing: Redis can keep the replies on a connection of its own. */
 const UNREAD_SHARED_BYTES = 1024 * 1024;
+/** With so much unread it holds the shared connection up, for a while. */
+const UNREAD_HOLD_BYTES = 4 * 1024 * 1024;
 /** What was under way on the shared connection may bring so much more; then the client is given up. */
 const UNREAD_LIMIT_BYTES = 64 * 1024 * 1024;
 /** A connection of its own that a client has not needed for so long is ended. */
@@ -80,6 +83,7 @@ export class ClientLink implements Member, Applicant {
   private own: OwnUpstream | undefined;
   private parked: NodeJS.Timeout | undefined;
   private shared: SharedUpstream | undefined;
+  private readonly brake = new LagBrake<Member>(this);
   /** Whose identity the shared connection has, and that an applicant waits for one. */
   private sharedIdentity: Identity | undefined;
   private applying = false;
@@ -173,6 +177,7 @@ export class ClientLink implements Member, Applicant {
     });
     client.on('drain', () => {
       this.own?.socket.resume();
+      this.brake.release();
       this.readClient();
       if (this.draining) this.endIfDrained();
     });
@@ -358,6 +363,7 @@ export class ClientLink implements Member, Applicant {
   }
 
   upstreamLost(cut: boolean): void {
+    this.brake.release();
     this.shared = undefined;
     this.sharedIdentity = undefined;
     this.isTouched = false;
@@ -376,6 +382,7 @@ export class ClientLink implements Member, Applicant {
   private leaveShared(): void {
     const { shared } = this;
     if (shared === undefined) return;
+    this.brake.release();
     this.shared = undefined;
     this.sharedIdentity = undefined;
     shared.members.delete(this);
@@ -447,7 +454,9 @@ export class ClientLink implements Member, Applicant {
     this.own?.socket.pause();
     if (this.shared === undefined || this.client.writableLength < UNREAD_SHARED_BYTES) return;
     this.session.stopSharing();
-    if (this.client.writableLength < UNREAD_LIMIT_BYTES) return;
+    const unread = this.client.writableLength;
+    if (unread >= UNREAD_HOLD_BYTES && !this.session.hasOwnUpstream) this.brake.hold(this.shared);
+    if (unread < UNREAD_LIMIT_BYTES) return;
     this.counters.clientsTooSlow++;
     this.close(true);
   }

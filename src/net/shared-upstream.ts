@@ -43,6 +43,8 @@ export class SharedUpstream {
   isReady = false;
   private readonly socket: UpstreamSocket;
   private readonly touched: Member[] = [];
+  /** They lag behind: nothing is read meanwhile. */
+  private readonly holders = new Set<Member>();
   private flushing = false;
   private isEnded = false;
 
@@ -80,6 +82,15 @@ export class SharedUpstream {
       this.batch.flush();
       this.counters.bytesToUpstream += this.batch.takeBytes();
     });
+  }
+
+  hold(member: Member): void {
+    this.holders.add(member);
+    this.socket.pause();
+  }
+
+  release(member: Member): void {
+    if (this.holders.delete(member) && this.holders.size === 0) this.socket.resume();
   }
 
   /** A member got replies: it is told when all that has come is handed out. */
