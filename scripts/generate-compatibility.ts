@@ -92,11 +92,23 @@ const POOLED: readonly (readonly [what: string, why: string])[] = [
     'Many clients are one connection to the server.',
   ],
   [
+    'When the server ends, a client gets that error for each of its commands under way, and then the end of its connection, where it would have seen that end or a reset alone. When only the connection is lost, it goes on with another one.',
+    'Others are on the connection, too: that it is lost need not end them all.',
+  ],
+  [
+    'A client that connects while the server is full is told so at its first command, in the server’s words, and closed.',
+    'It has no connection to the server before it asks for something.',
+  ],
+  [
+    'A client that is logged in may be refused later, in the server’s words, and closed: when the server is full, busy with a script (`SELECT`), or has another password by then.',
+    'It is logged in again whenever it needs a connection that there is not yet.',
+  ],
+  [
     'When a connection of its own ends while it is not needed, as by `CLIENT KILL`, a client that waits for replies elsewhere stays.',
     'It is no longer on that connection.',
   ],
   [
-    'A client for which more than 64 MiB of replies wait is closed.',
+    'A client for which more than 64 MiB of replies wait is closed; before that it holds up those who share its connection, for two seconds at most.',
     'Redis cannot keep replies for one client alone on a connection that others share.',
   ],
   [
@@ -280,7 +292,7 @@ function generate(): string {
     '## What differs',
     table(['a client can tell by', 'why'], DIFFERENCES),
     '## With command pooling',
-    'With `upstream.pool: "command"` the conformance tests run as well (`npm run test:pooled`). Beyond the above:',
+    'With `upstream.pool: "command"` the conformance and the fault tests run as well (`npm run test:pooled`). Beyond the above:',
     table(['a client can tell by', 'why'], POOLED),
     '',
   ].join('\n\n');

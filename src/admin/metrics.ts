@@ -1,11 +1,12 @@
 // /metrics: the snapshots in Prometheus's words. Owns names, help texts and labels, which are an API.
 // It counts nothing and keeps nothing: each scrape takes one snapshot of each source and all metrics read that.
-// Invariant: labels are bounded by the config (rule names, priorities) or fixed; no key and no client is a label.
+// Invariant: labels are bounded by the config (rule names, priorities) or fixed (reasons); no key and no client is a label.
 import { collectDefaultMetrics, Registry } from 'prom-client';
+import { PIN_REASONS } from '../commands/spec.js';
 import { PRIORITY_NAMES } from '../policy/rule.js';
 import type { RuleStats, StatsSnapshot } from '../stats/snapshot.js';
 import { registerSnapshotMetric, type Sample } from './snapshot-metric.js';
-import type { AdminSources, ConnectionSnapshot, MemorySnapshot } from './types.js';
+import type { AdminSources, ConnectionSnapshot, MemorySnapshot, PoolSnapshot } from './types.js';
 
 interface Scrape {
   stats: StatsSnapshot;
@@ -104,6 +105,52 @@ const ROWS: readonly Row[] = [
     one((s) => s.connections.rawSessions),
   ],
   ['counter', 'stalls_total', 'Times that one side waited for the other.', one((s) => s.connections.stalls)],
+  [
+    'counter',
+    'clients_too_slow_total',
+    'Clients closed for what waited for them.',
+    one((s) => s.connections.clientsTooSlow),
+  ],
+
+  ['gauge', 'pool_shared_connections', 'Shared upstream connections.', pool((p) => p.sharedConnections)],
+  [
+    'counter',
+    'pool_shared_connections_total',
+    'Shared upstream connections made.',
+    pool((p) => p.sharedConnectionsTotal),
+  ],
+  [
+    'counter',
+    'pool_shared_connections_lost_total',
+    'Shared upstream connections lost.',
+    pool((p) => p.sharedConnectionsLost),
+  ],
+  [
+    'gauge',
+    'pool_parked_connections',
+    "Clients' own connections kept for a while.",
+    pool((p) => p.parkedConnections),
+  ],
+  ['gauge', 'pool_clients', 'Clients by what they are on.', poolClients],
+  ['counter', 'pool_pins_total', 'Times a client got a connection of its own, by what for.', pins],
+  [
+    'counter',
+    'pool_commands_lost_total',
+    'Commands failed by the loss of a shared connection.',
+    pool((p) => p.commandsLost),
+  ],
+  [
+    'counter',
+    'pool_window_stalls_total',
+    'Times a client had too much on a shared connection.',
+    pool((p) => p.windowStalls),
+  ],
+  [
+    'counter',
+    'pool_stray_stalls_total',
+    'Times an unending pipeline was stopped to share again.',
+    pool((p) => p.strayStalls),
+  ],
 ];
 
 export interface Metrics {
@@ -149,6 +196,26 @@ function one(value: (scrape: Scrape) => number | null) {
     const now = value(scrape);
     return now === null ? [] : [{ value: now }];
   };
+}
+
+/** One of command pooling; it has no line where connections are not shared. */
+function pool(value: (pool: PoolSnapshot) => number) {
+  return ({ connections }: Scrape): Sample[] =>
+    connections.pool === null ? [] : [{ value: value(connections.pool) }];
+}
+
+function poolClients({ connections: { pool } }: Scrape): Sample[] {
+  if (pool === null) return [];
+  return [
+    { value: pool.clientsSharing, labels: { on: 'shared' } },
+    { value: pool.clientsPinned, labels: { on: 'own' } },
+    { value: pool.clientsWaiting, labels: { on: 'waiting' } },
+  ];
+}
+
+function pins({ connections: { pool } }: Scrape): Sample[] {
+  if (pool === null) return [];
+  return PIN_REASONS.map((reason) => ({ value: pool.pins[reason], labels: { reason } }));
 }
 
 function seconds(ms: number | null): number | null {

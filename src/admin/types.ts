@@ -1,6 +1,7 @@
 // What the admin server shows, as the JSON of its answers: field names are an API.
 // Owns shapes only. Whoever assembles the proxy hands in functions that build these; nothing here reads a module.
 import type { Logger } from 'pino';
+import type { PinReason } from '../commands/spec.js';
 import type { PriorityName } from '../policy/rule.js';
 import type { StatsSnapshot } from '../stats/snapshot.js';
 
@@ -51,6 +52,8 @@ export interface ConnectionSnapshot {
   clientsTotal: number;
   clientsRejected: number;
   clientsTimedOut: number;
+  /** Closed, since more waited for them than may (command pooling). */
+  clientsTooSlow: number;
   /** Upstream connections that could not be made or were lost. */
   upstreamFailures: number;
   bytesFromClients: number;
@@ -66,6 +69,30 @@ export interface ConnectionSnapshot {
   followUpsUnsupported: boolean;
   /** Clients that are not being read from now. */
   pausedClients: number;
+  /** null: each client has its own upstream connection (session pooling). */
+  pool: PoolSnapshot | null;
+}
+
+/** Command pooling. */
+export interface PoolSnapshot {
+  /** Shared connections that stand now, that ever did, and how many of these were lost. */
+  sharedConnections: number;
+  sharedConnectionsTotal: number;
+  sharedConnectionsLost: number;
+  /** Connections of clients' own that are kept for a while, in case they are needed again. */
+  parkedConnections: number;
+  /** Clients that are on shared connections, that have one of their own, and that wait for a shared one. */
+  clientsSharing: number;
+  clientsPinned: number;
+  clientsWaiting: number;
+  /** Times a client got a connection of its own, by what for. */
+  pins: Record<PinReason, number>;
+  /** Commands answered with an error, since their shared connection was lost. */
+  commandsLost: number;
+  /** Times a client waited since it had too many commands on a shared connection. */
+  windowStalls: number;
+  /** Times an unending pipeline was stopped, so that it could leave its own connection. */
+  strayStalls: number;
 }
 
 /** Everything that the admin server reads; each is called once for a request that needs it. */

@@ -3,7 +3,7 @@
 import type { Logger } from 'pino';
 import { startAdmin } from '../admin/server.js';
 import type { ConnectionSnapshot } from '../admin/types.js';
-import { defaultCommandTable } from '../commands/table.js';
+import { type CommandTable, defaultCommandTable } from '../commands/table.js';
 import { describeConfig } from '../config/describe.js';
 import type { EffectiveConfig } from '../config/effective.js';
 import { MemoryMonitor, type ServerFacts } from '../memory/monitor.js';
@@ -13,7 +13,7 @@ import { Policy } from '../policy/policy.js';
 import { PRIORITY_NAMES, Priority } from '../policy/rule.js';
 import { RuleSet } from '../policy/rule-set.js';
 import { ShedGate } from '../policy/shed.js';
-import type { SessionContext } from '../session/session.js';
+import { noPoolingYet, type SessionContext } from '../session/session.js';
 import { TrafficStats } from '../stats/counters.js';
 import { snapshotStats } from '../stats/snapshot.js';
 import { describeMemory } from './describe-memory.js';
@@ -52,8 +52,10 @@ export async function startProxy(config: EffectiveConfig, log: Logger): Promise<
     config.rules.map((rule) => rule.name),
     () => stampedMs,
   );
+  const commandTable = defaultCommandTable(config.upstream.shareCommands);
+  const pooling = noPoolingYet();
   const context: SessionContext = {
-    table: defaultCommandTable(),
+    table: commandTable,
     policy: new Policy({
       rules: new RuleSet({
         rules: config.rules,
@@ -69,6 +71,7 @@ export async function startProxy(config: EffectiveConfig, log: Logger): Promise<
     pendingRuns: config.limits.pendingReplies,
     clock,
     counters: { commands: 0, stalls: 0, raw: 0 },
+    pooling,
   };
   const monitor = new MemoryMonitor({
     upstream: config.upstream,
@@ -77,7 +80,7 @@ export async function startProxy(config: EffectiveConfig, log: Logger): Promise<
     gate,
     log,
     clock,
-    onServer: (server) => adoptServer(server, context, log),
+    onServer: (server) => adoptServer(server, commandTable, context, log),
     onLost: () => listener.suspectUpstream(),
   });
   stats.upstreamOomSeen = () => {
@@ -104,8 +107,10 @@ export async function startProxy(config: EffectiveConfig, log: Logger): Promise<
 
   const connections = (): ConnectionSnapshot => {
     const { commands, stalls, raw } = context.counters;
+    const { pool, ...links } = listener.snapshot();
     return {
-      ...listener.snapshot(),
+      ...links,
+      pool: pool && { ...pool, ...pooling },
       commands,
       stalls,
       rawSessions: raw,
@@ -154,8 +159,13 @@ export async function startProxy(config: EffectiveConfig, log: Logger): Promise<
   }
 }
 
-function adoptServer({ version, commands }: ServerFacts, context: SessionContext, log: Logger): void {
-  context.table = defaultCommandTable().overlaidBy(commands);
+function adoptServer(
+  { version, commands }: ServerFacts,
+  table: CommandTable,
+  context: SessionContext,
+  log: Logger,
+): void {
+  context.table = table.overlaidBy(commands);
   const major = Number.parseInt(version, 10);
   context.followUps = !(major < FOLLOW_UP_MAJOR);
   log.info({ version, commands: commands.length }, 'upstream recognised');

@@ -62,6 +62,24 @@ export const Sharing = {
 } as const;
 export type Sharing = (typeof Sharing)[keyof typeof Sharing];
 
+/** Why a client gets a connection of its own where clients share: a bounded set, it is a label of a metric. */
+export const PIN_REASONS = [
+  'transaction',
+  'watch',
+  'blocking',
+  'subscription',
+  'client-state',
+  'stream',
+  'wait',
+  'script',
+  'server',
+  'unknown-command',
+  'large-value',
+  'slow-reader',
+  'malformed',
+] as const;
+export type PinReason = (typeof PIN_REASONS)[number];
+
 /** Where the keys that a command writes stand among its arguments (argument 0 is the name). */
 export interface KeyPositions {
   /** First written key; 0: none at a fixed place. */
@@ -93,6 +111,8 @@ export interface CommandSpec {
   readonly governed: boolean;
   readonly role: ConnectionRole;
   readonly sharing: Sharing;
+  /** Why it is not SHARED. */
+  readonly pin: PinReason | undefined;
 }
 
 /** True when `argc` arguments (the name included) satisfy `arity`, by Redis's own rule. */

@@ -1,17 +1,17 @@
 // The command table: name bytes in, CommandSpec out. Immutable once built; a new server gives a new table.
 // Lookup is an open-addressing hash over lower-cased bytes, so that no string is made per command.
 // Invariants: capacity is a power of two and at least twice the number of commands.
-import { type CommandSpec, ConnectionRole, type KeyPositions, Sharing, TtlTreatment } from './spec.js';
-import { GENERATED_COMMANDS } from './table.generated.js';
+import { pinOf, UNDECLARABLE } from './pin.js';
 import {
-  CONNECTION_ROLES,
-  LASTING,
-  MOVERS,
-  NO_KEYS,
-  TTL_TREATMENTS,
-  UNSHARED,
-  WRITTEN_KEYS,
-} from './treatment.js';
+  type CommandSpec,
+  ConnectionRole,
+  type KeyPositions,
+  type PinReason,
+  Sharing,
+  TtlTreatment,
+} from './spec.js';
+import { GENERATED_COMMANDS } from './table.generated.js';
+import { CONNECTION_ROLES, LASTING, MOVERS, NO_KEYS, TTL_TREATMENTS, WRITTEN_KEYS } from './treatment.js';
 
 /** One command as a server's COMMAND describes it. */
 export interface CommandFacts {
@@ -38,8 +38,11 @@ function idOf(name: string): number {
   return id;
 }
 
-/** Joins what a server says of a command with what Spillway knows of it by name. */
-export function specify(facts: CommandFacts): CommandSpec {
+/**
+ * Joins what a server says of a command with what Spillway knows of it by name. `declared`: the operator says that it
+ * is free of connection state.
+ */
+export function specify(facts: CommandFacts, declared = false): CommandSpec {
   const { name, arity, flags } = facts;
   const denyOom = flags.has('denyoom');
   const keys = WRITTEN_KEYS.get(name) ?? facts.keys;
@@ -49,6 +52,7 @@ export function specify(facts: CommandFacts): CommandSpec {
   const write = flags.has('write') || ttl !== TtlTreatment.NONE;
   const role = CONNECTION_ROLES.get(name) ?? ConnectionRole.NONE;
   const blocking = flags.has('blocking');
+  const pin = declared ? undeclarable(name, role, blocking) : pinned(name, role, blocking);
   return {
     name,
     id: idOf(name),
@@ -61,14 +65,32 @@ export function specify(facts: CommandFacts): CommandSpec {
     ttl,
     governed: write && (denyOom || ttl !== TtlTreatment.NONE) && (keys.first > 0 || keys.keywords.length > 0),
     role,
-    sharing: sharingOf(name, role, blocking),
+    sharing: pin === undefined ? Sharing.SHARED : isLasting(name, pin) ? Sharing.LASTING : Sharing.OWN,
+    pin,
   };
 }
 
 /** A command that only the live server knows, a module's say, may do anything to its connection. */
-function sharingOf(name: string, role: ConnectionRole, blocking: boolean): Sharing {
-  if (LASTING.has(name) || !KNOWN.has(name)) return Sharing.LASTING;
-  return role !== ConnectionRole.NONE || blocking || UNSHARED.has(name) ? Sharing.OWN : Sharing.SHARED;
+function pinned(name: string, role: ConnectionRole, blocking: boolean): PinReason | undefined {
+  return KNOWN.has(name) ? pinOf(name, role, blocking) : 'unknown-command';
+}
+
+/** What is against sharing the command though it was declared: a server may say that a module's one blocks. */
+function undeclarable(name: string, role: ConnectionRole, blocking: boolean): PinReason | undefined {
+  const pin = pinOf(name, role, blocking);
+  return pin === undefined || UNDECLARABLE[pin] === undefined ? undefined : pin;
+}
+
+/** What the command of this name, lower case, does that forbids to declare it free of connection state. */
+export function whyNotShared(name: string): string | undefined {
+  const entry = GENERATED_COMMANDS.find(([known]) => known === name);
+  const blocking = entry?.[2].split(' ').includes('blocking') === true;
+  const pin = undeclarable(name, CONNECTION_ROLES.get(name) ?? ConnectionRole.NONE, blocking);
+  return pin && UNDECLARABLE[pin];
+}
+
+function isLasting(name: string, pin: PinReason): boolean {
+  return LASTING.has(name) || pin === 'unknown-command';
 }
 
 export class CommandTable {
@@ -76,8 +98,11 @@ export class CommandTable {
   private readonly mask: number;
   readonly size: number;
 
-  /** Later specs replace earlier ones of the same name. */
-  constructor(specs: Iterable<CommandSpec>) {
+  /** Later specs replace earlier ones of the same name. `declared`: names that are free of connection state. */
+  constructor(
+    specs: Iterable<CommandSpec>,
+    private readonly declared: ReadonlySet<string> = new Set(),
+  ) {
     const byName = new Map<string, CommandSpec>();
     for (const spec of specs) byName.set(spec.name, spec);
     let capacity = 16;
@@ -106,22 +131,33 @@ export class CommandTable {
   /** A new table in which what a live server says stands over what this one says. */
   overlaidBy(facts: Iterable<CommandFacts>): CommandTable {
     const known = this.slots.filter((spec) => spec !== undefined);
-    return new CommandTable([...known, ...Array.from(facts, specify)]);
+    const { declared } = this;
+    const live = Array.from(facts, (each) => specify(each, declared.has(each.name)));
+    return new CommandTable([...known, ...live], declared);
   }
 }
 
-/** The table to start with, before a server has been asked. */
-export function defaultCommandTable(): CommandTable {
-  return new CommandTable(
-    GENERATED_COMMANDS.map(([name, arity, flags, first, last, step]) =>
-      specify({
+/**
+ * The table to start with, before a server has been asked. `declared`: names, lower case, that the operator says are
+ * free of connection state, also such that no table has.
+ */
+export function defaultCommandTable(declared: readonly string[] = []): CommandTable {
+  const names = new Set(declared);
+  const foreign = declared
+    .filter((name) => !KNOWN.has(name))
+    .map((name) => specify({ name, arity: -1, flags: new Set(), keys: NO_KEYS }, true));
+  const known = GENERATED_COMMANDS.map(([name, arity, flags, first, last, step]) =>
+    specify(
+      {
         name,
         arity,
         flags: new Set(flags.split(' ')),
         keys: first === 0 ? NO_KEYS : { first, last, step, keywords: [] },
-      }),
+      },
+      names.has(name),
     ),
   );
+  return new CommandTable([...known, ...foreign], names);
 }
 
 /** FNV-1a over lower-cased bytes; a name is short, so every byte counts. */

@@ -100,15 +100,18 @@ export const CONNECTION_ROLES: ReadonlyMap<string, ConnectionRole> = new Map<str
   ['waitaof', ConnectionRole.WAIT],
 ]);
 
-/** Free of connection state, and yet not to be sent where others wait behind. */
-export const UNSHARED: ReadonlySet<string> = new Set([
-  // While a script runs for too long, Redis answers everybody else with BUSY: nobody may wait behind it.
+/** While one of these runs for too long, Redis answers everybody else with BUSY: nobody should wait behind it. */
+export const SCRIPTS: ReadonlySet<string> = new Set([
   'eval',
   'evalsha',
   'eval_ro',
   'evalsha_ro',
   'fcall',
   'fcall_ro',
+]);
+
+/** Free of connection state, and yet not to be sent where others wait, before or behind. */
+export const UNSHARED: ReadonlySet<string> = new Set([
   // SCRIPT KILL and FUNCTION KILL end it.
   'script',
   'function',

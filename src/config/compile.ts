@@ -26,6 +26,7 @@ export function compileConfig(parsed: ConfigInput, secrets: Secrets = {}): Effec
       password: secrets.upstreamPassword ?? upstream.password,
       pool: parsed.upstream.pool,
       sharedConnections: parsed.upstream.sharedConnections,
+      shareCommands: [...new Set(parsed.upstream.shareCommands.map((name) => name.toLowerCase()))],
       connectTimeoutMs: parseDuration(parsed.upstream.connectTimeout),
     },
     mode: parsed.mode,

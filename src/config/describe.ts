@@ -17,6 +17,7 @@ export function describeConfig(config: EffectiveConfig): Omit<ConfigInput, '$sch
       url: formatRedactedUrl(config.upstream),
       pool: config.upstream.pool,
       sharedConnections: config.upstream.sharedConnections,
+      shareCommands: config.upstream.shareCommands.map((name) => name.toUpperCase()),
       connectTimeout: formatDuration(config.upstream.connectTimeoutMs),
     },
     mode: config.mode,

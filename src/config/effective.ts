@@ -8,6 +8,8 @@ import type { UpstreamAddress } from './upstream-url.js';
 export interface EffectiveUpstream extends UpstreamAddress {
   readonly pool: ConfigInput['upstream']['pool'];
   readonly sharedConnections: number;
+  /** Lower case, each once. */
+  readonly shareCommands: readonly string[];
   readonly connectTimeoutMs: number;
 }
 

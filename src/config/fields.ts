@@ -2,6 +2,7 @@
 // Owns how a violation is worded. Values stay as written; compile.ts turns them into numbers.
 // Invariant: a message names the place and the remedy, never the value, which may be a secret.
 import { z } from 'zod';
+import { whyNotShared } from '../commands/table.js';
 import { AddressError, parseListenAddress } from './address.js';
 import {
   DURATION_PATTERN,
@@ -80,6 +81,20 @@ export function upstreamUrl() {
     .string({ error: (issue) => expected(issue, 'a URL in quotes, such as "redis://127.0.0.1:6379"') })
     .check((context) => {
       quantity(context, parseUpstreamUrl);
+    });
+}
+
+/** `"JSON.GET"`: the name of a command that may go over shared connections. */
+export function commandName() {
+  return z
+    .string({ error: (issue) => expected(issue, 'the name of a command in quotes, such as "JSON.GET"') })
+    .check((context) => {
+      if (!/^[!-~]{1,64}$/.test(context.value)) {
+        fail(context, 'must be the name of a command: a word of up to 64 printable ASCII characters');
+        return;
+      }
+      const why = whyNotShared(context.value.toLowerCase());
+      if (why !== undefined) fail(context, `cannot be shared: this command ${why}`);
     });
 }
 

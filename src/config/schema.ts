@@ -4,6 +4,7 @@
 import { z } from 'zod';
 import { isLoopback, parseListenAddress } from './address.js';
 import {
+  commandName,
   count,
   duration,
   expected,
@@ -24,6 +25,7 @@ const SECOND = 1000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 const MAX_RULES = 10_000;
+const MAX_SHARED_COMMANDS = 1000;
 const MAX_MEMORY = 2 ** 50;
 const MAX_HYSTERESIS = 0.5;
 
@@ -46,6 +48,15 @@ const upstream = strict({
     .default(2)
     .describe(
       'With pool "command": how many connections clients of the same user, database and protocol share.',
+    ),
+  shareCommands: z
+    .array(commandName(), { error: (issue) => expected(issue, 'a list of command names') })
+    .max(MAX_SHARED_COMMANDS, `must hold at most ${MAX_SHARED_COMMANDS} names`)
+    .default([])
+    .describe(
+      'With pool "command": commands that leave nothing on their connection, and so may go over shared ones: of ' +
+        'modules ("JSON.GET"), or scripts ("EVALSHA"). While a shared script runs, others wait behind it and are not ' +
+        'told BUSY.',
     ),
   connectTimeout: duration(1, 5 * MINUTE)
     .default('5s')

@@ -13,7 +13,8 @@ import type { Socket } from 'node:net';
 import { type Identity, ownGreeting } from '../session/identity.js';
 import { Place, Session, type SessionContext } from '../session/session.js';
 import type { BulkTurns } from './bulk-turns.js';
-import { greet } from './greet.js';
+import { greet, Refused } from './greet.js';
+import { LagBrake } from './lag-brake.js';
 import type { Member, SharedUpstream } from './shared-upstream.js';
 import { HIGH_WATER_BYTES, readAccepted } from './socket-reads.js';
 import type { Turn, TurnEnder } from './turn.js';
@@ -49,6 +50,8 @@ export interface LinkEvents {
 const UNREAD_REPLIES_BYTES = 16 * 1024 * 1024;
 /** A client with so much unread stops sharing: Redis can keep the replies on a connection of its own. */
 const UNREAD_SHARED_BYTES = 1024 * 1024;
+/** With so much unread it holds the shared connection up, for a while. */
+const UNREAD_HOLD_BYTES = 4 * 1024 * 1024;
 /** What was under way on the shared connection may bring so much more; then the client is given up. */
 const UNREAD_LIMIT_BYTES = 64 * 1024 * 1024;
 /** What so much leads to is sent at once. */
@@ -84,6 +87,7 @@ export class ClientLink implements Member, Applicant, TurnEnder {
   private own: OwnUpstream | undefined;
   private parked: NodeJS.Timeout | undefined;
   private shared: SharedUpstream | undefined;
+  private readonly brake = new LagBrake<Member>(this);
   /** Whose identity the shared connection has, and that an applicant waits for one. */
   private sharedIdentity: Identity | undefined;
   private applying = false;
@@ -125,6 +129,21 @@ export class ClientLink implements Member, Applicant, TurnEnder {
     return this.client.isPaused();
   }
 
+  /** It has an upstream connection of its own that it needs now. */
+  get pinned(): boolean {
+    return this.own !== undefined && this.parked === undefined;
+  }
+
+  /** It has one that it does not need just now. */
+  get hasParked(): boolean {
+    return this.parked !== undefined;
+  }
+
+  /** It is a member of a shared connection, and has none of its own in use. */
+  get sharing(): boolean {
+    return this.shared !== undefined && !this.pinned;
+  }
+
   /** Takes no further command, and ends the link as soon as nothing is under way on it. */
   drain(): void {
     this.draining = true;
@@ -145,7 +164,9 @@ export class ClientLink implements Member, Applicant, TurnEnder {
     if (this.isClosed) return;
     this.isClosed = true;
     this.session.close();
-    if (reset) this.client.resetAndDestroy();
+    // While its end is on its way libuv refuses to reset a socket, and Node then never gives back the descriptor.
+    const ending = this.client.writableEnded && !this.client.writableFinished;
+    if (reset && !ending) this.client.resetAndDestroy();
     else this.client.destroy();
     this.endOwn();
     this.leaveShared();
@@ -173,6 +194,7 @@ export class ClientLink implements Member, Applicant, TurnEnder {
 
   private clientDrained(): void {
     this.own?.socket.resume();
+    this.brake.release();
     this.readClient();
     if (this.draining) this.endIfDrained();
   }
@@ -198,21 +220,13 @@ export class ClientLink implements Member, Applicant, TurnEnder {
   private openOwn(): OwnUpstream {
     const { upstream } = this.options;
     const socket = new UpstreamSocket(upstream, (bytes) => {
-      if (this.own === own && own.greeted) this.lastWords(bytes);
+      if (!own.greeted) socket.hear(bytes);
+      else if (this.own === own) this.lastWords(bytes);
     });
     const batch = new WriteBatch(socket, () => this.readClient());
     const own: OwnUpstream = { socket, batch, connected: false, greeted: false };
     socket.on('connect', () => {
       own.connected = true;
-    });
-    socket.on('end', () => {
-      if (!this.clientEnded) this.events.upstreamEnded();
-      this.ownEnded(own);
-    });
-    socket.on('error', (error) => {
-      if (own.connected) this.events.upstreamEnded();
-      else this.upstreamFailed(error);
-      this.ownEnded(own, error);
     });
     const greeting = this.pool === undefined ? [] : ownGreeting(this.session.identity);
     const greeted = (): void => {
@@ -228,10 +242,19 @@ export class ClientLink implements Member, Applicant, TurnEnder {
           this.flush();
         } else {
           this.upstreamFailed(error);
-          this.close();
+          this.turnAway(error);
         }
       });
     }
+    socket.on('end', () => {
+      if (!this.clientEnded) this.events.upstreamEnded();
+      this.ownEnded(own);
+    });
+    socket.on('error', (error) => {
+      if (own.connected) this.events.upstreamEnded();
+      else this.upstreamFailed(error);
+      this.ownEnded(own, error);
+    });
     return own;
   }
 
@@ -308,7 +331,20 @@ export class ClientLink implements Member, Applicant, TurnEnder {
   refused(error: Error): void {
     this.applying = false;
     this.upstreamFailed(error);
-    this.close(true);
+    this.turnAway(error);
+  }
+
+  /** There is no connection for its next command: it gets the server's words, if there are any, and the end. */
+  private turnAway(error: Error): void {
+    if (!(error instanceof Refused)) {
+      this.close(true);
+      return;
+    }
+    this.toClient.write(error.words, 0, error.words.length);
+    this.toClient.flush();
+    this.counters.bytesToClients += this.toClient.takeBytes();
+    this.endOwn();
+    this.finish();
   }
 
   get taken(): number {
@@ -337,6 +373,7 @@ export class ClientLink implements Member, Applicant, TurnEnder {
   }
 
   upstreamLost(cut: boolean): void {
+    this.brake.release();
     this.shared = undefined;
     this.sharedIdentity = undefined;
     this.isTouched = false;
@@ -355,6 +392,7 @@ export class ClientLink implements Member, Applicant, TurnEnder {
   private leaveShared(): void {
     const { shared } = this;
     if (shared === undefined) return;
+    this.brake.release();
     this.shared = undefined;
     this.sharedIdentity = undefined;
     shared.members.delete(this);
@@ -439,7 +477,9 @@ export class ClientLink implements Member, Applicant, TurnEnder {
     this.own?.socket.pause();
     if (this.shared === undefined || this.toClient.waiting < UNREAD_SHARED_BYTES) return;
     this.session.stopSharing();
-    if (this.toClient.waiting < UNREAD_LIMIT_BYTES) return;
+    const unread = this.toClient.waiting;
+    if (unread >= UNREAD_HOLD_BYTES && !this.session.hasOwnUpstream) this.brake.hold(this.shared);
+    if (unread < UNREAD_LIMIT_BYTES) return;
     this.counters.clientsTooSlow++;
     this.close(true);
   }

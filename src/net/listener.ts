@@ -6,7 +6,7 @@ import { BulkTurns } from './bulk-turns.js';
 import { ClientLink, type LinkCounters, type LinkEvents, type LinkOptions } from './client-link.js';
 import { DataPort, type HostAndPort } from './data-port.js';
 import { Turn } from './turn.js';
-import { UpstreamPool } from './upstream-pool.js';
+import { UpstreamPool, type UpstreamPoolSnapshot } from './upstream-pool.js';
 import { UpstreamWatch } from './upstream-watch.js';
 
 /** Redis's own words when `maxclients` is reached (networking.c). */
@@ -27,12 +27,21 @@ export interface ListenerOptions extends Omit<LinkOptions, 'bulkTurns' | 'turn'>
   readonly onReopenFailed: (error: Error) => void;
 }
 
+/** Command pooling: who has which connection now. */
+export interface PoolSnapshot extends UpstreamPoolSnapshot {
+  readonly clientsSharing: number;
+  readonly clientsPinned: number;
+  readonly parkedConnections: number;
+}
+
 export interface ListenerSnapshot extends LinkCounters {
   readonly listening: boolean;
   readonly clients: number;
   readonly pausedClients: number;
   readonly clientsTotal: number;
   readonly clientsRejected: number;
+  /** null: session pooling. */
+  readonly pool: PoolSnapshot | null;
 }
 
 export class Listener {
@@ -125,7 +134,18 @@ export class Listener {
       clientsTotal: this.clientsTotal,
       clientsRejected: this.clientsRejected,
       ...this.counters,
+      pool: this.pool === undefined ? null : this.poolSnapshot(this.pool),
     };
+  }
+
+  private poolSnapshot(pool: UpstreamPool): PoolSnapshot {
+    let [clientsSharing, clientsPinned, parkedConnections] = [0, 0, 0];
+    for (const { sharing, pinned, hasParked } of this.links) {
+      if (sharing) clientsSharing++;
+      if (pinned) clientsPinned++;
+      if (hasParked) parkedConnections++;
+    }
+    return { ...pool.snapshot(), clientsSharing, clientsPinned, parkedConnections };
   }
 
   /**

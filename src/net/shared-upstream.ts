@@ -48,6 +48,8 @@ export class SharedUpstream implements TurnEnder {
   private readonly socket: UpstreamSocket;
   private readonly touched: Member[] = [];
   private endsTurn = false;
+  /** They lag behind: nothing is read meanwhile. */
+  private readonly holders = new Set<Member>();
   private isEnded = false;
 
   constructor(
@@ -57,21 +59,18 @@ export class SharedUpstream implements TurnEnder {
     private readonly counters: ByteCounters,
     private readonly events: SharedUpstreamEvents,
   ) {
-    this.socket = new UpstreamSocket(address, (bytes) => this.receive(bytes));
+    // What the server said last is heard like all else, also while it is greeted.
+    this.socket = new UpstreamSocket(address, (bytes) => this.socket.hear(bytes));
     const drained = (): void => {
       for (const member of this.members) member.upstreamDrained();
     };
     this.batch = new WriteBatch(this.socket, drained, ALL_CLIENTS);
+    greet(this.socket, sharedGreeting(identity), (error) => {
+      if (error === undefined) this.begin();
+      else this.end(error);
+    });
     this.socket.on('error', (error) => this.end(error));
     this.socket.on('end', () => this.end());
-    const greeting = sharedGreeting(identity);
-    if (greeting.length === 0) this.socket.on('connect', () => this.begin());
-    else {
-      greet(this.socket, greeting, (error) => {
-        if (error === undefined) this.begin();
-        else this.end(error);
-      });
-    }
   }
 
   get needsDrain(): boolean {
@@ -89,6 +88,15 @@ export class SharedUpstream implements TurnEnder {
     this.endsTurn = false;
     this.batch.flush();
     this.counters.bytesToUpstream += this.batch.takeBytes();
+  }
+
+  hold(member: Member): void {
+    this.holders.add(member);
+    this.socket.pause();
+  }
+
+  release(member: Member): void {
+    if (this.holders.delete(member) && this.holders.size === 0) this.socket.resume();
   }
 
   /** A member got replies: it is told when all that has come is handed out. */

@@ -19,6 +19,15 @@ export interface Applicant {
   refused(error: Error): void;
 }
 
+export interface UpstreamPoolSnapshot {
+  /** Shared connections that stand, and those that ever did; how many of these were lost. */
+  readonly sharedConnections: number;
+  readonly sharedConnectionsTotal: number;
+  readonly sharedConnectionsLost: number;
+  /** Clients that wait for a shared connection. */
+  readonly clientsWaiting: number;
+}
+
 export interface UpstreamPoolOptions {
   readonly upstream: UpstreamAddress;
   /** Connections for each key. */
@@ -43,14 +52,24 @@ interface Share {
 export class UpstreamPool {
   private readonly shares = new Map<string, Share>();
   private closed = false;
+  private made = 0;
+  private lost = 0;
 
   constructor(private readonly options: UpstreamPoolOptions) {}
 
-  /** Connections that are shared now. */
-  get connections(): number {
-    let count = 0;
-    for (const { connections } of this.shares.values()) count += connections.size;
-    return count;
+  snapshot(): UpstreamPoolSnapshot {
+    let sharedConnections = 0;
+    let clientsWaiting = 0;
+    for (const { connections, applicants } of this.shares.values()) {
+      for (const { isReady } of connections) if (isReady) sharedConnections++;
+      clientsWaiting += applicants.size;
+    }
+    return {
+      sharedConnections,
+      sharedConnectionsTotal: this.made,
+      sharedConnectionsLost: this.lost,
+      clientsWaiting,
+    };
   }
 
   /** A connection for a client of this identity, the least shared one; undefined: `applicant` will be told. */
@@ -113,6 +132,7 @@ export class UpstreamPool {
     const { upstream, turn, counters, onFailed, onLost } = this.options;
     const connection = new SharedUpstream(upstream, share.identity, turn, counters, {
       ready: () => {
+        this.made++;
         share.backOffMs = 0;
         const applicants = [...share.applicants];
         share.applicants.clear();
@@ -122,6 +142,7 @@ export class UpstreamPool {
         share.connections.delete(connection);
         if (this.closed || this.shares.get(key) !== share) return;
         if (wasReady) {
+          this.lost++;
           onLost();
           if (share.applicants.size > 0 && leastShared(share.connections) === undefined)
             this.connect(key, share);

@@ -45,6 +45,11 @@ export class UpstreamSocket extends net.Socket {
     this.ear.hear = hear;
   }
 
+  /** As if these bytes had come just now. */
+  hear(bytes: Buffer): void {
+    this.ear.hear(bytes);
+  }
+
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
     if (error !== null && !this.connecting) for (const bytes of unread(this)) this.onLastWords(bytes);
     super._destroy(error, callback);

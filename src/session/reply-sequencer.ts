@@ -150,16 +150,23 @@ export class ReplySequencer {
     this.listener.connectionReset();
   }
 
-  /** The shared connection is lost before the next `count` replies came. The client gets `error` for each of its own. */
-  fail(count: number, error: Uint8Array): void {
+  /**
+   * The shared connection is lost before the next `count` replies came. The client gets `error` for each of its own;
+   * returns how many these are.
+   */
+  fail(count: number, error: Uint8Array): number {
+    let told = 0;
     for (let left = count; left > 0; left--) {
       const { kind, detail } = this.queue;
       this.queue.pop();
       if (kind === Pending.FOLLOW_UP) this.listener.followUpAnswered(detail, FollowUpReply.FAILED);
-      else if (kind !== Pending.SWALLOW && kind !== Pending.AUTH_PROBE)
+      else if (kind !== Pending.SWALLOW && kind !== Pending.AUTH_PROBE) {
         this.client.write(error, 0, error.length);
+        told++;
+      }
       this.giveLocalReplies();
     }
+    return told;
   }
 
   /** Decides on the item that begins with `type` whether the client gets it, and whether to look into it. */

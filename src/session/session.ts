@@ -10,7 +10,14 @@
 //
 // A stall holds the client's next command until everything asked so far is answered: the few decisions that
 // depend on a reply wait for it. Every stall ends by itself, since each reply owed comes or the connection ends.
-import { arityFits, type CommandSpec, ConnectionRole, Sharing } from '../commands/spec.js';
+import {
+  arityFits,
+  type CommandSpec,
+  ConnectionRole,
+  PIN_REASONS,
+  type PinReason,
+  Sharing,
+} from '../commands/spec.js';
 import type { CommandTable } from '../commands/table.js';
 import type { Policy } from '../policy/policy.js';
 import { Action, type Verdict } from '../policy/verdict.js';
@@ -36,6 +43,8 @@ export interface SessionContext {
   /** Monotonic milliseconds, for latency samples. */
   readonly clock: () => number;
   readonly counters: SessionCounters;
+  /** Command pooling only. */
+  readonly pooling?: PoolingCounters;
 }
 
 /** Counted over all sessions. */
@@ -45,6 +54,23 @@ export interface SessionCounters {
   stalls: number;
   /** Sessions that turned to passing bytes unread. */
   raw: number;
+}
+
+/** Counted over all sessions that share connections. */
+export interface PoolingCounters {
+  /** Times a client was to get a connection of its own, by what for. */
+  readonly pins: Record<PinReason, number>;
+  /** Commands that were answered with an error, since their shared connection was lost. */
+  commandsLost: number;
+  /** Times a client's next command waited for SHARED_WINDOW others of its own. */
+  windowStalls: number;
+  /** Times a client's pipeline had to stop, since it would have kept its own connection for ever. */
+  strayStalls: number;
+}
+
+export function noPoolingYet(): PoolingCounters {
+  const pins = Object.fromEntries(PIN_REASONS.map((reason) => [reason, 0])) as Record<PinReason, number>;
+  return { pins, commandsLost: 0, windowStalls: 0, strayStalls: 0 };
 }
 
 /** Redis 7 refuses more arguments before authentication (networking.c), and before 7.0 more at any time. */
@@ -209,7 +235,9 @@ export class Session implements CommandHandler, ReplyOwner {
 
   failShared(count: number, error: Uint8Array): void {
     this.detach();
-    this.connection.replies.fail(count, error);
+    const { pooling } = this.context;
+    const lost = this.connection.replies.fail(count, error);
+    if (pooling !== undefined) pooling.commandsLost += lost;
     this.answered();
   }
 
@@ -273,7 +301,7 @@ export class Session implements CommandHandler, ReplyOwner {
   }
 
   large(held: number): Flow {
-    if (this.drained || !this.getsOwn()) return this.wait();
+    if (this.drained || !this.getsOwn('large-value')) return this.wait();
     const { args } = this.feed;
     this.largeSpec = args.parsed > 0 ? this.largeUnderstood() : undefined;
     if (!this.largeSpec?.governed) return Flow.TAKEN;
@@ -310,21 +338,25 @@ export class Session implements CommandHandler, ReplyOwner {
   }
 
   malformed(): Flow {
-    if (!this.getsOwn()) return this.wait();
+    if (!this.getsOwn('malformed')) return this.wait();
     this.connection.goRaw();
     return Flow.TAKEN;
   }
 
   /** The session has what the command under scan needs to go up on; else `wants` says what. */
   private isPlaced(spec: CommandSpec | undefined): boolean {
-    if (spec?.sharing !== Sharing.SHARED || this.connection.hold?.lasting) return this.getsOwn();
+    if (spec?.sharing !== Sharing.SHARED) return this.getsOwn(spec?.pin ?? 'unknown-command');
+    // Held for good without a connection of its own: stopSharing().
+    if (this.connection.hold?.lasting) return this.getsOwn('slow-reader');
     if (this.place === Place.OWN && this.staysOnOwn()) return true;
     if (this.place !== Place.SHARED) {
       this.wants = Place.SHARED;
       return false;
     }
     const { queue } = this.connection.replies;
-    return queue.pushed - queue.popped < SHARED_WINDOW;
+    if (queue.pushed - queue.popped < SHARED_WINDOW) return true;
+    if (this.context.pooling !== undefined) this.context.pooling.windowStalls++;
+    return false;
   }
 
   /**
@@ -336,13 +368,18 @@ export class Session implements CommandHandler, ReplyOwner {
       this.strayed = 0;
       return true;
     }
-    if (this.connection.replies.idle || this.strayed === MOST_STRAYED) return false;
-    this.strayed++;
-    return true;
+    if (this.connection.replies.idle) return false;
+    if (this.strayed < MOST_STRAYED) {
+      this.strayed++;
+      return true;
+    }
+    if (this.context.pooling !== undefined) this.context.pooling.strayStalls++;
+    return false;
   }
 
-  private getsOwn(): boolean {
+  private getsOwn(reason: PinReason): boolean {
     if (this.place === Place.OWN) return true;
+    if (this.context.pooling !== undefined && this.wants !== Place.OWN) this.context.pooling.pins[reason]++;
     this.wants = Place.OWN;
     return false;
   }

@@ -3,6 +3,8 @@
 import { Redis } from 'ioredis';
 import { createClient } from 'redis';
 import t, { type Test } from 'tap';
+import type { PoolSnapshot } from '../../src/admin/types.js';
+import type { PinReason } from '../../src/commands/spec.js';
 import type { RedisProcess } from '../../src/demo/redis-server.js';
 import { type TestProxy, withProxy } from '../support/proxy.js';
 import { command, type RawClient, withRaw } from '../support/raw-client.js';
@@ -28,7 +30,11 @@ async function pooled(t: Test, config: Record<string, unknown> = {}): Promise<Po
   const redis = await withRedis(t);
   const proxy = await withProxy(t, {
     redis,
-    config: { rules: RULES, ...config, upstream: { pool: 'command', sharedConnections: SHARED } },
+    config: {
+      rules: RULES,
+      ...config,
+      upstream: { pool: 'command', sharedConnections: SHARED, ...(config.upstream as object | undefined) },
+    },
   });
   const look = await lookAt(t, redis);
   return {
@@ -197,6 +203,121 @@ t.test('a killed connection is made again', async (t) => {
   t.notOk(a.closed);
 });
 
+t.test('what the pool does is counted', async (t) => {
+  const counted = await pooled(t);
+  const pool = async () => ((await counted.proxy.admin('/api/connections')) as { pool: PoolSnapshot }).pool;
+  const untilPool = async (wanted: Partial<PoolSnapshot>): Promise<void> => {
+    let seen: PoolSnapshot | undefined;
+    const there = async () => {
+      seen = await pool();
+      return Object.entries(wanted).every(([name, value]) => seen?.[name as keyof PoolSnapshot] === value);
+    };
+    await until(there, { describe: () => `${JSON.stringify(wanted)}; was ${JSON.stringify(seen)}` });
+  };
+  const none = { sharedConnections: 0, clientsSharing: 0, clientsPinned: 0, clientsWaiting: 0 };
+  t.match(await pool(), { ...none, parkedConnections: 0, commandsLost: 0, windowStalls: 0, strayStalls: 0 });
+  const [a, b, c] = [await counted.open(), await counted.open(), await counted.open()];
+  for (const client of [a, b]) await client.call('GET', 'k');
+  await untilPool({ sharedConnections: SHARED, sharedConnectionsTotal: SHARED, clientsSharing: 2 });
+  const lines: [string, PinReason][] = [
+    ['MULTI', 'transaction'],
+    ['WATCH k', 'watch'],
+    ['BLPOP q 0', 'blocking'],
+    ['SUBSCRIBE c', 'subscription'],
+    ['CLIENT SETNAME me', 'client-state'],
+    ['MONITOR', 'stream'],
+    ['WAIT 0 0', 'wait'],
+    ['EVAL return 0', 'script'],
+    ['CLUSTER INFO', 'server'],
+    ['NO.SUCH', 'unknown-command'],
+  ];
+  for (const [line, reason] of lines) {
+    const client = await counted.open();
+    void client.write(commands(line));
+    await until(async () => (await pool()).pins[reason] === 1, { describe: `${line} to count as ${reason}` });
+    client.destroy();
+  }
+  await c.call('SET', 'big', Buffer.alloc(300_000));
+  t.equal((await pool()).pins['large-value'], 1);
+  await untilPool({ parkedConnections: 1, clientsPinned: 0, clientsSharing: 2 });
+  void c.write(commands('SUBSCRIBE c'));
+  await untilPool({ parkedConnections: 0, clientsPinned: 1 });
+  t.equal((await pool()).pins.subscription, 2, 'a spell of its own');
+  void b.write('*nonsense\r\n');
+  await until(async () => (await pool()).pins.malformed === 1);
+  void a.write(Buffer.concat(Array<Buffer>(3000).fill(commands('INCR n'))));
+  await a.readReplies(3000);
+  t.ok((await pool()).windowStalls > 0, 'more than may be on the way at once');
+  void a.write(commands('SUBSCRIBE c', 'UNSUBSCRIBE c', ...Array<string>(3000).fill('INCR n')));
+  await a.readReplies(3002);
+  t.ok((await pool()).strayStalls > 0, 'more than may follow what needed a connection');
+  const stopped = await counted.open();
+  await stopped.call('GET', 'k');
+  const taken = async () =>
+    ((await counted.proxy.admin('/api/connections')) as { commands: number }).commands;
+  await counted.redis.kill('SIGSTOP');
+  const before = await taken();
+  void stopped.write(commands('INCR n', 'INCR n', 'INCR n'));
+  await until(async () => (await taken()) === before + 3, { describe: 'the commands to be on their way' });
+  await counted.redis.kill('SIGKILL');
+  await untilPool({ commandsLost: 3, sharedConnections: 0, clientsWaiting: 0 });
+  t.equal((await pool()).sharedConnectionsLost, (await pool()).sharedConnectionsTotal);
+});
+
+t.test('commands that are declared free of connection state', async (t) => {
+  const pool = await pooled(t, { upstream: { shareCommands: ['EVALSHA', 'No.Such'] } });
+  const sha = /[0-9a-f]{40}/.exec(String(await pool.look.call('SCRIPT', 'LOAD', 'return 7')))?.[0] ?? '';
+  const clients = await Promise.all(Array.from({ length: 20 }, () => pool.open()));
+  for (const client of clients) {
+    void client.write(commands('GET k', `EVALSHA ${sha} 0`, 'NO.SUCH a b', 'GET k'));
+    const [, script, unknown, get] = (await client.readReplies(4)).map(String);
+    t.match([script, unknown, get], [':7\r\n', /^-ERR unknown command/, '$-1\r\n']);
+  }
+  t.ok((await pool.list()).length <= SHARED, 'go over shared connections');
+  const [first, second] = clients;
+  await first.call('EVAL', 'return 7', 0);
+  t.equal((await pool.list()).length, SHARED + 1, 'one that is not declared does not');
+  await untilConnections(pool, SHARED);
+  await second.call('NO.WAY');
+  t.equal(String(await second.call('GET', 'k')), '$-1\r\n');
+  t.equal((await pool.list()).length, SHARED + 1, 'and one that nobody knows pins for good');
+});
+
+t.test('a connection that the server refuses', async (t) => {
+  const pool = await pooled(t);
+  const { look } = pool;
+  const ending = async (client: RawClient) =>
+    String(await client.readUntilClosed()) + (client.error?.code ?? '');
+  const stays = await pool.open();
+  await stays.call('SET', 'k', 'v');
+  await look.call('CONFIG', 'SET', 'requirepass', 'right');
+  const [asks, blocks, named] = await Promise.all([1, 2, 3].map(() => pool.open()));
+  t.equal(String(await named.call('AUTH', 'right')), '+OK\r\n');
+  await look.call('CONFIG', 'SET', 'requirepass', 'changed');
+  await untilConnections(pool, 1);
+  void named.write(commands('GET k'));
+  t.match(await ending(named), /^-WRONGPASS [^\r]*\r\n$/, 'its password is no longer the right one');
+  await look.call('CONFIG', 'SET', 'requirepass', '', 'maxclients', '3');
+  t.equal(String(await asks.call('GET', 'k')), '$1\r\nv\r\n', 'who shares one that stands is served');
+  for (const client of [asks, blocks]) void client.write(commands('SELECT 1', 'GET k'));
+  const full = '-ERR max number of clients reached\r\n';
+  // The server has not read what was sent: so it may be a reset, as without a proxy.
+  const own = [await ending(asks), await ending(blocks)].map((end) => end.replace(/ECONNRESET$/, ''));
+  t.same(own, [full, full], 'one of its own');
+  const db = await pool.open();
+  await look.call('CONFIG', 'SET', 'maxclients', '4');
+  t.equal(String(await db.call('SELECT', '1')), '+OK\r\n');
+  await untilConnections(pool, 1);
+  await look.call('CONFIG', 'SET', 'maxclients', '3');
+  void db.write(commands('GET k'));
+  t.equal(await ending(db), full, 'one that is shared');
+  t.equal(String(await stays.call('GET', 'k')), '$1\r\nv\r\n');
+  await look.call('CONFIG', 'SET', 'maxclients', '100');
+  const again = await pool.open();
+  await again.call('SELECT', '1');
+  t.equal(String(await again.call('GET', 'k')), '$-1\r\n', 'and when there is room all is as before');
+});
+
 t.test('one that does not read holds nobody up', async (t) => {
   const pool = await pooled(t);
   const [slow, other] = [await pool.open(), await pool.open()];
@@ -208,6 +329,49 @@ t.test('one that does not read holds nobody up', async (t) => {
   slow.socket.resume();
   const replies = await slow.readReplies(asked);
   t.ok(replies.every((reply) => reply.length === 100_011));
+});
+
+t.test('a value larger than may wait arrives whole at a client that reads, if late', async (t) => {
+  const pool = await pooled(t, { rules: [] });
+  const late = await pool.open();
+  const length = 80 * 1024 * 1024;
+  await pool.look.call('SET', 'big', Buffer.alloc(length, 'v'));
+  await late.call('PING');
+  late.socket.pause();
+  void late.write(commands('GET big', 'PING'));
+  let moved = -1;
+  const stands = async () => {
+    const { bytesToClients: now } = (await pool.proxy.admin('/api/connections')) as {
+      bytesToClients: number;
+    };
+    const same = now === moved && now > 1024 * 1024;
+    moved = now;
+    return same;
+  };
+  // So long that nothing would be left to come.
+  let still = 0;
+  await until(async () => {
+    still = (await stands()) ? still + 1 : 0;
+    return still === 10;
+  });
+  t.ok(moved < length / 2, `${moved} bytes are on their way to it, and no more are read`);
+  late.socket.resume();
+  const [value, pong] = await late.readReplies(2);
+  t.ok(value.subarray(11, -2).equals(Buffer.alloc(length, 'v')), 'whole');
+  t.equal(String(pong), '+PONG\r\n');
+  t.match(await pool.proxy.admin('/api/connections'), { clientsTooSlow: 0 });
+});
+
+t.test('one that never reads is given up, and others go on', async (t) => {
+  const pool = await pooled(t, { rules: [], upstream: { sharedConnections: 1 } });
+  const [never, other] = [await pool.open(), await pool.open()];
+  await pool.look.call('SET', 'big', Buffer.alloc(80 * 1024 * 1024, 'v'));
+  for (const client of [never, other]) await client.call('PING');
+  never.socket.pause();
+  void never.write(commands('GET big'));
+  void other.write(commands('INCR n'));
+  t.equal(String((await other.readReplies(1))[0]), ':1\r\n', 'behind all that the other did not read');
+  t.match(await pool.proxy.admin('/api/connections'), { clientsTooSlow: 1 });
 });
 
 t.test('a client that goes away leaves the others their replies', async (t) => {

@@ -1,5 +1,6 @@
 // Random pipelines of several clients that share upstream connections, cut and interleaved at random: each client sees
-// what it would see alone on a connection of its own. Their keys are different ones; all else they could mix up.
+// what it would see alone on a connection of its own. Their keys are different ones; all else they could mix up: what
+// is read tells the database, the user, the name and the protocol of the connection that it was executed on.
 import fc from 'fast-check';
 import t from 'tap';
 import { runPooled } from '../support/pool-lab.js';
@@ -21,11 +22,13 @@ function asOf(client: number, text: string): string {
 
 /** State that is carried along, and state that ends: what makes clients come and go. */
 const carried = fc.oneof(
-  args('SELECT', fc.constantFrom('0', '1')),
+  args('SELECT', fc.constantFrom('0', '0', '1', '2', '99', 'x')),
+  args('SELECT', '1').map((text) => text + cmd('SET', 'ttl:a', 'one') + cmd('SELECT', '0')),
   args('CLIENT', 'SETNAME', fc.constantFrom('me', 'you')),
   args('CLIENT', 'SETINFO', 'LIB-NAME', 'lab'),
   args('HELLO', fc.constantFrom('2', '3')),
   args('HELLO', '3', 'AUTH', 'admin', fc.constantFrom('secret', 'wrong'), 'SETNAME', 'me'),
+  args('AUTH', 'secret'),
   args('AUTH', fc.constantFrom('admin', 'other'), fc.constantFrom('secret', 'secret', 'wrong')),
   args('WATCH', 'k'),
   args('UNWATCH'),
@@ -34,11 +37,14 @@ const carried = fc.oneof(
   args('WAIT', '0', '0'),
   args('RESET'),
 );
+/** Of the connection itself. */
+const telling = fc.oneof(args('ACL', 'WHOAMI'), args('CLIENT', 'GETNAME'), args('HGETALL', 'ttl:a'));
 const busy = fc.array(
   fc.oneof(
     { weight: 5, arbitrary: write },
     { weight: 4, arbitrary: read.filter((text) => !text.includes('NOSUCH')) },
     { weight: 4, arbitrary: carried },
+    { weight: 2, arbitrary: telling },
   ),
   { minLength: 1, maxLength: 25 },
 );

@@ -1,6 +1,6 @@
 // The books by which the load over faulty links is judged: each kind of fault is seen, and what is right is not.
 import t from 'tap';
-import { Ledger, type Request, Tally, type Write } from '../support/ledger.js';
+import { FATE_UNKNOWN, Ledger, type Request, Tally, type Write } from '../support/ledger.js';
 
 const request = (reply: string, ...writes: Write[]): Request => ({
   bytes: Buffer.from('?'),
@@ -65,4 +65,39 @@ t.test('what a server may hold after a cut', async (t) => {
   t.equal(holds({ n: '3' }), 1, 'no part of a transaction');
   t.equal(holds({ n: '2', k: 'v' }), 1, 'nor the other part');
   t.equal(holds({ n: '4' }), 1, 'nothing twice');
+});
+
+t.test('requests of unknown fate', async (t) => {
+  const counted = (n: number, key: string): Request => ({
+    ...request(`:${n}`, [key, String(n)]),
+    mayBe: /^:\d+$/,
+  });
+  const books = (
+    mayLose: boolean,
+    came: readonly string[],
+    state: Readonly<Record<string, string>>,
+  ): Tally => {
+    const tally = new Tally();
+    const ledger = new Ledger(tally, mayLose);
+    const requests = [counted(1, 'a'), counted(1, 'n'), request('x'), counted(2, 'n'), request('y')];
+    for (const each of requests) ledger.sent(each);
+    for (const reply of came) ledger.answered(reply === 'LOST' ? FATE_UNKNOWN : Buffer.from(reply));
+    ledger.settle(NOTHING);
+    ledger.check(new Map(Object.entries(state)));
+    return tally;
+  };
+  const lost = [':1', 'LOST', 'x', ':1', 'y'];
+  for (const n of ['1', '2', '7']) t.equal(books(true, lost, { a: '1', n }).faults, 0, `n may be ${n}`);
+  t.equal(books(true, lost, { a: '1' }).faults, 0, 'or nothing');
+  t.equal(books(true, [':1', 'LOST', 'LOST', ':9', 'y'], { a: '1' }).faults, 0, 'two');
+  t.match(books(true, lost, { n: '1' }), { inconsistent: 1 }, 'what was answered before is there');
+  t.match(books(true, lost, { a: '1', b: '1' }), { inconsistent: 1 }, 'and nothing that was never asked for');
+  t.match(books(true, [':1', 'LOST', 'x', '+1', 'y'], { a: '1' }), { wrong: 1 }, 'a reply of another kind');
+  t.match(
+    books(true, [':2', 'LOST', 'x', ':1', 'y'], { a: '1' }).faults > 0,
+    true,
+    'a guess before the loss',
+  );
+  t.ok(books(true, [':1', 'LOST', ':1', 'y'], { a: '1' }).lost > 0, 'what never depends must come');
+  t.ok(books(false, lost, { a: '1', n: '2' }).wrong > 0, 'where no connection is shared');
 });

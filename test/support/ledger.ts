@@ -1,11 +1,20 @@
 // The books of one connection: every request with its one right reply, in order, and what it leaves on the server.
 // Counts what came wrong, not at all, twice or out of turn, and knows which states of the server a cut connection
 // may leave behind. No I/O. That something went wrong is certain; which of the four it was is the likeliest guess.
+// Where clients share connections, one that is lost answers with FATE_UNKNOWN: then nobody knows what was executed,
+// so from there on replies need only be ones that the request may have, and the keys it was about may hold anything.
+
+/** The answer to a command whose shared connection was lost. */
+export const FATE_UNKNOWN = Buffer.from(
+  '-ERR spillway lost its connection to the server before the reply: the command may or may not have been executed\r\n',
+);
 
 export interface Request {
   readonly bytes: Buffer;
   /** The right reply, to the byte. */
   readonly reply: Buffer;
+  /** Every reply that it may have when it is not known what was executed before; undefined: always the same. */
+  readonly mayBe?: RegExp;
   /** The strings it leaves, once executed; undefined: no such key any more. */
   readonly writes?: readonly Write[];
 }
@@ -40,7 +49,12 @@ const RECENT = 32;
 export class Ledger {
   /** What the answered requests have left. */
   readonly confirmed = new Map<string, string>();
+  /** Requests that were answered with FATE_UNKNOWN. */
+  unknown = 0;
   readonly #tally: Tally;
+  readonly #mayLose: boolean;
+  /** Keys that may hold anything, since a request of unknown fate, or one behind it, writes them. */
+  readonly #open = new Set<string>();
   #owed: Request[] = [];
   /** Owed requests before this one are answered. */
   #next = 0;
@@ -48,8 +62,10 @@ export class Ledger {
   #passedOver: Request[] = [];
   #recent: Buffer[] = [];
 
-  constructor(tally: Tally) {
+  /** `mayLose`: FATE_UNKNOWN is an answer, and no fault. */
+  constructor(tally: Tally, mayLose = false) {
     this.#tally = tally;
+    this.#mayLose = mayLose;
   }
 
   get owed(): number {
@@ -63,11 +79,16 @@ export class Ledger {
 
   sent(request: Request): void {
     this.#owed.push(request);
+    if (this.unknown > 0) this.#leaveOpen(request);
   }
 
   answered(reply: Buffer): void {
-    if (this.owed > 0 && this.#owed[this.#next].reply.equals(reply)) this.#advance(reply);
-    else this.#misplaced(reply);
+    const due = this.owed > 0 ? this.#owed[this.#next] : undefined;
+    if (due?.reply.equals(reply)) this.#advance(reply);
+    else if (due !== undefined && this.#mayLose && reply.equals(FATE_UNKNOWN)) this.#lose();
+    else if (due !== undefined && this.unknown > 0 && due.mayBe?.test(reply.toString('latin1'))) {
+      this.#advance(reply);
+    } else this.#misplaced(reply);
   }
 
   /** The connection came to its end in order: nothing may be owed any more, and nothing more have come. */
@@ -89,8 +110,12 @@ export class Ledger {
   cut(rest: Buffer): void {
     if (this.#passedOver.length > 0) this.settle(Buffer.alloc(0));
     if (rest.length === 0) return;
-    const right = this.owed > 0 && this.#owed[this.#next].reply.subarray(0, rest.length).equals(rest);
-    if (right) return;
+    const begins = (reply: Buffer): boolean => reply.subarray(0, rest.length).equals(rest);
+    const due = this.owed > 0 ? this.#owed[this.#next] : undefined;
+    if (due !== undefined && begins(due.reply)) return;
+    if (due !== undefined && this.#mayLose && begins(FATE_UNKNOWN)) return;
+    // What is not known whole cannot be known by its beginning.
+    if (this.unknown > 0 && due?.mayBe !== undefined) return;
     this.#tally.wrong++;
     this.#tally.note(`before the cut: ${text(rest)}`);
   }
@@ -98,8 +123,11 @@ export class Ledger {
   /** Holds a state of the server to account: some of the owed requests, the first ones, have been executed as well. */
   check(state: State): void {
     const expected = new Map(this.confirmed);
-    const same = (): boolean =>
-      expected.size === state.size && [...expected].every(([k, v]) => state.get(k) === v);
+    const known = new Map([...state].filter(([key]) => !this.#open.has(key)));
+    const same = (): boolean => {
+      const closed = [...expected].filter(([key]) => !this.#open.has(key));
+      return closed.length === known.size && closed.every(([k, v]) => known.get(k) === v);
+    };
     if (same()) return;
     for (let i = this.#next; i < this.#owed.length; i++) {
       const { writes } = this.#owed[i];
@@ -109,6 +137,17 @@ export class Ledger {
     }
     this.#tally.inconsistent++;
     this.#tally.note(`state: ${describe(state)}; answered: ${describe(this.confirmed)}; owed: ${this.owed}`);
+  }
+
+  /** The first of the owed requests, and who knows which of those behind it, may not have been executed. */
+  #lose(): void {
+    this.unknown++;
+    if (this.unknown === 1) for (const request of this.#owed.slice(this.#next)) this.#leaveOpen(request);
+    this.#next++;
+  }
+
+  #leaveOpen({ writes }: Request): void {
+    for (const [key] of writes ?? []) this.#open.add(key);
   }
 
   #advance(reply: Buffer): void {

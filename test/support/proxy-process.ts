@@ -9,13 +9,14 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { LastLines } from '../../src/demo/last-lines.js';
 import { guardProcess } from '../../src/demo/process-guard.js';
+import { POOL } from './proxy.js';
 
 const START_TIMEOUT_MS = 30_000;
 const STOP_TIMEOUT_MS = 15_000;
 const ROOT = new URL('../../', import.meta.url);
 
 export interface ProxyProcessOptions {
-  /** The config file's content; ports 0 and the info log level where it says nothing else. */
+  /** The config file's content; ports 0, POOL and the info log level where it says nothing else. */
   config: Record<string, unknown>;
   /** `dist` is what users run and needs `npm run build`; `source` (default) runs through tsx. */
   entry?: 'dist' | 'source';
@@ -44,7 +45,8 @@ export async function startProxyProcess(options: ProxyProcessOptions): Promise<P
   const folder = await mkdtemp(path.join(os.tmpdir(), 'spillway-proxy-'));
   const file = path.join(folder, 'proxy.config.json');
   const defaults = { listen: '127.0.0.1:0', admin: { listen: '127.0.0.1:0' } };
-  await writeFile(file, JSON.stringify({ ...defaults, ...options.config }));
+  const upstream = { pool: POOL, ...(options.config.upstream as object | undefined) };
+  await writeFile(file, JSON.stringify({ ...defaults, ...options.config, upstream }));
   const child = spawn(
     process.execPath,
     [...(options.nodeArgs ?? []), ...entryArgs(options.entry), '--config', file],

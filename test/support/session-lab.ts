@@ -55,18 +55,25 @@ export interface ServerOptions {
   readonly watchFails?: boolean;
 }
 
-/** What all connections to one server see. */
-export class Store {
+const DATABASES = 16;
+
+/** What one database holds. */
+class Database {
   readonly values = new Map<string, string>();
   readonly ttls = new Map<string, number>();
+}
+
+/** What all connections to one server see. */
+export class Store {
+  readonly databases = Array.from({ length: DATABASES }, () => new Database());
 }
 
 /** One connection's worth of Redis: commands in, replies out. */
 export class ScriptedRedis {
   readonly commands: string[][] = [];
-  readonly values: Map<string, string>;
-  readonly ttls: Map<string, number>;
   resp = 2;
+  private db = 0;
+  private name = '';
   closed = false;
   private input = '';
   private output = '';
@@ -82,11 +89,18 @@ export class ScriptedRedis {
 
   constructor(
     private readonly options: ServerOptions,
-    { values, ttls } = new Store(),
+    private readonly store = new Store(),
   ) {
-    this.values = values;
-    this.ttls = ttls;
     this.authenticated = options.password !== true;
+  }
+
+  /** Of the database that is selected. */
+  get values(): Map<string, string> {
+    return this.store.databases[this.db].values;
+  }
+
+  get ttls(): Map<string, number> {
+    return this.store.databases[this.db].ttls;
   }
 
   get subscriptions(): number {
@@ -270,7 +284,15 @@ export class ScriptedRedis {
       case 'hello':
         return this.hello(args);
       case 'client':
-        return this.client(first.toUpperCase(), second.toUpperCase());
+        return this.client(first.toUpperCase(), second);
+      case 'select': {
+        if (!/^\d+$/.test(first)) return '-ERR invalid DB index\r\n';
+        if (Number(first) >= DATABASES) return '-ERR DB index is out of range\r\n';
+        this.db = Number(first);
+        return OK;
+      }
+      case 'acl':
+        return bulk(this.user);
       case 'reset':
         return this.reset();
       case 'monitor':
@@ -335,11 +357,16 @@ export class ScriptedRedis {
     if (!this.authenticated) return '-NOAUTH HELLO must be called with the client already authenticated\r\n';
     if (args[1] !== undefined && args[1] !== '2' && args[1] !== '3')
       return '-NOPROTO unsupported protocol version\r\n';
+    const name = args.findIndex((word) => word.toUpperCase() === 'SETNAME');
+    if (name > 0) this.name = args[name + 1];
     if (args[1] !== undefined) this.resp = Number(args[1]);
     return `${this.resp === 3 ? '%1' : '*2'}\r\n${bulk('proto')}:${this.resp}\r\n`;
   }
 
-  private client(what: string, how: string): string {
+  private client(what: string, word: string): string {
+    const how = word.toUpperCase();
+    if (what === 'SETNAME') this.name = word;
+    if (what === 'GETNAME') return this.name === '' ? this.null : bulk(this.name);
     if (what !== 'REPLY') return OK;
     if (!['ON', 'OFF', 'SKIP'].includes(how)) return SYNTAX;
     if (how === 'ON') this.mode = 'on';
@@ -351,6 +378,8 @@ export class ScriptedRedis {
   private reset(): string {
     this.queued = undefined;
     this.resp = 2;
+    this.db = 0;
+    this.name = '';
     this.resetting = this.mode === 'off';
     if (this.mode === 'off') this.mode = 'on';
     this.monitoring = false;

@@ -1,7 +1,8 @@
 // Every metric carries the value of its snapshot field, under names that are an API.
 import t from 'tap';
 import { createMetrics } from '../../src/admin/metrics.js';
-import type { ConnectionSnapshot, MemorySnapshot } from '../../src/admin/types.js';
+import type { ConnectionSnapshot, MemorySnapshot, PoolSnapshot } from '../../src/admin/types.js';
+import { PIN_REASONS } from '../../src/commands/spec.js';
 import { TrafficStats } from '../../src/stats/counters.js';
 import { type RuleStats, type StatsSnapshot, snapshotStats } from '../../src/stats/snapshot.js';
 
@@ -55,6 +56,7 @@ const connections: ConnectionSnapshot = {
   listening: true,
   clientsRejected: 11,
   clientsTimedOut: 17,
+  clientsTooSlow: 18,
   upstreamFailures: 12,
   bytesFromClients: 100,
   bytesToClients: 200,
@@ -65,6 +67,20 @@ const connections: ConnectionSnapshot = {
   stalls: 14,
   followUpsUnsupported: false,
   pausedClients: 15,
+  pool: null,
+};
+const pool: PoolSnapshot = {
+  sharedConnections: 21,
+  sharedConnectionsTotal: 22,
+  sharedConnectionsLost: 23,
+  parkedConnections: 24,
+  clientsSharing: 25,
+  clientsPinned: 26,
+  clientsWaiting: 27,
+  pins: Object.fromEntries(PIN_REASONS.map((reason, i) => [reason, 40 + i])) as PoolSnapshot['pins'],
+  commandsLost: 28,
+  windowStalls: 29,
+  strayStalls: 30,
 };
 
 const sources = { stats: () => stats, memory: () => memory, connections: () => connections };
@@ -118,6 +134,7 @@ const SINGLE: Record<string, number> = {
   clients_total: 9,
   clients_rejected_total: 11,
   clients_timed_out_total: 17,
+  clients_too_slow_total: 18,
   upstream_failures_total: 12,
   'bytes_total{direction="from_clients"}': 100,
   'bytes_total{direction="to_clients"}': 200,
@@ -135,6 +152,29 @@ const SINGLE: Record<string, number> = {
   upstream_latency_seconds_count: 3,
   [`build_info{version="1.2.3",node="${process.version}"}`]: 1,
 };
+
+const POOL: Record<string, number> = {
+  shared_connections: 21,
+  shared_connections_total: 22,
+  shared_connections_lost_total: 23,
+  parked_connections: 24,
+  'clients{on="shared"}': 25,
+  'clients{on="own"}': 26,
+  'clients{on="waiting"}': 27,
+  commands_lost_total: 28,
+  window_stalls_total: 29,
+  stray_stalls_total: 30,
+  ...Object.fromEntries(PIN_REASONS.map((reason, i) => [`pins_total{reason="${reason}"}`, 40 + i])),
+};
+
+t.test('command pooling has its own, session pooling none of these', async (t) => {
+  const values = parse(
+    await createMetrics({ ...sources, connections: () => ({ ...connections, pool }) }, '1.2.3').render(),
+  );
+  for (const [name, value] of Object.entries(POOL)) t.equal(values.get(`spillway_pool_${name}`), value, name);
+  const shown = [...values.keys()].filter((name) => name.startsWith('spillway_pool_'));
+  t.equal(shown.length, Object.keys(POOL).length, 'and no other');
+});
 
 t.test('values', async (t) => {
   const values = parse(await createMetrics(sources, '1.2.3').render());

@@ -36,6 +36,8 @@ const CONNECTIONS: ConnectionSnapshot = {
   clients: 3,
   clientsTotal: 9,
   clientsRejected: 1,
+  clientsTooSlow: 0,
+  pool: null,
   clientsTimedOut: 0,
   upstreamFailures: 2,
   bytesFromClients: 100,

@@ -3,9 +3,10 @@
 import { Redis } from 'ioredis';
 import t from 'tap';
 import { factsFromCommandReply } from '../../src/commands/overlay.js';
-import { arityFits, type CommandSpec, TtlTreatment } from '../../src/commands/spec.js';
+import { arityFits, type CommandSpec, PIN_REASONS, Sharing, TtlTreatment } from '../../src/commands/spec.js';
 import { GENERATED_COMMANDS } from '../../src/commands/table.generated.js';
-import { type CommandTable, defaultCommandTable } from '../../src/commands/table.js';
+import { type CommandTable, defaultCommandTable, whyNotShared } from '../../src/commands/table.js';
+import { NO_KEYS } from '../../src/commands/treatment.js';
 import { withRedis } from '../support/redis.js';
 
 /** Looks a name up at an offset, with other bytes around it. */
@@ -62,6 +63,65 @@ t.test('arity counts the name; negative is "at least"', async (t) => {
     [2, 3, 4].map((argc) => arityFits(-3, argc)),
     [false, true, true],
   );
+});
+
+t.test('who shares a connection, and why not', async (t) => {
+  const table = defaultCommandTable().overlaidBy([
+    { name: 'mod.get', arity: -2, flags: new Set(['readonly']), keys: NO_KEYS },
+  ]);
+  const pins: [string, Sharing, string | undefined][] = [
+    ['get', Sharing.SHARED, undefined],
+    ['publish', Sharing.SHARED, undefined],
+    ['multi', Sharing.OWN, 'transaction'],
+    ['watch', Sharing.OWN, 'watch'],
+    ['blpop', Sharing.OWN, 'blocking'],
+    ['xread', Sharing.OWN, 'blocking'],
+    ['psubscribe', Sharing.OWN, 'subscription'],
+    ['client', Sharing.OWN, 'client-state'],
+    ['select', Sharing.OWN, 'client-state'],
+    ['readonly', Sharing.LASTING, 'client-state'],
+    ['monitor', Sharing.LASTING, 'stream'],
+    ['psync', Sharing.LASTING, 'stream'],
+    ['wait', Sharing.OWN, 'wait'],
+    ['evalsha', Sharing.OWN, 'script'],
+    ['shutdown', Sharing.OWN, 'server'],
+    ['mod.get', Sharing.LASTING, 'unknown-command'],
+  ];
+  for (const [name, sharing, pin] of pins) t.match(known(table, name), { sharing, pin }, name);
+  for (const [name] of GENERATED_COMMANDS) {
+    const { sharing, pin } = known(table, name);
+    t.equal(sharing === Sharing.SHARED, pin === undefined, name);
+    t.ok(pin === undefined || PIN_REASONS.includes(pin));
+  }
+});
+
+t.test('names that an operator declares free of connection state', async (t) => {
+  const declared = ['evalsha', 'mod.get', 'mod.wait', 'no.such'];
+  const first = defaultCommandTable(declared);
+  const live = first.overlaidBy([
+    { name: 'mod.get', arity: -2, flags: new Set(['readonly']), keys: NO_KEYS },
+    { name: 'mod.wait', arity: 2, flags: new Set(['blocking']), keys: NO_KEYS },
+    { name: 'evalsha', arity: -3, flags: new Set(), keys: NO_KEYS },
+    { name: 'eval', arity: -3, flags: new Set(), keys: NO_KEYS },
+  ]);
+  for (const name of declared) t.match(known(first, name), { sharing: Sharing.SHARED, pin: undefined }, name);
+  for (const name of ['evalsha', 'mod.get', 'no.such'])
+    t.match(known(live, name), { sharing: Sharing.SHARED, pin: undefined }, `${name}, of a live server`);
+  t.match(known(live, 'mod.get'), { arity: -2 }, 'what the server says counts');
+  t.match(
+    known(live, 'mod.wait'),
+    { sharing: Sharing.OWN, pin: 'blocking' },
+    'unless it says that it blocks',
+  );
+  t.match(known(live, 'eval'), { sharing: Sharing.OWN, pin: 'script' }, 'which was not declared');
+  t.match(known(live, 'no.such'), { governed: false, arity: -1 });
+
+  for (const name of ['evalsha', 'eval', 'fcall', 'json.get', 'get'])
+    t.equal(whyNotShared(name), undefined, name);
+  for (const name of ['multi', 'exec', 'watch', 'blpop', 'xread', 'subscribe', 'client', 'hello', 'asking'])
+    t.type(whyNotShared(name), 'string', name);
+  for (const name of ['readonly', 'monitor', 'sync', 'wait', 'quit', 'script', 'function', 'shutdown'])
+    t.type(whyNotShared(name), 'string', name);
 });
 
 t.test('odd entries of a COMMAND reply are left out, the others count', async (t) => {

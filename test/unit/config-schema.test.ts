@@ -27,6 +27,7 @@ t.test('the defaults', async (t) => {
       url: 'redis://127.0.0.1:6379',
       pool: 'session',
       sharedConnections: 2,
+      shareCommands: [],
       connectTimeout: '5s',
     },
     mode: 'enforce',
@@ -72,11 +73,31 @@ t.test('one problem each, at its place', async (t) => {
     [{ upstream: 'redis://h' }, /^upstream: must be an object$/],
     [
       { upstream: { uri: 'x' } },
-      /^upstream\.uri: is not a setting here; known are url, pool, sharedConnections, connectTimeout$/,
+      /^upstream\.uri: is not a setting here; known are url, pool, sharedConnections, shareCommands, connectTimeout$/,
     ],
     [{ upstream: { url: 5 } }, /^upstream\.url: must be a URL in quotes/],
     [{ upstream: { url: 'rediss://h' } }, /^upstream\.url: .*not supported yet/],
     [{ upstream: { pool: 'statement' } }, /^upstream\.pool: must be "session" or "command"$/],
+    [
+      { upstream: { shareCommands: 'EVALSHA' } },
+      /^upstream\.shareCommands: must be a list of command names$/,
+    ],
+    [
+      { upstream: { shareCommands: ['JSON.GET', 'Multi'] } },
+      /^upstream\.shareCommands\[1\]: cannot be shared: this command begins or ends a transaction on its connection$/,
+    ],
+    [
+      { upstream: { shareCommands: ['BLPOP'] } },
+      /^upstream\.shareCommands\[0\]: cannot be shared: this command may block its connection, /,
+    ],
+    [
+      { upstream: { shareCommands: ['JSON GET'] } },
+      /^upstream\.shareCommands\[0\]: must be the name of a command: a word /,
+    ],
+    [
+      { upstream: { shareCommands: [1] } },
+      /^upstream\.shareCommands\[0\]: must be the name of a command in quotes/,
+    ],
     [{ upstream: { connectTimeout: '0s' } }, /^upstream\.connectTimeout: must be from 1ms to 5m$/],
     [{ upstream: { connectTimeout: 5000 } }, /^upstream\.connectTimeout: must be a duration in quotes/],
     [{ rules: {} }, /^rules: must be a list of rules$/],

@@ -3,6 +3,7 @@
 import { type RedisProcess, startRedis } from '../../../src/demo/redis-server.js';
 import { ensureServerBinary } from '../../../src/demo/server-binary.js';
 import type { Figure } from '../../support/figures.js';
+import { POOL } from '../../support/proxy.js';
 import { type ProxyProcess, startProxyProcess } from '../../support/proxy-process.js';
 import { connectRaw, type RawClient } from '../../support/raw-client.js';
 import { until } from '../../support/wait.js';
@@ -53,6 +54,9 @@ export async function withServer<T>(
   }
 }
 
+/** Connections that clients shared are kept for a while, for the next ones. */
+const KEPT = POOL === 'command' ? 2 : 0;
+
 /** The scenario through a proxy. `inspect` sees the proxy before anybody has come. */
 export function runProxied(
   scenario: Scenario,
@@ -70,7 +74,7 @@ export function runProxied(
       },
     });
     try {
-      const descriptorsBefore = descriptors(proxy.pid);
+      const descriptorsBefore = descriptors(proxy.pid) + KEPT;
       inspect(proxy);
       await warmUp(proxy.port);
       const alone = await watchAlone(bystander, proxy.port, samplesAlone);

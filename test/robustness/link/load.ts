@@ -1,9 +1,11 @@
 // Many clients at once, each session with the books of its own requests: pipelines of random depth, more sent while
 // replies are still owed, an end that overtakes its replies. Then the server is asked what the session has left.
 // A cut session is followed by a new one under a new name, so that nothing of the old one can be taken for its own.
+// One that only lost its shared connection (command pooling) must go on: it asks until it is answered again, and quits.
 import { setTimeout as delay } from 'node:timers/promises';
 import { createRandom, pick, type Random } from '../../../src/demo/random.js';
 import { Ledger, type Request, type State, Tally } from '../../support/ledger.js';
+import { POOL } from '../../support/proxy.js';
 import { command, connectRaw, type RawClient } from '../../support/raw-client.js';
 import { integer } from '../../support/twins.js';
 import { Workload } from './workload.js';
@@ -43,6 +45,9 @@ export interface LoadResult {
   readonly tally: Tally;
   sessions: number;
   cutSessions: number;
+  /** Sessions that were told of commands of unknown fate, and of these the ones that were answered again. */
+  lostSessions: number;
+  resumedSessions: number;
   /** Connections that could not be made. */
   refused: number;
 }
@@ -51,7 +56,10 @@ let loads = 0;
 
 /** Runs until it is enough and every session is settled. */
 export async function runLoad(options: LoadOptions): Promise<LoadResult> {
-  const result: LoadResult = { tally: new Tally(), sessions: 0, cutSessions: 0, refused: 0 };
+  const result: LoadResult = {
+    tally: new Tally(),
+    ...{ sessions: 0, cutSessions: 0, lostSessions: 0, resumedSessions: 0, refused: 0 },
+  };
   const load = loads++;
   await Promise.all(
     Array.from({ length: options.clients }, async (_, i) => {
@@ -78,7 +86,7 @@ async function runSession(
     return;
   }
   const { tally } = result;
-  const ledger = new Ledger(tally);
+  const ledger = new Ledger(tally, cuts && POOL === 'command');
   const workload = new Workload({ name, random, shed, large });
   result.sessions++;
   try {
@@ -95,6 +103,7 @@ async function runSession(
     }
   } finally {
     client.destroy();
+    if (ledger.unknown > 0) result.lostSessions++;
   }
   await account(workload, ledger, options, tally);
 }
@@ -118,6 +127,10 @@ async function converse(
     sent += requests.length;
     void client.write(Buffer.concat(requests.map(({ bytes }) => bytes)));
     await settleDownTo(pick(random, ledger.owed + 1), client, ledger);
+    if (ledger.unknown === 0) continue;
+    await resume(client, workload, ledger);
+    result.resumedSessions++;
+    break;
   }
   if (pick(random, 2) === 0) {
     ledger.sent(QUIT);
@@ -128,6 +141,18 @@ async function converse(
   while (ledger.owedBytes > HALF_CLOSE_BYTES) await settleDownTo(ledger.owed - 1, client, ledger);
   client.end();
   await settleDownTo(0, client, ledger);
+}
+
+/** Returns once a request that was sent behind all that was lost has its reply. */
+async function resume(client: RawClient, workload: Workload, ledger: Ledger): Promise<void> {
+  for (let lost = -1; lost !== ledger.unknown; ) {
+    await settleDownTo(0, client, ledger);
+    lost = ledger.unknown;
+    const token = workload.token();
+    ledger.sent(token);
+    void client.write(token.bytes);
+    await settleDownTo(0, client, ledger);
+  }
 }
 
 async function settleDownTo(owed: number, client: RawClient, ledger: Ledger): Promise<void> {

@@ -19,6 +19,8 @@ type Args = readonly (string | number)[];
 interface Step {
   readonly args: Args;
   readonly reply: string;
+  /** The same for all that its keys may hold, where the reply tells of that: a regular expression. */
+  readonly mayBe?: string;
   readonly writes?: readonly Write[];
 }
 
@@ -26,6 +28,8 @@ const OK = '+OK\r\n';
 const integer = (n: number): string => `:${n}\r\n`;
 const bulk = (text: string): string => `$${text.length}\r\n${text}\r\n`;
 const array = (items: readonly string[]): string => `*${items.length}\r\n${items.join('')}`;
+const INTEGER = ':\\d+\r\n';
+const exactly = (reply: string): string => reply.replace(/[$*+]/g, '\\$&');
 
 export interface WorkloadOptions {
   /** Of no other client, ever. */
@@ -47,6 +51,8 @@ export class Workload {
   readonly #shed: boolean;
   readonly #largeShare: number;
   readonly #model = new Map<string, string>();
+  /** Nothing, or one of its own values: all of them begin with its name. */
+  readonly #anyValue: string;
   #listed = 0;
   #tokens = 0;
 
@@ -58,6 +64,7 @@ export class Workload {
     const keys = Array.from({ length: KEYS }, (_, i) => `${name}:k${i}`);
     const counters = Array.from({ length: COUNTERS }, (_, i) => `${name}:n${i}`);
     this.list = `${name}:list`;
+    this.#anyValue = `\\$(-1|\\d+\r\n${name}#[^\r]*)\r\n`;
     this.keys = [...keys, ...counters, `${name}:large`];
   }
 
@@ -93,23 +100,31 @@ export class Workload {
       case 4:
         return this.#set(['SET', key, token, 'EX', 1000], OK, [[key, token]]);
       case 5:
-        return this.#set(['SET', key, token, 'KEEPTTL', 'GET'], value(old), [[key, token]]);
+        return this.#read(this.#set(['SET', key, token, 'KEEPTTL', 'GET'], value(old), [[key, token]]));
       case 6:
-        return this.#set(['GETSET', key, token], value(old), [[key, token]]);
+        return this.#read(this.#set(['GETSET', key, token], value(old), [[key, token]]));
       case 7:
-        return old === undefined
-          ? this.#set(['SETNX', key, token], integer(1), [[key, token]])
-          : { args: ['SETNX', key, token], reply: integer(0) };
+        return counting(
+          old === undefined
+            ? this.#set(['SETNX', key, token], integer(1), [[key, token]])
+            : { args: ['SETNX', key, token], reply: integer(0) },
+        );
       case 8: {
         const longer = (old !== undefined && old.length < 200 ? old : '') + token;
-        return longer.length > token.length
-          ? this.#set(['APPEND', key, token], integer(longer.length), [[key, longer]])
-          : this.#set(['DEL', key], integer(old === undefined ? 0 : 1), [[key, undefined]]);
+        return counting(
+          longer.length > token.length
+            ? this.#set(['APPEND', key, token], integer(longer.length), [[key, longer]])
+            : this.#set(['DEL', key], integer(old === undefined ? 0 : 1), [[key, undefined]]),
+        );
       }
       case 9:
         return this.#msetOf([0, 2, 4], token);
       case 10:
-        return { args: ['MGET', ...this.keys.slice(0, KEYS)], reply: this.#values() };
+        return {
+          args: ['MGET', ...this.keys.slice(0, KEYS)],
+          reply: this.#values(),
+          mayBe: `\\*${KEYS}\r\n(${this.#anyValue}){${KEYS}}`,
+        };
       case 11:
         return this.#increment(['INCR', counter], counter, 1);
       case 12:
@@ -119,11 +134,11 @@ export class Workload {
         if (!this.#model.has(counter)) return this.#increment(['INCR', counter], counter, 1);
         return this.#increment(['EVAL', "return redis.call('INCR', KEYS[1])", 1, counter], counter, 1);
       case 14:
-        return { args: ['RPUSH', this.list, token], reply: integer(++this.#listed) };
+        return counting({ args: ['RPUSH', this.list, token], reply: integer(++this.#listed) });
       case 15:
         return { args: ['GET'], reply: "-ERR wrong number of arguments for 'get' command\r\n" };
       default:
-        return { args: ['GET', key], reply: value(old) };
+        return this.#read({ args: ['GET', key], reply: value(old) });
     }
   }
 
@@ -149,6 +164,7 @@ export class Workload {
       end = {
         args: ['EXEC'],
         reply: array(steps.map(({ reply }) => reply)),
+        mayBe: `\\*${steps.length}\r\n${steps.map(({ reply, mayBe }) => mayBe ?? exactly(reply)).join('')}`,
         writes: steps.flatMap(({ writes }) => writes ?? []),
       };
     } else if (outcome === 0) end = { args: ['DISCARD'], reply: OK };
@@ -158,13 +174,13 @@ export class Workload {
   #large(): Step {
     const key = `${this.#name}:large`;
     const old = this.#model.get(key);
-    if (pick(this.#random, 2) === 0) return { args: ['GET', key], reply: value(old) };
+    if (pick(this.#random, 2) === 0) return this.#read({ args: ['GET', key], reply: value(old) });
     const token = this.#token();
     const length = LARGE.from + pick(this.#random, LARGE.to - LARGE.from);
     const text = token.repeat(Math.ceil(length / token.length));
     return pick(this.#random, 2) === 0
       ? this.#set(['SET', key, text], OK, [[key, text]])
-      : this.#set(['GETSET', key, text], value(old), [[key, text]]);
+      : this.#read(this.#set(['GETSET', key, text], value(old), [[key, text]]));
   }
 
   #msetOf(indexes: readonly number[], token: string): Step {
@@ -174,7 +190,11 @@ export class Workload {
 
   #increment(args: Args, counter: string, by: number): Step {
     const sum = Number(this.#model.get(counter) ?? 0) + by;
-    return this.#set(args, integer(sum), [[counter, String(sum)]]);
+    return counting(this.#set(args, integer(sum), [[counter, String(sum)]]));
+  }
+
+  #read(step: Step): Step {
+    return { ...step, mayBe: this.#anyValue };
   }
 
   #set(args: Args, reply: string, writes: readonly Write[]): Step {
@@ -203,8 +223,15 @@ function value(text: string | undefined): string {
   return text === undefined ? '$-1\r\n' : bulk(text);
 }
 
-function request({ args, reply, writes }: Step): Request {
-  const bytes = command(...args);
-  const right = Buffer.from(reply, 'latin1');
-  return writes === undefined ? { bytes, reply: right } : { bytes, reply: right, writes };
+function counting(step: Step): Step {
+  return { ...step, mayBe: INTEGER };
+}
+
+function request({ args, reply, mayBe, writes }: Step): Request {
+  return {
+    bytes: command(...args),
+    reply: Buffer.from(reply, 'latin1'),
+    ...(mayBe !== undefined && { mayBe: new RegExp(`^${mayBe}$`) }),
+    ...(writes !== undefined && { writes }),
+  };
 }
