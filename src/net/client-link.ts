@@ -16,6 +16,8 @@ import type { BulkTurns } from './bulk-turns.js';
 import { greet, Refused } from './greet.js';
 import { LagBrake } from './lag-brake.js';
 import type { Member, SharedUpstream } from './shared-upstream.js';
+import { HIGH_WATER_BYTES, readAccepted } from './socket-reads.js';
+import type { Turn, TurnEnder } from './turn.js';
 import type { Applicant, UpstreamPool } from './upstream-pool.js';
 import { KEEP_ALIVE_MS, type UpstreamAddress, UpstreamSocket } from './upstream-socket.js';
 import { WriteBatch } from './write-batch.js';
@@ -40,8 +42,6 @@ export interface LinkEvents {
   closed(link: ClientLink): void;
 }
 
-/** How much a socket reads at once, and may have waiting to be sent before its source is paused. */
-export const HIGH_WATER_BYTES = 64 * 1024;
 /**
  * What may wait for a client that sends and does not read. Redis's replies stop at the high-water mark, since
  * Redis can keep them; Spillway's own can only be stopped by not reading the client, which one that sends all
@@ -54,6 +54,8 @@ const UNREAD_SHARED_BYTES = 1024 * 1024;
 const UNREAD_HOLD_BYTES = 4 * 1024 * 1024;
 /** What was under way on the shared connection may bring so much more; then the client is given up. */
 const UNREAD_LIMIT_BYTES = 64 * 1024 * 1024;
+/** What so much leads to is sent at once. */
+const AT_ONCE_BYTES = 16 * 1024;
 /** A connection of its own that a client has not needed for so long is ended. */
 const PARKED_MS = 1000;
 /** A client that takes nothing of what waits for it for so long, with its server gone, is given up. */
@@ -66,6 +68,7 @@ export interface LinkOptions {
   /** A client with nothing under way for so long is closed, milliseconds; 0: never. As Redis's `timeout`. */
   readonly idleTimeoutMs: number;
   readonly bulkTurns: BulkTurns;
+  readonly turn: Turn;
 }
 
 /** An upstream connection of the client's own. */
@@ -77,7 +80,8 @@ interface OwnUpstream {
   greeted: boolean;
 }
 
-export class ClientLink implements Member, Applicant {
+export class ClientLink implements Member, Applicant, TurnEnder {
+  private readonly client: Socket;
   private readonly session: Session;
   private readonly toClient: WriteBatch;
   private own: OwnUpstream | undefined;
@@ -89,6 +93,8 @@ export class ClientLink implements Member, Applicant {
   private applying = false;
   /** What was read last is still to be worked off. */
   private awaitsTurn = false;
+  /** What it has to send goes at the end of the turn. */
+  private endsTurn = false;
   /** It is in the list of those that got replies this time. */
   private isTouched = false;
   private clientEnded = false;
@@ -101,14 +107,18 @@ export class ClientLink implements Member, Applicant {
 
   /** `pool`: command pooling; without it the client gets its own upstream connection at once. */
   constructor(
-    private readonly client: Socket,
+    accepted: Socket,
     private readonly options: LinkOptions,
     context: SessionContext,
     private readonly counters: LinkCounters,
     private readonly events: LinkEvents,
     private readonly pool: UpstreamPool | undefined,
   ) {
-    this.toClient = new WriteBatch(client);
+    this.client = readAccepted(accepted, (bytes) => {
+      if (bytes.length < HIGH_WATER_BYTES) this.fromClient(bytes);
+      else this.fromClientInTurn(bytes);
+    });
+    this.toClient = new WriteBatch(this.client, () => this.clientDrained());
     if (pool === undefined) this.own = this.openOwn();
     this.session = new Session(context, this.toClient, this.own?.batch);
     this.wireClient(options.idleTimeoutMs);
@@ -138,6 +148,7 @@ export class ClientLink implements Member, Applicant {
   drain(): void {
     this.draining = true;
     this.session.drain();
+    this.flush();
     this.endIfDrained();
   }
 
@@ -149,6 +160,7 @@ export class ClientLink implements Member, Applicant {
 
   /** Ends the link at once; with `reset` so that the client sees a reset, not an orderly end. */
   close(reset = false): void {
+    if (this.endsTurn) this.flush();
     if (this.isClosed) return;
     this.isClosed = true;
     this.session.close();
@@ -164,22 +176,12 @@ export class ClientLink implements Member, Applicant {
 
   private wireClient(idleTimeoutMs: number): void {
     const { client } = this;
-    client.on('data', (chunk: Buffer) => {
-      if (chunk.length < HIGH_WATER_BYTES) this.fromClient(chunk);
-      else this.fromClientInTurn(chunk);
-    });
     client.on('end', () => {
       this.clientEnded = true;
       if (this.isDrained) this.close();
       if (this.upstreamEnded || this.isClosed) return;
       this.session.clientEnded();
       this.flush();
-    });
-    client.on('drain', () => {
-      this.own?.socket.resume();
-      this.brake.release();
-      this.readClient();
-      if (this.draining) this.endIfDrained();
     });
     client.setTimeout(idleTimeoutMs);
     // Again and again: one that may not be closed now, a subscriber say, may be the next time.
@@ -190,11 +192,18 @@ export class ClientLink implements Member, Applicant {
     client.on('close', () => this.close());
   }
 
+  private clientDrained(): void {
+    this.own?.socket.resume();
+    this.brake.release();
+    this.readClient();
+    if (this.draining) this.endIfDrained();
+  }
+
   private fromClient(chunk: Buffer): void {
     if (this.upstreamEnded || this.isDrained || this.isClosed) return;
     this.counters.bytesFromClients += chunk.length;
     this.session.fromClient(chunk);
-    this.flush();
+    this.flushSoon(chunk.length);
   }
 
   /** There is more where this came from: others have their turn first. */
@@ -210,18 +219,19 @@ export class ClientLink implements Member, Applicant {
 
   private openOwn(): OwnUpstream {
     const { upstream } = this.options;
-    const socket = new UpstreamSocket(upstream, HIGH_WATER_BYTES, (bytes) => {
-      if (!own.greeted) socket.emit('data', bytes);
+    const socket = new UpstreamSocket(upstream, (bytes) => {
+      if (!own.greeted) socket.hear(bytes);
       else if (this.own === own) this.lastWords(bytes);
     });
-    const own: OwnUpstream = { socket, batch: new WriteBatch(socket), connected: false, greeted: false };
+    const batch = new WriteBatch(socket, () => this.readClient());
+    const own: OwnUpstream = { socket, batch, connected: false, greeted: false };
     socket.on('connect', () => {
       own.connected = true;
     });
     const greeting = this.pool === undefined ? [] : ownGreeting(this.session.identity);
     const greeted = (): void => {
       own.greeted = true;
-      socket.on('data', (chunk: Buffer) => this.fromOwn(chunk));
+      socket.listen((chunk) => this.fromOwn(chunk));
     };
     if (greeting.length === 0) greeted();
     else {
@@ -236,7 +246,6 @@ export class ClientLink implements Member, Applicant {
         }
       });
     }
-    socket.on('drain', () => this.readClient());
     socket.on('end', () => {
       if (!this.clientEnded) this.events.upstreamEnded();
       this.ownEnded(own);
@@ -258,17 +267,18 @@ export class ClientLink implements Member, Applicant {
     this.counters.bytesFromUpstream += chunk.length;
     this.session.fromUpstream(chunk);
     if (this.session.mayRelease) this.parkOwn();
-    this.afterReplies();
+    this.flushSoon(chunk.length);
   }
 
   private ownEnded(own: OwnUpstream, error?: Error): void {
+    if (this.endsTurn) this.flush();
     if (this.own !== own || this.isClosed) return;
     if (this.parked !== undefined) {
       this.endOwn();
       // Its client was killed, say. One that is owed replies by then has gone on elsewhere.
       if (this.session.idle) this.finish();
     } else if (error === undefined) this.finish();
-    else if (own.connected && (this.client.writableLength > 0 || this.upstreamEnded)) this.finish();
+    else if (own.connected && (this.toClient.waiting > 0 || this.upstreamEnded)) this.finish();
     else this.close(true);
   }
 
@@ -353,9 +363,9 @@ export class ClientLink implements Member, Applicant {
     this.session.failShared(count, error);
   }
 
-  repliesCame(): void {
+  repliesCame(bytes: number): void {
     this.isTouched = false;
-    if (!this.isClosed) this.afterReplies();
+    if (!this.isClosed) this.flushSoon(bytes);
   }
 
   upstreamDrained(): void {
@@ -370,7 +380,7 @@ export class ClientLink implements Member, Applicant {
     this.session.detachShared();
     if (this.isClosed) return;
     if (cut) this.close(true);
-    else this.afterReplies();
+    else this.flush();
   }
 
   private joinShared(shared: SharedUpstream, identity: Identity): void {
@@ -424,16 +434,28 @@ export class ClientLink implements Member, Applicant {
   /** Delivers what waits for the client, then closes. */
   private finish(): void {
     this.upstreamEnded = true;
+    if (this.endsTurn) this.flush();
+    if (this.isClosed) return;
     this.client.setTimeout(FAREWELL_MS);
     this.client.destroySoon();
   }
 
-  private afterReplies(): void {
-    this.flush();
-    if (this.draining) this.endIfDrained();
+  endTurn(): void {
+    if (this.endsTurn) this.flush();
+  }
+
+  /** Sends what came of `bytes`: of a few at the end of the turn, of many at once, so that it does not pile up. */
+  private flushSoon(bytes: number): void {
+    if (bytes >= AT_ONCE_BYTES) this.flush();
+    else if (!this.endsTurn) {
+      this.endsTurn = true;
+      this.options.turn.add(this);
+    }
   }
 
   private flush(): void {
+    this.endsTurn = false;
+    if (this.isClosed) return;
     if (this.session.wants !== Place.NOWHERE) this.provide();
     const clientKeepsUp = this.toClient.flush();
     this.counters.bytesToClients += this.toClient.takeBytes();
@@ -447,14 +469,15 @@ export class ClientLink implements Member, Applicant {
     if (this.mayReadClient) this.readClient();
     else this.client.pause();
     this.endUpstreamIfDone();
+    if (this.draining) this.endIfDrained();
   }
 
   /** The client does not read as fast as the server answers. */
   private clientLags(): void {
     this.own?.socket.pause();
-    if (this.shared === undefined || this.client.writableLength < UNREAD_SHARED_BYTES) return;
+    if (this.shared === undefined || this.toClient.waiting < UNREAD_SHARED_BYTES) return;
     this.session.stopSharing();
-    const unread = this.client.writableLength;
+    const unread = this.toClient.waiting;
     if (unread >= UNREAD_HOLD_BYTES && !this.session.hasOwnUpstream) this.brake.hold(this.shared);
     if (unread < UNREAD_LIMIT_BYTES) return;
     this.counters.clientsTooSlow++;
@@ -467,12 +490,12 @@ export class ClientLink implements Member, Applicant {
       !this.awaitsTurn &&
       (!this.session.stalled || this.session.heldBytes < HIGH_WATER_BYTES) &&
       !this.upstreamNeedsDrain &&
-      this.client.writableLength < UNREAD_REPLIES_BYTES
+      this.toClient.waiting < UNREAD_REPLIES_BYTES
     );
   }
 
   private get upstreamNeedsDrain(): boolean {
-    if (this.session.hasOwnUpstream) return this.own?.socket.writableNeedDrain === true;
+    if (this.session.hasOwnUpstream) return this.own?.batch.needsDrain === true;
     return this.shared?.needsDrain === true;
   }
 
@@ -488,7 +511,7 @@ export class ClientLink implements Member, Applicant {
   }
 
   private endIfDrained(): void {
-    if (this.isDrained || !this.session.idle || this.client.writableLength > 0) return;
+    if (this.isDrained || !this.session.idle || this.toClient.waiting > 0) return;
     this.isDrained = true;
     this.endOwn();
     this.leaveShared();

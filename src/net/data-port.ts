@@ -3,7 +3,6 @@
 import { once } from 'node:events';
 import net, { type AddressInfo, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { HIGH_WATER_BYTES } from './client-link.js';
 
 /** As Redis's tcp-backlog. */
 const BACKLOG = 511;
@@ -16,6 +15,7 @@ export interface HostAndPort {
 }
 
 export interface DataPortEvents {
+  /** Not read yet. */
   accepted(client: Socket): void;
   /** Out of descriptors, say: that connection is lost, the port stays open. */
   acceptFailed(error: Error): void;
@@ -32,9 +32,8 @@ export class DataPort {
     private address: HostAndPort,
     private readonly events: DataPortEvents,
   ) {
-    this.server = net.createServer(
-      { allowHalfOpen: true, noDelay: true, highWaterMark: HIGH_WATER_BYTES },
-      (client) => events.accepted(client),
+    this.server = net.createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }, (client) =>
+      events.accepted(client),
     );
     this.server.on('error', (error) => {
       if (this.server.listening) events.acceptFailed(error);

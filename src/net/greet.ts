@@ -1,11 +1,11 @@
 // Says a greeting on a fresh upstream connection and hears its answers, before anything else is said on it.
 // A server that takes no more connections says so unasked, in the place of the first answer, and ends it: so two
 // things at least are asked, and only one that answers both has taken the connection.
-import type { Socket } from 'node:net';
 import { MINUS } from '../resp/bytes.js';
 import { encodeCommand } from '../resp/encode.js';
 import { ReplyScanner } from '../resp/reply-scanner.js';
 import type { Greeting } from '../session/identity.js';
+import type { UpstreamSocket } from './upstream-socket.js';
 
 const PROBE: Greeting = { command: encodeCommand('PING'), essential: false };
 const LEAST_ASKED = 2;
@@ -21,7 +21,11 @@ export class Refused extends Error {
  * Calls `done` once all is answered, or with an error when the connection cannot become what was wanted. Ends and
  * errors of the socket with nothing said before are the caller's to see; listen to them behind this.
  */
-export function greet(socket: Socket, greeting: readonly Greeting[], done: (error?: Error) => void): void {
+export function greet(
+  socket: UpstreamSocket,
+  greeting: readonly Greeting[],
+  done: (error?: Error) => void,
+): void {
   const asked = [...greeting];
   while (asked.length < LEAST_ASKED) asked.push(PROBE);
   const scanner = new ReplyScanner();
@@ -32,7 +36,8 @@ export function greet(socket: Socket, greeting: readonly Greeting[], done: (erro
     for (let at = 0; at < chunk.length; ) {
       const from = at;
       at = scanner.scan(chunk, at, chunk.length);
-      pieces.push(chunk.subarray(from, at));
+      // Few bytes are handed out only until this returns.
+      pieces.push(Buffer.from(chunk.subarray(from, at)));
       if (scanner.malformed || answered === asked.length) {
         finish(new Error('the server answers what was not asked'));
         return;
@@ -54,9 +59,11 @@ export function greet(socket: Socket, greeting: readonly Greeting[], done: (erro
     if (refusal !== undefined) finish(new Refused(refusal));
   };
   const finish = (error?: Error): void => {
-    socket.off('data', heard).off('end', ended).off('error', ended);
+    socket.listen(() => {});
+    socket.off('end', ended).off('error', ended);
     done(error);
   };
-  socket.on('data', heard).on('end', ended).on('error', ended);
+  socket.listen(heard);
+  socket.on('end', ended).on('error', ended);
   socket.write(Buffer.concat(asked.map(({ command }) => command)));
 }

@@ -3,21 +3,16 @@
 import type { Socket } from 'node:net';
 import type { SessionContext } from '../session/session.js';
 import { BulkTurns } from './bulk-turns.js';
-import {
-  ClientLink,
-  HIGH_WATER_BYTES,
-  type LinkCounters,
-  type LinkEvents,
-  type LinkOptions,
-} from './client-link.js';
+import { ClientLink, type LinkCounters, type LinkEvents, type LinkOptions } from './client-link.js';
 import { DataPort, type HostAndPort } from './data-port.js';
+import { Turn } from './turn.js';
 import { UpstreamPool, type UpstreamPoolSnapshot } from './upstream-pool.js';
 import { UpstreamWatch } from './upstream-watch.js';
 
 /** Redis's own words when `maxclients` is reached (networking.c). */
 const MAX_CLIENTS_ERROR = '-ERR max number of clients reached\r\n';
 
-export interface ListenerOptions extends Omit<LinkOptions, 'bulkTurns'> {
+export interface ListenerOptions extends Omit<LinkOptions, 'bulkTurns' | 'turn'> {
   readonly listen: HostAndPort;
   readonly maxClients: number;
   /** Shared upstream connections for each user, database and protocol; 0: each client has one of its own. */
@@ -82,12 +77,13 @@ export class Listener {
 
   constructor(private readonly options: ListenerOptions) {
     const { listen, upstream, idleTimeoutMs, sharedConnections, onRefusing } = options;
-    this.linkOptions = { upstream, idleTimeoutMs, bulkTurns: new BulkTurns() };
+    const turn = new Turn();
+    this.linkOptions = { upstream, idleTimeoutMs, bulkTurns: new BulkTurns(), turn };
     if (sharedConnections > 0) {
       this.pool = new UpstreamPool({
         upstream,
         size: sharedConnections,
-        highWaterMark: HIGH_WATER_BYTES,
+        turn,
         counters: this.counters,
         onFailed: (error) => this.watch.failed(error),
         onLost: () => this.suspectUpstream(),

@@ -6,8 +6,12 @@ import { type Identity, sharedGreeting } from '../session/identity.js';
 import type { ReplyOwner } from '../session/reply-sequencer.js';
 import { SharedLane } from '../session/shared-lane.js';
 import { greet } from './greet.js';
+import type { Turn, TurnEnder } from './turn.js';
 import { type UpstreamAddress, UpstreamSocket } from './upstream-socket.js';
-import { WriteBatch } from './write-batch.js';
+import { SpareBuffers, WriteBatch } from './write-batch.js';
+
+/** For what all clients of a connection send in a turn. */
+const ALL_CLIENTS = new SpareBuffers(256 * 1024, 4);
 
 /** What a client is told for each command that was on its way when the connection was lost. */
 const LOST_ERROR = Buffer.from(
@@ -17,8 +21,8 @@ const LOST_ERROR = Buffer.from(
 
 /** A client that shares a connection. */
 export interface Member extends ReplyOwner {
-  /** Replies were delivered to it. */
-  repliesCame(): void;
+  /** Replies were delivered to it, of `bytes` that came for all. */
+  repliesCame(bytes: number): void;
   /** The connection takes bytes again. */
   upstreamDrained(): void;
   /** The connection is lost; what was owed was answered. `cut`: part of a reply was delivered. */
@@ -36,7 +40,7 @@ export interface ByteCounters {
   bytesFromUpstream: number;
 }
 
-export class SharedUpstream {
+export class SharedUpstream implements TurnEnder {
   readonly lane = new SharedLane();
   readonly batch: WriteBatch;
   readonly members = new Set<Member>();
@@ -45,43 +49,45 @@ export class SharedUpstream {
   private readonly touched: Member[] = [];
   /** They lag behind: nothing is read meanwhile. */
   private readonly holders = new Set<Member>();
-  private flushing = false;
+  private endsTurn = false;
   private isEnded = false;
 
   constructor(
     address: UpstreamAddress,
     identity: Identity,
-    highWaterMark: number,
+    private readonly turn: Turn,
     private readonly counters: ByteCounters,
     private readonly events: SharedUpstreamEvents,
   ) {
     // What the server said last is heard like all else, also while it is greeted.
-    this.socket = new UpstreamSocket(address, highWaterMark, (bytes) => this.socket.emit('data', bytes));
-    this.batch = new WriteBatch(this.socket);
+    this.socket = new UpstreamSocket(address, (bytes) => this.socket.hear(bytes));
+    const drained = (): void => {
+      for (const member of this.members) member.upstreamDrained();
+    };
+    this.batch = new WriteBatch(this.socket, drained, ALL_CLIENTS);
     greet(this.socket, sharedGreeting(identity), (error) => {
       if (error === undefined) this.begin();
       else this.end(error);
     });
     this.socket.on('error', (error) => this.end(error));
     this.socket.on('end', () => this.end());
-    this.socket.on('drain', () => {
-      for (const member of this.members) member.upstreamDrained();
-    });
   }
 
   get needsDrain(): boolean {
-    return this.socket.writableNeedDrain;
+    return this.batch.needsDrain;
   }
 
   /** Sends what was written, once all that this turn of the event loop brings has been written. */
   flushSoon(): void {
-    if (this.flushing) return;
-    this.flushing = true;
-    setImmediate(() => {
-      this.flushing = false;
-      this.batch.flush();
-      this.counters.bytesToUpstream += this.batch.takeBytes();
-    });
+    if (this.endsTurn) return;
+    this.endsTurn = true;
+    this.turn.add(this);
+  }
+
+  endTurn(): void {
+    this.endsTurn = false;
+    this.batch.flush();
+    this.counters.bytesToUpstream += this.batch.takeBytes();
   }
 
   hold(member: Member): void {
@@ -107,7 +113,7 @@ export class SharedUpstream {
   private begin(): void {
     if (this.isEnded) return;
     this.isReady = true;
-    this.socket.on('data', (chunk: Buffer) => this.receive(chunk));
+    this.socket.listen((chunk) => this.receive(chunk));
     this.events.ready(this);
   }
 
@@ -115,7 +121,7 @@ export class SharedUpstream {
     if (!this.isReady || this.isEnded) return;
     this.counters.bytesFromUpstream += chunk.length;
     const understood = this.lane.receive(chunk);
-    for (let i = 0; i < this.touched.length; i++) this.touched[i].repliesCame();
+    for (let i = 0; i < this.touched.length; i++) this.touched[i].repliesCame(chunk.length);
     this.touched.length = 0;
     if (!understood) this.end(new Error('the server answers what was not asked'));
   }

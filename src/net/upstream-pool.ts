@@ -4,6 +4,7 @@
 import { createHash } from 'node:crypto';
 import type { Identity } from '../session/identity.js';
 import { type ByteCounters, SharedUpstream } from './shared-upstream.js';
+import type { Turn } from './turn.js';
 import type { UpstreamAddress } from './upstream-socket.js';
 
 /** Before the next attempt for a key whose last one failed, doubled from the first to the last. */
@@ -31,7 +32,7 @@ export interface UpstreamPoolOptions {
   readonly upstream: UpstreamAddress;
   /** Connections for each key. */
   readonly size: number;
-  readonly highWaterMark: number;
+  readonly turn: Turn;
   readonly counters: ByteCounters;
   /** A connection could not be made. */
   readonly onFailed: (error: Error) => void;
@@ -128,8 +129,8 @@ export class UpstreamPool {
 
   private connect(key: string, share: Share): void {
     if (share.retry !== undefined || [...share.connections].some(({ isReady }) => !isReady)) return;
-    const { upstream, highWaterMark, counters, onFailed, onLost } = this.options;
-    const connection = new SharedUpstream(upstream, share.identity, highWaterMark, counters, {
+    const { upstream, turn, counters, onFailed, onLost } = this.options;
+    const connection = new SharedUpstream(upstream, share.identity, turn, counters, {
       ready: () => {
         this.made++;
         share.backOffMs = 0;

@@ -1,9 +1,10 @@
 // A client's connection to the server, which hands out what the server said last even when a write fails first.
 // A server that refuses a request closes while more of it is still being sent. The next write then fails, and Node
 // destroys a socket on a failed write together with all that the kernel holds unread: the server's reason with it.
-// The one file that touches Node internals (the descriptor of a socket); without them it is a plain socket.
+// Touches a Node internal (the descriptor of a socket); without it these last words are lost.
 import { readSync } from 'node:fs';
 import net from 'node:net';
+import { HIGH_WATER_BYTES, readInto } from './socket-reads.js';
 
 const PIECE_BYTES = 64 * 1024;
 /** As Redis's tcp-keepalive: a peer that is gone without a word is noticed. */
@@ -16,27 +17,37 @@ export interface UpstreamAddress {
 }
 
 export class UpstreamSocket extends net.Socket {
-  /**
-   * @param highWaterMark bytes read at once, and waiting to be sent before 'drain' is needed
-   * @param onLastWords called with what was unread when the socket is destroyed for an error, before 'error'
-   */
-  constructor(
-    { host, port, connectTimeoutMs }: UpstreamAddress,
-    highWaterMark: number,
-    private readonly onLastWords: (bytes: Buffer) => void,
-  ) {
+  private readonly ear: { hear(bytes: Buffer): void };
+  private readonly onLastWords: (bytes: Buffer) => void;
+
+  /** @param onLastWords called with what was unread when the socket is destroyed for an error, before 'error' */
+  constructor({ host, port, connectTimeoutMs }: UpstreamAddress, onLastWords: (bytes: Buffer) => void) {
+    const ear = { hear: (_: Buffer): void => {} };
     super({
       allowHalfOpen: true,
-      highWaterMark,
+      highWaterMark: HIGH_WATER_BYTES,
       noDelay: true,
       keepAlive: true,
       keepAliveInitialDelay: KEEP_ALIVE_MS,
+      onread: readInto((bytes) => ear.hear(bytes)),
     } as net.SocketConstructorOpts);
+    this.ear = ear;
+    this.onLastWords = onLastWords;
     this.setTimeout(connectTimeoutMs, () => {
       this.destroy(new Error(`no connection within ${connectTimeoutMs} ms`));
     });
     this.once('connect', () => this.setTimeout(0));
     this.connect({ host, port });
+  }
+
+  /** From now on `hear` gets what comes; as for how long, see readInto(). */
+  listen(hear: (bytes: Buffer) => void): void {
+    this.ear.hear = hear;
+  }
+
+  /** As if these bytes had just come. */
+  hear(bytes: Buffer): void {
+    this.ear.hear(bytes);
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {

@@ -1,14 +1,35 @@
 // Gathers what one turn writes to a socket and sends it in one system call: small spans are copied together,
 // large ones go by reference between them. Owns its buffer; never splits, reorders or drops bytes.
+//
+//   write() ─▶ buffer ─▶ flush() ─┬─ nothing waits: straight to the kernel, past the stream, which costs as much again
+//                                 └─ else behind what waits (cork, write, uncork)
+//
 // Invariants: bytes are sent in the order of write(); `filled - sentUpTo` bytes wait in the buffer for flush();
 // what stands before `sentUpTo` is never written again while the socket may still have it.
 import type { Socket } from 'node:net';
 import { type ByteSink, COPIED_BELOW } from '../session/byte-sink.js';
 
-const BUFFER_BYTES = 64 * 1024;
-/** Buffers nobody fills at the moment: a batch holds one only from its first write to its flush. */
-const spareBuffers: Buffer[] = [];
-const MAX_SPARE_BUFFERS = 8;
+/** Buffers that nobody fills at the moment: a batch holds one only from its first write to its flush. */
+export class SpareBuffers {
+  private readonly spare: Buffer[] = [];
+
+  /** @param bytes of each buffer @param most how many are kept */
+  constructor(
+    readonly bytes: number,
+    private readonly most: number,
+  ) {}
+
+  take(): Buffer {
+    return this.spare.pop() ?? Buffer.allocUnsafeSlow(this.bytes);
+  }
+
+  give(buffer: Buffer): void {
+    if (this.spare.length < this.most) this.spare.push(buffer);
+  }
+}
+
+/** For what one client sends or gets in a turn. */
+const ONE_CLIENT = new SpareBuffers(16 * 1024, 256);
 
 export class WriteBatch implements ByteSink {
   /** Bytes handed to the socket since takeBytes(). */
@@ -17,8 +38,28 @@ export class WriteBatch implements ByteSink {
   private filled = 0;
   private sentUpTo = 0;
   private corked = false;
+  /** Bytes that went past the stream, and that the kernel has not taken yet. */
+  private direct = 0;
+  private isLate = false;
 
-  constructor(private readonly socket: Socket) {}
+  /** `onDrain` is called when the socket can take more, after it could not. */
+  constructor(
+    private readonly socket: Socket,
+    private readonly onDrain: () => void,
+    private readonly buffers = ONE_CLIENT,
+  ) {
+    socket.on('drain', onDrain);
+  }
+
+  /** Bytes that were flushed, and that the kernel has not taken yet. */
+  get waiting(): number {
+    return this.socket.writableLength + this.direct;
+  }
+
+  /** The socket asks to wait for onDrain. */
+  get needsDrain(): boolean {
+    return this.direct > 0 || this.socket.writableNeedDrain;
+  }
 
   write(buf: Uint8Array, start: number, end: number): void {
     const length = end - start;
@@ -27,29 +68,33 @@ export class WriteBatch implements ByteSink {
       this.send(Buffer.from(buf.buffer, buf.byteOffset + start, length));
       return;
     }
-    if (this.filled + length > BUFFER_BYTES) {
+    if (this.filled + length > this.buffers.bytes) {
       this.sendFilled();
       this.dropBuffer();
     }
-    this.buffer ??= spareBuffers.pop() ?? Buffer.allocUnsafeSlow(BUFFER_BYTES);
+    this.buffer ??= this.buffers.take();
     copy(buf, start, end, this.buffer, this.filled);
     this.filled += length;
   }
 
-  /** Sends what was written since the last flush. Returns false when the socket asks to wait for 'drain'. */
+  /** Sends what was written since the last flush. Returns false when the socket asks to wait for onDrain. */
   flush(): boolean {
-    this.sendFilled();
     if (this.corked) {
+      this.sendFilled();
       this.corked = false;
       this.socket.uncork();
+    } else if (this.buffer !== undefined && this.filled > this.sentUpTo) {
+      const from = this.sentUpTo;
+      this.sentUpTo = this.filled;
+      this.sendAlone(this.buffer.subarray(from, this.filled));
     }
     // Once the kernel has taken all, the buffer is free. Until then what comes next goes behind what the socket
     // still has in it: many small writes to a reader that is slow must not take a buffer each.
-    if (this.buffer !== undefined && this.socket.writableLength === 0) {
-      if (spareBuffers.length < MAX_SPARE_BUFFERS) spareBuffers.push(this.buffer);
+    if (this.buffer !== undefined && this.waiting === 0) {
+      this.buffers.give(this.buffer);
       this.dropBuffer();
     }
-    return !this.socket.writableNeedDrain;
+    return !this.needsDrain;
   }
 
   /** How many bytes were handed to the socket since the last call. */
@@ -75,6 +120,28 @@ export class WriteBatch implements ByteSink {
     this.bytes += bytes.length;
     this.socket.write(bytes);
   }
+
+  /** All that this flush sends: with nothing before it, all that it needs of the stream is the last step. */
+  private sendAlone(bytes: Buffer): void {
+    const { socket } = this;
+    this.bytes += bytes.length;
+    if (this.waiting > 0 || socket.connecting || !socket.writable || socket.writableCorked > 0) {
+      socket.write(bytes);
+      return;
+    }
+    this.direct = bytes.length;
+    socket._write(bytes, 'buffer' as BufferEncoding, this.directDone);
+    this.isLate = this.direct > 0;
+  }
+
+  /** The kernel has taken all that went past the stream: before _write() returned, as a rule. */
+  private readonly directDone = (error?: Error | null): void => {
+    const { isLate } = this;
+    this.direct = 0;
+    this.isLate = false;
+    if (error) this.socket.destroy(error);
+    else if (isLate && !this.needsDrain) this.onDrain();
+  };
 
   private dropBuffer(): void {
     this.buffer = undefined;

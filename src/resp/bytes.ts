@@ -1,5 +1,5 @@
 // Byte constants of RESP and the few number readings and writings that the scanners, the policy and the
-// encoders share. Pure functions on byte ranges; nothing here allocates.
+// encoders share. Pure functions on byte ranges; nothing here allocates, but for copyOf().
 
 export const CR = 0x0d;
 export const LF = 0x0a;
@@ -76,4 +76,9 @@ export function startsWith(buf: Uint8Array, start: number, end: number, word: st
   if (end - start < word.length) return false;
   for (let i = 0; i < word.length; i++) if (buf[start + i] !== word.charCodeAt(i)) return false;
   return true;
+}
+
+/** Memory of its own with the bytes of buf[start, end): slice() of a Buffer would be a view of the same memory. */
+export function copyOf(buf: Uint8Array, start: number, end: number): Uint8Array {
+  return Uint8Array.prototype.slice.call(buf, start, end);
 }

@@ -10,7 +10,7 @@ import type { Policy } from '../policy/policy.js';
 import type { CompiledRule } from '../policy/rule-set.js';
 import { followUpOutcome } from '../policy/ttl-outcome.js';
 import { Action, type Verdict } from '../policy/verdict.js';
-import { readPositiveInteger } from '../resp/bytes.js';
+import { copyOf, readPositiveInteger } from '../resp/bytes.js';
 import type { RequestScanner } from '../resp/request-scanner.js';
 
 export interface WrittenKey {
@@ -59,7 +59,7 @@ export class LargeWrite {
     if (this.inPairs) return;
     for (let i = 0; i < verdict.count; i++) {
       const index = verdict.argument[i];
-      const key = args.buf.slice(args.starts[index], args.ends[index]);
+      const key = copyOf(args.buf, args.starts[index], args.ends[index]);
       this.keys.push({ rule: verdict.rule[i], hash: verdict.hash[i], key, outcome: verdict.outcome[i] });
     }
   }
@@ -81,7 +81,7 @@ export class LargeWrite {
     if (index === first) this.pairFrom = args.starts[at] - args.start - HEADER_BYTES;
     this.keys.length = 0;
     if (args.starts[at] < 0) return 0;
-    const key = args.buf.slice(args.starts[at], args.ends[at]);
+    const key = copyOf(args.buf, args.starts[at], args.ends[at]);
     const rule = policy.ruleOf(key, 0, key.length);
     this.keys.push({
       rule,

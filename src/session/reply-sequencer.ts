@@ -100,8 +100,8 @@ export class ReplySequencer {
   }
 
   /**
-   * The server's next bytes, up to the end of the `most`th reply that is owed (pushes don't count). They must not
-   * change afterwards (see ByteSink). Returns the offset behind what it took.
+   * The server's next bytes, up to the end of the `most`th reply that is owed (pushes don't count). Fewer than
+   * COPIED_BELOW may change afterwards, more must not. Returns the offset behind what it took.
    */
   receive(buf: Uint8Array, at = 0, end = buf.length, most = Number.POSITIVE_INFINITY): number {
     let passFrom = at;

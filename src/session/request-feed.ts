@@ -88,7 +88,7 @@ export class RequestFeed {
     return this.heldLength;
   }
 
-  /** The client's next bytes. They must not change afterwards (see ByteSink). */
+  /** The client's next bytes. Fewer than COPIED_BELOW may change afterwards, more must not. */
   receive(chunk: Uint8Array): void {
     let at = 0;
     if (this.heldLength > 0) {

@@ -203,7 +203,7 @@ export class Session implements CommandHandler, ReplyOwner {
     this.draining = true;
   }
 
-  /** The client's next bytes; they must not change afterwards. */
+  /** The client's next bytes; fewer than COPIED_BELOW may change afterwards, more must not. */
   fromClient(chunk: Uint8Array): void {
     const wasStalled = this.feed.stalled;
     this.feed.receive(chunk);
@@ -221,7 +221,7 @@ export class Session implements CommandHandler, ReplyOwner {
     this.afterRequests();
   }
 
-  /** The server's next bytes; they must not change afterwards. */
+  /** The server's next bytes; fewer than COPIED_BELOW may change afterwards, more must not. */
   fromUpstream(chunk: Uint8Array): void {
     this.connection.replies.receive(chunk);
     this.answered();

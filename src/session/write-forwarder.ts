@@ -7,7 +7,7 @@ import { OptionTail } from '../policy/option-tail.js';
 import type { Policy } from '../policy/policy.js';
 import { drawTtl } from '../policy/ttl-outcome.js';
 import { Action, type Verdict } from '../policy/verdict.js';
-import { DOLLAR } from '../resp/bytes.js';
+import { copyOf, DOLLAR } from '../resp/bytes.js';
 import { encodeCommand, writeArrayHeader, writeNumberBulk } from '../resp/encode.js';
 import type { ByteSink } from './byte-sink.js';
 import type { Connection } from './connection.js';
@@ -66,7 +66,7 @@ export class WriteForwarder {
     }
     if (verdict.tail) large.tail = new OptionTail(verdict.rule[0], followUps);
     this.rewrite(verdict);
-    if (verdict.action === Action.APPEND) large.suffix = verdict.suffix.slice(0, verdict.suffixLength);
+    if (verdict.action === Action.APPEND) large.suffix = copyOf(verdict.suffix, 0, verdict.suffixLength);
     this.growth.begin(verdict.growth);
     for (let i = 0; large.inPairs && i < args.parsed; i++) this.takeOfPair(large, i, i);
     return large;

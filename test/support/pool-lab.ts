@@ -4,7 +4,7 @@
 import { type Greeting, type Identity, ownGreeting, sharedGreeting } from '../../src/session/identity.js';
 import { Place, type Session, type SessionContext } from '../../src/session/session.js';
 import { SharedLane } from '../../src/session/shared-lane.js';
-import { makeSession, type Scenario, ScriptedRedis, Sink, Store, type Way } from './session-lab.js';
+import { lend, makeSession, type Scenario, ScriptedRedis, Sink, Store, type Way } from './session-lab.js';
 
 const MINUS = 0x2d;
 
@@ -94,7 +94,7 @@ export function runPooled(scenarios: readonly Scenario[], way: Way): PooledOutco
   });
   const send = (player: Player): void => {
     const to = Math.min(player.sent.length, player.at + way.clientPiece());
-    player.session.fromClient(player.sent.subarray(player.at, to));
+    lend(player.sent.subarray(player.at, to), (bytes) => player.session.fromClient(bytes));
     player.at = to;
     provide(player);
   };
@@ -115,7 +115,7 @@ export function runPooled(scenarios: readonly Scenario[], way: Way): PooledOutco
       const piece = take(own);
       if (piece.length === 0) continue;
       any = true;
-      player.session.fromUpstream(piece);
+      lend(piece, (bytes) => player.session.fromUpstream(bytes));
       if (player.session.mayRelease) release(player);
       provide(player);
     }
@@ -124,7 +124,7 @@ export function runPooled(scenarios: readonly Scenario[], way: Way): PooledOutco
       const piece = take(far);
       if (piece.length === 0) continue;
       any = true;
-      if (!far.lane.receive(piece)) throw new Error('replies that are nobody’s');
+      if (!lend(piece, (bytes) => far.lane.receive(bytes))) throw new Error('replies that are nobody’s');
       for (const player of players) provide(player);
     }
     return any;

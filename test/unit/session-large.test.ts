@@ -1,6 +1,8 @@
 // Writes too large to hold stream through: what goes upstream is exact whatever was decided at the head, a shed one
 // goes nowhere, and what is held back stays small.
 import t from 'tap';
+import { NOWHERE } from '../../src/session/byte-sink.js';
+import { Session } from '../../src/session/session.js';
 import {
   cmd,
   direct,
@@ -8,6 +10,7 @@ import {
   makeSession,
   NOW,
   OOM,
+  RULES,
   randomWay,
   run,
   type Scenario,
@@ -216,6 +219,20 @@ t.test('what is held of a large value is next to nothing', async (t) => {
     }
     t.ok(most < 100, `${options.join(' ')}: at most ${most} bytes`);
   }
+});
+
+t.test('a jittered TTL is what it was drawn at the head, whatever others write before the end', async (t) => {
+  const jittered = RULES.slice(0, 2).map((rule, i) => ({
+    ...rule,
+    jitter: 0.1,
+    ttlMs: [3_600_000, 5000][i],
+  }));
+  const { session, context, upstream } = makeSession({ rules: jittered });
+  const sent = Buffer.from(cmd('SET', 'ttl:a', v));
+  session.fromClient(sent.subarray(0, 50_000));
+  new Session(context, NOWHERE, NOWHERE).fromClient(Buffer.from(cmd('SET', 'str:a', 'x')));
+  session.fromClient(sent.subarray(50_000));
+  t.match(upstream.all().slice(-30), /\$2\r\nPX\r\n\$7\r\n3\d{6}\r\n$/);
 });
 
 t.test('a client that is gone in the middle leaves nothing counted as under way', async (t) => {
