@@ -125,6 +125,14 @@ export const PROMISES: readonly Subject[] = [
     promises: [
       {
         promise:
+          'Command pooling: when a shared connection is lost, each command that was on it is answered with an error, since nobody knows whether it was executed; nobody else is told anything, and all go on with another connection. `npm run test:pooled` plays the tests of links, servers, bounds, limits and drain that way, too.',
+        tests: [
+          ['robustness/links-cut.test.ts'],
+          ['integration/pooling.test.ts', 'a connection that is lost fails what was on it, and nothing else'],
+        ],
+      },
+      {
+        promise:
           'A server that is killed and comes back: each client sees what it would see directly, no reply is wrong, and Spillway serves again by itself.',
         tests: [
           ['robustness/servers-killed.test.ts', 'killed under load and restarted'],
@@ -168,6 +176,17 @@ export const PROMISES: readonly Subject[] = [
   {
     heading: 'Clients that behave badly',
     promises: [
+      {
+        promise:
+          'Command pooling: a client that reads late holds up those who share its connection for two seconds at most, and gets what is larger than may wait for it; with more than 64 MiB unread after that it is given up, and the others go on.',
+        tests: [
+          [
+            'integration/pooling.test.ts',
+            'a value larger than may wait arrives whole at a client that reads, if late',
+          ],
+          ['integration/pooling.test.ts', 'one that never reads is given up, and others go on'],
+        ],
+      },
       {
         promise: 'Clients that read nothing, or slowly, cost a bounded amount of memory.',
         tests: [['robustness/bounds-readers.test.ts'], ['robustness/bounds-refusals.test.ts']],

@@ -9,6 +9,8 @@ import type { UpstreamSocket } from './upstream-socket.js';
 
 const PROBE: Greeting = { command: encodeCommand('PING'), essential: false };
 const LEAST_ASKED = 2;
+/** No answer to a greeting is longer. */
+const MOST_BYTES = 64 * 1024;
 
 /** The server does not take the connection, or not for what it was to be: in its own words, an error reply. */
 export class Refused extends Error {
@@ -31,6 +33,7 @@ export function greet(
   const scanner = new ReplyScanner();
   let answered = 0;
   let pieces: Buffer[] = [];
+  let bytes = 0;
   let refusal: Buffer | undefined;
   const heard = (chunk: Buffer): void => {
     for (let at = 0; at < chunk.length; ) {
@@ -44,6 +47,7 @@ export function greet(
       if (!scanner.atBoundary) return;
       const reply = pieces;
       pieces = [];
+      bytes = 0;
       const { essential } = asked[answered++];
       if (scanner.type !== MINUS) continue;
       refusal = Buffer.concat(reply);
@@ -60,6 +64,7 @@ export function greet(
   const finish = (error?: Error): void => {
     socket.off('end', ended).off('error', ended);
     socket.listen(() => {});
+    socket.off('end', ended).off('error', ended);
     done(error);
   };
   socket.on('end', ended).on('error', ended);

@@ -1,0 +1,120 @@
+// A greeting and what servers answer to it: all, part of it, too much, or a refusal that nobody asked for.
+import { once } from 'node:events';
+import net, { type AddressInfo, type Socket } from 'node:net';
+import t, { type Test } from 'tap';
+import { greet, Refused } from '../../src/net/greet.js';
+import { UpstreamSocket } from '../../src/net/upstream-socket.js';
+import { encodeCommand } from '../../src/resp/encode.js';
+import type { Greeting } from '../../src/session/identity.js';
+import { until } from '../support/wait.js';
+
+const must = (...words: string[]): Greeting => ({ command: encodeCommand(...words), essential: true });
+const may = (...words: string[]): Greeting => ({ command: encodeCommand(...words), essential: false });
+const FULL = '-ERR max number of clients reached\r\n';
+
+type Outcome = 'greeted' | 'not told' | { refused: string } | { failed: string };
+
+/** What comes of a greeting when the server does that at once. */
+async function outcome(
+  t: Test,
+  greeting: readonly Greeting[],
+  serve: (socket: Socket) => void,
+): Promise<{ outcome: Outcome; heard: string }> {
+  let heard = '';
+  const server = net.createServer((socket) => {
+    socket.on('error', () => {});
+    socket.on('data', (chunk) => {
+      heard += chunk.toString('latin1');
+    });
+    serve(socket);
+  });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const { port } = server.address() as AddressInfo;
+  const socket: UpstreamSocket = new UpstreamSocket(
+    { host: '127.0.0.1', port, connectTimeoutMs: 5000 },
+    (bytes) => socket.hear(bytes),
+  );
+  t.teardown(() => {
+    socket.destroy();
+    server.close();
+  });
+  let seen: Outcome | undefined;
+  let times = 0;
+  greet(socket, greeting, (error) => {
+    times++;
+    if (error === undefined) seen = 'greeted';
+    else seen = error instanceof Refused ? { refused: String(error.words) } : { failed: error.message };
+  });
+  const over = (): void => {
+    seen ??= 'not told';
+  };
+  socket.on('end', over).on('error', over);
+  await until(() => seen !== undefined);
+  t.equal(times, seen === 'not told' ? 0 : 1);
+  if (seen === undefined) throw new Error('until() has waited for it');
+  return { outcome: seen, heard };
+}
+
+/** Writes byte by byte, each in a turn of its own; then ends, if so told. */
+const slowly =
+  (text: string, end = false) =>
+  (socket: Socket): void => {
+    socket.setNoDelay(true);
+    const next = (i: number): void => {
+      if (i < text.length) socket.write(text[i], 'latin1', () => setImmediate(next, i + 1));
+      else if (end) socket.end();
+    };
+    next(0);
+  };
+const atOnce =
+  (text: string, end = false) =>
+  (socket: Socket): void => {
+    socket.write(text, 'latin1');
+    if (end) socket.end();
+  };
+const hello = must('HELLO', '3');
+const select = must('SELECT', '3');
+const name = may('CLIENT', 'SETNAME', 'me');
+const HELLO = '%1\r\n+proto\r\n:3\r\n';
+const UNASKED = { failed: 'the server answers what was not asked' };
+
+const CASES: readonly (readonly [what: string, Greeting[], said: string, ends: boolean, Outcome])[] = [
+  ['all is answered', [hello, select], `${HELLO}+OK\r\n`, false, 'greeted'],
+  ['one command is probed by another', [select], '+OK\r\n+PONG\r\n', false, 'greeted'],
+  ['nothing to say is probed as well', [], '-NOAUTH\r\n-NOAUTH\r\n', false, 'greeted'],
+  ['names may be refused', [select, name], '+OK\r\n-ERR no\r\n', false, 'greeted'],
+  ['full, with nothing to say', [], FULL, true, { refused: FULL }],
+  ['full, with a name to say', [name], FULL, true, { refused: FULL }],
+  ['full, with all to say', [hello, select, name], FULL, true, { refused: FULL }],
+  ['rights are refused', [select], '-NOPERM no\r\n', false, { refused: '-NOPERM no\r\n' }],
+  ['the second is refused', [hello, select], `${HELLO}-BUSY\r\n`, false, { refused: '-BUSY\r\n' }],
+  ['an end without a word', [hello, select], '', true, 'not told'],
+  ['an end behind half of it', [hello, select], HELLO, true, 'not told'],
+  ['more than was asked', [select], '+OK\r\n+PONG\r\n+MORE\r\n', false, UNASKED],
+  ['no RESP', [select], '?\r\n', false, UNASKED],
+];
+
+for (const [what, greeting, said, ends, due] of CASES) {
+  t.test(what, async (t) => {
+    t.same((await outcome(t, greeting, atOnce(said, ends))).outcome, due);
+    // Byte by byte what is too much comes when all has been answered.
+    if (what !== 'more than was asked')
+      t.same((await outcome(t, greeting, slowly(said, ends))).outcome, due, 'byte by byte');
+  });
+}
+
+t.test('what is said', async (t) => {
+  const commands = (...greeting: Greeting[]): string =>
+    greeting.map(({ command }) => String(command)).join('');
+  const ping = may('PING');
+  // When it has been heard, in one piece.
+  const answers = (socket: Socket): void => void socket.once('data', () => socket.write('+OK\r\n+OK\r\n'));
+  t.equal((await outcome(t, [select, name], answers)).heard, commands(select, name));
+  t.equal((await outcome(t, [select], answers)).heard, commands(select, ping));
+  t.equal((await outcome(t, [], answers)).heard, commands(ping, ping));
+});
+
+t.test('an answer without end', async (t) => {
+  const endless = `$1000000\r\n${'x'.repeat(100_000)}`;
+  t.same((await outcome(t, [select], atOnce(endless))).outcome, UNASKED);
+});
