@@ -39,8 +39,10 @@ export function greet(
     for (let at = 0; at < chunk.length; ) {
       const from = at;
       at = scanner.scan(chunk, at, chunk.length);
+      // Few bytes are handed out only until this returns.
       pieces.push(Buffer.from(chunk.subarray(from, at)));
-      if (scanner.malformed || answered === asked.length) {
+      bytes += at - from;
+      if (scanner.malformed || answered === asked.length || bytes > MOST_BYTES) {
         finish(new Error('the server answers what was not asked'));
         return;
       }
@@ -62,12 +64,11 @@ export function greet(
     if (refusal !== undefined) finish(new Refused(refusal));
   };
   const finish = (error?: Error): void => {
-    socket.off('end', ended).off('error', ended);
     socket.listen(() => {});
     socket.off('end', ended).off('error', ended);
     done(error);
   };
-  socket.on('end', ended).on('error', ended);
   socket.listen(heard);
+  socket.on('end', ended).on('error', ended);
   socket.write(Buffer.concat(asked.map(({ command }) => command)));
 }

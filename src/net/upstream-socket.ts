@@ -45,7 +45,7 @@ export class UpstreamSocket extends net.Socket {
     this.ear.hear = hear;
   }
 
-  /** As if these bytes had come just now. */
+  /** As if these bytes had just come. */
   hear(bytes: Buffer): void {
     this.ear.hear(bytes);
   }
