@@ -68,7 +68,7 @@ interface Scale {
 
 /** From 0 to a round number at or above the largest value, in four to eight steps of 1, 2 or 5. */
 function linear(values: readonly number[], from: number, to: number): Scale {
-  const most = Math.max(...values, Number.MIN_VALUE);
+  const most = Math.max(...values) || 1;
   const rough = most / 5;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = power * ([1, 2, 5, 10].find((factor) => factor * power >= rough) as number);
