@@ -1,0 +1,292 @@
+// The text of docs/PERFORMANCE.md, made of the figures there are. Pure. A section whose figures are missing is left
+// out; nothing is said of what was not measured but that.
+import {
+  type Circumstances,
+  type CostsResults,
+  type LatencyResults,
+  TARGETS,
+  type Target,
+  type ThroughputResults,
+} from '../../bench/report/types.js';
+import { lost, ratio, short, size, table, whole } from './format.js';
+import { type Figure, TESTS } from './plots.js';
+import type { Results } from './results.js';
+import { outcomes } from './targets.js';
+
+const HEAD = `<!-- Generated from bench/results by scripts/generate-performance.ts: measure again, or change scripts/performance. -->
+
+# Performance
+
+What Spillway costs beside direct Redis, twemproxy and HAProxy. The benchmarks are described in
+[bench/README.md](../bench/README.md), how Spillway works in [ARCHITECTURE.md](ARCHITECTURE.md).`;
+
+const NOTHING = 'Nothing was measured yet: there are no figures in `bench/results`.';
+
+const READING = `## How to read it
+
+- *direct* is Redis without anything before it. A ratio compares a run with the direct run of the same round; targets
+  take turns within a round, and every figure is the median of the rounds. In brackets stand the lowest and the highest
+  ratio of the rounds.
+- Load generator, proxy and Redis run on one machine and share its cores. What one of them uses is missing to the
+  others, so a ratio is no forecast for other machines; that is why CPU a command, which depends less on it, stands
+  beside throughput.
+- *In flight* is how many commands each connection sends before it waits for replies (pipelining).
+- *command pooling* and *session pooling* are the two ways in which Spillway uses connections to Redis
+  (\`upstream.pool\`).
+- MB and KB count by 1,024, as Redis does.`;
+
+const NONE = '–';
+const order = (target: Target): number => TARGETS.indexOf(target);
+
+/** Sorted by the numbers that `keys` gives, first one first. */
+function sorted<Row>(rows: readonly Row[], keys: (row: Row) => readonly number[]): Row[] {
+  return [...rows].sort((a, b) => {
+    const theirs = keys(b);
+    return (
+      keys(a)
+        .map((key, i) => key - (theirs[i] as number))
+        .find((difference) => difference !== 0) ?? 0
+    );
+  });
+}
+
+function circumstances(results: Results): string {
+  const parts: (readonly [string, Circumstances | undefined])[] = [
+    ['throughput', results.throughput],
+    ['latency', results.latency],
+    ['costs', results.costs],
+  ];
+  const rows = parts.flatMap(([name, part]) => {
+    if (part === undefined) return [];
+    const { cpu, cores, memoryGiB, kernel } = part.machine;
+    const versions = Object.entries(part.versions)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([program, version]) => `${program} ${version}`);
+    const machine = `${cpu}, ${cores} cores, ${memoryGiB} GiB, ${kernel}`;
+    return [[name, part.date, `\`${part.commit}\``, part.rounds, machine, versions.join(', ')]];
+  });
+  return `## What was measured, where and when
+
+${table(['figures', 'day', 'commit', '>rounds', 'machine', 'versions'], rows)}
+
+A \`+\` behind a commit: the working tree had changes.`;
+}
+
+function targets(results: Results): string {
+  const all = outcomes(results);
+  const count = (verdict: string): number => all.filter((outcome) => outcome.verdict === verdict).length;
+  const rows = all.map(({ aim, measured, verdict }) => [
+    aim,
+    measured,
+    verdict === 'not reached' ? `**${verdict}**` : verdict,
+  ]);
+  return `## Targets
+
+Of ${all.length} targets ${count('reached')} are reached, ${count('not reached')} are not, and ${count('not measured')} were not measured, or not in full. Figures that miss
+their target are bold. In this table figures are rounded towards the worse side.
+
+${table(['target', 'measured', 'verdict'], rows)}`;
+}
+
+function throughput({ connections, rows }: ThroughputResults, show: (file: string) => string): string {
+  const parts = (Object.keys(TESTS) as (keyof typeof TESTS)[]).flatMap((test) => {
+    const own = sorted(
+      rows.filter((row) => row.test === test),
+      (row) => [row.pipeline, order(row.target)],
+    );
+    if (own.length === 0) return [];
+    const lines = own.map((row) => [
+      row.pipeline,
+      row.target,
+      whole(row.perSecond),
+      row.target === 'direct' ? '1' : `${ratio(row.ratio)}${spread(row.ratios)}`,
+      short(row.p99),
+      row.proxyCpu === null ? NONE : short(row.proxyCpu),
+      row.redisCpu === null ? NONE : short(row.redisCpu),
+    ]);
+    const head = [
+      '>in flight',
+      'target',
+      '>a second',
+      '>of direct',
+      '>p99 ms',
+      '>proxy CPU µs',
+      '>Redis CPU µs',
+    ];
+    return [`### ${TESTS[test]}`, show(`throughput-${test}.svg`), table(head, lines)];
+  });
+  const intro = `${whole(connections)} connections as fast as they can. CPU is in microseconds a command, all threads of a process together.`;
+  return ['## Throughput', intro, ...parts].filter((part) => part !== '').join('\n\n');
+}
+
+function spread(ratios: readonly number[]): string {
+  return ratios.length < 2 ? '' : ` (${ratio(Math.min(...ratios))} to ${ratio(Math.max(...ratios))})`;
+}
+
+function latency(
+  { connections, ratePerSecond, rows }: LatencyResults,
+  show: (file: string) => string,
+): string {
+  const lines = sorted(rows, ({ target }) => [order(target)]).map((row) => [
+    row.target,
+    whole(row.achievedPerSecond),
+    ...[row.p50, row.p90, row.p99, row.p999, row.max].map(short),
+  ]);
+  return `## Latency at a fixed rate
+
+${whole(ratePerSecond)} requests a second on ${whole(connections)} connections, which is half of what direct can do with one request under way on
+each. A request is timed from when it was due, so waiting behind a slow one counts. In milliseconds.
+
+${show('latency.svg')}
+
+${table(['target', '>achieved a second', '>p50', '>p90', '>p99', '>p99.9', '>longest'], lines)}`;
+}
+
+function rules({ rules: rows }: CostsResults, show: (file: string) => string): string {
+  if (rows.length === 0) return '';
+  const lines = sorted(rows, (row) => [row.kind === 'prefix' ? 0 : 1, row.rules]).map((row) => {
+    const fewest = sorted(
+      rows.filter(({ kind }) => kind === row.kind),
+      (other) => [other.rules],
+    )[0] as typeof row;
+    return [row.kind, whole(row.rules), whole(row.perSecond), ratio(row.perSecond / fewest.perSecond)];
+  });
+  return `## Cost of rules
+
+SETs, 16 in flight, with so many rules, of which the last one matches: prefixes such as \`a:*\`, and globs that are more
+than a prefix.
+
+${show('rules.svg')}
+
+${table(['kind', '>rules', '>SETs a second', '>of the fewest rules'], lines)}`;
+}
+
+function statistics({ statistics: { onPerSecond, offPerSecond } }: CostsResults): string {
+  if (offPerSecond === 0) return '';
+  return `## Cost of statistics
+
+SETs, 16 in flight: ${whole(onPerSecond)} a second with the statistics counted, ${whole(offPerSecond)} without: a cost of ${lost(onPerSecond / offPerSecond)}.`;
+}
+
+/** `figure` as a part of that of direct among `rows`, those measured alike. */
+function ofDirect<Row extends { readonly target: Target }>(
+  row: Row,
+  alike: readonly Row[],
+  figure: (row: Row) => number,
+): string {
+  const direct = alike.find(({ target }) => target === 'direct');
+  return direct === undefined || figure(direct) === 0 ? NONE : ratio(figure(row) / figure(direct));
+}
+
+function connections({ connections: rows }: CostsResults, show: (file: string) => string): string {
+  if (rows.length === 0) return '';
+  const lines = sorted(rows, (row) => [row.connections, order(row.target)]).map((row) => {
+    const alike = rows.filter((other) => other.connections === row.connections);
+    return [
+      whole(row.connections),
+      row.target,
+      whole(row.perSecond),
+      ofDirect(row, alike, (each) => each.perSecond),
+    ];
+  });
+  return `## Cost of connections
+
+GETs, one under way on each connection.
+
+${show('connections.svg')}
+
+${table(['>connections', 'target', '>GETs a second', '>of direct'], lines)}`;
+}
+
+function values({ values: rows }: CostsResults, show: (file: string) => string): string {
+  if (rows.length === 0) return '';
+  const lines = sorted(rows, (row) => [row.bytes, order(row.target)]).map((row) => {
+    const alike = rows.filter((other) => other.bytes === row.bytes);
+    return [
+      size(row.bytes),
+      row.target,
+      `${size(row.bytesPerSecond)}`,
+      ofDirect(row, alike, (each) => each.bytesPerSecond),
+      row.residentGrowth === null ? NONE : size(row.residentGrowth),
+    ];
+  });
+  return `## Cost of values
+
+SETs and GETs of values of one size. A large value streams: by how much the proxy's resident memory grew at most
+stands beside it.
+
+${show('values.svg')}
+
+${table(['>value', 'target', '>a second', '>of direct', '>growth'], lines)}`;
+}
+
+function idle({ idle: rows }: CostsResults): string {
+  if (rows.length === 0) return '';
+  const lines = sorted(rows, (row) => [row.connections, order(row.target)]).map((row) => [
+    whole(row.connections),
+    row.target,
+    row.target === 'direct' ? NONE : size(row.proxyResident),
+    size(row.redisResident),
+  ]);
+  return `## Idle connections
+
+What is resident while so many connections are open and do nothing.
+
+${table(['>connections', 'target', '>proxy', '>Redis'], lines)}`;
+}
+
+function crowd({ crowd: rows }: CostsResults): string {
+  if (rows.length === 0) return '';
+  const lines = sorted(rows, (row) => [row.clients, order(row.target)]).map((row) => [
+    whole(row.clients),
+    row.target,
+    whole(row.perSecond),
+    whole(row.connectedClients),
+    size(row.redisClientMemory),
+    short(row.redisCpu),
+  ]);
+  const head = [
+    '>clients',
+    'target',
+    '>a second',
+    '>clients Redis sees',
+    '>their memory in Redis',
+    '>Redis CPU µs',
+  ];
+  return `## Many clients that work a little
+
+What Redis sees of clients that each send a command now and then. CPU is in microseconds a command.
+
+${table(head, lines)}`;
+}
+
+/** The document. `figures` are the plots that it may show; `notes`, if any, go in as they are. */
+export function performanceDocument(results: Results, figures: readonly Figure[], notes?: string): string {
+  const show = (file: string): string => {
+    const figure = figures.find((each) => each.file === file);
+    return figure === undefined ? '' : `![${figure.says}](performance/${file})`;
+  };
+  const { throughput: speeds, latency: waits, costs } = results;
+  const measured = speeds !== undefined || waits !== undefined || costs !== undefined;
+  const sections = measured
+    ? [
+        circumstances(results),
+        READING,
+        targets(results),
+        ...(speeds === undefined ? [] : [throughput(speeds, show)]),
+        ...(waits === undefined ? [] : [latency(waits, show)]),
+        ...(costs === undefined
+          ? []
+          : [
+              rules(costs, show),
+              statistics(costs),
+              connections(costs, show),
+              values(costs, show),
+              idle(costs),
+              crowd(costs),
+            ]),
+      ]
+    : [NOTHING];
+  const hindrance = notes === undefined ? '' : `## What stands in the way\n\n${notes.trim()}`;
+  return `${[HEAD, ...sections, hindrance].filter((section) => section !== '').join('\n\n')}\n`;
+}

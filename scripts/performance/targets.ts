@@ -1,0 +1,160 @@
+// What Spillway wants to reach, and whether the figures reach it. Pure. A target counts as reached only when all that it
+// speaks of was measured; what was measured and misses it is named. Comparisons are made on ratios as they come from
+// the figures, never on rounded ones.
+import type { CostsResults, LatencyResults, Target, ThroughputResults } from '../../bench/report/types.js';
+import { lost, whole, worse } from './format.js';
+import type { Results } from './results.js';
+
+export interface Outcome {
+  readonly aim: string;
+  readonly measured: string;
+  readonly verdict: 'reached' | 'not reached' | 'not measured';
+}
+
+/** One figure that a target speaks of; undefined: was not measured. Without a label it belongs to the one before. */
+interface Finding {
+  readonly label: string;
+  readonly value: number | undefined;
+}
+
+const MB = 2 ** 20;
+const POOLINGS = ['command pooling', 'session pooling'] as const;
+const PEERS = ['twemproxy', 'haproxy'] as const;
+const TESTS = ['set', 'get', 'mixed'] as const;
+const DEPTHS = [1, 16, 64] as const;
+/** Least throughput, as a part of direct, at each of DEPTHS. */
+const LEAST = { 'command pooling': [0.95, 0.92, 0.95], 'session pooling': [0.6, 0.85, 0.92] } as const;
+const LARGE_VALUE = 100_000_000;
+
+function judge(
+  aim: string,
+  findings: readonly Finding[],
+  keeps: (value: number) => boolean,
+  show: (value: number) => string,
+): Outcome {
+  const known = findings.filter(({ value }) => value !== undefined);
+  const measured = findings
+    .map(({ label, value }, i) => {
+      const text = value === undefined ? 'not measured' : keeps(value) ? show(value) : `**${show(value)}**`;
+      const before = i === 0 ? '' : label === '' ? ' / ' : ', ';
+      return `${before}${label === '' ? '' : `${label} `}${text}`;
+    })
+    .join('');
+  const missed = known.some(({ value }) => !keeps(value as number));
+  const complete = known.length === findings.length && known.length > 0;
+  return { aim, measured, verdict: missed ? 'not reached' : complete ? 'reached' : 'not measured' };
+}
+
+const atLeast = (value: number): string => worse(value, 2, 'more');
+const atMost = (value: number): string => worse(value, 2, 'less');
+
+function quotient(value: number | undefined, by: number | undefined): number | undefined {
+  return value === undefined || by === undefined || by === 0 ? undefined : value / by;
+}
+
+function throughput(results: ThroughputResults | undefined): Outcome[] {
+  const find = (target: Target, test: string, depth: number): number | undefined =>
+    results?.rows.find((row) => row.target === target && row.test === test && row.pipeline === depth)?.ratio;
+  const ofDirect = POOLINGS.flatMap((pooling) =>
+    DEPTHS.map((depth, i) => {
+      const least = LEAST[pooling][i] as number;
+      return judge(
+        `${pooling}, ${depth} in flight: at least ${least.toFixed(2)} of direct`,
+        TESTS.map((test) => ({ label: test, value: find(pooling, test, depth) })),
+        (value) => value >= least,
+        atLeast,
+      );
+    }),
+  );
+  const beside = POOLINGS.flatMap((pooling) =>
+    PEERS.map((peer) =>
+      judge(
+        `${pooling}: above ${peer} in every test at every depth (times as fast, ${DEPTHS.join(' / ')} in flight)`,
+        TESTS.flatMap((test) =>
+          DEPTHS.map((depth, i) => ({
+            label: i === 0 ? test : '',
+            value: quotient(find(pooling, test, depth), find(peer, test, depth)),
+          })),
+        ),
+        (value) => value > 1,
+        atLeast,
+      ),
+    ),
+  );
+  return [...ofDirect, ...beside];
+}
+
+function latency(results: LatencyResults | undefined): Outcome[] {
+  const p99 = (target: Target): number | undefined => results?.rows.find((row) => row.target === target)?.p99;
+  return POOLINGS.map((pooling) =>
+    judge(
+      `${pooling}: p99 at a fixed rate at most 1.5 times that of direct`,
+      [{ label: '', value: quotient(p99(pooling), p99('direct')) }],
+      (value) => value <= 1.5,
+      atMost,
+    ),
+  );
+}
+
+function settings(results: CostsResults | undefined): Outcome[] {
+  const rules = (['prefix', 'glob'] as const).map((kind) => {
+    const find = (count: number): number | undefined =>
+      results?.rules.find((row) => row.kind === kind && row.rules === count)?.perSecond;
+    return judge(
+      `1,000 ${kind} rules: at most 5 % slower than 4`,
+      [{ label: '', value: quotient(find(1000), find(4)) }],
+      (value) => value >= 0.95,
+      lost,
+    );
+  });
+  const { onPerSecond, offPerSecond } = results?.statistics ?? {};
+  const statistics = judge(
+    'statistics: at most 3 % slower than without',
+    [{ label: '', value: quotient(onPerSecond, offPerSecond) }],
+    (value) => value >= 0.97,
+    lost,
+  );
+  return [...rules, statistics];
+}
+
+function large(results: CostsResults | undefined): Outcome[] {
+  const sizes = (results?.values ?? []).map(({ bytes }) => bytes).filter((bytes) => bytes >= LARGE_VALUE);
+  const bytes = Math.min(...sizes);
+  const find = (target: Target): CostsResults['values'][number] | undefined =>
+    results?.values.find((row) => row.target === target && row.bytes === bytes);
+  return POOLINGS.flatMap((pooling) => [
+    judge(
+      `${pooling}, values of 100 MB: at least 0.70 of direct`,
+      [{ label: '', value: quotient(find(pooling)?.bytesPerSecond, find('direct')?.bytesPerSecond) }],
+      (value) => value >= 0.7,
+      atLeast,
+    ),
+    judge(
+      `${pooling}, values of 100 MB: resident memory grows by less than 32 MB`,
+      [{ label: '', value: find(pooling)?.residentGrowth ?? undefined }],
+      (value) => value < 32 * MB,
+      (value) => `${worse(value / MB, 1, 'less')} MB`,
+    ),
+  ]);
+}
+
+function idle(results: CostsResults | undefined): Outcome[] {
+  return POOLINGS.map((pooling) => {
+    const rows = (results?.idle ?? []).filter(({ target }) => target === pooling);
+    const most = rows.reduce<(typeof rows)[number] | undefined>(
+      (a, b) => (a === undefined || b.connections > a.connections ? b : a),
+      undefined,
+    );
+    return judge(
+      `${pooling}, ${most === undefined ? '' : `${whole(most.connections)} `}idle connections: less than 400 MB resident`,
+      [{ label: '', value: most?.proxyResident }],
+      (value) => value < 400 * MB,
+      (value) => `${worse(value / MB, 1, 'less')} MB`,
+    );
+  });
+}
+
+/** Every target, in the order in which the document shows them. */
+export function outcomes({ throughput: speeds, latency: waits, costs }: Results): Outcome[] {
+  return [...throughput(speeds), ...latency(waits), ...settings(costs), ...large(costs), ...idle(costs)];
+}
