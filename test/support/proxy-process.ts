@@ -23,6 +23,8 @@ export interface ProxyProcessOptions {
   /** More arguments for node itself, such as `--max-old-space-size=64`. */
   nodeArgs?: readonly string[];
   env?: NodeJS.ProcessEnv;
+  /** Of another tree: its built dist/cli/main.js, instead of `entry`. */
+  main?: string;
 }
 
 export interface ProxyProcess {
@@ -49,7 +51,12 @@ export async function startProxyProcess(options: ProxyProcessOptions): Promise<P
   await writeFile(file, JSON.stringify({ ...defaults, ...options.config, upstream }));
   const child = spawn(
     process.execPath,
-    [...(options.nodeArgs ?? []), ...entryArgs(options.entry), '--config', file],
+    [
+      ...(options.nodeArgs ?? []),
+      ...(options.main === undefined ? entryArgs(options.entry) : [options.main]),
+      '--config',
+      file,
+    ],
     {
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: true,
