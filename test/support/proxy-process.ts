@@ -18,8 +18,8 @@ const ROOT = new URL('../../', import.meta.url);
 export interface ProxyProcessOptions {
   /** The config file's content; ports 0, POOL and the info log level where it says nothing else. */
   config: Record<string, unknown>;
-  /** `dist` is what users run and needs `npm run build`; `source` (default) runs through tsx. */
-  entry?: 'dist' | 'source';
+  /** `dist` is what users run and needs `npm run build`; `source` (default) and a file of one's own run through tsx. */
+  entry?: 'dist' | 'source' | URL;
   /** More arguments for node itself, such as `--max-old-space-size=64`. */
   nodeArgs?: readonly string[];
   env?: NodeJS.ProcessEnv;
@@ -116,7 +116,10 @@ interface Listening {
 }
 
 function entryArgs(entry: ProxyProcessOptions['entry'] = 'source'): string[] {
-  if (entry === 'source') return ['--import', 'tsx', fileURLToPath(new URL('src/cli/main.ts', ROOT))];
+  if (entry !== 'dist') {
+    const main = entry === 'source' ? new URL('src/cli/main.ts', ROOT) : entry;
+    return ['--import', 'tsx', fileURLToPath(main)];
+  }
   const built = fileURLToPath(new URL('dist/cli/main.js', ROOT));
   if (!existsSync(built)) throw new Error(`${built} is not there: run "npm run build" first`);
   return [built];

@@ -1,0 +1,53 @@
+// Counts of values in buckets that widen with the values (after HdrHistogram): the memory is fixed, however much is
+// recorded, and what is read back is within 1 % of what was recorded. Knows no unit.
+// Values are whole numbers from 0 to MAXIMUM; what lies outside is counted at the nearer end.
+//
+//   value   0 … 127 | 128 … 255 | 256 … 511 | 512 … 1023 | …
+//   bucket    1 wide |   1 wide  |  2 wide   |   4 wide   |     128 buckets in each part
+
+const PART_BITS = 7;
+const PART = 1 << PART_BITS;
+export const MAXIMUM = 2 ** 31 - 1;
+const BUCKETS = (31 - PART_BITS + 1) * PART;
+
+export class Histogram {
+  count = 0;
+  /** The largest value recorded, exactly. */
+  max = 0;
+  private readonly buckets = new Float64Array(BUCKETS);
+
+  record(value: number): void {
+    const bounded = value <= 0 ? 0 : value >= MAXIMUM ? MAXIMUM : Math.round(value);
+    this.buckets[bucketOf(bounded)]++;
+    this.count++;
+    if (bounded > this.max) this.max = bounded;
+  }
+
+  /** The value that this share (0 … 1) of all values does not exceed; 0 when there is none. */
+  quantile(share: number): number {
+    const rank = Math.max(1, Math.ceil(share * this.count));
+    let seen = 0;
+    for (let bucket = 0; bucket < BUCKETS; bucket++) {
+      seen += this.buckets[bucket] as number;
+      if (seen >= rank) return Math.min(middleOf(bucket), this.max);
+    }
+    return 0;
+  }
+}
+
+function bucketOf(value: number): number {
+  const part = partOf(value);
+  return part === 0 ? value : part * PART + (value >>> (part - 1)) - PART;
+}
+
+/** 0 for values below PART, then one more for each doubling. */
+function partOf(value: number): number {
+  return value < PART ? 0 : 32 - Math.clz32(value) - PART_BITS;
+}
+
+function middleOf(bucket: number): number {
+  const part = Math.floor(bucket / PART);
+  if (part === 0) return bucket;
+  const width = 2 ** (part - 1);
+  return ((bucket % PART) + PART) * width + (width - 1) / 2;
+}
