@@ -386,19 +386,3 @@ t.test('a client that goes away leaves the others their replies', async (t) => {
     t.equal(String(Buffer.concat(await stays.readReplies(1))), `$${String(i).length}\r\n${i}\r\n`);
   }
 });
-
-t.test('who has got part of a reply gets nothing more, whatever it was owed behind', async (t) => {
-  const pool = await pooled(t, { rules: [], upstream: { sharedConnections: 1 } });
-  const length = 20 * 1024 * 1024;
-  await pool.look.call('SET', 'big', Buffer.alloc(length, 'v'));
-  for (let i = 0; i < 10; i++) {
-    const client = await pool.open();
-    await client.call('PING');
-    void client.write(commands('GET big', 'PING', 'PING', 'GET big'));
-    await client.readExactly(100_000);
-    for (const line of await pool.list())
-      await pool.look.call('CLIENT', 'KILL', 'ID', /id=(\d+)/.exec(line)?.[1] ?? '');
-    await until(() => client.closed);
-    t.match(String(client.peek()), /^v*(\r\n\+PONG\r\n\+PONG\r\n\$20971520\r\nv*)?$/);
-  }
-});
