@@ -20,7 +20,7 @@ const LOST_ERROR = Buffer.from(
 );
 
 /** A client that shares a connection. */
-export interface Member extends ReplyOwner {
+export interface Member extends ReplyOwner, TurnEnder {
   /** Replies were delivered to it, of `bytes` that came for all. */
   repliesCame(bytes: number): void;
   /** The connection takes bytes again. */
@@ -47,9 +47,9 @@ export class SharedUpstream implements TurnEnder {
   isReady = false;
   private readonly socket: UpstreamSocket;
   private readonly touched: Member[] = [];
+  private endsTurn = false;
   /** They lag behind: nothing is read meanwhile. */
   private readonly holders = new Set<Member>();
-  private endsTurn = false;
   private isEnded = false;
 
   constructor(
@@ -132,6 +132,8 @@ export class SharedUpstream implements TurnEnder {
     const wasReady = this.isReady;
     this.isReady = false;
     this.socket.destroy();
+    // What came before goes to its clients before the error does: one that has got part of a reply gets nothing more.
+    for (const member of this.members) member.endTurn();
     const cut = this.lane.fail(LOST_ERROR);
     const members = [...this.members];
     this.members.clear();
