@@ -11,16 +11,17 @@ import { LastLines } from '../../src/demo/last-lines.js';
 import { guardProcess } from '../../src/demo/process-guard.js';
 import { findExecutable } from '../../src/demo/server-binary.js';
 import { until } from '../../test/support/wait.js';
+import type { Target } from '../report/types.js';
 
 export interface Peer {
-  readonly name: string;
+  readonly name: Target;
   readonly port: number;
   readonly pid: number;
   stop(): Promise<void>;
 }
 
 interface Recipe {
-  readonly name: string;
+  readonly name: Target;
   readonly binary: string;
   readonly debianPackage: string;
   readonly file: string;
@@ -60,7 +61,8 @@ const RECIPES: readonly Recipe[] = [
     config: (port, redisPort) =>
       [
         'global',
-        '  maxconn 1000',
+        // Each connection takes two descriptors of the limit that it inherits.
+        '  maxconn 2000',
         'defaults',
         '  mode tcp',
         '  timeout connect 5s',

@@ -1,4 +1,5 @@
-// Runs redis-benchmark once and reads its CSV. Owns its command line and nothing of the targets.
+// Runs redis-benchmark and reads its CSV. Owns its command lines, and nothing of the targets. A mixed test is two at once,
+// as redis-benchmark knows one command a run.
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { findExecutable } from '../../src/demo/server-binary.js';
@@ -7,6 +8,13 @@ const TIMEOUT_MS = 300_000;
 export const KEYS = 100_000;
 const VALUE = 'x'.repeat(64);
 
+/** mixed: 80 % GET, 20 % SET. */
+export const TESTS = ['set', 'get', 'mixed'] as const;
+export type Test = (typeof TESTS)[number];
+
+/** Of the connections and of the requests of a mixed test. */
+const SETS_OF_MIXED = 0.2;
+
 export interface LoadOptions {
   readonly port: number;
   readonly connections: number;
@@ -14,6 +22,8 @@ export interface LoadOptions {
   readonly pipeline: number;
   readonly requests: number;
   readonly command: readonly string[];
+  /** Ends it early; load() throws then. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface LoadResult {
@@ -35,14 +45,39 @@ export async function load(options: LoadOptions): Promise<LoadResult> {
   if (binary === undefined) {
     throw new Error('redis-benchmark is not installed; on Debian: sudo apt-get install redis-tools');
   }
-  const { port, connections, pipeline, requests, command } = options;
+  const { port, connections, pipeline, requests, command, signal } = options;
   const counts = { '-p': port, '-c': connections, '-P': pipeline, '-n': requests, '-r': KEYS };
   const args = Object.entries(counts).flatMap(([flag, value]) => [flag, String(value)]);
   const { stdout } = await promisify(execFile)(binary, ['-h', '127.0.0.1', ...args, '--csv', ...command], {
     timeout: TIMEOUT_MS,
     maxBuffer: 16 << 20,
+    signal,
   });
   return parseCsv(stdout);
+}
+
+/** One test of all its connections. Of a mixed one: the sum of what both do, and the worse of their latencies. */
+export async function loadTest(
+  test: Test,
+  clientGivesTtl: boolean,
+  options: Omit<LoadOptions, 'command'>,
+): Promise<LoadResult> {
+  if (test !== 'mixed') return load({ ...options, command: commandFor(test, clientGivesTtl) });
+  const sets = share(options, SETS_OF_MIXED);
+  const gets = share(options, 1 - SETS_OF_MIXED);
+  const [a, b] = await Promise.all([
+    load({ ...options, ...sets, command: commandFor('set', clientGivesTtl) }),
+    load({ ...options, ...gets, command: commandFor('get', clientGivesTtl) }),
+  ]);
+  return {
+    requestsPerSecond: a.requestsPerSecond + b.requestsPerSecond,
+    p50Ms: Math.max(a.p50Ms, b.p50Ms),
+    p99Ms: Math.max(a.p99Ms, b.p99Ms),
+  };
+}
+
+function share({ connections, requests }: Pick<LoadOptions, 'connections' | 'requests'>, part: number) {
+  return { connections: Math.round(connections * part), requests: Math.round(requests * part) };
 }
 
 /** @throws Error on anything but the CSV of one test. */

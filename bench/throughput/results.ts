@@ -1,83 +1,97 @@
-// What was measured, reduced to medians, and its table. Pure.
+// What was measured, reduced to medians, and its tables. A ratio compares runs of one round, which follow one another,
+// so that a machine that slows down meanwhile changes nothing. Pure.
 import Table from 'cli-table3';
 import { median } from '../../test/support/median.js';
+import type { Target, ThroughputRow } from '../report/types.js';
+import type { Test } from './redis-benchmark.js';
 
-/** One run of redis-benchmark. CPU in microseconds a command; undefined where it cannot be read. */
+/** One run. CPU in microseconds a command; undefined where it cannot be read, or where there is no proxy. */
 export interface Sample {
-  readonly target: string;
+  readonly round: number;
+  readonly test: Test;
   readonly pipeline: number;
+  readonly target: Target;
   readonly requestsPerSecond: number;
-  readonly p50Ms: number;
   readonly p99Ms: number;
   readonly proxyCpuUs: number | undefined;
   readonly redisCpuUs: number | undefined;
 }
 
-export interface Row extends Sample {
-  /** requestsPerSecond by that of the target "direct" at the same pipeline. */
-  readonly ratio: number;
-  readonly rounds: number;
+/** Rates of one thing by those of another, round by round. @throws RangeError when not as many of both. */
+export function ratios(of: readonly number[], by: readonly number[]): number[] {
+  if (of.length !== by.length) throw new RangeError(`${of.length} rounds of one, ${by.length} of the other`);
+  return of.map((value, round) => value / (by[round] as number));
 }
 
-/** Medians by pipeline and target, in order of first appearance. Needs samples of "direct" for each pipeline. */
-export function summarize(samples: readonly Sample[]): Row[] {
+/** undefined: none of the values is there. */
+export function medianOfKnown(values: readonly (number | undefined)[]): number | undefined {
+  const known = values.filter((value) => value !== undefined);
+  return known.length === 0 ? undefined : median(known);
+}
+
+/** Medians by test, pipeline and target, in order of first appearance. @throws RangeError without "direct" in a round. */
+export function summarize(samples: readonly Sample[]): ThroughputRow[] {
   const groups = new Map<string, Sample[]>();
-  for (const sample of samples) {
-    const id = `${sample.pipeline} ${sample.target}`;
+  for (const sample of [...samples].sort((a, b) => a.round - b.round)) {
+    const id = idOf(sample, sample.target);
     groups.set(id, [...(groups.get(id) ?? []), sample]);
   }
-  const middle = (
-    group: readonly Sample[],
-    read: (sample: Sample) => number | undefined,
-  ): number | undefined => {
-    const values = group.map(read).filter((value) => value !== undefined);
-    return values.length === 0 ? undefined : median(values);
-  };
-  return [...groups.values()].map((group) => {
-    const { target, pipeline } = group[0] as Sample;
-    const direct = groups.get(`${pipeline} direct`) ?? [];
-    const requestsPerSecond = median(group.map((sample) => sample.requestsPerSecond));
+  return [...new Set(samples.map((sample) => idOf(sample, sample.target)))].map((id) => {
+    const group = groups.get(id) as Sample[];
+    const { test, pipeline, target } = group[0] as Sample;
+    const direct = groups.get(idOf({ test, pipeline }, 'direct')) ?? [];
+    const ofDirect = ratios(ratesOf(group), ratesOf(direct));
     return {
-      target,
+      test,
       pipeline,
-      requestsPerSecond,
-      p50Ms: median(group.map((sample) => sample.p50Ms)),
-      p99Ms: median(group.map((sample) => sample.p99Ms)),
-      proxyCpuUs: middle(group, (sample) => sample.proxyCpuUs),
-      redisCpuUs: middle(group, (sample) => sample.redisCpuUs),
-      ratio: requestsPerSecond / median(direct.map((sample) => sample.requestsPerSecond)),
-      rounds: group.length,
+      target,
+      perSecond: median(ratesOf(group)),
+      ratio: median(ofDirect),
+      ratios: ofDirect,
+      p99: median(group.map((sample) => sample.p99Ms)),
+      proxyCpu: medianOfKnown(group.map((sample) => sample.proxyCpuUs)) ?? null,
+      redisCpu: medianOfKnown(group.map((sample) => sample.redisCpuUs)) ?? null,
     };
   });
 }
 
-export function drawTable(rows: readonly Row[]): string {
+/** Of one test. */
+export function drawTable(rows: readonly ThroughputRow[]): string {
   const table = new Table({
     head: [
       'P',
       'target',
       'requests/s',
       'of direct',
-      'p50 ms',
+      'from',
+      'to',
       'p99 ms',
       'proxy CPU µs/cmd',
       'Redis CPU µs/cmd',
     ],
-    colAligns: ['right', 'left', 'right', 'right', 'right', 'right', 'right', 'right'],
+    colAligns: ['right', 'left', 'right', 'right', 'right', 'right', 'right', 'right', 'right'],
     style: { head: [], border: [], compact: true },
   });
-  const fixed = (value: number | undefined, digits: number): string => value?.toFixed(digits) ?? '-';
   for (const row of rows) {
     table.push([
       String(row.pipeline),
       row.target,
-      Math.round(row.requestsPerSecond).toLocaleString('en-US'),
+      Math.round(row.perSecond).toLocaleString('en-US'),
       row.ratio.toFixed(2),
-      fixed(row.p50Ms, 2),
-      fixed(row.p99Ms, 2),
-      fixed(row.proxyCpuUs, 2),
-      fixed(row.redisCpuUs, 2),
+      Math.min(...row.ratios).toFixed(2),
+      Math.max(...row.ratios).toFixed(2),
+      row.p99.toFixed(2),
+      row.proxyCpu?.toFixed(2) ?? '-',
+      row.redisCpu?.toFixed(2) ?? '-',
     ]);
   }
   return table.toString();
+}
+
+function idOf({ test, pipeline }: Pick<Sample, 'test' | 'pipeline'>, target: Target): string {
+  return `${test} ${pipeline} ${target}`;
+}
+
+function ratesOf(group: readonly Sample[]): number[] {
+  return group.map((sample) => sample.requestsPerSecond);
 }

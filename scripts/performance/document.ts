@@ -8,7 +8,7 @@ import {
   type Target,
   type ThroughputResults,
 } from '../../bench/report/types.js';
-import { percent, ratio, short, size, table, whole } from './format.js';
+import { lost, ratio, short, size, table, whole } from './format.js';
 import { type Figure, TESTS } from './plots.js';
 import type { Results } from './results.js';
 import { outcomes } from './targets.js';
@@ -83,7 +83,7 @@ function targets(results: Results): string {
   return `## Targets
 
 Of ${all.length} targets ${count('reached')} are reached, ${count('not reached')} are not, and ${count('not measured')} were not measured, or not in full. Figures that miss
-their target are bold. Figures are rounded towards the worse side.
+their target are bold. In this table figures are rounded towards the worse side.
 
 ${table(['target', 'measured', 'verdict'], rows)}`;
 }
@@ -165,7 +165,7 @@ function statistics({ statistics: { onPerSecond, offPerSecond } }: CostsResults)
   if (offPerSecond === 0) return '';
   return `## Cost of statistics
 
-SETs, 16 in flight: ${whole(onPerSecond)} a second with the statistics counted, ${whole(offPerSecond)} without: a cost of ${percent(1 - onPerSecond / offPerSecond)}.`;
+SETs, 16 in flight: ${whole(onPerSecond)} a second with the statistics counted, ${whole(offPerSecond)} without: a cost of ${lost(onPerSecond / offPerSecond)}.`;
 }
 
 /** `figure` as a part of that of direct among `rows`, those measured alike. */

@@ -11,9 +11,6 @@ export function short(value: number): string {
 
 export const ratio = (value: number): string => value.toFixed(2);
 
-/** 1.5 %, from 0.015 */
-export const percent = (value: number): string => `${(value * 100).toFixed(1).replace(/^-(0\.0)$/, '$1')} %`;
-
 const UNITS = ['bytes', 'KB', 'MB', 'GB'];
 
 /** Bytes in the largest unit of 1,024 that leaves at least 1: 64 bytes, 1.5 KB, 100 MB. */
@@ -24,8 +21,8 @@ export function size(bytes: number): string {
     value /= 1024;
     unit++;
   }
-  const digits = Number.isInteger(value) || value >= 100 ? 0 : 1;
-  return `${bytes < 0 ? '-' : ''}${value.toFixed(digits)} ${UNITS[unit]}`;
+  const digits = value >= 100 || Number.isInteger(value) ? 0 : 1;
+  return `${bytes < 0 ? '-' : ''}${digits === 0 ? whole(value) : value.toFixed(1)} ${UNITS[unit]}`;
 }
 
 /**
@@ -38,6 +35,9 @@ export function worse(value: number, digits: number, better: 'more' | 'less'): s
   if (better === 'more') return (near > value ? near - step : near).toFixed(digits);
   return (near < value ? near + step : near).toFixed(digits);
 }
+
+/** How much slower than 1 a ratio is, towards the worse side: 2.4 %, from 0.9765. */
+export const lost = (value: number): string => `${worse(100 - value * 100, 1, 'less')} %`;
 
 /** A Markdown table; columns are to the left unless their heading begins with `>`. */
 export function table(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {

@@ -6,6 +6,8 @@
 
 export interface Series {
   readonly name: string;
+  /** Which colour and shape, from 0: the same for the same thing in every plot. 0 is grey. */
+  readonly look: number;
   readonly points: readonly { readonly x: number; readonly y: number }[];
 }
 
@@ -40,10 +42,10 @@ const RIGHT = WIDTH - 24;
 const TOP = 68;
 const BOTTOM = HEIGHT - 56;
 const TEXT = '#7a7a7a';
-const COLOURS = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#8c8c8c'];
+const COLOURS = ['#8c8c8c', '#0072b2', '#d55e00', '#009e73', '#cc79a7'];
 const LETTER = 7;
 
-export function escapeXml(text: string): string {
+function escapeXml(text: string): string {
   return text
     .replaceAll('&', '&amp;')
     .replaceAll('<', '&lt;')
@@ -53,7 +55,7 @@ export function escapeXml(text: string): string {
 }
 
 const at = (value: number): string => value.toFixed(1).replace(/\.0$/, '');
-const colour = (i: number): string => COLOURS[i % COLOURS.length] as string;
+const colour = (look: number): string => COLOURS[look % COLOURS.length] as string;
 const title = (value: string): string => `<title>${escapeXml(value)}</title>`;
 
 function label(x: number, y: number, value: string, more = ''): string {
@@ -136,8 +138,8 @@ function drawX(axisTitle: string, ticks: readonly { readonly x: number; readonly
   return [...labels, label((LEFT + RIGHT) / 2, BOTTOM + 40, axisTitle, ' text-anchor="middle"')];
 }
 
-/** What stands for series `i` at a place. */
-function shape(i: number, x: number, y: number, inside: string): string {
+/** A mark of a look at a place. */
+function shape(look: number, x: number, y: number, inside: string): string {
   const paths = [
     'm-5 0a5 5 0 1 0 10 0a5 5 0 1 0-10 0z',
     'm-4.5-4.5h9v9h-9z',
@@ -145,17 +147,17 @@ function shape(i: number, x: number, y: number, inside: string): string {
     'm0-6l5.5 10h-11z',
     'm0 6l5.5-10h-11z',
   ];
-  const path = paths[i % paths.length];
-  const body = `d="M${at(x)} ${at(y)}${path}" fill="${colour(i)}"`;
+  const path = paths[look % paths.length];
+  const body = `d="M${at(x)} ${at(y)}${path}" fill="${colour(look)}"`;
   return inside === '' ? `<path ${body}/>` : `<path class="mark" ${body}>${inside}</path>`;
 }
 
-function drawLegend(names: readonly string[]): string[] {
+function drawLegend(series: readonly Series[]): string[] {
   let x = LEFT;
-  return names.map((name, i) => {
+  return series.map(({ name, look }) => {
     const place = x + 6;
     x += 20 + (name.length + 2) * LETTER;
-    return shape(i, place, 46, '') + label(place + 12, 50, name);
+    return shape(look, place, 46, '') + label(place + 12, 50, name);
   });
 }
 
@@ -184,14 +186,14 @@ export function drawLines(plot: LinePlot): string {
     plot.x.log === true,
   );
   const name = (value: number): string => plot.x.named?.[value] ?? plot.x.show(value);
-  const lines = plot.series.map((series, i) => {
+  const lines = plot.series.map((series) => {
     const places = series.points.map((point) => `${at(x.place(point.x))} ${at(y.place(point.y))}`);
-    return `<path class="line" stroke="${colour(i)}" d="M${places.join('L')}"/>`;
+    return `<path class="line" stroke="${colour(series.look)}" d="M${places.join('L')}"/>`;
   });
-  const marks = plot.series.flatMap((series, i) =>
+  const marks = plot.series.flatMap((series) =>
     series.points.map((point) =>
       shape(
-        i,
+        series.look,
         x.place(point.x),
         y.place(point.y),
         title(`${series.name}, ${name(point.x)}: ${plot.y.show(point.y)}`),
@@ -204,7 +206,7 @@ export function drawLines(plot: LinePlot): string {
       plot.x.title,
       x.ticks.map((tick) => ({ x: x.place(tick), text: name(tick) })),
     ),
-    ...drawLegend(plot.series.map((series) => series.name)),
+    ...drawLegend(plot.series),
     ...lines,
     ...marks,
   ]);
@@ -230,7 +232,7 @@ export function drawBars(plot: BarPlot): string {
         shown,
         ` text-anchor="middle"${low ? '' : ' fill="#000"'}`,
       );
-      return `<rect class="mark" x="${at(left + 1)}" y="${at(top)}" width="${at(bar - 2)}" height="${at(BOTTOM - top)}" fill="${colour(i)}">${says}</rect>${value}`;
+      return `<rect class="mark" x="${at(left + 1)}" y="${at(top)}" width="${at(bar - 2)}" height="${at(BOTTOM - top)}" fill="${colour(series.look)}">${says}</rect>${value}`;
     }),
   );
   const reference = y.place(plot.reference.value);
@@ -240,7 +242,7 @@ export function drawBars(plot: BarPlot): string {
       plot.x.title,
       groups.map((group) => ({ x: centre(group), text: plot.x.show(group) })),
     ),
-    ...drawLegend(plot.series.map((series) => series.name)),
+    ...drawLegend(plot.series),
     ...bars,
     `<path d="M${LEFT} ${at(reference)}H${RIGHT}" stroke="${TEXT}" stroke-width="1.5" stroke-dasharray="5 4" fill="none"/>`,
     label(RIGHT, 50, `broken line: ${plot.reference.name}`, ' text-anchor="end"'),

@@ -28,7 +28,7 @@ const plain = (value: number): string =>
   Number(value.toPrecision(4)).toLocaleString('en-US', { maximumFractionDigits: 6 });
 const thousands = (value: number): string => plain(value / 1000);
 
-/** A series for each of `names` that has rows, its points by x. */
+/** A series for each of `names` that has rows, its points by x; a name's place is its look. */
 function seriesBy<Row, Name extends string>(
   names: readonly Name[],
   rows: readonly Row[],
@@ -36,8 +36,9 @@ function seriesBy<Row, Name extends string>(
   point: (row: Row) => { x: number; y: number },
 ): Series[] {
   return names
-    .map((name) => ({
+    .map((name, look) => ({
       name,
+      look,
       points: rows
         .filter((row) => nameOf(row) === name)
         .map(point)
@@ -74,8 +75,8 @@ function percentiles({ rows, ratePerSecond }: LatencyResults): Figure[] {
     description: says,
     x: { title: 'percentile', show: String, named: PERCENTILE_NAMES },
     y: { title: 'milliseconds', show: plain, log: true },
-    series: TARGETS.flatMap((target) =>
-      rows.filter((row) => row.target === target).map((row) => ({ name: target, points: points(row) })),
+    series: TARGETS.flatMap((target, look) =>
+      rows.filter((row) => row.target === target).map((row) => ({ name: target, look, points: points(row) })),
     ),
   });
   return [{ file: 'latency.svg', says, svg }];

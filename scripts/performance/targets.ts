@@ -2,7 +2,7 @@
 // speaks of was measured; what was measured and misses it is named. Comparisons are made on ratios as they come from
 // the figures, never on rounded ones.
 import type { CostsResults, LatencyResults, Target, ThroughputResults } from '../../bench/report/types.js';
-import { whole, worse } from './format.js';
+import { lost, whole, worse } from './format.js';
 import type { Results } from './results.js';
 
 export interface Outcome {
@@ -97,7 +97,6 @@ function latency(results: LatencyResults | undefined): Outcome[] {
 }
 
 function settings(results: CostsResults | undefined): Outcome[] {
-  const lost = (value: number): string => `${worse((1 - value) * 100, 1, 'less')} %`;
   const rules = (['prefix', 'glob'] as const).map((kind) => {
     const find = (count: number): number | undefined =>
       results?.rules.find((row) => row.kind === kind && row.rules === count)?.perSecond;

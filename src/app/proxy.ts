@@ -9,6 +9,7 @@ import type { EffectiveConfig } from '../config/effective.js';
 import { MemoryMonitor, type ServerFacts } from '../memory/monitor.js';
 import { type LevelChange, Pressure } from '../memory/pressure.js';
 import { Listener } from '../net/listener.js';
+import type { TrafficObserver } from '../policy/observer.js';
 import { Policy } from '../policy/policy.js';
 import { PRIORITY_NAMES, Priority } from '../policy/rule.js';
 import { RuleSet } from '../policy/rule-set.js';
@@ -34,9 +35,14 @@ const FOLLOW_UP_MAJOR = 7;
 /**
  * Starts a proxy as `config` says. Resolves when it listens and the first memory reading was taken or failed;
  * rejects with the system's error when it cannot listen. An unreachable upstream is no error: clients are then
- * refused as a dead Redis would refuse them, until it is back.
+ * refused as a dead Redis would refuse them, until it is back. `observe` gives what is told of the traffic instead of
+ * the statistics.
  */
-export async function startProxy(config: EffectiveConfig, log: Logger): Promise<RunningProxy> {
+export async function startProxy(
+  config: EffectiveConfig,
+  log: Logger,
+  observe: (stats: TrafficStats) => TrafficObserver = (stats) => stats,
+): Promise<RunningProxy> {
   const clock = () => performance.now();
   let stampedMs = Date.now();
   const stamping = setInterval(() => {
@@ -62,7 +68,7 @@ export async function startProxy(config: EffectiveConfig, log: Logger): Promise<
         unregistered: { priority: Priority.NORMAL, observe: config.mode === 'observe' },
       }),
       gate,
-      observer: stats,
+      observer: observe(stats),
       now: Date.now,
       random: Math.random,
     }),

@@ -359,6 +359,10 @@ export class ClientLink implements Member, Applicant, TurnEnder {
     return this.session.takeShared(buf, at, end, most);
   }
 
+  cutShared(): void {
+    this.session.cutShared();
+  }
+
   failShared(count: number, error: Uint8Array): void {
     this.session.failShared(count, error);
   }

@@ -46,6 +46,8 @@ export interface ReplyOwner {
   readonly taken: number;
   /** As ReplySequencer.receive(). */
   takeShared(buf: Uint8Array, at: number, end: number, most: number): number;
+  /** The connection is lost, and part of its reply is delivered: nothing right can be said to its client any more. */
+  cutShared(): void;
   /** The connection is lost: the next `count` replies will not come. */
   failShared(count: number, error: Uint8Array): void;
 }

@@ -233,6 +233,10 @@ export class Session implements CommandHandler, ReplyOwner {
     return behind;
   }
 
+  cutShared(): void {
+    this.connection.replies.abandon();
+  }
+
   failShared(count: number, error: Uint8Array): void {
     this.detach();
     const { pooling } = this.context;

@@ -51,11 +51,12 @@ export class SharedLane implements SharedReplies {
   }
 
   /**
-   * Nothing more will come: each owner gets `error` for each of its replies. Returns the one that has got part of
-   * its reply already, if any: to it nothing right can be said any more.
+   * Nothing more will come: each owner gets `error` for each of its replies, but for the one that has got part of its
+   * reply already: it gets nothing any more, and is returned.
    */
   fail(error: Uint8Array): ReplyOwner | undefined {
     const cut = this.scanner.atBoundary ? undefined : this.owners[this.first];
+    cut?.cutShared();
     while (this.size > 0) {
       const owner = this.owners[this.first];
       const count = this.counts[this.first];

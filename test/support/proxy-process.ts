@@ -18,11 +18,13 @@ const ROOT = new URL('../../', import.meta.url);
 export interface ProxyProcessOptions {
   /** The config file's content; ports 0, POOL and the info log level where it says nothing else. */
   config: Record<string, unknown>;
-  /** `dist` is what users run and needs `npm run build`; `source` (default) runs through tsx. */
-  entry?: 'dist' | 'source';
+  /** `dist` is what users run and needs `npm run build`; `source` (default) and a file of one's own run through tsx. */
+  entry?: 'dist' | 'source' | URL;
   /** More arguments for node itself, such as `--max-old-space-size=64`. */
   nodeArgs?: readonly string[];
   env?: NodeJS.ProcessEnv;
+  /** Of another tree: its built dist/cli/main.js, instead of `entry`. */
+  main?: string;
 }
 
 export interface ProxyProcess {
@@ -49,7 +51,12 @@ export async function startProxyProcess(options: ProxyProcessOptions): Promise<P
   await writeFile(file, JSON.stringify({ ...defaults, ...options.config, upstream }));
   const child = spawn(
     process.execPath,
-    [...(options.nodeArgs ?? []), ...entryArgs(options.entry), '--config', file],
+    [
+      ...(options.nodeArgs ?? []),
+      ...(options.main === undefined ? entryArgs(options.entry) : [options.main]),
+      '--config',
+      file,
+    ],
     {
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: true,
@@ -109,7 +116,10 @@ interface Listening {
 }
 
 function entryArgs(entry: ProxyProcessOptions['entry'] = 'source'): string[] {
-  if (entry === 'source') return ['--import', 'tsx', fileURLToPath(new URL('src/cli/main.ts', ROOT))];
+  if (entry !== 'dist') {
+    const main = entry === 'source' ? new URL('src/cli/main.ts', ROOT) : entry;
+    return ['--import', 'tsx', fileURLToPath(main)];
+  }
   const built = fileURLToPath(new URL('dist/cli/main.js', ROOT));
   if (!existsSync(built)) throw new Error(`${built} is not there: run "npm run build" first`);
   return [built];

@@ -8,7 +8,6 @@ import { encodeValues, meanBytes, parseSizes } from '../../bench/scenario/values
 import { judge, overshoot, type ScenarioFigures } from '../../bench/scenario/verdict.js';
 import { parseCpuTicks } from '../../bench/throughput/cpu.js';
 import { commandFor, parseCsv } from '../../bench/throughput/redis-benchmark.js';
-import { drawTable, type Sample, summarize } from '../../bench/throughput/results.js';
 import { median } from '../support/median.js';
 import { wholeNumber } from '../support/options.js';
 
@@ -169,28 +168,6 @@ t.test('redis-benchmark', async (t) => {
   t.same(commandFor('get', true), ['GET', 'key:__rand_int__']);
   t.same(commandFor('set', true).slice(-2), ['EX', '3600']);
   t.equal(commandFor('set', false).length, 3);
-});
-
-t.test('medians and ratios to direct', async (t) => {
-  const sample = (target: string, rps: number): Sample => ({
-    target,
-    pipeline: 16,
-    requestsPerSecond: rps,
-    p50Ms: 1,
-    p99Ms: 2,
-    proxyCpuUs: target === 'direct' ? undefined : 3,
-    redisCpuUs: 4,
-  });
-  const rows = summarize(
-    [100, 300, 200].flatMap((rps) => [sample('direct', rps), sample('spillway', rps / 2)]),
-  );
-  t.match(rows, [
-    { target: 'direct', requestsPerSecond: 200, ratio: 1, rounds: 3, proxyCpuUs: undefined },
-    { target: 'spillway', requestsPerSecond: 100, ratio: 0.5, proxyCpuUs: 3, redisCpuUs: 4 },
-  ]);
-  t.match(drawTable(rows), /16 │ spillway │ +100 │ +0\.50 │ +1\.00 │ +2\.00 │ +3\.00 │/);
-  t.equal(median([1, 2, 3, 10]), 2.5);
-  t.throws(() => median([]), RangeError);
 });
 
 t.test('CPU ticks stand behind a name that may hold anything', async (t) => {

@@ -12,7 +12,7 @@ import {
   type ThroughputResults,
 } from '../../bench/report/types.js';
 import { performanceDocument } from '../../scripts/performance/document.js';
-import { size, worse } from '../../scripts/performance/format.js';
+import { lost, size, worse } from '../../scripts/performance/format.js';
 import { drawBars, drawLines } from '../../scripts/performance/plot.js';
 import { plots } from '../../scripts/performance/plots.js';
 import { type Results, readResults } from '../../scripts/performance/results.js';
@@ -323,6 +323,21 @@ t.test('plots are well-formed and have a mark for each datum', async (t) => {
   t.same(plots({}), []);
 });
 
+t.test('a target has one colour, in every plot, and no other has it', async (t) => {
+  const byTarget = new Map<string, Set<string>>();
+  for (const { svg } of plots(everything)) {
+    for (const [, fill, name] of svg.matchAll(/class="mark"[^>]* fill="([^"]+)"><title>([^,]+),/g)) {
+      byTarget.set(name as string, (byTarget.get(name as string) ?? new Set()).add(fill as string));
+    }
+  }
+  const colours = TARGETS.map((target) => [...(byTarget.get(target) ?? [])]);
+  t.same(
+    colours.map(({ length }) => length),
+    [1, 1, 1, 1, 1],
+  );
+  t.equal(new Set(colours.flat()).size, 5);
+});
+
 t.test('no two texts of a plot overlap, and none leaves it', async (t) => {
   for (const { file, svg } of plots(everything)) {
     const boxes = [...svg.matchAll(/<text x="([\d.]+)" y="([\d.]+)"([^>]*)>([^<]*)</g)]
@@ -352,7 +367,7 @@ t.test('names are escaped, and a logarithmic axis takes no zero', async (t) => {
     description: 'x < y & z',
     x: { title: '<x>', show: (value: number) => `<${value}>` },
     y: { title: '"y"', show: String },
-    series: [{ name: 'R&D <i>', points: [{ x: 1, y: 2 }] }],
+    series: [{ name: 'R&D <i>', look: 0, points: [{ x: 1, y: 2 }] }],
   };
   const reference = { name: '<1>', value: 1 };
   for (const svg of [drawLines(plot), drawBars({ ...plot, reference })]) {
@@ -360,7 +375,7 @@ t.test('names are escaped, and a logarithmic axis takes no zero', async (t) => {
     t.match(svg, '&lt;a&gt; &amp; &quot;b&quot; &apos;c&apos;');
     t.match(svg, 'R&amp;D &lt;i&gt;');
   }
-  const zero = [{ name: 'a', points: [{ x: 0, y: 0 }] }];
+  const zero = [{ name: 'a', look: 0, points: [{ x: 0, y: 0 }] }];
   t.throws(() => drawLines({ ...plot, y: { ...plot.y, log: true }, series: zero }), /0 has no place/);
   t.throws(() => drawLines({ ...plot, x: { ...plot.x, log: true }, series: zero }), /0 has no place/);
 });
@@ -405,10 +420,11 @@ t.test('how figures read', async (t) => {
     '1.5 KB',
     '100 MB',
     '-3 MB',
-    '2560 GB',
+    '2,560 GB',
   ]);
   t.same(
     [worse(0.95, 2, 'more'), worse(0.9499, 2, 'more'), worse(1.5, 2, 'less'), worse(1.5001, 2, 'less')],
     ['0.95', '0.94', '1.50', '1.51'],
   );
+  t.same([0.97, 0.9699, 1.02].map(lost), ['3.0 %', '3.1 %', '-2.0 %']);
 });

@@ -57,7 +57,9 @@ function fitTurn(turn: Turn, state: State, mode: Mode, together: boolean): Turn 
   // Commands that end the connection must come whole: what is sent to a closed one meets a reset.
   const cuts = state.over && commands.some(isBroken) ? [] : turn.cuts;
   // The models add words to commands: half a command of theirs is not half of this.
-  const open = turn.open === true && mode === 'plain' && !together && !state.over;
+  // One that blocks comes whole: the client's next commands would be behind it otherwise.
+  const blocks = commands.some(mayBlockForEver);
+  const open = turn.open === true && mode === 'plain' && !together && !state.over && !blocks;
   if (commands.length > 0) state.open = open;
   return { ...turn, commands, cuts, open };
 }

@@ -1,0 +1,26 @@
+// The proxy with nothing counted: what `spillway --config FILE` starts, with an observer that does nothing. For the
+// benchmark of what the statistics cost, and for nothing else: it never sheds after an OOM of Redis's own.
+import { pino } from 'pino';
+import { startProxy } from '../../src/app/proxy.js';
+import { formatListenAddress } from '../../src/config/address.js';
+import { loadConfig } from '../../src/config/load.js';
+import type { TrafficObserver } from '../../src/policy/observer.js';
+
+const NOTHING: TrafficObserver = {
+  onWrite: () => {},
+  onShed: () => {},
+  onFollowUpReply: () => {},
+  onUpstreamOom: () => {},
+  onLatency: () => {},
+};
+
+const { config } = loadConfig({
+  file: process.argv[process.argv.indexOf('--config') + 1],
+  env: {},
+  flags: {},
+});
+const log = pino({ level: 'info', base: null });
+const proxy = await startProxy(config, log, () => NOTHING);
+process.once('SIGTERM', () => void proxy.close(0));
+const admin = proxy.adminAddress === undefined ? 'off' : formatListenAddress(proxy.adminAddress);
+log.info({ listen: formatListenAddress(proxy.address), admin }, 'listening');
