@@ -9,7 +9,7 @@ const MOST = 9900;
 const OTHER_DESCRIPTORS = 200;
 
 /** As many clients as a proxy can have that needs two descriptors for each. */
-export function idleLimit(): number {
+export function clientLimit(): number {
   const limits = readFileSync('/proc/self/limits', 'utf8');
   const [, hard = ''] = /^Max open files\s+\S+\s+(\S+)/m.exec(limits) ?? [];
   const descriptors = hard === 'unlimited' ? Number.POSITIVE_INFINITY : Number(hard);
