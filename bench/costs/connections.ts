@@ -4,7 +4,7 @@ import { type Endpoint, privateRedis, startEndpoints, withEndings } from '../lat
 import { inTurn } from '../report/rounds.js';
 import type { CostsResults } from '../report/types.js';
 import { commandFor, load } from '../throughput/redis-benchmark.js';
-import { idleLimit } from './held-connections.js';
+import { clientLimit } from './held-connections.js';
 import { type PartOptions, warmUp } from './part.js';
 
 const COUNTS = [1, 50, 500, 5000];
@@ -45,7 +45,7 @@ export function measureConnections({
 }
 
 function limitOf({ target }: Endpoint): number {
-  return target === 'haproxy' ? Math.min(HAPROXY_CONNECTIONS, idleLimit()) : idleLimit();
+  return target === 'haproxy' ? Math.min(HAPROXY_CONNECTIONS, clientLimit()) : clientLimit();
 }
 
 /** About a second's worth; with one connection, that is less. */

@@ -7,7 +7,7 @@ import { type Pool, privateRedis, privateSpillway, withEndings } from '../latenc
 import { inTurn } from '../report/rounds.js';
 import type { CostsResults } from '../report/types.js';
 import { cpuSeconds } from '../throughput/cpu.js';
-import { idleLimit } from './held-connections.js';
+import { clientLimit } from './held-connections.js';
 import type { PartOptions } from './part.js';
 
 const CLIENTS = 5000;
@@ -20,7 +20,7 @@ const POOLS: readonly (Pool | undefined)[] = [undefined, 'session', 'command'];
 type Figures = Omit<CostsResults['crowd'][number], 'clients' | 'target'>;
 
 export async function measureCrowd({ rounds, quick, report }: PartOptions): Promise<CostsResults['crowd']> {
-  const clients = Math.min(quick ? 1000 : CLIENTS, idleLimit());
+  const clients = Math.min(quick ? 1000 : CLIENTS, clientLimit());
   const seconds = quick ? 1 : 5;
   const samples = await inTurn(rounds, POOLS, async (pool) => {
     const figures = await measure(pool, clients, seconds);

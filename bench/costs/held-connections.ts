@@ -3,13 +3,13 @@ import { readFileSync } from 'node:fs';
 import net from 'node:net';
 
 const AT_A_TIME = 100;
-/** One less than Redis's own default maxclients, with room for what else speaks to it. */
+/** A little below 10,000, Redis's own default of maxclients, since others speak to it, too. */
 const MOST = 9900;
 /** For the log, the listeners, the modules: whatever is no connection of a client. */
 const OTHER_DESCRIPTORS = 200;
 
-/** As many as a proxy can hold that has two descriptors for each. */
-export function idleLimit(): number {
+/** As many clients as a proxy can have that needs two descriptors for each. */
+export function clientLimit(): number {
   const limits = readFileSync('/proc/self/limits', 'utf8');
   const [, hard = ''] = /^Max open files\s+\S+\s+(\S+)/m.exec(limits) ?? [];
   const descriptors = hard === 'unlimited' ? Number.POSITIVE_INFINITY : Number(hard);

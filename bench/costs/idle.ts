@@ -3,7 +3,7 @@ import { median } from '../../test/support/median.js';
 import { type Pool, privateRedis, privateSpillway, withEndings } from '../latency/targets.js';
 import { inTurn } from '../report/rounds.js';
 import type { CostsResults } from '../report/types.js';
-import { holdConnections, idleLimit } from './held-connections.js';
+import { clientLimit, holdConnections } from './held-connections.js';
 import type { PartOptions } from './part.js';
 import { residentBytes } from './resident.js';
 
@@ -15,7 +15,7 @@ interface Resident {
 }
 
 export async function measureIdle({ rounds, quick, report }: PartOptions): Promise<CostsResults['idle']> {
-  const connections = quick ? Math.min(1000, idleLimit()) : idleLimit();
+  const connections = quick ? Math.min(1000, clientLimit()) : clientLimit();
   const samples = await inTurn(rounds, POOLS, async (pool) => {
     const resident = await measure(pool, connections);
     report(

@@ -74,6 +74,8 @@ function measure({ bytes, pool }: Variant, redisPort: number, quick: boolean): P
     const port = proxy?.port ?? redisPort;
     await warmUp(port, commandFor('set', false));
     const growth = proxy && watchGrowth(proxy.pid);
+    // Before the proxy ends: of a process that is none any more nothing can be read.
+    if (growth) endings.add(growth);
     const bytesPerSecond =
       bytes === HUGE
         ? (2 * bytes) / (await timeHugeValue(port, bytes))
