@@ -102,3 +102,47 @@ export interface CostsResults extends Circumstances {
     readonly perSecond: number;
   }[];
 }
+
+/** results/http.json: an HTTP application that talks to Redis, loaded by autocannon. */
+export interface HttpResults extends Circumstances {
+  readonly connections: number;
+  readonly seconds: number;
+  readonly rows: readonly HttpRow[];
+}
+
+export interface HttpRow {
+  readonly route: string;
+  /** The way from the application to Redis. */
+  readonly target: Target;
+  readonly perSecond: number;
+  /** Median over the rounds of the ratio to direct in the same round. */
+  readonly ratio: number;
+  readonly p50: number;
+  readonly p99: number;
+}
+
+export const MICRO_STEPS = ['scanner', 'identify', 'decide', 'sequencer', 'session', 'statistics'] as const;
+export type MicroStep = (typeof MICRO_STEPS)[number];
+
+/** results/micro.json: what each step of the hot path costs. */
+export interface MicroResults extends Circumstances {
+  readonly rows: readonly MicroRow[];
+}
+
+export interface MicroRow {
+  readonly step: MicroStep;
+  readonly what: string;
+  /** For one command. */
+  readonly nanoseconds: number;
+}
+
+/** results/scenario.json: whether shedding keeps its promises; see bench/scenario. */
+export interface ScenarioResults extends Circumstances {
+  readonly verdicts: readonly {
+    /** Of the values, in words. */
+    readonly sizes: string;
+    readonly requirement: string;
+    readonly pass: boolean;
+    readonly measured: string;
+  }[];
+}

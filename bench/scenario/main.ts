@@ -3,6 +3,9 @@
 import { parseArgs } from 'node:util';
 import { ensureServerBinary } from '../../src/demo/server-binary.js';
 import { wholeNumber } from '../../test/support/options.js';
+import { circumstances } from '../report/circumstances.js';
+import { keepResults } from '../report/keep.js';
+import type { ScenarioResults } from '../report/types.js';
 import { drawFigures, drawVerdicts } from './report.js';
 import { runScenario } from './run.js';
 import { parseSizes } from './values.js';
@@ -10,12 +13,14 @@ import { judge } from './verdict.js';
 
 const { values: options } = parseArgs({
   options: {
-    seconds: { type: 'string', default: '8' },
+    seconds: { type: 'string' },
     sizes: { type: 'string', default: 'mixed' },
     json: { type: 'boolean', default: false },
+    quick: { type: 'boolean', default: false },
+    save: { type: 'boolean', default: false },
   },
 });
-const seconds = wholeNumber('seconds', options.seconds);
+const seconds = wholeNumber('seconds', options.seconds ?? (options.quick ? '4' : '8'));
 const sizes = parseSizes(options.sizes);
 const binary = await ensureServerBinary(console.error);
 
@@ -29,10 +34,17 @@ for (const size of sizes) {
     report: (line) => console.error(`${title}; ${line}`),
   });
   const verdicts = judge(figures);
-  results.push({ size, verdicts, figures });
+  results.push({ title, size, verdicts, figures });
   if (!options.json) console.log(`${title}\n${drawFigures(figures)}\n${drawVerdicts(verdicts)}\n`);
 }
 if (options.json) console.log(JSON.stringify(results, null, 2));
+if (options.save) {
+  const verdicts = results.flatMap(({ title, verdicts: own }) =>
+    own.map((verdict) => ({ sizes: title, ...verdict })),
+  );
+  const kept: ScenarioResults = { ...circumstances(1), verdicts };
+  keepResults('scenario', kept);
+}
 const failed = results.flatMap(({ verdicts }) => verdicts).filter(({ pass }) => !pass);
 console.error(failed.length === 0 ? 'All requirements hold.' : `${failed.length} requirements do not hold.`);
 process.exitCode = failed.length === 0 ? 0 : 1;

@@ -1,9 +1,8 @@
-// What counting costs on the hot path: ns for one onWrite. Targets: 60 registered, 150 unregistered.
-// Run: npx tsx bench/micro/stats.ts
-import { bench, group, run } from 'mitata';
+// What counting a write costs, by how its key is found again.
 import { specify } from '../../src/commands/table.js';
 import { TtlOutcome } from '../../src/policy/observer.js';
 import { TrafficStats } from '../../src/stats/counters.js';
+import type { MicroCase } from './case.js';
 
 const SET = specify({
   name: 'set',
@@ -11,43 +10,32 @@ const SET = specify({
   flags: new Set(['write', 'denyoom']),
   keys: { first: 1, last: 1, step: 1, keywords: [] },
 });
-
 const KEYS = 4096;
 const now = Date.now();
 
 /** Cycles through prepared keys, as they lie in a read buffer: each with an offset, and a hash ready. */
-function writer(slot: number, nameKey: (i: number) => string): () => void {
+function write(what: string, slot: number, nameKey: (i: number) => string): MicroCase {
   const stats = new TrafficStats(['sessions', 'cache'], () => now);
   const keys = Array.from({ length: KEYS }, (_, i) => Buffer.from(`*3\r\n$3\r\nSET\r\n$20\r\n${nameKey(i)}`));
   const hashes = Int32Array.from(keys, (_, i) => Math.imul(i + 1, 0x9e3779b1));
   let next = 0;
-  return () => {
+  const run = (): void => {
     const i = next++ & (KEYS - 1);
     stats.onWrite(slot, SET, 100, TtlOutcome.WITHOUT_TTL, keys[i], 18, keys[i].length, hashes[i]);
   };
+  return { what, commands: 1, run };
 }
 
-group('onWrite', () => {
-  bench(
-    'registered',
-    writer(1, (i) => `cache:user:${i * 7919}`),
-  );
-  bench(
-    'unregistered, one pattern',
-    writer(0, (i) => `cart:user:${i * 7919}`),
-  );
-  bench(
-    'unregistered, 40 patterns',
-    writer(0, (i) => `app${i % 40}:order:${i * 7919}:items`),
-  );
-  bench(
-    'unregistered, long key with uuid',
-    writer(0, (i) => `tenant:3f2504e0-4f89-11d3-9a0c-0305e82c${1000 + i}:profile:settings:${i}`),
-  );
-  bench(
-    'unregistered, 4096 patterns (evicts each time)',
-    writer(0, (i) => `name${i}x:order`),
-  );
-});
-
-await run();
+export function statisticsCases(): MicroCase[] {
+  return [
+    write('key of a rule', 1, (i) => `cache:user:${i * 7919}`),
+    write('no rule, one pattern', 0, (i) => `cart:user:${i * 7919}`),
+    write('no rule, 40 patterns', 0, (i) => `app${i % 40}:order:${i * 7919}:items`),
+    write(
+      'no rule, long key with uuid',
+      0,
+      (i) => `tenant:3f2504e0-4f89-11d3-9a0c-0305e82c${1000 + i}:profile:settings:${i}`,
+    ),
+    write('no rule, 4,096 patterns, one gives way each time', 0, (i) => `name${i}x:order`),
+  ];
+}
