@@ -1,4 +1,5 @@
-// Old against new: what the ratios of several rounds say. Pure.
+// Old against new: what the ratios of several rounds say. Two processes of the old one are as good as each other, so both
+// are compared with the (geometric) mean of the two, and so is the new one. Pure.
 import { median } from '../../test/support/median.js';
 import { ratios } from '../throughput/results.js';
 
@@ -24,15 +25,14 @@ export interface Verdict {
   readonly slower: boolean;
 }
 
-/** Rates by round, as many of each. @throws RangeError without any. */
+/** Rates by round, as many of each. @throws RangeError without any, or when not as many. */
 export function judge(rates: Rates): Verdict {
-  const newByOld = spread(ratios(rates.new, rates.old));
-  const oldByItself = spread(ratios(rates.oldAgain, rates.old));
-  return {
-    newByOld,
-    oldByItself,
-    slower: newByOld.median < SLOWER && newByOld.median < oldByItself.min,
-  };
+  const oldAgainByOld = ratios(rates.oldAgain, rates.old);
+  const base = rates.old.map((rate, round) => rate * Math.sqrt(oldAgainByOld[round] as number));
+  const newByOld = spread(ratios(rates.new, base));
+  const oldByItself = spread([...ratios(rates.old, base), ...ratios(rates.oldAgain, base)]);
+  const slower = newByOld.median < SLOWER && newByOld.median < oldByItself.min;
+  return { newByOld, oldByItself, slower };
 }
 
 function spread(values: readonly number[]): Spread {

@@ -20,7 +20,7 @@ const LOST_ERROR = Buffer.from(
 );
 
 /** A client that shares a connection. */
-export interface Member extends ReplyOwner, TurnEnder {
+export interface Member extends ReplyOwner {
   /** Replies were delivered to it, of `bytes` that came for all. */
   repliesCame(bytes: number): void;
   /** The connection takes bytes again. */
@@ -132,8 +132,6 @@ export class SharedUpstream implements TurnEnder {
     const wasReady = this.isReady;
     this.isReady = false;
     this.socket.destroy();
-    // What came before goes to its clients before the error does: one that has got part of a reply gets nothing more.
-    for (const member of this.members) member.endTurn();
     const cut = this.lane.fail(LOST_ERROR);
     const members = [...this.members];
     this.members.clear();
