@@ -13,6 +13,7 @@ import { RULES } from '../throughput/targets.js';
 import { buildOldTree } from './old-tree.js';
 import { judge, type Rates, type Spread } from './verdict.js';
 
+const WARM_UP_REQUESTS = 200_000;
 const QUICK = { rounds: '2', requests: '20000' };
 
 const { values: options } = parseArgs({
@@ -63,7 +64,7 @@ async function compare(): Promise<boolean> {
   const sides = [await start('old', old.main), await start('new'), await start('old again', old.main)];
   const meter = new Meter(redis, stopping.signal);
   endings.push(() => meter.close());
-  for (const side of sides) await meter.warmUp(side);
+  for (const side of sides) await meter.warmUp(side, options.quick ? requests : WARM_UP_REQUESTS);
   const table = new Table({
     head: ['test', 'P', 'new / old', 'old / itself', 'old CPU µs/cmd', 'new CPU µs/cmd', ''],
     style: { head: [], border: [], compact: true },

@@ -1,9 +1,10 @@
 // What many connections cost: GETs, one at a time on each.
 import { median } from '../../test/support/median.js';
-import { type Endpoint, privateRedis, startEndpoints, withEndings } from '../latency/targets.js';
 import { inTurn } from '../report/rounds.js';
 import type { CostsResults } from '../report/types.js';
+import { Meter } from '../throughput/measure.js';
 import { commandFor, load } from '../throughput/redis-benchmark.js';
+import { type Endpoint, privateRedis, startEndpoints, withEndings } from '../throughput/targets.js';
 import { clientLimit } from './held-connections.js';
 import { type PartOptions, warmUp } from './part.js';
 
@@ -19,7 +20,10 @@ export function measureConnections({
   return withEndings(async (endings) => {
     const redis = await privateRedis(endings);
     const endpoints = await startEndpoints(endings, redis);
-    for (const { port } of endpoints) await warmUp(port, commandFor('get', true));
+    const meter = new Meter(redis);
+    endings.add(() => meter.close());
+    await meter.prepare('get');
+    for (const { port } of endpoints) await warmUp(port, commandFor('get', true), quick);
     const variants = COUNTS.flatMap((connections) =>
       endpoints
         .filter((endpoint) => connections <= limitOf(endpoint))
@@ -33,23 +37,23 @@ export function measureConnections({
         requests: requestsFor(connections, quick),
         command: commandFor('get', true),
       });
-      report(`${connections} connections, ${endpoint.target}: ${Math.round(requestsPerSecond)} a second`);
+      report(`${connections} connections, ${endpoint.name}: ${Math.round(requestsPerSecond)} a second`);
       return requestsPerSecond;
     });
-    return variants.map(({ connections, endpoint: { target } }, i) => ({
+    return variants.map(({ connections, endpoint }, i) => ({
       connections,
-      target,
+      target: endpoint.name,
       perSecond: median(samples[i] as number[]),
     }));
   });
 }
 
-function limitOf({ target }: Endpoint): number {
-  return target === 'haproxy' ? Math.min(HAPROXY_CONNECTIONS, clientLimit()) : clientLimit();
+function limitOf({ name }: Endpoint): number {
+  return name === 'haproxy' ? Math.min(HAPROXY_CONNECTIONS, clientLimit()) : clientLimit();
 }
 
 /** About a second's worth; with one connection, that is less. */
 function requestsFor(connections: number, quick: boolean): number {
   const requests = connections === 1 ? 8000 : 30_000;
-  return quick ? requests / 2 : requests;
+  return quick ? Math.max(1000, 2 * connections) : requests;
 }

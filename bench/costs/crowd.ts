@@ -3,10 +3,10 @@
 import { Redis } from 'ioredis';
 import { median } from '../../test/support/median.js';
 import { generate } from '../latency/generator.js';
-import { type Pool, privateRedis, privateSpillway, withEndings } from '../latency/targets.js';
 import { inTurn } from '../report/rounds.js';
 import type { CostsResults } from '../report/types.js';
 import { cpuSeconds } from '../throughput/cpu.js';
+import { type Pool, privateRedis, privateSpillway, withEndings } from '../throughput/targets.js';
 import { clientLimit } from './held-connections.js';
 import type { PartOptions } from './part.js';
 

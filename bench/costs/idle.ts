@@ -1,8 +1,8 @@
 // What connections cost that do nothing: memory. Everything is started anew for each, since no memory is given back.
 import { median } from '../../test/support/median.js';
-import { type Pool, privateRedis, privateSpillway, withEndings } from '../latency/targets.js';
 import { inTurn } from '../report/rounds.js';
 import type { CostsResults } from '../report/types.js';
+import { type Pool, privateRedis, privateSpillway, withEndings } from '../throughput/targets.js';
 import { clientLimit, holdConnections } from './held-connections.js';
 import type { PartOptions } from './part.js';
 import { residentBytes } from './resident.js';

@@ -1,9 +1,9 @@
 // What rules cost: as many as there are, all but the last are of other keys.
 import { median } from '../../test/support/median.js';
-import { privateRedis, privateSpillway, withEndings } from '../latency/targets.js';
 import { inTurn } from '../report/rounds.js';
 import type { CostsResults } from '../report/types.js';
-import { type PartOptions, setsPerSecond, warmUp } from './part.js';
+import { privateRedis, privateSpillway, withEndings } from '../throughput/targets.js';
+import { FINE, type PartOptions, setsPerSecond, warmUp } from './part.js';
 
 const COUNTS = [4, 100, 1000];
 const VALUE = 'x'.repeat(64);
@@ -28,12 +28,12 @@ export function measureRules({ rounds, quick, report }: PartOptions): Promise<Co
     const runs = [];
     for (const variant of variants) {
       const proxy = await privateSpillway(endings, redis.port, { pool: 'command', rules: rulesOf(variant) });
-      const run = { variant, port: proxy.port, command: commandOf(variant) };
-      await warmUp(run.port, run.command);
-      runs.push(run);
+      const command = commandOf(variant);
+      const expected = await warmUp(proxy.port, command, quick);
+      runs.push({ variant, port: proxy.port, command, expected });
     }
-    const samples = await inTurn(rounds, runs, async ({ variant, port, command }) => {
-      const perSecond = await setsPerSecond(port, command, quick);
+    const samples = await inTurn(rounds * FINE, runs, async ({ variant, port, command, expected }) => {
+      const perSecond = await setsPerSecond(port, command, quick, expected);
       report(`${variant.rules} rules, ${variant.kind}: ${Math.round(perSecond)} a second`);
       return perSecond;
     });

@@ -1,10 +1,10 @@
 // What the statistics cost: the same proxy with them and without, both run from source.
 import { median } from '../../test/support/median.js';
-import { privateRedis, privateSpillway, withEndings } from '../latency/targets.js';
 import { inTurn } from '../report/rounds.js';
 import type { CostsResults } from '../report/types.js';
 import { commandFor } from '../throughput/redis-benchmark.js';
-import { type PartOptions, setsPerSecond, warmUp } from './part.js';
+import { privateRedis, privateSpillway, withEndings } from '../throughput/targets.js';
+import { FINE, type PartOptions, setsPerSecond, warmUp } from './part.js';
 
 const WITHOUT = new URL('without-statistics.ts', import.meta.url);
 
@@ -18,9 +18,10 @@ export function measureStatistics({
     const on = await privateSpillway(endings, redis.port, { pool: 'command', entry: 'source' });
     const off = await privateSpillway(endings, redis.port, { pool: 'command', entry: WITHOUT });
     const command = commandFor('set', false);
-    for (const { port } of [on, off]) await warmUp(port, command);
-    const [onSamples = [], offSamples = []] = await inTurn(rounds, [on, off], async (proxy) => {
-      const perSecond = await setsPerSecond(proxy.port, command, quick);
+    await warmUp(on.port, command, quick);
+    const expected = await warmUp(off.port, command, quick);
+    const [onSamples = [], offSamples = []] = await inTurn(rounds * FINE, [on, off], async (proxy) => {
+      const perSecond = await setsPerSecond(proxy.port, command, quick, expected);
       report(`statistics ${proxy === on ? 'on' : 'off'}: ${Math.round(perSecond)} a second`);
       return perSecond;
     });

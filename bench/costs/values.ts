@@ -5,10 +5,10 @@ import { promisify } from 'node:util';
 import { Redis } from 'ioredis';
 import { findExecutable } from '../../src/demo/server-binary.js';
 import { median } from '../../test/support/median.js';
-import { type Pool, privateRedis, privateSpillway, withEndings } from '../latency/targets.js';
 import { inTurn } from '../report/rounds.js';
 import type { CostsResults } from '../report/types.js';
 import { commandFor, parseCsv } from '../throughput/redis-benchmark.js';
+import { type Pool, privateRedis, privateSpillway, withEndings } from '../throughput/targets.js';
 import { timeHugeValue } from './huge-value.js';
 import { CONNECTIONS, type PartOptions, warmUp } from './part.js';
 import { watchGrowth } from './resident.js';
@@ -72,7 +72,7 @@ function measure({ bytes, pool }: Variant, redisPort: number, quick: boolean): P
   return withEndings(async (endings) => {
     const proxy = pool && (await privateSpillway(endings, redisPort, { pool }));
     const port = proxy?.port ?? redisPort;
-    await warmUp(port, commandFor('set', false));
+    await warmUp(port, commandFor('set', false), quick);
     const growth = proxy && watchGrowth(proxy.pid);
     // Before the proxy ends: of a process that is none any more nothing can be read.
     if (growth) endings.add(growth);

@@ -4,17 +4,23 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { parseArgs } from 'node:util';
 import autocannon from 'autocannon';
-import { startRedis } from '../../src/demo/redis-server.js';
-import { ensureServerBinary } from '../../src/demo/server-binary.js';
 import { wholeNumber } from '../../test/support/options.js';
-import { startProxyProcess } from '../../test/support/proxy-process.js';
 import { circumstances } from '../report/circumstances.js';
 import { keepResults } from '../report/keep.js';
 import { inTurn } from '../report/rounds.js';
 import type { HttpResults, Target } from '../report/types.js';
+import { type Endings, privateRedis, privateSpillway, withEndings } from '../throughput/targets.js';
 import { drawTable, type Measurement, summarize } from './results.js';
 
 const ROUTES = ['/get', '/set', '/mixed'] as const;
+
+/** The application's keys: `cache:` has the last one, `count:` stays as it is. */
+const RULES = [
+  { name: 'sessions', match: 'session:*', ttl: '24h', priority: 'high' },
+  { name: 'counts', match: 'count:*', durable: true },
+  { name: 'users', match: 'user:*', ttl: '12h' },
+  { name: 'cache', match: 'cache:*', ttl: '1h', priority: 'low' },
+];
 
 interface Application {
   readonly target: Target;
@@ -34,18 +40,18 @@ const seconds = wholeNumber('seconds', options.seconds ?? (options.quick ? '1' :
 const rounds = wholeNumber('rounds', options.rounds ?? (options.quick ? '1' : '3'));
 const connections = wholeNumber('connections', options.connections);
 
-const endings: (() => unknown)[] = [];
-try {
-  const redis = await startRedis({ binary: await ensureServerBinary(console.error) });
-  endings.push(() => redis.stop());
-  const applications: Application[] = [{ target: 'direct', url: await startApplication(redis.port) }];
+await withEndings(async (endings) => {
+  const redis = await privateRedis(endings);
+  const applications: Application[] = [
+    { target: 'direct', url: await startApplication(endings, redis.port) },
+  ];
   for (const pool of ['command', 'session'] as const) {
-    applications.push({
-      target: `${pool} pooling`,
-      url: await startApplication(await startSpillway(pool, redis.port)),
-    });
+    const { port } = await privateSpillway(endings, redis.port, { pool, rules: RULES });
+    applications.push({ target: `${pool} pooling`, url: await startApplication(endings, port) });
   }
-  for (const { url } of applications) for (const route of ROUTES) await load(url + route, 1);
+  if (!options.quick) {
+    for (const { url } of applications) for (const route of ROUTES) await load(url + route, 1);
+  }
   const rows: HttpResults['rows'][number][] = [];
   for (const route of ROUTES) {
     const samples = await inTurn(rounds, applications, async ({ target, url }, round) => {
@@ -61,33 +67,14 @@ try {
   );
   console.log(drawTable(rows));
   if (options.save) keepResults('http', results);
-} finally {
-  for (const end of endings.reverse()) await end();
-}
+});
 
-async function startSpillway(pool: 'command' | 'session', redisPort: number): Promise<number> {
-  const proxy = await startProxyProcess({
-    entry: 'dist',
-    config: {
-      upstream: { url: `redis://127.0.0.1:${redisPort}`, pool },
-      rules: [
-        { name: 'sessions', match: 'session:*', ttl: '24h', priority: 'high' },
-        { name: 'counts', match: 'count:*', durable: true },
-        { name: 'users', match: 'user:*', ttl: '12h' },
-        { name: 'cache', match: 'cache:*', ttl: '1h', priority: 'low' },
-      ],
-    },
-  });
-  endings.push(() => proxy.stop());
-  return proxy.port;
-}
-
-async function startApplication(redisPort: number): Promise<string> {
+async function startApplication(endings: Endings, redisPort: number): Promise<string> {
   const child = fork(new URL('app.ts', import.meta.url), {
     env: { ...process.env, REDIS_PORT: String(redisPort) },
     stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
   });
-  endings.push(async () => {
+  endings.add(async () => {
     const exited = once(child, 'exit');
     child.kill();
     await exited;

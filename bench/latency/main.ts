@@ -9,8 +9,8 @@ import { keepResults } from '../report/keep.js';
 import { inTurn } from '../report/rounds.js';
 import type { LatencyResults, LatencyRow } from '../report/types.js';
 import { commandFor, load } from '../throughput/redis-benchmark.js';
+import { type Endpoint, privateRedis, startEndpoints, withEndings } from '../throughput/targets.js';
 import { type GeneratorFigures, type GeneratorOptions, generate } from './generator.js';
-import { type Endpoint, privateRedis, startEndpoints, withEndings } from './targets.js';
 
 const CONNECTIONS = 50;
 const CAPACITY_REQUESTS = 100_000;
@@ -32,7 +32,7 @@ const { values: options } = parseArgs({
   },
 });
 const rounds = options.quick ? 1 : wholeNumber('rounds', options.rounds);
-const seconds = options.quick ? 2 : wholeNumber('seconds', options.seconds);
+const seconds = options.quick ? 1 : wholeNumber('seconds', options.seconds);
 
 await withEndings(async (endings) => {
   const redis = await privateRedis(endings);
@@ -43,7 +43,7 @@ await withEndings(async (endings) => {
     const figures = await generate(sets(endpoint, ratePerSecond, seconds));
     const { p50, p99, max, sentLateP50 } = figures;
     console.error(
-      `round ${round + 1} of ${rounds}, ${endpoint.target}: p50 ${p50.toFixed(2)} ms, p99 ${p99.toFixed(2)} ms, ` +
+      `round ${round + 1} of ${rounds}, ${endpoint.name}: p50 ${p50.toFixed(2)} ms, p99 ${p99.toFixed(2)} ms, ` +
         `max ${max.toFixed(1)} ms; sent late by ${sentLateP50.toFixed(2)} ms`,
     );
     return figures;
@@ -108,10 +108,10 @@ async function warmUp({ port, clientGivesTtl }: Endpoint): Promise<void> {
   await load({ port, connections: CONNECTIONS, pipeline: 16, requests: WARM_UP_REQUESTS, command });
 }
 
-function summarize({ target }: Endpoint, samples: readonly GeneratorFigures[]): LatencyRow {
+function summarize({ name }: Endpoint, samples: readonly GeneratorFigures[]): LatencyRow {
   const middle = (read: (figures: GeneratorFigures) => number): number => median(samples.map(read));
   return {
-    target,
+    target: name,
     achievedPerSecond: middle((figures) => figures.achievedPerSecond),
     p50: middle((figures) => figures.p50),
     p90: middle((figures) => figures.p90),

@@ -9,9 +9,10 @@ import type { ThroughputResults } from '../report/types.js';
 import { CONNECTIONS, Meter } from './measure.js';
 import { parsePipelines, parseTests, requestsAt } from './options.js';
 import { drawTable, type Sample, summarize } from './results.js';
-import { type RunningTarget, startTargets } from './targets.js';
+import { type Endpoint, privateRedis, startEndpoints, withEndings } from './targets.js';
 
-const QUICK = { rounds: '2', requests: '20000' };
+const QUICK = { rounds: '1', requests: '5000' };
+const WARM_UP_REQUESTS = 200_000;
 
 const { values: options } = parseArgs({
   options: {
@@ -29,16 +30,18 @@ const requests = wholeNumber('requests', options.requests ?? defaults.requests);
 const tests = parseTests(options.tests);
 const pipelines = parsePipelines(options.pipelines);
 
-const targets = await startTargets(console.error);
-const meter = new Meter(targets.redis);
-try {
-  for (const target of targets.all) await meter.warmUp(target);
+await withEndings(async (endings) => {
+  const redis = await privateRedis(endings);
+  const endpoints = await startEndpoints(endings, redis);
+  const meter = new Meter(redis);
+  endings.add(() => meter.close());
+  for (const endpoint of endpoints) await meter.warmUp(endpoint, options.quick ? requests : WARM_UP_REQUESTS);
   const samples: Sample[] = [];
   for (let round = 0; round < rounds; round++) {
     for (const test of tests) {
       for (const pipeline of pipelines) {
         console.error(`round ${round + 1} of ${rounds}, ${test}, P = ${pipeline}`);
-        samples.push(...(await measureAll(round, test, pipeline)));
+        samples.push(...(await measureAll(meter, endpoints, { round, test, pipeline })));
       }
     }
   }
@@ -52,22 +55,22 @@ try {
     console.log(drawTable(results.rows.filter((row) => row.test === test)));
   }
   if (options.save) keepResults('throughput', results);
-} finally {
-  meter.close();
-  await targets.stop();
-}
+});
 
 /** Each target once, in the order of the tables whatever the turn. */
-async function measureAll(round: number, test: Sample['test'], pipeline: number): Promise<Sample[]> {
-  await meter.prepare(test);
+async function measureAll(
+  meter: Meter,
+  endpoints: readonly Endpoint[],
+  at: Pick<Sample, 'round' | 'test' | 'pipeline'>,
+): Promise<Sample[]> {
+  await meter.prepare(at.test);
   const samples: Sample[] = [];
-  const { all } = targets;
-  for (let i = 0; i < all.length; i++) {
+  for (let i = 0; i < endpoints.length; i++) {
     // Each round starts with another target, so that none always follows the same one.
-    const turn = (i + round) % all.length;
-    const target = all[turn] as RunningTarget;
-    const run = { test, pipeline, requests: requestsAt(pipeline, requests) };
-    samples[turn] = { round, test, pipeline, target: target.name, ...(await meter.measure(target, run)) };
+    const turn = (i + at.round) % endpoints.length;
+    const endpoint = endpoints[turn] as Endpoint;
+    const measured = await meter.measure(endpoint, { ...at, requests: requestsAt(at.pipeline, requests) });
+    samples[turn] = { ...at, target: endpoint.name, ...measured };
   }
   return samples;
 }

@@ -8,7 +8,6 @@ import { commandFor, type LoadResult, load, loadTest, type Test } from './redis-
 export const CONNECTIONS = 50;
 /** Of random keys: nearly all of them are there then. */
 const FILL_REQUESTS = 500_000;
-const WARM_UP_REQUESTS = 200_000;
 const PIPELINED = 16;
 
 /** What commands are sent to. */
@@ -47,8 +46,7 @@ export class Meter {
   }
 
   /** Compilers and allocators settle before anything counts. */
-  async warmUp(target: Loaded): Promise<void> {
-    const requests = WARM_UP_REQUESTS;
+  async warmUp(target: Loaded, requests: number): Promise<void> {
     await loadTest('mixed', target.clientGivesTtl, this.#options(target.port, PIPELINED, requests));
   }
 
