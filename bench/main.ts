@@ -18,7 +18,7 @@ const { values: options, positionals } = parseArgs({
 const { quick, into } = options;
 const parts = choose('benchmark', positionals, PARTS);
 const args = [...(quick ? ['--quick'] : []), ...(quick && into === undefined ? [] : ['--save'])];
-const env = into === undefined ? process.env : { ...process.env, SPILLWAY_RESULTS: path.resolve(into) };
+const env = into === undefined ? process.env : { ...process.env, BENCH_RESULTS: path.resolve(into) };
 
 const failed: string[] = [];
 for (const part of parts) {

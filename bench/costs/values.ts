@@ -3,11 +3,10 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { Redis } from 'ioredis';
-import { findExecutable } from '../../src/demo/server-binary.js';
 import { median } from '../../test/support/median.js';
 import { inTurn } from '../report/rounds.js';
 import type { CostsResults } from '../report/types.js';
-import { commandFor, parseCsv } from '../throughput/redis-benchmark.js';
+import { commandFor, findBenchmark, parseCsv } from '../throughput/redis-benchmark.js';
 import { type Pool, privateRedis, privateSpillway, withEndings } from '../throughput/targets.js';
 import { timeHugeValue } from './huge-value.js';
 import { CONNECTIONS, type PartOptions, warmUp } from './part.js';
@@ -99,9 +98,7 @@ async function runBuiltIn(
   bytes: number,
   requests: number,
 ): Promise<number> {
-  const binary = await findExecutable('redis-benchmark');
-  if (binary === undefined)
-    throw new Error('redis-benchmark is not installed; on Debian: sudo apt-get install redis-tools');
+  const binary = await findBenchmark();
   const counts = { '-p': port, '-c': CONNECTIONS, '-n': requests, '-r': KEYS, '-d': bytes };
   const args = Object.entries(counts).flatMap(([flag, value]) => [flag, String(value)]);
   const { stdout } = await promisify(execFile)(binary, ['-h', '127.0.0.1', ...args, '--csv', '-t', test]);

@@ -1,9 +1,9 @@
-// The files of bench/results, or of the folder that SPILLWAY_RESULTS names: for runs that must not change those.
+// The files of bench/results, or of the folder that BENCH_RESULTS names: for runs that must not change those.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const FOLDER = process.env.SPILLWAY_RESULTS || fileURLToPath(new URL('../results/', import.meta.url));
+const FOLDER = process.env.BENCH_RESULTS || fileURLToPath(new URL('../results/', import.meta.url));
 
 export function keepResults(name: string, results: object): void {
   const file = fileOf(name);
