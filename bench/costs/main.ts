@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util';
 import { wholeNumber } from '../../test/support/options.js';
 import { circumstances } from '../report/circumstances.js';
 import { keepResults, keptResults } from '../report/keep.js';
-import type { CostsResults } from '../report/types.js';
+import type { Circumstances, CostsResults } from '../report/types.js';
 import { measureConnections } from './connections.js';
 import { measureCrowd } from './crowd.js';
 import { measureIdle } from './idle.js';
@@ -36,7 +36,12 @@ for (const name of chosen) {
   if (PARTS[name] === undefined) throw new Error(`${name}: must be one of ${Object.keys(PARTS).join(', ')}`);
 }
 
-let results: Partial<CostsResults> = { ...keptResults<CostsResults>('costs'), ...circumstances(rounds) };
+/** A part that was never measured has no rows, and its rates are 0. */
+const NOTHING: Omit<CostsResults, keyof Circumstances> = {
+  ...{ rules: [], connections: [], values: [], idle: [], crowd: [] },
+  statistics: { onPerSecond: 0, offPerSecond: 0 },
+};
+let results: CostsResults = { ...NOTHING, ...keptResults<CostsResults>('costs'), ...circumstances(rounds) };
 for (const name of chosen) {
   const start = performance.now();
   const part = await PARTS[name]?.({ rounds, quick: options.quick, report: console.error });

@@ -9,6 +9,7 @@ import {
   type ThroughputResults,
 } from '../../bench/report/types.js';
 import { lost, ratio, short, size, table, whole } from './format.js';
+import { httpSection, microSection, scenarioSection } from './further.js';
 import { type Figure, TESTS } from './plots.js';
 import type { Results } from './results.js';
 import { outcomes } from './targets.js';
@@ -55,6 +56,9 @@ function circumstances(results: Results): string {
     ['throughput', results.throughput],
     ['latency', results.latency],
     ['costs', results.costs],
+    ['http', results.http],
+    ['scenario', results.scenario],
+    ['micro', results.micro],
   ];
   const rows = parts.flatMap(([name, part]) => {
     if (part === undefined) return [];
@@ -266,8 +270,8 @@ export function performanceDocument(results: Results, figures: readonly Figure[]
     const figure = figures.find((each) => each.file === file);
     return figure === undefined ? '' : `![${figure.says}](performance/${file})`;
   };
-  const { throughput: speeds, latency: waits, costs } = results;
-  const measured = speeds !== undefined || waits !== undefined || costs !== undefined;
+  const { throughput: speeds, latency: waits, costs, http, scenario, micro } = results;
+  const measured = Object.values(results).some((part) => part !== undefined);
   const sections = measured
     ? [
         circumstances(results),
@@ -285,6 +289,9 @@ export function performanceDocument(results: Results, figures: readonly Figure[]
               idle(costs),
               crowd(costs),
             ]),
+        ...(http === undefined ? [] : [httpSection(http)]),
+        ...(scenario === undefined ? [] : [scenarioSection(scenario)]),
+        ...(micro === undefined ? [] : [microSection(micro)]),
       ]
     : [NOTHING];
   const hindrance = notes === undefined ? '' : `## What stands in the way\n\n${notes.trim()}`;

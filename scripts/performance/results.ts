@@ -4,7 +4,11 @@ import { existsSync, readFileSync } from 'node:fs';
 import { z } from 'zod';
 import {
   type CostsResults,
+  type HttpResults,
   type LatencyResults,
+  MICRO_STEPS,
+  type MicroResults,
+  type ScenarioResults,
   TARGETS,
   type ThroughputResults,
 } from '../../bench/report/types.js';
@@ -13,6 +17,9 @@ export interface Results {
   readonly throughput?: ThroughputResults;
   readonly latency?: LatencyResults;
   readonly costs?: CostsResults;
+  readonly http?: HttpResults;
+  readonly scenario?: ScenarioResults;
+  readonly micro?: MicroResults;
 }
 
 const figure = z.number().nonnegative();
@@ -79,6 +86,24 @@ const costs = circumstances.extend({
   ),
 }) satisfies z.ZodType<CostsResults>;
 
+const http = circumstances.extend({
+  connections: figure,
+  seconds: figure,
+  rows: z.array(
+    z.object({ route: z.string(), target, perSecond: figure, ratio: figure, p50: figure, p99: figure }),
+  ),
+}) satisfies z.ZodType<HttpResults>;
+
+const scenario = circumstances.extend({
+  verdicts: z.array(
+    z.object({ sizes: z.string(), requirement: z.string(), pass: z.boolean(), measured: z.string() }),
+  ),
+}) satisfies z.ZodType<ScenarioResults>;
+
+const micro = circumstances.extend({
+  rows: z.array(z.object({ step: z.enum(MICRO_STEPS), what: z.string(), nanoseconds: figure })),
+}) satisfies z.ZodType<MicroResults>;
+
 /** What stands in `folder`, whose address ends with a slash. */
 export function readResults(folder: URL): Results {
   function read<T>(name: string, shape: z.ZodType<T>): Record<string, T> {
@@ -88,5 +113,12 @@ export function readResults(folder: URL): Results {
     if (!parsed.success) throw new Error(`${name}.json: ${z.prettifyError(parsed.error)}`);
     return { [name]: parsed.data };
   }
-  return { ...read('throughput', throughput), ...read('latency', latency), ...read('costs', costs) };
+  return {
+    ...read('throughput', throughput),
+    ...read('latency', latency),
+    ...read('costs', costs),
+    ...read('http', http),
+    ...read('scenario', scenario),
+    ...read('micro', micro),
+  };
 }

@@ -6,7 +6,11 @@ import t from 'tap';
 import {
   type Circumstances,
   type CostsResults,
+  type HttpResults,
   type LatencyResults,
+  MICRO_STEPS,
+  type MicroResults,
+  type ScenarioResults,
   TARGETS,
   type Target,
   type ThroughputResults,
@@ -112,7 +116,30 @@ const costs: CostsResults = {
   })),
 };
 
-const everything: Results = { throughput, latency, costs };
+const http: HttpResults = {
+  ...circumstances,
+  connections: 50,
+  seconds: 4,
+  rows: [
+    { route: '/get', target: 'direct', perSecond: 10_000, ratio: 1, p50: 4, p99: 9 },
+    { route: '/get', target: 'command pooling', perSecond: 9_000, ratio: 0.905, p50: 4.5, p99: 10 },
+  ],
+};
+
+const scenario: ScenarioResults = {
+  ...circumstances,
+  verdicts: [
+    { sizes: 'values of 100 bytes', requirement: 'no OOM | from Redis', pass: true, measured: '0' },
+    { sizes: 'values of 100 bytes', requirement: 'low goes first', pass: false, measured: 'high at 3 ms' },
+  ],
+};
+
+const micro: MicroResults = {
+  ...circumstances,
+  rows: MICRO_STEPS.map((step, i) => ({ step, what: `case of ${step}`, nanoseconds: 12.34 * (i + 1) })),
+};
+
+const everything: Results = { throughput, latency, costs, http, scenario, micro };
 
 function document(results: Results, notes?: string): string {
   return performanceDocument(results, plots(results), notes);
@@ -251,7 +278,14 @@ t.test('a section stands where its figures do', async (t) => {
     'Idle connections',
     'Many clients that work a little',
   ];
-  t.same(headings(document(everything)), [...first, 'Throughput', 'Latency at a fixed rate', ...ofCosts]);
+  const last = ['An HTTP application', 'Shedding under full load', 'Single steps'];
+  t.same(headings(document(everything)), [
+    ...[...first, 'Throughput', 'Latency at a fixed rate'],
+    ...[...ofCosts, ...last],
+  ]);
+  t.same(headings(document({ http })), [...first, last[0]]);
+  t.same(headings(document({ scenario })), [...first, last[1]]);
+  t.same(headings(document({ micro })), [...first, last[2]]);
   t.same(headings(document({ throughput })), [...first, 'Throughput']);
   t.same(headings(document({ latency })), [...first, 'Latency at a fixed rate']);
   t.same(headings(document({ costs })), [...first, ...ofCosts]);
@@ -269,7 +303,7 @@ t.test('the document names every plot once, and each table row is as wide as its
   for (const { file } of plots(everything)) t.equal(count(text, `(performance/${file})`), 1, file);
   t.equal(count(text, '](performance/'), plots(everything).length);
   const tables = text.split('\n\n').filter((block) => block.startsWith('| '));
-  t.equal(tables.length, 11);
+  t.equal(tables.length, 14);
   for (const table of tables) {
     const widths = table
       .trim()
@@ -278,6 +312,10 @@ t.test('the document names every plot once, and each table row is as wide as its
     t.equal(new Set(widths).size, 1, table.split('\n')[0]);
   }
   t.match(text, '| 16 | command pooling | 184,000 | 0.92 (0.91 to 0.93) | 1.25 | 2.50 | 1.75 |');
+  t.match(text, '| `/get` | command pooling | 9,000 | 9.5 % | 4.50 | 10.0 |');
+  t.match(text, 'Of 2 requirements\n1 hold.');
+  t.match(text, '| low goes first | high at 3 ms | **does not hold** |');
+  t.match(text, '| identify: the command’s row | case of identify | 24.7 |');
   t.match(text, '`abc1234`');
   t.match(text, 'haproxy 2.6.12, node 24.0.0, redis-server 7.0.15, twemproxy 0.5.0');
 });
@@ -294,6 +332,9 @@ t.test('the order of the figures makes no difference', async (t) => {
       idle: costs.idle.toReversed(),
       crowd: costs.crowd.toReversed(),
     },
+    http,
+    scenario,
+    micro: { ...micro, rows: micro.rows.toReversed() },
   };
   t.equal(document(turned), document(everything));
   t.same(plots(turned), plots(everything));
@@ -405,8 +446,9 @@ t.test('results are read from their files; a wrong shape is refused by name', as
   mkdirSync(folder, { recursive: true });
   writeFileSync(new URL('throughput.json', folder), JSON.stringify(throughput));
   t.same(readResults(folder), { throughput });
-  writeFileSync(new URL('latency.json', folder), JSON.stringify(latency));
-  writeFileSync(new URL('costs.json', folder), JSON.stringify(costs));
+  for (const [name, results] of Object.entries(everything)) {
+    writeFileSync(new URL(`${name}.json`, folder), JSON.stringify(results));
+  }
   t.same(readResults(folder), everything);
   writeFileSync(new URL('latency.json', folder), JSON.stringify({ ...latency, ratePerSecond: 'fast' }));
   t.throws(() => readResults(folder), /latency\.json: .*ratePerSecond/s);
