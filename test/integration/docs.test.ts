@@ -22,14 +22,17 @@ function fieldNames(value: unknown, opaque: readonly string[], into = new Set<st
 
 t.test('every field and metric is documented, and every documented one exists', async (t) => {
   const redis = await withRedis(t, ['--maxmemory', '50mb']);
-  const proxy = await withProxy(t, { redis, config: { rules: [{ name: 'a', match: 'a:*', ttl: '1m' }] } });
+  // With command pooling there is all that there is without, and more.
+  const upstream = { url: `redis://127.0.0.1:${redis.port}`, pool: 'command' };
+  const rules = [{ name: 'a', match: 'a:*', ttl: '1m' }];
+  const proxy = await withProxy(t, { redis, config: { upstream, rules } });
   const client = await withRaw(t, proxy.port);
   await client.write('SET a:1 x\r\nSET b:2 y\r\n');
   await client.readReplies(2);
 
   const shown = new Set<string>();
   for (const path of ['/api/stats', '/api/memory', '/api/connections']) {
-    const names = fieldNames(await proxy.admin(path), ['commands', 'suggestion', 'level']);
+    const names = fieldNames(await proxy.admin(path), ['commands', 'suggestion', 'level', 'pins']);
     for (const name of names) {
       t.ok(documented.has(name), `${path} ${name} is in docs/API.md`);
       shown.add(name);
