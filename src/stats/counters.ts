@@ -1,13 +1,14 @@
 // What was written, by rule: the TrafficObserver that the proxy runs with.
 // Owns all counters; it never decides anything and never keeps a key. Its readers (snapshot.ts) come rarely and may
 // allocate, its writers come with every write and may not: a counter is a cell of a Float64Array.
-// Invariants: slot 0 is "unregistered", slot i + 1 is ruleNames[i]; counters never go down; a slot out of range
-// (which would be a bug elsewhere) is ignored, since stores beyond a typed array are.
+// Invariants: slot 0 is "unregistered", slot i + 1 is ruleNames[i]; counters never go down, but when they are taken
+// to be added up with those of other processes; a slot out of range (which would be a bug elsewhere) is ignored,
+// since stores beyond a typed array are.
 import type { CommandSpec } from '../commands/spec.js';
 import type { FollowUpReply, TrafficObserver, TtlOutcome } from '../policy/observer.js';
-import { HeavyHitters } from './heavy-hitters.js';
+import { HeavyHitters, type HittersPart } from './heavy-hitters.js';
 import { DistinctCounters } from './hyperloglog.js';
-import { LatencyHistogram } from './latency.js';
+import { LatencyHistogram, type LatencyPart } from './latency.js';
 import { PATTERN_SCRATCH, writePattern } from './prefix.js';
 
 /** Columns of a slot's row. Eight outcomes from OUTCOMES on, in TtlOutcome's order; four replies from FOLLOW_UP_REPLIES. */
@@ -27,6 +28,21 @@ const WIDTH = 18;
 const COMMAND_IDS = 512;
 const COMMAND_WIDTH = COMMAND_IDS + 1;
 const OTHER_COMMANDS = 'other';
+
+/** What was counted in one process, as plain data: to be added to what was counted in others. */
+export interface StatsPart {
+  readonly slots: readonly SlotPart[];
+  readonly patterns: HittersPart;
+  readonly latency: LatencyPart;
+  readonly upstreamOom: number;
+}
+
+interface SlotPart {
+  readonly slot: number;
+  readonly cells: Float64Array;
+  readonly distinct: Uint8Array;
+  readonly commands: Readonly<Record<string, number>>;
+}
 
 export class TrafficStats implements TrafficObserver {
   /** Epoch milliseconds at which counting began. */
@@ -133,6 +149,51 @@ export class TrafficStats implements TrafficObserver {
     const others = this.commandCells[row + COMMAND_IDS];
     if (others > 0) counts[OTHER_COMMANDS] = others;
     return counts;
+  }
+
+  /** All that was counted since it was made, or since this was called last; it counts from 0 again. */
+  take(): StatsPart {
+    const slots: SlotPart[] = [];
+    for (let slot = 0; slot <= this.ruleNames.length; slot++) {
+      const cells = this.cells.slice(slot * WIDTH, (slot + 1) * WIDTH);
+      if (cells.every((cell) => cell === 0)) continue;
+      slots.push({ slot, cells, distinct: this.distinct.takeRow(slot), commands: this.commands(slot) });
+      this.commandCells.fill(0, slot * COMMAND_WIDTH, (slot + 1) * COMMAND_WIDTH);
+    }
+    this.cells.fill(0);
+    const { upstreamOom } = this;
+    this.upstreamOom = 0;
+    return { slots, patterns: this.patterns.take(), latency: this.latency.take(), upstreamOom };
+  }
+
+  /**
+   * Adds what was taken from another one with the same rules, as if this one had counted it too. Commands go by their
+   * names: one that adds must not count traffic of its own, whose ids may be others.
+   */
+  add({ slots, patterns, latency, upstreamOom }: StatsPart): void {
+    for (const { slot, cells, distinct, commands } of slots) {
+      const row = slot * WIDTH;
+      const lastSeen = Math.max(this.cells[row + Column.LAST_SEEN], cells[Column.LAST_SEEN]);
+      for (let column = 0; column < WIDTH; column++) this.cells[row + column] += cells[column];
+      this.cells[row + Column.LAST_SEEN] = lastSeen;
+      this.distinct.addRow(slot, distinct);
+      for (const [name, count] of Object.entries(commands)) {
+        this.commandCells[slot * COMMAND_WIDTH + this.idOf(name)] += count;
+      }
+    }
+    this.patterns.merge(patterns);
+    this.latency.add(latency);
+    this.upstreamOom += upstreamOom;
+  }
+
+  /** The cell of a command that was counted elsewhere. */
+  private idOf(name: string): number {
+    if (name === OTHER_COMMANDS) return COMMAND_IDS;
+    const known = this.commandNames.indexOf(name);
+    const id = known < 0 ? this.commandNames.indexOf('') : known;
+    if (id < 0) return COMMAND_IDS;
+    this.commandNames[id] = name;
+    return id;
   }
 
   private countCommand(slot: number, command: CommandSpec): void {

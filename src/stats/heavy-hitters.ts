@@ -4,9 +4,10 @@
 //
 //   table (hash → entry)  ──▶  entry: pattern cell, hash, counters  ◀──  heap (entry with the smallest count on top)
 //
-// A new pattern, when all entries are taken, evicts the one with the smallest count and inherits that count as
-// its `error`. Invariants: an entry's true number of writes is within [count - error, count]; every pattern with more
-// than total / capacity writes has an entry; heap[place[e]] === e; a heap parent's count is never above its child's.
+// A new pattern, when all entries are taken, evicts the one with the smallest count and inherits that count as its
+// `error`. Invariants: an entry's true number of writes is within [count - error, count]; a pattern without an entry was
+// written no more often than the smallest count, which is total / capacity at most, or twice that where sketches were
+// merged; heap[place[e]] === e; a heap parent's count is never above its child's.
 import { TtlOutcome } from '../policy/observer.js';
 import { MAX_PATTERN } from './prefix.js';
 
@@ -24,6 +25,13 @@ export interface HeavyHitter {
   bytes: number;
   hadTtl: number;
   withoutTtl: number;
+}
+
+/** What was counted in one place, as plain data: to be added to what was counted in others. */
+export interface HittersPart {
+  readonly hitters: readonly HeavyHitter[];
+  /** A pattern that is not among them was written so often at most: 0 until entries had to give way. */
+  readonly floor: number;
 }
 
 export class HeavyHitters {
@@ -54,7 +62,7 @@ export class HeavyHitters {
       }
       slot = (slot + 1) & MASK;
     }
-    if (entry < 0) entry = this.take(pattern, length, hash);
+    if (entry < 0) entry = this.enter(pattern, length, hash);
     this.counts[entry]++;
     this.bytes[entry] += bytes;
     if (outcome === TtlOutcome.HAD_TTL) this.hadTtl[entry]++;
@@ -79,6 +87,36 @@ export class HeavyHitters {
     return all.sort((a, b) => b.writes - a.writes || b.bytes - a.bytes).slice(0, n);
   }
 
+  /** All that was counted since it was made, or since this was called last; it counts from 0 again. */
+  take(): HittersPart {
+    const part = { hitters: this.top(HITTERS), floor: this.floor };
+    this.clear();
+    return part;
+  }
+
+  /**
+   * Adds what was taken from another one. What either of the two may have missed adds to the error, the entries with
+   * the smallest counts give way, and both invariants hold for the sum (Agarwal and others, "Mergeable summaries", 2012).
+   */
+  merge({ hitters, floor }: HittersPart): void {
+    const sums = new Map(this.top(HITTERS).map((own) => [own.pattern, { ...own, error: own.error + floor }]));
+    for (const other of hitters) {
+      const own = sums.get(other.pattern);
+      if (own === undefined) {
+        sums.set(other.pattern, { ...other, error: other.error + this.floor });
+      } else {
+        own.writes += other.writes;
+        own.error += other.error - floor;
+        own.bytes += other.bytes;
+        own.hadTtl += other.hadTtl;
+        own.withoutTtl += other.withoutTtl;
+      }
+    }
+    const kept = [...sums.values()].sort((a, b) => b.writes + b.error - (a.writes + a.error));
+    this.clear();
+    for (const hitter of kept.slice(0, HITTERS)) this.put(hitter);
+  }
+
   /** Throws when an invariant of this file does not hold; for tests. */
   check(): void {
     for (let i = 0; i < this.used; i++) {
@@ -95,6 +133,29 @@ export class HeavyHitters {
     }
   }
 
+  /** How often a pattern without an entry can have been written. */
+  private get floor(): number {
+    return this.used < HITTERS ? 0 : this.counts[this.heap[0]];
+  }
+
+  private clear(): void {
+    this.used = 0;
+    this.table.fill(0);
+    this.counts.fill(0);
+  }
+
+  /** A pattern that has no entry yet, with what is known of it. There must be room. */
+  private put({ pattern, writes, error, bytes, hadTtl, withoutTtl }: HeavyHitter): void {
+    const name = Buffer.from(pattern, 'latin1');
+    const entry = this.enter(name, name.length, hashPattern(name, name.length));
+    this.counts[entry] = writes + error;
+    this.errors[entry] = error;
+    this.bytes[entry] = bytes;
+    this.hadTtl[entry] = hadTtl;
+    this.withoutTtl[entry] = withoutTtl;
+    this.sink(entry);
+  }
+
   private holds(entry: number, pattern: Uint8Array, length: number): boolean {
     if (this.lengths[entry] !== length) return false;
     const cells = this.cells;
@@ -104,7 +165,7 @@ export class HeavyHitters {
   }
 
   /** An entry for a pattern that has none: a fresh one, else that of the pattern with the smallest count. */
-  private take(pattern: Uint8Array, length: number, hash: number): number {
+  private enter(pattern: Uint8Array, length: number, hash: number): number {
     let entry: number;
     if (this.used < HITTERS) {
       entry = this.used++;

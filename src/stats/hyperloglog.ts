@@ -1,6 +1,6 @@
 // Estimated numbers of distinct keys, one row of registers for each counter slot (HyperLogLog, dense bytes).
 // Owns the registers only; hashing is the caller's. It never allocates after construction and never throws.
-// Invariants: a register only grows; 0 means untouched, 1 … 21 is the longest run of zeros seen, plus one.
+// Invariants: a register only grows, but when its row is taken; 0 means untouched, 1 … 21 is the longest run of zeros seen, plus one.
 //
 // 2^12 registers give a standard error of 1.04 / sqrt(4096) = 1.63 %. The estimate is Ertl's ("New cardinality
 // estimation algorithms for HyperLogLog sketches", 2017), the one that Redis's own PFCOUNT uses: sigma corrects
@@ -30,6 +30,22 @@ export class DistinctCounters {
     const cell = row * REGISTERS + (mixed >>> RUN_BITS);
     const rank = Math.clz32((mixed << PRECISION) | GUARD) + 1;
     if (rank > this.registers[cell]) this.registers[cell] = rank;
+  }
+
+  /** The registers of `row`, which is empty afterwards. */
+  takeRow(row: number): Uint8Array {
+    const from = row * REGISTERS;
+    const registers = this.registers.slice(from, from + REGISTERS);
+    this.registers.fill(0, from, from + REGISTERS);
+    return registers;
+  }
+
+  /** Counts in `row` also what another one has counted, as its registers tell: as if this one had seen it too. */
+  addRow(row: number, registers: Uint8Array): void {
+    const from = row * REGISTERS;
+    for (let i = 0; i < registers.length; i++) {
+      if (registers[i] > this.registers[from + i]) this.registers[from + i] = registers[i];
+    }
   }
 
   /** Estimated number of distinct hashes added to `row`, a whole number. */

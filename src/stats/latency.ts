@@ -1,7 +1,7 @@
 // How long Redis takes to answer, from the commands that the session chose to time.
-// Owns two views of the same samples: an HDR histogram for percentiles, fixed buckets for Prometheus (which adds
+// Owns two views of the same samples: a fine histogram for percentiles, fixed buckets for Prometheus (which adds
 // them up over instances, and so needs the same bounds everywhere). It never decides what is timed.
-import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
+import { Histogram, type HistogramPart } from './histogram.js';
 
 /** Upper bounds of the Prometheus buckets in seconds, rising; one more bucket, +Inf, follows. */
 const LATENCY_BOUNDS_SECONDS = [
@@ -16,7 +16,7 @@ export interface LatencySnapshot {
   samples: number;
   /** Sum of all samples in seconds. */
   sumSeconds: number;
-  /** Milliseconds; null while there are no samples. */
+  /** Milliseconds, within 1 %; null while there are no samples. */
   meanMs: number | null;
   p50Ms: number | null;
   p90Ms: number | null;
@@ -27,15 +27,19 @@ export interface LatencySnapshot {
   buckets: { leSeconds: number; count: number }[];
 }
 
+/** Part of the samples, as plain data: to be added to those of another one. */
+export interface LatencyPart {
+  readonly micros: HistogramPart;
+  readonly buckets: Float64Array;
+  readonly samples: number;
+  readonly sumSeconds: number;
+}
+
 export class LatencyHistogram {
-  private readonly micros: RecordableHistogram;
+  private readonly micros = new Histogram();
   private readonly buckets = new Float64Array(LATENCY_BOUNDS_SECONDS.length + 1);
   private samples = 0;
   private sumSeconds = 0;
-
-  constructor() {
-    this.micros = createHistogram({ lowest: 1, highest: LONGEST_MICROS, figures: 3 });
-  }
 
   /** A sample that is not a number, or below zero (a clock that was set back), is left out. */
   record(milliseconds: number): void {
@@ -50,18 +54,36 @@ export class LatencyHistogram {
     this.sumSeconds += seconds;
   }
 
+  /** All samples since it was made, or since this was called last; it counts from 0 again. */
+  take(): LatencyPart {
+    const { samples, sumSeconds } = this;
+    const part = { micros: this.micros.take(), buckets: this.buckets.slice(), samples, sumSeconds };
+    this.buckets.fill(0);
+    this.samples = 0;
+    this.sumSeconds = 0;
+    return part;
+  }
+
+  /** Adds what was taken from another one. */
+  add({ micros, buckets, samples, sumSeconds }: LatencyPart): void {
+    this.micros.add(micros);
+    for (let i = 0; i < buckets.length; i++) this.buckets[i] += buckets[i];
+    this.samples += samples;
+    this.sumSeconds += sumSeconds;
+  }
+
   snapshot(): LatencySnapshot {
     const any = this.samples > 0;
-    const percentile = (p: number) => (any ? this.micros.percentile(p) / 1000 : null);
+    const quantile = (share: number) => (any ? this.micros.quantile(share) / 1000 : null);
     let below = 0;
     return {
       samples: this.samples,
       sumSeconds: this.sumSeconds,
       meanMs: any ? (this.sumSeconds / this.samples) * 1000 : null,
-      p50Ms: percentile(50),
-      p90Ms: percentile(90),
-      p99Ms: percentile(99),
-      p999Ms: percentile(99.9),
+      p50Ms: quantile(0.5),
+      p90Ms: quantile(0.9),
+      p99Ms: quantile(0.99),
+      p999Ms: quantile(0.999),
       maxMs: any ? this.micros.max / 1000 : null,
       buckets: LATENCY_BOUNDS_SECONDS.map((leSeconds, i) => {
         below += this.buckets[i];

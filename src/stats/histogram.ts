@@ -10,6 +10,15 @@ const PART = 1 << PART_BITS;
 export const MAXIMUM = 2 ** 31 - 1;
 const BUCKETS = (31 - PART_BITS + 1) * PART;
 
+/** Part of a histogram's counts, as plain data: to be added to those of another one. */
+export interface HistogramPart {
+  readonly count: number;
+  readonly max: number;
+  /** Buckets that hold something, and how much each of them holds. */
+  readonly buckets: Uint16Array;
+  readonly counts: Float64Array;
+}
+
 export class Histogram {
   count = 0;
   /** The largest value recorded, exactly. */
@@ -23,12 +32,34 @@ export class Histogram {
     if (bounded > this.max) this.max = bounded;
   }
 
+  /** All that was recorded since it was made, or since this was called last; it counts from 0 again. */
+  take(): HistogramPart {
+    const buckets = Uint16Array.from(this.buckets.keys()).filter((bucket) => this.buckets[bucket] > 0);
+    const part = {
+      count: this.count,
+      max: this.max,
+      buckets,
+      counts: Float64Array.from(buckets, (b) => this.buckets[b]),
+    };
+    this.buckets.fill(0);
+    this.count = 0;
+    this.max = 0;
+    return part;
+  }
+
+  /** Adds what was taken from another one. */
+  add({ count, max, buckets, counts }: HistogramPart): void {
+    for (let i = 0; i < buckets.length; i++) this.buckets[buckets[i]] += counts[i];
+    this.count += count;
+    if (max > this.max) this.max = max;
+  }
+
   /** The value that this share (0 … 1) of all values does not exceed; 0 when there is none. */
   quantile(share: number): number {
     const rank = Math.max(1, Math.ceil(share * this.count));
     let seen = 0;
     for (let bucket = 0; bucket < BUCKETS; bucket++) {
-      seen += this.buckets[bucket] as number;
+      seen += this.buckets[bucket];
       if (seen >= rank) return Math.min(middleOf(bucket), this.max);
     }
     return 0;

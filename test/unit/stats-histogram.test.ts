@@ -1,7 +1,7 @@
-// The histogram of the latency benchmark.
+// Counts in widening buckets: what is read back, and that parts add up to the whole.
 import fc from 'fast-check';
 import t from 'tap';
-import { Histogram, MAXIMUM } from '../../bench/latency/histogram.js';
+import { Histogram, MAXIMUM } from '../../src/stats/histogram.js';
 
 t.test('every value is read back within 1 %', async (t) => {
   fc.assert(
