@@ -1,17 +1,25 @@
 // /metrics: the snapshots in Prometheus's words. Owns names, help texts and labels, which are an API.
 // It counts nothing and keeps nothing: each scrape takes one snapshot of each source and all metrics read that.
-// Invariant: labels are bounded by the config (rule names, priorities) or fixed (reasons); no key and no client is a label.
+// Invariant: labels are bounded by the config (rule names, priorities, workers) or fixed (reasons); no key and no client is a label.
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { PIN_REASONS } from '../commands/spec.js';
 import { PRIORITY_NAMES } from '../policy/rule.js';
 import type { RuleStats, StatsSnapshot } from '../stats/snapshot.js';
 import { registerSnapshotMetric, type Sample } from './snapshot-metric.js';
-import type { AdminSources, ConnectionSnapshot, MemorySnapshot, PoolSnapshot } from './types.js';
+import type {
+  AdminSources,
+  ConnectionSnapshot,
+  MemorySnapshot,
+  PoolSnapshot,
+  WorkerSnapshot,
+  WorkersSnapshot,
+} from './types.js';
 
 interface Scrape {
   stats: StatsSnapshot;
   memory: MemorySnapshot;
   connections: ConnectionSnapshot;
+  workers: WorkersSnapshot;
 }
 type Row = [
   type: 'counter' | 'gauge' | 'histogram',
@@ -112,6 +120,17 @@ const ROWS: readonly Row[] = [
     one((s) => s.connections.clientsTooSlow),
   ],
 
+  ['gauge', 'workers', 'Processes that serve clients, by state.', workers],
+  [
+    'counter',
+    'worker_restarts_total',
+    'Workers that ended and were replaced.',
+    one((s) => s.workers.restarts),
+  ],
+  ['gauge', 'worker_clients', 'Connected clients, by worker.', perWorker((w) => w.clients)],
+  ['gauge', 'worker_resident_memory_bytes', 'Resident memory, by worker.', perWorker((w) => w.residentBytes)],
+  ['counter', 'worker_cpu_seconds_total', 'User and system time, by worker.', perWorker((w) => w.cpuSeconds)],
+
   ['gauge', 'pool_shared_connections', 'Shared upstream connections.', pool((p) => p.sharedConnections)],
   [
     'counter',
@@ -161,11 +180,12 @@ export interface Metrics {
 
 /** All metrics over the given sources, with Node's process metrics, in a registry of their own. */
 export function createMetrics(
-  sources: Pick<AdminSources, 'stats' | 'memory' | 'connections'>,
+  sources: Pick<AdminSources, 'stats' | 'memory' | 'connections' | 'workers'>,
   version: string,
 ): Metrics {
   const registry = new Registry();
   let scrape: Scrape;
+  let rendering: Promise<string> = Promise.resolve('');
   for (const [type, name, help, read] of ROWS) {
     registerSnapshotMetric(registry, { type, name: `spillway_${name}`, help, read: () => read(scrape) });
   }
@@ -179,8 +199,19 @@ export function createMetrics(
   return {
     contentType: registry.contentType,
     render() {
-      scrape = { stats: sources.stats(), memory: sources.memory(), connections: sources.connections() };
-      return registry.metrics();
+      // One after the other, since all metrics read the one scrape.
+      rendering = rendering
+        .catch(() => '')
+        .then(async () => {
+          const [stats, connections, workers] = await Promise.all([
+            sources.stats(),
+            sources.connections(),
+            sources.workers(),
+          ]);
+          scrape = { stats, memory: sources.memory(), connections, workers };
+          return registry.metrics();
+        });
+      return rendering;
     },
   };
 }
@@ -216,6 +247,19 @@ function poolClients({ connections: { pool } }: Scrape): Sample[] {
 function pins({ connections: { pool } }: Scrape): Sample[] {
   if (pool === null) return [];
   return PIN_REASONS.map((reason) => ({ value: pool.pins[reason], labels: { reason } }));
+}
+
+function workers({ workers: { configured, running, silent } }: Scrape): Sample[] {
+  return [
+    { value: configured, labels: { state: 'configured' } },
+    { value: running, labels: { state: 'running' } },
+    { value: silent, labels: { state: 'silent' } },
+  ];
+}
+
+function perWorker(value: (worker: WorkerSnapshot) => number) {
+  return ({ workers }: Scrape): Sample[] =>
+    workers.workers.map((worker) => ({ value: value(worker), labels: { worker: worker.worker } }));
 }
 
 function seconds(ms: number | null): number | null {

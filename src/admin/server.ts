@@ -18,6 +18,7 @@ const ENDPOINTS: Readonly<Record<string, string>> = {
   '/api/rules': 'The rules in effect.',
   '/api/memory': 'The last memory reading, pressure, and what is being shed.',
   '/api/connections': 'Clients, bytes and commands.',
+  '/api/workers': 'The processes that serve clients.',
   '/metrics': 'All of it for Prometheus.',
   '/healthz': '200 while the process works.',
   '/readyz': '200 when traffic can be served, else 503 with the reasons.',
@@ -93,6 +94,7 @@ function addRoutes(app: FastifyInstance, options: AdminOptions): void {
   app.get('/api/rules', async () => options.rules());
   app.get('/api/memory', async () => options.memory());
   app.get('/api/connections', async () => options.connections());
+  app.get('/api/workers', async () => options.workers());
   app.get('/metrics', (_request, reply) =>
     metrics.render().then((text) => reply.type(metrics.contentType).send(text)),
   );

@@ -95,13 +95,37 @@ export interface PoolSnapshot {
   strayStalls: number;
 }
 
+/** One process that serves clients. */
+export interface WorkerSnapshot {
+  /** 1 and up: whoever takes the place of another has its number. */
+  worker: number;
+  pid: number;
+  clients: number;
+  upSeconds: number;
+  residentBytes: number;
+  /** User and system time since it started. */
+  cpuSeconds: number;
+}
+
+/** GET /api/workers. */
+export interface WorkersSnapshot {
+  configured: number;
+  running: number;
+  /** Workers that ended, and had to be replaced. */
+  restarts: number;
+  /** Workers that did not report in time: their figures are of their last report. */
+  silent: number;
+  workers: WorkerSnapshot[];
+}
+
 /** Everything that the admin server reads; each is called once for a request that needs it. */
 export interface AdminSources {
-  stats(): StatsSnapshot;
+  stats(): StatsSnapshot | Promise<StatsSnapshot>;
   /** The rules in effect, as JSON in the config's own words. */
   rules(): unknown;
   memory(): MemorySnapshot;
-  connections(): ConnectionSnapshot;
+  connections(): ConnectionSnapshot | Promise<ConnectionSnapshot>;
+  workers(): WorkersSnapshot | Promise<WorkersSnapshot>;
   health(): { live: boolean };
   /** `reasons`: one sentence for each thing that is missing; empty when ready. */
   ready(): { ready: boolean; reasons: string[] };

@@ -1,23 +1,22 @@
-// The assembled proxy: builds every part from the config, hands each what it needs, starts and stops them in order.
-// The only place that knows all parts. Holds no logic of its own beyond wiring and the sentences of the log.
+// The assembled proxy: the data port, what serves its clients, the memory monitor and the admin server, each handed
+// what it needs, started and stopped in order. Holds no logic of its own beyond wiring and the sentences of the log.
 import type { Logger } from 'pino';
 import { startAdmin } from '../admin/server.js';
 import type { ConnectionSnapshot } from '../admin/types.js';
-import { type CommandTable, defaultCommandTable } from '../commands/table.js';
 import { describeConfig } from '../config/describe.js';
 import type { EffectiveConfig } from '../config/effective.js';
 import { MemoryMonitor, type ServerFacts } from '../memory/monitor.js';
 import { type LevelChange, Pressure } from '../memory/pressure.js';
 import { Listener } from '../net/listener.js';
 import type { TrafficObserver } from '../policy/observer.js';
-import { Policy } from '../policy/policy.js';
-import { PRIORITY_NAMES, Priority } from '../policy/rule.js';
-import { RuleSet } from '../policy/rule-set.js';
-import { ShedGate } from '../policy/shed.js';
-import { noPoolingYet, type SessionContext } from '../session/session.js';
-import { TrafficStats } from '../stats/counters.js';
+import { PRIORITY_NAMES } from '../policy/rule.js';
+import type { TrafficStats } from '../stats/counters.js';
 import { snapshotStats } from '../stats/snapshot.js';
+import { Alone } from './alone.js';
+import { Crew } from './crew/crew.js';
+import { hasFollowUps } from './data-plane.js';
 import { describeMemory } from './describe-memory.js';
+import type { Service, ServiceEvents } from './service.js';
 import { VERSION } from './version.js';
 
 export interface RunningProxy {
@@ -27,58 +26,32 @@ export interface RunningProxy {
   close(graceMs: number): Promise<void>;
 }
 
-/** How often the time that statistics are stamped with is refreshed, milliseconds. */
-const STAMP_INTERVAL_MS = 50;
-/** PEXPIRE … NX came with this major version. */
-const FOLLOW_UP_MAJOR = 7;
-
 /**
  * Starts a proxy as `config` says. Resolves when it listens and the first memory reading was taken or failed;
  * rejects with the system's error when it cannot listen. An unreachable upstream is no error: clients are then
  * refused as a dead Redis would refuse them, until it is back. `observe` gives what is told of the traffic instead of
- * the statistics.
+ * the statistics, where one process does it all.
  */
 export async function startProxy(
   config: EffectiveConfig,
   log: Logger,
-  observe: (stats: TrafficStats) => TrafficObserver = (stats) => stats,
+  observe?: (stats: TrafficStats) => TrafficObserver,
 ): Promise<RunningProxy> {
   const clock = () => performance.now();
-  let stampedMs = Date.now();
-  const stamping = setInterval(() => {
-    stampedMs = Date.now();
-  }, STAMP_INTERVAL_MS);
-  stamping.unref();
-
-  const gate = new ShedGate();
-  const pressure = new Pressure({ ...config.memory, bands: config.memory.bands }, gate, (change) =>
-    logLevelChange(log, change),
-  );
-  const stats = new TrafficStats(
-    config.rules.map((rule) => rule.name),
-    () => stampedMs,
-  );
-  const commandTable = defaultCommandTable(config.upstream.shareCommands);
-  const pooling = noPoolingYet();
-  const context: SessionContext = {
-    table: commandTable,
-    policy: new Policy({
-      rules: new RuleSet({
-        rules: config.rules,
-        unregistered: { priority: Priority.NORMAL, observe: config.mode === 'observe' },
-      }),
-      gate,
-      observer: observe(stats),
-      now: Date.now,
-      random: Math.random,
-    }),
-    followUps: true,
-    lookaheadBytes: config.limits.lookaheadBytes,
-    pendingRuns: config.limits.pendingReplies,
-    clock,
-    counters: { commands: 0, stalls: 0, raw: 0 },
-    pooling,
+  const events: ServiceEvents = {
+    upstreamFailed: (error) => listener.upstreamFailed(error),
+    upstreamEnded: () => listener.suspectUpstream(),
+    upstreamOom: () => {
+      pressure.upstreamOom(clock());
+      pressureChanged();
+      monitor.pollSoon();
+    },
   };
+  const service: Service =
+    config.workers === 1 ? new Alone(config, log, events, observe) : await Crew.start(config, log, events);
+  const { gate } = service;
+  const pressure = new Pressure(config.memory, gate, (change) => logLevelChange(log, change));
+  const pressureChanged = (): void => service.pressureChanged(pressure.state(clock()));
   const monitor = new MemoryMonitor({
     upstream: config.upstream,
     pollIntervalMs: config.memory.pollIntervalMs,
@@ -86,24 +59,23 @@ export async function startProxy(
     gate,
     log,
     clock,
-    onServer: (server) => adoptServer(server, commandTable, context, log),
+    answered: () => service.answered(),
+    onReading: pressureChanged,
+    onServer: (server) => {
+      service.adoptServer(server);
+      logServer(log, server);
+    },
     onLost: () => listener.suspectUpstream(),
   });
-  stats.upstreamOomSeen = () => {
-    pressure.upstreamOom(clock());
-    monitor.pollSoon();
-  };
   const listener = new Listener({
     listen: config.listen,
     upstream: config.upstream,
     maxClients: config.limits.maxClients,
-    sharedConnections: config.upstream.pool === 'command' ? config.upstream.sharedConnections : 0,
-    idleTimeoutMs: config.limits.idleTimeoutMs,
-    context,
+    clients: () => service.clients,
+    onClient: (client) => service.accept(client),
     onAcceptFailed: (error) => log.error({ err: error.message }, 'a client could not be accepted'),
-    onUpstreamFailed: (error) =>
-      log.error({ err: error.message }, 'upstream cannot be reached: client reset'),
     onRefusing: (refusing) => {
+      if (refusing) service.serverGone();
       if (refusing) log.error('upstream refuses connections: so does the data port, until it is back');
       else log.info('upstream accepts connections again, and so does the data port');
     },
@@ -111,25 +83,13 @@ export async function startProxy(
       log.error({ err: error.message }, 'the data port cannot be opened again yet: tried on'),
   });
 
-  const connections = (): ConnectionSnapshot => {
-    const { commands, stalls, raw } = context.counters;
-    const { pool, ...links } = listener.snapshot();
-    return {
-      ...links,
-      pool: pool && { ...pool, ...pooling },
-      commands,
-      stalls,
-      rawSessions: raw,
-      followUpsUnsupported: !context.followUps,
-    };
-  };
   let closing = false;
   const stop = async (graceMs: number): Promise<void> => {
     closing = true;
-    const ended = await listener.close(graceMs);
+    listener.close();
+    const ended = await service.close(graceMs);
     if (ended > 0) log.warn({ connections: ended }, 'connections ended before they were idle');
     monitor.close();
-    clearInterval(stamping);
   };
 
   await monitor.start();
@@ -140,14 +100,19 @@ export async function startProxy(
           listen: config.admin.listen,
           log,
           version: VERSION,
-          stats: () => snapshotStats(stats, Date.now()),
+          stats: async () => snapshotStats(await service.stats(), Date.now()),
           rules: () => describeConfig(config).rules,
           memory: () => describeMemory(pressure, gate, monitor, config.memory.bands, clock()),
-          connections,
+          connections: async (): Promise<ConnectionSnapshot> => ({
+            ...(await service.snapshot()),
+            ...listener.snapshot(),
+          }),
+          workers: () => service.workers(),
           health: () => ({ live: true }),
           ready: () => {
             if (closing) return CLOSING;
-            return listener.listening ? readiness(monitor, pressure, clock()) : REFUSING;
+            if (!listener.listening) return REFUSING;
+            return service.running ? readiness(monitor, pressure, clock()) : NO_WORKER;
           },
         })
       : undefined;
@@ -165,17 +130,9 @@ export async function startProxy(
   }
 }
 
-function adoptServer(
-  { version, commands }: ServerFacts,
-  table: CommandTable,
-  context: SessionContext,
-  log: Logger,
-): void {
-  context.table = table.overlaidBy(commands);
-  const major = Number.parseInt(version, 10);
-  context.followUps = !(major < FOLLOW_UP_MAJOR);
+function logServer(log: Logger, { version, commands }: ServerFacts): void {
   log.info({ version, commands: commands.length }, 'upstream recognised');
-  if (!context.followUps) {
+  if (!hasFollowUps(version)) {
     log.warn(
       { version },
       'the upstream has no PEXPIRE … NX (7.0): rules work by rewriting only; SETNX, MSET, GETSET, SET KEEPTTL and applyTo "all" give no TTL',
@@ -196,6 +153,7 @@ function logLevelChange(log: Logger, { priority, from, to, pressure, cause, read
 
 const CLOSING = { ready: false, reasons: ['the proxy is closing: no client is accepted any more'] };
 const REFUSING = { ready: false, reasons: ['the upstream refuses connections, and so does the data port'] };
+const NO_WORKER = { ready: false, reasons: ['no worker process is running: the log says why they ended'] };
 
 /** Ready: clients will find an upstream. Reasons may be given all the same: what then works only in part. */
 function readiness(

@@ -28,6 +28,7 @@ Environment:
   SPILLWAY_LISTEN                   as --listen
   SPILLWAY_UPSTREAM                 as --upstream
   SPILLWAY_ADMIN                    as --admin
+  SPILLWAY_WORKERS                  as --workers
   SPILLWAY_LOG_LEVEL                as --log-level
   SPILLWAY_UPSTREAM_PASSWORD        password of the memory monitor's connection, instead of in the URL
   SPILLWAY_UPSTREAM_PASSWORD_FILE   the same, read from a file (a mounted secret)

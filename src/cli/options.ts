@@ -9,6 +9,7 @@ export interface ConfigOptions {
   readonly listen?: string;
   readonly upstream?: string;
   readonly admin?: string;
+  readonly workers?: string;
   readonly config?: string;
   readonly logLevel?: string;
 }
@@ -23,10 +24,11 @@ export function addConfigOptions(command: Command): Command {
       '-a, --admin <host:port>',
       'serve statistics, metrics and health here, loopback only; "off": nowhere',
     )
+    .option('-w, --workers <number>', 'serve clients by so many processes; "auto": one for each processor')
     .option('--log-level <level>', `log from this level up: ${LOG_LEVELS.join(', ')}`);
 }
 
 export function toSources(options: ConfigOptions, env: ConfigSources['env']): ConfigSources {
-  const { config, listen, upstream, admin, logLevel } = options;
-  return { file: config, env, flags: { listen, upstream, admin, logLevel } };
+  const { config, listen, upstream, admin, workers, logLevel } = options;
+  return { file: config, env, flags: { listen, upstream, admin, workers, logLevel } };
 }

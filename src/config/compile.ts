@@ -1,5 +1,6 @@
 // From a checked config to the effective one: texts become numbers and bytes, everything is frozen.
 // Checks nothing: what configSchema let pass compiles. Adds no defaults: those stand in the schema.
+import { availableParallelism } from 'node:os';
 import { PRIORITY_NAMES, type Priority, type Rule } from '../policy/rule.js';
 import { parseListenAddress } from './address.js';
 import type { Band, EffectiveConfig, EffectiveMemory } from './effective.js';
@@ -29,6 +30,7 @@ export function compileConfig(parsed: ConfigInput, secrets: Secrets = {}): Effec
       shareCommands: [...new Set(parsed.upstream.shareCommands.map((name) => name.toLowerCase()))],
       connectTimeoutMs: parseDuration(parsed.upstream.connectTimeout),
     },
+    workers: parsed.workers === 'auto' ? availableParallelism() : parsed.workers,
     mode: parsed.mode,
     rules: parsed.rules.map((rule, index) => compileRule(rule, index + 1, parsed.mode)),
     memory: compileMemory(parsed.memory),

@@ -20,6 +20,7 @@ export function describeConfig(config: EffectiveConfig): Omit<ConfigInput, '$sch
       shareCommands: config.upstream.shareCommands.map((name) => name.toUpperCase()),
       connectTimeout: formatDuration(config.upstream.connectTimeoutMs),
     },
+    workers: config.workers,
     mode: config.mode,
     rules: config.rules.map((rule) => describeRule(rule, config.mode)),
     memory: describeMemory(config.memory),

@@ -41,6 +41,8 @@ export interface EffectiveLimits {
 export interface EffectiveConfig {
   readonly listen: ListenAddress;
   readonly upstream: EffectiveUpstream;
+  /** 1: this process does it all. */
+  readonly workers: number;
   /** The global mode; each rule has its own, already resolved, in `observe`. */
   readonly mode: ConfigInput['mode'];
   readonly rules: readonly Rule[];

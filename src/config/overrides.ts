@@ -8,6 +8,8 @@ export interface ConfigFlags {
   readonly upstream?: string | undefined;
   /** host:port, or "off". */
   readonly admin?: string | undefined;
+  /** A number, or "auto". */
+  readonly workers?: string | undefined;
   readonly logLevel?: string | undefined;
 }
 
@@ -24,6 +26,7 @@ const SETTINGS: readonly Setting[] = [
   { flag: 'listen', option: '--listen', variable: 'SPILLWAY_LISTEN', path: ['listen'] },
   { flag: 'upstream', option: '--upstream', variable: 'SPILLWAY_UPSTREAM', path: ['upstream', 'url'] },
   { flag: 'admin', option: '--admin', variable: 'SPILLWAY_ADMIN', path: ['admin', 'listen'] },
+  { flag: 'workers', option: '--workers', variable: 'SPILLWAY_WORKERS', path: ['workers'] },
   { flag: 'logLevel', option: '--log-level', variable: 'SPILLWAY_LOG_LEVEL', path: ['log', 'level'] },
 ];
 
@@ -55,12 +58,18 @@ export function override(file: unknown, env: Environment, flags: ConfigFlags): O
   for (const { flag, option, variable, path } of SETTINGS) {
     const given = flags[flag] ?? nonEmpty(env[variable]);
     if (given === undefined) continue;
-    const changed = withValue(value, path, flag === 'admin' && given === 'off' ? false : given);
+    const changed = withValue(value, path, asInFile(flag, given));
     if (changed === undefined) continue;
     value = changed;
     origins.set(path.join('.'), flags[flag] === undefined ? variable : option);
   }
   return { value, origins };
+}
+
+/** What the file would say for `given`, which is a text here whatever the setting is. */
+function asInFile(flag: keyof ConfigFlags, given: string): unknown {
+  if (flag === 'admin' && given === 'off') return false;
+  return flag === 'workers' && /^[0-9]+$/.test(given) ? Number(given) : given;
 }
 
 /** One line for each SPILLWAY_* variable that means nothing, in order of name. */

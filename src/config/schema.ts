@@ -25,6 +25,7 @@ const SECOND = 1000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 const MAX_RULES = 10_000;
+const MAX_WORKERS = 64;
 const MAX_SHARED_COMMANDS = 1000;
 const MAX_MEMORY = 2 ** 50;
 const MAX_HYSTERESIS = 0.5;
@@ -195,6 +196,15 @@ export const configSchema = strict({
       'Where clients connect: host:port. ":6380" listens on all interfaces, port 0 lets the system choose.',
     ),
   upstream: upstream.prefault({}).describe('The Redis or Valkey server behind the proxy.'),
+  workers: z
+    .union([z.literal('auto'), count(1, MAX_WORKERS)], {
+      error: (issue) => expected(issue, `"auto", or a whole number from 1 to ${MAX_WORKERS}`),
+    })
+    .default(1)
+    .describe(
+      'How many processes serve clients; "auto": as many as the machine has processors for this one. Limits on clients hold ' +
+        'for all of them together, shared upstream connections are of each.',
+    ),
   mode: oneOf(['enforce', 'observe'])
     .default('enforce')
     .describe('"observe" decides and counts everything and changes nothing.'),

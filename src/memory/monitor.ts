@@ -21,6 +21,10 @@ export interface MonitorOptions {
   readonly pollIntervalMs: number;
   readonly pressure: Pressure;
   readonly gate: ShedGate;
+  /** What of the growth let through the server has executed for certain; asked before each reading. */
+  readonly answered: () => number | Promise<number>;
+  /** Called when `pressure` has taken a reading. */
+  readonly onReading: () => void;
   readonly log: Logger;
   /** Monotonic milliseconds. */
   readonly clock: () => number;
@@ -141,11 +145,11 @@ export class MemoryMonitor {
       this.schedule();
       return;
     }
-    const { pressure, gate, clock } = this.options;
+    const { pressure, clock } = this.options;
     this.polling = true;
     this.polledAt = clock();
-    const answered = gate.answered;
     try {
+      const answered = await this.options.answered();
       const withKeyspace = this.polledAt - this.keyspaceAt > KEYSPACE_INTERVAL_MS;
       const [memory, keyspace, replication] = await Promise.all([
         this.redis.info('memory'),
@@ -161,6 +165,7 @@ export class MemoryMonitor {
       this.polls++;
       this.recovered();
       pressure.take(reading, this.keyspace, answered, clock());
+      this.options.onReading();
     } catch (error) {
       this.pollErrors++;
       this.report(error as Error);

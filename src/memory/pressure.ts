@@ -23,6 +23,18 @@ export interface PressureOptions {
   readonly shedWhen: 'auto' | 'always' | 'never';
   readonly staleAfterMs: number;
   readonly onStale: 'admit' | 'hold';
+  /** How many processes write to the gates of one server together; each looks again so much sooner. Default 1. */
+  readonly writers?: number;
+}
+
+/** What one Pressure has made of its readings, as plain data: for others, in front of the same server, to go by. */
+export interface PressureState {
+  readonly reading: Reading | undefined;
+  readonly applicability: Applicability | undefined;
+  readonly readingAgeMs: number;
+  readonly answeredThen: number;
+  readonly held: number;
+  readonly othersRate: number;
 }
 
 export type Level = 'open' | 'partial' | 'full';
@@ -91,6 +103,22 @@ export class Pressure {
     this.setLevels(this.applicability.applies ? 'reading' : 'not applicable');
   }
 
+  state(now: number): PressureState {
+    const { reading, applicability, answeredThen, held, othersRate } = this;
+    return { reading, applicability, readingAgeMs: this.readingAge(now), answeredThen, held, othersRate };
+  }
+
+  /** Goes by another's readings from now on, instead of take(). The gate must count all that the other's counts. */
+  adopt(state: PressureState, now: number): void {
+    this.reading = state.reading;
+    this.applicability = state.applicability;
+    this.readAt = now - state.readingAgeMs;
+    this.answeredThen = state.answeredThen;
+    this.held = state.held;
+    this.othersRate = state.othersRate;
+    this.apply(now);
+  }
+
   /**
    * Redis itself answered OOM to a client: memory is at its limit now. Far below the first band that is not taken on
    * trust, since a script can answer what it likes and one huge value is refused on a half empty server; there the
@@ -127,7 +155,7 @@ export class Pressure {
     }
     this.setHeadroom(now);
     gate.active = gate.byKey || applicability.refusesAtLimit;
-    const distance = Math.max(STEP, (this.lowestStart - effective) / 2);
+    const distance = Math.max(STEP, (this.lowestStart - effective) / 2) / (this.options.writers ?? 1);
     gate.wakeAt = gate.admitted + Math.min(distance, 1) * applicability.limitBytes;
   }
 

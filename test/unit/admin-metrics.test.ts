@@ -1,7 +1,12 @@
 // Every metric carries the value of its snapshot field, under names that are an API.
 import t from 'tap';
 import { createMetrics } from '../../src/admin/metrics.js';
-import type { ConnectionSnapshot, MemorySnapshot, PoolSnapshot } from '../../src/admin/types.js';
+import type {
+  ConnectionSnapshot,
+  MemorySnapshot,
+  PoolSnapshot,
+  WorkersSnapshot,
+} from '../../src/admin/types.js';
 import { PIN_REASONS } from '../../src/commands/spec.js';
 import { TrafficStats } from '../../src/stats/counters.js';
 import { type RuleStats, type StatsSnapshot, snapshotStats } from '../../src/stats/snapshot.js';
@@ -83,7 +88,23 @@ const pool: PoolSnapshot = {
   strayStalls: 30,
 };
 
-const sources = { stats: () => stats, memory: () => memory, connections: () => connections };
+const workers: WorkersSnapshot = {
+  configured: 3,
+  running: 2,
+  restarts: 31,
+  silent: 1,
+  workers: [
+    { worker: 1, pid: 11, clients: 32, upSeconds: 1, residentBytes: 33, cpuSeconds: 3.4 },
+    { worker: 3, pid: 12, clients: 35, upSeconds: 1, residentBytes: 36, cpuSeconds: 3.7 },
+  ],
+};
+
+const sources = {
+  stats: () => stats,
+  memory: () => memory,
+  connections: () => connections,
+  workers: () => workers,
+};
 
 function parse(text: string): Map<string, number> {
   const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
@@ -143,6 +164,16 @@ const SINGLE: Record<string, number> = {
   commands_total: 50,
   raw_sessions_total: 13,
   stalls_total: 14,
+  'workers{state="configured"}': 3,
+  'workers{state="running"}': 2,
+  'workers{state="silent"}': 1,
+  worker_restarts_total: 31,
+  'worker_clients{worker="1"}': 32,
+  'worker_clients{worker="3"}': 35,
+  'worker_resident_memory_bytes{worker="1"}': 33,
+  'worker_resident_memory_bytes{worker="3"}': 36,
+  'worker_cpu_seconds_total{worker="1"}': 3.4,
+  'worker_cpu_seconds_total{worker="3"}': 3.7,
   'upstream_latency_seconds_bucket{le="0.0001"}': 0,
   'upstream_latency_seconds_bucket{le="0.00025"}': 1,
   'upstream_latency_seconds_bucket{le="0.005"}': 2,

@@ -4,7 +4,12 @@ import { pino } from 'pino';
 import t, { type Test } from 'tap';
 import { hostAllowed } from '../../src/admin/host-guard.js';
 import { startAdmin } from '../../src/admin/server.js';
-import type { AdminOptions, ConnectionSnapshot, MemorySnapshot } from '../../src/admin/types.js';
+import type {
+  AdminOptions,
+  ConnectionSnapshot,
+  MemorySnapshot,
+  WorkersSnapshot,
+} from '../../src/admin/types.js';
 import { TrafficStats } from '../../src/stats/counters.js';
 import { snapshotStats } from '../../src/stats/snapshot.js';
 
@@ -52,6 +57,14 @@ const CONNECTIONS: ConnectionSnapshot = {
   pausedClients: 1,
 };
 
+const WORKERS: WorkersSnapshot = {
+  configured: 2,
+  running: 1,
+  restarts: 3,
+  silent: 0,
+  workers: [{ worker: 2, pid: 4711, clients: 5, upSeconds: 6, residentBytes: 7, cpuSeconds: 0.5 }],
+};
+
 async function start(t: Test, overrides: Partial<AdminOptions> = {}) {
   const stats = new TrafficStats(['cache'], () => 1000);
   const admin = await startAdmin({
@@ -62,6 +75,7 @@ async function start(t: Test, overrides: Partial<AdminOptions> = {}) {
     rules: () => [{ name: 'cache', match: 'cache:*' }],
     memory: () => MEMORY,
     connections: () => CONNECTIONS,
+    workers: () => WORKERS,
     health: () => ({ live: true }),
     ready: () => ({ ready: true, reasons: [] }),
     ...overrides,
@@ -104,6 +118,7 @@ t.test('JSON endpoints answer what their source says', async (t) => {
     ['/api/rules', [{ name: 'cache', match: 'cache:*' }]],
     ['/api/memory', MEMORY],
     ['/api/connections', CONNECTIONS],
+    ['/api/workers', WORKERS],
   ];
   const index = await ask(admin.port, '/');
   t.match(JSON.parse(index.body), { name: 'redis-spillway', version: '1.2.3' });

@@ -1,4 +1,5 @@
 // Loading: files, environment, flags and their precedence; compiling and describing as inverse steps; secrets.
+import { availableParallelism } from 'node:os';
 import fc from 'fast-check';
 import t from 'tap';
 import { checkConfig } from '../../src/config/check.js';
@@ -170,6 +171,7 @@ t.test('flags before environment before file before defaults', async (t) => {
       listen: '127.0.0.1:1',
       upstream: { url: 'redis://file', connectTimeout: '1s' },
       admin: { listen: '127.0.0.1:2' },
+      workers: 3,
       log: { level: 'warn' },
     }),
   });
@@ -178,28 +180,37 @@ t.test('flags before environment before file before defaults', async (t) => {
     SPILLWAY_LISTEN: '127.0.0.1:11',
     SPILLWAY_UPSTREAM: 'redis://env',
     SPILLWAY_ADMIN: '127.0.0.1:12',
+    SPILLWAY_WORKERS: '4',
     SPILLWAY_LOG_LEVEL: 'error',
   };
-  const flags = { listen: ':21', upstream: 'redis://flag', admin: 'off', logLevel: 'debug' };
+  const flags = {
+    listen: ':21',
+    upstream: 'redis://flag',
+    admin: 'off',
+    workers: 'auto',
+    logLevel: 'debug',
+  };
   const shape = (sources: Partial<ConfigSources>) => {
-    const { listen, upstream, admin, log } = load(sources).config;
+    const { listen, upstream, admin, workers, log } = load(sources).config;
     return [
       listen.port,
       upstream.host,
       admin.listen !== false && admin.listen.port,
+      workers,
       log.level,
       upstream.connectTimeoutMs,
     ];
   };
-  t.same(shape({}), [6380, '127.0.0.1', 9380, 'info', 5000]);
-  t.same(shape({ file }), [1, 'file', 2, 'warn', 1000]);
-  t.same(shape({ file, env }), [11, 'env', 12, 'error', 1000]);
-  t.same(shape({ file, env, flags }), [21, 'flag', false, 'debug', 1000]);
-  t.same(shape({ env: { SPILLWAY_CONFIG: file } }), [1, 'file', 2, 'warn', 1000]);
+  t.same(shape({}), [6380, '127.0.0.1', 9380, 1, 'info', 5000]);
+  t.same(shape({ file }), [1, 'file', 2, 3, 'warn', 1000]);
+  t.same(shape({ file, env }), [11, 'env', 12, 4, 'error', 1000]);
+  t.same(shape({ file, env, flags }), [21, 'flag', false, availableParallelism(), 'debug', 1000]);
+  t.same(shape({ env: { SPILLWAY_CONFIG: file } }), [1, 'file', 2, 3, 'warn', 1000]);
   t.same(shape({ env: { SPILLWAY_LISTEN: '', SPILLWAY_CONFIG: '' } }), [
     6380,
     '127.0.0.1',
     9380,
+    1,
     'info',
     5000,
   ]);

@@ -1,0 +1,71 @@
+// One process that does it all: what it is told of memory is told to the gate that its own clients pass.
+import type { Socket } from 'node:net';
+import type { Logger } from 'pino';
+import type { WorkersSnapshot } from '../admin/types.js';
+import type { EffectiveConfig } from '../config/effective.js';
+import type { ServerFacts } from '../memory/monitor.js';
+import type { TrafficObserver } from '../policy/observer.js';
+import type { ShedGate } from '../policy/shed.js';
+import type { TrafficStats } from '../stats/counters.js';
+import { DataPlane, type DataPlaneSnapshot } from './data-plane.js';
+import { ownUsage } from './own-usage.js';
+import type { Service, ServiceEvents } from './service.js';
+
+export class Alone implements Service {
+  readonly running = true;
+  private readonly plane: DataPlane;
+
+  constructor(
+    config: EffectiveConfig,
+    log: Logger,
+    events: ServiceEvents,
+    observe?: (stats: TrafficStats) => TrafficObserver,
+  ) {
+    this.plane = new DataPlane(config, log, { ...events, clientClosed: () => {} }, observe);
+    this.plane.stats.upstreamOomSeen = events.upstreamOom;
+  }
+
+  get gate(): ShedGate {
+    return this.plane.gate;
+  }
+
+  get clients(): number {
+    return this.plane.clients.size;
+  }
+
+  accept(client: Socket): void {
+    this.plane.clients.accept(client);
+  }
+
+  serverGone(): void {
+    this.plane.clients.serverGone();
+  }
+
+  adoptServer(server: ServerFacts): void {
+    this.plane.adoptServer(server);
+  }
+
+  answered(): number {
+    return this.gate.answered;
+  }
+
+  /** The gate is set already. */
+  pressureChanged(): void {}
+
+  stats(): TrafficStats {
+    return this.plane.stats;
+  }
+
+  snapshot(): DataPlaneSnapshot {
+    return this.plane.snapshot();
+  }
+
+  workers(): WorkersSnapshot {
+    const worker = { worker: 1, pid: process.pid, clients: this.clients, ...ownUsage() };
+    return { configured: 1, running: 1, restarts: 0, silent: 0, workers: [worker] };
+  }
+
+  close(graceMs: number): Promise<number> {
+    return this.plane.close(graceMs);
+  }
+}

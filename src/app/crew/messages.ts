@@ -1,0 +1,57 @@
+// What the primary process and its workers say to each other. Types only: plain data, cloned on the way.
+// All figures are sums since the worker's start, so that of several messages of one type only the last one matters;
+// but what a report says was counted since the one before.
+import type { EffectiveConfig } from '../../config/effective.js';
+import type { ServerFacts } from '../../memory/monitor.js';
+import type { PressureState } from '../../memory/pressure.js';
+import type { StatsPart } from '../../stats/counters.js';
+import type { DataPlaneSnapshot } from '../data-plane.js';
+import type { Usage } from '../own-usage.js';
+
+/** What a worker has let through, bytes. */
+export interface Growth {
+  readonly admitted: number;
+  /** Part of it that the server has executed for certain. */
+  readonly answered: number;
+}
+
+export interface Report {
+  readonly stats: StatsPart;
+  readonly snapshot: DataPlaneSnapshot;
+  readonly usage: Usage;
+}
+
+export type ToWorker =
+  /** Comes first. */
+  | {
+      readonly type: 'start';
+      /** 1 and up; a worker that takes the place of another has its number. */
+      readonly worker: number;
+      readonly workers: number;
+      readonly config: EffectiveConfig;
+      readonly server: ServerFacts | undefined;
+    }
+  /** Comes with a socket. The next one comes when this one is known to have been taken. */
+  | { readonly type: 'client' }
+  /** `admittedElsewhere`: what all others have let through, bytes since the start. */
+  | { readonly type: 'pressure'; readonly state: PressureState; readonly admittedElsewhere: number }
+  | { readonly type: 'elsewhere'; readonly admittedElsewhere: number }
+  | { readonly type: 'server'; readonly server: ServerFacts }
+  | { readonly type: 'serverGone' }
+  | { readonly type: 'askGrowth'; readonly question: number }
+  /** Asked again only when it was answered. */
+  | { readonly type: 'askReport' }
+  /** Ends the worker. */
+  | { readonly type: 'drain'; readonly graceMs: number };
+
+export type FromWorker =
+  | { readonly type: 'ready'; readonly snapshot: DataPlaneSnapshot }
+  | { readonly type: 'clients'; readonly taken: number; readonly closed: number }
+  /** `question`: the last one that this answers. */
+  | { readonly type: 'growth'; readonly growth: Growth; readonly question: number }
+  | { readonly type: 'report'; readonly report: Report }
+  | { readonly type: 'upstreamEnded' }
+  | { readonly type: 'upstreamFailed'; readonly message: string; readonly code: string | undefined }
+  | { readonly type: 'upstreamOom' }
+  /** The last words. */
+  | { readonly type: 'drained'; readonly ended: number; readonly report: Report };

@@ -1,0 +1,25 @@
+// Messages to another process, one under way at a time; of those that wait, only the last of each type is kept. So what
+// waits is bounded, however slow the other one is. Invariant: types go in the order in which they began to wait.
+
+export class Outbox<M extends { readonly type: string }> {
+  private readonly waiting = new Map<string, M>();
+  private busy = false;
+
+  /** `send` calls back when the message is on its way, whether or not it will arrive. */
+  constructor(private readonly send: (message: M, sent: () => void) => void) {}
+
+  post(message: M): void {
+    this.waiting.set(message.type, message);
+    if (!this.busy) this.next();
+  }
+
+  private next(): void {
+    this.busy = false;
+    for (const [type, message] of this.waiting) {
+      this.waiting.delete(type);
+      this.busy = true;
+      this.send(message, () => this.next());
+      return;
+    }
+  }
+}

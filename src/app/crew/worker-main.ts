@@ -1,0 +1,117 @@
+// One worker process: serves the clients that the primary hands to it, by the pressure that the primary tells, and
+// reports. It listens nowhere, reads no config file and takes no signals: the primary's word alone starts, drains and
+// ends it, and so does the primary's own end.
+import type { Socket } from 'node:net';
+import { pino } from 'pino';
+import { Pressure } from '../../memory/pressure.js';
+import { DataPlane } from '../data-plane.js';
+import { ownUsage } from '../own-usage.js';
+import type { FromWorker, Report, ToWorker } from './messages.js';
+import { Outbox } from './outbox.js';
+
+/** How often the age of the last reading is looked at. */
+const LOOK_AT_AGE_MS = 250;
+
+const primary = new Outbox<FromWorker>((message, sent) => {
+  process.send?.(message, undefined, undefined, () => sent());
+});
+
+// Ctrl-C and service managers send their signals to the whole group; the primary makes a drain of them.
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => {});
+process.on('disconnect', () => process.exit(0));
+process.once('message', (message: ToWorker) => {
+  if (message.type === 'start') start(message);
+});
+
+function start({ worker, workers, config, server }: Extract<ToWorker, { type: 'start' }>): void {
+  const log = pino({ level: config.log.level, base: { worker } });
+  process.on('uncaughtException', (error) => {
+    log.fatal({ err: error }, 'crashed');
+    process.exit(1);
+  });
+  const clock = () => performance.now();
+  const clients = { taken: 0, closed: 0 };
+  const clientsChanged = (): void => primary.post({ type: 'clients', ...clients });
+  const plane = new DataPlane(config, log, {
+    upstreamEnded: () => primary.post({ type: 'upstreamEnded' }),
+    upstreamFailed: ({ message, code }: NodeJS.ErrnoException) =>
+      primary.post({ type: 'upstreamFailed', message, code }),
+    clientClosed: () => {
+      clients.closed++;
+      clientsChanged();
+    },
+  });
+  const { gate, stats } = plane;
+  const pressure = new Pressure({ ...config.memory, writers: workers }, gate, () => {});
+  // The gate counts what is let through anywhere, as if all went through this process.
+  let elsewhere = 0;
+  let told = 0;
+  let question = 0;
+  const tellGrowth = (): void => {
+    told = gate.admitted - elsewhere;
+    primary.post({ type: 'growth', growth: { admitted: told, answered: gate.answered }, question });
+  };
+  const hearOf = (admittedElsewhere: number): void => {
+    gate.admitted += admittedElsewhere - elsewhere;
+    elsewhere = admittedElsewhere;
+  };
+  /** Behind each look at the pressure, which says how far growth may go on: the others may not know of more of it. */
+  const tellWhenDue = (): void => {
+    const untold = gate.admitted - elsewhere - told;
+    if (gate.admitted + untold < gate.wakeAt) gate.wakeAt -= untold;
+    else tellGrowth();
+  };
+  const look = (): void => {
+    pressure.apply(clock());
+    tellWhenDue();
+  };
+  gate.onGrowth = look;
+  setInterval(look, LOOK_AT_AGE_MS).unref();
+  stats.upstreamOomSeen = () => {
+    pressure.upstreamOom(clock());
+    tellWhenDue();
+    primary.post({ type: 'upstreamOom' });
+  };
+  const report = (): Report => ({ stats: stats.take(), snapshot: plane.snapshot(), usage: ownUsage() });
+
+  process.on('message', (message: ToWorker, socket?: Socket) => {
+    switch (message.type) {
+      case 'client':
+        clients.taken++;
+        // It may have gone on the way.
+        if (socket === undefined) clients.closed++;
+        else plane.clients.accept(socket);
+        clientsChanged();
+        break;
+      case 'pressure':
+        hearOf(message.admittedElsewhere);
+        pressure.adopt(message.state, clock());
+        tellWhenDue();
+        break;
+      case 'elsewhere':
+        hearOf(message.admittedElsewhere);
+        look();
+        break;
+      case 'server':
+        plane.adoptServer(message.server);
+        break;
+      case 'serverGone':
+        plane.clients.serverGone();
+        break;
+      case 'askGrowth':
+        question = message.question;
+        tellGrowth();
+        break;
+      case 'askReport':
+        primary.post({ type: 'report', report: report() });
+        break;
+      case 'drain':
+        void plane.close(message.graceMs).then((ended) => {
+          primary.post({ type: 'drained', ended, report: report() });
+        });
+        break;
+    }
+  });
+  if (server !== undefined) plane.adoptServer(server);
+  primary.post({ type: 'ready', snapshot: plane.snapshot() });
+}

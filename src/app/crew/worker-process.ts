@@ -1,0 +1,196 @@
+// The primary's side of one worker process: what it was told, what it said last, and its end.
+// Invariants: one client is on the way to it at most, since Node holds back all messages behind a socket until that has
+// arrived; nothing it said is overlooked: it is gone only when its process has ended and all its words were read.
+import { type ChildProcess, fork } from 'node:child_process';
+import type { Socket } from 'node:net';
+import type { WorkerSnapshot } from '../../admin/types.js';
+import type { DataPlaneSnapshot } from '../data-plane.js';
+import type { Usage } from '../own-usage.js';
+import type { FromWorker, Growth, Report, ToWorker } from './messages.js';
+import { Outbox } from './outbox.js';
+
+export interface WorkerEvents {
+  ready(worker: WorkerProcess): void;
+  /** It can take the next client, or has one less. */
+  clientsChanged(worker: WorkerProcess): void;
+  /** It says unasked that it has let much through. */
+  grown(worker: WorkerProcess): void;
+  reported(report: Report): void;
+  upstreamFailed(error: Error): void;
+  upstreamEnded(): void;
+  upstreamOom(): void;
+  gone(worker: WorkerProcess, how: string): void;
+}
+
+const MAIN = new URL(
+  import.meta.url.endsWith('.ts') ? './worker-main.ts' : './worker-main.js',
+  import.meta.url,
+);
+
+export class WorkerProcess {
+  isReady = false;
+  growth: Growth = { admitted: 0, answered: 0 };
+  /** As of its last report, or its start. */
+  snapshot: DataPlaneSnapshot | undefined;
+  /** It was asked for a report and has not answered yet. */
+  reportDue = false;
+  /** How many clients a drain had to end. */
+  ended = 0;
+  readonly startedAt = performance.now();
+  private handed = 0;
+  private taken = 0;
+  private closed = 0;
+  private usage: Usage | undefined;
+  private question = 0;
+  private answer = 0;
+  private readonly child: ChildProcess;
+  private readonly outbox: Outbox<ToWorker>;
+  private waiting: { readonly done: () => boolean; readonly resolve: () => void }[] = [];
+
+  constructor(
+    readonly number: number,
+    start: Omit<Extract<ToWorker, { type: 'start' }>, 'type' | 'worker'>,
+    private readonly events: WorkerEvents,
+  ) {
+    this.child = fork(MAIN, { serialization: 'advanced' });
+    this.outbox = new Outbox((message, sent) => this.child.send(message, () => sent()));
+    this.child.on('message', (message) => this.hear(message as FromWorker));
+    // What could not be sent to a process that has ended, or that could not be started: its end says it all.
+    let failure = '';
+    this.child.on('error', (error) => {
+      failure = error.message;
+    });
+    let how: string | undefined;
+    const gone = (): void => {
+      if (how === undefined || this.child.connected) return;
+      this.isReady = false;
+      this.settle(true);
+      events.gone(this, how);
+    };
+    this.child.once('exit', (code, signal) => {
+      how = signal ?? `exit code ${code}`;
+      gone();
+    });
+    this.child.once('disconnect', gone);
+    if (this.child.pid === undefined) {
+      process.nextTick(() => events.gone(this, failure || 'could not be started'));
+      return;
+    }
+    this.outbox.post({ type: 'start', worker: number, ...start });
+  }
+
+  /** Clients that it has, one on the way included. */
+  get clients(): number {
+    return this.handed - this.closed;
+  }
+
+  get canTake(): boolean {
+    return this.isReady && this.handed === this.taken;
+  }
+
+  /** Gives a client away. canTake must hold. */
+  hand(client: Socket): void {
+    this.handed++;
+    this.child.send({ type: 'client' } satisfies ToWorker, client, { keepOpen: false }, (error) => {
+      if (error !== null) client.destroy();
+    });
+  }
+
+  post(message: ToWorker): void {
+    if (this.isReady) this.outbox.post(message);
+  }
+
+  /** Resolves when it has said how much it let through by now, or is gone, or after `limitMs`. */
+  async askGrowth(limitMs: number): Promise<void> {
+    const question = ++this.question;
+    this.post({ type: 'askGrowth', question });
+    await this.until(() => this.answer >= question, limitMs);
+  }
+
+  /** Resolves when a report has come, or it is gone, or after `limitMs`: then the report comes later. */
+  async askReport(limitMs: number): Promise<void> {
+    if (!this.isReady) return;
+    if (!this.reportDue) {
+      this.reportDue = true;
+      this.post({ type: 'askReport' });
+    }
+    await this.until(() => !this.reportDue, limitMs);
+  }
+
+  describe(): WorkerSnapshot {
+    const { number, clients, usage } = this;
+    const { upSeconds = 0, residentBytes = 0, cpuSeconds = 0 } = usage ?? {};
+    return { worker: number, pid: this.child.pid ?? 0, clients, upSeconds, residentBytes, cpuSeconds };
+  }
+
+  kill(): void {
+    this.child.kill('SIGKILL');
+  }
+
+  private hear(message: FromWorker): void {
+    const { events } = this;
+    switch (message.type) {
+      case 'ready':
+        this.isReady = true;
+        this.snapshot = message.snapshot;
+        events.ready(this);
+        break;
+      case 'clients':
+        this.taken = message.taken;
+        this.closed = message.closed;
+        events.clientsChanged(this);
+        break;
+      case 'growth':
+        this.growth = message.growth;
+        if (message.question === this.answer) events.grown(this);
+        this.answer = message.question;
+        break;
+      case 'report':
+        this.reportDue = false;
+        this.take(message.report);
+        break;
+      case 'drained':
+        this.ended = message.ended;
+        this.take(message.report);
+        this.child.disconnect();
+        break;
+      case 'upstreamFailed':
+        events.upstreamFailed(Object.assign(new Error(message.message), { code: message.code }));
+        break;
+      case 'upstreamEnded':
+        events.upstreamEnded();
+        break;
+      case 'upstreamOom':
+        events.upstreamOom();
+        break;
+    }
+    this.settle(false);
+  }
+
+  private take(report: Report): void {
+    this.snapshot = report.snapshot;
+    this.usage = report.usage;
+    this.events.reported(report);
+  }
+
+  private until(done: () => boolean, limitMs: number): Promise<void> {
+    if (done() || !this.isReady) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, limitMs);
+      this.waiting.push({
+        done,
+        resolve: () => {
+          clearTimeout(timer);
+          resolve();
+        },
+      });
+    });
+  }
+
+  private settle(all: boolean): void {
+    if (this.waiting.length === 0) return;
+    const settled = this.waiting.filter(({ done }) => all || done());
+    this.waiting = this.waiting.filter((wait) => !settled.includes(wait));
+    for (const { resolve } of settled) resolve();
+  }
+}

@@ -1,0 +1,135 @@
+// What serves clients in one process: the sessions' context, the policy with its gate, the counters, the connections.
+// Holds no logic of its own beyond wiring. It decides by its gate, which somebody who knows of memory has to set.
+import type { Logger } from 'pino';
+import { type CommandTable, defaultCommandTable } from '../commands/table.js';
+import type { EffectiveConfig } from '../config/effective.js';
+import type { ServerFacts } from '../memory/monitor.js';
+import { Clients, type ClientsSnapshot } from '../net/clients.js';
+import type { TrafficObserver } from '../policy/observer.js';
+import { Policy } from '../policy/policy.js';
+import { Priority } from '../policy/rule.js';
+import { RuleSet } from '../policy/rule-set.js';
+import { ShedGate } from '../policy/shed.js';
+import { noPoolingYet, type PoolingCounters, type SessionContext } from '../session/session.js';
+import { TrafficStats } from '../stats/counters.js';
+
+export interface DataPlaneEvents {
+  upstreamFailed(error: Error): void;
+  upstreamEnded(): void;
+  clientClosed(): void;
+}
+
+export interface DataPlaneSnapshot extends Omit<ClientsSnapshot, 'pool'> {
+  readonly commands: number;
+  readonly stalls: number;
+  readonly rawSessions: number;
+  readonly followUpsUnsupported: boolean;
+  /** null: session pooling. */
+  readonly pool: (NonNullable<ClientsSnapshot['pool']> & PoolingCounters) | null;
+}
+
+/** How often the time that statistics are stamped with is refreshed, milliseconds. */
+const STAMP_INTERVAL_MS = 50;
+/** PEXPIRE … NX came with this major version. */
+const FOLLOW_UP_MAJOR = 7;
+/** Clients that cannot be served for the same reason are logged once in this time. */
+const FAILURE_LOG_MS = 1000;
+
+export class DataPlane {
+  readonly gate = new ShedGate();
+  readonly stats: TrafficStats;
+  readonly clients: Clients;
+  private readonly table: CommandTable;
+  private readonly context: SessionContext;
+  private readonly pooling = noPoolingYet();
+  private readonly stamping: NodeJS.Timeout;
+  private failureLoggedAt = Number.NEGATIVE_INFINITY;
+
+  /** `observe` gives what is told of the traffic instead of the statistics. */
+  constructor(
+    config: EffectiveConfig,
+    private readonly log: Logger,
+    events: DataPlaneEvents,
+    observe: (stats: TrafficStats) => TrafficObserver = (stats) => stats,
+  ) {
+    let stampedMs = Date.now();
+    this.stamping = setInterval(() => {
+      stampedMs = Date.now();
+    }, STAMP_INTERVAL_MS);
+    this.stamping.unref();
+    this.stats = new TrafficStats(
+      config.rules.map((rule) => rule.name),
+      () => stampedMs,
+    );
+    this.table = defaultCommandTable(config.upstream.shareCommands);
+    this.context = {
+      table: this.table,
+      policy: new Policy({
+        rules: new RuleSet({
+          rules: config.rules,
+          unregistered: { priority: Priority.NORMAL, observe: config.mode === 'observe' },
+        }),
+        gate: this.gate,
+        observer: observe(this.stats),
+        now: Date.now,
+        random: Math.random,
+      }),
+      followUps: true,
+      lookaheadBytes: config.limits.lookaheadBytes,
+      pendingRuns: config.limits.pendingReplies,
+      clock: () => performance.now(),
+      counters: { commands: 0, stalls: 0, raw: 0 },
+      pooling: this.pooling,
+    };
+    this.clients = new Clients({
+      upstream: config.upstream,
+      sharedConnections: config.upstream.pool === 'command' ? config.upstream.sharedConnections : 0,
+      idleTimeoutMs: config.limits.idleTimeoutMs,
+      context: this.context,
+      onUpstreamFailed: (error) => {
+        this.logFailure(error);
+        events.upstreamFailed(error);
+      },
+      onUpstreamEnded: events.upstreamEnded,
+      onClosed: events.clientClosed,
+    });
+  }
+
+  /** What the server says of itself: which commands it has, and whether it knows those that follow-ups need. */
+  adoptServer({ version, commands }: ServerFacts): void {
+    this.context.table = this.table.overlaidBy(commands);
+    this.context.followUps = hasFollowUps(version);
+  }
+
+  snapshot(): DataPlaneSnapshot {
+    const { counters, followUps } = this.context;
+    const { pool, ...clients } = this.clients.snapshot();
+    return {
+      ...clients,
+      pool: pool && { ...pool, ...this.pooling },
+      commands: counters.commands,
+      stalls: counters.stalls,
+      rawSessions: counters.raw,
+      followUpsUnsupported: !followUps,
+    };
+  }
+
+  /** Lets clients finish for up to `graceMs`, then ends them; returns how many had to be ended. */
+  async close(graceMs: number): Promise<number> {
+    const ended = await this.clients.close(graceMs);
+    clearInterval(this.stamping);
+    return ended;
+  }
+
+  private logFailure(error: Error): void {
+    const now = performance.now();
+    if (now - this.failureLoggedAt < FAILURE_LOG_MS) return;
+    this.failureLoggedAt = now;
+    this.log.error({ err: error.message }, 'upstream cannot be reached: client reset');
+  }
+}
+
+/** Whether a server of this version knows PEXPIRE … NX; one that does not tell is taken to. */
+export function hasFollowUps(version: string): boolean {
+  return !(Number.parseInt(version, 10) < FOLLOW_UP_MAJOR);
+}

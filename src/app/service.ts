@@ -1,0 +1,40 @@
+// What serves the clients, as the rest of the proxy sees it: this process itself, or several others.
+// Types only. Whoever knows of memory sets the gate and says when it has learnt something new.
+import type { Socket } from 'node:net';
+import type { WorkersSnapshot } from '../admin/types.js';
+import type { ServerFacts } from '../memory/monitor.js';
+import type { PressureState } from '../memory/pressure.js';
+import type { ShedGate } from '../policy/shed.js';
+import type { TrafficStats } from '../stats/counters.js';
+import type { DataPlaneSnapshot } from './data-plane.js';
+
+export interface Service {
+  /** Knows of all growth that was let through, and when it is time to look at the pressure again. */
+  readonly gate: ShedGate;
+  /** Clients that are connected now. */
+  readonly clients: number;
+  /** Clients can be served. */
+  readonly running: boolean;
+  /** Takes over an accepted client, which is not read yet. */
+  accept(client: Socket): void;
+  /** The server refuses connections: ends the clients that have nothing under way. */
+  serverGone(): void;
+  adoptServer(server: ServerFacts): void;
+  /** Growth, bytes since the start, that the server has executed for certain. */
+  answered(): number | Promise<number>;
+  /** The pressure that the gate stands under has changed. */
+  pressureChanged(state: PressureState): void;
+  /** All that was counted so far. */
+  stats(): TrafficStats | Promise<TrafficStats>;
+  snapshot(): DataPlaneSnapshot | Promise<DataPlaneSnapshot>;
+  workers(): WorkersSnapshot | Promise<WorkersSnapshot>;
+  /** Lets clients finish for up to `graceMs`, then ends them; returns how many had to be ended. */
+  close(graceMs: number): Promise<number>;
+}
+
+export interface ServiceEvents {
+  upstreamFailed(error: Error): void;
+  upstreamEnded(): void;
+  /** The server has answered OOM to a client. */
+  upstreamOom(): void;
+}

@@ -1,0 +1,137 @@
+// The clients of this process: links each to its upstream, drains on close. Owns the set of links and the counters over
+// them. Never looks into bytes.
+import type { Socket } from 'node:net';
+import type { SessionContext } from '../session/session.js';
+import { BulkTurns } from './bulk-turns.js';
+import { ClientLink, type LinkCounters, type LinkEvents, type LinkOptions } from './client-link.js';
+import { Turn } from './turn.js';
+import { UpstreamPool, type UpstreamPoolSnapshot } from './upstream-pool.js';
+
+export interface ClientsOptions extends Omit<LinkOptions, 'bulkTurns' | 'turn'> {
+  /** Shared upstream connections for each user, database and protocol; 0: each client has one of its own. */
+  readonly sharedConnections: number;
+  readonly context: SessionContext;
+  /** An upstream connection could not be made. */
+  readonly onUpstreamFailed: (error: Error) => void;
+  /** The upstream has ended a connection, or broken it. */
+  readonly onUpstreamEnded: () => void;
+  /** A client's connection has ended. */
+  readonly onClosed: () => void;
+}
+
+/** Command pooling: who has which connection now. */
+export interface PoolSnapshot extends UpstreamPoolSnapshot {
+  readonly clientsSharing: number;
+  readonly clientsPinned: number;
+  readonly parkedConnections: number;
+}
+
+export interface ClientsSnapshot extends LinkCounters {
+  readonly clients: number;
+  readonly pausedClients: number;
+  /** null: session pooling. */
+  readonly pool: PoolSnapshot | null;
+}
+
+export class Clients {
+  private readonly linkOptions: LinkOptions;
+  private readonly pool: UpstreamPool | undefined;
+  private readonly links = new Set<ClientLink>();
+  private readonly counters: LinkCounters = {
+    clientsTimedOut: 0,
+    clientsTooSlow: 0,
+    upstreamFailures: 0,
+    bytesFromClients: 0,
+    bytesToClients: 0,
+    bytesToUpstream: 0,
+    bytesFromUpstream: 0,
+  };
+  private readonly linkEvents: LinkEvents;
+  private whenEmpty: (() => void) | undefined;
+
+  constructor(private readonly options: ClientsOptions) {
+    const { upstream, idleTimeoutMs, sharedConnections, onUpstreamFailed, onUpstreamEnded } = options;
+    const turn = new Turn();
+    this.linkOptions = { upstream, idleTimeoutMs, bulkTurns: new BulkTurns(), turn };
+    this.linkEvents = {
+      upstreamFailed: onUpstreamFailed,
+      upstreamEnded: onUpstreamEnded,
+      closed: (link) => this.forget(link),
+    };
+    if (sharedConnections > 0) {
+      this.pool = new UpstreamPool({
+        upstream,
+        size: sharedConnections,
+        turn,
+        counters: this.counters,
+        onFailed: onUpstreamFailed,
+        onLost: onUpstreamEnded,
+      });
+    }
+  }
+
+  get size(): number {
+    return this.links.size;
+  }
+
+  /** Takes over an accepted client, which is not read yet. */
+  accept(client: Socket): void {
+    const { context } = this.options;
+    this.links.add(
+      new ClientLink(client, this.linkOptions, context, this.counters, this.linkEvents, this.pool),
+    );
+  }
+
+  /** The server refuses connections: whoever has nothing under way is told so by the end of his own. */
+  serverGone(): void {
+    for (const link of this.links) link.serverGone();
+  }
+
+  snapshot(): ClientsSnapshot {
+    let pausedClients = 0;
+    for (const link of this.links) if (link.paused) pausedClients++;
+    return {
+      clients: this.size,
+      pausedClients,
+      ...this.counters,
+      pool: this.pool === undefined ? null : this.poolSnapshot(this.pool),
+    };
+  }
+
+  private poolSnapshot(pool: UpstreamPool): PoolSnapshot {
+    let [clientsSharing, clientsPinned, parkedConnections] = [0, 0, 0];
+    for (const { sharing, pinned, hasParked } of this.links) {
+      if (sharing) clientsSharing++;
+      if (pinned) clientsPinned++;
+      if (hasParked) parkedConnections++;
+    }
+    return { ...pool.snapshot(), clientsSharing, clientsPinned, parkedConnections };
+  }
+
+  /**
+   * Lets what is under way on each connection finish for up to `graceMs`, then ends the rest.
+   * Returns how many had to be ended.
+   */
+  async close(graceMs: number): Promise<number> {
+    for (const link of this.links) link.drain();
+    if (this.links.size > 0 && graceMs > 0) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, graceMs);
+        this.whenEmpty = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+    const left = this.links.size;
+    for (const link of this.links) link.close();
+    this.pool?.close();
+    return left;
+  }
+
+  private forget(link: ClientLink): void {
+    this.links.delete(link);
+    if (this.size === 0) this.whenEmpty?.();
+    this.options.onClosed();
+  }
+}
