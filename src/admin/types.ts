@@ -54,6 +54,10 @@ export interface ConnectionSnapshot {
   clientsTimedOut: number;
   /** Closed, since more waited for them than may (command pooling). */
   clientsTooSlow: number;
+  /** TLS handshakes of clients that were begun and failed. */
+  handshakesFailed: number;
+  /** Connections that were to begin with a PROXY header and did not. */
+  proxyHeadersRefused: number;
   /** Upstream connections that could not be made or were lost. */
   upstreamFailures: number;
   bytesFromClients: number;
@@ -69,8 +73,21 @@ export interface ConnectionSnapshot {
   followUpsUnsupported: boolean;
   /** Clients that are not being read from now. */
   pausedClients: number;
+  /** null: clients use no TLS, or the server none. */
+  tls: TlsSnapshot | null;
+  upstreamTls: TlsSnapshot | null;
   /** null: each client has its own upstream connection (session pooling). */
   pool: PoolSnapshot | null;
+}
+
+/** The certificate of one side, and its files. */
+export interface TlsSnapshot {
+  /** When the certificate ends, milliseconds since 1970; null: there is none. */
+  certificateExpiresAt: number | null;
+  /** Times that the files were renewed. */
+  renewals: number;
+  /** Why the files as they are now cannot be used, and the old ones stay; null: they are in use. */
+  problem: string | null;
 }
 
 /** Command pooling. */

@@ -8,6 +8,7 @@ import type { EffectiveConfig } from '../config/effective.js';
 import { MemoryMonitor, type ServerFacts } from '../memory/monitor.js';
 import { type LevelChange, Pressure } from '../memory/pressure.js';
 import { Listener } from '../net/listener.js';
+import { secureOptions } from '../net/upstream-socket.js';
 import type { TrafficObserver } from '../policy/observer.js';
 import { PRIORITY_NAMES } from '../policy/rule.js';
 import type { TrafficStats } from '../stats/counters.js';
@@ -17,10 +18,11 @@ import { Crew } from './crew/crew.js';
 import { hasFollowUps } from './data-plane.js';
 import { describeMemory } from './describe-memory.js';
 import type { Service, ServiceEvents } from './service.js';
+import { upstreamTls } from './tls.js';
 import { VERSION } from './version.js';
 
 export interface RunningProxy {
-  readonly address: { readonly host: string; readonly port: number };
+  readonly address: { readonly host: string; readonly port: number; readonly path?: string | undefined };
   readonly adminAddress: { readonly host: string; readonly port: number } | undefined;
   /** Drains for up to `graceMs`, then ends what is left. */
   close(graceMs: number): Promise<void>;
@@ -38,6 +40,8 @@ export async function startProxy(
   observe?: (stats: TrafficStats) => TrafficObserver,
 ): Promise<RunningProxy> {
   const clock = () => performance.now();
+  // What is wrong with its files is said by those that serve clients.
+  const secure = upstreamTls(config, log.child({}, { level: 'silent' }));
   const events: ServiceEvents = {
     upstreamFailed: (error) => listener.upstreamFailed(error),
     upstreamEnded: () => listener.suspectUpstream(),
@@ -54,6 +58,7 @@ export async function startProxy(
   const pressureChanged = (): void => service.pressureChanged(pressure.state(clock()));
   const monitor = new MemoryMonitor({
     upstream: config.upstream,
+    tls: secure && (() => secureOptions(config.upstream, secure)),
     pollIntervalMs: config.memory.pollIntervalMs,
     pressure,
     gate,
@@ -68,7 +73,8 @@ export async function startProxy(
     onLost: () => listener.suspectUpstream(),
   });
   const listener = new Listener({
-    listen: config.listen,
+    listen: { ...config.listen, mode: config.listenMode },
+    secure: config.listenTls !== undefined,
     upstream: config.upstream,
     maxClients: config.limits.maxClients,
     clients: () => service.clients,
@@ -90,6 +96,7 @@ export async function startProxy(
     const ended = await service.close(graceMs);
     if (ended > 0) log.warn({ connections: ended }, 'connections ended before they were idle');
     monitor.close();
+    secure?.renewal.close();
   };
 
   await monitor.start();

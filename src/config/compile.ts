@@ -2,7 +2,7 @@
 // Checks nothing: what configSchema let pass compiles. Adds no defaults: those stand in the schema.
 import { availableParallelism } from 'node:os';
 import { PRIORITY_NAMES, type Priority, type Rule } from '../policy/rule.js';
-import { parseListenAddress } from './address.js';
+import { parseDataAddress, parseListenAddress } from './address.js';
 import type { Band, EffectiveConfig, EffectiveMemory } from './effective.js';
 import type { RuleInput } from './rule-schema.js';
 import type { ConfigInput } from './schema.js';
@@ -21,10 +21,14 @@ export interface Secrets {
 export function compileConfig(parsed: ConfigInput, secrets: Secrets = {}): EffectiveConfig {
   const upstream = parseUpstreamUrl(parsed.upstream.url);
   return deepFreeze({
-    listen: parseListenAddress(parsed.listen),
+    listen: parseDataAddress(parsed.listen),
+    listenMode: Number.parseInt(parsed.listenMode, 8),
+    listenTls: parsed.listenTls,
+    proxyFrom: parsed.proxyProtocol.from,
     upstream: {
       ...upstream,
       password: secrets.upstreamPassword ?? upstream.password,
+      tls: upstream.secure ? { ...parsed.upstream.tls } : undefined,
       pool: parsed.upstream.pool,
       sharedConnections: parsed.upstream.sharedConnections,
       shareCommands: [...new Set(parsed.upstream.shareCommands.map((name) => name.toLowerCase()))],

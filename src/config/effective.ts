@@ -1,11 +1,13 @@
 // The compiled config: what the rest of the program reads. Numbers and bytes, no texts to parse.
 // Types only. Values come from compile.ts, deeply frozen; a reload builds a new one.
 import type { Rule } from '../policy/rule.js';
-import type { ListenAddress } from './address.js';
+import type { DataAddress, ListenAddress } from './address.js';
 import type { ConfigInput } from './schema.js';
 import type { UpstreamAddress } from './upstream-url.js';
 
 export interface EffectiveUpstream extends UpstreamAddress {
+  /** Paths of files, and a name; undefined: no TLS. */
+  readonly tls: ConfigInput['upstream']['tls'];
   readonly pool: ConfigInput['upstream']['pool'];
   readonly sharedConnections: number;
   /** Lower case, each once. */
@@ -39,7 +41,13 @@ export interface EffectiveLimits {
 }
 
 export interface EffectiveConfig {
-  readonly listen: ListenAddress;
+  readonly listen: DataAddress;
+  /** Of a unix socket. */
+  readonly listenMode: number;
+  /** Paths of files; undefined: no TLS. */
+  readonly listenTls: ConfigInput['listenTls'];
+  /** Whose connections begin with a PROXY header. */
+  readonly proxyFrom: readonly string[];
   readonly upstream: EffectiveUpstream;
   /** 1: this process does it all. */
   readonly workers: number;

@@ -1,5 +1,5 @@
 // Loads a config: file, environment and flags in, the effective config out, or one ConfigError that lists it all.
-// Owns reading files (the config, a password); knows nothing of the command line or of the process.
+// Owns reading files (the config, a password; those of TLS are looked at); knows nothing of the command line or of the process.
 // Invariant: flags > environment > file > defaults; no secret ever reaches an error or a warning.
 import { readFileSync } from 'node:fs';
 import { checkConfig } from './check.js';
@@ -17,6 +17,7 @@ import {
   PASSWORD_VARIABLE,
   unknownVariables,
 } from './overrides.js';
+import { checkTlsFiles } from './tls-files.js';
 
 export interface ConfigSources {
   /** Path of the config file; before SPILLWAY_CONFIG. Without either, defaults only. */
@@ -41,6 +42,7 @@ export function loadConfig({ file: given, env, flags }: ConfigSources): LoadedCo
   const { value, origins } = override(content, env, flags);
   const parsed = checkConfig(value, file, origins);
   const config = compileConfig(parsed, { upstreamPassword: readPassword(env) });
+  checkTlsFiles(config, file);
   return { config, file, warnings: [...unknownVariables(env), ...aboutRules(config, file)] };
 }
 

@@ -6,6 +6,10 @@
 export interface ConfigFlags {
   readonly listen?: string | undefined;
   readonly upstream?: string | undefined;
+  readonly tlsCert?: string | undefined;
+  readonly tlsKey?: string | undefined;
+  readonly tlsClientCa?: string | undefined;
+  readonly upstreamCa?: string | undefined;
   /** host:port, or "off". */
   readonly admin?: string | undefined;
   /** A number, or "auto". */
@@ -25,6 +29,20 @@ interface Setting {
 const SETTINGS: readonly Setting[] = [
   { flag: 'listen', option: '--listen', variable: 'SPILLWAY_LISTEN', path: ['listen'] },
   { flag: 'upstream', option: '--upstream', variable: 'SPILLWAY_UPSTREAM', path: ['upstream', 'url'] },
+  { flag: 'tlsCert', option: '--tls-cert', variable: 'SPILLWAY_TLS_CERT', path: ['listenTls', 'cert'] },
+  { flag: 'tlsKey', option: '--tls-key', variable: 'SPILLWAY_TLS_KEY', path: ['listenTls', 'key'] },
+  {
+    flag: 'tlsClientCa',
+    option: '--tls-client-ca',
+    variable: 'SPILLWAY_TLS_CLIENT_CA',
+    path: ['listenTls', 'clientCa'],
+  },
+  {
+    flag: 'upstreamCa',
+    option: '--upstream-ca',
+    variable: 'SPILLWAY_UPSTREAM_CA',
+    path: ['upstream', 'tls', 'ca'],
+  },
   { flag: 'admin', option: '--admin', variable: 'SPILLWAY_ADMIN', path: ['admin', 'listen'] },
   { flag: 'workers', option: '--workers', variable: 'SPILLWAY_WORKERS', path: ['workers'] },
   { flag: 'logLevel', option: '--log-level', variable: 'SPILLWAY_LOG_LEVEL', path: ['log', 'level'] },
