@@ -142,15 +142,14 @@ t.test('IPv6 to clients, to the server and to the admin server', async (t) => {
 t.test('a name is resolved again for each connection, and its addresses are tried in turn', async (t) => {
   const everywhere = await withRedis(t, ['--bind', '127.0.0.1', '127.0.0.2', '127.0.0.3']);
   const lookup = dns.lookup;
-  let addresses = ['127.0.0.2'];
+  const at4 = (address: string): dns.LookupAddress => ({ address, family: 4 });
+  let addresses = [at4('127.0.0.2')];
   t.teardown(() => Object.assign(dns, { lookup }));
   Object.assign(dns, {
-    lookup: (_name: string, _options: object, done: (error: null, found: dns.LookupAddress[]) => void) =>
-      process.nextTick(
-        done,
-        null,
-        addresses.map((address) => ({ address, family: 4 })),
-      ),
+    lookup: (name: string, ...rest: [object, (error: null, found: dns.LookupAddress[]) => void]) => {
+      if (name !== 'redis.test') Reflect.apply(lookup, dns, [name, ...rest]);
+      else process.nextTick(rest[1], null, addresses);
+    },
   });
   const url = `redis://redis.test:${everywhere.port}`;
   const proxy = await withProxy(t, { redis, config: { upstream: { url, pool: 'session' } } });
@@ -159,9 +158,9 @@ t.test('a name is resolved again for each connection, and its addresses are trie
     return (await client.call('CLIENT', 'INFO')).toString();
   };
   t.match(await at(), 'laddr=127.0.0.2:');
-  addresses = ['127.0.0.3'];
+  addresses = [at4('127.0.0.3')];
   t.match(await at(), 'laddr=127.0.0.3:', 'the name has moved');
-  addresses = ['127.0.0.4', '127.0.0.3'];
+  addresses = [at4('127.0.0.4'), at4('127.0.0.3')];
   t.match(await at(), 'laddr=127.0.0.3:', 'nobody listens at the first of two');
 });
 
