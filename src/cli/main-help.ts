@@ -27,6 +27,10 @@ Environment:
   SPILLWAY_CONFIG                   as --config
   SPILLWAY_LISTEN                   as --listen
   SPILLWAY_UPSTREAM                 as --upstream
+  SPILLWAY_TLS_CERT                 as --tls-cert
+  SPILLWAY_TLS_KEY                  as --tls-key
+  SPILLWAY_TLS_CLIENT_CA            as --tls-client-ca
+  SPILLWAY_UPSTREAM_CA              as --upstream-ca
   SPILLWAY_ADMIN                    as --admin
   SPILLWAY_WORKERS                  as --workers
   SPILLWAY_LOG_LEVEL                as --log-level

@@ -30,6 +30,8 @@ t.test('the defaults', async (t) => {
       shareCommands: [],
       connectTimeout: '5s',
     },
+    listenMode: '0600',
+    proxyProtocol: { from: [] },
     mode: 'enforce',
     rules: [],
     memory: {
@@ -73,10 +75,37 @@ t.test('one problem each, at its place', async (t) => {
     [{ upstream: 'redis://h' }, /^upstream: must be an object$/],
     [
       { upstream: { uri: 'x' } },
-      /^upstream\.uri: is not a setting here; known are url, pool, sharedConnections, shareCommands, connectTimeout$/,
+      /^upstream\.uri: is not a setting here; known are url, tls, pool, sharedConnections, shareCommands, connectTimeout$/,
     ],
     [{ upstream: { url: 5 } }, /^upstream\.url: must be a URL in quotes/],
-    [{ upstream: { url: 'rediss://h' } }, /^upstream\.url: .*not supported yet/],
+    [{ upstream: { url: 'http://h' } }, /^upstream\.url: must start with redis:\/\/, rediss:\/\//],
+    [{ upstream: { tls: {} } }, /^upstream\.tls: is for TLS: give an upstream\.url that begins with rediss:/],
+    [
+      { upstream: { url: 'rediss://h', tls: { cert: 'c' } } },
+      /^upstream\.tls\.key: must be given together with the other one/,
+    ],
+    [
+      { upstream: { url: 'rediss://h', tls: { serverName: 'a b' } } },
+      /^upstream\.tls\.serverName: must be a host name/,
+    ],
+    [{ upstream: { url: 'rediss://h', tls: { ca: '' } } }, /^upstream\.tls\.ca: must be the path of a file/],
+    [{ listenTls: { cert: 'c' } }, /^listenTls\.key: must be the path of a file, in quotes/],
+    [{ listen: 'unix:run.sock' }, /^listen: must be an absolute path behind "unix:"/],
+    [{ listen: `unix:/${'x'.repeat(200)}` }, /^listen: must be an absolute path .* at most 107 bytes$/],
+    [
+      { listen: 'unix:/a', upstream: { url: 'unix:///a' } },
+      /^upstream\.url: is where Spillway itself listens/,
+    ],
+    [{ listenMode: '0999' }, /^listenMode: must be a file mode/],
+    [{ admin: { listen: 'unix:/a' } }, /^admin\.listen: must be host:port/],
+    [
+      { proxyProtocol: { from: ['10.0.0.0/33'] } },
+      /^proxyProtocol\.from\[0\]: must be an address, a network/,
+    ],
+    [
+      { proxyProtocol: { from: ['lb.internal'] } },
+      /^proxyProtocol\.from\[0\]: must be an address, a network/,
+    ],
     [{ upstream: { pool: 'statement' } }, /^upstream\.pool: must be "session" or "command"$/],
     [
       { upstream: { shareCommands: 'EVALSHA' } },
