@@ -43,13 +43,15 @@ async function crew(
   return proxy;
 }
 
-function clientsOf(t: Test, proxy: ProxyProcess, count: number): Promise<RawClient[]> {
-  return Promise.all(Array.from({ length: count }, () => withRaw(t, proxy.port, 20_000)));
-}
-
-/** All of them are with a worker: who has answered has one. */
-async function settled(clients: readonly RawClient[]): Promise<void> {
-  for (const client of clients) await client.call('PING');
+/** Connected one after the other, so that each goes to whoever has fewest. */
+async function clientsOf(t: Test, proxy: ProxyProcess, count: number): Promise<RawClient[]> {
+  const clients: RawClient[] = [];
+  while (clients.length < count) {
+    const client = await withRaw(t, proxy.port, 20_000);
+    await client.call('PING');
+    clients.push(client);
+  }
+  return clients;
 }
 
 async function runs(pid: number): Promise<boolean> {
@@ -65,7 +67,6 @@ t.test('what they count adds up to what was sent, at once', async (t) => {
   const redis = await withRedis(t);
   const proxy = await crew(t, redis);
   const clients = await clientsOf(t, proxy, 20);
-  await settled(clients);
   const spread = (await workers(proxy)).workers;
   t.same(
     spread.map(({ clients }) => clients),
@@ -117,7 +118,6 @@ t.test('one that is killed is replaced; the clients of others notice nothing', a
   const redis = await withRedis(t);
   const proxy = await crew(t, redis, { workers: 2 });
   const clients = await clientsOf(t, proxy, 10);
-  await settled(clients);
   await Promise.all(clients.map((client, n) => client.call('SET', `cache:${n}`, 'v')));
   t.equal((await stats(proxy)).rules[0]?.writes, 10);
   const [victim] = (await workers(proxy)).workers;
@@ -137,7 +137,6 @@ t.test('one that is killed is replaced; the clients of others notice nothing', a
   t.equal((await stats(proxy)).rules[0]?.writes, 510, 'nothing counted is lost');
   t.match(await connections(proxy), { clients: 5, clientsTotal: 10 });
   const more = await clientsOf(t, proxy, 5);
-  await settled(more);
   t.same(
     (await workers(proxy)).workers.map(({ clients }) => clients),
     [5, 5],
@@ -176,7 +175,6 @@ t.test('one that hangs: figures come all the same, and the rest of them later', 
   const redis = await withRedis(t);
   const proxy = await crew(t, redis, { workers: 2 });
   const clients = await clientsOf(t, proxy, 2);
-  await settled(clients);
   const { workers: all } = await workers(proxy);
   const [hung] = all;
   for (const client of clients) await client.call('SET', 'cache:1', 'v');
@@ -196,7 +194,6 @@ t.test('no more clients than maxClients, of all workers together', async (t) => 
   const redis = await withRedis(t);
   const proxy = await crew(t, redis, { workers: 2, limits: { maxClients: 5 } });
   const clients = await clientsOf(t, proxy, 5);
-  await settled(clients);
   const refused = await withRaw(t, proxy.port);
   t.equal(String(await refused.readUntilClosed()), '-ERR max number of clients reached\r\n');
   clients[3]?.destroy();
@@ -211,7 +208,6 @@ t.test('writers of all workers at full speed never reach the limit', async (t) =
   const direct = await lookAt(t, redis);
   const proxy = await crew(t, redis, { memory: { pollInterval: '20ms', hysteresis: '1%' } });
   const clients = await clientsOf(t, proxy, 2 * WORKERS);
-  await settled(clients);
   const value = Buffer.alloc(2000, 'v');
   let [refused, peak] = [0, 0];
   const write = async (client: RawClient, who: number, round: number) => {
@@ -243,7 +239,6 @@ t.test('a burst between two readings counts for all of them', async (t) => {
   const direct = await lookAt(t, redis);
   const proxy = await crew(t, redis, { memory: { pollInterval: '1m', staleAfter: '5m' } });
   const clients = await clientsOf(t, proxy, WORKERS);
-  await settled(clients);
   const value = Buffer.alloc(10_000, 'v');
   let refused = 0;
   await Promise.all(
@@ -267,7 +262,6 @@ t.test('OOM that Redis answers to one of them is known to all', async (t) => {
   // Readings are rare: what they know they know of each other.
   const proxy = await crew(t, redis, { memory: { pollInterval: '1m', staleAfter: '5m' } });
   const clients = await clientsOf(t, proxy, WORKERS);
-  await settled(clients);
   for (const client of clients) t.equal(String(await client.call('SET', 'user:1', 'v')), '+OK\r\n');
   await direct.call('CONFIG', 'SET', 'maxmemory', '15mb');
   t.equal(String(await clients[0]?.call('SET', 'user:2', 'v')), OOM, 'by Redis itself');
@@ -284,7 +278,6 @@ t.test('signals to the whole group drain, as one to the primary does', async (t)
     const redis = await withRedis(t);
     const proxy = await crew(t, redis, { workers: 2 });
     const clients = await clientsOf(t, proxy, 4);
-    await settled(clients);
     const { workers: all } = await workers(proxy);
     for (const client of clients) void client.write(command('BLPOP', 'queue', 0));
     const direct = await lookAt(t, redis);
@@ -312,7 +305,6 @@ t.test('a primary that is killed leaves nobody behind', async (t) => {
   const redis = await withRedis(t);
   const proxy = await crew(t, redis, { workers: 2 });
   const clients = await clientsOf(t, proxy, 4);
-  await settled(clients);
   const { workers: all } = await workers(proxy);
   proxy.signal('SIGKILL');
   for (const { pid } of all) await until(async () => !(await runs(pid)), PATIENCE);
