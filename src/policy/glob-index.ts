@@ -1,17 +1,19 @@
 // Finds the first of many globs that matches a key: an index over the literal bytes that a glob asks for.
 // Each glob stands at one node of a trie: at the end of its prefix, if its keys begin with one and nothing but stars
-// follows, else of its longest literal run, which is looked for from the key's start or, of runs further behind, from
-// each of its bytes. Only the globs of nodes on the way are tried, the first ones first. Never allocates in find().
+// follows, else of the literal run that tells most, which is looked for from the key's start or, of runs further behind,
+// from each of its bytes. Only the globs of nodes on the way are tried, the first ones first. Never allocates in find().
 //
 //   abc*  ─▶ PREFIX ─ a ─ b ─ c        *x:ab*y ─▶ ANYWHERE ─ x ─ : ─ a ─ b        *, ?[ab] ─▶ bare, always tried
 //
 // Invariants: what `lowest` says of a node is the least index in its subtree; the globs of a node stand in ascending
 // order; in one find() a node's globs are tried once. Bounded: a node takes 29 to 37 bytes, a glob LONGEST nodes.
 import { globMatches, STAR } from './glob.js';
-import { literalRuns } from './glob-literals.js';
+import { type LiteralRun, literalRuns } from './glob-literals.js';
 
 /** Of a longer run only so many bytes are indexed: the glob itself is then tried. */
 const LONGEST = 64;
+/** So many globs of one prefix are tried sooner than a run further behind is looked for. */
+const FEW_SHARE = 4;
 /** No glob, as the end of a list and as what was found so far: above every index. */
 const NONE = 0x7fffffff;
 /** The two roots. No node is a child of the first, so its number also says "no such child". */
@@ -47,7 +49,7 @@ export class GlobIndex {
   private readonly slots: Int32Array;
 
   constructor(private readonly globs: readonly Uint8Array[]) {
-    const places = globs.map(placeOf);
+    const places = placesOf(globs);
     const most = places.reduce((sum, place) => sum + (place?.bytes.length ?? 0), 2);
     this.checks = Uint8Array.from(places, (place) => place?.check ?? Check.GLOB);
     this.next = new Int32Array(globs.length).fill(NONE);
@@ -152,17 +154,39 @@ function hash(node: number, byte: number): number {
   return mixed ^ (mixed >>> 15);
 }
 
-/** Where a glob belongs; undefined: it has no literal byte. */
-function placeOf(glob: Uint8Array): Place | undefined {
-  const runs = literalRuns(glob);
-  const [front] = runs;
-  if (front === undefined) return undefined;
-  if (front.isFirst && front.rest.every((byte) => byte === STAR)) {
-    const { bytes, rest } = front;
-    if (bytes.length > LONGEST) return { root: PREFIX, bytes: bytes.subarray(0, LONGEST), check: Check.GLOB };
-    return { root: PREFIX, bytes, check: rest.length > 0 ? Check.NOTHING : Check.LENGTH };
+/** Where each glob belongs; undefined: it has no literal byte. */
+function placesOf(globs: readonly Uint8Array[]): (Place | undefined)[] {
+  const runsOf = globs.map(literalRuns);
+  const shared = new Map<string, number>();
+  for (const runs of runsOf) {
+    for (const run of runs) shared.set(nameOf(run), (shared.get(nameOf(run)) ?? 0) + 1);
   }
-  const longest = runs.reduce((best, run) => (run.bytes.length > best.bytes.length ? run : best));
-  const root = longest.isFirst ? PREFIX : ANYWHERE;
-  return { root, bytes: longest.bytes.subarray(0, LONGEST), check: Check.GLOB };
+  return runsOf.map((runs) => {
+    const [front] = runs;
+    if (front === undefined) return undefined;
+    if (front.isFirst && front.rest.every((byte) => byte === STAR)) return wholePlace(front);
+    const { isFirst, bytes } = mostTelling(runs, shared);
+    return { root: isFirst ? PREFIX : ANYWHERE, bytes: bytes.subarray(0, LONGEST), check: Check.GLOB };
+  });
+}
+
+/** For a glob that is this run, or this run and stars. */
+function wholePlace({ bytes, rest }: LiteralRun): Place {
+  if (bytes.length > LONGEST) return { root: PREFIX, bytes: bytes.subarray(0, LONGEST), check: Check.GLOB };
+  return { root: PREFIX, bytes, check: rest.length > 0 ? Check.NOTHING : Check.LENGTH };
+}
+
+/** The run that leads to the fewest globs to try, the longest of such; but a prefix that few share, since it is cheap. */
+function mostTelling(runs: readonly LiteralRun[], shared: ReadonlyMap<string, number>): LiteralRun {
+  const sharers = (run: LiteralRun): number => shared.get(nameOf(run)) ?? 0;
+  const [front] = runs;
+  if (front.isFirst && sharers(front) <= FEW_SHARE) return front;
+  return runs.reduce((best, run) => {
+    const fewer = sharers(best) - sharers(run);
+    return fewer > 0 || (fewer === 0 && run.bytes.length > best.bytes.length) ? run : best;
+  });
+}
+
+function nameOf({ bytes, isFirst }: LiteralRun): string {
+  return `${isFirst} ${Buffer.from(bytes.subarray(0, LONGEST)).toString('latin1')}`;
 }

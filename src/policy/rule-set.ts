@@ -8,8 +8,10 @@ import { GlobIndex } from './glob-index.js';
 import type { Priority, Rule } from './rule.js';
 
 const WILDCARDS: ReadonlySet<number> = new Set([STAR, QUESTION, CLASS_OPEN, ESCAPE]);
-/** A bucket of more globs is left to the index (`npm run bench:micro -- decide`). */
+/** A bucket that takes longer is left to the index, in the time of a prefix (`npm run bench:micro -- decide`). */
 const FEW = 8;
+/** So long takes any other glob. */
+const GLOB = 3;
 
 /** A rule with what can be computed once. */
 export interface CompiledRule extends Rule {
@@ -35,7 +37,7 @@ export class RuleSet {
   /** Stands for "no rule": slot 0, no TTL, neither durable nor limited. */
   readonly unregistered: CompiledRule;
   private readonly matchers: readonly Matcher[];
-  /** By first byte; undefined: more than a few, see the index. */
+  /** By first byte; undefined: too many, see the index. */
   private readonly buckets: readonly (readonly Matcher[] | undefined)[];
   private readonly index: GlobIndex | undefined;
   private readonly matchesEmptyKey: CompiledRule | undefined;
@@ -94,12 +96,14 @@ function compileGlob(rule: CompiledRule, glob: Uint8Array): Matcher {
   return { rule, glob, prefix: isPrefix ? literal : undefined };
 }
 
-/** The globs that a key of this first byte could match, unless they are more than a few. */
+/** The globs that a key of this first byte could match, unless trying them takes long. */
 function bucketOf(matchers: readonly Matcher[], byte: number): Matcher[] | undefined {
   const bucket: Matcher[] = [];
+  let time = 0;
   for (const matcher of matchers) {
     if (!canBegin(matcher.glob, byte)) continue;
-    if (bucket.length === FEW) return undefined;
+    time += matcher.prefix === undefined ? GLOB : 1;
+    if (time > FEW) return undefined;
     bucket.push(matcher);
   }
   return bucket;

@@ -53,7 +53,7 @@ t.test('so it does among many globs, with what they have in common', async (t) =
     ...['', 'session:', 'x'.repeat(61), 'x'.repeat(70)].map((s) => [...Buffer.from(s)]),
   );
   const wildcard = fc.constantFrom(
-    ...['', '*', '**', '?', '[ab]', '[^a]', '[a-', '[\\]b]', '\\'].map((s) => [...Buffer.from(s)]),
+    ...['', '*', '**', '?', '[ab]', '[^a]', '[a-', '[a-]b]', '[\\]b]', '\\'].map((s) => [...Buffer.from(s)]),
   );
   const escaped = letters.map((bytes) => bytes.flatMap((byte) => [0x5c, byte]));
   const many = fc.oneof(
@@ -106,7 +106,7 @@ t.test('a thousand rules, each found by its own key', async (t) => {
 
 t.test('a key that leads to the same globs from each of its bytes', async (t) => {
   const rules = rulesOf(Array.from({ length: 20 }, (_, i) => [Buffer.from(`*aaa*b${i}`)]));
-  t.equal(holdTo(rules, [Buffer.alloc(16_000, 'a'), Buffer.from(`${'a'.repeat(9000)}b19`)]), 1);
+  t.equal(holdTo(rules, [Buffer.alloc(100_000, 'a'), Buffer.from(`${'a'.repeat(9000)}b19`)]), 1);
 });
 
 t.test('hashes of similar keys fall evenly into shares, wherever the key lies', async (t) => {
