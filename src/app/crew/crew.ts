@@ -20,8 +20,8 @@ import { TrafficStats } from '../../stats/counters.js';
 import type { DataPlaneSnapshot } from '../data-plane.js';
 import type { Service, ServiceEvents } from '../service.js';
 import { addSnapshots, countersOnly } from './add-snapshots.js';
-import type { ToWorker } from './messages.js';
-import { type WorkerEvents, WorkerProcess } from './worker-process.js';
+import type { GrowthKnown, ToWorker } from './messages.js';
+import { LATE_MS, type WorkerEvents, WorkerProcess } from './worker-process.js';
 
 /** How long a reading of memory waits for the workers' figures; older ones err on the safe side. */
 const GROWTH_LIMIT_MS = 100;
@@ -49,8 +49,11 @@ export class Crew implements Service {
   private quickEnds = 0;
   private closing = false;
   private ended = 0;
+  /** Workers that did not report in the last round. */
+  private silent = 0;
   private round: Promise<void> | undefined;
   private readonly reporting: NodeJS.Timeout;
+  private retry: NodeJS.Timeout | undefined;
   private readonly delayed = new Set<NodeJS.Timeout>();
   private readonly workerEvents: WorkerEvents;
   /** Called with each worker that is ready or gone. */
@@ -69,7 +72,7 @@ export class Crew implements Service {
       ...events,
       ready: (worker) => this.welcome(worker),
       clientsChanged: () => this.handOver(),
-      grown: (worker) => this.tellOthers(worker),
+      grown: () => this.tellGrowth(),
       reported: ({ stats }) => this.total.add(stats),
       gone: (worker, how) => this.lost(worker, how),
     };
@@ -149,7 +152,7 @@ export class Crew implements Service {
       configured: this.config.workers,
       running: ready.length,
       restarts,
-      silent: ready.filter(({ reportDue }) => reportDue).length,
+      silent: this.silent,
       workers: ready.map((worker) => worker.describe()).sort((a, b) => a.worker - b.worker),
     };
   }
@@ -157,6 +160,7 @@ export class Crew implements Service {
   async close(graceMs: number): Promise<number> {
     this.closing = true;
     clearInterval(this.reporting);
+    clearTimeout(this.retry);
     for (const timer of this.delayed) clearTimeout(timer);
     for (const client of this.waiting.splice(0)) client.destroy();
     for (const worker of this.workersByNumber.values()) {
@@ -227,25 +231,30 @@ export class Crew implements Service {
     this.delayed.add(timer);
   }
 
+  /** Who has fewest clients gets the next one, even if it must be waited for a little: clients tend to stay. */
   private handOver(): void {
+    clearTimeout(this.retry);
     while (this.waiting.length > 0) {
+      const now = performance.now();
       let fewest: WorkerProcess | undefined;
       for (const worker of this.workersByNumber.values()) {
-        if (worker.canTake && (fewest === undefined || worker.clients < fewest.clients)) fewest = worker;
+        if (!worker.isLate(now) && (fewest === undefined || worker.clients < fewest.clients)) fewest = worker;
       }
-      if (fewest === undefined) return;
+      if (fewest?.canTake !== true) {
+        this.retry = setTimeout(() => this.handOver(), LATE_MS).unref();
+        return;
+      }
       fewest.hand(this.waiting.shift() as Socket);
     }
   }
 
-  private tellOthers(from: WorkerProcess): void {
+  private tellGrowth(): void {
     this.addUpGrowth();
-    const { admitted } = this.gate;
-    for (const worker of this.ready) {
-      if (worker !== from) {
-        worker.post({ type: 'elsewhere', admittedElsewhere: admitted - worker.growth.admitted });
-      }
-    }
+    for (const worker of this.ready) worker.post({ type: 'growth', known: this.growthKnown(worker) });
+  }
+
+  private growthKnown({ growth }: WorkerProcess): GrowthKnown {
+    return { elsewhere: this.gate.admitted - growth.admitted, own: growth.admitted };
   }
 
   private addUpGrowth(): void {
@@ -259,8 +268,7 @@ export class Crew implements Service {
   }
 
   private tellPressure(worker: WorkerProcess, state: PressureState): void {
-    const admittedElsewhere = this.gate.admitted - worker.growth.admitted;
-    worker.post({ type: 'pressure', state, admittedElsewhere });
+    worker.post({ type: 'pressure', state, known: this.growthKnown(worker) });
   }
 
   private tellAll(message: ToWorker): void {
@@ -278,6 +286,8 @@ export class Crew implements Service {
   }
 
   private async askReports(): Promise<void> {
-    await Promise.all(this.ready.map((worker) => worker.askReport(REPORT_LIMIT_MS)));
+    const { ready } = this;
+    await Promise.all(ready.map((worker) => worker.askReport(REPORT_LIMIT_MS)));
+    this.silent = ready.filter(({ reportDue }) => reportDue).length;
   }
 }
