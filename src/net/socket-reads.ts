@@ -1,6 +1,6 @@
 // How sockets are read: all into one buffer, since Node's streams take 64 KiB anew for each read, however little comes.
-// A socket that fills it in the middle of a large argument or reply reads into a larger one until that ends: such bytes
-// are not looked at, so a turn lasts no longer, and half of what a read costs is once for each.
+// A socket that fills it in the middle of a large argument or reply reads into a larger one until that ends: there are
+// fewer reads then, and a turn lasts no longer, since nobody looks into such bytes.
 // Owns these buffers. Nothing is read while what was read before is being looked at, so one of each will do.
 // Invariant: bytes from COPIED_BELOW on are handed out as a copy, for good; fewer only until the callback returns.
 import net from 'node:net';
