@@ -28,6 +28,8 @@ const GROWTH_LIMIT_MS = 100;
 /** Reports are asked for so often at least: what a worker counts in between is lost with it if it crashes. */
 const REPORT_EVERY_MS = 1000;
 const REPORT_LIMIT_MS = 500;
+/** By so many clients more than another one has, a worker may get the next one although the other is only busy. */
+const UNEVEN_CLIENTS = 4;
 /** A worker that ends sooner than that is replaced with a delay, which doubles each time. */
 const STABLE_MS = 5000;
 const FIRST_DELAY_MS = 100;
@@ -231,20 +233,26 @@ export class Crew implements Service {
     this.delayed.add(timer);
   }
 
-  /** Who has fewest clients gets the next one, even if it must be waited for a little: clients tend to stay. */
+  /**
+   * Of those that can take a client at once, who has fewest gets it. For one that has much fewer it is waited a little,
+   * since clients tend to stay.
+   */
   private handOver(): void {
     clearTimeout(this.retry);
     while (this.waiting.length > 0) {
       const now = performance.now();
-      let fewest: WorkerProcess | undefined;
+      let fewest = Number.POSITIVE_INFINITY;
+      let taker: WorkerProcess | undefined;
       for (const worker of this.workersByNumber.values()) {
-        if (!worker.isLate(now) && (fewest === undefined || worker.clients < fewest.clients)) fewest = worker;
+        const { clients } = worker;
+        if (!worker.isLate(now)) fewest = Math.min(fewest, clients);
+        if (worker.canTake && (taker === undefined || clients < taker.clients)) taker = worker;
       }
-      if (fewest?.canTake !== true) {
+      if (taker === undefined || taker.clients - fewest >= UNEVEN_CLIENTS) {
         this.retry = setTimeout(() => this.handOver(), LATE_MS).unref();
         return;
       }
-      fewest.hand(this.waiting.shift() as Socket);
+      taker.hand(this.waiting.shift() as Socket);
     }
   }
 
