@@ -128,10 +128,11 @@ export class ClientLink implements Member, Applicant, TurnEnder {
   ) {
     this.source = source;
     const much = socket === raw ? HIGH_WATER_BYTES : TLS_RECORD_BYTES;
-    this.client = readAccepted(socket, (bytes) => {
+    const take = (bytes: Buffer): void => {
       if (bytes.length < much) this.fromClient(bytes);
       else this.fromClientInTurn(bytes);
-    });
+    };
+    this.client = readAccepted(socket, take, () => this.session.missingRequest);
     this.raw = socket === raw ? this.client : raw;
     this.toClient = new WriteBatch(this.client, () => this.clientDrained());
     if (pool === undefined) this.own = this.openOwn();
@@ -246,7 +247,10 @@ export class ClientLink implements Member, Applicant, TurnEnder {
     const greeting = this.pool === undefined ? [] : ownGreeting(this.session.identity);
     const greeted = (): void => {
       own.greeted = true;
-      socket.listen((chunk) => this.fromOwn(chunk));
+      socket.listen(
+        (chunk) => this.fromOwn(chunk),
+        () => this.session.missingReply,
+      );
     };
     if (greeting.length === 0) greeted();
     else {

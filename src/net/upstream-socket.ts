@@ -37,8 +37,8 @@ export interface UpstreamTls {
 
 /** Whoever hears what comes. */
 interface Ear {
-  /** From now on `hear` gets what comes; as for how long, see readInto(). */
-  listen(hear: (bytes: Buffer) => void): void;
+  /** From now on `hear` gets what comes, of which `missing` is still to come; see readInto(). */
+  listen(hear: (bytes: Buffer) => void, missing?: () => number): void;
   /** As if these bytes had just come. */
   hear(bytes: Buffer): void;
 }
@@ -103,26 +103,30 @@ function secureSocket(address: UpstreamAddress, secure: UpstreamTls): UpstreamSo
 }
 
 class PlainSocket extends net.Socket implements Ear {
-  private readonly ear: { hear(bytes: Buffer): void };
+  private readonly ear: { hear(bytes: Buffer): void; missing(): number };
   private readonly onLastWords: (bytes: Buffer) => void;
 
   constructor(address: UpstreamAddress, onLastWords: (bytes: Buffer) => void) {
-    const ear = { hear: (_: Buffer): void => {} };
+    const ear = { hear: (_: Buffer): void => {}, missing: () => 0 };
     super({
       allowHalfOpen: true,
       highWaterMark: HIGH_WATER_BYTES,
       noDelay: true,
       keepAlive: true,
       keepAliveInitialDelay: KEEP_ALIVE_MS,
-      onread: readInto((bytes) => ear.hear(bytes)),
+      onread: readInto(
+        (bytes) => ear.hear(bytes),
+        () => ear.missing(),
+      ),
     } as net.SocketConstructorOpts);
     this.ear = ear;
     this.onLastWords = onLastWords;
     this.connect(target(address));
   }
 
-  listen(hear: (bytes: Buffer) => void): void {
+  listen(hear: (bytes: Buffer) => void, missing = () => 0): void {
     this.ear.hear = hear;
+    this.ear.missing = missing;
   }
 
   hear(bytes: Buffer): void {

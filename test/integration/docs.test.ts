@@ -31,7 +31,7 @@ t.test('every field and metric is documented, and every documented one exists', 
   await client.readReplies(2);
 
   const shown = new Set<string>();
-  for (const path of ['/api/stats', '/api/memory', '/api/connections']) {
+  for (const path of ['/api/stats', '/api/memory', '/api/connections', '/api/workers']) {
     const names = fieldNames(await proxy.admin(path), ['commands', 'suggestion', 'level', 'pins']);
     for (const name of names) {
       t.ok(documented.has(name), `${path} ${name} is in docs/API.md`);

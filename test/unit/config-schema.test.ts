@@ -32,6 +32,7 @@ t.test('the defaults', async (t) => {
     },
     listenMode: '0600',
     proxyProtocol: { from: [] },
+    workers: 1,
     mode: 'enforce',
     rules: [],
     memory: {
