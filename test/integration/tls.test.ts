@@ -196,6 +196,28 @@ t.test('handshakes that are not finished count as clients, until they have gone'
   t.equal((await (await withSecure(t, proxy.port)).call('PING')).toString(), '+PONG\r\n');
 });
 
+t.test('with several processes', async (t) => {
+  const config = { listenTls, upstream, workers: 2, proxyProtocol: { from: ['127.0.0.1'] } };
+  const proxy = await withProxy(t, { redis, config });
+  const header = fromAddress('192.0.2.1', 50_000);
+  for (let i = 0; i < 4; i++) {
+    const raw = net.connect(proxy.port, '127.0.0.1');
+    raw.write(header);
+    const socket = tls.connect({ socket: raw, ...credentials(), host: '127.0.0.1' });
+    t.teardown(() => raw.destroy());
+    await once(socket, 'secureConnect');
+    t.equal((await new RawClient(socket, 5000).call('ECHO', i)).toString(), `$1\r\n${i}\r\n`);
+    const plain = await withRaw(t, proxy.port);
+    void plain.write(Buffer.concat([header, command('PING')]));
+    await plain.readUntilClosed();
+  }
+  await until(async () => (await connections(proxy)).handshakesFailed === 4);
+  t.match(await connections(proxy), {
+    clients: 4,
+    tls: { renewals: 0, problem: null, certificateExpiresAt: Number },
+  });
+});
+
 t.test('nothing is sent to a server whose certificate cannot be trusted', async (t) => {
   const stranger = await Authority.create(t);
   const strangerFiles = await stranger.issue('stranger');
