@@ -90,7 +90,7 @@ t.test('one problem each, at its place', async (t) => {
       /^upstream\.tls\.serverName: must be a host name/,
     ],
     [{ upstream: { url: 'rediss://h', tls: { ca: '' } } }, /^upstream\.tls\.ca: must be the path of a file/],
-    [{ listenTls: { cert: 'c' } }, /^listenTls\.key: must be the path of a file, in quotes/],
+    [{ listenTls: { cert: 'c' } }, /^listenTls\.key: is missing: give the path of a file/],
     [{ listen: 'unix:run.sock' }, /^listen: must be an absolute path behind "unix:"/],
     [{ listen: `unix:/${'x'.repeat(200)}` }, /^listen: must be an absolute path .* at most 107 bytes$/],
     [
