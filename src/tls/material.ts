@@ -79,14 +79,14 @@ function certificate(file: TlsFile, files: TlsFiles, pem: Buffer): X509Certifica
 }
 
 function privateKey(files: TlsFiles, pem: Buffer): KeyObject {
+  // Said by the file itself: what OpenSSL says of it differs from one version to the next.
+  if (/^-----BEGIN ENCRYPTED |^Proc-Type: 4,ENCRYPTED/m.test(pem.toString('latin1'))) {
+    const remedy = 'write it without one, readable for the user that Spillway runs as and nobody else';
+    throw new TlsFileError('key', `${files.key} is locked by a passphrase: ${remedy}`);
+  }
   try {
     return createPrivateKey(pem);
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ERR_MISSING_PASSPHRASE') {
-      const remedy = 'write it without one, readable for the user that Spillway runs as and nobody else';
-      throw new TlsFileError('key', `${files.key} is locked by a passphrase: ${remedy}`);
-    }
+  } catch {
     const remedy = 'it must hold "-----BEGIN PRIVATE KEY-----" and what follows';
     throw new TlsFileError('key', `${files.key} is no private key in PEM form: ${remedy}`);
   }
