@@ -5,8 +5,9 @@ import { loadConfig } from '../config/load.js';
 import type { Environment } from '../config/overrides.js';
 import { formatDuration } from '../config/units.js';
 import type { ExplainedKey, ExplainedTtl, ExplainRequest, Explanation } from '../explain/types.js';
-import { type AskOptions, asking, mendable } from './ask.js';
+import { asking, mendable } from './ask.js';
 import { ExitCode } from './exit.js';
+import type { AskOptions } from './options.js';
 import { percentage, printable, quoted } from './words.js';
 
 /** With --admin a running proxy answers, else the config. */

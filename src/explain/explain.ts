@@ -66,7 +66,7 @@ function kindOf(
   if (spec === undefined)
     return {
       kind: 'unknown',
-      why: 'Spillway does not know this command, a module’s say: it passes as it is, and is never refused.',
+      why: "Spillway does not know this command, a module's say: it passes as it is, and is never refused.",
     };
   if (!arityFits(spec.arity, argc))
     return {
@@ -145,19 +145,19 @@ function whyOf(
 ): string {
   switch (outcome) {
     case TtlOutcome.INJECTED:
-      return 'It carries no TTL, so the rule’s is put into the command.';
+      return "It carries no TTL, so the rule's is put into the command.";
     case TtlOutcome.CLAMPED:
-      return 'Its TTL is longer than the rule’s maxTtl, and is cut to it.';
+      return "Its TTL is longer than the rule's maxTtl, and is cut to it.";
     case TtlOutcome.HAD_TTL:
       return rule.maxTtlMs > 0
-        ? 'It carries a TTL of its own, within the rule’s maxTtl.'
+        ? "It carries a TTL of its own, within the rule's maxTtl."
         : 'It carries a TTL of its own.';
     case TtlOutcome.FOLLOW_UP:
       return 'It has no place for a TTL, so a PEXPIRE … NX follows, which gives one only where the key has none.';
     case TtlOutcome.WOULD_INJECT:
-      return 'Observe mode changes nothing: enforced, the key would get the rule’s TTL where it has none.';
+      return "Observe mode changes nothing: enforced, the key would get the rule's TTL where it has none.";
     case TtlOutcome.WOULD_CLAMP:
-      return 'Observe mode changes nothing: enforced, its TTL would be cut to the rule’s maxTtl.';
+      return "Observe mode changes nothing: enforced, its TTL would be cut to the rule's maxTtl.";
     case TtlOutcome.WITHOUT_TTL:
       return `It leaves the key without a TTL: ${whyNone(rule, followUps)}.`;
     default:
@@ -203,9 +203,9 @@ function explainShed(
 function whyShed(spec: CommandSpec, rule: CompiledRule, banded: boolean): string {
   const priority = PRIORITY_NAMES[rule.priority];
   if (spec.mover) return 'It moves what is there already: it is never refused.';
-  if (!spec.denyOom) return 'It needs no memory by Redis’s own judgement: it is never refused.';
+  if (!spec.denyOom) return "It needs no memory by Redis's own judgement: it is never refused.";
   if (!banded)
-    return `Priority ${priority} is never refused for memory’s sake, but for large writes that do not fit.`;
+    return `Priority ${priority} is never refused for memory's sake, but for large writes that do not fit.`;
   return rule.observe
     ? 'Observe mode refuses nothing: it counts what it would refuse.'
     : `Growing writes of priority ${priority} are refused within its band, the same keys first each time.`;
