@@ -51,7 +51,10 @@ export async function startProxy(
   const service: Service =
     config.workers === 1 ? new Alone(config, log, events, observe) : await Crew.start(config, log, events);
   const { gate } = service;
-  const pressure = new Pressure(config.memory, gate, (change) => logLevelChange(log, change));
+  const pressure = new Pressure(config.memory, gate, (change) => {
+    logLevelChange(log, change);
+    pressureChanged();
+  });
   const pressureChanged = (): void => service.pressureChanged(pressure.state(clock()));
   const monitor = new MemoryMonitor({
     upstream: config.upstream,

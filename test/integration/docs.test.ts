@@ -35,6 +35,7 @@ t.test('every field and metric is documented, and every documented one exists', 
     '/api/stats',
     '/api/memory',
     '/api/connections',
+    '/api/workers',
     '/api/explain?key=a:1',
     '/api/explain?key=b',
   ]) {
