@@ -40,7 +40,7 @@ function wordsOf({ command }: ExplainRequest): readonly string[] {
     : command;
 }
 
-export function drawExplanation(explanation: Explanation): string {
+function drawExplanation(explanation: Explanation): string {
   const { command, why, keys, sends, changed, now } = explanation;
   const lines = [line(command), `  ${why}`];
   for (const key of keys) lines.push('', ...drawKey(key));

@@ -44,7 +44,7 @@ export function ratesBetween(before: StatsSnapshot | undefined, after: StatsSnap
   return rates.sort((a, b) => b[sort] - a[sort] || b.total.writes - a.total.writes);
 }
 
-export function rowsOf({ rules, unregistered }: StatsSnapshot): RuleStats[] {
+function rowsOf({ rules, unregistered }: StatsSnapshot): RuleStats[] {
   return [...rules, unregistered];
 }
 

@@ -6,7 +6,7 @@ import { ExpiryKind, TtlOptions } from '../policy/ttl-options.js';
 import type { ExplainRequest } from './types.js';
 
 /** Stands where a value was not given. */
-export const VALUE = 'value';
+const VALUE = 'value';
 /** Fewer than any command of the table asks for. */
 const MOST_FILLED = 16;
 

@@ -212,6 +212,6 @@ function whyShed(spec: CommandSpec, rule: CompiledRule, banded: boolean): string
 }
 
 /** The inverse of Pressure.share(): the pressure above which a key of this hash is among those refused. */
-export function keyAbove([start, full]: readonly [number, number], hash: number): number {
+function keyAbove([start, full]: readonly [number, number], hash: number): number {
   return start + (full - start) * (hash / ALL);
 }
