@@ -7,11 +7,10 @@ import type { ServerFacts } from '../memory/monitor.js';
 import { Clients, type ClientsSnapshot } from '../net/clients.js';
 import type { TrafficObserver } from '../policy/observer.js';
 import { Policy } from '../policy/policy.js';
-import { Priority } from '../policy/rule.js';
-import { RuleSet } from '../policy/rule-set.js';
 import { ShedGate } from '../policy/shed.js';
 import { noPoolingYet, type PoolingCounters, type SessionContext } from '../session/session.js';
 import { TrafficStats } from '../stats/counters.js';
+import { ruleSetOf } from './rules.js';
 
 export interface DataPlaneEvents {
   upstreamFailed(error: Error): void;
@@ -65,10 +64,7 @@ export class DataPlane {
     this.context = {
       table: this.table,
       policy: new Policy({
-        rules: new RuleSet({
-          rules: config.rules,
-          unregistered: { priority: Priority.NORMAL, observe: config.mode === 'observe' },
-        }),
+        rules: ruleSetOf(config),
         gate: this.gate,
         observer: observe(this.stats),
         now: Date.now,

@@ -1,4 +1,4 @@
-// The flags that running and checking share, and how they become config sources.
+// The flags that commands share, and how they become config sources.
 // Checks no values: the config schema does, and names the flag a bad value came from.
 import type { Command } from 'commander';
 import type { ConfigSources } from '../config/load.js';
@@ -22,7 +22,7 @@ export function addConfigOptions(command: Command): Command {
     .option('-u, --upstream <url>', 'the Redis or Valkey behind, redis://[user:password@]host[:port][/db]')
     .option(
       '-a, --admin <host:port>',
-      'serve statistics, metrics and health here, loopback only; "off": nowhere',
+      'serve statistics, metrics and health here, beyond loopback with a token; "off": nowhere',
     )
     .option('-w, --workers <number>', 'serve clients by so many processes; "auto": one for each processor')
     .option('--log-level <level>', `log from this level up: ${LOG_LEVELS.join(', ')}`);
@@ -31,4 +31,18 @@ export function addConfigOptions(command: Command): Command {
 export function toSources(options: ConfigOptions, env: ConfigSources['env']): ConfigSources {
   const { config, listen, upstream, admin, workers, logLevel } = options;
   return { file: config, env, flags: { listen, upstream, admin, workers, logLevel } };
+}
+
+/** Of the commands that ask a running proxy. */
+export interface AskOptions {
+  readonly config?: string;
+  readonly admin?: string;
+  readonly json?: boolean;
+}
+
+/** Declares them on a command. */
+export function addAskOptions(command: Command): Command {
+  return command
+    .option('-c, --config <file>', "take the admin address and the token's file from FILE")
+    .option('-a, --admin <url>', 'ask the proxy whose admin server is at URL');
 }
