@@ -1,6 +1,6 @@
 // The admin HTTP server: read-only JSON, metrics and health, for people and probes on this machine.
-// Owns routes, headers and the guard against web pages. It never changes anything, has no CORS, and reads the proxy
-// only through the functions it was given.
+// Owns routes and headers; who may ask is auth.ts's to say. It never changes anything, has no CORS, and reads the
+// proxy only through the functions it was given.
 import type { AddressInfo } from 'node:net';
 import {
   type FastifyBaseLogger,
@@ -9,7 +9,8 @@ import {
   fastify,
   LogController,
 } from 'fastify';
-import { hostAllowed } from './host-guard.js';
+import { addGuard } from './auth.js';
+import { readExplainQuery } from './explain-query.js';
 import { createMetrics } from './metrics.js';
 import type { AdminOptions, AdminServer } from './types.js';
 
@@ -19,6 +20,8 @@ const ENDPOINTS: Readonly<Record<string, string>> = {
   '/api/memory': 'The last memory reading, pressure, and what is being shed.',
   '/api/connections': 'Clients, bytes and commands.',
   '/api/workers': 'The processes that serve clients.',
+  '/api/explain':
+    'What becomes of a command and why: ?key=KEY&command=WORD&command=WORD … (SET where none is given).',
   '/metrics': 'All of it for Prometheus.',
   '/healthz': '200 while the process works.',
   '/readyz': '200 when traffic can be served, else 503 with the reasons.',
@@ -33,6 +36,9 @@ const HEADERS: Readonly<Record<string, string>> = {
   'x-frame-options': 'DENY',
 };
 
+/** Probes carry no token. */
+const OPEN = { config: { open: true } };
+
 /**
  * Starts listening. Every answer but /metrics and /healthz is JSON; an error is `{ error, message }`.
  * @throws the system's error (EADDRINUSE, EACCES …) when it cannot listen there.
@@ -45,7 +51,11 @@ export async function startAdmin(options: AdminOptions): Promise<AdminServer> {
     requestTimeout: 10_000,
     bodyLimit: 1024,
   });
-  guard(app);
+  app.addHook('onRequest', async (_request, reply) => {
+    reply.headers(HEADERS);
+  });
+  addGuard(app, options.token);
+  answerRest(app);
   addRoutes(app, options);
   const { host, port } = options.listen;
   try {
@@ -58,14 +68,9 @@ export async function startAdmin(options: AdminOptions): Promise<AdminServer> {
   return { host: address.address, port: address.port, close: () => app.close() };
 }
 
-function guard(app: FastifyInstance): void {
+/** What is no GET or HEAD, no page, or an error. */
+function answerRest(app: FastifyInstance): void {
   app.addHook('onRequest', async (request, reply) => {
-    reply.headers(HEADERS);
-    if (!hostAllowed(request.headers.host)) {
-      const message =
-        'Use the IP address or localhost: other names are refused, as web pages could borrow them.';
-      return reply.code(403).send({ error: 'host_not_allowed', message });
-    }
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       reply.header('allow', 'GET, HEAD');
       return reply
@@ -95,17 +100,23 @@ function addRoutes(app: FastifyInstance, options: AdminOptions): void {
   app.get('/api/memory', async () => options.memory());
   app.get('/api/connections', async () => options.connections());
   app.get('/api/workers', async () => options.workers());
+  app.get('/api/explain', async (request, reply) => {
+    const mark = request.url.indexOf('?');
+    const asked = readExplainQuery(mark < 0 ? '' : request.url.slice(mark + 1));
+    if (typeof asked !== 'string') return options.explain(asked);
+    return reply.code(400).send({ error: 'bad_request', message: asked });
+  });
   app.get('/metrics', (_request, reply) =>
     metrics.render().then((text) => reply.type(metrics.contentType).send(text)),
   );
-  app.get('/healthz', async (_request, reply) => {
+  app.get('/healthz', OPEN, async (_request, reply) => {
     const { live } = options.health();
     return reply
       .code(live ? 200 : 503)
       .type('text/plain; charset=utf-8')
       .send(live ? 'ok' : 'not live');
   });
-  app.get('/readyz', async (_request, reply) => {
+  app.get('/readyz', OPEN, async (_request, reply) => {
     const state = options.ready();
     return reply.code(state.ready ? 200 : 503).send(state);
   });

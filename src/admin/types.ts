@@ -2,6 +2,7 @@
 // Owns shapes only. Whoever assembles the proxy hands in functions that build these; nothing here reads a module.
 import type { Logger } from 'pino';
 import type { PinReason } from '../commands/spec.js';
+import type { ExplainRequest, Explanation } from '../explain/types.js';
 import type { PriorityName } from '../policy/rule.js';
 import type { StatsSnapshot } from '../stats/snapshot.js';
 
@@ -143,6 +144,8 @@ export interface AdminSources {
   memory(): MemorySnapshot;
   connections(): ConnectionSnapshot | Promise<ConnectionSnapshot>;
   workers(): WorkersSnapshot | Promise<WorkersSnapshot>;
+  /** What would become of a write, as ExplainRequest says. */
+  explain(request: ExplainRequest): Explanation;
   health(): { live: boolean };
   /** `reasons`: one sentence for each thing that is missing; empty when ready. */
   ready(): { ready: boolean; reasons: string[] };
@@ -150,6 +153,8 @@ export interface AdminSources {
 
 export interface AdminOptions extends AdminSources {
   listen: { host: string; port: number };
+  /** What requests must carry; undefined: none, for loopback only. */
+  token: string | undefined;
   log: Logger;
   version: string;
 }

@@ -9,12 +9,11 @@ import type { EntranceOptions } from '../net/entrance.js';
 import type { UpstreamTls } from '../net/upstream-socket.js';
 import type { TrafficObserver } from '../policy/observer.js';
 import { Policy } from '../policy/policy.js';
-import { Priority } from '../policy/rule.js';
-import { RuleSet } from '../policy/rule-set.js';
 import { ShedGate } from '../policy/shed.js';
 import { noPoolingYet, type PoolingCounters, type SessionContext } from '../session/session.js';
 import { TrafficStats } from '../stats/counters.js';
 import type { RenewalSnapshot } from '../tls/renewal.js';
+import { ruleSetOf } from './rules.js';
 import { entranceOptions, upstreamTls } from './tls.js';
 
 export interface DataPlaneEvents {
@@ -76,10 +75,7 @@ export class DataPlane {
     this.context = {
       table: this.table,
       policy: new Policy({
-        rules: new RuleSet({
-          rules: config.rules,
-          unregistered: { priority: Priority.NORMAL, observe: config.mode === 'observe' },
-        }),
+        rules: ruleSetOf(config),
         gate: this.gate,
         observer: observe(this.stats),
         now: Date.now,

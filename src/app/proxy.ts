@@ -17,6 +17,7 @@ import { Alone } from './alone.js';
 import { Crew } from './crew/crew.js';
 import { hasFollowUps } from './data-plane.js';
 import { describeMemory } from './describe-memory.js';
+import { Explainer } from './explainer.js';
 import type { Service, ServiceEvents } from './service.js';
 import { upstreamTls } from './tls.js';
 import { VERSION } from './version.js';
@@ -71,10 +72,13 @@ export async function startProxy(
     onReading: pressureChanged,
     onServer: (server) => {
       service.adoptServer(server);
+      explainer.adoptServer(server);
       logServer(log, server);
     },
     onLost: () => listener.suspectUpstream(),
   });
+  const memory = () => describeMemory(pressure, gate, monitor, config.memory.bands, clock());
+  const explainer = new Explainer(config, { gate, memory });
   const listener = new Listener({
     listen: { ...config.listen, mode: config.listenMode },
     secure: config.listenTls !== undefined,
@@ -108,11 +112,13 @@ export async function startProxy(
     const admin = config.admin.listen
       ? await startAdmin({
           listen: config.admin.listen,
+          token: config.admin.token,
           log,
           version: VERSION,
           stats: async () => snapshotStats(await service.stats(), Date.now()),
           rules: () => describeConfig(config).rules,
-          memory: () => describeMemory(pressure, gate, monitor, config.memory.bands, clock()),
+          memory,
+          explain: (request) => explainer.explain(request),
           connections: async (): Promise<ConnectionSnapshot> => ({
             ...(await service.snapshot()),
             ...listener.snapshot(),

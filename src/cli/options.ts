@@ -1,4 +1,4 @@
-// The flags that running and checking share, and how they become config sources.
+// The flags that commands share, and how they become config sources.
 // Checks no values: the config schema does, and names the flag a bad value came from.
 import type { Command } from 'commander';
 import type { ConfigSources } from '../config/load.js';
@@ -33,7 +33,7 @@ export function addConfigOptions(command: Command): Command {
     .option('--upstream-ca <file>', "the CAs that a rediss:// server's certificate may be from, PEM")
     .option(
       '-a, --admin <host:port>',
-      'serve statistics, metrics and health here, loopback only; "off": nowhere',
+      'serve statistics, metrics and health here, beyond loopback with a token; "off": nowhere',
     )
     .option('-w, --workers <number>', 'serve clients by so many processes; "auto": one for each processor')
     .option('--log-level <level>', `log from this level up: ${LOG_LEVELS.join(', ')}`);
@@ -42,4 +42,18 @@ export function addConfigOptions(command: Command): Command {
 export function toSources(options: ConfigOptions, env: ConfigSources['env']): ConfigSources {
   const { config: file, ...flags } = options;
   return { file, env, flags };
+}
+
+/** Of the commands that ask a running proxy. */
+export interface AskOptions {
+  readonly config?: string;
+  readonly admin?: string;
+  readonly json?: boolean;
+}
+
+/** Declares them on a command. */
+export function addAskOptions(command: Command): Command {
+  return command
+    .option('-c, --config <file>', "take the admin address and the token's file from FILE")
+    .option('-a, --admin <url>', 'ask the proxy whose admin server is at URL');
 }

@@ -13,6 +13,7 @@ import { parseUpstreamUrl } from './upstream-url.js';
 export interface Secrets {
   /** Takes the place of a password in the upstream's URL. */
   readonly upstreamPassword?: string | undefined;
+  readonly adminToken?: string | undefined;
 }
 
 /**
@@ -38,7 +39,11 @@ export function compileConfig(parsed: ConfigInput, secrets: Secrets = {}): Effec
     mode: parsed.mode,
     rules: parsed.rules.map((rule, index) => compileRule(rule, index + 1, parsed.mode)),
     memory: compileMemory(parsed.memory),
-    admin: { listen: parsed.admin.listen === false ? false : parseListenAddress(parsed.admin.listen) },
+    admin: {
+      listen: parsed.admin.listen === false ? false : parseListenAddress(parsed.admin.listen),
+      tokenFile: parsed.admin.tokenFile,
+      token: secrets.adminToken,
+    },
     limits: {
       maxClients: parsed.limits.maxClients,
       lookaheadBytes: parseSize(parsed.limits.lookahead),

@@ -28,7 +28,10 @@ export function describeConfig(config: EffectiveConfig): Omit<ConfigInput, '$sch
     mode: config.mode,
     rules: config.rules.map((rule) => describeRule(rule, config.mode)),
     memory: describeMemory(config.memory),
-    admin: { listen: config.admin.listen === false ? false : formatListenAddress(config.admin.listen) },
+    admin: {
+      listen: config.admin.listen === false ? false : formatListenAddress(config.admin.listen),
+      ...(config.admin.tokenFile !== undefined && { tokenFile: config.admin.tokenFile }),
+    },
     limits: {
       maxClients: config.limits.maxClients,
       lookahead: formatSize(config.limits.lookaheadBytes),

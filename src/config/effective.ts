@@ -31,6 +31,14 @@ export interface EffectiveMemory {
   readonly bands: readonly [Band, Band, Band, Band];
 }
 
+export interface EffectiveAdmin {
+  readonly listen: ListenAddress | false;
+  /** Where the token was read from, unless a variable gave it. */
+  readonly tokenFile: string | undefined;
+  /** undefined: none, which only loopback may do without. Never to be logged or shown. */
+  readonly token: string | undefined;
+}
+
 export interface EffectiveLimits {
   readonly maxClients: number;
   readonly lookaheadBytes: number;
@@ -55,7 +63,7 @@ export interface EffectiveConfig {
   readonly mode: ConfigInput['mode'];
   readonly rules: readonly Rule[];
   readonly memory: EffectiveMemory;
-  readonly admin: { readonly listen: ListenAddress | false };
+  readonly admin: EffectiveAdmin;
   readonly limits: EffectiveLimits;
   readonly log: ConfigInput['log'];
 }

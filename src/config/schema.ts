@@ -179,18 +179,18 @@ const admin = strict({
     .union([listenAddress(), z.literal(false)], {
       error: (issue) => expected(issue, 'host:port in quotes, such as "127.0.0.1:9380", or false for none'),
     })
-    .check((context) => {
-      if (context.value === false) return;
-      const address = quietly(context.value, parseListenAddress);
-      if (address === undefined || isLoopback(address.host)) return;
-      fail(
-        context,
-        'must be a loopback address (127.0.0.1, [::1] or localhost): the admin server asks for no token yet, so ' +
-          'whoever reaches it may read key patterns',
-      );
-    })
     .default('127.0.0.1:9380')
-    .describe('Where statistics, metrics and health are served over HTTP; loopback only. false: nowhere.'),
+    .describe(
+      'Where statistics, metrics and health are served over HTTP. Beyond loopback a token is needed. false: nowhere.',
+    ),
+  tokenFile: z
+    .string({ error: (issue) => expected(issue, 'the path of a file') })
+    .min(1, 'must be the path of a file')
+    .optional()
+    .describe(
+      'A file that holds the bearer token that requests must carry, all but health checks. SPILLWAY_ADMIN_TOKEN gives ' +
+        'the token itself.',
+    ),
 });
 
 const limits = strict({

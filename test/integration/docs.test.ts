@@ -31,14 +31,21 @@ t.test('every field and metric is documented, and every documented one exists', 
   await client.readReplies(2);
 
   const shown = new Set<string>();
-  for (const path of ['/api/stats', '/api/memory', '/api/connections', '/api/workers']) {
+  for (const path of [
+    '/api/stats',
+    '/api/memory',
+    '/api/connections',
+    '/api/workers',
+    '/api/explain?key=a:1',
+    '/api/explain?key=b',
+  ]) {
     const names = fieldNames(await proxy.admin(path), ['commands', 'suggestion', 'level', 'pins']);
     for (const name of names) {
       t.ok(documented.has(name), `${path} ${name} is in docs/API.md`);
       shown.add(name);
     }
   }
-  for (const name of ['shedShare', 'band', 'reasons']) shown.add(name);
+  for (const name of ['shedShare', 'band', 'reasons', 'tokenFile']) shown.add(name);
 
   const response = await fetch(`http://127.0.0.1:${proxy.adminPort}/metrics`);
   const metrics = new Set(
