@@ -75,6 +75,7 @@ export const PIN_REASONS = [
   'server',
   'unknown-command',
   'large-value',
+  'large-reply',
   'slow-reader',
   'malformed',
 ] as const;

@@ -98,6 +98,8 @@ export class ClientLink implements Member, Applicant, TurnEnder {
   private readonly toClient: WriteBatch;
   private own: OwnUpstream | undefined;
   private parked: NodeJS.Timeout | undefined;
+  /** Runs while it has a connection of its own for no more than the size of its replies. */
+  private resting: NodeJS.Timeout | undefined;
   private shared: SharedUpstream | undefined;
   private readonly brake = new LagBrake<Member>(this);
   /** Whose identity the shared connection has, and that an applicant waits for one. */
@@ -286,6 +288,7 @@ export class ClientLink implements Member, Applicant, TurnEnder {
     this.counters.bytesFromUpstream += chunk.length;
     this.session.fromUpstream(chunk);
     if (this.session.mayRelease) this.parkOwn();
+    else if (this.session.mayRest) this.restOwn();
     this.flushSoon(chunk.length);
   }
 
@@ -429,9 +432,21 @@ export class ClientLink implements Member, Applicant, TurnEnder {
     this.parked = setTimeout(() => this.endOwn(), PARKED_MS).unref();
   }
 
+  /** Ends the client's own connection if it is silent for a while: its next command gets another one. */
+  private restOwn(): void {
+    this.resting ??= setTimeout(() => {
+      if (!this.session.mayRest) return;
+      this.session.detach();
+      this.endOwn();
+    }, PARKED_MS).unref();
+    this.resting.refresh();
+  }
+
   private endOwn(): void {
     clearTimeout(this.parked);
+    clearTimeout(this.resting);
     this.parked = undefined;
+    this.resting = undefined;
     this.own?.socket.destroy();
     this.own = undefined;
   }

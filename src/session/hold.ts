@@ -3,7 +3,11 @@
 //
 //   note(HELLO, AUTH, SELECT, CLIENT SETNAME …) ─▶ claim ── answered +: the identity changes
 //                                                      └── answered -: nothing did (or, if that is in doubt: for good)
-// Invariant: every claim is for one reply to come, in the order of the replies.
+// Also how much the client is given: one whose replies are bulky would have all others of a shared connection wait.
+//
+//   weigh() ── more than BULK_BYTES without a pause ─▶ bulky ── so much less, by small replies ─▶ not bulky
+//
+// Invariants: every claim is for one reply to come, in the order of the replies; 0 <= weight <= BULK_BYTES.
 import { type CommandSpec, ConnectionRole, Sharing } from '../commands/spec.js';
 import { equalsIgnoreCase, readPositiveInteger } from '../resp/bytes.js';
 import type { RequestScanner } from '../resp/request-scanner.js';
@@ -22,6 +26,10 @@ const UNWATCH: Claim = { identity: {}, unwatches: true, holds: 'never' };
 const DISCARD: Claim = { identity: {}, unwatches: true, holds: 'if refused' };
 /** Something that only this connection has, if the server knows it. */
 const SOMETHING: Claim = { identity: {}, unwatches: false, holds: 'if taken' };
+/** A client that gets so much more than its small replies come to, and is owed more all the while, is bulky. */
+const BULK_BYTES = 256 * 1024;
+/** A reply of no more is small; after BULK_BYTES / SMALL_BYTES = 64 of them it is not bulky any more. */
+const SMALL_BYTES = 4 * 1024;
 /** More changes under way than that are no client's greeting. */
 const MAX_CLAIMS = 64;
 /** CLIENT subcommands that only tell, or act on others. CLIENT ID is none: who asks for it will use it. */
@@ -33,6 +41,9 @@ export class Hold {
   identity: Identity = NOBODY;
   /** Until the connection ends, or RESET. */
   lasting = false;
+  /** Its replies have been large lately: others should not have to wait behind the next one. */
+  bulky = false;
+  private weight = 0;
   private watching = false;
   private claims: Claim[] = [];
 
@@ -84,6 +95,18 @@ export class Hold {
     if (!taken) return;
     this.identity = { ...this.identity, ...claim.identity };
     if (claim.unwatches) this.watching = false;
+  }
+
+  /** `bytes` have come for the client, and with them the ends of `replies`; `idle`: no more is owed to it. */
+  weigh(bytes: number, replies: number, idle: boolean): void {
+    const weight = this.weight + bytes - replies * SMALL_BYTES;
+    if (weight > BULK_BYTES) {
+      this.bulky = true;
+      this.weight = BULK_BYTES;
+    } else if (weight <= 0 || (idle && !this.bulky)) {
+      this.bulky = false;
+      this.weight = 0;
+    } else this.weight = weight;
   }
 
   /** RESET was answered: the connection is as new. */

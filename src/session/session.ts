@@ -168,6 +168,11 @@ export class Session implements CommandHandler, ReplyOwner {
 
   /** It has a connection of its own and no need of it any more. */
   get mayRelease(): boolean {
+    return this.mayRest && !this.bulky;
+  }
+
+  /** It has a connection of its own and nothing on it: its next command may go up another one of its own. */
+  get mayRest(): boolean {
     return this.pooled && this.place === Place.OWN && this.idle && !this.connection.held;
   }
 
@@ -234,11 +239,13 @@ export class Session implements CommandHandler, ReplyOwner {
   /** The server's next bytes; fewer than COPIED_BELOW may change afterwards, more must not. */
   fromUpstream(chunk: Uint8Array): void {
     this.connection.replies.receive(chunk);
+    this.weigh(chunk.length);
     this.answered();
   }
 
   takeShared(buf: Uint8Array, at: number, end: number, most: number): number {
     const behind = this.connection.replies.receive(buf, at, end, most);
+    this.weigh(behind - at);
     this.answered();
     return behind;
   }
@@ -253,6 +260,11 @@ export class Session implements CommandHandler, ReplyOwner {
     const lost = this.connection.replies.fail(count, error);
     if (pooling !== undefined) pooling.commandsLost += lost;
     this.answered();
+  }
+
+  private weigh(bytes: number): void {
+    const { hold, replies } = this.connection;
+    hold?.weigh(bytes, replies.taken, replies.idle);
   }
 
   private answered(): void {
@@ -362,6 +374,7 @@ export class Session implements CommandHandler, ReplyOwner {
     if (spec?.sharing !== Sharing.SHARED) return this.getsOwn(spec?.pin ?? 'unknown-command');
     // Held for good without a connection of its own: stopSharing().
     if (this.connection.hold?.lasting) return this.getsOwn('slow-reader');
+    if (this.bulky) return this.getsOwn('large-reply');
     if (this.place === Place.OWN && this.staysOnOwn()) return true;
     if (this.place !== Place.SHARED) {
       this.wants = Place.SHARED;
@@ -410,6 +423,10 @@ export class Session implements CommandHandler, ReplyOwner {
     const { args } = this.feed;
     if (args.starts[0] < 0) return undefined;
     return this.understood(this.context.table.find(args.buf, args.starts[0], args.ends[0]));
+  }
+
+  private get bulky(): boolean {
+    return this.connection.hold?.bulky === true;
   }
 
   private get authenticated(): boolean {
