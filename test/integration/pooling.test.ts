@@ -264,6 +264,32 @@ t.test('what the pool does is counted', async (t) => {
   t.equal((await pool()).sharedConnectionsLost, (await pool()).sharedConnectionsTotal);
 });
 
+t.test('one whose replies are large has a connection of its own for a while', async (t) => {
+  const pool = await pooled(t, { rules: [] });
+  const client = await pool.open();
+  await pool.look.call('SET', 'big', Buffer.alloc(400_000, 'v'));
+  const pins = async (): Promise<number> =>
+    ((await pool.proxy.admin('/api/connections')) as { pool: PoolSnapshot }).pool.pins['large-reply'];
+  const large = async () => t.equal((await client.call('GET', 'big')).length, 400_011);
+  await large();
+  t.equal((await pool.list()).length, 1, 'the first one comes as any other');
+  t.equal(await pins(), 0);
+  await large();
+  t.equal(await pins(), 1, 'the next one does not');
+  // Each waits for the one before, so that it does not stay for what it has under way.
+  for (let i = 0; i < 70; i++) await client.call('PING');
+  await untilConnections(pool, 1);
+  const counted = await pins();
+  t.equal(String(await client.call('ECHO', 'v')), '$1\r\nv\r\n');
+  t.equal(await pins(), counted, 'small replies have brought it back');
+  await large();
+  await large();
+  await untilConnections(pool, 1);
+  const before = await pins();
+  await large();
+  t.equal(await pins(), before + 1, 'silent, it gives the connection up, and gets another one');
+});
+
 t.test('commands that are declared free of connection state', async (t) => {
   const pool = await pooled(t, { upstream: { shareCommands: ['EVALSHA', 'No.Such'] } });
   const sha = /[0-9a-f]{40}/.exec(String(await pool.look.call('SCRIPT', 'LOAD', 'return 7')))?.[0] ?? '';

@@ -49,6 +49,33 @@ const busy = fc.array(
   { minLength: 1, maxLength: 25 },
 );
 
+/** Replies large and small, and nothing else that a client would get a connection of its own for. */
+const reading = fc.array(
+  fc.oneof(
+    { weight: 1, arbitrary: fc.constantFrom(300_000, 100_000).map((end) => cmd('GETRANGE', 'k', 0, end)) },
+    { weight: 3, arbitrary: read.filter((text) => !text.includes('NOSUCH')) },
+    { weight: 3, arbitrary: write },
+    { weight: 1, arbitrary: fc.constant('PING\r\n'.repeat(70)) },
+  ),
+  { minLength: 1, maxLength: 25 },
+);
+
+t.test('clients whose replies are large, too', { timeout: 120_000 }, async (t) => {
+  let own = 0;
+  fc.assert(
+    fc.property(fc.array(reading, { minLength: 2, maxLength: CLIENTS }), fc.integer(), (pipelines, seed) => {
+      const scenarios = pipelines.map((commands, i) => ({ client: asOf(i, commands.join('')) }));
+      const outcome = runPooled(scenarios, randomWay(seed, 100_000));
+      own += outcome.own;
+      for (const [i, scenario] of scenarios.entries()) {
+        if (outcome.clients[i] !== direct(scenario)) throw new Error(`client ${i} sees something else`);
+      }
+    }),
+    { numRuns: 300 },
+  );
+  t.ok(own > 100, `${own} connections of their own`);
+});
+
 t.test('clients that share see what each would see alone', { timeout: 120_000 }, async (t) => {
   let own = 0;
   let shared = 0;

@@ -116,7 +116,7 @@ export function runPooled(scenarios: readonly Scenario[], way: Way): PooledOutco
       if (piece.length === 0) continue;
       any = true;
       lend(piece, (bytes) => player.session.fromUpstream(bytes));
-      if (player.session.mayRelease) release(player);
+      if (player.session.mayRest) release(player);
       provide(player);
     }
     for (const far of shared.values()) {
