@@ -22,6 +22,15 @@ import type { Applicant, UpstreamPool } from './upstream-pool.js';
 import { KEEP_ALIVE_MS, type UpstreamAddress, UpstreamSocket } from './upstream-socket.js';
 import { WriteBatch } from './write-batch.js';
 
+/** What one client has sent, for a list of those that send most. */
+export interface ClientTraffic {
+  /** host:port */
+  readonly address: string;
+  /** What it calls itself (CLIENT SETNAME), where that is known: with command pooling. '' otherwise. */
+  readonly name: string;
+  readonly bytes: number;
+}
+
 /** Counted over all links. */
 export interface LinkCounters {
   clientsTimedOut: number;
@@ -60,6 +69,8 @@ const AT_ONCE_BYTES = 16 * 1024;
 const PARKED_MS = 1000;
 /** A client that takes nothing of what waits for it for so long, with its server gone, is given up. */
 const FAREWELL_MS = 30_000;
+/** So much of a client's name is shown. */
+const SHOWN_NAME = 64;
 /** After our end, so long a client may take to end, too: a close with bytes unread would reset what it has to read. */
 const LINGER_MS = 500;
 
@@ -81,6 +92,8 @@ interface OwnUpstream {
 }
 
 export class ClientLink implements Member, Applicant, TurnEnder {
+  /** Bytes that the client has sent. */
+  bytes = 0;
   private readonly client: Socket;
   private readonly session: Session;
   private readonly toClient: WriteBatch;
@@ -127,6 +140,15 @@ export class ClientLink implements Member, Applicant, TurnEnder {
   /** The client waits: for its upstream's buffers, or for a reply that decides on its next command. */
   get paused(): boolean {
     return this.client.isPaused();
+  }
+
+  describe(): ClientTraffic {
+    const { remoteAddress, remotePort } = this.client;
+    const address =
+      remoteAddress === undefined
+        ? ''
+        : `${remoteAddress.includes(':') ? `[${remoteAddress}]` : remoteAddress}:${remotePort}`;
+    return { address, name: this.session.identity.name.slice(0, SHOWN_NAME), bytes: this.bytes };
   }
 
   /** It has an upstream connection of its own that it needs now. */
@@ -201,6 +223,7 @@ export class ClientLink implements Member, Applicant, TurnEnder {
 
   private fromClient(chunk: Buffer): void {
     if (this.upstreamEnded || this.isDrained || this.isClosed) return;
+    this.bytes += chunk.length;
     this.counters.bytesFromClients += chunk.length;
     this.session.fromClient(chunk);
     this.flushSoon(chunk.length);

@@ -4,6 +4,8 @@ import { pino } from 'pino';
 import t, { type Test } from 'tap';
 import { hostAllowed } from '../../src/admin/host-guard.js';
 import { startAdmin } from '../../src/admin/server.js';
+import type { LoggedEvent } from '../../src/history/event-log.js';
+import { History } from '../../src/history/history.js';
 import type {
   AdminOptions,
   ConnectionSnapshot,
@@ -65,6 +67,11 @@ const WORKERS: WorkersSnapshot = {
   workers: [{ worker: 2, pid: 4711, clients: 5, upSeconds: 6, residentBytes: 7, cpuSeconds: 0.5 }],
 };
 
+const GROWTH = new History(() => 0).growth([]);
+const SERIES = new History(() => 0).series('10m', 0, 0);
+const EVENT: LoggedEvent = { number: 1, at: '2026-01-01T00:00:00.000Z', kind: 'level', text: 'low shed' };
+const CLIENTS = Array.from({ length: 30 }, (_, i) => ({ address: `127.0.0.1:${i}`, name: '', bytes: 90 - i }));
+
 async function start(t: Test, overrides: Partial<AdminOptions> = {}) {
   const stats = new TrafficStats(['cache'], () => 1000);
   const admin = await startAdmin({
@@ -76,6 +83,11 @@ async function start(t: Test, overrides: Partial<AdminOptions> = {}) {
     memory: () => MEMORY,
     connections: () => CONNECTIONS,
     workers: () => WORKERS,
+    growth: () => GROWTH,
+    history: () => SERIES,
+    events: () => [EVENT],
+    clients: () => CLIENTS,
+    subscribe: () => () => {},
     health: () => ({ live: true }),
     ready: () => ({ ready: true, reasons: [] }),
     ...overrides,
@@ -119,6 +131,10 @@ t.test('JSON endpoints answer what their source says', async (t) => {
     ['/api/memory', MEMORY],
     ['/api/connections', CONNECTIONS],
     ['/api/workers', WORKERS],
+    ['/api/growth', GROWTH],
+    ['/api/history', SERIES],
+    ['/api/events', [EVENT]],
+    ['/api/clients', CLIENTS.slice(0, 20)],
   ];
   const index = await ask(admin.port, '/');
   t.match(JSON.parse(index.body), { name: 'redis-spillway', version: '1.2.3' });
