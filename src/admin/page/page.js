@@ -53,22 +53,6 @@ const rulesTable = new SortedTable(
   /** @type {import('./tables.js').Column<Row>[]} */ ([
     { label: 'Rule', text: true, value: ({ name }) => name, show: showName },
     {
-      label: 'Last 10 min',
-      value: ({ growth }) => growth?.writesPerSecond ?? null,
-      show: (row, cell) => showSpark(row, cell),
-      title: 'Writes per second over the last ten minutes',
-    },
-    {
-      label: 'Writes/s',
-      value: ({ growth }) => growth?.writesPerSecond ?? null,
-      show: ({ growth }) => rateOrNone(growth?.writesPerSecond),
-    },
-    {
-      label: 'Bytes/s',
-      value: ({ growth }) => growth?.bytesPerSecond ?? null,
-      show: ({ growth }) => (growth === undefined ? NONE : bytes(growth.bytesPerSecond)),
-    },
-    {
       label: 'Growth',
       value: ({ growth }) => growth?.growthShare ?? null,
       show: ({ growth }) => (growth?.growthShare ? percent(growth.growthShare) : NONE),
@@ -79,6 +63,22 @@ const rulesTable = new SortedTable(
       value: ({ growth }) => growth?.growthBytesPerSecond ?? null,
       show: ({ growth }) => (growth === undefined ? NONE : bytes(growth.growthBytesPerSecond)),
       title: 'Bytes of its writes that stay, estimated over the last minute',
+    },
+    {
+      label: 'Writes/s',
+      value: ({ growth }) => growth?.writesPerSecond ?? null,
+      show: ({ growth }) => rateOrNone(growth?.writesPerSecond),
+    },
+    {
+      label: 'Last 10 min',
+      value: ({ growth }) => growth?.writesPerSecond ?? null,
+      show: (row, cell) => showSpark(row, cell),
+      title: 'Writes per second over the last ten minutes',
+    },
+    {
+      label: 'Bytes/s',
+      value: ({ growth }) => growth?.bytesPerSecond ?? null,
+      show: ({ growth }) => (growth === undefined ? NONE : bytes(growth.bytesPerSecond)),
     },
     {
       label: 'With TTL',
@@ -106,7 +106,7 @@ const rulesTable = new SortedTable(
     { label: 'Last seen', value: ({ lastSeen }) => lastSeen, show: ({ lastSeen }) => ago(lastSeen, now()) },
   ]),
   ({ name }) => name,
-  4,
+  1,
 );
 
 const discoveredTable = new SortedTable(
@@ -273,10 +273,7 @@ function showLevels({ memory, growth }) {
   const { maxmemoryBytes, policy, reason } = memory;
   const limit =
     maxmemoryBytes === null || maxmemoryBytes === 0 ? 'no maxmemory' : `maxmemory ${bytes(maxmemoryBytes)}`;
-  setText(
-    byId('reason'),
-    `Shedding is ${memory.active ? 'on' : 'off'}: ${reason} (${limit}, ${policy ?? 'policy unknown'}).`,
-  );
+  setText(byId('reason'), `Shedding is ${reason} (${limit}, ${policy ?? 'policy unknown'}).`);
 }
 
 /** @param {LiveSnapshot} live @returns {ClientRow[]} */
@@ -338,7 +335,7 @@ function draw(history, { memory, growth }) {
           },
         ],
   );
-  const high = limit === undefined ? 1.1 * Math.max(1, ...used) : Math.max(limit, ...used) * 1.01;
+  const high = limit === undefined ? 1.1 * Math.max(1, ...used) : Math.max(limit, ...used);
   const least = Math.min(high, ...used, ...bands.map(({ from }) => from));
   const low = Math.max(0, Math.floor((least / high - 0.05) * 10) / 10) * high;
   const rising = growth.memory !== null && growth.memory.lowBytesPerSecond > 0;
@@ -366,7 +363,7 @@ function draw(history, { memory, growth }) {
     ],
     seconds,
     low: 0,
-    high: most * 1.05,
+    high: roundUp(most),
     format: rate,
     label: `Admitted and refused writes per second over the last ${text}`,
   });
@@ -374,6 +371,12 @@ function draw(history, { memory, growth }) {
     element('span', { class: 'key-used' }, `admitted ${rate(growth.writesPerSecond)}`),
     element('span', { class: 'key-shed' }, `refused ${rate(growth.shedPerSecond)}`),
   );
+}
+
+/** To a number that a scale may end at: 1, 2, 4 or 8 times a power of ten. @param {number} n */
+function roundUp(n) {
+  const power = 10 ** Math.floor(Math.log10(n));
+  return power * ([1, 2, 4, 8].find((times) => times * power >= n) ?? 10);
 }
 
 /** @param {number} n */
