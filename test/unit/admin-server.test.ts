@@ -4,14 +4,14 @@ import { pino } from 'pino';
 import t, { type Test } from 'tap';
 import { hostAllowed } from '../../src/admin/host-guard.js';
 import { startAdmin } from '../../src/admin/server.js';
-import type { LoggedEvent } from '../../src/history/event-log.js';
-import { History } from '../../src/history/history.js';
 import type {
   AdminOptions,
   ConnectionSnapshot,
   MemorySnapshot,
   WorkersSnapshot,
 } from '../../src/admin/types.js';
+import type { LoggedEvent } from '../../src/history/event-log.js';
+import { History } from '../../src/history/history.js';
 import { TrafficStats } from '../../src/stats/counters.js';
 import { snapshotStats } from '../../src/stats/snapshot.js';
 
@@ -70,7 +70,11 @@ const WORKERS: WorkersSnapshot = {
 const GROWTH = new History(() => 0).growth([]);
 const SERIES = new History(() => 0).series('10m', 0, 0);
 const EVENT: LoggedEvent = { number: 1, at: '2026-01-01T00:00:00.000Z', kind: 'level', text: 'low shed' };
-const CLIENTS = Array.from({ length: 30 }, (_, i) => ({ address: `127.0.0.1:${i}`, name: '', bytes: 90 - i }));
+const CLIENTS = Array.from({ length: 30 }, (_, i) => ({
+  address: `127.0.0.1:${i}`,
+  name: '',
+  bytes: 90 - i,
+}));
 
 async function start(t: Test, overrides: Partial<AdminOptions> = {}) {
   const stats = new TrafficStats(['cache'], () => 1000);
