@@ -1,5 +1,5 @@
-// Chromium with the dashboard open, closed with the test. Nothing that the page complains about goes unseen.
-import { type Browser, chromium, type Page } from 'playwright-core';
+// The dashboard open in Chromium, closed with the test. Nothing that the page complains about goes unseen.
+import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 import type { Test } from 'tap';
 import { findChromium } from './chromium.js';
 
@@ -16,20 +16,16 @@ export interface OpenPage {
   readonly complaints: string[];
 }
 
-export interface PageOptions {
-  readonly width?: number;
-  readonly colorScheme?: 'light' | 'dark';
-  readonly prepare?: (page: Page) => Promise<void>;
-}
-
 export async function openPage(
   t: Pick<Test, 'teardown'>,
-  adminPort: number,
-  { width = 1280, colorScheme = 'light', prepare }: PageOptions = {},
+  browser: Browser,
+  adminPort: number | undefined,
+  options: BrowserContextOptions & { prepare?: (page: Page) => Promise<void> } = {},
 ): Promise<OpenPage> {
-  const browser = await launch();
-  t.teardown(() => browser.close());
-  const page = await browser.newPage({ viewport: { width, height: 900 }, colorScheme });
+  const { prepare, ...contextOptions } = options;
+  const context = await browser.newContext(contextOptions);
+  t.teardown(() => context.close());
+  const page = await context.newPage();
   const complaints: string[] = [];
   page.on('console', (message) => {
     if (message.type() === 'error') complaints.push(message.text());
