@@ -32,7 +32,7 @@ export interface RuleRates {
 }
 
 const ROWS = 120;
-export const TRACK_INTERVAL_MS = 5000;
+const TRACK_INTERVAL_MS = 5000;
 const RATE_MS = 10_000;
 const GROWTH_MS = 60_000;
 /** What a new key costs beside its bytes: dict entry, object and string headers. */

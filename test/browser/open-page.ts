@@ -20,7 +20,7 @@ export async function openPage(
   t: Pick<Test, 'teardown'>,
   browser: Browser,
   adminPort: number | undefined,
-  options: BrowserContextOptions & { prepare?: (page: Page) => Promise<void> } = {},
+  options: BrowserContextOptions & { prepare?: (page: Page) => Promise<unknown> } = {},
 ): Promise<OpenPage> {
   const { prepare, ...contextOptions } = options;
   const context = await browser.newContext(contextOptions);

@@ -8,6 +8,9 @@ import { withRedis } from '../support/redis.js';
 const api = readFileSync(new URL('../../docs/API.md', import.meta.url), 'utf8');
 const documented = new Set([...api.matchAll(/`([A-Za-z_]\w*)`/g)].map(([, name]) => name));
 
+/** Fields of /api/growth that take ten seconds of readings. */
+const MEASURED = ['lowBytesPerSecond', 'highBytesPerSecond', 'overSeconds'];
+
 /** All field names in a JSON answer; `opaque` objects are keyed by data or are the config's own. */
 function fieldNames(value: unknown, opaque: readonly string[], into = new Set<string>()): Set<string> {
   if (Array.isArray(value)) for (const item of value) fieldNames(item, opaque, into);
@@ -31,14 +34,22 @@ t.test('every field and metric is documented, and every documented one exists', 
   await client.readReplies(2);
 
   const shown = new Set<string>();
-  for (const path of ['/api/stats', '/api/memory', '/api/connections']) {
+  for (const path of [
+    '/api/stats',
+    '/api/memory',
+    '/api/connections',
+    '/api/growth',
+    '/api/history',
+    '/api/events',
+    '/api/clients',
+  ]) {
     const names = fieldNames(await proxy.admin(path), ['commands', 'suggestion', 'level', 'pins']);
     for (const name of names) {
       t.ok(documented.has(name), `${path} ${name} is in docs/API.md`);
       shown.add(name);
     }
   }
-  for (const name of ['shedShare', 'band', 'reasons']) shown.add(name);
+  for (const name of ['shedShare', 'band', 'reasons', ...MEASURED]) shown.add(name);
 
   const response = await fetch(`http://127.0.0.1:${proxy.adminPort}/metrics`);
   const metrics = new Set(
