@@ -10,12 +10,13 @@ import { ensureServerBinary } from '../src/demo/server-binary.js';
 import { launch } from '../test/browser/open-page.js';
 
 const FILE = new URL('../docs/dashboard.png', import.meta.url).pathname;
-/** So long the load runs before the picture is taken: long enough for curves, with the cache refused at its end. */
-const SECONDS = 150;
+/** So long the load goes on after the first refusals: long enough for these to be a curve. */
+const REFUSING_MS = 25_000;
+const LONGEST_MS = 300_000;
 const VALUE = 'x'.repeat(400);
 
 const binary = await ensureServerBinary((line) => console.error(line));
-const redis = await startRedis({ binary, args: ['--maxmemory', '64mb'] });
+const redis = await startRedis({ binary, args: ['--maxmemory', '56mb'] });
 const config = configSchema.parse({
   listen: '127.0.0.1:0',
   admin: { listen: '127.0.0.1:0' },
@@ -54,7 +55,8 @@ const running = [
 const browser = await launch();
 const page = await browser.newPage({ viewport: { width: 1280, height: 800 }, colorScheme: 'light' });
 await page.goto(`http://127.0.0.1:${proxy.adminAddress?.port}/`);
-await delay(SECONDS * 1000);
+await page.locator('#levels li.partial').first().waitFor({ timeout: LONGEST_MS });
+await delay(REFUSING_MS);
 await page.screenshot({ path: FILE, fullPage: true });
 console.log(`${await page.textContent('#headline')}\n${FILE}`);
 going = false;
