@@ -26,6 +26,40 @@ function find(what: string, text: string): MicroCase {
   return { what: `rule of 23: ${what}`, commands: 1, run: () => rules.find(key, 0, key.length) };
 }
 
+/** Among `count` rules of one kind; `#` in a key is the number of the last one. */
+function findAmong(
+  count: number,
+  what: string,
+  globOf: (number: string) => string,
+  keys: readonly string[],
+): MicroCase[] {
+  const numbered = Array.from({ length: count }, (_, i) => String(i + 1).padStart(4, '0'));
+  const many = new RuleSet({
+    rules: numbered.map((number, i) => rule(i + 1, globOf(number))),
+    unregistered: { priority: Priority.NORMAL, observe: false },
+  });
+  return keys.map((text) => {
+    const key = Buffer.from(text.replace('#', String(count).padStart(4, '0')));
+    return {
+      what: `rule of ${count} ${what}: ${key}`,
+      commands: 1,
+      run: () => many.find(key, 0, key.length),
+    };
+  });
+}
+
+function amongMany(): MicroCase[] {
+  const glob = (number: string) => `*x${number}*y`;
+  const prefix = (number: string) => `p${number}:*`;
+  return [
+    ...[4, 100, 1000].flatMap((count) => [
+      ...findAmong(count, 'prefixes', prefix, ['p#:1234567890', 'p:1234567890']),
+      ...findAmong(count, 'globs', glob, ['x#:1234567890:y', 'z:1234567890:y']),
+    ]),
+    ...findAmong(1000, 'globs, same ending', (number) => `*:${number}?:session`, ['user:#5:session']),
+  ];
+}
+
 function decide(what: string, gate: ShedGate, ...args: string[]): MicroCase {
   const policy = new Policy({ rules, gate, observer: NO_OBSERVER, now: Date.now, random: Math.random });
   const bytes = encodeCommand(...args);
@@ -49,6 +83,7 @@ export function decideCases(): MicroCase[] {
     find('a star in the middle', 'user:1234567890:profile'),
     find('last of 20 with the same first letter', 'app19:1234567890'),
     find('none begins like that', 'zzz:1234567890'),
+    ...amongMany(),
     { what: 'hash of a key, 18 bytes', commands: 1, run: () => hashKey(key, 0, key.length) },
     {
       what: 'glob that goes back, 73 bytes',

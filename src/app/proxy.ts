@@ -56,6 +56,7 @@ export async function startProxy(
   const pressure = new Pressure(config.memory, gate, (change) => {
     logLevelChange(log, change);
     eventLog.record('level', describeLevelChange(change));
+    pressureChanged();
   });
   const pressureChanged = (): void => service.pressureChanged(pressure.state(clock()));
   const monitor = new MemoryMonitor({

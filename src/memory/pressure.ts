@@ -23,8 +23,6 @@ export interface PressureOptions {
   readonly shedWhen: 'auto' | 'always' | 'never';
   readonly staleAfterMs: number;
   readonly onStale: 'admit' | 'hold';
-  /** How many processes write to the gates of one server together; each looks again so much sooner. Default 1. */
-  readonly writers?: number;
 }
 
 /** What one Pressure has made of its readings, as plain data: for others, in front of the same server, to go by. */
@@ -155,7 +153,7 @@ export class Pressure {
     }
     this.setHeadroom(now);
     gate.active = gate.byKey || applicability.refusesAtLimit;
-    const distance = Math.max(STEP, (this.lowestStart - effective) / 2) / (this.options.writers ?? 1);
+    const distance = Math.max(STEP, (this.lowestStart - effective) / 2);
     gate.wakeAt = gate.admitted + Math.min(distance, 1) * applicability.limitBytes;
   }
 

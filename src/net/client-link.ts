@@ -127,10 +127,11 @@ export class ClientLink implements Member, Applicant, TurnEnder {
     private readonly events: LinkEvents,
     private readonly pool: UpstreamPool | undefined,
   ) {
-    this.client = readAccepted(accepted, (bytes) => {
+    const take = (bytes: Buffer): void => {
       if (bytes.length < HIGH_WATER_BYTES) this.fromClient(bytes);
       else this.fromClientInTurn(bytes);
-    });
+    };
+    this.client = readAccepted(accepted, take, () => this.session.missingRequest);
     this.toClient = new WriteBatch(this.client, () => this.clientDrained());
     if (pool === undefined) this.own = this.openOwn();
     this.session = new Session(context, this.toClient, this.own?.batch);
@@ -254,7 +255,10 @@ export class ClientLink implements Member, Applicant, TurnEnder {
     const greeting = this.pool === undefined ? [] : ownGreeting(this.session.identity);
     const greeted = (): void => {
       own.greeted = true;
-      socket.listen((chunk) => this.fromOwn(chunk));
+      socket.listen(
+        (chunk) => this.fromOwn(chunk),
+        () => this.session.missingReply,
+      );
     };
     if (greeting.length === 0) greeted();
     else {

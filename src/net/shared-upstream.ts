@@ -113,7 +113,10 @@ export class SharedUpstream implements TurnEnder {
   private begin(): void {
     if (this.isEnded) return;
     this.isReady = true;
-    this.socket.listen((chunk) => this.receive(chunk));
+    this.socket.listen(
+      (chunk) => this.receive(chunk),
+      () => this.lane.scanner.missing,
+    );
     this.events.ready(this);
   }
 

@@ -1,20 +1,31 @@
 // How sockets are read: all into one buffer, since Node's streams take 64 KiB anew for each read, however little comes.
-// Owns that buffer. Nothing is read while what was read before is being looked at, so one will do.
+// A socket that fills it in the middle of a large argument or reply reads into a larger one until that ends: there are
+// fewer reads then, and a turn lasts no longer, since nobody looks into such bytes.
+// Owns these buffers. Nothing is read while what was read before is being looked at, so one of each will do.
 // Invariant: bytes from COPIED_BELOW on are handed out as a copy, for good; fewer only until the callback returns.
 import net from 'node:net';
 import { COPIED_BELOW } from '../session/byte-sink.js';
 
-/** How much a socket reads at once, and may have waiting to be sent before its source is paused. */
+/** How much a socket reads at once as a rule, and may have waiting to be sent before its source is paused. */
 export const HIGH_WATER_BYTES = 64 * 1024;
+/** How much a socket reads at once at most. */
+const LARGE_READ_BYTES = 256 * 1024;
 const shared = Buffer.allocUnsafeSlow(HIGH_WATER_BYTES);
+const large = Buffer.allocUnsafeSlow(LARGE_READ_BYTES);
 
-/** For the `onread` of a socket. */
-export function readInto(take: (bytes: Buffer) => void): net.OnReadOpts {
+/**
+ * For the `onread` of a socket. `missing` tells how many bytes are still to come of the argument or reply under way; it
+ * is asked after reads that fill the buffer.
+ */
+export function readInto(take: (bytes: Buffer) => void, missing: () => number): net.OnReadOpts {
+  let buffer = shared;
   return {
-    buffer: shared,
+    // Node asks once at the beginning, and after each read.
+    buffer: () => buffer,
     callback: (length) => {
-      const bytes = shared.subarray(0, length);
+      const bytes = buffer.subarray(0, length);
       take(length < COPIED_BELOW ? bytes : Buffer.from(bytes));
+      buffer = length >= HIGH_WATER_BYTES && missing() >= HIGH_WATER_BYTES ? large : shared;
       return true;
     },
   };
@@ -24,7 +35,11 @@ export function readInto(take: (bytes: Buffer) => void): net.OnReadOpts {
  * A socket that a server has accepted with `pauseOnConnect`, begun to be read so. Returns the socket to use from now
  * on: `onread` can only be said when a socket is made, so it is one more around the same handle, where there is one.
  */
-export function readAccepted(accepted: net.Socket, take: (bytes: Buffer) => void): net.Socket {
+export function readAccepted(
+  accepted: net.Socket,
+  take: (bytes: Buffer) => void,
+  missing: () => number,
+): net.Socket {
   const holder = accepted as unknown as { _handle: { useUserBuffer?: unknown } | null };
   const handle = holder._handle;
   if (typeof handle?.useUserBuffer !== 'function') {
@@ -33,6 +48,11 @@ export function readAccepted(accepted: net.Socket, take: (bytes: Buffer) => void
   }
   holder._handle = null;
   accepted.destroy();
-  const options = { handle, allowHalfOpen: true, highWaterMark: HIGH_WATER_BYTES, onread: readInto(take) };
+  const options = {
+    handle,
+    allowHalfOpen: true,
+    highWaterMark: HIGH_WATER_BYTES,
+    onread: readInto(take, missing),
+  };
   return new net.Socket(options as net.SocketConstructorOpts);
 }

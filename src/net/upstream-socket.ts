@@ -17,19 +17,22 @@ export interface UpstreamAddress {
 }
 
 export class UpstreamSocket extends net.Socket {
-  private readonly ear: { hear(bytes: Buffer): void };
+  private readonly ear: { hear(bytes: Buffer): void; missing(): number };
   private readonly onLastWords: (bytes: Buffer) => void;
 
   /** @param onLastWords called with what was unread when the socket is destroyed for an error, before 'error' */
   constructor({ host, port, connectTimeoutMs }: UpstreamAddress, onLastWords: (bytes: Buffer) => void) {
-    const ear = { hear: (_: Buffer): void => {} };
+    const ear = { hear: (_: Buffer): void => {}, missing: () => 0 };
     super({
       allowHalfOpen: true,
       highWaterMark: HIGH_WATER_BYTES,
       noDelay: true,
       keepAlive: true,
       keepAliveInitialDelay: KEEP_ALIVE_MS,
-      onread: readInto((bytes) => ear.hear(bytes)),
+      onread: readInto(
+        (bytes) => ear.hear(bytes),
+        () => ear.missing(),
+      ),
     } as net.SocketConstructorOpts);
     this.ear = ear;
     this.onLastWords = onLastWords;
@@ -40,9 +43,10 @@ export class UpstreamSocket extends net.Socket {
     this.connect({ host, port });
   }
 
-  /** From now on `hear` gets what comes; as for how long, see readInto(). */
-  listen(hear: (bytes: Buffer) => void): void {
+  /** From now on `hear` gets what comes, of which `missing` is still to come; see readInto(). */
+  listen(hear: (bytes: Buffer) => void, missing = () => 0): void {
     this.ear.hear = hear;
+    this.ear.missing = missing;
   }
 
   /** As if these bytes had just come. */

@@ -2,13 +2,13 @@
 // the keys that an operator sees with `redis-cli --scan --pattern`. Never allocates.
 // Backtracks to the last star only, which finds the same matches as Redis's recursion, in bounded time.
 
-const STAR = 0x2a;
-const QUESTION = 0x3f;
-const OPEN = 0x5b;
+export const STAR = 0x2a;
+export const QUESTION = 0x3f;
+export const CLASS_OPEN = 0x5b;
 const CLOSE = 0x5d;
 const CARET = 0x5e;
 const DASH = 0x2d;
-const BACKSLASH = 0x5c;
+export const ESCAPE = 0x5c;
 
 /** Whether the glob `pattern` matches buf[start, end). */
 export function globMatches(pattern: Uint8Array, buf: Uint8Array, start: number, end: number): boolean {
@@ -47,9 +47,9 @@ function matchOne(pattern: Uint8Array, p: number, byte: number): number {
   switch (pattern[p]) {
     case QUESTION:
       return p + 1;
-    case OPEN:
+    case CLASS_OPEN:
       return matchClass(pattern, p + 1, byte);
-    case BACKSLASH: {
+    case ESCAPE: {
       const literal = p + 1 < pattern.length ? p + 1 : p;
       return pattern[literal] === byte ? literal + 1 : -1;
     }
@@ -65,7 +65,7 @@ function matchClass(pattern: Uint8Array, p: number, byte: number): number {
   if (negated) p++;
   let matched = false;
   while (p < length) {
-    if (pattern[p] === BACKSLASH && p + 1 < length) {
+    if (pattern[p] === ESCAPE && p + 1 < length) {
       p++;
       if (pattern[p] === byte) matched = true;
     } else if (pattern[p] === CLOSE) {
@@ -83,6 +83,18 @@ function matchClass(pattern: Uint8Array, p: number, byte: number): number {
     p++;
   }
   if (matched === negated) return -1;
+  return Math.min(p + 1, length);
+}
+
+/** Where the class ends whose body begins at `p`. */
+export function globClassEnd(pattern: Uint8Array, p: number): number {
+  const length = pattern.length;
+  if (pattern[p] === CARET) p++;
+  while (p < length && pattern[p] !== CLOSE) {
+    if (pattern[p] === ESCAPE && p + 1 < length) p += 2;
+    else if (p + 2 < length && pattern[p + 1] === DASH) p += 3;
+    else p++;
+  }
   return Math.min(p + 1, length);
 }
 

@@ -1,12 +1,17 @@
 // The compiled rules: key bytes in, first matching rule out. Immutable; a reload swaps the whole set.
-// Rules are bucketed by the first byte a key must have, so that a key meets only rules that could match it.
+// Globs are bucketed by the first byte a key must have. A key whose bucket holds few tries one after the other, which
+// is the fastest then; else an index finds the first one, in time that hardly depends on how many there are.
 // Invariant: inside a bucket, matchers stand in the order of the rules, so "first match wins" holds.
 import { encodePx } from '../resp/encode.js';
-import { globMatches } from './glob.js';
+import { CLASS_OPEN, ESCAPE, globMatches, QUESTION, STAR } from './glob.js';
+import { GlobIndex } from './glob-index.js';
 import type { Priority, Rule } from './rule.js';
 
-const WILDCARDS = new Set('*?[\\'.split('').map((char) => char.charCodeAt(0)));
-const STAR = 0x2a;
+const WILDCARDS: ReadonlySet<number> = new Set([STAR, QUESTION, CLASS_OPEN, ESCAPE]);
+/** A bucket that takes longer is left to the index, in the time of a prefix (`npm run bench:micro -- decide`). */
+const FEW = 8;
+/** So long takes any other glob. */
+const GLOB = 3;
 
 /** A rule with what can be computed once. */
 export interface CompiledRule extends Rule {
@@ -31,7 +36,10 @@ export class RuleSet {
   readonly rules: readonly CompiledRule[];
   /** Stands for "no rule": slot 0, no TTL, neither durable nor limited. */
   readonly unregistered: CompiledRule;
-  private readonly buckets: readonly (readonly Matcher[])[];
+  private readonly matchers: readonly Matcher[];
+  /** By first byte; undefined: too many, see the index. */
+  private readonly buckets: readonly (readonly Matcher[] | undefined)[];
+  private readonly index: GlobIndex | undefined;
   private readonly matchesEmptyKey: CompiledRule | undefined;
 
   constructor({ rules, unregistered }: RuleSetOptions) {
@@ -51,17 +59,19 @@ export class RuleSet {
       pxSuffix: undefined,
       ...unregistered,
     };
-    const matchers = this.rules.flatMap((rule) => rule.globs.map((glob) => compileGlob(rule, glob)));
-    this.buckets = Array.from({ length: 256 }, (_, byte) =>
-      matchers.filter(({ glob }) => canBegin(glob, byte)),
-    );
-    this.matchesEmptyKey = matchers.find(({ glob }) => globMatches(glob, glob, 0, 0))?.rule;
+    this.matchers = this.rules.flatMap((rule) => rule.globs.map((glob) => compileGlob(rule, glob)));
+    this.buckets = Array.from({ length: 256 }, (_, byte) => bucketOf(this.matchers, byte));
+    this.index = this.buckets.includes(undefined)
+      ? new GlobIndex(this.matchers.map(({ glob }) => glob))
+      : undefined;
+    this.matchesEmptyKey = this.matchers.find(({ glob }) => globMatches(glob, glob, 0, 0))?.rule;
   }
 
   /** The first rule whose glob matches the key buf[start, end), else `unregistered`. */
   find(buf: Uint8Array, start: number, end: number): CompiledRule {
     if (start === end) return this.matchesEmptyKey ?? this.unregistered;
     const bucket = this.buckets[buf[start]];
+    if (bucket === undefined) return this.findIndexed(buf, start, end);
     for (let i = 0; i < bucket.length; i++) {
       const matcher = bucket[i];
       const matches =
@@ -72,6 +82,11 @@ export class RuleSet {
     }
     return this.unregistered;
   }
+
+  private findIndexed(buf: Uint8Array, start: number, end: number): CompiledRule {
+    const found = this.index?.find(buf, start, end) ?? -1;
+    return found < 0 ? this.unregistered : this.matchers[found].rule;
+  }
 }
 
 function compileGlob(rule: CompiledRule, glob: Uint8Array): Matcher {
@@ -79,6 +94,19 @@ function compileGlob(rule: CompiledRule, glob: Uint8Array): Matcher {
   const isPrefix =
     glob.length > 1 && glob[glob.length - 1] === STAR && !literal.some((byte) => WILDCARDS.has(byte));
   return { rule, glob, prefix: isPrefix ? literal : undefined };
+}
+
+/** The globs that a key of this first byte could match, unless trying them takes long. */
+function bucketOf(matchers: readonly Matcher[], byte: number): Matcher[] | undefined {
+  const bucket: Matcher[] = [];
+  let time = 0;
+  for (const matcher of matchers) {
+    if (!canBegin(matcher.glob, byte)) continue;
+    time += matcher.prefix === undefined ? GLOB : 1;
+    if (time > FEW) return undefined;
+    bucket.push(matcher);
+  }
+  return bucket;
 }
 
 function canBegin(glob: Uint8Array, byte: number): boolean {

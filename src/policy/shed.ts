@@ -25,6 +25,11 @@ export class ShedGate {
   readonly headroom = new Float64Array(4).fill(Number.POSITIVE_INFINITY);
   /** Growth forwarded so far, estimated bytes, cumulative. */
   admitted = 0;
+  /**
+   * How many gates stand before the same server. What passes here is taken to pass each of them, until its owner has
+   * heard of the others and sets `admitted` right.
+   */
+  gates = 1;
   /** Part of `admitted` whose replies have been seen: Redis has it in used_memory for certain. */
   answered = 0;
   /** When `admitted` passes this, onGrowth is called: the next band edge, or a step on the way to it. */
@@ -42,7 +47,7 @@ export class ShedGate {
 
   /** A growing write of about `growth` bytes is being forwarded. */
   grow(growth: number): void {
-    this.admitted += growth;
+    this.admitted += growth * this.gates;
     if (this.admitted >= this.wakeAt) this.onGrowth();
   }
 }

@@ -84,6 +84,11 @@ export class ReplySequencer {
     return this.queue.empty;
   }
 
+  /** Bytes still to come of the payload under scan. */
+  get missing(): number {
+    return this.scanner.missing;
+  }
+
   /** Messages may come though nothing is owed. */
   get subscribed(): boolean {
     return this.subscriptions.any;

@@ -83,6 +83,11 @@ export class RequestFeed {
     return this.streaming && !this.discarding;
   }
 
+  /** Bytes still to come of the argument that is passing. */
+  get missing(): number {
+    return this.streaming ? this.args.missing(0) : 0;
+  }
+
   /** Bytes that wait: for the rest of their command, or for the stall to end. */
   get heldBytes(): number {
     return this.heldLength;

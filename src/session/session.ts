@@ -137,6 +137,16 @@ export class Session implements CommandHandler, ReplyOwner {
     return this.feed.heldBytes;
   }
 
+  /** How many bytes are still to come of an argument that passes as it comes. */
+  get missingRequest(): number {
+    return this.feed.missing;
+  }
+
+  /** How many bytes are still to come of the payload in the middle of which its upstream is. */
+  get missingReply(): number {
+    return this.connection.replies.missing;
+  }
+
   /** Nothing is owed to the client, and no command or transaction of it has begun on the server. */
   get idle(): boolean {
     return this.connection.replies.idle && !this.feed.streaming && !this.connection.inMulti;

@@ -20,21 +20,95 @@ function rulesOf(globs: readonly (readonly Buffer[])[]): Rule[] {
   return globs.map((of, i) => ({ ...RULES[0], name: `rule ${i}`, slot: i + 1, globs: of }));
 }
 
+function holdTo(rules: readonly Rule[], keys: readonly Buffer[]): number {
+  const set = new RuleSet({ rules, unregistered: { priority: Priority.NORMAL, observe: false } });
+  let matches = 0;
+  for (const key of keys) {
+    const expected = rules.find(({ globs }) => globs.some((glob) => globMatches(glob, key, 0, key.length)));
+    const framed = Buffer.concat([Buffer.from('**'), key, Buffer.from('**')]);
+    const found = set.find(framed, 2, 2 + key.length);
+    if (found.slot !== (expected?.slot ?? 0)) throw new Error(`${key.toString('latin1')}: ${found.name}`);
+    if (expected !== undefined) matches++;
+  }
+  return matches;
+}
+
 t.test('first match wins, as a loop over all globs would find it', async () => {
   const rules = fc.array(fc.array(glob, { minLength: 1, maxLength: 3 }), { maxLength: 8 }).map(rulesOf);
   fc.assert(
     fc.property(rules, fc.array(key, { minLength: 1, maxLength: 20 }), (rules, keys) => {
-      const set = new RuleSet({ rules, unregistered: { priority: Priority.NORMAL, observe: false } });
-      for (const key of keys) {
-        const expected = rules.find(({ globs }) =>
-          globs.some((glob) => globMatches(glob, key, 0, key.length)),
-        );
-        const framed = Buffer.concat([Buffer.from('**'), key, Buffer.from('**')]);
-        const found = set.find(framed, 2, 2 + key.length);
-        if (found.slot !== (expected?.slot ?? 0)) throw new Error(`${key.toString('latin1')}: ${found.name}`);
-      }
+      holdTo(rules, keys);
     }),
     { numRuns: 5000 },
+  );
+});
+
+t.test('so it does among many globs, with what they have in common', async (t) => {
+  // Little that matches everything, so that late rules have their turn, too.
+  const letters = fc.array(fc.constantFrom(...Buffer.from('abA:*\\'), 0x80, 0xff), {
+    minLength: 1,
+    maxLength: 3,
+  });
+  const filler = fc.constantFrom(
+    ...['', 'session:', 'x'.repeat(61), 'x'.repeat(70)].map((s) => [...Buffer.from(s)]),
+  );
+  const wildcard = fc.constantFrom(
+    ...['', '*', '**', '?', '[ab]', '[^a]', '[a-', '[a-]b]', '[\\]b]', '\\'].map((s) => [...Buffer.from(s)]),
+  );
+  const escaped = letters.map((bytes) => bytes.flatMap((byte) => [0x5c, byte]));
+  const many = fc.oneof(
+    { weight: 3, arbitrary: fc.tuple(filler, letters).map(([a, b]) => [...a, ...b, 0x2a]) },
+    {
+      weight: 3,
+      arbitrary: fc.tuple(filler, escaped, wildcard, letters, wildcard).map((parts) => parts.flat()),
+    },
+    { weight: 2, arbitrary: fc.tuple(letters, filler).map((parts) => parts.flat()) },
+    {
+      weight: 2,
+      arbitrary: fc.tuple(wildcard, letters, filler, wildcard, letters).map((parts) => parts.flat()),
+    },
+    { weight: 1, arbitrary: fc.tuple(wildcard, wildcard, letters).map((parts) => [0x3f, ...parts.flat()]) },
+  );
+  const rules = fc
+    .array(
+      fc.array(
+        many.map((bytes) => Buffer.from(bytes)),
+        { minLength: 1, maxLength: 3 },
+      ),
+      { maxLength: 60, size: 'max' },
+    )
+    .map(rulesOf);
+  const plain = fc.array(fc.constantFrom(...Buffer.from('abA:x*\\'), 0x80, 0xff), { maxLength: 4 });
+  const keys = fc.array(
+    fc.tuple(plain, filler, plain, filler, plain).map((parts) => Buffer.from(parts.flat())),
+    { minLength: 1, maxLength: 20 },
+  );
+  let matches = 0;
+  let looked = 0;
+  fc.assert(
+    fc.property(rules, keys, (rules, keys) => {
+      matches += holdTo(rules, keys);
+      looked += keys.length;
+    }),
+    { numRuns: 2000 },
+  );
+  t.ok(matches > looked / 10 && matches < looked, `${matches} of ${looked} keys match`);
+});
+
+t.test('a thousand rules, each found by its own key', async (t) => {
+  for (const globOf of [(i: number) => `p${i}:*`, (i: number) => `*x${i}y*`, (i: number) => `k${i}`]) {
+    const rules = rulesOf(Array.from({ length: 1000 }, (_, i) => [Buffer.from(globOf(i))]));
+    const keys = rules.map(({ globs }) => Buffer.from(String(globs[0]).replaceAll('*', 'z')));
+    t.equal(holdTo(rules, keys), 1000);
+    t.equal(holdTo(rules, [Buffer.from('p'), Buffer.from('zz'), Buffer.from('k1000')]), 0);
+  }
+});
+
+t.test('a key that leads to the same globs from each of its bytes', async (t) => {
+  const rules = rulesOf(Array.from({ length: 20 }, (_, i) => [Buffer.from(`*aaa[xy]${'?'.repeat(i)}`)]));
+  t.equal(
+    holdTo(rules, [Buffer.alloc(100_000, 'a'), Buffer.from(`${'a'.repeat(9000)}y${'b'.repeat(19)}`)]),
+    1,
   );
 });
 

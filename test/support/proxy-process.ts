@@ -9,7 +9,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { LastLines } from '../../src/demo/last-lines.js';
 import { guardProcess } from '../../src/demo/process-guard.js';
-import { POOL } from './proxy.js';
+import { POOL, WORKERS } from './proxy.js';
 
 const START_TIMEOUT_MS = 30_000;
 const STOP_TIMEOUT_MS = 15_000;
@@ -46,7 +46,7 @@ export interface ProxyProcess {
 export async function startProxyProcess(options: ProxyProcessOptions): Promise<ProxyProcess> {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'spillway-proxy-'));
   const file = path.join(folder, 'proxy.config.json');
-  const defaults = { listen: '127.0.0.1:0', admin: { listen: '127.0.0.1:0' } };
+  const defaults = { listen: '127.0.0.1:0', admin: { listen: '127.0.0.1:0' }, workers: WORKERS };
   const upstream = { pool: POOL, ...(options.config.upstream as object | undefined) };
   await writeFile(file, JSON.stringify({ ...defaults, ...options.config, upstream }));
   const child = spawn(

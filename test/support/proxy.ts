@@ -25,6 +25,9 @@ export interface TestProxy {
 /** Under which kind of pooling the tests run that do not choose one themselves. */
 export const POOL = process.env.SPILLWAY_POOL ?? 'session';
 
+/** How many worker processes the tests' proxies have that do not say themselves. */
+export const WORKERS = Number(process.env.SPILLWAY_WORKERS ?? 1);
+
 /** Starts a proxy on free ports; it is closed without grace when `t` ends. */
 export async function withProxy(t: TestScope, { redis, config = {}, log }: ProxyOptions): Promise<TestProxy> {
   const upstream = {
@@ -35,6 +38,7 @@ export async function withProxy(t: TestScope, { redis, config = {}, log }: Proxy
   const parsed = configSchema.parse({
     listen: '127.0.0.1:0',
     admin: { listen: '127.0.0.1:0' },
+    workers: WORKERS,
     ...config,
     upstream,
   });

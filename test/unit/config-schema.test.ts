@@ -30,6 +30,7 @@ t.test('the defaults', async (t) => {
       shareCommands: [],
       connectTimeout: '5s',
     },
+    workers: 1,
     mode: 'enforce',
     rules: [],
     memory: {

@@ -21,14 +21,16 @@ import { TrafficStats } from '../../stats/counters.js';
 import type { DataPlaneSnapshot } from '../data-plane.js';
 import { type Service, type ServiceEvents, TOP_CLIENTS } from '../service.js';
 import { addSnapshots, countersOnly } from './add-snapshots.js';
-import type { ToWorker } from './messages.js';
-import { type WorkerEvents, WorkerProcess } from './worker-process.js';
+import type { GrowthKnown, ToWorker } from './messages.js';
+import { LATE_MS, type WorkerEvents, WorkerProcess } from './worker-process.js';
 
 /** How long a reading of memory waits for the workers' figures; older ones err on the safe side. */
 const GROWTH_LIMIT_MS = 100;
 /** Reports are asked for so often at least: what a worker counts in between is lost with it if it crashes. */
 const REPORT_EVERY_MS = 1000;
 const REPORT_LIMIT_MS = 500;
+/** By so many clients more than another one has, a worker may get the next one although the other is only busy. */
+const UNEVEN_CLIENTS = 4;
 /** A worker that ends sooner than that is replaced with a delay, which doubles each time. */
 const STABLE_MS = 5000;
 const FIRST_DELAY_MS = 100;
@@ -50,8 +52,11 @@ export class Crew implements Service {
   private quickEnds = 0;
   private closing = false;
   private ended = 0;
+  /** Workers that did not report in the last round. */
+  private silent = 0;
   private round: Promise<void> | undefined;
   private readonly reporting: NodeJS.Timeout;
+  private retry: NodeJS.Timeout | undefined;
   private readonly delayed = new Set<NodeJS.Timeout>();
   private readonly workerEvents: WorkerEvents;
   /** Called with each worker that is ready or gone. */
@@ -70,7 +75,7 @@ export class Crew implements Service {
       ...events,
       ready: (worker) => this.welcome(worker),
       clientsChanged: () => this.handOver(),
-      grown: (worker) => this.tellOthers(worker),
+      grown: () => this.tellGrowth(),
       reported: ({ stats }) => this.total.add(stats),
       gone: (worker, how) => this.lost(worker, how),
     };
@@ -156,7 +161,7 @@ export class Crew implements Service {
       configured: this.config.workers,
       running: ready.length,
       restarts,
-      silent: ready.filter(({ reportDue }) => reportDue).length,
+      silent: this.silent,
       workers: ready.map((worker) => worker.describe()).sort((a, b) => a.worker - b.worker),
     };
   }
@@ -164,6 +169,7 @@ export class Crew implements Service {
   async close(graceMs: number): Promise<number> {
     this.closing = true;
     clearInterval(this.reporting);
+    clearTimeout(this.retry);
     for (const timer of this.delayed) clearTimeout(timer);
     for (const client of this.waiting.splice(0)) client.destroy();
     for (const worker of this.workersByNumber.values()) {
@@ -234,25 +240,36 @@ export class Crew implements Service {
     this.delayed.add(timer);
   }
 
+  /**
+   * Of those that can take a client at once, who has fewest gets it. For one that has much fewer it is waited a little,
+   * since clients tend to stay.
+   */
   private handOver(): void {
+    clearTimeout(this.retry);
     while (this.waiting.length > 0) {
-      let fewest: WorkerProcess | undefined;
+      const now = performance.now();
+      let fewest = Number.POSITIVE_INFINITY;
+      let taker: WorkerProcess | undefined;
       for (const worker of this.workersByNumber.values()) {
-        if (worker.canTake && (fewest === undefined || worker.clients < fewest.clients)) fewest = worker;
+        const { clients } = worker;
+        if (!worker.isLate(now)) fewest = Math.min(fewest, clients);
+        if (worker.canTake && (taker === undefined || clients < taker.clients)) taker = worker;
       }
-      if (fewest === undefined) return;
-      fewest.hand(this.waiting.shift() as Socket);
+      if (taker === undefined || taker.clients - fewest >= UNEVEN_CLIENTS) {
+        this.retry = setTimeout(() => this.handOver(), LATE_MS).unref();
+        return;
+      }
+      taker.hand(this.waiting.shift() as Socket);
     }
   }
 
-  private tellOthers(from: WorkerProcess): void {
+  private tellGrowth(): void {
     this.addUpGrowth();
-    const { admitted } = this.gate;
-    for (const worker of this.ready) {
-      if (worker !== from) {
-        worker.post({ type: 'elsewhere', admittedElsewhere: admitted - worker.growth.admitted });
-      }
-    }
+    for (const worker of this.ready) worker.post({ type: 'growth', known: this.growthKnown(worker) });
+  }
+
+  private growthKnown({ growth }: WorkerProcess): GrowthKnown {
+    return { elsewhere: this.gate.admitted - growth.admitted, own: growth.admitted };
   }
 
   private addUpGrowth(): void {
@@ -266,8 +283,7 @@ export class Crew implements Service {
   }
 
   private tellPressure(worker: WorkerProcess, state: PressureState): void {
-    const admittedElsewhere = this.gate.admitted - worker.growth.admitted;
-    worker.post({ type: 'pressure', state, admittedElsewhere });
+    worker.post({ type: 'pressure', state, known: this.growthKnown(worker) });
   }
 
   private tellAll(message: ToWorker): void {
@@ -285,6 +301,8 @@ export class Crew implements Service {
   }
 
   private async askReports(): Promise<void> {
-    await Promise.all(this.ready.map((worker) => worker.askReport(REPORT_LIMIT_MS)));
+    const { ready } = this;
+    await Promise.all(ready.map((worker) => worker.askReport(REPORT_LIMIT_MS)));
+    this.silent = ready.filter(({ reportDue }) => reportDue).length;
   }
 }

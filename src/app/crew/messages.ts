@@ -16,6 +16,14 @@ export interface Growth {
   readonly answered: number;
 }
 
+/** What the primary knows of that when it writes to a worker. */
+export interface GrowthKnown {
+  /** What all others have let through, bytes since the start. */
+  readonly elsewhere: number;
+  /** What the worker itself has said that it let through. */
+  readonly own: number;
+}
+
 export interface Report {
   readonly stats: StatsPart;
   readonly snapshot: DataPlaneSnapshot;
@@ -36,9 +44,8 @@ export type ToWorker =
     }
   /** Comes with a socket. The next one comes when this one is known to have been taken. */
   | { readonly type: 'client' }
-  /** `admittedElsewhere`: what all others have let through, bytes since the start. */
-  | { readonly type: 'pressure'; readonly state: PressureState; readonly admittedElsewhere: number }
-  | { readonly type: 'elsewhere'; readonly admittedElsewhere: number }
+  | { readonly type: 'pressure'; readonly state: PressureState; readonly known: GrowthKnown }
+  | { readonly type: 'growth'; readonly known: GrowthKnown }
   | { readonly type: 'server'; readonly server: ServerFacts }
   | { readonly type: 'serverGone' }
   | { readonly type: 'askGrowth'; readonly question: number }

@@ -9,9 +9,10 @@ import { ownUsage } from '../own-usage.js';
 import { TOP_CLIENTS } from '../service.js';
 import type { FromWorker, Report, ToWorker } from './messages.js';
 import { Outbox } from './outbox.js';
+import { SharedGrowth } from './shared-growth.js';
 
 /** How often the age of the last reading is looked at. */
-const LOOK_AT_AGE_MS = 250;
+const LOOK_AT_AGE_MS = 50;
 
 const primary = new Outbox<FromWorker>((message, sent) => {
   process.send?.(message, undefined, undefined, () => sent());
@@ -43,24 +44,15 @@ function start({ worker, workers, config, server }: Extract<ToWorker, { type: 's
     },
   });
   const { gate, stats } = plane;
-  const pressure = new Pressure({ ...config.memory, writers: workers }, gate, () => {});
-  // The gate counts what is let through anywhere, as if all went through this process.
-  let elsewhere = 0;
-  let told = 0;
+  const pressure = new Pressure(config.memory, gate, () => {});
+  const growth = new SharedGrowth(gate, workers);
   let question = 0;
   const tellGrowth = (): void => {
-    told = gate.admitted - elsewhere;
-    primary.post({ type: 'growth', growth: { admitted: told, answered: gate.answered }, question });
+    const admitted = growth.tell();
+    primary.post({ type: 'growth', growth: { admitted, answered: gate.answered }, question });
   };
-  const hearOf = (admittedElsewhere: number): void => {
-    gate.admitted += admittedElsewhere - elsewhere;
-    elsewhere = admittedElsewhere;
-  };
-  /** Behind each look at the pressure, which says how far growth may go on: the others may not know of more of it. */
   const tellWhenDue = (): void => {
-    const untold = gate.admitted - elsewhere - told;
-    if (gate.admitted + untold < gate.wakeAt) gate.wakeAt -= untold;
-    else tellGrowth();
+    if (growth.isDue()) tellGrowth();
   };
   const look = (): void => {
     pressure.apply(clock());
@@ -90,12 +82,12 @@ function start({ worker, workers, config, server }: Extract<ToWorker, { type: 's
         clientsChanged();
         break;
       case 'pressure':
-        hearOf(message.admittedElsewhere);
+        growth.hear(message.known);
         pressure.adopt(message.state, clock());
         tellWhenDue();
         break;
-      case 'elsewhere':
-        hearOf(message.admittedElsewhere);
+      case 'growth':
+        growth.hear(message.known);
         look();
         break;
       case 'server':

@@ -28,6 +28,9 @@ const MAIN = new URL(
   import.meta.url,
 );
 
+/** How long a worker may take over a client before the next ones go to others. */
+export const LATE_MS = 100;
+
 export class WorkerProcess {
   isReady = false;
   growth: Growth = { admitted: 0, answered: 0 };
@@ -41,6 +44,7 @@ export class WorkerProcess {
   ended = 0;
   readonly startedAt = performance.now();
   private handed = 0;
+  private handedAt = 0;
   private taken = 0;
   private closed = 0;
   private usage: Usage | undefined;
@@ -91,9 +95,15 @@ export class WorkerProcess {
     return this.isReady && this.handed === this.taken;
   }
 
+  /** The last client has been on the way for so long that others need not wait for this worker. */
+  isLate(now: number): boolean {
+    return !this.isReady || (this.handed > this.taken && now - this.handedAt >= LATE_MS);
+  }
+
   /** Gives a client away. canTake must hold. */
   hand(client: Socket): void {
     this.handed++;
+    this.handedAt = performance.now();
     this.child.send({ type: 'client' } satisfies ToWorker, client, { keepOpen: false }, (error) => {
       if (error !== null) client.destroy();
     });

@@ -1,0 +1,40 @@
+// The runs of literal bytes in a glob: whatever key it matches holds each of them, and begins with one at the front.
+// Splits elements just as globMatches() does.
+import { CLASS_OPEN, ESCAPE, globClassEnd, QUESTION, STAR } from './glob.js';
+
+export interface LiteralRun {
+  /** Escapes resolved; never empty. */
+  readonly bytes: Uint8Array;
+  /** Nothing comes before it: keys begin with it. */
+  readonly isFirst: boolean;
+  /** What of the glob comes behind it. */
+  readonly rest: Uint8Array;
+}
+
+export function literalRuns(glob: Uint8Array): LiteralRun[] {
+  const runs: LiteralRun[] = [];
+  let run: number[] = [];
+  let from = 0;
+  let at = 0;
+  const endRun = (): void => {
+    if (run.length > 0) {
+      runs.push({ bytes: Uint8Array.from(run), isFirst: from === 0, rest: glob.subarray(at) });
+    }
+    run = [];
+  };
+  while (at < glob.length) {
+    const byte = glob[at];
+    if (byte === STAR || byte === QUESTION || byte === CLASS_OPEN) {
+      endRun();
+      at = byte === CLASS_OPEN ? globClassEnd(glob, at + 1) : at + 1;
+      from = at;
+      continue;
+    }
+    // A backslash at the very end stands for itself.
+    if (byte === ESCAPE && at + 1 < glob.length) at++;
+    run.push(glob[at]);
+    at++;
+  }
+  endRun();
+  return runs;
+}
