@@ -59,6 +59,8 @@ t.test('the slope of a line is the line, whatever a tenth of its points do', asy
     ),
     { numRuns: 300 },
   );
+  const three = [0, 1, 100].map((value, at) => ({ at, value }));
+  t.equal(robustSlope(three)?.slope, 50, 'the one in the middle of 1, 50 and 99');
   t.equal(robustSlope([{ at: 1, value: 5 }]), undefined, 'one point has no slope');
   t.equal(
     robustSlope(line(1, 1, 1).map(({ value }) => ({ at: 7, value }))),

@@ -227,3 +227,29 @@ t.test("an address that is taken is refused with the system's own error", async 
   const listen = { host: '127.0.0.1', port: admin.port };
   await t.rejects(start(t, { listen }), { code: 'EADDRINUSE', port: admin.port });
 });
+
+t.test('the page: only for browsers at /, known files only, asked about again by ETag', async (t) => {
+  const { admin } = await start(t);
+  const page = await ask(admin.port, '/', 'GET', { accept: 'text/html,*/*' });
+  t.match(page, { status: 200, body: /<h1 id="headline">/ });
+  t.match(page.headers, {
+    'content-type': /^text\/html/,
+    vary: 'accept',
+    'x-content-type-options': 'nosniff',
+  });
+  t.notMatch(page.body, /<script(?![^>]* src=)|\son\w+=|\sstyle=/, 'nothing inline');
+  const named = [...page.body.matchAll(/(?:src|href)="(\/page\/[^"]+)"/g)].map(([, file]) => file);
+  t.ok(named.length >= 3);
+  for (const file of [...named, '/page/chart.js', '/page/tables.js']) {
+    const { status, headers } = await ask(admin.port, file);
+    t.equal(status, 200, file);
+    t.match(headers['content-type'], /javascript|css|svg/);
+    t.match(headers['content-security-policy'], "default-src 'none'; script-src 'self'");
+    const again = await ask(admin.port, file, 'GET', { 'if-none-match': String(headers.etag) });
+    t.match(again, { status: 304, body: '' });
+  }
+  for (const file of ['/page/', '/page/index.html', '/page/..%2fserver.js', '/page/server.js']) {
+    t.equal((await ask(admin.port, file)).status, 404, file);
+  }
+  t.match(JSON.parse((await ask(admin.port, '/api')).body), { name: 'redis-spillway' });
+});

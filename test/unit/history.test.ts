@@ -147,6 +147,7 @@ t.test('events: the newest, bounded in number and length', async (t) => {
   t.match(events[0], { number: 500, at: '1970-01-01T00:00:00.000Z', kind: 'level' });
   t.equal(events[0].text.length, 300);
   t.equal(events[199].number, 301);
+  t.equal(log.list(1000).length, 200, 'the others are gone');
   t.same(
     log.list(2).map(({ number }) => number),
     [500, 499],
