@@ -12,6 +12,7 @@ import type {
   ConnectionSnapshot,
   MemorySnapshot,
   PoolSnapshot,
+  TlsSnapshot,
   WorkerSnapshot,
   WorkersSnapshot,
 } from './types.js';
@@ -134,6 +135,30 @@ const ROWS: readonly Row[] = [
     'Clients closed for what waited for them.',
     one((s) => s.connections.clientsTooSlow),
   ],
+  [
+    'counter',
+    'handshakes_failed_total',
+    'TLS handshakes of clients that failed.',
+    one((s) => s.connections.handshakesFailed),
+  ],
+  [
+    'counter',
+    'proxy_headers_refused_total',
+    'Connections ended for want of a PROXY header.',
+    one((s) => s.connections.proxyHeadersRefused),
+  ],
+  [
+    'gauge',
+    'tls_certificate_expires_seconds',
+    'When the certificate of a side ends, seconds since 1970.',
+    perSide((tls) => seconds(tls.certificateExpiresAt)),
+  ],
+  [
+    'gauge',
+    'tls_files_unusable',
+    '1 while the TLS files of a side have changed and cannot be used, so that the old ones stay.',
+    perSide((tls) => (tls.problem === null ? 0 : 1)),
+  ],
 
   ['gauge', 'workers', 'Processes that serve clients, by state.', workers],
   [
@@ -242,6 +267,16 @@ function one(value: (scrape: Scrape) => number | null) {
     const now = value(scrape);
     return now === null ? [] : [{ value: now }];
   };
+}
+
+/** One of TLS; a side without it has no line. */
+function perSide(value: (tls: TlsSnapshot) => number | null) {
+  return ({ connections }: Scrape): Sample[] =>
+    (['clients', 'upstream'] as const).flatMap((side) => {
+      const tls = side === 'clients' ? connections.tls : connections.upstreamTls;
+      const now = tls === null ? null : value(tls);
+      return now === null ? [] : [{ value: now, labels: { side } }];
+    });
 }
 
 /** One of command pooling; it has no line where connections are not shared. */

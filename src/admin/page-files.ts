@@ -31,6 +31,9 @@ const POLICY = [
   "form-action 'none'",
 ].join('; ');
 
+/** The page asks for the token itself, so its files go without: they tell nothing of the traffic. */
+const OPEN = { config: { open: true } };
+
 /** `index`: what / answers to those that want no HTML. */
 export function addPage(app: FastifyInstance, index: object): void {
   for (const [name, type] of Object.entries(FILES)) {
@@ -42,9 +45,9 @@ export function addPage(app: FastifyInstance, index: object): void {
       if (request.headers['if-none-match'] === etag) return reply.code(304).send();
       return reply.type(type).send(body);
     };
-    if (name !== 'index.html') app.get(`/page/${name}`, serve);
+    if (name !== 'index.html') app.get(`/page/${name}`, OPEN, serve);
     else {
-      app.get('/', (request, reply) => {
+      app.get('/', OPEN, (request, reply) => {
         reply.header('vary', 'accept');
         const wantsHtml = request.headers.accept?.includes('text/html') === true;
         return wantsHtml ? serve(request, reply) : reply.send(index);

@@ -1,6 +1,6 @@
 // The admin HTTP server: the dashboard, read-only JSON, metrics and health, for people and probes on this machine.
-// Owns routes, headers and the guard against web pages. It never changes anything, has no CORS, and reads the proxy
-// only through the functions it was given.
+// Owns routes and headers; who may ask is auth.ts's to say. It never changes anything, has no CORS, and reads the
+// proxy only through the functions it was given.
 import type { AddressInfo } from 'node:net';
 import {
   type FastifyBaseLogger,
@@ -10,7 +10,8 @@ import {
   LogController,
 } from 'fastify';
 import type { Span } from '../history/history.js';
-import { hostAllowed } from './host-guard.js';
+import { addGuard } from './auth.js';
+import { readExplainQuery } from './explain-query.js';
 import { addLiveStream } from './live-stream.js';
 import { createMetrics } from './metrics.js';
 import { addPage } from './page-files.js';
@@ -27,6 +28,8 @@ const ENDPOINTS: Readonly<Record<string, string>> = {
   '/api/events': 'What happened last: level changes, the upstream lost and back.',
   '/api/clients': 'Clients by the bytes that they have sent; ?limit=20.',
   '/api/stream': 'Server-sent events: a snapshot a second.',
+  '/api/explain':
+    'What becomes of a command and why: ?key=KEY&command=WORD&command=WORD … (SET where none is given).',
   '/metrics': 'All of it for Prometheus.',
   '/healthz': '200 while the process works.',
   '/readyz': '200 when traffic can be served, else 503 with the reasons.',
@@ -53,6 +56,8 @@ const CLIENTS_QUERY = {
     properties: { limit: { type: 'integer', minimum: 1, maximum: 50, default: 20 } },
   },
 };
+/** Probes carry no token. */
+const OPEN = { config: { open: true } };
 
 /**
  * Starts listening. Every answer but /metrics and /healthz is JSON; an error is `{ error, message }`.
@@ -66,7 +71,11 @@ export async function startAdmin(options: AdminOptions): Promise<AdminServer> {
     requestTimeout: 10_000,
     bodyLimit: 1024,
   });
-  guard(app);
+  app.addHook('onRequest', async (_request, reply) => {
+    reply.headers(HEADERS);
+  });
+  addGuard(app, options.token);
+  answerRest(app);
   addRoutes(app, options);
   const { host, port } = options.listen;
   try {
@@ -79,14 +88,9 @@ export async function startAdmin(options: AdminOptions): Promise<AdminServer> {
   return { host: address.address, port: address.port, close: () => app.close() };
 }
 
-function guard(app: FastifyInstance): void {
+/** What is no GET or HEAD, no page, or an error. */
+function answerRest(app: FastifyInstance): void {
   app.addHook('onRequest', async (request, reply) => {
-    reply.headers(HEADERS);
-    if (!hostAllowed(request.headers.host)) {
-      const message =
-        'Use the IP address or localhost: other names are refused, as web pages could borrow them.';
-      return reply.code(403).send({ error: 'host_not_allowed', message });
-    }
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       reply.header('allow', 'GET, HEAD');
       return reply
@@ -125,17 +129,23 @@ function addRoutes(app: FastifyInstance, options: AdminOptions): void {
   app.get<{ Querystring: { limit: number } }>('/api/clients', { schema: CLIENTS_QUERY }, async ({ query }) =>
     (await options.clients()).slice(0, query.limit),
   );
+  app.get('/api/explain', async (request, reply) => {
+    const mark = request.url.indexOf('?');
+    const asked = readExplainQuery(mark < 0 ? '' : request.url.slice(mark + 1));
+    if (typeof asked !== 'string') return options.explain(asked);
+    return reply.code(400).send({ error: 'bad_request', message: asked });
+  });
   app.get('/metrics', (_request, reply) =>
     metrics.render().then((text) => reply.type(metrics.contentType).send(text)),
   );
-  app.get('/healthz', async (_request, reply) => {
+  app.get('/healthz', OPEN, async (_request, reply) => {
     const { live } = options.health();
     return reply
       .code(live ? 200 : 503)
       .type('text/plain; charset=utf-8')
       .send(live ? 'ok' : 'not live');
   });
-  app.get('/readyz', async (_request, reply) => {
+  app.get('/readyz', OPEN, async (_request, reply) => {
     const state = options.ready();
     return reply.code(state.ready ? 200 : 503).send(state);
   });

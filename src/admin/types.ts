@@ -2,6 +2,7 @@
 // Owns shapes only. Whoever assembles the proxy hands in functions that build these; nothing here reads a module.
 import type { Logger } from 'pino';
 import type { PinReason } from '../commands/spec.js';
+import type { ExplainRequest, Explanation } from '../explain/types.js';
 import type { LoggedEvent } from '../history/event-log.js';
 import type { GrowthReport, HistorySeries, Span } from '../history/history.js';
 import type { PriorityName } from '../policy/rule.js';
@@ -56,6 +57,10 @@ export interface ConnectionSnapshot {
   clientsTimedOut: number;
   /** Closed, since more waited for them than may (command pooling). */
   clientsTooSlow: number;
+  /** TLS handshakes of clients that were begun and failed. */
+  handshakesFailed: number;
+  /** Connections that were to begin with a PROXY header and did not. */
+  proxyHeadersRefused: number;
   /** Upstream connections that could not be made or were lost. */
   upstreamFailures: number;
   bytesFromClients: number;
@@ -71,8 +76,21 @@ export interface ConnectionSnapshot {
   followUpsUnsupported: boolean;
   /** Clients that are not being read from now. */
   pausedClients: number;
+  /** null: clients use no TLS, or the server none. */
+  tls: TlsSnapshot | null;
+  upstreamTls: TlsSnapshot | null;
   /** null: each client has its own upstream connection (session pooling). */
   pool: PoolSnapshot | null;
+}
+
+/** The certificate of one side, and its files. */
+export interface TlsSnapshot {
+  /** When the certificate ends, milliseconds since 1970; null: there is none. */
+  certificateExpiresAt: number | null;
+  /** Times that the files were renewed. */
+  renewals: number;
+  /** Why the files as they are now cannot be used, and the old ones stay; null: they are in use. */
+  problem: string | null;
 }
 
 /** Command pooling. */
@@ -122,7 +140,7 @@ export interface WorkersSnapshot {
 
 /** One client by what it has sent. */
 export interface ClientSnapshot {
-  /** host:port */
+  /** host:port, or "unix". */
   readonly address: string;
   /** What it calls itself, where that is known: with command pooling. */
   readonly name: string;
@@ -156,6 +174,8 @@ export interface AdminSources {
   clients(): readonly ClientSnapshot[] | Promise<readonly ClientSnapshot[]>;
   /** Calls `take` once a second with what the other sources say then; returns how to end that. */
   subscribe(take: (live: LiveSnapshot) => void): () => void;
+  /** What would become of a write, as ExplainRequest says. */
+  explain(request: ExplainRequest): Explanation;
   health(): { live: boolean };
   /** `reasons`: one sentence for each thing that is missing; empty when ready. */
   ready(): { ready: boolean; reasons: string[] };
@@ -163,6 +183,8 @@ export interface AdminSources {
 
 export interface AdminOptions extends AdminSources {
   listen: { host: string; port: number };
+  /** What requests must carry; undefined: none, for loopback only. */
+  token: string | undefined;
   log: Logger;
   version: string;
 }

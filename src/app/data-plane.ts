@@ -5,13 +5,16 @@ import { type CommandTable, defaultCommandTable } from '../commands/table.js';
 import type { EffectiveConfig } from '../config/effective.js';
 import type { ServerFacts } from '../memory/monitor.js';
 import { Clients, type ClientsSnapshot } from '../net/clients.js';
+import type { EntranceOptions } from '../net/entrance.js';
+import type { UpstreamTls } from '../net/upstream-socket.js';
 import type { TrafficObserver } from '../policy/observer.js';
 import { Policy } from '../policy/policy.js';
-import { Priority } from '../policy/rule.js';
-import { RuleSet } from '../policy/rule-set.js';
 import { ShedGate } from '../policy/shed.js';
 import { noPoolingYet, type PoolingCounters, type SessionContext } from '../session/session.js';
 import { TrafficStats } from '../stats/counters.js';
+import type { RenewalSnapshot } from '../tls/renewal.js';
+import { ruleSetOf } from './rules.js';
+import { entranceOptions, upstreamTls } from './tls.js';
 
 export interface DataPlaneEvents {
   upstreamFailed(error: Error): void;
@@ -24,6 +27,10 @@ export interface DataPlaneSnapshot extends Omit<ClientsSnapshot, 'pool'> {
   readonly stalls: number;
   readonly rawSessions: number;
   readonly followUpsUnsupported: boolean;
+  /** The files of the clients' side; null: clients use no TLS. */
+  readonly tls: RenewalSnapshot | null;
+  /** Those of the server's side; null: it has no TLS. */
+  readonly upstreamTls: RenewalSnapshot | null;
   /** null: session pooling. */
   readonly pool: (NonNullable<ClientsSnapshot['pool']> & PoolingCounters) | null;
 }
@@ -43,7 +50,10 @@ export class DataPlane {
   private readonly context: SessionContext;
   private readonly pooling = noPoolingYet();
   private readonly stamping: NodeJS.Timeout;
+  private readonly upstreamTls: UpstreamTls | undefined;
+  private readonly entrance: EntranceOptions;
   private failureLoggedAt = Number.NEGATIVE_INFINITY;
+  private turnedAwayLoggedAt = Number.NEGATIVE_INFINITY;
 
   /** `observe` gives what is told of the traffic instead of the statistics. */
   constructor(
@@ -65,10 +75,7 @@ export class DataPlane {
     this.context = {
       table: this.table,
       policy: new Policy({
-        rules: new RuleSet({
-          rules: config.rules,
-          unregistered: { priority: Priority.NORMAL, observe: config.mode === 'observe' },
-        }),
+        rules: ruleSetOf(config),
         gate: this.gate,
         observer: observe(this.stats),
         now: Date.now,
@@ -81,8 +88,12 @@ export class DataPlane {
       counters: { commands: 0, stalls: 0, raw: 0 },
       pooling: this.pooling,
     };
+    this.upstreamTls = upstreamTls(config, log);
+    this.entrance = entranceOptions(config, log, () => this.clients.renewCertificate());
     this.clients = new Clients({
-      upstream: config.upstream,
+      upstream: { ...config.upstream, tls: this.upstreamTls },
+      entrance: this.entrance,
+      onTurnedAway: (source, error) => this.logTurnedAway(source, error),
       sharedConnections: config.upstream.pool === 'command' ? config.upstream.sharedConnections : 0,
       idleTimeoutMs: config.limits.idleTimeoutMs,
       context: this.context,
@@ -111,6 +122,8 @@ export class DataPlane {
       stalls: counters.stalls,
       rawSessions: counters.raw,
       followUpsUnsupported: !followUps,
+      tls: this.entrance.tls?.renewal.snapshot() ?? null,
+      upstreamTls: this.upstreamTls?.renewal.snapshot() ?? null,
     };
   }
 
@@ -118,7 +131,18 @@ export class DataPlane {
   async close(graceMs: number): Promise<number> {
     const ended = await this.clients.close(graceMs);
     clearInterval(this.stamping);
+    this.upstreamTls?.renewal.close();
+    this.entrance.tls?.renewal.close();
     return ended;
+  }
+
+  private logTurnedAway(source: string, error: Error): void {
+    const now = performance.now();
+    if (now - this.turnedAwayLoggedAt < FAILURE_LOG_MS) return;
+    this.turnedAwayLoggedAt = now;
+    // OpenSSL's message is long and says the same.
+    const { reason = error.message } = error as Error & { reason?: string };
+    this.log.warn({ source, err: reason }, 'a client was turned away before it could send a command');
   }
 
   private logFailure(error: Error): void {

@@ -9,6 +9,7 @@ import { EventLog } from '../history/event-log.js';
 import { MemoryMonitor, type ServerFacts } from '../memory/monitor.js';
 import { type LevelChange, Pressure } from '../memory/pressure.js';
 import { Listener } from '../net/listener.js';
+import { secureOptions } from '../net/upstream-socket.js';
 import type { TrafficObserver } from '../policy/observer.js';
 import { PRIORITY_NAMES } from '../policy/rule.js';
 import type { TrafficStats } from '../stats/counters.js';
@@ -18,11 +19,13 @@ import { Chronicle } from './chronicle.js';
 import { Crew } from './crew/crew.js';
 import { hasFollowUps } from './data-plane.js';
 import { describeMemory } from './describe-memory.js';
+import { Explainer } from './explainer.js';
 import type { Service, ServiceEvents } from './service.js';
+import { upstreamTls } from './tls.js';
 import { VERSION } from './version.js';
 
 export interface RunningProxy {
-  readonly address: { readonly host: string; readonly port: number };
+  readonly address: { readonly host: string; readonly port: number; readonly path?: string | undefined };
   readonly adminAddress: { readonly host: string; readonly port: number } | undefined;
   /** Drains for up to `graceMs`, then ends what is left. */
   close(graceMs: number): Promise<void>;
@@ -41,6 +44,8 @@ export async function startProxy(
 ): Promise<RunningProxy> {
   const clock = () => performance.now();
   const eventLog = new EventLog(Date.now);
+  // What is wrong with its files is said by those that serve clients.
+  const secure = upstreamTls(config, log.child({}, { level: 'silent' }));
   const events: ServiceEvents = {
     upstreamFailed: (error) => listener.upstreamFailed(error),
     upstreamEnded: () => listener.suspectUpstream(),
@@ -61,6 +66,7 @@ export async function startProxy(
   const pressureChanged = (): void => service.pressureChanged(pressure.state(clock()));
   const monitor = new MemoryMonitor({
     upstream: config.upstream,
+    tls: secure && (() => secureOptions(config.upstream, secure)),
     pollIntervalMs: config.memory.pollIntervalMs,
     pressure,
     gate,
@@ -70,6 +76,7 @@ export async function startProxy(
     onReading: pressureChanged,
     onServer: (server) => {
       service.adoptServer(server);
+      explainer.adoptServer(server);
       logServer(log, server);
       eventLog.record('upstream', `connected to a server of version ${server.version || 'unknown'}`);
     },
@@ -78,8 +85,11 @@ export async function startProxy(
       eventLog.record('upstream', 'the connection that memory is read by was lost');
     },
   });
+  const memory = () => describeMemory(pressure, gate, monitor, config.memory.bands, clock());
+  const explainer = new Explainer(config, { gate, memory });
   const listener = new Listener({
-    listen: config.listen,
+    listen: { ...config.listen, mode: config.listenMode },
+    secure: config.listenTls !== undefined,
     upstream: config.upstream,
     maxClients: config.limits.maxClients,
     clients: () => service.clients,
@@ -110,6 +120,7 @@ export async function startProxy(
     stopWatching();
     if (ended > 0) log.warn({ connections: ended }, 'connections ended before they were idle');
     monitor.close();
+    secure?.renewal.close();
   };
 
   await monitor.start();
@@ -117,7 +128,7 @@ export async function startProxy(
     const address = await listener.start();
     const sources = {
       stats: async () => snapshotStats(await service.stats(), Date.now()),
-      memory: () => describeMemory(pressure, gate, monitor, config.memory.bands, clock()),
+      memory,
       connections: async (): Promise<ConnectionSnapshot> => ({
         ...(await service.snapshot()),
         ...listener.snapshot(),
@@ -138,6 +149,8 @@ export async function startProxy(
             events: chronicle.events,
             subscribe: chronicle.subscribe,
             listen: config.admin.listen,
+            token: config.admin.token,
+            explain: (request) => explainer.explain(request),
             log,
             version: VERSION,
             rules: () => describeConfig(config).rules,

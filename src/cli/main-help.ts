@@ -19,6 +19,11 @@ Examples:
       In front of another machine's Redis, for clients on all interfaces.
   spillway check --config proxy.config.json
       Validate a file and print what it amounts to; for CI.
+  spillway explain session:42 --config proxy.config.json
+      Which rule a key falls under, which TTL it gets, when it is refused, and why.
+  spillway stats
+  spillway top
+      What a running proxy has counted, and what happens now.
   spillway demo --seconds 30
       See it work on a private Redis, beside a Redis without it.
 
@@ -27,7 +32,13 @@ Environment:
   SPILLWAY_CONFIG                   as --config
   SPILLWAY_LISTEN                   as --listen
   SPILLWAY_UPSTREAM                 as --upstream
+  SPILLWAY_TLS_CERT                 as --tls-cert
+  SPILLWAY_TLS_KEY                  as --tls-key
+  SPILLWAY_TLS_CLIENT_CA            as --tls-client-ca
+  SPILLWAY_UPSTREAM_CA              as --upstream-ca
   SPILLWAY_ADMIN                    as --admin
+  SPILLWAY_ADMIN_TOKEN              bearer token that the admin server asks for; needed beyond loopback
+  SPILLWAY_ADMIN_TOKEN_FILE         as admin.tokenFile: the same, read from a file (a mounted secret)
   SPILLWAY_WORKERS                  as --workers
   SPILLWAY_LOG_LEVEL                as --log-level
   SPILLWAY_UPSTREAM_PASSWORD        password of the memory monitor's connection, instead of in the URL

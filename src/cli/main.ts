@@ -1,15 +1,33 @@
 #!/usr/bin/env node
 // The command line: which subcommand runs, and with which exit code the process ends.
 // Each subcommand stands in its own file and is loaded only when it runs, so that --help and check stay quick.
-import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { VERSION } from '../app/version.js';
+import { EXPLAIN_MANUAL, STATS_MANUAL, TOP_MANUAL } from './ask-help.js';
 import { complain, ExitCode } from './exit.js';
 import { MANUAL } from './main-help.js';
-import { addConfigOptions, type ConfigOptions, toSources } from './options.js';
+import {
+  type AskOptions,
+  addAskOptions,
+  addConfigOptions,
+  type ConfigOptions,
+  toSources,
+} from './options.js';
+import { SORTS } from './rows.js';
+import type { TopOptions } from './top.js';
 
 const program = new Command('spillway')
   .summary('keeps Redis and Valkey away from OOM')
-  .usage('[options]\n       spillway check [options]\n       spillway demo [options]')
+  .usage(
+    [
+      '[options]',
+      'check [options]',
+      'explain [options] <key> [command...]',
+      'stats [options] [pattern]',
+      'top [options]',
+      'demo [options]',
+    ].join('\n       spillway '),
+  )
   .version(VERSION, '-V, --version', 'print the version and exit')
   .helpOption('-h, --help', 'print this help and exit')
   .helpCommand(false)
@@ -42,6 +60,39 @@ addConfigOptions(program.command('check'))
     );
   });
 
+addAskOptions(program.command('explain'))
+  .argument('<key>', 'the key, as the client sends it')
+  .argument('[command...]', 'the command, with or without the key in it; SET where none is given')
+  .summary('say what becomes of a command, and why')
+  .option('--json', 'print one JSON document')
+  .addHelpText('after', EXPLAIN_MANUAL)
+  .action(async (key: string, command: string[], own: AskOptions) => {
+    const { explainCommand } = await import('./explain.js');
+    process.exitCode = await explainCommand({ key, command }, inherited(own), process.env);
+  });
+
+addAskOptions(program.command('stats'))
+  .argument('[pattern]', 'only rules and discovered patterns that match this glob')
+  .allowExcessArguments(false)
+  .summary('print what a running proxy has counted')
+  .option('--json', 'print one JSON document')
+  .addHelpText('after', STATS_MANUAL)
+  .action(async (pattern: string | undefined, own: AskOptions) => {
+    const { statsCommand } = await import('./stats.js');
+    process.exitCode = await statsCommand(pattern, inherited(own), process.env);
+  });
+
+addAskOptions(program.command('top'))
+  .allowExcessArguments(false)
+  .summary('watch what happens a second, by rule')
+  .addOption(new Option('--sort <column>', 'the most first').choices(SORTS).default('writes'))
+  .addOption(new Option('--interval <seconds>', 'time between two looks').default(1).argParser(interval))
+  .addHelpText('after', TOP_MANUAL)
+  .action(async (own: TopOptions) => {
+    const { topCommand } = await import('./top.js');
+    process.exitCode = await topCommand(inherited(own), process.env);
+  });
+
 program
   .command('demo')
   .allowExcessArguments(false)
@@ -56,6 +107,12 @@ program
     process.exitCode = await runDemo({ ...(seconds !== undefined && { seconds }), json });
   });
 
+// Whoever reads has seen enough: `spillway stats | head`.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit();
+});
+
 try {
   await program.parseAsync();
 } catch (error) {
@@ -66,6 +123,18 @@ try {
     complain(error instanceof Error ? error.message : String(error));
     process.exit(ExitCode.FAILURE);
   }
+}
+
+/** A --config that stands before the command counts, too. */
+function inherited<O extends AskOptions>(own: O): O {
+  const { config } = program.opts<ConfigOptions>();
+  return config === undefined ? own : { config, ...own };
+}
+
+function interval(text: string): number {
+  const seconds = positiveNumber(text);
+  if (seconds >= 0.1 && seconds <= 3600) return seconds;
+  throw new InvalidArgumentError('It must be from 0.1 to 3600.');
 }
 
 function positiveNumber(text: string): number {

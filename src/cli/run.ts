@@ -73,11 +73,24 @@ const REASONS: Readonly<Record<string, string>> = {
   ENOTFOUND: 'this host name has no address; check its spelling',
 };
 
+/** With unix sockets. */
+const UNIX_REASONS: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'a running process listens there, or it is no socket; stop that process, or move the file away',
+  // Of both Node says the same.
+  EACCES:
+    'there is no such folder, or the user that Spillway runs as may not write to it; make it, or change its mode',
+};
+
 /** One line: what failed, why, and the flag that changes it. */
 function explain(error: unknown, config: EffectiveConfig): string {
   if (!(error instanceof Error)) return `could not start: ${String(error)}`;
-  const { code, port } = error as NodeJS.ErrnoException & { port?: number };
+  const { code, syscall, port } = error as NodeJS.ErrnoException & { port?: number };
   const reason = REASONS[code ?? ''];
+  if (config.listen.path !== undefined && syscall === 'listen' && port === -1) {
+    const where = formatListenAddress(config.listen);
+    const why = UNIX_REASONS[code ?? ''] ?? error.message;
+    return `cannot listen on ${where}: ${why}; or choose another path with --listen`;
+  }
   if (reason === undefined) return `could not start: ${error.message}`;
   const admin = config.admin.listen;
   const ofAdmin = admin !== false && port === admin.port && port !== config.listen.port;

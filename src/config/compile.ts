@@ -2,7 +2,7 @@
 // Checks nothing: what configSchema let pass compiles. Adds no defaults: those stand in the schema.
 import { availableParallelism } from 'node:os';
 import { PRIORITY_NAMES, type Priority, type Rule } from '../policy/rule.js';
-import { parseListenAddress } from './address.js';
+import { parseDataAddress, parseListenAddress } from './address.js';
 import type { Band, EffectiveConfig, EffectiveMemory } from './effective.js';
 import type { RuleInput } from './rule-schema.js';
 import type { ConfigInput } from './schema.js';
@@ -13,6 +13,7 @@ import { parseUpstreamUrl } from './upstream-url.js';
 export interface Secrets {
   /** Takes the place of a password in the upstream's URL. */
   readonly upstreamPassword?: string | undefined;
+  readonly adminToken?: string | undefined;
 }
 
 /**
@@ -21,10 +22,14 @@ export interface Secrets {
 export function compileConfig(parsed: ConfigInput, secrets: Secrets = {}): EffectiveConfig {
   const upstream = parseUpstreamUrl(parsed.upstream.url);
   return deepFreeze({
-    listen: parseListenAddress(parsed.listen),
+    listen: parseDataAddress(parsed.listen),
+    listenMode: Number.parseInt(parsed.listenMode, 8),
+    listenTls: parsed.listenTls,
+    proxyFrom: parsed.proxyProtocol.from,
     upstream: {
       ...upstream,
       password: secrets.upstreamPassword ?? upstream.password,
+      tls: upstream.secure ? { ...parsed.upstream.tls } : undefined,
       pool: parsed.upstream.pool,
       sharedConnections: parsed.upstream.sharedConnections,
       shareCommands: [...new Set(parsed.upstream.shareCommands.map((name) => name.toLowerCase()))],
@@ -34,7 +39,11 @@ export function compileConfig(parsed: ConfigInput, secrets: Secrets = {}): Effec
     mode: parsed.mode,
     rules: parsed.rules.map((rule, index) => compileRule(rule, index + 1, parsed.mode)),
     memory: compileMemory(parsed.memory),
-    admin: { listen: parsed.admin.listen === false ? false : parseListenAddress(parsed.admin.listen) },
+    admin: {
+      listen: parsed.admin.listen === false ? false : parseListenAddress(parsed.admin.listen),
+      tokenFile: parsed.admin.tokenFile,
+      token: secrets.adminToken,
+    },
     limits: {
       maxClients: parsed.limits.maxClients,
       lookaheadBytes: parseSize(parsed.limits.lookahead),

@@ -13,8 +13,12 @@ import { formatRedactedUrl } from './upstream-url.js';
 export function describeConfig(config: EffectiveConfig): Omit<ConfigInput, '$schema'> {
   return {
     listen: formatListenAddress(config.listen),
+    listenMode: `0${config.listenMode.toString(8).padStart(3, '0')}`,
+    ...(config.listenTls && { listenTls: config.listenTls }),
+    proxyProtocol: { from: [...config.proxyFrom] },
     upstream: {
       url: formatRedactedUrl(config.upstream),
+      ...(config.upstream.tls && { tls: config.upstream.tls }),
       pool: config.upstream.pool,
       sharedConnections: config.upstream.sharedConnections,
       shareCommands: config.upstream.shareCommands.map((name) => name.toUpperCase()),
@@ -24,7 +28,10 @@ export function describeConfig(config: EffectiveConfig): Omit<ConfigInput, '$sch
     mode: config.mode,
     rules: config.rules.map((rule) => describeRule(rule, config.mode)),
     memory: describeMemory(config.memory),
-    admin: { listen: config.admin.listen === false ? false : formatListenAddress(config.admin.listen) },
+    admin: {
+      listen: config.admin.listen === false ? false : formatListenAddress(config.admin.listen),
+      ...(config.admin.tokenFile !== undefined && { tokenFile: config.admin.tokenFile }),
+    },
     limits: {
       maxClients: config.limits.maxClients,
       lookahead: formatSize(config.limits.lookaheadBytes),

@@ -1,11 +1,13 @@
 // The compiled config: what the rest of the program reads. Numbers and bytes, no texts to parse.
 // Types only. Values come from compile.ts, deeply frozen; a reload builds a new one.
 import type { Rule } from '../policy/rule.js';
-import type { ListenAddress } from './address.js';
+import type { DataAddress, ListenAddress } from './address.js';
 import type { ConfigInput } from './schema.js';
 import type { UpstreamAddress } from './upstream-url.js';
 
 export interface EffectiveUpstream extends UpstreamAddress {
+  /** Paths of files, and a name; undefined: no TLS. */
+  readonly tls: ConfigInput['upstream']['tls'];
   readonly pool: ConfigInput['upstream']['pool'];
   readonly sharedConnections: number;
   /** Lower case, each once. */
@@ -29,6 +31,14 @@ export interface EffectiveMemory {
   readonly bands: readonly [Band, Band, Band, Band];
 }
 
+export interface EffectiveAdmin {
+  readonly listen: ListenAddress | false;
+  /** Where the token was read from, unless a variable gave it. */
+  readonly tokenFile: string | undefined;
+  /** undefined: none, which only loopback may do without. Never to be logged or shown. */
+  readonly token: string | undefined;
+}
+
 export interface EffectiveLimits {
   readonly maxClients: number;
   readonly lookaheadBytes: number;
@@ -39,7 +49,13 @@ export interface EffectiveLimits {
 }
 
 export interface EffectiveConfig {
-  readonly listen: ListenAddress;
+  readonly listen: DataAddress;
+  /** Of a unix socket. */
+  readonly listenMode: number;
+  /** Paths of files; undefined: no TLS. */
+  readonly listenTls: ConfigInput['listenTls'];
+  /** Whose connections begin with a PROXY header. */
+  readonly proxyFrom: readonly string[];
   readonly upstream: EffectiveUpstream;
   /** 1: this process does it all. */
   readonly workers: number;
@@ -47,7 +63,7 @@ export interface EffectiveConfig {
   readonly mode: ConfigInput['mode'];
   readonly rules: readonly Rule[];
   readonly memory: EffectiveMemory;
-  readonly admin: { readonly listen: ListenAddress | false };
+  readonly admin: EffectiveAdmin;
   readonly limits: EffectiveLimits;
   readonly log: ConfigInput['log'];
 }

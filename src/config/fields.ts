@@ -3,7 +3,7 @@
 // Invariant: a message names the place and the remedy, never the value, which may be a secret.
 import { z } from 'zod';
 import { whyNotShared } from '../commands/table.js';
-import { AddressError, parseListenAddress } from './address.js';
+import { AddressError, isClientSource, parseDataAddress, parseListenAddress } from './address.js';
 import {
   DURATION_PATTERN,
   formatDuration,
@@ -72,6 +72,51 @@ export function listenAddress() {
     .string({ error: (issue) => expected(issue, 'host:port in quotes, such as "127.0.0.1:6380"') })
     .check((context) => {
       quantity(context, parseListenAddress);
+    });
+}
+
+/** `"127.0.0.1:6380"` or `"unix:/run/spillway.sock"`, see parseDataAddress. */
+export function dataAddress() {
+  return z
+    .string({
+      error: (issue) => expected(issue, 'host:port in quotes, such as "127.0.0.1:6380", or "unix:/path"'),
+    })
+    .check((context) => {
+      quantity(context, parseDataAddress);
+    });
+}
+
+/** A path of a file, which is not looked at here. */
+export function filePath() {
+  return z.string({ error: (issue) => expected(issue, 'the path of a file, in quotes') }).check((context) => {
+    if (context.value === '' || context.value.includes('\0')) fail(context, 'must be the path of a file');
+  });
+}
+
+/** `"0660"`: who may use a unix socket. */
+export function fileMode() {
+  return z
+    .string({ error: (issue) => expected(issue, 'a file mode in quotes, such as "0660"') })
+    .check((context) => {
+      if (!MODE.test(context.value))
+        fail(context, 'must be a file mode of three octal digits, such as "0660"');
+    })
+    .meta({ pattern: MODE.source });
+}
+
+const MODE = /^0?[0-7]{3}$/;
+
+/** `"10.0.0.0/8"`, an address, or `"unix"`. */
+export function clientSource() {
+  return z
+    .string({ error: (issue) => expected(issue, 'an address or network in quotes, such as "10.0.0.0/8"') })
+    .check((context) => {
+      if (!isClientSource(context.value)) {
+        fail(
+          context,
+          'must be an address, a network such as "10.0.0.0/8" or "fd00::/8", or "unix" (unix sockets)',
+        );
+      }
     });
 }
 

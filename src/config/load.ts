@@ -1,7 +1,7 @@
 // Loads a config: file, environment and flags in, the effective config out, or one ConfigError that lists it all.
-// Owns reading files (the config, a password); knows nothing of the command line or of the process.
+// Knows nothing of the command line or of the process.
 // Invariant: flags > environment > file > defaults; no secret ever reaches an error or a warning.
-import { readFileSync } from 'node:fs';
+import { formatListenAddress, isLoopback } from './address.js';
 import { checkConfig } from './check.js';
 import { compileConfig } from './compile.js';
 import type { EffectiveConfig } from './effective.js';
@@ -13,10 +13,12 @@ import {
   type Environment,
   nonEmpty,
   override,
-  PASSWORD_FILE_VARIABLE,
-  PASSWORD_VARIABLE,
+  TOKEN_FILE_VARIABLE,
+  TOKEN_VARIABLE,
   unknownVariables,
 } from './overrides.js';
+import { readPassword, readText, readToken } from './secrets.js';
+import { checkTlsFiles } from './tls-files.js';
 
 export interface ConfigSources {
   /** Path of the config file; before SPILLWAY_CONFIG. Without either, defaults only. */
@@ -40,8 +42,23 @@ export function loadConfig({ file: given, env, flags }: ConfigSources): LoadedCo
   const content = file === undefined ? {} : parseFile(file, readText(file, 'the config file'));
   const { value, origins } = override(content, env, flags);
   const parsed = checkConfig(value, file, origins);
-  const config = compileConfig(parsed, { upstreamPassword: readPassword(env) });
+  const config = compileConfig(parsed, {
+    upstreamPassword: readPassword(env),
+    adminToken: readToken(env, parsed.admin.tokenFile),
+  });
+  requireToken(config, file, origins.get('admin.listen') ?? 'admin.listen');
+  checkTlsFiles(config, file);
   return { config, file, warnings: [...unknownVariables(env), ...aboutRules(config, file)] };
+}
+
+/** Whoever reaches the admin server may read key patterns: beyond this machine, only with a token. */
+function requireToken({ admin }: EffectiveConfig, source: string | undefined, where: string): void {
+  if (admin.listen === false || admin.token !== undefined || isLoopback(admin.listen.host)) return;
+  const loopback = formatListenAddress({ host: '127.0.0.1', port: admin.listen.port });
+  const message =
+    `reaches beyond this machine, so it needs a token: set ${TOKEN_VARIABLE}, or ${TOKEN_FILE_VARIABLE} or ` +
+    `admin.tokenFile to a file with one; or listen on loopback (${loopback})`;
+  throw new ConfigError('CONFIG_INVALID', source ?? 'configuration', [{ where, message }]);
 }
 
 function aboutRules(config: EffectiveConfig, file: string | undefined): string[] {
@@ -59,40 +76,4 @@ function parseFile(file: string, text: string): unknown {
     const where = `line ${error.line}, column ${error.column}`;
     throw new ConfigError('CONFIG_SYNTAX', file, [{ where, message: error.message }]);
   }
-}
-
-function readPassword(env: Environment): string | undefined {
-  const password = nonEmpty(env[PASSWORD_VARIABLE]);
-  const file = nonEmpty(env[PASSWORD_FILE_VARIABLE]);
-  if (file === undefined) return password;
-  if (password !== undefined) {
-    const message = `is set beside ${PASSWORD_VARIABLE}; set only one of the two`;
-    throw new ConfigError('CONFIG_INVALID', 'environment', [{ where: PASSWORD_FILE_VARIABLE, message }]);
-  }
-  const content = readText(file, 'the password file', PASSWORD_FILE_VARIABLE).replace(/\r?\n$/, '');
-  if (content !== '') return content;
-  throw new ConfigError('CONFIG_INVALID', file, [
-    { where: PASSWORD_FILE_VARIABLE, message: 'names an empty file' },
-  ]);
-}
-
-function readText(file: string, what: string, where = ''): string {
-  try {
-    return readFileSync(file, 'utf8').replace(/^\uFEFF/, '');
-  } catch (error) {
-    throw new ConfigError('CONFIG_UNREADABLE', file, [
-      { where, message: `cannot read ${what}: ${reason(error)}` },
-    ]);
-  }
-}
-
-const REASONS: Readonly<Record<string, string>> = {
-  ENOENT: 'there is no such file',
-  EACCES: 'permission denied',
-  EISDIR: 'it is a directory',
-};
-
-function reason(error: unknown): string {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
-  return REASONS[code] ?? code;
 }

@@ -6,6 +6,10 @@
 export interface ConfigFlags {
   readonly listen?: string | undefined;
   readonly upstream?: string | undefined;
+  readonly tlsCert?: string | undefined;
+  readonly tlsKey?: string | undefined;
+  readonly tlsClientCa?: string | undefined;
+  readonly upstreamCa?: string | undefined;
   /** host:port, or "off". */
   readonly admin?: string | undefined;
   /** A number, or "auto". */
@@ -16,16 +20,34 @@ export interface ConfigFlags {
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 interface Setting {
-  readonly flag: keyof ConfigFlags;
-  readonly option: string;
+  /** undefined: there is no flag for it. */
+  readonly flag?: keyof ConfigFlags;
+  readonly option?: string;
   readonly variable: string;
   readonly path: readonly string[];
 }
 
+export const TOKEN_FILE_VARIABLE = 'SPILLWAY_ADMIN_TOKEN_FILE';
+
 const SETTINGS: readonly Setting[] = [
   { flag: 'listen', option: '--listen', variable: 'SPILLWAY_LISTEN', path: ['listen'] },
   { flag: 'upstream', option: '--upstream', variable: 'SPILLWAY_UPSTREAM', path: ['upstream', 'url'] },
+  { flag: 'tlsCert', option: '--tls-cert', variable: 'SPILLWAY_TLS_CERT', path: ['listenTls', 'cert'] },
+  { flag: 'tlsKey', option: '--tls-key', variable: 'SPILLWAY_TLS_KEY', path: ['listenTls', 'key'] },
+  {
+    flag: 'tlsClientCa',
+    option: '--tls-client-ca',
+    variable: 'SPILLWAY_TLS_CLIENT_CA',
+    path: ['listenTls', 'clientCa'],
+  },
+  {
+    flag: 'upstreamCa',
+    option: '--upstream-ca',
+    variable: 'SPILLWAY_UPSTREAM_CA',
+    path: ['upstream', 'tls', 'ca'],
+  },
   { flag: 'admin', option: '--admin', variable: 'SPILLWAY_ADMIN', path: ['admin', 'listen'] },
+  { variable: TOKEN_FILE_VARIABLE, path: ['admin', 'tokenFile'] },
   { flag: 'workers', option: '--workers', variable: 'SPILLWAY_WORKERS', path: ['workers'] },
   { flag: 'logLevel', option: '--log-level', variable: 'SPILLWAY_LOG_LEVEL', path: ['log', 'level'] },
 ];
@@ -34,12 +56,14 @@ const SETTINGS: readonly Setting[] = [
 export const CONFIG_VARIABLE = 'SPILLWAY_CONFIG';
 export const PASSWORD_VARIABLE = 'SPILLWAY_UPSTREAM_PASSWORD';
 export const PASSWORD_FILE_VARIABLE = 'SPILLWAY_UPSTREAM_PASSWORD_FILE';
+export const TOKEN_VARIABLE = 'SPILLWAY_ADMIN_TOKEN';
 
 const KNOWN = new Set([
   ...SETTINGS.map(({ variable }) => variable),
   CONFIG_VARIABLE,
   PASSWORD_VARIABLE,
   PASSWORD_FILE_VARIABLE,
+  TOKEN_VARIABLE,
 ]);
 
 export interface Overridden {
@@ -56,18 +80,19 @@ export function override(file: unknown, env: Environment, flags: ConfigFlags): O
   const origins = new Map<string, string>();
   let value = file;
   for (const { flag, option, variable, path } of SETTINGS) {
-    const given = flags[flag] ?? nonEmpty(env[variable]);
+    const flagged = flag && flags[flag];
+    const given = flagged ?? nonEmpty(env[variable]);
     if (given === undefined) continue;
     const changed = withValue(value, path, asInFile(flag, given));
     if (changed === undefined) continue;
     value = changed;
-    origins.set(path.join('.'), flags[flag] === undefined ? variable : option);
+    origins.set(path.join('.'), flagged === undefined ? variable : (option ?? variable));
   }
   return { value, origins };
 }
 
 /** What the file would say for `given`, which is a text here whatever the setting is. */
-function asInFile(flag: keyof ConfigFlags, given: string): unknown {
+function asInFile(flag: keyof ConfigFlags | undefined, given: string): unknown {
   if (flag === 'admin' && given === 'off') return false;
   return flag === 'workers' && /^[0-9]+$/.test(given) ? Number(given) : given;
 }

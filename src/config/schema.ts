@@ -2,13 +2,17 @@
 // The one source: proxy.schema.json and the reference are generated from here. Defaults stand here and nowhere else.
 // Invariant: strict all the way down, so a mistyped key is an error and never a silent default.
 import { z } from 'zod';
-import { isLoopback, parseListenAddress } from './address.js';
+import { isLoopback, parseDataAddress, parseListenAddress } from './address.js';
 import {
+  clientSource,
   commandName,
   count,
+  dataAddress,
   duration,
   expected,
   fail,
+  fileMode,
+  filePath,
   listenAddress,
   oneOf,
   percent,
@@ -27,18 +31,62 @@ const HOUR = 60 * MINUTE;
 const MAX_RULES = 10_000;
 const MAX_WORKERS = 64;
 const MAX_SHARED_COMMANDS = 1000;
+const MAX_SOURCES = 1000;
 const MAX_MEMORY = 2 ** 50;
 const MAX_HYSTERESIS = 0.5;
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 
+const upstreamTls = strict({
+  ca: filePath()
+    .optional()
+    .describe(
+      "PEM file with the CAs that the server's certificate may be from; without it, the well-known ones.",
+    ),
+  cert: filePath().optional().describe('PEM file: the certificate that Spillway shows to the server.'),
+  key: filePath().optional().describe('PEM file: its private key, not locked by a passphrase.'),
+  serverName: z
+    .string({ error: (issue) => expected(issue, 'a host name in quotes') })
+    .regex(/^[A-Za-z0-9._-]{1,253}$/, 'must be a host name: letters, digits, ".", "-" and "_"')
+    .optional()
+    .describe("The name that the server's certificate is for, where it is not the URL's; asked for by SNI."),
+}).check((context) => {
+  const { cert, key } = context.value;
+  if ((cert === undefined) !== (key === undefined)) {
+    fail(context, 'must be given together with the other one of cert and key', [
+      cert === undefined ? 'cert' : 'key',
+    ]);
+  }
+});
+
+const listenTls = strict({
+  cert: filePath().describe('PEM file: the certificate, then those in between up to the CA.'),
+  key: filePath().describe('PEM file: its private key, not locked by a passphrase.'),
+  clientCa: filePath()
+    .optional()
+    .describe('PEM file with the CAs of client certificates; clients without one from them are refused.'),
+});
+
+const proxyProtocol = strict({
+  from: z
+    .array(clientSource(), { error: (issue) => expected(issue, 'a list of addresses and networks') })
+    .max(MAX_SOURCES, `must hold at most ${MAX_SOURCES} sources`)
+    .default([])
+    .describe(
+      'Load balancers whose connections all begin with a PROXY protocol header, version 2: addresses, networks ' +
+        '("10.0.0.0/8"), "unix" for those by unix socket. From everybody else it is no header.',
+    ),
+});
+
 const upstream = strict({
   url: upstreamUrl()
     .default('redis://127.0.0.1:6379')
     .describe(
-      'Redis or Valkey: redis://[user:password@]host[:port][/db]. User, password and db serve the memory ' +
-        "monitor's own connection; clients log in for themselves.",
+      'Redis or Valkey: redis://[user:password@]host[:port][/db], rediss:// with TLS, or a unix socket: ' +
+        "unix://[user:password@]/path[?db=N]. User, password and db serve the memory monitor's own connection; " +
+        'clients log in for themselves.',
     ),
+  tls: upstreamTls.optional().describe('With rediss://: what is not as usual.'),
   pool: oneOf(['session', 'command'])
     .default('session')
     .describe(
@@ -62,6 +110,11 @@ const upstream = strict({
   connectTimeout: duration(1, 5 * MINUTE)
     .default('5s')
     .describe('How long a connection to the upstream may take.'),
+}).check((context) => {
+  const { url, tls } = context.value;
+  if (tls !== undefined && quietly(url, parseUpstreamUrl)?.secure === false) {
+    fail(context, 'is for TLS: give an upstream.url that begins with rediss://, or take this out', ['tls']);
+  }
 });
 
 const band = z
@@ -126,18 +179,18 @@ const admin = strict({
     .union([listenAddress(), z.literal(false)], {
       error: (issue) => expected(issue, 'host:port in quotes, such as "127.0.0.1:9380", or false for none'),
     })
-    .check((context) => {
-      if (context.value === false) return;
-      const address = quietly(context.value, parseListenAddress);
-      if (address === undefined || isLoopback(address.host)) return;
-      fail(
-        context,
-        'must be a loopback address (127.0.0.1, [::1] or localhost): the admin server asks for no token yet, so ' +
-          'whoever reaches it may read key patterns',
-      );
-    })
     .default('127.0.0.1:9380')
-    .describe('Where statistics, metrics and health are served over HTTP; loopback only. false: nowhere.'),
+    .describe(
+      'Where statistics, metrics and health are served over HTTP. Beyond loopback a token is needed. false: nowhere.',
+    ),
+  tokenFile: z
+    .string({ error: (issue) => expected(issue, 'the path of a file') })
+    .min(1, 'must be the path of a file')
+    .optional()
+    .describe(
+      'A file that holds the bearer token that requests must carry, all but health checks. SPILLWAY_ADMIN_TOKEN gives ' +
+        'the token itself.',
+    ),
 });
 
 const limits = strict({
@@ -181,6 +234,7 @@ const rules = z
     }
   });
 
+const OWN_CLIENT = 'is where Spillway itself listens: it would be its own client';
 const ANY_ADDRESS: ReadonlySet<string> = new Set(['', '0.0.0.0', '::']);
 
 /** Whether a connection to `target` reaches what listens on `host`, as far as the texts tell. */
@@ -190,11 +244,18 @@ function sameMachine(host: string, target: string): boolean {
 
 export const configSchema = strict({
   $schema: z.string().optional().describe('Path of the JSON Schema, for editors; Spillway does not read it.'),
-  listen: listenAddress()
+  listen: dataAddress()
     .default('127.0.0.1:6380')
     .describe(
-      'Where clients connect: host:port. ":6380" listens on all interfaces, port 0 lets the system choose.',
+      'Where clients connect: host:port, or unix:/path. ":6380" listens on all interfaces, port 0 lets the system choose.',
     ),
+  listenMode: fileMode()
+    .default('0600')
+    .describe('With a unix socket: its file mode, which says who may connect. "0660": its group as well.'),
+  listenTls: listenTls
+    .optional()
+    .describe('Clients connect by TLS, and by nothing else. Renewed files are noticed.'),
+  proxyProtocol: proxyProtocol.prefault({}).describe('Addresses of clients behind load balancers.'),
   upstream: upstream.prefault({}).describe('The Redis or Valkey server behind the proxy.'),
   workers: z
     .union([z.literal('auto'), count(1, MAX_WORKERS)], {
@@ -216,12 +277,15 @@ export const configSchema = strict({
 })
   .check((context) => {
     const { listen, upstream, admin } = context.value;
-    const own = quietly(listen, parseListenAddress);
+    const own = quietly(listen, parseDataAddress);
+    const target = quietly(upstream.url, parseUpstreamUrl);
+    if (own?.path !== undefined && own.path === target?.path) {
+      fail(context, OWN_CLIENT, ['upstream', 'url']);
+    }
     if (own === undefined || own.port === 0) return;
     const { host, port } = own;
-    const target = quietly(upstream.url, parseUpstreamUrl);
     if (port === target?.port && sameMachine(host, target.host)) {
-      fail(context, 'is where Spillway itself listens: it would be its own client', ['upstream', 'url']);
+      fail(context, OWN_CLIENT, ['upstream', 'url']);
     }
     const adminAddress = admin.listen === false ? undefined : quietly(admin.listen, parseListenAddress);
     if (port === adminAddress?.port && sameMachine(host, adminAddress.host)) {

@@ -1,8 +1,12 @@
-// The upstream's URL, redis://[user][:password]@host[:port][/db], taken apart and put together again.
+// The upstream's URL, taken apart and put together again:
+//   redis://[user][:password]@host[:port][/db], rediss:// the same with TLS, unix://[user][:password]@/path[?db=N].
 // Never puts any part of the URL into an error: it may hold a password.
 
 /** User, password and db serve the monitor's own connection only; clients bring their own. */
 export interface UpstreamAddress {
+  readonly secure: boolean;
+  /** Of a unix socket; then host is '' and port 0, and mean nothing. */
+  readonly path: string | undefined;
   /** Name or IP without brackets. */
   readonly host: string;
   readonly port: number;
@@ -21,7 +25,8 @@ export class UpstreamUrlError extends Error {
 
 /** @throws UpstreamUrlError */
 export function parseUpstreamUrl(text: string): UpstreamAddress {
-  refuseOtherSchemes(text);
+  const scheme = schemeOf(text);
+  if (scheme === 'unix') return parseUnix(text);
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || url.hostname === '' || url.port === '0') {
     throw new UpstreamUrlError('must look like redis://host:port or redis://user:password@host:port/db');
@@ -35,6 +40,8 @@ export function parseUpstreamUrl(text: string): UpstreamAddress {
   if (!/^[0-9]{0,5}$/.test(db))
     throw new UpstreamUrlError('must have a db number behind the "/", or nothing');
   return {
+    secure: scheme === 'rediss',
+    path: undefined,
     host: url.hostname.replace(/^\[(.*)\]$/, '$1'),
     port: url.port === '' ? DEFAULT_PORT : Number(url.port),
     username: decode(url.username),
@@ -44,26 +51,52 @@ export function parseUpstreamUrl(text: string): UpstreamAddress {
 }
 
 /** The URL again, always with a port, and with *** for the password when there is one. */
-export function formatRedactedUrl({ host, port, username, password, db }: UpstreamAddress): string {
+export function formatRedactedUrl({
+  secure,
+  path,
+  host,
+  port,
+  username,
+  password,
+  db,
+}: UpstreamAddress): string {
   const user = username === undefined ? '' : encodeURIComponent(username);
   const secret = password === undefined ? '' : `:${REDACTED}`;
   const at = user === '' && secret === '' ? '' : '@';
   const where = host.includes(':') ? `[${host}]` : host;
-  return `redis://${user}${secret}${at}${where}:${port}${db === undefined ? '' : `/${db}`}`;
+  if (path !== undefined) {
+    return `unix://${user}${secret}${at}${encodeURI(path).replace(/[?#]/g, encodeURIComponent)}${db === undefined ? '' : `?db=${db}`}`;
+  }
+  return `${secure ? 'rediss' : 'redis'}://${user}${secret}${at}${where}:${port}${db === undefined ? '' : `/${db}`}`;
 }
 
-function refuseOtherSchemes(text: string): void {
+function schemeOf(text: string): 'redis' | 'rediss' | 'unix' {
   const scheme = /^([a-z+.-]+):/i.exec(text)?.[1]?.toLowerCase();
-  if (scheme === 'redis') return;
-  if (scheme === 'rediss') {
+  if (scheme === 'redis' || scheme === 'rediss' || scheme === 'unix') return scheme;
+  throw new UpstreamUrlError(
+    'must start with redis://, rediss:// (TLS) or unix:// (a unix socket), such as redis://127.0.0.1:6379',
+  );
+}
+
+function parseUnix(text: string): UpstreamAddress {
+  const match = /^unix:(?:\/\/(?:([^/@:]*)(?::([^/@]*))?@)?)?(\/[^/?#][^?#]*)(?:\?db=([0-9]{1,5}))?$/i.exec(
+    text,
+  );
+  if (match === null) {
     throw new UpstreamUrlError(
-      'is a TLS address, and rediss:// is not supported yet; use redis:// on a private network',
+      'must look like unix:///run/redis.sock or unix://user:password@/run/redis.sock?db=0 (an absolute path: three slashes)',
     );
   }
-  if (scheme === 'unix' || text.startsWith('/')) {
-    throw new UpstreamUrlError('is a Unix socket, and those are not supported yet; use redis://host:port');
-  }
-  throw new UpstreamUrlError('must start with redis://, such as redis://127.0.0.1:6379');
+  const [, username = '', password = '', path, db] = match;
+  return {
+    secure: false,
+    path: decode(path),
+    host: '',
+    port: 0,
+    username: decode(username),
+    password: decode(password),
+    db: db === undefined ? undefined : Number(db),
+  };
 }
 
 function decode(part: string): string | undefined {
@@ -72,7 +105,7 @@ function decode(part: string): string | undefined {
     return decodeURIComponent(part);
   } catch {
     throw new UpstreamUrlError(
-      'has a "%" in its user or password that is no percent-encoding; write it as %25',
+      'has a "%" in its user, password or path that is no percent-encoding; write it as %25',
     );
   }
 }

@@ -1,7 +1,7 @@
 // The end of the demo: both sides in one table, or as JSON. Draws; reads nothing.
 import Table from 'cli-table3';
+import { grouped, megabytes, type Paint, percent } from '../terminal/paint.js';
 import { type Frame, type Side, shedOf, total, ttlsGiven } from './frame.js';
-import { grouped, megabytes, type Paint, percent } from './paint.js';
 import { PATTERNS, type PatternName } from './patterns.js';
 
 /** One side's result. Counts are writes of the application, by pattern. */

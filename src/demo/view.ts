@@ -1,7 +1,7 @@
 // The demo's live view as text: a screenful for a terminal, or one line for a log. Draws; reads and writes nothing.
 import { PRIORITY_NAMES } from '../policy/rule.js';
+import { grouped, megabytes, type Paint, percent } from '../terminal/paint.js';
 import { type Frame, type Side, shedOf, total, ttlsGiven } from './frame.js';
-import { grouped, megabytes, type Paint, percent } from './paint.js';
 import { PATTERNS } from './patterns.js';
 
 const BAR_CELLS = 50;

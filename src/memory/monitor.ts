@@ -2,6 +2,7 @@
 // nearer, at once when much growth was let through, and what the server is (version, COMMAND) on each connect.
 // Owns the ioredis client and the timers; never touches the data path but through Pressure and what it learns.
 import { setTimeout as delay } from 'node:timers/promises';
+import type { ConnectionOptions } from 'node:tls';
 import { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import { factsFromCommandReply } from '../commands/overlay.js';
@@ -14,10 +15,14 @@ export interface MonitorOptions {
   readonly upstream: {
     readonly host: string;
     readonly port: number;
+    /** Of a unix socket: then host and port mean nothing. */
+    readonly path?: string | undefined;
     readonly username?: string | undefined;
     readonly password?: string | undefined;
     readonly connectTimeoutMs: number;
   };
+  /** For tls.connect(), asked before each connection; undefined: no TLS. */
+  readonly tls: (() => ConnectionOptions) | undefined;
   readonly pollIntervalMs: number;
   readonly pressure: Pressure;
   readonly gate: ShedGate;
@@ -67,10 +72,11 @@ export class MemoryMonitor {
   private firstPoll: Promise<void> | undefined;
 
   constructor(private readonly options: MonitorOptions) {
-    const { host, port, username, password, connectTimeoutMs } = options.upstream;
+    const { host, port, path, username, password, connectTimeoutMs } = options.upstream;
+    const { tls } = options;
     this.redis = new Redis({
-      host,
-      port,
+      ...(path === undefined ? { host, port } : { path }),
+      ...(tls && { tls: tls() }),
       ...(username === undefined ? {} : { username }),
       ...(password === undefined ? {} : { password }),
       connectTimeout: connectTimeoutMs,
@@ -79,7 +85,10 @@ export class MemoryMonitor {
       lazyConnect: true,
       enableOfflineQueue: false,
       maxRetriesPerRequest: 0,
-      retryStrategy: () => RECONNECT_MS,
+      retryStrategy: () => {
+        if (tls) this.redis.options.tls = tls();
+        return RECONNECT_MS;
+      },
       // ioredis would wait for as long as a loading server says that it still needs, up to 10 s.
       maxLoadingRetryTime: RECONNECT_MS,
     });

@@ -13,18 +13,24 @@ import type { Socket } from 'node:net';
 import { type Identity, ownGreeting } from '../session/identity.js';
 import { Place, Session, type SessionContext } from '../session/session.js';
 import type { BulkTurns } from './bulk-turns.js';
+import type { Arrival } from './entrance.js';
 import { greet, Refused } from './greet.js';
 import { LagBrake } from './lag-brake.js';
 import type { Member, SharedUpstream } from './shared-upstream.js';
-import { HIGH_WATER_BYTES, readAccepted } from './socket-reads.js';
+import { HIGH_WATER_BYTES, readAccepted, resetSocket } from './socket-reads.js';
 import type { Turn, TurnEnder } from './turn.js';
 import type { Applicant, UpstreamPool } from './upstream-pool.js';
-import { KEEP_ALIVE_MS, type UpstreamAddress, UpstreamSocket } from './upstream-socket.js';
+import {
+  connectUpstream,
+  KEEP_ALIVE_MS,
+  type UpstreamAddress,
+  type UpstreamSocket,
+} from './upstream-socket.js';
 import { WriteBatch } from './write-batch.js';
 
 /** What one client has sent, for a list of those that send most. */
 export interface ClientTraffic {
-  /** host:port */
+  /** host:port, or "unix". */
   readonly address: string;
   /** What it calls itself (CLIENT SETNAME), where that is known: with command pooling. '' otherwise. */
   readonly name: string;
@@ -65,6 +71,8 @@ const UNREAD_HOLD_BYTES = 4 * 1024 * 1024;
 const UNREAD_LIMIT_BYTES = 64 * 1024 * 1024;
 /** What so much leads to is sent at once. */
 const AT_ONCE_BYTES = 16 * 1024;
+/** What TLS decrypts comes in pieces of no more: a whole one says that there is more. */
+const TLS_RECORD_BYTES = 16 * 1024;
 /** A connection of its own that a client has not needed for so long is ended. */
 const PARKED_MS = 1000;
 /** A client that takes nothing of what waits for it for so long, with its server gone, is given up. */
@@ -92,9 +100,13 @@ interface OwnUpstream {
 }
 
 export class ClientLink implements Member, Applicant, TurnEnder {
+  /** Where the client comes from: its address, or what a PROXY header says. */
+  readonly source: string;
   /** Bytes that the client has sent. */
   bytes = 0;
   private readonly client: Socket;
+  /** Below TLS. */
+  private readonly raw: Socket;
   private readonly session: Session;
   private readonly toClient: WriteBatch;
   private own: OwnUpstream | undefined;
@@ -120,18 +132,21 @@ export class ClientLink implements Member, Applicant, TurnEnder {
 
   /** `pool`: command pooling; without it the client gets its own upstream connection at once. */
   constructor(
-    accepted: Socket,
+    { socket, raw, source }: Arrival,
     private readonly options: LinkOptions,
     context: SessionContext,
     private readonly counters: LinkCounters,
     private readonly events: LinkEvents,
     private readonly pool: UpstreamPool | undefined,
   ) {
+    this.source = source;
+    const much = socket === raw ? HIGH_WATER_BYTES : TLS_RECORD_BYTES;
     const take = (bytes: Buffer): void => {
-      if (bytes.length < HIGH_WATER_BYTES) this.fromClient(bytes);
+      if (bytes.length < much) this.fromClient(bytes);
       else this.fromClientInTurn(bytes);
     };
-    this.client = readAccepted(accepted, take, () => this.session.missingRequest);
+    this.client = readAccepted(socket, take, () => this.session.missingRequest);
+    this.raw = socket === raw ? this.client : raw;
     this.toClient = new WriteBatch(this.client, () => this.clientDrained());
     if (pool === undefined) this.own = this.openOwn();
     this.session = new Session(context, this.toClient, this.own?.batch);
@@ -144,12 +159,8 @@ export class ClientLink implements Member, Applicant, TurnEnder {
   }
 
   describe(): ClientTraffic {
-    const { remoteAddress, remotePort } = this.client;
-    const address =
-      remoteAddress === undefined
-        ? ''
-        : `${remoteAddress.includes(':') ? `[${remoteAddress}]` : remoteAddress}:${remotePort}`;
-    return { address, name: this.session.identity.name.slice(0, SHOWN_NAME), bytes: this.bytes };
+    const name = this.session.identity.name.slice(0, SHOWN_NAME);
+    return { address: this.source, name, bytes: this.bytes };
   }
 
   /** It has an upstream connection of its own that it needs now. */
@@ -189,8 +200,8 @@ export class ClientLink implements Member, Applicant, TurnEnder {
     this.session.close();
     // While its end is on its way libuv refuses to reset a socket, and Node then never gives back the descriptor.
     const ending = this.client.writableEnded && !this.client.writableFinished;
-    if (reset && !ending) this.client.resetAndDestroy();
-    else this.client.destroy();
+    if (reset && !ending) resetSocket(this.raw);
+    this.client.destroy();
     this.endOwn();
     this.leaveShared();
     if (this.applying) this.pool?.withdraw(this);
@@ -243,15 +254,15 @@ export class ClientLink implements Member, Applicant, TurnEnder {
 
   private openOwn(): OwnUpstream {
     const { upstream } = this.options;
-    const socket = new UpstreamSocket(upstream, (bytes) => {
+    const lastWords = (bytes: Buffer): void => {
       if (!own.greeted) socket.hear(bytes);
       else if (this.own === own) this.lastWords(bytes);
+    };
+    const socket = connectUpstream(upstream, lastWords, () => {
+      own.connected = true;
     });
     const batch = new WriteBatch(socket, () => this.readClient());
     const own: OwnUpstream = { socket, batch, connected: false, greeted: false };
-    socket.on('connect', () => {
-      own.connected = true;
-    });
     const greeting = this.pool === undefined ? [] : ownGreeting(this.session.identity);
     const greeted = (): void => {
       own.greeted = true;

@@ -10,13 +10,18 @@ import {
   type LinkEvents,
   type LinkOptions,
 } from './client-link.js';
+import { type Arrival, Entrance, type EntranceOptions } from './entrance.js';
 import { Turn } from './turn.js';
 import { UpstreamPool, type UpstreamPoolSnapshot } from './upstream-pool.js';
+import { asOne } from './upstream-socket.js';
 
 export interface ClientsOptions extends Omit<LinkOptions, 'bulkTurns' | 'turn'> {
   /** Shared upstream connections for each user, database and protocol; 0: each client has one of its own. */
   readonly sharedConnections: number;
   readonly context: SessionContext;
+  readonly entrance: EntranceOptions;
+  /** A client's TLS handshake has failed, or it did not send the PROXY header that it was to send. */
+  readonly onTurnedAway: (source: string, error: Error) => void;
   /** An upstream connection could not be made. */
   readonly onUpstreamFailed: (error: Error) => void;
   /** The upstream has ended a connection, or broken it. */
@@ -33,6 +38,10 @@ export interface PoolSnapshot extends UpstreamPoolSnapshot {
 }
 
 export interface ClientsSnapshot extends LinkCounters {
+  /** TLS handshakes of clients that were begun and failed. */
+  readonly handshakesFailed: number;
+  /** Connections that were to begin with a PROXY header and did not. */
+  readonly proxyHeadersRefused: number;
   readonly clients: number;
   readonly pausedClients: number;
   /** null: session pooling. */
@@ -53,10 +62,29 @@ export class Clients {
     bytesFromUpstream: 0,
   };
   private readonly linkEvents: LinkEvents;
+  private readonly entrance: Entrance;
+  private handshakesFailed = 0;
+  private proxyHeadersRefused = 0;
   private whenEmpty: (() => void) | undefined;
 
   constructor(private readonly options: ClientsOptions) {
-    const { upstream, idleTimeoutMs, sharedConnections, onUpstreamFailed, onUpstreamEnded } = options;
+    const { upstream, idleTimeoutMs, sharedConnections, onUpstreamEnded } = options;
+    const onUpstreamFailed = (error: Error): void => options.onUpstreamFailed(asOne(error));
+    this.entrance = new Entrance(options.entrance, {
+      admitted: (arrival) => this.admit(arrival),
+      turnedAway: options.onClosed,
+      handshakeFailed: (source, error) => {
+        this.handshakesFailed++;
+        options.onTurnedAway(source, error);
+      },
+      headerRefused: (source) => {
+        this.proxyHeadersRefused++;
+        options.onTurnedAway(
+          source,
+          new Error('it is in proxyProtocol.from, and sent no PROXY protocol version 2'),
+        );
+      },
+    });
     const turn = new Turn();
     this.linkOptions = { upstream, idleTimeoutMs, bulkTurns: new BulkTurns(), turn };
     this.linkEvents = {
@@ -76,16 +104,19 @@ export class Clients {
     }
   }
 
+  /** Those on their way in count, too. */
   get size(): number {
-    return this.links.size;
+    return this.links.size + this.entrance.size;
   }
 
   /** Takes over an accepted client, which is not read yet. */
   accept(client: Socket): void {
-    const { context } = this.options;
-    this.links.add(
-      new ClientLink(client, this.linkOptions, context, this.counters, this.linkEvents, this.pool),
-    );
+    this.entrance.enter(client);
+  }
+
+  /** The files of the listener's certificate were renewed: clients that come from now on get the new one. */
+  renewCertificate(): void {
+    this.entrance.renew();
   }
 
   /** The server refuses connections: whoever has nothing under way is told so by the end of his own. */
@@ -99,6 +130,8 @@ export class Clients {
     return {
       clients: this.size,
       pausedClients,
+      handshakesFailed: this.handshakesFailed,
+      proxyHeadersRefused: this.proxyHeadersRefused,
       ...this.counters,
       pool: this.pool === undefined ? null : this.poolSnapshot(this.pool),
     };
@@ -132,6 +165,7 @@ export class Clients {
    * Returns how many had to be ended.
    */
   async close(graceMs: number): Promise<number> {
+    this.entrance.close();
     for (const link of this.links) link.drain();
     if (this.links.size > 0 && graceMs > 0) {
       await new Promise<void>((resolve) => {
@@ -146,6 +180,13 @@ export class Clients {
     for (const link of this.links) link.close();
     this.pool?.close();
     return left;
+  }
+
+  private admit(arrival: Arrival): void {
+    const { context } = this.options;
+    this.links.add(
+      new ClientLink(arrival, this.linkOptions, context, this.counters, this.linkEvents, this.pool),
+    );
   }
 
   private forget(link: ClientLink): void {

@@ -1,6 +1,8 @@
-// The listening socket of the data port: opened once, and closed and opened again at the same address while the
-// server refuses connections. Invariant: it ends as the last call wanted it, open or shut, whatever came between.
+// The listening socket of the data port, by TCP or a unix socket: opened once, and closed and opened again at the same
+// address while the server refuses connections. Invariants: it ends as the last call wanted it, open or shut, whatever
+// came between; of unix sockets only one that nobody listens at is removed.
 import { once } from 'node:events';
+import { lstat, unlink } from 'node:fs/promises';
 import net, { type AddressInfo, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 
@@ -9,9 +11,13 @@ const BACKLOG = 511;
 /** Between two attempts to open the port again while somebody else has it. */
 const REOPEN_EVERY_MS = 100;
 
-export interface HostAndPort {
+export interface PortAddress {
   readonly host: string;
   readonly port: number;
+  /** Of a unix socket: then host and port mean nothing. */
+  readonly path?: string | undefined;
+  /** File mode of the unix socket. */
+  readonly mode: number;
 }
 
 export interface DataPortEvents {
@@ -29,7 +35,7 @@ export class DataPort {
   private reopening = false;
 
   constructor(
-    private address: HostAndPort,
+    private address: PortAddress,
     private readonly events: DataPortEvents,
   ) {
     this.server = net.createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }, (client) =>
@@ -45,11 +51,24 @@ export class DataPort {
   }
 
   /** Begins to listen; says where. Rejects with the system's error (EADDRINUSE, EACCES …) when it cannot. */
-  async open(): Promise<HostAndPort> {
-    this.server.listen({ ...this.address, backlog: BACKLOG });
-    await once(this.server, 'listening');
-    const { address, port } = this.server.address() as AddressInfo;
-    this.address = { host: address, port };
+  async open(): Promise<PortAddress> {
+    const { host, port, path, mode } = this.address;
+    if (path === undefined) {
+      this.server.listen({ host, port, backlog: BACKLOG });
+      await once(this.server, 'listening');
+      const bound = this.server.address() as AddressInfo;
+      this.address = { host: bound.address, port: bound.port, mode };
+    } else {
+      await removeStale(path);
+      // The file is made while listen() runs: so nobody can connect by another mode, not for a moment.
+      const before = process.umask(0o777 & ~mode);
+      try {
+        this.server.listen({ path, backlog: BACKLOG });
+      } finally {
+        process.umask(before);
+      }
+      await once(this.server, 'listening');
+    }
     return this.address;
   }
 
@@ -75,4 +94,24 @@ export class DataPort {
     if (!this.wanted) this.server.close();
     this.reopening = false;
   }
+}
+
+/** A process that was killed leaves the file of its unix socket behind; nobody could listen there ever again. */
+async function removeStale(path: string): Promise<void> {
+  const isSocket = await lstat(path).then(
+    (stats) => stats.isSocket(),
+    () => false,
+  );
+  if (isSocket && (await refuses(path))) await unlink(path).catch(() => {});
+}
+
+function refuses(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = net.connect(path);
+    probe.once('connect', () => {
+      probe.destroy();
+      resolve(false);
+    });
+    probe.once('error', ({ code }: NodeJS.ErrnoException) => resolve(code === 'ECONNREFUSED'));
+  });
 }

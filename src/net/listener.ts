@@ -1,16 +1,18 @@
 // The data port: hands accepted clients on, up to a limit, and refuses connections while the server does.
 // Owns the port and the watch over the server; whom clients are handed to is somebody else's. Never looks into bytes.
 import type { Socket } from 'node:net';
-import { DataPort, type HostAndPort } from './data-port.js';
-import type { UpstreamAddress } from './upstream-socket.js';
+import { DataPort, type PortAddress } from './data-port.js';
+import type { Endpoint } from './upstream-socket.js';
 import { UpstreamWatch } from './upstream-watch.js';
 
 /** Redis's own words when `maxclients` is reached (networking.c). */
 const MAX_CLIENTS_ERROR = '-ERR max number of clients reached\r\n';
 
 export interface ListenerOptions {
-  readonly listen: HostAndPort;
-  readonly upstream: UpstreamAddress;
+  readonly listen: PortAddress;
+  /** Clients use TLS: whoever is turned away is told nothing, since that would have to be encrypted. */
+  readonly secure: boolean;
+  readonly upstream: Endpoint;
   readonly maxClients: number;
   /** Clients that are connected now. */
   readonly clients: () => number;
@@ -54,7 +56,7 @@ export class Listener {
   }
 
   /** Begins to listen. Rejects with the system's error (EADDRINUSE, EACCES …) when it cannot. */
-  async start(): Promise<HostAndPort> {
+  async start(): Promise<PortAddress> {
     const address = await this.port.open();
     this.suspectUpstream();
     return address;
@@ -90,7 +92,8 @@ export class Listener {
     if (this.options.clients() >= this.options.maxClients) {
       this.clientsRejected++;
       client.on('error', () => {});
-      client.end(MAX_CLIENTS_ERROR, () => client.destroy());
+      if (this.options.secure) client.destroy();
+      else client.end(MAX_CLIENTS_ERROR, () => client.destroy());
       return;
     }
     this.clientsTotal++;

@@ -7,7 +7,7 @@ import type { ReplyOwner } from '../session/reply-sequencer.js';
 import { SharedLane } from '../session/shared-lane.js';
 import { greet } from './greet.js';
 import type { Turn, TurnEnder } from './turn.js';
-import { type UpstreamAddress, UpstreamSocket } from './upstream-socket.js';
+import { connectUpstream, type UpstreamAddress, type UpstreamSocket } from './upstream-socket.js';
 import { SpareBuffers, WriteBatch } from './write-batch.js';
 
 /** For what all clients of a connection send in a turn. */
@@ -60,7 +60,7 @@ export class SharedUpstream implements TurnEnder {
     private readonly events: SharedUpstreamEvents,
   ) {
     // What the server said last is heard like all else, also while it is greeted.
-    this.socket = new UpstreamSocket(address, (bytes) => this.socket.hear(bytes));
+    this.socket = connectUpstream(address, (bytes) => this.socket.hear(bytes));
     const drained = (): void => {
       for (const member of this.members) member.upstreamDrained();
     };

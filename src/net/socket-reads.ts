@@ -4,6 +4,7 @@
 // Owns these buffers. Nothing is read while what was read before is being looked at, so one of each will do.
 // Invariant: bytes from COPIED_BELOW on are handed out as a copy, for good; fewer only until the callback returns.
 import net from 'node:net';
+import { TLSSocket } from 'node:tls';
 import { COPIED_BELOW } from '../session/byte-sink.js';
 
 /** How much a socket reads at once as a rule, and may have waiting to be sent before its source is paused. */
@@ -16,6 +17,7 @@ const large = Buffer.allocUnsafeSlow(LARGE_READ_BYTES);
 /**
  * For the `onread` of a socket. `missing` tells how many bytes are still to come of the argument or reply under way; it
  * is asked after reads that fill the buffer.
+ * With one value of 100 MB: 0.35 to 0.44 of direct (session pooling), 0.39 to 0.45 (command pooling).
  */
 export function readInto(take: (bytes: Buffer) => void, missing: () => number): net.OnReadOpts {
   let buffer = shared;
@@ -25,7 +27,7 @@ export function readInto(take: (bytes: Buffer) => void, missing: () => number): 
     callback: (length) => {
       const bytes = buffer.subarray(0, length);
       take(length < COPIED_BELOW ? bytes : Buffer.from(bytes));
-      buffer = length >= HIGH_WATER_BYTES && missing() >= HIGH_WATER_BYTES ? large : shared;
+      buffer = length === buffer.length && missing() >= HIGH_WATER_BYTES ? large : shared;
       return true;
     },
   };
@@ -34,6 +36,7 @@ export function readInto(take: (bytes: Buffer) => void, missing: () => number): 
 /**
  * A socket that a server has accepted with `pauseOnConnect`, begun to be read so. Returns the socket to use from now
  * on: `onread` can only be said when a socket is made, so it is one more around the same handle, where there is one.
+ * What TLS has decrypted comes in buffers of its own anyway.
  */
 export function readAccepted(
   accepted: net.Socket,
@@ -42,10 +45,13 @@ export function readAccepted(
 ): net.Socket {
   const holder = accepted as unknown as { _handle: { useUserBuffer?: unknown } | null };
   const handle = holder._handle;
-  if (typeof handle?.useUserBuffer !== 'function') {
+  if (accepted instanceof TLSSocket || typeof handle?.useUserBuffer !== 'function') {
     accepted.on('data', take);
     return accepted.resume();
   }
+  // Behind a PROXY header the client's first bytes may have been read already.
+  const early = accepted.read() as Buffer | null;
+  if (early !== null) process.nextTick(take, early);
   holder._handle = null;
   accepted.destroy();
   const options = {
@@ -55,4 +61,13 @@ export function readAccepted(
     onread: readInto(take, missing),
   };
   return new net.Socket(options as net.SocketConstructorOpts);
+}
+
+/** Ends a connection by a reset, where it can have one: a unix socket cannot. */
+export function resetSocket(socket: net.Socket): void {
+  try {
+    socket.resetAndDestroy();
+  } catch {
+    socket.destroy();
+  }
 }

@@ -1,27 +1,112 @@
-// A client's connection to the server, which hands out what the server said last even when a write fails first.
-// A server that refuses a request closes while more of it is still being sent. The next write then fails, and Node
-// destroys a socket on a failed write together with all that the kernel holds unread: the server's reason with it.
-// Touches a Node internal (the descriptor of a socket); without it these last words are lost.
+// A connection to the server: by TCP, TLS or a unix socket. Owns how it is made, how it is read, and when it counts as
+// made; a name is resolved again for each, and its addresses are tried in turn.
+//
+// By TCP and unix socket it hands out what the server said last even when a write fails first. A server that refuses a
+// request closes while more of it is still being sent. The next write then fails, and Node destroys a socket on a failed
+// write together with all that the kernel holds unread: the server's reason with it. This touches a Node internal (the
+// descriptor of a socket); without it, and with TLS, these last words are lost.
 import { readSync } from 'node:fs';
 import net from 'node:net';
+import tls from 'node:tls';
+import type { TlsRenewal } from '../tls/renewal.js';
 import { HIGH_WATER_BYTES, readInto } from './socket-reads.js';
 
 const PIECE_BYTES = 64 * 1024;
 /** As Redis's tcp-keepalive: a peer that is gone without a word is noticed. */
 export const KEEP_ALIVE_MS = 300_000;
 
-export interface UpstreamAddress {
+/** Where the server listens. */
+export interface Endpoint {
   readonly host: string;
   readonly port: number;
+  /** Of a unix socket: then host and port mean nothing. */
+  readonly path?: string | undefined;
   readonly connectTimeoutMs: number;
 }
 
-export class UpstreamSocket extends net.Socket {
+export interface UpstreamAddress extends Endpoint {
+  /** undefined: no TLS. */
+  readonly tls?: UpstreamTls | undefined;
+}
+
+export interface UpstreamTls {
+  readonly renewal: TlsRenewal;
+  /** The name that the server's certificate must be for, if not the host's; asked for by SNI. */
+  readonly serverName: string | undefined;
+}
+
+/** Whoever hears what comes. */
+interface Ear {
+  /** From now on `hear` gets what comes, of which `missing` is still to come; see readInto(). */
+  listen(hear: (bytes: Buffer) => void, missing?: () => number): void;
+  /** As if these bytes had just come. */
+  hear(bytes: Buffer): void;
+}
+
+export type UpstreamSocket = net.Socket & Ear;
+
+/**
+ * Begins to connect.
+ * @param onMade called when the connection stands; with TLS, when the server's certificate is verified
+ * @param onLastWords called with what was unread when the socket is destroyed for an error, before 'error'
+ */
+export function connectUpstream(
+  address: UpstreamAddress,
+  onLastWords: (bytes: Buffer) => void,
+  onMade: () => void = () => {},
+): UpstreamSocket {
+  const { connectTimeoutMs, tls: secure } = address;
+  const socket = secure === undefined ? new PlainSocket(address, onLastWords) : secureSocket(address, secure);
+  socket.setTimeout(connectTimeoutMs, () => {
+    socket.destroy(new Error(`no connection within ${connectTimeoutMs} ms`));
+  });
+  socket.once(secure === undefined ? 'connect' : 'secureConnect', () => {
+    socket.setTimeout(0);
+    onMade();
+  });
+  return socket;
+}
+
+/** Where to connect, as net.connect() takes it. */
+export function target({ host, port, path }: Endpoint): net.NetConnectOpts {
+  return path === undefined ? { host, port } : { path };
+}
+
+/** A host with several addresses fails with an error for each. It refuses only if it does at all of them. */
+export function asOne(error: Error): NodeJS.ErrnoException {
+  if (!(error instanceof AggregateError)) return error;
+  const errors = error.errors as NodeJS.ErrnoException[];
+  const one: NodeJS.ErrnoException = new Error(errors.map(({ message }) => message).join('; '));
+  if (errors.every(({ code }) => code === errors[0].code)) one.code = errors[0].code;
+  return one;
+}
+
+/** For tls.connect(): verified against the CA, or the well-known ones, and the server's name. */
+export function secureOptions({ host }: Endpoint, { renewal, serverName }: UpstreamTls) {
+  const name = serverName ?? (net.isIP(host) === 0 ? host : undefined);
+  return { secureContext: renewal.context, ...(name !== undefined && { servername: name }) };
+}
+
+function secureSocket(address: UpstreamAddress, secure: UpstreamTls): UpstreamSocket {
+  let heard = (_: Buffer): void => {};
+  const halfOpen = { allowHalfOpen: true, highWaterMark: HIGH_WATER_BYTES };
+  const socket = tls.connect({ ...target(address), ...secureOptions(address, secure), ...halfOpen });
+  socket.setNoDelay(true);
+  socket.setKeepAlive(true, KEEP_ALIVE_MS);
+  socket.on('data', (bytes: Buffer) => heard(bytes));
+  return Object.assign(socket, {
+    listen(hear: (bytes: Buffer) => void) {
+      heard = hear;
+    },
+    hear: (bytes: Buffer) => heard(bytes),
+  });
+}
+
+class PlainSocket extends net.Socket implements Ear {
   private readonly ear: { hear(bytes: Buffer): void; missing(): number };
   private readonly onLastWords: (bytes: Buffer) => void;
 
-  /** @param onLastWords called with what was unread when the socket is destroyed for an error, before 'error' */
-  constructor({ host, port, connectTimeoutMs }: UpstreamAddress, onLastWords: (bytes: Buffer) => void) {
+  constructor(address: UpstreamAddress, onLastWords: (bytes: Buffer) => void) {
     const ear = { hear: (_: Buffer): void => {}, missing: () => 0 };
     super({
       allowHalfOpen: true,
@@ -36,20 +121,14 @@ export class UpstreamSocket extends net.Socket {
     } as net.SocketConstructorOpts);
     this.ear = ear;
     this.onLastWords = onLastWords;
-    this.setTimeout(connectTimeoutMs, () => {
-      this.destroy(new Error(`no connection within ${connectTimeoutMs} ms`));
-    });
-    this.once('connect', () => this.setTimeout(0));
-    this.connect({ host, port });
+    this.connect(target(address));
   }
 
-  /** From now on `hear` gets what comes, of which `missing` is still to come; see readInto(). */
   listen(hear: (bytes: Buffer) => void, missing = () => 0): void {
     this.ear.hear = hear;
     this.ear.missing = missing;
   }
 
-  /** As if these bytes had just come. */
   hear(bytes: Buffer): void {
     this.ear.hear(bytes);
   }

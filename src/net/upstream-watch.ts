@@ -1,9 +1,10 @@
 // Whether the server's port refuses connections, so that the data port can do the same meanwhile: a client whose
 // connection is accepted believes that it may send, and what it sends then is lost. Looks only when there is reason
 // to: a connection that the server ended or refused. Owns at most one connection or one timer.
+// By plain TCP or unix socket, also where clients' connections use TLS.
 // Only a refusal counts: it says that nobody listens there. Timeouts and lost routes say nothing of the server.
 import net from 'node:net';
-import type { UpstreamAddress } from './upstream-socket.js';
+import { asOne, type Endpoint, target } from './upstream-socket.js';
 
 /** Between two looks at a server that refuses. */
 const REFUSED_EVERY_MS = 10;
@@ -23,7 +24,7 @@ export class UpstreamWatch {
   private timer: NodeJS.Timeout | undefined;
 
   constructor(
-    private readonly upstream: UpstreamAddress,
+    private readonly upstream: Endpoint,
     private readonly events: UpstreamWatchEvents,
   ) {}
 
@@ -35,7 +36,9 @@ export class UpstreamWatch {
 
   /** A connection could not be made. */
   failed(error: Error): void {
-    if (isRefusal(error)) this.refuse();
+    const { code } = asOne(error);
+    // A unix socket whose file is gone refuses as well.
+    if (code === 'ECONNREFUSED' || (code === 'ENOENT' && this.upstream.path !== undefined)) this.refuse();
   }
 
   stop(): void {
@@ -48,8 +51,7 @@ export class UpstreamWatch {
     if (this.stopped || this.timer !== undefined || this.probe !== undefined) return;
     if (!this.suspected && !this.refusing) return;
     this.suspected = false;
-    const { host, port, connectTimeoutMs } = this.upstream;
-    const probe = net.connect({ host, port, timeout: connectTimeoutMs });
+    const probe = net.connect({ ...target(this.upstream), timeout: this.upstream.connectTimeoutMs });
     this.probe = probe;
     probe.on('timeout', () => probe.destroy());
     probe.on('error', (error) => this.failed(error));
@@ -81,8 +83,4 @@ export class UpstreamWatch {
       this.look();
     }, delay).unref();
   }
-}
-
-function isRefusal(error: NodeJS.ErrnoException): boolean {
-  return error.code === 'ECONNREFUSED';
 }

@@ -7,6 +7,7 @@
 // Invariants: bytes are sent in the order of write(); `filled - sentUpTo` bytes wait in the buffer for flush();
 // what stands before `sentUpTo` is never written again while the socket may still have it.
 import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import { type ByteSink, COPIED_BELOW } from '../session/byte-sink.js';
 
 /** Buffers that nobody fills at the moment: a batch holds one only from its first write to its flush. */
@@ -41,6 +42,8 @@ export class WriteBatch implements ByteSink {
   /** Bytes that went past the stream, and that the kernel has not taken yet. */
   private direct = 0;
   private isLate = false;
+  /** TLS has its own buffers below the stream: nothing goes past that, and all is taken a moment later. */
+  private readonly encrypts: boolean;
 
   /** `onDrain` is called when the socket can take more, after it could not. */
   constructor(
@@ -48,6 +51,7 @@ export class WriteBatch implements ByteSink {
     private readonly onDrain: () => void,
     private readonly buffers = ONE_CLIENT,
   ) {
+    this.encrypts = socket instanceof TLSSocket;
     socket.on('drain', onDrain);
   }
 
@@ -88,12 +92,7 @@ export class WriteBatch implements ByteSink {
       this.sentUpTo = this.filled;
       this.sendAlone(this.buffer.subarray(from, this.filled));
     }
-    // Once the kernel has taken all, the buffer is free. Until then what comes next goes behind what the socket
-    // still has in it: many small writes to a reader that is slow must not take a buffer each.
-    if (this.buffer !== undefined && this.waiting === 0) {
-      this.buffers.give(this.buffer);
-      this.dropBuffer();
-    }
+    this.freeBuffer();
     return !this.needsDrain;
   }
 
@@ -118,13 +117,17 @@ export class WriteBatch implements ByteSink {
       this.socket.cork();
     }
     this.bytes += bytes.length;
-    this.socket.write(bytes);
+    this.socket.write(bytes, this.encrypts ? this.encrypted : undefined);
   }
 
   /** All that this flush sends: with nothing before it, all that it needs of the stream is the last step. */
   private sendAlone(bytes: Buffer): void {
     const { socket } = this;
     this.bytes += bytes.length;
+    if (this.encrypts) {
+      socket.write(bytes, this.encrypted);
+      return;
+    }
     if (this.waiting > 0 || socket.connecting || !socket.writable || socket.writableCorked > 0) {
       socket.write(bytes);
       return;
@@ -142,6 +145,21 @@ export class WriteBatch implements ByteSink {
     if (error) this.socket.destroy(error);
     else if (isLate && !this.needsDrain) this.onDrain();
   };
+
+  /** What a client has waited for is on its way: it holds no buffer until there is more. */
+  private readonly encrypted = (): void => {
+    if (this.filled === this.sentUpTo) this.freeBuffer();
+  };
+
+  /**
+   * Once the kernel has taken all, the buffer is free. Until then what comes next goes behind what the socket still has
+   * in it: many small writes to a reader that is slow must not take a buffer each.
+   */
+  private freeBuffer(): void {
+    if (this.buffer === undefined || this.waiting > 0) return;
+    this.buffers.give(this.buffer);
+    this.dropBuffer();
+  }
 
   private dropBuffer(): void {
     this.buffer = undefined;

@@ -43,6 +43,8 @@ t.test('every field and metric is documented, and every documented one exists', 
     '/api/history',
     '/api/events',
     '/api/clients',
+    '/api/explain?key=a:1',
+    '/api/explain?key=b',
   ]) {
     const names = fieldNames(await proxy.admin(path), ['commands', 'suggestion', 'level', 'pins']);
     for (const name of names) {
@@ -50,7 +52,7 @@ t.test('every field and metric is documented, and every documented one exists', 
       shown.add(name);
     }
   }
-  for (const name of ['shedShare', 'band', 'reasons', ...MEASURED]) shown.add(name);
+  for (const name of ['shedShare', 'band', 'reasons', 'tokenFile', ...MEASURED]) shown.add(name);
 
   const response = await fetch(`http://127.0.0.1:${proxy.adminPort}/metrics`);
   const metrics = new Set(

@@ -1,11 +1,35 @@
 // What is written to a batch arrives, whole and in order, however fast it is read: on real sockets, with kernel buffers
 // that fill, so that flushes go past the stream, through it, and behind what waits.
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import net, { type AddressInfo } from 'node:net';
+import tls from 'node:tls';
 import fc from 'fast-check';
 import t, { type Test } from 'tap';
 import { SpareBuffers, WriteBatch } from '../../src/net/write-batch.js';
 import { COPIED_BELOW } from '../../src/session/byte-sink.js';
+import { Authority } from '../support/certificates.js';
+import { until } from '../support/wait.js';
+
+/** The same with TLS, which the writer's side serves. */
+async function connectTls(t: Test): Promise<[writer: net.Socket, reader: net.Socket]> {
+  const { cert, key } = await certificate;
+  const server = tls.createServer({ cert: readFileSync(cert), key: readFileSync(key) });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const reader = tls.connect({ port, host: '127.0.0.1', ca: readFileSync((await authority).ca) });
+  const [writer] = (await once(server, 'secureConnection')) as [tls.TLSSocket];
+  server.close();
+  t.teardown(() => {
+    writer.destroy();
+    reader.destroy();
+  });
+  return [writer, reader];
+}
+
+const authority = Authority.create(t);
+const certificate = authority.then((authority) => authority.issue('server'));
 
 /** Two ends of a connection; nothing is read at the second one yet. */
 async function connect(t: Test): Promise<[writer: net.Socket, reader: net.Socket]> {
@@ -39,60 +63,68 @@ const anyStep: fc.Arbitrary<Step> = fc.record({
   reads: fc.boolean(),
 });
 
-t.test('bytes arrive whole and in order, and the batch says when the socket can take more', async (t) => {
-  const seen = { late: 0, drained: 0 };
-  await fc.assert(
-    fc.asyncProperty(fc.array(anyStep, { minLength: 1, maxLength: 12 }), async (steps) => {
-      const [writer, reader] = await connect(t);
-      const received: Buffer[] = [];
-      let length = 0;
-      reader.on('data', (bytes: Buffer) => {
-        received.push(bytes);
-        length += bytes.length;
-      });
-      let drained = (): void => {};
-      // Few and small, so that buffers are used again at once.
-      const batch = new WriteBatch(writer, () => drained(), new SpareBuffers(5000, 1));
-      const sent: Buffer[] = [];
-      let next = 0;
-      let total = 0;
-      for (const { spans, reads } of steps) {
-        for (const size of spans) {
-          const span = Buffer.alloc(size, ++next % 251);
-          sent.push(Buffer.from(span));
-          total += size;
-          batch.write(span, 0, size);
-          if (size < COPIED_BELOW) span.fill(255);
-        }
-        const keepsUp = batch.flush();
-        if (keepsUp === batch.needsDrain) throw new Error('flush() and needsDrain disagree');
-        if (!keepsUp) seen.late++;
-        if (reads) {
-          reader.resume();
-          while (length < total || batch.needsDrain) {
-            await (batch.needsDrain
-              ? new Promise<void>((resolve) => {
-                  drained = () => {
-                    seen.drained++;
-                    resolve();
-                  };
-                })
-              : once(reader, 'data'));
+for (const [link, connected] of [
+  ['TCP', connect],
+  ['TLS', connectTls],
+] as const) {
+  t.test(
+    `${link}: bytes arrive whole and in order, and the batch says when the socket can take more`,
+    async (t) => {
+      const seen = { late: 0, drained: 0 };
+      await fc.assert(
+        fc.asyncProperty(fc.array(anyStep, { minLength: 1, maxLength: 12 }), async (steps) => {
+          const [writer, reader] = await connected(t);
+          const received: Buffer[] = [];
+          let length = 0;
+          reader.on('data', (bytes: Buffer) => {
+            received.push(bytes);
+            length += bytes.length;
+          });
+          let drained = (): void => {};
+          // Few and small, so that buffers are used again at once.
+          const batch = new WriteBatch(writer, () => drained(), new SpareBuffers(5000, 1));
+          const sent: Buffer[] = [];
+          let next = 0;
+          let total = 0;
+          for (const { spans, reads } of steps) {
+            for (const size of spans) {
+              const span = Buffer.alloc(size, ++next % 251);
+              sent.push(Buffer.from(span));
+              total += size;
+              batch.write(span, 0, size);
+              if (size < COPIED_BELOW) span.fill(255);
+            }
+            const keepsUp = batch.flush();
+            if (keepsUp === batch.needsDrain) throw new Error('flush() and needsDrain disagree');
+            if (!keepsUp) seen.late++;
+            if (reads) {
+              reader.resume();
+              while (length < total || batch.needsDrain) {
+                await (batch.needsDrain
+                  ? new Promise<void>((resolve) => {
+                      drained = () => {
+                        seen.drained++;
+                        resolve();
+                      };
+                    })
+                  : once(reader, 'data'));
+              }
+              reader.pause();
+            }
           }
-          reader.pause();
-        }
-      }
-      reader.resume();
-      writer.end();
-      await once(reader, 'end');
-      reader.destroy();
-      if (!Buffer.concat(received).equals(Buffer.concat(sent))) throw new Error('other bytes arrived');
-    }),
-    { numRuns: 60 },
+          reader.resume();
+          writer.end();
+          await once(reader, 'end');
+          reader.destroy();
+          if (!Buffer.concat(received).equals(Buffer.concat(sent))) throw new Error('other bytes arrived');
+        }),
+        { numRuns: link === 'TCP' ? 60 : 25 },
+      );
+      t.ok(seen.late > 0, 'kernel buffers were full at times');
+      t.ok(seen.drained > 0, 'and it was told when they were not any more');
+    },
   );
-  t.ok(seen.late > 0, 'kernel buffers were full at times');
-  t.ok(seen.drained > 0, 'and it was told when they were not any more');
-});
+}
 
 t.test('what went past the stream, and the kernel has not taken, is waited for like the rest', async (t) => {
   const [writer, reader] = await connect(t);
@@ -142,4 +174,18 @@ t.test('told also when nothing but what went past the stream was waited for', as
     while (batch.flush());
     reader.resume();
   });
+});
+
+t.test('with TLS, what was sent and taken leaves no buffer behind', async (t) => {
+  const [writer, reader] = await connectTls(t);
+  const spare = new SpareBuffers(5000, 1);
+  const batch = new WriteBatch(writer, () => {}, spare);
+  const first = spare.take();
+  spare.give(first);
+  batch.write(Buffer.from('abc'), 0, 3);
+  batch.flush();
+  const [bytes] = (await once(reader, 'data')) as [Buffer];
+  t.equal(bytes.toString(), 'abc');
+  await until(() => batch.waiting === 0);
+  t.equal(spare.take(), first, 'it was given back');
 });

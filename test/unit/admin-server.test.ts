@@ -10,6 +10,7 @@ import type {
   MemorySnapshot,
   WorkersSnapshot,
 } from '../../src/admin/types.js';
+import type { ExplainRequest, Explanation } from '../../src/explain/types.js';
 import type { LoggedEvent } from '../../src/history/event-log.js';
 import { History } from '../../src/history/history.js';
 import { TrafficStats } from '../../src/stats/counters.js';
@@ -44,6 +45,10 @@ const CONNECTIONS: ConnectionSnapshot = {
   clientsTotal: 9,
   clientsRejected: 1,
   clientsTooSlow: 0,
+  handshakesFailed: 0,
+  proxyHeadersRefused: 0,
+  tls: null,
+  upstreamTls: null,
   pool: null,
   clientsTimedOut: 0,
   upstreamFailures: 2,
@@ -75,11 +80,21 @@ const CLIENTS = Array.from({ length: 30 }, (_, i) => ({
   name: '',
   bytes: 90 - i,
 }));
+const EXPLANATION: Explanation = {
+  command: ['SET', 'a', 'value'],
+  kind: 'passed',
+  why: '',
+  sends: [],
+  changed: false,
+  keys: [],
+  now: null,
+};
 
 async function start(t: Test, overrides: Partial<AdminOptions> = {}) {
   const stats = new TrafficStats(['cache'], () => 1000);
   const admin = await startAdmin({
     listen: { host: '127.0.0.1', port: 0 },
+    token: undefined,
     log: pino({ level: 'silent' }),
     version: '1.2.3',
     stats: () => snapshotStats(stats, 2000),
@@ -92,6 +107,7 @@ async function start(t: Test, overrides: Partial<AdminOptions> = {}) {
     events: () => [EVENT],
     clients: () => CLIENTS,
     subscribe: () => () => {},
+    explain: () => EXPLANATION,
     health: () => ({ live: true }),
     ready: () => ({ ready: true, reasons: [] }),
     ...overrides,
@@ -156,6 +172,34 @@ t.test('JSON endpoints answer what their source says', async (t) => {
   }
 });
 
+t.test('/api/explain takes a key, and a command as words or as a line', async (t) => {
+  const asked: ExplainRequest[] = [];
+  const explain = (request: ExplainRequest) => {
+    asked.push(request);
+    return EXPLANATION;
+  };
+  const { admin } = await start(t, { explain });
+  const cases: [query: string, key: string, command: string[]][] = [
+    ['key=a', 'a', []],
+    ['key=', '', []],
+    ['key=a%20b%26c%00&command=SET', 'a b&c\0', ['SET']],
+    ['command=SET&command=EX&command=6%200&key=%C3%A4?', 'ä?', ['SET', 'EX', '6 0']],
+    ['key=a&command=SET+EX++60', 'a', ['SET', 'EX', '60']],
+    ['key=a&command=SET%20a%20%22x%5Cx41%20y%22', 'a', ['SET', 'a', 'xA y']],
+  ];
+  for (const [query, key, command] of cases) {
+    const answer = await ask(admin.port, `/api/explain?${query}`);
+    t.same(JSON.parse(answer.body), EXPLANATION, query);
+    t.same(asked.pop(), { key, command });
+  }
+  for (const query of ['', '?command=SET', '?key=a&key=b', '?key=a&nope=1', '?key=a&command=%22x']) {
+    const answer = await ask(admin.port, `/api/explain${query}`);
+    t.equal(answer.status, 400, query);
+    t.match(JSON.parse(answer.body), { error: 'bad_request', message: /./ });
+  }
+  t.same(asked, []);
+});
+
 t.test('health and readiness', async (t) => {
   const up = await start(t);
   t.match(await ask(up.admin.port, '/healthz'), { status: 200, body: 'ok' });
@@ -174,8 +218,8 @@ t.test('only GET and HEAD, on known paths, under a name that no web page can hav
   const { admin } = await start(t);
   for (const method of ['POST', 'PUT', 'DELETE', 'OPTIONS', 'PATCH']) {
     const answer = await ask(admin.port, '/api/stats', method);
-    t.equal(answer.status, 405, method);
-    t.equal(answer.headers.allow, 'GET, HEAD');
+    t.equal(answer.status, 403, method);
+    t.match(JSON.parse(answer.body), { error: 'token_not_set' });
   }
   t.match(await ask(admin.port, '/healthz', 'HEAD'), { status: 200, body: '' });
   const missing = await ask(admin.port, '/nope');

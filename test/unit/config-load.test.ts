@@ -1,4 +1,5 @@
 // Loading: files, environment, flags and their precedence; compiling and describing as inverse steps; secrets.
+import { writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import fc from 'fast-check';
 import t from 'tap';
@@ -226,7 +227,9 @@ t.test('a bad value is blamed on where it came from', async (t) => {
   const blamed = (sources: Partial<ConfigSources>) => problemsOf(() => load(sources));
   t.match(blamed({ flags: { listen: 'x' } }), [/^--listen: must be host:port/]);
   t.match(blamed({ env: { SPILLWAY_UPSTREAM: 'x' } }), [/^SPILLWAY_UPSTREAM: must start with redis:/]);
-  t.match(blamed({ flags: { admin: '0.0.0.0:1' } }), [/^--admin: must be a loopback address/]);
+  t.match(blamed({ flags: { admin: '0.0.0.0:1' } }), [
+    /^--admin: reaches beyond this machine.*SPILLWAY_ADMIN_TOKEN/,
+  ]);
   t.match(blamed({ env: { SPILLWAY_LOG_LEVEL: 'x' }, flags: { listen: 'y' } }), [
     /^--listen: /,
     /^SPILLWAY_LOG_LEVEL: /,
@@ -284,6 +287,60 @@ t.test('the password comes by variable or file, and goes nowhere', async (t) => 
   });
   t.equal(describeConfig(config).upstream.url, 'redis://u:***@h:6379');
   t.notMatch(JSON.stringify(describeConfig(config)), /hunter/);
+});
+
+t.test("the admin server's token comes by variable or file, and goes nowhere", async (t) => {
+  const first = 'first-hunter2-token';
+  const second = 'second+hunter2/token==';
+  const dir = t.testdir({
+    first: `${first}\n`,
+    second,
+    empty: '',
+    short: 'hunter2',
+    'a.json': '{}',
+  });
+  const file = `${dir}/a.json`;
+  const named = `${dir}/first`;
+  const token = (env: Record<string, string>, from?: string) => load({ env, file: from }).config.admin.token;
+  writeFileSync(file, JSON.stringify({ admin: { tokenFile: named } }));
+  t.equal(token({}), undefined);
+  t.equal(token({ SPILLWAY_ADMIN_TOKEN: second }), second);
+  t.equal(token({ SPILLWAY_ADMIN_TOKEN_FILE: `${dir}/first` }), first, 'without the line end');
+  t.equal(token({}, file), first);
+  t.equal(token({ SPILLWAY_ADMIN_TOKEN_FILE: `${dir}/second` }, file), second, 'variables win');
+  t.equal(token({ SPILLWAY_ADMIN_TOKEN: second }, file), second);
+
+  const problem = (env: Record<string, string>) => problemsOf(() => token(env));
+  t.match(problem({ SPILLWAY_ADMIN_TOKEN: first, SPILLWAY_ADMIN_TOKEN_FILE: `${dir}/first` }), [
+    /^SPILLWAY_ADMIN_TOKEN_FILE: .*only one of the two/,
+  ]);
+  t.match(problem({ SPILLWAY_ADMIN_TOKEN: 'hunter2' }), [/^SPILLWAY_ADMIN_TOKEN: must hold 16 to 512/]);
+  t.match(problem({ SPILLWAY_ADMIN_TOKEN: 'hunter2 hunter2 hunter2' }), [/openssl rand/]);
+  t.match(problem({ SPILLWAY_ADMIN_TOKEN_FILE: `${dir}/short` }), [/^SPILLWAY_ADMIN_TOKEN_FILE: must hold/]);
+  t.match(problem({ SPILLWAY_ADMIN_TOKEN_FILE: `${dir}/empty` }), [/names an empty file/]);
+  t.throws(() => token({ SPILLWAY_ADMIN_TOKEN_FILE: `${dir}/none` }), { code: 'CONFIG_UNREADABLE' });
+  t.notMatch(JSON.stringify(problem({ SPILLWAY_ADMIN_TOKEN: 'hunter2' })), /hunter/);
+
+  const described = describeConfig(load({ file, env: { SPILLWAY_ADMIN_TOKEN: second } }).config);
+  t.same(described.admin, { listen: '127.0.0.1:9380', tokenFile: named });
+  t.notMatch(JSON.stringify(described), /hunter2/);
+});
+
+t.test('beyond loopback the admin server needs a token', async (t) => {
+  for (const admin of ['0.0.0.0:9380', ':9380', '[::]:9380', '10.0.0.1:9380', 'example:9380']) {
+    const env = { SPILLWAY_ADMIN: admin };
+    t.match(
+      problemsOf(() => load({ env })),
+      [/^SPILLWAY_ADMIN: reaches beyond this machine.*SPILLWAY_ADMIN_TOKEN.*127\.0\.0\.1:9380/],
+      admin,
+    );
+    t.equal(
+      load({ env: { ...env, SPILLWAY_ADMIN_TOKEN: '0123456789abcdef' } }).config.admin.token?.length,
+      16,
+    );
+  }
+  for (const admin of ['127.0.0.1:1', '[::1]:1', 'localhost:1', 'off'])
+    t.equal(load({ env: { SPILLWAY_ADMIN: admin } }).config.admin.token, undefined, admin);
 });
 
 t.test('warnings', async (t) => {

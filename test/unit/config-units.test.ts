@@ -173,11 +173,18 @@ t.test('loopback', async (t) => {
 });
 
 t.test('upstream URLs', async (t) => {
-  const none = { username: undefined, password: undefined, db: undefined };
+  const none = {
+    secure: false,
+    path: undefined,
+    username: undefined,
+    password: undefined,
+    db: undefined,
+  };
   t.same(parseUpstreamUrl('redis://127.0.0.1:6379'), { host: '127.0.0.1', port: 6379, ...none });
   t.same(parseUpstreamUrl('redis://cache.internal'), { host: 'cache.internal', port: 6379, ...none });
   t.same(parseUpstreamUrl('redis://[::1]:7000/'), { host: '::1', port: 7000, ...none });
   t.same(parseUpstreamUrl('REDIS://u:p%40%2F@h:1/3'), {
+    ...none,
     host: 'h',
     port: 1,
     username: 'u',
@@ -186,10 +193,25 @@ t.test('upstream URLs', async (t) => {
   });
   t.same(parseUpstreamUrl('redis://:hunter2@h'), { host: 'h', port: 6379, ...none, password: 'hunter2' });
 
+  const local = { host: '', port: 0 };
+  t.same(parseUpstreamUrl('rediss://h'), { host: 'h', port: 6379, ...none, secure: true });
+  t.same(parseUpstreamUrl('unix:///run/redis.sock'), { ...none, ...local, path: '/run/redis.sock' });
+  t.same(parseUpstreamUrl('unix:/run/redis.sock'), { ...none, ...local, path: '/run/redis.sock' });
+  t.same(parseUpstreamUrl('unix://u:p%40%2F@/run/a%20b.sock?db=3'), {
+    ...none,
+    ...local,
+    path: '/run/a b.sock',
+    username: 'u',
+    password: 'p@/',
+    db: 3,
+  });
+
   const bad: [string, RegExp][] = [
-    ['rediss://u:hunter2@h', /rediss:\/\/ is not supported yet/],
-    ['unix:/tmp/hunter2.sock', /Unix socket.*not supported yet/],
-    ['/tmp/hunter2.sock', /Unix socket.*not supported yet/],
+    ['unix://tmp/hunter2.sock', /three slashes/],
+    ['unix://u:hunter2@tmp/r.sock', /three slashes/],
+    ['unix:///', /three slashes/],
+    ['unix:///r.sock?db=hunter2', /three slashes/],
+    ['/tmp/hunter2.sock', /must start with redis:\/\//],
     ['http://hunter2', /must start with redis:\/\//],
     ['h:6379', /must start with redis:\/\//],
     ['', /must start with redis:\/\//],
@@ -216,5 +238,9 @@ t.test('upstream URLs', async (t) => {
     formatRedactedUrl(parseUpstreamUrl('redis://u:hunter2@[::1]:7000/2')),
     'redis://u:***@[::1]:7000/2',
   );
+  for (const url of ['rediss://u@h:6379/1', 'unix:///run/a%20b%3F.sock?db=3', 'unix://u@/r']) {
+    t.equal(formatRedactedUrl(parseUpstreamUrl(url)), url);
+  }
+  t.equal(formatRedactedUrl(parseUpstreamUrl('unix://u:hunter2@/r')), 'unix://u:***@/r');
   t.equal(formatRedactedUrl(parseUpstreamUrl('redis://:hunter2@h')), 'redis://:***@h:6379');
 });

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import net, { type AddressInfo, type Socket } from 'node:net';
 import t, { type Test } from 'tap';
 import { greet, Refused } from '../../src/net/greet.js';
-import { UpstreamSocket } from '../../src/net/upstream-socket.js';
+import { connectUpstream, type UpstreamSocket } from '../../src/net/upstream-socket.js';
 import { encodeCommand } from '../../src/resp/encode.js';
 import type { Greeting } from '../../src/session/identity.js';
 import { until } from '../support/wait.js';
@@ -30,7 +30,7 @@ async function outcome(
   });
   await once(server.listen(0, '127.0.0.1'), 'listening');
   const { port } = server.address() as AddressInfo;
-  const socket: UpstreamSocket = new UpstreamSocket(
+  const socket: UpstreamSocket = connectUpstream(
     { host: '127.0.0.1', port, connectTimeoutMs: 5000 },
     (bytes) => socket.hear(bytes),
   );

@@ -13,7 +13,7 @@ import { SortedTable } from './tables.js';
 /** @import { ClientSnapshot, LiveSnapshot } from '../types.js' */
 
 /** @typedef {RuleStats & { growth: RuleGrowth | undefined, match: string }} Row */
-/** @typedef {ClientSnapshot & { perSecond: number | null }} ClientRow */
+/** @typedef {ClientSnapshot & { key: string, perSecond: number | null }} ClientRow */
 
 /** @typedef {'10m' | '2h'} Span */
 /** @type {Record<Span, { seconds: number, text: string }>} */
@@ -147,7 +147,7 @@ const clientsTable = new SortedTable(
     },
     { label: 'Bytes', value: (row) => row.bytes, show: (row) => bytes(row.bytes) },
   ]),
-  ({ address }) => address,
+  ({ key }) => key,
   3,
 );
 
@@ -279,11 +279,14 @@ function showLevels({ memory, growth }) {
 /** @param {LiveSnapshot} live @returns {ClientRow[]} */
 function withRates({ clients }) {
   const elapsed = (now() - clientsAt) / 1000;
-  const rows = clients.map((client) => {
+  const rows = clients.map((client, i) => {
+    // Those that come by a unix socket have one address, so nothing tells which is which from second to second.
+    const alike = clients.findIndex(({ address }) => address === client.address) !== i;
+    const key = alike ? `${client.address} ${i}` : client.address;
     const before = sentBefore.get(client.address);
     const perSecond =
       before === undefined || elapsed <= 0 ? null : Math.max(0, client.bytes - before) / elapsed;
-    return { ...client, perSecond };
+    return { ...client, key, perSecond: client.address === 'unix' ? null : perSecond };
   });
   sentBefore = new Map(clients.map(({ address, bytes: sent }) => [address, sent]));
   clientsAt = now();

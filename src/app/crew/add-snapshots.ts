@@ -12,15 +12,19 @@ const GAUGES: ReadonlySet<string> = new Set([
   'clientsWaiting',
 ]);
 
+/** The same in all processes, or soon: they read the same files. The lowest counts. */
+const SAME: ReadonlySet<string> = new Set(['certificateExpiresAt', 'renewals']);
+
 /** Numbers add up; of what is true or false, either is enough. At least one must be there. */
 export function addSnapshots(snapshots: readonly (DataPlaneSnapshot | undefined)[]): DataPlaneSnapshot {
   const there = snapshots.filter((snapshot) => snapshot !== undefined);
-  return there.reduce((a, b) => merge(a, b, (x, y) => x + y));
+  return there.reduce((a, b) => merge(a, b, (x, y, name) => (SAME.has(name) ? Math.min(x, y) : x + y)));
 }
 
 /** What is left of a process that has ended: its counters. */
 export function countersOnly(snapshot: DataPlaneSnapshot): DataPlaneSnapshot {
-  return merge(snapshot, snapshot, (x, _, name) => (GAUGES.has(name) ? 0 : x));
+  const counters = merge(snapshot, snapshot, (x, _, name) => (GAUGES.has(name) ? 0 : x));
+  return { ...counters, tls: null, upstreamTls: null };
 }
 
 function merge<T extends object>(a: T, b: T, add: (x: number, y: number, name: string) => number): T {

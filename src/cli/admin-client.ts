@@ -1,0 +1,124 @@
+// Asks the admin API of a running proxy. Owns where it is, the token, and what to tell people when it cannot be asked.
+// Bounds: an answer takes at most TIMEOUT_MS and MOST_BYTES; redirects are not followed, since they would take the
+// token elsewhere.
+import type { ListenAddress } from '../config/address.js';
+import { formatListenAddress } from '../config/address.js';
+import type { EffectiveConfig } from '../config/effective.js';
+import { printable } from './words.js';
+
+const TIMEOUT_MS = 5000;
+const MOST_BYTES = 64 * 1024 * 1024;
+
+/** The proxy could not be asked; the message says what to do. */
+export class AdminError extends Error {
+  override readonly name = 'AdminError';
+}
+
+export class AdminClient {
+  private constructor(
+    readonly url: string,
+    private readonly token: string | undefined,
+  ) {}
+
+  /** @throws AdminError for what is no URL, and where the config has no admin server */
+  static at(given: string | undefined, { admin }: EffectiveConfig): AdminClient {
+    if (given !== undefined) return new AdminClient(baseOf(given), admin.token);
+    if (admin.listen === false)
+      throw new AdminError('the config switches the admin server off; name another one with --admin URL');
+    if (admin.listen.port === 0)
+      throw new AdminError('the config lets the system choose the admin port; name it with --admin URL');
+    return new AdminClient(`http://${formatListenAddress(reachable(admin.listen))}`, admin.token);
+  }
+
+  /** The answer to GET `path`, parsed; whoever asks knows its shape. @throws AdminError */
+  async get<T>(path: string, signal?: AbortSignal): Promise<T> {
+    const timeout = AbortSignal.timeout(TIMEOUT_MS);
+    let response: Response;
+    let body: string;
+    try {
+      response = await fetch(this.url + path, {
+        headers: { accept: 'application/json', ...(this.token && { authorization: `Bearer ${this.token}` }) },
+        redirect: 'error',
+        signal: signal === undefined ? timeout : AbortSignal.any([timeout, signal]),
+      });
+      body = await this.read(response);
+    } catch (error) {
+      if (error instanceof AdminError) throw error;
+      throw new AdminError(`cannot ask ${this.url}: ${reasonOf(error)}`);
+    }
+    const answer = parse(body);
+    if (response.ok && answer !== undefined) return answer as T;
+    throw new AdminError(this.refusal(path, response.status, answer));
+  }
+
+  private async read(response: Response): Promise<string> {
+    const chunks: Uint8Array[] = [];
+    let length = 0;
+    for await (const chunk of response.body ?? []) {
+      chunks.push(chunk);
+      length += chunk.length;
+      if (length > MOST_BYTES) throw new AdminError(`${this.url} answers without end: is it Spillway?`);
+    }
+    return Buffer.concat(chunks).toString('utf8');
+  }
+
+  private refusal(path: string, status: number, answer: unknown): string {
+    const { error, message } = (typeof answer === 'object' && answer !== null ? answer : {}) as Partial<
+      Record<'error' | 'message', unknown>
+    >;
+    if (typeof error !== 'string')
+      return `${this.url} is no admin address of Spillway (it answers ${status}); name it with --admin URL`;
+    if (error === 'token_missing')
+      return `${this.url} asks for a token: set SPILLWAY_ADMIN_TOKEN, or SPILLWAY_ADMIN_TOKEN_FILE to a file with it`;
+    if (error === 'token_wrong')
+      return `${this.url} was started with another token than SPILLWAY_ADMIN_TOKEN (or its file) has here`;
+    if (error === 'not_found')
+      return `${this.url} knows no ${path.split('?', 1)[0]}: it is another version of Spillway than this one; update it`;
+    return `${this.url} refuses (${status}): ${printable(String(message))}`;
+  }
+}
+
+function baseOf(given: string): string {
+  const text = /^[a-z]+:\/\//i.test(given) ? given : `http://${given}`;
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (
+    url === undefined ||
+    !/^https?:$/.test(url.protocol) ||
+    url.username !== '' ||
+    url.search + url.hash !== ''
+  )
+    throw new AdminError(
+      '--admin must be a URL such as http://127.0.0.1:9380, without user, query or fragment',
+    );
+  return url.origin + url.pathname.replace(/\/+$/, '');
+}
+
+/** What listens on all interfaces is found on loopback. */
+function reachable({ host, port }: ListenAddress): ListenAddress {
+  if (host === '' || host === '0.0.0.0') return { host: '127.0.0.1', port };
+  return { host: host === '::' ? '::1' : host, port };
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  ECONNREFUSED:
+    'nothing listens there; is the proxy running, with its admin server on? Another place: --admin URL',
+  ENOTFOUND: 'this host name has no address; check its spelling',
+  ECONNRESET: 'the connection was ended; is it Spillway?',
+  UND_ERR_SOCKET: 'the connection was ended; is it Spillway?',
+};
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if (error.name === 'TimeoutError') return `no answer within ${TIMEOUT_MS / 1000} s`;
+  const cause = error.cause instanceof Error ? error.cause : error;
+  const code = 'code' in cause ? String(cause.code) : '';
+  return REASONS[code] ?? printable(cause.message);
+}
+
+function parse(body: string): unknown {
+  try {
+    return JSON.parse(body) as unknown;
+  } catch {
+    return undefined;
+  }
+}

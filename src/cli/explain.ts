@@ -1,0 +1,107 @@
+// `spillway explain`: what becomes of a command and why, from the config alone or from a running proxy.
+// Draws an Explanation; what stands in it is made by src/explain.
+import { Explainer } from '../app/explainer.js';
+import { loadConfig } from '../config/load.js';
+import type { Environment } from '../config/overrides.js';
+import { formatDuration } from '../config/units.js';
+import type { ExplainedKey, ExplainedTtl, ExplainRequest, Explanation } from '../explain/types.js';
+import { asking, mendable } from './ask.js';
+import { ExitCode } from './exit.js';
+import type { AskOptions } from './options.js';
+import { percentage, printable, quoted } from './words.js';
+
+/** With --admin a running proxy answers, else the config. */
+export async function explainCommand(
+  request: ExplainRequest,
+  options: AskOptions,
+  env: Environment,
+): Promise<ExitCode> {
+  const show = (explanation: Explanation): ExitCode => {
+    const text = options.json ? JSON.stringify(explanation, null, 2) : drawExplanation(explanation);
+    process.stdout.write(`${text}\n`);
+    return ExitCode.OK;
+  };
+  if (options.admin !== undefined) {
+    const query = new URLSearchParams({ key: request.key });
+    for (const word of wordsOf(request)) query.append('command', word);
+    return asking(options, env, async (client) => show(await client.get(`/api/explain?${query}`)));
+  }
+  return mendable(async () => {
+    const { config } = loadConfig({ file: options.config, env, flags: {} });
+    return show(new Explainer(config).explain(request));
+  });
+}
+
+/** A single word is a line to the API, which splits it: one with spaces or quotes in it must be quoted. */
+function wordsOf({ command }: ExplainRequest): readonly string[] {
+  const [only] = command;
+  return command.length === 1 && only !== undefined && /[\s"'\\]/.test(only)
+    ? [JSON.stringify(only)]
+    : command;
+}
+
+function drawExplanation(explanation: Explanation): string {
+  const { command, why, keys, sends, changed, now } = explanation;
+  const lines = [line(command), `  ${why}`];
+  for (const key of keys) lines.push('', ...drawKey(key));
+  lines.push('');
+  if (changed)
+    for (const [i, sent] of sends.entries()) lines.push(row(i === 0 ? 'goes up as' : 'then', line(sent)));
+  else lines.push(row('goes up as', 'it is'));
+  if (now === null)
+    lines.push(row('now', 'unknown: this is from the config alone; --admin URL asks a running proxy'));
+  else
+    lines.push(
+      row(
+        'now',
+        `${verdict(now)} (pressure ${now.pressure === null ? 'unknown' : percentage(now.pressure)}; shedding ${printable(now.reason)})`,
+      ),
+    );
+  return lines.join('\n');
+}
+
+function verdict({ shed, wouldShed }: { shed: boolean; wouldShed: boolean }): string {
+  if (shed) return 'refused with OOM';
+  return wouldShed ? 'let pass, though enforced it would be refused' : 'let pass';
+}
+
+function drawKey(key: ExplainedKey): string[] {
+  const { rule, priority, mode, ttl, shed } = key;
+  const tried = key.passedOver.map(({ name, match }) => `${quoted(name)} (${match.map(quoted).join(' ')})`);
+  if (key.passedOverMore > 0) tried.push(`${key.passedOverMore} more`);
+  return [
+    `key ${quoted(key.key)}`,
+    row(
+      'rule',
+      rule === null
+        ? 'none matches'
+        : `${quoted(rule.name)}, number ${rule.position}: ${quoted(rule.match)} matches`,
+    ),
+    ...(tried.length > 0 ? [row('no match', tried.join(', '))] : []),
+    row('priority', mode === 'observe' ? `${priority}, in observe mode` : priority),
+    ...(ttl === null ? [] : [row('TTL', given(ttl) + ttl.why)]),
+    row('shedding', shed.why),
+    ...(shed.band === null || shed.keyAbove === null
+      ? []
+      : [
+          row(
+            '',
+            `from ${percentage(shed.band[0])}, this key above ${percentage(shed.keyAbove)}, all from ${percentage(shed.band[1])}`,
+          ),
+        ]),
+  ];
+}
+
+function given({ givesMs }: ExplainedTtl): string {
+  if (givesMs === null) return '';
+  const [least, most] = givesMs.map(formatDuration);
+  return least === most ? `${least}. ` : `${least} to ${most}. `;
+}
+
+function line(words: readonly string[]): string {
+  return words.map(quoted).join(' ');
+}
+
+function row(label: string, text: string): string {
+  return `  ${label.padEnd(11)} ${text}`;
+}

@@ -1,0 +1,51 @@
+// `spillway stats`: what a running proxy has counted, once, as tables or JSON.
+import type { MemorySnapshot } from '../admin/types.js';
+import type { Environment } from '../config/overrides.js';
+import { globMatches } from '../policy/glob.js';
+import type { StatsSnapshot } from '../stats/snapshot.js';
+import { createPaint } from '../terminal/paint.js';
+import { asking } from './ask.js';
+import { complain, ExitCode } from './exit.js';
+import type { AskOptions } from './options.js';
+import { pick } from './rows.js';
+import { drawMemory, drawTotals } from './tables.js';
+
+/** `pattern`: a glob that names of rules and discovered patterns are picked by. */
+export async function statsCommand(
+  pattern: string | undefined,
+  options: AskOptions,
+  env: Environment,
+): Promise<ExitCode> {
+  return asking(options, env, async (client) => {
+    const [stats, memory] = await Promise.all([
+      client.get<StatsSnapshot>('/api/stats'),
+      client.get<MemorySnapshot>('/api/memory'),
+    ]);
+    const picked = pick(stats, pattern === undefined ? undefined : matcherOf(pattern));
+    if (options.json) {
+      process.stdout.write(
+        `${JSON.stringify({ since: stats.since, takenAt: stats.takenAt, ...picked, memory }, null, 2)}\n`,
+      );
+      return ExitCode.OK;
+    }
+    if (picked.rules.length + picked.discovered.length === 0) {
+      complain(`no rule and no discovered pattern matches; without a pattern all are shown`);
+      return ExitCode.FAILURE;
+    }
+    const paint = createPaint(process.stdout);
+    const since = `since ${stats.since}`;
+    process.stdout.write(
+      `${[...drawMemory(memory, paint), since, '', drawTotals(picked, paint)].join('\n')}\n`,
+    );
+    return ExitCode.OK;
+  });
+}
+
+/** A name matches as a glob, or when it is the very text: discovered patterns are globs themselves. */
+function matcherOf(pattern: string): (name: string) => boolean {
+  const glob = Buffer.from(pattern);
+  return (name) => {
+    const bytes = Buffer.from(name);
+    return name === pattern || globMatches(glob, bytes, 0, bytes.length);
+  };
+}

@@ -1,0 +1,101 @@
+// The tables of `spillway stats` and `spillway top`, and the line about memory above them. Draws; reads nothing.
+import Table from 'cli-table3';
+import type { MemorySnapshot } from '../admin/types.js';
+import { PRIORITY_NAMES } from '../policy/rule.js';
+import { grouped, type Paint } from '../terminal/paint.js';
+import { type Picked, type Rates, type Sort, ttlsOf } from './rows.js';
+import { byteText, percentage, printable, quoted } from './words.js';
+
+/** `memory 61.3 MB of 64.0 MB, pressure 95.8% …`, and what is refused now. */
+export function drawMemory(memory: MemorySnapshot, paint: Paint): string[] {
+  const { pressure, usedBytes, limitBytes, reason, stale } = memory;
+  const used = usedBytes === null ? 'unknown' : byteText(usedBytes);
+  const limit = limitBytes === null ? '' : ` of ${byteText(limitBytes)}`;
+  const share = pressure === null ? '' : `, pressure ${percentage(pressure)}`;
+  const refused = PRIORITY_NAMES.filter((name) => memory.level[name].shedShare > 0).map(
+    (name) => `${percentage(memory.level[name].shedShare)} of ${name}`,
+  );
+  return [
+    `memory ${used}${limit}${share}${stale ? paint('red', ' (the reading is stale)') : ''}`,
+    `refused now: ${refused.length === 0 ? paint('green', 'nothing') : paint('yellow', refused.join(', '))}` +
+      `   shedding ${printable(reason)}`,
+  ];
+}
+
+/** Everything counted since the start. */
+export function drawTotals({ rules, discovered }: Picked, paint: Paint): string {
+  const table = plainTable(
+    ['rule', 'writes', 'bytes', 'TTLs given', 'no TTL', 'keys', 'shed', 'would shed'],
+    paint,
+  );
+  for (const row of rules) {
+    table.push([
+      quoted(row.name),
+      grouped(row.writes),
+      byteText(row.bytes),
+      grouped(ttlsOf(row)),
+      grouped(row.withoutTtl),
+      grouped(Math.round(row.distinctKeys)),
+      grouped(row.shed),
+      grouped(row.wouldShed),
+    ]);
+  }
+  if (discovered.length === 0) return table.toString();
+  const found = plainTable(['keys without a rule', 'writes', 'bytes', 'no TTL'], paint);
+  for (const { pattern, writes, bytes, withoutTtl } of discovered)
+    found.push([printable(pattern), grouped(writes), byteText(bytes), grouped(withoutTtl)]);
+  return `${table.toString()}\n\n${found.toString()}`;
+}
+
+/** What happens a second; the column that the rows are sorted by is marked. */
+export function drawRates(rates: readonly Rates[], sort: Sort, paint: Paint): string {
+  const mark = (column: Sort, text: string) => (column === sort ? `${text} v` : text);
+  const head = [
+    'rule',
+    mark('writes', 'writes/s'),
+    mark('bytes', 'bytes/s'),
+    mark('sheds', 'sheds/s'),
+    'TTLs/s',
+    'writes',
+    'shed',
+  ];
+  const table = plainTable(head, paint);
+  for (const { name, writes, bytes, sheds, ttls, total } of rates) {
+    table.push([
+      quoted(name),
+      rateText(writes),
+      byteText(bytes),
+      sheds > 0 ? paint('yellow', rateText(sheds)) : rateText(sheds),
+      rateText(ttls),
+      grouped(total.writes),
+      grouped(total.shed),
+    ]);
+  }
+  return table.toString();
+}
+
+function rateText(value: number): string {
+  return value >= 10 || value === 0 ? grouped(Math.round(value)) : value.toFixed(1);
+}
+
+/** Columns without lines: what a pipe can cut. */
+function plainTable(head: string[], paint: Paint) {
+  const none = [
+    'top',
+    'top-mid',
+    'top-left',
+    'top-right',
+    'bottom',
+    'bottom-mid',
+    'bottom-left',
+    'bottom-right',
+  ];
+  const more = ['left', 'left-mid', 'mid', 'mid-mid', 'right', 'right-mid', 'middle'];
+  const chars = Object.fromEntries([...none, ...more].map((part) => [part, part === 'middle' ? '  ' : '']));
+  return new Table({
+    head: head.map((text) => paint('bold', text)),
+    colAligns: head.map((_, i) => (i === 0 ? 'left' : 'right')),
+    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
+    chars,
+  });
+}

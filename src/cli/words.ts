@@ -1,0 +1,37 @@
+// Words and numbers as the commands print them. Nothing that comes from a key or from the network may reach a terminal
+// as control characters.
+
+/** The word as it is where that is plain; else in quotes, with escapes. */
+export function quoted(word: string): string {
+  return /^[^\s"'\p{C}]+$/u.test(word) ? word : JSON.stringify(word).replace(/\p{C}/gu, escaped);
+}
+
+/** Text without control characters, spaces and all. */
+export function printable(text: string): string {
+  return text.replace(/\p{C}/gu, escaped);
+}
+
+/** 84.2% */
+export function percentage(share: number): string {
+  return `${(share * 100).toFixed(1).replace(/\.0$/, '')}%`;
+}
+
+const UNITS = ['B', 'KB', 'MB', 'GB', 'TB'];
+
+/** 61.3 MB: binary units, as Redis's own `64mb` means them. */
+export function byteText(bytes: number): string {
+  let value = bytes;
+  let unit = 0;
+  while (value >= 1024 && unit < UNITS.length - 1) {
+    value /= 1024;
+    unit++;
+  }
+  return `${unit === 0 ? Math.round(value) : value.toFixed(1)} ${UNITS[unit]}`;
+}
+
+function escaped(char: string): string {
+  return Array.from(
+    { length: char.length },
+    (_, i) => `\\u${char.charCodeAt(i).toString(16).padStart(4, '0')}`,
+  ).join('');
+}

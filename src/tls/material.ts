@@ -1,0 +1,114 @@
+// Certificate, key and CA files: read, checked as far as files alone can tell, and kept as bytes for Node's TLS.
+// Holds no state, watches nothing. Invariant: what it returns can be used as it is: the key belongs to the certificate,
+// which is valid now. No error shows anything of a file's content.
+import { createHash, createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+
+/** Paths. A certificate has its key with it. */
+export interface TlsFiles {
+  /** PEM: the certificate, then those in between up to the CA. */
+  readonly cert?: string | undefined;
+  readonly key?: string | undefined;
+  /** PEM: the CAs that the other side's certificate may be from. */
+  readonly ca?: string | undefined;
+}
+
+export type TlsFile = keyof TlsFiles;
+
+export interface TlsMaterial {
+  readonly cert: Buffer | undefined;
+  readonly key: Buffer | undefined;
+  readonly ca: Buffer | undefined;
+  /** When the certificate ends, milliseconds since 1970. */
+  readonly expiresAt: number | undefined;
+  /** The same for the same content. */
+  readonly digest: string;
+}
+
+/** A file that cannot be used; the message reads on after the name of its setting. */
+export class TlsFileError extends Error {
+  override readonly name = 'TlsFileError';
+
+  constructor(
+    readonly file: TlsFile,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+/** @throws TlsFileError */
+export function readTlsFiles(files: TlsFiles, now = Date.now()): TlsMaterial {
+  const cert = read(files, 'cert');
+  const key = read(files, 'key');
+  const ca = read(files, 'ca');
+  const own = cert && certificate('cert', files, cert);
+  const secret = key && privateKey(files, key);
+  if (own && secret && !own.checkPrivateKey(secret)) {
+    throw new TlsFileError('key', `${files.key} is not the key of the certificate ${files.cert}`);
+  }
+  if (own) checkDates(files, own, now);
+  if (ca) certificate('ca', files, ca);
+  return { cert, key, ca, expiresAt: own && Date.parse(own.validTo), digest: digest([cert, key, ca]) };
+}
+
+function read(files: TlsFiles, file: TlsFile): Buffer | undefined {
+  const path = files[file];
+  if (path === undefined) return undefined;
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    const { code = 'unknown error' } = error as NodeJS.ErrnoException;
+    throw new TlsFileError(file, `cannot read ${path}: ${REASONS[code] ?? code}`);
+  }
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file',
+  EACCES: 'permission denied; the user that Spillway runs as must be able to read it',
+  EISDIR: 'it is a directory',
+};
+
+function certificate(file: TlsFile, files: TlsFiles, pem: Buffer): X509Certificate {
+  try {
+    return new X509Certificate(pem);
+  } catch {
+    const remedy = 'it must hold "-----BEGIN CERTIFICATE-----" and what follows';
+    throw new TlsFileError(file, `${files[file]} is no certificate in PEM form: ${remedy}`);
+  }
+}
+
+function privateKey(files: TlsFiles, pem: Buffer): KeyObject {
+  // Said by the file itself: what OpenSSL says of it differs from one version to the next.
+  if (/^-----BEGIN ENCRYPTED |^Proc-Type: 4,ENCRYPTED/m.test(pem.toString('latin1'))) {
+    const remedy = 'write it without one, readable for the user that Spillway runs as and nobody else';
+    throw new TlsFileError('key', `${files.key} is locked by a passphrase: ${remedy}`);
+  }
+  try {
+    return createPrivateKey(pem);
+  } catch {
+    const remedy = 'it must hold "-----BEGIN PRIVATE KEY-----" and what follows';
+    throw new TlsFileError('key', `${files.key} is no private key in PEM form: ${remedy}`);
+  }
+}
+
+function checkDates(files: TlsFiles, own: X509Certificate, now: number): void {
+  const [from, to] = [Date.parse(own.validFrom), Date.parse(own.validTo)];
+  if (now > to) {
+    throw new TlsFileError('cert', `${files.cert} has expired, on ${day(to)}: renew it`);
+  }
+  if (now < from) {
+    const remedy = "wait until then, or set this machine's clock right";
+    throw new TlsFileError('cert', `${files.cert} is valid only from ${day(from)} on: ${remedy}`);
+  }
+}
+
+function day(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+function digest(parts: readonly (Buffer | undefined)[]): string {
+  const hash = createHash('sha256');
+  for (const part of parts) hash.update(`${part?.length ?? 'none'} `).update(part ?? '');
+  return hash.digest('hex');
+}
