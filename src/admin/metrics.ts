@@ -3,6 +3,7 @@
 // Invariant: labels are bounded by the config (rule names, priorities, workers) or fixed (reasons); no key and no client is a label.
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { PIN_REASONS } from '../commands/spec.js';
+import type { GrowthReport } from '../history/history.js';
 import { PRIORITY_NAMES } from '../policy/rule.js';
 import type { RuleStats, StatsSnapshot } from '../stats/snapshot.js';
 import { registerSnapshotMetric, type Sample } from './snapshot-metric.js';
@@ -21,6 +22,7 @@ interface Scrape {
   memory: MemorySnapshot;
   connections: ConnectionSnapshot;
   workers: WorkersSnapshot;
+  growth: GrowthReport;
 }
 type Row = [
   type: 'counter' | 'gauge' | 'histogram',
@@ -69,6 +71,19 @@ const ROWS: readonly Row[] = [
   ['histogram', 'upstream_latency_seconds', 'Time to the reply of sampled commands.', latency],
 
   ['gauge', 'memory_pressure_ratio', 'Used memory over its limit.', one((s) => s.memory.pressure)],
+  [
+    'gauge',
+    'time_to_full_seconds',
+    'Until memory reaches its limit at the present rate; no line: not in sight.',
+    one((s) => s.growth.timeToFull?.seconds ?? null),
+  ],
+  [
+    'gauge',
+    'memory_growth_bytes_per_second',
+    'By how much memory grows, as measured over two minutes.',
+    one((s) => s.growth.memory?.bytesPerSecond ?? null),
+  ],
+  ['gauge', 'growth_bytes_per_second', 'Estimated bytes of writes that stay.', growth],
   ['gauge', 'memory_used_bytes', "Redis's used_memory.", one((s) => s.memory.usedBytes)],
   ['gauge', 'memory_limit_bytes', 'What pressure is measured against.', one((s) => s.memory.limitBytes)],
   [
@@ -205,7 +220,7 @@ export interface Metrics {
 
 /** All metrics over the given sources, with Node's process metrics, in a registry of their own. */
 export function createMetrics(
-  sources: Pick<AdminSources, 'stats' | 'memory' | 'connections' | 'workers'>,
+  sources: Pick<AdminSources, 'stats' | 'memory' | 'connections' | 'workers' | 'growth'>,
   version: string,
 ): Metrics {
   const registry = new Registry();
@@ -233,7 +248,7 @@ export function createMetrics(
             sources.connections(),
             sources.workers(),
           ]);
-          scrape = { stats, memory: sources.memory(), connections, workers };
+          scrape = { stats, memory: sources.memory(), connections, workers, growth: sources.growth() };
           return registry.metrics();
         });
       return rendering;
@@ -295,6 +310,13 @@ function workers({ workers: { configured, running, silent } }: Scrape): Sample[]
 function perWorker(value: (worker: WorkerSnapshot) => number) {
   return ({ workers }: Scrape): Sample[] =>
     workers.workers.map((worker) => ({ value: value(worker), labels: { worker: worker.worker } }));
+}
+
+function growth({ growth: { rules } }: Scrape): Sample[] {
+  return rules.map(({ name, growthBytesPerSecond }) => ({
+    value: growthBytesPerSecond,
+    labels: { rule: name },
+  }));
 }
 
 function seconds(ms: number | null): number | null {

@@ -1,4 +1,4 @@
-// The admin HTTP server: read-only JSON, metrics and health, for people and probes on this machine.
+// The admin HTTP server: the dashboard, read-only JSON, metrics and health, for people and probes on this machine.
 // Owns routes and headers; who may ask is auth.ts's to say. It never changes anything, has no CORS, and reads the
 // proxy only through the functions it was given.
 import type { AddressInfo } from 'node:net';
@@ -9,9 +9,12 @@ import {
   fastify,
   LogController,
 } from 'fastify';
+import type { Span } from '../history/history.js';
 import { addGuard } from './auth.js';
 import { readExplainQuery } from './explain-query.js';
+import { addLiveStream } from './live-stream.js';
 import { createMetrics } from './metrics.js';
+import { addPage } from './page-files.js';
 import type { AdminOptions, AdminServer } from './types.js';
 
 const ENDPOINTS: Readonly<Record<string, string>> = {
@@ -20,6 +23,11 @@ const ENDPOINTS: Readonly<Record<string, string>> = {
   '/api/memory': 'The last memory reading, pressure, and what is being shed.',
   '/api/connections': 'Clients, bytes and commands.',
   '/api/workers': 'The processes that serve clients.',
+  '/api/growth': 'How fast memory grows and by which rules, and when it is full.',
+  '/api/history': 'Memory and writes over the last ten minutes, or with ?span=2h two hours.',
+  '/api/events': 'What happened last: level changes, the upstream lost and back.',
+  '/api/clients': 'Clients by the bytes that they have sent; ?limit=20.',
+  '/api/stream': 'Server-sent events: a snapshot a second.',
   '/api/explain':
     'What becomes of a command and why: ?key=KEY&command=WORD&command=WORD … (SET where none is given).',
   '/metrics': 'All of it for Prometheus.',
@@ -36,6 +44,18 @@ const HEADERS: Readonly<Record<string, string>> = {
   'x-frame-options': 'DENY',
 };
 
+const HISTORY_QUERY = {
+  querystring: {
+    type: 'object',
+    properties: { span: { type: 'string', enum: ['10m', '2h'], default: '10m' } },
+  },
+};
+const CLIENTS_QUERY = {
+  querystring: {
+    type: 'object',
+    properties: { limit: { type: 'integer', minimum: 1, maximum: 50, default: 20 } },
+  },
+};
 /** Probes carry no token. */
 const OPEN = { config: { open: true } };
 
@@ -94,12 +114,21 @@ function addRoutes(app: FastifyInstance, options: AdminOptions): void {
   const { version } = options;
   const metrics = createMetrics(options, version);
 
-  app.get('/', async () => ({ name: 'redis-spillway', version, endpoints: ENDPOINTS }));
+  addPage(app, { name: 'redis-spillway', version, endpoints: ENDPOINTS });
+  addLiveStream(app, options);
   app.get('/api/stats', async () => options.stats());
   app.get('/api/rules', async () => options.rules());
   app.get('/api/memory', async () => options.memory());
   app.get('/api/connections', async () => options.connections());
   app.get('/api/workers', async () => options.workers());
+  app.get('/api/growth', async () => options.growth());
+  app.get<{ Querystring: { span: Span } }>('/api/history', { schema: HISTORY_QUERY }, async ({ query }) =>
+    options.history(query.span),
+  );
+  app.get('/api/events', async () => options.events());
+  app.get<{ Querystring: { limit: number } }>('/api/clients', { schema: CLIENTS_QUERY }, async ({ query }) =>
+    (await options.clients()).slice(0, query.limit),
+  );
   app.get('/api/explain', async (request, reply) => {
     const mark = request.url.indexOf('?');
     const asked = readExplainQuery(mark < 0 ? '' : request.url.slice(mark + 1));

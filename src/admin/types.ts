@@ -3,6 +3,8 @@
 import type { Logger } from 'pino';
 import type { PinReason } from '../commands/spec.js';
 import type { ExplainRequest, Explanation } from '../explain/types.js';
+import type { LoggedEvent } from '../history/event-log.js';
+import type { GrowthReport, HistorySeries, Span } from '../history/history.js';
 import type { PriorityName } from '../policy/rule.js';
 import type { StatsSnapshot } from '../stats/snapshot.js';
 
@@ -136,6 +138,27 @@ export interface WorkersSnapshot {
   workers: WorkerSnapshot[];
 }
 
+/** One client by what it has sent. */
+export interface ClientSnapshot {
+  /** host:port, or "unix". */
+  readonly address: string;
+  /** What it calls itself, where that is known: with command pooling. */
+  readonly name: string;
+  readonly bytes: number;
+}
+
+/** One message of GET /api/stream: what the other paths answer, taken together. */
+export interface LiveSnapshot {
+  stats: StatsSnapshot;
+  memory: MemorySnapshot;
+  connections: ConnectionSnapshot;
+  workers: WorkersSnapshot;
+  growth: GrowthReport;
+  clients: readonly ClientSnapshot[];
+  /** Newest first. */
+  events: LoggedEvent[];
+}
+
 /** Everything that the admin server reads; each is called once for a request that needs it. */
 export interface AdminSources {
   stats(): StatsSnapshot | Promise<StatsSnapshot>;
@@ -144,6 +167,13 @@ export interface AdminSources {
   memory(): MemorySnapshot;
   connections(): ConnectionSnapshot | Promise<ConnectionSnapshot>;
   workers(): WorkersSnapshot | Promise<WorkersSnapshot>;
+  growth(): GrowthReport;
+  history(span: Span): HistorySeries;
+  events(): LoggedEvent[];
+  /** Most bytes first. */
+  clients(): readonly ClientSnapshot[] | Promise<readonly ClientSnapshot[]>;
+  /** Calls `take` once a second with what the other sources say then; returns how to end that. */
+  subscribe(take: (live: LiveSnapshot) => void): () => void;
   /** What would become of a write, as ExplainRequest says. */
   explain(request: ExplainRequest): Explanation;
   health(): { live: boolean };

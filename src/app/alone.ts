@@ -4,12 +4,13 @@ import type { Logger } from 'pino';
 import type { WorkersSnapshot } from '../admin/types.js';
 import type { EffectiveConfig } from '../config/effective.js';
 import type { ServerFacts } from '../memory/monitor.js';
+import type { ClientTraffic } from '../net/client-link.js';
 import type { TrafficObserver } from '../policy/observer.js';
 import type { ShedGate } from '../policy/shed.js';
 import type { TrafficStats } from '../stats/counters.js';
 import { DataPlane, type DataPlaneSnapshot } from './data-plane.js';
 import { ownUsage } from './own-usage.js';
-import type { Service, ServiceEvents } from './service.js';
+import { type Service, type ServiceEvents, TOP_CLIENTS } from './service.js';
 
 export class Alone implements Service {
   readonly running = true;
@@ -58,6 +59,10 @@ export class Alone implements Service {
 
   snapshot(): DataPlaneSnapshot {
     return this.plane.snapshot();
+  }
+
+  topClients(): ClientTraffic[] {
+    return this.plane.clients.top(TOP_CLIENTS);
   }
 
   workers(): WorkersSnapshot {

@@ -5,6 +5,7 @@ import { startAdmin } from '../admin/server.js';
 import type { ConnectionSnapshot } from '../admin/types.js';
 import { describeConfig } from '../config/describe.js';
 import type { EffectiveConfig } from '../config/effective.js';
+import { EventLog } from '../history/event-log.js';
 import { MemoryMonitor, type ServerFacts } from '../memory/monitor.js';
 import { type LevelChange, Pressure } from '../memory/pressure.js';
 import { Listener } from '../net/listener.js';
@@ -14,6 +15,7 @@ import { PRIORITY_NAMES } from '../policy/rule.js';
 import type { TrafficStats } from '../stats/counters.js';
 import { snapshotStats } from '../stats/snapshot.js';
 import { Alone } from './alone.js';
+import { Chronicle } from './chronicle.js';
 import { Crew } from './crew/crew.js';
 import { hasFollowUps } from './data-plane.js';
 import { describeMemory } from './describe-memory.js';
@@ -41,6 +43,7 @@ export async function startProxy(
   observe?: (stats: TrafficStats) => TrafficObserver,
 ): Promise<RunningProxy> {
   const clock = () => performance.now();
+  const eventLog = new EventLog(Date.now);
   // What is wrong with its files is said by those that serve clients.
   const secure = upstreamTls(config, log.child({}, { level: 'silent' }));
   const events: ServiceEvents = {
@@ -57,6 +60,7 @@ export async function startProxy(
   const { gate } = service;
   const pressure = new Pressure(config.memory, gate, (change) => {
     logLevelChange(log, change);
+    eventLog.record('level', describeLevelChange(change));
     pressureChanged();
   });
   const pressureChanged = (): void => service.pressureChanged(pressure.state(clock()));
@@ -74,8 +78,12 @@ export async function startProxy(
       service.adoptServer(server);
       explainer.adoptServer(server);
       logServer(log, server);
+      eventLog.record('upstream', `connected to a server of version ${server.version || 'unknown'}`);
     },
-    onLost: () => listener.suspectUpstream(),
+    onLost: () => {
+      listener.suspectUpstream();
+      eventLog.record('upstream', 'the connection that memory is read by was lost');
+    },
   });
   const memory = () => describeMemory(pressure, gate, monitor, config.memory.bands, clock());
   const explainer = new Explainer(config, { gate, memory });
@@ -91,16 +99,25 @@ export async function startProxy(
       if (refusing) service.serverGone();
       if (refusing) log.error('upstream refuses connections: so does the data port, until it is back');
       else log.info('upstream accepts connections again, and so does the data port');
+      eventLog.record(
+        'upstream',
+        refusing
+          ? 'the upstream refuses connections, and so does the data port'
+          : 'the upstream accepts connections again, and so does the data port',
+      );
     },
     onReopenFailed: (error) =>
       log.error({ err: error.message }, 'the data port cannot be opened again yet: tried on'),
   });
 
   let closing = false;
+  let stopWatching = (): void => {};
   const stop = async (graceMs: number): Promise<void> => {
     closing = true;
     listener.close();
+    eventLog.record('proxy', 'closing: clients may finish');
     const ended = await service.close(graceMs);
+    stopWatching();
     if (ended > 0) log.warn({ connections: ended }, 'connections ended before they were idle');
     monitor.close();
     secure?.renewal.close();
@@ -109,29 +126,42 @@ export async function startProxy(
   await monitor.start();
   try {
     const address = await listener.start();
-    const admin = config.admin.listen
-      ? await startAdmin({
-          listen: config.admin.listen,
-          token: config.admin.token,
-          log,
-          version: VERSION,
-          stats: async () => snapshotStats(await service.stats(), Date.now()),
-          rules: () => describeConfig(config).rules,
-          memory,
-          explain: (request) => explainer.explain(request),
-          connections: async (): Promise<ConnectionSnapshot> => ({
-            ...(await service.snapshot()),
-            ...listener.snapshot(),
-          }),
-          workers: () => service.workers(),
-          health: () => ({ live: true }),
-          ready: () => {
-            if (closing) return CLOSING;
-            if (!listener.listening) return REFUSING;
-            return service.running ? readiness(monitor, pressure, clock()) : NO_WORKER;
-          },
-        })
+    const sources = {
+      stats: async () => snapshotStats(await service.stats(), Date.now()),
+      memory,
+      connections: async (): Promise<ConnectionSnapshot> => ({
+        ...(await service.snapshot()),
+        ...listener.snapshot(),
+      }),
+      workers: () => service.workers(),
+      clients: () => service.topClients(),
+    };
+    const chronicle = config.admin.listen
+      ? new Chronicle(config.rules, sources, eventLog, clock, log)
       : undefined;
+    stopWatching = () => chronicle?.close();
+    const admin =
+      config.admin.listen && chronicle
+        ? await startAdmin({
+            ...sources,
+            growth: chronicle.growth,
+            history: chronicle.history,
+            events: chronicle.events,
+            subscribe: chronicle.subscribe,
+            listen: config.admin.listen,
+            token: config.admin.token,
+            explain: (request) => explainer.explain(request),
+            log,
+            version: VERSION,
+            rules: () => describeConfig(config).rules,
+            health: () => ({ live: true }),
+            ready: () => {
+              if (closing) return CLOSING;
+              if (!listener.listening) return REFUSING;
+              return service.running ? readiness(monitor, pressure, clock()) : NO_WORKER;
+            },
+          })
+        : undefined;
     return {
       address,
       adminAddress: admin && { host: admin.host, port: admin.port },
@@ -165,6 +195,12 @@ function logLevelChange(log: Logger, { priority, from, to, pressure, cause, read
       fields,
       to === 'full' ? 'shedding all writes of this priority' : 'shedding a share of this priority',
     );
+}
+
+function describeLevelChange({ priority, from, to, pressure, cause }: LevelChange): string {
+  const what = { open: 'admitted again', partial: 'refused in part', full: 'all refused' }[to];
+  const percent = `${(pressure * 100).toFixed(1)} %`;
+  return `writes of priority ${PRIORITY_NAMES[priority]} ${what} (${from} → ${to}) at ${percent}: ${cause}`;
 }
 
 const CLOSING = { ready: false, reasons: ['the proxy is closing: no client is accepted any more'] };

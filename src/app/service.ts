@@ -1,12 +1,16 @@
 // What serves the clients, as the rest of the proxy sees it: this process itself, or several others.
-// Types only. Whoever knows of memory sets the gate and says when it has learnt something new.
+// Whoever knows of memory sets the gate and says when it has learnt something new.
 import type { Socket } from 'node:net';
 import type { WorkersSnapshot } from '../admin/types.js';
 import type { ServerFacts } from '../memory/monitor.js';
 import type { PressureState } from '../memory/pressure.js';
+import type { ClientTraffic } from '../net/client-link.js';
 import type { ShedGate } from '../policy/shed.js';
 import type { TrafficStats } from '../stats/counters.js';
 import type { DataPlaneSnapshot } from './data-plane.js';
+
+/** How many of the clients that send most are told of. */
+export const TOP_CLIENTS = 50;
 
 export interface Service {
   /** Knows of all growth that was let through, and when it is time to look at the pressure again. */
@@ -27,6 +31,8 @@ export interface Service {
   /** All that was counted so far. */
   stats(): TrafficStats | Promise<TrafficStats>;
   snapshot(): DataPlaneSnapshot | Promise<DataPlaneSnapshot>;
+  /** Those that have sent most, most first: TOP_CLIENTS at most. */
+  topClients(): readonly ClientTraffic[] | Promise<readonly ClientTraffic[]>;
   workers(): WorkersSnapshot | Promise<WorkersSnapshot>;
   /** Lets clients finish for up to `graceMs`, then ends them; returns how many had to be ended. */
   close(graceMs: number): Promise<number>;

@@ -28,6 +28,15 @@ import {
 } from './upstream-socket.js';
 import { WriteBatch } from './write-batch.js';
 
+/** What one client has sent, for a list of those that send most. */
+export interface ClientTraffic {
+  /** host:port, or "unix". */
+  readonly address: string;
+  /** What it calls itself (CLIENT SETNAME), where that is known: with command pooling. '' otherwise. */
+  readonly name: string;
+  readonly bytes: number;
+}
+
 /** Counted over all links. */
 export interface LinkCounters {
   clientsTimedOut: number;
@@ -68,6 +77,8 @@ const TLS_RECORD_BYTES = 16 * 1024;
 const PARKED_MS = 1000;
 /** A client that takes nothing of what waits for it for so long, with its server gone, is given up. */
 const FAREWELL_MS = 30_000;
+/** So much of a client's name is shown. */
+const SHOWN_NAME = 64;
 /** After our end, so long a client may take to end, too: a close with bytes unread would reset what it has to read. */
 const LINGER_MS = 500;
 
@@ -91,6 +102,8 @@ interface OwnUpstream {
 export class ClientLink implements Member, Applicant, TurnEnder {
   /** Where the client comes from: its address, or what a PROXY header says. */
   readonly source: string;
+  /** Bytes that the client has sent. */
+  bytes = 0;
   private readonly client: Socket;
   /** Below TLS. */
   private readonly raw: Socket;
@@ -145,6 +158,11 @@ export class ClientLink implements Member, Applicant, TurnEnder {
   /** The client waits: for its upstream's buffers, or for a reply that decides on its next command. */
   get paused(): boolean {
     return this.client.isPaused();
+  }
+
+  describe(): ClientTraffic {
+    const name = this.session.identity.name.slice(0, SHOWN_NAME);
+    return { address: this.source, name, bytes: this.bytes };
   }
 
   /** It has an upstream connection of its own that it needs now. */
@@ -219,6 +237,7 @@ export class ClientLink implements Member, Applicant, TurnEnder {
 
   private fromClient(chunk: Buffer): void {
     if (this.upstreamEnded || this.isDrained || this.isClosed) return;
+    this.bytes += chunk.length;
     this.counters.bytesFromClients += chunk.length;
     this.session.fromClient(chunk);
     this.flushSoon(chunk.length);

@@ -3,7 +3,13 @@
 import type { Socket } from 'node:net';
 import type { SessionContext } from '../session/session.js';
 import { BulkTurns } from './bulk-turns.js';
-import { ClientLink, type LinkCounters, type LinkEvents, type LinkOptions } from './client-link.js';
+import {
+  ClientLink,
+  type ClientTraffic,
+  type LinkCounters,
+  type LinkEvents,
+  type LinkOptions,
+} from './client-link.js';
 import { type Arrival, Entrance, type EntranceOptions } from './entrance.js';
 import { Turn } from './turn.js';
 import { UpstreamPool, type UpstreamPoolSnapshot } from './upstream-pool.js';
@@ -129,6 +135,19 @@ export class Clients {
       ...this.counters,
       pool: this.pool === undefined ? null : this.poolSnapshot(this.pool),
     };
+  }
+
+  /** The `n` clients that have sent most, most first. */
+  top(n: number): ClientTraffic[] {
+    const top: ClientLink[] = [];
+    for (const link of this.links) {
+      if (top.length === n && link.bytes <= (top.at(-1)?.bytes ?? 0)) continue;
+      let place = top.length;
+      while (place > 0 && top[place - 1].bytes < link.bytes) place--;
+      top.splice(place, 0, link);
+      if (top.length > n) top.pop();
+    }
+    return top.map((link) => link.describe());
   }
 
   private poolSnapshot(pool: UpstreamPool): PoolSnapshot {

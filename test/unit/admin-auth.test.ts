@@ -76,6 +76,11 @@ async function start(t: Test, token: string | undefined): Promise<string> {
     connections: unused,
     workers: unused,
     explain: unused,
+    growth: unused,
+    history: unused,
+    events: unused,
+    clients: unused,
+    subscribe: unused,
     health: () => ({ live: true }),
     ready: () => ({ ready: true, reasons: [] }),
   };
@@ -84,25 +89,38 @@ async function start(t: Test, token: string | undefined): Promise<string> {
   return `http://127.0.0.1:${admin.port}`;
 }
 
-t.test('over HTTP: 401 with WWW-Authenticate on every path but the health checks', async (t) => {
-  const url = await start(t, TOKEN);
-  for (const path of ['/', '/api/stats', '/api/rules', '/api/explain?key=a', '/metrics', '/nope']) {
-    const answer = await fetch(url + path);
-    t.equal(answer.status, 401, path);
-    t.equal(answer.headers.get('www-authenticate'), 'Bearer realm="spillway"');
-    t.equal(answer.headers.get('x-content-type-options'), 'nosniff');
-    t.match(await answer.json(), { error: 'token_missing', message: /SPILLWAY_ADMIN_TOKEN/ });
-  }
-  const wrong = await fetch(`${url}/api/rules`, { headers: { authorization: `Bearer ${TOKEN}x` } });
-  t.equal(wrong.status, 401);
-  t.equal(wrong.headers.get('www-authenticate'), 'Bearer realm="spillway", error="invalid_token"');
-  t.notMatch(await wrong.text(), TOKEN);
-  for (const path of ['/healthz', '/readyz']) t.equal((await fetch(url + path)).status, 200, path);
+t.test(
+  'over HTTP: 401 with WWW-Authenticate on every path but the health checks and the files of the page',
+  async (t) => {
+    const url = await start(t, TOKEN);
+    for (const path of [
+      '/api',
+      '/api/stats',
+      '/api/stream',
+      '/api/clients',
+      '/api/rules',
+      '/api/explain?key=a',
+      '/metrics',
+      '/nope',
+    ]) {
+      const answer = await fetch(url + path);
+      t.equal(answer.status, 401, path);
+      t.equal(answer.headers.get('www-authenticate'), 'Bearer realm="spillway"');
+      t.equal(answer.headers.get('x-content-type-options'), 'nosniff');
+      t.match(await answer.json(), { error: 'token_missing', message: /SPILLWAY_ADMIN_TOKEN/ });
+    }
+    const wrong = await fetch(`${url}/api/rules`, { headers: { authorization: `Bearer ${TOKEN}x` } });
+    t.equal(wrong.status, 401);
+    t.equal(wrong.headers.get('www-authenticate'), 'Bearer realm="spillway", error="invalid_token"');
+    t.notMatch(await wrong.text(), TOKEN);
+    for (const path of ['/healthz', '/readyz', '/', '/page/page.js'])
+      t.equal((await fetch(url + path)).status, 200, path);
 
-  const headers = { authorization: `Bearer ${TOKEN}` };
-  const right = await fetch(`${url}/api/rules`, { headers });
-  t.equal(right.status, 200);
-  t.same(await right.json(), []);
-  t.equal((await fetch(`${url}/api/rules`, { headers, method: 'POST' })).status, 405);
-  t.equal((await fetch(`${url}/nope`, { headers })).status, 404);
-});
+    const headers = { authorization: `Bearer ${TOKEN}` };
+    const right = await fetch(`${url}/api/rules`, { headers });
+    t.equal(right.status, 200);
+    t.same(await right.json(), []);
+    t.equal((await fetch(`${url}/api/rules`, { headers, method: 'POST' })).status, 405);
+    t.equal((await fetch(`${url}/nope`, { headers })).status, 404);
+  },
+);

@@ -8,6 +8,7 @@ import type {
   WorkersSnapshot,
 } from '../../src/admin/types.js';
 import { PIN_REASONS } from '../../src/commands/spec.js';
+import type { GrowthReport } from '../../src/history/history.js';
 import { TrafficStats } from '../../src/stats/counters.js';
 import { type RuleStats, type StatsSnapshot, snapshotStats } from '../../src/stats/snapshot.js';
 
@@ -103,11 +104,28 @@ const workers: WorkersSnapshot = {
   ],
 };
 
+const growth: GrowthReport = {
+  memory: { bytesPerSecond: 61, lowBytesPerSecond: 60, highBytesPerSecond: 62, overSeconds: 63 },
+  timeToFull: { seconds: 64, soonestSeconds: 65, latestSeconds: 66 },
+  marks: [],
+  writesPerSecond: 67,
+  shedPerSecond: 68,
+  estimatedBytesPerSecond: 69,
+  rules: ['cache', 'unregistered'].map((name, i) => ({
+    name,
+    writesPerSecond: 70,
+    bytesPerSecond: 71,
+    shedPerSecond: 72,
+    growthBytesPerSecond: 73 + i,
+    growthShare: 0.5,
+  })),
+};
 const sources = {
   stats: () => stats,
   memory: () => memory,
   connections: () => connections,
   workers: () => workers,
+  growth: () => growth,
 };
 
 function parse(text: string): Map<string, number> {
@@ -153,6 +171,10 @@ const SINGLE: Record<string, number> = {
   'shed_share{priority="normal"}': 0.25,
   'shed_share{priority="high"}': 0.125,
   'shed_share{priority="critical"}': 0,
+  time_to_full_seconds: 64,
+  memory_growth_bytes_per_second: 61,
+  'growth_bytes_per_second{rule="cache"}': 73,
+  'growth_bytes_per_second{rule="unregistered"}': 74,
   listening: 1,
   clients: 3,
   paused_clients: 15,
@@ -253,7 +275,11 @@ t.test('each scrape reads anew, takes each snapshot once, and each metric has it
 
 t.test('what is unknown has no line', async (t) => {
   const unread = { ...memory, pressure: null, usedBytes: null, limitBytes: null, readingAgeMs: null };
-  const values = parse(await createMetrics({ ...sources, memory: () => unread }, '1.2.3').render());
+  const still = { ...growth, memory: null, timeToFull: null };
+  const blind = { ...sources, memory: () => unread, growth: () => still };
+  const values = parse(await createMetrics(blind, '1.2.3').render());
+  t.notOk(values.has('spillway_time_to_full_seconds'));
+  t.notOk(values.has('spillway_memory_growth_bytes_per_second'));
   for (const name of ['pressure_ratio', 'used_bytes', 'limit_bytes', 'reading_age_seconds']) {
     t.notOk(values.has(`spillway_memory_${name}`), name);
   }

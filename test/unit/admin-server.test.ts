@@ -11,6 +11,8 @@ import type {
   WorkersSnapshot,
 } from '../../src/admin/types.js';
 import type { ExplainRequest, Explanation } from '../../src/explain/types.js';
+import type { LoggedEvent } from '../../src/history/event-log.js';
+import { History } from '../../src/history/history.js';
 import { TrafficStats } from '../../src/stats/counters.js';
 import { snapshotStats } from '../../src/stats/snapshot.js';
 
@@ -70,6 +72,14 @@ const WORKERS: WorkersSnapshot = {
   workers: [{ worker: 2, pid: 4711, clients: 5, upSeconds: 6, residentBytes: 7, cpuSeconds: 0.5 }],
 };
 
+const GROWTH = new History(() => 0).growth([]);
+const SERIES = new History(() => 0).series('10m', 0, 0);
+const EVENT: LoggedEvent = { number: 1, at: '2026-01-01T00:00:00.000Z', kind: 'level', text: 'low shed' };
+const CLIENTS = Array.from({ length: 30 }, (_, i) => ({
+  address: `127.0.0.1:${i}`,
+  name: '',
+  bytes: 90 - i,
+}));
 const EXPLANATION: Explanation = {
   command: ['SET', 'a', 'value'],
   kind: 'passed',
@@ -92,6 +102,11 @@ async function start(t: Test, overrides: Partial<AdminOptions> = {}) {
     memory: () => MEMORY,
     connections: () => CONNECTIONS,
     workers: () => WORKERS,
+    growth: () => GROWTH,
+    history: () => SERIES,
+    events: () => [EVENT],
+    clients: () => CLIENTS,
+    subscribe: () => () => {},
     explain: () => EXPLANATION,
     health: () => ({ live: true }),
     ready: () => ({ ready: true, reasons: [] }),
@@ -136,6 +151,10 @@ t.test('JSON endpoints answer what their source says', async (t) => {
     ['/api/memory', MEMORY],
     ['/api/connections', CONNECTIONS],
     ['/api/workers', WORKERS],
+    ['/api/growth', GROWTH],
+    ['/api/history', SERIES],
+    ['/api/events', [EVENT]],
+    ['/api/clients', CLIENTS.slice(0, 20)],
   ];
   const index = await ask(admin.port, '/');
   t.match(JSON.parse(index.body), { name: 'redis-spillway', version: '1.2.3' });
@@ -251,4 +270,30 @@ t.test("an address that is taken is refused with the system's own error", async 
   const { admin } = await start(t);
   const listen = { host: '127.0.0.1', port: admin.port };
   await t.rejects(start(t, { listen }), { code: 'EADDRINUSE', port: admin.port });
+});
+
+t.test('the page: only for browsers at /, known files only, asked about again by ETag', async (t) => {
+  const { admin } = await start(t);
+  const page = await ask(admin.port, '/', 'GET', { accept: 'text/html,*/*' });
+  t.match(page, { status: 200, body: /<h1 id="headline">/ });
+  t.match(page.headers, {
+    'content-type': /^text\/html/,
+    vary: 'accept',
+    'x-content-type-options': 'nosniff',
+  });
+  t.notMatch(page.body, /<script(?![^>]* src=)|\son\w+=|\sstyle=/, 'nothing inline');
+  const named = [...page.body.matchAll(/(?:src|href)="(\/page\/[^"]+)"/g)].map(([, file]) => file);
+  t.ok(named.length >= 3);
+  for (const file of [...named, '/page/chart.js', '/page/tables.js']) {
+    const { status, headers } = await ask(admin.port, file);
+    t.equal(status, 200, file);
+    t.match(headers['content-type'], /javascript|css|svg/);
+    t.match(headers['content-security-policy'], "default-src 'none'; script-src 'self'");
+    const again = await ask(admin.port, file, 'GET', { 'if-none-match': String(headers.etag) });
+    t.match(again, { status: 304, body: '' });
+  }
+  for (const file of ['/page/', '/page/index.html', '/page/..%2fserver.js', '/page/server.js']) {
+    t.equal((await ask(admin.port, file)).status, 404, file);
+  }
+  t.match(JSON.parse((await ask(admin.port, '/api')).body), { name: 'redis-spillway' });
 });

@@ -14,11 +14,12 @@ import type { WorkersSnapshot } from '../../admin/types.js';
 import type { EffectiveConfig } from '../../config/effective.js';
 import type { ServerFacts } from '../../memory/monitor.js';
 import type { PressureState } from '../../memory/pressure.js';
+import type { ClientTraffic } from '../../net/client-link.js';
 import { detach } from '../../net/handover.js';
 import { ShedGate } from '../../policy/shed.js';
 import { TrafficStats } from '../../stats/counters.js';
 import type { DataPlaneSnapshot } from '../data-plane.js';
-import type { Service, ServiceEvents } from '../service.js';
+import { type Service, type ServiceEvents, TOP_CLIENTS } from '../service.js';
 import { addSnapshots, countersOnly } from './add-snapshots.js';
 import type { GrowthKnown, ToWorker } from './messages.js';
 import { LATE_MS, type WorkerEvents, WorkerProcess } from './worker-process.js';
@@ -145,6 +146,12 @@ export class Crew implements Service {
     await this.freshReports();
     const workers = [...this.workersByNumber.values()].map(({ snapshot }) => snapshot);
     return { ...addSnapshots([this.lostSnapshot, ...workers]), clients: this.clients };
+  }
+
+  async topClients(): Promise<ClientTraffic[]> {
+    await this.freshReports();
+    const all = this.ready.flatMap(({ topClients }) => topClients);
+    return all.sort((a, b) => b.bytes - a.bytes).slice(0, TOP_CLIENTS);
   }
 
   async workers(): Promise<WorkersSnapshot> {

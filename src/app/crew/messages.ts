@@ -4,6 +4,7 @@
 import type { EffectiveConfig } from '../../config/effective.js';
 import type { ServerFacts } from '../../memory/monitor.js';
 import type { PressureState } from '../../memory/pressure.js';
+import type { ClientTraffic } from '../../net/client-link.js';
 import type { StatsPart } from '../../stats/counters.js';
 import type { DataPlaneSnapshot } from '../data-plane.js';
 import type { Usage } from '../own-usage.js';
@@ -27,6 +28,8 @@ export interface Report {
   readonly stats: StatsPart;
   readonly snapshot: DataPlaneSnapshot;
   readonly usage: Usage;
+  /** Those that have sent most, most first. */
+  readonly topClients: readonly ClientTraffic[];
 }
 
 export type ToWorker =

@@ -6,6 +6,7 @@ import { pino } from 'pino';
 import { Pressure } from '../../memory/pressure.js';
 import { DataPlane } from '../data-plane.js';
 import { ownUsage } from '../own-usage.js';
+import { TOP_CLIENTS } from '../service.js';
 import type { FromWorker, Report, ToWorker } from './messages.js';
 import { Outbox } from './outbox.js';
 import { SharedGrowth } from './shared-growth.js';
@@ -64,7 +65,12 @@ function start({ worker, workers, config, server }: Extract<ToWorker, { type: 's
     tellWhenDue();
     primary.post({ type: 'upstreamOom' });
   };
-  const report = (): Report => ({ stats: stats.take(), snapshot: plane.snapshot(), usage: ownUsage() });
+  const report = (): Report => ({
+    stats: stats.take(),
+    snapshot: plane.snapshot(),
+    usage: ownUsage(),
+    topClients: plane.clients.top(TOP_CLIENTS),
+  });
 
   process.on('message', (message: ToWorker, socket?: Socket) => {
     switch (message.type) {

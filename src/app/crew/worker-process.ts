@@ -4,6 +4,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import type { Socket } from 'node:net';
 import type { WorkerSnapshot } from '../../admin/types.js';
+import type { ClientTraffic } from '../../net/client-link.js';
 import type { DataPlaneSnapshot } from '../data-plane.js';
 import type { Usage } from '../own-usage.js';
 import type { FromWorker, Growth, Report, ToWorker } from './messages.js';
@@ -35,6 +36,8 @@ export class WorkerProcess {
   growth: Growth = { admitted: 0, answered: 0 };
   /** As of its last report, or its start. */
   snapshot: DataPlaneSnapshot | undefined;
+  /** Its clients that have sent most, as of its last report. */
+  topClients: readonly ClientTraffic[] = [];
   /** It was asked for a report and has not answered yet. */
   reportDue = false;
   /** How many clients a drain had to end. */
@@ -180,6 +183,7 @@ export class WorkerProcess {
   private take(report: Report): void {
     this.snapshot = report.snapshot;
     this.usage = report.usage;
+    this.topClients = report.topClients;
     this.events.reported(report);
   }
 

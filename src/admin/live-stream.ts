@@ -1,0 +1,48 @@
+// GET /api/stream: server-sent events, one snapshot a second to each reader. Owns the open streams.
+// Invariants: STREAMS at most; all get the same text, which is made once; one that does not read is ended rather than
+// stored for; nothing is asked of the proxy while nobody reads; all end with the server, however long they would stay.
+import type { ServerResponse } from 'node:http';
+import type { FastifyInstance } from 'fastify';
+import type { AdminOptions, LiveSnapshot } from './types.js';
+
+const STREAMS = 16;
+/** So much may wait for a reader, and one message of any length. */
+const UNREAD_BYTES = 256 * 1024;
+
+export function addLiveStream(app: FastifyInstance, { subscribe }: Pick<AdminOptions, 'subscribe'>): void {
+  const readers = new Set<ServerResponse>();
+  let unsubscribe = (): void => {};
+
+  const forget = (reader: ServerResponse): void => {
+    if (readers.delete(reader) && readers.size === 0) unsubscribe();
+  };
+  const send = (live: LiveSnapshot): void => {
+    const text = `event: snapshot\ndata: ${JSON.stringify(live)}\n\n`;
+    for (const reader of readers) {
+      if (reader.writableLength > UNREAD_BYTES) reader.destroy();
+      else reader.write(text);
+    }
+  };
+
+  app.get('/api/stream', { exposeHeadRoute: false }, (_request, reply) => {
+    if (readers.size >= STREAMS) {
+      const message = `There are ${STREAMS} streams open, which is the limit.`;
+      return reply.code(503).send({ error: 'too_many_streams', message });
+    }
+    reply.hijack();
+    const { raw } = reply;
+    for (const [name, value] of Object.entries(reply.getHeaders())) {
+      if (value !== undefined) raw.setHeader(name, value);
+    }
+    raw.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8' });
+    raw.write('retry: 2000\n\n');
+    raw.on('close', () => forget(raw));
+    raw.on('error', () => forget(raw));
+    if (readers.size === 0) unsubscribe = subscribe(send);
+    readers.add(raw);
+    return reply;
+  });
+  app.addHook('preClose', async () => {
+    for (const reader of readers) reader.destroy();
+  });
+}

@@ -1,0 +1,58 @@
+// The dashboard's files, at / and beside it: read once, at start, and served from memory. Owns their headers.
+// Invariants: only the files named here; the page may load and call nothing but this server, and runs no inline code;
+// who asks for / without wanting HTML (curl, a probe) gets JSON as before.
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+
+const HTML = 'text/html; charset=utf-8';
+const SCRIPT = 'text/javascript; charset=utf-8';
+const FILES: Readonly<Record<string, string>> = {
+  'index.html': HTML,
+  'page.css': 'text/css; charset=utf-8',
+  'page.js': SCRIPT,
+  'chart.js': SCRIPT,
+  'dom.js': SCRIPT,
+  'format.js': SCRIPT,
+  'headline.js': SCRIPT,
+  'stream.js': SCRIPT,
+  'tables.js': SCRIPT,
+  'icon.svg': 'image/svg+xml',
+};
+
+const POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "connect-src 'self'",
+  "img-src 'self' data:",
+  "base-uri 'none'",
+  "frame-ancestors 'none'",
+  "form-action 'none'",
+].join('; ');
+
+/** The page asks for the token itself, so its files go without: they tell nothing of the traffic. */
+const OPEN = { config: { open: true } };
+
+/** `index`: what / answers to those that want no HTML. */
+export function addPage(app: FastifyInstance, index: object): void {
+  for (const [name, type] of Object.entries(FILES)) {
+    const body = readFileSync(new URL(`page/${name}`, import.meta.url));
+    const etag = `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`;
+    const serve = (request: FastifyRequest, reply: FastifyReply): FastifyReply => {
+      // no-cache: kept, and asked about each time.
+      reply.headers({ etag, 'cache-control': 'no-cache', 'content-security-policy': POLICY });
+      if (request.headers['if-none-match'] === etag) return reply.code(304).send();
+      return reply.type(type).send(body);
+    };
+    if (name !== 'index.html') app.get(`/page/${name}`, OPEN, serve);
+    else {
+      app.get('/', OPEN, (request, reply) => {
+        reply.header('vary', 'accept');
+        const wantsHtml = request.headers.accept?.includes('text/html') === true;
+        return wantsHtml ? serve(request, reply) : reply.send(index);
+      });
+    }
+  }
+  app.get('/api', async () => index);
+}

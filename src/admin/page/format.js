@@ -1,0 +1,53 @@
+// Numbers as people read them. Pure.
+
+const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+const whole = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 });
+const tenths = new Intl.NumberFormat('en-US', { maximumFractionDigits: 1, minimumFractionDigits: 1 });
+
+/** What is not known, or does not apply. */
+export const NONE = '–';
+
+/** @param {number} n */
+export function count(n) {
+  return whole.format(n);
+}
+
+/** Three digits or so: "0", "0.4", "1,204". @param {number} n */
+export function rate(n) {
+  if (n === 0) return '0';
+  if (n < 0.05) return '<0.1';
+  return n < 10 ? tenths.format(n) : whole.format(n);
+}
+
+/** @param {number} n */
+export function bytes(n) {
+  let unit = 0;
+  let value = Math.abs(n);
+  while (value >= 1024 && unit < UNITS.length - 1) {
+    value /= 1024;
+    unit++;
+  }
+  const digits = unit > 0 && value < 100 ? tenths : whole;
+  return `${n < 0 ? '−' : ''}${digits.format(value)} ${UNITS[unit]}`;
+}
+
+/** @param {number} share 0 … 1 @param {boolean} [exact] with one decimal */
+export function percent(share, exact = false) {
+  return `${(exact ? tenths : whole).format(share * 100)} %`;
+}
+
+/** @param {number} seconds */
+export function duration(seconds) {
+  if (seconds < 1) return '0 s';
+  if (seconds < 90) return `${whole.format(seconds)} s`;
+  if (seconds < 90 * 60) return `${whole.format(seconds / 60)} min`;
+  if (seconds < 36 * 3600) return `${tenths.format(seconds / 3600)} h`;
+  return `${tenths.format(seconds / 86_400)} days`;
+}
+
+/** How long ago, seen from `now`. @param {string | null} iso @param {number} now epoch milliseconds */
+export function ago(iso, now) {
+  if (iso === null) return 'never';
+  const seconds = (now - Date.parse(iso)) / 1000;
+  return seconds < 2 ? 'now' : `${duration(seconds)} ago`;
+}

@@ -1,0 +1,135 @@
+// A table that is sorted by its headers and updated in place. Owns its rows and their order.
+// Invariants: a row stays the same element as long as its key is there; nothing is moved while something in the table
+// has the focus; ROWS at most are shown.
+import { element, setText } from './dom.js';
+
+const ROWS = 200;
+
+/**
+ * @template R
+ * @typedef {object} Column
+ * @property {string} label
+ * @property {(row: R) => string | number | null} value what it is sorted by; null comes last
+ * @property {(row: R, cell: HTMLElement) => string | undefined} show its text, or undefined when it has filled the cell itself
+ * @property {string} [title] what the column means
+ * @property {boolean} [text] to the left, and sorted from A first
+ * @property {(row: R) => boolean} [alarm]
+ */
+
+/** @template R */
+export class SortedTable {
+  /** @type {Map<string, HTMLElement>} */
+  #rows = new Map();
+  /** @type {R[]} */
+  #data = [];
+  #body = element('tbody');
+  #more = element('p', { class: 'note' });
+  /** @type {HTMLElement[]} */
+  #heads = [];
+  #columns;
+  #key;
+  #sorted;
+  #descending;
+
+  /**
+   * @param {HTMLElement} place
+   * @param {string} caption
+   * @param {Column<R>[]} columns the first one is the row's header
+   * @param {(row: R) => string} key
+   * @param {number} sorted the column that it is sorted by at first
+   */
+  constructor(place, caption, columns, key, sorted) {
+    this.#columns = columns;
+    this.#key = key;
+    this.#sorted = sorted;
+    this.#descending = columns[sorted].text !== true;
+    this.#heads = columns.map(({ label, text, title }, i) => {
+      const button = element('button', { type: 'button', ...(title && { title }) }, label);
+      button.addEventListener('click', () => this.#sortBy(i));
+      return element('th', { scope: 'col', class: text ? 'text' : '' }, button);
+    });
+    place.replaceChildren(
+      element(
+        'table',
+        {},
+        element('caption', { class: 'hidden' }, caption),
+        element('thead', {}, element('tr', {}, ...this.#heads)),
+        this.#body,
+      ),
+      this.#more,
+    );
+    this.#markSorted();
+  }
+
+  /** @param {R[]} data */
+  update(data) {
+    this.#data = data;
+    this.#draw();
+  }
+
+  /** @param {number} column */
+  #sortBy(column) {
+    this.#descending = column === this.#sorted ? !this.#descending : this.#columns[column].text !== true;
+    this.#sorted = column;
+    this.#markSorted();
+    this.#draw();
+  }
+
+  #markSorted() {
+    this.#heads.forEach((head, i) => {
+      if (i === this.#sorted) head.setAttribute('aria-sort', this.#descending ? 'descending' : 'ascending');
+      else head.removeAttribute('aria-sort');
+    });
+  }
+
+  #draw() {
+    const { value } = this.#columns[this.#sorted];
+    const direction = this.#descending ? -1 : 1;
+    const sorted = this.#data.toSorted((a, b) => compare(value(a), value(b), direction));
+    const shown = sorted.slice(0, ROWS);
+    const keys = new Set(shown.map((row) => this.#key(row)));
+    for (const [key, row] of this.#rows) {
+      if (keys.has(key)) continue;
+      row.remove();
+      this.#rows.delete(key);
+    }
+    const mayMove = !this.#body.contains(document.activeElement);
+    let before = this.#body.firstElementChild;
+    for (const data of shown) {
+      const known = this.#rows.get(this.#key(data));
+      const row = known ?? this.#makeRow(this.#key(data));
+      this.#fill(row, data);
+      if (row === before) before = row.nextElementSibling;
+      else if (mayMove || known === undefined) this.#body.insertBefore(row, before);
+    }
+    const left = sorted.length - shown.length;
+    setText(this.#more, left > 0 ? `and ${left} more, at /api/stats` : '');
+  }
+
+  /** @param {string} key */
+  #makeRow(key) {
+    const cells = this.#columns.map(({ text }, i) =>
+      i === 0 ? element('th', { scope: 'row' }) : element('td', { class: text ? 'text' : '' }),
+    );
+    const row = element('tr', {}, ...cells);
+    this.#rows.set(key, row);
+    return row;
+  }
+
+  /** @param {HTMLElement} row @param {R} data */
+  #fill(row, data) {
+    this.#columns.forEach(({ show, alarm }, i) => {
+      const cell = /** @type {HTMLElement} */ (row.children[i]);
+      const text = show(data, cell);
+      if (text !== undefined) setText(cell, text);
+      if (alarm) cell.classList.toggle('alarm', alarm(data));
+    });
+  }
+}
+
+/** @param {string | number | null} a @param {string | number | null} b @param {number} direction */
+function compare(a, b, direction) {
+  if (a === null || b === null) return Number(a === null) - Number(b === null);
+  if (typeof a === 'string' || typeof b === 'string') return String(a).localeCompare(String(b)) * direction;
+  return (a - b) * direction;
+}

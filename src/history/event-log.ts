@@ -1,0 +1,36 @@
+// What happened last, in words, for somebody who looks when it is over: level changes, a server lost and back.
+// Owns the list. Invariants: the newest EVENTS only; a text is cut where it gets long; `number` counts all that ever was.
+
+const EVENTS = 200;
+const TEXT_LENGTH = 300;
+
+export type EventKind = 'level' | 'upstream' | 'worker' | 'config' | 'proxy';
+
+export interface LoggedEvent {
+  /** 1 and up. */
+  number: number;
+  /** ISO 8601. */
+  at: string;
+  kind: EventKind;
+  text: string;
+}
+
+export class EventLog {
+  private readonly events: LoggedEvent[] = [];
+  private count = 0;
+
+  /** `now`: epoch milliseconds. */
+  constructor(private readonly now: () => number) {}
+
+  record(kind: EventKind, text: string): void {
+    const at = new Date(this.now()).toISOString();
+    const short = text.length > TEXT_LENGTH ? `${text.slice(0, TEXT_LENGTH - 1)}…` : text;
+    this.events.push({ number: ++this.count, at, kind, text: short });
+    if (this.events.length > EVENTS) this.events.shift();
+  }
+
+  /** Newest first. */
+  list(limit = EVENTS): LoggedEvent[] {
+    return this.events.slice(-limit).reverse();
+  }
+}

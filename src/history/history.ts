@@ -1,0 +1,172 @@
+// Memory and writes over time, sampled once a second: the last ten minutes second by second, the last two hours in
+// steps of ten seconds, each rule's last ten minutes in steps of five. Never asks for anything: it is handed what was read.
+// Invariants: memory is bounded (rings; a track for each rule that there is, a thousand at most by the config); times
+// are monotonic, so a clock that is set does no harm; a sample that is not later than the last one is left out.
+import { type Growth, measureGrowth, type TimeTo, timeTo } from './forecast.js';
+import { type RuleRates, type RuleTotals, RuleTrack } from './rule-track.js';
+import { SampleRing } from './sample-ring.js';
+import type { Point } from './slope.js';
+
+export interface HistorySample {
+  /** Monotonic milliseconds. */
+  readonly at: number;
+  /** What counts against the limit, as Redis counts it, and the limit; null: not known. */
+  readonly countedBytes: number | null;
+  readonly limitBytes: number | null;
+  /** All rules, and what no rule matches. */
+  readonly rules: readonly RuleTotals[];
+}
+
+/** GET /api/history: columns of equal length, oldest first. */
+export interface HistorySeries {
+  intervalSeconds: number;
+  /** Epoch milliseconds. */
+  at: number[];
+  countedBytes: (number | null)[];
+  limitBytes: (number | null)[];
+  /** Since the sample before. */
+  writesPerSecond: number[];
+  shedPerSecond: number[];
+  /** Writes a second of each rule, over steps of five seconds of the last ten minutes. */
+  rules: { name: string; writesPerSecond: number[] }[];
+}
+
+export interface RuleGrowth extends RuleRates {
+  name: string;
+  /** Of the growth of all rules, 0 … 1; null while there is none. */
+  growthShare: number | null;
+}
+
+/** A pressure at which something begins: a priority's band, or the limit itself. */
+export interface Mark {
+  readonly name: string;
+  /** Share of the limit. */
+  readonly pressure: number;
+}
+
+export interface MarkForecast extends Mark, TimeTo {}
+
+/** GET /api/growth. */
+export interface GrowthReport {
+  /** By how much memory grew, as measured; null: too few samples, or none of memory. */
+  memory: Growth | null;
+  /** When the limit is reached; null without a limit. */
+  timeToFull: TimeTo | null;
+  marks: MarkForecast[];
+  /** Sums of the rules. */
+  writesPerSecond: number;
+  shedPerSecond: number;
+  /** What the rules are estimated to add: more than memory grew by where much is deleted, less where others write. */
+  estimatedBytesPerSecond: number;
+  rules: RuleGrowth[];
+}
+
+export type Span = '10m' | '2h';
+
+const SPANS = { '10m': { stepMs: 1000, rows: 600 }, '2h': { stepMs: 10_000, rows: 720 } } as const;
+const Column = { AT: 0, COUNTED: 1, LIMIT: 2, WRITES: 3, SHED: 4 } as const;
+const WIDTH = 5;
+/** A timer is late or early by some milliseconds; a sample counts for its step all the same. */
+const EARLY_MS = 250;
+
+export class History {
+  private readonly fine = new SampleRing(SPANS['10m'].rows, WIDTH);
+  private readonly coarse = new SampleRing(SPANS['2h'].rows, WIDTH);
+  private tracks = new Map<string, RuleTrack>();
+  private writes = 0;
+  private shed = 0;
+  private lastTotals = new Map<string, RuleTotals>();
+
+  /** `ttlMs`: how long the keys of a rule live, where it says so; 0: not known, or for ever. */
+  constructor(private readonly ttlMs: (rule: string) => number) {}
+
+  take({ at, countedBytes, limitBytes, rules }: HistorySample): void {
+    if (at <= this.newest(this.fine)) return;
+    this.addUp(rules);
+    const row = [at, countedBytes ?? Number.NaN, limitBytes ?? Number.NaN, this.writes, this.shed];
+    this.fine.push(row);
+    const since = at - this.newest(this.coarse);
+    if (!(since < SPANS['2h'].stepMs - EARLY_MS)) this.coarse.push(row);
+    this.track(rules, at);
+  }
+
+  /** `now` and `wallNow`: the same moment, monotonic and epoch milliseconds. */
+  series(span: Span, now: number, wallNow: number): HistorySeries {
+    const ring = span === '10m' ? this.fine : this.coarse;
+    const column = (index: number) => Array.from({ length: ring.length }, (_, row) => ring.read(row, index));
+    const orNull = (value: number) => (Number.isNaN(value) ? null : value);
+    const at = column(Column.AT);
+    const rate = (index: number) =>
+      column(index).map((value, row, all) =>
+        row === 0 ? 0 : ((value - all[row - 1]) * 1000) / (at[row] - at[row - 1]),
+      );
+    return {
+      intervalSeconds: SPANS[span].stepMs / 1000,
+      at: at.map((time) => Math.round(wallNow - now + time)),
+      countedBytes: column(Column.COUNTED).map(orNull),
+      limitBytes: column(Column.LIMIT).map(orNull),
+      writesPerSecond: rate(Column.WRITES),
+      shedPerSecond: rate(Column.SHED),
+      rules: [...this.tracks].map(([name, track]) => ({ name, writesPerSecond: track.writesPerSecond() })),
+    };
+  }
+
+  growth(marks: readonly Mark[]): GrowthReport {
+    const memory = measureGrowth(this.memoryPoints());
+    const last = this.fine.length - 1;
+    const counted = this.fine.read(last, Column.COUNTED);
+    const limit = this.fine.read(last, Column.LIMIT);
+    const known = Number.isFinite(counted) && limit > 0;
+    const rules = [...this.tracks].map(([name, track]) => ({ name, ...track.rates() }));
+    const sum = (field: keyof RuleRates) => rules.reduce((total, rule) => total + rule[field], 0);
+    const estimated = sum('growthBytesPerSecond');
+    return {
+      memory,
+      timeToFull: known ? timeTo(limit, counted, memory) : null,
+      marks: known
+        ? marks.map((mark) => ({ ...mark, ...timeTo(mark.pressure * limit, counted, memory) }))
+        : [],
+      writesPerSecond: sum('writesPerSecond'),
+      shedPerSecond: sum('shedPerSecond'),
+      estimatedBytesPerSecond: estimated,
+      rules: rules.map((rule) => ({
+        ...rule,
+        growthShare: estimated > 0 ? rule.growthBytesPerSecond / estimated : null,
+      })),
+    };
+  }
+
+  private newest(ring: SampleRing): number {
+    return ring.read(ring.length - 1, Column.AT);
+  }
+
+  /** Sums that go on when a rule with its counters is gone. */
+  private addUp(rules: readonly RuleTotals[]): void {
+    for (const { name, writes, shed } of rules) {
+      const before = this.lastTotals.get(name);
+      this.writes += Math.max(0, writes - (before?.writes ?? 0));
+      this.shed += Math.max(0, shed - (before?.shed ?? 0));
+    }
+    this.lastTotals = new Map(rules.map((rule) => [rule.name, rule]));
+  }
+
+  /** Tracks are of the rules that there are now. */
+  private track(rules: readonly RuleTotals[], at: number): void {
+    const tracks = new Map<string, RuleTrack>();
+    for (const totals of rules) {
+      const known = this.tracks.get(totals.name);
+      known?.take(totals, at);
+      tracks.set(totals.name, known ?? new RuleTrack(this.ttlMs(totals.name), totals, at));
+    }
+    this.tracks = tracks;
+  }
+
+  private memoryPoints(): Point[] {
+    const points: Point[] = [];
+    for (let row = 0; row < this.fine.length; row++) {
+      const value = this.fine.read(row, Column.COUNTED);
+      if (Number.isFinite(value)) points.push({ at: this.fine.read(row, Column.AT) / 1000, value });
+    }
+    return points;
+  }
+}

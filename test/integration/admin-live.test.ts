@@ -1,0 +1,120 @@
+// What the admin address tells of the recent past and of clients, from a proxy under load.
+import { Redis } from 'ioredis';
+import t from 'tap';
+import type { ClientSnapshot, LiveSnapshot } from '../../src/admin/types.js';
+import type { LoggedEvent } from '../../src/history/event-log.js';
+import type { GrowthReport, HistorySeries } from '../../src/history/history.js';
+import { withProxy } from '../support/proxy.js';
+import { command, withRaw } from '../support/raw-client.js';
+import { withRedis } from '../support/redis.js';
+import { until } from '../support/wait.js';
+
+t.test('growth, history and the share of a pattern that grows', async (t) => {
+  const redis = await withRedis(t, ['--maxmemory', '200mb']);
+  const rules = [
+    { name: 'cache', match: 'cache:*', ttl: '1h' },
+    { name: 'sessions', match: 'session:*', ttl: '24h' },
+  ];
+  const proxy = await withProxy(t, { redis, config: { rules } });
+  const client = await withRaw(t, proxy.port);
+  const value = 'x'.repeat(1000);
+  let written = 0;
+  await until(
+    async () => {
+      // One pattern always writes the same key, the other a new one.
+      for (let i = 0; i < 20; i++) {
+        await client.write(command('SET', 'cache:one', value));
+        await client.write(command('SET', `session:${written++}`, value));
+      }
+      await client.readReplies(40);
+      const { rules } = (await proxy.admin('/api/growth')) as GrowthReport;
+      const sessions = rules.find(({ name }) => name === 'sessions');
+      return (sessions?.growthShare ?? 0) > 0.95 && (sessions?.writesPerSecond ?? 0) > 0;
+    },
+    { timeoutMs: 20_000, describe: 'sessions to be all of the growth' },
+  );
+  const growth = (await proxy.admin('/api/growth')) as GrowthReport;
+  t.same(
+    growth.marks.map(({ name }) => name),
+    ['low begins', 'low full', 'normal begins', 'high begins', 'normal full', 'high full', 'limit'],
+  );
+  const history = (await proxy.admin('/api/history')) as HistorySeries;
+  t.ok(history.at.length >= 2);
+  t.ok(history.limitBytes.every((limit) => limit === null || limit === 200 * 1024 * 1024));
+  t.match(await proxy.admin('/api/history?span=2h'), { intervalSeconds: 10 });
+  t.match(await proxy.admin('/api/history?span=forever'), { error: 'bad_request' });
+});
+
+t.test('a change of level is an event, and so is a server that is gone and back', async (t) => {
+  const redis = await withRedis(t, ['--maxmemory', '8mb']);
+  const config = { rules: [{ name: 'cache', match: 'cache:*', durable: true, priority: 'low' }] };
+  const proxy = await withProxy(t, { redis, config });
+  const client = await withRaw(t, proxy.port);
+  const events = async (wanted: RegExp) =>
+    ((await proxy.admin('/api/events')) as LoggedEvent[]).find(({ text }) => wanted.test(text));
+  let i = 0;
+  const shed = await until(
+    async () => {
+      await client.write(command('SET', `cache:${i++}`, 'x'.repeat(50_000)));
+      await client.readReplies(1);
+      return events(/priority low/);
+    },
+    { timeoutMs: 20_000 },
+  );
+  t.match(shed, {
+    kind: 'level',
+    text: /^writes of priority low refused in part \(open → partial\) at 8\d\.\d %/,
+  });
+  await redis.stop();
+  t.match(await until(() => events(/refuses connections/)), { kind: 'upstream' });
+});
+
+t.test('clients by what they have sent, with their names where these are known', async (t) => {
+  const redis = await withRedis(t);
+  for (const config of [{ upstream: { pool: 'command' } }, { upstream: { pool: 'command' }, workers: 2 }]) {
+    const proxy = await withProxy(t, { redis, config });
+    const connect = async (connectionName: string, bytes: number) => {
+      const client = new Redis(proxy.port, { connectionName, enableReadyCheck: false });
+      t.teardown(() => client.disconnect());
+      await client.set(connectionName, 'x'.repeat(bytes));
+    };
+    await connect('small', 10);
+    await connect('large', 5000);
+    await connect('medium', 500);
+    const clients = (await proxy.admin('/api/clients')) as ClientSnapshot[];
+    t.same(
+      clients.map(({ name }) => name),
+      ['large', 'medium', 'small'],
+    );
+    t.ok(clients[0].bytes > 5000 && clients[0].bytes < 6000);
+    t.match(clients[0].address, /^127\.0\.0\.1:\d+$/);
+    t.equal(((await proxy.admin('/api/clients?limit=2')) as ClientSnapshot[]).length, 2);
+    t.match(await proxy.admin('/api/clients?limit=0'), { error: 'bad_request' });
+  }
+});
+
+t.test('the stream tells what the other paths do, and holds no drain up', async (t) => {
+  const redis = await withRedis(t, ['--maxmemory', '50mb']);
+  const proxy = await withProxy(t, { redis });
+  const client = await withRaw(t, proxy.port);
+  await client.write(command('SET', 'a', '1'));
+  await client.readReplies(1);
+  const response = await fetch(`http://127.0.0.1:${proxy.adminPort}/api/stream`);
+  t.match(response.headers.get('x-content-type-options'), 'nosniff');
+  const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
+  let text = '';
+  while (!/data: .*\n\n/.test(text)) text += (await reader?.read())?.value ?? '';
+  const live = JSON.parse(/data: (.*)/.exec(text)?.[1] ?? '') as LiveSnapshot;
+  t.equal(live.stats.unregistered.writes, 1);
+  const { takenAt: _, ...stats } = live.stats;
+  t.match(await proxy.admin('/api/stats'), stats);
+  t.match(live.clients, await proxy.admin('/api/clients'));
+  t.same(live.events, await proxy.admin('/api/events'));
+  client.destroy();
+  await proxy.running.close(60_000);
+  const rest = async () => {
+    while (!(await reader?.read())?.done);
+  };
+  await rest().catch(() => {});
+  t.pass('closed long before the grace was over, and the stream with it');
+});
