@@ -58,6 +58,8 @@ export class TrafficStats implements TrafficObserver {
   private readonly cells: Float64Array;
   private readonly commandCells: Float64Array;
   private readonly commandNames: string[] = new Array<string>(COMMAND_IDS).fill('');
+  /** No command with this id or a higher one was seen yet. */
+  private commandIds = 0;
   private readonly distinct: DistinctCounters;
   private readonly clock: () => number;
   private readonly scratch = new Uint8Array(PATTERN_SCRATCH);
@@ -143,7 +145,7 @@ export class TrafficStats implements TrafficObserver {
   commands(slot: number): Record<string, number> {
     const counts: Record<string, number> = {};
     const row = slot * COMMAND_WIDTH;
-    for (let id = 0; id < COMMAND_IDS; id++) {
+    for (let id = 0; id < this.commandIds; id++) {
       if (this.commandCells[row + id] > 0) counts[this.commandNames[id]] = this.commandCells[row + id];
     }
     const others = this.commandCells[row + COMMAND_IDS];
@@ -192,13 +194,18 @@ export class TrafficStats implements TrafficObserver {
     const known = this.commandNames.indexOf(name);
     const id = known < 0 ? this.commandNames.indexOf('') : known;
     if (id < 0) return COMMAND_IDS;
-    this.commandNames[id] = name;
+    this.nameCommand(id, name);
     return id;
+  }
+
+  private nameCommand(id: number, name: string): void {
+    this.commandNames[id] = name;
+    this.commandIds = Math.max(this.commandIds, id + 1);
   }
 
   private countCommand(slot: number, command: CommandSpec): void {
     const id = Math.min(command.id, COMMAND_IDS);
-    if (id < COMMAND_IDS && this.commandNames[id] === '') this.commandNames[id] = command.name;
+    if (id < COMMAND_IDS && this.commandNames[id] === '') this.nameCommand(id, command.name);
     this.commandCells[slot * COMMAND_WIDTH + id]++;
   }
 }

@@ -17,10 +17,15 @@ export const STANDARD_ERROR = 1.04 / Math.sqrt(REGISTERS);
 
 export class DistinctCounters {
   private readonly registers: Uint8Array;
+  /** By row: the last estimate, and whether a register has changed since. */
+  private readonly estimates: Float64Array;
+  private readonly changed: Uint8Array;
 
   /** `rows` independent counters, 4 KiB each. */
   constructor(rows: number) {
     this.registers = new Uint8Array(rows * REGISTERS);
+    this.estimates = new Float64Array(rows);
+    this.changed = new Uint8Array(rows);
   }
 
   /** Counts a key by a well-mixed 32-bit hash of it, signed or unsigned. A row out of range is ignored. */
@@ -29,7 +34,9 @@ export class DistinctCounters {
     const mixed = remix(hash);
     const cell = row * REGISTERS + (mixed >>> RUN_BITS);
     const rank = Math.clz32((mixed << PRECISION) | GUARD) + 1;
-    if (rank > this.registers[cell]) this.registers[cell] = rank;
+    if (rank <= this.registers[cell]) return;
+    this.registers[cell] = rank;
+    this.changed[row] = 1;
   }
 
   /** The registers of `row`, which is empty afterwards. */
@@ -37,6 +44,7 @@ export class DistinctCounters {
     const from = row * REGISTERS;
     const registers = this.registers.slice(from, from + REGISTERS);
     this.registers.fill(0, from, from + REGISTERS);
+    this.changed[row] = 1;
     return registers;
   }
 
@@ -46,10 +54,19 @@ export class DistinctCounters {
     for (let i = 0; i < registers.length; i++) {
       if (registers[i] > this.registers[from + i]) this.registers[from + i] = registers[i];
     }
+    this.changed[row] = 1;
   }
 
   /** Estimated number of distinct hashes added to `row`, a whole number. */
   estimate(row: number): number {
+    if (this.changed[row] === 1) {
+      this.changed[row] = 0;
+      this.estimates[row] = this.computeEstimate(row);
+    }
+    return this.estimates[row];
+  }
+
+  private computeEstimate(row: number): number {
     const histogram = new Float64Array(RUN_BITS + 2);
     const end = (row + 1) * REGISTERS;
     for (let i = row * REGISTERS; i < end; i++) histogram[this.registers[i]]++;
