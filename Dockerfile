@@ -21,7 +21,7 @@ COPY --from=build /app/dist ./dist
 COPY proxy.config.json /etc/spillway/proxy.config.json
 
 # The variables win over the mounted file, so that the published port and the health check hold whatever it says.
-# The admin server has no token yet and stays on the container's loopback.
+# Beyond the container's loopback the admin server needs a token: SPILLWAY_ADMIN=0.0.0.0:9380, SPILLWAY_ADMIN_TOKEN_FILE.
 ENV SPILLWAY_CONFIG=/etc/spillway/proxy.config.json \
     SPILLWAY_LISTEN=0.0.0.0:6380 \
     SPILLWAY_ADMIN=127.0.0.1:9380
