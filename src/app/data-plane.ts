@@ -17,8 +17,8 @@ import { ruleSetOf } from './rules.js';
 import { entranceOptions, upstreamTls } from './tls.js';
 
 export interface DataPlaneEvents {
+  /** A connection to the server could not be made. */
   upstreamFailed(error: Error): void;
-  upstreamEnded(): void;
   clientClosed(): void;
 }
 
@@ -101,7 +101,7 @@ export class DataPlane {
         this.logFailure(error);
         events.upstreamFailed(error);
       },
-      onUpstreamEnded: events.upstreamEnded,
+      onUpstreamGone: events.upstreamFailed,
       onClosed: events.clientClosed,
     });
   }

@@ -33,6 +33,8 @@ export class Connection implements ReplyListener {
   readonly hold: Hold | undefined;
   private readonly silence: ReplySilence;
   inMulti = false;
+  /** It has asked the server to end the connection. */
+  quits = false;
   /** The hold wants to know how the command under scan is answered. */
   private telling = false;
   /** ASKING or CLIENT CACHING speaks of the next command: the server must see it. */
@@ -151,6 +153,7 @@ export class Connection implements ReplyListener {
         // The server reads no further, so nothing may be answered in its place.
         this.forwarded();
         this.goRaw();
+        this.quits = true;
         break;
       case ConnectionRole.ASKING:
         this.forwarded();

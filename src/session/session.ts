@@ -152,6 +152,11 @@ export class Session implements CommandHandler, ReplyOwner {
     return this.connection.replies.idle && !this.feed.streaming && !this.connection.inMulti;
   }
 
+  /** The client has asked the server to end its connection. */
+  get quits(): boolean {
+    return this.connection.quits;
+  }
+
   /**
    * A client that is silent may be closed: it waits for nothing, and what it does is understood (as in
    * clientsCronHandleTimeout, timeout.c: not blocked, not subscribed, no MONITOR, no replica).

@@ -60,7 +60,6 @@ export type FromWorker =
   /** `question`: the last one that this answers. */
   | { readonly type: 'growth'; readonly growth: Growth; readonly question: number }
   | { readonly type: 'report'; readonly report: Report }
-  | { readonly type: 'upstreamEnded' }
   | { readonly type: 'upstreamFailed'; readonly message: string; readonly code: string | undefined }
   | { readonly type: 'upstreamOom' }
   /** The last words. */
