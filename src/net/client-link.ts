@@ -32,7 +32,7 @@ import { WriteBatch } from './write-batch.js';
 export interface ClientTraffic {
   /** host:port, or "unix". */
   readonly address: string;
-  /** What it calls itself (CLIENT SETNAME), where that is known: with command pooling. '' otherwise. */
+  /** What it calls itself (CLIENT SETNAME, HELLO … SETNAME); '' if it doesn't. */
   readonly name: string;
   readonly bytes: number;
 }
@@ -163,7 +163,7 @@ export class ClientLink implements Member, Applicant, TurnEnder {
   }
 
   describe(): ClientTraffic {
-    const name = this.session.identity.name.slice(0, SHOWN_NAME);
+    const name = this.session.clientName.slice(0, SHOWN_NAME);
     return { address: this.source, name, bytes: this.bytes };
   }
 

@@ -166,6 +166,11 @@ export class Session implements CommandHandler, ReplyOwner {
     return replies.idle && !replies.subscribed && !replies.raw;
   }
 
+  /** What the client calls itself, '' if it doesn't. */
+  get clientName(): string {
+    return this.connection.name;
+  }
+
   /** Who the client is by now, and how it speaks (command pooling). */
   get identity(): Identity {
     return this.connection.hold?.identity ?? NOBODY;
