@@ -58,10 +58,13 @@ export class Listener {
     this.check = new UpstreamCheck(options.upstream, (error) => this.watch.failed(error));
   }
 
-  /** Begins to listen. Rejects with the system's error (EADDRINUSE, EACCES …) when it cannot. */
+  /**
+   * Begins to listen, and resolves when it is known whether the server does.
+   * Rejects with the system's error (EADDRINUSE, EACCES …) when it cannot.
+   */
   async start(): Promise<PortAddress> {
     const address = await this.port.open();
-    this.suspectUpstream();
+    await new Promise<void>((known) => this.check.afterwards(known));
     return address;
   }
 
