@@ -25,6 +25,18 @@ interface Alerts {
   }[];
 }
 
+interface Dashboard {
+  panels: {
+    id: number;
+    type: string;
+    title: string;
+    datasource: object;
+    gridPos: { x: number; y: number; w: number; h: number };
+    targets?: { expr: string; legendFormat: string; datasource: object }[];
+  }[];
+  templating: { list: { name: string; type: string; query: { query: string } }[] };
+}
+
 function readDeploy(file: string): string {
   return readFileSync(new URL(`../../deploy/${file}`, import.meta.url), 'utf8');
 }
@@ -96,3 +108,50 @@ t.test('alerts ask for what there is, and say what to do', async (t) => {
     t.match(tested, `alertname="${alert}", alertstate="firing"`, `${alert} is seen to fire`);
   }
 });
+
+t.test(
+  'the dashboard asks for what there is, of the data source and the instances that are chosen',
+  async (t) => {
+    const { panels, templating } = JSON.parse(readDeploy('grafana/spillway.json')) as Dashboard;
+    const variables = templating.list.map(({ name }) => name);
+    t.same(variables, ['datasource', 'job', 'instance']);
+    for (const { name, query } of templating.list.filter(({ type }) => type === 'query')) {
+      const [, metric = '', label] = /^label_values\((.+), (\w+)\)$/.exec(query.query) ?? [];
+      t.same(missing(metric), [], `variable ${name}`);
+      t.ok(TARGET_LABELS.includes(label ?? ''), `variable ${name}`);
+    }
+
+    const cells = new Set<string>();
+    for (const { title, type, gridPos: at, datasource, targets = [] } of panels) {
+      t.ok(at.x + at.w <= 24, `${title} is inside the grid`);
+      for (let x = at.x; x < at.x + at.w; x++) {
+        for (let y = at.y; y < at.y + at.h; y++) {
+          t.notOk(cells.has(`${x} ${y}`), `${title} lies over no other panel`);
+          cells.add(`${x} ${y}`);
+        }
+      }
+      if (type === 'row') continue;
+      t.not(targets.length, 0, `${title} shows something`);
+      for (const from of [datasource, ...targets.map((target) => target.datasource)]) {
+        t.same(from, { type: 'prometheus', uid: '$' + '{datasource}' }, title);
+      }
+      for (const { expr, legendFormat } of targets) {
+        t.same(missing(expr), [], title);
+        for (const { metric, matchers } of readPromql(expr).selectors) {
+          const chosen = matchers.map(({ label, op, value }) => `${label}${op}${value}`);
+          t.match(chosen.join(), 'job=~$job,instance=~$instance', `${title}: ${metric}`);
+        }
+        const shown = [...legendFormat.matchAll(/\{\{(\w+)\}\}/g)].map(([, label]) => label);
+        for (const label of shown) t.ok(resultLabels(expr).has(label), `${title}: ${label} is in the result`);
+      }
+    }
+    t.equal(new Set(panels.map(({ id }) => id)).size, panels.length, 'ids are unique');
+  },
+);
+
+/** Labels that the lines of a result can have: what they are grouped by, or all of the metric. */
+function resultLabels(expression: string): Set<string> {
+  const { selectors, grouping } = readPromql(expression);
+  if (/^(sum|max|min|avg|histogram_quantile)\b/.test(expression)) return new Set(grouping);
+  return new Set([...TARGET_LABELS, ...selectors.flatMap(({ metric }) => [...metrics.get(metric)!.keys()])]);
+}
