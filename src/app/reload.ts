@@ -101,8 +101,8 @@ export class Reloader {
     try {
       const { config, warnings } = this.source.load();
       const { applied, needsRestart } = changesBetween(this.running, config);
-      const next = applied.length > 0 ? this.prepared(config) : this.running;
       // Also where nothing has changed: certificates may have.
+      const next = this.prepared(config);
       const workersPending = await this.adopt(next);
       this.running = next;
       this.watchAsConfigured();

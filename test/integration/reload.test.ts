@@ -277,20 +277,36 @@ t.test('who may ask, what needs a restart, and a bad file', async (t) => {
     t.equal(String(await client.call('PTTL', 'a:2')), ':-1\r\n');
   });
 
-  await t.test('a worker that starts later goes by what was reloaded', async (t) => {
-    const pids = async () => {
-      const { workers } = (await ask('/api/workers')).body as WorkersSnapshot;
-      return workers.map(({ pid }) => pid);
-    };
-    const before = await pids();
-    for (const pid of before) process.kill(pid, 'SIGKILL');
-    await until(async () => {
-      const now = await pids();
-      return now.length === before.length && now.every((pid) => !before.includes(pid));
-    }, PATIENCE);
-    const client = await withRaw(t, proxy.port, PATIENCE.timeoutMs);
-    await client.call('SET', 'a:3', 'v');
-    t.equal(String(await client.call('PTTL', 'a:3')), ':-1\r\n');
+  await t.test('the answer waits for all workers, and names one that does not answer', async (t) => {
+    const { workers } = (await ask('/api/workers')).body as WorkersSnapshot;
+    const [{ pid, worker }] = workers;
+    process.kill(pid, 'SIGSTOP');
+    t.teardown(() => process.kill(pid, 'SIGCONT'));
+    const reload = () => ask('/api/reload', 'POST').then(({ body }) => body);
+    await change({ memory: {} });
+    t.match(await reload(), { ok: true, applied: ['memory.pollInterval'], workersPending: [worker] });
+    process.kill(pid, 'SIGCONT');
+    await change({ memory: { pollInterval: '300ms' } });
+    t.match(await reload(), { ok: true, applied: ['memory.pollInterval'], workersPending: [] });
+  });
+
+  await t.test('a worker that is being started goes by what was reloaded meanwhile', async (t) => {
+    const workers = async () => ((await ask('/api/workers')).body as WorkersSnapshot).workers;
+    const children = async () =>
+      (await readFile(`/proc/${proxy.pid}/task/${proxy.pid}/children`, 'utf8')).trim().split(' ');
+    const before = await workers();
+    for (const { pid } of before) process.kill(pid, 'SIGKILL');
+    const isNew = (child: string) => child !== '' && before.every(({ pid }) => pid !== Number(child));
+    await until(async () => (await children()).some(isNew), PATIENCE);
+    await change({ mode: 'enforce', rules: [{ name: 'a', match: 'a:*', ttl: '30h' }] });
+    t.match((await ask('/api/reload', 'POST')).body, { applied: ['mode', 'rules'], workersPending: [] });
+    await until(async () => (await workers()).length === before.length, PATIENCE);
+    for (let i = 0; i < 4; i++) {
+      const client = await withRaw(t, proxy.port, PATIENCE.timeoutMs);
+      await client.call('SET', `a:${i}`, 'v');
+      const reply = String(await client.call('PTTL', `a:${i}`));
+      t.ok(Number(reply.slice(1)) > 29 * HOUR, `by whichever: ${reply.trim()}`);
+    }
   });
 });
 

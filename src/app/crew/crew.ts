@@ -31,7 +31,7 @@ const GROWTH_LIMIT_MS = 100;
 const REPORT_EVERY_MS = 1000;
 const REPORT_LIMIT_MS = 500;
 /** How long workers may take over a reload until it is said that they do. */
-const RELOAD_LIMIT_MS = 5000;
+const RELOAD_LIMIT_MS = 2000;
 /** By so many clients more than another one has, a worker may get the next one although the other is only busy. */
 const UNEVEN_CLIENTS = 4;
 /** A worker that ends sooner than that is replaced with a delay, which doubles each time. */
