@@ -18,8 +18,8 @@ import { ruleSetOf, sameGlobs } from './rules.js';
 import { entranceOptions, upstreamTls } from './tls.js';
 
 export interface DataPlaneEvents {
+  /** A connection to the server could not be made. */
   upstreamFailed(error: Error): void;
-  upstreamEnded(): void;
   clientClosed(): void;
 }
 
@@ -102,7 +102,7 @@ export class DataPlane {
         this.logFailure(error);
         events.upstreamFailed(error);
       },
-      onUpstreamEnded: events.upstreamEnded,
+      onUpstreamGone: events.upstreamFailed,
       onClosed: events.clientClosed,
     });
   }

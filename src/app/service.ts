@@ -45,8 +45,8 @@ export interface Service {
 }
 
 export interface ServiceEvents {
+  /** A connection to the server could not be made. */
   upstreamFailed(error: Error): void;
-  upstreamEnded(): void;
   /** The server has answered OOM to a client. */
   upstreamOom(): void;
 }

@@ -13,7 +13,7 @@ import { equalsIgnoreCase } from '../resp/bytes.js';
 import { encodeCommand } from '../resp/encode.js';
 import type { ByteSink } from './byte-sink.js';
 import { FollowUps } from './follow-ups.js';
-import { Hold } from './hold.js';
+import { Hold, nameGiven } from './hold.js';
 import { DETAIL_LIMIT, Pending } from './pending-queue.js';
 import { Auth, type ReplyListener, ReplySequencer } from './reply-sequencer.js';
 import { ReplySilence } from './reply-silence.js';
@@ -33,6 +33,10 @@ export class Connection implements ReplyListener {
   readonly hold: Hold | undefined;
   private readonly silence: ReplySilence;
   inMulti = false;
+  /** What the client calls itself, '' if it doesn't. For people: whether the server took it is not looked at. */
+  name = '';
+  /** It has asked the server to end the connection. */
+  quits = false;
   /** The hold wants to know how the command under scan is answered. */
   private telling = false;
   /** ASKING or CLIENT CACHING speaks of the next command: the server must see it. */
@@ -125,6 +129,7 @@ export class Connection implements ReplyListener {
         this.unsubscription(Kind.SHARD, argc - 1);
         break;
       case ConnectionRole.HELLO:
+        this.named(spec.role);
         this.opaqueInMulti(Pending.HELLO);
         break;
       case ConnectionRole.AUTH:
@@ -134,6 +139,7 @@ export class Connection implements ReplyListener {
         this.reset();
         break;
       case ConnectionRole.CLIENT:
+        this.named(spec.role);
         this.client();
         break;
       case ConnectionRole.SELECT:
@@ -151,6 +157,7 @@ export class Connection implements ReplyListener {
         // The server reads no further, so nothing may be answered in its place.
         this.forwarded();
         this.goRaw();
+        this.quits = true;
         break;
       case ConnectionRole.ASKING:
         this.forwarded();
@@ -246,6 +253,7 @@ export class Connection implements ReplyListener {
   }
 
   connectionReset(): void {
+    this.name = '';
     this.hold?.reset();
   }
 
@@ -342,6 +350,10 @@ export class Connection implements ReplyListener {
   private opaqueInMulti(kind: Pending, detail = 0, count = 1): void {
     if (this.inMulti) this.goRaw();
     else this.forwarded(kind, detail, count);
+  }
+
+  private named(role: ConnectionRole): void {
+    if (!this.inMulti) this.name = nameGiven(role, this.feed.args) ?? this.name;
   }
 
   private client(): void {

@@ -64,7 +64,6 @@ export type FromWorker =
   | { readonly type: 'report'; readonly report: Report }
   /** What a report says from now on was counted since. */
   | { readonly type: 'reloaded' }
-  | { readonly type: 'upstreamEnded' }
   | { readonly type: 'upstreamFailed'; readonly message: string; readonly code: string | undefined }
   | { readonly type: 'upstreamOom' }
   /** The last words. */

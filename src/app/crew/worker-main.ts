@@ -35,7 +35,6 @@ function start({ worker, workers, config, server }: Extract<ToWorker, { type: 's
   const clients = { taken: 0, closed: 0 };
   const clientsChanged = (): void => primary.post({ type: 'clients', ...clients });
   const plane = new DataPlane(config, log, {
-    upstreamEnded: () => primary.post({ type: 'upstreamEnded' }),
     upstreamFailed: ({ message, code }: NodeJS.ErrnoException) =>
       primary.post({ type: 'upstreamFailed', message, code }),
     clientClosed: () => {
