@@ -20,7 +20,7 @@ const { config } = loadConfig({
   flags: {},
 });
 const log = pino({ level: 'info', base: null });
-const proxy = await startProxy(config, log, () => NOTHING);
+const proxy = await startProxy(config, log, { observe: () => NOTHING });
 process.once('SIGTERM', () => void proxy.close(0));
 const admin = proxy.adminAddress === undefined ? 'off' : formatListenAddress(proxy.adminAddress);
 log.info({ listen: formatListenAddress(proxy.address), admin }, 'listening');

@@ -9,6 +9,7 @@ import type { RuleStats, StatsSnapshot } from '../stats/snapshot.js';
 import { registerSnapshotMetric, type Sample } from './snapshot-metric.js';
 import type {
   AdminSources,
+  ConfigSnapshot,
   ConnectionSnapshot,
   MemorySnapshot,
   PoolSnapshot,
@@ -23,6 +24,7 @@ interface Scrape {
   connections: ConnectionSnapshot;
   workers: WorkersSnapshot;
   growth: GrowthReport;
+  config: ConfigSnapshot;
 }
 type Row = [
   type: 'counter' | 'gauge' | 'histogram',
@@ -160,6 +162,31 @@ const ROWS: readonly Row[] = [
     perSide((tls) => (tls.problem === null ? 0 : 1)),
   ],
 
+  [
+    'counter',
+    'config_reload_failures_total',
+    'Reloads that failed, so that the old configuration stayed.',
+    one((s) => s.config.reloadFailures),
+  ],
+  [
+    'gauge',
+    'config_last_reload_successful',
+    'Whether the last reload succeeded; 1 before the first one.',
+    one((s) => (s.config.lastError === null ? 1 : 0)),
+  ],
+  [
+    'gauge',
+    'config_last_reload_success_timestamp_seconds',
+    'When the configuration was last read and taken over.',
+    one((s) => seconds(Date.parse(s.config.loadedAt))),
+  ],
+  [
+    'gauge',
+    'config_needs_restart',
+    'Settings changed since the start that need a restart.',
+    one((s) => s.config.needsRestart.length),
+  ],
+
   ['gauge', 'workers', 'Processes that serve clients, by state.', workers],
   [
     'counter',
@@ -220,7 +247,7 @@ export interface Metrics {
 
 /** All metrics over the given sources, with Node's process metrics, in a registry of their own. */
 export function createMetrics(
-  sources: Pick<AdminSources, 'stats' | 'memory' | 'connections' | 'workers' | 'growth'>,
+  sources: Pick<AdminSources, 'stats' | 'memory' | 'connections' | 'workers' | 'growth' | 'config'>,
   version: string,
 ): Metrics {
   const registry = new Registry();
@@ -248,7 +275,14 @@ export function createMetrics(
             sources.connections(),
             sources.workers(),
           ]);
-          scrape = { stats, memory: sources.memory(), connections, workers, growth: sources.growth() };
+          scrape = {
+            stats,
+            memory: sources.memory(),
+            connections,
+            workers,
+            growth: sources.growth(),
+            config: sources.config(),
+          };
           return registry.metrics();
         });
       return rendering;

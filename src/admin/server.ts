@@ -1,5 +1,5 @@
-// The admin HTTP server: the dashboard, read-only JSON, metrics and health, for people and probes on this machine.
-// Owns routes and headers; who may ask is auth.ts's to say. It never changes anything, has no CORS, and reads the
+// The admin HTTP server: the dashboard, JSON, metrics and health, for people and probes on this machine.
+// Owns routes and headers; who may ask is auth.ts's to say. It changes nothing but by POST, has no CORS, and reads the
 // proxy only through the functions it was given.
 import type { AddressInfo } from 'node:net';
 import {
@@ -20,6 +20,8 @@ import type { AdminOptions, AdminServer } from './types.js';
 const ENDPOINTS: Readonly<Record<string, string>> = {
   '/api/stats': 'Writes, TTLs and sheds per rule, patterns of unregistered keys, latency.',
   '/api/rules': 'The rules in effect.',
+  '/api/config': 'The configuration in effect, and how the last reload ended.',
+  '/api/reload': 'POST: reads the configuration again.',
   '/api/memory': 'The last memory reading, pressure, and what is being shed.',
   '/api/connections': 'Clients, bytes and commands.',
   '/api/workers': 'The processes that serve clients.',
@@ -85,17 +87,24 @@ export async function startAdmin(options: AdminOptions): Promise<AdminServer> {
     throw error;
   }
   const address = app.server.address() as AddressInfo;
-  return { host: address.address, port: address.port, close: () => app.close() };
+  return {
+    host: address.address,
+    port: address.port,
+    setLogLevel(level) {
+      app.log.level = level;
+    },
+    close: () => app.close(),
+  };
 }
 
 /** What is no GET or HEAD, no page, or an error. */
 function answerRest(app: FastifyInstance): void {
   app.addHook('onRequest', async (request, reply) => {
-    if (request.method !== 'GET' && request.method !== 'HEAD') {
+    if (request.is404 && request.method !== 'GET' && request.method !== 'HEAD') {
       reply.header('allow', 'GET, HEAD');
       return reply
         .code(405)
-        .send({ error: 'method_not_allowed', message: 'This API only answers GET and HEAD.' });
+        .send({ error: 'method_not_allowed', message: 'This is answered for GET and HEAD only.' });
     }
   });
   app.setNotFoundHandler((_request, reply) => {
@@ -118,6 +127,14 @@ function addRoutes(app: FastifyInstance, options: AdminOptions): void {
   addLiveStream(app, options);
   app.get('/api/stats', async () => options.stats());
   app.get('/api/rules', async () => options.rules());
+  app.get('/api/config', async () => options.config());
+  app.post('/api/reload', async (_request, reply) => {
+    const outcome = await options.reload();
+    if (outcome.ok) return outcome;
+    const { source, problems } = outcome;
+    const message = 'The configuration cannot be used: the old one stays.';
+    return reply.code(422).send({ error: 'config_invalid', message, source, problems });
+  });
   app.get('/api/memory', async () => options.memory());
   app.get('/api/connections', async () => options.connections());
   app.get('/api/workers', async () => options.workers());

@@ -46,6 +46,11 @@ export class Alone implements Service {
     this.plane.adoptServer(server);
   }
 
+  reload(config: EffectiveConfig): readonly number[] {
+    this.plane.reload(config);
+    return [];
+  }
+
   answered(): number {
     return this.gate.answered;
   }

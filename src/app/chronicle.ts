@@ -14,6 +14,8 @@ type Read = Pick<AdminSources, 'stats' | 'memory' | 'connections' | 'workers' | 
 type Shown = Pick<AdminSources, 'growth' | 'history' | 'events' | 'subscribe'>;
 
 export class Chronicle implements Shown {
+  /** By rule. */
+  private ttls: ReadonlyMap<string, number>;
   private readonly past: History;
   private readonly watchers = new Set<(live: LiveSnapshot) => void>();
   private readonly timer: NodeJS.Timeout;
@@ -27,10 +29,14 @@ export class Chronicle implements Shown {
     private readonly clock: () => number,
     private readonly logger: Logger,
   ) {
-    const ttls = new Map(rules.map(({ name, ttlMs, maxTtlMs }) => [name, ttlMs || maxTtlMs]));
-    this.past = new History((rule) => ttls.get(rule) ?? 0);
+    this.ttls = ttlsOf(rules);
+    this.past = new History((rule) => this.ttls.get(rule) ?? 0);
     this.timer = setInterval(() => void this.look(), INTERVAL_MS).unref();
     void this.look();
+  }
+
+  reload(rules: EffectiveConfig['rules']): void {
+    this.ttls = ttlsOf(rules);
   }
 
   growth = () => this.past.growth(marksOf(this.read.memory()));
@@ -84,6 +90,10 @@ export class Chronicle implements Shown {
       this.looking = false;
     }
   }
+}
+
+function ttlsOf(rules: EffectiveConfig['rules']): Map<string, number> {
+  return new Map(rules.map(({ name, ttlMs, maxTtlMs }) => [name, ttlMs || maxTtlMs]));
 }
 
 /** Where each priority begins to be refused, and where it all is; lowest first, the limit last. */

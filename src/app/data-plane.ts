@@ -1,5 +1,6 @@
 // What serves clients in one process: the sessions' context, the policy with its gate, the counters, the connections.
 // Holds no logic of its own beyond wiring. It decides by its gate, which somebody who knows of memory has to set.
+import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
 import { type CommandTable, defaultCommandTable } from '../commands/table.js';
 import type { EffectiveConfig } from '../config/effective.js';
@@ -13,7 +14,7 @@ import { ShedGate } from '../policy/shed.js';
 import { noPoolingYet, type PoolingCounters, type SessionContext } from '../session/session.js';
 import { TrafficStats } from '../stats/counters.js';
 import type { RenewalSnapshot } from '../tls/renewal.js';
-import { ruleSetOf } from './rules.js';
+import { ruleSetOf, sameGlobs } from './rules.js';
 import { entranceOptions, upstreamTls } from './tls.js';
 
 export interface DataPlaneEvents {
@@ -46,7 +47,9 @@ export class DataPlane {
   readonly gate = new ShedGate();
   readonly stats: TrafficStats;
   readonly clients: Clients;
-  private readonly table: CommandTable;
+  /** What is known of commands without the server, and what that has said of itself. */
+  private table: CommandTable;
+  private server: ServerFacts | undefined;
   private readonly context: SessionContext;
   private readonly pooling = noPoolingYet();
   private readonly stamping: NodeJS.Timeout;
@@ -57,7 +60,7 @@ export class DataPlane {
 
   /** `observe` gives what is told of the traffic instead of the statistics. */
   constructor(
-    config: EffectiveConfig,
+    private config: EffectiveConfig,
     private readonly log: Logger,
     events: DataPlaneEvents,
     observe: (stats: TrafficStats) => TrafficObserver = (stats) => stats,
@@ -67,10 +70,8 @@ export class DataPlane {
       stampedMs = Date.now();
     }, STAMP_INTERVAL_MS);
     this.stamping.unref();
-    this.stats = new TrafficStats(
-      config.rules.map((rule) => rule.name),
-      () => stampedMs,
-    );
+    this.stats = new TrafficStats([], () => stampedMs);
+    this.stats.adopt(config.rules);
     this.table = defaultCommandTable(config.upstream.shareCommands);
     this.context = {
       table: this.table,
@@ -107,9 +108,31 @@ export class DataPlane {
   }
 
   /** What the server says of itself: which commands it has, and whether it knows those that follow-ups need. */
-  adoptServer({ version, commands }: ServerFacts): void {
-    this.context.table = this.table.overlaidBy(commands);
-    this.context.followUps = hasFollowUps(version);
+  adoptServer(server: ServerFacts): void {
+    this.server = server;
+    this.context.table = this.table.overlaidBy(server.commands);
+    this.context.followUps = hasFollowUps(server.version);
+  }
+
+  /** Goes by another config from now on. What has been decided under the old one ends under it. */
+  reload(config: EffectiveConfig): void {
+    const before = this.config;
+    this.config = config;
+    const { context, clients, stats } = this;
+    stats.adopt(config.rules);
+    if (!sameGlobs(before, config)) stats.forgetPatterns();
+    context.policy.rules = ruleSetOf(config);
+    const { shareCommands } = config.upstream;
+    if (!isDeepStrictEqual(before.upstream.shareCommands, shareCommands)) {
+      this.table = defaultCommandTable(shareCommands);
+      context.table = this.server === undefined ? this.table : this.table.overlaidBy(this.server.commands);
+    }
+    const { lookaheadBytes, pendingReplies, idleTimeoutMs } = config.limits;
+    context.lookaheadBytes = lookaheadBytes;
+    context.pendingRuns = pendingReplies;
+    if (idleTimeoutMs !== before.limits.idleTimeoutMs) clients.setIdleTimeout(idleTimeoutMs);
+    this.upstreamTls?.renewal.reload();
+    this.entrance.tls?.renewal.reload();
   }
 
   snapshot(): DataPlaneSnapshot {

@@ -1,6 +1,6 @@
 // What explanations are made from: the rules and bands of a config, the commands of its server once that is known, and
-// in a running proxy the gate as it stands. Owns its own table and rule set: in several processes the first serves no
-// client, and has no others.
+// in a running proxy the gate as it stands. Owns its own table: in several processes the first serves no client, and has
+// no other.
 import type { MemorySnapshot } from '../admin/types.js';
 import { type CommandTable, defaultCommandTable } from '../commands/table.js';
 import type { EffectiveConfig } from '../config/effective.js';
@@ -12,22 +12,30 @@ import { hasFollowUps } from './data-plane.js';
 import { ruleSetOf } from './rules.js';
 
 export class Explainer {
-  private readonly known: CommandTable;
+  private known: CommandTable;
+  private server: ServerFacts | undefined;
   private table: CommandTable;
   private followUps = true;
 
   /** `running`: undefined offline. */
   constructor(
-    private readonly config: EffectiveConfig,
+    private config: EffectiveConfig,
     private readonly running?: { readonly gate: ShedGate; memory(): MemorySnapshot },
   ) {
     this.known = defaultCommandTable(config.upstream.shareCommands);
     this.table = this.known;
   }
 
-  adoptServer({ version, commands }: ServerFacts): void {
-    this.table = this.known.overlaidBy(commands);
-    this.followUps = hasFollowUps(version);
+  adoptServer(server: ServerFacts): void {
+    this.server = server;
+    this.table = this.known.overlaidBy(server.commands);
+    this.followUps = hasFollowUps(server.version);
+  }
+
+  reload(config: EffectiveConfig): void {
+    this.config = config;
+    this.known = defaultCommandTable(config.upstream.shareCommands);
+    this.table = this.server === undefined ? this.known : this.known.overlaidBy(this.server.commands);
   }
 
   explain(request: ExplainRequest): Explanation {

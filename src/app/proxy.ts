@@ -2,7 +2,7 @@
 // what it needs, started and stopped in order. Holds no logic of its own beyond wiring and the sentences of the log.
 import type { Logger } from 'pino';
 import { startAdmin } from '../admin/server.js';
-import type { ConnectionSnapshot } from '../admin/types.js';
+import type { AdminServer, ConnectionSnapshot, ReloadCause, ReloadOutcome } from '../admin/types.js';
 import { describeConfig } from '../config/describe.js';
 import type { EffectiveConfig } from '../config/effective.js';
 import { EventLog } from '../history/event-log.js';
@@ -20,13 +20,23 @@ import { Crew } from './crew/crew.js';
 import { hasFollowUps } from './data-plane.js';
 import { describeMemory } from './describe-memory.js';
 import { Explainer } from './explainer.js';
+import { Reloader, type ReloadSource } from './reload.js';
 import type { Service, ServiceEvents } from './service.js';
 import { upstreamTls } from './tls.js';
 import { VERSION } from './version.js';
 
+export interface ProxyParts {
+  /** What is told of the traffic instead of the statistics, where one process does it all. */
+  readonly observe?: (stats: TrafficStats) => TrafficObserver;
+  /** Where the config came from; without it there is no other to be had. */
+  readonly source?: ReloadSource;
+}
+
 export interface RunningProxy {
   readonly address: { readonly host: string; readonly port: number; readonly path?: string | undefined };
   readonly adminAddress: { readonly host: string; readonly port: number } | undefined;
+  /** Reads the configuration again; how that ended is in the log, too. */
+  reload(cause: ReloadCause): Promise<ReloadOutcome>;
   /** Drains for up to `graceMs`, then ends what is left. */
   close(graceMs: number): Promise<void>;
 }
@@ -34,13 +44,12 @@ export interface RunningProxy {
 /**
  * Starts a proxy as `config` says. Resolves when it listens and the first memory reading was taken or failed;
  * rejects with the system's error when it cannot listen. An unreachable upstream is no error: clients are then
- * refused as a dead Redis would refuse them, until it is back. `observe` gives what is told of the traffic instead of
- * the statistics, where one process does it all.
+ * refused as a dead Redis would refuse them, until it is back.
  */
 export async function startProxy(
   config: EffectiveConfig,
   log: Logger,
-  observe?: (stats: TrafficStats) => TrafficObserver,
+  { observe, source }: ProxyParts = {},
 ): Promise<RunningProxy> {
   const clock = () => performance.now();
   const eventLog = new EventLog(Date.now);
@@ -84,13 +93,30 @@ export async function startProxy(
       eventLog.record('upstream', 'the connection that memory is read by was lost');
     },
   });
-  const memory = () => describeMemory(pressure, gate, monitor, config.memory.bands, clock());
+  const memory = () => describeMemory(pressure, gate, monitor, reloader.config.memory.bands, clock());
   const explainer = new Explainer(config, { gate, memory });
+  let chronicle: Chronicle | undefined;
+  let admin: AdminServer | undefined;
+  const goBy = async (next: EffectiveConfig): Promise<readonly number[]> => {
+    if (next.log.level !== reloader.config.log.level) {
+      log.level = next.log.level;
+      admin?.setLogLevel(next.log.level);
+    }
+    pressure.reconfigure(next.memory, clock());
+    pressureChanged();
+    const pending = await service.reload(next);
+    monitor.reconfigure(next.memory);
+    explainer.reload(next);
+    chronicle?.reload(next.rules);
+    secure?.renewal.reload();
+    return pending;
+  };
+  const reloader = new Reloader(config, source ?? unchanging(config), goBy, log, eventLog);
   const listener = new Listener({
     listen: { ...config.listen, mode: config.listenMode },
     secure: config.listenTls !== undefined,
     upstream: config.upstream,
-    maxClients: config.limits.maxClients,
+    maxClients: () => reloader.config.limits.maxClients,
     clients: () => service.clients,
     onClient: (client) => service.accept(client),
     onAcceptFailed: (error) => log.error({ err: error.message }, 'a client could not be accepted'),
@@ -113,6 +139,7 @@ export async function startProxy(
   let stopWatching = (): void => {};
   const stop = async (graceMs: number): Promise<void> => {
     closing = true;
+    reloader.close();
     listener.close();
     eventLog.record('proxy', 'closing: clients may finish');
     const ended = await service.close(graceMs);
@@ -135,11 +162,9 @@ export async function startProxy(
       workers: () => service.workers(),
       clients: () => service.topClients(),
     };
-    const chronicle = config.admin.listen
-      ? new Chronicle(config.rules, sources, eventLog, clock, log)
-      : undefined;
+    chronicle = config.admin.listen ? new Chronicle(config.rules, sources, eventLog, clock, log) : undefined;
     stopWatching = () => chronicle?.close();
-    const admin =
+    admin =
       config.admin.listen && chronicle
         ? await startAdmin({
             ...sources,
@@ -152,7 +177,9 @@ export async function startProxy(
             explain: (request) => explainer.explain(request),
             log,
             version: VERSION,
-            rules: () => describeConfig(config).rules,
+            rules: () => describeConfig(reloader.config).rules,
+            config: () => reloader.snapshot(),
+            reload: () => reloader.reload('POST /api/reload'),
             health: () => ({ live: true }),
             ready: () => {
               if (closing) return CLOSING;
@@ -161,9 +188,11 @@ export async function startProxy(
             },
           })
         : undefined;
+    reloader.start();
     return {
       address,
       adminAddress: admin && { host: admin.host, port: admin.port },
+      reload: (cause) => reloader.reload(cause),
       async close(graceMs) {
         await stop(graceMs);
         await admin?.close();
@@ -173,6 +202,11 @@ export async function startProxy(
     await stop(0);
     throw error;
   }
+}
+
+/** Of a config that was made by a program. */
+function unchanging(config: EffectiveConfig): ReloadSource {
+  return { file: undefined, text: undefined, load: () => ({ config, warnings: [] }) };
 }
 
 function logServer(log: Logger, { version, commands }: ServerFacts): void {

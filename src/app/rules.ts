@@ -1,11 +1,26 @@
 // The rule set that a config makes: what every part that decides, or explains a decision, goes by.
+// Invariant: compiled once for each config, however many ask; gone with the config.
+import { isDeepStrictEqual } from 'node:util';
 import type { EffectiveConfig } from '../config/effective.js';
 import { Priority } from '../policy/rule.js';
 import { RuleSet } from '../policy/rule-set.js';
 
-export function ruleSetOf({ rules, mode }: EffectiveConfig): RuleSet {
-  return new RuleSet({
-    rules,
-    unregistered: { priority: Priority.NORMAL, observe: mode === 'observe' },
-  });
+const compiled = new WeakMap<EffectiveConfig, RuleSet>();
+
+export function ruleSetOf(config: EffectiveConfig): RuleSet {
+  let rules = compiled.get(config);
+  if (rules === undefined) {
+    rules = new RuleSet({
+      rules: config.rules,
+      unregistered: { priority: Priority.NORMAL, observe: config.mode === 'observe' },
+    });
+    compiled.set(config, rules);
+  }
+  return rules;
+}
+
+/** The same keys are matched by some rule, as far as the texts tell. */
+export function sameGlobs(a: EffectiveConfig, b: EffectiveConfig): boolean {
+  const globs = ({ rules }: EffectiveConfig) => rules.map((rule) => [...rule.globs]);
+  return isDeepStrictEqual(globs(a), globs(b));
 }

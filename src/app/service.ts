@@ -2,6 +2,7 @@
 // Whoever knows of memory sets the gate and says when it has learnt something new.
 import type { Socket } from 'node:net';
 import type { WorkersSnapshot } from '../admin/types.js';
+import type { EffectiveConfig } from '../config/effective.js';
 import type { ServerFacts } from '../memory/monitor.js';
 import type { PressureState } from '../memory/pressure.js';
 import type { ClientTraffic } from '../net/client-link.js';
@@ -24,6 +25,11 @@ export interface Service {
   /** The server refuses connections: ends the clients that have nothing under way. */
   serverGone(): void;
   adoptServer(server: ServerFacts): void;
+  /**
+   * Goes by another config from now on. Resolves when all that serve clients do, or with the numbers of those workers
+   * that have not confirmed it in time and may go by the old one still.
+   */
+  reload(config: EffectiveConfig): readonly number[] | Promise<readonly number[]>;
   /** Growth, bytes since the start, that the server has executed for certain. */
   answered(): number | Promise<number>;
   /** The pressure that the gate stands under has changed. */

@@ -9,8 +9,9 @@ Description:
   the least important patterns first. Everything else passes byte for byte.
 
   Without a command it runs the proxy in the foreground until SIGTERM or SIGINT, then lets clients
-  finish for limits.drainTimeout; a second signal ends it at once. Without a configuration file
-  it runs on defaults, with no rules. Logs are JSON lines on standard output.
+  finish for limits.drainTimeout; a second signal ends it at once. SIGHUP reads the configuration
+  again, and so does a change of its file. Without a configuration file it runs on defaults, with
+  no rules. Logs are JSON lines on standard output.
 
 Examples:
   spillway --config proxy.config.json

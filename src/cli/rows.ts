@@ -29,9 +29,12 @@ export function ratesBetween(before: StatsSnapshot | undefined, after: StatsSnap
   const earlier = new Map(same && rowsOf(same).map((row) => [row.name, row]));
   const rates = rowsOf(after).map((total): Rates => {
     const from = earlier.get(total.name);
+    // One that was not there before may have been so earlier, and has its counters back: how fast, the next look tells.
+    const at = (read: (row: RuleStats) => number) =>
+      from === undefined ? (same === undefined ? 0 : read(total)) : read(from);
     // Figures of a worker that died are missing for a moment: nothing is ever written a negative number of times.
     const rate = (read: (row: RuleStats) => number) =>
-      seconds > 0 ? Math.max(0, read(total) - (from === undefined ? 0 : read(from))) / seconds : 0;
+      seconds > 0 ? Math.max(0, read(total) - at(read)) / seconds : 0;
     return {
       name: total.name,
       writes: rate((row) => row.writes),

@@ -1,4 +1,4 @@
-// `spillway`: loads the configuration, starts the proxy, and ends it gracefully on a signal.
+// `spillway`: loads the configuration, starts the proxy, reloads it on SIGHUP, and ends it gracefully on other signals.
 // Owns the process: signals, exit, the root logger. Knows nothing of what the proxy does.
 // Invariant: signal handlers stand before anything starts, since as PID 1 a process without them ignores SIGTERM.
 import closeWithGrace from 'close-with-grace';
@@ -18,16 +18,22 @@ const DRAIN_MARGIN_MS = 2000;
 export async function run(sources: ConfigSources, version: string): Promise<ExitCode | undefined> {
   const loaded = load(sources);
   if (loaded === undefined) return ExitCode.CONFIG;
-  const { config, file, warnings } = loaded;
+  const { config, file, text, warnings } = loaded;
   const log = pino({ level: config.log.level, base: null });
   for (const warning of warnings) log.warn(warning);
   log.debug({ config: describeConfig(config) }, 'effective config');
 
   let proxy: RunningProxy | undefined;
+  let early = false;
+  process.on('SIGHUP', () => {
+    if (proxy === undefined) early = true;
+    else void proxy.reload('SIGHUP');
+  });
   const { drainTimeoutMs } = config.limits;
   closeWithGrace(
     {
       delay: drainTimeoutMs + DRAIN_MARGIN_MS,
+      skip: ['SIGHUP'],
       logger: false,
       onSecondSignal: (signal) => log.warn({ signal }, 'second signal: ending at once'),
       onSecondError: (error) => log.fatal({ err: error }, 'crashed while closing'),
@@ -42,7 +48,8 @@ export async function run(sources: ConfigSources, version: string): Promise<Exit
   );
 
   try {
-    proxy = await startProxy(config, log);
+    const source = { file, text, load: () => loadConfig(sources) };
+    proxy = await startProxy(config, log, { source });
   } catch (error) {
     complain(explain(error, config));
     return ExitCode.FAILURE;
@@ -53,6 +60,8 @@ export async function run(sources: ConfigSources, version: string): Promise<Exit
     { version, listen, admin, config: file, rules: config.rules.length, mode: config.mode },
     'listening',
   );
+  // One that came while it started.
+  if (early) void proxy.reload('SIGHUP');
   return undefined;
 }
 

@@ -52,6 +52,7 @@ export function compileConfig(parsed: ConfigInput, secrets: Secrets = {}): Effec
       drainTimeoutMs: parseDuration(parsed.limits.drainTimeout),
     },
     log: { level: parsed.log.level },
+    reload: { onChange: parsed.reload.onChange },
   });
 }
 

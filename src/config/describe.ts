@@ -40,6 +40,7 @@ export function describeConfig(config: EffectiveConfig): Omit<ConfigInput, '$sch
       drainTimeout: formatDuration(config.limits.drainTimeoutMs),
     },
     log: { level: config.log.level },
+    reload: { onChange: config.reload.onChange },
   };
 }
 

@@ -66,4 +66,5 @@ export interface EffectiveConfig {
   readonly admin: EffectiveAdmin;
   readonly limits: EffectiveLimits;
   readonly log: ConfigInput['log'];
+  readonly reload: ConfigInput['reload'];
 }

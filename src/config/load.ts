@@ -32,6 +32,8 @@ export interface LoadedConfig {
   readonly config: EffectiveConfig;
   /** Path of the file that was read; undefined: none. */
   readonly file: string | undefined;
+  /** What was in it. Never to be shown. */
+  readonly text: string | undefined;
   /** For people, one line each: nothing that stops the proxy, but likely not what was meant. */
   readonly warnings: readonly string[];
 }
@@ -39,7 +41,8 @@ export interface LoadedConfig {
 /** @throws ConfigError with every problem that was found */
 export function loadConfig({ file: given, env, flags }: ConfigSources): LoadedConfig {
   const file = given ?? nonEmpty(env[CONFIG_VARIABLE]);
-  const content = file === undefined ? {} : parseFile(file, readText(file, 'the config file'));
+  const text = file === undefined ? undefined : readText(file, 'the config file');
+  const content = file === undefined || text === undefined ? {} : parseFile(file, text);
   const { value, origins } = override(content, env, flags);
   const parsed = checkConfig(value, file, origins);
   const config = compileConfig(parsed, {
@@ -48,7 +51,7 @@ export function loadConfig({ file: given, env, flags }: ConfigSources): LoadedCo
   });
   requireToken(config, file, origins.get('admin.listen') ?? 'admin.listen');
   checkTlsFiles(config, file);
-  return { config, file, warnings: [...unknownVariables(env), ...aboutRules(config, file)] };
+  return { config, file, text, warnings: [...unknownVariables(env), ...aboutRules(config, file)] };
 }
 
 /** Whoever reaches the admin server may read key patterns: beyond this machine, only with a token. */

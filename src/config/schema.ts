@@ -13,6 +13,7 @@ import {
   fail,
   fileMode,
   filePath,
+  flag,
   listenAddress,
   oneOf,
   percent,
@@ -222,6 +223,15 @@ const log = strict({
     .describe('Least severe level that is logged (JSON lines on standard output).'),
 });
 
+const reload = strict({
+  onChange: flag()
+    .default(true)
+    .describe(
+      'The config file is watched, and read again when it has changed, also where a mounted ConfigMap is. false: only ' +
+        'on SIGHUP and POST /api/reload.',
+    ),
+});
+
 const rules = z
   .array(ruleSchema, { error: (issue) => expected(issue, 'a list of rules') })
   .max(MAX_RULES, `must hold at most ${MAX_RULES} rules`)
@@ -274,6 +284,7 @@ export const configSchema = strict({
   admin: admin.prefault({}).describe('The admin server.'),
   limits: limits.prefault({}).describe('Bounds on what clients can take.'),
   log: log.prefault({}).describe('Logging.'),
+  reload: reload.prefault({}).describe('When the configuration is read again while Spillway runs.'),
 })
   .check((context) => {
     const { listen, upstream, admin } = context.value;

@@ -89,10 +89,12 @@ function explainKey(
   growth: number,
 ): ExplainedKey {
   const { key, rule } = found;
-  const before = rule.slot === 0 ? subject.rules.rules : subject.rules.rules.slice(0, rule.slot - 1);
+  const { rules } = subject.rules;
+  const at = rules.indexOf(rule);
+  const before = at < 0 ? rules : rules.slice(0, at);
   return {
     key: key.toString('utf8'),
-    rule: rule.slot === 0 ? null : { name: rule.name, position: rule.slot, match: matching(rule, key) },
+    rule: at < 0 ? null : { name: rule.name, position: at + 1, match: matching(rule, key) },
     priority: PRIORITY_NAMES[rule.priority],
     mode: rule.observe ? 'observe' : 'enforce',
     passedOver: before

@@ -1,7 +1,8 @@
 // Memory and writes over time, sampled once a second: the last ten minutes second by second, the last two hours in
 // steps of ten seconds, each rule's last ten minutes in steps of five. Never asks for anything: it is handed what was read.
-// Invariants: memory is bounded (rings; a track for each rule that there is, a thousand at most by the config); times
-// are monotonic, so a clock that is set does no harm; a sample that is not later than the last one is left out.
+// Invariants: memory is bounded (rings; a track for each rule that there is and two numbers for each that ever was, of which
+// its owner bounds the names); times are monotonic, so a clock that is set does no harm; a sample that is not later than
+// the last one is left out.
 import { type Growth, measureGrowth, type TimeTo, timeTo } from './forecast.js';
 import { type RuleRates, type RuleTotals, RuleTrack } from './rule-track.js';
 import { SampleRing } from './sample-ring.js';
@@ -75,7 +76,7 @@ export class History {
   private tracks = new Map<string, RuleTrack>();
   private writes = 0;
   private shed = 0;
-  private lastTotals = new Map<string, RuleTotals>();
+  private readonly lastTotals = new Map<string, { readonly writes: number; readonly shed: number }>();
 
   /** `ttlMs`: how long the keys of a rule live, where it says so; 0: not known, or for ever. */
   constructor(private readonly ttlMs: (rule: string) => number) {}
@@ -140,14 +141,14 @@ export class History {
     return ring.read(ring.length - 1, Column.AT);
   }
 
-  /** Sums that go on when a rule with its counters is gone. */
+  /** Sums that go on when a rule with its counters is gone, and when both are back. */
   private addUp(rules: readonly RuleTotals[]): void {
     for (const { name, writes, shed } of rules) {
       const before = this.lastTotals.get(name);
       this.writes += Math.max(0, writes - (before?.writes ?? 0));
       this.shed += Math.max(0, shed - (before?.shed ?? 0));
+      this.lastTotals.set(name, { writes, shed });
     }
-    this.lastTotals = new Map(rules.map((rule) => [rule.name, rule]));
   }
 
   /** Tracks are of the rules that there are now. */
@@ -155,8 +156,9 @@ export class History {
     const tracks = new Map<string, RuleTrack>();
     for (const totals of rules) {
       const known = this.tracks.get(totals.name);
-      known?.take(totals, at);
-      tracks.set(totals.name, known ?? new RuleTrack(this.ttlMs(totals.name), totals, at));
+      const ttlMs = this.ttlMs(totals.name);
+      known?.take(totals, at, ttlMs);
+      tracks.set(totals.name, known ?? new RuleTrack(ttlMs, totals, at));
     }
     this.tracks = tracks;
   }

@@ -68,7 +68,7 @@ export class RuleTrack {
 
   /** `ttlMs`: how long its keys live, where it says so; 0: unknown, or for ever. `at`: monotonic milliseconds. */
   constructor(
-    private readonly ttlMs: number,
+    private ttlMs: number,
     totals: RuleTotals,
     at: number,
   ) {
@@ -78,7 +78,9 @@ export class RuleTrack {
     this.push(at, totals);
   }
 
-  take(totals: RuleTotals, at: number): void {
+  /** `ttlMs`: as it is now; what was written under another one is taken to live as long. */
+  take(totals: RuleTotals, at: number, ttlMs: number): void {
+    this.ttlMs = ttlMs;
     const { fresh, expiring } = freshBytes(this.last, totals);
     this.fresh += fresh;
     this.expiring += expiring;

@@ -70,8 +70,10 @@ export class MemoryMonitor {
   private keyspaceAt = Number.NEGATIVE_INFINITY;
   private lastError = '';
   private firstPoll: Promise<void> | undefined;
+  private pollIntervalMs: number;
 
   constructor(private readonly options: MonitorOptions) {
+    this.pollIntervalMs = options.pollIntervalMs;
     const { host, port, path, username, password, connectTimeoutMs } = options.upstream;
     const { tls } = options;
     this.redis = new Redis({
@@ -139,6 +141,12 @@ export class MemoryMonitor {
     if (!this.polling) this.schedule();
   }
 
+  /** What readings are judged by has changed: one is due. */
+  reconfigure({ pollIntervalMs }: Pick<MonitorOptions, 'pollIntervalMs'>): void {
+    this.pollIntervalMs = pollIntervalMs;
+    this.pollSoon();
+  }
+
   private grown(): void {
     const { pressure, clock } = this.options;
     const now = clock();
@@ -200,10 +208,10 @@ export class MemoryMonitor {
   }
 
   private interval(): number {
-    const { pollIntervalMs, pressure, clock } = this.options;
+    const { pressure, clock } = this.options;
     const distance = pressure.distanceToShedding(clock());
     const divisor = distance === 0 ? INSIDE_DIVISOR : distance < NEAR.distance ? NEAR.divisor : 1;
-    return Math.max(SHORTEST_INTERVAL_MS, pollIntervalMs / divisor);
+    return Math.max(SHORTEST_INTERVAL_MS, this.pollIntervalMs / divisor);
   }
 
   private async learnServer(): Promise<void> {

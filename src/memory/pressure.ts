@@ -43,7 +43,7 @@ export interface LevelChange {
   readonly to: Level;
   /** The pressure that the level stands on, and where it comes from. */
   readonly pressure: number;
-  readonly cause: 'reading' | 'upstream OOM' | 'stale reading' | 'not applicable';
+  readonly cause: 'reading' | 'upstream OOM' | 'stale reading' | 'not applicable' | 'configuration';
   readonly reading: Reading | undefined;
 }
 
@@ -72,14 +72,22 @@ export class Pressure {
   private othersRate = 0;
   /** The reading and the growth let through when the rate was last learnt. */
   private rateSince = { at: Number.NEGATIVE_INFINITY, counted: 0, admitted: 0 };
-  private readonly lowestStart: number;
+  private lowestStart: number;
 
   constructor(
-    private readonly options: PressureOptions,
+    private options: PressureOptions,
     private readonly gate: ShedGate,
     private readonly onChange: (change: LevelChange) => void,
   ) {
-    this.lowestStart = Math.min(...options.bands.map((band) => band?.[0] ?? Number.POSITIVE_INFINITY));
+    this.lowestStart = lowestStart(options);
+  }
+
+  /** Other options from now on. Whether they apply to the server at all, the next reading tells. */
+  reconfigure(options: PressureOptions, now: number): void {
+    this.options = options;
+    this.lowestStart = lowestStart(options);
+    this.apply(now);
+    if (this.applicability?.applies === true && !this.isStale(now)) this.setLevels('configuration');
   }
 
   /** A reading has come; `answered` is what gate.answered was when it was asked for. */
@@ -254,4 +262,8 @@ export class Pressure {
       this.onChange({ priority, from, to, pressure: this.held, cause, reading: this.reading });
     }
   }
+}
+
+function lowestStart({ bands }: PressureOptions): number {
+  return Math.min(...bands.map((band) => band?.[0] ?? Number.POSITIVE_INFINITY));
 }

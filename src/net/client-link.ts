@@ -190,6 +190,12 @@ export class ClientLink implements Member, Applicant, TurnEnder {
     this.endIfDrained();
   }
 
+  /** As in LinkOptions; what the client was silent for before that counts no more. */
+  setIdleTimeout(idleTimeoutMs: number): void {
+    // Of a client that is being waited for, the time runs already.
+    if (!this.upstreamEnded && !this.isDrained && !this.isClosed) this.client.setTimeout(idleTimeoutMs);
+  }
+
   /** Nobody listens at the server's address any more: a client that shares a connection is told as one with its own. */
   serverGone(): void {
     if (this.session.hasOwnUpstream || this.upstreamEnded) return;

@@ -50,7 +50,7 @@ export interface ClientsSnapshot extends LinkCounters {
 }
 
 export class Clients {
-  private readonly linkOptions: LinkOptions;
+  private linkOptions: LinkOptions;
   private readonly pool: UpstreamPool | undefined;
   private readonly links = new Set<ClientLink>();
   private readonly counters: LinkCounters = {
@@ -116,6 +116,12 @@ export class Clients {
   /** Takes over an accepted client, which is not read yet. */
   accept(client: Socket): void {
     this.entrance.enter(client);
+  }
+
+  /** From now on, for clients that are there, too. */
+  setIdleTimeout(idleTimeoutMs: number): void {
+    this.linkOptions = { ...this.linkOptions, idleTimeoutMs };
+    for (const link of this.links) link.setIdleTimeout(idleTimeoutMs);
   }
 
   /** The files of the listener's certificate were renewed: clients that come from now on get the new one. */

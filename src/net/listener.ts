@@ -14,7 +14,8 @@ export interface ListenerOptions {
   /** Clients use TLS: whoever is turned away is told nothing, since that would have to be encrypted. */
   readonly secure: boolean;
   readonly upstream: Endpoint;
-  readonly maxClients: number;
+  /** How many may be. */
+  readonly maxClients: () => number;
   /** Clients that are connected now. */
   readonly clients: () => number;
   /** Takes over a client, which is not read yet. */
@@ -96,7 +97,7 @@ export class Listener {
   }
 
   private accept(client: Socket): void {
-    if (this.options.clients() >= this.options.maxClients) {
+    if (this.options.clients() >= this.options.maxClients()) {
       this.clientsRejected++;
       client.on('error', () => {});
       if (this.options.secure) client.destroy();

@@ -105,6 +105,9 @@ function secureSocket(address: UpstreamAddress, secure: UpstreamTls): UpstreamSo
 class PlainSocket extends net.Socket implements Ear {
   private readonly ear: { hear(bytes: Buffer): void; missing(): number };
   private readonly onLastWords: (bytes: Buffer) => void;
+  /** It has had its share of this turn of the event loop. */
+  private rests = false;
+  private held = false;
 
   constructor(address: UpstreamAddress, onLastWords: (bytes: Buffer) => void) {
     const ear = { hear: (_: Buffer): void => {}, missing: () => 0 };
@@ -117,7 +120,7 @@ class PlainSocket extends net.Socket implements Ear {
       onread: readInto(
         (bytes) => ear.hear(bytes),
         () => ear.missing(),
-        () => this.isPaused() || this.destroyed || this.resume(),
+        { rest: () => this.rest(), readOn: () => this.readOn() },
       ),
     } as net.SocketConstructorOpts);
     this.ear = ear;
@@ -132,6 +135,25 @@ class PlainSocket extends net.Socket implements Ear {
 
   hear(bytes: Buffer): void {
     this.ear.hear(bytes);
+  }
+
+  override pause(): this {
+    this.held = true;
+    return super.pause();
+  }
+
+  override resume(): this {
+    this.held = false;
+    return this.rests ? this : super.resume();
+  }
+
+  private rest(): void {
+    this.rests = true;
+  }
+
+  private readOn(): void {
+    this.rests = false;
+    if (!this.held && !this.destroyed) super.resume();
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {

@@ -31,6 +31,7 @@ export interface PolicyOptions {
 }
 
 export class Policy {
+  /** May be swapped between two commands; what has been decided holds its rules itself. */
   rules: RuleSet;
   readonly gate: ShedGate;
   readonly observer: TrafficObserver;
@@ -78,11 +79,6 @@ export class Policy {
     this.verdict.action = Action.PASS;
     this.judgeTtl(args, spec, followUps);
     return this.verdict;
-  }
-
-  /** The rule of a key that came to light in the middle of a large command. */
-  ruleOf(buf: Uint8Array, start: number, end: number): CompiledRule {
-    return this.rules.find(buf, start, end);
   }
 
   /** Fills the verdict's keys from the arguments at hand; false when more of them are still to come. */

@@ -6,8 +6,7 @@ import { type CommandSpec, TtlTreatment } from '../commands/spec.js';
 import { hashKey } from '../policy/hash.js';
 import { TtlOutcome } from '../policy/observer.js';
 import type { OptionTail } from '../policy/option-tail.js';
-import type { Policy } from '../policy/policy.js';
-import type { CompiledRule } from '../policy/rule-set.js';
+import type { CompiledRule, RuleSet } from '../policy/rule-set.js';
 import { followUpOutcome } from '../policy/ttl-outcome.js';
 import { Action, type Verdict } from '../policy/verdict.js';
 import { copyOf, readPositiveInteger } from '../resp/bytes.js';
@@ -48,6 +47,8 @@ export class LargeWrite {
     /** Bytes of it that were known of at its head. */
     readonly knownSize: number,
     private readonly followUps: boolean,
+    /** Those that it was begun by, to its end: a reload may bring others meanwhile. */
+    private readonly rules: RuleSet,
   ) {
     this.shed = verdict.action === Action.SHED;
     this.recorded = verdict.recorded;
@@ -68,7 +69,7 @@ export class LargeWrite {
    * Argument `index` of a write in pairs, at `at` of `args`. Returns the bytes of the pair that it completes, whose
    * key is then keys[0]; 0 when it completes none.
    */
-  takeOfPair(index: number, args: RequestScanner, at: number, policy: Policy): number {
+  takeOfPair(index: number, args: RequestScanner, at: number): number {
     const { first } = this.spec.keys;
     if (index < first || index > this.lastKey + 1) return 0;
     // Of an argument that begins before the buffer only its end is known.
@@ -82,7 +83,7 @@ export class LargeWrite {
     this.keys.length = 0;
     if (args.starts[at] < 0) return 0;
     const key = copyOf(args.buf, args.starts[at], args.ends[at]);
-    const rule = policy.ruleOf(key, 0, key.length);
+    const rule = this.rules.find(key, 0, key.length);
     this.keys.push({
       rule,
       hash: hashKey(key, 0, key.length),

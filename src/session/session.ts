@@ -37,9 +37,9 @@ export interface SessionContext {
   /** The server knows PEXPIRE … NX (7.0): follow-ups can be sent. */
   followUps: boolean;
   /** How many bytes of a multi-key write may be held back until its keys are known. */
-  readonly lookaheadBytes: number;
+  lookaheadBytes: number;
   /** How many runs of pending replies a session may have before it stops reading its client. */
-  readonly pendingRuns: number;
+  pendingRuns: number;
   /** Monotonic milliseconds, for latency samples. */
   readonly clock: () => number;
   readonly counters: SessionCounters;

@@ -57,7 +57,7 @@ export class WriteForwarder {
   /** Begins to forward, or to discard, a command of which only the head is here. */
   beginLarge(spec: CommandSpec, verdict: Verdict, size: number, followUps: boolean): LargeWrite {
     const { args } = this.feed;
-    const large = new LargeWrite(spec, args, verdict, size, followUps);
+    const large = new LargeWrite(spec, args, verdict, size, followUps, this.policy.rules);
     if (verdict.shedKey >= 0) this.noteShed(spec, verdict, size, !large.shed);
     if (large.shed) {
       this.feed.passUpTo(args.start);
@@ -113,7 +113,7 @@ export class WriteForwarder {
   /** Counts the pair that argument `index`, at `at` of the feed's arguments, completes; its follow-up waits for the end. */
   private takeOfPair(large: LargeWrite, index: number, at: number): void {
     const { observer, random } = this.policy;
-    const size = large.takeOfPair(index, this.feed.args, at, this.policy);
+    const size = large.takeOfPair(index, this.feed.args, at);
     if (size === 0 || !large.recorded) return;
     const [{ rule, outcome, key, hash }] = large.keys;
     observer.onWrite(rule.slot, large.spec, size, outcome, key, 0, key.length, hash);

@@ -1,9 +1,9 @@
 // What was written, by rule: the TrafficObserver that the proxy runs with.
 // Owns all counters; it never decides anything and never keeps a key. Its readers (snapshot.ts) come rarely and may
 // allocate, its writers come with every write and may not: a counter is a cell of a Float64Array.
-// Invariants: slot 0 is "unregistered", slot i + 1 is ruleNames[i]; counters never go down, but when they are taken
-// to be added up with those of other processes; a slot out of range (which would be a bug elsewhere) is ignored,
-// since stores beyond a typed array are.
+// Invariants: slot 0 is "unregistered", each rule has the slot that it says; counters never go down, but when they are
+// taken to be added up with those of other processes; a rule that is gone keeps what it has counted, unshown; a slot out
+// of range (which would be a bug elsewhere) is ignored, since stores beyond a typed array are.
 import type { CommandSpec } from '../commands/spec.js';
 import type { FollowUpReply, TrafficObserver, TtlOutcome } from '../policy/observer.js';
 import { HeavyHitters, type HittersPart } from './heavy-hitters.js';
@@ -37,6 +37,12 @@ export interface StatsPart {
   readonly upstreamOom: number;
 }
 
+/** A rule as far as counting goes. */
+export interface CountedRule {
+  readonly name: string;
+  readonly slot: number;
+}
+
 interface SlotPart {
   readonly slot: number;
   readonly cells: Float64Array;
@@ -47,7 +53,8 @@ interface SlotPart {
 export class TrafficStats implements TrafficObserver {
   /** Epoch milliseconds at which counting began. */
   readonly since: number;
-  readonly ruleNames: readonly string[];
+  /** Those that there are now, in their order. */
+  rules: readonly CountedRule[] = [];
   readonly latency = new LatencyHistogram();
   /** Patterns of the keys that no rule matches. */
   readonly patterns = new HeavyHitters();
@@ -55,24 +62,41 @@ export class TrafficStats implements TrafficObserver {
   /** Called at each OOM of Redis's own, since that is news for the memory monitor too. */
   upstreamOomSeen: () => void = () => {};
 
-  private readonly cells: Float64Array;
-  private readonly commandCells: Float64Array;
+  /** Rows that there are, the one of no rule included. */
+  private slots = 1;
+  private cells = new Float64Array(WIDTH);
+  private commandCells = new Float64Array(COMMAND_WIDTH);
   private readonly commandNames: string[] = new Array<string>(COMMAND_IDS).fill('');
   /** No command with this id or a higher one was seen yet. */
   private commandIds = 0;
-  private readonly distinct: DistinctCounters;
+  private distinct = new DistinctCounters(1);
   private readonly clock: () => number;
   private readonly scratch = new Uint8Array(PATTERN_SCRATCH);
 
-  /** `clock` gives epoch milliseconds; it is read with every write, so it should be a cached value. */
+  /**
+   * To begin with, `ruleNames` are the rules, in slots from 1 on. `clock` gives epoch milliseconds; it is read with every
+   * write, so it should be a cached value.
+   */
   constructor(ruleNames: readonly string[], clock: () => number) {
-    const slots = ruleNames.length + 1;
-    this.ruleNames = ruleNames;
     this.clock = clock;
     this.since = clock();
-    this.cells = new Float64Array(slots * WIDTH);
-    this.commandCells = new Float64Array(slots * COMMAND_WIDTH);
-    this.distinct = new DistinctCounters(slots);
+    this.adopt(ruleNames.map((name, i) => ({ name, slot: i + 1 })));
+  }
+
+  /** These are the rules from now on. To be called before anything is counted by one of them. */
+  adopt(rules: readonly CountedRule[]): void {
+    this.rules = rules.map(({ name, slot }) => ({ name, slot }));
+    const slots = rules.reduce((most, { slot }) => Math.max(most, slot + 1), this.slots);
+    if (slots === this.slots) return;
+    this.slots = slots;
+    this.cells = extended(this.cells, slots * WIDTH);
+    this.commandCells = extended(this.commandCells, slots * COMMAND_WIDTH);
+    this.distinct = this.distinct.extended(slots);
+  }
+
+  /** What no rule matched before may be matched by one now: patterns are discovered anew. */
+  forgetPatterns(): void {
+    this.patterns.take();
   }
 
   onWrite(
@@ -156,7 +180,7 @@ export class TrafficStats implements TrafficObserver {
   /** All that was counted since it was made, or since this was called last; it counts from 0 again. */
   take(): StatsPart {
     const slots: SlotPart[] = [];
-    for (let slot = 0; slot <= this.ruleNames.length; slot++) {
+    for (let slot = 0; slot < this.slots; slot++) {
       const cells = this.cells.slice(slot * WIDTH, (slot + 1) * WIDTH);
       if (cells.every((cell) => cell === 0)) continue;
       slots.push({ slot, cells, distinct: this.distinct.takeRow(slot), commands: this.commands(slot) });
@@ -169,7 +193,7 @@ export class TrafficStats implements TrafficObserver {
   }
 
   /**
-   * Adds what was taken from another one with the same rules, as if this one had counted it too. Commands go by their
+   * Adds what was taken from another one, whose rules have the same slots, as if this one had counted it too. Commands go by their
    * names: one that adds must not count traffic of its own, whose ids may be others.
    */
   add({ slots, patterns, latency, upstreamOom }: StatsPart): void {
@@ -208,4 +232,10 @@ export class TrafficStats implements TrafficObserver {
     if (id < COMMAND_IDS && this.commandNames[id] === '') this.nameCommand(id, command.name);
     this.commandCells[slot * COMMAND_WIDTH + id]++;
   }
+}
+
+function extended(cells: Float64Array<ArrayBuffer>, length: number): Float64Array<ArrayBuffer> {
+  const larger = new Float64Array(length);
+  larger.set(cells);
+  return larger;
 }

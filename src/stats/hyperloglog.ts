@@ -28,6 +28,14 @@ export class DistinctCounters {
     this.changed = new Uint8Array(rows);
   }
 
+  /** One with more rows, and the same in those that there were. */
+  extended(rows: number): DistinctCounters {
+    const larger = new DistinctCounters(rows);
+    larger.registers.set(this.registers);
+    larger.changed.fill(1, 0, this.changed.length);
+    return larger;
+  }
+
   /** Counts a key by a well-mixed 32-bit hash of it, signed or unsigned. A row out of range is ignored. */
   add(row: number, hash: number): void {
     // Shedding refuses the keys whose hashes are lowest: unmixed, those that pass would leave whole registers empty.

@@ -75,11 +75,11 @@ export interface StatsSnapshot {
 
 /** Everything counted so far; `discovered` bounds the list of patterns. `now`: epoch milliseconds. */
 export function snapshotStats(stats: TrafficStats, now: number, discovered = DISCOVERED): StatsSnapshot {
-  const taken = new Set([...stats.ruleNames, UNREGISTERED_NAME]);
+  const taken = new Set([...stats.rules.map(({ name }) => name), UNREGISTERED_NAME]);
   return {
     since: new Date(stats.since).toISOString(),
     takenAt: new Date(now).toISOString(),
-    rules: stats.ruleNames.map((name, i) => readSlot(stats, i + 1, name)),
+    rules: stats.rules.map(({ name, slot }) => readSlot(stats, slot, name)),
     unregistered: readSlot(stats, 0, UNREGISTERED_NAME),
     discovered: stats.patterns.top(discovered).map((hitter) => ({
       pattern: hitter.pattern,

@@ -1,15 +1,9 @@
-// The secure context that new connections get, renewed when its files are: watches their folders, and looks once a
-// minute all the same, since not every file system tells of changes. Kubernetes renews a mounted secret by turning a
-// symbolic link beside the files: so it is the folder that is watched, and the content that is compared.
+// The secure context that new connections get, renewed when its files are: what counts is whether their content has
+// changed, whatever a watch says.
 // Invariant: there is always a usable context: files that cannot be used leave the one before in its place.
-import { type FSWatcher, watch } from 'node:fs';
-import { dirname } from 'node:path';
 import { createSecureContext, type SecureContext } from 'node:tls';
+import { FileWatch } from '../files/watch.js';
 import { readTlsFiles, type TlsFiles, type TlsMaterial } from './material.js';
-
-/** Certificate and key are written one after the other: both are read when it has been still for so long. */
-const SETTLE_MS = 200;
-const LOOK_EVERY_MS = 60_000;
 
 export interface RenewalEvents {
   /** New connections get what the files hold now. */
@@ -29,9 +23,7 @@ export interface RenewalSnapshot {
 export class TlsRenewal {
   private current: TlsMaterial;
   private secureContext: SecureContext;
-  private readonly watchers: FSWatcher[] = [];
-  private readonly looking: NodeJS.Timeout;
-  private settling: NodeJS.Timeout | undefined;
+  private readonly watch: FileWatch;
   private renewals = 0;
   private problem: string | null = null;
 
@@ -42,8 +34,8 @@ export class TlsRenewal {
   ) {
     this.current = readTlsFiles(files);
     this.secureContext = contextOf(this.current);
-    for (const folder of foldersOf(files)) this.watch(folder);
-    this.looking = setInterval(() => this.reload(), LOOK_EVERY_MS).unref();
+    const paths = [files.cert, files.key, files.ca].filter((path) => path !== undefined);
+    this.watch = new FileWatch(paths, () => this.reload());
   }
 
   get material(): TlsMaterial {
@@ -61,8 +53,7 @@ export class TlsRenewal {
 
   /** Reads the files now. Returns whether they are in use. */
   reload(): boolean {
-    clearTimeout(this.settling);
-    this.settling = undefined;
+    this.watch.looked();
     try {
       const material = readTlsFiles(this.files);
       if (material.digest !== this.current.digest) {
@@ -82,32 +73,10 @@ export class TlsRenewal {
   }
 
   close(): void {
-    clearInterval(this.looking);
-    clearTimeout(this.settling);
-    for (const watcher of this.watchers) watcher.close();
-  }
-
-  private watch(folder: string): void {
-    try {
-      const watcher = watch(folder, { persistent: false }, () => this.reloadSoon());
-      // The folder is gone, say: what is left is the look once a minute.
-      watcher.on('error', () => watcher.close());
-      this.watchers.push(watcher);
-    } catch {
-      // No watch to be had here (their number is limited): as above.
-    }
-  }
-
-  private reloadSoon(): void {
-    clearTimeout(this.settling);
-    this.settling = setTimeout(() => this.reload(), SETTLE_MS).unref();
+    this.watch.close();
   }
 }
 
 function contextOf({ cert, key, ca }: TlsMaterial): SecureContext {
   return createSecureContext({ ...(cert && { cert }), ...(key && { key }), ...(ca && { ca }) });
-}
-
-function foldersOf({ cert, key, ca }: TlsFiles): Set<string> {
-  return new Set([cert, key, ca].filter((path) => path !== undefined).map((path) => dirname(path)));
 }

@@ -105,6 +105,21 @@ t.test('what it shows of a second is what the API said of that second', async (t
   t.same(complaints, []);
 });
 
+t.test('after a reload it shows the rules that there are now', async (t) => {
+  const redis = await withRedis(t);
+  const changed = [rules[1], { name: 'sessions', match: 'login:*', ttl: '1h' }];
+  const proxy = await withProxy(t, { redis, config: { rules }, reloaded: () => ({ rules: changed }) });
+  const { page, complaints } = await openPage(t, browser, proxy.adminPort);
+  await page.locator('#rules tbody tr', { hasText: 'session:*' }).waitFor({ timeout: SHOWN_MS });
+  t.match(await proxy.running.reload('SIGHUP'), { ok: true, applied: ['rules'] });
+  await page.locator('#rules tbody tr', { hasText: 'login:*' }).waitFor({ timeout: SHOWN_MS });
+  await page
+    .locator('#events li', { hasText: 'reloaded (SIGHUP); changed: rules' })
+    .waitFor({ timeout: SHOWN_MS });
+  t.equal((await tableOf(page, 'rules')).length, 3);
+  t.same(complaints, []);
+});
+
 t.test('a level change appears, in words, in the levels and among what happened', async (t) => {
   const { proxy } = await proxyUnderLoad(t, {
     maxmemory: '12mb',

@@ -36,6 +36,7 @@ t.test('every field and metric is documented, and every documented one exists', 
   const shown = new Set<string>();
   for (const path of [
     '/api/stats',
+    '/api/config',
     '/api/memory',
     '/api/connections',
     '/api/workers',
@@ -46,13 +47,22 @@ t.test('every field and metric is documented, and every documented one exists', 
     '/api/explain?key=a:1',
     '/api/explain?key=b',
   ]) {
-    const names = fieldNames(await proxy.admin(path), ['commands', 'suggestion', 'level', 'pins']);
+    const names = fieldNames(await proxy.admin(path), ['commands', 'suggestion', 'level', 'pins', 'config']);
     for (const name of names) {
       t.ok(documented.has(name), `${path} ${name} is in docs/API.md`);
       shown.add(name);
     }
   }
-  for (const name of ['shedShare', 'band', 'reasons', 'tokenFile', ...MEASURED]) shown.add(name);
+  for (const name of [
+    'shedShare',
+    'band',
+    'reasons',
+    'tokenFile',
+    'drainTimeout',
+    'workersPending',
+    ...MEASURED,
+  ])
+    shown.add(name);
 
   const response = await fetch(`http://127.0.0.1:${proxy.adminPort}/metrics`);
   const metrics = new Set(

@@ -31,6 +31,8 @@ export interface ProxyProcess {
   readonly pid: number;
   readonly port: number;
   readonly adminPort: number | undefined;
+  /** Its config file. */
+  readonly file: string;
   /** GET on the admin address, parsed as JSON. */
   admin(path: string): Promise<unknown>;
   /** The last lines of its log. */
@@ -105,6 +107,7 @@ export async function startProxyProcess(options: ProxyProcessOptions): Promise<P
   }
   return {
     pid,
+    file,
     port: portOf(found.listen),
     adminPort: found.admin === 'off' ? undefined : portOf(found.admin),
     admin: async (address) => (await fetch(`http://${found.admin}${address}`)).json(),

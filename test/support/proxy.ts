@@ -11,6 +11,8 @@ export interface ProxyOptions {
   /** As in the config file; `listen`, `upstream.url` and `admin.listen` are set where they are not given. */
   config?: Record<string, unknown>;
   log?: Logger;
+  /** What a reload finds instead of these settings; without it nothing ever changes. */
+  reloaded?: () => Record<string, unknown>;
 }
 
 export interface TestProxy {
@@ -29,20 +31,29 @@ export const POOL = process.env.SPILLWAY_POOL ?? 'session';
 export const WORKERS = Number(process.env.SPILLWAY_WORKERS ?? 1);
 
 /** Starts a proxy on free ports; it is closed without grace when `t` ends. */
-export async function withProxy(t: TestScope, { redis, config = {}, log }: ProxyOptions): Promise<TestProxy> {
+export async function withProxy(
+  t: TestScope,
+  { redis, config = {}, log, reloaded }: ProxyOptions,
+): Promise<TestProxy> {
   const upstream = {
     url: `redis://127.0.0.1:${redis.port}`,
     pool: POOL,
     ...(config.upstream as object | undefined),
   };
-  const parsed = configSchema.parse({
-    listen: '127.0.0.1:0',
-    admin: { listen: '127.0.0.1:0' },
-    workers: WORKERS,
-    ...config,
-    upstream,
-  });
-  const running = await startProxy(compileConfig(parsed), log ?? pino({ level: 'silent' }));
+  const compile = (changes: Record<string, unknown> = {}) =>
+    compileConfig(
+      configSchema.parse({
+        listen: '127.0.0.1:0',
+        admin: { listen: '127.0.0.1:0' },
+        workers: WORKERS,
+        ...config,
+        upstream,
+        ...changes,
+      }),
+    );
+  const load = () => ({ config: compile(reloaded?.()), warnings: [] });
+  const source = { file: undefined, text: undefined, load };
+  const running = await startProxy(compile(), log ?? pino({ level: 'silent' }), { source });
   t.teardown(() => running.close(0));
   const adminPort = running.adminAddress?.port;
   return {

@@ -72,6 +72,8 @@ async function start(t: Test, token: string | undefined): Promise<string> {
     version: '1.2.3',
     stats: unused,
     rules: () => [],
+    config: unused,
+    reload: unused,
     memory: unused,
     connections: unused,
     workers: unused,

@@ -2,6 +2,7 @@
 import t from 'tap';
 import { createMetrics } from '../../src/admin/metrics.js';
 import type {
+  ConfigSnapshot,
   ConnectionSnapshot,
   MemorySnapshot,
   PoolSnapshot,
@@ -120,7 +121,17 @@ const growth: GrowthReport = {
     growthShare: 0.5,
   })),
 };
+const config: ConfigSnapshot = {
+  file: null,
+  loadedAt: new Date(80_500).toISOString(),
+  needsRestart: ['listen', 'workers'],
+  reloads: 81,
+  reloadFailures: 82,
+  lastError: null,
+  config: {},
+};
 const sources = {
+  config: () => config,
   stats: () => stats,
   memory: () => memory,
   connections: () => connections,
@@ -158,6 +169,10 @@ const FOLLOW_UPS: Record<string, keyof RuleStats> = {
   failed: 'followUpsFailed',
 };
 const SINGLE: Record<string, number> = {
+  config_reload_failures_total: 82,
+  config_last_reload_successful: 1,
+  config_last_reload_success_timestamp_seconds: 80.5,
+  config_needs_restart: 2,
   upstream_oom_total: 77,
   memory_pressure_ratio: 0.85,
   memory_used_bytes: 850,
@@ -259,6 +274,13 @@ t.test('values', async (t) => {
     'no metric that this test does not know',
   );
   t.ok(values.has('process_resident_memory_bytes'), "Node's own metrics, under their usual names");
+});
+
+t.test('after a reload that failed', async (t) => {
+  const lastError = { at: '', code: 'CONFIG_SYNTAX', source: '', problems: [] };
+  const failed = { ...sources, config: () => ({ ...config, lastError }) };
+  const values = parse(await createMetrics(failed, '1.2.3').render());
+  t.equal(values.get('spillway_config_last_reload_successful'), 0);
 });
 
 t.test('each scrape reads anew, takes each snapshot once, and each metric has its type', async (t) => {

@@ -6,6 +6,7 @@ import { hostAllowed } from '../../src/admin/host-guard.js';
 import { startAdmin } from '../../src/admin/server.js';
 import type {
   AdminOptions,
+  ConfigSnapshot,
   ConnectionSnapshot,
   MemorySnapshot,
   WorkersSnapshot,
@@ -72,6 +73,15 @@ const WORKERS: WorkersSnapshot = {
   workers: [{ worker: 2, pid: 4711, clients: 5, upSeconds: 6, residentBytes: 7, cpuSeconds: 0.5 }],
 };
 
+const CONFIG: ConfigSnapshot = {
+  file: '/etc/spillway.json',
+  loadedAt: '2026-01-01T00:00:00.000Z',
+  needsRestart: [],
+  reloads: 0,
+  reloadFailures: 0,
+  lastError: null,
+  config: {},
+};
 const GROWTH = new History(() => 0).growth([]);
 const SERIES = new History(() => 0).series('10m', 0, 0);
 const EVENT: LoggedEvent = { number: 1, at: '2026-01-01T00:00:00.000Z', kind: 'level', text: 'low shed' };
@@ -99,6 +109,15 @@ async function start(t: Test, overrides: Partial<AdminOptions> = {}) {
     version: '1.2.3',
     stats: () => snapshotStats(stats, 2000),
     rules: () => [{ name: 'cache', match: 'cache:*' }],
+    config: () => CONFIG,
+    reload: async () => ({
+      ok: true,
+      applied: [],
+      needsRestart: [],
+      rules: 1,
+      workersPending: [],
+      warnings: [],
+    }),
     memory: () => MEMORY,
     connections: () => CONNECTIONS,
     workers: () => WORKERS,

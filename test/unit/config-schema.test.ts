@@ -52,6 +52,7 @@ t.test('the defaults', async (t) => {
       drainTimeout: '10s',
     },
     log: { level: 'info' },
+    reload: { onChange: true },
   });
   t.same(checkConfig({ rules: [rule] }).rules, [{ ...rule, priority: 'normal', applyTo: 'strings' }]);
 });

@@ -82,6 +82,24 @@ t.test('bands: none below, a share within, all above; critical never', async (t)
   }
 });
 
+t.test('other bands count at once, for the levels, too; other limits from the next reading on', async (t) => {
+  const { read, shares, changes, pressure, now } = make();
+  read(0.85);
+  t.same(changes, ['low open partial: reading']);
+  pressure.reconfigure({ ...OPTIONS, bands: [[0.7, 0.8], [0.8, 0.9], null, null] }, now());
+  t.same(shares(), [100, 50, 0, 0]);
+  t.same(changes.slice(1), ['low partial full: configuration', 'normal open partial: configuration']);
+  pressure.reconfigure({ ...OPTIONS, bands: [null, null, null, null] }, now());
+  t.same(shares(), [0, 0, 0, 0]);
+  t.same(changes.slice(3), ['low full open: configuration', 'normal partial open: configuration']);
+  pressure.reconfigure({ ...OPTIONS, limitBytes: LIMIT / 2 }, now());
+  read(0.475);
+  t.same(shares(), [100, 71, 0, 0], 'at 95 % of the half');
+  pressure.reconfigure({ ...OPTIONS, shedWhen: 'never' }, now());
+  read(0.99);
+  t.same(shares(), [0, 0, 0, 0]);
+});
+
 t.test('what Redis does not count is not counted', async (t) => {
   const { read, shares, pressure } = make();
   read(0.99, { notCountedBytes: 0.3 * LIMIT });

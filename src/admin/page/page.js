@@ -29,6 +29,9 @@ const main = byId('main');
 const connection = byId('connection');
 /** @type {Map<string, string>} */
 let matches = new Map();
+/** The last event of the configuration that was seen; undefined: none was looked for yet. */
+/** @type {number | undefined} */
+let configured;
 /** @type {Map<string, number[]>} */
 let sparks = new Map();
 /** @type {Span} */
@@ -223,7 +226,10 @@ function coverage(row) {
 /** @param {LiveSnapshot} live */
 function show(live) {
   shown = live;
-  const { stats, memory, growth } = live;
+  const { stats, memory, growth, events } = live;
+  const lastReload = events.find(({ kind }) => kind === 'config')?.number ?? 0;
+  if (configured !== undefined && configured !== lastReload) learnMatches().catch(() => {});
+  configured = lastReload;
   const { text, tone } = headline(live, (rule) => nameOf(rule, stats.discovered));
   const head = byId('headline');
   setText(head, text);
@@ -429,17 +435,22 @@ function tell({ live, text }) {
   document.body.classList.toggle('stale', !live);
 }
 
+/** Which patterns a rule has: not in a snapshot, since it changes with the configuration only. */
+async function learnMatches() {
+  const rules = await getJson('/api/rules');
+  matches = new Map(
+    rules.map((/** @type {{ name: string, match: string | string[] }} */ { name, match }) => [
+      name,
+      [match].flat().join(' '),
+    ]),
+  );
+}
+
 async function start() {
   addSpans();
   for (;;) {
     try {
-      const rules = await getJson('/api/rules');
-      matches = new Map(
-        rules.map((/** @type {{ name: string, match: string | string[] }} */ { name, match }) => [
-          name,
-          [match].flat().join(' '),
-        ]),
-      );
+      await learnMatches();
       await follow(show, tell);
     } catch (error) {
       if (!(error instanceof Unauthorized)) {

@@ -19,6 +19,7 @@ import { detach } from '../../net/handover.js';
 import { ShedGate } from '../../policy/shed.js';
 import { TrafficStats } from '../../stats/counters.js';
 import type { DataPlaneSnapshot } from '../data-plane.js';
+import { sameGlobs } from '../rules.js';
 import { type Service, type ServiceEvents, TOP_CLIENTS } from '../service.js';
 import { addSnapshots, countersOnly } from './add-snapshots.js';
 import type { GrowthKnown, ToWorker } from './messages.js';
@@ -29,6 +30,8 @@ const GROWTH_LIMIT_MS = 100;
 /** Reports are asked for so often at least: what a worker counts in between is lost with it if it crashes. */
 const REPORT_EVERY_MS = 1000;
 const REPORT_LIMIT_MS = 500;
+/** How long workers may take over a reload until it is said that they do. */
+const RELOAD_LIMIT_MS = 2000;
 /** By so many clients more than another one has, a worker may get the next one although the other is only busy. */
 const UNEVEN_CLIENTS = 4;
 /** A worker that ends sooner than that is replaced with a delay, which doubles each time. */
@@ -63,14 +66,12 @@ export class Crew implements Service {
   private onChange: (gone?: string) => void = () => {};
 
   private constructor(
-    private readonly config: EffectiveConfig,
+    private config: EffectiveConfig,
     private readonly log: Logger,
     events: ServiceEvents,
   ) {
-    this.total = new TrafficStats(
-      config.rules.map((rule) => rule.name),
-      Date.now,
-    );
+    this.total = new TrafficStats([], Date.now);
+    this.total.adopt(config.rules);
     this.workerEvents = {
       ...events,
       ready: (worker) => this.welcome(worker),
@@ -124,6 +125,17 @@ export class Crew implements Service {
   adoptServer(server: ServerFacts): void {
     this.server = server;
     this.tellAll({ type: 'server', server });
+  }
+
+  async reload(config: EffectiveConfig): Promise<number[]> {
+    const before = this.config;
+    this.config = config;
+    this.total.adopt(config.rules);
+    const workers = [...this.workersByNumber.values()];
+    const late = await Promise.all(workers.map((worker) => worker.reload(config, RELOAD_LIMIT_MS)));
+    // What they had discovered before is in the total by now.
+    if (!sameGlobs(before, config)) this.total.forgetPatterns();
+    return workers.filter((_, i) => late[i]).map(({ number }) => number);
   }
 
   async answered(): Promise<number> {
@@ -202,6 +214,8 @@ export class Crew implements Service {
   }
 
   private welcome(worker: WorkerProcess): void {
+    // It may have been started before the last reload.
+    void worker.reload(this.config, RELOAD_LIMIT_MS);
     if (this.pressure !== undefined) this.tellPressure(worker, this.pressure);
     if (this.server !== undefined) worker.post({ type: 'server', server: this.server });
     if (this.restarts > 0) this.log.info({ worker: worker.number }, 'worker replaced');

@@ -46,6 +46,8 @@ export type ToWorker =
   | { readonly type: 'client' }
   | { readonly type: 'pressure'; readonly state: PressureState; readonly known: GrowthKnown }
   | { readonly type: 'growth'; readonly known: GrowthKnown }
+  /** The next one comes when this one was confirmed. Never overtaken by a client. */
+  | { readonly type: 'reload'; readonly config: EffectiveConfig }
   | { readonly type: 'server'; readonly server: ServerFacts }
   | { readonly type: 'serverGone' }
   | { readonly type: 'askGrowth'; readonly question: number }
@@ -60,6 +62,8 @@ export type FromWorker =
   /** `question`: the last one that this answers. */
   | { readonly type: 'growth'; readonly growth: Growth; readonly question: number }
   | { readonly type: 'report'; readonly report: Report }
+  /** What a report says from now on was counted since. */
+  | { readonly type: 'reloaded' }
   | { readonly type: 'upstreamFailed'; readonly message: string; readonly code: string | undefined }
   | { readonly type: 'upstreamOom' }
   /** The last words. */

@@ -89,6 +89,13 @@ function start({ worker, workers, config, server }: Extract<ToWorker, { type: 's
         growth.hear(message.known);
         look();
         break;
+      case 'reload':
+        log.level = message.config.log.level;
+        plane.reload(message.config);
+        pressure.reconfigure(message.config.memory, clock());
+        tellWhenDue();
+        primary.post({ type: 'reloaded' });
+        break;
       case 'server':
         plane.adoptServer(message.server);
         break;

@@ -4,6 +4,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import type { Socket } from 'node:net';
 import type { WorkerSnapshot } from '../../admin/types.js';
+import type { EffectiveConfig } from '../../config/effective.js';
 import type { ClientTraffic } from '../../net/client-link.js';
 import type { DataPlaneSnapshot } from '../data-plane.js';
 import type { Usage } from '../own-usage.js';
@@ -47,6 +48,10 @@ export class WorkerProcess {
   private taken = 0;
   private closed = 0;
   private usage: Usage | undefined;
+  /** What it goes by, what it was told and has not confirmed, and what it is to go by. */
+  private config: EffectiveConfig;
+  private told: EffectiveConfig | undefined;
+  private wanted: EffectiveConfig;
   private question = 0;
   private answer = 0;
   private readonly child: ChildProcess;
@@ -58,6 +63,8 @@ export class WorkerProcess {
     start: Omit<Extract<ToWorker, { type: 'start' }>, 'type' | 'worker'>,
     private readonly events: WorkerEvents,
   ) {
+    this.config = start.config;
+    this.wanted = start.config;
     this.child = fork(MAIN, { serialization: 'advanced' });
     this.outbox = new Outbox((message, sent) => this.child.send(message, () => sent()));
     this.child.on('message', (message) => this.hear(message as FromWorker));
@@ -110,6 +117,14 @@ export class WorkerProcess {
 
   post(message: ToWorker): void {
     if (this.isReady) this.outbox.post(message);
+  }
+
+  /** Resolves when it goes by `config`, or is gone, or after `limitMs`. Returns whether it may serve by an old one. */
+  async reload(config: EffectiveConfig, limitMs: number): Promise<boolean> {
+    this.wanted = config;
+    this.tellConfig();
+    await this.until(() => this.config === config, limitMs);
+    return this.isReady && this.config !== config;
   }
 
   /** Resolves when it has said how much it let through by now, or is gone, or after `limitMs`. */
@@ -166,6 +181,11 @@ export class WorkerProcess {
         this.take(message.report);
         this.child.disconnect();
         break;
+      case 'reloaded':
+        this.config = this.told ?? this.config;
+        this.told = undefined;
+        this.tellConfig();
+        break;
       case 'upstreamFailed':
         events.upstreamFailed(Object.assign(new Error(message.message), { code: message.code }));
         break;
@@ -174,6 +194,13 @@ export class WorkerProcess {
         break;
     }
     this.settle(false);
+  }
+
+  /** Sent past the outbox, so that no client that is handed over behind it arrives before it. */
+  private tellConfig(): void {
+    if (!this.isReady || this.told !== undefined || this.config === this.wanted) return;
+    this.told = this.wanted;
+    this.child.send({ type: 'reload', config: this.wanted } satisfies ToWorker, () => {});
   }
 
   private take(report: Report): void {

@@ -1,0 +1,74 @@
+// What a config that was read again changes: which settings a running proxy takes over, which need a restart, and the
+// config that it runs by from then on. Pure. Shows no values, since any may be a secret.
+// Invariants: each setting that differs is in one of the two lists; a new setting needs a restart until it is named here
+// and in configAfter(), which a test holds together.
+import { describeConfig } from './describe.js';
+import type { EffectiveConfig } from './effective.js';
+
+/** Settings that are taken over while the proxy runs; those of a group by the group's name. */
+const TAKEN_OVER: ReadonlySet<string> = new Set([
+  'mode',
+  'rules',
+  'memory',
+  'upstream.shareCommands',
+  'limits.maxClients',
+  'limits.lookahead',
+  'limits.pendingReplies',
+  'limits.idleTimeout',
+  'log',
+  'reload',
+]);
+
+export interface ConfigChanges {
+  /** Paths such as `memory.shed`, in the order of the config. */
+  readonly applied: readonly string[];
+  readonly needsRestart: readonly string[];
+}
+
+/** What becomes of each setting in which `loaded` differs from what the proxy runs by. */
+export function changesBetween(running: EffectiveConfig, loaded: EffectiveConfig): ConfigChanges {
+  const before = settingsOf(running);
+  const after = settingsOf(loaded);
+  const applied: string[] = [];
+  const needsRestart: string[] = [];
+  for (const path of new Set([...before.keys(), ...after.keys()])) {
+    if (before.get(path) === after.get(path)) continue;
+    const takenOver = TAKEN_OVER.has(path) || TAKEN_OVER.has(path.slice(0, path.indexOf('.')));
+    (takenOver ? applied : needsRestart).push(path);
+  }
+  return { applied, needsRestart };
+}
+
+/** What the proxy runs by once it has taken over what it can of `loaded`. */
+export function configAfter(running: EffectiveConfig, loaded: EffectiveConfig): EffectiveConfig {
+  const { mode, rules, memory, log, reload } = loaded;
+  const { drainTimeoutMs } = running.limits;
+  return Object.freeze({
+    ...running,
+    upstream: Object.freeze({ ...running.upstream, shareCommands: loaded.upstream.shareCommands }),
+    mode,
+    rules,
+    memory,
+    limits: Object.freeze({ ...loaded.limits, drainTimeoutMs }),
+    log,
+    reload,
+  });
+}
+
+/** Settings by path, as text; groups one level deep, as the config has them. Secrets are in it: to compare only. */
+function settingsOf(config: EffectiveConfig): Map<string, string> {
+  const settings = new Map<string, string>();
+  for (const [name, value] of Object.entries(describeConfig(config))) {
+    if (typeof value !== 'object' || Array.isArray(value)) {
+      settings.set(name, JSON.stringify(value));
+      continue;
+    }
+    for (const [inner, setting] of Object.entries(value)) {
+      settings.set(`${name}.${inner}`, JSON.stringify(setting));
+    }
+  }
+  // What describeConfig redacts, or leaves out.
+  settings.set('upstream.url', JSON.stringify([settings.get('upstream.url'), config.upstream.password]));
+  settings.set('admin.token', JSON.stringify(config.admin.token ?? null));
+  return settings;
+}
