@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { parse } from 'yaml';
+import { METRIC_GROUPS, METRIC_PREFIX } from '../../src/admin/metric-groups.js';
 import { Authority } from '../support/certificates.js';
 import { readExposition, readPromql } from '../support/promql.js';
 import { withProxy } from '../support/proxy.js';
@@ -93,6 +94,14 @@ t.test('what does not exist is found', async (t) => {
 
 t.test('only what needs time has no line', async (t) => {
   for (const name of NO_LINE_YET) t.equal(metrics.get(name)?.size, 0, name);
+});
+
+t.test('every line has the labels that docs/METRICS.md tells of', async (t) => {
+  for (const [type, name, , { labels }] of METRIC_GROUPS.flatMap((group) => group.metrics)) {
+    const full = METRIC_PREFIX + name;
+    const lines = metrics.get(type === 'histogram' ? `${full}_bucket` : full);
+    if (!NO_LINE_YET.includes(full)) t.same([...(lines?.keys() ?? [])].sort(), [...labels].sort(), full);
+  }
 });
 
 t.test('alerts ask for what there is, and say what to do', async (t) => {
