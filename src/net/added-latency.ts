@@ -28,13 +28,12 @@ export class AddedLatency {
 
   /** `by` has read something. Those read while one is timed are not, however many: a full turn would hide its start. */
   read(way: Way, by: object): void {
-    if (++this.reads < EVERY) return;
-    this.reads = 0;
-    const now = this.clock();
-    if (this.by !== undefined && now - this.since < GIVEN_UP_MS) return;
-    this.by = by;
-    this.way = way;
-    this.since = now;
+    if (++this.reads >= EVERY) this.begin(way, by);
+  }
+
+  /** Whether there is anything to pass or to send: asked at each flush, so as cheap as can be. */
+  get timing(): boolean {
+    return this.by !== undefined;
   }
 
   /** What `from` has read is for `to` to send. */
@@ -47,5 +46,14 @@ export class AddedLatency {
     if (this.by !== by || this.way !== way) return;
     this.by = undefined;
     this.record(way, this.clock() - this.since);
+  }
+
+  private begin(way: Way, by: object): void {
+    this.reads = 0;
+    const now = this.clock();
+    if (this.by !== undefined && now - this.since < GIVEN_UP_MS) return;
+    this.by = by;
+    this.way = way;
+    this.since = now;
   }
 }

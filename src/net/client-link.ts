@@ -554,7 +554,7 @@ export class ClientLink implements Member, Applicant, TurnEnder {
       this.counters.bytesToUpstream += this.own.batch.takeBytes();
     }
     this.shared?.flushSoon();
-    this.measureAdded();
+    if (this.options.added.timing) this.measureAdded();
     if (!clientKeepsUp) this.clientLags();
     if (this.upstreamEnded || this.isClosed) return;
     if (this.mayReadClient) this.readClient();

@@ -90,7 +90,7 @@ export class SharedUpstream implements TurnEnder {
     this.endsTurn = false;
     this.batch.flush();
     this.counters.bytesToUpstream += this.batch.takeBytes();
-    this.added.sent(Way.REQUEST, this);
+    if (this.added.timing) this.added.sent(Way.REQUEST, this);
   }
 
   hold(member: Member): void {
@@ -128,7 +128,7 @@ export class SharedUpstream implements TurnEnder {
     this.added.read(Way.REPLY, this);
     this.counters.bytesFromUpstream += chunk.length;
     const understood = this.lane.receive(chunk);
-    if (this.touched.length > 0) this.added.pass(Way.REPLY, this, this.touched[0]);
+    if (this.added.timing && this.touched.length > 0) this.added.pass(Way.REPLY, this, this.touched[0]);
     for (let i = 0; i < this.touched.length; i++) this.touched[i].repliesCame(chunk.length);
     this.touched.length = 0;
     if (!understood) this.end(new Error('the server answers what was not asked'));
