@@ -10,6 +10,7 @@ import type { UpstreamTls } from '../net/upstream-socket.js';
 import type { TrafficObserver } from '../policy/observer.js';
 import { Policy } from '../policy/policy.js';
 import { ShedGate } from '../policy/shed.js';
+import type { ConsoleQuestion } from '../session/console-question.js';
 import { noPoolingYet, type PoolingCounters, type SessionContext } from '../session/session.js';
 import { TrafficStats } from '../stats/counters.js';
 import type { RenewalSnapshot } from '../tls/renewal.js';
@@ -20,6 +21,8 @@ export interface DataPlaneEvents {
   upstreamFailed(error: Error): void;
   upstreamEnded(): void;
   clientClosed(): void;
+  /** A client's question to Spillway: resolves with complete replies, in any case and before long. */
+  asked(question: ConsoleQuestion): Promise<Uint8Array>;
 }
 
 export interface DataPlaneSnapshot extends Omit<ClientsSnapshot, 'pool'> {
@@ -71,7 +74,7 @@ export class DataPlane {
       config.rules.map((rule) => rule.name),
       () => stampedMs,
     );
-    this.table = defaultCommandTable(config.upstream.shareCommands);
+    this.table = defaultCommandTable(config.upstream.shareCommands, config.console);
     this.context = {
       table: this.table,
       policy: new Policy({
@@ -103,6 +106,7 @@ export class DataPlane {
       },
       onUpstreamEnded: events.upstreamEnded,
       onClosed: events.clientClosed,
+      onAsked: events.asked,
     });
   }
 

@@ -5,6 +5,7 @@ import { startAdmin } from '../admin/server.js';
 import type { ConnectionSnapshot } from '../admin/types.js';
 import { describeConfig } from '../config/describe.js';
 import type { EffectiveConfig } from '../config/effective.js';
+import { answerQuestion, type ConsoleSources } from '../console/console.js';
 import { EventLog } from '../history/event-log.js';
 import { MemoryMonitor, type ServerFacts } from '../memory/monitor.js';
 import { type LevelChange, Pressure } from '../memory/pressure.js';
@@ -54,6 +55,7 @@ export async function startProxy(
       pressureChanged();
       monitor.pollSoon();
     },
+    asked: (question) => answerQuestion(question, consoleSources),
   };
   const service: Service =
     config.workers === 1 ? new Alone(config, log, events, observe) : await Crew.start(config, log, events);
@@ -110,6 +112,7 @@ export async function startProxy(
       log.error({ err: error.message }, 'the data port cannot be opened again yet: tried on'),
   });
 
+  let consoleSources: ConsoleSources;
   let closing = false;
   let stopWatching = (): void => {};
   const stop = async (graceMs: number): Promise<void> => {
@@ -135,33 +138,37 @@ export async function startProxy(
       }),
       workers: () => service.workers(),
       clients: () => service.topClients(),
+      rules: () => describeConfig(config).rules,
     };
-    const chronicle = config.admin.listen
-      ? new Chronicle(config.rules, sources, eventLog, clock, log)
+    const chronicle = new Chronicle(config.rules, sources, eventLog, clock, log);
+    stopWatching = () => chronicle.close();
+    consoleSources = {
+      ...sources,
+      growth: chronicle.growth,
+      version: VERSION,
+      mode: config.mode,
+      failed: (error) => log.warn({ err: error }, 'a question of a client could not be answered'),
+    };
+    const admin = config.admin.listen
+      ? await startAdmin({
+          ...sources,
+          growth: chronicle.growth,
+          history: chronicle.history,
+          events: chronicle.events,
+          subscribe: chronicle.subscribe,
+          listen: config.admin.listen,
+          token: config.admin.token,
+          explain: (request) => explainer.explain(request),
+          log,
+          version: VERSION,
+          health: () => ({ live: true }),
+          ready: () => {
+            if (closing) return CLOSING;
+            if (!listener.listening) return REFUSING;
+            return service.running ? readiness(monitor, pressure, clock()) : NO_WORKER;
+          },
+        })
       : undefined;
-    stopWatching = () => chronicle?.close();
-    const admin =
-      config.admin.listen && chronicle
-        ? await startAdmin({
-            ...sources,
-            growth: chronicle.growth,
-            history: chronicle.history,
-            events: chronicle.events,
-            subscribe: chronicle.subscribe,
-            listen: config.admin.listen,
-            token: config.admin.token,
-            explain: (request) => explainer.explain(request),
-            log,
-            version: VERSION,
-            rules: () => describeConfig(config).rules,
-            health: () => ({ live: true }),
-            ready: () => {
-              if (closing) return CLOSING;
-              if (!listener.listening) return REFUSING;
-              return service.running ? readiness(monitor, pressure, clock()) : NO_WORKER;
-            },
-          })
-        : undefined;
     return {
       address,
       adminAddress: admin && { host: admin.host, port: admin.port },

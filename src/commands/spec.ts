@@ -48,6 +48,8 @@ export const ConnectionRole = {
   UNWATCH: 20,
   /** WAIT, WAITAOF: about what this connection has written before. */
   WAIT: 21,
+  /** PROXY: a question to Spillway itself. */
+  CONSOLE: 22,
 } as const;
 export type ConnectionRole = (typeof ConnectionRole)[keyof typeof ConnectionRole];
 

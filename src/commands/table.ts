@@ -137,11 +137,17 @@ export class CommandTable {
   }
 }
 
+/** PROXY, which no server knows: what Spillway answers itself. On a server that has one, that one is meant. */
+const CONSOLE: CommandSpec = {
+  ...specify({ name: 'proxy', arity: -1, flags: new Set(), keys: NO_KEYS }, true),
+  role: ConnectionRole.CONSOLE,
+};
+
 /**
  * The table to start with, before a server has been asked. `declared`: names, lower case, that the operator says are
- * free of connection state, also such that no table has.
+ * free of connection state, also such that no table has. `console`: PROXY is Spillway's own.
  */
-export function defaultCommandTable(declared: readonly string[] = []): CommandTable {
+export function defaultCommandTable(declared: readonly string[] = [], console = false): CommandTable {
   const names = new Set(declared);
   const foreign = declared
     .filter((name) => !KNOWN.has(name))
@@ -157,7 +163,7 @@ export function defaultCommandTable(declared: readonly string[] = []): CommandTa
       names.has(name),
     ),
   );
-  return new CommandTable([...known, ...foreign], names);
+  return new CommandTable([...known, ...foreign, ...(console ? [CONSOLE] : [])], names);
 }
 
 /** FNV-1a over lower-cased bytes; a name is short, so every byte counts. */

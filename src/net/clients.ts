@@ -68,7 +68,7 @@ export class Clients {
   private whenEmpty: (() => void) | undefined;
 
   constructor(private readonly options: ClientsOptions) {
-    const { upstream, idleTimeoutMs, sharedConnections, onUpstreamEnded } = options;
+    const { upstream, idleTimeoutMs, sharedConnections, onUpstreamEnded, onAsked } = options;
     const onUpstreamFailed = (error: Error): void => options.onUpstreamFailed(asOne(error));
     this.entrance = new Entrance(options.entrance, {
       admitted: (arrival) => this.admit(arrival),
@@ -86,7 +86,7 @@ export class Clients {
       },
     });
     const turn = new Turn();
-    this.linkOptions = { upstream, idleTimeoutMs, bulkTurns: new BulkTurns(), turn };
+    this.linkOptions = { upstream, idleTimeoutMs, bulkTurns: new BulkTurns(), turn, onAsked };
     this.linkEvents = {
       upstreamFailed: onUpstreamFailed,
       upstreamEnded: onUpstreamEnded,

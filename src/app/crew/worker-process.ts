@@ -5,6 +5,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import type { Socket } from 'node:net';
 import type { WorkerSnapshot } from '../../admin/types.js';
 import type { ClientTraffic } from '../../net/client-link.js';
+import type { ConsoleQuestion } from '../../session/console-question.js';
 import type { DataPlaneSnapshot } from '../data-plane.js';
 import type { Usage } from '../own-usage.js';
 import type { FromWorker, Growth, Report, ToWorker } from './messages.js';
@@ -20,6 +21,7 @@ export interface WorkerEvents {
   upstreamFailed(error: Error): void;
   upstreamEnded(): void;
   upstreamOom(): void;
+  asked(question: ConsoleQuestion): Promise<Uint8Array>;
   gone(worker: WorkerProcess, how: string): void;
 }
 
@@ -50,6 +52,8 @@ export class WorkerProcess {
   private usage: Usage | undefined;
   private question = 0;
   private answer = 0;
+  /** The last question of a client of its. */
+  private asked = 0;
   private readonly child: ChildProcess;
   private readonly outbox: Outbox<ToWorker>;
   private waiting: { readonly done: () => boolean; readonly resolve: () => void }[] = [];
@@ -176,8 +180,18 @@ export class WorkerProcess {
       case 'upstreamOom':
         events.upstreamOom();
         break;
+      case 'asked':
+        void this.reply(message.question, message.asked);
+        break;
     }
     this.settle(false);
+  }
+
+  private async reply(question: number, asked: ConsoleQuestion): Promise<void> {
+    this.asked = question;
+    const reply = await this.events.asked(asked);
+    // It was given up since: there is a newer one.
+    if (question === this.asked) this.post({ type: 'answer', question, reply });
   }
 
   private take(report: Report): void {
