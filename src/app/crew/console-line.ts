@@ -1,5 +1,5 @@
 // A worker's clients ask, the primary answers: one question under way at a time, the others in the order in which they
-// were asked. Invariants: each question is answered once, by the primary or after LIMIT_MS by an error; those that wait
+// were asked. Invariants: each question is answered once, by the primary or after a while by an error; those that wait
 // are no more than the worker's clients, since each has one question at most.
 import type { ConsoleQuestion } from '../../session/console-question.js';
 
@@ -18,7 +18,10 @@ export class ConsoleLine {
   private current: Asked | undefined;
   private number = 0;
 
-  constructor(private readonly send: (number: number, question: ConsoleQuestion) => void) {}
+  constructor(
+    private readonly send: (number: number, question: ConsoleQuestion) => void,
+    private readonly limitMs = LIMIT_MS,
+  ) {}
 
   ask(question: ConsoleQuestion): Promise<Uint8Array> {
     return new Promise((resolve) => {
@@ -32,7 +35,7 @@ export class ConsoleLine {
           this.next();
         },
       };
-      const timer = setTimeout(() => asked.answer(TOO_LATE), LIMIT_MS);
+      const timer = setTimeout(() => asked.answer(TOO_LATE), this.limitMs);
       this.waiting.add(asked);
       this.next();
     });
