@@ -10,6 +10,7 @@ import type { UpstreamTls } from '../net/upstream-socket.js';
 import type { TrafficObserver } from '../policy/observer.js';
 import { Policy } from '../policy/policy.js';
 import { ShedGate } from '../policy/shed.js';
+import { TtlMemory } from '../policy/ttl-memory.js';
 import type { ConsoleQuestion } from '../session/console-question.js';
 import { noPoolingYet, type PoolingCounters, type SessionContext } from '../session/session.js';
 import { TrafficStats } from '../stats/counters.js';
@@ -83,6 +84,7 @@ export class DataPlane {
         observer: observe(this.stats),
         now: Date.now,
         random: Math.random,
+        ttls: new TtlMemory(() => stampedMs),
       }),
       followUps: true,
       lookaheadBytes: config.limits.lookaheadBytes,

@@ -8,10 +8,20 @@ import {
   type KeyPositions,
   type PinReason,
   Sharing,
+  TtlChange,
   TtlTreatment,
 } from './spec.js';
 import { GENERATED_COMMANDS } from './table.generated.js';
-import { CONNECTION_ROLES, LASTING, MOVERS, NO_KEYS, TTL_TREATMENTS, WRITTEN_KEYS } from './treatment.js';
+import {
+  CONNECTION_ROLES,
+  LASTING,
+  MOVERS,
+  NO_KEYS,
+  REPLACING,
+  TTL_CHANGES,
+  TTL_TREATMENTS,
+  WRITTEN_KEYS,
+} from './treatment.js';
 
 /** One command as a server's COMMAND describes it. */
 export interface CommandFacts {
@@ -63,6 +73,8 @@ export function specify(facts: CommandFacts, declared = false): CommandSpec {
     mover: MOVERS.has(name),
     keys,
     ttl,
+    replaces: REPLACING.has(name),
+    ttlChange: TTL_CHANGES.get(name) ?? TtlChange.NONE,
     governed: write && (denyOom || ttl !== TtlTreatment.NONE) && (keys.first > 0 || keys.keywords.length > 0),
     role,
     sharing: pin === undefined ? Sharing.SHARED : isLasting(name, pin) ? Sharing.LASTING : Sharing.OWN,

@@ -17,6 +17,7 @@ import {
   PIN_REASONS,
   type PinReason,
   Sharing,
+  TtlChange,
 } from '../commands/spec.js';
 import type { CommandTable } from '../commands/table.js';
 import type { Policy } from '../policy/policy.js';
@@ -464,6 +465,7 @@ export class Session implements CommandHandler, ReplyOwner {
 
   private ungoverned(spec: CommandSpec): void {
     if (spec.role === ConnectionRole.NONE) {
+      if (spec.ttlChange !== TtlChange.NONE && !this.feed.args.streaming) this.writes.noteTtlChange(spec);
       this.connection.forwarded();
       return;
     }

@@ -8,6 +8,7 @@ import { Policy } from '../../src/policy/policy.js';
 import { Priority, type Rule } from '../../src/policy/rule.js';
 import { RuleSet } from '../../src/policy/rule-set.js';
 import { ALL, ShedGate } from '../../src/policy/shed.js';
+import type { TtlMemory } from '../../src/policy/ttl-memory.js';
 import { COPIED_BELOW } from '../../src/session/byte-sink.js';
 import { Session, type SessionContext } from '../../src/session/session.js';
 
@@ -463,6 +464,7 @@ export interface Scenario {
   /** The session ends with something half done. */
   readonly unfinished?: boolean;
   readonly rules?: readonly Rule[];
+  readonly ttls?: TtlMemory;
 }
 
 export interface Outcome {
@@ -550,6 +552,8 @@ class Recorder implements TrafficObserver {
   readonly writes: string[] = [];
   readonly sheds: string[] = [];
   readonly followUps: string[] = [];
+  /** Slots of the writes that took a TTL away. */
+  readonly dropped: number[] = [];
   upstreamOoms = 0;
 
   onWrite: TrafficObserver['onWrite'] = (_slot, { name }, _bytes, outcome, key, start, end) => {
@@ -561,6 +565,9 @@ class Recorder implements TrafficObserver {
   };
   onFollowUpReply: TrafficObserver['onFollowUpReply'] = (slot, reply) => {
     this.followUps.push(`${slot} ${nameOf(FollowUpReply, reply)}`);
+  };
+  onTtlDropped: TrafficObserver['onTtlDropped'] = (slot) => {
+    this.dropped.push(slot);
   };
   onUpstreamOom(): void {
     this.upstreamOoms++;
@@ -592,7 +599,7 @@ export function makeSession(scenario: Omit<Scenario, 'client'>, pooled = false) 
     table: defaultCommandTable([], scenario.console),
     policy: new Policy({
       rules: new RuleSet({ rules, unregistered: { priority: Priority.NORMAL, observe: false } }),
-      ...{ gate, observer, now: () => NOW, random: () => 0.5 },
+      ...{ gate, observer, now: () => NOW, random: () => 0.5, ttls: scenario.ttls },
     }),
     followUps: scenario.followUps ?? true,
     lookaheadBytes: scenario.lookaheadBytes ?? 1024 * 1024,
