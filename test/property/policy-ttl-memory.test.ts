@@ -19,7 +19,7 @@ type Step =
       key: string;
       ms: number;
     }
-  | { do: 'large' | 'largeExpiry' | 'store' | 'expire' | 'expireNx'; key: string; ms: number }
+  | { do: 'large' | 'largeExpiry' | 'largeKeep' | 'store' | 'expire' | 'expireNx'; key: string; ms: number }
   | { do: 'mset'; key: string; other: string; ms: number }
   | { do: 'wait'; key: string; ms: number }
   | { do: 'flush'; key: string; ms: number };
@@ -118,6 +118,9 @@ function play(model: Model, step: Step): string {
     case 'largeExpiry':
       model.replace(name, ms);
       return cmd('SET', name, LARGE, 'XX', 'PX', ms);
+    case 'largeKeep':
+      model.keep(name, RULE_TTLS[name]);
+      return cmd('SET', name, LARGE, 'KEEPTTL');
     case 'expiry':
       model.replace(name, ms);
       return cmd('PSETEX', name, ms, 'v');
@@ -216,4 +219,22 @@ t.test('of more keys than fit those are known that live longest, and none that n
   }
   t.equal(expired, 0, 'what has ended is not lost');
   t.ok(lasting > 75_000, `of 100,000 that last, ${lasting} are known`);
+});
+
+t.test('two keys of one hash are two', async (t) => {
+  const names = Array.from({ length: 200_000 }, (_, i) => Buffer.from(`user:${i}`));
+  const first = new Map<number, Buffer>();
+  let pairs = 0;
+  for (const name of names) {
+    const hash = hashKey(name, 0, name.length);
+    const other = first.get(hash);
+    first.set(hash, name);
+    if (other === undefined) continue;
+    pairs++;
+    const memory = new TtlMemory(() => 0);
+    memory.remember(1000, false, other, 0, other.length, hash);
+    t.notOk(memory.forget(name, 0, name.length, hash), `${name} is not ${other}`);
+    t.ok(memory.forget(other, 0, other.length, hash));
+  }
+  t.ok(pairs > 0, `${pairs} pairs`);
 });
