@@ -222,7 +222,9 @@ t.test('of more keys than fit those are known that live longest, and none that n
 });
 
 t.test('two keys of one hash are two', async (t) => {
-  const names = Array.from({ length: 200_000 }, (_, i) => Buffer.from(`user:${i}`));
+  const names = Array.from({ length: 200_000 }, (_, i) =>
+    Buffer.from(`user:${Math.imul(i, 0x9e3779b1) >>> 0}:${i * 7919}`),
+  );
   const first = new Map<number, Buffer>();
   let pairs = 0;
   for (const name of names) {
