@@ -10,6 +10,7 @@ import { withProxy } from '../support/proxy.js';
 import { startProxyProcess } from '../support/proxy-process.js';
 import { command, withRaw } from '../support/raw-client.js';
 import { withRedis } from '../support/redis.js';
+import { until } from '../support/wait.js';
 
 const RULES = [
   { name: 'cache', match: 'cache:*', ttl: '1h' },
@@ -80,6 +81,40 @@ for (const pool of ['session', 'command'] as const) {
     t.match(await ask(), /^-ERR Command not allowed inside a transaction/);
     t.match((await client.call('EXEC')).toString(), /^-EXECABORT /);
   });
+
+  t.test(
+    `a client that asks and does not read is not answered on and on, with ${pool} pooling`,
+    async (t) => {
+      const redis = await withRedis(t);
+      const rules = Array.from({ length: 1000 }, (_, i) => ({
+        name: `rule-${i}`,
+        match: `r${i}:*`,
+        ttl: '1h',
+      }));
+      const proxy = await withProxy(t, { redis, config: { upstream: { pool }, rules } });
+      const client = await withRaw(t, proxy.port, 30_000);
+      const other = await withRaw(t, proxy.port);
+      client.socket.pause();
+      const ASKED = 400;
+      await client.write(Buffer.concat(Array.from({ length: ASKED }, () => command('PROXY', 'STATS'))));
+      const commands = async () => ((await proxy.admin('/api/connections')) as { commands: number }).commands;
+      const size = (await other.call('PROXY', 'STATS')).length;
+      let [asked, still] = [await commands(), 0];
+      await until(
+        async () => {
+          // An answer for another client takes as long as one for this one would.
+          await other.call('PROXY', 'STATS');
+          const now = await commands();
+          still = now === asked + 1 ? still + 1 : 0;
+          asked = now;
+          return still === 10;
+        },
+        { timeoutMs: 30_000, describe: 'its questions to stand still' },
+      );
+      t.ok(size > 400_000, `an answer is ${size} bytes`);
+      t.ok(asked < ASKED / 2, `${asked} questions were asked`);
+    },
+  );
 }
 
 t.test('redis-cli is enough', async (t) => {
