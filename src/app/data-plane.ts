@@ -19,8 +19,8 @@ import { ruleSetOf } from './rules.js';
 import { entranceOptions, upstreamTls } from './tls.js';
 
 export interface DataPlaneEvents {
+  /** A connection to the server could not be made. */
   upstreamFailed(error: Error): void;
-  upstreamEnded(): void;
   clientClosed(): void;
   /** A client's question to Spillway: resolves with complete replies, in any case and before long. */
   asked(question: ConsoleQuestion): Promise<Uint8Array>;
@@ -106,7 +106,7 @@ export class DataPlane {
         this.logFailure(error);
         events.upstreamFailed(error);
       },
-      onUpstreamEnded: events.upstreamEnded,
+      onUpstreamGone: events.upstreamFailed,
       onClosed: events.clientClosed,
       onAsked: events.asked,
     });

@@ -49,7 +49,6 @@ export async function startProxy(
   const secure = upstreamTls(config, log.child({}, { level: 'silent' }));
   const events: ServiceEvents = {
     upstreamFailed: (error) => listener.upstreamFailed(error),
-    upstreamEnded: () => listener.suspectUpstream(),
     upstreamOom: () => {
       pressure.upstreamOom(clock());
       pressureChanged();

@@ -40,8 +40,8 @@ export interface Service {
 }
 
 export interface ServiceEvents {
+  /** A connection to the server could not be made. */
   upstreamFailed(error: Error): void;
-  upstreamEnded(): void;
   /** The server has answered OOM to a client. */
   upstreamOom(): void;
   /** A client's question to Spillway: resolves with complete replies, in any case. */

@@ -33,7 +33,7 @@ import { WriteBatch } from './write-batch.js';
 export interface ClientTraffic {
   /** host:port, or "unix". */
   readonly address: string;
-  /** What it calls itself (CLIENT SETNAME), where that is known: with command pooling. '' otherwise. */
+  /** What it calls itself (CLIENT SETNAME, HELLO … SETNAME); '' if it doesn't. */
   readonly name: string;
   readonly bytes: number;
 }
@@ -53,8 +53,8 @@ export interface LinkCounters {
 export interface LinkEvents {
   /** The upstream could not be reached. */
   upstreamFailed(error: Error): void;
-  /** The upstream has ended the connection, or broken it. */
-  upstreamEnded(): void;
+  /** The upstream has ended a connection, or broken it, unasked: the client is told of it by `then`. */
+  upstreamEnded(then: () => void): void;
   closed(link: ClientLink): void;
 }
 
@@ -100,6 +100,8 @@ interface OwnUpstream {
   connected: boolean;
   /** Its greeting was answered: commands may go up. */
   greeted: boolean;
+  /** The server has ended it. */
+  ended: boolean;
 }
 
 export class ClientLink implements Member, Applicant, TurnEnder {
@@ -164,7 +166,7 @@ export class ClientLink implements Member, Applicant, TurnEnder {
   }
 
   describe(): ClientTraffic {
-    const name = this.session.identity.name.slice(0, SHOWN_NAME);
+    const name = this.session.clientName.slice(0, SHOWN_NAME);
     return { address: this.source, name, bytes: this.bytes };
   }
 
@@ -267,7 +269,7 @@ export class ClientLink implements Member, Applicant, TurnEnder {
       own.connected = true;
     });
     const batch = new WriteBatch(socket, () => this.readClient());
-    const own: OwnUpstream = { socket, batch, connected: false, greeted: false };
+    const own: OwnUpstream = { socket, batch, connected: false, greeted: false, ended: false };
     const greeting = this.pool === undefined ? [] : ownGreeting(this.session.identity);
     const greeted = (): void => {
       own.greeted = true;
@@ -289,13 +291,9 @@ export class ClientLink implements Member, Applicant, TurnEnder {
         }
       });
     }
-    socket.on('end', () => {
-      if (!this.clientEnded) this.events.upstreamEnded();
-      this.ownEnded(own);
-    });
+    socket.on('end', () => this.ownEnded(own));
     socket.on('error', (error) => {
-      if (own.connected) this.events.upstreamEnded();
-      else this.upstreamFailed(error);
+      if (!own.connected) this.upstreamFailed(error);
       this.ownEnded(own, error);
     });
     return own;
@@ -316,14 +314,23 @@ export class ClientLink implements Member, Applicant, TurnEnder {
 
   private ownEnded(own: OwnUpstream, error?: Error): void {
     if (this.endsTurn) this.flush();
-    if (this.own !== own || this.isClosed) return;
+    if (this.own !== own || this.isClosed || own.ended) return;
+    own.ended = true;
+    const told = (then: () => void): void => {
+      const asked = this.clientEnded || this.session.quits || !own.connected;
+      if (asked) then();
+      else this.events.upstreamEnded(then);
+    };
     if (this.parked !== undefined) {
       this.endOwn();
       // Its client was killed, say. One that is owed replies by then has gone on elsewhere.
-      if (this.session.idle) this.finish();
-    } else if (error === undefined) this.finish();
-    else if (own.connected && (this.toClient.waiting > 0 || this.upstreamEnded)) this.finish();
-    else this.close(true);
+      told(() => this.session.idle && this.finish());
+      return;
+    }
+    const orderly =
+      error === undefined || (own.connected && (this.toClient.waiting > 0 || this.upstreamEnded));
+    this.upstreamEnded = true;
+    told(() => (orderly ? this.finish() : this.close(true)));
   }
 
   private upstreamFailed(error: Error): void {

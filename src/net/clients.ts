@@ -12,6 +12,7 @@ import {
 } from './client-link.js';
 import { type Arrival, Entrance, type EntranceOptions } from './entrance.js';
 import { Turn } from './turn.js';
+import { UpstreamCheck } from './upstream-check.js';
 import { UpstreamPool, type UpstreamPoolSnapshot } from './upstream-pool.js';
 import { asOne } from './upstream-socket.js';
 
@@ -24,8 +25,8 @@ export interface ClientsOptions extends Omit<LinkOptions, 'bulkTurns' | 'turn'> 
   readonly onTurnedAway: (source: string, error: Error) => void;
   /** An upstream connection could not be made. */
   readonly onUpstreamFailed: (error: Error) => void;
-  /** The upstream has ended a connection, or broken it. */
-  readonly onUpstreamEnded: () => void;
+  /** The upstream has ended a connection, and another one could not be made. */
+  readonly onUpstreamGone: (error: Error) => void;
   /** A client's connection has ended. */
   readonly onClosed: () => void;
 }
@@ -63,12 +64,14 @@ export class Clients {
   };
   private readonly linkEvents: LinkEvents;
   private readonly entrance: Entrance;
+  private readonly check: UpstreamCheck;
   private handshakesFailed = 0;
   private proxyHeadersRefused = 0;
   private whenEmpty: (() => void) | undefined;
 
   constructor(private readonly options: ClientsOptions) {
-    const { upstream, idleTimeoutMs, sharedConnections, onUpstreamEnded, onAsked } = options;
+    const { upstream, idleTimeoutMs, sharedConnections, onAsked } = options;
+    this.check = new UpstreamCheck(upstream, options.onUpstreamGone);
     const onUpstreamFailed = (error: Error): void => options.onUpstreamFailed(asOne(error));
     this.entrance = new Entrance(options.entrance, {
       admitted: (arrival) => this.admit(arrival),
@@ -89,7 +92,7 @@ export class Clients {
     this.linkOptions = { upstream, idleTimeoutMs, bulkTurns: new BulkTurns(), turn, onAsked };
     this.linkEvents = {
       upstreamFailed: onUpstreamFailed,
-      upstreamEnded: onUpstreamEnded,
+      upstreamEnded: (then) => this.check.afterwards(then),
       closed: (link) => this.forget(link),
     };
     if (sharedConnections > 0) {
@@ -99,7 +102,8 @@ export class Clients {
         turn,
         counters: this.counters,
         onFailed: onUpstreamFailed,
-        onLost: onUpstreamEnded,
+        // Its members stay: they are told if the server refuses connections.
+        onLost: () => this.check.afterwards(() => {}),
       });
     }
   }
@@ -179,6 +183,7 @@ export class Clients {
     const left = this.links.size;
     for (const link of this.links) link.close();
     this.pool?.close();
+    this.check.close();
     return left;
   }
 

@@ -2,6 +2,7 @@
 // Owns the port and the watch over the server; whom clients are handed to is somebody else's. Never looks into bytes.
 import type { Socket } from 'node:net';
 import { DataPort, type PortAddress } from './data-port.js';
+import { UpstreamCheck } from './upstream-check.js';
 import type { Endpoint } from './upstream-socket.js';
 import { UpstreamWatch } from './upstream-watch.js';
 
@@ -34,6 +35,7 @@ export interface ListenerSnapshot {
 export class Listener {
   private readonly port: DataPort;
   private readonly watch: UpstreamWatch;
+  private readonly check: UpstreamCheck;
   private clientsTotal = 0;
   private clientsRejected = 0;
 
@@ -53,21 +55,25 @@ export class Listener {
         if (this.listening) options.onRefusing(false);
       },
     });
+    this.check = new UpstreamCheck(options.upstream, (error) => this.watch.failed(error));
   }
 
-  /** Begins to listen. Rejects with the system's error (EADDRINUSE, EACCES …) when it cannot. */
+  /**
+   * Begins to listen, and resolves when it is known whether the server does.
+   * Rejects with the system's error (EADDRINUSE, EACCES …) when it cannot.
+   */
   async start(): Promise<PortAddress> {
     const address = await this.port.open();
-    this.suspectUpstream();
+    await new Promise<void>((known) => this.check.afterwards(known));
     return address;
   }
 
   /** The server may be gone: if it refuses connections, so shall the data port. */
   suspectUpstream(): void {
-    if (this.listening) this.watch.suspect();
+    if (this.listening) this.check.afterwards(() => {});
   }
 
-  /** The server could not be reached: as above, and with the refusal itself no further look is needed. */
+  /** The server could not be reached: if it refused, so does the data port from now on. */
   upstreamFailed(error: Error): void {
     this.watch.failed(error);
   }
@@ -85,6 +91,7 @@ export class Listener {
   /** Accepts no client any more. */
   close(): void {
     this.watch.stop();
+    this.check.close();
     this.port.shut();
   }
 

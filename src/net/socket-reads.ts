@@ -11,6 +11,8 @@ import { COPIED_BELOW } from '../session/byte-sink.js';
 export const HIGH_WATER_BYTES = 64 * 1024;
 /** How much a socket reads at once at most. */
 const LARGE_READ_BYTES = 256 * 1024;
+/** So many reads that fill the buffer a server's socket may do in a turn of the event loop: libuv would do 32. */
+const FULL_READS = 4;
 const shared = Buffer.allocUnsafeSlow(HIGH_WATER_BYTES);
 const large = Buffer.allocUnsafeSlow(LARGE_READ_BYTES);
 
@@ -18,17 +20,35 @@ const large = Buffer.allocUnsafeSlow(LARGE_READ_BYTES);
  * For the `onread` of a socket. `missing` tells how many bytes are still to come of the argument or reply under way; it
  * is asked after reads that fill the buffer.
  * With one value of 100 MB: 0.35 to 0.44 of direct (session pooling), 0.39 to 0.45 (command pooling).
+ * @param readOn begins to read again. With it the socket is read no further for now after FULL_READS in a turn of the
+ *   event loop: else a turn lasts as long as all that many sockets have brought, up to 2 MiB or more of each
  */
-export function readInto(take: (bytes: Buffer) => void, missing: () => number): net.OnReadOpts {
+export function readInto(
+  take: (bytes: Buffer) => void,
+  missing: () => number,
+  readOn?: () => void,
+): net.OnReadOpts {
   let buffer = shared;
+  let fullReads = 0;
+  const turnEnds = (): void => {
+    const rests = fullReads >= FULL_READS;
+    fullReads = 0;
+    if (rests) readOn?.();
+  };
   return {
     // Node asks once at the beginning, and after each read.
     buffer: () => buffer,
     callback: (length) => {
       const bytes = buffer.subarray(0, length);
       take(length < COPIED_BELOW ? bytes : Buffer.from(bytes));
-      buffer = length === buffer.length && missing() >= HIGH_WATER_BYTES ? large : shared;
-      return true;
+      if (length < buffer.length) {
+        buffer = shared;
+        return true;
+      }
+      buffer = missing() >= HIGH_WATER_BYTES ? large : shared;
+      if (readOn === undefined) return true;
+      if (++fullReads === 1) setImmediate(turnEnds);
+      return fullReads < FULL_READS;
     },
   };
 }

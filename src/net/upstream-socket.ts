@@ -117,6 +117,7 @@ class PlainSocket extends net.Socket implements Ear {
       onread: readInto(
         (bytes) => ear.hear(bytes),
         () => ear.missing(),
+        () => this.isPaused() || this.destroyed || this.resume(),
       ),
     } as net.SocketConstructorOpts);
     this.ear = ear;

@@ -14,7 +14,7 @@ import { encodeCommand } from '../resp/encode.js';
 import type { ByteSink } from './byte-sink.js';
 import { type ConsoleQuestion, wordsOf } from './console-question.js';
 import { FollowUps } from './follow-ups.js';
-import { Hold } from './hold.js';
+import { Hold, nameGiven } from './hold.js';
 import { DETAIL_LIMIT, Pending } from './pending-queue.js';
 import { Auth, Refusal, type ReplyListener, ReplySequencer } from './reply-sequencer.js';
 import { ReplySilence } from './reply-silence.js';
@@ -36,6 +36,10 @@ export class Connection implements ReplyListener {
   readonly hold: Hold | undefined;
   private readonly silence: ReplySilence;
   inMulti = false;
+  /** What the client calls itself, '' if it doesn't. For people: whether the server took it is not looked at. */
+  name = '';
+  /** It has asked the server to end the connection. */
+  quits = false;
   /** What the client asks Spillway, and may ask. */
   question: ConsoleQuestion | undefined;
   private words: readonly string[] = [];
@@ -132,6 +136,7 @@ export class Connection implements ReplyListener {
         this.unsubscription(Kind.SHARD, argc - 1);
         break;
       case ConnectionRole.HELLO:
+        this.named(spec.role);
         this.opaqueInMulti(Pending.HELLO);
         break;
       case ConnectionRole.AUTH:
@@ -141,6 +146,7 @@ export class Connection implements ReplyListener {
         this.reset();
         break;
       case ConnectionRole.CLIENT:
+        this.named(spec.role);
         this.client();
         break;
       case ConnectionRole.SELECT:
@@ -158,6 +164,7 @@ export class Connection implements ReplyListener {
         // The server reads no further, so nothing may be answered in its place.
         this.forwarded();
         this.goRaw();
+        this.quits = true;
         break;
       case ConnectionRole.ASKING:
         this.forwarded();
@@ -260,6 +267,7 @@ export class Connection implements ReplyListener {
   }
 
   connectionReset(): void {
+    this.name = '';
     this.hold?.reset();
   }
 
@@ -381,6 +389,10 @@ export class Connection implements ReplyListener {
   private opaqueInMulti(kind: Pending, detail = 0, count = 1): void {
     if (this.inMulti) this.goRaw();
     else this.forwarded(kind, detail, count);
+  }
+
+  private named(role: ConnectionRole): void {
+    if (!this.inMulti) this.name = nameGiven(role, this.feed.args) ?? this.name;
   }
 
   private client(): void {

@@ -134,6 +134,12 @@ export class Hold {
   }
 }
 
+/** The name that HELLO or CLIENT SETNAME gives the client, if it is one that the server takes (validateClientAttr). */
+export function nameGiven(role: ConnectionRole, args: RequestScanner): string | undefined {
+  const name = args.streaming ? undefined : claimOf(role, args)?.identity.name;
+  return name !== undefined && /^[!-~]*$/.test(name) ? name : undefined;
+}
+
 /** What the command would change; undefined: that cannot be told. */
 function claimOf(role: ConnectionRole, args: RequestScanner): Claim | undefined {
   switch (role) {

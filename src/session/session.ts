@@ -156,6 +156,11 @@ export class Session implements CommandHandler, ReplyOwner {
     return this.connection.replies.idle && !this.feed.streaming && !this.connection.inMulti;
   }
 
+  /** The client has asked the server to end its connection. */
+  get quits(): boolean {
+    return this.connection.quits;
+  }
+
   /**
    * A client that is silent may be closed: it waits for nothing, and what it does is understood (as in
    * clientsCronHandleTimeout, timeout.c: not blocked, not subscribed, no MONITOR, no replica).
@@ -163,6 +168,11 @@ export class Session implements CommandHandler, ReplyOwner {
   get mayTimeOut(): boolean {
     const { replies } = this.connection;
     return replies.idle && !replies.subscribed && !replies.raw;
+  }
+
+  /** What the client calls itself, '' if it doesn't. */
+  get clientName(): string {
+    return this.connection.name;
   }
 
   /** Who the client is by now, and how it speaks (command pooling). */

@@ -13,9 +13,15 @@ const each =
     tokens(reply)
       .map((token) => show({ type: token.type, text: change(token.text, token) }))
       .join('\n');
+/** A client by unix socket is shown as such; the direct one connects by TCP. */
+const asByTcp = (text: string): string =>
+  text
+    .replace(/\b(l?addr)=\/\S+?:0\b/g, '$1=127.0.0.1:1')
+    .replace(/ flags=U /g, ' flags=N ')
+    .replace(/(\d+\.\d{6} \[\d+ )unix:[^\]]+\]/g, '$1127.0.0.1:1]');
 /** Everything but the numbers themselves. */
 const numbers = each((text, { type }) =>
-  '*%~>|'.includes(type) ? text : text.replace(/0x[0-9a-f]+|-?\d+(\.\d+)?(e[+-]?\d+)?/g, 'N'),
+  '*%~>|'.includes(type) ? text : asByTcp(text).replace(/0x[0-9a-f]+|-?\d+(\.\d+)?(e[+-]?\d+)?/g, 'N'),
 );
 /** Types and the shape, no content. */
 const shape = each((text, { type }) => ('*%~>|'.includes(type) ? text : ''));
@@ -46,7 +52,7 @@ const infoFields = each((text) =>
 const KEPT_CLIENT = /^(name|db|sub|psub|ssub|multi|watch|flags|cmd|user|redir|resp|lib-name|lib-ver)=/;
 /** CLIENT LIST and INFO: of connections that this script has named, what the client itself can have caused. */
 const ownConnections = each((text) =>
-  text
+  asByTcp(text)
     .split('\n')
     .filter((line) => line.includes(' name=conformance '))
     .map((line) =>
@@ -108,8 +114,7 @@ export function comparable(name: string, reply: Buffer): string {
 
 /** For transcripts whose replies are not told apart: ids of connections, and MONITOR's times and addresses. */
 export function comparableTranscript(bytes: Buffer): string {
-  return bytes
-    .toString('latin1')
+  return asByTcp(bytes.toString('latin1'))
     .replace(/\$2\r\nid\r\n:\d+/g, '$2\r\nid\r\n:N')
     .replace(/\d+\.\d{6} \[(\d+) (?:127\.0\.0\.1:\d+|lua)\]/g, 'T [$1 A]');
 }

@@ -6,6 +6,7 @@ import type { RedisProcess } from '../../src/demo/redis-server.js';
 import { withProxy } from '../support/proxy.js';
 import { type RawClient, withRaw } from '../support/raw-client.js';
 import { withRedis } from '../support/redis.js';
+import { withTransport } from '../support/transport.js';
 
 const everyKey = { name: 'every', match: '*', ttl: '1h', maxTtl: '2h', applyTo: 'all' };
 
@@ -63,12 +64,13 @@ async function place(
   config: Record<string, unknown> | undefined,
   { args, password }: PlacesOptions,
 ): Promise<Place> {
-  const redis = await withRedis(t, await args?.());
+  const transport = await withTransport(t);
+  const redis = await withRedis(t, [...((await args?.()) ?? []), ...(transport?.serverArgs ?? [])]);
   const admin = await withRaw(t, redis.port, 30_000);
   if (password !== undefined) await admin.call('AUTH', password);
   if (config === undefined) return { name, port: redis.port, redis, admin };
-  const credentials = password === undefined ? '' : `:${password}@`;
-  const upstream = { url: `redis://${credentials}127.0.0.1:${redis.port}` };
-  const proxy = await withProxy(t, { redis, config: { ...config, upstream } });
-  return { name, port: proxy.port, redis, admin };
+  const { upstream, ...own } = transport?.config ?? { upstream: { url: `redis://127.0.0.1:${redis.port}` } };
+  const url = password === undefined ? upstream.url : upstream.url.replace('://', `://:${password}@`);
+  const proxy = await withProxy(t, { redis, config: { ...config, ...own, upstream: { ...upstream, url } } });
+  return { name, port: transport?.portOf(proxy) ?? proxy.port, redis, admin };
 }

@@ -7,6 +7,7 @@ import type { GrowthReport, HistorySeries } from '../../src/history/history.js';
 import { withProxy } from '../support/proxy.js';
 import { command, withRaw } from '../support/raw-client.js';
 import { withRedis } from '../support/redis.js';
+import { commands } from '../support/twins.js';
 import { until } from '../support/wait.js';
 
 t.test('growth, history and the share of a pattern that grows', async (t) => {
@@ -69,9 +70,10 @@ t.test('a change of level is an event, and so is a server that is gone and back'
   t.match(await until(() => events(/refuses connections/)), { kind: 'upstream' });
 });
 
-t.test('clients by what they have sent, with their names where these are known', async (t) => {
+t.test('clients by what they have sent, with their names', async (t) => {
   const redis = await withRedis(t);
-  for (const config of [{ upstream: { pool: 'command' } }, { upstream: { pool: 'command' }, workers: 2 }]) {
+  const session = { upstream: { pool: 'session' } };
+  for (const config of [session, { upstream: { pool: 'command' } }, { ...session, workers: 2 }]) {
     const proxy = await withProxy(t, { redis, config });
     const connect = async (connectionName: string, bytes: number) => {
       const client = new Redis(proxy.port, { connectionName, enableReadyCheck: false });
@@ -81,11 +83,18 @@ t.test('clients by what they have sent, with their names where these are known',
     await connect('small', 10);
     await connect('large', 5000);
     await connect('medium', 500);
+    const other = await withRaw(t, proxy.port);
+    void other.write(
+      commands('HELLO 3 SETNAME least', 'CLIENT SETNAME a\nb', 'MULTI', 'CLIENT SETNAME x', 'DISCARD'),
+    );
+    await other.readReplies(5);
     const clients = (await proxy.admin('/api/clients')) as ClientSnapshot[];
     t.same(
       clients.map(({ name }) => name),
-      ['large', 'medium', 'small'],
+      ['large', 'medium', 'small', 'least'],
     );
+    await other.call('RESET');
+    await until(async () => ((await proxy.admin('/api/clients')) as ClientSnapshot[])[3].name === '');
     t.ok(clients[0].bytes > 5000 && clients[0].bytes < 6000);
     t.match(clients[0].address, /^127\.0\.0\.1:\d+$/);
     t.equal(((await proxy.admin('/api/clients?limit=2')) as ClientSnapshot[]).length, 2);

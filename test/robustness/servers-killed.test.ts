@@ -67,6 +67,41 @@ t.test('the data port is taken while the server is away', async (t) => {
   await firstAnswer(proxy.port);
 });
 
+t.test('whoever sees his connection end finds that nobody listens any more', async (t) => {
+  const redis = await withRedis(t);
+  const proxy = await withProxy(t, { redis, config: { rules: RULES } });
+  // The end of this one, a moment before, makes the proxy look at a server that is still there.
+  const [other, direct] = [await withRaw(t, proxy.port), await withRaw(t, redis.port)];
+  await other.call('CLIENT', 'SETNAME', 'other');
+  const clients = await Promise.all(
+    ['PING', 'CLIENT ID', 'SUBSCRIBE news', 'WATCH a', 'SET a 1'].map(async (line) => {
+      const client = await withRaw(t, proxy.port);
+      await client.call(...line.split(' '));
+      return client;
+    }),
+  );
+  const again = clients.map(async (client) => {
+    await client.readUntilClosed().catch(() => {});
+    const late = await connectRaw(proxy.port).catch(({ code }: NodeJS.ErrnoException) => code);
+    if (typeof late === 'object') late.destroy();
+    return typeof late === 'object' ? 'accepted' : late;
+  });
+  await direct.call(
+    'CLIENT',
+    'KILL',
+    'ID',
+    String(await other.call('CLIENT', 'ID'))
+      .slice(1)
+      .trim(),
+  );
+  await other.readUntilClosed();
+  await redis.kill('SIGKILL');
+  t.strictSame(
+    await Promise.all(again),
+    clients.map(() => 'ECONNREFUSED'),
+  );
+});
+
 t.test('an end of one connection is not the end of the server', async (t) => {
   const proxy = await withProxy(t, { redis: await withRedis(t), config: { rules: RULES } });
   for (let i = 0; i < 20; i++) {
@@ -99,6 +134,8 @@ const OCCUPATIONS: Readonly<Record<string, (client: RawClient, place: Place) => 
   nothing: (client) => client.call('SETNX', 'a', 1),
   'waiting for a list': async (client, { direct }) => {
     void client.write(commands('SETNX b 1', 'BLPOP q 0', 'SETNX c 1'));
+    // A server that is killed in the turn in which it answered may not have sent the answer.
+    await client.readReplies(1);
     await untilInfo(await direct(), 'clients', 'blocked_clients:1');
   },
   subscribed: (client) => client.call('SUBSCRIBE', 'news'),

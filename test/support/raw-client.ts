@@ -24,10 +24,14 @@ export async function withRaw(t: TestScope, port: number, timeoutMs?: number): P
   return client;
 }
 
+/** Ports that are not reached by plain TCP (see transport.ts), and the event of a connection that stands. */
+export const doors = new Map<number, { open(): net.Socket; readonly opened: string }>();
+
 /** Connects to 127.0.0.1:port; `timeoutMs` bounds every later wait. */
 export async function connectRaw(port: number, timeoutMs = DEFAULT_TIMEOUT_MS): Promise<RawClient> {
-  const socket = net.connect({ port, host: '127.0.0.1', noDelay: true, allowHalfOpen: true });
-  await once(socket, 'connect', { signal: AbortSignal.timeout(timeoutMs) });
+  const door = doors.get(port);
+  const socket = door?.open() ?? net.connect({ port, host: '127.0.0.1', noDelay: true, allowHalfOpen: true });
+  await once(socket, door?.opened ?? 'connect', { signal: AbortSignal.timeout(timeoutMs) });
   return new RawClient(socket, timeoutMs);
 }
 

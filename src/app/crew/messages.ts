@@ -63,7 +63,6 @@ export type FromWorker =
   /** `question`: the last one that this answers. */
   | { readonly type: 'growth'; readonly growth: Growth; readonly question: number }
   | { readonly type: 'report'; readonly report: Report }
-  | { readonly type: 'upstreamEnded' }
   | { readonly type: 'upstreamFailed'; readonly message: string; readonly code: string | undefined }
   | { readonly type: 'upstreamOom' }
   /** A client's question to Spillway; the next one comes when this one was answered, or given up. */

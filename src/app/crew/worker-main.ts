@@ -38,7 +38,6 @@ function start({ worker, workers, config, server }: Extract<ToWorker, { type: 's
   const line = new ConsoleLine((question, asked) => primary.post({ type: 'asked', question, asked }));
   const plane = new DataPlane(config, log, {
     asked: (question) => line.ask(question),
-    upstreamEnded: () => primary.post({ type: 'upstreamEnded' }),
     upstreamFailed: ({ message, code }: NodeJS.ErrnoException) =>
       primary.post({ type: 'upstreamFailed', message, code }),
     clientClosed: () => {

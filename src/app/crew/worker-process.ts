@@ -19,7 +19,6 @@ export interface WorkerEvents {
   grown(worker: WorkerProcess): void;
   reported(report: Report): void;
   upstreamFailed(error: Error): void;
-  upstreamEnded(): void;
   upstreamOom(): void;
   asked(question: ConsoleQuestion): Promise<Uint8Array>;
   gone(worker: WorkerProcess, how: string): void;
@@ -173,9 +172,6 @@ export class WorkerProcess {
         break;
       case 'upstreamFailed':
         events.upstreamFailed(Object.assign(new Error(message.message), { code: message.code }));
-        break;
-      case 'upstreamEnded':
-        events.upstreamEnded();
         break;
       case 'upstreamOom':
         events.upstreamOom();
