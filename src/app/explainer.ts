@@ -21,7 +21,7 @@ export class Explainer {
     private readonly config: EffectiveConfig,
     private readonly running?: { readonly gate: ShedGate; memory(): MemorySnapshot },
   ) {
-    this.known = defaultCommandTable(config.upstream.shareCommands);
+    this.known = defaultCommandTable(config.upstream.shareCommands, config.console);
     this.table = this.known;
   }
 

@@ -16,6 +16,7 @@ const RULES = [
   { name: 'cache', match: 'cache:*', ttl: '1h' },
   { name: 'users', match: 'user:*', durable: true },
 ];
+const EXPLAINED = '/api/explain?key=STATS&command=PROXY';
 /** What RESP2 makes of a map. */
 const flat = (map: object): unknown[] => Object.entries(map).flat();
 
@@ -130,6 +131,7 @@ t.test('redis-cli is enough', async (t) => {
   t.match(await cli('PROXY', 'STATS'), /^cache\nname\ncache\nwrites\n1\n/);
   t.match(await cli('-3', 'PROXY', 'STATS', 'cache'), /writes 1\n/);
   t.match(await cli('PROXY', 'HELP'), /^PROXY <subcommand>/);
+  t.match(await proxy.admin(EXPLAINED), { kind: 'passed', sends: [['INFO', 'spillway']], changed: true });
   t.match(await cli('PROXY', 'INFO'), /\nrule0:name=cache,writes=1,/);
   t.match(await cli('-3', 'PROXY', 'INFO'), /^# Spillway\r?\n/, 'text for people, not quoted');
 });
@@ -139,6 +141,7 @@ t.test('switched off, Redis answers', async (t) => {
   const proxy = await withProxy(t, { redis, config: { console: false } });
   const client = await withRaw(t, proxy.port);
   t.match((await client.call('PROXY', 'VERSION')).toString(), /^-ERR unknown command 'PROXY'/);
+  t.match(await proxy.admin(EXPLAINED), { kind: 'unknown', sends: [['PROXY', 'STATS']], changed: false });
 });
 
 t.test('each of several workers answers for all', async (t) => {
