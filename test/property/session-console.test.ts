@@ -38,7 +38,7 @@ t.test('every answer has its place, whatever stands before and behind', { timeou
       }
       if (outcome.commands.some(([name]) => name.toLowerCase() === 'proxy')) throw new Error('it went up');
     }),
-    { numRuns: 2500 },
+    { numRuns: 1500 },
   );
 });
 
@@ -66,6 +66,6 @@ t.test('clients that share connections do not get each other’s', { timeout: 60
         }
       },
     ),
-    { numRuns: 800 },
+    { numRuns: 500 },
   );
 });
