@@ -51,6 +51,12 @@ const ROWS: readonly Row[] = [
     'Writes that leave their key without a TTL.',
     perRule((r) => r.withoutTtl),
   ],
+  [
+    'counter',
+    'ttl_dropped_total',
+    'Writes that took away the TTL of their key and left it with none; a lower bound.',
+    perRule((r) => r.ttlDropped),
+  ],
   ['counter', 'follow_ups_sent_total', 'Follow-up PEXPIRE commands sent.', perRule((r) => r.followUps)],
   ['counter', 'follow_ups_total', 'Follow-up PEXPIRE commands by what Redis answered.', followUps],
   ['counter', 'shed_total', 'Commands refused with OOM.', perRule((r) => r.shed)],

@@ -9,6 +9,7 @@ import type { EffectiveConfig } from './effective.js';
 const TAKEN_OVER: ReadonlySet<string> = new Set([
   'mode',
   'rules',
+  'console',
   'memory',
   'upstream.shareCommands',
   'limits.maxClients',
@@ -41,13 +42,14 @@ export function changesBetween(running: EffectiveConfig, loaded: EffectiveConfig
 
 /** What the proxy runs by once it has taken over what it can of `loaded`. */
 export function configAfter(running: EffectiveConfig, loaded: EffectiveConfig): EffectiveConfig {
-  const { mode, rules, memory, log, reload } = loaded;
+  const { mode, rules, console, memory, log, reload } = loaded;
   const { drainTimeoutMs } = running.limits;
   return Object.freeze({
     ...running,
     upstream: Object.freeze({ ...running.upstream, shareCommands: loaded.upstream.shareCommands }),
     mode,
     rules,
+    console,
     memory,
     limits: Object.freeze({ ...loaded.limits, drainTimeoutMs }),
     log,

@@ -70,7 +70,7 @@ export class Clients {
   private whenEmpty: (() => void) | undefined;
 
   constructor(private readonly options: ClientsOptions) {
-    const { upstream, idleTimeoutMs, sharedConnections } = options;
+    const { upstream, idleTimeoutMs, sharedConnections, onAsked } = options;
     this.check = new UpstreamCheck(upstream, options.onUpstreamGone);
     const onUpstreamFailed = (error: Error): void => options.onUpstreamFailed(asOne(error));
     this.entrance = new Entrance(options.entrance, {
@@ -89,7 +89,7 @@ export class Clients {
       },
     });
     const turn = new Turn();
-    this.linkOptions = { upstream, idleTimeoutMs, bulkTurns: new BulkTurns(), turn };
+    this.linkOptions = { upstream, idleTimeoutMs, bulkTurns: new BulkTurns(), turn, onAsked };
     this.linkEvents = {
       upstreamFailed: onUpstreamFailed,
       upstreamEnded: (then) => this.check.afterwards(then),

@@ -53,6 +53,11 @@ const event: fc.Arbitrary<Event> = fc.oneof(
       (stats) =>
         stats.onLatency(micros / 1000),
   ),
+  slot.map(
+    (slot): Event =>
+      (stats) =>
+        stats.onTtlDropped(slot),
+  ),
   fc.constant<Event>((stats) => stats.onUpstreamOom()),
 );
 
