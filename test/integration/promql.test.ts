@@ -1,0 +1,166 @@
+// Holds deploy/prometheus and deploy/grafana to what a real proxy really exports: every metric, label and label value
+// that an alert or a panel asks for is there. That the alerts fire when they should is npm run test:alerts.
+import { readFileSync } from 'node:fs';
+import t from 'tap';
+import { parse } from 'yaml';
+import { METRIC_GROUPS, METRIC_PREFIX } from '../../src/admin/metric-groups.js';
+import { Authority } from '../support/certificates.js';
+import { readExposition, readPromql } from '../support/promql.js';
+import { withProxy } from '../support/proxy.js';
+import { withRedis } from '../support/redis.js';
+
+/** What Prometheus itself adds to every line of a target. */
+const TARGET_LABELS = ['job', 'instance'];
+/** They take ten seconds of readings; they have no labels. */
+const NO_LINE_YET = ['spillway_time_to_full_seconds', 'spillway_memory_growth_bytes_per_second'];
+
+interface Alerts {
+  groups: {
+    rules: {
+      alert: string;
+      expr: string;
+      for: string;
+      labels: object;
+      annotations: Record<string, string>;
+    }[];
+  }[];
+}
+
+interface Dashboard {
+  panels: {
+    id: number;
+    type: string;
+    title: string;
+    datasource: object;
+    gridPos: { x: number; y: number; w: number; h: number };
+    targets?: { expr: string; legendFormat: string; datasource: object }[];
+  }[];
+  templating: { list: { name: string; type: string; query: { query: string } }[] };
+}
+
+function readDeploy(file: string): string {
+  return readFileSync(new URL(`../../deploy/${file}`, import.meta.url), 'utf8');
+}
+
+const alerts = (parse(readDeploy('prometheus/alerts.yml')) as Alerts).groups.flatMap(({ rules }) => rules);
+
+/** /metrics of a proxy with all that has lines of its own: rules, shared connections, TLS. */
+async function scrape(): Promise<Map<string, Map<string, Set<string>>>> {
+  const authority = await Authority.create(t);
+  const files = await authority.issue('both');
+  const redis = await withRedis(t, ['--maxmemory', '50mb']);
+  const proxy = await withProxy(t, {
+    redis,
+    config: {
+      listenTls: files,
+      upstream: { pool: 'command' },
+      rules: [{ name: 'a', match: 'a:*', ttl: '1m' }],
+    },
+  });
+  const response = await fetch(`http://127.0.0.1:${proxy.adminPort}/metrics`);
+  return readExposition(`${await response.text()}\nup 1\n`);
+}
+
+const metrics = await scrape();
+
+/** What of an expression a scrape does not have; empty: all is there. */
+function missing(expression: string): string[] {
+  const { selectors, grouping } = readPromql(expression);
+  const known = new Set(TARGET_LABELS);
+  const problems = selectors.flatMap(({ metric, matchers }) => {
+    const labels = metrics.get(metric);
+    if (labels === undefined) return [`no metric ${metric}`];
+    for (const label of labels.keys()) known.add(label);
+    return matchers.flatMap(({ label, op, value }) => {
+      if (TARGET_LABELS.includes(label)) return [];
+      const values = labels.get(label);
+      if (values === undefined) return [`${metric} has no label ${label}`];
+      if (value.includes('$')) return [];
+      const wanted = op === '=~' || op === '!~' ? value.split('|') : [value];
+      return wanted.filter((v) => !values.has(v)).map((v) => `${metric} has no ${label}="${v}"`);
+    });
+  });
+  return [...problems, ...grouping.filter((l) => !known.has(l)).map((l) => `nothing has the label ${l}`)];
+}
+
+t.test('what does not exist is found', async (t) => {
+  t.same(missing('rate(spillway_shed_total{rule="a"}[5m]) > 0'), []);
+  t.same(missing('spillway_sheds_total > 0'), ['no metric spillway_sheds_total']);
+  t.same(missing('spillway_clients{rule="a"}'), ['spillway_clients has no label rule']);
+  t.same(missing('spillway_workers{state=~"running|asleep"}'), ['spillway_workers has no state="asleep"']);
+  t.same(missing('sum by (key) (spillway_clients)'), ['nothing has the label key']);
+  t.throws(() => missing('rate(spillway_shed_total[5m]) >'), /not PromQL/);
+});
+
+t.test('only what needs time has no line', async (t) => {
+  for (const name of NO_LINE_YET) t.equal(metrics.get(name)?.size, 0, name);
+});
+
+t.test('every line has the labels that docs/METRICS.md tells of', async (t) => {
+  for (const [type, name, , { labels }] of METRIC_GROUPS.flatMap((group) => group.metrics)) {
+    const full = METRIC_PREFIX + name;
+    const lines = metrics.get(type === 'histogram' ? `${full}_bucket` : full);
+    if (!NO_LINE_YET.includes(full)) t.same([...(lines?.keys() ?? [])].sort(), [...labels].sort(), full);
+  }
+});
+
+t.test('alerts ask for what there is, and say what to do', async (t) => {
+  t.ok(alerts.length > 10);
+  const tested = readDeploy('prometheus/alerts.test.yml');
+  for (const { alert, expr, for: wait, labels, annotations } of alerts) {
+    t.match(alert, /^Spillway[A-Z]\w+$/);
+    t.same(missing(expr), [], alert);
+    t.match(wait, /^\d+[smh]$/, `${alert} says for how long`);
+    t.match(labels, { severity: /^(warning|critical)$/ }, alert);
+    t.ok(annotations.summary && annotations.description, `${alert} is described`);
+    t.equal(annotations.runbook, `docs/OPERATIONS.md#${alert.toLowerCase()}`);
+    t.match(tested, `alertname="${alert}", alertstate="firing"`, `${alert} is seen to fire`);
+  }
+});
+
+t.test(
+  'the dashboard asks for what there is, of the data source and the instances that are chosen',
+  async (t) => {
+    const { panels, templating } = JSON.parse(readDeploy('grafana/spillway.json')) as Dashboard;
+    const variables = templating.list.map(({ name }) => name);
+    t.same(variables, ['datasource', 'job', 'instance']);
+    for (const { name, query } of templating.list.filter(({ type }) => type === 'query')) {
+      const [, metric = '', label] = /^label_values\((.+), (\w+)\)$/.exec(query.query) ?? [];
+      t.same(missing(metric), [], `variable ${name}`);
+      t.ok(TARGET_LABELS.includes(label ?? ''), `variable ${name}`);
+    }
+
+    const cells = new Set<string>();
+    for (const { title, type, gridPos: at, datasource, targets = [] } of panels) {
+      t.ok(at.x + at.w <= 24, `${title} is inside the grid`);
+      for (let x = at.x; x < at.x + at.w; x++) {
+        for (let y = at.y; y < at.y + at.h; y++) {
+          t.notOk(cells.has(`${x} ${y}`), `${title} lies over no other panel`);
+          cells.add(`${x} ${y}`);
+        }
+      }
+      if (type === 'row') continue;
+      t.not(targets.length, 0, `${title} shows something`);
+      for (const from of [datasource, ...targets.map((target) => target.datasource)]) {
+        t.same(from, { type: 'prometheus', uid: '$' + '{datasource}' }, title);
+      }
+      for (const { expr, legendFormat } of targets) {
+        t.same(missing(expr), [], title);
+        for (const { metric, matchers } of readPromql(expr).selectors) {
+          const chosen = matchers.map(({ label, op, value }) => `${label}${op}${value}`);
+          t.match(chosen.join(), 'job=~$job,instance=~$instance', `${title}: ${metric}`);
+        }
+        const shown = [...legendFormat.matchAll(/\{\{(\w+)\}\}/g)].map(([, label]) => label);
+        for (const label of shown) t.ok(resultLabels(expr).has(label), `${title}: ${label} is in the result`);
+      }
+    }
+    t.equal(new Set(panels.map(({ id }) => id)).size, panels.length, 'ids are unique');
+  },
+);
+
+/** Labels that the lines of a result can have: what they are grouped by, or all of the metric. */
+function resultLabels(expression: string): Set<string> {
+  const { selectors, grouping } = readPromql(expression);
+  if (/^(sum|max|min|avg|histogram_quantile)\b/.test(expression)) return new Set(grouping);
+  return new Set([...TARGET_LABELS, ...selectors.flatMap(({ metric }) => [...metrics.get(metric)!.keys()])]);
+}
