@@ -154,6 +154,12 @@ export const METRIC_GROUPS: readonly MetricGroup[] = [
         'Changes of the shed level.',
         one((s) => s.memory.levelChanges),
       ],
+      [
+        'gauge',
+        'rehearsal_active',
+        'Whether writes are refused for a rehearsal (POST /api/simulate).',
+        one((s) => Number(s.memory.rehearsal !== null)),
+      ],
       ['gauge', 'shed_active', 'Whether writes can be refused now.', one((s) => Number(s.memory.active))],
       ['gauge', 'shed_share', 'Share of growing writes refused now, 0 to 1.', shedShare],
     ],

@@ -21,6 +21,7 @@ import { Crew } from './crew/crew.js';
 import { hasFollowUps } from './data-plane.js';
 import { describeMemory } from './describe-memory.js';
 import { Explainer } from './explainer.js';
+import { Rehearsals } from './rehearsal.js';
 import { Reloader, type ReloadSource } from './reload.js';
 import type { Service, ServiceEvents } from './service.js';
 import { upstreamTls } from './tls.js';
@@ -95,7 +96,9 @@ export async function startProxy(
       eventLog.record('upstream', 'the connection that memory is read by was lost');
     },
   });
-  const memory = () => describeMemory(pressure, gate, monitor, reloader.config.memory.bands, clock());
+  const rehearsals = new Rehearsals(pressure, pressureChanged, clock, log, eventLog);
+  const memory = () =>
+    describeMemory(pressure, gate, monitor, reloader.config.memory.bands, clock(), rehearsals.snapshot());
   const explainer = new Explainer(config, { gate, memory });
   let chronicle: Chronicle | undefined;
   let admin: AdminServer | undefined;
@@ -143,6 +146,7 @@ export async function startProxy(
   const stop = async (graceMs: number): Promise<void> => {
     closing = true;
     reloader.close();
+    rehearsals.close();
     listener.close();
     eventLog.record('proxy', 'closing: clients may finish');
     const ended = await service.close(graceMs);
@@ -189,6 +193,11 @@ export async function startProxy(
           log,
           version: VERSION,
           config: () => reloader.snapshot(),
+          rehearse(request) {
+            if (request !== undefined) return rehearsals.begin(request);
+            rehearsals.end();
+            return { ok: true, rehearsal: null };
+          },
           reload: () => reloader.reload('POST /api/reload'),
           health: () => ({ live: true }),
           ready: () => {

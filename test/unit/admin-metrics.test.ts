@@ -56,6 +56,7 @@ const memory: MemorySnapshot = {
   polls: 7,
   pollErrors: 6,
   levelChanges: 2,
+  rehearsal: null,
 };
 const connections: ConnectionSnapshot = {
   clients: 3,
