@@ -19,7 +19,7 @@ t.test('the flags of ExecStart exist', async (t) => {
   const [, ...args] = directive('ExecStart').split(' ');
   const command = addConfigOptions(new Command().exitOverride());
   command.parse(args, { from: 'user' });
-  t.equal(command.opts()['config'], '/etc/spillway/proxy.config.json');
+  t.equal(command.opts<{ config?: string }>().config, '/etc/spillway/proxy.config.json');
 });
 
 t.test('what would fail again is not started again', async (t) => {
