@@ -34,10 +34,14 @@ export function changesBetween(running: EffectiveConfig, loaded: EffectiveConfig
   const needsRestart: string[] = [];
   for (const path of new Set([...before.keys(), ...after.keys()])) {
     if (before.get(path) === after.get(path)) continue;
-    const takenOver = TAKEN_OVER.has(path) || TAKEN_OVER.has(path.slice(0, path.indexOf('.')));
-    (takenOver ? applied : needsRestart).push(path);
+    (isTakenOver(path) ? applied : needsRestart).push(path);
   }
   return { applied, needsRestart };
+}
+
+/** Whether a running proxy takes over the setting at `path`; else it needs a restart. */
+export function isTakenOver(path: string): boolean {
+  return TAKEN_OVER.has(path) || TAKEN_OVER.has(path.split('.', 1)[0] as string);
 }
 
 /** What the proxy runs by once it has taken over what it can of `loaded`. */
