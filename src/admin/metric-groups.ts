@@ -1,9 +1,11 @@
 // All metrics, each in one place: name, type, help and where its lines come from. Names are an API; docs/METRICS.md is
 // generated from here. It owns no value and keeps nothing.
 import {
+  addedLatency,
   buildInfo,
   followUps,
   growth,
+  heldBytes,
   latency,
   one,
   perRule,
@@ -162,6 +164,27 @@ export const METRIC_GROUPS: readonly MetricGroup[] = [
       ],
       ['gauge', 'shed_active', 'Whether writes can be refused now.', one((s) => Number(s.memory.active))],
       ['gauge', 'shed_share', 'Share of growing writes refused now, 0 to 1.', shedShare],
+    ],
+  },
+  {
+    heading: 'Latency of its own',
+    about:
+      'What Spillway itself adds. Commands and replies are timed from the read that brought them until what came of them was handed to the other socket, one read in 61 of each process; what a command waits for elsewhere is not in it.',
+    look: 'when clients are slow and the upstream latency is not',
+    metrics: [
+      [
+        'histogram',
+        'added_latency_seconds',
+        'What the proxy adds to a sample of commands and replies.',
+        addedLatency,
+      ],
+      [
+        'histogram',
+        'event_loop_delay_seconds',
+        'How late a timer of 50 ms comes: everything else in that process is as late. A millisecond is usual.',
+        latency((s) => s.stats.ownTimes.eventLoopDelay),
+      ],
+      ['gauge', 'held_bytes', 'Bytes held in memory.', heldBytes],
     ],
   },
   {

@@ -36,6 +36,8 @@ export const LABELS = {
   result: 'set, unchanged, denied, failed',
   direction: 'from_clients, to_clients, to_upstream, from_upstream',
   side: 'clients, upstream',
+  way: 'request (client to server), reply (server to client)',
+  what: 'replies (that clients have not taken), commands (that the server has not), stalled (commands that may not go yet)',
   state: 'configured, running, silent',
   worker: 'numbers from 1 to `workers`: who takes the place of another has its number',
   on: 'shared, own, waiting',
@@ -153,24 +155,40 @@ export const wireBytes = byLabel('direction', ({ connections }) => ({
 
 /** A histogram: its buckets, sum and count. */
 export function latency(which: (scrape: Scrape) => LatencySnapshot): Reader {
-  return {
-    labels: ['le'],
-    read(scrape, name) {
-      const { buckets, samples, sumSeconds } = which(scrape);
-      const bucket = (count: number, le: number | string): Sample => ({
-        metricName: `${name}_bucket`,
-        value: count,
-        labels: { le },
-      });
-      return [
-        ...buckets.map((b) => bucket(b.count, b.leSeconds)),
-        bucket(samples, '+Inf'),
-        { metricName: `${name}_sum`, value: sumSeconds },
-        { metricName: `${name}_count`, value: samples },
-      ];
-    },
-  };
+  return { labels: ['le'], read: (scrape, name) => histogram(name, which(scrape), {}) };
 }
+
+export const addedLatency: Reader = {
+  labels: ['way', 'le'],
+  read: ({ stats: { ownTimes } }, name) => [
+    ...histogram(name, ownTimes.requests, { way: 'request' }),
+    ...histogram(name, ownTimes.replies, { way: 'reply' }),
+  ],
+};
+
+function histogram(
+  name: string,
+  { buckets, samples, sumSeconds }: LatencySnapshot,
+  labels: Readonly<Record<string, string>>,
+): Sample[] {
+  const bucket = (count: number, le: number | string): Sample => ({
+    metricName: `${name}_bucket`,
+    value: count,
+    labels: { ...labels, le },
+  });
+  return [
+    ...buckets.map((b) => bucket(b.count, b.leSeconds)),
+    bucket(samples, '+Inf'),
+    { metricName: `${name}_sum`, value: sumSeconds, labels },
+    { metricName: `${name}_count`, value: samples, labels },
+  ];
+}
+
+export const heldBytes = byLabel('what', ({ connections }) => ({
+  replies: connections.heldReplyBytes,
+  commands: connections.heldCommandBytes,
+  stalled: connections.stalledCommandBytes,
+}));
 
 /** Always 1: it is there for its labels. */
 export const buildInfo: Reader = {

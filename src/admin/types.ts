@@ -98,6 +98,10 @@ export interface ConnectionSnapshot {
   followUpsUnsupported: boolean;
   /** Clients that are not being read from now. */
   pausedClients: number;
+  /** In memory now: replies that clients have not taken, commands that the server has not, commands that may not go yet. */
+  heldReplyBytes: number;
+  heldCommandBytes: number;
+  stalledCommandBytes: number;
   /** null: clients use no TLS, or the server none. */
   tls: TlsSnapshot | null;
   upstreamTls: TlsSnapshot | null;

@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import type { CommandTable } from '../commands/table.js';
 import type { EffectiveConfig } from '../config/effective.js';
 import type { ServerFacts } from '../memory/monitor.js';
+import { Way } from '../net/added-latency.js';
 import { Clients, type ClientsSnapshot } from '../net/clients.js';
 import type { EntranceOptions } from '../net/entrance.js';
 import type { UpstreamTls } from '../net/upstream-socket.js';
@@ -39,7 +40,7 @@ export interface DataPlaneSnapshot extends Omit<ClientsSnapshot, 'pool'> {
   readonly pool: (NonNullable<ClientsSnapshot['pool']> & PoolingCounters) | null;
 }
 
-/** How often the time that statistics are stamped with is refreshed, milliseconds. */
+/** How often the time that statistics are stamped with is refreshed, milliseconds; its lateness is the event loop's. */
 const STAMP_INTERVAL_MS = 50;
 /** PEXPIRE … NX came with this major version. */
 const FOLLOW_UP_MAJOR = 7;
@@ -69,8 +70,12 @@ export class DataPlane {
     observe: (stats: TrafficStats) => TrafficObserver = (stats) => stats,
   ) {
     let stampedMs = Date.now();
+    let tickedAt = performance.now();
     this.stamping = setInterval(() => {
       stampedMs = Date.now();
+      const now = performance.now();
+      this.stats.ownTimes.eventLoopDelay.record(Math.max(0, now - tickedAt - STAMP_INTERVAL_MS));
+      tickedAt = now;
     }, STAMP_INTERVAL_MS);
     this.stamping.unref();
     this.stats = new TrafficStats([], () => stampedMs);
@@ -107,6 +112,10 @@ export class DataPlane {
         events.upstreamFailed(error);
       },
       onUpstreamGone: events.upstreamFailed,
+      onAdded: (way, milliseconds) => {
+        const { requests, replies } = this.stats.ownTimes;
+        (way === Way.REQUEST ? requests : replies).record(milliseconds);
+      },
       onClosed: events.clientClosed,
       onAsked: events.asked,
     });

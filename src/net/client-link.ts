@@ -13,6 +13,7 @@ import type { Socket } from 'node:net';
 import type { ConsoleQuestion } from '../session/console-question.js';
 import { type Identity, ownGreeting } from '../session/identity.js';
 import { Place, Session, type SessionContext } from '../session/session.js';
+import { type AddedLatency, Way } from './added-latency.js';
 import type { BulkTurns } from './bulk-turns.js';
 import type { Arrival } from './entrance.js';
 import { greet, Refused } from './greet.js';
@@ -36,6 +37,13 @@ export interface ClientTraffic {
   /** What it calls itself (CLIENT SETNAME, HELLO … SETNAME); '' if it doesn't. */
   readonly name: string;
   readonly bytes: number;
+}
+
+/** Bytes in this process's memory: the kernel has not taken them, or they may not go yet. */
+export interface HeldBytes {
+  readonly replies: number;
+  readonly commands: number;
+  readonly stalled: number;
 }
 
 /** Counted over all links. */
@@ -91,6 +99,7 @@ export interface LinkOptions {
   readonly turn: Turn;
   /** Answers a client's question to Spillway: resolves with complete replies, in any case and before long. */
   readonly onAsked: (question: ConsoleQuestion) => Promise<Uint8Array>;
+  readonly added: AddedLatency;
 }
 
 /** An upstream connection of the client's own. */
@@ -149,6 +158,7 @@ export class ClientLink implements Member, Applicant, TurnEnder {
     this.source = source;
     const much = socket === raw ? HIGH_WATER_BYTES : TLS_RECORD_BYTES;
     const take = (bytes: Buffer): void => {
+      options.added.read(Way.REQUEST, this);
       if (bytes.length < much) this.fromClient(bytes);
       else this.fromClientInTurn(bytes);
     };
@@ -163,6 +173,15 @@ export class ClientLink implements Member, Applicant, TurnEnder {
   /** The client waits: for its upstream's buffers, or for a reply that decides on its next command. */
   get paused(): boolean {
     return this.client.isPaused();
+  }
+
+  /** Bytes that wait here: replies for the client, commands for its own upstream, and commands that may not go yet. */
+  get heldBytes(): HeldBytes {
+    return {
+      replies: this.toClient.waiting,
+      commands: this.own?.batch.waiting ?? 0,
+      stalled: this.session.heldBytes,
+    };
   }
 
   describe(): ClientTraffic {
@@ -311,6 +330,7 @@ export class ClientLink implements Member, Applicant, TurnEnder {
       this.endOwn();
       return;
     }
+    this.options.added.read(Way.REPLY, this);
     this.counters.bytesFromUpstream += chunk.length;
     this.session.fromUpstream(chunk);
     if (this.session.mayRelease) this.parkOwn();
@@ -547,12 +567,21 @@ export class ClientLink implements Member, Applicant, TurnEnder {
       this.counters.bytesToUpstream += this.own.batch.takeBytes();
     }
     this.shared?.flushSoon();
+    this.measureAdded();
     if (!clientKeepsUp) this.clientLags();
     if (this.upstreamEnded || this.isClosed) return;
     if (this.mayReadClient) this.readClient();
     else this.client.pause();
     this.endUpstreamIfDone();
     if (this.draining) this.endIfDrained();
+  }
+
+  /** Both ways are sent, but what goes by a shared connection, which sends it at the end of the turn. */
+  private measureAdded(): void {
+    const { added } = this.options;
+    added.sent(Way.REPLY, this);
+    if (this.shared !== undefined && !this.session.hasOwnUpstream) added.pass(Way.REQUEST, this, this.shared);
+    else added.sent(Way.REQUEST, this);
   }
 
   /** The client does not read as fast as the server answers. */

@@ -2,6 +2,7 @@
 // them. Never looks into bytes.
 import type { Socket } from 'node:net';
 import type { SessionContext } from '../session/session.js';
+import { AddedLatency, type Way } from './added-latency.js';
 import { BulkTurns } from './bulk-turns.js';
 import {
   ClientLink,
@@ -16,7 +17,7 @@ import { UpstreamCheck } from './upstream-check.js';
 import { UpstreamPool, type UpstreamPoolSnapshot } from './upstream-pool.js';
 import { asOne } from './upstream-socket.js';
 
-export interface ClientsOptions extends Omit<LinkOptions, 'bulkTurns' | 'turn'> {
+export interface ClientsOptions extends Omit<LinkOptions, 'bulkTurns' | 'turn' | 'added'> {
   /** Shared upstream connections for each user, database and protocol; 0: each client has one of its own. */
   readonly sharedConnections: number;
   readonly context: SessionContext;
@@ -27,6 +28,8 @@ export interface ClientsOptions extends Omit<LinkOptions, 'bulkTurns' | 'turn'> 
   readonly onUpstreamFailed: (error: Error) => void;
   /** The upstream has ended a connection, and another one could not be made. */
   readonly onUpstreamGone: (error: Error) => void;
+  /** What this process has added to a command or a reply, of a sample. */
+  readonly onAdded: (way: Way, milliseconds: number) => void;
   /** A client's connection has ended. */
   readonly onClosed: () => void;
 }
@@ -45,6 +48,10 @@ export interface ClientsSnapshot extends LinkCounters {
   readonly proxyHeadersRefused: number;
   readonly clients: number;
   readonly pausedClients: number;
+  /** Bytes in memory: replies for clients, commands for the server, commands that may not go yet. */
+  readonly heldReplyBytes: number;
+  readonly heldCommandBytes: number;
+  readonly stalledCommandBytes: number;
   /** null: session pooling. */
   readonly pool: PoolSnapshot | null;
 }
@@ -89,7 +96,8 @@ export class Clients {
       },
     });
     const turn = new Turn();
-    this.linkOptions = { upstream, idleTimeoutMs, bulkTurns: new BulkTurns(), turn, onAsked };
+    const added = new AddedLatency(options.onAdded);
+    this.linkOptions = { upstream, idleTimeoutMs, bulkTurns: new BulkTurns(), turn, onAsked, added };
     this.linkEvents = {
       upstreamFailed: onUpstreamFailed,
       upstreamEnded: (then) => this.check.afterwards(then),
@@ -100,6 +108,7 @@ export class Clients {
         upstream,
         size: sharedConnections,
         turn,
+        added,
         counters: this.counters,
         onFailed: onUpstreamFailed,
         // Its members stay: they are told if the server refuses connections.
@@ -136,10 +145,19 @@ export class Clients {
 
   snapshot(): ClientsSnapshot {
     let pausedClients = 0;
-    for (const link of this.links) if (link.paused) pausedClients++;
+    let [heldReplyBytes, heldCommandBytes, stalledCommandBytes] = [0, this.pool?.heldBytes ?? 0, 0];
+    for (const { paused, heldBytes } of this.links) {
+      if (paused) pausedClients++;
+      heldReplyBytes += heldBytes.replies;
+      heldCommandBytes += heldBytes.commands;
+      stalledCommandBytes += heldBytes.stalled;
+    }
     return {
       clients: this.size,
       pausedClients,
+      heldReplyBytes,
+      heldCommandBytes,
+      stalledCommandBytes,
       handshakesFailed: this.handshakesFailed,
       proxyHeadersRefused: this.proxyHeadersRefused,
       ...this.counters,

@@ -5,6 +5,7 @@
 import { type Identity, sharedGreeting } from '../session/identity.js';
 import type { ReplyOwner } from '../session/reply-sequencer.js';
 import { SharedLane } from '../session/shared-lane.js';
+import { type AddedLatency, Way } from './added-latency.js';
 import { greet } from './greet.js';
 import type { Turn, TurnEnder } from './turn.js';
 import { connectUpstream, type UpstreamAddress, type UpstreamSocket } from './upstream-socket.js';
@@ -56,6 +57,7 @@ export class SharedUpstream implements TurnEnder {
     address: UpstreamAddress,
     identity: Identity,
     private readonly turn: Turn,
+    private readonly added: AddedLatency,
     private readonly counters: ByteCounters,
     private readonly events: SharedUpstreamEvents,
   ) {
@@ -88,6 +90,7 @@ export class SharedUpstream implements TurnEnder {
     this.endsTurn = false;
     this.batch.flush();
     this.counters.bytesToUpstream += this.batch.takeBytes();
+    this.added.sent(Way.REQUEST, this);
   }
 
   hold(member: Member): void {
@@ -122,8 +125,10 @@ export class SharedUpstream implements TurnEnder {
 
   private receive(chunk: Buffer): void {
     if (!this.isReady || this.isEnded) return;
+    this.added.read(Way.REPLY, this);
     this.counters.bytesFromUpstream += chunk.length;
     const understood = this.lane.receive(chunk);
+    if (this.touched.length > 0) this.added.pass(Way.REPLY, this, this.touched[0]);
     for (let i = 0; i < this.touched.length; i++) this.touched[i].repliesCame(chunk.length);
     this.touched.length = 0;
     if (!understood) this.end(new Error('the server answers what was not asked'));

@@ -1,8 +1,10 @@
 // The upstream connections that clients share, by what their clients have in common (user, database, protocol): a few
 // for each, made when first asked for, made again with back-off when lost, closed when nobody has shared them for
 // a while. Owns them and their timers. Never looks into bytes, never lends a connection to a client of another key.
+
 import { createHash } from 'node:crypto';
 import type { Identity } from '../session/identity.js';
+import type { AddedLatency } from './added-latency.js';
 import { type ByteCounters, SharedUpstream } from './shared-upstream.js';
 import type { Turn } from './turn.js';
 import type { UpstreamAddress } from './upstream-socket.js';
@@ -33,6 +35,7 @@ export interface UpstreamPoolOptions {
   /** Connections for each key. */
   readonly size: number;
   readonly turn: Turn;
+  readonly added: AddedLatency;
   readonly counters: ByteCounters;
   /** A connection could not be made. */
   readonly onFailed: (error: Error) => void;
@@ -56,6 +59,14 @@ export class UpstreamPool {
   private lost = 0;
 
   constructor(private readonly options: UpstreamPoolOptions) {}
+
+  /** What waits on shared connections for the kernel to take it. */
+  get heldBytes(): number {
+    let bytes = 0;
+    for (const { connections } of this.shares.values())
+      for (const { batch } of connections) bytes += batch.waiting;
+    return bytes;
+  }
 
   snapshot(): UpstreamPoolSnapshot {
     let sharedConnections = 0;
@@ -129,8 +140,8 @@ export class UpstreamPool {
 
   private connect(key: string, share: Share): void {
     if (share.retry !== undefined || [...share.connections].some(({ isReady }) => !isReady)) return;
-    const { upstream, turn, counters, onFailed, onLost } = this.options;
-    const connection = new SharedUpstream(upstream, share.identity, turn, counters, {
+    const { upstream, turn, added, counters, onFailed, onLost } = this.options;
+    const connection = new SharedUpstream(upstream, share.identity, turn, added, counters, {
       ready: () => {
         this.made++;
         share.backOffMs = 0;

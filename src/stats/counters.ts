@@ -9,6 +9,7 @@ import type { FollowUpReply, TrafficObserver, TtlOutcome } from '../policy/obser
 import { HeavyHitters, type HittersPart } from './heavy-hitters.js';
 import { DistinctCounters } from './hyperloglog.js';
 import { LatencyHistogram, type LatencyPart } from './latency.js';
+import { OwnTimes, type OwnTimesPart } from './own-times.js';
 import { PATTERN_SCRATCH, writePattern } from './prefix.js';
 
 /** Columns of a slot's row. Eight outcomes from OUTCOMES on, in TtlOutcome's order; four replies from FOLLOW_UP_REPLIES. */
@@ -35,6 +36,7 @@ export interface StatsPart {
   readonly slots: readonly SlotPart[];
   readonly patterns: HittersPart;
   readonly latency: LatencyPart;
+  readonly ownTimes: OwnTimesPart;
   readonly upstreamOom: number;
 }
 
@@ -57,6 +59,7 @@ export class TrafficStats implements TrafficObserver {
   /** Those that there are now, in their order. */
   rules: readonly CountedRule[] = [];
   readonly latency = new LatencyHistogram();
+  readonly ownTimes = new OwnTimes();
   /** Patterns of the keys that no rule matches. */
   readonly patterns = new HeavyHitters();
   upstreamOom = 0;
@@ -194,14 +197,20 @@ export class TrafficStats implements TrafficObserver {
     this.cells.fill(0);
     const { upstreamOom } = this;
     this.upstreamOom = 0;
-    return { slots, patterns: this.patterns.take(), latency: this.latency.take(), upstreamOom };
+    return {
+      slots,
+      patterns: this.patterns.take(),
+      latency: this.latency.take(),
+      ownTimes: this.ownTimes.take(),
+      upstreamOom,
+    };
   }
 
   /**
    * Adds what was taken from another one, whose rules have the same slots, as if this one had counted it too. Commands go by their
    * names: one that adds must not count traffic of its own, whose ids may be others.
    */
-  add({ slots, patterns, latency, upstreamOom }: StatsPart): void {
+  add({ slots, patterns, latency, ownTimes, upstreamOom }: StatsPart): void {
     for (const { slot, cells, distinct, commands } of slots) {
       const row = slot * WIDTH;
       const lastSeen = Math.max(this.cells[row + Column.LAST_SEEN], cells[Column.LAST_SEEN]);
@@ -214,6 +223,7 @@ export class TrafficStats implements TrafficObserver {
     }
     this.patterns.merge(patterns);
     this.latency.add(latency);
+    this.ownTimes.add(ownTimes);
     this.upstreamOom += upstreamOom;
   }
 

@@ -34,7 +34,8 @@ export class Histogram {
 
   /** All that was recorded since it was made, or since this was called last; it counts from 0 again. */
   take(): HistogramPart {
-    const buckets = Uint16Array.from(this.buckets.keys()).filter((bucket) => this.buckets[bucket] > 0);
+    const all = this.count === 0 ? [] : this.buckets.keys();
+    const buckets = Uint16Array.from(all).filter((bucket) => this.buckets[bucket] > 0);
     const part = {
       count: this.count,
       max: this.max,

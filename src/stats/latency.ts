@@ -1,18 +1,19 @@
-// How long Redis takes to answer, from the commands that the session chose to time.
+// How long something takes, of a sample: Redis to answer, the proxy to hand on.
 // Owns two views of the same samples: a fine histogram for percentiles, fixed buckets for Prometheus (which adds
 // them up over instances, and so needs the same bounds everywhere). It never decides what is timed.
 import { Histogram, type HistogramPart } from './histogram.js';
 
 /** Upper bounds of the Prometheus buckets in seconds, rising; one more bucket, +Inf, follows. */
 const LATENCY_BOUNDS_SECONDS = [
-  0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10,
+  0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25,
+  0.5, 1, 2.5, 10,
 ] as const;
 
 /** Longer waits (blocking commands with long timeouts) are recorded as this: ten minutes, in microseconds. */
 const LONGEST_MICROS = 600_000_000;
 
 export interface LatencySnapshot {
-  /** Number of timed commands, a sample of all. */
+  /** How often it was timed: a sample of all. */
   samples: number;
   /** Sum of all samples in seconds. */
   sumSeconds: number;

@@ -3,6 +3,7 @@
 import { FollowUpReply, TtlOutcome } from '../policy/observer.js';
 import { Column, type TrafficStats } from './counters.js';
 import type { LatencySnapshot } from './latency.js';
+import type { OwnTimesSnapshot } from './own-times.js';
 import { type Advice, suggestRule } from './suggest.js';
 
 /** Name of slot 0 in statistics and metrics: keys that no rule matches. No rule may be called that. */
@@ -73,6 +74,8 @@ export interface StatsSnapshot {
   upstreamOom: number;
   /** Last byte of a command sent to last byte of its reply, of a sample of commands. */
   latency: LatencySnapshot;
+  /** What the proxy itself adds to it, and how late its event loop is. */
+  ownTimes: OwnTimesSnapshot;
 }
 
 /** Everything counted so far; `discovered` bounds the list of patterns. `now`: epoch milliseconds. */
@@ -94,6 +97,7 @@ export function snapshotStats(stats: TrafficStats, now: number, discovered = DIS
     })),
     upstreamOom: stats.upstreamOom,
     latency: stats.latency.snapshot(),
+    ownTimes: stats.ownTimes.snapshot(),
   };
 }
 

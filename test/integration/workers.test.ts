@@ -106,6 +106,9 @@ t.test('what they count adds up to what was sent, at once', async (t) => {
       listening: true,
     });
   }
+  await until(async () => (await stats(proxy)).ownTimes.eventLoopDelay.samples > 0, {
+    describe: 'the event-loop delay of the workers',
+  });
   const metrics = await (await fetch(`http://127.0.0.1:${proxy.adminPort}/metrics`)).text();
   t.match(metrics, 'spillway_writes_total{rule="cache"} 6000\n');
   t.match(metrics, 'spillway_workers{state="running"} 4\n');

@@ -7,6 +7,7 @@ import { hashKey } from '../../src/policy/hash.js';
 import { FollowUpReply, TtlOutcome } from '../../src/policy/observer.js';
 import { TrafficStats } from '../../src/stats/counters.js';
 import { HeavyHitters, HITTERS, type HittersPart } from '../../src/stats/heavy-hitters.js';
+import type { LatencySnapshot } from '../../src/stats/latency.js';
 import { snapshotStats } from '../../src/stats/snapshot.js';
 
 const RULES = ['sessions', 'cache', 'users'];
@@ -58,6 +59,13 @@ const event: fc.Arbitrary<Event> = fc.oneof(
       (stats) =>
         stats.onTtlDropped(slot),
   ),
+  fc
+    .tuple(fc.constantFrom('requests', 'replies', 'eventLoopDelay'), fc.integer({ min: 0, max: 2_000_000 }))
+    .map(
+      ([which, micros]): Event =>
+        (stats) =>
+          stats.ownTimes[which].record(micros / 1000),
+    ),
   fc.constant<Event>((stats) => stats.onUpstreamOom()),
 );
 
@@ -88,11 +96,19 @@ t.test('parts add up to the whole, whoever counted what and whenever it was take
         act(parts[process], commandsOf(process));
       }
       for (const part of parts) sum.add(part.take());
-      const { latency, ...counted } = snapshotStats(sum, now);
-      const { latency: expected, ...all } = snapshotStats(whole, now);
+      const { latency, ownTimes, ...counted } = snapshotStats(sum, now);
+      const { latency: expected, ownTimes: expectedOwn, ...all } = snapshotStats(whole, now);
       t.same(byPattern(counted), byPattern(all));
-      t.same({ ...latency, sumSeconds: 0, meanMs: 0 }, { ...expected, sumSeconds: 0, meanMs: 0 });
-      t.ok(Math.abs(latency.sumSeconds - expected.sumSeconds) < 1e-9);
+      const times: [sum: LatencySnapshot, whole: LatencySnapshot][] = [
+        [latency, expected],
+        [ownTimes.requests, expectedOwn.requests],
+        [ownTimes.replies, expectedOwn.replies],
+        [ownTimes.eventLoopDelay, expectedOwn.eventLoopDelay],
+      ];
+      for (const [sum, whole] of times) {
+        t.same({ ...sum, sumSeconds: 0, meanMs: 0 }, { ...whole, sumSeconds: 0, meanMs: 0 });
+        t.ok(Math.abs(sum.sumSeconds - whole.sumSeconds) < 1e-9);
+      }
       for (const part of parts) t.notOk(part.take().slots.length, 'what is taken is gone');
     }),
     { numRuns: 200, endOnFailure: true },
@@ -100,7 +116,7 @@ t.test('parts add up to the whole, whoever counted what and whenever it was take
 });
 
 /** Patterns with equally many writes stand in any order. */
-function byPattern(snapshot: Omit<ReturnType<typeof snapshotStats>, 'latency'>) {
+function byPattern(snapshot: Omit<ReturnType<typeof snapshotStats>, 'latency' | 'ownTimes'>) {
   const discovered = snapshot.discovered.map(({ suggestion, ...rest }) => rest);
   return { ...snapshot, discovered: discovered.sort((a, b) => (a.pattern < b.pattern ? -1 : 1)) };
 }

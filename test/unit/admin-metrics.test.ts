@@ -26,6 +26,9 @@ function ruleStats(name: string, from: number): RuleStats {
 
 const latencyStats = new TrafficStats([], () => 0);
 for (const ms of [0.2, 3, 4000]) latencyStats.onLatency(ms);
+for (const ms of [1, 2]) latencyStats.ownTimes.requests.record(ms);
+for (const ms of [5, 6, 7]) latencyStats.ownTimes.replies.record(ms);
+latencyStats.ownTimes.eventLoopDelay.record(80);
 
 const stats: StatsSnapshot = {
   ...snapshotStats(latencyStats, 0),
@@ -79,6 +82,9 @@ const connections: ConnectionSnapshot = {
   stalls: 14,
   followUpsUnsupported: false,
   pausedClients: 15,
+  heldReplyBytes: 81,
+  heldCommandBytes: 82,
+  stalledCommandBytes: 83,
   pool: null,
 };
 const pool: PoolSnapshot = {
@@ -228,6 +234,20 @@ const SINGLE: Record<string, number> = {
   'upstream_latency_seconds_bucket{le="+Inf"}': 3,
   upstream_latency_seconds_sum: 4.0032,
   upstream_latency_seconds_count: 3,
+  'added_latency_seconds_bucket{way="request",le="0.001"}': 1,
+  'added_latency_seconds_bucket{way="request",le="+Inf"}': 2,
+  'added_latency_seconds_sum{way="request"}': 0.003,
+  'added_latency_seconds_count{way="request"}': 2,
+  'added_latency_seconds_bucket{way="reply",le="0.005"}': 1,
+  'added_latency_seconds_sum{way="reply"}': 0.018,
+  'added_latency_seconds_count{way="reply"}': 3,
+  'event_loop_delay_seconds_bucket{le="0.05"}': 0,
+  'event_loop_delay_seconds_bucket{le="0.1"}': 1,
+  event_loop_delay_seconds_sum: 0.08,
+  event_loop_delay_seconds_count: 1,
+  'held_bytes{what="replies"}': 81,
+  'held_bytes{what="commands"}': 82,
+  'held_bytes{what="stalled"}': 83,
   [`build_info{version="1.2.3",node="${process.version}"}`]: 1,
 };
 
@@ -271,7 +291,7 @@ t.test('values', async (t) => {
   for (const [name, value] of Object.entries(SINGLE)) expectValue(name, value);
   const unknown = [...values.keys()].filter((name) => name.startsWith('spillway_') && !known.has(name));
   t.same(
-    unknown.filter((name) => !name.includes('latency_seconds_bucket')),
+    unknown.filter((name) => !name.includes('_seconds_bucket')),
     [],
     'no metric that this test does not know',
   );

@@ -64,6 +64,9 @@ const CONNECTIONS: ConnectionSnapshot = {
   followUpsUnsupported: false,
   listening: true,
   pausedClients: 1,
+  heldReplyBytes: 0,
+  heldCommandBytes: 0,
+  stalledCommandBytes: 0,
 };
 
 const WORKERS: WorkersSnapshot = {

@@ -5,6 +5,9 @@ import type { DataPlaneSnapshot } from '../data-plane.js';
 const GAUGES: ReadonlySet<string> = new Set([
   'clients',
   'pausedClients',
+  'heldReplyBytes',
+  'heldCommandBytes',
+  'stalledCommandBytes',
   'sharedConnections',
   'parkedConnections',
   'clientsSharing',

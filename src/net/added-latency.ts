@@ -1,0 +1,51 @@
+// How long bytes stay in this process: from the read that brought them until what came of them was handed to the other
+// side's socket, or answered. One read in EVERY is timed, so that it costs the others a count.
+// Owns one measurement at a time. What a command waits for elsewhere (a reply that has to come first, a connection)
+// is not in it, nor what the kernel holds.
+//
+//   read() ─▶ by a link ─┬─▶ sent(): measured
+//                        └─▶ pass(): to the shared connection, or from it to a client ─▶ sent()
+//
+// Invariant: a measurement that leads to nothing (its link has closed) gives way to the next one after GIVEN_UP_MS.
+
+/** A prime, so that it falls into step neither with turns nor with commands and replies that come in pairs. */
+const EVERY = 61;
+const GIVEN_UP_MS = 1000;
+
+export const Way = { REQUEST: 0, REPLY: 1 } as const;
+export type Way = (typeof Way)[keyof typeof Way];
+
+export class AddedLatency {
+  private reads = 0;
+  private by: object | undefined;
+  private way: Way = Way.REQUEST;
+  private since = 0;
+
+  constructor(
+    private readonly record: (way: Way, milliseconds: number) => void,
+    private readonly clock: () => number = () => performance.now(),
+  ) {}
+
+  /** `by` has read something. Those read while one is timed are not, however many: a full turn would hide its start. */
+  read(way: Way, by: object): void {
+    if (++this.reads < EVERY) return;
+    this.reads = 0;
+    const now = this.clock();
+    if (this.by !== undefined && now - this.since < GIVEN_UP_MS) return;
+    this.by = by;
+    this.way = way;
+    this.since = now;
+  }
+
+  /** What `from` has read is for `to` to send. */
+  pass(way: Way, from: object, to: object): void {
+    if (this.by === from && this.way === way) this.by = to;
+  }
+
+  /** `by` has sent all that it had to send this way. */
+  sent(way: Way, by: object): void {
+    if (this.by !== by || this.way !== way) return;
+    this.by = undefined;
+    this.record(way, this.clock() - this.since);
+  }
+}
