@@ -76,6 +76,10 @@ const DIFFERENCES: readonly (readonly [what: string, why: string])[] = [
     '`SYNC`, `PSYNC` and `REPLCONF` turn the connection into a plain pipe.',
   ],
   [
+    '`PROXY` is answered by Spillway itself, where the server has no command of that name, to clients that may run `INFO`. `"console": false` ends that: Redis then says that it does not know it.',
+    'So redis-cli is enough to see what Spillway does. Whether the client may ask is found by an `INFO spillway` in its place, which shows in `MONITOR` and in the server’s statistics of commands.',
+  ],
+  [
     'When the server ends in the middle of a pipeline, a client may have got one reply more, or one less, than without Spillway.',
     'Redis does not send what it has answered in the same turn in which it ends, and a hop changes what is one turn.',
   ],
@@ -126,6 +130,10 @@ const REFUSALS: readonly (readonly [reply: string, when: string])[] = [
   [
     '`-ERR max number of clients reached`',
     'More clients than `limits.maxClients`; the connection is closed.',
+  ],
+  [
+    '`-ERR Command not allowed inside a transaction`',
+    '`PROXY` inside `MULTI`: the server is made to refuse something in its place, so that `EXEC` says `EXECABORT`. Other errors that `PROXY` draws are like those of a container command of Redis.',
   ],
   ['a reset, or the end, of the connection', 'The server behind cannot be reached, or has closed its side.'],
 ];

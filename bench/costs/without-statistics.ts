@@ -11,6 +11,7 @@ const NOTHING: TrafficObserver = {
   onShed: () => {},
   onFollowUpReply: () => {},
   onUpstreamOom: () => {},
+  onTtlDropped: () => {},
   onLatency: () => {},
 };
 

@@ -20,6 +20,7 @@ export const NO_OBSERVER: TrafficObserver = {
   onShed() {},
   onFollowUpReply() {},
   onUpstreamOom() {},
+  onTtlDropped() {},
   onLatency() {},
 };
 

@@ -10,6 +10,7 @@ export function sequencerCases(): MicroCase[] {
     execAnswered() {},
     replyCheckAnswered() {},
     stateAnswered() {},
+    consoleAllowed() {},
     connectionReset() {},
     protocolRefused() {},
     upstreamOom() {},

@@ -4,6 +4,7 @@ import { Policy } from '../../src/policy/policy.js';
 import { Priority } from '../../src/policy/rule.js';
 import { RuleSet } from '../../src/policy/rule-set.js';
 import { ALL, ShedGate } from '../../src/policy/shed.js';
+import { TtlMemory } from '../../src/policy/ttl-memory.js';
 import { encodeCommand } from '../../src/resp/encode.js';
 import { Session } from '../../src/session/session.js';
 import { CopyingSink, DEPTH, type MicroCase, NO_OBSERVER, rule, VALUE } from './case.js';
@@ -16,7 +17,7 @@ function makeSession(gate: ShedGate): Session {
       table: defaultCommandTable(),
       policy: new Policy({
         rules: new RuleSet({ rules: [RULE], unregistered: { priority: Priority.NORMAL, observe: false } }),
-        ...{ gate, observer: NO_OBSERVER, now: Date.now, random: Math.random },
+        ...{ gate, observer: NO_OBSERVER, now: Date.now, random: Math.random, ttls: new TtlMemory(() => 0) },
       }),
       followUps: true,
       lookaheadBytes: 1024 * 1024,

@@ -1,6 +1,7 @@
 // What counting a write costs, by how its key is found again.
 import { specify } from '../../src/commands/table.js';
 import { TtlOutcome } from '../../src/policy/observer.js';
+import { TtlMemory } from '../../src/policy/ttl-memory.js';
 import { TrafficStats } from '../../src/stats/counters.js';
 import type { MicroCase } from './case.js';
 
@@ -26,6 +27,19 @@ function write(what: string, slot: number, nameKey: (i: number) => string): Micr
   return { what, commands: 1, run };
 }
 
+/** Whether a write takes a TTL away, or gives one: by turns, of more keys than any cache has room for. */
+function remember(): MicroCase {
+  const ttls = new TtlMemory(() => now);
+  const key = Buffer.from('cache:user:1234567');
+  let next = 0;
+  const run = (): void => {
+    const hash = Math.imul(next++ & 0x3ffff, 0x9e3779b1);
+    const outcome = next & 0x40000 ? TtlOutcome.WITHOUT_TTL : TtlOutcome.HAD_TTL;
+    ttls.written(outcome, true, 60_000, key, 0, key.length, hash);
+  };
+  return { what: 'whether a TTL is taken away', commands: 1, run };
+}
+
 export function statisticsCases(): MicroCase[] {
   return [
     write('key of a rule', 1, (i) => `cache:user:${i * 7919}`),
@@ -37,5 +51,6 @@ export function statisticsCases(): MicroCase[] {
       (i) => `tenant:3f2504e0-4f89-11d3-9a0c-0305e82c${1000 + i}:profile:settings:${i}`,
     ),
     write('no rule, 4,096 patterns, one gives way each time', 0, (i) => `name${i}x:order`),
+    remember(),
   ];
 }

@@ -15,6 +15,7 @@ import { readExplainQuery } from './explain-query.js';
 import { addLiveStream } from './live-stream.js';
 import { createMetrics } from './metrics.js';
 import { addPage } from './page-files.js';
+import { readSimulateBody } from './simulate-body.js';
 import type { AdminOptions, AdminServer } from './types.js';
 
 const ENDPOINTS: Readonly<Record<string, string>> = {
@@ -22,6 +23,7 @@ const ENDPOINTS: Readonly<Record<string, string>> = {
   '/api/rules': 'The rules in effect.',
   '/api/config': 'The configuration in effect, and how the last reload ended.',
   '/api/reload': 'POST: reads the configuration again.',
+  '/api/simulate': 'POST { pressure, seconds }: a rehearsal, as if memory were so full. DELETE: ends it.',
   '/api/memory': 'The last memory reading, pressure, and what is being shed.',
   '/api/connections': 'Clients, bytes and commands.',
   '/api/workers': 'The processes that serve clients.',
@@ -134,6 +136,18 @@ function addRoutes(app: FastifyInstance, options: AdminOptions): void {
     const { source, problems } = outcome;
     const message = 'The configuration cannot be used: the old one stays.';
     return reply.code(422).send({ error: 'config_invalid', message, source, problems });
+  });
+  app.post('/api/simulate', async (request, reply) => {
+    const asked = readSimulateBody(request.body);
+    if (typeof asked === 'string') return reply.code(422).send({ error: 'body_invalid', message: asked });
+    const outcome = options.rehearse(asked);
+    if (outcome.ok) return outcome.rehearsal;
+    const message = `There is nothing to rehearse, since nothing is ever refused here: shedding is ${outcome.reason}.`;
+    return reply.code(409).send({ error: 'not_shedding', message });
+  });
+  app.delete('/api/simulate', async (_request, reply) => {
+    options.rehearse(undefined);
+    return reply.code(204).send();
   });
   app.get('/api/memory', async () => options.memory());
   app.get('/api/connections', async () => options.connections());

@@ -44,7 +44,29 @@ export interface MemorySnapshot {
   polls: number;
   pollErrors: number;
   levelChanges: number;
+  /** null: what is refused is what memory demands. */
+  rehearsal: RehearsalSnapshot | null;
 }
+
+/** As if memory were so full. */
+export interface RehearsalSnapshot {
+  /** As `pressure` above; the higher one counts. */
+  readonly pressure: number;
+  /** ISO 8601. */
+  readonly endsAt: string;
+  readonly secondsLeft: number;
+}
+
+/** POST /api/simulate. */
+export interface RehearsalRequest {
+  readonly pressure: number;
+  readonly seconds: number;
+}
+
+export type RehearsalOutcome =
+  | { readonly ok: true; readonly rehearsal: RehearsalSnapshot | null }
+  /** Nothing is shed here, and why. */
+  | { readonly ok: false; readonly reason: string };
 
 /** GET /api/connections. */
 export interface ConnectionSnapshot {
@@ -216,6 +238,8 @@ export interface AdminSources {
   /** Reads the configuration again. */
   reload(): Promise<ReloadOutcome>;
   memory(): MemorySnapshot;
+  /** Begins a rehearsal; undefined ends it. */
+  rehearse(request: RehearsalRequest | undefined): RehearsalOutcome;
   connections(): ConnectionSnapshot | Promise<ConnectionSnapshot>;
   workers(): WorkersSnapshot | Promise<WorkersSnapshot>;
   growth(): GrowthReport;

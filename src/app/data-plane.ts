@@ -1,8 +1,7 @@
 // What serves clients in one process: the sessions' context, the policy with its gate, the counters, the connections.
 // Holds no logic of its own beyond wiring. It decides by its gate, which somebody who knows of memory has to set.
-import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
-import { type CommandTable, defaultCommandTable } from '../commands/table.js';
+import type { CommandTable } from '../commands/table.js';
 import type { EffectiveConfig } from '../config/effective.js';
 import type { ServerFacts } from '../memory/monitor.js';
 import { Way } from '../net/added-latency.js';
@@ -12,16 +11,20 @@ import type { UpstreamTls } from '../net/upstream-socket.js';
 import type { TrafficObserver } from '../policy/observer.js';
 import { Policy } from '../policy/policy.js';
 import { ShedGate } from '../policy/shed.js';
+import { TtlMemory } from '../policy/ttl-memory.js';
+import type { ConsoleQuestion } from '../session/console-question.js';
 import { noPoolingYet, type PoolingCounters, type SessionContext } from '../session/session.js';
 import { TrafficStats } from '../stats/counters.js';
 import type { RenewalSnapshot } from '../tls/renewal.js';
-import { ruleSetOf, sameGlobs } from './rules.js';
+import { commandTableOf, ruleSetOf, sameCommands, sameGlobs } from './rules.js';
 import { entranceOptions, upstreamTls } from './tls.js';
 
 export interface DataPlaneEvents {
   /** A connection to the server could not be made. */
   upstreamFailed(error: Error): void;
   clientClosed(): void;
+  /** A client's question to Spillway: resolves with complete replies, in any case and before long. */
+  asked(question: ConsoleQuestion): Promise<Uint8Array>;
 }
 
 export interface DataPlaneSnapshot extends Omit<ClientsSnapshot, 'pool'> {
@@ -77,7 +80,7 @@ export class DataPlane {
     this.stamping.unref();
     this.stats = new TrafficStats([], () => stampedMs);
     this.stats.adopt(config.rules);
-    this.table = defaultCommandTable(config.upstream.shareCommands);
+    this.table = commandTableOf(config);
     this.context = {
       table: this.table,
       policy: new Policy({
@@ -86,6 +89,7 @@ export class DataPlane {
         observer: observe(this.stats),
         now: Date.now,
         random: Math.random,
+        ttls: new TtlMemory(() => stampedMs),
       }),
       followUps: true,
       lookaheadBytes: config.limits.lookaheadBytes,
@@ -113,6 +117,7 @@ export class DataPlane {
         (way === Way.REQUEST ? requests : replies).record(milliseconds);
       },
       onClosed: events.clientClosed,
+      onAsked: events.asked,
     });
   }
 
@@ -131,9 +136,8 @@ export class DataPlane {
     stats.adopt(config.rules);
     if (!sameGlobs(before, config)) stats.forgetPatterns();
     context.policy.rules = ruleSetOf(config);
-    const { shareCommands } = config.upstream;
-    if (!isDeepStrictEqual(before.upstream.shareCommands, shareCommands)) {
-      this.table = defaultCommandTable(shareCommands);
+    if (!sameCommands(before, config)) {
+      this.table = commandTableOf(config);
       context.table = this.server === undefined ? this.table : this.table.overlaidBy(this.server.commands);
     }
     const { lookaheadBytes, pendingReplies, idleTimeoutMs } = config.limits;

@@ -1,5 +1,5 @@
 // What is known of memory, as the admin API shows it.
-import type { MemorySnapshot, ShedLevel } from '../admin/types.js';
+import type { MemorySnapshot, RehearsalSnapshot, ShedLevel } from '../admin/types.js';
 import type { MemoryMonitor } from '../memory/monitor.js';
 import type { Band, Pressure } from '../memory/pressure.js';
 import type { Priority, PriorityName } from '../policy/rule.js';
@@ -13,6 +13,7 @@ export function describeMemory(
   monitor: MemoryMonitor,
   bands: readonly Band[],
   now: number,
+  rehearsal: RehearsalSnapshot | null,
 ): MemorySnapshot {
   const { reading, applicability } = pressure;
   const limitBytes = applicability?.limitBytes ?? 0;
@@ -39,5 +40,6 @@ export function describeMemory(
     polls: monitor.polls,
     pollErrors: monitor.pollErrors,
     levelChanges: pressure.levelChanges,
+    rehearsal,
   };
 }

@@ -2,14 +2,14 @@
 // in a running proxy the gate as it stands. Owns its own table: in several processes the first serves no client, and has
 // no other.
 import type { MemorySnapshot } from '../admin/types.js';
-import { type CommandTable, defaultCommandTable } from '../commands/table.js';
+import type { CommandTable } from '../commands/table.js';
 import type { EffectiveConfig } from '../config/effective.js';
 import { explain } from '../explain/explain.js';
 import type { ExplainRequest, Explanation } from '../explain/types.js';
 import type { ServerFacts } from '../memory/monitor.js';
 import type { ShedGate } from '../policy/shed.js';
 import { hasFollowUps } from './data-plane.js';
-import { ruleSetOf } from './rules.js';
+import { commandTableOf, ruleSetOf } from './rules.js';
 
 export class Explainer {
   private known: CommandTable;
@@ -22,7 +22,7 @@ export class Explainer {
     private config: EffectiveConfig,
     private readonly running?: { readonly gate: ShedGate; memory(): MemorySnapshot },
   ) {
-    this.known = defaultCommandTable(config.upstream.shareCommands);
+    this.known = commandTableOf(config);
     this.table = this.known;
   }
 
@@ -34,7 +34,7 @@ export class Explainer {
 
   reload(config: EffectiveConfig): void {
     this.config = config;
-    this.known = defaultCommandTable(config.upstream.shareCommands);
+    this.known = commandTableOf(config);
     this.table = this.server === undefined ? this.known : this.known.overlaidBy(this.server.commands);
   }
 

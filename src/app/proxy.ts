@@ -5,6 +5,7 @@ import { startAdmin } from '../admin/server.js';
 import type { AdminServer, ConnectionSnapshot, ReloadCause, ReloadOutcome } from '../admin/types.js';
 import { describeConfig } from '../config/describe.js';
 import type { EffectiveConfig } from '../config/effective.js';
+import { answerQuestion, type ConsoleSources } from '../console/console.js';
 import { EventLog } from '../history/event-log.js';
 import { MemoryMonitor, type ServerFacts } from '../memory/monitor.js';
 import { type LevelChange, Pressure } from '../memory/pressure.js';
@@ -20,6 +21,7 @@ import { Crew } from './crew/crew.js';
 import { hasFollowUps } from './data-plane.js';
 import { describeMemory } from './describe-memory.js';
 import { Explainer } from './explainer.js';
+import { Rehearsals } from './rehearsal.js';
 import { Reloader, type ReloadSource } from './reload.js';
 import type { Service, ServiceEvents } from './service.js';
 import { upstreamTls } from './tls.js';
@@ -62,6 +64,7 @@ export async function startProxy(
       pressureChanged();
       monitor.pollSoon();
     },
+    asked: (question) => answerQuestion(question, consoleSources),
   };
   const service: Service =
     config.workers === 1 ? new Alone(config, log, events, observe) : await Crew.start(config, log, events);
@@ -93,7 +96,9 @@ export async function startProxy(
       eventLog.record('upstream', 'the connection that memory is read by was lost');
     },
   });
-  const memory = () => describeMemory(pressure, gate, monitor, reloader.config.memory.bands, clock());
+  const rehearsals = new Rehearsals(pressure, pressureChanged, clock, log, eventLog);
+  const memory = () =>
+    describeMemory(pressure, gate, monitor, reloader.config.memory.bands, clock(), rehearsals.snapshot());
   const explainer = new Explainer(config, { gate, memory });
   let chronicle: Chronicle | undefined;
   let admin: AdminServer | undefined;
@@ -135,11 +140,13 @@ export async function startProxy(
       log.error({ err: error.message }, 'the data port cannot be opened again yet: tried on'),
   });
 
+  let consoleSources: ConsoleSources;
   let closing = false;
   let stopWatching = (): void => {};
   const stop = async (graceMs: number): Promise<void> => {
     closing = true;
     reloader.close();
+    rehearsals.close();
     listener.close();
     eventLog.record('proxy', 'closing: clients may finish');
     const ended = await service.close(graceMs);
@@ -161,33 +168,45 @@ export async function startProxy(
       }),
       workers: () => service.workers(),
       clients: () => service.topClients(),
+      rules: () => describeConfig(reloader.config).rules,
     };
-    chronicle = config.admin.listen ? new Chronicle(config.rules, sources, eventLog, clock, log) : undefined;
-    stopWatching = () => chronicle?.close();
-    admin =
-      config.admin.listen && chronicle
-        ? await startAdmin({
-            ...sources,
-            growth: chronicle.growth,
-            history: chronicle.history,
-            events: chronicle.events,
-            subscribe: chronicle.subscribe,
-            listen: config.admin.listen,
-            token: config.admin.token,
-            explain: (request) => explainer.explain(request),
-            log,
-            version: VERSION,
-            rules: () => describeConfig(reloader.config).rules,
-            config: () => reloader.snapshot(),
-            reload: () => reloader.reload('POST /api/reload'),
-            health: () => ({ live: true }),
-            ready: () => {
-              if (closing) return CLOSING;
-              if (!listener.listening) return REFUSING;
-              return service.running ? readiness(monitor, pressure, clock()) : NO_WORKER;
-            },
-          })
-        : undefined;
+    const past = new Chronicle(config.rules, sources, eventLog, clock, log);
+    chronicle = past;
+    stopWatching = () => past.close();
+    consoleSources = {
+      ...sources,
+      growth: past.growth,
+      version: VERSION,
+      mode: () => reloader.config.mode,
+      failed: (error) => log.warn({ err: error }, 'a question of a client could not be answered'),
+    };
+    admin = config.admin.listen
+      ? await startAdmin({
+          ...sources,
+          growth: past.growth,
+          history: past.history,
+          events: past.events,
+          subscribe: past.subscribe,
+          listen: config.admin.listen,
+          token: config.admin.token,
+          explain: (request) => explainer.explain(request),
+          log,
+          version: VERSION,
+          config: () => reloader.snapshot(),
+          rehearse(request) {
+            if (request !== undefined) return rehearsals.begin(request);
+            rehearsals.end();
+            return { ok: true, rehearsal: null };
+          },
+          reload: () => reloader.reload('POST /api/reload'),
+          health: () => ({ live: true }),
+          ready: () => {
+            if (closing) return CLOSING;
+            if (!listener.listening) return REFUSING;
+            return service.running ? readiness(monitor, pressure, clock()) : NO_WORKER;
+          },
+        })
+      : undefined;
     reloader.start();
     return {
       address,

@@ -1,6 +1,7 @@
-// The rule set that a config makes: what every part that decides, or explains a decision, goes by.
-// Invariant: compiled once for each config, however many ask; gone with the config.
+// The rules and the commands as a config has them: what every part that decides, or explains a decision, goes by.
+// Invariant: a rule set is compiled once for each config, however many ask; gone with the config.
 import { isDeepStrictEqual } from 'node:util';
+import { type CommandTable, defaultCommandTable } from '../commands/table.js';
 import type { EffectiveConfig } from '../config/effective.js';
 import { Priority } from '../policy/rule.js';
 import { RuleSet } from '../policy/rule-set.js';
@@ -23,4 +24,13 @@ export function ruleSetOf(config: EffectiveConfig): RuleSet {
 export function sameGlobs(a: EffectiveConfig, b: EffectiveConfig): boolean {
   const globs = ({ rules }: EffectiveConfig) => rules.map((rule) => [...rule.globs]);
   return isDeepStrictEqual(globs(a), globs(b));
+}
+
+/** What is known of commands without the server. */
+export function commandTableOf({ upstream, console }: EffectiveConfig): CommandTable {
+  return defaultCommandTable(upstream.shareCommands, console);
+}
+
+export function sameCommands(a: EffectiveConfig, b: EffectiveConfig): boolean {
+  return a.console === b.console && isDeepStrictEqual(a.upstream.shareCommands, b.upstream.shareCommands);
 }

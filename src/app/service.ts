@@ -7,6 +7,7 @@ import type { ServerFacts } from '../memory/monitor.js';
 import type { PressureState } from '../memory/pressure.js';
 import type { ClientTraffic } from '../net/client-link.js';
 import type { ShedGate } from '../policy/shed.js';
+import type { ConsoleQuestion } from '../session/console-question.js';
 import type { TrafficStats } from '../stats/counters.js';
 import type { DataPlaneSnapshot } from './data-plane.js';
 
@@ -49,4 +50,6 @@ export interface ServiceEvents {
   upstreamFailed(error: Error): void;
   /** The server has answered OOM to a client. */
   upstreamOom(): void;
+  /** A client's question to Spillway: resolves with complete replies, in any case. */
+  asked(question: ConsoleQuestion): Promise<Uint8Array>;
 }

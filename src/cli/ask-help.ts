@@ -1,4 +1,4 @@
-// What `--help` of explain, stats and top says below the list of flags. Text only.
+// What `--help` of explain, stats, top and simulate says below the list of flags. Text only.
 
 const ENVIRONMENT = `
 Environment:
@@ -69,4 +69,22 @@ Examples:
       What is refused most, over five seconds.
   spillway top | head -n 8
       Once, without colours.
+${ENVIRONMENT}${EXIT_STATUS}`;
+
+export const SIMULATE_MANUAL = `
+Description:
+  Makes a running proxy refuse writes as if memory were so full, by the rules and bands that it has, so
+  that teams can see what their applications make of Redis's OOM error before the day. It ends by
+  itself. What memory really demands is refused all the same; rules that only observe refuse nothing.
+  While it lasts it shows in stats, top, the dashboard, PROXY MEMORY, the metrics and the log.
+
+  It changes what the proxy does: the proxy must have been started with an admin token.
+
+Examples:
+  spillway simulate 95%
+      For a minute.
+  spillway simulate 100% --seconds 300
+      Everything that may be refused is, for five minutes.
+  spillway simulate off
+      Ends it now.
 ${ENVIRONMENT}${EXIT_STATUS}`;

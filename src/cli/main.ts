@@ -3,7 +3,7 @@
 // Each subcommand stands in its own file and is loaded only when it runs, so that --help and check stay quick.
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { VERSION } from '../app/version.js';
-import { EXPLAIN_MANUAL, STATS_MANUAL, TOP_MANUAL } from './ask-help.js';
+import { EXPLAIN_MANUAL, SIMULATE_MANUAL, STATS_MANUAL, TOP_MANUAL } from './ask-help.js';
 import { complain, ExitCode } from './exit.js';
 import { MANUAL } from './main-help.js';
 import {
@@ -14,6 +14,7 @@ import {
   toSources,
 } from './options.js';
 import { SORTS } from './rows.js';
+import type { SimulateOptions } from './simulate.js';
 import type { TopOptions } from './top.js';
 
 const program = new Command('spillway')
@@ -25,6 +26,7 @@ const program = new Command('spillway')
       'explain [options] <key> [command...]',
       'stats [options] [pattern]',
       'top [options]',
+      'simulate [options] <pressure>|off',
       'demo [options]',
     ].join('\n       spillway '),
   )
@@ -93,6 +95,25 @@ addAskOptions(program.command('top'))
     process.exitCode = await topCommand(inherited(own), process.env);
   });
 
+addAskOptions(program.command('simulate'))
+  .argument(
+    '<pressure>',
+    'how full memory is to seem, such as 95%; "off" ends the rehearsal',
+    simulatedPressure,
+  )
+  .allowExcessArguments(false)
+  .summary('rehearse a full memory at a running proxy')
+  .addOption(
+    new Option('--seconds <number>', 'how long, 3600 at most').default(60).argParser(rehearsalSeconds),
+  )
+  .option('--json', 'print one JSON document')
+  .addHelpText('after', SIMULATE_MANUAL)
+  .action(async (pressure: number | 'off', own: SimulateOptions) => {
+    const { simulateCommand } = await import('./simulate.js');
+    const share = pressure === 'off' ? undefined : pressure;
+    process.exitCode = await simulateCommand(share, inherited(own), process.env);
+  });
+
 program
   .command('demo')
   .allowExcessArguments(false)
@@ -135,6 +156,20 @@ function interval(text: string): number {
   const seconds = positiveNumber(text);
   if (seconds >= 0.1 && seconds <= 3600) return seconds;
   throw new InvalidArgumentError('It must be from 0.1 to 3600.');
+}
+
+function simulatedPressure(text: string): number | 'off' {
+  if (text === 'off') return text;
+  const percent = /^(\d+(?:\.\d+)?)%$/.exec(text)?.[1];
+  const pressure = percent === undefined ? Number.NaN : Number(percent) / 100;
+  if (pressure > 0 && pressure <= 2) return pressure;
+  throw new InvalidArgumentError('It must be a share such as 95%, at most 200%, or off.');
+}
+
+function rehearsalSeconds(text: string): number {
+  const seconds = positiveNumber(text);
+  if (seconds >= 1 && seconds <= 3600) return seconds;
+  throw new InvalidArgumentError('It must be from 1 to 3600.');
 }
 
 function positiveNumber(text: string): number {

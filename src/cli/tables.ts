@@ -15,7 +15,11 @@ export function drawMemory(memory: MemorySnapshot, paint: Paint): string[] {
   const refused = PRIORITY_NAMES.filter((name) => memory.level[name].shedShare > 0).map(
     (name) => `${percentage(memory.level[name].shedShare)} of ${name}`,
   );
+  const { rehearsal } = memory;
+  const acted =
+    rehearsal && `REHEARSAL: as if memory were ${percentage(rehearsal.pressure)} full, for another`;
   return [
+    ...(rehearsal === null ? [] : [paint('yellow', `${acted} ${rehearsal.secondsLeft} s`)]),
     `memory ${used}${limit}${share}${stale ? paint('red', ' (the reading is stale)') : ''}`,
     `refused now: ${refused.length === 0 ? paint('green', 'nothing') : paint('yellow', refused.join(', '))}` +
       `   shedding ${printable(reason)}`,

@@ -22,6 +22,21 @@ export const TtlTreatment = {
 } as const;
 export type TtlTreatment = (typeof TtlTreatment)[keyof typeof TtlTreatment];
 
+/** What a command that no rule governs does to the TTLs of the keys that it names. */
+export const TtlChange = {
+  NONE: 0,
+  /** Gives one, in the words of argument 2. */
+  EXPIRE: 1,
+  PEXPIRE: 2,
+  EXPIREAT: 3,
+  PEXPIREAT: 4,
+  /** Ends them, with their keys or on purpose: nothing to wonder about. */
+  ENDS: 5,
+  /** The same for all keys. */
+  ENDS_ALL: 6,
+} as const;
+export type TtlChange = (typeof TtlChange)[keyof typeof TtlChange];
+
 /** What a command does to the state of its connection, as far as replies and refusals depend on it. */
 export const ConnectionRole = {
   NONE: 0,
@@ -48,6 +63,8 @@ export const ConnectionRole = {
   UNWATCH: 20,
   /** WAIT, WAITAOF: about what this connection has written before. */
   WAIT: 21,
+  /** PROXY: a question to Spillway itself. */
+  CONSOLE: 22,
 } as const;
 export type ConnectionRole = (typeof ConnectionRole)[keyof typeof ConnectionRole];
 
@@ -108,6 +125,10 @@ export interface CommandSpec {
   readonly mover: boolean;
   readonly keys: KeyPositions;
   readonly ttl: TtlTreatment;
+  /** A write that leaves its keys without the TTL that they had, if it says nothing of one. */
+  readonly replaces: boolean;
+  /** Of a command that is not governed. */
+  readonly ttlChange: TtlChange;
   /** A write with a known key that can grow memory or set a TTL: one that the policy has a say in. */
   readonly governed: boolean;
   readonly role: ConnectionRole;

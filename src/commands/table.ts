@@ -8,10 +8,20 @@ import {
   type KeyPositions,
   type PinReason,
   Sharing,
+  TtlChange,
   TtlTreatment,
 } from './spec.js';
 import { GENERATED_COMMANDS } from './table.generated.js';
-import { CONNECTION_ROLES, LASTING, MOVERS, NO_KEYS, TTL_TREATMENTS, WRITTEN_KEYS } from './treatment.js';
+import {
+  CONNECTION_ROLES,
+  LASTING,
+  MOVERS,
+  NO_KEYS,
+  REPLACING,
+  TTL_CHANGES,
+  TTL_TREATMENTS,
+  WRITTEN_KEYS,
+} from './treatment.js';
 
 /** One command as a server's COMMAND describes it. */
 export interface CommandFacts {
@@ -63,6 +73,8 @@ export function specify(facts: CommandFacts, declared = false): CommandSpec {
     mover: MOVERS.has(name),
     keys,
     ttl,
+    replaces: REPLACING.has(name),
+    ttlChange: TTL_CHANGES.get(name) ?? TtlChange.NONE,
     governed: write && (denyOom || ttl !== TtlTreatment.NONE) && (keys.first > 0 || keys.keywords.length > 0),
     role,
     sharing: pin === undefined ? Sharing.SHARED : isLasting(name, pin) ? Sharing.LASTING : Sharing.OWN,
@@ -137,11 +149,17 @@ export class CommandTable {
   }
 }
 
+/** PROXY, which no server knows: what Spillway answers itself. On a server that has one, that one is meant. */
+const CONSOLE: CommandSpec = {
+  ...specify({ name: 'proxy', arity: -1, flags: new Set(), keys: NO_KEYS }, true),
+  role: ConnectionRole.CONSOLE,
+};
+
 /**
  * The table to start with, before a server has been asked. `declared`: names, lower case, that the operator says are
- * free of connection state, also such that no table has.
+ * free of connection state, also such that no table has. `console`: PROXY is Spillway's own.
  */
-export function defaultCommandTable(declared: readonly string[] = []): CommandTable {
+export function defaultCommandTable(declared: readonly string[] = [], console = false): CommandTable {
   const names = new Set(declared);
   const foreign = declared
     .filter((name) => !KNOWN.has(name))
@@ -157,7 +175,7 @@ export function defaultCommandTable(declared: readonly string[] = []): CommandTa
       names.has(name),
     ),
   );
-  return new CommandTable([...known, ...foreign], names);
+  return new CommandTable([...known, ...foreign, ...(console ? [CONSOLE] : [])], names);
 }
 
 /** FNV-1a over lower-cased bytes; a name is short, so every byte counts. */

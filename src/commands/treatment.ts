@@ -1,7 +1,7 @@
 // What Redis's COMMAND does not tell: how each write treats TTL, where the key stands that it grows, what a
 // command does to its connection. Hand-kept, by name; wins over what a server reports of positions.
 // Sources: the command pages and t_string.c, t_list.c, sort.c, geo.c, bitops.c of Redis 7 and 8.
-import { ConnectionRole, type KeyPositions, TtlTreatment } from './spec.js';
+import { ConnectionRole, type KeyPositions, TtlChange, TtlTreatment } from './spec.js';
 
 export const NO_KEYS: KeyPositions = { first: 0, last: 0, step: 0, keywords: [] };
 
@@ -29,6 +29,32 @@ export const TTL_TREATMENTS: ReadonlyMap<string, TtlTreatment> = new Map<string,
   ['rpushx', TtlTreatment.NONE],
   ['xsetid', TtlTreatment.NONE],
   ['pfdebug', TtlTreatment.NONE],
+]);
+
+/** Writes that put a new value in place of what was there, its TTL included (setKey without KEEPTTL, dbOverwrite). */
+export const REPLACING: ReadonlySet<string> = new Set([
+  ...['set', 'setex', 'psetex', 'getset', 'mset', 'msetex', 'bitop'],
+  ...['sinterstore', 'sunionstore', 'sdiffstore'],
+  ...['zinterstore', 'zunionstore', 'zdiffstore', 'zrangestore'],
+  ...['sort', 'georadius', 'georadiusbymember', 'geosearchstore'],
+]);
+
+/** In doubt a TTL counts as ended: a loss that is missed is better than one that was none. */
+export const TTL_CHANGES: ReadonlyMap<string, TtlChange> = new Map<string, TtlChange>([
+  ['expire', TtlChange.EXPIRE],
+  ['pexpire', TtlChange.PEXPIRE],
+  ['expireat', TtlChange.EXPIREAT],
+  ['pexpireat', TtlChange.PEXPIREAT],
+  ['persist', TtlChange.ENDS],
+  ['del', TtlChange.ENDS],
+  ['unlink', TtlChange.ENDS],
+  ['getdel', TtlChange.ENDS],
+  ['rename', TtlChange.ENDS],
+  ['renamenx', TtlChange.ENDS],
+  ['move', TtlChange.ENDS],
+  ['flushdb', TtlChange.ENDS_ALL],
+  ['flushall', TtlChange.ENDS_ALL],
+  ['swapdb', TtlChange.ENDS_ALL],
 ]);
 
 /** Commands that take from one key about what they give to another: refusing them loses work, frees nothing. */

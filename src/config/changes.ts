@@ -9,6 +9,7 @@ import type { EffectiveConfig } from './effective.js';
 const TAKEN_OVER: ReadonlySet<string> = new Set([
   'mode',
   'rules',
+  'console',
   'memory',
   'upstream.shareCommands',
   'limits.maxClients',
@@ -33,21 +34,26 @@ export function changesBetween(running: EffectiveConfig, loaded: EffectiveConfig
   const needsRestart: string[] = [];
   for (const path of new Set([...before.keys(), ...after.keys()])) {
     if (before.get(path) === after.get(path)) continue;
-    const takenOver = TAKEN_OVER.has(path) || TAKEN_OVER.has(path.slice(0, path.indexOf('.')));
-    (takenOver ? applied : needsRestart).push(path);
+    (isTakenOver(path) ? applied : needsRestart).push(path);
   }
   return { applied, needsRestart };
 }
 
+/** Whether a running proxy takes over the setting at `path`; else it needs a restart. */
+export function isTakenOver(path: string): boolean {
+  return TAKEN_OVER.has(path) || TAKEN_OVER.has(path.split('.', 1)[0] as string);
+}
+
 /** What the proxy runs by once it has taken over what it can of `loaded`. */
 export function configAfter(running: EffectiveConfig, loaded: EffectiveConfig): EffectiveConfig {
-  const { mode, rules, memory, log, reload } = loaded;
+  const { mode, rules, console, memory, log, reload } = loaded;
   const { drainTimeoutMs } = running.limits;
   return Object.freeze({
     ...running,
     upstream: Object.freeze({ ...running.upstream, shareCommands: loaded.upstream.shareCommands }),
     mode,
     rules,
+    console,
     memory,
     limits: Object.freeze({ ...loaded.limits, drainTimeoutMs }),
     log,

@@ -44,6 +44,7 @@ export function compileConfig(parsed: ConfigInput, secrets: Secrets = {}): Effec
       tokenFile: parsed.admin.tokenFile,
       token: secrets.adminToken,
     },
+    console: parsed.console,
     limits: {
       maxClients: parsed.limits.maxClients,
       lookaheadBytes: parseSize(parsed.limits.lookahead),

@@ -32,6 +32,7 @@ export function describeConfig(config: EffectiveConfig): Omit<ConfigInput, '$sch
       listen: config.admin.listen === false ? false : formatListenAddress(config.admin.listen),
       ...(config.admin.tokenFile !== undefined && { tokenFile: config.admin.tokenFile }),
     },
+    console: config.console,
     limits: {
       maxClients: config.limits.maxClients,
       lookahead: formatSize(config.limits.lookaheadBytes),

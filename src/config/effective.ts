@@ -64,6 +64,8 @@ export interface EffectiveConfig {
   readonly rules: readonly Rule[];
   readonly memory: EffectiveMemory;
   readonly admin: EffectiveAdmin;
+  /** PROXY is answered by Spillway itself. */
+  readonly console: boolean;
   readonly limits: EffectiveLimits;
   readonly log: ConfigInput['log'];
   readonly reload: ConfigInput['reload'];

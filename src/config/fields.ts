@@ -39,7 +39,7 @@ export function duration(min: number, max: number) {
       if (ms === undefined || (ms >= min && ms <= max)) return;
       fail(context, `must be from ${formatDuration(min)} to ${formatDuration(max)}`);
     })
-    .meta({ pattern: DURATION_PATTERN });
+    .meta({ pattern: DURATION_PATTERN, $comment: `${formatDuration(min)} to ${formatDuration(max)}` });
 }
 
 /** `"64mb"` or a number of bytes, from `min` to `max` bytes, both included. */
@@ -52,7 +52,8 @@ export function size(min: number, max: number) {
       const bytes = quantity(context, parseSize);
       if (bytes === undefined || (bytes >= min && bytes <= max)) return;
       fail(context, `must be from ${formatSize(min)} to ${formatSize(max)}`);
-    });
+    })
+    .meta({ $comment: `${formatSize(min)} to ${formatSize(max)}` });
 }
 
 /** `"80%"`: at most `max`, a share of 1. */
@@ -63,7 +64,7 @@ export function percent(max = 1) {
       const share = quantity(context, parsePercent);
       if (share !== undefined && share > max) fail(context, `must be at most ${max * 100}%`);
     })
-    .meta({ pattern: PERCENT_PATTERN });
+    .meta({ pattern: PERCENT_PATTERN, $comment: `0% to ${max * 100}%` });
 }
 
 /** `"127.0.0.1:6380"`, see parseListenAddress. */

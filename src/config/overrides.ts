@@ -19,7 +19,7 @@ export interface ConfigFlags {
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-interface Setting {
+export interface Setting {
   /** undefined: there is no flag for it. */
   readonly flag?: keyof ConfigFlags;
   readonly option?: string;
@@ -29,7 +29,8 @@ interface Setting {
 
 export const TOKEN_FILE_VARIABLE = 'SPILLWAY_ADMIN_TOKEN_FILE';
 
-const SETTINGS: readonly Setting[] = [
+/** The reference of the config is made from it, too. */
+export const SETTINGS: readonly Setting[] = [
   { flag: 'listen', option: '--listen', variable: 'SPILLWAY_LISTEN', path: ['listen'] },
   { flag: 'upstream', option: '--upstream', variable: 'SPILLWAY_UPSTREAM', path: ['upstream', 'url'] },
   { flag: 'tlsCert', option: '--tls-cert', variable: 'SPILLWAY_TLS_CERT', path: ['listenTls', 'cert'] },

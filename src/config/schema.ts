@@ -282,6 +282,12 @@ export const configSchema = strict({
   rules: rules.default([]).describe('Rules by key pattern, in order: the first that matches a key decides.'),
   memory: memory.prefault({}).describe('How memory is watched, and when writes are refused.'),
   admin: admin.prefault({}).describe('The admin server.'),
+  console: flag()
+    .default(true)
+    .describe(
+      'Whether Spillway itself answers PROXY HELP, PROXY STATS and the like on the data port, to clients that may run ' +
+        'INFO. false: PROXY is a command like any other.',
+    ),
   limits: limits.prefault({}).describe('Bounds on what clients can take.'),
   log: log.prefault({}).describe('Logging.'),
   reload: reload.prefault({}).describe('When the configuration is read again while Spillway runs.'),

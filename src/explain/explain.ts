@@ -1,7 +1,7 @@
 // What becomes of a command, and why: the rehearsal's outcome in words, key by key.
 // Decides nothing itself: what it says of rules, TTLs and refusals comes from a real session (rehearse.ts), twice: with
 // nothing refused, for the TTLs, and under the pressure of now, where there is one.
-import { arityFits, type CommandSpec, TtlTreatment } from '../commands/spec.js';
+import { arityFits, type CommandSpec, ConnectionRole, TtlTreatment } from '../commands/spec.js';
 import { globMatches } from '../policy/glob.js';
 import { TtlOutcome } from '../policy/observer.js';
 import { PRIORITY_NAMES, type Rule } from '../policy/rule.js';
@@ -67,6 +67,11 @@ function kindOf(
     return {
       kind: 'unknown',
       why: "Spillway does not know this command, a module's say: it passes as it is, and is never refused.",
+    };
+  if (spec.role === ConnectionRole.CONSOLE)
+    return {
+      kind: 'passed',
+      why: 'Spillway answers it itself, if the server answers the INFO that is sent in its place.',
     };
   if (!arityFits(spec.arity, argc))
     return {

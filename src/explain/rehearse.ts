@@ -106,6 +106,7 @@ class Listening implements TrafficObserver {
   onWrite(): void {}
   onFollowUpReply(): void {}
   onUpstreamOom(): void {}
+  onTtlDropped(): void {}
   onLatency(): void {}
 
   onShed(_slot: number, _command: CommandSpec, _bytes: number, observed: boolean): void {

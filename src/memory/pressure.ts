@@ -3,10 +3,11 @@
 //
 //   estimate = reading + growth forwarded and not known to be in it + what others write, by their rate × age
 //   held     = the highest reading, let down only once readings fall `hysteresis` below it
-//   refused share of a priority = where max(held, estimate / limit) stands in its band
+//   refused share of a priority = where max(held, estimate / limit, rehearsed) stands in its band
 //
 // Since growth counts from the moment it is forwarded, a burst between two readings cannot overshoot.
-// Invariants: held is moved by readings and by Redis's own OOM only, so levels don't flap with estimates.
+// Invariants: held is moved by readings and by Redis's own OOM only, so levels don't flap with estimates; a rehearsal
+// only ever adds to what is refused, and leaves nothing behind.
 import { Priority } from '../policy/rule.js';
 import { ALL, type ShedGate } from '../policy/shed.js';
 import { type Applicability, judgeApplicability } from './applicability.js';
@@ -33,6 +34,13 @@ export interface PressureState {
   readonly answeredThen: number;
   readonly held: number;
   readonly othersRate: number;
+  readonly rehearsal: Rehearsal | undefined;
+}
+
+/** A pressure that is acted as if it were there. */
+export interface Rehearsal {
+  readonly pressure: number;
+  readonly leftMs: number;
 }
 
 export type Level = 'open' | 'partial' | 'full';
@@ -43,7 +51,13 @@ export interface LevelChange {
   readonly to: Level;
   /** The pressure that the level stands on, and where it comes from. */
   readonly pressure: number;
-  readonly cause: 'reading' | 'upstream OOM' | 'stale reading' | 'not applicable' | 'configuration';
+  readonly cause:
+    | 'reading'
+    | 'upstream OOM'
+    | 'stale reading'
+    | 'not applicable'
+    | 'configuration'
+    | 'rehearsal';
   readonly reading: Reading | undefined;
 }
 
@@ -68,6 +82,8 @@ export class Pressure {
   private answeredThen = 0;
   private held = 0;
   private oomAt = Number.NEGATIVE_INFINITY;
+  private rehearsed = 0;
+  private rehearsedUntil = Number.NEGATIVE_INFINITY;
   /** Bytes a millisecond that come from elsewhere: other proxies, direct writers. */
   private othersRate = 0;
   /** The reading and the growth let through when the rate was last learnt. */
@@ -111,7 +127,8 @@ export class Pressure {
 
   state(now: number): PressureState {
     const { reading, applicability, answeredThen, held, othersRate } = this;
-    return { reading, applicability, readingAgeMs: this.readingAge(now), answeredThen, held, othersRate };
+    const [readingAgeMs, rehearsal] = [this.readingAge(now), this.rehearsal(now)];
+    return { reading, applicability, readingAgeMs, answeredThen, held, othersRate, rehearsal };
   }
 
   /** Goes by another's readings from now on, instead of take(). The gate must count all that the other's counts. */
@@ -122,7 +139,23 @@ export class Pressure {
     this.answeredThen = state.answeredThen;
     this.held = state.held;
     this.othersRate = state.othersRate;
+    this.rehearsed = state.rehearsal?.pressure ?? 0;
+    this.rehearsedUntil = now + (state.rehearsal?.leftMs ?? 0);
     this.apply(now);
+  }
+
+  /** Acts for so long as if the pressure were at least this one; 0 ends that. Nothing comes of it where nothing is shed. */
+  rehearse(pressure: number, durationMs: number, now: number): void {
+    this.rehearsed = pressure;
+    this.rehearsedUntil = now + durationMs;
+    this.apply(now);
+    this.setLevels('rehearsal');
+  }
+
+  /** undefined: there is none now. */
+  rehearsal(now: number): Rehearsal | undefined {
+    const leftMs = this.rehearsedUntil - now;
+    return this.rehearsed > 0 && leftMs > 0 ? { pressure: this.rehearsed, leftMs } : undefined;
   }
 
   /**
@@ -143,6 +176,7 @@ export class Pressure {
   apply(now: number): void {
     const { gate } = this;
     const { applicability, reading } = this;
+    if (now >= this.rehearsedUntil) this.rehearsed = 0;
     if (reading === undefined || applicability?.applies !== true) {
       this.open();
       return;
@@ -152,7 +186,7 @@ export class Pressure {
       this.setLevels('stale reading');
       return;
     }
-    const effective = Math.max(this.held, this.estimate(now) / applicability.limitBytes);
+    const effective = Math.max(this.effective, this.estimate(now) / applicability.limitBytes);
     gate.byKey = false;
     for (const priority of PRIORITIES) {
       const share = this.share(priority, effective);
@@ -182,7 +216,7 @@ export class Pressure {
 
   /** The pressure that levels stand on. */
   get effective(): number {
-    return this.held;
+    return Math.max(this.held, this.rehearsed);
   }
 
   /** Bytes of growth that the reading may not contain. */
@@ -259,7 +293,7 @@ export class Pressure {
       if (from === to) continue;
       this.levels[priority] = to;
       this.levelChanges++;
-      this.onChange({ priority, from, to, pressure: this.held, cause, reading: this.reading });
+      this.onChange({ priority, from, to, pressure: this.effective, cause, reading: this.reading });
     }
   }
 }

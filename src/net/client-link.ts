@@ -10,6 +10,7 @@
 //   client idle  ─▶ closed, where limits.idleTimeout is   upstream unreachable ─▶ client reset
 //   drain        ─▶ client FIN once all owed is delivered; what it sends later is read and dropped
 import type { Socket } from 'node:net';
+import type { ConsoleQuestion } from '../session/console-question.js';
 import { type Identity, ownGreeting } from '../session/identity.js';
 import { Place, Session, type SessionContext } from '../session/session.js';
 import { type AddedLatency, Way } from './added-latency.js';
@@ -96,6 +97,8 @@ export interface LinkOptions {
   readonly idleTimeoutMs: number;
   readonly bulkTurns: BulkTurns;
   readonly turn: Turn;
+  /** Answers a client's question to Spillway: resolves with complete replies, in any case and before long. */
+  readonly onAsked: (question: ConsoleQuestion) => Promise<Uint8Array>;
   readonly added: AddedLatency;
 }
 
@@ -534,6 +537,14 @@ export class ClientLink implements Member, Applicant, TurnEnder {
     if (this.endsTurn) this.flush();
   }
 
+  private ask(question: ConsoleQuestion): void {
+    void this.options.onAsked(question).then((reply) => {
+      if (this.isClosed || this.upstreamEnded) return;
+      this.session.answer(question, reply);
+      this.flush();
+    });
+  }
+
   /** Sends what came of `bytes`: of a few at the end of the turn, of many at once, so that it does not pile up. */
   private flushSoon(bytes: number): void {
     if (bytes >= AT_ONCE_BYTES) this.flush();
@@ -547,6 +558,8 @@ export class ClientLink implements Member, Applicant, TurnEnder {
     this.endsTurn = false;
     if (this.isClosed) return;
     if (this.session.wants !== Place.NOWHERE) this.provide();
+    const question = this.session.takeQuestion();
+    if (question !== undefined) this.ask(question);
     const clientKeepsUp = this.toClient.flush();
     this.counters.bytesToClients += this.toClient.takeBytes();
     if (this.own !== undefined) {

@@ -77,7 +77,7 @@ export class Clients {
   private whenEmpty: (() => void) | undefined;
 
   constructor(private readonly options: ClientsOptions) {
-    const { upstream, idleTimeoutMs, sharedConnections } = options;
+    const { upstream, idleTimeoutMs, sharedConnections, onAsked } = options;
     this.check = new UpstreamCheck(upstream, options.onUpstreamGone);
     const onUpstreamFailed = (error: Error): void => options.onUpstreamFailed(asOne(error));
     this.entrance = new Entrance(options.entrance, {
@@ -97,7 +97,7 @@ export class Clients {
     });
     const turn = new Turn();
     const added = new AddedLatency(options.onAdded);
-    this.linkOptions = { upstream, idleTimeoutMs, bulkTurns: new BulkTurns(), turn, added };
+    this.linkOptions = { upstream, idleTimeoutMs, bulkTurns: new BulkTurns(), turn, onAsked, added };
     this.linkEvents = {
       upstreamFailed: onUpstreamFailed,
       upstreamEnded: (then) => this.check.afterwards(then),

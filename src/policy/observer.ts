@@ -51,6 +51,8 @@ export interface TrafficObserver {
     end: number,
     hash: number,
   ): void;
+  /** A forwarded write has taken a key's TTL away, and no rule gave it one again: as far as is known. */
+  onTtlDropped(slot: number): void;
   /** A write was refused with OOM (`observed`: would have been, in observe mode). Once a command, by its deciding key. */
   onShed(slot: number, command: CommandSpec, bytes: number, observed: boolean): void;
   onFollowUpReply(slot: number, reply: FollowUpReply): void;

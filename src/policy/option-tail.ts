@@ -2,11 +2,13 @@
 // An expiry can still be clamped in place; a missing one can only be given by a follow-up.
 import type { TtlOutcome } from './observer.js';
 import type { CompiledRule } from './rule-set.js';
-import { clampExpiry, ExpiryKind, readExpiry, TtlOptions } from './ttl-options.js';
+import { clampExpiry, ExpiryKind, lifetimeOf, readExpiry, TtlOptions } from './ttl-options.js';
 import { expiryOutcome, followUpOutcome, keptOutcome } from './ttl-outcome.js';
 
 export class OptionTail {
   private readonly options = new TtlOptions();
+  /** Of the expiry read last, as it is forwarded. */
+  lifetimeMs = 0;
   private clamped = false;
   /** The expiry read last is none that Redis takes. */
   private refused = false;
@@ -22,10 +24,18 @@ export class OptionTail {
     const { unit } = this.options;
     const expiry = readExpiry(buf, start, end, unit);
     this.refused = expiry < 0;
+    this.lifetimeMs = lifetimeOf(expiry, unit, () => nowMs);
     if (this.refused || this.rule.maxTtlMs === 0) return -1;
     const clamped = clampExpiry(expiry, unit, this.rule.maxTtlMs, nowMs);
     this.clamped = clamped >= 0;
-    return this.rule.observe ? -1 : clamped;
+    if (this.rule.observe || clamped < 0) return -1;
+    this.lifetimeMs = lifetimeOf(clamped, unit, () => nowMs);
+    return clamped;
+  }
+
+  /** Without these options the key's TTL goes. */
+  get replaces(): boolean {
+    return this.options.kind !== ExpiryKind.KEEP && !this.options.ifMissing;
   }
 
   /** The outcome once all options were fed; undefined when Redis will refuse the command. */

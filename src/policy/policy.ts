@@ -10,7 +10,8 @@ import { hashKey } from './hash.js';
 import { type TrafficObserver, TtlOutcome } from './observer.js';
 import type { CompiledRule, RuleSet } from './rule-set.js';
 import type { ShedGate } from './shed.js';
-import { clampExpiry, ExpiryKind, ExpiryUnit, readExpiry, TtlOptions } from './ttl-options.js';
+import type { TtlMemory } from './ttl-memory.js';
+import { clampExpiry, ExpiryKind, ExpiryUnit, lifetimeOf, readExpiry, TtlOptions } from './ttl-options.js';
 import { drawTtl, expiryOutcome, followUpOutcome, givesTtl, keptOutcome } from './ttl-outcome.js';
 import { Action, Verdict } from './verdict.js';
 
@@ -28,6 +29,8 @@ export interface PolicyOptions {
   readonly now: () => number;
   /** 0 ≤ r < 1. */
   readonly random: () => number;
+  /** Which keys have a TTL; undefined: nobody asks. */
+  readonly ttls?: TtlMemory | undefined;
 }
 
 export class Policy {
@@ -37,18 +40,20 @@ export class Policy {
   readonly observer: TrafficObserver;
   readonly now: () => number;
   readonly random: () => number;
+  readonly ttls: TtlMemory | undefined;
   private readonly verdict = new Verdict();
   private readonly options = new TtlOptions();
   private readonly jitteredPx = Buffer.alloc(PX_BYTES);
   /** Set by readOptions: the argument that holds the expiry, or -1. */
   private expiryIndex = -1;
 
-  constructor({ rules, gate, observer, now, random }: PolicyOptions) {
+  constructor({ rules, gate, observer, now, random, ttls }: PolicyOptions) {
     this.rules = rules;
     this.gate = gate;
     this.observer = observer;
     this.now = now;
     this.random = random;
+    this.ttls = ttls;
   }
 
   /**
@@ -125,6 +130,7 @@ export class Policy {
   private judgeTtl(args: RequestScanner, spec: CommandSpec, followUps: boolean): void {
     const verdict = this.verdict;
     verdict.recorded = true;
+    verdict.replaces = spec.replaces;
     const rule = verdict.rule[0];
     switch (spec.ttl) {
       case TtlTreatment.SET:
@@ -134,8 +140,12 @@ export class Policy {
         return;
       case TtlTreatment.GETEX:
         verdict.recorded = false;
-        if (this.readOptions(args, 2, true) === ExpiryKind.EXPIRY) {
-          this.judgeExpiry(args, this.expiryIndex, this.options.unit, rule);
+        switch (this.readOptions(args, 2, true)) {
+          case ExpiryKind.EXPIRY:
+            this.judgeExpiry(args, this.expiryIndex, this.options.unit, rule);
+            return;
+          case ExpiryKind.KEEP:
+            verdict.persists = true;
         }
         return;
       case TtlTreatment.SETEX:
@@ -146,8 +156,10 @@ export class Policy {
         return;
       case TtlTreatment.MSETEX:
         // With its options out of sight, a follow-up is right whatever they say: it sets only what is missing.
-        if (args.parsed < args.argc) this.judgeEach(TtlTreatment.STRING, followUps);
-        else this.judgeMsetex(args, followUps);
+        if (args.parsed < args.argc) {
+          verdict.replaces = false;
+          this.judgeEach(TtlTreatment.STRING, followUps);
+        } else this.judgeMsetex(args, followUps);
         return;
       default:
         // A key without its value: MSET answers with an arity error of its own.
@@ -203,6 +215,8 @@ export class Policy {
     const clamped =
       verdict.recorded && rule.maxTtlMs > 0 ? clampExpiry(expiry, unit, rule.maxTtlMs, this.now()) : -1;
     verdict.outcome[0] = expiryOutcome(rule, clamped >= 0);
+    const given = verdict.outcome[0] === TtlOutcome.CLAMPED ? clamped : expiry;
+    verdict.lifetimeMs = lifetimeOf(given, unit, this.now);
     if (verdict.outcome[0] !== TtlOutcome.CLAMPED) return;
     verdict.action = Action.REPLACE;
     verdict.replaceIndex = index;
@@ -262,6 +276,8 @@ export class Policy {
     for (let i = from; i < args.parsed; i++) {
       if (this.options.feed(args.buf, args.starts[i], args.ends[i])) this.expiryIndex = i;
     }
-    return this.options.finish();
+    const kind = this.options.finish();
+    if (kind === ExpiryKind.KEEP || this.options.ifMissing) this.verdict.replaces = false;
+    return kind;
   }
 }

@@ -41,6 +41,11 @@ export class TtlOptions {
     return false;
   }
 
+  /** NX: what is there is never written over. */
+  get ifMissing(): boolean {
+    return this.condition === 1;
+  }
+
   /** No more arguments: an option still waiting for its value makes the command malformed. */
   finish(): ExpiryKind {
     if (this.expect !== Expect.OPTION) this.kind = ExpiryKind.MALFORMED;
@@ -119,6 +124,20 @@ export function clampExpiry(value: number, unit: ExpiryUnit, maxTtlMs: number, n
       return inBounds(value, Math.max(Math.floor((nowMs + maxTtlMs) / 1000), Math.ceil(nowMs / 1000) + 1));
     default:
       return inBounds(value, nowMs + maxTtlMs);
+  }
+}
+
+/** How long a key lives that gets an expiry of `value` units now, milliseconds. `now`: epoch. */
+export function lifetimeOf(value: number, unit: ExpiryUnit, now: () => number): number {
+  switch (unit) {
+    case ExpiryUnit.SECONDS:
+      return value * 1000;
+    case ExpiryUnit.MILLISECONDS:
+      return value;
+    case ExpiryUnit.AT_SECONDS:
+      return value * 1000 - now();
+    default:
+      return value - now();
   }
 }
 

@@ -27,6 +27,12 @@ export class Verdict {
   readonly hash: number[] = [];
   /** What becomes of each key's TTL; meaningless when `recorded` is false. */
   readonly outcome: TtlOutcome[] = [];
+  /** The keys lose the TTL that they had, but for what `outcome` says. */
+  replaces = false;
+  /** GETEX PERSIST: its key loses it on purpose. */
+  persists = false;
+  /** How long the keys live by the write's own expiry, as it is forwarded, milliseconds; 0: there is none. */
+  lifetimeMs = 0;
   /** False for a command that Redis will refuse: nothing is written, so nothing is counted. */
   recorded = false;
   /** Estimated growth of Redis's memory in bytes; 0 for what never grows it. */
@@ -43,6 +49,9 @@ export class Verdict {
   reset(): void {
     this.action = Action.PASS;
     this.count = 0;
+    this.replaces = false;
+    this.persists = false;
+    this.lifetimeMs = 0;
     this.recorded = false;
     this.growth = 0;
     this.shedKey = -1;

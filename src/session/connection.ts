@@ -12,10 +12,11 @@ import type { FollowUpReply, TrafficObserver } from '../policy/observer.js';
 import { equalsIgnoreCase } from '../resp/bytes.js';
 import { encodeCommand } from '../resp/encode.js';
 import type { ByteSink } from './byte-sink.js';
+import { type ConsoleQuestion, wordsOf } from './console-question.js';
 import { FollowUps } from './follow-ups.js';
 import { Hold, nameGiven } from './hold.js';
 import { DETAIL_LIMIT, Pending } from './pending-queue.js';
-import { Auth, type ReplyListener, ReplySequencer } from './reply-sequencer.js';
+import { Auth, Refusal, type ReplyListener, ReplySequencer } from './reply-sequencer.js';
 import { ReplySilence } from './reply-silence.js';
 import type { RequestFeed } from './request-feed.js';
 import { Kind } from './subscriptions.js';
@@ -25,6 +26,8 @@ const PING = encodeCommand('PING');
 const ECHO = encodeCommand('ECHO', '');
 /** Refused by every server, queued by none: module commands may have any arity, this one has not. */
 const BARE_GET = encodeCommand('GET');
+/** Needs the right to be told of the server, costs nothing, and is answered while it loads. No server has the section. */
+const CONSOLE_PROBE = encodeCommand('INFO', 'spillway');
 
 export class Connection implements ReplyListener {
   readonly replies: ReplySequencer;
@@ -37,6 +40,10 @@ export class Connection implements ReplyListener {
   name = '';
   /** It has asked the server to end the connection. */
   quits = false;
+  /** What the client asks Spillway, and may ask. */
+  question: ConsoleQuestion | undefined;
+  private words: readonly string[] = [];
+  private questions = 0;
   /** The hold wants to know how the command under scan is answered. */
   private telling = false;
   /** ASKING or CLIENT CACHING speaks of the next command: the server must see it. */
@@ -166,6 +173,9 @@ export class Connection implements ReplyListener {
       case ConnectionRole.WAIT:
         this.wait();
         break;
+      case ConnectionRole.CONSOLE:
+        this.console();
+        break;
       default:
         this.forwarded();
     }
@@ -252,6 +262,10 @@ export class Connection implements ReplyListener {
     this.hold?.answered(taken);
   }
 
+  consoleAllowed(number: number, resp: 2 | 3): void {
+    this.question = { number, words: this.words, resp };
+  }
+
   connectionReset(): void {
     this.name = '';
     this.hold?.reset();
@@ -276,6 +290,31 @@ export class Connection implements ReplyListener {
       this.replies.owe(Pending.SWALLOW);
     }
     this.forwarded();
+  }
+
+  /**
+   * A question to Spillway. Whether the client may ask is for the server to say, by what it answers to INFO in its
+   * place: so NOAUTH, NOPERM and the like are the server's own, and what is bound to the next command is used up. What
+   * comes behind waits for the answer.
+   */
+  private console(): void {
+    const { feed } = this;
+    feed.passUpTo(feed.args.start);
+    feed.skipTo(feed.args.next);
+    if (this.inMulti) {
+      this.upstream.write(BARE_GET, 0, BARE_GET.length);
+      this.forwarded(Pending.REFUSAL, Refusal.IN_TRANSACTION);
+      return;
+    }
+    this.upstream.write(CONSOLE_PROBE, 0, CONSOLE_PROBE.length);
+    if (this.silence.any) {
+      this.forwarded();
+      return;
+    }
+    this.questions = (this.questions + 1) % DETAIL_LIMIT;
+    this.words = wordsOf(feed.args);
+    this.forwarded(Pending.CONSOLE, this.questions);
+    feed.stall();
   }
 
   private multi(): void {

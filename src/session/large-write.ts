@@ -35,6 +35,9 @@ export class LargeWrite {
   tail: OptionTail | undefined;
   /** False once it turns out that Redis will refuse the command. */
   recorded: boolean;
+  /** As of the verdict. */
+  replaces: boolean;
+  lifetimeMs: number;
   /** No argument behind this one is a key. */
   private readonly lastKey: number;
   /** Bytes of the command up to the last pair's end. */
@@ -52,6 +55,8 @@ export class LargeWrite {
   ) {
     this.shed = verdict.action === Action.SHED;
     this.recorded = verdict.recorded;
+    this.replaces = verdict.replaces;
+    this.lifetimeMs = verdict.lifetimeMs;
     this.inPairs = spec.keys.step === 2;
     this.lastKey =
       spec.ttl === TtlTreatment.MSETEX
@@ -98,6 +103,8 @@ export class LargeWrite {
     if (this.tail === undefined) return;
     const outcome = this.tail.finish();
     this.recorded = outcome !== undefined;
+    this.replaces = this.tail.replaces;
+    this.lifetimeMs = this.tail.lifetimeMs;
     this.keys[0].outcome = outcome ?? TtlOutcome.WITHOUT_TTL;
   }
 }

@@ -16,7 +16,7 @@ export const Pending = {
   SWALLOW: 2,
   /** No reply is owed: give the client an OOM error when all before it has been given. */
   LOCAL_OOM: 3,
-  /** A refusal that Redis was made to give in place of a shed command: its text becomes OOM. */
+  /** A refusal that Redis was made to give in place of a command: its text becomes that of REFUSALS[detail]. */
   REFUSAL: 4,
   /** MULTI of transaction number `detail`. */
   MULTI: 5,
@@ -38,6 +38,10 @@ export const Pending = {
   RAW: 15,
   /** A command that changes what its client takes along to another upstream connection, if it is not refused. */
   STATE: 16,
+  /** The injected INFO that tells whether the client may put question number `detail` to Spillway. */
+  CONSOLE: 17,
+  /** It may: no reply is owed but Spillway's own answer to question number `detail`. */
+  ANSWER: 18,
 } as const;
 export type Pending = (typeof Pending)[keyof typeof Pending];
 

@@ -5,10 +5,12 @@
 //   upstream bytes ─▶ item ─┬─ push (`>`, or a message in RESP2) ──────────▶ client
 //                           ├─ reply, head is PASS ────────────────────────▶ client
 //                           ├─ reply, head is FOLLOW_UP/SWALLOW/AUTH_PROBE ▶ nowhere
-//                           └─ error, head is REFUSAL ─────────────────────▶ the OOM text in its place
-//   … and whenever the head is LOCAL_OOM between two items: the OOM text.
+//                           ├─ error, head is REFUSAL ─────────────────────▶ another text in its place
+//                           ├─ reply, head is CONSOLE ─────────────────────▶ nowhere: the head becomes ANSWER
+//                           └─ error, head is CONSOLE ─────────────────────▶ client
+//   … and whenever the head is LOCAL_OOM between two items: the OOM text; when it is ANSWER: the answer, once it is there.
 import { FollowUpReply } from '../policy/observer.js';
-import { GREATER, MINUS, PERCENT, PLUS, STAR, startsWith } from '../resp/bytes.js';
+import { EQUALS, GREATER, MINUS, PERCENT, PLUS, STAR, startsWith } from '../resp/bytes.js';
 import { OOM_ERROR } from '../resp/encode.js';
 import { ReplyScanner } from '../resp/reply-scanner.js';
 import { type ByteSink, NOWHERE } from './byte-sink.js';
@@ -29,6 +31,8 @@ export interface ReplyListener {
   /** RESET was answered: the connection is as new. */
   connectionReset(): void;
   upstreamOom(): void;
+  /** The server would tell the client of itself: so may Spillway answer question `number`, by that version of RESP. */
+  consoleAllowed(number: number, resp: 2 | 3): void;
   /** The server did not understand the bytes: it ends the connection. */
   protocolRefused(): void;
 }
@@ -56,6 +60,17 @@ export interface ReplyOwner {
 export const Auth = { UNKNOWN: 0, YES: 1, NO: 2 } as const;
 export type Auth = (typeof Auth)[keyof typeof Auth];
 
+/** What Redis's refusal of a stand-in is turned into, by the `detail` of Pending.REFUSAL. */
+export const Refusal = { OOM: 0, IN_TRANSACTION: 1 } as const;
+export type Refusal = (typeof Refusal)[keyof typeof Refusal];
+const REFUSALS: Readonly<Record<Refusal, Buffer>> = {
+  [Refusal.OOM]: OOM_ERROR,
+  // As Redis says it of commands that it does not queue (server.c, CMD_NO_MULTI).
+  [Refusal.IN_TRANSACTION]: Buffer.from('-ERR Command not allowed inside a transaction\r\n', 'latin1'),
+};
+/** In place of an answer before which the server's next bytes have come. */
+const UNANSWERED = Buffer.from('-ERR the connection went on before Spillway could answer\r\n', 'latin1');
+
 export class ReplySequencer {
   readonly queue = new PendingQueue();
   /** Everything passes unread, for good. */
@@ -73,6 +88,8 @@ export class ReplySequencer {
   private resp2 = true;
   /** The item under scan is kept from the client. */
   private suppressed = false;
+  /** Spillway's answer to the question at the head, waiting for a place between two items. */
+  private answer: Uint8Array | undefined;
 
   constructor(
     private client: ByteSink,
@@ -149,6 +166,14 @@ export class ReplySequencer {
     else if (this.owner !== undefined) this.shared?.owe(this.owner, count);
   }
 
+  /** Answers question `number`, whatever it is answered with: complete replies. Late is never. */
+  giveAnswer(number: number, answer: Uint8Array): void {
+    if (this.raw || this.queue.empty || this.queue.kind !== Pending.ANSWER) return;
+    if (this.queue.detail !== number) return;
+    this.answer = answer;
+    this.giveLocalReplies();
+  }
+
   /** RESET: RESP2, no subscriptions, the default user. */
   private restart(): void {
     this.resp2 = true;
@@ -182,6 +207,14 @@ export class ReplySequencer {
     if (this.queue.empty) return;
     const { scanner } = this;
     switch (this.queue.kind) {
+      case Pending.ANSWER:
+        // Only a pipe that was opened meanwhile brings replies here: they wait for nobody.
+        if (type !== GREATER && this.shared === undefined) this.giveAnswer(this.queue.detail, UNANSWERED);
+        return;
+      case Pending.CONSOLE:
+        this.suppressed = type !== MINUS && type !== GREATER && type !== STAR;
+        scanner.capture = type === STAR;
+        return;
       case Pending.PASS:
         scanner.capture = type === STAR && this.subscribedInResp2;
         return;
@@ -236,6 +269,13 @@ export class ReplySequencer {
     if (type === GREATER || this.isMessage(type)) return false;
     const detail = queue.detail;
     const refused = type === MINUS;
+    if (kind === Pending.CONSOLE && !refused) {
+      this.auth = Auth.YES;
+      queue.replaceHead(Pending.ANSWER, 1);
+      // INFO is a verbatim string in RESP3: better than any memory of what HELLO said.
+      this.listener.consoleAllowed(detail, type === EQUALS ? 3 : 2);
+      return true;
+    }
     queue.pop();
     if (refused) this.learnFromError();
     this.learn(kind, detail, refused);
@@ -254,7 +294,7 @@ export class ReplySequencer {
         listener.followUpAnswered(detail, this.followUpReply());
         return;
       case Pending.REFUSAL:
-        if (refused) this.client.write(OOM_ERROR, 0, OOM_ERROR.length);
+        if (refused) this.say(REFUSALS[detail as Refusal]);
         return;
       case Pending.MULTI:
         if (refused) listener.multiRefused(detail);
@@ -339,9 +379,18 @@ export class ReplySequencer {
       const kind = this.queue.kind;
       if (!isLocal(kind)) return;
       if (kind === Pending.RAW) this.raw = true;
-      else this.client.write(OOM_ERROR, 0, OOM_ERROR.length);
+      else if (kind === Pending.LOCAL_OOM) this.say(OOM_ERROR);
+      else if (this.answer === undefined) return;
+      else {
+        this.say(this.answer);
+        this.answer = undefined;
+      }
       this.queue.pop();
     }
+  }
+
+  private say(reply: Uint8Array): void {
+    this.client.write(reply, 0, reply.length);
   }
 
   private pass(buf: Uint8Array, from: number, to: number): void {
@@ -351,5 +400,5 @@ export class ReplySequencer {
 
 /** Whether a pending reply waits for nothing from upstream. */
 function isLocal(kind: Pending): boolean {
-  return kind === Pending.LOCAL_OOM || kind === Pending.RAW;
+  return kind === Pending.LOCAL_OOM || kind === Pending.RAW || kind === Pending.ANSWER;
 }

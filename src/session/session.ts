@@ -17,12 +17,14 @@ import {
   PIN_REASONS,
   type PinReason,
   Sharing,
+  TtlChange,
 } from '../commands/spec.js';
 import type { CommandTable } from '../commands/table.js';
 import type { Policy } from '../policy/policy.js';
 import { Action, type Verdict } from '../policy/verdict.js';
 import { type ByteSink, NOWHERE, SwitchedSink } from './byte-sink.js';
 import { Connection } from './connection.js';
+import type { ConsoleQuestion } from './console-question.js';
 import { GrowthMeter } from './growth-meter.js';
 import { type Identity, NOBODY } from './identity.js';
 import type { LargeWrite } from './large-write.js';
@@ -102,6 +104,8 @@ export class Session implements CommandHandler, ReplyOwner {
   private sampledAt = 0;
   /** The number of the reply to the last blocking command. */
   private blockingReply = 0;
+  /** The number of the reply to the last question to Spillway: no measure of the server. */
+  private consoleReply = 0;
   /** How many commands in a row have gone up its own connection for no reason but those before them. */
   private strayed = 0;
   private wasRaw = false;
@@ -193,6 +197,19 @@ export class Session implements CommandHandler, ReplyOwner {
   /** The client reads too slowly to share: it gets a connection of its own, for good. */
   stopSharing(): void {
     this.connection.hold?.holdForGood();
+  }
+
+  /** What the client asks Spillway itself: each is given once, to be answered by answer(). */
+  takeQuestion(): ConsoleQuestion | undefined {
+    const { question } = this.connection;
+    this.connection.question = undefined;
+    return question;
+  }
+
+  /** The answer to a question that was taken, as complete replies. */
+  answer({ number }: ConsoleQuestion, reply: Uint8Array): void {
+    this.connection.replies.giveAnswer(number, reply);
+    this.answered();
   }
 
   get taken(): number {
@@ -319,8 +336,7 @@ export class Session implements CommandHandler, ReplyOwner {
         else this.connection.forwarded();
       }
     } else {
-      // The one before may have been refused: then this one begins the transaction.
-      if (spec.role === ConnectionRole.MULTI && this.connection.multiUnanswered) return this.wait();
+      if (spec.role !== ConnectionRole.NONE && this.waitsForMulti(spec.role)) return this.wait();
       this.ungoverned(spec);
     }
     if (spec?.blocking) this.blockingReply = this.connection.replies.queue.pushed;
@@ -432,7 +448,9 @@ export class Session implements CommandHandler, ReplyOwner {
   private largeUnderstood(): CommandSpec | undefined {
     const { args } = this.feed;
     if (args.starts[0] < 0) return undefined;
-    return this.understood(this.context.table.find(args.buf, args.starts[0], args.ends[0]));
+    const spec = this.understood(this.context.table.find(args.buf, args.starts[0], args.ends[0]));
+    // No question is so large: it has gone up, for the server to refuse.
+    return spec?.role === ConnectionRole.CONSOLE ? undefined : spec;
   }
 
   private get bulky(): boolean {
@@ -456,8 +474,19 @@ export class Session implements CommandHandler, ReplyOwner {
   }
 
   private ungoverned(spec: CommandSpec): void {
-    if (spec.role === ConnectionRole.NONE) this.connection.forwarded();
-    else this.connection.command(spec);
+    if (spec.role === ConnectionRole.NONE) {
+      if (spec.ttlChange !== TtlChange.NONE && !this.feed.args.streaming) this.writes.noteTtlChange(spec);
+      this.connection.forwarded();
+      return;
+    }
+    this.connection.command(spec);
+    if (spec.role === ConnectionRole.CONSOLE) this.consoleReply = this.connection.replies.queue.pushed;
+  }
+
+  /** The MULTI before may have been refused: then this one begins the transaction, or is in none. */
+  private waitsForMulti(role: ConnectionRole): boolean {
+    const decided = role === ConnectionRole.MULTI || role === ConnectionRole.CONSOLE;
+    return decided && this.connection.multiUnanswered;
   }
 
   /** A blocking command has not been answered: how long that takes says nothing of the server. */
@@ -473,7 +502,7 @@ export class Session implements CommandHandler, ReplyOwner {
   private afterRequests(): void {
     const { queue } = this.connection.replies;
     this.growth.mark();
-    if (this.blocked) this.sampleReply = -1;
+    if (this.blocked || queue.popped < this.consoleReply) this.sampleReply = -1;
     else if (this.sampleReply < 0 && queue.pushed > queue.popped) {
       this.sampleReply = queue.pushed;
       this.sampledAt = this.context.clock();

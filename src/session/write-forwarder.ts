@@ -1,10 +1,13 @@
 // Carries out the policy's verdict on one write: rewrites its bytes, counts it, sends follow-ups, or refuses it.
 // Works on the command that the feed has under scan; a write too large to hold comes in three steps.
 // Never decides; never touches a byte that the verdict does not name.
-import type { CommandSpec } from '../commands/spec.js';
+import { type CommandSpec, TtlChange } from '../commands/spec.js';
+import { hashKey } from '../policy/hash.js';
 import { TtlOutcome } from '../policy/observer.js';
 import { OptionTail } from '../policy/option-tail.js';
 import type { Policy } from '../policy/policy.js';
+import type { CompiledRule } from '../policy/rule-set.js';
+import { ExpiryUnit, lifetimeOf, readExpiry } from '../policy/ttl-options.js';
 import { drawTtl } from '../policy/ttl-outcome.js';
 import { Action, type Verdict } from '../policy/verdict.js';
 import { copyOf, DOLLAR } from '../resp/bytes.js';
@@ -17,6 +20,13 @@ import type { RequestFeed } from './request-feed.js';
 
 /** `$n\r\n` before a key and `\r\n` behind its value, for short ones. */
 const FRAMING_BYTES = 7;
+
+const UNITS: Partial<Record<TtlChange, ExpiryUnit>> = {
+  [TtlChange.EXPIRE]: ExpiryUnit.SECONDS,
+  [TtlChange.PEXPIRE]: ExpiryUnit.MILLISECONDS,
+  [TtlChange.EXPIREAT]: ExpiryUnit.AT_SECONDS,
+  [TtlChange.PEXPIREAT]: ExpiryUnit.AT_MILLISECONDS,
+};
 
 export class WriteForwarder {
   private readonly scratch = Buffer.allocUnsafe(64);
@@ -43,6 +53,7 @@ export class WriteForwarder {
     if (verdict.growth > 0) this.growth.add(verdict.growth);
     if (verdict.shedKey >= 0) this.noteShed(spec, verdict, size, true);
     if (verdict.recorded) this.record(spec, verdict, size);
+    else if (verdict.persists) this.noteTtlChange(spec);
   }
 
   /** Refuses the whole command under scan. */
@@ -105,8 +116,68 @@ export class WriteForwarder {
     const share = size / large.keys.length;
     for (const { rule, outcome, key, hash } of large.keys) {
       this.policy.observer.onWrite(rule.slot, large.spec, share, outcome, key, 0, key.length, hash);
+      this.noteTtl(large, rule, outcome, key, 0, key.length, hash);
       if (outcome !== TtlOutcome.FOLLOW_UP) continue;
       this.connection.followUp(rule.slot, key, 0, key.length, drawTtl(rule, this.policy.random));
+    }
+  }
+
+  /** A command that no rule governs, whole and under scan, gives its keys TTLs, or ends those that they have. */
+  noteTtlChange(spec: CommandSpec): void {
+    const { ttls } = this.policy;
+    const { args } = this.feed;
+    if (ttls === undefined) return;
+    if (spec.ttlChange === TtlChange.ENDS_ALL) {
+      ttls.forgetAll();
+      return;
+    }
+    const { first, last, step } = spec.keys;
+    const until = Math.min(args.argc - 1, last < 0 ? args.argc + last : last);
+    const lifetimeMs = this.lifetimeGiven(spec.ttlChange);
+    for (let i = first; i <= until; i += step) {
+      const start = args.starts[i];
+      const end = args.ends[i];
+      const hash = hashKey(args.buf, start, end);
+      // With NX, GT or LT the one that is there may stay.
+      if (lifetimeMs > 0) ttls.remember(lifetimeMs, args.argc > 3, args.buf, start, end, hash);
+      else ttls.forget(args.buf, start, end, hash);
+    }
+  }
+
+  /** Of EXPIRE and its like; 0 and below: the TTL or the key is gone, or the command refused. */
+  private lifetimeGiven(change: TtlChange): number {
+    const { args } = this.feed;
+    const unit = UNITS[change];
+    if (unit === undefined) return 0;
+    const value = readExpiry(args.buf, args.starts[2], args.ends[2], unit);
+    return value < 0 ? 0 : lifetimeOf(value, unit, this.policy.now);
+  }
+
+  /** What one key's write does to its TTL. */
+  private noteTtl(
+    { replaces, lifetimeMs }: Pick<Verdict, 'replaces' | 'lifetimeMs'>,
+    rule: CompiledRule,
+    outcome: TtlOutcome,
+    key: Uint8Array,
+    start: number,
+    end: number,
+    hash: number,
+  ): void {
+    const { ttls, observer } = this.policy;
+    if (ttls === undefined) return;
+    const byRule = outcome === TtlOutcome.INJECTED || outcome === TtlOutcome.FOLLOW_UP;
+    if (
+      ttls.written(
+        outcome,
+        replaces,
+        byRule ? rule.ttlMs * (1 - rule.jitter) : lifetimeMs,
+        key,
+        start,
+        end,
+        hash,
+      )
+    ) {
+      observer.onTtlDropped(rule.slot);
     }
   }
 
@@ -117,6 +188,7 @@ export class WriteForwarder {
     if (size === 0 || !large.recorded) return;
     const [{ rule, outcome, key, hash }] = large.keys;
     observer.onWrite(rule.slot, large.spec, size, outcome, key, 0, key.length, hash);
+    this.noteTtl(large, rule, outcome, key, 0, key.length, hash);
     if (outcome !== TtlOutcome.FOLLOW_UP) return;
     this.connection.followUps.defer(rule.slot, key, 0, key.length, drawTtl(rule, random));
   }
@@ -171,6 +243,7 @@ export class WriteForwarder {
       const end = args.ends[verdict.argument[i]];
       const share = count === 1 ? size : this.shareOf(spec, verdict.argument[i], size / count);
       observer.onWrite(rule.slot, spec, share, outcome, args.buf, start, end, verdict.hash[i]);
+      this.noteTtl(verdict, rule, outcome, args.buf, start, end, verdict.hash[i]);
       if (outcome !== TtlOutcome.FOLLOW_UP) continue;
       this.feed.passUpTo(args.next);
       this.connection.followUp(rule.slot, args.buf, start, end, drawTtl(rule, random));

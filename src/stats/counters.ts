@@ -22,8 +22,9 @@ export const Column = {
   WOULD_SHED: 5,
   FOLLOW_UP_REPLIES: 6,
   OUTCOMES: 10,
+  TTL_DROPPED: 18,
 } as const;
-const WIDTH = 18;
+const WIDTH = 19;
 
 /** Commands with an id from here on are counted together, as OTHER_COMMANDS. */
 const COMMAND_IDS = 512;
@@ -123,6 +124,10 @@ export class TrafficStats implements TrafficObserver {
     if (slot === 0) {
       this.patterns.add(this.scratch, writePattern(key, start, end, this.scratch), bytes, outcome);
     }
+  }
+
+  onTtlDropped(slot: number): void {
+    this.cells[slot * WIDTH + Column.TTL_DROPPED]++;
   }
 
   /** A refused write is seen, but is no write: it counts for `shed` and `lastSeen` only. */

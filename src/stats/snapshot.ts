@@ -25,6 +25,8 @@ export interface RuleStats {
   kept: number;
   /** A follow-up PEXPIRE … NX was sent; its answers, once here, are in the next four. */
   followUps: number;
+  /** Took away the TTL that their key had, and left it with none: a lower bound, see docs/API.md. */
+  ttlDropped: number;
   /** Observe mode: what enforcing would have done. */
   wouldInject: number;
   wouldClamp: number;
@@ -111,6 +113,7 @@ function readSlot(stats: TrafficStats, slot: number, name: string): RuleStats {
     withoutTtl: stats.readOutcome(slot, TtlOutcome.WITHOUT_TTL),
     kept: stats.readOutcome(slot, TtlOutcome.KEPT),
     followUps: stats.readOutcome(slot, TtlOutcome.FOLLOW_UP),
+    ttlDropped: stats.read(slot, Column.TTL_DROPPED),
     wouldInject: stats.readOutcome(slot, TtlOutcome.WOULD_INJECT),
     wouldClamp: stats.readOutcome(slot, TtlOutcome.WOULD_CLAMP),
     followUpsSet: stats.readFollowUps(slot, FollowUpReply.SET),

@@ -81,9 +81,10 @@ t.test('what it shows of a second is what the API said of that second', async (t
     for (const rule of [...stats.rules, stats.unregistered]) {
       const row = shown.rules.find(([name]) => name === rule.name) ?? [];
       const rate = growth.rules.find(({ name }) => name === rule.name)?.writesPerSecond ?? 0;
-      t.equal(number(row[9]), rule.writes, `${rule.name}: writes`);
-      t.equal(number(row[10]), rule.distinctKeys, `${rule.name}: keys`);
-      t.equal(number(row[8]), rule.shed, `${rule.name}: refused`);
+      t.equal(number(row[10]), rule.writes, `${rule.name}: writes`);
+      t.equal(number(row[11]), rule.distinctKeys, `${rule.name}: keys`);
+      t.equal(number(row[9]), rule.shed, `${rule.name}: refused`);
+      t.equal(number(row[7]), rule.ttlDropped, `${rule.name}: TTLs lost`);
       t.ok(Math.abs(number(row[3]) - rate) <= 0.5, `${rule.name}: writes/s ${row[3]} is ${rate}`);
     }
     t.equal(shown.rules.length, 3);

@@ -6,6 +6,7 @@ import t, { type Test } from 'tap';
 import type { ConfigSnapshot, ConnectionSnapshot, WorkersSnapshot } from '../../src/admin/types.js';
 import type { RedisProcess } from '../../src/demo/redis-server.js';
 import type { RuleStats, StatsSnapshot } from '../../src/stats/snapshot.js';
+import { withProxy } from '../support/proxy.js';
 import { type ProxyProcess, startProxyProcess } from '../support/proxy-process.js';
 import { command, withRaw } from '../support/raw-client.js';
 import { withRedis } from '../support/redis.js';
@@ -348,4 +349,25 @@ t.test('the file is watched, and so is a mounted ConfigMap', async (t) => {
   t.match(await config(), { reloads: 2, reloadFailures: 1, config: { mode: 'enforce' } });
   await mount('..4', JSON.stringify({ ...JSON.parse(content), reload: { onChange: false } }));
   await reloaded(3, { mode: 'observe', reload: { onChange: false } });
+});
+
+t.test('limits and shared commands hold for clients that are connected already', async (t) => {
+  const redis = await withRedis(t);
+  const upstream = { url: `redis://127.0.0.1:${redis.port}`, pool: 'command' };
+  let changes: Settings = {};
+  const proxy = await withProxy(t, { redis, config: { upstream }, reloaded: () => changes });
+  const scriptPins = async () =>
+    ((await proxy.admin('/api/connections')) as ConnectionSnapshot).pool?.pins.script;
+  const client = await withRaw(t, proxy.port);
+  await client.call('EVAL', 'return 1', 0);
+  t.equal(await scriptPins(), 1);
+  changes = { upstream: { ...upstream, shareCommands: ['EVAL'] } };
+  t.match(await proxy.running.reload('SIGHUP'), { ok: true, applied: ['upstream.shareCommands'] });
+  const another = await withRaw(t, proxy.port);
+  t.equal(String(await another.call('EVAL', 'return 2', 0)), ':2\r\n');
+  t.equal(await scriptPins(), 1, 'a script is shared now');
+
+  changes = { ...changes, limits: { idleTimeout: '50ms' } };
+  t.match(await proxy.running.reload('SIGHUP'), { ok: true, applied: ['limits.idleTimeout'] });
+  t.equal(String(await client.readUntilClosed()), '', 'a silent client is closed');
 });

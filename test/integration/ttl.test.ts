@@ -30,6 +30,7 @@ interface Row {
   readonly withoutTtl: number;
   readonly kept: number;
   readonly followUps: number;
+  readonly ttlDropped: number;
   readonly wouldInject: number;
   readonly wouldClamp: number;
   readonly followUpsSet: number;
@@ -59,11 +60,14 @@ async function rows(proxy: { admin(path: string): Promise<unknown> }): Promise<R
   return Object.fromEntries([...stats.rules, stats.unregistered].map((row) => [row.name, row]));
 }
 
-/** What changed between two rows, but for times, estimates and the breakdown by command. */
+/**
+ * What changed between two rows, but for times, estimates and the breakdown by command; and for TTLs lost, since keys are
+ * removed behind the proxy's back here.
+ */
 function grown(before: Row, after: Row): Counts {
   const counts: Counts = {};
   for (const [name, value] of Object.entries(after)) {
-    if (typeof value !== 'number' || name === 'distinctKeys') continue;
+    if (typeof value !== 'number' || name === 'distinctKeys' || name === 'ttlDropped') continue;
     const by = value - (before[name as keyof Row] as number);
     if (by !== 0) counts[name as keyof Row] = by;
   }
@@ -564,4 +568,35 @@ t.test('an expiry far beyond maxTtl, such as one in microseconds, is clamped', a
     const left = await integer(client, 'PTTL', 'k');
     t.ok(left > 7_190_000 && left <= 7_200_000, `${option}: ${left} ms`);
   }
+});
+
+t.test('a TTL that a plain write takes away is counted where no rule gives one again', async (t) => {
+  const redis = await withRedis(t);
+  const proxy = await withProxy(t, { redis, config: { rules: RULES } });
+  const client = await withRaw(t, proxy.port);
+  const losing = ['SET K v EX 100', 'SET K v', 'EXPIRE K 100', 'GETSET K v', 'PEXPIRE K 99999', 'MSET K v'];
+  const store = ['EXPIREAT K 9999999999', 'BITOP NOT K source'];
+  const keeping = [
+    'SET K v EX 100',
+    'PERSIST K',
+    'SET K v',
+    'EXPIRE K 100',
+    'APPEND K v',
+    'DEL K',
+    'SET K v',
+  ];
+  await client.call('SET', 'source', 'v');
+  const counted: Record<string, number> = {};
+  for (const [prefix, name] of Object.entries(PREFIXES)) {
+    for (const line of [...losing, ...store, ...keeping]) {
+      const reply = await client.call(...line.replace('K', `${prefix}:k`).split(' '));
+      t.notMatch(String(reply), /^-/, line);
+      if (line !== store[1]) continue;
+      const given = (await integer(client, 'PTTL', `${prefix}:k`)) > 0;
+      t.equal(given, name === 'all', `${name}: TTL behind ${line}`);
+    }
+    counted[name] = ((await rows(proxy)) as Record<string, Row>)[name].ttlDropped;
+  }
+  // A rule for strings says nothing of what BITOP leaves.
+  t.same(counted, { strings: 1, all: 0, durable: 4, observed: 4, unregistered: 4 });
 });

@@ -119,6 +119,7 @@ const SETTINGS: Record<string, readonly [unknown, unknown]> = {
   workers: [1, 2],
   mode: ['enforce', 'observe'],
   rules: [[], [{ name: 'a', match: 'a:*', ttl: '1h' }]],
+  console: [true, false],
   'memory.pollInterval': ['1s', '2s'],
   'memory.staleAfter': ['5s', '6s'],
   'memory.onStale': ['admit', 'hold'],

@@ -16,6 +16,7 @@ const listener: ReplyListener = {
   execAnswered: nothing,
   replyCheckAnswered: nothing,
   stateAnswered: nothing,
+  consoleAllowed: nothing,
   connectionReset: nothing,
   upstreamOom: nothing,
   protocolRefused: nothing,

@@ -54,6 +54,11 @@ const event: fc.Arbitrary<Event> = fc.oneof(
       (stats) =>
         stats.onLatency(micros / 1000),
   ),
+  slot.map(
+    (slot): Event =>
+      (stats) =>
+        stats.onTtlDropped(slot),
+  ),
   fc
     .tuple(fc.constantFrom('requests', 'replies', 'eventLoopDelay'), fc.integer({ min: 0, max: 2_000_000 }))
     .map(

@@ -20,6 +20,7 @@ const OBSERVER: TrafficObserver = {
   onWrite: () => {},
   onShed: () => {},
   onFollowUpReply: () => {},
+  onTtlDropped: () => {},
   onLatency: () => {},
   onUpstreamOom: () => {},
 };

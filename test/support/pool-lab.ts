@@ -4,7 +4,16 @@
 import { type Greeting, type Identity, ownGreeting, sharedGreeting } from '../../src/session/identity.js';
 import { Place, type Session, type SessionContext } from '../../src/session/session.js';
 import { SharedLane } from '../../src/session/shared-lane.js';
-import { lend, makeSession, type Scenario, ScriptedRedis, Sink, Store, type Way } from './session-lab.js';
+import {
+  consoleAnswer,
+  lend,
+  makeSession,
+  type Scenario,
+  ScriptedRedis,
+  Sink,
+  Store,
+  type Way,
+} from './session-lab.js';
 
 const MINUS = 0x2d;
 
@@ -98,6 +107,13 @@ export function runPooled(scenarios: readonly Scenario[], way: Way): PooledOutco
     player.at = to;
     provide(player);
   };
+  const answer = (player: Player): boolean => {
+    const question = player.session.takeQuestion();
+    if (question === undefined) return false;
+    player.session.answer(question, Buffer.from(consoleAnswer(question.words, question.resp), 'latin1'));
+    provide(player);
+    return true;
+  };
   const serve = (far: Far): void => {
     far.replies = Buffer.concat([far.replies, far.server.receive(far.sink.take())]);
   };
@@ -127,6 +143,9 @@ export function runPooled(scenarios: readonly Scenario[], way: Way): PooledOutco
       if (!lend(piece, (bytes) => far.lane.receive(bytes))) throw new Error('replies that are nobody’s');
       for (const player of players) provide(player);
     }
+    for (const player of players) {
+      if (random() < 0.5 && answer(player)) any = true;
+    }
     return any;
   };
 
@@ -135,7 +154,7 @@ export function runPooled(scenarios: readonly Scenario[], way: Way): PooledOutco
     else deliver();
     left = left.filter(({ at, sent }) => at < sent.length);
   }
-  while (deliver()) {
+  while (deliver() || players.some(answer)) {
     // Until nothing is left to say.
   }
   for (const { session, ended, own } of players) {

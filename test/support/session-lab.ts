@@ -8,6 +8,7 @@ import { Policy } from '../../src/policy/policy.js';
 import { Priority, type Rule } from '../../src/policy/rule.js';
 import { RuleSet } from '../../src/policy/rule-set.js';
 import { ALL, ShedGate } from '../../src/policy/shed.js';
+import type { TtlMemory } from '../../src/policy/ttl-memory.js';
 import { COPIED_BELOW } from '../../src/session/byte-sink.js';
 import { Session, type SessionContext } from '../../src/session/session.js';
 
@@ -51,6 +52,8 @@ export interface ServerOptions {
   readonly full?: (key: string) => boolean;
   /** Bytes between the replies, before that to this command: messages and pushes. */
   readonly noise?: (args: readonly string[], server: ScriptedRedis) => string;
+  /** Answers PROXY as Spillway's console is to: to whoever may run INFO, and not in a transaction. */
+  readonly console?: boolean;
   /** EXEC answers nil, as if a watched key had changed. */
   readonly watchFails?: boolean;
 }
@@ -194,6 +197,10 @@ export class ScriptedRedis {
     if (!this.authenticated && !['auth', 'hello', 'reset', 'quit'].includes(name)) {
       return '-NOAUTH Authentication required.\r\n';
     }
+    if (name === 'proxy' && this.options.console) {
+      if (this.queued !== undefined) return '-ERR Command not allowed inside a transaction\r\n';
+      return this.refusal('info', args);
+    }
     if (this.user !== 'admin' && this.options.denied?.includes(name)) return '-NOPERM no permissions\r\n';
     if (
       WRITES.has(name) &&
@@ -267,6 +274,11 @@ export class ScriptedRedis {
         if (!values.has(first) || (args[3] === 'NX' && ttls.has(first))) return ':0\r\n';
         ttls.set(first, Number(second));
         return ':1\r\n';
+      case 'info':
+        return this.resp === 3 ? '=4\r\ntxt:\r\n' : '$0\r\n\r\n';
+      case 'proxy':
+        if (!this.options.console) return `-ERR unknown command '${args[0]}'\r\n`;
+        return consoleAnswer(args.slice(1), this.resp);
       case 'lrange':
         return array([bulk('message'), bulk('x'), bulk('y')]);
       case 'hgetall':
@@ -413,6 +425,11 @@ export class ScriptedRedis {
   }
 }
 
+/** What the laboratory's console answers: the question, and how it was put. */
+export function consoleAnswer(words: readonly string[], resp: number): string {
+  return array([bulk(words.join(' ')), bulk(`RESP${resp}`)]);
+}
+
 /** Keys `ttl:*` get a TTL from every command, `str:*` from string writes, `low:*` are shed, `max:*` are clamped. */
 export const RULES: readonly Rule[] = [
   rule(1, 'ttl:*', { ttlMs: 60_000, applyToAll: true }),
@@ -440,11 +457,14 @@ export interface Scenario {
   readonly shedding?: boolean;
   readonly gate?: (gate: ShedGate) => void;
   readonly followUps?: boolean;
+  /** PROXY is Spillway's own. */
+  readonly console?: boolean;
   readonly lookaheadBytes?: number;
   readonly pendingRuns?: number;
   /** The session ends with something half done. */
   readonly unfinished?: boolean;
   readonly rules?: readonly Rule[];
+  readonly ttls?: TtlMemory;
 }
 
 export interface Outcome {
@@ -532,6 +552,8 @@ class Recorder implements TrafficObserver {
   readonly writes: string[] = [];
   readonly sheds: string[] = [];
   readonly followUps: string[] = [];
+  /** Slots of the writes that took a TTL away. */
+  readonly dropped: number[] = [];
   upstreamOoms = 0;
 
   onWrite: TrafficObserver['onWrite'] = (_slot, { name }, _bytes, outcome, key, start, end) => {
@@ -543,6 +565,9 @@ class Recorder implements TrafficObserver {
   };
   onFollowUpReply: TrafficObserver['onFollowUpReply'] = (slot, reply) => {
     this.followUps.push(`${slot} ${nameOf(FollowUpReply, reply)}`);
+  };
+  onTtlDropped: TrafficObserver['onTtlDropped'] = (slot) => {
+    this.dropped.push(slot);
   };
   onUpstreamOom(): void {
     this.upstreamOoms++;
@@ -571,10 +596,10 @@ export function makeSession(scenario: Omit<Scenario, 'client'>, pooled = false) 
   const client = new Sink();
   let ticks = 0;
   const context: SessionContext = {
-    table: defaultCommandTable(),
+    table: defaultCommandTable([], scenario.console),
     policy: new Policy({
       rules: new RuleSet({ rules, unregistered: { priority: Priority.NORMAL, observe: false } }),
-      ...{ gate, observer, now: () => NOW, random: () => 0.5 },
+      ...{ gate, observer, now: () => NOW, random: () => 0.5, ttls: scenario.ttls },
     }),
     followUps: scenario.followUps ?? true,
     lookaheadBytes: scenario.lookaheadBytes ?? 1024 * 1024,
@@ -606,13 +631,20 @@ export function run(scenario: Scenario, way: Way): Outcome {
     replies = replies.subarray(piece.length);
     if (piece.length > 0) lend(piece, (bytes) => session.fromUpstream(bytes));
   };
+  const answer = () => {
+    const question = session.takeQuestion();
+    if (question === undefined) return false;
+    const { words, resp } = question;
+    session.answer(question, Buffer.from(consoleAnswer(words, resp), 'latin1'));
+    return true;
+  };
   const settle = () => {
     do {
       serve();
       deliverPiece();
     } while (replies.length > 0);
     serve();
-    if (replies.length > 0) settle();
+    if (answer() || replies.length > 0) settle();
   };
   if (scenario.greeting !== undefined) {
     session.fromClient(Buffer.from(scenario.greeting, 'latin1'));
@@ -622,7 +654,8 @@ export function run(scenario: Scenario, way: Way): Outcome {
     const next = typeof way.turns === 'function' ? way.turns() : 0;
     if (next < 0.5) sendPiece();
     else if (next < 0.75) serve();
-    else deliverPiece();
+    else if (next < 0.95) deliverPiece();
+    else answer();
     if (way.turns === 'eager') settle();
   }
   settle();

@@ -74,6 +74,7 @@ async function start(t: Test, token: string | undefined): Promise<string> {
     rules: () => [],
     config: unused,
     reload: unused,
+    rehearse: unused,
     memory: unused,
     connections: unused,
     workers: unused,

@@ -59,6 +59,7 @@ const memory: MemorySnapshot = {
   polls: 7,
   pollErrors: 6,
   levelChanges: 2,
+  rehearsal: null,
 };
 const connections: ConnectionSnapshot = {
   clients: 3,
@@ -160,6 +161,7 @@ const PER_RULE: Record<string, keyof RuleStats> = {
   ttl_present_total: 'hadTtl',
   ttl_kept_total: 'kept',
   without_ttl_total: 'withoutTtl',
+  ttl_dropped_total: 'ttlDropped',
   follow_ups_sent_total: 'followUps',
   shed_total: 'shed',
   shed_bytes_total: 'shedBytes',

@@ -40,6 +40,7 @@ const MEMORY: MemorySnapshot = {
   polls: 7,
   pollErrors: 1,
   levelChanges: 2,
+  rehearsal: null,
 };
 const CONNECTIONS: ConnectionSnapshot = {
   clients: 3,
@@ -85,6 +86,7 @@ const CONFIG: ConfigSnapshot = {
   lastError: null,
   config: {},
 };
+const REHEARSAL = { pressure: 0.9, endsAt: '2026-01-01T00:01:00.000Z', secondsLeft: 60 };
 const GROWTH = new History(() => 0).growth([]);
 const SERIES = new History(() => 0).series('10m', 0, 0);
 const EVENT: LoggedEvent = { number: 1, at: '2026-01-01T00:00:00.000Z', kind: 'level', text: 'low shed' };
@@ -113,6 +115,10 @@ async function start(t: Test, overrides: Partial<AdminOptions> = {}) {
     stats: () => snapshotStats(stats, 2000),
     rules: () => [{ name: 'cache', match: 'cache:*' }],
     config: () => CONFIG,
+    rehearse: (request) =>
+      request === undefined || request.pressure < 1
+        ? { ok: true, rehearsal: request === undefined ? null : { ...REHEARSAL, pressure: request.pressure } }
+        : { ok: false, reason: 'off: maxmemory is 0' },
     reload: async () => ({
       ok: true,
       applied: [],

@@ -44,6 +44,7 @@ t.test('the defaults', async (t) => {
       shed: { low: ['80%', '90%'], normal: ['90%', '97%'], high: ['95%', '99%'], critical: 'never' },
     },
     admin: { listen: '127.0.0.1:9380' },
+    console: true,
     limits: {
       maxClients: 10_000,
       lookahead: '1mb',

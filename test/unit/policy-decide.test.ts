@@ -26,6 +26,7 @@ const observer = {
   onShed() {},
   onFollowUpReply() {},
   onUpstreamOom() {},
+  onTtlDropped() {},
   onLatency() {},
 };
 

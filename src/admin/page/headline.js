@@ -15,13 +15,20 @@ const SOON_SECONDS = 15 * 60;
  */
 export function headline(live, nameOf) {
   const { memory, growth } = live;
-  const parts = [fullness(memory, growth)];
+  const parts = [rehearsed(memory) + fullness(memory, growth)];
   const blamed = blame(growth);
   if (blamed !== undefined) {
     parts.push(`${percent(blamed.growthShare ?? 0)} of growth is ${nameOf(blamed.name)}`);
   }
   parts.push(refused(live));
   return { text: `${parts.join('; ')}.`, tone: tone(live) };
+}
+
+/** What is refused may be a rehearsal. @param {MemorySnapshot} memory */
+function rehearsed({ rehearsal }) {
+  if (rehearsal === null) return '';
+  const { pressure, secondsLeft } = rehearsal;
+  return `Rehearsal, as if memory were ${percent(pressure)} full, for another ${duration(secondsLeft)}. `;
 }
 
 /** The rule that adds most while memory grows. @param {GrowthReport} growth */
@@ -64,5 +71,7 @@ function tone({ memory, growth }) {
   const full = Object.values(memory.level).some(({ shedShare }) => shedShare === 1);
   if (full || (memory.pressure ?? 0) >= NEARLY_FULL) return 'bad';
   const some = Object.values(memory.level).some(({ shedShare }) => shedShare > 0);
-  return some || memory.stale || (seconds !== null && seconds < SOON_SECONDS) ? 'warn' : '';
+  return some || memory.stale || memory.rehearsal !== null || (seconds !== null && seconds < SOON_SECONDS)
+    ? 'warn'
+    : '';
 }

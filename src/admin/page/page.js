@@ -93,6 +93,13 @@ const rulesTable = new SortedTable(
       title: 'Share of its writes that left the key with a TTL, of those that decide on that',
     },
     {
+      label: 'TTLs lost',
+      value: ({ ttlDropped }) => ttlDropped,
+      show: ({ ttlDropped }) => count(ttlDropped),
+      title: 'Writes that took away the TTL that their key had, and left it with none; at least so many',
+      alarm: ({ ttlDropped }) => ttlDropped > 0,
+    },
+    {
       label: 'Refused/s',
       value: ({ growth }) => growth?.shedPerSecond ?? null,
       show: ({ growth }) => rateOrNone(growth?.shedPerSecond),

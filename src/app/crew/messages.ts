@@ -5,6 +5,7 @@ import type { EffectiveConfig } from '../../config/effective.js';
 import type { ServerFacts } from '../../memory/monitor.js';
 import type { PressureState } from '../../memory/pressure.js';
 import type { ClientTraffic } from '../../net/client-link.js';
+import type { ConsoleQuestion } from '../../session/console-question.js';
 import type { StatsPart } from '../../stats/counters.js';
 import type { DataPlaneSnapshot } from '../data-plane.js';
 import type { Usage } from '../own-usage.js';
@@ -53,6 +54,8 @@ export type ToWorker =
   | { readonly type: 'askGrowth'; readonly question: number }
   /** Asked again only when it was answered. */
   | { readonly type: 'askReport' }
+  /** To the client's question number `question`. */
+  | { readonly type: 'answer'; readonly question: number; readonly reply: Uint8Array }
   /** Ends the worker. */
   | { readonly type: 'drain'; readonly graceMs: number };
 
@@ -66,5 +69,7 @@ export type FromWorker =
   | { readonly type: 'reloaded' }
   | { readonly type: 'upstreamFailed'; readonly message: string; readonly code: string | undefined }
   | { readonly type: 'upstreamOom' }
+  /** A client's question to Spillway; the next one comes when this one was answered, or given up. */
+  | { readonly type: 'asked'; readonly question: number; readonly asked: ConsoleQuestion }
   /** The last words. */
   | { readonly type: 'drained'; readonly ended: number; readonly report: Report };

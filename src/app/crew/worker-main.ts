@@ -7,6 +7,7 @@ import { Pressure } from '../../memory/pressure.js';
 import { DataPlane } from '../data-plane.js';
 import { ownUsage } from '../own-usage.js';
 import { TOP_CLIENTS } from '../service.js';
+import { ConsoleLine } from './console-line.js';
 import type { FromWorker, Report, ToWorker } from './messages.js';
 import { Outbox } from './outbox.js';
 import { SharedGrowth } from './shared-growth.js';
@@ -34,7 +35,9 @@ function start({ worker, workers, config, server }: Extract<ToWorker, { type: 's
   const clock = () => performance.now();
   const clients = { taken: 0, closed: 0 };
   const clientsChanged = (): void => primary.post({ type: 'clients', ...clients });
+  const line = new ConsoleLine((question, asked) => primary.post({ type: 'asked', question, asked }));
   const plane = new DataPlane(config, log, {
+    asked: (question) => line.ask(question),
     upstreamFailed: ({ message, code }: NodeJS.ErrnoException) =>
       primary.post({ type: 'upstreamFailed', message, code }),
     clientClosed: () => {
@@ -105,6 +108,9 @@ function start({ worker, workers, config, server }: Extract<ToWorker, { type: 's
       case 'askGrowth':
         question = message.question;
         tellGrowth();
+        break;
+      case 'answer':
+        line.hear(message.question, message.reply);
         break;
       case 'askReport':
         primary.post({ type: 'report', report: report() });

@@ -6,6 +6,7 @@ import type { Socket } from 'node:net';
 import type { WorkerSnapshot } from '../../admin/types.js';
 import type { EffectiveConfig } from '../../config/effective.js';
 import type { ClientTraffic } from '../../net/client-link.js';
+import type { ConsoleQuestion } from '../../session/console-question.js';
 import type { DataPlaneSnapshot } from '../data-plane.js';
 import type { Usage } from '../own-usage.js';
 import type { FromWorker, Growth, Report, ToWorker } from './messages.js';
@@ -20,6 +21,7 @@ export interface WorkerEvents {
   reported(report: Report): void;
   upstreamFailed(error: Error): void;
   upstreamOom(): void;
+  asked(question: ConsoleQuestion): Promise<Uint8Array>;
   gone(worker: WorkerProcess, how: string): void;
 }
 
@@ -54,6 +56,8 @@ export class WorkerProcess {
   private wanted: EffectiveConfig;
   private question = 0;
   private answer = 0;
+  /** The last question of a client of its. */
+  private asked = 0;
   private readonly child: ChildProcess;
   private readonly outbox: Outbox<ToWorker>;
   private waiting: { readonly done: () => boolean; readonly resolve: () => void }[] = [];
@@ -192,6 +196,9 @@ export class WorkerProcess {
       case 'upstreamOom':
         events.upstreamOom();
         break;
+      case 'asked':
+        void this.reply(message.question, message.asked);
+        break;
     }
     this.settle(false);
   }
@@ -201,6 +208,13 @@ export class WorkerProcess {
     if (!this.isReady || this.told !== undefined || this.config === this.wanted) return;
     this.told = this.wanted;
     this.child.send({ type: 'reload', config: this.wanted } satisfies ToWorker, () => {});
+  }
+
+  private async reply(question: number, asked: ConsoleQuestion): Promise<void> {
+    this.asked = question;
+    const reply = await this.events.asked(asked);
+    // It was given up since: there is a newer one.
+    if (question === this.asked) this.post({ type: 'answer', question, reply });
   }
 
   private take(report: Report): void {

@@ -106,6 +106,7 @@ class Recording {
       execAnswered: (executed) => note(`exec ${executed}`),
       replyCheckAnswered: (silent) => note(`silent ${silent}`),
       stateAnswered: (_kind, taken) => void (taken && note('user changed')),
+      consoleAllowed: () => {},
       connectionReset: () => {},
       protocolRefused: () => {},
       upstreamOom: () => note('oom'),

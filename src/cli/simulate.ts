@@ -1,0 +1,37 @@
+// `spillway simulate`: a rehearsal of a full memory, begun or ended at a running proxy.
+import type { RehearsalSnapshot } from '../admin/types.js';
+import type { Environment } from '../config/overrides.js';
+import { asking } from './ask.js';
+import { ExitCode } from './exit.js';
+import type { AskOptions } from './options.js';
+import { percentage } from './words.js';
+
+export interface SimulateOptions extends AskOptions {
+  readonly seconds: number;
+}
+
+/** `pressure`: 1 is full; undefined: the rehearsal ends. */
+export async function simulateCommand(
+  pressure: number | undefined,
+  options: SimulateOptions,
+  env: Environment,
+): Promise<ExitCode> {
+  return asking(options, env, async (client) => {
+    const say = (rehearsal: RehearsalSnapshot | null, text: string): void => {
+      process.stdout.write(`${options.json ? JSON.stringify({ rehearsal }) : text}\n`);
+    };
+    if (pressure === undefined) {
+      await client.delete('/api/simulate');
+      say(null, 'no rehearsal: what is refused is what memory demands');
+      return ExitCode.OK;
+    }
+    const { seconds } = options;
+    const rehearsal = await client.post<RehearsalSnapshot>('/api/simulate', { pressure, seconds });
+    say(
+      rehearsal,
+      `rehearsal until ${rehearsal.endsAt}: writes are refused as if memory were ${percentage(pressure)} full; ` +
+        'spillway simulate off ends it',
+    );
+    return ExitCode.OK;
+  });
+}
