@@ -17,6 +17,7 @@ import { createMetrics } from './metrics.js';
 import { addPage } from './page-files.js';
 import { readSimulateBody } from './simulate-body.js';
 import type { AdminOptions, AdminServer } from './types.js';
+import { readWindow } from './window.js';
 
 const ENDPOINTS: Readonly<Record<string, string>> = {
   '/api/stats': 'Writes, TTLs and sheds per rule, patterns of unregistered keys, latency.',
@@ -29,6 +30,8 @@ const ENDPOINTS: Readonly<Record<string, string>> = {
   '/api/workers': 'The processes that serve clients.',
   '/api/growth': 'How fast memory grows and by which rules, and when it is full.',
   '/api/history': 'Memory and writes over the last ten minutes, or with ?span=2h two hours.',
+  '/api/report':
+    'What the rules did in the last hour, or in window=5m … 24h, and what observing ones would have.',
   '/api/events': 'What happened last: level changes, the upstream lost and back.',
   '/api/clients': 'Clients by the bytes that they have sent; ?limit=20.',
   '/api/stream': 'Server-sent events: a snapshot a second.',
@@ -156,6 +159,13 @@ function addRoutes(app: FastifyInstance, options: AdminOptions): void {
   app.get<{ Querystring: { span: Span } }>('/api/history', { schema: HISTORY_QUERY }, async ({ query }) =>
     options.history(query.span),
   );
+  app.get<{ Querystring: { window?: string } }>('/api/report', async ({ query }, reply) => {
+    const windowMs = readWindow(query.window);
+    if (windowMs !== undefined) return options.report(windowMs);
+    return reply
+      .code(400)
+      .send({ error: 'bad_request', message: 'window must be from 5m to 24h, such as 1h.' });
+  });
   app.get('/api/events', async () => options.events());
   app.get<{ Querystring: { limit: number } }>('/api/clients', { schema: CLIENTS_QUERY }, async ({ query }) =>
     (await options.clients()).slice(0, query.limit),

@@ -5,6 +5,7 @@ import type { PinReason } from '../commands/spec.js';
 import type { ExplainRequest, Explanation } from '../explain/types.js';
 import type { LoggedEvent } from '../history/event-log.js';
 import type { GrowthReport, HistorySeries, Span } from '../history/history.js';
+import type { Report } from '../history/report.js';
 import type { PriorityName } from '../policy/rule.js';
 import type { StatsSnapshot } from '../stats/snapshot.js';
 
@@ -244,6 +245,8 @@ export interface AdminSources {
   workers(): WorkersSnapshot | Promise<WorkersSnapshot>;
   growth(): GrowthReport;
   history(span: Span): HistorySeries;
+  /** What the rules did in the last `windowMs`. */
+  report(windowMs: number): Report;
   events(): LoggedEvent[];
   /** Most bytes first. */
   clients(): readonly ClientSnapshot[] | Promise<readonly ClientSnapshot[]>;

@@ -6,42 +6,50 @@ import type { AdminSources, LiveSnapshot, MemorySnapshot } from '../admin/types.
 import type { EffectiveConfig } from '../config/effective.js';
 import type { EventLog } from '../history/event-log.js';
 import { History, type Mark } from '../history/history.js';
+import { RuleHistory } from '../history/report.js';
 import { PRIORITY_NAMES } from '../policy/rule.js';
+import { UNREGISTERED_NAME } from '../stats/snapshot.js';
 
 const INTERVAL_MS = 1000;
 
 type Read = Pick<AdminSources, 'stats' | 'memory' | 'connections' | 'workers' | 'clients'>;
-type Shown = Pick<AdminSources, 'growth' | 'history' | 'events' | 'subscribe'>;
+type Shown = Pick<AdminSources, 'growth' | 'history' | 'report' | 'events' | 'subscribe'>;
 
 export class Chronicle implements Shown {
   /** By rule. */
   private ttls: ReadonlyMap<string, number>;
+  private modes: ReturnType<typeof modesOf>;
   private readonly past: History;
+  private readonly deeds = new RuleHistory();
   private readonly watchers = new Set<(live: LiveSnapshot) => void>();
   private readonly timer: NodeJS.Timeout;
   private looking = false;
 
   /** `clock`: monotonic milliseconds. */
   constructor(
-    rules: EffectiveConfig['rules'],
+    config: EffectiveConfig,
     private readonly read: Read,
     private readonly log: EventLog,
     private readonly clock: () => number,
     private readonly logger: Logger,
   ) {
-    this.ttls = ttlsOf(rules);
+    this.ttls = ttlsOf(config);
+    this.modes = modesOf(config);
     this.past = new History((rule) => this.ttls.get(rule) ?? 0);
     this.timer = setInterval(() => void this.look(), INTERVAL_MS).unref();
     void this.look();
   }
 
-  reload(rules: EffectiveConfig['rules']): void {
-    this.ttls = ttlsOf(rules);
+  reload(config: EffectiveConfig): void {
+    this.ttls = ttlsOf(config);
+    this.modes = modesOf(config);
   }
 
   growth = () => this.past.growth(marksOf(this.read.memory()));
 
   history: Shown['history'] = (span) => this.past.series(span, this.clock(), Date.now());
+
+  report: Shown['report'] = (windowMs) => this.deeds.report(windowMs, this.modes, this.clock(), Date.now());
 
   events = () => this.log.list();
 
@@ -67,11 +75,13 @@ export class Chronicle implements Shown {
       ]);
       const memory = this.read.memory();
       const { usedBytes, notCountedBytes, limitBytes, stale } = memory;
+      const [at, rules] = [this.clock(), [...stats.rules, stats.unregistered]];
+      this.deeds.take(at, rules);
       this.past.take({
-        at: this.clock(),
+        at,
         countedBytes: usedBytes === null || stale ? null : usedBytes - (notCountedBytes ?? 0),
         limitBytes,
-        rules: [...stats.rules, stats.unregistered],
+        rules,
       });
       if (this.watchers.size === 0) return;
       const live = {
@@ -92,8 +102,13 @@ export class Chronicle implements Shown {
   }
 }
 
-function ttlsOf(rules: EffectiveConfig['rules']): Map<string, number> {
+function ttlsOf({ rules }: EffectiveConfig): Map<string, number> {
   return new Map(rules.map(({ name, ttlMs, maxTtlMs }) => [name, ttlMs || maxTtlMs]));
+}
+
+function modesOf({ rules, mode }: EffectiveConfig): Map<string, 'enforce' | 'observe'> {
+  const modes = rules.map(({ name, observe }) => [name, observe ? 'observe' : 'enforce'] as const);
+  return new Map([...modes, [UNREGISTERED_NAME, mode]]);
 }
 
 /** Where each priority begins to be refused, and where it all is; lowest first, the limit last. */

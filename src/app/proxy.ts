@@ -112,7 +112,7 @@ export async function startProxy(
     const pending = await service.reload(next);
     monitor.reconfigure(next.memory);
     explainer.reload(next);
-    chronicle?.reload(next.rules);
+    chronicle?.reload(next);
     secure?.renewal.reload();
     return pending;
   };
@@ -170,7 +170,7 @@ export async function startProxy(
       clients: () => service.topClients(),
       rules: () => describeConfig(reloader.config).rules,
     };
-    const past = new Chronicle(config.rules, sources, eventLog, clock, log);
+    const past = new Chronicle(config, sources, eventLog, clock, log);
     chronicle = past;
     stopWatching = () => past.close();
     consoleSources = {
@@ -185,6 +185,7 @@ export async function startProxy(
           ...sources,
           growth: past.growth,
           history: past.history,
+          report: past.report,
           events: past.events,
           subscribe: past.subscribe,
           listen: config.admin.listen,

@@ -1,4 +1,4 @@
-// What `--help` of explain, stats, top and simulate says below the list of flags. Text only.
+// What `--help` of explain, stats, top, report and simulate says below the list of flags. Text only.
 
 const ENVIRONMENT = `
 Environment:
@@ -69,6 +69,20 @@ Examples:
       What is refused most, over five seconds.
   spillway top | head -n 8
       Once, without colours.
+${ENVIRONMENT}${EXIT_STATUS}`;
+
+export const REPORT_MANUAL = `
+Description:
+  Prints what the rules did in the last hour, or another window: TTLs given or cut and writes refused,
+  and what the rules that only observe would have done. That is what to look at before "mode" is set
+  to "enforce". What is told begins with the window or up to five minutes before it, with windows of
+  more than an hour up to an hour before, and never before the start of the proxy.
+
+Examples:
+  spillway report
+      Of the last hour.
+  spillway report --window 24h --json
+      Of the last day, as JSON (docs/API.md has the fields).
 ${ENVIRONMENT}${EXIT_STATUS}`;
 
 export const SIMULATE_MANUAL = `

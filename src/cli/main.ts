@@ -3,7 +3,7 @@
 // Each subcommand stands in its own file and is loaded only when it runs, so that --help and check stay quick.
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { VERSION } from '../app/version.js';
-import { EXPLAIN_MANUAL, SIMULATE_MANUAL, STATS_MANUAL, TOP_MANUAL } from './ask-help.js';
+import { EXPLAIN_MANUAL, REPORT_MANUAL, SIMULATE_MANUAL, STATS_MANUAL, TOP_MANUAL } from './ask-help.js';
 import { complain, ExitCode } from './exit.js';
 import { MANUAL } from './main-help.js';
 import {
@@ -13,6 +13,7 @@ import {
   type ConfigOptions,
   toSources,
 } from './options.js';
+import type { ReportOptions } from './report.js';
 import { SORTS } from './rows.js';
 import type { SimulateOptions } from './simulate.js';
 import type { TopOptions } from './top.js';
@@ -26,6 +27,7 @@ const program = new Command('spillway')
       'explain [options] <key> [command...]',
       'stats [options] [pattern]',
       'top [options]',
+      'report [options]',
       'simulate [options] <pressure>|off',
       'demo [options]',
     ].join('\n       spillway '),
@@ -93,6 +95,17 @@ addAskOptions(program.command('top'))
   .action(async (own: TopOptions) => {
     const { topCommand } = await import('./top.js');
     process.exitCode = await topCommand(inherited(own), process.env);
+  });
+
+addAskOptions(program.command('report'))
+  .allowExcessArguments(false)
+  .summary('print what the rules did in the last hour')
+  .addOption(new Option('--window <duration>', 'how far back, from 5m to 24h').default('1h'))
+  .option('--json', 'print one JSON document')
+  .addHelpText('after', REPORT_MANUAL)
+  .action(async (own: ReportOptions) => {
+    const { reportCommand } = await import('./report.js');
+    process.exitCode = await reportCommand(inherited(own), process.env);
   });
 
 addAskOptions(program.command('simulate'))

@@ -1,6 +1,7 @@
 // `spillway stats`: what a running proxy has counted, once, as tables or JSON.
 import type { MemorySnapshot } from '../admin/types.js';
 import type { Environment } from '../config/overrides.js';
+import type { Report } from '../history/report.js';
 import { globMatches } from '../policy/glob.js';
 import type { StatsSnapshot } from '../stats/snapshot.js';
 import { createPaint } from '../terminal/paint.js';
@@ -17,9 +18,10 @@ export async function statsCommand(
   env: Environment,
 ): Promise<ExitCode> {
   return asking(options, env, async (client) => {
-    const [stats, memory] = await Promise.all([
+    const [stats, memory, report] = await Promise.all([
       client.get<StatsSnapshot>('/api/stats'),
       client.get<MemorySnapshot>('/api/memory'),
+      client.get<Report>('/api/report'),
     ]);
     const picked = pick(stats, pattern === undefined ? undefined : matcherOf(pattern));
     if (options.json) {
@@ -35,7 +37,7 @@ export async function statsCommand(
     const paint = createPaint(process.stdout);
     const since = `since ${stats.since}`;
     process.stdout.write(
-      `${[...drawMemory(memory, paint), since, '', drawTotals(picked, paint)].join('\n')}\n`,
+      `${[...drawMemory(memory, paint), report.text, since, '', drawTotals(picked, paint)].join('\n')}\n`,
     );
     return ExitCode.OK;
   });

@@ -1,6 +1,7 @@
 // The tables of `spillway stats` and `spillway top`, and the line about memory above them. Draws; reads nothing.
 import Table from 'cli-table3';
 import type { MemorySnapshot } from '../admin/types.js';
+import type { Report } from '../history/report.js';
 import { PRIORITY_NAMES } from '../policy/rule.js';
 import { grouped, type Paint } from '../terminal/paint.js';
 import { type Picked, type Rates, type Sort, ttlsOf } from './rows.js';
@@ -49,6 +50,19 @@ export function drawTotals({ rules, discovered }: Picked, paint: Paint): string 
   for (const { pattern, writes, bytes, withoutTtl } of discovered)
     found.push([printable(pattern), grouped(writes), byteText(bytes), grouped(withoutTtl)]);
   return `${table.toString()}\n\n${found.toString()}`;
+}
+
+/** The sentence, and each rule in its mode. */
+export function drawReport({ since, text, rules }: Report, paint: Paint): string {
+  const table = plainTable(
+    ['rule', 'mode', 'writes', 'TTLs', 'would give', 'sheds', 'would shed', 'no TTL'],
+    paint,
+  );
+  for (const { name, mode, writes, ttls, wouldTtls, shed, wouldShed, withoutTtl } of rules) {
+    const counts = [writes, ttls, wouldTtls, shed, wouldShed, withoutTtl].map(grouped);
+    table.push([quoted(name), mode ?? 'gone', ...counts]);
+  }
+  return `${text}\nsince ${since}\n\n${table.toString()}`;
 }
 
 /** What happens a second; the column that the rows are sorted by is marked. */

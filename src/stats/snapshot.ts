@@ -7,7 +7,7 @@ import type { OwnTimesSnapshot } from './own-times.js';
 import { type Advice, suggestRule } from './suggest.js';
 
 /** Name of slot 0 in statistics and metrics: keys that no rule matches. No rule may be called that. */
-const UNREGISTERED_NAME = 'unregistered';
+export const UNREGISTERED_NAME = 'unregistered';
 const DISCOVERED = 20;
 
 /** Counters of one rule since `since`. Writes are counted by written key: an MSET of three keys is three. */

@@ -116,6 +116,20 @@ t.test('a running proxy: its token, its figures, its answers', async (t) => {
   t.match(none, { code: 1, stdout: '', stderr: /no rule and no discovered pattern matches/ });
   t.match(top.stdout, /^rule +writes\/s +bytes\/s v +sheds\/s/m);
   t.match(top.stdout, /^cache +0 .* 20 +0$/m);
+  t.match(stats.stdout, /^in the last \d+ seconds?: 20 TTLs, 0 sheds$/m);
+  const report = await cli(['report', ...admin], env);
+  t.match(report, {
+    code: 0,
+    stderr: '',
+    stdout: /^in the last \d+ seconds?: 20 TTLs, 0 sheds\nsince 2\d{3}-/,
+  });
+  t.match(report.stdout, /^cache +enforce +20 +20 +0 +0 +0 +0$/m);
+  const long = await cli(['report', '--window', '24h', '--json', ...admin], env);
+  t.match(JSON.parse(long.stdout), { total: { ttls: 20 }, rules: [{ name: 'sessions' }, { ttls: 20 }, {}] });
+  t.match(await cli(['report', '--window', '25h', ...admin], env), {
+    code: 1,
+    stderr: /window must be from 5m to 24h/,
+  });
   t.match(await cli(['simulate', '95%', '--seconds', '600', ...admin], env), {
     code: 0,
     stderr: '',
@@ -165,6 +179,7 @@ t.test('what is no proxy, or not one of this version: one message that says what
     [['top', '--sort', 'x'], 64, /Allowed choices are writes, bytes, sheds/],
     [['top', '--interval', '0'], 64, /'--interval <seconds>' argument '0' is invalid/],
     [['explain'], 64, /missing required argument 'key'/],
+    [['report', '--window', '1y', '--admin', old], 1, /knows no \/api\/report/],
     [['simulate', '95'], 64, /must be a share such as 95%, at most 200%, or off/],
     [['simulate', '95%', '--seconds', '0.5'], 64, /must be from 1 to 3600/],
     [['stats', 'a', 'b'], 64, /too many arguments for 'stats'/],
@@ -180,7 +195,7 @@ t.test('what is no proxy, or not one of this version: one message that says what
 });
 
 t.test('--help of each reads like a manual page', async (t) => {
-  for (const command of ['explain', 'stats', 'top', 'simulate']) {
+  for (const command of ['explain', 'stats', 'top', 'report', 'simulate']) {
     const { stdout, code } = await cli([command, '--help']);
     t.equal(code, 0);
     for (const part of [

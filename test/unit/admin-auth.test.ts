@@ -75,6 +75,7 @@ async function start(t: Test, token: string | undefined): Promise<string> {
     config: unused,
     reload: unused,
     rehearse: unused,
+    report: unused,
     memory: unused,
     connections: unused,
     workers: unused,

@@ -14,6 +14,7 @@ import type {
 import type { ExplainRequest, Explanation } from '../../src/explain/types.js';
 import type { LoggedEvent } from '../../src/history/event-log.js';
 import { History } from '../../src/history/history.js';
+import { RuleHistory } from '../../src/history/report.js';
 import { TrafficStats } from '../../src/stats/counters.js';
 import { snapshotStats } from '../../src/stats/snapshot.js';
 
@@ -115,6 +116,7 @@ async function start(t: Test, overrides: Partial<AdminOptions> = {}) {
     stats: () => snapshotStats(stats, 2000),
     rules: () => [{ name: 'cache', match: 'cache:*' }],
     config: () => CONFIG,
+    report: (windowMs) => new RuleHistory().report(windowMs, new Map(), 0, 0),
     rehearse: (request) =>
       request === undefined || request.pressure < 1
         ? { ok: true, rehearsal: request === undefined ? null : { ...REHEARSAL, pressure: request.pressure } }

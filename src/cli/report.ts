@@ -1,0 +1,23 @@
+// `spillway report`: what the rules did in the last hour, and what those that only observe would have done.
+import type { Environment } from '../config/overrides.js';
+import type { Report } from '../history/report.js';
+import { createPaint } from '../terminal/paint.js';
+import { asking } from './ask.js';
+import { ExitCode } from './exit.js';
+import type { AskOptions } from './options.js';
+import { drawReport } from './tables.js';
+
+export interface ReportOptions extends AskOptions {
+  readonly window: string;
+}
+
+export async function reportCommand(options: ReportOptions, env: Environment): Promise<ExitCode> {
+  return asking(options, env, async (client) => {
+    const report = await client.get<Report>(`/api/report?window=${encodeURIComponent(options.window)}`);
+    const text = options.json
+      ? JSON.stringify(report, null, 2)
+      : drawReport(report, createPaint(process.stdout));
+    process.stdout.write(`${text}\n`);
+    return ExitCode.OK;
+  });
+}

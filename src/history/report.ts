@@ -1,0 +1,143 @@
+// What the rules did in the last minutes or hours, and what those that only observe would have done: so that somebody
+// can say what enforcing would mean before it is switched on. Never asks for anything: it is handed the counters.
+// Invariants: memory is bounded (14 marks of five minutes and 25 of an hour, each with six numbers for a rule that was ever
+// there, of which its owner bounds the names); a rule that is gone keeps what it did; times are monotonic.
+
+/** Counters of a rule since the start, as the statistics have them. */
+export interface RuleCounts {
+  readonly name: string;
+  readonly writes: number;
+  readonly withoutTtl: number;
+  readonly ttlInjected: number;
+  readonly ttlClamped: number;
+  readonly followUpsSet: number;
+  readonly wouldInject: number;
+  readonly wouldClamp: number;
+  readonly shed: number;
+  readonly wouldShed: number;
+}
+
+export interface Deeds {
+  writes: number;
+  /** Writes that left their key without a TTL. */
+  withoutTtl: number;
+  /** TTLs given or cut, and those that observing rules would have. */
+  ttls: number;
+  wouldTtls: number;
+  /** Commands refused, and those that observing rules would have. */
+  shed: number;
+  wouldShed: number;
+}
+
+export interface RuleDeeds extends Deeds {
+  name: string;
+  /** As it is now; null: the rule is gone. */
+  mode: 'enforce' | 'observe' | null;
+}
+
+/** GET /api/report. */
+export interface Report {
+  /** ISO 8601: what was done between the two is told. */
+  since: string;
+  until: string;
+  /** All of it in a sentence. */
+  text: string;
+  total: Deeds;
+  /** In the order of the config, then what no rule matches, then those that are gone and did something. */
+  rules: RuleDeeds[];
+}
+
+interface Mark {
+  readonly at: number;
+  /** By rule: a number for each of FIELDS. */
+  readonly counts: ReadonlyMap<string, Float64Array>;
+}
+
+const FIELDS = ['writes', 'withoutTtl', 'ttls', 'wouldTtls', 'shed', 'wouldShed'] as const;
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+/** Marks are kept so long that the widest window of each kind begins at one of them, or a step before. */
+const STEPS = [
+  { stepMs: 5 * MINUTE_MS, marks: 14, widestMs: HOUR_MS },
+  { stepMs: HOUR_MS, marks: 25, widestMs: Number.POSITIVE_INFINITY },
+] as const;
+
+export class RuleHistory {
+  private readonly now = new Map<string, Float64Array>();
+  private readonly marks: readonly Mark[][] = STEPS.map(() => []);
+
+  /** `at`: monotonic milliseconds. `counts` never go down for a name. The first one is when nothing had been done. */
+  take(at: number, counts: readonly RuleCounts[]): void {
+    if (this.marks[0].length === 0) for (const kind of this.marks) kind.push({ at, counts: new Map() });
+    for (const rule of counts) {
+      let cells = this.now.get(rule.name);
+      if (cells === undefined) {
+        cells = new Float64Array(FIELDS.length);
+        this.now.set(rule.name, cells);
+      }
+      cells[0] = rule.writes;
+      cells[1] = rule.withoutTtl;
+      cells[2] = rule.ttlInjected + rule.ttlClamped + rule.followUpsSet;
+      cells[3] = rule.wouldInject + rule.wouldClamp;
+      cells[4] = rule.shed;
+      cells[5] = rule.wouldShed;
+    }
+    for (const [i, { stepMs, marks: most }] of STEPS.entries()) {
+      const marks = this.marks[i];
+      if (at - (marks.at(-1) as Mark).at < stepMs) continue;
+      marks.push({ at, counts: new Map([...this.now].map(([name, cells]) => [name, cells.slice()])) });
+      if (marks.length > most) marks.shift();
+    }
+  }
+
+  /**
+   * Of the last `windowMs`, or a step more: since the last mark before it. Since the start where that is later.
+   * `modes`: of the rules that there are, in their order. `at` and `wallAt`: the same moment, monotonic and epoch.
+   */
+  report(
+    windowMs: number,
+    modes: ReadonlyMap<string, 'enforce' | 'observe'>,
+    at: number,
+    wallAt: number,
+  ): Report {
+    const marks = this.marks[STEPS.findIndex(({ widestMs }) => windowMs <= widestMs)];
+    const mark = marks.findLast((each) => each.at <= at - windowMs) ?? marks[0] ?? { at, counts: new Map() };
+    const gone = [...this.now.keys()].filter((name) => !modes.has(name));
+    const rules = [...modes.keys(), ...gone]
+      .map((name): RuleDeeds => ({ name, mode: modes.get(name) ?? null, ...this.deeds(name, mark) }))
+      .filter((rule) => rule.mode !== null || FIELDS.some((field) => rule[field] > 0));
+    const total = { writes: 0, withoutTtl: 0, ttls: 0, wouldTtls: 0, shed: 0, wouldShed: 0 };
+    for (const rule of rules) for (const field of FIELDS) total[field] += rule[field];
+    const observing = rules.some(({ mode }) => mode === 'observe');
+    return {
+      since: new Date(wallAt - (at - mark.at)).toISOString(),
+      until: new Date(wallAt).toISOString(),
+      text: sentence(at - mark.at, total, observing),
+      total,
+      rules,
+    };
+  }
+
+  private deeds(name: string, { counts }: Mark): Deeds {
+    const [cells, before] = [this.now.get(name), counts.get(name)];
+    const since = (i: number) => (cells?.[i] ?? 0) - (before?.[i] ?? 0);
+    const [writes, withoutTtl, ttls, wouldTtls, shed, wouldShed] = FIELDS.map((_, i) => since(i));
+    return { writes, withoutTtl, ttls, wouldTtls, shed, wouldShed };
+  }
+}
+
+function sentence(ms: number, { ttls, wouldTtls, shed, wouldShed }: Deeds, observing: boolean): string {
+  const done = `in the last ${lasting(ms)}: ${counted(ttls, 'TTL')}, ${counted(shed, 'shed')}`;
+  if (!observing && wouldTtls + wouldShed === 0) return done;
+  return `${done}; observing rules would have made it ${counted(wouldTtls, 'TTL')} and ${counted(wouldShed, 'shed')} more`;
+}
+
+function counted(count: number, what: string): string {
+  return `${count.toLocaleString('en-US')} ${what}${count === 1 ? '' : 's'}`;
+}
+
+function lasting(ms: number): string {
+  if (ms < 2 * MINUTE_MS) return counted(Math.max(1, Math.round(ms / 1000)), 'second');
+  if (ms < 2 * HOUR_MS) return counted(Math.round(ms / MINUTE_MS), 'minute');
+  return counted(Math.round(ms / HOUR_MS), 'hour');
+}
