@@ -116,6 +116,20 @@ t.test('a running proxy: its token, its figures, its answers', async (t) => {
   t.match(none, { code: 1, stdout: '', stderr: /no rule and no discovered pattern matches/ });
   t.match(top.stdout, /^rule +writes\/s +bytes\/s v +sheds\/s/m);
   t.match(top.stdout, /^cache +0 .* 20 +0$/m);
+  t.match(await cli(['simulate', '95%', '--seconds', '600', ...admin], env), {
+    code: 0,
+    stderr: '',
+    stdout:
+      /^rehearsal until 2\d{3}-.*: writes are refused as if memory were 95% full; spillway simulate off ends it$/m,
+  });
+  t.match(
+    (await cli(['stats', ...admin], env)).stdout,
+    /^REHEARSAL: as if memory were 95% full, for another \d+ s$/m,
+  );
+  t.match(await cli(['simulate', 'off', '--json', ...admin], env), {
+    code: 0,
+    stdout: '{"rehearsal":null}\n',
+  });
   t.match(JSON.parse(explained.stdout), {
     sends: [['SET', 'cache:1', 'value', 'PX', '3600000']],
     now: { shed: false, pressure: Number, reason: /noeviction/ },
@@ -151,6 +165,8 @@ t.test('what is no proxy, or not one of this version: one message that says what
     [['top', '--sort', 'x'], 64, /Allowed choices are writes, bytes, sheds/],
     [['top', '--interval', '0'], 64, /'--interval <seconds>' argument '0' is invalid/],
     [['explain'], 64, /missing required argument 'key'/],
+    [['simulate', '95'], 64, /must be a share such as 95%, at most 200%, or off/],
+    [['simulate', '95%', '--seconds', '0.5'], 64, /must be from 1 to 3600/],
     [['stats', 'a', 'b'], 64, /too many arguments for 'stats'/],
   ];
   await Promise.all(
@@ -164,7 +180,7 @@ t.test('what is no proxy, or not one of this version: one message that says what
 });
 
 t.test('--help of each reads like a manual page', async (t) => {
-  for (const command of ['explain', 'stats', 'top']) {
+  for (const command of ['explain', 'stats', 'top', 'simulate']) {
     const { stdout, code } = await cli([command, '--help']);
     t.equal(code, 0);
     for (const part of [

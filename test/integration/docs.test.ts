@@ -62,6 +62,8 @@ t.test('every field and metric is documented, and every documented one exists', 
     'tokenFile',
     'drainTimeout',
     'workersPending',
+    'endsAt',
+    'secondsLeft',
     ...MEASURED,
   ])
     shown.add(name);

@@ -190,6 +190,7 @@ const SINGLE: Record<string, number> = {
   memory_poll_errors_total: 6,
   shed_level_changes_total: 2,
   shed_active: 1,
+  rehearsal_active: 0,
   'shed_share{priority="low"}': 0.5,
   'shed_share{priority="normal"}': 0.25,
   'shed_share{priority="high"}': 0.125,

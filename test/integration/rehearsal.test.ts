@@ -1,0 +1,134 @@
+// A rehearsal: while it lasts writes are refused as if memory were so full, it shows wherever memory does, it ends by
+// itself or on request, and what memory really demands is refused all the same.
+import { pino } from 'pino';
+import t, { type Test } from 'tap';
+import type { MemorySnapshot, RehearsalSnapshot } from '../../src/admin/types.js';
+import { startProxy } from '../../src/app/proxy.js';
+import { compileConfig } from '../../src/config/compile.js';
+import { configSchema } from '../../src/config/schema.js';
+import type { LoggedEvent } from '../../src/history/event-log.js';
+import { POOL } from '../support/proxy.js';
+import { type RawClient, withRaw } from '../support/raw-client.js';
+import { withRedis } from '../support/redis.js';
+import { until } from '../support/wait.js';
+
+const TOKEN = 'a-token-of-this-test';
+const OOM = "-OOM command not allowed when used memory > 'maxmemory'.\r\n";
+const RULES = [
+  { name: 'low', match: 'low:*', durable: true, priority: 'low' },
+  { name: 'watched', match: 'watched:*', durable: true, priority: 'low', mode: 'observe' },
+  { name: 'critical', match: 'critical:*', durable: true, priority: 'critical' },
+];
+const MEMORY = { pollInterval: '20ms', shed: { low: ['70%', '80%'], normal: ['80%', '90%'] } };
+
+async function withGuarded(t: Test, redis: { port: number }, workers: number) {
+  const config = configSchema.parse({
+    listen: '127.0.0.1:0',
+    admin: { listen: '127.0.0.1:0' },
+    upstream: { url: `redis://127.0.0.1:${redis.port}`, pool: POOL },
+    memory: MEMORY,
+    rules: RULES,
+    workers,
+  });
+  const running = await startProxy(compileConfig(config, { adminToken: TOKEN }), pino({ level: 'silent' }));
+  t.teardown(() => running.close(0));
+  const ask = async (path: string, method = 'GET', body?: unknown) => {
+    const response = await fetch(`http://127.0.0.1:${running.adminAddress?.port}${path}`, {
+      method,
+      headers: {
+        authorization: `Bearer ${TOKEN}`,
+        ...(body !== undefined && { 'content-type': 'application/json' }),
+      },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    return { status: response.status, text, json: () => JSON.parse(text) as unknown };
+  };
+  const memory = async () => (await ask('/api/memory')).json() as MemorySnapshot;
+  return { port: running.address.port, ask, memory };
+}
+
+const set = async (client: RawClient, key: string) => String(await client.call('SET', key, 'x'));
+
+for (const workers of [1, 2]) {
+  t.test(`begun and ended, ${workers} worker(s)`, async (t) => {
+    const redis = await withRedis(t, ['--maxmemory', '50mb']);
+    const { port, ask, memory } = await withGuarded(t, redis, workers);
+    const clients = [await withRaw(t, port), await withRaw(t, port)];
+    const everywhere = (key: string) => Promise.all(clients.map((client) => set(client, key)));
+    const both = (answer: string) => clients.map(() => answer);
+    t.same(await everywhere('low:1'), both('+OK\r\n'));
+    t.equal((await memory()).rehearsal, null);
+
+    const begun = await ask('/api/simulate', 'POST', { pressure: 0.85, seconds: 600 });
+    t.equal(begun.status, 200);
+    t.match(begun.json() as RehearsalSnapshot, { pressure: 0.85, endsAt: /^2\d{3}-/, secondsLeft: Number });
+    await until(async () => (await everywhere('low:1')).every((answer) => answer === OOM), {
+      describe: 'low writes to be refused by all workers',
+    });
+    t.same(await everywhere('watched:1'), both('+OK\r\n'), 'a rule that observes refuses nothing');
+    t.same(await everywhere('critical:1'), both('+OK\r\n'));
+    const seen = await memory();
+    t.match(seen, {
+      rehearsal: { pressure: 0.85 },
+      level: { low: { shedShare: 1 }, high: { shedShare: 0 } },
+    });
+    t.ok((seen.pressure ?? 1) < 0.5, 'the reading is what it is');
+    t.match((await ask('/metrics')).text, /^spillway_rehearsal_active 1$/m);
+    t.match(
+      ((await ask('/api/events')).json() as LoggedEvent[]).map(({ text }) => text).join('\n'),
+      'as if memory were 85 % full',
+    );
+
+    t.equal((await ask('/api/simulate', 'DELETE')).status, 204);
+    await until(async () => (await everywhere('low:1')).every((answer) => answer === '+OK\r\n'), {
+      describe: 'low writes to be admitted again',
+    });
+    t.match(await memory(), { rehearsal: null, level: { low: { shedShare: 0 }, normal: { shedShare: 0 } } });
+
+    await ask('/api/simulate', 'POST', { pressure: 1, seconds: 1 });
+    await until(async () => (await everywhere('normal:1')).every((answer) => answer === '+OK\r\n'), {
+      timeoutMs: 20_000,
+      describe: 'the rehearsal to end by itself',
+    });
+    t.match((await ask('/api/events')).json(), [{ kind: 'rehearsal', text: /ended: its time is over/ }]);
+    const written = (await withRaw(t, redis.port)).call('GET', 'normal:1');
+    t.equal(String(await written), '$1\r\nx\r\n');
+  });
+}
+
+t.test('what cannot be rehearsed, and who may not', async (t) => {
+  const redis = await withRedis(t);
+  const { ask, memory } = await withGuarded(t, redis, 1);
+  const refused = await ask('/api/simulate', 'POST', { pressure: 0.9, seconds: 60 });
+  t.equal(refused.status, 409, 'no maxmemory');
+  t.match(refused.json(), {
+    error: 'not_shedding',
+    message: /nothing is ever refused here: shedding is off/,
+  });
+  for (const [body, message] of [
+    [{ pressure: '0.9', seconds: 60 }, /^pressure must be a number/],
+    [{ pressure: 0.9, seconds: 3601 }, /^seconds must be at most 3600/],
+    [{ pressure: 0, seconds: 0 }, /^pressure must be above 0: 1 is full; seconds must be at least 1$/],
+    [{ pressure: 0.9, seconds: 60, more: 1 }, /and nothing else/],
+    [[], /^must be \{ "pressure"/],
+  ] as const) {
+    const answer = await ask('/api/simulate', 'POST', body);
+    t.equal(answer.status, 422, JSON.stringify(body));
+    t.match(answer.json(), { error: 'body_invalid', message });
+  }
+  t.equal((await memory()).rehearsal, null);
+});
+
+t.test('a rehearsal takes nothing away from what memory demands', async (t) => {
+  const redis = await withRedis(t, ['--maxmemory', '50mb']);
+  const { port, ask, memory } = await withGuarded(t, redis, 1);
+  // Less than an empty server takes.
+  await (await withRaw(t, redis.port)).call('CONFIG', 'SET', 'maxmemory', '500kb');
+  await until(async () => (await memory()).level.normal.shedShare === 1, { describe: 'memory to be full' });
+  const client = await withRaw(t, port);
+  t.equal((await ask('/api/simulate', 'POST', { pressure: 0.1, seconds: 60 })).status, 200);
+  t.equal(await set(client, 'normal:1'), OOM);
+  t.equal((await ask('/api/simulate', 'DELETE')).status, 204);
+  t.equal(await set(client, 'normal:1'), OOM);
+});
