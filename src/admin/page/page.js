@@ -10,6 +10,7 @@ import { SortedTable } from './tables.js';
 
 /** @import { DiscoveredPattern, RuleStats } from '../../stats/snapshot.js' */
 /** @import { HistorySeries, RuleGrowth } from '../../history/history.js' */
+/** @import { Report } from '../../history/report.js' */
 /** @import { ClientSnapshot, LiveSnapshot } from '../types.js' */
 
 /** @typedef {RuleStats & { growth: RuleGrowth | undefined, match: string }} Row */
@@ -323,8 +324,12 @@ async function drawCharts() {
   if (drawing) return;
   drawing = true;
   try {
-    /** @type {HistorySeries} */
-    const history = await getJson(`/api/history?span=${span}`);
+    /** @type {[HistorySeries, Report]} */
+    const [history, report] = await Promise.all([
+      getJson(`/api/history?span=${span}`),
+      getJson('/api/report'),
+    ]);
+    setText(byId('report'), `${report.text.charAt(0).toUpperCase()}${report.text.slice(1)}.`);
     sparks = new Map(history.rules.map(({ name, writesPerSecond }) => [name, writesPerSecond]));
     if (shown !== undefined) draw(history, shown);
   } catch {
