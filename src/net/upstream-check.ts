@@ -3,16 +3,27 @@
 // that connects again at once does not send what would be lost. Owns at most one connection; all that ends in one turn
 // of the event loop is one question. With workers the refusal is on its way to the data port, not there yet.
 // By plain TCP or unix socket, also where clients' connections use TLS.
+//
+// A connection that can be made is no sign of life: of a process that was killed the kernel closes the connections
+// first and the port last. So the server is to answer, or its port to be there once more.
 import net from 'node:net';
+import { encodeCommand } from '../resp/encode.js';
 import { type Endpoint, target } from './upstream-socket.js';
 
 /** A server that takes longer is not known to be gone. */
 const PATIENCE_MS = 250;
+/** Answered to whoever asks, and by Redis 7.0 neither counted nor shown to MONITOR. */
+const QUIT = encodeCommand('QUIT');
+/** The first may be taken by a server that is killed then, the second by its port; one that expects TLS answers none. */
+const ATTEMPTS = 3;
+/** Of a connection that stood. */
+const CUT: ReadonlySet<string> = new Set(['ECONNRESET', 'EPIPE']);
 
 export class UpstreamCheck {
   private waiting: (() => void)[] = [];
   private asks = false;
-  private probe: net.Socket | undefined;
+  private socket: net.Socket | undefined;
+  private closed = false;
 
   /** `failed` hears why a connection could not be made. */
   constructor(
@@ -30,22 +41,53 @@ export class UpstreamCheck {
 
   /** Asks no further; who waits is called at once. */
   close(): void {
-    this.probe?.destroy();
+    this.closed = true;
+    this.socket?.destroy();
   }
 
   private ask(): void {
     const waiting = this.waiting;
     this.waiting = [];
-    const probe = net.connect({ ...target(this.upstream), timeout: PATIENCE_MS }).unref();
-    this.probe = probe;
-    probe.on('connect', () => probe.destroy());
-    probe.on('timeout', () => probe.destroy());
-    probe.on('error', this.failed);
-    probe.on('close', () => {
-      this.probe = undefined;
-      this.asks = this.waiting.length > 0;
-      if (this.asks) setImmediate(() => this.ask());
-      for (const then of waiting) then();
+    this.askFor(waiting, ATTEMPTS);
+  }
+
+  private askFor(waiting: readonly (() => void)[], attempts: number): void {
+    this.probe((known) => {
+      if (known || attempts === 1) this.asked(waiting);
+      else this.askFor(waiting, attempts - 1);
+    });
+  }
+
+  private asked(waiting: readonly (() => void)[]): void {
+    this.asks = this.waiting.length > 0;
+    if (this.asks) setImmediate(() => this.ask());
+    for (const then of waiting) then();
+  }
+
+  /** `done` learns whether it is known now if the server is there. */
+  private probe(done: (known: boolean) => void): void {
+    let known = this.closed;
+    if (known) {
+      done(known);
+      return;
+    }
+    const socket = net.connect({ ...target(this.upstream), timeout: PATIENCE_MS }).unref();
+    this.socket = socket;
+    const end = (): void => {
+      known = true;
+      socket.destroy();
+    };
+    socket.on('connect', () => socket.write(QUIT));
+    socket.on('data', end);
+    socket.on('timeout', end);
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      if (CUT.has(error.code ?? '')) return;
+      known = true;
+      this.failed(error);
+    });
+    socket.on('close', () => {
+      this.socket = undefined;
+      done(known);
     });
   }
 }
