@@ -25,6 +25,10 @@ export interface AlertsParts {
   /** Monotonic milliseconds. */
   readonly clock: () => number;
   readonly log: Logger;
+  /** How one is delivered, where it is not by HTTP. */
+  readonly deliver?: typeof post;
+  /** Before the second attempt, at most; each one after it waits twice as long. */
+  readonly firstRetryMs?: number;
 }
 
 export class Alerts {
@@ -99,11 +103,11 @@ export class Alerts {
 
   private async attempt(url: string, to: AlertSituation, live: LiveSnapshot): Promise<void> {
     const { authorization, timeoutMs } = this.options;
-    const { instance } = this.parts;
+    const { instance, deliver = post } = this.parts;
     const at = new Date().toISOString();
     const message = alertMessage({ number: this.delivered + 1, instance, at, from: this.told, to, live });
     const signal = AbortSignal.any([AbortSignal.timeout(timeoutMs), this.ending.signal]);
-    const problem = await post({ url, authorization }, message, signal);
+    const problem = await deliver({ url, authorization }, message, signal);
     if (problem === undefined) this.delivered++;
     else this.failed++;
     // A reload may have come in between: then this is no news of the receiver that there is.
@@ -124,7 +128,8 @@ export class Alerts {
       this.parts.log.error({ err: problem }, 'an alert could not be delivered: tried on');
     this.problem = problem;
     if (this.ending.signal.aborted) return;
-    const longest = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** this.failures++);
+    const { firstRetryMs = FIRST_RETRY_MS } = this.parts;
+    const longest = Math.min(LONGEST_RETRY_MS, firstRetryMs * 2 ** this.failures++);
     // Between half and all of it, so that many proxies do not come at once.
     this.retry = setTimeout(
       () => {
