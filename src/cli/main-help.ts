@@ -42,7 +42,8 @@ Environment:
   SPILLWAY_ADMIN_TOKEN_FILE         as admin.tokenFile: the same, read from a file (a mounted secret)
   SPILLWAY_ALERTS_WEBHOOK           URL that alerts are posted to; a secret
   SPILLWAY_ALERTS_WEBHOOK_FILE      as alerts.webhookFile: the same, read from a file
-  SPILLWAY_ALERTS_AUTHORIZATION     what goes with them as Authorization; _FILE as above
+  SPILLWAY_ALERTS_AUTHORIZATION     what goes with them as their Authorization header
+  SPILLWAY_ALERTS_AUTHORIZATION_FILE  as alerts.authorizationFile: the same, read from a file
   SPILLWAY_WORKERS                  as --workers
   SPILLWAY_LOG_LEVEL                as --log-level
   SPILLWAY_UPSTREAM_PASSWORD        password of the memory monitor's connection, instead of in the URL

@@ -1,11 +1,13 @@
 // Alerts of a proxy in front of a real Redis, to a real receiver: one that takes them, fails, sends elsewhere, hangs.
+import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Writable } from 'node:stream';
 import { pino } from 'pino';
 import t, { type Test } from 'tap';
-import type { AlertsSnapshot } from '../../src/admin/types.js';
-import type { AlertMessage } from '../../src/alerts/message.js';
+import type { AlertsSnapshot, LiveSnapshot } from '../../src/admin/types.js';
+import { type AlertMessage, alertMessage } from '../../src/alerts/message.js';
+import { CALM } from '../../src/alerts/situation.js';
 import { post } from '../../src/alerts/webhook.js';
 import { startProxy } from '../../src/app/proxy.js';
 import { compileConfig } from '../../src/config/compile.js';
@@ -195,4 +197,27 @@ t.test('why an attempt failed, in words without the address', async (t) => {
   const closed = `http://127.0.0.1:${await findFreePort()}/`;
   t.equal(await attempt(undefined, closed), 'it could not be reached (ECONNREFUSED)');
   t.notMatch(await attempt(undefined, 'http://127.0.0.1:99999/hunter2'), SECRET);
+});
+
+t.test('docs/ALERTS.md shows a body with all its fields', async (t) => {
+  const doc = readFileSync(new URL('../../docs/ALERTS.md', import.meta.url), 'utf8');
+  const shown = JSON.parse(/```json\n([^`]*)```/.exec(doc)?.[1] ?? '') as AlertMessage;
+  const live = {
+    memory: { pressure: 0.912, usedBytes: 979252634, limitBytes: 1073741824 },
+    growth: {
+      timeToFull: { seconds: 731.4 },
+      rules: [
+        { name: 'still', growthBytesPerSecond: 0 },
+        { name: 'cache', growthBytesPerSecond: 90211.5 },
+      ],
+    },
+  } as unknown as LiveSnapshot;
+  const { number, instance, at, levels } = shown;
+  const from = { ...CALM, levels: { ...levels, low: 'partial' as const } };
+  const to = { ...CALM, levels, fullSoon: true };
+  t.same(alertMessage({ number, instance, at, from, to, live }), shown);
+  const described = [...doc.matchAll(/^\| (`.*?) \|/gm)].flatMap(([, names]) =>
+    names.replaceAll('`', '').split(', '),
+  );
+  t.same(described, Object.keys(shown));
 });
