@@ -116,6 +116,13 @@ t.test('alerts ask for what there is, and say what to do', async (t) => {
     t.equal(annotations.runbook, `docs/OPERATIONS.md#${alert.toLowerCase()}`);
     t.match(tested, `alertname="${alert}", alertstate="firing"`, `${alert} is seen to fire`);
   }
+  const guide = readFileSync(new URL('../../docs/OPERATIONS.md', import.meta.url), 'utf8');
+  const headings = [...guide.matchAll(/^### (Spillway\w+)$/gm)].map(([, name]) => name);
+  t.same(
+    headings.sort(),
+    alerts.map(({ alert }) => alert).sort(),
+    'docs/OPERATIONS.md has a heading for each',
+  );
 });
 
 t.test(
