@@ -81,18 +81,28 @@ t.test('a value settles at what lasts, and nowhere else', async () => {
   );
 });
 
-type Step = { readonly see: Seen; readonly ms: number; readonly arrives: boolean; readonly times: number };
+type Step = {
+  readonly see: Seen;
+  readonly ms: number;
+  readonly arrives: boolean;
+  readonly times: number;
+  readonly turns: number;
+};
 const step: fc.Arbitrary<Step> = fc.record({
   see: seen,
   ms: fc.constantFrom(1000, 4000, HOLD_MS),
   arrives: fc.boolean(),
   times: fc.integer({ min: 1, max: 3 }),
+  /** That an attempt takes. */
+  turns: fc.nat(4),
 });
+
+const nextTurn = () => new Promise((resolve) => setTimeout(resolve, 0));
 
 t.test('of a receiver that fails and works again', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 25 }), seen, async (steps, last) => {
-      let [now, arrives, underWay, most] = [0, true, 0, 0];
+      let [now, arrives, turns, underWay, most] = [0, true, 0, 0, 0];
       const arrived: AlertMessage[] = [];
       let take: (live: LiveSnapshot) => void = () => {};
       const alerts = new Alerts(OPTIONS, {
@@ -104,7 +114,7 @@ t.test('of a receiver that fails and works again', async () => {
         async deliver(_webhook, body) {
           most = Math.max(most, ++underWay);
           const succeeds = arrives;
-          await null;
+          for (let i = turns; i > 0; i--) await nextTurn();
           underWay--;
           if (!succeeds) return 'it answered 500';
           arrived.push(body as AlertMessage);
@@ -115,13 +125,13 @@ t.test('of a receiver that fails and works again', async () => {
         now += ms;
         take(liveOf(what));
         // Attempts, and retries that wait no time.
-        for (let i = 0; i < 2; i++) await new Promise((resolve) => setTimeout(resolve, 0));
+        for (let i = 0; i < 2; i++) await nextTurn();
       };
       for (const each of steps) {
-        arrives = each.arrives;
+        ({ arrives, turns } = each);
         for (let i = 0; i < each.times; i++) await see(each.see, each.ms);
       }
-      arrives = true;
+      [arrives, turns] = [true, 0];
       for (let i = 0; i < 5; i++) await see(last, HOLD_MS);
       for (let i = 0; i < 50 && alerts.snapshot().problem !== null; i++) await see(last, HOLD_MS);
       await alerts.close(0);
