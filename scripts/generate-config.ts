@@ -4,11 +4,13 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { z } from 'zod';
 import { isTakenOver } from '../src/config/changes.js';
 import {
+  AUTHORIZATION_VARIABLE,
   CONFIG_VARIABLE,
   PASSWORD_FILE_VARIABLE,
   PASSWORD_VARIABLE,
   SETTINGS,
   TOKEN_VARIABLE,
+  WEBHOOK_VARIABLE,
 } from '../src/config/overrides.js';
 import { configSchema } from '../src/config/schema.js';
 import { DURATION_PATTERN, PERCENT_PATTERN, SIZE_PATTERN } from '../src/config/units.js';
@@ -36,6 +38,8 @@ Variables that are not settings of the file:
 | \`${PASSWORD_VARIABLE}\` | the password of the memory monitor's connection, in place of the one in \`upstream.url\` |
 | \`${PASSWORD_FILE_VARIABLE}\` | a file that holds it |
 | \`${TOKEN_VARIABLE}\` | the token of the admin server, in place of \`admin.tokenFile\` |
+| \`${WEBHOOK_VARIABLE}\` | the URL that alerts are posted to, in place of \`alerts.webhookFile\` |
+| \`${AUTHORIZATION_VARIABLE}\` | what goes with them as Authorization, in place of \`alerts.authorizationFile\` |
 `;
 
 type Node = z.core.JSONSchema.JSONSchema;

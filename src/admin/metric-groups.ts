@@ -2,6 +2,7 @@
 // generated from here. It owns no value and keeps nothing.
 import {
   addedLatency,
+  alerts,
   buildInfo,
   followUps,
   growth,
@@ -271,8 +272,8 @@ export const METRIC_GROUPS: readonly MetricGroup[] = [
     ],
   },
   {
-    heading: 'Configuration and build',
-    about: 'Reloads of the config file, and which build runs.',
+    heading: 'Configuration, alerts and build',
+    about: 'Reloads of the config file, alerts by webhook, and which build runs.',
     look: 'when a rule was changed and nothing came of it',
     metrics: [
       [
@@ -298,6 +299,13 @@ export const METRIC_GROUPS: readonly MetricGroup[] = [
         'config_needs_restart',
         'How many settings have changed since the start and need a restart.',
         one((s) => s.config.needsRestart.length),
+      ],
+      ['counter', 'alerts_sent_total', 'Attempts to post an alert to the webhook.', alerts],
+      [
+        'gauge',
+        'alerts_failing',
+        'Whether the last attempt to post an alert failed; 0 before the first one.',
+        one(({ alerts: { webhook, problem } }) => (webhook ? Number(problem !== null) : null)),
       ],
       ['gauge', 'build_info', 'Version of Spillway and Node; always 1.', buildInfo],
     ],

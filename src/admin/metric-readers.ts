@@ -8,6 +8,7 @@ import type { LatencySnapshot } from '../stats/latency.js';
 import type { RuleStats, StatsSnapshot } from '../stats/snapshot.js';
 import type { Sample } from './snapshot-metric.js';
 import type {
+  AlertsSnapshot,
   ConfigSnapshot,
   ConnectionSnapshot,
   MemorySnapshot,
@@ -27,13 +28,14 @@ export interface Scrape {
   workers: WorkersSnapshot;
   growth: GrowthReport;
   config: ConfigSnapshot;
+  alerts: AlertsSnapshot;
 }
 
 /** Each label, and which values it can have. */
 export const LABELS = {
   rule: 'the rules of the config, a thousand at most, and `unregistered` for what none of them matches',
   priority: PRIORITY_NAMES.join(', '),
-  result: 'set, unchanged, denied, failed',
+  result: 'of follow-ups: set, unchanged, denied, failed; of alerts: delivered, failed',
   direction: 'from_clients, to_clients, to_upstream, from_upstream',
   side: 'clients, upstream',
   way: 'request (client to server), reply (server to client)',
@@ -183,6 +185,11 @@ function histogram(
     { metricName: `${name}_count`, value: samples, labels },
   ];
 }
+
+/** No line where there is no webhook. */
+export const alerts = byLabel('result', ({ alerts: { webhook, delivered, failed } }) =>
+  webhook ? { delivered, failed } : {},
+);
 
 export const heldBytes = byLabel('what', ({ connections }) => ({
   replies: connections.heldReplyBytes,

@@ -14,7 +14,10 @@ export interface Metrics {
 
 /** All metrics over the given sources, with Node's process metrics, in a registry of their own. */
 export function createMetrics(
-  sources: Pick<AdminSources, 'stats' | 'memory' | 'connections' | 'workers' | 'growth' | 'config'>,
+  sources: Pick<
+    AdminSources,
+    'stats' | 'memory' | 'connections' | 'workers' | 'growth' | 'config' | 'alerts'
+  >,
   version: string,
 ): Metrics {
   const registry = new Registry();
@@ -45,6 +48,7 @@ export function createMetrics(
             workers,
             growth: sources.growth(),
             config: sources.config(),
+            alerts: sources.alerts(),
           };
           return registry.metrics();
         });

@@ -33,6 +33,7 @@ const ENDPOINTS: Readonly<Record<string, string>> = {
   '/api/report':
     'What the rules did in the last hour, or in window=5m … 24h, and what observing ones would have.',
   '/api/events': 'What happened last: level changes, the upstream lost and back.',
+  '/api/alerts': 'What the webhook was told, and what it should be.',
   '/api/clients': 'Clients by the bytes that they have sent; ?limit=20.',
   '/api/stream': 'Server-sent events: a snapshot a second.',
   '/api/explain':
@@ -167,6 +168,7 @@ function addRoutes(app: FastifyInstance, options: AdminOptions): void {
       .send({ error: 'bad_request', message: 'window must be from 5m to 24h, such as 1h.' });
   });
   app.get('/api/events', async () => options.events());
+  app.get('/api/alerts', async () => options.alerts());
   app.get<{ Querystring: { limit: number } }>('/api/clients', { schema: CLIENTS_QUERY }, async ({ query }) =>
     (await options.clients()).slice(0, query.limit),
   );

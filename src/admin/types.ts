@@ -6,6 +6,7 @@ import type { ExplainRequest, Explanation } from '../explain/types.js';
 import type { LoggedEvent } from '../history/event-log.js';
 import type { GrowthReport, HistorySeries, Span } from '../history/history.js';
 import type { Report } from '../history/report.js';
+import type { Level } from '../memory/pressure.js';
 import type { PriorityName } from '../policy/rule.js';
 import type { StatsSnapshot } from '../stats/snapshot.js';
 
@@ -68,6 +69,29 @@ export type RehearsalOutcome =
   | { readonly ok: true; readonly rehearsal: RehearsalSnapshot | null }
   /** Nothing is shed here, and why. */
   | { readonly ok: false; readonly reason: string };
+
+/** What somebody should know of. */
+export interface AlertSituation {
+  readonly levels: Readonly<Record<PriorityName, Level>>;
+  /** Memory is full within alerts.timeToFull. */
+  readonly fullSoon: boolean;
+  /** Writes are refused as if memory were fuller than it is. */
+  readonly rehearsal: boolean;
+}
+
+/** GET /api/alerts. */
+export interface AlertsSnapshot {
+  /** There is one; without it nothing is watched for, and the rest stays as it was. */
+  readonly webhook: boolean;
+  /** What is so, and what the receiver was told last: where they differ, an alert is on its way. */
+  readonly now: AlertSituation;
+  readonly told: AlertSituation;
+  /** Attempts. */
+  readonly delivered: number;
+  readonly failed: number;
+  /** Why the last attempt failed; null: it did not. */
+  readonly problem: string | null;
+}
 
 /** GET /api/connections. */
 export interface ConnectionSnapshot {
@@ -254,6 +278,7 @@ export interface AdminSources {
   subscribe(take: (live: LiveSnapshot) => void): () => void;
   /** What would become of a write, as ExplainRequest says. */
   explain(request: ExplainRequest): Explanation;
+  alerts(): AlertsSnapshot;
   health(): { live: boolean };
   /** `reasons`: one sentence for each thing that is missing; empty when ready. */
   ready(): { ready: boolean; reasons: string[] };

@@ -1,8 +1,11 @@
 // The assembled proxy: the data port, what serves its clients, the memory monitor and the admin server, each handed
 // what it needs, started and stopped in order. Holds no logic of its own beyond wiring and the sentences of the log.
+import { hostname } from 'node:os';
 import type { Logger } from 'pino';
 import { startAdmin } from '../admin/server.js';
 import type { AdminServer, ConnectionSnapshot, ReloadCause, ReloadOutcome } from '../admin/types.js';
+import { Alerts } from '../alerts/alerts.js';
+import { formatListenAddress } from '../config/address.js';
 import { describeConfig } from '../config/describe.js';
 import type { EffectiveConfig } from '../config/effective.js';
 import { answerQuestion, type ConsoleSources } from '../console/console.js';
@@ -101,6 +104,7 @@ export async function startProxy(
     describeMemory(pressure, gate, monitor, reloader.config.memory.bands, clock(), rehearsals.snapshot());
   const explainer = new Explainer(config, { gate, memory });
   let chronicle: Chronicle | undefined;
+  let alerts: Alerts | undefined;
   let admin: AdminServer | undefined;
   const goBy = async (next: EffectiveConfig): Promise<readonly number[]> => {
     if (next.log.level !== reloader.config.log.level) {
@@ -113,6 +117,7 @@ export async function startProxy(
     monitor.reconfigure(next.memory);
     explainer.reload(next);
     chronicle?.reload(next);
+    alerts?.reload(next.alerts);
     secure?.renewal.reload();
     return pending;
   };
@@ -149,7 +154,7 @@ export async function startProxy(
     rehearsals.close();
     listener.close();
     eventLog.record('proxy', 'closing: clients may finish');
-    const ended = await service.close(graceMs);
+    const [ended] = await Promise.all([service.close(graceMs), alerts?.close(graceMs)]);
     stopWatching();
     if (ended > 0) log.warn({ connections: ended }, 'connections ended before they were idle');
     monitor.close();
@@ -173,6 +178,9 @@ export async function startProxy(
     const past = new Chronicle(config, sources, eventLog, clock, log);
     chronicle = past;
     stopWatching = () => past.close();
+    const instance = instanceName(address);
+    const told = new Alerts(config.alerts, { subscribe: past.subscribe, instance, clock, log });
+    alerts = told;
     consoleSources = {
       ...sources,
       growth: past.growth,
@@ -187,6 +195,7 @@ export async function startProxy(
           history: past.history,
           report: past.report,
           events: past.events,
+          alerts: () => told.snapshot(),
           subscribe: past.subscribe,
           listen: config.admin.listen,
           token: config.admin.token,
@@ -222,6 +231,11 @@ export async function startProxy(
     await stop(0);
     throw error;
   }
+}
+
+/** By which somebody who is told of it knows it from others. */
+function instanceName(address: RunningProxy['address']): string {
+  return `${hostname()} (${formatListenAddress(address)})`;
 }
 
 /** Of a config that was made by a program. */

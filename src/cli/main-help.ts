@@ -30,20 +30,24 @@ Examples:
 
 Environment:
   Flags go before variables, variables before the file. An empty variable counts as not set.
-  SPILLWAY_CONFIG                   as --config
-  SPILLWAY_LISTEN                   as --listen
-  SPILLWAY_UPSTREAM                 as --upstream
-  SPILLWAY_TLS_CERT                 as --tls-cert
-  SPILLWAY_TLS_KEY                  as --tls-key
-  SPILLWAY_TLS_CLIENT_CA            as --tls-client-ca
-  SPILLWAY_UPSTREAM_CA              as --upstream-ca
-  SPILLWAY_ADMIN                    as --admin
-  SPILLWAY_ADMIN_TOKEN              bearer token that the admin server asks for; needed beyond loopback
-  SPILLWAY_ADMIN_TOKEN_FILE         as admin.tokenFile: the same, read from a file (a mounted secret)
-  SPILLWAY_WORKERS                  as --workers
-  SPILLWAY_LOG_LEVEL                as --log-level
-  SPILLWAY_UPSTREAM_PASSWORD        password of the memory monitor's connection, instead of in the URL
-  SPILLWAY_UPSTREAM_PASSWORD_FILE   the same, read from a file (a mounted secret)
+  SPILLWAY_CONFIG                      as --config
+  SPILLWAY_LISTEN                      as --listen
+  SPILLWAY_UPSTREAM                    as --upstream
+  SPILLWAY_TLS_CERT                    as --tls-cert
+  SPILLWAY_TLS_KEY                     as --tls-key
+  SPILLWAY_TLS_CLIENT_CA               as --tls-client-ca
+  SPILLWAY_UPSTREAM_CA                 as --upstream-ca
+  SPILLWAY_ADMIN                       as --admin
+  SPILLWAY_ADMIN_TOKEN                 bearer token that the admin server asks for; needed beyond loopback
+  SPILLWAY_ADMIN_TOKEN_FILE            as admin.tokenFile: the same, read from a file (a mounted secret)
+  SPILLWAY_ALERTS_WEBHOOK              URL that alerts are posted to; a secret
+  SPILLWAY_ALERTS_WEBHOOK_FILE         as alerts.webhookFile: the same, read from a file
+  SPILLWAY_ALERTS_AUTHORIZATION        what goes with them as their Authorization header
+  SPILLWAY_ALERTS_AUTHORIZATION_FILE   as alerts.authorizationFile: the same, read from a file
+  SPILLWAY_WORKERS                     as --workers
+  SPILLWAY_LOG_LEVEL                   as --log-level
+  SPILLWAY_UPSTREAM_PASSWORD           password of the memory monitor's connection, instead of in the URL
+  SPILLWAY_UPSTREAM_PASSWORD_FILE      the same, read from a file (a mounted secret)
 
 Exit status:
   0    ended by a signal and drained, or the check passed

@@ -16,6 +16,7 @@ const TAKEN_OVER: ReadonlySet<string> = new Set([
   'limits.lookahead',
   'limits.pendingReplies',
   'limits.idleTimeout',
+  'alerts',
   'log',
   'reload',
 ]);
@@ -46,7 +47,7 @@ export function isTakenOver(path: string): boolean {
 
 /** What the proxy runs by once it has taken over what it can of `loaded`. */
 export function configAfter(running: EffectiveConfig, loaded: EffectiveConfig): EffectiveConfig {
-  const { mode, rules, console, memory, log, reload } = loaded;
+  const { mode, rules, console, memory, alerts, log, reload } = loaded;
   const { drainTimeoutMs } = running.limits;
   return Object.freeze({
     ...running,
@@ -56,6 +57,7 @@ export function configAfter(running: EffectiveConfig, loaded: EffectiveConfig): 
     console,
     memory,
     limits: Object.freeze({ ...loaded.limits, drainTimeoutMs }),
+    alerts,
     log,
     reload,
   });
@@ -76,5 +78,7 @@ function settingsOf(config: EffectiveConfig): Map<string, string> {
   // What describeConfig redacts, or leaves out.
   settings.set('upstream.url', JSON.stringify([settings.get('upstream.url'), config.upstream.password]));
   settings.set('admin.token', JSON.stringify(config.admin.token ?? null));
+  settings.set('alerts.webhook', JSON.stringify(config.alerts.webhook ?? null));
+  settings.set('alerts.authorization', JSON.stringify(config.alerts.authorization ?? null));
   return settings;
 }

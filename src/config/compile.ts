@@ -14,6 +14,8 @@ export interface Secrets {
   /** Takes the place of a password in the upstream's URL. */
   readonly upstreamPassword?: string | undefined;
   readonly adminToken?: string | undefined;
+  readonly alertsWebhook?: string | undefined;
+  readonly alertsAuthorization?: string | undefined;
 }
 
 /**
@@ -51,6 +53,15 @@ export function compileConfig(parsed: ConfigInput, secrets: Secrets = {}): Effec
       pendingReplies: parsed.limits.pendingReplies,
       idleTimeoutMs: parseDuration(parsed.limits.idleTimeout),
       drainTimeoutMs: parseDuration(parsed.limits.drainTimeout),
+    },
+    alerts: {
+      webhookFile: parsed.alerts.webhookFile,
+      authorizationFile: parsed.alerts.authorizationFile,
+      webhook: secrets.alertsWebhook,
+      authorization: secrets.alertsAuthorization,
+      timeToFullMs: parseDuration(parsed.alerts.timeToFull),
+      holdMs: parseDuration(parsed.alerts.hold),
+      timeoutMs: parseDuration(parsed.alerts.timeout),
     },
     log: { level: parsed.log.level },
     reload: { onChange: parsed.reload.onChange },

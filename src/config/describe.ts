@@ -3,7 +3,7 @@
 // Invariant: a config without a password, described, loads again to the same effective config.
 import { PRIORITY_NAMES, type Rule } from '../policy/rule.js';
 import { formatListenAddress } from './address.js';
-import type { Band, EffectiveConfig, EffectiveMemory } from './effective.js';
+import type { Band, EffectiveAlerts, EffectiveConfig, EffectiveMemory } from './effective.js';
 import type { RuleInput } from './rule-schema.js';
 import type { ConfigInput } from './schema.js';
 import { formatDuration, formatPercent, formatSize } from './units.js';
@@ -40,6 +40,7 @@ export function describeConfig(config: EffectiveConfig): Omit<ConfigInput, '$sch
       idleTimeout: formatDuration(config.limits.idleTimeoutMs),
       drainTimeout: formatDuration(config.limits.drainTimeoutMs),
     },
+    alerts: describeAlerts(config.alerts),
     log: { level: config.log.level },
     reload: { onChange: config.reload.onChange },
   };
@@ -77,6 +78,17 @@ function describeMemory(memory: EffectiveMemory): ConfigInput['memory'] {
       high: describeBand(high),
       critical: describeBand(critical),
     },
+  };
+}
+
+function describeAlerts(alerts: EffectiveAlerts): ConfigInput['alerts'] {
+  const { webhookFile, authorizationFile } = alerts;
+  return {
+    ...(webhookFile !== undefined && { webhookFile }),
+    ...(authorizationFile !== undefined && { authorizationFile }),
+    timeToFull: formatDuration(alerts.timeToFullMs),
+    hold: formatDuration(alerts.holdMs),
+    timeout: formatDuration(alerts.timeoutMs),
   };
 }
 

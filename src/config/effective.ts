@@ -39,6 +39,20 @@ export interface EffectiveAdmin {
   readonly token: string | undefined;
 }
 
+export interface EffectiveAlerts {
+  /** Where the URL was read from, unless a variable gave it; likewise the other. */
+  readonly webhookFile: string | undefined;
+  readonly authorizationFile: string | undefined;
+  /** undefined: no alerts. Never to be logged or shown. */
+  readonly webhook: string | undefined;
+  /** Never to be logged or shown. */
+  readonly authorization: string | undefined;
+  /** 0: never. */
+  readonly timeToFullMs: number;
+  readonly holdMs: number;
+  readonly timeoutMs: number;
+}
+
 export interface EffectiveLimits {
   readonly maxClients: number;
   readonly lookaheadBytes: number;
@@ -67,6 +81,7 @@ export interface EffectiveConfig {
   /** PROXY is answered by Spillway itself. */
   readonly console: boolean;
   readonly limits: EffectiveLimits;
+  readonly alerts: EffectiveAlerts;
   readonly log: ConfigInput['log'];
   readonly reload: ConfigInput['reload'];
 }

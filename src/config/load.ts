@@ -17,7 +17,7 @@ import {
   TOKEN_VARIABLE,
   unknownVariables,
 } from './overrides.js';
-import { readPassword, readText, readToken } from './secrets.js';
+import { readAuthorization, readPassword, readText, readToken, readWebhook } from './secrets.js';
 import { checkTlsFiles } from './tls-files.js';
 
 export interface ConfigSources {
@@ -48,10 +48,17 @@ export function loadConfig({ file: given, env, flags }: ConfigSources): LoadedCo
   const config = compileConfig(parsed, {
     upstreamPassword: readPassword(env),
     adminToken: readToken(env, parsed.admin.tokenFile),
+    alertsWebhook: readWebhook(env, parsed.alerts.webhookFile),
+    alertsAuthorization: readAuthorization(env, parsed.alerts.authorizationFile),
   });
   requireToken(config, file, origins.get('admin.listen') ?? 'admin.listen');
   checkTlsFiles(config, file);
-  return { config, file, text, warnings: [...unknownVariables(env), ...aboutRules(config, file)] };
+  return {
+    config,
+    file,
+    text,
+    warnings: [...unknownVariables(env), ...aboutRules(config, file), ...aboutAlerts(config)],
+  };
 }
 
 /** Whoever reaches the admin server may read key patterns: beyond this machine, only with a token. */
@@ -69,6 +76,17 @@ function aboutRules(config: EffectiveConfig, file: string | undefined): string[]
   const why =
     file === undefined ? 'no config file was given (--config FILE or SPILLWAY_CONFIG)' : `${file} has none`;
   return [`no rules: ${why}; no key gets a TTL, and all keys have priority normal`];
+}
+
+function aboutAlerts({ alerts: { webhook, authorization } }: EffectiveConfig): string[] {
+  if (webhook === undefined) {
+    return authorization === undefined
+      ? []
+      : ['an authorization for alerts is set, but no webhook: none are sent'];
+  }
+  const { protocol, hostname } = new URL(webhook);
+  if (protocol === 'https:' || isLoopback(hostname.replace(/^\[(.*)\]$/, '$1'))) return [];
+  return ['alerts go by plain http://: who listens in reads them, and may post such; use https://'];
 }
 
 function parseFile(file: string, text: string): unknown {

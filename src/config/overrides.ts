@@ -28,6 +28,8 @@ export interface Setting {
 }
 
 export const TOKEN_FILE_VARIABLE = 'SPILLWAY_ADMIN_TOKEN_FILE';
+export const WEBHOOK_FILE_VARIABLE = 'SPILLWAY_ALERTS_WEBHOOK_FILE';
+export const AUTHORIZATION_FILE_VARIABLE = 'SPILLWAY_ALERTS_AUTHORIZATION_FILE';
 
 /** The reference of the config is made from it, too. */
 export const SETTINGS: readonly Setting[] = [
@@ -49,6 +51,8 @@ export const SETTINGS: readonly Setting[] = [
   },
   { flag: 'admin', option: '--admin', variable: 'SPILLWAY_ADMIN', path: ['admin', 'listen'] },
   { variable: TOKEN_FILE_VARIABLE, path: ['admin', 'tokenFile'] },
+  { variable: WEBHOOK_FILE_VARIABLE, path: ['alerts', 'webhookFile'] },
+  { variable: AUTHORIZATION_FILE_VARIABLE, path: ['alerts', 'authorizationFile'] },
   { flag: 'workers', option: '--workers', variable: 'SPILLWAY_WORKERS', path: ['workers'] },
   { flag: 'logLevel', option: '--log-level', variable: 'SPILLWAY_LOG_LEVEL', path: ['log', 'level'] },
 ];
@@ -58,6 +62,8 @@ export const CONFIG_VARIABLE = 'SPILLWAY_CONFIG';
 export const PASSWORD_VARIABLE = 'SPILLWAY_UPSTREAM_PASSWORD';
 export const PASSWORD_FILE_VARIABLE = 'SPILLWAY_UPSTREAM_PASSWORD_FILE';
 export const TOKEN_VARIABLE = 'SPILLWAY_ADMIN_TOKEN';
+export const WEBHOOK_VARIABLE = 'SPILLWAY_ALERTS_WEBHOOK';
+export const AUTHORIZATION_VARIABLE = 'SPILLWAY_ALERTS_AUTHORIZATION';
 
 const KNOWN = new Set([
   ...SETTINGS.map(({ variable }) => variable),
@@ -65,6 +71,8 @@ const KNOWN = new Set([
   PASSWORD_VARIABLE,
   PASSWORD_FILE_VARIABLE,
   TOKEN_VARIABLE,
+  WEBHOOK_VARIABLE,
+  AUTHORIZATION_VARIABLE,
 ]);
 
 export interface Overridden {

@@ -232,6 +232,31 @@ const reload = strict({
     ),
 });
 
+const alerts = strict({
+  webhookFile: filePath()
+    .optional()
+    .describe(
+      'A file that holds the URL that alerts are posted to, http:// or https://. SPILLWAY_ALERTS_WEBHOOK gives the URL ' +
+        'itself. Without either there are no alerts.',
+    ),
+  authorizationFile: filePath()
+    .optional()
+    .describe(
+      'A file that holds what goes with alerts as their Authorization header, such as "Bearer …". ' +
+        'SPILLWAY_ALERTS_AUTHORIZATION gives it itself.',
+    ),
+  timeToFull: duration(0, 7 * 24 * HOUR)
+    .default('30m')
+    .describe('Memory that is full within this time, at its growth of the last minutes, is told. 0s: never.'),
+  hold: duration(0, HOUR)
+    .default('1m')
+    .describe(
+      'How long a level must have been lower, or memory about to be full, before that is told. A level that rises is told ' +
+        'at once.',
+    ),
+  timeout: duration(100, MINUTE).default('5s').describe('How long one attempt may take.'),
+});
+
 const rules = z
   .array(ruleSchema, { error: (issue) => expected(issue, 'a list of rules') })
   .max(MAX_RULES, `must hold at most ${MAX_RULES} rules`)
@@ -289,6 +314,7 @@ export const configSchema = strict({
         'INFO. false: PROXY is a command like any other.',
     ),
   limits: limits.prefault({}).describe('Bounds on what clients can take.'),
+  alerts: alerts.prefault({}).describe('Alerts by webhook, for those without Prometheus.'),
   log: log.prefault({}).describe('Logging.'),
   reload: reload.prefault({}).describe('When the configuration is read again while Spillway runs.'),
 })

@@ -3,16 +3,22 @@
 import { readFileSync } from 'node:fs';
 import { ConfigError } from './error.js';
 import {
+  AUTHORIZATION_FILE_VARIABLE,
+  AUTHORIZATION_VARIABLE,
   type Environment,
   nonEmpty,
   PASSWORD_FILE_VARIABLE,
   PASSWORD_VARIABLE,
   TOKEN_FILE_VARIABLE,
   TOKEN_VARIABLE,
+  WEBHOOK_FILE_VARIABLE,
+  WEBHOOK_VARIABLE,
 } from './overrides.js';
 
 /** What stands in an Authorization header as it is (RFC 6750, b64token), and cannot be guessed. */
 const TOKEN = /^[A-Za-z0-9._~+/-]{16,512}=*$/;
+/** A header's value: one line without spaces at its ends. */
+const AUTHORIZATION = /^[!-~](?:[ -~]{0,4094}[!-~])?$/;
 
 /** The password of the memory monitor's connection. @throws ConfigError */
 export function readPassword(env: Environment): string | undefined {
@@ -23,20 +29,78 @@ export function readPassword(env: Environment): string | undefined {
   return readSecret(file, 'the password file', PASSWORD_FILE_VARIABLE);
 }
 
-/**
- * The admin server's bearer token. `file`: admin.tokenFile, in which the variable's file stands already.
- * @throws ConfigError
- */
+/** A secret that a variable gives, or a file that a setting names, in which a variable's file stands already. */
+interface Given {
+  readonly variable: string;
+  readonly fileVariable: string;
+  readonly setting: string;
+  readonly what: string;
+  /** The end of "<field> …" where it is no such secret. */
+  readonly problem: (secret: string) => string | undefined;
+}
+
+const TOKEN_GIVEN: Given = {
+  variable: TOKEN_VARIABLE,
+  fileVariable: TOKEN_FILE_VARIABLE,
+  setting: 'admin.tokenFile',
+  what: 'the token file',
+  problem: (token) =>
+    TOKEN.test(token)
+      ? undefined
+      : 'must hold 16 to 512 letters, digits or any of . _ ~ + / - and nothing else; "openssl rand -hex 32" makes one',
+};
+
+const WEBHOOK_GIVEN: Given = {
+  variable: WEBHOOK_VARIABLE,
+  fileVariable: WEBHOOK_FILE_VARIABLE,
+  setting: 'alerts.webhookFile',
+  what: 'the file with the webhook',
+  problem: whyNoWebhook,
+};
+
+const AUTHORIZATION_GIVEN: Given = {
+  variable: AUTHORIZATION_VARIABLE,
+  fileVariable: AUTHORIZATION_FILE_VARIABLE,
+  setting: 'alerts.authorizationFile',
+  what: 'the file with the authorization',
+  problem: (value) =>
+    AUTHORIZATION.test(value) ? undefined : 'must hold one line of up to 4096 printable ASCII characters',
+};
+
+/** The admin server's bearer token. @throws ConfigError */
 export function readToken(env: Environment, file: string | undefined): string | undefined {
-  const given = nonEmpty(env[TOKEN_VARIABLE]);
-  const fileVariable = nonEmpty(env[TOKEN_FILE_VARIABLE]);
-  if (given !== undefined && fileVariable !== undefined) throw twice(TOKEN_FILE_VARIABLE, TOKEN_VARIABLE);
-  const where = fileVariable === undefined ? 'admin.tokenFile' : TOKEN_FILE_VARIABLE;
-  const token = given ?? (file === undefined ? undefined : readSecret(file, 'the token file', where));
-  if (token === undefined || TOKEN.test(token)) return token;
-  const message =
-    'must hold 16 to 512 letters, digits or any of . _ ~ + / - and nothing else; "openssl rand -hex 32" makes one';
-  throw invalid(given === undefined ? where : TOKEN_VARIABLE, message);
+  return read(TOKEN_GIVEN, env, file);
+}
+
+/** Where alerts are posted to. @throws ConfigError */
+export function readWebhook(env: Environment, file: string | undefined): string | undefined {
+  return read(WEBHOOK_GIVEN, env, file);
+}
+
+/** What goes with alerts as their Authorization header. @throws ConfigError */
+export function readAuthorization(env: Environment, file: string | undefined): string | undefined {
+  return read(AUTHORIZATION_GIVEN, env, file);
+}
+
+function read(secret: Given, env: Environment, file: string | undefined): string | undefined {
+  const { variable, fileVariable, setting, what, problem } = secret;
+  const given = nonEmpty(env[variable]);
+  const byVariable = nonEmpty(env[fileVariable]) !== undefined;
+  if (given !== undefined && byVariable) throw twice(fileVariable, variable);
+  const where = byVariable ? fileVariable : setting;
+  const value = given ?? (file === undefined ? undefined : readSecret(file, what, where));
+  const message = value === undefined ? undefined : problem(value);
+  if (message !== undefined) throw invalid(given === undefined ? where : variable, message);
+  return value;
+}
+
+function whyNoWebhook(text: string): string | undefined {
+  const url = text.length <= 2048 && URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || !['http:', 'https:'].includes(url.protocol)) {
+    return 'must hold one URL that begins with https:// or http://';
+  }
+  if (url.username === '' && url.password === '') return undefined;
+  return `must hold a URL without user and password; ${AUTHORIZATION_VARIABLE} takes their place`;
 }
 
 /** @throws ConfigError CONFIG_UNREADABLE; `where`: what named the file */

@@ -46,11 +46,19 @@ t.test('every field and metric is documented, and every documented one exists', 
     '/api/history',
     '/api/report',
     '/api/events',
+    '/api/alerts',
     '/api/clients',
     '/api/explain?key=a:1',
     '/api/explain?key=b',
   ]) {
-    const names = fieldNames(await proxy.admin(path), ['commands', 'suggestion', 'level', 'pins', 'config']);
+    const names = fieldNames(await proxy.admin(path), [
+      'commands',
+      'suggestion',
+      'level',
+      'levels',
+      'pins',
+      'config',
+    ]);
     for (const name of names) {
       t.ok(documented.has(name), `${path} ${name} is in docs/API.md`);
       shown.add(name);

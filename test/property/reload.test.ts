@@ -134,6 +134,11 @@ const SETTINGS: Record<string, readonly [unknown, unknown]> = {
   'limits.pendingReplies': [1, 2],
   'limits.idleTimeout': ['0s', '1s'],
   'limits.drainTimeout': ['1s', '2s'],
+  'alerts.timeToFull': ['30m', '0s'],
+  'alerts.hold': ['1m', '2m'],
+  'alerts.timeout': ['5s', '6s'],
+  'alerts.webhookFile': ['/run/a', '/run/b'],
+  'alerts.authorizationFile': ['/run/a', '/run/b'],
   'log.level': ['info', 'warn'],
   'reload.onChange': [true, false],
 };
@@ -194,13 +199,18 @@ t.test('each setting that differs is taken over, or waits for a restart', async 
 
 t.test('secrets count, and are not shown', async (t) => {
   const config = checkConfig({ upstream: { url: 'redis://u:old-secret@h:1' } });
-  const [running, password, token] = [
+  const [running, password, token, webhook, authorization] = [
     compileConfig(config),
     compileConfig(config, { upstreamPassword: 'new-secret' }),
     compileConfig(config, { adminToken: 'new-secret' }),
+    compileConfig(config, { alertsWebhook: 'https://h/new-secret' }),
+    compileConfig(config, { alertsAuthorization: 'new-secret' }),
   ];
   t.same(changesBetween(running, running), { applied: [], needsRestart: [] });
   t.same(changesBetween(running, password), { applied: [], needsRestart: ['upstream.url'] });
   t.same(changesBetween(running, token), { applied: [], needsRestart: ['admin.token'] });
+  t.same(changesBetween(running, webhook), { applied: ['alerts.webhook'], needsRestart: [] });
+  t.same(changesBetween(running, authorization), { applied: ['alerts.authorization'], needsRestart: [] });
   t.equal(configAfter(running, token).admin.token, undefined, 'nor does one come into effect');
+  t.equal(configAfter(running, webhook).alerts.webhook, 'https://h/new-secret');
 });

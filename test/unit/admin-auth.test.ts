@@ -83,6 +83,7 @@ async function start(t: Test, token: string | undefined): Promise<string> {
     growth: unused,
     history: unused,
     events: unused,
+    alerts: unused,
     clients: unused,
     subscribe: unused,
     health: () => ({ live: true }),

@@ -2,12 +2,14 @@
 import t from 'tap';
 import { createMetrics } from '../../src/admin/metrics.js';
 import type {
+  AlertsSnapshot,
   ConfigSnapshot,
   ConnectionSnapshot,
   MemorySnapshot,
   PoolSnapshot,
   WorkersSnapshot,
 } from '../../src/admin/types.js';
+import { CALM } from '../../src/alerts/situation.js';
 import { PIN_REASONS } from '../../src/commands/spec.js';
 import type { GrowthReport } from '../../src/history/history.js';
 import { TrafficStats } from '../../src/stats/counters.js';
@@ -137,7 +139,12 @@ const config: ConfigSnapshot = {
   lastError: null,
   config: {},
 };
+const alerts: AlertsSnapshot = {
+  ...{ webhook: true, now: CALM, told: CALM, delivered: 84, failed: 85 },
+  problem: 'it answered 500',
+};
 const sources = {
+  alerts: () => alerts,
   config: () => config,
   stats: () => stats,
   memory: () => memory,
@@ -181,6 +188,9 @@ const SINGLE: Record<string, number> = {
   config_last_reload_successful: 1,
   config_last_reload_success_timestamp_seconds: 80.5,
   config_needs_restart: 2,
+  'alerts_sent_total{result="delivered"}': 84,
+  'alerts_sent_total{result="failed"}': 85,
+  alerts_failing: 1,
   upstream_oom_total: 77,
   memory_pressure_ratio: 0.85,
   memory_used_bytes: 850,
@@ -321,10 +331,15 @@ t.test('each scrape reads anew, takes each snapshot once, and each metric has it
 t.test('what is unknown has no line', async (t) => {
   const unread = { ...memory, pressure: null, usedBytes: null, limitBytes: null, readingAgeMs: null };
   const still = { ...growth, memory: null, timeToFull: null };
-  const blind = { ...sources, memory: () => unread, growth: () => still };
+  const untold = { ...alerts, webhook: false };
+  const blind = { ...sources, memory: () => unread, growth: () => still, alerts: () => untold };
   const values = parse(await createMetrics(blind, '1.2.3').render());
   t.notOk(values.has('spillway_time_to_full_seconds'));
   t.notOk(values.has('spillway_memory_growth_bytes_per_second'));
+  t.same(
+    [...values.keys()].filter((name) => name.startsWith('spillway_alerts_')),
+    [],
+  );
   for (const name of ['pressure_ratio', 'used_bytes', 'limit_bytes', 'reading_age_seconds']) {
     t.notOk(values.has(`spillway_memory_${name}`), name);
   }

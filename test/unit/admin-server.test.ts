@@ -11,6 +11,7 @@ import type {
   MemorySnapshot,
   WorkersSnapshot,
 } from '../../src/admin/types.js';
+import { CALM } from '../../src/alerts/situation.js';
 import type { ExplainRequest, Explanation } from '../../src/explain/types.js';
 import type { LoggedEvent } from '../../src/history/event-log.js';
 import { History } from '../../src/history/history.js';
@@ -90,6 +91,7 @@ const CONFIG: ConfigSnapshot = {
 const REHEARSAL = { pressure: 0.9, endsAt: '2026-01-01T00:01:00.000Z', secondsLeft: 60 };
 const GROWTH = new History(() => 0).growth([]);
 const SERIES = new History(() => 0).series('10m', 0, 0);
+const ALERTS = { webhook: false, now: CALM, told: CALM, delivered: 0, failed: 0, problem: null };
 const EVENT: LoggedEvent = { number: 1, at: '2026-01-01T00:00:00.000Z', kind: 'level', text: 'low shed' };
 const CLIENTS = Array.from({ length: 30 }, (_, i) => ({
   address: `127.0.0.1:${i}`,
@@ -134,6 +136,7 @@ async function start(t: Test, overrides: Partial<AdminOptions> = {}) {
     workers: () => WORKERS,
     growth: () => GROWTH,
     history: () => SERIES,
+    alerts: () => ALERTS,
     events: () => [EVENT],
     clients: () => CLIENTS,
     subscribe: () => () => {},
@@ -184,6 +187,7 @@ t.test('JSON endpoints answer what their source says', async (t) => {
     ['/api/growth', GROWTH],
     ['/api/history', SERIES],
     ['/api/events', [EVENT]],
+    ['/api/alerts', ALERTS],
     ['/api/clients', CLIENTS.slice(0, 20)],
   ];
   const index = await ask(admin.port, '/');

@@ -326,6 +326,43 @@ t.test("the admin server's token comes by variable or file, and goes nowhere", a
   t.notMatch(JSON.stringify(described), /hunter2/);
 });
 
+t.test('where alerts go comes by variable or file, and is a secret', async (t) => {
+  const url = 'https://hooks.example/services/hunter2';
+  const dir = t.testdir({
+    url: `${url}\n`,
+    bearer: 'Bearer hunter2\n',
+    'a.json': '{}',
+  });
+  const [file, webhookFile] = [`${dir}/a.json`, `${dir}/url`];
+  writeFileSync(file, JSON.stringify({ alerts: { webhookFile, authorizationFile: `${dir}/bearer` } }));
+  const alerts = (env: Record<string, string>, from?: string) => load({ env, file: from }).config.alerts;
+  t.match(alerts({}), { webhook: undefined, authorization: undefined });
+  t.match(alerts({}, file), { webhook: url, authorization: 'Bearer hunter2' });
+  t.equal(alerts({ SPILLWAY_ALERTS_WEBHOOK: 'http://[::1]:1/' }, file).webhook, 'http://[::1]:1/');
+  t.equal(alerts({ SPILLWAY_ALERTS_WEBHOOK_FILE: webhookFile }).webhook, url);
+  t.equal(alerts({ SPILLWAY_ALERTS_AUTHORIZATION: 'Basic a' }, file).authorization, 'Basic a');
+  t.equal(alerts({ SPILLWAY_ALERTS_AUTHORIZATION_FILE: `${dir}/bearer` }).authorization, 'Bearer hunter2');
+
+  const problem = (env: Record<string, string>) => problemsOf(() => alerts(env));
+  const twice = { SPILLWAY_ALERTS_WEBHOOK: url, SPILLWAY_ALERTS_WEBHOOK_FILE: webhookFile };
+  t.match(problem(twice), [/^SPILLWAY_ALERTS_WEBHOOK_FILE: .*only one of the two/]);
+  for (const wrong of ['hunter2', 'ftp://hunter2/', `${url}${'x'.repeat(2048)}`]) {
+    const found = problem({ SPILLWAY_ALERTS_WEBHOOK: wrong });
+    t.match(found, [/^SPILLWAY_ALERTS_WEBHOOK: must hold one URL/]);
+    t.notMatch(JSON.stringify(found), /hunter2/);
+  }
+  t.match(problem({ SPILLWAY_ALERTS_WEBHOOK: 'https://u:hunter2@h/' }), [/without user and password/]);
+  t.match(problem({ SPILLWAY_ALERTS_AUTHORIZATION: 'a\r\nb: c' }), [/must hold one line/]);
+
+  const { config } = load({ file, env: {} });
+  t.notMatch(JSON.stringify(describeConfig(config)), /hunter2/);
+  const warnings = (env: Record<string, string>) => load({ env }).warnings.join('\n');
+  t.match(warnings({ SPILLWAY_ALERTS_WEBHOOK: 'http://h/' }), /plain http/);
+  t.notMatch(warnings({ SPILLWAY_ALERTS_WEBHOOK: 'http://127.0.0.1:1/' }), /plain http/);
+  t.notMatch(warnings({ SPILLWAY_ALERTS_WEBHOOK: url }), /plain http/);
+  t.match(warnings({ SPILLWAY_ALERTS_AUTHORIZATION: 'a' }), /no webhook/);
+});
+
 t.test('beyond loopback the admin server needs a token', async (t) => {
   for (const admin of ['0.0.0.0:9380', ':9380', '[::]:9380', '10.0.0.1:9380', 'example:9380']) {
     const env = { SPILLWAY_ADMIN: admin };

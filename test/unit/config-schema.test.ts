@@ -52,6 +52,7 @@ t.test('the defaults', async (t) => {
       idleTimeout: '0s',
       drainTimeout: '10s',
     },
+    alerts: { timeToFull: '30m', hold: '1m', timeout: '5s' },
     log: { level: 'info' },
     reload: { onChange: true },
   });

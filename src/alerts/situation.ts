@@ -1,0 +1,73 @@
+// What somebody should know of: how much of each priority is refused, and whether memory will be full before long. Owns
+// what makes it settle. Pure; the clock comes with each call (monotonic milliseconds).
+//
+//   a level that rises counts at once, one that falls once it has been lower for `hold`
+//   full soon: the forecast has been within `timeToFull` for `hold`; no longer: it has been beyond one and a half of it so long
+//   a rehearsal counts at once, and what was refused for its sake is over with it
+//
+// Invariant: without a fresh reading of memory nothing is known, so nothing changes.
+import type { AlertSituation, LiveSnapshot, MemorySnapshot } from '../admin/types.js';
+import type { EffectiveAlerts } from '../config/effective.js';
+import type { Level } from '../memory/pressure.js';
+import { PRIORITY_NAMES } from '../policy/rule.js';
+import { Lasting } from './lasting.js';
+
+/** What every receiver takes for granted. */
+export const CALM: AlertSituation = {
+  levels: { low: 'open', normal: 'open', high: 'open', critical: 'open' },
+  fullSoon: false,
+  rehearsal: false,
+};
+
+type Seen = Pick<LiveSnapshot, 'growth'> & {
+  readonly memory: Pick<MemorySnapshot, 'level' | 'stale' | 'pressure' | 'active' | 'policy' | 'rehearsal'>;
+};
+
+const LEVELS: readonly Level[] = ['open', 'partial', 'full'];
+/** Full soon is over beyond so many times the threshold: forecasts waver. */
+const BEYOND = 1.5;
+
+export class SituationTracker {
+  private last = CALM;
+  private levels = newLevels();
+  private readonly fullSoon = new Lasting(1);
+  private near = false;
+
+  see({ memory, growth }: Seen, { holdMs, timeToFullMs }: EffectiveAlerts, now: number): AlertSituation {
+    if (memory.stale || memory.pressure === null) return this.last;
+    const rehearsal = memory.rehearsal !== null;
+    if (this.last.rehearsal && !rehearsal) this.levels = newLevels();
+    const levels = PRIORITY_NAMES.map((name, i) => {
+      const rank = rankOf(memory.level[name].shedShare);
+      return [name, LEVELS[this.levels[i].see(rank, now, 0, holdMs)]] as const;
+    });
+    const msToFull =
+      (mayFill(memory) ? (growth.timeToFull?.seconds ?? Number.POSITIVE_INFINITY) : Infinity) * 1000;
+    this.near = timeToFullMs > 0 && msToFull <= timeToFullMs * (this.near ? BEYOND : 1);
+    const fullSoon = this.fullSoon.see(this.near ? 1 : 0, now, holdMs, holdMs) === 1;
+    this.last = { levels: Object.fromEntries(levels) as AlertSituation['levels'], fullSoon, rehearsal };
+    return this.last;
+  }
+}
+
+export function sameSituation(a: AlertSituation, b: AlertSituation): boolean {
+  return (
+    a.fullSoon === b.fullSoon &&
+    a.rehearsal === b.rehearsal &&
+    PRIORITY_NAMES.every((name) => a.levels[name] === b.levels[name])
+  );
+}
+
+function newLevels(): Lasting[] {
+  return PRIORITY_NAMES.map(() => new Lasting(LEVELS.length - 1));
+}
+
+function rankOf(shedShare: number): number {
+  if (shedShare === 0) return 0;
+  return shedShare < 1 ? 1 : 2;
+}
+
+/** Where the server evicts as it should, being full is no trouble. */
+function mayFill({ active, policy }: Seen['memory']): boolean {
+  return active || policy === 'noeviction';
+}
