@@ -9,6 +9,9 @@ export const ExitCode = {
   USAGE: 64,
   /** EX_CONFIG: the config, a variable or a flag's value is invalid. */
   CONFIG: 78,
+  /** Ended by Ctrl-C, or SIGTERM, before it was done. */
+  INTERRUPTED: 130,
+  TERMINATED: 143,
 } as const;
 export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
 

@@ -40,6 +40,7 @@ Environment:
   SPILLWAY_ADMIN                       as --admin
   SPILLWAY_ADMIN_TOKEN                 bearer token that the admin server asks for; needed beyond loopback
   SPILLWAY_ADMIN_TOKEN_FILE            as admin.tokenFile: the same, read from a file (a mounted secret)
+  SPILLWAY_SENTINEL_PASSWORD           of the tools: what the Sentinels of redis-sentinel:// ask for
   SPILLWAY_ALERTS_WEBHOOK              URL that alerts are posted to; a secret
   SPILLWAY_ALERTS_WEBHOOK_FILE         as alerts.webhookFile: the same, read from a file
   SPILLWAY_ALERTS_AUTHORIZATION        what goes with them as their Authorization header

@@ -1,0 +1,157 @@
+// What the commands that talk to Redis itself share: whom to ask, how fast, Ctrl-C, and which failure is which exit code.
+import { type Command, InvalidArgumentError } from 'commander';
+import type { EffectiveConfig } from '../config/effective.js';
+import { ConfigError } from '../config/error.js';
+import { type LoadedConfig, loadConfig } from '../config/load.js';
+import { type Environment, nonEmpty, SENTINEL_PASSWORD_VARIABLE } from '../config/overrides.js';
+import { isSentinelUrl, parseSentinelUrl } from '../config/sentinel-url.js';
+import { type UpstreamAddress, UpstreamUrlError } from '../config/upstream-url.js';
+import { ServerError } from '../keyspace/endpoint.js';
+import { connectServers, type Servers, type Where } from '../keyspace/servers.js';
+import { secureOptions } from '../net/upstream-socket.js';
+import { Progress } from '../terminal/progress.js';
+import { TlsRenewal } from '../tls/renewal.js';
+import { complain, ExitCode } from './exit.js';
+
+export interface ToolOptions {
+  readonly config?: string;
+  readonly upstream?: string;
+  readonly upstreamCa?: string;
+  readonly db?: number;
+  /** Keys a second. */
+  readonly maxRate?: number;
+  readonly json?: boolean;
+}
+
+/** What a tool has to work with. */
+export interface Tool {
+  readonly config: EffectiveConfig;
+  /** The config file that was read; undefined: none, so rules are none either. */
+  readonly file: string | undefined;
+  readonly servers: Servers;
+  /** Aborted by Ctrl-C and SIGTERM: end with what there is. */
+  readonly signal: AbortSignal;
+  readonly progress: Progress;
+}
+
+/** Declares whom to ask. */
+export function addServerOptions(command: Command): Command {
+  return command
+    .option('-c, --config <file>', 'take the server and the rules from FILE')
+    .option(
+      '-u, --upstream <url>',
+      'the server: redis://[user:password@]host[:port][/db], rediss:// (TLS), unix:///path, any node of a ' +
+        'Cluster, or redis-sentinel://host:port,host:port/name',
+    )
+    .option('--upstream-ca <file>', "the CAs that a rediss:// server's certificate may be from, PEM");
+}
+
+/** Declares how to go through its keys, too. */
+export function addWalkOptions(command: Command): Command {
+  return addServerOptions(command)
+    .option('--db <number>', 'only this database; else the one in the URL, else all', databaseNumber)
+    .option('--max-rate <keys>', 'look at so many keys a second at most', wholeNumber);
+}
+
+/**
+ * Connects and runs `work`; whatever the user can mend ends in one clear message and the exit code that goes with it.
+ * `name`: as the server's CLIENT LIST shows it.
+ */
+export async function tooling(
+  options: ToolOptions,
+  env: Environment,
+  name: string,
+  work: (tool: Tool) => Promise<ExitCode>,
+): Promise<ExitCode> {
+  const ending = new AbortController();
+  const end = (signal: NodeJS.Signals): void => {
+    // The second time nothing is waited for.
+    if (ending.signal.aborted) process.exit(signalExit(signal));
+    ending.abort(signal);
+  };
+  process.on('SIGINT', end).on('SIGTERM', end);
+  const progress = new Progress({ stream: process.stderr, unit: 'keys' });
+  let servers: Servers | undefined;
+  try {
+    const { config, file, where } = whereabouts(options, env);
+    servers = await connectServers(where, name);
+    const code = await work({ config, file, servers, signal: ending.signal, progress });
+    return ending.signal.aborted && code === ExitCode.OK
+      ? signalExit(ending.signal.reason as NodeJS.Signals)
+      : code;
+  } catch (error) {
+    progress.close();
+    if (error instanceof ConfigError) {
+      complain(error.message);
+      return ExitCode.CONFIG;
+    }
+    if (!(error instanceof ServerError)) throw error;
+    complain(error.message);
+    return ExitCode.FAILURE;
+  } finally {
+    progress.close();
+    servers?.close();
+    process.off('SIGINT', end).off('SIGTERM', end);
+  }
+}
+
+/** The databases to look at: `--db`, else what the URL names; undefined: all. */
+export function chosenDb({ db }: ToolOptions, { upstream }: EffectiveConfig): number | undefined {
+  return db ?? upstream.db;
+}
+
+function whereabouts(
+  { config: file, upstream, upstreamCa }: ToolOptions,
+  env: Environment,
+): Pick<LoadedConfig, 'config' | 'file'> & { where: Where } {
+  const bySentinel = upstream !== undefined && isSentinelUrl(upstream) ? sentinelOf(upstream) : undefined;
+  // The admin server is not started, so nothing is asked of its settings.
+  const flags = { upstream: bySentinel === undefined ? upstream : undefined, upstreamCa, admin: 'off' };
+  const loaded = loadConfig({ file, env, flags });
+  const { config } = loaded;
+  const server = bySentinel === undefined ? config.upstream : { ...config.upstream, ...bySentinel.server };
+  const where: Where = {
+    ...server,
+    password: server.password ?? config.upstream.password,
+    tls: tlsOf(server, config),
+    sentinel: bySentinel && {
+      sentinels: bySentinel.sentinels,
+      primary: bySentinel.primary,
+      password: nonEmpty(env[SENTINEL_PASSWORD_VARIABLE]),
+    },
+  };
+  return { config: { ...config, upstream: { ...config.upstream, ...server } }, file: loaded.file, where };
+}
+
+function tlsOf(server: UpstreamAddress, { upstream }: EffectiveConfig): Where['tls'] {
+  if (!server.secure) return undefined;
+  const { serverName, ...files } = upstream.tls ?? {};
+  const renewal = new TlsRenewal(files, { renewed: () => {}, kept: () => {} });
+  const options = secureOptions({ ...server, connectTimeoutMs: 0 }, { renewal, serverName });
+  renewal.close();
+  return options;
+}
+
+function sentinelOf(url: string) {
+  try {
+    return parseSentinelUrl(url);
+  } catch (error) {
+    if (!(error instanceof UpstreamUrlError)) throw error;
+    throw new ConfigError('CONFIG_INVALID', 'the flags', [{ where: '--upstream', message: error.message }]);
+  }
+}
+
+/** As shells count it: 128 and the signal's number. */
+function signalExit(signal: NodeJS.Signals): ExitCode {
+  return signal === 'SIGTERM' ? ExitCode.TERMINATED : ExitCode.INTERRUPTED;
+}
+
+function databaseNumber(text: string): number {
+  if (/^[0-9]{1,5}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('It must be the number of a database, such as 0.');
+}
+
+export function wholeNumber(text: string): number {
+  if (/^[1-9][0-9]{0,11}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('It must be a whole number above 0.');
+}

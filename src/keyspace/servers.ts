@@ -1,0 +1,172 @@
+// The servers that hold the keys: one, a Sentinel's primary, or every primary of a Cluster, with a connection to each
+// for what is asked now and then. Walks make their own (pipe.ts). Owns the ioredis clients.
+import { Cluster, Redis, type RedisOptions } from 'ioredis';
+import { infoFields } from '../memory/reading.js';
+import { type Endpoint, endpointName, explainFailure, ServerError } from './endpoint.js';
+
+/** Where to begin: a server (of a Cluster: any), or Sentinels that know it. */
+export interface Where extends Endpoint {
+  readonly sentinel?: SentinelWhere | undefined;
+}
+
+export interface SentinelWhere {
+  readonly sentinels: readonly { readonly host: string; readonly port: number }[];
+  /** As the Sentinels call the primary. */
+  readonly primary: string;
+  readonly password?: string | undefined;
+}
+
+export interface Server {
+  /** host:port, or the socket's path. */
+  readonly name: string;
+  readonly endpoint: Endpoint;
+  readonly redis: Redis;
+  /** INFO server, by field; empty where the user may not ask. */
+  readonly info: ReadonlyMap<string, string>;
+}
+
+export interface Servers {
+  readonly kind: 'standalone' | 'sentinel' | 'cluster';
+  /** At least one. Of a Cluster: by name. */
+  readonly all: readonly Server[];
+  close(): void;
+}
+
+/** A database that has keys. */
+export interface KeyedDatabase {
+  readonly db: number;
+  readonly keys: number;
+  /** With a TTL. */
+  readonly expires: number;
+}
+
+/** @throws ServerError that says what and what to do */
+export async function connectServers(where: Where, name: string): Promise<Servers> {
+  const { sentinel } = where;
+  const first = sentinel === undefined ? await single(where, name) : await bySentinel(where, sentinel, name);
+  const mode = first.info.get('redis_mode');
+  if (mode === 'sentinel') {
+    first.redis.disconnect();
+    throw new ServerError(
+      `${first.name} is a Sentinel, which holds no keys: ` +
+        `name its primary as redis-sentinel://${first.name}/<name of the primary>`,
+    );
+  }
+  if (mode === 'cluster') {
+    first.redis.disconnect();
+    return cluster(where, name);
+  }
+  return {
+    kind: sentinel === undefined ? 'standalone' : 'sentinel',
+    all: [first],
+    close: () => first.redis.disconnect(),
+  };
+}
+
+/** Those of `server` that have keys, by number; only `db` where it is given, with or without keys. */
+export async function databasesOf({ redis, name }: Server, db?: number): Promise<KeyedDatabase[]> {
+  let text: string;
+  try {
+    text = await redis.info('keyspace');
+  } catch (error) {
+    throw new ServerError(explainFailure(name, error));
+  }
+  const found: KeyedDatabase[] = [];
+  for (const [field, value] of infoFields(text)) {
+    const number = /^db(\d+)$/.exec(field)?.[1];
+    if (number === undefined) continue;
+    const count = (what: string) => Number(new RegExp(`\\b${what}=(\\d+)`).exec(value)?.[1] ?? 0);
+    found.push({ db: Number(number), keys: count('keys'), expires: count('expires') });
+  }
+  if (db === undefined) return found.sort((a, b) => a.db - b.db);
+  return [found.find((each) => each.db === db) ?? { db, keys: 0, expires: 0 }];
+}
+
+async function single(where: Where, name: string): Promise<Server> {
+  const { host, port, path } = where;
+  const redis = new Redis({ ...common(where, name), ...(path === undefined ? { host, port } : { path }) });
+  return ready(redis, where);
+}
+
+async function bySentinel(where: Where, sentinel: SentinelWhere, name: string): Promise<Server> {
+  const redis = new Redis({
+    ...common(where, name),
+    sentinels: sentinel.sentinels.map(({ host, port }) => ({ host, port })),
+    name: sentinel.primary,
+    ...(sentinel.password !== undefined && { sentinelPassword: sentinel.password }),
+    ...(where.tls && { enableTLSForSentinelMode: true, sentinelTLS: where.tls }),
+    sentinelRetryStrategy: () => null,
+  });
+  const asked = sentinel.sentinels.map(({ host, port }) => endpointName({ host, port })).join(', ');
+  await connected(redis, `Sentinel ${asked}, primary "${sentinel.primary}"`);
+  const { remoteAddress: host = '', remotePort: port = 0 } = redis.stream;
+  return ready(redis, { ...where, host, port });
+}
+
+async function cluster(where: Where, name: string): Promise<Servers> {
+  const { host, port } = where;
+  const nodes = new Cluster([{ host, port }], {
+    lazyConnect: true,
+    enableOfflineQueue: false,
+    clusterRetryStrategy: () => null,
+    slotsRefreshTimeout: where.connectTimeoutMs,
+    redisOptions: common(where, name),
+  });
+  nodes.on('error', () => {});
+  try {
+    await nodes.connect();
+    const all: Server[] = [];
+    for (const redis of nodes.nodes('master')) {
+      const { host: at = host, port: on = port } = redis.options;
+      all.push(await ready(redis, { ...where, host: at, port: on }));
+    }
+    if (all.length === 0) throw new ServerError('the Cluster names no primary');
+    all.sort((a, b) => (a.name < b.name ? -1 : 1));
+    return { kind: 'cluster', all, close: () => nodes.disconnect() };
+  } catch (error) {
+    nodes.disconnect();
+    throw error instanceof ServerError ? error : new ServerError(explainFailure(endpointName(where), error));
+  }
+}
+
+function common({ username, password, tls, connectTimeoutMs }: Where, name: string) {
+  return {
+    ...(username !== undefined && { username }),
+    ...(password !== undefined && { password }),
+    ...(tls && { tls }),
+    connectTimeout: connectTimeoutMs,
+    connectionName: name,
+    lazyConnect: true,
+    maxRetriesPerRequest: 1,
+    // Said by ready(); ioredis would wait for a loading server.
+    enableReadyCheck: false,
+    retryStrategy: (attempt) => Math.min(attempt * 50, 2000),
+  } satisfies RedisOptions;
+}
+
+async function ready(redis: Redis, endpoint: Endpoint): Promise<Server> {
+  const name = endpointName(endpoint);
+  await connected(redis, name);
+  const info = await redis.info('server').catch((error: Error) => {
+    if (error.message.startsWith('NOPERM')) return '';
+    redis.disconnect();
+    throw new ServerError(explainFailure(name, error));
+  });
+  return { name, endpoint, redis, info: infoFields(info) };
+}
+
+async function connected(redis: Redis, name: string): Promise<void> {
+  if (redis.status === 'ready') return;
+  let problem: unknown;
+  const remember = (error: Error): void => {
+    problem ??= error;
+  };
+  redis.on('error', remember);
+  try {
+    if (redis.status === 'wait') await redis.connect();
+    await redis.ping();
+  } catch (error) {
+    redis.disconnect();
+    throw new ServerError(explainFailure(name, problem ?? error));
+  }
+}

@@ -1,0 +1,129 @@
+// Visits every key of one database by SCAN, a page at a time: asks about a page's keys and for the next page in one go,
+// and looks at the answers while the next ones are on their way.
+//
+//   server   [ about page 1, SCAN ] [ about page 2, SCAN ] …
+//   here                 look at page 1    look at page 2 …
+//
+// Invariants: a page counts once its answers were taken, whole; what a lost connection leaves open is asked again from
+// the last page that counts, so a key may be met twice (as SCAN itself allows), never missed.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Batch } from './batch.js';
+import { ConnectionLost, type Endpoint, ServerError } from './endpoint.js';
+import { Pipe, type Reply } from './pipe.js';
+
+/** Keys and replies are views of what was read: whoever keeps one copies it. */
+export interface Visitor {
+  /** Puts what is to be asked about these keys into `batch`. Nothing is sent before a promise resolves. */
+  ask(keys: readonly Buffer[], batch: Batch): void | Promise<void>;
+  /** As many replies as `ask` put commands, in order. May be called again for a page after a lost connection. */
+  take(keys: readonly Buffer[], replies: readonly Reply[]): void | Promise<void>;
+}
+
+export interface WalkOptions {
+  readonly endpoint: Endpoint;
+  readonly db: number;
+  /** For CLIENT LIST. */
+  readonly name: string;
+  /** SCAN's COUNT. */
+  readonly pageKeys?: number;
+  /** Where to go on from; '0': from the beginning. */
+  readonly cursor?: string;
+  readonly signal: AbortSignal;
+  /** Waited for before a page of so many keys is asked about. */
+  readonly pace?: (keys: number, signal: AbortSignal) => Promise<void> | undefined;
+  /** A page counts: from `cursor` it goes on, '0' at the end. */
+  readonly onPage?: (keys: number, cursor: string) => void;
+  /** How long a server may be away. */
+  readonly patienceMs?: number;
+}
+
+/** The server is hardly kept from others by so many, 50 to 100 µs, and the way there and back is paid once for them. */
+const PAGE_KEYS = 64;
+const PATIENCE_MS = 30_000;
+const FIRST_RETRY_MS = 50;
+const LONGEST_RETRY_MS = 2000;
+
+/**
+ * Resolves with true when every key was visited, with false when `signal` ended it before.
+ * @throws ServerError when the server refuses, or stays away
+ */
+export async function walk(options: WalkOptions, visitor: Visitor): Promise<boolean> {
+  const { endpoint, db, name, signal, patienceMs = PATIENCE_MS } = options;
+  const position = { cursor: options.cursor ?? '0', begun: false };
+  let lostAt: number | undefined;
+  let retryMs = FIRST_RETRY_MS;
+  for (;;) {
+    let pipe: Pipe | undefined;
+    const before = position.cursor;
+    try {
+      pipe = await Pipe.connect(endpoint, db, name);
+      return await stretch(pipe, position, options, visitor);
+    } catch (error) {
+      if (!(error instanceof ConnectionLost)) throw error;
+      if (signal.aborted) return false;
+      if (position.cursor !== before) [lostAt, retryMs] = [undefined, FIRST_RETRY_MS];
+      lostAt ??= performance.now();
+      // Who was never there is not waited for.
+      if (!position.begun || performance.now() - lostAt > patienceMs) throw error;
+      await sleep(retryMs, undefined, { signal }).catch(() => {});
+      retryMs = Math.min(2 * retryMs, LONGEST_RETRY_MS);
+    } finally {
+      pipe?.close();
+    }
+  }
+}
+
+interface Page {
+  readonly keys: readonly Buffer[];
+  readonly replies: readonly Reply[];
+  readonly next: string;
+}
+
+/** As far as one connection goes. */
+async function stretch(
+  pipe: Pipe,
+  position: { cursor: string; begun: boolean },
+  { signal, pace, onPage, pageKeys = PAGE_KEYS }: WalkOptions,
+  visitor: Visitor,
+): Promise<boolean> {
+  const take = async ({ keys, replies, next }: Page): Promise<void> => {
+    await visitor.take(keys, replies);
+    position.cursor = next;
+    onPage?.(keys.length, next);
+  };
+  let scanning = scan(pipe, position.cursor, pageKeys);
+  let last: Page | undefined;
+  for (;;) {
+    const { keys, next } = pageOf(await scanning);
+    position.begun = true;
+    if (keys.length > 0) await pace?.(keys.length, signal);
+    if (signal.aborted) {
+      if (last !== undefined) await take(last);
+      return false;
+    }
+    const batch = new Batch();
+    await visitor.ask(keys, batch);
+    const asked = pipe.together(() => {
+      const replies = pipe.ask(batch);
+      if (next !== '0') scanning = scan(pipe, next, pageKeys);
+      return replies;
+    });
+    if (last !== undefined) await take(last);
+    last = { keys, replies: await asked, next };
+    if (next !== '0') continue;
+    await take(last);
+    return true;
+  }
+}
+
+function scan(pipe: Pipe, cursor: string, count: number): Promise<readonly Reply[]> {
+  const batch = new Batch();
+  batch.command('SCAN', cursor, 'COUNT', String(count));
+  return pipe.ask(batch);
+}
+
+function pageOf([reply]: readonly Reply[]): { keys: readonly Buffer[]; next: string } {
+  if (reply instanceof Error) throw new ServerError(reply.message);
+  const [next, keys] = reply as readonly [Buffer, readonly Buffer[]];
+  return { keys, next: next.toString('latin1') };
+}

@@ -1,0 +1,108 @@
+// How far a long walk has come, on standard error: one line in place on a terminal, a line now and then elsewhere.
+// Owns the line while it is drawn. Draws no more often than eyes see.
+import { InPlace, isAddressable } from './in-place.js';
+import { grouped, percent } from './paint.js';
+
+const DRAW_EVERY_MS = 100;
+const SAY_EVERY_MS = 10_000;
+/** The speed is that of the last seconds. */
+const SPEED_OVER_MS = 5000;
+
+export interface ProgressOptions {
+  readonly stream: NodeJS.WriteStream;
+  /** What is counted, such as "keys". */
+  readonly unit: string;
+  /** Monotonic milliseconds. */
+  readonly clock?: () => number;
+}
+
+export class Progress {
+  private readonly screen: InPlace | undefined;
+  private readonly clock: () => number;
+  private title = '';
+  private total = 0;
+  private done = 0;
+  private note: string | undefined;
+  private shownAt: number;
+  private speedFrom: { at: number; done: number };
+  private speedTo: { at: number; done: number };
+
+  constructor(private readonly options: ProgressOptions) {
+    this.clock = options.clock ?? (() => performance.now());
+    this.screen = isAddressable(options.stream) ? new InPlace(options.stream) : undefined;
+    this.shownAt = this.clock();
+    this.speedFrom = { at: this.shownAt, done: 0 };
+    this.speedTo = this.speedFrom;
+  }
+
+  /** Something new begins; `total` is what is expected, and may turn out wrong. */
+  begin(title: string, total: number): void {
+    this.title = title;
+    this.total = total;
+    this.done = 0;
+    this.speedFrom = { at: this.clock(), done: 0 };
+    this.speedTo = this.speedFrom;
+  }
+
+  advance(by: number): void {
+    this.done += by;
+    const now = this.clock();
+    if (now - this.shownAt < (this.screen === undefined ? SAY_EVERY_MS : DRAW_EVERY_MS)) return;
+    this.show(now);
+  }
+
+  /** Why it does not advance; undefined: it does. */
+  waiting(note: string | undefined): void {
+    if (this.note === note) return;
+    this.note = note;
+    if (this.screen !== undefined || note !== undefined) this.show(this.clock());
+  }
+
+  /** A line that stays. */
+  say(line: string): void {
+    this.screen?.draw([]);
+    this.options.stream.write(`${line}\n`);
+  }
+
+  /** The line is gone, the cursor back. */
+  close(): void {
+    this.screen?.draw([]);
+    this.screen?.close();
+  }
+
+  private show(now: number): void {
+    this.shownAt = now;
+    const line = this.line(now);
+    if (this.screen === undefined) this.options.stream.write(`${line}\n`);
+    else this.screen.draw([line]);
+  }
+
+  private line(now: number): string {
+    const { title, total, done, note } = this;
+    const share = total > 0 ? ` of ${grouped(total)} (${percent(Math.min(1, done / total))})` : '';
+    const parts = [title, `${grouped(done)}${share} ${this.options.unit}`];
+    const speed = this.speed(now);
+    if (speed > 0) {
+      parts.push(`${grouped(Math.round(speed))}/s`);
+      if (total > done) parts.push(`${timeText((total - done) / speed)} left`);
+    }
+    if (note !== undefined) parts.push(`waiting: ${note}`);
+    return parts.join('  ');
+  }
+
+  private speed(now: number): number {
+    if (now - this.speedTo.at > SPEED_OVER_MS) {
+      this.speedFrom = this.speedTo;
+      this.speedTo = { at: now, done: this.done };
+    }
+    const ms = now - this.speedFrom.at;
+    return ms < DRAW_EVERY_MS ? 0 : ((this.done - this.speedFrom.done) * 1000) / ms;
+  }
+}
+
+/** 45 s, 12 min, 3 h 5 min. */
+export function timeText(seconds: number): string {
+  if (seconds < 90) return `${Math.max(1, Math.round(seconds))} s`;
+  const minutes = Math.round(seconds / 60);
+  return minutes < 90 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
