@@ -59,13 +59,13 @@ export class Pipe {
   ask({ bytes, count }: Pick<Batch, 'bytes' | 'count'>): Promise<readonly Reply[]> {
     if (count === 0) return Promise.resolve([]);
     const { ended } = this;
-    if (ended !== undefined) return Promise.reject(new ConnectionLost(ended.message));
     const asked = new Promise<readonly Reply[]>((answer, fail) => {
-      this.questions.push({ replies: [], count, answer, fail });
+      if (ended === undefined) this.questions.push({ replies: [], count, answer, fail });
+      else fail(new ConnectionLost(ended.message));
     });
     // Whoever waits may look at another question first.
     asked.catch(() => {});
-    this.socket.write(bytes);
+    if (ended === undefined) this.socket.write(bytes);
     return asked;
   }
 

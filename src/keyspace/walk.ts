@@ -5,8 +5,10 @@
 //   here                 look at page 1    look at page 2 …
 //
 // Invariants: a page counts once its answers were taken, whole; what a lost connection leaves open is asked again from
-// the last page that counts, so a key may be met twice (as SCAN itself allows), never missed.
+// the last page that counts, so a key may be met twice (as SCAN itself allows), never missed. A server that has
+// restarted, or another one in its place, has its keys in another order: then all are visited again.
 import { setTimeout as sleep } from 'node:timers/promises';
+import { encodeCommand } from '../resp/encode.js';
 import { Batch } from './batch.js';
 import { ConnectionLost, type Endpoint, ServerError } from './endpoint.js';
 import { Pipe, type Reply } from './pipe.js';
@@ -17,6 +19,8 @@ export interface Visitor {
   ask(keys: readonly Buffer[], batch: Batch): void | Promise<void>;
   /** As many replies as `ask` put commands, in order. May be called again for a page after a lost connection. */
   take(keys: readonly Buffer[], replies: readonly Reply[]): void | Promise<void>;
+  /** All keys are visited again from the first. */
+  restart(): void;
 }
 
 export interface WalkOptions {
@@ -50,6 +54,7 @@ const LONGEST_RETRY_MS = 2000;
 export async function walk(options: WalkOptions, visitor: Visitor): Promise<boolean> {
   const { endpoint, db, name, signal, patienceMs = PATIENCE_MS } = options;
   const position = { cursor: options.cursor ?? '0', begun: false };
+  let runId: string | undefined;
   let lostAt: number | undefined;
   let retryMs = FIRST_RETRY_MS;
   for (;;) {
@@ -57,6 +62,12 @@ export async function walk(options: WalkOptions, visitor: Visitor): Promise<bool
     const before = position.cursor;
     try {
       pipe = await Pipe.connect(endpoint, db, name);
+      const now = await runIdOf(pipe);
+      if (runId !== undefined && now !== runId) {
+        position.cursor = '0';
+        visitor.restart();
+      }
+      runId = now;
       return await stretch(pipe, position, options, visitor);
     } catch (error) {
       if (!(error instanceof ConnectionLost)) throw error;
@@ -71,6 +82,12 @@ export async function walk(options: WalkOptions, visitor: Visitor): Promise<bool
       pipe?.close();
     }
   }
+}
+
+/** Another one after each start of a server; '' where the user may not ask. */
+async function runIdOf(pipe: Pipe): Promise<string> {
+  const [info] = await pipe.ask({ bytes: encodeCommand('INFO', 'server'), count: 1 });
+  return /^run_id:(\w+)/m.exec(String(info))?.[1] ?? '';
 }
 
 interface Page {

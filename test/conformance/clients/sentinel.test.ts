@@ -1,51 +1,15 @@
 // Clients that ask Sentinel where their Redis is: through a proxy in front of the Sentinel, which passes what Sentinel
 // says; and Sentinel as a client itself, watching a Redis through the proxy and giving the proxy's address away.
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import os from 'node:os';
-import path from 'node:path';
 import { Redis } from 'ioredis';
 import { createSentinel } from 'redis';
 import t, { type Test } from 'tap';
-import { findFreePort } from '../../../src/demo/free-port.js';
-import { ensureServerBinary, SERVER_ARGV0 } from '../../../src/demo/server-binary.js';
-import { endServer, launchServer } from '../../../src/demo/server-launch.js';
 import { type Figure, keepFigures } from '../../support/figures.js';
 import { withProxy } from '../../support/proxy.js';
-import { withRaw } from '../../support/raw-client.js';
 import { withRedis } from '../../support/redis.js';
-import { until } from '../../support/wait.js';
-import { PATIENCE } from './sides.js';
+import { SENTINEL_PRIMARY as MASTER, withSentinel } from '../../support/sentinel.js';
 
-const MASTER = 'mymaster';
 const results: Figure[] = [];
-
-/** A Sentinel that watches 127.0.0.1:`watched`; ended with `t`. */
-async function withSentinel(t: Test, watched: number): Promise<{ port: number }> {
-  const binary = await ensureServerBinary((line) => t.comment(line));
-  const folder = await mkdtemp(path.join(os.tmpdir(), 'spillway-sentinel-'));
-  const config = path.join(folder, 'sentinel.conf');
-  const port = await findFreePort();
-  await writeFile(config, `port ${port}\nsentinel monitor ${MASTER} 127.0.0.1 ${watched} 1\n`);
-  const sentinel = await launchSentinel(binary, config, folder, port);
-  t.teardown(async () => {
-    await endServer(sentinel);
-    await rm(folder, { recursive: true, force: true });
-  });
-  const look = await withRaw(t, port);
-  const healthy = async () =>
-    /\$5\r\nflags\r\n\$6\r\nmaster\r\n/.test(String(await look.call('SENTINEL', 'MASTER', MASTER)));
-  await until(healthy, { ...PATIENCE, describe: 'Sentinel to see its master' });
-  return { port };
-}
-
-/** The server binary reads a config file only as its first argument; this puts it there and drops the rest. */
-async function launchSentinel(binary: string, config: string, folder: string, port: number) {
-  const wrapper = path.join(folder, 'sentinel.sh');
-  const script = `#!/usr/bin/env bash\nexec -a '${SERVER_ARGV0}' '${binary}' '${config}' --sentinel\n`;
-  await writeFile(wrapper, script, { mode: 0o755 });
-  return launchServer(wrapper, [], folder, port);
-}
 
 /** What two client libraries see when they find their master by the Sentinel at `port`. */
 async function asClientsSee(t: Test, port: number): Promise<unknown> {

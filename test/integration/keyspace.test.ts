@@ -1,0 +1,303 @@
+// The walk over all keys of real servers: one, a Sentinel's primary, a Cluster; cut connections, Ctrl-C, wrong rights.
+import { randomBytes } from 'node:crypto';
+import { Redis } from 'ioredis';
+import t, { type Test } from 'tap';
+import { Batch, keyCommand } from '../../src/keyspace/batch.js';
+import type { Endpoint } from '../../src/keyspace/endpoint.js';
+import { Pace } from '../../src/keyspace/pace.js';
+import { Pipe, type Reply } from '../../src/keyspace/pipe.js';
+import { connectServers, databasesOf } from '../../src/keyspace/servers.js';
+import { type Visitor, type WalkOptions, walk } from '../../src/keyspace/walk.js';
+import { withRedis } from '../support/redis.js';
+import { SENTINEL_PRIMARY, withSentinel } from '../support/sentinel.js';
+import { until } from '../support/wait.js';
+
+const NAME = 'spillway-test';
+/** Keeps the server for 50 ms. */
+const SLOW = `local function now() local t = redis.call('TIME') return t[1] * 1000000 + t[2] end
+  local till = now() + 50000 while now() < till do end`;
+const GET = keyCommand(['GET']);
+const EXPIRE = keyCommand(['PEXPIRE'], ['60000', 'NX']);
+
+const at = (port: number): Endpoint => ({ host: '127.0.0.1', port, connectTimeoutMs: 1000 });
+
+function client(t: Test, port: number, options = {}): Redis {
+  const redis = new Redis(port, '127.0.0.1', options);
+  t.teardown(() => redis.disconnect());
+  return redis;
+}
+
+/** Keys with random bytes in them, and values that tell which key they are of. */
+async function fill(redis: Redis, count: number): Promise<Map<string, string>> {
+  const wanted = new Map<string, string>();
+  const pipeline = redis.pipeline();
+  for (let i = 0; i < count; i++) {
+    const key = Buffer.concat([Buffer.from(`k${i}:`), randomBytes(i % 7)]);
+    wanted.set(key.toString('latin1'), `value ${i}`);
+    pipeline.set(key, `value ${i}`);
+  }
+  await pipeline.exec();
+  return wanted;
+}
+
+/** Gets the value of each key. */
+function collector(): Visitor & { found: Map<string, string>; pages: number } {
+  const found = new Map<string, string>();
+  return {
+    found,
+    pages: 0,
+    restart() {},
+    ask(keys, batch) {
+      for (const key of keys) batch.about(GET, key);
+    },
+    take(keys, replies) {
+      this.pages++;
+      for (const [i, key] of keys.entries()) found.set(key.toString('latin1'), String(replies[i]));
+    },
+  };
+}
+
+function options(port: number, more: Partial<WalkOptions> = {}): WalkOptions {
+  return { endpoint: at(port), db: 0, name: NAME, signal: new AbortController().signal, ...more };
+}
+
+t.test('every key is visited, with the replies that are its own', async (t) => {
+  const redis = await withRedis(t);
+  const direct = client(t, redis.port);
+  const wanted = await fill(direct, 3000);
+  for (const pageKeys of [1, 64, 5000]) {
+    const visitor = collector();
+    let [counted, last] = [0, ''];
+    const onPage = (keys: number, cursor: string): void => {
+      counted += keys;
+      last = cursor;
+    };
+    t.equal(await walk(options(redis.port, { pageKeys, onPage }), visitor), true);
+    t.same(visitor.found, wanted);
+    t.equal(counted, wanted.size);
+    t.equal(last, '0');
+  }
+});
+
+t.test('each database by itself, and none that is empty', async (t) => {
+  const redis = await withRedis(t);
+  await client(t, redis.port).set('a', 'zero');
+  await client(t, redis.port, { db: 3 }).set('b', 'three', 'EX', 100);
+  const servers = await connectServers(at(redis.port), NAME);
+  t.teardown(() => servers.close());
+  t.equal(servers.kind, 'standalone');
+  const [server] = servers.all;
+  t.strictSame(await databasesOf(server), [
+    { db: 0, keys: 1, expires: 0 },
+    { db: 3, keys: 1, expires: 1 },
+  ]);
+  t.strictSame(await databasesOf(server, 5), [{ db: 5, keys: 0, expires: 0 }]);
+  for (const [db, found] of [
+    [0, [['a', 'zero']]],
+    [3, [['b', 'three']]],
+    [5, []],
+  ] as const) {
+    const visitor = collector();
+    await walk(options(redis.port, { db }), visitor);
+    t.same([...visitor.found], found);
+  }
+});
+
+t.test('a connection that is lost again and again costs no key', async (t) => {
+  const redis = await withRedis(t);
+  const direct = client(t, redis.port);
+  const wanted = await fill(direct, 2000);
+  const visitor = collector();
+  let killed = 0;
+  const walked = walk(options(redis.port, { pageKeys: 20 }), {
+    ask: visitor.ask,
+    restart: () => t.fail('it is the same server'),
+    async take(keys, replies) {
+      visitor.take(keys, replies);
+      if (visitor.pages % 15 !== 0) return;
+      const mine = /id=(\d+) [^\n]*name=spillway-test/.exec(String(await direct.client('LIST')))?.[1];
+      if (mine !== undefined) killed += Number(await direct.client('KILL', 'ID', mine));
+    },
+  });
+  t.equal(await walked, true);
+  t.ok(killed > 3, `${killed} times`);
+  t.same(visitor.found, wanted);
+});
+
+t.test('a server that goes away is waited for, but not for ever', async (t) => {
+  const redis = await withRedis(t, ['--appendonly', 'yes']);
+  const wanted = await fill(client(t, redis.port, { retryStrategy: () => 50 }), 500);
+  const visitor = collector();
+  let away: Promise<void> | undefined;
+  let restarts = 0;
+  await walk(options(redis.port, { pageKeys: 20 }), {
+    ask: visitor.ask,
+    restart() {
+      restarts++;
+      visitor.found.clear();
+    },
+    take(keys, replies) {
+      visitor.take(keys, replies);
+      away ??= redis.kill('SIGKILL').then(() => redis.restart());
+    },
+  });
+  await away;
+  t.same(visitor.found, wanted, 'its table is another one after the restart: all keys are visited again');
+  t.equal(restarts, 1);
+  const gone = walk(options(redis.port, { pageKeys: 20, patienceMs: 100 }), {
+    ask: visitor.ask,
+    restart() {},
+    async take() {
+      await redis.kill('SIGKILL');
+    },
+  });
+  await t.rejects(gone, { name: 'ConnectionLost' });
+});
+
+t.test('it ends where it is told to, and goes on from there', async (t) => {
+  const redis = await withRedis(t);
+  const wanted = await fill(client(t, redis.port), 1000);
+  const visitor = collector();
+  const ending = new AbortController();
+  let cursor = '0';
+  const onPage = (_: number, next: string): void => {
+    cursor = next;
+    if (visitor.pages === 5) ending.abort();
+  };
+  t.equal(await walk(options(redis.port, { pageKeys: 20, onPage, signal: ending.signal }), visitor), false);
+  t.ok(visitor.found.size < wanted.size);
+  t.equal(await walk(options(redis.port, { pageKeys: 20, cursor }), visitor), true);
+  t.same(visitor.found, wanted);
+});
+
+t.test('commands in any number and size come with their replies', async (t) => {
+  const redis = await withRedis(t);
+  await client(t, redis.port).set('a', '1');
+  const pipe = await Pipe.connect(at(redis.port), 0, NAME);
+  t.teardown(() => pipe.close());
+  const large = Buffer.alloc(3_000_000, 'x');
+  const batch = new Batch();
+  batch.command('SET', 'large', large);
+  batch.about(GET, Buffer.from('large'));
+  batch.about(EXPIRE, Buffer.from('large'));
+  batch.about(EXPIRE, Buffer.from('large'));
+  batch.about(EXPIRE, Buffer.from('none'));
+  batch.command('NONSENSE');
+  const [replies, none] = await Promise.all([pipe.ask(batch), pipe.ask(new Batch())]);
+  const shown = replies.map((reply: Reply) => (reply instanceof Error ? 'error' : reply));
+  t.same(shown, [Buffer.from('OK'), large, 1, 0, 0, 'error']);
+  t.same(none, []);
+});
+
+t.test('a rate is kept to, and a server that is slow or busy is left alone', async (t) => {
+  const redis = await withRedis(t);
+  const direct = client(t, redis.port);
+  const { signal } = new AbortController();
+  const slow = new Pace(direct, { maxRate: 1000 });
+  const begun = performance.now();
+  for (let i = 0; i < 10; i++) await slow.go(20, signal);
+  t.ok(performance.now() - begun >= 190, 'never faster than the rate');
+
+  const notes: (string | undefined)[] = [];
+  const pace = new Pace(client(t, redis.port), { onPause: (reason) => notes.push(reason) });
+  await pace.start();
+  t.teardown(() => pace.close());
+  t.equal(pace.go(64, signal), undefined, 'nothing to wait for');
+  const slowly = (note: string | undefined) => /^the server answers in .* ms/.test(note ?? '');
+  // Answers late for as long as it sleeps, to whoever asks.
+  const busy = (async () => {
+    while (!notes.some(slowly)) await direct.eval(SLOW, 0);
+  })();
+  await until(() => notes.some(slowly));
+  const ended = new AbortController();
+  const waits = pace.go(64, ended.signal);
+  await busy;
+  await waits;
+  t.equal(notes.at(-1), undefined);
+});
+
+t.test('what is wrong is said, with what to do', async (t) => {
+  const redis = await withRedis(t, ['--requirepass', 'secret']);
+  const refused = { name: 'ServerError' };
+  await t.rejects(connectServers(at(redis.port), NAME), {
+    ...refused,
+    message: /^127\.0\.0\.1:\d+: NOAUTH .*SPILLWAY_UPSTREAM_PASSWORD/,
+  });
+  await t.rejects(connectServers({ ...at(redis.port), password: 'wrong' }, NAME), {
+    ...refused,
+    message: /WRONGPASS/,
+  });
+  const admin = client(t, redis.port, { password: 'secret' });
+  await admin.call('ACL', 'SETUSER', 'reader', 'on', '>pw', '~*', '+ping', '+client', '+scan', '+info');
+  const servers = await connectServers({ ...at(redis.port), username: 'reader', password: 'pw' }, NAME);
+  servers.close();
+  await admin.set('a', '1');
+  const visitor = collector();
+  await walk(
+    options(redis.port, { endpoint: { ...at(redis.port), username: 'reader', password: 'pw' } }),
+    visitor,
+  );
+  t.match(visitor.found.get('a'), /NOPERM/, 'what is refused of one key is for the visitor to judge');
+  await t.rejects(
+    walk(options(redis.port, { endpoint: { ...at(redis.port), password: 'x' } }), visitor),
+    refused,
+  );
+  await redis.stop();
+  await t.rejects(connectServers(at(redis.port), NAME), {
+    ...refused,
+    message: /ECONNREFUSED .*is the server up/,
+  });
+  await t.rejects(connectServers({ ...at(1), host: 'no.such.host.invalid' }, NAME), {
+    ...refused,
+    message: /cannot be resolved/,
+  });
+});
+
+t.test('of a Cluster all primaries are found, from any node', async (t) => {
+  const nodes = await Promise.all(
+    [0, 1].map(() => withRedis(t, ['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000'])),
+  );
+  const [one, two] = nodes.map(({ port }) => client(t, port));
+  await one.cluster('ADDSLOTSRANGE', 0, 8191);
+  await two.cluster('ADDSLOTSRANGE', 8192, 16383);
+  await one.cluster('MEET', '127.0.0.1', nodes[1].port);
+  for (const node of [one, two]) {
+    await until(async () => String(await node.cluster('INFO')).includes('cluster_state:ok'), {
+      timeoutMs: 20_000,
+    });
+  }
+  const keys = Array.from({ length: 200 }, (_, i) => `key:${i}`);
+  for (const key of keys) await one.set(key, key).catch(() => two.set(key, key));
+  for (const { port } of nodes) {
+    const servers = await connectServers(at(port), NAME);
+    t.teardown(() => servers.close());
+    t.equal(servers.kind, 'cluster');
+    t.same(servers.all.map(({ endpoint }) => endpoint.port).sort(), nodes.map((node) => node.port).sort());
+    const visitor = collector();
+    for (const { endpoint } of servers.all) await walk(options(0, { endpoint }), visitor);
+    t.same([...visitor.found.keys()].sort(), keys.sort());
+  }
+});
+
+t.test('a Sentinel leads to its primary', async (t) => {
+  const primary = await withRedis(t);
+  const sentinel = await withSentinel(t, primary.port);
+  await client(t, primary.port).set('a', '1');
+  const where = { sentinels: [{ host: '127.0.0.1', port: sentinel.port }], primary: SENTINEL_PRIMARY };
+  const servers = await connectServers({ ...at(0), sentinel: where }, NAME);
+  t.teardown(() => servers.close());
+  t.equal(servers.kind, 'sentinel');
+  t.strictSame(
+    servers.all.map(({ name }) => name),
+    [`127.0.0.1:${primary.port}`],
+  );
+  t.strictSame(await databasesOf(servers.all[0]), [{ db: 0, keys: 1, expires: 0 }]);
+  await t.rejects(connectServers(at(sentinel.port), NAME), {
+    name: 'ServerError',
+    message: /is a Sentinel.*redis-sentinel:\/\/127\.0\.0\.1/,
+  });
+  await t.rejects(connectServers({ ...at(0), sentinel: { ...where, primary: 'other' } }, NAME), {
+    name: 'ServerError',
+    message: /Sentinel .*primary "other"/,
+  });
+});
