@@ -131,15 +131,14 @@ export async function startProxy(
     onClient: (client) => service.accept(client),
     onAcceptFailed: (error) => log.error({ err: error.message }, 'a client could not be accepted'),
     onRefusing: (refusing) => {
-      if (refusing) service.serverGone();
-      if (refusing) log.error('upstream refuses connections: so does the data port, until it is back');
-      else log.info('upstream accepts connections again, and so does the data port');
-      eventLog.record(
-        'upstream',
-        refusing
-          ? 'the upstream refuses connections, and so does the data port'
-          : 'the upstream accepts connections again, and so does the data port',
-      );
+      if (refusing) {
+        service.serverGone();
+        log.error('upstream refuses connections: so does the data port, until it is back');
+        eventLog.record('upstream', 'the upstream refuses connections, and so does the data port');
+      } else {
+        log.info('upstream accepts connections again, and so does the data port');
+        eventLog.record('upstream', 'the upstream accepts connections again, and so does the data port');
+      }
     },
     onReopenFailed: (error) =>
       log.error({ err: error.message }, 'the data port cannot be opened again yet: tried on'),
