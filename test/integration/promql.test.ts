@@ -56,6 +56,8 @@ async function scrape(): Promise<Map<string, Map<string, Set<string>>>> {
       upstream: { pool: 'command' },
       rules: [{ name: 'a', match: 'a:*', ttl: '1m' }],
     },
+    // Nothing is told: memory is calm.
+    secrets: { alertsWebhook: 'http://127.0.0.1:9/' },
   });
   const response = await fetch(`http://127.0.0.1:${proxy.adminPort}/metrics`);
   return readExposition(`${await response.text()}\nup 1\n`);

@@ -10,6 +10,7 @@ export interface ProxyOptions {
   redis: { port: number };
   /** As in the config file; `listen`, `upstream.url` and `admin.listen` are set where they are not given. */
   config?: Record<string, unknown>;
+  secrets?: Parameters<typeof compileConfig>[1];
   log?: Logger;
   /** What a reload finds instead of these settings; without it nothing ever changes. */
   reloaded?: () => Record<string, unknown>;
@@ -33,7 +34,7 @@ export const WORKERS = Number(process.env.SPILLWAY_WORKERS ?? 1);
 /** Starts a proxy on free ports; it is closed without grace when `t` ends. */
 export async function withProxy(
   t: TestScope,
-  { redis, config = {}, log, reloaded }: ProxyOptions,
+  { redis, config = {}, secrets, log, reloaded }: ProxyOptions,
 ): Promise<TestProxy> {
   const upstream = {
     url: `redis://127.0.0.1:${redis.port}`,
@@ -50,6 +51,7 @@ export async function withProxy(
         upstream,
         ...changes,
       }),
+      secrets,
     );
   const load = () => ({ config: compile(reloaded?.()), warnings: [] });
   const source = { file: undefined, text: undefined, load };
