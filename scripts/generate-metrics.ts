@@ -17,7 +17,7 @@ a major version only. Names begin with \`${METRIC_PREFIX}\`; beside them stand N
 are of the first process only: with workers that is not the one that serves clients, see [Workers](#workers).
 
 - [deploy/prometheus/prometheus.yml](../deploy/prometheus/prometheus.yml) reads them,
-  [alerts.yml](../deploy/prometheus/alerts.yml) alerts on them (\`npm run test:alerts\` shows each alert firing and not
+  [alerts.yml](../deploy/prometheus/alerts.yml) alerts on them (\`npm run test:deploy\` shows each alert firing and not
   firing), and [deploy/grafana/spillway.json](../deploy/grafana/spillway.json) is a dashboard of them: import it in
   Grafana and choose the data source.
 - With workers the figures are those of all of them, added up; a counter does not go back when a worker ends.

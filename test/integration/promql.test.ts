@@ -1,5 +1,5 @@
 // Holds deploy/prometheus and deploy/grafana to what a real proxy really exports: every metric, label and label value
-// that an alert or a panel asks for is there. That the alerts fire when they should is npm run test:alerts.
+// that an alert or a panel asks for is there. That the alerts fire when they should is npm run test:deploy.
 import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { parse } from 'yaml';

@@ -1,0 +1,39 @@
+// npm run test:deploy: what only the tools themselves can say of deploy/. promtool reads the configs of Prometheus and runs
+// alerts.test.yml, in which each alert is seen to fire and not to fire; systemd-analyze verifies the unit.
+// Needs both; without one this fails and says where it comes from: it never skips.
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const DEPLOY = fileURLToPath(new URL('../deploy/', import.meta.url));
+const PACKAGES: Readonly<Record<string, string>> = { promtool: 'prometheus', 'systemd-analyze': 'systemd' };
+
+const folder = mkdtempSync(path.join(os.tmpdir(), 'spillway-unit-'));
+process.on('exit', () => rmSync(folder, { recursive: true }));
+const unit = path.join(folder, 'spillway.service');
+// What it starts has to be there, and is not where Spillway is not installed.
+const text = readFileSync(path.join(DEPLOY, 'systemd/spillway.service'), 'utf8');
+writeFileSync(unit, text.replace('/usr/local/bin/spillway', '/bin/true'));
+
+const CHECKS: readonly (readonly [string, ...string[]])[] = [
+  ['promtool', 'check', 'config', 'prometheus/prometheus.yml'],
+  // Its alerts and the token are elsewhere in the container.
+  ['promtool', 'check', 'config', '--syntax-only', 'compose/prometheus.yml'],
+  ['promtool', 'check', 'rules', 'prometheus/alerts.yml'],
+  ['promtool', 'test', 'rules', 'prometheus/alerts.test.yml'],
+  ['systemd-analyze', 'verify', '--man=no', unit],
+];
+
+for (const [command, ...args] of CHECKS) {
+  console.log(`${command} ${args.join(' ')}`);
+  const { error, status } = spawnSync(command, args, { cwd: DEPLOY, stdio: 'inherit' });
+  if (error) {
+    const install = `apt-get install --no-install-recommends ${PACKAGES[command]}`;
+    console.error(`${command} is not there (${error.message}); on Debian and Ubuntu it comes by: ${install}`);
+  }
+  if (status === 0) continue;
+  process.exitCode = 1;
+  break;
+}
