@@ -3,6 +3,7 @@
 // Each subcommand stands in its own file and is loaded only when it runs, so that --help and check stay quick.
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { VERSION } from '../app/version.js';
+import { declareAnalyze } from './analyze-command.js';
 import { EXPLAIN_MANUAL, REPORT_MANUAL, SIMULATE_MANUAL, STATS_MANUAL, TOP_MANUAL } from './ask-help.js';
 import { complain, ExitCode } from './exit.js';
 import { MANUAL } from './main-help.js';
@@ -29,6 +30,7 @@ const program = new Command('spillway')
       'top [options]',
       'report [options]',
       'simulate [options] <pressure>|off',
+      'analyze [options]',
       'demo [options]',
     ].join('\n       spillway '),
   )
@@ -127,6 +129,8 @@ addAskOptions(program.command('simulate'))
     process.exitCode = await simulateCommand(share, inherited(own), process.env);
   });
 
+declareAnalyze(program, inherited);
+
 program
   .command('demo')
   .allowExcessArguments(false)
@@ -160,7 +164,7 @@ try {
 }
 
 /** A --config that stands before the command counts, too. */
-function inherited<O extends AskOptions>(own: O): O {
+function inherited<O extends object>(own: O): O {
   const { config } = program.opts<ConfigOptions>();
   return config === undefined ? own : { config, ...own };
 }

@@ -97,7 +97,7 @@ function rateText(value: number): string {
 }
 
 /** Columns without lines: what a pipe can cut. */
-function plainTable(head: string[], paint: Paint) {
+export function plainTable(head: string[], paint: Paint) {
   const none = [
     'top',
     'top-mid',

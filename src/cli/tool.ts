@@ -1,4 +1,5 @@
 // What the commands that talk to Redis itself share: whom to ask, how fast, Ctrl-C, and which failure is which exit code.
+import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { EffectiveConfig } from '../config/effective.js';
 import { ConfigError } from '../config/error.js';
@@ -92,6 +93,19 @@ export async function tooling(
     progress.close();
     servers?.close();
     process.off('SIGINT', end).off('SIGTERM', end);
+  }
+}
+
+/** Writes a file so that it is there whole or not at all. Returns what went wrong, in words. */
+export function writeWhole(file: string, content: string): string | undefined {
+  const part = `${file}.${process.pid}.part`;
+  try {
+    writeFileSync(part, content);
+    renameSync(part, file);
+    return undefined;
+  } catch (error) {
+    rmSync(part, { force: true });
+    return `${file} cannot be written: ${(error as Error).message}`;
   }
 }
 

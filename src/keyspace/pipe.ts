@@ -69,6 +69,11 @@ export class Pipe {
     return asked;
   }
 
+  /** It can be asked nothing any more. */
+  get isEnded(): boolean {
+    return this.ended !== undefined;
+  }
+
   /** What is asked until the end of `work` goes out together. */
   together<T>(work: () => T): T {
     this.socket.cork();

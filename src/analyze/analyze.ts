@@ -1,0 +1,138 @@
+// Goes through all keys of all servers, or a sample of them, and tells what holds the memory. Owns the order of it; what
+// is asked of keys stands in measure.ts, what comes of it in analysis.ts.
+import { ServerError } from '../keyspace/endpoint.js';
+import { Pace } from '../keyspace/pace.js';
+import { databasesOf, type KeyedDatabase, type Server, type Servers } from '../keyspace/servers.js';
+import { walk } from '../keyspace/walk.js';
+import { infoFields } from '../memory/reading.js';
+import type { RuleSet } from '../policy/rule-set.js';
+import { type Analysis, assemble, type Looked, type ServerMemory } from './analysis.js';
+import { Biggest } from './biggest.js';
+import { Groups } from './groups.js';
+import { Measure, type Part, type Refusals } from './measure.js';
+
+export interface AnalyzeOptions {
+  /** For CLIENT LIST. */
+  readonly name: string;
+  /** undefined: by patterns alone. */
+  readonly rules: RuleSet | undefined;
+  /** undefined: all that have keys. */
+  readonly db: number | undefined;
+  /** About so many keys; undefined: all. */
+  readonly sample: number | undefined;
+  /** Of MEMORY USAGE; undefined: few, and more of large keys. */
+  readonly samples: number | undefined;
+  /** Biggest keys of each type. */
+  readonly biggest: number;
+  /** Keys a second; undefined: as fast as the servers answer. */
+  readonly maxRate: number | undefined;
+  readonly signal: AbortSignal;
+  readonly progress?: AnalyzeProgress;
+}
+
+export interface AnalyzeProgress {
+  begin(title: string, total: number): void;
+  advance(by: number): void;
+  waiting(note: string | undefined): void;
+}
+
+/** @throws ServerError */
+export async function analyze(servers: Servers, options: AnalyzeOptions): Promise<Analysis> {
+  const begun = performance.now();
+  const all: { server: Server; databases: KeyedDatabase[] }[] = [];
+  for (const server of servers.all) all.push({ server, databases: await databasesOf(server, options.db) });
+  const keys = all.flatMap(({ databases }) => databases).reduce((sum, each) => sum + each.keys, 0);
+  const share = options.sample === undefined || keys === 0 ? 1 : Math.min(1, options.sample / keys);
+  options.progress?.begin('analyze', Math.ceil(keys * share));
+
+  const refusals: Refusals = new Map();
+  const total = newPart(options);
+  const memory: ServerMemory[] = [];
+  for (const { server, databases } of all) {
+    memory.push(await memoryOf(server));
+    for (const database of databases) {
+      const wanted = Math.ceil(database.keys * share);
+      const part = await analyzeDatabase(server, database, wanted, options, refusals);
+      total.groups.merge(part.groups);
+      total.biggest.merge(part.biggest);
+      total.looked += part.looked;
+      total.gone += part.gone;
+      if (options.signal.aborted) break;
+    }
+    if (options.signal.aborted) break;
+  }
+  const looked: Looked = {
+    servers: all.map(({ server }) => server.name),
+    keys,
+    sampled: share < 1,
+    partial: options.signal.aborted,
+    seconds: (performance.now() - begun) / 1000,
+  };
+  return assemble(looked, total, memory, refusals);
+}
+
+async function analyzeDatabase(
+  server: Server,
+  { db, keys }: KeyedDatabase,
+  wanted: number,
+  options: AnalyzeOptions,
+  refusals: Refusals,
+): Promise<Part> {
+  const { name, samples, maxRate, progress } = options;
+  const { endpoint } = server;
+  const measure = new Measure(
+    { endpoint, server: server.name, db, name, samples },
+    () => newPart(options),
+    refusals,
+  );
+  const pace = new Pace(server.redis, { maxRate, onPause: (reason) => progress?.waiting(reason) });
+  const enough = new AbortController();
+  const signal = AbortSignal.any([options.signal, enough.signal]);
+  const go = async (cursor: string): Promise<boolean> =>
+    walk(
+      {
+        endpoint,
+        db,
+        name,
+        cursor,
+        signal,
+        pace: (count, ending) => pace.go(count, ending),
+        onPage: (count) => {
+          progress?.advance(count);
+          if (wanted < keys && measure.part.looked >= wanted) enough.abort();
+        },
+      },
+      measure,
+    );
+  try {
+    await pace.start();
+    // The order of SCAN is that of a seeded hash, so any stretch of it is a sample without preference.
+    const from = wanted < keys ? String(Math.floor(Math.random() * 2 ** 32)) : '0';
+    if ((await go(from)) && from !== '0' && measure.part.looked < wanted) await go('0');
+  } finally {
+    measure.close();
+    await pace.close();
+  }
+  return measure.part;
+}
+
+function newPart({ rules, biggest }: AnalyzeOptions): Part {
+  return { groups: new Groups(rules), biggest: new Biggest(biggest), looked: 0, gone: 0 };
+}
+
+async function memoryOf({ redis, name }: Server): Promise<ServerMemory> {
+  let text: string;
+  try {
+    text = await redis.info('memory');
+  } catch (error) {
+    throw new ServerError(`${name}: INFO memory is refused: ${(error as Error).message}`);
+  }
+  const fields = infoFields(text);
+  const number = (field: string) => Number(fields.get(field) ?? Number.NaN);
+  return {
+    usedBytes: number('used_memory'),
+    startupBytes: number('used_memory_startup'),
+    overheadBytes: number('used_memory_overhead'),
+    limitBytes: number('maxmemory'),
+  };
+}

@@ -1,0 +1,34 @@
+// Durations in bands: when memory will be free again, and for how long nobody has asked for a key.
+
+const MINUTE = 60;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+/** Upper ends in seconds; what is longer comes last. */
+export const TTL_BANDS = [
+  MINUTE,
+  10 * MINUTE,
+  HOUR,
+  6 * HOUR,
+  DAY,
+  7 * DAY,
+  30 * DAY,
+  Number.POSITIVE_INFINITY,
+];
+export const IDLE_BANDS = [HOUR, DAY, 7 * DAY, 30 * DAY, Number.POSITIVE_INFINITY];
+
+export function bandOf(seconds: number, bands: readonly number[]): number {
+  let i = 0;
+  while (seconds > bands[i]) i++;
+  return i;
+}
+
+/** `≤ 10 min`, `> 30 d`. */
+export function bandName(i: number, bands: readonly number[]): string {
+  return Number.isFinite(bands[i]) ? `≤ ${short(bands[i])}` : `> ${short(bands[i - 1])}`;
+}
+
+function short(seconds: number): string {
+  if (seconds < HOUR) return `${seconds / MINUTE} min`;
+  return seconds < DAY ? `${seconds / HOUR} h` : `${seconds / DAY} d`;
+}

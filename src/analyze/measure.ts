@@ -1,0 +1,197 @@
+// Looks at the keys of one database: bytes and TTL of each; type, encoding and idle time of some, and of those that may
+// be among the biggest; large ones once more with more samples, since few say little of elements that differ.
+// Owns a second connection for what is asked in addition. Invariant: a page is counted whole or not at all.
+// None of these commands changes what a key's idle time or frequency is (Redis: LOOKUP_NOTOUCH).
+import { Batch, keyCommand } from '../keyspace/batch.js';
+import { type Endpoint, ServerError } from '../keyspace/endpoint.js';
+import { Pipe, type Reply } from '../keyspace/pipe.js';
+import type { Visitor } from '../keyspace/walk.js';
+import type { Biggest } from './biggest.js';
+import type { Group, Groups } from './groups.js';
+import type { Details, Tally } from './tally.js';
+
+export interface MeasureOptions {
+  readonly endpoint: Endpoint;
+  readonly server: string;
+  readonly db: number;
+  /** For CLIENT LIST. */
+  readonly name: string;
+  /** Elements that MEMORY USAGE looks at; 0: all; undefined: few, and more of large keys. */
+  readonly samples: number | undefined;
+}
+
+/** What could not be asked, each by its first error. */
+export type Refusals = Map<string, string>;
+
+const USAGE = keyCommand(['MEMORY', 'USAGE']);
+const PTTL = keyCommand(['PTTL']);
+const TYPE = keyCommand(['TYPE']);
+const ENCODING = keyCommand(['OBJECT', 'ENCODING']);
+const IDLE = keyCommand(['OBJECT', 'IDLETIME']);
+const LARGE_BYTES = 16 * 1024;
+const USAGE_OF_LARGE = keyCommand(['MEMORY', 'USAGE'], ['SAMPLES', '1000']);
+const HUGE_BYTES = 2 ** 20;
+/** About a millisecond of the server's time. */
+const USAGE_OF_HUGE = keyCommand(['MEMORY', 'USAGE'], ['SAMPLES', '10000']);
+/** One key in so many is asked for details, and all of the first few of a group. */
+const DETAILS_EVERY = 16;
+const FIRST = 8;
+
+interface Found {
+  readonly key: Buffer;
+  readonly group: Group;
+  readonly ttlMs: number;
+  bytes: number;
+  details: Details | undefined;
+}
+
+/** What is counted of one database of one server. */
+export interface Part {
+  readonly groups: Groups;
+  readonly biggest: Biggest;
+  /** Keys that SCAN named. */
+  looked: number;
+  /** Of them, no longer there when asked about. */
+  gone: number;
+}
+
+export class Measure implements Visitor {
+  part: Part;
+  private pipe: Pipe | undefined;
+  private readonly usage;
+
+  constructor(
+    private readonly options: MeasureOptions,
+    private readonly begin: () => Part,
+    private readonly refusals: Refusals,
+  ) {
+    this.part = begin();
+    const { samples } = options;
+    this.usage =
+      samples === undefined ? USAGE : keyCommand(['MEMORY', 'USAGE'], ['SAMPLES', String(samples)]);
+  }
+
+  ask(keys: readonly Buffer[], batch: Batch): void {
+    for (const key of keys) {
+      batch.about(this.usage, key);
+      batch.about(PTTL, key);
+    }
+  }
+
+  async take(keys: readonly Buffer[], replies: readonly Reply[]): Promise<void> {
+    const found: Found[] = [];
+    let gone = 0;
+    for (const [i, key] of keys.entries()) {
+      const [bytes, ttlMs] = [replies[2 * i], replies[2 * i + 1]];
+      if (bytes instanceof Error && !isElsewhere(bytes))
+        throw refused('MEMORY USAGE', '+memory|usage', bytes);
+      if (ttlMs instanceof Error && !isElsewhere(ttlMs)) throw refused('PTTL', '+pttl', ttlMs);
+      if (typeof bytes !== 'number' || typeof ttlMs !== 'number' || ttlMs === -2) gone++;
+      else found.push({ key, group: this.part.groups.of(key), ttlMs, bytes, details: undefined });
+    }
+    await this.askMore(found);
+    this.part.looked += keys.length;
+    this.part.gone += gone;
+    for (const { key, group, ttlMs, bytes, details } of found) {
+      group.tally.add(bytes, ttlMs);
+      if (details === undefined) continue;
+      if (this.isDue(group.tally)) group.tally.addDetails(details);
+      const { server, db } = this.options;
+      const { type, encoding } = details;
+      this.part.biggest.add({ key, server, db, type, encoding, bytes, ttlMs: ttlMs < 0 ? null : ttlMs });
+    }
+  }
+
+  restart(): void {
+    this.part = this.begin();
+  }
+
+  close(): void {
+    this.pipe?.close();
+  }
+
+  private async askMore(found: readonly Found[]): Promise<void> {
+    const batch = new Batch();
+    const takers: ((reply: Reply) => void)[] = [];
+    const ask = (command: typeof TYPE, key: Buffer, take: (reply: Reply) => void): void => {
+      batch.about(command, key);
+      takers.push(take);
+    };
+    const ahead = new Map<Tally, number>();
+    for (const each of found) {
+      const { key, group } = each;
+      const { tally } = group;
+      if (this.options.samples === undefined && each.bytes >= LARGE_BYTES) {
+        ask(each.bytes >= HUGE_BYTES ? USAGE_OF_HUGE : USAGE_OF_LARGE, key, (reply) => {
+          if (typeof reply === 'number') each.bytes = reply;
+        });
+      }
+      const before = ahead.get(tally) ?? 0;
+      ahead.set(tally, before + 1);
+      if (isDue(tally.keys + before) || this.mayBeBig(tally, each.bytes)) this.askDetails(each, ask);
+    }
+    if (batch.count === 0) return;
+    const replies = await (await this.connected()).ask(batch);
+    for (const [i, take] of takers.entries()) take(replies[i]);
+  }
+
+  private askDetails(
+    each: Found,
+    ask: (command: typeof TYPE, key: Buffer, take: (reply: Reply) => void) => void,
+  ): void {
+    const { key } = each;
+    let [type, encoding] = ['', ''];
+    ask(TYPE, key, (reply) => {
+      type = this.text('TYPE', reply);
+    });
+    ask(ENCODING, key, (reply) => {
+      encoding = this.text('OBJECT ENCODING', reply);
+    });
+    ask(IDLE, key, (reply) => {
+      const idle = typeof reply === 'number' ? reply : Number.NaN;
+      if (reply instanceof Error) this.note('OBJECT IDLETIME', reply);
+      // Gone by now, or of no type that is told.
+      if (type !== '' && type !== 'none') each.details = { type, encoding, idle };
+    });
+  }
+
+  /** Of a type that has been seen in its group, and not too small to be among the biggest of that. */
+  private mayBeBig({ types }: Tally, bytes: number): boolean {
+    for (const type of types.keys()) if (this.part.biggest.wants(type, bytes)) return true;
+    return false;
+  }
+
+  private text(command: string, reply: Reply): string {
+    if (reply instanceof Error) this.note(command, reply);
+    return Buffer.isBuffer(reply) ? reply.toString('latin1') : '';
+  }
+
+  private note(command: string, error: Error): void {
+    if (!isElsewhere(error) && !this.refusals.has(command))
+      this.refusals.set(command, error.message.slice(0, 120));
+  }
+
+  private isDue({ keys }: Tally): boolean {
+    return isDue(keys - 1);
+  }
+
+  private async connected(): Promise<Pipe> {
+    const { endpoint, db, name } = this.options;
+    if (this.pipe === undefined || this.pipe.isEnded) this.pipe = await Pipe.connect(endpoint, db, name);
+    return this.pipe;
+  }
+}
+
+function isDue(before: number): boolean {
+  return before < FIRST || before % DETAILS_EVERY === 0;
+}
+
+/** The key has gone to another server of the Cluster. */
+function isElsewhere({ message }: Error): boolean {
+  return message.startsWith('MOVED ') || message.startsWith('ASK ');
+}
+
+function refused(command: string, right: string, { message }: Error): ServerError {
+  const remedy = message.startsWith('NOPERM') ? ` (give the user the right by ACL SETUSER: ${right})` : '';
+  return new ServerError(`${command} is refused: ${message}${remedy}`);
+}

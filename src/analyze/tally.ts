@@ -1,0 +1,73 @@
+// What is counted of one group of keys. Sums only: what they are estimates of is said elsewhere.
+import { bandOf, IDLE_BANDS, TTL_BANDS } from './bands.js';
+
+/** What only some keys are asked for. */
+export interface Details {
+  readonly type: string;
+  /** '' where the server does not tell. */
+  readonly encoding: string;
+  /** Seconds; NaN where the server does not tell. */
+  readonly idle: number;
+}
+
+export class Tally {
+  keys = 0;
+  bytes = 0;
+  /** Of the bytes. */
+  squares = 0;
+  largest = 0;
+  withoutTtl = 0;
+  withoutTtlBytes = 0;
+  readonly ttlKeys = new Float64Array(TTL_BANDS.length);
+  readonly ttlBytes = new Float64Array(TTL_BANDS.length);
+  /** Of those that were asked for details. */
+  readonly types = new Map<string, number>();
+  readonly encodings = new Map<string, number>();
+  readonly idleKeys = new Float64Array(IDLE_BANDS.length);
+  detailed = 0;
+
+  /** `ttlMs`: as PTTL, so negative without one. */
+  add(bytes: number, ttlMs: number): void {
+    this.keys++;
+    this.bytes += bytes;
+    this.squares += bytes * bytes;
+    if (bytes > this.largest) this.largest = bytes;
+    if (ttlMs < 0) {
+      this.withoutTtl++;
+      this.withoutTtlBytes += bytes;
+    } else {
+      const band = bandOf(ttlMs / 1000, TTL_BANDS);
+      this.ttlKeys[band]++;
+      this.ttlBytes[band] += bytes;
+    }
+  }
+
+  merge(other: Tally): void {
+    this.keys += other.keys;
+    this.bytes += other.bytes;
+    this.squares += other.squares;
+    this.largest = Math.max(this.largest, other.largest);
+    this.withoutTtl += other.withoutTtl;
+    this.withoutTtlBytes += other.withoutTtlBytes;
+    this.detailed += other.detailed;
+    for (const name of ['ttlKeys', 'ttlBytes', 'idleKeys'] as const) {
+      for (const [i, value] of other[name].entries()) this[name][i] += value;
+    }
+    for (const [type, keys] of other.types) count(this.types, type, keys);
+    for (const [encoding, keys] of other.encodings) count(this.encodings, encoding, keys);
+  }
+
+  addDetails({ type, encoding, idle }: Details): void {
+    this.detailed++;
+    count(this.types, type);
+    if (encoding !== '') count(this.encodings, encoding);
+    if (!Number.isNaN(idle)) this.idleKeys[bandOf(idle, IDLE_BANDS)]++;
+  }
+}
+
+/** Modules bring types of their own: so many different names are kept. */
+const MAX_NAMES = 50;
+
+function count(names: Map<string, number>, name: string, by = 1): void {
+  if (names.size < MAX_NAMES || names.has(name)) names.set(name, (names.get(name) ?? 0) + by);
+}

@@ -1,0 +1,116 @@
+// The tables of `spillway analyze`. Draws; reads nothing.
+import type { Analysis, GroupAnalysis } from '../analyze/analysis.js';
+import type { Estimate } from '../analyze/estimate.js';
+import { grouped, type Paint } from '../terminal/paint.js';
+import { plainTable } from './tables.js';
+import { byteText, percentage, printable, quoted } from './words.js';
+
+export function drawAnalysis(analysis: Analysis, top: number, paint: Paint): string {
+  const { groups } = analysis;
+  const shown = groups.slice(0, top);
+  const more = groups.length - shown.length;
+  return [
+    ...head(analysis, paint),
+    '',
+    groupTable(shown, analysis, paint),
+    ...(more > 0 ? [`… and ${grouped(more)} more (--top)`] : []),
+    '',
+    ttlTable(analysis, paint),
+    '',
+    detailTable(shown, paint),
+    '',
+    biggestTable(analysis, paint),
+    ...analysis.notes.map((note) => paint('yellow', printable(note))),
+  ].join('\n');
+}
+
+function head({ keys, memory, seconds, partial, sampled, servers }: Analysis, paint: Paint): string[] {
+  const { keyBytes, usedBytes, limitBytes, otherBytes } = memory;
+  const limit = limitBytes > 0 ? ` of ${byteText(limitBytes)}` : ', no maxmemory';
+  const bounds = sampled || partial ? ` (${bytesBetween(keyBytes)})` : '';
+  const how = `${grouped(keys.looked)} of ${grouped(keys.total)} keys in ${seconds.toFixed(1)} s`;
+  return [
+    `${servers.join(', ')}: ${how}${sampled ? ', the rest estimated' : ''}`,
+    ...(partial
+      ? [paint('yellow', 'Ended before it was done: what follows is estimated from what was seen.')]
+      : []),
+    `used ${byteText(usedBytes)}${limit}: keys ${byteText(keyBytes.estimate)}${bounds}, tables, buffers and the server itself ${byteText(otherBytes)}`,
+    ...(keys.gone > 0 ? [`${grouped(keys.gone)} keys were gone before they could be looked at`] : []),
+  ];
+}
+
+function groupTable(groups: readonly GroupAnalysis[], { sampled, partial }: Analysis, paint: Paint): string {
+  const bounded = sampled || partial;
+  const table = plainTable(
+    ['group', 'keys', 'bytes', ...(bounded ? ['between'] : []), 'share', 'average', 'largest', 'no TTL'],
+    paint,
+  );
+  for (const { name, by, keys, bytes, share, averageBytes, largestBytes, withoutTtl } of groups) {
+    table.push([
+      by === 'rule' ? `${quoted(name)} (rule)` : printable(name),
+      grouped(Math.round(keys.estimate)),
+      byteText(bytes.estimate),
+      ...(bounded ? [bytesBetween(bytes)] : []),
+      percentage(share),
+      byteText(averageBytes),
+      byteText(largestBytes),
+      percentage(keys.estimate === 0 ? 0 : withoutTtl.estimate / keys.estimate),
+    ]);
+  }
+  return table.toString();
+}
+
+/** Memory to be freed over time. */
+function ttlTable({ groups, memory }: Analysis, paint: Paint): string {
+  const table = plainTable(['ends within', 'keys', 'bytes', 'freed by then'], paint);
+  const all = memory.keyBytes.estimate;
+  let freed = 0;
+  for (const [i, { band }] of (groups[0]?.ttl ?? []).entries()) {
+    const keys = groups.reduce((sum, { ttl }) => sum + (ttl[i]?.keys ?? 0), 0);
+    const bytes = groups.reduce((sum, { ttl }) => sum + (ttl[i]?.bytes ?? 0), 0);
+    freed += bytes;
+    table.push([band, grouped(Math.round(keys)), byteText(bytes), percentage(all === 0 ? 0 : freed / all)]);
+  }
+  const never = groups.reduce((sum, { withoutTtlBytes }) => sum + withoutTtlBytes, 0);
+  const keys = groups.reduce((sum, { withoutTtl }) => sum + withoutTtl.estimate, 0);
+  table.push(['no TTL', grouped(Math.round(keys)), byteText(never), '']);
+  return table.toString();
+}
+
+function detailTable(groups: readonly GroupAnalysis[], paint: Paint): string {
+  const table = plainTable(['group (from a part of the keys)', 'types', 'encodings', 'idle'], paint);
+  for (const { name, types, encodings, idle } of groups) {
+    const longest = idle
+      .filter(({ share }) => share > 0)
+      .map(({ band, share }) => `${band} ${percentage(share)}`);
+    table.push([printable(name), shares(types), shares(encodings), longest.join(', ')]);
+  }
+  return table.toString();
+}
+
+function biggestTable({ biggest }: Analysis, paint: Paint): string {
+  const table = plainTable(['biggest keys', 'type', 'encoding', 'bytes', 'db', 'TTL'], paint);
+  for (const [type, list] of Object.entries(biggest)) {
+    for (const { key, encoding, bytes, db, ttlSeconds } of list) {
+      const ttl = ttlSeconds === null ? 'none' : `${grouped(Math.round(ttlSeconds))} s`;
+      table.push([shortKey(key), type, encoding, byteText(bytes), db, ttl]);
+    }
+  }
+  return table.toString();
+}
+
+const SHOWN_KEY = 80;
+
+function shortKey(key: string): string {
+  return quoted(key.length > SHOWN_KEY ? `${key.slice(0, SHOWN_KEY)}…` : key);
+}
+
+function shares(counts: Readonly<Record<string, number>>): string {
+  const entries = Object.entries(counts);
+  if (entries.length === 1) return printable((entries[0] as [string, number])[0]);
+  return entries.map(([name, share]) => `${printable(name)} ${percentage(share)}`).join(', ');
+}
+
+function bytesBetween({ low, high }: Estimate): string {
+  return `${byteText(low)} – ${byteText(high)}`;
+}

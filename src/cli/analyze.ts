@@ -1,0 +1,52 @@
+// `spillway analyze`: which keys hold the memory.
+import { analyze } from '../analyze/analyze.js';
+import { reportHtml } from '../analyze/html.js';
+import type { Environment } from '../config/overrides.js';
+import { Priority } from '../policy/rule.js';
+import { RuleSet } from '../policy/rule-set.js';
+import { createPaint } from '../terminal/paint.js';
+import { drawAnalysis } from './analyze-tables.js';
+import { complain, ExitCode } from './exit.js';
+import { chosenDb, type ToolOptions, tooling, writeWhole } from './tool.js';
+
+export interface AnalyzeCommandOptions extends ToolOptions {
+  readonly sample?: number;
+  readonly samples?: number;
+  readonly top?: number;
+  readonly html?: string;
+}
+
+const NAME = 'spillway-analyze';
+const TOP_GROUPS = 30;
+const TOP_KEYS = 5;
+
+export async function analyzeCommand(options: AnalyzeCommandOptions, env: Environment): Promise<ExitCode> {
+  return tooling(options, env, NAME, async ({ config, servers, signal, progress }) => {
+    const { rules } = config;
+    const unregistered = { priority: Priority.NORMAL, observe: true };
+    const analysis = await analyze(servers, {
+      name: NAME,
+      rules: rules.length === 0 ? undefined : new RuleSet({ rules, unregistered }),
+      db: chosenDb(options, config),
+      sample: options.sample,
+      samples: options.samples,
+      biggest: options.top ?? TOP_KEYS,
+      maxRate: options.maxRate,
+      signal,
+      progress,
+    });
+    progress.close();
+    if (options.html !== undefined) {
+      const problem = writeWhole(options.html, reportHtml(analysis));
+      if (problem !== undefined) {
+        complain(problem);
+        return ExitCode.FAILURE;
+      }
+    }
+    const text = options.json
+      ? JSON.stringify(analysis, null, 2)
+      : drawAnalysis(analysis, options.top ?? TOP_GROUPS, createPaint(process.stdout));
+    process.stdout.write(`${text}\n`);
+    return ExitCode.OK;
+  });
+}
