@@ -1,7 +1,7 @@
 // The result of an analysis: a document that JSON, the tables and the report are made of. Field names are an API
 // (docs/TOOLS.md). Pure.
 import { bandName, IDLE_BANDS, TTL_BANDS } from './bands.js';
-import { type Estimate, estimateBytes, estimateCount, exactly, type Sample } from './estimate.js';
+import { type ByteSums, type Estimate, estimateBytes, estimateCount, type Sample } from './estimate.js';
 import type { Group } from './groups.js';
 import type { Part, Refusals } from './measure.js';
 
@@ -85,8 +85,11 @@ export interface ServerMemory {
   readonly limitBytes: number;
 }
 
-/** Of each key, used_memory_overhead counts what MEMORY USAGE counts as the key's: an entry of the table, an object. */
-const COUNTED_TWICE = 40;
+/**
+ * Of each key, used_memory_overhead counts what MEMORY USAGE counts as the key's: an entry of the table (24 bytes) and an
+ * object (16), in Redis 7.0 (getMemoryOverheadData in object.c). The allocator gives 32 bytes for the 24.
+ */
+const COUNTED_TWICE = 32;
 
 export function assemble(
   looked: Looked,
@@ -107,9 +110,8 @@ export function assemble(
   }
   const used = sum(memory, ({ usedBytes }) => usedBytes);
   const dataset = used - sum(memory, ({ overheadBytes, startupBytes }) => overheadBytes || startupBytes);
-  const scaled = sampled === 0 ? 0 : (sums.bytes * sample.population) / sampled;
-  const hidden = whole ? 0 : dataset + COUNTED_TWICE * sample.population - scaled;
-  const keyBytes = whole ? exactly(sums.bytes) : estimateBytes(sample, sums, hidden);
+  const known = dataset + COUNTED_TWICE * sample.population;
+  const keyBytes = estimateBytes(sample, sums, sums, known);
   return {
     version: 1,
     at: new Date().toISOString(),
@@ -125,7 +127,7 @@ export function assemble(
       otherBytes: Math.max(0, used - keyBytes.estimate),
     },
     groups: groups
-      .map((group) => groupAnalysis(group, sample, sums.bytes, hidden))
+      .map((group) => groupAnalysis(group, sample, sums, known))
       .sort((a, b) => b.bytes.estimate - a.bytes.estimate),
     biggest: Object.fromEntries(
       [...part.biggest.byType].map(([type, list]) => [
@@ -145,8 +147,8 @@ export function assemble(
 function groupAnalysis(
   { name, by, tally }: Group,
   sample: Sample,
-  allBytes: number,
-  hidden: number,
+  all: ByteSums,
+  known: number,
 ): GroupAnalysis {
   const scale = sample.sampled === 0 ? 1 : sample.population / sample.sampled;
   const shares = (counts: ReadonlyMap<string, number>) =>
@@ -158,8 +160,8 @@ function groupAnalysis(
     name,
     by,
     keys: estimateCount(sample, tally.keys),
-    bytes: estimateBytes(sample, tally, hidden),
-    share: allBytes === 0 ? 0 : tally.bytes / allBytes,
+    bytes: estimateBytes(sample, tally, all, known),
+    share: all.bytes === 0 ? 0 : tally.bytes / all.bytes,
     averageBytes: tally.bytes / tally.keys,
     largestBytes: tally.largest,
     withoutTtl: estimateCount(sample, tally.withoutTtl),

@@ -1,7 +1,5 @@
 // From a sample of the keys to all of them: estimates, and between which bounds the truth lies nineteen times of twenty.
-// Pure. A share of keys is bounded by Wilson's interval; bytes by the normal one of a mean, with two amends for the few
-// huge keys that a sample meets or misses: what the sample holds itself is certain, and what the server uses beyond the
-// estimate of the whole may be in keys of any group.
+// Pure. A share of keys is bounded by Wilson's interval; bytes by the normal one of a mean, and by what the server uses.
 
 export interface Estimate {
   readonly estimate: number;
@@ -42,13 +40,25 @@ export interface ByteSums {
   readonly squares: number;
 }
 
-/** @param hidden bytes that the server holds and that the estimate of all groups together does not explain */
-export function estimateBytes({ population, sampled }: Sample, sums: ByteSums, hidden: number): Estimate {
-  const { bytes, squares } = sums;
-  if (sampled >= population || sampled === 0) return exactly(bytes);
+/**
+ * Bytes of a group. What one sample cannot tell, the rest does: the group holds no more than what is known of all, less
+ * the least that all others hold. So few huge keys that the sample missed are reckoned with.
+ * @param all the sums of all groups together
+ * @param known bytes of all keys, as far as the server tells
+ */
+export function estimateBytes(sample: Sample, own: ByteSums, all: ByteSums, known: number): Estimate {
+  const { population, sampled } = sample;
+  if (sampled >= population || sampled === 0) return exactly(own.bytes);
+  const { estimate, low, high } = normal(sample, own);
+  const others = { bytes: all.bytes - own.bytes, squares: all.squares - own.squares };
+  return { estimate, low, high: Math.max(high, known - normal(sample, others).low) };
+}
+
+/** The mean's interval; what the sample holds itself is certain. */
+function normal({ population, sampled }: Sample, { bytes, squares }: ByteSums): Estimate {
   const mean = bytes / sampled;
   const variance = Math.max(0, squares / sampled - mean * mean) * (sampled / Math.max(1, sampled - 1));
   const error = Z * population * Math.sqrt((variance / sampled) * (1 - sampled / population));
   const estimate = mean * population;
-  return { estimate, low: Math.max(bytes, estimate - error), high: estimate + error + Math.max(0, hidden) };
+  return { estimate, low: Math.max(bytes, estimate - error), high: estimate + error };
 }

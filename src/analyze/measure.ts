@@ -29,9 +29,9 @@ const TYPE = keyCommand(['TYPE']);
 const ENCODING = keyCommand(['OBJECT', 'ENCODING']);
 const IDLE = keyCommand(['OBJECT', 'IDLETIME']);
 const LARGE_BYTES = 16 * 1024;
-const USAGE_OF_LARGE = keyCommand(['MEMORY', 'USAGE'], ['SAMPLES', '1000']);
+const USAGE_OF_LARGE = keyCommand(['MEMORY', 'USAGE'], ['SAMPLES', '5000']);
 const HUGE_BYTES = 2 ** 20;
-/** About a millisecond of the server's time. */
+/** About a millisecond of the server's time; the one above about half of it. */
 const USAGE_OF_HUGE = keyCommand(['MEMORY', 'USAGE'], ['SAMPLES', '10000']);
 /** One key in so many is asked for details, and all of the first few of a group. */
 const DETAILS_EVERY = 16;

@@ -1,0 +1,225 @@
+// spillway analyze against what servers really hold, counted key by key with MEMORY USAGE SAMPLES 0.
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Redis } from 'ioredis';
+import t, { type Test } from 'tap';
+import type { Analysis } from '../../src/analyze/analysis.js';
+import { type AnalyzeOptions, analyze } from '../../src/analyze/analyze.js';
+import { compileConfig } from '../../src/config/compile.js';
+import { configSchema } from '../../src/config/schema.js';
+import { connectServers } from '../../src/keyspace/servers.js';
+import { RuleSet } from '../../src/policy/rule-set.js';
+import { loadDataset } from '../support/dataset.js';
+import { withRedis } from '../support/redis.js';
+import { until } from '../support/wait.js';
+
+const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+const NAME = 'spillway-test';
+const KEYS = 6000;
+
+const at = (port: number) => ({ host: '127.0.0.1', port, connectTimeoutMs: 1000 });
+
+function client(t: Test, port: number, options = {}): Redis {
+  const redis = new Redis(port, '127.0.0.1', options);
+  t.teardown(() => redis.disconnect());
+  return redis;
+}
+
+async function analysed(t: Test, port: number, options: Partial<AnalyzeOptions> = {}): Promise<Analysis> {
+  const servers = await connectServers(at(port), NAME);
+  t.teardown(() => servers.close());
+  return analyze(servers, {
+    name: NAME,
+    rules: undefined,
+    db: undefined,
+    sample: undefined,
+    samples: undefined,
+    biggest: 3,
+    maxRate: undefined,
+    signal: new AbortController().signal,
+    ...options,
+  });
+}
+
+/** The truth by the first word of the keys. */
+async function truth(
+  redis: Redis,
+): Promise<Map<string, { keys: number; bytes: number; withoutTtl: number }>> {
+  const found = new Map<string, { keys: number; bytes: number; withoutTtl: number }>();
+  for (const key of await redis.keysBuffer('*')) {
+    const name = wordOf(key.toString('latin1'));
+    const sums = found.get(name) ?? { keys: 0, bytes: 0, withoutTtl: 0 };
+    sums.keys++;
+    sums.bytes += Number(await redis.call('MEMORY', 'USAGE', key, 'SAMPLES', '0'));
+    if ((await redis.pttl(key)) < 0) sums.withoutTtl++;
+    found.set(name, sums);
+  }
+  return found;
+}
+
+const wordOf = (name: string) => /^(session|cache|user|queue|timeline|tags|events):/.exec(name)?.[1] ?? '';
+
+function byWord({ groups }: Analysis) {
+  const found = new Map<
+    string,
+    { keys: number; bytes: number; low: number; high: number; withoutTtl: number }
+  >();
+  for (const { name, keys, bytes, withoutTtl } of groups) {
+    const sums = found.get(wordOf(name)) ?? { keys: 0, bytes: 0, low: 0, high: 0, withoutTtl: 0 };
+    sums.keys += keys.estimate;
+    sums.bytes += bytes.estimate;
+    sums.low += bytes.low;
+    sums.high += bytes.high;
+    sums.withoutTtl += withoutTtl.estimate;
+    found.set(wordOf(name), sums);
+  }
+  return found;
+}
+
+t.test('of a mixed keyspace', async (t) => {
+  const redis = await withRedis(t);
+  const direct = client(t, redis.port);
+  const written = await loadDataset(at(redis.port), { keys: KEYS });
+  // Elements that differ, so that the first few say little.
+  const skewed = direct.pipeline();
+  for (let i = 0; i < 4000; i++)
+    skewed.hset('user:skewed', `f${i}`, 'x'.repeat(i < 20 ? 1 : i % 100 === 0 ? 5000 : 60));
+  await skewed.exec();
+  const real = await truth(direct);
+
+  await t.test('all keys: counts exact, bytes within 3 % by pattern', async (t) => {
+    const analysis = await analysed(t, redis.port);
+    t.match(analysis, { partial: false, sampled: false, notes: [], keys: { gone: 0 } });
+    const found = byWord(analysis);
+    t.same([...found.keys()].sort(), [...real.keys()].sort());
+    for (const [word, { keys, bytes, withoutTtl }] of real) {
+      const group = found.get(word);
+      t.equal(group?.keys, keys, word);
+      t.equal(group?.withoutTtl, withoutTtl, word);
+      t.ok(Math.abs((group?.bytes ?? 0) / bytes - 1) < 0.03, `${word}: ${group?.bytes} of ${bytes}`);
+    }
+    const { type } = written.find(({ pattern }) => pattern === 'timeline:*') ?? {};
+    const timeline = analysis.groups.find(({ name }) => name === 'timeline:*');
+    t.same(Object.keys(timeline?.types ?? {}), [type]);
+    const ttlKeys = timeline?.ttl.reduce((sum, { keys }) => sum + keys, 0);
+    t.equal((ttlKeys ?? 0) + (timeline?.withoutTtl.estimate ?? 0), timeline?.keys.estimate);
+    t.equal(analysis.biggest.hash?.[0]?.key, 'user:skewed');
+    for (const list of Object.values(analysis.biggest)) {
+      const sizes = list.map(({ bytes }) => bytes);
+      t.same(
+        sizes,
+        [...sizes].sort((a, b) => b - a),
+      );
+    }
+  });
+
+  await t.test('by the rules, and by pattern where none matches', async (t) => {
+    const config = configSchema.parse({ rules: [{ name: 'people', match: 'user:*', durable: true }] });
+    const { rules } = compileConfig(config);
+    const { groups } = await analysed(t, redis.port, {
+      rules: new RuleSet({ rules, unregistered: { priority: 1, observe: true } }),
+    });
+    t.match(
+      groups.find(({ by }) => by === 'rule'),
+      { name: 'people', keys: { estimate: real.get('user')?.keys } },
+    );
+    t.notOk(groups.some(({ by, name }) => by === 'pattern' && name === 'user:*'));
+  });
+
+  await t.test('of a sample, within the bounds it states', async (t) => {
+    const all = [...real.values()].reduce((sum, { bytes }) => sum + bytes, 0);
+    let [inside, checks] = [0, 0];
+    for (let i = 0; i < 20; i++) {
+      const analysis = await analysed(t, redis.port, { sample: 2000 });
+      t.ok(analysis.sampled);
+      t.ok(analysis.keys.looked >= 2000 && analysis.keys.looked < 3000, `${analysis.keys.looked}`);
+      const { keyBytes } = analysis.memory;
+      for (const [truth, { low, high }] of [
+        [all, keyBytes] as const,
+        ...[...byWord(analysis)].map(([word, bounds]) => [real.get(word)?.bytes ?? 0, bounds] as const),
+      ]) {
+        checks++;
+        if (low <= truth && truth <= high) inside++;
+      }
+    }
+    t.ok(inside / checks >= 0.88, `${inside} of ${checks}`);
+  });
+
+  await t.test('no key looks as if it had been used', async (t) => {
+    await direct.set('watched', '1');
+    await until(async () => Number(await direct.object('IDLETIME', 'watched')) >= 1);
+    await analysed(t, redis.port);
+    t.ok(Number(await direct.object('IDLETIME', 'watched')) >= 1);
+  });
+
+  await t.test('with the rights that --help names, and no more', async (t) => {
+    const rights = '+scan +memory|usage +pttl +info +ping +select +client|setname'.split(' ');
+    await direct.call('ACL', 'SETUSER', 'reader', 'on', '>pw', '~*', ...rights);
+    const url = `redis://reader:pw@127.0.0.1:${redis.port}`;
+    const run = (...args: string[]) => spawnSync(process.execPath, [MAIN, 'analyze', '-u', url, ...args]);
+    const { status, stdout } = run('--json');
+    t.equal(status, 0);
+    const analysis = JSON.parse(String(stdout)) as Analysis;
+    t.equal(byWord(analysis).get('session')?.keys, real.get('session')?.keys);
+    t.match(analysis.notes.join('\n'), /TYPE is refused.*NOPERM/);
+    await direct.call('ACL', 'SETUSER', 'reader', '-memory|usage');
+    const refused = run();
+    t.equal(refused.status, 1);
+    t.match(String(refused.stderr), /MEMORY USAGE is refused: NOPERM .*\+memory\|usage/);
+  });
+
+  await t.test('the report escapes what keys are made of, and is there whole or not at all', async (t) => {
+    const folder = mkdtempSync(path.join(os.tmpdir(), 'spillway-analyze-'));
+    t.teardown(() => rmSync(folder, { recursive: true }));
+    await direct.set('<script>alert(1)</script>', 'x'.repeat(300_000));
+    const file = path.join(folder, 'report.html');
+    const run = (to: string) =>
+      spawnSync(process.execPath, [MAIN, 'analyze', '-u', `redis://127.0.0.1:${redis.port}`, '--html', to]);
+    t.equal(run(file).status, 0);
+    const html = readFileSync(file, 'utf8');
+    t.match(html, '&#60;script&#62;alert(1)');
+    t.notMatch(html, '<script');
+    t.notMatch(html, /https?:/);
+    const nowhere = run(path.join(folder, 'none', 'report.html'));
+    t.equal(nowhere.status, 1);
+    t.match(String(nowhere.stderr), /report\.html cannot be written/);
+    t.notOk(existsSync(path.join(folder, 'none')));
+  });
+
+  await t.test('Ctrl-C ends it with what was found', async (t) => {
+    const args = ['analyze', '-u', `redis://127.0.0.1:${redis.port}`, '--json', '--max-rate', '1000'];
+    const child = spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
+    let stdout = '';
+    child.stdout.on('data', (bytes) => {
+      stdout += bytes;
+    });
+    const ended = new Promise((resolve) => child.on('close', resolve));
+    await until(async () =>
+      /name=spillway-analyze[^\n]* cmd=(object|pttl|scan)/.test(String(await direct.client('LIST'))),
+    );
+    child.kill('SIGINT');
+    t.equal(await ended, 130);
+    const analysis = JSON.parse(stdout) as Analysis;
+    t.equal(analysis.partial, true);
+    t.ok(analysis.keys.looked < KEYS);
+  });
+});
+
+t.test('of nothing', async (t) => {
+  const redis = await withRedis(t);
+  t.match(await analysed(t, redis.port), { groups: [], biggest: {}, keys: { total: 0, looked: 0 } });
+  t.match(await analysed(t, redis.port, { db: 3, sample: 100 }), { groups: [] });
+});
+
+t.test('each database, and only one where one is named', async (t) => {
+  const redis = await withRedis(t);
+  await client(t, redis.port).set('a:1', '1');
+  await client(t, redis.port, { db: 2 }).set('a:1', '1');
+  const names = async (options: Partial<AnalyzeOptions>) =>
+    (await analysed(t, redis.port, options)).groups.map(({ name, keys }) => `${name} ${keys.estimate}`);
+  t.same(await names({}), ['a:* 2']);
+  t.same(await names({ db: 2 }), ['a:* 1']);
+});
