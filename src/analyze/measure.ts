@@ -1,10 +1,11 @@
 // Looks at the keys of one database: bytes and TTL of each; type, encoding and idle time of some, and of those that may
 // be among the biggest; large ones once more with more samples, since few say little of elements that differ.
-// Owns a second connection for what is asked in addition. Invariant: a page is counted whole or not at all.
+// Invariant: a page is counted whole or not at all.
 // None of these commands changes what a key's idle time or frequency is (Redis: LOOKUP_NOTOUCH).
+import { Aside } from '../keyspace/aside.js';
 import { Batch, keyCommand } from '../keyspace/batch.js';
 import { type Endpoint, ServerError } from '../keyspace/endpoint.js';
-import { Pipe, type Reply } from '../keyspace/pipe.js';
+import type { Reply } from '../keyspace/pipe.js';
 import type { Visitor } from '../keyspace/walk.js';
 import type { Biggest } from './biggest.js';
 import type { Group, Groups } from './groups.js';
@@ -57,7 +58,7 @@ export interface Part {
 
 export class Measure implements Visitor {
   part: Part;
-  private pipe: Pipe | undefined;
+  private readonly aside: Aside;
   private readonly usage;
 
   constructor(
@@ -66,6 +67,7 @@ export class Measure implements Visitor {
     private readonly refusals: Refusals,
   ) {
     this.part = begin();
+    this.aside = new Aside(options.endpoint, options.db, options.name);
     const { samples } = options;
     this.usage =
       samples === undefined ? USAGE : keyCommand(['MEMORY', 'USAGE'], ['SAMPLES', String(samples)]);
@@ -107,7 +109,7 @@ export class Measure implements Visitor {
   }
 
   close(): void {
-    this.pipe?.close();
+    this.aside.close();
   }
 
   private async askMore(found: readonly Found[]): Promise<void> {
@@ -130,8 +132,7 @@ export class Measure implements Visitor {
       ahead.set(tally, before + 1);
       if (isDue(tally.keys + before) || this.mayBeBig(tally, each.bytes)) this.askDetails(each, ask);
     }
-    if (batch.count === 0) return;
-    const replies = await (await this.connected()).ask(batch);
+    const replies = await this.aside.ask(batch);
     for (const [i, take] of takers.entries()) take(replies[i]);
   }
 
@@ -173,12 +174,6 @@ export class Measure implements Visitor {
 
   private isDue({ keys }: Tally): boolean {
     return isDue(keys - 1);
-  }
-
-  private async connected(): Promise<Pipe> {
-    const { endpoint, db, name } = this.options;
-    if (this.pipe === undefined || this.pipe.isEnded) this.pipe = await Pipe.connect(endpoint, db, name);
-    return this.pipe;
   }
 }
 

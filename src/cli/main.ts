@@ -17,6 +17,7 @@ import {
 import type { ReportOptions } from './report.js';
 import { SORTS } from './rows.js';
 import type { SimulateOptions } from './simulate.js';
+import { declareSweep } from './sweep-command.js';
 import type { TopOptions } from './top.js';
 
 const program = new Command('spillway')
@@ -31,6 +32,7 @@ const program = new Command('spillway')
       'report [options]',
       'simulate [options] <pressure>|off',
       'analyze [options]',
+      'sweep [options]',
       'demo [options]',
     ].join('\n       spillway '),
   )
@@ -130,6 +132,7 @@ addAskOptions(program.command('simulate'))
   });
 
 declareAnalyze(program, inherited);
+declareSweep(program, inherited);
 
 program
   .command('demo')

@@ -16,6 +16,11 @@ export function keyCommand(before: readonly string[], after: readonly string[] =
   return { head: Buffer.from(whole.subarray(0, whole.length - tail.length - emptyKey)), tail };
 }
 
+/** The same command with other words behind the key, as many of them. */
+export function withTail({ head }: KeyCommand, after: readonly string[]): KeyCommand {
+  return { head, tail: bulks(after) };
+}
+
 const FIRST_BYTES = 16 * 1024;
 
 export class Batch {

@@ -17,8 +17,11 @@ import { Pipe, type Reply } from './pipe.js';
 export interface Visitor {
   /** Puts what is to be asked about these keys into `batch`. Nothing is sent before a promise resolves. */
   ask(keys: readonly Buffer[], batch: Batch): void | Promise<void>;
-  /** As many replies as `ask` put commands, in order. May be called again for a page after a lost connection. */
-  take(keys: readonly Buffer[], replies: readonly Reply[]): void | Promise<void>;
+  /**
+   * As many replies as `ask` put commands, in order. May be called again for a page after a lost connection.
+   * @param next the cursor behind this page; '0': it was the last
+   */
+  take(keys: readonly Buffer[], replies: readonly Reply[], next: string): void | Promise<void>;
   /** All keys are visited again from the first. */
   restart(): void;
 }
@@ -104,7 +107,7 @@ async function stretch(
   visitor: Visitor,
 ): Promise<boolean> {
   const take = async ({ keys, replies, next }: Page): Promise<void> => {
-    await visitor.take(keys, replies);
+    await visitor.take(keys, replies, next);
     position.cursor = next;
     onPage?.(keys.length, next);
   };

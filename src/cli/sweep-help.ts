@@ -1,0 +1,35 @@
+// What `--help` of sweep says below the list of flags. Text only.
+import { TOOL_ENVIRONMENT, TOOL_EXIT_STATUS } from './tool-help.js';
+
+export const SWEEP_MANUAL = `
+Description:
+  Goes through the keys of a Redis and gives the TTL of its rule to each key that has none. The
+  rules are those of the configuration, and mean what they mean to the proxy: the first that matches
+  counts; durable rules and those without a ttl give nothing; a rule gives to strings only, unless
+  it says "applyTo": "all"; one that only observes gives nothing.
+
+  Without --apply nothing is changed: it tells how many keys each rule would give a TTL.
+
+  With --apply each key gets its TTL only if it has none at that moment. What is about to be done is
+  first written to a journal, from which --undo takes back exactly what the sweep gave: a key whose
+  TTL somebody has changed since is left alone. An interrupted sweep, even a killed one, goes on
+  with --resume. Expiries are spread: by the rule's jitter, and by --spread of the TTL.
+
+  It pauses while the server answers slowly or is busy with others; --max-rate bounds it further.
+  Ctrl-C ends it, with what was done so far.
+
+Examples:
+  spillway sweep --config proxy.config.json
+      What would be done.
+  spillway sweep --config proxy.config.json --rule cache --apply --max-rate 5000
+      Do it for the keys of one rule, and look at 5,000 keys a second at most.
+  spillway sweep --config proxy.config.json --apply --resume spillway-sweep-….jsonl
+      Go on after an interruption.
+  spillway sweep --config proxy.config.json --undo spillway-sweep-….jsonl
+      Take it back.
+
+Rights:
+  +scan +pttl +type +info +ping +select +client|setname +time; with --apply +eval and
+  +pexpireat, for --undo +eval, +persist and +pexpiretime. Without +eval Redis 7.0 gives by
+  PEXPIREAT … NX. CONFIG is not asked for.
+${TOOL_ENVIRONMENT}${TOOL_EXIT_STATUS}`;
