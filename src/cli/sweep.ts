@@ -145,7 +145,7 @@ function drawSweep(
     applied
       ? paint('bold', `${grouped(given)} keys got a TTL.`) +
         ` To take it back: spillway sweep --undo ${journal}`
-      : paint('bold', `${grouped(due)} keys would get a TTL.`) + ' Nothing was changed; --apply does it.',
+      : `${paint('bold', `${grouped(due)} keys would get a TTL.`)} Nothing was changed; --apply does it.`,
     ...(observed > 0
       ? [`${grouped(observed)} more if the rules that only observe were enforced ("mode": "enforce").`]
       : []),

@@ -27,7 +27,9 @@ export type Given = readonly [key: Buffer, expireAt: number];
 export type JournalEntry =
   | { readonly kind: 'give'; readonly place: Place; readonly keys: readonly Given[] }
   /** All before `cursor` is done; '0': the whole database. */
-  | { readonly kind: 'done'; readonly place: Place; readonly cursor: string };
+  | { readonly kind: 'done'; readonly place: Place; readonly cursor: string }
+  /** All before it was taken back. */
+  | { readonly kind: 'undone' };
 
 export class Journal {
   private constructor(
@@ -68,6 +70,11 @@ export class Journal {
   /** @throws ServerError */
   async done(place: Place, cursor: string): Promise<void> {
     await this.append({ ...place, done: cursor });
+  }
+
+  /** @throws ServerError */
+  async undone(): Promise<void> {
+    await this.append({ undone: true });
   }
 
   async close(): Promise<void> {
@@ -130,7 +137,8 @@ function headerOf(line: string): 'header' | undefined {
 }
 
 function entryOf(line: string): JournalEntry | undefined {
-  const { server, db, run, give, done } = parse(line);
+  const { server, db, run, give, done, undone } = parse(line);
+  if (undone === true) return { kind: 'undone' };
   if (typeof server !== 'string' || typeof db !== 'number' || typeof run !== 'string') return undefined;
   const place = { server, db, run };
   if (typeof done === 'string' && /^[0-9]+$/.test(done)) return { kind: 'done', place, cursor: done };

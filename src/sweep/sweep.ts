@@ -110,7 +110,10 @@ export async function progressOf(file: string): Promise<{ from: Progressed; leng
   const entries = readJournal(file, (whole) => {
     length = whole;
   });
-  for await (const entry of entries) if (entry.kind === 'done') from.set(keyOf(entry.place), entry.cursor);
+  for await (const entry of entries) {
+    if (entry.kind === 'undone') throw new ServerError(`${file} has been undone: begin a new sweep`);
+    if (entry.kind === 'done') from.set(keyOf(entry.place), entry.cursor);
+  }
   return { from, length };
 }
 

@@ -4,7 +4,7 @@ import { Aside } from '../keyspace/aside.js';
 import { Batch } from '../keyspace/batch.js';
 import { explainFailure, ServerError } from '../keyspace/endpoint.js';
 import type { Server, Servers } from '../keyspace/servers.js';
-import { readJournal } from './journal.js';
+import { Journal, readJournal } from './journal.js';
 import { takeBackBy } from './scripts.js';
 
 export interface UndoResult {
@@ -31,10 +31,12 @@ export async function undo(
   servers: Servers,
   { name, file, signal, onProgress }: UndoOptions,
 ): Promise<UndoResult> {
-  let [entries, undone, left] = [0, 0, 0];
+  let [entries, undone, left, length] = [0, 0, 0, 0];
   const connections = new Map<string, { aside: Aside; takeBack: Awaited<ReturnType<typeof takeBackBy>> }>();
   try {
-    for await (const entry of readJournal(file)) {
+    for await (const entry of readJournal(file, (whole) => {
+      length = whole;
+    })) {
       if (signal.aborted) break;
       if (entry.kind !== 'give') continue;
       const { place, keys } = entry;
@@ -58,6 +60,11 @@ export async function undo(
     }
   } finally {
     for (const { aside } of connections.values()) aside.close();
+  }
+  if (!signal.aborted) {
+    const journal = await Journal.reopen(file, length);
+    await journal.undone();
+    await journal.close();
   }
   return { version: 1, entries, undone, left, interrupted: signal.aborted };
 }

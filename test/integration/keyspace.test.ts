@@ -113,7 +113,7 @@ t.test('a connection that is lost again and again costs no key', async (t) => {
     ask: visitor.ask,
     restart: () => t.fail('it is the same server'),
     async take(keys, replies) {
-      visitor.take(keys, replies);
+      visitor.take(keys, replies, '0');
       if (visitor.pages % 15 !== 0) return;
       const mine = /id=(\d+) [^\n]*name=spillway-test/.exec(String(await direct.client('LIST')))?.[1];
       if (mine !== undefined) killed += Number(await direct.client('KILL', 'ID', mine));
@@ -137,7 +137,7 @@ t.test('a server that goes away is waited for, but not for ever', async (t) => {
       visitor.found.clear();
     },
     take(keys, replies) {
-      visitor.take(keys, replies);
+      visitor.take(keys, replies, '0');
       away ??= redis.kill('SIGKILL').then(() => redis.restart());
     },
   });

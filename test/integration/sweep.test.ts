@@ -1,0 +1,256 @@
+// spillway sweep on real servers: exact, undone, killed half-way, by other users' rights.
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Redis } from 'ioredis';
+import t, { type Test } from 'tap';
+import type { SweepResult } from '../../src/sweep/sweep.js';
+import type { UndoResult } from '../../src/sweep/undo.js';
+import { loadDataset } from '../support/dataset.js';
+import { withRedis } from '../support/redis.js';
+import { until } from '../support/wait.js';
+
+const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+const HOUR = 3_600_000;
+const RULES = [
+  { name: 'kept', match: 'cache:product:1*', durable: true },
+  { name: 'cache', match: 'cache:*', ttl: '1h', jitter: '10%' },
+  { name: 'watched', match: 'session:*', ttl: '1h', mode: 'observe' },
+  { name: 'tags', match: 'tags:*', ttl: '2h' },
+  { name: 'timeline', match: 'timeline:*', ttl: '3h', applyTo: 'all' },
+  // Bytes that are no text.
+  { name: 'odd', match: '\x00*', ttl: '4h' },
+];
+
+async function laid(t: Test, keys = 3000) {
+  const redis = await withRedis(t, ['--repl-diskless-sync-delay', '0']);
+  const direct = new Redis(redis.port, '127.0.0.1');
+  t.teardown(() => direct.disconnect());
+  await loadDataset({ host: '127.0.0.1', port: redis.port, connectTimeoutMs: 1000 }, { keys });
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'spillway-sweep-'));
+  t.teardown(() => rmSync(folder, { recursive: true }));
+  const config = path.join(folder, 'proxy.config.json');
+  writeFileSync(
+    config,
+    JSON.stringify({ upstream: { url: `redis://127.0.0.1:${redis.port}` }, rules: RULES }),
+  );
+  const journal = path.join(folder, 'journal');
+  const args = (...more: string[]) => [MAIN, 'sweep', '-c', config, '--json', ...more];
+  const run = (...more: string[]) => {
+    const { status, stdout, stderr } = spawnSync(process.execPath, args(...more), { cwd: folder });
+    return { status, stderr: String(stderr), stdout: String(stdout) };
+  };
+  const swept = (...more: string[]) => JSON.parse(run(...more).stdout) as SweepResult;
+  const undone = (...more: string[]) => JSON.parse(run('--undo', journal, ...more).stdout) as UndoResult;
+  return { redis, direct, folder, config, journal, args, run, swept, undone };
+}
+
+type Keys = Map<string, { expires: number; type: string; value: string }>;
+
+/** All there is, byte for byte. */
+async function everything(redis: Redis): Promise<Keys> {
+  const keys = await redis.keysBuffer('*');
+  const found: Keys = new Map();
+  for (const key of keys) {
+    const [expires, type, value] = await Promise.all([
+      redis.pexpiretime(key),
+      redis.type(key),
+      redis.dumpBuffer(key),
+    ]);
+    // One that was about to end may have.
+    if (value !== null) found.set(key.toString('latin1'), { expires, type, value: value.toString('latin1') });
+  }
+  return found;
+}
+
+/** What the rules say of a key: the TTL that it is to get if it has none; 0: none. */
+function due(key: string, type: string): number {
+  if (key.startsWith('cache:product:1')) return 0;
+  if (key.startsWith('cache:')) return HOUR;
+  if (key.startsWith('tags:')) return type === 'string' ? 2 * HOUR : 0;
+  if (key.startsWith('timeline:')) return 3 * HOUR;
+  return key.startsWith('\x00') ? 4 * HOUR : 0;
+}
+
+/** Every key that was due has its TTL, and nothing else has changed. Returns how many were. */
+function judge(t: Test, before: Keys, after: Keys, from: number, to: number): number {
+  let given = 0;
+  const wrong: string[] = [];
+  for (const [key, { expires, type, value }] of before) {
+    const now = after.get(key);
+    if (now === undefined && expires > 0) continue;
+    const ttl = expires === -1 ? due(key, type) : 0;
+    const right =
+      ttl === 0
+        ? now?.expires === expires
+        : now !== undefined && now.expires >= from + 0.9 * ttl - 50 && now.expires <= to + 1.2 * ttl + 50;
+    if (ttl > 0) given++;
+    if (!right || now?.value !== value) wrong.push(`${key} ${expires} ${now?.expires}`);
+  }
+  t.same(wrong, []);
+  return given;
+}
+
+t.test('exact, and undone', async (t) => {
+  const { direct, run, swept, undone, journal, folder } = await laid(t);
+  await direct.set('tags:string', 'gets one');
+  const before = await everything(direct);
+
+  const dry = swept();
+  t.match(dry, { applied: false, ended: null, journal: null });
+  judgeNothing(t, before, await everything(direct));
+  t.same(readdirSync(folder), ['proxy.config.json'], 'a dry run writes no file');
+
+  const from = Date.now();
+  const result = swept('--apply', '--journal', journal);
+  const after = await everything(direct);
+  const given = judge(t, before, after, from, Date.now());
+  t.ok(given > 300, `${given} keys`);
+  t.equal(
+    result.rules.reduce((sum, count) => sum + count.given, 0),
+    given,
+  );
+  for (const [i, { due: wanted, rule }] of dry.rules.entries()) {
+    t.equal(result.rules[i]?.given, rule === 'watched' ? 0 : wanted, rule);
+  }
+  t.ok((dry.rules.find(({ rule }) => rule === 'watched')?.due ?? 0) > 0, 'what only observes is told of');
+
+  t.equal(
+    swept('--apply', '--journal', `${journal}2`).rules.reduce((sum, count) => sum + count.given, 0),
+    0,
+  );
+  t.match(run('--apply', '--journal', journal), { status: 1, stderr: /there is such a file already/ });
+
+  // Since then: another TTL, none, and gone.
+  const cached = [...after.keys()].filter((key) => before.get(key)?.expires === -1 && due(key, '') === HOUR);
+  const [other, none, gone] = cached as [string, string, string];
+  await direct.pexpire(other, 5 * HOUR);
+  await direct.persist(none);
+  await direct.del(gone);
+  const touched = await direct.pexpiretime(other);
+  t.match(undone(), { entries: given, undone: given - 3, left: 3, interrupted: false });
+  const restored = await everything(direct);
+  t.equal(restored.get(other)?.expires, touched, 'what somebody has set since stays');
+  for (const key of [other, gone]) before.delete(key);
+  judgeNothing(t, before, restored);
+  t.match(undone(), { undone: 0, left: given });
+});
+
+/** Nothing has changed. */
+function judgeNothing(t: Test, before: Keys, after: Keys): void {
+  const changed = [...before].filter(([key, { expires, value }]) => {
+    const now = after.get(key);
+    return now === undefined ? expires === -1 : now.expires !== expires || now.value !== value;
+  });
+  t.same(changed, []);
+}
+
+t.test('killed at ten points and gone on with', async (t) => {
+  const { direct, args, swept, undone, journal } = await laid(t, 6000);
+  const before = await everything(direct);
+  const from = Date.now();
+  for (let i = 0; i < 10; i++) {
+    const child = spawn(
+      process.execPath,
+      args('--apply', i === 0 ? '--journal' : '--resume', journal, '--max-rate', '4000'),
+    );
+    const ended = new Promise((resolve) => child.on('close', resolve));
+    // Once it has begun to give; then at any moment.
+    const size = () => (existsSync(journal) ? readFileSync(journal).length : 0);
+    const grown = size();
+    await until(() => size() > grown + 1, { timeoutMs: 20_000 });
+    await new Promise((resolve) => setTimeout(resolve, Math.random() * 20));
+    child.kill('SIGKILL');
+    await ended;
+  }
+  const last = swept('--apply', '--resume', journal);
+  t.equal(last.ended, null);
+  const given = judge(t, before, await everything(direct), from, Date.now());
+  t.match(undone(), { undone: given });
+  judgeNothing(t, before, await everything(direct));
+});
+
+t.test('no more than it may give, and on from there', async (t) => {
+  const { direct, swept, journal } = await laid(t);
+  const before = await everything(direct);
+  const from = Date.now();
+  const first = swept('--apply', '--journal', journal, '--max-keys', '100');
+  t.match(first, { ended: 'maxKeys' });
+  t.equal(
+    first.rules.reduce((sum, count) => sum + count.given, 0),
+    100,
+  );
+  t.match(swept('--apply', '--resume', journal), { ended: null });
+  judge(t, before, await everything(direct), from, Date.now());
+});
+
+t.test('by the rights of others', async (t) => {
+  const { direct, run, journal, folder, redis } = await laid(t);
+  const rights = '+scan +pttl +type +info +ping +select +client|setname +time'.split(' ');
+  await direct.call('ACL', 'SETUSER', 'sweeper', 'on', '>pw', '~*', ...rights);
+  const as = ['-u', `redis://sweeper:pw@127.0.0.1:${redis.port}`];
+  t.equal(run(...as).status, 0, 'a dry run only reads');
+  t.match(run(...as, '--apply', '--journal', journal), {
+    status: 1,
+    stderr: /NOPERM.*pexpireat.*ACL SETUSER/,
+  });
+  await direct.call('ACL', 'SETUSER', 'sweeper', '+pexpireat');
+  const before = await everything(direct);
+  const from = Date.now();
+  const result = run(...as, '--apply', '--journal', path.join(folder, 'second'));
+  t.equal(result.status, 0);
+  t.match((JSON.parse(result.stdout) as SweepResult).notes, [/EVAL is refused/]);
+  judge(t, before, await everything(direct), from, Date.now());
+  t.match(run(...as, '--undo', path.join(folder, 'second')), {
+    status: 1,
+    stderr: /EVAL is refused.*\+eval/,
+  });
+  await direct.call('ACL', 'SETUSER', 'sweeper', '+eval', '+persist', '+pexpiretime');
+  t.equal(run(...as, '--undo', path.join(folder, 'second')).status, 0);
+  judgeNothing(t, before, await everything(direct));
+});
+
+t.test('a full disk ends it before anything further is sent', async (t) => {
+  const { direct, args, run, undone, journal } = await laid(t);
+  const before = await everything(direct);
+  // A file that may not grow is as a disk that is full.
+  const command = ['prlimit', '--fsize=8000', process.execPath, ...args('--apply', '--journal', journal)];
+  const { status, stderr } = spawnSync('bash', ['-c', 'trap "" XFSZ; exec "$@"', 'bash', ...command]);
+  t.equal(status, 1);
+  t.match(String(stderr), /journal: EFBIG/);
+  const half = await everything(direct);
+  const given = [...half].filter(([key, { expires }]) => expires !== before.get(key)?.expires);
+  t.ok(given.length > 0 && given.length < 300);
+  t.match(undone(), { undone: given.length }, 'all that was given stands in the journal');
+  judgeNothing(t, before, await everything(direct));
+  const over = run('--apply', '--resume', journal);
+  t.match(over, { status: 1, stderr: /has been undone: begin a new sweep/ });
+});
+
+t.test('what is wrong is said, and nothing is done', async (t) => {
+  const { direct, run, journal, folder, redis } = await laid(t, 200);
+  const before = await everything(direct);
+  t.match(run('--resume', journal), { status: 64, stderr: /go with --apply/ });
+  t.match(run('--undo', journal, '--apply'), { status: 64 });
+  t.match(run('--spread', '1'), { status: 64, stderr: /share/ });
+  t.match(run('--rule', 'none'), { status: 1, stderr: /there is no rule none/ });
+  t.match(run('--undo', journal), { status: 1, stderr: /no such file/ });
+  t.match(run('--apply', '--resume', path.join(folder, 'proxy.config.json')), {
+    status: 1,
+    stderr: /no journal/,
+  });
+  t.match(run('--apply', '--journal', path.join(folder, 'none', 'journal')), {
+    status: 1,
+    stderr: /no such file or folder/,
+  });
+  t.match(run('--apply', '--journal', '/dev/full'), { status: 1, stderr: /there is such a file/ });
+  const replica = await withRedis(t, ['--replicaof', `127.0.0.1 ${redis.port}`]);
+  const copy = new Redis(replica.port, '127.0.0.1');
+  t.teardown(() => copy.disconnect());
+  await until(async () => (await copy.dbsize()) === (await direct.dbsize()), { timeoutMs: 15_000 });
+  const toReplica = run('-u', `redis://127.0.0.1:${replica.port}`, '--apply', '--journal', journal);
+  t.match(toReplica, { status: 1, stderr: /READONLY.*name the primary/ });
+  judgeNothing(t, before, await everything(direct));
+});
