@@ -5,6 +5,9 @@ export const ExitCode = {
   OK: 0,
   /** It ran, or tried to, and failed: a port in use, a crash, a shutdown cut short. */
   FAILURE: 1,
+  /** Of doctor: the worst that was found. */
+  WARNING: 2,
+  CRITICAL: 3,
   /** EX_USAGE: unknown flag, missing argument. */
   USAGE: 64,
   /** EX_CONFIG: the config, a variable or a flag's value is invalid. */

@@ -5,6 +5,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { VERSION } from '../app/version.js';
 import { declareAnalyze } from './analyze-command.js';
 import { EXPLAIN_MANUAL, REPORT_MANUAL, SIMULATE_MANUAL, STATS_MANUAL, TOP_MANUAL } from './ask-help.js';
+import { declareDoctor } from './doctor-command.js';
 import { complain, ExitCode } from './exit.js';
 import { MANUAL } from './main-help.js';
 import {
@@ -33,6 +34,7 @@ const program = new Command('spillway')
       'simulate [options] <pressure>|off',
       'analyze [options]',
       'sweep [options]',
+      'doctor [options]',
       'demo [options]',
     ].join('\n       spillway '),
   )
@@ -133,6 +135,7 @@ addAskOptions(program.command('simulate'))
 
 declareAnalyze(program, inherited);
 declareSweep(program, inherited);
+declareDoctor(program, inherited);
 
 program
   .command('demo')

@@ -165,6 +165,11 @@ function databaseNumber(text: string): number {
   throw new InvalidArgumentError('It must be the number of a database, such as 0.');
 }
 
+export function countOrNone(text: string): number {
+  if (/^[0-9]{1,12}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('It must be a whole number from 0 up.');
+}
+
 export function wholeNumber(text: string): number {
   if (/^[1-9][0-9]{0,11}$/.test(text)) return Number(text);
   throw new InvalidArgumentError('It must be a whole number above 0.');

@@ -76,9 +76,9 @@ const FAMILIES: readonly Family[] = [
     ttl: [DAY, DAY],
     key: (_, i) => `user:${1_000_000 + i}`,
     write(batch, key, random, huge) {
-      // Some just past hash-max-listpack-entries (128), some with a value past hash-max-listpack-value (64).
+      // Some just past hash-max-listpack-entries (512), some with a value past hash-max-listpack-value (64).
       const shape = random();
-      const count = huge ? HUGE_ELEMENTS : shape < 0.01 ? 129 + pick(random, 20) : 3 + pick(random, 15);
+      const count = huge ? HUGE_ELEMENTS : shape < 0.01 ? 513 + pick(random, 20) : 3 + pick(random, 15);
       const fields = Array.from({ length: count }, (_, i) => {
         const long = !huge && shape > 0.98 && i === 0;
         return [`f${i}`, text(random, long ? 70 : Math.min(huge ? 4000 : 60, lognormal(random, 12, 1.2)))];

@@ -1,0 +1,30 @@
+// What `--help` of doctor says below the list of flags. Text only.
+import { TOOL_ENVIRONMENT } from './tool-help.js';
+
+export const DOCTOR_MANUAL = `
+Description:
+  Reads what a Redis says of itself and a sample of its keys, and tells what endangers its memory:
+  no limit, a policy that does not fit, keys that never end, fragmentation, buffers, big keys, OOM
+  errors already counted. Each finding comes with its evidence, the reason, and the command that
+  mends it. Of a Cluster each primary is examined.
+
+  It reads only. What may not be read, such as CONFIG on managed services, is said, and so is each
+  check that could not be made without it. Keys are shown only where they are very big.
+
+Examples:
+  spillway doctor --upstream redis://10.0.0.5:6379
+      What is wrong, the worst first.
+  spillway doctor --fail-on critical --sample 0 || notify
+      For cron: quick, and quiet unless it is serious.
+  spillway doctor --json | jq '.servers[].findings[].id'
+      For scripts (docs/TOOLS.md has the fields and all checks).
+
+Exit status:
+  0    nothing was found, or less than --fail-on says
+  1    the server could not be asked, and the message says why and what to do
+  2    the worst that was found is a warning (or a notice)
+  3    something critical was found
+  64   wrong usage: an unknown flag, a missing value
+  78   the configuration is invalid; every problem is listed with its place
+  130  ended by Ctrl-C; 143: by SIGTERM
+${TOOL_ENVIRONMENT}`;

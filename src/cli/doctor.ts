@@ -1,0 +1,51 @@
+// `spillway doctor`: what endangers the memory of a server.
+import type { Environment } from '../config/overrides.js';
+import { type Examination, examine, type ServerExamination } from '../doctor/doctor.js';
+import { SEVERITIES, type Severity } from '../doctor/finding.js';
+import { createPaint, type Paint } from '../terminal/paint.js';
+import { ExitCode } from './exit.js';
+import { type ToolOptions, tooling } from './tool.js';
+import { printable } from './words.js';
+
+export interface DoctorCommandOptions extends ToolOptions {
+  readonly sample: number;
+  readonly failOn: Severity;
+}
+
+const NAME = 'spillway-doctor';
+const COLOURS = { critical: 'red', warning: 'yellow', notice: 'cyan' } as const;
+
+export async function doctorCommand(options: DoctorCommandOptions, env: Environment): Promise<ExitCode> {
+  return tooling(options, env, NAME, async ({ servers, signal, progress }) => {
+    const { sample, maxRate } = options;
+    const examination = await examine(servers, { name: NAME, sample, maxRate, signal, progress });
+    progress.close();
+    const text = options.json
+      ? JSON.stringify(examination, null, 2)
+      : draw(examination, createPaint(process.stdout));
+    process.stdout.write(`${text}\n`);
+    return exitFor(examination.worst, options.failOn);
+  });
+}
+
+function exitFor(worst: Severity | null, failOn: Severity): ExitCode {
+  if (worst === null || SEVERITIES.indexOf(worst) > SEVERITIES.indexOf(failOn)) return ExitCode.OK;
+  return worst === 'critical' ? ExitCode.CRITICAL : ExitCode.WARNING;
+}
+
+function draw({ servers }: Examination, paint: Paint): string {
+  return servers.map((server) => drawServer(server, paint)).join('\n\n');
+}
+
+function drawServer({ server, findings, fine, notMade, unread }: ServerExamination, paint: Paint): string {
+  const lines = [paint('bold', server)];
+  for (const { id, severity, title, evidence, reason, mend } of findings) {
+    lines.push('', `${paint(COLOURS[severity], severity.toUpperCase())}  ${paint('bold', title)}  (${id})`);
+    lines.push(`  ${printable(evidence)}`, `  ${reason}`, ...mend.map((line) => `    ${printable(line)}`));
+  }
+  const verdict = findings.length === 0 ? paint('green', 'Nothing was found.') : `${findings.length} found.`;
+  lines.push('', `${verdict} ${fine.length} checks found nothing.`);
+  if (notMade.length > 0) lines.push(`Not checked: ${notMade.join(', ')}.`);
+  for (const each of unread) lines.push(paint('dim', `Could not be read: ${printable(each)}`));
+  return lines.join('\n');
+}

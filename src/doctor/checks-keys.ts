@@ -1,0 +1,109 @@
+// Checks of the keys themselves: big ones, ones that never end, ones that are stored less compactly than they could be.
+import type { Facts } from './facts.js';
+import { type Check, figure, fullness, keyspace, share, size } from './finding.js';
+import type { Collection } from './shapes.js';
+
+const MB = 2 ** 20;
+const BIG_BYTES = 10 * MB;
+const SHOWN_KEY = 80;
+/** Fewer say nothing of a type. */
+const FEW = 20;
+
+/** Settings by their names since 7.0 and before, and Redis's own defaults. */
+const LIMITS: Readonly<Record<Collection, { names: readonly string[]; usual: number }>> = {
+  hash: { names: ['hash-max-listpack-entries', 'hash-max-ziplist-entries'], usual: 512 },
+  zset: { names: ['zset-max-listpack-entries', 'zset-max-ziplist-entries'], usual: 128 },
+  set: { names: ['set-max-intset-entries'], usual: 512 },
+};
+
+export const KEY_CHECKS: readonly Check[] = [
+  {
+    id: 'big-keys',
+    needs: 'keys',
+    run(facts) {
+      const all = Object.entries(facts.keys?.biggest ?? {}).flatMap(([type, list]) =>
+        list.map((entry) => ({ type, ...entry })),
+      );
+      const big = all.filter(({ bytes }) => bytes >= BIG_BYTES).sort((a, b) => b.bytes - a.bytes);
+      if (big.length === 0) return undefined;
+      const shown = big
+        .slice(0, 3)
+        .map(({ type, key, bytes }) => `${type} ${JSON.stringify(key.slice(0, SHOWN_KEY))} ${size(bytes)}`);
+      return {
+        severity: 'warning',
+        title: `${big.length} big ${big.length === 1 ? 'key' : 'keys'} in the sample`,
+        evidence: shown.join(', '),
+        reason:
+          'Reading, deleting or moving one keeps everybody waiting, and it cannot be spread or evicted in part.',
+        mend: [
+          'spillway analyze --top 20   # all of them',
+          `redis-cli ${facts.cli} UNLINK <key>   # deletes without making others wait`,
+        ],
+      };
+    },
+  },
+  {
+    id: 'keys-without-ttl',
+    needs: 'keys',
+    run(facts) {
+      const { keys, expires } = keyspace(facts);
+      if (facts.info.get('maxmemory_policy') !== 'noeviction' || !(fullness(facts) >= 0.7)) return undefined;
+      if (keys < 100 || expires >= 0.5 * keys) return undefined;
+      const most = [...(facts.keys?.groups ?? [])]
+        .sort((a, b) => b.withoutTtlBytes - a.withoutTtlBytes)
+        .slice(0, 3)
+        .map(({ name, withoutTtlBytes }) => `${name} ${size(withoutTtlBytes)}`);
+      return {
+        severity: 'warning',
+        title: 'Most keys never end, and memory fills',
+        evidence: `${share(1 - expires / keys)} of ${keys} keys have no TTL; most memory in ${most.join(', ')}`,
+        reason: 'What is never deleted and never ends stays: memory only grows.',
+        mend: [
+          'spillway analyze   # which keys, for rules',
+          'spillway sweep     # gives them TTLs by the rules',
+        ],
+      };
+    },
+  },
+  {
+    id: 'expired-backlog',
+    run(facts) {
+      const stale = figure(facts, 'expired_stale_perc');
+      if (!(stale > 10)) return undefined;
+      return {
+        severity: 'warning',
+        title: 'Many keys have ended and are still in memory',
+        evidence: `expired_stale_perc ${stale}, expired_time_cap_reached_count ${figure(facts, 'expired_time_cap_reached_count')}`,
+        reason: 'Redis deletes what has ended bit by bit, and does not keep up: too many end at once.',
+        mend: [
+          `redis-cli ${facts.cli} CONFIG SET active-expire-effort 5   # 1 to 10; and spread the TTLs (jitter)`,
+        ],
+      };
+    },
+  },
+  ...(['hash', 'zset', 'set'] as const).map(
+    (type): Check => ({
+      id: `${type}-just-past-compact`,
+      needs: 'shapes',
+      run: (facts) => justPast(type, facts),
+    }),
+  ),
+];
+
+function justPast(type: Collection, { shapes, config, cli }: Facts) {
+  if (shapes === undefined) return undefined;
+  const { names, usual } = LIMITS[type];
+  const setting = names.find((name) => config?.has(name)) ?? (names[0] as string);
+  const limit = Number(config?.get(setting) ?? usual);
+  const { keys, roomy } = shapes[type];
+  const past = roomy.filter((count) => count > limit && count <= 2 * limit).length;
+  if (past < FEW || past < 0.05 * keys) return undefined;
+  const known = config === undefined ? ', the default, as CONFIG may not be read' : '';
+  return {
+    severity: 'notice' as const,
+    title: `Many keys of type ${type} are just too long to be stored compactly`,
+    evidence: `${past} of ${keys} in the sample have ${limit + 1} to ${2 * limit} elements (${setting} ${limit}${known})`,
+    reason: 'Stored compactly they take a third to a tenth of the memory, for a little processor time.',
+    mend: [`redis-cli ${cli} CONFIG SET ${setting} ${2 * limit}   # counts for keys that are written anew`],
+  };
+}

@@ -1,0 +1,127 @@
+// Examines servers: gathers the facts of each, runs every check, and ranks what was found. Owns the order of it.
+import { type AnalyzeProgress, analyze } from '../analyze/analyze.js';
+import { ServerError } from '../keyspace/endpoint.js';
+import { databasesOf, type Server, type Servers } from '../keyspace/servers.js';
+import { walk } from '../keyspace/walk.js';
+import { HEALTH_CHECKS } from './checks-health.js';
+import { KEY_CHECKS } from './checks-keys.js';
+import { MEMORY_CHECKS } from './checks-memory.js';
+import { type Facts, gather } from './facts.js';
+import { type Check, type Finding, SEVERITIES, type Severity } from './finding.js';
+import { type Shapes, ShapeVisitor } from './shapes.js';
+
+/** Each has its line in docs/TOOLS.md. */
+export const CHECKS: readonly Check[] = [...MEMORY_CHECKS, ...KEY_CHECKS, ...HEALTH_CHECKS];
+
+export interface Examination {
+  readonly version: 1;
+  readonly servers: readonly ServerExamination[];
+  /** The worst of all; null: nothing was found. */
+  readonly worst: Severity | null;
+}
+
+export interface ServerExamination {
+  readonly server: string;
+  /** The worst first. */
+  readonly findings: readonly (Finding & { readonly id: string })[];
+  /** Ids of those that found nothing. */
+  readonly fine: readonly string[];
+  /** Ids of those that could not be made. */
+  readonly notMade: readonly string[];
+  /** What could not be read, and why. */
+  readonly unread: readonly string[];
+}
+
+export interface ExamineOptions {
+  /** For CLIENT LIST. */
+  readonly name: string;
+  /** Keys to look at; 0: none. */
+  readonly sample: number;
+  readonly maxRate: number | undefined;
+  readonly signal: AbortSignal;
+  readonly progress?: AnalyzeProgress;
+}
+
+/** @throws ServerError */
+export async function examine(servers: Servers, options: ExamineOptions): Promise<Examination> {
+  const examined: ServerExamination[] = [];
+  for (const server of servers.all) {
+    if (options.signal.aborted) break;
+    const unread: string[] = [];
+    const facts = await gather(server, await keysOf(server, servers, options, unread), unread);
+    if (facts.info.size === 0) throw new ServerError(`${server.name}: INFO is refused: ${unread[0]}`);
+    examined.push(judge(facts));
+  }
+  const worst = SEVERITIES.find((severity) =>
+    examined.some(({ findings }) => findings.some((finding) => finding.severity === severity)),
+  );
+  return { version: 1, servers: examined, worst: worst ?? null };
+}
+
+/** Runs every check. Pure. */
+export function judge(facts: Facts): ServerExamination {
+  const findings: (Finding & { id: string })[] = [];
+  const fine: string[] = [];
+  const notMade: string[] = [];
+  for (const { id, needs, run } of CHECKS) {
+    if (needs !== undefined && facts[needs] === undefined) notMade.push(id);
+    else {
+      const finding = run(facts);
+      if (finding === undefined) fine.push(id);
+      else findings.push({ id, ...finding });
+    }
+  }
+  findings.sort((a, b) => SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity));
+  return { server: facts.server, findings, fine, notMade, unread: facts.unread };
+}
+
+async function keysOf(
+  server: Server,
+  { kind }: Servers,
+  options: ExamineOptions,
+  unread: string[],
+): Promise<Pick<Facts, 'keys' | 'shapes'>> {
+  const { name, sample, maxRate, signal, progress } = options;
+  if (sample === 0) return { keys: undefined, shapes: undefined };
+  try {
+    const one = { kind, all: [server], close: () => {} };
+    const rules = { rules: undefined, db: undefined, samples: undefined, biggest: 5 };
+    const keys = await analyze(one, {
+      name,
+      ...rules,
+      sample,
+      maxRate,
+      signal,
+      ...(progress && { progress }),
+    });
+    return { keys, shapes: await shapesOf(server, options) };
+  } catch (error) {
+    if (!(error instanceof ServerError)) throw error;
+    unread.push(error.message);
+    return { keys: undefined, shapes: undefined };
+  }
+}
+
+/** Of the largest database. */
+async function shapesOf(server: Server, { name, sample, signal }: ExamineOptions): Promise<Shapes> {
+  const [largest] = (await databasesOf(server)).sort((a, b) => b.keys - a.keys);
+  const visitor = new ShapeVisitor(server.endpoint, largest?.db ?? 0, name);
+  const enough = new AbortController();
+  try {
+    await walk(
+      {
+        endpoint: server.endpoint,
+        db: largest?.db ?? 0,
+        name,
+        signal: AbortSignal.any([signal, enough.signal]),
+        onPage() {
+          if (visitor.looked >= sample) enough.abort();
+        },
+      },
+      visitor,
+    );
+  } finally {
+    visitor.close();
+  }
+  return visitor.shapes;
+}

@@ -1,0 +1,142 @@
+// What a server says of itself, gathered before anything is judged: INFO, CONFIG where it is allowed, clients, slow log,
+// latency, this machine's view of its process where it runs here, and a sample of its keys. Reads only.
+// Invariant: what could not be read is named, with the reason; nothing of it is guessed. No argument of a command and no
+// name or address of a client is kept.
+import { readFileSync } from 'node:fs';
+import type { Redis } from 'ioredis';
+import type { Analysis } from '../analyze/analysis.js';
+import { isLoopback } from '../config/address.js';
+import type { Server } from '../keyspace/servers.js';
+import { infoFields } from '../memory/reading.js';
+import type { Shapes } from './shapes.js';
+
+export interface Facts {
+  /** host:port or the socket's path. */
+  readonly server: string;
+  /** Flags of redis-cli that lead there. */
+  readonly cli: string;
+  /** INFO, all sections, by field. */
+  readonly info: ReadonlyMap<string, string>;
+  /** CONFIG GET *; undefined: not allowed. */
+  readonly config: ReadonlyMap<string, string> | undefined;
+  readonly slow: readonly SlowCommand[] | undefined;
+  /** Worst of each kind, milliseconds. */
+  readonly latency: ReadonlyMap<string, number> | undefined;
+  readonly clients: ClientMemory | undefined;
+  /** Of its process, where that is on this machine. */
+  readonly process: ProcessFacts | undefined;
+  /** Of a sample of the keys. */
+  readonly keys: Analysis | undefined;
+  readonly shapes: Shapes | undefined;
+  /** What could not be read: command and reason. */
+  readonly unread: readonly string[];
+  /** When it was read, seconds since 1970. */
+  readonly at: number;
+}
+
+export interface SlowCommand {
+  /** Seconds since 1970. */
+  readonly at: number;
+  readonly microseconds: number;
+  /** Its name alone. */
+  readonly command: string;
+}
+
+export interface ClientMemory {
+  readonly count: number;
+  /** The most that waits for one client to read it, bytes. */
+  readonly largestOutput: number;
+}
+
+export interface ProcessFacts {
+  readonly swapBytes: number;
+  /** Of its container; undefined: none. */
+  readonly limitBytes: number | undefined;
+}
+
+const SLOW_ENTRIES = 128;
+
+export async function gather(
+  server: Server,
+  keys: Pick<Facts, 'keys' | 'shapes'>,
+  unread: string[],
+): Promise<Facts> {
+  const { redis, name, endpoint } = server;
+  const read = async <T>(command: string, ask: () => Promise<T>): Promise<T | undefined> => {
+    try {
+      return await ask();
+    } catch (error) {
+      unread.push(`${command}: ${(error as Error).message.split('\n', 1)[0]}`);
+      return undefined;
+    }
+  };
+  const info = infoFields((await read('INFO', () => redis.info('all'))) ?? '');
+  const { host, port, path } = endpoint;
+  return {
+    server: name,
+    cli: path === undefined ? `-h ${host} -p ${port}` : `-s ${path}`,
+    info,
+    config: await read('CONFIG GET', () => configOf(redis)),
+    slow: await read('SLOWLOG GET', () => slowOf(redis)),
+    latency: await read('LATENCY LATEST', () => latencyOf(redis)),
+    clients: await read('CLIENT LIST', () => clientsOf(redis)),
+    process: path !== undefined || isLoopback(host) ? processOf(info.get('process_id')) : undefined,
+    ...keys,
+    unread,
+    at: Date.now() / 1000,
+  };
+}
+
+async function configOf(redis: Redis): Promise<ReadonlyMap<string, string>> {
+  const flat = (await redis.call('CONFIG', 'GET', '*')) as string[] | Record<string, string>;
+  if (!Array.isArray(flat)) return new Map(Object.entries(flat));
+  return new Map(
+    Array.from({ length: flat.length / 2 }, (_, i) => [flat[2 * i] ?? '', flat[2 * i + 1] ?? '']),
+  );
+}
+
+async function slowOf(redis: Redis): Promise<SlowCommand[]> {
+  const entries = (await redis.slowlog('GET', SLOW_ENTRIES)) as [number, number, number, string[]][];
+  return entries.map(([, at, microseconds, [command = '']]) => ({
+    at: Number(at),
+    microseconds: Number(microseconds),
+    command: command.slice(0, 40).toUpperCase(),
+  }));
+}
+
+async function latencyOf(redis: Redis): Promise<ReadonlyMap<string, number>> {
+  const events = (await redis.call('LATENCY', 'LATEST')) as [string, number, number, number][];
+  return new Map(events.map(([event, , , worst]) => [event, Number(worst)]));
+}
+
+async function clientsOf(redis: Redis): Promise<ClientMemory> {
+  const lines = String(await redis.client('LIST'))
+    .split('\n')
+    .filter((line) => line !== '');
+  const outputs = lines.map((line) => Number(/ omem=(\d+)/.exec(line)?.[1] ?? 0));
+  return { count: lines.length, largestOutput: Math.max(0, ...outputs) };
+}
+
+/** undefined: this is not its machine, or not to be read. */
+function processOf(pid: string | undefined): ProcessFacts | undefined {
+  if (pid === undefined || process.platform !== 'linux') return undefined;
+  try {
+    const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+    // Somebody else has this number on this machine.
+    if (!/^Name:\s*(redis|valkey)/m.test(status)) return undefined;
+    const swap = /^VmSwap:\s*(\d+) kB/m.exec(status)?.[1];
+    return { swapBytes: Number(swap ?? 0) * 1024, limitBytes: containerLimit(pid) };
+  } catch {
+    return undefined;
+  }
+}
+
+function containerLimit(pid: string): number | undefined {
+  try {
+    const group = /^0::(.*)$/m.exec(readFileSync(`/proc/${pid}/cgroup`, 'utf8'))?.[1];
+    const limit = Number(readFileSync(`/sys/fs/cgroup${group}/memory.max`, 'utf8'));
+    return Number.isFinite(limit) && limit > 0 ? limit : undefined;
+  } catch {
+    return undefined;
+  }
+}

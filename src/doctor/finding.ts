@@ -1,0 +1,69 @@
+// What a check may find, and how bad it is. Field names are an API (docs/TOOLS.md).
+import type { Facts } from './facts.js';
+
+/** Critical: writes fail or data is in danger now, or soon. Warning: it will, some day. Notice: worth knowing. */
+export const SEVERITIES = ['critical', 'warning', 'notice'] as const;
+export type Severity = (typeof SEVERITIES)[number];
+
+export interface Finding {
+  readonly severity: Severity;
+  /** One line: what is so. */
+  readonly title: string;
+  /** The figures that say so. */
+  readonly evidence: string;
+  /** What comes of it. */
+  readonly reason: string;
+  /** What to do: commands that can be copied, and what goes with them. */
+  readonly mend: readonly string[];
+}
+
+export interface Check {
+  /** As docs/TOOLS.md lists it. */
+  readonly id: string;
+  /** What it needs beside INFO; without it the check is said not to have been made. */
+  readonly needs?: keyof Facts;
+  run(facts: Facts): Finding | undefined;
+}
+
+/** A number of INFO; NaN where it is not told. */
+export function figure({ info }: Facts, field: string): number {
+  const text = info.get(field);
+  return text === undefined ? Number.NaN : Number(text);
+}
+
+/** INFO keyspace, all databases. */
+export function keyspace({ info }: Facts): { keys: number; expires: number } {
+  let [keys, expires] = [0, 0];
+  for (const [field, value] of info) {
+    if (!/^db\d+$/.test(field)) continue;
+    keys += Number(/\bkeys=(\d+)/.exec(value)?.[1] ?? 0);
+    expires += Number(/\bexpires=(\d+)/.exec(value)?.[1] ?? 0);
+  }
+  return { keys, expires };
+}
+
+/** What counts against maxmemory, as a share of it; NaN without a limit. */
+export function fullness(facts: Facts): number {
+  const limit = figure(facts, 'maxmemory');
+  if (!(limit > 0)) return Number.NaN;
+  return (figure(facts, 'used_memory') - (figure(facts, 'mem_not_counted_for_evict') || 0)) / limit;
+}
+
+const UNITS = ['B', 'KB', 'MB', 'GB', 'TB'];
+
+export function size(bytes: number): string {
+  const unit = Math.min(UNITS.length - 1, Math.max(0, Math.floor(Math.log2(Math.max(1, bytes)) / 10)));
+  return `${(bytes / 1024 ** unit).toFixed(unit === 0 ? 0 : 1)} ${UNITS[unit]}`;
+}
+
+export function share(part: number): string {
+  return `${(part * 100).toFixed(1)} %`;
+}
+
+/** The command that sets it now, and where it stays set. */
+export function set({ cli }: Facts, setting: string, value: string): string[] {
+  return [
+    `redis-cli ${cli} CONFIG SET ${setting} ${value}`,
+    `redis-cli ${cli} CONFIG REWRITE   # keeps it; on a managed service set ${setting} in its parameter group`,
+  ];
+}

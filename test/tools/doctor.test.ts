@@ -1,0 +1,213 @@
+// spillway doctor: each fault planted on a real server is found, and nothing on a healthy one.
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import net from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Redis } from 'ioredis';
+import t, { type Test } from 'tap';
+import { examine, type ServerExamination } from '../../src/doctor/doctor.js';
+import { type Endpoint, endpointName } from '../../src/keyspace/endpoint.js';
+import { connectServers } from '../../src/keyspace/servers.js';
+import { withRedis } from '../support/redis.js';
+import { until } from '../support/wait.js';
+
+const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+const NAME = 'spillway-test';
+/** Keeps the server for 150 ms. */
+const SLOW = `local function now() local t = redis.call('TIME') return t[1] * 1000000 + t[2] end
+  local till = now() + 150000 while now() < till do end`;
+
+async function served(t: Test, args: readonly string[] = []) {
+  const redis = await withRedis(t, args);
+  const direct = new Redis(redis.port, '127.0.0.1', { maxRetriesPerRequest: 0 });
+  t.teardown(() => direct.disconnect());
+  const endpoint: Endpoint = { host: '127.0.0.1', port: redis.port, connectTimeoutMs: 1000 };
+  const look = async (more: Partial<Endpoint> = {}): Promise<ServerExamination> => {
+    const servers = await connectServers({ ...endpoint, ...more }, NAME);
+    const { signal } = new AbortController();
+    const { servers: all } = await examine(servers, { name: NAME, sample: 5000, maxRate: undefined, signal });
+    servers.close();
+    t.equal(all[0]?.server, endpointName(endpoint));
+    return all[0] as ServerExamination;
+  };
+  const ids = async (more?: Partial<Endpoint>) => (await look(more)).findings.map(({ id }) => id).sort();
+  return { port: redis.port, redis, direct, look, ids };
+}
+
+async function fill(
+  direct: Redis,
+  count: number,
+  write: (pipeline: ReturnType<Redis['pipeline']>, i: number) => void,
+) {
+  const pipeline = direct.pipeline();
+  for (let i = 0; i < count; i++) write(pipeline, i);
+  await pipeline.exec();
+}
+
+t.test('nothing on a healthy server', async (t) => {
+  const { direct, look, port } = await served(t, [
+    '--maxmemory',
+    '200mb',
+    '--maxmemory-policy',
+    'allkeys-lru',
+  ]);
+  await fill(direct, 500, (pipeline, i) => pipeline.set(`cache:${i}`, 'x'.repeat(100), 'EX', 1000));
+  await fill(direct, 50, (pipeline, i) => pipeline.hset(`user:${i}`, { a: '1', b: '2' }));
+  t.match(await look(), { findings: [], notMade: [], unread: [] });
+  const { status, stdout } = spawnSync(process.execPath, [MAIN, 'doctor', '-u', `redis://127.0.0.1:${port}`]);
+  t.equal(status, 0);
+  t.match(String(stdout), /Nothing was found/);
+});
+
+t.test('nothing on a store that never evicts and has room', async (t) => {
+  const { direct, look } = await served(t, ['--maxmemory', '200mb', '--appendonly', 'yes']);
+  await fill(direct, 500, (pipeline, i) => pipeline.set(`order:${i}`, 'x'));
+  t.match(await look(), { findings: [] });
+});
+
+t.test('limits and policies', async (t) => {
+  const { direct, ids } = await served(t);
+  t.same(await ids(), ['no-maxmemory']);
+  await direct.config('SET', 'maxmemory', '100mb');
+  await fill(direct, 300, (pipeline, i) => pipeline.set(`cache:${i}`, 'x', 'EX', 1000));
+  t.same(await ids(), ['noeviction-cache']);
+  await direct.config('SET', 'maxmemory-policy', 'allkeys-lru');
+  t.same(await ids(), []);
+  await direct.flushall();
+  await fill(direct, 300, (pipeline, i) => pipeline.set(`order:${i}`, 'x'));
+  await direct.config('SET', 'maxmemory-policy', 'volatile-lru');
+  t.same(await ids(), ['volatile-without-ttl']);
+  const machine = Number(/^total_system_memory:(\d+)/m.exec(await direct.info('memory'))?.[1]);
+  await direct.config('SET', 'maxmemory-policy', 'allkeys-lru');
+  await direct.config('SET', 'maxmemory', String(Math.floor(machine * 0.85)));
+  t.same(await ids(), ['maxmemory-too-large']);
+});
+
+t.test('full, with writes refused', async (t) => {
+  const { direct, look, port } = await served(t, ['--maxmemory', '4mb']);
+  const refused = async () =>
+    (await direct.set(`event:${Math.random()}`, 'x'.repeat(10_000)).catch(String)) !== 'OK';
+  await until(refused, { timeoutMs: 20_000 });
+  const { findings } = await look();
+  t.same(
+    findings.map(({ id, severity }) => `${severity} ${id}`),
+    ['critical memory-full', 'critical oom-errors', 'warning keys-without-ttl'],
+  );
+  t.match(findings[2]?.evidence, /event:\*/, 'who fills it');
+  const run = (...args: string[]) =>
+    spawnSync(process.execPath, [MAIN, 'doctor', '-u', `redis://127.0.0.1:${port}`, ...args]);
+  const { status, stdout } = run();
+  t.equal(status, 3);
+  t.match(String(stdout), /CRITICAL +Memory is nearly at maxmemory[\s\S]*CONFIG SET maxmemory 5mb/);
+  await direct.flushall();
+  t.equal(run().status, 2, 'errors were counted, and there is room now');
+  t.equal(run('--fail-on', 'critical').status, 0);
+  t.equal(run('--fail-on', 'some').status, 64);
+  await direct.config('RESETSTAT');
+  t.equal(run().status, 0);
+});
+
+t.test('keys', async (t) => {
+  const { direct, look, ids } = await served(t, [
+    '--maxmemory',
+    '200mb',
+    '--maxmemory-policy',
+    'allkeys-lru',
+  ]);
+  await direct.set('report', 'x'.repeat(12_000_000));
+  const { findings } = await look();
+  t.match(findings, [{ id: 'big-keys', evidence: /string "report" 1\d\.\d MB/ }]);
+  await direct.del('report');
+  const fields = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, i) => [`f${i}`, i]));
+  await fill(direct, 40, (pipeline, i) => pipeline.hset(`h${i}`, fields(600)));
+  await fill(direct, 40, (pipeline, i) =>
+    pipeline.zadd(`z${i}`, ...Array.from({ length: 150 }, (_, m) => [m, m]).flat()),
+  );
+  await fill(direct, 40, (pipeline, i) =>
+    pipeline.sadd(`s${i}`, ...Array.from({ length: 600 }, (_, m) => m)),
+  );
+  t.same(await ids(), ['hash-just-past-compact', 'set-just-past-compact', 'zset-just-past-compact']);
+  await direct.config('SET', 'hash-max-listpack-entries', '256');
+  t.same(await ids(), ['set-just-past-compact', 'zset-just-past-compact'], 'these are far past');
+});
+
+t.test('clients, slow commands, saving', async (t) => {
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'spillway-doctor-'));
+  const { direct, ids, port } = await served(t, [
+    ...['--maxmemory', '300mb', '--maxmemory-policy', 'allkeys-lru', '--enable-protected-configs', 'yes'],
+  ]);
+  await direct.config('SET', 'latency-monitor-threshold', '50');
+  await direct.eval(SLOW, 0);
+  t.same(await ids(), ['latency-events', 'slow-commands']);
+  await direct.call('LATENCY', 'RESET');
+  await direct.slowlog('RESET');
+
+  await direct.config('SET', 'dir', folder);
+  rmSync(folder, { recursive: true });
+  await direct.bgsave();
+  await until(async () => (await direct.info('persistence')).includes('rdb_last_bgsave_status:err'));
+  t.same(await ids(), ['saving-fails']);
+  await direct.config('SET', 'dir', os.tmpdir());
+  await direct.config('SET', 'dbfilename', `spillway-doctor-${process.pid}.rdb`);
+  await direct.bgsave();
+  await until(async () => (await direct.info('persistence')).includes('rdb_last_bgsave_status:ok'));
+  rmSync(path.join(os.tmpdir(), `spillway-doctor-${process.pid}.rdb`), { force: true });
+
+  await direct.set('page', 'x'.repeat(1_000_000));
+  const lazy = net.connect(port, '127.0.0.1').pause();
+  t.teardown(() => lazy.destroy());
+  lazy.write('GET page\r\n'.repeat(60));
+  await until(async () => /omem=[2-9]\d{7}/.test(String(await direct.client('LIST'))));
+  t.same(await ids(), ['client-buffers']);
+  lazy.destroy();
+
+  await direct.config('SET', 'maxclients', '1');
+  const late = new Redis(port, '127.0.0.1', { lazyConnect: true, retryStrategy: () => null });
+  late.on('error', () => {});
+  await late.connect().catch(() => {});
+  late.disconnect();
+  await direct.config('SET', 'maxclients', '100');
+  await until(async () => (await direct.info('stats')).match(/rejected_connections:[1-9]/) !== null);
+  await until(async () => !(await ids()).includes('client-buffers'));
+  t.same(await ids(), ['rejected-connections']);
+});
+
+t.test('what may not be read is said, and the rest is found', async (t) => {
+  const { direct, look, port } = await served(t);
+  await direct.set('report', 'x'.repeat(12_000_000));
+  await direct.call(
+    'ACL',
+    'SETUSER',
+    'managed',
+    'on',
+    '>pw',
+    '~*',
+    '+@all',
+    '-config',
+    '-memory|doctor',
+    '-debug',
+  );
+  const managed = { username: 'managed', password: 'pw' };
+  const first = await look(managed);
+  t.same(
+    first.findings.map(({ id }) => id),
+    ['no-maxmemory', 'big-keys'],
+  );
+  t.match(first.unread, [/^CONFIG GET: NOPERM/]);
+  t.same(first.notMade, []);
+  await direct.call('ACL', 'SETUSER', 'managed', 'resetkeys', '-@all', '+info', '+ping');
+  const least = await look(managed);
+  t.same(
+    least.findings.map(({ id }) => id),
+    ['no-maxmemory'],
+  );
+  t.ok(least.notMade.includes('big-keys'));
+  t.ok(least.unread.length >= 4);
+  const url = `redis://managed:pw@127.0.0.1:${port}`;
+  await direct.call('ACL', 'SETUSER', 'managed', '-info');
+  const { status, stderr } = spawnSync(process.execPath, [MAIN, 'doctor', '-u', url]);
+  t.equal(status, 1);
+  t.match(String(stderr), /NOPERM/);
+});

@@ -1,0 +1,112 @@
+// The checks whose faults are hard to plant: on what a server would say. And each check has its line in docs/TOOLS.md.
+import { readFileSync } from 'node:fs';
+import t from 'tap';
+import { CHECKS, judge } from '../../src/doctor/doctor.js';
+import type { Facts } from '../../src/doctor/facts.js';
+
+const MB = 2 ** 20;
+
+/** A healthy server, but for `info`. */
+function facts(info: Record<string, string | number>, more: Partial<Facts> = {}): Facts {
+  const healthy = {
+    used_memory: 500 * MB,
+    used_memory_peak: 510 * MB,
+    maxmemory: 1000 * MB,
+    maxmemory_policy: 'allkeys-lru',
+    total_system_memory: 8000 * MB,
+    mem_fragmentation_ratio: 1.1,
+    mem_fragmentation_bytes: 50 * MB,
+    allocator_frag_ratio: 1.05,
+    mem_not_counted_for_evict: 0,
+    mem_clients_normal: MB,
+    uptime_in_seconds: 86_400,
+    expired_stale_perc: '0.50',
+    rejected_connections: 0,
+    db0: 'keys=1000,expires=900,avg_ttl=1',
+  };
+  const fields = Object.entries({ ...healthy, ...info }).map(
+    ([name, value]) => [name, String(value)] as const,
+  );
+  return {
+    server: '127.0.0.1:6379',
+    cli: '-h 127.0.0.1 -p 6379',
+    info: new Map(fields),
+    config: new Map([['activedefrag', 'no']]),
+    slow: [],
+    latency: new Map(),
+    clients: { count: 1, largestOutput: 0 },
+    process: { swapBytes: 0, limitBytes: undefined },
+    keys: undefined,
+    shapes: undefined,
+    unread: [],
+    at: 1_000_000,
+    ...more,
+  };
+}
+
+function found(info: Record<string, string | number>, more?: Partial<Facts>): string[] {
+  return judge(facts(info, more)).findings.map(({ id, severity }) => `${severity} ${id}`);
+}
+
+t.test('a healthy server', (t) => {
+  t.same(found({}), []);
+  t.end();
+});
+
+t.test('fragmentation, and what only looks like it', (t) => {
+  const fragmented = {
+    mem_fragmentation_ratio: 1.8,
+    mem_fragmentation_bytes: 400 * MB,
+    allocator_frag_ratio: 1.7,
+  };
+  t.same(found(fragmented), ['warning fragmentation']);
+  t.same(found(fragmented, { config: new Map([['activedefrag', 'yes']]) }), [], 'it is being mended');
+  t.same(found({ ...fragmented, active_defrag_running: 12 }, { config: undefined }), []);
+  t.same(found({ ...fragmented, used_memory: 3 * MB, mem_fragmentation_ratio: 6 }), [], 'a small heap');
+  t.same(found({ ...fragmented, mem_fragmentation_bytes: 40 * MB }), [], 'not much');
+  const afterPeak = { ...fragmented, allocator_frag_ratio: 1.02, used_memory_peak: 900 * MB };
+  t.same(found(afterPeak), ['notice fragmentation']);
+  t.end();
+});
+
+t.test('buffers, swap, the room of a container, the backlog', (t) => {
+  t.same(found({ mem_not_counted_for_evict: 150 * MB }), ['warning uncounted-buffers']);
+  t.same(found({ mem_not_counted_for_evict: 90 * MB }), []);
+  t.same(found({ mem_clients_normal: 60 * MB }), ['warning client-buffers']);
+  t.same(found({ mem_clients_normal: 40 * MB }), []);
+  t.same(found({}, { process: { swapBytes: 50 * MB, limitBytes: undefined } }), ['warning swap']);
+  t.same(found({}, { process: { swapBytes: 0, limitBytes: 1100 * MB } }), ['warning maxmemory-too-large']);
+  t.same(found({}, { process: { swapBytes: 0, limitBytes: 900 * MB } }), ['critical maxmemory-too-large']);
+  t.same(found({}, { process: { swapBytes: 0, limitBytes: 1500 * MB } }), []);
+  t.same(found({ expired_stale_perc: '25.00' }), ['warning expired-backlog']);
+  t.end();
+});
+
+t.test('what is found is ranked, and what cannot be checked is said', (t) => {
+  const judged = judge(
+    facts(
+      {
+        maxmemory_policy: 'noeviction',
+        used_memory: 990 * MB,
+        errorstat_OOM: 'count=7',
+        rejected_connections: 3,
+      },
+      { process: undefined, slow: undefined },
+    ),
+  );
+  t.same(
+    judged.findings.map(({ severity }) => severity),
+    ['critical', 'critical', 'warning', 'warning'],
+  );
+  t.ok(['swap', 'slow-commands', 'big-keys'].every((id) => judged.notMade.includes(id)));
+  t.equal(judged.findings.length + judged.fine.length + judged.notMade.length, CHECKS.length);
+  for (const { mend, reason, evidence } of judged.findings) t.ok(mend.length > 0 && reason && evidence);
+  t.end();
+});
+
+t.test('docs/TOOLS.md lists the checks', (t) => {
+  const text = readFileSync(new URL('../../docs/TOOLS.md', import.meta.url), 'utf8');
+  const listed = [...text.matchAll(/^\| `([a-z-]+)` \|/gm)].map(([, id]) => id);
+  t.same(listed.sort(), CHECKS.map(({ id }) => id).sort());
+  t.end();
+});
