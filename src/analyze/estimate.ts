@@ -17,7 +17,7 @@ export interface Sample {
   readonly sampled: number;
 }
 
-export function exactly(value: number): Estimate {
+function exactly(value: number): Estimate {
   return { estimate: value, low: value, high: value };
 }
 

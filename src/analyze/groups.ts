@@ -5,7 +5,7 @@ import { PATTERN_SCRATCH, writePattern } from '../stats/prefix.js';
 import { Tally } from './tally.js';
 
 const MAX_GROUPS = 10_000;
-export const OTHERS = '(others)';
+const OTHERS = '(others)';
 
 export interface Group {
   readonly name: string;

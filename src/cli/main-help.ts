@@ -25,6 +25,10 @@ Examples:
   spillway stats
   spillway top
       What a running proxy has counted, and what happens now.
+  spillway doctor --upstream redis://10.0.0.5:6379
+  spillway analyze --upstream redis://10.0.0.5:6379
+  spillway sweep --config proxy.config.json
+      What endangers a Redis, which keys hold its memory, and which would get a TTL.
   spillway demo --seconds 30
       See it work on a private Redis, beside a Redis without it.
 

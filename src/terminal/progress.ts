@@ -101,7 +101,7 @@ export class Progress {
 }
 
 /** 45 s, 12 min, 3 h 5 min. */
-export function timeText(seconds: number): string {
+function timeText(seconds: number): string {
   if (seconds < 90) return `${Math.max(1, Math.round(seconds))} s`;
   const minutes = Math.round(seconds / 60);
   return minutes < 90 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
