@@ -21,6 +21,7 @@ import { SORTS } from './rows.js';
 import type { SimulateOptions } from './simulate.js';
 import { declareSweep } from './sweep-command.js';
 import type { TopOptions } from './top.js';
+import { declareWatch } from './watch-command.js';
 
 const program = new Command('spillway')
   .summary('keeps Redis and Valkey away from OOM')
@@ -37,6 +38,7 @@ const program = new Command('spillway')
       'sweep [options]',
       'doctor [options]',
       'init [options]',
+      'watch [options]',
       'demo [options]',
     ].join('\n       spillway '),
   )
@@ -139,6 +141,7 @@ declareAnalyze(program, inherited);
 declareSweep(program, inherited);
 declareDoctor(program, inherited);
 declareInit(program, inherited);
+declareWatch(program, inherited);
 
 program
   .command('demo')

@@ -56,13 +56,14 @@ export function addWalkOptions(command: Command): Command {
 
 /**
  * Connects and runs `work`; whatever the user can mend ends in one clear message and the exit code that goes with it.
- * `name`: as the server's CLIENT LIST shows it.
+ * `name`: as the server's CLIENT LIST shows it. `endless`: Ctrl-C is how it ends.
  */
 export async function tooling(
   options: ToolOptions,
   env: Environment,
   name: string,
   work: (tool: Tool) => Promise<ExitCode>,
+  { endless = false } = {},
 ): Promise<ExitCode> {
   const ending = new AbortController();
   const end = (signal: NodeJS.Signals): void => {
@@ -77,7 +78,7 @@ export async function tooling(
     const { config, file, where } = whereabouts(options, env);
     servers = await connectServers(where, name);
     const code = await work({ config, file, servers, signal: ending.signal, progress });
-    return ending.signal.aborted && code === ExitCode.OK
+    return ending.signal.aborted && code === ExitCode.OK && !endless
       ? signalExit(ending.signal.reason as NodeJS.Signals)
       : code;
   } catch (error) {

@@ -58,10 +58,7 @@ export const KEY_CHECKS: readonly Check[] = [
         title: 'Most keys never end, and memory fills',
         evidence: `${share(1 - expires / keys)} of ${keys} keys have no TTL; most memory in ${most.join(', ')}`,
         reason: 'What is never deleted and never ends stays: memory only grows.',
-        mend: [
-          'spillway init      # rules for them',
-          'spillway sweep     # gives them TTLs by the rules',
-        ],
+        mend: ['spillway init      # rules for them', 'spillway sweep     # gives them TTLs by the rules'],
       };
     },
   },

@@ -197,9 +197,9 @@ t.test('of a mixed keyspace', async (t) => {
       stdout += bytes;
     });
     const ended = new Promise((resolve) => child.on('close', resolve));
-    await until(async () =>
-      /name=spillway-analyze[^\n]* cmd=(object|pttl|scan)/.test(String(await direct.client('LIST'))),
-    );
+    const begun = async () =>
+      /name=spillway-analyze[^\n]* cmd=(object|pttl|scan)/.test(String(await direct.client('LIST')));
+    await until(begun, { timeoutMs: 30_000 });
     child.kill('SIGINT');
     t.equal(await ended, 130);
     const analysis = JSON.parse(stdout) as Analysis;
