@@ -13,6 +13,7 @@ import { configSchema } from '../../src/config/schema.js';
 import { parseDuration } from '../../src/config/units.js';
 import { withProxy } from '../support/proxy.js';
 import { withRedis } from '../support/redis.js';
+import { until } from '../support/wait.js';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const TOKEN = 'a-token-that-only-this-test-knows';
@@ -123,6 +124,7 @@ for (const { file, manifests } of kubernetes) {
 
 t.test('compose', async (t) => {
   interface Service {
+    readonly command?: readonly string[];
     readonly environment?: Record<string, string>;
     readonly volumes?: readonly string[];
     readonly secrets?: readonly string[];
@@ -130,7 +132,7 @@ t.test('compose', async (t) => {
     readonly stop_grace_period?: string;
   }
   const compose = parse(read('deploy/compose/compose.yaml')) as {
-    services: Record<'spillway' | 'prometheus' | 'grafana', Service>;
+    services: Record<'redis' | 'spillway' | 'prometheus' | 'grafana', Service>;
     secrets: Record<string, { file: string }>;
   };
   // It names its dialect and its parts as older drafts did.
@@ -141,7 +143,12 @@ t.test('compose', async (t) => {
   t.ok(valid(compose), JSON.stringify(valid.errors));
   t.notOk(valid({ ...compose, service: {} }), 'a slip is found');
 
-  const { spillway, prometheus } = compose.services;
+  const { redis, spillway, prometheus } = compose.services;
+  const [program, ...args] = redis.command ?? [];
+  t.equal(program, 'redis-server');
+  const proxy = await withProxy(t, { redis: await withRedis(t, args) });
+  await until(async () => ((await proxy.admin('/api/memory')) as { active: boolean }).active);
+  t.match(await proxy.admin('/api/memory'), { maxmemoryBytes: 256 * 1024 * 1024, policy: 'noeviction' });
   for (const { volumes = [], ports = [] } of Object.values(compose.services)) {
     for (const port of ports) t.match(port, /^127\.0\.0\.1:/, 'for this machine alone');
     for (const [from = ''] of volumes.map((volume) => volume.split(':')))
