@@ -21,8 +21,9 @@ const HEAD = `<!-- Generated from src/config/ by scripts/generate-config.ts: cha
 
 # Configuration
 
-One JSON file; every setting has a default but those of a rule that are marked so. \`spillway check --config FILE\` tries a
-file without starting anything. A key that is not named here is an error.
+One JSON file, with comments (\`//\`, \`/* */\`) where you like; every setting has a default but those of a rule that are
+marked so. \`spillway check --config FILE\` tries a file without starting anything. A key that is not named here is an
+error.
 
 - A flag wins over an environment variable, and that over the file. An empty variable counts as not set.
 - **Reload**: "yes" is taken over by a running proxy when its file changes, on SIGHUP and on \`POST /api/reload\`;

@@ -7,6 +7,7 @@ import { declareAnalyze } from './analyze-command.js';
 import { EXPLAIN_MANUAL, REPORT_MANUAL, SIMULATE_MANUAL, STATS_MANUAL, TOP_MANUAL } from './ask-help.js';
 import { declareDoctor } from './doctor-command.js';
 import { complain, ExitCode } from './exit.js';
+import { declareInit } from './init-command.js';
 import { MANUAL } from './main-help.js';
 import {
   type AskOptions,
@@ -35,6 +36,7 @@ const program = new Command('spillway')
       'analyze [options]',
       'sweep [options]',
       'doctor [options]',
+      'init [options]',
       'demo [options]',
     ].join('\n       spillway '),
   )
@@ -136,6 +138,7 @@ addAskOptions(program.command('simulate'))
 declareAnalyze(program, inherited);
 declareSweep(program, inherited);
 declareDoctor(program, inherited);
+declareInit(program, inherited);
 
 program
   .command('demo')

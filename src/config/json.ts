@@ -1,7 +1,8 @@
-// Strict JSON with places: where JSON.parse only says that a text is wrong (and quotes from it, secrets and all),
-// this says at which line and column and why, and it also refuses a key that stands twice in one object.
-// Invariant: accepts what JSON.parse accepts, but for repeated keys and nesting beyond MAX_DEPTH; quotes no value.
-import { type ParseErrorCode, printParseErrorCode, visit } from 'jsonc-parser';
+// Strict JSON, with comments, and with places: where JSON.parse only says that a text is wrong (and quotes from it, secrets
+// and all), this says at which line and column and why, and it also refuses a key that stands twice in one object.
+// Invariant: accepts what JSON.parse accepts once comments are gone, but for repeated keys and nesting beyond MAX_DEPTH;
+// quotes no value.
+import { type ParseErrorCode, printParseErrorCode, stripComments, visit } from 'jsonc-parser';
 
 const MAX_DEPTH = 64;
 const NO_JSON = 'this is no JSON: a text lacks its quotes, or a word is misspelt';
@@ -14,8 +15,7 @@ const REASONS: Readonly<Record<string, string>> = {
   CloseBraceExpected: 'expected "}", but the file ends here',
   CloseBracketExpected: 'expected "]", but the file ends here',
   EndOfFileExpected: 'expected the end of the file',
-  InvalidCommentToken: 'JSON has no comments',
-  UnexpectedEndOfComment: 'JSON has no comments',
+  UnexpectedEndOfComment: 'this comment does not end',
   UnexpectedEndOfString: 'this string does not end on its line',
   UnexpectedEndOfNumber: 'this number is not whole',
   InvalidUnicode: 'bad escape in this string: \\u takes four hexadecimal digits',
@@ -69,10 +69,10 @@ export function parseJson(text: string): unknown {
         keys.at(-1)?.add(key);
       },
     },
-    { disallowComments: true, allowTrailingComma: false },
+    { disallowComments: false, allowTrailingComma: false },
   );
   try {
-    return JSON.parse(text);
+    return JSON.parse(stripComments(text, ' '));
   } catch {
     // Its message would quote the text.
     throw new JsonSyntaxError(NO_JSON, 1, 1);

@@ -59,7 +59,7 @@ export const KEY_CHECKS: readonly Check[] = [
         evidence: `${share(1 - expires / keys)} of ${keys} keys have no TTL; most memory in ${most.join(', ')}`,
         reason: 'What is never deleted and never ends stays: memory only grows.',
         mend: [
-          'spillway analyze   # which keys, for rules',
+          'spillway init      # rules for them',
           'spillway sweep     # gives them TTLs by the rules',
         ],
       };

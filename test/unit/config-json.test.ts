@@ -11,7 +11,7 @@ t.test('places and reasons', async (t) => {
     ['{ "a" 1 }', 1, 7, /expected ":" after the key/],
     ['{ "a": 1 "b": 2 }', 1, 10, /expected a comma or the closing bracket/],
     ['[1 2]', 1, 4, /expected a comma/],
-    ['{\n  // note\n  "a": 1\n}', 2, 3, /JSON has no comments/],
+    ['{\n  /* note\n  "a": 1\n}', 2, 3, /this comment does not end/],
     ["{ 'a': 1 }", 1, 3, /double quotes only/],
     ['{ "a": tru }', 1, 8, /no JSON/],
     ['{ "a": 01 }', 1, 9, /expected a comma/],
@@ -26,6 +26,12 @@ t.test('places and reasons', async (t) => {
   for (const [text, line, column, message] of bad) {
     t.throws(() => parseJson(text), { name: 'JsonSyntaxError', line, column, message }, text.slice(0, 40));
   }
+});
+
+t.test('comments are no part of it', async (t) => {
+  const text = '// a rule\n{ "a": "// no comment", /* nor\n this */ "b": 1 } // end';
+  t.same(parseJson(text), { a: '// no comment', b: 1 });
+  t.throws(() => parseJson('{ // "a": 1\n "b" }'), { name: 'JsonSyntaxError', line: 2, column: 6 });
 });
 
 t.test('never quotes the text', async (t) => {

@@ -1,0 +1,19 @@
+// Declares `spillway init`.
+import type { Command } from 'commander';
+import type { InitCommandOptions } from './init.js';
+import { INIT_MANUAL } from './init-help.js';
+import { addWalkOptions, wholeNumber } from './tool.js';
+
+export function declareInit(program: Command, inherited: <O extends object>(own: O) => O): void {
+  addWalkOptions(program.command('init'))
+    .allowExcessArguments(false)
+    .summary('write a first configuration from what is in a Redis')
+    .option('--sample <keys>', 'look at about so many keys; else at all', wholeNumber)
+    .option('--admin <url>', 'take the patterns, too, that the proxy at URL has found')
+    .option('-o, --output <file>', 'write it to FILE, which must not be there; else to standard output')
+    .addHelpText('after', INIT_MANUAL)
+    .action(async (own: InitCommandOptions) => {
+      const { initCommand } = await import('./init.js');
+      process.exitCode = await initCommand(inherited(own), process.env);
+    });
+}

@@ -1,0 +1,56 @@
+// `spillway init`: a first configuration from what is there.
+import { writeFileSync } from 'node:fs';
+import { analyze } from '../analyze/analyze.js';
+import type { Environment } from '../config/overrides.js';
+import { type Discovered, proposeRules } from '../init/propose.js';
+import { writeConfig } from '../init/write.js';
+import { AdminClient } from './admin-client.js';
+import { mendable } from './ask.js';
+import { complain, ExitCode } from './exit.js';
+import { chosenDb, type ToolOptions, tooling } from './tool.js';
+
+export interface InitCommandOptions extends ToolOptions {
+  readonly sample?: number;
+  readonly admin?: string;
+  readonly output?: string;
+}
+
+const NAME = 'spillway-init';
+
+export async function initCommand(options: InitCommandOptions, env: Environment): Promise<ExitCode> {
+  const { output, sample, maxRate, admin } = options;
+  return mendable(() =>
+    tooling(options, env, NAME, async ({ config, servers, signal, progress }) => {
+      const found =
+        admin === undefined
+          ? undefined
+          : await AdminClient.at(admin, config).get<{ discovered: readonly Discovered[] }>('/api/stats');
+      const more = { rules: undefined, samples: undefined, biggest: 0, maxRate, signal, progress };
+      const analysis = await analyze(servers, { name: NAME, db: chosenDb(options, config), sample, ...more });
+      progress.close();
+      const proposals = proposeRules(analysis, found?.discovered);
+      const on = analysis.at.slice(0, 10);
+      const text = writeConfig({ on, upstream: config.upstream, proposals });
+      if (analysis.partial) complain('ended before it was done: made from what was seen until then');
+      if (output === undefined) process.stdout.write(text);
+      else {
+        try {
+          writeFileSync(output, text, { flag: 'wx' });
+        } catch (error) {
+          complain(problem(output, error as NodeJS.ErrnoException));
+          return ExitCode.FAILURE;
+        }
+        complain(
+          `${output}: ${proposals.length} rules, which only observe. Read them, then: spillway --config ${output}`,
+        );
+      }
+      return ExitCode.OK;
+    }),
+  );
+}
+
+function problem(file: string, { code, message }: NodeJS.ErrnoException): string {
+  return code === 'EEXIST'
+    ? `${file} is there already, and may hold rules that somebody wrote: name another file`
+    : `${file} cannot be written: ${message}`;
+}

@@ -1,0 +1,48 @@
+// The text of a first configuration: JSON with comments, as config/json reads it. Pure.
+// Invariant: it holds no password; a comment never ends early, whatever keys are called.
+import { formatRedactedUrl, type UpstreamAddress } from '../config/upstream-url.js';
+import type { Proposal } from './propose.js';
+
+export interface FirstConfig {
+  /** Day, as people read it. */
+  readonly on: string;
+  readonly upstream: UpstreamAddress;
+  readonly proposals: readonly Proposal[];
+}
+
+export function writeConfig({ on, upstream, proposals }: FirstConfig): string {
+  const url = formatRedactedUrl({ ...upstream, password: undefined });
+  const secret =
+    upstream.password === undefined
+      ? []
+      : ['  // The password comes by SPILLWAY_UPSTREAM_PASSWORD or …_FILE.'];
+  const rules = proposals.map(({ rule, comment }, i) => {
+    const end = i + 1 < proposals.length ? ',' : '';
+    return [...comment.map((line) => `    // ${oneLine(line)}`), `    ${inline(rule)}${end}`].join('\n');
+  });
+  return `// A first configuration for Spillway, made on ${on} from what was in Redis then. Every setting: docs/CONFIG.md.
+{
+${[...secret, `  "upstream": { "url": ${JSON.stringify(url)} },`].join('\n')}
+
+  // Nothing is given and nothing refused: only counted. "spillway report" tells what would have been; "enforce" does it.
+  "mode": "observe",
+
+  // The first that matches a key counts. "ttl": what a write gets that brings none. "durable": meant to stay.
+  // "priority": as memory fills, growing writes of "low" are refused first, those of "critical" never.
+  "rules": [
+${rules.join('\n')}
+  ]
+}
+`;
+}
+
+function inline(rule: object): string {
+  const parts = Object.entries(rule).map(
+    ([name, value]) => `${JSON.stringify(name)}: ${JSON.stringify(value)}`,
+  );
+  return `{ ${parts.join(', ')} }`;
+}
+
+function oneLine(text: string): string {
+  return text.replace(/[\p{C}\u2028\u2029]/gu, '?');
+}

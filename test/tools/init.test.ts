@@ -1,0 +1,139 @@
+// spillway init: what it writes is a valid configuration that only observes, and each key falls under the rule that was
+// made for its pattern.
+import { execFile, spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import fc from 'fast-check';
+import { Redis } from 'ioredis';
+import t from 'tap';
+import type { Analysis, GroupAnalysis } from '../../src/analyze/analysis.js';
+import { TTL_BANDS } from '../../src/analyze/bands.js';
+import { loadConfig } from '../../src/config/load.js';
+import { proposeRules } from '../../src/init/propose.js';
+import { writeConfig } from '../../src/init/write.js';
+import { RuleSet } from '../../src/policy/rule-set.js';
+import { PATTERN_SCRATCH, writePattern } from '../../src/stats/prefix.js';
+import { loadDataset } from '../support/dataset.js';
+import { withProxy } from '../support/proxy.js';
+import { withRedis } from '../support/redis.js';
+
+const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+const folder = mkdtempSync(path.join(os.tmpdir(), 'spillway-init-'));
+t.teardown(() => rmSync(folder, { recursive: true }));
+
+function rulesOf(text: string): RuleSet {
+  const file = path.join(folder, 'proxy.config.json');
+  writeFileSync(file, text);
+  const { config, warnings } = loadConfig({ file, env: {}, flags: {} });
+  if (config.rules.length > 0) t.same(warnings, []);
+  t.ok(
+    config.rules.every(({ observe }) => observe),
+    'they only observe',
+  );
+  return new RuleSet({ rules: config.rules, unregistered: { priority: 1, observe: true } });
+}
+
+t.test('of a mixed keyspace and a running proxy', async (t) => {
+  const redis = await withRedis(t, ['--requirepass', 'secret']);
+  const direct = new Redis(redis.port, '127.0.0.1', { password: 'secret' });
+  t.teardown(() => direct.disconnect());
+  await loadDataset(
+    { host: '127.0.0.1', port: redis.port, password: 'secret', connectTimeoutMs: 1000 },
+    { keys: 3000 },
+  );
+  const proxy = await withProxy(t, { redis });
+  const through = new Redis(proxy.port, '127.0.0.1', { password: 'secret' });
+  t.teardown(() => through.disconnect());
+  await through.set('fresh:1', '1');
+
+  const output = path.join(folder, 'first.json');
+  const admin = `http://127.0.0.1:${proxy.adminPort}`;
+  const args = ['init', '-u', `redis://:secret@127.0.0.1:${redis.port}`, '--admin', admin, '-o', output];
+  // The proxy is in this process: it must go on meanwhile.
+  const run = () =>
+    new Promise<{ status: unknown; stderr: string }>((resolve) => {
+      execFile(process.execPath, [MAIN, ...args], (error, _, stderr) =>
+        resolve({ status: error?.code ?? 0, stderr }),
+      );
+    });
+  const { status, stderr } = await run();
+  t.equal(status, 0, stderr);
+  const text = readFileSync(output, 'utf8');
+  t.notMatch(text, 'secret');
+  const rules = rulesOf(text);
+  const ruleOf = (key: string) => {
+    const rule = rules.find(Buffer.from(key), 0, key.length);
+    return { match: rule.globs.map(String), ttl: rule.ttlMs, durable: rule.durable, priority: rule.priority };
+  };
+  t.match(ruleOf('session:0123456789abcdef'), { match: ['session:*'], durable: false, priority: 2 });
+  t.match(ruleOf('cache:product:7'), { match: ['cache:product:*'], durable: false, priority: 0 });
+  t.match(ruleOf('queue:amber:7'), { match: ['queue:*'], durable: true, priority: 3 });
+  t.match(ruleOf('user:1000007'), { match: ['user:*'], durable: true, ttl: 0 });
+  t.match(ruleOf('fresh:2'), { match: ['fresh:*'] }, 'what only the proxy has seen');
+  t.match(text, /\/\/ 900 keys .*without a TTL; string/);
+  t.match(await run(), { status: 1, stderr: /is there already/ });
+  t.equal(readFileSync(output, 'utf8'), text);
+  t.equal(spawnSync(process.execPath, [MAIN, 'check', '--config', output]).status, 0);
+});
+
+const word = fc.constantFrom('a', 'b', 'user', 'cart', '42', '77', 'x*y', '[z]', 'q?', '\\', '*/', '\n');
+const key = fc.array(word, { minLength: 1, maxLength: 4 }).map((words) => words.join(':'));
+
+t.test('each key falls under the rule of its pattern, whatever other patterns there are', async (t) => {
+  const scratch = Buffer.alloc(PATTERN_SCRATCH);
+  const patternOf = (text: string) => {
+    const bytes = Buffer.from(text, 'latin1');
+    return scratch.toString('latin1', 0, writePattern(bytes, 0, bytes.length, scratch));
+  };
+  fc.assert(
+    fc.property(fc.array(key, { minLength: 1, maxLength: 12 }), (keys) => {
+      const patterns = [...new Set(keys.map(patternOf))];
+      const proposals = proposeRules({
+        groups: patterns.map(groupOf),
+        keys: { total: 100 },
+      } as unknown as Analysis);
+      const upstream = {
+        secure: false,
+        path: undefined,
+        host: 'h',
+        port: 1,
+        username: undefined,
+        password: undefined,
+        db: undefined,
+      };
+      const rules = rulesOf(writeConfig({ on: '2026-11-23', upstream, proposals }));
+      for (const each of keys) {
+        const bytes = Buffer.from(each, 'latin1');
+        const found = String(rules.find(bytes, 0, bytes.length).globs[0] ?? '');
+        const own = patternOf(each);
+        const wanted = proposals.some(({ rule }) => rule.match === own);
+        if (wanted && found !== own) return false;
+      }
+      return true;
+    }),
+    { numRuns: 200 },
+  );
+  t.end();
+});
+
+function groupOf(name: string): GroupAnalysis {
+  const exactly = (estimate: number) => ({ estimate, low: estimate, high: estimate });
+  return {
+    name,
+    by: 'pattern',
+    keys: exactly(10),
+    bytes: exactly(1000),
+    share: 0.1,
+    averageBytes: 100,
+    largestBytes: 100,
+    withoutTtl: exactly(10),
+    withoutTtlBytes: 1000,
+    ttl: TTL_BANDS.map(() => ({ band: '', seconds: 1, keys: 0, bytes: 0 })),
+    // Of its own, so that none are put together.
+    types: { [`string${name}`]: 1 },
+    encodings: {},
+    idle: [],
+  };
+}
