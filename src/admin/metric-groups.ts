@@ -18,6 +18,7 @@ import {
   type Reader,
   seconds,
   shedShare,
+  sweep,
   wireBytes,
   workers,
 } from './metric-readers.js';
@@ -308,6 +309,23 @@ export const METRIC_GROUPS: readonly MetricGroup[] = [
         one(({ alerts: { webhook, problem } }) => (webhook ? Number(problem !== null) : null)),
       ],
       ['gauge', 'build_info', 'Version of Spillway and Node; always 1.', buildInfo],
+    ],
+  },
+  {
+    heading: 'Sweep',
+    about:
+      'With `sweep.every` only: else these have no lines. Of several proxies with one Redis, one is at it.',
+    look: 'when keys without a TTL do not become fewer',
+    metrics: [
+      ['gauge', 'sweep_running', 'Whether this proxy sweeps now.', sweep((s) => Number(s.running))],
+      ['counter', 'sweep_ttls_given_total', 'TTLs given to keys that had none.', sweep((s) => s.given)],
+      ['counter', 'sweep_failures_total', 'Sweeps that failed, to be tried again.', sweep((s) => s.failures)],
+      [
+        'gauge',
+        'sweep_last_success_timestamp_seconds',
+        'When this proxy last was done with a database, seconds since 1970.',
+        sweep((s) => seconds(s.doneAt)),
+      ],
     ],
   },
   {

@@ -13,6 +13,7 @@ import type {
   ConnectionSnapshot,
   MemorySnapshot,
   PoolSnapshot,
+  SweepSnapshot,
   TlsSnapshot,
   WorkerSnapshot,
   WorkersSnapshot,
@@ -29,6 +30,7 @@ export interface Scrape {
   growth: GrowthReport;
   config: ConfigSnapshot;
   alerts: AlertsSnapshot;
+  sweep: SweepSnapshot;
 }
 
 /** Each label, and which values it can have. */
@@ -190,6 +192,11 @@ function histogram(
 export const alerts = byLabel('result', ({ alerts: { webhook, delivered, failed } }) =>
   webhook ? { delivered, failed } : {},
 );
+
+/** No line where the config asks for no sweep. */
+export function sweep(value: (sweep: SweepSnapshot) => number | null): Reader {
+  return one(({ sweep }) => (sweep.on ? value(sweep) : null));
+}
 
 export const heldBytes = byLabel('what', ({ connections }) => ({
   replies: connections.heldReplyBytes,

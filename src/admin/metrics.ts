@@ -16,7 +16,7 @@ export interface Metrics {
 export function createMetrics(
   sources: Pick<
     AdminSources,
-    'stats' | 'memory' | 'connections' | 'workers' | 'growth' | 'config' | 'alerts'
+    'stats' | 'memory' | 'connections' | 'workers' | 'growth' | 'config' | 'alerts' | 'sweep'
   >,
   version: string,
 ): Metrics {
@@ -49,6 +49,7 @@ export function createMetrics(
             growth: sources.growth(),
             config: sources.config(),
             alerts: sources.alerts(),
+            sweep: sources.sweep(),
           };
           return registry.metrics();
         });

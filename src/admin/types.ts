@@ -79,6 +79,21 @@ export interface AlertSituation {
   readonly rehearsal: boolean;
 }
 
+/** The proxy's own sweep. */
+export interface SweepSnapshot {
+  /** The config asks for one. */
+  readonly on: boolean;
+  /** This proxy is at it. */
+  readonly running: boolean;
+  /** TTLs, since the start, by this proxy. */
+  readonly given: number;
+  readonly failures: number;
+  /** Why the last one failed; null: it did not. */
+  readonly problem: string | null;
+  /** When this proxy was last done with a database, milliseconds since 1970. */
+  readonly doneAt: number | null;
+}
+
 /** GET /api/alerts. */
 export interface AlertsSnapshot {
   /** There is one; without it nothing is watched for, and the rest stays as it was. */
@@ -279,6 +294,7 @@ export interface AdminSources {
   /** What would become of a write, as ExplainRequest says. */
   explain(request: ExplainRequest): Explanation;
   alerts(): AlertsSnapshot;
+  sweep(): SweepSnapshot;
   health(): { live: boolean };
   /** `reasons`: one sentence for each thing that is missing; empty when ready. */
   ready(): { ready: boolean; reasons: string[] };

@@ -18,6 +18,7 @@ import type { TrafficObserver } from '../policy/observer.js';
 import { PRIORITY_NAMES } from '../policy/rule.js';
 import type { TrafficStats } from '../stats/counters.js';
 import { snapshotStats } from '../stats/snapshot.js';
+import type { SweepJob } from '../sweep/job.js';
 import { Alone } from './alone.js';
 import { Chronicle } from './chronicle.js';
 import { Crew } from './crew/crew.js';
@@ -27,6 +28,7 @@ import { Explainer } from './explainer.js';
 import { Rehearsals } from './rehearsal.js';
 import { Reloader, type ReloadSource } from './reload.js';
 import type { Service, ServiceEvents } from './service.js';
+import { startSweep } from './sweep.js';
 import { upstreamTls } from './tls.js';
 import { VERSION } from './version.js';
 
@@ -105,6 +107,7 @@ export async function startProxy(
   const explainer = new Explainer(config, { gate, memory });
   let chronicle: Chronicle | undefined;
   let alerts: Alerts | undefined;
+  let sweep: SweepJob | undefined;
   let admin: AdminServer | undefined;
   const goBy = async (next: EffectiveConfig): Promise<readonly number[]> => {
     if (next.log.level !== reloader.config.log.level) {
@@ -118,6 +121,7 @@ export async function startProxy(
     explainer.reload(next);
     chronicle?.reload(next);
     alerts?.reload(next.alerts);
+    sweep?.reload(next);
     secure?.renewal.reload();
     return pending;
   };
@@ -153,7 +157,7 @@ export async function startProxy(
     rehearsals.close();
     listener.close();
     eventLog.record('proxy', 'closing: clients may finish');
-    const [ended] = await Promise.all([service.close(graceMs), alerts?.close(graceMs)]);
+    const [ended] = await Promise.all([service.close(graceMs), alerts?.close(graceMs), sweep?.close()]);
     stopWatching();
     if (ended > 0) log.warn({ connections: ended }, 'connections ended before they were idle');
     monitor.close();
@@ -180,6 +184,8 @@ export async function startProxy(
     const instance = instanceName(address);
     const told = new Alerts(config.alerts, { subscribe: past.subscribe, instance, clock, log });
     alerts = told;
+    const sweeping = startSweep(config, secure, log, eventLog);
+    sweep = sweeping;
     consoleSources = {
       ...sources,
       growth: past.growth,
@@ -195,6 +201,7 @@ export async function startProxy(
           report: past.report,
           events: past.events,
           alerts: () => told.snapshot(),
+          sweep: () => sweeping.snapshot(),
           subscribe: past.subscribe,
           listen: config.admin.listen,
           token: config.admin.token,

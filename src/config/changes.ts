@@ -17,6 +17,7 @@ const TAKEN_OVER: ReadonlySet<string> = new Set([
   'limits.pendingReplies',
   'limits.idleTimeout',
   'alerts',
+  'sweep',
   'log',
   'reload',
 ]);
@@ -47,7 +48,7 @@ export function isTakenOver(path: string): boolean {
 
 /** What the proxy runs by once it has taken over what it can of `loaded`. */
 export function configAfter(running: EffectiveConfig, loaded: EffectiveConfig): EffectiveConfig {
-  const { mode, rules, console, memory, alerts, log, reload } = loaded;
+  const { mode, rules, console, memory, alerts, sweep, log, reload } = loaded;
   const { drainTimeoutMs } = running.limits;
   return Object.freeze({
     ...running,
@@ -58,6 +59,7 @@ export function configAfter(running: EffectiveConfig, loaded: EffectiveConfig): 
     memory,
     limits: Object.freeze({ ...loaded.limits, drainTimeoutMs }),
     alerts,
+    sweep,
     log,
     reload,
   });

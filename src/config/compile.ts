@@ -63,6 +63,7 @@ export function compileConfig(parsed: ConfigInput, secrets: Secrets = {}): Effec
       holdMs: parseDuration(parsed.alerts.hold),
       timeoutMs: parseDuration(parsed.alerts.timeout),
     },
+    sweep: { everyMs: parseDuration(parsed.sweep.every), maxRate: parsed.sweep.maxRate },
     log: { level: parsed.log.level },
     reload: { onChange: parsed.reload.onChange },
   });

@@ -41,6 +41,7 @@ export function describeConfig(config: EffectiveConfig): Omit<ConfigInput, '$sch
       drainTimeout: formatDuration(config.limits.drainTimeoutMs),
     },
     alerts: describeAlerts(config.alerts),
+    sweep: { every: formatDuration(config.sweep.everyMs), maxRate: config.sweep.maxRate },
     log: { level: config.log.level },
     reload: { onChange: config.reload.onChange },
   };

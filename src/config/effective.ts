@@ -53,6 +53,13 @@ export interface EffectiveAlerts {
   readonly timeoutMs: number;
 }
 
+export interface EffectiveSweep {
+  /** 0: never. */
+  readonly everyMs: number;
+  /** Keys a second. */
+  readonly maxRate: number;
+}
+
 export interface EffectiveLimits {
   readonly maxClients: number;
   readonly lookaheadBytes: number;
@@ -82,6 +89,7 @@ export interface EffectiveConfig {
   readonly console: boolean;
   readonly limits: EffectiveLimits;
   readonly alerts: EffectiveAlerts;
+  readonly sweep: EffectiveSweep;
   readonly log: ConfigInput['log'];
   readonly reload: ConfigInput['reload'];
 }

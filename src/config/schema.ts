@@ -257,6 +257,19 @@ const alerts = strict({
   timeout: duration(100, MINUTE).default('5s').describe('How long one attempt may take.'),
 });
 
+const sweep = strict({
+  every: duration(0, 30 * 24 * HOUR)
+    .default('0s')
+    .describe(
+      'How often keys that have no TTL get the one of their rule, where it is enforced. Of several proxies with one Redis ' +
+        'one does it. There is no undo: look first at what `spillway sweep` tells. From 1m; 0s: never.',
+    ),
+  maxRate: count(1, 1_000_000).default(1000).describe('How many keys a second are looked at, at most.'),
+}).check((context) => {
+  const every = quietly(context.value.every, parseDuration) ?? 0;
+  if (every > 0 && every < MINUTE) fail(context, 'must be 0s (never), or 1m or more', ['every']);
+});
+
 const rules = z
   .array(ruleSchema, { error: (issue) => expected(issue, 'a list of rules') })
   .max(MAX_RULES, `must hold at most ${MAX_RULES} rules`)
@@ -315,6 +328,7 @@ export const configSchema = strict({
     ),
   limits: limits.prefault({}).describe('Bounds on what clients can take.'),
   alerts: alerts.prefault({}).describe('Alerts by webhook, for those without Prometheus.'),
+  sweep: sweep.prefault({}).describe('TTLs for keys that are there already, now and then.'),
   log: log.prefault({}).describe('Logging.'),
   reload: reload.prefault({}).describe('When the configuration is read again while Spillway runs.'),
 })

@@ -4,7 +4,7 @@
 const EVENTS = 200;
 const TEXT_LENGTH = 300;
 
-export type EventKind = 'level' | 'upstream' | 'worker' | 'config' | 'rehearsal' | 'proxy';
+export type EventKind = 'level' | 'upstream' | 'worker' | 'config' | 'rehearsal' | 'sweep' | 'proxy';
 
 export interface LoggedEvent {
   /** 1 and up. */

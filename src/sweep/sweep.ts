@@ -6,6 +6,7 @@ import { databasesOf, type KeyedDatabase, type Server, type Servers } from '../k
 import { walk } from '../keyspace/walk.js';
 import type { CompiledRule, RuleSet } from '../policy/rule-set.js';
 import { newCounts, type RuleCounts } from './counts.js';
+import { drawSweptTtl } from './draw-ttl.js';
 import { type Journal, type Place, readJournal } from './journal.js';
 import { type Giver, giverFor } from './scripts.js';
 import { type Apply, Visit } from './visit.js';
@@ -166,10 +167,7 @@ function applyBy(
   return {
     giver,
     journal,
-    expireAt({ ttlMs, jitter }) {
-      const jittered = ttlMs * (1 + jitter * (2 * Math.random() - 1));
-      return Math.round(clock() + Math.max(1, jittered) + ttlMs * spread * Math.random());
-    },
+    expireAt: (rule) => Math.round(clock() + drawSweptTtl(rule, spread, Math.random)),
     room,
     full: () => full.abort(),
   };

@@ -11,8 +11,12 @@ import { withRedis } from '../support/redis.js';
 
 /** What Prometheus itself adds to every line of a target. */
 const TARGET_LABELS = ['job', 'instance'];
-/** They take ten seconds of readings; they have no labels. */
-const NO_LINE_YET = ['spillway_time_to_full_seconds', 'spillway_memory_growth_bytes_per_second'];
+/** They take ten seconds of readings, or a minute until a sweep; they have no labels. */
+const NO_LINE_YET = [
+  'spillway_time_to_full_seconds',
+  'spillway_memory_growth_bytes_per_second',
+  'spillway_sweep_last_success_timestamp_seconds',
+];
 
 interface Alerts {
   groups: {
@@ -54,6 +58,7 @@ async function scrape(): Promise<Map<string, Map<string, Set<string>>>> {
     config: {
       listenTls: files,
       upstream: { pool: 'command' },
+      sweep: { every: '24h' },
       rules: [{ name: 'a', match: 'a:*', ttl: '1m' }],
     },
     // Nothing is told: memory is calm.

@@ -139,6 +139,8 @@ const SETTINGS: Record<string, readonly [unknown, unknown]> = {
   'alerts.timeout': ['5s', '6s'],
   'alerts.webhookFile': ['/run/a', '/run/b'],
   'alerts.authorizationFile': ['/run/a', '/run/b'],
+  'sweep.every': ['0s', '1h'],
+  'sweep.maxRate': [1000, 2000],
   'log.level': ['info', 'warn'],
   'reload.onChange': [true, false],
 };

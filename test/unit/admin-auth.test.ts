@@ -84,6 +84,7 @@ async function start(t: Test, token: string | undefined): Promise<string> {
     history: unused,
     events: unused,
     alerts: unused,
+    sweep: unused,
     clients: unused,
     subscribe: unused,
     health: () => ({ live: true }),

@@ -7,6 +7,7 @@ import type {
   ConnectionSnapshot,
   MemorySnapshot,
   PoolSnapshot,
+  SweepSnapshot,
   WorkersSnapshot,
 } from '../../src/admin/types.js';
 import { CALM } from '../../src/alerts/situation.js';
@@ -143,8 +144,13 @@ const alerts: AlertsSnapshot = {
   ...{ webhook: true, now: CALM, told: CALM, delivered: 84, failed: 85 },
   problem: 'it answered 500',
 };
+const sweep: SweepSnapshot = {
+  ...{ on: true, running: true, given: 86, failures: 87 },
+  ...{ problem: null, doneAt: 88_500 },
+};
 const sources = {
   alerts: () => alerts,
+  sweep: () => sweep,
   config: () => config,
   stats: () => stats,
   memory: () => memory,
@@ -191,6 +197,10 @@ const SINGLE: Record<string, number> = {
   'alerts_sent_total{result="delivered"}': 84,
   'alerts_sent_total{result="failed"}': 85,
   alerts_failing: 1,
+  sweep_running: 1,
+  sweep_ttls_given_total: 86,
+  sweep_failures_total: 87,
+  sweep_last_success_timestamp_seconds: 88.5,
   upstream_oom_total: 77,
   memory_pressure_ratio: 0.85,
   memory_used_bytes: 850,
@@ -331,13 +341,20 @@ t.test('each scrape reads anew, takes each snapshot once, and each metric has it
 t.test('what is unknown has no line', async (t) => {
   const unread = { ...memory, pressure: null, usedBytes: null, limitBytes: null, readingAgeMs: null };
   const still = { ...growth, memory: null, timeToFull: null };
+  const off = { ...sweep, on: false };
   const untold = { ...alerts, webhook: false };
-  const blind = { ...sources, memory: () => unread, growth: () => still, alerts: () => untold };
+  const blind = {
+    ...sources,
+    memory: () => unread,
+    growth: () => still,
+    alerts: () => untold,
+    sweep: () => off,
+  };
   const values = parse(await createMetrics(blind, '1.2.3').render());
   t.notOk(values.has('spillway_time_to_full_seconds'));
   t.notOk(values.has('spillway_memory_growth_bytes_per_second'));
   t.same(
-    [...values.keys()].filter((name) => name.startsWith('spillway_alerts_')),
+    [...values.keys()].filter((name) => /^spillway_(alerts|sweep)_/.test(name)),
     [],
   );
   for (const name of ['pressure_ratio', 'used_bytes', 'limit_bytes', 'reading_age_seconds']) {

@@ -137,6 +137,7 @@ async function start(t: Test, overrides: Partial<AdminOptions> = {}) {
     growth: () => GROWTH,
     history: () => SERIES,
     alerts: () => ALERTS,
+    sweep: () => ({ ...{ on: false, running: false, given: 0, failures: 0 }, problem: null, doneAt: null }),
     events: () => [EVENT],
     clients: () => CLIENTS,
     subscribe: () => () => {},

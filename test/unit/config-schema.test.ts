@@ -53,6 +53,7 @@ t.test('the defaults', async (t) => {
       drainTimeout: '10s',
     },
     alerts: { timeToFull: '30m', hold: '1m', timeout: '5s' },
+    sweep: { every: '0s', maxRate: 1000 },
     log: { level: 'info' },
     reload: { onChange: true },
   });

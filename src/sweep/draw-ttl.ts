@@ -1,0 +1,10 @@
+// The TTL that a sweep gives: the rule's, jitter applied, and longer by up to a share of it, so that keys that get theirs
+// in one go do not all end at once. Invariant: never above the rule's maxTtl, which bounds what clients may give, too.
+import type { CompiledRule } from '../policy/rule-set.js';
+import { drawTtl } from '../policy/ttl-outcome.js';
+
+/** Whole milliseconds. @param spread 0 … 1 @param random 0 ≤ r < 1 */
+export function drawSweptTtl(rule: CompiledRule, spread: number, random: () => number): number {
+  const ttlMs = drawTtl(rule, random) + Math.round(rule.ttlMs * spread * random());
+  return rule.maxTtlMs > 0 ? Math.min(ttlMs, rule.maxTtlMs) : ttlMs;
+}
