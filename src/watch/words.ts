@@ -40,7 +40,8 @@ export function readingText(seen: Seen | undefined): string {
   if (seen === undefined) return 'no answer';
   const { pressure, usedBytes, limitBytes, timeToFullSeconds } = seen;
   if (pressure === null) return `memory ${size(usedBytes)}, no maxmemory`;
-  const when = timeToFullSeconds === null || timeToFullSeconds === 0 ? '' : `, full in ${lasting(timeToFullSeconds)}`;
+  const when =
+    timeToFullSeconds === null || timeToFullSeconds === 0 ? '' : `, full in ${lasting(timeToFullSeconds)}`;
   return `memory ${size(usedBytes)} of ${size(limitBytes)}, ${percent(pressure)}${when}`;
 }
 
