@@ -33,6 +33,13 @@ const END = `if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 if ARGV[2] ~= '0' then redis.call('SET', KEYS[2], '1', 'PX', ARGV[2]) end
 return redis.call('DEL', KEYS[1])`;
 
+/** A server that is full refuses scripts that write, unless they say before that they shall run (Redis 7.0). */
+function alsoWhenFull(script: string, { info }: Server): string {
+  return Number.parseInt(info.get('redis_version') ?? '', 10) >= 7
+    ? `#!lua flags=allow-oom\n${script}`
+    : script;
+}
+
 export interface TurnOptions {
   readonly leaseMs: number;
   readonly everyMs: number;
@@ -52,8 +59,19 @@ export class Turn {
       await redis.connect();
       const { leaseMs, everyMs } = options;
       const random = randomBytes(16).toString('hex');
-      const token = await redis.eval(TAKE, 3, LOCK, FENCE, NEXT, random, leaseMs, 2 * everyMs + leaseMs);
-      if (typeof token === 'string') return new Turn(redis, token, options);
+      const token = await redis.eval(
+        alsoWhenFull(TAKE, server),
+        3,
+        LOCK,
+        FENCE,
+        NEXT,
+        random,
+        leaseMs,
+        2 * everyMs + leaseMs,
+      );
+      if (typeof token === 'string') {
+        return new Turn(redis, token, alsoWhenFull(END, server), options);
+      }
     } catch (error) {
       redis.disconnect();
       throw new ServerError(explainFailure(server.name, error));
@@ -66,6 +84,7 @@ export class Turn {
     private readonly redis: Redis,
     /** What the lock holds while the turn lasts. */
     readonly token: string,
+    private readonly ending: string,
     private readonly options: TurnOptions,
   ) {
     this.renewing = setInterval(() => void this.renew(), options.leaseMs / 3);
@@ -87,7 +106,7 @@ export class Turn {
     const { everyMs } = this.options;
     const waitMs = done ? Math.max(1, Math.round(everyMs - (performance.now() - this.begun))) : 0;
     try {
-      await this.redis.eval(END, 2, LOCK, NEXT, this.token, waitMs);
+      await this.redis.eval(this.ending, 2, LOCK, NEXT, this.token, waitMs);
     } catch {
       // It ends by itself when the lease does.
     } finally {

@@ -78,6 +78,18 @@ async function server(t: Test, where: Where): Promise<Server> {
   return servers.all[0] as Server;
 }
 
+t.test('a server that is full is swept all the same', async (t) => {
+  const { redis, done, job, problems } = await laid(t);
+  await fill(redis, 20);
+  await redis.config('SET', 'maxmemory', '1mb');
+  await t.rejects(redis.set('more', 'x'), /OOM/);
+  const sweep = job();
+  await until(() => done.length > 0);
+  t.same(problems, []);
+  t.same(done, [{ db: 0, given: 60 }]);
+  t.match(sweep.snapshot(), { given: 60, failures: 0 });
+});
+
 t.test('exact, in each database, and its own keys end by themselves', async (t) => {
   const { redis, port, done, job } = await laid(t);
   const second = new Redis(port, '127.0.0.1', { db: 3 });
