@@ -20,6 +20,7 @@ import { SORTS } from './rows.js';
 import type { SimulateOptions } from './simulate.js';
 import { declareSweep } from './sweep-command.js';
 import type { TopOptions } from './top.js';
+import { declareWatch } from './watch-command.js';
 
 const program = new Command('spillway')
   .summary('keeps Redis and Valkey away from OOM')
@@ -35,6 +36,7 @@ const program = new Command('spillway')
       'analyze [options]',
       'sweep [options]',
       'doctor [options]',
+      'watch [options]',
       'demo [options]',
     ].join('\n       spillway '),
   )
@@ -136,6 +138,7 @@ addAskOptions(program.command('simulate'))
 declareAnalyze(program, inherited);
 declareSweep(program, inherited);
 declareDoctor(program, inherited);
+declareWatch(program, inherited);
 
 program
   .command('demo')

@@ -30,6 +30,8 @@ export interface Tool {
   /** The config file that was read; undefined: none, so rules are none either. */
   readonly file: string | undefined;
   readonly servers: Servers;
+  /** Finds and connects them anew; those before are closed once that has worked. @throws ServerError */
+  readonly reconnect: () => Promise<Servers>;
   /** Aborted by Ctrl-C and SIGTERM: end with what there is. */
   readonly signal: AbortSignal;
   readonly progress: Progress;
@@ -75,8 +77,18 @@ export async function tooling(
   let servers: Servers | undefined;
   try {
     const { config, file, where } = whereabouts(options, env);
-    servers = await connectServers(where, name);
-    const code = await work({ config, file, servers, signal: ending.signal, progress });
+    const connect = async (): Promise<Servers> => {
+      const fresh = await connectServers(where, name);
+      servers?.close();
+      servers = fresh;
+      return fresh;
+    };
+    const code = await work({
+      ...{ config, file, progress },
+      servers: await connect(),
+      reconnect: connect,
+      signal: ending.signal,
+    });
     return ending.signal.aborted && code === ExitCode.OK
       ? signalExit(ending.signal.reason as NodeJS.Signals)
       : code;
