@@ -29,7 +29,7 @@ Examples:
       For scripts.
 
 Exit status (of --once; else it goes on until it is ended):
-  0    below all thresholds, not known to be full before long
+  0    below all thresholds, or the server evicts
   1    the server could not be asked, and the message says why and what to do
   2    a threshold is reached, but not the highest of several
   3    the highest of several thresholds is reached

@@ -47,7 +47,7 @@ function stateText(seen: Seen, paint: Paint): string {
   if (limitBytes === null || pressure === null) return `${used} in use, no limit is set`;
   const parts = [`${paint(mark(seen), pressureText(pressure))} of ${byteText(limitBytes)}`];
   if (!mayFill) parts.push(look.keyspace.replica ? 'a replica' : `${printable(look.memory.policy)} evicts`);
-  else if (timeToFull?.seconds != null) parts.push(`full in ${timeText(timeToFull.seconds)}`);
+  else if (timeToFull?.seconds) parts.push(`full in ${timeText(timeToFull.seconds)}`);
   if (situation.refusing) parts.push(paint('red', 'refuses writes'));
   return parts.join(', ');
 }

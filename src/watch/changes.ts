@@ -113,7 +113,6 @@ function levelText(
 
 function soonText({ situation, timeToFull }: Seen): string {
   if (!situation.fullSoon) return 'memory is no longer about to be full';
-  return timeToFull?.seconds == null
-    ? 'memory is full soon'
-    : `memory is full in ${timeText(timeToFull.seconds)}`;
+  if (timeToFull?.seconds == null) return 'memory is full soon';
+  return timeToFull.seconds === 0 ? 'memory is full' : `memory is full in ${timeText(timeToFull.seconds)}`;
 }
