@@ -80,7 +80,10 @@ t.test('refused writes are told at once, and over after a while; counts may begi
   t.equal(refusing({ oom: 6 }, 20_000), true);
   t.equal(refusing({ oom: 6 }, 80_000), false);
   t.equal(refusing({ oom: 0 }, 90_000), false, 'CONFIG RESETSTAT');
-  t.equal(refusing({ oom: 1, run: 'b' }, 100_000), true, 'after a restart');
+  t.equal(refusing({ oom: 1 }, 100_000), true);
+  t.equal(refusing({ oom: 1 }, 170_000), true);
+  t.equal(refusing({ oom: 1 }, 240_000), false);
+  t.equal(refusing({ oom: 1, run: 'b' }, 250_000), true, 'as many, but after a restart');
 });
 
 t.test('what changes is told in words, and an alert is bounded', async (t) => {
