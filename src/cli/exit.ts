@@ -5,7 +5,7 @@ export const ExitCode = {
   OK: 0,
   /** It ran, or tried to, and failed: a port in use, a crash, a shutdown cut short. */
   FAILURE: 1,
-  /** Of doctor: the worst that was found. */
+  /** Of doctor: the worst that was found; of watch --once: which threshold is reached. */
   WARNING: 2,
   CRITICAL: 3,
   /** EX_USAGE: unknown flag, missing argument. */

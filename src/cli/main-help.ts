@@ -29,6 +29,8 @@ Examples:
   spillway analyze --upstream redis://10.0.0.5:6379
   spillway sweep --config proxy.config.json
       What endangers a Redis, which keys hold its memory, and which would get a TTL.
+  spillway watch --upstream redis://10.0.0.5:6379
+      How full a Redis is, when it will be full, and what changes; alerts by webhook.
   spillway demo --seconds 30
       See it work on a private Redis, beside a Redis without it.
 

@@ -30,6 +30,8 @@ export interface Tool {
   /** The config file that was read; undefined: none, so rules are none either. */
   readonly file: string | undefined;
   readonly servers: Servers;
+  /** Finds and connects them anew; those before are closed once that has worked. @throws ServerError */
+  readonly reconnect: () => Promise<Servers>;
   /** Aborted by Ctrl-C and SIGTERM: end with what there is. */
   readonly signal: AbortSignal;
   readonly progress: Progress;
@@ -56,14 +58,13 @@ export function addWalkOptions(command: Command): Command {
 
 /**
  * Connects and runs `work`; whatever the user can mend ends in one clear message and the exit code that goes with it.
- * `name`: as the server's CLIENT LIST shows it. `endless`: Ctrl-C is how it ends.
+ * `name`: as the server's CLIENT LIST shows it.
  */
 export async function tooling(
   options: ToolOptions,
   env: Environment,
   name: string,
   work: (tool: Tool) => Promise<ExitCode>,
-  { endless = false } = {},
 ): Promise<ExitCode> {
   const ending = new AbortController();
   const end = (signal: NodeJS.Signals): void => {
@@ -76,9 +77,19 @@ export async function tooling(
   let servers: Servers | undefined;
   try {
     const { config, file, where } = whereabouts(options, env);
-    servers = await connectServers(where, name);
-    const code = await work({ config, file, servers, signal: ending.signal, progress });
-    return ending.signal.aborted && code === ExitCode.OK && !endless
+    const connect = async (): Promise<Servers> => {
+      const fresh = await connectServers(where, name);
+      servers?.close();
+      servers = fresh;
+      return fresh;
+    };
+    const code = await work({
+      ...{ config, file, progress },
+      servers: await connect(),
+      reconnect: connect,
+      signal: ending.signal,
+    });
+    return ending.signal.aborted && code === ExitCode.OK
       ? signalExit(ending.signal.reason as NodeJS.Signals)
       : code;
   } catch (error) {

@@ -1,0 +1,63 @@
+// What watch prints, logs and adds to its log: a line for each reading, one for each change. Draws; reads nothing.
+// Invariant: nothing of the network reaches a terminal as control characters.
+import type { Paint } from '../terminal/paint.js';
+import { pressureText, timeText, type WatchChange } from '../watch/changes.js';
+import type { Seen } from '../watch/server-state.js';
+import { byteText, printable } from './words.js';
+
+/** `12:45:01  127.0.0.1:6379  84.2 % of 100.0 MB, full in 12 min` */
+export function readingLine(seen: Seen, at: Date, paint: Paint): string {
+  return `${paint('dim', clock(at))}  ${printable(seen.server)}  ${stateText(seen, paint)}`;
+}
+
+export function changeLine({ text }: WatchChange, calm: boolean, at: Date, paint: Paint): string {
+  return `${paint('dim', clock(at))}  ${paint(calm ? 'green' : 'yellow', calm ? 'ok' : 'ALERT')}  ${printable(text)}`;
+}
+
+/** Field names are an API: docs/TOOLS.md. */
+export function readingFields({ server, situation, problem, look, ...seen }: Seen, at: Date): object {
+  return {
+    type: 'reading',
+    at: at.toISOString(),
+    server,
+    reach: situation.reach,
+    problem: problem ?? null,
+    pressure: seen.pressure,
+    usedBytes: look?.memory.usedBytes ?? null,
+    limitBytes: seen.limitBytes,
+    policy: look?.memory.policy ?? null,
+    mayFill: seen.mayFill,
+    timeToFullSeconds: seen.timeToFull?.seconds ?? null,
+    fragmentation: look?.fragmentation ?? null,
+    evictedKeys: look?.evictedKeys ?? null,
+    oomErrors: look?.oomErrors ?? null,
+  };
+}
+
+export function changeFields(change: WatchChange, at: Date): object {
+  return { type: 'change', at: at.toISOString(), ...change };
+}
+
+function stateText(seen: Seen, paint: Paint): string {
+  const { situation, problem, look, limitBytes, pressure, timeToFull, mayFill } = seen;
+  if (situation.reach === 'away') return paint('red', `away: ${printable(problem ?? 'no answer')}`);
+  if (situation.reach === 'gone') return 'no primary any more';
+  if (look === undefined) return 'not looked at yet';
+  const used = byteText(look.memory.usedBytes);
+  if (limitBytes === null || pressure === null) return `${used} in use, no limit is set`;
+  const parts = [`${paint(mark(seen), pressureText(pressure))} of ${byteText(limitBytes)}`];
+  if (!mayFill) parts.push(look.keyspace.replica ? 'a replica' : `${printable(look.memory.policy)} evicts`);
+  else if (timeToFull?.seconds) parts.push(`full in ${timeText(timeToFull.seconds)}`);
+  if (situation.refusing) parts.push(paint('red', 'refuses writes'));
+  return parts.join(', ');
+}
+
+function mark({ situation: { level, fullSoon, refusing } }: Seen): 'red' | 'yellow' | 'green' {
+  if (refusing || level > 1) return 'red';
+  return level > 0 || fullSoon ? 'yellow' : 'green';
+}
+
+/** Of the day, local time. */
+function clock(at: Date): string {
+  return at.toTimeString().slice(0, 8);
+}

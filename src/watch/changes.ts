@@ -1,0 +1,118 @@
+// What has changed with a server, in words and as fields, and the body of an alert of it. Pure.
+// Invariant: no key, no client and no secret is in it, and it is bounded however many servers there are.
+import { CALM, type Seen, type Situation } from './server-state.js';
+
+export interface WatchChange {
+  readonly server: string;
+  readonly event: 'reach' | 'threshold' | 'timeToFull' | 'refused';
+  /** Of "threshold" a share, null: below all; of "reach" here, away, gone; of the others later, soon; no, yes. */
+  readonly from: string | number | null;
+  readonly to: string | number | null;
+  readonly text: string;
+}
+
+export interface WatchAlert {
+  readonly version: 1;
+  readonly source: 'watch';
+  /** 1 and up since the start; of several with the same number, the last counts. */
+  readonly number: number;
+  /** "ok": every server is there, below all thresholds, not full before long, and refuses nothing. */
+  readonly status: 'alert' | 'ok';
+  readonly text: string;
+  /** Of the machine that watches. */
+  readonly instance: string;
+  /** ISO 8601. */
+  readonly at: string;
+  /** At least one; `more` are left out. */
+  readonly changes: readonly WatchChange[];
+  readonly more: number;
+}
+
+const MOST_CHANGES = 100;
+const MOST_TOLD = 5;
+
+export function changesBetween(from: Situation, seen: Seen, thresholds: readonly number[]): WatchChange[] {
+  const { server, situation: to } = seen;
+  const share = (level: number) => (level === 0 ? null : thresholds[level - 1]);
+  const all: WatchChange[] = [];
+  const add = (
+    event: WatchChange['event'],
+    values: readonly [string | number | null, string | number | null],
+    text: string,
+  ) => {
+    if (values[0] !== values[1])
+      all.push({ server, event, from: values[0], to: values[1], text: `${server}: ${text}` });
+  };
+  add('reach', [from.reach, to.reach], reachText(seen));
+  // What held of one that is no primary any more is over without a word.
+  if (to.reach === 'gone') return all;
+  add('threshold', [share(from.level), share(to.level)], levelText(from.level < to.level, seen, thresholds));
+  const soon = (is: boolean) => (is ? 'soon' : 'later');
+  add('timeToFull', [soon(from.fullSoon), soon(to.fullSoon)], soonText(seen));
+  const refused = (is: boolean) => (is ? 'yes' : 'no');
+  add(
+    'refused',
+    [refused(from.refusing), refused(to.refusing)],
+    to.refusing ? 'Redis refuses writes for lack of memory (OOM)' : 'Redis refuses no writes any more',
+  );
+  return all;
+}
+
+export function alertOf(
+  changes: readonly WatchChange[],
+  now: readonly Situation[],
+  about: Pick<WatchAlert, 'number' | 'instance' | 'at'>,
+): WatchAlert {
+  const told = changes.slice(0, MOST_TOLD).map(({ text }) => text);
+  const untold = changes.length - told.length;
+  const text = `Spillway watch: ${told.join('; ')}${untold > 0 ? `; and ${untold} more` : ''}`;
+  const status = now.every((situation) => situation.reach === 'gone' || isCalm(situation)) ? 'ok' : 'alert';
+  const kept = changes.slice(0, MOST_CHANGES);
+  return {
+    version: 1,
+    source: 'watch',
+    status,
+    text,
+    ...about,
+    changes: kept,
+    more: changes.length - kept.length,
+  };
+}
+
+export function isCalm({ reach, level, fullSoon, refusing }: Situation): boolean {
+  return reach === CALM.reach && level === 0 && !fullSoon && !refusing;
+}
+
+/** 45 s, 12 min, 3.4 h. */
+export function timeText(seconds: number): string {
+  if (seconds < 90) return `${Math.ceil(seconds)} s`;
+  return seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
+}
+
+export function pressureText(share: number): string {
+  return `${(share * 100).toFixed(1)} %`;
+}
+
+function reachText({ situation, problem }: Seen): string {
+  if (situation.reach === 'gone') return 'no primary any more, no longer watched';
+  return situation.reach === 'here' ? 'there again' : `away: ${problem ?? 'no answer'}`;
+}
+
+function levelText(
+  rises: boolean,
+  { pressure, situation, mayFill }: Seen,
+  thresholds: readonly number[],
+): string {
+  if (pressure === null) return 'memory has no limit any more';
+  const is = `memory is at ${pressureText(pressure)} of its limit`;
+  if (rises) return `${is}, above ${pressureText(thresholds[situation.level - 1])}`;
+  if (!mayFill) return `${is}, and keys are evicted now`;
+  const below = thresholds[situation.level];
+  return `${is}, below ${pressureText(below)} again`;
+}
+
+function soonText({ situation, timeToFull }: Seen): string {
+  if (!situation.fullSoon) return 'memory is no longer about to be full';
+  if (timeToFull?.seconds == null) return 'memory is full soon';
+  return timeToFull.seconds === 0 ? 'memory is full' : `memory is full in ${timeText(timeToFull.seconds)}`;
+}
