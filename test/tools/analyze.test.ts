@@ -89,6 +89,11 @@ t.test('of a mixed keyspace', async (t) => {
     skewed.hset('user:skewed', `f${i}`, 'x'.repeat(i < 20 ? 1 : i % 100 === 0 ? 5000 : 60));
   await skewed.exec();
   const real = await truth(direct);
+  for (const { pattern, keys, withoutTtl } of written.filter((family) => family.pattern !== '*')) {
+    const { keys: found, withoutTtl: bare } = real.get(wordOf(pattern)) ?? {};
+    const more = pattern === 'user:*' ? 1 : 0;
+    t.same([found, bare], [keys + more, withoutTtl + more], `the data set tells what it wrote of ${pattern}`);
+  }
 
   await t.test('all keys: counts exact, bytes within 3 % by pattern', async (t) => {
     const analysis = await analysed(t, redis.port);
