@@ -88,8 +88,10 @@ t.test('refused writes, and a server that goes away, comes back, and hangs', asy
 
   const hasty = await withWatch(t, port, 300);
   const direct = client(t, port);
-  const busy = direct.eval('while true do end', 0).catch(() => {});
   const killer = client(t, port);
+  // Connected first: a busy server lets nobody in.
+  await killer.ping();
+  const busy = direct.eval('while true do end', 0).catch(() => {});
   await until(async () => (await hasty.look())[0]?.situation.reach === 'away', UNHURRIED);
   await killer.script('KILL');
   await busy;
