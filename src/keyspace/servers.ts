@@ -1,5 +1,8 @@
 // The servers that hold the keys: one, a Sentinel's primary, or every primary of a Cluster, with a connection to each
 // for what is asked now and then. Walks make their own (pipe.ts). Owns the ioredis clients.
+// Invariant: connecting ends, with a reason, also where a server takes connections and never answers.
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import { infoFields } from '../memory/reading.js';
 import { type Endpoint, endpointName, explainFailure, ServerError } from './endpoint.js';
@@ -98,7 +101,7 @@ async function bySentinel(where: Where, sentinel: SentinelWhere, name: string): 
     sentinelRetryStrategy: () => null,
   });
   const asked = sentinel.sentinels.map(({ host, port }) => endpointName({ host, port })).join(', ');
-  await connected(redis, `Sentinel ${asked}, primary "${sentinel.primary}"`);
+  await connected(redis, `Sentinel ${asked}, primary "${sentinel.primary}"`, where);
   const { remoteAddress: host = '', remotePort: port = 0 } = redis.stream;
   return ready(redis, { ...where, host, port });
 }
@@ -114,7 +117,11 @@ async function cluster(where: Where, name: string): Promise<Servers> {
   });
   nodes.on('error', () => {});
   try {
-    await nodes.connect();
+    // A Cluster that is down ends the connection, and leaves connect() waiting for ever.
+    const ended = once(nodes, 'end').then(() => {
+      throw new Error('the Cluster is down: some of its slots have no primary (cluster_state:fail)');
+    });
+    await within(where.connectTimeoutMs, Promise.race([nodes.connect(), ended]));
     const all: Server[] = [];
     for (const redis of nodes.nodes('master')) {
       const { host: at = host, port: on = port } = redis.options;
@@ -146,8 +153,8 @@ function common({ username, password, tls, connectTimeoutMs }: Where, name: stri
 
 async function ready(redis: Redis, endpoint: Endpoint): Promise<Server> {
   const name = endpointName(endpoint);
-  await connected(redis, name);
-  const info = await redis.info('server').catch((error: Error) => {
+  await connected(redis, name, endpoint);
+  const info = await within(endpoint.connectTimeoutMs, redis.info('server')).catch((error: Error) => {
     if (error.message.startsWith('NOPERM')) return '';
     redis.disconnect();
     throw new ServerError(explainFailure(name, error));
@@ -155,7 +162,7 @@ async function ready(redis: Redis, endpoint: Endpoint): Promise<Server> {
   return { name, endpoint, redis, info: infoFields(info) };
 }
 
-async function connected(redis: Redis, name: string): Promise<void> {
+async function connected(redis: Redis, name: string, { connectTimeoutMs }: Endpoint): Promise<void> {
   if (redis.status === 'ready') return;
   let problem: unknown;
   const remember = (error: Error): void => {
@@ -163,10 +170,24 @@ async function connected(redis: Redis, name: string): Promise<void> {
   };
   redis.on('error', remember);
   try {
-    if (redis.status === 'wait') await redis.connect();
-    await redis.ping();
+    if (redis.status === 'wait') await within(connectTimeoutMs, redis.connect());
+    await within(connectTimeoutMs, redis.ping());
   } catch (error) {
     redis.disconnect();
     throw new ServerError(explainFailure(name, problem ?? error));
+  }
+}
+
+/** Rejects when `work` takes longer; what becomes of it then is of no interest. */
+async function within<T>(ms: number, work: Promise<T>): Promise<T> {
+  const settled = new AbortController();
+  const late = sleep(ms, undefined, { signal: settled.signal }).then(() => {
+    throw new Error(`no answer within ${ms} ms`);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    late.catch(() => {});
+    settled.abort();
   }
 }

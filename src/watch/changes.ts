@@ -1,6 +1,6 @@
 // What has changed with a server, in words and as fields, and the body of an alert of it. Pure.
 // Invariant: no key, no client and no secret is in it, and it is bounded however many servers there are.
-import { CALM, type Seen, type Situation } from './server-state.js';
+import type { Seen, Situation } from './server-state.js';
 
 export interface WatchChange {
   readonly server: string;
@@ -66,7 +66,7 @@ export function alertOf(
   const told = changes.slice(0, MOST_TOLD).map(({ text }) => text);
   const untold = changes.length - told.length;
   const text = `Spillway watch: ${told.join('; ')}${untold > 0 ? `; and ${untold} more` : ''}`;
-  const status = now.every((situation) => situation.reach === 'gone' || isCalm(situation)) ? 'ok' : 'alert';
+  const status = now.every(isCalm) ? 'ok' : 'alert';
   const kept = changes.slice(0, MOST_CHANGES);
   return {
     version: 1,
@@ -79,8 +79,9 @@ export function alertOf(
   };
 }
 
+/** Nobody need act; not for one that is no primary any more either. */
 export function isCalm({ reach, level, fullSoon, refusing }: Situation): boolean {
-  return reach === CALM.reach && level === 0 && !fullSoon && !refusing;
+  return reach !== 'away' && level === 0 && !fullSoon && !refusing;
 }
 
 /** 45 s, 12 min, 3.4 h. */

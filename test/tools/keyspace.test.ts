@@ -242,6 +242,12 @@ t.test('what is wrong is said, with what to do', async (t) => {
     walk(options(redis.port, { endpoint: { ...at(redis.port), password: 'x' } }), visitor),
     refused,
   );
+  await redis.kill('SIGSTOP');
+  await t.rejects(connectServers({ ...at(redis.port), connectTimeoutMs: 200 }, NAME), {
+    ...refused,
+    message: /no answer within 200 ms .*is the address right/,
+  });
+  await redis.kill('SIGCONT');
   await redis.stop();
   await t.rejects(connectServers(at(redis.port), NAME), {
     ...refused,
@@ -277,6 +283,9 @@ t.test('of a Cluster all primaries are found, from any node', async (t) => {
     for (const { endpoint } of servers.all) await walk(options(0, { endpoint }), visitor);
     t.same([...visitor.found.keys()].sort(), keys.sort());
   }
+  await one.cluster('DELSLOTS', 0);
+  await until(async () => String(await one.cluster('INFO')).includes('cluster_state:fail'));
+  await t.rejects(connectServers(at(nodes[0].port), NAME), { name: 'ServerError', message: /is down/ });
 });
 
 t.test('a Sentinel leads to its primary', async (t) => {
