@@ -125,7 +125,7 @@ t.test('a connection that is lost again and again costs no key', async (t) => {
 });
 
 t.test('a server that goes away is waited for, but not for ever', async (t) => {
-  const redis = await withRedis(t, ['--appendonly', 'yes']);
+  const redis = await withRedis(t, ['--appendonly', 'yes', '--appendfsync', 'always']);
   const wanted = await fill(client(t, redis.port, { retryStrategy: () => 50 }), 500);
   const visitor = collector();
   let away: Promise<void> | undefined;
