@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import type { AnalyzeCommandOptions } from './analyze.js';
 import { ANALYZE_MANUAL } from './analyze-help.js';
-import { addWalkOptions, countOrNone, wholeNumber } from './tool.js';
+import { addWalkOptions, countOrNone, wholeNumber, yieldProcessor } from './tool-options.js';
 
 export function declareAnalyze(program: Command, inherited: <O extends object>(own: O) => O): void {
   addWalkOptions(program.command('analyze'))
@@ -15,6 +15,7 @@ export function declareAnalyze(program: Command, inherited: <O extends object>(o
     .option('--json', 'print one JSON document')
     .addHelpText('after', ANALYZE_MANUAL)
     .action(async (own: AnalyzeCommandOptions) => {
+      yieldProcessor();
       const { analyzeCommand } = await import('./analyze.js');
       process.exitCode = await analyzeCommand(inherited(own), process.env);
     });

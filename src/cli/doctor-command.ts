@@ -2,7 +2,7 @@
 import { type Command, Option } from 'commander';
 import type { DoctorCommandOptions } from './doctor.js';
 import { DOCTOR_MANUAL } from './doctor-help.js';
-import { addServerOptions, countOrNone, wholeNumber } from './tool.js';
+import { addServerOptions, countOrNone, wholeNumber, yieldProcessor } from './tool-options.js';
 
 export function declareDoctor(program: Command, inherited: <O extends object>(own: O) => O): void {
   addServerOptions(program.command('doctor'))
@@ -22,6 +22,7 @@ export function declareDoctor(program: Command, inherited: <O extends object>(ow
     .option('--json', 'print one JSON document')
     .addHelpText('after', DOCTOR_MANUAL)
     .action(async (own: DoctorCommandOptions) => {
+      yieldProcessor();
       const { doctorCommand } = await import('./doctor.js');
       process.exitCode = await doctorCommand(inherited(own), process.env);
     });

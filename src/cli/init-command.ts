@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import type { InitCommandOptions } from './init.js';
 import { INIT_MANUAL } from './init-help.js';
-import { addWalkOptions, wholeNumber } from './tool.js';
+import { addWalkOptions, wholeNumber, yieldProcessor } from './tool-options.js';
 
 export function declareInit(program: Command, inherited: <O extends object>(own: O) => O): void {
   addWalkOptions(program.command('init'))
@@ -13,6 +13,7 @@ export function declareInit(program: Command, inherited: <O extends object>(own:
     .option('-o, --output <file>', 'write it to FILE, which must not be there; else to standard output')
     .addHelpText('after', INIT_MANUAL)
     .action(async (own: InitCommandOptions) => {
+      yieldProcessor();
       const { initCommand } = await import('./init.js');
       process.exitCode = await initCommand(inherited(own), process.env);
     });

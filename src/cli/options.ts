@@ -2,7 +2,7 @@
 // Checks no values: the config schema does, and names the flag a bad value came from.
 import type { Command } from 'commander';
 import type { ConfigSources } from '../config/load.js';
-import { LOG_LEVELS } from '../config/schema.js';
+import { LOG_LEVELS } from '../config/log-levels.js';
 
 /** Values by commander's own naming of the flags. */
 export interface ConfigOptions {

@@ -2,7 +2,7 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import type { SweepCommandOptions } from './sweep.js';
 import { SWEEP_MANUAL } from './sweep-help.js';
-import { addWalkOptions, wholeNumber } from './tool.js';
+import { addWalkOptions, wholeNumber, yieldProcessor } from './tool-options.js';
 
 export function declareSweep(program: Command, inherited: <O extends object>(own: O) => O): void {
   addWalkOptions(program.command('sweep'))
@@ -18,6 +18,7 @@ export function declareSweep(program: Command, inherited: <O extends object>(own
     .option('--json', 'print one JSON document')
     .addHelpText('after', SWEEP_MANUAL)
     .action(async (own: SweepCommandOptions) => {
+      yieldProcessor();
       const { sweepCommand } = await import('./sweep.js');
       process.exitCode = await sweepCommand(inherited(own), process.env);
     });

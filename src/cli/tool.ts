@@ -1,6 +1,5 @@
 // What the commands that talk to Redis itself share: whom to ask, how fast, Ctrl-C, and which failure is which exit code.
 import { renameSync, rmSync, writeFileSync } from 'node:fs';
-import { type Command, InvalidArgumentError } from 'commander';
 import type { EffectiveConfig } from '../config/effective.js';
 import { ConfigError } from '../config/error.js';
 import { type LoadedConfig, loadConfig } from '../config/load.js';
@@ -35,25 +34,6 @@ export interface Tool {
   /** Aborted by Ctrl-C and SIGTERM: end with what there is. */
   readonly signal: AbortSignal;
   readonly progress: Progress;
-}
-
-/** Declares whom to ask. */
-export function addServerOptions(command: Command): Command {
-  return command
-    .option('-c, --config <file>', 'take the server and the rules from FILE')
-    .option(
-      '-u, --upstream <url>',
-      'the server: redis://[user:password@]host[:port][/db], rediss:// (TLS), unix:///path, any node of a ' +
-        'Cluster, or redis-sentinel://host:port,host:port/name',
-    )
-    .option('--upstream-ca <file>', "the CAs that a rediss:// server's certificate may be from, PEM");
-}
-
-/** Declares how to go through its keys, too. */
-export function addWalkOptions(command: Command): Command {
-  return addServerOptions(command)
-    .option('--db <number>', 'only this database; else the one in the URL, else all', databaseNumber)
-    .option('--max-rate <keys>', 'look at so many keys a second at most', wholeNumber);
 }
 
 /**
@@ -170,19 +150,4 @@ function sentinelOf(url: string) {
 /** As shells count it: 128 and the signal's number. */
 function signalExit(signal: NodeJS.Signals): ExitCode {
   return signal === 'SIGTERM' ? ExitCode.TERMINATED : ExitCode.INTERRUPTED;
-}
-
-function databaseNumber(text: string): number {
-  if (/^[0-9]{1,5}$/.test(text)) return Number(text);
-  throw new InvalidArgumentError('It must be the number of a database, such as 0.');
-}
-
-export function countOrNone(text: string): number {
-  if (/^[0-9]{1,12}$/.test(text)) return Number(text);
-  throw new InvalidArgumentError('It must be a whole number from 0 up.');
-}
-
-export function wholeNumber(text: string): number {
-  if (/^[1-9][0-9]{0,11}$/.test(text)) return Number(text);
-  throw new InvalidArgumentError('It must be a whole number above 0.');
 }

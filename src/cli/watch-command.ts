@@ -1,7 +1,7 @@
 // Declares `spillway watch`.
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { parseDuration, parsePercent, UnitError } from '../config/units.js';
-import { addServerOptions } from './tool.js';
+import { addServerOptions } from './tool-options.js';
 import type { WatchCommandOptions } from './watch.js';
 import { WATCH_MANUAL } from './watch-help.js';
 

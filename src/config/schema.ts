@@ -22,6 +22,7 @@ import {
   strict,
   upstreamUrl,
 } from './fields.js';
+import { LOG_LEVELS } from './log-levels.js';
 import { ruleSchema } from './rule-schema.js';
 import { parseDuration, parsePercent } from './units.js';
 import { parseUpstreamUrl } from './upstream-url.js';
@@ -35,8 +36,6 @@ const MAX_SHARED_COMMANDS = 1000;
 const MAX_SOURCES = 1000;
 const MAX_MEMORY = 2 ** 50;
 const MAX_HYSTERESIS = 0.5;
-
-export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 
 const upstreamTls = strict({
   ca: filePath()

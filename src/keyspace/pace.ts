@@ -32,7 +32,7 @@ const TRUST_MS = 10_000;
 const SLOWER_MS = 5;
 const PINGS = 3;
 /** Of a second's keys, how many may come at once. */
-const BURST = 0.05;
+const BURST = 0.01;
 
 interface Look {
   /** The mean: of commands that take long, one after the other, the second PING may slip in between two. */

@@ -31,7 +31,7 @@ export interface WalkOptions {
   readonly db: number;
   /** For CLIENT LIST. */
   readonly name: string;
-  /** SCAN's COUNT. */
+  /** SCAN's COUNT; else by how far away the server is. */
   readonly pageKeys?: number;
   /** Where to go on from; '0': from the beginning. */
   readonly cursor?: string;
@@ -44,8 +44,12 @@ export interface WalkOptions {
   readonly patienceMs?: number;
 }
 
-/** The server is hardly kept from others by so many, 50 to 100 µs, and the way there and back is paid once for them. */
-const PAGE_KEYS = 64;
+// A page keeps the server from its other clients, by about 2 µs a key; the walk waits for each page's way there and back.
+// As many keys as take the server about as long as the way takes lose little time to it, and never keep others for long.
+const LEAST_PAGE_KEYS = 20;
+const MOST_PAGE_KEYS = 200;
+const PAGE_KEYS_PER_MS = 200;
+const WAYS = 5;
 const PATIENCE_MS = 30_000;
 const FIRST_RETRY_MS = 50;
 const LONGEST_RETRY_MS = 2000;
@@ -71,7 +75,8 @@ export async function walk(options: WalkOptions, visitor: Visitor): Promise<bool
         visitor.restart();
       }
       runId = now;
-      return await stretch(pipe, position, options, visitor);
+      const pageKeys = options.pageKeys ?? pageFor(await roundTripMs(pipe));
+      return await stretch(pipe, position, pageKeys, options, visitor);
     } catch (error) {
       if (!(error instanceof ConnectionLost)) throw error;
       if (signal.aborted) return false;
@@ -93,6 +98,23 @@ async function runIdOf(pipe: Pipe): Promise<string> {
   return /^run_id:(\w+)/m.exec(String(info))?.[1] ?? '';
 }
 
+/** The quickest of a few: what a busy server or machine adds is not the way. */
+async function roundTripMs(pipe: Pipe): Promise<number> {
+  let least = Number.POSITIVE_INFINITY;
+  for (let i = 0; i < WAYS; i++) {
+    const asked = performance.now();
+    await pipe.ask({ bytes: encodeCommand('PING'), count: 1 });
+    least = Math.min(least, performance.now() - asked);
+  }
+  return least;
+}
+
+/** Keys of a page where the way there and back takes so long. */
+export function pageFor(roundTripMs: number): number {
+  const keys = Math.round(roundTripMs * PAGE_KEYS_PER_MS);
+  return Math.min(Math.max(keys, LEAST_PAGE_KEYS), MOST_PAGE_KEYS);
+}
+
 interface Page {
   readonly keys: readonly Buffer[];
   readonly replies: readonly Reply[];
@@ -103,7 +125,8 @@ interface Page {
 async function stretch(
   pipe: Pipe,
   position: { cursor: string; begun: boolean },
-  { signal, pace, onPage, pageKeys = PAGE_KEYS }: WalkOptions,
+  pageKeys: number,
+  { signal, pace, onPage }: WalkOptions,
   visitor: Visitor,
 ): Promise<boolean> {
   const take = async ({ keys, replies, next }: Page): Promise<void> => {

@@ -7,7 +7,8 @@ import type { Endpoint } from '../../src/keyspace/endpoint.js';
 import { Pace } from '../../src/keyspace/pace.js';
 import { Pipe, type Reply } from '../../src/keyspace/pipe.js';
 import { connectServers, databasesOf } from '../../src/keyspace/servers.js';
-import { type Visitor, type WalkOptions, walk } from '../../src/keyspace/walk.js';
+import { pageFor, type Visitor, type WalkOptions, walk } from '../../src/keyspace/walk.js';
+import { withFaultyLink } from '../support/faulty-link.js';
 import { withRedis } from '../support/redis.js';
 import { SENTINEL_PRIMARY, withSentinel } from '../support/sentinel.js';
 import { until } from '../support/wait.js';
@@ -77,6 +78,20 @@ t.test('every key is visited, with the replies that are its own', async (t) => {
     t.equal(counted, wanted.size);
     t.equal(last, '0');
   }
+});
+
+t.test('pages of a server that is far away are larger, and the way is paid less often', async (t) => {
+  const redis = await withRedis(t);
+  await fill(client(t, redis.port), 2000);
+  const link = await withFaultyLink(t, redis.port, 1);
+  link.poison({ down: { latency: { ms: 20 } } });
+  const [near, far] = [collector(), collector()];
+  t.equal(await walk(options(redis.port), near), true);
+  t.equal(await walk(options(link.port), far), true);
+  t.same(far.found, near.found);
+  t.ok(far.pages <= 15, `${far.pages} pages`);
+  t.ok(near.pages > far.pages, `${near.pages} pages near by`);
+  t.strictSame([0.04, 0.5, 3].map(pageFor), [20, 100, 200]);
 });
 
 t.test('each database by itself, and none that is empty', async (t) => {

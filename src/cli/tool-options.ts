@@ -1,0 +1,50 @@
+// What the commands that talk to Redis itself declare alike. Loads nothing but the parser of the command line: each start
+// of spillway reads it.
+import os from 'node:os';
+import { type Command, InvalidArgumentError } from 'commander';
+
+/** Declares whom to ask. */
+export function addServerOptions(command: Command): Command {
+  return command
+    .option('-c, --config <file>', 'take the server and the rules from FILE')
+    .option(
+      '-u, --upstream <url>',
+      'the server: redis://[user:password@]host[:port][/db], rediss:// (TLS), unix:///path, any node of a ' +
+        'Cluster, or redis-sentinel://host:port,host:port/name',
+    )
+    .option('--upstream-ca <file>', "the CAs that a rediss:// server's certificate may be from, PEM");
+}
+
+/** Declares how to go through its keys, too. */
+export function addWalkOptions(command: Command): Command {
+  return addServerOptions(command)
+    .option('--db <number>', 'only this database; else the one in the URL, else all', databaseNumber)
+    .option('--max-rate <keys>', 'look at so many keys a second at most', wholeNumber);
+}
+
+/**
+ * Lets whoever else wants the processor have it first. A walk over all keys takes a core for as long as it lasts, and on a
+ * small machine that may be the one that Redis, or an app, runs on.
+ */
+export function yieldProcessor(): void {
+  try {
+    os.setPriority(os.constants.priority.PRIORITY_LOW);
+  } catch {
+    // Where that is not allowed it goes on as before.
+  }
+}
+
+function databaseNumber(text: string): number {
+  if (/^[0-9]{1,5}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('It must be the number of a database, such as 0.');
+}
+
+export function countOrNone(text: string): number {
+  if (/^[0-9]{1,12}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('It must be a whole number from 0 up.');
+}
+
+export function wholeNumber(text: string): number {
+  if (/^[1-9][0-9]{0,11}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('It must be a whole number above 0.');
+}
