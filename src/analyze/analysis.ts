@@ -34,7 +34,7 @@ export interface Analysis {
 
 export interface GroupAnalysis {
   readonly name: string;
-  readonly by: 'rule' | 'pattern';
+  readonly by: 'rule' | 'pattern' | 'others';
   readonly keys: Estimate;
   readonly bytes: Estimate;
   /** Of the bytes of all groups. */

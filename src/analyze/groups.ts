@@ -9,8 +9,8 @@ const OTHERS = '(others)';
 
 export interface Group {
   readonly name: string;
-  /** A rule's name, or a pattern of keys that no rule matches. */
-  readonly by: 'rule' | 'pattern';
+  /** A rule's name, a pattern of keys that no rule matches, or the keys of all patterns beyond MAX_GROUPS. */
+  readonly by: 'rule' | 'pattern' | 'others';
   readonly tally: Tally;
 }
 
@@ -52,7 +52,9 @@ export class Groups {
     const full = this.patterns.size >= MAX_GROUPS - 1;
     const existing = full ? this.patterns.get(OTHERS) : undefined;
     if (existing !== undefined) return existing;
-    const group: Group = { name: full ? OTHERS : name, by: 'pattern', tally: new Tally() };
+    const group: Group = full
+      ? { name: OTHERS, by: 'others', tally: new Tally() }
+      : { name, by: 'pattern', tally: new Tally() };
     this.patterns.set(group.name, group);
     return group;
   }

@@ -41,7 +41,7 @@ export async function initCommand(options: InitCommandOptions, env: Environment)
           return ExitCode.FAILURE;
         }
         complain(
-          `${output}: ${proposals.length} rules, which only observe. Read them, then: spillway --config ${output}`,
+          `${output}: ${proposals.rules.length} rules, which only observe. Read them, then: spillway --config ${output}`,
         );
       }
       return ExitCode.OK;

@@ -12,6 +12,12 @@ export interface Proposal {
   readonly comment: readonly string[];
 }
 
+export interface Proposals {
+  readonly rules: readonly Proposal[];
+  /** Of groups that weigh something and get no rule: a glob without a word of its own would match what belongs to others. */
+  readonly wordless: readonly string[];
+}
+
 /** A pattern that a running proxy has found, as GET /api/stats tells. */
 export interface Discovered {
   readonly pattern: string;
@@ -32,16 +38,19 @@ const COVERED = 0.9;
 const DURATIONS = ['1m', '10m', '1h', '6h', '24h', '7d', '30d', '90d'];
 const QUEUES: ReadonlySet<string> = new Set(['list', 'stream']);
 
-export function proposeRules({ groups, keys }: Analysis, discovered: readonly Discovered[] = []): Proposal[] {
+export function proposeRules({ groups, keys }: Analysis, discovered: readonly Discovered[] = []): Proposals {
   const total = groups.reduce((sum, group) => sum + group.keys.estimate, 0);
   const weighty = merged(groups).filter(
-    ({ share, keys: { estimate } }) => share >= LEAST_SHARE || estimate >= LEAST_SHARE * total,
+    ({ by, share, keys: { estimate } }) =>
+      by !== 'others' && (share >= LEAST_SHARE || estimate >= LEAST_SHARE * total),
   );
   const taken = new Set<string>();
   const proposals: Proposal[] = [];
+  const wordless: string[] = [];
   for (const group of weighty.slice(0, MOST_RULES)) {
     const proposal = propose(group, taken, keys.total);
     if (proposal !== undefined) proposals.push(proposal);
+    else wordless.push(`${group.name} (${grouped(group.keys.estimate)} keys)`);
   }
   const known = new Set(proposals.map(({ rule }) => rule.match));
   for (const { pattern, writes, withoutTtl, suggestion, note } of discovered) {
@@ -49,7 +58,7 @@ export function proposeRules({ groups, keys }: Analysis, discovered: readonly Di
     const seen = `${pattern}: ${grouped(writes)} writes through the proxy, ${grouped(withoutTtl)} without a TTL. ${note}`;
     proposals.push({ rule: { ...suggestion, name: freeName(suggestion.name, taken) }, comment: [seen] });
   }
-  return proposals.sort((a, b) => bySpecificity(a.rule.match, b.rule.match));
+  return { rules: proposals.sort((a, b) => bySpecificity(a.rule.match, b.rule.match)), wordless };
 }
 
 function propose(group: GroupAnalysis, taken: Set<string>, total: number): Proposal | undefined {
@@ -67,13 +76,11 @@ function propose(group: GroupAnalysis, taken: Set<string>, total: number): Propo
     },
     taken,
   );
-  // A pattern of nothing but wildcards would match what belongs to others.
-  if (suggestion === null || shortest(pattern) === 0) return undefined;
+  if (suggestion === null || !/[a-z0-9]/i.test(pattern.replaceAll(/\\./g, ''))) return undefined;
   const observed = commonTtl(group);
   const rule: RuleSuggestion = { ...suggestion };
   if (rule.ttl !== undefined && observed !== undefined) rule.ttl = observed;
   if (rule.durable) rule.priority = priorityOf(types);
-  delete rule.mode;
   const what = Object.entries(types).map(([type, part]) => (part > 0.99 ? type : `${type} ${percent(part)}`));
   const comment = [
     `${grouped(keys.estimate)} keys (${percent(keys.estimate / Math.max(1, total))}), ${size(bytes.estimate)} (${percent(share)}), ` +

@@ -1,13 +1,13 @@
 // The text of a first configuration: JSON with comments, as config/json reads it. Pure.
 // Invariant: it holds no password; a comment never ends early, whatever keys are called.
 import { formatRedactedUrl, type UpstreamAddress } from '../config/upstream-url.js';
-import type { Proposal } from './propose.js';
+import type { Proposals } from './propose.js';
 
 export interface FirstConfig {
   /** Day, as people read it. */
   readonly on: string;
   readonly upstream: UpstreamAddress;
-  readonly proposals: readonly Proposal[];
+  readonly proposals: Proposals;
 }
 
 export function writeConfig({ on, upstream, proposals }: FirstConfig): string {
@@ -16,10 +16,18 @@ export function writeConfig({ on, upstream, proposals }: FirstConfig): string {
     upstream.password === undefined
       ? []
       : ['  // The password comes by SPILLWAY_UPSTREAM_PASSWORD or …_FILE.'];
-  const rules = proposals.map(({ rule, comment }, i) => {
-    const end = i + 1 < proposals.length ? ',' : '';
+  const { rules: proposed, wordless } = proposals;
+  const rules = proposed.map(({ rule, comment }, i) => {
+    const end = i + 1 < proposed.length ? ',' : '';
     return [...comment.map((line) => `    // ${oneLine(line)}`), `    ${inline(rule)}${end}`].join('\n');
   });
+  const left =
+    wordless.length === 0
+      ? []
+      : [
+          '  // No rule, as a glob without a word of its own would match the keys of others; give such keys a prefix:',
+          `  // ${oneLine(wordless.join(', '))}`,
+        ];
   return `// A first configuration for Spillway, made on ${on} from what was in Redis then. Every setting: docs/CONFIG.md.
 {
 ${[...secret, `  "upstream": { "url": ${JSON.stringify(url)} },`].join('\n')}
@@ -29,7 +37,7 @@ ${[...secret, `  "upstream": { "url": ${JSON.stringify(url)} },`].join('\n')}
 
   // The first that matches a key counts. "ttl": what a write gets that brings none. "durable": meant to stay.
   // "priority": as memory fills, growing writes of "low" are refused first, those of "critical" never.
-  "rules": [
+${[...left, '  "rules": ['].join('\n')}
 ${rules.join('\n')}
   ]
 }

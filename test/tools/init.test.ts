@@ -72,10 +72,26 @@ t.test('of a mixed keyspace and a running proxy', async (t) => {
   t.match(ruleOf('queue:amber:7'), { match: ['queue:*'], durable: true, priority: 3 });
   t.match(ruleOf('user:1000007'), { match: ['user:*'], durable: true, ttl: 0 });
   t.match(ruleOf('fresh:2'), { match: ['fresh:*'] }, 'what only the proxy has seen');
+  t.match(
+    ruleOf('order:1'),
+    { match: [] },
+    'binary names, ????*, make no rule for whatever has four letters',
+  );
+  t.match(text, /would match the keys of others.*\n.*\?{4}\* \(/);
   t.match(text, /\/\/ 900 keys .*without a TTL; string/);
   t.match(await run(), { status: 1, stderr: /is there already/ });
   t.equal(readFileSync(output, 'utf8'), text);
   t.equal(spawnSync(process.execPath, [MAIN, 'check', '--config', output]).status, 0);
+});
+
+t.test('keys of patterns beyond the limit make no rule', async (t) => {
+  const groups = [groupOf('a:*'), { ...groupOf('(others)'), by: 'others' }];
+  const { rules, wordless } = proposeRules({ groups, keys: { total: 100 } } as unknown as Analysis);
+  t.strictSame(
+    rules.map(({ rule }) => rule.match),
+    ['a:*'],
+  );
+  t.strictSame(wordless, []);
 });
 
 const word = fc.constantFrom('a', 'b', 'user', 'cart', '42', '77', 'x*y', '[z]', 'q?', '\\', '*/', '\n');
@@ -108,7 +124,7 @@ t.test('each key falls under the rule of its pattern, whatever other patterns th
         const bytes = Buffer.from(each, 'latin1');
         const found = String(rules.find(bytes, 0, bytes.length).globs[0] ?? '');
         const own = patternOf(each);
-        const wanted = proposals.some(({ rule }) => rule.match === own);
+        const wanted = proposals.rules.some(({ rule }) => rule.match === own);
         if (wanted && found !== own) return false;
       }
       return true;
