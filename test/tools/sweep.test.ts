@@ -6,8 +6,10 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
 import t, { type Test } from 'tap';
+import { declareSweep } from '../../src/cli/sweep-command.js';
 import type { SweepResult } from '../../src/sweep/sweep.js';
 import type { UndoResult } from '../../src/sweep/undo.js';
+import { runCommand } from '../support/command.js';
 import { loadDataset } from '../support/dataset.js';
 import { withRedis } from '../support/redis.js';
 import { until } from '../support/wait.js';
@@ -37,13 +39,10 @@ async function laid(t: Test, keys = 3000) {
     JSON.stringify({ upstream: { url: `redis://127.0.0.1:${redis.port}` }, rules: RULES }),
   );
   const journal = path.join(folder, 'journal');
-  const args = (...more: string[]) => [MAIN, 'sweep', '-c', config, '--json', ...more];
-  const run = (...more: string[]) => {
-    const { status, stdout, stderr } = spawnSync(process.execPath, args(...more), { cwd: folder });
-    return { status, stderr: String(stderr), stdout: String(stdout) };
-  };
-  const swept = (...more: string[]) => JSON.parse(run(...more).stdout) as SweepResult;
-  const undone = (...more: string[]) => JSON.parse(run('--undo', journal, ...more).stdout) as UndoResult;
+  const args = (...more: string[]) => ['sweep', '-c', config, '--json', ...more];
+  const run = (...more: string[]) => runCommand(declareSweep, args(...more));
+  const swept = async (...more: string[]) => JSON.parse((await run(...more)).stdout) as SweepResult;
+  const undone = async () => JSON.parse((await run('--undo', journal)).stdout) as UndoResult;
   return { redis, direct, folder, config, journal, args, run, swept, undone };
 }
 
@@ -52,13 +51,12 @@ type Keys = Map<string, { expires: number; type: string; value: string }>;
 /** All there is, byte for byte. */
 async function everything(redis: Redis): Promise<Keys> {
   const keys = await redis.keysBuffer('*');
+  const pipeline = redis.pipeline();
+  for (const key of keys) pipeline.pexpiretime(key).type(key).dumpBuffer(key);
+  const replies = ((await pipeline.exec()) ?? []).map(([, reply]) => reply);
   const found: Keys = new Map();
-  for (const key of keys) {
-    const [expires, type, value] = await Promise.all([
-      redis.pexpiretime(key),
-      redis.type(key),
-      redis.dumpBuffer(key),
-    ]);
+  for (const [i, key] of keys.entries()) {
+    const [expires, type, value] = replies.slice(3 * i) as [number, string, Buffer | null];
     // One that was about to end may have.
     if (value !== null) found.set(key.toString('latin1'), { expires, type, value: value.toString('latin1') });
   }
@@ -94,17 +92,19 @@ function judge(t: Test, before: Keys, after: Keys, from: number, to: number): nu
 }
 
 t.test('exact, and undone', async (t) => {
-  const { direct, run, swept, undone, journal, folder } = await laid(t);
+  const { direct, args, run, swept, undone, journal, folder } = await laid(t);
   await direct.set('tags:string', 'gets one');
   const before = await everything(direct);
 
-  const dry = swept();
+  const command = spawnSync(process.execPath, [MAIN, ...args()], { cwd: folder });
+  t.equal(command.status, 0);
+  const dry = JSON.parse(String(command.stdout)) as SweepResult;
   t.match(dry, { applied: false, ended: null, journal: null });
   judgeNothing(t, before, await everything(direct));
   t.same(readdirSync(folder), ['proxy.config.json'], 'a dry run writes no file');
 
   const from = Date.now();
-  const result = swept('--apply', '--journal', journal);
+  const result = await swept('--apply', '--journal', journal);
   const after = await everything(direct);
   const given = judge(t, before, after, from, Date.now());
   t.ok(given > 300, `${given} keys`);
@@ -118,10 +118,10 @@ t.test('exact, and undone', async (t) => {
   t.ok((dry.rules.find(({ rule }) => rule === 'watched')?.due ?? 0) > 0, 'what only observes is told of');
 
   t.equal(
-    swept('--apply', '--journal', `${journal}2`).rules.reduce((sum, count) => sum + count.given, 0),
+    (await swept('--apply', '--journal', `${journal}2`)).rules.reduce((sum, count) => sum + count.given, 0),
     0,
   );
-  t.match(run('--apply', '--journal', journal), { status: 1, stderr: /there is such a file already/ });
+  t.match(await run('--apply', '--journal', journal), { status: 1, stderr: /there is such a file already/ });
 
   // Since then: another TTL, none, and gone.
   const cached = [...after.keys()].filter((key) => before.get(key)?.expires === -1 && due(key, '') === HOUR);
@@ -130,12 +130,12 @@ t.test('exact, and undone', async (t) => {
   await direct.persist(none);
   await direct.del(gone);
   const touched = await direct.pexpiretime(other);
-  t.match(undone(), { entries: given, undone: given - 3, left: 3, interrupted: false });
+  t.match(await undone(), { entries: given, undone: given - 3, left: 3, interrupted: false });
   const restored = await everything(direct);
   t.equal(restored.get(other)?.expires, touched, 'what somebody has set since stays');
   for (const key of [other, gone]) before.delete(key);
   judgeNothing(t, before, restored);
-  t.match(undone(), { undone: 0, left: given });
+  t.match(await undone(), { undone: 0, left: given });
 });
 
 /** Nothing has changed. */
@@ -152,10 +152,8 @@ t.test('killed at ten points and gone on with', async (t) => {
   const before = await everything(direct);
   const from = Date.now();
   for (let i = 0; i < 10; i++) {
-    const child = spawn(
-      process.execPath,
-      args('--apply', i === 0 ? '--journal' : '--resume', journal, '--max-rate', '4000'),
-    );
+    const flags = ['--apply', i === 0 ? '--journal' : '--resume', journal, '--max-rate', '4000'];
+    const child = spawn(process.execPath, [MAIN, ...args(...flags)]);
     const ended = new Promise((resolve) => child.on('close', resolve));
     // Once it has begun to give; then at any moment.
     const size = () => (existsSync(journal) ? readFileSync(journal).length : 0);
@@ -165,10 +163,10 @@ t.test('killed at ten points and gone on with', async (t) => {
     child.kill('SIGKILL');
     await ended;
   }
-  const last = swept('--apply', '--resume', journal);
+  const last = await swept('--apply', '--resume', journal);
   t.equal(last.ended, null);
   const given = judge(t, before, await everything(direct), from, Date.now());
-  t.match(undone(), { undone: given });
+  t.match(await undone(), { undone: given });
   judgeNothing(t, before, await everything(direct));
 });
 
@@ -176,13 +174,13 @@ t.test('no more than it may give, and on from there', async (t) => {
   const { direct, swept, journal } = await laid(t);
   const before = await everything(direct);
   const from = Date.now();
-  const first = swept('--apply', '--journal', journal, '--max-keys', '100');
+  const first = await swept('--apply', '--journal', journal, '--max-keys', '100');
   t.match(first, { ended: 'maxKeys' });
   t.equal(
     first.rules.reduce((sum, count) => sum + count.given, 0),
     100,
   );
-  t.match(swept('--apply', '--resume', journal), { ended: null });
+  t.match(await swept('--apply', '--resume', journal), { ended: null });
   judge(t, before, await everything(direct), from, Date.now());
 });
 
@@ -191,24 +189,24 @@ t.test('by the rights of others', async (t) => {
   const rights = '+scan +pttl +type +info +ping +select +client|setname +time'.split(' ');
   await direct.call('ACL', 'SETUSER', 'sweeper', 'on', '>pw', '~*', ...rights);
   const as = ['-u', `redis://sweeper:pw@127.0.0.1:${redis.port}`];
-  t.equal(run(...as).status, 0, 'a dry run only reads');
-  t.match(run(...as, '--apply', '--journal', journal), {
+  t.equal((await run(...as)).status, 0, 'a dry run only reads');
+  t.match(await run(...as, '--apply', '--journal', journal), {
     status: 1,
     stderr: /NOPERM.*pexpireat.*ACL SETUSER/,
   });
   await direct.call('ACL', 'SETUSER', 'sweeper', '+pexpireat');
   const before = await everything(direct);
   const from = Date.now();
-  const result = run(...as, '--apply', '--journal', path.join(folder, 'second'));
+  const result = await run(...as, '--apply', '--journal', path.join(folder, 'second'));
   t.equal(result.status, 0);
   t.match((JSON.parse(result.stdout) as SweepResult).notes, [/EVAL is refused/]);
   judge(t, before, await everything(direct), from, Date.now());
-  t.match(run(...as, '--undo', path.join(folder, 'second')), {
+  t.match(await run(...as, '--undo', path.join(folder, 'second')), {
     status: 1,
     stderr: /EVAL is refused.*\+eval/,
   });
   await direct.call('ACL', 'SETUSER', 'sweeper', '+eval', '+persist', '+pexpiretime');
-  t.equal(run(...as, '--undo', path.join(folder, 'second')).status, 0);
+  t.equal((await run(...as, '--undo', path.join(folder, 'second'))).status, 0);
   judgeNothing(t, before, await everything(direct));
 });
 
@@ -216,7 +214,13 @@ t.test('a full disk ends it before anything further is sent', async (t) => {
   const { direct, args, run, undone, journal } = await laid(t);
   const before = await everything(direct);
   // A file that may not grow is as a disk that is full. The write fails if nobody, such as tap, listens for the signal.
-  const command = ['prlimit', '--fsize=8000', process.execPath, ...args('--apply', '--journal', journal)];
+  const command = [
+    'prlimit',
+    '--fsize=8000',
+    process.execPath,
+    MAIN,
+    ...args('--apply', '--journal', journal),
+  ];
   const alone = 'unset NODE_OPTIONS; trap "" XFSZ; exec "$@"';
   const { status, stderr } = spawnSync('bash', ['-c', alone, 'bash', ...command]);
   t.equal(status, 1);
@@ -224,34 +228,35 @@ t.test('a full disk ends it before anything further is sent', async (t) => {
   const half = await everything(direct);
   const given = [...half].filter(([key, { expires }]) => expires !== before.get(key)?.expires);
   t.ok(given.length > 0 && given.length < 300);
-  t.match(undone(), { undone: given.length }, 'all that was given stands in the journal');
+  t.match(await undone(), { undone: given.length }, 'all that was given stands in the journal');
   judgeNothing(t, before, await everything(direct));
-  const over = run('--apply', '--resume', journal);
+  const over = await run('--apply', '--resume', journal);
   t.match(over, { status: 1, stderr: /has been undone: begin a new sweep/ });
 });
 
 t.test('what is wrong is said, and nothing is done', async (t) => {
-  const { direct, run, journal, folder, redis } = await laid(t, 200);
+  const { direct, args, run, journal, folder, redis } = await laid(t, 200);
   const before = await everything(direct);
-  t.match(run('--resume', journal), { status: 64, stderr: /go with --apply/ });
-  t.match(run('--undo', journal, '--apply'), { status: 64 });
-  t.match(run('--spread', '1'), { status: 64, stderr: /share/ });
-  t.match(run('--rule', 'none'), { status: 1, stderr: /there is no rule none/ });
-  t.match(run('--undo', journal), { status: 1, stderr: /no such file/ });
-  t.match(run('--apply', '--resume', path.join(folder, 'proxy.config.json')), {
+  t.match(await run('--resume', journal), { status: 64, stderr: /go with --apply/ });
+  t.match(await run('--undo', journal, '--apply'), { status: 64 });
+  const wrong = spawnSync(process.execPath, [MAIN, ...args('--spread', '1')]);
+  t.match({ status: wrong.status, stderr: String(wrong.stderr) }, { status: 64, stderr: /share/ });
+  t.match(await run('--rule', 'none'), { status: 1, stderr: /there is no rule none/ });
+  t.match(await run('--undo', journal), { status: 1, stderr: /no such file/ });
+  t.match(await run('--apply', '--resume', path.join(folder, 'proxy.config.json')), {
     status: 1,
     stderr: /no journal/,
   });
-  t.match(run('--apply', '--journal', path.join(folder, 'none', 'journal')), {
+  t.match(await run('--apply', '--journal', path.join(folder, 'none', 'journal')), {
     status: 1,
     stderr: /no such file or folder/,
   });
-  t.match(run('--apply', '--journal', '/dev/full'), { status: 1, stderr: /there is such a file/ });
+  t.match(await run('--apply', '--journal', '/dev/full'), { status: 1, stderr: /there is such a file/ });
   const replica = await withRedis(t, ['--replicaof', `127.0.0.1 ${redis.port}`]);
   const copy = new Redis(replica.port, '127.0.0.1');
   t.teardown(() => copy.disconnect());
   await until(async () => (await copy.dbsize()) === (await direct.dbsize()), { timeoutMs: 15_000 });
-  const toReplica = run('-u', `redis://127.0.0.1:${replica.port}`, '--apply', '--journal', journal);
+  const toReplica = await run('-u', `redis://127.0.0.1:${replica.port}`, '--apply', '--journal', journal);
   t.match(toReplica, { status: 1, stderr: /READONLY.*name the primary/ });
   judgeNothing(t, before, await everything(direct));
 });

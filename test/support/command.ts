@@ -1,0 +1,43 @@
+// A subcommand run in the test's own process, from its arguments to its exit code: a start of node for each run is most of
+// what a test of a tool takes. That the built `spillway` has the command too, at least one run of each test file sees.
+import { Command } from 'commander';
+
+export interface Ran {
+  readonly status: number | string | null | undefined;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+type Declare = (program: Command, inherited: <O extends object>(own: O) => O) => void;
+
+/** Nothing may be asserted while it runs: what goes to standard output and standard error is the command's. */
+export async function runCommand(declare: Declare, args: readonly string[]): Promise<Ran> {
+  const program = new Command('spillway').exitOverride();
+  declare(program, (own) => own);
+  const stdout = captured(process.stdout);
+  const stderr = captured(process.stderr);
+  const before = process.exitCode;
+  try {
+    await program.parseAsync([...args], { from: 'user' });
+    return { status: process.exitCode, stdout: stdout.text(), stderr: stderr.text() };
+  } finally {
+    process.exitCode = before;
+    stdout.end();
+    stderr.end();
+  }
+}
+
+function captured(stream: NodeJS.WriteStream): { text(): string; end(): void } {
+  const { write } = stream;
+  let text = '';
+  stream.write = (chunk: string | Uint8Array) => {
+    text += typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString();
+    return true;
+  };
+  return {
+    text: () => text,
+    end() {
+      stream.write = write;
+    },
+  };
+}
