@@ -1,5 +1,6 @@
 // A subcommand run in the test's own process, from its arguments to its exit code: a start of node for each run is most of
 // what a test of a tool takes. That the built `spillway` has the command too, at least one run of each test file sees.
+import os from 'node:os';
 import { Command } from 'commander';
 
 export interface Ran {
@@ -17,11 +18,13 @@ export async function runCommand(declare: Declare, args: readonly string[]): Pro
   const stdout = captured(process.stdout);
   const stderr = captured(process.stderr);
   const before = process.exitCode;
+  const priority = os.getPriority();
   try {
     await program.parseAsync([...args], { from: 'user' });
     return { status: process.exitCode, stdout: stdout.text(), stderr: stderr.text() };
   } finally {
     process.exitCode = before;
+    restorePriority(priority);
     stdout.end();
     stderr.end();
   }
@@ -40,4 +43,13 @@ function captured(stream: NodeJS.WriteStream): { text(): string; end(): void } {
       stream.write = write;
     },
   };
+}
+
+/** The tools take a lower one for their process; the tests behind them need not have it. */
+function restorePriority(priority: number): void {
+  try {
+    os.setPriority(priority);
+  } catch {
+    // Who is not allowed to goes on at the lower one.
+  }
 }

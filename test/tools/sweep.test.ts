@@ -1,5 +1,6 @@
 // spillway sweep on real servers: exact, undone, killed half-way, by other users' rights.
-import { spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -7,6 +8,8 @@ import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
 import t, { type Test } from 'tap';
 import { declareSweep } from '../../src/cli/sweep-command.js';
+import { checkConfig } from '../../src/config/check.js';
+import { compileConfig } from '../../src/config/compile.js';
 import type { SweepResult } from '../../src/sweep/sweep.js';
 import type { UndoResult } from '../../src/sweep/undo.js';
 import { runCommand } from '../support/command.js';
@@ -147,21 +150,52 @@ function judgeNothing(t: Test, before: Keys, after: Keys): void {
   t.same(changed, []);
 }
 
+/** What `sweep --apply` runs, in a process that is ready before it is told what to do: most of a kill is else its start. */
+const SWEEPER = `
+import { existsSync } from 'node:fs';
+import { connectServers } from './keyspace/servers.js';
+import { RuleSet } from './policy/rule-set.js';
+import { Journal } from './sweep/journal.js';
+import { progressOf, sweep } from './sweep/sweep.js';
+process.once('message', async ({ port, journal: file, rules }) => {
+  const done = existsSync(file) && (await progressOf(file));
+  await sweep(await connectServers({ host: '127.0.0.1', port, connectTimeoutMs: 5000 }, 'sweeper'), {
+    name: 'sweeper',
+    rules: new RuleSet({ rules, unregistered: { priority: 1, observe: true } }),
+    journal: done ? await Journal.reopen(file, done.length) : await Journal.create(file),
+    ...(done && { from: done.from }),
+    spread: 0.1,
+    maxRate: 4000,
+    signal: new AbortController().signal,
+  });
+});`.replaceAll("'./", `'${new URL('../../dist/', import.meta.url)}`);
+
+function sweeper(): ChildProcess {
+  const args = ['--input-type=module', '--eval', SWEEPER];
+  return spawn(process.execPath, args, {
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    // As they are, so that globs stay bytes.
+    serialization: 'advanced',
+  });
+}
+
 t.test('killed at ten points and gone on with', async (t) => {
-  const { direct, args, swept, undone, journal } = await laid(t, 6000);
+  const { redis, direct, swept, undone, journal } = await laid(t, 3000);
   const before = await everything(direct);
   const from = Date.now();
+  const size = () => (existsSync(journal) ? readFileSync(journal).length : 0);
+  let next = sweeper();
   for (let i = 0; i < 10; i++) {
-    const flags = ['--apply', i === 0 ? '--journal' : '--resume', journal, '--max-rate', '4000'];
-    const child = spawn(process.execPath, [MAIN, ...args(...flags)]);
-    const ended = new Promise((resolve) => child.on('close', resolve));
-    // Once it has begun to give; then at any moment.
-    const size = () => (existsSync(journal) ? readFileSync(journal).length : 0);
+    const child = next;
+    const ended = once(child, 'exit');
     const grown = size();
+    child.send({ port: redis.port, journal, rules: compileConfig(checkConfig({ rules: RULES })).rules });
+    if (i < 9) next = sweeper();
+    // Once it has begun to give; then at any moment.
     await until(() => size() > grown + 1, { timeoutMs: 20_000 });
     await new Promise((resolve) => setTimeout(resolve, Math.random() * 20));
     child.kill('SIGKILL');
-    await ended;
+    t.same(await ended, [null, 'SIGKILL'], 'killed before its end');
   }
   const last = await swept('--apply', '--resume', journal);
   t.equal(last.ended, null);
