@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
+import { builtMain } from '../support/built.js';
 import { startProxyProcess } from '../support/proxy-process.js';
 import { withRaw } from '../support/raw-client.js';
 import { withRedis } from '../support/redis.js';
@@ -20,7 +21,7 @@ const RULES = [
 ];
 
 async function cli(args: readonly string[], env: Record<string, string> = {}) {
-  const child = spawn(process.execPath, ['--import', 'tsx', 'src/cli/main.ts', ...args], {
+  const child = spawn(process.execPath, [builtMain(), ...args], {
     cwd: root,
     env: { ...Object.fromEntries(inherited), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],

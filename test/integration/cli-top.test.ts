@@ -5,6 +5,7 @@ import { stripVTControlCharacters } from 'node:util';
 import { spawn } from '@lydell/node-pty';
 import t, { type Test } from 'tap';
 import { findFreePort } from '../../src/demo/free-port.js';
+import { builtMain } from '../support/built.js';
 import { withProxy } from '../support/proxy.js';
 import { withRaw } from '../support/raw-client.js';
 import { withRedis } from '../support/redis.js';
@@ -19,7 +20,7 @@ const RULES = [
 const [CLEAR_BELOW, SHOW_CURSOR, WRAP] = ['\x1b[J', '\x1b[?25h', '\x1b[?7h'];
 
 function onTerminal(t: Test, args: readonly string[]) {
-  const terminal = spawn(process.execPath, ['--import', 'tsx', 'src/cli/main.ts', ...args], {
+  const terminal = spawn(process.execPath, [builtMain(), ...args], {
     cwd: root,
     cols: 120,
     rows: 30,

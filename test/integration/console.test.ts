@@ -147,7 +147,6 @@ t.test('switched off, Redis answers', async (t) => {
 t.test('each of several workers answers for all', async (t) => {
   const redis = await withRedis(t);
   const proxy = await startProxyProcess({
-    entry: 'dist',
     config: { upstream: { url: `redis://127.0.0.1:${redis.port}` }, workers: 2, rules: RULES },
   });
   t.teardown(() => proxy.stop());

@@ -7,12 +7,12 @@ import t from 'tap';
 import { startRedis } from '../../src/demo/redis-server.js';
 import { ensureServerBinary } from '../../src/demo/server-binary.js';
 import type { DemoSummary } from '../../src/demo/summary.js';
+import { builtMain } from '../support/built.js';
 import { withRaw } from '../support/raw-client.js';
 import { withRedis } from '../support/redis.js';
 import { until } from '../support/wait.js';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-const CLI = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 
 interface Demo {
   readonly stdout: () => string;
@@ -22,7 +22,7 @@ interface Demo {
 }
 
 function runDemo(...args: string[]): Demo {
-  const child = spawn(process.execPath, ['--import', 'tsx', CLI, 'demo', ...args], {
+  const child = spawn(process.execPath, [builtMain(), 'demo', ...args], {
     cwd: ROOT,
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -44,7 +44,6 @@ async function start(
   const upstream = { url: `redis://127.0.0.1:${redis.port}` };
   const proxy = await startProxyProcess({
     // The sources would be compiled anew by each worker.
-    entry: 'dist',
     config: { upstream, reload: { onChange: false }, ...settings },
     env: { ...process.env, ...(token !== null && { SPILLWAY_ADMIN_TOKEN: token }) },
   });

@@ -31,7 +31,6 @@ async function crew(
 ): Promise<ProxyProcess> {
   const proxy = await startProxyProcess({
     // The sources would be compiled anew by each worker.
-    entry: 'dist',
     config: {
       upstream: { url: `redis://127.0.0.1:${redis.port}` },
       workers: WORKERS,

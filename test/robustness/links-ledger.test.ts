@@ -1,6 +1,6 @@
 // The books by which the load over faulty links is judged: each kind of fault is seen, and what is right is not.
 import t from 'tap';
-import { FATE_UNKNOWN, Ledger, type Request, Tally, type Write } from '../support/ledger.js';
+import { FATE_UNKNOWN, Ledger, LOADING, type Request, Tally, type Write } from '../support/ledger.js';
 
 const request = (reply: string, ...writes: Write[]): Request => ({
   bytes: Buffer.from('?'),
@@ -81,7 +81,11 @@ t.test('requests of unknown fate', async (t) => {
     const ledger = new Ledger(tally, mayLose);
     const requests = [counted(1, 'a'), counted(1, 'n'), request('x'), counted(2, 'n'), request('y')];
     for (const each of requests) ledger.sent(each);
-    for (const reply of came) ledger.answered(reply === 'LOST' ? FATE_UNKNOWN : Buffer.from(reply));
+    const named = new Map([
+      ['LOST', FATE_UNKNOWN],
+      ['LOADING', LOADING],
+    ]);
+    for (const reply of came) ledger.answered(named.get(reply) ?? Buffer.from(reply));
     ledger.settle(NOTHING);
     ledger.check(new Map(Object.entries(state)));
     return tally;
@@ -90,6 +94,12 @@ t.test('requests of unknown fate', async (t) => {
   for (const n of ['1', '2', '7']) t.equal(books(true, lost, { a: '1', n }).faults, 0, `n may be ${n}`);
   t.equal(books(true, lost, { a: '1' }).faults, 0, 'or nothing');
   t.equal(books(true, [':1', 'LOST', 'LOST', ':9', 'y'], { a: '1' }).faults, 0, 'two');
+  const loading = [':1', 'LOADING', 'LOADING', ':1', 'y'];
+  t.equal(books(true, loading, { a: '1', n: '1' }).faults, 0, 'the server has come back and still loads');
+  t.ok(
+    books(false, loading, { a: '1', n: '1' }).wrong > 0,
+    'which the owner of a connection is not told in its middle',
+  );
   t.match(books(true, lost, { n: '1' }), { inconsistent: 1 }, 'what was answered before is there');
   t.match(books(true, lost, { a: '1', b: '1' }), { inconsistent: 1 }, 'and nothing that was never asked for');
   t.match(books(true, [':1', 'LOST', 'x', '+1', 'y'], { a: '1' }), { wrong: 1 }, 'a reply of another kind');

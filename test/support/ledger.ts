@@ -9,6 +9,9 @@ export const FATE_UNKNOWN = Buffer.from(
   '-ERR spillway lost its connection to the server before the reply: the command may or may not have been executed\r\n',
 );
 
+/** The answer of a server that has come back and still reads its files. To clients of a shared connection nothing tells of it. */
+export const LOADING = Buffer.from('-LOADING Redis is loading the dataset in memory\r\n');
+
 export interface Request {
   readonly bytes: Buffer;
   /** The right reply, to the byte. */
@@ -45,11 +48,12 @@ export class Tally {
 }
 
 const RECENT = 32;
+const LOST = [FATE_UNKNOWN, LOADING];
 
 export class Ledger {
   /** What the answered requests have left. */
   readonly confirmed = new Map<string, string>();
-  /** Requests that were answered with FATE_UNKNOWN. */
+  /** Requests that were answered with FATE_UNKNOWN or LOADING. */
   unknown = 0;
   readonly #tally: Tally;
   readonly #mayLose: boolean;
@@ -62,7 +66,7 @@ export class Ledger {
   #passedOver: Request[] = [];
   #recent: Buffer[] = [];
 
-  /** `mayLose`: FATE_UNKNOWN is an answer, and no fault. */
+  /** `mayLose`: FATE_UNKNOWN and LOADING are answers, and no fault. */
   constructor(tally: Tally, mayLose = false) {
     this.#tally = tally;
     this.#mayLose = mayLose;
@@ -85,7 +89,7 @@ export class Ledger {
   answered(reply: Buffer): void {
     const due = this.owed > 0 ? this.#owed[this.#next] : undefined;
     if (due?.reply.equals(reply)) this.#advance(reply);
-    else if (due !== undefined && this.#mayLose && reply.equals(FATE_UNKNOWN)) this.#lose();
+    else if (due !== undefined && this.#mayLose && LOST.some((lost) => reply.equals(lost))) this.#lose();
     else if (due !== undefined && this.unknown > 0 && due.mayBe?.test(reply.toString('latin1'))) {
       this.#advance(reply);
     } else this.#misplaced(reply);
@@ -113,7 +117,7 @@ export class Ledger {
     const begins = (reply: Buffer): boolean => reply.subarray(0, rest.length).equals(rest);
     const due = this.owed > 0 ? this.#owed[this.#next] : undefined;
     if (due !== undefined && begins(due.reply)) return;
-    if (due !== undefined && this.#mayLose && begins(FATE_UNKNOWN)) return;
+    if (due !== undefined && this.#mayLose && LOST.some(begins)) return;
     // What is not known whole cannot be known by its beginning.
     if (this.unknown > 0 && due?.mayBe !== undefined) return;
     this.#tally.wrong++;

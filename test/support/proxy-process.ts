@@ -1,7 +1,6 @@
 // The proxy as a process of its own, as in production: for benchmarks, and for tests that watch its memory, CPU,
 // signals or exit code. For everything else the in-process proxy (proxy.ts) is quicker.
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
@@ -9,6 +8,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { LastLines } from '../../src/demo/last-lines.js';
 import { guardProcess } from '../../src/demo/process-guard.js';
+import { builtMain } from './built.js';
 import { POOL, WORKERS } from './proxy.js';
 
 const START_TIMEOUT_MS = 30_000;
@@ -18,7 +18,7 @@ const ROOT = new URL('../../', import.meta.url);
 export interface ProxyProcessOptions {
   /** The config file's content; ports 0, POOL and the info log level where it says nothing else. */
   config: Record<string, unknown>;
-  /** `dist` is what users run and needs `npm run build`; `source` (default) and a file of one's own run through tsx. */
+  /** `dist` (default) is what users run and needs `npm run build`; `source` and a file of one's own run through tsx. */
   entry?: 'dist' | 'source' | URL;
   /** More arguments for node itself, such as `--max-old-space-size=64`. */
   nodeArgs?: readonly string[];
@@ -123,14 +123,10 @@ interface Listening {
   admin: string;
 }
 
-function entryArgs(entry: ProxyProcessOptions['entry'] = 'source'): string[] {
-  if (entry !== 'dist') {
-    const main = entry === 'source' ? new URL('src/cli/main.ts', ROOT) : entry;
-    return ['--import', 'tsx', fileURLToPath(main)];
-  }
-  const built = fileURLToPath(new URL('dist/cli/main.js', ROOT));
-  if (!existsSync(built)) throw new Error(`${built} is not there: run "npm run build" first`);
-  return [built];
+function entryArgs(entry: ProxyProcessOptions['entry'] = 'dist'): string[] {
+  if (entry === 'dist') return [builtMain()];
+  const main = entry === 'source' ? new URL('src/cli/main.ts', ROOT) : entry;
+  return ['--import', 'tsx', fileURLToPath(main)];
 }
 
 function parseListening(line: string): Listening | undefined {

@@ -16,7 +16,7 @@ export function judge(t: Test, scenarios: readonly Scenario[]): void {
       const outcome = await runProxied(scenario, {
         bystander,
         size: scenario.ci,
-        entry: 'source',
+        entry: 'dist',
         samplesAlone: SAMPLES_ALONE,
       });
       const { grown, bound, beside, descriptorsBefore, descriptorsAfter } = outcome;
