@@ -1,5 +1,5 @@
 // Checks of the keys themselves: big ones, ones that never end, ones that are stored less compactly than they could be.
-import type { Facts } from './facts.js';
+import type { Facts, Setting } from './facts.js';
 import { type Check, figure, fullness, keyspace, share, size } from './finding.js';
 import type { Collection } from './shapes.js';
 
@@ -10,7 +10,7 @@ const SHOWN_KEY = 80;
 const FEW = 20;
 
 /** Settings by their names since 7.0 and before, and Redis's own defaults. */
-const LIMITS: Readonly<Record<Collection, { names: readonly string[]; usual: number }>> = {
+const LIMITS: Readonly<Record<Collection, { names: readonly [Setting, ...Setting[]]; usual: number }>> = {
   hash: { names: ['hash-max-listpack-entries', 'hash-max-ziplist-entries'], usual: 512 },
   zset: { names: ['zset-max-listpack-entries', 'zset-max-ziplist-entries'], usual: 128 },
   set: { names: ['set-max-intset-entries'], usual: 512 },
@@ -90,7 +90,7 @@ export const KEY_CHECKS: readonly Check[] = [
 function justPast(type: Collection, { shapes, config, cli }: Facts) {
   if (shapes === undefined) return undefined;
   const { names, usual } = LIMITS[type];
-  const setting = names.find((name) => config?.has(name)) ?? (names[0] as string);
+  const setting = names.find((name) => config?.has(name)) ?? names[0];
   const limit = Number(config?.get(setting) ?? usual);
   const { keys, roomy } = shapes[type];
   const past = roomy.filter((count) => count > limit && count <= 2 * limit).length;

@@ -46,11 +46,10 @@ export const MEMORY_CHECKS: readonly Check[] = [
     run(facts) {
       const count = Number(/count=(\d+)/.exec(facts.info.get('errorstat_OOM') ?? '')?.[1] ?? 0);
       if (count === 0) return undefined;
-      const days = figure(facts, 'uptime_in_seconds') / 86_400;
       return {
         severity: fullness(facts) >= NEAR ? 'critical' : 'warning',
         title: 'Writes have been refused for lack of memory',
-        evidence: `errorstat_OOM: ${count} since the start ${days.toFixed(1)} days ago, or since CONFIG RESETSTAT`,
+        evidence: `errorstat_OOM: ${count} since the start ${uptime(facts)} ago, or since CONFIG RESETSTAT`,
         reason: 'Applications have lost writes.',
         mend: [
           'spillway analyze   # which keys hold the memory',
@@ -207,4 +206,11 @@ function evicts(facts: Facts): boolean {
   const { keys, expires } = keyspace(facts);
   const how = policy(facts);
   return how.startsWith('allkeys-') || (how.startsWith('volatile-') && expires >= 0.1 * keys);
+}
+
+function uptime(facts: Facts): string {
+  const minutes = figure(facts, 'uptime_in_seconds') / 60;
+  if (minutes < 120) return `${Math.ceil(minutes)} min`;
+  const hours = minutes / 60;
+  return hours < 48 ? `${hours.toFixed(0)} hours` : `${(hours / 24).toFixed(0)} days`;
 }

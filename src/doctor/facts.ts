@@ -10,6 +10,17 @@ import type { Server } from '../keyspace/servers.js';
 import { infoFields } from '../memory/reading.js';
 import type { Shapes } from './shapes.js';
 
+/** All that is asked by CONFIG GET, and never `*`: that answers passwords, too. */
+const SETTINGS = [
+  'activedefrag',
+  'hash-max-listpack-entries',
+  'hash-max-ziplist-entries',
+  'zset-max-listpack-entries',
+  'zset-max-ziplist-entries',
+  'set-max-intset-entries',
+] as const;
+export type Setting = (typeof SETTINGS)[number];
+
 export interface Facts {
   /** host:port or the socket's path. */
   readonly server: string;
@@ -17,8 +28,8 @@ export interface Facts {
   readonly cli: string;
   /** INFO, all sections, by field. */
   readonly info: ReadonlyMap<string, string>;
-  /** CONFIG GET *; undefined: not allowed. */
-  readonly config: ReadonlyMap<string, string> | undefined;
+  /** Those of SETTINGS that the server knows; undefined: CONFIG GET is not allowed. */
+  readonly config: ReadonlyMap<Setting, string> | undefined;
   readonly slow: readonly SlowCommand[] | undefined;
   /** Worst of each kind, milliseconds. */
   readonly latency: ReadonlyMap<string, number> | undefined;
@@ -87,12 +98,17 @@ export async function gather(
   };
 }
 
-async function configOf(redis: Redis): Promise<ReadonlyMap<string, string>> {
-  const flat = (await redis.call('CONFIG', 'GET', '*')) as string[] | Record<string, string>;
-  if (!Array.isArray(flat)) return new Map(Object.entries(flat));
-  return new Map(
-    Array.from({ length: flat.length / 2 }, (_, i) => [flat[2 * i] ?? '', flat[2 * i + 1] ?? '']),
+/** One by one: several in one request need Redis 7.0. */
+async function configOf(redis: Redis): Promise<ReadonlyMap<Setting, string>> {
+  const config = new Map<Setting, string>();
+  await Promise.all(
+    SETTINGS.map(async (setting) => {
+      const reply = (await redis.call('CONFIG', 'GET', setting)) as string[] | Record<string, string>;
+      const value = Array.isArray(reply) ? reply[1] : reply[setting];
+      if (value !== undefined) config.set(setting, value);
+    }),
   );
+  return config;
 }
 
 async function slowOf(redis: Redis): Promise<SlowCommand[]> {

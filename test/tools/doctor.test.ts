@@ -46,6 +46,21 @@ async function fill(
   await pipeline.exec();
 }
 
+t.test('settings are asked by their names: all of them would bring passwords along', async (t) => {
+  // MONITOR does not show CONFIG; the slow log does.
+  const { direct, look } = await served(t, ['--slowlog-log-slower-than', '0', '--slowlog-max-len', '9999']);
+  await look();
+  const entries = (await direct.slowlog('GET', 9999)) as [number, number, number, string[]][];
+  const asked = entries.flatMap(([, , , [name = '', , ...settings]]) =>
+    /^config$/i.test(name) ? settings : [],
+  );
+  t.ok(asked.includes('activedefrag'));
+  t.same(
+    asked.filter((setting) => /[*?[]|pass|auth|^tls-/.test(setting)),
+    [],
+  );
+});
+
 t.test('nothing on a healthy server', async (t) => {
   const { direct, look, port } = await served(t, [
     '--maxmemory',
