@@ -43,7 +43,6 @@ async function start(
 ): Promise<Subject> {
   const upstream = { url: `redis://127.0.0.1:${redis.port}` };
   const proxy = await startProxyProcess({
-    // The sources would be compiled anew by each worker.
     config: { upstream, reload: { onChange: false }, ...settings },
     env: { ...process.env, ...(token !== null && { SPILLWAY_ADMIN_TOKEN: token }) },
   });

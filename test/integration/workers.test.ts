@@ -30,7 +30,6 @@ async function crew(
   config: Record<string, unknown> = {},
 ): Promise<ProxyProcess> {
   const proxy = await startProxyProcess({
-    // The sources would be compiled anew by each worker.
     config: {
       upstream: { url: `redis://127.0.0.1:${redis.port}` },
       workers: WORKERS,

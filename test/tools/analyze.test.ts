@@ -3,7 +3,6 @@ import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
 import t, { type Test } from 'tap';
 import type { Analysis } from '../../src/analyze/analysis.js';
@@ -12,11 +11,12 @@ import { compileConfig } from '../../src/config/compile.js';
 import { configSchema } from '../../src/config/schema.js';
 import { connectServers } from '../../src/keyspace/servers.js';
 import { RuleSet } from '../../src/policy/rule-set.js';
+import { builtMain } from '../support/built.js';
 import { loadDataset } from '../support/dataset.js';
 import { withRedis } from '../support/redis.js';
 import { until } from '../support/wait.js';
 
-const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+const MAIN = builtMain();
 const NAME = 'spillway-test';
 const KEYS = 6000;
 

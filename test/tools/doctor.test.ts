@@ -4,16 +4,16 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
 import t, { type Test } from 'tap';
 import { examine, type ServerExamination } from '../../src/doctor/doctor.js';
 import { type Endpoint, endpointName } from '../../src/keyspace/endpoint.js';
 import { connectServers } from '../../src/keyspace/servers.js';
+import { builtMain } from '../support/built.js';
 import { withRedis } from '../support/redis.js';
 import { until } from '../support/wait.js';
 
-const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+const MAIN = builtMain();
 const NAME = 'spillway-test';
 /** Keeps the server for 150 ms. */
 const SLOW = `local function now() local t = redis.call('TIME') return t[1] * 1000000 + t[2] end

@@ -4,7 +4,6 @@ import { execFile, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { Redis } from 'ioredis';
 import t from 'tap';
@@ -15,11 +14,12 @@ import { proposeRules } from '../../src/init/propose.js';
 import { writeConfig } from '../../src/init/write.js';
 import { RuleSet } from '../../src/policy/rule-set.js';
 import { PATTERN_SCRATCH, writePattern } from '../../src/stats/prefix.js';
+import { builtMain } from '../support/built.js';
 import { loadDataset } from '../support/dataset.js';
 import { withProxy } from '../support/proxy.js';
 import { withRedis } from '../support/redis.js';
 
-const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+const MAIN = builtMain();
 const folder = mkdtempSync(path.join(os.tmpdir(), 'spillway-init-'));
 t.teardown(() => rmSync(folder, { recursive: true }));
 

@@ -4,7 +4,6 @@ import { once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
 import t, { type Test } from 'tap';
 import { declareSweep } from '../../src/cli/sweep-command.js';
@@ -12,12 +11,13 @@ import { checkConfig } from '../../src/config/check.js';
 import { compileConfig } from '../../src/config/compile.js';
 import type { SweepResult } from '../../src/sweep/sweep.js';
 import type { UndoResult } from '../../src/sweep/undo.js';
+import { builtMain } from '../support/built.js';
 import { runCommand } from '../support/command.js';
 import { loadDataset } from '../support/dataset.js';
 import { withRedis } from '../support/redis.js';
 import { until } from '../support/wait.js';
 
-const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+const MAIN = builtMain();
 const HOUR = 3_600_000;
 const RULES = [
   { name: 'kept', match: 'cache:product:1*', durable: true },

@@ -6,7 +6,6 @@ import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
 import t, { type Test } from 'tap';
 import { declareWatch } from '../../src/cli/watch-command.js';
@@ -14,11 +13,12 @@ import { connectServers } from '../../src/keyspace/servers.js';
 import type { WatchAlert } from '../../src/watch/changes.js';
 import { Courier } from '../../src/watch/courier.js';
 import { Watch } from '../../src/watch/watch.js';
+import { builtMain } from '../support/built.js';
 import { runCommand } from '../support/command.js';
 import { withRedis } from '../support/redis.js';
 import { until } from '../support/wait.js';
 
-const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+const MAIN = builtMain();
 const UNHURRIED = { timeoutMs: 20_000 };
 const SECRET = 'hook-5ecret';
 
