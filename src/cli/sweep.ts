@@ -5,6 +5,7 @@ import { Priority } from '../policy/rule.js';
 import { RuleSet } from '../policy/rule-set.js';
 import { Journal } from '../sweep/journal.js';
 import { type Progressed, progressOf, type SweepResult, sweep } from '../sweep/sweep.js';
+import { digestTerms } from '../sweep/terms.js';
 import { type UndoResult, undo } from '../sweep/undo.js';
 import { createPaint, grouped, type Paint } from '../terminal/paint.js';
 import { complain, ExitCode } from './exit.js';
@@ -73,14 +74,16 @@ async function runSweep(options: SweepCommandOptions, { config, file, servers, s
       `no rule gives a TTL: ${file ?? 'no configuration file was named; give one by --config'}`,
     );
   }
+  const set = new RuleSet({ rules, unregistered: { priority: Priority.NORMAL, observe: true } });
+  const only = options.rule && new Set(options.rule);
   const { journal, from } = options.apply
-    ? await journalOf(options)
+    ? await journalOf(options, digestTerms(set, only))
     : { journal: undefined, from: undefined };
   try {
     return await sweep(servers, {
       name: NAME,
-      rules: new RuleSet({ rules, unregistered: { priority: Priority.NORMAL, observe: true } }),
-      only: options.rule && new Set(options.rule),
+      rules: set,
+      only,
       db: chosenDb(options, config),
       journal,
       ...(from && { from }),
@@ -96,15 +99,16 @@ async function runSweep(options: SweepCommandOptions, { config, file, servers, s
   }
 }
 
-async function journalOf({
-  resume,
-  journal,
-}: SweepCommandOptions): Promise<{ journal: Journal; from: Progressed }> {
+async function journalOf(
+  { resume, journal }: SweepCommandOptions,
+  terms: string,
+): Promise<{ journal: Journal; from: Progressed }> {
   if (resume === undefined) {
     const stamp = new Date().toISOString().replace(/[:.]/g, '-');
-    return { journal: await Journal.create(journal ?? `spillway-sweep-${stamp}.jsonl`), from: new Map() };
+    const file = journal ?? `spillway-sweep-${stamp}.jsonl`;
+    return { journal: await Journal.create(file, terms), from: new Map() };
   }
-  const { from, length } = await progressOf(resume);
+  const { from, length } = await progressOf(resume, terms);
   return { journal: await Journal.reopen(resume, length), from };
 }
 

@@ -6,7 +6,8 @@
 //
 // Invariants: a page counts once its answers were taken, whole; what a lost connection leaves open is asked again from
 // the last page that counts, so a key may be met twice (as SCAN itself allows), never missed. A server that has
-// restarted, or another one in its place, has its keys in another order: then all are visited again.
+// restarted, or another one in its place, or one that does not tell, has its keys in another order: then all are visited
+// again.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { encodeCommand } from '../resp/encode.js';
 import { Batch } from './batch.js';
@@ -70,7 +71,7 @@ export async function walk(options: WalkOptions, visitor: Visitor): Promise<bool
     try {
       pipe = await Pipe.connect(endpoint, db, name);
       const now = await runIdOf(pipe);
-      if (runId !== undefined && now !== runId) {
+      if (runId !== undefined && (now !== runId || now === '')) {
         position.cursor = '0';
         visitor.restart();
       }

@@ -11,6 +11,8 @@ export interface JournalHeader {
   readonly version: 1;
   /** ISO 8601. */
   readonly begun: string;
+  /** See digestTerms(). */
+  readonly terms: string;
 }
 
 /** Where in which database of which server. */
@@ -25,6 +27,8 @@ export interface Place {
 export type Given = readonly [key: Buffer, expireAt: number];
 
 export type JournalEntry =
+  /** The first. `terms`: see digestTerms(). */
+  | { readonly kind: 'begun'; readonly terms: string }
   | { readonly kind: 'give'; readonly place: Place; readonly keys: readonly Given[] }
   /** All before `cursor` is done; '0': the whole database. */
   | { readonly kind: 'done'; readonly place: Place; readonly cursor: string }
@@ -38,9 +42,9 @@ export class Journal {
     private length: number,
   ) {}
 
-  /** @throws ServerError when there is such a file, or none can be made */
-  static async create(file: string): Promise<Journal> {
-    const header: JournalHeader = { spillway: 'sweep', version: 1, begun: new Date().toISOString() };
+  /** `terms`: see digestTerms(). @throws ServerError when there is such a file, or none can be made */
+  static async create(file: string, terms: string): Promise<Journal> {
+    const header: JournalHeader = { spillway: 'sweep', version: 1, begun: new Date().toISOString(), terms };
     try {
       const journal = new Journal(file, await open(file, 'wx', 0o600), 0);
       await journal.append(header);
@@ -122,7 +126,7 @@ export async function* readJournal(
       if (entry === undefined)
         throw new ServerError(`${file}, line ${number}: this is no journal of a sweep`);
       length += line.length + 1;
-      if (entry !== 'header') yield entry;
+      yield entry;
     }
     if (length === 0) throw new ServerError(`${file}: this is no journal of a sweep`);
     whole(length);
@@ -131,9 +135,10 @@ export async function* readJournal(
   }
 }
 
-function headerOf(line: string): 'header' | undefined {
-  const { spillway, version } = parse(line);
-  return spillway === 'sweep' && version === 1 ? 'header' : undefined;
+function headerOf(line: string): JournalEntry | undefined {
+  const { spillway, version, terms } = parse(line);
+  const is = spillway === 'sweep' && version === 1 && typeof terms === 'string';
+  return is ? { kind: 'begun', terms } : undefined;
 }
 
 function entryOf(line: string): JournalEntry | undefined {

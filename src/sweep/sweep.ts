@@ -104,19 +104,29 @@ export async function sweep(servers: Servers, options: SweepOptions): Promise<Sw
   };
 }
 
-/** How far the sweep of this file came, and the length of its whole lines. @throws ServerError */
-export async function progressOf(file: string): Promise<{ from: Progressed; length: number }> {
+/**
+ * How far the sweep of this file came, and the length of its whole lines.
+ * @param terms by which it is to go on; see digestTerms()
+ * @throws ServerError when it was begun by others, too: what it has passed over was judged by those
+ */
+export async function progressOf(file: string, terms: string): Promise<{ from: Progressed; length: number }> {
   const from = new Map<string, string>();
   let length = 0;
   const entries = readJournal(file, (whole) => {
     length = whole;
   });
   for await (const entry of entries) {
+    if (entry.kind === 'begun' && entry.terms !== terms) throw new ServerError(`${file} ${OTHER_TERMS}`);
     if (entry.kind === 'undone') throw new ServerError(`${file} has been undone: begin a new sweep`);
-    if (entry.kind === 'done') from.set(keyOf(entry.place), entry.cursor);
+    // Where the run is not told, it may be another one by now.
+    if (entry.kind === 'done' && entry.place.run !== '') from.set(keyOf(entry.place), entry.cursor);
   }
   return { from, length };
 }
+
+const OTHER_TERMS =
+  'was begun with other rules, or another --rule, and what it has passed over was judged by those: go on with them as ' +
+  'they were, or begin a new sweep (without --resume), which leaves alone what has a TTL by now';
 
 const NOT_ATOMIC =
   'EVAL is refused, so a key that becomes another type in the moment between the look and the deed gets a TTL, too';

@@ -157,12 +157,15 @@ import { connectServers } from './keyspace/servers.js';
 import { RuleSet } from './policy/rule-set.js';
 import { Journal } from './sweep/journal.js';
 import { progressOf, sweep } from './sweep/sweep.js';
-process.once('message', async ({ port, journal: file, rules }) => {
-  const done = existsSync(file) && (await progressOf(file));
+import { digestTerms } from './sweep/terms.js';
+process.once('message', async ({ port, journal: file, rules: list }) => {
+  const rules = new RuleSet({ rules: list, unregistered: { priority: 1, observe: true } });
+  const terms = digestTerms(rules);
+  const done = existsSync(file) && (await progressOf(file, terms));
   await sweep(await connectServers({ host: '127.0.0.1', port, connectTimeoutMs: 5000 }, 'sweeper'), {
     name: 'sweeper',
-    rules: new RuleSet({ rules, unregistered: { priority: 1, observe: true } }),
-    journal: done ? await Journal.reopen(file, done.length) : await Journal.create(file),
+    rules,
+    journal: done ? await Journal.reopen(file, done.length) : await Journal.create(file, terms),
     ...(done && { from: done.from }),
     spread: 0.1,
     maxRate: 4000,
@@ -205,7 +208,7 @@ t.test('killed at ten points and gone on with', async (t) => {
 });
 
 t.test('no more than it may give, and on from there', async (t) => {
-  const { direct, swept, journal } = await laid(t);
+  const { direct, run, swept, journal } = await laid(t);
   const before = await everything(direct);
   const from = Date.now();
   const first = await swept('--apply', '--journal', journal, '--max-keys', '100');
@@ -214,7 +217,13 @@ t.test('no more than it may give, and on from there', async (t) => {
     first.rules.reduce((sum, count) => sum + count.given, 0),
     100,
   );
-  t.match(await swept('--apply', '--resume', journal), { ended: null });
+  const other = await run('--apply', '--resume', journal, '--rule', 'cache');
+  t.match(
+    other,
+    { status: 1, stderr: /begun with other rules/ },
+    'what it has passed over was judged by others',
+  );
+  t.match(await swept('--apply', '--resume', journal, '--spread', '5%'), { ended: null });
   judge(t, before, await everything(direct), from, Date.now());
 });
 
