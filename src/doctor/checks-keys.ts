@@ -16,6 +16,12 @@ const LIMITS: Readonly<Record<Collection, { names: readonly [Setting, ...Setting
   set: { names: ['set-max-intset-entries'], usual: 512 },
 };
 
+const LAZY = ['lazyfree-lazy-expire', 'lazyfree-lazy-eviction'] as const;
+/** Redis's own: 8 KB in each node of a list. */
+const LIST_NODE = '-2';
+/** With fewer in a node its own memory weighs as much as what is in it. */
+const FEW_IN_NODE = 32;
+
 export const KEY_CHECKS: readonly Check[] = [
   {
     id: 'big-keys',
@@ -38,6 +44,10 @@ export const KEY_CHECKS: readonly Check[] = [
         mend: [
           'spillway analyze --top 20   # all of them',
           `redis-cli ${facts.cli} UNLINK <key>   # deletes without making others wait`,
+          ...LAZY.filter((setting) => facts.config?.get(setting) === 'no').map(
+            (setting) =>
+              `redis-cli ${facts.cli} CONFIG SET ${setting} yes   # the same where Redis deletes one`,
+          ),
         ],
       };
     },
@@ -74,6 +84,28 @@ export const KEY_CHECKS: readonly Check[] = [
         reason: 'Redis deletes what has ended bit by bit, and does not keep up: too many end at once.',
         mend: [
           `redis-cli ${facts.cli} CONFIG SET active-expire-effort 5   # 1 to 10; and spread the TTLs (jitter)`,
+        ],
+      };
+    },
+  },
+  {
+    id: 'list-small-nodes',
+    needs: 'config',
+    run({ config, keys, cli }) {
+      const setting = config?.has('list-max-ziplist-size')
+        ? 'list-max-ziplist-size'
+        : 'list-max-listpack-size';
+      const most = Number(config?.get(setting) ?? LIST_NODE);
+      const lists = keys?.biggest.list?.length ?? 0;
+      if (!(most > 0 && most < FEW_IN_NODE) || lists === 0) return undefined;
+      return {
+        severity: 'notice',
+        title: 'Lists are stored in small pieces',
+        evidence: `${setting} ${most}: elements of a list that are stored together, at most`,
+        reason:
+          'Each piece has its own memory and pointers; with short elements these take more than the elements.',
+        mend: [
+          `redis-cli ${cli} CONFIG SET ${setting} ${LIST_NODE}   # 8 KB; counts for lists that are written anew`,
         ],
       };
     },

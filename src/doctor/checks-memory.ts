@@ -148,15 +148,39 @@ export const MEMORY_CHECKS: readonly Check[] = [
       const [clients, used] = [figure(facts, 'mem_clients_normal'), figure(facts, 'used_memory')];
       const largest = facts.clients?.largestOutput ?? 0;
       if (!(clients > Math.max(0.1 * used, 16 * MB)) && !(largest > 16 * MB)) return undefined;
+      const unbounded =
+        /^normal 0 0 /.test(facts.config?.get('client-output-buffer-limit') ?? '') &&
+        Number.parseInt(facts.config?.get('maxmemory-clients') ?? '0', 10) === 0;
+      const bound = unbounded ? '; no client is limited (client-output-buffer-limit normal 0 0 0)' : '';
       return {
         severity: 'warning',
         title: 'What waits for clients to read it takes memory from the data',
-        evidence: `mem_clients_normal ${size(clients)} of ${size(used)} used; the most for one client: ${size(largest)}`,
+        evidence: `mem_clients_normal ${size(clients)} of ${size(used)} used; the most for one client: ${size(largest)}${bound}`,
         reason: 'These buffers count against maxmemory: a few slow clients can make Redis evict or refuse.',
         mend: [
           `redis-cli ${facts.cli} CLIENT LIST   # omem: who does not read`,
-          ...set(facts, 'maxmemory-clients', '5%').slice(0, 1),
+          ...(unbounded
+            ? set(facts, 'client-output-buffer-limit', '"normal 64mb 16mb 60"').concat(
+                '# ends a client with more unread than that; let its replies be smaller first',
+              )
+            : []),
         ],
+      };
+    },
+  },
+  {
+    id: 'replica-evicts',
+    needs: 'config',
+    run(facts) {
+      const limit = figure(facts, 'maxmemory');
+      if (facts.info.get('role') !== 'slave' || !(limit > 0)) return undefined;
+      if (facts.config?.get('replica-ignore-maxmemory') !== 'no') return undefined;
+      return {
+        severity: 'warning',
+        title: 'A replica evicts or refuses by itself',
+        evidence: `role:slave, replica-ignore-maxmemory no, maxmemory ${size(limit)}`,
+        reason: 'It loses keys that its primary has, and after a failover they are gone.',
+        mend: set(facts, 'replica-ignore-maxmemory', 'yes'),
       };
     },
   },

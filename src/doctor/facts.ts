@@ -8,6 +8,7 @@ import type { Analysis } from '../analyze/analysis.js';
 import { isLoopback } from '../config/address.js';
 import type { Server } from '../keyspace/servers.js';
 import { infoFields } from '../memory/reading.js';
+import { containerLimit } from './container.js';
 import type { Shapes } from './shapes.js';
 
 /** All that is asked by CONFIG GET, and never `*`: that answers passwords, too. */
@@ -18,6 +19,13 @@ const SETTINGS = [
   'zset-max-listpack-entries',
   'zset-max-ziplist-entries',
   'set-max-intset-entries',
+  'list-max-listpack-size',
+  'list-max-ziplist-size',
+  'client-output-buffer-limit',
+  'maxmemory-clients',
+  'replica-ignore-maxmemory',
+  'lazyfree-lazy-eviction',
+  'lazyfree-lazy-expire',
 ] as const;
 export type Setting = (typeof SETTINGS)[number];
 
@@ -137,22 +145,17 @@ async function clientsOf(redis: Redis): Promise<ClientMemory> {
 function processOf(pid: string | undefined): ProcessFacts | undefined {
   if (pid === undefined || process.platform !== 'linux') return undefined;
   try {
-    const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+    const status = readText(`/proc/${pid}/status`);
     // Somebody else has this number on this machine.
     if (!/^Name:\s*(redis|valkey)/m.test(status)) return undefined;
+    const groups = readText(`/proc/${pid}/cgroup`);
     const swap = /^VmSwap:\s*(\d+) kB/m.exec(status)?.[1];
-    return { swapBytes: Number(swap ?? 0) * 1024, limitBytes: containerLimit(pid) };
+    return { swapBytes: Number(swap ?? 0) * 1024, limitBytes: containerLimit(groups, readText) };
   } catch {
     return undefined;
   }
 }
 
-function containerLimit(pid: string): number | undefined {
-  try {
-    const group = /^0::(.*)$/m.exec(readFileSync(`/proc/${pid}/cgroup`, 'utf8'))?.[1];
-    const limit = Number(readFileSync(`/sys/fs/cgroup${group}/memory.max`, 'utf8'));
-    return Number.isFinite(limit) && limit > 0 ? limit : undefined;
-  } catch {
-    return undefined;
-  }
+function readText(file: string): string {
+  return readFileSync(file, 'utf8');
 }

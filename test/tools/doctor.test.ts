@@ -134,6 +134,10 @@ t.test('keys', async (t) => {
   await direct.set('report', 'x'.repeat(12_000_000));
   const { findings } = await look();
   t.match(findings, [{ id: 'big-keys', evidence: /string "report" 1\d\.\d MB/ }]);
+  t.match(findings[0]?.mend, [/analyze/, /UNLINK/, /lazyfree-lazy-expire yes/, /lazyfree-lazy-eviction yes/]);
+  await direct.config('SET', 'lazyfree-lazy-expire', 'yes');
+  await direct.config('SET', 'lazyfree-lazy-eviction', 'yes');
+  t.equal((await look()).findings[0]?.mend.length, 2, 'Redis does the same already');
   await direct.del('report');
   const fields = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, i) => [`f${i}`, i]));
   await fill(direct, 40, (pipeline, i) => pipeline.hset(`h${i}`, fields(600)));
@@ -146,11 +150,32 @@ t.test('keys', async (t) => {
   t.same(await ids(), ['hash-just-past-compact', 'set-just-past-compact', 'zset-just-past-compact']);
   await direct.config('SET', 'hash-max-listpack-entries', '256');
   t.same(await ids(), ['set-just-past-compact', 'zset-just-past-compact'], 'these are far past');
+  await direct.flushall();
+  await direct.config('SET', 'list-max-listpack-size', '4');
+  t.same(await ids(), [], 'and no list');
+  await direct.rpush('list', 1, 2, 3);
+  t.same(await ids(), ['list-small-nodes']);
+  await direct.config('SET', 'list-max-listpack-size', '128');
+  t.same(await ids(), []);
+});
+
+t.test('a replica that evicts by itself', async (t) => {
+  const primary = await withRedis(t, ['--repl-diskless-sync-delay', '0']);
+  const { direct, ids } = await served(t, [
+    ...['--maxmemory', '200mb', '--maxmemory-policy', 'allkeys-lru'],
+    ...['--replicaof', `127.0.0.1 ${primary.port}`],
+  ]);
+  await until(async () => (await direct.info('replication')).includes('master_link_status:up'));
+  t.same(await ids(), []);
+  await direct.config('SET', 'replica-ignore-maxmemory', 'no');
+  t.same(await ids(), ['replica-evicts']);
+  await direct.config('SET', 'maxmemory', '0');
+  t.notOk((await ids()).includes('replica-evicts'));
 });
 
 t.test('clients, slow commands, saving', async (t) => {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'spillway-doctor-'));
-  const { direct, ids, port } = await served(t, [
+  const { direct, ids, look, port } = await served(t, [
     ...['--maxmemory', '300mb', '--maxmemory-policy', 'allkeys-lru', '--enable-protected-configs', 'yes'],
   ]);
   await direct.config('SET', 'latency-monitor-threshold', '50');
@@ -175,6 +200,10 @@ t.test('clients, slow commands, saving', async (t) => {
   t.teardown(() => lazy.destroy());
   lazy.write('GET page\r\n'.repeat(60));
   await until(async () => /omem=[2-9]\d{7}/.test(String(await direct.client('LIST'))));
+  const [buffers] = (await look()).findings;
+  t.match(buffers, { id: 'client-buffers', evidence: /no client is limited/ });
+  await direct.config('SET', 'client-output-buffer-limit', 'normal 512mb 0 0');
+  t.notMatch((await look()).findings[0]?.evidence, /no client is limited/);
   t.same(await ids(), ['client-buffers']);
   lazy.destroy();
 
@@ -211,7 +240,7 @@ t.test('what may not be read is said, and the rest is found', async (t) => {
     ['no-maxmemory', 'big-keys'],
   );
   t.match(first.unread, [/^CONFIG GET: NOPERM/]);
-  t.same(first.notMade, []);
+  t.same(first.notMade, ['replica-evicts', 'list-small-nodes']);
   await direct.call('ACL', 'SETUSER', 'managed', 'resetkeys', '-@all', '+info', '+ping');
   const least = await look(managed);
   t.same(
