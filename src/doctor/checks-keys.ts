@@ -9,11 +9,22 @@ const SHOWN_KEY = 80;
 /** Fewer say nothing of a type. */
 const FEW = 20;
 
-/** Settings by their names since 7.0 and before, and Redis's own defaults. */
-const LIMITS: Readonly<Record<Collection, { names: readonly [Setting, ...Setting[]]; usual: number }>> = {
-  hash: { names: ['hash-max-listpack-entries', 'hash-max-ziplist-entries'], usual: 512 },
-  zset: { names: ['zset-max-listpack-entries', 'zset-max-ziplist-entries'], usual: 128 },
-  set: { names: ['set-max-intset-entries'], usual: 512 },
+interface Limit {
+  /** Since 7.0, and before. */
+  readonly names: readonly [Setting, ...Setting[]];
+  /** Redis's own default; undefined: the limit is there only where the server tells it. */
+  readonly usual?: number;
+  readonly numbersOnly?: true;
+}
+
+const LIMITS: Readonly<Record<Collection, readonly Limit[]>> = {
+  hash: [{ names: ['hash-max-listpack-entries', 'hash-max-ziplist-entries'], usual: 512 }],
+  zset: [{ names: ['zset-max-listpack-entries', 'zset-max-ziplist-entries'], usual: 128 }],
+  // The second: since 7.2.
+  set: [
+    { names: ['set-max-intset-entries'], usual: 512, numbersOnly: true },
+    { names: ['set-max-listpack-entries'] },
+  ],
 };
 
 const LAZY = ['lazyfree-lazy-expire', 'lazyfree-lazy-eviction'] as const;
@@ -114,18 +125,24 @@ export const KEY_CHECKS: readonly Check[] = [
     (type): Check => ({
       id: `${type}-just-past-compact`,
       needs: 'shapes',
-      run: (facts) => justPast(type, facts),
+      run(facts) {
+        for (const limit of LIMITS[type]) {
+          const found = justPast(type, limit, facts);
+          if (found !== undefined) return found;
+        }
+        return undefined;
+      },
     }),
   ),
 ];
 
-function justPast(type: Collection, { shapes, config, cli }: Facts) {
+function justPast(type: Collection, { names, usual, numbersOnly }: Limit, { shapes, config, cli }: Facts) {
   if (shapes === undefined) return undefined;
-  const { names, usual } = LIMITS[type];
   const setting = names.find((name) => config?.has(name)) ?? names[0];
   const limit = Number(config?.get(setting) ?? usual);
-  const { keys, roomy } = shapes[type];
-  const past = roomy.filter((count) => count > limit && count <= 2 * limit).length;
+  if (Number.isNaN(limit)) return undefined;
+  const { keys, roomy, numbers } = shapes[type];
+  const past = (numbersOnly ? numbers : roomy).filter((count) => count > limit && count <= 2 * limit).length;
   if (past < FEW || past < 0.05 * keys) return undefined;
   const known = config === undefined ? ', the default, as CONFIG may not be read' : '';
   return {

@@ -19,6 +19,7 @@ const SETTINGS = [
   'zset-max-listpack-entries',
   'zset-max-ziplist-entries',
   'set-max-intset-entries',
+  'set-max-listpack-entries',
   'list-max-listpack-size',
   'list-max-ziplist-size',
   'client-output-buffer-limit',

@@ -14,6 +14,8 @@ export interface Shape {
   keys: number;
   /** Element counts of those with the roomy encoding. */
   readonly roomy: number[];
+  /** Of sets: those of `roomy` with a whole number for a member that was drawn. */
+  readonly numbers: number[];
 }
 
 export type Shapes = Readonly<Record<Collection, Shape>>;
@@ -25,6 +27,8 @@ const COUNT: Readonly<Record<Collection, ReturnType<typeof keyCommand>>> = {
   zset: keyCommand(['ZCARD']),
   set: keyCommand(['SCARD']),
 };
+const MEMBER = keyCommand(['SRANDMEMBER']);
+const WHOLE = /^-?\d{1,19}$/;
 const ROOMY: ReadonlySet<string> = new Set(['hashtable', 'skiplist']);
 
 export class ShapeVisitor implements Visitor {
@@ -53,14 +57,20 @@ export class ShapeVisitor implements Visitor {
       seen.push(type);
       if (!ROOMY.has(String(replies[2 * i + 1]))) continue;
       batch.about(COUNT[type], key);
+      if (type === 'set') batch.about(MEMBER, key);
       asked.push(type);
     }
-    const counts = await this.aside.ask(batch);
+    const answers = await this.aside.ask(batch);
     this.looked += keys.length;
     for (const type of seen) this.shapes[type].keys++;
-    for (const [i, type] of asked.entries()) {
-      const count = counts[i];
-      if (typeof count === 'number' && count > 0) this.shapes[type].roomy.push(count);
+    let at = 0;
+    for (const type of asked) {
+      const count = answers[at++];
+      const member = type === 'set' ? answers[at++] : undefined;
+      if (typeof count !== 'number' || count === 0) continue;
+      const { roomy, numbers } = this.shapes[type];
+      roomy.push(count);
+      if (Buffer.isBuffer(member) && WHOLE.test(member.toString('latin1'))) numbers.push(count);
     }
   }
 
@@ -75,7 +85,8 @@ export class ShapeVisitor implements Visitor {
 }
 
 function none(): Shapes {
-  return { hash: { keys: 0, roomy: [] }, zset: { keys: 0, roomy: [] }, set: { keys: 0, roomy: [] } };
+  const shape = (): Shape => ({ keys: 0, roomy: [], numbers: [] });
+  return { hash: shape(), zset: shape(), set: shape() };
 }
 
 function isCollection(type: string): type is Collection {

@@ -145,6 +145,14 @@ t.test('keys', async (t) => {
     pipeline.zadd(`z${i}`, ...Array.from({ length: 150 }, (_, m) => [m, m]).flat()),
   );
   await fill(direct, 40, (pipeline, i) =>
+    pipeline.sadd(`tags${i}`, ...Array.from({ length: 600 }, (_, m) => `t${m}`)),
+  );
+  t.same(
+    await ids(),
+    ['hash-just-past-compact', 'zset-just-past-compact'],
+    'the limit is of sets of numbers',
+  );
+  await fill(direct, 40, (pipeline, i) =>
     pipeline.sadd(`s${i}`, ...Array.from({ length: 600 }, (_, m) => m)),
   );
   t.same(await ids(), ['hash-just-past-compact', 'set-just-past-compact', 'zset-just-past-compact']);

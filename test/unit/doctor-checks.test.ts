@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { CHECKS, judge } from '../../src/doctor/doctor.js';
-import type { Facts } from '../../src/doctor/facts.js';
+import type { Facts, Setting } from '../../src/doctor/facts.js';
 
 const MB = 2 ** 20;
 
@@ -79,6 +79,30 @@ t.test('buffers, swap, the room of a container, the backlog', (t) => {
   t.same(found({}, { process: { swapBytes: 0, limitBytes: 900 * MB } }), ['critical maxmemory-too-large']);
   t.same(found({}, { process: { swapBytes: 0, limitBytes: 1500 * MB } }), []);
   t.same(found({ expired_stale_perc: '25.00' }), ['warning expired-backlog']);
+  t.end();
+});
+
+t.test('sets just past a limit, which Redis 7.2 has for any', (t) => {
+  const none = { keys: 0, roomy: [], numbers: [] };
+  const shapes = (count: number, ofNumbers = true) => {
+    const roomy = Array.from({ length: 40 }, () => count);
+    return { hash: none, zset: none, set: { keys: 100, roomy, numbers: ofNumbers ? roomy : [] } };
+  };
+  const since72 = new Map<Setting, string>([
+    ['set-max-intset-entries', '512'],
+    ['set-max-listpack-entries', '128'],
+  ]);
+  t.same(found({}, { shapes: shapes(200) }), [], 'before 7.2 sets of strings are never compact');
+  t.same(found({}, { shapes: shapes(200), config: since72 }), ['notice set-just-past-compact']);
+  t.same(found({}, { shapes: shapes(300), config: since72 }), []);
+  t.same(found({}, { shapes: shapes(600), config: since72 }), ['notice set-just-past-compact']);
+  t.same(
+    found({}, { shapes: shapes(600, false), config: since72 }),
+    [],
+    'the limit of numbers is not theirs',
+  );
+  t.same(found({}, { shapes: shapes(200, false), config: since72 }), ['notice set-just-past-compact']);
+  t.same(found({}, { shapes: shapes(600), config: undefined }), ['notice set-just-past-compact']);
   t.end();
 });
 
