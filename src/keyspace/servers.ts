@@ -119,7 +119,10 @@ async function cluster(where: Where, name: string): Promise<Servers> {
   try {
     // A Cluster that is down ends the connection, and leaves connect() waiting for ever.
     const ended = once(nodes, 'end').then(() => {
-      throw new Error('the Cluster is down: some of its slots have no primary (cluster_state:fail)');
+      throw new Error(
+        'the Cluster is down: some of its slots have no primary (cluster_state:fail), ' +
+          'or a single node does not know its own address (cluster-announce-ip)',
+      );
     });
     await within(where.connectTimeoutMs, Promise.race([nodes.connect(), ended]));
     const all: Server[] = [];

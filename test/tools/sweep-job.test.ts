@@ -1,9 +1,11 @@
 // The proxy's own sweep on a real server: exact, by the rules that are enforced, one proxy at a time, and fenced: who lost
 // its turn writes nothing. Time is not waited for but for the timers' own few milliseconds; conditions are.
+import { readFileSync } from 'node:fs';
 import { Redis } from 'ioredis';
 import t, { type Test } from 'tap';
 import { checkConfig } from '../../src/config/check.js';
 import { compileConfig } from '../../src/config/compile.js';
+import { findFreePort } from '../../src/demo/free-port.js';
 import { connectServers, type Server, type Where } from '../../src/keyspace/servers.js';
 import { walk } from '../../src/keyspace/walk.js';
 import { Priority } from '../../src/policy/rule.js';
@@ -11,6 +13,7 @@ import { RuleSet } from '../../src/policy/rule-set.js';
 import { FencedVisit } from '../../src/sweep/fenced-visit.js';
 import { SweepJob, type SweepJobParts } from '../../src/sweep/job.js';
 import { LOCK, Turn } from '../../src/sweep/turn.js';
+import { Authority } from '../support/certificates.js';
 import { withRedis } from '../support/redis.js';
 import { until } from '../support/wait.js';
 
@@ -26,8 +29,8 @@ const DAY = { every: '24h', maxRate: 1_000_000 };
 const configOf = (sweep: object = DAY, rules: object[] = RULES) =>
   compileConfig(checkConfig({ sweep, rules }));
 
-async function laid(t: Test, user?: { username: string; password: string }) {
-  const { port } = await withRedis(t);
+async function laid(t: Test, user?: { username: string; password: string }, args: readonly string[] = []) {
+  const { port } = await withRedis(t, args);
   const redis = new Redis(port, '127.0.0.1');
   t.teardown(() => redis.disconnect());
   const where: Where = { host: '127.0.0.1', port, connectTimeoutMs: 5000, ...user };
@@ -227,6 +230,44 @@ t.test('what fails is told once, and tried again; CONFIG is not asked for', asyn
   await until(() => done.length > 0, { timeoutMs: 20_000 });
   t.same(done, [{ db: 0, given: due.length }]);
   t.equal(started.snapshot().problem, null);
+});
+
+t.test('over TLS', async (t) => {
+  const authority = await Authority.create(t);
+  const { cert, key } = await authority.issue('redis');
+  const { redis, done, problems, where, job } = await laid(t);
+  const port = await findFreePort();
+  for (const [setting, value] of [
+    ['tls-cert-file', cert],
+    ['tls-key-file', key],
+    ['tls-ca-cert-file', authority.ca],
+    ['tls-auth-clients', 'no'],
+    ['tls-port', String(port)],
+  ] as const)
+    await redis.config('SET', setting, value);
+  const due = await fill(redis);
+  const tls = { ca: readFileSync(authority.ca) };
+  job(configOf(), { where: () => ({ ...where, port, tls }) });
+  await until(() => done.length > 0, { timeoutMs: 20_000 });
+  t.same(done, [{ db: 0, given: due.length }]);
+  t.same(problems, []);
+});
+
+t.test('a Cluster is refused, with what does it', async (t) => {
+  const { redis, problems, job } = await laid(t, undefined, [
+    '--cluster-enabled',
+    'yes',
+    '--cluster-announce-ip',
+    '127.0.0.1',
+  ]);
+  await redis.cluster('ADDSLOTSRANGE', 0, 16383);
+  await until(async () => String(await redis.cluster('INFO')).includes('cluster_state:ok'));
+  await redis.set('cache:1', 1);
+  const started = job();
+  await until(() => started.snapshot().failures > 2);
+  t.same(problems, ['a Cluster is swept by `spillway sweep` only']);
+  t.same(await redis.keys('*'), ['cache:1']);
+  t.equal(await redis.pttl('cache:1'), -1);
 });
 
 t.test('nothing to give: nobody is asked', async (t) => {
