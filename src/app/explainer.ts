@@ -48,7 +48,13 @@ export class Explainer {
         followUps,
         lookaheadBytes: config.limits.lookaheadBytes,
         bands: config.memory.bands,
-        now: running && memory && { gate: running.gate, pressure: memory.pressure, reason: memory.reason },
+        now: running &&
+          memory && {
+            gate: running.gate,
+            pressure: memory.pressure,
+            rehearsal: memory.rehearsal?.pressure ?? null,
+            reason: memory.reason,
+          },
       },
       request,
     );

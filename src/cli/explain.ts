@@ -4,7 +4,13 @@ import { Explainer } from '../app/explainer.js';
 import { loadConfig } from '../config/load.js';
 import type { Environment } from '../config/overrides.js';
 import { formatDuration } from '../config/units.js';
-import type { ExplainedKey, ExplainedTtl, ExplainRequest, Explanation } from '../explain/types.js';
+import type {
+  ExplainedKey,
+  ExplainedNow,
+  ExplainedTtl,
+  ExplainRequest,
+  Explanation,
+} from '../explain/types.js';
 import { asking, mendable } from './ask.js';
 import { ExitCode } from './exit.js';
 import type { AskOptions } from './options.js';
@@ -54,10 +60,14 @@ function drawExplanation(explanation: Explanation): string {
     lines.push(
       row(
         'now',
-        `${verdict(now)} (pressure ${now.pressure === null ? 'unknown' : percentage(now.pressure)}; shedding ${printable(now.reason)})`,
+        `${verdict(now)} (pressure ${now.pressure === null ? 'unknown' : percentage(now.pressure)}${rehearsed(now)}; shedding ${printable(now.reason)})`,
       ),
     );
   return lines.join('\n');
+}
+
+function rehearsed({ rehearsal }: ExplainedNow): string {
+  return rehearsal === null ? '' : `; a rehearsal makes it ${percentage(rehearsal)}`;
 }
 
 function verdict({ shed, wouldShed }: { shed: boolean; wouldShed: boolean }): string {

@@ -13,6 +13,7 @@ import { assemble } from './assemble.js';
 import { type Rehearsal, type RehearsedKey, rehearse, type Stage } from './rehearse.js';
 import type {
   ExplainedKey,
+  ExplainedNow,
   ExplainedShed,
   ExplainedTtl,
   ExplainRequest,
@@ -25,7 +26,7 @@ export interface ExplainSubject extends Stage {
   readonly bands: readonly (readonly [start: number, full: number] | null)[];
   /** Of a running proxy; undefined: offline. */
   readonly now:
-    | { readonly gate: ShedGate; readonly pressure: number | null; readonly reason: string }
+    | (Pick<ExplainedNow, 'pressure' | 'rehearsal' | 'reason'> & { readonly gate: ShedGate })
     | undefined;
 }
 
@@ -54,7 +55,13 @@ export function explain(subject: ExplainSubject, request: ExplainRequest): Expla
     now:
       now === undefined || today === undefined
         ? null
-        : { shed: today.shed, wouldShed: today.wouldShed, pressure: now.pressure, reason: now.reason },
+        : {
+            shed: today.shed,
+            wouldShed: today.wouldShed,
+            pressure: now.pressure,
+            rehearsal: now.rehearsal,
+            reason: now.reason,
+          },
   };
 }
 

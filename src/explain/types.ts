@@ -35,6 +35,8 @@ export interface ExplainedNow {
   wouldShed: boolean;
   /** Used memory over its limit, as last read; null without a limit or a reading. */
   pressure: number | null;
+  /** How full memory is made out to be by a rehearsal that is under way; null: none is. */
+  rehearsal: number | null;
   /** One sentence: why shedding is on or off. */
   reason: string;
 }

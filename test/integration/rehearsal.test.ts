@@ -75,6 +75,9 @@ for (const workers of [1, 2]) {
     });
     t.ok((seen.pressure ?? 1) < 0.5, 'the reading is what it is');
     t.match((await ask('/metrics')).text, /^spillway_rehearsal_active 1$/m);
+    t.match((await ask('/api/explain?key=low:1')).json(), {
+      now: { shed: true, rehearsal: 0.85 },
+    });
     t.match(
       ((await ask('/api/events')).json() as LoggedEvent[]).map(({ text }) => text).join('\n'),
       'as if memory were 85 % full',
