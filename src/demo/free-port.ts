@@ -1,14 +1,26 @@
 // A free port on loopback for a private server.
-// Invariant: never an ephemeral one, so that no outgoing connection takes it, or connects to itself, meanwhile.
+// Invariants: never an ephemeral one, so that no outgoing connection takes it, or connects to itself, meanwhile; none is
+// handed out twice while others are left, since whoever got it may not listen yet.
 import { once } from 'node:events';
 import net from 'node:net';
 
 const RANGE = { from: 18_000, to: 32_000 };
+/** Processes that look at the same time look in different parts of the range. */
+const PARTS = 50;
+const PART_PORTS = (RANGE.to - RANGE.from) / PARTS;
+
+let part = process.pid % PARTS;
+let left: number[] = [];
 
 /** A loopback port on which nobody listens. */
 export async function findFreePort(): Promise<number> {
   for (;;) {
-    const port = RANGE.from + Math.floor(Math.random() * (RANGE.to - RANGE.from));
+    if (left.length === 0) {
+      const first = RANGE.from + part * PART_PORTS;
+      left = Array.from({ length: PART_PORTS }, (_, i) => first + i);
+      part = (part + 1) % PARTS;
+    }
+    const [port] = left.splice(Math.floor(Math.random() * left.length), 1);
     if (await isPortFree(port)) return port;
   }
 }
