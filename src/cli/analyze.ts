@@ -1,6 +1,6 @@
 // `spillway analyze`: which keys hold the memory.
 import { analyze } from '../analyze/analyze.js';
-import { reportHtml } from '../analyze/html.js';
+import { reportHtml } from '../analyze/report/page.js';
 import type { Environment } from '../config/overrides.js';
 import { Priority } from '../policy/rule.js';
 import { RuleSet } from '../policy/rule-set.js';
@@ -36,17 +36,13 @@ export async function analyzeCommand(options: AnalyzeCommandOptions, env: Enviro
       progress,
     });
     progress.close();
-    if (options.html !== undefined) {
-      const problem = writeWhole(options.html, reportHtml(analysis));
-      if (problem !== undefined) {
-        complain(problem);
-        return ExitCode.FAILURE;
-      }
-    }
     const text = options.json
       ? JSON.stringify(analysis, null, 2)
       : drawAnalysis(analysis, options.top ?? TOP_GROUPS, createPaint(process.stdout));
     process.stdout.write(`${text}\n`);
-    return ExitCode.OK;
+    // Last: what took long to find out is told in any case.
+    const problem = options.html && writeWhole(options.html, reportHtml(analysis));
+    if (problem) complain(problem);
+    return problem ? ExitCode.FAILURE : ExitCode.OK;
   });
 }

@@ -1,4 +1,4 @@
-// The dashboard open in Chromium, closed with the test. Nothing that the page complains about goes unseen.
+// A page open in Chromium, closed with the test. Nothing that the page complains about goes unseen.
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 import type { Test } from 'tap';
 import { findChromium } from './chromium.js';
@@ -19,7 +19,8 @@ export interface OpenPage {
 export async function openPage(
   t: Pick<Test, 'teardown'>,
   browser: Browser,
-  adminPort: number | undefined,
+  /** Of the proxy whose dashboard it is; or the page itself. */
+  where: number | undefined | URL,
   options: BrowserContextOptions & { prepare?: (page: Page) => Promise<unknown> } = {},
 ): Promise<OpenPage> {
   const { prepare, ...contextOptions } = options;
@@ -32,6 +33,6 @@ export async function openPage(
   });
   page.on('pageerror', (error) => complaints.push(error.message));
   await prepare?.(page);
-  await page.goto(`http://127.0.0.1:${adminPort}/`);
+  await page.goto(where instanceof URL ? where.href : `http://127.0.0.1:${where}/`);
   return { page, complaints };
 }

@@ -1,0 +1,73 @@
+// The elements that a report is made of: texts, figures, tables, bars. Pure.
+// Invariant: whatever comes from a key or a server goes through text(); bars are elements with a width, so there is no SVG
+// to break.
+
+const UNITS = ['B', 'KB', 'MB', 'GB', 'TB'];
+
+/** Safe in elements and attributes; what is not seen is written out. */
+export function text(value: string): string {
+  const visible = value.replace(
+    /\p{C}/gu,
+    (char) => `\\u${(char.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`,
+  );
+  return visible.replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`);
+}
+
+export function bytes(value: number): string {
+  const unit = Math.min(UNITS.length - 1, Math.max(0, Math.floor(Math.log2(Math.max(1, value)) / 10)));
+  return `${(value / 1024 ** unit).toFixed(unit === 0 ? 0 : 1)} ${UNITS[unit]}`;
+}
+
+export function count(value: number): string {
+  return Math.round(value).toLocaleString('en-US');
+}
+
+export function percent(share: number): string {
+  return `${(share * 100).toFixed(1)}%`;
+}
+
+export function ratio(part: number, whole: number): number {
+  return whole === 0 ? 0 : part / whole;
+}
+
+/** Cells are HTML. */
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const cells = (tag: string, row: readonly string[]) =>
+    row.map((cell) => `<${tag}>${cell}</${tag}>`).join('');
+  const body = rows.map((row) => `<tr>${cells('td', row)}</tr>`).join('\n');
+  return `<div class="wide"><table><thead><tr>${cells('th', head)}</tr></thead><tbody>\n${body}\n</tbody></table></div>`;
+}
+
+/** A part of a whole. */
+export interface Slice {
+  readonly name: string;
+  /** 0 … 1, of the whole. */
+  readonly share: number;
+  /** Of STYLE. */
+  readonly colour: string;
+}
+
+export function bar(share: number): string {
+  return stacked([{ name: percent(share), share, colour: 'plain' }]);
+}
+
+/** Slices beside each other; each tells its name to who points at it. */
+export function stacked(slices: readonly Slice[], kind: 'bar' | 'wide-bar' = 'bar'): string {
+  const label = slices.map(({ name }) => name).join(', ');
+  return `<span class="${kind}" role="img" aria-label="${text(label)}">${pieces(slices, 'width')}</span>`;
+}
+
+/** Slices upon each other, the first at the bottom. */
+export function column(slices: readonly Slice[], label: string): string {
+  return `<span class="column" role="img" aria-label="${text(label)}">${pieces(slices, 'height')}</span>`;
+}
+
+function pieces(slices: readonly Slice[], side: 'width' | 'height'): string {
+  return slices
+    .filter(({ share }) => share > 0)
+    .map(({ name, share, colour }) => {
+      const length = Math.min(100, share * 100).toFixed(2);
+      return `<span class="${colour}" style="${side}:${length}%" title="${text(name)}"></span>`;
+    })
+    .join('');
+}

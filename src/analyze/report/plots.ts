@@ -1,0 +1,73 @@
+// What a report shows before it lists: where the memory is, and when it will be free again. Pure.
+import type { Analysis, GroupAnalysis } from '../analysis.js';
+import { bytes, column, percent, ratio, type Slice, stacked, text } from './elements.js';
+
+/** So many groups have a colour of their own. */
+const COLOURS = 8;
+const OTHERS = 'others';
+
+interface Coloured {
+  readonly name: string;
+  readonly colour: string;
+  readonly groups: readonly GroupAnalysis[];
+}
+
+/** The groups that hold most, and the rest as one. */
+function coloured({ groups }: Analysis): Coloured[] {
+  const own = groups.slice(0, COLOURS).map((group, i) => ({
+    name: group.name,
+    colour: `c${i}`,
+    groups: [group],
+  }));
+  const rest = groups.slice(COLOURS);
+  return rest.length === 0 ? own : [...own, { name: `${rest.length} more`, colour: OTHERS, groups: rest }];
+}
+
+/** All of the memory as one bar: groups, the server's own, and what is free. */
+export function memoryPlot(analysis: Analysis): string {
+  const { keyBytes, otherBytes, limitBytes } = analysis.memory;
+  const used = keyBytes.estimate + otherBytes;
+  const whole = Math.max(limitBytes, used);
+  const part = (name: string, value: number, colour: string) => ({ name, value, colour });
+  const parts = [
+    ...coloured(analysis).map(({ name, colour, groups }) =>
+      part(
+        name,
+        groups.reduce((sum, group) => sum + group.bytes.estimate, 0),
+        colour,
+      ),
+    ),
+    part('tables, buffers, the server itself', otherBytes, 'server'),
+    ...(limitBytes > used ? [part('free, up to maxmemory', limitBytes - used, 'free')] : []),
+  ];
+  const named = ({ name, value }: (typeof parts)[number]) =>
+    `${name} ${bytes(value)} (${percent(ratio(value, whole))})`;
+  const slices = parts.map(
+    (each): Slice => ({
+      name: named(each),
+      share: ratio(each.value, whole),
+      colour: each.colour,
+    }),
+  );
+  const legend = parts.map((each) => `<li><i class="${each.colour}"></i>${text(named(each))}</li>`).join('');
+  return `${stacked(slices, 'wide-bar')}\n<ul class="legend">${legend}</ul>`;
+}
+
+/** A column for each span of time: how much of the keys' memory has ended by its end, by group. */
+export function freedPlot(analysis: Analysis): string {
+  const whole = analysis.memory.keyBytes.estimate;
+  const shown = coloured(analysis);
+  const columns = (analysis.groups[0]?.ttl ?? []).map(({ band }, last) => {
+    const slices = shown.map(({ name, colour, groups }): Slice => {
+      const freed = groups.reduce(
+        (sum, { ttl }) => sum + ttl.slice(0, last + 1).reduce((total, each) => total + each.bytes, 0),
+        0,
+      );
+      return { name: `${name} ${bytes(freed)}`, share: ratio(freed, whole), colour };
+    });
+    const share = slices.reduce((sum, slice) => sum + slice.share, 0);
+    const label = `${band}: ${percent(share)} of the keys' memory, ${bytes(share * whole)}`;
+    return `<li><b>${percent(share)}</b>${column(slices, label)}<span>${text(band)}</span><small>${bytes(share * whole)}</small></li>`;
+  });
+  return `<ol class="columns">${columns.join('')}</ol>`;
+}
