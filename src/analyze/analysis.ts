@@ -1,5 +1,6 @@
 // The result of an analysis: a document that JSON, the tables and the report are made of. Field names are an API
 // (docs/TOOLS.md). Pure.
+import { megabytes } from '../terminal/paint.js';
 import { bandName, IDLE_BANDS, TTL_BANDS } from './bands.js';
 import { type ByteSums, type Estimate, estimateBytes, estimateCount, type Sample } from './estimate.js';
 import type { Group } from './groups.js';
@@ -91,6 +92,10 @@ export interface ServerMemory {
  */
 const COUNTED_TWICE = 32;
 
+const MB = 2 ** 20;
+/** What the server tells and what MEMORY USAGE tells may differ by such a share, and so much, before it is said. */
+const APART = { share: 0.2, bytes: 16 * MB, keyBytes: 2 * COUNTED_TWICE };
+
 export function assemble(
   looked: Looked,
   part: Part,
@@ -138,10 +143,24 @@ export function assemble(
         }),
       ]),
     ),
-    notes: [...refusals].map(
-      ([command, error]) => `${command} is refused, and what it tells is left out: ${error}`,
-    ),
+    notes: [
+      ...[...refusals].map(
+        ([command, error]) => `${command} is refused, and what it tells is left out: ${error}`,
+      ),
+      ...(whole ? difference(keyBytes.estimate, known, sample.population) : []),
+    ],
   };
+}
+
+/** Of the same keys. */
+function difference(told: number, known: number, keys: number): string[] {
+  const apart = Math.max(APART.bytes, APART.share * known, APART.keyBytes * keys);
+  if (!(Math.abs(told - known) > apart)) return [];
+  const why =
+    told < known
+      ? 'it looked at too few elements of large collections (--samples 0: at all)'
+      : 'it tells too much of some types, such as streams with much that is pending';
+  return [`MEMORY USAGE tells of ${megabytes(told)}, the server of ${megabytes(known)} of data: ${why}`];
 }
 
 function groupAnalysis(

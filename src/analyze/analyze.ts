@@ -20,7 +20,7 @@ export interface AnalyzeOptions {
   readonly db: number | undefined;
   /** About so many keys; undefined: all. */
   readonly sample: number | undefined;
-  /** Of MEMORY USAGE; undefined: few, and more of large keys. */
+  /** Of MEMORY USAGE; undefined: by how large a key is. */
   readonly samples: number | undefined;
   /** Biggest keys of each type. */
   readonly biggest: number;

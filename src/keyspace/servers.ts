@@ -47,7 +47,7 @@ export interface KeyedDatabase {
 export async function connectServers(where: Where, name: string): Promise<Servers> {
   const { sentinel } = where;
   const first = sentinel === undefined ? await single(where, name) : await bySentinel(where, sentinel, name);
-  const mode = first.info.get('redis_mode');
+  const mode = modeOf(first.info);
   if (mode === 'sentinel') {
     first.redis.disconnect();
     throw new ServerError(
@@ -64,6 +64,11 @@ export async function connectServers(where: Where, name: string): Promise<Server
     all: [first],
     close: () => first.redis.disconnect(),
   };
+}
+
+/** `standalone`, `cluster` or `sentinel`; undefined where it is not told. Valkey calls the field by another name since 8.0. */
+export function modeOf(info: ReadonlyMap<string, string>): string | undefined {
+  return info.get('redis_mode') ?? info.get('server_mode');
 }
 
 /** Those of `server` that have keys, by number; only `db` where it is given, with or without keys. */

@@ -6,8 +6,9 @@ import { Batch, keyCommand } from '../../src/keyspace/batch.js';
 import type { Endpoint } from '../../src/keyspace/endpoint.js';
 import { Pace } from '../../src/keyspace/pace.js';
 import { Pipe, type Reply } from '../../src/keyspace/pipe.js';
-import { connectServers, databasesOf } from '../../src/keyspace/servers.js';
+import { connectServers, databasesOf, modeOf } from '../../src/keyspace/servers.js';
 import { pageFor, type Visitor, type WalkOptions, walk } from '../../src/keyspace/walk.js';
+import { infoFields } from '../../src/memory/reading.js';
 import { withFaultyLink } from '../support/faulty-link.js';
 import { withRedis } from '../support/redis.js';
 import { SENTINEL_PRIMARY, withSentinel } from '../support/sentinel.js';
@@ -272,6 +273,14 @@ t.test('what is wrong is said, with what to do', async (t) => {
     ...refused,
     message: /cannot be resolved/,
   });
+});
+
+t.test('the mode of a server is known by either name', async (t) => {
+  // As Valkey 8.1.1 says it in INFO server.
+  const valkey =
+    '# Server\r\nredis_version:7.2.4\r\nserver_name:valkey\r\nvalkey_version:8.1.1\r\nserver_mode:cluster\r\n';
+  t.equal(modeOf(infoFields(valkey)), 'cluster');
+  t.equal(modeOf(infoFields('redis_version:7.0.15\r\nredis_mode:sentinel\r\n')), 'sentinel');
 });
 
 t.test('of a Cluster all primaries are found, from any node', async (t) => {
