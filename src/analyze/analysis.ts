@@ -147,10 +147,14 @@ export function assemble(
       ...[...refusals].map(
         ([command, error]) => `${command} is refused, and what it tells is left out: ${error}`,
       ),
+      ...(part.moved ? [MOVED] : []),
       ...(whole ? difference(keyBytes.estimate, known, sample.population) : []),
     ],
   };
 }
+
+const MOVED =
+  'keys have moved from one server to another meanwhile: some may be counted twice, others not at all';
 
 /** Of the same keys. */
 function difference(told: number, known: number, keys: number): string[] {

@@ -2,7 +2,7 @@
 // is asked of keys stands in measure.ts, what comes of it in analysis.ts.
 import { ServerError } from '../keyspace/endpoint.js';
 import { Pace } from '../keyspace/pace.js';
-import { databasesOf, type KeyedDatabase, type Server, type Servers } from '../keyspace/servers.js';
+import { databasesOf, type KeyedDatabase, type Server, type Servers, stayed } from '../keyspace/servers.js';
 import { walk } from '../keyspace/walk.js';
 import { infoFields } from '../memory/reading.js';
 import type { RuleSet } from '../policy/rule-set.js';
@@ -50,6 +50,7 @@ export async function analyze(servers: Servers, options: AnalyzeOptions): Promis
   const keys = all.flatMap(({ databases }) => databases).reduce((sum, each) => sum + each.keys, 0);
   const share = options.sample === undefined || keys === 0 ? 1 : Math.min(1, options.sample / keys);
   options.progress?.begin('analyze', Math.ceil(keys * share));
+  const before = await servers.placement();
 
   const refusals: Refusals = new Map();
   const total = newPart(options);
@@ -63,10 +64,12 @@ export async function analyze(servers: Servers, options: AnalyzeOptions): Promis
       total.biggest.merge(part.biggest);
       total.looked += part.looked;
       total.gone += part.gone;
+      total.moved ||= part.moved;
       if (options.signal.aborted) break;
     }
     if (options.signal.aborted) break;
   }
+  total.moved ||= !(options.signal.aborted || (await stayed(servers, before)));
   const looked: Looked = {
     servers: all.map(({ server }) => server.name),
     keys,
@@ -124,7 +127,7 @@ async function analyzeDatabase(
 }
 
 function newPart({ rules, biggest }: AnalyzeOptions): Part {
-  return { groups: new Groups(rules), biggest: new Biggest(biggest), looked: 0, gone: 0 };
+  return { groups: new Groups(rules), biggest: new Biggest(biggest), looked: 0, gone: 0, moved: false };
 }
 
 async function memoryOf({ redis, name }: Server): Promise<ServerMemory> {

@@ -4,8 +4,9 @@
 // None of these commands changes what a key's idle time or frequency is (Redis: LOOKUP_NOTOUCH).
 import { Aside } from '../keyspace/aside.js';
 import { Batch, keyCommand } from '../keyspace/batch.js';
-import { type Endpoint, ServerError } from '../keyspace/endpoint.js';
+import { ConnectionLost, type Endpoint, refusal, ServerError } from '../keyspace/endpoint.js';
 import type { Reply } from '../keyspace/pipe.js';
+import { isElsewhere } from '../keyspace/redirect.js';
 import type { Visitor } from '../keyspace/walk.js';
 import type { Biggest } from './biggest.js';
 import type { Group, Groups } from './groups.js';
@@ -60,6 +61,8 @@ export interface Part {
   looked: number;
   /** Of them, no longer there when asked about. */
   gone: number;
+  /** Some have gone to another server of the Cluster meanwhile. */
+  moved: boolean;
 }
 
 export class Measure implements Visitor {
@@ -91,9 +94,8 @@ export class Measure implements Visitor {
     let gone = 0;
     for (const [i, key] of keys.entries()) {
       const [bytes, ttlMs] = [replies[2 * i], replies[2 * i + 1]];
-      if (bytes instanceof Error && !isElsewhere(bytes))
-        throw refused('MEMORY USAGE', '+memory|usage', bytes);
-      if (ttlMs instanceof Error && !isElsewhere(ttlMs)) throw refused('PTTL', '+pttl', ttlMs);
+      this.must('MEMORY USAGE', '+memory|usage', bytes);
+      this.must('PTTL', '+pttl', ttlMs);
       if (typeof bytes !== 'number' || typeof ttlMs !== 'number' || ttlMs === -2) gone++;
       else found.push({ key, group: this.part.groups.of(key), ttlMs, bytes, details: undefined });
     }
@@ -173,6 +175,12 @@ export class Measure implements Visitor {
     return Buffer.isBuffer(reply) ? reply.toString('latin1') : '';
   }
 
+  private must(command: string, right: string, reply: Reply): void {
+    if (!(reply instanceof Error)) return;
+    if (!isElsewhere(reply)) throw refused(this.options.server, command, right, reply);
+    this.part.moved = true;
+  }
+
   private note(command: string, error: Error): void {
     if (!isElsewhere(error) && !this.refusals.has(command))
       this.refusals.set(command, error.message.slice(0, 120));
@@ -187,12 +195,10 @@ function isDue(before: number): boolean {
   return before < FIRST || before % DETAILS_EVERY === 0;
 }
 
-/** The key has gone to another server of the Cluster. */
-function isElsewhere({ message }: Error): boolean {
-  return message.startsWith('MOVED ') || message.startsWith('ASK ');
-}
-
-function refused(command: string, right: string, { message }: Error): ServerError {
+function refused(server: string, command: string, right: string, error: Error): ServerError {
+  const passing = refusal(server, error);
+  if (passing instanceof ConnectionLost) return passing;
+  const { message } = error;
   const remedy = message.startsWith('NOPERM') ? ` (give the user the right by ACL SETUSER: ${right})` : '';
   return new ServerError(`${command} is refused: ${message}${remedy}`);
 }

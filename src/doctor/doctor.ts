@@ -77,14 +77,14 @@ export function judge(facts: Facts): ServerExamination {
 
 async function keysOf(
   server: Server,
-  { kind }: Servers,
+  servers: Servers,
   options: ExamineOptions,
   unread: string[],
 ): Promise<Pick<Facts, 'keys' | 'shapes'>> {
   const { name, sample, maxRate, signal, progress } = options;
   if (sample === 0) return { keys: undefined, shapes: undefined };
   try {
-    const one = { kind, all: [server], close: () => {} };
+    const one = { ...servers, all: [server], close: () => {} };
     const rules = { rules: undefined, db: undefined, samples: undefined, biggest: 5 };
     const keys = await analyze(one, {
       name,

@@ -23,9 +23,18 @@ export class ServerError extends Error {
   override readonly name: string = 'ServerError';
 }
 
-/** There is no connection, or no longer. */
+/** There is no connection, or none that is of use now: what was asked may be asked again. */
 export class ConnectionLost extends ServerError {
   override readonly name = 'ConnectionLost';
+}
+
+/** What a server says while it starts, is busy with a script, or a Cluster is being mended: it passes. */
+const PASSING = /^(?:LOADING|BUSY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN) /;
+
+/** An error that the server `where` answered, as it is thrown: ConnectionLost where it passes by itself. */
+export function refusal(where: string, reply: Error): ServerError {
+  const text = explainFailure(where, reply);
+  return PASSING.test(reply.message) ? new ConnectionLost(text) : new ServerError(text);
 }
 
 const REMEDIES: readonly (readonly [RegExp, string])[] = [
@@ -40,7 +49,10 @@ const REMEDIES: readonly (readonly [RegExp, string])[] = [
     /NOAUTH|WRONGPASS|invalid password|without any password/i,
     'give the user and password in the URL, or the password in SPILLWAY_UPSTREAM_PASSWORD',
   ],
-  [/NOPERM/, 'this user may not; let another run it, or give it the right by ACL SETUSER'],
+  [
+    /NOPERM|user executing the script can't/,
+    'this user may not; let another run it, or give it the right by ACL SETUSER',
+  ],
   [/LOADING/, 'it is loading its data; try again when it has'],
   [/MASTERDOWN|READONLY/, 'it is a replica; name the primary'],
   [

@@ -7,7 +7,7 @@ import tls from 'node:tls';
 import RedisParser from 'redis-parser';
 import { encodeCommand } from '../resp/encode.js';
 import type { Batch } from './batch.js';
-import { ConnectionLost, type Endpoint, ServerError } from './endpoint.js';
+import { ConnectionLost, type Endpoint, endpointName, explainFailure, refusal } from './endpoint.js';
 
 /** A Buffer is a view of what was read: whoever keeps one copies it. */
 export type Reply = number | Buffer | null | Error | readonly Reply[];
@@ -22,17 +22,17 @@ interface Question {
 export class Pipe {
   private readonly questions: Question[] = [];
   private first = 0;
-  private ended: Error | undefined;
+  private ended: ConnectionLost | undefined;
 
   /**
    * Connects, authenticates, and chooses the database.
-   * @throws ConnectionLost when there is no connection, ServerError when the server refuses
+   * @throws ConnectionLost when there is no connection, or the server cannot serve now; ServerError when it refuses
    */
   static async connect(endpoint: Endpoint, db: number, name: string): Promise<Pipe> {
     const { host, port, path, connectTimeoutMs } = endpoint;
     const where = path === undefined ? { host, port } : { path };
     const socket = endpoint.tls ? tls.connect({ ...where, ...endpoint.tls }) : net.connect(where);
-    const pipe = new Pipe(socket);
+    const pipe = new Pipe(socket, endpointName(endpoint));
     socket.setTimeout(connectTimeoutMs, () => {
       socket.destroy(new Error(`no answer within ${connectTimeoutMs} ms`));
     });
@@ -41,7 +41,11 @@ export class Pipe {
     return pipe;
   }
 
-  private constructor(private readonly socket: net.Socket) {
+  private constructor(
+    private readonly socket: net.Socket,
+    /** Of the server, for messages. */
+    private readonly name: string,
+  ) {
     const parser = new RedisParser({
       returnBuffers: true,
       returnReply: (reply: Reply) => this.take(reply),
@@ -61,7 +65,7 @@ export class Pipe {
     const { ended } = this;
     const asked = new Promise<readonly Reply[]>((answer, fail) => {
       if (ended === undefined) this.questions.push({ replies: [], count, answer, fail });
-      else fail(new ConnectionLost(ended.message));
+      else fail(ended);
     });
     // Whoever waits may look at another question first.
     asked.catch(() => {});
@@ -97,7 +101,7 @@ export class Pipe {
       const reply = await one(...args);
       if (!(reply instanceof Error)) return;
       this.close();
-      throw new ServerError(reply.message);
+      throw refusal(this.name, reply);
     };
     if (password !== undefined) {
       await (username === undefined ? must('AUTH', password) : must('AUTH', username, password));
@@ -122,8 +126,8 @@ export class Pipe {
   }
 
   private end(error: Error): void {
-    this.ended ??= error;
-    for (const { fail } of this.questions.splice(this.first)) fail(new ConnectionLost(this.ended.message));
+    this.ended ??= new ConnectionLost(explainFailure(this.name, error));
+    for (const { fail } of this.questions.splice(this.first)) fail(this.ended);
     this.first = 0;
     this.questions.length = 0;
   }

@@ -32,7 +32,24 @@ export interface Servers {
   readonly kind: 'standalone' | 'sentinel' | 'cluster';
   /** At least one. Of a Cluster: by name. */
   readonly all: readonly Server[];
+  /** Which server has which keys; see stayed(). undefined: the user may not ask. @throws ServerError */
+  placement(): Promise<string | undefined>;
   close(): void;
+}
+
+/**
+ * Whether whoever has looked at all servers since `before`, their placement then, has met every key that was there all
+ * the time. False where that cannot be found out.
+ */
+export async function stayed(servers: Servers, before: string | undefined): Promise<boolean> {
+  // A slot that is on its way from one server to another stands in brackets.
+  if (before?.includes('[')) return false;
+  try {
+    return (await servers.placement()) === before;
+  } catch (error) {
+    if (!(error instanceof ServerError)) throw error;
+    return false;
+  }
 }
 
 /** A database that has keys. */
@@ -59,10 +76,16 @@ export async function connectServers(where: Where, name: string): Promise<Server
     first.redis.disconnect();
     return cluster(where, name);
   }
+  const all = [first];
+  const close = (): void => first.redis.disconnect();
+  if (sentinel === undefined) return { kind: 'standalone', all, close, placement: async () => first.name };
   return {
-    kind: sentinel === undefined ? 'standalone' : 'sentinel',
-    all: [first],
-    close: () => first.redis.disconnect(),
+    ...{ kind: 'sentinel', all, close },
+    async placement() {
+      const now = await bySentinel(where, sentinel, name);
+      now.redis.disconnect();
+      return now.name;
+    },
   };
 }
 
@@ -137,11 +160,28 @@ async function cluster(where: Where, name: string): Promise<Servers> {
     }
     if (all.length === 0) throw new ServerError('the Cluster names no primary');
     all.sort((a, b) => (a.name < b.name ? -1 : 1));
-    return { kind: 'cluster', all, close: () => nodes.disconnect() };
+    return { kind: 'cluster', all, placement: () => slotsOf(all), close: () => nodes.disconnect() };
   } catch (error) {
     nodes.disconnect();
     throw error instanceof ServerError ? error : new ServerError(explainFailure(endpointName(where), error));
   }
+}
+
+/** Which slots each of these says it has, those on their way included. */
+async function slotsOf(all: readonly Server[]): Promise<string | undefined> {
+  const lines: string[] = [];
+  for (const { name, redis } of all) {
+    let nodes: string;
+    try {
+      nodes = String(await redis.cluster('NODES'));
+    } catch (error) {
+      if ((error as Error).message.startsWith('NOPERM')) return undefined;
+      throw new ServerError(explainFailure(name, error));
+    }
+    const [id, , flags = '', , , , , , ...slots] = /^.*\bmyself\b.*$/m.exec(nodes)?.[0].split(' ') ?? [];
+    lines.push([id, flags, ...slots].join(' '));
+  }
+  return lines.join('\n');
 }
 
 function common({ username, password, tls, connectTimeoutMs }: Where, name: string) {

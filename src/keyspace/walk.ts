@@ -8,10 +8,10 @@
 // the last page that counts, so a key may be met twice (as SCAN itself allows), never missed. A server that has
 // restarted, or another one in its place, or one that does not tell, has its keys in another order: then all are visited
 // again.
-import { setTimeout as sleep } from 'node:timers/promises';
 import { encodeCommand } from '../resp/encode.js';
 import { Batch } from './batch.js';
-import { ConnectionLost, type Endpoint, ServerError } from './endpoint.js';
+import { ConnectionLost, type Endpoint, endpointName, refusal } from './endpoint.js';
+import { Patience } from './patience.js';
 import { Pipe, type Reply } from './pipe.js';
 
 /** Keys and replies are views of what was read: whoever keeps one copies it. */
@@ -36,6 +36,8 @@ export interface WalkOptions {
   readonly pageKeys?: number;
   /** Where to go on from; '0': from the beginning. */
   readonly cursor?: string;
+  /** The server's run that `cursor` is of, as INFO tells it; in another one all keys are visited from the first. */
+  readonly run?: string | undefined;
   readonly signal: AbortSignal;
   /** Waited for before a page of so many keys is asked about. */
   readonly pace?: (keys: number, signal: AbortSignal) => Promise<void> | undefined;
@@ -51,20 +53,19 @@ const LEAST_PAGE_KEYS = 20;
 const MOST_PAGE_KEYS = 200;
 const PAGE_KEYS_PER_MS = 200;
 const WAYS = 5;
-const PATIENCE_MS = 30_000;
-const FIRST_RETRY_MS = 50;
-const LONGEST_RETRY_MS = 2000;
+/** Servers close connections that are idle for their `timeout`, of a second at least. */
+const KEEP_MS = 400;
+const PING = { bytes: encodeCommand('PING'), count: 1 };
 
 /**
  * Resolves with true when every key was visited, with false when `signal` ended it before.
  * @throws ServerError when the server refuses, or stays away
  */
 export async function walk(options: WalkOptions, visitor: Visitor): Promise<boolean> {
-  const { endpoint, db, name, signal, patienceMs = PATIENCE_MS } = options;
+  const { endpoint, db, name, signal } = options;
   const position = { cursor: options.cursor ?? '0', begun: false };
-  let runId: string | undefined;
-  let lostAt: number | undefined;
-  let retryMs = FIRST_RETRY_MS;
+  const patience = new Patience(options.patienceMs);
+  let runId = options.run;
   for (;;) {
     let pipe: Pipe | undefined;
     const before = position.cursor;
@@ -81,12 +82,10 @@ export async function walk(options: WalkOptions, visitor: Visitor): Promise<bool
     } catch (error) {
       if (!(error instanceof ConnectionLost)) throw error;
       if (signal.aborted) return false;
-      if (position.cursor !== before) [lostAt, retryMs] = [undefined, FIRST_RETRY_MS];
-      lostAt ??= performance.now();
       // Who was never there is not waited for.
-      if (!position.begun || performance.now() - lostAt > patienceMs) throw error;
-      await sleep(retryMs, undefined, { signal }).catch(() => {});
-      retryMs = Math.min(2 * retryMs, LONGEST_RETRY_MS);
+      if (!position.begun) throw error;
+      if (position.cursor !== before) patience.renew();
+      await patience.wait(error, signal);
     } finally {
       pipe?.close();
     }
@@ -104,7 +103,7 @@ async function roundTripMs(pipe: Pipe): Promise<number> {
   let least = Number.POSITIVE_INFINITY;
   for (let i = 0; i < WAYS; i++) {
     const asked = performance.now();
-    await pipe.ask({ bytes: encodeCommand('PING'), count: 1 });
+    await pipe.ask(PING);
     least = Math.min(least, performance.now() - asked);
   }
   return least;
@@ -127,7 +126,7 @@ async function stretch(
   pipe: Pipe,
   position: { cursor: string; begun: boolean },
   pageKeys: number,
-  { signal, pace, onPage }: WalkOptions,
+  { endpoint, signal, pace, onPage }: WalkOptions,
   visitor: Visitor,
 ): Promise<boolean> {
   const take = async ({ keys, replies, next }: Page): Promise<void> => {
@@ -138,9 +137,10 @@ async function stretch(
   let scanning = scan(pipe, position.cursor, pageKeys);
   let last: Page | undefined;
   for (;;) {
-    const { keys, next } = pageOf(await scanning);
+    const { keys, next } = pageOf(await scanning, endpoint);
     position.begun = true;
-    if (keys.length > 0) await pace?.(keys.length, signal);
+    const pause = keys.length > 0 ? pace?.(keys.length, signal) : undefined;
+    if (pause !== undefined) await keeping(pipe, pause);
     if (signal.aborted) {
       if (last !== undefined) await take(last);
       return false;
@@ -166,8 +166,18 @@ function scan(pipe: Pipe, cursor: string, count: number): Promise<readonly Reply
   return pipe.ask(batch);
 }
 
-function pageOf([reply]: readonly Reply[]): { keys: readonly Buffer[]; next: string } {
-  if (reply instanceof Error) throw new ServerError(reply.message);
+/** Nothing is asked of the connection meanwhile, and it stays. */
+async function keeping(pipe: Pipe, pause: Promise<void>): Promise<void> {
+  const keep = setInterval(() => void pipe.ask(PING), KEEP_MS);
+  try {
+    await pause;
+  } finally {
+    clearInterval(keep);
+  }
+}
+
+function pageOf([reply]: readonly Reply[], endpoint: Endpoint): { keys: readonly Buffer[]; next: string } {
+  if (reply instanceof Error) throw refusal(endpointName(endpoint), reply);
   const [next, keys] = reply as readonly [Buffer, readonly Buffer[]];
   return { keys, next: next.toString('latin1') };
 }

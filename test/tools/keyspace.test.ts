@@ -1,5 +1,7 @@
 // The walk over all keys of real servers: one, a Sentinel's primary, a Cluster; cut connections, Ctrl-C, wrong rights.
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import net from 'node:net';
 import { Redis } from 'ioredis';
 import t, { type Test } from 'tap';
 import { Batch, keyCommand } from '../../src/keyspace/batch.js';
@@ -9,6 +11,7 @@ import { Pipe, type Reply } from '../../src/keyspace/pipe.js';
 import { connectServers, databasesOf, modeOf } from '../../src/keyspace/servers.js';
 import { pageFor, type Visitor, type WalkOptions, walk } from '../../src/keyspace/walk.js';
 import { infoFields } from '../../src/memory/reading.js';
+import { withCluster } from '../support/cluster.js';
 import { withFaultyLink } from '../support/faulty-link.js';
 import { withRedis } from '../support/redis.js';
 import { SENTINEL_PRIMARY, withSentinel } from '../support/sentinel.js';
@@ -170,6 +173,36 @@ t.test('a server that goes away is waited for, but not for ever', async (t) => {
   await t.rejects(gone, { name: 'ConnectionLost' });
 });
 
+t.test('a cursor of another run of the server is not gone on with', async (t) => {
+  const redis = await withRedis(t);
+  const wanted = await fill(client(t, redis.port), 300);
+  const run = /run_id:(\w+)/.exec(await client(t, redis.port).info('server'))?.[1] as string;
+  const visitor = collector();
+  // A cursor of which most keys are behind.
+  const cursor = '255';
+  t.equal(await walk(options(redis.port, { cursor, run }), visitor), true);
+  t.ok(visitor.found.size < wanted.size, 'of this run it is');
+  t.equal(await walk(options(redis.port, { cursor, run: 'another' }), visitor), true);
+  t.same(visitor.found, wanted);
+});
+
+t.test('a server that closes idle connections does not end a walk that waits', async (t) => {
+  const redis = await withRedis(t, ['--timeout', '1']);
+  const watching = client(t, redis.port, { keepAlive: 0 });
+  const wanted = await fill(watching, 50);
+  const visitor = collector();
+  let waits = 0;
+  // Until a client that asked nothing meanwhile was closed.
+  const pace = async (): Promise<void> => {
+    if (waits++ > 0) return;
+    const idle = net.connect(redis.port, '127.0.0.1');
+    await once(idle, 'close');
+  };
+  t.equal(await walk(options(redis.port, { pace, patienceMs: 0 }), visitor), true);
+  t.same(visitor.found, wanted);
+  t.equal(visitor.pages, waits, 'each page was waited for once, on one connection');
+});
+
 t.test('it ends where it is told to, and goes on from there', async (t) => {
   const redis = await withRedis(t);
   const wanted = await fill(client(t, redis.port), 1000);
@@ -284,20 +317,9 @@ t.test('the mode of a server is known by either name', async (t) => {
 });
 
 t.test('of a Cluster all primaries are found, from any node', async (t) => {
-  const nodes = await Promise.all(
-    [0, 1].map(() => withRedis(t, ['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000'])),
-  );
-  const [one, two] = nodes.map(({ port }) => client(t, port));
-  await one.cluster('ADDSLOTSRANGE', 0, 8191);
-  await two.cluster('ADDSLOTSRANGE', 8192, 16383);
-  await one.cluster('MEET', '127.0.0.1', nodes[1].port);
-  for (const node of [one, two]) {
-    await until(async () => String(await node.cluster('INFO')).includes('cluster_state:ok'), {
-      timeoutMs: 20_000,
-    });
-  }
+  const { nodes, clients, set } = await withCluster(t);
   const keys = Array.from({ length: 200 }, (_, i) => `key:${i}`);
-  for (const key of keys) await one.set(key, key).catch(() => two.set(key, key));
+  for (const key of keys) await set(key, key);
   for (const { port } of nodes) {
     const servers = await connectServers(at(port), NAME);
     t.teardown(() => servers.close());
@@ -308,7 +330,7 @@ t.test('of a Cluster all primaries are found, from any node', async (t) => {
     t.same([...visitor.found.keys()].sort(), keys.sort());
   }
   // Any node may be asked whether the Cluster is down.
-  for (const node of [one, two]) {
+  for (const node of clients) {
     await node.cluster('DELSLOTS', 0);
     await until(async () => String(await node.cluster('INFO')).includes('cluster_state:fail'));
   }
