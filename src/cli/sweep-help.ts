@@ -13,7 +13,8 @@ Description:
   With --apply each key gets its TTL only if it has none at that moment. What is about to be done is
   first written to a journal, from which --undo takes back exactly what the sweep gave: a key whose
   TTL somebody has changed since is left alone. An interrupted sweep, even a killed one, goes on
-  with --resume. Expiries are spread: by the rule's jitter, and by --spread of the TTL.
+  with --resume; so does one whose keys moved to another server meanwhile (exit code 1). Expiries
+  are spread: by the rule's jitter, and by --spread of the TTL.
 
   It pauses while the server answers slowly or is busy with others; --max-rate bounds it further.
   Ctrl-C ends it, with what was done so far.
@@ -31,5 +32,6 @@ Examples:
 Rights:
   +scan +pttl +type +info +ping +select +client|setname +time; with --apply +eval and
   +pexpireat, for --undo +eval, +persist and +pexpiretime. Without +eval Redis 7.0 gives by
-  PEXPIREAT … NX. CONFIG is not asked for.
+  PEXPIREAT … NX. Of a Cluster +cluster|slots and +cluster|nodes. All keys that the rules match.
+  CONFIG is not asked for.
 ${TOOL_ENVIRONMENT}${TOOL_EXIT_STATUS}`;

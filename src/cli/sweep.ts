@@ -35,25 +35,21 @@ export async function sweepCommand(options: SweepCommandOptions, env: Environmen
   return tooling(options, env, NAME, async (tool) => {
     const paint = createPaint(process.stdout);
     if (options.undo !== undefined) {
-      const undone = await undoSweep(options.undo, tool);
+      const undone = await undoSweep(options.undo, options, tool);
       print(options.json ? undone : drawUndone(undone));
-      return ExitCode.OK;
+      return undone.damaged > 0 ? ExitCode.FAILURE : ExitCode.OK;
     }
     const result = await runSweep(options, tool);
     print(options.json ? result : drawSweep(result, paint));
-    return ExitCode.OK;
+    return result.ended === 'moved' ? ExitCode.FAILURE : ExitCode.OK;
   });
 }
 
-function contradiction({
-  apply,
-  journal,
-  resume,
-  undo: file,
-  rule,
-}: SweepCommandOptions): string | undefined {
-  if (file !== undefined && (apply || journal !== undefined || resume !== undefined || rule !== undefined)) {
-    return '--undo takes back a whole journal: it goes with no other flag of sweep';
+function contradiction(options: SweepCommandOptions): string | undefined {
+  const { apply, journal, resume, undo: file } = options;
+  const others = [apply, journal, resume, options.rule, options.db, options.maxKeys];
+  if (file !== undefined && others.some((other) => other !== undefined)) {
+    return '--undo takes back a whole journal: of the flags of sweep only --max-rate goes with it';
   }
   if (resume !== undefined && journal !== undefined)
     return '--resume goes on with its own journal: leave out --journal';
@@ -93,11 +89,16 @@ async function runSweep(options: SweepCommandOptions, { config, file, servers, s
       signal,
       progress,
     });
+  } catch (error) {
+    if (!(error instanceof ServerError) || journal === undefined) throw error;
+    throw new ServerError(`${error.message}\nWhat was done until then stands in ${journal.file}: ${WAYS_ON}`);
   } finally {
     progress.close();
     await journal?.close();
   }
 }
+
+const WAYS_ON = '--apply --resume goes on from there, --undo takes it back';
 
 async function journalOf(
   { resume, journal }: SweepCommandOptions,
@@ -112,14 +113,12 @@ async function journalOf(
   return { journal: await Journal.reopen(resume, length), from };
 }
 
-async function undoSweep(file: string, { servers, signal, progress }: Tool): Promise<UndoResult> {
-  progress.begin('undo', 0);
-  const result = await undo(servers, {
-    name: NAME,
-    file,
-    signal,
-    onProgress: (keys) => progress.advance(keys),
-  });
+async function undoSweep(
+  file: string,
+  { maxRate }: SweepCommandOptions,
+  { servers, signal, progress }: Tool,
+): Promise<UndoResult> {
+  const result = await undo(servers, { name: NAME, file, maxRate, signal, progress });
   progress.close();
   return result;
 }
@@ -158,15 +157,25 @@ function drawSweep(
   ].join('\n');
 }
 
-function endedText(ended: 'interrupted' | 'maxKeys', applied: boolean, journal: string | null): string {
-  const why = ended === 'maxKeys' ? '--max-keys is reached' : 'Interrupted';
+const ENDED = {
+  interrupted: 'Interrupted',
+  maxKeys: '--max-keys is reached',
+  moved: 'Keys have moved to another server meanwhile (slots, or a failover)',
+} as const;
+
+function endedText(ended: keyof typeof ENDED, applied: boolean, journal: string | null): string {
+  const why = ENDED[ended];
   return applied
     ? `${why}: not all was looked at. To go on: --apply --resume ${journal}`
     : `${why}: not all was looked at.`;
 }
 
-function drawUndone({ entries, undone, left, interrupted }: UndoResult): string {
-  const counts = `${grouped(undone)} of ${grouped(entries)} have no TTL any more; ${grouped(left)} were gone or had changed, and were left alone.`;
+function drawUndone({ entries, undone, left, damaged, interrupted }: UndoResult): string {
+  const unread =
+    damaged > 0
+      ? `\n${grouped(damaged)} lines of the journal are damaged: what stood there keeps its TTL.`
+      : '';
+  const counts = `${grouped(undone)} of ${grouped(entries)} have no TTL any more; ${grouped(left)} were gone or had changed, and were left alone.${unread}`;
   return interrupted ? `${counts}\nInterrupted: run it again for the rest.` : counts;
 }
 

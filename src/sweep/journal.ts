@@ -1,8 +1,9 @@
 // What a sweep is about to do and how far it has come, in a file: it can be undone from it, and gone on with.
 // JSON lines: a header, then for each page the keys with the expiry that they are about to get, and the cursor behind it.
-// Owns the file. Invariants: a page stands on the disk before anything of it is sent; no file is ever overwritten; a last
-// line that was cut short counts as not written. Keys are bytes, so they stand as base64.
-import { type FileHandle, open } from 'node:fs/promises';
+// Owns the file. Invariants: a page stands on the disk before anything of it is sent; no line is ever overwritten, and
+// nobody goes on with a file that another process is writing; a last line that was cut short counts as not written. Keys
+// are bytes, so they stand as base64.
+import { type FileHandle, open, stat, unlink } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { ServerError } from '../keyspace/endpoint.js';
 
@@ -33,7 +34,12 @@ export type JournalEntry =
   /** All before `cursor` is done; '0': the whole database. */
   | { readonly kind: 'done'; readonly place: Place; readonly cursor: string }
   /** All before it was taken back. */
-  | { readonly kind: 'undone' };
+  | { readonly kind: 'undone' }
+  /** A line that nothing can be made of; the others stand for themselves. */
+  | { readonly kind: 'damaged'; readonly line: number };
+
+/** Bytes of keys in a line, about. */
+const LINE_BYTES = 2 ** 24;
 
 export class Journal {
   private constructor(
@@ -45,30 +51,52 @@ export class Journal {
   /** `terms`: see digestTerms(). @throws ServerError when there is such a file, or none can be made */
   static async create(file: string, terms: string): Promise<Journal> {
     const header: JournalHeader = { spillway: 'sweep', version: 1, begun: new Date().toISOString(), terms };
+    let journal: Journal | undefined;
     try {
-      const journal = new Journal(file, await open(file, 'wx', 0o600), 0);
+      // One that is empty was made by somebody who could not write to it, or was killed before.
+      const known = await stat(file).catch(() => undefined);
+      const empty = known?.isFile() === true && known.size === 0;
+      journal = new Journal(file, await open(file, empty ? 'r+' : 'wx', 0o600), 0);
       await journal.append(header);
       return journal;
     } catch (error) {
+      await journal?.remove();
       throw unusable(file, error);
     }
   }
 
-  /** Goes on with a file; `length`: of its whole lines. @throws ServerError */
+  /**
+   * Goes on with a file; `length`: of its whole lines, as it was read.
+   * @throws ServerError also when more has been written since
+   */
   static async reopen(file: string, length: number): Promise<Journal> {
+    let handle: FileHandle | undefined;
     try {
-      const handle = await open(file, 'r+');
+      handle = await open(file, 'r+');
+      const { size } = await handle.stat();
+      const more = Math.max(0, size - length);
+      const { buffer } = await handle.read(Buffer.alloc(more + 1), 0, more, length);
+      if (size < length || buffer.includes('\n')) throw new ServerError(`${file}: ${IN_USE}`);
       await handle.truncate(length);
       return new Journal(file, handle, length);
     } catch (error) {
+      await handle?.close();
       throw unusable(file, error);
     }
   }
 
   /** @throws ServerError when it cannot be written: then nothing of it may be sent */
   async give(place: Place, keys: readonly Given[]): Promise<void> {
-    const encoded = keys.map(([key, expireAt]) => [key.toString('base64'), expireAt]);
-    await this.append({ ...place, give: encoded });
+    let [line, bytes]: [[string, number][], number] = [[], 0];
+    for (const [key, expireAt] of keys) {
+      if (line.length > 0 && bytes + key.length > LINE_BYTES) {
+        await this.append({ ...place, give: line });
+        [line, bytes] = [[], 0];
+      }
+      line.push([key.toString('base64'), expireAt]);
+      bytes += key.length;
+    }
+    await this.append({ ...place, give: line });
   }
 
   /** @throws ServerError */
@@ -85,9 +113,16 @@ export class Journal {
     await this.handle.close();
   }
 
+  /** Of a file that nothing stands in. */
+  private async remove(): Promise<void> {
+    await this.close();
+    await unlink(this.file).catch(() => {});
+  }
+
   private async append(line: object): Promise<void> {
     const bytes = Buffer.from(`${JSON.stringify(line)}\n`);
     try {
+      if ((await this.handle.stat()).size !== this.length) throw new ServerError(`${this.file}: ${IN_USE}`);
       for (let at = 0; at < bytes.length; ) {
         at += (await this.handle.write(bytes, at, bytes.length - at, this.length + at)).bytesWritten;
       }
@@ -102,7 +137,7 @@ export class Journal {
 /**
  * The entries of a file in their order.
  * @param whole told the length of its whole lines, at the end
- * @throws ServerError when it is no such file, or damaged before its last line
+ * @throws ServerError when it is no such file
  */
 export async function* readJournal(
   file: string,
@@ -122,18 +157,23 @@ export async function* readJournal(
       number++;
       // The last one has no line end: it was being written when the sweep was killed.
       if (length + line.length + 1 > size) break;
-      const entry = number === 1 ? headerOf(line) : entryOf(line);
-      if (entry === undefined)
-        throw new ServerError(`${file}, line ${number}: this is no journal of a sweep`);
+      const text = Buffer.from(line, 'latin1').toString();
+      const entry = number === 1 ? headerOf(text) : (entryOf(text) ?? { kind: 'damaged', line: number });
+      if (entry === undefined) throw new ServerError(`${file}: ${NO_JOURNAL}`);
       length += line.length + 1;
       yield entry;
     }
-    if (length === 0) throw new ServerError(`${file}: this is no journal of a sweep`);
+    if (length === 0) throw new ServerError(`${file}: ${size === 0 ? NOTHING : NO_JOURNAL}`);
     whole(length);
   } finally {
     await handle.close();
   }
 }
+
+const IN_USE =
+  'another process has written to it since: nothing further was sent; is another sweep, or --undo, running?';
+const NO_JOURNAL = 'this is no journal of a sweep';
+const NOTHING = 'it is empty, so nothing was done: begin by --journal instead';
 
 function headerOf(line: string): JournalEntry | undefined {
   const { spillway, version, terms } = parse(line);

@@ -1,9 +1,11 @@
 // Gives TTLs to the keys that have none, by the rules; or tells how many that would be. Owns the order of it: servers,
 // databases, the journal, what is left to do of one that was interrupted.
-import { ServerError } from '../keyspace/endpoint.js';
+import { createHash } from 'node:crypto';
+import { refusal, ServerError } from '../keyspace/endpoint.js';
 import { Pace } from '../keyspace/pace.js';
-import { databasesOf, type KeyedDatabase, type Server, type Servers } from '../keyspace/servers.js';
+import { databasesOf, type KeyedDatabase, type Server, type Servers, stayed } from '../keyspace/servers.js';
 import { walk } from '../keyspace/walk.js';
+import { parseMemory } from '../memory/reading.js';
 import type { CompiledRule, RuleSet } from '../policy/rule-set.js';
 import { newCounts, type RuleCounts } from './counts.js';
 import { drawSweptTtl } from './draw-ttl.js';
@@ -42,8 +44,8 @@ export interface SweepProgress {
 export interface SweepResult {
   readonly version: 1;
   readonly applied: boolean;
-  /** Why it is not done; null: it is. */
-  readonly ended: 'interrupted' | 'maxKeys' | null;
+  /** Why it is not done; null: it is. `moved`: keys came to another server, where they were perhaps not met. */
+  readonly ended: 'interrupted' | 'maxKeys' | 'moved' | null;
   readonly seconds: number;
   readonly looked: number;
   readonly rules: readonly RuleCounts[];
@@ -75,27 +77,31 @@ export async function sweep(servers: Servers, options: SweepOptions): Promise<Sw
   const total = all.flatMap(({ databases }) => databases).reduce((sum, { keys }) => sum + keys, 0);
   options.progress?.begin(journal === undefined ? 'sweep (dry run)' : 'sweep', total);
 
+  const placement = await servers.placement();
+  if (placement === undefined) notes.add(NOT_NOTICED);
+  let moved = false;
   for (const { server, databases } of all) {
     const giver =
       journal && (await giverFor(server.redis, server.name, server.info.get('redis_version') ?? ''));
     if (giver?.atomic === false) notes.add(`${server.name}: ${NOT_ATOMIC}`);
-    const clock = journal && (await clockOf(server));
+    if (await evictsWhatEnds(server)) notes.add(`${server.name}: ${EVICTS}`);
     for (const { db } of databases) {
       if (signal.aborted) break;
-      const apply =
-        giver && journal && clock && applyBy(giver, journal, clock, options, () => maxKeys - given(), full);
+      const apply = giver && journal && applyBy(giver, journal, options, () => maxKeys - given(), full);
       const onPage = (keys: number): void => {
         looked += keys;
         options.progress?.advance(keys);
       };
       const countsOf = ({ name }: CompiledRule): RuleCounts => counts.get(name) as RuleCounts;
-      await sweepDatabase(server, db, { ...options, signal }, apply, countsOf, onPage);
+      const place = placeOf(server, db, placement);
+      moved = (await sweepDatabase(server, place, { ...options, signal }, apply, countsOf, onPage)) || moved;
     }
   }
+  moved ||= !(signal.aborted || (await stayed(servers, placement)));
   return {
     version: 1,
     applied: journal !== undefined,
-    ended: options.signal.aborted ? 'interrupted' : full.signal.aborted ? 'maxKeys' : null,
+    ended: options.signal.aborted ? 'interrupted' : full.signal.aborted ? 'maxKeys' : moved ? 'moved' : null,
     seconds: (performance.now() - begun) / 1000,
     looked,
     rules: [...counts.values()],
@@ -117,6 +123,7 @@ export async function progressOf(file: string, terms: string): Promise<{ from: P
   });
   for await (const entry of entries) {
     if (entry.kind === 'begun' && entry.terms !== terms) throw new ServerError(`${file} ${OTHER_TERMS}`);
+    if (entry.kind === 'damaged') throw new ServerError(`${file}, line ${entry.line}: ${DAMAGED}`);
     if (entry.kind === 'undone') throw new ServerError(`${file} has been undone: begin a new sweep`);
     // Where the run is not told, it may be another one by now.
     if (entry.kind === 'done' && entry.place.run !== '') from.set(keyOf(entry.place), entry.cursor);
@@ -124,6 +131,8 @@ export async function progressOf(file: string, terms: string): Promise<{ from: P
   return { from, length };
 }
 
+const DAMAGED =
+  'it is damaged: begin a new sweep (without --resume), which leaves alone what has a TTL by now; --undo reads the others';
 const OTHER_TERMS =
   'was begun with other rules, or another --rule, and what it has passed over was judged by those: go on with them as ' +
   'they were, or begin a new sweep (without --resume), which leaves alone what has a TTL by now';
@@ -132,21 +141,46 @@ const OTHER_TERMS =
 const APPLY_PAGE_KEYS = 64;
 
 const NOT_ATOMIC =
-  'EVAL is refused, so a key that becomes another type in the moment between the look and the deed gets a TTL, too';
+  'EVAL is refused, so a key that becomes another type in the moment between the look and the deed gets a TTL, too; ' +
+  '--undo needs a user who may EVAL';
+const NOT_NOTICED = 'CLUSTER NODES is refused: whether slots move meanwhile is not noticed';
+const EVICTS =
+  'it is over maxmemory, and evicts keys that have a TTL: what gets one may be gone at once, and no --undo brings it back';
 
+async function evictsWhatEnds({ name, redis }: Server): Promise<boolean> {
+  try {
+    const memory = parseMemory(await redis.info('memory'));
+    if (memory === undefined || !memory.policy.startsWith('volatile-')) return false;
+    return memory.maxmemoryBytes > 0 && memory.usedBytes - memory.notCountedBytes > memory.maxmemoryBytes;
+  } catch (error) {
+    throw refusal(name, error as Error);
+  }
+}
+
+/** Cursors mean something for as long as the server's process runs, and keys stay where they are. */
+function placeOf({ name, info }: Server, db: number, placement: string | undefined): Place {
+  const run = info.get('run_id') ?? '';
+  const placed = createHash('sha256')
+    .update(placement ?? '')
+    .digest('hex')
+    .slice(0, 16);
+  return { server: name, db, run: run === '' ? '' : `${run} ${placed}` };
+}
+
+/** Returns whether keys were met that have gone to another server. */
 async function sweepDatabase(
   server: Server,
-  db: number,
+  place: Place,
   options: SweepOptions,
   apply: Apply | undefined,
   counts: (rule: CompiledRule) => RuleCounts,
   onPage: (keys: number) => void,
-): Promise<void> {
+): Promise<boolean> {
   const { name, rules, only, signal, maxRate, progress } = options;
   const { endpoint } = server;
-  const place: Place = { server: server.name, db, run: server.info.get('run_id') ?? '' };
+  const { db } = place;
   const cursor = options.from?.get(keyOf(place));
-  if (cursor === '0') return;
+  if (cursor === '0') return false;
   const visit = new Visit({ endpoint, place, name, rules, only, counts, apply });
   const pace = new Pace(server.redis, { maxRate, onPause: (reason) => progress?.waiting(reason) });
   try {
@@ -157,13 +191,14 @@ async function sweepDatabase(
         db,
         name,
         signal,
-        ...(cursor !== undefined && { cursor }),
+        ...(cursor !== undefined && { cursor, run: server.info.get('run_id') }),
         ...(apply && { pageKeys: APPLY_PAGE_KEYS }),
         pace: (keys, ending) => pace.go(keys, ending),
         onPage,
       },
       visit,
     );
+    return visit.moved;
   } finally {
     visit.close();
     await pace.close();
@@ -173,7 +208,6 @@ async function sweepDatabase(
 function applyBy(
   giver: Giver,
   journal: Journal,
-  clock: () => number,
   { spread }: SweepOptions,
   room: () => number,
   full: AbortController,
@@ -181,21 +215,10 @@ function applyBy(
   return {
     giver,
     journal,
-    expireAt: (rule) => Math.round(clock() + drawSweptTtl(rule, spread, Math.random)),
+    drawTtl: (rule) => drawSweptTtl(rule, spread, Math.random),
     room,
     full: () => full.abort(),
   };
-}
-
-/** The server's, in milliseconds since 1970. */
-async function clockOf({ redis, name }: Server): Promise<() => number> {
-  try {
-    const [seconds, micros] = (await redis.time()).map(Number);
-    const ahead = (seconds as number) * 1000 + (micros as number) / 1000 - performance.now();
-    return () => performance.now() + ahead;
-  } catch (error) {
-    throw new ServerError(`${name}: TIME is refused: ${(error as Error).message}`);
-  }
 }
 
 function keyOf({ server, db, run }: Place): string {

@@ -6,13 +6,14 @@
 // counted as given is what the server says it gave.
 import { Aside } from '../keyspace/aside.js';
 import { Batch, keyCommand } from '../keyspace/batch.js';
-import { type Endpoint, explainFailure, ServerError } from '../keyspace/endpoint.js';
+import { ConnectionLost, type Endpoint, refusal } from '../keyspace/endpoint.js';
 import type { Reply } from '../keyspace/pipe.js';
+import { isElsewhere } from '../keyspace/redirect.js';
 import type { Visitor } from '../keyspace/walk.js';
 import type { CompiledRule, RuleSet } from '../policy/rule-set.js';
 import type { RuleCounts } from './counts.js';
 import type { Given, Journal, Place } from './journal.js';
-import type { Giver } from './scripts.js';
+import { CLOCK_MOVED, type Giver } from './scripts.js';
 
 export interface VisitOptions {
   readonly endpoint: Endpoint;
@@ -30,17 +31,19 @@ export interface VisitOptions {
 export interface Apply {
   readonly giver: Giver;
   readonly journal: Journal;
-  /** The time to end of a key of this rule, milliseconds since 1970 by the server's clock. */
-  readonly expireAt: (rule: CompiledRule) => number;
+  /** A TTL for a key of this rule, milliseconds. */
+  readonly drawTtl: (rule: CompiledRule) => number;
   /** How many may still be given; asked before each page. */
   readonly room: () => number;
   /** Called when there is no room for a key that is due. */
   readonly full: () => void;
 }
 
-interface Candidate {
+/** A key of a rule, and how it counts. */
+interface Found {
   readonly key: Buffer;
   readonly rule: CompiledRule;
+  as: 'withTtl' | 'otherType' | 'due' | 'given' | 'changed';
 }
 
 const PTTL = keyCommand(['PTTL']);
@@ -48,6 +51,8 @@ const TYPE = keyCommand(['TYPE']);
 const NOTE_EVERY_MS = 500;
 
 export class Visit implements Visitor {
+  /** Keys were met that have gone to another server of the Cluster meanwhile. */
+  moved = false;
   private readonly aside: Aside;
   /** Keys that a lost connection left without an answer: what they have by then is theirs. */
   private readonly unanswered = new Set<string>();
@@ -62,37 +67,29 @@ export class Visit implements Visitor {
   ask(keys: readonly Buffer[], batch: Batch): void {
     for (const key of keys) {
       if (this.ruleOf(key) === undefined) continue;
+      // Asked anew for each page: clocks are set, machines sleep, and names lead to other servers.
+      if (batch.count === 0) batch.command('TIME');
       batch.about(PTTL, key);
       batch.about(TYPE, key);
     }
   }
 
   async take(keys: readonly Buffer[], replies: readonly Reply[], next: string): Promise<void> {
-    const { counts, apply } = this.options;
-    const due: Candidate[] = [];
-    let at = 0;
+    const { apply } = this.options;
+    const found: Found[] = [];
+    let at = 1;
     for (const key of keys) {
       const rule = this.ruleOf(key);
       if (rule === undefined) continue;
       const [ttlMs, type] = [this.must(replies[at++]), this.must(replies[at++])];
-      // Gone, or at another server of the Cluster by now.
+      // Gone, or at another server by now.
       if (typeof ttlMs !== 'number' || ttlMs === -2 || !Buffer.isBuffer(type)) continue;
-      const count = counts(rule);
-      count.matching++;
-      if (ttlMs >= 0) {
-        if (this.unanswered.delete(key.toString('latin1'))) {
-          count.due++;
-          count.given++;
-        } else count.withTtl++;
-      } else if (!rule.applyToAll && type.toString('latin1') !== 'string') count.otherType++;
-      else {
-        count.due++;
-        if (!rule.observe) due.push({ key, rule });
-      }
+      found.push({ key, rule, as: this.countsAs(key, rule, ttlMs, type) });
     }
-    if (apply === undefined) return;
-    if (due.length > 0) await this.give(due, apply);
-    await this.noteDone(apply.journal, next);
+    const due = found.filter(({ as, rule }) => as === 'due' && !rule.observe);
+    if (apply !== undefined && due.length > 0) await this.give(due, timeOf(this.must(replies[0])), apply);
+    for (const each of found) this.count(each);
+    if (apply !== undefined) await this.noteDone(apply.journal, next);
   }
 
   restart(): void {
@@ -103,8 +100,22 @@ export class Visit implements Visitor {
     this.aside.close();
   }
 
-  private async give(due: readonly Candidate[], apply: Apply): Promise<void> {
-    const { giver, journal, expireAt, room, full } = apply;
+  private countsAs(key: Buffer, rule: CompiledRule, ttlMs: number, type: Buffer): Found['as'] {
+    if (ttlMs >= 0) return this.unanswered.delete(key.toString('latin1')) ? 'given' : 'withTtl';
+    return rule.applyToAll || type.toString('latin1') === 'string' ? 'due' : 'otherType';
+  }
+
+  private count({ rule, as }: Found): void {
+    const count = this.options.counts(rule);
+    count.matching++;
+    count[as]++;
+    // What it came to says no less that it was due.
+    if (as === 'given' || as === 'changed') count.due++;
+  }
+
+  /** @param now by the server's clock, milliseconds since 1970 */
+  private async give(due: readonly Found[], now: number, apply: Apply): Promise<void> {
+    const { giver, journal, drawTtl, room, full } = apply;
     const some = due.slice(0, room());
     if (some.length < due.length) {
       this.incomplete = true;
@@ -114,18 +125,22 @@ export class Visit implements Visitor {
     const batch = new Batch();
     const given: Given[] = [];
     for (const { key, rule } of some) {
-      const at = expireAt(rule);
-      given.push([key, at]);
-      batch.about(giver.command(at, !rule.applyToAll), key);
+      const expireAt = now + drawTtl(rule);
+      given.push([key, expireAt]);
+      batch.about(giver.command({ expireAt, stringsOnly: !rule.applyToAll, now }), key);
     }
     await journal.give(this.options.place, given);
-    for (const [key] of given) this.unanswered.add(key.toString('latin1'));
-    const replies = await this.aside.ask(batch);
-    for (const [i, { key, rule }] of some.entries()) {
-      this.unanswered.delete(key.toString('latin1'));
-      const count = this.options.counts(rule);
-      if (this.must(replies[i]) === 1) count.given++;
-      else count.changed++;
+    for (const { key } of some) this.unanswered.add(key.toString('latin1'));
+    const replies = (await this.aside.ask(batch)).map((reply) => this.must(reply));
+    for (const [i, { key }] of some.entries()) {
+      if (replies[i] !== 1) this.unanswered.delete(key.toString('latin1'));
+    }
+    if (replies.includes(CLOCK_MOVED)) {
+      throw new ConnectionLost(`${this.options.place.server}: its clock was set while keys got their TTL`);
+    }
+    for (const [i, each] of some.entries()) {
+      this.unanswered.delete(each.key.toString('latin1'));
+      each.as = replies[i] === 1 ? 'given' : 'changed';
     }
   }
 
@@ -146,8 +161,14 @@ export class Visit implements Visitor {
 
   private must(reply: Reply): Reply {
     if (!(reply instanceof Error)) return reply;
-    const { message } = reply;
-    if (message.startsWith('MOVED ') || message.startsWith('ASK ')) return null;
-    throw new ServerError(explainFailure(this.options.place.server, reply));
+    if (!isElsewhere(reply)) throw refusal(this.options.place.server, reply);
+    this.moved = true;
+    return null;
   }
+}
+
+/** The answer to TIME, in milliseconds since 1970. */
+function timeOf(reply: Reply): number {
+  const [seconds, micros] = (reply as readonly Reply[]).map(Number) as [number, number];
+  return seconds * 1000 + Math.floor(micros / 1000);
 }

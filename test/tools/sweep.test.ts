@@ -1,98 +1,19 @@
 // spillway sweep on real servers: exact, undone, killed half-way, by other users' rights.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import os from 'node:os';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { Redis } from 'ioredis';
-import t, { type Test } from 'tap';
-import { declareSweep } from '../../src/cli/sweep-command.js';
+import t from 'tap';
 import { checkConfig } from '../../src/config/check.js';
 import { compileConfig } from '../../src/config/compile.js';
 import type { SweepResult } from '../../src/sweep/sweep.js';
-import type { UndoResult } from '../../src/sweep/undo.js';
 import { builtMain } from '../support/built.js';
-import { runCommand } from '../support/command.js';
-import { loadDataset } from '../support/dataset.js';
 import { withRedis } from '../support/redis.js';
 import { until } from '../support/wait.js';
+import { due, everything, HOUR, judge, judgeNothing, laid, RULES } from './sweep-lab.js';
 
 const MAIN = builtMain();
-const HOUR = 3_600_000;
-const RULES = [
-  { name: 'kept', match: 'cache:product:1*', durable: true },
-  { name: 'cache', match: 'cache:*', ttl: '1h', jitter: '10%' },
-  { name: 'watched', match: 'session:*', ttl: '1h', mode: 'observe' },
-  { name: 'tags', match: 'tags:*', ttl: '2h' },
-  { name: 'timeline', match: 'timeline:*', ttl: '3h', applyTo: 'all' },
-  // Bytes that are no text.
-  { name: 'odd', match: '\x00*', ttl: '4h' },
-];
-
-async function laid(t: Test, keys = 3000) {
-  const redis = await withRedis(t, ['--repl-diskless-sync-delay', '0']);
-  const direct = new Redis(redis.port, '127.0.0.1');
-  t.teardown(() => direct.disconnect());
-  await loadDataset({ host: '127.0.0.1', port: redis.port, connectTimeoutMs: 1000 }, { keys });
-  const folder = mkdtempSync(path.join(os.tmpdir(), 'spillway-sweep-'));
-  t.teardown(() => rmSync(folder, { recursive: true }));
-  const config = path.join(folder, 'proxy.config.json');
-  writeFileSync(
-    config,
-    JSON.stringify({ upstream: { url: `redis://127.0.0.1:${redis.port}` }, rules: RULES }),
-  );
-  const journal = path.join(folder, 'journal');
-  const args = (...more: string[]) => ['sweep', '-c', config, '--json', ...more];
-  const run = (...more: string[]) => runCommand(declareSweep, args(...more));
-  const swept = async (...more: string[]) => JSON.parse((await run(...more)).stdout) as SweepResult;
-  const undone = async () => JSON.parse((await run('--undo', journal)).stdout) as UndoResult;
-  return { redis, direct, folder, config, journal, args, run, swept, undone };
-}
-
-type Keys = Map<string, { expires: number; type: string; value: string }>;
-
-/** All there is, byte for byte. */
-async function everything(redis: Redis): Promise<Keys> {
-  const keys = await redis.keysBuffer('*');
-  const pipeline = redis.pipeline();
-  for (const key of keys) pipeline.pexpiretime(key).type(key).dumpBuffer(key);
-  const replies = ((await pipeline.exec()) ?? []).map(([, reply]) => reply);
-  const found: Keys = new Map();
-  for (const [i, key] of keys.entries()) {
-    const [expires, type, value] = replies.slice(3 * i) as [number, string, Buffer | null];
-    // One that was about to end may have.
-    if (value !== null) found.set(key.toString('latin1'), { expires, type, value: value.toString('latin1') });
-  }
-  return found;
-}
-
-/** What the rules say of a key: the TTL that it is to get if it has none; 0: none. */
-function due(key: string, type: string): number {
-  if (key.startsWith('cache:product:1')) return 0;
-  if (key.startsWith('cache:')) return HOUR;
-  if (key.startsWith('tags:')) return type === 'string' ? 2 * HOUR : 0;
-  if (key.startsWith('timeline:')) return 3 * HOUR;
-  return key.startsWith('\x00') ? 4 * HOUR : 0;
-}
-
-/** Every key that was due has its TTL, and nothing else has changed. Returns how many were. */
-function judge(t: Test, before: Keys, after: Keys, from: number, to: number): number {
-  let given = 0;
-  const wrong: string[] = [];
-  for (const [key, { expires, type, value }] of before) {
-    const now = after.get(key);
-    if (now === undefined && expires > 0) continue;
-    const ttl = expires === -1 ? due(key, type) : 0;
-    const right =
-      ttl === 0
-        ? now?.expires === expires
-        : now !== undefined && now.expires >= from + 0.9 * ttl - 50 && now.expires <= to + 1.2 * ttl + 50;
-    if (ttl > 0) given++;
-    if (!right || now?.value !== value) wrong.push(`${key} ${expires} ${now?.expires}`);
-  }
-  t.same(wrong, []);
-  return given;
-}
 
 t.test('exact, and undone', async (t) => {
   const { direct, args, run, swept, undone, journal, folder } = await laid(t);
@@ -141,15 +62,6 @@ t.test('exact, and undone', async (t) => {
   t.match(await undone(), { undone: 0, left: given });
 });
 
-/** Nothing has changed. */
-function judgeNothing(t: Test, before: Keys, after: Keys): void {
-  const changed = [...before].filter(([key, { expires, value }]) => {
-    const now = after.get(key);
-    return now === undefined ? expires === -1 : now.expires !== expires || now.value !== value;
-  });
-  t.same(changed, []);
-}
-
 /** What `sweep --apply` runs, in a process that is ready before it is told what to do: most of a kill is else its start. */
 const SWEEPER = `
 import { existsSync } from 'node:fs';
@@ -183,7 +95,7 @@ function sweeper(): ChildProcess {
 }
 
 t.test('killed at ten points and gone on with', async (t) => {
-  const { redis, direct, swept, undone, journal } = await laid(t, 3000);
+  const { redis, direct, swept, undone, journal } = await laid(t);
   const before = await everything(direct);
   const from = Date.now();
   const size = () => (existsSync(journal) ? readFileSync(journal).length : 0);
@@ -278,7 +190,7 @@ t.test('a full disk ends it before anything further is sent', async (t) => {
 });
 
 t.test('what is wrong is said, and nothing is done', async (t) => {
-  const { direct, args, run, journal, folder, redis } = await laid(t, 200);
+  const { direct, args, run, journal, folder, redis } = await laid(t, { keys: 200 });
   const before = await everything(direct);
   t.match(await run('--resume', journal), { status: 64, stderr: /go with --apply/ });
   t.match(await run('--undo', journal, '--apply'), { status: 64 });
