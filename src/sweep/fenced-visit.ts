@@ -3,17 +3,17 @@
 // is ours, all at the moment of writing; rules that only observe give nothing.
 import { Aside } from '../keyspace/aside.js';
 import { Batch, keyCommand } from '../keyspace/batch.js';
-import { explainFailure, ServerError } from '../keyspace/endpoint.js';
+import { refusal } from '../keyspace/endpoint.js';
 import type { Reply } from '../keyspace/pipe.js';
 import type { Server } from '../keyspace/servers.js';
 import type { Visitor } from '../keyspace/walk.js';
 import type { CompiledRule, RuleSet } from '../policy/rule-set.js';
 import { givesTtl } from '../policy/ttl-outcome.js';
 import { drawSweptTtl } from './draw-ttl.js';
-import { LOCK, type Turn } from './turn.js';
+import { isSweepKey, SWEEP_KEY, type Turn } from './turn.js';
 
-/** KEYS: lock, keys. ARGV: token, then TTL and "string" or "any" for each key. Answers how many got one; -1: not ours. */
-const GIVE = `if redis.call('GET', KEYS[1]) ~= ARGV[1] then return -1 end
+/** KEYS: the turn's, keys. ARGV: token, then TTL and "string" or "any" for each key. Answers how many got one; -1: not ours. */
+const GIVE = `if redis.call('HGET', KEYS[1], 'holder') ~= ARGV[1] then return -1 end
 local given = 0
 for i = 2, #KEYS do
   local right = ARGV[2 * i - 1] == 'any' or redis.call('TYPE', KEYS[i]).ok == 'string'
@@ -62,7 +62,7 @@ export class FencedVisit implements Visitor {
     }
     if (due.length === 0 || turn.lost.aborted) return;
     const batch = new Batch();
-    batch.command('EVAL', GIVE, String(due.length + 1), LOCK, ...due, turn.token, ...wanted);
+    batch.command('EVAL', GIVE, String(due.length + 1), SWEEP_KEY, ...due, turn.token, ...wanted);
     const given = this.must((await this.aside.ask(batch))[0]);
     if (given === -1) turn.lose();
     else this.options.onGiven(Number(given));
@@ -77,11 +77,11 @@ export class FencedVisit implements Visitor {
   /** undefined: nothing is to be given. */
   private ruleOf(key: Buffer): CompiledRule | undefined {
     const rule = this.options.rules.find(key, 0, key.length);
-    return givesTtl(rule) && !rule.observe ? rule : undefined;
+    return givesTtl(rule) && !rule.observe && !isSweepKey(key) ? rule : undefined;
   }
 
   private must(reply: Reply): Reply {
     if (!(reply instanceof Error)) return reply;
-    throw new ServerError(explainFailure(this.options.server.name, reply));
+    throw refusal(this.options.server.name, reply);
   }
 }

@@ -16,6 +16,7 @@ import { walk } from '../keyspace/walk.js';
 import { Priority, type Rule } from '../policy/rule.js';
 import { RuleSet } from '../policy/rule-set.js';
 import { FencedVisit } from './fenced-visit.js';
+import { digestTerms } from './terms.js';
 import { Turn } from './turn.js';
 
 const NAME = 'spillway-sweep-job';
@@ -25,6 +26,9 @@ const LEASE_MS = 30_000;
 const PATIENCE_MS = 5000;
 /** What the end of a run may take while the proxy closes. */
 const LAST_MS = 1500;
+
+const LOST =
+  'its turn was lost: another proxy has taken it since, or its key, spillway:sweep, was deleted or evicted';
 
 /** What is read of the config. */
 export interface SweepJobConfig {
@@ -141,7 +145,8 @@ export class SweepJob {
     { everyMs, maxRate }: EffectiveSweep,
     ending: AbortSignal,
   ): Promise<void> {
-    const turn = await Turn.take(server, db, { leaseMs: this.parts.leaseMs ?? LEASE_MS, everyMs });
+    const leaseMs = this.parts.leaseMs ?? LEASE_MS;
+    const turn = await Turn.take(server, db, { leaseMs, everyMs, terms: digestTerms(rules, undefined) });
     if (turn === undefined) return;
     this.sweeping = true;
     const begun = performance.now();
@@ -166,6 +171,8 @@ export class SweepJob {
       await turn.end(done);
       this.sweeping = false;
     }
+    if (turn.lost.aborted && !ending.aborted)
+      throw new ServerError(`${server.name}, database ${db}: ${LOST}`);
     if (!done) return;
     this.doneAt = this.parts.now();
     this.parts.onDone(db, this.given - before, (performance.now() - begun) / 1000);

@@ -1,37 +1,60 @@
 // Whose turn it is to sweep a database, when several proxies share a server. It stands in that database itself, so that
-// what is written under it can be made to depend on it, in one script: a proxy that was paused for longer than its lease
-// writes nothing when it goes on.
+// what is written under it can be made to depend on it, in one script: a proxy that was paused for longer than its lease,
+// and that another has followed, writes nothing when it goes on.
 //
-//   spillway:sweep:lock    "<fence>:<random>", for the lease; renewed while the sweep runs
-//   spillway:sweep:fence   counts the turns, so that one sees which is the later
-//   spillway:sweep:next    there until the next sweep is due
+//   spillway:sweep   a hash:
+//     holder         "<fence>:<random>" of who has it
+//     until          when the lease ends; renewed while the sweep runs
+//     fence          counts the turns, so that one sees which is the later
+//     next:<rules>   when the next sweep by these rules is due (see digestTerms)
 //
-// Owns one connection to that database. Invariants: only its holder renews or ends a turn; every one of these keys ends
-// by itself, so a proxy that is killed keeps nobody waiting for longer than its lease.
+// Times are the server's, in milliseconds since 1970. The key has no TTL: a server that is over maxmemory and evicts what
+// ends would take it first, again and again, and never be swept.
+// Owns one connection to that database. Invariants: only its holder renews or ends a turn; a proxy that is killed keeps
+// nobody waiting for longer than its lease, nor does a clock that is set back.
 import { randomBytes } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import { explainFailure, ServerError } from '../keyspace/endpoint.js';
 import type { Server } from '../keyspace/servers.js';
 
-export const LOCK = 'spillway:sweep:lock';
-const FENCE = 'spillway:sweep:fence';
-const NEXT = 'spillway:sweep:next';
+export const SWEEP_KEY = 'spillway:sweep';
+const SWEEP_KEY_BYTES = Buffer.from(SWEEP_KEY);
 
-/** KEYS: lock, fence, next. ARGV: random, lease, time the fence stays. Answers what the lock holds, nil: not now. */
-const TAKE = `if redis.call('EXISTS', KEYS[1], KEYS[3]) > 0 then return false end
-local token = redis.call('INCR', KEYS[2]) .. ':' .. ARGV[1]
-redis.call('PEXPIRE', KEYS[2], ARGV[3])
-redis.call('SET', KEYS[1], token, 'PX', ARGV[2])
+/** Whether it is the sweep's own key, which is to stay as it is whatever rules match. */
+export function isSweepKey(key: Uint8Array): boolean {
+  return key.length === SWEEP_KEY_BYTES.length && SWEEP_KEY_BYTES.equals(key);
+}
+
+const NOW = `local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+`;
+
+/** ARGV: random, lease, `every`, rules. Answers what the holder is called, nil: not now. */
+const TAKE = `${NOW}
+local held = redis.call('HMGET', KEYS[1], 'holder', 'until', 'next:' .. ARGV[4])
+local left = (tonumber(held[2]) or 0) - now
+if held[1] and left > 0 and left <= tonumber(ARGV[2]) then return false end
+local due = (tonumber(held[3]) or 0) - now
+if due > 0 and due <= tonumber(ARGV[3]) then return false end
+local token = redis.call('HINCRBY', KEYS[1], 'fence', 1) .. ':' .. ARGV[1]
+redis.call('HSET', KEYS[1], 'holder', token, 'until', now + ARGV[2])
 return token`;
 
-/** KEYS: lock. ARGV: token, lease. */
-const RENEW = `if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-return redis.call('PEXPIRE', KEYS[1], ARGV[2])`;
+/** ARGV: token, lease. */
+const RENEW = `${NOW}
+if redis.call('HGET', KEYS[1], 'holder') ~= ARGV[1] then return 0 end
+redis.call('HSET', KEYS[1], 'until', now + ARGV[2])
+return 1`;
 
-/** KEYS: lock, next. ARGV: token, milliseconds until the next one is due, 0: now. */
-const END = `if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-if ARGV[2] ~= '0' then redis.call('SET', KEYS[2], '1', 'PX', ARGV[2]) end
-return redis.call('DEL', KEYS[1])`;
+/** ARGV: token, milliseconds until the next one is due, 0: now; rules. What was due by other rules goes once it is past. */
+const END = `${NOW}
+if redis.call('HGET', KEYS[1], 'holder') ~= ARGV[1] then return 0 end
+local all = redis.call('HGETALL', KEYS[1])
+for i = 1, #all, 2 do
+  if string.sub(all[i], 1, 5) == 'next:' and tonumber(all[i + 1]) <= now then redis.call('HDEL', KEYS[1], all[i]) end
+end
+if ARGV[2] ~= '0' then redis.call('HSET', KEYS[1], 'next:' .. ARGV[3], now + ARGV[2]) end
+return redis.call('HDEL', KEYS[1], 'holder', 'until')`;
 
 /** A server that is full refuses scripts that write, unless they say before that they shall run (Redis 7.0). */
 function alsoWhenFull(script: string, { info }: Server): string {
@@ -41,8 +64,11 @@ function alsoWhenFull(script: string, { info }: Server): string {
 }
 
 export interface TurnOptions {
+  /** Of all proxies that share the server, the same. */
   readonly leaseMs: number;
   readonly everyMs: number;
+  /** See digestTerms(): each set of rules is due by itself. */
+  readonly terms: string;
 }
 
 export class Turn {
@@ -57,21 +83,11 @@ export class Turn {
     redis.on('error', () => {});
     try {
       await redis.connect();
-      const { leaseMs, everyMs } = options;
+      const { leaseMs, everyMs, terms } = options;
       const random = randomBytes(16).toString('hex');
-      const token = await redis.eval(
-        alsoWhenFull(TAKE, server),
-        3,
-        LOCK,
-        FENCE,
-        NEXT,
-        random,
-        leaseMs,
-        2 * everyMs + leaseMs,
-      );
-      if (typeof token === 'string') {
-        return new Turn(redis, token, alsoWhenFull(END, server), options);
-      }
+      const take = alsoWhenFull(TAKE, server);
+      const token = await redis.eval(take, 1, SWEEP_KEY, random, leaseMs, everyMs, terms);
+      if (typeof token === 'string') return new Turn(redis, token, server, options);
     } catch (error) {
       redis.disconnect();
       throw new ServerError(explainFailure(server.name, error));
@@ -84,7 +100,7 @@ export class Turn {
     private readonly redis: Redis,
     /** What the lock holds while the turn lasts. */
     readonly token: string,
-    private readonly ending: string,
+    private readonly server: Server,
     private readonly options: TurnOptions,
   ) {
     this.renewing = setInterval(() => void this.renew(), options.leaseMs / 3);
@@ -103,10 +119,10 @@ export class Turn {
   /** `done`: nobody need sweep this database before `every` has passed since this turn began. */
   async end(done: boolean): Promise<void> {
     clearInterval(this.renewing);
-    const { everyMs } = this.options;
+    const { everyMs, terms } = this.options;
     const waitMs = done ? Math.max(1, Math.round(everyMs - (performance.now() - this.begun))) : 0;
     try {
-      await this.redis.eval(this.ending, 2, LOCK, NEXT, this.token, waitMs);
+      await this.redis.eval(alsoWhenFull(END, this.server), 1, SWEEP_KEY, this.token, waitMs, terms);
     } catch {
       // It ends by itself when the lease does.
     } finally {
@@ -116,7 +132,8 @@ export class Turn {
 
   private async renew(): Promise<void> {
     try {
-      const renewed = await this.redis.eval(RENEW, 1, LOCK, this.token, this.options.leaseMs);
+      const renew = alsoWhenFull(RENEW, this.server);
+      const renewed = await this.redis.eval(renew, 1, SWEEP_KEY, this.token, this.options.leaseMs);
       if (renewed !== 1) this.lose();
     } catch {
       // Tried again before the lease ends; the writes depend on it in any case.

@@ -14,6 +14,7 @@ import type { CompiledRule, RuleSet } from '../policy/rule-set.js';
 import type { RuleCounts } from './counts.js';
 import type { Given, Journal, Place } from './journal.js';
 import { CLOCK_MOVED, type Giver } from './scripts.js';
+import { isSweepKey } from './turn.js';
 
 export interface VisitOptions {
   readonly endpoint: Endpoint;
@@ -156,7 +157,8 @@ export class Visit implements Visitor {
   private ruleOf(key: Buffer): CompiledRule | undefined {
     const { rules, only } = this.options;
     const rule = rules.find(key, 0, key.length);
-    return rule.ttlMs === 0 || (only !== undefined && !only.has(rule.name)) ? undefined : rule;
+    if (rule.ttlMs === 0 || isSweepKey(key)) return undefined;
+    return only === undefined || only.has(rule.name) ? rule : undefined;
   }
 
   private must(reply: Reply): Reply {

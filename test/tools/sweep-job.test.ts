@@ -12,7 +12,7 @@ import { Priority } from '../../src/policy/rule.js';
 import { RuleSet } from '../../src/policy/rule-set.js';
 import { FencedVisit } from '../../src/sweep/fenced-visit.js';
 import { SweepJob, type SweepJobParts } from '../../src/sweep/job.js';
-import { LOCK, Turn } from '../../src/sweep/turn.js';
+import { SWEEP_KEY, Turn, type TurnOptions } from '../../src/sweep/turn.js';
 import { Authority } from '../support/certificates.js';
 import { withRedis } from '../support/redis.js';
 import { until } from '../support/wait.js';
@@ -23,9 +23,10 @@ const RULES = [
   { name: 'cache', match: 'cache:*', ttl: '1h', jitter: '10%' },
   { name: 'bounded', match: 'bounded:*', ttl: '1h', maxTtl: '1h' },
   { name: 'watched', match: 'watched:*', ttl: '1h', mode: 'observe' },
-  { name: 'lists', match: 'lists:*', ttl: '2h', applyTo: 'all' },
+  { name: 'lists', match: ['lists:*', 'spillway:*'], ttl: '2h', applyTo: 'all' },
 ];
 const DAY = { every: '24h', maxRate: 1_000_000 };
+const HOURLY = { leaseMs: HOUR, everyMs: HOUR, terms: 'rules' };
 const configOf = (sweep: object = DAY, rules: object[] = RULES) =>
   compileConfig(checkConfig({ sweep, rules }));
 
@@ -67,13 +68,28 @@ async function fill(redis: Redis, each = 100): Promise<string[]> {
 }
 
 async function expiries(redis: Redis): Promise<Map<string, number>> {
-  const keys = (await redis.keys('*')).filter((key) => !key.startsWith('spillway:sweep:'));
+  const keys = (await redis.keys('*')).filter((key) => key !== SWEEP_KEY);
   const times = await Promise.all(keys.map((key) => redis.pexpiretime(key)));
   return new Map(keys.map((key, i) => [key, times[i] as number]));
 }
 
 const changedKeys = (before: Map<string, number>, after: Map<string, number>): string[] =>
   [...after].filter(([key, at]) => before.get(key) !== at).map(([key]) => key);
+
+/** Whose turn it is; null: nobody's. */
+const holder = (redis: Redis): Promise<string | null> => redis.hget(SWEEP_KEY, 'holder');
+
+/** In how many milliseconds the next is due, by each set of rules; none: now. */
+async function due(redis: Redis): Promise<number[]> {
+  const fields = Object.entries(await redis.hgetall(SWEEP_KEY));
+  return fields.flatMap(([name, at]) => (name.startsWith('next:') ? [Number(at) - Date.now()] : []));
+}
+
+/** As if nobody had swept yet. */
+async function forget(redis: Redis): Promise<void> {
+  const names = (await redis.hkeys(SWEEP_KEY)).filter((name) => name.startsWith('next:'));
+  await redis.hdel(SWEEP_KEY, ...names);
+}
 
 async function server(t: Test, where: Where): Promise<Server> {
   const servers = await connectServers(where, 'spillway-test');
@@ -93,33 +109,68 @@ t.test('a server that is full is swept all the same', async (t) => {
   t.match(sweep.snapshot(), { given: 60, failures: 0 });
 });
 
-t.test('exact, in each database, and its own keys end by themselves', async (t) => {
+t.test('a server that is full and evicts what ends is swept, too', async (t) => {
+  const { redis, done, problems, job } = await laid(t);
+  const pipeline = redis.pipeline();
+  for (let i = 0; i < 5000; i++) pipeline.set(`cache:${i}`, 'x'.repeat(100));
+  await pipeline.exec();
+  await redis.config('SET', 'maxmemory-policy', 'volatile-lru');
+  const used = Number(/used_memory:(\d+)/.exec(await redis.info('memory'))?.[1]);
+  await redis.config('SET', 'maxmemory', used - 100_000);
+  await t.rejects(redis.set('more', 'x'), /OOM/);
+  // What it writes for itself must not be what goes first.
+  const started = job();
+  await until(() => done.length > 0, { timeoutMs: 20_000 });
+  t.same(problems, []);
+  t.ok(started.snapshot().given > 100, `${started.snapshot().given} keys`);
+  t.equal(await redis.exists(SWEEP_KEY), 1);
+  await redis.set('more', 'x');
+});
+
+t.test('a turn that is lost is told of, once, and taken again', async (t) => {
+  const { redis, done, problems, job } = await laid(t);
+  await fill(redis, 1000);
+  const started = job(configOf({ every: '24h', maxRate: 2000 }));
+  for (let losses = 0; losses < 2; ) {
+    await until(() => started.snapshot().running && started.snapshot().failures === losses);
+    const given = started.snapshot().given;
+    await until(() => started.snapshot().given > given || done.length > 0);
+    await redis.del(SWEEP_KEY);
+    losses++;
+    await until(() => started.snapshot().failures === losses, { timeoutMs: 20_000 });
+  }
+  t.match(problems, [/database 0: its turn was lost/]);
+  t.equal(problems.length, 1);
+  await until(() => done.length > 0, { timeoutMs: 20_000 });
+  t.equal(started.snapshot().given, 3000);
+});
+
+t.test('exact, in each database, and its own key stays out of it', async (t) => {
   const { redis, port, done, job } = await laid(t);
   const second = new Redis(port, '127.0.0.1', { db: 3 });
   t.teardown(() => second.disconnect());
-  const due = await fill(redis);
+  const keys = await fill(redis);
   await second.set('cache:there', 1);
   const before = await expiries(redis);
   const started = job();
   await until(() => done.length === 2, { timeoutMs: 20_000 });
   t.same(done, [
-    { db: 0, given: due.length },
+    { db: 0, given: keys.length },
     { db: 3, given: 1 },
   ]);
   const after = await expiries(redis);
-  t.same(changedKeys(before, after).sort(), [...due].sort());
-  for (const key of ['spillway:sweep:fence', 'spillway:sweep:next'])
-    t.ok((await redis.pttl(key)) > 0, `${key} has a TTL`);
-  t.equal(await redis.exists(LOCK), 0, 'the lock is given back');
+  t.same(changedKeys(before, after).sort(), [...keys].sort());
+  t.equal(await holder(redis), null, 'the turn is given back');
+  t.equal(await redis.ttl(SWEEP_KEY), -1);
   const now = Date.now();
   const longest = Math.max(...[...after].filter(([key]) => key.startsWith('bounded:')).map(([, at]) => at));
   t.ok(longest <= now + HOUR, 'never above maxTtl');
-  t.match(started.snapshot(), { on: true, given: due.length + 1, failures: 0, problem: null, doneAt: 1234 });
+  t.match(started.snapshot(), { on: true, given: keys.length + 1, failures: 0, problem: null, doneAt: 1234 });
 });
 
 t.test('of several proxies one does it, once', async (t) => {
   const { redis, where, done, job } = await laid(t);
-  const due = await fill(redis);
+  const keys = await fill(redis);
   let looks = 0;
   const looked = (): Where => {
     looks++;
@@ -127,13 +178,14 @@ t.test('of several proxies one does it, once', async (t) => {
   };
   for (let i = 0; i < 4; i++) job(configOf(), { where: looked });
   await until(() => looks >= 20 && done.length > 0, { timeoutMs: 20_000 });
-  t.same(done, [{ db: 0, given: due.length }]);
-  t.equal(await redis.get('spillway:sweep:fence'), '1', 'one turn was taken');
+  t.same(done, [{ db: 0, given: keys.length }]);
+  t.equal(await redis.hget(SWEEP_KEY, 'fence'), '1', 'one turn was taken');
   // Due again.
   await redis.persist('cache:1');
-  await redis.del('spillway:sweep:next');
+  await forget(redis);
   await until(() => done.length === 2, { timeoutMs: 20_000 });
   t.same(done[1], { db: 0, given: 1 });
+  t.equal(await redis.hget(SWEEP_KEY, 'fence'), '2');
 });
 
 t.test('who lost its turn writes nothing', async (t) => {
@@ -141,11 +193,12 @@ t.test('who lost its turn writes nothing', async (t) => {
   await fill(redis);
   const before = await expiries(redis);
   const at = await server(t, where);
-  const first = (await Turn.take(at, 0, { leaseMs: HOUR, everyMs: HOUR })) as Turn;
-  t.equal(await Turn.take(at, 0, { leaseMs: HOUR, everyMs: HOUR }), undefined, 'one at a time');
+  const first = (await Turn.take(at, 0, HOURLY)) as Turn;
+  t.equal(await Turn.take(at, 0, HOURLY), undefined, 'one at a time');
+  t.equal(await Turn.take(at, 0, { ...HOURLY, terms: 'others' }), undefined, 'whatever the rules');
   // As if it had been stopped for longer than its lease: it knows nothing of it.
-  await redis.del(LOCK);
-  const second = (await Turn.take(at, 0, { leaseMs: HOUR, everyMs: HOUR })) as Turn;
+  await redis.hset(SWEEP_KEY, 'until', Date.now() - 1);
+  const second = (await Turn.take(at, 0, HOURLY)) as Turn;
   t.ok(
     Number.parseInt(second.token, 10) > Number.parseInt(first.token, 10),
     'the later has the higher number',
@@ -170,23 +223,49 @@ t.test('who lost its turn writes nothing', async (t) => {
   t.ok(first.lost.aborted, 'it has learnt it');
   t.same(changedKeys(before, await expiries(redis)), []);
   await first.end(true);
-  t.equal(await redis.get(LOCK), second.token, "another's turn is not ended");
-  t.equal(await redis.exists('spillway:sweep:next'), 0);
+  t.equal(await holder(redis), second.token, "another's turn is not ended");
+  t.same(await due(redis), []);
   t.equal(await sweepBy(second), 300);
   await second.end(true);
-  t.same(await redis.exists(LOCK, 'spillway:sweep:next'), 1, 'the next is not due yet');
+  t.equal(await holder(redis), null);
+  t.equal((await due(redis)).length, 1, 'the next is not due yet');
+  t.equal(await Turn.take(at, 0, HOURLY), undefined);
+});
+
+t.test('other rules, or a shorter time between sweeps, are due by themselves', async (t) => {
+  const { redis, where } = await laid(t);
+  const at = await server(t, where);
+  const taken = async (options: Partial<TurnOptions>, done = true): Promise<boolean> => {
+    const turn = await Turn.take(at, 0, { ...HOURLY, ...options });
+    await turn?.end(done);
+    return turn !== undefined;
+  };
+  t.equal(await taken({ everyMs: 30 * 24 * HOUR }), true);
+  t.equal(await taken({ everyMs: 30 * 24 * HOUR }), false);
+  t.equal(await taken({ everyMs: HOUR }), true, 'a shorter one does not wait for what the longer one said');
+  t.equal(await taken({ everyMs: HOUR }), false);
+  for (const expected of [true, false]) t.equal(await taken({ terms: 'others' }), expected, 'each once');
+  t.equal(await taken({}), false);
+  // What is past goes, so that the key stays small.
+  await redis.hset(SWEEP_KEY, 'next:gone', Date.now() - 1);
+  t.equal(await taken({ terms: 'third' }, false), true);
+  t.equal(await redis.hexists(SWEEP_KEY, 'next:gone'), 0);
+  // As after a clock that was set back.
+  await redis.hset(SWEEP_KEY, 'holder', 'dead', 'until', Date.now() + 24 * HOUR);
+  t.equal(await taken({ terms: 'third' }), true, 'nobody waits for longer than a lease');
 });
 
 t.test('a turn is renewed while it lasts, and not once another has it', async (t) => {
   const { redis, where } = await laid(t);
   const at = await server(t, where);
-  const turn = (await Turn.take(at, 0, { leaseMs: 1500, everyMs: HOUR })) as Turn;
-  await redis.pexpire(LOCK, HOUR);
-  await until(async () => (await redis.pttl(LOCK)) <= 1500);
-  await redis.set(LOCK, 'another');
+  const turn = (await Turn.take(at, 0, { ...HOURLY, leaseMs: 1500 })) as Turn;
+  const ends = async () => Number(await redis.hget(SWEEP_KEY, 'until'));
+  const first = await ends();
+  await until(async () => (await ends()) > first);
+  await redis.hset(SWEEP_KEY, 'holder', 'another');
   await until(() => turn.lost.aborted);
   await turn.end(true);
-  t.equal(await redis.get(LOCK), 'another');
+  t.equal(await holder(redis), 'another');
 });
 
 t.test('a reload ends a run whose rules have changed; closing gives the turn back', async (t) => {
@@ -207,28 +286,29 @@ t.test('a reload ends a run whose rules have changed; closing gives the turn bac
   running.reload(configOf({ every: '0s' }));
   t.match(running.snapshot(), { on: false });
 
-  await redis.del('spillway:sweep:next');
+  await forget(redis);
   await redis.set('cache:1', 1);
   const closing = job(configOf(slow));
   await until(() => closing.snapshot().running);
   await closing.close();
-  t.equal(await redis.exists(LOCK, 'spillway:sweep:next'), 0, 'and it is due still');
+  t.equal(await holder(redis), null);
+  t.same(await due(redis), [], 'and it is due still');
 });
 
 t.test('what fails is told once, and tried again; CONFIG is not asked for', async (t) => {
   const user = { username: 'sweeper', password: 'pw' };
   const { redis, done, problems, job } = await laid(t, user);
-  const due = await fill(redis);
+  const all = await fill(redis);
   const rights = '+scan +pttl +info +ping +select +client|setname'.split(' ');
   await redis.call('ACL', 'SETUSER', 'sweeper', 'on', '>pw', '~*', ...rights);
   const started = job();
   await until(() => started.snapshot().failures > 2);
   t.match(problems, [/NOPERM.*eval/]);
   t.equal(problems.length, 1);
-  const writes = '+eval +exists +incr +pexpire +set +get +del +type'.split(' ');
+  const writes = '+eval +time +hmget +hincrby +hset +hget +hgetall +hdel +type +pexpire'.split(' ');
   await redis.call('ACL', 'SETUSER', 'sweeper', ...writes);
   await until(() => done.length > 0, { timeoutMs: 20_000 });
-  t.same(done, [{ db: 0, given: due.length }]);
+  t.same(done, [{ db: 0, given: all.length }]);
   t.equal(started.snapshot().problem, null);
 });
 
@@ -245,11 +325,11 @@ t.test('over TLS', async (t) => {
     ['tls-port', String(port)],
   ] as const)
     await redis.config('SET', setting, value);
-  const due = await fill(redis);
+  const keys = await fill(redis);
   const tls = { ca: readFileSync(authority.ca) };
   job(configOf(), { where: () => ({ ...where, port, tls }) });
   await until(() => done.length > 0, { timeoutMs: 20_000 });
-  t.same(done, [{ db: 0, given: due.length }]);
+  t.same(done, [{ db: 0, given: keys.length }]);
   t.same(problems, []);
 });
 
