@@ -22,7 +22,8 @@ export class FullSoon {
   /** `msToFull`: Infinity where memory does not fill, or may. */
   see(msToFull: number, { timeToFullMs, holdMs }: FullSoonOptions, now: number): boolean {
     this.near = timeToFullMs > 0 && msToFull <= timeToFullMs * (this.near ? BEYOND : 1);
-    const rise = Math.min(holdMs, msToFull * MOST_WAITED);
+    // That it is full already others tell at once; use wavers around the limit.
+    const rise = msToFull > 0 ? Math.min(holdMs, msToFull * MOST_WAITED) : holdMs;
     return this.settled.see(this.near ? 1 : 0, now, rise, holdMs) === 1;
   }
 }

@@ -52,8 +52,8 @@ const HARDLY_ANY = 0.05;
 /** Seconds. Whoever gives longer ones wants the keys to stay. */
 const FOR_EVER = 10 * 365 * 86_400;
 const QUEUES: ReadonlySet<string> = new Set(['list', 'stream']);
-/** A word, or what begins one: `t*:*` is no more than a letter. */
-const OWN_WORD = /[a-z0-9]{3}|[a-z0-9](?![a-z0-9*])/i;
+/** A word, or what begins one: `t*:*` is no more than a letter. Names that begin with a separator have that to themselves. */
+const OWN_WORD = /^[:/|]|[a-z0-9]{3}|[a-z0-9](?![a-z0-9*])/i;
 
 export function proposeRules({ groups, keys }: Analysis, discovered: readonly Discovered[] = []): Proposals {
   const total = groups.reduce((sum, group) => sum + group.keys.estimate, 0);
@@ -116,6 +116,7 @@ function propose({ group, members }: Family, taken: Set<string>, total: number):
     taken,
   );
   if (suggestion === null) return undefined;
+  if (!/[a-z0-9]/i.test(pattern)) suggestion.name = freeName('no-prefix', taken);
   const what = Object.entries(types).map(([type, part]) => (part > 0.99 ? type : `${type} ${percent(part)}`));
   const seen =
     `${grouped(keys.estimate)} keys (${percent(keys.estimate / Math.max(1, total))}), ${size(bytes.estimate)} (${percent(share)}), ` +
@@ -148,22 +149,19 @@ function expiring(suggested: RuleSuggestion, observed: ObservedTtl | undefined):
       why: ['There are TTLs of more than ten years: registered as meant to stay, which changes nothing.'],
     };
   }
-  const within = observed === undefined ? undefined : durationText(observed.seconds);
   const rule: RuleSuggestion = { ...suggested };
-  if (observed !== undefined && within !== undefined && (share >= TELLING || observed.seconds > byName))
-    rule.ttl = within;
-  const why =
-    within === undefined
-      ? ['None has a TTL.']
-      : [`Of those with a TTL, ${percent(COVERED)} end within ${within}.`];
+  const why: string[] = [];
+  if (observed !== undefined) {
+    const within = durationText(observed.seconds);
+    if (share >= TELLING || observed.seconds > byName) rule.ttl = within;
+    why.push(`Of those with a TTL, ${percent(COVERED)} end within ${within}.`);
+  } else why.push('None has a TTL.');
   if (share < TELLING)
-    why.push(`Is ${rule.ttl} long enough for the readers of the others? If they must stay: "durable": true.`);
+    why.push(`Is ${rule.ttl} long enough for those without? If they must stay: "durable": true.`);
   if (share < HARDLY_ANY && ideaOf(suggested.match) === ANYTHING) {
     rule.priority = 'normal';
     rule.mode = 'observe';
-    why.push(
-      'Nothing tells that these keys may end: the rule only observes, even in "enforce", as long as its "mode" says so.',
-    );
+    why.push('Nothing tells that they may end: by its "mode" this rule only observes, in "enforce" too.');
   }
   return { rule, why };
 }

@@ -53,9 +53,7 @@ export function leftText({ keys, share, beyond }: Left): string | undefined {
   if (share < FEW) return undefined;
   const count = (of: number) => Math.round(of).toLocaleString('en-US');
   const many =
-    beyond > 0
-      ? `; ${count(beyond)} of them beyond the first 10,000 patterns, so names vary in what is no number`
-      : '';
+    beyond > 0 ? `; ${count(beyond)} of them beyond the first 10,000 patterns that are told apart` : '';
   return `No rule for ${(share * 100).toFixed(0)} % of the keys (${count(keys)}), whose patterns are small or many${many}.`;
 }
 

@@ -149,6 +149,13 @@ t.test('a TTL is no shorter than what is seen, and comments are true', async (t)
   });
 });
 
+t.test('names that begin with a separator, as of Django, have a rule', async (t) => {
+  t.match(propose({ ':*:*': { ttl: HOUR }, '*:*': {} }), {
+    rules: [{ name: 'no-prefix', match: ':*:*', ttl: '1h', mode: 'observe' }],
+    wordless: ['*:* (1,000 keys)'],
+  });
+});
+
 t.test('a letter before a star is no word; keys without a rule are counted', async (t) => {
   const { rules, wordless, left } = propose({
     't*:*': { keys: 600 },

@@ -74,8 +74,10 @@ t.test('full sooner than the hold is over: told while there is time left', async
     [false, false, true],
   );
   t.match(changesBetween(CALM, seen[2], OPTIONS.thresholds), [{ text: /memory is full in 2\d s/ }]);
-  const full = new ServerState('s', OPTIONS).see(look({ usedMb: 100 }), 0);
-  t.equal(full.situation.fullSoon, true, 'it is full');
+  const full = new ServerState('s', OPTIONS);
+  const of = (now: number) => full.see(look({ usedMb: 100 }), now).situation;
+  t.match(of(0), { level: 2, fullSoon: false }, 'full already is told as such');
+  t.match(of(60_000), { fullSoon: true });
 });
 
 t.test('a restart ends refusals and forecasts at once, and what is better is no alert', async (t) => {
