@@ -44,7 +44,7 @@ export function statisticsCases(): MicroCase[] {
   return [
     write('key of a rule', 1, (i) => `cache:user:${i * 7919}`),
     write('no rule, one pattern', 0, (i) => `cart:user:${i * 7919}`),
-    write('no rule, 40 patterns', 0, (i) => `app${i % 40}:order:${i * 7919}:items`),
+    write('no rule, 40 patterns', 0, (i) => `app${i % 40}x:order:${i * 7919}:items`),
     write(
       'no rule, long key with uuid',
       0,

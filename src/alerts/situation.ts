@@ -2,7 +2,8 @@
 // what makes it settle. Pure; the clock comes with each call (monotonic milliseconds).
 //
 //   a level that rises counts at once, one that falls once it has been lower for `hold`
-//   full soon: the forecast has been within `timeToFull` for `hold`; no longer: it has been beyond one and a half of it so long
+//   full soon: the forecast has been within `timeToFull` for `hold`, or half of the time that is left; no longer: it has been
+//   beyond one and a half of it for `hold`
 //   a rehearsal counts at once, and what was refused for its sake is over with it
 //
 // Invariant: without a fresh reading of memory nothing is known, so nothing changes.
@@ -10,6 +11,7 @@ import type { AlertSituation, LiveSnapshot, MemorySnapshot } from '../admin/type
 import type { EffectiveAlerts } from '../config/effective.js';
 import type { Level } from '../memory/pressure.js';
 import { PRIORITY_NAMES } from '../policy/rule.js';
+import { FullSoon } from './full-soon.js';
 import { Lasting } from './lasting.js';
 
 /** What every receiver takes for granted. */
@@ -24,27 +26,23 @@ type Seen = Pick<LiveSnapshot, 'growth'> & {
 };
 
 const LEVELS: readonly Level[] = ['open', 'partial', 'full'];
-/** Full soon is over beyond so many times the threshold: forecasts waver. */
-const BEYOND = 1.5;
 
 export class SituationTracker {
   private last = CALM;
   private levels = newLevels();
-  private readonly fullSoon = new Lasting(1);
-  private near = false;
+  private readonly soon = new FullSoon();
 
-  see({ memory, growth }: Seen, { holdMs, timeToFullMs }: EffectiveAlerts, now: number): AlertSituation {
+  see({ memory, growth }: Seen, options: EffectiveAlerts, now: number): AlertSituation {
     if (memory.stale || memory.pressure === null) return this.last;
     const rehearsal = memory.rehearsal !== null;
     if (this.last.rehearsal && !rehearsal) this.levels = newLevels();
     const levels = PRIORITY_NAMES.map((name, i) => {
       const rank = rankOf(memory.level[name].shedShare);
-      return [name, LEVELS[this.levels[i].see(rank, now, 0, holdMs)]] as const;
+      return [name, LEVELS[this.levels[i].see(rank, now, 0, options.holdMs)]] as const;
     });
     const msToFull =
       (mayFill(memory) ? (growth.timeToFull?.seconds ?? Number.POSITIVE_INFINITY) : Infinity) * 1000;
-    this.near = timeToFullMs > 0 && msToFull <= timeToFullMs * (this.near ? BEYOND : 1);
-    const fullSoon = this.fullSoon.see(this.near ? 1 : 0, now, holdMs, holdMs) === 1;
+    const fullSoon = this.soon.see(msToFull, options, now);
     this.last = { levels: Object.fromEntries(levels) as AlertSituation['levels'], fullSoon, rehearsal };
     return this.last;
   }

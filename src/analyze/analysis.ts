@@ -44,6 +44,8 @@ export interface GroupAnalysis {
   readonly largestBytes: number;
   readonly withoutTtl: Estimate;
   readonly withoutTtlBytes: number;
+  /** Of those that were looked at; null: none has a TTL. */
+  readonly longestTtlSeconds: number | null;
   readonly ttl: readonly Band[];
   /** Shares of the keys, of a part of them. */
   readonly types: Readonly<Record<string, number>>;
@@ -189,6 +191,7 @@ function groupAnalysis(
     largestBytes: tally.largest,
     withoutTtl: estimateCount(sample, tally.withoutTtl),
     withoutTtlBytes: tally.withoutTtlBytes * scale,
+    longestTtlSeconds: tally.longestTtl === 0 ? null : tally.longestTtl,
     ttl: TTL_BANDS.map((end, i) => ({
       band: bandName(i, TTL_BANDS),
       seconds: Number.isFinite(end) ? end : null,

@@ -18,6 +18,8 @@ export class Tally {
   largest = 0;
   withoutTtl = 0;
   withoutTtlBytes = 0;
+  /** Seconds; 0: none has a TTL. */
+  longestTtl = 0;
   readonly ttlKeys = new Float64Array(TTL_BANDS.length);
   readonly ttlBytes = new Float64Array(TTL_BANDS.length);
   /** Of those that were asked for details. */
@@ -36,7 +38,9 @@ export class Tally {
       this.withoutTtl++;
       this.withoutTtlBytes += bytes;
     } else {
-      const band = bandOf(ttlMs / 1000, TTL_BANDS);
+      const seconds = ttlMs / 1000;
+      if (seconds > this.longestTtl) this.longestTtl = seconds;
+      const band = bandOf(seconds, TTL_BANDS);
       this.ttlKeys[band]++;
       this.ttlBytes[band] += bytes;
     }
@@ -49,6 +53,7 @@ export class Tally {
     this.largest = Math.max(this.largest, other.largest);
     this.withoutTtl += other.withoutTtl;
     this.withoutTtlBytes += other.withoutTtlBytes;
+    this.longestTtl = Math.max(this.longestTtl, other.longestTtl);
     this.detailed += other.detailed;
     for (const name of ['ttlKeys', 'ttlBytes', 'idleKeys'] as const) {
       for (const [i, value] of other[name].entries()) this[name][i] += value;

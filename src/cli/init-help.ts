@@ -7,7 +7,8 @@ Description:
   something, with a TTL where its keys are strings (the one that most of them have, or one by their
   name), "durable" where they are lists, hashes and the like, and a priority. Each rule has a comment
   with what was seen. All of it only observes: nothing is given and nothing refused until "mode" is
-  "enforce".
+  "enforce"; where nothing tells that keys may end, not before the rule's own "mode" is taken out.
+  How many keys have no rule, since their patterns are small or many, is said.
 
   With --admin the patterns that a running proxy has found among writes are added.
 

@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { analyze } from '../analyze/analyze.js';
 import type { Environment } from '../config/overrides.js';
 import { type Discovered, proposeRules } from '../init/propose.js';
-import { writeConfig } from '../init/write.js';
+import { leftText, writeConfig } from '../init/write.js';
 import { AdminClient } from './admin-client.js';
 import { mendable } from './ask.js';
 import { complain, ExitCode } from './exit.js';
@@ -32,6 +32,8 @@ export async function initCommand(options: InitCommandOptions, env: Environment)
       const on = analysis.at.slice(0, 10);
       const text = writeConfig({ on, upstream: config.upstream, proposals });
       if (analysis.partial) complain('ended before it was done: made from what was seen until then');
+      const left = leftText(proposals.left);
+      if (left !== undefined) complain(left);
       if (output === undefined) process.stdout.write(text);
       else {
         try {

@@ -1,8 +1,8 @@
 // What watch prints, logs and adds to its log: a line for each reading, one for each change. Draws; reads nothing.
 // Invariant: nothing of the network reaches a terminal as control characters.
 import type { Paint } from '../terminal/paint.js';
-import { pressureText, timeText, type WatchChange } from '../watch/changes.js';
-import type { Seen } from '../watch/server-state.js';
+import { isCalm, isWorse, pressureText, timeText, type WatchChange } from '../watch/changes.js';
+import type { Seen, Situation } from '../watch/server-state.js';
 import { byteText, printable } from './words.js';
 
 /** `12:45:01  127.0.0.1:6379  84.2 % of 100.0 MB, full in 12 min` */
@@ -10,8 +10,11 @@ export function readingLine(seen: Seen, at: Date, paint: Paint): string {
   return `${paint('dim', clock(at))}  ${printable(seen.server)}  ${stateText(seen, paint)}`;
 }
 
-export function changeLine({ text }: WatchChange, calm: boolean, at: Date, paint: Paint): string {
-  return `${paint('dim', clock(at))}  ${paint(calm ? 'green' : 'yellow', calm ? 'ok' : 'ALERT')}  ${printable(text)}`;
+/** `12:45:01  ALERT  …`: worse than before; `better`, `ok`: there is something else, or nothing, that somebody should know of. */
+export function changeLine(change: WatchChange, now: Situation, at: Date, paint: Paint): string {
+  const good = isCalm(now) ? 'ok' : 'better';
+  const mark = isWorse(change) ? paint('yellow', 'ALERT') : paint('green', good);
+  return `${paint('dim', clock(at))}  ${mark}  ${printable(change.text)}`;
 }
 
 /** Field names are an API: docs/TOOLS.md. */

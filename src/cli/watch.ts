@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Environment } from '../config/overrides.js';
 import { InPlace, isAddressable } from '../terminal/in-place.js';
 import { createPaint } from '../terminal/paint.js';
-import { changesBetween, isCalm } from '../watch/changes.js';
+import { changesBetween } from '../watch/changes.js';
 import { Courier } from '../watch/courier.js';
 import { CALM, type Seen, type Situation } from '../watch/server-state.js';
 import { Watch } from '../watch/watch.js';
@@ -108,9 +108,7 @@ class Report {
       for (const change of changesBetween(this.known.get(each.server) ?? CALM, each, threshold)) {
         const fields = changeFields(change, at);
         logged.push(fields);
-        lines.push(
-          json ? JSON.stringify(fields) : changeLine(change, isCalm(each.situation), at, this.paint),
-        );
+        lines.push(json ? JSON.stringify(fields) : changeLine(change, each.situation, at, this.paint));
       }
       if (each.situation.reach === 'gone') this.known.delete(each.server);
       else this.known.set(each.server, each.situation);

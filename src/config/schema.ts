@@ -251,7 +251,7 @@ const alerts = strict({
     .default('1m')
     .describe(
       'How long a level must have been lower, or memory about to be full, before that is told. A level that rises is told ' +
-        'at once.',
+        'at once, and memory about to be full before half of the time that is left has passed.',
     ),
   timeout: duration(100, MINUTE).default('5s').describe('How long one attempt may take.'),
 });

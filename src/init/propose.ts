@@ -3,8 +3,12 @@
 // Invariants: each key of a group falls under that group's rule, whatever the other rules are: a glob that matches all
 // that another matches stands behind it; rules only observe, so nothing is given or refused before somebody says so.
 import type { Analysis, GroupAnalysis } from '../analyze/analysis.js';
+import { parseDuration } from '../config/units.js';
+import { globMatches } from '../policy/glob.js';
 import type { PriorityName } from '../policy/rule.js';
-import { type RuleSuggestion, suggestRule } from '../stats/suggest.js';
+import { ANYTHING, ideaOf, type RuleSuggestion, suggestRule } from '../stats/suggest.js';
+import { type Family, familiesOf } from './families.js';
+import { COVERED, type ObservedTtl, observeTtl } from './observed.js';
 
 export interface Proposal {
   readonly rule: RuleSuggestion;
@@ -16,6 +20,17 @@ export interface Proposals {
   readonly rules: readonly Proposal[];
   /** Of groups that weigh something and get no rule: a glob without a word of its own would match what belongs to others. */
   readonly wordless: readonly string[];
+  /** Of all other keys without a rule. */
+  readonly left: Left;
+}
+
+/** Keys of patterns that are too small, or too many, for rules. */
+export interface Left {
+  readonly keys: number;
+  /** Of all keys. */
+  readonly share: number;
+  /** Of those, of patterns that were too many to be told apart. */
+  readonly beyond: number;
 }
 
 /** A pattern that a running proxy has found, as GET /api/stats tells. */
@@ -30,27 +45,29 @@ export interface Discovered {
 /** Groups of less than this share of the keys and of the bytes get no rule. */
 const LEAST_SHARE = 0.001;
 const MOST_RULES = 50;
-/** So many patterns that begin alike are one. */
-const ALIKE = 3;
-/** Of the keys that have a TTL, how many must end within the one that is suggested. */
-const COVERED = 0.9;
-/** Durations of the bands of an analysis, as a rule writes them. */
-const DURATIONS = ['1m', '10m', '1h', '6h', '24h', '7d', '30d', '90d'];
+/** Where fewer have a TTL, theirs is taken only if it is longer than what the name suggests. */
+const TELLING = 0.5;
+/** Where fewer have a TTL, the others may be meant to stay. */
+const HARDLY_ANY = 0.05;
+/** Seconds. Whoever gives longer ones wants the keys to stay. */
+const FOR_EVER = 10 * 365 * 86_400;
 const QUEUES: ReadonlySet<string> = new Set(['list', 'stream']);
+/** A word, or what begins one: `t*:*` is no more than a letter. Names that begin with a separator have that to themselves. */
+const OWN_WORD = /^[:/|]|[a-z0-9]{3}|[a-z0-9](?![a-z0-9*])/i;
 
 export function proposeRules({ groups, keys }: Analysis, discovered: readonly Discovered[] = []): Proposals {
   const total = groups.reduce((sum, group) => sum + group.keys.estimate, 0);
-  const weighty = merged(groups).filter(
-    ({ by, share, keys: { estimate } }) =>
-      by !== 'others' && (share >= LEAST_SHARE || estimate >= LEAST_SHARE * total),
+  const weighty = familiesOf(groups).filter(
+    ({ group: { by, share, keys: of } }) =>
+      by !== 'others' && (share >= LEAST_SHARE || of.estimate >= LEAST_SHARE * total),
   );
   const taken = new Set<string>();
   const proposals: Proposal[] = [];
-  const wordless: string[] = [];
-  for (const group of weighty.slice(0, MOST_RULES)) {
-    const proposal = propose(group, taken, keys.total);
+  const wordless: GroupAnalysis[] = [];
+  for (const family of weighty.slice(0, MOST_RULES)) {
+    const proposal = propose(family, taken, keys.total);
     if (proposal !== undefined) proposals.push(proposal);
-    else wordless.push(`${group.name} (${grouped(group.keys.estimate)} keys)`);
+    else wordless.push(family.group);
   }
   const known = new Set(proposals.map(({ rule }) => rule.match));
   for (const { pattern, writes, withoutTtl, suggestion, note } of discovered) {
@@ -58,13 +75,35 @@ export function proposeRules({ groups, keys }: Analysis, discovered: readonly Di
     const seen = `${pattern}: ${grouped(writes)} writes through the proxy, ${grouped(withoutTtl)} without a TTL. ${note}`;
     proposals.push({ rule: { ...suggestion, name: freeName(suggestion.name, taken) }, comment: [seen] });
   }
-  return { rules: proposals.sort((a, b) => bySpecificity(a.rule.match, b.rule.match)), wordless };
+  return {
+    rules: proposals.sort((a, b) => bySpecificity(a.rule.match, b.rule.match)),
+    wordless: wordless.map(({ name, keys: of }) => `${name} (${grouped(of.estimate)} keys)`),
+    left: leftOf(
+      groups.filter((group) => !wordless.includes(group)),
+      proposals,
+      total,
+    ),
+  };
 }
 
-function propose(group: GroupAnalysis, taken: Set<string>, total: number): Proposal | undefined {
+function leftOf(groups: readonly GroupAnalysis[], proposals: readonly Proposal[], total: number): Left {
+  const globs = proposals.map(({ rule }) => Buffer.from(rule.match, 'latin1'));
+  const covered = ({ name, by }: GroupAnalysis) => {
+    // A key of the pattern, as far as its glob goes.
+    const key = Buffer.from(name.replace(/\\(.)/g, '$1'), 'latin1');
+    return by !== 'others' && globs.some((glob) => globMatches(glob, key, 0, key.length));
+  };
+  const without = groups.filter((group) => !covered(group));
+  const count = (some: readonly GroupAnalysis[]) => some.reduce((sum, { keys }) => sum + keys.estimate, 0);
+  const beyond = count(without.filter(({ by }) => by === 'others'));
+  return { keys: count(without), share: count(without) / Math.max(1, total), beyond };
+}
+
+function propose({ group, members }: Family, taken: Set<string>, total: number): Proposal | undefined {
   const { name: pattern, keys, bytes, share, withoutTtl, types } = group;
   const strings = types.string ?? 0;
   const bare = withoutTtl.estimate;
+  if (!OWN_WORD.test(pattern.replaceAll(/\\./g, ''))) return undefined;
   const { suggestion } = suggestRule(
     {
       pattern,
@@ -76,85 +115,60 @@ function propose(group: GroupAnalysis, taken: Set<string>, total: number): Propo
     },
     taken,
   );
-  if (suggestion === null || !/[a-z0-9]/i.test(pattern.replaceAll(/\\./g, ''))) return undefined;
-  const observed = commonTtl(group);
-  const rule: RuleSuggestion = { ...suggestion };
-  if (rule.ttl !== undefined && observed !== undefined) rule.ttl = observed;
-  if (rule.durable) rule.priority = priorityOf(types);
+  if (suggestion === null) return undefined;
+  if (!/[a-z0-9]/i.test(pattern)) suggestion.name = freeName('no-prefix', taken);
   const what = Object.entries(types).map(([type, part]) => (part > 0.99 ? type : `${type} ${percent(part)}`));
-  const comment = [
+  const seen =
     `${grouped(keys.estimate)} keys (${percent(keys.estimate / Math.max(1, total))}), ${size(bytes.estimate)} (${percent(share)}), ` +
-      `${percent(bare / Math.max(1, keys.estimate))} without a TTL; ${what.join(', ')}`,
-  ];
-  if (rule.durable) {
-    comment.push('No strings for the most part: registered as meant to stay, which changes nothing.');
-  } else if (observed !== undefined && bare < keys.estimate) {
-    comment.push(`Of those with a TTL, ${percent(COVERED)} end within ${observed}.`);
-  } else
-    comment.push(
-      'None has a TTL: is this one long enough for its readers? If the keys must stay: "durable": true.',
-    );
-  return { rule, comment };
+    `${percent(bare / Math.max(1, keys.estimate))} without a TTL; ${what.join(', ')}`;
+  const { rule, why } = suggestion.durable
+    ? collection(suggestion, types)
+    : expiring(suggestion, observeTtl(members));
+  return { rule, comment: [seen, ...why] };
 }
 
-/** The shortest usual duration within which nearly all end that have a TTL; undefined: too few have one. */
-function commonTtl({ ttl, keys }: GroupAnalysis): string | undefined {
-  const all = ttl.reduce((sum, band) => sum + band.keys, 0);
-  if (all < 0.05 * keys.estimate || all === 0) return undefined;
-  let within = 0;
-  for (const [i, band] of ttl.entries()) {
-    within += band.keys;
-    // What is left of a TTL is half of it on average.
-    if (within >= COVERED * all) return DURATIONS[i];
+interface Reasoned {
+  readonly rule: RuleSuggestion;
+  readonly why: readonly string[];
+}
+
+function collection(suggested: RuleSuggestion, types: GroupAnalysis['types']): Reasoned {
+  return {
+    rule: { ...suggested, priority: priorityOf(types) },
+    why: ['No strings for the most part: registered as meant to stay, which changes nothing.'],
+  };
+}
+
+function expiring(suggested: RuleSuggestion, observed: ObservedTtl | undefined): Reasoned {
+  const share = observed?.share ?? 0;
+  const byName = parseDuration(suggested.ttl ?? '') / 1000;
+  if (observed !== undefined && observed.seconds > FOR_EVER) {
+    const { ttl, ...kept } = suggested;
+    return {
+      rule: { ...kept, durable: true, priority: 'normal' },
+      why: ['There are TTLs of more than ten years: registered as meant to stay, which changes nothing.'],
+    };
   }
-  return undefined;
+  const rule: RuleSuggestion = { ...suggested };
+  const why: string[] = [];
+  if (observed !== undefined) {
+    const within = durationText(observed.seconds);
+    if (share >= TELLING || observed.seconds > byName) rule.ttl = within;
+    why.push(`Of those with a TTL, ${percent(COVERED)} end within ${within}.`);
+  } else why.push('None has a TTL.');
+  if (share < TELLING)
+    why.push(`Is ${rule.ttl} long enough for those without? If they must stay: "durable": true.`);
+  if (share < HARDLY_ANY && ideaOf(suggested.match) === ANYTHING) {
+    rule.priority = 'normal';
+    rule.mode = 'observe';
+    why.push('Nothing tells that they may end: by its "mode" this rule only observes, in "enforce" too.');
+  }
+  return { rule, why };
 }
 
 function priorityOf(types: Readonly<Record<string, number>>): PriorityName {
   const queues = Object.entries(types).reduce((sum, [type, part]) => sum + (QUEUES.has(type) ? part : 0), 0);
   return queues > 0.5 ? 'critical' : 'normal';
-}
-
-/** Patterns that differ in their second word alone are one: queue:a:*, queue:b:*, queue:c:* are queue:*. */
-function merged(groups: readonly GroupAnalysis[]): GroupAnalysis[] {
-  const families = new Map<string, GroupAnalysis[]>();
-  for (const group of groups) {
-    const first = /^([^:*?[\]\\]+:)[^:]+:\*$/.exec(group.name)?.[1];
-    const name = first === undefined || group.by === 'rule' ? group.name : `${first}*`;
-    families.set(name, [...(families.get(name) ?? []), group]);
-  }
-  const out: GroupAnalysis[] = [];
-  for (const [name, family] of families) {
-    const type = (group: GroupAnalysis) => Object.keys(group.types)[0];
-    const alike = family.every((group) => type(group) === type(family[0] as GroupAnalysis));
-    if (family.length >= ALIKE && alike) out.push(together(name, family));
-    else out.push(...family);
-  }
-  return out.sort((a, b) => b.share - a.share);
-}
-
-function together(name: string, family: readonly GroupAnalysis[]): GroupAnalysis {
-  const [first] = family as [GroupAnalysis];
-  const add = (of: (group: GroupAnalysis) => number) => family.reduce((sum, group) => sum + of(group), 0);
-  const estimate = (of: 'keys' | 'bytes' | 'withoutTtl') => ({
-    estimate: add((group) => group[of].estimate),
-    low: add((group) => group[of].low),
-    high: add((group) => group[of].high),
-  });
-  const keys = estimate('keys');
-  return {
-    ...first,
-    name,
-    keys,
-    bytes: estimate('bytes'),
-    withoutTtl: estimate('withoutTtl'),
-    share: add(({ share }) => share),
-    ttl: first.ttl.map((band, i) => ({
-      ...band,
-      keys: add(({ ttl }) => ttl[i]?.keys ?? 0),
-      bytes: add(({ ttl }) => ttl[i]?.bytes ?? 0),
-    })),
-  };
 }
 
 /**
@@ -187,8 +201,17 @@ function grouped(value: number): string {
   return Math.round(value).toLocaleString('en-US');
 }
 
+/** 100 % is all, and 0 % none. */
 function percent(share: number): string {
-  return `${(share * 100).toFixed(share < 0.1 ? 1 : 0)} %`;
+  if (share > 0.995 && share < 1) return 'over 99 %';
+  if (share > 0 && share < 0.0005) return 'under 0.1 %';
+  return `${(share * 100).toFixed(share < 0.1 && share > 0 ? 1 : 0)} %`;
+}
+
+/** As a rule writes it: whole hours up to a day, and days. */
+function durationText(seconds: number): string {
+  if (seconds < 3600) return `${seconds / 60}m`;
+  return seconds <= 86_400 ? `${seconds / 3600}h` : `${seconds / 86_400}d`;
 }
 
 function size(bytes: number): string {

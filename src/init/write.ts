@@ -1,7 +1,7 @@
 // The text of a first configuration: JSON with comments, as config/json reads it. Pure.
 // Invariant: it holds no password; a comment never ends early, whatever keys are called.
 import { formatRedactedUrl, type UpstreamAddress } from '../config/upstream-url.js';
-import type { Proposals } from './propose.js';
+import type { Left, Proposals } from './propose.js';
 
 export interface FirstConfig {
   /** Day, as people read it. */
@@ -16,11 +16,12 @@ export function writeConfig({ on, upstream, proposals }: FirstConfig): string {
     upstream.password === undefined
       ? []
       : ['  // The password comes by SPILLWAY_UPSTREAM_PASSWORD or …_FILE.'];
-  const { rules: proposed, wordless } = proposals;
+  const { rules: proposed, wordless, left: rest } = proposals;
   const rules = proposed.map(({ rule, comment }, i) => {
     const end = i + 1 < proposed.length ? ',' : '';
     return [...comment.map((line) => `    // ${oneLine(line)}`), `    ${inline(rule)}${end}`].join('\n');
   });
+  const without = leftText(rest);
   const left =
     wordless.length === 0
       ? []
@@ -37,11 +38,23 @@ ${[...secret, `  "upstream": { "url": ${JSON.stringify(url)} },`].join('\n')}
 
   // The first that matches a key counts. "ttl": what a write gets that brings none. "durable": meant to stay.
   // "priority": as memory fills, growing writes of "low" are refused first, those of "critical" never.
-${[...left, '  "rules": ['].join('\n')}
+${[...(without === undefined ? [] : [`  // ${without}`]), ...left, '  "rules": ['].join('\n')}
 ${rules.join('\n')}
   ]
 }
 `;
+}
+
+/** Below this share of the keys nobody need know. */
+const FEW = 0.01;
+
+/** Which keys get no rule, for people; undefined: few. */
+export function leftText({ keys, share, beyond }: Left): string | undefined {
+  if (share < FEW) return undefined;
+  const count = (of: number) => Math.round(of).toLocaleString('en-US');
+  const many =
+    beyond > 0 ? `; ${count(beyond)} of them beyond the first 10,000 patterns that are told apart` : '';
+  return `No rule for ${(share * 100).toFixed(0)} % of the keys (${count(keys)}), whose patterns are small or many${many}.`;
 }
 
 function inline(rule: object): string {

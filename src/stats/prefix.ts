@@ -3,12 +3,14 @@
 // the first 128 bytes of a key.
 // Invariants: the pattern is printable ASCII, at most MAX_PATTERN bytes, and as a Redis glob matches its key.
 //
-//   with separators (`:` `/` `|`)      last segment, and every earlier one that looks like an id, becomes `*`
+//   with separators (`:` `/` `|`)      last segment, and every earlier one that looks like an id, becomes `*`; of an earlier
+//                                      word with a number behind it, `user132`, the word stays: `user*`
 //   without, like an id                `*`, or the words in front of the first digit: `sess_9aF…` becomes `sess_*`
 //   without, ending in digits          `job42` becomes `job*`
 //   without, otherwise                 the key itself
 //
 // An id: digits only; has an `@`; 8 or more of hex digits and `-` with a digit; 16 or more bytes with a digit.
+// An earlier segment is one, too, if digits begin and end it (`2026-11`, `10.0.0.1`); `v1` and the like are words.
 // `{` and `}` (cluster hash tags) don't count against it.
 
 /** Longest pattern in bytes; a longer one is cut there and ends in `*`. */
@@ -20,6 +22,8 @@ export const PATTERN_SCRATCH = 2 * LOOK_AT + 1;
 const STAR = 0x2a;
 const QUESTION = 0x3f;
 const BACKSLASH = 0x5c;
+const CLOSE = 0x7d;
+const V = 0x76;
 
 // What a byte says about its segment; a segment's kinds are or'ed.
 const Kind = { DIGIT: 1, HEX: 2, OTHER: 4, AT: 8, GLOB: 16, UNPRINTABLE: 32, SEPARATOR: 64 } as const;
@@ -57,7 +61,7 @@ export function writePattern(key: Uint8Array, start: number, end: number, out: U
       if (likeId(seen, i - segmentStart)) {
         out[segmentOut] = STAR;
         length = segmentOut + 1;
-      }
+      } else if ((seen & Kind.DIGIT) !== 0) length = withoutNumber(out, segmentOut, length);
       out[length++] = byte;
       segmentOut = length;
       segmentStart = i + 1;
@@ -75,6 +79,25 @@ export function writePattern(key: Uint8Array, start: number, end: number, out: U
   if (last < start) length = withoutSeparator(out, length, seen, limit - start);
   else out[length++] = STAR;
   return length > MAX_PATTERN ? cut(out) : length;
+}
+
+/** Shortens the earlier segment out[from, length), which is no id by its bytes alone; returns the new length. */
+function withoutNumber(out: Uint8Array, from: number, length: number): number {
+  const end = length - (out[length - 1] === CLOSE ? 1 : 0);
+  let stem = end;
+  while (stem > from && KIND[out[stem - 1]] === Kind.DIGIT) stem--;
+  if (stem === end || (stem === from + 1 && out[from] === V)) return length;
+  if (beginsWithDigit(out, from)) {
+    out[from] = STAR;
+    return from + 1;
+  }
+  out[stem++] = STAR;
+  if (end < length) out[stem++] = CLOSE;
+  return stem;
+}
+
+function beginsWithDigit(out: Uint8Array, from: number): boolean {
+  return KIND[out[from]] === Kind.DIGIT || (KIND[out[from]] === 0 && KIND[out[from + 1]] === Kind.DIGIT);
 }
 
 function likeId(seen: number, length: number): boolean {

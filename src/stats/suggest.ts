@@ -28,18 +28,25 @@ const MOSTLY_EXPIRING = 0.95;
 const MOSTLY_COLLECTIONS = 0.5;
 const NAME_LENGTH = 64;
 
-interface Family {
+export interface Idea {
   readonly words: RegExp;
   readonly ttl: string;
   readonly priority: PriorityName;
 }
-const ANYTHING: Family = { words: /^/, ttl: '24h', priority: 'low' };
-const FAMILIES: readonly Family[] = [
+/** Of words that tell nothing. */
+export const ANYTHING: Idea = { words: /^/, ttl: '24h', priority: 'low' };
+const IDEAS: readonly Idea[] = [
   { words: /(^|[^a-z])(sess|session|sessions|token|tokens)([^a-z]|$)/i, ttl: '24h', priority: 'high' },
   { words: /(^|[^a-z])(temp|tmp)([^a-z]|$)/i, ttl: '5m', priority: 'low' },
   { words: /cache/i, ttl: '1h', priority: 'low' },
   ANYTHING,
 ];
+
+/** What the words of a pattern tell of its keys; the same for those that tell the same. */
+export function ideaOf(pattern: string): Idea {
+  const stem = stemOf(pattern);
+  return IDEAS.find(({ words }) => words.test(stem)) ?? ANYTHING;
+}
 
 /** Advice on one pattern. The suggested name is not in `taken`, and is added to it. */
 export function suggestRule(hitter: HeavyHitter, taken: Set<string>): Advice {
@@ -49,8 +56,8 @@ export function suggestRule(hitter: HeavyHitter, taken: Set<string>): Advice {
 
   const stem = stemOf(pattern);
   const name = uniqueName(stem === '' ? 'everything-else' : stem, taken);
-  const family = FAMILIES.find(({ words }) => words.test(stem)) ?? ANYTHING;
-  const expiring = { name, match: pattern, ttl: family.ttl, priority: family.priority };
+  const idea = ideaOf(pattern);
+  const expiring = { name, match: pattern, ttl: idea.ttl, priority: idea.priority };
   const kept = writes - hadTtl - withoutTtl;
 
   let suggestion: RuleSuggestion = expiring;
@@ -63,7 +70,7 @@ export function suggestRule(hitter: HeavyHitter, taken: Set<string>): Advice {
       'Mostly writes that keep the TTL of their key (INCR, HSET, LPUSH …). Registered as durable, which changes ' +
       'nothing; if these keys should expire, use "ttl" with "applyTo": "all" instead, but never on a queue.';
   } else {
-    note = `${percent(withoutTtl, writes)} of its writes leave the key without a TTL. Check that ${family.ttl} is long enough for its readers.`;
+    note = `${percent(withoutTtl, writes)} of its writes leave the key without a TTL. Check that ${idea.ttl} is long enough for its readers.`;
   }
   if (stem === '') {
     suggestion = { ...suggestion, mode: 'observe' };

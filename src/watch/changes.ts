@@ -79,6 +79,12 @@ export function alertOf(
   };
 }
 
+/** Something is so now that somebody should know of; else the change is for the better, though all need not be well. */
+export function isWorse({ event, from, to }: WatchChange): boolean {
+  if (event === 'threshold') return to !== null && (from === null || to > from);
+  return to === 'away' || to === 'soon' || to === 'yes';
+}
+
 /** Nobody need act; not for one that is no primary any more either. */
 export function isCalm({ reach, level, fullSoon, refusing }: Situation): boolean {
   return reach !== 'away' && level === 0 && !fullSoon && !refusing;

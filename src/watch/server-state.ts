@@ -1,6 +1,7 @@
 // What is so with one server: how full it is, by which thresholds, whether it will be full before long, whether it refuses
 // writes, whether it is there at all. Owns the looks of the last minutes. Pure; the clock comes with each call.
 // Invariants: while the server is away nothing but that changes; at most MOST_POINTS looks are kept.
+import { FullSoon } from '../alerts/full-soon.js';
 import { Lasting } from '../alerts/lasting.js';
 import { measureGrowth, type TimeTo, timeTo, WINDOW_SECONDS } from '../history/forecast.js';
 import type { Point } from '../history/slope.js';
@@ -51,15 +52,12 @@ export interface Seen {
 export const CALM: Situation = { reach: 'here', level: 0, fullSoon: false, refusing: false };
 
 const MOST_POINTS = 200;
-/** Full soon is over beyond so many times the time: forecasts waver. */
-const BEYOND = 1.5;
 
 export class ServerState {
   private readonly thresholds: Thresholds;
-  private readonly soon = new Lasting(1);
-  private readonly refusals = new Lasting(1);
+  private soon = new FullSoon();
+  private refusals = new Lasting(1);
   private points: Point[] = [];
-  private near = false;
   private last: Seen;
 
   constructor(
@@ -81,7 +79,8 @@ export class ServerState {
 
   /** `now`: monotonic milliseconds. */
   see(look: Look, now: number): Seen {
-    const { holdMs, timeToFullMs, limitBytes: own } = this.options;
+    const { holdMs, limitBytes: own } = this.options;
+    if (this.last.look !== undefined && this.last.look.run !== look.run) this.beginAnew();
     const refused = this.refusedSince(look);
     const refusing = this.refusals.see(refused > 0 ? 1 : 0, now, 0, holdMs) === 1;
     const judged = judgeApplicability(
@@ -91,15 +90,14 @@ export class ServerState {
       refusing,
     );
     const used = look.memory.usedBytes - look.memory.notCountedBytes;
-    this.remember(look, used, now);
+    this.remember(used, now);
     const limitBytes = judged.limitBytes > 0 ? judged.limitBytes : null;
     const pressure = limitBytes === null ? null : used / limitBytes;
     const mayFill = judged.applies;
     const forecast = limitBytes === null ? null : timeTo(limitBytes, used, measureGrowth(this.points));
     const timeToFull = forecast?.seconds == null ? null : forecast;
     const ms = mayFill && timeToFull?.seconds != null ? timeToFull.seconds * 1000 : Number.POSITIVE_INFINITY;
-    this.near = timeToFullMs > 0 && ms <= timeToFullMs * (this.near ? BEYOND : 1);
-    const fullSoon = this.soon.see(this.near ? 1 : 0, now, holdMs, holdMs) === 1;
+    const fullSoon = this.soon.see(ms, this.options, now);
     const level = this.thresholds.see(mayFill && pressure !== null ? pressure : 0);
     const { server } = this.last;
     const situation: Situation = { reach: 'here', level, fullSoon, refusing };
@@ -133,8 +131,14 @@ export class ServerState {
     return before.run === run && oomErrors >= before.oomErrors ? oomErrors - before.oomErrors : oomErrors;
   }
 
-  private remember({ run }: Look, used: number, now: number): void {
-    if (this.last.look !== undefined && this.last.look.run !== run) this.points = [];
+  /** What was so before a restart tells nothing of what is now: neither refusals nor growth. */
+  private beginAnew(): void {
+    this.refusals = new Lasting(1);
+    this.soon = new FullSoon();
+    this.points = [];
+  }
+
+  private remember(used: number, now: number): void {
     const at = now / 1000;
     this.points.push({ at, value: used });
     this.points = this.points.filter((point) => point.at >= at - WINDOW_SECONDS).slice(-MOST_POINTS);

@@ -184,6 +184,15 @@ t.test('what was refused for a rehearsal is over with it', async (t) => {
   t.match(after, { rehearsal: false, levels: { low: 'full', normal: 'open' } });
 });
 
+t.test('full before the hold is over is told while there is time left', async (t) => {
+  const tracker = new SituationTracker();
+  const told = [12, 11, 10, 9, 8, 7].map((secondsToFull, i) => {
+    const live = liveOf({ low: 0, normal: 0, secondsToFull, rehearsal: false });
+    return tracker.see(live, OPTIONS, i * 1000).fullSoon;
+  });
+  t.same(told, [false, false, false, false, true, true]);
+});
+
 t.test('a server that evicts as it should may be full', async (t) => {
   const fullSoon = (memory: object, options = OPTIONS) => {
     const tracker = new SituationTracker();

@@ -71,6 +71,29 @@ t.test('a pattern is short, printable and matches the key it came from', async (
   t.pass('always');
 });
 
+t.test('a number behind a word makes no pattern of its own', async (t) => {
+  const out = new Uint8Array(PATTERN_SCRATCH);
+  const patternOf = (key: string) => {
+    const bytes = Buffer.from(key, 'latin1');
+    return Buffer.from(out.subarray(0, writePattern(bytes, 0, bytes.length, out))).toString('latin1');
+  };
+  // 15 bytes at most, as longer ones with a digit are ids.
+  const word = fc.stringMatching(/^[g-uw-z_]{1,7}$/);
+  fc.assert(
+    fc.property(
+      word,
+      fc.nat(999_999),
+      fc.constantFrom(':', '/', '|'),
+      fc.boolean(),
+      (word, n, sign, tagged) => {
+        const named = (number: string) => (tagged ? `{${word}${number}}` : word + number);
+        return patternOf(`a:${named(String(n))}${sign}cart`) === `a:${named('*')}${sign}*`;
+      },
+    ),
+  );
+  t.pass('always');
+});
+
 t.test('heavy hitters keep their guarantees, whatever is evicted', async (t) => {
   // More patterns than entries, of very uneven weight.
   const share = fc.noBias(fc.integer({ min: 0, max: 999_999 })).map((n) => n / 1e6);

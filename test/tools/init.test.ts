@@ -11,7 +11,7 @@ import type { Analysis, GroupAnalysis } from '../../src/analyze/analysis.js';
 import { TTL_BANDS } from '../../src/analyze/bands.js';
 import { loadConfig } from '../../src/config/load.js';
 import { proposeRules } from '../../src/init/propose.js';
-import { writeConfig } from '../../src/init/write.js';
+import { leftText, writeConfig } from '../../src/init/write.js';
 import { RuleSet } from '../../src/policy/rule-set.js';
 import { PATTERN_SCRATCH, writePattern } from '../../src/stats/prefix.js';
 import { builtMain } from '../support/built.js';
@@ -84,14 +84,16 @@ t.test('of a mixed keyspace and a running proxy', async (t) => {
   t.equal(spawnSync(process.execPath, [MAIN, 'check', '--config', output]).status, 0);
 });
 
-t.test('keys of patterns beyond the limit make no rule', async (t) => {
+t.test('keys of patterns beyond the limit make no rule, and are told', async (t) => {
   const groups = [groupOf('a:*'), { ...groupOf('(others)'), by: 'others' }];
-  const { rules, wordless } = proposeRules({ groups, keys: { total: 100 } } as unknown as Analysis);
+  const { rules, wordless, left } = proposeRules({ groups, keys: { total: 100 } } as unknown as Analysis);
   t.strictSame(
     rules.map(({ rule }) => rule.match),
     ['a:*'],
   );
   t.strictSame(wordless, []);
+  t.strictSame(left, { keys: 10, share: 0.5, beyond: 10 });
+  t.match(leftText(left), /^No rule for 50 % of the keys \(10\).*10 of them beyond the first 10,000/);
 });
 
 const word = fc.constantFrom('a', 'b', 'user', 'cart', '42', '77', 'x*y', '[z]', 'q?', '\\', '*/', '\n');
@@ -146,6 +148,7 @@ function groupOf(name: string): GroupAnalysis {
     largestBytes: 100,
     withoutTtl: exactly(10),
     withoutTtlBytes: 1000,
+    longestTtlSeconds: null,
     ttl: TTL_BANDS.map(() => ({ band: '', seconds: 1, keys: 0, bytes: 0 })),
     // Of its own, so that none are put together.
     types: { [`string${name}`]: 1 },

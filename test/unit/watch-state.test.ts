@@ -1,6 +1,7 @@
 // What spillway watch makes of looks: thresholds, forecast, refusals, servers that are away; pure.
 import t from 'tap';
-import { alertOf, changesBetween } from '../../src/watch/changes.js';
+import { changeLine } from '../../src/cli/watch-lines.js';
+import { alertOf, changesBetween, isWorse } from '../../src/watch/changes.js';
 import { parseLook } from '../../src/watch/look.js';
 import { CALM, ServerState } from '../../src/watch/server-state.js';
 import { Thresholds } from '../../src/watch/thresholds.js';
@@ -61,6 +62,58 @@ t.test('full before long: once it was so for a while, and over likewise', async 
   now += 300_000;
   for (let i = 0; i < 20; i++, now += 10_000) state.see(look({ usedMb: 25 }), now);
   t.equal(state.see(look({ usedMb: 25 }), now).situation.fullSoon, false);
+});
+
+t.test('full sooner than the hold is over: told while there is time left', async (t) => {
+  const state = new ServerState('s', OPTIONS);
+  // 1 MB a second, 43 seconds left with the eighth look.
+  for (let i = 0; i < 8; i++) state.see(look({ usedMb: 10 * i - 13 + 0.001 * i }), i * 10_000);
+  const seen = [5, 10, 15].map((s) => state.see(look({ usedMb: 57 + s }), 70_000 + s * 1000));
+  t.same(
+    seen.map(({ situation }) => situation.fullSoon),
+    [false, false, true],
+  );
+  t.match(changesBetween(CALM, seen[2], OPTIONS.thresholds), [{ text: /memory is full in 2\d s/ }]);
+  const full = new ServerState('s', OPTIONS);
+  const of = (now: number) => full.see(look({ usedMb: 100 }), now).situation;
+  t.match(of(0), { level: 2, fullSoon: false }, 'full already is told as such');
+  t.match(of(60_000), { fullSoon: true });
+});
+
+t.test('a restart ends refusals and forecasts at once, and what is better is no alert', async (t) => {
+  const state = new ServerState('s:1', OPTIONS);
+  for (let i = 0; i < 20; i++) state.see(look({ usedMb: 60 + i, oom: 0 }), i * 10_000);
+  const before = state.see(look({ usedMb: 81, oom: 1 }), 200_000);
+  t.match(before.situation, { level: 1, fullSoon: true, refusing: true });
+  const away = state.miss('connect ECONNREFUSED');
+  const after = state.see(look({ usedMb: 3, run: 'b' }), 210_000);
+  t.same(after.situation, CALM);
+  const changes = changesBetween(away.situation, after, OPTIONS.thresholds);
+  t.match(
+    changes.map(({ event }) => event),
+    ['reach', 'threshold', 'timeToFull', 'refused'],
+  );
+  t.notOk(changes.some(isWorse));
+  t.ok(changesBetween(CALM, before, OPTIONS.thresholds).every(isWorse));
+  t.ok(changesBetween(after.situation, away, OPTIONS.thresholds).every(isWorse));
+  t.equal(alertOf(changes, [after.situation], { number: 1, instance: 'i', at: '' }).status, 'ok');
+  const refuses = state.see(look({ usedMb: 3, oom: 1, run: 'c' }), 220_000);
+  t.equal(refuses.situation.refusing, true, 'a restart that refuses again');
+});
+
+t.test('a line says whether it is an alert, better or all well', async (t) => {
+  const state = new ServerState('s:1', OPTIONS);
+  const at = new Date(0);
+  const marks = (usedMb: number, run: string) => {
+    const from = state.miss('gone fishing').situation;
+    const seen = state.see(look({ usedMb, run }), 0);
+    return changesBetween(from, seen, OPTIONS.thresholds).map(
+      (change) => changeLine(change, seen.situation, at, (_, text) => text).split('  ')[1],
+    );
+  };
+  t.same(marks(95, 'a'), ['better', 'ALERT']);
+  t.same(marks(85, 'b'), ['better', 'better']);
+  t.same(marks(10, 'c'), ['ok', 'ok']);
 });
 
 t.test('a server that evicts, a replica and one without limit are not full', async (t) => {
