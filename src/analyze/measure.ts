@@ -41,6 +41,8 @@ const USAGE_OF_LARGE = keyCommand(['MEMORY', 'USAGE'], ['SAMPLES', '5000']);
 const HUGE_BYTES = 2 ** 20;
 /** About a millisecond of the server's time; the one above about half of it. */
 const USAGE_OF_HUGE = keyCommand(['MEMORY', 'USAGE'], ['SAMPLES', '10000']);
+/** Of such a command, without the key. */
+const FRAME_BYTES = 128;
 /** One key in so many is asked for details, and all of the first few of a group. */
 const DETAILS_EVERY = 16;
 const FIRST = 8;
@@ -127,21 +129,26 @@ export class Measure implements Visitor {
       batch.about(command, key);
       takers.push(take);
     };
+    const large: Found[] = [];
     const ahead = new Map<Tally, number>();
     for (const each of found) {
-      const { key, group } = each;
-      const { tally } = group;
-      if (this.options.samples === undefined && each.bytes >= LARGE_BYTES) {
-        ask(each.bytes >= HUGE_BYTES ? USAGE_OF_HUGE : USAGE_OF_LARGE, key, (reply) => {
-          if (typeof reply === 'number') each.bytes = reply;
-        });
-      }
+      const { tally } = each.group;
+      if (this.options.samples === undefined && each.bytes >= LARGE_BYTES) large.push(each);
       const before = ahead.get(tally) ?? 0;
       ahead.set(tally, before + 1);
       if (isDue(tally.keys + before) || this.mayBeBig(tally, each.bytes)) this.askDetails(each, ask);
     }
     const replies = await this.aside.ask(batch);
     for (const [i, take] of takers.entries()) take(replies[i]);
+    for (const each of large) await this.measureAgain(each);
+  }
+
+  /** One at a time, so that others have their turn in between. */
+  private async measureAgain(each: Found): Promise<void> {
+    const batch = new Batch(each.key.length + FRAME_BYTES);
+    batch.about(each.bytes >= HUGE_BYTES ? USAGE_OF_HUGE : USAGE_OF_LARGE, each.key);
+    const [reply] = await this.aside.ask(batch);
+    if (typeof reply === 'number') each.bytes = reply;
   }
 
   private askDetails(

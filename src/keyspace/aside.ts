@@ -15,7 +15,7 @@ export class Aside {
   ) {}
 
   /** As Pipe.ask(). @throws ConnectionLost, ServerError */
-  async ask(batch: Batch): Promise<readonly Reply[]> {
+  async ask(batch: Pick<Batch, 'bytes' | 'count'>): Promise<readonly Reply[]> {
     if (batch.count === 0) return [];
     if (this.pipe === undefined || this.pipe.isEnded) {
       this.pipe = await Pipe.connect(this.endpoint, this.db, this.name);

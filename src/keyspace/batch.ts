@@ -25,8 +25,13 @@ const FIRST_BYTES = 16 * 1024;
 
 export class Batch {
   count = 0;
-  private buffer = Buffer.allocUnsafe(FIRST_BYTES);
+  private buffer: Buffer;
   private length = 0;
+
+  /** @param bytes that are expected */
+  constructor(bytes = FIRST_BYTES) {
+    this.buffer = Buffer.allocUnsafe(bytes);
+  }
 
   /** A copy is not made: valid until clear(). */
   get bytes(): Buffer {

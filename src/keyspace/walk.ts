@@ -53,6 +53,10 @@ const LEAST_PAGE_KEYS = 20;
 const MOST_PAGE_KEYS = 200;
 const PAGE_KEYS_PER_MS = 200;
 const WAYS = 5;
+// Where keys take the server longer than that, as large collections do, fewer come at once.
+const PAGE_MS = 2;
+const QUICK_PAGE_MS = 0.5;
+const SMALLEST_PAGE_KEYS = 4;
 /** Servers close connections that are idle for their `timeout`, of a second at least. */
 const KEEP_MS = 400;
 const PING = { bytes: encodeCommand('PING'), count: 1 };
@@ -77,8 +81,8 @@ export async function walk(options: WalkOptions, visitor: Visitor): Promise<bool
         visitor.restart();
       }
       runId = now;
-      const pageKeys = options.pageKeys ?? pageFor(await roundTripMs(pipe));
-      return await stretch(pipe, position, pageKeys, options, visitor);
+      const size = new PageSize(await roundTripMs(pipe), options.pageKeys);
+      return await stretch(pipe, position, size, options, visitor);
     } catch (error) {
       if (!(error instanceof ConnectionLost)) throw error;
       if (signal.aborted) return false;
@@ -115,6 +119,27 @@ export function pageFor(roundTripMs: number): number {
   return Math.min(Math.max(keys, LEAST_PAGE_KEYS), MOST_PAGE_KEYS);
 }
 
+/** How many keys are asked about at once, by how long the last ones took. */
+class PageSize {
+  keys: number;
+  private readonly most: number;
+
+  constructor(
+    private readonly roundTripMs: number,
+    most: number | undefined,
+  ) {
+    this.most = most ?? pageFor(roundTripMs);
+    this.keys = this.most;
+  }
+
+  took(ms: number): void {
+    const served = ms - this.roundTripMs;
+    if (served > PAGE_MS)
+      this.keys = Math.max(Math.floor(this.keys / 2), Math.min(SMALLEST_PAGE_KEYS, this.most));
+    else if (served < QUICK_PAGE_MS && this.keys < this.most) this.keys++;
+  }
+}
+
 interface Page {
   readonly keys: readonly Buffer[];
   readonly replies: readonly Reply[];
@@ -125,7 +150,7 @@ interface Page {
 async function stretch(
   pipe: Pipe,
   position: { cursor: string; begun: boolean },
-  pageKeys: number,
+  size: PageSize,
   { endpoint, signal, pace, onPage }: WalkOptions,
   visitor: Visitor,
 ): Promise<boolean> {
@@ -134,7 +159,7 @@ async function stretch(
     position.cursor = next;
     onPage?.(keys.length, next);
   };
-  let scanning = scan(pipe, position.cursor, pageKeys);
+  let scanning = scan(pipe, position.cursor, size.keys);
   let last: Page | undefined;
   for (;;) {
     const { keys, next } = pageOf(await scanning, endpoint);
@@ -147,11 +172,17 @@ async function stretch(
     }
     const batch = new Batch();
     await visitor.ask(keys, batch);
+    const askedAt = performance.now();
     const asked = pipe.together(() => {
       const replies = pipe.ask(batch);
-      if (next !== '0') scanning = scan(pipe, next, pageKeys);
-      return replies;
+      if (next !== '0') scanning = scan(pipe, next, size.keys);
+      return replies.then((all) => {
+        size.took(performance.now() - askedAt);
+        return all;
+      });
     });
+    // Whoever takes the last page may be the first to learn that the connection is lost.
+    asked.catch(() => {});
     if (last !== undefined) await take(last);
     last = { keys, replies: await asked, next };
     if (next !== '0') continue;

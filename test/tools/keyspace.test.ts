@@ -173,6 +173,31 @@ t.test('a server that goes away is waited for, but not for ever', async (t) => {
   await t.rejects(gone, { name: 'ConnectionLost' });
 });
 
+t.test('keys that take the server long come in smaller pages, quick ones in larger ones again', async (t) => {
+  const redis = await withRedis(t);
+  const wanted = await fill(client(t, redis.port), 600);
+  const busy = `local function now() local t = redis.call('TIME') return t[1] * 1000000 + t[2] end
+    local till = now() + 1000 while now() < till do end`;
+  const slow = keyCommand(['EVAL', busy, '1']);
+  const pages: number[] = [];
+  const visitor = collector();
+  await walk(options(redis.port, { pageKeys: 50 }), {
+    ask(keys, batch) {
+      pages.push(keys.length);
+      // Slow for a while.
+      for (const key of keys) batch.about(visitor.found.size < 200 ? slow : GET, key);
+    },
+    take(keys) {
+      for (const key of keys) visitor.found.set(key.toString('latin1'), '');
+    },
+    restart() {},
+  });
+  t.equal(visitor.found.size, wanted.size);
+  const least = pages.indexOf(Math.min(...pages));
+  t.ok((pages[0] as number) >= 50 && (pages[least] as number) < 15, `${pages}`);
+  t.ok(Math.max(...pages.slice(least)) > 20, `${pages}`);
+});
+
 t.test('a cursor of another run of the server is not gone on with', async (t) => {
   const redis = await withRedis(t);
   const wanted = await fill(client(t, redis.port), 300);
