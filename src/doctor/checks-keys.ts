@@ -1,6 +1,7 @@
 // Checks of the keys themselves: big ones, ones that never end, ones that are stored less compactly than they could be.
 import type { Facts, Setting } from './facts.js';
-import { type Check, figure, fullness, keyspace, share, size } from './finding.js';
+import { type Check, figure, keyspace, share, size } from './finding.js';
+import { fullness } from './room.js';
 import type { Collection } from './shapes.js';
 
 const MB = 2 ** 20;

@@ -3,15 +3,23 @@ import { type AnalyzeProgress, analyze } from '../analyze/analyze.js';
 import { ServerError } from '../keyspace/endpoint.js';
 import { databasesOf, type Server, type Servers } from '../keyspace/servers.js';
 import { walk } from '../keyspace/walk.js';
+import { BUFFER_CHECKS } from './checks-buffers.js';
 import { HEALTH_CHECKS } from './checks-health.js';
 import { KEY_CHECKS } from './checks-keys.js';
+import { LIMIT_CHECKS } from './checks-limit.js';
 import { MEMORY_CHECKS } from './checks-memory.js';
 import { type Facts, gather } from './facts.js';
 import { type Check, type Finding, SEVERITIES, type Severity } from './finding.js';
 import { type Shapes, ShapeVisitor } from './shapes.js';
 
 /** Each has its line in docs/TOOLS.md. */
-export const CHECKS: readonly Check[] = [...MEMORY_CHECKS, ...KEY_CHECKS, ...HEALTH_CHECKS];
+export const CHECKS: readonly Check[] = [
+  ...LIMIT_CHECKS,
+  ...MEMORY_CHECKS,
+  ...BUFFER_CHECKS,
+  ...KEY_CHECKS,
+  ...HEALTH_CHECKS,
+];
 
 export interface Examination {
   readonly version: 1;

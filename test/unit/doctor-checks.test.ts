@@ -2,51 +2,8 @@
 import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { CHECKS, judge } from '../../src/doctor/doctor.js';
-import type { Facts, Setting } from '../../src/doctor/facts.js';
-
-const MB = 2 ** 20;
-
-/** A healthy server, but for `info`. */
-function facts(info: Record<string, string | number>, more: Partial<Facts> = {}): Facts {
-  const healthy = {
-    used_memory: 500 * MB,
-    used_memory_peak: 510 * MB,
-    maxmemory: 1000 * MB,
-    maxmemory_policy: 'allkeys-lru',
-    total_system_memory: 8000 * MB,
-    mem_fragmentation_ratio: 1.1,
-    mem_fragmentation_bytes: 50 * MB,
-    allocator_frag_ratio: 1.05,
-    mem_not_counted_for_evict: 0,
-    mem_clients_normal: MB,
-    uptime_in_seconds: 86_400,
-    expired_stale_perc: '0.50',
-    rejected_connections: 0,
-    db0: 'keys=1000,expires=900,avg_ttl=1',
-  };
-  const fields = Object.entries({ ...healthy, ...info }).map(
-    ([name, value]) => [name, String(value)] as const,
-  );
-  return {
-    server: '127.0.0.1:6379',
-    cli: '-h 127.0.0.1 -p 6379',
-    info: new Map(fields),
-    config: new Map([['activedefrag', 'no']]),
-    slow: [],
-    latency: new Map(),
-    clients: { count: 1, largestOutput: 0 },
-    process: { swapBytes: 0, limitBytes: undefined },
-    keys: undefined,
-    shapes: undefined,
-    unread: [],
-    at: 1_000_000,
-    ...more,
-  };
-}
-
-function found(info: Record<string, string | number>, more?: Partial<Facts>): string[] {
-  return judge(facts(info, more)).findings.map(({ id, severity }) => `${severity} ${id}`);
-}
+import type { Setting } from '../../src/doctor/facts.js';
+import { facts, found, MB } from '../support/doctor-facts.js';
 
 t.test('a healthy server', (t) => {
   t.same(found({}), []);
