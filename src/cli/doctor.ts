@@ -37,7 +37,10 @@ function draw({ servers }: Examination, paint: Paint): string {
   return servers.map((server) => drawServer(server, paint)).join('\n\n');
 }
 
-function drawServer({ server, findings, fine, notMade, unread }: ServerExamination, paint: Paint): string {
+function drawServer(
+  { server, findings, fine, notMade, notApplicable, unread }: ServerExamination,
+  paint: Paint,
+): string {
   const lines = [paint('bold', server)];
   for (const { id, severity, title, evidence, reason, mend } of findings) {
     lines.push('', `${paint(COLOURS[severity], severity.toUpperCase())}  ${paint('bold', title)}  (${id})`);
@@ -46,6 +49,9 @@ function drawServer({ server, findings, fine, notMade, unread }: ServerExaminati
   const verdict = findings.length === 0 ? paint('green', 'Nothing was found.') : `${findings.length} found.`;
   lines.push('', `${verdict} ${fine.length} checks found nothing.`);
   if (notMade.length > 0) lines.push(`Not checked: ${notMade.join(', ')}.`);
+  if (notApplicable.length > 0) {
+    lines.push(`Not applicable, as a replica leaves its memory to its primary: ${notApplicable.join(', ')}.`);
+  }
   for (const each of unread) lines.push(paint('dim', `Could not be read: ${printable(each)}`));
   return lines.join('\n');
 }

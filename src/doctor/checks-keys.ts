@@ -66,6 +66,7 @@ export const KEY_CHECKS: readonly Check[] = [
   },
   {
     id: 'keys-without-ttl',
+    primaryOnly: true,
     needs: 'keys',
     run(facts) {
       const { keys, expires } = keyspace(facts);

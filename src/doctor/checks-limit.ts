@@ -11,6 +11,7 @@ const USUAL = 0.6;
 export const LIMIT_CHECKS: readonly Check[] = [
   {
     id: 'no-maxmemory',
+    primaryOnly: true,
     run(facts) {
       if (figure(facts, 'maxmemory') !== 0) return undefined;
       const [used, room] = [counted(facts), roomOf(facts)];
@@ -27,6 +28,7 @@ export const LIMIT_CHECKS: readonly Check[] = [
   },
   {
     id: 'memory-full',
+    primaryOnly: true,
     run(facts) {
       const [full, limit] = [fullness(facts), figure(facts, 'maxmemory')];
       if (!(full >= NEAR) || evicts(facts)) return undefined;
@@ -58,6 +60,7 @@ export const LIMIT_CHECKS: readonly Check[] = [
   },
   {
     id: 'noeviction-cache',
+    primaryOnly: true,
     run(facts) {
       const { keys, expires } = keyspace(facts);
       if (policy(facts) !== 'noeviction' || !(figure(facts, 'maxmemory') > 0)) return undefined;
@@ -76,6 +79,7 @@ export const LIMIT_CHECKS: readonly Check[] = [
   },
   {
     id: 'volatile-without-ttl',
+    primaryOnly: true,
     run(facts) {
       const { keys, expires } = keyspace(facts);
       if (!policy(facts).startsWith('volatile-') || !(figure(facts, 'maxmemory') > 0)) return undefined;

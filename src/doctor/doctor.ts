@@ -10,6 +10,7 @@ import { LIMIT_CHECKS } from './checks-limit.js';
 import { MEMORY_CHECKS } from './checks-memory.js';
 import { type Facts, gather } from './facts.js';
 import { type Check, type Finding, SEVERITIES, type Severity } from './finding.js';
+import { leavesToPrimary } from './room.js';
 import { type Shapes, ShapeVisitor } from './shapes.js';
 
 /** Each has its line in docs/TOOLS.md. */
@@ -36,6 +37,8 @@ export interface ServerExamination {
   readonly fine: readonly string[];
   /** Ids of those that could not be made. */
   readonly notMade: readonly string[];
+  /** Ids of those that ask for what a replica leaves to its primary; empty but for one. */
+  readonly notApplicable: readonly string[];
   /** What could not be read, and why. */
   readonly unread: readonly string[];
 }
@@ -71,8 +74,10 @@ export function judge(facts: Facts): ServerExamination {
   const findings: (Finding & { id: string })[] = [];
   const fine: string[] = [];
   const notMade: string[] = [];
-  for (const { id, needs, run } of CHECKS) {
-    if (needs !== undefined && facts[needs] === undefined) notMade.push(id);
+  const notApplicable: string[] = [];
+  for (const { id, needs, primaryOnly, run } of CHECKS) {
+    if (primaryOnly && leavesToPrimary(facts)) notApplicable.push(id);
+    else if (needs !== undefined && facts[needs] === undefined) notMade.push(id);
     else {
       const finding = run(facts);
       if (finding === undefined) fine.push(id);
@@ -80,7 +85,7 @@ export function judge(facts: Facts): ServerExamination {
     }
   }
   findings.sort((a, b) => SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity));
-  return { server: facts.server, findings, fine, notMade, unread: facts.unread };
+  return { server: facts.server, findings, fine, notMade, notApplicable, unread: facts.unread };
 }
 
 async function keysOf(

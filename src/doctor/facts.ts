@@ -8,6 +8,7 @@ import type { Analysis } from '../analyze/analysis.js';
 import { isLoopback } from '../config/address.js';
 import type { Server } from '../keyspace/servers.js';
 import { infoFields } from '../memory/reading.js';
+import { type ClientMemory, clientMemory } from './clients.js';
 import { containerLimit } from './container.js';
 import type { Shapes } from './shapes.js';
 
@@ -62,12 +63,6 @@ export interface SlowCommand {
   readonly command: string;
 }
 
-export interface ClientMemory {
-  readonly count: number;
-  /** The most that waits for one client to read it, bytes. */
-  readonly largestOutput: number;
-}
-
 export interface ProcessFacts {
   readonly swapBytes: number;
   /** Of its container; undefined: none. */
@@ -99,7 +94,7 @@ export async function gather(
     config: await read('CONFIG GET', () => configOf(redis)),
     slow: await read('SLOWLOG GET', () => slowOf(redis)),
     latency: await read('LATENCY LATEST', () => latencyOf(redis)),
-    clients: await read('CLIENT LIST', () => clientsOf(redis)),
+    clients: await read('CLIENT LIST', async () => clientMemory(String(await redis.client('LIST')))),
     process: path !== undefined || isLoopback(host) ? processOf(info.get('process_id')) : undefined,
     ...keys,
     unread,
@@ -132,14 +127,6 @@ async function slowOf(redis: Redis): Promise<SlowCommand[]> {
 async function latencyOf(redis: Redis): Promise<ReadonlyMap<string, number>> {
   const events = (await redis.call('LATENCY', 'LATEST')) as [string, number, number, number][];
   return new Map(events.map(([event, , , worst]) => [event, Number(worst)]));
-}
-
-async function clientsOf(redis: Redis): Promise<ClientMemory> {
-  const lines = String(await redis.client('LIST'))
-    .split('\n')
-    .filter((line) => line !== '');
-  const outputs = lines.map((line) => Number(/ omem=(\d+)/.exec(line)?.[1] ?? 0));
-  return { count: lines.length, largestOutput: Math.max(0, ...outputs) };
 }
 
 /** undefined: this is not its machine, or not to be read. */

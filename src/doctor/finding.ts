@@ -22,6 +22,8 @@ export interface Check {
   readonly id: string;
   /** What it needs beside INFO; without it the check is said not to have been made. */
   readonly needs?: keyof Facts;
+  /** Of memory that a replica leaves to its primary; not made there. */
+  readonly primaryOnly?: true;
   run(facts: Facts): Finding | undefined;
 }
 

@@ -65,3 +65,8 @@ export function fullness(facts: Facts): number {
   const limit = figure(facts, 'maxmemory');
   return limit > 0 ? counted(facts) / limit : Number.NaN;
 }
+
+/** A replica that does not look at maxmemory, as it is unless told otherwise: its primary evicts and refuses for it. */
+export function leavesToPrimary({ info, config }: Facts): boolean {
+  return info.get('role') === 'slave' && config?.get('replica-ignore-maxmemory') !== 'no';
+}

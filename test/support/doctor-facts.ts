@@ -1,4 +1,5 @@
 // What a server would say of itself, for the checks whose faults are hard to plant.
+import { clientMemory } from '../../src/doctor/clients.js';
 import { judge } from '../../src/doctor/doctor.js';
 import type { Facts } from '../../src/doctor/facts.js';
 
@@ -19,7 +20,6 @@ export function facts(info: Info, more: Partial<Facts> = {}): Facts {
     mem_fragmentation_bytes: 50 * MB,
     allocator_frag_ratio: 1.05,
     mem_not_counted_for_evict: 0,
-    mem_clients_normal: MB,
     uptime_in_seconds: 86_400,
     expired_stale_perc: '0.50',
     rejected_connections: 0,
@@ -35,7 +35,7 @@ export function facts(info: Info, more: Partial<Facts> = {}): Facts {
     config: new Map([['activedefrag', 'no']]),
     slow: [],
     latency: new Map(),
-    clients: { count: 1, largestOutput: 0 },
+    clients: clientMemory(''),
     process: { swapBytes: 0, limitBytes: undefined },
     keys: undefined,
     shapes: undefined,

@@ -26,11 +26,7 @@ t.test('fragmentation, and what only looks like it', (t) => {
   t.end();
 });
 
-t.test('buffers, swap, the room of a container, the backlog', (t) => {
-  t.same(found({ mem_not_counted_for_evict: 150 * MB }), ['warning uncounted-buffers']);
-  t.same(found({ mem_not_counted_for_evict: 90 * MB }), []);
-  t.same(found({ mem_clients_normal: 60 * MB }), ['warning client-buffers']);
-  t.same(found({ mem_clients_normal: 40 * MB }), []);
+t.test('swap, the room of a container, the backlog', (t) => {
   t.same(found({}, { process: { swapBytes: 50 * MB, limitBytes: undefined } }), ['warning swap']);
   t.same(found({}, { process: { swapBytes: 0, limitBytes: 1100 * MB } }), ['warning maxmemory-too-large']);
   t.same(found({}, { process: { swapBytes: 0, limitBytes: 900 * MB } }), ['critical maxmemory-too-large']);
