@@ -1,11 +1,14 @@
 // Checks of the keys themselves: big ones, ones that never end, ones that are stored less compactly than they could be.
 import type { Facts, Setting } from './facts.js';
-import { type Check, figure, keyspace, share, size } from './finding.js';
+import { type Check, figure, keyspace, set, share, size } from './finding.js';
 import { fullness } from './room.js';
 import type { Collection } from './shapes.js';
 
 const MB = 2 ** 20;
 const BIG_BYTES = 10 * MB;
+const STALE_BYTES = 16 * MB;
+/** Of active-expire-effort. */
+const MOST_EFFORT = 10;
 const SHOWN_KEY = 80;
 /** Fewer say nothing of a type. */
 const FEW = 20;
@@ -89,15 +92,18 @@ export const KEY_CHECKS: readonly Check[] = [
     id: 'expired-backlog',
     run(facts) {
       const stale = figure(facts, 'expired_stale_perc');
-      if (!(stale > 10)) return undefined;
+      // Short-lived keys are stale in part at any time; only where its time ran out Redis does not keep up.
+      const outOfTime = figure(facts, 'expired_time_cap_reached_count');
+      const { keys, expires } = keyspace(facts);
+      const used = figure(facts, 'used_memory');
+      const bytes = (stale / 100) * (expires / keys) * used;
+      if (!(stale > 10 && outOfTime > 0 && bytes > Math.max(0.05 * used, STALE_BYTES))) return undefined;
       return {
         severity: 'warning',
         title: 'Many keys have ended and are still in memory',
-        evidence: `expired_stale_perc ${stale}, expired_time_cap_reached_count ${figure(facts, 'expired_time_cap_reached_count')}`,
+        evidence: `expired_stale_perc ${stale}, of ${expires} keys with a TTL: about ${size(bytes)}; expired_time_cap_reached_count ${outOfTime}`,
         reason: 'Redis deletes what has ended bit by bit, and does not keep up: too many end at once.',
-        mend: [
-          `redis-cli ${facts.cli} CONFIG SET active-expire-effort 5   # 1 to 10; and spread the TTLs (jitter)`,
-        ],
+        mend: [...moreEffort(facts), '# and spread the TTLs, so that fewer end at once (jitter)'],
       };
     },
   },
@@ -137,6 +143,19 @@ export const KEY_CHECKS: readonly Check[] = [
     }),
   ),
 ];
+
+/** From what it is; nothing where that is all. */
+function moreEffort(facts: Facts): string[] {
+  const setting = 'active-expire-effort';
+  if (facts.config === undefined) {
+    return [
+      `redis-cli ${facts.cli} CONFIG GET ${setting}   # 1 to ${MOST_EFFORT}: higher deletes more at a time`,
+    ];
+  }
+  const effort = Number(facts.config.get(setting));
+  if (!(effort < MOST_EFFORT)) return [];
+  return set(facts, setting, String(Math.min(MOST_EFFORT, effort + 4))).concat('# costs processor time');
+}
 
 function justPast(type: Collection, { names, usual, numbersOnly }: Limit, { shapes, config, cli }: Facts) {
   if (shapes === undefined) return undefined;

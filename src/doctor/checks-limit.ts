@@ -1,12 +1,15 @@
 // Checks of maxmemory, and of what happens at it.
 import type { Facts } from './facts.js';
 import { type Check, figure, keyspace, set, share, size, uptime } from './finding.js';
-import { counted, FEWER_KEYS, fullness, limitMend, MOST, roomOf } from './room.js';
+import { counted, FEWER_KEYS, fullness, leavesToPrimary, limitMend, MOST, roomOf } from './room.js';
 
 const NEAR = 0.9;
 const FULL = 0.97;
 /** Of the room, where a limit may as well be lower. */
 const USUAL = 0.6;
+const DAY = 86_400;
+/** Refused writes a day that are worth knowing, no more. */
+const RARE = 1;
 
 export const LIMIT_CHECKS: readonly Check[] = [
   {
@@ -46,8 +49,10 @@ export const LIMIT_CHECKS: readonly Check[] = [
     run(facts) {
       const count = Number(/count=(\d+)/.exec(facts.info.get('errorstat_OOM') ?? '')?.[1] ?? 0);
       if (count === 0) return undefined;
+      const daily = count / Math.max(1, figure(facts, 'uptime_in_seconds') / DAY);
+      const refuses = fullness(facts) >= NEAR && !evicts(facts) && !leavesToPrimary(facts);
       return {
-        severity: fullness(facts) >= NEAR ? 'critical' : 'warning',
+        severity: refuses ? 'critical' : daily < RARE ? 'notice' : 'warning',
         title: 'Writes have been refused for lack of memory',
         evidence: `errorstat_OOM: ${count} since the start ${uptime(facts)} ago, or since CONFIG RESETSTAT`,
         reason: 'Applications have lost writes.',

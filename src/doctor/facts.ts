@@ -28,6 +28,10 @@ const SETTINGS = [
   'replica-ignore-maxmemory',
   'lazyfree-lazy-eviction',
   'lazyfree-lazy-expire',
+  'maxclients',
+  'active-expire-effort',
+  'save',
+  'stop-writes-on-bgsave-error',
 ] as const;
 export type Setting = (typeof SETTINGS)[number];
 
@@ -41,8 +45,8 @@ export interface Facts {
   /** Those of SETTINGS that the server knows; undefined: CONFIG GET is not allowed. */
   readonly config: ReadonlyMap<Setting, string> | undefined;
   readonly slow: readonly SlowCommand[] | undefined;
-  /** Worst of each kind, milliseconds. */
-  readonly latency: ReadonlyMap<string, number> | undefined;
+  /** What LATENCY HISTORY has kept. */
+  readonly latency: readonly LatencySpike[] | undefined;
   readonly clients: ClientMemory | undefined;
   /** Of its process, where that is on this machine. */
   readonly process: ProcessFacts | undefined;
@@ -61,6 +65,13 @@ export interface SlowCommand {
   readonly microseconds: number;
   /** Its name alone. */
   readonly command: string;
+}
+
+export interface LatencySpike {
+  readonly event: string;
+  /** Seconds since 1970. */
+  readonly at: number;
+  readonly ms: number;
 }
 
 export interface ProcessFacts {
@@ -124,9 +135,14 @@ async function slowOf(redis: Redis): Promise<SlowCommand[]> {
   }));
 }
 
-async function latencyOf(redis: Redis): Promise<ReadonlyMap<string, number>> {
+async function latencyOf(redis: Redis): Promise<LatencySpike[]> {
   const events = (await redis.call('LATENCY', 'LATEST')) as [string, number, number, number][];
-  return new Map(events.map(([event, , , worst]) => [event, Number(worst)]));
+  // LATEST tells when the last was, and how long the longest was, which may have been months ago.
+  const histories = events.map(async ([event]) => {
+    const spikes = (await redis.call('LATENCY', 'HISTORY', event)) as [number, number][];
+    return spikes.map(([at, ms]) => ({ event, at: Number(at), ms: Number(ms) }));
+  });
+  return (await Promise.all(histories)).flat();
 }
 
 /** undefined: this is not its machine, or not to be read. */

@@ -34,7 +34,7 @@ export function facts(info: Info, more: Partial<Facts> = {}): Facts {
     info: new Map(fields),
     config: new Map([['activedefrag', 'no']]),
     slow: [],
-    latency: new Map(),
+    latency: [],
     clients: clientMemory(''),
     process: { swapBytes: 0, limitBytes: undefined },
     keys: undefined,

@@ -66,3 +66,17 @@ t.test('nothing on a replica in sync with a primary that is full and evicts', as
   t.equal(status, 0);
   t.match(String(stdout), /leaves its memory to its primary: no-maxmemory, memory-full,/);
 });
+
+t.test('nothing where keys live shortly', async (t) => {
+  const { direct, look } = await served(t, ['--maxmemory', '200mb', '--maxmemory-policy', 'allkeys-lru']);
+  let round = 0;
+  await until(
+    async () => {
+      const now = ++round;
+      await fill(direct, 10_000, (pipeline, i) => pipeline.set(`seen:${now}:${i}`, '1', 'PX', 1000));
+      return Number(/expired_stale_perc:([\d.]+)/.exec(await direct.info('stats'))?.[1]) > 10;
+    },
+    { timeoutMs: 20_000, describe: 'stale keys' },
+  );
+  t.match(await look(), { findings: [] });
+});
