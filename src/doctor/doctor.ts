@@ -10,6 +10,7 @@ import { LIMIT_CHECKS } from './checks-limit.js';
 import { MEMORY_CHECKS } from './checks-memory.js';
 import { type Facts, gather } from './facts.js';
 import { type Check, type Finding, SEVERITIES, type Severity } from './finding.js';
+import type { TlsWays } from './redis-cli.js';
 import { leavesToPrimary } from './room.js';
 import { type Shapes, ShapeVisitor } from './shapes.js';
 
@@ -39,6 +40,8 @@ export interface ServerExamination {
   readonly notMade: readonly string[];
   /** Ids of those that ask for what a replica leaves to its primary; empty but for one. */
   readonly notApplicable: readonly string[];
+  /** The commands of the mends take the password from REDISCLI_AUTH. */
+  readonly needsPassword: boolean;
   /** What could not be read, and why. */
   readonly unread: readonly string[];
 }
@@ -46,6 +49,8 @@ export interface ServerExamination {
 export interface ExamineOptions {
   /** For CLIENT LIST. */
   readonly name: string;
+  /** For the commands of the mends. */
+  readonly tls?: TlsWays | undefined;
   /** Keys to look at; 0: none. */
   readonly sample: number;
   readonly maxRate: number | undefined;
@@ -59,7 +64,7 @@ export async function examine(servers: Servers, options: ExamineOptions): Promis
   for (const server of servers.all) {
     if (options.signal.aborted) break;
     const unread: string[] = [];
-    const facts = await gather(server, await keysOf(server, servers, options, unread), unread);
+    const facts = await gather(server, await keysOf(server, servers, options, unread), unread, options.tls);
     if (facts.info.size === 0) throw new ServerError(`${server.name}: INFO is refused: ${unread[0]}`);
     examined.push(judge(facts));
   }
@@ -85,7 +90,8 @@ export function judge(facts: Facts): ServerExamination {
     }
   }
   findings.sort((a, b) => SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity));
-  return { server: facts.server, findings, fine, notMade, notApplicable, unread: facts.unread };
+  const { server, needsPassword, unread } = facts;
+  return { server, findings, fine, notMade, notApplicable, needsPassword, unread };
 }
 
 async function keysOf(

@@ -10,6 +10,7 @@ import type { Server } from '../keyspace/servers.js';
 import { infoFields } from '../memory/reading.js';
 import { type ClientMemory, clientMemory } from './clients.js';
 import { containerLimit } from './container.js';
+import { redisCliFlags, type TlsWays } from './redis-cli.js';
 import type { Shapes } from './shapes.js';
 
 /** All that is asked by CONFIG GET, and never `*`: that answers passwords, too. */
@@ -38,8 +39,10 @@ export type Setting = (typeof SETTINGS)[number];
 export interface Facts {
   /** host:port or the socket's path. */
   readonly server: string;
-  /** Flags of redis-cli that lead there. */
+  /** Flags of redis-cli that lead there, quoted for a shell. */
   readonly cli: string;
+  /** Beside them redis-cli needs the password, in REDISCLI_AUTH. */
+  readonly needsPassword: boolean;
   /** INFO, all sections, by field. */
   readonly info: ReadonlyMap<string, string>;
   /** Those of SETTINGS that the server knows; undefined: CONFIG GET is not allowed. */
@@ -86,6 +89,7 @@ export async function gather(
   server: Server,
   keys: Pick<Facts, 'keys' | 'shapes'>,
   unread: string[],
+  tls?: TlsWays,
 ): Promise<Facts> {
   const { redis, name, endpoint } = server;
   const read = async <T>(command: string, ask: () => Promise<T>): Promise<T | undefined> => {
@@ -97,10 +101,11 @@ export async function gather(
     }
   };
   const info = infoFields((await read('INFO', () => redis.info('all'))) ?? '');
-  const { host, port, path } = endpoint;
+  const { host, path } = endpoint;
   return {
     server: name,
-    cli: path === undefined ? `-h ${host} -p ${port}` : `-s ${path}`,
+    cli: redisCliFlags(endpoint, tls),
+    needsPassword: endpoint.password !== undefined,
     info,
     config: await read('CONFIG GET', () => configOf(redis)),
     slow: await read('SLOWLOG GET', () => slowOf(redis)),

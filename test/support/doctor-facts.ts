@@ -31,6 +31,7 @@ export function facts(info: Info, more: Partial<Facts> = {}): Facts {
   return {
     server: '127.0.0.1:6379',
     cli: '-h 127.0.0.1 -p 6379',
+    needsPassword: false,
     info: new Map(fields),
     config: new Map([['activedefrag', 'no']]),
     slow: [],
