@@ -1,8 +1,7 @@
-// Checks of the keys themselves: big ones, ones that never end, ones that are stored less compactly than they could be.
-import type { Facts, Setting } from './facts.js';
+// Checks of the keys themselves: big ones, ones that never end or end late, lists in small pieces.
+import type { Facts } from './facts.js';
 import { type Check, figure, keyspace, set, share, size } from './finding.js';
 import { fullness } from './room.js';
-import type { Collection } from './shapes.js';
 
 const MB = 2 ** 20;
 const BIG_BYTES = 10 * MB;
@@ -10,27 +9,6 @@ const STALE_BYTES = 16 * MB;
 /** Of active-expire-effort. */
 const MOST_EFFORT = 10;
 const SHOWN_KEY = 80;
-/** Fewer say nothing of a type. */
-const FEW = 20;
-
-interface Limit {
-  /** Since 7.0, and before. */
-  readonly names: readonly [Setting, ...Setting[]];
-  /** Redis's own default; undefined: the limit is there only where the server tells it. */
-  readonly usual?: number;
-  readonly numbersOnly?: true;
-}
-
-const LIMITS: Readonly<Record<Collection, readonly Limit[]>> = {
-  hash: [{ names: ['hash-max-listpack-entries', 'hash-max-ziplist-entries'], usual: 512 }],
-  zset: [{ names: ['zset-max-listpack-entries', 'zset-max-ziplist-entries'], usual: 128 }],
-  // The second: since 7.2.
-  set: [
-    { names: ['set-max-intset-entries'], usual: 512, numbersOnly: true },
-    { names: ['set-max-listpack-entries'] },
-  ],
-};
-
 const LAZY = ['lazyfree-lazy-expire', 'lazyfree-lazy-eviction'] as const;
 /** Redis's own: 8 KB in each node of a list. */
 const LIST_NODE = '-2';
@@ -129,19 +107,6 @@ export const KEY_CHECKS: readonly Check[] = [
       };
     },
   },
-  ...(['hash', 'zset', 'set'] as const).map(
-    (type): Check => ({
-      id: `${type}-just-past-compact`,
-      needs: 'shapes',
-      run(facts) {
-        for (const limit of LIMITS[type]) {
-          const found = justPast(type, limit, facts);
-          if (found !== undefined) return found;
-        }
-        return undefined;
-      },
-    }),
-  ),
 ];
 
 /** From what it is; nothing where that is all. */
@@ -155,22 +120,4 @@ function moreEffort(facts: Facts): string[] {
   const effort = Number(facts.config.get(setting));
   if (!(effort < MOST_EFFORT)) return [];
   return set(facts, setting, String(Math.min(MOST_EFFORT, effort + 4))).concat('# costs processor time');
-}
-
-function justPast(type: Collection, { names, usual, numbersOnly }: Limit, { shapes, config, cli }: Facts) {
-  if (shapes === undefined) return undefined;
-  const setting = names.find((name) => config?.has(name)) ?? names[0];
-  const limit = Number(config?.get(setting) ?? usual);
-  if (Number.isNaN(limit)) return undefined;
-  const { keys, roomy, numbers } = shapes[type];
-  const past = (numbersOnly ? numbers : roomy).filter((count) => count > limit && count <= 2 * limit).length;
-  if (past < FEW || past < 0.05 * keys) return undefined;
-  const known = config === undefined ? ', the default, as CONFIG may not be read' : '';
-  return {
-    severity: 'notice' as const,
-    title: `Many keys of type ${type} are just too long to be stored compactly`,
-    evidence: `${past} of ${keys} in the sample have ${limit + 1} to ${2 * limit} elements (${setting} ${limit}${known})`,
-    reason: 'Stored compactly they take a third to a tenth of the memory, for a little processor time.',
-    mend: [`redis-cli ${cli} CONFIG SET ${setting} ${2 * limit}   # counts for keys that are written anew`],
-  };
 }

@@ -4,6 +4,7 @@ import { ServerError } from '../keyspace/endpoint.js';
 import { databasesOf, type Server, type Servers } from '../keyspace/servers.js';
 import { walk } from '../keyspace/walk.js';
 import { BUFFER_CHECKS } from './checks-buffers.js';
+import { COMPACT_CHECKS } from './checks-compact.js';
 import { HEALTH_CHECKS } from './checks-health.js';
 import { KEY_CHECKS } from './checks-keys.js';
 import { LIMIT_CHECKS } from './checks-limit.js';
@@ -20,6 +21,7 @@ export const CHECKS: readonly Check[] = [
   ...MEMORY_CHECKS,
   ...BUFFER_CHECKS,
   ...KEY_CHECKS,
+  ...COMPACT_CHECKS,
   ...HEALTH_CHECKS,
 ];
 

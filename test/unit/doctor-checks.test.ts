@@ -129,30 +129,6 @@ t.test('saving that fails', (t) => {
   t.end();
 });
 
-t.test('sets just past a limit, which Redis 7.2 has for any', (t) => {
-  const none = { keys: 0, roomy: [], numbers: [] };
-  const shapes = (count: number, ofNumbers = true) => {
-    const roomy = Array.from({ length: 40 }, () => count);
-    return { hash: none, zset: none, set: { keys: 100, roomy, numbers: ofNumbers ? roomy : [] } };
-  };
-  const since72 = new Map<Setting, string>([
-    ['set-max-intset-entries', '512'],
-    ['set-max-listpack-entries', '128'],
-  ]);
-  t.same(found({}, { shapes: shapes(200) }), [], 'before 7.2 sets of strings are never compact');
-  t.same(found({}, { shapes: shapes(200), config: since72 }), ['notice set-just-past-compact']);
-  t.same(found({}, { shapes: shapes(300), config: since72 }), []);
-  t.same(found({}, { shapes: shapes(600), config: since72 }), ['notice set-just-past-compact']);
-  t.same(
-    found({}, { shapes: shapes(600, false), config: since72 }),
-    [],
-    'the limit of numbers is not theirs',
-  );
-  t.same(found({}, { shapes: shapes(200, false), config: since72 }), ['notice set-just-past-compact']);
-  t.same(found({}, { shapes: shapes(600), config: undefined }), ['notice set-just-past-compact']);
-  t.end();
-});
-
 t.test('what is found is ranked, and what cannot be checked is said', (t) => {
   const judged = judge(
     facts(
