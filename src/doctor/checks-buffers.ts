@@ -1,5 +1,5 @@
 // Checks of what waits in the server for others to take it: replicas, the disk, clients.
-import { outputLimit } from './clients.js';
+import { type OutputLimit, outputLimit } from './clients.js';
 import type { Facts } from './facts.js';
 import { type Check, type Finding, figure, set, size } from './finding.js';
 
@@ -47,9 +47,11 @@ function diskLags(facts: Facts, evidence: string): Finding {
     reason: `The disk does not keep up. ${UNCOUNTED}`,
     mend: [
       `redis-cli ${facts.cli} INFO persistence   # aof_delayed_fsync: how often it had to wait; a faster disk mends it`,
-      ...set(facts, 'no-appendfsync-on-rewrite', 'yes').concat(
-        '# where it happens while the AOF is rewritten; a crash may then lose what was written meanwhile',
-      ),
+      ...(facts.config?.get('no-appendfsync-on-rewrite') === 'no'
+        ? set(facts, 'no-appendfsync-on-rewrite', 'yes').concat(
+            '# where it happens while the AOF is rewritten; a crash may then lose what was written meanwhile',
+          )
+        : []),
     ],
   };
 }
@@ -97,7 +99,11 @@ function unread(facts: Facts, slow: readonly ('normal' | 'pubsub')[]): Finding {
     const bound = unbounded ? `; no client is limited (client-output-buffer-limit ${of} 0 0 0)` : '';
     evidence.push(`${of} clients: ${size(output)} unread, the most for one ${size(largestOutput)}${bound}`);
     mend.push(`redis-cli ${cli} CLIENT LIST TYPE ${of}   # omem: who does not read`);
-    if (!unbounded) continue;
+    if (!unbounded) {
+      if (limit !== undefined)
+        mend.push(`# ${ending(limit)}: fewer or smaller replies, or more who read them`);
+      continue;
+    }
     mend.push(
       ...set(
         facts,
@@ -114,6 +120,15 @@ function unread(facts: Facts, slow: readonly ('normal' | 'pubsub')[]): Finding {
     reason: 'These buffers count against maxmemory: a few slow clients can make Redis evict or refuse.',
     mend,
   };
+}
+
+/** By its limit; by maxmemory-clients where it has none. */
+function ending({ hard, soft, seconds }: OutputLimit): string {
+  const bounds = [
+    ...(hard > 0 ? [`at ${size(hard)}`] : []),
+    ...(soft > 0 ? [`at ${size(soft)} for ${seconds} s`] : []),
+  ];
+  return `the server ends one ${bounds.length > 0 ? bounds.join(', or ') : 'by maxmemory-clients'}`;
 }
 
 function arriving(facts: Facts, input: number): Finding {

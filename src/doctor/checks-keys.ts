@@ -79,7 +79,7 @@ export const KEY_CHECKS: readonly Check[] = [
       return {
         severity: 'warning',
         title: 'Many keys have ended and are still in memory',
-        evidence: `expired_stale_perc ${stale}, of ${expires} keys with a TTL: about ${size(bytes)}; expired_time_cap_reached_count ${outOfTime}`,
+        evidence: `expired_stale_perc ${stale}, of ${expires} keys with a TTL: about ${size(bytes)}; expired_time_cap_reached_count ${outOfTime} since the start`,
         reason: 'Redis deletes what has ended bit by bit, and does not keep up: too many end at once.',
         mend: [...moreEffort(facts), '# and spread the TTLs, so that fewer end at once (jitter)'],
       };

@@ -15,13 +15,13 @@ export const MEMORY_CHECKS: readonly Check[] = [
       const lost = figure(facts, 'mem_fragmentation_bytes');
       // Of a small heap the ratio says nothing: what the process itself takes weighs more than the data.
       if (!(ratio > 1.5) || lost < 100 * MB || figure(facts, 'used_memory') < 64 * MB) return undefined;
-      if (facts.config?.get('activedefrag') === 'yes' || figure(facts, 'active_defrag_running') > 0)
-        return undefined;
       const parts = PARTS.filter((part) => facts.info.has(part)).map(
         (part) => `${part} ${facts.info.get(part)}`,
       );
       const evidence = `mem_fragmentation_ratio ${ratio}: ${size(lost)}; ${parts.join(', ')}`;
-      if (figure(facts, 'allocator_frag_ratio') > HIGH) return fragmented(facts, evidence);
+      if (figure(facts, 'allocator_frag_ratio') > HIGH) {
+        return isDefragmented(facts) ? undefined : fragmented(facts, evidence);
+      }
       const [peak, used] = [figure(facts, 'used_memory_peak'), figure(facts, 'used_memory')];
       if (!(peak > 1.3 * used)) return outside(facts, evidence);
       return {
@@ -49,6 +49,11 @@ export const MEMORY_CHECKS: readonly Check[] = [
     },
   },
 ];
+
+/** It is being mended. */
+function isDefragmented(facts: Facts): boolean {
+  return facts.config?.get('activedefrag') === 'yes' || figure(facts, 'active_defrag_running') > 0;
+}
 
 /** Gaps between the data, which active defragmentation can close. */
 function fragmented(facts: Facts, evidence: string): Finding {

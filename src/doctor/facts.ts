@@ -34,6 +34,7 @@ const SETTINGS = [
   'replica-ignore-maxmemory',
   'lazyfree-lazy-eviction',
   'lazyfree-lazy-expire',
+  'no-appendfsync-on-rewrite',
   'maxclients',
   'active-expire-effort',
   'save',

@@ -128,6 +128,28 @@ t.test('a replica that evicts by itself', async (t) => {
   t.notOk((await ids()).includes('replica-evicts'));
 });
 
+t.test('a replica that does not keep up, and a subscriber that does not', async (t) => {
+  const { direct, look, port } = await served(t, [
+    ...['--maxmemory', '100mb', '--maxmemory-policy', 'allkeys-lru', '--repl-diskless-sync-delay', '0'],
+  ]);
+  const replica = await withRedis(t, ['--replicaof', `127.0.0.1 ${port}`]);
+  await until(async () => (await direct.info('replication')).includes('state=online'));
+  await replica.kill('SIGSTOP');
+  await fill(direct, 40, (pipeline) => pipeline.set('page', 'x'.repeat(1_000_000)));
+  t.match((await look()).findings, [
+    { id: 'uncounted-buffers', mend: [/INFO replication/, /repl-backlog-size 5mb/, /./, /./] },
+  ]);
+  await replica.kill('SIGCONT');
+  await until(async () => /mem_not_counted_for_evict:\d{0,7}\r/.test(await direct.info('memory')));
+
+  const lazy = net.connect(port, '127.0.0.1').pause();
+  t.teardown(() => lazy.destroy());
+  lazy.write('SUBSCRIBE news\r\n');
+  await until(async () => (await direct.pubsub('NUMSUB', 'news'))[1] === 1);
+  await fill(direct, 28, (pipeline) => pipeline.publish('news', 'x'.repeat(1_000_000)));
+  t.match((await look()).findings, [{ id: 'client-buffers', evidence: /^pubsub clients: \d/ }]);
+});
+
 t.test('clients, slow commands, saving', async (t) => {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'spillway-doctor-'));
   const { direct, ids, look, port } = await served(t, [
@@ -202,7 +224,7 @@ t.test('what may not be read is said, and the rest is found', async (t) => {
     least.findings.map(({ id }) => id),
     ['no-maxmemory'],
   );
-  t.ok(least.notMade.includes('big-keys'));
+  t.ok(['big-keys', 'client-buffers'].every((id) => least.notMade.includes(id)));
   t.ok(least.unread.length >= 4);
   const url = `redis://managed:pw@127.0.0.1:${port}`;
   await direct.call('ACL', 'SETUSER', 'managed', '-info');

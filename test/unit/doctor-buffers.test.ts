@@ -69,6 +69,7 @@ t.test('subscribers that do not read have a limit of their own', (t) => {
   t.match(finding, { id: 'client-buffers', evidence: /pubsub clients: 30\.0 MB unread/ });
   t.notMatch(finding?.evidence, /limited/);
   t.notMatch(finding?.mend.join(), /normal|CONFIG SET/);
+  t.match(finding?.mend, [/TYPE pubsub/, /ends one at 32\.0 MB, or at 8\.0 MB for 60 s/]);
   const unlimited = config('normal 0 0 0 slave 0 0 0 pubsub 0 0 0');
   t.match(mendOf('client-buffers', {}, { ...slow, ...unlimited }), /CONFIG SET .* "pubsub 32mb 8mb 60"/);
   t.end();
@@ -102,7 +103,14 @@ t.test('what waits for replicas and the AOF', (t) => {
   t.match(mendOf('uncounted-buffers', lagging, config('slave 0 0 0')), /"replica 256mb 64mb 60"/);
   const roomy = { ...lagging, repl_backlog_size: 64 * MB };
   t.notMatch(mendOf('uncounted-buffers', roomy, config(LIMITS)), /backlog/);
-  const aof = mendOf('uncounted-buffers', { ...lagging, mem_aof_buffer: 140 * MB }, config(LIMITS));
+  const aofOf = (setting: string) =>
+    mendOf(
+      'uncounted-buffers',
+      { ...lagging, mem_aof_buffer: 140 * MB },
+      config(LIMITS, { 'no-appendfsync-on-rewrite': setting }),
+    );
+  const aof = aofOf('no');
+  t.notMatch(aofOf('yes'), /CONFIG/, 'it is so already');
   t.match(aof, /INFO persistence[\s\S]*no-appendfsync-on-rewrite/);
   t.notMatch(aof, /repl/);
   t.end();

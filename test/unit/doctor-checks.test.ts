@@ -44,6 +44,11 @@ t.test('fragmentation, and what only looks like it', (t) => {
     },
   ]);
   t.notMatch(mendOf('fragmentation', outside), /activedefrag|PURGE/);
+  t.same(
+    found(outside, { config: new Map([['activedefrag', 'yes']]) }),
+    ['warning fragmentation'],
+    'which does not help there',
+  );
   t.match(mendOf('fragmentation', { ...outside, allocator_rss_ratio: 1.6 }), /PURGE/);
   t.end();
 });
