@@ -6,7 +6,8 @@ Description:
   Reads what a Redis says of itself and a sample of its keys, and tells what endangers its memory:
   no limit, a policy that does not fit, keys that never end, fragmentation, buffers, big keys, OOM
   errors already counted. Each finding comes with its evidence, the reason, and the command that
-  mends it. Of a Cluster each primary is examined.
+  mends it. Of a Cluster each primary is examined. No password is printed: redis-cli takes it from
+  REDISCLI_AUTH.
 
   It reads only. What may not be read, such as CONFIG on managed services, is said, and so is each
   check that could not be made without it. Keys are shown only where they are very big.

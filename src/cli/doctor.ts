@@ -16,9 +16,12 @@ const NAME = 'spillway-doctor';
 const COLOURS = { critical: 'red', warning: 'yellow', notice: 'cyan' } as const;
 
 export async function doctorCommand(options: DoctorCommandOptions, env: Environment): Promise<ExitCode> {
-  return tooling(options, env, NAME, async ({ servers, signal, progress }) => {
+  return tooling(options, env, NAME, async ({ config, servers, signal, progress }) => {
     const { sample, maxRate } = options;
-    const examination = await examine(servers, { name: NAME, sample, maxRate, signal, progress });
+    const examination = await examine(servers, {
+      ...{ name: NAME, tls: config.upstream.tls, sample, maxRate },
+      ...{ signal, progress },
+    });
     progress.close();
     const text = options.json
       ? JSON.stringify(examination, null, 2)
@@ -37,15 +40,22 @@ function draw({ servers }: Examination, paint: Paint): string {
   return servers.map((server) => drawServer(server, paint)).join('\n\n');
 }
 
-function drawServer({ server, findings, fine, notMade, unread }: ServerExamination, paint: Paint): string {
+function drawServer(examination: ServerExamination, paint: Paint): string {
+  const { server, findings, fine, notMade, notApplicable, needsPassword, unread } = examination;
   const lines = [paint('bold', server)];
   for (const { id, severity, title, evidence, reason, mend } of findings) {
     lines.push('', `${paint(COLOURS[severity], severity.toUpperCase())}  ${paint('bold', title)}  (${id})`);
     lines.push(`  ${printable(evidence)}`, `  ${reason}`, ...mend.map((line) => `    ${printable(line)}`));
   }
+  if (needsPassword && findings.length > 0) {
+    lines.push('', 'redis-cli takes the password from the environment: put it in REDISCLI_AUTH.');
+  }
   const verdict = findings.length === 0 ? paint('green', 'Nothing was found.') : `${findings.length} found.`;
   lines.push('', `${verdict} ${fine.length} checks found nothing.`);
   if (notMade.length > 0) lines.push(`Not checked: ${notMade.join(', ')}.`);
+  if (notApplicable.length > 0) {
+    lines.push(`Not applicable, as a replica leaves its memory to its primary: ${notApplicable.join(', ')}.`);
+  }
   for (const each of unread) lines.push(paint('dim', `Could not be read: ${printable(each)}`));
   return lines.join('\n');
 }

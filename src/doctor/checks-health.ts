@@ -1,25 +1,34 @@
 // Checks of what else ends in lost writes or long waits: saving, connections, slow commands.
-import { type Check, figure } from './finding.js';
+import type { Facts } from './facts.js';
+import { type Check, type Finding, figure, set, uptime } from './finding.js';
 
 const HOUR = 3600;
 const SLOW_MICROSECONDS = 100_000;
 const SLOW_MS = 100;
+/** Each has a connection's memory and a file descriptor, of which a process has about as many. */
+const MOST_CLIENTS = 65_000;
 
 export const HEALTH_CHECKS: readonly Check[] = [
   {
     id: 'saving-fails',
-    run({ info, cli }) {
+    run(facts) {
       const failed = ['rdb_last_bgsave_status', 'aof_last_write_status', 'aof_last_bgrewrite_status'].filter(
-        (field) => info.get(field) === 'err',
+        (field) => facts.info.get(field) === 'err',
       );
       if (failed.length === 0) return undefined;
       return {
-        severity: 'critical',
+        ...consequence(facts, failed),
         title: 'Saving to disk fails',
         evidence: failed.map((field) => `${field}:err`).join(', '),
-        reason: 'By default Redis then refuses writes (MISCONF); and a restart loses what was not saved.',
         mend: [
-          `redis-cli ${cli} CONFIG GET dir   # is that disk full, or not to be written to? its log says why`,
+          `redis-cli ${facts.cli} CONFIG GET dir   # is that disk full, or not to be written to? its log says why`,
+          'sysctl vm.overcommit_memory=1   # on its machine, where the log says that it cannot fork for lack of memory',
+          ...(failed.includes('rdb_last_bgsave_status')
+            ? [`redis-cli ${facts.cli} BGSAVE   # then: once it works, writes are taken again`]
+            : []),
+          ...(failed.includes('aof_last_bgrewrite_status')
+            ? [`redis-cli ${facts.cli} BGREWRITEAOF   # then: rewrites it at once`]
+            : []),
         ],
       };
     },
@@ -29,14 +38,21 @@ export const HEALTH_CHECKS: readonly Check[] = [
     run(facts) {
       const rejected = figure(facts, 'rejected_connections');
       if (!(rejected > 0)) return undefined;
+      const most = Number(facts.config?.get('maxclients') ?? figure(facts, 'maxclients'));
+      const clients = `${figure(facts, 'connected_clients')} clients now${most > 0 ? ` of ${most}` : ''}`;
       return {
         severity: 'warning',
         title: 'Clients have been turned away',
-        evidence: `rejected_connections ${rejected}, connected_clients ${figure(facts, 'connected_clients')} of ${figure(facts, 'maxclients')}`,
+        evidence: `rejected_connections ${rejected} since the start ${uptime(facts)} ago, or since CONFIG RESETSTAT; ${clients}`,
         reason: 'maxclients was reached.',
         mend: [
           'spillway with upstream.pool "command"   # thousands of clients by a handful of connections',
-          `redis-cli ${facts.cli} CONFIG SET maxclients 20000   # and the limit of open files with it`,
+          ...(most < MOST_CLIENTS
+            ? set(facts, 'maxclients', String(Math.min(MOST_CLIENTS, 2 * most))).concat(
+                '# and the limit of open files with it',
+              )
+            : []),
+          `redis-cli ${facts.cli} CONFIG RESETSTAT   # when it is mended: counts from zero`,
         ],
       };
     },
@@ -63,16 +79,39 @@ export const HEALTH_CHECKS: readonly Check[] = [
   {
     id: 'latency-events',
     needs: 'latency',
-    run({ latency, cli }) {
-      const long = [...(latency ?? [])].filter(([, worst]) => worst >= SLOW_MS);
-      if (long.length === 0) return undefined;
+    run({ latency, at, cli }) {
+      const worst = new Map<string, number>();
+      for (const { event, ms, at: when } of latency ?? []) {
+        if (ms >= SLOW_MS && at - when < HOUR) worst.set(event, Math.max(ms, worst.get(event) ?? 0));
+      }
+      if (worst.size === 0) return undefined;
       return {
         severity: 'notice',
         title: 'The server has stood still for a while',
-        evidence: long.map(([event, worst]) => `${event} ${worst} ms`).join(', '),
+        evidence: `in the last hour, the longest: ${[...worst].map(([event, ms]) => `${event} ${ms} ms`).join(', ')}`,
         reason: 'Forks, the disk or many keys ending at once make all clients wait.',
         mend: [`redis-cli ${cli} LATENCY DOCTOR`],
       };
     },
   },
 ];
+
+/** What comes of it: a rewrite of the AOF that fails refuses no write, and a snapshot that fails only where it is told to. */
+function consequence({ config }: Facts, failed: readonly string[]): Pick<Finding, 'severity' | 'reason'> {
+  const refused = 'Redis refuses writes (MISCONF); and a restart loses what was not saved.';
+  if (failed.includes('aof_last_write_status')) return { severity: 'critical', reason: refused };
+  if (!failed.includes('rdb_last_bgsave_status')) {
+    return {
+      severity: 'warning',
+      reason:
+        'The AOF cannot be rewritten: writes go on, and it grows until the disk is full; a start takes ever longer.',
+    };
+  }
+  if (config?.get('stop-writes-on-bgsave-error') === 'no' || config?.get('save') === '') {
+    return {
+      severity: 'warning',
+      reason: 'Writes go on, as it is set so; a restart loses what was not saved.',
+    };
+  }
+  return { severity: 'critical', reason: config === undefined ? `By default ${refused}` : refused };
+}

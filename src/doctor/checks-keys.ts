@@ -1,32 +1,14 @@
-// Checks of the keys themselves: big ones, ones that never end, ones that are stored less compactly than they could be.
-import type { Facts, Setting } from './facts.js';
-import { type Check, figure, fullness, keyspace, share, size } from './finding.js';
-import type { Collection } from './shapes.js';
+// Checks of the keys themselves: big ones, ones that never end or end late, lists in small pieces.
+import type { Facts } from './facts.js';
+import { type Check, figure, keyspace, set, share, size } from './finding.js';
+import { fullness } from './room.js';
 
 const MB = 2 ** 20;
 const BIG_BYTES = 10 * MB;
+const STALE_BYTES = 16 * MB;
+/** Of active-expire-effort. */
+const MOST_EFFORT = 10;
 const SHOWN_KEY = 80;
-/** Fewer say nothing of a type. */
-const FEW = 20;
-
-interface Limit {
-  /** Since 7.0, and before. */
-  readonly names: readonly [Setting, ...Setting[]];
-  /** Redis's own default; undefined: the limit is there only where the server tells it. */
-  readonly usual?: number;
-  readonly numbersOnly?: true;
-}
-
-const LIMITS: Readonly<Record<Collection, readonly Limit[]>> = {
-  hash: [{ names: ['hash-max-listpack-entries', 'hash-max-ziplist-entries'], usual: 512 }],
-  zset: [{ names: ['zset-max-listpack-entries', 'zset-max-ziplist-entries'], usual: 128 }],
-  // The second: since 7.2.
-  set: [
-    { names: ['set-max-intset-entries'], usual: 512, numbersOnly: true },
-    { names: ['set-max-listpack-entries'] },
-  ],
-};
-
 const LAZY = ['lazyfree-lazy-expire', 'lazyfree-lazy-eviction'] as const;
 /** Redis's own: 8 KB in each node of a list. */
 const LIST_NODE = '-2';
@@ -65,6 +47,7 @@ export const KEY_CHECKS: readonly Check[] = [
   },
   {
     id: 'keys-without-ttl',
+    primaryOnly: true,
     needs: 'keys',
     run(facts) {
       const { keys, expires } = keyspace(facts);
@@ -87,15 +70,18 @@ export const KEY_CHECKS: readonly Check[] = [
     id: 'expired-backlog',
     run(facts) {
       const stale = figure(facts, 'expired_stale_perc');
-      if (!(stale > 10)) return undefined;
+      // Short-lived keys are stale in part at any time; only where its time ran out Redis does not keep up.
+      const outOfTime = figure(facts, 'expired_time_cap_reached_count');
+      const { keys, expires } = keyspace(facts);
+      const used = figure(facts, 'used_memory');
+      const bytes = (stale / 100) * (expires / keys) * used;
+      if (!(stale > 10 && outOfTime > 0 && bytes > Math.max(0.05 * used, STALE_BYTES))) return undefined;
       return {
         severity: 'warning',
         title: 'Many keys have ended and are still in memory',
-        evidence: `expired_stale_perc ${stale}, expired_time_cap_reached_count ${figure(facts, 'expired_time_cap_reached_count')}`,
+        evidence: `expired_stale_perc ${stale}, of ${expires} keys with a TTL: about ${size(bytes)}; expired_time_cap_reached_count ${outOfTime} since the start`,
         reason: 'Redis deletes what has ended bit by bit, and does not keep up: too many end at once.',
-        mend: [
-          `redis-cli ${facts.cli} CONFIG SET active-expire-effort 5   # 1 to 10; and spread the TTLs (jitter)`,
-        ],
+        mend: [...moreEffort(facts), '# and spread the TTLs, so that fewer end at once (jitter)'],
       };
     },
   },
@@ -121,35 +107,17 @@ export const KEY_CHECKS: readonly Check[] = [
       };
     },
   },
-  ...(['hash', 'zset', 'set'] as const).map(
-    (type): Check => ({
-      id: `${type}-just-past-compact`,
-      needs: 'shapes',
-      run(facts) {
-        for (const limit of LIMITS[type]) {
-          const found = justPast(type, limit, facts);
-          if (found !== undefined) return found;
-        }
-        return undefined;
-      },
-    }),
-  ),
 ];
 
-function justPast(type: Collection, { names, usual, numbersOnly }: Limit, { shapes, config, cli }: Facts) {
-  if (shapes === undefined) return undefined;
-  const setting = names.find((name) => config?.has(name)) ?? names[0];
-  const limit = Number(config?.get(setting) ?? usual);
-  if (Number.isNaN(limit)) return undefined;
-  const { keys, roomy, numbers } = shapes[type];
-  const past = (numbersOnly ? numbers : roomy).filter((count) => count > limit && count <= 2 * limit).length;
-  if (past < FEW || past < 0.05 * keys) return undefined;
-  const known = config === undefined ? ', the default, as CONFIG may not be read' : '';
-  return {
-    severity: 'notice' as const,
-    title: `Many keys of type ${type} are just too long to be stored compactly`,
-    evidence: `${past} of ${keys} in the sample have ${limit + 1} to ${2 * limit} elements (${setting} ${limit}${known})`,
-    reason: 'Stored compactly they take a third to a tenth of the memory, for a little processor time.',
-    mend: [`redis-cli ${cli} CONFIG SET ${setting} ${2 * limit}   # counts for keys that are written anew`],
-  };
+/** From what it is; nothing where that is all. */
+function moreEffort(facts: Facts): string[] {
+  const setting = 'active-expire-effort';
+  if (facts.config === undefined) {
+    return [
+      `redis-cli ${facts.cli} CONFIG GET ${setting}   # 1 to ${MOST_EFFORT}: higher deletes more at a time`,
+    ];
+  }
+  const effort = Number(facts.config.get(setting));
+  if (!(effort < MOST_EFFORT)) return [];
+  return set(facts, setting, String(Math.min(MOST_EFFORT, effort + 4))).concat('# costs processor time');
 }

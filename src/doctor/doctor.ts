@@ -3,15 +3,27 @@ import { type AnalyzeProgress, analyze } from '../analyze/analyze.js';
 import { ServerError } from '../keyspace/endpoint.js';
 import { databasesOf, type Server, type Servers } from '../keyspace/servers.js';
 import { walk } from '../keyspace/walk.js';
+import { BUFFER_CHECKS } from './checks-buffers.js';
+import { COMPACT_CHECKS } from './checks-compact.js';
 import { HEALTH_CHECKS } from './checks-health.js';
 import { KEY_CHECKS } from './checks-keys.js';
+import { LIMIT_CHECKS } from './checks-limit.js';
 import { MEMORY_CHECKS } from './checks-memory.js';
 import { type Facts, gather } from './facts.js';
 import { type Check, type Finding, SEVERITIES, type Severity } from './finding.js';
+import type { TlsWays } from './redis-cli.js';
+import { leavesToPrimary } from './room.js';
 import { type Shapes, ShapeVisitor } from './shapes.js';
 
 /** Each has its line in docs/TOOLS.md. */
-export const CHECKS: readonly Check[] = [...MEMORY_CHECKS, ...KEY_CHECKS, ...HEALTH_CHECKS];
+export const CHECKS: readonly Check[] = [
+  ...LIMIT_CHECKS,
+  ...MEMORY_CHECKS,
+  ...BUFFER_CHECKS,
+  ...KEY_CHECKS,
+  ...COMPACT_CHECKS,
+  ...HEALTH_CHECKS,
+];
 
 export interface Examination {
   readonly version: 1;
@@ -28,6 +40,10 @@ export interface ServerExamination {
   readonly fine: readonly string[];
   /** Ids of those that could not be made. */
   readonly notMade: readonly string[];
+  /** Ids of those that ask for what a replica leaves to its primary; empty but for one. */
+  readonly notApplicable: readonly string[];
+  /** The commands of the mends take the password from REDISCLI_AUTH. */
+  readonly needsPassword: boolean;
   /** What could not be read, and why. */
   readonly unread: readonly string[];
 }
@@ -35,6 +51,8 @@ export interface ServerExamination {
 export interface ExamineOptions {
   /** For CLIENT LIST. */
   readonly name: string;
+  /** For the commands of the mends. */
+  readonly tls?: TlsWays | undefined;
   /** Keys to look at; 0: none. */
   readonly sample: number;
   readonly maxRate: number | undefined;
@@ -48,7 +66,7 @@ export async function examine(servers: Servers, options: ExamineOptions): Promis
   for (const server of servers.all) {
     if (options.signal.aborted) break;
     const unread: string[] = [];
-    const facts = await gather(server, await keysOf(server, servers, options, unread), unread);
+    const facts = await gather(server, await keysOf(server, servers, options, unread), unread, options.tls);
     if (facts.info.size === 0) throw new ServerError(`${server.name}: INFO is refused: ${unread[0]}`);
     examined.push(judge(facts));
   }
@@ -63,8 +81,10 @@ export function judge(facts: Facts): ServerExamination {
   const findings: (Finding & { id: string })[] = [];
   const fine: string[] = [];
   const notMade: string[] = [];
-  for (const { id, needs, run } of CHECKS) {
-    if (needs !== undefined && facts[needs] === undefined) notMade.push(id);
+  const notApplicable: string[] = [];
+  for (const { id, needs, primaryOnly, run } of CHECKS) {
+    if (primaryOnly && leavesToPrimary(facts)) notApplicable.push(id);
+    else if (needs !== undefined && facts[needs] === undefined) notMade.push(id);
     else {
       const finding = run(facts);
       if (finding === undefined) fine.push(id);
@@ -72,7 +92,8 @@ export function judge(facts: Facts): ServerExamination {
     }
   }
   findings.sort((a, b) => SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity));
-  return { server: facts.server, findings, fine, notMade, unread: facts.unread };
+  const { server, needsPassword, unread } = facts;
+  return { server, findings, fine, notMade, notApplicable, needsPassword, unread };
 }
 
 async function keysOf(

@@ -8,7 +8,9 @@ import type { Analysis } from '../analyze/analysis.js';
 import { isLoopback } from '../config/address.js';
 import type { Server } from '../keyspace/servers.js';
 import { infoFields } from '../memory/reading.js';
+import { type ClientMemory, clientMemory } from './clients.js';
 import { containerLimit } from './container.js';
+import { redisCliFlags, type TlsWays } from './redis-cli.js';
 import type { Shapes } from './shapes.js';
 
 /** All that is asked by CONFIG GET, and never `*`: that answers passwords, too. */
@@ -16,10 +18,15 @@ const SETTINGS = [
   'activedefrag',
   'hash-max-listpack-entries',
   'hash-max-ziplist-entries',
+  'hash-max-listpack-value',
+  'hash-max-ziplist-value',
   'zset-max-listpack-entries',
   'zset-max-ziplist-entries',
+  'zset-max-listpack-value',
+  'zset-max-ziplist-value',
   'set-max-intset-entries',
   'set-max-listpack-entries',
+  'set-max-listpack-value',
   'list-max-listpack-size',
   'list-max-ziplist-size',
   'client-output-buffer-limit',
@@ -27,21 +34,28 @@ const SETTINGS = [
   'replica-ignore-maxmemory',
   'lazyfree-lazy-eviction',
   'lazyfree-lazy-expire',
+  'no-appendfsync-on-rewrite',
+  'maxclients',
+  'active-expire-effort',
+  'save',
+  'stop-writes-on-bgsave-error',
 ] as const;
 export type Setting = (typeof SETTINGS)[number];
 
 export interface Facts {
   /** host:port or the socket's path. */
   readonly server: string;
-  /** Flags of redis-cli that lead there. */
+  /** Flags of redis-cli that lead there, quoted for a shell. */
   readonly cli: string;
+  /** Beside them redis-cli needs the password, in REDISCLI_AUTH. */
+  readonly needsPassword: boolean;
   /** INFO, all sections, by field. */
   readonly info: ReadonlyMap<string, string>;
   /** Those of SETTINGS that the server knows; undefined: CONFIG GET is not allowed. */
   readonly config: ReadonlyMap<Setting, string> | undefined;
   readonly slow: readonly SlowCommand[] | undefined;
-  /** Worst of each kind, milliseconds. */
-  readonly latency: ReadonlyMap<string, number> | undefined;
+  /** What LATENCY HISTORY has kept. */
+  readonly latency: readonly LatencySpike[] | undefined;
   readonly clients: ClientMemory | undefined;
   /** Of its process, where that is on this machine. */
   readonly process: ProcessFacts | undefined;
@@ -62,10 +76,11 @@ export interface SlowCommand {
   readonly command: string;
 }
 
-export interface ClientMemory {
-  readonly count: number;
-  /** The most that waits for one client to read it, bytes. */
-  readonly largestOutput: number;
+export interface LatencySpike {
+  readonly event: string;
+  /** Seconds since 1970. */
+  readonly at: number;
+  readonly ms: number;
 }
 
 export interface ProcessFacts {
@@ -80,6 +95,7 @@ export async function gather(
   server: Server,
   keys: Pick<Facts, 'keys' | 'shapes'>,
   unread: string[],
+  tls?: TlsWays,
 ): Promise<Facts> {
   const { redis, name, endpoint } = server;
   const read = async <T>(command: string, ask: () => Promise<T>): Promise<T | undefined> => {
@@ -91,15 +107,16 @@ export async function gather(
     }
   };
   const info = infoFields((await read('INFO', () => redis.info('all'))) ?? '');
-  const { host, port, path } = endpoint;
+  const { host, path } = endpoint;
   return {
     server: name,
-    cli: path === undefined ? `-h ${host} -p ${port}` : `-s ${path}`,
+    cli: redisCliFlags(endpoint, tls),
+    needsPassword: endpoint.password !== undefined,
     info,
     config: await read('CONFIG GET', () => configOf(redis)),
     slow: await read('SLOWLOG GET', () => slowOf(redis)),
     latency: await read('LATENCY LATEST', () => latencyOf(redis)),
-    clients: await read('CLIENT LIST', () => clientsOf(redis)),
+    clients: await read('CLIENT LIST', async () => clientMemory(String(await redis.client('LIST')))),
     process: path !== undefined || isLoopback(host) ? processOf(info.get('process_id')) : undefined,
     ...keys,
     unread,
@@ -129,17 +146,14 @@ async function slowOf(redis: Redis): Promise<SlowCommand[]> {
   }));
 }
 
-async function latencyOf(redis: Redis): Promise<ReadonlyMap<string, number>> {
+async function latencyOf(redis: Redis): Promise<LatencySpike[]> {
   const events = (await redis.call('LATENCY', 'LATEST')) as [string, number, number, number][];
-  return new Map(events.map(([event, , , worst]) => [event, Number(worst)]));
-}
-
-async function clientsOf(redis: Redis): Promise<ClientMemory> {
-  const lines = String(await redis.client('LIST'))
-    .split('\n')
-    .filter((line) => line !== '');
-  const outputs = lines.map((line) => Number(/ omem=(\d+)/.exec(line)?.[1] ?? 0));
-  return { count: lines.length, largestOutput: Math.max(0, ...outputs) };
+  // LATEST tells when the last was, and how long the longest was, which may have been months ago.
+  const histories = events.map(async ([event]) => {
+    const spikes = (await redis.call('LATENCY', 'HISTORY', event)) as [number, number][];
+    return spikes.map(([at, ms]) => ({ event, at: Number(at), ms: Number(ms) }));
+  });
+  return (await Promise.all(histories)).flat();
 }
 
 /** undefined: this is not its machine, or not to be read. */

@@ -22,6 +22,8 @@ export interface Check {
   readonly id: string;
   /** What it needs beside INFO; without it the check is said not to have been made. */
   readonly needs?: keyof Facts;
+  /** Of memory that a replica leaves to its primary; not made there. */
+  readonly primaryOnly?: true;
   run(facts: Facts): Finding | undefined;
 }
 
@@ -42,16 +44,10 @@ export function keyspace({ info }: Facts): { keys: number; expires: number } {
   return { keys, expires };
 }
 
-/** What counts against maxmemory, as a share of it; NaN without a limit. */
-export function fullness(facts: Facts): number {
-  const limit = figure(facts, 'maxmemory');
-  if (!(limit > 0)) return Number.NaN;
-  return (figure(facts, 'used_memory') - (figure(facts, 'mem_not_counted_for_evict') || 0)) / limit;
-}
-
 const UNITS = ['B', 'KB', 'MB', 'GB', 'TB'];
 
 export function size(bytes: number): string {
+  if (Number.isNaN(bytes)) return 'an unknown size';
   const unit = Math.min(UNITS.length - 1, Math.max(0, Math.floor(Math.log2(Math.max(1, bytes)) / 10)));
   return `${(bytes / 1024 ** unit).toFixed(unit === 0 ? 0 : 1)} ${UNITS[unit]}`;
 }
@@ -60,10 +56,25 @@ export function share(part: number): string {
   return `${(part * 100).toFixed(1)} %`;
 }
 
+/** How long the server has run. */
+export function uptime(facts: Facts): string {
+  const minutes = figure(facts, 'uptime_in_seconds') / 60;
+  if (minutes < 120) return `${Math.ceil(minutes)} min`;
+  const hours = minutes / 60;
+  return hours < 48 ? `${hours.toFixed(0)} hours` : `${(hours / 24).toFixed(0)} days`;
+}
+
 /** The command that sets it now, and where it stays set. */
-export function set({ cli }: Facts, setting: string, value: string): string[] {
+export function set({ cli, info }: Facts, setting: string, value: string): string[] {
+  const now = `redis-cli ${cli} CONFIG SET ${setting} ${value}`;
+  if (info.get('config_file') === '') {
+    return [
+      now,
+      `# started without a config file: a restart forgets it, unless one says ${setting} ${value}`,
+    ];
+  }
   return [
-    `redis-cli ${cli} CONFIG SET ${setting} ${value}`,
+    now,
     `redis-cli ${cli} CONFIG REWRITE   # keeps it; on a managed service set ${setting} in its parameter group`,
   ];
 }

@@ -1,5 +1,6 @@
-// Collections that are just too large to be stored compactly: of a sample of keys, which have the roomy encoding and how
-// many elements. Visits pages of keys; reads only.
+// Collections that are not stored compactly: of a sample of keys, how many elements they have, and how long these are.
+// Visits pages of keys; reads only. Bounded: of each type so many are looked at, of each a few elements are read, and
+// none where they are long on average.
 import { Aside } from '../keyspace/aside.js';
 import { Batch, keyCommand } from '../keyspace/batch.js';
 import type { Endpoint } from '../keyspace/endpoint.js';
@@ -8,28 +9,53 @@ import type { Visitor } from '../keyspace/walk.js';
 
 export type Collection = 'hash' | 'zset' | 'set';
 
+/** A key with the roomy encoding. */
+export interface Roomy {
+  readonly count: number;
+  /** Of the elements that were drawn (of a hash: fields and values), bytes; Infinity where none was. */
+  readonly longest: number;
+  /** All that were drawn are whole numbers. */
+  readonly numbers: boolean;
+}
+
 /** Of one type. */
 export interface Shape {
   /** Keys of the type that were looked at. */
   keys: number;
-  /** Element counts of those with the roomy encoding. */
-  readonly roomy: number[];
-  /** Of sets: those of `roomy` with a whole number for a member that was drawn. */
-  readonly numbers: number[];
+  readonly roomy: Roomy[];
 }
 
 export type Shapes = Readonly<Record<Collection, Shape>>;
 
 const TYPE = keyCommand(['TYPE']);
 const ENCODING = keyCommand(['OBJECT', 'ENCODING']);
-const COUNT: Readonly<Record<Collection, ReturnType<typeof keyCommand>>> = {
-  hash: keyCommand(['HLEN']),
-  zset: keyCommand(['ZCARD']),
-  set: keyCommand(['SCARD']),
-};
-const MEMBER = keyCommand(['SRANDMEMBER']);
+const USAGE = keyCommand(['MEMORY', 'USAGE']);
+// The order of a hash table is as good as chance; HRANDFIELD is there only since 6.2.
+const DRAW = ['0', 'COUNT', '10'];
+const COMMANDS = {
+  hash: { count: keyCommand(['HLEN']), draw: keyCommand(['HSCAN'], DRAW) },
+  zset: { count: keyCommand(['ZCARD']), draw: keyCommand(['ZSCAN'], DRAW) },
+  set: { count: keyCommand(['SCARD']), draw: keyCommand(['SSCAN'], DRAW) },
+} as const;
 const WHOLE = /^-?\d{1,19}$/;
 const ROOMY: ReadonlySet<string> = new Set(['hashtable', 'skiplist']);
+/** Of a type; more would tell no more. */
+const MOST_ROOMY = 1000;
+/** Bytes of an element, its overhead included: longer ones are not just past any limit, and would be much to read. */
+const MOST_AVERAGE = 512;
+/** What a sorted set takes before its first element, and more. */
+const BASE = 1024;
+
+interface Asked {
+  readonly key: Buffer;
+  readonly type: Collection;
+}
+
+interface Counted extends Asked {
+  readonly count: number;
+  /** Its elements are, on average: none is read. */
+  readonly long: boolean;
+}
 
 export class ShapeVisitor implements Visitor {
   shapes: Shapes = none();
@@ -48,30 +74,18 @@ export class ShapeVisitor implements Visitor {
   }
 
   async take(keys: readonly Buffer[], replies: readonly Reply[]): Promise<void> {
-    const batch = new Batch();
-    const asked: Collection[] = [];
     const seen: Collection[] = [];
+    const roomy: Asked[] = [];
     for (const [i, key] of keys.entries()) {
       const type = String(replies[2 * i]);
-      if (!isCollection(type)) continue;
+      if (!isCollection(type) || this.shapes[type].roomy.length >= MOST_ROOMY) continue;
       seen.push(type);
-      if (!ROOMY.has(String(replies[2 * i + 1]))) continue;
-      batch.about(COUNT[type], key);
-      if (type === 'set') batch.about(MEMBER, key);
-      asked.push(type);
+      if (ROOMY.has(String(replies[2 * i + 1]))) roomy.push({ key, type });
     }
-    const answers = await this.aside.ask(batch);
+    const found = await this.draw(await this.count(roomy));
     this.looked += keys.length;
     for (const type of seen) this.shapes[type].keys++;
-    let at = 0;
-    for (const type of asked) {
-      const count = answers[at++];
-      const member = type === 'set' ? answers[at++] : undefined;
-      if (typeof count !== 'number' || count === 0) continue;
-      const { roomy, numbers } = this.shapes[type];
-      roomy.push(count);
-      if (Buffer.isBuffer(member) && WHOLE.test(member.toString('latin1'))) numbers.push(count);
-    }
+    for (const [type, each] of found) this.shapes[type].roomy.push(each);
   }
 
   restart(): void {
@@ -82,13 +96,54 @@ export class ShapeVisitor implements Visitor {
   close(): void {
     this.aside.close();
   }
+
+  /** Those that are still there. */
+  private async count(asked: readonly Asked[]): Promise<Counted[]> {
+    const batch = new Batch();
+    for (const { key, type } of asked) {
+      batch.about(COMMANDS[type].count, key);
+      batch.about(USAGE, key);
+    }
+    const replies = await this.aside.ask(batch);
+    return asked.flatMap((each, i) => {
+      const [count, bytes] = [replies[2 * i], replies[2 * i + 1]];
+      if (typeof count !== 'number' || count === 0) return [];
+      return [{ ...each, count, long: !(typeof bytes === 'number' && bytes <= BASE + count * MOST_AVERAGE) }];
+    });
+  }
+
+  private async draw(counted: readonly Counted[]): Promise<[Collection, Roomy][]> {
+    const batch = new Batch();
+    for (const { key, type, long } of counted) if (!long) batch.about(COMMANDS[type].draw, key);
+    const replies = await this.aside.ask(batch);
+    let at = 0;
+    return counted.map(({ type, count, long }) => {
+      const drawn = long ? [] : elements(type, replies[at++]);
+      const lengths = drawn.map(({ length }) => length);
+      return [
+        type,
+        {
+          count,
+          longest: drawn.length === 0 ? Number.POSITIVE_INFINITY : Math.max(...lengths),
+          numbers: drawn.length > 0 && drawn.every((each) => WHOLE.test(each.toString('latin1'))),
+        },
+      ];
+    });
+  }
+}
+
+/** Of a reply of HSCAN, SSCAN or ZSCAN, whose scores are no elements. */
+function elements(type: Collection, reply: Reply | undefined): Buffer[] {
+  const list: unknown = Array.isArray(reply) ? reply[1] : undefined;
+  if (!Array.isArray(list)) return [];
+  return list.filter((each, i): each is Buffer => Buffer.isBuffer(each) && !(type === 'zset' && i % 2 === 1));
 }
 
 function none(): Shapes {
-  const shape = (): Shape => ({ keys: 0, roomy: [], numbers: [] });
+  const shape = (): Shape => ({ keys: 0, roomy: [] });
   return { hash: shape(), zset: shape(), set: shape() };
 }
 
 function isCollection(type: string): type is Collection {
-  return type in COUNT;
+  return type in COMMANDS;
 }

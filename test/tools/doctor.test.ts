@@ -1,50 +1,20 @@
-// spillway doctor: each fault planted on a real server is found, and nothing on a healthy one.
+// spillway doctor: each fault planted on a real server is found.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { Redis } from 'ioredis';
-import t, { type Test } from 'tap';
-import { examine, type ServerExamination } from '../../src/doctor/doctor.js';
-import { type Endpoint, endpointName } from '../../src/keyspace/endpoint.js';
-import { connectServers } from '../../src/keyspace/servers.js';
+import t from 'tap';
 import { builtMain } from '../support/built.js';
+import { fill, served } from '../support/doctor.js';
 import { withRedis } from '../support/redis.js';
 import { until } from '../support/wait.js';
 
 const MAIN = builtMain();
-const NAME = 'spillway-test';
 /** Keeps the server for 150 ms. */
 const SLOW = `local function now() local t = redis.call('TIME') return t[1] * 1000000 + t[2] end
   local till = now() + 150000 while now() < till do end`;
-
-async function served(t: Test, args: readonly string[] = []) {
-  const redis = await withRedis(t, args);
-  const direct = new Redis(redis.port, '127.0.0.1', { maxRetriesPerRequest: 0 });
-  t.teardown(() => direct.disconnect());
-  const endpoint: Endpoint = { host: '127.0.0.1', port: redis.port, connectTimeoutMs: 1000 };
-  const look = async (more: Partial<Endpoint> = {}): Promise<ServerExamination> => {
-    const servers = await connectServers({ ...endpoint, ...more }, NAME);
-    const { signal } = new AbortController();
-    const { servers: all } = await examine(servers, { name: NAME, sample: 5000, maxRate: undefined, signal });
-    servers.close();
-    t.equal(all[0]?.server, endpointName(endpoint));
-    return all[0] as ServerExamination;
-  };
-  const ids = async (more?: Partial<Endpoint>) => (await look(more)).findings.map(({ id }) => id).sort();
-  return { port: redis.port, redis, direct, look, ids };
-}
-
-async function fill(
-  direct: Redis,
-  count: number,
-  write: (pipeline: ReturnType<Redis['pipeline']>, i: number) => void,
-) {
-  const pipeline = direct.pipeline();
-  for (let i = 0; i < count; i++) write(pipeline, i);
-  await pipeline.exec();
-}
 
 t.test('settings are asked by their names: all of them would bring passwords along', async (t) => {
   // MONITOR does not show CONFIG; the slow log does.
@@ -59,27 +29,6 @@ t.test('settings are asked by their names: all of them would bring passwords alo
     asked.filter((setting) => /[*?[]|pass|auth|^tls-/.test(setting)),
     [],
   );
-});
-
-t.test('nothing on a healthy server', async (t) => {
-  const { direct, look, port } = await served(t, [
-    '--maxmemory',
-    '200mb',
-    '--maxmemory-policy',
-    'allkeys-lru',
-  ]);
-  await fill(direct, 500, (pipeline, i) => pipeline.set(`cache:${i}`, 'x'.repeat(100), 'EX', 1000));
-  await fill(direct, 50, (pipeline, i) => pipeline.hset(`user:${i}`, { a: '1', b: '2' }));
-  t.match(await look(), { findings: [], notMade: [], unread: [] });
-  const { status, stdout } = spawnSync(process.execPath, [MAIN, 'doctor', '-u', `redis://127.0.0.1:${port}`]);
-  t.equal(status, 0);
-  t.match(String(stdout), /Nothing was found/);
-});
-
-t.test('nothing on a store that never evicts and has room', async (t) => {
-  const { direct, look } = await served(t, ['--maxmemory', '200mb', '--appendonly', 'yes']);
-  await fill(direct, 500, (pipeline, i) => pipeline.set(`order:${i}`, 'x'));
-  t.match(await look(), { findings: [] });
 });
 
 t.test('limits and policies', async (t) => {
@@ -102,9 +51,7 @@ t.test('limits and policies', async (t) => {
 
 t.test('full, with writes refused', async (t) => {
   const { direct, look, port } = await served(t, ['--maxmemory', '4mb']);
-  const refused = async () =>
-    (await direct.set(`event:${Math.random()}`, 'x'.repeat(10_000)).catch(String)) !== 'OK';
-  await until(refused, { timeoutMs: 20_000 });
+  await fill(direct, 500, (pipeline, i) => pipeline.set(`event:${i}`, 'x'.repeat(10_000)));
   const { findings } = await look();
   t.same(
     findings.map(({ id, severity }) => `${severity} ${id}`),
@@ -181,6 +128,28 @@ t.test('a replica that evicts by itself', async (t) => {
   t.notOk((await ids()).includes('replica-evicts'));
 });
 
+t.test('a replica that does not keep up, and a subscriber that does not', async (t) => {
+  const { direct, look, port } = await served(t, [
+    ...['--maxmemory', '100mb', '--maxmemory-policy', 'allkeys-lru', '--repl-diskless-sync-delay', '0'],
+  ]);
+  const replica = await withRedis(t, ['--replicaof', `127.0.0.1 ${port}`]);
+  await until(async () => (await direct.info('replication')).includes('state=online'));
+  await replica.kill('SIGSTOP');
+  await fill(direct, 40, (pipeline) => pipeline.set('page', 'x'.repeat(1_000_000)));
+  t.match((await look()).findings, [
+    { id: 'uncounted-buffers', mend: [/INFO replication/, /repl-backlog-size 5mb/, /./, /./] },
+  ]);
+  await replica.kill('SIGCONT');
+  await until(async () => /mem_not_counted_for_evict:\d{0,7}\r/.test(await direct.info('memory')));
+
+  const lazy = net.connect(port, '127.0.0.1').pause();
+  t.teardown(() => lazy.destroy());
+  lazy.write('SUBSCRIBE news\r\n');
+  await until(async () => (await direct.pubsub('NUMSUB', 'news'))[1] === 1);
+  await fill(direct, 28, (pipeline) => pipeline.publish('news', 'x'.repeat(1_000_000)));
+  t.match((await look()).findings, [{ id: 'client-buffers', evidence: /^pubsub clients: \d/ }]);
+});
+
 t.test('clients, slow commands, saving', async (t) => {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'spillway-doctor-'));
   const { direct, ids, look, port } = await served(t, [
@@ -255,7 +224,7 @@ t.test('what may not be read is said, and the rest is found', async (t) => {
     least.findings.map(({ id }) => id),
     ['no-maxmemory'],
   );
-  t.ok(least.notMade.includes('big-keys'));
+  t.ok(['big-keys', 'client-buffers'].every((id) => least.notMade.includes(id)));
   t.ok(least.unread.length >= 4);
   const url = `redis://managed:pw@127.0.0.1:${port}`;
   await direct.call('ACL', 'SETUSER', 'managed', '-info');

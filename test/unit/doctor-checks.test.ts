@@ -2,51 +2,8 @@
 import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { CHECKS, judge } from '../../src/doctor/doctor.js';
-import type { Facts, Setting } from '../../src/doctor/facts.js';
-
-const MB = 2 ** 20;
-
-/** A healthy server, but for `info`. */
-function facts(info: Record<string, string | number>, more: Partial<Facts> = {}): Facts {
-  const healthy = {
-    used_memory: 500 * MB,
-    used_memory_peak: 510 * MB,
-    maxmemory: 1000 * MB,
-    maxmemory_policy: 'allkeys-lru',
-    total_system_memory: 8000 * MB,
-    mem_fragmentation_ratio: 1.1,
-    mem_fragmentation_bytes: 50 * MB,
-    allocator_frag_ratio: 1.05,
-    mem_not_counted_for_evict: 0,
-    mem_clients_normal: MB,
-    uptime_in_seconds: 86_400,
-    expired_stale_perc: '0.50',
-    rejected_connections: 0,
-    db0: 'keys=1000,expires=900,avg_ttl=1',
-  };
-  const fields = Object.entries({ ...healthy, ...info }).map(
-    ([name, value]) => [name, String(value)] as const,
-  );
-  return {
-    server: '127.0.0.1:6379',
-    cli: '-h 127.0.0.1 -p 6379',
-    info: new Map(fields),
-    config: new Map([['activedefrag', 'no']]),
-    slow: [],
-    latency: new Map(),
-    clients: { count: 1, largestOutput: 0 },
-    process: { swapBytes: 0, limitBytes: undefined },
-    keys: undefined,
-    shapes: undefined,
-    unread: [],
-    at: 1_000_000,
-    ...more,
-  };
-}
-
-function found(info: Record<string, string | number>, more?: Partial<Facts>): string[] {
-  return judge(facts(info, more)).findings.map(({ id, severity }) => `${severity} ${id}`);
-}
+import type { Facts, LatencySpike, Setting } from '../../src/doctor/facts.js';
+import { facts, found, MB, mendOf } from '../support/doctor-facts.js';
 
 t.test('a healthy server', (t) => {
   t.same(found({}), []);
@@ -66,43 +23,114 @@ t.test('fragmentation, and what only looks like it', (t) => {
   t.same(found({ ...fragmented, mem_fragmentation_bytes: 40 * MB }), [], 'not much');
   const afterPeak = { ...fragmented, allocator_frag_ratio: 1.02, used_memory_peak: 900 * MB };
   t.same(found(afterPeak), ['notice fragmentation']);
+  const title = (more?: Partial<Facts>) => judge(facts(fragmented, more)).findings[0]?.title;
+  t.equal(title(), 'Memory is fragmented, and active defragmentation is off');
+  t.equal(title({ config: undefined }), 'Memory is fragmented', 'whether it is off is not known');
+  t.match(
+    mendOf('fragmentation', fragmented),
+    /activedefrag yes[\s\S]*refused where.*restart it, or fail over/,
+  );
+  t.notMatch(mendOf('fragmentation', { ...fragmented, mem_allocator: 'libc' }), /CONFIG SET/);
+  const outside = {
+    ...fragmented,
+    allocator_frag_ratio: 1.02,
+    rss_overhead_ratio: 1.75,
+    allocator_rss_ratio: 1.01,
+  };
+  t.match(judge(facts(outside)).findings, [
+    {
+      title: /more memory than its data/,
+      evidence: /frag_ratio 1\.02, allocator_rss_ratio 1\.01, rss_overhead_ratio 1\.75/,
+    },
+  ]);
+  t.notMatch(mendOf('fragmentation', outside), /activedefrag|PURGE/);
+  t.same(
+    found(outside, { config: new Map([['activedefrag', 'yes']]) }),
+    ['warning fragmentation'],
+    'which does not help there',
+  );
+  t.match(mendOf('fragmentation', { ...outside, allocator_rss_ratio: 1.6 }), /PURGE/);
   t.end();
 });
 
-t.test('buffers, swap, the room of a container, the backlog', (t) => {
-  t.same(found({ mem_not_counted_for_evict: 150 * MB }), ['warning uncounted-buffers']);
-  t.same(found({ mem_not_counted_for_evict: 90 * MB }), []);
-  t.same(found({ mem_clients_normal: 60 * MB }), ['warning client-buffers']);
-  t.same(found({ mem_clients_normal: 40 * MB }), []);
+t.test('swap, the room of a container, the backlog', (t) => {
   t.same(found({}, { process: { swapBytes: 50 * MB, limitBytes: undefined } }), ['warning swap']);
   t.same(found({}, { process: { swapBytes: 0, limitBytes: 1100 * MB } }), ['warning maxmemory-too-large']);
   t.same(found({}, { process: { swapBytes: 0, limitBytes: 900 * MB } }), ['critical maxmemory-too-large']);
   t.same(found({}, { process: { swapBytes: 0, limitBytes: 1500 * MB } }), []);
-  t.same(found({ expired_stale_perc: '25.00' }), ['warning expired-backlog']);
   t.end();
 });
 
-t.test('sets just past a limit, which Redis 7.2 has for any', (t) => {
-  const none = { keys: 0, roomy: [], numbers: [] };
-  const shapes = (count: number, ofNumbers = true) => {
-    const roomy = Array.from({ length: 40 }, () => count);
-    return { hash: none, zset: none, set: { keys: 100, roomy, numbers: ofNumbers ? roomy : [] } };
-  };
-  const since72 = new Map<Setting, string>([
-    ['set-max-intset-entries', '512'],
-    ['set-max-listpack-entries', '128'],
+t.test('ended keys count where Redis does not keep up with them', (t) => {
+  const behind = { expired_stale_perc: '25.00', expired_time_cap_reached_count: 9 };
+  t.same(found(behind), ['warning expired-backlog']);
+  t.same(found({ ...behind, expired_time_cap_reached_count: 0 }), [], 'short-lived keys, no more');
+  t.same(found({ ...behind, used_memory: 50 * MB }), [], 'not much');
+  t.same(found({ ...behind, db0: 'keys=1000,expires=100' }), [], 'of few keys');
+  const mend = (effort: string) =>
+    mendOf('expired-backlog', behind, {
+      config: new Map<Setting, string>([['active-expire-effort', effort]]),
+    });
+  t.match(mend('1'), /CONFIG SET active-expire-effort 5/);
+  t.match(mend('8'), /CONFIG SET active-expire-effort 10/);
+  t.notMatch(mend('10'), /CONFIG/);
+  t.match(mendOf('expired-backlog', behind, { config: undefined }), /CONFIG GET active-expire-effort/);
+  t.end();
+});
+
+t.test('refused writes are critical where they are refused now, and old ones fade', (t) => {
+  const once = { errorstat_OOM: 'count=1', uptime_in_seconds: 400 * 86_400 };
+  const full = { used_memory: 999 * MB };
+  const db0 = 'keys=10,expires=0';
+  t.same(found({ ...once, ...full }), ['notice oom-errors'], 'a cache is full');
+  t.same(found({ ...once, ...full, errorstat_OOM: 'count=9000' }), ['warning oom-errors']);
+  t.same(found({ ...once, ...full, db0, maxmemory_policy: 'noeviction' }), [
+    'critical memory-full',
+    'critical oom-errors',
   ]);
-  t.same(found({}, { shapes: shapes(200) }), [], 'before 7.2 sets of strings are never compact');
-  t.same(found({}, { shapes: shapes(200), config: since72 }), ['notice set-just-past-compact']);
-  t.same(found({}, { shapes: shapes(300), config: since72 }), []);
-  t.same(found({}, { shapes: shapes(600), config: since72 }), ['notice set-just-past-compact']);
-  t.same(
-    found({}, { shapes: shapes(600, false), config: since72 }),
-    [],
-    'the limit of numbers is not theirs',
-  );
-  t.same(found({}, { shapes: shapes(200, false), config: since72 }), ['notice set-just-past-compact']);
-  t.same(found({}, { shapes: shapes(600), config: undefined }), ['notice set-just-past-compact']);
+  t.same(found({ ...once, ...full, db0, maxmemory_policy: 'noeviction', role: 'slave' }), [
+    'notice oom-errors',
+  ]);
+  t.same(found({ errorstat_OOM: 'count=1', uptime_in_seconds: 600 }), ['warning oom-errors']);
+  t.end();
+});
+
+t.test('the last hour of latency events', (t) => {
+  const spike = (ms: number, ago: number): LatencySpike => ({ event: 'fork', ms, at: 1_000_000 - ago });
+  t.same(found({}, { latency: [spike(500, 10)] }), ['notice latency-events']);
+  t.same(found({}, { latency: [spike(5000, 4000), spike(60, 10)] }), [], 'it was long before');
+  const [finding] = judge(
+    facts({}, { latency: [spike(9000, 4000), spike(200, 20), spike(300, 9)] }),
+  ).findings;
+  t.match(finding?.evidence, /fork 300 ms$/);
+  t.end();
+});
+
+t.test('clients turned away', (t) => {
+  const mend = (maxclients: number | undefined) =>
+    mendOf('rejected-connections', { rejected_connections: 1, maxclients });
+  t.match(mend(10_000), /CONFIG SET maxclients 20000/);
+  t.match(mend(40_000), /CONFIG SET maxclients 65000/);
+  t.notMatch(mend(65_000), /maxclients/, 'never a lower one');
+  t.notMatch(mend(undefined), /maxclients/);
+  const [finding] = judge(facts({ rejected_connections: 1, connected_clients: 3 })).findings;
+  t.match(finding?.evidence, /since the start 24 hours ago.*; 3 clients now$/);
+  t.end();
+});
+
+t.test('saving that fails', (t) => {
+  const rdb = { rdb_last_bgsave_status: 'err' };
+  const config = (...settings: [Setting, string][]) => ({ config: new Map(settings) });
+  t.same(found(rdb), ['critical saving-fails']);
+  t.same(found(rdb, config(['save', ''])), ['warning saving-fails']);
+  t.same(found(rdb, config(['stop-writes-on-bgsave-error', 'no'])), ['warning saving-fails']);
+  t.same(found({ aof_last_write_status: 'err' }, config(['save', ''])), ['critical saving-fails']);
+  t.match(mendOf('saving-fails', rdb), /BGSAVE/);
+  const rewrite = { aof_last_bgrewrite_status: 'err' };
+  t.same(found(rewrite), ['warning saving-fails']);
+  t.notMatch(judge(facts(rewrite)).findings[0]?.reason, /MISCONF/);
+  t.match(mendOf('saving-fails', rewrite), /BGREWRITEAOF/);
+  t.same(found({ ...rewrite, ...rdb }), ['critical saving-fails']);
   t.end();
 });
 

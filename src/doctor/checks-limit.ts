@@ -1,0 +1,146 @@
+// Checks of maxmemory, and of what happens at it.
+import type { Facts } from './facts.js';
+import { type Check, figure, keyspace, set, share, size, uptime } from './finding.js';
+import { counted, FEWER_KEYS, fullness, leavesToPrimary, limitMend, MOST, roomOf } from './room.js';
+
+const NEAR = 0.9;
+const FULL = 0.97;
+/** Of the room, where a limit may as well be lower. */
+const USUAL = 0.6;
+const DAY = 86_400;
+/** Refused writes a day that are worth knowing, no more. */
+const RARE = 1;
+
+export const LIMIT_CHECKS: readonly Check[] = [
+  {
+    id: 'no-maxmemory',
+    primaryOnly: true,
+    run(facts) {
+      if (figure(facts, 'maxmemory') !== 0) return undefined;
+      const [used, room] = [counted(facts), roomOf(facts)];
+      const of = room === undefined ? '' : ` of ${room.whose} ${size(room.bytes)}`;
+      return {
+        severity: room !== undefined && used > 0.75 * room.bytes ? 'critical' : 'warning',
+        title: 'There is no maxmemory',
+        evidence: `maxmemory:0, used ${size(used)}${of}`,
+        reason:
+          'Redis grows until the kernel ends it, with all that was not saved. With a limit it evicts or refuses instead.',
+        mend: limitMend(facts, USUAL * (room?.bytes ?? 0)),
+      };
+    },
+  },
+  {
+    id: 'memory-full',
+    primaryOnly: true,
+    run(facts) {
+      const [full, limit] = [fullness(facts), figure(facts, 'maxmemory')];
+      if (!(full >= NEAR) || evicts(facts)) return undefined;
+      return {
+        severity: full >= FULL ? 'critical' : 'warning',
+        title: 'Memory is nearly at maxmemory, and nothing can be evicted',
+        evidence: `${share(full)} of ${size(limit)}, ${policy(facts)}`,
+        reason: "At the limit writes fail: OOM command not allowed when used memory > 'maxmemory'.",
+        mend: [...new Set([...FEWER_KEYS, ...limitMend(facts, 1.25 * limit, limit)])],
+      };
+    },
+  },
+  {
+    id: 'oom-errors',
+    run(facts) {
+      const count = Number(/count=(\d+)/.exec(facts.info.get('errorstat_OOM') ?? '')?.[1] ?? 0);
+      if (count === 0) return undefined;
+      const daily = count / Math.max(1, figure(facts, 'uptime_in_seconds') / DAY);
+      const refuses = fullness(facts) >= NEAR && !evicts(facts) && !leavesToPrimary(facts);
+      return {
+        severity: refuses ? 'critical' : daily < RARE ? 'notice' : 'warning',
+        title: 'Writes have been refused for lack of memory',
+        evidence: `errorstat_OOM: ${count} since the start ${uptime(facts)} ago, or since CONFIG RESETSTAT`,
+        reason: 'Applications have lost writes.',
+        mend: [
+          'spillway analyze   # which keys hold the memory',
+          `redis-cli ${facts.cli} CONFIG RESETSTAT   # when it is mended: counts from zero`,
+        ],
+      };
+    },
+  },
+  {
+    id: 'noeviction-cache',
+    primaryOnly: true,
+    run(facts) {
+      const { keys, expires } = keyspace(facts);
+      if (policy(facts) !== 'noeviction' || !(figure(facts, 'maxmemory') > 0)) return undefined;
+      if (keys < 100 || expires < 0.8 * keys) return undefined;
+      return {
+        severity: 'warning',
+        title: 'It is used as a cache, and refuses writes when it is full',
+        evidence: `noeviction, and ${share(expires / keys)} of ${keys} keys have a TTL`,
+        reason:
+          'What is meant to end some day can as well be evicted when memory is short; now writes fail instead.',
+        mend: set(facts, 'maxmemory-policy', 'allkeys-lru').concat(
+          '# not if any key must stay: then volatile-lru',
+        ),
+      };
+    },
+  },
+  {
+    id: 'volatile-without-ttl',
+    primaryOnly: true,
+    run(facts) {
+      const { keys, expires } = keyspace(facts);
+      if (!policy(facts).startsWith('volatile-') || !(figure(facts, 'maxmemory') > 0)) return undefined;
+      if (keys < 100 || expires >= 0.1 * keys) return undefined;
+      return {
+        severity: fullness(facts) >= NEAR ? 'critical' : 'warning',
+        title: 'Only keys with a TTL may be evicted, and hardly any has one',
+        evidence: `${policy(facts)}, and ${share(expires / keys)} of ${keys} keys have a TTL`,
+        reason: 'When these are gone nothing can be evicted, and writes fail as with noeviction.',
+        mend: [
+          'spillway sweep     # give the others a TTL by rules',
+          ...set(facts, 'maxmemory-policy', 'allkeys-lru'),
+        ],
+      };
+    },
+  },
+  {
+    id: 'replica-evicts',
+    needs: 'config',
+    run(facts) {
+      const limit = figure(facts, 'maxmemory');
+      if (facts.info.get('role') !== 'slave' || !(limit > 0)) return undefined;
+      if (facts.config?.get('replica-ignore-maxmemory') !== 'no') return undefined;
+      return {
+        severity: 'warning',
+        title: 'A replica evicts or refuses by itself',
+        evidence: `role:slave, replica-ignore-maxmemory no, maxmemory ${size(limit)}`,
+        reason: 'It loses keys that its primary has, and after a failover they are gone.',
+        mend: set(facts, 'replica-ignore-maxmemory', 'yes'),
+      };
+    },
+  },
+  {
+    id: 'maxmemory-too-large',
+    run(facts) {
+      const [limit, room] = [figure(facts, 'maxmemory'), roomOf(facts)];
+      if (room === undefined || !(limit > MOST * room.bytes)) return undefined;
+      return {
+        severity: limit > room.bytes ? 'critical' : 'warning',
+        title: `maxmemory leaves no room in ${room.whose} memory`,
+        evidence: `maxmemory ${size(limit)}, ${room.whose} memory ${size(room.bytes)}, used ${size(counted(facts))}`,
+        reason:
+          'Fragmentation, buffers and the copy that a fork makes when it saves come on top: the kernel ends Redis before its limit is reached.',
+        mend: limitMend(facts, USUAL * room.bytes),
+      };
+    },
+  },
+];
+
+function policy({ info }: Facts): string {
+  return info.get('maxmemory_policy') ?? '';
+}
+
+/** Something can be evicted when the limit is reached. */
+function evicts(facts: Facts): boolean {
+  const { keys, expires } = keyspace(facts);
+  const how = policy(facts);
+  return how.startsWith('allkeys-') || (how.startsWith('volatile-') && expires >= 0.1 * keys);
+}

@@ -1,0 +1,38 @@
+// A real server, and the doctor at work on it.
+import { Redis } from 'ioredis';
+import type { Test } from 'tap';
+import { examine, type ServerExamination } from '../../src/doctor/doctor.js';
+import { type Endpoint, endpointName } from '../../src/keyspace/endpoint.js';
+import { connectServers } from '../../src/keyspace/servers.js';
+import { withRedis } from './redis.js';
+
+const NAME = 'spillway-test';
+
+/** A server with these arguments, and what the doctor finds there. */
+export async function served(t: Test, args: readonly string[] = []) {
+  const redis = await withRedis(t, args);
+  const direct = new Redis(redis.port, '127.0.0.1', { maxRetriesPerRequest: 0 });
+  t.teardown(() => direct.disconnect());
+  const endpoint: Endpoint = { host: '127.0.0.1', port: redis.port, connectTimeoutMs: 1000 };
+  const look = async (more: Partial<Endpoint> = {}): Promise<ServerExamination> => {
+    const servers = await connectServers({ ...endpoint, ...more }, NAME);
+    const { signal } = new AbortController();
+    const { servers: all } = await examine(servers, { name: NAME, sample: 5000, maxRate: undefined, signal });
+    servers.close();
+    t.equal(all[0]?.server, endpointName(endpoint));
+    return all[0] as ServerExamination;
+  };
+  const ids = async (more?: Partial<Endpoint>) => (await look(more)).findings.map(({ id }) => id).sort();
+  return { port: redis.port, redis, direct, look, ids };
+}
+
+/** As many commands in one go; a refused one is no error. */
+export async function fill(
+  direct: Redis,
+  count: number,
+  write: (pipeline: ReturnType<Redis['pipeline']>, i: number) => void,
+) {
+  const pipeline = direct.pipeline();
+  for (let i = 0; i < count; i++) write(pipeline, i);
+  await pipeline.exec();
+}

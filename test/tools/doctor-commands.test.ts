@@ -1,0 +1,77 @@
+// The commands that spillway doctor prints, run as they are by a shell: with a password, a user, a unix socket, TLS.
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { Redis } from 'ioredis';
+import t, { type Test } from 'tap';
+import { findFreePort } from '../../src/demo/free-port.js';
+import { redisCliFlags } from '../../src/doctor/redis-cli.js';
+import { builtMain } from '../support/built.js';
+import { Authority } from '../support/certificates.js';
+import { withRedis } from '../support/redis.js';
+
+const MAIN = builtMain();
+const PASSWORD = 'se$cret \'x\' "y"';
+const ENCODED = encodeURIComponent(PASSWORD).replaceAll("'", '%27');
+
+/** Runs what it prints for a server without maxmemory, and sees that there is one then. */
+async function mends(t: Test, port: number, args: readonly string[]): Promise<string> {
+  const direct = new Redis(port, '127.0.0.1', { password: PASSWORD });
+  t.teardown(() => direct.disconnect());
+  const limit = async () => Number(((await direct.config('GET', 'maxmemory')) as string[])[1]);
+  await direct.config('SET', 'maxmemory', '0');
+  const { stdout, stderr } = spawnSync(process.execPath, [MAIN, 'doctor', '--sample', '0', ...args], {
+    encoding: 'utf8',
+  });
+  const commands = stdout.match(/^ {4}redis-cli .*$/gm) ?? [];
+  t.ok(commands.length > 0, stderr);
+  for (const command of commands) {
+    const env = { ...process.env, REDISCLI_AUTH: PASSWORD };
+    t.equal(spawnSync('sh', ['-c', command], { env, encoding: 'utf8' }).stdout, 'OK\n', command);
+  }
+  t.ok((await limit()) > 0);
+  t.notOk(`${stdout}${stderr}`.includes(PASSWORD) || stdout.includes(ENCODED), 'no password');
+  t.match(stdout, /REDISCLI_AUTH/);
+  return stdout;
+}
+
+t.test('the printed commands mend', async (t) => {
+  const folder = mkdtempSync(path.join(os.tmpdir(), "spillway doctor's "));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  const socket = path.join(folder, 'redis.sock');
+  const authority = await Authority.create(t);
+  const [server, client] = await Promise.all([authority.issue('server'), authority.issue('client')]);
+  const secure = await findFreePort();
+  const { port } = await withRedis(t, [
+    ...['--requirepass', PASSWORD, '--unixsocket', socket, '--tls-port', String(secure)],
+    ...['--tls-ca-cert-file', authority.ca, '--tls-cert-file', server.cert, '--tls-key-file', server.key],
+    ...['--tls-auth-clients', 'optional'],
+  ]);
+  const direct = new Redis(port, '127.0.0.1', { password: PASSWORD });
+  t.teardown(() => direct.disconnect());
+  await direct.call('ACL', 'SETUSER', "op's", 'on', `>${PASSWORD}`, '~*', '&*', '+@all');
+
+  await mends(t, port, ['-u', `redis://:${ENCODED}@127.0.0.1:${port}`]);
+  t.match(await mends(t, port, ['-u', `redis://op's:${ENCODED}@127.0.0.1:${port}`]), /--user 'op'\\''s'/);
+  await mends(t, port, ['-u', `unix://:${ENCODED}@${socket.replaceAll(' ', '%20')}`]);
+  const url = `rediss://:${ENCODED}@127.0.0.1:${secure}`;
+  t.match(await mends(t, port, ['-u', url, '--upstream-ca', authority.ca]), /--tls --cacert /);
+  const config = path.join(folder, 'proxy.config.json');
+  writeFileSync(config, JSON.stringify({ upstream: { url, tls: { ca: authority.ca, ...client } } }));
+  await direct.config('SET', 'tls-auth-clients', 'yes');
+  t.match(await mends(t, port, ['-c', config]), /--tls --cacert .* --cert .* --key /);
+});
+
+t.test('flags', (t) => {
+  const at = { host: 'redis.example', port: 6379, connectTimeoutMs: 1000 };
+  t.equal(redisCliFlags({ ...at, password: 'x' }), '-h redis.example -p 6379');
+  t.equal(redisCliFlags({ ...at, tls: {} }), '-h redis.example -p 6379 --tls', 'with the well-known CAs');
+  t.equal(redisCliFlags({ ...at, tls: {} }, { serverName: 'a' }), '-h redis.example -p 6379 --tls --sni a');
+  t.equal(
+    redisCliFlags({ ...at, host: '$(reboot)' }),
+    "-h '$(reboot)' -p 6379",
+    'a name that a Cluster tells',
+  );
+  t.end();
+});
