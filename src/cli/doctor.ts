@@ -19,7 +19,7 @@ export async function doctorCommand(options: DoctorCommandOptions, env: Environm
   return tooling(options, env, NAME, async ({ config, servers, signal, progress }) => {
     const { sample, maxRate } = options;
     const examination = await examine(servers, {
-      ...{ name: NAME, tls: config.upstream.tls, sample, maxRate },
+      ...{ name: NAME, tls: config.upstream.tls, told: options, sample, maxRate },
       ...{ signal, progress },
     });
     progress.close();
@@ -30,6 +30,10 @@ export async function doctorCommand(options: DoctorCommandOptions, env: Environm
     return exitFor(examination.worst, options.failOn);
   });
 }
+
+const PASSWORDS =
+  'These commands take the password from the environment: redis-cli from REDISCLI_AUTH, spillway from ' +
+  'SPILLWAY_UPSTREAM_PASSWORD.';
 
 function exitFor(worst: Severity | null, failOn: Severity): ExitCode {
   if (worst === null || SEVERITIES.indexOf(worst) > SEVERITIES.indexOf(failOn)) return ExitCode.OK;
@@ -48,7 +52,7 @@ function drawServer(examination: ServerExamination, paint: Paint): string {
     lines.push(`  ${printable(evidence)}`, `  ${reason}`, ...mend.map((line) => `    ${printable(line)}`));
   }
   if (needsPassword && findings.length > 0) {
-    lines.push('', 'redis-cli takes the password from the environment: put it in REDISCLI_AUTH.');
+    lines.push('', PASSWORDS);
   }
   const verdict = findings.length === 0 ? paint('green', 'Nothing was found.') : `${findings.length} found.`;
   lines.push('', `${verdict} ${fine.length} checks found nothing.`);

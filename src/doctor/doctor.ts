@@ -11,9 +11,9 @@ import { LIMIT_CHECKS } from './checks-limit.js';
 import { MEMORY_CHECKS } from './checks-memory.js';
 import { type Facts, gather } from './facts.js';
 import { type Check, type Finding, SEVERITIES, type Severity } from './finding.js';
-import type { TlsWays } from './redis-cli.js';
 import { leavesToPrimary } from './room.js';
 import { type Shapes, ShapeVisitor } from './shapes.js';
+import { spillwayFlags, type TlsWays, type Told } from './shell.js';
 
 /** Each has its line in docs/TOOLS.md. */
 export const CHECKS: readonly Check[] = [
@@ -53,6 +53,7 @@ export interface ExamineOptions {
   readonly name: string;
   /** For the commands of the mends. */
   readonly tls?: TlsWays | undefined;
+  readonly told: Told;
   /** Keys to look at; 0: none. */
   readonly sample: number;
   readonly maxRate: number | undefined;
@@ -68,13 +69,23 @@ export async function examine(servers: Servers, options: ExamineOptions): Promis
     const unread: string[] = [];
     const facts = await gather(server, await keysOf(server, servers, options, unread), unread, options.tls);
     if (facts.info.size === 0) throw new ServerError(`${server.name}: INFO is refused: ${unread[0]}`);
-    examined.push(judge(facts));
+    examined.push(leadingThere(judge(facts), spillwayFlags(options.told)));
   }
   const worst = SEVERITIES.find((severity) =>
     examined.some(({ findings }) => findings.some((finding) => finding.severity === severity)),
   );
   return { version: 1, servers: examined, worst: worst ?? null };
 }
+
+/** The tools that its mends name go to the same server. */
+function leadingThere(examination: ServerExamination, flags: string): ServerExamination {
+  if (flags === '') return examination;
+  const led = (line: string): string => line.replace(TOOL, (command) => `${command} ${flags}`);
+  const findings = examination.findings.map((finding) => ({ ...finding, mend: finding.mend.map(led) }));
+  return { ...examination, findings };
+}
+
+const TOOL = /^spillway (?:analyze|sweep|init)\b/;
 
 /** Runs every check. Pure. */
 export function judge(facts: Facts): ServerExamination {

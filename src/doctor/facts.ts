@@ -10,8 +10,8 @@ import type { Server } from '../keyspace/servers.js';
 import { infoFields } from '../memory/reading.js';
 import { type ClientMemory, clientMemory } from './clients.js';
 import { containerLimit } from './container.js';
-import { redisCliFlags, type TlsWays } from './redis-cli.js';
 import type { Shapes } from './shapes.js';
+import { redisCliFlags, type TlsWays } from './shell.js';
 
 /** All that is asked by CONFIG GET, and never `*`: that answers passwords, too. */
 const SETTINGS = [

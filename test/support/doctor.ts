@@ -17,7 +17,13 @@ export async function served(t: Test, args: readonly string[] = []) {
   const look = async (more: Partial<Endpoint> = {}): Promise<ServerExamination> => {
     const servers = await connectServers({ ...endpoint, ...more }, NAME);
     const { signal } = new AbortController();
-    const { servers: all } = await examine(servers, { name: NAME, sample: 5000, maxRate: undefined, signal });
+    const { servers: all } = await examine(servers, {
+      name: NAME,
+      told: {},
+      sample: 5000,
+      maxRate: undefined,
+      signal,
+    });
     servers.close();
     t.equal(all[0]?.server, endpointName(endpoint));
     return all[0] as ServerExamination;

@@ -6,7 +6,7 @@ import path from 'node:path';
 import { Redis } from 'ioredis';
 import t, { type Test } from 'tap';
 import { findFreePort } from '../../src/demo/free-port.js';
-import { redisCliFlags } from '../../src/doctor/redis-cli.js';
+import { redisCliFlags, spillwayFlags } from '../../src/doctor/shell.js';
 import { builtMain } from '../support/built.js';
 import { Authority } from '../support/certificates.js';
 import { withRedis } from '../support/redis.js';
@@ -63,7 +63,31 @@ t.test('the printed commands mend', async (t) => {
   t.match(await mends(t, port, ['-c', config]), /--tls --cacert .* --cert .* --key /);
 });
 
+t.test('the tools that it names go to the same server', async (t) => {
+  const { port } = await withRedis(t, ['--requirepass', 'secret', '--maxmemory', '2mb']);
+  const direct = new Redis(port, '127.0.0.1', { password: 'secret' });
+  t.teardown(() => direct.disconnect());
+  const used = Number(/used_memory:(\d+)/.exec(await direct.info('memory'))?.[1]);
+  await direct.config('SET', 'maxmemory', used);
+  const args = [MAIN, 'doctor', '--sample', '0', '-u', `redis://:secret@127.0.0.1:${port}`];
+  const { stdout } = spawnSync(process.execPath, args, { encoding: 'utf8' });
+  const command = /^ +spillway (analyze .*)$/m.exec(stdout)?.[1] ?? '';
+  t.match(command, `analyze -u redis://127.0.0.1:${port}`);
+  const env = { ...process.env, SPILLWAY_UPSTREAM_PASSWORD: 'secret' };
+  t.equal(spawnSync('sh', ['-c', `'${process.execPath}' '${MAIN}' ${command}`], { env }).status, 0);
+});
+
 t.test('flags', (t) => {
+  t.equal(spillwayFlags({}), '');
+  t.equal(
+    spillwayFlags({ upstream: 'rediss://me:p@ss@h:1/2', upstreamCa: 'a b' }),
+    "-u rediss://me@h:1/2 --upstream-ca 'a b'",
+  );
+  t.equal(
+    spillwayFlags({ upstream: 'redis-sentinel://:pw@h:1,g:2/m', config: 'c' }),
+    '-c c -u redis-sentinel://h:1,g:2/m',
+  );
+  t.equal(spillwayFlags({ upstream: 'unix://:pw@/run/a@b.sock' }), '-u unix:///run/a@b.sock');
   const at = { host: 'redis.example', port: 6379, connectTimeoutMs: 1000 };
   t.equal(redisCliFlags({ ...at, password: 'x' }), '-h redis.example -p 6379');
   t.equal(redisCliFlags({ ...at, tls: {} }), '-h redis.example -p 6379 --tls', 'with the well-known CAs');
