@@ -27,5 +27,6 @@ Examples:
 
 Rights:
   +scan +memory|usage +pttl +info +ping +select +client|setname; +type and +object for types,
-  encodings and idle times, which are left out without them. CONFIG is not asked for.
+  encodings and idle times, which are left out without them; of a Cluster +cluster|slots and
+  +cluster|nodes. CONFIG is not asked for.
 ${TOOL_ENVIRONMENT}${TOOL_EXIT_STATUS}`;
