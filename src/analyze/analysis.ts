@@ -4,6 +4,7 @@ import { megabytes } from '../terminal/paint.js';
 import { bandName, IDLE_BANDS, TTL_BANDS } from './bands.js';
 import { type ByteSums, type Estimate, estimateBytes, estimateCount, type Sample } from './estimate.js';
 import type { Group } from './groups.js';
+import { keyText } from './key-text.js';
 import type { Part, Refusals } from './measure.js';
 
 export interface Analysis {
@@ -62,7 +63,7 @@ export interface Band {
 }
 
 export interface BigKeyEntry {
-  /** As Latin-1. */
+  /** See keyText(). */
   readonly key: string;
   readonly server: string;
   readonly db: number;
@@ -118,7 +119,7 @@ export function assemble(
   const used = sum(memory, ({ usedBytes }) => usedBytes);
   const dataset = used - sum(memory, ({ overheadBytes, startupBytes }) => overheadBytes || startupBytes);
   const known = dataset + COUNTED_TWICE * sample.population;
-  const keyBytes = estimateBytes(sample, sums, sums, known);
+  const keyBytes = atMost(used, estimateBytes(sample, sums, sums, known), whole);
   return {
     version: 1,
     at: new Date().toISOString(),
@@ -141,7 +142,7 @@ export function assemble(
         type,
         list.map(({ key, server, db, encoding, bytes, ttlMs }) => {
           const ttlSeconds = ttlMs === null ? null : ttlMs / 1000;
-          return { key: key.toString('latin1'), server, db, encoding, bytes, ttlSeconds };
+          return { key: keyText(key), server, db, encoding, bytes, ttlSeconds };
         }),
       ]),
     ),
@@ -149,10 +150,17 @@ export function assemble(
       ...[...refusals].map(
         ([command, error]) => `${command} is refused, and what it tells is left out: ${error}`,
       ),
+      ...part.mishaps,
       ...(part.moved ? [MOVED] : []),
       ...(whole ? difference(keyBytes.estimate, known, sample.population) : []),
     ],
   };
+}
+
+/** A few large keys in a sample make for more than there is. */
+function atMost(bytes: number, { estimate, low, high }: Estimate, whole: boolean): Estimate {
+  if (whole) return { estimate, low, high };
+  return { estimate: Math.min(estimate, bytes), low: Math.min(low, bytes), high: Math.min(high, bytes) };
 }
 
 const MOVED =

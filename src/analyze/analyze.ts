@@ -1,6 +1,6 @@
 // Goes through all keys of all servers, or a sample of them, and tells what holds the memory. Owns the order of it; what
 // is asked of keys stands in measure.ts, what comes of it in analysis.ts.
-import { ServerError } from '../keyspace/endpoint.js';
+import { ConnectionLost, ServerError } from '../keyspace/endpoint.js';
 import { Pace } from '../keyspace/pace.js';
 import { databasesOf, type KeyedDatabase, type Server, type Servers, stayed } from '../keyspace/servers.js';
 import { walk } from '../keyspace/walk.js';
@@ -28,6 +28,8 @@ export interface AnalyzeOptions {
   readonly maxRate: number | undefined;
   readonly signal: AbortSignal;
   readonly progress?: AnalyzeProgress;
+  /** What the progress is called; else "analyze". */
+  readonly title?: string;
 }
 
 export interface AnalyzeProgress {
@@ -49,12 +51,13 @@ export async function analyze(servers: Servers, options: AnalyzeOptions): Promis
   for (const server of servers.all) all.push({ server, databases: await databasesOf(server, options.db) });
   const keys = all.flatMap(({ databases }) => databases).reduce((sum, each) => sum + each.keys, 0);
   const share = options.sample === undefined || keys === 0 ? 1 : Math.min(1, options.sample / keys);
-  options.progress?.begin('analyze', Math.ceil(keys * share));
+  options.progress?.begin(options.title ?? 'analyze', Math.ceil(keys * share));
   const before = await servers.placement();
 
   const refusals: Refusals = new Map();
   const total = newPart(options);
   const memory: ServerMemory[] = [];
+  let lost = false;
   for (const { server, databases } of all) {
     memory.push(await memoryOf(server));
     for (const database of databases) {
@@ -65,16 +68,18 @@ export async function analyze(servers: Servers, options: AnalyzeOptions): Promis
       total.looked += part.looked;
       total.gone += part.gone;
       total.moved ||= part.moved;
-      if (options.signal.aborted) break;
+      total.mishaps.push(...part.mishaps);
+      lost ||= part.lost;
+      if (options.signal.aborted || lost) break;
     }
-    if (options.signal.aborted) break;
+    if (options.signal.aborted || lost) break;
   }
-  total.moved ||= !(options.signal.aborted || (await stayed(servers, before)));
+  total.moved ||= !(options.signal.aborted || lost || (await stayed(servers, before)));
   const looked: Looked = {
     servers: all.map(({ server }) => server.name),
     keys,
     sampled: share < 1,
-    partial: options.signal.aborted,
+    partial: options.signal.aborted || lost,
     seconds: (performance.now() - begun) / 1000,
   };
   return assemble(looked, total, memory, refusals);
@@ -86,7 +91,7 @@ async function analyzeDatabase(
   wanted: number,
   options: AnalyzeOptions,
   refusals: Refusals,
-): Promise<Part> {
+): Promise<Part & { lost: boolean }> {
   const { name, samples, progress } = options;
   const { endpoint } = server;
   const measure = new Measure(
@@ -107,6 +112,7 @@ async function analyzeDatabase(
         cursor,
         signal,
         pace: (count, ending) => pace.go(count, ending),
+        onAway: (reason) => progress?.waiting(reason),
         onPage: (count) => {
           progress?.advance(count);
           if (wanted < keys && measure.part.looked >= wanted) enough.abort();
@@ -119,15 +125,27 @@ async function analyzeDatabase(
     // The order of SCAN is that of a seeded hash, so any stretch of it is a sample without preference.
     const from = wanted < keys ? String(Math.floor(Math.random() * 2 ** 32)) : '0';
     if ((await go(from)) && from !== '0' && measure.part.looked < wanted) await go('0');
+  } catch (error) {
+    // What took long to find out is told in any case.
+    if (!(error instanceof ConnectionLost) || measure.part.looked === 0) throw error;
+    measure.part.mishaps.push(`lost before the end: ${error.message}`);
+    return { ...measure.part, lost: true };
   } finally {
     measure.close();
     await pace.close();
   }
-  return measure.part;
+  return { ...measure.part, lost: false };
 }
 
 function newPart({ rules, biggest }: AnalyzeOptions): Part {
-  return { groups: new Groups(rules), biggest: new Biggest(biggest), looked: 0, gone: 0, moved: false };
+  return {
+    groups: new Groups(rules),
+    biggest: new Biggest(biggest),
+    looked: 0,
+    gone: 0,
+    moved: false,
+    mishaps: [],
+  };
 }
 
 async function memoryOf({ redis, name }: Server): Promise<ServerMemory> {

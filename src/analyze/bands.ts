@@ -28,6 +28,13 @@ export function bandName(i: number, bands: readonly number[]): string {
   return Number.isFinite(bands[i]) ? `≤ ${short(bands[i])}` : `> ${short(bands[i - 1])}`;
 }
 
+/** `45 s`, `12 min`, `36 h`, `29 d`. */
+export function spanText(seconds: number): string {
+  if (seconds < 90) return `${Math.round(seconds)} s`;
+  if (seconds < 1.5 * HOUR) return `${Math.round(seconds / MINUTE)} min`;
+  return seconds < 2 * DAY ? `${Math.round(seconds / HOUR)} h` : `${Math.round(seconds / DAY)} d`;
+}
+
 function short(seconds: number): string {
   if (seconds < HOUR) return `${seconds / MINUTE} min`;
   return seconds < DAY ? `${seconds / HOUR} h` : `${seconds / DAY} d`;

@@ -30,7 +30,11 @@ export type Refusals = Map<string, string>;
  * the large field is missed by, all of them miss it by. Of so many it looks at all, in some 50 microseconds; what is
  * stored compactly takes no longer than before.
  */
-const USAGE = keyCommand(['MEMORY', 'USAGE'], ['SAMPLES', '1000']);
+const FIRST_LOOK = 1000;
+const USAGE = keyCommand(['MEMORY', 'USAGE'], ['SAMPLES', String(FIRST_LOOK)]);
+/** What an element has at least, and how long a look at it takes. Of one long string that is too much, which does no harm. */
+const ELEMENT_BYTES = 64;
+const ELEMENT_MS = 0.0001;
 const PTTL = keyCommand(['PTTL']);
 const TYPE = keyCommand(['TYPE']);
 const ENCODING = keyCommand(['OBJECT', 'ENCODING']);
@@ -65,6 +69,8 @@ export interface Part {
   gone: number;
   /** Some have gone to another server of the Cluster meanwhile. */
   moved: boolean;
+  /** What befell the server, in words. */
+  readonly mishaps: string[];
 }
 
 export class Measure implements Visitor {
@@ -114,8 +120,19 @@ export class Measure implements Visitor {
     }
   }
 
+  weigh(replies: readonly Reply[]): number {
+    if (this.options.samples !== undefined) return 0;
+    let elements = 0;
+    for (let i = 0; i < replies.length; i += 2) {
+      const bytes = replies[i];
+      if (typeof bytes === 'number') elements += Math.min(bytes / ELEMENT_BYTES, FIRST_LOOK);
+    }
+    return elements * ELEMENT_MS;
+  }
+
   restart(): void {
     this.part = this.begin();
+    this.part.mishaps.push(`${this.options.server} has restarted: its keys were looked at anew`);
   }
 
   close(): void {
@@ -206,6 +223,7 @@ function refused(server: string, command: string, right: string, error: Error): 
   const passing = refusal(server, error);
   if (passing instanceof ConnectionLost) return passing;
   const { message } = error;
-  const remedy = message.startsWith('NOPERM') ? ` (give the user the right by ACL SETUSER: ${right})` : '';
+  const what = message.includes('keys') ? "'~*', for all keys" : right;
+  const remedy = message.startsWith('NOPERM') ? ` (give the user the right by ACL SETUSER: ${what})` : '';
   return new ServerError(`${command} is refused: ${message}${remedy}`);
 }

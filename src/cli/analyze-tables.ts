@@ -1,5 +1,6 @@
 // The tables of `spillway analyze`. Draws; reads nothing.
 import type { Analysis, GroupAnalysis } from '../analyze/analysis.js';
+import { spanText } from '../analyze/bands.js';
 import type { Estimate } from '../analyze/estimate.js';
 import { grouped, type Paint } from '../terminal/paint.js';
 import { plainTable } from './tables.js';
@@ -9,6 +10,8 @@ export function drawAnalysis(analysis: Analysis, top: number, paint: Paint): str
   const { groups } = analysis;
   const shown = groups.slice(0, top);
   const more = groups.length - shown.length;
+  const notes = analysis.notes.map((note) => paint('yellow', printable(note)));
+  if (groups.length === 0) return [...head(analysis, paint), 'There are no keys.', ...notes].join('\n');
   return [
     ...head(analysis, paint),
     '',
@@ -16,11 +19,9 @@ export function drawAnalysis(analysis: Analysis, top: number, paint: Paint): str
     ...(more > 0 ? [`… and ${grouped(more)} more (--top)`] : []),
     '',
     ttlTable(analysis, paint),
-    '',
-    detailTable(shown, paint),
-    '',
-    biggestTable(analysis, paint),
-    ...analysis.notes.map((note) => paint('yellow', printable(note))),
+    ...(shown.some(({ types }) => Object.keys(types).length > 0) ? ['', detailTable(shown, paint)] : []),
+    ...(Object.keys(analysis.biggest).length > 0 ? ['', biggestTable(analysis, paint)] : []),
+    ...notes,
   ].join('\n');
 }
 
@@ -47,7 +48,7 @@ function groupTable(groups: readonly GroupAnalysis[], { sampled, partial }: Anal
   );
   for (const { name, by, keys, bytes, share, averageBytes, largestBytes, withoutTtl } of groups) {
     table.push([
-      by === 'rule' ? `${quoted(name)} (rule)` : printable(name),
+      by === 'rule' ? `${shortName(name)} (rule)` : shortName(name),
       grouped(Math.round(keys.estimate)),
       byteText(bytes.estimate),
       ...(bounded ? [bytesBetween(bytes)] : []),
@@ -83,7 +84,7 @@ function detailTable(groups: readonly GroupAnalysis[], paint: Paint): string {
     const longest = idle
       .filter(({ share }) => share > 0)
       .map(({ band, share }) => `${band} ${percentage(share)}`);
-    table.push([printable(name), shares(types), shares(encodings), longest.join(', ')]);
+    table.push([shortName(name), shares(types), shares(encodings), longest.join(', ')]);
   }
   return table.toString();
 }
@@ -92,7 +93,7 @@ function biggestTable({ biggest }: Analysis, paint: Paint): string {
   const table = plainTable(['biggest keys', 'type', 'encoding', 'bytes', 'db', 'TTL'], paint);
   for (const [type, list] of Object.entries(biggest)) {
     for (const { key, encoding, bytes, db, ttlSeconds } of list) {
-      const ttl = ttlSeconds === null ? 'none' : `${grouped(Math.round(ttlSeconds))} s`;
+      const ttl = ttlSeconds === null ? 'none' : spanText(ttlSeconds);
       table.push([shortKey(key), type, encoding, byteText(bytes), db, ttl]);
     }
   }
@@ -100,6 +101,14 @@ function biggestTable({ biggest }: Analysis, paint: Paint): string {
 }
 
 const SHOWN_KEY = 80;
+
+/** Of a group. The whole is in the JSON. */
+const SHOWN_NAME = 40;
+
+function shortName(name: string): string {
+  const text = name.length > SHOWN_NAME ? `${name.slice(0, SHOWN_NAME - 1)}…` : name;
+  return text.trim() === '' ? JSON.stringify(text) : printable(text);
+}
 
 function shortKey(key: string): string {
   return quoted(key.length > SHOWN_KEY ? `${key.slice(0, SHOWN_KEY)}…` : key);

@@ -7,7 +7,7 @@ import { RuleSet } from '../policy/rule-set.js';
 import { createPaint } from '../terminal/paint.js';
 import { drawAnalysis } from './analyze-tables.js';
 import { complain, ExitCode } from './exit.js';
-import { chosenDb, type ToolOptions, tooling, writeWhole } from './tool.js';
+import { chosenDb, type ToolOptions, tooling, unwritableFolder, writeWhole } from './tool.js';
 
 export interface AnalyzeCommandOptions extends ToolOptions {
   readonly sample?: number;
@@ -22,6 +22,11 @@ const TOP_KEYS = 5;
 
 export async function analyzeCommand(options: AnalyzeCommandOptions, env: Environment): Promise<ExitCode> {
   return tooling(options, env, NAME, async ({ config, servers, signal, progress }) => {
+    const unwritable = options.html && unwritableFolder(options.html);
+    if (unwritable) {
+      complain(unwritable);
+      return ExitCode.FAILURE;
+    }
     const { rules } = config;
     const unregistered = { priority: Priority.NORMAL, observe: true };
     const analysis = await analyze(servers, {
@@ -43,6 +48,7 @@ export async function analyzeCommand(options: AnalyzeCommandOptions, env: Enviro
     // Last: what took long to find out is told in any case.
     const problem = options.html && writeWhole(options.html, reportHtml(analysis));
     if (problem) complain(problem);
-    return problem ? ExitCode.FAILURE : ExitCode.OK;
+    const lost = analysis.partial && !signal.aborted;
+    return problem || lost ? ExitCode.FAILURE : ExitCode.OK;
   });
 }

@@ -20,12 +20,17 @@ Examples:
   spillway doctor --json | jq '.servers[].findings[].id'
       For scripts (docs/TOOLS.md has the fields and all checks).
 
+Rights:
+  +info +ping +select +client|setname; for the keys +scan +memory|usage +pttl +type +object +hlen
+  +zcard +scard +hscan +zscan +sscan; +config|get +slowlog|get +latency|latest +latency|history
+  +client|list; of a Cluster +cluster|slots and +cluster|nodes. What is missing but INFO is said.
+
 Exit status:
   0    nothing was found, or less than --fail-on says
   1    the server could not be asked, and the message says why and what to do
   2    the worst that was found is a warning (or a notice)
   3    something critical was found
   64   wrong usage: an unknown flag, a missing value
-  78   the configuration is invalid; every problem is listed with its place
+  78   the configuration, or an address, is invalid; every problem is listed with its place
   130  ended by Ctrl-C; 143: by SIGTERM
 ${TOOL_ENVIRONMENT}`;

@@ -1,5 +1,5 @@
 // `spillway init`: a first configuration from what is there.
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { analyze } from '../analyze/analyze.js';
 import type { Environment } from '../config/overrides.js';
 import { type Discovered, proposeRules } from '../init/propose.js';
@@ -7,7 +7,7 @@ import { leftText, writeConfig } from '../init/write.js';
 import { AdminClient } from './admin-client.js';
 import { mendable } from './ask.js';
 import { complain, ExitCode } from './exit.js';
-import { chosenDb, type ToolOptions, tooling } from './tool.js';
+import { chosenDb, type ToolOptions, tooling, unwritableFolder } from './tool.js';
 
 export interface InitCommandOptions extends ToolOptions {
   readonly sample?: number;
@@ -21,11 +21,24 @@ export async function initCommand(options: InitCommandOptions, env: Environment)
   const { output, sample, maxRate, admin } = options;
   return mendable(() =>
     tooling(options, env, NAME, async ({ config, servers, signal, progress }) => {
+      const refused = output !== undefined && unfit(output);
+      if (refused) {
+        complain(refused);
+        return ExitCode.FAILURE;
+      }
       const found =
         admin === undefined
           ? undefined
           : await AdminClient.at(admin, config).get<{ discovered: readonly Discovered[] }>('/api/stats');
-      const more = { rules: undefined, samples: undefined, biggest: 0, maxRate, signal, progress };
+      const more = {
+        rules: undefined,
+        samples: undefined,
+        biggest: 0,
+        maxRate,
+        signal,
+        progress,
+        title: 'init',
+      };
       const analysis = await analyze(servers, { name: NAME, db: chosenDb(options, config), sample, ...more });
       progress.close();
       const proposals = proposeRules(analysis, found?.discovered);
@@ -51,7 +64,12 @@ export async function initCommand(options: InitCommandOptions, env: Environment)
   );
 }
 
-function problem(file: string, { code, message }: NodeJS.ErrnoException): string {
+/** Said before the walk. */
+function unfit(file: string): string | undefined {
+  return existsSync(file) ? problem(file, { code: 'EEXIST' }) : unwritableFolder(file);
+}
+
+function problem(file: string, { code, message }: Partial<NodeJS.ErrnoException>): string {
   return code === 'EEXIST'
     ? `${file} is there already, and may hold rules that somebody wrote: name another file`
     : `${file} cannot be written: ${message}`;

@@ -142,6 +142,7 @@ declareSweep(program, inherited);
 declareDoctor(program, inherited);
 declareInit(program, inherited);
 declareWatch(program, inherited);
+for (const command of program.commands) command.showHelpAfterError(`See spillway ${command.name()} --help.`);
 
 program
   .command('demo')

@@ -1,6 +1,7 @@
 // `spillway sweep`: TTLs for keys that have none.
 import type { Environment } from '../config/overrides.js';
 import { ServerError } from '../keyspace/endpoint.js';
+import { shellQuoted, spillwayFlags } from '../keyspace/shell.js';
 import { Priority } from '../policy/rule.js';
 import { RuleSet } from '../policy/rule-set.js';
 import { Journal } from '../sweep/journal.js';
@@ -40,7 +41,7 @@ export async function sweepCommand(options: SweepCommandOptions, env: Environmen
       return undone.damaged > 0 ? ExitCode.FAILURE : ExitCode.OK;
     }
     const result = await runSweep(options, tool);
-    print(options.json ? result : drawSweep(result, paint));
+    print(options.json ? result : drawSweep(result, options, paint));
     return result.ended === 'moved' ? ExitCode.FAILURE : ExitCode.OK;
   });
 }
@@ -53,8 +54,8 @@ function contradiction(options: SweepCommandOptions): string | undefined {
   }
   if (resume !== undefined && journal !== undefined)
     return '--resume goes on with its own journal: leave out --journal';
-  if (!apply && (resume !== undefined || journal !== undefined))
-    return '--resume and --journal go with --apply';
+  if (!apply && [journal, resume, options.maxKeys].some((other) => other !== undefined))
+    return '--journal, --resume and --max-keys go with --apply';
   return undefined;
 }
 
@@ -64,6 +65,8 @@ async function runSweep(options: SweepCommandOptions, { config, file, servers, s
   for (const name of options.rule ?? []) {
     if (!names.has(name))
       throw new ServerError(`there is no rule ${quoted(name)} in ${file ?? 'the configuration'}`);
+    if (rules.some((rule) => rule.name === name && rule.ttlMs === 0))
+      throw new ServerError(`the rule ${quoted(name)} gives no TTL`);
   }
   if (!rules.some(({ ttlMs }) => ttlMs > 0)) {
     throw new ServerError(
@@ -125,6 +128,7 @@ async function undoSweep(
 
 function drawSweep(
   { applied, ended, looked, rules, seconds, journal, notes }: SweepResult,
+  options: SweepCommandOptions,
   paint: Paint,
 ): string {
   const table = plainTable(
@@ -147,12 +151,12 @@ function drawSweep(
     '',
     applied
       ? paint('bold', `${grouped(given)} keys got a TTL.`) +
-        ` To take it back: spillway sweep --undo ${journal}`
+        (given > 0 ? ` To take it back:\n  ${again(options, '--undo', journal)}` : '')
       : `${paint('bold', `${grouped(due)} keys would get a TTL.`)} Nothing was changed; --apply does it.`,
     ...(observed > 0
       ? [`${grouped(observed)} more if the rules that only observe were enforced ("mode": "enforce").`]
       : []),
-    ...(ended === null ? [] : [paint('yellow', endedText(ended, applied, journal))]),
+    ...(ended === null ? [] : [paint('yellow', endedText(ended, options, journal))]),
     ...notes.map((note) => paint('yellow', printable(note))),
   ].join('\n');
 }
@@ -163,11 +167,18 @@ const ENDED = {
   moved: 'Keys have moved to another server meanwhile (slots, or a failover)',
 } as const;
 
-function endedText(ended: keyof typeof ENDED, applied: boolean, journal: string | null): string {
-  const why = ENDED[ended];
-  return applied
-    ? `${why}: not all was looked at. To go on: --apply --resume ${journal}`
-    : `${why}: not all was looked at.`;
+function endedText(ended: keyof typeof ENDED, options: SweepCommandOptions, journal: string | null): string {
+  const why = `${ENDED[ended]}: not all was looked at.`;
+  if (journal === null) return why;
+  const rules = (options.rule ?? []).map((name) => `--rule ${shellQuoted(name)} `).join('');
+  return `${why} To go on:\n  ${again(options, `${rules}--apply --resume`, journal)}`;
+}
+
+/** The command that goes to the same server with the same rules. */
+function again(options: SweepCommandOptions, what: string, journal: string | null): string {
+  return ['spillway sweep', spillwayFlags(options), what, shellQuoted(journal ?? '')]
+    .filter((part) => part !== '')
+    .join(' ');
 }
 
 function drawUndone({ entries, undone, left, damaged, interrupted }: UndoResult): string {

@@ -14,8 +14,8 @@ Environment:
 export const TOOL_EXIT_STATUS = `
 Exit status:
   0    done
-  1    the server could not be asked, and the message says why and what to do
+  1    it failed, or was not done to the end; the message says why and what to do
   64   wrong usage: an unknown flag, a missing value
-  78   the configuration is invalid; every problem is listed with its place
+  78   the configuration, or an address, is invalid; every problem is listed with its place
   130  ended by Ctrl-C, with what there was; 143: by SIGTERM
 `;

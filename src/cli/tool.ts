@@ -1,5 +1,6 @@
 // What the commands that talk to Redis itself share: whom to ask, how fast, Ctrl-C, and which failure is which exit code.
-import { renameSync, rmSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, renameSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
 import type { EffectiveConfig } from '../config/effective.js';
 import { ConfigError } from '../config/error.js';
 import { type LoadedConfig, loadConfig } from '../config/load.js';
@@ -69,7 +70,7 @@ export async function tooling(
       reconnect: connect,
       signal: ending.signal,
     });
-    return ending.signal.aborted && code === ExitCode.OK
+    return ending.signal.aborted && code !== ExitCode.FAILURE
       ? signalExit(ending.signal.reason as NodeJS.Signals)
       : code;
   } catch (error) {
@@ -85,6 +86,16 @@ export async function tooling(
     progress.close();
     servers?.close();
     process.off('SIGINT', end).off('SIGTERM', end);
+  }
+}
+
+/** Why no file can be made beside this one, in words: worth knowing before a long walk. undefined: it can. */
+export function unwritableFolder(file: string): string | undefined {
+  try {
+    accessSync(path.dirname(file), constants.W_OK);
+    return undefined;
+  } catch (error) {
+    return `${file} cannot be written: ${(error as Error).message}`;
   }
 }
 

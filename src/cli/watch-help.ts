@@ -7,7 +7,7 @@ Description:
   will be full at the growth of the last two minutes, and tells when that changes: a threshold is
   reached, or left by two percent; memory will be full before long; Redis refuses writes (OOM); the
   server is away, or there again. It asks INFO every ten seconds, or every --interval where that is
-  less, and nothing else.
+  less, and once PING.
 
   A server that evicts as it should is full for ever and takes every write: that is no alert. The
   limit is maxmemory, or memory.limit of the configuration where that is lower or there is no other.
@@ -28,13 +28,16 @@ Examples:
   spillway watch --json --interval 1s | jq 'select(.type == "reading").pressure'
       For scripts.
 
+Rights:
+  +info +ping +client|setname; of a Cluster +cluster|slots.
+
 Exit status (of --once; else it goes on until it is ended):
   0    below all thresholds, or the server evicts
   1    the server could not be asked, and the message says why and what to do
   2    a threshold is reached, but not the highest of several
   3    the highest of several thresholds is reached
   64   wrong usage: an unknown flag, a missing value
-  78   the configuration is invalid; every problem is listed with its place
+  78   the configuration, or an address, is invalid; every problem is listed with its place
   130  ended by Ctrl-C; 143: by SIGTERM
 ${TOOL_ENVIRONMENT}  SPILLWAY_ALERTS_WEBHOOK           URL that alerts are posted to; a secret
   SPILLWAY_ALERTS_WEBHOOK_FILE      the same, read from a file

@@ -122,7 +122,7 @@ class Report {
     }
     this.log(logged);
     if (lines.length > 0) {
-      this.screen?.draw([]);
+      this.screen?.clear();
       process.stdout.write(lines.map((line) => `${line}\n`).join(''));
     }
     this.screen?.draw(readings);

@@ -1,4 +1,5 @@
 // Checks of the keys themselves: big ones, ones that never end or end late, lists in small pieces.
+import { shellQuoted } from '../keyspace/shell.js';
 import type { Facts } from './facts.js';
 import { type Check, figure, keyspace, set, share, size } from './finding.js';
 import { fullness } from './room.js';
@@ -14,6 +15,11 @@ const LAZY = ['lazyfree-lazy-expire', 'lazyfree-lazy-eviction'] as const;
 const LIST_NODE = '-2';
 /** With fewer in a node its own memory weighs as much as what is in it. */
 const FEW_IN_NODE = 32;
+
+/** What a shell takes as this key, where that can be typed. */
+function typed(key = ''): string {
+  return /^[\x20-\x7e]{1,80}$/.test(key) && !key.includes('\\x') ? shellQuoted(key) : 'KEY';
+}
 
 export const KEY_CHECKS: readonly Check[] = [
   {
@@ -36,7 +42,7 @@ export const KEY_CHECKS: readonly Check[] = [
           'Reading, deleting or moving one keeps everybody waiting, and it cannot be spread or evicted in part.',
         mend: [
           'spillway analyze --top 20   # all of them',
-          `redis-cli ${facts.cli} UNLINK <key>   # deletes without making others wait`,
+          `redis-cli ${facts.cli} UNLINK ${typed(big[0]?.key)}   # deletes without making others wait`,
           ...LAZY.filter((setting) => facts.config?.get(setting) === 'no').map(
             (setting) =>
               `redis-cli ${facts.cli} CONFIG SET ${setting} yes   # the same where Redis deletes one`,

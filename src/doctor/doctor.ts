@@ -2,6 +2,7 @@
 import { type AnalyzeProgress, analyze } from '../analyze/analyze.js';
 import { ServerError } from '../keyspace/endpoint.js';
 import { databasesOf, type Server, type Servers } from '../keyspace/servers.js';
+import { spillwayFlags, type TlsWays, type Told } from '../keyspace/shell.js';
 import { walk } from '../keyspace/walk.js';
 import { BUFFER_CHECKS } from './checks-buffers.js';
 import { COMPACT_CHECKS } from './checks-compact.js';
@@ -13,7 +14,6 @@ import { type Facts, gather } from './facts.js';
 import { type Check, type Finding, SEVERITIES, type Severity } from './finding.js';
 import { leavesToPrimary } from './room.js';
 import { type Shapes, ShapeVisitor } from './shapes.js';
-import { spillwayFlags, type TlsWays, type Told } from './shell.js';
 
 /** Each has its line in docs/TOOLS.md. */
 export const CHECKS: readonly Check[] = [
@@ -124,9 +124,13 @@ async function keysOf(
       sample,
       maxRate,
       signal,
+      title: 'doctor',
       ...(progress && { progress }),
     });
-    return { keys, shapes: await shapesOf(server, options) };
+    const shapes = await shapesOf(server, options);
+    if (!keys.partial && !signal.aborted) return { keys, shapes };
+    unread.push('the keys: it ended before enough of them were looked at');
+    return { keys: undefined, shapes: undefined };
   } catch (error) {
     if (!(error instanceof ServerError)) throw error;
     unread.push(error.message);

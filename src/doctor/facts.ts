@@ -7,11 +7,11 @@ import type { Redis } from 'ioredis';
 import type { Analysis } from '../analyze/analysis.js';
 import { isLoopback } from '../config/address.js';
 import type { Server } from '../keyspace/servers.js';
+import { redisCliFlags, type TlsWays } from '../keyspace/shell.js';
 import { infoFields } from '../memory/reading.js';
 import { type ClientMemory, clientMemory } from './clients.js';
 import { containerLimit } from './container.js';
 import type { Shapes } from './shapes.js';
-import { redisCliFlags, type TlsWays } from './shell.js';
 
 /** All that is asked by CONFIG GET, and never `*`: that answers passwords, too. */
 const SETTINGS = [

@@ -75,6 +75,6 @@ export function set({ cli, info }: Facts, setting: string, value: string): strin
   }
   return [
     now,
-    `redis-cli ${cli} CONFIG REWRITE   # keeps it; on a managed service set ${setting} in its parameter group`,
+    `redis-cli ${cli} CONFIG REWRITE   # keeps it. On a managed service set ${setting} in its parameter group`,
   ];
 }

@@ -45,6 +45,8 @@ export interface Discovered {
 /** Groups of less than this share of the keys and of the bytes get no rule. */
 const LEAST_SHARE = 0.001;
 const MOST_RULES = 50;
+/** Fewer writes through a proxy tell nothing. */
+const LEAST_WRITES = 10;
 /** Where fewer have a TTL, theirs is taken only if it is longer than what the name suggests. */
 const TELLING = 0.5;
 /** Where fewer have a TTL, the others may be meant to stay. */
@@ -72,6 +74,7 @@ export function proposeRules({ groups, keys }: Analysis, discovered: readonly Di
   const known = new Set(proposals.map(({ rule }) => rule.match));
   for (const { pattern, writes, withoutTtl, suggestion, note } of discovered) {
     if (suggestion === null || known.has(suggestion.match) || proposals.length >= MOST_RULES) continue;
+    if (writes < LEAST_WRITES) continue;
     const seen = `${pattern}: ${grouped(writes)} writes through the proxy, ${grouped(withoutTtl)} without a TTL. ${note}`;
     proposals.push({ rule: { ...suggestion, name: freeName(suggestion.name, taken) }, comment: [seen] });
   }

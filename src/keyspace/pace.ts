@@ -12,6 +12,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { infoFields } from '../memory/reading.js';
+import { OwnLag } from './own-lag.js';
 
 export interface PaceOptions {
   /** Keys a second; undefined: as fast as the server answers. */
@@ -35,7 +36,10 @@ const PINGS = 3;
 const BURST = 0.01;
 
 interface Look {
-  /** The mean: of commands that take long, one after the other, the second PING may slip in between two. */
+  /**
+   * The mean: of commands that take long, one after the other, the second PING may slip in between two. Without what this
+   * process takes to read them.
+   */
   readonly latencyMs: number;
   /** NaN: not known. */
   readonly cpu: number;
@@ -134,9 +138,14 @@ export class Pace {
   }
 
   private async look(): Promise<Look> {
+    const own = new OwnLag();
     const asked = performance.now();
-    for (let i = 0; i < PINGS; i++) await this.redis.ping();
-    const latencyMs = (performance.now() - asked) / PINGS;
+    try {
+      for (let i = 0; i < PINGS; i++) await this.redis.ping();
+    } finally {
+      own.stop();
+    }
+    const latencyMs = (performance.now() - asked - own.ms) / PINGS;
     return { latencyMs, cpu: this.cpuSince(await this.cpuNow()) };
   }
 

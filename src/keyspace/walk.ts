@@ -25,6 +25,11 @@ export interface Visitor {
   take(keys: readonly Buffer[], replies: readonly Reply[], next: string): void | Promise<void>;
   /** All keys are visited again from the first. */
   restart(): void;
+  /**
+   * Milliseconds of the server's time that these answers took, about. Reckoned, not measured: on a busy machine a page
+   * takes long for other reasons, and smaller ones would only be more.
+   */
+  weigh?(replies: readonly Reply[]): number;
 }
 
 export interface WalkOptions {
@@ -45,6 +50,8 @@ export interface WalkOptions {
   readonly onPage?: (keys: number, cursor: string) => void;
   /** How long a server may be away. */
   readonly patienceMs?: number;
+  /** Told why the server is waited for, and with undefined that it is there again. */
+  readonly onAway?: ((reason: string | undefined) => void) | undefined;
 }
 
 // A page keeps the server from its other clients, by about 2 µs a key; the walk waits for each page's way there and back.
@@ -53,9 +60,8 @@ const LEAST_PAGE_KEYS = 20;
 const MOST_PAGE_KEYS = 200;
 const PAGE_KEYS_PER_MS = 200;
 const WAYS = 5;
-// Where keys take the server longer than that, as large collections do, fewer come at once.
-const PAGE_MS = 2;
-const QUICK_PAGE_MS = 0.5;
+/** Where a page takes the server longer than that, fewer keys come at once. */
+const PAGE_MS = 1;
 const SMALLEST_PAGE_KEYS = 4;
 /** Servers close connections that are idle for their `timeout`, of a second at least. */
 const KEEP_MS = 400;
@@ -81,7 +87,8 @@ export async function walk(options: WalkOptions, visitor: Visitor): Promise<bool
         visitor.restart();
       }
       runId = now;
-      const size = new PageSize(await roundTripMs(pipe), options.pageKeys);
+      options.onAway?.(undefined);
+      const size = new PageSize(options.pageKeys ?? pageFor(await roundTripMs(pipe)));
       return await stretch(pipe, position, size, options, visitor);
     } catch (error) {
       if (!(error instanceof ConnectionLost)) throw error;
@@ -89,6 +96,7 @@ export async function walk(options: WalkOptions, visitor: Visitor): Promise<bool
       // Who was never there is not waited for.
       if (!position.begun) throw error;
       if (position.cursor !== before) patience.renew();
+      options.onAway?.(error.message);
       await patience.wait(error, signal);
     } finally {
       pipe?.close();
@@ -119,24 +127,18 @@ export function pageFor(roundTripMs: number): number {
   return Math.min(Math.max(keys, LEAST_PAGE_KEYS), MOST_PAGE_KEYS);
 }
 
-/** How many keys are asked about at once, by how long the last ones took. */
+/** How many keys are asked about at once. */
 class PageSize {
   keys: number;
-  private readonly most: number;
 
-  constructor(
-    private readonly roundTripMs: number,
-    most: number | undefined,
-  ) {
-    this.most = most ?? pageFor(roundTripMs);
-    this.keys = this.most;
+  constructor(private readonly most: number) {
+    this.keys = most;
   }
 
-  took(ms: number): void {
-    const served = ms - this.roundTripMs;
-    if (served > PAGE_MS)
-      this.keys = Math.max(Math.floor(this.keys / 2), Math.min(SMALLEST_PAGE_KEYS, this.most));
-    else if (served < QUICK_PAGE_MS && this.keys < this.most) this.keys++;
+  /** @param ms that a page of so many took the server */
+  fit(ms: number, keys: number): void {
+    const fitting = ms > 0 ? Math.floor((keys * PAGE_MS) / ms) : this.most;
+    this.keys = Math.min(Math.max(fitting, SMALLEST_PAGE_KEYS), 2 * this.keys, this.most);
   }
 }
 
@@ -172,19 +174,14 @@ async function stretch(
     }
     const batch = new Batch();
     await visitor.ask(keys, batch);
-    const askedAt = performance.now();
     const asked = pipe.together(() => {
       const replies = pipe.ask(batch);
       if (next !== '0') scanning = scan(pipe, next, size.keys);
-      return replies.then((all) => {
-        size.took(performance.now() - askedAt);
-        return all;
-      });
+      return replies;
     });
-    // Whoever takes the last page may be the first to learn that the connection is lost.
-    asked.catch(() => {});
     if (last !== undefined) await take(last);
     last = { keys, replies: await asked, next };
+    if (visitor.weigh !== undefined) size.fit(visitor.weigh(last.replies), keys.length);
     if (next !== '0') continue;
     await take(last);
     return true;

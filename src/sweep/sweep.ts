@@ -195,6 +195,7 @@ async function sweepDatabase(
         ...(apply && { pageKeys: APPLY_PAGE_KEYS }),
         pace: (keys, ending) => pace.go(keys, ending),
         onPage,
+        onAway: (reason) => progress?.waiting(reason),
       },
       visit,
     );

@@ -131,7 +131,9 @@ class Undoer {
       } catch (error) {
         // What was taken back before the connection was lost has none any more, and counts as left then.
         if (!(error instanceof ConnectionLost) || signal.aborted) throw error;
+        this.options.progress?.waiting(error.message);
         await patience.wait(error, signal);
+        this.options.progress?.waiting(undefined);
       }
     }
   }

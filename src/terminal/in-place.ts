@@ -29,10 +29,18 @@ export class InPlace {
     this.drawn = shown.length;
   }
 
+  /** What stands there goes; what is written next stands in its place. */
+  clear(): void {
+    if (this.drawn === 0) return;
+    this.stream.write(`\x1b[${Math.min(this.drawn, this.room)}F${CLEAR_BELOW}${WRAP}${SHOW_CURSOR}`);
+    this.drawn = 0;
+  }
+
   get room(): number {
     return Math.max(1, (this.stream.rows ?? 24) - 1);
   }
 
+  /** What stands there stays. */
   close(): void {
     if (this.drawn > 0) this.stream.write(`${WRAP}${SHOW_CURSOR}\n`);
     this.drawn = 0;

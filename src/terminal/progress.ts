@@ -55,19 +55,20 @@ export class Progress {
   waiting(note: string | undefined): void {
     if (this.note === note) return;
     this.note = note;
-    if (this.screen !== undefined || note !== undefined) this.show(this.clock());
+    const now = this.clock();
+    const due = this.screen !== undefined || (note !== undefined && now - this.shownAt >= SAY_EVERY_MS);
+    if (due) this.show(now);
   }
 
   /** A line that stays. */
   say(line: string): void {
-    this.screen?.draw([]);
+    this.screen?.clear();
     this.options.stream.write(`${line}\n`);
   }
 
   /** The line is gone, the cursor back. */
   close(): void {
-    this.screen?.draw([]);
-    this.screen?.close();
+    this.screen?.clear();
   }
 
   private show(now: number): void {

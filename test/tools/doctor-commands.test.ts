@@ -6,7 +6,7 @@ import path from 'node:path';
 import { Redis } from 'ioredis';
 import t, { type Test } from 'tap';
 import { findFreePort } from '../../src/demo/free-port.js';
-import { redisCliFlags, spillwayFlags } from '../../src/doctor/shell.js';
+import { redisCliFlags, spillwayFlags } from '../../src/keyspace/shell.js';
 import { builtMain } from '../support/built.js';
 import { Authority } from '../support/certificates.js';
 import { withRedis } from '../support/redis.js';

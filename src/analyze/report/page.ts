@@ -1,5 +1,6 @@
 // An analysis as one page that needs nothing else: no script, no font, no network. Pure.
 import type { Analysis, GroupAnalysis } from '../analysis.js';
+import { spanText } from '../bands.js';
 import { bar, bytes, count, percent, ratio, stacked, table, text } from './elements.js';
 import { freedPlot, memoryPlot } from './plots.js';
 import { STYLE } from './style.js';
@@ -33,6 +34,7 @@ export function reportHtml(analysis: Analysis): string {
 <p>${text(at)} · ${count(keys.looked)} of ${count(keys.total)} keys · used ${bytes(memory.usedBytes)}${limit}</p>
 ${warnings.map((warning) => `<p class="warn">${text(warning)}</p>`).join('\n')}
 <h2>Where the memory is</h2>
+<p>Shares are of ${memory.limitBytes > memory.usedBytes ? 'maxmemory' : 'the memory in use'}.</p>
 ${memoryPlot(analysis)}
 <h2>When it will be free again</h2>
 <p>By then so much of the keys' memory has ended by its TTL, if nothing is written anew.
@@ -40,7 +42,7 @@ Without a TTL: ${percent(ratio(withoutTtlBytes(analysis), memory.keyBytes.estima
 ${freedPlot(analysis)}
 <h2>By pattern</h2>
 ${table(
-  ['group', 'keys', 'bytes', 'share', 'average', 'largest', 'with a TTL'],
+  ['group', 'keys', 'bytes', 'of the keys', 'average', 'largest', 'with a TTL'],
   groups.map((group) => groupRow(group, analysis)),
 )}
 ${hidden > 0 ? `<p>${count(hidden)} more with less memory: spillway analyze --json has them all.</p>` : ''}
@@ -64,13 +66,13 @@ function groupRow(group: GroupAnalysis, { sampled, partial }: Analysis): string[
     sampled || partial ? `<br><small>${bytes(group.bytes.low)} – ${bytes(group.bytes.high)}</small>` : '';
   const covered = 1 - ratio(withoutTtl.estimate, keys.estimate);
   return [
-    `${text(name)}${by === 'rule' ? ' <small>rule</small>' : ''}`,
+    `${named(name)}${by === 'rule' ? ' <small>rule</small>' : ''}`,
     count(keys.estimate),
     `${bytes(group.bytes.estimate)}${bounds}`,
-    `${percent(share)} ${bar(share)}`,
+    `${bar(share)} ${percent(share)}`,
     bytes(averageBytes),
     bytes(largestBytes),
-    `${percent(covered)} ${bar(covered)}`,
+    `${bar(covered)} ${percent(covered)}`,
   ];
 }
 
@@ -82,7 +84,7 @@ function shapeRow({ name, types, encodings, idle }: GroupAnalysis): string[] {
   }));
   const told = idle.filter(({ share }) => share > 0);
   return [
-    text(name),
+    named(name),
     shares(Object.entries(types)),
     shares(Object.entries(encodings)),
     idle.length === 0
@@ -94,15 +96,20 @@ function shapeRow({ name, types, encodings, idle }: GroupAnalysis): string[] {
 function biggestRows({ biggest }: Analysis): string[][] {
   return Object.entries(biggest).flatMap(([type, list]) =>
     list.map(({ key, encoding, bytes: size, server, db, ttlSeconds }) => [
-      `<code>${text(key.slice(0, SHOWN_KEY))}</code>`,
+      `<code>${named(key.slice(0, SHOWN_KEY))}</code>`,
       text(type),
       text(encoding),
       bytes(size),
       text(server),
       String(db),
-      ttlSeconds === null ? 'none' : `${count(ttlSeconds)} s`,
+      ttlSeconds === null ? 'none' : spanText(ttlSeconds),
     ]),
   );
+}
+
+/** One that would not be seen, in quotes. */
+function named(name: string): string {
+  return text(name.trim() === '' ? JSON.stringify(name) : name);
 }
 
 function shares(named: readonly (readonly [string, number])[]): string {

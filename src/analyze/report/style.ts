@@ -10,9 +10,9 @@ table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nu
 th, td { text-align: right; padding: .25rem .6rem; border-bottom: 1px solid var(--line); white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; overflow-wrap: anywhere; white-space: normal; min-width: 9rem; }
 .bar, .wide-bar { display: inline-flex; height: .8rem; background: var(--soft); border-radius: 2px; overflow: hidden; }
-.bar { width: 7rem; vertical-align: middle; margin-left: .5rem; }
+.bar { width: 7rem; vertical-align: middle; margin-right: .3rem; }
 .wide-bar { display: flex; height: 2.2rem; }
-.legend { list-style: none; padding: 0; display: flex; flex-wrap: wrap; gap: .2rem 1.4rem; }
+.legend { list-style: none; padding: 0; display: flex; flex-wrap: wrap; gap: .2rem 1.4rem; overflow-wrap: anywhere; }
 .legend i { display: inline-block; width: .8rem; height: .8rem; border-radius: 2px; margin-right: .4rem; }
 .columns { list-style: none; padding: 0; display: flex; gap: 2%; max-width: 50rem; font-variant-numeric: tabular-nums; }
 .columns li { flex: 1; display: flex; flex-direction: column; text-align: center; white-space: nowrap; min-width: 3.5rem; }

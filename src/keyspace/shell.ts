@@ -1,7 +1,9 @@
-// The flags by which redis-cli and spillway come to a server as the doctor did, for commands to be copied into a shell.
+// The flags by which redis-cli and spillway come to the server that a tool was told of, for commands to be copied into a
+// shell.
 // Invariant: no password is among them: redis-cli takes it from REDISCLI_AUTH, spillway from SPILLWAY_UPSTREAM_PASSWORD.
-import type { Endpoint } from '../keyspace/endpoint.js';
+
 import type { TlsFiles } from '../tls/material.js';
+import type { Endpoint } from './endpoint.js';
 
 /** How TLS to the server differs from the usual. */
 export type TlsWays = TlsFiles & { readonly serverName?: string | undefined };
@@ -25,7 +27,7 @@ export function redisCliFlags({ host, port, path, username, tls }: Endpoint, way
   return flags.map(shellQuoted).join(' ');
 }
 
-/** What the doctor was told of where the server is. */
+/** Of a tool's own flags: where the server is. */
 export interface Told {
   readonly config?: string | undefined;
   readonly upstream?: string | undefined;
@@ -47,6 +49,7 @@ function withoutPassword(url: string): string {
   );
 }
 
-function shellQuoted(word: string): string {
+/** A word as a POSIX shell reads it as one. */
+export function shellQuoted(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
