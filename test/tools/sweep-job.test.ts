@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { Redis } from 'ioredis';
 import t, { type Test } from 'tap';
+import { declareSweep } from '../../src/cli/sweep-command.js';
 import { checkConfig } from '../../src/config/check.js';
 import { compileConfig } from '../../src/config/compile.js';
 import { findFreePort } from '../../src/demo/free-port.js';
@@ -12,8 +13,10 @@ import { Priority } from '../../src/policy/rule.js';
 import { RuleSet } from '../../src/policy/rule-set.js';
 import { FencedVisit } from '../../src/sweep/fenced-visit.js';
 import { SweepJob, type SweepJobParts } from '../../src/sweep/job.js';
+import type { SweepResult } from '../../src/sweep/sweep.js';
 import { SWEEP_KEY, Turn, type TurnOptions } from '../../src/sweep/turn.js';
 import { Authority } from '../support/certificates.js';
+import { runCommand } from '../support/command.js';
 import { withRedis } from '../support/redis.js';
 import { until } from '../support/wait.js';
 
@@ -196,6 +199,25 @@ t.test('exact, in each database, and its own key stays out of it', async (t) => 
   const longest = Math.max(...[...after].filter(([key]) => key.startsWith('bounded:')).map(([, at]) => at));
   t.ok(longest <= now + HOUR, 'never above maxTtl');
   t.match(started.snapshot(), { on: true, given: keys.length + 1, failures: 0, problem: null, doneAt: 1234 });
+});
+
+t.test('the command leaves the key alone, too', async (t) => {
+  const { redis, port } = await laid(t);
+  await redis.hset(SWEEP_KEY, 'fence', 1);
+  await redis.set('spillway:other', 1);
+  const folder = t.testdir({ 'config.json': JSON.stringify({ rules: RULES }) });
+  const from = ['-c', `${folder}/config.json`, '-u', `redis://127.0.0.1:${port}`];
+  const run = await runCommand(declareSweep, [
+    'sweep',
+    ...from,
+    ...['--json', '--apply', '--journal', `${folder}/journal`],
+  ]);
+  const { rules } = JSON.parse(run.stdout) as SweepResult;
+  t.match(
+    rules.find(({ rule }) => rule === 'lists'),
+    { matching: 1, due: 1, given: 1 },
+  );
+  t.equal(await redis.ttl(SWEEP_KEY), -1);
 });
 
 t.test('of several proxies one does it, once', async (t) => {
