@@ -1,5 +1,5 @@
 // One database as the proxy's own sweep sees it: what the rules say is due gets its TTL, a page in one script that looks
-// at the lock first. Invariants: a key gets a TTL only if it has none, is of a type that its rule applies to, and the turn
+// at the turn first. Invariants: a key gets a TTL only if it has none, is of a type that its rule applies to, and the turn
 // is ours, all at the moment of writing; rules that only observe give nothing.
 import { Aside } from '../keyspace/aside.js';
 import { Batch, keyCommand } from '../keyspace/batch.js';

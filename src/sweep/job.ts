@@ -111,17 +111,22 @@ export class SweepJob {
     if (sweep.everyMs === 0 || !rules.some((rule) => rule.ttlMs > 0 && !rule.observe)) return;
     this.ending = new AbortController();
     const { signal } = this.ending;
+    // The other databases are swept all the same.
+    const lost: string[] = [];
     const set = new RuleSet({ rules, unregistered: { priority: Priority.NORMAL, observe: true } });
     try {
       const servers = await connectServers(this.parts.where(), NAME);
       try {
-        // A lock would have to be in every slot.
+        // A turn would have to be in every slot.
         if (servers.kind === 'cluster') throw new ServerError('a Cluster is swept by `spillway sweep` only');
         for (const server of servers.all) {
           for (const { db } of await databasesOf(server)) {
-            if (!signal.aborted) await this.sweepDatabase(server, db, set, sweep, signal);
+            if (signal.aborted) continue;
+            if (!(await this.sweepDatabase(server, db, set, sweep, signal)))
+              lost.push(`${server.name}, database ${db}`);
           }
         }
+        if (lost.length > 0) throw new ServerError(`${lost.join('; ')}: ${LOST}`);
       } finally {
         servers.close();
       }
@@ -138,16 +143,17 @@ export class SweepJob {
     }
   }
 
+  /** false: its turn was lost before it was done. */
   private async sweepDatabase(
     server: Server,
     db: number,
     rules: RuleSet,
     { everyMs, maxRate }: EffectiveSweep,
     ending: AbortSignal,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const leaseMs = this.parts.leaseMs ?? LEASE_MS;
     const turn = await Turn.take(server, db, { leaseMs, everyMs, terms: digestTerms(rules, undefined) });
-    if (turn === undefined) return;
+    if (turn === undefined) return true;
     this.sweeping = true;
     const begun = performance.now();
     const before = this.given;
@@ -163,7 +169,7 @@ export class SweepJob {
       await pace.start();
       const go = (keys: number, until: AbortSignal) => pace.go(keys, until);
       const all = await walk({ endpoint, db, name: NAME, signal, pace: go, patienceMs: PATIENCE_MS }, visit);
-      // The last page may be where it turned out.
+      // The last page may be where it turned out; else the end of the turn tells.
       done = all && !turn.lost.aborted;
     } finally {
       visit.close();
@@ -171,10 +177,10 @@ export class SweepJob {
       await turn.end(done);
       this.sweeping = false;
     }
-    if (turn.lost.aborted && !ending.aborted)
-      throw new ServerError(`${server.name}, database ${db}: ${LOST}`);
-    if (!done) return;
+    if (turn.lost.aborted) return ending.aborted;
+    if (!done) return true;
     this.doneAt = this.parts.now();
     this.parts.onDone(db, this.given - before, (performance.now() - begun) / 1000);
+    return true;
   }
 }

@@ -4,12 +4,14 @@
 //
 //   spillway:sweep   a hash:
 //     holder         "<fence>:<random>" of who has it
+//     begun          when it was taken
 //     until          when the lease ends; renewed while the sweep runs
 //     fence          counts the turns, so that one sees which is the later
-//     next:<rules>   when the next sweep by these rules is due (see digestTerms)
+//     swept:<rules>  when the last sweep that was done by these rules began (see digestTerms)
 //
-// Times are the server's, in milliseconds since 1970. The key has no TTL: a server that is over maxmemory and evicts what
-// ends would take it first, again and again, and never be swept.
+// Times are the server's, in milliseconds since 1970. What stands there is when it was swept, not when it is due: so each
+// proxy goes by its own `every`, whatever that of the one before was. The key has no TTL: a server that is over maxmemory
+// and evicts what ends would take it first, again and again, and never be swept.
 // Owns one connection to that database. Invariants: only its holder renews or ends a turn; a proxy that is killed keeps
 // nobody waiting for longer than its lease, nor does a clock that is set back.
 import { randomBytes } from 'node:crypto';
@@ -25,43 +27,48 @@ export function isSweepKey(key: Uint8Array): boolean {
   return key.length === SWEEP_KEY_BYTES.length && SWEEP_KEY_BYTES.equals(key);
 }
 
+// Of each script the first write takes something away: only so does a server that is full let it do the others.
+
 const NOW = `local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 `;
 
 /** ARGV: random, lease, `every`, rules. Answers what the holder is called, nil: not now. */
 const TAKE = `${NOW}
-local held = redis.call('HMGET', KEYS[1], 'holder', 'until', 'next:' .. ARGV[4])
+local held = redis.call('HMGET', KEYS[1], 'holder', 'until', 'swept:' .. ARGV[4])
 local left = (tonumber(held[2]) or 0) - now
 if held[1] and left > 0 and left <= tonumber(ARGV[2]) then return false end
-local due = (tonumber(held[3]) or 0) - now
-if due > 0 and due <= tonumber(ARGV[3]) then return false end
+local age = now - (tonumber(held[3]) or 0)
+if age >= 0 and age < tonumber(ARGV[3]) then return false end
+redis.call('HDEL', KEYS[1], 'holder')
 local token = redis.call('HINCRBY', KEYS[1], 'fence', 1) .. ':' .. ARGV[1]
-redis.call('HSET', KEYS[1], 'holder', token, 'until', now + ARGV[2])
+redis.call('HSET', KEYS[1], 'holder', token, 'begun', now, 'until', now + ARGV[2])
 return token`;
 
 /** ARGV: token, lease. */
 const RENEW = `${NOW}
 if redis.call('HGET', KEYS[1], 'holder') ~= ARGV[1] then return 0 end
+redis.call('HDEL', KEYS[1], 'until')
 redis.call('HSET', KEYS[1], 'until', now + ARGV[2])
 return 1`;
 
-/** ARGV: token, milliseconds until the next one is due, 0: now; rules. What was due by other rules goes once it is past. */
+/** ARGV: token, what is too long ago to matter, rules where it was done. */
 const END = `${NOW}
-if redis.call('HGET', KEYS[1], 'holder') ~= ARGV[1] then return 0 end
+local held = redis.call('HMGET', KEYS[1], 'holder', 'begun')
+if held[1] ~= ARGV[1] then return 0 end
+redis.call('HDEL', KEYS[1], 'holder', 'begun', 'until')
 local all = redis.call('HGETALL', KEYS[1])
 for i = 1, #all, 2 do
-  if string.sub(all[i], 1, 5) == 'next:' and tonumber(all[i + 1]) <= now then redis.call('HDEL', KEYS[1], all[i]) end
+  if string.sub(all[i], 1, 6) == 'swept:' then
+    local age = now - all[i + 1]
+    if age < 0 or age > tonumber(ARGV[2]) then redis.call('HDEL', KEYS[1], all[i]) end
+  end
 end
-if ARGV[2] ~= '0' then redis.call('HSET', KEYS[1], 'next:' .. ARGV[3], now + ARGV[2]) end
-return redis.call('HDEL', KEYS[1], 'holder', 'until')`;
+if ARGV[3] then redis.call('HSET', KEYS[1], 'swept:' .. ARGV[3], held[2]) end
+return 1`;
 
-/** A server that is full refuses scripts that write, unless they say before that they shall run (Redis 7.0). */
-function alsoWhenFull(script: string, { info }: Server): string {
-  return Number.parseInt(info.get('redis_version') ?? '', 10) >= 7
-    ? `#!lua flags=allow-oom\n${script}`
-    : script;
-}
+/** No config asks for a sweep less often. */
+const FORGET_MS = 31 * 24 * 3_600_000;
 
 export interface TurnOptions {
   /** Of all proxies that share the server, the same. */
@@ -72,7 +79,6 @@ export interface TurnOptions {
 }
 
 export class Turn {
-  private readonly begun = performance.now();
   private readonly losing = new AbortController();
   private readonly renewing: NodeJS.Timeout;
 
@@ -85,9 +91,8 @@ export class Turn {
       await redis.connect();
       const { leaseMs, everyMs, terms } = options;
       const random = randomBytes(16).toString('hex');
-      const take = alsoWhenFull(TAKE, server);
-      const token = await redis.eval(take, 1, SWEEP_KEY, random, leaseMs, everyMs, terms);
-      if (typeof token === 'string') return new Turn(redis, token, server, options);
+      const token = await redis.eval(TAKE, 1, SWEEP_KEY, random, leaseMs, everyMs, terms);
+      if (typeof token === 'string') return new Turn(redis, token, options);
     } catch (error) {
       redis.disconnect();
       throw new ServerError(explainFailure(server.name, error));
@@ -98,9 +103,8 @@ export class Turn {
 
   private constructor(
     private readonly redis: Redis,
-    /** What the lock holds while the turn lasts. */
+    /** What the key names as its holder while the turn lasts. */
     readonly token: string,
-    private readonly server: Server,
     private readonly options: TurnOptions,
   ) {
     this.renewing = setInterval(() => void this.renew(), options.leaseMs / 3);
@@ -116,13 +120,13 @@ export class Turn {
     this.losing.abort();
   }
 
-  /** `done`: nobody need sweep this database before `every` has passed since this turn began. */
+  /** `done`: nobody with the same rules need sweep this database before its `every` has passed since this turn began. */
   async end(done: boolean): Promise<void> {
     clearInterval(this.renewing);
-    const { everyMs, terms } = this.options;
-    const waitMs = done ? Math.max(1, Math.round(everyMs - (performance.now() - this.begun))) : 0;
+    const { terms } = this.options;
     try {
-      await this.redis.eval(alsoWhenFull(END, this.server), 1, SWEEP_KEY, this.token, waitMs, terms);
+      const ended = await this.redis.eval(END, 1, SWEEP_KEY, this.token, FORGET_MS, ...(done ? [terms] : []));
+      if (ended !== 1) this.lose();
     } catch {
       // It ends by itself when the lease does.
     } finally {
@@ -132,8 +136,7 @@ export class Turn {
 
   private async renew(): Promise<void> {
     try {
-      const renew = alsoWhenFull(RENEW, this.server);
-      const renewed = await this.redis.eval(renew, 1, SWEEP_KEY, this.token, this.options.leaseMs);
+      const renewed = await this.redis.eval(RENEW, 1, SWEEP_KEY, this.token, this.options.leaseMs);
       if (renewed !== 1) this.lose();
     } catch {
       // Tried again before the lease ends; the writes depend on it in any case.

@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { Redis } from 'ioredis';
 import t, { type Test } from 'tap';
+import { declareSweep } from '../../src/cli/sweep-command.js';
 import { checkConfig } from '../../src/config/check.js';
 import { compileConfig } from '../../src/config/compile.js';
 import { findFreePort } from '../../src/demo/free-port.js';
@@ -12,8 +13,10 @@ import { Priority } from '../../src/policy/rule.js';
 import { RuleSet } from '../../src/policy/rule-set.js';
 import { FencedVisit } from '../../src/sweep/fenced-visit.js';
 import { SweepJob, type SweepJobParts } from '../../src/sweep/job.js';
+import type { SweepResult } from '../../src/sweep/sweep.js';
 import { SWEEP_KEY, Turn, type TurnOptions } from '../../src/sweep/turn.js';
 import { Authority } from '../support/certificates.js';
+import { runCommand } from '../support/command.js';
 import { withRedis } from '../support/redis.js';
 import { until } from '../support/wait.js';
 
@@ -79,15 +82,13 @@ const changedKeys = (before: Map<string, number>, after: Map<string, number>): s
 /** Whose turn it is; null: nobody's. */
 const holder = (redis: Redis): Promise<string | null> => redis.hget(SWEEP_KEY, 'holder');
 
-/** In how many milliseconds the next is due, by each set of rules; none: now. */
-async function due(redis: Redis): Promise<number[]> {
-  const fields = Object.entries(await redis.hgetall(SWEEP_KEY));
-  return fields.flatMap(([name, at]) => (name.startsWith('next:') ? [Number(at) - Date.now()] : []));
-}
+/** By how many sets of rules it was swept. */
+const swept = async (redis: Redis): Promise<number> =>
+  (await redis.hkeys(SWEEP_KEY)).filter((name) => name.startsWith('swept:')).length;
 
 /** As if nobody had swept yet. */
 async function forget(redis: Redis): Promise<void> {
-  const names = (await redis.hkeys(SWEEP_KEY)).filter((name) => name.startsWith('next:'));
+  const names = (await redis.hkeys(SWEEP_KEY)).filter((name) => name.startsWith('swept:'));
   await redis.hdel(SWEEP_KEY, ...names);
 }
 
@@ -118,13 +119,27 @@ t.test('a server that is full and evicts what ends is swept, too', async (t) => 
   const used = Number(/used_memory:(\d+)/.exec(await redis.info('memory'))?.[1]);
   await redis.config('SET', 'maxmemory', used - 100_000);
   await t.rejects(redis.set('more', 'x'), /OOM/);
-  // What it writes for itself must not be what goes first.
+  // Each command of others evicts what ends; what it writes for itself must not be what goes first.
+  let [writing, written] = [true, 0];
+  const write = async () => {
+    while (writing)
+      await redis.set(`plain:${written}`, 'x'.repeat(100)).then(
+        () => written++,
+        () => {},
+      );
+  };
+  const writer = write();
   const started = job();
-  await until(() => done.length > 0, { timeoutMs: 20_000 });
+  try {
+    await until(() => done.length > 0, { timeoutMs: 20_000 });
+  } finally {
+    writing = false;
+    await writer;
+  }
   t.same(problems, []);
+  t.ok(written > 0, 'there was room again');
   t.ok(started.snapshot().given > 100, `${started.snapshot().given} keys`);
   t.equal(await redis.exists(SWEEP_KEY), 1);
-  await redis.set('more', 'x');
 });
 
 t.test('a turn that is lost is told of, once, and taken again', async (t) => {
@@ -143,6 +158,24 @@ t.test('a turn that is lost is told of, once, and taken again', async (t) => {
   t.equal(problems.length, 1);
   await until(() => done.length > 0, { timeoutMs: 20_000 });
   t.equal(started.snapshot().given, 3000);
+});
+
+t.test('a database whose turn is lost does not keep the others waiting', async (t) => {
+  const { redis, port, done, problems, job } = await laid(t);
+  const second = new Redis(port, '127.0.0.1', { db: 3 });
+  t.teardown(() => second.disconnect());
+  await fill(redis, 300);
+  await second.set('cache:there', 1);
+  const started = job(configOf({ every: '24h', maxRate: 2000 }));
+  await until(() => started.snapshot().given > 0);
+  await redis.del(SWEEP_KEY);
+  await until(() => done.length === 2, { timeoutMs: 20_000 });
+  t.same(
+    done.map(({ db }) => db),
+    [3, 0],
+  );
+  t.match(problems, [/^127\.0\.0\.1:\d+, database 0: its turn was lost/]);
+  t.match(started.snapshot(), { failures: 1, given: 901 });
 });
 
 t.test('exact, in each database, and its own key stays out of it', async (t) => {
@@ -166,6 +199,25 @@ t.test('exact, in each database, and its own key stays out of it', async (t) => 
   const longest = Math.max(...[...after].filter(([key]) => key.startsWith('bounded:')).map(([, at]) => at));
   t.ok(longest <= now + HOUR, 'never above maxTtl');
   t.match(started.snapshot(), { on: true, given: keys.length + 1, failures: 0, problem: null, doneAt: 1234 });
+});
+
+t.test('the command leaves the key alone, too', async (t) => {
+  const { redis, port } = await laid(t);
+  await redis.hset(SWEEP_KEY, 'fence', 1);
+  await redis.set('spillway:other', 1);
+  const folder = t.testdir({ 'config.json': JSON.stringify({ rules: RULES }) });
+  const from = ['-c', `${folder}/config.json`, '-u', `redis://127.0.0.1:${port}`];
+  const run = await runCommand(declareSweep, [
+    'sweep',
+    ...from,
+    ...['--json', '--apply', '--journal', `${folder}/journal`],
+  ]);
+  const { rules } = JSON.parse(run.stdout) as SweepResult;
+  t.match(
+    rules.find(({ rule }) => rule === 'lists'),
+    { matching: 1, due: 1, given: 1 },
+  );
+  t.equal(await redis.ttl(SWEEP_KEY), -1);
 });
 
 t.test('of several proxies one does it, once', async (t) => {
@@ -224,12 +276,12 @@ t.test('who lost its turn writes nothing', async (t) => {
   t.same(changedKeys(before, await expiries(redis)), []);
   await first.end(true);
   t.equal(await holder(redis), second.token, "another's turn is not ended");
-  t.same(await due(redis), []);
+  t.equal(await swept(redis), 0);
   t.equal(await sweepBy(second), 300);
   await second.end(true);
   t.equal(await holder(redis), null);
-  t.equal((await due(redis)).length, 1, 'the next is not due yet');
-  t.equal(await Turn.take(at, 0, HOURLY), undefined);
+  t.equal(await swept(redis), 1);
+  t.equal(await Turn.take(at, 0, HOURLY), undefined, 'the next is not due yet');
 });
 
 t.test('other rules, or a shorter time between sweeps, are due by themselves', async (t) => {
@@ -240,32 +292,64 @@ t.test('other rules, or a shorter time between sweeps, are due by themselves', a
     await turn?.end(done);
     return turn !== undefined;
   };
-  t.equal(await taken({ everyMs: 30 * 24 * HOUR }), true);
-  t.equal(await taken({ everyMs: 30 * 24 * HOUR }), false);
-  t.equal(await taken({ everyMs: HOUR }), true, 'a shorter one does not wait for what the longer one said');
-  t.equal(await taken({ everyMs: HOUR }), false);
+  const month = { everyMs: 30 * 24 * HOUR };
+  const ago = (ms: number) => redis.hset(SWEEP_KEY, 'swept:rules', Date.now() - ms);
+  t.equal(await taken(month), true);
+  t.equal(await taken(month), false);
+  t.equal(await taken({}), false, 'that of another counts');
+  await ago(2 * HOUR);
+  t.equal(await taken(month), false);
+  t.equal(await taken({}), true, 'a shorter time does not wait for the longer one');
+  t.equal(await taken(month), false, 'nor do the two follow each other');
+  t.equal(await taken({}), false);
   for (const expected of [true, false]) t.equal(await taken({ terms: 'others' }), expected, 'each once');
   t.equal(await taken({}), false);
-  // What is past goes, so that the key stays small.
-  await redis.hset(SWEEP_KEY, 'next:gone', Date.now() - 1);
-  t.equal(await taken({ terms: 'third' }, false), true);
-  t.equal(await redis.hexists(SWEEP_KEY, 'next:gone'), 0);
   // As after a clock that was set back.
+  await ago(-HOUR);
+  t.equal(await taken(month), true);
   await redis.hset(SWEEP_KEY, 'holder', 'dead', 'until', Date.now() + 24 * HOUR);
   t.equal(await taken({ terms: 'third' }), true, 'nobody waits for longer than a lease');
+  // What can no longer matter goes, so that the key stays small.
+  await redis.hset(
+    SWEEP_KEY,
+    'swept:long ago',
+    Date.now() - 32 * 24 * HOUR,
+    'swept:ahead',
+    Date.now() + HOUR,
+  );
+  t.equal(await taken({ terms: 'fourth' }, false), true);
+  const left = Object.keys(await redis.hgetall(SWEEP_KEY)).sort();
+  t.same(left, ['fence', 'swept:others', 'swept:rules', 'swept:third']);
 });
 
 t.test('a turn is renewed while it lasts, and not once another has it', async (t) => {
   const { redis, where } = await laid(t);
   const at = await server(t, where);
+  // Full, where it costs the most.
+  await redis.config('SET', 'maxmemory', '1mb');
+  await t.rejects(redis.set('more', 'x'), /OOM/);
   const turn = (await Turn.take(at, 0, { ...HOURLY, leaseMs: 1500 })) as Turn;
   const ends = async () => Number(await redis.hget(SWEEP_KEY, 'until'));
   const first = await ends();
   await until(async () => (await ends()) > first);
-  await redis.hset(SWEEP_KEY, 'holder', 'another');
-  await until(() => turn.lost.aborted);
   await turn.end(true);
+  t.equal(await swept(redis), 1);
+
+  const second = (await Turn.take(at, 0, { ...HOURLY, leaseMs: 1500, terms: 'others' })) as Turn;
+  await redis.config('SET', 'maxmemory', '0');
+  await redis.hset(SWEEP_KEY, 'holder', 'another');
+  await until(() => second.lost.aborted);
+  await second.end(true);
   t.equal(await holder(redis), 'another');
+});
+
+t.test('that its turn was lost is noticed at its end, at the latest', async (t) => {
+  const { redis, where } = await laid(t);
+  const turn = (await Turn.take(await server(t, where), 0, HOURLY)) as Turn;
+  await redis.del(SWEEP_KEY);
+  await turn.end(true);
+  t.ok(turn.lost.aborted);
+  t.equal(await redis.exists(SWEEP_KEY), 0);
 });
 
 t.test('a reload ends a run whose rules have changed; closing gives the turn back', async (t) => {
@@ -283,6 +367,9 @@ t.test('a reload ends a run whose rules have changed; closing gives the turn bac
   await until(() => done.length === 1, { timeoutMs: 20_000 });
   const left = (await expiries(redis)).entries();
   t.ok([...left].filter(([key, at]) => /^cache:\d/.test(key) && at === -1).length > 0);
+  running.reload(configOf(DAY));
+  await until(() => done.length === 2, { timeoutMs: 20_000 });
+  t.equal(running.snapshot().given, 3000, 'the rules whose run was ended are due at once');
   running.reload(configOf({ every: '0s' }));
   t.match(running.snapshot(), { on: false });
 
@@ -292,24 +379,33 @@ t.test('a reload ends a run whose rules have changed; closing gives the turn bac
   await until(() => closing.snapshot().running);
   await closing.close();
   t.equal(await holder(redis), null);
-  t.same(await due(redis), [], 'and it is due still');
+  t.equal(await swept(redis), 0, 'and it is due still');
 });
 
 t.test('what fails is told once, and tried again; CONFIG is not asked for', async (t) => {
   const user = { username: 'sweeper', password: 'pw' };
-  const { redis, done, problems, job } = await laid(t, user);
+  const { redis, port, done, problems, job } = await laid(t, user);
+  const second = new Redis(port, '127.0.0.1', { db: 3 });
+  t.teardown(() => second.disconnect());
   const all = await fill(redis);
+  await second.set('cache:there', 1);
+  const keys = '~cache:* ~bounded:* ~lists:* ~spillway:sweep'.split(' ');
   const rights = '+scan +pttl +info +ping +select +client|setname'.split(' ');
-  await redis.call('ACL', 'SETUSER', 'sweeper', 'on', '>pw', '~*', ...rights);
+  await redis.call('ACL', 'SETUSER', 'sweeper', 'on', '>pw', ...keys, ...rights);
   const started = job();
   await until(() => started.snapshot().failures > 2);
   t.match(problems, [/NOPERM.*eval/]);
   t.equal(problems.length, 1);
   const writes = '+eval +time +hmget +hincrby +hset +hget +hgetall +hdel +type +pexpire'.split(' ');
   await redis.call('ACL', 'SETUSER', 'sweeper', ...writes);
-  await until(() => done.length > 0, { timeoutMs: 20_000 });
-  t.same(done, [{ db: 0, given: all.length }]);
-  t.equal(started.snapshot().problem, null);
+  await redis.call('ACL', 'LOG', 'RESET');
+  await until(() => done.length === 2, { timeoutMs: 20_000 });
+  t.same(done, [
+    { db: 0, given: all.length },
+    { db: 3, given: 1 },
+  ]);
+  await until(() => started.snapshot().problem === null);
+  t.same(await redis.call('ACL', 'LOG'), [], 'and nothing else was tried');
 });
 
 t.test('over TLS', async (t) => {
