@@ -191,6 +191,8 @@ function common({ username, password, tls, connectTimeoutMs }: Where, name: stri
     ...(tls && { tls }),
     connectTimeout: connectTimeoutMs,
     connectionName: name,
+    // Else ACL LOG has an entry for each connection of a user who may not CLIENT SETINFO.
+    disableClientInfo: true,
     lazyConnect: true,
     maxRetriesPerRequest: 1,
     // Said by ready(); ioredis would wait for a loading server.

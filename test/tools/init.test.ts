@@ -46,7 +46,7 @@ t.test('of a mixed keyspace and a running proxy', async (t) => {
   const proxy = await withProxy(t, { redis });
   const through = new Redis(proxy.port, '127.0.0.1', { password: 'secret' });
   t.teardown(() => through.disconnect());
-  await through.set('fresh:1', '1');
+  for (let i = 0; i < 10; i++) await through.set('fresh:1', '1');
 
   const output = path.join(folder, 'first.json');
   const admin = `http://127.0.0.1:${proxy.adminPort}`;
