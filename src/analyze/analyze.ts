@@ -28,6 +28,8 @@ export interface AnalyzeOptions {
   readonly maxRate: number | undefined;
   readonly signal: AbortSignal;
   readonly progress?: AnalyzeProgress;
+  /** How long a server may be away. */
+  readonly patienceMs?: number;
   /** What the progress is called; else "analyze". */
   readonly title?: string;
 }
@@ -113,6 +115,7 @@ async function analyzeDatabase(
         signal,
         pace: (count, ending) => pace.go(count, ending),
         onAway: (reason) => progress?.waiting(reason),
+        ...(options.patienceMs !== undefined && { patienceMs: options.patienceMs }),
         onPage: (count) => {
           progress?.advance(count);
           if (wanted < keys && measure.part.looked >= wanted) enough.abort();

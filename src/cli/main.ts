@@ -142,7 +142,6 @@ declareSweep(program, inherited);
 declareDoctor(program, inherited);
 declareInit(program, inherited);
 declareWatch(program, inherited);
-for (const command of program.commands) command.showHelpAfterError(`See spillway ${command.name()} --help.`);
 
 program
   .command('demo')
@@ -157,6 +156,8 @@ program
     const { runDemo } = await import('../demo/main.js');
     process.exitCode = await runDemo({ ...(seconds !== undefined && { seconds }), json });
   });
+
+for (const command of program.commands) command.showHelpAfterError(`See spillway ${command.name()} --help.`);
 
 // Whoever reads has seen enough: `spillway stats | head`.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

@@ -261,6 +261,32 @@ t.test('what MEMORY USAGE and the server tell differently is said', async (t) =>
   t.match(notes, [/^MEMORY USAGE tells of [\d.]+ MB, the server of [\d.]+ MB/]);
 });
 
+t.test('a server that goes away for good leaves what was found', async (t) => {
+  const redis = await withRedis(t);
+  const direct = client(t, redis.port);
+  const write = direct.pipeline();
+  for (let i = 0; i < 2000; i++) write.set(`key:${i}`, 'x');
+  await write.exec();
+  direct.disconnect();
+  let seen = 0;
+  const progress = {
+    begin() {},
+    waiting() {},
+    advance(by: number) {
+      if (seen === 0) void redis.kill('SIGKILL');
+      seen += by;
+    },
+  };
+  const { partial, groups, notes } = await analysed(t, redis.port, {
+    progress,
+    patienceMs: 50,
+    maxRate: 5000,
+  });
+  t.ok(partial);
+  t.equal(groups[0]?.name, 'key:*');
+  t.match(notes, [/lost before the end: 127\.0\.0\.1:\d+: /]);
+});
+
 t.test('of nothing', async (t) => {
   const redis = await withRedis(t);
   t.match(await analysed(t, redis.port), { groups: [], biggest: {}, keys: { total: 0, looked: 0 } });

@@ -1,11 +1,12 @@
 // spillway doctor: each fault planted on a real server is found.
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { Redis } from 'ioredis';
 import t from 'tap';
+import type { Examination } from '../../src/doctor/doctor.js';
 import { builtMain } from '../support/built.js';
 import { fill, served } from '../support/doctor.js';
 import { withRedis } from '../support/redis.js';
@@ -231,4 +232,24 @@ t.test('what may not be read is said, and the rest is found', async (t) => {
   const { status, stderr } = spawnSync(process.execPath, [MAIN, 'doctor', '-u', url]);
   t.equal(status, 1);
   t.match(String(stderr), /NOPERM/);
+});
+
+t.test('ended by Ctrl-C it says what it has not looked at, and how it ended', async (t) => {
+  const { port, direct } = await served(t, ['--maxmemory', '100mb']);
+  await fill(direct, 3000, (pipeline, i) => pipeline.set(`key:${i}`, 'x', 'EX', 1000));
+  const args = [MAIN, 'doctor', '-u', `redis://127.0.0.1:${port}`, '--json', '--max-rate', '500'];
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'ignore'] });
+  let stdout = '';
+  child.stdout.on('data', (bytes) => {
+    stdout += bytes;
+  });
+  const ended = new Promise((resolve) => child.on('close', resolve));
+  const begun = async () => /cmdstat_memory\|usage/.test(await direct.info('commandstats'));
+  await until(begun, { timeoutMs: 30_000 });
+  child.kill('SIGINT');
+  t.equal(await ended, 130);
+  const { servers } = JSON.parse(stdout) as Examination;
+  t.match(servers[0]?.unread, [/the keys: it ended before/]);
+  t.ok(servers[0]?.notMade.includes('big-keys'));
+  t.notOk(servers[0]?.fine.includes('big-keys'));
 });

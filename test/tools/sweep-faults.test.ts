@@ -1,4 +1,5 @@
 // spillway sweep where servers, clocks, slots and journals do what they do at night.
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import net, { type AddressInfo } from 'node:net';
@@ -6,6 +7,7 @@ import { Redis } from 'ioredis';
 import t, { type Test } from 'tap';
 import type { SweepResult } from '../../src/sweep/sweep.js';
 import type { UndoResult } from '../../src/sweep/undo.js';
+import { builtMain } from '../support/built.js';
 import { withCluster } from '../support/cluster.js';
 import { withRedis } from '../support/redis.js';
 import { SENTINEL_PRIMARY, withSentinel } from '../support/sentinel.js';
@@ -113,6 +115,40 @@ t.test('a damaged journal is undone as far as it can be read', async (t) => {
   t.equal(given - left, count);
   t.ok(lost > 0);
   t.match(await undone(), { undone: 0 }, 'it is not taken for undone');
+});
+
+t.test('the commands that it prints go on, and take back', async (t) => {
+  const { direct, folder, config } = await laid(t, { keys: 1000 });
+  const before = await everything(direct);
+  const main = builtMain();
+  const shell = (command: string) => {
+    const { stdout, stderr, status } = spawnSync(
+      'sh',
+      ['-c', command.replace(/^ *spillway/, `'${process.execPath}' '${main}'`)],
+      { cwd: folder, encoding: 'utf8' },
+    );
+    t.equal(status, 0, `${command}\n${stderr}`);
+    return stdout;
+  };
+  const from = Date.now();
+  const journal = "it's a journal";
+  const flags = `-c ${config} --rule cache --rule tags`;
+  const first = shell(`spillway sweep ${flags} --apply --max-keys 20 --journal "${journal}"`);
+  const resume = /^ {2}(spillway sweep .* --resume .*)$/m.exec(first)?.[1] ?? '';
+  const second = shell(resume);
+  const undo = /^ {2}(spillway sweep .* --undo .*)$/m.exec(second)?.[1] ?? '';
+  const after = await everything(direct);
+  const swept = (key: string) => key.startsWith('cache:') || key.startsWith('tags:');
+  const of = (keys: typeof before) => new Map([...keys].filter(([key]) => swept(key)));
+  t.ok(judge(t, of(before), of(after), from, Date.now()) > 20);
+  t.match(shell(undo), /have no TTL any more/);
+  judgeNothing(t, before, await everything(direct));
+});
+
+t.test('what is asked for and would do nothing is refused', async (t) => {
+  const { run } = await laid(t, { keys: 200 });
+  t.match(await run('--rule', 'kept'), { status: 1, stderr: /the rule kept gives no TTL/ });
+  t.match(await run('--max-keys', '5'), { status: 64, stderr: /go with --apply/ });
 });
 
 t.test('flags that --undo would not heed are refused', async (t) => {
