@@ -41,6 +41,8 @@ interface Look {
    * process takes to read them.
    */
   readonly latencyMs: number;
+  /** The same with it. */
+  readonly waitedMs: number;
   /** NaN: not known. */
   readonly cpu: number;
 }
@@ -112,7 +114,7 @@ export class Pace {
     }
   }
 
-  private judge({ latencyMs, cpu }: Look, alone: boolean): void {
+  private judge({ latencyMs, waitedMs, cpu }: Look, alone: boolean): void {
     const now = performance.now();
     if (latencyMs > this.calmMs + SLOWER_MS) {
       this.pause(`the server answers in ${latencyMs.toFixed(1)} ms, ${this.calmMs.toFixed(1)} ms before`);
@@ -121,6 +123,9 @@ export class Pace {
     } else if (alone) {
       this.trustedUntil = now + TRUST_MS;
       this.resume();
+    } else if (waitedMs > this.calmMs + SLOWER_MS) {
+      // Processors are short. Others come first, but for one look only: on some machines they are for good.
+      this.pause('others on this machine come first');
     } else if (cpu >= BUSY && now >= this.trustedUntil) {
       this.pause('looking who makes the server busy');
     }
@@ -145,8 +150,9 @@ export class Pace {
     } finally {
       own.stop();
     }
-    const latencyMs = (performance.now() - asked - own.ms) / PINGS;
-    return { latencyMs, cpu: this.cpuSince(await this.cpuNow()) };
+    const waited = performance.now() - asked;
+    const [latencyMs, waitedMs] = [(waited - own.ms) / PINGS, waited / PINGS];
+    return { latencyMs, waitedMs, cpu: this.cpuSince(await this.cpuNow()) };
   }
 
   /** Seconds of processor time since the server's start; NaN where it does not tell. */
