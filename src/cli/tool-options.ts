@@ -1,5 +1,6 @@
 // What the commands that talk to Redis itself declare alike. Loads nothing but the parser of the command line: each start
 // of spillway reads it.
+import { readdirSync } from 'node:fs';
 import os from 'node:os';
 import { type Command, InvalidArgumentError } from 'commander';
 
@@ -27,10 +28,21 @@ export function addWalkOptions(command: Command): Command {
  * small machine that may be the one that Redis, or an app, runs on.
  */
 export function yieldProcessor(): void {
+  for (const thread of threads()) {
+    try {
+      os.setPriority(thread, os.constants.priority.PRIORITY_LOW);
+    } catch {
+      // Where that is not allowed, or it has ended, it goes on as before.
+    }
+  }
+}
+
+/** 0 is the process. Linux counts each thread by itself, those that collect garbage, too. */
+function threads(): number[] {
   try {
-    os.setPriority(os.constants.priority.PRIORITY_LOW);
+    return [0, ...readdirSync('/proc/self/task').map(Number)];
   } catch {
-    // Where that is not allowed it goes on as before.
+    return [0];
   }
 }
 
