@@ -1,7 +1,9 @@
 // Goes through all keys of all servers, or a sample of them, and tells what holds the memory. Owns the order of it; what
 // is asked of keys stands in measure.ts, what comes of it in analysis.ts.
+
 import { ConnectionLost, ServerError } from '../keyspace/endpoint.js';
 import { Pace } from '../keyspace/pace.js';
+import type { WalkProgress } from '../keyspace/progress.js';
 import { databasesOf, type KeyedDatabase, type Server, type Servers, stayed } from '../keyspace/servers.js';
 import { walk } from '../keyspace/walk.js';
 import { infoFields } from '../memory/reading.js';
@@ -27,17 +29,11 @@ export interface AnalyzeOptions {
   /** Keys a second; undefined: as fast as the servers answer, for a sample SAMPLE_RATE. */
   readonly maxRate: number | undefined;
   readonly signal: AbortSignal;
-  readonly progress?: AnalyzeProgress;
+  readonly progress?: WalkProgress;
   /** How long a server may be away. */
   readonly patienceMs?: number;
   /** What the progress is called; else "analyze". */
   readonly title?: string;
-}
-
-export interface AnalyzeProgress {
-  begin(title: string, total: number): void;
-  advance(by: number): void;
-  waiting(note: string | undefined): void;
 }
 
 /**

@@ -1,6 +1,7 @@
 // Examines servers: gathers the facts of each, runs every check, and ranks what was found. Owns the order of it.
-import { type AnalyzeProgress, analyze } from '../analyze/analyze.js';
+import { analyze } from '../analyze/analyze.js';
 import { ServerError } from '../keyspace/endpoint.js';
+import type { WalkProgress } from '../keyspace/progress.js';
 import { databasesOf, type Server, type Servers } from '../keyspace/servers.js';
 import { spillwayFlags, type TlsWays, type Told } from '../keyspace/shell.js';
 import { walk } from '../keyspace/walk.js';
@@ -58,7 +59,7 @@ export interface ExamineOptions {
   readonly sample: number;
   readonly maxRate: number | undefined;
   readonly signal: AbortSignal;
-  readonly progress?: AnalyzeProgress;
+  readonly progress?: WalkProgress;
 }
 
 /** @throws ServerError */

@@ -1,8 +1,10 @@
 // Gives TTLs to the keys that have none, by the rules; or tells how many that would be. Owns the order of it: servers,
 // databases, the journal, what is left to do of one that was interrupted.
+
 import { createHash } from 'node:crypto';
 import { refusal, ServerError } from '../keyspace/endpoint.js';
 import { Pace } from '../keyspace/pace.js';
+import type { WalkProgress } from '../keyspace/progress.js';
 import { databasesOf, type KeyedDatabase, type Server, type Servers, stayed } from '../keyspace/servers.js';
 import { walk } from '../keyspace/walk.js';
 import { parseMemory } from '../memory/reading.js';
@@ -32,13 +34,7 @@ export interface SweepOptions {
   /** Keys a second that are looked at; undefined: as fast as the servers answer. */
   readonly maxRate: number | undefined;
   readonly signal: AbortSignal;
-  readonly progress?: SweepProgress;
-}
-
-export interface SweepProgress {
-  begin(title: string, total: number): void;
-  advance(by: number): void;
-  waiting(note: string | undefined): void;
+  readonly progress?: WalkProgress;
 }
 
 export interface SweepResult {

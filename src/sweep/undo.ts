@@ -1,10 +1,12 @@
 // Takes the TTLs back that a sweep gave, and no others: a key that was given another one since, or is gone, is left alone.
 // It is told by its expiry, to the millisecond, so it does not matter at which server it is by now: after a failover, or
 // in a Cluster whose slots have moved (there to a second, see MIGRATED_MS). May be interrupted and begun again.
+
 import { ConnectionLost, ServerError } from '../keyspace/endpoint.js';
 import { Pace } from '../keyspace/pace.js';
 import { Patience } from '../keyspace/patience.js';
 import type { Reply } from '../keyspace/pipe.js';
+import type { WalkProgress } from '../keyspace/progress.js';
 import { Follower } from '../keyspace/redirect.js';
 import type { Server, Servers } from '../keyspace/servers.js';
 import { Journal, type JournalEntry, readJournal } from './journal.js';
@@ -30,13 +32,7 @@ export interface UndoOptions {
   /** Keys a second; undefined: as fast as the servers answer. */
   readonly maxRate: number | undefined;
   readonly signal: AbortSignal;
-  readonly progress?: UndoProgress;
-}
-
-export interface UndoProgress {
-  begin(title: string, total: number): void;
-  advance(by: number): void;
-  waiting(note: string | undefined): void;
+  readonly progress?: WalkProgress;
 }
 
 /** MIGRATE passes on what is left of a TTL, so a key that moves ends later by as long as the way takes. */
