@@ -1,39 +1,30 @@
 // What an analysis is compared with, as lean as can be: SCAN and MEMORY USAGE of every key, pipelined, and a sum. By
 // ioredis as one would write it, or by the tools' own connection, which leaves the server hardly a moment of rest.
-// A process of its own: `PORT ioredis|lean`; prints one line of JSON.
+// A process of its own: `PORT 'bare ioredis loop'|'bare lean loop'`; tells that it begins, and the seconds it took.
 import { Redis } from 'ioredis';
 import { Batch, keyCommand } from '../../src/keyspace/batch.js';
 import { Pipe, type Reply } from '../../src/keyspace/pipe.js';
 
-export interface Bare {
-  readonly seconds: number;
-  readonly keys: number;
-  readonly bytes: number;
-}
-
 const PAGE_KEYS = 1000;
 
-async function byIoredis(port: number): Promise<Bare> {
+async function byIoredis(port: number): Promise<number> {
   const redis = new Redis(port);
-  const begun = performance.now();
-  let [keys, bytes, cursor] = [0, 0, '0'];
+  let [bytes, cursor] = [0, '0'];
   do {
     const [next, page] = await redis.scanBuffer(cursor, 'COUNT', PAGE_KEYS);
     const pipeline = redis.pipeline();
     for (const key of page) pipeline.memory('USAGE', key);
     for (const [, usage] of (await pipeline.exec()) ?? []) bytes += Number(usage);
-    keys += page.length;
     cursor = String(next);
   } while (cursor !== '0');
   redis.disconnect();
-  return { seconds: (performance.now() - begun) / 1000, keys, bytes };
+  return bytes;
 }
 
-async function lean(port: number): Promise<Bare> {
+async function lean(port: number): Promise<number> {
   const pipe = await Pipe.connect({ host: '127.0.0.1', port, connectTimeoutMs: 5000 }, 0, 'bare');
   const usage = keyCommand(['MEMORY', 'USAGE']);
-  const begun = performance.now();
-  let [keys, bytes] = [0, 0];
+  let bytes = 0;
   const scan = (cursor: string): Promise<readonly Reply[]> => {
     const batch = new Batch();
     batch.command('SCAN', cursor, 'COUNT', String(PAGE_KEYS));
@@ -48,11 +39,13 @@ async function lean(port: number): Promise<Bare> {
     const asked = pipe.ask(batch);
     scanning = cursor === '0' ? undefined : scan(cursor);
     for (const reply of await asked) bytes += Number(reply);
-    keys += page.length;
   }
   pipe.close();
-  return { seconds: (performance.now() - begun) / 1000, keys, bytes };
+  return bytes;
 }
 
 const [port, way] = process.argv.slice(2);
-console.log(JSON.stringify(await (way === 'ioredis' ? byIoredis : lean)(Number(port))));
+process.send?.('begin');
+const begun = performance.now();
+await (way === 'bare ioredis loop' ? byIoredis : lean)(Number(port));
+process.send?.((performance.now() - begun) / 1000);

@@ -1,5 +1,6 @@
 // `npm run bench:analyze`: how long spillway analyze takes beside a bare loop of SCAN and MEMORY USAGE over the same keys,
-// what another client's GETs take meanwhile, and how near the truth its bytes are. All in turn, round by round.
+// what another client's GETs take meanwhile, and how near the truth its bytes are. All in turn, round by round, with a
+// process that works without Redis: what GETs take beside that is the machine's doing.
 import { execFile, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -16,21 +17,26 @@ import { wholeNumber } from '../../test/support/options.js';
 import { inTurn } from '../report/rounds.js';
 import { type Endings, privateRedis, withEndings } from '../throughput/targets.js';
 import type { GetTimes } from './asker-process.js';
-import type { Bare } from './bare-process.js';
 
 interface Run {
   readonly seconds: number;
   readonly gets: GetTimes;
-  readonly bytes: number;
 }
 
 const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
-const BARE = fileURLToPath(new URL('bare-process.ts', import.meta.url));
 const ASKED = 'bench:analyze:asked';
 const QUIET_MS = 3000;
+/** About what a million keys take in Redis. */
+const READER_BYTES = 400 * 2 ** 20;
 /** Patterns that hold less of the bytes are not looked at. */
 const LEAST_SHARE = 0.001;
-const WAYS = ['bare ioredis loop', 'bare lean loop', 'analyze', 'analyze --sample'] as const;
+const WAYS = [
+  'no Redis, only work',
+  'bare ioredis loop',
+  'bare lean loop',
+  'analyze',
+  'analyze --sample',
+] as const;
 type Way = (typeof WAYS)[number];
 
 const { values: options } = parseArgs({
@@ -42,6 +48,7 @@ const { values: options } = parseArgs({
 });
 const keys = wholeNumber('keys', options.keys ?? (options.quick ? '20000' : '1000000'));
 const rounds = wholeNumber('rounds', options.rounds ?? (options.quick ? '1' : '3'));
+const readerSeconds = options.quick ? 1 : 8;
 const run = promisify(execFile);
 
 await withEndings(async (endings) => {
@@ -59,27 +66,34 @@ await withEndings(async (endings) => {
     await sinceLast();
     await sleep(QUIET_MS);
     quiet.push(await sinceLast());
-    const { seconds, bytes } = await measure(way, port);
-    return { seconds, bytes, gets: await sinceLast() };
+    const seconds = await measure(way, port, sinceLast);
+    return { seconds, gets: await sinceLast() };
   });
   draw(results, quiet);
   await drawTruth(port);
 });
 
-/** Seconds as the process tells them, without its start. */
-async function measure(way: Way, port: number): Promise<Pick<Run, 'seconds' | 'bytes'>> {
-  if (!way.startsWith('analyze')) {
-    const { stdout } = await run(process.execPath, [
-      '--import',
-      'tsx',
-      BARE,
-      String(port),
-      way.includes('lean') ? 'lean' : 'ioredis',
-    ]);
-    return JSON.parse(stdout) as Bare;
-  }
-  const { seconds, memory } = await analysed(port, way.endsWith('sample') ? ['--sample', '50000'] : []);
-  return { seconds, bytes: memory.keyBytes.estimate };
+/** Seconds as the process tells them, without its start. @param begin of the GETs only those from then on count */
+async function measure(way: Way, port: number, begin: () => Promise<unknown>): Promise<number> {
+  if (way === 'no Redis, only work')
+    return await told('reader-process.ts', [READER_BYTES, readerSeconds], begin);
+  if (way.startsWith('bare')) return await told('bare-process.ts', [port, way], begin);
+  return (await analysed(port, way.endsWith('sample') ? ['--sample', '50000'] : [])).seconds;
+}
+
+/** Runs one of these files, which says when it begins, and at the end how many seconds its work took. */
+async function told(
+  file: string,
+  args: readonly (string | number)[],
+  begin: () => Promise<unknown>,
+): Promise<number> {
+  const child = fork(new URL(file, import.meta.url), args.map(String));
+  const gone = new AbortController();
+  child.once('disconnect', () => gone.abort(new Error(`${file} has failed`)));
+  await once(child, 'message', gone);
+  await begin();
+  const [seconds] = await once(child, 'message', gone);
+  return seconds as number;
 }
 
 async function analysed(port: number, args: readonly string[]): Promise<Analysis> {
@@ -105,7 +119,7 @@ function startAsker(endings: Endings, port: number): () => Promise<GetTimes> {
 
 function draw(results: readonly (readonly Run[])[], quiet: readonly GetTimes[]): void {
   const before = median(quiet.map(({ p99Ms }) => p99Ms));
-  const [ioredis, lean] = results.map((runs) => median(runs.map(({ seconds }) => seconds)));
+  const [, ioredis, lean] = results.map((runs) => median(runs.map(({ seconds }) => seconds)));
   console.log(
     `${keys} keys, medians of ${rounds} rounds; GETs of another client before: p99 ${before.toFixed(3)} ms`,
   );

@@ -77,6 +77,8 @@ export class Measure implements Visitor {
   part: Part;
   private readonly aside: Aside;
   private readonly usage;
+  /** What is asked aside about a page, one page after the other. */
+  private readonly batch = new Batch();
 
   constructor(
     private readonly options: MeasureOptions,
@@ -140,7 +142,8 @@ export class Measure implements Visitor {
   }
 
   private async askMore(found: readonly Found[]): Promise<void> {
-    const batch = new Batch();
+    const { batch } = this;
+    batch.clear();
     const takers: ((reply: Reply) => void)[] = [];
     const ask = (command: typeof TYPE, key: Buffer, take: (reply: Reply) => void): void => {
       batch.about(command, key);

@@ -38,6 +38,12 @@ export class Batch {
     return this.buffer.subarray(0, this.length);
   }
 
+  /** Begins anew in the same buffer, once what was in it has gone out. */
+  clear(): void {
+    this.length = 0;
+    this.count = 0;
+  }
+
   about({ head, tail }: KeyCommand, key: Uint8Array): void {
     this.reserve(head.length + key.length + tail.length + 16);
     const { buffer } = this;

@@ -59,6 +59,8 @@ export interface WalkOptions {
 const LEAST_PAGE_KEYS = 20;
 const MOST_PAGE_KEYS = 200;
 const PAGE_KEYS_PER_MS = 200;
+/** Who answers within that is as near as can be: on a slow machine the loopback takes so long. */
+const NEAR_MS = 0.1;
 const WAYS = 5;
 /** Where a page takes the server longer than that, fewer keys come at once. */
 const PAGE_MS = 1;
@@ -123,7 +125,7 @@ async function roundTripMs(pipe: Pipe): Promise<number> {
 
 /** Keys of a page where the way there and back takes so long. */
 export function pageFor(roundTripMs: number): number {
-  const keys = Math.round(roundTripMs * PAGE_KEYS_PER_MS);
+  const keys = Math.round((roundTripMs - NEAR_MS) * PAGE_KEYS_PER_MS);
   return Math.min(Math.max(keys, LEAST_PAGE_KEYS), MOST_PAGE_KEYS);
 }
 
@@ -161,6 +163,7 @@ async function stretch(
     position.cursor = next;
     onPage?.(keys.length, next);
   };
+  const batch = new Batch();
   let scanning = scan(pipe, position.cursor, size.keys);
   let last: Page | undefined;
   for (;;) {
@@ -172,7 +175,8 @@ async function stretch(
       if (last !== undefined) await take(last);
       return false;
     }
-    const batch = new Batch();
+    // What the last page was asked by has gone out: it was answered.
+    batch.clear();
     await visitor.ask(keys, batch);
     const asked = pipe.together(() => {
       const replies = pipe.ask(batch);
@@ -189,9 +193,7 @@ async function stretch(
 }
 
 function scan(pipe: Pipe, cursor: string, count: number): Promise<readonly Reply[]> {
-  const batch = new Batch();
-  batch.command('SCAN', cursor, 'COUNT', String(count));
-  return pipe.ask(batch);
+  return pipe.ask({ bytes: encodeCommand('SCAN', cursor, 'COUNT', String(count)), count: 1 });
 }
 
 /** Nothing is asked of the connection meanwhile, and it stays. */

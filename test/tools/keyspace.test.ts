@@ -95,7 +95,7 @@ t.test('pages of a server that is far away are larger, and the way is paid less 
   t.same(far.found, near.found);
   t.ok(far.pages <= 15, `${far.pages} pages`);
   t.ok(near.pages > far.pages, `${near.pages} pages near by`);
-  t.strictSame([0.04, 0.5, 3].map(pageFor), [20, 100, 200]);
+  t.strictSame([0.04, 0.2, 0.5, 3].map(pageFor), [20, 20, 80, 200]);
 });
 
 t.test('each database by itself, and none that is empty', async (t) => {
