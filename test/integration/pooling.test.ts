@@ -21,7 +21,7 @@ interface Pooled {
   readonly redis: RedisProcess;
   readonly proxy: TestProxy;
   readonly look: RawClient;
-  open(): Promise<RawClient>;
+  open(timeoutMs?: number): Promise<RawClient>;
   /** The lines of CLIENT LIST about connections that are neither the monitor's nor this one. */
   list(): Promise<string[]>;
 }
@@ -39,7 +39,7 @@ async function pooled(t: Test, config: Record<string, unknown> = {}): Promise<Po
   const look = await lookAt(t, redis);
   return {
     ...{ redis, proxy, look },
-    open: () => withRaw(t, proxy.port),
+    open: (timeoutMs) => withRaw(t, proxy.port, timeoutMs),
     async list() {
       const text = String(await look.call('CLIENT', 'LIST'));
       return text
@@ -390,7 +390,8 @@ t.test('a value larger than may wait arrives whole at a client that reads, if la
 
 t.test('one that never reads is given up, and others go on', async (t) => {
   const pool = await pooled(t, { rules: [], upstream: { sharedConnections: 1 } });
-  const [never, other] = [await pool.open(), await pool.open()];
+  // It is given up after seconds, and 80 MB are read on the way.
+  const [never, other] = [await pool.open(), await pool.open(30_000)];
   await pool.look.call('SET', 'big', Buffer.alloc(80 * 1024 * 1024, 'v'));
   for (const client of [never, other]) await client.call('PING');
   never.socket.pause();
