@@ -1,7 +1,7 @@
 // Checks of the keys themselves: big ones, ones that never end or end late, lists in small pieces.
 import { shellQuoted } from '../keyspace/shell.js';
 import type { Facts } from './facts.js';
-import { type Check, figure, keyspace, set, share, size } from './finding.js';
+import { type Check, figure, keyspace, set, share, size, writer } from './finding.js';
 import { fullness } from './room.js';
 
 const MB = 2 ** 20;
@@ -42,7 +42,7 @@ export const KEY_CHECKS: readonly Check[] = [
           'Reading, deleting or moving one keeps everybody waiting, and it cannot be spread or evicted in part.',
         mend: [
           'spillway analyze --top 20   # all of them',
-          `redis-cli ${facts.cli} UNLINK ${typed(big[0]?.key)}   # deletes without making others wait`,
+          `${writer(facts)} UNLINK ${typed(big[0]?.key)}   # deletes without making others wait`,
           ...LAZY.filter((setting) => facts.config?.get(setting) === 'no').map(
             (setting) =>
               `redis-cli ${facts.cli} CONFIG SET ${setting} yes   # the same where Redis deletes one`,

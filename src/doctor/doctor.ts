@@ -7,14 +7,15 @@ import { spillwayFlags, type TlsWays, type Told } from '../keyspace/shell.js';
 import { walk } from '../keyspace/walk.js';
 import { BUFFER_CHECKS } from './checks-buffers.js';
 import { COMPACT_CHECKS } from './checks-compact.js';
+import { FIELD_CHECKS } from './checks-fields.js';
 import { HEALTH_CHECKS } from './checks-health.js';
 import { KEY_CHECKS } from './checks-keys.js';
 import { LIMIT_CHECKS } from './checks-limit.js';
 import { MEMORY_CHECKS } from './checks-memory.js';
-import { type Facts, gather } from './facts.js';
+import { type Facts, gather, type KeyFacts } from './facts.js';
 import { type Check, type Finding, SEVERITIES, type Severity } from './finding.js';
 import { leavesToPrimary } from './room.js';
-import { type Shapes, ShapeVisitor } from './shapes.js';
+import { ShapeVisitor } from './shapes.js';
 
 /** Each has its line in docs/TOOLS.md. */
 export const CHECKS: readonly Check[] = [
@@ -23,6 +24,7 @@ export const CHECKS: readonly Check[] = [
   ...BUFFER_CHECKS,
   ...KEY_CHECKS,
   ...COMPACT_CHECKS,
+  ...FIELD_CHECKS,
   ...HEALTH_CHECKS,
 ];
 
@@ -108,14 +110,16 @@ export function judge(facts: Facts): ServerExamination {
   return { server, findings, fine, notMade, notApplicable, needsPassword, unread };
 }
 
+const NO_KEYS: KeyFacts = { keys: undefined, shapes: undefined, fields: undefined };
+
 async function keysOf(
   server: Server,
   servers: Servers,
   options: ExamineOptions,
   unread: string[],
-): Promise<Pick<Facts, 'keys' | 'shapes'>> {
+): Promise<KeyFacts> {
   const { name, sample, maxRate, signal, progress } = options;
-  if (sample === 0) return { keys: undefined, shapes: undefined };
+  if (sample === 0) return NO_KEYS;
   try {
     const one = { ...servers, all: [server], close: () => {} };
     const rules = { rules: undefined, db: undefined, samples: undefined, biggest: 5 };
@@ -128,19 +132,22 @@ async function keysOf(
       title: 'doctor',
       ...(progress && { progress }),
     });
-    const shapes = await shapesOf(server, options);
-    if (!keys.partial && !signal.aborted) return { keys, shapes };
+    const looks = await looksOf(server, options);
+    if (!keys.partial && !signal.aborted) return { keys, ...looks };
     unread.push('the keys: it ended before enough of them were looked at');
-    return { keys: undefined, shapes: undefined };
+    return NO_KEYS;
   } catch (error) {
     if (!(error instanceof ServerError)) throw error;
     unread.push(error.message);
-    return { keys: undefined, shapes: undefined };
+    return NO_KEYS;
   }
 }
 
 /** Of the largest database. */
-async function shapesOf(server: Server, { name, sample, signal }: ExamineOptions): Promise<Shapes> {
+async function looksOf(
+  server: Server,
+  { name, sample, signal }: ExamineOptions,
+): Promise<Omit<KeyFacts, 'keys'>> {
   const [largest] = (await databasesOf(server)).sort((a, b) => b.keys - a.keys);
   const visitor = new ShapeVisitor(server.endpoint, largest?.db ?? 0, name);
   const enough = new AbortController();
@@ -160,5 +167,5 @@ async function shapesOf(server: Server, { name, sample, signal }: ExamineOptions
   } finally {
     visitor.close();
   }
-  return visitor.shapes;
+  return { shapes: visitor.shapes, fields: visitor.small.fields };
 }

@@ -11,6 +11,7 @@ import { redisCliFlags, type TlsWays } from '../keyspace/shell.js';
 import { infoFields } from '../memory/reading.js';
 import { type ClientMemory, clientMemory } from './clients.js';
 import { containerLimit } from './container.js';
+import type { Fields } from './fields.js';
 import type { Shapes } from './shapes.js';
 
 /** All that is asked by CONFIG GET, and never `*`: that answers passwords, too. */
@@ -42,7 +43,14 @@ const SETTINGS = [
 ] as const;
 export type Setting = (typeof SETTINGS)[number];
 
-export interface Facts {
+/** Of a sample of the keys; undefined: it was not to be had. */
+export interface KeyFacts {
+  readonly keys: Analysis | undefined;
+  readonly shapes: Shapes | undefined;
+  readonly fields: Fields | undefined;
+}
+
+export interface Facts extends KeyFacts {
   /** host:port or the socket's path. */
   readonly server: string;
   /** Flags of redis-cli that lead there, quoted for a shell. */
@@ -59,9 +67,6 @@ export interface Facts {
   readonly clients: ClientMemory | undefined;
   /** Of its process, where that is on this machine. */
   readonly process: ProcessFacts | undefined;
-  /** Of a sample of the keys. */
-  readonly keys: Analysis | undefined;
-  readonly shapes: Shapes | undefined;
   /** What could not be read: command and reason. */
   readonly unread: readonly string[];
   /** When it was read, seconds since 1970. */
@@ -93,7 +98,7 @@ const SLOW_ENTRIES = 128;
 
 export async function gather(
   server: Server,
-  keys: Pick<Facts, 'keys' | 'shapes'>,
+  keys: KeyFacts,
   unread: string[],
   tls?: TlsWays,
 ): Promise<Facts> {

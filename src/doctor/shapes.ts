@@ -1,4 +1,5 @@
 // Collections that are not stored compactly: of a sample of keys, how many elements they have, and how long these are.
+// And of its small strings, which may be fields of one thing.
 // Visits pages of keys; reads only. Bounded: of each type so many are looked at, of each a few elements are read, and
 // none where they are long on average.
 import { Aside } from '../keyspace/aside.js';
@@ -6,6 +7,7 @@ import { Batch, keyCommand } from '../keyspace/batch.js';
 import type { Endpoint } from '../keyspace/endpoint.js';
 import type { Reply } from '../keyspace/pipe.js';
 import type { Visitor } from '../keyspace/walk.js';
+import { FieldTally } from './fields.js';
 
 export type Collection = 'hash' | 'zset' | 'set';
 
@@ -39,6 +41,8 @@ const COMMANDS = {
 } as const;
 const WHOLE = /^-?\d{1,19}$/;
 const ROOMY: ReadonlySet<string> = new Set(['hashtable', 'skiplist']);
+/** Of strings up to 44 bytes. */
+const SMALL: ReadonlySet<string> = new Set(['int', 'embstr']);
 /** Of a type; more would tell no more. */
 const MOST_ROOMY = 1000;
 /** Bytes of an element, its overhead included: longer ones are not just past any limit, and would be much to read. */
@@ -59,6 +63,7 @@ interface Counted extends Asked {
 
 export class ShapeVisitor implements Visitor {
   shapes: Shapes = none();
+  small = new FieldTally();
   looked = 0;
   private readonly aside: Aside;
 
@@ -77,10 +82,11 @@ export class ShapeVisitor implements Visitor {
     const seen: Collection[] = [];
     const roomy: Asked[] = [];
     for (const [i, key] of keys.entries()) {
-      const type = String(replies[2 * i]);
+      const [type, encoding] = [String(replies[2 * i]), String(replies[2 * i + 1])];
+      if (type === 'string' && SMALL.has(encoding)) this.small.note(key);
       if (!isCollection(type) || this.shapes[type].roomy.length >= MOST_ROOMY) continue;
       seen.push(type);
-      if (ROOMY.has(String(replies[2 * i + 1]))) roomy.push({ key, type });
+      if (ROOMY.has(encoding)) roomy.push({ key, type });
     }
     const found = await this.draw(await this.count(roomy));
     this.looked += keys.length;
@@ -90,6 +96,7 @@ export class ShapeVisitor implements Visitor {
 
   restart(): void {
     this.shapes = none();
+    this.small = new FieldTally();
     this.looked = 0;
   }
 

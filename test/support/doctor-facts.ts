@@ -40,6 +40,7 @@ export function facts(info: Info, more: Partial<Facts> = {}): Facts {
     process: { swapBytes: 0, limitBytes: undefined },
     keys: undefined,
     shapes: undefined,
+    fields: undefined,
     unread: [],
     at: 1_000_000,
     ...more,

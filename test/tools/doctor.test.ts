@@ -17,6 +17,10 @@ const MAIN = builtMain();
 const SLOW = `local function now() local t = redis.call('TIME') return t[1] * 1000000 + t[2] end
   local till = now() + 150000 while now() < till do end`;
 
+async function usedMemory(direct: Redis): Promise<number> {
+  return Number(/^used_memory:(\d+)/m.exec(await direct.info('memory'))?.[1]);
+}
+
 t.test('settings are asked by their names: all of them would bring passwords along', async (t) => {
   // MONITOR does not show CONFIG; the slow log does.
   const { direct, look } = await served(t, ['--slowlog-log-slower-than', '0', '--slowlog-max-len', '9999']);
@@ -112,6 +116,35 @@ t.test('keys', async (t) => {
   await direct.rpush('list', 1, 2, 3);
   t.same(await ids(), ['list-small-nodes']);
   await direct.config('SET', 'list-max-listpack-size', '128');
+  t.same(await ids(), []);
+});
+
+t.test('fields that have a key each', async (t) => {
+  const { direct, look, ids } = await served(t, ['--maxmemory', '1gb', '--maxmemory-policy', 'allkeys-lru']);
+  const users = 20_000;
+  const value = (field: string, i: number) => `${field} of ${i}`;
+  const names = ['name', 'email', 'city'];
+  const empty = await usedMemory(direct);
+  await fill(direct, users * names.length, (pipeline, i) => {
+    const [user, name] = [Math.floor(i / names.length), names[i % names.length] as string];
+    pipeline.set(`user:${user}:${name}`, value(name, user));
+  });
+  const asKeys = (await usedMemory(direct)) - empty;
+  const [finding] = (await look()).findings;
+  t.match(finding, { id: 'fields-as-keys', severity: 'notice' });
+  const [, keys, mb] =
+    /^user:\*:\*: (\d+) keys .* at least ([\d.]+) MB less as hashes$/.exec(finding?.evidence ?? '') ?? [];
+  t.ok(Math.abs(Number(keys) / (users * names.length) - 1) < 0.1, `${keys} keys`);
+  const [mend = ''] = finding?.mend ?? [];
+  await direct.flushall('SYNC');
+  await fill(direct, users, (pipeline, i) => {
+    pipeline.hset(`user:${i}`, Object.fromEntries(names.map((name) => [name, value(name, i)])));
+  });
+  const saved = asKeys - ((await usedMemory(direct)) - empty);
+  const told = Number(mb) * 2 ** 20;
+  t.ok(saved > told && saved < 3 * told, `${saved} bytes saved, ${told} were told`);
+  const spawned = spawnSync('bash', ['-c', mend], { encoding: 'utf8' });
+  t.equal(spawned.stdout.trim(), '3', `${mend}: a hash of three fields`);
   t.same(await ids(), []);
 });
 

@@ -1,0 +1,81 @@
+// A check of fields that have a key each, where one hash of them would take less memory.
+import type { GroupAnalysis } from '../analyze/analysis.js';
+import { shellQuoted } from '../keyspace/shell.js';
+import type { Facts } from './facts.js';
+import { type Check, figure, size, writer } from './finding.js';
+
+/** Of a pattern, in the sample: fewer say nothing. */
+const FEW = 20;
+const SMALL_BYTES = 128;
+/** In a hash all have one TTL, so either most have one or hardly any. */
+const MIXED = 0.05;
+/**
+ * What a key takes beside its name and value, and a field of a compact hash does not: an entry and a place in the main
+ * table, an object, what the allocator rounds up. At least; test/tools/doctor.test.ts measures it.
+ */
+const KEY_BYTES = 48;
+const LEAST_SHARE = 0.05;
+const LEAST_BYTES = 2 ** 20;
+const SHOWN = 3;
+
+interface Candidate {
+  readonly group: GroupAnalysis;
+  readonly names: readonly string[];
+  readonly savedBytes: number;
+}
+
+export const FIELD_CHECKS: readonly Check[] = [
+  {
+    id: 'fields-as-keys',
+    needs: 'fields',
+    run(facts) {
+      const found = candidates(facts).sort((a, b) => b.savedBytes - a.savedBytes);
+      const saved = found.reduce((sum, { savedBytes }) => sum + savedBytes, 0);
+      const [most] = found;
+      if (most === undefined || saved < Math.max(LEAST_BYTES, LEAST_SHARE * figure(facts, 'used_memory'))) {
+        return undefined;
+      }
+      return {
+        severity: 'notice',
+        title: 'Fields have a key each that one hash would hold in less memory',
+        evidence: found.slice(0, SHOWN).map(told).join('; '),
+        reason:
+          'Each key takes some 50 bytes beside its name and value, and the name again and again; a small hash stores its fields compactly.',
+        mend: [
+          `${writer(facts)} HSET ${example(most)}   # in the app, in place of a SET of each`,
+          '# a TTL is then one for all of them; before Redis 7.4 a field has none of its own',
+        ],
+      };
+    },
+  },
+];
+
+function candidates({ keys, fields }: Facts): Candidate[] {
+  return (keys?.groups ?? []).flatMap((group) => {
+    const counts = [...(fields?.get(group.name) ?? [])].sort(([, a], [, b]) => b - a);
+    const seen = counts.reduce((sum, [, count]) => sum + count, 0);
+    const withoutTtl = group.withoutTtl.estimate / group.keys.estimate;
+    if (counts.length < 2 || seen < FEW || group.averageBytes > SMALL_BYTES) return [];
+    if ((group.types.string ?? 0) < 1 || (withoutTtl > MIXED && withoutTtl < 1 - MIXED)) return [];
+    // There are at least as many things as keys of the field that most of them have.
+    const things = (group.keys.estimate * (counts[0]?.[1] ?? 0)) / seen;
+    const savedBytes = (group.keys.estimate - things) * KEY_BYTES;
+    return [{ group, names: counts.map(([name]) => name), savedBytes }];
+  });
+}
+
+function told({ group, names, savedBytes }: Candidate): string {
+  const keys = Math.round(group.keys.estimate);
+  return `${group.name}: ${keys} keys of ${size(group.averageBytes)} for ${some(names).join(', ')}, at least ${size(savedBytes)} less as hashes`;
+}
+
+/** Key, fields and values for HSET. */
+function example({ group, names }: Candidate): string {
+  const key = group.name.slice(0, -2).replaceAll('*', 'ID');
+  const pairs = names.slice(0, SHOWN).map((name) => `${name} VALUE`);
+  return [shellQuoted(key), ...pairs].join(' ');
+}
+
+function some(names: readonly string[]): string[] {
+  return names.length <= SHOWN ? [...names] : [...names.slice(0, SHOWN), `${names.length - SHOWN} more`];
+}
