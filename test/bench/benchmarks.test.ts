@@ -21,8 +21,12 @@ const peers = { twemproxy: await findExecutable('nutcracker'), haproxy: await fi
 const installed = TARGETS.filter((name) => SPILLWAYS.includes(name) || peers[name as keyof typeof peers]);
 
 /** `npm run bench -- …`, without the build. */
-async function bench(...args: string[]): Promise<{ code: number | null; output: string }> {
-  const child = spawn(process.execPath, ['--import', 'tsx', 'bench/main.ts', ...args], { cwd: root });
+function bench(...args: string[]) {
+  return run('bench/main.ts', ...args);
+}
+
+async function run(...words: string[]): Promise<{ code: number | null; output: string }> {
+  const child = spawn(process.execPath, ['--import', 'tsx', ...words], { cwd: root });
   const [stdout, stderr, [code]] = await Promise.all([
     text(child.stdout),
     text(child.stderr),
@@ -166,6 +170,18 @@ t.test('a benchmark that fails is named, and the others run all the same', async
   t.equal(code, 1);
   t.match(output, 'failed: micro');
   t.equal(readFileSync(`${file}/taken`, 'utf8'), 'x');
+});
+
+t.test('analyze', async (t) => {
+  const { code, output } = await run('bench/analyze/main.ts', '--quick');
+  t.equal(code, 0, output);
+  const rows = [...output.matchAll(/^(\D{20}) +([\d.]+) +([\d.]+) +([\d.]+) +([\d.]+) ms +([\d.]+)$/gm)];
+  t.same(
+    rows.map(([, way = '']) => way.trim()),
+    ['no Redis, only work', 'bare ioredis loop', 'bare lean loop', 'analyze', 'analyze --sample'],
+  );
+  for (const [, , ...figures] of rows) above0(t, figures.map(Number));
+  t.match(output, /^bytes by pattern, in full: off by 0\.\d\d % at most\n.* within the stated bounds$/m);
 });
 
 t.test('every part of `npm run bench` has a script of its own', async (t) => {
