@@ -4,8 +4,6 @@ import { shellQuoted } from '../keyspace/shell.js';
 import type { Facts } from './facts.js';
 import { type Check, figure, size, writer } from './finding.js';
 
-/** Of a pattern, in the sample: fewer say nothing. */
-const FEW = 20;
 const SMALL_BYTES = 128;
 /** In a hash all have one TTL, so either most have one or hardly any. */
 const MIXED = 0.05;
@@ -52,15 +50,12 @@ export const FIELD_CHECKS: readonly Check[] = [
 
 function candidates({ keys, fields }: Facts): Candidate[] {
   return (keys?.groups ?? []).flatMap((group) => {
-    const counts = [...(fields?.get(group.name) ?? [])].sort(([, a], [, b]) => b - a);
-    const seen = counts.reduce((sum, [, count]) => sum + count, 0);
+    const found = fields?.get(group.name);
     const withoutTtl = group.withoutTtl.estimate / group.keys.estimate;
-    if (counts.length < 2 || seen < FEW || group.averageBytes > SMALL_BYTES) return [];
+    if (found === undefined || group.averageBytes > SMALL_BYTES) return [];
     if ((group.types.string ?? 0) < 1 || (withoutTtl > MIXED && withoutTtl < 1 - MIXED)) return [];
-    // There are at least as many things as keys of the field that most of them have.
-    const things = (group.keys.estimate * (counts[0]?.[1] ?? 0)) / seen;
-    const savedBytes = (group.keys.estimate - things) * KEY_BYTES;
-    return [{ group, names: counts.map(([name]) => name), savedBytes }];
+    const savedBytes = group.keys.estimate * (1 - found.things) * KEY_BYTES;
+    return [{ group, names: found.names, savedBytes }];
   });
 }
 

@@ -2,6 +2,7 @@
 import { analyze } from '../analyze/analyze.js';
 import { ServerError } from '../keyspace/endpoint.js';
 import type { WalkProgress } from '../keyspace/progress.js';
+import { Follower } from '../keyspace/redirect.js';
 import { databasesOf, type Server, type Servers } from '../keyspace/servers.js';
 import { spillwayFlags, type TlsWays, type Told } from '../keyspace/shell.js';
 import { walk } from '../keyspace/walk.js';
@@ -132,7 +133,7 @@ async function keysOf(
       title: 'doctor',
       ...(progress && { progress }),
     });
-    const looks = await looksOf(server, options);
+    const looks = await looksOf(server, options, unread);
     if (!keys.partial && !signal.aborted) return { keys, ...looks };
     unread.push('the keys: it ended before enough of them were looked at');
     return NO_KEYS;
@@ -147,15 +148,19 @@ async function keysOf(
 async function looksOf(
   server: Server,
   { name, sample, signal }: ExamineOptions,
+  unread: string[],
 ): Promise<Omit<KeyFacts, 'keys'>> {
+  const { endpoint } = server;
   const [largest] = (await databasesOf(server)).sort((a, b) => b.keys - a.keys);
-  const visitor = new ShapeVisitor(server.endpoint, largest?.db ?? 0, name);
+  const db = largest?.db ?? 0;
+  const visitor = new ShapeVisitor(endpoint, db, name);
+  const follower = new Follower(name);
   const enough = new AbortController();
   try {
     await walk(
       {
-        endpoint: server.endpoint,
-        db: largest?.db ?? 0,
+        endpoint,
+        db,
         name,
         signal: AbortSignal.any([signal, enough.signal]),
         onPage() {
@@ -164,8 +169,21 @@ async function looksOf(
       },
       visitor,
     );
+    const fields = visitor.small.fields((questions) => follower.ask(endpoint, db, questions));
+    return { shapes: visitor.shapes, fields: await readable(fields, unread) };
   } finally {
+    follower.close();
     visitor.close();
   }
-  return { shapes: visitor.shapes, fields: visitor.small.fields };
+}
+
+/** undefined where the server refuses it, which is noted. */
+async function readable<T>(asked: Promise<T>, unread: string[]): Promise<T | undefined> {
+  try {
+    return await asked;
+  } catch (error) {
+    if (!(error instanceof ServerError)) throw error;
+    unread.push(error.message);
+    return undefined;
+  }
 }
