@@ -1,6 +1,5 @@
 // Goes through all keys of all servers, or a sample of them, and tells what holds the memory. Owns the order of it; what
 // is asked of keys stands in measure.ts, what comes of it in analysis.ts.
-
 import { ConnectionLost, ServerError } from '../keyspace/endpoint.js';
 import { Pace } from '../keyspace/pace.js';
 import type { WalkProgress } from '../keyspace/progress.js';

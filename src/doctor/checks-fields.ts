@@ -1,8 +1,7 @@
 // A check of fields that have a key each, where one hash of them would take less memory.
 import type { GroupAnalysis } from '../analyze/analysis.js';
-import { shellQuoted } from '../keyspace/shell.js';
 import type { Facts } from './facts.js';
-import { type Check, figure, size, writer } from './finding.js';
+import { type Check, figure, size } from './finding.js';
 
 const SMALL_BYTES = 128;
 /** In a hash all have one TTL, so either most have one or hardly any. */
@@ -40,7 +39,7 @@ export const FIELD_CHECKS: readonly Check[] = [
         reason:
           'Each key takes some 50 bytes beside its name and value, and the name again and again; a small hash stores its fields compactly.',
         mend: [
-          `${writer(facts)} HSET ${example(most)}   # in the app, in place of a SET of each`,
+          `# in the app: HSET ${example(most)}, in place of a SET of each`,
           '# a TTL is then one for all of them; before Redis 7.4 a field has none of its own',
         ],
       };
@@ -68,7 +67,7 @@ function told({ group, names, savedBytes }: Candidate): string {
 function example({ group, names }: Candidate): string {
   const key = group.name.slice(0, -2).replaceAll('*', 'ID');
   const pairs = names.slice(0, SHOWN).map((name) => `${name} VALUE`);
-  return [shellQuoted(key), ...pairs].join(' ');
+  return [key, ...pairs].join(' ');
 }
 
 function some(names: readonly string[]): string[] {

@@ -1,7 +1,7 @@
 // Checks of the keys themselves: big ones, ones that never end or end late, lists in small pieces.
 import { shellQuoted } from '../keyspace/shell.js';
 import type { Facts } from './facts.js';
-import { type Check, figure, keyspace, set, share, size, writer } from './finding.js';
+import { type Check, figure, keyspace, set, share, size } from './finding.js';
 import { fullness } from './room.js';
 
 const MB = 2 ** 20;
@@ -15,6 +15,11 @@ const LAZY = ['lazyfree-lazy-expire', 'lazyfree-lazy-eviction'] as const;
 const LIST_NODE = '-2';
 /** With fewer in a node its own memory weighs as much as what is in it. */
 const FEW_IN_NODE = 32;
+
+/** How a command begins that writes, which a replica refuses. */
+function writer({ cli, info }: Facts): string {
+  return info.get('role') === 'slave' ? '# on its primary: redis-cli' : `redis-cli ${cli}`;
+}
 
 /** What a shell takes as this key, where that can be typed. */
 function typed(key = ''): string {

@@ -66,11 +66,13 @@ export class FieldTally {
     const found = new Map<string, FieldNames>();
     for (const [pattern, { words, keys }] of likely.slice(0, MOST_ASKED)) {
       const names = [...words].sort(([, a], [, b]) => b - a).map(([word]) => word);
-      let things = 0;
-      for (const key of keys) {
-        const siblings = siblingsOf(key, names.slice(0, MOST_SIBLINGS));
-        const replies = await ask(siblings.map((sibling) => ({ key: sibling, command: EXISTS })));
-        things += 1 / (1 + replies.filter((reply) => reply === 1).length);
+      const siblings = keys.map((key) => siblingsOf(key, names.slice(0, MOST_SIBLINGS)));
+      const replies = await ask(siblings.flat().map((key) => ({ key, command: EXISTS })));
+      let [things, at] = [0, 0];
+      for (const { length } of siblings) {
+        const there = replies.slice(at, at + length).filter((reply) => reply === 1).length;
+        things += 1 / (1 + there);
+        at += length;
       }
       found.set(pattern, { names, things: things / keys.length });
     }

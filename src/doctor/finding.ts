@@ -64,11 +64,6 @@ export function uptime(facts: Facts): string {
   return hours < 48 ? `${hours.toFixed(0)} hours` : `${(hours / 24).toFixed(0)} days`;
 }
 
-/** How a command begins that writes, which a replica refuses. */
-export function writer({ cli, info }: Facts): string {
-  return info.get('role') === 'slave' ? '# on its primary: redis-cli' : `redis-cli ${cli}`;
-}
-
 /** The command that sets it now, and where it stays set. */
 export function set({ cli, info }: Facts, setting: string, value: string): string[] {
   const now = `redis-cli ${cli} CONFIG SET ${setting} ${value}`;

@@ -1,6 +1,5 @@
 // Gives TTLs to the keys that have none, by the rules; or tells how many that would be. Owns the order of it: servers,
 // databases, the journal, what is left to do of one that was interrupted.
-
 import { createHash } from 'node:crypto';
 import { refusal, ServerError } from '../keyspace/endpoint.js';
 import { Pace } from '../keyspace/pace.js';

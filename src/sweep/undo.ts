@@ -1,7 +1,6 @@
 // Takes the TTLs back that a sweep gave, and no others: a key that was given another one since, or is gone, is left alone.
 // It is told by its expiry, to the millisecond, so it does not matter at which server it is by now: after a failover, or
 // in a Cluster whose slots have moved (there to a second, see MIGRATED_MS). May be interrupted and begun again.
-
 import { ConnectionLost, ServerError } from '../keyspace/endpoint.js';
 import { Pace } from '../keyspace/pace.js';
 import { Patience } from '../keyspace/patience.js';

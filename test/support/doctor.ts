@@ -32,6 +32,11 @@ export async function served(t: Test, args: readonly string[] = []) {
   return { port: redis.port, redis, direct, look, ids };
 }
 
+/** Bytes. */
+export async function usedMemory(direct: Redis): Promise<number> {
+  return Number(/^used_memory:(\d+)/m.exec(await direct.info('memory'))?.[1]);
+}
+
 /** As many commands in one go; a refused one is no error. */
 export async function fill(
   direct: Redis,

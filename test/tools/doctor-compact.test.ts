@@ -1,6 +1,6 @@
 // spillway doctor on collections just past a limit: what it says would make them compact does, on a real server.
 import t from 'tap';
-import { fill, served } from '../support/doctor.js';
+import { fill, served, usedMemory } from '../support/doctor.js';
 
 /** DEBUG RELOAD may be slow. */
 const SERVER = [
@@ -33,8 +33,7 @@ t.test('elements too long, of which the other limit knows nothing', async (t) =>
     },
     { id: 'zset-just-past-compact', evidence: /^100 of 100 .*zset-max-listpack-value 64/ },
   ]);
-  const used = async () => Number(/used_memory:(\d+)/.exec(await direct.info('memory'))?.[1]);
-  const before = await used();
+  const before = await usedMemory(direct);
   for (const { mend } of findings) {
     const [, setting = '', value = ''] = /CONFIG SET (\S+) (\d+)/.exec(mend.join()) ?? [];
     await direct.config('SET', setting, value);
@@ -42,7 +41,7 @@ t.test('elements too long, of which the other limit knows nothing', async (t) =>
   await direct.call('DEBUG', 'RELOAD');
   t.equal(await direct.object('ENCODING', 'user:1'), 'listpack');
   t.equal(await direct.object('ENCODING', 'top:1'), 'listpack');
-  t.ok((await used()) < 0.85 * before, 'less memory');
+  t.ok((await usedMemory(direct)) < 0.85 * before, 'less memory');
   t.same(await ids(), []);
 });
 

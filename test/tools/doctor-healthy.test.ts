@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import net from 'node:net';
 import t from 'tap';
 import { builtMain } from '../support/built.js';
-import { fill, served } from '../support/doctor.js';
+import { fill, served, usedMemory } from '../support/doctor.js';
 import { until } from '../support/wait.js';
 
 const MAIN = builtMain();
@@ -64,8 +64,7 @@ t.test('nothing on a replica in sync with a primary that is full and evicts', as
   await until(async () => (await direct.info('replication')).includes('master_link_status:up'));
   await fill(primary.direct, 500, (pipeline, i) => pipeline.set(`event:${i}`, 'x'.repeat(10_000)));
   await primary.direct.wait(1, 5000);
-  const used = async () => Number(/used_memory:(\d+)/.exec(await direct.info('memory'))?.[1]);
-  await until(async () => (await used()) > 3.9 * 2 ** 20);
+  await until(async () => (await usedMemory(direct)) > 3.9 * 2 ** 20);
   const { findings, notApplicable } = await look();
   t.same(findings, []);
   t.ok(notApplicable.includes('memory-full'));

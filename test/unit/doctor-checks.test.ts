@@ -134,6 +134,17 @@ t.test('saving that fails', (t) => {
   t.end();
 });
 
+t.test('a replica would refuse to delete a big key', (t) => {
+  const biggest = { string: [{ key: 'report', bytes: 20 * MB }] };
+  const keys = { groups: [], biggest } as unknown as NonNullable<Facts['keys']>;
+  t.match(
+    mendOf('big-keys', { role: 'master' }, { keys }),
+    /^redis-cli -h 127.0.0.1 -p 6379 UNLINK report /m,
+  );
+  t.match(mendOf('big-keys', { role: 'slave' }, { keys }), /^# on its primary: redis-cli UNLINK report /m);
+  t.end();
+});
+
 t.test('what is found is ranked, and what cannot be checked is said', (t) => {
   const judged = judge(
     facts(

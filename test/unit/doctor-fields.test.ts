@@ -53,15 +53,24 @@ t.test('it is bounded', async (t) => {
 });
 
 t.test('no key is too strange', async (t) => {
+  const key = fc.oneof(
+    fc.uint8Array({ maxLength: 200 }),
+    fc.tuple(fc.nat(), fc.uint8Array({ maxLength: 40 })).map(([id, last]) => {
+      return Buffer.concat([Buffer.from(`a:${id}:`), last]);
+    }),
+    fc.tuple(fc.nat(), fc.constantFrom('name', 'mail')).map(([id, last]) => Buffer.from(`b:${id}:${last}`)),
+  );
+  let some = 0;
   await fc.assert(
-    fc.asyncProperty(fc.array(fc.uint8Array({ maxLength: 200 })), async (keys) => {
+    fc.asyncProperty(fc.array(key), async (keys) => {
       const tally = new FieldTally();
-      for (const key of [...keys, ...keys, ...keys]) tally.note(Buffer.from(key));
+      for (let i = 0; i < 20; i++) for (const each of keys) tally.note(Buffer.from(each));
       const fields = await tally.fields(async (questions) => questions.map(() => 0));
+      some += fields.size;
       return [...fields.values()].every(({ names, things }) => names.length > 1 && things === 1);
     }),
   );
-  t.pass();
+  t.ok(some > 0);
 });
 
 /** A million keys, `user:ID:name` and the like; by default four of a user. */
@@ -87,12 +96,8 @@ t.test('one hash is proposed where it would take noticeably less', (t) => {
   t.same(found({}, fields()), notice, 'three quarters of a million keys fewer');
   t.match(
     mendOf('fields-as-keys', {}, fields()),
-    /^redis-cli .* HSET user:ID name VALUE email VALUE age VALUE {3}#/,
-  );
-  t.match(
-    mendOf('fields-as-keys', { role: 'slave' }, fields()),
-    /^# on its primary: redis-cli HSET /,
-    'a replica would refuse it',
+    /^# in the app: HSET user:ID name VALUE email VALUE age VALUE, /,
+    'nothing that writes where it is pasted',
   );
   t.same(found({ used_memory: 900 * MB }, fields()), [], 'what it saves is too little of the whole');
   t.same(found({}, fields({}, 1)), [], 'one field each');
