@@ -186,9 +186,10 @@ t.test('clients, slow commands, saving', async (t) => {
   const { direct, ids, look, port } = await served(t, [
     ...['--maxmemory', '300mb', '--maxmemory-policy', 'allkeys-lru', '--enable-protected-configs', 'yes'],
   ]);
-  await direct.config('SET', 'latency-monitor-threshold', '50');
+  await direct.config('SET', 'latency-monitor-threshold', '50', 'slowlog-log-slower-than', '10000');
   await direct.eval(SLOW, 0);
   t.same(await ids(), ['latency-events', 'slow-commands']);
+  await direct.config('SET', 'latency-monitor-threshold', '0', 'slowlog-log-slower-than', '-1');
   await direct.call('LATENCY', 'RESET');
   await direct.slowlog('RESET');
 
