@@ -1,7 +1,7 @@
 // The URL of a primary that Sentinels know, for the tools that talk to the server itself:
 //   redis-sentinel://[user][:password]@host[:port][,host[:port]…]/name-of-the-primary[?db=N], rediss-sentinel:// by TLS.
 // Never puts any part of the URL into an error: it may hold a password.
-import { parseUpstreamUrl, type UpstreamAddress, UpstreamUrlError } from './upstream-url.js';
+import { decode, parseUpstreamUrl, type UpstreamAddress, UpstreamUrlError } from './upstream-url.js';
 
 export interface SentinelAddress {
   readonly sentinels: readonly { readonly host: string; readonly port: number }[];
@@ -35,5 +35,5 @@ export function parseSentinelUrl(text: string): SentinelAddress {
     );
     return { host, port };
   });
-  return { sentinels, primary: decodeURIComponent(primary), server };
+  return { sentinels, primary: decode(primary) ?? primary, server };
 }

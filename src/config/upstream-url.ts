@@ -99,13 +99,14 @@ function parseUnix(text: string): UpstreamAddress {
   };
 }
 
-function decode(part: string): string | undefined {
+/** Percent-decoded; undefined for an empty part. @throws UpstreamUrlError */
+export function decode(part: string): string | undefined {
   if (part === '') return undefined;
   try {
     return decodeURIComponent(part);
   } catch {
     throw new UpstreamUrlError(
-      'has a "%" in its user, password or path that is no percent-encoding; write it as %25',
+      'has a "%" in its user, password, path or name that is no percent-encoding; write it as %25',
     );
   }
 }

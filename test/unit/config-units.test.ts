@@ -3,6 +3,7 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { formatListenAddress, isLoopback, parseListenAddress } from '../../src/config/address.js';
+import { isSentinelUrl, parseSentinelUrl } from '../../src/config/sentinel-url.js';
 import {
   DURATION_PATTERN,
   formatDuration,
@@ -243,4 +244,38 @@ t.test('upstream URLs', async (t) => {
   }
   t.equal(formatRedactedUrl(parseUpstreamUrl('unix://u:hunter2@/r')), 'unix://u:***@/r');
   t.equal(formatRedactedUrl(parseUpstreamUrl('redis://:hunter2@h')), 'redis://:***@h:6379');
+});
+
+t.test('a primary that Sentinels know', async (t) => {
+  const { sentinels, primary, server } = parseSentinelUrl(
+    'redis-sentinel://u:p%40@a,[::1]:7,b:8/my%20one?db=2',
+  );
+  t.same(sentinels, [
+    { host: 'a', port: 26379 },
+    { host: '::1', port: 7 },
+    { host: 'b', port: 8 },
+  ]);
+  t.equal(primary, 'my one');
+  t.match(server, { secure: false, username: 'u', password: 'p@', db: 2 });
+  t.match(parseSentinelUrl('REDISS-sentinel://a/m').server, {
+    secure: true,
+    username: undefined,
+    db: undefined,
+  });
+  t.notOk(isSentinelUrl('redis://sentinel'));
+
+  const bad: [string, RegExp][] = [
+    ['redis-sentinel://u:hunter2@a:1', /must look like redis-sentinel/],
+    ['redis-sentinel://a/m/hunter2', /must look like redis-sentinel/],
+    ['redis-sentinel://a/m?password=hunter2', /must look like redis-sentinel/],
+    ['redis-sentinel://:hunter2@a:99999/m', /must look like/],
+    ['redis-sentinel://:hunter2@a,,b/m', /must look like/],
+    ['redis-sentinel://:hunter2%@a/m', /no percent-encoding/],
+    ['redis-sentinel://a/hunter2%', /no percent-encoding/],
+  ];
+  for (const [url, message] of bad) {
+    t.ok(isSentinelUrl(url));
+    const refused = t.throws(() => parseSentinelUrl(url), { name: 'UpstreamUrlError', message }, url);
+    t.notMatch(String(refused), /hunter/, 'without the secret');
+  }
 });
