@@ -72,6 +72,10 @@ const DIFFERENCES: readonly (readonly [what: string, why: string])[] = [
     'Replies are not rewritten. A client without such a mode, in front of one node, sees that node’s replies as they are.',
   ],
   [
+    'An `AUTH`, or a `HELLO` with it, that fails behind other commands of a pipeline is answered with its error, also where the server itself would say nothing (Redis 7.2 to 8, Valkey 8).',
+    'Those leave the error out while earlier replies wait to be sent ([redis#15640](https://github.com/redis/redis/issues/15640)), and every later reply goes to the wrong command. Spillway lets it wait for them. In a transaction nothing helps: such a connection passes as it is from there on.',
+  ],
+  [
     'A replica that replicates through Spillway gets its stream byte for byte, but is one more hop away.',
     '`SYNC`, `PSYNC` and `REPLCONF` turn the connection into a plain pipe.',
   ],

@@ -140,7 +140,7 @@ export class Connection implements ReplyListener {
         this.opaqueInMulti(Pending.HELLO);
         break;
       case ConnectionRole.AUTH:
-        this.forwarded(this.inMulti ? Pending.PASS : Pending.AUTH);
+        this.opaqueInMulti(Pending.AUTH);
         break;
       case ConnectionRole.RESET:
         this.reset();
@@ -383,8 +383,8 @@ export class Connection implements ReplyListener {
   }
 
   /**
-   * Queued in a transaction, these make what EXEC answers uncountable; and had MULTI been refused, they would act at
-   * once, some without a reply of their own.
+   * Queued in a transaction, these make what EXEC answers uncountable (an AUTH that fails there: see
+   * Session.waitsToLogIn()); and had MULTI been refused, they would act at once, some without a reply of their own.
    */
   private opaqueInMulti(kind: Pending, detail = 0, count = 1): void {
     if (this.inMulti) this.goRaw();

@@ -78,6 +78,8 @@ export function noPoolingYet(): PoolingCounters {
 /** Redis 7 refuses more arguments before authentication (networking.c), and before 7.0 more at any time. */
 const MOST_ARGUMENTS_UNAUTHENTICATED = 10;
 const MOST_ARGUMENTS = 1024 * 1024;
+/** Words of a HELLO that logs nobody in: with the version. */
+const BARE_HELLO = 2;
 /** One client's commands on a shared connection that have no answer yet: others wait behind them. */
 const SHARED_WINDOW = 1024;
 /** A client whose pipeline never ends leaves its own connection at the latest after so many commands. */
@@ -336,7 +338,11 @@ export class Session implements CommandHandler, ReplyOwner {
         else this.connection.forwarded();
       }
     } else {
-      if (spec.role !== ConnectionRole.NONE && this.waitsForMulti(spec.role)) return this.wait();
+      if (
+        spec.role !== ConnectionRole.NONE &&
+        (this.waitsForMulti(spec.role) || this.waitsToLogIn(spec.role))
+      )
+        return this.wait();
       this.ungoverned(spec);
     }
     if (spec?.blocking) this.blockingReply = this.connection.replies.queue.pushed;
@@ -356,6 +362,7 @@ export class Session implements CommandHandler, ReplyOwner {
     if (this.drained || !this.getsOwn('large-value')) return this.wait();
     const { args } = this.feed;
     this.largeSpec = args.parsed > 0 ? this.largeUnderstood() : undefined;
+    if (this.largeSpec !== undefined && this.waitsToLogIn(this.largeSpec.role)) return this.wait();
     if (!this.largeSpec?.governed) return Flow.TAKEN;
     const size = held + args.missing(args.start + held);
     let verdict = this.decide(this.largeSpec, size);
@@ -487,6 +494,19 @@ export class Session implements CommandHandler, ReplyOwner {
   private waitsForMulti(role: ConnectionRole): boolean {
     const decided = role === ConnectionRole.MULTI || role === ConnectionRole.CONSOLE;
     return decided && this.connection.multiUnanswered;
+  }
+
+  /**
+   * AUTH, or HELLO with it, behind what has not been answered. Redis from 7.2 on and Valkey before 9 say nothing of one
+   * that fails while the server has yet to send an earlier reply (github.com/redis/redis/issues/15640): no reply behind it
+   * would find its command. In a transaction it cannot be helped; see Connection.opaqueInMulti().
+   */
+  private waitsToLogIn(role: ConnectionRole): boolean {
+    const may =
+      role === ConnectionRole.AUTH || (role === ConnectionRole.HELLO && this.feed.args.argc > BARE_HELLO);
+    return (
+      may && !this.connection.replies.idle && (!this.connection.inMulti || this.connection.multiUnanswered)
+    );
   }
 
   /** A blocking command has not been answered: how long that takes says nothing of the server. */

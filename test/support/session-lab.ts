@@ -54,6 +54,11 @@ export interface ServerOptions {
   readonly noise?: (args: readonly string[], server: ScriptedRedis) => string;
   /** Answers PROXY as Spillway's console is to: to whoever may run INFO, and not in a transaction. */
   readonly console?: boolean;
+  /**
+   * Says nothing of an AUTH that fails while replies wait to be sent, as Redis from 7.2 on: always, or in EXEC alone,
+   * where they always do.
+   */
+  readonly losesAuthErrors?: 'always' | 'in EXEC' | undefined;
   /** EXEC answers nil, as if a watched key had changed. */
   readonly watchFails?: boolean;
 }
@@ -88,6 +93,7 @@ export class ScriptedRedis {
   private monitoring = false;
   /** RESET is answered although replies are off. */
   private resetting = false;
+  private executing = false;
   private readonly subscribed = [new Set<string>(), new Set<string>(), new Set<string>()];
 
   constructor(
@@ -354,11 +360,19 @@ export class ScriptedRedis {
     this.queued = undefined;
     if (this.dirty) return '-EXECABORT Transaction discarded because of previous errors.\r\n';
     if (this.options.watchFails) return this.resp === 3 ? '_\r\n' : '*-1\r\n';
-    return array(queued.map((args) => this.execute(args[0].toLowerCase(), args)));
+    this.executing = true;
+    const replies = array(queued.map((args) => this.execute(args[0].toLowerCase(), args)));
+    this.executing = false;
+    return replies;
   }
 
   private auth(password: string, user: string): string {
-    if (password !== 'secret') return '-WRONGPASS invalid username-password pair or user is disabled.\r\n';
+    if (password !== 'secret') {
+      const { losesAuthErrors } = this.options;
+      const pending = this.executing || (losesAuthErrors === 'always' && this.output !== '');
+      if (losesAuthErrors !== undefined && pending) return '';
+      return '-WRONGPASS invalid username-password pair or user is disabled.\r\n';
+    }
     this.authenticated = true;
     this.user = user;
     return OK;
@@ -696,7 +710,10 @@ export function everyWay(scenario: Scenario, fields?: readonly (keyof Outcome)[]
   return expected;
 }
 
-/** What the client gets when it talks to the server itself. */
+/** What the client gets when it talks to the server itself, reply by reply. */
 export function direct({ client, greeting = '', server = {} }: Scenario): string {
-  return new ScriptedRedis(server).receive(Buffer.from(greeting + client, 'latin1')).toString('latin1');
+  const losesAuthErrors = server.losesAuthErrors && 'in EXEC';
+  return new ScriptedRedis({ ...server, losesAuthErrors })
+    .receive(Buffer.from(greeting + client, 'latin1'))
+    .toString('latin1');
 }
