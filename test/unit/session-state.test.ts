@@ -43,10 +43,10 @@ t.test(
   async (t) => {
     const before = cmd('SETNX', 'str:a', 1) + cmd('PING');
     for (const login of [
-    cmd('AUTH', 'wrong'),
-    cmd('HELLO', 3, 'AUTH', 'admin', 'wrong'),
-    cmd('AUTH', 'x'.repeat(100_000)),
-  ]) {
+      cmd('AUTH', 'wrong'),
+      cmd('HELLO', 3, 'AUTH', 'admin', 'wrong'),
+      cmd('AUTH', 'x'.repeat(100_000)),
+    ]) {
       const client = before + login + cmd('GET', 'str:a') + before + login + login + cmd('PING');
       const scenario = { client, server: { losesAuthErrors: 'always' as const } };
       t.equal(everyWay(scenario).client, direct(scenario), client);
