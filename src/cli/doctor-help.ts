@@ -21,7 +21,7 @@ Examples:
       For scripts (docs/TOOLS.md has the fields and all checks).
 
 Rights:
-  +info +ping +select +client|setname; for the keys +scan +memory|usage +pttl +type +object +exists +hlen
+  +info +ping +select +client|setname; for the keys +scan +memory|usage +pttl +type +object +exists +strlen +hlen
   +zcard +scard +hscan +zscan +sscan; +config|get +slowlog|get +latency|latest +latency|history
   +client|list; of a Cluster +cluster|slots and +cluster|nodes. What is missing but INFO is said.
 

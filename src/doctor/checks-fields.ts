@@ -6,11 +6,13 @@ import { type Check, figure, size } from './finding.js';
 const SMALL_BYTES = 128;
 /** In a hash all have one TTL, so either most have one or hardly any. */
 const MIXED = 0.05;
-/**
- * What a key takes beside its name and value, and a field of a compact hash does not: an entry and a place in the main
- * table, an object, what the allocator rounds up. At least; test/tools/doctor.test.ts measures it.
- */
-const KEY_BYTES = 48;
+/** What a name and a value take in a compact hash beside their bytes, and the allocator's rounding (listpack.c). */
+const PAIR_BYTES = 5;
+const ROUNDED_UP = 1.25;
+/** What a hash takes more than the key whose place it has: on Valkey 9 name and value are within the key itself. */
+const HASH_BYTES = 10;
+/** Redis's default for hash-max-listpack-value: a hash with a longer value is not stored compactly. */
+const COMPACT_VALUE = 64;
 const LEAST_SHARE = 0.05;
 const LEAST_BYTES = 2 ** 20;
 const SHOWN = 3;
@@ -37,7 +39,7 @@ export const FIELD_CHECKS: readonly Check[] = [
         title: 'Fields have a key each that one hash would hold in less memory',
         evidence: found.slice(0, SHOWN).map(told).join('; '),
         reason:
-          'Each key takes some 50 bytes beside its name and value, and the name again and again; a small hash stores its fields compactly.',
+          'Each key takes memory beside its name and value (by server and version some 20 to 70 bytes), and the name again and again; a small hash stores its fields compactly.',
         mend: [
           `# in the app: HSET ${example(most)}, in place of a SET of each`,
           '# a TTL is then one for all of them; before Redis 7.4 a field has none of its own',
@@ -47,14 +49,19 @@ export const FIELD_CHECKS: readonly Check[] = [
   },
 ];
 
-function candidates({ keys, fields }: Facts): Candidate[] {
+function candidates({ keys, fields, config }: Facts): Candidate[] {
+  const longest = Number(
+    config?.get('hash-max-listpack-value') ?? config?.get('hash-max-ziplist-value') ?? COMPACT_VALUE,
+  );
   return (keys?.groups ?? []).flatMap((group) => {
     const found = fields?.get(group.name);
     const withoutTtl = group.withoutTtl.estimate / group.keys.estimate;
-    if (found === undefined || group.averageBytes > SMALL_BYTES) return [];
+    if (found === undefined || group.averageBytes > SMALL_BYTES || found.longest > longest) return [];
     if ((group.types.string ?? 0) < 1 || (withoutTtl > MIXED && withoutTtl < 1 - MIXED)) return [];
-    const savedBytes = group.keys.estimate * (1 - found.things) * KEY_BYTES;
-    return [{ group, names: found.names, savedBytes }];
+    const { names, things, pairBytes } = found;
+    const inHash = (pairBytes + PAIR_BYTES) * ROUNDED_UP;
+    const savedEach = (1 - things) * (group.averageBytes - inHash) - things * HASH_BYTES;
+    return [{ group, names, savedBytes: group.keys.estimate * Math.max(0, savedEach) }];
   });
 }
 

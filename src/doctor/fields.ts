@@ -10,6 +10,10 @@ export interface FieldNames {
   readonly names: readonly string[];
   /** Things for each key, 0 to 1: 1 where each has one field only. An estimate. */
   readonly things: number;
+  /** Of a name and its value, the mean; bytes. */
+  readonly pairBytes: number;
+  /** The longest value that was met, bytes. */
+  readonly longest: number;
 }
 
 /** By pattern (`user:*:*`). */
@@ -26,6 +30,7 @@ const KEYS = 20;
 const MOST_ASKED = 10;
 const MOST_SIBLINGS = 8;
 const EXISTS = keyCommand(['EXISTS']);
+const STRLEN = keyCommand(['STRLEN']);
 
 interface Noted {
   seen: number;
@@ -54,7 +59,7 @@ export class FieldTally {
   }
 
   /**
-   * Looks which other fields some of the keys have beside them.
+   * Looks which other fields some of the keys have beside them, and how long their values are.
    * @param ask as Follower.ask() of the database; what it throws is thrown
    */
   async fields(ask: (questions: readonly KeyQuestion[]) => Promise<readonly Reply[]>): Promise<Fields> {
@@ -67,17 +72,29 @@ export class FieldTally {
     for (const [pattern, { words, keys }] of likely.slice(0, MOST_ASKED)) {
       const names = [...words].sort(([, a], [, b]) => b - a).map(([word]) => word);
       const siblings = keys.map((key) => siblingsOf(key, names.slice(0, MOST_SIBLINGS)));
-      const replies = await ask(siblings.flat().map((key) => ({ key, command: EXISTS })));
-      let [things, at] = [0, 0];
+      const replies = await ask([
+        ...keys.map((key) => ({ key, command: STRLEN })),
+        ...siblings.flat().map((key) => ({ key, command: EXISTS })),
+      ]);
+      const lengths = replies.slice(0, keys.length).map(Number);
+      let [things, at] = [0, keys.length];
       for (const { length } of siblings) {
         const there = replies.slice(at, at + length).filter((reply) => reply === 1).length;
         things += 1 / (1 + there);
         at += length;
       }
-      found.set(pattern, { names, things: things / keys.length });
+      const pairBytes = mean(keys.map((key, i) => (wordOf(key)?.length ?? 0) + (lengths[i] as number)));
+      found.set(pattern, {
+        ...{ names, pairBytes, longest: Math.max(...lengths) },
+        things: things / keys.length,
+      });
     }
     return found;
   }
+}
+
+function mean(numbers: readonly number[]): number {
+  return numbers.reduce((sum, each) => sum + each, 0) / numbers.length;
 }
 
 function wordOf(key: Buffer): string | undefined {

@@ -1,10 +1,14 @@
 // Fields that have a key each: what is taken for fields, and where one hash of them is proposed.
+import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import t from 'tap';
 import type { GroupAnalysis } from '../../src/analyze/analysis.js';
 import type { Facts } from '../../src/doctor/facts.js';
 import { FieldTally } from '../../src/doctor/fields.js';
+import { type KeyCommand, keyCommand } from '../../src/keyspace/batch.js';
 import { found, MB, mendOf } from '../support/doctor-facts.js';
+
+const lengthAsked = (command: KeyCommand) => isDeepStrictEqual(command, keyCommand(['STRLEN']));
 
 /** What is found where just these keys are, each noted often enough to be looked at. */
 async function tallied(...keys: string[]) {
@@ -12,7 +16,10 @@ async function tallied(...keys: string[]) {
   for (let i = 0; i < 20; i++) for (const key of keys) tally.note(Buffer.from(key));
   const there = new Set(keys);
   const fields = await tally.fields(async (questions) => {
-    return questions.map(({ key }) => (there.has(key.toString()) ? 1 : 0));
+    return questions.map(({ key, command }) => {
+      if (!there.has(key.toString())) return 0;
+      return lengthAsked(command) ? 3 : 1;
+    });
   });
   return Object.fromEntries([...fields].map(([name, { names, things }]) => [name, [...names, things]]));
 }
@@ -49,7 +56,7 @@ t.test('it is bounded', async (t) => {
     return questions.map(() => 1);
   });
   t.equal(fields.size, 10);
-  t.equal(asked, 10 * 20);
+  t.equal(asked, 10 * 20 * 2);
 });
 
 t.test('no key is too strange', async (t) => {
@@ -74,7 +81,10 @@ t.test('no key is too strange', async (t) => {
 });
 
 /** A million keys, `user:ID:name` and the like; by default four of a user. */
-function fields(group: Partial<GroupAnalysis> = {}, things = 0.25): Partial<Facts> {
+function fields(
+  group: Partial<GroupAnalysis> = {},
+  { things = 0.25, pairBytes = 17, longest = 20 } = {},
+): Partial<Facts> {
   const exactly = (estimate: number) => ({ estimate, low: estimate, high: estimate });
   const whole = {
     name: 'user:*:*',
@@ -87,7 +97,7 @@ function fields(group: Partial<GroupAnalysis> = {}, things = 0.25): Partial<Fact
   };
   return {
     keys: { groups: [whole], biggest: {} } as unknown as NonNullable<Facts['keys']>,
-    fields: new Map([['user:*:*', { names: ['name', 'email', 'age', 'city'], things }]]),
+    fields: new Map([['user:*:*', { names: ['name', 'email', 'age', 'city'], things, pairBytes, longest }]]),
   };
 }
 
@@ -100,9 +110,14 @@ t.test('one hash is proposed where it would take noticeably less', (t) => {
     'nothing that writes where it is pasted',
   );
   t.same(found({ used_memory: 900 * MB }, fields()), [], 'what it saves is too little of the whole');
-  t.same(found({}, fields({}, 1)), [], 'one field each');
-  t.same(found({}, fields({}, 0.99)), [], 'hardly anything has more than one');
+  t.same(found({}, fields({}, { things: 1 })), [], 'one field each');
+  t.same(found({}, fields({}, { things: 0.99 })), [], 'hardly anything has more than one');
   t.same(found({}, fields({ averageBytes: 200 })), [], 'values that are not small');
+  t.same(found({}, fields({}, { pairBytes: 60 })), [], 'most of it is the values');
+  t.same(found({}, fields({}, { longest: 64 })), notice);
+  t.same(found({}, fields({}, { longest: 65 })), [], 'a hash with that would not be compact');
+  const roomier: Partial<Facts> = { config: new Map([['hash-max-listpack-value', '128']]) };
+  t.same(found({}, { ...fields({}, { longest: 65 }), ...roomier }), notice);
   t.same(found({}, fields({ types: { string: 0.9, hash: 0.1 } })), []);
   const some = (estimate: number) => ({ withoutTtl: { estimate, low: estimate, high: estimate } });
   t.same(found({}, fields(some(500_000))), [], 'some have a TTL, others none');
