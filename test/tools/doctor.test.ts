@@ -13,9 +13,6 @@ import { withRedis } from '../support/redis.js';
 import { until } from '../support/wait.js';
 
 const MAIN = builtMain();
-/** Keeps the server for 150 ms. */
-const SLOW = `local function now() local t = redis.call('TIME') return t[1] * 1000000 + t[2] end
-  local till = now() + 150000 while now() < till do end`;
 
 t.test('settings are asked by their names: all of them would bring passwords along', async (t) => {
   // MONITOR does not show CONFIG; the slow log does.
@@ -74,10 +71,9 @@ t.test('full, with writes refused', async (t) => {
 
 t.test('keys', async (t) => {
   const { direct, look, ids } = await served(t, [
-    '--maxmemory',
-    '200mb',
-    '--maxmemory-policy',
-    'allkeys-lru',
+    ...['--maxmemory', '200mb', '--maxmemory-policy', 'allkeys-lru'],
+    // Valkey's defaults are other ones.
+    ...['--lazyfree-lazy-expire', 'no', '--lazyfree-lazy-eviction', 'no'],
   ]);
   await direct.set('report', 'x'.repeat(12_000_000));
   const { findings } = await look();
@@ -119,7 +115,7 @@ t.test('fields that have a key each', async (t) => {
   const { direct, look, ids } = await served(t, ['--maxmemory', '1gb', '--maxmemory-policy', 'allkeys-lru']);
   const users = 20_000;
   const value = (field: string, i: number) => `${field} of ${i}`;
-  const names = ['name', 'email', 'city'];
+  const names = ['name', 'email', 'city', 'phone', 'street'];
   const empty = await usedMemory(direct);
   await fill(direct, users * names.length, (pipeline, i) => {
     const [user, name] = [Math.floor(i / names.length), names[i % names.length] as string];
@@ -141,7 +137,7 @@ t.test('fields that have a key each', async (t) => {
   });
   const saved = asKeys - ((await usedMemory(direct)) - empty);
   const told = Number(mb) * 2 ** 20;
-  t.ok(saved > told && saved < 3 * told, `${saved} bytes saved, ${told} were told`);
+  t.ok(saved > told && saved < 4 * told, `${saved} bytes saved, ${told} were told`);
   t.same(await ids(), []);
 });
 
@@ -162,6 +158,7 @@ t.test('a replica that evicts by itself', async (t) => {
 t.test('a replica that does not keep up, and a subscriber that does not', async (t) => {
   const { direct, look, port } = await served(t, [
     ...['--maxmemory', '100mb', '--maxmemory-policy', 'allkeys-lru', '--repl-diskless-sync-delay', '0'],
+    ...['--repl-backlog-size', '1mb'],
   ]);
   const replica = await withRedis(t, ['--replicaof', `127.0.0.1 ${port}`]);
   await until(async () => (await direct.info('replication')).includes('state=online'));
@@ -177,7 +174,8 @@ t.test('a replica that does not keep up, and a subscriber that does not', async 
   t.teardown(() => lazy.destroy());
   lazy.write('SUBSCRIBE news\r\n');
   await until(async () => (await direct.pubsub('NUMSUB', 'news'))[1] === 1);
-  await fill(direct, 28, (pipeline) => pipeline.publish('news', 'x'.repeat(1_000_000)));
+  // What Valkey 9 sends uncopied, from 16 KiB on, it does not count as the client's.
+  await fill(direct, 2800, (pipeline) => pipeline.publish('news', 'x'.repeat(10_000)));
   t.match((await look()).findings, [{ id: 'client-buffers', evidence: /^pubsub clients: \d/ }]);
 });
 
@@ -185,9 +183,10 @@ t.test('clients, slow commands, saving', async (t) => {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'spillway-doctor-'));
   const { direct, ids, look, port } = await served(t, [
     ...['--maxmemory', '300mb', '--maxmemory-policy', 'allkeys-lru', '--enable-protected-configs', 'yes'],
+    ...['--enable-debug-command', 'yes'],
   ]);
   await direct.config('SET', 'latency-monitor-threshold', '50', 'slowlog-log-slower-than', '10000');
-  await direct.eval(SLOW, 0);
+  await direct.call('DEBUG', 'SLEEP', 0.15);
   t.same(await ids(), ['latency-events', 'slow-commands']);
   await direct.config('SET', 'latency-monitor-threshold', '0', 'slowlog-log-slower-than', '-1');
   await direct.call('LATENCY', 'RESET');

@@ -18,9 +18,6 @@ import { SENTINEL_PRIMARY, withSentinel } from '../support/sentinel.js';
 import { until } from '../support/wait.js';
 
 const NAME = 'spillway-test';
-/** Keeps the server for 50 ms. */
-const SLOW = `local function now() local t = redis.call('TIME') return t[1] * 1000000 + t[2] end
-  local till = now() + 50000 while now() < till do end`;
 const GET = keyCommand(['GET']);
 const EXPIRE = keyCommand(['PEXPIRE'], ['60000', 'NX']);
 
@@ -189,6 +186,8 @@ t.test('keys that take the server long come in smaller pages, quick ones in larg
     weigh: (replies) => (visitor.found.size < 300 ? replies.length : 0.001),
   });
   t.same(visitor.found, wanted);
+  // However few are left for it.
+  pages.pop();
   const least = pages.indexOf(Math.min(...pages));
   t.ok((pages[0] as number) >= 50 && (pages[least] as number) < 10, `${pages}`);
   t.ok(Math.max(...pages.slice(least)) >= 50, `${pages}`);
@@ -288,7 +287,7 @@ t.test('commands in any number and size come with their replies', async (t) => {
 });
 
 t.test('a rate is kept to, and a server that is slow or busy is left alone', async (t) => {
-  const redis = await withRedis(t);
+  const redis = await withRedis(t, ['--enable-debug-command', 'yes']);
   const direct = client(t, redis.port);
   const { signal } = new AbortController();
   const slow = new Pace(direct, { maxRate: 1000 });
@@ -304,7 +303,7 @@ t.test('a rate is kept to, and a server that is slow or busy is left alone', asy
   const slowly = (note: string | undefined) => /^the server answers in .* ms/.test(note ?? '');
   // Answers late for as long as it sleeps, to whoever asks.
   const busy = (async () => {
-    while (!notes.some(slowly)) await direct.eval(SLOW, 0);
+    while (!notes.some(slowly)) await direct.call('DEBUG', 'SLEEP', 0.05);
   })();
   await until(() => notes.some(slowly));
   const ended = new AbortController();

@@ -101,7 +101,7 @@ async function server(t: Test, where: Where): Promise<Server> {
 t.test('a server that is full is swept all the same', async (t) => {
   const { redis, done, job, problems } = await laid(t);
   await fill(redis, 20);
-  await redis.config('SET', 'maxmemory', '1mb');
+  await redis.config('SET', 'maxmemory', '100kb');
   await t.rejects(redis.set('more', 'x'), /OOM/);
   const sweep = job();
   await until(() => done.length > 0);
@@ -326,7 +326,7 @@ t.test('a turn is renewed while it lasts, and not once another has it', async (t
   const { redis, where } = await laid(t);
   const at = await server(t, where);
   // Full, where it costs the most.
-  await redis.config('SET', 'maxmemory', '1mb');
+  await redis.config('SET', 'maxmemory', '100kb');
   await t.rejects(redis.set('more', 'x'), /OOM/);
   const turn = (await Turn.take(at, 0, { ...HOURLY, leaseMs: 1500 })) as Turn;
   const ends = async () => Number(await redis.hget(SWEEP_KEY, 'until'));
