@@ -6,7 +6,7 @@
 //                      ├─▶ EMPTY       `*0`, `*-1` or a blank line up to `next`: no command, no reply
 //                      ├─▶ INCOMPLETE  arguments 0 … parsed-1 are whole; resume() with the same bytes and more
 //                      ├─▶ ARGUMENT    only when streaming: one more argument is whole, resume() for the next
-//                      └─▶ MALFORMED   Redis will refuse it: the connection is past understanding
+//                      └─▶ MALFORMED   it may be refused: the connection is past understanding
 //
 // A command too large to hold is streamed: from then on offset 0 holds the argument just found, and rebase()
 // may move `start` below 0, behind what has been forwarded.
@@ -126,6 +126,8 @@ export class RequestScanner {
       }
       const to = from + this.bulkLength;
       if (to + 2 > end) return Scan.INCOMPLETE;
+      // Both may be behind already: of a streamed argument less is here than it ends with.
+      if ((to >= 0 && buf[to] !== CR) || (to >= -1 && buf[to + 1] !== LF)) return Scan.MALFORMED;
       const i = this.streaming ? 0 : this.parsed;
       if (i === this.starts.length) this.growOffsets();
       // Of a streamed argument that begins before this buffer only that is known; its offset may pass 32 bits.
@@ -147,7 +149,8 @@ export class RequestScanner {
 
   /**
    * Reads the number of a `*N` or `$N` line from `at` (behind the type byte) into `number`.
-   * Returns the offset behind the line, 0 when it is cut, -1 when Redis would refuse it.
+   * Returns the offset behind the line, 0 when it is cut, -1 when it may be refused: Redis takes any byte for its LF, and
+   * any two behind an argument, but Valkey since 9 only CR LF.
    */
   private readHeader(buf: Uint8Array, at: number, end: number): number {
     const negative = at < end && buf[at] === MINUS;
@@ -164,6 +167,7 @@ export class RequestScanner {
     if (i >= end) return 0;
     if (buf[i] !== CR || i === first || (negative && value === 0)) return -1;
     if (i + 2 > end) return 0;
+    if (buf[i + 1] !== LF) return -1;
     this.number = negative ? -value : value;
     return i + 2;
   }

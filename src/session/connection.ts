@@ -98,9 +98,12 @@ export class Connection implements ReplyListener {
     );
   }
 
-  /** Redis's resetClient() ends CLIENT REPLY SKIP behind an empty command, too. */
+  /**
+   * An empty command uses CLIENT REPLY SKIP up (networking.c, resetClient), but not since Redis 8: whether the next one is
+   * answered cannot be known.
+   */
   empty(): void {
-    this.silence.takes();
+    if (this.silence.skipNext) this.goRaw();
   }
 
   /** Takes a command with a connection role, whole or at the end of its streaming. */

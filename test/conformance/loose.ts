@@ -71,6 +71,7 @@ const RULES: ReadonlyMap<string, Rule> = new Map([
   ['client|id', numbers],
   ['client|info', ownConnections],
   ['client|list', ownConnections],
+  ['cluster|shards', hexDigits],
   ['command', anyOrder],
   ['command|docs', anyOrder],
   ['command|info', anyOrder],

@@ -67,6 +67,7 @@ export const server: fc.Arbitrary<ServerOptions> = fc.record({
   password: fc.boolean(),
   denied: fc.constantFrom([], [], [], ['pexpire'], ['multi'], ['setnx'], ['subscribe']),
   watchFails: fc.boolean(),
+  emptyKeepsSkip: fc.boolean(),
   losesAuthErrors: fc.constantFrom(undefined, 'always' as const),
 });
 /** Rights to a single write are not known to Spillway: it says OOM where Redis would say NOPERM first. */

@@ -68,7 +68,8 @@ const UNAUTHENTICATED: Record<string, Case> = {
 
 /** In front of what is refused: its replies must come, and first. */
 const BEFORE = commands('SET a 1', 'GET a', 'INCR n', 'MSET b 1 c 2', 'SETNX b 3');
-const RESTART = commands('FLUSHALL');
+/** Not FLUSHALL: behind it, in the same read, Redis 8 answers nothing that is broken until more bytes come. */
+const RESTART = commands('SET n 0');
 
 /** All ways in which the bytes may arrive, as cuts. */
 function ways(bytes: Buffer): number[][] {
@@ -94,7 +95,7 @@ for (const [name, config] of Object.entries({ 'no rules': {}, rules: { rules: RU
       await t.test(what, async (t) => {
         await sameRefusal(t, twins, Buffer.alloc(0), refused);
         await sameRefusal(t, twins, Buffer.concat([RESTART, BEFORE]), refused);
-        await sameRefusal(t, twins, commands('FLUSHALL', 'MULTI', 'SET a 1'), refused);
+        await sameRefusal(t, twins, commands('MULTI', 'SET a 1'), refused);
       });
     }
   });

@@ -83,9 +83,9 @@ t.test('a proxy that is started while its server loads', { timeout: 120_000 }, a
   const { direct, loaded } = await reload(t, redis);
   const proxy = await withProxy(t, { redis, config: { rules: RULES, upstream: { connectTimeout: '1s' } } });
   const client = await withRaw(t, proxy.port);
-  t.equal(
+  t.match(
     String(await client.call('GET', 'a')),
-    '-LOADING Redis is loading the dataset in memory\r\n',
+    /^-LOADING \w+ is loading the dataset in memory\r\n$/,
     'it listens',
   );
   await hurry(direct);
@@ -103,22 +103,20 @@ t.test('another password than the proxy has', async (t) => {
   await asDirect(t, twins, 'passwords', async ({ open, direct }) => {
     const [client, pipelining, admin] = [await open(), await open(), await direct()];
     await admin.call('AUTH', 'right');
-    void client.write(
-      commands(
-        'GET a',
-        'SETNX a 1',
-        'AUTH wrong',
-        'SETNX a 1',
-        'HELLO 3 AUTH default wrong',
-        'MULTI',
-        'EXEC',
-      ),
-    );
-    const refused = await client.readReplies(7);
-    void pipelining.write(
-      commands('AUTH right', 'SETNX a 1', 'MULTI', 'SETNX b 1', 'EXEC', 'AUTH wrong', 'GET a'),
-    );
-    const admitted = await pipelining.readReplies(7);
+    // One that fails begins its turn: behind other replies Redis from 7.2 on says nothing of it.
+    const refused: Buffer[] = [];
+    for (const turn of [
+      ['GET a', 'SETNX a 1'],
+      ['AUTH wrong', 'SETNX a 1'],
+      ['HELLO 3 AUTH default wrong', 'MULTI', 'EXEC'],
+    ]) {
+      void client.write(commands(...turn));
+      refused.push(...(await client.readReplies(turn.length)));
+    }
+    void pipelining.write(commands('AUTH right', 'SETNX a 1', 'MULTI', 'SETNX b 1', 'EXEC'));
+    const admitted = await pipelining.readReplies(5);
+    void pipelining.write(commands('AUTH wrong', 'GET a'));
+    admitted.push(...(await pipelining.readReplies(2)));
     // Where connections are shared, it now is on one that stands: a new one would want the new password.
     const settled = await pipelining.call('PING');
     const changed = await admin.call('CONFIG', 'SET', 'requirepass', 'new');

@@ -48,7 +48,7 @@ export class Tally {
 }
 
 const RECENT = 32;
-const LOST = [FATE_UNKNOWN, LOADING];
+const LOST = [FATE_UNKNOWN, LOADING, Buffer.from(LOADING.toString().replace('Redis', 'Valkey'))];
 
 export class Ledger {
   /** What the answered requests have left. */

@@ -185,3 +185,12 @@ export class RawClient {
     );
   }
 }
+
+/** Whether the server takes an inline command with a quote in the middle of a word, as Valkey does since 9. */
+export async function takesTextBehindQuotes(port: number): Promise<boolean> {
+  const client = await connectRaw(port);
+  void client.write(Buffer.from('PING "a"b\r\n'));
+  const [reply] = await client.readReplies(1);
+  client.destroy();
+  return reply?.[0] !== '-'.charCodeAt(0);
+}

@@ -59,6 +59,8 @@ export interface ServerOptions {
    * where they always do.
    */
   readonly losesAuthErrors?: 'always' | 'in EXEC' | undefined;
+  /** An empty command does not use CLIENT REPLY SKIP up, as with Redis 8. */
+  readonly emptyKeepsSkip?: boolean;
   /** EXEC answers nil, as if a watched key had changed. */
   readonly watchFails?: boolean;
 }
@@ -121,7 +123,7 @@ export class ScriptedRedis {
     this.input += bytes.toString('latin1');
     for (let args = this.read(); args !== undefined; args = this.read()) {
       if (args.length > 0) this.handle(args);
-      else if (this.mode === 'skip') this.mode = 'on';
+      else if (this.mode === 'skip' && !this.options.emptyKeepsSkip) this.mode = 'on';
     }
     const out = this.output;
     this.output = '';

@@ -139,6 +139,16 @@ t.test('CLIENT REPLY, accepted and refused', async (t) => {
   }
 });
 
+t.test('an empty command behind CLIENT REPLY SKIP: servers differ in what it uses up', async (t) => {
+  for (const emptyKeepsSkip of [false, true]) {
+    for (const nothing of ['*-1\r\n', '\r\n', '*0\r\n\r\n']) {
+      const client = reply('SKIP') + nothing + cmd('SETNX', 'str:a', 1) + cmd('ECHO', 'end');
+      const scenario = { client, server: { emptyKeepsSkip } };
+      t.equal(everyWay(scenario).client, direct(scenario), JSON.stringify(nothing));
+    }
+  }
+});
+
 t.test('growth sent in silence does not count as under way for ever', async (t) => {
   const { session, gate } = makeSession({});
   session.fromClient(Buffer.from(cmd('SET', 'k', 'v') + reply('OFF')));

@@ -19,7 +19,7 @@ async function replicated(replica: RawClient, writer: RawClient): Promise<string
   await until(comes, { timeoutMs: TIMEOUT_MS, describe: 'the replication stream' });
   const text = replica.peek().toString('latin1');
   const stream = text.indexOf('*2\r\n$6\r\nSELECT');
-  const head = text.slice(0, text.indexOf('REDIS')).replace(/\n*\$\d+\r\n/, 'snapshot\r\n');
+  const head = text.slice(0, text.search(/REDIS0|VALKEY0/)).replace(/\n*\$\d+\r\n/, 'snapshot\r\n');
   return `${head.replace(/[0-9a-f]{40} \d+/, 'ID OFFSET')}${text.slice(stream)}`;
 }
 
