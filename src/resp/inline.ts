@@ -16,7 +16,7 @@ const ESCAPES = new Map<number, number>([
   [0x61, 0x07], // \a
 ]);
 
-/** The words of the line buf[start, end), decoded; undefined when its quotes do not balance. */
+/** The words of the line buf[start, end), decoded; undefined when its quotes do not balance for each server. */
 export function splitInline(buf: Uint8Array, start: number, end: number): Uint8Array[] | undefined {
   const words: Uint8Array[] = [];
   let at = start;
@@ -32,8 +32,8 @@ export function splitInline(buf: Uint8Array, start: number, end: number): Uint8A
       }
       at =
         byte === DOUBLE_QUOTE ? readDoubleQuoted(buf, at, end, word) : readSingleQuoted(buf, at, end, word);
-      // A closing quote must be followed by a space or the end of the line.
-      if (at < 0 || (at < end && !isSpace(buf[at]))) return undefined;
+      // A closing quote must be followed by a space or the end of the line; whether these two are one differs.
+      if (at < 0 || (at < end && !endsWord(buf[at]))) return undefined;
       break;
     }
     words.push(Uint8Array.from(word));

@@ -126,8 +126,7 @@ export class RequestScanner {
       }
       const to = from + this.bulkLength;
       if (to + 2 > end) return Scan.INCOMPLETE;
-      // Both may be behind already: of a streamed argument less is here than it ends with.
-      if ((to >= 0 && buf[to] !== CR) || (to >= -1 && buf[to + 1] !== LF)) return Scan.MALFORMED;
+      if (!this.streaming && (buf[to] !== CR || buf[to + 1] !== LF)) return Scan.MALFORMED;
       const i = this.streaming ? 0 : this.parsed;
       if (i === this.starts.length) this.growOffsets();
       // Of a streamed argument that begins before this buffer only that is known; its offset may pass 32 bits.
@@ -150,7 +149,7 @@ export class RequestScanner {
   /**
    * Reads the number of a `*N` or `$N` line from `at` (behind the type byte) into `number`.
    * Returns the offset behind the line, 0 when it is cut, -1 when it may be refused: Redis takes any byte for its LF, and
-   * any two behind an argument, but Valkey since 9 only CR LF.
+   * any two behind an argument, but Valkey since 9 only CR LF. Of a streamed command all is taken, as it goes up already.
    */
   private readHeader(buf: Uint8Array, at: number, end: number): number {
     const negative = at < end && buf[at] === MINUS;
@@ -167,7 +166,7 @@ export class RequestScanner {
     if (i >= end) return 0;
     if (buf[i] !== CR || i === first || (negative && value === 0)) return -1;
     if (i + 2 > end) return 0;
-    if (buf[i + 1] !== LF) return -1;
+    if (buf[i + 1] !== LF && !this.streaming) return -1;
     this.number = negative ? -value : value;
     return i + 2;
   }
