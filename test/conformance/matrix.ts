@@ -171,9 +171,16 @@ async function converse(
     if (version === 3) await client.call('HELLO', 3);
     const lines = [...first];
     const seen: Buffer[] = [];
-    void client.write(encode(lines));
+    const [begin, ...turns] = inTurns(lines);
+    void client.write(encode(begin));
+    let unread = begin.length;
+    for (const turn of turns) {
+      seen.push(...(await client.readReplies(unread)));
+      void client.write(encode(turn));
+      unread = turn.length;
+    }
     if (next !== undefined) {
-      seen.push(...(await client.readReplies(lines.length)));
+      seen.push(...(await client.readReplies(unread)));
       const more = next(seen);
       lines.push(...more);
       void client.write(encode(more));
@@ -190,6 +197,16 @@ async function converse(
   } finally {
     client.destroy();
   }
+}
+
+/** Each AUTH, and HELLO, begins one: behind other replies some servers say nothing of one that fails. */
+function inTurns(lines: readonly Line[]): [Line[], ...Line[][]] {
+  const turns: [Line[], ...Line[][]] = [[]];
+  for (const line of lines) {
+    if (/^(AUTH|HELLO) /.test(String(line))) turns.push([]);
+    turns.at(-1)?.push(line);
+  }
+  return turns;
 }
 
 async function keysOf(admin: RawClient, line: Line): Promise<string[]> {

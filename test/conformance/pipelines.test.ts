@@ -3,6 +3,7 @@
 import t, { type Test } from 'tap';
 import { keepFigures } from '../support/figures.js';
 import { commands, everywhere, transcript } from '../support/twins.js';
+import { comparable } from './differences.js';
 import { access, PASSWORD, USERS } from './pipelines/access.js';
 import { closing, connection } from './pipelines/connection.js';
 import { FULL, full } from './pipelines/full.js';
@@ -12,9 +13,8 @@ import { transactions } from './pipelines/transactions.js';
 import { broken, odd } from './pipelines/wire.js';
 import { writes } from './pipelines/writes.js';
 import { type Places, withPlaces } from './places.js';
-import { comparable } from './pooled-differences.js';
 import { same } from './scenario.js';
-import { readServer } from './server-version.js';
+import { readServer, type Server } from './server-version.js';
 
 const FAMILIES: Readonly<Record<string, Pipelines>> = {
   writes,
@@ -34,11 +34,12 @@ t.test('pipelines', async (t) => {
   const figures: FamilyFigures[] = [];
   const run = async (places: Places, family: string, pipelines: Pipelines, options: Options = {}) => {
     await t.test(family, async (t) => {
-      const failures = await runEach(t, places, pipelines, options);
+      const failures = await runEach(t, places, server, pipelines, options);
       figures.push({ family, scenarios: Object.keys(pipelines).length, failures });
     });
   };
   const places = await withPlaces(t, { acting: true });
+  const server = await readServer(places.direct.admin);
   for (const [family, pipelines] of Object.entries(FAMILIES)) {
     await run(places, family, pipelines);
     await run(places, `${family}, byte by byte`, pipelines, { cut: everywhere });
@@ -49,7 +50,6 @@ t.test('pipelines', async (t) => {
   await run(guarded, 'rights', access);
   await run(guarded, 'rights, byte by byte', access, { cut: everywhere });
   await run(await withPlaces(t, { acting: true, args: () => FULL }), 'a full server', full);
-  const server = await readServer(places.direct.admin);
   keepFigures(`conformance-pipelines${server.suffix}`, {
     server: server.name,
     version: server.version,
@@ -68,12 +68,13 @@ interface Options {
 async function runEach(
   t: Test,
   places: Places,
+  server: Server,
   pipelines: Pipelines,
   { tail = commands('QUIT'), cut = () => [] }: Options,
 ): Promise<number> {
   let failures = 0;
   for (const [name, bytes] of Object.entries(pipelines)) {
-    if (!comparable(name)) continue;
+    if (!comparable(name, server)) continue;
     const full = Buffer.concat([bytes, tail]);
     failures += await same(t, places, name, async (_, { port }) => [await transcript(port, full, cut(full))]);
   }

@@ -1,5 +1,6 @@
 // Which server the tests run on, as it says itself.
 import type { RawClient } from '../support/raw-client.js';
+import { commands } from '../support/twins.js';
 
 /** The version whose commands the script knows; others have more, fewer, or other refusals. */
 const KNOWN = /^7\.0\./;
@@ -10,6 +11,8 @@ export interface Server {
   readonly known: boolean;
   /** For the names of figures: runs on other servers stand beside those on the known one. */
   readonly suffix: string;
+  /** It says nothing of an AUTH that fails behind replies that wait to be sent: Redis from 7.2 on. */
+  readonly losesAuthErrors: boolean;
 }
 
 export async function readServer(admin: RawClient): Promise<Server> {
@@ -19,5 +22,14 @@ export async function readServer(admin: RawClient): Promise<Server> {
   const name = valkey === undefined ? 'Redis' : 'Valkey';
   const version = valkey ?? redis;
   const known = valkey === undefined && KNOWN.test(redis);
-  return { name, version, known, suffix: known ? '' : `-${name.toLowerCase()}-${version}` };
+  const suffix = known ? '' : `-${name.toLowerCase()}-${version}`;
+  return { name, version, known, suffix, losesAuthErrors: await losesAuthErrors(admin) };
+}
+
+async function losesAuthErrors(admin: RawClient): Promise<boolean> {
+  void admin.write(commands('PING', 'AUTH nobody wrong', 'ECHO end'));
+  const [, behind] = await admin.readReplies(2);
+  if (String(behind).endsWith('end\r\n')) return true;
+  await admin.readReplies(1);
+  return false;
 }

@@ -1,0 +1,23 @@
+// What differs beyond what may differ anyway, where clients share upstream connections and on some servers: by name of
+// the pipeline, with the reason. Told in docs/COMPATIBILITY.md. Everything else is compared, with either pooling.
+import { POOL } from '../support/proxy.js';
+import type { Server } from './server-version.js';
+
+const POOLED_DIFFERENCES: Readonly<Record<string, string>> = {
+  'an HTTP request':
+    'Redis closes a connection on which it sees an HTTP header, and what it has answered in the same turn is lost. ' +
+    'The request line is answered on a shared connection before.',
+};
+
+const LOST = 'One of its AUTH fails behind other commands: Spillway lets it wait, so that it is answered.';
+/** With a server that leaves such errors out. */
+const AUTH_DIFFERENCES: Readonly<Record<string, string>> = {
+  'AUTH in its forms': LOST,
+  'HELLO with options that are refused': LOST,
+};
+
+/** Whether the case of this name can be compared under the pooling that the tests run with, and on this server. */
+export function comparable(name: string, { losesAuthErrors }: Server): boolean {
+  if (losesAuthErrors && Object.hasOwn(AUTH_DIFFERENCES, name)) return false;
+  return POOL !== 'command' || !Object.hasOwn(POOLED_DIFFERENCES, name);
+}
