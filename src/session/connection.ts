@@ -36,6 +36,8 @@ export class Connection implements ReplyListener {
   readonly hold: Hold | undefined;
   private readonly silence: ReplySilence;
   inMulti = false;
+  /** Whether a transaction has begun was never answered, and will not be. */
+  private multiInSilence = false;
   /** What the client calls itself, '' if it doesn't. For people: whether the server took it is not looked at. */
   name = '';
   /** It has asked the server to end the connection. */
@@ -302,6 +304,10 @@ export class Connection implements ReplyListener {
    */
   private console(): void {
     const { feed } = this;
+    if (this.inMulti && this.multiInSilence) {
+      this.goRaw();
+      return;
+    }
     feed.passUpTo(feed.args.start);
     feed.skipTo(feed.args.next);
     if (this.inMulti) {
@@ -326,6 +332,7 @@ export class Connection implements ReplyListener {
       return;
     }
     this.inMulti = true;
+    this.multiInSilence = this.silence.any;
     this.transaction = (this.transaction + 1) % DETAIL_LIMIT;
     this.forwarded(Pending.MULTI, this.transaction);
   }

@@ -323,6 +323,7 @@ export class Session implements CommandHandler, ReplyOwner {
     const found = this.context.table.find(args.buf, args.starts[0], args.ends[0]);
     if (this.pooled && !this.isPlaced(found)) return this.wait();
     const spec = this.understood(found);
+    if (spec !== undefined && this.waitsToLogIn(spec.role)) return this.wait();
     if (this.pooled && this.place === Place.OWN && (spec !== undefined || found === undefined)) {
       this.connection.note(spec);
     }
@@ -338,11 +339,7 @@ export class Session implements CommandHandler, ReplyOwner {
         else this.connection.forwarded();
       }
     } else {
-      if (
-        spec.role !== ConnectionRole.NONE &&
-        (this.waitsForMulti(spec.role) || this.waitsToLogIn(spec.role))
-      )
-        return this.wait();
+      if (spec.role !== ConnectionRole.NONE && this.waitsForMulti(spec.role)) return this.wait();
       this.ungoverned(spec);
     }
     if (spec?.blocking) this.blockingReply = this.connection.replies.queue.pushed;

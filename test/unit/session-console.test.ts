@@ -70,6 +70,10 @@ t.test('silence is kept', async (t) => {
   const skipped = asOfServer(t, { client: cmd('CLIENT', 'REPLY', 'SKIP') + ASK + ASK });
   t.equal(skipped.client, ANSWER);
   asOfServer(t, { client: cmd('CLIENT', 'REPLY', 'OFF') + ASK + cmd('CLIENT', 'REPLY', 'ON') + ASK });
+  const client = cmd('CLIENT', 'REPLY', 'SKIP') + cmd('MULTI') + cmd('SETNX', 'str:a', 1) + ASK;
+  const unknown = everyWay({ client, console: true, server: { denied: ['multi'] } });
+  t.ok(unknown.raw, 'whether a transaction has begun will never be known');
+  t.match(unknown.client, /^:1\r\n-ERR unknown command/);
 });
 
 t.test('switched off, it passes byte for byte', async (t) => {

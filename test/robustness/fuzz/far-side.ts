@@ -12,6 +12,8 @@ export class FarSide {
   readonly commands: string[][] = [];
   /** What stopped the reading, if it was no command. */
   rest: Exclude<Reading, { what: 'command' }> | undefined;
+  /** Something in it may be read in another way by another server: a session leaves all from there on to the server. */
+  doubtful = false;
   private readonly redis: ScriptedRedis;
   private readonly received = new CheckedSink();
   private at = 0;
@@ -38,6 +40,7 @@ export class FarSide {
     let understood = '';
     while (this.at < bytes.length && this.rest === undefined) {
       const reading = readRequest(bytes, this.at);
+      this.doubtful ||= reading.doubtful || (reading.args.length === 0 && this.commands.some(isSkip));
       if (reading.what === 'command') {
         this.at = reading.to;
         understood += reading.args.length > 0 ? this.understand(reading.args) : '*0\r\n';
@@ -54,4 +57,9 @@ export class FarSide {
     // Redis, too, keeps line ends out of the errors that quote a name.
     return /[\r\n]/.test(name) ? cmd(name.replaceAll(/[\r\n]/g, ' '), ...rest) : cmd(...args);
   }
+}
+
+/** CLIENT REPLY SKIP, which an empty command behind it may use up. */
+function isSkip([name, what, how]: readonly string[]): boolean {
+  return /^client$/i.test(name) && /^reply$/i.test(what ?? '') && /^skip$/i.test(how ?? '');
 }

@@ -81,7 +81,7 @@ function compareWithDirect({ stream, far, down }: Duel, variant: Variant, raw: b
     if (!due.equals(found)) throw new Error(`broken bytes went up as ${quote(found)}, not ${quote(due)}`);
   }
   const { commands, rest } = direct;
-  const unread = raw && commands.some(mayGoRaw);
+  const unread = raw && (direct.doubtful || commands.some(mayGoRaw));
   const unsure = unread || commands.some(mayPassTheGate) || mayPassTheGate(rest?.args);
   if (variant.shedsBySize || (shedding && unsure)) return;
   const got = down.all();
@@ -92,11 +92,11 @@ function compareWithDirect({ stream, far, down }: Duel, variant: Variant, raw: b
   throw new Error(`at byte ${same} the client gets ${seen}, not ${due}`);
 }
 
-/** SUBSCRIBE, HELLO and CLIENT REPLY do only inside a transaction or silence; that is not told apart here. */
+/** SUBSCRIBE, HELLO, AUTH and CLIENT REPLY do only inside a transaction or silence; that is not told apart here. */
 function mayGoRaw(args: readonly string[], _: number, all: readonly (readonly string[])[]): boolean {
   const name = args[0].toLowerCase();
   if (MAY_GO_RAW.has(name)) return true;
-  if (!/^(hello|client|reset|[ps]?(un)?subscribe)$/.test(name)) return false;
+  if (!/^(hello|auth|client|reset|[ps]?(un)?subscribe)$/.test(name)) return false;
   return all.some(
     ([other, what]) => /^multi$/i.test(other) || (/^client$/i.test(other) && /^reply$/i.test(what)),
   );

@@ -6,7 +6,12 @@ const INLINE_MAX_BYTES = 64 * 1024;
 const MAX_BULK_BYTES = 512 * 1024 * 1024;
 const MAX_ARGUMENTS = 2 ** 31 - 1;
 
-export type Reading =
+export type Reading = Read & {
+  /** Not every server reads it so: it has other bytes where CR LF belongs, or a word parted by one that ends none. */
+  readonly doubtful: boolean;
+};
+
+type Read =
   /** A command that ends at `to`; no arguments: an empty one, which Redis ignores. */
   | { readonly what: 'command'; readonly args: string[]; readonly to: number }
   /** The rest of its arguments is not here: bytes from `at` on are not understood before there are `atLeast`. */
@@ -22,51 +27,56 @@ export function readRequest(bytes: Buffer, from: number): Reading {
 function readMultibulk(bytes: Buffer, from: number): Reading {
   const args: string[] = [];
   const header = readLine(bytes, from);
-  if (header === undefined) return unended(bytes, args, from, 'invalid multibulk length');
+  if (header === undefined) return unended(bytes, args, from, 'invalid multibulk length', false);
   const count = longLong(header.text);
-  if (count === undefined || count > MAX_ARGUMENTS) return refused(args, from, 'invalid multibulk length');
+  let doubtful = header.odd;
+  if (count === undefined || count > MAX_ARGUMENTS)
+    return refused(args, from, 'invalid multibulk length', doubtful);
   let at = header.to;
   while (args.length < count) {
     const line = at < bytes.length ? readLine(bytes, at) : undefined;
     const wrong = at < bytes.length && bytes[at] !== 0x24;
     const error = wrong ? `expected '$', got '${String.fromCharCode(bytes[at])}'` : 'invalid bulk length';
-    if (line === undefined) return unended(bytes, args, at, error);
-    if (wrong) return refused(args, at, error);
+    if (line === undefined) return unended(bytes, args, at, error, doubtful);
+    doubtful ||= line.odd;
+    if (wrong) return refused(args, at, error, doubtful);
     const length = longLong(line.text);
-    if (length === undefined || length < 0 || length > MAX_BULK_BYTES) return refused(args, at, error);
+    if (length === undefined || length < 0 || length > MAX_BULK_BYTES)
+      return refused(args, at, error, doubtful);
     const to = line.to + length + 2;
-    if (bytes.length < to) return { what: 'cut', args, at, atLeast: to };
+    if (bytes.length < to) return { what: 'cut', args, at, atLeast: to, doubtful };
+    doubtful ||= bytes[to - 2] !== 0x0d || bytes[to - 1] !== 0x0a;
     args.push(bytes.toString('latin1', line.to, line.to + length));
     at = to;
   }
-  return { what: 'command', args, to: at };
+  return { what: 'command', args, to: at, doubtful };
 }
 
 /** A line ends with a CR and one byte that Redis does not look at; strchr, which searches the CR, stops at a NUL. */
-function readLine(bytes: Buffer, from: number): { text: string; to: number } | undefined {
+function readLine(bytes: Buffer, from: number): { text: string; to: number; odd: boolean } | undefined {
   let at = from;
   while (at < bytes.length && bytes[at] !== 0x0d && bytes[at] !== 0) at++;
   if (at + 1 >= bytes.length || bytes[at] === 0) return undefined;
-  return { text: bytes.toString('latin1', from + 1, at), to: at + 2 };
+  return { text: bytes.toString('latin1', from + 1, at), to: at + 2, odd: bytes[at + 1] !== 0x0a };
 }
 
 /**
  * Redis refuses a line of more than 64 KiB as too big if it sees it before its end, else for what is wrong with it:
  * a matter of timing, so here it is always the latter.
  */
-function unended(bytes: Buffer, args: string[], at: number, error: string): Reading {
+function unended(bytes: Buffer, args: string[], at: number, error: string, doubtful: boolean): Reading {
   const hasEnd = bytes.indexOf(0x0d, at) >= 0 && bytes.indexOf(0, at) < 0;
   return bytes.length - at > INLINE_MAX_BYTES && !hasEnd
-    ? refused(args, at, error)
-    : cut(args, at, bytes.length);
+    ? refused(args, at, error, doubtful)
+    : cut(args, at, bytes.length, doubtful);
 }
 
-function cut(args: string[], at: number, length: number): Reading {
-  return { what: 'cut', args, at, atLeast: length + 1 };
+function cut(args: string[], at: number, length: number, doubtful = false): Reading {
+  return { what: 'cut', args, at, atLeast: length + 1, doubtful };
 }
 
-function refused(args: string[], at: number, error: string): Reading {
-  return { what: 'refused', args, at, error: `-ERR Protocol error: ${error}\r\n` };
+function refused(args: string[], at: number, error: string, doubtful = false): Reading {
+  return { what: 'refused', args, at, error: `-ERR Protocol error: ${error}\r\n`, doubtful };
 }
 
 /** string2ll: undefined for what it refuses. Beyond 2^53 it need only be large. */
@@ -90,7 +100,7 @@ function readInline(bytes: Buffer, from: number): Reading {
   const args = splitWords(line);
   return args === undefined
     ? refused([], from, 'unbalanced quotes in request')
-    : { what: 'command', args, to: at + 1 };
+    : { what: 'command', args, to: at + 1, doubtful: /["'][\v\f]/.test(line) };
 }
 
 /** Blanks, and a word up to where it ends or a quote begins. Vertical tab and form feed part words, but end none. */
