@@ -84,7 +84,7 @@ function isPromised(command: Command, state: State, mode: Mode): boolean {
   const { name, sub } = nameOf(command);
   const opaque = OPAQUE.has(name) || (name === 'CLIENT' && sub === 'REPLY');
   // Together with these in a transaction, or with these in silence, Spillway passes bytes unread from there on.
-  if (opaque && state.inMulti) return false;
+  if ((opaque || name === 'AUTH') && state.inMulti) return false;
   if (opaque && (state.silent || state.skipping) && !(name === 'CLIENT' && sub === 'REPLY')) return false;
   if ((name === 'RESET' || name === 'MULTI') && (state.silent || state.skipping)) return false;
   return mode === 'ttl' ? isTtlPromised(command, state) : isRefusalPromised(command, state);

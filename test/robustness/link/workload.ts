@@ -164,7 +164,8 @@ export class Workload {
       end = {
         args: ['EXEC'],
         reply: array(steps.map(({ reply }) => reply)),
-        mayBe: `\\*${steps.length}\r\n${steps.map(({ reply, mayBe }) => mayBe ?? exactly(reply)).join('')}`,
+        // Aborted where one of them came while the server was loading.
+        mayBe: `(\\*${steps.length}\r\n${steps.map(({ reply, mayBe }) => mayBe ?? exactly(reply)).join('')}|-EXECABORT .*\r\n)`,
         writes: steps.flatMap(({ writes }) => writes ?? []),
       };
     } else if (outcome === 0) end = { args: ['DISCARD'], reply: OK };
