@@ -15,7 +15,7 @@ t.test('elements too long, of which the other limit knows nothing', async (t) =>
   const { direct, look, ids } = await served(t, SERVER);
   await fill(direct, 100, (pipeline, i) => pipeline.hset(`page:${i}`, fields(600, 200)));
   t.same(await ids(), [], 'more entries would leave them as they are');
-  await direct.flushall();
+  await direct.flushall('SYNC');
   await fill(direct, 3000, (pipeline, i) => pipeline.hset(`user:${i}`, fields(10, 70)));
   await fill(direct, 100, (pipeline, i) => pipeline.zadd(`top:${i}`, 1, `${i}`.padEnd(100, 'x'), 2, 'b'));
   const { findings } = await look();

@@ -37,7 +37,7 @@ t.test('limits and policies', async (t) => {
   t.same(await ids(), ['noeviction-cache']);
   await direct.config('SET', 'maxmemory-policy', 'allkeys-lru');
   t.same(await ids(), []);
-  await direct.flushall();
+  await direct.flushall('SYNC');
   await fill(direct, 300, (pipeline, i) => pipeline.set(`order:${i}`, 'x'));
   await direct.config('SET', 'maxmemory-policy', 'volatile-lru');
   t.same(await ids(), ['volatile-without-ttl']);
@@ -61,7 +61,7 @@ t.test('full, with writes refused', async (t) => {
   const { status, stdout } = run();
   t.equal(status, 3);
   t.match(String(stdout), /CRITICAL +Memory is nearly at maxmemory[\s\S]*CONFIG SET maxmemory 5mb/);
-  await direct.flushall();
+  await direct.flushall('SYNC');
   t.equal(run().status, 2, 'errors were counted, and there is room now');
   t.equal(run('--fail-on', 'critical').status, 0);
   t.equal(run('--fail-on', 'some').status, 64);
@@ -102,7 +102,7 @@ t.test('keys', async (t) => {
   t.same(await ids(), ['hash-just-past-compact', 'set-just-past-compact', 'zset-just-past-compact']);
   await direct.config('SET', 'hash-max-listpack-entries', '256');
   t.same(await ids(), ['set-just-past-compact', 'zset-just-past-compact'], 'these are far past');
-  await direct.flushall();
+  await direct.flushall('SYNC');
   await direct.config('SET', 'list-max-listpack-size', '4');
   t.same(await ids(), [], 'and no list');
   await direct.rpush('list', 1, 2, 3);

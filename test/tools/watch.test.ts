@@ -139,7 +139,7 @@ t.test('a webhook that fails first gets what is so then; no secret is told', asy
   });
   await until(() => problems.length === 2, UNHURRIED);
   t.same(problems, ['it answered 500', undefined]);
-  await direct.flushall();
+  await direct.flushall('SYNC');
   courier.see(await watch.look());
   await courier.close(5000);
   t.match(taken, [{}, { number: 2, status: 'ok', changes: [{ from: 0.9, to: null }, { to: 'no' }] }]);
