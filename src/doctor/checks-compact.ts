@@ -21,11 +21,13 @@ interface Limits {
   readonly value?: Limit;
 }
 
+const HASH_VALUE: Limit = { names: ['hash-max-listpack-value', 'hash-max-ziplist-value'], usual: 64 };
+
 const LIMITS: Readonly<Record<Collection, readonly Limits[]>> = {
   hash: [
     {
       entries: { names: ['hash-max-listpack-entries', 'hash-max-ziplist-entries'], usual: 512 },
-      value: { names: ['hash-max-listpack-value', 'hash-max-ziplist-value'], usual: 64 },
+      value: HASH_VALUE,
     },
   ],
   zset: [
@@ -55,6 +57,11 @@ export const COMPACT_CHECKS: readonly Check[] = (['hash', 'zset', 'set'] as cons
     return undefined;
   },
 }));
+
+/** A hash with a longer value is not stored compactly; bytes. */
+export function hashValueLimit(facts: Facts): number {
+  return told(HASH_VALUE, facts).limit;
+}
 
 /** By whichever of the two limits more of them are held up. */
 function justPast(type: Collection, limits: Limits, facts: Facts): Finding | undefined {

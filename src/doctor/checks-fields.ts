@@ -1,5 +1,6 @@
 // A check of fields that have a key each, where one hash of them would take less memory.
 import type { GroupAnalysis } from '../analyze/analysis.js';
+import { hashValueLimit } from './checks-compact.js';
 import type { Facts } from './facts.js';
 import { type Check, figure, size } from './finding.js';
 
@@ -11,8 +12,6 @@ const PAIR_BYTES = 5;
 const ROUNDED_UP = 1.25;
 /** What a hash takes more than the key whose place it has: on Valkey 9 name and value are within the key itself. */
 const HASH_BYTES = 10;
-/** Redis's default for hash-max-listpack-value: a hash with a longer value is not stored compactly. */
-const COMPACT_VALUE = 64;
 const LEAST_SHARE = 0.05;
 const LEAST_BYTES = 2 ** 20;
 const SHOWN = 3;
@@ -49,10 +48,9 @@ export const FIELD_CHECKS: readonly Check[] = [
   },
 ];
 
-function candidates({ keys, fields, config }: Facts): Candidate[] {
-  const longest = Number(
-    config?.get('hash-max-listpack-value') ?? config?.get('hash-max-ziplist-value') ?? COMPACT_VALUE,
-  );
+function candidates(facts: Facts): Candidate[] {
+  const { keys, fields } = facts;
+  const longest = hashValueLimit(facts);
   return (keys?.groups ?? []).flatMap((group) => {
     const found = fields?.get(group.name);
     const withoutTtl = group.withoutTtl.estimate / group.keys.estimate;
