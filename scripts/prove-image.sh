@@ -67,11 +67,11 @@ eventually() {
 
 step 'build stage: npm ci, npm run build'
 copy_context "$work/build" < <(stage 1)
-(cd "$work/build/app" && npm ci --no-audit --no-fund --loglevel=error && npm run build --silent) || fail 'the build stage'
+(cd "$work/build/app" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error && npm run build --silent) || fail 'the build stage'
 
 step 'final stage: npm ci --omit=dev'
 copy_context "$work/final" < <(stage 2)
-(cd "$work/final/app" && npm ci --omit=dev --no-audit --no-fund --loglevel=error) || fail 'installing without dev dependencies'
+(cd "$work/final/app" && npm ci --omit=dev --ignore-scripts --no-audit --no-fund --loglevel=error) || fail 'installing without dev dependencies'
 cp -R "$work/build/app/dist" "$work/final/app/dist"
 [ ! -d "$work/final/app/node_modules/typescript" ] || fail 'dev dependencies are in the final stage'
 
