@@ -55,10 +55,10 @@ export interface ServerOptions {
   /** Answers PROXY as Spillway's console is to: to whoever may run INFO, and not in a transaction. */
   readonly console?: boolean;
   /**
-   * Says nothing of an AUTH that fails while replies wait to be sent, as Redis from 7.2 on: always, or in EXEC alone,
-   * where they always do.
+   * Says nothing of an AUTH that fails while replies wait to be sent, as Redis from 7.2 on; in EXEC they always do. With
+   * a list: in EXEC, and of the others just of these, counted from 0.
    */
-  readonly losesAuthErrors?: 'always' | 'in EXEC' | undefined;
+  readonly losesAuthErrors?: boolean | readonly number[] | undefined;
   /** An empty command does not use CLIENT REPLY SKIP up, as with Redis 8. */
   readonly emptyKeepsSkip?: boolean;
   /** EXEC answers nil, as if a watched key had changed. */
@@ -96,6 +96,9 @@ export class ScriptedRedis {
   /** RESET is answered although replies are off. */
   private resetting = false;
   private executing = false;
+  private failedLogins = 0;
+  /** Of the logins that failed outside EXEC those that were not answered. */
+  readonly lostLogins: number[] = [];
   private readonly subscribed = [new Set<string>(), new Set<string>(), new Set<string>()];
 
   constructor(
@@ -370,9 +373,17 @@ export class ScriptedRedis {
 
   private auth(password: string, user: string): string {
     if (password !== 'secret') {
-      const { losesAuthErrors } = this.options;
-      const pending = this.executing || (losesAuthErrors === 'always' && this.output !== '');
-      if (losesAuthErrors !== undefined && pending) return '';
+      const { losesAuthErrors = false } = this.options;
+      if (losesAuthErrors !== false && this.executing) return '';
+      const failed = this.failedLogins++;
+      if (
+        losesAuthErrors === true
+          ? this.output !== ''
+          : losesAuthErrors !== false && losesAuthErrors.includes(failed)
+      ) {
+        this.lostLogins.push(failed);
+        return '';
+      }
       return '-WRONGPASS invalid username-password pair or user is disabled.\r\n';
     }
     this.authenticated = true;
@@ -497,6 +508,8 @@ export interface Outcome {
   readonly followUps: string[];
   readonly upstreamOoms: number;
   readonly raw: boolean;
+  /** The logins that were not answered, since they were sent behind others when bytes passed unread. */
+  readonly lostLogins: readonly number[];
 }
 
 /** How a scenario is played: random numbers decide on the sizes of pieces and on who is next. */
@@ -640,7 +653,10 @@ export function run(scenario: Scenario, way: Way): Outcome {
     at = to;
   };
   const serve = () => {
+    const { length } = server.lostLogins;
     replies = Buffer.concat([replies, server.receive(upstream.take())]);
+    if (server.lostLogins.length > length && !context.counters.raw)
+      throw new Error('a login behind others that were not answered');
   };
   const deliverPiece = () => {
     const piece = replies.subarray(0, way.serverPiece());
@@ -685,6 +701,7 @@ export function run(scenario: Scenario, way: Way): Outcome {
     ...{ client: client.all(), upstream: upstream.all(), commands: server.commands },
     ...{ ttls: Object.fromEntries(server.ttls), values: Object.fromEntries(server.values) },
     ...{ writes, sheds, followUps, upstreamOoms, raw: context.counters.raw > 0 },
+    lostLogins: server.lostLogins,
   };
 }
 
@@ -712,9 +729,15 @@ export function everyWay(scenario: Scenario, fields?: readonly (keyof Outcome)[]
   return expected;
 }
 
-/** What the client gets when it talks to the server itself, reply by reply. */
-export function direct({ client, greeting = '', server = {} }: Scenario): string {
-  const losesAuthErrors = server.losesAuthErrors && 'in EXEC';
+/**
+ * What the client gets when it talks to the server itself, reply by reply: so each login is answered that is not in a
+ * transaction, but for those `lost` where its bytes passed unread, as they may be where it does not wait for replies.
+ */
+export function direct(
+  { client, greeting = '', server = {} }: Scenario,
+  lost: readonly number[] = [],
+): string {
+  const losesAuthErrors = server.losesAuthErrors && lost;
   return new ScriptedRedis({ ...server, losesAuthErrors })
     .receive(Buffer.from(greeting + client, 'latin1'))
     .toString('latin1');

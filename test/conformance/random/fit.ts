@@ -87,6 +87,8 @@ function isPromised(command: Command, state: State, mode: Mode): boolean {
   if ((opaque || name === 'AUTH') && state.inMulti) return false;
   if (opaque && (state.silent || state.skipping) && !(name === 'CLIENT' && sub === 'REPLY')) return false;
   if ((name === 'RESET' || name === 'MULTI') && (state.silent || state.skipping)) return false;
+  // Whether an empty command uses a SKIP up differs by server, so here, too.
+  if (isEmpty(command) && state.skipping) return false;
   return mode === 'ttl' ? isTtlPromised(command, state) : isRefusalPromised(command, state);
 }
 
@@ -166,6 +168,11 @@ function advance(command: Command, state: State): void {
 
 function isRedirect(command: Command): boolean {
   return wordsOf(command).some((word) => String(word).toUpperCase() === 'REDIRECT');
+}
+
+/** A blank line, or a command of no words. */
+function isEmpty(command: Command): boolean {
+  return wordsOf(command).length === 0 && !isBroken(command);
 }
 
 /** Bytes that a server answers with a protocol error. */
