@@ -145,6 +145,8 @@ export class ClientLink implements Member, Applicant, TurnEnder {
   private draining = false;
   /** All that was owed is delivered, and our end sent. */
   private isDrained = false;
+  /** The drain waits for the server to take what was sent without a reply being owed, and to end in turn. */
+  private endsOwn = false;
 
   /** `pool`: command pooling; without it the client gets its own upstream connection at once. */
   constructor(
@@ -266,7 +268,7 @@ export class ClientLink implements Member, Applicant, TurnEnder {
   }
 
   private fromClient(chunk: Buffer): void {
-    if (this.upstreamEnded || this.isDrained || this.isClosed) return;
+    if (this.upstreamEnded || this.endsOwn || this.isDrained || this.isClosed) return;
     this.bytes += chunk.length;
     this.counters.bytesFromClients += chunk.length;
     this.session.fromClient(chunk);
@@ -293,7 +295,10 @@ export class ClientLink implements Member, Applicant, TurnEnder {
     const socket = connectUpstream(upstream, lastWords, () => {
       own.connected = true;
     });
-    const batch = new WriteBatch(socket, () => this.readClient());
+    const batch = new WriteBatch(socket, () => {
+      this.readClient();
+      if (this.draining) this.endIfDrained();
+    });
     const own: OwnUpstream = { socket, batch, connected: false, greeted: false, ended: false };
     const greeting = this.pool === undefined ? [] : ownGreeting(this.session.identity);
     const greeted = (): void => {
@@ -342,6 +347,10 @@ export class ClientLink implements Member, Applicant, TurnEnder {
     if (this.endsTurn) this.flush();
     if (this.own !== own || this.isClosed || own.ended) return;
     own.ended = true;
+    if (this.endsOwn) {
+      this.flush();
+      return;
+    }
     const told = (then: () => void): void => {
       const asked = this.clientEnded || this.session.quits || !own.connected;
       if (asked) then();
@@ -518,7 +527,7 @@ export class ClientLink implements Member, Applicant, TurnEnder {
 
   private clientSilent(): void {
     if (!this.upstreamEnded) {
-      if (!this.session.mayTimeOut) return;
+      if (!this.session.mayTimeOut || (this.own !== undefined && this.own.batch.waiting > 0)) return;
       this.counters.clientsTimedOut++;
     }
     this.close();
@@ -622,8 +631,22 @@ export class ClientLink implements Member, Applicant, TurnEnder {
     } else if (this.own?.socket.writableEnded === false) this.own.socket.end();
   }
 
+  /**
+   * The client's own connection may still carry what nothing is owed for: commands under CLIENT REPLY OFF, or bytes that
+   * pass unread. The server takes them before it ends, as it does when a client that is served directly ends.
+   */
+  private get ownIsTaking(): boolean {
+    const { own } = this;
+    if (own === undefined || own.ended || !this.session.hasOwnUpstream) return false;
+    if (!this.endsOwn && own.batch.waiting === 0 && !this.session.unanswered) return false;
+    if (!own.connected) return true;
+    this.endsOwn = true;
+    if (!own.socket.writableEnded) own.socket.end();
+    return true;
+  }
+
   private endIfDrained(): void {
-    if (this.isDrained || !this.session.idle || this.toClient.waiting > 0) return;
+    if (this.isDrained || !this.session.idle || this.ownIsTaking || this.toClient.waiting > 0) return;
     this.isDrained = true;
     this.endOwn();
     this.leaveShared();

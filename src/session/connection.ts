@@ -100,6 +100,11 @@ export class Connection implements ReplyListener {
     );
   }
 
+  /** Nothing tells when the server has run what goes up. */
+  get unanswered(): boolean {
+    return this.silence.any || this.feed.raw || this.replies.raw;
+  }
+
   /**
    * An empty command uses CLIENT REPLY SKIP up (networking.c, resetClient), but not since Redis 8: whether the next one is
    * answered cannot be known.

@@ -158,6 +158,11 @@ export class Session implements CommandHandler, ReplyOwner {
     return this.connection.replies.idle && !this.feed.streaming && !this.connection.inMulti;
   }
 
+  /** What goes up may be under way without a reply being owed: the client asked for silence, or bytes pass unread. */
+  get unanswered(): boolean {
+    return this.connection.unanswered;
+  }
+
   /** The client has asked the server to end its connection. */
   get quits(): boolean {
     return this.connection.quits;

@@ -13,12 +13,18 @@ const PATIENCE = { timeoutMs: 30_000 };
 /** Longer than anything here takes: who is waited for by the drain must finish, not be given up. */
 const LONG_DRAIN = '60s';
 
-async function start(t: Test, redis: RedisProcess, drainTimeout = LONG_DRAIN): Promise<ProxyProcess> {
+async function start(
+  t: Test,
+  redis: RedisProcess,
+  drainTimeout = LONG_DRAIN,
+  config: Record<string, unknown> = {},
+): Promise<ProxyProcess> {
   const proxy = await startProxyProcess({
     config: {
-      upstream: { url: `redis://127.0.0.1:${redis.port}` },
       rules: RULES,
       limits: { drainTimeout },
+      ...config,
+      upstream: { url: `redis://127.0.0.1:${redis.port}`, ...(config.upstream as object | undefined) },
     },
   });
   t.teardown(() => proxy.stop());
@@ -206,6 +212,67 @@ t.test('a drain is over after limits.drainTimeout, with exit code 0', { timeout:
   t.equal(await integer(control, 'EXISTS', 'never'), 0, 'a transaction that is given up has done nothing');
   t.match(proxy.log(), /"connections":2.*connections ended before they were idle/);
 });
+
+/** Large enough that few fill the buffers on the way to a server that stands still. */
+const PADDING = 'v'.repeat(3000);
+const silenced = (name: string, i: number): Buffer =>
+  command('SET', `${name}:${String(i).padStart(6, '0')}`, PADDING);
+const MORE_THAN_FITS = 5_000;
+
+for (const [pool, workers] of [
+  ['session', 1],
+  ['session', 2],
+  ['command', 1],
+  ['command', 2],
+] as const) {
+  const name = `${pool} pooling, workers ${workers}: no command is lost that was sent under CLIENT REPLY OFF`;
+  t.test(name, { timeout: 60_000 }, async (t) => {
+    const redis = await withRedis(t);
+    const proxy = await start(t, redis, LONG_DRAIN, { workers, upstream: { pool } });
+    const control = await lookAt(t, redis);
+    const [staying, ending] = [await withRaw(t, proxy.port, 60_000), await withRaw(t, proxy.port, 60_000)];
+    for (const client of [staying, ending]) {
+      await client.call('SET', 'greeting', 1);
+      void client.write(commands('CLIENT REPLY OFF', 'INCR off'));
+    }
+    await until(async () => (await counter(control, 'off')) === 2);
+    process.kill(redis.pid, 'SIGSTOP');
+    t.teardown(() => process.kill(redis.pid, 'SIGCONT'));
+    const taken = async (): Promise<number> =>
+      ((await proxy.admin('/api/connections')) as { bytesFromClients: number }).bytesFromClients;
+    const untilStill = async (before: number): Promise<number> => {
+      let [now, still] = [-1, 0];
+      const isStill = async () => {
+        const seen = await taken();
+        still = seen === now && seen > before ? still + 1 : 0;
+        now = seen;
+        return still >= 20;
+      };
+      await until(isStill, { ...PATIENCE, describe: () => `the proxy to take no more: ${now} bytes` });
+      return Math.floor((now - before) / silenced('ending', 0).length);
+    };
+    const due: number[] = [];
+    for (const [name, client] of Object.entries({ ending, staying })) {
+      const before = await taken();
+      for (let i = 0; i < MORE_THAN_FITS; i++) void client.write(silenced(name, i));
+      if (client === ending) client.end();
+      due.push(await untilStill(before));
+    }
+    t.ok(Math.max(...due) < MORE_THAN_FITS, 'more was sent than the server and the proxy take');
+    proxy.signal('SIGTERM');
+    await until(() => refused(proxy.port), PATIENCE);
+    process.kill(redis.pid, 'SIGCONT');
+    t.same(await proxy.exited, { code: 0, signal: null });
+    // Each has a key of its own, beside the two that both wrote before.
+    const all = due[0] + due[1] + 2;
+    let keys = 0;
+    const allRun = async (): Promise<boolean> => {
+      keys = await integer(control, 'DBSIZE');
+      return keys >= all;
+    };
+    await until(allRun, { ...PATIENCE, describe: () => `${all} keys: there are ${keys}` });
+  });
+}
 
 for (const [first, second] of [
   ['SIGTERM', 'SIGTERM'],
