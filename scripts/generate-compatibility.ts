@@ -60,7 +60,7 @@ const DIFFERENCES: readonly (readonly [what: string, why: string])[] = [
     'Some writes, such as `SETNX`, cannot carry a TTL themselves.',
   ],
   [
-    '`MONITOR`, `CLIENT LIST` and `INFO` show Spillway’s own connection and what it asks for (`INFO`, `COMMAND`), and now and then an injected `CLIENT REPLY ON` or `PING`.',
+    '`MONITOR`, `CLIENT LIST` and `INFO` show Spillway’s own connection and what it asks for (`INFO`, `COMMAND`), and now and then an injected `CLIENT REPLY ON` or `HELLO`.',
     'It must know how full the server is, and whether a client that asked for silence is silent.',
   ],
   [

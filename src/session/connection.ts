@@ -15,13 +15,13 @@ import type { ByteSink } from './byte-sink.js';
 import { type ConsoleQuestion, wordsOf } from './console-question.js';
 import { FollowUps } from './follow-ups.js';
 import { Hold, nameGiven } from './hold.js';
+import { HELLO } from './identity.js';
 import { DETAIL_LIMIT, Pending } from './pending-queue.js';
 import { Auth, Refusal, type ReplyListener, ReplySequencer } from './reply-sequencer.js';
 import { ReplySilence } from './reply-silence.js';
 import type { RequestFeed } from './request-feed.js';
 import { Kind } from './subscriptions.js';
 
-const PING = encodeCommand('PING');
 /** Unlike PING it answers a subscriber with the very refusal that any other command gets. */
 const ECHO = encodeCommand('ECHO', '');
 /** Refused by every server, queued by none: module commands may have any arity, this one has not. */
@@ -206,7 +206,8 @@ export class Connection implements ReplyListener {
     if (this.replies.auth === Auth.YES) return true;
     if (!this.replies.idle) return undefined;
     if (this.replies.auth === Auth.NO) return false;
-    this.upstream.write(PING, 0, PING.length);
+    // RESP2 it is still: a HELLO that switched would have told. PING may be forbidden, and would be logged as denied.
+    this.upstream.write(HELLO.command, 0, HELLO.command.length);
     this.replies.owe(Pending.AUTH_PROBE);
     return undefined;
   }

@@ -37,32 +37,44 @@ export interface Greeting {
   readonly essential: boolean;
 }
 
+/** Changes nothing on a connection that speaks RESP2, as a fresh one does; refused by NOAUTH where a login is wanted. */
+export const HELLO: Greeting = { command: encodeCommand('HELLO', '2'), essential: false };
+
 /**
  * What makes a fresh connection fit for any client of this identity. HELLO with its AUTH first: a server may take
  * nothing else before.
  */
 export function sharedGreeting(identity: Identity): Greeting[] {
-  const { resp, credential, db } = identity;
-  const greeting: Greeting[] = [];
-  const essential = (...words: string[]) =>
-    greeting.push({ command: encodeCommand(...words), essential: true });
-  if (resp === 3) {
-    if (credential === undefined) essential('HELLO', '3');
-    else essential('HELLO', '3', 'AUTH', credential.user ?? 'default', credential.password);
-  } else if (credential !== undefined) {
-    const { user, password } = credential;
-    essential('AUTH', ...(user === undefined ? [password] : [user, password]));
-  }
-  if (db !== 0) essential('SELECT', String(db));
-  return greeting;
+  return [...login(identity, []), ...select(identity)];
 }
 
 /** What makes a fresh connection this very client's: also how others see it in CLIENT LIST. */
 export function ownGreeting(identity: Identity): Greeting[] {
-  const greeting = sharedGreeting(identity);
+  const { resp, credential, name, libName, libVersion } = identity;
+  const greeting: Greeting[] = [];
   const say = (...words: string[]) => greeting.push({ command: encodeCommand(...words), essential: false });
-  if (identity.name !== '') say('CLIENT', 'SETNAME', identity.name);
-  if (identity.libName !== '') say('CLIENT', 'SETINFO', 'LIB-NAME', identity.libName);
-  if (identity.libVersion !== '') say('CLIENT', 'SETINFO', 'LIB-VER', identity.libVersion);
+  // By HELLO, which no user can be forbidden: CLIENT SETNAME may be by now.
+  const naming = name === '' ? [] : ['SETNAME', name];
+  if (resp === 3 || credential !== undefined) greeting.push(...login(identity, naming));
+  if (resp === 2 && name !== '') say('HELLO', '2', ...naming);
+  greeting.push(...select(identity));
+  if (libName !== '') say('CLIENT', 'SETINFO', 'LIB-NAME', libName);
+  if (libVersion !== '') say('CLIENT', 'SETINFO', 'LIB-VER', libVersion);
   return greeting;
+}
+
+function login({ resp, credential }: Identity, naming: readonly string[]): Greeting[] {
+  if (resp === 2 && credential === undefined) return [HELLO];
+  const { user, password = '' } = credential ?? {};
+  if (resp === 2) return [essential('AUTH', ...(user === undefined ? [password] : [user, password]))];
+  const auth = credential === undefined ? [] : ['AUTH', user ?? 'default', password];
+  return [essential('HELLO', '3', ...auth, ...naming)];
+}
+
+function select({ db }: Identity): Greeting[] {
+  return db === 0 ? [] : [essential('SELECT', String(db))];
+}
+
+function essential(...words: string[]): Greeting {
+  return { command: encodeCommand(...words), essential: true };
 }

@@ -29,7 +29,7 @@ export const Pending = {
   SUBSCRIPTION: 10,
   /** (P|S)UNSUBSCRIBE without channels: as many confirmations as there are subscriptions, at least one. */
   UNSUBSCRIBE_ALL: 11,
-  /** An injected PING that tells whether the connection is authenticated. */
+  /** An injected HELLO that tells whether the connection is authenticated. */
   AUTH_PROBE: 12,
   /** Did CLIENT REPLY OFF or SKIP take? `+` is the injected CLIENT REPLY ON's answer: yes. */
   REPLY_CHECK: 13,

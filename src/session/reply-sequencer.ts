@@ -220,10 +220,13 @@ export class ReplySequencer {
         return;
       case Pending.FOLLOW_UP:
       case Pending.SWALLOW:
-      case Pending.AUTH_PROBE:
         // What is swallowed answers with an integer, a status or an error; an array is a message in between.
         this.suppressed = type !== GREATER && type !== STAR;
         scanner.capture = type === STAR;
+        return;
+      case Pending.AUTH_PROBE:
+        // Nobody subscribes without being logged in, so an array is no message.
+        this.suppressed = type !== GREATER;
         return;
       case Pending.REFUSAL:
         this.suppressed = type === MINUS;

@@ -10,9 +10,11 @@ import { until } from '../support/wait.js';
 
 const must = (...words: string[]): Greeting => ({ command: encodeCommand(...words), essential: true });
 const may = (...words: string[]): Greeting => ({ command: encodeCommand(...words), essential: false });
+const UNKNOWN = '-ERR unknown command\r\n';
+const NOAUTH = '-NOAUTH HELLO must be called with the client already authenticated\r\n';
 const FULL = '-ERR max number of clients reached\r\n';
 
-type Outcome = 'greeted' | 'not told' | { refused: string } | { failed: string };
+type Outcome = 'greeted' | 'shut' | 'not told' | { refused: string } | { failed: string };
 
 /** What comes of a greeting when the server does that at once. */
 async function outcome(
@@ -40,9 +42,9 @@ async function outcome(
   });
   let seen: Outcome | undefined;
   let times = 0;
-  greet(socket, greeting, (error) => {
+  greet(socket, greeting, (error, open) => {
     times++;
-    if (error === undefined) seen = 'greeted';
+    if (error === undefined) seen = open ? 'greeted' : 'shut';
     else seen = error instanceof Refused ? { refused: String(error.words) } : { failed: error.message };
   });
   const over = (): void => {
@@ -80,8 +82,10 @@ const UNASKED = { failed: 'the server answers what was not asked' };
 
 const CASES: readonly (readonly [what: string, Greeting[], said: string, ends: boolean, Outcome])[] = [
   ['all is answered', [hello, select], `${HELLO}+OK\r\n`, false, 'greeted'],
-  ['one command is probed by another', [select], '+OK\r\n+PONG\r\n', false, 'greeted'],
-  ['nothing to say is probed as well', [], '-NOAUTH\r\n-NOAUTH\r\n', false, 'greeted'],
+  ['one answer is enough if it is no error', [select], '+OK\r\n', false, 'greeted'],
+  ['nothing to say: HELLO is said', [], '*2\r\n+proto\r\n:2\r\n', false, 'greeted'],
+  ['a login is wanted', [], NOAUTH, false, 'shut'],
+  ['a login is wanted of a name, too', [name, select], `${NOAUTH}+OK\r\n`, false, 'shut'],
   ['names may be refused', [select, name], '+OK\r\n-ERR no\r\n', false, 'greeted'],
   ['full, with nothing to say', [], FULL, true, { refused: FULL }],
   ['full, with a name to say', [name], FULL, true, { refused: FULL }],
@@ -90,7 +94,7 @@ const CASES: readonly (readonly [what: string, Greeting[], said: string, ends: b
   ['the second is refused', [hello, select], `${HELLO}-BUSY\r\n`, false, { refused: '-BUSY\r\n' }],
   ['an end without a word', [hello, select], '', true, 'not told'],
   ['an end behind half of it', [hello, select], HELLO, true, 'not told'],
-  ['more than was asked', [select], '+OK\r\n+PONG\r\n+MORE\r\n', false, UNASKED],
+  ['more than was asked', [select], '+OK\r\n+MORE\r\n', false, UNASKED],
   ['no RESP', [select], '?\r\n', false, UNASKED],
 ];
 
@@ -104,14 +108,25 @@ for (const [what, greeting, said, ends, due] of CASES) {
 }
 
 t.test('what is said', async (t) => {
-  const commands = (...greeting: Greeting[]): string =>
-    greeting.map(({ command }) => String(command)).join('');
+  const bare = may('HELLO', '2');
   const ping = may('PING');
-  // When it has been heard, in one piece.
-  const answers = (socket: Socket): void => void socket.once('data', () => socket.write('+OK\r\n+OK\r\n'));
-  t.equal((await outcome(t, [select, name], answers)).heard, commands(select, name));
-  t.equal((await outcome(t, [select], answers)).heard, commands(select, ping));
-  t.equal((await outcome(t, [], answers)).heard, commands(ping, ping));
+  // Each is said when something has been heard.
+  const dialogues: readonly (readonly [Greeting[], answers: string[], heard: Greeting[], Outcome])[] = [
+    [[select, name], ['+OK\r\n+OK\r\n'], [select, name], 'greeted'],
+    [[select], ['+OK\r\n'], [select], 'greeted'],
+    [[], [NOAUTH], [bare], 'shut'],
+    [[], [UNKNOWN, '-NOAUTH\r\n'], [bare, ping], 'shut'],
+    [[], [UNKNOWN, '+PONG\r\n'], [bare, ping], 'greeted'],
+    [[name], ['-ERR no\r\n', '+PONG\r\n'], [name, ping], 'greeted'],
+  ];
+  for (const [greeting, answers, heard, due] of dialogues) {
+    const said = [...answers];
+    const serve = (socket: Socket): void => void socket.on('data', () => socket.write(said.shift() ?? ''));
+    t.same(await outcome(t, greeting, serve), {
+      outcome: due,
+      heard: heard.map(({ command }) => String(command)).join(''),
+    });
+  }
 });
 
 t.test('an answer without end', async (t) => {

@@ -16,9 +16,10 @@ const said = (greeting: readonly Greeting[]): string[] =>
 const must = (...words: string[]): string => `!${cmd(...words)}`;
 const may = (...words: string[]): string => `?${cmd(...words)}`;
 
+const bare = may('HELLO', '2');
 const SHARED: readonly (readonly [who: Partial<Identity>, said: readonly string[]])[] = [
-  [{}, []],
-  [{ db: 3 }, [must('SELECT', '3')]],
+  [{}, [bare]],
+  [{ db: 3 }, [bare, must('SELECT', '3')]],
   [{ resp: 3 }, [must('HELLO', '3')]],
   [{ credential: admin }, [must('AUTH', 'admin', 'secret')]],
   [{ credential: { user: undefined, password: 'secret' } }, [must('AUTH', 'secret')]],
@@ -44,19 +45,29 @@ t.test('of a shared connection: rights first, then the database, and no names', 
   }
 });
 
-t.test('of one of its own: the same, then names, which may be refused', async (t) => {
-  for (const [who, expected] of SHARED) {
-    const identity = { ...NOBODY, ...who };
-    t.same(said(ownGreeting(identity)), expected);
-    t.same(said(ownGreeting({ ...identity, name: 'me', libName: 'lib', libVersion: '1' })), [
-      ...expected,
-      may('CLIENT', 'SETNAME', 'me'),
-      may('CLIENT', 'SETINFO', 'LIB-NAME', 'lib'),
-      may('CLIENT', 'SETINFO', 'LIB-VER', '1'),
-    ]);
-    t.same(said(ownGreeting({ ...identity, libVersion: '1' })), [
-      ...expected,
-      may('CLIENT', 'SETINFO', 'LIB-VER', '1'),
-    ]);
-  }
-});
+t.test(
+  'of one of its own: the same with its name, then that of its library, which may be refused',
+  async (t) => {
+    for (const [who, shared] of SHARED) {
+      const identity = { ...NOBODY, ...who };
+      const [first, ...select] = shared;
+      const expected = first === bare ? select : shared;
+      t.same(said(ownGreeting(identity)), expected);
+      const named = ownGreeting({ ...identity, name: 'me', libName: 'lib', libVersion: '1' });
+      const login =
+        first.replace(/^!\*(\d+)/, (_, n) => `!*${Number(n) + 2}`) + cmd('SETNAME', 'me').slice(4);
+      t.same(said(named), [
+        ...(identity.resp === 3
+          ? [login]
+          : [...(first === bare ? [] : [first]), may('HELLO', '2', 'SETNAME', 'me')]),
+        ...select,
+        may('CLIENT', 'SETINFO', 'LIB-NAME', 'lib'),
+        may('CLIENT', 'SETINFO', 'LIB-VER', '1'),
+      ]);
+      t.same(said(ownGreeting({ ...identity, libVersion: '1' })), [
+        ...expected,
+        may('CLIENT', 'SETINFO', 'LIB-VER', '1'),
+      ]);
+    }
+  },
+);

@@ -79,8 +79,8 @@ export class SequencerModel {
     }
     const { kind, detail } = this.owed.shift() as { kind: number; detail: number };
     const refused = item.startsWith('-');
-    // What is swallowed answers in one line; an array would be a message to a subscriber.
-    const swallowed = SWALLOWED.includes(kind) && !item.startsWith('*');
+    // What is swallowed answers in one line; an array would be a message to a subscriber, but for HELLO's.
+    const swallowed = SWALLOWED.includes(kind) && (kind === Pending.AUTH_PROBE || !item.startsWith('*'));
     const positive = item.startsWith('+');
     if (kind === Pending.REFUSAL && refused) this.client += OOM;
     else if (!swallowed && !(kind === Pending.REPLY_CHECK && positive)) this.client += item;
