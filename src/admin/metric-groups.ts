@@ -340,6 +340,12 @@ export const METRIC_GROUPS: readonly MetricGroup[] = [
         'Workers that ended and were replaced.',
         one((s) => s.workers.restarts),
       ],
+      [
+        'counter',
+        'log_lines_lost_total',
+        'Lines that the log could not take: its disk is full, or its reader does not read.',
+        one((s) => s.workers.logLinesLost),
+      ],
       ['gauge', 'worker_clients', 'Connected clients, by worker.', perWorker((w) => w.clients)],
       [
         'gauge',

@@ -191,6 +191,8 @@ export interface WorkerSnapshot {
   residentBytes: number;
   /** User and system time since it started. */
   cpuSeconds: number;
+  /** Lines of its log that could not be written. */
+  logLinesLost: number;
 }
 
 /** GET /api/workers. */
@@ -201,6 +203,8 @@ export interface WorkersSnapshot {
   restarts: number;
   /** Workers that did not report in time: their figures are of their last report. */
   silent: number;
+  /** Of all processes since the start, the primary and those that have ended included. */
+  logLinesLost: number;
   workers: WorkerSnapshot[];
 }
 

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
 import type { WorkersSnapshot } from '../admin/types.js';
 import type { EffectiveConfig } from '../config/effective.js';
+import type { LogLosses } from '../log/log-output.js';
 import type { ServerFacts } from '../memory/monitor.js';
 import type { ClientTraffic } from '../net/client-link.js';
 import type { TrafficObserver } from '../policy/observer.js';
@@ -21,6 +22,7 @@ export class Alone implements Service {
     log: Logger,
     events: ServiceEvents,
     observe?: (stats: TrafficStats) => TrafficObserver,
+    private readonly logOutput?: LogLosses,
   ) {
     this.plane = new DataPlane(config, log, { ...events, clientClosed: () => {} }, observe);
     this.plane.stats.upstreamOomSeen = events.upstreamOom;
@@ -71,8 +73,9 @@ export class Alone implements Service {
   }
 
   workers(): WorkersSnapshot {
-    const worker = { worker: 1, pid: process.pid, clients: this.clients, ...ownUsage() };
-    return { configured: 1, running: 1, restarts: 0, silent: 0, workers: [worker] };
+    const worker = { worker: 1, pid: process.pid, clients: this.clients, ...ownUsage(this.logOutput) };
+    const { logLinesLost } = worker;
+    return { configured: 1, running: 1, restarts: 0, silent: 0, logLinesLost, workers: [worker] };
   }
 
   close(graceMs: number): Promise<number> {

@@ -10,6 +10,7 @@ import { describeConfig } from '../config/describe.js';
 import type { EffectiveConfig } from '../config/effective.js';
 import { answerQuestion, type ConsoleSources } from '../console/console.js';
 import { EventLog } from '../history/event-log.js';
+import type { LogLosses } from '../log/log-output.js';
 import { MemoryMonitor, type ServerFacts } from '../memory/monitor.js';
 import { type LevelChange, Pressure } from '../memory/pressure.js';
 import { Listener } from '../net/listener.js';
@@ -37,6 +38,8 @@ export interface ProxyParts {
   readonly observe?: (stats: TrafficStats) => TrafficObserver;
   /** Where the config came from; without it there is no other to be had. */
   readonly source?: ReloadSource;
+  /** Where `log` goes, if lines of it can be lost. */
+  readonly logOutput?: LogLosses;
 }
 
 export interface RunningProxy {
@@ -56,7 +59,7 @@ export interface RunningProxy {
 export async function startProxy(
   config: EffectiveConfig,
   log: Logger,
-  { observe, source }: ProxyParts = {},
+  { observe, source, logOutput }: ProxyParts = {},
 ): Promise<RunningProxy> {
   const clock = () => performance.now();
   const eventLog = new EventLog(Date.now);
@@ -72,7 +75,9 @@ export async function startProxy(
     asked: (question) => answerQuestion(question, consoleSources),
   };
   const service: Service =
-    config.workers === 1 ? new Alone(config, log, events, observe) : await Crew.start(config, log, events);
+    config.workers === 1
+      ? new Alone(config, log, events, observe, logOutput)
+      : await Crew.start(config, log, events, logOutput);
   const { gate } = service;
   const pressure = new Pressure(config.memory, gate, (change) => {
     logLevelChange(log, change);

@@ -2,24 +2,28 @@
 // Owns the process: signals, exit, the root logger. Knows nothing of what the proxy does.
 // Invariant: signal handlers stand before anything starts, since as PID 1 a process without them ignores SIGTERM.
 import closeWithGrace from 'close-with-grace';
-import { pino } from 'pino';
 import { type RunningProxy, startProxy } from '../app/proxy.js';
 import { formatListenAddress } from '../config/address.js';
 import { describeConfig } from '../config/describe.js';
 import type { EffectiveConfig } from '../config/effective.js';
 import { ConfigError } from '../config/error.js';
 import { type ConfigSources, type LoadedConfig, loadConfig } from '../config/load.js';
+import { LogOutput, logTo } from '../log/log-output.js';
 import { complain, ExitCode } from './exit.js';
 
 /** What the drain may run over before the process ends regardless: sockets still have to be closed. */
 const DRAIN_MARGIN_MS = 2000;
+const STDOUT = 1;
+/** What the last lines of the log may take. */
+const LAST_LINES_MS = 500;
 
 /** @returns the exit code of a failed start; undefined: the proxy runs, and the signal handlers end the process */
 export async function run(sources: ConfigSources, version: string): Promise<ExitCode | undefined> {
   const loaded = load(sources);
   if (loaded === undefined) return ExitCode.CONFIG;
   const { config, file, text, warnings } = loaded;
-  const log = pino({ level: config.log.level, base: null });
+  const output = new LogOutput(STDOUT);
+  const log = logTo(output, config.log.level);
   for (const warning of warnings) log.warn(warning);
   log.debug({ config: describeConfig(config) }, 'effective config');
 
@@ -44,12 +48,13 @@ export async function run(sources: ConfigSources, version: string): Promise<Exit
       else log.info({ signal, drainTimeoutMs }, 'closing: clients may finish');
       await proxy?.close(err === undefined ? drainTimeoutMs : 0);
       log.info('closed');
+      await output.flush(LAST_LINES_MS);
     },
   );
 
   try {
     const source = { file, text, load: () => loadConfig(sources) };
-    proxy = await startProxy(config, log, { source });
+    proxy = await startProxy(config, log, { source, logOutput: output });
   } catch (error) {
     complain(explain(error, config));
     return ExitCode.FAILURE;

@@ -109,9 +109,10 @@ const workers: WorkersSnapshot = {
   running: 2,
   restarts: 31,
   silent: 1,
+  logLinesLost: 98,
   workers: [
-    { worker: 1, pid: 11, clients: 32, upSeconds: 1, residentBytes: 33, cpuSeconds: 3.4 },
-    { worker: 3, pid: 12, clients: 35, upSeconds: 1, residentBytes: 36, cpuSeconds: 3.7 },
+    { worker: 1, pid: 11, clients: 32, upSeconds: 1, residentBytes: 33, cpuSeconds: 3.4, logLinesLost: 0 },
+    { worker: 3, pid: 12, clients: 35, upSeconds: 1, residentBytes: 36, cpuSeconds: 3.7, logLinesLost: 0 },
   ],
 };
 
@@ -242,6 +243,7 @@ const SINGLE: Record<string, number> = {
   'workers{state="running"}': 2,
   'workers{state="silent"}': 1,
   worker_restarts_total: 31,
+  log_lines_lost_total: 98,
   'worker_clients{worker="1"}': 32,
   'worker_clients{worker="3"}': 35,
   'worker_resident_memory_bytes{worker="1"}': 33,

@@ -76,7 +76,10 @@ const WORKERS: WorkersSnapshot = {
   running: 1,
   restarts: 3,
   silent: 0,
-  workers: [{ worker: 2, pid: 4711, clients: 5, upSeconds: 6, residentBytes: 7, cpuSeconds: 0.5 }],
+  logLinesLost: 0,
+  workers: [
+    { worker: 2, pid: 4711, clients: 5, upSeconds: 6, residentBytes: 7, cpuSeconds: 0.5, logLinesLost: 0 },
+  ],
 };
 
 const CONFIG: ConfigSnapshot = {

@@ -12,6 +12,7 @@ import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
 import type { WorkersSnapshot } from '../../admin/types.js';
 import type { EffectiveConfig } from '../../config/effective.js';
+import type { LogLosses } from '../../log/log-output.js';
 import type { ServerFacts } from '../../memory/monitor.js';
 import type { PressureState } from '../../memory/pressure.js';
 import type { ClientTraffic } from '../../net/client-link.js';
@@ -51,6 +52,8 @@ export class Crew implements Service {
   private pressure: PressureState | undefined;
   private lostSnapshot: DataPlaneSnapshot | undefined;
   private lostGrowth = 0;
+  /** Lines of the log that workers lost which have ended. */
+  private lostLines = 0;
   private restarts = 0;
   private quickEnds = 0;
   private closing = false;
@@ -69,6 +72,7 @@ export class Crew implements Service {
     private config: EffectiveConfig,
     private readonly log: Logger,
     events: ServiceEvents,
+    private readonly logOutput: LogLosses | undefined,
   ) {
     this.total = new TrafficStats([], Date.now);
     this.total.adopt(config.rules);
@@ -85,8 +89,13 @@ export class Crew implements Service {
   }
 
   /** Starts all workers of the config. Rejects when one of them ends before all are ready. */
-  static async start(config: EffectiveConfig, log: Logger, events: ServiceEvents): Promise<Crew> {
-    const crew = new Crew(config, log, events);
+  static async start(
+    config: EffectiveConfig,
+    log: Logger,
+    events: ServiceEvents,
+    logOutput?: LogLosses,
+  ): Promise<Crew> {
+    const crew = new Crew(config, log, events, logOutput);
     try {
       await new Promise<void>((resolve, reject) => {
         crew.onChange = (gone) => {
@@ -169,12 +178,15 @@ export class Crew implements Service {
   async workers(): Promise<WorkersSnapshot> {
     await this.freshReports();
     const { ready, restarts } = this;
+    const workers = ready.map((worker) => worker.describe()).sort((a, b) => a.worker - b.worker);
+    const ownLines = this.lostLines + (this.logOutput?.lost ?? 0);
     return {
       configured: this.config.workers,
       running: ready.length,
       restarts,
       silent: this.silent,
-      workers: ready.map((worker) => worker.describe()).sort((a, b) => a.worker - b.worker),
+      logLinesLost: workers.reduce((sum, { logLinesLost }) => sum + logLinesLost, ownLines),
+      workers,
     };
   }
 
@@ -227,6 +239,7 @@ export class Crew implements Service {
     const { number, growth, snapshot, ended, clients, startedAt } = worker;
     this.workersByNumber.delete(number);
     this.lostGrowth += growth.admitted;
+    this.lostLines += worker.describe().logLinesLost;
     if (snapshot !== undefined) this.lostSnapshot = addSnapshots([this.lostSnapshot, countersOnly(snapshot)]);
     this.ended += this.closing ? ended : 0;
     if (!this.closing) {

@@ -2,7 +2,7 @@
 // reports. It listens nowhere, reads no config file and takes no signals: the primary's word alone starts, drains and
 // ends it, and so does the primary's own end.
 import type { Socket } from 'node:net';
-import { pino } from 'pino';
+import { LogOutput, logTo } from '../../log/log-output.js';
 import { Pressure } from '../../memory/pressure.js';
 import { DataPlane } from '../data-plane.js';
 import { ownUsage } from '../own-usage.js';
@@ -12,6 +12,7 @@ import type { FromWorker, Report, ToWorker } from './messages.js';
 import { Outbox } from './outbox.js';
 import { SharedGrowth } from './shared-growth.js';
 
+const STDOUT = 1;
 /** How often the age of the last reading is looked at. */
 const LOOK_AT_AGE_MS = 50;
 
@@ -27,7 +28,8 @@ process.once('message', (message: ToWorker) => {
 });
 
 function start({ worker, workers, config, server }: Extract<ToWorker, { type: 'start' }>): void {
-  const log = pino({ level: config.log.level, base: { worker } });
+  const output = new LogOutput(STDOUT);
+  const log = logTo(output, config.log.level, { worker });
   process.on('uncaughtException', (error) => {
     log.fatal({ err: error }, 'crashed');
     process.exit(1);
@@ -70,7 +72,7 @@ function start({ worker, workers, config, server }: Extract<ToWorker, { type: 's
   const report = (): Report => ({
     stats: stats.take(),
     snapshot: plane.snapshot(),
-    usage: ownUsage(),
+    usage: ownUsage(output),
     topClients: plane.clients.top(TOP_CLIENTS),
   });
 

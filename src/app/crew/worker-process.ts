@@ -150,8 +150,9 @@ export class WorkerProcess {
 
   describe(): WorkerSnapshot {
     const { number, clients, usage } = this;
-    const { upSeconds = 0, residentBytes = 0, cpuSeconds = 0 } = usage ?? {};
-    return { worker: number, pid: this.child.pid ?? 0, clients, upSeconds, residentBytes, cpuSeconds };
+    const { upSeconds = 0, residentBytes = 0, cpuSeconds = 0, logLinesLost = 0 } = usage ?? {};
+    const pid = this.child.pid ?? 0;
+    return { worker: number, pid, clients, upSeconds, residentBytes, cpuSeconds, logLinesLost };
   }
 
   kill(): void {

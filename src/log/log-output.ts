@@ -1,0 +1,176 @@
+// Where the log goes: lines to one descriptor, written by a thread of Node's pool and never by the event loop, so that a
+// full disk, a reader that has stopped or a file system that hangs costs lines and nothing else.
+// Owns the lines that wait, and the count of those that were lost.
+// Invariants: write() returns at once, whatever becomes of the line; one write is under way at a time, so that at most
+// one thread of the pool is ever stuck; lines keep their order and are never cut or mixed, since what a write left over
+// goes first; QUEUE_BYTES at most wait, and a line beyond that is lost and counted; the process can end at any time.
+import { constants, fstatSync, openSync, write, writeSync } from 'node:fs';
+import { type Logger, pino } from 'pino';
+
+/** So much waits for a destination that takes nothing: some 5,000 lines. */
+const QUEUE_BYTES = 1024 * 1024;
+/** Writes of up to PIPE_BUF are whole or not at all, so lines of several processes never mix in a pipe. */
+const CHUNK_BYTES = 4096;
+/** Before the next attempt at a reader that does not keep up, and at anything else. */
+const FULL_RETRY_MS = 20;
+const FAILED_RETRY_MS = 500;
+/** A write that takes so long will not end: the process does not wait for it when it ends. */
+const STUCK_MS = 100;
+
+export interface LogLosses {
+  /** Lines since the start. */
+  readonly lost: number;
+}
+
+export class LogOutput implements LogLosses {
+  lost = 0;
+  /** Called when lines arrive again: how many were lost meanwhile, and why. */
+  onRecovered: (lost: number, why: string) => void = () => {};
+  private readonly fd: number;
+  private readonly lines: string[] = [];
+  private queued = 0;
+  /** What is being written, or has to be before all else. */
+  private current: Buffer | undefined;
+  private writingSince: number | undefined;
+  private retry: NodeJS.Timeout | undefined;
+  private lostBefore = 0;
+  private why = '';
+  private idle: (() => void) | undefined;
+
+  /** @param fd is not closed, and is not to be written to by anybody else in this process */
+  constructor(
+    fd: number,
+    private readonly limitBytes = QUEUE_BYTES,
+  ) {
+    this.fd = neverBlocking(fd);
+    process.once('exit', () => this.end());
+  }
+
+  /** @param line with its line feed */
+  write(line: string): void {
+    const bytes = Buffer.byteLength(line);
+    if (this.queued + bytes > this.limitBytes) {
+      this.lost++;
+      return;
+    }
+    this.lines.push(line);
+    this.queued += bytes;
+    this.next();
+  }
+
+  /** Resolves when all lines are written, or after `limitMs`. */
+  async flush(limitMs: number): Promise<void> {
+    if (this.current === undefined && this.lines.length === 0) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, limitMs);
+      this.idle = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  private next(): void {
+    if (this.writingSince !== undefined || this.retry !== undefined) return;
+    this.current ??= this.takeChunk();
+    if (this.current === undefined) {
+      this.idle?.();
+      return;
+    }
+    this.writingSince = performance.now();
+    write(this.fd, this.current, (error, written) => {
+      this.writingSince = undefined;
+      if (error === null) this.wrote(written);
+      else this.failed(error);
+      this.next();
+    });
+  }
+
+  private wrote(bytes: number): void {
+    const rest = this.current?.subarray(bytes);
+    this.current = rest?.length === 0 ? undefined : rest;
+    if (this.current !== undefined || this.lines.length > 0) return;
+    const lost = this.lost - this.lostBefore;
+    const { why } = this;
+    this.lostBefore = this.lost;
+    this.why = '';
+    if (lost > 0) this.onRecovered(lost, why || 'the log is written too slowly');
+  }
+
+  private failed({ code = 'unknown error' }: NodeJS.ErrnoException): void {
+    const isFull = code === 'EAGAIN';
+    this.why = isFull ? 'whoever reads the log did not read it' : `the log could not be written (${code})`;
+    const retry = (): void => {
+      this.retry = undefined;
+      this.next();
+    };
+    this.retry = setTimeout(retry, isFull ? FULL_RETRY_MS : FAILED_RETRY_MS).unref();
+  }
+
+  private takeChunk(): Buffer | undefined {
+    if (this.lines.length === 0) return undefined;
+    let count = 0;
+    let bytes = 0;
+    while (count < this.lines.length) {
+      const length = Buffer.byteLength(this.lines[count]);
+      if (count > 0 && bytes + length > CHUNK_BYTES) break;
+      bytes += length;
+      count++;
+    }
+    this.queued -= bytes;
+    return Buffer.from(this.lines.splice(0, count).join(''));
+  }
+
+  /** The process ends: what waits is written as far as that is possible at once. */
+  private end(): void {
+    const { writingSince } = this;
+    if (writingSince === undefined) this.writeRest();
+    else if (performance.now() - writingSince > STUCK_MS) {
+      // exit() waits for the threads of the pool, and so for this write, for ever.
+      process.kill(process.pid, 'SIGKILL');
+    } else this.writeLines();
+  }
+
+  private writeRest(): void {
+    if (this.current !== undefined && this.why === '') this.writeNow(this.current);
+    this.writeLines();
+  }
+
+  private writeLines(): void {
+    if (this.why === '' && this.lines.length > 0) this.writeNow(Buffer.from(this.lines.join('')));
+  }
+
+  private writeNow(bytes: Buffer): void {
+    try {
+      for (let at = 0; at < bytes.length; ) at += writeSync(this.fd, bytes, at);
+    } catch {
+      // Nobody can be told any more.
+    }
+  }
+}
+
+/** A logger that writes to `output`, Node's own warnings included: those would go to standard error, and wait for it. */
+export function logTo(output: LogOutput, level: string, base: object | null = null): Logger {
+  const log = pino({ level, base }, output);
+  output.onRecovered = (lines, why) => log.warn({ lines, why }, 'the log is written again: lines were lost');
+  process.removeAllListeners('warning');
+  process.on('warning', (warning) => log.warn({ err: warning }, 'Node warns'));
+  return log;
+}
+
+/**
+ * A descriptor of the same pipe or terminal on which a write that cannot be done at once says so. It is opened anew,
+ * since the flag belongs to the open file, which other processes may share. What cannot be opened so is used as it is.
+ */
+function neverBlocking(fd: number): number {
+  try {
+    const stats = fstatSync(fd);
+    // A socket cannot be opened; Node makes it so when it wraps it.
+    if (stats.isSocket() && fd === 1) void process.stdout;
+    if (!stats.isFIFO() && !stats.isCharacterDevice()) return fd;
+    const { O_WRONLY, O_NONBLOCK, O_NOCTTY } = constants;
+    return openSync(`/proc/self/fd/${fd}`, O_WRONLY | O_NONBLOCK | O_NOCTTY);
+  } catch {
+    return fd;
+  }
+}
