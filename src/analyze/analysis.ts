@@ -26,6 +26,8 @@ export interface Analysis {
     readonly keyBytes: Estimate;
     /** The server's own: started empty, tables, buffers; what is left of usedBytes. */
     readonly otherBytes: number;
+    /** That TTLs for all keys without one would take, at most. */
+    readonly ttlBytes: number;
   };
   /** The one that holds most memory first. */
   readonly groups: readonly GroupAnalysis[];
@@ -87,6 +89,8 @@ export interface ServerMemory {
   /** NaN where it is not told. */
   readonly overheadBytes: number;
   readonly limitBytes: number;
+  /** That TTLs for all keys without one would take, at most. */
+  readonly ttlBytes: number;
 }
 
 /**
@@ -133,6 +137,7 @@ export function assemble(
       limitBytes: sum(memory, ({ limitBytes }) => limitBytes),
       keyBytes,
       otherBytes: Math.max(0, used - keyBytes.estimate),
+      ttlBytes: sum(memory, ({ ttlBytes }) => ttlBytes),
     },
     groups: groups
       .map((group) => groupAnalysis(group, sample, sums, known))

@@ -4,6 +4,7 @@ import { ConnectionLost, ServerError } from '../keyspace/endpoint.js';
 import { Pace } from '../keyspace/pace.js';
 import type { WalkProgress } from '../keyspace/progress.js';
 import { databasesOf, type KeyedDatabase, type Server, type Servers, stayed } from '../keyspace/servers.js';
+import { TtlCost } from '../keyspace/ttl-cost.js';
 import { walk } from '../keyspace/walk.js';
 import { infoFields } from '../memory/reading.js';
 import type { RuleSet } from '../policy/rule-set.js';
@@ -56,7 +57,7 @@ export async function analyze(servers: Servers, options: AnalyzeOptions): Promis
   const memory: ServerMemory[] = [];
   let lost = false;
   for (const { server, databases } of all) {
-    memory.push(await memoryOf(server));
+    memory.push(await memoryOf(server, databases));
     for (const database of databases) {
       const wanted = Math.ceil(database.keys * share);
       const part = await analyzeDatabase(server, database, wanted, options, refusals);
@@ -146,7 +147,10 @@ function newPart({ rules, biggest }: AnalyzeOptions): Part {
   };
 }
 
-async function memoryOf({ redis, name }: Server): Promise<ServerMemory> {
+async function memoryOf(
+  { redis, name, info }: Server,
+  databases: readonly KeyedDatabase[],
+): Promise<ServerMemory> {
   let text: string;
   try {
     text = await redis.info('memory');
@@ -155,10 +159,12 @@ async function memoryOf({ redis, name }: Server): Promise<ServerMemory> {
   }
   const fields = infoFields(text);
   const number = (field: string) => Number(fields.get(field) ?? Number.NaN);
+  const cost = new TtlCost(info);
   return {
     usedBytes: number('used_memory'),
     startupBytes: number('used_memory_startup'),
     overheadBytes: number('used_memory_overhead'),
     limitBytes: number('maxmemory'),
+    ttlBytes: databases.reduce((sum, { keys, expires }) => sum + cost.bytes(expires, keys - expires), 0),
   };
 }

@@ -19,6 +19,7 @@ export function drawAnalysis(analysis: Analysis, top: number, paint: Paint): str
     ...(more > 0 ? [`… and ${grouped(more)} more (--top)`] : []),
     '',
     ttlTable(analysis, paint),
+    ttlCostText(analysis),
     ...(shown.some(({ types }) => Object.keys(types).length > 0) ? ['', detailTable(shown, paint)] : []),
     ...(Object.keys(analysis.biggest).length > 0 ? ['', biggestTable(analysis, paint)] : []),
     ...notes,
@@ -76,6 +77,15 @@ function ttlTable({ groups, memory }: Analysis, paint: Paint): string {
   const keys = groups.reduce((sum, { withoutTtl }) => sum + withoutTtl.estimate, 0);
   table.push(['no TTL', grouped(Math.round(keys)), byteText(never), '']);
   return table.toString();
+}
+
+/** What it takes to give TTLs to those that have none. */
+export function ttlCostText({
+  memory: { ttlBytes, usedBytes, limitBytes },
+}: Pick<Analysis, 'memory'>): string {
+  const after =
+    limitBytes > 0 ? `: ${percentage((usedBytes + ttlBytes) / limitBytes)} of maxmemory then` : '';
+  return `TTLs for all keys that have none would take up to ${byteText(ttlBytes)} of memory themselves${after}.`;
 }
 
 function detailTable(groups: readonly GroupAnalysis[], paint: Paint): string {

@@ -5,6 +5,7 @@ import type { Environment } from '../config/overrides.js';
 import { type Discovered, proposeRules } from '../init/propose.js';
 import { leftText, writeConfig } from '../init/write.js';
 import { AdminClient } from './admin-client.js';
+import { ttlCostText } from './analyze-tables.js';
 import { mendable } from './ask.js';
 import { complain, ExitCode } from './exit.js';
 import { chosenDb, type ToolOptions, tooling, unwritableFolder } from './tool.js';
@@ -45,6 +46,7 @@ export async function initCommand(options: InitCommandOptions, env: Environment)
       const on = analysis.at.slice(0, 10);
       const text = writeConfig({ on, upstream: config.upstream, proposals });
       if (analysis.partial) complain('ended before it was done: made from what was seen until then');
+      if (proposals.rules.some(({ rule }) => rule.ttl !== undefined)) complain(ttlCostText(analysis));
       const left = leftText(proposals.left);
       if (left !== undefined) complain(left);
       if (output === undefined) process.stdout.write(text);

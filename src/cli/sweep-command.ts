@@ -1,7 +1,7 @@
 // Declares `spillway sweep`.
 import { type Command, InvalidArgumentError } from 'commander';
-import type { SweepCommandOptions } from './sweep.js';
 import { SWEEP_MANUAL } from './sweep-help.js';
+import type { SweepCommandOptions } from './sweep-options.js';
 import { addWalkOptions, wholeNumber, yieldProcessor } from './tool-options.js';
 
 export function declareSweep(program: Command, inherited: <O extends object>(own: O) => O): void {
@@ -12,6 +12,8 @@ export function declareSweep(program: Command, inherited: <O extends object>(own
     .option('--rule <name...>', 'only the keys of these rules')
     .option('--max-keys <number>', 'give so many TTLs at most', wholeNumber)
     .option('--spread <share>', 'make TTLs longer by up to this, so that not all end at once', share, 0.1)
+    .option('--until <share>', 'end before memory is this full; "never": do not look', untilShare)
+    .option('--ttl <duration>', 'this one where the TTL of a rule is longer')
     .option('--journal <file>', 'with --apply: keep what is done in FILE, to undo it or go on')
     .option('--resume <file>', 'go on with the sweep of this journal')
     .option('--undo <file>', 'take back the TTLs that the sweep of this journal gave')
@@ -22,6 +24,10 @@ export function declareSweep(program: Command, inherited: <O extends object>(own
       const { sweepCommand } = await import('./sweep.js');
       process.exitCode = await sweepCommand(inherited(own), process.env);
     });
+}
+
+function untilShare(text: string): number | 'never' {
+  return text === 'never' ? text : share(text);
 }
 
 function share(text: string): number {

@@ -1,29 +1,20 @@
 // `spillway sweep`: TTLs for keys that have none.
 import type { Environment } from '../config/overrides.js';
+import { parseDuration } from '../config/units.js';
 import { ServerError } from '../keyspace/endpoint.js';
-import { shellQuoted, spillwayFlags } from '../keyspace/shell.js';
 import { Priority } from '../policy/rule.js';
 import { RuleSet } from '../policy/rule-set.js';
+import { firstBand } from '../sweep/headroom.js';
 import { Journal } from '../sweep/journal.js';
-import { type Progressed, progressOf, type SweepResult, sweep } from '../sweep/sweep.js';
+import { type Progressed, progressOf, sweep } from '../sweep/sweep.js';
 import { digestTerms } from '../sweep/terms.js';
 import { type UndoResult, undo } from '../sweep/undo.js';
-import { createPaint, grouped, type Paint } from '../terminal/paint.js';
+import { createPaint } from '../terminal/paint.js';
 import { complain, ExitCode } from './exit.js';
-import { plainTable } from './tables.js';
-import { chosenDb, type Tool, type ToolOptions, tooling } from './tool.js';
-import { printable, quoted } from './words.js';
-
-export interface SweepCommandOptions extends ToolOptions {
-  readonly apply?: boolean;
-  readonly rule?: readonly string[];
-  readonly maxKeys?: number;
-  /** 0 … 1. */
-  readonly spread: number;
-  readonly journal?: string;
-  readonly resume?: string;
-  readonly undo?: string;
-}
+import type { SweepCommandOptions } from './sweep-options.js';
+import { drawSweep, drawUndone } from './sweep-text.js';
+import { chosenDb, type Tool, tooling } from './tool.js';
+import { quoted } from './words.js';
 
 const NAME = 'spillway-sweep';
 
@@ -42,13 +33,13 @@ export async function sweepCommand(options: SweepCommandOptions, env: Environmen
     }
     const result = await runSweep(options, tool);
     print(options.json ? result : drawSweep(result, options, paint));
-    return result.ended === 'moved' ? ExitCode.FAILURE : ExitCode.OK;
+    return result.ended === 'moved' || result.ended === 'memory' ? ExitCode.FAILURE : ExitCode.OK;
   });
 }
 
 function contradiction(options: SweepCommandOptions): string | undefined {
-  const { apply, journal, resume, undo: file } = options;
-  const others = [apply, journal, resume, options.rule, options.db, options.maxKeys];
+  const { apply, journal, resume, undo: file, until, ttl } = options;
+  const others = [apply, journal, resume, options.rule, options.db, options.maxKeys, until, ttl];
   if (file !== undefined && others.some((other) => other !== undefined)) {
     return '--undo takes back a whole journal: of the flags of sweep only --max-rate goes with it';
   }
@@ -56,7 +47,15 @@ function contradiction(options: SweepCommandOptions): string | undefined {
     return '--resume goes on with its own journal: leave out --journal';
   if (!apply && [journal, resume, options.maxKeys].some((other) => other !== undefined))
     return '--journal, --resume and --max-keys go with --apply';
-  return undefined;
+  return ttl === undefined ? undefined : wrongTtl(ttl);
+}
+
+function wrongTtl(text: string): string | undefined {
+  try {
+    return parseDuration(text) > 0 ? undefined : '--ttl must be longer than 0s';
+  } catch (error) {
+    return `--ttl ${(error as Error).message}`;
+  }
 }
 
 async function runSweep(options: SweepCommandOptions, { config, file, servers, signal, progress }: Tool) {
@@ -88,6 +87,11 @@ async function runSweep(options: SweepCommandOptions, { config, file, servers, s
       ...(from && { from }),
       maxKeys: options.maxKeys,
       spread: options.spread,
+      mostTtlMs: options.ttl === undefined ? undefined : parseDuration(options.ttl),
+      mark: {
+        until: options.until === 'never' ? undefined : (options.until ?? firstBand(config.memory.bands)),
+        limitBytes: config.memory.limitBytes,
+      },
       maxRate: options.maxRate,
       signal,
       progress,
@@ -124,70 +128,6 @@ async function undoSweep(
   const result = await undo(servers, { name: NAME, file, maxRate, signal, progress });
   progress.close();
   return result;
-}
-
-function drawSweep(
-  { applied, ended, looked, rules, seconds, journal, notes }: SweepResult,
-  options: SweepCommandOptions,
-  paint: Paint,
-): string {
-  const table = plainTable(
-    ['rule', 'keys', 'with a TTL', 'other type', 'without', ...(applied ? ['given', 'changed'] : [])],
-    paint,
-  );
-  for (const { rule, observe, matching, withTtl, otherType, due, given, changed } of rules) {
-    table.push([
-      `${quoted(rule)}${observe ? ' (observes)' : ''}`,
-      ...[matching, withTtl, otherType, due, ...(applied ? [given, changed] : [])].map(grouped),
-    ]);
-  }
-  const due = rules.reduce((sum, count) => sum + (count.observe ? 0 : count.due), 0);
-  const given = rules.reduce((sum, count) => sum + count.given, 0);
-  const observed = rules.reduce((sum, count) => sum + (count.observe ? count.due : 0), 0);
-  return [
-    `${grouped(looked)} keys looked at in ${seconds.toFixed(1)} s`,
-    '',
-    table.toString(),
-    '',
-    applied
-      ? paint('bold', `${grouped(given)} keys got a TTL.`) +
-        (given > 0 ? ` To take it back:\n  ${again(options, '--undo', journal)}` : '')
-      : `${paint('bold', `${grouped(due)} keys would get a TTL.`)} Nothing was changed; --apply does it.`,
-    ...(observed > 0
-      ? [`${grouped(observed)} more if the rules that only observe were enforced ("mode": "enforce").`]
-      : []),
-    ...(ended === null ? [] : [paint('yellow', endedText(ended, options, journal))]),
-    ...notes.map((note) => paint('yellow', printable(note))),
-  ].join('\n');
-}
-
-const ENDED = {
-  interrupted: 'Interrupted',
-  maxKeys: '--max-keys is reached',
-  moved: 'Keys have moved to another server meanwhile (slots, or a failover)',
-} as const;
-
-function endedText(ended: keyof typeof ENDED, options: SweepCommandOptions, journal: string | null): string {
-  const why = `${ENDED[ended]}: not all was looked at.`;
-  if (journal === null) return why;
-  const rules = (options.rule ?? []).map((name) => `--rule ${shellQuoted(name)} `).join('');
-  return `${why} To go on:\n  ${again(options, `${rules}--apply --resume`, journal)}`;
-}
-
-/** The command that goes to the same server with the same rules. */
-function again(options: SweepCommandOptions, what: string, journal: string | null): string {
-  return ['spillway sweep', spillwayFlags(options), what, shellQuoted(journal ?? '')]
-    .filter((part) => part !== '')
-    .join(' ');
-}
-
-function drawUndone({ entries, undone, left, damaged, interrupted }: UndoResult): string {
-  const unread =
-    damaged > 0
-      ? `\n${grouped(damaged)} lines of the journal are damaged: what stood there keeps its TTL.`
-      : '';
-  const counts = `${grouped(undone)} of ${grouped(entries)} have no TTL any more; ${grouped(left)} were gone or had changed, and were left alone.${unread}`;
-  return interrupted ? `${counts}\nInterrupted: run it again for the rest.` : counts;
 }
 
 function print(result: object | string): void {

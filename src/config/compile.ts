@@ -3,7 +3,7 @@
 import { availableParallelism } from 'node:os';
 import { PRIORITY_NAMES, type Priority, type Rule } from '../policy/rule.js';
 import { parseDataAddress, parseListenAddress } from './address.js';
-import type { Band, EffectiveConfig, EffectiveMemory } from './effective.js';
+import type { Band, EffectiveConfig, EffectiveMemory, EffectiveSweep } from './effective.js';
 import type { RuleInput } from './rule-schema.js';
 import type { ConfigInput } from './schema.js';
 import { parseDuration, parsePercent, parseSize } from './units.js';
@@ -63,7 +63,7 @@ export function compileConfig(parsed: ConfigInput, secrets: Secrets = {}): Effec
       holdMs: parseDuration(parsed.alerts.hold),
       timeoutMs: parseDuration(parsed.alerts.timeout),
     },
-    sweep: { everyMs: parseDuration(parsed.sweep.every), maxRate: parsed.sweep.maxRate },
+    sweep: compileSweep(parsed),
     log: { level: parsed.log.level },
     reload: { onChange: parsed.reload.onChange },
   });
@@ -81,6 +81,14 @@ function compileRule(rule: RuleInput, slot: number, globalMode: ConfigInput['mod
     priority: PRIORITY_NAMES.indexOf(rule.priority) as Priority,
     observe: (rule.mode ?? globalMode) === 'observe',
     applyToAll: rule.applyTo === 'all',
+  };
+}
+
+function compileSweep({ sweep: { every, maxRate, until } }: ConfigInput): EffectiveSweep {
+  return {
+    everyMs: parseDuration(every),
+    maxRate,
+    until: until === 'never' ? null : until === undefined ? undefined : parsePercent(until),
   };
 }
 

@@ -41,7 +41,13 @@ export function describeConfig(config: EffectiveConfig): Omit<ConfigInput, '$sch
       drainTimeout: formatDuration(config.limits.drainTimeoutMs),
     },
     alerts: describeAlerts(config.alerts),
-    sweep: { every: formatDuration(config.sweep.everyMs), maxRate: config.sweep.maxRate },
+    sweep: {
+      every: formatDuration(config.sweep.everyMs),
+      maxRate: config.sweep.maxRate,
+      ...(config.sweep.until !== undefined && {
+        until: config.sweep.until === null ? 'never' : formatPercent(config.sweep.until),
+      }),
+    },
     log: { level: config.log.level },
     reload: { onChange: config.reload.onChange },
   };

@@ -58,6 +58,8 @@ export interface EffectiveSweep {
   readonly everyMs: number;
   /** Keys a second. */
   readonly maxRate: number;
+  /** Share of the limit that memory may reach by it; undefined: the start of the lowest band; null: any. */
+  readonly until: number | null | undefined;
 }
 
 export interface EffectiveLimits {

@@ -264,6 +264,15 @@ const sweep = strict({
         'one does it. There is no undo: look first at what `spillway sweep` tells. From 1m; 0s: never.',
     ),
   maxRate: count(1, 1_000_000).default(1000).describe('How many keys a second are looked at, at most.'),
+  until: z
+    .union([z.literal('never'), percent()], {
+      error: (issue) => expected(issue, 'a percentage in quotes such as "80%", or "never"'),
+    })
+    .optional()
+    .describe(
+      'TTLs take memory: no more are given once the limit is used to this share. By default the start of the lowest band ' +
+        'of `memory.shed`. "never": memory is not looked at.',
+    ),
 }).check((context) => {
   const every = quietly(context.value.every, parseDuration) ?? 0;
   if (every > 0 && every < MINUTE) fail(context, 'must be 0s (never), or 1m or more', ['every']);

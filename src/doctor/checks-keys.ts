@@ -2,7 +2,7 @@
 import { shellQuoted } from '../keyspace/shell.js';
 import type { Facts } from './facts.js';
 import { type Check, figure, keyspace, set, share, size } from './finding.js';
-import { fullness } from './room.js';
+import { fullness, sweepMend } from './room.js';
 
 const MB = 2 ** 20;
 const BIG_BYTES = 10 * MB;
@@ -73,7 +73,7 @@ export const KEY_CHECKS: readonly Check[] = [
         title: 'Most keys never end, and memory fills',
         evidence: `${share(1 - expires / keys)} of ${keys} keys have no TTL; most memory in ${most.join(', ')}`,
         reason: 'What is never deleted and never ends stays: memory only grows.',
-        mend: ['spillway init      # rules for them', 'spillway sweep     # gives them TTLs by the rules'],
+        mend: ['spillway init      # rules for them', sweepMend(facts, 'gives them TTLs by the rules')],
       };
     },
   },

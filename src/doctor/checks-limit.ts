@@ -1,7 +1,7 @@
 // Checks of maxmemory, and of what happens at it.
 import type { Facts } from './facts.js';
 import { type Check, figure, keyspace, set, share, size, uptime } from './finding.js';
-import { counted, FEWER_KEYS, fullness, leavesToPrimary, limitMend, MOST, roomOf } from './room.js';
+import { counted, fewerKeys, fullness, leavesToPrimary, limitMend, MOST, roomOf, sweepMend } from './room.js';
 
 const NEAR = 0.9;
 const FULL = 0.97;
@@ -40,7 +40,7 @@ export const LIMIT_CHECKS: readonly Check[] = [
         title: 'Memory is nearly at maxmemory, and nothing can be evicted',
         evidence: `${share(full)} of ${size(limit)}, ${policy(facts)}`,
         reason: "At the limit writes fail: OOM command not allowed when used memory > 'maxmemory'.",
-        mend: [...new Set([...FEWER_KEYS, ...limitMend(facts, 1.25 * limit, limit)])],
+        mend: [...new Set([...fewerKeys(facts), ...limitMend(facts, 1.25 * limit, limit)])],
       };
     },
   },
@@ -95,7 +95,7 @@ export const LIMIT_CHECKS: readonly Check[] = [
         evidence: `${policy(facts)}, and ${share(expires / keys)} of ${keys} keys have a TTL`,
         reason: 'When these are gone nothing can be evicted, and writes fail as with noeviction.',
         mend: [
-          'spillway sweep     # give the others a TTL by rules',
+          sweepMend(facts, 'give the others a TTL by rules'),
           ...set(facts, 'maxmemory-policy', 'allkeys-lru'),
         ],
       };

@@ -1,7 +1,9 @@
 // The memory that there is for a server, and which maxmemory fits into it. A limit below what is used makes Redis refuse
 // or evict at once, one near the room lets the kernel end it: neither may be proposed as a mend.
+
+import { TtlCost } from '../keyspace/ttl-cost.js';
 import type { Facts } from './facts.js';
-import { figure, set, size } from './finding.js';
+import { figure, keyspace, set, share, size } from './finding.js';
 
 const MB = 2 ** 20;
 /** The rest is for fragmentation, buffers and the copy that a fork makes when it saves. */
@@ -23,10 +25,20 @@ export function roomOf(facts: Facts): Room | undefined {
   return machine > 0 ? { bytes: machine, whose: "the machine's" } : undefined;
 }
 
-export const FEWER_KEYS = [
-  'spillway analyze   # which keys hold it',
-  'spillway sweep     # which of them have no TTL, and give them one',
-] as const;
+export function fewerKeys(facts: Facts): string[] {
+  return [
+    'spillway analyze   # which keys hold it',
+    sweepMend(facts, 'which of them have no TTL, and give them one'),
+  ];
+}
+
+/** The command that gives TTLs, and what these take. @param does what it does, in words */
+export function sweepMend(facts: Facts, does: string): string {
+  const { keys, expires } = keyspace(facts);
+  const [bytes, limit] = [new TtlCost(facts.info).bytes(expires, keys - expires), figure(facts, 'maxmemory')];
+  const of = limit > 0 ? ` (${share((counted(facts) + bytes) / limit)} of maxmemory then)` : '';
+  return `spillway sweep     # ${does}; TTLs for all that have none take up to ${size(bytes)} more${of}`;
+}
 
 /**
  * The commands for a new maxmemory: as near to `wanted` as room and use allow. Without a number where the room is not
@@ -47,7 +59,7 @@ export function limitMend(facts: Facts, wanted: number, above = 0): string[] {
   if (least > most || best * MB <= above) {
     return [
       `# no ${above > 0 ? 'higher ' : ''}limit fits: ${size(used)} used of ${room.whose} ${size(room.bytes)}; more memory or fewer keys first`,
-      ...FEWER_KEYS,
+      ...fewerKeys(facts),
     ];
   }
   const mend = set(facts, 'maxmemory', `${best}mb`);

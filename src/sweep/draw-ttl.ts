@@ -3,8 +3,19 @@
 import type { CompiledRule } from '../policy/rule-set.js';
 import { drawTtl } from '../policy/ttl-outcome.js';
 
-/** Whole milliseconds. @param spread 0 … 1 @param random 0 ≤ r < 1 */
-export function drawSweptTtl(rule: CompiledRule, spread: number, random: () => number): number {
-  const ttlMs = drawTtl(rule, random) + Math.round(rule.ttlMs * spread * random());
+/**
+ * Whole milliseconds.
+ * @param spread 0 … 1
+ * @param random 0 ≤ r < 1
+ * @param mostMs in place of a rule's TTL that is longer
+ */
+export function drawSweptTtl(
+  rule: CompiledRule,
+  spread: number,
+  random: () => number,
+  mostMs = Number.POSITIVE_INFINITY,
+): number {
+  const shortened = rule.ttlMs > mostMs ? { ...rule, ttlMs: mostMs } : rule;
+  const ttlMs = drawTtl(shortened, random) + Math.round(shortened.ttlMs * spread * random());
   return rule.maxTtlMs > 0 ? Math.min(ttlMs, rule.maxTtlMs) : ttlMs;
 }

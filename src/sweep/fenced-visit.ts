@@ -35,6 +35,8 @@ export interface FencedVisitOptions {
   readonly rules: RuleSet;
   readonly turn: Turn;
   readonly onGiven: (keys: number) => void;
+  /** How many of so many keys may get one now; asked before each page. @throws ServerError */
+  readonly room: (keys: number) => Promise<number>;
 }
 
 export class FencedVisit implements Visitor {
@@ -50,19 +52,24 @@ export class FencedVisit implements Visitor {
   }
 
   async take(keys: readonly Buffer[], replies: readonly Reply[]): Promise<void> {
-    const { turn } = this.options;
-    const due: Buffer[] = [];
-    const wanted: string[] = [];
+    const { turn, room } = this.options;
+    const due: { key: Buffer; rule: CompiledRule }[] = [];
     let at = 0;
     for (const key of keys) {
       const rule = this.ruleOf(key);
       if (rule === undefined || this.must(replies[at++]) !== -1) continue;
-      due.push(key);
-      wanted.push(String(drawSweptTtl(rule, SPREAD, Math.random)), rule.applyToAll ? 'any' : 'string');
+      due.push({ key, rule });
     }
     if (due.length === 0 || turn.lost.aborted) return;
+    const some = due.slice(0, await room(due.length));
+    if (some.length === 0) return;
+    const wanted = some.flatMap(({ rule }) => [
+      String(drawSweptTtl(rule, SPREAD, Math.random)),
+      rule.applyToAll ? 'any' : 'string',
+    ]);
+    const keysOf = some.map(({ key }) => key);
     const batch = new Batch();
-    batch.command('EVAL', GIVE, String(due.length + 1), SWEEP_KEY, ...due, turn.token, ...wanted);
+    batch.command('EVAL', GIVE, String(some.length + 1), SWEEP_KEY, ...keysOf, turn.token, ...wanted);
     const given = this.must((await this.aside.ask(batch))[0]);
     if (given === -1) turn.lose();
     else this.options.onGiven(Number(given));

@@ -4,11 +4,12 @@
 //   each minute: anything due? ──▶ connect ──▶ each database: its turn? ──▶ walk it ──▶ not before `every` again
 //
 // Invariants: one run at a time here, one proxy at a time in a database (turn.ts); when the rules change or the proxy
-// closes, the run ends, and its database stays due; a failure is told and tried again, and serving clients never waits.
+// closes, the run ends, and its database stays due; so it does where the server is as full as TTLs may make it; a failure
+// is told and tried again, and serving clients never waits.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { SweepSnapshot } from '../admin/types.js';
-import type { EffectiveSweep } from '../config/effective.js';
+import type { EffectiveMemory, EffectiveSweep } from '../config/effective.js';
 import { ServerError } from '../keyspace/endpoint.js';
 import { Pace } from '../keyspace/pace.js';
 import { connectServers, databasesOf, type Server, type Where } from '../keyspace/servers.js';
@@ -16,6 +17,7 @@ import { walk } from '../keyspace/walk.js';
 import { Priority, type Rule } from '../policy/rule.js';
 import { RuleSet } from '../policy/rule-set.js';
 import { FencedVisit } from './fenced-visit.js';
+import { firstBand, Headroom } from './headroom.js';
 import { digestTerms } from './terms.js';
 import { Turn } from './turn.js';
 
@@ -30,9 +32,14 @@ const LAST_MS = 1500;
 const LOST =
   'its turn was lost: another proxy has taken it since, or its key, spillway:sweep, was deleted or evicted';
 
+const FULL =
+  'more TTLs would fill its memory beyond sweep.until, so the rest waits until memory has fallen; give it more memory, or ' +
+  'let `spillway sweep` tell what the TTLs take';
+
 /** What is read of the config. */
 export interface SweepJobConfig {
   readonly sweep: EffectiveSweep;
+  readonly memory: Pick<EffectiveMemory, 'limitBytes' | 'bands'>;
   readonly rules: readonly Rule[];
 }
 
@@ -69,9 +76,9 @@ export class SweepJob {
   }
 
   reload(next: SweepJobConfig): void {
-    const { rules, sweep } = this.config;
+    const before = termsOf(this.config);
     this.config = next;
-    if (isDeepStrictEqual([rules, sweep], [next.rules, next.sweep])) return;
+    if (isDeepStrictEqual(before, termsOf(next))) return;
     this.ending.abort();
     this.plan();
   }
@@ -107,12 +114,13 @@ export class SweepJob {
   }
 
   private async run(): Promise<void> {
-    const { sweep, rules } = this.config;
+    const config = this.config;
+    const { sweep, rules } = config;
     if (sweep.everyMs === 0 || !rules.some((rule) => rule.ttlMs > 0 && !rule.observe)) return;
     this.ending = new AbortController();
     const { signal } = this.ending;
     // The other databases are swept all the same.
-    const lost: string[] = [];
+    const left: string[] = [];
     const set = new RuleSet({ rules, unregistered: { priority: Priority.NORMAL, observe: true } });
     try {
       const servers = await connectServers(this.parts.where(), NAME);
@@ -122,11 +130,11 @@ export class SweepJob {
         for (const server of servers.all) {
           for (const { db } of await databasesOf(server)) {
             if (signal.aborted) continue;
-            if (!(await this.sweepDatabase(server, db, set, sweep, signal)))
-              lost.push(`${server.name}, database ${db}`);
+            const why = await this.sweepDatabase(server, db, set, config, signal);
+            if (why !== undefined) left.push(`${server.name}, database ${db}: ${why}`);
           }
         }
-        if (lost.length > 0) throw new ServerError(`${lost.join('; ')}: ${LOST}`);
+        if (left.length > 0) throw new ServerError(left.join('; '));
       } finally {
         servers.close();
       }
@@ -143,17 +151,17 @@ export class SweepJob {
     }
   }
 
-  /** false: its turn was lost before it was done. */
+  /** Why it was not done, where that is not for the run's end. */
   private async sweepDatabase(
     server: Server,
     db: number,
     rules: RuleSet,
-    { everyMs, maxRate }: EffectiveSweep,
+    { sweep: { everyMs, maxRate, until }, memory: { limitBytes, bands } }: SweepJobConfig,
     ending: AbortSignal,
-  ): Promise<boolean> {
+  ): Promise<string | undefined> {
     const leaseMs = this.parts.leaseMs ?? LEASE_MS;
     const turn = await Turn.take(server, db, { leaseMs, everyMs, terms: digestTerms(rules, undefined) });
-    if (turn === undefined) return true;
+    if (turn === undefined) return undefined;
     this.sweeping = true;
     const begun = performance.now();
     const before = this.given;
@@ -161,8 +169,16 @@ export class SweepJob {
       this.given += keys;
     };
     const { endpoint } = server;
-    const signal = AbortSignal.any([ending, turn.lost]);
-    const visit = new FencedVisit({ server, db, name: NAME, rules, turn, onGiven });
+    const full = new AbortController();
+    const mark = { until: until === null ? undefined : (until ?? firstBand(bands)), limitBytes };
+    const headroom = new Headroom(server, db, mark);
+    const room = async (keys: number): Promise<number> => {
+      const some = await headroom.room(keys);
+      if (some < keys) full.abort();
+      return some;
+    };
+    const signal = AbortSignal.any([ending, turn.lost, full.signal]);
+    const visit = new FencedVisit({ server, db, name: NAME, rules, turn, onGiven, room });
     const pace = new Pace(server.redis, { maxRate });
     let done = false;
     try {
@@ -170,17 +186,22 @@ export class SweepJob {
       const go = (keys: number, until: AbortSignal) => pace.go(keys, until);
       const all = await walk({ endpoint, db, name: NAME, signal, pace: go, patienceMs: PATIENCE_MS }, visit);
       // The last page may be where it turned out; else the end of the turn tells.
-      done = all && !turn.lost.aborted;
+      done = all && !turn.lost.aborted && !full.signal.aborted;
     } finally {
       visit.close();
       await pace.close();
       await turn.end(done);
       this.sweeping = false;
     }
-    if (turn.lost.aborted) return ending.aborted;
-    if (!done) return true;
+    const why = turn.lost.aborted ? LOST : full.signal.aborted ? FULL : undefined;
+    if (!done || why !== undefined) return ending.aborted ? undefined : why;
     this.doneAt = this.parts.now();
     this.parts.onDone(db, this.given - before, (performance.now() - begun) / 1000);
-    return true;
+    return undefined;
   }
+}
+
+/** What a run goes by. */
+function termsOf({ rules, sweep, memory: { limitBytes, bands } }: SweepJobConfig): readonly unknown[] {
+  return [rules, sweep, limitBytes, bands];
 }

@@ -1,15 +1,16 @@
 // Gives TTLs to the keys that have none, by the rules; or tells how many that would be. Owns the order of it: servers,
 // databases, the journal, what is left to do of one that was interrupted.
 import { createHash } from 'node:crypto';
-import { refusal, ServerError } from '../keyspace/endpoint.js';
+import { ServerError } from '../keyspace/endpoint.js';
 import { Pace } from '../keyspace/pace.js';
 import type { WalkProgress } from '../keyspace/progress.js';
 import { databasesOf, type KeyedDatabase, type Server, type Servers, stayed } from '../keyspace/servers.js';
+import { TtlCost } from '../keyspace/ttl-cost.js';
 import { walk } from '../keyspace/walk.js';
-import { parseMemory } from '../memory/reading.js';
 import type { CompiledRule, RuleSet } from '../policy/rule-set.js';
 import { newCounts, type RuleCounts } from './counts.js';
 import { drawSweptTtl } from './draw-ttl.js';
+import { type Fullness, fullnessOf, Headroom, type MemoryMark } from './headroom.js';
 import { type Journal, type Place, readJournal } from './journal.js';
 import { type Giver, giverFor } from './scripts.js';
 import { type Apply, Visit } from './visit.js';
@@ -30,6 +31,10 @@ export interface SweepOptions {
   readonly maxKeys: number | undefined;
   /** By up to so much of it a TTL is longer, so that not all end at once. */
   readonly spread: number;
+  /** In place of a rule's that is longer; undefined: as the rules say. */
+  readonly mostTtlMs?: number | undefined;
+  /** How full it may make the servers. */
+  readonly mark: MemoryMark;
   /** Keys a second that are looked at; undefined: as fast as the servers answer. */
   readonly maxRate: number | undefined;
   readonly signal: AbortSignal;
@@ -39,15 +44,37 @@ export interface SweepOptions {
 export interface SweepResult {
   readonly version: 1;
   readonly applied: boolean;
-  /** Why it is not done; null: it is. `moved`: keys came to another server, where they were perhaps not met. */
-  readonly ended: 'interrupted' | 'maxKeys' | 'moved' | null;
+  /**
+   * Why it is not done; null: it is. `memory`: a server is as full as it may become; `moved`: keys came to another server,
+   * where they were perhaps not met.
+   */
+  readonly ended: 'interrupted' | 'maxKeys' | 'memory' | 'moved' | null;
   readonly seconds: number;
   readonly looked: number;
   readonly rules: readonly RuleCounts[];
+  readonly memory: readonly ServerMemory[];
   /** Its file; null: none, as nothing was to be done. */
   readonly journal: string | null;
   /** What somebody should know of. */
   readonly notes: readonly string[];
+}
+
+/** What the TTLs take of a server's memory. */
+export interface ServerMemory {
+  readonly server: string;
+  /** Before the sweep, as the server compares it with its limit. */
+  readonly usedBytes: number;
+  /** null: it has none. */
+  readonly limitBytes: number | null;
+  readonly policy: string;
+  /** Where the sweep stops; null: nowhere. */
+  readonly untilBytes: number | null;
+  /** That have no TTL and were to get one. */
+  readonly due: number;
+  /** At most, of all that were due. */
+  readonly costBytes: number;
+  /** The server is as full as the sweep may make it. */
+  readonly stopped: boolean;
 }
 
 /** Cursors by place; see keyOf(). */
@@ -61,15 +88,18 @@ export async function sweep(servers: Servers, options: SweepOptions): Promise<Sw
   for (const { name, ttlMs, observe } of rules.rules) {
     if (ttlMs > 0 && only?.has(name) !== false) counts.set(name, newCounts(name, observe));
   }
-  const given = () => [...counts.values()].reduce((sum, count) => sum + count.given, 0);
+  const sum = (of: (count: RuleCounts) => number) =>
+    [...counts.values()].reduce((total, count) => total + of(count), 0);
+  const due = () => sum((count) => (count.observe ? 0 : count.due));
   const full = new AbortController();
   const signal = AbortSignal.any([options.signal, full.signal]);
   const notes = new Set<string>();
+  const memory: ServerMemory[] = [];
   let looked = 0;
 
   const all: { server: Server; databases: KeyedDatabase[] }[] = [];
   for (const server of servers.all) all.push({ server, databases: await databasesOf(server, options.db) });
-  const total = all.flatMap(({ databases }) => databases).reduce((sum, { keys }) => sum + keys, 0);
+  const total = all.flatMap(({ databases }) => databases).reduce((keys, each) => keys + each.keys, 0);
   options.progress?.begin(journal === undefined ? 'sweep (dry run)' : 'sweep', total);
 
   const placement = await servers.placement();
@@ -79,27 +109,47 @@ export async function sweep(servers: Servers, options: SweepOptions): Promise<Sw
     const giver =
       journal && (await giverFor(server.redis, server.name, server.info.get('redis_version') ?? ''));
     if (giver?.atomic === false) notes.add(`${server.name}: ${NOT_ATOMIC}`);
-    if (await evictsWhatEnds(server)) notes.add(`${server.name}: ${EVICTS}`);
-    for (const { db } of databases) {
-      if (signal.aborted) break;
-      const apply = giver && journal && applyBy(giver, journal, options, () => maxKeys - given(), full);
+    const before = await fullnessOf(server, options.mark);
+    if (evictsWhatEnds(before)) notes.add(`${server.name}: ${EVICTS}`);
+    const cost = new TtlCost(server.info);
+    const dueBefore = due();
+    // The others may have room.
+    const stop = new AbortController();
+    const here = AbortSignal.any([signal, stop.signal]);
+    let costBytes = 0;
+    for (const { db, expires } of databases) {
+      if (here.aborted) break;
+      const headroom = new Headroom(server, db, options.mark);
+      const room = async (keys: number): Promise<number> => {
+        const allowed = Math.min(keys, maxKeys - sum((count) => count.given));
+        const some = await headroom.room(allowed);
+        if (some < allowed) stop.abort();
+        else if (allowed < keys) full.abort();
+        return some;
+      };
+      const apply = giver && journal && applyBy(giver, journal, options, room);
       const onPage = (keys: number): void => {
         looked += keys;
         options.progress?.advance(keys);
       };
       const countsOf = ({ name }: CompiledRule): RuleCounts => counts.get(name) as RuleCounts;
       const place = placeOf(server, db, placement);
-      moved = (await sweepDatabase(server, place, { ...options, signal }, apply, countsOf, onPage)) || moved;
+      const dueHere = due();
+      moved =
+        (await sweepDatabase(server, place, { ...options, signal: here }, apply, countsOf, onPage)) || moved;
+      costBytes += cost.bytes(expires, due() - dueHere);
     }
+    memory.push(memoryOf(server, before, options.mark, due() - dueBefore, costBytes, stop.signal.aborted));
   }
   moved ||= !(signal.aborted || (await stayed(servers, placement)));
   return {
     version: 1,
     applied: journal !== undefined,
-    ended: options.signal.aborted ? 'interrupted' : full.signal.aborted ? 'maxKeys' : moved ? 'moved' : null,
+    ended: endOf(options.signal.aborted, memory, full.signal.aborted, moved),
     seconds: (performance.now() - begun) / 1000,
     looked,
     rules: [...counts.values()],
+    memory,
     journal: journal?.file ?? null,
     notes: [...notes],
   };
@@ -142,14 +192,39 @@ const NOT_NOTICED = 'CLUSTER NODES is refused: whether slots move meanwhile is n
 const EVICTS =
   'it is over maxmemory, and evicts keys that have a TTL: what gets one may be gone at once, and no --undo brings it back';
 
-async function evictsWhatEnds({ name, redis }: Server): Promise<boolean> {
-  try {
-    const memory = parseMemory(await redis.info('memory'));
-    if (memory === undefined || !memory.policy.startsWith('volatile-')) return false;
-    return memory.maxmemoryBytes > 0 && memory.usedBytes - memory.notCountedBytes > memory.maxmemoryBytes;
-  } catch (error) {
-    throw refusal(name, error as Error);
-  }
+function evictsWhatEnds({ policy, usedBytes, limitBytes }: Fullness): boolean {
+  return policy.startsWith('volatile-') && limitBytes > 0 && usedBytes > limitBytes;
+}
+
+function endOf(
+  interrupted: boolean,
+  memory: readonly ServerMemory[],
+  full: boolean,
+  moved: boolean,
+): SweepResult['ended'] {
+  if (interrupted) return 'interrupted';
+  if (memory.some(({ stopped }) => stopped)) return 'memory';
+  if (full) return 'maxKeys';
+  return moved ? 'moved' : null;
+}
+
+function memoryOf(
+  { name }: Server,
+  { usedBytes, limitBytes, policy }: Fullness,
+  { until }: MemoryMark,
+  due: number,
+  costBytes: number,
+  stopped: boolean,
+): ServerMemory {
+  const limited = limitBytes > 0;
+  return {
+    server: name,
+    usedBytes,
+    limitBytes: limited ? limitBytes : null,
+    policy,
+    untilBytes: limited && until !== undefined ? Math.floor(until * limitBytes) : null,
+    ...{ due, costBytes, stopped },
+  };
 }
 
 /** Cursors mean something for as long as the server's process runs, and keys stay where they are. */
@@ -204,16 +279,14 @@ async function sweepDatabase(
 function applyBy(
   giver: Giver,
   journal: Journal,
-  { spread }: SweepOptions,
-  room: () => number,
-  full: AbortController,
+  { spread, mostTtlMs }: SweepOptions,
+  room: Apply['room'],
 ): Apply {
   return {
     giver,
     journal,
-    drawTtl: (rule) => drawSweptTtl(rule, spread, Math.random),
+    drawTtl: (rule) => drawSweptTtl(rule, spread, Math.random, mostTtlMs),
     room,
-    full: () => full.abort(),
   };
 }
 

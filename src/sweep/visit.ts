@@ -34,10 +34,8 @@ export interface Apply {
   readonly journal: Journal;
   /** A TTL for a key of this rule, milliseconds. */
   readonly drawTtl: (rule: CompiledRule) => number;
-  /** How many may still be given; asked before each page. */
-  readonly room: () => number;
-  /** Called when there is no room for a key that is due. */
-  readonly full: () => void;
+  /** How many of so many keys may get one now; asked before each page. @throws ServerError */
+  readonly room: (keys: number) => Promise<number>;
 }
 
 /** A key of a rule, and how it counts. */
@@ -116,11 +114,10 @@ export class Visit implements Visitor {
 
   /** @param now by the server's clock, milliseconds since 1970 */
   private async give(due: readonly Found[], now: number, apply: Apply): Promise<void> {
-    const { giver, journal, drawTtl, room, full } = apply;
-    const some = due.slice(0, room());
+    const { giver, journal, drawTtl, room } = apply;
+    const some = due.slice(0, await room(due.length));
     if (some.length < due.length) {
       this.incomplete = true;
-      full();
     }
     if (some.length === 0) return;
     const batch = new Batch();

@@ -141,6 +141,7 @@ const SETTINGS: Record<string, readonly [unknown, unknown]> = {
   'alerts.authorizationFile': ['/run/a', '/run/b'],
   'sweep.every': ['0s', '1h'],
   'sweep.maxRate': [1000, 2000],
+  'sweep.until': ['80%', 'never'],
   'log.level': ['info', 'warn'],
   'reload.onChange': [true, false],
 };

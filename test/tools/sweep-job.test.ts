@@ -19,6 +19,7 @@ import { Authority } from '../support/certificates.js';
 import { runCommand } from '../support/command.js';
 import { withRedis } from '../support/redis.js';
 import { until } from '../support/wait.js';
+import { settled, usedBytes, writeStrings } from './memory-lab.js';
 
 const HOUR = 3_600_000;
 const RULES = [
@@ -98,12 +99,50 @@ async function server(t: Test, where: Where): Promise<Server> {
   return servers.all[0] as Server;
 }
 
-t.test('a server that is full is swept all the same', async (t) => {
+t.test('a server is not filled by the TTLs; the rest gets them once there is room', async (t) => {
+  const { redis, done, job, problems } = await laid(t);
+  await writeStrings(redis, 'cache', 20_000);
+  await settled(redis);
+  const used = await usedBytes(redis);
+  // Room for some of them.
+  const limit = Math.ceil((used + 500_000) / 0.8);
+  await redis.config('SET', 'maxmemory', limit);
+  const started = job(configOf({ ...DAY, maxRate: 20_000 }));
+  await until(() => problems.length > 0, { timeoutMs: 20_000 });
+  t.match(problems, [/database 0: more TTLs would fill its memory beyond sweep\.until/]);
+  t.same(done, [], 'it stays due');
+  const { given } = started.snapshot();
+  t.ok(given > 500 && given < 15_000, `${given} keys`);
+  t.ok((await usedBytes(redis)) <= 0.8 * limit);
+  t.equal(await holder(redis), null, 'the turn is given back');
+  await redis.config('SET', 'maxmemory', 2 * limit);
+  await until(() => done.length > 0, { timeoutMs: 20_000 });
+  t.equal(started.snapshot().given, 20_000);
+  t.equal(problems.length, 1, 'what lasts is told once');
+  t.equal(started.snapshot().problem, null);
+});
+
+t.test('a limit of its own, and where it says so none, bound a sweep', async (t) => {
+  const { redis, done, job, problems } = await laid(t);
+  await writeStrings(redis, 'cache', 2000);
+  const limit = await usedBytes(redis);
+  const bounded = configOf(DAY);
+  const first = job({ ...bounded, memory: { ...bounded.memory, limitBytes: limit } });
+  await until(() => problems.length > 0);
+  t.match(first.snapshot(), { given: 0, failures: 1 });
+  await first.close();
+  await redis.config('SET', 'maxmemory', limit);
+  const second = job(configOf({ ...DAY, until: 'never' }));
+  await until(() => done.length > 0);
+  t.match(second.snapshot(), { given: 2000, failures: 0 });
+});
+
+t.test('a server that is full is swept all the same where the config says so', async (t) => {
   const { redis, done, job, problems } = await laid(t);
   await fill(redis, 20);
   await redis.config('SET', 'maxmemory', '100kb');
   await t.rejects(redis.set('more', 'x'), /OOM/);
-  const sweep = job();
+  const sweep = job(configOf({ ...DAY, until: 'never' }));
   await until(() => done.length > 0);
   t.same(problems, []);
   t.same(done, [{ db: 0, given: 60 }]);
@@ -116,8 +155,7 @@ t.test('a server that is full and evicts what ends is swept, too', async (t) => 
   for (let i = 0; i < 5000; i++) pipeline.set(`cache:${i}`, 'x'.repeat(100));
   await pipeline.exec();
   await redis.config('SET', 'maxmemory-policy', 'volatile-lru');
-  const used = Number(/used_memory:(\d+)/.exec(await redis.info('memory'))?.[1]);
-  await redis.config('SET', 'maxmemory', used - 100_000);
+  await redis.config('SET', 'maxmemory', (await usedBytes(redis)) - 100_000);
   await t.rejects(redis.set('more', 'x'), /OOM/);
   // Each command of others evicts what ends; what it writes for itself must not be what goes first.
   let [writing, written] = [true, 0];
@@ -129,7 +167,7 @@ t.test('a server that is full and evicts what ends is swept, too', async (t) => 
       );
   };
   const writer = write();
-  const started = job();
+  const started = job(configOf({ ...DAY, until: 'never' }));
   try {
     await until(() => done.length > 0, { timeoutMs: 20_000 });
   } finally {
@@ -266,7 +304,16 @@ t.test('who lost its turn writes nothing', async (t) => {
     const onGiven = (keys: number): void => {
       given += keys;
     };
-    const visit = new FencedVisit({ server: at, db: 0, name: 'spillway-test', rules: set, turn, onGiven });
+    const room = async (keys: number): Promise<number> => keys;
+    const visit = new FencedVisit({
+      server: at,
+      db: 0,
+      name: 'spillway-test',
+      rules: set,
+      turn,
+      onGiven,
+      room,
+    });
     await walk({ endpoint: at.endpoint, db: 0, name: 'spillway-test', signal: turn.lost }, visit);
     visit.close();
     return given;
@@ -328,18 +375,24 @@ t.test('a turn is renewed while it lasts, and not once another has it', async (t
   // Full, where it costs the most.
   await redis.config('SET', 'maxmemory', '100kb');
   await t.rejects(redis.set('more', 'x'), /OOM/);
-  const turn = (await Turn.take(at, 0, { ...HOURLY, leaseMs: 1500 })) as Turn;
+  const leaseMs = 6000;
+  const turn = (await Turn.take(at, 0, { ...HOURLY, leaseMs })) as Turn;
   const ends = async () => Number(await redis.hget(SWEEP_KEY, 'until'));
   const first = await ends();
   await until(async () => (await ends()) > first);
+  const second = await ends();
+  const [seconds, micros] = (await redis.time()).map(Number) as [number, number];
+  t.ok(second - first < leaseMs, `renewed before the lease ended: ${second - first} ms later`);
+  t.ok(second <= 1000 * seconds + micros / 1000 + leaseMs, 'for one lease from then on');
+  t.equal(await Turn.take(at, 0, HOURLY), undefined);
   await turn.end(true);
   t.equal(await swept(redis), 1);
 
-  const second = (await Turn.take(at, 0, { ...HOURLY, leaseMs: 1500, terms: 'others' })) as Turn;
+  const other = (await Turn.take(at, 0, { ...HOURLY, leaseMs: 1500, terms: 'others' })) as Turn;
   await redis.config('SET', 'maxmemory', '0');
   await redis.hset(SWEEP_KEY, 'holder', 'another');
-  await until(() => second.lost.aborted);
-  await second.end(true);
+  await until(() => other.lost.aborted);
+  await other.end(true);
   t.equal(await holder(redis), 'another');
 });
 

@@ -81,6 +81,7 @@ process.once('message', async ({ port, journal: file, rules: list }) => {
     ...(done && { from: done.from }),
     spread: 0.1,
     maxRate: 4000,
+    mark: {},
     signal: new AbortController().signal,
   });
 });`.replaceAll("'./", `'${new URL('../../dist/', import.meta.url)}`);

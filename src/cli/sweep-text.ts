@@ -1,0 +1,118 @@
+// What `spillway sweep` prints: tables, the cost of the TTLs, how to go on. Pure.
+import { shellQuoted, spillwayFlags } from '../keyspace/shell.js';
+import type { ServerMemory, SweepResult } from '../sweep/sweep.js';
+import type { UndoResult } from '../sweep/undo.js';
+import { grouped, megabytes, type Paint } from '../terminal/paint.js';
+import type { SweepCommandOptions } from './sweep-options.js';
+import { plainTable } from './tables.js';
+import { printable, quoted } from './words.js';
+
+/** What a sweep found and did, for people. */
+export function drawSweep(
+  { applied, ended, looked, rules, memory, seconds, journal, notes }: SweepResult,
+  options: SweepCommandOptions,
+  paint: Paint,
+): string {
+  const table = plainTable(
+    ['rule', 'keys', 'with a TTL', 'other type', 'without', ...(applied ? ['given', 'changed'] : [])],
+    paint,
+  );
+  for (const { rule, observe, matching, withTtl, otherType, due, given, changed } of rules) {
+    table.push([
+      `${quoted(rule)}${observe ? ' (observes)' : ''}`,
+      ...[matching, withTtl, otherType, due, ...(applied ? [given, changed] : [])].map(grouped),
+    ]);
+  }
+  const due = rules.reduce((sum, count) => sum + (count.observe ? 0 : count.due), 0);
+  const given = rules.reduce((sum, count) => sum + count.given, 0);
+  const observed = rules.reduce((sum, count) => sum + (count.observe ? count.due : 0), 0);
+  return [
+    `${grouped(looked)} keys looked at in ${seconds.toFixed(1)} s`,
+    '',
+    table.toString(),
+    '',
+    applied
+      ? paint('bold', `${grouped(given)} keys got a TTL.`) +
+        (given > 0 ? ` To take it back:\n  ${again(options, '--undo', journal)}` : '')
+      : `${paint('bold', `${grouped(due)} keys would get a TTL.`)} Nothing was changed; --apply does it.`,
+    ...(observed > 0
+      ? [`${grouped(observed)} more if the rules that only observe were enforced ("mode": "enforce").`]
+      : []),
+    ...(applied ? [] : memory.flatMap((each) => costText(each, paint))),
+    ...(ended === null ? [] : [paint('yellow', endedText(ended, memory, options, journal))]),
+    ...notes.map((note) => paint('yellow', printable(note))),
+  ].join('\n');
+}
+
+const ENDED = {
+  interrupted: 'Interrupted',
+  maxKeys: '--max-keys is reached',
+  moved: 'Keys have moved to another server meanwhile (slots, or a failover)',
+} as const;
+
+function endedText(
+  ended: NonNullable<SweepResult['ended']>,
+  memory: readonly ServerMemory[],
+  options: SweepCommandOptions,
+  journal: string | null,
+): string {
+  const full = memory.filter(({ stopped }) => stopped);
+  const reason =
+    ended === 'memory'
+      ? `More TTLs would fill ${full.map(({ server, ...each }) => `${server} beyond ${markOf(each)}`).join(', ')}`
+      : ENDED[ended];
+  const why = `${reason}: not all was looked at.`;
+  if (journal === null) return why;
+  const rules = (options.rule ?? []).map((name) => `--rule ${shellQuoted(name)} `).join('');
+  const goOn = again(options, `${rules}--apply --resume`, journal);
+  if (ended !== 'memory') return `${why} To go on:\n  ${goOn}`;
+  return `${why} To go on when memory has fallen:\n  ${goOn}\n${WAYS_OUT}`;
+}
+
+/** What to do where the server has no memory for the TTLs. */
+const WAYS_OUT = [
+  'It falls when keys end. To free some sooner, of which each helps:',
+  '  a slice of keys with a short TTL, the next one when these have ended: --max-keys 10000 --ttl 1m',
+  '  a higher bound, if writers can wait: --until 95%',
+  '  a higher maxmemory',
+].join('\n');
+
+/** What the TTLs of a dry run take of a server. */
+function costText(each: ServerMemory, paint: Paint): string[] {
+  const { server, usedBytes, limitBytes, untilBytes, due, costBytes } = each;
+  if (due === 0) return [];
+  const takes = `${server}: ${grouped(due)} TTLs take up to ${megabytes(costBytes)} (${Math.ceil(costBytes / due)} bytes a key)`;
+  if (limitBytes === null) return [`${takes}. It has no maxmemory.`];
+  const after = percent((usedBytes + costBytes) / limitBytes);
+  const lines = [
+    `${takes}: memory goes from ${percent(usedBytes / limitBytes)} to ${after} of ${megabytes(limitBytes)}.`,
+  ];
+  if (untilBytes === null || usedBytes + costBytes <= untilBytes) return lines;
+  const when = usedBytes >= untilBytes ? 'at once' : 'before it is done';
+  return [paint('yellow', [...lines, `--apply ends ${when}, at ${markOf(each)}.`].join(' ')), WAYS_OUT];
+}
+
+function markOf({ untilBytes, limitBytes }: Pick<ServerMemory, 'untilBytes' | 'limitBytes'>): string {
+  return `${percent((untilBytes ?? 0) / (limitBytes ?? 1))} of ${megabytes(limitBytes ?? 0)}`;
+}
+
+function percent(part: number): string {
+  return `${(part * 100).toFixed(1)} %`;
+}
+
+/** The command that goes to the same server with the same rules. */
+function again(options: SweepCommandOptions, what: string, journal: string | null): string {
+  return ['spillway sweep', spillwayFlags(options), what, shellQuoted(journal ?? '')]
+    .filter((part) => part !== '')
+    .join(' ');
+}
+
+/** The same of --undo. */
+export function drawUndone({ entries, undone, left, damaged, interrupted }: UndoResult): string {
+  const unread =
+    damaged > 0
+      ? `\n${grouped(damaged)} lines of the journal are damaged: what stood there keeps its TTL.`
+      : '';
+  const counts = `${grouped(undone)} of ${grouped(entries)} have no TTL any more; ${grouped(left)} were gone or had changed, and were left alone.${unread}`;
+  return interrupted ? `${counts}\nInterrupted: run it again for the rest.` : counts;
+}
