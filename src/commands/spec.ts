@@ -132,6 +132,12 @@ export interface CommandSpec {
   /** A write with a known key that can grow memory or set a TTL: one that the policy has a say in. */
   readonly governed: boolean;
   readonly role: ConnectionRole;
+  /** It may free much memory, or change how much there may be: with these words behind its name, upper case; []: always. */
+  readonly relief: readonly string[] | undefined;
+  /** It frees what it names, mostly little. */
+  readonly frees: boolean;
+  /** Either of these, or EXEC, which may stand for them. */
+  readonly eases: boolean;
   readonly sharing: Sharing;
   /** Why it is not SHARED. */
   readonly pin: PinReason | undefined;

@@ -14,9 +14,11 @@ import {
 import { GENERATED_COMMANDS } from './table.generated.js';
 import {
   CONNECTION_ROLES,
+  FREEING,
   LASTING,
   MOVERS,
   NO_KEYS,
+  RELIEFS,
   REPLACING,
   TTL_CHANGES,
   TTL_TREATMENTS,
@@ -77,6 +79,9 @@ export function specify(facts: CommandFacts, declared = false): CommandSpec {
     ttlChange: TTL_CHANGES.get(name) ?? TtlChange.NONE,
     governed: write && (denyOom || ttl !== TtlTreatment.NONE) && (keys.first > 0 || keys.keywords.length > 0),
     role,
+    relief: RELIEFS.get(name),
+    frees: FREEING.has(name),
+    eases: RELIEFS.has(name) || FREEING.has(name) || role === ConnectionRole.EXEC,
     sharing: pin === undefined ? Sharing.SHARED : isLasting(name, pin) ? Sharing.LASTING : Sharing.OWN,
     pin,
   };

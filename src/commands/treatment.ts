@@ -57,6 +57,23 @@ export const TTL_CHANGES: ReadonlyMap<string, TtlChange> = new Map<string, TtlCh
   ['swapdb', TtlChange.ENDS_ALL],
 ]);
 
+/** Commands behind which a reading of memory may be worth nothing, by their next words; []: whatever these are. */
+export const RELIEFS: ReadonlyMap<string, readonly string[]> = new Map<string, readonly string[]>([
+  ['config', ['SET', 'RESETSTAT']],
+  ['flushall', []],
+  ['flushdb', []],
+  ['swapdb', []],
+  ['script', ['FLUSH']],
+  ['function', ['FLUSH', 'DELETE', 'RESTORE']],
+  ['memory', ['PURGE']],
+  ['debug', []],
+  ['replicaof', []],
+  ['slaveof', []],
+]);
+
+/** Commands that free what they name. */
+export const FREEING: ReadonlySet<string> = new Set(['del', 'unlink']);
+
 /** Commands that take from one key about what they give to another: refusing them loses work, frees nothing. */
 export const MOVERS: ReadonlySet<string> = new Set([
   'lmove',

@@ -51,7 +51,7 @@ export function explain(subject: ExplainSubject, request: ExplainRequest): Expla
     keys:
       spec === undefined || verdict === undefined
         ? []
-        : verdict.keys.map((key) => explainKey(subject, spec, key, verdict.growth)),
+        : verdict.keys.map((key) => explainKey(subject, spec, key, verdict.size)),
     now:
       now === undefined || today === undefined
         ? null
@@ -98,7 +98,7 @@ function explainKey(
   subject: ExplainSubject,
   spec: CommandSpec,
   found: RehearsedKey,
-  growth: number,
+  size: number,
 ): ExplainedKey {
   const { key, rule } = found;
   const { rules } = subject.rules;
@@ -114,7 +114,7 @@ function explainKey(
       .map((each) => ({ name: each.name, match: each.globs.map(text) })),
     passedOverMore: Math.max(0, before.length - PASSED_OVER),
     ttl: explainTtl(subject, spec, found),
-    shed: explainShed(subject, spec, found, growth),
+    shed: explainShed(subject, spec, found, size),
   };
 }
 
@@ -200,11 +200,11 @@ function explainShed(
   { bands, now }: ExplainSubject,
   spec: CommandSpec,
   { rule, hash }: RehearsedKey,
-  growth: number,
+  size: number,
 ): ExplainedShed {
   const band = bands[rule.priority];
   const grows = spec.denyOom && !spec.mover;
-  const refused = now?.gate.active === true && grows && now.gate.refuses(rule.priority, hash, growth);
+  const refused = now?.gate.active === true && grows && now.gate.refuses(rule.priority, hash, size);
   return {
     possible: grows && band !== null,
     why: whyShed(spec, rule, band !== null),

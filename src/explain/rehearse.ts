@@ -30,7 +30,7 @@ export interface RehearsedKey {
 
 export interface Rehearsal {
   /** What the policy said; undefined: it has no say in this command. */
-  readonly verdict: { readonly growth: number; readonly keys: readonly RehearsedKey[] } | undefined;
+  readonly verdict: { readonly size: number; readonly keys: readonly RehearsedKey[] } | undefined;
   /** What went up: the command and its follow-ups, decoded and as bytes. */
   readonly sent: string[][];
   readonly sentBytes: Buffer;
@@ -96,7 +96,7 @@ class RememberingPolicy extends Policy {
       hash: hash[i],
       outcome: recorded ? outcome[i] : undefined,
     }));
-    this.last = { growth: verdict.growth, keys };
+    this.last = { size, keys };
     return verdict;
   }
 }

@@ -21,6 +21,11 @@ const ARGUMENT_OVERHEAD_BYTES = 48;
 /** jemalloc's size classes stand up to a quarter apart. */
 const ALLOCATOR_SLACK = 1.25;
 
+/** About how much Redis's memory grows by a write of so many bytes on the wire: whole bytes. */
+export function growthOf(size: number, keys: number, args: number): number {
+  return Math.ceil(size * ALLOCATOR_SLACK) + keys * KEY_OVERHEAD_BYTES + args * ARGUMENT_OVERHEAD_BYTES;
+}
+
 export interface PolicyOptions {
   readonly rules: RuleSet;
   readonly gate: ShedGate;
@@ -67,10 +72,9 @@ export class Policy {
     const allKeysKnown = this.findKeys(args, spec);
     if (verdict.count === 0) return verdict;
     if (spec.denyOom && !spec.mover) {
-      verdict.growth =
-        size * ALLOCATOR_SLACK + verdict.count * KEY_OVERHEAD_BYTES + args.argc * ARGUMENT_OVERHEAD_BYTES;
+      verdict.growth = growthOf(size, verdict.count, args.argc);
       if (this.gate.active) {
-        this.judgeShed();
+        this.judgeShed(size);
         if (verdict.action === Action.SHED) return verdict;
         if (!allKeysKnown && this.gate.byKey) verdict.action = Action.UNDECIDED;
       }
@@ -115,11 +119,11 @@ export class Policy {
   }
 
   /** Shed whole if any key's rule says so; a rule in observe mode only notes that it would. */
-  private judgeShed(): void {
+  private judgeShed(size: number): void {
     const verdict = this.verdict;
     for (let i = 0; i < verdict.count; i++) {
       const rule = verdict.rule[i];
-      if (!this.gate.refuses(rule.priority, verdict.hash[i], verdict.growth)) continue;
+      if (!this.gate.refuses(rule.priority, verdict.hash[i], size)) continue;
       verdict.shedKey = i;
       if (rule.observe) continue;
       verdict.action = Action.SHED;

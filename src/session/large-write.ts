@@ -27,6 +27,10 @@ export class LargeWrite {
   readonly keys: WrittenKey[] = [];
   /** Bytes to send behind its last one. */
   suffix: Uint8Array = new Uint8Array(0);
+  /** Keys that were found so far. */
+  keysSeen = 0;
+  /** It takes memory. */
+  grows = false;
   /** It is being refused: its bytes go nowhere. */
   readonly shed: boolean;
   /** Keys and values take turns (MSET). */
@@ -63,6 +67,7 @@ export class LargeWrite {
         ? 2 * readPositiveInteger(args.buf, args.starts[1], args.ends[1])
         : args.argc;
     if (this.inPairs) return;
+    this.keysSeen = verdict.count;
     for (let i = 0; i < verdict.count; i++) {
       const index = verdict.argument[i];
       const key = copyOf(args.buf, args.starts[index], args.ends[index]);
@@ -86,6 +91,7 @@ export class LargeWrite {
     }
     if (index === first) this.pairFrom = args.starts[at] - args.start - HEADER_BYTES;
     this.keys.length = 0;
+    this.keysSeen++;
     if (args.starts[at] < 0) return 0;
     const key = copyOf(args.buf, args.starts[at], args.ends[at]);
     const rule = this.rules.find(key, 0, key.length);

@@ -83,6 +83,11 @@ export class RequestFeed {
     return this.streaming && !this.discarding;
   }
 
+  /** Bytes that have gone up of the command that is streaming; to be asked between two chunks. */
+  get streamed(): number {
+    return this.midCommand ? -this.args.start : 0;
+  }
+
   /** Bytes still to come of the argument that is passing. */
   get missing(): number {
     return this.streaming ? this.args.missing(0) : 0;

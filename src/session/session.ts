@@ -28,6 +28,7 @@ import type { ConsoleQuestion } from './console-question.js';
 import { GrowthMeter } from './growth-meter.js';
 import { type Identity, NOBODY } from './identity.js';
 import type { LargeWrite } from './large-write.js';
+import { ReliefWatch } from './relief-watch.js';
 import { Auth, type ReplyOwner, type SharedReplies } from './reply-sequencer.js';
 import { type CommandHandler, Flow, RequestFeed } from './request-feed.js';
 import { WriteForwarder } from './write-forwarder.js';
@@ -98,6 +99,7 @@ export class Session implements CommandHandler, ReplyOwner {
   private readonly connection: Connection;
   private readonly writes: WriteForwarder;
   private readonly growth: GrowthMeter;
+  private readonly reliefs: ReliefWatch;
   /** The large command under way, if it is a write that the policy has a say in. */
   private largeWrite: LargeWrite | undefined;
   private largeSpec: CommandSpec | undefined;
@@ -127,6 +129,7 @@ export class Session implements CommandHandler, ReplyOwner {
     this.feed = new RequestFeed(upstream, this);
     this.connection = new Connection(upstream, client, this.feed, context.policy.observer, this.pooled);
     this.growth = new GrowthMeter(context.policy.gate, this.connection.replies.queue);
+    this.reliefs = new ReliefWatch(context.policy.gate, this.connection.replies.queue);
     this.writes = new WriteForwarder(upstream, this.feed, this.connection, this.growth, context.policy);
   }
 
@@ -305,6 +308,7 @@ export class Session implements CommandHandler, ReplyOwner {
     const { replies } = this.connection;
     if (replies.raw) this.feed.raw = true;
     this.growth.settle();
+    this.reliefs.settle();
     if (this.sampleReply >= 0 && replies.queue.popped >= this.sampleReply) {
       this.context.policy.observer.onLatency(this.context.clock() - this.sampledAt);
       this.sampleReply = -1;
@@ -320,6 +324,7 @@ export class Session implements CommandHandler, ReplyOwner {
     this.closed = true;
     this.connection.replies.abandon();
     this.growth.close();
+    this.reliefs.close();
   }
 
   command(): Flow {
@@ -486,9 +491,8 @@ export class Session implements CommandHandler, ReplyOwner {
     if (spec.role === ConnectionRole.NONE) {
       if (spec.ttlChange !== TtlChange.NONE && !this.feed.args.streaming) this.writes.noteTtlChange(spec);
       this.connection.forwarded();
-      return;
-    }
-    this.connection.command(spec);
+    } else this.connection.command(spec);
+    if (spec.eases) this.reliefs.forwarded(spec, this.feed.args, this.connection.inMulti);
     if (spec.role === ConnectionRole.CONSOLE) this.consoleReply = this.connection.replies.queue.pushed;
   }
 
@@ -523,7 +527,10 @@ export class Session implements CommandHandler, ReplyOwner {
 
   private afterRequests(): void {
     const { queue } = this.connection.replies;
+    if (this.largeWrite !== undefined) this.writes.largeProgress(this.largeWrite, this.feed.streamed);
     this.growth.mark();
+    // Under CLIENT REPLY OFF nothing is owed and nothing will come that could tell.
+    this.reliefs.settle();
     if (this.blocked || queue.popped < this.consoleReply) this.sampleReply = -1;
     else if (this.sampleReply < 0 && queue.pushed > queue.popped) {
       this.sampleReply = queue.pushed;

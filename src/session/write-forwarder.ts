@@ -5,7 +5,7 @@ import { type CommandSpec, TtlChange } from '../commands/spec.js';
 import { hashKey } from '../policy/hash.js';
 import { TtlOutcome } from '../policy/observer.js';
 import { OptionTail } from '../policy/option-tail.js';
-import type { Policy } from '../policy/policy.js';
+import { growthOf, type Policy } from '../policy/policy.js';
 import type { CompiledRule } from '../policy/rule-set.js';
 import { ExpiryUnit, lifetimeOf, readExpiry } from '../policy/ttl-options.js';
 import { drawTtl } from '../policy/ttl-outcome.js';
@@ -78,7 +78,8 @@ export class WriteForwarder {
     if (verdict.tail) large.tail = new OptionTail(verdict.rule[0], followUps);
     this.rewrite(verdict);
     if (verdict.action === Action.APPEND) large.suffix = copyOf(verdict.suffix, 0, verdict.suffixLength);
-    this.growth.begin(verdict.growth);
+    large.grows = verdict.growth > 0;
+    this.growth.begin(size);
     for (let i = 0; large.inPairs && i < args.parsed; i++) this.takeOfPair(large, i, i);
     return large;
   }
@@ -98,6 +99,12 @@ export class WriteForwarder {
     }
   }
 
+  /** So many bytes of a large write have gone up: what counts is what the server has, not what was announced. */
+  largeProgress(large: LargeWrite, size: number): void {
+    if (large.shed) return;
+    this.growth.progress(this.growthSoFar(large, size), Math.max(0, large.knownSize - size));
+  }
+
   /** The last byte of a large write was forwarded or discarded. */
   endLarge(large: LargeWrite): void {
     const { args } = this.feed;
@@ -107,9 +114,8 @@ export class WriteForwarder {
     }
     this.upstream.write(large.suffix, 0, large.suffix.length);
     this.connection.forwarded();
-    // What came behind its first large argument was not known at its head.
     const size = args.next - args.start;
-    this.growth.add(Math.max(0, size - large.knownSize));
+    this.growth.add(this.growthSoFar(large, size));
     large.finish();
     if (large.inPairs) this.connection.largeWritten();
     if (large.inPairs || !large.recorded) return;
@@ -179,6 +185,10 @@ export class WriteForwarder {
     ) {
       observer.onTtlDropped(rule.slot);
     }
+  }
+
+  private growthSoFar(large: LargeWrite, size: number): number {
+    return large.grows ? growthOf(size, large.keysSeen, this.feed.args.parsed) : 0;
   }
 
   /** Counts the pair that argument `index`, at `at` of the feed's arguments, completes; its follow-up waits for the end. */
