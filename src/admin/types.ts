@@ -22,6 +22,10 @@ export interface ShedLevel {
 export interface MemorySnapshot {
   /** (used - not counted) / limit; null without a limit or a reading. */
   pressure: number | null;
+  /** What `level` stands on: `pressure`, or more by what was let through since, by hysteresis, by a rehearsal. */
+  actingPressure: number | null;
+  /** What that comes from. */
+  cause: string;
   usedBytes: number | null;
   /** Replication and AOF buffers, which Redis leaves out when it compares with maxmemory. */
   notCountedBytes: number | null;

@@ -5,6 +5,7 @@ import type { WorkersSnapshot } from '../admin/types.js';
 import type { EffectiveConfig } from '../config/effective.js';
 import type { LogLosses } from '../log/log-output.js';
 import type { ServerFacts } from '../memory/monitor.js';
+import { type Covered, coveredBy } from '../memory/pressure.js';
 import type { ClientTraffic } from '../net/client-link.js';
 import type { TrafficObserver } from '../policy/observer.js';
 import type { ShedGate } from '../policy/shed.js';
@@ -53,8 +54,9 @@ export class Alone implements Service {
     return [];
   }
 
-  answered(): number {
-    return this.gate.answered;
+  covered(): Covered {
+    this.gate.readingAsked(performance.now());
+    return coveredBy(this.gate);
   }
 
   /** The gate is set already. */

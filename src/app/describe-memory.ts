@@ -24,6 +24,8 @@ export function describeMemory(
   ]);
   return {
     pressure: limitBytes > 0 ? pressure.measured : null,
+    actingPressure: limitBytes > 0 ? pressure.acting : null,
+    cause: pressure.cause,
     usedBytes: reading?.usedBytes ?? null,
     notCountedBytes: reading?.notCountedBytes ?? null,
     limitBytes: limitBytes > 0 ? limitBytes : null,

@@ -93,7 +93,7 @@ export async function startProxy(
     gate,
     log,
     clock,
-    answered: () => service.answered(),
+    covered: () => service.covered(),
     onReading: pressureChanged,
     onServer: (server) => {
       service.adoptServer(server);

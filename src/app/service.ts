@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import type { WorkersSnapshot } from '../admin/types.js';
 import type { EffectiveConfig } from '../config/effective.js';
 import type { ServerFacts } from '../memory/monitor.js';
-import type { PressureState } from '../memory/pressure.js';
+import type { Covered, PressureState } from '../memory/pressure.js';
 import type { ClientTraffic } from '../net/client-link.js';
 import type { ShedGate } from '../policy/shed.js';
 import type { ConsoleQuestion } from '../session/console-question.js';
@@ -31,8 +31,8 @@ export interface Service {
    * that have not confirmed it in time and may go by the old one still.
    */
   reload(config: EffectiveConfig): readonly number[] | Promise<readonly number[]>;
-  /** Growth, bytes since the start, that the server has executed for certain. */
-  answered(): number | Promise<number>;
+  /** What a reading that is asked for behind this call contains for certain. */
+  covered(): Covered | Promise<Covered>;
   /** The pressure that the gate stands under has changed. */
   pressureChanged(state: PressureState): void;
   /** All that was counted so far. */

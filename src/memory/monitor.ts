@@ -1,5 +1,6 @@
 // Keeps the readings coming, on a connection of its own: INFO at an interval that shortens as the limit comes
 // nearer, at once when much growth was let through, and what the server is (version, COMMAND) on each connect.
+// A connection on which a reading does not come in time is given up for a new one: it may have gone silent for good.
 // Owns the ioredis client and the timers; never touches the data path but through Pressure and what it learns.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ConnectionOptions } from 'node:tls';
@@ -8,8 +9,8 @@ import type { Logger } from 'pino';
 import { factsFromCommandReply } from '../commands/overlay.js';
 import type { CommandFacts } from '../commands/table.js';
 import type { ShedGate } from '../policy/shed.js';
-import type { Pressure } from './pressure.js';
-import { infoFields, type KeyspaceReading, parseKeyspace, parseMemory } from './reading.js';
+import type { Covered, Pressure } from './pressure.js';
+import { BadReading, infoFields, type KeyspaceReading, parseKeyspace, parseMemory } from './reading.js';
 
 export interface MonitorOptions {
   readonly upstream: {
@@ -26,9 +27,9 @@ export interface MonitorOptions {
   readonly pollIntervalMs: number;
   readonly pressure: Pressure;
   readonly gate: ShedGate;
-  /** What of the growth let through the server has executed for certain; asked before each reading. */
-  readonly answered: () => number | Promise<number>;
-  /** Called when `pressure` has taken a reading. */
+  /** What a reading that is asked for next contains for certain. */
+  readonly covered: () => Covered | Promise<Covered>;
+  /** Called when `pressure` has taken a reading, or could not have the one that was due. */
   readonly onReading: () => void;
   readonly log: Logger;
   /** Monotonic milliseconds. */
@@ -53,7 +54,14 @@ const SHORTEST_INTERVAL_MS = 10;
 const SHORTEST_GAP_MS = 5;
 const KEYSPACE_INTERVAL_MS = 2000;
 const RECONNECT_MS = 250;
+/** A connection that cannot be made, or does not answer, in so long is given up. */
+const LONGEST_WAIT_MS = 3000;
+/** A reading that takes longer is missed: what was let through meanwhile cannot be told from what overwrote. */
+const OVERDUE_MS = 1000;
 const REFUSED = /NOAUTH|WRONGPASS|NOPERM/;
+/** ioredis's own words. */
+const TIMED_OUT = 'Command timed out';
+const MOST_REPORTED = 16;
 
 export class MemoryMonitor {
   polls = 0;
@@ -69,6 +77,8 @@ export class MemoryMonitor {
   private keyspace: KeyspaceReading | undefined;
   private keyspaceAt = Number.NEGATIVE_INFINITY;
   private lastError = '';
+  /** What has been logged since the last reading. */
+  private readonly reported = new Set<string>();
   private firstPoll: Promise<void> | undefined;
   private pollIntervalMs: number;
 
@@ -76,13 +86,16 @@ export class MemoryMonitor {
     this.pollIntervalMs = options.pollIntervalMs;
     const { host, port, path, username, password, connectTimeoutMs } = options.upstream;
     const { tls } = options;
+    const waitMs = Math.min(connectTimeoutMs, LONGEST_WAIT_MS);
     this.redis = new Redis({
       ...(path === undefined ? { host, port } : { path }),
       ...(tls && { tls: tls() }),
       ...(username === undefined ? {} : { username }),
       ...(password === undefined ? {} : { password }),
-      connectTimeout: connectTimeoutMs,
-      commandTimeout: connectTimeoutMs,
+      connectTimeout: waitMs,
+      commandTimeout: waitMs,
+      // What does not answer says no goodbye either.
+      disconnectTimeout: RECONNECT_MS,
       connectionName: 'spillway-monitor',
       lazyConnect: true,
       enableOfflineQueue: false,
@@ -102,6 +115,10 @@ export class MemoryMonitor {
       this.firstPoll = this.learnServer().then(() => this.poll());
     });
     options.gate.onGrowth = () => this.grown();
+    options.gate.onRelief = (answered) => {
+      this.options.pressure.apply(this.options.clock());
+      if (answered) this.pollSoon();
+    };
   }
 
   /** Connects and takes the first reading; resolves once it is there, could not be had, or is long in coming. */
@@ -121,6 +138,7 @@ export class MemoryMonitor {
     this.closed = true;
     clearTimeout(this.timer);
     this.options.gate.onGrowth = () => {};
+    this.options.gate.onRelief = () => {};
     this.redis.disconnect();
   }
 
@@ -147,6 +165,16 @@ export class MemoryMonitor {
     this.pollSoon();
   }
 
+  private missed(): void {
+    this.pollErrors++;
+    this.sawNothing();
+  }
+
+  private sawNothing(): void {
+    this.options.pressure.missed(this.options.clock());
+    this.options.onReading();
+  }
+
   private grown(): void {
     const { pressure, clock } = this.options;
     const now = clock();
@@ -158,15 +186,16 @@ export class MemoryMonitor {
     if (this.polling || this.closed) return;
     this.soon = false;
     if (!this.connected) {
-      this.pollErrors++;
+      this.missed();
       this.schedule();
       return;
     }
     const { pressure, clock } = this.options;
     this.polling = true;
     this.polledAt = clock();
+    const overdue = setTimeout(() => this.sawNothing(), OVERDUE_MS).unref();
     try {
-      const answered = await this.options.answered();
+      const covered = await this.options.covered();
       const withKeyspace = this.polledAt - this.keyspaceAt > KEYSPACE_INTERVAL_MS;
       const [memory, keyspace, replication] = await Promise.all([
         this.redis.info('memory'),
@@ -178,15 +207,17 @@ export class MemoryMonitor {
         this.keyspaceAt = this.polledAt;
       }
       const reading = parseMemory(memory);
-      if (reading === undefined) throw new Error('INFO memory has no used_memory: is the upstream a Redis?');
       this.polls++;
       this.recovered();
-      pressure.take(reading, this.keyspace, answered, clock());
+      pressure.take(reading, this.keyspace, covered, clock());
       this.options.onReading();
     } catch (error) {
-      this.pollErrors++;
+      this.missed();
       this.report(error as Error);
+      // Who answers, be it with an error, is not silent.
+      if ((error as Error).message === TIMED_OUT) this.redis.disconnect(true);
     } finally {
+      clearTimeout(overdue);
       this.polling = false;
       this.schedule();
     }
@@ -233,17 +264,29 @@ export class MemoryMonitor {
 
   /** The same trouble is logged once, not at every try. */
   private report(error: Error): void {
-    if (this.closed || error.message === this.lastError) return;
+    if (this.closed) return;
     this.lastError = error.message;
-    const hint = REFUSED.test(error.message)
-      ? 'give upstream.url a user and password that may run INFO (or set SPILLWAY_UPSTREAM_PASSWORD)'
-      : 'check upstream.url; trying again';
-    this.options.log.error({ err: error.message }, `memory monitor: no reading from the upstream: ${hint}`);
+    if (this.reported.has(error.message)) return;
+    if (this.reported.size < MOST_REPORTED) this.reported.add(error.message);
+    this.options.log.error(
+      { err: error.message },
+      `memory monitor: no reading from the upstream: ${hintFor(error)}`,
+    );
   }
 
   private recovered(): void {
     if (this.lastError === '') return;
     this.lastError = '';
+    this.reported.clear();
     this.options.log.info('memory monitor: reading the upstream again');
   }
+}
+
+function hintFor(error: Error): string {
+  if (REFUSED.test(error.message))
+    return 'give upstream.url a user and password that may run INFO (or set SPILLWAY_UPSTREAM_PASSWORD)';
+  if (error instanceof BadReading) return 'its INFO cannot be used; trying again';
+  if (error.message === TIMED_OUT) return 'it does not answer; trying again on a new connection';
+  if (/^(BUSY|LOADING|MASTERDOWN) /.test(error.message)) return 'it is busy; trying again';
+  return 'check upstream.url; trying again';
 }

@@ -1,17 +1,21 @@
-// From readings to the shed gate: how full the server is, what has been let through since, what to refuse now.
+// From readings to the shed gate: how full the server is, what has been let through since, what to refuse now and why.
 // Pure but for the gate it writes: no timers, no I/O, the clock comes with each call (monotonic milliseconds).
 //
-//   estimate = reading + growth forwarded and not known to be in it + what others write, by their rate × age
+//   estimate = reading + growth let through that it may not contain + what others write, by their rate × age
+//              while readings fail: reading + at most what memory was measured to grow by in such a time
 //   held     = the highest reading, let down only once readings fall `hysteresis` below it
-//   refused share of a priority = where max(held, estimate / limit, rehearsed) stands in its band
+//   acting   = max(held, estimate / limit, rehearsed); a priority's refused share is where it stands in its band
 //
 // Since growth counts from the moment it is forwarded, a burst between two readings cannot overshoot.
-// Invariants: held is moved by readings and by Redis's own OOM only, so levels don't flap with estimates; a rehearsal
-// only ever adds to what is refused, and leaves nothing behind.
+// Invariants: `apply` alone decides what is refused, and the gate, the levels and their causes are what it decided; a level
+// that is told rises at once, and falls at once but where it stood on growth alone, which comes and goes with each
+// reading: then a second later. `held` is moved by readings and by Redis's own OOM only. A rehearsal only ever adds to
+// what is refused, and leaves nothing behind.
 import { Priority } from '../policy/rule.js';
 import { ALL, type ShedGate } from '../policy/shed.js';
 import { type Applicability, judgeApplicability } from './applicability.js';
 import type { KeyspaceReading, Reading } from './reading.js';
+import { Relief } from './relief.js';
 
 export type Band = readonly [start: number, full: number] | null;
 
@@ -26,14 +30,30 @@ export interface PressureOptions {
   readonly onStale: 'admit' | 'hold';
 }
 
+/** What a reading is certain to contain, as of when it is asked for. */
+export interface Covered {
+  /** Growth, as ShedGate.answered. */
+  readonly growth: number;
+  /** Commands that may free memory or change its limit, as ShedGate.reliefsAnswered. */
+  readonly reliefs: number;
+}
+
+/** What a reading that is asked for now contains of what has passed `gate`. */
+export function coveredBy({ answered, reliefsAnswered }: ShedGate): Covered {
+  return { growth: answered, reliefs: reliefsAnswered };
+}
+
 /** What one Pressure has made of its readings, as plain data: for others, in front of the same server, to go by. */
 export interface PressureState {
   readonly reading: Reading | undefined;
   readonly applicability: Applicability | undefined;
   readonly readingAgeMs: number;
-  readonly answeredThen: number;
+  readonly covered: Covered;
+  readonly better: boolean;
+  readonly blind: boolean;
   readonly held: number;
   readonly othersRate: number;
+  readonly measuredRate: number;
   readonly rehearsal: Rehearsal | undefined;
 }
 
@@ -45,50 +65,80 @@ export interface Rehearsal {
 
 export type Level = 'open' | 'partial' | 'full';
 
+/** What a level stands on, or what ended it. */
+export type Cause =
+  | 'reading'
+  | 'growth since the reading'
+  | 'upstream OOM'
+  | 'stale reading'
+  | 'not applicable'
+  | 'configuration'
+  | 'rehearsal'
+  /** A command has passed that may free memory or change its limit: nothing is refused until a reading shows it. */
+  | 'relief'
+  | 'no reading yet';
+
 export interface LevelChange {
   readonly priority: Priority;
   readonly from: Level;
   readonly to: Level;
-  /** The pressure that the level stands on, and where it comes from. */
+  /** The pressure that is acted upon, and what it comes from. */
   readonly pressure: number;
-  readonly cause:
-    | 'reading'
-    | 'upstream OOM'
-    | 'stale reading'
-    | 'not applicable'
-    | 'configuration'
-    | 'rehearsal';
+  readonly cause: Cause;
   readonly reading: Reading | undefined;
 }
 
 const PRIORITIES = [Priority.LOW, Priority.NORMAL, Priority.HIGH, Priority.CRITICAL] as const;
+const RANK: Readonly<Record<Level, number>> = { open: 0, partial: 1, full: 2 };
 /** The estimate is looked at again each time it has grown by this share of the limit. */
 const STEP = 0.002;
 /** Share of the limit below the first band within which an OOM is taken for what it says. */
 const OOM_TRUST = 0.1;
 /** How long Redis's OOM counts as proof that eviction does not help. */
 const OOM_COUNTS_MS = 5000;
-/** Others' rate is learnt over intervals of at least this length, the newest weighing this much. */
+/** Rates are learnt over intervals of at least this length, the newest weighing this much. */
 const RATE_INTERVAL_MS = 200;
 const RATE_WEIGHT = 0.3;
+/** In so long the fastest growth that was measured counts half. */
+const MEASURED_HALF_LIFE_MS = 10_000;
+/** A level that stood on growth alone is told to have fallen when it has not been reached for so long. */
+const SETTLED_MS = 1000;
+/** Share of the limit by which memory must fall from one reading to the next to be called better. */
+const MUCH_FREED = 0.1;
 
 export class Pressure {
   reading: Reading | undefined;
   applicability: Applicability | undefined;
   levelChanges = 0;
+  /** As told. */
   readonly levels: Level[] = ['open', 'open', 'open', 'open'];
+  /** What is acted upon now, as a share of the limit, and what it comes from. */
+  acting = 0;
+  cause: Cause = 'no reading yet';
   private readAt = Number.NEGATIVE_INFINITY;
-  /** gate.answered when the reading was asked for: all of it is in the reading. */
-  private answeredThen = 0;
+  private covered: Covered = { growth: 0, reliefs: 0 };
+  private better = true;
+  /** Readings that were asked for since the last one have failed, or are overdue. */
+  private blind = false;
   private held = 0;
+  private heldBy: Cause = 'reading';
   private oomAt = Number.NEGATIVE_INFINITY;
+  /** What was read when an OOM that raised `held` turned out to say nothing of memory. */
+  private oomContradictedAt = Number.NEGATIVE_INFINITY;
   private rehearsed = 0;
   private rehearsedUntil = Number.NEGATIVE_INFINITY;
   /** Bytes a millisecond that come from elsewhere: other proxies, direct writers. */
   private othersRate = 0;
-  /** The reading and the growth let through when the rate was last learnt. */
+  /** Bytes a millisecond: the fastest that memory grew by, of late. */
+  private measuredRate = 0;
+  /** The reading and the growth let through when the rates were last learnt. */
   private rateSince = { at: Number.NEGATIVE_INFINITY, counted: 0, admitted: 0 };
+  private readonly relief = new Relief();
   private lowestStart: number;
+  /** By priority: when the told level was last reached, whether it stood on growth alone, and what it rose by. */
+  private readonly reachedAt = [0, 0, 0, 0];
+  private readonly byGrowth = [false, false, false, false];
+  private readonly causes: Cause[] = ['reading', 'reading', 'reading', 'reading'];
 
   constructor(
     private options: PressureOptions,
@@ -102,33 +152,49 @@ export class Pressure {
   reconfigure(options: PressureOptions, now: number): void {
     this.options = options;
     this.lowestStart = lowestStart(options);
-    this.apply(now);
-    if (this.applicability?.applies === true && !this.isStale(now)) this.setLevels('configuration');
+    this.apply(now, 'configuration');
   }
 
-  /** A reading has come; `answered` is what gate.answered was when it was asked for. */
-  take(reading: Reading, keyspace: KeyspaceReading | undefined, answered: number, now: number): void {
-    this.learnOthersRate(reading, now);
+  /** A reading has come; `covered` is what was answered when it was asked for. */
+  take(reading: Reading, keyspace: KeyspaceReading | undefined, covered: Covered, now: number): void {
+    const before = this.reading;
+    const freed = this.countedBytes - counted(reading);
+    this.learnRates(reading, now);
     this.reading = reading;
     this.readAt = now;
-    this.answeredThen = answered;
+    this.covered = covered;
+    this.blind = false;
     this.applicability = judgeApplicability(
       reading,
       keyspace,
       this.options,
       now - this.oomAt < OOM_COUNTS_MS,
     );
-    const ratio = this.measured;
-    if (ratio > this.held) this.held = ratio;
-    else if (ratio < this.held - this.options.hysteresis) this.held = ratio + this.options.hysteresis;
+    const refused = this.held > this.lowestStart;
+    this.holdReading();
+    this.better =
+      before?.maxmemoryBytes !== reading.maxmemoryBytes ||
+      before.policy !== reading.policy ||
+      freed >= MUCH_FREED * this.applicability.limitBytes ||
+      (refused && this.held <= this.lowestStart);
+    this.relief.take(covered.reliefs, this.better);
+    this.apply(now, this.applicability.applies ? 'reading' : 'not applicable');
+  }
+
+  /** A reading that was asked for has failed, or is long in coming: until there is one, what was read is held on to. */
+  missed(now: number): void {
+    if (this.blind) return;
+    this.blind = true;
     this.apply(now);
-    this.setLevels(this.applicability.applies ? 'reading' : 'not applicable');
   }
 
   state(now: number): PressureState {
-    const { reading, applicability, answeredThen, held, othersRate } = this;
+    const { reading, applicability, covered, better, blind, held, othersRate, measuredRate } = this;
     const [readingAgeMs, rehearsal] = [this.readingAge(now), this.rehearsal(now)];
-    return { reading, applicability, readingAgeMs, answeredThen, held, othersRate, rehearsal };
+    return {
+      ...{ reading, applicability, readingAgeMs, covered, better, blind },
+      ...{ held, othersRate, measuredRate, rehearsal },
+    };
   }
 
   /** Goes by another's readings from now on, instead of take(). The gate must count all that the other's counts. */
@@ -136,11 +202,15 @@ export class Pressure {
     this.reading = state.reading;
     this.applicability = state.applicability;
     this.readAt = now - state.readingAgeMs;
-    this.answeredThen = state.answeredThen;
+    this.covered = state.covered;
+    this.better = state.better;
+    this.blind = state.blind;
     this.held = state.held;
     this.othersRate = state.othersRate;
+    this.measuredRate = state.measuredRate;
     this.rehearsed = state.rehearsal?.pressure ?? 0;
     this.rehearsedUntil = now + (state.rehearsal?.leftMs ?? 0);
+    this.relief.take(state.covered.reliefs, state.better);
     this.apply(now);
   }
 
@@ -148,8 +218,7 @@ export class Pressure {
   rehearse(pressure: number, durationMs: number, now: number): void {
     this.rehearsed = pressure;
     this.rehearsedUntil = now + durationMs;
-    this.apply(now);
-    this.setLevels('rehearsal');
+    this.apply(now, 'rehearsal');
   }
 
   /** undefined: there is none now. */
@@ -160,52 +229,58 @@ export class Pressure {
 
   /**
    * Redis itself answered OOM to a client: memory is at its limit now. Far below the first band that is not taken on
-   * trust, since a script can answer what it likes and one huge value is refused on a half empty server; there the
-   * reading that follows at once decides.
+   * trust, since one huge value is refused on a half empty server; there the reading that follows at once decides. Nor is
+   * it where a reading has just contradicted one, until memory is fuller than then.
    */
   upstreamOom(now: number): void {
     this.oomAt = now;
     if (this.applicability?.applies !== true || this.held >= 1 || this.distanceToShedding(now) > OOM_TRUST)
       return;
+    if (this.measured <= this.oomContradictedAt + this.options.hysteresis) return;
     this.held = 1;
-    this.apply(now);
-    this.setLevels('upstream OOM');
+    this.heldBy = 'upstream OOM';
+    this.apply(now, 'upstream OOM');
   }
 
-  /** Looks at the clock: what others write, and whether the reading still counts. */
-  apply(now: number): void {
-    const { gate } = this;
-    const { applicability, reading } = this;
+  /**
+   * Decides what is refused from now on: writes the gate, tells the levels that have changed. `trigger`: what has come
+   * about; without one only time has passed, or growth.
+   */
+  apply(now: number, trigger?: Cause): void {
+    const { gate, applicability } = this;
     if (now >= this.rehearsedUntil) this.rehearsed = 0;
-    if (reading === undefined || applicability?.applies !== true) {
-      this.open();
+    if (this.reading === undefined || applicability?.applies !== true) {
+      this.open(0, this.reading === undefined ? 'no reading yet' : 'not applicable', now, trigger);
       return;
     }
     if (this.isStale(now) && this.options.onStale === 'admit') {
-      this.open();
-      this.setLevels('stale reading');
+      this.open(this.effective, 'stale reading', now, 'stale reading');
       return;
     }
-    const effective = Math.max(this.effective, this.estimate(now) / applicability.limitBytes);
+    const estimate = this.estimate(now) / applicability.limitBytes;
+    this.acting = Math.max(this.effective, estimate);
     gate.byKey = false;
     for (const priority of PRIORITIES) {
-      const share = this.share(priority, effective);
+      const share = this.share(priority, this.acting);
       gate.thresholds[priority] = share * ALL;
       if (share > 0) gate.byKey = true;
     }
     this.setHeadroom(now);
     gate.active = gate.byKey || applicability.refusesAtLimit;
-    const distance = Math.max(STEP, (this.lowestStart - effective) / 2);
+    const distance = Math.max(STEP, (this.lowestStart - this.acting) / 2);
     gate.wakeAt = gate.admitted + Math.min(distance, 1) * applicability.limitBytes;
+    this.tellLevels(now, trigger);
+    if (gate.active) this.pauseForRelief(now, applicability.limitBytes);
+    else this.relief.none();
   }
 
-  /** Share of a priority's keys that is refused when the pressure is `effective`. */
-  share(priority: Priority, effective = this.effective): number {
+  /** Share of a priority's keys that is refused when the pressure is `acting`. */
+  share(priority: Priority, acting = this.effective): number {
     const band = this.options.bands[priority];
     if (band === null || this.applicability?.applies !== true) return 0;
     const [start, full] = band;
-    if (effective >= full) return 1;
-    return effective <= start ? 0 : (effective - start) / (full - start);
+    if (acting >= full) return 1;
+    return acting <= start ? 0 : (acting - start) / (full - start);
   }
 
   /** used / limit as last read; 0 without a reading or a limit. */
@@ -214,14 +289,9 @@ export class Pressure {
     return limit > 0 ? this.countedBytes / limit : 0;
   }
 
-  /** The pressure that levels stand on. */
-  get effective(): number {
-    return Math.max(this.held, this.rehearsed);
-  }
-
   /** Bytes of growth that the reading may not contain. */
   get growthSinceReading(): number {
-    return Math.max(0, this.gate.admitted - this.answeredThen);
+    return Math.max(0, this.gate.admitted - this.covered.growth);
   }
 
   readingAge(now: number): number {
@@ -241,26 +311,47 @@ export class Pressure {
     );
   }
 
+  /** The pressure without what is estimated. */
+  private get effective(): number {
+    return Math.max(this.held, this.rehearsed);
+  }
+
   private estimate(now: number): number {
-    return this.countedBytes + this.growthSinceReading + this.othersRate * Math.max(0, this.readingAge(now));
+    const age = Math.max(0, this.readingAge(now));
+    const growth = this.growthSinceReading + this.othersRate * age;
+    if (!this.blind) return this.countedBytes + growth;
+    // Most growth overwrites what is there; without readings nobody takes that off again.
+    return this.countedBytes + Math.min(growth, this.measuredRate * Math.min(age, this.options.staleAfterMs));
   }
 
   private get countedBytes(): number {
-    return this.reading === undefined ? 0 : this.reading.usedBytes - this.reading.notCountedBytes;
+    return this.reading === undefined ? 0 : counted(this.reading);
   }
 
-  /** What memory grew by beyond what this proxy let through, over intervals long enough to mean something. */
-  private learnOthersRate(reading: Reading, now: number): void {
-    const counted = reading.usedBytes - reading.notCountedBytes;
-    const elapsed = now - this.rateSince.at;
+  private holdReading(): void {
+    const ratio = this.measured;
+    const byOom = this.heldBy === 'upstream OOM' && ratio < this.held;
+    if (ratio >= this.lowestStart) this.oomContradictedAt = Number.NEGATIVE_INFINITY;
+    else if (byOom) this.oomContradictedAt = ratio;
+    if (ratio > this.held) this.held = ratio;
+    else if (ratio < this.held - this.options.hysteresis) this.held = ratio + this.options.hysteresis;
+    this.heldBy = 'reading';
+  }
+
+  /** How fast memory grows, and by what this proxy did not let through, over intervals long enough to mean something. */
+  private learnRates(reading: Reading, now: number): void {
+    const { at, counted: before, admitted } = this.rateSince;
+    const elapsed = now - at;
     if (elapsed < RATE_INTERVAL_MS) return;
+    const used = counted(reading);
     if (Number.isFinite(elapsed)) {
-      const grown = counted - this.rateSince.counted;
-      const own = this.gate.admitted - this.rateSince.admitted;
-      const rate = Math.max(0, grown - own) / elapsed;
-      this.othersRate += (rate - this.othersRate) * RATE_WEIGHT;
+      const grown = Math.max(0, used - before);
+      const others = Math.max(0, grown - (this.gate.admitted - admitted)) / elapsed;
+      this.othersRate += (others - this.othersRate) * RATE_WEIGHT;
+      const faded = this.measuredRate * 0.5 ** (elapsed / MEASURED_HALF_LIFE_MS);
+      this.measuredRate = Math.max(grown / elapsed, faded);
     }
-    this.rateSince = { at: now, counted, admitted: this.gate.admitted };
+    this.rateSince = { at: now, counted: used, admitted: this.gate.admitted };
   }
 
   /**
@@ -268,34 +359,66 @@ export class Pressure {
    * them only what was read does, since what they have under way may overwrite what is there.
    */
   private setHeadroom(now: number): void {
-    const limit = this.applicability?.refusesAtLimit
-      ? (this.reading?.maxmemoryBytes ?? 0)
-      : Number.POSITIVE_INFINITY;
+    const { gate, options, applicability, reading } = this;
+    const limit = applicability?.refusesAtLimit ? (reading?.maxmemoryBytes ?? 0) : Number.POSITIVE_INFINITY;
+    const estimate = this.estimate(now) + gate.promised + gate.promisedElsewhere;
     for (const priority of PRIORITIES) {
-      const used = this.options.bands[priority] === null ? this.countedBytes : this.estimate(now);
-      this.gate.headroom[priority] = Math.max(0, limit - used);
+      const used = options.bands[priority] === null ? this.countedBytes : estimate;
+      gate.headroom[priority] = Math.max(0, limit - used);
     }
   }
 
-  private open(): void {
-    this.gate.active = false;
-    this.gate.byKey = false;
-    this.gate.thresholds.fill(0);
-    this.gate.headroom.fill(Number.POSITIVE_INFINITY);
-    this.gate.wakeAt = Number.POSITIVE_INFINITY;
+  private pauseForRelief(now: number, limitBytes: number): void {
+    const { gate, relief } = this;
+    const left = relief.pause(gate.reliefs, gate.admitted, limitBytes, now);
+    if (left === 0) return;
+    gate.open();
+    gate.wakeAt = gate.admitted + left;
+    this.cause = 'relief';
   }
 
-  private setLevels(cause: LevelChange['cause']): void {
+  private open(acting: number, cause: Cause, now: number, trigger: Cause | undefined): void {
+    this.gate.open();
+    this.relief.none();
+    this.acting = acting;
+    this.tellLevels(now, trigger ?? cause, 0);
+    this.cause = cause;
+  }
+
+  /** `most`: 0 where nothing is refused whatever the pressure. */
+  private tellLevels(now: number, trigger: Cause | undefined, most = 1): void {
+    this.cause = this.rehearsed > this.held ? 'rehearsal' : this.heldBy;
     for (const priority of PRIORITIES) {
-      const share = cause === 'stale reading' ? 0 : this.share(priority);
-      const to: Level = share === 0 ? 'open' : share === 1 ? 'full' : 'partial';
+      const to = levelOf(most * this.share(priority, this.acting));
       const from = this.levels[priority];
+      const byGrowth = RANK[to] > RANK[levelOf(most * this.share(priority))];
+      if (byGrowth) this.cause = 'growth since the reading';
+      if (RANK[to] >= RANK[from]) {
+        this.reachedAt[priority] = now;
+        this.byGrowth[priority] = byGrowth;
+      } else if (most > 0 && this.byGrowth[priority] && now - this.reachedAt[priority] < SETTLED_MS) continue;
       if (from === to) continue;
       this.levels[priority] = to;
       this.levelChanges++;
-      this.onChange({ priority, from, to, pressure: this.effective, cause, reading: this.reading });
+      const rises = RANK[to] > RANK[from];
+      const cause = byGrowth
+        ? 'growth since the reading'
+        : (trigger ?? (rises ? this.cause : this.causes[priority]));
+      if (rises) this.causes[priority] = cause;
+      this.reachedAt[priority] = now;
+      this.byGrowth[priority] = byGrowth;
+      this.onChange({ priority, from, to, pressure: this.acting, cause, reading: this.reading });
     }
   }
+}
+
+function counted(reading: Reading): number {
+  return Math.max(0, reading.usedBytes - reading.notCountedBytes);
+}
+
+function levelOf(share: number): Level {
+  if (share === 0) return 'open';
+  return share === 1 ? 'full' : 'partial';
 }
 
 function lowestStart({ bands }: PressureOptions): number {

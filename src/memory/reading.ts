@@ -1,4 +1,5 @@
 // One reading of a server's memory, taken from INFO. Managed services forbid CONFIG, never INFO: so only INFO is read.
+// What comes from outside is checked here: a field that is not what it should be makes no reading.
 
 export interface Reading {
   readonly usedBytes: number;
@@ -19,6 +20,11 @@ export interface KeyspaceReading {
   readonly replica: boolean;
 }
 
+/** INFO says something that it cannot mean; the message names the field. */
+export class BadReading extends Error {}
+
+const LONGEST_SHOWN = 40;
+
 /** The fields of an INFO text, by name. */
 export function infoFields(text: string): ReadonlyMap<string, string> {
   const fields = new Map<string, string>();
@@ -29,27 +35,48 @@ export function infoFields(text: string): ReadonlyMap<string, string> {
   return fields;
 }
 
-/** Reads INFO memory; undefined when it lacks used_memory (not a Redis, or a proxy in between). */
-export function parseMemory(text: string): Reading | undefined {
+/** Reads INFO memory. @throws BadReading without a used_memory, or when a field is no number of bytes. */
+export function parseMemory(text: string): Reading {
   const fields = infoFields(text);
-  const number = (name: string) => Number(fields.get(name) ?? 0);
-  if (!fields.has('used_memory') || !Number.isFinite(number('used_memory'))) return undefined;
+  const policy = fields.get('maxmemory_policy') ?? '';
+  if (!fields.has('used_memory'))
+    throw new BadReading('INFO memory has no used_memory: is the upstream a Redis?');
+  if (!/^[a-z-]*$/.test(policy)) throw notA('policy', 'memory', 'maxmemory_policy', policy);
   return {
-    usedBytes: number('used_memory'),
-    notCountedBytes: number('mem_not_counted_for_evict'),
-    maxmemoryBytes: number('maxmemory'),
-    policy: fields.get('maxmemory_policy') ?? '',
+    usedBytes: count(fields, 'memory', 'used_memory'),
+    notCountedBytes: count(fields, 'memory', 'mem_not_counted_for_evict'),
+    maxmemoryBytes: count(fields, 'memory', 'maxmemory'),
+    policy,
   };
 }
 
-/** Sums INFO keyspace (`db0:keys=3,expires=1,…`) over all databases; the role comes from INFO replication. */
+/**
+ * Sums INFO keyspace (`db0:keys=3,expires=1,…`) over all databases; the role comes from INFO replication.
+ * @throws BadReading when a database's line has no such numbers.
+ */
 export function parseKeyspace(text: string, replication: string): KeyspaceReading {
   let keys = 0;
   let expires = 0;
   for (const [name, value] of infoFields(text)) {
     if (!/^db\d+$/.test(name)) continue;
-    keys += Number(/\bkeys=(\d+)/.exec(value)?.[1] ?? 0);
-    expires += Number(/\bexpires=(\d+)/.exec(value)?.[1] ?? 0);
+    const fields = new Map(value.split(',').map((pair) => pair.split('=', 2) as [string, string]));
+    if (!fields.has('keys') || !fields.has('expires')) throw notA('count of keys', 'keyspace', name, value);
+    keys += count(fields, 'keyspace', 'keys');
+    expires += count(fields, 'keyspace', 'expires');
   }
   return { keys, expires, replica: infoFields(replication).get('role') === 'slave' };
+}
+
+/** A field that is not there counts as 0: older servers and some services leave it out. */
+function count(fields: ReadonlyMap<string, string>, section: string, name: string): number {
+  const text = fields.get(name) ?? '0';
+  const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (!Number.isSafeInteger(value)) throw notA('number', section, name, text);
+  return value;
+}
+
+function notA(what: string, section: string, field: string, text: string): BadReading {
+  return new BadReading(
+    `INFO ${section}: ${field} is no ${what}: ${JSON.stringify(text.slice(0, LONGEST_SHOWN))}`,
+  );
 }

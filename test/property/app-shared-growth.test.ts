@@ -8,6 +8,10 @@ import { ShedGate } from '../../src/policy/shed.js';
 
 const STEP = 1000;
 
+const known = (elsewhere: number, own: number): GrowthKnown => ({
+  ...{ elsewhere, own, promisedElsewhere: 0, reliefsElsewhere: 0 },
+});
+
 class Worker {
   readonly gate = new ShedGate();
   readonly growth: SharedGrowth;
@@ -27,7 +31,7 @@ class Worker {
   look(): void {
     this.gate.wakeAt = this.gate.admitted + STEP;
     if (!this.growth.isDue()) return;
-    this.told = this.growth.tell();
+    this.told = this.growth.tell().admitted;
     this.up.push(this.told);
   }
 
@@ -60,7 +64,7 @@ t.test('growth is counted by all', async (t) => {
         const tellAll = (): void => {
           const sum = heard.reduce((a, b) => a + b, 0);
           for (const [i, worker] of workers.entries()) {
-            worker.down.push({ elsewhere: sum - (heard[i] as number), own: heard[i] as number });
+            worker.down.push(known(sum - (heard[i] as number), heard[i] as number));
           }
         };
         for (const [who, step] of steps) {
@@ -82,7 +86,7 @@ t.test('growth is counted by all', async (t) => {
         for (let round = 0; round < 2; round++) {
           for (const [i, worker] of workers.entries()) {
             worker.up.length = 0;
-            heard[i] = worker.growth.tell();
+            heard[i] = worker.growth.tell().admitted;
           }
           for (const worker of workers) worker.down.length = 0;
           tellAll();
@@ -101,6 +105,6 @@ t.test('what all write at the same time is counted before anything is heard', as
   const worker = new Worker(4);
   worker.write(100);
   t.equal(worker.gate.admitted, 400);
-  worker.growth.hear({ elsewhere: 50, own: 100 });
+  worker.growth.hear(known(50, 100));
   t.equal(worker.gate.admitted, 150, 'then what is so');
 });

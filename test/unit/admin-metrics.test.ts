@@ -41,6 +41,8 @@ const stats: StatsSnapshot = {
 };
 const memory: MemorySnapshot = {
   pressure: 0.85,
+  actingPressure: 0.86,
+  cause: 'reading',
   usedBytes: 850,
   notCountedBytes: 1,
   limitBytes: 1000,

@@ -21,6 +21,8 @@ import { snapshotStats } from '../../src/stats/snapshot.js';
 
 const MEMORY: MemorySnapshot = {
   pressure: 0.85,
+  actingPressure: 0.86,
+  cause: 'reading',
   usedBytes: 850,
   notCountedBytes: 0,
   limitBytes: 1000,

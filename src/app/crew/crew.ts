@@ -14,7 +14,7 @@ import type { WorkersSnapshot } from '../../admin/types.js';
 import type { EffectiveConfig } from '../../config/effective.js';
 import type { LogLosses } from '../../log/log-output.js';
 import type { ServerFacts } from '../../memory/monitor.js';
-import type { PressureState } from '../../memory/pressure.js';
+import { type Covered, coveredBy, type PressureState } from '../../memory/pressure.js';
 import type { ClientTraffic } from '../../net/client-link.js';
 import { detach } from '../../net/handover.js';
 import { ShedGate } from '../../policy/shed.js';
@@ -54,6 +54,7 @@ export class Crew implements Service {
   private lostGrowth = 0;
   /** Lines of the log that workers lost which have ended. */
   private lostLines = 0;
+  private lostReliefs = 0;
   private restarts = 0;
   private quickEnds = 0;
   private closing = false;
@@ -147,10 +148,10 @@ export class Crew implements Service {
     return workers.filter((_, i) => late[i]).map(({ number }) => number);
   }
 
-  async answered(): Promise<number> {
+  async covered(): Promise<Covered> {
     await Promise.all(this.ready.map((worker) => worker.askGrowth(GROWTH_LIMIT_MS)));
     this.addUpGrowth();
-    return this.gate.answered;
+    return coveredBy(this.gate);
   }
 
   pressureChanged(state: PressureState): void {
@@ -240,6 +241,7 @@ export class Crew implements Service {
     this.workersByNumber.delete(number);
     this.lostGrowth += growth.admitted;
     this.lostLines += worker.describe().logLinesLost;
+    this.lostReliefs += growth.reliefs;
     if (snapshot !== undefined) this.lostSnapshot = addSnapshots([this.lostSnapshot, countersOnly(snapshot)]);
     this.ended += this.closing ? ended : 0;
     if (!this.closing) {
@@ -296,17 +298,32 @@ export class Crew implements Service {
   }
 
   private growthKnown({ growth }: WorkerProcess): GrowthKnown {
-    return { elsewhere: this.gate.admitted - growth.admitted, own: growth.admitted };
+    const { admitted, promisedElsewhere, reliefs } = this.gate;
+    return {
+      elsewhere: admitted - growth.admitted,
+      own: growth.admitted,
+      promisedElsewhere: promisedElsewhere - growth.promised,
+      reliefsElsewhere: reliefs - growth.reliefs,
+    };
   }
 
   private addUpGrowth(): void {
-    let [admitted, answered] = [this.lostGrowth, this.lostGrowth];
+    const { gate, lostGrowth, lostReliefs } = this;
+    const before = { reliefs: gate.reliefs, answered: gate.reliefsAnswered };
+    let [admitted, answered, promised] = [lostGrowth, lostGrowth, 0];
+    gate.reliefs = gate.reliefsAnswered = lostReliefs;
     for (const { growth } of this.workersByNumber.values()) {
       admitted += growth.admitted;
       answered += growth.answered;
+      promised += growth.promised;
+      gate.reliefs += growth.reliefs;
+      gate.reliefsAnswered += growth.reliefsAnswered;
     }
-    this.gate.answered = answered;
-    this.gate.grow(admitted - this.gate.admitted);
+    gate.answered = answered;
+    gate.promisedElsewhere = promised;
+    gate.grow(admitted - gate.admitted);
+    if (gate.reliefs !== before.reliefs || gate.reliefsAnswered !== before.answered)
+      gate.onRelief(gate.reliefsAnswered !== before.answered);
   }
 
   private tellPressure(worker: WorkerProcess, state: PressureState): void {

@@ -13,8 +13,13 @@ import type { Usage } from '../own-usage.js';
 /** What a worker has let through, bytes. */
 export interface Growth {
   readonly admitted: number;
-  /** Part of it that the server has executed for certain. */
+  /** Part of it that a reading contains for certain. */
   readonly answered: number;
+  /** What is still to come of large writes that have begun. */
+  readonly promised: number;
+  /** Commands that may free memory or change its limit: gone up, and answered. */
+  readonly reliefs: number;
+  readonly reliefsAnswered: number;
 }
 
 /** What the primary knows of that when it writes to a worker. */
@@ -23,6 +28,9 @@ export interface GrowthKnown {
   readonly elsewhere: number;
   /** What the worker itself has said that it let through. */
   readonly own: number;
+  /** What all others have promised, and how many commands of all others may have freed memory. */
+  readonly promisedElsewhere: number;
+  readonly reliefsElsewhere: number;
 }
 
 export interface Report {

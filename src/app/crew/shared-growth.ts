@@ -4,13 +4,18 @@
 // Invariants: gate.admitted is what all have let through, as far as is known, plus that; the others lack at most a step
 // of this one, as long as tell() follows whenever it is due.
 import type { ShedGate } from '../../policy/shed.js';
-import type { GrowthKnown } from './messages.js';
+import type { Growth, GrowthKnown } from './messages.js';
+
+/** So much more or less of what is still to come of large writes is told at once. */
+const PROMISE_STEP_BYTES = 1024 * 1024;
 
 export class SharedGrowth {
   /** What this worker let through, and what the gate had counted, when both were last looked at. */
   private own = 0;
   private counted = 0;
   private told = 0;
+  private promisedTold = 0;
+  private reliefsElsewhere = 0;
 
   constructor(
     private readonly gate: ShedGate,
@@ -20,27 +25,40 @@ export class SharedGrowth {
   }
 
   /** The primary says what it knows. */
-  hear({ elsewhere, own }: GrowthKnown): void {
+  hear({ elsewhere, own, promisedElsewhere, reliefsElsewhere }: GrowthKnown): void {
+    const { gate } = this;
     this.count();
     const unheard = this.own - own;
-    this.gate.admitted = elsewhere + own + unheard * this.workers;
-    this.counted = this.gate.admitted;
+    gate.admitted = elsewhere + own + unheard * this.workers;
+    gate.promisedElsewhere = promisedElsewhere;
+    gate.reliefs += reliefsElsewhere - this.reliefsElsewhere;
+    this.reliefsElsewhere = reliefsElsewhere;
+    this.counted = gate.admitted;
   }
 
   /** To be asked behind each look at the pressure, which sets how far growth may go on until the next one. */
   isDue(): boolean {
     this.count();
+    if (Math.abs(this.gate.promised - this.promisedTold) >= PROMISE_STEP_BYTES) return true;
     const untold = (this.own - this.told) * this.workers;
     if (this.gate.admitted + untold >= this.gate.wakeAt) return true;
     this.gate.wakeAt -= untold;
     return false;
   }
 
-  /** What this worker has let through, bytes; the others will know. */
-  tell(): number {
+  /** What this worker has let through; the others will know. */
+  tell(): Growth {
+    const { gate } = this;
     this.count();
     this.told = this.own;
-    return this.own;
+    this.promisedTold = gate.promised;
+    return {
+      admitted: this.own,
+      answered: gate.answered,
+      promised: gate.promised,
+      reliefs: gate.reliefs - this.reliefsElsewhere,
+      reliefsAnswered: gate.reliefsAnswered,
+    };
   }
 
   private count(): void {

@@ -52,8 +52,7 @@ function start({ worker, workers, config, server }: Extract<ToWorker, { type: 's
   const growth = new SharedGrowth(gate, workers);
   let question = 0;
   const tellGrowth = (): void => {
-    const admitted = growth.tell();
-    primary.post({ type: 'growth', growth: { admitted, answered: gate.answered }, question });
+    primary.post({ type: 'growth', growth: growth.tell(), question });
   };
   const tellWhenDue = (): void => {
     if (growth.isDue()) tellGrowth();
@@ -63,6 +62,10 @@ function start({ worker, workers, config, server }: Extract<ToWorker, { type: 's
     tellWhenDue();
   };
   gate.onGrowth = look;
+  gate.onRelief = () => {
+    tellGrowth();
+    look();
+  };
   setInterval(look, LOOK_AT_AGE_MS).unref();
   stats.upstreamOomSeen = () => {
     pressure.upstreamOom(clock());
@@ -109,6 +112,7 @@ function start({ worker, workers, config, server }: Extract<ToWorker, { type: 's
         break;
       case 'askGrowth':
         question = message.question;
+        gate.readingAsked(clock());
         tellGrowth();
         break;
       case 'answer':

@@ -35,7 +35,7 @@ export const LATE_MS = 100;
 
 export class WorkerProcess {
   isReady = false;
-  growth: Growth = { admitted: 0, answered: 0 };
+  growth: Growth = { admitted: 0, answered: 0, promised: 0, reliefs: 0, reliefsAnswered: 0 };
   /** As of its last report, or its start. */
   snapshot: DataPlaneSnapshot | undefined;
   /** Its clients that have sent most, as of its last report. */
