@@ -138,6 +138,9 @@ export class ClientLink implements Member, Applicant, TurnEnder {
   private endsTurn = false;
   /** It is in the list of those that got replies this time. */
   private isTouched = false;
+  /** The server's replies have come since the last flush, and what was waiting for the client with the last of them. */
+  private repliesToFlush = false;
+  private unreadReplies = 0;
   private clientEnded = false;
   private isClosed = false;
   /** The server has said its last: only what is on its way to the client still counts. */
@@ -261,6 +264,7 @@ export class ClientLink implements Member, Applicant, TurnEnder {
   }
 
   private clientDrained(): void {
+    this.unreadReplies = 0;
     this.own?.socket.resume();
     this.brake.release();
     this.readClient();
@@ -337,6 +341,7 @@ export class ClientLink implements Member, Applicant, TurnEnder {
     }
     this.options.added.read(Way.REPLY, this);
     this.counters.bytesFromUpstream += chunk.length;
+    this.repliesToFlush = true;
     this.session.fromUpstream(chunk);
     if (this.session.mayRelease) this.parkOwn();
     else if (this.session.mayRest) this.restOwn();
@@ -455,6 +460,7 @@ export class ClientLink implements Member, Applicant, TurnEnder {
 
   repliesCame(bytes: number): void {
     this.isTouched = false;
+    this.repliesToFlush = true;
     if (!this.isClosed) this.flushSoon(bytes);
   }
 
@@ -570,6 +576,10 @@ export class ClientLink implements Member, Applicant, TurnEnder {
     const question = this.session.takeQuestion();
     if (question !== undefined) this.ask(question);
     const clientKeepsUp = this.toClient.flush();
+    if (this.repliesToFlush) {
+      this.repliesToFlush = false;
+      this.unreadReplies = this.toClient.waiting;
+    }
     this.counters.bytesToClients += this.toClient.takeBytes();
     if (this.own !== undefined) {
       this.own.batch.flush();
@@ -595,7 +605,10 @@ export class ClientLink implements Member, Applicant, TurnEnder {
 
   /** The client does not read as fast as the server answers. */
   private clientLags(): void {
-    this.own?.socket.pause();
+    if (this.own?.greeted) {
+      if (this.isStuck) this.own.socket.resume();
+      else this.own.socket.pause();
+    }
     if (this.shared === undefined || this.toClient.waiting < UNREAD_SHARED_BYTES) return;
     this.session.stopSharing();
     const unread = this.toClient.waiting;
@@ -605,13 +618,25 @@ export class ClientLink implements Member, Applicant, TurnEnder {
     this.close(true);
   }
 
+  /**
+   * It waits for what its server answers, and sends more than may wait meanwhile. One that reads only when it has sent all
+   * would wait for ever if its server were not read.
+   */
+  private get isStuck(): boolean {
+    return (
+      this.session.stalled &&
+      this.session.heldBytes >= HIGH_WATER_BYTES &&
+      this.toClient.waiting < UNREAD_LIMIT_BYTES
+    );
+  }
+
   /** A stalled client is still read, for a while: its end would not be seen otherwise. */
   private get mayReadClient(): boolean {
     return (
       !this.awaitsTurn &&
       (!this.session.stalled || this.session.heldBytes < HIGH_WATER_BYTES) &&
       !this.upstreamNeedsDrain &&
-      this.toClient.waiting < UNREAD_REPLIES_BYTES
+      this.toClient.waiting < this.unreadReplies + UNREAD_REPLIES_BYTES
     );
   }
 
