@@ -51,7 +51,7 @@ export function greet(
         finish(new Error('the server answers what was not asked'));
         return;
       }
-      if (!scanner.atBoundary) return;
+      if (!scanner.atBoundary) continue;
       const reply = pieces;
       pieces = [];
       bytes = 0;

@@ -4,13 +4,14 @@
 // Nesting needs no stack: `outstanding` counts the elements still to come until the item is whole. It starts
 // at 1; an element that ends takes one away; the header of an aggregate of n adds n in its place; an attribute
 // adds its 2n and takes nothing, since the value it precedes still follows; nor does a push inside a reply.
+// Before an item's own value scan() stops: what kind of item that is can only be told then.
 //
 //   TYPE ──▶ LINE (+ - : _ # , ( )          ──▶ element ends
 //        ──▶ NUMBER ($ = !) ──▶ PAYLOAD      ──▶ element ends
 //        ──▶ NUMBER (* ~ > % |)              ──▶ outstanding grows
 //
-// Invariants: between items outstanding is 0 and state is TYPE; `prefix` holds the item's first bytes, up to
-// PREFIX_BYTES, when it is an error or was asked for by `capture`.
+// Invariants: between items outstanding is 0 and state is TYPE; `prefix` holds the first bytes of the item's value,
+// up to PREFIX_BYTES, when it is an error or was asked for by `capture`.
 import {
   BANG,
   BAR,
@@ -39,13 +40,13 @@ type State = (typeof State)[keyof typeof State];
 export const PREFIX_BYTES = 64;
 
 export class ReplyScanner {
-  /** Type byte of the item: of the value itself where attributes precede it. */
+  /** Type byte of the item: of the value itself where attributes precede it; BAR while such a value is still to come. */
   type = 0;
   /** Number on the item's first line if it is a bulk or an aggregate: its length, -1 for a null. */
   length = 0;
   /** Last integer (`:n`) read inside the item. */
   lastInteger = 0;
-  /** Ask, before an item's first byte is scanned, that `prefix` be filled whatever its type. */
+  /** Ask, before the first byte of an item's value is scanned, that `prefix` be filled whatever its type. */
   capture = false;
   readonly prefix = new Uint8Array(PREFIX_BYTES);
   prefixLength = 0;
@@ -63,6 +64,11 @@ export class ReplyScanner {
 
   /** Between items: the next byte begins a reply or a push. */
   get atBoundary(): boolean {
+    return this.outstanding === 0 && this.state === State.TYPE && this.type !== BAR;
+  }
+
+  /** The next byte begins an item's value: what precedes it, if anything, are whole attributes. */
+  get atValue(): boolean {
     return this.outstanding === 0 && this.state === State.TYPE;
   }
 
@@ -77,8 +83,8 @@ export class ReplyScanner {
   }
 
   /**
-   * Goes on through buf[at, end) until the item under scan ends (then atBoundary) or the bytes do.
-   * Returns the offset reached; stops where it was when malformed.
+   * Goes on through buf[at, end) until the item under scan ends (then atBoundary), or an attribute before its value
+   * does (then atValue), or the bytes do. Returns the offset reached; stops where it was when malformed.
    */
   scan(buf: Uint8Array, at: number, end: number): number {
     const from = at;
@@ -120,8 +126,7 @@ export class ReplyScanner {
   }
 
   private readType(): void {
-    // Elements of an attribute are read with outstanding above 1; at 1 comes the value that it precedes.
-    this.heading = this.outstanding === 1 && this.type === 0 && this.element !== BAR;
+    this.heading = this.outstanding === 1 && this.type === 0;
     if (this.heading) this.type = this.element;
     this.number = 0;
     this.negative = false;
@@ -194,7 +199,7 @@ export class ReplyScanner {
   }
 
   private endNumber(n: number): void {
-    if (this.heading) this.length = n;
+    if (this.heading && this.element !== BAR) this.length = n;
     // Only RESP2's nulls have a length below 0; an attribute or push that had would never end.
     if (n < 0 && (this.element === BAR || this.element === GREATER)) {
       this.state = State.MALFORMED;
@@ -211,7 +216,7 @@ export class ReplyScanner {
         }
         return;
       case BAR:
-        this.outstanding += 2 * n;
+        this.outstanding += this.heading ? 2 * n - 1 : 2 * n;
         break;
       case PERCENT:
         this.outstanding += n < 0 ? -1 : 2 * n - 1;

@@ -147,7 +147,9 @@ export class Connection implements ReplyListener {
         break;
       case ConnectionRole.HELLO:
         this.named(spec.role);
-        this.opaqueInMulti(Pending.HELLO);
+        // Whether messages come as pushes or as arrays from then on would not be known.
+        if (this.silence.any && this.replies.subscribed) this.goRaw();
+        else this.opaqueInMulti(Pending.HELLO);
         break;
       case ConnectionRole.AUTH:
         this.opaqueInMulti(Pending.AUTH);

@@ -9,8 +9,11 @@
 //                           ├─ reply, head is CONSOLE ─────────────────────▶ nowhere: the head becomes ANSWER
 //                           └─ error, head is CONSOLE ─────────────────────▶ client
 //   … and whenever the head is LOCAL_OOM between two items: the OOM text; when it is ANSWER: the answer, once it is there.
+//
+// What an item is stays what it was when its first byte came: if nothing was owed then, it answers nothing that is
+// asked while the rest of it comes.
 import { FollowUpReply } from '../policy/observer.js';
-import { EQUALS, GREATER, MINUS, PERCENT, PLUS, STAR, startsWith } from '../resp/bytes.js';
+import { BAR, EQUALS, GREATER, MINUS, PERCENT, PLUS, STAR, startsWith } from '../resp/bytes.js';
 import { OOM_ERROR } from '../resp/encode.js';
 import { ReplyScanner } from '../resp/reply-scanner.js';
 import { type ByteSink, NOWHERE } from './byte-sink.js';
@@ -88,6 +91,8 @@ export class ReplySequencer {
   private resp2 = true;
   /** The item under scan is kept from the client. */
   private suppressed = false;
+  /** The item under scan may be the reply to the head of the queue: that was owed before its first byte came. */
+  private asked = false;
   /** Spillway's answer to the question at the head, waiting for a place between two items. */
   private answer: Uint8Array | undefined;
 
@@ -99,6 +104,12 @@ export class ReplySequencer {
   /** Nothing is owed: all that was asked has been answered. */
   get idle(): boolean {
     return this.queue.empty;
+  }
+
+  /** The client has got the whole of whatever came for it, unasked too. */
+  get between(): boolean {
+    // Where others' replies come in between nothing comes unasked.
+    return this.shared !== undefined || this.scanner.atBoundary || this.raw;
   }
 
   /** Bytes still to come of the payload under scan. */
@@ -131,9 +142,11 @@ export class ReplySequencer {
     let passFrom = at;
     this.taken = 0;
     while (at < end && !this.raw) {
-      if (this.scanner.atBoundary) {
+      if (this.scanner.atValue) {
+        const kept = this.suppressed && !this.scanner.atBoundary;
         this.begin(buf[at]);
-        if (this.suppressed) this.pass(buf, passFrom, at);
+        if (kept) passFrom = at;
+        else if (this.suppressed) this.pass(buf, passFrom, at);
       }
       at = this.scanner.scan(buf, at, end);
       if (this.scanner.malformed) {
@@ -142,7 +155,10 @@ export class ReplySequencer {
         this.raw = true;
         break;
       }
-      if (!this.scanner.atBoundary) break;
+      if (!this.scanner.atBoundary) {
+        if (this.scanner.atValue) continue;
+        break;
+      }
       const plain = this.isPlainPass();
       if (plain) {
         this.queue.pop();
@@ -151,7 +167,7 @@ export class ReplySequencer {
       }
       if (!this.suppressed) this.pass(buf, passFrom, at);
       passFrom = at;
-      if (!plain && !this.queue.empty && !isLocal(this.queue.kind) && this.settle()) this.taken++;
+      if (!plain && this.settle()) this.taken++;
       this.giveLocalReplies();
       if (this.taken === most) return at;
     }
@@ -201,50 +217,59 @@ export class ReplySequencer {
     return told;
   }
 
-  /** Decides on the item that begins with `type` whether the client gets it, and whether to look into it. */
+  /** Decides on the item whose value begins with `type`, whether the client gets it and whether to look into it. */
   private begin(type: number): void {
+    const { scanner, queue } = this;
     this.suppressed = false;
-    if (this.queue.empty) return;
-    const { scanner } = this;
-    switch (this.queue.kind) {
-      case Pending.ANSWER:
-        // Only a pipe that was opened meanwhile brings replies here: they wait for nobody.
-        if (type !== GREATER && this.shared === undefined) this.giveAnswer(this.queue.detail, UNANSWERED);
+    // Not anew behind an attribute: that was this item's first byte.
+    if (scanner.type !== BAR) this.asked = this.mayAnswer(type);
+    if ((type === STAR || type === GREATER) && this.subscriptions.any) scanner.capture = true;
+    if (!this.asked) return;
+    if (type === GREATER && this.shared !== undefined) {
+      // None of those who share a connection has asked to be told anything.
+      this.suppressed = true;
+      return;
+    }
+    switch (queue.kind) {
+      case Pending.PASS:
         return;
       case Pending.CONSOLE:
         this.suppressed = type !== MINUS && type !== GREATER && type !== STAR;
-        scanner.capture = type === STAR;
-        return;
-      case Pending.PASS:
-        scanner.capture = type === STAR && this.subscribedInResp2;
         return;
       case Pending.FOLLOW_UP:
       case Pending.SWALLOW:
         // What is swallowed answers with an integer, a status or an error; an array is a message in between.
         this.suppressed = type !== GREATER && type !== STAR;
-        scanner.capture = type === STAR;
         return;
       case Pending.AUTH_PROBE:
         // Nobody subscribes without being logged in, so an array is no message.
         this.suppressed = type !== GREATER;
         return;
       case Pending.REFUSAL:
-        this.suppressed = type === MINUS;
-        scanner.capture = type === STAR;
+        this.suppressed = type === MINUS || type === BAR;
         return;
       case Pending.REPLY_CHECK:
-        this.suppressed = type === PLUS;
-        scanner.capture = type === STAR;
+        this.suppressed = type === PLUS || type === BAR;
         return;
       default:
-        scanner.capture = type === GREATER || type === STAR;
+        if (type === GREATER || type === STAR) scanner.capture = true;
     }
+  }
+
+  /** Whether an item that begins now may be the reply to the head of the queue. */
+  private mayAnswer(type: number): boolean {
+    const { queue } = this;
+    if (queue.empty) return false;
+    if (!isLocal(queue.kind)) return true;
+    // Only a pipe that was opened meanwhile brings replies before an answer: they wait for nobody.
+    if (type !== GREATER && this.shared === undefined) this.giveAnswer(queue.detail, UNANSWERED);
+    return false;
   }
 
   /** The item that has just ended answers a command that nothing was done to and tells nothing new. */
   private isPlainPass(): boolean {
     return (
-      !this.queue.empty &&
+      this.asked &&
       this.queue.kind === Pending.PASS &&
       this.scanner.type !== GREATER &&
       this.scanner.type !== MINUS &&
@@ -257,19 +282,18 @@ export class ReplySequencer {
     return this.resp2 && this.subscriptions.any;
   }
 
-  /**
-   * Takes note of the item that has just ended; the queue is not empty and its head is no local reply. Returns
-   * whether it was the reply to a command.
-   */
+  /** Takes note of the item that has just ended. Returns whether it was the reply to a command. */
   private settle(): boolean {
     const { scanner, queue } = this;
     const type = scanner.type;
-    const kind = queue.kind;
-    if (kind === Pending.SUBSCRIPTION || kind === Pending.UNSUBSCRIBE_ALL) {
-      this.settleSubscription(type, kind);
-      return true;
+    if (!this.asked) {
+      this.isTold(type);
+      return false;
     }
-    if (type === GREATER || this.isMessage(type)) return false;
+    const kind = queue.kind;
+    if (kind === Pending.SUBSCRIPTION || kind === Pending.UNSUBSCRIBE_ALL)
+      return this.settleSubscription(type, kind);
+    if (this.isTold(type)) return false;
     const detail = queue.detail;
     const refused = type === MINUS;
     if (kind === Pending.CONSOLE && !refused) {
@@ -346,16 +370,16 @@ export class ReplySequencer {
   }
 
   /** A confirmation comes as a reply in RESP2 and as a push in RESP3; an error answers the command whole. */
-  private settleSubscription(type: number, kind: Pending): void {
+  private settleSubscription(type: number, kind: Pending): boolean {
     const { queue, scanner, subscriptions } = this;
     if (type === MINUS) {
       this.learnFromError();
       queue.popRun();
-      return;
+      return true;
     }
     this.auth = Auth.YES;
     const read = subscriptions.read(scanner.prefix, scanner.prefixLength);
-    if (read === Confirmation.MESSAGE || (type === GREATER && read === Confirmation.NONE)) return;
+    if (read === Confirmation.MESSAGE || (type === GREATER && read === Confirmation.NONE)) return false;
     if (kind === Pending.UNSUBSCRIBE_ALL) {
       queue.replaceHead(Pending.SUBSCRIPTION, Math.max(1, subscriptions.count(queue.detail as Kind)));
     }
@@ -363,12 +387,21 @@ export class ReplySequencer {
     this.resp2 = type !== GREATER;
     subscriptions.confirm(scanner.lastInteger);
     queue.pop();
+    return true;
   }
 
-  /** In RESP2 a subscriber's messages look like replies; only their first word tells. */
-  private isMessage(type: number): boolean {
-    if (type !== STAR || !this.subscribedInResp2) return false;
-    return this.subscriptions.read(this.scanner.prefix, this.scanner.prefixLength) === Confirmation.MESSAGE;
+  /**
+   * The item tells of itself, and answers nothing. In RESP2 messages look like replies, of which a subscriber gets
+   * no others that begin with such a word. A cluster also ends subscriptions unasked, when it moves a slot.
+   */
+  private isTold(type: number): boolean {
+    const { subscriptions, scanner } = this;
+    if (type !== GREATER && (type !== STAR || !this.subscribedInResp2)) return false;
+    const read = subscriptions.any
+      ? subscriptions.read(scanner.prefix, scanner.prefixLength)
+      : Confirmation.NONE;
+    if (read === Confirmation.UNSUBSCRIBED) subscriptions.confirm(scanner.lastInteger);
+    return type === GREATER || read !== Confirmation.NONE;
   }
 
   private errorIs(code: string): boolean {

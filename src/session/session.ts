@@ -156,9 +156,10 @@ export class Session implements CommandHandler, ReplyOwner {
     return this.connection.replies.missing;
   }
 
-  /** Nothing is owed to the client, and no command or transaction of it has begun on the server. */
+  /** Nothing is owed to the client or half delivered, and no command or transaction of it has begun on the server. */
   get idle(): boolean {
-    return this.connection.replies.idle && !this.feed.streaming && !this.connection.inMulti;
+    const { replies } = this.connection;
+    return replies.idle && replies.between && !this.feed.streaming && !this.connection.inMulti;
   }
 
   /** What goes up may be under way without a reply being owed: the client asked for silence, or bytes pass unread. */

@@ -4,7 +4,9 @@
 //   upstream bytes ─▶ owner of the first run ─▶ takes up to `count` replies ─▶ next owner …
 //
 // Invariants: every count is at least 1; an owner's bytes end where its replies end; what comes unasked is no
-// reply, and nobody's: the connection cannot be used any more.
+// reply, and nobody's: of a push nothing is made (another connection's CLIENT TRACKING … REDIRECT may name this one),
+// after anything else the connection cannot be used any more.
+import { GREATER } from '../resp/bytes.js';
 import { ReplyScanner } from '../resp/reply-scanner.js';
 import type { ReplyOwner, SharedReplies } from './reply-sequencer.js';
 
@@ -14,6 +16,8 @@ export class SharedLane implements SharedReplies {
   private counts = new Int32Array(16);
   private first = 0;
   private size = 0;
+  /** A push has begun to come while nothing was. */
+  private stray = false;
 
   /** Nothing is to come. */
   get idle(): boolean {
@@ -40,6 +44,12 @@ export class SharedLane implements SharedReplies {
   receive(buf: Uint8Array): boolean {
     const end = buf.length;
     for (let at = 0; at < end; ) {
+      if (this.stray || (this.size === 0 && buf[at] === GREATER)) {
+        at = this.scanner.scan(buf, at, end);
+        this.stray = !this.scanner.atBoundary;
+        if (this.scanner.malformed) return false;
+        continue;
+      }
       const owner = this.owners[this.first];
       if (this.size === 0 || owner === undefined) return false;
       at = owner.takeShared(buf, at, end, this.counts[this.first]);
@@ -55,7 +65,7 @@ export class SharedLane implements SharedReplies {
    * reply already: it gets nothing any more, and is returned.
    */
   fail(error: Uint8Array): ReplyOwner | undefined {
-    const cut = this.scanner.atBoundary ? undefined : this.owners[this.first];
+    const cut = this.scanner.atBoundary || this.stray ? undefined : this.owners[this.first];
     cut?.cutShared();
     while (this.size > 0) {
       const owner = this.owners[this.first];

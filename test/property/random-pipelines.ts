@@ -50,6 +50,7 @@ const state = fc.oneof(
   args('DISCARD'),
   args('CLIENT', 'REPLY', fc.constantFrom('ON', 'OFF', 'SKIP')),
   args('CLIENT', 'CACHING', 'YES'),
+  args('CLIENT', 'TRACKING', fc.constantFrom('ON', 'OFF')),
   args('ASKING'),
   args('HELLO', fc.constantFrom('2', '3', '4')),
   args('AUTH', fc.constantFrom('secret', 'wrong')),

@@ -33,10 +33,17 @@ const carried = fc.oneof(
   args('WATCH', 'k'),
   args('UNWATCH'),
   fc.constant(cmd('MULTI') + cmd('SET', 'ttl:a', '1') + cmd('EXEC')),
-  args('SUBSCRIBE', 'c').map((text) => text + cmd('UNSUBSCRIBE', 'c')),
   args('WAIT', '0', '0'),
   args('RESET'),
 );
+/** While it is told of messages, and right behind. */
+const listening = fc
+  .array(fc.oneof(args('PING'), args('SUBSCRIBE', 'd'), args('PSUBSCRIBE', 'c*'), args('UNSUBSCRIBE', 'd')), {
+    minLength: 1,
+    maxLength: 6,
+  })
+  .chain((inside) => write.map((last) => [...inside, cmd('PUNSUBSCRIBE'), cmd('UNSUBSCRIBE'), last]))
+  .map((commands) => [cmd('SUBSCRIBE', 'c'), ...commands].join(''));
 /** Of the connection itself. */
 const telling = fc.oneof(args('ACL', 'WHOAMI'), args('CLIENT', 'GETNAME'), args('HGETALL', 'ttl:a'));
 const busy = fc.array(
@@ -45,6 +52,7 @@ const busy = fc.array(
     { weight: 4, arbitrary: read.filter((text) => !text.includes('NOSUCH')) },
     { weight: 4, arbitrary: carried },
     { weight: 2, arbitrary: telling },
+    { weight: 2, arbitrary: listening },
   ),
   { minLength: 1, maxLength: 25 },
 );
@@ -86,10 +94,11 @@ t.test('clients that share see what each would see alone', { timeout: 120_000 },
       fc.array(fc.oneof(busy, busy, pipeline), { minLength: 2, maxLength: CLIENTS }),
       server.filter(rightsAreEqual),
       fc.boolean(),
+      fc.boolean(),
       fc.integer(),
-      (pipelines, options, shedding, seed) => {
+      (pipelines, options, shedding, messages, seed) => {
         const scenarios = pipelines.map((commands, i) => ({
-          ...{ client: asOf(i, commands.join('')), server: options, shedding },
+          ...{ client: asOf(i, commands.join('')), server: options, shedding, telling: messages },
         }));
         const outcome = runPooled(scenarios, randomWay(seed));
         own += outcome.own;

@@ -8,11 +8,13 @@ import {
   consoleAnswer,
   lend,
   makeSession,
+  messageText,
   type Scenario,
   ScriptedRedis,
   Sink,
   Store,
   type Way,
+  without,
 } from './session-lab.js';
 
 const MINUS = 0x2d;
@@ -34,13 +36,15 @@ interface Player {
   readonly context: SessionContext;
   readonly sent: Buffer;
   at: number;
+  /** The messages that the server told it unasked. */
+  readonly told: string[];
   own: Far | undefined;
   /** No connection could be made for it. */
   ended: boolean;
 }
 
 export interface PooledOutcome {
-  /** What each client got. */
+  /** What each client got, but for the messages that the server told it unasked. */
   readonly clients: readonly string[];
   /** Which of them ended with bytes that pass unread. */
   readonly raw: readonly boolean[];
@@ -99,7 +103,7 @@ export function runPooled(scenarios: readonly Scenario[], way: Way): PooledOutco
   const players = scenarios.map((scenario): Player => {
     const { session, client, context } = makeSession(scenario, true);
     const sent = Buffer.from(scenario.client, 'latin1');
-    return { session, client, context, sent, at: 0, own: undefined, ended: false };
+    return { session, client, context, sent, at: 0, told: [], own: undefined, ended: false };
   });
   const send = (player: Player): void => {
     const to = Math.min(player.sent.length, player.at + way.clientPiece());
@@ -113,6 +117,12 @@ export function runPooled(scenarios: readonly Scenario[], way: Way): PooledOutco
     player.session.answer(question, Buffer.from(consoleAnswer(question.words, question.resp), 'latin1'));
     provide(player);
     return true;
+  };
+  const tell = ({ own, told }: Player): void => {
+    const message = own?.server.tell(messageText(told.length), random()) ?? '';
+    if (own === undefined || message === '') return;
+    told.push(message);
+    own.replies = Buffer.concat([own.replies, Buffer.from(message, 'latin1')]);
   };
   const serve = (far: Far): void => {
     far.replies = Buffer.concat([far.replies, far.server.receive(far.sink.take())]);
@@ -150,8 +160,18 @@ export function runPooled(scenarios: readonly Scenario[], way: Way): PooledOutco
   };
 
   for (let left = players.filter(({ at, sent }) => at < sent.length); left.length > 0; ) {
-    if (random() < 0.6) send(left[Math.floor(random() * left.length)]);
-    else deliver();
+    const one = left[Math.floor(random() * left.length)];
+    const listener = left.find(({ own }) => own !== undefined && own.server.subscriptions > 0);
+    if (random() < 0.6) send(one);
+    else if (listener === undefined || !scenarios[0].telling || random() < 0.7) deliver();
+    else {
+      // A client that waits for nothing any more goes on in the middle of a message.
+      do deliver();
+      while (!listener.session.idle && listener.own?.replies.length);
+      tell(listener);
+      deliver();
+      send(listener);
+    }
     left = left.filter(({ at, sent }) => at < sent.length);
   }
   while (deliver() || players.some(answer)) {
@@ -163,7 +183,7 @@ export function runPooled(scenarios: readonly Scenario[], way: Way): PooledOutco
   }
   for (const { session } of players) session.close();
   return {
-    clients: players.map(({ client }) => client.all()),
+    clients: players.map(({ client, told }) => without(told, client.all())),
     raw: players.map(({ context }) => context.counters.raw > 0),
     own: made,
     shared: shared.size,

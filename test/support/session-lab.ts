@@ -96,6 +96,7 @@ export class ScriptedRedis {
   /** RESET is answered although replies are off. */
   private resetting = false;
   private executing = false;
+  private tracking = false;
   private failedLogins = 0;
   /** Of the logins that failed outside EXEC those that were not answered. */
   readonly lostLogins: number[] = [];
@@ -131,6 +132,22 @@ export class ScriptedRedis {
     const out = this.output;
     this.output = '';
     return Buffer.from(out, 'latin1');
+  }
+
+  /**
+   * What it sends unasked when something happens that its client wants to know of, told by `text`; nothing where it
+   * wants to know of nothing. `choice`: 0 to 1.
+   */
+  tell(text: string, choice: number): string {
+    const type = this.resp === 3 ? '>' : '*';
+    const told: string[] = [];
+    const [[channel], [pattern], [shard]] = this.subscribed;
+    if (channel !== undefined) told.push(array([bulk('message'), bulk(channel), bulk(text)], type));
+    if (pattern !== undefined)
+      told.push(array([bulk('pmessage'), bulk(pattern), bulk('c'), bulk(text)], type));
+    if (shard !== undefined) told.push(array([bulk('smessage'), bulk(shard), bulk(text)], type));
+    if (this.tracking && this.resp === 3) told.push(array([bulk('invalidate'), array([bulk(text)])], type));
+    return this.closed ? '' : (told[Math.floor(choice * told.length)] ?? '');
   }
 
   private read(): string[] | undefined {
@@ -408,6 +425,7 @@ export class ScriptedRedis {
   private client(what: string, word: string): string {
     const how = word.toUpperCase();
     if (what === 'SETNAME') this.name = word;
+    if (what === 'TRACKING') this.tracking = how === 'ON';
     if (what === 'GETNAME') return this.name === '' ? this.null : bulk(this.name);
     if (what !== 'REPLY') return OK;
     if (!['ON', 'OFF', 'SKIP'].includes(how)) return SYNTAX;
@@ -425,6 +443,7 @@ export class ScriptedRedis {
     this.resetting = this.mode === 'off';
     if (this.mode === 'off') this.mode = 'on';
     this.monitoring = false;
+    this.tracking = false;
     this.user = 'default';
     this.authenticated = this.options.password !== true;
     for (const names of this.subscribed) names.clear();
@@ -488,6 +507,8 @@ export interface Scenario {
   readonly console?: boolean;
   readonly lookaheadBytes?: number;
   readonly pendingRuns?: number;
+  /** At any time the server tells of what its client wants to know of: in the middle of anything, and of nothing. */
+  readonly telling?: boolean;
   /** The session ends with something half done. */
   readonly unfinished?: boolean;
   readonly rules?: readonly Rule[];
@@ -496,6 +517,8 @@ export interface Scenario {
 
 export interface Outcome {
   readonly client: string;
+  /** Of that what is no message that the server told unasked: these are in it, each whole and in its order. */
+  readonly replies: string;
   /** All bytes that went to the server. */
   readonly upstream: string;
   /** What the server understood of them. */
@@ -640,6 +663,24 @@ export function makeSession(scenario: Omit<Scenario, 'client'>, pooled = false) 
   return { session, context, upstream, client, gate, observer };
 }
 
+/** Told apart by its number, and full of what could be taken for replies. */
+export function messageText(number: number): string {
+  return `:1\r\n+OK\r\n$-1\r\n*3\r\n-OOM ${number}.\r\n`;
+}
+
+/** What is left of `seen` without the messages. @throws Error when one is not in it whole, behind those before it. */
+export function without(messages: readonly string[], seen: string): string {
+  let rest = '';
+  let at = 0;
+  for (const message of messages) {
+    const found = seen.indexOf(message, at);
+    if (found < 0) throw new Error(`${JSON.stringify(message)} is not in ${JSON.stringify(seen.slice(at))}`);
+    rest += seen.slice(at, found);
+    at = found + message.length;
+  }
+  return rest + seen.slice(at);
+}
+
 /** Plays the scenario in one way. @throws Error when the session is left stalled or busy. */
 export function run(scenario: Scenario, way: Way): Outcome {
   const { session, context, upstream, client, gate, observer } = makeSession(scenario);
@@ -663,6 +704,14 @@ export function run(scenario: Scenario, way: Way): Outcome {
     replies = replies.subarray(piece.length);
     if (piece.length > 0) lend(piece, (bytes) => session.fromUpstream(bytes));
   };
+  const told: string[] = [];
+  const tell = () => {
+    if (!scenario.telling || typeof way.turns !== 'function') return;
+    const message = server.tell(messageText(told.length), way.turns());
+    if (message === '') return;
+    told.push(message);
+    replies = Buffer.concat([replies, Buffer.from(message, 'latin1')]);
+  };
   const answer = () => {
     const question = session.takeQuestion();
     if (question === undefined) return false;
@@ -685,8 +734,9 @@ export function run(scenario: Scenario, way: Way): Outcome {
   while (at < sent.length) {
     const next = typeof way.turns === 'function' ? way.turns() : 0;
     if (next < 0.5) sendPiece();
-    else if (next < 0.75) serve();
-    else if (next < 0.95) deliverPiece();
+    else if (next < 0.7) serve();
+    else if (next < 0.9) deliverPiece();
+    else if (next < 0.95) tell();
     else answer();
     if (way.turns === 'eager') settle();
   }
@@ -697,8 +747,10 @@ export function run(scenario: Scenario, way: Way): Outcome {
   session.close();
   if (gate.answered !== gate.admitted) throw new Error('growth left under way');
   const { writes, sheds, followUps, upstreamOoms } = observer;
+  const seen = client.all();
   return {
-    ...{ client: client.all(), upstream: upstream.all(), commands: server.commands },
+    ...{ client: seen, replies: without(told, seen) },
+    ...{ upstream: upstream.all(), commands: server.commands },
     ...{ ttls: Object.fromEntries(server.ttls), values: Object.fromEntries(server.values) },
     ...{ writes, sheds, followUps, upstreamOoms, raw: context.counters.raw > 0 },
     lostLogins: server.lostLogins,

@@ -56,12 +56,20 @@ const VECTORS: readonly Vector[] = [
 
 const bytesOf = (text: string): Buffer => Buffer.from(text, 'latin1');
 
+/** Goes on behind each attribute of the item. */
+function scanItem(scanner: ReplyScanner, bytes: Buffer, from: number): number {
+  let at = scanner.scan(bytes, from, bytes.length);
+  while (at < bytes.length && scanner.atValue && !scanner.atBoundary)
+    at = scanner.scan(bytes, at, bytes.length);
+  return at;
+}
+
 /** Scans `pieces` one after the other; throws when an item ends early or does not end. */
 function scanPieces(pieces: readonly Buffer[], capture = false): ReplyScanner {
   const scanner = new ReplyScanner();
   scanner.capture = capture;
   for (const [i, piece] of pieces.entries()) {
-    const reached = scanner.scan(piece, 0, piece.length);
+    const reached = scanItem(scanner, piece, 0);
     if (scanner.malformed) throw new Error('malformed');
     if (reached !== piece.length) throw new Error(`stopped at ${reached} of piece ${i}`);
     if (scanner.atBoundary !== (i === pieces.length - 1)) throw new Error(`boundary: piece ${i}`);
@@ -98,11 +106,23 @@ t.test('items one behind the other: each scan stops behind one', async (t) => {
   let at = 0;
   for (const vector of VECTORS) {
     const from = at;
-    at = scanner.scan(stream, at, stream.length);
+    at = scanItem(scanner, stream, at);
     t.equal(at - from, vector.text.length, vector.name);
     t.ok(scanner.atBoundary);
     check(t, scanner, vector, 'in a row');
   }
+});
+
+t.test('before the value of an item a scan stops, and its attributes are not the value', async (t) => {
+  const scanner = new ReplyScanner();
+  const attribute = '|1\r\n+ttl\r\n:9\r\n';
+  const stream = bytesOf(`${attribute}-NOPERM no\r\n`);
+  t.equal(scanner.scan(stream, 0, stream.length), attribute.length);
+  t.same([scanner.atValue, scanner.atBoundary], [true, false], 'between the two');
+  t.equal(scanner.scan(stream, attribute.length, stream.length), stream.length);
+  t.same([scanner.atValue, scanner.atBoundary], [true, true]);
+  const { prefix, prefixLength } = scanner;
+  t.equal(Buffer.from(prefix.subarray(0, prefixLength)).toString('latin1'), '-NOPERM no\r\n');
 });
 
 t.test('prefix: of an error always, of others when asked, the first bytes only', async (t) => {
@@ -139,7 +159,7 @@ t.test('what is no RESP is malformed, and stays so', async (t) => {
   for (const text of ['hello\r\n', '\r\n', '*1\r\nx', '$1a\r\n', '*z\r\n', '|1\r\n+a\r\n+b\r\n?']) {
     const scanner = new ReplyScanner();
     const bytes = bytesOf(text);
-    scanner.scan(bytes, 0, bytes.length);
+    scanItem(scanner, bytes, 0);
     t.ok(scanner.malformed, JSON.stringify(text));
     t.notOk(scanner.atBoundary);
     const reply = bytesOf('+OK\r\n');

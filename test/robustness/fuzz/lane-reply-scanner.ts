@@ -48,7 +48,8 @@ export const replyScannerLane: Lane = {
     if (scanner.malformed) return;
     if (scanner.atBoundary || bytes.length > RECOVERY.length || LARGE_NUMBER.test(bytes.toString('latin1')))
       return;
-    scanner.scan(RECOVERY, 0, RECOVERY.length);
+    for (let at = 0; at < RECOVERY.length && !scanner.atBoundary && !scanner.malformed; )
+      at = scanner.scan(RECOVERY, at, RECOVERY.length);
     if (!scanner.atBoundary && !scanner.malformed) throw new Error('the scanner never finds an end again');
   },
 };
@@ -63,7 +64,8 @@ function scanAll(scanner: ReplyScanner, bytes: Buffer, nextSize: () => number): 
       if (reached <= at) throw new Error(`no step at ${from + at}`);
       at = reached;
       if (scanner.atBoundary) ends.push(from + at);
-      else if (at < piece.length) throw new Error(`stopped at ${from + at} inside an item`);
+      else if (at < piece.length && !scanner.atValue)
+        throw new Error(`stopped at ${from + at} inside an item`);
     }
     from += piece.length;
   }
