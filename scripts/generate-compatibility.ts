@@ -304,11 +304,11 @@ function generate(): string {
     '## What differs',
     table(['a client can tell by', 'why'], DIFFERENCES),
     '## By TLS and unix sockets',
-    'Pipelines and scenarios run again by TLS and by unix sockets, on both sides of Spillway (`npm run test:transports`), ' +
+    'Pipelines and scenarios run again by TLS and by unix sockets, on both sides of Spillway (`npm run test:rest`), ' +
       'without a further difference. A server that is reached by a unix socket shows its path where it would show an ' +
       'address (`MONITOR`, `CLIENT LIST`).',
     '## With command pooling',
-    'With `upstream.pool: "command"` the conformance and the fault tests run as well (`npm run test:pooled`). Beyond the above:',
+    'With `upstream.pool: "command"` the conformance and the fault tests run as well (`npm run test:rest`). Beyond the above:',
     table(['a client can tell by', 'why'], POOLED),
     '',
   ].join('\n\n');

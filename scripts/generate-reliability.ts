@@ -12,7 +12,7 @@ const HEAD = `<!-- Generated from docs/figures by scripts/generate-reliability.t
 # Reliability
 
 What Spillway promises, the test that holds it, and what the last full runs measured. The tests named here are part of
-\`npm test\`, in a size that takes minutes; the full sizes run by script (\`npm run robustness\`) and leave the figures.
+\`npm run test:all\`, in a size that takes minutes; the full sizes run by script (\`npm run robustness\`) and leave the figures.
 All run against a real Redis on one machine of two cores, with the load, the proxy and the server sharing them:
 figures are for comparison, not for sizing. How it is done is in docs/ARCHITECTURE.md, what a client can still notice in
 docs/COMPATIBILITY.md.

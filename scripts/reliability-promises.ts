@@ -125,7 +125,7 @@ export const PROMISES: readonly Subject[] = [
     promises: [
       {
         promise:
-          'Command pooling: when a shared connection is lost, each command that was on it is answered with an error, since nobody knows whether it was executed; nobody else is told anything, and all go on with another connection. `npm run test:pooled` plays the tests of links, servers, bounds, limits and drain that way, too.',
+          'Command pooling: when a shared connection is lost, each command that was on it is answered with an error, since nobody knows whether it was executed; nobody else is told anything, and all go on with another connection. `npm run test:rest` plays the tests of links, servers, bounds, limits and drain that way, too.',
         tests: [
           ['robustness/links-cut.test.ts'],
           ['integration/pooling.test.ts', 'a connection that is lost fails what was on it, and nothing else'],

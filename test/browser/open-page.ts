@@ -5,7 +5,8 @@ import { findChromium } from './chromium.js';
 
 export async function launch(): Promise<Browser> {
   const executablePath = findChromium();
-  if (executablePath === undefined) throw new Error('no Chromium: npm run test:browser installs one');
+  if (executablePath === undefined)
+    throw new Error('no Chromium: npm run test:rest installs one, and names it in CHROMIUM_PATH');
   const args = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
   return chromium.launch({ executablePath, args });
 }

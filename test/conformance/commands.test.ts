@@ -5,6 +5,7 @@ import t, { type Test } from 'tap';
 import { findFreePort } from '../../src/demo/free-port.js';
 import { keepFigures } from '../support/figures.js';
 import { withRedis } from '../support/redis.js';
+import { FULL } from '../support/tier.js';
 import { until } from '../support/wait.js';
 import { type CommandList, readCommandList } from './command-list.js';
 import { emptied, type Matrix, type Outcome, runArity, runSuccess, runTypes } from './matrix.js';
@@ -13,7 +14,8 @@ import { type ScriptPart, script } from './script/all.js';
 import { TYPELESS, UNABLE } from './script/unable.js';
 import { readServer, type Server } from './server-version.js';
 
-const PROTOCOLS = [2, 3];
+/** A cut plays each command in one of them. */
+const PROTOCOLS = FULL ? [2, 3] : [3];
 /** CLUSTER NODES of a node that knows no other and has all slots. */
 const WHOLE = /^\$\d+\r\n[^\n]* connected 0-16383\n\r\n$/;
 const HEALTHY = { timeoutMs: 30_000, describe: 'a cluster with all slots' };

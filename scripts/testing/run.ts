@@ -1,0 +1,101 @@
+// Runs a plan: some files at a time, those that want the machine for themselves at the end, and reports.
+// Prints a line for each file, what failed in full, and a last line `N passed, N failed`.
+import { availableParallelism } from 'node:os';
+import path from 'node:path';
+import { stringify } from 'yaml';
+import type { TestRun } from './plan.js';
+import { type Failure, type Outcome, runFile } from './run-file.js';
+
+const SHOWN_FAILURES = 20;
+const SHOWN_LINES = 40;
+/** Of one file of `npm test`: about 150 of them share 4 minutes of two cores. */
+const LONGEST_CPU_S = 12;
+
+export interface RunOptions {
+  readonly root: string;
+  readonly compiled: (file: string) => string;
+  /** How many files run at a time; default: one more than there are cores, since tests wait, too. */
+  readonly jobs?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** Resolves with the outcomes once the last file has ended. */
+export async function runAll(runs: readonly TestRun[], options: RunOptions): Promise<Outcome[]> {
+  const outcomes: Outcome[] = [];
+  const lanes = async (queue: TestRun[], count: number): Promise<void> => {
+    const lane = async (): Promise<void> => {
+      for (let run = queue.shift(); run !== undefined; run = queue.shift()) {
+        if (options.signal?.aborted) return;
+        const outcome = await runFile({
+          root: options.root,
+          script: options.compiled(run.file),
+          label: run.variant === '' ? run.file : `${run.file} (${run.variant})`,
+          env: run.env,
+          ...(options.signal && { signal: options.signal }),
+        });
+        outcomes.push(outcome);
+        print(outcome, options.root);
+      }
+    };
+    await Promise.all(Array.from({ length: count }, lane));
+  };
+  await lanes(
+    runs.filter(({ alone }) => !alone),
+    options.jobs ?? availableParallelism() + 1,
+  );
+  await lanes(
+    runs.filter(({ alone }) => alone),
+    1,
+  );
+  return outcomes;
+}
+
+/**
+ * What all of it came to. Sets the exit code when something failed. `short`: a file that has become too long for the quick
+ * tier is named.
+ */
+export function summarize(outcomes: readonly Outcome[], { short = false } = {}): void {
+  const tooLong = outcomes.filter(({ cpuSeconds = 0 }) => short && cpuSeconds > LONGEST_CPU_S);
+  const sum = (part: (outcome: Outcome) => number): number =>
+    outcomes.reduce((total, one) => total + part(one), 0);
+  const slowest = [...outcomes].sort((a, b) => b.seconds - a.seconds).slice(0, 5);
+  console.log(
+    `slowest: ${slowest.map(({ label, seconds }) => `${label} ${seconds.toFixed(1)} s`).join(', ')}`,
+  );
+  for (const { label } of tooLong) {
+    console.log(
+      `too long for npm test, over ${LONGEST_CPU_S} s of CPU time: ${label}; see CONTRIBUTING.md, Tests`,
+    );
+  }
+  for (const { label, failures, output } of outcomes) {
+    if (failures.length > 0)
+      console.log(`failed: ${label}, ${failures.length}; all that it printed: ${output}`);
+  }
+  const failed = sum(({ failures }) => failures.length);
+  console.log(
+    `${outcomes.length} files, ${sum(({ cpuSeconds = 0 }) => cpuSeconds).toFixed(0)} s of CPU time`,
+  );
+  console.log(`${sum(({ passed }) => passed)} passed, ${failed} failed`);
+  if (failed > 0 || outcomes.length === 0) process.exitCode = 1;
+}
+
+function print({ label, passed, failures, seconds, cpuSeconds, said, output }: Outcome, root: string): void {
+  const cpu = cpuSeconds === undefined ? '' : `, CPU ${cpuSeconds.toFixed(1)} s`;
+  const what =
+    failures.length > 0 ? `${failures.length} of ${passed + failures.length} failed` : `${passed} passed`;
+  console.log(`${failures.length > 0 ? 'not ok' : 'ok'} ${label}: ${what} in ${seconds.toFixed(1)} s${cpu}`);
+  for (const failure of failures.slice(0, SHOWN_FAILURES)) console.log(indented(text(failure)));
+  if (failures.length > SHOWN_FAILURES)
+    console.log(indented(`… and ${failures.length - SHOWN_FAILURES} more`));
+  if (failures.length === 0) return;
+  if (said !== '') console.log(indented(`standard error, its end:\n${said}`));
+  console.log(indented(`all that it printed: ${path.relative(root, output)}`));
+}
+
+function text({ name, diag }: Failure): string {
+  const lines = diag ? stringify(diag).trimEnd().split('\n') : [];
+  const shown = lines.slice(0, SHOWN_LINES).map((line) => `  ${line}`);
+  return [name, ...shown, ...(lines.length > SHOWN_LINES ? ['  …'] : [])].join('\n');
+}
+
+const indented = (text: string): string => text.replace(/^/gm, '    ');

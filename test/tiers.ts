@@ -1,0 +1,59 @@
+// The one list of the tiers. What is named nowhere here runs in `npm test`: a new file lands there by itself.
+// Rules that need no list: a file of conformance, integration or robustness runs once for each kind of pooling, the second
+// time in `npm run test:rest`, unless it plays both by itself (it names POOLS). A file that asks support/tier.ts plays a
+// cut in `npm test`, and everything in the rest.
+// Paths are those below test/; one that ends in "/" names the folder.
+
+/** Run by `npm run test:rest` alone; the longest first. */
+export const REST: readonly string[] = [
+  'tools/sweep-faults.test.ts',
+  'robustness/bounds-readers.test.ts',
+  'robustness/bounds-crowds.test.ts',
+  'robustness/drain.test.ts',
+  'conformance/random-sessions.test.ts',
+  'conformance/clients/node-redis.test.ts',
+  'robustness/bounds-large.test.ts',
+  'robustness/links-cut.test.ts',
+  'robustness/links-still.test.ts',
+  'conformance/clients/redis-benchmark.test.ts',
+  'conformance/clients/bullmq.test.ts',
+  'robustness/servers-refusing.test.ts',
+  'robustness/limits-clients.test.ts',
+  'integration/demo.test.ts',
+];
+
+/** Run by `npm test` with command pooling, too: with session pooling, these go through every part of the proxy. */
+export const POOLED_IN_FAST: readonly string[] = [
+  'conformance/pipelines.test.ts',
+  'integration/framing.test.ts',
+  'integration/shed.test.ts',
+  'robustness/bounds-refusals.test.ts',
+  'robustness/fuzz-sockets.test.ts',
+];
+
+/** Files that one kind of pooling is enough for: they choose it themselves, or it makes no difference. */
+export const ONE_POOLING: readonly string[] = [
+  'integration/addresses.test.ts',
+  'integration/admin-live.test.ts',
+  'integration/alerts.test.ts',
+  'integration/cli-ask.test.ts',
+  'integration/cli-top.test.ts',
+  'integration/cli.test.ts',
+  'integration/console.test.ts',
+  'integration/demo.test.ts',
+  'integration/deploy.test.ts',
+  'integration/docs.test.ts',
+  'robustness/fuzz.test.ts',
+];
+
+/** Run again by TLS and by unix sockets, in the rest. */
+export const BY_TRANSPORT: readonly string[] = [
+  'conformance/pipelines.test.ts',
+  'conformance/scenarios.test.ts',
+];
+
+/** The page that `npm test` opens where there is a Chromium. */
+export const BROWSER_IN_FAST: readonly string[] = ['browser/report.test.ts'];
+
+/** Files that judge times or memory: they run when nothing else does. */
+export const ALONE: readonly string[] = [];
