@@ -8,14 +8,12 @@ import { describeConfig } from '../config/describe.js';
 import type { EffectiveConfig } from '../config/effective.js';
 import { ConfigError } from '../config/error.js';
 import { type ConfigSources, type LoadedConfig, loadConfig } from '../config/load.js';
-import { LogOutput, logTo } from '../log/log-output.js';
+import { LogOutput, logTo, STUCK_AFTER_MS } from '../log/log-output.js';
 import { complain, ExitCode } from './exit.js';
 
 /** What the drain may run over before the process ends regardless: sockets still have to be closed. */
 const DRAIN_MARGIN_MS = 2000;
 const STDOUT = 1;
-/** What the last lines of the log may take. */
-const LAST_LINES_MS = 500;
 
 /** @returns the exit code of a failed start; undefined: the proxy runs, and the signal handlers end the process */
 export async function run(sources: ConfigSources, version: string): Promise<ExitCode | undefined> {
@@ -36,7 +34,7 @@ export async function run(sources: ConfigSources, version: string): Promise<Exit
   const { drainTimeoutMs } = config.limits;
   closeWithGrace(
     {
-      delay: drainTimeoutMs + DRAIN_MARGIN_MS,
+      delay: drainTimeoutMs + DRAIN_MARGIN_MS + STUCK_AFTER_MS,
       skip: ['SIGHUP'],
       logger: false,
       onSecondSignal: (signal) => log.warn({ signal }, 'second signal: ending at once'),
@@ -48,7 +46,7 @@ export async function run(sources: ConfigSources, version: string): Promise<Exit
       else log.info({ signal, drainTimeoutMs }, 'closing: clients may finish');
       await proxy?.close(err === undefined ? drainTimeoutMs : 0);
       log.info('closed');
-      await output.flush(LAST_LINES_MS);
+      await output.flush(STUCK_AFTER_MS);
     },
   );
 

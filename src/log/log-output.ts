@@ -11,11 +11,18 @@ import { type Logger, pino } from 'pino';
 const QUEUE_BYTES = 1024 * 1024;
 /** Writes of up to PIPE_BUF are whole or not at all, so lines of several processes never mix in a pipe. */
 const CHUNK_BYTES = 4096;
+/** The code of a write to a pipe that can take nothing now. */
+const FULL = 'EAGAIN';
 /** Before the next attempt at a reader that does not keep up, and at anything else. */
 const FULL_RETRY_MS = 20;
 const FAILED_RETRY_MS = 500;
-/** A write that takes so long will not end: the process does not wait for it when it ends. */
-const STUCK_MS = 100;
+/**
+ * A write that is not over after so many turns of the event loop will not end: the process does not wait for it when it
+ * ends. Turns, not time: while the loop itself is held up, nobody hears that a write is over.
+ */
+const STUCK = { turns: 20, everyMs: 50 } as const;
+/** A stuck write is known as such after this time. */
+export const STUCK_AFTER_MS = 1.5 * STUCK.turns * STUCK.everyMs;
 
 export interface LogLosses {
   /** Lines since the start. */
@@ -31,10 +38,14 @@ export class LogOutput implements LogLosses {
   private queued = 0;
   /** What is being written, or has to be before all else. */
   private current: Buffer | undefined;
-  private writingSince: number | undefined;
+  /** Runs while a write is under way. */
+  private writing: NodeJS.Timeout | undefined;
+  /** Of the event loop, since the write under way began. */
+  private turns = 0;
   private retry: NodeJS.Timeout | undefined;
   private lostBefore = 0;
-  private why = '';
+  /** Of the last attempt; undefined: it did not fail, or all was written since. */
+  private failure: string | undefined;
   private idle: (() => void) | undefined;
 
   /** @param fd is not closed, and is not to be written to by anybody else in this process */
@@ -58,9 +69,10 @@ export class LogOutput implements LogLosses {
     this.next();
   }
 
-  /** Resolves when all lines are written, or after `limitMs`. */
+  /** Resolves when all lines are written, or cannot be, or after `limitMs`. */
   async flush(limitMs: number): Promise<void> {
     if (this.current === undefined && this.lines.length === 0) return;
+    if (this.failure !== undefined && this.failure !== FULL) return;
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, limitMs);
       this.idle = () => {
@@ -71,15 +83,17 @@ export class LogOutput implements LogLosses {
   }
 
   private next(): void {
-    if (this.writingSince !== undefined || this.retry !== undefined) return;
+    if (this.writing !== undefined || this.retry !== undefined) return;
     this.current ??= this.takeChunk();
     if (this.current === undefined) {
       this.idle?.();
       return;
     }
-    this.writingSince = performance.now();
+    this.turns = 0;
+    this.writing = setInterval(() => this.turns++, STUCK.everyMs).unref();
     write(this.fd, this.current, (error, written) => {
-      this.writingSince = undefined;
+      clearInterval(this.writing);
+      this.writing = undefined;
       if (error === null) this.wrote(written);
       else this.failed(error);
       this.next();
@@ -91,15 +105,16 @@ export class LogOutput implements LogLosses {
     this.current = rest?.length === 0 ? undefined : rest;
     if (this.current !== undefined || this.lines.length > 0) return;
     const lost = this.lost - this.lostBefore;
-    const { why } = this;
+    const why = whyLost(this.failure);
     this.lostBefore = this.lost;
-    this.why = '';
-    if (lost > 0) this.onRecovered(lost, why || 'the log is written too slowly');
+    this.failure = undefined;
+    if (lost > 0) this.onRecovered(lost, why);
   }
 
   private failed({ code = 'unknown error' }: NodeJS.ErrnoException): void {
-    const isFull = code === 'EAGAIN';
-    this.why = isFull ? 'whoever reads the log did not read it' : `the log could not be written (${code})`;
+    this.failure = code;
+    const isFull = code === FULL;
+    if (!isFull) this.idle?.();
     const retry = (): void => {
       this.retry = undefined;
       this.next();
@@ -123,21 +138,11 @@ export class LogOutput implements LogLosses {
 
   /** The process ends: what waits is written as far as that is possible at once. */
   private end(): void {
-    const { writingSince } = this;
-    if (writingSince === undefined) this.writeRest();
-    else if (performance.now() - writingSince > STUCK_MS) {
-      // exit() waits for the threads of the pool, and so for this write, for ever.
-      process.kill(process.pid, 'SIGKILL');
-    } else this.writeLines();
-  }
-
-  private writeRest(): void {
-    if (this.current !== undefined && this.why === '') this.writeNow(this.current);
-    this.writeLines();
-  }
-
-  private writeLines(): void {
-    if (this.why === '' && this.lines.length > 0) this.writeNow(Buffer.from(this.lines.join('')));
+    // exit() waits for the threads of the pool, and so for a stuck write, for ever.
+    if (this.writing !== undefined && this.turns >= STUCK.turns) process.kill(process.pid, 'SIGKILL');
+    if (this.failure !== undefined) return;
+    if (this.writing === undefined && this.current !== undefined) this.writeNow(this.current);
+    if (this.lines.length > 0) this.writeNow(Buffer.from(this.lines.join('')));
   }
 
   private writeNow(bytes: Buffer): void {
@@ -147,6 +152,11 @@ export class LogOutput implements LogLosses {
       // Nobody can be told any more.
     }
   }
+}
+
+function whyLost(code: string | undefined): string {
+  if (code === undefined) return 'more was logged than could be written';
+  return code === FULL ? 'whoever reads the log did not read it' : `the log could not be written (${code})`;
 }
 
 /** A logger that writes to `output`, Node's own warnings included: those would go to standard error, and wait for it. */
