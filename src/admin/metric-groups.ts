@@ -209,6 +209,12 @@ export const METRIC_GROUPS: readonly MetricGroup[] = [
       ],
       ['counter', 'clients_total', 'Clients that connected.', one((s) => s.connections.clientsTotal)],
       [
+        'gauge',
+        'clients_limit',
+        'Clients that are served at most: `limits.maxClients`, or as many as open files and memory allow.',
+        one((s) => s.connections.clientsLimit),
+      ],
+      [
         'counter',
         'clients_rejected_total',
         'Clients turned away.',

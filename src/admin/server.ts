@@ -85,6 +85,7 @@ export async function startAdmin(options: AdminOptions): Promise<AdminServer> {
   addGuard(app, options.token);
   answerRest(app);
   addRoutes(app, options);
+  app.server.maxConnections = options.maxConnections;
   const { host, port } = options.listen;
   try {
     await app.listen({ host, port, listenTextResolver: (address) => `admin listens on ${address}` });

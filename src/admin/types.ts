@@ -120,6 +120,8 @@ export interface ConnectionSnapshot {
   clients: number;
   clientsTotal: number;
   clientsRejected: number;
+  /** So many are served at most: limits.maxClients, or as many as open files and memory allow. */
+  clientsLimit: number;
   clientsTimedOut: number;
   /** Closed, since more waited for them than may (command pooling). */
   clientsTooSlow: number;
@@ -310,6 +312,8 @@ export interface AdminSources {
 
 export interface AdminOptions extends AdminSources {
   listen: { host: string; port: number };
+  /** How many may be open at a time. */
+  maxConnections: number;
   /** What requests must carry; undefined: none, for loopback only. */
   token: string | undefined;
   log: Logger;

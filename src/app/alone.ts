@@ -10,12 +10,15 @@ import type { ClientTraffic } from '../net/client-link.js';
 import type { TrafficObserver } from '../policy/observer.js';
 import type { ShedGate } from '../policy/shed.js';
 import type { TrafficStats } from '../stats/counters.js';
+import { adminConnections, type Capacity, capacityOf, readRoom } from './capacity.js';
 import { DataPlane, type DataPlaneSnapshot } from './data-plane.js';
 import { ownUsage } from './own-usage.js';
 import { type Service, type ServiceEvents, TOP_CLIENTS } from './service.js';
 
 export class Alone implements Service {
   readonly running = true;
+  readonly hasRoom = true;
+  readonly capacity: Capacity;
   private readonly plane: DataPlane;
 
   constructor(
@@ -25,6 +28,8 @@ export class Alone implements Service {
     observe?: (stats: TrafficStats) => TrafficObserver,
     private readonly logOutput?: LogLosses,
   ) {
+    const room = readRoom();
+    this.capacity = capacityOf(config, room, config.admin.listen ? adminConnections(room) : 0);
     this.plane = new DataPlane(config, log, { ...events, clientClosed: () => {} }, observe);
     this.plane.stats.upstreamOomSeen = events.upstreamOom;
   }

@@ -21,6 +21,7 @@ import type { TrafficStats } from '../stats/counters.js';
 import { snapshotStats } from '../stats/snapshot.js';
 import type { SweepJob } from '../sweep/job.js';
 import { Alone } from './alone.js';
+import { adminConnections, type Capacity, readRoom } from './capacity.js';
 import { Chronicle } from './chronicle.js';
 import { Crew } from './crew/crew.js';
 import { hasFollowUps } from './data-plane.js';
@@ -122,6 +123,7 @@ export async function startProxy(
     pressure.reconfigure(next.memory, clock());
     pressureChanged();
     const pending = await service.reload(next);
+    logCapacity(log, next, service.capacity);
     monitor.reconfigure(next.memory);
     explainer.reload(next);
     chronicle?.reload(next);
@@ -135,7 +137,8 @@ export async function startProxy(
     listen: { ...config.listen, mode: config.listenMode },
     secure: config.listenTls !== undefined,
     upstream: config.upstream,
-    maxClients: () => reloader.config.limits.maxClients,
+    maxClients: () => Math.min(reloader.config.limits.maxClients, service.capacity.clients),
+    hasRoom: () => service.hasRoom,
     clients: () => service.clients,
     onClient: (client) => service.accept(client),
     onAcceptFailed: (error) => log.error({ err: error.message }, 'a client could not be accepted'),
@@ -172,6 +175,7 @@ export async function startProxy(
   await monitor.start();
   try {
     const address = await listener.start();
+    logCapacity(log, config, service.capacity);
     const sources = {
       stats: async () => snapshotStats(await service.stats(), Date.now()),
       memory,
@@ -209,6 +213,7 @@ export async function startProxy(
           sweep: () => sweeping.snapshot(),
           subscribe: past.subscribe,
           listen: config.admin.listen,
+          maxConnections: adminConnections(readRoom()),
           token: config.admin.token,
           explain: (request) => explainer.explain(request),
           log,
@@ -247,6 +252,22 @@ export async function startProxy(
 /** By which somebody who is told of it knows it from others. */
 function instanceName(address: RunningProxy['address']): string {
   return `${hostname()} (${formatListenAddress(address)})`;
+}
+
+const CAPACITY: Readonly<Record<Capacity['by'], string>> = {
+  'open files': 'the process may open no more files: raise that limit (ulimit -n, LimitNOFILE)',
+  heap: "node's heap has no room for more: give the container more memory, or set NODE_OPTIONS=--max-old-space-size=MiB",
+  memory: 'the container has no memory for more: give it more',
+};
+
+/** As Redis does where its maxclients cannot be had. */
+function logCapacity(
+  log: Logger,
+  { limits: { maxClients } }: EffectiveConfig,
+  { clients, by }: Capacity,
+): void {
+  if (clients >= maxClients) return;
+  log.warn({ maxClients, served: clients }, `limits.maxClients is lowered to ${clients}: ${CAPACITY[by]}`);
 }
 
 /** Of a config that was made by a program. */

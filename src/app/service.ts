@@ -9,6 +9,7 @@ import type { ClientTraffic } from '../net/client-link.js';
 import type { ShedGate } from '../policy/shed.js';
 import type { ConsoleQuestion } from '../session/console-question.js';
 import type { TrafficStats } from '../stats/counters.js';
+import type { Capacity } from './capacity.js';
 import type { DataPlaneSnapshot } from './data-plane.js';
 
 /** How many of the clients that send most are told of. */
@@ -19,6 +20,10 @@ export interface Service {
   readonly gate: ShedGate;
   /** Clients that are connected now. */
   readonly clients: number;
+  /** How many clients can be served at all, and what ends that. */
+  readonly capacity: Capacity;
+  /** Another client can be taken over now, as long as `capacity` is not reached. */
+  readonly hasRoom: boolean;
   /** Clients can be served. */
   readonly running: boolean;
   /** Takes over an accepted client, which is not read yet. */

@@ -16,6 +16,8 @@ export interface ListenerOptions {
   readonly upstream: Endpoint;
   /** How many may be. */
   readonly maxClients: () => number;
+  /** One more can be taken over now. */
+  readonly hasRoom: () => boolean;
   /** Clients that are connected now. */
   readonly clients: () => number;
   /** Takes over a client, which is not read yet. */
@@ -31,6 +33,7 @@ export interface ListenerSnapshot {
   readonly listening: boolean;
   readonly clientsTotal: number;
   readonly clientsRejected: number;
+  readonly clientsLimit: number;
 }
 
 export class Listener {
@@ -86,7 +89,7 @@ export class Listener {
 
   snapshot(): ListenerSnapshot {
     const { listening, clientsTotal, clientsRejected } = this;
-    return { listening, clientsTotal, clientsRejected };
+    return { listening, clientsTotal, clientsRejected, clientsLimit: this.options.maxClients() };
   }
 
   /** Accepts no client any more. */
@@ -97,11 +100,13 @@ export class Listener {
   }
 
   private accept(client: Socket): void {
-    if (this.options.clients() >= this.options.maxClients()) {
+    const { clients, maxClients, hasRoom, secure } = this.options;
+    if (clients() >= maxClients() || !hasRoom()) {
       this.clientsRejected++;
       client.on('error', () => {});
-      if (this.options.secure) client.destroy();
-      else client.end(MAX_CLIENTS_ERROR, () => client.destroy());
+      if (!secure) client.write(MAX_CLIENTS_ERROR);
+      // At once: of a crowd that comes in one turn of the event loop, each would hold a descriptor until its end.
+      client.destroy();
       return;
     }
     this.clientsTotal++;

@@ -23,6 +23,8 @@ export interface ProxyProcessOptions {
   /** More arguments for node itself, such as `--max-old-space-size=64`. */
   nodeArgs?: readonly string[];
   env?: NodeJS.ProcessEnv;
+  /** So many files it may open, and each of its workers. */
+  openFiles?: number;
   /** Of another tree: its built dist/cli/main.js, instead of `entry`. */
   main?: string;
 }
@@ -56,9 +58,14 @@ export async function startProxyProcess(options: ProxyProcessOptions): Promise<P
   };
   const upstream = { pool: POOL, ...(options.config.upstream as object | undefined) };
   await writeFile(file, JSON.stringify({ ...defaults, ...options.config, upstream }));
+  // As a shell does it: node raises no limit beyond this one.
+  const shell =
+    options.openFiles === undefined ? [] : ['sh', '-c', `ulimit -n ${options.openFiles}; exec "$@"`, 'sh'];
+  const [program = '', ...args] = [...shell, process.execPath];
   const child = spawn(
-    process.execPath,
+    program,
     [
+      ...args,
       ...(options.nodeArgs ?? []),
       ...(options.main === undefined ? entryArgs(options.entry) : [options.main]),
       '--config',

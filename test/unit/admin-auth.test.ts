@@ -66,6 +66,7 @@ async function start(t: Test, token: string | undefined): Promise<string> {
     throw new Error('must not be read');
   };
   const options: AdminOptions = {
+    maxConnections: 10,
     listen: { host: '127.0.0.1', port: 0 },
     token,
     log: pino({ level: 'silent' }),

@@ -50,6 +50,7 @@ const CONNECTIONS: ConnectionSnapshot = {
   clients: 3,
   clientsTotal: 9,
   clientsRejected: 1,
+  clientsLimit: 10,
   clientsTooSlow: 0,
   handshakesFailed: 0,
   proxyHeadersRefused: 0,
@@ -116,6 +117,7 @@ const EXPLANATION: Explanation = {
 async function start(t: Test, overrides: Partial<AdminOptions> = {}) {
   const stats = new TrafficStats(['cache'], () => 1000);
   const admin = await startAdmin({
+    maxConnections: 10,
     listen: { host: '127.0.0.1', port: 0 },
     token: undefined,
     log: pino({ level: 'silent' }),

@@ -19,6 +19,7 @@ import type { ClientTraffic } from '../../net/client-link.js';
 import { detach } from '../../net/handover.js';
 import { ShedGate } from '../../policy/shed.js';
 import { TrafficStats } from '../../stats/counters.js';
+import { adminConnections, type Capacity, handoverRoom, readRoom } from '../capacity.js';
 import type { DataPlaneSnapshot } from '../data-plane.js';
 import { sameGlobs } from '../rules.js';
 import { type Service, type ServiceEvents, TOP_CLIENTS } from '../service.js';
@@ -46,6 +47,10 @@ export class Crew implements Service {
   readonly gate = new ShedGate();
   private readonly total: TrafficStats;
   private readonly workersByNumber = new Map<number, WorkerProcess>();
+  /** Of one worker, as the last one to start says. */
+  private perWorker: Capacity | undefined;
+  /** How many clients may wait here for a worker. */
+  private readonly mayWait: number;
   /** Accepted, not handed to a worker yet. */
   private readonly waiting: Socket[] = [];
   private server: ServerFacts | undefined;
@@ -75,6 +80,8 @@ export class Crew implements Service {
     events: ServiceEvents,
     private readonly logOutput: LogLosses | undefined,
   ) {
+    const room = readRoom();
+    this.mayWait = handoverRoom(room, adminConnections(room) + config.workers);
     this.total = new TrafficStats([], Date.now);
     this.total.adopt(config.rules);
     this.workerEvents = {
@@ -117,6 +124,15 @@ export class Crew implements Service {
     let clients = this.waiting.length;
     for (const worker of this.workersByNumber.values()) clients += worker.clients;
     return clients;
+  }
+
+  get capacity(): Capacity {
+    const { clients, by } = this.perWorker ?? { clients: 0, by: 'open files' };
+    return { clients: clients * this.config.workers, by };
+  }
+
+  get hasRoom(): boolean {
+    return this.waiting.length < this.mayWait;
   }
 
   get running(): boolean {
@@ -227,6 +243,7 @@ export class Crew implements Service {
   }
 
   private welcome(worker: WorkerProcess): void {
+    this.perWorker = worker.capacity;
     // It may have been started before the last reload.
     void worker.reload(this.config, RELOAD_LIMIT_MS);
     if (this.pressure !== undefined) this.tellPressure(worker, this.pressure);

@@ -7,6 +7,7 @@ import type { PressureState } from '../../memory/pressure.js';
 import type { ClientTraffic } from '../../net/client-link.js';
 import type { ConsoleQuestion } from '../../session/console-question.js';
 import type { StatsPart } from '../../stats/counters.js';
+import type { Capacity } from '../capacity.js';
 import type { DataPlaneSnapshot } from '../data-plane.js';
 import type { Usage } from '../own-usage.js';
 
@@ -68,7 +69,7 @@ export type ToWorker =
   | { readonly type: 'drain'; readonly graceMs: number };
 
 export type FromWorker =
-  | { readonly type: 'ready'; readonly snapshot: DataPlaneSnapshot }
+  | { readonly type: 'ready'; readonly snapshot: DataPlaneSnapshot; readonly capacity: Capacity }
   | { readonly type: 'clients'; readonly taken: number; readonly closed: number }
   /** `question`: the last one that this answers. */
   | { readonly type: 'growth'; readonly growth: Growth; readonly question: number }

@@ -4,6 +4,7 @@
 import type { Socket } from 'node:net';
 import { LogOutput, logTo } from '../../log/log-output.js';
 import { Pressure } from '../../memory/pressure.js';
+import { capacityOf, readRoom } from '../capacity.js';
 import { DataPlane } from '../data-plane.js';
 import { ownUsage } from '../own-usage.js';
 import { TOP_CLIENTS } from '../service.js';
@@ -129,5 +130,7 @@ function start({ worker, workers, config, server }: Extract<ToWorker, { type: 's
     }
   });
   if (server !== undefined) plane.adoptServer(server);
-  primary.post({ type: 'ready', snapshot: plane.snapshot() });
+  // The admin server is the primary's.
+  const capacity = capacityOf(config, readRoom(), 0);
+  primary.post({ type: 'ready', snapshot: plane.snapshot(), capacity });
 }

@@ -7,6 +7,7 @@ import type { WorkerSnapshot } from '../../admin/types.js';
 import type { EffectiveConfig } from '../../config/effective.js';
 import type { ClientTraffic } from '../../net/client-link.js';
 import type { ConsoleQuestion } from '../../session/console-question.js';
+import type { Capacity } from '../capacity.js';
 import type { DataPlaneSnapshot } from '../data-plane.js';
 import type { Usage } from '../own-usage.js';
 import type { FromWorker, Growth, Report, ToWorker } from './messages.js';
@@ -35,6 +36,8 @@ export const LATE_MS = 100;
 
 export class WorkerProcess {
   isReady = false;
+  /** Known once it is ready. */
+  capacity: Capacity | undefined;
   growth: Growth = { admitted: 0, answered: 0, promised: 0, reliefs: 0, reliefsAnswered: 0 };
   /** As of its last report, or its start. */
   snapshot: DataPlaneSnapshot | undefined;
@@ -102,7 +105,7 @@ export class WorkerProcess {
   }
 
   get canTake(): boolean {
-    return this.isReady && this.handed === this.taken;
+    return this.isReady && this.handed === this.taken && this.clients < (this.capacity?.clients ?? 0);
   }
 
   /** The last client has been on the way for so long that others need not wait for this worker. */
@@ -165,6 +168,7 @@ export class WorkerProcess {
       case 'ready':
         this.isReady = true;
         this.snapshot = message.snapshot;
+        this.capacity = message.capacity;
         events.ready(this);
         break;
       case 'clients':

@@ -1,0 +1,109 @@
+// How many clients a process can serve at all, whatever limits.maxClients says: by the files that it may open and by its
+// memory, as both are when it starts. Beyond that a client would be cut without a word, or end the process for all.
+// Invariant: what is kept back (RESERVED_FILES, the bases) is enough for everything that is no client.
+import { readdirSync, readFileSync } from 'node:fs';
+import { getHeapStatistics } from 'node:v8';
+import type { EffectiveConfig } from '../config/effective.js';
+
+const MIB = 1024 ** 2;
+
+/** For the monitor, probes, files that are read again, and connections that are refused: as Redis keeps back 32. */
+const RESERVED_FILES = 32;
+/** Its own, and one to the server; with command pooling that is the most, too. */
+const FILES_PER_CLIENT = 2;
+/**
+ * Of the heap: what serves no client (half of it is V8's for objects that do not last), each rule's counters and index,
+ * and one client (measured idle: 9 KiB, with TLS 12).
+ */
+const HEAP = {
+  base: 96 * MIB,
+  perRule: 10 * 1024,
+  perClient: 16 * 1024,
+  perSecureClient: 24 * 1024,
+} as const;
+/** Of all memory, the kernel's for sockets included (measured idle: 11 KiB without the kernel's, with TLS 40). */
+const MEMORY = { perProcess: 110 * MIB, perClient: 24 * 1024, perSecureClient: 96 * 1024 } as const;
+/** Whatever is left, so many are served. */
+const LEAST = 8;
+
+/** What the system lets this process have; undefined: not known, or no limit. */
+export interface Room {
+  readonly openFiles: number | undefined;
+  readonly filesInUse: number;
+  readonly heapBytes: number;
+  /** Of the container, for all processes in it. */
+  readonly memoryBytes: number | undefined;
+}
+
+export interface Capacity {
+  readonly clients: number;
+  /** What ends it. */
+  readonly by: 'open files' | 'heap' | 'memory';
+}
+
+/** Of each process that serves clients; `adminConnections`: those that the admin server may have there. */
+export function capacityOf(
+  { rules, workers, listenTls, upstream }: EffectiveConfig,
+  room: Room,
+  adminConnections: number,
+): Capacity {
+  const secure = listenTls !== undefined || upstream.tls !== undefined;
+  const own = { heap: HEAP.base + rules.length * HEAP.perRule, memory: MEMORY.perProcess };
+  const processes = workers === 1 ? 1 : workers + 1;
+  const files = room.openFiles ?? Number.POSITIVE_INFINITY;
+  const shared = upstream.pool === 'command' ? upstream.sharedConnections : 0;
+  const memory = (room.memoryBytes ?? Number.POSITIVE_INFINITY) - processes * own.memory;
+  const ends: Capacity[] = [
+    {
+      by: 'open files',
+      clients: (files - room.filesInUse - RESERVED_FILES - adminConnections - shared) / FILES_PER_CLIENT,
+    },
+    { by: 'heap', clients: (room.heapBytes - own.heap) / (secure ? HEAP.perSecureClient : HEAP.perClient) },
+    { by: 'memory', clients: memory / workers / (secure ? MEMORY.perSecureClient : MEMORY.perClient) },
+  ];
+  const { by, clients } = ends.reduce((least, end) => (end.clients < least.clients ? end : least));
+  return { by, clients: Math.max(LEAST, Math.floor(clients)) };
+}
+
+/** Of this process, now. */
+export function readRoom(): Room {
+  const memory = process.constrainedMemory();
+  return {
+    openFiles: openFilesLimit(),
+    filesInUse: filesInUse(),
+    heapBytes: getHeapStatistics().heap_size_limit,
+    // Without a limit it is 0, or more than any machine has.
+    memoryBytes: memory > 0 && memory < 2 ** 50 ? memory : undefined,
+  };
+}
+
+/** How many more connections a process may have that serves no clients and hands them on. */
+export function handoverRoom(
+  { openFiles = Number.POSITIVE_INFINITY, filesInUse }: Room,
+  kept: number,
+): number {
+  return Math.max(LEAST, openFiles - filesInUse - RESERVED_FILES - kept);
+}
+
+/** How many connections the admin server may have at a time: few where there are few files. */
+export function adminConnections({ openFiles = Number.POSITIVE_INFINITY }: Room): number {
+  return Math.max(8, Math.min(64, Math.floor(openFiles / 16)));
+}
+
+/** Node raises the soft limit to the hard one when it starts. */
+function openFilesLimit(): number | undefined {
+  try {
+    const soft = /^Max open files +(\d+)/m.exec(readFileSync('/proc/self/limits', 'latin1'))?.[1];
+    return soft === undefined ? undefined : Number(soft);
+  } catch {
+    return undefined;
+  }
+}
+
+function filesInUse(): number {
+  try {
+    return readdirSync('/proc/self/fd').length;
+  } catch {
+    return 0;
+  }
+}

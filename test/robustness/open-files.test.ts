@@ -1,0 +1,135 @@
+// A process that may open few files, and more clients than it has files for: as many as can be are served, all others are
+// told so in Redis's words, as by a Redis with the same limit; the admin server answers, and no worker ends.
+import { readFileSync } from 'node:fs';
+import tls from 'node:tls';
+import t from 'tap';
+import type { ConnectionSnapshot } from '../../src/admin/types.js';
+import { Authority } from '../support/certificates.js';
+import { startProxyProcess } from '../support/proxy-process.js';
+import { connectRaw, doors, type RawClient } from '../support/raw-client.js';
+import { withRedis } from '../support/redis.js';
+import { until } from '../support/wait.js';
+
+const OPEN_FILES = 128;
+const CLIENTS = 260;
+const MAX_CLIENTS_ERROR = '-ERR max number of clients reached\r\n';
+
+t.jobs = 2;
+const redis = await withRedis(t);
+const authority = await Authority.create(t);
+const listenTls = await authority.issue('proxy');
+
+const MODES = [
+  { workers: 1, pool: 'session', secure: false },
+  { workers: 1, pool: 'command', secure: false },
+  { workers: 2, pool: 'session', secure: true },
+  { workers: 2, pool: 'command', secure: false },
+];
+
+for (const { workers, pool, secure } of MODES) {
+  t.test(`workers ${workers}, pool ${pool}${secure ? ', TLS' : ''}`, { timeout: 120_000 }, async (t) => {
+    const proxy = await startProxyProcess({
+      config: {
+        upstream: { url: `redis://127.0.0.1:${redis.port}`, pool },
+        workers,
+        ...(secure && { listenTls }),
+      },
+      openFiles: OPEN_FILES,
+    });
+    t.teardown(() => proxy.stop());
+    if (secure) {
+      const at = {
+        port: proxy.port,
+        host: '127.0.0.1',
+        ca: readFileSync(authority.ca),
+        allowHalfOpen: true,
+      };
+      doors.set(proxy.port, { open: () => tls.connect(at).setNoDelay(true), opened: 'secureConnect' });
+    }
+    const figures = async (): Promise<ConnectionSnapshot> =>
+      (await proxy.admin('/api/connections')) as ConnectionSnapshot;
+    const { clientsLimit } = await figures();
+    t.ok(
+      clientsLimit >= 10 * workers && 2 * clientsLimit < OPEN_FILES * workers,
+      `${clientsLimit} are served`,
+    );
+    t.match(
+      proxy.log(),
+      `limits.maxClients is lowered to ${clientsLimit}: the process may open no more files`,
+    );
+
+    const served: RawClient[] = [];
+    const told: string[] = [];
+    const come = async (): Promise<void> => {
+      let client: RawClient;
+      try {
+        client = await connectRaw(proxy.port, 30_000);
+      } catch {
+        // By TLS nobody can be told before the handshake, as with Redis.
+        told.push(MAX_CLIENTS_ERROR);
+        return;
+      }
+      // With command pooling it has a connection of its own from now on.
+      const reply = String(await client.call('WATCH', 'key').catch(() => client.peek()));
+      if (reply === '+OK\r\n') {
+        served.push(client);
+        return;
+      }
+      told.push(reply);
+      client.destroy();
+    };
+    // Nobody is first, and all at once they are more than files are left.
+    await Promise.all(Array.from({ length: CLIENTS }, come));
+    t.equal(served.length, clientsLimit);
+    t.ok(
+      told.every((text) => text === MAX_CLIENTS_ERROR),
+      'everybody else is told why',
+    );
+    t.match(await figures(), {
+      clients: clientsLimit,
+      clientsRejected: CLIENTS - clientsLimit,
+      upstreamFailures: 0,
+    });
+    for (const client of served) t.equal(String(await client.call('PING')), '+PONG\r\n');
+    proxy.signal('SIGHUP');
+    await until(async () => ((await proxy.admin('/api/config')) as { reloads: number }).reloads === 1);
+    t.match(await proxy.admin('/api/workers'), {
+      configured: workers,
+      running: workers,
+      restarts: 0,
+      silent: 0,
+    });
+    const metrics = await fetch(`http://127.0.0.1:${proxy.adminPort}/metrics`);
+    t.match(await metrics.text(), `spillway_clients_limit ${clientsLimit}\n`);
+    for (const client of served) client.destroy();
+    await until(async () => (await figures()).clients === 0);
+    const next = await connectRaw(proxy.port);
+    t.equal(String(await next.call('PING')), '+PONG\r\n', 'there is room again');
+    next.destroy();
+    t.notMatch(proxy.log(), /"level":(50|60)/);
+  });
+}
+
+t.test(
+  'a small heap: as many clients as fit, and not one that ends the process',
+  { timeout: 120_000 },
+  async (t) => {
+    const proxy = await startProxyProcess({
+      config: { upstream: { url: `redis://127.0.0.1:${redis.port}` }, workers: 1 },
+      nodeArgs: ['--max-old-space-size=52'],
+    });
+    t.teardown(() => proxy.stop());
+    const { clientsLimit } = (await proxy.admin('/api/connections')) as ConnectionSnapshot;
+    t.ok(clientsLimit >= 8 && clientsLimit < 1000, `${clientsLimit} are served`);
+    t.match(proxy.log(), `limits.maxClients is lowered to ${clientsLimit}: node's heap has no room for more`);
+    const clients = await Promise.all(
+      Array.from({ length: clientsLimit + 50 }, () => connectRaw(proxy.port, 30_000)),
+    );
+    const replies = await Promise.all(
+      clients.map(async (client) => String(await client.call('PING').catch(() => client.peek()))),
+    );
+    t.equal(replies.filter((reply) => reply === '+PONG\r\n').length, clientsLimit);
+    t.equal(replies.filter((reply) => reply === MAX_CLIENTS_ERROR).length, 50);
+    for (const client of clients) client.destroy();
+  },
+);
