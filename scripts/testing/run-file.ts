@@ -28,6 +28,8 @@ export interface FileStart {
   readonly env: Readonly<Record<string, string>>;
   /** Ends the test. */
   readonly signal?: AbortSignal;
+  /** How long what it has started may take to end behind it. */
+  readonly leaveMs?: number;
 }
 
 export interface Failure {
@@ -53,7 +55,14 @@ export interface Outcome {
 let started = 0;
 
 /** Resolves once it has ended; a test that fails is no error. */
-export async function runFile({ root, script, label, env, signal }: FileStart): Promise<Outcome> {
+export async function runFile({
+  root,
+  script,
+  label,
+  env,
+  signal,
+  leaveMs = LEAVE_MS,
+}: FileStart): Promise<Outcome> {
   const mark = `${process.pid}-${++started}`;
   const output = outputFile(root, label);
   const began = performance.now();
@@ -76,7 +85,7 @@ export async function runFile({ root, script, label, env, signal }: FileStart): 
   const cpuSeconds = reapedCpuSeconds();
   clearTimeout(timer);
   signal?.removeEventListener('abort', stop);
-  const left = await endLeftBehind(mark);
+  const left = await endLeftBehind(mark, leaveMs);
   await closed;
   await finished(log.end());
   const { passed, failures } = tap.end();
@@ -113,10 +122,8 @@ class TapReader {
 }
 
 /** Ends what a test has left behind, and names it. What only takes a moment to end is not left behind. */
-async function endLeftBehind(mark: string): Promise<string[]> {
-  const gone = await until(() => processesWith(MARK, mark).length === 0, { timeoutMs: LEAVE_MS }).catch(
-    () => false,
-  );
+async function endLeftBehind(mark: string, timeoutMs: number): Promise<string[]> {
+  const gone = await until(() => processesWith(MARK, mark).length === 0, { timeoutMs }).catch(() => false);
   if (gone) return [];
   const left = processesWith(MARK, mark);
   for (const { pid } of left) {

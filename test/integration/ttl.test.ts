@@ -4,6 +4,7 @@ import t, { type Test } from 'tap';
 import { POOL, withProxy } from '../support/proxy.js';
 import { command, withRaw } from '../support/raw-client.js';
 import { withRedis } from '../support/redis.js';
+import { FULL } from '../support/tier.js';
 import { commands, everywhere, integer, lookAt, transcript, wipe, withTwins } from '../support/twins.js';
 
 const HOUR = 3_600_000;
@@ -274,15 +275,14 @@ t.test('every form of write, by every rule', async (t) => {
   const { direct, behind, proxy } = await withTwins(t, { rules: RULES });
   const [here, there] = [await lookAt(t, direct), await lookAt(t, behind)];
   const ways = Object.entries(WAYS);
-  for (const [way, wrap] of [
-    ...ways,
-    ['byte by byte', WAYS.alone] as const,
-    ['inline', WAYS.alone] as const,
-  ]) {
+  const all = [...ways, ['byte by byte', WAYS.alone] as const, ['inline', WAYS.alone] as const];
+  for (const [place, [way, wrap]] of all.entries()) {
     await t.test(way, async (t) => {
       for (const prefix of way === 'alone' ? (Object.keys(PREFIXES) as Prefix[]) : (['s', 'a'] as const)) {
         let before = (await rows(proxy))[PREFIXES[prefix]];
-        for (const write of FORMS) {
+        for (const [i, write] of FORMS.entries()) {
+          // A cut has every form alone, and the other ways with another quarter of them each.
+          if (!FULL && way !== 'alone' && i % 4 !== place % 4) continue;
           if (way === 'inline' && /""/.test(write.text)) continue;
           const named = (text: string) => text.replace(/\bK\b/g, `${prefix}:k`);
           const text = named(write.text);
@@ -310,7 +310,7 @@ t.test('every form of write, by every rule', async (t) => {
 t.test('large values', async (t) => {
   const { direct, behind, proxy } = await withTwins(t, { rules: RULES });
   const [here, there] = [await lookAt(t, direct), await lookAt(t, behind)];
-  for (const size of [100_000, 5_000_000]) {
+  for (const size of [100_000, 2_000_000]) {
     const value = Buffer.alloc(size, 'v');
     const tests: [Buffer, Record<string, number>, (keyof Row)?][] = [
       [command('SET', 's:k', value), { 's:k': HOUR }, 'ttlInjected'],
@@ -346,13 +346,11 @@ t.test('large values', async (t) => {
       ],
     ];
     for (const [bytes, keys, column] of tests) {
-      const name = `${size}: ${bytes
-        .toString('latin1')
-        .replace(/v{9,}/g, '…')
-        .replace(/k{9,}/g, '…')
-        .replace(/[*$]\d+\r\n|\r\n/g, ' ')
-        .slice(0, 80)}`;
-      for (const [way, wrap] of Object.entries(WAYS).slice(0, 4)) {
+      const [head, tail] = [bytes.subarray(0, 100), bytes.subarray(-50)].map((part) =>
+        part.toString('latin1').replace(/[*$]\d+\r\n|\r\n/g, ' '),
+      );
+      const name = `${size}: ${head}…${tail}`.replace(/([vk])\1{8,}/g, '…');
+      for (const [way, wrap] of Object.entries(WAYS).slice(0, FULL ? 4 : 2)) {
         await Promise.all([wipe(here), wipe(there)]);
         const before = Object.values(await rows(proxy));
         const sent = Buffer.concat([wrap(bytes), commands('QUIT')]);

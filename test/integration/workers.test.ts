@@ -7,6 +7,7 @@ import type { StatsSnapshot } from '../../src/stats/snapshot.js';
 import { type ProxyProcess, startProxyProcess } from '../support/proxy-process.js';
 import { command, connectRaw, type RawClient, withRaw } from '../support/raw-client.js';
 import { withRedis } from '../support/redis.js';
+import { WHOLE } from '../support/tier.js';
 import { lookAt } from '../support/twins.js';
 import { until } from '../support/wait.js';
 
@@ -147,7 +148,7 @@ t.test('one that is killed is replaced; the clients of others notice nothing', a
   t.match((await stats(proxy)).rules, [{ writes: 510 }, { writes: 1, ttlInjected: 1 }]);
 });
 
-t.test('one that ends again and again does not spin, and is there in the end', async (t) => {
+t.test('one that ends again and again does not spin, and is there in the end', WHOLE, async (t) => {
   const redis = await withRedis(t);
   const proxy = await crew(t, redis, { workers: 2 });
   for (let kill = 1; kill <= 2; kill++) {
@@ -163,7 +164,7 @@ t.test('one that ends again and again does not spin, and is there in the end', a
   t.equal(String(await client.call('PING')), '+PONG\r\n');
 });
 
-t.test('all are killed at once: not ready until one is back', async (t) => {
+t.test('all are killed at once: not ready until one is back', WHOLE, async (t) => {
   const redis = await withRedis(t);
   const proxy = await crew(t, redis, { workers: 2 });
   for (const { pid } of (await workers(proxy)).workers) process.kill(pid, 'SIGKILL');
@@ -172,7 +173,7 @@ t.test('all are killed at once: not ready until one is back', async (t) => {
   await until(async () => (await ready()) === 200, PATIENCE);
 });
 
-t.test('one that hangs: figures come all the same, and the rest of them later', async (t) => {
+t.test('one that hangs: figures come all the same, and the rest of them later', WHOLE, async (t) => {
   const redis = await withRedis(t);
   const proxy = await crew(t, redis, { workers: 2 });
   const clients = await clientsOf(t, proxy, 2);
@@ -204,7 +205,7 @@ t.test('no more clients than maxClients, of all workers together', async (t) => 
   t.match(await connections(proxy), { clients: 5, clientsTotal: 6, clientsRejected: 1 });
 });
 
-t.test('writers of all workers at full speed never reach the limit', async (t) => {
+t.test('writers of all workers at full speed never reach the limit', WHOLE, async (t) => {
   const redis = await withRedis(t, ['--maxmemory', '20mb']);
   const direct = await lookAt(t, redis);
   const proxy = await crew(t, redis, { memory: { pollInterval: '20ms', hysteresis: '1%' } });
@@ -235,7 +236,7 @@ t.test('writers of all workers at full speed never reach the limit', async (t) =
   );
 });
 
-t.test('a burst between two readings counts for all of them', async (t) => {
+t.test('a burst between two readings counts for all of them', WHOLE, async (t) => {
   const redis = await withRedis(t, ['--maxmemory', '20mb']);
   const direct = await lookAt(t, redis);
   const proxy = await crew(t, redis, { memory: { pollInterval: '1m', staleAfter: '5m' } });
@@ -302,7 +303,7 @@ t.test('signals to the whole group drain, as one to the primary does', async (t)
   }
 });
 
-t.test('a primary that is killed leaves nobody behind', async (t) => {
+t.test('a primary that is killed leaves nobody behind', WHOLE, async (t) => {
   const redis = await withRedis(t);
   const proxy = await crew(t, redis, { workers: 2 });
   const clients = await clientsOf(t, proxy, 4);
@@ -312,7 +313,7 @@ t.test('a primary that is killed leaves nobody behind', async (t) => {
   await until(() => clients.every(({ closed }) => closed));
 });
 
-t.test('a port that is in use ends the start, and no worker is left', async (t) => {
+t.test('a port that is in use ends the start, and no worker is left', WHOLE, async (t) => {
   const redis = await withRedis(t);
   const first = await crew(t, redis, { workers: 2 });
   const second = crew(t, redis, { workers: 2, listen: `127.0.0.1:${first.port}` });

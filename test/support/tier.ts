@@ -3,3 +3,6 @@
 
 /** Whether everything is to be played. */
 export const FULL = process.env.SPILLWAY_TIER !== 'fast';
+
+/** Of a test that only the whole file plays: `t.test(name, WHOLE, …)`. */
+export const WHOLE = { skip: FULL ? false : 'npm run test:rest plays it' } as const;

@@ -242,7 +242,9 @@ t.test('a failover in the middle: told, and gone on with at the new primary', as
   const asked = new Redis(sentinel.port, '127.0.0.1');
   t.teardown(() => asked.disconnect());
   const replicas = async () => String(await asked.call('SENTINEL', 'REPLICAS', SENTINEL_PRIMARY));
-  await until(async () => (await replicas()).includes(String(replica.port)), { timeoutMs: 20_000 });
+  // Known alone is not enough: Sentinel fails over to a replica that it is connected to, and has asked for its role.
+  const ready = async () => /,flags,slave,.*,master-link-status,ok,/.test(await replicas());
+  await until(ready, { timeoutMs: 30_000, describe: 'a replica to fail over to' });
   const before = await everything(direct, NO_VALUES);
   const url = ['-u', `redis-sentinel://127.0.0.1:${sentinel.port}/${SENTINEL_PRIMARY}`];
   const from = Date.now();
