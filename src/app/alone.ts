@@ -54,6 +54,10 @@ export class Alone implements Service {
     this.plane.adoptServer(server);
   }
 
+  adoptServerTime(epochMs: number): void {
+    this.plane.serverClock.adopt(epochMs);
+  }
+
   reload(config: EffectiveConfig): readonly number[] {
     this.plane.reload(config);
     return [];

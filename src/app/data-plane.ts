@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import type { CommandTable } from '../commands/table.js';
 import type { EffectiveConfig } from '../config/effective.js';
 import type { ServerFacts } from '../memory/monitor.js';
+import { ServerClock } from '../memory/server-clock.js';
 import { Way } from '../net/added-latency.js';
 import { Clients, type ClientsSnapshot } from '../net/clients.js';
 import type { EntranceOptions } from '../net/entrance.js';
@@ -49,6 +50,7 @@ const FAILURE_LOG_MS = 1000;
 
 export class DataPlane {
   readonly gate = new ShedGate();
+  readonly serverClock = new ServerClock(() => performance.now(), Date.now);
   readonly stats: TrafficStats;
   readonly clients: Clients;
   /** What is known of commands without the server, and what that has said of itself. */
@@ -87,7 +89,8 @@ export class DataPlane {
         rules: ruleSetOf(config),
         gate: this.gate,
         observer: observe(this.stats),
-        now: Date.now,
+        now: this.serverClock.now,
+        nowKnown: () => this.serverClock.known,
         random: Math.random,
         ttls: new TtlMemory(() => stampedMs),
       }),

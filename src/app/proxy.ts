@@ -96,6 +96,7 @@ export async function startProxy(
     clock,
     covered: () => service.covered(),
     onReading: pressureChanged,
+    onServerTime: (epochMs) => service.adoptServerTime(epochMs),
     onServer: (server) => {
       service.adoptServer(server);
       explainer.adoptServer(server);

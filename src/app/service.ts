@@ -31,6 +31,8 @@ export interface Service {
   /** The server refuses connections: ends the clients that have nothing under way. */
   serverGone(): void;
   adoptServer(server: ServerFacts): void;
+  /** The server's clock says so now, milliseconds since the epoch. */
+  adoptServerTime(epochMs: number): void;
   /**
    * Goes by another config from now on. Resolves when all that serve clients do, or with the numbers of those workers
    * that have not confirmed it in time and may go by the old one still.

@@ -10,7 +10,14 @@ import { factsFromCommandReply } from '../commands/overlay.js';
 import type { CommandFacts } from '../commands/table.js';
 import type { ShedGate } from '../policy/shed.js';
 import type { Covered, Pressure } from './pressure.js';
-import { BadReading, infoFields, type KeyspaceReading, parseKeyspace, parseMemory } from './reading.js';
+import {
+  BadReading,
+  infoFields,
+  type KeyspaceReading,
+  parseKeyspace,
+  parseMemory,
+  parseServerTime,
+} from './reading.js';
 
 export interface MonitorOptions {
   readonly upstream: {
@@ -34,6 +41,8 @@ export interface MonitorOptions {
   readonly log: Logger;
   /** Monotonic milliseconds. */
   readonly clock: () => number;
+  /** Called now and then with what the server's clock says, milliseconds since the epoch. */
+  readonly onServerTime: (epochMs: number) => void;
   /** Called on each connect with what the server says of itself. */
   readonly onServer: (server: ServerFacts) => void;
   /** Called when its connection has ended or could not be made, again for each attempt in vain. */
@@ -165,6 +174,11 @@ export class MemoryMonitor {
     this.pollSoon();
   }
 
+  private learnTime(server: string | undefined): void {
+    const epochMs = server && parseServerTime(server);
+    if (epochMs) this.options.onServerTime(epochMs);
+  }
+
   private missed(): void {
     this.pollErrors++;
     this.sawNothing();
@@ -197,11 +211,13 @@ export class MemoryMonitor {
     try {
       const covered = await this.options.covered();
       const withKeyspace = this.polledAt - this.keyspaceAt > KEYSPACE_INTERVAL_MS;
-      const [memory, keyspace, replication] = await Promise.all([
+      const [memory, keyspace, replication, server] = await Promise.all([
         this.redis.info('memory'),
         withKeyspace ? this.redis.info('keyspace') : undefined,
         withKeyspace ? this.redis.info('replication') : undefined,
+        withKeyspace ? this.redis.info('server') : undefined,
       ]);
+      this.learnTime(server);
       if (keyspace !== undefined && replication !== undefined) {
         this.keyspace = parseKeyspace(keyspace, replication);
         this.keyspaceAt = this.polledAt;
@@ -247,7 +263,9 @@ export class MemoryMonitor {
 
   private async learnServer(): Promise<void> {
     try {
-      const version = infoFields(await this.redis.info('server')).get('redis_version') ?? '';
+      const server = await this.redis.info('server');
+      const version = infoFields(server).get('redis_version') ?? '';
+      if (parseServerTime(server) === undefined) await this.askTime();
       this.version = version;
       const commands = await this.redis.call('COMMAND').catch((error: Error) => {
         this.options.log.warn(
@@ -260,6 +278,13 @@ export class MemoryMonitor {
     } catch (error) {
       this.report(error as Error);
     }
+  }
+
+  /** Of a server whose INFO does not tell; once a connection, for where it is not allowed each try is an entry in ACL LOG. */
+  private async askTime(): Promise<void> {
+    const [seconds, microseconds] = await this.redis.time().catch(() => []);
+    const epochMs = Number(seconds) * 1000 + Number(microseconds) / 1000;
+    if (epochMs > 0) this.options.onServerTime(epochMs);
   }
 
   /** The same trouble is logged once, not at every try. */

@@ -67,6 +67,12 @@ export function parseKeyspace(text: string, replication: string): KeyspaceReadin
   return { keys, expires, replica: infoFields(replication).get('role') === 'slave' };
 }
 
+/** The server's clock in an INFO server text, milliseconds since the epoch; undefined where it does not tell (before 6.2). */
+export function parseServerTime(text: string): number | undefined {
+  const microseconds = infoFields(text).get('server_time_usec') ?? '';
+  return /^\d{15,16}$/.test(microseconds) ? Number(microseconds) / 1000 : undefined;
+}
+
 /** A field that is not there counts as 0: older servers and some services leave it out. */
 function count(fields: ReadonlyMap<string, string>, section: string, name: string): number {
   const text = fields.get(name) ?? '0';

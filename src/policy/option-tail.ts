@@ -2,7 +2,7 @@
 // An expiry can still be clamped in place; a missing one can only be given by a follow-up.
 import type { TtlOutcome } from './observer.js';
 import type { CompiledRule } from './rule-set.js';
-import { clampExpiry, ExpiryKind, lifetimeOf, readExpiry, TtlOptions } from './ttl-options.js';
+import { clampNumber, ExpiryKind, isRelative, lifetimeOf, readExpiry, TtlOptions } from './ttl-options.js';
 import { expiryOutcome, followUpOutcome, keptOutcome } from './ttl-outcome.js';
 
 export class OptionTail {
@@ -18,18 +18,21 @@ export class OptionTail {
     private readonly followUps: boolean,
   ) {}
 
-  /** Takes one option argument; returns the number to put in its place, or -1. `nowMs`: epoch. */
-  feed(buf: Uint8Array, start: number, end: number, nowMs: number): number {
+  /**
+   * Takes one option argument; returns the number to put in its place, or -1. `now`: the server's time, epoch; while it is
+   * not known, a point in time stands as it is, since one that is past deletes the key.
+   */
+  feed(buf: Uint8Array, start: number, end: number, now: () => number, nowKnown: boolean): number {
     if (!this.options.feed(buf, start, end)) return -1;
     const { unit } = this.options;
-    const expiry = readExpiry(buf, start, end, unit);
+    const expiry = readExpiry(buf, start, end, unit, now);
     this.refused = expiry < 0;
-    this.lifetimeMs = lifetimeOf(expiry, unit, () => nowMs);
-    if (this.refused || this.rule.maxTtlMs === 0) return -1;
-    const clamped = clampExpiry(expiry, unit, this.rule.maxTtlMs, nowMs);
+    this.lifetimeMs = lifetimeOf(expiry, unit, now);
+    if (this.refused || this.rule.maxTtlMs === 0 || !(nowKnown || isRelative(unit))) return -1;
+    const clamped = clampNumber(expiry, unit, this.rule.maxTtlMs, now);
     this.clamped = clamped >= 0;
     if (this.rule.observe || clamped < 0) return -1;
-    this.lifetimeMs = lifetimeOf(clamped, unit, () => nowMs);
+    this.lifetimeMs = lifetimeOf(clamped, unit, now);
     return clamped;
   }
 

@@ -11,7 +11,15 @@ import { type TrafficObserver, TtlOutcome } from './observer.js';
 import type { CompiledRule, RuleSet } from './rule-set.js';
 import type { ShedGate } from './shed.js';
 import type { TtlMemory } from './ttl-memory.js';
-import { clampExpiry, ExpiryKind, ExpiryUnit, lifetimeOf, readExpiry, TtlOptions } from './ttl-options.js';
+import {
+  clampExpiry,
+  ExpiryKind,
+  ExpiryUnit,
+  isRelative,
+  lifetimeOf,
+  readExpiry,
+  TtlOptions,
+} from './ttl-options.js';
 import { drawTtl, expiryOutcome, followUpOutcome, givesTtl, keptOutcome } from './ttl-outcome.js';
 import { Action, Verdict } from './verdict.js';
 
@@ -30,8 +38,10 @@ export interface PolicyOptions {
   readonly rules: RuleSet;
   readonly gate: ShedGate;
   readonly observer: TrafficObserver;
-  /** Epoch milliseconds. */
+  /** The server's time, epoch milliseconds. */
   readonly now: () => number;
+  /** Whether `now` is known from the server, not only this machine's; as it comes, it is. */
+  readonly nowKnown?: () => boolean;
   /** 0 ≤ r < 1. */
   readonly random: () => number;
   /** Which keys have a TTL; undefined: nobody asks. */
@@ -44,6 +54,7 @@ export class Policy {
   readonly gate: ShedGate;
   readonly observer: TrafficObserver;
   readonly now: () => number;
+  readonly nowKnown: () => boolean;
   readonly random: () => number;
   readonly ttls: TtlMemory | undefined;
   private readonly verdict = new Verdict();
@@ -52,11 +63,12 @@ export class Policy {
   /** Set by readOptions: the argument that holds the expiry, or -1. */
   private expiryIndex = -1;
 
-  constructor({ rules, gate, observer, now, random, ttls }: PolicyOptions) {
+  constructor({ rules, gate, observer, now, nowKnown = () => true, random, ttls }: PolicyOptions) {
     this.rules = rules;
     this.gate = gate;
     this.observer = observer;
     this.now = now;
+    this.nowKnown = nowKnown;
     this.random = random;
     this.ttls = ttls;
   }
@@ -214,17 +226,20 @@ export class Policy {
   private judgeExpiry(args: RequestScanner, index: number, unit: ExpiryUnit, rule: CompiledRule): void {
     const verdict = this.verdict;
     const expiry =
-      index < args.parsed ? readExpiry(args.buf, args.starts[index], args.ends[index], unit) : -1;
+      index < args.parsed ? readExpiry(args.buf, args.starts[index], args.ends[index], unit, this.now) : -1;
     verdict.recorded = expiry >= 0;
     const clamped =
-      verdict.recorded && rule.maxTtlMs > 0 ? clampExpiry(expiry, unit, rule.maxTtlMs, this.now()) : -1;
+      verdict.recorded && rule.maxTtlMs > 0 ? clampExpiry(expiry, unit, rule.maxTtlMs, this.now) : -1;
     verdict.outcome[0] = expiryOutcome(rule, clamped >= 0);
-    const given = verdict.outcome[0] === TtlOutcome.CLAMPED ? clamped : expiry;
-    verdict.lifetimeMs = lifetimeOf(given, unit, this.now);
-    if (verdict.outcome[0] !== TtlOutcome.CLAMPED) return;
+    if (verdict.outcome[0] !== TtlOutcome.CLAMPED) {
+      verdict.lifetimeMs = lifetimeOf(expiry, unit, this.now);
+      return;
+    }
     verdict.action = Action.REPLACE;
     verdict.replaceIndex = index;
     verdict.replacement = clamped;
+    verdict.replaceUnit = !isRelative(unit);
+    verdict.lifetimeMs = lifetimeOf(clamped, verdict.replaceUnit ? ExpiryUnit.MILLISECONDS : unit, this.now);
   }
 
   /** MSETEX has one TTL for all its keys: in place only where every key wants the same; else key by key. */

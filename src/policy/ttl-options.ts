@@ -100,45 +100,62 @@ export class TtlOptions {
   }
 }
 
-/** Redis refuses more: in milliseconds they would not fit its 64-bit integers. */
-const MOST_SECONDS = 2 ** 63 / 1000;
+/** The largest 64-bit integer, in which Redis keeps an expiry as milliseconds since the epoch. */
+const LLONG_MAX = 2 ** 63;
+const LLONG_DIGITS = 19;
+/** How far the server's clock may be from what is known of it; near 2^63 numbers are not exact either. */
+const UNSURE_MS = 24 * 60 * 60 * 1000;
 
-/** The expiry buf[start, end) as a number of its unit; -1 for what Redis refuses, as far as that can be told here. */
-export function readExpiry(buf: Uint8Array, start: number, end: number, unit: ExpiryUnit): number {
-  const value = readPositiveInteger(buf, start, end);
-  const inSeconds = unit === ExpiryUnit.SECONDS || unit === ExpiryUnit.AT_SECONDS;
-  return inSeconds && value > MOST_SECONDS ? -1 : value;
+/**
+ * The expiry buf[start, end) as a number of its unit; -1 for what Redis refuses, and for what it may refuse: within a day of
+ * the largest that it can keep (getExpireMillisecondsOrReply, t_string.c). `now`: the server's time, epoch.
+ */
+export function readExpiry(
+  buf: Uint8Array,
+  start: number,
+  end: number,
+  unit: ExpiryUnit,
+  now: () => number,
+): number {
+  const value = readPositiveInteger(buf, start, end, LLONG_DIGITS);
+  const milliseconds = inSeconds(unit) ? value * 1000 : value;
+  // No clock is asked for what is far from it.
+  if (milliseconds < LLONG_MAX / 2) return value;
+  return milliseconds < LLONG_MAX - UNSURE_MS - (isRelative(unit) ? now() : 0) ? value : -1;
 }
 
 /**
- * The number to put in place of an expiry of `value` units so that the key lives at most `maxTtlMs` from `nowMs`
- * (epoch); -1 where it stands as it is. Bounds round down to the unit, but never below one unit of life.
+ * The number to put in place of an expiry of `value` units so that the key lives at most `maxTtlMs`; -1 where it stands as
+ * it is. A span keeps its unit, rounded down, but never below one unit of life; a point in time becomes a span of
+ * milliseconds, so that a wrong clock can delete nothing.
  */
-export function clampExpiry(value: number, unit: ExpiryUnit, maxTtlMs: number, nowMs: number): number {
-  switch (unit) {
-    case ExpiryUnit.SECONDS:
-      return inBounds(value, Math.max(1, Math.floor(maxTtlMs / 1000)));
-    case ExpiryUnit.MILLISECONDS:
-      return inBounds(value, maxTtlMs);
-    case ExpiryUnit.AT_SECONDS:
-      return inBounds(value, Math.max(Math.floor((nowMs + maxTtlMs) / 1000), Math.ceil(nowMs / 1000) + 1));
-    default:
-      return inBounds(value, nowMs + maxTtlMs);
-  }
+export function clampExpiry(value: number, unit: ExpiryUnit, maxTtlMs: number, now: () => number): number {
+  if (unit === ExpiryUnit.SECONDS) return inBounds(value, Math.max(1, Math.floor(maxTtlMs / 1000)));
+  if (unit === ExpiryUnit.MILLISECONDS) return inBounds(value, maxTtlMs);
+  return lifetimeOf(value, unit, now) > maxTtlMs ? maxTtlMs : -1;
 }
 
-/** How long a key lives that gets an expiry of `value` units now, milliseconds. `now`: epoch. */
+/** The same where only the number can be replaced: its unit has gone up already. */
+export function clampNumber(value: number, unit: ExpiryUnit, maxTtlMs: number, now: () => number): number {
+  if (isRelative(unit)) return clampExpiry(value, unit, maxTtlMs, now);
+  const until = now() + maxTtlMs;
+  if (unit === ExpiryUnit.AT_MILLISECONDS) return inBounds(value, Math.floor(until));
+  return inBounds(value, Math.max(Math.floor(until / 1000), Math.ceil((until - maxTtlMs) / 1000) + 1));
+}
+
+/** How long a key lives that gets an expiry of `value` units now, milliseconds. `now`: the server's time, epoch. */
 export function lifetimeOf(value: number, unit: ExpiryUnit, now: () => number): number {
-  switch (unit) {
-    case ExpiryUnit.SECONDS:
-      return value * 1000;
-    case ExpiryUnit.MILLISECONDS:
-      return value;
-    case ExpiryUnit.AT_SECONDS:
-      return value * 1000 - now();
-    default:
-      return value - now();
-  }
+  const milliseconds = inSeconds(unit) ? value * 1000 : value;
+  return isRelative(unit) ? milliseconds : milliseconds - now();
+}
+
+/** EX and PX; not EXAT and PXAT. */
+export function isRelative(unit: ExpiryUnit): boolean {
+  return unit === ExpiryUnit.SECONDS || unit === ExpiryUnit.MILLISECONDS;
+}
+
+function inSeconds(unit: ExpiryUnit): boolean {
+  return unit === ExpiryUnit.SECONDS || unit === ExpiryUnit.AT_SECONDS;
 }
 
 function inBounds(value: number, bound: number): number {

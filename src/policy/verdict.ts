@@ -8,7 +8,7 @@ export const Action = {
   PASS: 0,
   /** Forward with `suffix` behind it and two arguments more. */
   APPEND: 1,
-  /** Forward with argument `replaceIndex` changed to the number `replacement`. */
+  /** Forward with argument `replaceIndex` changed to the number `replacement`, and its unit if `replaceUnit`. */
   REPLACE: 2,
   /** Refuse with OOM. */
   SHED: 3,
@@ -44,6 +44,8 @@ export class Verdict {
   suffix: Uint8Array = new Uint8Array(0);
   suffixLength = 0;
   replaceIndex = 0;
+  /** The argument before that one, EXAT or PXAT, becomes PX. */
+  replaceUnit = false;
   replacement = 0;
 
   reset(): void {
@@ -56,6 +58,7 @@ export class Verdict {
     this.growth = 0;
     this.shedKey = -1;
     this.tail = false;
+    this.replaceUnit = false;
   }
 
   addKey(argument: number, rule: CompiledRule, hash: number): void {

@@ -25,11 +25,16 @@ const MAX_DIGITS = 18;
 
 /**
  * Reads buf[start, end) as a positive decimal integer, as strictly as Redis's string2ll: no sign, space or
- * leading zero. Returns -1 for anything else, zero and more than 18 digits included; beyond 2^53 it is not exact.
+ * leading zero. Returns -1 for anything else, zero and more than `mostDigits` included; beyond 2^53 it is not exact.
  */
-export function readPositiveInteger(buf: Uint8Array, start: number, end: number): number {
+export function readPositiveInteger(
+  buf: Uint8Array,
+  start: number,
+  end: number,
+  mostDigits = MAX_DIGITS,
+): number {
   const length = end - start;
-  if (length < 1 || length > MAX_DIGITS || buf[start] === ZERO) return -1;
+  if (length < 1 || length > mostDigits || buf[start] === ZERO) return -1;
   let value = 0;
   for (let i = start; i < end; i++) {
     const digit = buf[i] - ZERO;

@@ -21,6 +21,10 @@ import type { RequestFeed } from './request-feed.js';
 /** `$n\r\n` before a key and `\r\n` behind its value, for short ones. */
 const FRAMING_BYTES = 7;
 
+/** The one that is put in place of EXAT and PXAT. */
+const PX_WORD = Buffer.from('PX', 'latin1');
+const PX_BULK = Buffer.from('$2\r\nPX\r\n', 'latin1');
+
 const UNITS: Partial<Record<TtlChange, ExpiryUnit>> = {
   [TtlChange.EXPIRE]: ExpiryUnit.SECONDS,
   [TtlChange.PEXPIRE]: ExpiryUnit.MILLISECONDS,
@@ -94,7 +98,8 @@ export class WriteForwarder {
       // One too large to have been kept is a comparand, or nothing that Redis takes: its place counts, not its bytes.
       const start = Math.max(0, args.starts[0]);
       const end = args.starts[0] < 0 ? 0 : args.ends[0];
-      const replacement = large.tail.feed(args.buf, start, end, this.policy.now());
+      const { now, nowKnown } = this.policy;
+      const replacement = large.tail.feed(args.buf, start, end, now, nowKnown());
       if (replacement >= 0) this.replaceArgument(0, replacement);
     }
   }
@@ -155,7 +160,7 @@ export class WriteForwarder {
     const { args } = this.feed;
     const unit = UNITS[change];
     if (unit === undefined) return 0;
-    const value = readExpiry(args.buf, args.starts[2], args.ends[2], unit);
+    const value = readExpiry(args.buf, args.starts[2], args.ends[2], unit, this.policy.now);
     return value < 0 ? 0 : lifetimeOf(value, unit, this.policy.now);
   }
 
@@ -211,16 +216,30 @@ export class WriteForwarder {
       this.upstream.write(this.scratch, 0, writeArrayHeader(this.scratch, 0, args.argc + 2));
       this.feed.skipTo(args.afterHeader);
     } else if (verdict.action === Action.REPLACE) {
+      if (verdict.replaceUnit) this.replaceUnit(verdict.replaceIndex - 1);
       this.replaceArgument(verdict.replaceIndex, verdict.replacement);
     }
   }
 
-  /** Forwards a number in place of the argument at offset `i`; its header ends two bytes before its payload. */
-  private replaceArgument(i: number, replacement: number): void {
+  /** Forwards PX in place of the argument at offset `i`. */
+  private replaceUnit(i: number): void {
+    this.feed.passUpTo(this.headerOf(i));
+    this.upstream.write(PX_BULK, 0, PX_BULK.length);
+    this.feed.skipTo(this.feed.args.ends[i] + 2);
+  }
+
+  /** Where the header of the argument at offset `i` begins; it ends two bytes before its payload. */
+  private headerOf(i: number): number {
     const { args } = this.feed;
     let header = args.starts[i] - 2;
     while (args.buf[header] !== DOLLAR) header--;
-    this.feed.passUpTo(header);
+    return header;
+  }
+
+  /** Forwards a number in place of the argument at offset `i`. */
+  private replaceArgument(i: number, replacement: number): void {
+    const { args } = this.feed;
+    this.feed.passUpTo(this.headerOf(i));
     this.upstream.write(this.scratch, 0, writeNumberBulk(this.scratch, 0, replacement));
     this.feed.skipTo(args.ends[i] + 2);
   }
@@ -231,6 +250,7 @@ export class WriteForwarder {
     const words: Uint8Array[] = [];
     for (let i = 0; i < args.argc; i++) words.push(args.buf.subarray(args.starts[i], args.ends[i]));
     if (verdict.action === Action.REPLACE) {
+      if (verdict.replaceUnit) words[verdict.replaceIndex - 1] = PX_WORD;
       words[verdict.replaceIndex] = Buffer.from(String(verdict.replacement), 'latin1');
     }
     const added = verdict.action === Action.APPEND ? 2 : 0;

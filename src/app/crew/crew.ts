@@ -15,6 +15,7 @@ import type { EffectiveConfig } from '../../config/effective.js';
 import type { LogLosses } from '../../log/log-output.js';
 import type { ServerFacts } from '../../memory/monitor.js';
 import { type Covered, coveredBy, type PressureState } from '../../memory/pressure.js';
+import { ServerClock } from '../../memory/server-clock.js';
 import type { ClientTraffic } from '../../net/client-link.js';
 import { detach } from '../../net/handover.js';
 import { ShedGate } from '../../policy/shed.js';
@@ -45,6 +46,7 @@ const DRAIN_MARGIN_MS = 1000;
 
 export class Crew implements Service {
   readonly gate = new ShedGate();
+  private readonly serverClock = new ServerClock(() => performance.now(), Date.now);
   private readonly total: TrafficStats;
   private readonly workersByNumber = new Map<number, WorkerProcess>();
   /** Of one worker, as the last one to start says. */
@@ -153,6 +155,11 @@ export class Crew implements Service {
     this.tellAll({ type: 'server', server });
   }
 
+  adoptServerTime(epochMs: number): void {
+    this.serverClock.adopt(epochMs);
+    this.tellAll({ type: 'serverTime', epochMs });
+  }
+
   async reload(config: EffectiveConfig): Promise<number[]> {
     const before = this.config;
     this.config = config;
@@ -248,6 +255,7 @@ export class Crew implements Service {
     void worker.reload(this.config, RELOAD_LIMIT_MS);
     if (this.pressure !== undefined) this.tellPressure(worker, this.pressure);
     if (this.server !== undefined) worker.post({ type: 'server', server: this.server });
+    if (this.serverClock.known) worker.post({ type: 'serverTime', epochMs: this.serverClock.now() });
     if (this.restarts > 0) this.log.info({ worker: worker.number }, 'worker replaced');
     this.onChange();
     this.handOver();

@@ -59,6 +59,8 @@ export type ToWorker =
   /** The next one comes when this one was confirmed. Never overtaken by a client. */
   | { readonly type: 'reload'; readonly config: EffectiveConfig }
   | { readonly type: 'server'; readonly server: ServerFacts }
+  /** The server's clock, milliseconds since the epoch. */
+  | { readonly type: 'serverTime'; readonly epochMs: number }
   | { readonly type: 'serverGone' }
   | { readonly type: 'askGrowth'; readonly question: number }
   /** Asked again only when it was answered. */

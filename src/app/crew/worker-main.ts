@@ -108,6 +108,9 @@ function start({ worker, workers, config, server }: Extract<ToWorker, { type: 's
       case 'server':
         plane.adoptServer(message.server);
         break;
+      case 'serverTime':
+        plane.serverClock.adopt(message.epochMs);
+        break;
       case 'serverGone':
         plane.clients.serverGone();
         break;

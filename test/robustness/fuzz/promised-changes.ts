@@ -44,7 +44,14 @@ export function insistOnPromises({ sent, forwarded }: Traffic, variant: Variant)
     if (changed.length === 0 && before.length === after.length) return true;
     const rule = ruleOf(before[1] ?? '');
     const name = before[0].toLowerCase();
-    if (rule === undefined || rule.observe || changed.length > 1) return false;
+    if (rule === undefined || rule.observe) return false;
+    if (changed.length === 2) {
+      // A point in time becomes a span.
+      const [unit, number] = changed;
+      const point = /^(EX|PX)AT$/i.test(before[unit]) && number === unit + 1;
+      return point && CLAMPED.has(name) && after[unit] === 'PX' && after[number] === String(rule.maxTtlMs);
+    }
+    if (changed.length > 2) return false;
     if (changed.length === 0) {
       const added = after.slice(before.length);
       const hadExpiry = before.slice(3).some((arg) => EXPIRIES.has(arg.toLowerCase()));

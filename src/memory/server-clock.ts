@@ -1,0 +1,26 @@
+// The server's clock, as far as it is known: EXAT and PXAT are in its time, and this machine's may be far from it.
+// Goes on by the monotonic clock from what the server said last, so that a step of this machine's clock changes nothing.
+// Until the server has said anything, this machine's clock stands in, and `known` says so.
+
+export class ServerClock {
+  /** What must be added to the monotonic clock. */
+  private offset: number | undefined;
+
+  /** Both in milliseconds; `wall` is this machine's time, since the epoch. */
+  constructor(
+    private readonly monotonic: () => number,
+    private readonly wall: () => number,
+  ) {}
+
+  /** The server says that it is `epochMs` now. */
+  adopt(epochMs: number): void {
+    this.offset = epochMs - this.monotonic();
+  }
+
+  get known(): boolean {
+    return this.offset !== undefined;
+  }
+
+  /** Milliseconds since the epoch. */
+  readonly now = (): number => (this.offset === undefined ? this.wall() : this.offset + this.monotonic());
+}
