@@ -104,12 +104,20 @@ const POOLED: readonly (readonly [what: string, why: string])[] = [
     'Others are on the connection, too: that it is lost need not end them all.',
   ],
   [
-    'A client that connects while the server is full is told so at its first command, in the server’s words, and closed.',
+    'A client that connects while the server is full, and wants a login, is told so at its first command, in the server’s words, and closed.',
     'It has no connection to the server before it asks for something.',
   ],
   [
-    'A client that is logged in may be refused later, in the server’s words, and closed: when the server is full, busy with a script (`SELECT`), or has another password by then.',
-    'It is logged in again whenever it needs a connection that there is not yet.',
+    'A client that needs a connection that there is not yet (`MULTI`, `SUBSCRIBE`, a shared one that was lost) may be refused, in the server’s words, and closed: when the server is full, busy with a script (`SELECT`), has another password by then, or, for a client without a login, when the default user has got a password since.',
+    'That connection is made, and logged in, when it is needed. Its rights are never others than the client came with.',
+  ],
+  [
+    'A client that came while the default user had a password, and first speaks when it has none, is closed behind the first reply.',
+    'Its own connection would lose its rights with the next password; the one that is made for it now would keep them.',
+  ],
+  [
+    '`MONITOR` and `INFO commandstats` show a `HELLO` when clients come and behind each `RESET`; where a login is wanted, silent clients and each `RESET` count a `NOAUTH` in `INFO errorstats`.',
+    'Before clients share, a fresh connection is asked what they may do; one question answers for all that wait.',
   ],
   [
     'When a connection of its own ends while it is not needed, as by `CLIENT KILL`, a client that waits for replies elsewhere stays.',

@@ -16,8 +16,9 @@ import { Place, Session, type SessionContext } from '../session/session.js';
 import { type AddedLatency, Way } from './added-latency.js';
 import type { BulkTurns } from './bulk-turns.js';
 import type { Arrival } from './entrance.js';
-import { greet, Refused } from './greet.js';
+import { greet, loginWanted, Refused } from './greet.js';
 import { LagBrake } from './lag-brake.js';
+import type { Newcomer, VouchApplicant } from './login-check.js';
 import type { Member, SharedUpstream } from './shared-upstream.js';
 import { HIGH_WATER_BYTES, readAccepted, resetSocket } from './socket-reads.js';
 import type { Turn, TurnEnder } from './turn.js';
@@ -113,7 +114,7 @@ interface OwnUpstream {
   ended: boolean;
 }
 
-export class ClientLink implements Member, Applicant, TurnEnder {
+export class ClientLink implements Member, Applicant, VouchApplicant, Newcomer, TurnEnder {
   /** Where the client comes from: its address, or what a PROXY header says. */
   readonly source: string;
   /** Bytes that the client has sent. */
@@ -132,6 +133,14 @@ export class ClientLink implements Member, Applicant, TurnEnder {
   /** Whose identity the shared connection has, and that an applicant waits for one. */
   private sharedIdentity: Identity | undefined;
   private applying = false;
+  private appliedFor: Identity | undefined;
+  /**
+   * Some connection has told what the client may do, and has stood ever since: one of its own, or a shared one that it is
+   * a member of. Else a fresh one is asked (login-check.ts) before it shares: so its rights are never older than it is,
+   * and end with the connection that it would have had.
+   */
+  private isVouched = false;
+  private seeksVoucherFor: Identity | undefined;
   /** What was read last is still to be worked off. */
   private awaitsTurn = false;
   /** What it has to send goes at the end of the turn. */
@@ -173,6 +182,7 @@ export class ClientLink implements Member, Applicant, TurnEnder {
     if (pool === undefined) this.own = this.openOwn();
     this.session = new Session(context, this.toClient, this.own?.batch);
     this.wireClient(options.idleTimeoutMs);
+    if (pool?.logins.admit(this)) this.seekVoucher();
   }
 
   /** The client waits: for its upstream's buffers, or for a reply that decides on its next command. */
@@ -242,6 +252,7 @@ export class ClientLink implements Member, Applicant, TurnEnder {
     this.endOwn();
     this.leaveShared();
     if (this.applying) this.pool?.withdraw(this);
+    this.pool?.logins.withdraw(this);
     this.events.closed(this);
   }
 
@@ -343,6 +354,12 @@ export class ClientLink implements Member, Applicant, TurnEnder {
     this.counters.bytesFromUpstream += chunk.length;
     this.repliesToFlush = true;
     this.session.fromUpstream(chunk);
+    if (this.session.hasOtherRights) {
+      this.endOwn();
+      this.sayLast();
+      return;
+    }
+    if (this.session.isLetIn) this.isVouched = true;
     if (this.session.mayRelease) this.parkOwn();
     else if (this.session.mayRest) this.restOwn();
     this.flushSoon(chunk.length);
@@ -399,28 +416,78 @@ export class ClientLink implements Member, Applicant, TurnEnder {
   private provideShared(): boolean {
     const { session } = this;
     if (session.hasOwnUpstream) this.parkOwn();
-    const { identity } = session;
-    if (this.sharedIdentity !== identity) this.leaveShared();
-    if (this.shared === undefined) {
-      if (this.applying) return false;
-      const shared = this.pool?.acquire(identity, this);
-      this.applying = shared === undefined;
-      if (shared === undefined) return false;
-      this.joinShared(shared, identity);
+    if (!this.isVouched || session.isNew) {
+      this.seekVoucher();
+      return false;
     }
+    this.acquire();
     if (this.shared === undefined) return false;
     session.attach(this.shared.batch, this.shared.lane, this);
     return true;
   }
 
+  /** Makes it a member of a shared connection, at once or when there is one. */
+  private acquire(): void {
+    const { identity } = this.session;
+    if (this.sharedIdentity !== identity) this.leaveShared();
+    if (this.shared !== undefined || this.applying) return;
+    this.appliedFor = identity;
+    const shared = this.pool?.acquire(identity, this);
+    this.applying = shared === undefined;
+    if (shared !== undefined) this.joinShared(shared, identity);
+  }
+
   granted(shared: SharedUpstream): void {
     this.applying = false;
-    if (this.session.wants === Place.SHARED) this.joinShared(shared, this.session.identity);
+    // By now it may be somebody else, or have a connection of its own.
+    if (this.session.identity === this.appliedFor && !this.session.hasOwnUpstream)
+      this.joinShared(shared, this.appliedFor);
+    else this.pool?.left(shared);
     this.flush();
   }
 
   refused(error: Error): void {
     this.applying = false;
+    if (this.session.identity === this.appliedFor && !this.session.hasOwnUpstream) {
+      this.upstreamFailed(error);
+      this.turnAway(error);
+    } else this.flush();
+  }
+
+  isStillSilent(): void {
+    if (this.bytes === 0) this.seekVoucher();
+  }
+
+  private seekVoucher(): void {
+    if (this.pool === undefined || this.seeksVoucherFor !== undefined) return;
+    this.seeksVoucherFor = this.session.identity;
+    this.pool.logins.ask(this.seeksVoucherFor.credential, this);
+  }
+
+  vouched(open: boolean): void {
+    const { session, seeksVoucherFor } = this;
+    this.seeksVoucherFor = undefined;
+    if (seeksVoucherFor?.credential === session.identity.credential) {
+      if (session.isNew) session.vouched(open);
+      else if (!open && !session.hasOwnUpstream) {
+        this.upstreamFailed(loginWanted());
+        this.turnAway(loginWanted());
+        return;
+      }
+      this.isVouched = open;
+      // One that is silent joins as well: so it is known when the connection is lost that it would have had.
+      if (open && !session.hasOwnUpstream && session.wants === Place.NOWHERE) this.acquire();
+    }
+    this.flush();
+  }
+
+  notVouched(error: Error): void {
+    const identity = this.seeksVoucherFor;
+    this.seeksVoucherFor = undefined;
+    if (this.session.hasOwnUpstream || identity !== this.session.identity) {
+      this.flush();
+      return;
+    }
     this.upstreamFailed(error);
     this.turnAway(error);
   }
@@ -432,9 +499,13 @@ export class ClientLink implements Member, Applicant, TurnEnder {
       return;
     }
     this.toClient.write(error.words, 0, error.words.length);
+    this.endOwn();
+    this.sayLast();
+  }
+
+  private sayLast(): void {
     this.toClient.flush();
     this.counters.bytesToClients += this.toClient.takeBytes();
-    this.endOwn();
     this.finish();
   }
 
@@ -472,6 +543,7 @@ export class ClientLink implements Member, Applicant, TurnEnder {
     this.brake.release();
     this.shared = undefined;
     this.sharedIdentity = undefined;
+    this.isVouched = false;
     this.isTouched = false;
     this.session.detachShared();
     if (this.isClosed) return;
@@ -519,6 +591,7 @@ export class ClientLink implements Member, Applicant, TurnEnder {
     this.resting = undefined;
     this.own?.socket.destroy();
     this.own = undefined;
+    if (this.sharedIdentity !== this.session.identity) this.isVouched = false;
   }
 
   /** What a server that closed had said before, found when a write to it failed. */

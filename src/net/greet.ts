@@ -21,6 +21,11 @@ export class Refused extends Error {
   }
 }
 
+/** For who has no login, and may not do without one any more: as the server says it (shared.noautherr). */
+export function loginWanted(): Refused {
+  return new Refused(Buffer.from('-NOAUTH Authentication required.\r\n', 'latin1'));
+}
+
 /**
  * Calls `done` once all is answered, or with an error when the connection cannot become what was wanted. Without an
  * error `open` says whether it may run commands: the greeting logged it in, or the default user needs no password.

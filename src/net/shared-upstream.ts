@@ -6,7 +6,7 @@ import { type Identity, sharedGreeting } from '../session/identity.js';
 import type { ReplyOwner } from '../session/reply-sequencer.js';
 import { SharedLane } from '../session/shared-lane.js';
 import { type AddedLatency, Way } from './added-latency.js';
-import { greet } from './greet.js';
+import { greet, loginWanted } from './greet.js';
 import type { Turn, TurnEnder } from './turn.js';
 import { connectUpstream, type UpstreamAddress, type UpstreamSocket } from './upstream-socket.js';
 import { SpareBuffers, WriteBatch } from './write-batch.js';
@@ -67,9 +67,10 @@ export class SharedUpstream implements TurnEnder {
       for (const member of this.members) member.upstreamDrained();
     };
     this.batch = new WriteBatch(this.socket, drained, ALL_CLIENTS);
-    greet(this.socket, sharedGreeting(identity), (error) => {
-      if (error === undefined) this.begin();
-      else this.end(error);
+    greet(this.socket, sharedGreeting(identity), (error, open) => {
+      if (error !== undefined) this.end(error);
+      else if (open) this.begin();
+      else this.end(loginWanted());
     });
     this.socket.on('error', (error) => this.end(error));
     this.socket.on('end', () => this.end());

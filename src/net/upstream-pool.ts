@@ -2,9 +2,9 @@
 // for each, made when first asked for, made again with back-off when lost, closed when nobody has shared them for
 // a while. Owns them and their timers. Never looks into bytes, never lends a connection to a client of another key.
 
-import { createHash } from 'node:crypto';
 import type { Identity } from '../session/identity.js';
 import type { AddedLatency } from './added-latency.js';
+import { LoginCheck, loginKey } from './login-check.js';
 import { type ByteCounters, SharedUpstream } from './shared-upstream.js';
 import type { Turn } from './turn.js';
 import type { UpstreamAddress } from './upstream-socket.js';
@@ -58,7 +58,12 @@ export class UpstreamPool {
   private made = 0;
   private lost = 0;
 
-  constructor(private readonly options: UpstreamPoolOptions) {}
+  /** Vouches for clients before they share. */
+  readonly logins: LoginCheck;
+
+  constructor(private readonly options: UpstreamPoolOptions) {
+    this.logins = new LoginCheck(options.upstream);
+  }
 
   /** What waits on shared connections for the kernel to take it. */
   get heldBytes(): number {
@@ -70,7 +75,7 @@ export class UpstreamPool {
 
   snapshot(): UpstreamPoolSnapshot {
     let sharedConnections = 0;
-    let clientsWaiting = 0;
+    let clientsWaiting = this.logins.applicants;
     for (const { connections, applicants } of this.shares.values()) {
       for (const { isReady } of connections) if (isReady) sharedConnections++;
       clientsWaiting += applicants.size;
@@ -130,6 +135,7 @@ export class UpstreamPool {
 
   close(): void {
     this.closed = true;
+    this.logins.close();
     for (const share of this.shares.values()) {
       clearTimeout(share.retry);
       clearTimeout(share.unshared);
@@ -184,11 +190,7 @@ function leastShared(connections: Iterable<SharedUpstream>): SharedUpstream | un
   return least;
 }
 
-/** The same for all identities whose clients may share connections; tells nothing of the password. */
+/** The same for all identities whose clients may share connections. */
 function shareKey({ resp, credential, db }: Identity): string {
-  if (credential === undefined) return `${resp} ${db}`;
-  const hash = createHash('sha256').update(
-    JSON.stringify([credential.user ?? 'default', credential.password]),
-  );
-  return `${resp} ${db} ${hash.digest('base64')}`;
+  return `${resp} ${db} ${loginKey(credential)}`;
 }

@@ -376,6 +376,12 @@ export class Connection implements ReplyListener {
     this.silence.off = false;
     this.followUps.denied = false;
     this.forwarded(Pending.RESET);
+    if (this.hold !== undefined) {
+      // Whether it is let in without a login is decided with the RESET (clientSetDefaultAuth), and told by this.
+      this.feed.passUpTo(this.feed.args.next);
+      this.upstream.write(HELLO.command, 0, HELLO.command.length);
+      this.replies.owe(Pending.AUTH_PROBE);
+    }
     this.feed.stall();
   }
 

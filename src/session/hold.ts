@@ -13,6 +13,17 @@ import { equalsIgnoreCase, readPositiveInteger } from '../resp/bytes.js';
 import type { RequestScanner } from '../resp/request-scanner.js';
 import { type Identity, NOBODY } from './identity.js';
 
+/** What a client may do that has not logged in. */
+export const Standing = {
+  /** Nothing has told yet. */
+  UNKNOWN: 0,
+  /** The default user needed no password when the client came: it is that user from there on (clientSetDefaultAuth). */
+  OPEN: 1,
+  /** A login was wanted: it may run commands only while none is (authRequired), which its own connection alone can tell. */
+  SHUT: 2,
+} as const;
+export type Standing = (typeof Standing)[keyof typeof Standing];
+
 /** What a command changes if it is answered without an error. */
 interface Claim {
   readonly identity: Partial<Identity>;
@@ -41,6 +52,8 @@ export class Hold {
   identity: Identity = NOBODY;
   /** Until the connection ends, or RESET. */
   lasting = false;
+  /** Without a login; one that has logged in has no other standing than that. */
+  standing: Standing = Standing.UNKNOWN;
   /** Its replies have been large lately: others should not have to wait behind the next one. */
   bulky = false;
   private weight = 0;
@@ -48,7 +61,16 @@ export class Hold {
   private claims: Claim[] = [];
 
   get any(): boolean {
-    return this.lasting || this.watching || this.claims.length > 0;
+    return this.lasting || this.watching || this.claims.length > 0 || this.isShut;
+  }
+
+  get loggedIn(): boolean {
+    return this.identity.credential !== undefined;
+  }
+
+  /** It was not let in: only a connection of its own answers it as it would be answered without a proxy. */
+  get isShut(): boolean {
+    return this.standing === Standing.SHUT && !this.loggedIn;
   }
 
   /**
@@ -112,6 +134,7 @@ export class Hold {
   /** RESET was answered: the connection is as new. */
   reset(): void {
     this.identity = NOBODY;
+    this.standing = Standing.UNKNOWN;
     this.lasting = false;
     this.watching = false;
     this.claims = [];

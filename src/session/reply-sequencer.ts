@@ -79,6 +79,8 @@ export class ReplySequencer {
   /** Everything passes unread, for good. */
   raw = false;
   auth: Auth = Auth.UNKNOWN;
+  /** NOAUTH was answered before anything told that commands may be run: so the connection has never been let in. */
+  refused = false;
   private readonly ownScanner = new ReplyScanner();
   /** Of the connection on which the replies come. */
   private scanner = this.ownScanner;
@@ -190,11 +192,17 @@ export class ReplySequencer {
     this.giveLocalReplies();
   }
 
+  /** The connection is another one, or as new. */
+  forgetAuth(): void {
+    this.auth = Auth.UNKNOWN;
+    this.refused = false;
+  }
+
   /** RESET: RESP2, no subscriptions, the default user. */
   private restart(): void {
     this.resp2 = true;
     this.subscriptions.clear();
-    this.auth = Auth.UNKNOWN;
+    this.forgetAuth();
     this.listener.connectionReset();
   }
 
@@ -359,8 +367,10 @@ export class ReplySequencer {
 
   private learnFromError(): void {
     if (this.errorIs('-OOM ')) this.listener.upstreamOom();
-    else if (this.errorIs('-NOAUTH ')) this.auth = Auth.NO;
-    else if (this.errorIs('-ERR Protocol error')) this.listener.protocolRefused();
+    else if (this.errorIs('-NOAUTH ')) {
+      this.refused ||= this.auth !== Auth.YES;
+      this.auth = Auth.NO;
+    } else if (this.errorIs('-ERR Protocol error')) this.listener.protocolRefused();
   }
 
   private followUpReply(): FollowUpReply {

@@ -26,6 +26,7 @@ import { type ByteSink, NOWHERE, SwitchedSink } from './byte-sink.js';
 import { Connection } from './connection.js';
 import type { ConsoleQuestion } from './console-question.js';
 import { GrowthMeter } from './growth-meter.js';
+import { Standing } from './hold.js';
 import { type Identity, NOBODY } from './identity.js';
 import type { LargeWrite } from './large-write.js';
 import { ReliefWatch } from './relief-watch.js';
@@ -112,6 +113,11 @@ export class Session implements CommandHandler, ReplyOwner {
   private consoleReply = 0;
   /** How many commands in a row have gone up its own connection for no reason but those before them. */
   private strayed = 0;
+  /**
+   * The connection that was made for it has other rights than that which it would have had since it came: the default user
+   * has got or lost a password meanwhile. It must go on on neither.
+   */
+  hasOtherRights = false;
   private wasRaw = false;
   private closed = false;
   private draining = false;
@@ -210,6 +216,30 @@ export class Session implements CommandHandler, ReplyOwner {
     this.connection.hold?.holdForGood();
   }
 
+  /** Its own connection has told that it may run commands: so may another one of the same login. */
+  get isLetIn(): boolean {
+    const { hold, replies } = this.connection;
+    return (
+      this.place === Place.OWN &&
+      replies.auth === Auth.YES &&
+      (hold?.loggedIn === true || hold?.standing === Standing.OPEN)
+    );
+  }
+
+  /** It has no rights but those that it came with, and has not said or learnt yet what these are. */
+  get isNew(): boolean {
+    const { hold } = this.connection;
+    return hold?.loggedIn === false && hold.standing === Standing.UNKNOWN;
+  }
+
+  /** What a connection was when the client came: see Standing. */
+  vouched(open: boolean): void {
+    const { hold } = this.connection;
+    if (hold === undefined || hold.loggedIn) return;
+    hold.standing = open ? Standing.OPEN : Standing.SHUT;
+    if (!open && this.wants === Place.SHARED) this.wants = Place.OWN;
+  }
+
   /** What the client asks Spillway itself: each is given once, to be answered by answer(). */
   takeQuestion(): ConsoleQuestion | undefined {
     const { question } = this.connection;
@@ -233,7 +263,10 @@ export class Session implements CommandHandler, ReplyOwner {
     this.place = shared === undefined ? Place.OWN : Place.SHARED;
     this.wants = Place.NOWHERE;
     this.strayed = 0;
-    this.connection.replies.attach(shared, owner);
+    const { replies, hold } = this.connection;
+    replies.attach(shared, owner);
+    if (shared !== undefined) replies.auth = Auth.YES;
+    else if (hold?.loggedIn === false) replies.forgetAuth();
     if (!this.feed.stalled || !this.idle) return;
     this.feed.resume();
     this.afterRequests();
@@ -277,6 +310,7 @@ export class Session implements CommandHandler, ReplyOwner {
   /** The server's next bytes; fewer than COPIED_BELOW may change afterwards, more must not. */
   fromUpstream(chunk: Uint8Array): void {
     this.connection.replies.receive(chunk);
+    this.settleStanding();
     this.weigh(chunk.length);
     this.answered();
   }
@@ -298,6 +332,18 @@ export class Session implements CommandHandler, ReplyOwner {
     const lost = this.connection.replies.fail(count, error);
     if (pooling !== undefined) pooling.commandsLost += lost;
     this.answered();
+  }
+
+  /** What its own connection tells of a client that has not logged in. */
+  private settleStanding(): void {
+    const { hold, replies } = this.connection;
+    if (hold === undefined || hold.loggedIn) return;
+    const { refused } = replies;
+    const letIn = replies.auth === Auth.YES && !refused;
+    if (hold.standing === Standing.UNKNOWN) {
+      if (refused) hold.standing = Standing.SHUT;
+      else if (letIn) hold.standing = Standing.OPEN;
+    } else if (hold.standing === Standing.OPEN ? refused : letIn) this.hasOtherRights = true;
   }
 
   private weigh(bytes: number): void {
@@ -416,6 +462,7 @@ export class Session implements CommandHandler, ReplyOwner {
     // Held for good without a connection of its own: stopSharing().
     if (this.connection.hold?.lasting) return this.getsOwn('slow-reader');
     if (this.bulky) return this.getsOwn('large-reply');
+    if (this.connection.hold?.isShut) return this.getsOwn('client-state');
     if (this.place === Place.OWN && this.staysOnOwn()) return true;
     if (this.place !== Place.SHARED) {
       this.wants = Place.SHARED;

@@ -1,11 +1,13 @@
 // Rights with command pooling, against a real server: a client may do what a connection of its own might, made when the
 // client came and logged in when it did. One server for all, reset between the tests; each test in both pooling modes
 // where that means something.
-import t from 'tap';
+import t, { type Test } from 'tap';
+import type { PoolSnapshot } from '../../src/admin/types.js';
 import { withProxy } from '../support/proxy.js';
 import { type RawClient, withRaw } from '../support/raw-client.js';
 import { withRedis } from '../support/redis.js';
 import { commands, lookAt } from '../support/twins.js';
+import { until } from '../support/wait.js';
 
 const redis = await withRedis(t);
 const look = await lookAt(t, redis);
@@ -23,9 +25,16 @@ const ask = async (client: RawClient, line: string): Promise<string> => {
 };
 const told = (line: string): Promise<string> => ask(look, line);
 
+/** The default user needs no password. */
+async function opens(): Promise<void> {
+  // It remembers the last one: the same again would change nothing.
+  await told('CONFIG SET requirepass ""');
+  await told('ACL SETUSER default on nopass ~* &* +@all');
+}
+
 /** The server as it began: one user, who needs no password. */
 async function anew(): Promise<void> {
-  await told('ACL SETUSER default on nopass ~* &* +@all');
+  await opens();
   for (const user of ['alice', 'bob', 'nobody']) await told(`ACL DELUSER ${user}`);
   await told('FLUSHALL');
   await told('ACL LOG RESET');
@@ -52,4 +61,121 @@ t.test('what Spillway asks for itself is nothing that a user may be forbidden', 
       t.equal(await told('ACL LOG'), '*0\r\n', 'no command was denied');
     });
   }
+});
+
+/** A client of the proxy with command pooling that the server has let in, or not, as it is now. */
+async function comes(t: Test): Promise<RawClient> {
+  const client = await withRaw(t, pooled.port);
+  await settled();
+  return client;
+}
+
+/** It is known of each client what it may do, and none has a connection of its own that it does not need. */
+async function settled(): Promise<void> {
+  await until(async () => {
+    const { pool } = (await pooled.admin('/api/connections')) as { pool: PoolSnapshot };
+    return pool.clientsWaiting === 0 && pool.parkedConnections === 0;
+  });
+}
+
+const NOAUTH = '-NOAUTH Authentication required.\r\n';
+
+const WAYS = {
+  'CONFIG SET requirepass': 'CONFIG SET requirepass secret',
+  'ACL SETUSER default off': 'ACL SETUSER default off',
+  'ACL SETUSER default resetpass': 'ACL SETUSER default resetpass',
+  'ACL SETUSER default >secret': 'ACL SETUSER default resetpass >secret',
+};
+
+for (const [what, close] of Object.entries(WAYS)) {
+  t.test(`${what}: who comes later is not let in, who is there stays`, async (t) => {
+    await told('SET k v');
+    const [speaks, silent] = [await comes(t), await comes(t)];
+    t.equal(await ask(speaks, 'GET k'), '$1\r\nv\r\n');
+    await told('ACL SETUSER bob on >b ~none +@all');
+    await told(close);
+    const late = await comes(t);
+    t.equal(await ask(late, 'GET k'), NOAUTH);
+    t.equal(await ask(late, 'MULTI'), NOAUTH);
+    t.equal(await ask(late, 'GET k'), NOAUTH, 'however often it asks');
+    const pipelines = await withRaw(t, pooled.port);
+    void pipelines.write(
+      commands('GET k', 'SET k w', 'AUTH bob nonsense', 'GET k', 'AUTH bob b', 'GET k', 'RESET', 'GET k'),
+    );
+    const replies = (await pipelines.readReplies(8)).map((reply) => String(reply).slice(0, 8));
+    t.same(replies, [
+      '-NOAUTH ',
+      '-NOAUTH ',
+      '-WRONGPA',
+      '-NOAUTH ',
+      '+OK\r\n',
+      '-NOPERM ',
+      '+RESET\r\n',
+      '-NOAUTH ',
+    ]);
+    for (const client of [speaks, silent]) {
+      t.equal(await ask(client, 'GET k'), '$1\r\nv\r\n', 'one that was there has the rights that it had');
+      t.equal(await ask(client, 'MULTI'), NOAUTH, 'which no other connection has any more');
+      t.equal(String(await client.readUntilClosed()), '', 'so it is told, by the end of its own');
+    }
+    await opens();
+    t.equal(
+      await ask(await comes(t), 'GET k'),
+      '$1\r\nv\r\n',
+      'who comes when no password is wanted is let in',
+    );
+    t.equal(await ask(late, 'GET k'), '$1\r\nv\r\n', 'and who is there may, as long as none is');
+    await told(close);
+    t.equal(await ask(late, 'GET k'), NOAUTH);
+  });
+}
+
+t.test('RESET takes the rights of a login, and gives those of a client that comes now', async (t) => {
+  await told('SET k v');
+  await told('ACL SETUSER alice on >a ~* +@all');
+  const there = await comes(t);
+  const alice = await comes(t);
+  t.equal(await ask(alice, 'AUTH alice a'), '+OK\r\n');
+  t.equal(await ask(alice, 'RESET'), '+RESET\r\n');
+  t.equal(await ask(alice, 'GET k'), '$1\r\nv\r\n', 'no password is wanted');
+  t.equal(await ask(alice, 'AUTH alice a'), '+OK\r\n');
+  await told('CONFIG SET requirepass secret');
+  t.equal(await ask(alice, 'GET k'), '$1\r\nv\r\n');
+  t.equal(await ask(alice, 'RESET'), '+RESET\r\n');
+  t.equal(await ask(alice, 'GET k'), NOAUTH);
+  t.match(await ask(alice, 'HELLO 3'), /^-NOAUTH/);
+  t.equal(await ask(there, 'RESET'), '+RESET\r\n', 'one that had no login');
+  t.equal(await ask(there, 'GET k'), NOAUTH);
+});
+
+t.test('a shared connection that is lost', async (t) => {
+  await told('ACL SETUSER alice on >a ~* +@all');
+  await told('ACL SETUSER bob on >b ~* +@all');
+  const [alice, bob, none] = [await comes(t), await comes(t), await comes(t)];
+  await ask(alice, 'AUTH alice a');
+  await ask(bob, 'AUTH bob b');
+  for (const client of [alice, bob, none]) await ask(client, 'SET k v');
+  await settled();
+  const kill = async (user: string) => {
+    await told(`CLIENT KILL USER ${user}`);
+    await until(async () => !(await told('CLIENT LIST')).includes(` user=${user} `), {
+      describe: `the connections of ${user} to be gone`,
+    });
+  };
+  await told('ACL SETUSER bob resetpass >other');
+  t.equal(await ask(bob, 'GET k'), '$1\r\nv\r\n', 'a password that is rotated ends no login');
+  await kill('alice');
+  await kill('bob');
+  // What was on its way when it was lost is answered with an error.
+  const again = async (client: RawClient) => {
+    const reply = await ask(client, 'GET k');
+    return reply.startsWith('-ERR spillway lost') ? ask(client, 'GET k') : reply;
+  };
+  t.equal(await again(alice), '$1\r\nv\r\n', 'whose password is right goes on');
+  t.match(await again(bob), /^-WRONGPASS/, 'whose is not does not');
+  t.equal(String(await bob.readUntilClosed()), '');
+  await told('ACL DELUSER alice');
+  await told('ACL SETUSER alice on >a ~none +@all');
+  t.match(await again(alice), /^-NOPERM/, 'a user that was made anew has the rights of the new one');
+  t.equal(await ask(none, 'GET k'), '$1\r\nv\r\n');
 });

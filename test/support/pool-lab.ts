@@ -89,6 +89,10 @@ export function runPooled(scenarios: readonly Scenario[], way: Way): PooledOutco
         else session.attach(player.own.sink);
       } else {
         if (session.hasOwnUpstream) release(player);
+        if (session.isNew) {
+          session.vouched(scenarios[0].server?.password !== true);
+          continue;
+        }
         const far = sharedFor(session.identity);
         if (far === undefined) player.ended = true;
         else session.attach(far.sink, far.lane);
