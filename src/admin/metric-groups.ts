@@ -254,6 +254,12 @@ export const METRIC_GROUPS: readonly MetricGroup[] = [
       ],
       [
         'counter',
+        'clients_failed_total',
+        'Clients ended by a fault of Spillway itself, which the log tells. Report it.',
+        one((s) => s.connections.clientsFailed),
+      ],
+      [
+        'counter',
         'handshakes_failed_total',
         'TLS handshakes of clients that failed.',
         one((s) => s.connections.handshakesFailed),

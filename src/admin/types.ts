@@ -125,6 +125,8 @@ export interface ConnectionSnapshot {
   clientsTimedOut: number;
   /** Closed, since more waited for them than may (command pooling). */
   clientsTooSlow: number;
+  /** Ended by a fault of Spillway's own, which the log tells. */
+  clientsFailed: number;
   /** TLS handshakes of clients that were begun and failed. */
   handshakesFailed: number;
   /** Connections that were to begin with a PROXY header and did not. */

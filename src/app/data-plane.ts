@@ -63,6 +63,7 @@ export class DataPlane {
   private readonly entrance: EntranceOptions;
   private failureLoggedAt = Number.NEGATIVE_INFINITY;
   private turnedAwayLoggedAt = Number.NEGATIVE_INFINITY;
+  private faultLoggedAt = Number.NEGATIVE_INFINITY;
 
   /** `observe` gives what is told of the traffic instead of the statistics. */
   constructor(
@@ -107,6 +108,7 @@ export class DataPlane {
       upstream: { ...config.upstream, tls: this.upstreamTls },
       entrance: this.entrance,
       onTurnedAway: (source, error) => this.logTurnedAway(source, error),
+      onFault: ({ address }, fault) => this.logFault(address, fault),
       sharedConnections: config.upstream.pool === 'command' ? config.upstream.sharedConnections : 0,
       idleTimeoutMs: config.limits.idleTimeoutMs,
       context: this.context,
@@ -182,6 +184,13 @@ export class DataPlane {
     // OpenSSL's message is long and says the same.
     const { reason = error.message } = error as Error & { reason?: string };
     this.log.warn({ source, err: reason }, 'a client was turned away before it could send a command');
+  }
+
+  private logFault(client: string, fault: unknown): void {
+    const now = performance.now();
+    if (now - this.faultLoggedAt < FAILURE_LOG_MS) return;
+    this.faultLoggedAt = now;
+    this.log.error({ client, err: fault }, 'a fault in Spillway ended this client; please report it');
   }
 
   private logFailure(error: Error): void {

@@ -52,6 +52,8 @@ export interface LinkCounters {
   clientsTimedOut: number;
   /** Closed, since more waited for them than may (command pooling). */
   clientsTooSlow: number;
+  /** Ended by a fault of Spillway's own. */
+  clientsFailed: number;
   upstreamFailures: number;
   bytesFromClients: number;
   bytesToClients: number;
@@ -62,6 +64,8 @@ export interface LinkCounters {
 export interface LinkEvents {
   /** The upstream could not be reached. */
   upstreamFailed(error: Error): void;
+  /** A fault of Spillway's own ends a client. */
+  failed(link: ClientLink, fault: unknown): void;
   /** The upstream has ended a connection, or broken it, unasked: the client is told of it by `then`. */
   upstreamEnded(then: () => void): void;
   closed(link: ClientLink): void;
@@ -287,7 +291,7 @@ export class ClientLink implements Member, Applicant, VouchApplicant, Newcomer, 
     this.bytes += chunk.length;
     this.counters.bytesFromClients += chunk.length;
     this.session.fromClient(chunk);
-    this.flushSoon(chunk.length);
+    this.flushSoon(this.urgency(chunk.length));
   }
 
   /** There is more where this came from: others have their turn first. */
@@ -532,7 +536,7 @@ export class ClientLink implements Member, Applicant, VouchApplicant, Newcomer, 
   repliesCame(bytes: number): void {
     this.isTouched = false;
     this.repliesToFlush = true;
-    if (!this.isClosed) this.flushSoon(bytes);
+    if (!this.isClosed) this.flushSoon(this.urgency(bytes));
   }
 
   upstreamDrained(): void {
@@ -633,6 +637,11 @@ export class ClientLink implements Member, Applicant, VouchApplicant, Newcomer, 
     });
   }
 
+  /** A fault is seen to at once: nobody may send anything behind half a command. */
+  private urgency(bytes: number): number {
+    return this.session.fault === undefined ? bytes : AT_ONCE_BYTES;
+  }
+
   /** Sends what came of `bytes`: of a few at the end of the turn, of many at once, so that it does not pile up. */
   private flushSoon(bytes: number): void {
     if (bytes >= AT_ONCE_BYTES) this.flush();
@@ -646,6 +655,10 @@ export class ClientLink implements Member, Applicant, VouchApplicant, Newcomer, 
     this.endsTurn = false;
     if (this.isClosed) return;
     if (this.session.wants !== Place.NOWHERE) this.provide();
+    if (this.session.fault !== undefined) {
+      this.fail(this.session.fault);
+      return;
+    }
     const question = this.session.takeQuestion();
     if (question !== undefined) this.ask(question);
     const clientKeepsUp = this.toClient.flush();
@@ -666,6 +679,14 @@ export class ClientLink implements Member, Applicant, VouchApplicant, Newcomer, 
     else this.client.pause();
     this.endUpstreamIfDone();
     if (this.draining) this.endIfDrained();
+  }
+
+  private fail(fault: unknown): void {
+    this.counters.clientsFailed++;
+    this.events.failed(this, fault);
+    const { shared } = this;
+    this.close(true);
+    if (this.session.spoilsShared) shared?.giveUp(fault);
   }
 
   /** Both ways are sent, but what goes by a shared connection, which sends it at the end of the turn. */

@@ -24,6 +24,8 @@ export interface ClientsOptions extends Omit<LinkOptions, 'bulkTurns' | 'turn' |
   readonly entrance: EntranceOptions;
   /** A client's TLS handshake has failed, or it did not send the PROXY header that it was to send. */
   readonly onTurnedAway: (source: string, error: Error) => void;
+  /** A fault of Spillway's own has ended a client. */
+  readonly onFault: (client: ClientTraffic, fault: unknown) => void;
   /** An upstream connection could not be made. */
   readonly onUpstreamFailed: (error: Error) => void;
   /** The upstream has ended a connection, and another one could not be made. */
@@ -63,6 +65,7 @@ export class Clients {
   private readonly counters: LinkCounters = {
     clientsTimedOut: 0,
     clientsTooSlow: 0,
+    clientsFailed: 0,
     upstreamFailures: 0,
     bytesFromClients: 0,
     bytesToClients: 0,
@@ -100,6 +103,7 @@ export class Clients {
     this.linkOptions = { upstream, idleTimeoutMs, bulkTurns: new BulkTurns(), turn, onAsked, added };
     this.linkEvents = {
       upstreamFailed: onUpstreamFailed,
+      failed: (link, fault) => options.onFault(link.describe(), fault),
       upstreamEnded: (then) => this.check.afterwards(then),
       closed: (link) => this.forget(link),
     };

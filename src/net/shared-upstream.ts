@@ -114,6 +114,11 @@ export class SharedUpstream implements TurnEnder {
     this.socket.destroy();
   }
 
+  /** What was sent on it may not be understood: whoever waits for replies is told that they will not come. */
+  giveUp(fault: unknown): void {
+    this.end(fault instanceof Error ? fault : new Error(String(fault)));
+  }
+
   private begin(): void {
     if (this.isEnded) return;
     this.isReady = true;
@@ -128,11 +133,19 @@ export class SharedUpstream implements TurnEnder {
     if (!this.isReady || this.isEnded) return;
     this.added.read(Way.REPLY, this);
     this.counters.bytesFromUpstream += chunk.length;
-    const understood = this.lane.receive(chunk);
+    const problem = this.deliver(chunk);
     if (this.added.timing && this.touched.length > 0) this.added.pass(Way.REPLY, this, this.touched[0]);
     for (let i = 0; i < this.touched.length; i++) this.touched[i].repliesCame(chunk.length);
     this.touched.length = 0;
-    if (!understood) this.end(new Error('the server answers what was not asked'));
+    if (problem !== undefined) this.end(problem);
+  }
+
+  private deliver(chunk: Buffer): Error | undefined {
+    try {
+      return this.lane.receive(chunk) ? undefined : new Error('the server answers what was not asked');
+    } catch (fault) {
+      return fault instanceof Error ? fault : new Error(String(fault));
+    }
   }
 
   private end(error?: Error): void {

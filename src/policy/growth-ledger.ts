@@ -2,7 +2,8 @@
 // Growth is under way from the moment its bytes go up until its reply comes, but for two ages at most: what went up
 // earlier is in the server's memory by then, executed or in a buffer, whatever the client or the server waits for.
 // An age ends with a reading that is asked for. Numbers only, written on the hot path.
-// Invariants: answered + fresh + older is what was let through here; all are whole numbers, so nothing is ever left over.
+// Invariants: nothing is answered that is not under way; answered + fresh + older is what was let through here; all are whole numbers, so nothing is ever left over.
+import { invariant } from '../resp/invariant.js';
 
 /** At least so long an age is: a server that answers INFO has read by then what came before. */
 const AGE_MS = 400;
@@ -46,6 +47,7 @@ export class GrowthLedger {
   answer(fresh: number, older: number): void {
     this.fresh -= fresh;
     this.older -= older;
+    invariant(this.fresh >= 0 && this.older >= 0, 'no more growth is answered than is under way');
     this.answered += fresh + older;
   }
 

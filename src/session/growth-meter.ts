@@ -4,6 +4,7 @@
 // One mark at a time is enough: it is set behind what was sent and acknowledged when its reply has come.
 // Invariants: acknowledged <= marked <= whole <= sent; close() leaves nothing under way, and nothing counts behind it.
 import type { ShedGate } from '../policy/shed.js';
+import { invariant } from '../resp/invariant.js';
 import type { PendingQueue } from './pending-queue.js';
 
 export class GrowthMeter {
@@ -98,6 +99,10 @@ export class GrowthMeter {
 
   /** What went up first is acknowledged first; the gate knows already of what is two ages old. */
   private acknowledge(upTo: number): void {
+    invariant(
+      this.acknowledged <= upTo && upTo <= this.sent,
+      'growth is answered once, and when it was sent',
+    );
     this.keepUp();
     const left = this.sent - upTo;
     this.acknowledged = upTo;

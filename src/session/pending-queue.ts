@@ -4,7 +4,8 @@
 //   … │ PASS×3 │ SWALLOW slot 2 ×1 │ LOCAL_OOM×1 │ PASS×40 │ …
 //
 // Runs of the same kind share an entry, so a pipeline of any length that nothing was done to takes one.
-// Invariants: every entry's count is at least 1; `pushed - popped` is the sum of all counts.
+// Invariants: every entry's count is at least 1; `pushed - popped` is the sum of all counts; only what is there is popped.
+import { checks, invariant } from '../resp/invariant.js';
 
 /** What is to happen with a reply when its turn comes. */
 export const Pending = {
@@ -84,6 +85,7 @@ export class PendingQueue {
   }
 
   push(kind: Pending, detail = 0, count = 1): void {
+    invariant(count > 0, 'what is owed is at least one reply');
     this.pushed += count;
     const word = kind | (detail << KIND_BITS);
     const capacity = this.ring.length / WIDTH;
@@ -103,6 +105,8 @@ export class PendingQueue {
 
   /** One reply of the first entry is settled. */
   pop(): void {
+    invariant(this.size > 0, 'only a reply that is owed is settled');
+    if (checks.thorough) this.check();
     this.popped++;
     if (--this.ring[this.first * WIDTH + 1] > 0) return;
     this.first = (this.first + 1) & (this.ring.length / WIDTH - 1);
@@ -111,6 +115,7 @@ export class PendingQueue {
 
   /** The first entry is settled whole, whatever its count: an error answers all of it. */
   popRun(): void {
+    invariant(this.size > 0, 'only replies that are owed are settled');
     this.popped += this.ring[this.first * WIDTH + 1] - 1;
     this.ring[this.first * WIDTH + 1] = 1;
     this.pop();
@@ -118,10 +123,21 @@ export class PendingQueue {
 
   /** The first entry turns out to stand for `count` replies of another kind. */
   replaceHead(kind: Pending, count: number): void {
+    invariant(this.size > 0 && count > 0, 'only a reply that is owed stands for others');
     const at = this.first * WIDTH;
     this.ring[at] = kind | (this.detail << KIND_BITS);
     this.pushed += count - this.ring[at + 1];
     this.ring[at + 1] = count;
+  }
+
+  private check(): void {
+    let sum = 0;
+    for (let i = 0; i < this.size; i++) {
+      const count = this.ring[((this.first + i) & (this.ring.length / WIDTH - 1)) * WIDTH + 1];
+      invariant(count > 0, 'each entry stands for at least one reply');
+      sum += count;
+    }
+    invariant(sum === this.pushed - this.popped, 'the entries stand for what is owed');
   }
 
   private grow(): void {

@@ -15,6 +15,7 @@
 import { FollowUpReply } from '../policy/observer.js';
 import { BAR, EQUALS, GREATER, MINUS, PERCENT, PLUS, STAR, startsWith } from '../resp/bytes.js';
 import { OOM_ERROR } from '../resp/encode.js';
+import { invariant } from '../resp/invariant.js';
 import { ReplyScanner } from '../resp/reply-scanner.js';
 import { type ByteSink, NOWHERE } from './byte-sink.js';
 import { Pending, PendingQueue } from './pending-queue.js';
@@ -78,6 +79,8 @@ export class ReplySequencer {
   readonly queue = new PendingQueue();
   /** Everything passes unread, for good. */
   raw = false;
+  /** A fault of Spillway's own: what came of the replies since is not known, and the client gets none of them. */
+  broken: unknown;
   auth: Auth = Auth.UNKNOWN;
   /** NOAUTH was answered before anything told that commands may be run: so the connection has never been let in. */
   refused = false;
@@ -126,6 +129,7 @@ export class ReplySequencer {
 
   /** From now on replies come on a connection that others share, where they are `owner`'s, or on one of its own. */
   attach(shared?: SharedReplies, owner?: ReplyOwner): void {
+    invariant(this.between, 'a client leaves no connection in the middle of a reply');
     this.shared = shared;
     this.owner = owner;
     this.scanner = shared?.scanner ?? this.ownScanner;
@@ -142,39 +146,60 @@ export class ReplySequencer {
    */
   receive(buf: Uint8Array, at = 0, end = buf.length, most = Number.POSITIVE_INFINITY): number {
     let passFrom = at;
+    let ended = false;
     this.taken = 0;
-    while (at < end && !this.raw) {
-      if (this.scanner.atValue) {
-        const kept = this.suppressed && !this.scanner.atBoundary;
-        this.begin(buf[at]);
-        if (kept) passFrom = at;
-        else if (this.suppressed) this.pass(buf, passFrom, at);
+    if (this.broken !== undefined) return this.skim(buf, at, end, most);
+    try {
+      while (at < end && !this.raw) {
+        if (this.scanner.atValue) {
+          const kept = this.suppressed && !this.scanner.atBoundary;
+          this.begin(buf[at]);
+          if (kept) passFrom = at;
+          else if (this.suppressed) this.pass(buf, passFrom, at);
+        }
+        at = this.scanner.scan(buf, at, end);
+        if (this.scanner.malformed) {
+          // Not RESP: nothing can be matched any more, so nothing may be withheld.
+          if (this.suppressed) passFrom = at;
+          this.raw = true;
+          break;
+        }
+        if (!this.scanner.atBoundary) {
+          if (this.scanner.atValue) continue;
+          break;
+        }
+        ended = true;
+        const plain = this.isPlainPass();
+        if (plain) {
+          this.queue.pop();
+          this.taken++;
+          ended = false;
+          if (this.taken < most && (this.queue.empty || !isLocal(this.queue.kind))) continue;
+        }
+        if (!this.suppressed) this.pass(buf, passFrom, at);
+        passFrom = at;
+        if (!plain && this.settle()) this.taken++;
+        ended = false;
+        this.giveLocalReplies();
+        if (this.taken === most) return at;
       }
-      at = this.scanner.scan(buf, at, end);
-      if (this.scanner.malformed) {
-        // Not RESP: nothing can be matched any more, so nothing may be withheld.
-        if (this.suppressed) passFrom = at;
-        this.raw = true;
-        break;
-      }
-      if (!this.scanner.atBoundary) {
-        if (this.scanner.atValue) continue;
-        break;
-      }
-      const plain = this.isPlainPass();
-      if (plain) {
-        this.queue.pop();
-        this.taken++;
-        if (this.taken < most && (this.queue.empty || !isLocal(this.queue.kind))) continue;
-      }
-      if (!this.suppressed) this.pass(buf, passFrom, at);
-      passFrom = at;
-      if (!plain && this.settle()) this.taken++;
-      this.giveLocalReplies();
-      if (this.taken === most) return at;
+      if (!this.suppressed || this.scanner.atBoundary || this.raw) this.pass(buf, passFrom, end);
+      return end;
+    } catch (error) {
+      this.broken = error;
+      this.abandon();
+      if (ended && this.scanner.type !== GREATER) this.taken++;
+      return this.skim(buf, at, end, most);
     }
-    if (!this.suppressed || this.scanner.atBoundary || this.raw) this.pass(buf, passFrom, end);
-    return end;
+  }
+
+  /** Those who share the connection still need to know where the replies of this client end. */
+  private skim(buf: Uint8Array, at: number, end: number, most: number): number {
+    while (at < end && this.taken < most && !this.scanner.malformed) {
+      at = this.scanner.scan(buf, at, end);
+      if (this.scanner.atBoundary && this.scanner.type !== GREATER) this.taken++;
+    }
+    return at;
   }
 
   /** A reply is owed that Spillway gives itself: now, if nothing stands before it. */
@@ -211,6 +236,7 @@ export class ReplySequencer {
    * returns how many these are.
    */
   fail(count: number, error: Uint8Array): number {
+    if (this.broken !== undefined) return 0;
     let told = 0;
     for (let left = count; left > 0; left--) {
       const { kind, detail } = this.queue;

@@ -8,6 +8,9 @@
 //                                      │ owes
 //   client sink ◀─ ReplySequencer ◀── PendingQueue ◀──── upstream bytes
 //
+// A fault of Spillway's own in the middle of this ends the session, not the process: `fault` says what it was, nothing
+// is taken from the client or said to it any more, and its replies on a connection that others share are counted on.
+//
 // A stall holds the client's next command until everything asked so far is answered: the few decisions that
 // depend on a reply wait for it. Every stall ends by itself, since each reply owed comes or the connection ends.
 import {
@@ -22,6 +25,7 @@ import {
 import type { CommandTable } from '../commands/table.js';
 import type { Policy } from '../policy/policy.js';
 import { Action, type Verdict } from '../policy/verdict.js';
+import { invariant } from '../resp/invariant.js';
 import { type ByteSink, NOWHERE, SwitchedSink } from './byte-sink.js';
 import { Connection } from './connection.js';
 import type { ConsoleQuestion } from './console-question.js';
@@ -94,6 +98,10 @@ export type Place = (typeof Place)[keyof typeof Place];
 export class Session implements CommandHandler, ReplyOwner {
   /** What the client's next command needs and the session has not: attach it. NOWHERE: nothing. */
   wants: Place = Place.NOWHERE;
+  /** Nothing right can be done for the client any more: it is to be ended. */
+  fault: unknown;
+  /** What has gone up by the shared connection since may be half a command, or one whose reply nobody waits for. */
+  spoilsShared = false;
   private place: Place;
   private readonly switched = new SwitchedSink();
   private readonly feed: RequestFeed;
@@ -249,8 +257,10 @@ export class Session implements CommandHandler, ReplyOwner {
 
   /** The answer to a question that was taken, as complete replies. */
   answer({ number }: ConsoleQuestion, reply: Uint8Array): void {
-    this.connection.replies.giveAnswer(number, reply);
-    this.answered();
+    this.guarded(() => {
+      this.connection.replies.giveAnswer(number, reply);
+      this.answered();
+    });
   }
 
   get taken(): number {
@@ -259,29 +269,33 @@ export class Session implements CommandHandler, ReplyOwner {
 
   /** Gives it an upstream connection; with `shared` one on which others' replies come, too. Nothing may be owed. */
   attach(upstream: ByteSink, shared?: SharedReplies, owner: ReplyOwner = this): void {
-    this.switched.to = upstream;
-    this.place = shared === undefined ? Place.OWN : Place.SHARED;
-    this.wants = Place.NOWHERE;
-    this.strayed = 0;
-    const { replies, hold } = this.connection;
-    replies.attach(shared, owner);
-    if (shared !== undefined) replies.auth = Auth.YES;
-    else if (hold?.loggedIn === false) replies.forgetAuth();
-    if (!this.feed.stalled || !this.idle) return;
-    this.feed.resume();
-    this.afterRequests();
+    this.guarded(() => {
+      invariant(this.idle, 'a client takes another connection when nothing is owed to it');
+      this.switched.to = upstream;
+      this.place = shared === undefined ? Place.OWN : Place.SHARED;
+      this.wants = Place.NOWHERE;
+      this.strayed = 0;
+      const { replies, hold } = this.connection;
+      replies.attach(shared, owner);
+      if (shared !== undefined) replies.auth = Auth.YES;
+      else if (hold?.loggedIn === false) replies.forgetAuth();
+      if (!this.feed.stalled) return;
+      this.feed.resume();
+      this.afterRequests();
+    });
   }
 
   /** The shared connection is gone, whether it is attached or not. */
   detachShared(): void {
-    if (this.place === Place.SHARED) this.detach();
+    if (this.place === Place.SHARED) this.leave();
   }
 
   /** Takes the upstream connection from it. Nothing may be owed. */
   detach(): void {
-    this.switched.to = NOWHERE;
-    this.place = Place.NOWHERE;
-    this.connection.replies.attach();
+    this.guarded(() => {
+      invariant(this.idle, 'a client leaves its connection when nothing is owed to it');
+      this.leave();
+    });
   }
 
   /** Takes no further command, but for those of a transaction that has begun. */
@@ -291,9 +305,14 @@ export class Session implements CommandHandler, ReplyOwner {
 
   /** The client's next bytes; fewer than COPIED_BELOW may change afterwards, more must not. */
   fromClient(chunk: Uint8Array): void {
-    const wasStalled = this.feed.stalled;
-    this.feed.receive(chunk);
-    if (!wasStalled) this.afterRequests();
+    if (this.fault !== undefined) return;
+    try {
+      const wasStalled = this.feed.stalled;
+      this.feed.receive(chunk);
+      if (!wasStalled) this.afterRequests();
+    } catch (error) {
+      this.end(error);
+    }
   }
 
   /**
@@ -302,23 +321,22 @@ export class Session implements CommandHandler, ReplyOwner {
    */
   clientEnded(): void {
     if (!this.feed.stalled || !this.blocked) return;
-    this.connection.goRaw();
-    this.feed.resume();
-    this.afterRequests();
+    this.guarded(() => {
+      this.connection.goRaw();
+      this.feed.resume();
+      this.afterRequests();
+    });
   }
 
   /** The server's next bytes; fewer than COPIED_BELOW may change afterwards, more must not. */
   fromUpstream(chunk: Uint8Array): void {
     this.connection.replies.receive(chunk);
-    this.settleStanding();
-    this.weigh(chunk.length);
-    this.answered();
+    this.received(chunk.length);
   }
 
   takeShared(buf: Uint8Array, at: number, end: number, most: number): number {
     const behind = this.connection.replies.receive(buf, at, end, most);
-    this.weigh(behind - at);
-    this.answered();
+    this.received(behind - at);
     return behind;
   }
 
@@ -327,11 +345,50 @@ export class Session implements CommandHandler, ReplyOwner {
   }
 
   failShared(count: number, error: Uint8Array): void {
-    this.detach();
-    const { pooling } = this.context;
-    const lost = this.connection.replies.fail(count, error);
-    if (pooling !== undefined) pooling.commandsLost += lost;
-    this.answered();
+    this.guarded(() => {
+      this.leave();
+      const { pooling } = this.context;
+      const lost = this.connection.replies.fail(count, error);
+      if (pooling !== undefined) pooling.commandsLost += lost;
+      this.answered();
+    });
+  }
+
+  private leave(): void {
+    this.switched.to = NOWHERE;
+    this.place = Place.NOWHERE;
+    this.connection.replies.attach();
+  }
+
+  private received(bytes: number): void {
+    const { broken } = this.connection.replies;
+    // Only replies were misunderstood: all that went up is whole, and its replies are owed.
+    if (broken !== undefined) this.fault ??= broken;
+    if (this.fault !== undefined) return;
+    try {
+      if (this.place === Place.OWN) this.settleStanding();
+      this.weigh(bytes);
+      this.answered();
+    } catch (error) {
+      this.end(error);
+    }
+  }
+
+  private guarded(work: () => void): void {
+    if (this.fault !== undefined) return;
+    try {
+      work();
+    } catch (error) {
+      this.end(error);
+    }
+  }
+
+  private end(error: unknown): void {
+    this.fault ??= error;
+    this.wants = Place.NOWHERE;
+    this.spoilsShared = this.place === Place.SHARED;
+    this.connection.replies.broken ??= error;
+    this.connection.replies.abandon();
   }
 
   /** What its own connection tells of a client that has not logged in. */
@@ -370,8 +427,10 @@ export class Session implements CommandHandler, ReplyOwner {
   close(): void {
     this.closed = true;
     this.connection.replies.abandon();
-    this.growth.close();
-    this.reliefs.close();
+    this.guarded(() => {
+      this.growth.close();
+      this.reliefs.close();
+    });
   }
 
   command(): Flow {

@@ -7,6 +7,7 @@
 // reply, and nobody's: of a push nothing is made (another connection's CLIENT TRACKING … REDIRECT may name this one),
 // after anything else the connection cannot be used any more.
 import { GREATER } from '../resp/bytes.js';
+import { invariant } from '../resp/invariant.js';
 import { ReplyScanner } from '../resp/reply-scanner.js';
 import type { ReplyOwner, SharedReplies } from './reply-sequencer.js';
 
@@ -25,6 +26,7 @@ export class SharedLane implements SharedReplies {
   }
 
   owe(owner: ReplyOwner, count: number): void {
+    invariant(count > 0, 'what is owed on a shared connection is at least one reply');
     const mask = this.counts.length - 1;
     if (this.size > 0) {
       const last = (this.first + this.size - 1) & mask;
@@ -54,6 +56,7 @@ export class SharedLane implements SharedReplies {
       if (this.size === 0 || owner === undefined) return false;
       at = owner.takeShared(buf, at, end, this.counts[this.first]);
       if (this.scanner.malformed) return false;
+      invariant(owner.taken <= this.counts[this.first], 'who shares a connection takes no reply of others');
       this.counts[this.first] -= owner.taken;
       if (this.counts[this.first] === 0) this.shift();
     }

@@ -25,12 +25,16 @@ const listener: ReplyListener = {
 /** A session's downstream half on a lane, and what it has asked for and got. */
 class Owner implements ReplyOwner {
   readonly client = new Sink();
-  readonly replies = new ReplySequencer(this.client, listener);
+  readonly replies: ReplySequencer;
   expected = '';
   /** Replies that it waits for. */
   owed = 0;
 
-  constructor(private readonly lane: SharedLane) {
+  constructor(
+    private readonly lane: SharedLane,
+    told = listener,
+  ) {
+    this.replies = new ReplySequencer(this.client, told);
     this.replies.attach(lane, this);
   }
 
@@ -148,6 +152,50 @@ t.test('each owner gets its replies', async (t) => {
     { numRuns: 2000 },
   );
   t.ok(runs > 10_000, `${runs} times somebody asked`);
+});
+
+t.test('an owner that breaks in the middle gets nothing more, and the others all of theirs', async (t) => {
+  let broken = 0;
+  fc.assert(
+    fc.property(
+      fc.array(fc.tuple(fc.nat(2), reply, fc.boolean()), { minLength: 1, maxLength: 30 }),
+      fc.nat(30),
+      fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1 }),
+      (asked, breaksAt, pieces) => {
+        const lane = new SharedLane();
+        let answered = 0;
+        const failing: ReplyListener = {
+          ...listener,
+          followUpAnswered() {
+            if (answered++ === breaksAt) throw new Error('a fault');
+          },
+        };
+        const owners = [new Owner(lane, failing), new Owner(lane), new Owner(lane)];
+        let stream = '';
+        for (const [to, text, behind] of asked) {
+          const owner = owners[to];
+          owner.ask(Pending.PASS, 1);
+          stream += text;
+          if (owner !== owners[0]) owner.expected += text;
+          if (!behind) continue;
+          owner.ask(Pending.FOLLOW_UP, 1);
+          stream += ':1\r\n';
+        }
+        const bytes = Buffer.from(stream, 'latin1');
+        for (let at = 0, i = 0; at < bytes.length; i++) {
+          const piece = bytes.subarray(at, at + pieces[i % pieces.length]);
+          at += piece.length;
+          if (!lane.receive(piece)) throw new Error('nobody’s');
+        }
+        if (owners[0].replies.broken !== undefined) broken++;
+        owners[1].check();
+        owners[2].check();
+        if (!lane.idle) throw new Error('not idle, and all has come');
+      },
+    ),
+    { numRuns: 1000 },
+  );
+  t.ok(broken > 20, `${broken} times one broke`);
 });
 
 t.test('bytes that are no replies are nobody’s', async (t) => {

@@ -185,7 +185,10 @@ export function runPooled(scenarios: readonly Scenario[], way: Way): PooledOutco
     if (ended || own?.server.closed) continue;
     if (session.stalled) throw new Error('left stalled');
   }
-  for (const { session } of players) session.close();
+  for (const { session } of players) {
+    session.close();
+    if (session.fault !== undefined) throw session.fault;
+  }
   return {
     clients: players.map(({ client, told }) => without(told, client.all())),
     raw: players.map(({ context }) => context.counters.raw > 0),

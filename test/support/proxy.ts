@@ -1,6 +1,6 @@
 // The whole proxy in the test's own process, in front of a private Redis, ended with the test.
 import { type Logger, pino } from 'pino';
-import { type RunningProxy, startProxy } from '../../src/app/proxy.js';
+import { type ProxyParts, type RunningProxy, startProxy } from '../../src/app/proxy.js';
 import { compileConfig } from '../../src/config/compile.js';
 import { configSchema } from '../../src/config/schema.js';
 import type { TestScope } from './redis.js';
@@ -12,6 +12,8 @@ export interface ProxyOptions {
   config?: Record<string, unknown>;
   secrets?: Parameters<typeof compileConfig>[1];
   log?: Logger;
+  /** What is told of the traffic in place of the statistics; with one process. */
+  observe?: ProxyParts['observe'];
   /** What a reload finds instead of these settings; without it nothing ever changes. */
   reloaded?: () => Record<string, unknown>;
 }
@@ -34,7 +36,7 @@ export const WORKERS = Number(process.env.SPILLWAY_WORKERS ?? 1);
 /** Starts a proxy on free ports; it is closed without grace when `t` ends. */
 export async function withProxy(
   t: TestScope,
-  { redis, config = {}, secrets, log, reloaded }: ProxyOptions,
+  { redis, config = {}, secrets, log, observe, reloaded }: ProxyOptions,
 ): Promise<TestProxy> {
   const upstream = {
     url: `redis://127.0.0.1:${redis.port}`,
@@ -55,7 +57,10 @@ export async function withProxy(
     );
   const load = () => ({ config: compile(reloaded?.()), warnings: [] });
   const source = { file: undefined, text: undefined, load };
-  const running = await startProxy(compile(), log ?? pino({ level: 'silent' }), { source });
+  const running = await startProxy(compile(), log ?? pino({ level: 'silent' }), {
+    source,
+    ...(observe && { observe }),
+  });
   t.teardown(() => running.close(0));
   const adminPort = running.adminAddress?.port;
   return {

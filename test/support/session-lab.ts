@@ -9,8 +9,11 @@ import { Priority, type Rule } from '../../src/policy/rule.js';
 import { RuleSet } from '../../src/policy/rule-set.js';
 import { ALL, ShedGate } from '../../src/policy/shed.js';
 import type { TtlMemory } from '../../src/policy/ttl-memory.js';
+import { checks } from '../../src/resp/invariant.js';
 import { COPIED_BELOW } from '../../src/session/byte-sink.js';
 import { Session, type SessionContext } from '../../src/session/session.js';
+
+checks.thorough = true;
 
 export const OOM = "-OOM command not allowed when used memory > 'maxmemory'.\r\n";
 export const NOW = 1_700_000_000_000;
@@ -745,6 +748,7 @@ export function run(scenario: Scenario, way: Way): Outcome {
   if (!scenario.unfinished && !context.counters.raw && !session.idle) throw new Error('left busy');
   if (gate.answered > gate.admitted) throw new Error('more growth answered than admitted');
   session.close();
+  if (session.fault !== undefined) throw session.fault;
   if (gate.answered !== gate.admitted) throw new Error('growth left under way');
   const { writes, sheds, followUps, upstreamOoms } = observer;
   const seen = client.all();

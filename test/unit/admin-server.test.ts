@@ -52,6 +52,7 @@ const CONNECTIONS: ConnectionSnapshot = {
   clientsRejected: 1,
   clientsLimit: 10,
   clientsTooSlow: 0,
+  clientsFailed: 0,
   handshakesFailed: 0,
   proxyHeadersRefused: 0,
   tls: null,
