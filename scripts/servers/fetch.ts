@@ -18,7 +18,7 @@ const LIBRARY = /^(?:lib|lua|zlib1g$|gcc-\d+-base$)/;
 const SKIPPED = /^(?:libpam|libnss-|libc-bin|libcrypt)/;
 const MOST_OUTPUT = 64 << 20;
 
-export const CACHE = path.join(
+const CACHE = path.join(
   process.env.XDG_CACHE_HOME ?? path.join(os.homedir(), '.cache'),
   'spillway',
   'servers',

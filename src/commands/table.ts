@@ -22,6 +22,7 @@ import {
   REPLACING,
   TTL_CHANGES,
   TTL_TREATMENTS,
+  VALKEY_ONLY,
   WRITTEN_KEYS,
 } from './treatment.js';
 
@@ -36,7 +37,7 @@ export interface CommandFacts {
 }
 
 /** The names that Spillway knows by itself. */
-const KNOWN: ReadonlySet<string> = new Set(GENERATED_COMMANDS.map(([name]) => name));
+const KNOWN: ReadonlySet<string> = new Set([...GENERATED_COMMANDS.map(([name]) => name), ...VALKEY_ONLY]);
 
 /** Ids outlive tables: counters are indexed by them, and a table is replaced when the server is. */
 const idsByName = new Map<string, number>();

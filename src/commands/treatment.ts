@@ -49,6 +49,8 @@ export const TTL_CHANGES: ReadonlyMap<string, TtlChange> = new Map<string, TtlCh
   ['del', TtlChange.ENDS],
   ['unlink', TtlChange.ENDS],
   ['getdel', TtlChange.ENDS],
+  ['delex', TtlChange.ENDS],
+  ['delifeq', TtlChange.ENDS],
   ['rename', TtlChange.ENDS],
   ['renamenx', TtlChange.ENDS],
   ['move', TtlChange.ENDS],
@@ -162,6 +164,9 @@ export const UNSHARED: ReadonlySet<string> = new Set([
   'shutdown',
   'cluster',
 ]);
+
+/** Of Valkey 9, not in the generated table: what such a server says of them is all there is to know. */
+export const VALKEY_ONLY = ['clusterscan', 'commandlog', 'delifeq'] as const;
 
 /** They change the connection for as long as it lives. */
 export const LASTING: ReadonlySet<string> = new Set([

@@ -1,6 +1,7 @@
 // Reads the options of SET, GETEX and MSETEX: do they carry an expiry, keep one, or make no sense?
-// Mirrors parseExtendedStringArgumentsOrReply (t_string.c of Redis 7, with 8.4's IFEQ family). Fed one argument
-// at a time, since behind a large value the options arrive long after the command began.
+// Mirrors parseExtendedStringArgumentsOrReply (t_string.c of Redis 7, with the IFEQ family of Valkey 8.1 and Redis 8.4).
+// Fed one argument at a time, since behind a large value the options arrive long after the command began. Where servers
+// differ, the options count as the most lenient takes them: a server that refuses them does so with a TTL, too.
 // Invariant: `kind` is what the arguments fed so far amount to; MALFORMED is final.
 import { equalsIgnoreCase, readPositiveInteger } from '../resp/bytes.js';
 
@@ -13,19 +14,26 @@ export type ExpiryUnit = (typeof ExpiryUnit)[keyof typeof ExpiryUnit];
 const Expect = { OPTION: 0, EXPIRY: 1, COMPARAND: 2 } as const;
 type Expect = (typeof Expect)[keyof typeof Expect];
 
+const Existence = { ANY: 0, MISSING: 1, PRESENT: 2 } as const;
+type Existence = (typeof Existence)[keyof typeof Existence];
+
+const COMPARISONS = ['IFEQ', 'IFNE', 'IFDEQ', 'IFDNE'] as const;
+
 export class TtlOptions {
   kind: ExpiryKind = ExpiryKind.NONE;
   unit: ExpiryUnit = ExpiryUnit.SECONDS;
   private expect: Expect = Expect.OPTION;
-  /** NX, XX or one of the IF… conditions was seen: 1, 2, 3. */
-  private condition = 0;
+  private existence: Existence = Existence.ANY;
+  /** Which of the IF… conditions was seen, by its place in COMPARISONS; -1: none. */
+  private comparison = -1;
   private persistAllowed = false;
 
   /** Starts over; `persistAllowed` for GETEX, whose PERSIST stands where SET has KEEPTTL. */
   reset(persistAllowed: boolean): void {
     this.kind = ExpiryKind.NONE;
     this.expect = Expect.OPTION;
-    this.condition = 0;
+    this.existence = Existence.ANY;
+    this.comparison = -1;
     this.persistAllowed = persistAllowed;
   }
 
@@ -43,7 +51,7 @@ export class TtlOptions {
 
   /** NX: what is there is never written over. */
   get ifMissing(): boolean {
-    return this.condition === 1;
+    return this.existence === Existence.MISSING;
   }
 
   /** No more arguments: an option still waiting for its value makes the command malformed. */
@@ -64,17 +72,9 @@ export class TtlOptions {
     )
       this.keep();
     else if (this.persistAllowed) this.kind = ExpiryKind.MALFORMED;
-    else if (equalsIgnoreCase(buf, start, end, 'NX')) this.conditional(1);
-    else if (equalsIgnoreCase(buf, start, end, 'XX')) this.conditional(2);
-    else if (
-      equalsIgnoreCase(buf, start, end, 'IFEQ') ||
-      equalsIgnoreCase(buf, start, end, 'IFNE') ||
-      equalsIgnoreCase(buf, start, end, 'IFDEQ') ||
-      equalsIgnoreCase(buf, start, end, 'IFDNE')
-    ) {
-      this.conditional(this.condition === 0 ? 3 : 4);
-      this.expect = Expect.COMPARAND;
-    } else if (!equalsIgnoreCase(buf, start, end, 'GET')) this.kind = ExpiryKind.MALFORMED;
+    else if (equalsIgnoreCase(buf, start, end, 'NX')) this.requireExistence(Existence.MISSING);
+    else if (equalsIgnoreCase(buf, start, end, 'XX')) this.requireExistence(Existence.PRESENT);
+    else if (!equalsIgnoreCase(buf, start, end, 'GET')) this.readComparison(buf, start, end);
   }
 
   /** Redis takes the same expiry option twice, the last number counts; two different ones contradict each other. */
@@ -93,10 +93,20 @@ export class TtlOptions {
     this.kind = this.kind === ExpiryKind.EXPIRY ? ExpiryKind.MALFORMED : ExpiryKind.KEEP;
   }
 
-  /** The same condition may be repeated, two different ones contradict each other. */
-  private conditional(condition: number): void {
-    if (this.condition !== 0 && this.condition !== condition) this.kind = ExpiryKind.MALFORMED;
-    this.condition = condition;
+  /** The same one may be repeated, and stand behind a comparison (Redis 8.4); the two contradict each other. */
+  private requireExistence(existence: Existence): void {
+    if (this.existence !== Existence.ANY && this.existence !== existence) this.kind = ExpiryKind.MALFORMED;
+    this.existence = existence;
+  }
+
+  /** IFEQ and the like, with a comparand behind it; not behind NX or XX, nor behind another comparison. */
+  private readComparison(buf: Uint8Array, start: number, end: number): void {
+    let comparison = COMPARISONS.length - 1;
+    while (comparison >= 0 && !equalsIgnoreCase(buf, start, end, COMPARISONS[comparison])) comparison--;
+    const repeated = this.comparison === -1 || this.comparison === comparison;
+    if (comparison < 0 || this.existence !== Existence.ANY || !repeated) this.kind = ExpiryKind.MALFORMED;
+    this.comparison = comparison;
+    this.expect = Expect.COMPARAND;
   }
 }
 

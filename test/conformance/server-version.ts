@@ -13,17 +13,27 @@ export interface Server {
   readonly suffix: string;
   /** It says nothing of an AUTH that fails behind replies that wait to be sent: Redis from 7.2 on. */
   readonly losesAuthErrors: boolean;
+  /** The digits of an argument's length may go on beyond 64 KiB: Redis 8.6. */
+  readonly readsLengthsForEver: boolean;
 }
 
 export async function readServer(admin: RawClient): Promise<Server> {
   const info = String(await admin.call('INFO', 'server'));
   const valkey = /^valkey_version:(\S+)/m.exec(info)?.[1];
   const redis = /^redis_version:(\S+)/m.exec(info)?.[1] ?? 'unknown';
-  const name = valkey === undefined ? 'Redis' : 'Valkey';
-  const version = valkey ?? redis;
-  const known = valkey === undefined && KNOWN.test(redis);
+  const redict = /^redict_version:(\S+)/m.exec(info)?.[1];
+  const name = valkey !== undefined ? 'Valkey' : redict !== undefined ? 'Redict' : 'Redis';
+  const version = valkey ?? redict ?? redis;
+  const known = name === 'Redis' && KNOWN.test(redis);
   const suffix = known ? '' : `-${name.toLowerCase()}-${version}`;
-  return { name, version, known, suffix, losesAuthErrors: await losesAuthErrors(admin) };
+  const readsLengthsForEver = name === 'Redis' && numberOf(version) >= 8.6;
+  return { name, version, known, suffix, losesAuthErrors: await losesAuthErrors(admin), readsLengthsForEver };
+}
+
+/** 8.6 of `8.6.3`. */
+function numberOf(version: string): number {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  return major + minor / 10;
 }
 
 async function losesAuthErrors(admin: RawClient): Promise<boolean> {

@@ -2,7 +2,7 @@
 // reply compared with that of a server that has no proxy, and the statistics with what was sent.
 import t, { type Test } from 'tap';
 import { POOL, withProxy } from '../support/proxy.js';
-import { command, withRaw } from '../support/raw-client.js';
+import { command, type RawClient, withRaw } from '../support/raw-client.js';
 import { withRedis } from '../support/redis.js';
 import { FULL } from '../support/tier.js';
 import { commands, everywhere, integer, lookAt, transcript, wipe, withTwins } from '../support/twins.js';
@@ -210,6 +210,78 @@ const FORMS: readonly Form[] = [
   { kind: 'nothing', text: 'SORT src ALPHA', before: ['RPUSH src x'] },
 ];
 
+/** What only newer servers have; `needs` is answered by an error elsewhere. */
+const NEWER: readonly { readonly needs: string; readonly forms: readonly Form[] }[] = [
+  {
+    // Valkey 8.1, Redis 8.4.
+    needs: 'SET probe v IFEQ w',
+    forms: [
+      { kind: 'plain', text: 'SET K v IFEQ old', before: ['SET K old'] },
+      { kind: 'plain', text: 'SET K v ifeq EX GET', before: ['SET K EX EX 50'] },
+      { kind: 'plain', text: 'SET K v IFEQ other', before: ['SET K old'], ends: -1 },
+      { kind: 'short', text: 'SET K v IFEQ old EX 1800', before: ['SET K old'] },
+      { kind: 'long', text: 'SET K v PX 999999000 IFEQ old', before: ['SET K old'] },
+      { kind: 'keeps', text: 'SET K v IFEQ old KEEPTTL', before: ['SET K old'] },
+      ...form('nothing', 'SET K v IFEQ', 'SET K v NX IFEQ old', 'SET K v IFEQ a IFNE b'),
+    ],
+  },
+  {
+    needs: 'SET probe v IFNE w',
+    forms: [
+      { kind: 'plain', text: 'SET K v IFNE other', before: ['SET K old'] },
+      { kind: 'plain', text: 'SET K v IFDNE 0000000000000000 GET', before: ['SET K old'] },
+      { kind: 'plain', text: 'SET K v IFDEQ 0000000000000000', before: ['SET K old'], ends: -1 },
+      { kind: 'short', text: 'SET K v EX 1800 IFNE other', before: ['SET K old'] },
+    ],
+  },
+  {
+    // Redis 8.4 takes these, Valkey refuses them.
+    needs: 'SET probe v IFEQ w XX',
+    forms: [
+      { kind: 'plain', text: 'SET K v IFEQ old XX', before: ['SET K old'] },
+      { kind: 'plain', text: 'SET K v IFEQ old IFEQ old', before: ['SET K old'] },
+    ],
+  },
+  {
+    // Redis 8.4, Valkey 9.1.
+    needs: 'MSETEX 1 probe v',
+    forms: [
+      ...form('plain', 'MSETEX 1 K v', 'MSETEX 1 K v NX'),
+      { kind: 'plain', text: 'MSETEX 1 K v XX', before: ['SET K old EX 50'] },
+      ...form('short', 'MSETEX 1 K v EX 1800', 'MSETEX 1 K v NX PX 1800000'),
+      ...form('long', 'MSETEX 1 K v EX 999999'),
+      ...form('keeps', 'MSETEX 1 K v KEEPTTL'),
+      ...form('nothing', 'MSETEX 1 K', 'MSETEX 2 K v', 'MSETEX 1 K v EX'),
+    ],
+  },
+  {
+    // Redis 8.0, Valkey 9.0. The TTL is the field's.
+    needs: 'HSETEX probe FIELDS 1 f v',
+    forms: [
+      ...form(
+        'creates',
+        'HSETEX K FIELDS 1 f v',
+        'HSETEX K EX 7200 FIELDS 1 f v',
+        'HSETEX K FNX FIELDS 1 f v',
+      ),
+      { kind: 'nothing', text: 'HGETEX K EX 7200 FIELDS 1 f', before: ['HSET K f v'], ends: -1 },
+      { kind: 'nothing', text: 'HGETDEL K FIELDS 1 f', before: ['HSET K f v'] },
+    ],
+  },
+  { needs: 'DELEX probe', forms: [{ kind: 'nothing', text: 'DELEX K IFEQ x', before: ['SET K x'] }] },
+  { needs: 'DELIFEQ probe x', forms: [{ kind: 'nothing', text: 'DELIFEQ K x', before: ['SET K x'] }] },
+  { needs: 'VADD probe VALUES 2 1 1 e', forms: form('creates', 'VADD K VALUES 2 1 1 e') },
+];
+
+/** The forms that this server knows. */
+async function formsOf(server: RawClient): Promise<readonly Form[]> {
+  const forms = [...FORMS];
+  for (const { needs, forms: more } of NEWER) {
+    if (!String(await server.call(...needs.split(' '))).startsWith('-')) forms.push(...more);
+  }
+  return forms;
+}
+
 interface Expected {
   readonly pttl: number;
   readonly counts: Counts;
@@ -274,13 +346,14 @@ function near(t: Test, seen: number, wanted: number, name: string): void {
 t.test('every form of write, by every rule', async (t) => {
   const { direct, behind, proxy } = await withTwins(t, { rules: RULES });
   const [here, there] = [await lookAt(t, direct), await lookAt(t, behind)];
+  const forms = await formsOf(here);
   const ways = Object.entries(WAYS);
   const all = [...ways, ['byte by byte', WAYS.alone] as const, ['inline', WAYS.alone] as const];
   for (const [place, [way, wrap]] of all.entries()) {
     await t.test(way, async (t) => {
       for (const prefix of way === 'alone' ? (Object.keys(PREFIXES) as Prefix[]) : (['s', 'a'] as const)) {
         let before = (await rows(proxy))[PREFIXES[prefix]];
-        for (const [i, write] of FORMS.entries()) {
+        for (const [i, write] of forms.entries()) {
           // A cut has every form alone, and the other ways with another quarter of them each.
           if (!FULL && way !== 'alone' && i % 4 !== place % 4) continue;
           if (way === 'inline' && /""/.test(write.text)) continue;

@@ -101,9 +101,54 @@ t.test('conditions newer than the server here', async (t) => {
     t.equal(kindOf('EX', '10', condition, 'x', 'GET'), ExpiryKind.EXPIRY);
     t.equal(kindOf(condition, 'x', 'KEEPTTL'), ExpiryKind.KEEP);
     t.equal(kindOf(condition), ExpiryKind.MALFORMED, 'no comparand');
-    t.equal(kindOf(condition, 'x', 'NX'), ExpiryKind.MALFORMED);
+    t.equal(kindOf(condition, 'x', 'NX'), ExpiryKind.NONE, 'as Redis 8.4 takes it');
+    t.equal(kindOf(condition, 'x', condition, 'x'), ExpiryKind.NONE, 'as Redis 8.4 takes it');
     t.equal(kindOf('XX', condition, 'x'), ExpiryKind.MALFORMED);
-    t.equal(kindOf(condition, 'x', condition, 'x'), ExpiryKind.MALFORMED);
+    t.equal(kindOf(condition, 'x', 'XX', condition, 'x'), ExpiryKind.MALFORMED);
+    t.equal(kindOf(condition, 'x', 'IFXX', 'x'), ExpiryKind.MALFORMED);
     t.equal(readOptions([condition, 'x'], true).kind, ExpiryKind.MALFORMED, 'none of GETEX');
   }
+});
+
+t.test('conditions as the server here takes them', { timeout: 60_000 }, async (t) => {
+  const redis = await withRedis(t);
+  const client = new Redis({ port: redis.port });
+  t.teardown(() => client.disconnect());
+  const knows = async (...words: string[]): Promise<boolean> =>
+    client.call('SET', 'probe', 'v', ...words).then(
+      () => true,
+      () => false,
+    );
+  const conditions = [];
+  for (const words of [
+    ['IFEQ', 'v'],
+    ['IFNE', 'other'],
+    ['IFDNE', '0000000000000000'],
+  ]) {
+    if (await knows(...words)) conditions.push(words);
+  }
+  const others = [['EX', NUMBER], ['PX', FUTURE_MS], ['KEEPTTL'], ['NX'], ['XX'], ['GET'], ['word']];
+  const part = fc.constantFrom(...conditions, ...others);
+  const lists = fc.sample(fc.array(part, { minLength: 1, maxLength: 5 }), 2000).map((parts) => parts.flat());
+  const pipeline = client.pipeline();
+  for (const words of lists) {
+    pipeline.set('k', 'v');
+    pipeline.call('SET', 'k', 'v', ...words);
+    pipeline.pttl('k');
+  }
+  const replies = (await pipeline.exec()) ?? [];
+  let taken = 0;
+  for (const [i, words] of lists.entries()) {
+    const [error, reply] = replies[3 * i + 1];
+    const ttl = Number(replies[3 * i + 2][1]);
+    const { kind } = readOptions(words, false);
+    const what = `SET k v ${words.join(' ')}: ${error?.message ?? reply}, PTTL ${ttl}, kind ${kind}`;
+    // It may refuse what a newer one takes, and never the other way round.
+    if (error === null && kind === ExpiryKind.MALFORMED) t.fail(what);
+    if (error !== null || reply === null || words.includes('NX')) continue;
+    taken++;
+    if ((ttl !== -1) !== (kind === ExpiryKind.EXPIRY)) t.fail(what);
+  }
+  t.ok(taken > 100, `${taken} were taken`);
+  t.comment(`${conditions.length} conditions are known here`);
 });
