@@ -119,7 +119,9 @@ async function writeStarter({ binary }: Release, part: string, folder: string): 
     return [path.join(base, `${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu`), base];
   });
   const words = [loader, '--library-path', libraries.join(':'), path.join(root, 'usr/bin', binary)];
-  const script = `#!/bin/sh\nexec ${words.map((word) => `'${word}'`).join(' ')} "$@"\n`;
+  // Redis 6.0 of Debian loads a part of its Lua by this.
+  const lua = libraries.map((each) => path.join(each, 'lua/5.1/?.so')).join(';');
+  const script = `#!/bin/sh\nLUA_CPATH='${lua}' exec ${words.map((word) => `'${word}'`).join(' ')} "$@"\n`;
   await writeFile(path.join(part, 'redis-server'), script, { mode: 0o755 });
 }
 

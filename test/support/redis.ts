@@ -1,7 +1,8 @@
 // A private Redis for one test file or one subtest, ended with it.
+import { spawnSync } from 'node:child_process';
 import type { Test } from 'tap';
 import { type RedisProcess, startRedis } from '../../src/demo/redis-server.js';
-import { ensureServerBinary } from '../../src/demo/server-binary.js';
+import { ensureServerBinary, SERVER_ARGV0 } from '../../src/demo/server-binary.js';
 
 /** What the helpers here need of a tap test. */
 export type TestScope = Pick<Test, 'comment' | 'teardown'>;
@@ -12,7 +13,28 @@ export type TestScope = Pick<Test, 'comment' | 'teardown'>;
  */
 export async function withRedis(t: TestScope, args: readonly string[] = []): Promise<RedisProcess> {
   const binary = await ensureServerBinary((line) => t.comment(line));
-  const redis = await startRedis({ binary, args });
+  const redis = await startRedis({ binary, args: understood(args, versionOf(binary)) });
   t.teardown(() => redis.stop());
   return redis;
+}
+
+const versions = new Map<string, number>();
+
+/** 7 of Redis 7.0.15, as the binary says. */
+function versionOf(binary: string): number {
+  let version = versions.get(binary);
+  if (version === undefined) {
+    const { stdout } = spawnSync(binary, ['--version'], { argv0: SERVER_ARGV0, encoding: 'utf8' });
+    const [, major = 0, minor = 0] = /v=(\d+)\.(\d+)/.exec(stdout)?.map(Number) ?? [];
+    version = major + minor / 10;
+    versions.set(binary, version);
+  }
+  return version;
+}
+
+/** Without what older servers do not know and allow without asking: DEBUG before 7.0, channels before 6.2. */
+function understood(args: readonly string[], version: number): readonly string[] {
+  const debug = version < 7 ? args.indexOf('--enable-debug-command') : -1;
+  const known = debug < 0 ? args : args.filter((_, i) => i !== debug && i !== debug + 1);
+  return version < 6.2 ? known.filter((word) => !word.startsWith('&')) : known;
 }

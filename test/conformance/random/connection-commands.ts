@@ -89,7 +89,7 @@ const single = one(
   templates(`MULTI, MULTI, EXEC, EXEC, DISCARD, UNWATCH, WATCH watched, EXEC x, RESET, HELLO protocol, HELLO 3, HELLO 2
     HELLO, HELLO 3 SETNAME me, CLIENT SETNAME me, CLIENT GETNAME, CLIENT NO-EVICT on, CLIENT REPLY ON
     CLIENT REPLY OFF, CLIENT REPLY SKIP, CLIENT REPLY x, AUTH x, AUTH default x, CLIENT UNBLOCK client
-    CLIENT UNBLOCK client ERROR, READONLY, ASKING, WAIT 0 0, FLUSHALL SYNC, COMMAND INFO get nosuch`),
+    CLIENT UNBLOCK client ERROR, READONLY, ASKING, WAIT 0 0, FLUSHALL ASYNC, COMMAND INFO get nosuch`),
 );
 
 const empty = fc.constantFrom('*0\r\n', '*-1\r\n', '\r\n', '\n').map((raw): Command[] => [{ raw }]);

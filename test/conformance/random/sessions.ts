@@ -76,7 +76,7 @@ const scenes: fc.Arbitrary<Step[]> = fc.oneof(
   fc.tuple(
     say(0, lines('CLIENT TRACKING ON, CLIENT TRACKING ON NOLOOP')),
     say(0, lines('MGET a:0 u:0 s:0')),
-    say(1, lines('MSET a:0 value u:0 value, DEL a:0, SET s:0 value, RENAME u:0 u:1, FLUSHDB')),
+    say(1, lines('MSET a:0 value u:0 value, DEL a:0, SET s:0 value, RENAME u:0 u:1, FLUSHDB ASYNC')),
   ),
 );
 
