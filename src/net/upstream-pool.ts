@@ -13,6 +13,8 @@ import type { UpstreamAddress } from './upstream-socket.js';
 const BACK_OFF_MS = { first: 20, last: 1000 } as const;
 /** A connection that nobody shares any more is kept for so long. */
 const UNSHARED_MS = 10_000;
+/** So many identities that nobody has any more keep their connections: one client can log in as many, one by one. */
+const MOST_UNSHARED = 8;
 
 /** Waits for a shared connection. */
 export interface Applicant {
@@ -54,6 +56,8 @@ interface Share {
 
 export class UpstreamPool {
   private readonly shares = new Map<string, Share>();
+  /** Those that nobody shares, the one that has been so for longest first. */
+  private readonly unshared = new Map<string, Share>();
   private closed = false;
   private made = 0;
   private lost = 0;
@@ -105,6 +109,7 @@ export class UpstreamPool {
     }
     clearTimeout(share.unshared);
     share.unshared = undefined;
+    this.unshared.delete(key);
     const least = leastShared(share.connections);
     // Another one as soon as every one is shared, up to the size of the pool.
     if (least === undefined || (least.members.size > 0 && share.connections.size < this.options.size)) {
@@ -124,13 +129,22 @@ export class UpstreamPool {
     for (const [key, share] of this.shares) {
       if (!share.connections.has(shared) || share.unshared !== undefined) continue;
       if ([...share.connections].some(({ members }) => members.size > 0) || share.applicants.size > 0) return;
-      share.unshared = setTimeout(() => {
-        for (const connection of share.connections) connection.close();
-        clearTimeout(share.retry);
-        this.shares.delete(key);
-      }, UNSHARED_MS).unref();
+      share.unshared = setTimeout(() => this.end(key, share), UNSHARED_MS).unref();
+      this.unshared.set(key, share);
+      for (const [oldest, unused] of this.unshared) {
+        if (this.unshared.size <= MOST_UNSHARED) break;
+        this.end(oldest, unused);
+      }
       return;
     }
+  }
+
+  private end(key: string, share: Share): void {
+    for (const connection of share.connections) connection.close();
+    clearTimeout(share.retry);
+    clearTimeout(share.unshared);
+    this.shares.delete(key);
+    this.unshared.delete(key);
   }
 
   close(): void {

@@ -179,3 +179,23 @@ t.test('a shared connection that is lost', async (t) => {
   t.match(await again(alice), /^-NOPERM/, 'a user that was made anew has the rights of the new one');
   t.equal(await ask(none, 'GET k'), '$1\r\nv\r\n');
 });
+
+t.test(
+  'one client that logs in by ever new passwords, or walks through the databases, holds few connections',
+  async (t) => {
+    await told('ACL SETUSER nobody on nopass ~* +@all');
+    const most = 30;
+    let peak = 0;
+    for (let i = 0; i < 100; i++) {
+      const client = await withRaw(t, pooled.port);
+      // One by one: what comes behind a login in one go stays on its connection.
+      for (const line of [`AUTH ${i % 2 ? 'default' : 'nobody'} p${i}`, `SELECT ${i % 16}`])
+        await ask(client, line);
+      t.equal(await ask(client, 'GET k'), '$-1\r\n');
+      client.destroy();
+      const [, seen] = /connected_clients:(\d+)/.exec(await told('INFO clients')) ?? [];
+      peak = Math.max(peak, Number(seen));
+    }
+    t.ok(peak <= most, `${peak} connections at most`);
+  },
+);
