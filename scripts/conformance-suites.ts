@@ -29,23 +29,13 @@ const later = (close: () => unknown): void => {
 const folder = await mkdtemp(path.join(os.tmpdir(), 'spillway-suites-'));
 const binary = await ensureServerBinary(console.error);
 
-/**
- * Suites set maxmemory to 1 and back, and expect the next write to be admitted; Spillway admits it when it has read
- * that, up to half a second later. So nothing is shed here.
- */
-const MEMORY = { shedWhen: 'never', pollInterval: '1m', staleAfter: '2m' };
-const NO_SHEDDING = {
-  what: 'shedding',
-  why: 'the suite sets maxmemory to 1 and back and writes at once; Spillway sheds until its next reading of INFO',
-};
-
 /** A port that is a server's own, and one that is a proxy's in front of the server's twin. No rules. */
 async function open(args: readonly string[]): Promise<{ direct: number; through: number }> {
   const [direct, behind] = await Promise.all([startRedis({ binary, args }), startRedis({ binary, args })]);
   later(() => direct.stop());
   later(() => behind.stop());
   const proxy = await startProxyProcess({
-    config: { upstream: { url: `redis://127.0.0.1:${behind.port}` }, memory: MEMORY },
+    config: { upstream: { url: `redis://127.0.0.1:${behind.port}` } },
   });
   later(() => proxy.stop());
   return { direct: direct.port, through: proxy.port };
@@ -55,13 +45,7 @@ function reasonFor(name: string): string {
   return REASONS.find(([pattern]) => pattern.test(name))?.[1] ?? UNEXPLAINED;
 }
 
-function report(
-  suite: string,
-  version: string,
-  direct: SuiteRun,
-  through: SuiteRun,
-  ...unproven: (typeof NO_SHEDDING)[]
-): boolean {
+function report(suite: string, version: string, direct: SuiteRun, through: SuiteRun): boolean {
   const parted = differences(direct, through);
   const differs = parted.map(({ name }) => ({ name, why: reasonFor(name) }));
   const ran = direct.verdicts.size;
@@ -73,7 +57,7 @@ function report(
   }
   if (ran === 0) console.log(`no test ran; the output ended with:\n${direct.tail}`);
   else if (differs.some(({ why }) => why === UNEXPLAINED)) console.log(through.tail);
-  const skipped = [...direct.skipped, ...unproven].map(({ what, why }) => ({ what, why }));
+  const skipped = direct.skipped.map(({ what, why }) => ({ what, why }));
   const figures = { suite, version, ran, same: ran - differs.length, differs, skipped };
   keepFigures(`suite-${suite.toLowerCase().replaceAll(/\W+/g, '-')}`, figures);
   return ran > 0 && differs.every(({ why }) => why !== UNEXPLAINED);
@@ -86,7 +70,7 @@ async function redisSuite(): Promise<boolean> {
     runRedisSuite(source, path.join(folder, `redis-${i}`), { port, basePort: 21_111 + 4000 * i, later }),
   );
   const [first, second] = await Promise.all(runs);
-  return first !== undefined && second !== undefined && report('Redis', version, first, second, NO_SHEDDING);
+  return first !== undefined && second !== undefined && report('Redis', version, first, second);
 }
 
 async function hiredisSuite(): Promise<boolean> {

@@ -227,6 +227,7 @@ export class MemoryMonitor {
       this.recovered();
       pressure.take(reading, this.keyspace, covered, clock());
       this.options.onReading();
+      if (reading.freeing && pressure.cause === 'relief') this.pollSoon();
     } catch (error) {
       this.missed();
       this.report(error as Error);

@@ -162,7 +162,8 @@ export class Pressure {
     this.learnRates(reading, now);
     this.reading = reading;
     this.readAt = now;
-    this.covered = covered;
+    // While memory is being freed the reading does not show yet what the command has done.
+    this.covered = reading.freeing ? { ...covered, reliefs: this.covered.reliefs } : covered;
     this.blind = false;
     this.applicability = judgeApplicability(
       reading,
@@ -177,7 +178,7 @@ export class Pressure {
       before.policy !== reading.policy ||
       freed >= MUCH_FREED * this.applicability.limitBytes ||
       (refused && this.held <= this.lowestStart);
-    this.relief.take(covered.reliefs, this.better);
+    this.relief.take(this.covered.reliefs, this.better);
     this.apply(now, this.applicability.applies ? 'reading' : 'not applicable');
   }
 

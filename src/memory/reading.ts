@@ -9,6 +9,8 @@ export interface Reading {
   readonly maxmemoryBytes: number;
   /** noeviction, allkeys-lru …; '' if the server does not tell. */
   readonly policy: string;
+  /** What UNLINK, FLUSHALL ASYNC and their like have taken away is still being freed. */
+  readonly freeing: boolean;
 }
 
 /** What changes slowly, read now and then. */
@@ -47,6 +49,7 @@ export function parseMemory(text: string): Reading {
     notCountedBytes: count(fields, 'memory', 'mem_not_counted_for_evict'),
     maxmemoryBytes: count(fields, 'memory', 'maxmemory'),
     policy,
+    freeing: count(fields, 'memory', 'lazyfree_pending_objects') > 0,
   };
 }
 

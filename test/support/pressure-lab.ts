@@ -20,6 +20,7 @@ export function reading(share: number, rest: Partial<Reading> = {}): Reading {
     notCountedBytes: 0,
     maxmemoryBytes: LIMIT,
     policy: 'noeviction',
+    freeing: false,
     ...rest,
   };
 }

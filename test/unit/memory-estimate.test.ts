@@ -176,6 +176,19 @@ t.test('behind a command that may free memory nothing is refused until a reading
   ]);
 });
 
+t.test('while a server still frees what was taken away, its readings do not show it', async (t) => {
+  const { read, gate } = makePressure();
+  read(0.99);
+  relieve(gate);
+  answered(gate);
+  read(0.99, { freeing: true });
+  t.notOk(gate.active);
+  read(0.95, { freeing: true });
+  t.notOk(gate.active);
+  read(0.5);
+  t.notOk(gate.byKey);
+});
+
 t.test('one that did not help is noticed by the next reading, and no level flaps', async (t) => {
   const { read, gate, shares, changes } = makePressure();
   read(0.99);

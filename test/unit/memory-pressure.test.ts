@@ -262,8 +262,15 @@ t.test('INFO is read as it comes', async (t) => {
     notCountedBytes: 10,
     maxmemoryBytes: 5000,
     policy: 'volatile-lru',
+    freeing: false,
   });
-  t.same(parseMemory('used_memory:7'), { usedBytes: 7, notCountedBytes: 0, maxmemoryBytes: 0, policy: '' });
+  t.same(parseMemory('used_memory:7'), {
+    usedBytes: 7,
+    notCountedBytes: 0,
+    maxmemoryBytes: 0,
+    policy: '',
+    freeing: false,
+  });
   t.throws(() => parseMemory('# Memory\r\n'), /no used_memory/);
   t.throws(() => parseMemory('used_memory:lots\r\n'), /used_memory is no number: "lots"/);
   const keyspace =
