@@ -2,7 +2,6 @@
 // taken over is, whole; what cannot is named. Owns the config that the proxy runs by, and how the last attempt ended.
 // Invariants: one attempt at a time, and whoever asks is answered by one that began after he did; an attempt that fails
 // changes nothing and says what is wrong, and where; a secret stands in no answer and no log.
-import { readFileSync } from 'node:fs';
 import type { Logger } from 'pino';
 import type { ConfigSnapshot, ReloadCause, ReloadOutcome } from '../admin/types.js';
 import { changesBetween, configAfter } from '../config/changes.js';
@@ -10,6 +9,7 @@ import { describeConfig } from '../config/describe.js';
 import type { EffectiveConfig } from '../config/effective.js';
 import { ConfigError } from '../config/error.js';
 import type { LoadedConfig } from '../config/load.js';
+import { isOutOfFiles, readRegularFile } from '../files/read-file.js';
 import { FileWatch } from '../files/watch.js';
 import type { EventLog } from '../history/event-log.js';
 import { RuleSlots } from '../stats/rule-slots.js';
@@ -182,9 +182,11 @@ export class Reloader {
     const { file } = this.source;
     if (file === undefined) return undefined;
     try {
-      return readFileSync(file, 'utf8').replace(/^\uFEFF/, '');
-    } catch {
-      return undefined;
+      return readRegularFile(file)
+        .toString('utf8')
+        .replace(/^\uFEFF/, '');
+    } catch (error) {
+      return isOutOfFiles(error) ? this.seen : undefined;
     }
   }
 

@@ -51,7 +51,7 @@ export async function run(sources: ConfigSources, version: string): Promise<Exit
   );
 
   try {
-    const source = { file, text, load: () => loadConfig(sources) };
+    const source = { file, text, load: () => loadConfig({ ...sources, running: true }) };
     proxy = await startProxy(config, log, { source, logOutput: output });
   } catch (error) {
     complain(explain(error, config));

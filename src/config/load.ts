@@ -17,7 +17,7 @@ import {
   TOKEN_VARIABLE,
   unknownVariables,
 } from './overrides.js';
-import { readAuthorization, readPassword, readText, readToken, readWebhook } from './secrets.js';
+import { readAuthorization, readFileOf, readPassword, readText, readToken, readWebhook } from './secrets.js';
 import { checkTlsFiles } from './tls-files.js';
 
 export interface ConfigSources {
@@ -26,6 +26,8 @@ export interface ConfigSources {
   /** Usually process.env. */
   readonly env: Environment;
   readonly flags: ConfigFlags;
+  /** The proxy runs already: it waits for no file, and reads regular ones only. */
+  readonly running?: boolean;
 }
 
 export interface LoadedConfig {
@@ -39,17 +41,18 @@ export interface LoadedConfig {
 }
 
 /** @throws ConfigError with every problem that was found */
-export function loadConfig({ file: given, env, flags }: ConfigSources): LoadedConfig {
+export function loadConfig({ file: given, env, flags, running = false }: ConfigSources): LoadedConfig {
+  const readFile = readFileOf(running);
   const file = given ?? nonEmpty(env[CONFIG_VARIABLE]);
-  const text = file === undefined ? undefined : readText(file, 'the config file');
+  const text = file === undefined ? undefined : readText(readFile, file, 'the config file');
   const content = file === undefined || text === undefined ? {} : parseFile(file, text);
   const { value, origins } = override(content, env, flags);
   const parsed = checkConfig(value, file, origins);
   const config = compileConfig(parsed, {
-    upstreamPassword: readPassword(env),
-    adminToken: readToken(env, parsed.admin.tokenFile),
-    alertsWebhook: readWebhook(env, parsed.alerts.webhookFile),
-    alertsAuthorization: readAuthorization(env, parsed.alerts.authorizationFile),
+    upstreamPassword: readPassword(env, readFile),
+    adminToken: readToken(env, parsed.admin.tokenFile, readFile),
+    alertsWebhook: readWebhook(env, parsed.alerts.webhookFile, readFile),
+    alertsAuthorization: readAuthorization(env, parsed.alerts.authorizationFile, readFile),
   });
   requireToken(config, file, origins.get('admin.listen') ?? 'admin.listen');
   checkTlsFiles(config, file);

@@ -1,6 +1,6 @@
 // Secrets that need not stand in the config: read from a variable, or from a file that a variable or the config names.
 // Owns reading files for src/config. Invariant: no secret ever reaches an error or a warning.
-import { readFileSync } from 'node:fs';
+import { readAnyFile, readRegularFile, whyUnreadable } from '../files/read-file.js';
 import { ConfigError } from './error.js';
 import {
   AUTHORIZATION_FILE_VARIABLE,
@@ -20,13 +20,21 @@ const TOKEN = /^[A-Za-z0-9._~+/-]{16,512}=*$/;
 /** A header's value: one line without spaces at its ends. */
 const AUTHORIZATION = /^[!-~](?:[ -~]{0,4094}[!-~])?$/;
 
+/** How files are read: see files/read-file.ts. */
+export type ReadFile = (path: string) => Buffer;
+
+/** A running proxy waits for no file. */
+export function readFileOf(running: boolean): ReadFile {
+  return running ? readRegularFile : readAnyFile;
+}
+
 /** The password of the memory monitor's connection. @throws ConfigError */
-export function readPassword(env: Environment): string | undefined {
+export function readPassword(env: Environment, readFile: ReadFile): string | undefined {
   const password = nonEmpty(env[PASSWORD_VARIABLE]);
   const file = nonEmpty(env[PASSWORD_FILE_VARIABLE]);
   if (file === undefined) return password;
   if (password !== undefined) throw twice(PASSWORD_FILE_VARIABLE, PASSWORD_VARIABLE);
-  return readSecret(file, 'the password file', PASSWORD_FILE_VARIABLE);
+  return readSecret(readFile, file, 'the password file', PASSWORD_FILE_VARIABLE);
 }
 
 /** A secret that a variable gives, or a file that a setting names, in which a variable's file stands already. */
@@ -68,27 +76,44 @@ const AUTHORIZATION_GIVEN: Given = {
 };
 
 /** The admin server's bearer token. @throws ConfigError */
-export function readToken(env: Environment, file: string | undefined): string | undefined {
-  return read(TOKEN_GIVEN, env, file);
+export function readToken(
+  env: Environment,
+  file: string | undefined,
+  readFile: ReadFile,
+): string | undefined {
+  return read(TOKEN_GIVEN, env, file, readFile);
 }
 
 /** Where alerts are posted to. @throws ConfigError */
-export function readWebhook(env: Environment, file: string | undefined): string | undefined {
-  return read(WEBHOOK_GIVEN, env, file);
+export function readWebhook(
+  env: Environment,
+  file: string | undefined,
+  readFile: ReadFile,
+): string | undefined {
+  return read(WEBHOOK_GIVEN, env, file, readFile);
 }
 
 /** What goes with alerts as their Authorization header. @throws ConfigError */
-export function readAuthorization(env: Environment, file: string | undefined): string | undefined {
-  return read(AUTHORIZATION_GIVEN, env, file);
+export function readAuthorization(
+  env: Environment,
+  file: string | undefined,
+  readFile: ReadFile,
+): string | undefined {
+  return read(AUTHORIZATION_GIVEN, env, file, readFile);
 }
 
-function read(secret: Given, env: Environment, file: string | undefined): string | undefined {
+function read(
+  secret: Given,
+  env: Environment,
+  file: string | undefined,
+  readFile: ReadFile,
+): string | undefined {
   const { variable, fileVariable, setting, what, problem } = secret;
   const given = nonEmpty(env[variable]);
   const byVariable = nonEmpty(env[fileVariable]) !== undefined;
   if (given !== undefined && byVariable) throw twice(fileVariable, variable);
   const where = byVariable ? fileVariable : setting;
-  const value = given ?? (file === undefined ? undefined : readSecret(file, what, where));
+  const value = given ?? (file === undefined ? undefined : readSecret(readFile, file, what, where));
   const message = value === undefined ? undefined : problem(value);
   if (message !== undefined) throw invalid(given === undefined ? where : variable, message);
   return value;
@@ -104,18 +129,20 @@ function whyNoWebhook(text: string): string | undefined {
 }
 
 /** @throws ConfigError CONFIG_UNREADABLE; `where`: what named the file */
-export function readText(file: string, what: string, where = ''): string {
+export function readText(readFile: ReadFile, file: string, what: string, where = ''): string {
   try {
-    return readFileSync(file, 'utf8').replace(/^\uFEFF/, '');
+    return readFile(file)
+      .toString('utf8')
+      .replace(/^\uFEFF/, '');
   } catch (error) {
     throw new ConfigError('CONFIG_UNREADABLE', file, [
-      { where, message: `cannot read ${what}: ${reason(error)}` },
+      { where, message: `cannot read ${what}: ${whyUnreadable(error)}` },
     ]);
   }
 }
 
-function readSecret(file: string, what: string, where: string): string {
-  const content = readText(file, what, where).replace(/\r?\n$/, '');
+function readSecret(readFile: ReadFile, file: string, what: string, where: string): string {
+  const content = readText(readFile, file, what, where).replace(/\r?\n$/, '');
   if (content !== '') return content;
   throw new ConfigError('CONFIG_INVALID', file, [{ where, message: 'names an empty file' }]);
 }
@@ -126,15 +153,4 @@ function twice(where: string, other: string): ConfigError {
 
 function invalid(where: string, message: string): ConfigError {
   return new ConfigError('CONFIG_INVALID', 'environment', [{ where, message }]);
-}
-
-const REASONS: Readonly<Record<string, string>> = {
-  ENOENT: 'there is no such file',
-  EACCES: 'permission denied',
-  EISDIR: 'it is a directory',
-};
-
-function reason(error: unknown): string {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
-  return REASONS[code] ?? code;
 }

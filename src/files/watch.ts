@@ -1,8 +1,11 @@
 // Says when files may have changed: watches their folders, and looks once a minute all the same, since not every file
 // system tells of changes. Kubernetes renews what it mounts by turning a symbolic link beside the files: so it is the
 // folder that is watched, and what a change means is for the owner to find out, who compares the content.
+// A file system that hangs holds up a thread of Node's pool, not the process: that the files can be reached is found out
+// by that thread before their owner, who reads them, is called.
 // Invariant: the owner is called once for changes that come close together, when they have been still for a moment.
 import { type FSWatcher, watch } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 /** Files that belong together are written one after the other, and one file in several pieces. */
@@ -13,13 +16,15 @@ export class FileWatch {
   private readonly watchers: FSWatcher[] = [];
   private readonly looking: NodeJS.Timeout;
   private settling: NodeJS.Timeout | undefined;
+  private reaching = false;
+  private closed = false;
 
   constructor(
-    paths: readonly string[],
+    private readonly paths: readonly string[],
     private readonly look: () => void,
   ) {
     for (const folder of new Set(paths.map((path) => dirname(path)))) this.watch(folder);
-    this.looking = setInterval(look, LOOK_EVERY_MS).unref();
+    this.looking = setInterval(() => void this.lookNow(), LOOK_EVERY_MS).unref();
   }
 
   /** The owner has looked: what has changed up to now needs no other look. */
@@ -29,6 +34,7 @@ export class FileWatch {
   }
 
   close(): void {
+    this.closed = true;
     this.looked();
     clearInterval(this.looking);
     for (const watcher of this.watchers) watcher.close();
@@ -47,6 +53,15 @@ export class FileWatch {
 
   private lookSoon(): void {
     clearTimeout(this.settling);
-    this.settling = setTimeout(this.look, SETTLE_MS).unref();
+    this.settling = setTimeout(() => void this.lookNow(), SETTLE_MS).unref();
+  }
+
+  private async lookNow(): Promise<void> {
+    if (this.reaching) return;
+    this.reaching = true;
+    // Those that are gone, too: the owner says so.
+    await Promise.allSettled(this.paths.map((path) => stat(path)));
+    this.reaching = false;
+    if (!this.closed) this.look();
   }
 }

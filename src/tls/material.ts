@@ -2,7 +2,7 @@
 // Holds no state, watches nothing. Invariant: what it returns can be used as it is: the key belongs to the certificate,
 // which is valid now. No error shows anything of a file's content.
 import { createHash, createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readRegularFile, whyUnreadable } from '../files/read-file.js';
 
 /** Paths. A certificate has its key with it. */
 export interface TlsFiles {
@@ -32,8 +32,9 @@ export class TlsFileError extends Error {
   constructor(
     readonly file: TlsFile,
     message: string,
+    options?: ErrorOptions,
   ) {
-    super(message);
+    super(message, options);
   }
 }
 
@@ -56,18 +57,11 @@ function read(files: TlsFiles, file: TlsFile): Buffer | undefined {
   const path = files[file];
   if (path === undefined) return undefined;
   try {
-    return readFileSync(path);
+    return readRegularFile(path);
   } catch (error) {
-    const { code = 'unknown error' } = error as NodeJS.ErrnoException;
-    throw new TlsFileError(file, `cannot read ${path}: ${REASONS[code] ?? code}`);
+    throw new TlsFileError(file, `cannot read ${path}: ${whyUnreadable(error)}`, { cause: error });
   }
 }
-
-const REASONS: Readonly<Record<string, string>> = {
-  ENOENT: 'there is no such file',
-  EACCES: 'permission denied; the user that Spillway runs as must be able to read it',
-  EISDIR: 'it is a directory',
-};
 
 function certificate(file: TlsFile, files: TlsFiles, pem: Buffer): X509Certificate {
   try {

@@ -2,6 +2,7 @@
 // changed, whatever a watch says.
 // Invariant: there is always a usable context: files that cannot be used leave the one before in its place.
 import { createSecureContext, type SecureContext } from 'node:tls';
+import { isOutOfFiles } from '../files/read-file.js';
 import { FileWatch } from '../files/watch.js';
 import { readTlsFiles, type TlsFiles, type TlsMaterial } from './material.js';
 
@@ -65,6 +66,8 @@ export class TlsRenewal {
       this.problem = null;
       return true;
     } catch (error) {
+      // It says nothing of the files, and they are looked at again.
+      if (isOutOfFiles((error as Error).cause)) return false;
       const { message } = error as Error;
       if (message !== this.problem) this.events.kept(error as Error);
       this.problem = message;

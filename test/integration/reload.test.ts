@@ -1,6 +1,7 @@
 // The configuration is read again while clients write: no reply is lost, each write goes by the old rules or the new ones
 // and from the answer on by the new ones alone, counters go on by name, and a bad file changes nothing. Real processes.
-import { mkdir, readFile, rename, symlink, writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { mkdir, readFile, rename, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import t, { type Test } from 'tap';
 import type { ConfigSnapshot, ConnectionSnapshot, WorkersSnapshot } from '../../src/admin/types.js';
@@ -265,6 +266,29 @@ t.test('who may ask, what needs a restart, and a bad file', async (t) => {
     t.equal((await ask('/api/reload', 'POST')).status, 200);
     t.match(await config(), { reloadFailures: 2, lastError: null });
     t.match(String((await ask('/metrics')).body), '\nspillway_config_last_reload_successful 1\n');
+  });
+
+  await t.test('what is no file of rules in its place holds nothing up', async (t) => {
+    const good = await readFile(proxy.file, 'utf8');
+    const client = await withRaw(t, proxy.port);
+    const problem = async (): Promise<unknown> => {
+      const answer = ask('/api/reload', 'POST');
+      t.equal(String(await client.call('PING')), '+PONG\r\n');
+      return (await answer).body;
+    };
+    await rm(proxy.file);
+    execFileSync('mkfifo', [proxy.file]);
+    t.match(await problem(), {
+      problems: [{ message: 'cannot read the config file: it is no regular file' }],
+    });
+    await rm(proxy.file);
+    await writeFile(proxy.file, '');
+    await truncate(proxy.file, 80 * 1024 * 1024);
+    t.match(await problem(), {
+      problems: [{ message: 'cannot read the config file: it is larger than 4 MiB' }],
+    });
+    await replace(proxy.file, good);
+    t.match(await problem(), { ok: true });
   });
 
   await t.test('SIGHUP', async (t) => {
