@@ -43,7 +43,10 @@ export const ONE_POOLING: readonly string[] = [
   'integration/demo.test.ts',
   'integration/deploy.test.ts',
   'integration/docs.test.ts',
+  'integration/keep-alive.test.ts',
   'robustness/fuzz.test.ts',
+  'robustness/log-destinations.test.ts',
+  'robustness/open-files.test.ts',
 ];
 
 /** Run again by TLS and by unix sockets, in the rest. */

@@ -105,7 +105,11 @@ export class DataPlane {
     this.upstreamTls = upstreamTls(config, log);
     this.entrance = entranceOptions(config, log, () => this.clients.renewCertificate());
     this.clients = new Clients({
-      upstream: { ...config.upstream, tls: this.upstreamTls },
+      upstream: {
+        ...config.upstream,
+        tls: this.upstreamTls,
+        keepAliveMs: config.limits.tcpKeepAliveMs,
+      },
       entrance: this.entrance,
       onTurnedAway: (source, error) => this.logTurnedAway(source, error),
       onFault: ({ address }, fault) => this.logFault(address, fault),

@@ -52,6 +52,7 @@ export function compileConfig(parsed: ConfigInput, secrets: Secrets = {}): Effec
       lookaheadBytes: parseSize(parsed.limits.lookahead),
       pendingReplies: parsed.limits.pendingReplies,
       idleTimeoutMs: parseDuration(parsed.limits.idleTimeout),
+      tcpKeepAliveMs: parseDuration(parsed.limits.tcpKeepAlive),
       drainTimeoutMs: parseDuration(parsed.limits.drainTimeout),
     },
     alerts: {

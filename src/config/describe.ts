@@ -38,6 +38,7 @@ export function describeConfig(config: EffectiveConfig): Omit<ConfigInput, '$sch
       lookahead: formatSize(config.limits.lookaheadBytes),
       pendingReplies: config.limits.pendingReplies,
       idleTimeout: formatDuration(config.limits.idleTimeoutMs),
+      tcpKeepAlive: formatDuration(config.limits.tcpKeepAliveMs),
       drainTimeout: formatDuration(config.limits.drainTimeoutMs),
     },
     alerts: describeAlerts(config.alerts),

@@ -68,6 +68,8 @@ export interface EffectiveLimits {
   readonly pendingReplies: number;
   /** 0: never. */
   readonly idleTimeoutMs: number;
+  /** 0: never. */
+  readonly tcpKeepAliveMs: number;
   readonly drainTimeoutMs: number;
 }
 

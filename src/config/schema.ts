@@ -30,6 +30,7 @@ import { parseUpstreamUrl } from './upstream-url.js';
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
 const MAX_RULES = 10_000;
 const MAX_WORKERS = 64;
 const MAX_SHARED_COMMANDS = 1000;
@@ -209,11 +210,23 @@ const limits = strict({
       "Clients that are silent for so long, await nothing and are not subscribed are closed, as by Redis's own " +
         'timeout setting. 0s: never.',
     ),
+  tcpKeepAlive: duration(0, DAY)
+    .default('60s')
+    .describe(
+      'How long a TCP connection, to a client or to the server, may be idle before the system looks whether the other side is ' +
+        'there still: less than what load balancers and firewalls in between forget idle connections after (often 240s or ' +
+        '350s). 0s: never.',
+    ),
   drainTimeout: duration(0, HOUR)
     .default('10s')
     .describe(
       'After SIGTERM or SIGINT: how long what is under way may take before its connection is closed.',
     ),
+}).check((context) => {
+  const keepAlive = quietly(context.value.tcpKeepAlive, parseDuration) ?? 0;
+  if (keepAlive > 0 && keepAlive < SECOND) {
+    fail(context, 'must be 0s (never), or 1s or more', ['tcpKeepAlive']);
+  }
 });
 
 const log = strict({

@@ -23,12 +23,7 @@ import type { Member, SharedUpstream } from './shared-upstream.js';
 import { HIGH_WATER_BYTES, readAccepted, resetSocket } from './socket-reads.js';
 import type { Turn, TurnEnder } from './turn.js';
 import type { Applicant, UpstreamPool } from './upstream-pool.js';
-import {
-  connectUpstream,
-  KEEP_ALIVE_MS,
-  type UpstreamAddress,
-  type UpstreamSocket,
-} from './upstream-socket.js';
+import { connectUpstream, type UpstreamAddress, type UpstreamSocket } from './upstream-socket.js';
 import { WriteBatch } from './write-batch.js';
 
 /** What one client has sent, for a list of those that send most. */
@@ -273,7 +268,8 @@ export class ClientLink implements Member, Applicant, VouchApplicant, Newcomer, 
     // Again and again: one that may not be closed now, a subscriber say, may be the next time.
     client.on('timeout', () => this.clientSilent());
     client.setNoDelay(true);
-    client.setKeepAlive(true, KEEP_ALIVE_MS);
+    const { keepAliveMs } = this.options.upstream;
+    client.setKeepAlive(keepAliveMs > 0, keepAliveMs);
     client.on('error', () => this.close());
     client.on('close', () => this.close());
   }

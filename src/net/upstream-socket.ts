@@ -12,8 +12,6 @@ import type { TlsRenewal } from '../tls/renewal.js';
 import { HIGH_WATER_BYTES, readInto } from './socket-reads.js';
 
 const PIECE_BYTES = 64 * 1024;
-/** As Redis's tcp-keepalive: a peer that is gone without a word is noticed. */
-export const KEEP_ALIVE_MS = 300_000;
 
 /** Where the server listens. */
 export interface Endpoint {
@@ -25,6 +23,8 @@ export interface Endpoint {
 }
 
 export interface UpstreamAddress extends Endpoint {
+  /** After so long without a byte the system looks whether the other side is there still; 0: never. */
+  readonly keepAliveMs: number;
   /** undefined: no TLS. */
   readonly tls?: UpstreamTls | undefined;
 }
@@ -92,7 +92,7 @@ function secureSocket(address: UpstreamAddress, secure: UpstreamTls): UpstreamSo
   const halfOpen = { allowHalfOpen: true, highWaterMark: HIGH_WATER_BYTES };
   const socket = tls.connect({ ...target(address), ...secureOptions(address, secure), ...halfOpen });
   socket.setNoDelay(true);
-  socket.setKeepAlive(true, KEEP_ALIVE_MS);
+  socket.setKeepAlive(address.keepAliveMs > 0, address.keepAliveMs);
   socket.on('data', (bytes: Buffer) => heard(bytes));
   return Object.assign(socket, {
     listen(hear: (bytes: Buffer) => void) {
@@ -115,8 +115,8 @@ class PlainSocket extends net.Socket implements Ear {
       allowHalfOpen: true,
       highWaterMark: HIGH_WATER_BYTES,
       noDelay: true,
-      keepAlive: true,
-      keepAliveInitialDelay: KEEP_ALIVE_MS,
+      keepAlive: address.keepAliveMs > 0,
+      keepAliveInitialDelay: address.keepAliveMs,
       onread: readInto(
         (bytes) => ear.hear(bytes),
         () => ear.missing(),

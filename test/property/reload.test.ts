@@ -133,6 +133,7 @@ const SETTINGS: Record<string, readonly [unknown, unknown]> = {
   'limits.lookahead': ['1mb', '2mb'],
   'limits.pendingReplies': [1, 2],
   'limits.idleTimeout': ['0s', '1s'],
+  'limits.tcpKeepAlive': ['60s', '0s'],
   'limits.drainTimeout': ['1s', '2s'],
   'alerts.timeToFull': ['30m', '0s'],
   'alerts.hold': ['1m', '2m'],
@@ -155,7 +156,14 @@ const RESTART = new Set([
     'upstream.pool',
     'upstream.sharedConnections',
   ],
-  ...['upstream.connectTimeout', 'workers', 'admin.listen', 'admin.tokenFile', 'limits.drainTimeout'],
+  ...[
+    'upstream.connectTimeout',
+    'workers',
+    'admin.listen',
+    'admin.tokenFile',
+    'limits.drainTimeout',
+    'limits.tcpKeepAlive',
+  ],
 ]);
 
 function configOf(seconds: ReadonlySet<string>): EffectiveConfig {

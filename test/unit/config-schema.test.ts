@@ -50,6 +50,7 @@ t.test('the defaults', async (t) => {
       lookahead: '1mb',
       pendingReplies: 1_000_000,
       idleTimeout: '0s',
+      tcpKeepAlive: '60s',
       drainTimeout: '10s',
     },
     alerts: { timeToFull: '30m', hold: '1m', timeout: '5s' },

@@ -28,12 +28,33 @@ t.test('a regular file of up to 4 MiB is read, and nothing else', async (t) => {
   t.equal(readRegularFile(at('empty')).length, 0);
   t.equal(readRegularFile(at('full')).length, LARGEST);
   t.match(readRegularFile('/proc/self/status').toString(), 'VmRSS', 'a file that says it is empty');
-  t.equal(why(() => readRegularFile(at('fifo'))), 'it is no regular file');
-  t.equal(why(() => readRegularFile('/dev/zero')), 'it is no regular file');
-  t.equal(why(() => readRegularFile(folder)), 'it is a directory');
-  t.equal(why(() => readRegularFile(at('huge'))), 'it is larger than 4 MiB');
-  t.equal(why(() => readAnyFile(at('huge'))), 'it is larger than 4 MiB');
-  t.equal(why(() => readRegularFile(at('none'))), 'there is no such file');
-  t.equal(why(() => readTlsFiles({ ca: at('fifo') }).digest), 'unknown error');
+  t.equal(
+    why(() => readRegularFile(at('fifo'))),
+    'it is no regular file',
+  );
+  t.equal(
+    why(() => readRegularFile('/dev/zero')),
+    'it is no regular file',
+  );
+  t.equal(
+    why(() => readRegularFile(folder)),
+    'it is a directory',
+  );
+  t.equal(
+    why(() => readRegularFile(at('huge'))),
+    'it is larger than 4 MiB',
+  );
+  t.equal(
+    why(() => readAnyFile(at('huge'))),
+    'it is larger than 4 MiB',
+  );
+  t.equal(
+    why(() => readRegularFile(at('none'))),
+    'there is no such file',
+  );
+  t.equal(
+    why(() => readTlsFiles({ ca: at('fifo') }).digest),
+    'unknown error',
+  );
   t.throws(() => readTlsFiles({ ca: at('fifo') }), { message: /fifo: it is no regular file$/ });
 });

@@ -33,7 +33,7 @@ async function outcome(
   await once(server.listen(0, '127.0.0.1'), 'listening');
   const { port } = server.address() as AddressInfo;
   const socket: UpstreamSocket = connectUpstream(
-    { host: '127.0.0.1', port, connectTimeoutMs: 5000 },
+    { host: '127.0.0.1', port, connectTimeoutMs: 5000, keepAliveMs: 0 },
     (bytes) => socket.hear(bytes),
   );
   t.teardown(() => {

@@ -17,7 +17,10 @@ for (const [name, missing, readBytes] of [
     await once(server, 'listening');
     t.teardown(() => server.close());
     const { port } = server.address() as AddressInfo;
-    const socket = connectUpstream({ host: '127.0.0.1', port, connectTimeoutMs: 5000 }, () => {});
+    const socket = connectUpstream(
+      { host: '127.0.0.1', port, connectTimeoutMs: 5000, keepAliveMs: 0 },
+      () => {},
+    );
     t.teardown(() => socket.destroy());
 
     const turns = [0];
