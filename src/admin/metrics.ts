@@ -3,6 +3,7 @@
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { METRIC_GROUPS, METRIC_PREFIX } from './metric-groups.js';
 import type { Scrape } from './metric-readers.js';
+import { SharedAnswers } from './shared-answers.js';
 import { registerSnapshotMetric } from './snapshot-metric.js';
 import type { AdminSources } from './types.js';
 
@@ -22,7 +23,7 @@ export function createMetrics(
 ): Metrics {
   const registry = new Registry();
   let scrape: Scrape;
-  let rendering: Promise<string> = Promise.resolve('');
+  const answers = new SharedAnswers<string>();
   for (const [type, shortName, help, reader] of METRIC_GROUPS.flatMap(({ metrics }) => metrics)) {
     const name = METRIC_PREFIX + shortName;
     registerSnapshotMetric(registry, { type, name, help, read: () => reader.read(scrape, name) });
@@ -32,28 +33,25 @@ export function createMetrics(
     contentType: registry.contentType,
     render() {
       // One after the other, since all metrics read the one scrape.
-      rendering = rendering
-        .catch(() => '')
-        .then(async () => {
-          const [stats, connections, workers] = await Promise.all([
-            sources.stats(),
-            sources.connections(),
-            sources.workers(),
-          ]);
-          scrape = {
-            version,
-            stats,
-            memory: sources.memory(),
-            connections,
-            workers,
-            growth: sources.growth(),
-            config: sources.config(),
-            alerts: sources.alerts(),
-            sweep: sources.sweep(),
-          };
-          return registry.metrics();
-        });
-      return rendering;
+      return answers.ask('', async () => {
+        const [stats, connections, workers] = await Promise.all([
+          sources.stats(),
+          sources.connections(),
+          sources.workers(),
+        ]);
+        scrape = {
+          version,
+          stats,
+          memory: sources.memory(),
+          connections,
+          workers,
+          growth: sources.growth(),
+          config: sources.config(),
+          alerts: sources.alerts(),
+          sweep: sources.sweep(),
+        };
+        return registry.metrics();
+      });
     },
   };
 }

@@ -15,6 +15,7 @@ import { readExplainQuery } from './explain-query.js';
 import { addLiveStream } from './live-stream.js';
 import { createMetrics } from './metrics.js';
 import { addPage } from './page-files.js';
+import { SharedAnswers } from './shared-answers.js';
 import { readSimulateBody } from './simulate-body.js';
 import type { AdminOptions, AdminServer } from './types.js';
 import { readWindow } from './window.js';
@@ -64,6 +65,12 @@ const CLIENTS_QUERY = {
     properties: { limit: { type: 'integer', minimum: 1, maximum: 50, default: 20 } },
   },
 };
+/** With who asks or listens slowly: each holds one of few connections. Node looks after them so often. */
+const PATIENCE = {
+  requestTimeout: 5000,
+  connectionTimeout: 30_000,
+  http: { headersTimeout: 3000, connectionsCheckingInterval: 1000 },
+} as const;
 /** Probes carry no token. */
 const OPEN = { config: { open: true } };
 
@@ -76,13 +83,14 @@ export async function startAdmin(options: AdminOptions): Promise<AdminServer> {
     loggerInstance: options.log.child({ part: 'admin' }) as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
     forceCloseConnections: true,
-    requestTimeout: 10_000,
     bodyLimit: 1024,
+    ...PATIENCE,
   });
   app.addHook('onRequest', async (_request, reply) => {
     reply.headers(HEADERS);
   });
   addGuard(app, options.token);
+  takeEmptyBodies(app);
   answerRest(app);
   addRoutes(app, options);
   app.server.maxConnections = options.maxConnections;
@@ -102,6 +110,15 @@ export async function startAdmin(options: AdminOptions): Promise<AdminServer> {
     },
     close: () => app.close(),
   };
+}
+
+/** Many clients call every POST JSON, also one without a body. */
+function takeEmptyBodies(app: FastifyInstance): void {
+  const parse = app.getDefaultJsonParser('error', 'error');
+  app.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (body === '') done(null, undefined);
+    else parse(request, body, done);
+  });
 }
 
 /** What is no GET or HEAD, no page, or an error. */
@@ -132,7 +149,12 @@ function addRoutes(app: FastifyInstance, options: AdminOptions): void {
 
   addPage(app, { name: 'redis-spillway', version, endpoints: ENDPOINTS });
   addLiveStream(app, options);
-  app.get('/api/stats', async () => options.stats());
+  const answers = new SharedAnswers<string>();
+  app.get('/api/stats', (_request, reply) =>
+    answers
+      .ask('', async () => JSON.stringify(await options.stats()))
+      .then((text) => reply.type('application/json; charset=utf-8').send(text)),
+  );
   app.get('/api/rules', async () => options.rules());
   app.get('/api/config', async () => options.config());
   app.post('/api/reload', async (_request, reply) => {

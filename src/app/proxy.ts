@@ -3,6 +3,7 @@
 import { hostname } from 'node:os';
 import type { Logger } from 'pino';
 import { startAdmin } from '../admin/server.js';
+import { SharedAnswers } from '../admin/shared-answers.js';
 import type { AdminServer, ConnectionSnapshot, ReloadCause, ReloadOutcome } from '../admin/types.js';
 import { Alerts } from '../alerts/alerts.js';
 import { formatListenAddress } from '../config/address.js';
@@ -17,6 +18,7 @@ import { Listener } from '../net/listener.js';
 import { secureOptions } from '../net/upstream-socket.js';
 import type { TrafficObserver } from '../policy/observer.js';
 import { PRIORITY_NAMES } from '../policy/rule.js';
+import { questionKey } from '../session/console-question.js';
 import type { TrafficStats } from '../stats/counters.js';
 import { snapshotStats } from '../stats/snapshot.js';
 import type { SweepJob } from '../sweep/job.js';
@@ -64,6 +66,7 @@ export async function startProxy(
 ): Promise<RunningProxy> {
   const clock = () => performance.now();
   const eventLog = new EventLog(Date.now);
+  const consoleAnswers = new SharedAnswers<Uint8Array>();
   // What is wrong with its files is said by those that serve clients.
   const secure = upstreamTls(config, log.child({}, { level: 'silent' }));
   const events: ServiceEvents = {
@@ -73,7 +76,8 @@ export async function startProxy(
       pressureChanged();
       monitor.pollSoon();
     },
-    asked: (question) => answerQuestion(question, consoleSources),
+    asked: (question) =>
+      consoleAnswers.ask(questionKey(question), () => answerQuestion(question, consoleSources)),
   };
   const service: Service =
     config.workers === 1

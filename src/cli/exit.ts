@@ -18,6 +18,10 @@ export const ExitCode = {
 } as const;
 export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
 
+/** Of a URL on the command line. */
+export const PASSWORD_SEEN =
+  'warning: a password on the command line can be seen by all users of this machine (ps): use SPILLWAY_UPSTREAM_PASSWORD or SPILLWAY_UPSTREAM_PASSWORD_FILE';
+
 /** Prints `spillway: <message>` to standard error. */
 export function complain(message: string): void {
   process.stderr.write(`spillway: ${message}\n`);

@@ -6,7 +6,8 @@ import { VERSION } from '../app/version.js';
 import { declareAnalyze } from './analyze-command.js';
 import { EXPLAIN_MANUAL, REPORT_MANUAL, SIMULATE_MANUAL, STATS_MANUAL, TOP_MANUAL } from './ask-help.js';
 import { declareDoctor } from './doctor-command.js';
-import { complain, ExitCode } from './exit.js';
+import { complain, ExitCode, PASSWORD_SEEN } from './exit.js';
+import { hideOwnPasswords } from './hide-passwords.js';
 import { declareInit } from './init-command.js';
 import { MANUAL } from './main-help.js';
 import {
@@ -22,6 +23,9 @@ import type { SimulateOptions } from './simulate.js';
 import { declareSweep } from './sweep-command.js';
 import type { TopOptions } from './top.js';
 import { declareWatch } from './watch-command.js';
+
+/** Before anything else: the command line is there for all to see. */
+const passwordSeen = hideOwnPasswords();
 
 const program = new Command('spillway')
   .summary('keeps Redis and Valkey away from OOM')
@@ -55,6 +59,7 @@ const program = new Command('spillway')
 addConfigOptions(program).action(async (options: ConfigOptions) => {
   const [stray] = program.args;
   if (stray !== undefined) program.error(`error: unknown command '${stray}'`);
+  if (passwordSeen) complain(PASSWORD_SEEN);
   const { run } = await import('./run.js');
   process.exitCode = await run(toSources(options, process.env), VERSION);
   // A failed start may leave sockets or timers behind that would keep the process up.

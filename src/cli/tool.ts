@@ -99,11 +99,11 @@ export function unwritableFolder(file: string): string | undefined {
   }
 }
 
-/** Writes a file so that it is there whole or not at all. Returns what went wrong, in words. */
+/** Writes a file that is there whole or not at all, for nobody else to read: it names keys. Returns what went wrong, in words. */
 export function writeWhole(file: string, content: string): string | undefined {
   const part = `${file}.${process.pid}.part`;
   try {
-    writeFileSync(part, content);
+    writeFileSync(part, content, { mode: 0o600 });
     renameSync(part, file);
     return undefined;
   } catch (error) {

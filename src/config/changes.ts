@@ -49,7 +49,7 @@ export function isTakenOver(path: string): boolean {
 /** What the proxy runs by once it has taken over what it can of `loaded`. */
 export function configAfter(running: EffectiveConfig, loaded: EffectiveConfig): EffectiveConfig {
   const { mode, rules, console, memory, alerts, sweep, log, reload } = loaded;
-  const { drainTimeoutMs } = running.limits;
+  const { drainTimeoutMs, tcpKeepAliveMs } = running.limits;
   return Object.freeze({
     ...running,
     upstream: Object.freeze({ ...running.upstream, shareCommands: loaded.upstream.shareCommands }),
@@ -57,7 +57,7 @@ export function configAfter(running: EffectiveConfig, loaded: EffectiveConfig): 
     rules,
     console,
     memory,
-    limits: Object.freeze({ ...loaded.limits, drainTimeoutMs }),
+    limits: Object.freeze({ ...loaded.limits, drainTimeoutMs, tcpKeepAliveMs }),
     alerts,
     sweep,
     log,

@@ -1,6 +1,7 @@
 // Secrets that need not stand in the config: read from a variable, or from a file that a variable or the config names.
 // Owns reading files for src/config. Invariant: no secret ever reaches an error or a warning.
 import { readAnyFile, readRegularFile, whyUnreadable } from '../files/read-file.js';
+import type { EffectiveConfig } from './effective.js';
 import { ConfigError } from './error.js';
 import {
   AUTHORIZATION_FILE_VARIABLE,
@@ -9,6 +10,7 @@ import {
   nonEmpty,
   PASSWORD_FILE_VARIABLE,
   PASSWORD_VARIABLE,
+  SENTINEL_PASSWORD_VARIABLE,
   TOKEN_FILE_VARIABLE,
   TOKEN_VARIABLE,
   WEBHOOK_FILE_VARIABLE,
@@ -127,6 +129,29 @@ function whyNoWebhook(text: string): string | undefined {
   if (url.username === '' && url.password === '') return undefined;
   return `must hold a URL without user and password; ${AUTHORIZATION_VARIABLE} takes their place`;
 }
+
+/** What a process that serves clients needs: those log in for themselves. */
+export function withoutSecrets(config: EffectiveConfig): EffectiveConfig {
+  return {
+    ...config,
+    upstream: { ...config.upstream, password: undefined },
+    admin: { ...config.admin, token: undefined },
+    alerts: { ...config.alerts, webhook: undefined, authorization: undefined },
+  };
+}
+
+/** The same environment without the variables that hold a secret. */
+export function withoutSecretVariables(env: Environment): Record<string, string | undefined> {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !SECRET_VARIABLES.has(name)));
+}
+
+const SECRET_VARIABLES: ReadonlySet<string> = new Set([
+  PASSWORD_VARIABLE,
+  TOKEN_VARIABLE,
+  SENTINEL_PASSWORD_VARIABLE,
+  WEBHOOK_VARIABLE,
+  AUTHORIZATION_VARIABLE,
+]);
 
 /** @throws ConfigError CONFIG_UNREADABLE; `where`: what named the file */
 export function readText(readFile: ReadFile, file: string, what: string, where = ''): string {

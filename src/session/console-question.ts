@@ -10,6 +10,11 @@ export interface ConsoleQuestion {
   readonly resp: 2 | 3;
 }
 
+/** The same for questions that have the same answer. */
+export function questionKey({ resp, words }: ConsoleQuestion): string {
+  return JSON.stringify([resp, ...words]);
+}
+
 /** One more than any question has. */
 const MOST_WORDS = 3;
 /** A longer word is cut behind the next byte, so that it shows. */

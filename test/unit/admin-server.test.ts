@@ -1,5 +1,7 @@
 // The admin API over real HTTP on loopback: answers, headers, guards, metrics.
+import { once } from 'node:events';
 import { request } from 'node:http';
+import { connect } from 'node:net';
 import { pino } from 'pino';
 import t, { type Test } from 'tap';
 import { hostAllowed } from '../../src/admin/host-guard.js';
@@ -307,6 +309,43 @@ t.test('a source that throws is a 500 without its details', async (t) => {
     t.notMatch(answer.body, 'secret');
   }
   t.equal((await ask(admin.port, '/api/stats')).status, 200, 'others still answer');
+});
+
+t.test('a POST that calls itself JSON and has no body is one without a body', async (t) => {
+  const token = 'a-token-of-this-test';
+  const { admin } = await start(t, { token });
+  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+  t.equal((await ask(admin.port, '/api/reload', 'POST', headers)).status, 200);
+  t.equal((await ask(admin.port, '/api/simulate', 'POST', headers)).status, 422);
+});
+
+t.test('who asks slowly is sent away, and more than may be are not let in', async (t) => {
+  const token = 'a-token-of-this-test';
+  const { admin } = await start(t, { token, maxConnections: 3 });
+  const beginnings = {
+    headers: 'GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Slow: ',
+    body: `POST /api/simulate HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${token}\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{`,
+    nothing: '',
+  };
+  const slow = Object.entries(beginnings).map(([what, text]) => {
+    const socket = connect(admin.port, '127.0.0.1');
+    socket.on('error', () => {});
+    socket.write(text);
+    let answer = '';
+    socket.on('data', (bytes: Buffer) => {
+      answer += String(bytes);
+    });
+    return { what, socket, ended: once(socket, 'close'), answer: () => answer };
+  });
+  await Promise.all(slow.map(({ socket }) => socket.connecting && once(socket, 'connect')));
+  await t.rejects(ask(admin.port, '/healthz'), { code: 'ECONNRESET' });
+  for (const { what, socket, ended, answer } of slow) {
+    // One that says nothing at all may stay for longer: it is a connection that is kept for later.
+    if (what === 'nothing') socket.destroy();
+    await ended;
+    if (what !== 'nothing') t.match(answer(), /^HTTP\/1.1 408 /, what);
+  }
+  t.equal((await ask(admin.port, '/healthz')).status, 200, 'there is room again');
 });
 
 t.test("an address that is taken is refused with the system's own error", async (t) => {

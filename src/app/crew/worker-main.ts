@@ -2,8 +2,10 @@
 // reports. It listens nowhere, reads no config file and takes no signals: the primary's word alone starts, drains and
 // ends it, and so does the primary's own end.
 import type { Socket } from 'node:net';
+import { SharedAnswers } from '../../admin/shared-answers.js';
 import { LogOutput, logTo } from '../../log/log-output.js';
 import { Pressure } from '../../memory/pressure.js';
+import { questionKey } from '../../session/console-question.js';
 import { capacityOf, readRoom } from '../capacity.js';
 import { DataPlane } from '../data-plane.js';
 import { ownUsage } from '../own-usage.js';
@@ -38,9 +40,10 @@ function start({ worker, workers, config, server }: Extract<ToWorker, { type: 's
   const clock = () => performance.now();
   const clients = { taken: 0, closed: 0 };
   const clientsChanged = (): void => primary.post({ type: 'clients', ...clients });
+  const answers = new SharedAnswers<Uint8Array>(0);
   const line = new ConsoleLine((question, asked) => primary.post({ type: 'asked', question, asked }));
   const plane = new DataPlane(config, log, {
-    asked: (question) => line.ask(question),
+    asked: (question) => answers.ask(questionKey(question), () => line.ask(question)),
     upstreamFailed: ({ message, code }: NodeJS.ErrnoException) =>
       primary.post({ type: 'upstreamFailed', message, code }),
     clientClosed: () => {

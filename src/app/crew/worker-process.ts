@@ -5,6 +5,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import type { Socket } from 'node:net';
 import type { WorkerSnapshot } from '../../admin/types.js';
 import type { EffectiveConfig } from '../../config/effective.js';
+import { withoutSecrets, withoutSecretVariables } from '../../config/secrets.js';
 import type { ClientTraffic } from '../../net/client-link.js';
 import type { ConsoleQuestion } from '../../session/console-question.js';
 import type { Capacity } from '../capacity.js';
@@ -72,7 +73,7 @@ export class WorkerProcess {
   ) {
     this.config = start.config;
     this.wanted = start.config;
-    this.child = fork(MAIN, { serialization: 'advanced' });
+    this.child = fork(MAIN, { serialization: 'advanced', env: withoutSecretVariables(process.env) });
     this.outbox = new Outbox((message, sent) => this.child.send(message, () => sent()));
     this.child.on('message', (message) => this.hear(message as FromWorker));
     // What could not be sent to a process that has ended, or that could not be started: its end says it all.
@@ -96,7 +97,7 @@ export class WorkerProcess {
       process.nextTick(() => events.gone(this, failure || 'could not be started'));
       return;
     }
-    this.outbox.post({ type: 'start', worker: number, ...start });
+    this.outbox.post({ type: 'start', worker: number, ...start, config: withoutSecrets(start.config) });
   }
 
   /** Clients that it has, one on the way included. */
@@ -212,7 +213,7 @@ export class WorkerProcess {
   private tellConfig(): void {
     if (!this.isReady || this.told !== undefined || this.config === this.wanted) return;
     this.told = this.wanted;
-    this.child.send({ type: 'reload', config: this.wanted } satisfies ToWorker, () => {});
+    this.child.send({ type: 'reload', config: withoutSecrets(this.wanted) } satisfies ToWorker, () => {});
   }
 
   private async reply(question: number, asked: ConsoleQuestion): Promise<void> {
