@@ -9,6 +9,7 @@ import type { Logger } from 'pino';
 import { factsFromCommandReply } from '../commands/overlay.js';
 import type { CommandFacts } from '../commands/table.js';
 import type { ShedGate } from '../policy/shed.js';
+import { hintFor } from './hints.js';
 import type { Covered, Pressure } from './pressure.js';
 import {
   BadReading,
@@ -70,7 +71,10 @@ const OVERDUE_MS = 1000;
 const REFUSED = /NOAUTH|WRONGPASS|NOPERM/;
 /** ioredis's own words. */
 const TIMED_OUT = 'Command timed out';
-const MOST_REPORTED = 16;
+const BAD_READING = 'its INFO cannot be used; trying again';
+/** A trouble that has ended and comes again is logged so often at most. */
+const REPEAT_MS = 60_000;
+const NEVER = Number.NEGATIVE_INFINITY;
 
 export class MemoryMonitor {
   polls = 0;
@@ -87,7 +91,9 @@ export class MemoryMonitor {
   private keyspaceAt = Number.NEGATIVE_INFINITY;
   private lastError = '';
   /** What has been logged since the last reading. */
+  /** By hint: what was logged of the trouble that there is, and when. As many as there are hints. */
   private readonly reported = new Set<string>();
+  private readonly reportedAt = new Map<string, number>();
   private firstPoll: Promise<void> | undefined;
   private pollIntervalMs: number;
 
@@ -288,31 +294,24 @@ export class MemoryMonitor {
     if (epochMs > 0) this.options.onServerTime(epochMs);
   }
 
-  /** The same trouble is logged once, not at every try. */
+  /** The same trouble is logged once, not at every try, and one that comes and goes not at every turn. */
   private report(error: Error): void {
     if (this.closed) return;
     this.lastError = error.message;
-    if (this.reported.has(error.message)) return;
-    if (this.reported.size < MOST_REPORTED) this.reported.add(error.message);
-    this.options.log.error(
-      { err: error.message },
-      `memory monitor: no reading from the upstream: ${hintFor(error)}`,
-    );
+    const hint = error instanceof BadReading ? BAD_READING : hintFor(error);
+    const now = this.options.clock();
+    const isKnown = this.reported.has(hint) || now - (this.reportedAt.get(hint) ?? NEVER) < REPEAT_MS;
+    if (isKnown) return;
+    this.reported.add(hint);
+    this.reportedAt.set(hint, now);
+    this.options.log.error({ err: error.message }, `memory monitor: no reading from the upstream: ${hint}`);
   }
 
   private recovered(): void {
     if (this.lastError === '') return;
     this.lastError = '';
+    if (this.reported.size === 0) return;
     this.reported.clear();
     this.options.log.info('memory monitor: reading the upstream again');
   }
-}
-
-function hintFor(error: Error): string {
-  if (REFUSED.test(error.message))
-    return 'give upstream.url a user and password that may run INFO (or set SPILLWAY_UPSTREAM_PASSWORD)';
-  if (error instanceof BadReading) return 'its INFO cannot be used; trying again';
-  if (error.message === TIMED_OUT) return 'it does not answer; trying again on a new connection';
-  if (/^(BUSY|LOADING|MASTERDOWN) /.test(error.message)) return 'it is busy; trying again';
-  return 'check upstream.url; trying again';
 }
