@@ -19,14 +19,13 @@ export interface Look {
   readonly fragmentation: number | null;
 }
 
-/** undefined: that is no INFO of a server that holds keys. */
+/** undefined: that is no INFO of a server that holds keys. @throws BadReading when a field is no number of bytes. */
 export function parseLook(info: string): Look | undefined {
-  const memory = parseMemory(info);
-  if (memory === undefined) return undefined;
   const fields = infoFields(info);
+  if (!fields.has('used_memory')) return undefined;
   const ratio = Number(fields.get('mem_fragmentation_ratio') ?? Number.NaN);
   return {
-    memory,
+    memory: parseMemory(info),
     keyspace: parseKeyspace(info, info),
     run: fields.get('run_id') ?? '',
     oomErrors: Number(/^count=(\d+)/.exec(fields.get('errorstat_OOM') ?? '')?.[1] ?? 0),

@@ -67,8 +67,9 @@ t.test('full before long: once it was so for a while, and over likewise', async 
 t.test('full sooner than the hold is over: told while there is time left', async (t) => {
   const state = new ServerState('s', OPTIONS);
   // 1 MB a second, 43 seconds left with the eighth look.
-  for (let i = 0; i < 8; i++) state.see(look({ usedMb: 10 * i - 13 + 0.001 * i }), i * 10_000);
-  const seen = [5, 10, 15].map((s) => state.see(look({ usedMb: 57 + s }), 70_000 + s * 1000));
+  const limitMb = 113;
+  for (let i = 0; i < 8; i++) state.see(look({ usedMb: 10 * i + 0.001 * i, limitMb }), i * 10_000);
+  const seen = [5, 10, 15].map((s) => state.see(look({ usedMb: 70 + s, limitMb }), 70_000 + s * 1000));
   t.same(
     seen.map(({ situation }) => situation.fullSoon),
     [false, false, true],
