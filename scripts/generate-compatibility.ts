@@ -3,6 +3,7 @@
 // Never runs a test itself, and never fills in a figure that is not there.
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { z } from 'zod';
+import { NOT_TO_BE_HAD } from './servers/releases.js';
 
 const FIGURES = new URL('../docs/figures/', import.meta.url);
 const DOCUMENT = new URL('../docs/COMPATIBILITY.md', import.meta.url);
@@ -35,6 +36,16 @@ const clientFigures = measured.extend({
   protocol: z.union([z.string(), z.number()]),
   cases: z.array(z.object({ name: z.string(), ok: z.boolean(), note: z.string().optional() })),
 });
+const byServer = z.array(
+  z.object({
+    server: z.string(),
+    version: z.string(),
+    day: z.string(),
+    outcomes: z.array(
+      z.object({ part: z.string(), passed: z.number(), failed: z.number(), names: z.array(z.string()) }),
+    ),
+  }),
+);
 const because = z.array(z.object({ name: z.string(), why: z.string() }));
 const suiteFigures = measured.extend({
   suite: z.string(),
@@ -201,6 +212,25 @@ function servers(): string {
   );
 }
 
+/** What `npm run test:servers` found: a column for each server. */
+function otherServers(): string {
+  const runs = load('by-server', byServer).flat();
+  const parts = [...new Set(runs.flatMap(({ outcomes }) => outcomes.map(({ part }) => part)))];
+  const rows = parts.map((part) => [
+    part,
+    ...runs.map(({ outcomes }) => {
+      const found = outcomes.find((each) => each.part === part);
+      if (found === undefined) return 'not run';
+      return found.failed === 0 ? found.passed : `${found.passed}, ${found.failed} failed`;
+    }),
+  ]);
+  const failures = runs.flatMap(({ server, version, outcomes }) =>
+    outcomes.flatMap(({ part, names }) => names.map((name) => `- ${server} ${version}, ${part}: ${name}`)),
+  );
+  const head = ['checks that passed', ...runs.map(({ server, version }) => `${server} ${version}`)];
+  return [table(head, rows), ...(failures.length > 0 ? [failures.join('\n')] : [])].join('\n\n');
+}
+
 function commands(): string {
   return load('conformance-commands', commandsFigures)
     .map((run) => {
@@ -295,6 +325,10 @@ function generate(): string {
       'out by rules declared in `test/conformance/loose.ts`. `npm run compatibility` measures again and rewrites this file.',
     '## Servers',
     servers(),
+    '### Other servers',
+    '`npm run test:servers` fetches these from Debian’s releases and runs the tests that depend on the server on each. Not ' +
+      `run: ${NOT_TO_BE_HAD.map(([version, why]) => `${version} (${why})`).join('; ')}.`,
+    otherServers(),
     '## Commands',
     'Every command and subcommand of the server’s own COMMAND list, in RESP2 and RESP3: with success, with an ' +
       'argument too few or too many, and with keys of a wrong type.',

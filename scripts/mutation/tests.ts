@@ -1,0 +1,63 @@
+// Which test files should notice a change of a source file: those that import it, the nearest first, then those of its part
+// that play whole connections. Reads the imports of src and test once.
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+
+/** By folder of src: what tests it through a running proxy. */
+const BY_PART: Readonly<Record<string, readonly string[]>> = {
+  resp: ['integration/framing'],
+  commands: ['integration/ttl', 'integration/shed', 'integration/pooling'],
+  policy: ['integration/ttl', 'integration/shed'],
+  session: ['integration/ttl', 'integration/pooling', 'integration/framing', 'conformance/pipelines'],
+  net: ['integration/pooling', 'robustness/drain', 'robustness/limits'],
+  memory: ['integration/shed'],
+};
+/** These run in seconds. */
+const QUICK = /^test\/(?:unit|property)\/.*\.test\.ts$/;
+const MOST_QUICK = 12;
+
+export class Tests {
+  private readonly imports = new Map<string, readonly string[]>();
+
+  constructor(private readonly root: string) {
+    for (const folder of ['src', 'test']) {
+      for (const file of readdirSync(path.join(root, folder), { recursive: true, encoding: 'utf8' }))
+        if (file.endsWith('.ts')) this.read(path.join(folder, file));
+    }
+  }
+
+  /** Paths from the root. @param quick no connections are played */
+  of(source: string, quickOnly: boolean): string[] {
+    const distances = this.distancesTo(source);
+    const quick = [...distances]
+      .filter(([file]) => QUICK.test(file))
+      .sort((a, b) => a[1] - b[1] || (a[0] < b[0] ? -1 : 1))
+      .slice(0, MOST_QUICK)
+      .map(([file]) => file);
+    const part = source.split('/')[1] ?? '';
+    if (quickOnly) return quick;
+    return [...quick, ...(BY_PART[part] ?? []).map((name) => `test/${name}.test.ts`)];
+  }
+
+  private read(file: string): void {
+    const text = readFileSync(path.join(this.root, file), 'utf8');
+    const found = [...text.matchAll(/^(?:import|export) (?!type\b)[^;]*?from '(\.[^']+)\.js';/gms)];
+    const to = found.map(([, name = '']) => path.join(path.dirname(file), `${name}.ts`));
+    this.imports.set(file, to);
+  }
+
+  /** Of each file that imports it, by how many steps. */
+  private distancesTo(source: string): Map<string, number> {
+    const distances = new Map([[source, 0]]);
+    for (let next = [source], steps = 1; next.length > 0; steps++) {
+      const reached: string[] = [];
+      for (const [file, to] of this.imports) {
+        if (distances.has(file) || !to.some((one) => next.includes(one))) continue;
+        distances.set(file, steps);
+        reached.push(file);
+      }
+      next = reached;
+    }
+    return distances;
+  }
+}
