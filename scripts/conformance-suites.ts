@@ -19,6 +19,10 @@ const REASONS: readonly (readonly [RegExp, string])[] = [
     /^MONITOR /,
     'MONITOR also shows what Spillway’s own connection sends: HELLO, and INFO for the memory reading',
   ],
+  [
+    /^(LATENCY HISTOGRAM|SLOWLOG) /,
+    'the server’s statistics of commands also count the INFO of Spillway’s memory reading',
+  ],
 ];
 const UNEXPLAINED = 'unexplained';
 
