@@ -107,6 +107,8 @@ export interface KeyPositions {
   readonly step: number;
   /** Options that name a destination key right behind them (SORT … STORE k), upper case; instead of first/last. */
   readonly keywords: readonly string[];
+  /** Upper case: a call with none of these words only reads. */
+  readonly verbs?: readonly string[];
 }
 
 export interface CommandSpec {
@@ -132,6 +134,8 @@ export interface CommandSpec {
   /** A write with a known key that can grow memory or set a TTL: one that the policy has a say in. */
   readonly governed: boolean;
   readonly role: ConnectionRole;
+  /** The text of its errors may be anybody's, not the server's: a script's, a module's. */
+  readonly opaque: boolean;
   /** It may free much memory, or change how much there may be: with these words behind its name, upper case; []: always. */
   readonly relief: readonly string[] | undefined;
   /** It frees what it names, mostly little. */

@@ -111,6 +111,7 @@ export const WRITTEN_KEYS: ReadonlyMap<string, KeyPositions> = new Map([
   ['sinterstore', at(1)],
   ['sunionstore', at(1)],
   ['pfmerge', at(1)],
+  ['bitfield', { ...at(1), verbs: ['SET', 'INCRBY'] }],
   ['sort', behind('STORE')],
   ['georadius', behind('STORE', 'STOREDIST')],
   ['georadiusbymember', behind('STORE', 'STOREDIST')],
@@ -169,12 +170,4 @@ export const UNSHARED: ReadonlySet<string> = new Set([
 export const VALKEY_ONLY = ['clusterscan', 'commandlog', 'delifeq'] as const;
 
 /** They change the connection for as long as it lives. */
-export const LASTING: ReadonlySet<string> = new Set([
-  'asking',
-  'readonly',
-  'readwrite',
-  'sync',
-  'psync',
-  'replconf',
-  'monitor',
-]);
+export const LASTING: ReadonlySet<string> = new Set(['readonly', 'sync', 'psync', 'replconf', 'monitor']);

@@ -104,7 +104,7 @@ export class Policy {
 
   /** Fills the verdict's keys from the arguments at hand; false when more of them are still to come. */
   private findKeys(args: RequestScanner, spec: CommandSpec): boolean {
-    const { first, last, step, keywords } = spec.keys;
+    const { first, last, step, keywords, verbs } = spec.keys;
     const { argc, parsed } = args;
     if (keywords.length > 0) {
       for (let i = 2; i < parsed - 1; i++) {
@@ -115,6 +115,7 @@ export class Policy {
       return parsed === argc;
     }
     if (first === 0) return true;
+    if (verbs !== undefined && !namesAny(args, verbs)) return parsed === argc;
     let until = last < 0 ? argc + last : last;
     if (spec.ttl === TtlTreatment.MSETEX) {
       const pairs = parsed > 1 ? readPositiveInteger(args.buf, args.starts[1], args.ends[1]) : 0;
@@ -299,4 +300,11 @@ export class Policy {
     if (kind === ExpiryKind.KEEP || this.options.ifMissing) this.verdict.replaces = false;
     return kind;
   }
+}
+
+function namesAny({ buf, starts, ends, parsed }: RequestScanner, words: readonly string[]): boolean {
+  for (let i = 2; i < parsed; i++) {
+    for (const word of words) if (equalsIgnoreCase(buf, starts[i], ends[i], word)) return true;
+  }
+  return false;
 }

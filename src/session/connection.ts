@@ -23,6 +23,7 @@ import type { RequestFeed } from './request-feed.js';
 import { Kind } from './subscriptions.js';
 
 /** Unlike PING it answers a subscriber with the very refusal that any other command gets. */
+const ASKING = encodeCommand('ASKING');
 const ECHO = encodeCommand('ECHO', '');
 /** Refused by every server, queued by none: module commands may have any arity, this one has not. */
 const BARE_GET = encodeCommand('GET');
@@ -50,6 +51,9 @@ export class Connection implements ReplyListener {
   private telling = false;
   /** ASKING or CLIENT CACHING speaks of the next command: the server must see it. */
   private bindsNext = false;
+  /** ASKING was the command before the one now forwarded, or before its MULTI: what follows it up needs one of its own. */
+  private asking = false;
+  private asked = false;
   private transaction = 0;
 
   constructor(
@@ -69,6 +73,10 @@ export class Connection implements ReplyListener {
   forwarded(kind: Pending = Pending.PASS, detail = 0, count = 1): void {
     const { telling } = this;
     this.bindsNext = false;
+    // In a transaction it lasts up to EXEC (networking.c, resetClient).
+    if (!this.inMulti) this.asked = false;
+    if (this.asking) this.asked = true;
+    this.asking = false;
     this.telling = false;
     if (this.silence.takes()) return;
     this.replies.owe(telling && kind === Pending.PASS ? Pending.STATE : kind, detail, count);
@@ -181,6 +189,7 @@ export class Connection implements ReplyListener {
       case ConnectionRole.ASKING:
         this.forwarded();
         this.bindsNext = true;
+        this.asking = !this.inMulti;
         break;
       case ConnectionRole.WAIT:
         this.wait();
@@ -234,6 +243,7 @@ export class Connection implements ReplyListener {
       this.followUps.defer(slot, key, start, end, ttlMs);
       return;
     }
+    if (this.asked) this.ask();
     this.followUps.send(key, start, end, ttlMs);
     if (!this.silence.off) this.replies.owe(Pending.FOLLOW_UP, slot);
   }
@@ -241,7 +251,18 @@ export class Connection implements ReplyListener {
   /** A large command has gone up whole: what waited for that is due, unless EXEC is still to come. */
   largeWritten(): void {
     if (this.inMulti || !this.followUps.anyWaiting) return;
-    this.followUps.sendWaiting(this.silence.off ? undefined : this.replies);
+    this.sendWaiting();
+  }
+
+  private sendWaiting(): void {
+    const replies = this.silence.off ? undefined : this.replies;
+    this.followUps.sendWaiting(replies, this.asked ? () => this.ask() : undefined);
+  }
+
+  /** A slot that is on its way here takes a command only behind its own ASKING. */
+  private ask(): void {
+    this.upstream.write(ASKING, 0, ASKING.length);
+    if (!this.silence.off) this.replies.owe(Pending.SWALLOW);
   }
 
   followUpAnswered(slot: number, reply: FollowUpReply): void {
@@ -257,11 +278,11 @@ export class Connection implements ReplyListener {
     if (!this.followUps.anyWaiting) return;
     // Not into the middle of a command that is going up in pieces.
     if (this.feed.midCommand) this.followUps.fail();
-    else this.followUps.sendWaiting(this.replies);
+    else this.sendWaiting();
   }
 
   execAnswered(executed: boolean): void {
-    if (executed) this.followUps.sendWaiting(this.replies);
+    if (executed) this.sendWaiting();
     else this.followUps.forget();
   }
 
@@ -355,7 +376,9 @@ export class Connection implements ReplyListener {
       this.followUps.fail();
       this.forwarded();
     } else {
+      const { asked } = this;
       this.forwarded(Pending.EXEC);
+      this.asked = asked;
       this.feed.stall();
     }
   }

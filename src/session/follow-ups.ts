@@ -18,6 +18,8 @@ export class FollowUps {
   private waiting = Buffer.alloc(0);
   private waitingLength = 0;
   private slots: number[] = [];
+  /** Where the bytes of each end. */
+  private ends: number[] = [];
 
   constructor(
     private readonly upstream: ByteSink,
@@ -50,12 +52,17 @@ export class FollowUps {
     }
     this.waitingLength = writeExpireIfNone(this.waiting, this.waitingLength, key, start, end, ttlMs);
     this.slots.push(slot);
+    this.ends.push(this.waitingLength);
   }
 
-  /** Sends all that wait. Their answers are owed to `replies`; undefined: nothing is answered. */
-  sendWaiting(replies: ReplySequencer | undefined): void {
-    this.upstream.write(this.waiting, 0, this.waitingLength);
-    for (const slot of this.slots) replies?.owe(Pending.FOLLOW_UP, slot);
+  /** Sends all that wait, `ask` before each. Their answers are owed to `replies`; undefined: nothing is answered. */
+  sendWaiting(replies: ReplySequencer | undefined, ask?: () => void): void {
+    if (ask === undefined) this.upstream.write(this.waiting, 0, this.waitingLength);
+    for (const [i, slot] of this.slots.entries()) {
+      ask?.();
+      if (ask !== undefined) this.upstream.write(this.waiting, this.ends[i - 1] ?? 0, this.ends[i]);
+      replies?.owe(Pending.FOLLOW_UP, slot);
+    }
     this.forget();
   }
 
@@ -64,6 +71,7 @@ export class FollowUps {
     this.waiting = Buffer.alloc(0);
     this.waitingLength = 0;
     this.slots = [];
+    this.ends = [];
   }
 
   /** They should have been sent and cannot be. */

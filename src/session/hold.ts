@@ -210,8 +210,10 @@ function clientClaim(args: RequestScanner): Claim | undefined {
     if (is(args, 2, 'LIB-NAME')) return claimTo({ libName: text(args, 3) });
     if (is(args, 2, 'LIB-VER')) return claimTo({ libVersion: text(args, 3) });
   }
-  // These may go unanswered, or speak of the next command.
-  return is(args, 1, 'REPLY') || is(args, 1, 'CACHING') ? undefined : SOMETHING;
+  // It speaks of the next command only, and is refused without a tracking that holds already.
+  if (is(args, 1, 'CACHING')) return NO_CHANGE;
+  // It may go unanswered.
+  return is(args, 1, 'REPLY') ? undefined : SOMETHING;
 }
 
 function claimTo(identity: Partial<Identity>): Claim {

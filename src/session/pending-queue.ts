@@ -43,6 +43,8 @@ export const Pending = {
   CONSOLE: 17,
   /** It may: no reply is owed but Spillway's own answer to question number `detail`. */
   ANSWER: 18,
+  /** Hand it to the client, and believe nothing that an error says: scripts and modules say what they like. */
+  OPAQUE: 19,
 } as const;
 export type Pending = (typeof Pending)[keyof typeof Pending];
 
@@ -54,7 +56,11 @@ export const DETAIL_LIMIT = 2 ** 26;
 const WIDTH = 2;
 /** Entries of these kinds stand for one reply each, whatever their count: runs of them merge. */
 const MERGING =
-  (1 << Pending.PASS) | (1 << Pending.FOLLOW_UP) | (1 << Pending.SWALLOW) | (1 << Pending.LOCAL_OOM);
+  (1 << Pending.PASS) |
+  (1 << Pending.OPAQUE) |
+  (1 << Pending.FOLLOW_UP) |
+  (1 << Pending.SWALLOW) |
+  (1 << Pending.LOCAL_OOM);
 
 export class PendingQueue {
   /** Replies ever owed and ever settled: a reply's number tells when its turn has come. */

@@ -72,6 +72,7 @@ const REFUSALS: Readonly<Record<Refusal, Buffer>> = {
   // As Redis says it of commands that it does not queue (server.c, CMD_NO_MULTI).
   [Refusal.IN_TRANSACTION]: Buffer.from('-ERR Command not allowed inside a transaction\r\n', 'latin1'),
 };
+const OOM_TEXT = OOM_ERROR.toString('latin1');
 /** In place of an answer before which the server's next bytes have come. */
 const UNANSWERED = Buffer.from('-ERR the connection went on before Spillway could answer\r\n', 'latin1');
 
@@ -266,6 +267,7 @@ export class ReplySequencer {
     }
     switch (queue.kind) {
       case Pending.PASS:
+      case Pending.OPAQUE:
         return;
       case Pending.CONSOLE:
         this.suppressed = type !== MINUS && type !== GREATER && type !== STAR;
@@ -338,7 +340,7 @@ export class ReplySequencer {
       return true;
     }
     queue.pop();
-    if (refused) this.learnFromError();
+    if (refused && kind !== Pending.OPAQUE) this.learnFromError(kind);
     this.learn(kind, detail, refused);
     return true;
   }
@@ -349,6 +351,7 @@ export class ReplySequencer {
     const { type } = scanner;
     switch (kind) {
       case Pending.PASS:
+      case Pending.OPAQUE:
         if (!refused) this.auth = Auth.YES;
         return;
       case Pending.FOLLOW_UP:
@@ -391,8 +394,9 @@ export class ReplySequencer {
     }
   }
 
-  private learnFromError(): void {
-    if (this.errorIs('-OOM ')) this.listener.upstreamOom();
+  private learnFromError(kind: Pending): void {
+    // The text that servers of all versions refuse a command with (server.c, shared.oomerr), to the letter.
+    if (kind === Pending.PASS && this.errorIs(OOM_TEXT)) this.listener.upstreamOom();
     else if (this.errorIs('-NOAUTH ')) {
       this.refused ||= this.auth !== Auth.YES;
       this.auth = Auth.NO;
@@ -409,7 +413,7 @@ export class ReplySequencer {
   private settleSubscription(type: number, kind: Pending): boolean {
     const { queue, scanner, subscriptions } = this;
     if (type === MINUS) {
-      this.learnFromError();
+      this.learnFromError(kind);
       queue.popRun();
       return true;
     }

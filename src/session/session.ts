@@ -33,6 +33,7 @@ import { GrowthMeter } from './growth-meter.js';
 import { Standing } from './hold.js';
 import { type Identity, NOBODY } from './identity.js';
 import type { LargeWrite } from './large-write.js';
+import { Pending } from './pending-queue.js';
 import { ReliefWatch } from './relief-watch.js';
 import { Auth, type ReplyOwner, type SharedReplies } from './reply-sequencer.js';
 import { type CommandHandler, Flow, RequestFeed } from './request-feed.js';
@@ -444,7 +445,7 @@ export class Session implements CommandHandler, ReplyOwner {
       this.connection.note(spec);
     }
     if (spec === undefined) {
-      this.connection.forwarded();
+      this.connection.forwarded(Pending.OPAQUE);
     } else if (spec.governed) {
       const verdict = this.decide(spec, args.next - args.start);
       if (verdict.action !== Action.SHED) this.writes.forward(spec, verdict);
@@ -505,7 +506,7 @@ export class Session implements CommandHandler, ReplyOwner {
     this.connection.note(largeSpec);
     if (largeWrite !== undefined) this.writes.endLarge(largeWrite);
     else if (largeSpec !== undefined) this.ungoverned(largeSpec);
-    else this.connection.forwarded();
+    else this.connection.forwarded(Pending.OPAQUE);
     this.context.counters.commands++;
   }
 
@@ -597,7 +598,7 @@ export class Session implements CommandHandler, ReplyOwner {
   private ungoverned(spec: CommandSpec): void {
     if (spec.role === ConnectionRole.NONE) {
       if (spec.ttlChange !== TtlChange.NONE && !this.feed.args.streaming) this.writes.noteTtlChange(spec);
-      this.connection.forwarded();
+      this.connection.forwarded(spec.opaque ? Pending.OPAQUE : Pending.PASS);
     } else this.connection.command(spec);
     if (spec.eases) this.reliefs.forwarded(spec, this.feed.args, this.connection.inMulti);
     if (spec.role === ConnectionRole.CONSOLE) this.consoleReply = this.connection.replies.queue.pushed;

@@ -16,6 +16,7 @@ import type { ByteSink } from './byte-sink.js';
 import type { Connection } from './connection.js';
 import type { GrowthMeter } from './growth-meter.js';
 import { LargeWrite } from './large-write.js';
+import { Pending } from './pending-queue.js';
 import type { RequestFeed } from './request-feed.js';
 
 /** `$n\r\n` before a key and `\r\n` behind its value, for short ones. */
@@ -53,7 +54,7 @@ export class WriteForwarder {
       this.feed.passUpTo(args.next);
       this.upstream.write(verdict.suffix, 0, verdict.suffixLength);
     }
-    this.connection.forwarded();
+    this.connection.forwarded(spec.opaque ? Pending.OPAQUE : Pending.PASS);
     if (verdict.growth > 0) this.growth.add(verdict.growth);
     if (verdict.shedKey >= 0) this.noteShed(spec, verdict, size, true);
     if (verdict.recorded) this.record(spec, verdict, size);
@@ -118,7 +119,7 @@ export class WriteForwarder {
       return;
     }
     this.upstream.write(large.suffix, 0, large.suffix.length);
-    this.connection.forwarded();
+    this.connection.forwarded(large.spec.opaque ? Pending.OPAQUE : Pending.PASS);
     const size = args.next - args.start;
     this.growth.add(this.growthSoFar(large, size));
     large.finish();

@@ -10,7 +10,13 @@ interface Run {
   group: number;
 }
 
-const MERGING: readonly Pending[] = [Pending.PASS, Pending.FOLLOW_UP, Pending.SWALLOW, Pending.LOCAL_OOM];
+const MERGING: readonly Pending[] = [
+  Pending.PASS,
+  Pending.OPAQUE,
+  Pending.FOLLOW_UP,
+  Pending.SWALLOW,
+  Pending.LOCAL_OOM,
+];
 const kind = fc.constantFrom(...Object.values(Pending));
 const step = fc.oneof(
   {

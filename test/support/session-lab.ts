@@ -64,6 +64,8 @@ export interface ServerOptions {
   readonly losesAuthErrors?: boolean | readonly number[] | undefined;
   /** An empty command does not use CLIENT REPLY SKIP up, as with Redis 8. */
   readonly emptyKeepsSkip?: boolean;
+  /** Keys of slots that are on their way here: they are to be had behind ASKING only. */
+  readonly importing?: (key: string) => boolean;
   /** EXEC answers nil, as if a watched key had changed. */
   readonly watchFails?: boolean;
 }
@@ -100,6 +102,7 @@ export class ScriptedRedis {
   private resetting = false;
   private executing = false;
   private tracking = false;
+  private asked = false;
   private failedLogins = 0;
   /** Of the logins that failed outside EXEC those that were not answered. */
   readonly lostLogins: number[] = [];
@@ -197,8 +200,12 @@ export class ScriptedRedis {
     this.commands.push(args);
     this.output += this.options.noise?.(args, this) ?? '';
     if (this.mode === 'skip') this.mode = 'skipping';
+    const asked = this.asked;
     const reply = this.answer(args);
     if (this.mode === 'on' || this.resetting) this.output += reply;
+    // networking.c, resetClient.
+    if (args[0].toLowerCase() === 'asking') this.asked = true;
+    else if (asked && this.queued === undefined) this.asked = false;
     this.resetting = false;
     if (this.mode === 'skipping') this.mode = 'on';
     if (this.monitoring) this.output += `+1.0 [0 here] "${args[0]}"\r\n`;
@@ -233,6 +240,11 @@ export class ScriptedRedis {
       return this.refusal('info', args);
     }
     if (this.user !== 'admin' && this.options.denied?.includes(name)) return '-NOPERM no permissions\r\n';
+    const { importing } = this.options;
+    if (!this.asked && importing !== undefined && (WRITES.has(name) || name === 'pexpire')) {
+      const moved = this.keysOf(name, args).some(importing);
+      if (moved) return '-MOVED 1 127.0.0.1:1\r\n';
+    }
     if (
       WRITES.has(name) &&
       !MOVERS.has(name) &&
@@ -310,6 +322,9 @@ export class ScriptedRedis {
       case 'proxy':
         if (!this.options.console) return `-ERR unknown command '${args[0]}'\r\n`;
         return consoleAnswer(args.slice(1), this.resp);
+      case 'eval':
+        // The script is the text of the error that it raises.
+        return `-${first}\r\n`;
       case 'lrange':
         return array([bulk('message'), bulk('x'), bulk('y')]);
       case 'hgetall':

@@ -245,3 +245,21 @@ t.test('a client that is gone in the middle leaves nothing counted as under way'
   t.equal(gate.answered, gate.admitted);
   t.equal(gate.promised, 0);
 });
+
+t.test(
+  'many keys are held for a client that has logged in, not for one of which nothing is known',
+  async (t) => {
+    const part = (size: number) => `*5\r\n$4\r\nMSET\r\n$5\r\nstr:a\r\n$${size}\r\n${'x'.repeat(size - 10)}`;
+    for (const known of [true, false]) {
+      const { session, upstream } = makeSession({ shedding: true });
+      if (known) {
+        session.fromClient(Buffer.from(cmd('PING')));
+        session.fromUpstream(Buffer.from('+PONG\r\n'));
+        upstream.take();
+      }
+      session.fromClient(Buffer.from(part(100_000)));
+      t.equal(session.heldBytes > 90_000, known);
+      t.equal(upstream.take().length > 90_000, !known);
+    }
+  },
+);

@@ -2,7 +2,7 @@
 // for silence, and never before Redis would have had its say about rights.
 import t from 'tap';
 import { Priority } from '../../src/policy/rule.js';
-import { cmd, direct, everyWay, OOM, type Scenario } from '../support/session-lab.js';
+import { cmd, direct, everyWay, makeSession, OK, OOM, type Scenario } from '../support/session-lab.js';
 
 const full = (key: string): boolean => key.startsWith('low:');
 const SHED = cmd('SET', 'low:x', 1);
@@ -121,6 +121,38 @@ t.test('with pushes between replies, and on a subscriber', async (t) => {
   t.equal(everyWay(scenario).client, asFull(scenario));
   const noisy = everyWay({ ...scenario, server: { noise: () => push } });
   t.equal(noisy.client.replaceAll(push, ''), asFull(scenario));
+});
+
+t.test('what a script or a module says is no word of the server', async (t) => {
+  const text = OOM.slice(1, -2);
+  for (const said of [text, 'OOM because the script says so', 'NOAUTH not really']) {
+    for (const client of [cmd('EVAL', said, 0), cmd('MULTI') + cmd('EVAL', said, 0) + cmd('EXEC')]) {
+      const scenario = { client: cmd('PING') + client + SHED + cmd('PING'), shedding: true };
+      const { client: seen, upstreamOoms } = everyWay(scenario);
+      t.equal(seen, asFull(scenario), said);
+      t.equal(upstreamOoms, 0, said);
+    }
+  }
+  const { session, observer } = makeSession({});
+  session.fromClient(Buffer.from(cmd('SET', 'a', 1) + cmd('NO.SUCH') + cmd('DEBUG', 'ERROR', text)));
+  session.fromUpstream(Buffer.from(`-OOM of another kind\r\n${OOM}${OOM}`));
+  t.equal(observer.upstreamOoms, 0);
+});
+
+t.test('BITFIELD that only reads is no write', async (t) => {
+  for (const [words, shed] of [
+    [['GET', 'u8', 0], false],
+    [['OVERFLOW', 'SAT', 'get', 'u8', 0, 'GET', 'u4', 1], false],
+    [[], false],
+    [['GET', 'u8', 0, 'set', 'u8', 0, 1], true],
+    [['INCRBY', 'u8', 0, 1], true],
+  ] as const) {
+    const client = cmd('PING') + cmd('BITFIELD', 'low:a', ...words) + cmd('PING');
+    const { client: seen, writes } = everyWay({ client, shedding: true });
+    t.equal(seen, `+PONG\r\n${shed ? OOM : OK}+PONG\r\n`, words.join(' '));
+    t.same(writes, []);
+  }
+  t.same(everyWay({ client: cmd('BITFIELD', 'ttl:a', 'GET', 'u8', 0) }).followUps, [], 'nor followed up');
 });
 
 t.test('an OOM of Redis itself is told', async (t) => {

@@ -203,6 +203,39 @@ t.test('NOPERM to a follow-up: hidden, counted, and no more of them until the us
   t.match(upstream.all(), /PEXPIRE\r\n\$5\r\nstr:c/);
 });
 
+t.test('a follow-up to a long key is not changed by the next one', async (t) => {
+  const keys = ['a', 'b', 'c'].map((letter) => `ttl:${letter.repeat(5000)}`);
+  // The sink of the laboratory keeps long spans, and looks whether they are still what they were.
+  const { ttls } = everyWay({ client: keys.map((key) => cmd('SETNX', key, 1)).join('') });
+  t.same(Object.keys(ttls), keys);
+});
+
+t.test('behind ASKING a follow-up has an ASKING of its own', async (t) => {
+  const server = { importing: (key: string) => key.startsWith('ttl:') };
+  const asking = cmd('ASKING');
+  for (const [client, keys] of [
+    [asking + cmd('SETNX', 'ttl:a', 1) + cmd('GET', 'ttl:a'), 1],
+    [asking + cmd('MSET', 'ttl:a', 1, 'ttl:b', 2) + cmd('ECHO', 'x'), 2],
+    [asking + cmd('MSET', 'ttl:a', 'x'.repeat(20_000), 'ttl:b', 2) + cmd('ECHO', 'x'), 2],
+    [asking + cmd('SETNX', 'ttl:a', 1) + cmd('SETNX', 'ttl:b', 1) + cmd('SETNX', 'str:a', 1), 1],
+    [
+      asking +
+        cmd('MULTI') +
+        cmd('SETNX', 'ttl:a', 1) +
+        cmd('SETNX', 'ttl:b', 1) +
+        cmd('EXEC') +
+        cmd('SETNX', 'ttl:b', 1),
+      2,
+    ],
+    [cmd('CLIENT', 'REPLY', 'OFF') + asking + cmd('SETNX', 'ttl:a', 1) + cmd('CLIENT', 'REPLY', 'ON'), 1],
+  ] as const) {
+    const scenario = { client: cmd('PING') + client, server };
+    const { client: seen, ttls } = everyWay(scenario, ['client', 'ttls']);
+    t.equal(seen, direct(scenario), client.slice(0, 60));
+    t.equal(Object.keys(ttls).filter((key) => key.startsWith('ttl:')).length, keys);
+  }
+});
+
 t.test('a server without PEXPIRE NX: rewrites only', async (t) => {
   const client = cmd('SET', 'str:a', 1) + cmd('SETNX', 'str:b', 1) + cmd('INCR', 'ttl:c');
   const { commands, writes } = asDirect(t, { client, followUps: false }, 'old server');
