@@ -106,6 +106,12 @@ export const METRIC_GROUPS: readonly MetricGroup[] = [
       ],
       [
         'counter',
+        'keys_given_up_total',
+        'Keys for which no rule was found in bounded time, and none was taken.',
+        one((s) => s.connections.keysGivenUp),
+      ],
+      [
+        'counter',
         'upstream_oom_total',
         'OOM errors answered by Redis itself.',
         one((s) => s.stats.upstreamOom),

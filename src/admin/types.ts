@@ -144,6 +144,8 @@ export interface ConnectionSnapshot {
   stalls: number;
   /** The server has no EXPIRE … NX (before 7.0): no follow-ups are sent. */
   followUpsUnsupported: boolean;
+  /** Keys for which no rule was found in bounded time: long ones, with many globs that hold no literal text. */
+  keysGivenUp: number;
   /** Clients that are not being read from now. */
   pausedClients: number;
   /** In memory now: replies that clients have not taken, commands that the server has not, commands that may not go yet. */

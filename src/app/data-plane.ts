@@ -33,6 +33,8 @@ export interface DataPlaneSnapshot extends Omit<ClientsSnapshot, 'pool'> {
   readonly stalls: number;
   readonly rawSessions: number;
   readonly followUpsUnsupported: boolean;
+  /** Keys for which no rule was found in bounded time. */
+  readonly keysGivenUp: number;
   /** The files of the clients' side; null: clients use no TLS. */
   readonly tls: RenewalSnapshot | null;
   /** Those of the server's side; null: it has no TLS. */
@@ -58,6 +60,8 @@ export class DataPlane {
   private server: ServerFacts | undefined;
   private readonly context: SessionContext;
   private readonly pooling = noPoolingYet();
+  /** By the rules of earlier configs. */
+  private keysGivenUp = 0;
   private readonly stamping: NodeJS.Timeout;
   private readonly upstreamTls: UpstreamTls | undefined;
   private readonly entrance: EntranceOptions;
@@ -144,7 +148,9 @@ export class DataPlane {
     const { context, clients, stats } = this;
     stats.adopt(config.rules);
     if (!sameGlobs(before, config)) stats.forgetPatterns();
+    this.keysGivenUp += context.policy.rules.keysGivenUp;
     context.policy.rules = ruleSetOf(config);
+    this.keysGivenUp -= context.policy.rules.keysGivenUp;
     if (!sameCommands(before, config)) {
       this.table = commandTableOf(config);
       context.table = this.server === undefined ? this.table : this.table.overlaidBy(this.server.commands);
@@ -167,6 +173,7 @@ export class DataPlane {
       stalls: counters.stalls,
       rawSessions: counters.raw,
       followUpsUnsupported: !followUps,
+      keysGivenUp: this.keysGivenUp + this.context.policy.rules.keysGivenUp,
       tls: this.entrance.tls?.renewal.snapshot() ?? null,
       upstreamTls: this.upstreamTls?.renewal.snapshot() ?? null,
     };

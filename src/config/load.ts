@@ -17,6 +17,7 @@ import {
   TOKEN_VARIABLE,
   unknownVariables,
 } from './overrides.js';
+import { ruleMistakes } from './rule-mistakes.js';
 import { readAuthorization, readFileOf, readPassword, readText, readToken, readWebhook } from './secrets.js';
 import { checkTlsFiles } from './tls-files.js';
 
@@ -75,7 +76,7 @@ function requireToken({ admin }: EffectiveConfig, source: string | undefined, wh
 }
 
 function aboutRules(config: EffectiveConfig, file: string | undefined): string[] {
-  if (config.rules.length > 0) return [];
+  if (config.rules.length > 0) return ruleMistakes(config.rules);
   const why =
     file === undefined ? 'no config file was given (--config FILE or SPILLWAY_CONFIG)' : `${file} has none`;
   return [`no rules: ${why}; no key gets a TTL, and all keys have priority normal`];

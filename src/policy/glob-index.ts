@@ -7,7 +7,7 @@
 //
 // Invariants: what `lowest` says of a node is the least index in its subtree; the globs of a node stand in ascending
 // order; in one find() a node's globs are tried once. Bounded: a node takes 25 to 33 bytes, a glob LONGEST nodes.
-import { globMatches, STAR } from './glob.js';
+import { globMatchesWithin, STAR } from './glob.js';
 import { type LiteralRun, literalRuns } from './glob-literals.js';
 
 /** Of a longer run only so many bytes are indexed: the glob itself is then tried. */
@@ -72,7 +72,7 @@ export class GlobIndex {
     this.beginVisit();
     let best = this.walk(PREFIX, buf, start, start, end, NONE);
     for (let i = 0; i < this.bare.length && this.bare[i] < best; i++) {
-      if (globMatches(this.globs[this.bare[i]], buf, start, end)) best = this.bare[i];
+      if (globMatchesWithin(this.globs[this.bare[i]], buf, start, end)) best = this.bare[i];
     }
     for (let at = start; at < end && this.lowest[ANYWHERE] < best; at++) {
       best = this.walk(ANYWHERE, buf, start, at, end, best);
@@ -100,7 +100,7 @@ export class GlobIndex {
     for (let glob = this.head[node]; glob < best; glob = this.next[glob]) {
       const check = this.checks[glob];
       if (check === Check.NOTHING || (check === Check.LENGTH && at === end)) return glob;
-      if (check === Check.GLOB && globMatches(this.globs[glob], buf, start, end)) return glob;
+      if (check === Check.GLOB && globMatchesWithin(this.globs[glob], buf, start, end)) return glob;
     }
     return best;
   }

@@ -3,7 +3,16 @@
 // is the fastest then; else an index finds the first one, in time that hardly depends on how many there are.
 // Invariant: inside a bucket, matchers stand in the order of the rules, so "first match wins" holds.
 import { encodePx } from '../resp/encode.js';
-import { CLASS_OPEN, ESCAPE, globMatches, QUESTION, STAR } from './glob.js';
+import {
+  boundGlobs,
+  CLASS_OPEN,
+  ESCAPE,
+  globMatches,
+  globMatchesWithin,
+  globsWereCut,
+  QUESTION,
+  STAR,
+} from './glob.js';
 import { GlobIndex } from './glob-index.js';
 import type { Priority, Rule } from './rule.js';
 
@@ -34,6 +43,8 @@ export interface RuleSetOptions {
 
 export class RuleSet {
   readonly rules: readonly CompiledRule[];
+  /** Keys that were given up, since matching them would have taken too long: they count as matched by none. */
+  keysGivenUp = 0;
   /** Stands for "no rule": slot 0, no TTL, neither durable nor limited. */
   readonly unregistered: CompiledRule;
   private readonly matchers: readonly Matcher[];
@@ -71,21 +82,29 @@ export class RuleSet {
   find(buf: Uint8Array, start: number, end: number): CompiledRule {
     if (start === end) return this.matchesEmptyKey ?? this.unregistered;
     const bucket = this.buckets[buf[start]];
+    boundGlobs();
     if (bucket === undefined) return this.findIndexed(buf, start, end);
     for (let i = 0; i < bucket.length; i++) {
       const matcher = bucket[i];
       const matches =
         matcher.prefix === undefined
-          ? globMatches(matcher.glob, buf, start, end)
+          ? globMatchesWithin(matcher.glob, buf, start, end)
           : hasPrefix(matcher.prefix, buf, start, end);
-      if (matches) return matcher.rule;
+      if (matches) return this.unlessCut(matcher.rule);
     }
-    return this.unregistered;
+    return this.unlessCut(this.unregistered);
   }
 
   private findIndexed(buf: Uint8Array, start: number, end: number): CompiledRule {
     const found = this.index?.find(buf, start, end) ?? -1;
-    return found < 0 ? this.unregistered : this.matchers[found].rule;
+    return this.unlessCut(found < 0 ? this.unregistered : this.matchers[found].rule);
+  }
+
+  /** Behind a glob that was not looked at to its end, no later one can be the first that matches. */
+  private unlessCut(found: CompiledRule): CompiledRule {
+    if (!globsWereCut()) return found;
+    this.keysGivenUp++;
+    return this.unregistered;
   }
 }
 

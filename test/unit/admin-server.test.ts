@@ -53,6 +53,7 @@ const CONNECTIONS: ConnectionSnapshot = {
   clientsTotal: 9,
   clientsRejected: 1,
   clientsLimit: 10,
+  keysGivenUp: 0,
   clientsTooSlow: 0,
   clientsFailed: 0,
   handshakesFailed: 0,
