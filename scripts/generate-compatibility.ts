@@ -135,7 +135,7 @@ const POOLED: readonly (readonly [what: string, why: string])[] = [
     'It is no longer on that connection.',
   ],
   [
-    'A client for which more than 64 MiB of replies wait is closed; before that it holds up those who share its connection, for two seconds at most.',
+    'When more than 128 MiB of replies wait for clients that do not read them, the client for which most waits is closed; before that they hold up those who share their connection, for 0.1 s of each second at most.',
     'Redis cannot keep replies for one client alone on a connection that others share.',
   ],
   [

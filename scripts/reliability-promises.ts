@@ -178,7 +178,7 @@ export const PROMISES: readonly Subject[] = [
     promises: [
       {
         promise:
-          'Command pooling: a client that reads late holds up those who share its connection for two seconds at most, and gets what is larger than may wait for it; with more than 64 MiB unread after that it is given up, and the others go on.',
+          'Command pooling: clients that read late hold up those who share their connection for 0.1 s of each second at most, all of them together, and get what is larger than may wait for them; with more than 128 MiB unread in all the one for which most waits is given up, and the others go on.',
         tests: [
           [
             'integration/pooling.test.ts',

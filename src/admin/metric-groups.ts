@@ -398,6 +398,12 @@ export const METRIC_GROUPS: readonly MetricGroup[] = [
         pool((p) => p.sharedConnectionsLost),
       ],
       [
+        'counter',
+        'pool_shared_connections_silent_total',
+        'Shared upstream connections given up: the server was silent on them and answered on others.',
+        pool((p) => p.sharedConnectionsSilent),
+      ],
+      [
         'gauge',
         'pool_parked_connections',
         "Clients' own connections kept for a while.",

@@ -175,6 +175,8 @@ export interface PoolSnapshot {
   sharedConnections: number;
   sharedConnectionsTotal: number;
   sharedConnectionsLost: number;
+  /** Of those lost: given up, since the server was silent on them and answered on others. */
+  sharedConnectionsSilent: number;
   /** Connections of clients' own that are kept for a while, in case they are needed again. */
   parkedConnections: number;
   /** Clients that are on shared connections, that have one of their own, and that wait for a shared one. */

@@ -118,6 +118,7 @@ export class DataPlane {
       onTurnedAway: (source, error) => this.logTurnedAway(source, error),
       onFault: ({ address }, fault) => this.logFault(address, fault),
       sharedConnections: config.upstream.pool === 'command' ? config.upstream.sharedConnections : 0,
+      responseTimeoutMs: config.upstream.responseTimeoutMs,
       idleTimeoutMs: config.limits.idleTimeoutMs,
       context: this.context,
       onUpstreamFailed: (error) => {
@@ -125,6 +126,8 @@ export class DataPlane {
         events.upstreamFailed(error);
       },
       onUpstreamGone: events.upstreamFailed,
+      onSilent: () =>
+        this.log.warn('the server was silent on a shared connection and answered on another one: gave it up'),
       onAdded: (way, milliseconds) => {
         const { requests, replies } = this.stats.ownTimes;
         (way === Way.REQUEST ? requests : replies).record(milliseconds);

@@ -119,6 +119,8 @@ export interface CommandSpec {
   /** As Redis counts: the name included; negative is "at least". */
   readonly arity: number;
   readonly write: boolean;
+  /** The server may put it off while it answers reads: CLIENT PAUSE WRITE, FAILOVER, SHUTDOWN that waits for replicas. */
+  readonly pausable: boolean;
   /** Redis refuses it with OOM at the limit. */
   readonly denyOom: boolean;
   /** May keep its client waiting for another one: no measure of latency. */

@@ -20,6 +20,7 @@ import {
   NO_KEYS,
   RELIEFS,
   REPLACING,
+  REPLICATED,
   SCRIPTS,
   TTL_CHANGES,
   TTL_TREATMENTS,
@@ -72,6 +73,8 @@ export function specify(facts: CommandFacts, declared = false): CommandSpec {
     id: idOf(name),
     arity,
     write,
+    // What a command does that only its module knows is told by no flag but this one.
+    pausable: write || REPLICATED.has(name) || !(KNOWN.has(name) || flags.has('readonly')),
     denyOom,
     blocking,
     mover: MOVERS.has(name),

@@ -156,6 +156,16 @@ export const SCRIPTS: ReadonlySet<string> = new Set([
   'fcall_ro',
 ]);
 
+/** Put off with the writes though they have no flag that says so (CMD_MAY_REPLICATE, server.h). */
+export const REPLICATED: ReadonlySet<string> = new Set([
+  'publish',
+  'spublish',
+  'pfcount',
+  'eval',
+  'evalsha',
+  'fcall',
+]);
+
 /** Free of connection state, and yet not to be sent where others wait, before or behind. */
 export const UNSHARED: ReadonlySet<string> = new Set([
   // SCRIPT KILL and FUNCTION KILL end it.

@@ -36,6 +36,7 @@ export function compileConfig(parsed: ConfigInput, secrets: Secrets = {}): Effec
       sharedConnections: parsed.upstream.sharedConnections,
       shareCommands: [...new Set(parsed.upstream.shareCommands.map((name) => name.toLowerCase()))],
       connectTimeoutMs: parseDuration(parsed.upstream.connectTimeout),
+      responseTimeoutMs: parseDuration(parsed.upstream.responseTimeout),
     },
     workers: parsed.workers === 'auto' ? availableParallelism() : parsed.workers,
     mode: parsed.mode,

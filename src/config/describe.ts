@@ -23,6 +23,7 @@ export function describeConfig(config: EffectiveConfig): Omit<ConfigInput, '$sch
       sharedConnections: config.upstream.sharedConnections,
       shareCommands: config.upstream.shareCommands.map((name) => name.toUpperCase()),
       connectTimeout: formatDuration(config.upstream.connectTimeoutMs),
+      responseTimeout: formatDuration(config.upstream.responseTimeoutMs),
     },
     workers: config.workers,
     mode: config.mode,

@@ -13,6 +13,7 @@ export interface EffectiveUpstream extends UpstreamAddress {
   /** Lower case, each once. */
   readonly shareCommands: readonly string[];
   readonly connectTimeoutMs: number;
+  readonly responseTimeoutMs: number;
 }
 
 /** Shares of the limit: nothing is shed below start, everything at full. null: never. */

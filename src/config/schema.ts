@@ -97,7 +97,8 @@ const upstream = strict({
   sharedConnections: count(1, 64)
     .default(2)
     .describe(
-      'With pool "command": how many connections clients of the same user, database and protocol share.',
+      'With pool "command": how many connections clients of the same user, database and protocol share: one for ' +
+        'writes, the others for reads. With 1 there are two all the same.',
     ),
   shareCommands: z
     .array(commandName(), { error: (issue) => expected(issue, 'a list of command names') })
@@ -111,6 +112,13 @@ const upstream = strict({
   connectTimeout: duration(1, 5 * MINUTE)
     .default('5s')
     .describe('How long a connection to the upstream may take.'),
+  responseTimeout: duration(100, 5 * MINUTE)
+    .default('1s')
+    .describe(
+      'With pool "command": a shared connection that owes replies and brings nothing for so long takes no further ' +
+        'commands; they go up another one. When the server answers there and stays silent here, Spillway gives the ' +
+        'silent one up.',
+    ),
 }).check((context) => {
   const { url, tls } = context.value;
   if (tls !== undefined && quietly(url, parseUpstreamUrl)?.secure === false) {

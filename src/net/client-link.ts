@@ -17,12 +17,13 @@ import { type AddedLatency, Way } from './added-latency.js';
 import type { BulkTurns } from './bulk-turns.js';
 import type { Arrival } from './entrance.js';
 import { greet, loginWanted, Refused } from './greet.js';
-import { LagBrake } from './lag-brake.js';
+import type { Applicant } from './line-set.js';
 import type { Newcomer, VouchApplicant } from './login-check.js';
 import type { Member, SharedUpstream } from './shared-upstream.js';
 import { HIGH_WATER_BYTES, readAccepted, resetSocket } from './socket-reads.js';
 import type { Turn, TurnEnder } from './turn.js';
-import type { Applicant, UpstreamPool } from './upstream-pool.js';
+import type { UnreadReplies } from './unread-replies.js';
+import type { UpstreamPool } from './upstream-pool.js';
 import { connectUpstream, type UpstreamAddress, type UpstreamSocket } from './upstream-socket.js';
 import { WriteBatch } from './write-batch.js';
 
@@ -74,10 +75,10 @@ export interface LinkEvents {
 const UNREAD_REPLIES_BYTES = 16 * 1024 * 1024;
 /** A client with so much unread stops sharing: Redis can keep the replies on a connection of its own. */
 const UNREAD_SHARED_BYTES = 1024 * 1024;
-/** With so much unread it holds the shared connection up, for a while. */
+/** With so much unread it holds the shared connection up, as far as the others can bear (lag-brake.ts). */
 const UNREAD_HOLD_BYTES = 4 * 1024 * 1024;
-/** What was under way on the shared connection may bring so much more; then the client is given up. */
-const UNREAD_LIMIT_BYTES = 64 * 1024 * 1024;
+/** A client that sends all before it reads may have so much unread. */
+const UNREAD_STUCK_BYTES = 64 * 1024 * 1024;
 /** What so much leads to is sent at once. */
 const AT_ONCE_BYTES = 16 * 1024;
 /** What TLS decrypts comes in pieces of no more: a whole one says that there is more. */
@@ -100,6 +101,7 @@ export interface LinkOptions {
   /** Answers a client's question to Spillway: resolves with complete replies, in any case and before long. */
   readonly onAsked: (question: ConsoleQuestion) => Promise<Uint8Array>;
   readonly added: AddedLatency;
+  readonly unread: UnreadReplies<ClientLink>;
 }
 
 /** An upstream connection of the client's own. */
@@ -127,9 +129,12 @@ export class ClientLink implements Member, Applicant, VouchApplicant, Newcomer, 
   private parked: NodeJS.Timeout | undefined;
   /** Runs while it has a connection of its own for no more than the size of its replies. */
   private resting: NodeJS.Timeout | undefined;
+  /** The shared connection that its commands go up, or went up last. */
   private shared: SharedUpstream | undefined;
-  private readonly brake = new LagBrake<Member>(this);
-  /** Whose identity the shared connection has, and that an applicant waits for one. */
+  /** Those that it is a member of: for what the server may put off, and for the rest. */
+  private writesTo: SharedUpstream | undefined;
+  private readsFrom: SharedUpstream | undefined;
+  /** Whose identity the shared connections have, and that an applicant waits for one. */
   private sharedIdentity: Identity | undefined;
   private applying = false;
   private appliedFor: Identity | undefined;
@@ -179,7 +184,9 @@ export class ClientLink implements Member, Applicant, VouchApplicant, Newcomer, 
     this.raw = socket === raw ? this.client : raw;
     this.toClient = new WriteBatch(this.client, () => this.clientDrained());
     if (pool === undefined) this.own = this.openOwn();
-    this.session = new Session(context, this.toClient, this.own?.batch);
+    this.session = new Session(context, this.toClient, this.own?.batch, this, (pausable) =>
+      this.line(pausable),
+    );
     this.wireClient(options.idleTimeoutMs);
     if (pool?.logins.admit(this)) this.seekVoucher();
   }
@@ -215,7 +222,7 @@ export class ClientLink implements Member, Applicant, VouchApplicant, Newcomer, 
 
   /** It is a member of a shared connection, and has none of its own in use. */
   get sharing(): boolean {
-    return this.shared !== undefined && !this.pinned;
+    return this.sharesAny && !this.pinned;
   }
 
   /** Takes no further command, and ends the link as soon as nothing is under way on it. */
@@ -250,6 +257,7 @@ export class ClientLink implements Member, Applicant, VouchApplicant, Newcomer, 
     this.client.destroy();
     this.endOwn();
     this.leaveShared();
+    this.options.unread.set(this, 0);
     if (this.applying) this.pool?.withdraw(this);
     this.pool?.logins.withdraw(this);
     this.events.closed(this);
@@ -277,7 +285,8 @@ export class ClientLink implements Member, Applicant, VouchApplicant, Newcomer, 
   private clientDrained(): void {
     this.unreadReplies = 0;
     this.own?.socket.resume();
-    this.brake.release();
+    this.options.unread.set(this, 0);
+    this.shared?.release(this);
     this.readClient();
     if (this.draining) this.endIfDrained();
   }
@@ -420,29 +429,41 @@ export class ClientLink implements Member, Applicant, VouchApplicant, Newcomer, 
       this.seekVoucher();
       return false;
     }
-    this.acquire();
-    if (this.shared === undefined) return false;
-    session.attach(this.shared.batch, this.shared.lane, this);
+    const line = this.apply(session.wantsPausable);
+    if (line === undefined) return false;
+    session.attachShared(line);
     return true;
   }
 
   /** Makes it a member of a shared connection, at once or when there is one. */
-  private acquire(): void {
-    const { identity } = this.session;
-    if (this.sharedIdentity !== identity) this.leaveShared();
-    if (this.shared !== undefined || this.applying) return;
-    this.appliedFor = identity;
-    const shared = this.pool?.acquire(identity, this);
-    this.applying = shared === undefined;
-    if (shared !== undefined) this.joinShared(shared, identity);
+  private apply(pausable: boolean): SharedUpstream | undefined {
+    if (this.applying) return undefined;
+    this.appliedFor = this.session.identity;
+    const line = this.line(pausable, this);
+    this.applying = line === undefined;
+    return line;
   }
 
-  granted(shared: SharedUpstream): void {
+  /** The shared connection for its next command, nothing being owed; undefined: `applicant`, if there is one, will be told. */
+  private line(pausable: boolean, applicant?: Applicant): SharedUpstream | undefined {
+    const { identity } = this.session;
+    if (this.sharedIdentity !== identity) this.leaveShared();
+    let line = pausable ? this.writesTo : this.readsFrom;
+    if (line?.isOpen !== true) {
+      const fresh = this.pool?.acquire(identity, pausable, applicant);
+      if (fresh === undefined) return undefined;
+      if (fresh !== line) this.join(fresh, pausable);
+      line = fresh;
+    }
+    this.shared = line;
+    return line;
+  }
+
+  granted(): void {
     this.applying = false;
-    // By now it may be somebody else, or have a connection of its own.
-    if (this.session.identity === this.appliedFor && !this.session.hasOwnUpstream)
-      this.joinShared(shared, this.appliedFor);
-    else this.pool?.left(shared);
+    const { session } = this;
+    const waits = session.identity === this.appliedFor && session.wants === Place.NOWHERE;
+    if (waits && !session.hasOwnUpstream && !this.sharesAny) this.apply(false);
     this.flush();
   }
 
@@ -476,7 +497,7 @@ export class ClientLink implements Member, Applicant, VouchApplicant, Newcomer, 
       }
       this.isVouched = open;
       // One that is silent joins as well: so it is known when the connection is lost that it would have had.
-      if (open && !session.hasOwnUpstream && session.wants === Place.NOWHERE) this.acquire();
+      if (open && !session.hasOwnUpstream && session.wants === Place.NOWHERE) this.apply(false);
     }
     this.flush();
   }
@@ -539,30 +560,50 @@ export class ClientLink implements Member, Applicant, VouchApplicant, Newcomer, 
     this.readClient();
   }
 
-  upstreamLost(cut: boolean): void {
-    this.brake.release();
-    this.shared = undefined;
-    this.sharedIdentity = undefined;
-    this.isVouched = false;
-    this.isTouched = false;
-    this.session.detachShared();
+  upstreamLost(shared: SharedUpstream, cut: boolean): void {
+    if (this.writesTo === shared) this.writesTo = undefined;
+    if (this.readsFrom === shared) this.readsFrom = undefined;
+    if (this.shared === shared) {
+      this.shared = undefined;
+      this.isTouched = false;
+    }
+    if (!this.sharesAny) {
+      this.sharedIdentity = undefined;
+      this.isVouched = false;
+    }
+    this.session.detachShared(shared);
     if (this.isClosed) return;
     if (cut) this.close(true);
     else this.flush();
   }
 
-  private joinShared(shared: SharedUpstream, identity: Identity): void {
-    this.shared = shared;
-    this.sharedIdentity = identity;
+  private get sharesAny(): boolean {
+    return this.writesTo !== undefined || this.readsFrom !== undefined;
+  }
+
+  private join(shared: SharedUpstream, pausable: boolean): void {
+    const before = pausable ? this.writesTo : this.readsFrom;
+    if (pausable) this.writesTo = shared;
+    else this.readsFrom = shared;
+    this.leave(before);
+    this.sharedIdentity = this.session.identity;
     shared.members.add(this);
   }
 
   private leaveShared(): void {
-    const { shared } = this;
-    if (shared === undefined) return;
-    this.brake.release();
+    const { writesTo, readsFrom } = this;
+    this.writesTo = undefined;
+    this.readsFrom = undefined;
     this.shared = undefined;
     this.sharedIdentity = undefined;
+    this.leave(writesTo);
+    this.leave(readsFrom);
+  }
+
+  private leave(shared: SharedUpstream | undefined): void {
+    // It may serve for both, where another one cannot be had.
+    if (shared === undefined || shared === this.writesTo || shared === this.readsFrom) return;
+    shared.release(this);
     shared.members.delete(this);
     this.pool?.left(shared);
   }
@@ -699,13 +740,18 @@ export class ClientLink implements Member, Applicant, VouchApplicant, Newcomer, 
       if (this.isStuck) this.own.socket.resume();
       else this.own.socket.pause();
     }
-    if (this.shared === undefined || this.toClient.waiting < UNREAD_SHARED_BYTES) return;
-    this.session.stopSharing();
     const unread = this.toClient.waiting;
-    if (unread >= UNREAD_HOLD_BYTES && !this.session.hasOwnUpstream) this.brake.hold(this.shared);
-    if (unread < UNREAD_LIMIT_BYTES) return;
+    if (!this.sharesAny || unread < UNREAD_SHARED_BYTES) return;
+    this.session.stopSharing();
+    // Only what is still to come can be held up.
+    const owed = !this.session.hasOwnUpstream && !this.session.idle;
+    if (!owed) this.shared?.release(this);
+    else if (unread >= UNREAD_HOLD_BYTES) this.shared?.hold(this);
+    if (this.options.unread.set(this, unread)) return;
+    const most = this.options.unread.most();
+    if (most === undefined) return;
     this.counters.clientsTooSlow++;
-    this.close(true);
+    most.close(true);
   }
 
   /**
@@ -716,7 +762,7 @@ export class ClientLink implements Member, Applicant, VouchApplicant, Newcomer, 
     return (
       this.session.stalled &&
       this.session.heldBytes >= HIGH_WATER_BYTES &&
-      this.toClient.waiting < UNREAD_LIMIT_BYTES
+      this.toClient.waiting < UNREAD_STUCK_BYTES
     );
   }
 

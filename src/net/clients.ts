@@ -13,13 +13,16 @@ import {
 } from './client-link.js';
 import { type Arrival, Entrance, type EntranceOptions } from './entrance.js';
 import { Turn } from './turn.js';
+import { UnreadReplies } from './unread-replies.js';
 import { UpstreamCheck } from './upstream-check.js';
 import { UpstreamPool, type UpstreamPoolSnapshot } from './upstream-pool.js';
 import { asOne } from './upstream-socket.js';
 
-export interface ClientsOptions extends Omit<LinkOptions, 'bulkTurns' | 'turn' | 'added'> {
+export interface ClientsOptions extends Omit<LinkOptions, 'bulkTurns' | 'turn' | 'added' | 'unread'> {
   /** Shared upstream connections for each user, database and protocol; 0: each client has one of its own. */
   readonly sharedConnections: number;
+  /** A shared connection that owes replies and is silent for so long takes no further commands. */
+  readonly responseTimeoutMs: number;
   readonly context: SessionContext;
   readonly entrance: EntranceOptions;
   /** A client's TLS handshake has failed, or it did not send the PROXY header that it was to send. */
@@ -28,6 +31,8 @@ export interface ClientsOptions extends Omit<LinkOptions, 'bulkTurns' | 'turn' |
   readonly onFault: (client: ClientTraffic, fault: unknown) => void;
   /** An upstream connection could not be made. */
   readonly onUpstreamFailed: (error: Error) => void;
+  /** A shared connection was given up: the server was silent on it, and answered on another one. */
+  readonly onSilent: () => void;
   /** The upstream has ended a connection, and another one could not be made. */
   readonly onUpstreamGone: (error: Error) => void;
   /** What this process has added to a command or a reply, of a sample. */
@@ -100,7 +105,8 @@ export class Clients {
     });
     const turn = new Turn();
     const added = new AddedLatency(options.onAdded);
-    this.linkOptions = { upstream, idleTimeoutMs, bulkTurns: new BulkTurns(), turn, onAsked, added };
+    const unread = new UnreadReplies<ClientLink>();
+    this.linkOptions = { upstream, idleTimeoutMs, bulkTurns: new BulkTurns(), turn, onAsked, added, unread };
     this.linkEvents = {
       upstreamFailed: onUpstreamFailed,
       failed: (link, fault) => options.onFault(link.describe(), fault),
@@ -111,12 +117,14 @@ export class Clients {
       this.pool = new UpstreamPool({
         upstream,
         size: sharedConnections,
+        responseTimeoutMs: options.responseTimeoutMs,
         turn,
         added,
         counters: this.counters,
         onFailed: onUpstreamFailed,
         // Its members stay: they are told if the server refuses connections.
         onLost: () => this.check.afterwards(() => {}),
+        onSilent: options.onSilent,
       });
     }
   }

@@ -1,38 +1,72 @@
-// A client that takes its replies more slowly than they come on a shared connection may hold up the reading of that
-// connection, and with it all that share it: so that what is large arrives whole, and does not wait in memory. But
-// only for so long in all; then others come first, and it is given up when too much waits for it.
-// Owns a timer while it holds. Invariants: it holds one connection at most, and never for longer than is left.
-const HOLD_MS = 2000;
+// Clients that take their replies more slowly than they come on a shared connection hold up the reading of that
+// connection, so that what is large arrives whole and does not wait in memory. While others wait behind them they may do
+// so for a share of each second only, all of them together: so what slow readers cost the others does not depend on how
+// many they are. One that nobody waits behind may hold for as long as it likes.
+// Owns a timer while it holds at the others' cost. Invariant: 0 <= left <= HOLD_MS.
 
-/** What is held, and by whom. */
-export interface Holdable<Holder> {
-  hold(holder: Holder): void;
-  release(holder: Holder): void;
+/** Of each second. */
+const HOLD_MS = 100;
+const SECOND_MS = 1000;
+/** A shorter hold is not worth its system calls. */
+const LEAST_MS = 10;
+
+/** What is held. */
+export interface Held {
+  pause(): void;
+  resume(): void;
 }
 
 export class LagBrake<Holder> {
-  private held: Holdable<Holder> | undefined;
+  private readonly holders = new Set<Holder>();
   private leftMs = HOLD_MS;
-  private since = 0;
+  /** When `leftMs` was so. */
+  private at: number;
   private timer: NodeJS.Timeout | undefined;
 
-  constructor(private readonly holder: Holder) {}
-
-  hold(connection: Holdable<Holder>): void {
-    if (this.held !== undefined || this.leftMs <= 0) return;
-    this.held = connection;
-    this.since = performance.now();
-    this.timer = setTimeout(() => this.release(), this.leftMs);
-    connection.hold(this.holder);
+  constructor(
+    private readonly held: Held,
+    private readonly clock: () => number = () => performance.now(),
+  ) {
+    this.at = clock();
   }
 
-  /** The client keeps up again, has left the connection, or has held it for long enough. */
-  release(): void {
-    const { held } = this;
-    if (held === undefined) return;
-    this.held = undefined;
+  get holds(): boolean {
+    return this.holders.size > 0;
+  }
+
+  /** `alone`: nobody waits behind the holder. Without effect when the share of this second is used up. */
+  hold(holder: Holder, alone: boolean): void {
+    if (this.holders.has(holder)) return;
+    const costs = !alone || this.timer !== undefined;
+    if (costs) {
+      this.settle();
+      if (this.leftMs < LEAST_MS) return;
+    }
+    this.holders.add(holder);
+    if (costs) this.timer ??= setTimeout(() => this.letGo(), this.leftMs);
+    this.held.pause();
+  }
+
+  /** The client keeps up again, or is owed nothing more on the connection. */
+  release(holder: Holder): void {
+    if (this.holders.delete(holder) && this.holders.size === 0) this.letGo();
+  }
+
+  /** Reads on, whoever would have it held. */
+  letGo(): void {
+    this.settle();
     clearTimeout(this.timer);
-    this.leftMs -= performance.now() - this.since;
-    held.release(this.holder);
+    this.timer = undefined;
+    this.holders.clear();
+    this.held.resume();
+  }
+
+  /** What was held since the last time is taken from what is left, and what has come back is given to it. */
+  private settle(): void {
+    const now = this.clock();
+    const passed = now - this.at;
+    this.at = now;
+    const change = this.timer === undefined ? (passed * HOLD_MS) / SECOND_MS : -passed;
+    this.leftMs = Math.min(HOLD_MS, Math.max(0, this.leftMs + change));
   }
 }

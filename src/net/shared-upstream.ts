@@ -1,12 +1,17 @@
 // An upstream connection that clients of one identity share: gathers what all of them send in a turn of the event
 // loop into one write, and hands each its replies. Owns its socket, batch and lane; knows its members only to tell
-// them of the drain and the end. Invariant: nothing is sent before the greeting was answered.
+// them of the drain and the end. Knows how long the server has been silent, and what of it; judges nothing by that.
+// Invariant: nothing is sent before the greeting was answered.
 
+import { MINUS } from '../resp/bytes.js';
 import { type Identity, sharedGreeting } from '../session/identity.js';
 import type { ReplyOwner } from '../session/reply-sequencer.js';
+import type { SharedLine } from '../session/session.js';
 import { SharedLane } from '../session/shared-lane.js';
 import { type AddedLatency, Way } from './added-latency.js';
 import { greet, loginWanted } from './greet.js';
+import { LagBrake } from './lag-brake.js';
+import { LineQuestion } from './line-question.js';
 import type { Turn, TurnEnder } from './turn.js';
 import { connectUpstream, type UpstreamAddress, type UpstreamSocket } from './upstream-socket.js';
 import { SpareBuffers, WriteBatch } from './write-batch.js';
@@ -26,12 +31,14 @@ export interface Member extends ReplyOwner {
   repliesCame(bytes: number): void;
   /** The connection takes bytes again. */
   upstreamDrained(): void;
-  /** The connection is lost; what was owed was answered. `cut`: part of a reply was delivered. */
-  upstreamLost(cut: boolean): void;
+  /** That connection is lost; what was owed was answered. `cut`: part of a reply was delivered. */
+  upstreamLost(shared: SharedUpstream, cut: boolean): void;
 }
 
 export interface SharedUpstreamEvents {
   ready(shared: SharedUpstream): void;
+  /** The server answers again, or is read again: it may be used again. */
+  opened(shared: SharedUpstream): void;
   /** `error` when it was not orderly, or the greeting was refused; `wasReady` when it had been of use. */
   ended(shared: SharedUpstream, wasReady: boolean, error: Error | undefined): void;
 }
@@ -41,16 +48,30 @@ export interface ByteCounters {
   bytesFromUpstream: number;
 }
 
-export class SharedUpstream implements TurnEnder {
+export class SharedUpstream implements TurnEnder, SharedLine {
   readonly lane = new SharedLane();
   readonly batch: WriteBatch;
   readonly members = new Set<Member>();
+  readonly begunAt = performance.now();
   isReady = false;
+  allowance = 0;
+  /** How many ticks in a row the server has owed replies and said nothing. */
+  silentTicks = 0;
+  /** It has been silent for too long: others are to be used. */
+  isOverdue = false;
+  /** It is not needed any more, and ends as soon as nothing is owed. */
+  isRetiring = false;
+  /** The server's host has taken the connection, whatever the server does with it. */
+  stands = false;
+  /** How often something other than an error came. */
+  answers = 0;
+  /** It was lost while replies were owed. */
+  endedOwing = false;
+  private heard = false;
   private readonly socket: UpstreamSocket;
   private readonly touched: Member[] = [];
   private endsTurn = false;
-  /** They lag behind: nothing is read meanwhile. */
-  private readonly holders = new Set<Member>();
+  private readonly brake: LagBrake<Member>;
   private isEnded = false;
 
   constructor(
@@ -62,11 +83,25 @@ export class SharedUpstream implements TurnEnder {
     private readonly events: SharedUpstreamEvents,
   ) {
     // What the server said last is heard like all else, also while it is greeted.
-    this.socket = connectUpstream(address, (bytes) => this.socket.hear(bytes));
+    this.socket = connectUpstream(
+      address,
+      (bytes) => this.socket.hear(bytes),
+      () => {
+        this.stands = true;
+      },
+    );
     const drained = (): void => {
       for (const member of this.members) member.upstreamDrained();
     };
     this.batch = new WriteBatch(this.socket, drained, ALL_CLIENTS);
+    this.brake = new LagBrake({
+      pause: () => this.socket.pause(),
+      resume: () => {
+        if (this.isEnded) return;
+        this.socket.resume();
+        this.events.opened(this);
+      },
+    });
     greet(this.socket, sharedGreeting(identity), (error, open) => {
       if (error !== undefined) this.end(error);
       else if (open) this.begin();
@@ -78,6 +113,11 @@ export class SharedUpstream implements TurnEnder {
 
   get needsDrain(): boolean {
     return this.batch.needsDrain;
+  }
+
+  /** Commands may go up it: it answers, and nobody holds it up. */
+  get isOpen(): boolean {
+    return this.isReady && !this.isOverdue && !this.isRetiring && !this.brake.holds;
   }
 
   /** Sends what was written, once all that this turn of the event loop brings has been written. */
@@ -94,13 +134,13 @@ export class SharedUpstream implements TurnEnder {
     if (this.added.timing) this.added.sent(Way.REQUEST, this);
   }
 
+  /** A member does not read what has come for it: so nothing is read, for as long as the others can bear. */
   hold(member: Member): void {
-    this.holders.add(member);
-    this.socket.pause();
+    this.brake.hold(member, this.lane.isOnly(member));
   }
 
   release(member: Member): void {
-    if (this.holders.delete(member) && this.holders.size === 0) this.socket.resume();
+    this.brake.release(member);
   }
 
   /** A member got replies: it is told when all that has come is handed out. */
@@ -108,13 +148,38 @@ export class SharedUpstream implements TurnEnder {
     this.touched.push(member);
   }
 
+  /** To be called at regular times: how long the server has been silent is counted in these. */
+  tick(): void {
+    const waits = this.isReady && !this.lane.idle && !this.brake.holds;
+    this.silentTicks = waits && !this.heard ? this.silentTicks + 1 : 0;
+    this.heard = false;
+  }
+
+  /** Asks the server something on Spillway's own account; `done` as LineQuestion's. */
+  ask(command: Uint8Array, done: (reply: string | undefined) => void): void {
+    this.lane.owe(new LineQuestion(this.lane.scanner, done), 1);
+    this.batch.write(command, 0, command.length);
+    this.flushSoon();
+  }
+
+  /** It is not needed any more. Returns whether it could be ended: nothing was owed. */
+  dismiss(): boolean {
+    if (!this.lane.idle || this.batch.waiting > 0) return false;
+    const members = [...this.members];
+    this.members.clear();
+    this.close();
+    for (const member of members) member.upstreamLost(this, false);
+    return true;
+  }
+
   /** Ends the connection; nobody may be a member any more. */
   close(): void {
     this.isEnded = true;
+    this.isReady = false;
     this.socket.destroy();
   }
 
-  /** What was sent on it may not be understood: whoever waits for replies is told that they will not come. */
+  /** The server has gone silent on it alone, or what was sent on it may not be understood: whoever waits for replies is told that they will not come. */
   giveUp(fault: unknown): void {
     this.end(fault instanceof Error ? fault : new Error(String(fault)));
   }
@@ -133,11 +198,18 @@ export class SharedUpstream implements TurnEnder {
     if (!this.isReady || this.isEnded) return;
     this.added.read(Way.REPLY, this);
     this.counters.bytesFromUpstream += chunk.length;
+    this.heard = true;
+    if (chunk[0] !== MINUS) this.answers++;
     const problem = this.deliver(chunk);
     if (this.added.timing && this.touched.length > 0) this.added.pass(Way.REPLY, this, this.touched[0]);
     for (let i = 0; i < this.touched.length; i++) this.touched[i].repliesCame(chunk.length);
     this.touched.length = 0;
     if (problem !== undefined) this.end(problem);
+    else if (this.isOverdue) {
+      this.isOverdue = false;
+      this.silentTicks = 0;
+      this.events.opened(this);
+    }
   }
 
   private deliver(chunk: Buffer): Error | undefined {
@@ -153,11 +225,13 @@ export class SharedUpstream implements TurnEnder {
     this.isEnded = true;
     const wasReady = this.isReady;
     this.isReady = false;
+    this.brake.letGo();
     this.socket.destroy();
+    this.endedOwing = !this.lane.idle;
     const cut = this.lane.fail(LOST_ERROR);
     const members = [...this.members];
     this.members.clear();
-    for (const member of members) member.upstreamLost(member === cut);
+    for (const member of members) member.upstreamLost(this, member === cut);
     this.touched.length = 0;
     this.events.ended(this, wasReady, error);
   }

@@ -7,6 +7,8 @@
 //
 //   weigh() ── more than BULK_BYTES without a pause ─▶ bulky ── so much less, by small replies ─▶ not bulky
 //
+// And how much it may ask for at once where others wait behind it: `window` commands, by the size of its last replies.
+//
 // Invariants: every claim is for one reply to come, in the order of the replies; 0 <= weight <= BULK_BYTES.
 import { type CommandSpec, ConnectionRole, Sharing } from '../commands/spec.js';
 import { equalsIgnoreCase, readPositiveInteger } from '../resp/bytes.js';
@@ -41,6 +43,15 @@ const SOMETHING: Claim = { identity: {}, unwatches: false, holds: 'if taken' };
 const BULK_BYTES = 256 * 1024;
 /** A reply of no more is small; after BULK_BYTES / SMALL_BYTES = 64 of them it is not bulky any more. */
 const SMALL_BYTES = 4 * 1024;
+/** What the first reply of a client is taken to be: the first command goes alone. */
+const UNKNOWN_REPLY_BYTES = 256 * 1024;
+const LEAST_REPLY_BYTES = 64;
+/** Of the size of the largest reply lately, so much is left with each one that is smaller. */
+const DECAY = 1 / 2;
+/** Behind so many replies nothing is left of it. */
+const DECAYED = 32;
+/** One client's commands on a shared connection that have no answer yet: others wait behind them. */
+const MOST_AT_ONCE = 1024;
 /** More changes under way than that are no client's greeting. */
 const MAX_CLAIMS = 64;
 /** CLIENT subcommands that only tell, or act on others. CLIENT ID is none: who asks for it will use it. */
@@ -57,6 +68,9 @@ export class Hold {
   /** Its replies have been large lately: others should not have to wait behind the next one. */
   bulky = false;
   private weight = 0;
+  /** Bytes of the largest reply lately; `begun` of the one under way have come. */
+  private replyBytes = UNKNOWN_REPLY_BYTES;
+  private begun = 0;
   private watching = false;
   private claims: Claim[] = [];
 
@@ -119,8 +133,19 @@ export class Hold {
     if (claim.unwatches) this.watching = false;
   }
 
-  /** `bytes` have come for the client, and with them the ends of `replies`; `idle`: no more is owed to it. */
+  /** Its next reply comes to no more than `bytes`, as far as its last ones tell. */
+  fits(bytes: number): boolean {
+    return this.replyBytes <= bytes;
+  }
+
+  /** How many commands may be unanswered so that their replies come to `bytes` at most, as far as its last ones tell. */
+  window(bytes: number): number {
+    return Math.min(Math.max(1, bytes / this.replyBytes), MOST_AT_ONCE);
+  }
+
+  /** `bytes` have come for the client, and with them the ends of `replies`; `idle`: it asks for no more just now. */
   weigh(bytes: number, replies: number, idle: boolean): void {
+    this.measure(bytes, replies);
     const weight = this.weight + bytes - replies * SMALL_BYTES;
     if (weight > BULK_BYTES) {
       this.bulky = true;
@@ -129,6 +154,17 @@ export class Hold {
       this.bulky = false;
       this.weight = 0;
     } else this.weight = weight;
+  }
+
+  private measure(bytes: number, replies: number): void {
+    this.begun += bytes;
+    let left = this.replyBytes;
+    const size = replies > 1 ? this.begun / replies : this.begun;
+    if (replies > 0) {
+      this.begun = 0;
+      left *= replies === 1 ? DECAY : replies < DECAYED ? DECAY ** replies : 0;
+    }
+    this.replyBytes = Math.max(size, left, LEAST_REPLY_BYTES);
   }
 
   /** RESET was answered: the connection is as new. */

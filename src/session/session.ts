@@ -71,7 +71,7 @@ export interface PoolingCounters {
   readonly pins: Record<PinReason, number>;
   /** Commands that were answered with an error, since their shared connection was lost. */
   commandsLost: number;
-  /** Times a client's next command waited for SHARED_WINDOW others of its own. */
+  /** Times a client's next command waited, since the replies to those before it may be much. */
   windowStalls: number;
   /** Times a client's pipeline had to stop, since it would have kept its own connection for ever. */
   strayStalls: number;
@@ -87,14 +87,26 @@ const MOST_ARGUMENTS_UNAUTHENTICATED = 10;
 const MOST_ARGUMENTS = 1024 * 1024;
 /** Words of a HELLO that logs nobody in: with the version. */
 const BARE_HELLO = 2;
-/** One client's commands on a shared connection that have no answer yet: others wait behind them. */
-const SHARED_WINDOW = 1024;
 /** A client whose pipeline never ends leaves its own connection at the latest after so many commands. */
 const MOST_STRAYED = 1024;
 
 /** Where a session's commands go. */
 export const Place = { NOWHERE: 0, OWN: 1, SHARED: 2 } as const;
 export type Place = (typeof Place)[keyof typeof Place];
+
+/** A connection that clients share, as a session uses it. */
+export interface SharedLine {
+  readonly batch: ByteSink;
+  readonly lane: SharedReplies;
+  /** Bytes that the replies owed to one client on it may come to, as far as can be told. */
+  readonly allowance: number;
+}
+
+/**
+ * Finds a session that is owed nothing the shared connection for its next command: for one that the server may put off
+ * (`pausable`), or for one that must not wait behind such. Undefined: there is none at hand, it is to be attached.
+ */
+export type Switchboard = (pausable: boolean) => SharedLine | undefined;
 
 export class Session implements CommandHandler, ReplyOwner {
   /** What the client's next command needs and the session has not: attach it. NOWHERE: nothing. */
@@ -103,6 +115,8 @@ export class Session implements CommandHandler, ReplyOwner {
   fault: unknown;
   /** What has gone up by the shared connection since may be half a command, or one whose reply nobody waits for. */
   spoilsShared = false;
+  /** What it wants SHARED is for a command that the server may put off. */
+  wantsPausable = false;
   private place: Place;
   private readonly switched = new SwitchedSink();
   private readonly feed: RequestFeed;
@@ -131,12 +145,19 @@ export class Session implements CommandHandler, ReplyOwner {
   private closed = false;
   private draining = false;
   private readonly pooled: boolean;
+  /** The shared connection that it has. */
+  private line: SharedLine | undefined;
+  /** What is owed on it waits for the server to go on with what it may put off. */
+  private onPausable = false;
 
   constructor(
     private readonly context: SessionContext,
     client: ByteSink,
     /** Its own upstream connection, for good; undefined: pooled, attach() gives one. */
     own?: ByteSink,
+    /** Who gets its replies on shared connections, and where it finds these. */
+    private readonly owner?: ReplyOwner,
+    private readonly switchboard?: Switchboard,
   ) {
     this.pooled = own === undefined;
     this.place = this.pooled ? Place.NOWHERE : Place.OWN;
@@ -268,27 +289,50 @@ export class Session implements CommandHandler, ReplyOwner {
     return this.connection.replies.taken;
   }
 
-  /** Gives it an upstream connection; with `shared` one on which others' replies come, too. Nothing may be owed. */
-  attach(upstream: ByteSink, shared?: SharedReplies, owner: ReplyOwner = this): void {
+  /** Gives it an upstream connection of its own. Nothing may be owed. */
+  attach(upstream: ByteSink): void {
     this.guarded(() => {
       invariant(this.idle, 'a client takes another connection when nothing is owed to it');
       this.switched.to = upstream;
-      this.place = shared === undefined ? Place.OWN : Place.SHARED;
-      this.wants = Place.NOWHERE;
-      this.strayed = 0;
+      this.place = Place.OWN;
+      this.line = undefined;
       const { replies, hold } = this.connection;
-      replies.attach(shared, owner);
-      if (shared !== undefined) replies.auth = Auth.YES;
-      else if (hold?.loggedIn === false) replies.forgetAuth();
-      if (!this.feed.stalled) return;
-      this.feed.resume();
-      this.afterRequests();
+      replies.attach();
+      if (hold?.loggedIn === false) replies.forgetAuth();
+      this.attached();
     });
   }
 
-  /** The shared connection is gone, whether it is attached or not. */
-  detachShared(): void {
-    if (this.place === Place.SHARED) this.leave();
+  /** Gives it the shared connection that it wants. Nothing may be owed. */
+  attachShared(line: SharedLine): void {
+    this.guarded(() => {
+      invariant(this.idle, 'a client takes another connection when nothing is owed to it');
+      this.switchTo(line, this.wantsPausable);
+      this.attached();
+    });
+  }
+
+  private switchTo(line: SharedLine, pausable: boolean): void {
+    this.switched.to = line.batch;
+    this.place = Place.SHARED;
+    this.line = line;
+    this.onPausable = pausable;
+    const { replies } = this.connection;
+    replies.attach(line.lane, this.owner ?? this);
+    replies.auth = Auth.YES;
+  }
+
+  private attached(): void {
+    this.wants = Place.NOWHERE;
+    this.strayed = 0;
+    if (!this.feed.stalled) return;
+    this.feed.resume();
+    this.afterRequests();
+  }
+
+  /** That shared connection is gone, whether it is attached or not. */
+  detachShared(line: SharedLine): void {
+    if (this.place === Place.SHARED && this.line === line) this.leave();
   }
 
   /** Takes the upstream connection from it. Nothing may be owed. */
@@ -358,6 +402,7 @@ export class Session implements CommandHandler, ReplyOwner {
   private leave(): void {
     this.switched.to = NOWHERE;
     this.place = Place.NOWHERE;
+    this.line = undefined;
     this.connection.replies.attach();
   }
 
@@ -406,7 +451,7 @@ export class Session implements CommandHandler, ReplyOwner {
 
   private weigh(bytes: number): void {
     const { hold, replies } = this.connection;
-    hold?.weigh(bytes, replies.taken, replies.idle);
+    hold?.weigh(bytes, replies.taken, replies.idle && !this.feed.stalled);
   }
 
   private answered(): void {
@@ -524,14 +569,43 @@ export class Session implements CommandHandler, ReplyOwner {
     if (this.bulky) return this.getsOwn('large-reply');
     if (this.connection.hold?.isShut) return this.getsOwn('client-state');
     if (this.place === Place.OWN && this.staysOnOwn()) return true;
-    if (this.place !== Place.SHARED) {
-      this.wants = Place.SHARED;
-      return false;
+    return this.sharesFor(spec.pausable);
+  }
+
+  /**
+   * The session shares a connection that suits the command under scan. It goes from one to another only when nothing is
+   * owed to it: so a client's commands keep their order.
+   */
+  private sharesFor(pausable: boolean): boolean {
+    const { replies } = this.connection;
+    if (this.place !== Place.SHARED || this.line === undefined) return this.wantsShared(pausable);
+    if (replies.idle) {
+      if (this.switchboard === undefined) return this.onPausable === pausable || this.wantsShared(pausable);
+      const line = this.switchboard(pausable);
+      if (line === undefined) return this.wantsShared(pausable);
+      if (this.connection.hold?.fits(line.allowance) === false) return this.getsOwn('large-reply');
+      this.onPausable = pausable;
+      if (line === this.line) return true;
+      this.feed.passUpTo(this.feed.args.start);
+      this.switchTo(line, pausable);
+      return true;
     }
-    const { queue } = this.connection.replies;
-    if (queue.pushed - queue.popped < SHARED_WINDOW) return true;
+    // Behind what it asked before a read may wait, since it would have to anyway; a write may not keep reads waiting.
+    if (pausable && !this.onPausable) return false;
+    const { queue } = replies;
+    if (queue.pushed - queue.popped < this.window(this.line)) return true;
     if (this.context.pooling !== undefined) this.context.pooling.windowStalls++;
     return false;
+  }
+
+  private wantsShared(pausable: boolean): false {
+    this.wants = Place.SHARED;
+    this.wantsPausable = pausable;
+    return false;
+  }
+
+  private window({ allowance }: SharedLine): number {
+    return this.connection.hold?.window(allowance) ?? 1;
   }
 
   /**

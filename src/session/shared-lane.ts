@@ -25,6 +25,11 @@ export class SharedLane implements SharedReplies {
     return this.size === 0;
   }
 
+  /** All that is to come is for this owner. */
+  isOnly(owner: ReplyOwner): boolean {
+    return this.size === 1 && this.owners[this.first] === owner;
+  }
+
   owe(owner: ReplyOwner, count: number): void {
     invariant(count > 0, 'what is owed on a shared connection is at least one reply');
     const mask = this.counts.length - 1;

@@ -16,7 +16,14 @@ export interface FaultyLink {
   readonly port: number;
   /** Connections that its toxics have cut, or half cut, so far. */
   readonly cuts: number;
+  /** Connections that were made through it so far. */
+  readonly accepted: number;
   poison(toxics: LinkToxics): void;
+  /**
+   * Connections that stand go silent without an end, as behind a firewall that has lost its state: what either side sends
+   * from now on, its end included, is lost. New ones are served.
+   */
+  silence(): void;
 }
 
 /** A link to 127.0.0.1:`target`, at first without a fault; gone when `t` ends. */
@@ -29,12 +36,12 @@ export async function withFaultyLink(t: TestScope, target: number, seed: number)
 
 class Link implements FaultyLink {
   cuts = 0;
+  accepted = 0;
   readonly #target: number;
   readonly #seed: number;
   readonly #server = net.createServer({ allowHalfOpen: true, noDelay: true }, (near) => this.#accept(near));
   readonly #pairs = new Set<Pair>();
   #toxics: LinkToxics = {};
-  #accepted = 0;
 
   constructor(target: number, seed: number) {
     this.#target = target;
@@ -56,6 +63,10 @@ class Link implements FaultyLink {
     for (const pair of this.#pairs) pair.poison(toxics);
   }
 
+  silence(): void {
+    for (const pair of this.#pairs) pair.silence();
+  }
+
   close(): void {
     this.#server.close();
     for (const pair of this.#pairs) pair.destroy('reset');
@@ -68,7 +79,7 @@ class Link implements FaultyLink {
       noDelay: true,
       allowHalfOpen: true,
     });
-    const pair = new Pair(near, far, this.#toxics, this.#seed + this.#accepted++, {
+    const pair = new Pair(near, far, this.#toxics, this.#seed + this.accepted++, {
       cut: () => this.cuts++,
       closed: () => this.#pairs.delete(pair),
     });
@@ -87,6 +98,7 @@ class Pair {
   readonly #far: Socket;
   readonly #up: Lane;
   readonly #down: Lane;
+  #silent = false;
 
   constructor(near: Socket, far: Socket, toxics: LinkToxics, seed: number, events: PairEvents) {
     this.#near = near;
@@ -100,7 +112,9 @@ class Pair {
     this.#down = new Lane(far, near, toxics.down ?? {}, random, cut);
     let open = 2;
     for (const socket of [near, far]) {
-      socket.on('error', () => this.destroy('reset'));
+      socket.on('error', () => {
+        if (!this.#silent) this.destroy('reset');
+      });
       socket.on('close', () => {
         open--;
         if (open === 0) events.closed();
@@ -111,6 +125,12 @@ class Pair {
   poison({ up = {}, down = {} }: LinkToxics): void {
     this.#up.poison(up);
     this.#down.poison(down);
+  }
+
+  silence(): void {
+    this.#silent = true;
+    this.#up.close();
+    this.#down.close();
   }
 
   destroy(how: 'close' | 'reset'): void {

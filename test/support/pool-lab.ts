@@ -95,7 +95,7 @@ export function runPooled(scenarios: readonly Scenario[], way: Way): PooledOutco
         }
         const far = sharedFor(session.identity);
         if (far === undefined) player.ended = true;
-        else session.attach(far.sink, far.lane);
+        else session.attachShared({ batch: far.sink, lane: far.lane, allowance: 256 * 1024 });
       }
     }
   };

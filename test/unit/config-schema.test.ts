@@ -29,6 +29,7 @@ t.test('the defaults', async (t) => {
       sharedConnections: 2,
       shareCommands: [],
       connectTimeout: '5s',
+      responseTimeout: '1s',
     },
     listenMode: '0600',
     proxyProtocol: { from: [] },
@@ -81,7 +82,7 @@ t.test('one problem each, at its place', async (t) => {
     [{ upstream: 'redis://h' }, /^upstream: must be an object$/],
     [
       { upstream: { uri: 'x' } },
-      /^upstream\.uri: is not a setting here; known are url, tls, pool, sharedConnections, shareCommands, connectTimeout$/,
+      /^upstream\.uri: is not a setting here; known are url, tls, pool, sharedConnections, shareCommands, connectTimeout, responseTimeout$/,
     ],
     [{ upstream: { url: 5 } }, /^upstream\.url: must be a URL in quotes/],
     [{ upstream: { url: 'http://h' } }, /^upstream\.url: must start with redis:\/\/, rediss:\/\//],
@@ -134,6 +135,7 @@ t.test('one problem each, at its place', async (t) => {
       /^upstream\.shareCommands\[0\]: must be the name of a command in quotes/,
     ],
     [{ upstream: { connectTimeout: '0s' } }, /^upstream\.connectTimeout: must be from 1ms to 5m$/],
+    [{ upstream: { responseTimeout: '10ms' } }, /^upstream\.responseTimeout: must be from 100ms to 5m$/],
     [{ upstream: { connectTimeout: 5000 } }, /^upstream\.connectTimeout: must be a duration in quotes/],
     [{ rules: {} }, /^rules: must be a list of rules$/],
     [

@@ -74,6 +74,9 @@ interface Within {
   readonly pooled: boolean;
 }
 
+/** What may be owed to it on a shared connection. */
+const ALLOWANCE = 256 * 1024;
+
 /** What the client gets that asks when it has `cut` bytes of the message. */
 function askedWithin({ greeting, asked, told, cut, pooled }: Within): string {
   const { session, upstream, client } = makeSession({ shedding: true, console: true }, pooled);
@@ -81,8 +84,11 @@ function askedWithin({ greeting, asked, told, cut, pooled }: Within): string {
   const lane = new SharedLane();
   /** One connection stands for both the shared one and its own. */
   const provide = (): void => {
-    while (session.wants !== Place.NOWHERE && session.idle)
-      session.attach(upstream, session.wants === Place.SHARED ? lane : undefined);
+    while (session.wants !== Place.NOWHERE && session.idle) {
+      if (session.wants === Place.SHARED)
+        session.attachShared({ batch: upstream, lane, allowance: ALLOWANCE });
+      else session.attach(upstream);
+    }
   };
   const say = (text: string): void => {
     session.fromClient(bytes(text));
@@ -203,7 +209,7 @@ t.test('pushes on a connection that clients share are nobody’s, and harm nobod
     const { session, client, upstream } = makeSession({}, true);
     const understood = [lane.receive(bytes(PUSH.slice(0, cut)))];
     session.fromClient(bytes(cmd('SETNX', 'str:a', 1)));
-    session.attach(upstream, lane);
+    session.attachShared({ batch: upstream, lane, allowance: ALLOWANCE });
     understood.push(lane.receive(bytes(`${PUSH.slice(cut)}${PUSH}:1`)));
     understood.push(lane.receive(bytes(`\r\n${PUSH}:1\r\n${PUSH}`)));
     const seen = { understood, client: client.all(), idle: lane.idle && session.idle };

@@ -1,0 +1,35 @@
+// What waits in memory for the clients that share connections and read slowly, all of them together: their replies came
+// behind and before those of others, so they could not stay with the server. Owns the sum. Invariant: it is that of what
+// each one was last said to have.
+
+/** Of all clients of a process. */
+const MOST_BYTES = 128 * 1024 * 1024;
+
+export class UnreadReplies<Client> {
+  private readonly bytes = new Map<Client, number>();
+  private sum = 0;
+
+  constructor(private readonly mostBytes = MOST_BYTES) {}
+
+  /** So much waits for the client. Returns whether all of it together may. */
+  set(client: Client, bytes: number): boolean {
+    const before = this.bytes.get(client);
+    if (before === undefined && bytes === 0) return true;
+    this.sum += bytes - (before ?? 0);
+    if (bytes === 0) this.bytes.delete(client);
+    else this.bytes.set(client, bytes);
+    return this.sum <= this.mostBytes;
+  }
+
+  /** The client for which most waits. */
+  most(): Client | undefined {
+    let most: Client | undefined;
+    let mostBytes = 0;
+    for (const [client, bytes] of this.bytes) {
+      if (bytes <= mostBytes) continue;
+      most = client;
+      mostBytes = bytes;
+    }
+    return most;
+  }
+}
