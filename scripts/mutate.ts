@@ -69,11 +69,17 @@ function passes(folder: string, test: string, limitMs: number): Promise<boolean 
   });
 }
 
-async function fateOf(folder: string, tests: readonly string[], limitMs: number): Promise<Fate> {
+/** `sound`: whether a test passes where nothing is changed; one that does not says nothing of a mutant. */
+async function fateOf(
+  folder: string,
+  tests: readonly string[],
+  limitMs: number,
+  sound: (test: string) => Promise<boolean>,
+): Promise<Fate> {
   for (const test of tests) {
     const passed = await passes(folder, test, limitMs);
-    if (passed === undefined) return 'timed out';
-    if (!passed) return 'killed';
+    if (passed === true || !(await sound(test))) continue;
+    return passed === undefined ? 'timed out' : 'killed';
   }
   return 'survived';
 }
@@ -111,22 +117,23 @@ let known = 0;
 try {
   for (const name of COPIED) cpSync(path.join(ROOT, name), path.join(copy, name), { recursive: true });
   symlinkSync(path.join(ROOT, 'node_modules'), path.join(copy, 'node_modules'));
-  // A test that fails by itself says nothing of a mutant.
   const soundness = new Map<string, boolean>();
-  const isSound = async (test: string): Promise<boolean> => {
-    const sound = soundness.get(test) ?? (await passes(copy, test, limitMs)) === true;
-    if (!soundness.has(test) && !sound) console.error(`${test} does not pass without any change: left out`);
-    soundness.set(test, sound);
-    return sound;
-  };
   for (const [i, mutant] of chosen.entries()) {
     const { file, text, line, before, after } = mutant;
-    const wanted: string[] = [];
-    for (const test of tests.of(file, values.quick)) if (await isSound(test)) wanted.push(test);
     const place = path.join(copy, file);
     const original = readFileSync(place);
+    const isSound = async (test: string): Promise<boolean> => {
+      const known = soundness.get(test);
+      if (known !== undefined) return known;
+      writeFileSync(place, original);
+      const sound = (await passes(copy, test, limitMs)) === true;
+      if (!sound) console.error(`${test} does not pass without any change: left out`);
+      writeFileSync(place, text);
+      soundness.set(test, sound);
+      return sound;
+    };
     writeFileSync(place, text);
-    const fate = await fateOf(copy, wanted, limitMs);
+    const fate = await fateOf(copy, tests.of(file, values.quick), limitMs, isSound);
     writeFileSync(place, original);
     const why = explained.find(
       (each) => each.file === file && each.before === before && each.after === after,
