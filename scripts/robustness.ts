@@ -7,6 +7,7 @@ const RUNS: Readonly<Record<string, readonly string[]>> = {
   fuzz: ['test/robustness/fuzz-full.ts'],
   links: ['test/robustness/links-full.ts'],
   servers: ['test/robustness/servers-full.ts'],
+  rights: ['test/robustness/rights-full.ts'],
   bounds: ['test/robustness/bounds-full.ts'],
   soak: ['test/robustness/soak.ts', '--minutes', '20'],
 };

@@ -12,6 +12,8 @@ export function sequencerCases(): MicroCase[] {
     stateAnswered() {},
     consoleAllowed() {},
     connectionReset() {},
+    letIn() {},
+    loginWanted() {},
     protocolRefused() {},
     upstreamOom() {},
   });

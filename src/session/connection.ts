@@ -14,7 +14,7 @@ import { encodeCommand } from '../resp/encode.js';
 import type { ByteSink } from './byte-sink.js';
 import { type ConsoleQuestion, wordsOf } from './console-question.js';
 import { FollowUps } from './follow-ups.js';
-import { Hold, nameGiven } from './hold.js';
+import { Hold, nameGiven, Standing } from './hold.js';
 import { HELLO } from './identity.js';
 import { DETAIL_LIMIT, Pending } from './pending-queue.js';
 import { Auth, Refusal, type ReplyListener, ReplySequencer } from './reply-sequencer.js';
@@ -43,6 +43,11 @@ export class Connection implements ReplyListener {
   name = '';
   /** It has asked the server to end the connection. */
   quits = false;
+  /**
+   * The connection that was made for the client has other rights than that which it would have had since it came: the
+   * default user has got or lost a password meanwhile. It must go on on neither.
+   */
+  hasOtherRights = false;
   /** What the client asks Spillway, and may ask. */
   question: ConsoleQuestion | undefined;
   private words: readonly string[] = [];
@@ -298,6 +303,26 @@ export class Connection implements ReplyListener {
 
   consoleAllowed(number: number, resp: 2 | 3): void {
     this.question = { number, words: this.words, resp };
+  }
+
+  letIn(): void {
+    const { hold } = this;
+    if (hold === undefined || hold.loggedIn) return;
+    if (hold.standing === Standing.UNKNOWN) hold.standing = Standing.OPEN;
+    else if (hold.isShut && !this.replies.refused) this.endRights();
+  }
+
+  loginWanted(): void {
+    const { hold } = this;
+    if (hold === undefined || hold.loggedIn) return;
+    if (hold.standing === Standing.OPEN) this.endRights();
+    else hold.standing = Standing.SHUT;
+  }
+
+  /** The client gets no reply any more: what is still to come was answered to somebody with other rights. */
+  private endRights(): void {
+    this.hasOtherRights = true;
+    this.replies.abandon();
   }
 
   connectionReset(): void {

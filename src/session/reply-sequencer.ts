@@ -32,6 +32,10 @@ export interface ReplyListener {
   replyCheckAnswered(silent: boolean): void;
   /** AUTH, HELLO, or a command owed as STATE was answered; `taken` when not with an error. */
   stateAnswered(kind: Pending, taken: boolean): void;
+  /** The first answer has come that tells that the connection may run commands. */
+  letIn(): void;
+  /** NOAUTH has been answered, and nothing before that told that the connection may run commands. */
+  loginWanted(): void;
   /** RESET was answered: the connection is as new. */
   connectionReset(): void;
   upstreamOom(): void;
@@ -218,6 +222,12 @@ export class ReplySequencer {
     this.giveLocalReplies();
   }
 
+  private letIn(): void {
+    if (this.auth === Auth.YES) return;
+    this.auth = Auth.YES;
+    this.listener.letIn();
+  }
+
   /** The connection is another one, or as new. */
   forgetAuth(): void {
     this.auth = Auth.UNKNOWN;
@@ -333,14 +343,15 @@ export class ReplySequencer {
     const detail = queue.detail;
     const refused = type === MINUS;
     if (kind === Pending.CONSOLE && !refused) {
-      this.auth = Auth.YES;
+      this.letIn();
       queue.replaceHead(Pending.ANSWER, 1);
       // INFO is a verbatim string in RESP3: better than any memory of what HELLO said.
       this.listener.consoleAllowed(detail, type === EQUALS ? 3 : 2);
       return true;
     }
     queue.pop();
-    if (refused && kind !== Pending.OPAQUE) this.learnFromError(kind);
+    // A script's own error tells nothing, but what comes before anything told is the server's, as far as it counts.
+    if (refused && (kind !== Pending.OPAQUE || this.auth !== Auth.YES)) this.learnFromError(kind);
     this.learn(kind, detail, refused);
     return true;
   }
@@ -352,7 +363,7 @@ export class ReplySequencer {
     switch (kind) {
       case Pending.PASS:
       case Pending.OPAQUE:
-        if (!refused) this.auth = Auth.YES;
+        if (!refused) this.letIn();
         return;
       case Pending.FOLLOW_UP:
         listener.followUpAnswered(detail, this.followUpReply());
@@ -363,7 +374,7 @@ export class ReplySequencer {
       case Pending.MULTI:
         if (refused) listener.multiRefused(detail);
         // Inside a transaction a probe would be queued.
-        else this.auth = Auth.YES;
+        else this.letIn();
         return;
       case Pending.EXEC:
         listener.execAnswered(type === STAR && scanner.length >= 0);
@@ -372,18 +383,19 @@ export class ReplySequencer {
       case Pending.AUTH:
       case Pending.STATE:
         if (kind === Pending.HELLO && !refused) this.resp2 = type !== PERCENT;
-        if (!refused) this.auth = Auth.YES;
+        // Who it is comes first: one that has logged in is let in as that.
         listener.stateAnswered(kind, !refused);
+        if (!refused) this.letIn();
         return;
       case Pending.RESET:
         if (!refused) this.restart();
         return;
       case Pending.AUTH_PROBE:
-        if (!this.errorIs('-NOAUTH')) this.auth = Auth.YES;
+        if (!this.errorIs('-NOAUTH')) this.letIn();
         return;
       case Pending.REPLY_CHECK:
         // Once replies are off no probe would be answered: what was learnt here must do.
-        if (!refused) this.auth = Auth.YES;
+        if (!refused) this.letIn();
         listener.replyCheckAnswered(!refused);
         return;
       case Pending.MONITOR:
@@ -398,8 +410,12 @@ export class ReplySequencer {
     // The text that servers of all versions refuse a command with (server.c, shared.oomerr), to the letter.
     if (kind === Pending.PASS && this.errorIs(OOM_TEXT)) this.listener.upstreamOom();
     else if (this.errorIs('-NOAUTH ')) {
-      this.refused ||= this.auth !== Auth.YES;
+      const never = this.auth !== Auth.YES;
       this.auth = Auth.NO;
+      if (never) {
+        this.refused = true;
+        this.listener.loginWanted();
+      }
     } else if (this.errorIs('-ERR Protocol error')) this.listener.protocolRefused();
   }
 
@@ -417,7 +433,7 @@ export class ReplySequencer {
       queue.popRun();
       return true;
     }
-    this.auth = Auth.YES;
+    this.letIn();
     const read = subscriptions.read(scanner.prefix, scanner.prefixLength);
     if (read === Confirmation.MESSAGE || (type === GREATER && read === Confirmation.NONE)) return false;
     if (kind === Pending.UNSUBSCRIBE_ALL) {

@@ -136,11 +136,6 @@ export class Session implements CommandHandler, ReplyOwner {
   private consoleReply = 0;
   /** How many commands in a row have gone up its own connection for no reason but those before them. */
   private strayed = 0;
-  /**
-   * The connection that was made for it has other rights than that which it would have had since it came: the default user
-   * has got or lost a password meanwhile. It must go on on neither.
-   */
-  hasOtherRights = false;
   private wasRaw = false;
   private closed = false;
   private draining = false;
@@ -244,6 +239,11 @@ export class Session implements CommandHandler, ReplyOwner {
   /** The client reads too slowly to share: it gets a connection of its own, for good. */
   stopSharing(): void {
     this.connection.hold?.holdForGood();
+  }
+
+  /** Its own connection has other rights than it must have: it is to be ended. */
+  get hasOtherRights(): boolean {
+    return this.connection.hasOtherRights;
   }
 
   /** Its own connection has told that it may run commands: so may another one of the same login. */
@@ -412,7 +412,6 @@ export class Session implements CommandHandler, ReplyOwner {
     if (broken !== undefined) this.fault ??= broken;
     if (this.fault !== undefined) return;
     try {
-      if (this.place === Place.OWN) this.settleStanding();
       this.weigh(bytes);
       this.answered();
     } catch (error) {
@@ -435,18 +434,6 @@ export class Session implements CommandHandler, ReplyOwner {
     this.spoilsShared = this.place === Place.SHARED;
     this.connection.replies.broken ??= error;
     this.connection.replies.abandon();
-  }
-
-  /** What its own connection tells of a client that has not logged in. */
-  private settleStanding(): void {
-    const { hold, replies } = this.connection;
-    if (hold === undefined || hold.loggedIn) return;
-    const { refused } = replies;
-    const letIn = replies.auth === Auth.YES && !refused;
-    if (hold.standing === Standing.UNKNOWN) {
-      if (refused) hold.standing = Standing.SHUT;
-      else if (letIn) hold.standing = Standing.OPEN;
-    } else if (hold.standing === Standing.OPEN ? refused : letIn) this.hasOtherRights = true;
   }
 
   private weigh(bytes: number): void {

@@ -18,6 +18,8 @@ const listener: ReplyListener = {
   stateAnswered: nothing,
   consoleAllowed: nothing,
   connectionReset: nothing,
+  letIn: nothing,
+  loginWanted: nothing,
   upstreamOom: nothing,
   protocolRefused: nothing,
 };

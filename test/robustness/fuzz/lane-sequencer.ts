@@ -108,6 +108,8 @@ class Recording {
       stateAnswered: (_kind, taken) => void (taken && note('user changed')),
       consoleAllowed: () => {},
       connectionReset: () => {},
+      letIn: () => {},
+      loginWanted: () => {},
       protocolRefused: () => {},
       upstreamOom: () => note('oom'),
     });

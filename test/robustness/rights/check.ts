@@ -1,0 +1,349 @@
+// Random rights: clients log in, fail to, RESET, read, write, run transactions and scripts, while users are made, changed
+// and deleted, passwords set and rotated, connections killed and servers restarted. Whatever a client does through the
+// proxy a twin does beside it on a connection of its own to a second server, which goes through the same: so each reply is
+// known. Only these may differ: a command that was on a connection when it was killed; a client that goes on where its
+// twin was killed, with the rights of one that logs in anew; and the end, for a client of which no connection can be
+// made any more. One step after the other, each awaited.
+import type { Test } from 'tap';
+import type { PoolSnapshot } from '../../../src/admin/types.js';
+import type { RedisProcess } from '../../../src/demo/redis-server.js';
+import { type TestProxy, withProxy } from '../../support/proxy.js';
+import { command, connectRaw, type RawClient } from '../../support/raw-client.js';
+import { withRedis } from '../../support/redis.js';
+import { until } from '../../support/wait.js';
+import { Random } from '../fuzz/random.js';
+
+const USERS = ['alice', 'bob', 'default'];
+const PASSWORDS = ['p1', 'p2', 'p3'];
+const CLIENTS = 6;
+const ROOT = ['root', 'root-secret'] as const;
+/** What every user may always do. */
+const ALWAYS = ['+select', '+client', '+acl|whoami', '+hello', '+auth', '+reset', '+ping'];
+const RIGHTS = [
+  '+@all',
+  '+get',
+  '-get',
+  '+set',
+  '-set',
+  '-eval',
+  '+eval',
+  '-multi',
+  '+multi',
+  '-subscribe',
+  '+subscribe',
+];
+const LOST = '-ERR spillway lost its connection';
+
+type Words = readonly string[];
+
+export interface RightsTally {
+  steps: number;
+  replies: number;
+  /** Replies that a connection of the client's own would not have had. */
+  wrong: string[];
+  /** Clients that were ended with good reason, commands that were lost with their connection, twins that came anew. */
+  ended: number;
+  lost: number;
+  anew: number;
+}
+
+interface Actor {
+  direct: RawClient;
+  pooled: RawClient;
+  credential: Words | undefined;
+  resp: string;
+  db: string;
+  /** How often the default user had changed when it came. */
+  came: number;
+}
+
+interface Answer {
+  readonly replies: string[];
+  readonly closed: boolean;
+}
+
+export class RightsCheck {
+  readonly tally: RightsTally = { steps: 0, replies: 0, wrong: [], ended: 0, lost: 0, anew: 0 };
+  private readonly random: Random;
+  private readonly log: string[] = [];
+  private actors: Actor[] = [];
+  private admins: RawClient[] = [];
+  /** Changes of the default user. */
+  private changes = 0;
+
+  private constructor(
+    seed: number,
+    private readonly servers: readonly [direct: RedisProcess, behind: RedisProcess],
+    private readonly proxy: TestProxy,
+  ) {
+    this.random = new Random(seed);
+  }
+
+  static async create(t: Test, seed: number, pool: string): Promise<RightsCheck> {
+    const servers = [await withRedis(t), await withRedis(t)] as const;
+    const proxy = await withProxy(t, {
+      redis: servers[1],
+      config: { upstream: { pool, sharedConnections: 2 }, memory: { shedWhen: 'never' } },
+    });
+    const check = new RightsCheck(seed, servers, proxy);
+    t.teardown(() => {
+      for (const { direct, pooled } of check.actors) for (const client of [direct, pooled]) client.destroy();
+      for (const admin of check.admins) admin.destroy();
+    });
+    await check.begin();
+    return check;
+  }
+
+  /** Until `done`, or the first wrong reply. */
+  async run(done: () => boolean): Promise<RightsTally> {
+    while (!done() && this.tally.wrong.length === 0) {
+      this.tally.steps++;
+      if (this.random.oneIn(4)) await this.change();
+      else await this.act(this.random.below(CLIENTS));
+    }
+    return this.tally;
+  }
+
+  private async begin(): Promise<void> {
+    this.admins = await Promise.all(
+      this.servers.map(async ({ port }) => {
+        const admin = await connectRaw(port);
+        await admin.call('ACL', 'SETUSER', ROOT[0], 'on', `>${ROOT[1]}`, '~*', '&*', '+@all');
+        await admin.call('AUTH', ...ROOT);
+        return admin;
+      }),
+    );
+    for (const user of USERS.slice(0, 2))
+      await this.tell('ACL', 'SETUSER', user, 'on', '>p1', '~*', '&*', '+@all');
+    await this.fill();
+    for (let i = 0; i < CLIENTS; i++) this.actors[i] = await this.comes();
+  }
+
+  /** The servers hold the same. */
+  private async fill(): Promise<void> {
+    await this.tell('FLUSHALL');
+    await this.tell('SET', 'k', 'v');
+  }
+
+  private async tell(...words: Words): Promise<void> {
+    this.log.push(`admin: ${words.join(' ')}`);
+    await Promise.all(this.admins.map((admin) => admin.call(...words)));
+  }
+
+  private async comes(): Promise<Actor> {
+    const pooled = await until(() => connectRaw(this.proxy.port).catch(() => undefined), {
+      timeoutMs: 10_000,
+    });
+    const direct = await connectRaw(this.servers[0].port);
+    await this.settled();
+    return { direct, pooled, credential: undefined, resp: '2', db: '0', came: this.changes };
+  }
+
+  /** It is known of each client what it may do, so that what changes next comes behind that. */
+  private async settled(): Promise<void> {
+    await until(async () => {
+      const { pool } = (await this.proxy.admin('/api/connections')) as { pool: PoolSnapshot | null };
+      return (pool?.clientsWaiting ?? 0) === 0;
+    });
+  }
+
+  private async change(): Promise<void> {
+    const { random } = this;
+    const user = random.pick(USERS);
+    const password = random.pick(PASSWORDS);
+    if (user === 'default') this.changes++;
+    switch (random.below(10)) {
+      case 0:
+        this.changes++;
+        await this.tell('CONFIG', 'SET', 'requirepass', random.pick(['', password]));
+        return;
+      case 1:
+        await this.tell('ACL', 'SETUSER', user, random.pick(['on', 'off']));
+        return;
+      case 2:
+        await this.tell('ACL', 'SETUSER', user, 'on', `>${password}`);
+        return;
+      case 3:
+        await this.tell('ACL', 'SETUSER', user, 'resetpass', `>${password}`);
+        return;
+      case 4:
+      case 5:
+        await this.tell('ACL', 'SETUSER', user, 'on', 'nopass');
+        return;
+      case 6:
+      case 7:
+        await this.tell('ACL', 'SETUSER', user, '~*', random.pick(RIGHTS), ...ALWAYS);
+        return;
+      case 8:
+        if (user === 'default') return;
+        await this.tell('ACL', 'DELUSER', user);
+        if (random.oneIn(2)) await this.tell('ACL', 'SETUSER', user, 'on', `>${password}`, '~*', ...ALWAYS);
+        return;
+      default:
+        if (random.oneIn(12)) await this.restart();
+        else await this.tell('CLIENT', 'KILL', 'USER', user);
+    }
+  }
+
+  private async restart(): Promise<void> {
+    this.log.push('restart');
+    this.changes++;
+    await Promise.all(this.servers.map((server) => server.restart()));
+    for (const admin of this.admins) admin.destroy();
+    for (const { direct, pooled } of this.actors) for (const client of [direct, pooled]) client.destroy();
+    await this.begin();
+  }
+
+  private async act(i: number): Promise<void> {
+    const { random, actors } = this;
+    if (random.oneIn(12)) {
+      for (const client of [actors[i].direct, actors[i].pooled]) client.destroy();
+      actors[i] = await this.comes();
+      this.log.push(`${i} comes`);
+      return;
+    }
+    const lines = this.lines();
+    this.log.push(`${i}: ${lines.map((words) => words.join(' ')).join(' | ')}`);
+    const actor = actors[i];
+    let due = await said(actor.direct, lines);
+    let got = await said(actor.pooled, lines);
+    const lost = got.replies.some((reply) => reply.startsWith(LOST));
+    if (due.closed && !got.closed) {
+      this.tally.anew++;
+      const twin = await this.loggedInAnew(actor);
+      if (twin === undefined || lost) return this.replace(i, lost);
+      actor.direct = twin;
+      due = await said(twin, lines);
+    }
+    if (lost) return this.replace(i, true);
+    if (due.closed && got.closed) return this.replace(i, false);
+    this.tally.replies += got.replies.length;
+    const same = got.replies.every((reply, n) => reply === due.replies[n]);
+    if (!same && !got.closed && got.replies.at(-1)?.startsWith('-NOAUTH')) {
+      // The end comes right behind it, if it is one.
+      await actor.pooled.readUntilClosed().catch(() => {});
+      got = { ...got, closed: actor.pooled.closed };
+    }
+    if (got.closed && !due.closed) {
+      // Its last words say why, in place of a reply.
+      const told = same || got.replies.slice(0, -1).every((reply, n) => reply === due.replies[n]);
+      const words = got.replies.at(-1) ?? '';
+      const fair = same || /^-(NOAUTH|WRONGPASS|ERR AUTH)/.test(words);
+      if (!told || !fair || !(await this.mayEnd(actor))) this.wrong(i, due, got);
+      else this.tally.ended++;
+      return this.replace(i, false);
+    }
+    if (!same || got.replies.length !== due.replies.length) return this.wrong(i, due, got);
+    this.note(actor, lines, due.replies);
+    await this.settled();
+  }
+
+  private lines(): Words[] {
+    const { random } = this;
+    const user = random.pick(USERS);
+    const password = random.pick(PASSWORDS);
+    const data = (): Words =>
+      random.pick([
+        ['GET', 'k'],
+        ['SET', 'k', `v${random.below(9)}`],
+        ['ACL', 'WHOAMI'],
+        ['INCR', 'n'],
+        ['EVAL', "return redis.call('GET', KEYS[1])", '1', 'k'],
+      ]);
+    switch (random.below(14)) {
+      case 0:
+      case 1:
+        return [['AUTH', user, password]];
+      case 2:
+        return [['AUTH', password]];
+      case 3:
+        return [['HELLO', random.pick(['2', '3']), 'AUTH', user, password], data()];
+      case 4:
+        return [['HELLO', random.pick(['2', '3'])], data()];
+      case 5:
+        return [['RESET'], data()];
+      case 6:
+        return [['SELECT', random.pick(['0', '1'])], data()];
+      case 7:
+        return [['MULTI'], data(), data(), ['EXEC'], data()];
+      case 8:
+        return [['WATCH', 'k'], data(), ['MULTI'], data(), ['EXEC']];
+      case 9:
+        return [['SUBSCRIBE', 'c'], ['UNSUBSCRIBE', 'c'], data()];
+      case 10:
+        return [['AUTH', user, password], data(), ['RESET'], data()];
+      default:
+        return [data(), data()];
+    }
+  }
+
+  /** What its twin takes along when it is made anew. */
+  private note(actor: Actor, lines: readonly Words[], replies: readonly string[]): void {
+    for (const [n, [name, ...words]] of lines.entries()) {
+      const reply = replies[n] ?? '-';
+      if (reply.startsWith('-')) continue;
+      if (name === 'AUTH') actor.credential = words;
+      else if (name === 'SELECT') actor.db = words[0];
+      else if (name === 'HELLO') {
+        actor.resp = words[0];
+        if (words.length > 1) actor.credential = words.slice(2);
+      } else if (name === 'RESET') {
+        Object.assign(actor, { credential: undefined, resp: '2', db: '0', came: this.changes });
+      }
+    }
+  }
+
+  /** A connection for the client's twin as the client would make it now; undefined: it cannot log in. */
+  private async loggedInAnew({ credential, resp, db }: Actor): Promise<RawClient | undefined> {
+    const twin = await connectRaw(this.servers[0].port);
+    const login: Words[] = [];
+    if (credential !== undefined) login.push(['AUTH', ...credential]);
+    if (resp !== '2') login.push(['HELLO', resp]);
+    if (db !== '0') login.push(['SELECT', db]);
+    const { replies } = await said(twin, login);
+    if (replies.every((reply) => !reply.startsWith('-'))) return twin;
+    twin.destroy();
+    return undefined;
+  }
+
+  /** No connection with just the rights of this client can be made any more. */
+  private async mayEnd(actor: Actor): Promise<boolean> {
+    if (actor.credential === undefined) return actor.came !== this.changes;
+    const twin = await this.loggedInAnew(actor);
+    twin?.destroy();
+    return twin === undefined;
+  }
+
+  private async replace(i: number, lost: boolean): Promise<void> {
+    if (lost) this.tally.lost++;
+    for (const client of [this.actors[i].direct, this.actors[i].pooled]) client.destroy();
+    // What one of them has written and the other has not.
+    await this.fill();
+    this.actors[i] = await this.comes();
+    this.log.push(`${i} comes anew`);
+  }
+
+  private wrong(i: number, due: Answer, got: Answer): void {
+    const text = ({ replies, closed }: Answer) => `${JSON.stringify(replies)}${closed ? ' and the end' : ''}`;
+    this.tally.wrong.push(
+      `client ${i}: due ${text(due)}\n got ${text(got)}\n${this.log.slice(-60).join('\n')}`,
+    );
+  }
+}
+
+/** What is answered, up to the end of the connection. */
+async function said(client: RawClient, lines: readonly Words[]): Promise<Answer> {
+  const replies: string[] = [];
+  void client.write(Buffer.concat(lines.map((words) => command(...words))));
+  try {
+    for (const _ of lines) {
+      const [reply] = await client.readReplies(1);
+      // The number of the connection in what HELLO answers.
+      replies.push(String(reply).replace(/\$2\r\nid\r\n:\d+/, 'id'));
+    }
+  } catch (error) {
+    if (!client.closed) throw error;
+    return { replies, closed: true };
+  }
+  return { replies, closed: client.closed };
+}
