@@ -1,0 +1,133 @@
+// Command pooling: clients that ask for much and read nothing, beside others of the same identity. What they cost is
+// measured at the others: how long these wait, what waits in memory, and whether the server ends their connection.
+import t, { type Test } from 'tap';
+import type { ConnectionSnapshot } from '../../src/admin/types.js';
+import { type TestProxy, withProxy } from '../support/proxy.js';
+import { command, connectRaw, type RawClient, withRaw } from '../support/raw-client.js';
+import { withRedis } from '../support/redis.js';
+import { commands, lookAt } from '../support/twins.js';
+import { until } from '../support/wait.js';
+
+const PATIENCE_MS = 60_000;
+const MIB = 1024 * 1024;
+/** All slow readers together (unread-replies.ts), and what one read more brings. */
+const UNREAD_BYTES = 130 * MIB;
+/** Thirty that hold the connection one after the other, for two seconds each, would take a minute. */
+const SLOWEST_MS = 5_000;
+const LOST = '-ERR spillway lost its connection';
+
+const connections = async (proxy: TestProxy) => (await proxy.admin('/api/connections')) as ConnectionSnapshot;
+
+/** A client that asks and does not read. */
+async function offend(t: Test, proxy: TestProxy, asked: Buffer): Promise<RawClient> {
+  const client = await withRaw(t, proxy.port, PATIENCE_MS);
+  client.socket.pause();
+  void client.write(asked);
+  return client;
+}
+
+const OFFENCES = {
+  'many replies': Buffer.concat(Array<Buffer>(1000).fill(command('GET', '12k'))),
+  'large replies': Buffer.concat(Array<Buffer>(4).fill(command('GET', '8m'))),
+};
+
+t.test(
+  'what slow readers cost the others does not grow with their number',
+  { timeout: 120_000 },
+  async (t) => {
+    const redis = await withRedis(t);
+    const look = await lookAt(t, redis);
+    await look.call('SET', '12k', Buffer.alloc(12 * 1024, 'v'));
+    await look.call('SET', '8m', Buffer.alloc(8 * MIB, 'v'));
+    for (const [what, asked] of Object.entries(OFFENCES)) {
+      for (const offenders of what === 'many replies' ? [1, 4, 30] : [1, 4]) {
+        await t.test(`${what}, ${offenders} at a time`, async (t) => {
+          const proxy = await withProxy(t, { redis, config: { rules: [], upstream: { pool: 'command' } } });
+          const victims = await Promise.all([1, 2, 3].map(() => withRaw(t, proxy.port, PATIENCE_MS)));
+          for (const victim of victims) await victim.call('SET', 'k', 'v');
+          let [slowest, held] = [0, 0];
+          for (let wave = 0; wave < 2; wave++) {
+            const slow = await Promise.all(Array.from({ length: offenders }, () => offend(t, proxy, asked)));
+            const serve = async (victim: RawClient): Promise<void> => {
+              for (let round = 0; round < 60; round++) {
+                const since = performance.now();
+                t.equal(String(await victim.call('GET', 'k')), '$1\r\nv\r\n');
+                await victim.call('INCR', 'n');
+                slowest = Math.max(slowest, performance.now() - since);
+              }
+            };
+            await Promise.all(victims.map(serve));
+            held = Math.max(held, (await connections(proxy)).heldReplyBytes);
+            for (const client of slow) client.destroy();
+          }
+          t.ok(slowest < SLOWEST_MS, `${Math.round(slowest)} ms at most for two replies`);
+          t.ok(held < UNREAD_BYTES, `${Math.round(held / MIB)} MiB wait in memory`);
+        });
+      }
+    }
+  },
+);
+
+t.test('a slow reader gets all that it asked for when it reads at last', async (t) => {
+  const redis = await withRedis(t);
+  const proxy = await withProxy(t, { redis, config: { rules: [], upstream: { pool: 'command' } } });
+  const [slow, other] = [
+    await withRaw(t, proxy.port, PATIENCE_MS),
+    await withRaw(t, proxy.port, PATIENCE_MS),
+  ];
+  await other.call('SET', 'k', Buffer.alloc(12 * 1024, 'v'));
+  slow.socket.pause();
+  const each = commands('GET k', 'INCR n');
+  void slow.write(Buffer.concat(Array<Buffer>(1000).fill(each)));
+  for (let i = 0; i < 200; i++) await other.call('GET', 'k');
+  slow.socket.resume();
+  for (let i = 1; i <= 1000; i++) {
+    const [value, number] = await slow.readReplies(2);
+    if (value.length !== 12_298 || String(number) !== `:${i}\r\n`) {
+      t.fail(`reply ${i}: ${value.length} bytes, ${number}`);
+      break;
+    }
+  }
+});
+
+for (const [limit, evictionsAtMost] of [['8mb', 0]] as const) {
+  t.test(`maxmemory-clients ${limit}: the server ends who is owed much, not those beside it`, async (t) => {
+    const redis = await withRedis(t, ['--maxmemory', '200mb', '--maxmemory-clients', limit]);
+    const proxy = await withProxy(t, { redis, config: { rules: [], upstream: { pool: 'command' } } });
+    const look = await lookAt(t, redis);
+    await look.call('CLIENT', 'NO-EVICT', 'ON');
+    await look.call('SET', 'big', Buffer.alloc(1_000_000, 'v'));
+    const evicted = async () =>
+      Number(/evicted_clients:(\d+)/.exec(String(await look.call('INFO', 'stats')))?.[1]);
+    const asked = Buffer.concat(Array<Buffer>(60).fill(command('GET', 'big')));
+    const victims = await Promise.all(Array.from({ length: 4 }, () => withRaw(t, proxy.port, PATIENCE_MS)));
+    for (const victim of victims) await victim.call('SET', 'k', 'v');
+    let errors = 0;
+    const serve = async (): Promise<void> => {
+      for (let round = 0; round < 20; round++) {
+        const replies = await Promise.all(
+          victims.map((victim) => victim.call(round % 2 === 0 ? 'GET' : 'STRLEN', 'k')),
+        );
+        errors += replies.filter((reply) => String(reply).startsWith(LOST)).length;
+      }
+    };
+    for (let offence = 0; offence < 8; offence++) {
+      const before = await evicted();
+      const offender = await connectRaw(proxy.port, PATIENCE_MS);
+      offender.socket.pause();
+      void offender.write(asked);
+      // One that reads nothing has all its replies made at once as soon as it has a connection of its own.
+      await until(
+        async () => {
+          await serve();
+          return (await evicted()) > before;
+        },
+        { timeoutMs: PATIENCE_MS, describe: 'the server to end the connection of the offender' },
+      );
+      offender.destroy();
+    }
+    await serve();
+    t.ok(errors <= evictionsAtMost * victims.length, `${errors} errors for those that share`);
+    t.ok((await evicted()) >= 8, 'the offender was ended each time');
+  });
+}
