@@ -165,3 +165,14 @@ t.test('a live server', async (t) => {
     });
   }
 });
+
+t.test('the key that a server says is written, in place of the first', async (t) => {
+  const keysOf = (spec: object) =>
+    factsFromCommandReply([['mod.put', -3, ['write'], 1, 1, 1, [], [], [spec]]])[0]?.keys;
+  const at = { spec: { index: 2 } };
+  const range = { spec: { lastkey: 0, keystep: 1 } };
+  const written = { flags: ['RW', 'update'], begin_search: at, find_keys: range };
+  t.match(keysOf(written), { first: 2, last: 2, step: 1 });
+  t.match(keysOf({ ...written, flags: ['RO', 'access'] }), { first: 1, last: 1, step: 1 }, 'only read');
+  t.match(keysOf({ ...written, begin_search: { spec: { keyword: 'STORE' } } }), { first: 1, last: 1 });
+});
