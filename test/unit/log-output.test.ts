@@ -1,12 +1,22 @@
 // The log's destination: what a reader that stops, fails or never reads costs, and what it does not.
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, constants, openSync, readFileSync, readSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  openSync,
+  readFileSync,
+  readSync,
+  write as writeAsync,
+  writeSync,
+} from 'node:fs';
 import path from 'node:path';
+import { promisify } from 'node:util';
 import t, { type Test } from 'tap';
 import { LogOutput } from '../../src/log/log-output.js';
 import { until } from '../support/wait.js';
 
+const write = promisify(writeAsync);
 const LINE = `${'x'.repeat(99)}\n`;
 
 /** A pipe that holds all that it can, and its reading end. */
@@ -48,6 +58,8 @@ t.test('a reader that stops costs what does not fit, counted, and nothing else',
   for (const line of lines) output.write(line);
   const { lost } = output;
   t.ok(lost >= 20 && lost < 30, `${lost} of 30 lines lost`);
+  // The write has been tried, as one that was begun behind it has: nobody read before that.
+  for (let i = 0; i < 3; i++) await write(pipe, 'x').catch(() => {});
   let text = '';
   await until(() => {
     text += drain(pipe).replaceAll('.', '');
