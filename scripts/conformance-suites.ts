@@ -4,8 +4,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { startRedis } from '../src/demo/redis-server.js';
-import { ensureServerBinary } from '../src/demo/server-binary.js';
+import { startRedis } from '../src/cli/local-server/redis-server.js';
+import { ensureServerBinary } from '../src/cli/local-server/server-binary.js';
 import { debianSource } from '../test/conformance/clients/suites/debian-source.js';
 import { buildHiredisSuite, runHiredisSuite } from '../test/conformance/clients/suites/hiredis-suite.js';
 import { REDIS_SUITE_SERVER, runRedisSuite } from '../test/conformance/clients/suites/redis-suite.js';

@@ -1,8 +1,8 @@
 // npm run dataset: fills a Redis with a keyspace as applications leave them, to try the tools on.
 import { Command } from 'commander';
+import { Progress } from '../src/cli/terminal/progress.js';
 import { parseUpstreamUrl } from '../src/config/upstream-url.js';
-import { connectServers, databasesOf } from '../src/keyspace/servers.js';
-import { Progress } from '../src/terminal/progress.js';
+import { connectServers, databasesOf } from '../src/tools/keyspace/servers.js';
 import { loadDataset } from '../test/support/dataset.js';
 
 const program = new Command('npm run dataset --')

@@ -1,5 +1,5 @@
 // Makes sure that a Redis or Valkey server is there before the tests run, in the same way as the demo does.
-import { ensureServerBinary } from '../src/demo/server-binary.js';
+import { ensureServerBinary } from '../src/cli/local-server/server-binary.js';
 
 try {
   const binary = await ensureServerBinary((line) => console.error(line));

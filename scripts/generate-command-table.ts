@@ -1,4 +1,4 @@
-// Writes src/commands/table.generated.ts from the package @ioredis/commands (Redis's own COMMAND, kept current).
+// Writes src/core/commands/table.generated.ts from the package @ioredis/commands (Redis's own COMMAND, kept current).
 // `--check` writes nothing and fails when the file on disk differs: CI runs that.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -30,10 +30,10 @@ ${rows.join('\n')}
 ];
 `;
 
-const target = new URL('../src/commands/table.generated.ts', import.meta.url);
+const target = new URL('../src/core/commands/table.generated.ts', import.meta.url);
 if (process.argv.includes('--check')) {
   if (readFileSync(target, 'utf8') !== text) {
-    console.error('src/commands/table.generated.ts is out of date: run npm run generate');
+    console.error('src/core/commands/table.generated.ts is out of date: run npm run generate');
     process.exit(1);
   }
 } else {

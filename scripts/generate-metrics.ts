@@ -1,14 +1,14 @@
-// Writes docs/METRICS.md from src/admin/metric-groups.ts and deploy/prometheus/alerts.yml; with --check writes nothing
+// Writes docs/METRICS.md from src/surfaces/admin/metric-groups.ts and deploy/prometheus/alerts.yml; with --check writes nothing
 // and exits 1 when the document differs.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { parse } from 'yaml';
-import { METRIC_GROUPS, METRIC_PREFIX, type MetricRow } from '../src/admin/metric-groups.js';
-import { LABELS, type Label } from '../src/admin/metric-readers.js';
+import { METRIC_GROUPS, METRIC_PREFIX, type MetricRow } from '../src/surfaces/admin/metric-groups.js';
+import { LABELS, type Label } from '../src/surfaces/admin/metric-readers.js';
 
 const ROOT = new URL('../', import.meta.url);
 const DOCUMENT = new URL('docs/METRICS.md', ROOT);
 
-const HEAD = `<!-- Generated from src/admin/metric-groups.ts by scripts/generate-metrics.ts: change that instead. -->
+const HEAD = `<!-- Generated from src/surfaces/admin/metric-groups.ts by scripts/generate-metrics.ts: change that instead. -->
 
 # Metrics
 

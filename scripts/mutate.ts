@@ -13,7 +13,7 @@ import { type Mutant, mutantsOf } from './mutation/mutants.js';
 import { Tests } from './mutation/tests.js';
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url));
-const CORE = ['resp', 'commands', 'policy', 'session', 'net', 'memory'].map((name) => `src/${name}`);
+const CORE = ['src/core', 'src/wire', 'src/memory'];
 const COPIED = [
   'src',
   'test',

@@ -7,7 +7,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { findFreePort } from '../src/demo/free-port.js';
+import { findFreePort } from '../src/cli/local-server/free-port.js';
 import { until } from '../test/support/wait.js';
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url));
@@ -18,7 +18,7 @@ const NEEDED = [
   'CHANGELOG.md',
   'LICENSE',
   'README.md',
-  'dist/admin/page/index.html',
+  'dist/surfaces/admin/page/index.html',
   'dist/cli/main.js',
   'package.json',
   'proxy.config.json',

@@ -2,11 +2,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { pino } from 'pino';
-import { startProxy } from '../src/app/proxy.js';
+import { startRedis } from '../src/cli/local-server/redis-server.js';
+import { ensureServerBinary } from '../src/cli/local-server/server-binary.js';
 import { compileConfig } from '../src/config/compile.js';
 import { configSchema } from '../src/config/schema.js';
-import { startRedis } from '../src/demo/redis-server.js';
-import { ensureServerBinary } from '../src/demo/server-binary.js';
+import { startProxy } from '../src/runtime/proxy.js';
 import { launch } from '../test/browser/open-page.js';
 
 const FILE = new URL('../docs/dashboard.png', import.meta.url).pathname;

@@ -9,7 +9,7 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import Table from 'cli-table3';
 import { Redis } from 'ioredis';
-import { startRedis } from '../src/demo/redis-server.js';
+import { startRedis } from '../src/cli/local-server/redis-server.js';
 import { infoFields } from '../src/memory/reading.js';
 import { fetchServer } from './servers/fetch.js';
 import { NOT_TO_BE_HAD, RELEASES } from './servers/releases.js';

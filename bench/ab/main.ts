@@ -2,8 +2,8 @@
 // in turn, round by round. Exit code 1 when the new one is slower by more than chance (see verdict.ts), 130 after Ctrl-C.
 import { parseArgs } from 'node:util';
 import Table from 'cli-table3';
-import { startRedis } from '../../src/demo/redis-server.js';
-import { ensureServerBinary } from '../../src/demo/server-binary.js';
+import { startRedis } from '../../src/cli/local-server/redis-server.js';
+import { ensureServerBinary } from '../../src/cli/local-server/server-binary.js';
 import { wholeNumber } from '../../test/support/options.js';
 import { startProxyProcess } from '../../test/support/proxy-process.js';
 import { type Loaded, type Measurement, Meter } from '../throughput/measure.js';

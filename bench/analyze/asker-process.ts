@@ -1,7 +1,7 @@
 // Another client of the server that is analysed: a GET about every millisecond, each timed. A process of its own:
 // `PORT KEY`. On any message it says what the GETs since the last one took.
 import { Redis } from 'ioredis';
-import { Histogram } from '../../src/stats/histogram.js';
+import { Histogram } from '../../src/observe/stats/histogram.js';
 
 export interface GetTimes {
   readonly gets: number;

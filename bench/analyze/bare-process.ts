@@ -2,8 +2,8 @@
 // ioredis as one would write it, or by the tools' own connection, which leaves the server hardly a moment of rest.
 // A process of its own: `PORT 'bare ioredis loop'|'bare lean loop'`; tells that it begins, and the seconds it took.
 import { Redis } from 'ioredis';
-import { Batch, keyCommand } from '../../src/keyspace/batch.js';
-import { Pipe, type Reply } from '../../src/keyspace/pipe.js';
+import { Batch, keyCommand } from '../../src/tools/keyspace/batch.js';
+import { Pipe, type Reply } from '../../src/tools/keyspace/pipe.js';
 
 const PAGE_KEYS = 1000;
 

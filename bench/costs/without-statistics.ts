@@ -1,10 +1,10 @@
 // The proxy with nothing counted: what `spillway --config FILE` starts, with an observer that does nothing. For the
 // benchmark of what the statistics cost, and for nothing else: it never sheds after an OOM of Redis's own.
 import { pino } from 'pino';
-import { startProxy } from '../../src/app/proxy.js';
 import { formatListenAddress } from '../../src/config/address.js';
 import { loadConfig } from '../../src/config/load.js';
-import type { TrafficObserver } from '../../src/policy/observer.js';
+import type { TrafficObserver } from '../../src/core/policy/observer.js';
+import { startProxy } from '../../src/runtime/proxy.js';
 
 const NOTHING: TrafficObserver = {
   onWrite: () => {},

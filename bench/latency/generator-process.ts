@@ -4,7 +4,7 @@
 // known from i, and the replies of a connection, which come in order, need no queue.
 // As lean as can be: commands are slices of one buffer, replies are only counted by their line ends.
 import net from 'node:net';
-import { Histogram } from '../../src/stats/histogram.js';
+import { Histogram } from '../../src/observe/stats/histogram.js';
 import type { GeneratorMessage, GeneratorOptions } from './generator.js';
 
 const LINE_END = 0x0a;

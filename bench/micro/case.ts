@@ -1,7 +1,7 @@
 // What a micro benchmark consists of, and what its cases share.
-import type { TrafficObserver } from '../../src/policy/observer.js';
-import { Priority, type Rule } from '../../src/policy/rule.js';
-import type { ByteSink } from '../../src/session/byte-sink.js';
+import type { TrafficObserver } from '../../src/core/policy/observer.js';
+import { Priority, type Rule } from '../../src/core/policy/rule.js';
+import type { ByteSink } from '../../src/core/session/byte-sink.js';
 
 export interface MicroCase {
   readonly what: string;

@@ -1,13 +1,13 @@
 // What deciding costs: finding a key's rule, hashing it, and the whole verdict on a write.
-import { defaultCommandTable } from '../../src/commands/table.js';
-import { globMatches } from '../../src/policy/glob.js';
-import { hashKey } from '../../src/policy/hash.js';
-import { Policy } from '../../src/policy/policy.js';
-import { Priority } from '../../src/policy/rule.js';
-import { RuleSet } from '../../src/policy/rule-set.js';
-import { ALL, ShedGate } from '../../src/policy/shed.js';
-import { encodeCommand } from '../../src/resp/encode.js';
-import { RequestScanner } from '../../src/resp/request-scanner.js';
+import { defaultCommandTable } from '../../src/core/commands/table.js';
+import { globMatches } from '../../src/core/policy/glob.js';
+import { hashKey } from '../../src/core/policy/hash.js';
+import { Policy } from '../../src/core/policy/policy.js';
+import { Priority } from '../../src/core/policy/rule.js';
+import { RuleSet } from '../../src/core/policy/rule-set.js';
+import { ALL, ShedGate } from '../../src/core/policy/shed.js';
+import { encodeCommand } from '../../src/core/resp/encode.js';
+import { RequestScanner } from '../../src/core/resp/request-scanner.js';
 import { type MicroCase, NO_OBSERVER, rule, VALUE } from './case.js';
 
 const rules = new RuleSet({

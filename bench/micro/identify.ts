@@ -1,5 +1,5 @@
 // What it costs to find a command's row in the table by its name.
-import { defaultCommandTable } from '../../src/commands/table.js';
+import { defaultCommandTable } from '../../src/core/commands/table.js';
 import type { MicroCase } from './case.js';
 
 export function identifyCases(): MicroCase[] {

@@ -1,7 +1,7 @@
 // What framing costs: one command, or one reply, found in bytes.
-import { encodeCommand } from '../../src/resp/encode.js';
-import { ReplyScanner } from '../../src/resp/reply-scanner.js';
-import { RequestScanner } from '../../src/resp/request-scanner.js';
+import { encodeCommand } from '../../src/core/resp/encode.js';
+import { ReplyScanner } from '../../src/core/resp/reply-scanner.js';
+import { RequestScanner } from '../../src/core/resp/request-scanner.js';
 import { type MicroCase, VALUE } from './case.js';
 
 const SET = encodeCommand('SET', 'session:1234567890', VALUE);

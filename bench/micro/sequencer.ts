@@ -1,6 +1,6 @@
 // What it costs to owe replies and to hand them out in order, in pipelines of DEPTH.
-import { Pending } from '../../src/session/pending-queue.js';
-import { ReplySequencer } from '../../src/session/reply-sequencer.js';
+import { Pending } from '../../src/core/session/reply/pending-queue.js';
+import { ReplySequencer } from '../../src/core/session/reply/reply-sequencer.js';
 import { CopyingSink, DEPTH, type MicroCase } from './case.js';
 
 export function sequencerCases(): MicroCase[] {

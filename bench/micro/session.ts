@@ -1,12 +1,12 @@
 // What the whole core costs: one command through a session and its reply back, in pipelines of DEPTH.
-import { defaultCommandTable } from '../../src/commands/table.js';
-import { Policy } from '../../src/policy/policy.js';
-import { Priority } from '../../src/policy/rule.js';
-import { RuleSet } from '../../src/policy/rule-set.js';
-import { ALL, ShedGate } from '../../src/policy/shed.js';
-import { TtlMemory } from '../../src/policy/ttl-memory.js';
-import { encodeCommand } from '../../src/resp/encode.js';
-import { Session } from '../../src/session/session.js';
+import { defaultCommandTable } from '../../src/core/commands/table.js';
+import { Policy } from '../../src/core/policy/policy.js';
+import { Priority } from '../../src/core/policy/rule.js';
+import { RuleSet } from '../../src/core/policy/rule-set.js';
+import { ALL, ShedGate } from '../../src/core/policy/shed.js';
+import { TtlMemory } from '../../src/core/policy/ttl-memory.js';
+import { encodeCommand } from '../../src/core/resp/encode.js';
+import { Session } from '../../src/core/session/session.js';
 import { CopyingSink, DEPTH, type MicroCase, NO_OBSERVER, rule, VALUE } from './case.js';
 
 const RULE = rule(1, 'session:*', { priority: Priority.LOW, applyToAll: true });

@@ -1,8 +1,8 @@
 // What counting a write costs, by how its key is found again.
-import { specify } from '../../src/commands/table.js';
-import { TtlOutcome } from '../../src/policy/observer.js';
-import { TtlMemory } from '../../src/policy/ttl-memory.js';
-import { TrafficStats } from '../../src/stats/counters.js';
+import { specify } from '../../src/core/commands/table.js';
+import { TtlOutcome } from '../../src/core/policy/observer.js';
+import { TtlMemory } from '../../src/core/policy/ttl-memory.js';
+import { TrafficStats } from '../../src/observe/stats/counters.js';
 import type { MicroCase } from './case.js';
 
 const SET = specify({

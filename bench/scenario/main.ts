@@ -1,7 +1,7 @@
 // `npm run bench:scenario`: the proof of shedding. A real Redis of 100 MB with noeviction, writers at full speed on four
 // priorities, direct and proxied in one run; a verdict for each requirement; exit code 1 when one fails.
 import { parseArgs } from 'node:util';
-import { ensureServerBinary } from '../../src/demo/server-binary.js';
+import { ensureServerBinary } from '../../src/cli/local-server/server-binary.js';
 import { wholeNumber } from '../../test/support/options.js';
 import { circumstances } from '../report/circumstances.js';
 import { keepResults } from '../report/keep.js';

@@ -1,6 +1,6 @@
 // The four patterns of the scenario and their rules. Critical overwrites a bounded set of keys, which fits; the others
 // write ever new keys.
-import { PRIORITY_NAMES, type PriorityName } from '../../src/policy/rule.js';
+import { PRIORITY_NAMES, type PriorityName } from '../../src/core/policy/rule.js';
 
 export const PATTERNS = PRIORITY_NAMES;
 export type PatternName = PriorityName;

@@ -1,8 +1,8 @@
 // One scenario for one value size: direct, then proxied, each on a fresh Redis; then freed memory and modest writers.
 import { setTimeout as delay } from 'node:timers/promises';
 import { Redis } from 'ioredis';
-import type { MemorySnapshot } from '../../src/admin/types.js';
-import { type RedisProcess, startRedis } from '../../src/demo/redis-server.js';
+import { type RedisProcess, startRedis } from '../../src/cli/local-server/redis-server.js';
+import type { MemorySnapshot } from '../../src/surfaces/admin/types.js';
 import { type ProxyProcess, startProxyProcess } from '../../test/support/proxy-process.js';
 import { until } from '../../test/support/wait.js';
 import { Fleet } from './fleet.js';

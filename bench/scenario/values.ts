@@ -1,5 +1,5 @@
 // Values for the writers, encoded once: bulk strings of mixed or of one size.
-import { createRandom } from '../../src/demo/random.js';
+import { createRandom } from '../../src/cli/demo/random.js';
 
 const POOL = 512;
 const SMALLEST = 100;

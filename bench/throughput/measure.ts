@@ -1,7 +1,7 @@
 // One run against one target: the rate, and the CPU that it cost the proxy and Redis. A figure stands only when every
 // key has a TTL in the end: a target that did less work is no faster.
 import { Redis } from 'ioredis';
-import type { RedisProcess } from '../../src/demo/redis-server.js';
+import type { RedisProcess } from '../../src/cli/local-server/redis-server.js';
 import { cpuSeconds } from './cpu.js';
 import { commandFor, type LoadResult, load, loadTest, type Test } from './redis-benchmark.js';
 

@@ -6,10 +6,10 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
-import { findFreePort } from '../../src/demo/free-port.js';
-import { LastLines } from '../../src/demo/last-lines.js';
-import { guardProcess } from '../../src/demo/process-guard.js';
-import { findExecutable } from '../../src/demo/server-binary.js';
+import { findFreePort } from '../../src/cli/local-server/free-port.js';
+import { LastLines } from '../../src/cli/local-server/last-lines.js';
+import { guardProcess } from '../../src/cli/local-server/process-guard.js';
+import { findExecutable } from '../../src/cli/local-server/server-binary.js';
 import { until } from '../../test/support/wait.js';
 import type { Target } from '../report/types.js';
 

@@ -2,7 +2,7 @@
 // as redis-benchmark knows one command a run.
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { findExecutable } from '../../src/demo/server-binary.js';
+import { findExecutable } from '../../src/cli/local-server/server-binary.js';
 
 const TIMEOUT_MS = 300_000;
 export const KEYS = 100_000;

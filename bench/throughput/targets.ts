@@ -1,7 +1,7 @@
 // What is measured side by side: one private Redis, straight, behind a Spillway of each pooling, and behind the peers
 // that are installed. All of them are processes of their own that run all the time and end with what started them.
-import { type RedisProcess, startRedis } from '../../src/demo/redis-server.js';
-import { ensureServerBinary } from '../../src/demo/server-binary.js';
+import { type RedisProcess, startRedis } from '../../src/cli/local-server/redis-server.js';
+import { ensureServerBinary } from '../../src/cli/local-server/server-binary.js';
 import { type ProxyProcess, startProxyProcess } from '../../test/support/proxy-process.js';
 import type { Target } from '../report/types.js';
 import type { Loaded } from './measure.js';

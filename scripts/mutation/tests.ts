@@ -5,11 +5,11 @@ import path from 'node:path';
 
 /** By folder of src: what tests it through a running proxy. */
 const BY_PART: Readonly<Record<string, readonly string[]>> = {
-  resp: ['integration/framing'],
-  commands: ['integration/ttl', 'integration/shed', 'integration/pooling'],
-  policy: ['integration/ttl', 'integration/shed'],
-  session: ['integration/ttl', 'integration/pooling', 'integration/framing', 'conformance/pipelines'],
-  net: ['integration/pooling', 'robustness/drain', 'robustness/limits'],
+  'core/resp': ['integration/framing'],
+  'core/commands': ['integration/ttl', 'integration/shed', 'integration/pooling'],
+  'core/policy': ['integration/ttl', 'integration/shed'],
+  'core/session': ['integration/ttl', 'integration/pooling', 'integration/framing', 'conformance/pipelines'],
+  wire: ['integration/pooling', 'robustness/drain', 'robustness/limits'],
   memory: ['integration/shed'],
 };
 /** These run in seconds. */
@@ -34,9 +34,10 @@ export class Tests {
       .sort((a, b) => a[1] - b[1] || (a[0] < b[0] ? -1 : 1))
       .slice(0, MOST_QUICK)
       .map(([file]) => file);
-    const part = source.split('/')[1] ?? '';
     if (quickOnly) return quick;
-    return [...quick, ...(BY_PART[part] ?? []).map((name) => `test/${name}.test.ts`)];
+    const part = Object.keys(BY_PART).find((folder) => source.startsWith(`src/${folder}/`));
+    if (part === undefined) return quick;
+    return [...quick, ...BY_PART[part].map((name) => `test/${name}.test.ts`)];
   }
 
   private read(file: string): void {

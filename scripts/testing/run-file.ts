@@ -6,7 +6,7 @@ import { createWriteStream, mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { finished } from 'node:stream/promises';
 import { Parser, type Result } from 'tap-parser';
-import { LastLines } from '../../src/demo/last-lines.js';
+import { LastLines } from '../../src/cli/local-server/last-lines.js';
 import { until } from '../../test/support/wait.js';
 import { processesWith, reapedCpuSeconds } from './proc.js';
 

@@ -1,9 +1,9 @@
 // The tables of `spillway analyze`. Draws; reads nothing.
-import type { Analysis, GroupAnalysis } from '../analyze/analysis.js';
-import { spanText } from '../analyze/bands.js';
-import type { Estimate } from '../analyze/estimate.js';
-import { grouped, type Paint } from '../terminal/paint.js';
+import type { Analysis, GroupAnalysis } from '../tools/analyze/analysis.js';
+import { spanText } from '../tools/analyze/bands.js';
+import type { Estimate } from '../tools/analyze/estimate.js';
 import { plainTable } from './tables.js';
+import { grouped, type Paint } from './terminal/paint.js';
 import { byteText, percentage, printable, quoted } from './words.js';
 
 export function drawAnalysis(analysis: Analysis, top: number, paint: Paint): string {

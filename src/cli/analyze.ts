@@ -1,12 +1,13 @@
 // `spillway analyze`: which keys hold the memory.
-import { analyze } from '../analyze/analyze.js';
-import { reportHtml } from '../analyze/report/page.js';
+
 import type { Environment } from '../config/overrides.js';
-import { Priority } from '../policy/rule.js';
-import { RuleSet } from '../policy/rule-set.js';
-import { createPaint } from '../terminal/paint.js';
+import { Priority } from '../core/policy/rule.js';
+import { RuleSet } from '../core/policy/rule-set.js';
+import { analyze } from '../tools/analyze/analyze.js';
+import { reportHtml } from '../tools/analyze/report/page.js';
 import { drawAnalysis } from './analyze-tables.js';
 import { complain, ExitCode } from './exit.js';
+import { createPaint } from './terminal/paint.js';
 import { chosenDb, type ToolOptions, tooling, unwritableFolder, writeWhole } from './tool.js';
 
 export interface AnalyzeCommandOptions extends ToolOptions {

@@ -1,9 +1,9 @@
 // `spillway doctor`: what endangers the memory of a server.
 import type { Environment } from '../config/overrides.js';
-import { type Examination, examine, type ServerExamination } from '../doctor/doctor.js';
-import { SEVERITIES, type Severity } from '../doctor/finding.js';
-import { createPaint, type Paint } from '../terminal/paint.js';
+import { type Examination, examine, type ServerExamination } from '../tools/doctor/doctor.js';
+import { SEVERITIES, type Severity } from '../tools/doctor/finding.js';
 import { ExitCode } from './exit.js';
+import { createPaint, type Paint } from './terminal/paint.js';
 import { type ToolOptions, tooling } from './tool.js';
 import { printable } from './words.js';
 

@@ -1,16 +1,17 @@
 // `spillway explain`: what becomes of a command and why, from the config alone or from a running proxy.
-// Draws an Explanation; what stands in it is made by src/explain.
-import { Explainer } from '../app/explainer.js';
+// Draws an Explanation; what stands in it is made by src/surfaces/explain.
+
 import { loadConfig } from '../config/load.js';
 import type { Environment } from '../config/overrides.js';
 import { formatDuration } from '../config/units.js';
+import { Explainer } from '../runtime/explainer.js';
 import type {
   ExplainedKey,
   ExplainedNow,
   ExplainedTtl,
   ExplainRequest,
   Explanation,
-} from '../explain/types.js';
+} from '../surfaces/explain/types.js';
 import { asking, mendable } from './ask.js';
 import { ExitCode } from './exit.js';
 import type { AskOptions } from './options.js';

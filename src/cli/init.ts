@@ -1,9 +1,9 @@
 // `spillway init`: a first configuration from what is there.
 import { existsSync, writeFileSync } from 'node:fs';
-import { analyze } from '../analyze/analyze.js';
 import type { Environment } from '../config/overrides.js';
-import { type Discovered, proposeRules } from '../init/propose.js';
-import { leftText, writeConfig } from '../init/write.js';
+import { analyze } from '../tools/analyze/analyze.js';
+import { type Discovered, proposeRules } from '../tools/init/propose.js';
+import { leftText, writeConfig } from '../tools/init/write.js';
 import { AdminClient } from './admin-client.js';
 import { ttlCostText } from './analyze-tables.js';
 import { mendable } from './ask.js';

@@ -2,7 +2,7 @@
 // The command line: which subcommand runs, and with which exit code the process ends.
 // Each subcommand stands in its own file and is loaded only when it runs, so that --help and check stay quick.
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import { VERSION } from '../app/version.js';
+import { VERSION } from '../runtime/version.js';
 import { declareAnalyze } from './analyze-command.js';
 import { EXPLAIN_MANUAL, REPORT_MANUAL, SIMULATE_MANUAL, STATS_MANUAL, TOP_MANUAL } from './ask-help.js';
 import { declareDoctor } from './doctor-command.js';
@@ -158,7 +158,7 @@ program
   .option('--seconds <n>', 'end after N seconds with a summary', positiveNumber)
   .option('--json', 'print the summary as JSON')
   .action(async ({ seconds, json = false }: { readonly seconds?: number; readonly json?: boolean }) => {
-    const { runDemo } = await import('../demo/main.js');
+    const { runDemo } = await import('./demo/main.js');
     process.exitCode = await runDemo({ ...(seconds !== undefined && { seconds }), json });
   });
 

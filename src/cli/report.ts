@@ -1,11 +1,11 @@
 // `spillway report`: what the rules did in the last hour, and what those that only observe would have done.
 import type { Environment } from '../config/overrides.js';
-import type { Report } from '../history/report.js';
-import { createPaint } from '../terminal/paint.js';
+import type { Report } from '../observe/history/report.js';
 import { asking } from './ask.js';
 import { ExitCode } from './exit.js';
 import type { AskOptions } from './options.js';
 import { drawReport } from './tables.js';
+import { createPaint } from './terminal/paint.js';
 
 export interface ReportOptions extends AskOptions {
   readonly window: string;

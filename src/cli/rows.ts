@@ -1,6 +1,6 @@
 // The rows of `spillway stats` and `spillway top`: rules, keys without one, and what changed from one snapshot to the
 // next. Computes; reads and draws nothing.
-import type { DiscoveredPattern, RuleStats, StatsSnapshot } from '../stats/snapshot.js';
+import type { DiscoveredPattern, RuleStats, StatsSnapshot } from '../observe/stats/snapshot.js';
 
 export interface Rates {
   readonly name: string;

@@ -2,13 +2,13 @@
 // Owns the process: signals, exit, the root logger. Knows nothing of what the proxy does.
 // Invariant: signal handlers stand before anything starts, since as PID 1 a process without them ignores SIGTERM.
 import closeWithGrace from 'close-with-grace';
-import { type RunningProxy, startProxy } from '../app/proxy.js';
 import { formatListenAddress } from '../config/address.js';
 import { describeConfig } from '../config/describe.js';
 import type { EffectiveConfig } from '../config/effective.js';
 import { ConfigError } from '../config/error.js';
 import { type ConfigSources, type LoadedConfig, loadConfig } from '../config/load.js';
-import { LogOutput, logTo, STUCK_AFTER_MS } from '../log/log-output.js';
+import { LogOutput, logTo, STUCK_AFTER_MS } from '../runtime/log/log-output.js';
+import { type RunningProxy, startProxy } from '../runtime/proxy.js';
 import { complain, ExitCode } from './exit.js';
 
 /** What the drain may run over before the process ends regardless: sockets still have to be closed. */

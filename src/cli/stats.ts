@@ -1,15 +1,16 @@
 // `spillway stats`: what a running proxy has counted, once, as tables or JSON.
-import type { MemorySnapshot } from '../admin/types.js';
+
 import type { Environment } from '../config/overrides.js';
-import type { Report } from '../history/report.js';
-import { globMatches } from '../policy/glob.js';
-import type { StatsSnapshot } from '../stats/snapshot.js';
-import { createPaint } from '../terminal/paint.js';
+import { globMatches } from '../core/policy/glob.js';
+import type { Report } from '../observe/history/report.js';
+import type { StatsSnapshot } from '../observe/stats/snapshot.js';
+import type { MemorySnapshot } from '../surfaces/admin/types.js';
 import { asking } from './ask.js';
 import { complain, ExitCode } from './exit.js';
 import type { AskOptions } from './options.js';
 import { pick } from './rows.js';
 import { drawMemory, drawTotals } from './tables.js';
+import { createPaint } from './terminal/paint.js';
 
 /** `pattern`: a glob that names of rules and discovered patterns are picked by. */
 export async function statsCommand(

@@ -1,10 +1,10 @@
 // What `spillway sweep` prints: tables, the cost of the TTLs, how to go on. Pure.
-import { shellQuoted, spillwayFlags } from '../keyspace/shell.js';
-import type { ServerMemory, SweepResult } from '../sweep/sweep.js';
-import type { UndoResult } from '../sweep/undo.js';
-import { grouped, megabytes, type Paint } from '../terminal/paint.js';
+import { shellQuoted, spillwayFlags } from '../tools/keyspace/shell.js';
+import type { ServerMemory, SweepResult } from '../tools/sweep/sweep.js';
+import type { UndoResult } from '../tools/sweep/undo.js';
 import type { SweepCommandOptions } from './sweep-options.js';
 import { plainTable } from './tables.js';
+import { grouped, megabytes, type Paint } from './terminal/paint.js';
 import { printable, quoted } from './words.js';
 
 /** What a sweep found and did, for people. */

@@ -1,18 +1,18 @@
 // `spillway sweep`: TTLs for keys that have none.
 import type { Environment } from '../config/overrides.js';
 import { parseDuration } from '../config/units.js';
-import { ServerError } from '../keyspace/endpoint.js';
-import { Priority } from '../policy/rule.js';
-import { RuleSet } from '../policy/rule-set.js';
-import { firstBand } from '../sweep/headroom.js';
-import { Journal } from '../sweep/journal.js';
-import { type Progressed, progressOf, sweep } from '../sweep/sweep.js';
-import { digestTerms } from '../sweep/terms.js';
-import { type UndoResult, undo } from '../sweep/undo.js';
-import { createPaint } from '../terminal/paint.js';
+import { Priority } from '../core/policy/rule.js';
+import { RuleSet } from '../core/policy/rule-set.js';
+import { ServerError } from '../tools/keyspace/endpoint.js';
+import { firstBand } from '../tools/sweep/headroom.js';
+import { Journal } from '../tools/sweep/journal.js';
+import { type Progressed, progressOf, sweep } from '../tools/sweep/sweep.js';
+import { digestTerms } from '../tools/sweep/terms.js';
+import { type UndoResult, undo } from '../tools/sweep/undo.js';
 import { complain, ExitCode } from './exit.js';
 import type { SweepCommandOptions } from './sweep-options.js';
 import { drawSweep, drawUndone } from './sweep-text.js';
+import { createPaint } from './terminal/paint.js';
 import { chosenDb, type Tool, tooling } from './tool.js';
 import { quoted } from './words.js';
 

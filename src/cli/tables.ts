@@ -1,10 +1,10 @@
 // The tables of `spillway stats` and `spillway top`, and the line about memory above them. Draws; reads nothing.
 import Table from 'cli-table3';
-import type { MemorySnapshot } from '../admin/types.js';
-import type { Report } from '../history/report.js';
-import { PRIORITY_NAMES } from '../policy/rule.js';
-import { grouped, type Paint } from '../terminal/paint.js';
+import { PRIORITY_NAMES } from '../core/policy/rule.js';
+import type { Report } from '../observe/history/report.js';
+import type { MemorySnapshot } from '../surfaces/admin/types.js';
 import { type Picked, type Rates, type Sort, ttlsOf } from './rows.js';
+import { grouped, type Paint } from './terminal/paint.js';
 import { byteText, percentage, printable, quoted } from './words.js';
 
 /** `memory 61.3 MB of 64.0 MB, pressure 95.8% …`, and what is refused now. */

@@ -7,12 +7,12 @@ import { type LoadedConfig, loadConfig } from '../config/load.js';
 import { type Environment, nonEmpty, SENTINEL_PASSWORD_VARIABLE } from '../config/overrides.js';
 import { isSentinelUrl, parseSentinelUrl } from '../config/sentinel-url.js';
 import { type UpstreamAddress, UpstreamUrlError } from '../config/upstream-url.js';
-import { ServerError } from '../keyspace/endpoint.js';
-import { connectServers, type Servers, type Where } from '../keyspace/servers.js';
-import { secureOptions } from '../net/upstream-socket.js';
-import { Progress } from '../terminal/progress.js';
-import { TlsRenewal } from '../tls/renewal.js';
+import { TlsRenewal } from '../files/renewal.js';
+import { ServerError } from '../tools/keyspace/endpoint.js';
+import { connectServers, type Servers, type Where } from '../tools/keyspace/servers.js';
+import { secureOptions } from '../wire/upstream/upstream-socket.js';
 import { complain, ExitCode } from './exit.js';
+import { Progress } from './terminal/progress.js';
 
 export interface ToolOptions {
   readonly config?: string;

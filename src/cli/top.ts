@@ -1,17 +1,17 @@
 // `spillway top`: what happens a second, by rule: live on a terminal, once elsewhere.
 // Owns the keyboard and the screen while it runs. Invariant: both are as they were when it ends, however it ends.
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { MemorySnapshot } from '../admin/types.js';
 import type { Environment } from '../config/overrides.js';
-import type { StatsSnapshot } from '../stats/snapshot.js';
-import { InPlace, isAddressable } from '../terminal/in-place.js';
-import { createPaint, type Paint } from '../terminal/paint.js';
+import type { StatsSnapshot } from '../observe/stats/snapshot.js';
+import type { MemorySnapshot } from '../surfaces/admin/types.js';
 import { type AdminClient, AdminError } from './admin-client.js';
 import { asking } from './ask.js';
 import { ExitCode } from './exit.js';
 import type { AskOptions } from './options.js';
 import { ratesBetween, SORTS, type Sort } from './rows.js';
 import { drawMemory, drawRates } from './tables.js';
+import { InPlace, isAddressable } from './terminal/in-place.js';
+import { createPaint, type Paint } from './terminal/paint.js';
 
 export interface TopOptions extends AskOptions {
   readonly sort: Sort;

@@ -1,8 +1,9 @@
 // What watch prints, logs and adds to its log: a line for each reading, one for each change. Draws; reads nothing.
 // Invariant: nothing of the network reaches a terminal as control characters.
-import type { Paint } from '../terminal/paint.js';
-import { isCalm, isWorse, pressureText, timeText, type WatchChange } from '../watch/changes.js';
-import type { Seen, Situation } from '../watch/server-state.js';
+
+import { isCalm, isWorse, pressureText, timeText, type WatchChange } from '../tools/watch/changes.js';
+import type { Seen, Situation } from '../tools/watch/server-state.js';
+import type { Paint } from './terminal/paint.js';
 import { byteText, printable } from './words.js';
 
 /** `12:45:01  127.0.0.1:6379  84.2 % of 100.0 MB, full in 12 min` */

@@ -1,7 +1,7 @@
 // From a checked config to the effective one: texts become numbers and bytes, everything is frozen.
 // Checks nothing: what configSchema let pass compiles. Adds no defaults: those stand in the schema.
 import { availableParallelism } from 'node:os';
-import { PRIORITY_NAMES, type Priority, type Rule } from '../policy/rule.js';
+import { PRIORITY_NAMES, type Priority, type Rule } from '../core/policy/rule.js';
 import { parseDataAddress, parseListenAddress } from './address.js';
 import type { Band, EffectiveConfig, EffectiveMemory, EffectiveSweep } from './effective.js';
 import type { RuleInput } from './rule-schema.js';

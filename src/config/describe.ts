@@ -1,7 +1,7 @@
 // The effective config back in the file's own vocabulary, for `spillway check`, logs and the admin API.
 // Never shows a secret: a password comes out as ***.
 // Invariant: a config without a password, described, loads again to the same effective config.
-import { PRIORITY_NAMES, type Rule } from '../policy/rule.js';
+import { PRIORITY_NAMES, type Rule } from '../core/policy/rule.js';
 import { formatListenAddress } from './address.js';
 import type { Band, EffectiveAlerts, EffectiveConfig, EffectiveMemory } from './effective.js';
 import type { RuleInput } from './rule-schema.js';

@@ -1,6 +1,6 @@
 // The compiled config: what the rest of the program reads. Numbers and bytes, no texts to parse.
 // Types only. Values come from compile.ts, deeply frozen; a reload builds a new one.
-import type { Rule } from '../policy/rule.js';
+import type { Rule } from '../core/policy/rule.js';
 import type { DataAddress, ListenAddress } from './address.js';
 import type { ConfigInput } from './schema.js';
 import type { UpstreamAddress } from './upstream-url.js';

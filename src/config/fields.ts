@@ -2,7 +2,7 @@
 // Owns how a violation is worded. Values stay as written; compile.ts turns them into numbers.
 // Invariant: a message names the place and the remedy, never the value, which may be a secret.
 import { z } from 'zod';
-import { whyNotShared } from '../commands/table.js';
+import { whyNotShared } from '../core/commands/table.js';
 import { AddressError, isClientSource, parseDataAddress, parseListenAddress } from './address.js';
 import {
   DURATION_PATTERN,

@@ -1,7 +1,7 @@
 // What people get wrong in lists of patterns, as far as the texts alone tell: warnings, since each may be meant so. Pure.
-import { STAR } from '../policy/glob.js';
-import { literalRuns } from '../policy/glob-literals.js';
-import type { Rule } from '../policy/rule.js';
+import { STAR } from '../core/policy/glob.js';
+import { literalRuns } from '../core/policy/glob-literals.js';
+import type { Rule } from '../core/policy/rule.js';
 
 /** Of a list that is wrong from end to end, so many are told. */
 const MOST_TOLD = 20;

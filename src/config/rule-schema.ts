@@ -1,7 +1,7 @@
 // One entry of `rules` as it stands in the file, and the checks across its fields.
 // Owns the rule that a rule must decide: a TTL, or durable; there is no third option.
 import { z } from 'zod';
-import { PRIORITY_NAMES } from '../policy/rule.js';
+import { PRIORITY_NAMES } from '../core/policy/rule.js';
 import { duration, expected, fail, flag, oneOf, percent, quietly, strict } from './fields.js';
 import { parseDuration } from './units.js';
 

@@ -1,5 +1,5 @@
 // The files that a config names for TLS, looked at before anything starts, so that `spillway check` finds what is wrong.
-import { readTlsFiles, TlsFileError, type TlsFiles } from '../tls/material.js';
+import { readTlsFiles, TlsFileError, type TlsFiles } from '../files/material.js';
 import type { EffectiveConfig } from './effective.js';
 import { ConfigError, type ConfigProblem } from './error.js';
 

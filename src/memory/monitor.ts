@@ -6,9 +6,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { ConnectionOptions } from 'node:tls';
 import { Redis } from 'ioredis';
 import type { Logger } from 'pino';
-import { factsFromCommandReply } from '../commands/overlay.js';
-import type { CommandFacts } from '../commands/table.js';
-import type { ShedGate } from '../policy/shed.js';
+import { factsFromCommandReply } from '../core/commands/overlay.js';
+import type { CommandFacts } from '../core/commands/table.js';
+import type { ShedGate } from '../core/policy/shed.js';
 import { hintFor } from './hints.js';
 import type { Covered, Pressure } from './pressure.js';
 import {

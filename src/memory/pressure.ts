@@ -11,8 +11,8 @@
 // that is told rises at once, and falls at once but where it stood on growth alone, which comes and goes with each
 // reading: then a second later. `held` is moved by readings and by Redis's own OOM only. A rehearsal only ever adds to
 // what is refused, and leaves nothing behind.
-import { Priority } from '../policy/rule.js';
-import { ALL, type ShedGate } from '../policy/shed.js';
+import { Priority } from '../core/policy/rule.js';
+import { ALL, type ShedGate } from '../core/policy/shed.js';
 import { type Applicability, judgeApplicability } from './applicability.js';
 import type { KeyspaceReading, Reading } from './reading.js';
 import { Relief } from './relief.js';

@@ -10,7 +10,7 @@ import { MICRO_STEPS, TARGETS, type Target } from '../../bench/report/types.js';
 import { performanceDocument } from '../../scripts/performance/document.js';
 import { plots } from '../../scripts/performance/plots.js';
 import { type Results, readResults } from '../../scripts/performance/results.js';
-import { findExecutable } from '../../src/demo/server-binary.js';
+import { findExecutable } from '../../src/cli/local-server/server-binary.js';
 import { need } from '../conformance/clients/apt.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));

@@ -2,7 +2,7 @@
 // keys of a wrong type: the same bytes from the server itself and through the proxy.
 // A command that the list has and the script has not fails the test on the version that the script was written for.
 import t, { type Test } from 'tap';
-import { findFreePort } from '../../src/demo/free-port.js';
+import { findFreePort } from '../../src/cli/local-server/free-port.js';
 import { keepFigures } from '../support/figures.js';
 import { withRedis } from '../support/redis.js';
 import { FULL } from '../support/tier.js';

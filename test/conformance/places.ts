@@ -2,7 +2,7 @@
 // Every place has a server of its own, so that all can be asked at the same time and none sees another's traces.
 // Invariant: nothing here knows what is sent; what a place answers is compared elsewhere (compare.ts).
 import type { Test } from 'tap';
-import type { RedisProcess } from '../../src/demo/redis-server.js';
+import type { RedisProcess } from '../../src/cli/local-server/redis-server.js';
 import { withProxy } from '../support/proxy.js';
 import { type RawClient, withRaw } from '../support/raw-client.js';
 import { withRedis } from '../support/redis.js';

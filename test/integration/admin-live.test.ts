@@ -1,9 +1,9 @@
 // What the admin address tells of the recent past and of clients, from a proxy under load.
 import { Redis } from 'ioredis';
 import t from 'tap';
-import type { ClientSnapshot, LiveSnapshot } from '../../src/admin/types.js';
-import type { LoggedEvent } from '../../src/history/event-log.js';
-import type { GrowthReport, HistorySeries } from '../../src/history/history.js';
+import type { LoggedEvent } from '../../src/observe/history/event-log.js';
+import type { GrowthReport, HistorySeries } from '../../src/observe/history/history.js';
+import type { ClientSnapshot, LiveSnapshot } from '../../src/surfaces/admin/types.js';
 import { withProxy } from '../support/proxy.js';
 import { command, withRaw } from '../support/raw-client.js';
 import { withRedis } from '../support/redis.js';

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { stripVTControlCharacters } from 'node:util';
 import { spawn } from '@lydell/node-pty';
 import t, { type Test } from 'tap';
-import { findFreePort } from '../../src/demo/free-port.js';
+import { findFreePort } from '../../src/cli/local-server/free-port.js';
 import { builtMain } from '../support/built.js';
 import { withProxy } from '../support/proxy.js';
 import { withRaw } from '../support/raw-client.js';

@@ -3,7 +3,7 @@
 import { Redis } from 'ioredis';
 import { createClient } from 'redis';
 import t from 'tap';
-import type { StatsSnapshot } from '../../src/stats/snapshot.js';
+import type { StatsSnapshot } from '../../src/observe/stats/snapshot.js';
 import { need } from '../conformance/clients/apt.js';
 import { Program } from '../conformance/clients/program.js';
 import { withProxy } from '../support/proxy.js';

@@ -4,9 +4,9 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
-import { startRedis } from '../../src/demo/redis-server.js';
-import { ensureServerBinary } from '../../src/demo/server-binary.js';
-import type { DemoSummary } from '../../src/demo/summary.js';
+import type { DemoSummary } from '../../src/cli/demo/summary.js';
+import { startRedis } from '../../src/cli/local-server/redis-server.js';
+import { ensureServerBinary } from '../../src/cli/local-server/server-binary.js';
 import { builtMain } from '../support/built.js';
 import { withRaw } from '../support/raw-client.js';
 import { withRedis } from '../support/redis.js';
@@ -99,8 +99,8 @@ t.test(
 
 t.test('a private server outlives nothing', { timeout: 60_000 }, async (t) => {
   const script = `
-    import { startRedis } from './src/demo/redis-server.js';
-    import { ensureServerBinary } from './src/demo/server-binary.js';
+    import { startRedis } from './src/cli/local-server/redis-server.js';
+    import { ensureServerBinary } from './src/cli/local-server/server-binary.js';
     const redis = await startRedis({ binary: await ensureServerBinary(() => {}) });
     console.log(redis.port);
     setInterval(() => {}, 1000);`;

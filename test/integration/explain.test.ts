@@ -3,10 +3,10 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import t, { type Test } from 'tap';
-import type { Explanation } from '../../src/explain/types.js';
-import { OOM_ERROR } from '../../src/resp/encode.js';
-import { RequestScanner, Scan } from '../../src/resp/request-scanner.js';
-import type { StatsSnapshot } from '../../src/stats/snapshot.js';
+import { OOM_ERROR } from '../../src/core/resp/encode.js';
+import { RequestScanner, Scan } from '../../src/core/resp/request-scanner.js';
+import type { StatsSnapshot } from '../../src/observe/stats/snapshot.js';
+import type { Explanation } from '../../src/surfaces/explain/types.js';
 import { type TestProxy, withProxy } from '../support/proxy.js';
 import { command, type RawClient, withRaw } from '../support/raw-client.js';
 import { withRedis } from '../support/redis.js';

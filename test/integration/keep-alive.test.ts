@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import tls from 'node:tls';
 import t from 'tap';
-import { findFreePort } from '../../src/demo/free-port.js';
+import { findFreePort } from '../../src/cli/local-server/free-port.js';
 import { Authority } from '../support/certificates.js';
 import { withProxy } from '../support/proxy.js';
 import { connectRaw, doors } from '../support/raw-client.js';

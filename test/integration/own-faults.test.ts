@@ -3,8 +3,8 @@
 import { Writable } from 'node:stream';
 import { pino } from 'pino';
 import t from 'tap';
-import type { TrafficObserver } from '../../src/policy/observer.js';
-import { BrokenInvariant } from '../../src/resp/invariant.js';
+import type { TrafficObserver } from '../../src/core/policy/observer.js';
+import { BrokenInvariant } from '../../src/core/resp/invariant.js';
 import { type TestProxy, withProxy } from '../support/proxy.js';
 import { command, withRaw } from '../support/raw-client.js';
 import { withRedis } from '../support/redis.js';

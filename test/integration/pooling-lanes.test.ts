@@ -1,8 +1,8 @@
 // Command pooling where the server is slower for some than for others: what it puts off keeps nobody's reads waiting, what
 // it is silent on is given up once it answers elsewhere, and who is owed much does not cost the others their connection.
 import t, { type Test } from 'tap';
-import type { PoolSnapshot } from '../../src/admin/types.js';
-import type { RedisProcess } from '../../src/demo/redis-server.js';
+import type { RedisProcess } from '../../src/cli/local-server/redis-server.js';
+import type { PoolSnapshot } from '../../src/surfaces/admin/types.js';
 import { type FaultyLink, withFaultyLink } from '../support/faulty-link.js';
 import { type TestProxy, withProxy } from '../support/proxy.js';
 import { command, type RawClient, withRaw } from '../support/raw-client.js';

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { parse } from 'yaml';
-import { METRIC_GROUPS, METRIC_PREFIX } from '../../src/admin/metric-groups.js';
+import { METRIC_GROUPS, METRIC_PREFIX } from '../../src/surfaces/admin/metric-groups.js';
 import { Authority } from '../support/certificates.js';
 import { readExposition, readPromql } from '../support/promql.js';
 import { withProxy } from '../support/proxy.js';

@@ -2,11 +2,11 @@
 // itself or on request, and what memory really demands is refused all the same.
 import { pino } from 'pino';
 import t, { type Test } from 'tap';
-import type { MemorySnapshot, RehearsalSnapshot } from '../../src/admin/types.js';
-import { startProxy } from '../../src/app/proxy.js';
 import { compileConfig } from '../../src/config/compile.js';
 import { configSchema } from '../../src/config/schema.js';
-import type { LoggedEvent } from '../../src/history/event-log.js';
+import type { LoggedEvent } from '../../src/observe/history/event-log.js';
+import { startProxy } from '../../src/runtime/proxy.js';
+import type { MemorySnapshot, RehearsalSnapshot } from '../../src/surfaces/admin/types.js';
 import { POOL } from '../support/proxy.js';
 import { type RawClient, withRaw } from '../support/raw-client.js';
 import { withRedis } from '../support/redis.js';

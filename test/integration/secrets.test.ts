@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import t from 'tap';
-import { findFreePort } from '../../src/demo/free-port.js';
+import { findFreePort } from '../../src/cli/local-server/free-port.js';
 import { builtMain } from '../support/built.js';
 import { withRedis } from '../support/redis.js';
 import { until } from '../support/wait.js';

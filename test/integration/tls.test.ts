@@ -12,7 +12,7 @@ import { Redis } from 'ioredis';
 import { type Logger, pino } from 'pino';
 import { createClient } from 'redis';
 import t, { type Test } from 'tap';
-import { findFreePort } from '../../src/demo/free-port.js';
+import { findFreePort } from '../../src/cli/local-server/free-port.js';
 import { Authority, type CertificateFiles } from '../support/certificates.js';
 import { type TestProxy, withProxy } from '../support/proxy.js';
 import { fromAddress } from '../support/proxy-header.js';

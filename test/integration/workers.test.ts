@@ -1,9 +1,9 @@
 // Several worker processes in front of one Redis: what they count adds up exactly, they refuse together, and the end of
 // one, of all or of the primary is what it should be. Real processes, as users run them.
 import t, { type Test } from 'tap';
-import type { WorkersSnapshot } from '../../src/admin/types.js';
-import type { RedisProcess } from '../../src/demo/redis-server.js';
-import type { StatsSnapshot } from '../../src/stats/snapshot.js';
+import type { RedisProcess } from '../../src/cli/local-server/redis-server.js';
+import type { StatsSnapshot } from '../../src/observe/stats/snapshot.js';
+import type { WorkersSnapshot } from '../../src/surfaces/admin/types.js';
 import { type ProxyProcess, startProxyProcess } from '../support/proxy-process.js';
 import { command, connectRaw, type RawClient, withRaw } from '../support/raw-client.js';
 import { withRedis } from '../support/redis.js';

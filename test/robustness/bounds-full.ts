@@ -3,7 +3,7 @@
 // beside it. Prints a table, keeps the figures, and fails when memory, descriptors or the ordinary client's p99 do.
 import { parseArgs } from 'node:util';
 import Table from 'cli-table3';
-import { findExecutable } from '../../src/demo/server-binary.js';
+import { findExecutable } from '../../src/cli/local-server/server-binary.js';
 import { keepFigures } from '../support/figures.js';
 import { Bystander } from './bound/bystander.js';
 import { idleBehindHaproxy } from './bound/haproxy.js';

@@ -1,13 +1,13 @@
 // What it costs to look ahead: a multi-key write that is held until its keys are known is not judged anew, all of it,
 // for every piece in which it comes. Counted in keys looked up, not in time; bytes in, bytes out, no sockets.
 import t from 'tap';
-import { defaultCommandTable } from '../../src/commands/table.js';
-import type { TrafficObserver } from '../../src/policy/observer.js';
-import { Policy } from '../../src/policy/policy.js';
-import { Priority, type Rule } from '../../src/policy/rule.js';
-import { RuleSet } from '../../src/policy/rule-set.js';
-import { ALL, ShedGate } from '../../src/policy/shed.js';
-import { Session } from '../../src/session/session.js';
+import { defaultCommandTable } from '../../src/core/commands/table.js';
+import type { TrafficObserver } from '../../src/core/policy/observer.js';
+import { Policy } from '../../src/core/policy/policy.js';
+import { Priority, type Rule } from '../../src/core/policy/rule.js';
+import { RuleSet } from '../../src/core/policy/rule-set.js';
+import { ALL, ShedGate } from '../../src/core/policy/shed.js';
+import { Session } from '../../src/core/session/session.js';
 import { command } from '../support/raw-client.js';
 
 const LOOKAHEAD = 1024 * 1024;

@@ -1,7 +1,7 @@
 // SIGTERM and SIGINT of the real process, with clients in the middle of things: what Redis has run is answered, what
 // is answered was run, no reply is cut, transactions are whole; then it ends, in bounded time, with exit code 0.
 import t, { type Test } from 'tap';
-import type { RedisProcess } from '../../src/demo/redis-server.js';
+import type { RedisProcess } from '../../src/cli/local-server/redis-server.js';
 import { type ProxyProcess, startProxyProcess } from '../support/proxy-process.js';
 import { command, connectRaw, type RawClient, withRaw } from '../support/raw-client.js';
 import { withRedis } from '../support/redis.js';

@@ -1,8 +1,8 @@
 // How many clients there may be and how long they may be silent, with Redis's own wording and its own silence:
 // compared with a server that has the same limit itself.
 import t from 'tap';
-import type { ConnectionSnapshot } from '../../src/admin/types.js';
-import type { RedisProcess } from '../../src/demo/redis-server.js';
+import type { RedisProcess } from '../../src/cli/local-server/redis-server.js';
+import type { ConnectionSnapshot } from '../../src/surfaces/admin/types.js';
 import { type TestProxy, withProxy } from '../support/proxy.js';
 import { connectRaw, type RawClient, withRaw } from '../support/raw-client.js';
 import { type TestScope, withRedis } from '../support/redis.js';

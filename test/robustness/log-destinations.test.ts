@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { closeSync, constants, openSync, writeFileSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import t, { type Test } from 'tap';
-import { findFreePort } from '../../src/demo/free-port.js';
+import { findFreePort } from '../../src/cli/local-server/free-port.js';
 import { builtMain } from '../support/built.js';
 import { connectRaw, withRaw } from '../support/raw-client.js';
 import { withRedis } from '../support/redis.js';

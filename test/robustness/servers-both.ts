@@ -1,7 +1,7 @@
 // The same trouble with a server, met directly and through the proxy: what the client sees must be the same.
 // A scenario is played on each of two twin servers by itself; it returns what it saw, in words or in bytes.
 import type { Test } from 'tap';
-import type { RedisProcess } from '../../src/demo/redis-server.js';
+import type { RedisProcess } from '../../src/cli/local-server/redis-server.js';
 import { connectRaw, type RawClient } from '../support/raw-client.js';
 import type { Twins } from '../support/twins.js';
 import { until } from '../support/wait.js';

@@ -1,7 +1,7 @@
 // Servers that answer, and let nobody in yet: while they load their data, and for want of the right password. The
 // client gets the server's own words, and the proxy gets ready by itself.
 import t, { type Test } from 'tap';
-import type { RedisProcess } from '../../src/demo/redis-server.js';
+import type { RedisProcess } from '../../src/cli/local-server/redis-server.js';
 import { withProxy } from '../support/proxy.js';
 import { connectRaw, type RawClient, withRaw } from '../support/raw-client.js';
 import { withRedis } from '../support/redis.js';

@@ -4,8 +4,8 @@
 import { parseArgs } from 'node:util';
 import Table from 'cli-table3';
 import { Redis } from 'ioredis';
-import { startRedis } from '../../src/demo/redis-server.js';
-import { ensureServerBinary } from '../../src/demo/server-binary.js';
+import { startRedis } from '../../src/cli/local-server/redis-server.js';
+import { ensureServerBinary } from '../../src/cli/local-server/server-binary.js';
 import { keepFigures } from '../support/figures.js';
 import { wholeNumber } from '../support/options.js';
 import { startProxyProcess } from '../support/proxy-process.js';

@@ -1,6 +1,6 @@
 // A Cluster of two primaries with half of the slots each, ended with its test.
 import { Redis } from 'ioredis';
-import type { RedisProcess } from '../../src/demo/redis-server.js';
+import type { RedisProcess } from '../../src/cli/local-server/redis-server.js';
 import { type TestScope, withRedis } from './redis.js';
 import { until } from './wait.js';
 

@@ -2,10 +2,10 @@
 // mostly small and sometimes huge. For tests, benchmarks and the runs that the docs show (`npm run dataset`).
 // Owns what is written, and what is known of it. Writes only; whoever calls looks after the server.
 
-import { createRandom, pick, type Random } from '../../src/demo/random.js';
-import { Batch } from '../../src/keyspace/batch.js';
-import type { Endpoint } from '../../src/keyspace/endpoint.js';
-import { Pipe } from '../../src/keyspace/pipe.js';
+import { createRandom, pick, type Random } from '../../src/cli/demo/random.js';
+import { Batch } from '../../src/tools/keyspace/batch.js';
+import type { Endpoint } from '../../src/tools/keyspace/endpoint.js';
+import { Pipe } from '../../src/tools/keyspace/pipe.js';
 
 export interface DatasetOptions {
   /** How many in all, from 100 up. */

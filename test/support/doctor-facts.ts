@@ -1,7 +1,7 @@
 // What a server would say of itself, for the checks whose faults are hard to plant.
-import { clientMemory } from '../../src/doctor/clients.js';
-import { judge } from '../../src/doctor/doctor.js';
-import type { Facts } from '../../src/doctor/facts.js';
+import { clientMemory } from '../../src/tools/doctor/clients.js';
+import { judge } from '../../src/tools/doctor/doctor.js';
+import type { Facts } from '../../src/tools/doctor/facts.js';
 
 /** undefined: not told. */
 export type Info = Record<string, string | number | undefined>;

@@ -1,9 +1,9 @@
 // A real server, and the doctor at work on it.
 import { Redis } from 'ioredis';
 import type { Test } from 'tap';
-import { examine, type ServerExamination } from '../../src/doctor/doctor.js';
-import { type Endpoint, endpointName } from '../../src/keyspace/endpoint.js';
-import { connectServers } from '../../src/keyspace/servers.js';
+import { examine, type ServerExamination } from '../../src/tools/doctor/doctor.js';
+import { type Endpoint, endpointName } from '../../src/tools/keyspace/endpoint.js';
+import { connectServers } from '../../src/tools/keyspace/servers.js';
 import { withRedis } from './redis.js';
 
 const NAME = 'spillway-test';

@@ -2,7 +2,7 @@
 // in fits and starts, or not to the end. Names and meanings of the toxics are toxiproxy's.
 // Invariants: what it delivers is a beginning of what it took, in order; it holds about 64 KiB and then stops reading.
 import type { Socket } from 'node:net';
-import { pick, type Random } from '../../src/demo/random.js';
+import { pick, type Random } from '../../src/cli/demo/random.js';
 
 export interface Toxics {
   /** Each piece is delayed by `ms`, give or take up to `jitterMs`; never does one overtake another. */

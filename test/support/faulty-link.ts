@@ -2,7 +2,7 @@
 // Owns its sockets. What is random in it comes from its seed and the number of the connection; what breaks on one
 // side breaks on the other (a reset passes as a reset). Toxics hold at once, for connections that stand as well.
 import net, { type AddressInfo, type Socket } from 'node:net';
-import { createRandom } from '../../src/demo/random.js';
+import { createRandom } from '../../src/cli/demo/random.js';
 import { type Cut, Lane, type Toxics } from './faulty-lane.js';
 import type { TestScope } from './redis.js';
 

@@ -1,9 +1,14 @@
 // Several sessions that share upstream connections to one small scripted Redis, without I/O: does by hand what
 // net/client-link and net/upstream-pool do. Strict where they are lenient: a connection of a client's own is never
 // kept for later, so nothing that the client relies on may have stayed behind on it.
-import { type Greeting, type Identity, ownGreeting, sharedGreeting } from '../../src/session/identity.js';
-import { Place, type Session, type SessionContext } from '../../src/session/session.js';
-import { SharedLane } from '../../src/session/shared-lane.js';
+import {
+  type Greeting,
+  type Identity,
+  ownGreeting,
+  sharedGreeting,
+} from '../../src/core/session/pooling/identity.js';
+import { SharedLane } from '../../src/core/session/pooling/shared-lane.js';
+import { Place, type Session, type SessionContext } from '../../src/core/session/session.js';
 import {
   consoleAnswer,
   lend,

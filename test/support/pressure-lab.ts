@@ -1,8 +1,9 @@
 // A Pressure with its gate, a clock to turn, and a log of the levels that it has told.
+
+import { PRIORITY_NAMES } from '../../src/core/policy/rule.js';
+import { ALL, ShedGate } from '../../src/core/policy/shed.js';
 import { coveredBy, type LevelChange, Pressure, type PressureOptions } from '../../src/memory/pressure.js';
 import type { KeyspaceReading, Reading } from '../../src/memory/reading.js';
-import { PRIORITY_NAMES } from '../../src/policy/rule.js';
-import { ALL, ShedGate } from '../../src/policy/shed.js';
 
 export const LIMIT = 100_000_000;
 export const OPTIONS: PressureOptions = {

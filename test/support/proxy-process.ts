@@ -6,8 +6,8 @@ import os from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { LastLines } from '../../src/demo/last-lines.js';
-import { guardProcess } from '../../src/demo/process-guard.js';
+import { LastLines } from '../../src/cli/local-server/last-lines.js';
+import { guardProcess } from '../../src/cli/local-server/process-guard.js';
 import { builtMain } from './built.js';
 import { POOL, WORKERS } from './proxy.js';
 

@@ -1,8 +1,8 @@
 // The whole proxy in the test's own process, in front of a private Redis, ended with the test.
 import { type Logger, pino } from 'pino';
-import { type ProxyParts, type RunningProxy, startProxy } from '../../src/app/proxy.js';
 import { compileConfig } from '../../src/config/compile.js';
 import { configSchema } from '../../src/config/schema.js';
+import { type ProxyParts, type RunningProxy, startProxy } from '../../src/runtime/proxy.js';
 import type { TestScope } from './redis.js';
 
 export interface ProxyOptions {

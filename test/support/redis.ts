@@ -1,8 +1,8 @@
 // A private Redis for one test file or one subtest, ended with it.
 import { spawnSync } from 'node:child_process';
 import type { Test } from 'tap';
-import { type RedisProcess, startRedis } from '../../src/demo/redis-server.js';
-import { ensureServerBinary, SERVER_ARGV0 } from '../../src/demo/server-binary.js';
+import { type RedisProcess, startRedis } from '../../src/cli/local-server/redis-server.js';
+import { ensureServerBinary, SERVER_ARGV0 } from '../../src/cli/local-server/server-binary.js';
 
 /** What the helpers here need of a tap test. */
 export type TestScope = Pick<Test, 'comment' | 'teardown'>;

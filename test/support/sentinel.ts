@@ -2,9 +2,9 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { findFreePort } from '../../src/demo/free-port.js';
-import { ensureServerBinary, SERVER_ARGV0 } from '../../src/demo/server-binary.js';
-import { endServer, launchServer } from '../../src/demo/server-launch.js';
+import { findFreePort } from '../../src/cli/local-server/free-port.js';
+import { ensureServerBinary, SERVER_ARGV0 } from '../../src/cli/local-server/server-binary.js';
+import { endServer, launchServer } from '../../src/cli/local-server/server-launch.js';
 import { withRaw } from './raw-client.js';
 import type { TestScope } from './redis.js';
 import { until } from './wait.js';

@@ -2,16 +2,16 @@
 // run() plays a scenario in one way of cutting and interleaving bytes; everyWay() plays it in many and insists that
 // all have the same outcome; direct() plays it without Spillway in between, which is what a client should see.
 // The server here is a second, independent reading of RESP and of Redis's connection state; its own tests are below.
-import { defaultCommandTable } from '../../src/commands/table.js';
-import { FollowUpReply, type TrafficObserver, TtlOutcome } from '../../src/policy/observer.js';
-import { Policy } from '../../src/policy/policy.js';
-import { Priority, type Rule } from '../../src/policy/rule.js';
-import { RuleSet } from '../../src/policy/rule-set.js';
-import { ALL, ShedGate } from '../../src/policy/shed.js';
-import type { TtlMemory } from '../../src/policy/ttl-memory.js';
-import { checks } from '../../src/resp/invariant.js';
-import { COPIED_BELOW } from '../../src/session/byte-sink.js';
-import { Session, type SessionContext } from '../../src/session/session.js';
+import { defaultCommandTable } from '../../src/core/commands/table.js';
+import { FollowUpReply, type TrafficObserver, TtlOutcome } from '../../src/core/policy/observer.js';
+import { Policy } from '../../src/core/policy/policy.js';
+import { Priority, type Rule } from '../../src/core/policy/rule.js';
+import { RuleSet } from '../../src/core/policy/rule-set.js';
+import { ALL, ShedGate } from '../../src/core/policy/shed.js';
+import type { TtlMemory } from '../../src/core/policy/ttl-memory.js';
+import { checks } from '../../src/core/resp/invariant.js';
+import { COPIED_BELOW } from '../../src/core/session/byte-sink.js';
+import { Session, type SessionContext } from '../../src/core/session/session.js';
 
 checks.thorough = true;
 

@@ -5,7 +5,7 @@ import net from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import tls from 'node:tls';
-import { findFreePort } from '../../src/demo/free-port.js';
+import { findFreePort } from '../../src/cli/local-server/free-port.js';
 import { Authority } from './certificates.js';
 import type { TestProxy } from './proxy.js';
 import { doors } from './raw-client.js';

@@ -3,7 +3,7 @@
 // Invariant: nothing here asks the code under test where a reply ends: transcripts end with the connection.
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Test } from 'tap';
-import type { RedisProcess } from '../../src/demo/redis-server.js';
+import type { RedisProcess } from '../../src/cli/local-server/redis-server.js';
 import { type TestProxy, withProxy } from './proxy.js';
 import { command, connectRaw, type RawClient, withRaw } from './raw-client.js';
 import { withRedis } from './redis.js';

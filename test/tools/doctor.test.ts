@@ -6,7 +6,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { Redis } from 'ioredis';
 import t from 'tap';
-import type { Examination } from '../../src/doctor/doctor.js';
+import type { Examination } from '../../src/tools/doctor/doctor.js';
 import { builtMain } from '../support/built.js';
 import { fill, served, usedMemory } from '../support/doctor.js';
 import { withRedis } from '../support/redis.js';

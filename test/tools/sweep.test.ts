@@ -7,7 +7,7 @@ import { Redis } from 'ioredis';
 import t from 'tap';
 import { checkConfig } from '../../src/config/check.js';
 import { compileConfig } from '../../src/config/compile.js';
-import type { SweepResult } from '../../src/sweep/sweep.js';
+import type { SweepResult } from '../../src/tools/sweep/sweep.js';
 import { builtMain } from '../support/built.js';
 import { withRedis } from '../support/redis.js';
 import { until } from '../support/wait.js';
@@ -65,11 +65,11 @@ t.test('exact, and undone', async (t) => {
 /** What `sweep --apply` runs, in a process that is ready before it is told what to do: most of a kill is else its start. */
 const SWEEPER = `
 import { existsSync } from 'node:fs';
-import { connectServers } from './keyspace/servers.js';
-import { RuleSet } from './policy/rule-set.js';
-import { Journal } from './sweep/journal.js';
-import { progressOf, sweep } from './sweep/sweep.js';
-import { digestTerms } from './sweep/terms.js';
+import { connectServers } from './tools/keyspace/servers.js';
+import { RuleSet } from './core/policy/rule-set.js';
+import { Journal } from './tools/sweep/journal.js';
+import { progressOf, sweep } from './tools/sweep/sweep.js';
+import { digestTerms } from './tools/sweep/terms.js';
 process.once('message', async ({ port, journal: file, rules: list }) => {
   const rules = new RuleSet({ rules: list, unregistered: { priority: 1, observe: true } });
   const terms = digestTerms(rules);

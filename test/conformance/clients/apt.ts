@@ -2,7 +2,7 @@
 // Never touches the machine's own list of sources.
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { findExecutable } from '../../../src/demo/server-binary.js';
+import { findExecutable } from '../../../src/cli/local-server/server-binary.js';
 
 const INSTALL_TIMEOUT_MS = 300_000;
 

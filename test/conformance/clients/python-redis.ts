@@ -2,7 +2,7 @@
 // Without either it throws, and says what is missing: a test that needs it fails, it is not skipped.
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { findExecutable } from '../../../src/demo/server-binary.js';
+import { findExecutable } from '../../../src/cli/local-server/server-binary.js';
 import { installPackages } from './apt.js';
 
 /** Debian's own before others on PATH: a version manager's python does not see Debian's packages. */

@@ -2,7 +2,7 @@
 // touch nothing, one behind a proxy that gives a TTL to every key. What clients see must be the same at all of them.
 // Never looks through the proxy: keys, blocked clients and TTLs are asked of Redis itself.
 import type { Test } from 'tap';
-import type { RedisProcess } from '../../../src/demo/redis-server.js';
+import type { RedisProcess } from '../../../src/cli/local-server/redis-server.js';
 import { type TestProxy, withProxy } from '../../support/proxy.js';
 import { connectRaw, type RawClient } from '../../support/raw-client.js';
 import { withRedis } from '../../support/redis.js';

@@ -1,7 +1,7 @@
 // The servers and proxies between which sessions are compared: one direct, one behind all proxies, and one on which
 // the TTL model plays. Owns them for one test or one run; each session starts on empty servers.
 
-import type { RedisProcess } from '../../../src/demo/redis-server.js';
+import type { RedisProcess } from '../../../src/cli/local-server/redis-server.js';
 import { type TestProxy, withProxy } from '../../support/proxy.js';
 import { type TestScope, withRedis } from '../../support/redis.js';
 import { wipe } from '../../support/twins.js';

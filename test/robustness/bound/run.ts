@@ -1,7 +1,7 @@
 // Plays one scenario against a fresh proxy, a process of its own, and reads off what it cost: memory, descriptors,
 // and an ordinary client's time. Judges nothing but whether the descriptors come back: see bounds*.ts for the rest.
-import { type RedisProcess, startRedis } from '../../../src/demo/redis-server.js';
-import { ensureServerBinary } from '../../../src/demo/server-binary.js';
+import { type RedisProcess, startRedis } from '../../../src/cli/local-server/redis-server.js';
+import { ensureServerBinary } from '../../../src/cli/local-server/server-binary.js';
 import type { Figure } from '../../support/figures.js';
 import { POOL } from '../../support/proxy.js';
 import { type ProxyProcess, startProxyProcess } from '../../support/proxy-process.js';

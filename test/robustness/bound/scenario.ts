@@ -1,6 +1,6 @@
 // What a scenario of a badly behaved client is: what it does, how much of it, and the memory that it may cost.
 // Types and the allowances that the table in scenarios.ts is made of; no scenario stands here.
-import type { RedisProcess } from '../../../src/demo/redis-server.js';
+import type { RedisProcess } from '../../../src/cli/local-server/redis-server.js';
 import type { Figure } from '../../support/figures.js';
 import type { RawClient } from '../../support/raw-client.js';
 import { MB } from './proc.js';

@@ -1,6 +1,6 @@
 // A sink that holds the session to ByteSink's contract and gathers what it is given: spans lie inside their buffer,
 // and a span that may be kept is not changed afterwards. Told what must come, it checks each byte as it comes.
-import { type ByteSink, COPIED_BELOW } from '../../../src/session/byte-sink.js';
+import { type ByteSink, COPIED_BELOW } from '../../../src/core/session/byte-sink.js';
 
 export class CheckedSink implements ByteSink {
   length = 0;

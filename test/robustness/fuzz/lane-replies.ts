@@ -1,7 +1,7 @@
 // Mutated servers against whole sessions. 'replies': without rules nothing is Spillway's own, so the client gets the
 // server's bytes as they come, whatever they are. 'chaos': with rules and sheds, replies that have nothing to do with
 // the requests, the client's end and a drain at any time: nothing throws, bounds hold, and unread bytes pass.
-import { Session } from '../../../src/session/session.js';
+import { Session } from '../../../src/core/session/session.js';
 import { CheckedSink } from './checked-sink.js';
 import { pieceSizes } from './duel.js';
 import type { Drawn, FuzzCase, Lane } from './fuzz-case.js';

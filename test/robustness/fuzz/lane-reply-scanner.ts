@@ -1,7 +1,7 @@
 // The reply scanner by itself against an independent reading, over well-formed and mutated streams cut anywhere.
 // Each is lenient in its own way, so the two are compared up to the first fault; and whatever came before, a scanner
 // must not be lost for ever: replies enough bring it to a boundary or to "malformed".
-import { ReplyScanner } from '../../../src/resp/reply-scanner.js';
+import { ReplyScanner } from '../../../src/core/resp/reply-scanner.js';
 import { frameReply } from '../../support/resp-framing.js';
 import { pieceSizes } from './duel.js';
 import type { FuzzCase, Lane } from './fuzz-case.js';

@@ -1,6 +1,6 @@
 // The request scanner by itself against the independent reading, over mutated streams of which ever more is there.
 // Checks its promises after each step: whole arguments lie where they should, and a cut command lacks at least a byte.
-import { RequestScanner, Scan } from '../../../src/resp/request-scanner.js';
+import { RequestScanner, Scan } from '../../../src/core/resp/request-scanner.js';
 import { pieceSizes } from './duel.js';
 import type { FuzzCase, Lane } from './fuzz-case.js';
 import { mutate, noise } from './mutate.js';

@@ -1,8 +1,8 @@
 // What the reply sequencer should do, told a second time in the plainest way: whole items, a plain list of what is
 // owed, strings. For the kinds of pending replies whose outcome no subscription decides.
 // Knows only well-formed streams: behind the last item before the first fault it stops, and says so.
-import { FollowUpReply } from '../../../src/policy/observer.js';
-import { Pending } from '../../../src/session/pending-queue.js';
+import { FollowUpReply } from '../../../src/core/policy/observer.js';
+import { Pending } from '../../../src/core/session/reply/pending-queue.js';
 import { frameReply } from '../../support/resp-framing.js';
 import { OOM } from '../../support/session-lab.js';
 

@@ -1,6 +1,6 @@
 // The set-ups that the sessions of a fuzz run stand in: rules, shedding, bounds, and what the server allows.
 // Each is built once and shared by all sessions of a run, as in a proxy: they must not disturb one another.
-import { ALL } from '../../../src/policy/shed.js';
+import { ALL } from '../../../src/core/policy/shed.js';
 import { makeSession, type Scenario, type ServerOptions } from '../../support/session-lab.js';
 import type { Vocabulary } from './requests.js';
 

@@ -3,7 +3,7 @@
 // A cut session is followed by a new one under a new name, so that nothing of the old one can be taken for its own.
 // One that only lost its shared connection (command pooling) must go on: it asks until it is answered again, and quits.
 import { setTimeout as delay } from 'node:timers/promises';
-import { createRandom, pick, type Random } from '../../../src/demo/random.js';
+import { createRandom, pick, type Random } from '../../../src/cli/demo/random.js';
 import { Ledger, type Request, type State, Tally } from '../../support/ledger.js';
 import { POOL } from '../../support/proxy.js';
 import { command, connectRaw, type RawClient } from '../../support/raw-client.js';

@@ -1,7 +1,7 @@
 // What one client of the load asks, with the one right reply to each request: its own keys, random commands, a model
 // of what they hold. Knows Redis's answers by itself; no I/O. Invariant: the replies are right if every request is
 // executed once, in order, by a server that keys of no other client reach.
-import { pick, type Random } from '../../../src/demo/random.js';
+import { pick, type Random } from '../../../src/cli/demo/random.js';
 import type { Request, Write } from '../../support/ledger.js';
 import { command } from '../../support/raw-client.js';
 

@@ -5,8 +5,8 @@
 // twin was killed, with the rights of one that logs in anew; and the end, for a client of which no connection can be
 // made any more. One step after the other, each awaited.
 import type { Test } from 'tap';
-import type { PoolSnapshot } from '../../../src/admin/types.js';
-import type { RedisProcess } from '../../../src/demo/redis-server.js';
+import type { RedisProcess } from '../../../src/cli/local-server/redis-server.js';
+import type { PoolSnapshot } from '../../../src/surfaces/admin/types.js';
 import { type TestProxy, withProxy } from '../../support/proxy.js';
 import { command, connectRaw, type RawClient } from '../../support/raw-client.js';
 import { withRedis } from '../../support/redis.js';

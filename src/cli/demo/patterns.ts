@@ -1,0 +1,97 @@
+// What the demo's application writes: five kinds of keys, as they are found together on many a Redis.
+// None of its writes carries a TTL: that is the trouble that the demo is about.
+// Invariant: sessions, reports and queues are bounded and fit; cache and temp grow without end.
+import type { PriorityName } from '../../core/policy/rule.js';
+import { pick, type Random } from './random.js';
+
+export const PATTERN_NAMES = ['session', 'cache', 'temp', 'queue', 'report'] as const;
+export type PatternName = (typeof PATTERN_NAMES)[number];
+
+export interface Pattern {
+  readonly name: PatternName;
+  readonly glob: string;
+  /** Name of the rule that covers it; undefined: none, it is an unregistered one. */
+  readonly rule: string | undefined;
+  readonly priority: PriorityName;
+  /** As in the rule: "24h", "durable", or "-" where there is no rule. */
+  readonly ttl: string;
+  readonly writesPerSecond: number;
+  readonly valueBytes: number;
+  /** Its memory follows the number of writes: what fills Redis. */
+  readonly unbounded: boolean;
+  /** `sequence` counts this pattern's writes. */
+  key(random: Random, sequence: number): string;
+}
+
+const SESSIONS = 6000;
+const MONTHS = 12;
+const DAYS = 28;
+
+export const PATTERNS: readonly Pattern[] = [
+  {
+    name: 'session',
+    glob: 'session:*',
+    rule: 'sessions',
+    priority: 'high',
+    ttl: '24h',
+    writesPerSecond: 900,
+    valueBytes: 1024,
+    unbounded: false,
+    key: (random) => `session:${pick(random, SESSIONS)}`,
+  },
+  {
+    name: 'cache',
+    glob: 'cache:*',
+    rule: 'cache',
+    priority: 'low',
+    ttl: '1h',
+    writesPerSecond: 700,
+    valueBytes: 4096,
+    unbounded: true,
+    key: (_, sequence) => `cache:page:${sequence}`,
+  },
+  {
+    name: 'temp',
+    glob: 'temp:*',
+    rule: 'temp',
+    priority: 'low',
+    ttl: '5m',
+    writesPerSecond: 500,
+    valueBytes: 2048,
+    unbounded: true,
+    key: (_, sequence) => `temp:upload:${sequence}`,
+  },
+  {
+    name: 'queue',
+    glob: 'queue:*',
+    rule: 'jobs',
+    priority: 'critical',
+    ttl: 'durable',
+    writesPerSecond: 400,
+    valueBytes: 512,
+    unbounded: false,
+    key: (_, sequence) => QUEUES[sequence % QUEUES.length] as string,
+  },
+  {
+    name: 'report',
+    glob: 'report:*',
+    rule: undefined,
+    priority: 'normal',
+    ttl: '-',
+    writesPerSecond: 120,
+    valueBytes: 2048,
+    unbounded: false,
+    key: (random) => `report:2026:${pick(random, MONTHS) + 1}:${pick(random, DAYS) + 1}`,
+  },
+];
+
+/** Lists that a consumer empties as fast as they fill. */
+export const QUEUES = ['queue:mail', 'queue:thumbnails'] as const;
+
+/** The same knowledge in the words of the config file. */
+export const DEMO_RULES = PATTERNS.filter((pattern) => pattern.rule !== undefined).map((pattern) => ({
+  name: pattern.rule,
+  match: pattern.glob,
+  priority: pattern.priority,
+  ...(pattern.ttl === 'durable' ? { durable: true } : { ttl: pattern.ttl }),
+}));

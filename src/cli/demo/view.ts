@@ -1,0 +1,118 @@
+// The demo's live view as text: a screenful for a terminal, or one line for a log. Draws; reads and writes nothing.
+import { PRIORITY_NAMES } from '../../core/policy/rule.js';
+import { grouped, megabytes, type Paint, percent } from '../terminal/paint.js';
+import { type Frame, type Side, shedOf, total, ttlsGiven } from './frame.js';
+import { PATTERNS } from './patterns.js';
+
+const BAR_CELLS = 50;
+const INDENT = 18;
+
+/** Lines for one screen, not wider than 100 columns. */
+export function drawScreen(frame: Frame, paint: Paint): string[] {
+  const { elapsedSeconds, totalSeconds } = frame;
+  const time =
+    totalSeconds === undefined
+      ? `${Math.floor(elapsedSeconds)} s`
+      : `${Math.floor(elapsedSeconds)} of ${totalSeconds} s`;
+  return [
+    `${paint('bold', 'Spillway demo')}  ${time}   one workload, two Redis of 64 MB with noeviction   ${paint('dim', 'Ctrl-C ends')}`,
+    '',
+    memoryLine('through Spillway', frame.spillway, paint),
+    ' '.repeat(INDENT) + paint('dim', bandMarks(frame)),
+    memoryLine('straight at Redis', frame.straight, paint),
+    '',
+    `refused now: ${sheddingNow(frame, paint)}`,
+    '',
+    ...patternTable(frame, paint),
+    '',
+    `TTLs given by Spillway: ${paint('green', grouped(ttlsGiven(frame)))}` +
+      `   keys without a TTL: ${grouped(frame.spillway.server.keysWithoutTtl)}` +
+      ` (straight: ${paint('red', grouped(frame.straight.server.keysWithoutTtl))})`,
+    `OOM errors of Redis itself: ${alarm(frame.spillway.server.ownOom, paint)}` +
+      ` (straight: ${alarm(frame.straight.server.ownOom, paint)})`,
+    `found without a rule: ${discovered(frame)}`,
+  ];
+}
+
+/** The same in one line, for pipes and logs. */
+export function drawLine(frame: Frame): string {
+  const { spillway, straight } = frame;
+  const shed = PATTERNS.map(({ name, rule }) => [name, shedOf(frame.stats, rule)] as const)
+    .filter(([, count]) => count > 0)
+    .map(([name, count]) => `${name} ${grouped(count)}`);
+  return [
+    `${Math.floor(frame.elapsedSeconds)} s`,
+    `Spillway: ${memoryText(spillway)}, ${grouped(ttlsGiven(frame))} TTLs given, shed ${shed.join(', ') || 'nothing'}`,
+    `straight: ${memoryText(straight)}, ${grouped(total(straight, 'oom'))} OOM errors (queue ${grouped(straight.tallies.queue.oom)})`,
+  ].join(' | ');
+}
+
+function memoryLine(label: string, side: Side, paint: Paint): string {
+  const share = side.server.usedBytes / side.server.limitBytes;
+  const filled = Math.min(BAR_CELLS, Math.round(share * BAR_CELLS));
+  const style = share >= 0.97 ? 'red' : share >= 0.8 ? 'yellow' : 'green';
+  const bar = paint(style, '█'.repeat(filled)) + paint('dim', '░'.repeat(BAR_CELLS - filled));
+  return `${label.padEnd(INDENT)}${bar} ${memoryText(side)}`;
+}
+
+function memoryText({ server }: Side): string {
+  return `${megabytes(server.usedBytes)} (${percent(server.usedBytes / server.limitBytes)})`;
+}
+
+/** Where the bands of each priority start and are full, below the bar that they hold. */
+function bandMarks(frame: Frame): string {
+  const cells = Array.from({ length: BAR_CELLS }, () => ' ');
+  const legend: string[] = [];
+  for (const priority of PRIORITY_NAMES) {
+    const { band } = frame.memory.level[priority];
+    if (band === null) continue;
+    const letter = priority[0] as string;
+    for (let cell = Math.floor(band[0] * BAR_CELLS); cell < Math.floor(band[1] * BAR_CELLS); cell++) {
+      cells[cell] = cells[cell] === ' ' || cells[cell] === letter ? letter : '+';
+    }
+    legend.push(`${letter} ${priority}`);
+  }
+  return `${cells.join('')} ${legend.join(', ')}`;
+}
+
+function sheddingNow(frame: Frame, paint: Paint): string {
+  const refused = PRIORITY_NAMES.filter((name) => frame.memory.level[name].shedShare > 0);
+  if (refused.length === 0) return paint('green', 'nothing');
+  return refused
+    .map((name) => paint('yellow', `${percent(frame.memory.level[name].shedShare)} of ${name}`))
+    .join(', ');
+}
+
+function patternTable(frame: Frame, paint: Paint): string[] {
+  const row = (cells: readonly string[]): string =>
+    cells.map((cell, i) => (i < 3 ? cell.padEnd(10) : cell.padStart(12))).join('');
+  const heads = ['pattern', 'priority', 'TTL', 'accepted', 'shed early', '  |', 'straight', 'OOM errors'];
+  return [
+    paint('bold', row(heads)),
+    ...PATTERNS.map((pattern) => {
+      const through = frame.spillway.tallies[pattern.name];
+      const straight = frame.straight.tallies[pattern.name];
+      const line = row([
+        pattern.glob,
+        pattern.priority,
+        pattern.ttl,
+        grouped(through.accepted),
+        grouped(shedOf(frame.stats, pattern.rule)),
+        '  |',
+        grouped(straight.accepted),
+      ]);
+      return line + alarm(straight.oom, paint, 12);
+    }),
+  ];
+}
+
+function alarm(count: number, paint: Paint, width = 0): string {
+  return paint(count === 0 ? 'green' : 'red', grouped(count).padStart(width));
+}
+
+function discovered(frame: Frame): string {
+  const found = frame.stats.discovered
+    .slice(0, 3)
+    .map(({ pattern, writes }) => `${pattern} (${grouped(writes)} writes)`);
+  return found.length === 0 ? 'nothing yet' : found.join(', ');
+}

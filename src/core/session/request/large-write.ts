@@ -1,0 +1,116 @@
+// A governed write too large to wait for, while its bytes stream: what was decided at its head, what its later
+// arguments add, and what is still to be done at its end. Lives from RequestFeed's large() to largeEnd().
+// Its values pass without being kept. Of many keys in pairs with their values only one is kept, until its value is
+// there; of any other write the few that its head told.
+import { type CommandSpec, TtlTreatment } from '../../commands/spec.js';
+import { hashKey } from '../../policy/hash.js';
+import { TtlOutcome } from '../../policy/observer.js';
+import type { OptionTail } from '../../policy/option-tail.js';
+import type { CompiledRule, RuleSet } from '../../policy/rule-set.js';
+import { followUpOutcome } from '../../policy/ttl-outcome.js';
+import { Action, type Verdict } from '../../policy/verdict.js';
+import { copyOf, readPositiveInteger } from '../../resp/bytes.js';
+import type { RequestScanner } from '../../resp/request-scanner.js';
+
+export interface WrittenKey {
+  readonly rule: CompiledRule;
+  readonly hash: number;
+  readonly key: Uint8Array;
+  outcome: TtlOutcome;
+}
+
+/** `$nn\r\n` before the first key. */
+const HEADER_BYTES = 5;
+
+export class LargeWrite {
+  /** Those whose bytes are not all known yet: of a write in pairs the last one, else all. */
+  readonly keys: WrittenKey[] = [];
+  /** Bytes to send behind its last one. */
+  suffix: Uint8Array = new Uint8Array(0);
+  /** Keys that were found so far. */
+  keysSeen = 0;
+  /** It takes memory. */
+  grows = false;
+  /** It is being refused: its bytes go nowhere. */
+  readonly shed: boolean;
+  /** Keys and values take turns (MSET). */
+  readonly inPairs: boolean;
+  /** Reads the options behind a SET's value; undefined where none can change anything. */
+  tail: OptionTail | undefined;
+  /** False once it turns out that Redis will refuse the command. */
+  recorded: boolean;
+  /** As of the verdict. */
+  replaces: boolean;
+  lifetimeMs: number;
+  /** No argument behind this one is a key. */
+  private readonly lastKey: number;
+  /** Bytes of the command up to the last pair's end. */
+  private pairFrom = 0;
+
+  constructor(
+    readonly spec: CommandSpec,
+    args: RequestScanner,
+    verdict: Verdict,
+    /** Bytes of it that were known of at its head. */
+    readonly knownSize: number,
+    private readonly followUps: boolean,
+    /** Those that it was begun by, to its end: a reload may bring others meanwhile. */
+    private readonly rules: RuleSet,
+  ) {
+    this.shed = verdict.action === Action.SHED;
+    this.recorded = verdict.recorded;
+    this.replaces = verdict.replaces;
+    this.lifetimeMs = verdict.lifetimeMs;
+    this.inPairs = spec.keys.step === 2;
+    this.lastKey =
+      spec.ttl === TtlTreatment.MSETEX
+        ? 2 * readPositiveInteger(args.buf, args.starts[1], args.ends[1])
+        : args.argc;
+    if (this.inPairs) return;
+    this.keysSeen = verdict.count;
+    for (let i = 0; i < verdict.count; i++) {
+      const index = verdict.argument[i];
+      const key = copyOf(args.buf, args.starts[index], args.ends[index]);
+      this.keys.push({ rule: verdict.rule[i], hash: verdict.hash[i], key, outcome: verdict.outcome[i] });
+    }
+  }
+
+  /**
+   * Argument `index` of a write in pairs, at `at` of `args`. Returns the bytes of the pair that it completes, whose
+   * key is then keys[0]; 0 when it completes none.
+   */
+  takeOfPair(index: number, args: RequestScanner, at: number): number {
+    const { first } = this.spec.keys;
+    if (index < first || index > this.lastKey + 1) return 0;
+    // Of an argument that begins before the buffer only its end is known.
+    const end = args.ends[at] + 2 - args.start;
+    if ((index - first) % 2 === 1) {
+      const size = end - this.pairFrom;
+      this.pairFrom = end;
+      return this.keys.length > 0 ? size : 0;
+    }
+    if (index === first) this.pairFrom = args.starts[at] - args.start - HEADER_BYTES;
+    this.keys.length = 0;
+    this.keysSeen++;
+    if (args.starts[at] < 0) return 0;
+    const key = copyOf(args.buf, args.starts[at], args.ends[at]);
+    const rule = this.rules.find(key, 0, key.length);
+    this.keys.push({
+      rule,
+      hash: hashKey(key, 0, key.length),
+      key,
+      outcome: followUpOutcome(rule, this.followUps),
+    });
+    return 0;
+  }
+
+  /** All arguments were seen: settles what the options left open. */
+  finish(): void {
+    if (this.tail === undefined) return;
+    const outcome = this.tail.finish();
+    this.recorded = outcome !== undefined;
+    this.replaces = this.tail.replaces;
+    this.lifetimeMs = this.tail.lifetimeMs;
+    this.keys[0].outcome = outcome ?? TtlOutcome.WITHOUT_TTL;
+  }
+}

@@ -1,0 +1,293 @@
+// Cuts a client's bytes into commands and forwards what its handler leaves untouched, in whole spans.
+// Owns the request scanner, the bytes held back for want of more, and the stall. Never judges a command.
+//
+//   chunk ─▶ [held bytes + just what they lack] ─▶ scan ─┬─ COMPLETE   ─▶ handler.command()
+//                                                        ├─ INCOMPLETE ─▶ held, or if large handler.large()
+//                                                        ├─ ARGUMENT   ─▶ handler.argument()   (of a large command)
+//                                                        └─ MALFORMED  ─▶ handler.malformed(), all passes from here
+//
+// Invariants: every byte is forwarded, replaced by the handler, or held, once and in order; `passFrom` never
+// exceeds the offset under scan; while stalled nothing is forwarded and all new bytes are held.
+import { invariant } from '../../resp/invariant.js';
+import { RequestScanner, Scan } from '../../resp/request-scanner.js';
+import { type ByteSink, COPIED_BELOW } from '../byte-sink.js';
+
+/** What a handler did with a command. */
+export const Flow = {
+  /** Settled: go on behind it. */
+  TAKEN: 0,
+  /** Stalled before it: come again with the same command. */
+  AGAIN: 1,
+  /** Only from large(): hold it back and ask again when more of it is there. */
+  HOLD: 2,
+} as const;
+export type Flow = (typeof Flow)[keyof typeof Flow];
+
+export interface CommandHandler {
+  /** A command that large() wants held is asked about again at so many bytes at the latest. */
+  readonly lookahead: number;
+  /** A whole command is in `feed.args`. */
+  command(): Flow;
+  /** A blank line or a command without arguments has passed: it is never answered. */
+  empty(): void;
+  /** The server may refuse a command for its mere number of arguments: it must see that number at once. */
+  mayBeTooMany(argc: number): boolean;
+  /** A command too large to wait for has begun; `held` bytes of it are here. TAKEN: the rest streams. */
+  large(held: number): Flow;
+  /** One whole argument of the large command, number `index`, at offset 0 of `feed.args`. */
+  argument(index: number): void;
+  /** The large command's last byte is here. */
+  largeEnd(): void;
+  /** The bytes are no command. TAKEN: all passes from here on. */
+  malformed(): Flow;
+}
+
+/** An argument from this size on is not waited for: its command is settled without it, and it streams. */
+const LARGE_ARGUMENT_BYTES = 16 * 1024;
+/** A command of many small arguments is settled early from this size on. */
+const LARGE_COMMAND_BYTES = 64 * 1024;
+/** A command that lacks an argument. */
+const UNFINISHED = Buffer.from('*2\r\n$4\r\nPING\r\n', 'latin1');
+const NOTHING: Uint8Array = new Uint8Array(0);
+/** At least how much is taken over to a held piece at once, though it may lack less. */
+const TAKE_BYTES = 1024;
+
+export class RequestFeed {
+  readonly args = new RequestScanner();
+  /** Nothing is looked at any more: bytes pass as they come. */
+  raw = false;
+  stalled = false;
+  /** The large command under way is not forwarded. */
+  discarding = false;
+  /** The buffer under scan: what args' offsets point into, but for an inline command. */
+  private source = NOTHING;
+  private passFrom = 0;
+  /** The command under scan was INCOMPLETE: resume it. */
+  private resuming = false;
+  /** The command is held on request: large() is not asked again before so many bytes of it are here. */
+  private askAgainAt = 0;
+  private held = Buffer.alloc(0);
+  private heldLength = 0;
+
+  constructor(
+    private readonly upstream: ByteSink,
+    private readonly handler: CommandHandler,
+  ) {}
+
+  /** A command is settled that has not arrived whole: it goes up in pieces, or is discarded in pieces. */
+  get streaming(): boolean {
+    return this.resuming && this.args.streaming;
+  }
+
+  /** Part of a command has gone up already: nothing else may be written upstream until it ends. */
+  get midCommand(): boolean {
+    return this.streaming && !this.discarding;
+  }
+
+  /** Bytes that have gone up of the command that is streaming; to be asked between two chunks. */
+  get streamed(): number {
+    return this.midCommand ? -this.args.start : 0;
+  }
+
+  /** Bytes still to come of the argument that is passing. */
+  get missing(): number {
+    return this.streaming ? this.args.missing(0) : 0;
+  }
+
+  /** Bytes that wait: for the rest of their command, or for the stall to end. */
+  get heldBytes(): number {
+    return this.heldLength;
+  }
+
+  /** The client's next bytes. Fewer than COPIED_BELOW may change afterwards, more must not. */
+  receive(chunk: Uint8Array): void {
+    let at = 0;
+    if (this.heldLength > 0) {
+      if (this.stalled) {
+        this.hold(chunk, 0, chunk.length);
+        return;
+      }
+      at = this.completeHeld(chunk);
+      if (at < 0) return;
+    }
+    // Also with nothing left of the chunk: a command that streams has its offsets in it.
+    const heldFrom = this.run(chunk, at, chunk.length, chunk.length);
+    this.leave(heldFrom);
+    if (heldFrom < chunk.length) this.hold(chunk, heldFrom, chunk.length);
+    else if (!this.resuming) this.rest();
+  }
+
+  /** Stops before the next command, until resume(). */
+  stall(): void {
+    this.stalled = true;
+  }
+
+  /** Goes on with what was held. */
+  resume(): void {
+    this.stalled = false;
+    const bytes = this.held.subarray(0, this.heldLength);
+    this.release();
+    if (bytes.length > 0) this.receive(bytes);
+  }
+
+  /** Forwards what is before `offset` of the command's buffer and not forwarded yet. */
+  passUpTo(offset: number): void {
+    invariant(offset <= this.source.length, 'only bytes that have come are forwarded');
+    if (offset > this.passFrom && !this.discarding) this.upstream.write(this.source, this.passFrom, offset);
+    this.passFrom = offset;
+  }
+
+  /** What is before `offset` shall not be forwarded: it was replaced. */
+  skipTo(offset: number): void {
+    this.passFrom = offset;
+  }
+
+  /**
+   * Feeds what was held, filled up with as much of `chunk` as it lacks. Returns how much of the chunk was used,
+   * or -1 when all of it was and there is nothing more to do.
+   */
+  private completeHeld(chunk: Uint8Array): number {
+    let before = this.heldLength;
+    let taken = 0;
+    while (taken < chunk.length) {
+      const lacking = this.resuming ? this.args.missing(this.heldLength) : 1;
+      // As much again as is held: what is asked at each step about all that is held must not add up to its square.
+      const step = Math.max(lacking, TAKE_BYTES, this.heldLength);
+      const until = Math.min(chunk.length, taken + step);
+      this.hold(chunk, taken, until);
+      taken = until;
+      const heldFrom = this.run(this.held, 0, this.heldLength, before);
+      if (heldFrom >= before) {
+        this.release();
+        this.leave(before);
+        const used = heldFrom - before;
+        if (!this.stalled) return used;
+        this.hold(chunk, used, chunk.length);
+        return -1;
+      }
+      // Still short of bytes, or stalled: what is settled of the held piece goes, the rest stays at offset 0.
+      this.leave(heldFrom);
+      this.held = this.held.subarray(heldFrom);
+      this.heldLength -= heldFrom;
+      before -= heldFrom;
+      if (this.stalled) {
+        this.hold(chunk, taken, chunk.length);
+        return -1;
+      }
+    }
+    return -1;
+  }
+
+  /**
+   * Settles commands from `at` until one begins at `until` or later, or more bytes are needed. Returns the offset
+   * from which bytes are neither forwarded nor replaced.
+   */
+  private run(buf: Uint8Array, at: number, end: number, until: number): number {
+    this.source = buf;
+    this.passFrom = at;
+    while (at < until && !this.stalled && !this.raw) {
+      switch (this.resuming ? this.args.resume(buf, end) : this.args.scan(buf, at, end)) {
+        case Scan.COMPLETE: {
+          this.resuming = false;
+          this.askAgainAt = 0;
+          if (this.args.streaming) this.endLarge();
+          else if (this.handler.command() === Flow.AGAIN) {
+            this.passUpTo(this.args.start);
+            return this.args.start;
+          }
+          at = this.args.next;
+          break;
+        }
+        case Scan.ARGUMENT:
+          this.handler.argument(this.args.parsed - 1);
+          this.resuming = true;
+          at = this.args.position;
+          break;
+        case Scan.EMPTY:
+          this.resuming = false;
+          this.handler.empty();
+          at = this.args.next;
+          break;
+        case Scan.INCOMPLETE: {
+          const heldFrom = this.cutAt(end);
+          this.passUpTo(heldFrom);
+          return heldFrom;
+        }
+        default:
+          if (this.handler.malformed() === Flow.AGAIN) {
+            this.resuming = false;
+            this.passUpTo(this.args.start);
+            return this.args.start;
+          }
+          this.raw = true;
+          if (this.discarding) this.passBrokenArgument();
+      }
+    }
+    if (this.raw) at = end;
+    this.passUpTo(at);
+    return at;
+  }
+
+  /**
+   * A command that is not forwarded turns out to be malformed. Its value must not go up without its head, where it
+   * would be read as commands; the broken bytes alone, where an argument is expected, draw the error that is due.
+   */
+  private passBrokenArgument(): void {
+    this.discarding = false;
+    this.upstream.write(UNFINISHED, 0, UNFINISHED.length);
+    this.skipTo(this.args.position);
+  }
+
+  /** The bytes end inside a command: returns from where on they are held back. */
+  private cutAt(end: number): number {
+    const { args } = this;
+    this.resuming = true;
+    const large = args.bulkLength >= LARGE_ARGUMENT_BYTES;
+    const here = end - args.start;
+    const impatient = large || here >= LARGE_COMMAND_BYTES || this.handler.mayBeTooMany(args.argc);
+    if (impatient && here >= this.askAgainAt && !args.streaming && !args.inline) {
+      const flow = this.handler.large(here);
+      if (flow === Flow.TAKEN) args.streaming = true;
+      else if (flow === Flow.AGAIN) this.resuming = false;
+      // Twice as much: what is asked at each step about all that is here must not add up to its square.
+      this.askAgainAt = flow === Flow.HOLD ? Math.min(2 * here, this.handler.lookahead) : 0;
+    }
+    if (!args.streaming) return args.start;
+    return large ? end : args.position;
+  }
+
+  private endLarge(): void {
+    this.handler.argument(this.args.parsed - 1);
+    this.passUpTo(this.args.next);
+    this.discarding = false;
+    this.handler.largeEnd();
+  }
+
+  /** What is now offset `origin` of the scanned buffer will be offset 0 of the next one. */
+  private leave(origin: number): void {
+    if (this.resuming) this.args.rebase(this.args.start - origin);
+  }
+
+  private hold(buf: Uint8Array, from: number, to: number): void {
+    const length = this.heldLength + to - from;
+    if (length > this.held.length) {
+      const larger = Buffer.allocUnsafe(Math.max(COPIED_BELOW / 2, length * 2));
+      larger.set(this.held.subarray(0, this.heldLength));
+      this.held = larger;
+    }
+    this.held.set(buf.subarray(from, to), this.heldLength);
+    this.heldLength = length;
+  }
+
+  /** Nothing is under way: an idle client costs little, whatever it sent before. */
+  private rest(): void {
+    this.source = NOTHING;
+    this.args.rest();
+  }
+
+  /** The held bytes are settled. Their memory may be on its way to the socket: take new one next time. */
+  private release(): void {
+    this.held = Buffer.alloc(0);
+    this.heldLength = 0;
+  }
+}

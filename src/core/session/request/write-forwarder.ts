@@ -1,0 +1,294 @@
+// Carries out the policy's verdict on one write: rewrites its bytes, counts it, sends follow-ups, or refuses it.
+// Works on the command that the feed has under scan; a write too large to hold comes in three steps.
+// Never decides; never touches a byte that the verdict does not name.
+import { type CommandSpec, TtlChange } from '../../commands/spec.js';
+import { hashKey } from '../../policy/hash.js';
+import { TtlOutcome } from '../../policy/observer.js';
+import { OptionTail } from '../../policy/option-tail.js';
+import { growthOf, type Policy } from '../../policy/policy.js';
+import type { CompiledRule } from '../../policy/rule-set.js';
+import { ExpiryUnit, lifetimeOf, readExpiry } from '../../policy/ttl-options.js';
+import { drawTtl } from '../../policy/ttl-outcome.js';
+import { Action, type Verdict } from '../../policy/verdict.js';
+import { copyOf, DOLLAR } from '../../resp/bytes.js';
+import { encodeCommand, writeArrayHeader, writeNumberBulk } from '../../resp/encode.js';
+import type { ByteSink } from '../byte-sink.js';
+import { Pending } from '../reply/pending-queue.js';
+import type { Connection } from '../state/connection.js';
+import type { GrowthMeter } from './growth-meter.js';
+import { LargeWrite } from './large-write.js';
+import type { RequestFeed } from './request-feed.js';
+
+/** `$n\r\n` before a key and `\r\n` behind its value, for short ones. */
+const FRAMING_BYTES = 7;
+
+/** The one that is put in place of EXAT and PXAT. */
+const PX_WORD = Buffer.from('PX', 'latin1');
+const PX_BULK = Buffer.from('$2\r\nPX\r\n', 'latin1');
+
+const UNITS: Partial<Record<TtlChange, ExpiryUnit>> = {
+  [TtlChange.EXPIRE]: ExpiryUnit.SECONDS,
+  [TtlChange.PEXPIRE]: ExpiryUnit.MILLISECONDS,
+  [TtlChange.EXPIREAT]: ExpiryUnit.AT_SECONDS,
+  [TtlChange.PEXPIREAT]: ExpiryUnit.AT_MILLISECONDS,
+};
+
+export class WriteForwarder {
+  private readonly scratch = Buffer.allocUnsafe(64);
+
+  constructor(
+    private readonly upstream: ByteSink,
+    private readonly feed: RequestFeed,
+    private readonly connection: Connection,
+    private readonly growth: GrowthMeter,
+    private readonly policy: Policy,
+  ) {}
+
+  /** Forwards the whole command under scan as `verdict` says. */
+  forward(spec: CommandSpec, verdict: Verdict): void {
+    const { args } = this.feed;
+    const size = args.next - args.start;
+    if (args.inline && verdict.action !== Action.PASS) this.forwardInline(verdict);
+    else this.rewrite(verdict);
+    if (verdict.action === Action.APPEND) {
+      this.feed.passUpTo(args.next);
+      this.upstream.write(verdict.suffix, 0, verdict.suffixLength);
+    }
+    this.connection.forwarded(spec.opaque ? Pending.OPAQUE : Pending.PASS);
+    if (verdict.growth > 0) this.growth.add(verdict.growth);
+    if (verdict.shedKey >= 0) this.noteShed(spec, verdict, size, true);
+    if (verdict.recorded) this.record(spec, verdict, size);
+    else if (verdict.persists) this.noteTtlChange(spec);
+  }
+
+  /** Refuses the whole command under scan. */
+  shed(spec: CommandSpec, verdict: Verdict): void {
+    const { args } = this.feed;
+    this.noteShed(spec, verdict, args.next - args.start, false);
+    this.feed.passUpTo(args.start);
+    this.feed.skipTo(args.next);
+    this.connection.refuse();
+  }
+
+  /** Begins to forward, or to discard, a command of which only the head is here. */
+  beginLarge(spec: CommandSpec, verdict: Verdict, size: number, followUps: boolean): LargeWrite {
+    const { args } = this.feed;
+    const large = new LargeWrite(spec, args, verdict, size, followUps, this.policy.rules);
+    if (verdict.shedKey >= 0) this.noteShed(spec, verdict, size, !large.shed);
+    if (large.shed) {
+      this.feed.passUpTo(args.start);
+      this.feed.discarding = true;
+      return large;
+    }
+    if (verdict.tail) large.tail = new OptionTail(verdict.rule[0], followUps);
+    this.rewrite(verdict);
+    if (verdict.action === Action.APPEND) large.suffix = copyOf(verdict.suffix, 0, verdict.suffixLength);
+    large.grows = verdict.growth > 0;
+    this.growth.begin(size);
+    for (let i = 0; large.inPairs && i < args.parsed; i++) this.takeOfPair(large, i, i);
+    return large;
+  }
+
+  /** Argument `index` of a large write is at offset 0 of the feed's arguments. */
+  largeArgument(large: LargeWrite, index: number): void {
+    const { args } = this.feed;
+    if (large.shed) return;
+    if (large.tail === undefined || index < 3) {
+      if (large.inPairs) this.takeOfPair(large, index, 0);
+    } else {
+      // One too large to have been kept is a comparand, or nothing that Redis takes: its place counts, not its bytes.
+      const start = Math.max(0, args.starts[0]);
+      const end = args.starts[0] < 0 ? 0 : args.ends[0];
+      const { now, nowKnown } = this.policy;
+      const replacement = large.tail.feed(args.buf, start, end, now, nowKnown());
+      if (replacement >= 0) this.replaceArgument(0, replacement);
+    }
+  }
+
+  /** So many bytes of a large write have gone up: what counts is what the server has, not what was announced. */
+  largeProgress(large: LargeWrite, size: number): void {
+    if (large.shed) return;
+    this.growth.progress(this.growthSoFar(large, size), Math.max(0, large.knownSize - size));
+  }
+
+  /** The last byte of a large write was forwarded or discarded. */
+  endLarge(large: LargeWrite): void {
+    const { args } = this.feed;
+    if (large.shed) {
+      this.connection.refuse();
+      return;
+    }
+    this.upstream.write(large.suffix, 0, large.suffix.length);
+    this.connection.forwarded(large.spec.opaque ? Pending.OPAQUE : Pending.PASS);
+    const size = args.next - args.start;
+    this.growth.add(this.growthSoFar(large, size));
+    large.finish();
+    if (large.inPairs) this.connection.largeWritten();
+    if (large.inPairs || !large.recorded) return;
+    const share = size / large.keys.length;
+    for (const { rule, outcome, key, hash } of large.keys) {
+      this.policy.observer.onWrite(rule.slot, large.spec, share, outcome, key, 0, key.length, hash);
+      this.noteTtl(large, rule, outcome, key, 0, key.length, hash);
+      if (outcome !== TtlOutcome.FOLLOW_UP) continue;
+      this.connection.followUp(rule.slot, key, 0, key.length, drawTtl(rule, this.policy.random));
+    }
+  }
+
+  /** A command that no rule governs, whole and under scan, gives its keys TTLs, or ends those that they have. */
+  noteTtlChange(spec: CommandSpec): void {
+    const { ttls } = this.policy;
+    const { args } = this.feed;
+    if (ttls === undefined) return;
+    if (spec.ttlChange === TtlChange.ENDS_ALL) {
+      ttls.forgetAll();
+      return;
+    }
+    const { first, last, step } = spec.keys;
+    const until = Math.min(args.argc - 1, last < 0 ? args.argc + last : last);
+    const lifetimeMs = this.lifetimeGiven(spec.ttlChange);
+    for (let i = first; i <= until; i += step) {
+      const start = args.starts[i];
+      const end = args.ends[i];
+      const hash = hashKey(args.buf, start, end);
+      // With NX, GT or LT the one that is there may stay.
+      if (lifetimeMs > 0) ttls.remember(lifetimeMs, args.argc > 3, args.buf, start, end, hash);
+      else ttls.forget(args.buf, start, end, hash);
+    }
+  }
+
+  /** Of EXPIRE and its like; 0 and below: the TTL or the key is gone, or the command refused. */
+  private lifetimeGiven(change: TtlChange): number {
+    const { args } = this.feed;
+    const unit = UNITS[change];
+    if (unit === undefined) return 0;
+    const value = readExpiry(args.buf, args.starts[2], args.ends[2], unit, this.policy.now);
+    return value < 0 ? 0 : lifetimeOf(value, unit, this.policy.now);
+  }
+
+  /** What one key's write does to its TTL. */
+  private noteTtl(
+    { replaces, lifetimeMs }: Pick<Verdict, 'replaces' | 'lifetimeMs'>,
+    rule: CompiledRule,
+    outcome: TtlOutcome,
+    key: Uint8Array,
+    start: number,
+    end: number,
+    hash: number,
+  ): void {
+    const { ttls, observer } = this.policy;
+    if (ttls === undefined) return;
+    const byRule = outcome === TtlOutcome.INJECTED || outcome === TtlOutcome.FOLLOW_UP;
+    if (
+      ttls.written(
+        outcome,
+        replaces,
+        byRule ? rule.ttlMs * (1 - rule.jitter) : lifetimeMs,
+        key,
+        start,
+        end,
+        hash,
+      )
+    ) {
+      observer.onTtlDropped(rule.slot);
+    }
+  }
+
+  private growthSoFar(large: LargeWrite, size: number): number {
+    return large.grows ? growthOf(size, large.keysSeen, this.feed.args.parsed) : 0;
+  }
+
+  /** Counts the pair that argument `index`, at `at` of the feed's arguments, completes; its follow-up waits for the end. */
+  private takeOfPair(large: LargeWrite, index: number, at: number): void {
+    const { observer, random } = this.policy;
+    const size = large.takeOfPair(index, this.feed.args, at);
+    if (size === 0 || !large.recorded) return;
+    const [{ rule, outcome, key, hash }] = large.keys;
+    observer.onWrite(rule.slot, large.spec, size, outcome, key, 0, key.length, hash);
+    this.noteTtl(large, rule, outcome, key, 0, key.length, hash);
+    if (outcome !== TtlOutcome.FOLLOW_UP) return;
+    this.connection.followUps.defer(rule.slot, key, 0, key.length, drawTtl(rule, random));
+  }
+
+  /** Puts the verdict's changes into the bytes of a multibulk command; what is appended is the caller's to send. */
+  private rewrite(verdict: Verdict): void {
+    const { args } = this.feed;
+    if (verdict.action === Action.APPEND) {
+      this.feed.passUpTo(args.start);
+      this.upstream.write(this.scratch, 0, writeArrayHeader(this.scratch, 0, args.argc + 2));
+      this.feed.skipTo(args.afterHeader);
+    } else if (verdict.action === Action.REPLACE) {
+      if (verdict.replaceUnit) this.replaceUnit(verdict.replaceIndex - 1);
+      this.replaceArgument(verdict.replaceIndex, verdict.replacement);
+    }
+  }
+
+  /** Forwards PX in place of the argument at offset `i`. */
+  private replaceUnit(i: number): void {
+    this.feed.passUpTo(this.headerOf(i));
+    this.upstream.write(PX_BULK, 0, PX_BULK.length);
+    this.feed.skipTo(this.feed.args.ends[i] + 2);
+  }
+
+  /** Where the header of the argument at offset `i` begins; it ends two bytes before its payload. */
+  private headerOf(i: number): number {
+    const { args } = this.feed;
+    let header = args.starts[i] - 2;
+    while (args.buf[header] !== DOLLAR) header--;
+    return header;
+  }
+
+  /** Forwards a number in place of the argument at offset `i`. */
+  private replaceArgument(i: number, replacement: number): void {
+    const { args } = this.feed;
+    this.feed.passUpTo(this.headerOf(i));
+    this.upstream.write(this.scratch, 0, writeNumberBulk(this.scratch, 0, replacement));
+    this.feed.skipTo(args.ends[i] + 2);
+  }
+
+  /** A line of words cannot take arguments as they are: it goes up as a multibulk. */
+  private forwardInline(verdict: Verdict): void {
+    const { args } = this.feed;
+    const words: Uint8Array[] = [];
+    for (let i = 0; i < args.argc; i++) words.push(args.buf.subarray(args.starts[i], args.ends[i]));
+    if (verdict.action === Action.REPLACE) {
+      if (verdict.replaceUnit) words[verdict.replaceIndex - 1] = PX_WORD;
+      words[verdict.replaceIndex] = Buffer.from(String(verdict.replacement), 'latin1');
+    }
+    const added = verdict.action === Action.APPEND ? 2 : 0;
+    const command = encodeCommand(...words);
+    const header = writeArrayHeader(this.scratch, 0, words.length + added);
+    this.feed.passUpTo(args.start);
+    this.upstream.write(this.scratch, 0, header);
+    this.upstream.write(command, command.indexOf('$'), command.length);
+    this.feed.skipTo(args.next);
+  }
+
+  private record(spec: CommandSpec, verdict: Verdict, size: number): void {
+    const { args } = this.feed;
+    const { observer, random } = this.policy;
+    const { count } = verdict;
+    for (let i = 0; i < count; i++) {
+      const rule = verdict.rule[i];
+      const outcome = verdict.outcome[i];
+      const start = args.starts[verdict.argument[i]];
+      const end = args.ends[verdict.argument[i]];
+      const share = count === 1 ? size : this.shareOf(spec, verdict.argument[i], size / count);
+      observer.onWrite(rule.slot, spec, share, outcome, args.buf, start, end, verdict.hash[i]);
+      this.noteTtl(verdict, rule, outcome, args.buf, start, end, verdict.hash[i]);
+      if (outcome !== TtlOutcome.FOLLOW_UP) continue;
+      this.feed.passUpTo(args.next);
+      this.connection.followUp(rule.slot, args.buf, start, end, drawTtl(rule, random));
+    }
+  }
+
+  /** Bytes of one of several keys: with its value, where key and value stand in pairs. */
+  private shareOf(spec: CommandSpec, keyArgument: number, otherwise: number): number {
+    const { args } = this.feed;
+    if (spec.keys.step !== 2) return otherwise;
+    return args.ends[keyArgument + 1] - args.starts[keyArgument] + FRAMING_BYTES;
+  }
+
+  private noteShed(spec: CommandSpec, verdict: Verdict, size: number, observed: boolean): void {
+    this.policy.observer.onShed(verdict.rule[verdict.shedKey].slot, spec, size, observed);
+  }
+}

@@ -1,0 +1,154 @@
+// Tells a webhook what somebody should know of, for those without Prometheus. Owns what the receiver is known to know, the
+// one request that is under way, and when the next may go.
+//
+//   once a second: what is so ──settles──▶ differs from what was told? ──▶ POST ──▶ 2xx: told
+//                                                  ▲──── back-off, doubling ◀──── anything else
+//
+// Invariants: one request at a time and nothing queued: an attempt says what is so when it is made, so the newest always
+// wins; what was delivered is not told again; what lasts is tried for as long as it lasts; nobody who serves clients waits.
+import type { Logger } from 'pino';
+import type { EffectiveAlerts } from '../../config/effective.js';
+import type {
+  AdminSources,
+  AlertSituation,
+  AlertsSnapshot,
+  LiveSnapshot,
+} from '../../surfaces/admin/types.js';
+import { alertMessage } from './message.js';
+import { CALM, SituationTracker, sameSituation } from './situation.js';
+import { post } from './webhook.js';
+
+const FIRST_RETRY_MS = 1000;
+const LONGEST_RETRY_MS = 60_000;
+/** What the last alert may take while the proxy closes. */
+const LAST_MS = 1500;
+
+export interface AlertsParts {
+  readonly subscribe: AdminSources['subscribe'];
+  /** Which proxy it is, in words. */
+  readonly instance: string;
+  /** Monotonic milliseconds. */
+  readonly clock: () => number;
+  readonly log: Logger;
+  /** How one is delivered, where it is not by HTTP. */
+  readonly deliver?: typeof post;
+  /** Before the second attempt, at most; each one after it waits twice as long. */
+  readonly firstRetryMs?: number;
+}
+
+export class Alerts {
+  private readonly tracker = new SituationTracker();
+  private readonly ending = new AbortController();
+  private told = CALM;
+  private now = CALM;
+  private live: LiveSnapshot | undefined;
+  private underWay: Promise<void> | undefined;
+  private retry: NodeJS.Timeout | undefined;
+  private failures = 0;
+  private delivered = 0;
+  private failed = 0;
+  private problem: string | null = null;
+  private stopWatching: (() => void) | undefined;
+
+  constructor(
+    private options: EffectiveAlerts,
+    private readonly parts: AlertsParts,
+  ) {
+    this.watchAsConfigured();
+  }
+
+  reload(options: EffectiveAlerts): void {
+    const before = this.options;
+    this.options = options;
+    this.watchAsConfigured();
+    if (options.webhook === before.webhook && options.authorization === before.authorization) return;
+    // Another receiver knows nothing yet, and deserves an attempt of its own.
+    if (options.webhook !== before.webhook) this.told = CALM;
+    clearTimeout(this.retry);
+    this.retry = undefined;
+    this.failures = 0;
+    this.problem = null;
+    this.tell();
+  }
+
+  snapshot(): AlertsSnapshot {
+    const { told, now, delivered, failed, problem } = this;
+    return { webhook: this.options.webhook !== undefined, now, told, delivered, failed, problem };
+  }
+
+  /** Gives what is not told yet one more attempt, of up to `graceMs`, but not long. */
+  async close(graceMs: number): Promise<void> {
+    this.stopWatching?.();
+    clearTimeout(this.retry);
+    const end = setTimeout(() => this.ending.abort(), Math.min(graceMs, LAST_MS));
+    if (graceMs === 0) this.ending.abort();
+    await this.underWay;
+    this.tell();
+    await this.underWay;
+    clearTimeout(end);
+    this.ending.abort();
+    clearTimeout(this.retry);
+  }
+
+  private see(live: LiveSnapshot): void {
+    this.live = live;
+    this.now = this.tracker.see(live, this.options, this.parts.clock());
+    if (this.retry === undefined) this.tell();
+  }
+
+  /** Where there is something to be told, and somebody to tell it to. */
+  private tell(): void {
+    const { webhook } = this.options;
+    if (webhook === undefined || this.live === undefined || this.underWay !== undefined) return;
+    if (this.ending.signal.aborted || sameSituation(this.told, this.now)) return;
+    this.underWay = this.attempt(webhook, this.now, this.live).finally(() => {
+      this.underWay = undefined;
+    });
+  }
+
+  private async attempt(url: string, to: AlertSituation, live: LiveSnapshot): Promise<void> {
+    const { authorization, timeoutMs } = this.options;
+    const { instance, deliver = post } = this.parts;
+    const at = new Date().toISOString();
+    const message = alertMessage({ number: this.delivered + 1, instance, at, from: this.told, to, live });
+    const signal = AbortSignal.any([AbortSignal.timeout(timeoutMs), this.ending.signal]);
+    const problem = await deliver({ url, authorization }, message, signal);
+    if (problem === undefined) this.delivered++;
+    else this.failed++;
+    // A reload may have come in between: then this is no news of the receiver that there is.
+    if (url !== this.options.webhook) return;
+    if (problem === undefined) this.succeeded(to);
+    else this.tryAgain(problem);
+  }
+
+  private succeeded(to: AlertSituation): void {
+    this.told = to;
+    this.failures = 0;
+    if (this.problem !== null) this.parts.log.info('alerts arrive again');
+    this.problem = null;
+  }
+
+  private tryAgain(problem: string): void {
+    if (this.problem === null)
+      this.parts.log.error({ err: problem }, 'an alert could not be delivered: tried on');
+    this.problem = problem;
+    if (this.ending.signal.aborted) return;
+    const { firstRetryMs = FIRST_RETRY_MS } = this.parts;
+    const longest = Math.min(LONGEST_RETRY_MS, firstRetryMs * 2 ** this.failures++);
+    // Between half and all of it, so that many proxies do not come at once.
+    this.retry = setTimeout(
+      () => {
+        this.retry = undefined;
+        this.tell();
+      },
+      longest * (0.5 + Math.random() / 2),
+    ).unref();
+  }
+
+  private watchAsConfigured(): void {
+    if (this.options.webhook === undefined) {
+      this.stopWatching?.();
+      this.stopWatching = undefined;
+    } else this.stopWatching ??= this.parts.subscribe((live) => this.see(live));
+  }
+}

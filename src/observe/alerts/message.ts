@@ -1,0 +1,129 @@
+// The body of an alert: what has changed since the last one that arrived, what is so now, and a sentence of it for hooks
+// that show text (Slack and those like it). Field names are an API: docs/ALERTS.md. Pure.
+// Invariant: no key, no client and no secret is in it; it is a few KiB at most.
+
+import { PRIORITY_NAMES, type PriorityName } from '../../core/policy/rule.js';
+import type { Level } from '../../memory/pressure.js';
+import type { AlertSituation, LiveSnapshot } from '../../surfaces/admin/types.js';
+import { CALM, sameSituation } from './situation.js';
+
+export type AlertChange =
+  | { readonly event: 'level'; readonly priority: PriorityName; readonly from: Level; readonly to: Level }
+  | { readonly event: 'timeToFull'; readonly from: 'later' | 'soon'; readonly to: 'later' | 'soon' }
+  | { readonly event: 'rehearsal'; readonly from: 'off' | 'on'; readonly to: 'off' | 'on' };
+
+export interface AlertMessage {
+  readonly version: 1;
+  /** 1 and up since the start; of several with the same number, the last counts. */
+  readonly number: number;
+  /** "ok": all writes are admitted, and memory is not full before long. */
+  readonly status: 'alert' | 'ok';
+  readonly text: string;
+  readonly instance: string;
+  /** ISO 8601. */
+  readonly at: string;
+  /** At least one. */
+  readonly changes: readonly AlertChange[];
+  readonly levels: AlertSituation['levels'];
+  readonly rehearsal: boolean;
+  /** null: not known. */
+  readonly pressure: number | null;
+  readonly usedBytes: number | null;
+  readonly limitBytes: number | null;
+  /** null: not at the growth of the last minutes. */
+  readonly timeToFullSeconds: number | null;
+  /** Those that grow fastest, by the estimate. */
+  readonly topRules: readonly { readonly name: string; readonly growthBytesPerSecond: number }[];
+}
+
+export interface MessageParts {
+  readonly number: number;
+  readonly instance: string;
+  /** ISO 8601. */
+  readonly at: string;
+  /** What the receiver knows. */
+  readonly from: AlertSituation;
+  readonly to: AlertSituation;
+  readonly live: Pick<LiveSnapshot, 'growth' | 'memory'>;
+}
+
+const TOP_RULES = 3;
+
+export function alertMessage({ number, instance, at, from, to, live }: MessageParts): AlertMessage {
+  const { memory, growth } = live;
+  const changes = changesBetween(from, to);
+  const topRules = growth.rules
+    .filter(({ growthBytesPerSecond }) => growthBytesPerSecond > 0)
+    .sort((a, b) => b.growthBytesPerSecond - a.growthBytesPerSecond)
+    .slice(0, TOP_RULES)
+    .map(({ name, growthBytesPerSecond }) => ({ name, growthBytesPerSecond }));
+  const facts = {
+    pressure: memory.pressure,
+    usedBytes: memory.usedBytes,
+    limitBytes: memory.limitBytes,
+    timeToFullSeconds: growth.timeToFull?.seconds ?? null,
+    topRules,
+  };
+  return {
+    version: 1,
+    number,
+    status: sameSituation({ ...to, rehearsal: false }, CALM) ? 'ok' : 'alert',
+    text: sentence(instance, changes, to, facts),
+    instance,
+    at,
+    changes,
+    levels: to.levels,
+    rehearsal: to.rehearsal,
+    ...facts,
+  };
+}
+
+function changesBetween(from: AlertSituation, to: AlertSituation): AlertChange[] {
+  const levels = PRIORITY_NAMES.map((priority): AlertChange => {
+    return { event: 'level', priority, from: from.levels[priority], to: to.levels[priority] };
+  });
+  const soon = (is: boolean) => (is ? 'soon' : 'later');
+  const on = (is: boolean) => (is ? 'on' : 'off');
+  const all: AlertChange[] = [
+    ...levels,
+    { event: 'timeToFull', from: soon(from.fullSoon), to: soon(to.fullSoon) },
+    { event: 'rehearsal', from: on(from.rehearsal), to: on(to.rehearsal) },
+  ];
+  return all.filter((change) => change.from !== change.to);
+}
+
+type Facts = Pick<AlertMessage, 'pressure' | 'limitBytes' | 'timeToFullSeconds' | 'topRules'>;
+
+function sentence(
+  instance: string,
+  changes: readonly AlertChange[],
+  to: AlertSituation,
+  facts: Facts,
+): string {
+  const what = changes.map((change) => wording(change, facts)).join('; ');
+  const { pressure, topRules } = facts;
+  const memory = pressure === null ? '' : `; memory is at ${(pressure * 100).toFixed(1)} % of its limit`;
+  const names = topRules.map(({ name }) => name).join(', ');
+  const growing = names === '' || sameSituation(to, CALM) ? '' : `; growing most: ${names}`;
+  return `Spillway ${instance}: ${to.rehearsal ? 'REHEARSAL: ' : ''}${what}${memory}${growing}`;
+}
+
+function wording(change: AlertChange, { timeToFullSeconds }: Facts): string {
+  switch (change.event) {
+    case 'level': {
+      const done = { open: 'admitted again', partial: 'refused in part', full: 'all refused' }[change.to];
+      return `writes of priority ${change.priority} are ${done}`;
+    }
+    case 'timeToFull':
+      if (change.to === 'later') return 'memory is no longer about to be full';
+      return timeToFullSeconds === null
+        ? 'memory is full soon'
+        : `memory is full in ${lasting(timeToFullSeconds)}`;
+    case 'rehearsal':
+      return change.to === 'on' ? 'it is acted as if memory were fuller' : 'the rehearsal has ended';
+  }
+}
+
+function lasting(seconds: number): string {
+  return seconds < 90 ? `${Math.ceil(seconds)} s` : `${Math.round(seconds / 60)} min`;
+}

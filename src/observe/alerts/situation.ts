@@ -1,0 +1,72 @@
+// What somebody should know of: how much of each priority is refused, and whether memory will be full before long. Owns
+// what makes it settle. Pure; the clock comes with each call (monotonic milliseconds).
+//
+//   a level that rises counts at once, one that falls once it has been lower for `hold`
+//   full soon: the forecast has been within `timeToFull` for `hold`, or half of the time that is left; no longer: it has been
+//   beyond one and a half of it for `hold`
+//   a rehearsal counts at once, and what was refused for its sake is over with it
+//
+// Invariant: without a fresh reading of memory nothing is known, so nothing changes.
+
+import type { EffectiveAlerts } from '../../config/effective.js';
+import { PRIORITY_NAMES } from '../../core/policy/rule.js';
+import type { Level } from '../../memory/pressure.js';
+import type { AlertSituation, LiveSnapshot, MemorySnapshot } from '../../surfaces/admin/types.js';
+import { FullSoon } from './full-soon.js';
+import { Lasting } from './lasting.js';
+
+/** What every receiver takes for granted. */
+export const CALM: AlertSituation = {
+  levels: { low: 'open', normal: 'open', high: 'open', critical: 'open' },
+  fullSoon: false,
+  rehearsal: false,
+};
+
+type Seen = Pick<LiveSnapshot, 'growth'> & {
+  readonly memory: Pick<MemorySnapshot, 'level' | 'stale' | 'pressure' | 'active' | 'policy' | 'rehearsal'>;
+};
+
+const LEVELS: readonly Level[] = ['open', 'partial', 'full'];
+
+export class SituationTracker {
+  private last = CALM;
+  private levels = newLevels();
+  private readonly soon = new FullSoon();
+
+  see({ memory, growth }: Seen, options: EffectiveAlerts, now: number): AlertSituation {
+    if (memory.stale || memory.pressure === null) return this.last;
+    const rehearsal = memory.rehearsal !== null;
+    if (this.last.rehearsal && !rehearsal) this.levels = newLevels();
+    const levels = PRIORITY_NAMES.map((name, i) => {
+      const rank = rankOf(memory.level[name].shedShare);
+      return [name, LEVELS[this.levels[i].see(rank, now, 0, options.holdMs)]] as const;
+    });
+    const msToFull =
+      (mayFill(memory) ? (growth.timeToFull?.seconds ?? Number.POSITIVE_INFINITY) : Infinity) * 1000;
+    const fullSoon = this.soon.see(msToFull, options, now);
+    this.last = { levels: Object.fromEntries(levels) as AlertSituation['levels'], fullSoon, rehearsal };
+    return this.last;
+  }
+}
+
+export function sameSituation(a: AlertSituation, b: AlertSituation): boolean {
+  return (
+    a.fullSoon === b.fullSoon &&
+    a.rehearsal === b.rehearsal &&
+    PRIORITY_NAMES.every((name) => a.levels[name] === b.levels[name])
+  );
+}
+
+function newLevels(): Lasting[] {
+  return PRIORITY_NAMES.map(() => new Lasting(LEVELS.length - 1));
+}
+
+function rankOf(shedShare: number): number {
+  if (shedShare === 0) return 0;
+  return shedShare < 1 ? 1 : 2;
+}
+
+/** Where the server evicts as it should, being full is no trouble. */
+function mayFill({ active, policy }: Seen['memory']): boolean {
+  return active || policy === 'noeviction';
+}

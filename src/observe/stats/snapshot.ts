@@ -1,0 +1,130 @@
+// The counters as plain JSON: what /api/stats answers and what metrics, CLI and demo read.
+// Owns the names and meaning of the fields, which are an API. It never changes a counter.
+import { FollowUpReply, TtlOutcome } from '../../core/policy/observer.js';
+import { Column, type TrafficStats } from './counters.js';
+import type { LatencySnapshot } from './latency.js';
+import type { OwnTimesSnapshot } from './own-times.js';
+import { type Advice, suggestRule } from './suggest.js';
+
+/** Name of slot 0 in statistics and metrics: keys that no rule matches. No rule may be called that. */
+export const UNREGISTERED_NAME = 'unregistered';
+const DISCOVERED = 20;
+
+/** Counters of one rule since `since`. Writes are counted by written key: an MSET of three keys is three. */
+export interface RuleStats {
+  name: string;
+  /** Keys written by forwarded commands, and their share of the payload in bytes. */
+  writes: number;
+  bytes: number;
+  /** Each write has one outcome: the eight from here to `wouldClamp` add up to `writes`. */
+  ttlInjected: number;
+  ttlClamped: number;
+  hadTtl: number;
+  withoutTtl: number;
+  /** Left as it was: INCR, HSET, SET KEEPTTL … */
+  kept: number;
+  /** A follow-up PEXPIRE … NX was sent; its answers, once here, are in the next four. */
+  followUps: number;
+  /** Took away the TTL that their key had, and left it with none: a lower bound, see docs/API.md. */
+  ttlDropped: number;
+  /** Observe mode: what enforcing would have done. */
+  wouldInject: number;
+  wouldClamp: number;
+  /** The key had no TTL and got one: a leak fixed. */
+  followUpsSet: number;
+  /** The key had one already, or was gone. */
+  followUpsUnchanged: number;
+  /** The user of that connection may not PEXPIRE. */
+  followUpsDenied: number;
+  followUpsFailed: number;
+  /** Commands refused with OOM, their payload in bytes, and commands that observe mode let pass. */
+  shed: number;
+  shedBytes: number;
+  wouldShed: number;
+  /** Estimated, within about 1.6 % (one standard deviation). */
+  distinctKeys: number;
+  /** ISO 8601 time of the last write, forwarded or shed. */
+  lastSeen: string | null;
+  /** Written keys by command name, lower case. */
+  commands: Record<string, number>;
+}
+
+/** A family of keys that no rule matches. */
+export interface DiscoveredPattern extends Advice {
+  /** Redis glob, printable ASCII. */
+  pattern: string;
+  writes: number;
+  bytes: number;
+  hadTtl: number;
+  withoutTtl: number;
+  /** The sketch may have missed up to this many writes of the pattern (0 as long as patterns are few). */
+  writesMissedAtMost: number;
+}
+
+export interface StatsSnapshot {
+  /** ISO 8601: when counting began, and when this was taken. */
+  since: string;
+  takenAt: string;
+  /** In the order of the config. */
+  rules: RuleStats[];
+  unregistered: RuleStats;
+  /** Most writes first. */
+  discovered: DiscoveredPattern[];
+  /** OOM errors that came from Redis itself. */
+  upstreamOom: number;
+  /** Last byte of a command sent to last byte of its reply, of a sample of commands. */
+  latency: LatencySnapshot;
+  /** What the proxy itself adds to it, and how late its event loop is. */
+  ownTimes: OwnTimesSnapshot;
+}
+
+/** Everything counted so far; `discovered` bounds the list of patterns. `now`: epoch milliseconds. */
+export function snapshotStats(stats: TrafficStats, now: number, discovered = DISCOVERED): StatsSnapshot {
+  const taken = new Set([...stats.rules.map(({ name }) => name), UNREGISTERED_NAME]);
+  return {
+    since: new Date(stats.since).toISOString(),
+    takenAt: new Date(now).toISOString(),
+    rules: stats.rules.map(({ name, slot }) => readSlot(stats, slot, name)),
+    unregistered: readSlot(stats, 0, UNREGISTERED_NAME),
+    discovered: stats.patterns.top(discovered).map((hitter) => ({
+      pattern: hitter.pattern,
+      writes: hitter.writes,
+      bytes: hitter.bytes,
+      hadTtl: hitter.hadTtl,
+      withoutTtl: hitter.withoutTtl,
+      writesMissedAtMost: hitter.error,
+      ...suggestRule(hitter, taken),
+    })),
+    upstreamOom: stats.upstreamOom,
+    latency: stats.latency.snapshot(),
+    ownTimes: stats.ownTimes.snapshot(),
+  };
+}
+
+function readSlot(stats: TrafficStats, slot: number, name: string): RuleStats {
+  const lastSeen = stats.read(slot, Column.LAST_SEEN);
+  return {
+    name,
+    writes: stats.read(slot, Column.WRITES),
+    bytes: stats.read(slot, Column.BYTES),
+    ttlInjected: stats.readOutcome(slot, TtlOutcome.INJECTED),
+    ttlClamped: stats.readOutcome(slot, TtlOutcome.CLAMPED),
+    hadTtl: stats.readOutcome(slot, TtlOutcome.HAD_TTL),
+    withoutTtl: stats.readOutcome(slot, TtlOutcome.WITHOUT_TTL),
+    kept: stats.readOutcome(slot, TtlOutcome.KEPT),
+    followUps: stats.readOutcome(slot, TtlOutcome.FOLLOW_UP),
+    ttlDropped: stats.read(slot, Column.TTL_DROPPED),
+    wouldInject: stats.readOutcome(slot, TtlOutcome.WOULD_INJECT),
+    wouldClamp: stats.readOutcome(slot, TtlOutcome.WOULD_CLAMP),
+    followUpsSet: stats.readFollowUps(slot, FollowUpReply.SET),
+    followUpsUnchanged: stats.readFollowUps(slot, FollowUpReply.UNCHANGED),
+    followUpsDenied: stats.readFollowUps(slot, FollowUpReply.DENIED),
+    followUpsFailed: stats.readFollowUps(slot, FollowUpReply.FAILED),
+    shed: stats.read(slot, Column.SHED),
+    shedBytes: stats.read(slot, Column.SHED_BYTES),
+    wouldShed: stats.read(slot, Column.WOULD_SHED),
+    distinctKeys: stats.distinctKeys(slot),
+    lastSeen: lastSeen === 0 ? null : new Date(lastSeen).toISOString(),
+    commands: stats.commands(slot),
+  };
+}

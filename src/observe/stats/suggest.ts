@@ -1,0 +1,101 @@
+// What an operator could write into `rules` for a discovered pattern: a rule ready to paste, and why that one.
+// Owns the advice only. Invariants: a suggestion is valid by the config's rule schema, its name is unique among the
+// rules and the other suggestions, and pasting it loses no data that the operator has not been warned about.
+import type { PriorityName } from '../../core/policy/rule.js';
+import type { HeavyHitter } from './heavy-hitters.js';
+
+/** One entry of the config's `rules`; either `ttl` or `durable` is there. */
+export interface RuleSuggestion {
+  name: string;
+  match: string;
+  /** Duration with its unit, such as "24h". */
+  ttl?: string;
+  durable?: true;
+  priority: PriorityName;
+  mode?: 'observe';
+}
+
+export interface Advice {
+  /** null only for the empty key, which no useful glob matches. */
+  suggestion: RuleSuggestion | null;
+  /** One or two sentences for a person: what was seen, and what to look at before pasting. */
+  note: string;
+}
+
+/** From this share of writes on, the application is taken to look after the TTL itself. */
+const MOSTLY_EXPIRING = 0.95;
+/** Above this share of INCR, HSET, LPUSH … the keys are taken for collections, on which a TTL may delete live work. */
+const MOSTLY_COLLECTIONS = 0.5;
+const NAME_LENGTH = 64;
+
+export interface Idea {
+  readonly words: RegExp;
+  readonly ttl: string;
+  readonly priority: PriorityName;
+}
+/** Of words that tell nothing. */
+export const ANYTHING: Idea = { words: /^/, ttl: '24h', priority: 'low' };
+const IDEAS: readonly Idea[] = [
+  { words: /(^|[^a-z])(sess|session|sessions|token|tokens)([^a-z]|$)/i, ttl: '24h', priority: 'high' },
+  { words: /(^|[^a-z])(temp|tmp)([^a-z]|$)/i, ttl: '5m', priority: 'low' },
+  { words: /cache/i, ttl: '1h', priority: 'low' },
+  ANYTHING,
+];
+
+/** What the words of a pattern tell of its keys; the same for those that tell the same. */
+export function ideaOf(pattern: string): Idea {
+  const stem = stemOf(pattern);
+  return IDEAS.find(({ words }) => words.test(stem)) ?? ANYTHING;
+}
+
+/** Advice on one pattern. The suggested name is not in `taken`, and is added to it. */
+export function suggestRule(hitter: HeavyHitter, taken: Set<string>): Advice {
+  const { pattern, writes, hadTtl, withoutTtl } = hitter;
+  if (pattern === '')
+    return { suggestion: null, note: 'The empty key: look for a key name that is built from nothing.' };
+
+  const stem = stemOf(pattern);
+  const name = uniqueName(stem === '' ? 'everything-else' : stem, taken);
+  const idea = ideaOf(pattern);
+  const expiring = { name, match: pattern, ttl: idea.ttl, priority: idea.priority };
+  const kept = writes - hadTtl - withoutTtl;
+
+  let suggestion: RuleSuggestion = expiring;
+  let note: string;
+  if (hadTtl >= writes * MOSTLY_EXPIRING) {
+    note = `Already expires: ${percent(hadTtl, writes)} of its writes carry a TTL. The rule catches the others and gives the keys a priority.`;
+  } else if (kept > writes * MOSTLY_COLLECTIONS) {
+    suggestion = { name, match: pattern, durable: true, priority: 'normal' };
+    note =
+      'Mostly writes that keep the TTL of their key (INCR, HSET, LPUSH …). Registered as durable, which changes ' +
+      'nothing; if these keys should expire, use "ttl" with "applyTo": "all" instead, but never on a queue.';
+  } else {
+    note = `${percent(withoutTtl, writes)} of its writes leave the key without a TTL. Check that ${idea.ttl} is long enough for its readers.`;
+  }
+  if (stem === '') {
+    suggestion = { ...suggestion, mode: 'observe' };
+    note +=
+      ' The pattern has no words of its own and matches much else: put it last, and give such keys a prefix.';
+  }
+  return { suggestion, note };
+}
+
+/** The literal words of a pattern, as a rule name: `order:*:items:*` is `order-items`; empty when it has none. */
+function stemOf(pattern: string): string {
+  return pattern
+    .replace(/[^A-Za-z0-9_.]+/g, '-')
+    .replace(/^[-_.]+|[-_.]+$/g, '')
+    .slice(0, NAME_LENGTH);
+}
+
+function uniqueName(wanted: string, taken: Set<string>): string {
+  let name = wanted;
+  for (let n = 2; taken.has(name); n++) name = `${wanted.slice(0, NAME_LENGTH - 8)}-${n}`;
+  taken.add(name);
+  return name;
+}
+
+/** Rounded down, so that 100% means all. */
+function percent(part: number, whole: number): string {
+  return `${Math.floor((part / whole) * 100)}%`;
+}

@@ -1,0 +1,95 @@
+// One process that does it all: what it is told of memory is told to the gate that its own clients pass.
+import type { Socket } from 'node:net';
+import type { Logger } from 'pino';
+import type { EffectiveConfig } from '../config/effective.js';
+import type { TrafficObserver } from '../core/policy/observer.js';
+import type { ShedGate } from '../core/policy/shed.js';
+import type { ServerFacts } from '../memory/monitor.js';
+import { type Covered, coveredBy } from '../memory/pressure.js';
+import type { TrafficStats } from '../observe/stats/counters.js';
+import type { WorkersSnapshot } from '../surfaces/admin/types.js';
+import type { ClientTraffic } from '../wire/client/client-link.js';
+import { adminConnections, type Capacity, capacityOf, readRoom } from './capacity.js';
+import { DataPlane, type DataPlaneSnapshot } from './data-plane.js';
+import type { LogLosses } from './log/log-output.js';
+import { ownUsage } from './own-usage.js';
+import { type Service, type ServiceEvents, TOP_CLIENTS } from './service.js';
+
+export class Alone implements Service {
+  readonly running = true;
+  readonly hasRoom = true;
+  readonly capacity: Capacity;
+  private readonly plane: DataPlane;
+
+  constructor(
+    config: EffectiveConfig,
+    log: Logger,
+    events: ServiceEvents,
+    observe?: (stats: TrafficStats) => TrafficObserver,
+    private readonly logOutput?: LogLosses,
+  ) {
+    const room = readRoom();
+    this.capacity = capacityOf(config, room, config.admin.listen ? adminConnections(room) : 0);
+    this.plane = new DataPlane(config, log, { ...events, clientClosed: () => {} }, observe);
+    this.plane.stats.upstreamOomSeen = events.upstreamOom;
+  }
+
+  get gate(): ShedGate {
+    return this.plane.gate;
+  }
+
+  get clients(): number {
+    return this.plane.clients.size;
+  }
+
+  accept(client: Socket): void {
+    this.plane.clients.accept(client);
+  }
+
+  serverGone(): void {
+    this.plane.clients.serverGone();
+  }
+
+  adoptServer(server: ServerFacts): void {
+    this.plane.adoptServer(server);
+  }
+
+  adoptServerTime(epochMs: number): void {
+    this.plane.serverClock.adopt(epochMs);
+  }
+
+  reload(config: EffectiveConfig): readonly number[] {
+    this.plane.reload(config);
+    return [];
+  }
+
+  covered(): Covered {
+    this.gate.readingAsked(performance.now());
+    return coveredBy(this.gate);
+  }
+
+  /** The gate is set already. */
+  pressureChanged(): void {}
+
+  stats(): TrafficStats {
+    return this.plane.stats;
+  }
+
+  snapshot(): DataPlaneSnapshot {
+    return this.plane.snapshot();
+  }
+
+  topClients(): ClientTraffic[] {
+    return this.plane.clients.top(TOP_CLIENTS);
+  }
+
+  workers(): WorkersSnapshot {
+    const worker = { worker: 1, pid: process.pid, clients: this.clients, ...ownUsage(this.logOutput) };
+    const { logLinesLost } = worker;
+    return { configured: 1, running: 1, restarts: 0, silent: 0, logLinesLost, workers: [worker] };
+  }
+
+  close(graceMs: number): Promise<number> {
+    return this.plane.close(graceMs);
+  }
+}

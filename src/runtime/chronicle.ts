@@ -1,0 +1,125 @@
+// Looks at everything once a second, for the history and for those who watch live. Owns the timer and the watchers.
+// Invariants: one look at a time; no watcher sees one later than a second after it began to watch, as far as the sources
+// answer; nobody's looking changes anything.
+import type { Logger } from 'pino';
+import type { EffectiveConfig } from '../config/effective.js';
+import { PRIORITY_NAMES } from '../core/policy/rule.js';
+import type { EventLog } from '../observe/history/event-log.js';
+import { History, type Mark } from '../observe/history/history.js';
+import { RuleHistory } from '../observe/history/report.js';
+import { UNREGISTERED_NAME } from '../observe/stats/snapshot.js';
+import type { AdminSources, LiveSnapshot, MemorySnapshot } from '../surfaces/admin/types.js';
+
+const INTERVAL_MS = 1000;
+
+type Read = Pick<AdminSources, 'stats' | 'memory' | 'connections' | 'workers' | 'clients'>;
+type Shown = Pick<AdminSources, 'growth' | 'history' | 'report' | 'events' | 'subscribe'>;
+
+export class Chronicle implements Shown {
+  /** By rule. */
+  private ttls: ReadonlyMap<string, number>;
+  private modes: ReturnType<typeof modesOf>;
+  private readonly past: History;
+  private readonly deeds = new RuleHistory();
+  private readonly watchers = new Set<(live: LiveSnapshot) => void>();
+  private readonly timer: NodeJS.Timeout;
+  private looking = false;
+
+  /** `clock`: monotonic milliseconds. */
+  constructor(
+    config: EffectiveConfig,
+    private readonly read: Read,
+    private readonly log: EventLog,
+    private readonly clock: () => number,
+    private readonly logger: Logger,
+  ) {
+    this.ttls = ttlsOf(config);
+    this.modes = modesOf(config);
+    this.past = new History((rule) => this.ttls.get(rule) ?? 0);
+    this.timer = setInterval(() => void this.look(), INTERVAL_MS).unref();
+    void this.look();
+  }
+
+  reload(config: EffectiveConfig): void {
+    this.ttls = ttlsOf(config);
+    this.modes = modesOf(config);
+  }
+
+  growth = () => this.past.growth(marksOf(this.read.memory()));
+
+  history: Shown['history'] = (span) => this.past.series(span, this.clock(), Date.now());
+
+  report: Shown['report'] = (windowMs) => this.deeds.report(windowMs, this.modes, this.clock(), Date.now());
+
+  events = () => this.log.list();
+
+  subscribe: Shown['subscribe'] = (take) => {
+    this.watchers.add(take);
+    return () => this.watchers.delete(take);
+  };
+
+  close(): void {
+    clearInterval(this.timer);
+    this.watchers.clear();
+  }
+
+  private async look(): Promise<void> {
+    if (this.looking) return;
+    this.looking = true;
+    try {
+      const [stats, connections, workers, clients] = await Promise.all([
+        this.read.stats(),
+        this.read.connections(),
+        this.read.workers(),
+        this.read.clients(),
+      ]);
+      const memory = this.read.memory();
+      const { usedBytes, notCountedBytes, limitBytes, stale } = memory;
+      const [at, rules] = [this.clock(), [...stats.rules, stats.unregistered]];
+      this.deeds.take(at, rules);
+      this.past.take({
+        at,
+        countedBytes: usedBytes === null || stale ? null : usedBytes - (notCountedBytes ?? 0),
+        limitBytes,
+        rules,
+      });
+      if (this.watchers.size === 0) return;
+      const live = {
+        stats,
+        memory,
+        connections,
+        workers,
+        clients,
+        growth: this.growth(),
+        events: this.events(),
+      };
+      for (const take of this.watchers) take(live);
+    } catch (error) {
+      this.logger.warn({ err: error }, 'the second that was to be recorded could not be');
+    } finally {
+      this.looking = false;
+    }
+  }
+}
+
+function ttlsOf({ rules }: EffectiveConfig): Map<string, number> {
+  return new Map(rules.map(({ name, ttlMs, maxTtlMs }) => [name, ttlMs || maxTtlMs]));
+}
+
+function modesOf({ rules, mode }: EffectiveConfig): Map<string, 'enforce' | 'observe'> {
+  const modes = rules.map(({ name, observe }) => [name, observe ? 'observe' : 'enforce'] as const);
+  return new Map([...modes, [UNREGISTERED_NAME, mode]]);
+}
+
+/** Where each priority begins to be refused, and where it all is; lowest first, the limit last. */
+function marksOf({ level }: MemorySnapshot): Mark[] {
+  const marks = PRIORITY_NAMES.flatMap((priority): Mark[] => {
+    const { band } = level[priority];
+    if (band === null) return [];
+    return [
+      { name: `${priority} begins`, pressure: band[0] },
+      { name: `${priority} full`, pressure: band[1] },
+    ];
+  });
+  return [...marks, { name: 'limit', pressure: 1 }].sort((a, b) => a.pressure - b.pressure);
+}

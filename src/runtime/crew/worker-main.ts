@@ -1,0 +1,142 @@
+// One worker process: serves the clients that the primary hands to it, by the pressure that the primary tells, and
+// reports. It listens nowhere, reads no config file and takes no signals: the primary's word alone starts, drains and
+// ends it, and so does the primary's own end.
+import type { Socket } from 'node:net';
+import { questionKey } from '../../core/session/state/console-question.js';
+import { Pressure } from '../../memory/pressure.js';
+import { SharedAnswers } from '../../surfaces/admin/shared-answers.js';
+import { capacityOf, readRoom } from '../capacity.js';
+import { DataPlane } from '../data-plane.js';
+import { LogOutput, logTo } from '../log/log-output.js';
+import { ownUsage } from '../own-usage.js';
+import { TOP_CLIENTS } from '../service.js';
+import { ConsoleLine } from './console-line.js';
+import type { FromWorker, Report, ToWorker } from './messages.js';
+import { Outbox } from './outbox.js';
+import { SharedGrowth } from './shared-growth.js';
+
+const STDOUT = 1;
+/** How often the age of the last reading is looked at. */
+const LOOK_AT_AGE_MS = 50;
+
+const primary = new Outbox<FromWorker>((message, sent) => {
+  process.send?.(message, undefined, undefined, () => sent());
+});
+
+// Ctrl-C and service managers send their signals to the whole group; the primary makes a drain of them.
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => {});
+process.on('disconnect', () => process.exit(0));
+process.once('message', (message: ToWorker) => {
+  if (message.type === 'start') start(message);
+});
+
+function start({ worker, workers, config, server }: Extract<ToWorker, { type: 'start' }>): void {
+  const output = new LogOutput(STDOUT);
+  const log = logTo(output, config.log.level, { worker });
+  process.on('uncaughtException', (error) => {
+    log.fatal({ err: error }, 'crashed');
+    process.exit(1);
+  });
+  const clock = () => performance.now();
+  const clients = { taken: 0, closed: 0 };
+  const clientsChanged = (): void => primary.post({ type: 'clients', ...clients });
+  const answers = new SharedAnswers<Uint8Array>(0);
+  const line = new ConsoleLine((question, asked) => primary.post({ type: 'asked', question, asked }));
+  const plane = new DataPlane(config, log, {
+    asked: (question) => answers.ask(questionKey(question), () => line.ask(question)),
+    upstreamFailed: ({ message, code }: NodeJS.ErrnoException) =>
+      primary.post({ type: 'upstreamFailed', message, code }),
+    clientClosed: () => {
+      clients.closed++;
+      clientsChanged();
+    },
+  });
+  const { gate, stats } = plane;
+  const pressure = new Pressure(config.memory, gate, () => {});
+  const growth = new SharedGrowth(gate, workers);
+  let question = 0;
+  const tellGrowth = (): void => {
+    primary.post({ type: 'growth', growth: growth.tell(), question });
+  };
+  const tellWhenDue = (): void => {
+    if (growth.isDue()) tellGrowth();
+  };
+  const look = (): void => {
+    pressure.apply(clock());
+    tellWhenDue();
+  };
+  gate.onGrowth = look;
+  gate.onRelief = () => {
+    tellGrowth();
+    look();
+  };
+  setInterval(look, LOOK_AT_AGE_MS).unref();
+  stats.upstreamOomSeen = () => {
+    pressure.upstreamOom(clock());
+    tellWhenDue();
+    primary.post({ type: 'upstreamOom' });
+  };
+  const report = (): Report => ({
+    stats: stats.take(),
+    snapshot: plane.snapshot(),
+    usage: ownUsage(output),
+    topClients: plane.clients.top(TOP_CLIENTS),
+  });
+
+  process.on('message', (message: ToWorker, socket?: Socket) => {
+    switch (message.type) {
+      case 'client':
+        clients.taken++;
+        // It may have gone on the way.
+        if (socket === undefined) clients.closed++;
+        else plane.clients.accept(socket);
+        clientsChanged();
+        break;
+      case 'pressure':
+        growth.hear(message.known);
+        pressure.adopt(message.state, clock());
+        tellWhenDue();
+        break;
+      case 'growth':
+        growth.hear(message.known);
+        look();
+        break;
+      case 'reload':
+        log.level = message.config.log.level;
+        plane.reload(message.config);
+        pressure.reconfigure(message.config.memory, clock());
+        tellWhenDue();
+        primary.post({ type: 'reloaded' });
+        break;
+      case 'server':
+        plane.adoptServer(message.server);
+        break;
+      case 'serverTime':
+        plane.serverClock.adopt(message.epochMs);
+        break;
+      case 'serverGone':
+        plane.clients.serverGone();
+        break;
+      case 'askGrowth':
+        question = message.question;
+        gate.readingAsked(clock());
+        tellGrowth();
+        break;
+      case 'answer':
+        line.hear(message.question, message.reply);
+        break;
+      case 'askReport':
+        primary.post({ type: 'report', report: report() });
+        break;
+      case 'drain':
+        void plane.close(message.graceMs).then((ended) => {
+          primary.post({ type: 'drained', ended, report: report() });
+        });
+        break;
+    }
+  });
+  if (server !== undefined) plane.adoptServer(server);
+  // The admin server is the primary's.
+  const capacity = capacityOf(config, readRoom(), 0);
+  primary.post({ type: 'ready', snapshot: plane.snapshot(), capacity });
+}

@@ -1,0 +1,253 @@
+// The primary's side of one worker process: what it was told, what it said last, and its end.
+// Invariants: one client is on the way to it at most, since Node holds back all messages behind a socket until that has
+// arrived; nothing it said is overlooked: it is gone only when its process has ended and all its words were read.
+import { type ChildProcess, fork } from 'node:child_process';
+import type { Socket } from 'node:net';
+import type { EffectiveConfig } from '../../config/effective.js';
+import { withoutSecrets, withoutSecretVariables } from '../../config/secrets.js';
+import type { ConsoleQuestion } from '../../core/session/state/console-question.js';
+import type { WorkerSnapshot } from '../../surfaces/admin/types.js';
+import type { ClientTraffic } from '../../wire/client/client-link.js';
+import type { Capacity } from '../capacity.js';
+import type { DataPlaneSnapshot } from '../data-plane.js';
+import type { Usage } from '../own-usage.js';
+import type { FromWorker, Growth, Report, ToWorker } from './messages.js';
+import { Outbox } from './outbox.js';
+
+export interface WorkerEvents {
+  ready(worker: WorkerProcess): void;
+  /** It can take the next client, or has one less. */
+  clientsChanged(worker: WorkerProcess): void;
+  /** It says unasked that it has let much through. */
+  grown(worker: WorkerProcess): void;
+  reported(report: Report): void;
+  upstreamFailed(error: Error): void;
+  upstreamOom(): void;
+  asked(question: ConsoleQuestion): Promise<Uint8Array>;
+  gone(worker: WorkerProcess, how: string): void;
+}
+
+const MAIN = new URL(
+  import.meta.url.endsWith('.ts') ? './worker-main.ts' : './worker-main.js',
+  import.meta.url,
+);
+
+/** How long a worker may take over a client before the next ones go to others. */
+export const LATE_MS = 100;
+
+export class WorkerProcess {
+  isReady = false;
+  /** Known once it is ready. */
+  capacity: Capacity | undefined;
+  growth: Growth = { admitted: 0, answered: 0, promised: 0, reliefs: 0, reliefsAnswered: 0 };
+  /** As of its last report, or its start. */
+  snapshot: DataPlaneSnapshot | undefined;
+  /** Its clients that have sent most, as of its last report. */
+  topClients: readonly ClientTraffic[] = [];
+  /** It was asked for a report and has not answered yet. */
+  reportDue = false;
+  /** How many clients a drain had to end. */
+  ended = 0;
+  readonly startedAt = performance.now();
+  private handed = 0;
+  private handedAt = 0;
+  private taken = 0;
+  private closed = 0;
+  private usage: Usage | undefined;
+  /** What it goes by, what it was told and has not confirmed, and what it is to go by. */
+  private config: EffectiveConfig;
+  private told: EffectiveConfig | undefined;
+  private wanted: EffectiveConfig;
+  private question = 0;
+  private answer = 0;
+  /** The last question of a client of its. */
+  private asked = 0;
+  private readonly child: ChildProcess;
+  private readonly outbox: Outbox<ToWorker>;
+  private waiting: { readonly done: () => boolean; readonly resolve: () => void }[] = [];
+
+  constructor(
+    readonly number: number,
+    start: Omit<Extract<ToWorker, { type: 'start' }>, 'type' | 'worker'>,
+    private readonly events: WorkerEvents,
+  ) {
+    this.config = start.config;
+    this.wanted = start.config;
+    this.child = fork(MAIN, { serialization: 'advanced', env: withoutSecretVariables(process.env) });
+    this.outbox = new Outbox((message, sent) => this.child.send(message, () => sent()));
+    this.child.on('message', (message) => this.hear(message as FromWorker));
+    // What could not be sent to a process that has ended, or that could not be started: its end says it all.
+    let failure = '';
+    this.child.on('error', (error) => {
+      failure = error.message;
+    });
+    let how: string | undefined;
+    const gone = (): void => {
+      if (how === undefined || this.child.connected) return;
+      this.isReady = false;
+      this.settle(true);
+      events.gone(this, how);
+    };
+    this.child.once('exit', (code, signal) => {
+      how = signal ?? `exit code ${code}`;
+      gone();
+    });
+    this.child.once('disconnect', gone);
+    if (this.child.pid === undefined) {
+      process.nextTick(() => events.gone(this, failure || 'could not be started'));
+      return;
+    }
+    this.outbox.post({ type: 'start', worker: number, ...start, config: withoutSecrets(start.config) });
+  }
+
+  /** Clients that it has, one on the way included. */
+  get clients(): number {
+    return this.handed - this.closed;
+  }
+
+  get canTake(): boolean {
+    return this.isReady && this.handed === this.taken && this.clients < (this.capacity?.clients ?? 0);
+  }
+
+  /** The last client has been on the way for so long that others need not wait for this worker. */
+  isLate(now: number): boolean {
+    return !this.isReady || (this.handed > this.taken && now - this.handedAt >= LATE_MS);
+  }
+
+  /** Gives a client away. canTake must hold. */
+  hand(client: Socket): void {
+    this.handed++;
+    this.handedAt = performance.now();
+    this.child.send({ type: 'client' } satisfies ToWorker, client, { keepOpen: false }, (error) => {
+      if (error !== null) client.destroy();
+    });
+  }
+
+  post(message: ToWorker): void {
+    if (this.isReady) this.outbox.post(message);
+  }
+
+  /** Resolves when it goes by `config`, or is gone, or after `limitMs`. Returns whether it may serve by an old one. */
+  async reload(config: EffectiveConfig, limitMs: number): Promise<boolean> {
+    this.wanted = config;
+    this.tellConfig();
+    await this.until(() => this.config === config, limitMs);
+    return this.isReady && this.config !== config;
+  }
+
+  /** Resolves when it has said how much it let through by now, or is gone, or after `limitMs`. */
+  async askGrowth(limitMs: number): Promise<void> {
+    const question = ++this.question;
+    this.post({ type: 'askGrowth', question });
+    await this.until(() => this.answer >= question, limitMs);
+  }
+
+  /** Resolves when a report has come, or it is gone, or after `limitMs`: then the report comes later. */
+  async askReport(limitMs: number): Promise<void> {
+    if (!this.isReady) return;
+    if (!this.reportDue) {
+      this.reportDue = true;
+      this.post({ type: 'askReport' });
+    }
+    await this.until(() => !this.reportDue, limitMs);
+  }
+
+  describe(): WorkerSnapshot {
+    const { number, clients, usage } = this;
+    const { upSeconds = 0, residentBytes = 0, cpuSeconds = 0, logLinesLost = 0 } = usage ?? {};
+    const pid = this.child.pid ?? 0;
+    return { worker: number, pid, clients, upSeconds, residentBytes, cpuSeconds, logLinesLost };
+  }
+
+  kill(): void {
+    this.child.kill('SIGKILL');
+  }
+
+  private hear(message: FromWorker): void {
+    const { events } = this;
+    switch (message.type) {
+      case 'ready':
+        this.isReady = true;
+        this.snapshot = message.snapshot;
+        this.capacity = message.capacity;
+        events.ready(this);
+        break;
+      case 'clients':
+        this.taken = message.taken;
+        this.closed = message.closed;
+        events.clientsChanged(this);
+        break;
+      case 'growth':
+        this.growth = message.growth;
+        if (message.question === this.answer) events.grown(this);
+        this.answer = message.question;
+        break;
+      case 'report':
+        this.reportDue = false;
+        this.take(message.report);
+        break;
+      case 'drained':
+        this.ended = message.ended;
+        this.take(message.report);
+        this.child.disconnect();
+        break;
+      case 'reloaded':
+        this.config = this.told ?? this.config;
+        this.told = undefined;
+        this.tellConfig();
+        break;
+      case 'upstreamFailed':
+        events.upstreamFailed(Object.assign(new Error(message.message), { code: message.code }));
+        break;
+      case 'upstreamOom':
+        events.upstreamOom();
+        break;
+      case 'asked':
+        void this.reply(message.question, message.asked);
+        break;
+    }
+    this.settle(false);
+  }
+
+  /** Sent past the outbox, so that no client that is handed over behind it arrives before it. */
+  private tellConfig(): void {
+    if (!this.isReady || this.told !== undefined || this.config === this.wanted) return;
+    this.told = this.wanted;
+    this.child.send({ type: 'reload', config: withoutSecrets(this.wanted) } satisfies ToWorker, () => {});
+  }
+
+  private async reply(question: number, asked: ConsoleQuestion): Promise<void> {
+    this.asked = question;
+    const reply = await this.events.asked(asked);
+    // It was given up since: there is a newer one.
+    if (question === this.asked) this.post({ type: 'answer', question, reply });
+  }
+
+  private take(report: Report): void {
+    this.snapshot = report.snapshot;
+    this.usage = report.usage;
+    this.topClients = report.topClients;
+    this.events.reported(report);
+  }
+
+  private until(done: () => boolean, limitMs: number): Promise<void> {
+    if (done() || !this.isReady) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, limitMs);
+      this.waiting.push({
+        done,
+        resolve: () => {
+          clearTimeout(timer);
+          resolve();
+        },
+      });
+    });
+  }
+
+  private settle(all: boolean): void {
+    if (this.waiting.length === 0) return;
+    const settled = this.waiting.filter(({ done }) => all || done());
+    this.waiting = this.waiting.filter((wait) => !settled.includes(wait));
+    for (const { resolve } of settled) resolve();
+  }
+}

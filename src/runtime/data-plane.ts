@@ -1,0 +1,221 @@
+// What serves clients in one process: the sessions' context, the policy with its gate, the counters, the connections.
+// Holds no logic of its own beyond wiring. It decides by its gate, which somebody who knows of memory has to set.
+import type { Logger } from 'pino';
+import type { EffectiveConfig } from '../config/effective.js';
+import type { CommandTable } from '../core/commands/table.js';
+import type { TrafficObserver } from '../core/policy/observer.js';
+import { Policy } from '../core/policy/policy.js';
+import { ShedGate } from '../core/policy/shed.js';
+import { TtlMemory } from '../core/policy/ttl-memory.js';
+import { noPoolingYet, type PoolingCounters, type SessionContext } from '../core/session/session.js';
+import type { ConsoleQuestion } from '../core/session/state/console-question.js';
+import type { RenewalSnapshot } from '../files/renewal.js';
+import type { ServerFacts } from '../memory/monitor.js';
+import { ServerClock } from '../memory/server-clock.js';
+import { TrafficStats } from '../observe/stats/counters.js';
+import { Way } from '../wire/added-latency.js';
+import { Clients, type ClientsSnapshot } from '../wire/client/clients.js';
+import type { EntranceOptions } from '../wire/client/entrance.js';
+import type { UpstreamTls } from '../wire/upstream/upstream-socket.js';
+import { commandTableOf, ruleSetOf, sameCommands, sameGlobs } from './rules.js';
+import { entranceOptions, upstreamTls } from './tls.js';
+
+export interface DataPlaneEvents {
+  /** A connection to the server could not be made. */
+  upstreamFailed(error: Error): void;
+  clientClosed(): void;
+  /** A client's question to Spillway: resolves with complete replies, in any case and before long. */
+  asked(question: ConsoleQuestion): Promise<Uint8Array>;
+}
+
+export interface DataPlaneSnapshot extends Omit<ClientsSnapshot, 'pool'> {
+  readonly commands: number;
+  readonly stalls: number;
+  readonly rawSessions: number;
+  readonly followUpsUnsupported: boolean;
+  /** Keys for which no rule was found in bounded time. */
+  readonly keysGivenUp: number;
+  /** The files of the clients' side; null: clients use no TLS. */
+  readonly tls: RenewalSnapshot | null;
+  /** Those of the server's side; null: it has no TLS. */
+  readonly upstreamTls: RenewalSnapshot | null;
+  /** null: session pooling. */
+  readonly pool: (NonNullable<ClientsSnapshot['pool']> & PoolingCounters) | null;
+}
+
+/** How often the time that statistics are stamped with is refreshed, milliseconds; its lateness is the event loop's. */
+const STAMP_INTERVAL_MS = 50;
+/** PEXPIRE … NX came with this major version. */
+const FOLLOW_UP_MAJOR = 7;
+/** Clients that cannot be served for the same reason are logged once in this time. */
+const FAILURE_LOG_MS = 1000;
+
+export class DataPlane {
+  readonly gate = new ShedGate();
+  readonly serverClock = new ServerClock(() => performance.now(), Date.now);
+  readonly stats: TrafficStats;
+  readonly clients: Clients;
+  /** What is known of commands without the server, and what that has said of itself. */
+  private table: CommandTable;
+  private server: ServerFacts | undefined;
+  private readonly context: SessionContext;
+  private readonly pooling = noPoolingYet();
+  /** By the rules of earlier configs. */
+  private keysGivenUp = 0;
+  private readonly stamping: NodeJS.Timeout;
+  private readonly upstreamTls: UpstreamTls | undefined;
+  private readonly entrance: EntranceOptions;
+  private failureLoggedAt = Number.NEGATIVE_INFINITY;
+  private turnedAwayLoggedAt = Number.NEGATIVE_INFINITY;
+  private faultLoggedAt = Number.NEGATIVE_INFINITY;
+
+  /** `observe` gives what is told of the traffic instead of the statistics. */
+  constructor(
+    private config: EffectiveConfig,
+    private readonly log: Logger,
+    events: DataPlaneEvents,
+    observe: (stats: TrafficStats) => TrafficObserver = (stats) => stats,
+  ) {
+    let stampedMs = Date.now();
+    let tickedAt = performance.now();
+    this.stamping = setInterval(() => {
+      stampedMs = Date.now();
+      const now = performance.now();
+      this.stats.ownTimes.eventLoopDelay.record(Math.max(0, now - tickedAt - STAMP_INTERVAL_MS));
+      tickedAt = now;
+    }, STAMP_INTERVAL_MS);
+    this.stamping.unref();
+    this.stats = new TrafficStats([], () => stampedMs);
+    this.stats.adopt(config.rules);
+    this.table = commandTableOf(config);
+    this.context = {
+      table: this.table,
+      policy: new Policy({
+        rules: ruleSetOf(config),
+        gate: this.gate,
+        observer: observe(this.stats),
+        now: this.serverClock.now,
+        nowKnown: () => this.serverClock.known,
+        random: Math.random,
+        ttls: new TtlMemory(() => stampedMs),
+      }),
+      followUps: true,
+      lookaheadBytes: config.limits.lookaheadBytes,
+      pendingRuns: config.limits.pendingReplies,
+      clock: () => performance.now(),
+      counters: { commands: 0, stalls: 0, raw: 0 },
+      pooling: this.pooling,
+    };
+    this.upstreamTls = upstreamTls(config, log);
+    this.entrance = entranceOptions(config, log, () => this.clients.renewCertificate());
+    this.clients = new Clients({
+      upstream: {
+        ...config.upstream,
+        tls: this.upstreamTls,
+        keepAliveMs: config.limits.tcpKeepAliveMs,
+      },
+      entrance: this.entrance,
+      onTurnedAway: (source, error) => this.logTurnedAway(source, error),
+      onFault: ({ address }, fault) => this.logFault(address, fault),
+      sharedConnections: config.upstream.pool === 'command' ? config.upstream.sharedConnections : 0,
+      responseTimeoutMs: config.upstream.responseTimeoutMs,
+      idleTimeoutMs: config.limits.idleTimeoutMs,
+      context: this.context,
+      onUpstreamFailed: (error) => {
+        this.logFailure(error);
+        events.upstreamFailed(error);
+      },
+      onUpstreamGone: events.upstreamFailed,
+      onSilent: () =>
+        this.log.warn('the server was silent on a shared connection and answered on another one: gave it up'),
+      onAdded: (way, milliseconds) => {
+        const { requests, replies } = this.stats.ownTimes;
+        (way === Way.REQUEST ? requests : replies).record(milliseconds);
+      },
+      onClosed: events.clientClosed,
+      onAsked: events.asked,
+    });
+  }
+
+  /** What the server says of itself: which commands it has, and whether it knows those that follow-ups need. */
+  adoptServer(server: ServerFacts): void {
+    this.server = server;
+    this.context.table = this.table.overlaidBy(server.commands);
+    this.context.followUps = hasFollowUps(server.version);
+  }
+
+  /** Goes by another config from now on. What has been decided under the old one ends under it. */
+  reload(config: EffectiveConfig): void {
+    const before = this.config;
+    this.config = config;
+    const { context, clients, stats } = this;
+    stats.adopt(config.rules);
+    if (!sameGlobs(before, config)) stats.forgetPatterns();
+    this.keysGivenUp += context.policy.rules.keysGivenUp;
+    context.policy.rules = ruleSetOf(config);
+    this.keysGivenUp -= context.policy.rules.keysGivenUp;
+    if (!sameCommands(before, config)) {
+      this.table = commandTableOf(config);
+      context.table = this.server === undefined ? this.table : this.table.overlaidBy(this.server.commands);
+    }
+    const { lookaheadBytes, pendingReplies, idleTimeoutMs } = config.limits;
+    context.lookaheadBytes = lookaheadBytes;
+    context.pendingRuns = pendingReplies;
+    if (idleTimeoutMs !== before.limits.idleTimeoutMs) clients.setIdleTimeout(idleTimeoutMs);
+    this.upstreamTls?.renewal.reload();
+    this.entrance.tls?.renewal.reload();
+  }
+
+  snapshot(): DataPlaneSnapshot {
+    const { counters, followUps } = this.context;
+    const { pool, ...clients } = this.clients.snapshot();
+    return {
+      ...clients,
+      pool: pool && { ...pool, ...this.pooling },
+      commands: counters.commands,
+      stalls: counters.stalls,
+      rawSessions: counters.raw,
+      followUpsUnsupported: !followUps,
+      keysGivenUp: this.keysGivenUp + this.context.policy.rules.keysGivenUp,
+      tls: this.entrance.tls?.renewal.snapshot() ?? null,
+      upstreamTls: this.upstreamTls?.renewal.snapshot() ?? null,
+    };
+  }
+
+  /** Lets clients finish for up to `graceMs`, then ends them; returns how many had to be ended. */
+  async close(graceMs: number): Promise<number> {
+    const ended = await this.clients.close(graceMs);
+    clearInterval(this.stamping);
+    this.upstreamTls?.renewal.close();
+    this.entrance.tls?.renewal.close();
+    return ended;
+  }
+
+  private logTurnedAway(source: string, error: Error): void {
+    const now = performance.now();
+    if (now - this.turnedAwayLoggedAt < FAILURE_LOG_MS) return;
+    this.turnedAwayLoggedAt = now;
+    // OpenSSL's message is long and says the same.
+    const { reason = error.message } = error as Error & { reason?: string };
+    this.log.warn({ source, err: reason }, 'a client was turned away before it could send a command');
+  }
+
+  private logFault(client: string, fault: unknown): void {
+    const now = performance.now();
+    if (now - this.faultLoggedAt < FAILURE_LOG_MS) return;
+    this.faultLoggedAt = now;
+    this.log.error({ client, err: fault }, 'a fault in Spillway ended this client; please report it');
+  }
+
+  private logFailure(error: Error): void {
+    const now = performance.now();
+    if (now - this.failureLoggedAt < FAILURE_LOG_MS) return;
+    this.failureLoggedAt = now;
+    this.log.error({ err: error.message }, 'upstream cannot be reached: client reset');
+  }
+}
+
+/** Whether a server of this version knows PEXPIRE … NX; one that does not tell is taken to. */
+export function hasFollowUps(version: string): boolean {
+  return !(Number.parseInt(version, 10) < FOLLOW_UP_MAJOR);
+}

@@ -1,0 +1,48 @@
+// What is known of memory, as the admin API shows it.
+
+import type { Priority, PriorityName } from '../core/policy/rule.js';
+import { PRIORITY_NAMES } from '../core/policy/rule.js';
+import { ALL, type ShedGate } from '../core/policy/shed.js';
+import type { MemoryMonitor } from '../memory/monitor.js';
+import type { Band, Pressure } from '../memory/pressure.js';
+import type { MemorySnapshot, RehearsalSnapshot, ShedLevel } from '../surfaces/admin/types.js';
+
+/** `now`: monotonic milliseconds. */
+export function describeMemory(
+  pressure: Pressure,
+  gate: ShedGate,
+  monitor: MemoryMonitor,
+  bands: readonly Band[],
+  now: number,
+  rehearsal: RehearsalSnapshot | null,
+): MemorySnapshot {
+  const { reading, applicability } = pressure;
+  const limitBytes = applicability?.limitBytes ?? 0;
+  const headroomBytes = Math.min(...gate.headroom);
+  const levels = PRIORITY_NAMES.map((name, priority): [PriorityName, ShedLevel] => [
+    name,
+    { shedShare: gate.thresholds[priority as Priority] / ALL, band: bands[priority] },
+  ]);
+  return {
+    pressure: limitBytes > 0 ? pressure.measured : null,
+    actingPressure: limitBytes > 0 ? pressure.acting : null,
+    cause: pressure.cause,
+    usedBytes: reading?.usedBytes ?? null,
+    notCountedBytes: reading?.notCountedBytes ?? null,
+    limitBytes: limitBytes > 0 ? limitBytes : null,
+    maxmemoryBytes: reading?.maxmemoryBytes ?? null,
+    policy: reading?.policy ?? null,
+    level: Object.fromEntries(levels) as Record<PriorityName, ShedLevel>,
+    active: applicability?.applies === true,
+    readingAgeMs: reading === undefined ? null : Math.round(pressure.readingAge(now)),
+    stale: reading !== undefined && pressure.isStale(now),
+    reason: applicability?.reason ?? 'off: no reading yet',
+    growthSinceReadingBytes: Math.round(pressure.growthSinceReading),
+    headroomBytes: Number.isFinite(headroomBytes) ? Math.round(headroomBytes) : null,
+    upstreamVersion: monitor.version,
+    polls: monitor.polls,
+    pollErrors: monitor.pollErrors,
+    levelChanges: pressure.levelChanges,
+    rehearsal,
+  };
+}

@@ -1,0 +1,63 @@
+// What explanations are made from: the rules and bands of a config, the commands of its server once that is known, and
+// in a running proxy the gate as it stands. Owns its own table: in several processes the first serves no client, and has
+// no other.
+
+import type { EffectiveConfig } from '../config/effective.js';
+import type { CommandTable } from '../core/commands/table.js';
+import type { ShedGate } from '../core/policy/shed.js';
+import type { ServerFacts } from '../memory/monitor.js';
+import type { MemorySnapshot } from '../surfaces/admin/types.js';
+import { explain } from '../surfaces/explain/explain.js';
+import type { ExplainRequest, Explanation } from '../surfaces/explain/types.js';
+import { hasFollowUps } from './data-plane.js';
+import { commandTableOf, ruleSetOf } from './rules.js';
+
+export class Explainer {
+  private known: CommandTable;
+  private server: ServerFacts | undefined;
+  private table: CommandTable;
+  private followUps = true;
+
+  /** `running`: undefined offline. */
+  constructor(
+    private config: EffectiveConfig,
+    private readonly running?: { readonly gate: ShedGate; memory(): MemorySnapshot },
+  ) {
+    this.known = commandTableOf(config);
+    this.table = this.known;
+  }
+
+  adoptServer(server: ServerFacts): void {
+    this.server = server;
+    this.table = this.known.overlaidBy(server.commands);
+    this.followUps = hasFollowUps(server.version);
+  }
+
+  reload(config: EffectiveConfig): void {
+    this.config = config;
+    this.known = commandTableOf(config);
+    this.table = this.server === undefined ? this.known : this.known.overlaidBy(this.server.commands);
+  }
+
+  explain(request: ExplainRequest): Explanation {
+    const { config, table, followUps, running } = this;
+    const memory = running?.memory();
+    return explain(
+      {
+        rules: ruleSetOf(config),
+        table,
+        followUps,
+        lookaheadBytes: config.limits.lookaheadBytes,
+        bands: config.memory.bands,
+        now: running &&
+          memory && {
+            gate: running.gate,
+            pressure: memory.pressure,
+            rehearsal: memory.rehearsal?.pressure ?? null,
+            reason: memory.reason,
+          },
+      },
+      request,
+    );
+  }
+}

@@ -1,0 +1,67 @@
+// A rehearsal: for a while the proxy refuses as if memory were fuller than it is, so that teams see what their
+// applications make of OOM before the day. Owns the timer that ends it, and says in log and events when it is.
+// Invariants: one at a time, a new one takes the place of the last; it ends by itself; what memory really demands is
+// refused all the same. A restart ends it, a reload does not.
+import type { Logger } from 'pino';
+import type { Pressure } from '../memory/pressure.js';
+import type { EventLog } from '../observe/history/event-log.js';
+import type { RehearsalOutcome, RehearsalRequest, RehearsalSnapshot } from '../surfaces/admin/types.js';
+
+export class Rehearsals {
+  private timer: NodeJS.Timeout | undefined;
+
+  /** `changed` is called when another pressure has to be acted upon. */
+  constructor(
+    private readonly pressure: Pressure,
+    private readonly changed: () => void,
+    private readonly clock: () => number,
+    private readonly log: Logger,
+    private readonly events: EventLog,
+  ) {}
+
+  begin({ pressure: share, seconds }: RehearsalRequest): RehearsalOutcome {
+    const { applicability } = this.pressure;
+    if (applicability?.applies !== true) {
+      return { ok: false, reason: applicability?.reason ?? 'off: no reading yet' };
+    }
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.end('its time is over'), seconds * 1000).unref();
+    const text = `a rehearsal begins: as if memory were ${percent(share)} full, for ${seconds} s`;
+    this.log.warn({ pressure: percent(share), seconds }, text);
+    this.events.record('rehearsal', text);
+    this.act(share, seconds * 1000);
+    return { ok: true, rehearsal: this.snapshot() };
+  }
+
+  /** Ends the one that there is. */
+  end(why = 'on request'): void {
+    if (this.timer === undefined) return;
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    this.act(0, 0);
+    this.log.warn(`the rehearsal has ended: ${why}`);
+    this.events.record('rehearsal', `the rehearsal has ended: ${why}`);
+  }
+
+  /** null: there is none. */
+  snapshot(): RehearsalSnapshot | null {
+    const rehearsal = this.pressure.rehearsal(this.clock());
+    if (rehearsal === undefined) return null;
+    const { pressure, leftMs } = rehearsal;
+    const endsAt = new Date(Date.now() + leftMs).toISOString();
+    return { pressure, endsAt, secondsLeft: Math.ceil(leftMs / 1000) };
+  }
+
+  close(): void {
+    clearTimeout(this.timer);
+  }
+
+  private act(share: number, durationMs: number): void {
+    this.pressure.rehearse(share, durationMs, this.clock());
+    this.changed();
+  }
+}
+
+function percent(share: number): string {
+  return `${Number((share * 100).toFixed(1))} %`;
+}

@@ -1,0 +1,203 @@
+// Reads the configuration again while the proxy runs: on a signal, on request, and when its file has changed. What can be
+// taken over is, whole; what cannot is named. Owns the config that the proxy runs by, and how the last attempt ended.
+// Invariants: one attempt at a time, and whoever asks is answered by one that began after he did; an attempt that fails
+// changes nothing and says what is wrong, and where; a secret stands in no answer and no log.
+import type { Logger } from 'pino';
+import { changesBetween, configAfter } from '../config/changes.js';
+import { describeConfig } from '../config/describe.js';
+import type { EffectiveConfig } from '../config/effective.js';
+import { ConfigError } from '../config/error.js';
+import type { LoadedConfig } from '../config/load.js';
+import { isOutOfFiles, readRegularFile } from '../files/read-file.js';
+import { FileWatch } from '../files/watch.js';
+import type { EventLog } from '../observe/history/event-log.js';
+import { RuleSlots } from '../observe/stats/rule-slots.js';
+import type { ConfigSnapshot, ReloadCause, ReloadOutcome } from '../surfaces/admin/types.js';
+import { ruleSetOf } from './rules.js';
+
+/** Of a file that is wrong from end to end, so many problems are shown. */
+const SHOWN_PROBLEMS = 50;
+
+/** Where the config that the proxy was started with came from. */
+export interface ReloadSource extends Pick<LoadedConfig, 'file' | 'text'> {
+  /** Reads it again. @throws ConfigError */
+  load(): Pick<LoadedConfig, 'config' | 'warnings'>;
+}
+
+export class Reloader {
+  private readonly slots = new RuleSlots();
+  /** What was in the file at the last attempt; undefined: it could not be read. */
+  private seen: string | undefined;
+  private watch: FileWatch | undefined;
+  private underWay: Promise<unknown> = Promise.resolve();
+  private waiting: Promise<ReloadOutcome> | undefined;
+  private open = false;
+  private loadedAt = new Date();
+  private needsRestart: readonly string[] = [];
+  private reloads = 0;
+  private reloadFailures = 0;
+  private lastError: ConfigSnapshot['lastError'] = null;
+
+  /** `adopt` makes the proxy go by a config, and resolves with the workers that have not confirmed it. */
+  constructor(
+    private running: EffectiveConfig,
+    private readonly source: ReloadSource,
+    private readonly adopt: (config: EffectiveConfig) => Promise<readonly number[]>,
+    private readonly log: Logger,
+    private readonly events: EventLog,
+  ) {
+    this.slots.assign(running.rules);
+    this.seen = source.text;
+  }
+
+  /** The proxy works: its file is watched from now on, and what has changed meanwhile is seen. */
+  start(): void {
+    this.open = true;
+    this.watchAsConfigured();
+    if (this.running.reload.onChange) this.look();
+  }
+
+  /** What the proxy runs by. */
+  get config(): EffectiveConfig {
+    return this.running;
+  }
+
+  reload(cause: ReloadCause): Promise<ReloadOutcome> {
+    // One that waits has read nothing yet, and will do for whoever asks meanwhile.
+    if (this.waiting !== undefined) return this.waiting;
+    const attempt = this.underWay.then(() => {
+      this.waiting = undefined;
+      return this.attempt(cause);
+    });
+    this.waiting = attempt;
+    this.underWay = attempt;
+    return attempt;
+  }
+
+  snapshot(): ConfigSnapshot {
+    const { file = null } = this.source;
+    const { loadedAt, needsRestart, reloads, reloadFailures, lastError } = this;
+    const config = describeConfig(this.running);
+    return {
+      file,
+      loadedAt: loadedAt.toISOString(),
+      needsRestart,
+      reloads,
+      reloadFailures,
+      lastError,
+      config,
+    };
+  }
+
+  close(): void {
+    this.open = false;
+    this.watch?.close();
+  }
+
+  /** Never rejects. */
+  private async attempt(cause: ReloadCause): Promise<ReloadOutcome> {
+    this.watch?.looked();
+    this.seen = this.readFile();
+    try {
+      const { config, warnings } = this.source.load();
+      const { applied, needsRestart } = changesBetween(this.running, config);
+      // Also where nothing has changed: certificates may have.
+      const next = this.prepared(config);
+      const workersPending = await this.adopt(next);
+      this.running = next;
+      this.watchAsConfigured();
+      this.needsRestart = needsRestart;
+      this.loadedAt = new Date();
+      this.reloads++;
+      this.lastError = null;
+      const done = { applied, needsRestart, rules: this.running.rules.length, workersPending, warnings };
+      this.report(cause, done);
+      return { ok: true, ...done };
+    } catch (error) {
+      return this.failed(cause, error);
+    }
+  }
+
+  /** What to run by from now on, ready to be used. @throws ConfigError */
+  private prepared(loaded: EffectiveConfig): EffectiveConfig {
+    const rules = this.slots.assign(loaded.rules);
+    if (rules === undefined) {
+      const message =
+        'have had too many different names since the start: restart, and those that are gone are forgotten';
+      throw new ConfigError('CONFIG_INVALID', this.source.file ?? 'configuration', [
+        { where: 'rules', message },
+      ]);
+    }
+    const config = configAfter(this.running, { ...loaded, rules: Object.freeze(rules) });
+    // Compiled here, so that nothing is swapped where that fails.
+    ruleSetOf(config);
+    return config;
+  }
+
+  private report(cause: ReloadCause, done: Omit<Extract<ReloadOutcome, { ok: true }>, 'ok'>): void {
+    const { applied, needsRestart, workersPending, warnings } = done;
+    for (const warning of warnings) this.log.warn(warning);
+    const changed = applied.length > 0 ? `changed: ${applied.join(', ')}` : 'nothing has changed';
+    this.log.info({ cause, rules: done.rules }, `configuration reloaded; ${changed}`);
+    if (needsRestart.length > 0) this.log.warn(`needs a restart: ${needsRestart.join(', ')}`);
+    if (workersPending.length > 0) {
+      this.log.warn({ workers: workersPending }, 'workers have not confirmed the new configuration yet');
+    }
+    const restart = needsRestart.length > 0 ? `; needs a restart: ${needsRestart.join(', ')}` : '';
+    this.events.record('config', `reloaded (${cause}); ${changed}${restart}`);
+  }
+
+  private failed(cause: ReloadCause, error: unknown): ReloadOutcome {
+    if (!(error instanceof ConfigError))
+      this.log.error({ err: error }, 'a reload failed for no known reason');
+    const { code, source, problems } =
+      error instanceof ConfigError
+        ? error
+        : { code: 'CONFIG_FAILED', source: 'configuration', problems: [UNKNOWN_PROBLEM] };
+    const failure = {
+      at: new Date().toISOString(),
+      code,
+      source,
+      problems: problems.slice(0, SHOWN_PROBLEMS),
+    };
+    this.lastError = failure;
+    this.reloadFailures++;
+    const texts = failure.problems.map(({ where, message }) =>
+      where === '' ? message : `${where}: ${message}`,
+    );
+    this.log.error({ cause, source, problems: texts }, 'configuration not reloaded: the old one stays');
+    this.events.record(
+      'config',
+      `not reloaded (${cause}), the old one stays: ${source}: ${texts.join('; ')}`,
+    );
+    return { ok: false, ...failure };
+  }
+
+  /** The file may have changed. */
+  private look(): void {
+    if (this.readFile() !== this.seen) void this.reload('file change');
+  }
+
+  private readFile(): string | undefined {
+    const { file } = this.source;
+    if (file === undefined) return undefined;
+    try {
+      return readRegularFile(file)
+        .toString('utf8')
+        .replace(/^\uFEFF/, '');
+    } catch (error) {
+      return isOutOfFiles(error) ? this.seen : undefined;
+    }
+  }
+
+  private watchAsConfigured(): void {
+    const { running, open } = this;
+    const { file } = this.source;
+    if (file === undefined || !open || !running.reload.onChange) {
+      this.watch?.close();
+      this.watch = undefined;
+    } else this.watch ??= new FileWatch([file], () => this.look());
+  }
+}
+
+const UNKNOWN_PROBLEM = { where: '', message: 'it could not be taken over; the log says why' };

@@ -1,0 +1,36 @@
+// The rules and the commands as a config has them: what every part that decides, or explains a decision, goes by.
+// Invariant: a rule set is compiled once for each config, however many ask; gone with the config.
+import { isDeepStrictEqual } from 'node:util';
+import type { EffectiveConfig } from '../config/effective.js';
+import { type CommandTable, defaultCommandTable } from '../core/commands/table.js';
+import { Priority } from '../core/policy/rule.js';
+import { RuleSet } from '../core/policy/rule-set.js';
+
+const compiled = new WeakMap<EffectiveConfig, RuleSet>();
+
+export function ruleSetOf(config: EffectiveConfig): RuleSet {
+  let rules = compiled.get(config);
+  if (rules === undefined) {
+    rules = new RuleSet({
+      rules: config.rules,
+      unregistered: { priority: Priority.NORMAL, observe: config.mode === 'observe' },
+    });
+    compiled.set(config, rules);
+  }
+  return rules;
+}
+
+/** The same keys are matched by some rule, as far as the texts tell. */
+export function sameGlobs(a: EffectiveConfig, b: EffectiveConfig): boolean {
+  const globs = ({ rules }: EffectiveConfig) => rules.map((rule) => [...rule.globs]);
+  return isDeepStrictEqual(globs(a), globs(b));
+}
+
+/** What is known of commands without the server. */
+export function commandTableOf({ upstream, console }: EffectiveConfig): CommandTable {
+  return defaultCommandTable(upstream.shareCommands, console);
+}
+
+export function sameCommands(a: EffectiveConfig, b: EffectiveConfig): boolean {
+  return a.console === b.console && isDeepStrictEqual(a.upstream.shareCommands, b.upstream.shareCommands);
+}

@@ -1,0 +1,62 @@
+// What serves the clients, as the rest of the proxy sees it: this process itself, or several others.
+// Whoever knows of memory sets the gate and says when it has learnt something new.
+import type { Socket } from 'node:net';
+import type { EffectiveConfig } from '../config/effective.js';
+import type { ShedGate } from '../core/policy/shed.js';
+import type { ConsoleQuestion } from '../core/session/state/console-question.js';
+import type { ServerFacts } from '../memory/monitor.js';
+import type { Covered, PressureState } from '../memory/pressure.js';
+import type { TrafficStats } from '../observe/stats/counters.js';
+import type { WorkersSnapshot } from '../surfaces/admin/types.js';
+import type { ClientTraffic } from '../wire/client/client-link.js';
+import type { Capacity } from './capacity.js';
+import type { DataPlaneSnapshot } from './data-plane.js';
+
+/** How many of the clients that send most are told of. */
+export const TOP_CLIENTS = 50;
+
+export interface Service {
+  /** Knows of all growth that was let through, and when it is time to look at the pressure again. */
+  readonly gate: ShedGate;
+  /** Clients that are connected now. */
+  readonly clients: number;
+  /** How many clients can be served at all, and what ends that. */
+  readonly capacity: Capacity;
+  /** Another client can be taken over now, as long as `capacity` is not reached. */
+  readonly hasRoom: boolean;
+  /** Clients can be served. */
+  readonly running: boolean;
+  /** Takes over an accepted client, which is not read yet. */
+  accept(client: Socket): void;
+  /** The server refuses connections: ends the clients that have nothing under way. */
+  serverGone(): void;
+  adoptServer(server: ServerFacts): void;
+  /** The server's clock says so now, milliseconds since the epoch. */
+  adoptServerTime(epochMs: number): void;
+  /**
+   * Goes by another config from now on. Resolves when all that serve clients do, or with the numbers of those workers
+   * that have not confirmed it in time and may go by the old one still.
+   */
+  reload(config: EffectiveConfig): readonly number[] | Promise<readonly number[]>;
+  /** What a reading that is asked for behind this call contains for certain. */
+  covered(): Covered | Promise<Covered>;
+  /** The pressure that the gate stands under has changed. */
+  pressureChanged(state: PressureState): void;
+  /** All that was counted so far. */
+  stats(): TrafficStats | Promise<TrafficStats>;
+  snapshot(): DataPlaneSnapshot | Promise<DataPlaneSnapshot>;
+  /** Those that have sent most, most first: TOP_CLIENTS at most. */
+  topClients(): readonly ClientTraffic[] | Promise<readonly ClientTraffic[]>;
+  workers(): WorkersSnapshot | Promise<WorkersSnapshot>;
+  /** Lets clients finish for up to `graceMs`, then ends them; returns how many had to be ended. */
+  close(graceMs: number): Promise<number>;
+}
+
+export interface ServiceEvents {
+  /** A connection to the server could not be made. */
+  upstreamFailed(error: Error): void;
+  /** The server has answered OOM to a client. */
+  upstreamOom(): void;
+  /** A client's question to Spillway: resolves with complete replies, in any case. */
+  asked(question: ConsoleQuestion): Promise<Uint8Array>;
+}

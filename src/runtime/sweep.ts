@@ -1,0 +1,31 @@
+// The proxy's own sweep, with the upstream as the config has it, and what is said of it in the log and to who looks later.
+import type { Logger } from 'pino';
+import type { EffectiveConfig } from '../config/effective.js';
+import type { EventLog } from '../observe/history/event-log.js';
+import { SweepJob } from '../tools/sweep/job.js';
+import { secureOptions, type UpstreamTls } from '../wire/upstream/upstream-socket.js';
+
+/** @param secure of the upstream; undefined: no TLS */
+export function startSweep(
+  config: EffectiveConfig,
+  secure: UpstreamTls | undefined,
+  log: Logger,
+  events: EventLog,
+): SweepJob {
+  const { upstream } = config;
+  return new SweepJob(config, {
+    where: () => ({ ...upstream, tls: secure && secureOptions(upstream, secure) }),
+    now: Date.now,
+    onDone(db, given, seconds) {
+      log.info(
+        { db, given, seconds: Number(seconds.toFixed(3)) },
+        'swept: keys without a TTL have got theirs',
+      );
+      events.record('sweep', `database ${db} was swept: ${given} keys have got a TTL`);
+    },
+    onFailed(problem) {
+      log.warn({ err: problem }, 'a sweep failed: it is tried again');
+      events.record('sweep', `a sweep failed: ${problem}`);
+    },
+  });
+}

@@ -1,0 +1,49 @@
+// The certificates of one process, from the config: to its clients and to the server. Each process reads and watches
+// the files itself, so that no key passes between processes.
+import type { Logger } from 'pino';
+import type { EffectiveConfig } from '../config/effective.js';
+import { type RenewalEvents, TlsRenewal } from '../files/renewal.js';
+import type { EntranceOptions } from '../wire/client/entrance.js';
+import { SourceList } from '../wire/client/sources.js';
+import type { UpstreamTls } from '../wire/upstream/upstream-socket.js';
+
+/** How connections to the server are secured; undefined: they are not. */
+export function upstreamTls({ upstream }: EffectiveConfig, log: Logger): UpstreamTls | undefined {
+  if (upstream.tls === undefined) return undefined;
+  const { serverName, ...files } = upstream.tls;
+  return { renewal: new TlsRenewal(files, logged(log, 'upstream')), serverName };
+}
+
+/** What clients pass before they are served. `renewed`: their certificate is a new one. */
+export function entranceOptions(
+  { listenTls, proxyFrom }: EffectiveConfig,
+  log: Logger,
+  renewed: () => void,
+): EntranceOptions {
+  const proxied = proxyFrom.length === 0 ? undefined : new SourceList(proxyFrom);
+  if (listenTls === undefined) return { proxied };
+  const { cert, key, clientCa: ca } = listenTls;
+  const events = logged(log, 'clients');
+  const renewal = new TlsRenewal(
+    { cert, key, ca },
+    {
+      ...events,
+      renewed: (material) => {
+        renewed();
+        events.renewed(material);
+      },
+    },
+  );
+  return { proxied, tls: { renewal, verifyClients: ca !== undefined } };
+}
+
+function logged(log: Logger, side: 'clients' | 'upstream'): RenewalEvents {
+  return {
+    renewed: ({ expiresAt }) => {
+      const expires = expiresAt === undefined ? undefined : new Date(expiresAt).toISOString();
+      log.info({ side, expires }, 'TLS files renewed: new connections use them');
+    },
+    kept: (error) =>
+      log.error({ side, err: error.message }, 'TLS files have changed and cannot be used: the old ones stay'),
+  };
+}

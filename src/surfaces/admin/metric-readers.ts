@@ -1,0 +1,224 @@
+// Where the metrics' values come from: one snapshot of each source, taken for the scrape, and readers that pick a value
+// of it for each line. Owns the labels and what bounds them; no name and no help text. It keeps nothing.
+// Invariant: labels are bounded by the config (rules, workers) or fixed; no key and no client is a label.
+import { PIN_REASONS } from '../../core/commands/spec.js';
+import { PRIORITY_NAMES } from '../../core/policy/rule.js';
+import type { GrowthReport } from '../../observe/history/history.js';
+import type { LatencySnapshot } from '../../observe/stats/latency.js';
+import type { RuleStats, StatsSnapshot } from '../../observe/stats/snapshot.js';
+import type { Sample } from './snapshot-metric.js';
+import type {
+  AlertsSnapshot,
+  ConfigSnapshot,
+  ConnectionSnapshot,
+  MemorySnapshot,
+  PoolSnapshot,
+  SweepSnapshot,
+  TlsSnapshot,
+  WorkerSnapshot,
+  WorkersSnapshot,
+} from './types.js';
+
+/** What one scrape reads: all of the same moment. */
+export interface Scrape {
+  /** Of Spillway. */
+  version: string;
+  stats: StatsSnapshot;
+  memory: MemorySnapshot;
+  connections: ConnectionSnapshot;
+  workers: WorkersSnapshot;
+  growth: GrowthReport;
+  config: ConfigSnapshot;
+  alerts: AlertsSnapshot;
+  sweep: SweepSnapshot;
+}
+
+/** Each label, and which values it can have. */
+export const LABELS = {
+  rule: 'the rules of the config, a thousand at most, and `unregistered` for what none of them matches',
+  priority: PRIORITY_NAMES.join(', '),
+  result: 'of follow-ups: set, unchanged, denied, failed; of alerts: delivered, failed',
+  direction: 'from_clients, to_clients, to_upstream, from_upstream',
+  side: 'clients, upstream',
+  way: 'request (client to server), reply (server to client)',
+  what: 'replies (that clients have not taken), commands (that the server has not), stalled (commands that may not go yet)',
+  state: 'configured, running, silent',
+  worker: 'numbers from 1 to `workers`: who takes the place of another has its number',
+  on: 'shared, own, waiting',
+  reason: PIN_REASONS.join(', '),
+  version: 'that of Spillway',
+  node: 'that of Node',
+  le: 'the bounds of the buckets, in seconds, the same for all proxies',
+} as const;
+
+export type Label = keyof typeof LABELS;
+
+/** How a metric gets its lines: none while its value is not known. */
+export interface Reader {
+  /** Labels that every line has. */
+  readonly labels: readonly Label[];
+  /** `name`: of the metric, in full. */
+  read(scrape: Scrape, name: string): Sample[];
+}
+
+export function perRule(value: (rule: RuleStats) => number): Reader {
+  return {
+    labels: ['rule'],
+    read: ({ stats }) =>
+      [...stats.rules, stats.unregistered].map((rule) => ({
+        value: value(rule),
+        labels: { rule: rule.name },
+      })),
+  };
+}
+
+/** A metric without labels. */
+export function one(value: (scrape: Scrape) => number | null): Reader {
+  return {
+    labels: [],
+    read(scrape) {
+      const now = value(scrape);
+      return now === null ? [] : [{ value: now }];
+    },
+  };
+}
+
+/** One of TLS; a side without it has no line. */
+export function perSide(value: (tls: TlsSnapshot) => number | null): Reader {
+  return {
+    labels: ['side'],
+    read: ({ connections }) =>
+      (['clients', 'upstream'] as const).flatMap((side) => {
+        const tls = side === 'clients' ? connections.tls : connections.upstreamTls;
+        const now = tls === null ? null : value(tls);
+        return now === null ? [] : [{ value: now, labels: { side } }];
+      }),
+  };
+}
+
+/** One of command pooling; it has no line where connections are not shared. */
+export function pool(value: (pool: PoolSnapshot) => number): Reader {
+  return one(({ connections }) => (connections.pool === null ? null : value(connections.pool)));
+}
+
+export const poolClients = byLabel('on', ({ connections: { pool } }) =>
+  pool === null ? {} : { shared: pool.clientsSharing, own: pool.clientsPinned, waiting: pool.clientsWaiting },
+);
+
+export const pins = byLabel('reason', ({ connections: { pool } }) => pool?.pins ?? {});
+
+export const workers = byLabel('state', ({ workers: { configured, running, silent } }) => ({
+  configured,
+  running,
+  silent,
+}));
+
+export function perWorker(value: (worker: WorkerSnapshot) => number): Reader {
+  return {
+    labels: ['worker'],
+    read: ({ workers }) =>
+      workers.workers.map((worker) => ({ value: value(worker), labels: { worker: worker.worker } })),
+  };
+}
+
+export const growth: Reader = {
+  labels: ['rule'],
+  read: ({ growth: { rules } }) =>
+    rules.map(({ name, growthBytesPerSecond }) => ({
+      value: growthBytesPerSecond,
+      labels: { rule: name },
+    })),
+};
+
+export const followUps: Reader = {
+  labels: ['rule', 'result'],
+  read: ({ stats }) =>
+    [...stats.rules, stats.unregistered].flatMap(({ name: rule, ...counts }) => [
+      { value: counts.followUpsSet, labels: { rule, result: 'set' } },
+      { value: counts.followUpsUnchanged, labels: { rule, result: 'unchanged' } },
+      { value: counts.followUpsDenied, labels: { rule, result: 'denied' } },
+      { value: counts.followUpsFailed, labels: { rule, result: 'failed' } },
+    ]),
+};
+
+export const shedShare: Reader = {
+  labels: ['priority'],
+  read: ({ memory }) =>
+    PRIORITY_NAMES.map((priority) => ({
+      value: memory.level[priority].shedShare,
+      labels: { priority },
+    })),
+};
+
+export const wireBytes = byLabel('direction', ({ connections }) => ({
+  from_clients: connections.bytesFromClients,
+  to_clients: connections.bytesToClients,
+  to_upstream: connections.bytesToUpstream,
+  from_upstream: connections.bytesFromUpstream,
+}));
+
+/** A histogram: its buckets, sum and count. */
+export function latency(which: (scrape: Scrape) => LatencySnapshot): Reader {
+  return { labels: ['le'], read: (scrape, name) => histogram(name, which(scrape), {}) };
+}
+
+export const addedLatency: Reader = {
+  labels: ['way', 'le'],
+  read: ({ stats: { ownTimes } }, name) => [
+    ...histogram(name, ownTimes.requests, { way: 'request' }),
+    ...histogram(name, ownTimes.replies, { way: 'reply' }),
+  ],
+};
+
+function histogram(
+  name: string,
+  { buckets, samples, sumSeconds }: LatencySnapshot,
+  labels: Readonly<Record<string, string>>,
+): Sample[] {
+  const bucket = (count: number, le: number | string): Sample => ({
+    metricName: `${name}_bucket`,
+    value: count,
+    labels: { ...labels, le },
+  });
+  return [
+    ...buckets.map((b) => bucket(b.count, b.leSeconds)),
+    bucket(samples, '+Inf'),
+    { metricName: `${name}_sum`, value: sumSeconds, labels },
+    { metricName: `${name}_count`, value: samples, labels },
+  ];
+}
+
+/** No line where there is no webhook. */
+export const alerts = byLabel('result', ({ alerts: { webhook, delivered, failed } }) =>
+  webhook ? { delivered, failed } : {},
+);
+
+/** No line where the config asks for no sweep. */
+export function sweep(value: (sweep: SweepSnapshot) => number | null): Reader {
+  return one(({ sweep }) => (sweep.on ? value(sweep) : null));
+}
+
+export const heldBytes = byLabel('what', ({ connections }) => ({
+  replies: connections.heldReplyBytes,
+  commands: connections.heldCommandBytes,
+  stalled: connections.stalledCommandBytes,
+}));
+
+/** Always 1: it is there for its labels. */
+export const buildInfo: Reader = {
+  labels: ['version', 'node'],
+  read: ({ version }) => [{ value: 1, labels: { version, node: process.version } }],
+};
+
+export function seconds(ms: number | null): number | null {
+  return ms === null ? null : ms / 1000;
+}
+
+/** A line for each name, as the value of `label`. */
+function byLabel(label: Label, values: (scrape: Scrape) => Readonly<Record<string, number>>): Reader {
+  return {
+    labels: [label],
+    read: (scrape) =>
+      Object.entries(values(scrape)).map(([name, value]) => ({ value, labels: { [label]: name } })),
+  };
+}

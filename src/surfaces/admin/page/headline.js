@@ -1,0 +1,77 @@
+// The one sentence that says what is going on: how full, how long until full, who fills it, what is refused. Pure.
+import { bytes, duration, percent, rate } from './format.js';
+
+/** @import { GrowthReport } from '../../../observe/history/history.js' */
+/** @import { LiveSnapshot, MemorySnapshot } from '../types.js' */
+
+/** So close to full is an emergency; so soon is, too. */
+const NEARLY_FULL = 0.97;
+const SOON_SECONDS = 15 * 60;
+
+/**
+ * @param {LiveSnapshot} live
+ * @param {(rule: string) => string} nameOf a rule's name, or the pattern that tells more
+ * @returns {{ text: string, tone: '' | 'warn' | 'bad' }}
+ */
+export function headline(live, nameOf) {
+  const { memory, growth } = live;
+  const parts = [rehearsed(memory) + fullness(memory, growth)];
+  const blamed = blame(growth);
+  if (blamed !== undefined) {
+    parts.push(`${percent(blamed.growthShare ?? 0)} of growth is ${nameOf(blamed.name)}`);
+  }
+  parts.push(refused(live));
+  return { text: `${parts.join('; ')}.`, tone: tone(live) };
+}
+
+/** What is refused may be a rehearsal. @param {MemorySnapshot} memory */
+function rehearsed({ rehearsal }) {
+  if (rehearsal === null) return '';
+  const { pressure, secondsLeft } = rehearsal;
+  return `Rehearsal, as if memory were ${percent(pressure)} full, for another ${duration(secondsLeft)}. `;
+}
+
+/** The rule that adds most while memory grows. @param {GrowthReport} growth */
+function blame({ memory, rules }) {
+  if (memory === null || memory.lowBytesPerSecond <= 0) return undefined;
+  const [first] = rules.toSorted((a, b) => (b.growthShare ?? 0) - (a.growthShare ?? 0));
+  return (first?.growthShare ?? 0) > 0 ? first : undefined;
+}
+
+/** @param {MemorySnapshot} memory @param {GrowthReport} growth */
+function fullness(memory, growth) {
+  const { usedBytes, pressure, limitBytes, stale, readingAgeMs } = memory;
+  if (usedBytes === null) return 'Memory is not known: there is no reading of it';
+  if (stale) return `Memory is not known: the last reading is ${duration((readingAgeMs ?? 0) / 1000)} old`;
+  if (limitBytes === null || pressure === null) return `Memory ${bytes(usedBytes)}, without a limit`;
+  return `Memory ${percent(pressure, true)} of ${bytes(limitBytes)}, ${outlook(growth)}`;
+}
+
+/** @param {GrowthReport} growth */
+function outlook({ memory, timeToFull }) {
+  if (memory === null || timeToFull === null) return 'too early to say when it is full';
+  if (timeToFull.seconds === 0) return 'full';
+  if (timeToFull.seconds === null) return memory.highBytesPerSecond < 0 ? 'shrinking' : 'not growing';
+  return `full in about ${duration(timeToFull.seconds)} at this rate`;
+}
+
+/** @param {LiveSnapshot} live */
+function refused({ memory, growth }) {
+  const levels = Object.entries(memory.level).filter(([, { shedShare }]) => shedShare > 0);
+  const names = levels.map(([name]) => name.toUpperCase()).join(', ');
+  if (growth.shedPerSecond > 0) {
+    return `${rate(growth.shedPerSecond)} writes/s refused${names === '' ? '' : ` (${names})`}`;
+  }
+  return names === '' ? 'nothing refused' : `nothing refused now, but ${names} would be`;
+}
+
+/** @param {LiveSnapshot} live @returns {'' | 'warn' | 'bad'} */
+function tone({ memory, growth }) {
+  const seconds = growth.timeToFull?.seconds ?? null;
+  const full = Object.values(memory.level).some(({ shedShare }) => shedShare === 1);
+  if (full || (memory.pressure ?? 0) >= NEARLY_FULL) return 'bad';
+  const some = Object.values(memory.level).some(({ shedShare }) => shedShare > 0);
+  return some || memory.stale || memory.rehearsal !== null || (seconds !== null && seconds < SOON_SECONDS)
+    ? 'warn'
+    : '';
+}

@@ -1,0 +1,479 @@
+// The dashboard: takes a snapshot a second from the stream and shows it. Owns what is on the page, and nothing that lasts.
+// Invariant: all that is shown comes from one snapshot, whose time stands in main's data-taken-at; charts and
+// sparklines come from /api/history.
+import { Chart, sparkline } from './chart.js';
+import { byId, element, setText } from './dom.js';
+import { ago, bytes, count, duration, NONE, percent, rate } from './format.js';
+import { headline } from './headline.js';
+import { follow, getJson, keepToken, Unauthorized } from './stream.js';
+import { SortedTable } from './tables.js';
+
+/** @import { DiscoveredPattern, RuleStats } from '../../../observe/stats/snapshot.js' */
+/** @import { HistorySeries, RuleGrowth } from '../../../observe/history/history.js' */
+/** @import { Report } from '../../../observe/history/report.js' */
+/** @import { ClientSnapshot, LiveSnapshot } from '../types.js' */
+
+/** @typedef {RuleStats & { growth: RuleGrowth | undefined, match: string }} Row */
+/** @typedef {ClientSnapshot & { key: string, perSecond: number | null }} ClientRow */
+
+/** @typedef {'10m' | '2h'} Span */
+/** @type {Record<Span, { seconds: number, text: string }>} */
+const SPANS = { '10m': { seconds: 600, text: '10 min' }, '2h': { seconds: 7200, text: '2 h' } };
+const UNREGISTERED = 'unregistered';
+const EVENTS = 50;
+/** So often the charts are drawn anew, in snapshots; with very many rules, so that the history is large, less often. */
+const CHART_EVERY = 2;
+const CHART_EVERY_LARGE = 10;
+const LARGE = 100;
+
+const main = byId('main');
+const connection = byId('connection');
+/** @type {Map<string, string>} */
+let matches = new Map();
+/** The last event of the configuration that was seen; undefined: none was looked for yet. */
+/** @type {number | undefined} */
+let configured;
+/** @type {Map<string, number[]>} */
+let sparks = new Map();
+/** @type {Span} */
+let span = '10m';
+/** @type {LiveSnapshot | undefined} */
+let shown;
+/** @type {Map<string, number>} */
+let sentBefore = new Map();
+let clientsAt = 0;
+let snapshots = 0;
+let drawing = false;
+
+const memoryChart = new Chart(byId('memory-chart'));
+const writesChart = new Chart(byId('writes-chart'));
+
+/** @param {number | undefined} n */
+const rateOrNone = (n) => (n === undefined ? NONE : rate(n));
+
+const rulesTable = new SortedTable(
+  byId('rules'),
+  'What is written, by rule',
+  /** @type {import('./tables.js').Column<Row>[]} */ ([
+    { label: 'Rule', text: true, value: ({ name }) => name, show: showName },
+    {
+      label: 'Growth',
+      value: ({ growth }) => growth?.growthShare ?? null,
+      show: ({ growth }) => (growth?.growthShare ? percent(growth.growthShare) : NONE),
+      title: 'Its share of what stays of all writes, estimated over the last minute',
+    },
+    {
+      label: 'Growth/s',
+      value: ({ growth }) => growth?.growthBytesPerSecond ?? null,
+      show: ({ growth }) => (growth === undefined ? NONE : bytes(growth.growthBytesPerSecond)),
+      title: 'Bytes of its writes that stay, estimated over the last minute',
+    },
+    {
+      label: 'Writes/s',
+      value: ({ growth }) => growth?.writesPerSecond ?? null,
+      show: ({ growth }) => rateOrNone(growth?.writesPerSecond),
+    },
+    {
+      label: 'Last 10 min',
+      value: ({ growth }) => growth?.writesPerSecond ?? null,
+      show: (row, cell) => showSpark(row, cell),
+      title: 'Writes per second over the last ten minutes',
+    },
+    {
+      label: 'Bytes/s',
+      value: ({ growth }) => growth?.bytesPerSecond ?? null,
+      show: ({ growth }) => (growth === undefined ? NONE : bytes(growth.bytesPerSecond)),
+    },
+    {
+      label: 'With TTL',
+      value: coverage,
+      show: (row) => {
+        const share = coverage(row);
+        return share === null ? NONE : percent(share);
+      },
+      title: 'Share of its writes that left the key with a TTL, of those that decide on that',
+    },
+    {
+      label: 'TTLs lost',
+      value: ({ ttlDropped }) => ttlDropped,
+      show: ({ ttlDropped }) => count(ttlDropped),
+      title: 'Writes that took away the TTL that their key had, and left it with none; at least so many',
+      alarm: ({ ttlDropped }) => ttlDropped > 0,
+    },
+    {
+      label: 'Refused/s',
+      value: ({ growth }) => growth?.shedPerSecond ?? null,
+      show: ({ growth }) => rateOrNone(growth?.shedPerSecond),
+      alarm: ({ growth }) => (growth?.shedPerSecond ?? 0) > 0,
+    },
+    { label: 'Refused', value: ({ shed }) => shed, show: ({ shed }) => count(shed) },
+    { label: 'Writes', value: ({ writes }) => writes, show: ({ writes }) => count(writes) },
+    {
+      label: 'Keys',
+      value: ({ distinctKeys }) => distinctKeys,
+      show: ({ distinctKeys }) => count(distinctKeys),
+      title: 'Different keys written since the start, estimated within about 1.6 %',
+    },
+    { label: 'Last seen', value: ({ lastSeen }) => lastSeen, show: ({ lastSeen }) => ago(lastSeen, now()) },
+  ]),
+  ({ name }) => name,
+  1,
+);
+
+const discoveredTable = new SortedTable(
+  byId('discovered'),
+  'Patterns of keys that no rule matches, with a rule to paste',
+  /** @type {import('./tables.js').Column<DiscoveredPattern>[]} */ ([
+    {
+      label: 'Pattern',
+      text: true,
+      value: ({ pattern }) => pattern,
+      show: ({ pattern }) => pattern || '(empty key)',
+    },
+    { label: 'Writes', value: ({ writes }) => writes, show: ({ writes }) => count(writes) },
+    { label: 'Bytes', value: (row) => row.bytes, show: (row) => bytes(row.bytes) },
+    { label: 'Without TTL', value: (row) => row.withoutTtl, show: (row) => count(row.withoutTtl) },
+    {
+      label: 'Rule',
+      value: ({ suggestion }) => suggestion?.ttl ?? null,
+      show: showCopyButton,
+      title: 'Copies a rule for the configuration',
+    },
+    { label: 'Why', text: true, value: ({ note }) => note, show: showNote },
+  ]),
+  ({ pattern }) => pattern,
+  1,
+);
+
+const clientsTable = new SortedTable(
+  byId('clients'),
+  'Clients by bytes sent',
+  /** @type {import('./tables.js').Column<ClientRow>[]} */ ([
+    { label: 'Address', text: true, value: ({ address }) => address, show: ({ address }) => address },
+    { label: 'Name', text: true, value: ({ name }) => name || null, show: ({ name }) => name || NONE },
+    {
+      label: 'Bytes/s',
+      value: ({ perSecond }) => perSecond,
+      show: ({ perSecond }) => (perSecond === null ? NONE : bytes(perSecond)),
+    },
+    { label: 'Bytes', value: (row) => row.bytes, show: (row) => bytes(row.bytes) },
+  ]),
+  ({ key }) => key,
+  3,
+);
+
+/** The time of what is shown. */
+function now() {
+  return shown === undefined ? 0 : Date.parse(shown.stats.takenAt);
+}
+
+/** @param {Row} row @param {HTMLElement} cell */
+function showName({ name, match }, cell) {
+  if (cell.firstChild === null) cell.append(element('span'), element('small'));
+  setText(cell.children[0], name);
+  setText(cell.children[1], match);
+  cell.title = match;
+  return undefined;
+}
+
+/** @param {Row} row @param {HTMLElement} cell */
+function showSpark({ name }, cell) {
+  const values = sparks.get(name);
+  if (values === undefined || cell.dataset.drawn === String(values.length) + values.at(-1)) return undefined;
+  cell.dataset.drawn = String(values.length) + values.at(-1);
+  cell.replaceChildren(sparkline(values, `writes per second, at most ${rate(Math.max(0, ...values))}`));
+  return undefined;
+}
+
+/** @param {DiscoveredPattern} row @param {HTMLElement} cell */
+function showCopyButton({ pattern, suggestion }, cell) {
+  if (suggestion === null) return NONE;
+  const rule = JSON.stringify(suggestion);
+  cell.dataset.rule = rule;
+  if (cell.firstChild !== null) return undefined;
+  const button = element(
+    'button',
+    { type: 'button', 'aria-label': `Copy a rule for ${pattern}` },
+    'Copy rule',
+  );
+  button.addEventListener('click', () => void copy(cell.dataset.rule ?? rule));
+  cell.append(button);
+  return undefined;
+}
+
+/** @param {DiscoveredPattern} row @param {HTMLElement} cell */
+function showNote({ note }, cell) {
+  cell.classList.add('note');
+  return note;
+}
+
+/** @param {string} text */
+async function copy(text) {
+  const said = byId('copied');
+  try {
+    await navigator.clipboard.writeText(text);
+    setText(said, `Copied: ${text}`);
+  } catch {
+    // No clipboard without TLS but on this machine: the rule is at least there to be selected.
+    setText(said, text);
+    getSelection()?.selectAllChildren(said);
+  }
+}
+
+/**
+ * Of the writes that decide whether their key has a TTL, those that left it with one; null without such writes.
+ * @param {RuleStats} row
+ */
+function coverage(row) {
+  const deciding = row.writes - row.kept;
+  if (deciding <= 0) return null;
+  const followed = row.followUps - row.followUpsDenied - row.followUpsFailed;
+  return Math.max(0, row.ttlInjected + row.ttlClamped + row.hadTtl + followed) / deciding;
+}
+
+/** @param {LiveSnapshot} live */
+function show(live) {
+  shown = live;
+  const { stats, memory, growth, events } = live;
+  const lastReload = events.find(({ kind }) => kind === 'config')?.number ?? 0;
+  if (configured !== undefined && configured !== lastReload) learnMatches().catch(() => {});
+  configured = lastReload;
+  const { text, tone } = headline(live, (rule) => nameOf(rule, stats.discovered));
+  const head = byId('headline');
+  setText(head, text);
+  head.className = tone;
+  document.title = memory.pressure === null ? 'Spillway' : `${percent(memory.pressure)} · Spillway`;
+  showLevels(live);
+  const growthOf = new Map(growth.rules.map((rule) => [rule.name, rule]));
+  rulesTable.update(
+    [...stats.rules, stats.unregistered].map((rule) => ({
+      ...rule,
+      growth: growthOf.get(rule.name),
+      match: rule.name === UNREGISTERED ? 'what no rule matches' : (matches.get(rule.name) ?? ''),
+    })),
+  );
+  discoveredTable.update(stats.discovered);
+  clientsTable.update(withRates(live));
+  showEvents(live);
+  main.dataset.takenAt = stats.takenAt;
+  main.hidden = false;
+  const every = stats.rules.length > LARGE ? CHART_EVERY_LARGE : CHART_EVERY;
+  if (snapshots++ % every === 0) void drawCharts();
+}
+
+/** @param {string} rule @param {DiscoveredPattern[]} discovered */
+function nameOf(rule, discovered) {
+  if (rule !== UNREGISTERED) return matches.get(rule) ?? rule;
+  const [most] = discovered.toSorted((a, b) => b.bytes - a.bytes);
+  return most === undefined ? 'keys without a rule' : `keys without a rule (most of all ${most.pattern})`;
+}
+
+/** @param {LiveSnapshot} live */
+function showLevels({ memory, growth }) {
+  const items = Object.entries(memory.level).map(([priority, { shedShare, band }]) => {
+    const state = shedShare === 1 ? 'full' : shedShare > 0 ? 'partial' : 'open';
+    const what = { full: 'all refused', partial: `${percent(shedShare)} refused`, open: 'admitted' }[state];
+    const from = growth.marks.find(({ name }) => name === `${priority} begins`);
+    const soon = state === 'open' && from?.seconds ? `, in about ${duration(from.seconds)}` : '';
+    const where = band === null ? 'never refused' : `from ${percent(band[0])} to ${percent(band[1])}${soon}`;
+    return element(
+      'li',
+      { class: state },
+      element('strong', {}, `${priority}: ${what}`),
+      element('span', {}, where),
+    );
+  });
+  byId('levels').replaceChildren(...items);
+  const { maxmemoryBytes, policy, reason } = memory;
+  const limit =
+    maxmemoryBytes === null || maxmemoryBytes === 0 ? 'no maxmemory' : `maxmemory ${bytes(maxmemoryBytes)}`;
+  setText(byId('reason'), `Shedding is ${reason} (${limit}, ${policy ?? 'policy unknown'}).`);
+}
+
+/** @param {LiveSnapshot} live @returns {ClientRow[]} */
+function withRates({ clients }) {
+  const elapsed = (now() - clientsAt) / 1000;
+  const rows = clients.map((client, i) => {
+    // Those that come by a unix socket have one address, so nothing tells which is which from second to second.
+    const alike = clients.findIndex(({ address }) => address === client.address) !== i;
+    const key = alike ? `${client.address} ${i}` : client.address;
+    const before = sentBefore.get(client.address);
+    const perSecond =
+      before === undefined || elapsed <= 0 ? null : Math.max(0, client.bytes - before) / elapsed;
+    return { ...client, key, perSecond: client.address === 'unix' ? null : perSecond };
+  });
+  sentBefore = new Map(clients.map(({ address, bytes: sent }) => [address, sent]));
+  clientsAt = now();
+  return rows;
+}
+
+/** @param {LiveSnapshot} live */
+function showEvents({ events }) {
+  const list = byId('events');
+  const newest = String(events[0]?.number ?? 0);
+  if (list.dataset.newest === newest) return;
+  list.dataset.newest = newest;
+  const items = events.slice(0, EVENTS).map(({ at, text }) => {
+    const time = element('time', { datetime: at, title: at }, new Date(at).toLocaleTimeString('en-GB'));
+    return element('li', {}, time, element('span', {}, text));
+  });
+  list.replaceChildren(...(items.length > 0 ? items : [element('li', {}, 'Nothing yet.')]));
+}
+
+async function drawCharts() {
+  if (drawing) return;
+  drawing = true;
+  try {
+    /** @type {[HistorySeries, Report]} */
+    const [history, report] = await Promise.all([
+      getJson(`/api/history?span=${span}`),
+      getJson('/api/report'),
+    ]);
+    setText(byId('report'), `${report.text.charAt(0).toUpperCase()}${report.text.slice(1)}.`);
+    sparks = new Map(history.rules.map(({ name, writesPerSecond }) => [name, writesPerSecond]));
+    if (shown !== undefined) draw(history, shown);
+  } catch {
+    // The stream tells what is wrong; the charts stay as they were.
+  } finally {
+    drawing = false;
+  }
+}
+
+/** @param {HistorySeries} history @param {LiveSnapshot} live */
+function draw(history, { memory, growth }) {
+  const { at, countedBytes, limitBytes } = history;
+  const { seconds, text } = SPANS[span];
+  const limit = limitBytes.at(-1) ?? undefined;
+  const used = countedBytes.filter((value) => value !== null);
+  const bands = Object.entries(memory.level).flatMap(([priority, { band }]) =>
+    band === null || limit === undefined
+      ? []
+      : [
+          {
+            name: `${priority}: ${percent(band[0])} to ${percent(band[1])}`,
+            from: band[0] * limit,
+            to: band[1] * limit,
+          },
+        ],
+  );
+  const high = limit === undefined ? 1.1 * Math.max(1, ...used) : Math.max(limit, ...used);
+  const least = Math.min(high, ...used, ...bands.map(({ from }) => from));
+  const low = Math.max(0, Math.floor((least / high - 0.05) * 10) / 10) * high;
+  const rising = growth.memory !== null && growth.memory.lowBytesPerSecond > 0;
+  memoryChart.draw({
+    at,
+    lines: [{ name: 'used', values: countedBytes }],
+    seconds,
+    low,
+    high,
+    bands,
+    format: bytes,
+    label: `Memory over the last ${text}`,
+    ...(limit !== undefined && { limit }),
+    ...(rising && growth.memory !== null && { slope: growth.memory.bytesPerSecond }),
+  });
+  const perSecond = growth.memory === null ? '' : `, ${signed(growth.memory.bytesPerSecond)}/s`;
+  setText(byId('memory-now'), used.length === 0 ? NONE : `${bytes(used[used.length - 1])}${perSecond}`);
+
+  const most = Math.max(1, ...history.writesPerSecond, ...history.shedPerSecond);
+  writesChart.draw({
+    at,
+    lines: [
+      { name: 'used', values: history.writesPerSecond },
+      { name: 'shed', values: history.shedPerSecond },
+    ],
+    seconds,
+    low: 0,
+    high: roundUp(most),
+    format: rate,
+    label: `Admitted and refused writes per second over the last ${text}`,
+  });
+  byId('writes-now').replaceChildren(
+    element('span', { class: 'key-used' }, `admitted ${rate(growth.writesPerSecond)}`),
+    element('span', { class: 'key-shed' }, `refused ${rate(growth.shedPerSecond)}`),
+  );
+}
+
+/** To a number that a scale may end at: 1, 2, 4 or 8 times a power of ten. @param {number} n */
+function roundUp(n) {
+  const power = 10 ** Math.floor(Math.log10(n));
+  return power * ([1, 2, 4, 8].find((times) => times * power >= n) ?? 10);
+}
+
+/** @param {number} n */
+function signed(n) {
+  return `${n > 0 ? '+' : ''}${bytes(n)}`;
+}
+
+function addSpans() {
+  const buttons = Object.entries(SPANS).map(([name, { text }]) => {
+    const button = element('button', { type: 'button', 'aria-pressed': String(name === span) }, text);
+    button.addEventListener('click', () => {
+      span = /** @type {Span} */ (name);
+      for (const other of buttons) other.setAttribute('aria-pressed', String(other === button));
+      void drawCharts();
+    });
+    return button;
+  });
+  byId('spans').replaceChildren(...buttons);
+}
+
+/** @returns {Promise<void>} when a token was entered */
+function askForToken() {
+  const form = byId('login');
+  const input = /** @type {HTMLInputElement} */ (byId('token'));
+  main.hidden = true;
+  form.hidden = false;
+  input.focus();
+  return new Promise((resolve) => {
+    form.addEventListener(
+      'submit',
+      (event) => {
+        event.preventDefault();
+        keepToken(input.value);
+        input.value = '';
+        form.hidden = true;
+        resolve();
+      },
+      { once: true },
+    );
+  });
+}
+
+/** @param {{ live: boolean, text: string }} state */
+function tell({ live, text }) {
+  setText(connection, text);
+  connection.classList.toggle('live', live);
+  document.body.classList.toggle('stale', !live);
+}
+
+/** Which patterns a rule has: not in a snapshot, since it changes with the configuration only. */
+async function learnMatches() {
+  const rules = await getJson('/api/rules');
+  matches = new Map(
+    rules.map((/** @type {{ name: string, match: string | string[] }} */ { name, match }) => [
+      name,
+      [match].flat().join(' '),
+    ]),
+  );
+}
+
+async function start() {
+  addSpans();
+  for (;;) {
+    try {
+      await learnMatches();
+      await follow(show, tell);
+    } catch (error) {
+      if (!(error instanceof Unauthorized)) {
+        tell({ live: false, text: 'no connection; trying again' });
+        await new Promise((resolve) => setTimeout(resolve, 2000));
+        continue;
+      }
+    }
+    tell({ live: false, text: 'a token is needed' });
+    await askForToken();
+  }
+}
+
+void start();

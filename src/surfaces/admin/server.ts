@@ -1,0 +1,218 @@
+// The admin HTTP server: the dashboard, JSON, metrics and health, for people and probes on this machine.
+// Owns routes and headers; who may ask is auth.ts's to say. It changes nothing but by POST, has no CORS, and reads the
+// proxy only through the functions it was given.
+import type { AddressInfo } from 'node:net';
+import {
+  type FastifyBaseLogger,
+  type FastifyError,
+  type FastifyInstance,
+  fastify,
+  LogController,
+} from 'fastify';
+import type { Span } from '../../observe/history/history.js';
+import { addGuard } from './auth.js';
+import { readExplainQuery } from './explain-query.js';
+import { addLiveStream } from './live-stream.js';
+import { createMetrics } from './metrics.js';
+import { addPage } from './page-files.js';
+import { SharedAnswers } from './shared-answers.js';
+import { readSimulateBody } from './simulate-body.js';
+import type { AdminOptions, AdminServer } from './types.js';
+import { readWindow } from './window.js';
+
+const ENDPOINTS: Readonly<Record<string, string>> = {
+  '/api/stats': 'Writes, TTLs and sheds per rule, patterns of unregistered keys, latency.',
+  '/api/rules': 'The rules in effect.',
+  '/api/config': 'The configuration in effect, and how the last reload ended.',
+  '/api/reload': 'POST: reads the configuration again.',
+  '/api/simulate': 'POST { pressure, seconds }: a rehearsal, as if memory were so full. DELETE: ends it.',
+  '/api/memory': 'The last memory reading, pressure, and what is being shed.',
+  '/api/connections': 'Clients, bytes and commands.',
+  '/api/workers': 'The processes that serve clients.',
+  '/api/growth': 'How fast memory grows and by which rules, and when it is full.',
+  '/api/history': 'Memory and writes over the last ten minutes, or with ?span=2h two hours.',
+  '/api/report':
+    'What the rules did in the last hour, or in window=5m … 24h, and what observing ones would have.',
+  '/api/events': 'What happened last: level changes, the upstream lost and back.',
+  '/api/alerts': 'What the webhook was told, and what it should be.',
+  '/api/clients': 'Clients by the bytes that they have sent; ?limit=20.',
+  '/api/stream': 'Server-sent events: a snapshot a second.',
+  '/api/explain':
+    'What becomes of a command and why: ?key=KEY&command=WORD&command=WORD … (SET where none is given).',
+  '/metrics': 'All of it for Prometheus.',
+  '/healthz': '200 while the process works.',
+  '/readyz': '200 when traffic can be served, else 503 with the reasons.',
+};
+
+const HEADERS: Readonly<Record<string, string>> = {
+  'cache-control': 'no-store',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+  'cross-origin-resource-policy': 'same-origin',
+  'referrer-policy': 'no-referrer',
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
+};
+
+const HISTORY_QUERY = {
+  querystring: {
+    type: 'object',
+    properties: { span: { type: 'string', enum: ['10m', '2h'], default: '10m' } },
+  },
+};
+const CLIENTS_QUERY = {
+  querystring: {
+    type: 'object',
+    properties: { limit: { type: 'integer', minimum: 1, maximum: 50, default: 20 } },
+  },
+};
+/** With who asks or listens slowly: each holds one of few connections. Node looks after them so often. */
+const PATIENCE = {
+  requestTimeout: 5000,
+  connectionTimeout: 30_000,
+  http: { headersTimeout: 3000, connectionsCheckingInterval: 1000 },
+} as const;
+/** Probes carry no token. */
+const OPEN = { config: { open: true } };
+
+/**
+ * Starts listening. Every answer but /metrics and /healthz is JSON; an error is `{ error, message }`.
+ * @throws the system's error (EADDRINUSE, EACCES …) when it cannot listen there.
+ */
+export async function startAdmin(options: AdminOptions): Promise<AdminServer> {
+  const app: FastifyInstance = fastify({
+    loggerInstance: options.log.child({ part: 'admin' }) as FastifyBaseLogger,
+    logController: new LogController({ disableRequestLogging: true }),
+    forceCloseConnections: true,
+    bodyLimit: 1024,
+    ...PATIENCE,
+  });
+  app.addHook('onRequest', async (_request, reply) => {
+    reply.headers(HEADERS);
+  });
+  addGuard(app, options.token);
+  takeEmptyBodies(app);
+  answerRest(app);
+  addRoutes(app, options);
+  app.server.maxConnections = options.maxConnections;
+  const { host, port } = options.listen;
+  try {
+    await app.listen({ host, port, listenTextResolver: (address) => `admin listens on ${address}` });
+  } catch (error) {
+    await app.close();
+    throw error;
+  }
+  const address = app.server.address() as AddressInfo;
+  return {
+    host: address.address,
+    port: address.port,
+    setLogLevel(level) {
+      app.log.level = level;
+    },
+    close: () => app.close(),
+  };
+}
+
+/** Many clients call every POST JSON, also one without a body. */
+function takeEmptyBodies(app: FastifyInstance): void {
+  const parse = app.getDefaultJsonParser('error', 'error');
+  app.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (body === '') done(null, undefined);
+    else parse(request, body, done);
+  });
+}
+
+/** What is no GET or HEAD, no page, or an error. */
+function answerRest(app: FastifyInstance): void {
+  app.addHook('onRequest', async (request, reply) => {
+    if (request.is404 && request.method !== 'GET' && request.method !== 'HEAD') {
+      reply.header('allow', 'GET, HEAD');
+      return reply
+        .code(405)
+        .send({ error: 'method_not_allowed', message: 'This is answered for GET and HEAD only.' });
+    }
+  });
+  app.setNotFoundHandler((_request, reply) => {
+    const message = `No such page; there are ${Object.keys(ENDPOINTS).join(', ')}.`;
+    return reply.code(404).send({ error: 'not_found', message });
+  });
+  app.setErrorHandler<FastifyError>((error, request, reply) => {
+    const status = error.statusCode ?? 500;
+    if (status < 500) return reply.code(status).send({ error: 'bad_request', message: error.message });
+    request.log.error({ err: error, url: request.url }, 'admin request failed');
+    return reply.code(500).send({ error: 'internal', message: 'This could not be read; the log says why.' });
+  });
+}
+
+function addRoutes(app: FastifyInstance, options: AdminOptions): void {
+  const { version } = options;
+  const metrics = createMetrics(options, version);
+
+  addPage(app, { name: 'redis-spillway', version, endpoints: ENDPOINTS });
+  addLiveStream(app, options);
+  const answers = new SharedAnswers<string>();
+  app.get('/api/stats', (_request, reply) =>
+    answers
+      .ask('', async () => JSON.stringify(await options.stats()))
+      .then((text) => reply.type('application/json; charset=utf-8').send(text)),
+  );
+  app.get('/api/rules', async () => options.rules());
+  app.get('/api/config', async () => options.config());
+  app.post('/api/reload', async (_request, reply) => {
+    const outcome = await options.reload();
+    if (outcome.ok) return outcome;
+    const { source, problems } = outcome;
+    const message = 'The configuration cannot be used: the old one stays.';
+    return reply.code(422).send({ error: 'config_invalid', message, source, problems });
+  });
+  app.post('/api/simulate', async (request, reply) => {
+    const asked = readSimulateBody(request.body);
+    if (typeof asked === 'string') return reply.code(422).send({ error: 'body_invalid', message: asked });
+    const outcome = options.rehearse(asked);
+    if (outcome.ok) return outcome.rehearsal;
+    const message = `There is nothing to rehearse, since nothing is ever refused here: shedding is ${outcome.reason}.`;
+    return reply.code(409).send({ error: 'not_shedding', message });
+  });
+  app.delete('/api/simulate', async (_request, reply) => {
+    options.rehearse(undefined);
+    return reply.code(204).send();
+  });
+  app.get('/api/memory', async () => options.memory());
+  app.get('/api/connections', async () => options.connections());
+  app.get('/api/workers', async () => options.workers());
+  app.get('/api/growth', async () => options.growth());
+  app.get<{ Querystring: { span: Span } }>('/api/history', { schema: HISTORY_QUERY }, async ({ query }) =>
+    options.history(query.span),
+  );
+  app.get<{ Querystring: { window?: string } }>('/api/report', async ({ query }, reply) => {
+    const windowMs = readWindow(query.window);
+    if (windowMs !== undefined) return options.report(windowMs);
+    return reply
+      .code(400)
+      .send({ error: 'bad_request', message: 'window must be from 5m to 24h, such as 1h.' });
+  });
+  app.get('/api/events', async () => options.events());
+  app.get('/api/alerts', async () => options.alerts());
+  app.get<{ Querystring: { limit: number } }>('/api/clients', { schema: CLIENTS_QUERY }, async ({ query }) =>
+    (await options.clients()).slice(0, query.limit),
+  );
+  app.get('/api/explain', async (request, reply) => {
+    const mark = request.url.indexOf('?');
+    const asked = readExplainQuery(mark < 0 ? '' : request.url.slice(mark + 1));
+    if (typeof asked !== 'string') return options.explain(asked);
+    return reply.code(400).send({ error: 'bad_request', message: asked });
+  });
+  app.get('/metrics', (_request, reply) =>
+    metrics.render().then((text) => reply.type(metrics.contentType).send(text)),
+  );
+  app.get('/healthz', OPEN, async (_request, reply) => {
+    const { live } = options.health();
+    return reply
+      .code(live ? 200 : 503)
+      .type('text/plain; charset=utf-8')
+      .send(live ? 'ok' : 'not live');
+  });
+  app.get('/readyz', OPEN, async (_request, reply) => {
+    const state = options.ready();
+    return reply.code(state.ready ? 200 : 503).send(state);
+  });
+}

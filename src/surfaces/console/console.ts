@@ -1,0 +1,131 @@
+// The console on the data port: what `PROXY …` answers, in Redis's own manner of subcommands, help and errors.
+// Reads what the admin API reads, by the same functions, and changes nothing. Who may ask was settled before.
+// Invariants: each question is answered, by one reply; nothing but its own failing is ever thrown or rejected.
+
+import { globMatches } from '../../core/policy/glob.js';
+import { type ConsoleQuestion, MOST_BYTES } from '../../core/session/state/console-question.js';
+import type { AdminSources } from '../admin/types.js';
+import { encodeReply, Failure, Status, Text } from './encode.js';
+import { infoSection } from './info.js';
+
+export interface ConsoleSources
+  extends Pick<
+    AdminSources,
+    'stats' | 'rules' | 'memory' | 'connections' | 'workers' | 'growth' | 'clients'
+  > {
+  readonly version: string;
+  mode(): string;
+  /** A question could not be answered. */
+  failed(error: unknown): void;
+}
+
+interface Subcommand {
+  /** How it may be followed; '' by nothing. */
+  readonly usage: string;
+  readonly help: string;
+  answer(from: ConsoleSources, pattern: string | undefined): unknown;
+}
+
+/** As many as the admin API shows unasked. */
+const SHOWN_CLIENTS = 20;
+/** As Redis cuts what it repeats (server.c, commandCheckExistence). */
+const REPEATED = 128;
+
+const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
+  CLIENTS: {
+    usage: '',
+    help: `Those ${SHOWN_CLIENTS} clients that have sent most.`,
+    answer: async ({ clients }) => (await clients()).slice(0, SHOWN_CLIENTS),
+  },
+  HELP: { usage: '', help: 'Print this help.', answer: () => HELP },
+  INFO: { usage: '', help: 'Everything in the format of INFO.', answer: async (from) => info(from) },
+  MEMORY: {
+    usage: '',
+    help: 'The last reading, pressure, what is refused now, and when memory is full.',
+    answer({ memory, growth }) {
+      const { memory: rate, timeToFull, marks } = growth();
+      return { ...memory(), growth: rate, timeToFull, marks };
+    },
+  },
+  PREFIXES: {
+    usage: '',
+    help: 'Patterns of keys that no rule matches, most written first.',
+    answer: async ({ stats }) => (await stats()).discovered,
+  },
+  RULES: { usage: '', help: 'The rules in effect.', answer: ({ rules }) => rules() },
+  STATS: {
+    usage: ' [<pattern>]',
+    help: 'What was written, by rule: of those whose name matches the glob.',
+    async answer({ stats }, pattern) {
+      const { rules, unregistered } = await stats();
+      const glob = pattern === undefined ? undefined : Buffer.from(pattern, 'latin1');
+      const shown = [...rules, unregistered].filter(({ name }) => matches(glob, name));
+      return Object.fromEntries(shown.map((rule) => [rule.name, rule]));
+    },
+  },
+  VERSION: { usage: '', help: 'The version of Spillway.', answer: ({ version }) => version },
+};
+
+const HELP: readonly Status[] = [
+  'PROXY <subcommand> [<arg> [value] [opt] ...]. Subcommands are:',
+  ...Object.entries(SUBCOMMANDS)
+    // As CLIENT HELP and the like have it.
+    .sort(([name], [other]) => Number(name === 'HELP') - Number(other === 'HELP'))
+    .flatMap(([name, { usage, help }]) => [`${name}${usage}`, `    ${help}`]),
+].map((line) => new Status(line));
+
+/** Complete replies, in any case. */
+export async function answerQuestion(question: ConsoleQuestion, from: ConsoleSources): Promise<Uint8Array> {
+  const { resp } = question;
+  try {
+    return encodeReply(await answer(question, from), resp);
+  } catch (error) {
+    from.failed(error);
+    return encodeReply(new Failure("ERR this could not be read; Spillway's log says why"), resp);
+  }
+}
+
+function answer({ words }: ConsoleQuestion, from: ConsoleSources): unknown {
+  const [name, pattern] = words;
+  if (name === undefined) return new Failure("ERR wrong number of arguments for 'proxy' command");
+  const upper = name.toUpperCase();
+  if (!Object.hasOwn(SUBCOMMANDS, upper)) {
+    return new Failure(`ERR unknown subcommand '${name.slice(0, REPEATED)}'. Try PROXY HELP.`);
+  }
+  const subcommand = SUBCOMMANDS[upper];
+  const most = subcommand.usage === '' ? 1 : 2;
+  if (words.length > most) {
+    return new Failure(`ERR wrong number of arguments for 'proxy|${name.toLowerCase()}' command`);
+  }
+  if (pattern !== undefined && pattern.length > MOST_BYTES) {
+    return new Failure(`ERR the pattern is longer than ${MOST_BYTES} bytes`);
+  }
+  return subcommand.answer(from, pattern);
+}
+
+function matches(glob: Uint8Array | undefined, name: string): boolean {
+  if (glob === undefined) return true;
+  const bytes = Buffer.from(name, 'latin1');
+  return globMatches(glob, bytes, 0, bytes.length);
+}
+
+async function info({ version, mode, stats, memory, connections, workers, growth }: ConsoleSources) {
+  const [counted, network, processes] = await Promise.all([stats(), connections(), workers()]);
+  const { rules, unregistered, since, takenAt, upstreamOom, latency } = counted;
+  const { memory: rate, timeToFull, writesPerSecond, shedPerSecond } = growth();
+  const { level, ...reading } = memory();
+  const uptimeSeconds = Math.floor((Date.parse(takenAt) - Date.parse(since)) / 1000);
+  const byNumber = rules.map((rule, i) => [`rule${i}`, rule] as const);
+  return new Text(
+    [
+      infoSection('Spillway', { spillwayVersion: version, mode: mode(), uptimeInSeconds: uptimeSeconds }),
+      infoSection('Workers', processes),
+      infoSection('Connections', network),
+      infoSection('Memory', reading),
+      infoSection('Shedding', level),
+      infoSection('Growth', { writesPerSecond, shedPerSecond, growth: rate, timeToFull }),
+      infoSection('Stats', { since, takenAt, upstreamOom, latency }),
+      infoSection('Rules', { ...Object.fromEntries(byNumber), unregistered }),
+    ].join('\r\n'),
+  );
+}

@@ -1,0 +1,49 @@
+// Makes the command to explain from a key and the words that were given: whole, or without the key and the value.
+// Judges nothing: what it makes is explained as it stands, and shown.
+import { arityFits, type CommandSpec, TtlTreatment } from '../../core/commands/spec.js';
+import type { CommandTable } from '../../core/commands/table.js';
+import { ExpiryKind, TtlOptions } from '../../core/policy/ttl-options.js';
+import type { ExplainRequest } from './types.js';
+
+/** Stands where a value was not given. */
+const VALUE = 'value';
+/** Fewer than any command of the table asks for. */
+const MOST_FILLED = 16;
+
+/** `session:1` + `SET EX 60` → `SET session:1 value EX 60`; a command that names the key is taken as it is. */
+export function assemble({ key, command }: ExplainRequest, table: CommandTable): string[] {
+  const [name = 'SET', ...rest] = command;
+  if (rest.includes(key)) return [name, ...rest];
+  const spec = table.find(Buffer.from(name), 0, Buffer.byteLength(name));
+  if (spec === undefined) return [name, key, ...rest];
+  return fill(place(spec, name, key, rest), spec);
+}
+
+/** Puts the key to its place, with a value behind it where options would be taken for one. */
+function place(spec: CommandSpec, name: string, key: string, rest: string[]): string[] {
+  const { first, step, keywords } = spec.keys;
+  if (keywords.length > 0) return [name, ...(rest.length > 0 ? rest : ['source']), keywords[0], key];
+  if (spec.ttl === TtlTreatment.MSETEX) return [name, '1', key, VALUE, ...rest];
+  const before = Math.max(0, first - 1);
+  const words = [name, ...rest.slice(0, before)];
+  while (words.length < before + 1) words.push(VALUE);
+  words.push(key);
+  const behind = rest.slice(before);
+  const optionsOnly = spec.ttl === TtlTreatment.SET && areOptions(behind);
+  if (optionsOnly || (step === 2 && behind.length % 2 === 0)) words.push(VALUE);
+  return [...words, ...behind];
+}
+
+function areOptions(words: readonly string[]): boolean {
+  const options = new TtlOptions();
+  for (const word of words) options.feed(Buffer.from(word), 0, Buffer.byteLength(word));
+  return options.finish() !== ExpiryKind.MALFORMED;
+}
+
+/** As many arguments as the command must have. */
+function fill(words: string[], { arity }: CommandSpec): string[] {
+  const filled = [...words];
+  while (!arityFits(arity, filled.length) && filled.length < Math.min(Math.abs(arity), MOST_FILLED))
+    filled.push(VALUE);
+  return filled;
+}

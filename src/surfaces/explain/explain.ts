@@ -1,0 +1,231 @@
+// What becomes of a command, and why: the rehearsal's outcome in words, key by key.
+// Decides nothing itself: what it says of rules, TTLs and refusals comes from a real session (rehearse.ts), twice: with
+// nothing refused, for the TTLs, and under the pressure of now, where there is one.
+import { arityFits, type CommandSpec, ConnectionRole, TtlTreatment } from '../../core/commands/spec.js';
+import { globMatches } from '../../core/policy/glob.js';
+import { TtlOutcome } from '../../core/policy/observer.js';
+import { PRIORITY_NAMES, type Rule } from '../../core/policy/rule.js';
+import type { CompiledRule } from '../../core/policy/rule-set.js';
+import { ALL, type ShedGate } from '../../core/policy/shed.js';
+import { drawTtl, givesTtl } from '../../core/policy/ttl-outcome.js';
+import { encodeCommand } from '../../core/resp/encode.js';
+import { assemble } from './assemble.js';
+import { type Rehearsal, type RehearsedKey, rehearse, type Stage } from './rehearse.js';
+import type {
+  ExplainedKey,
+  ExplainedNow,
+  ExplainedShed,
+  ExplainedTtl,
+  ExplainRequest,
+  Explanation,
+  OutcomeName,
+} from './types.js';
+
+export interface ExplainSubject extends Stage {
+  /** By Priority. */
+  readonly bands: readonly (readonly [start: number, full: number] | null)[];
+  /** Of a running proxy; undefined: offline. */
+  readonly now:
+    | (Pick<ExplainedNow, 'pressure' | 'rehearsal' | 'reason'> & { readonly gate: ShedGate })
+    | undefined;
+}
+
+/** Rules that did not match are named up to this number. */
+const PASSED_OVER = 50;
+const LAST_DRAW = 1 - Number.EPSILON;
+
+export function explain(subject: ExplainSubject, request: ExplainRequest): Explanation {
+  const command = assemble(request, subject.table);
+  const bytes = encodeCommand(...command.map((word) => Buffer.from(word)));
+  const admitted = rehearse(subject, bytes);
+  const { now } = subject;
+  const today = now && rehearse(subject, bytes, now.gate);
+  const name = Buffer.from(command[0]);
+  const spec = subject.table.find(name, 0, name.length);
+  const { verdict } = admitted;
+  return {
+    command,
+    ...kindOf(spec, command.length, admitted),
+    sends: admitted.sent,
+    changed: !admitted.sentBytes.equals(bytes),
+    keys:
+      spec === undefined || verdict === undefined
+        ? []
+        : verdict.keys.map((key) => explainKey(subject, spec, key, verdict.size)),
+    now:
+      now === undefined || today === undefined
+        ? null
+        : {
+            shed: today.shed,
+            wouldShed: today.wouldShed,
+            pressure: now.pressure,
+            rehearsal: now.rehearsal,
+            reason: now.reason,
+          },
+  };
+}
+
+function kindOf(
+  spec: CommandSpec | undefined,
+  argc: number,
+  { verdict }: Rehearsal,
+): Pick<Explanation, 'kind' | 'why'> {
+  if (spec === undefined)
+    return {
+      kind: 'unknown',
+      why: "Spillway does not know this command, a module's say: it passes as it is, and is never refused.",
+    };
+  if (spec.role === ConnectionRole.CONSOLE)
+    return {
+      kind: 'passed',
+      why: 'Spillway answers it itself, if the server answers the INFO that is sent in its place.',
+    };
+  if (!arityFits(spec.arity, argc))
+    return {
+      kind: 'refused',
+      why: 'It has a wrong number of arguments: it passes as it is, and Redis refuses it.',
+    };
+  if (verdict === undefined || verdict.keys.length === 0)
+    return { kind: 'passed', why: 'It writes no key that could grow or get a TTL: it passes as it is.' };
+  if (verdict.keys[0].outcome !== undefined)
+    return { kind: 'write', why: 'It is a write that rules have a say in.' };
+  return spec.ttl === TtlTreatment.GETEX
+    ? { kind: 'passed', why: 'It sets no TTL: it passes as it is.' }
+    : { kind: 'refused', why: 'Its arguments make no sense to Redis, which refuses it: it passes as it is.' };
+}
+
+function explainKey(
+  subject: ExplainSubject,
+  spec: CommandSpec,
+  found: RehearsedKey,
+  size: number,
+): ExplainedKey {
+  const { key, rule } = found;
+  const { rules } = subject.rules;
+  const at = rules.indexOf(rule);
+  const before = at < 0 ? rules : rules.slice(0, at);
+  return {
+    key: key.toString('utf8'),
+    rule: at < 0 ? null : { name: rule.name, position: at + 1, match: matching(rule, key) },
+    priority: PRIORITY_NAMES[rule.priority],
+    mode: rule.observe ? 'observe' : 'enforce',
+    passedOver: before
+      .slice(0, PASSED_OVER)
+      .map((each) => ({ name: each.name, match: each.globs.map(text) })),
+    passedOverMore: Math.max(0, before.length - PASSED_OVER),
+    ttl: explainTtl(subject, spec, found),
+    shed: explainShed(subject, spec, found, size),
+  };
+}
+
+function matching(rule: Rule, key: Uint8Array): string {
+  return text(rule.globs.find((glob) => globMatches(glob, key, 0, key.length)) ?? new Uint8Array(0));
+}
+
+function text(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('utf8');
+}
+
+const OUTCOMES: Readonly<Record<TtlOutcome, OutcomeName>> = {
+  [TtlOutcome.INJECTED]: 'ttlInjected',
+  [TtlOutcome.CLAMPED]: 'ttlClamped',
+  [TtlOutcome.HAD_TTL]: 'hadTtl',
+  [TtlOutcome.WITHOUT_TTL]: 'withoutTtl',
+  [TtlOutcome.FOLLOW_UP]: 'followUp',
+  [TtlOutcome.KEPT]: 'kept',
+  [TtlOutcome.WOULD_INJECT]: 'wouldInject',
+  [TtlOutcome.WOULD_CLAMP]: 'wouldClamp',
+};
+
+function explainTtl(subject: ExplainSubject, spec: CommandSpec, found: RehearsedKey): ExplainedTtl | null {
+  const { rule, outcome } = found;
+  if (outcome === undefined) return null;
+  const given =
+    outcome === TtlOutcome.INJECTED ||
+    outcome === TtlOutcome.FOLLOW_UP ||
+    outcome === TtlOutcome.WOULD_INJECT;
+  return {
+    outcome: OUTCOMES[outcome],
+    givesMs: given ? [drawTtl(rule, () => 0), drawTtl(rule, () => LAST_DRAW)] : null,
+    why: whyOf(outcome, subject, spec, rule),
+  };
+}
+
+function whyOf(
+  outcome: TtlOutcome,
+  { followUps }: ExplainSubject,
+  spec: CommandSpec,
+  rule: CompiledRule,
+): string {
+  switch (outcome) {
+    case TtlOutcome.INJECTED:
+      return "It carries no TTL, so the rule's is put into the command.";
+    case TtlOutcome.CLAMPED:
+      return "Its TTL is longer than the rule's maxTtl, and is cut to it.";
+    case TtlOutcome.HAD_TTL:
+      return rule.maxTtlMs > 0
+        ? "It carries a TTL of its own, within the rule's maxTtl."
+        : 'It carries a TTL of its own.';
+    case TtlOutcome.FOLLOW_UP:
+      return 'It has no place for a TTL, so a PEXPIRE … NX follows, which gives one only where the key has none.';
+    case TtlOutcome.WOULD_INJECT:
+      return "Observe mode changes nothing: enforced, the key would get the rule's TTL where it has none.";
+    case TtlOutcome.WOULD_CLAMP:
+      return "Observe mode changes nothing: enforced, its TTL would be cut to the rule's maxTtl.";
+    case TtlOutcome.WITHOUT_TTL:
+      return `It leaves the key without a TTL: ${whyNone(rule, followUps)}.`;
+    default:
+      return `It leaves the TTL of its key as it is: ${whyKept(spec, rule, followUps)}.`;
+  }
+}
+
+/** `followUps`: otherwise only a follow-up could have given one. */
+function whyNone(rule: CompiledRule, followUps: boolean): string {
+  if (rule.slot === 0) return 'no rule matches the key';
+  if (rule.durable) return 'the rule says that its keys are meant to stay (durable)';
+  if (!givesTtl(rule)) return 'the rule has no ttl';
+  return followUps
+    ? 'the command gives none'
+    : 'only PEXPIRE … NX could give one, which the server lacks (7.0)';
+}
+
+function whyKept(spec: CommandSpec, rule: CompiledRule, followUps: boolean): string {
+  if (!givesTtl(rule) || !followUps) return whyNone(rule, followUps);
+  if (spec.ttl === TtlTreatment.CREATES && !rule.applyToAll)
+    return 'the rule is for string writes only (applyTo "all" takes in every command that can create the key)';
+  return 'it creates no key, or brings a TTL of its own';
+}
+
+function explainShed(
+  { bands, now }: ExplainSubject,
+  spec: CommandSpec,
+  { rule, hash }: RehearsedKey,
+  size: number,
+): ExplainedShed {
+  const band = bands[rule.priority];
+  const grows = spec.denyOom && !spec.mover;
+  const refused = now?.gate.active === true && grows && now.gate.refuses(rule.priority, hash, size);
+  return {
+    possible: grows && band !== null,
+    why: whyShed(spec, rule, band !== null),
+    band: band === null ? null : [...band],
+    keyAbove: band === null || !grows ? null : keyAbove(band, hash),
+    now: now === undefined ? null : refused,
+  };
+}
+
+function whyShed(spec: CommandSpec, rule: CompiledRule, banded: boolean): string {
+  const priority = PRIORITY_NAMES[rule.priority];
+  if (spec.mover) return 'It moves what is there already: it is never refused.';
+  if (!spec.denyOom) return "It needs no memory by Redis's own judgement: it is never refused.";
+  if (!banded)
+    return `Priority ${priority} is never refused for memory's sake, but for large writes that do not fit.`;
+  return rule.observe
+    ? 'Observe mode refuses nothing: it counts what it would refuse.'
+    : `Growing writes of priority ${priority} are refused within its band, the same keys first each time.`;
+}
+
+/** The inverse of Pressure.share(): the pressure above which a key of this hash is among those refused. */
+function keyAbove([start, full]: readonly [number, number], hash: number): number {
+  return start + (full - start) * (hash / ALL);
+}

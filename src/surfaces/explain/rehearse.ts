@@ -1,0 +1,152 @@
+// Lets one command run through a real session that leads nowhere, and says what came out of it: so what is explained
+// is what the proxy does. Owns the scratch session; the gate and the counters of a running proxy are never touched.
+import type { CommandSpec } from '../../core/commands/spec.js';
+import type { CommandTable } from '../../core/commands/table.js';
+import type { TrafficObserver, TtlOutcome } from '../../core/policy/observer.js';
+import { Policy } from '../../core/policy/policy.js';
+import type { CompiledRule, RuleSet } from '../../core/policy/rule-set.js';
+import { ShedGate } from '../../core/policy/shed.js';
+import type { Verdict } from '../../core/policy/verdict.js';
+import { encodeCommand, OOM_ERROR } from '../../core/resp/encode.js';
+import { RequestScanner, Scan } from '../../core/resp/request-scanner.js';
+import type { ByteSink } from '../../core/session/byte-sink.js';
+import { Session } from '../../core/session/session.js';
+
+export interface Stage {
+  readonly rules: RuleSet;
+  readonly table: CommandTable;
+  /** The server knows PEXPIRE … NX. */
+  readonly followUps: boolean;
+  readonly lookaheadBytes: number;
+}
+
+export interface RehearsedKey {
+  readonly key: Buffer;
+  readonly rule: CompiledRule;
+  readonly hash: number;
+  /** undefined: the command writes nothing, or nothing that is counted. */
+  readonly outcome: TtlOutcome | undefined;
+}
+
+export interface Rehearsal {
+  /** What the policy said; undefined: it has no say in this command. */
+  readonly verdict: { readonly size: number; readonly keys: readonly RehearsedKey[] } | undefined;
+  /** What went up: the command and its follow-ups, decoded and as bytes. */
+  readonly sent: string[][];
+  readonly sentBytes: Buffer;
+  /** It was answered with OOM. */
+  readonly shed: boolean;
+  /** Observe mode let pass what would have been refused. */
+  readonly wouldShed: boolean;
+}
+
+/** What an empty connection says: that commands may be run on it. */
+const PING = encodeCommand('PING');
+const PONG = Buffer.from('+PONG\r\n', 'latin1');
+/** More than one command and its follow-ups make. */
+const PENDING_RUNS = 1000;
+/** An injected TTL in the middle of its jitter. */
+const MIDDLE = 0.5;
+/** `gate`: as pressure is now; undefined: nothing is refused. */
+export function rehearse(stage: Stage, command: Buffer, gate?: ShedGate): Rehearsal {
+  const observer = new Listening();
+  const policy = new RememberingPolicy({
+    rules: stage.rules,
+    gate: copyOf(gate),
+    observer,
+    now: Date.now,
+    random: () => MIDDLE,
+  });
+  const upstream = new Collected();
+  const client = new Collected();
+  const session = new Session(
+    {
+      table: stage.table,
+      policy,
+      followUps: stage.followUps,
+      lookaheadBytes: stage.lookaheadBytes,
+      pendingRuns: PENDING_RUNS,
+      clock: () => 0,
+      counters: { commands: 0, stalls: 0, raw: 0 },
+    },
+    client,
+    upstream,
+  );
+  session.fromClient(PING);
+  session.fromUpstream(PONG);
+  upstream.take();
+  client.take();
+  session.fromClient(command);
+  const sentBytes = upstream.take();
+  const shed = client.take().equals(OOM_ERROR);
+  session.close();
+  return { verdict: policy.last, sent: decode(sentBytes), sentBytes, shed, wouldShed: observer.wouldShed };
+}
+
+/** Decides as ever, and keeps what it has said: the verdict itself is filled anew each time. */
+class RememberingPolicy extends Policy {
+  last: Rehearsal['verdict'];
+
+  override decide(args: RequestScanner, spec: CommandSpec, size: number, followUps: boolean): Verdict {
+    const verdict = super.decide(args, spec, size, followUps);
+    const { argument, rule, hash, outcome, recorded } = verdict;
+    const keys = Array.from({ length: verdict.count }, (_, i) => ({
+      key: Buffer.from(args.buf.subarray(args.starts[argument[i]], args.ends[argument[i]])),
+      rule: rule[i],
+      hash: hash[i],
+      outcome: recorded ? outcome[i] : undefined,
+    }));
+    this.last = { size, keys };
+    return verdict;
+  }
+}
+
+class Listening implements TrafficObserver {
+  wouldShed = false;
+  onWrite(): void {}
+  onFollowUpReply(): void {}
+  onUpstreamOom(): void {}
+  onTtlDropped(): void {}
+  onLatency(): void {}
+
+  onShed(_slot: number, _command: CommandSpec, _bytes: number, observed: boolean): void {
+    if (observed) this.wouldShed = true;
+  }
+}
+
+class Collected implements ByteSink {
+  private readonly chunks: Buffer[] = [];
+
+  write(buf: Uint8Array, start: number, end: number): void {
+    this.chunks.push(Buffer.from(buf.subarray(start, end)));
+  }
+
+  take(): Buffer {
+    return Buffer.concat(this.chunks.splice(0));
+  }
+}
+
+/** Of its own: what passes it must not count as growth of the running proxy. */
+function copyOf(gate: ShedGate | undefined): ShedGate {
+  const copy = new ShedGate();
+  if (gate === undefined) return copy;
+  copy.active = gate.active;
+  copy.byKey = gate.byKey;
+  copy.thresholds.set(gate.thresholds);
+  copy.headroom.set(gate.headroom);
+  return copy;
+}
+
+function decode(bytes: Buffer): string[][] {
+  const scanner = new RequestScanner();
+  const commands: string[][] = [];
+  let at = 0;
+  while (at < bytes.length && scanner.scan(bytes, at, bytes.length) === Scan.COMPLETE) {
+    const { buf, starts, ends, argc } = scanner;
+    commands.push(
+      Array.from({ length: argc }, (_, i) => Buffer.from(buf.subarray(starts[i], ends[i])).toString('utf8')),
+    );
+    at = scanner.next;
+  }
+  return commands;
+}

@@ -1,0 +1,171 @@
+// Goes through all keys of all servers, or a sample of them, and tells what holds the memory. Owns the order of it; what
+// is asked of keys stands in measure.ts, what comes of it in analysis.ts.
+
+import type { RuleSet } from '../../core/policy/rule-set.js';
+import { infoFields } from '../../memory/reading.js';
+import { ConnectionLost, ServerError } from '../keyspace/endpoint.js';
+import { Pace } from '../keyspace/pace.js';
+import type { WalkProgress } from '../keyspace/progress.js';
+import { databasesOf, type KeyedDatabase, type Server, type Servers, stayed } from '../keyspace/servers.js';
+import { TtlCost } from '../keyspace/ttl-cost.js';
+import { walk } from '../keyspace/walk.js';
+import { type Analysis, assemble, type Looked, type ServerMemory } from './analysis.js';
+import { Biggest } from './biggest.js';
+import { Groups } from './groups.js';
+import { Measure, type Part, type Refusals } from './measure.js';
+
+export interface AnalyzeOptions {
+  /** For CLIENT LIST. */
+  readonly name: string;
+  /** undefined: by patterns alone. */
+  readonly rules: RuleSet | undefined;
+  /** undefined: all that have keys. */
+  readonly db: number | undefined;
+  /** About so many keys; undefined: all. */
+  readonly sample: number | undefined;
+  /** Of MEMORY USAGE; undefined: by how large a key is. */
+  readonly samples: number | undefined;
+  /** Biggest keys of each type. */
+  readonly biggest: number;
+  /** Keys a second; undefined: as fast as the servers answer, for a sample SAMPLE_RATE. */
+  readonly maxRate: number | undefined;
+  readonly signal: AbortSignal;
+  readonly progress?: WalkProgress;
+  /** How long a server may be away. */
+  readonly patienceMs?: number;
+  /** What the progress is called; else "analyze". */
+  readonly title?: string;
+}
+
+/**
+ * A sample is over in seconds anyway, and its first one is the one in which this program costs a small machine most: it
+ * has yet to be compiled to fast code.
+ */
+const SAMPLE_RATE = 15_000;
+
+/** @throws ServerError */
+export async function analyze(servers: Servers, options: AnalyzeOptions): Promise<Analysis> {
+  const begun = performance.now();
+  const all: { server: Server; databases: KeyedDatabase[] }[] = [];
+  for (const server of servers.all) all.push({ server, databases: await databasesOf(server, options.db) });
+  const keys = all.flatMap(({ databases }) => databases).reduce((sum, each) => sum + each.keys, 0);
+  const share = options.sample === undefined || keys === 0 ? 1 : Math.min(1, options.sample / keys);
+  options.progress?.begin(options.title ?? 'analyze', Math.ceil(keys * share));
+  const before = await servers.placement();
+
+  const refusals: Refusals = new Map();
+  const total = newPart(options);
+  const memory: ServerMemory[] = [];
+  let lost = false;
+  for (const { server, databases } of all) {
+    memory.push(await memoryOf(server, databases));
+    for (const database of databases) {
+      const wanted = Math.ceil(database.keys * share);
+      const part = await analyzeDatabase(server, database, wanted, options, refusals);
+      total.groups.merge(part.groups);
+      total.biggest.merge(part.biggest);
+      total.looked += part.looked;
+      total.gone += part.gone;
+      total.moved ||= part.moved;
+      total.mishaps.push(...part.mishaps);
+      lost ||= part.lost;
+      if (options.signal.aborted || lost) break;
+    }
+    if (options.signal.aborted || lost) break;
+  }
+  total.moved ||= !(options.signal.aborted || lost || (await stayed(servers, before)));
+  const looked: Looked = {
+    servers: all.map(({ server }) => server.name),
+    keys,
+    sampled: share < 1,
+    partial: options.signal.aborted || lost,
+    seconds: (performance.now() - begun) / 1000,
+  };
+  return assemble(looked, total, memory, refusals);
+}
+
+async function analyzeDatabase(
+  server: Server,
+  { db, keys }: KeyedDatabase,
+  wanted: number,
+  options: AnalyzeOptions,
+  refusals: Refusals,
+): Promise<Part & { lost: boolean }> {
+  const { name, samples, progress } = options;
+  const { endpoint } = server;
+  const measure = new Measure(
+    { endpoint, server: server.name, db, name, samples },
+    () => newPart(options),
+    refusals,
+  );
+  const maxRate = options.maxRate ?? (wanted < keys ? SAMPLE_RATE : undefined);
+  const pace = new Pace(server.redis, { maxRate, onPause: (reason) => progress?.waiting(reason) });
+  const enough = new AbortController();
+  const signal = AbortSignal.any([options.signal, enough.signal]);
+  const go = async (cursor: string): Promise<boolean> =>
+    walk(
+      {
+        endpoint,
+        db,
+        name,
+        cursor,
+        signal,
+        pace: (count, ending) => pace.go(count, ending),
+        onAway: (reason) => progress?.waiting(reason),
+        ...(options.patienceMs !== undefined && { patienceMs: options.patienceMs }),
+        onPage: (count) => {
+          progress?.advance(count);
+          if (wanted < keys && measure.part.looked >= wanted) enough.abort();
+        },
+      },
+      measure,
+    );
+  try {
+    await pace.start();
+    // The order of SCAN is that of a seeded hash, so any stretch of it is a sample without preference.
+    const from = wanted < keys ? String(Math.floor(Math.random() * 2 ** 32)) : '0';
+    if ((await go(from)) && from !== '0' && measure.part.looked < wanted) await go('0');
+  } catch (error) {
+    // What took long to find out is told in any case.
+    if (!(error instanceof ConnectionLost) || measure.part.looked === 0) throw error;
+    measure.part.mishaps.push(`lost before the end: ${error.message}`);
+    return { ...measure.part, lost: true };
+  } finally {
+    measure.close();
+    await pace.close();
+  }
+  return { ...measure.part, lost: false };
+}
+
+function newPart({ rules, biggest }: AnalyzeOptions): Part {
+  return {
+    groups: new Groups(rules),
+    biggest: new Biggest(biggest),
+    looked: 0,
+    gone: 0,
+    moved: false,
+    mishaps: [],
+  };
+}
+
+async function memoryOf(
+  { redis, name, info }: Server,
+  databases: readonly KeyedDatabase[],
+): Promise<ServerMemory> {
+  let text: string;
+  try {
+    text = await redis.info('memory');
+  } catch (error) {
+    throw new ServerError(`${name}: INFO memory is refused: ${(error as Error).message}`);
+  }
+  const fields = infoFields(text);
+  const number = (field: string) => Number(fields.get(field) ?? Number.NaN);
+  const cost = new TtlCost(info);
+  return {
+    usedBytes: number('used_memory'),
+    startupBytes: number('used_memory_startup'),
+    overheadBytes: number('used_memory_overhead'),
+    limitBytes: number('maxmemory'),
+    ttlBytes: databases.reduce((sum, { keys, expires }) => sum + cost.bytes(expires, keys - expires), 0),
+  };
+}

@@ -1,0 +1,181 @@
+// What a server says of itself, gathered before anything is judged: INFO, CONFIG where it is allowed, clients, slow log,
+// latency, this machine's view of its process where it runs here, and a sample of its keys. Reads only.
+// Invariant: what could not be read is named, with the reason; nothing of it is guessed. No argument of a command and no
+// name or address of a client is kept.
+import { readFileSync } from 'node:fs';
+import type { Redis } from 'ioredis';
+import { isLoopback } from '../../config/address.js';
+import { infoFields } from '../../memory/reading.js';
+import type { Analysis } from '../analyze/analysis.js';
+import type { Server } from '../keyspace/servers.js';
+import { redisCliFlags, type TlsWays } from '../keyspace/shell.js';
+import { type ClientMemory, clientMemory } from './clients.js';
+import { containerLimit } from './container.js';
+import type { Fields } from './fields.js';
+import type { Shapes } from './shapes.js';
+
+/** All that is asked by CONFIG GET, and never `*`: that answers passwords, too. */
+const SETTINGS = [
+  'activedefrag',
+  'hash-max-listpack-entries',
+  'hash-max-ziplist-entries',
+  'hash-max-listpack-value',
+  'hash-max-ziplist-value',
+  'zset-max-listpack-entries',
+  'zset-max-ziplist-entries',
+  'zset-max-listpack-value',
+  'zset-max-ziplist-value',
+  'set-max-intset-entries',
+  'set-max-listpack-entries',
+  'set-max-listpack-value',
+  'list-max-listpack-size',
+  'list-max-ziplist-size',
+  'client-output-buffer-limit',
+  'maxmemory-clients',
+  'replica-ignore-maxmemory',
+  'lazyfree-lazy-eviction',
+  'lazyfree-lazy-expire',
+  'no-appendfsync-on-rewrite',
+  'maxclients',
+  'active-expire-effort',
+  'save',
+  'stop-writes-on-bgsave-error',
+] as const;
+export type Setting = (typeof SETTINGS)[number];
+
+/** Of a sample of the keys; undefined: it was not to be had. */
+export interface KeyFacts {
+  readonly keys: Analysis | undefined;
+  readonly shapes: Shapes | undefined;
+  readonly fields: Fields | undefined;
+}
+
+export interface Facts extends KeyFacts {
+  /** host:port or the socket's path. */
+  readonly server: string;
+  /** Flags of redis-cli that lead there, quoted for a shell. */
+  readonly cli: string;
+  /** Beside them redis-cli needs the password, in REDISCLI_AUTH. */
+  readonly needsPassword: boolean;
+  /** INFO, all sections, by field. */
+  readonly info: ReadonlyMap<string, string>;
+  /** Those of SETTINGS that the server knows; undefined: CONFIG GET is not allowed. */
+  readonly config: ReadonlyMap<Setting, string> | undefined;
+  readonly slow: readonly SlowCommand[] | undefined;
+  /** What LATENCY HISTORY has kept. */
+  readonly latency: readonly LatencySpike[] | undefined;
+  readonly clients: ClientMemory | undefined;
+  /** Of its process, where that is on this machine. */
+  readonly process: ProcessFacts | undefined;
+  /** What could not be read: command and reason. */
+  readonly unread: readonly string[];
+  /** When it was read, seconds since 1970. */
+  readonly at: number;
+}
+
+export interface SlowCommand {
+  /** Seconds since 1970. */
+  readonly at: number;
+  readonly microseconds: number;
+  /** Its name alone. */
+  readonly command: string;
+}
+
+export interface LatencySpike {
+  readonly event: string;
+  /** Seconds since 1970. */
+  readonly at: number;
+  readonly ms: number;
+}
+
+export interface ProcessFacts {
+  readonly swapBytes: number;
+  /** Of its container; undefined: none. */
+  readonly limitBytes: number | undefined;
+}
+
+const SLOW_ENTRIES = 128;
+
+export async function gather(
+  server: Server,
+  keys: KeyFacts,
+  unread: string[],
+  tls?: TlsWays,
+): Promise<Facts> {
+  const { redis, name, endpoint } = server;
+  const read = async <T>(command: string, ask: () => Promise<T>): Promise<T | undefined> => {
+    try {
+      return await ask();
+    } catch (error) {
+      unread.push(`${command}: ${(error as Error).message.split('\n', 1)[0]}`);
+      return undefined;
+    }
+  };
+  const info = infoFields((await read('INFO', () => redis.info('all'))) ?? '');
+  const { host, path } = endpoint;
+  return {
+    server: name,
+    cli: redisCliFlags(endpoint, tls),
+    needsPassword: endpoint.password !== undefined,
+    info,
+    config: await read('CONFIG GET', () => configOf(redis)),
+    slow: await read('SLOWLOG GET', () => slowOf(redis)),
+    latency: await read('LATENCY LATEST', () => latencyOf(redis)),
+    clients: await read('CLIENT LIST', async () => clientMemory(String(await redis.client('LIST')))),
+    process: path !== undefined || isLoopback(host) ? processOf(info.get('process_id')) : undefined,
+    ...keys,
+    unread,
+    at: Date.now() / 1000,
+  };
+}
+
+/** One by one: several in one request need Redis 7.0. */
+async function configOf(redis: Redis): Promise<ReadonlyMap<Setting, string>> {
+  const config = new Map<Setting, string>();
+  await Promise.all(
+    SETTINGS.map(async (setting) => {
+      const reply = (await redis.call('CONFIG', 'GET', setting)) as string[] | Record<string, string>;
+      const value = Array.isArray(reply) ? reply[1] : reply[setting];
+      if (value !== undefined) config.set(setting, value);
+    }),
+  );
+  return config;
+}
+
+async function slowOf(redis: Redis): Promise<SlowCommand[]> {
+  const entries = (await redis.slowlog('GET', SLOW_ENTRIES)) as [number, number, number, string[]][];
+  return entries.map(([, at, microseconds, [command = '']]) => ({
+    at: Number(at),
+    microseconds: Number(microseconds),
+    command: command.slice(0, 40).toUpperCase(),
+  }));
+}
+
+async function latencyOf(redis: Redis): Promise<LatencySpike[]> {
+  const events = (await redis.call('LATENCY', 'LATEST')) as [string, number, number, number][];
+  // LATEST tells when the last was, and how long the longest was, which may have been months ago.
+  const histories = events.map(async ([event]) => {
+    const spikes = (await redis.call('LATENCY', 'HISTORY', event)) as [number, number][];
+    return spikes.map(([at, ms]) => ({ event, at: Number(at), ms: Number(ms) }));
+  });
+  return (await Promise.all(histories)).flat();
+}
+
+/** undefined: this is not its machine, or not to be read. */
+function processOf(pid: string | undefined): ProcessFacts | undefined {
+  if (pid === undefined || process.platform !== 'linux') return undefined;
+  try {
+    const status = readText(`/proc/${pid}/status`);
+    // Somebody else has this number on this machine.
+    if (!/^Name:\s*(redis|valkey)/m.test(status)) return undefined;
+    const groups = readText(`/proc/${pid}/cgroup`);
+    const swap = /^VmSwap:\s*(\d+) kB/m.exec(status)?.[1];
+    return { swapBytes: Number(swap ?? 0) * 1024, limitBytes: containerLimit(groups, readText) };
+  } catch {
+    return undefined;
+  }
+}
+
+function readText(file: string): string {
+  return readFileSync(file, 'utf8');
+}

@@ -1,0 +1,97 @@
+// Patterns that differ in their second word alone, as of fifteen queues, languages or tenants by name: one pattern, where
+// all speaks for it. Of `app:kind:id` the second word tells what a key is, and its TTL with it: those stay apart. Pure.
+// Invariants: what is put together is alike in type, in TTLs and in what its name tells, and so is all else that begins so;
+// a pattern that weighs something by itself stays by itself.
+
+import { ideaOf } from '../../observe/stats/suggest.js';
+import type { GroupAnalysis } from '../analyze/analysis.js';
+import { bandOfMost } from './observed.js';
+
+/** So many patterns that are alike are no kinds that somebody has thought of, but members of one. */
+const MANY = 5;
+/** Share of the keys, and of the bytes, below which a pattern is one of many. */
+const SMALL = 0.02;
+/** How far the shares of keys without a TTL may be from each other. */
+const COVERAGE_APART = 0.2;
+/** How far the usual ends of TTLs may be from each other, in bands: what is left of equal TTLs differs by chance. */
+const BANDS_APART = 1;
+
+/** Keys that get one rule. */
+export interface Family {
+  /** Of all members. */
+  readonly group: GroupAnalysis;
+  readonly members: readonly GroupAnalysis[];
+}
+
+/** The groups by themselves, or with those that belong together; the heaviest first. */
+export function familiesOf(groups: readonly GroupAnalysis[]): Family[] {
+  const total = groups.reduce((sum, { keys }) => sum + keys.estimate, 0);
+  const families = new Map<string, GroupAnalysis[]>();
+  for (const group of groups) {
+    const name = familyOf(group);
+    families.set(name, [...(families.get(name) ?? []), group]);
+  }
+  const out: Family[] = [];
+  const alone = (group: GroupAnalysis) => ({ group, members: [group] });
+  for (const [name, family] of families) {
+    // One that has the family's name already falls under its glob, however much it weighs.
+    const members = family.filter((group) => group.name === name || isSmall(group, total));
+    if (members.length < MANY || !areAlike(name, family)) out.push(...family.map(alone));
+    else {
+      out.push({ group: together(name, members), members });
+      out.push(...family.filter((group) => !members.includes(group)).map(alone));
+    }
+  }
+  return out.sort((a, b) => b.group.share - a.group.share);
+}
+
+/** `queue:*` of `queue:amber:*`, `app:*:cart:*` of `app:acme:cart:*`; else the group's own name. */
+function familyOf({ name, by }: GroupAnalysis): string {
+  const parts = /^([^:/|*?[\]\\]+([:/|]))[^:/|*?[\]\\]+(\2.*)$/.exec(name);
+  if (parts === null || by !== 'pattern') return name;
+  const [, first, sign, rest] = parts;
+  return rest === `${sign}*` ? `${first}*` : `${first}*${rest}`;
+}
+
+function isSmall({ keys, share }: GroupAnalysis, total: number): boolean {
+  return share < SMALL && keys.estimate < SMALL * total;
+}
+
+function areAlike(name: string, family: readonly GroupAnalysis[]): boolean {
+  const idea = ideaOf(name);
+  const type = ({ types }: GroupAnalysis) => Object.keys(types)[0];
+  const coverage = family.map(({ withoutTtl, keys }) => withoutTtl.estimate / Math.max(1, keys.estimate));
+  const bands = family.map(bandOfMost).filter((band) => band >= 0);
+  return (
+    family.every((group) => type(group) === type(family[0]) && ideaOf(group.name) === idea) &&
+    spread(coverage) <= COVERAGE_APART &&
+    spread(bands) <= BANDS_APART
+  );
+}
+
+function spread(values: readonly number[]): number {
+  return values.length === 0 ? 0 : Math.max(...values) - Math.min(...values);
+}
+
+function together(name: string, family: readonly GroupAnalysis[]): GroupAnalysis {
+  const [first] = family as [GroupAnalysis];
+  const add = (of: (group: GroupAnalysis) => number) => family.reduce((sum, group) => sum + of(group), 0);
+  const estimate = (of: 'keys' | 'bytes' | 'withoutTtl') => ({
+    estimate: add((group) => group[of].estimate),
+    low: add((group) => group[of].low),
+    high: add((group) => group[of].high),
+  });
+  return {
+    ...first,
+    name,
+    keys: estimate('keys'),
+    bytes: estimate('bytes'),
+    withoutTtl: estimate('withoutTtl'),
+    share: add(({ share }) => share),
+    ttl: first.ttl.map((band, i) => ({
+      ...band,
+      keys: add(({ ttl }) => ttl[i]?.keys ?? 0),
+      bytes: add(({ ttl }) => ttl[i]?.bytes ?? 0),
+    })),
+  };
+}

@@ -1,0 +1,223 @@
+// From what is stored, and what a running proxy has seen, to the rules of a first configuration: one for each group of
+// keys that weighs something, with what speaks for it. Pure.
+// Invariants: each key of a group falls under that group's rule, whatever the other rules are: a glob that matches all
+// that another matches stands behind it; rules only observe, so nothing is given or refused before somebody says so.
+
+import { parseDuration } from '../../config/units.js';
+import { globMatches } from '../../core/policy/glob.js';
+import type { PriorityName } from '../../core/policy/rule.js';
+import { ANYTHING, ideaOf, type RuleSuggestion, suggestRule } from '../../observe/stats/suggest.js';
+import type { Analysis, GroupAnalysis } from '../analyze/analysis.js';
+import { type Family, familiesOf } from './families.js';
+import { COVERED, type ObservedTtl, observeTtl } from './observed.js';
+
+export interface Proposal {
+  readonly rule: RuleSuggestion;
+  /** For people: what was seen, and what to look at. */
+  readonly comment: readonly string[];
+}
+
+export interface Proposals {
+  readonly rules: readonly Proposal[];
+  /** Of groups that weigh something and get no rule: a glob without a word of its own would match what belongs to others. */
+  readonly wordless: readonly string[];
+  /** Of all other keys without a rule. */
+  readonly left: Left;
+}
+
+/** Keys of patterns that are too small, or too many, for rules. */
+export interface Left {
+  readonly keys: number;
+  /** Of all keys. */
+  readonly share: number;
+  /** Of those, of patterns that were too many to be told apart. */
+  readonly beyond: number;
+}
+
+/** A pattern that a running proxy has found, as GET /api/stats tells. */
+export interface Discovered {
+  readonly pattern: string;
+  readonly writes: number;
+  readonly withoutTtl: number;
+  readonly suggestion: RuleSuggestion | null;
+  readonly note: string;
+}
+
+/** Groups of less than this share of the keys and of the bytes get no rule. */
+const LEAST_SHARE = 0.001;
+const MOST_RULES = 50;
+/** Fewer writes through a proxy tell nothing. */
+const LEAST_WRITES = 10;
+/** Where fewer have a TTL, theirs is taken only if it is longer than what the name suggests. */
+const TELLING = 0.5;
+/** Where fewer have a TTL, the others may be meant to stay. */
+const HARDLY_ANY = 0.05;
+/** Seconds. Whoever gives longer ones wants the keys to stay. */
+const FOR_EVER = 10 * 365 * 86_400;
+const QUEUES: ReadonlySet<string> = new Set(['list', 'stream']);
+/** A word, or what begins one: `t*:*` is no more than a letter. Names that begin with a separator have that to themselves. */
+const OWN_WORD = /^[:/|]|[a-z0-9]{3}|[a-z0-9](?![a-z0-9*])/i;
+
+export function proposeRules({ groups, keys }: Analysis, discovered: readonly Discovered[] = []): Proposals {
+  const total = groups.reduce((sum, group) => sum + group.keys.estimate, 0);
+  const weighty = familiesOf(groups).filter(
+    ({ group: { by, share, keys: of } }) =>
+      by !== 'others' && (share >= LEAST_SHARE || of.estimate >= LEAST_SHARE * total),
+  );
+  const taken = new Set<string>();
+  const proposals: Proposal[] = [];
+  const wordless: GroupAnalysis[] = [];
+  for (const family of weighty.slice(0, MOST_RULES)) {
+    const proposal = propose(family, taken, keys.total);
+    if (proposal !== undefined) proposals.push(proposal);
+    else wordless.push(family.group);
+  }
+  const known = new Set(proposals.map(({ rule }) => rule.match));
+  for (const { pattern, writes, withoutTtl, suggestion, note } of discovered) {
+    if (suggestion === null || known.has(suggestion.match) || proposals.length >= MOST_RULES) continue;
+    if (writes < LEAST_WRITES) continue;
+    const seen = `${pattern}: ${grouped(writes)} writes through the proxy, ${grouped(withoutTtl)} without a TTL. ${note}`;
+    proposals.push({ rule: { ...suggestion, name: freeName(suggestion.name, taken) }, comment: [seen] });
+  }
+  return {
+    rules: proposals.sort((a, b) => bySpecificity(a.rule.match, b.rule.match)),
+    wordless: wordless.map(({ name, keys: of }) => `${name} (${grouped(of.estimate)} keys)`),
+    left: leftOf(
+      groups.filter((group) => !wordless.includes(group)),
+      proposals,
+      total,
+    ),
+  };
+}
+
+function leftOf(groups: readonly GroupAnalysis[], proposals: readonly Proposal[], total: number): Left {
+  const globs = proposals.map(({ rule }) => Buffer.from(rule.match, 'latin1'));
+  const covered = ({ name, by }: GroupAnalysis) => {
+    // A key of the pattern, as far as its glob goes.
+    const key = Buffer.from(name.replace(/\\(.)/g, '$1'), 'latin1');
+    return by !== 'others' && globs.some((glob) => globMatches(glob, key, 0, key.length));
+  };
+  const without = groups.filter((group) => !covered(group));
+  const count = (some: readonly GroupAnalysis[]) => some.reduce((sum, { keys }) => sum + keys.estimate, 0);
+  const beyond = count(without.filter(({ by }) => by === 'others'));
+  return { keys: count(without), share: count(without) / Math.max(1, total), beyond };
+}
+
+function propose({ group, members }: Family, taken: Set<string>, total: number): Proposal | undefined {
+  const { name: pattern, keys, bytes, share, withoutTtl, types } = group;
+  const strings = types.string ?? 0;
+  const bare = withoutTtl.estimate;
+  if (!OWN_WORD.test(pattern.replaceAll(/\\./g, ''))) return undefined;
+  const { suggestion } = suggestRule(
+    {
+      pattern,
+      error: 0,
+      bytes: bytes.estimate,
+      writes: keys.estimate,
+      hadTtl: keys.estimate - bare,
+      withoutTtl: bare * strings,
+    },
+    taken,
+  );
+  if (suggestion === null) return undefined;
+  if (!/[a-z0-9]/i.test(pattern)) suggestion.name = freeName('no-prefix', taken);
+  const what = Object.entries(types).map(([type, part]) => (part > 0.99 ? type : `${type} ${percent(part)}`));
+  const seen =
+    `${grouped(keys.estimate)} keys (${percent(keys.estimate / Math.max(1, total))}), ${size(bytes.estimate)} (${percent(share)}), ` +
+    `${percent(bare / Math.max(1, keys.estimate))} without a TTL; ${what.join(', ')}`;
+  const { rule, why } = suggestion.durable
+    ? collection(suggestion, types)
+    : expiring(suggestion, observeTtl(members));
+  return { rule, comment: [seen, ...why] };
+}
+
+interface Reasoned {
+  readonly rule: RuleSuggestion;
+  readonly why: readonly string[];
+}
+
+function collection(suggested: RuleSuggestion, types: GroupAnalysis['types']): Reasoned {
+  return {
+    rule: { ...suggested, priority: priorityOf(types) },
+    why: ['No strings for the most part: registered as meant to stay, which changes nothing.'],
+  };
+}
+
+function expiring(suggested: RuleSuggestion, observed: ObservedTtl | undefined): Reasoned {
+  const share = observed?.share ?? 0;
+  const byName = parseDuration(suggested.ttl ?? '') / 1000;
+  if (observed !== undefined && observed.seconds > FOR_EVER) {
+    const { ttl, ...kept } = suggested;
+    return {
+      rule: { ...kept, durable: true, priority: 'normal' },
+      why: ['There are TTLs of more than ten years: registered as meant to stay, which changes nothing.'],
+    };
+  }
+  const rule: RuleSuggestion = { ...suggested };
+  const why: string[] = [];
+  if (observed !== undefined) {
+    const within = durationText(observed.seconds);
+    if (share >= TELLING || observed.seconds > byName) rule.ttl = within;
+    why.push(`Of those with a TTL, ${percent(COVERED)} end within ${within}.`);
+  } else why.push('None has a TTL.');
+  if (share < TELLING)
+    why.push(`Is ${rule.ttl} long enough for those without? If they must stay: "durable": true.`);
+  if (share < HARDLY_ANY && ideaOf(suggested.match) === ANYTHING) {
+    rule.priority = 'normal';
+    rule.mode = 'observe';
+    why.push('Nothing tells that they may end: by its "mode" this rule only observes, in "enforce" too.');
+  }
+  return { rule, why };
+}
+
+function priorityOf(types: Readonly<Record<string, number>>): PriorityName {
+  const queues = Object.entries(types).reduce((sum, [type, part]) => sum + (QUEUES.has(type) ? part : 0), 0);
+  return queues > 0.5 ? 'critical' : 'normal';
+}
+
+/**
+ * Of two globs of which one matches all that the other matches, the other comes first: its shortest text is matched by the
+ * first, so is no shorter than the first one's; and if as long, then it has fewer stars, or fewer question marks.
+ */
+function bySpecificity(a: string, b: string): number {
+  const [one, other] = [a, b].map((glob) => glob.replace(/\\./g, 'x'));
+  const count = (glob: string, sign: string) => glob.split(sign).length;
+  return (
+    shortest(b) - shortest(a) ||
+    count(one as string, '*') - count(other as string, '*') ||
+    count(one as string, '?') - count(other as string, '?')
+  );
+}
+
+/** Length of the shortest text that the glob matches. */
+function shortest(glob: string): number {
+  return glob.replace(/\\./g, 'x').replace(/[*]/g, '').length;
+}
+
+function freeName(wanted: string, taken: Set<string>): string {
+  let name = wanted;
+  for (let n = 2; taken.has(name); n++) name = `${wanted}-${n}`;
+  taken.add(name);
+  return name;
+}
+
+function grouped(value: number): string {
+  return Math.round(value).toLocaleString('en-US');
+}
+
+/** 100 % is all, and 0 % none. */
+function percent(share: number): string {
+  if (share > 0.995 && share < 1) return 'over 99 %';
+  if (share > 0 && share < 0.0005) return 'under 0.1 %';
+  return `${(share * 100).toFixed(share < 0.1 && share > 0 ? 1 : 0)} %`;
+}
+
+/** As a rule writes it: whole hours up to a day, and days. */
+function durationText(seconds: number): string {
+  if (seconds < 3600) return `${seconds / 60}m`;
+  return seconds <= 86_400 ? `${seconds / 3600}h` : `${seconds / 86_400}d`;
+}
+
+function size(bytes: number): string {
+  return bytes >= 2 ** 30 ? `${(bytes / 2 ** 30).toFixed(1)} GB` : `${(bytes / 2 ** 20).toFixed(1)} MB`;
+}

@@ -1,0 +1,243 @@
+// The servers that hold the keys: one, a Sentinel's primary, or every primary of a Cluster, with a connection to each
+// for what is asked now and then. Walks make their own (pipe.ts). Owns the ioredis clients.
+// Invariant: connecting ends, with a reason, also where a server takes connections and never answers.
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Cluster, Redis, type RedisOptions } from 'ioredis';
+import { infoFields } from '../../memory/reading.js';
+import { type Endpoint, endpointName, explainFailure, ServerError } from './endpoint.js';
+
+/** Where to begin: a server (of a Cluster: any), or Sentinels that know it. */
+export interface Where extends Endpoint {
+  readonly sentinel?: SentinelWhere | undefined;
+}
+
+export interface SentinelWhere {
+  readonly sentinels: readonly { readonly host: string; readonly port: number }[];
+  /** As the Sentinels call the primary. */
+  readonly primary: string;
+  readonly password?: string | undefined;
+}
+
+export interface Server {
+  /** host:port, or the socket's path. */
+  readonly name: string;
+  readonly endpoint: Endpoint;
+  readonly redis: Redis;
+  /** INFO server, by field; empty where the user may not ask. */
+  readonly info: ReadonlyMap<string, string>;
+}
+
+export interface Servers {
+  readonly kind: 'standalone' | 'sentinel' | 'cluster';
+  /** At least one. Of a Cluster: by name. */
+  readonly all: readonly Server[];
+  /** Which server has which keys; see stayed(). undefined: the user may not ask. @throws ServerError */
+  placement(): Promise<string | undefined>;
+  close(): void;
+}
+
+/**
+ * Whether whoever has looked at all servers since `before`, their placement then, has met every key that was there all
+ * the time. False where that cannot be found out.
+ */
+export async function stayed(servers: Servers, before: string | undefined): Promise<boolean> {
+  // A slot that is on its way from one server to another stands in brackets.
+  if (before?.includes('[')) return false;
+  try {
+    return (await servers.placement()) === before;
+  } catch (error) {
+    if (!(error instanceof ServerError)) throw error;
+    return false;
+  }
+}
+
+/** A database that has keys. */
+export interface KeyedDatabase {
+  readonly db: number;
+  readonly keys: number;
+  /** With a TTL. */
+  readonly expires: number;
+}
+
+/** @throws ServerError that says what and what to do */
+export async function connectServers(where: Where, name: string): Promise<Servers> {
+  const { sentinel } = where;
+  const first = sentinel === undefined ? await single(where, name) : await bySentinel(where, sentinel, name);
+  const mode = modeOf(first.info);
+  if (mode === 'sentinel') {
+    first.redis.disconnect();
+    throw new ServerError(
+      `${first.name} is a Sentinel, which holds no keys: ` +
+        `name its primary as redis-sentinel://${first.name}/<name of the primary>`,
+    );
+  }
+  if (mode === 'cluster') {
+    first.redis.disconnect();
+    return cluster(where, name);
+  }
+  const all = [first];
+  const close = (): void => first.redis.disconnect();
+  if (sentinel === undefined) return { kind: 'standalone', all, close, placement: async () => first.name };
+  return {
+    ...{ kind: 'sentinel', all, close },
+    async placement() {
+      const now = await bySentinel(where, sentinel, name);
+      now.redis.disconnect();
+      return now.name;
+    },
+  };
+}
+
+/** `standalone`, `cluster` or `sentinel`; undefined where it is not told. Valkey calls the field by another name since 8.0. */
+export function modeOf(info: ReadonlyMap<string, string>): string | undefined {
+  return info.get('redis_mode') ?? info.get('server_mode');
+}
+
+/** Those of `server` that have keys, by number; only `db` where it is given, with or without keys. */
+export async function databasesOf({ redis, name }: Server, db?: number): Promise<KeyedDatabase[]> {
+  let text: string;
+  try {
+    text = await redis.info('keyspace');
+  } catch (error) {
+    throw new ServerError(explainFailure(name, error));
+  }
+  const found: KeyedDatabase[] = [];
+  for (const [field, value] of infoFields(text)) {
+    const number = /^db(\d+)$/.exec(field)?.[1];
+    if (number === undefined) continue;
+    const count = (what: string) => Number(new RegExp(`\\b${what}=(\\d+)`).exec(value)?.[1] ?? 0);
+    found.push({ db: Number(number), keys: count('keys'), expires: count('expires') });
+  }
+  if (db === undefined) return found.sort((a, b) => a.db - b.db);
+  return [found.find((each) => each.db === db) ?? { db, keys: 0, expires: 0 }];
+}
+
+async function single(where: Where, name: string): Promise<Server> {
+  const { host, port, path } = where;
+  const redis = new Redis({ ...common(where, name), ...(path === undefined ? { host, port } : { path }) });
+  return ready(redis, where);
+}
+
+async function bySentinel(where: Where, sentinel: SentinelWhere, name: string): Promise<Server> {
+  const redis = new Redis({
+    ...common(where, name),
+    sentinels: sentinel.sentinels.map(({ host, port }) => ({ host, port })),
+    name: sentinel.primary,
+    ...(sentinel.password !== undefined && { sentinelPassword: sentinel.password }),
+    ...(where.tls && { enableTLSForSentinelMode: true, sentinelTLS: where.tls }),
+    sentinelRetryStrategy: () => null,
+  });
+  const asked = sentinel.sentinels.map(({ host, port }) => endpointName({ host, port })).join(', ');
+  await connected(redis, `Sentinel ${asked}, primary "${sentinel.primary}"`, where);
+  const { remoteAddress: host = '', remotePort: port = 0 } = redis.stream;
+  return ready(redis, { ...where, host, port });
+}
+
+async function cluster(where: Where, name: string): Promise<Servers> {
+  const { host, port } = where;
+  const nodes = new Cluster([{ host, port }], {
+    lazyConnect: true,
+    enableOfflineQueue: false,
+    clusterRetryStrategy: () => null,
+    slotsRefreshTimeout: where.connectTimeoutMs,
+    redisOptions: common(where, name),
+  });
+  nodes.on('error', () => {});
+  try {
+    // A Cluster that is down ends the connection, and leaves connect() waiting for ever.
+    const ended = once(nodes, 'end').then(() => {
+      throw new Error(
+        'the Cluster is down: some of its slots have no primary (cluster_state:fail), ' +
+          'or a single node does not know its own address (cluster-announce-ip)',
+      );
+    });
+    await within(where.connectTimeoutMs, Promise.race([nodes.connect(), ended]));
+    const all: Server[] = [];
+    for (const redis of nodes.nodes('master')) {
+      const { host: at = host, port: on = port } = redis.options;
+      all.push(await ready(redis, { ...where, host: at, port: on }));
+    }
+    if (all.length === 0) throw new ServerError('the Cluster names no primary');
+    all.sort((a, b) => (a.name < b.name ? -1 : 1));
+    return { kind: 'cluster', all, placement: () => slotsOf(all), close: () => nodes.disconnect() };
+  } catch (error) {
+    nodes.disconnect();
+    throw error instanceof ServerError ? error : new ServerError(explainFailure(endpointName(where), error));
+  }
+}
+
+/** Which slots each of these says it has, those on their way included. */
+async function slotsOf(all: readonly Server[]): Promise<string | undefined> {
+  const lines: string[] = [];
+  for (const { name, redis } of all) {
+    let nodes: string;
+    try {
+      nodes = String(await redis.cluster('NODES'));
+    } catch (error) {
+      if ((error as Error).message.startsWith('NOPERM')) return undefined;
+      throw new ServerError(explainFailure(name, error));
+    }
+    const [id, , flags = '', , , , , , ...slots] = /^.*\bmyself\b.*$/m.exec(nodes)?.[0].split(' ') ?? [];
+    lines.push([id, flags, ...slots].join(' '));
+  }
+  return lines.join('\n');
+}
+
+function common({ username, password, tls, connectTimeoutMs }: Where, name: string) {
+  return {
+    ...(username !== undefined && { username }),
+    ...(password !== undefined && { password }),
+    ...(tls && { tls }),
+    connectTimeout: connectTimeoutMs,
+    connectionName: name,
+    // Else ACL LOG has an entry for each connection of a user who may not CLIENT SETINFO.
+    disableClientInfo: true,
+    lazyConnect: true,
+    maxRetriesPerRequest: 1,
+    // Said by ready(); ioredis would wait for a loading server.
+    enableReadyCheck: false,
+    retryStrategy: (attempt) => Math.min(attempt * 50, 2000),
+  } satisfies RedisOptions;
+}
+
+async function ready(redis: Redis, endpoint: Endpoint): Promise<Server> {
+  const name = endpointName(endpoint);
+  await connected(redis, name, endpoint);
+  const info = await within(endpoint.connectTimeoutMs, redis.info('server')).catch((error: Error) => {
+    if (error.message.startsWith('NOPERM')) return '';
+    redis.disconnect();
+    throw new ServerError(explainFailure(name, error));
+  });
+  return { name, endpoint, redis, info: infoFields(info) };
+}
+
+async function connected(redis: Redis, name: string, { connectTimeoutMs }: Endpoint): Promise<void> {
+  if (redis.status === 'ready') return;
+  let problem: unknown;
+  const remember = (error: Error): void => {
+    problem ??= error;
+  };
+  redis.on('error', remember);
+  try {
+    if (redis.status === 'wait') await within(connectTimeoutMs, redis.connect());
+    await within(connectTimeoutMs, redis.ping());
+  } catch (error) {
+    redis.disconnect();
+    throw new ServerError(explainFailure(name, problem ?? error));
+  }
+}
+
+/** Rejects when `work` takes longer; what becomes of it then is of no interest. */
+async function within<T>(ms: number, work: Promise<T>): Promise<T> {
+  const settled = new AbortController();
+  const late = sleep(ms, undefined, { signal: settled.signal }).then(() => {
+    throw new Error(`no answer within ${ms} ms`);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    late.catch(() => {});
+    settled.abort();
+  }
+}

@@ -1,0 +1,295 @@
+// Gives TTLs to the keys that have none, by the rules; or tells how many that would be. Owns the order of it: servers,
+// databases, the journal, what is left to do of one that was interrupted.
+import { createHash } from 'node:crypto';
+import type { CompiledRule, RuleSet } from '../../core/policy/rule-set.js';
+import { ServerError } from '../keyspace/endpoint.js';
+import { Pace } from '../keyspace/pace.js';
+import type { WalkProgress } from '../keyspace/progress.js';
+import { databasesOf, type KeyedDatabase, type Server, type Servers, stayed } from '../keyspace/servers.js';
+import { TtlCost } from '../keyspace/ttl-cost.js';
+import { walk } from '../keyspace/walk.js';
+import { newCounts, type RuleCounts } from './counts.js';
+import { drawSweptTtl } from './draw-ttl.js';
+import { type Fullness, fullnessOf, Headroom, type MemoryMark } from './headroom.js';
+import { type Journal, type Place, readJournal } from './journal.js';
+import { type Giver, giverFor } from './scripts.js';
+import { type Apply, Visit } from './visit.js';
+
+export interface SweepOptions {
+  /** For CLIENT LIST. */
+  readonly name: string;
+  readonly rules: RuleSet;
+  /** Names of rules; undefined: all. */
+  readonly only: ReadonlySet<string> | undefined;
+  /** undefined: all that have keys. */
+  readonly db: number | undefined;
+  /** undefined: look, and do nothing. */
+  readonly journal: Journal | undefined;
+  /** How far an interrupted one came; see placesDone(). */
+  readonly from?: Progressed;
+  /** TTLs given, at most. */
+  readonly maxKeys: number | undefined;
+  /** By up to so much of it a TTL is longer, so that not all end at once. */
+  readonly spread: number;
+  /** In place of a rule's that is longer; undefined: as the rules say. */
+  readonly mostTtlMs?: number | undefined;
+  /** How full it may make the servers. */
+  readonly mark: MemoryMark;
+  /** Keys a second that are looked at; undefined: as fast as the servers answer. */
+  readonly maxRate: number | undefined;
+  readonly signal: AbortSignal;
+  readonly progress?: WalkProgress;
+}
+
+export interface SweepResult {
+  readonly version: 1;
+  readonly applied: boolean;
+  /**
+   * Why it is not done; null: it is. `memory`: a server is as full as it may become; `moved`: keys came to another server,
+   * where they were perhaps not met.
+   */
+  readonly ended: 'interrupted' | 'maxKeys' | 'memory' | 'moved' | null;
+  readonly seconds: number;
+  readonly looked: number;
+  readonly rules: readonly RuleCounts[];
+  readonly memory: readonly ServerMemory[];
+  /** Its file; null: none, as nothing was to be done. */
+  readonly journal: string | null;
+  /** What somebody should know of. */
+  readonly notes: readonly string[];
+}
+
+/** What the TTLs take of a server's memory. */
+export interface ServerMemory {
+  readonly server: string;
+  /** Before the sweep, as the server compares it with its limit. */
+  readonly usedBytes: number;
+  /** null: it has none. */
+  readonly limitBytes: number | null;
+  readonly policy: string;
+  /** Where the sweep stops; null: nowhere. */
+  readonly untilBytes: number | null;
+  /** That have no TTL and were to get one. */
+  readonly due: number;
+  /** At most, of all that were due. */
+  readonly costBytes: number;
+  /** The server is as full as the sweep may make it. */
+  readonly stopped: boolean;
+}
+
+/** Cursors by place; see keyOf(). */
+export type Progressed = ReadonlyMap<string, string>;
+
+/** @throws ServerError */
+export async function sweep(servers: Servers, options: SweepOptions): Promise<SweepResult> {
+  const begun = performance.now();
+  const { rules, journal, maxKeys = Number.POSITIVE_INFINITY, only } = options;
+  const counts = new Map<string, RuleCounts>();
+  for (const { name, ttlMs, observe } of rules.rules) {
+    if (ttlMs > 0 && only?.has(name) !== false) counts.set(name, newCounts(name, observe));
+  }
+  const sum = (of: (count: RuleCounts) => number) =>
+    [...counts.values()].reduce((total, count) => total + of(count), 0);
+  const due = () => sum((count) => (count.observe ? 0 : count.due));
+  const full = new AbortController();
+  const signal = AbortSignal.any([options.signal, full.signal]);
+  const notes = new Set<string>();
+  const memory: ServerMemory[] = [];
+  let looked = 0;
+
+  const all: { server: Server; databases: KeyedDatabase[] }[] = [];
+  for (const server of servers.all) all.push({ server, databases: await databasesOf(server, options.db) });
+  const total = all.flatMap(({ databases }) => databases).reduce((keys, each) => keys + each.keys, 0);
+  options.progress?.begin(journal === undefined ? 'sweep (dry run)' : 'sweep', total);
+
+  const placement = await servers.placement();
+  if (placement === undefined) notes.add(NOT_NOTICED);
+  let moved = false;
+  for (const { server, databases } of all) {
+    const giver =
+      journal && (await giverFor(server.redis, server.name, server.info.get('redis_version') ?? ''));
+    if (giver?.atomic === false) notes.add(`${server.name}: ${NOT_ATOMIC}`);
+    const before = await fullnessOf(server, options.mark);
+    if (evictsWhatEnds(before)) notes.add(`${server.name}: ${EVICTS}`);
+    const cost = new TtlCost(server.info);
+    const dueBefore = due();
+    // The others may have room.
+    const stop = new AbortController();
+    const here = AbortSignal.any([signal, stop.signal]);
+    let costBytes = 0;
+    for (const { db, expires } of databases) {
+      if (here.aborted) break;
+      const headroom = new Headroom(server, db, options.mark);
+      const room = async (keys: number): Promise<number> => {
+        const allowed = Math.min(keys, maxKeys - sum((count) => count.given));
+        const some = await headroom.room(allowed);
+        if (some < allowed) stop.abort();
+        else if (allowed < keys) full.abort();
+        return some;
+      };
+      const apply = giver && journal && applyBy(giver, journal, options, room);
+      const onPage = (keys: number): void => {
+        looked += keys;
+        options.progress?.advance(keys);
+      };
+      const countsOf = ({ name }: CompiledRule): RuleCounts => counts.get(name) as RuleCounts;
+      const place = placeOf(server, db, placement);
+      const dueHere = due();
+      moved =
+        (await sweepDatabase(server, place, { ...options, signal: here }, apply, countsOf, onPage)) || moved;
+      costBytes += cost.bytes(expires, due() - dueHere);
+    }
+    memory.push(memoryOf(server, before, options.mark, due() - dueBefore, costBytes, stop.signal.aborted));
+  }
+  moved ||= !(signal.aborted || (await stayed(servers, placement)));
+  return {
+    version: 1,
+    applied: journal !== undefined,
+    ended: endOf(options.signal.aborted, memory, full.signal.aborted, moved),
+    seconds: (performance.now() - begun) / 1000,
+    looked,
+    rules: [...counts.values()],
+    memory,
+    journal: journal?.file ?? null,
+    notes: [...notes],
+  };
+}
+
+/**
+ * How far the sweep of this file came, and the length of its whole lines.
+ * @param terms by which it is to go on; see digestTerms()
+ * @throws ServerError when it was begun by others, too: what it has passed over was judged by those
+ */
+export async function progressOf(file: string, terms: string): Promise<{ from: Progressed; length: number }> {
+  const from = new Map<string, string>();
+  let length = 0;
+  const entries = readJournal(file, (whole) => {
+    length = whole;
+  });
+  for await (const entry of entries) {
+    if (entry.kind === 'begun' && entry.terms !== terms) throw new ServerError(`${file} ${OTHER_TERMS}`);
+    if (entry.kind === 'damaged') throw new ServerError(`${file}, line ${entry.line}: ${DAMAGED}`);
+    if (entry.kind === 'undone') throw new ServerError(`${file} has been undone: begin a new sweep`);
+    // Where the run is not told, it may be another one by now.
+    if (entry.kind === 'done' && entry.place.run !== '') from.set(keyOf(entry.place), entry.cursor);
+  }
+  return { from, length };
+}
+
+const DAMAGED =
+  'it is damaged: begin a new sweep (without --resume), which leaves alone what has a TTL by now; --undo reads the others';
+const OTHER_TERMS =
+  'was begun with other rules, or another --rule, and what it has passed over was judged by those: go on with them as ' +
+  'they were, or begin a new sweep (without --resume), which leaves alone what has a TTL by now';
+
+/** A page costs a flush of the journal; and its script keeps the server from its others for about 2 µs a key. */
+const APPLY_PAGE_KEYS = 64;
+
+const NOT_ATOMIC =
+  'EVAL is refused, so a key that becomes another type in the moment between the look and the deed gets a TTL, too; ' +
+  '--undo needs a user who may EVAL';
+const NOT_NOTICED = 'CLUSTER NODES is refused: whether slots move meanwhile is not noticed';
+const EVICTS =
+  'it is over maxmemory, and evicts keys that have a TTL: what gets one may be gone at once, and no --undo brings it back';
+
+function evictsWhatEnds({ policy, usedBytes, limitBytes }: Fullness): boolean {
+  return policy.startsWith('volatile-') && limitBytes > 0 && usedBytes > limitBytes;
+}
+
+function endOf(
+  interrupted: boolean,
+  memory: readonly ServerMemory[],
+  full: boolean,
+  moved: boolean,
+): SweepResult['ended'] {
+  if (interrupted) return 'interrupted';
+  if (memory.some(({ stopped }) => stopped)) return 'memory';
+  if (full) return 'maxKeys';
+  return moved ? 'moved' : null;
+}
+
+function memoryOf(
+  { name }: Server,
+  { usedBytes, limitBytes, policy }: Fullness,
+  { until }: MemoryMark,
+  due: number,
+  costBytes: number,
+  stopped: boolean,
+): ServerMemory {
+  const limited = limitBytes > 0;
+  return {
+    server: name,
+    usedBytes,
+    limitBytes: limited ? limitBytes : null,
+    policy,
+    untilBytes: limited && until !== undefined ? Math.floor(until * limitBytes) : null,
+    ...{ due, costBytes, stopped },
+  };
+}
+
+/** Cursors mean something for as long as the server's process runs, and keys stay where they are. */
+function placeOf({ name, info }: Server, db: number, placement: string | undefined): Place {
+  const run = info.get('run_id') ?? '';
+  const placed = createHash('sha256')
+    .update(placement ?? '')
+    .digest('hex')
+    .slice(0, 16);
+  return { server: name, db, run: run === '' ? '' : `${run} ${placed}` };
+}
+
+/** Returns whether keys were met that have gone to another server. */
+async function sweepDatabase(
+  server: Server,
+  place: Place,
+  options: SweepOptions,
+  apply: Apply | undefined,
+  counts: (rule: CompiledRule) => RuleCounts,
+  onPage: (keys: number) => void,
+): Promise<boolean> {
+  const { name, rules, only, signal, maxRate, progress } = options;
+  const { endpoint } = server;
+  const { db } = place;
+  const cursor = options.from?.get(keyOf(place));
+  if (cursor === '0') return false;
+  const visit = new Visit({ endpoint, place, name, rules, only, counts, apply });
+  const pace = new Pace(server.redis, { maxRate, onPause: (reason) => progress?.waiting(reason) });
+  try {
+    await pace.start();
+    await walk(
+      {
+        endpoint,
+        db,
+        name,
+        signal,
+        ...(cursor !== undefined && { cursor, run: server.info.get('run_id') }),
+        ...(apply && { pageKeys: APPLY_PAGE_KEYS }),
+        pace: (keys, ending) => pace.go(keys, ending),
+        onPage,
+        onAway: (reason) => progress?.waiting(reason),
+      },
+      visit,
+    );
+    return visit.moved;
+  } finally {
+    visit.close();
+    await pace.close();
+  }
+}
+
+function applyBy(
+  giver: Giver,
+  journal: Journal,
+  { spread, mostTtlMs }: SweepOptions,
+  room: Apply['room'],
+): Apply {
+  return {
+    giver,
+    journal,
+    drawTtl: (rule) => drawSweptTtl(rule, spread, Math.random, mostTtlMs),
+    room,
+  };
+}
+
+function keyOf({ server, db, run }: Place): string {
+  return JSON.stringify([server, db, run]);
+}

@@ -1,0 +1,106 @@
+// Tells a webhook what has changed. Owns what the receiver is known to know, and the one request that is under way.
+// Invariants: one request at a time and nothing queued: an attempt says what is so when it is made; what was delivered is not
+// told again; nobody waits for it, and no failure ends the watch; the address is in no text.
+import { post } from '../../observe/alerts/webhook.js';
+import { alertOf, changesBetween, type WatchChange } from './changes.js';
+import { CALM, type Seen, type Situation } from './server-state.js';
+
+const FIRST_RETRY_MS = 1000;
+const LONGEST_RETRY_MS = 60_000;
+
+export interface CourierParts {
+  readonly url: string;
+  readonly authorization: string | undefined;
+  readonly timeoutMs: number;
+  /** Of the machine that watches. */
+  readonly instance: string;
+  readonly thresholds: readonly number[];
+  /** Why alerts do not arrive, once; undefined: they do again. */
+  readonly onProblem: (problem: string | undefined) => void;
+  readonly firstRetryMs?: number;
+}
+
+export class Courier {
+  private readonly told = new Map<string, Situation>();
+  private now = new Map<string, Seen>();
+  private readonly ending = new AbortController();
+  private underWay: Promise<void> | undefined;
+  private retry: NodeJS.Timeout | undefined;
+  private failures = 0;
+  private delivered = 0;
+
+  constructor(private readonly parts: CourierParts) {}
+
+  see(seen: readonly Seen[]): void {
+    // Those that are gone stay until that is told, if anything was told of them.
+    const gone = [...this.now.values()].filter(
+      ({ server, situation }) => situation.reach === 'gone' && this.told.has(server),
+    );
+    this.now = new Map([...gone, ...seen].map((each) => [each.server, each]));
+    if (this.retry === undefined) this.tell();
+  }
+
+  /** Gives what is under way, or not told yet, up to `graceMs`. */
+  async close(graceMs: number): Promise<void> {
+    const end = setTimeout(() => this.ending.abort(), graceMs);
+    clearTimeout(this.retry);
+    await this.underWay;
+    this.tell();
+    await this.underWay;
+    clearTimeout(end);
+    this.ending.abort();
+    clearTimeout(this.retry);
+  }
+
+  private tell(): void {
+    if (this.underWay !== undefined || this.ending.signal.aborted) return;
+    const seen = [...this.now.values()];
+    const changes = seen.flatMap((each) => {
+      const before = this.told.get(each.server);
+      // Nobody needs to hear that one is gone of which nothing was said.
+      if (before === undefined && each.situation.reach === 'gone') return [];
+      return changesBetween(before ?? CALM, each, this.parts.thresholds);
+    });
+    if (changes.length === 0) return;
+    this.underWay = this.attempt(changes, seen).finally(() => {
+      this.underWay = undefined;
+    });
+  }
+
+  private async attempt(changes: readonly WatchChange[], seen: readonly Seen[]): Promise<void> {
+    const { url, authorization, timeoutMs, instance } = this.parts;
+    const message = alertOf(
+      changes,
+      seen.map(({ situation }) => situation),
+      { number: this.delivered + 1, instance, at: new Date().toISOString() },
+    );
+    const signal = AbortSignal.any([AbortSignal.timeout(timeoutMs), this.ending.signal]);
+    const problem = await post({ url, authorization }, message, signal);
+    if (problem === undefined) this.succeeded(seen);
+    else this.tryAgain(problem);
+  }
+
+  private succeeded(seen: readonly Seen[]): void {
+    this.delivered++;
+    if (this.failures > 0) this.parts.onProblem(undefined);
+    this.failures = 0;
+    for (const { server, situation } of seen) {
+      if (situation.reach === 'gone') this.told.delete(server);
+      else this.told.set(server, situation);
+    }
+  }
+
+  private tryAgain(problem: string): void {
+    if (this.failures === 0) this.parts.onProblem(problem);
+    const { firstRetryMs = FIRST_RETRY_MS } = this.parts;
+    const longest = Math.min(LONGEST_RETRY_MS, firstRetryMs * 2 ** Math.min(this.failures++, 30));
+    if (this.ending.signal.aborted) return;
+    this.retry = setTimeout(
+      () => {
+        this.retry = undefined;
+        this.tell();
+      },
+      longest * (0.5 + Math.random() / 2),
+    ).unref();
+  }
+}

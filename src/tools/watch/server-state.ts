@@ -1,0 +1,147 @@
+// What is so with one server: how full it is, by which thresholds, whether it will be full before long, whether it refuses
+// writes, whether it is there at all. Owns the looks of the last minutes. Pure; the clock comes with each call.
+// Invariants: while the server is away nothing but that changes; at most MOST_POINTS looks are kept.
+
+import { judgeApplicability } from '../../memory/applicability.js';
+import { FullSoon } from '../../observe/alerts/full-soon.js';
+import { Lasting } from '../../observe/alerts/lasting.js';
+import { measureGrowth, type TimeTo, timeTo, WINDOW_SECONDS } from '../../observe/history/forecast.js';
+import type { Point } from '../../observe/history/slope.js';
+import type { Look } from './look.js';
+import { Thresholds } from './thresholds.js';
+
+export interface WatchOptions {
+  /** Shares of the limit, rising. */
+  readonly thresholds: readonly number[];
+  /** 0: no forecast is told. */
+  readonly timeToFullMs: number;
+  /** How long the forecast must have been so, and refusals over, before that is told. */
+  readonly holdMs: number;
+  /** The user's own limit, where it is lower than maxmemory or there is none; bytes. */
+  readonly limitBytes: number | undefined;
+}
+
+export interface Situation {
+  /** "gone": it is no primary any more. */
+  readonly reach: 'here' | 'away' | 'gone';
+  /** How many thresholds are reached. */
+  readonly level: number;
+  readonly fullSoon: boolean;
+  /** Redis has just refused writes for lack of memory. */
+  readonly refusing: boolean;
+}
+
+export interface Seen {
+  /** host:port, or the socket's path. */
+  readonly server: string;
+  readonly situation: Situation;
+  /** Why it is away, in words. */
+  readonly problem: string | undefined;
+  /** Of the last look; undefined: there was none yet. */
+  readonly look: Look | undefined;
+  /** Bytes; null: there is no limit. */
+  readonly limitBytes: number | null;
+  /** Share of it that is in use. */
+  readonly pressure: number | null;
+  /** null: not at the growth of the last minutes. */
+  readonly timeToFull: TimeTo | null;
+  /** Being full is trouble: the server does not evict then, or in vain. */
+  readonly mayFill: boolean;
+}
+
+/** What everybody takes for granted. */
+export const CALM: Situation = { reach: 'here', level: 0, fullSoon: false, refusing: false };
+
+const MOST_POINTS = 200;
+
+export class ServerState {
+  private readonly thresholds: Thresholds;
+  private soon = new FullSoon();
+  private refusals = new Lasting(1);
+  private points: Point[] = [];
+  private last: Seen;
+
+  constructor(
+    server: string,
+    private readonly options: WatchOptions,
+  ) {
+    this.thresholds = new Thresholds(options.thresholds);
+    this.last = {
+      server,
+      situation: CALM,
+      problem: undefined,
+      look: undefined,
+      limitBytes: null,
+      pressure: null,
+      timeToFull: null,
+      mayFill: false,
+    };
+  }
+
+  /** `now`: monotonic milliseconds. */
+  see(look: Look, now: number): Seen {
+    const { holdMs, limitBytes: own } = this.options;
+    if (this.last.look !== undefined && this.last.look.run !== look.run) this.beginAnew();
+    const refused = this.refusedSince(look);
+    const refusing = this.refusals.see(refused > 0 ? 1 : 0, now, 0, holdMs) === 1;
+    const judged = judgeApplicability(
+      look.memory,
+      look.keyspace,
+      { shedWhen: 'auto', limitBytes: own },
+      refusing,
+    );
+    const used = look.memory.usedBytes - look.memory.notCountedBytes;
+    this.remember(used, now);
+    const limitBytes = judged.limitBytes > 0 ? judged.limitBytes : null;
+    const pressure = limitBytes === null ? null : used / limitBytes;
+    const mayFill = judged.applies;
+    const forecast = limitBytes === null ? null : timeTo(limitBytes, used, measureGrowth(this.points));
+    const timeToFull = forecast?.seconds == null ? null : forecast;
+    const ms = mayFill && timeToFull?.seconds != null ? timeToFull.seconds * 1000 : Number.POSITIVE_INFINITY;
+    const fullSoon = this.soon.see(ms, this.options, now);
+    const level = this.thresholds.see(mayFill && pressure !== null ? pressure : 0);
+    const { server } = this.last;
+    const situation: Situation = { reach: 'here', level, fullSoon, refusing };
+    this.last = {
+      server,
+      situation,
+      problem: undefined,
+      look,
+      limitBytes,
+      pressure,
+      timeToFull,
+      mayFill,
+    };
+    return this.last;
+  }
+
+  miss(problem: string): Seen {
+    this.last = { ...this.last, problem, situation: { ...this.last.situation, reach: 'away' } };
+    return this.last;
+  }
+
+  /** The last that is said of it. */
+  leave(): Seen {
+    return { ...this.last, problem: undefined, situation: { ...CALM, reach: 'gone' } };
+  }
+
+  private refusedSince({ run, oomErrors }: Look): number {
+    const before = this.last.look;
+    if (before === undefined) return 0;
+    // A restart or CONFIG RESETSTAT counts from zero.
+    return before.run === run && oomErrors >= before.oomErrors ? oomErrors - before.oomErrors : oomErrors;
+  }
+
+  /** What was so before a restart tells nothing of what is now: neither refusals nor growth. */
+  private beginAnew(): void {
+    this.refusals = new Lasting(1);
+    this.soon = new FullSoon();
+    this.points = [];
+  }
+
+  private remember(used: number, now: number): void {
+    const at = now / 1000;
+    this.points.push({ at, value: used });
+    this.points = this.points.filter((point) => point.at >= at - WINDOW_SECONDS).slice(-MOST_POINTS);
+  }
+}

@@ -1,0 +1,238 @@
+// The clients of this process: links each to its upstream, drains on close. Owns the set of links and the counters over
+// them. Never looks into bytes.
+import type { Socket } from 'node:net';
+import type { SessionContext } from '../../core/session/session.js';
+import { AddedLatency, type Way } from '../added-latency.js';
+import { BulkTurns } from '../bulk-turns.js';
+import { Turn } from '../turn.js';
+import { UnreadReplies } from '../upstream/unread-replies.js';
+import { UpstreamCheck } from '../upstream/upstream-check.js';
+import { UpstreamPool, type UpstreamPoolSnapshot } from '../upstream/upstream-pool.js';
+import { asOne } from '../upstream/upstream-socket.js';
+import {
+  ClientLink,
+  type ClientTraffic,
+  type LinkCounters,
+  type LinkEvents,
+  type LinkOptions,
+} from './client-link.js';
+import { type Arrival, Entrance, type EntranceOptions } from './entrance.js';
+
+export interface ClientsOptions extends Omit<LinkOptions, 'bulkTurns' | 'turn' | 'added' | 'unread'> {
+  /** Shared upstream connections for each user, database and protocol; 0: each client has one of its own. */
+  readonly sharedConnections: number;
+  /** A shared connection that owes replies and is silent for so long takes no further commands. */
+  readonly responseTimeoutMs: number;
+  readonly context: SessionContext;
+  readonly entrance: EntranceOptions;
+  /** A client's TLS handshake has failed, or it did not send the PROXY header that it was to send. */
+  readonly onTurnedAway: (source: string, error: Error) => void;
+  /** A fault of Spillway's own has ended a client. */
+  readonly onFault: (client: ClientTraffic, fault: unknown) => void;
+  /** An upstream connection could not be made. */
+  readonly onUpstreamFailed: (error: Error) => void;
+  /** A shared connection was given up: the server was silent on it, and answered on another one. */
+  readonly onSilent: () => void;
+  /** The upstream has ended a connection, and another one could not be made. */
+  readonly onUpstreamGone: (error: Error) => void;
+  /** What this process has added to a command or a reply, of a sample. */
+  readonly onAdded: (way: Way, milliseconds: number) => void;
+  /** A client's connection has ended. */
+  readonly onClosed: () => void;
+}
+
+/** Command pooling: who has which connection now. */
+export interface PoolSnapshot extends UpstreamPoolSnapshot {
+  readonly clientsSharing: number;
+  readonly clientsPinned: number;
+  readonly parkedConnections: number;
+}
+
+export interface ClientsSnapshot extends LinkCounters {
+  /** TLS handshakes of clients that were begun and failed. */
+  readonly handshakesFailed: number;
+  /** Connections that were to begin with a PROXY header and did not. */
+  readonly proxyHeadersRefused: number;
+  readonly clients: number;
+  readonly pausedClients: number;
+  /** Bytes in memory: replies for clients, commands for the server, commands that may not go yet. */
+  readonly heldReplyBytes: number;
+  readonly heldCommandBytes: number;
+  readonly stalledCommandBytes: number;
+  /** null: session pooling. */
+  readonly pool: PoolSnapshot | null;
+}
+
+export class Clients {
+  private linkOptions: LinkOptions;
+  private readonly pool: UpstreamPool | undefined;
+  private readonly links = new Set<ClientLink>();
+  private readonly counters: LinkCounters = {
+    clientsTimedOut: 0,
+    clientsTooSlow: 0,
+    clientsFailed: 0,
+    upstreamFailures: 0,
+    bytesFromClients: 0,
+    bytesToClients: 0,
+    bytesToUpstream: 0,
+    bytesFromUpstream: 0,
+  };
+  private readonly linkEvents: LinkEvents;
+  private readonly entrance: Entrance;
+  private readonly check: UpstreamCheck;
+  private handshakesFailed = 0;
+  private proxyHeadersRefused = 0;
+  private whenEmpty: (() => void) | undefined;
+
+  constructor(private readonly options: ClientsOptions) {
+    const { upstream, idleTimeoutMs, sharedConnections, onAsked } = options;
+    this.check = new UpstreamCheck(upstream, options.onUpstreamGone);
+    const onUpstreamFailed = (error: Error): void => options.onUpstreamFailed(asOne(error));
+    this.entrance = new Entrance(options.entrance, {
+      admitted: (arrival) => this.admit(arrival),
+      turnedAway: options.onClosed,
+      handshakeFailed: (source, error) => {
+        this.handshakesFailed++;
+        options.onTurnedAway(source, error);
+      },
+      headerRefused: (source) => {
+        this.proxyHeadersRefused++;
+        options.onTurnedAway(
+          source,
+          new Error('it is in proxyProtocol.from, and sent no PROXY protocol version 2'),
+        );
+      },
+    });
+    const turn = new Turn();
+    const added = new AddedLatency(options.onAdded);
+    const unread = new UnreadReplies<ClientLink>();
+    this.linkOptions = { upstream, idleTimeoutMs, bulkTurns: new BulkTurns(), turn, onAsked, added, unread };
+    this.linkEvents = {
+      upstreamFailed: onUpstreamFailed,
+      failed: (link, fault) => options.onFault(link.describe(), fault),
+      upstreamEnded: (then) => this.check.afterwards(then),
+      closed: (link) => this.forget(link),
+    };
+    if (sharedConnections > 0) {
+      this.pool = new UpstreamPool({
+        upstream,
+        size: sharedConnections,
+        responseTimeoutMs: options.responseTimeoutMs,
+        turn,
+        added,
+        counters: this.counters,
+        onFailed: onUpstreamFailed,
+        // Its members stay: they are told if the server refuses connections.
+        onLost: () => this.check.afterwards(() => {}),
+        onSilent: options.onSilent,
+      });
+    }
+  }
+
+  /** Those on their way in count, too. */
+  get size(): number {
+    return this.links.size + this.entrance.size;
+  }
+
+  /** Takes over an accepted client, which is not read yet. */
+  accept(client: Socket): void {
+    this.entrance.enter(client);
+  }
+
+  /** From now on, for clients that are there, too. */
+  setIdleTimeout(idleTimeoutMs: number): void {
+    this.linkOptions = { ...this.linkOptions, idleTimeoutMs };
+    for (const link of this.links) link.setIdleTimeout(idleTimeoutMs);
+  }
+
+  /** The files of the listener's certificate were renewed: clients that come from now on get the new one. */
+  renewCertificate(): void {
+    this.entrance.renew();
+  }
+
+  /** The server refuses connections: whoever has nothing under way is told so by the end of his own. */
+  serverGone(): void {
+    for (const link of this.links) link.serverGone();
+  }
+
+  snapshot(): ClientsSnapshot {
+    let pausedClients = 0;
+    let [heldReplyBytes, heldCommandBytes, stalledCommandBytes] = [0, this.pool?.heldBytes ?? 0, 0];
+    for (const { paused, heldBytes } of this.links) {
+      if (paused) pausedClients++;
+      heldReplyBytes += heldBytes.replies;
+      heldCommandBytes += heldBytes.commands;
+      stalledCommandBytes += heldBytes.stalled;
+    }
+    return {
+      clients: this.size,
+      pausedClients,
+      heldReplyBytes,
+      heldCommandBytes,
+      stalledCommandBytes,
+      handshakesFailed: this.handshakesFailed,
+      proxyHeadersRefused: this.proxyHeadersRefused,
+      ...this.counters,
+      pool: this.pool === undefined ? null : this.poolSnapshot(this.pool),
+    };
+  }
+
+  /** The `n` clients that have sent most, most first. */
+  top(n: number): ClientTraffic[] {
+    const top: ClientLink[] = [];
+    for (const link of this.links) {
+      if (top.length === n && link.bytes <= (top.at(-1)?.bytes ?? 0)) continue;
+      let place = top.length;
+      while (place > 0 && top[place - 1].bytes < link.bytes) place--;
+      top.splice(place, 0, link);
+      if (top.length > n) top.pop();
+    }
+    return top.map((link) => link.describe());
+  }
+
+  private poolSnapshot(pool: UpstreamPool): PoolSnapshot {
+    let [clientsSharing, clientsPinned, parkedConnections] = [0, 0, 0];
+    for (const { sharing, pinned, hasParked } of this.links) {
+      if (sharing) clientsSharing++;
+      if (pinned) clientsPinned++;
+      if (hasParked) parkedConnections++;
+    }
+    return { ...pool.snapshot(), clientsSharing, clientsPinned, parkedConnections };
+  }
+
+  /**
+   * Lets what is under way on each connection finish for up to `graceMs`, then ends the rest.
+   * Returns how many had to be ended.
+   */
+  async close(graceMs: number): Promise<number> {
+    this.entrance.close();
+    for (const link of this.links) link.drain();
+    if (this.links.size > 0 && graceMs > 0) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, graceMs);
+        this.whenEmpty = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+    const left = this.links.size;
+    for (const link of this.links) link.close();
+    this.pool?.close();
+    this.check.close();
+    return left;
+  }
+
+  private admit(arrival: Arrival): void {
+    const { context } = this.options;
+    this.links.add(
+      new ClientLink(arrival, this.linkOptions, context, this.counters, this.linkEvents, this.pool),
+    );
+  }
+
+  private forget(link: ClientLink): void {
+    this.links.delete(link);
+    if (this.size === 0) this.whenEmpty?.();
+    this.options.onClosed();
+  }
+}

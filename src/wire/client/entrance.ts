@@ -1,0 +1,185 @@
+// What an accepted connection passes before it is a client: the PROXY header, where its source is to send one, then the
+// TLS handshake, where clients use TLS. Owns the connections that are on their way in.
+// Invariants: each is admitted or turned away, once, within the time limit; nothing of what it sent is lost or read
+// twice; a bad one harms only itself. TLS is Node's own server, which verifies clients' certificates, but does not
+// listen: it is handed connections.
+//
+//   accepted ─▶ header ─▶ handshake ─▶ admitted      a step that is not wanted is passed over at once
+//                  └──────────┴──────▶ turned away   malformed, refused, too slow, or gone
+import type { Socket } from 'node:net';
+import { createServer, type Server, type TLSSocket } from 'node:tls';
+import type { TlsRenewal } from '../../files/renewal.js';
+import { detach } from '../node/handover.js';
+import { ProxyHeader } from './proxy-header.js';
+import { type SourceList, sourceOf } from './sources.js';
+
+/** How long header and handshake may take together. */
+const ENTER_MS = 10_000;
+
+/** A client that has come in, not read yet. */
+export interface Arrival {
+  readonly socket: Socket;
+  /** The connection itself, below TLS. */
+  readonly raw: Socket;
+  /** Where it comes from: its address, or what the PROXY header says. */
+  readonly source: string;
+}
+
+export interface EntranceOptions {
+  /** Whose connections begin with a PROXY header; undefined: nobody's. */
+  readonly proxied?: SourceList | undefined;
+  /** undefined: clients use no TLS. */
+  readonly tls?: ServerTls | undefined;
+}
+
+export interface ServerTls {
+  readonly renewal: TlsRenewal;
+  /** Only clients with a certificate from the CA come in. */
+  readonly verifyClients: boolean;
+}
+
+export interface EntranceEvents {
+  admitted(arrival: Arrival): void;
+  turnedAway(): void;
+  /** Its TLS handshake was begun and failed. */
+  handshakeFailed(source: string, error: Error): void;
+  /** It is to begin with a PROXY header and did not. */
+  headerRefused(source: string): void;
+}
+
+interface Comer {
+  readonly raw: Socket;
+  source: string;
+  timer: NodeJS.Timeout;
+  tls: boolean;
+}
+
+export class Entrance {
+  private readonly comers = new Set<Comer>();
+  private readonly bySocket = new WeakMap<Socket, Comer>();
+  private readonly server: Server | undefined;
+
+  constructor(
+    private readonly options: EntranceOptions,
+    private readonly events: EntranceEvents,
+  ) {
+    if (options.tls !== undefined) this.server = this.createTls(options.tls);
+  }
+
+  /** Connections on their way in. */
+  get size(): number {
+    return this.comers.size;
+  }
+
+  enter(accepted: Socket): void {
+    const { proxied } = this.options;
+    const isProxied = proxied?.has(accepted) === true;
+    if (!isProxied && this.server === undefined) {
+      this.events.admitted({ socket: accepted, raw: accepted, source: sourceOf(accepted) });
+      return;
+    }
+    const raw = detach(accepted);
+    const comer: Comer = {
+      raw,
+      source: sourceOf(raw),
+      timer: setTimeout(() => this.turnAway(comer, new Error('not done within the time limit')), ENTER_MS),
+      tls: false,
+    };
+    this.comers.add(comer);
+    raw.on('error', (error) => this.turnAway(comer, error));
+    raw.on('close', () => this.turnAway(comer, new Error('the client has gone')));
+    if (isProxied) this.readHeader(comer);
+    else this.handshake(comer);
+  }
+
+  /** The files were renewed: new connections get what they hold now. */
+  renew(): void {
+    const { tls } = this.options;
+    if (tls !== undefined) this.server?.setSecureContext(serverOptions(tls));
+  }
+
+  close(): void {
+    for (const comer of this.comers) this.turnAway(comer, new Error('closing'));
+  }
+
+  private readHeader(comer: Comer): void {
+    const { raw } = comer;
+    const header = new ProxyHeader();
+    const gone = (): void => this.turnAway(comer, new Error('the client has gone'));
+    const read = (): void => {
+      const bytes = raw.read() as Buffer | null;
+      if (bytes === null) return;
+      const taken = header.take(bytes);
+      if (header.state === 'more') return;
+      raw.off('readable', read).off('end', gone);
+      if (header.state === 'malformed') {
+        this.events.headerRefused(comer.source);
+        this.turnAway(comer, new Error('no PROXY header'));
+        return;
+      }
+      if (taken < bytes.length) raw.unshift(bytes.subarray(taken));
+      comer.source = header.source ?? comer.source;
+      if (this.server === undefined) this.admit(comer, raw);
+      else this.handshake(comer);
+    };
+    raw.on('readable', read).on('end', gone);
+  }
+
+  private handshake(comer: Comer): void {
+    const { raw } = comer;
+    comer.tls = true;
+    this.bySocket.set(raw, comer);
+    // Until it is in, its end is the end.
+    raw.allowHalfOpen = false;
+    this.server?.emit('connection', raw);
+  }
+
+  private createTls(tls: ServerTls): Server {
+    // Node's own limit would end a connection no sooner.
+    const server = createServer({ ...serverOptions(tls), handshakeTimeout: 2 * ENTER_MS });
+    server.on('secureConnection', (socket) => {
+      const comer = this.comerOf(socket);
+      socket.allowHalfOpen = true;
+      if (comer === undefined) socket.destroy();
+      else this.admit(comer, socket);
+    });
+    server.on('tlsClientError', (error, socket) => {
+      const comer = this.comerOf(socket);
+      if (comer === undefined) socket.destroy();
+      else this.turnAway(comer, error);
+    });
+    return server;
+  }
+
+  private comerOf(socket: TLSSocket): Comer | undefined {
+    const { _parent: raw } = socket as unknown as { _parent?: Socket };
+    return raw && this.bySocket.get(raw);
+  }
+
+  private admit(comer: Comer, socket: Socket): void {
+    const { raw, source } = comer;
+    if (!this.leave(comer)) {
+      socket.destroy();
+      return;
+    }
+    this.events.admitted({ socket, raw, source });
+  }
+
+  private turnAway(comer: Comer, error: Error): void {
+    if (!this.leave(comer)) return;
+    // One that came and went, as probes of the port do, has not begun.
+    if (comer.tls && comer.raw.bytesRead > 0) this.events.handshakeFailed(comer.source, error);
+    comer.raw.destroy();
+    this.events.turnedAway();
+  }
+
+  private leave(comer: Comer): boolean {
+    clearTimeout(comer.timer);
+    return this.comers.delete(comer);
+  }
+}
+
+function serverOptions({ renewal, verifyClients }: ServerTls): object {
+  const { cert, key, ca } = renewal.material;
+  return { cert, key, ...(verifyClients && { ca, requestCert: true, rejectUnauthorized: true }) };
+}

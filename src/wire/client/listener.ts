@@ -1,0 +1,115 @@
+// The data port: hands accepted clients on, up to a limit, and refuses connections while the server does.
+// Owns the port and the watch over the server; whom clients are handed to is somebody else's. Never looks into bytes.
+import type { Socket } from 'node:net';
+import { UpstreamCheck } from '../upstream/upstream-check.js';
+import type { Endpoint } from '../upstream/upstream-socket.js';
+import { UpstreamWatch } from '../upstream/upstream-watch.js';
+import { DataPort, type PortAddress } from './data-port.js';
+
+/** Redis's own words when `maxclients` is reached (networking.c). */
+const MAX_CLIENTS_ERROR = '-ERR max number of clients reached\r\n';
+
+export interface ListenerOptions {
+  readonly listen: PortAddress;
+  /** Clients use TLS: whoever is turned away is told nothing, since that would have to be encrypted. */
+  readonly secure: boolean;
+  readonly upstream: Endpoint;
+  /** How many may be. */
+  readonly maxClients: () => number;
+  /** One more can be taken over now. */
+  readonly hasRoom: () => boolean;
+  /** Clients that are connected now. */
+  readonly clients: () => number;
+  /** Takes over a client, which is not read yet. */
+  readonly onClient: (client: Socket) => void;
+  readonly onAcceptFailed: (error: Error) => void;
+  /** The server refuses connections, and from now on the data port does; or both accept them again. */
+  readonly onRefusing: (refusing: boolean) => void;
+  /** The data port cannot be opened again for now. */
+  readonly onReopenFailed: (error: Error) => void;
+}
+
+export interface ListenerSnapshot {
+  readonly listening: boolean;
+  readonly clientsTotal: number;
+  readonly clientsRejected: number;
+  readonly clientsLimit: number;
+}
+
+export class Listener {
+  private readonly port: DataPort;
+  private readonly watch: UpstreamWatch;
+  private readonly check: UpstreamCheck;
+  private clientsTotal = 0;
+  private clientsRejected = 0;
+
+  constructor(private readonly options: ListenerOptions) {
+    this.port = new DataPort(options.listen, {
+      accepted: (client) => this.accept(client),
+      acceptFailed: options.onAcceptFailed,
+      reopenFailed: options.onReopenFailed,
+    });
+    this.watch = new UpstreamWatch(options.upstream, {
+      refused: () => {
+        this.port.shut();
+        options.onRefusing(true);
+      },
+      back: async () => {
+        await this.port.reopen();
+        if (this.listening) options.onRefusing(false);
+      },
+    });
+    this.check = new UpstreamCheck(options.upstream, (error) => this.watch.failed(error));
+  }
+
+  /**
+   * Begins to listen, and resolves when it is known whether the server does.
+   * Rejects with the system's error (EADDRINUSE, EACCES …) when it cannot.
+   */
+  async start(): Promise<PortAddress> {
+    const address = await this.port.open();
+    await new Promise<void>((known) => this.check.afterwards(known));
+    return address;
+  }
+
+  /** The server may be gone: if it refuses connections, so shall the data port. */
+  suspectUpstream(): void {
+    if (this.listening) this.check.afterwards(() => {});
+  }
+
+  /** The server could not be reached: if it refused, so does the data port from now on. */
+  upstreamFailed(error: Error): void {
+    this.watch.failed(error);
+  }
+
+  /** The data port is open: it is closed while the server refuses connections. */
+  get listening(): boolean {
+    return this.port.listening;
+  }
+
+  snapshot(): ListenerSnapshot {
+    const { listening, clientsTotal, clientsRejected } = this;
+    return { listening, clientsTotal, clientsRejected, clientsLimit: this.options.maxClients() };
+  }
+
+  /** Accepts no client any more. */
+  close(): void {
+    this.watch.stop();
+    this.check.close();
+    this.port.shut();
+  }
+
+  private accept(client: Socket): void {
+    const { clients, maxClients, hasRoom, secure } = this.options;
+    if (clients() >= maxClients() || !hasRoom()) {
+      this.clientsRejected++;
+      client.on('error', () => {});
+      if (!secure) client.write(MAX_CLIENTS_ERROR);
+      // At once: of a crowd that comes in one turn of the event loop, each would hold a descriptor until its end.
+      client.destroy();
+      return;
+    }
+    this.clientsTotal++;
+    this.options.onClient(client);
+  }
+}

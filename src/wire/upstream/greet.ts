@@ -1,0 +1,100 @@
+// Says a greeting on a fresh upstream connection and hears its answers, before anything else is said on it.
+// A server that takes no more connections says so unasked, in the place of the first answer, and ends it: so a connection
+// counts as taken once something was answered that no such server says. What is asked for that is HELLO, which every user
+// may send (server.c, CMD_NO_AUTH): no refusal of it is logged as a denied command.
+import { MINUS } from '../../core/resp/bytes.js';
+import { encodeCommand } from '../../core/resp/encode.js';
+import { ReplyScanner } from '../../core/resp/reply-scanner.js';
+import { type Greeting, HELLO } from '../../core/session/pooling/identity.js';
+import type { UpstreamSocket } from './upstream-socket.js';
+
+/** Where HELLO is not known (before 6.0) there are no rights that could be missing. */
+const PING: Greeting = { command: encodeCommand('PING'), essential: false };
+/** No answer to a greeting is longer. */
+const MOST_BYTES = 64 * 1024;
+const NOAUTH = Buffer.from('-NOAUTH', 'latin1');
+
+/** The server does not take the connection, or not for what it was to be: in its own words, an error reply. */
+export class Refused extends Error {
+  constructor(readonly words: Buffer) {
+    super(`the server refuses the connection: ${words.toString('latin1', 1).trim()}`);
+  }
+}
+
+/** For who has no login, and may not do without one any more: as the server says it (shared.noautherr). */
+export function loginWanted(): Refused {
+  return new Refused(Buffer.from('-NOAUTH Authentication required.\r\n', 'latin1'));
+}
+
+/**
+ * Calls `done` once all is answered, or with an error when the connection cannot become what was wanted. Without an
+ * error `open` says whether it may run commands: the greeting logged it in, or the default user needs no password.
+ * Ends and errors of the socket with nothing said before are the caller's to see; listen to them behind this.
+ */
+export function greet(
+  socket: UpstreamSocket,
+  greeting: readonly Greeting[],
+  done: (error: Error | undefined, open: boolean) => void,
+): void {
+  const asked: Greeting[] = [];
+  const scanner = new ReplyScanner();
+  let answered = 0;
+  let pieces: Buffer[] = [];
+  let bytes = 0;
+  let refusal: Buffer | undefined;
+  /** Something was answered that only a server says which has taken the connection. */
+  let taken = false;
+  let open = true;
+  const heard = (chunk: Buffer): void => {
+    for (let at = 0; at < chunk.length; ) {
+      const from = at;
+      at = scanner.scan(chunk, at, chunk.length);
+      // Few bytes are handed out only until this returns.
+      pieces.push(Buffer.from(chunk.subarray(from, at)));
+      bytes += at - from;
+      if (scanner.malformed || answered === asked.length || bytes > MOST_BYTES) {
+        finish(new Error('the server answers what was not asked'));
+        return;
+      }
+      if (!scanner.atBoundary) continue;
+      const reply = pieces;
+      pieces = [];
+      bytes = 0;
+      const { essential } = asked[answered++];
+      if (scanner.type !== MINUS) {
+        taken = true;
+        continue;
+      }
+      const words = Buffer.concat(reply);
+      if (essential) {
+        finish(new Refused(words));
+        return;
+      }
+      // The second answer comes from a server that has not ended the connection with the first.
+      taken ||= refusal !== undefined;
+      refusal = words;
+      if (words.subarray(0, NOAUTH.length).equals(NOAUTH)) {
+        taken = true;
+        open = false;
+      }
+    }
+    if (answered < asked.length) return;
+    if (taken) finish();
+    else ask(PING);
+  };
+  const ask = (...more: readonly Greeting[]): void => {
+    asked.push(...more);
+    socket.write(Buffer.concat(more.map(({ command }) => command)));
+  };
+  const ended = (): void => {
+    if (refusal !== undefined) finish(new Refused(refusal));
+  };
+  const finish = (error?: Error): void => {
+    socket.listen(() => {});
+    socket.off('end', ended).off('error', ended);
+    done(error, open);
+  };
+  socket.listen(heard);
+  socket.on('end', ended).on('error', ended);
+  ask(...(greeting.length > 0 ? greeting : [HELLO]));
+}

@@ -1,0 +1,34 @@
+// A question that Spillway puts to the server itself on a connection that clients share: takes the one reply that is its
+// own among theirs, and hands out how it begins. Owns nothing.
+import { MINUS } from '../../core/resp/bytes.js';
+import type { ReplyScanner } from '../../core/resp/reply-scanner.js';
+import type { ReplyOwner } from '../../core/session/reply/reply-sequencer.js';
+
+export class LineQuestion implements ReplyOwner {
+  taken = 0;
+
+  constructor(
+    private readonly scanner: ReplyScanner,
+    /** Gets an error's first bytes, of any other reply its type alone; undefined: the connection ended before. */
+    private readonly done: (reply: string | undefined) => void,
+  ) {}
+
+  takeShared(buf: Uint8Array, at: number, end: number): number {
+    const { scanner } = this;
+    if (scanner.atBoundary) scanner.capture = false;
+    const behind = scanner.scan(buf, at, end);
+    this.taken = scanner.atBoundary ? 1 : 0;
+    if (this.taken === 1) {
+      const { type, prefix, prefixLength } = scanner;
+      const text = type === MINUS ? Buffer.from(prefix).toString('latin1', 0, prefixLength) : '';
+      this.done(text === '' ? String.fromCharCode(type) : text);
+    }
+    return behind;
+  }
+
+  cutShared(): void {}
+
+  failShared(): void {
+    this.done(undefined);
+  }
+}

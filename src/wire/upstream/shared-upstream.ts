@@ -1,0 +1,238 @@
+// An upstream connection that clients of one identity share: gathers what all of them send in a turn of the event
+// loop into one write, and hands each its replies. Owns its socket, batch and lane; knows its members only to tell
+// them of the drain and the end. Knows how long the server has been silent, and what of it; judges nothing by that.
+// Invariant: nothing is sent before the greeting was answered.
+
+import { MINUS } from '../../core/resp/bytes.js';
+import { type Identity, sharedGreeting } from '../../core/session/pooling/identity.js';
+import { SharedLane } from '../../core/session/pooling/shared-lane.js';
+import type { ReplyOwner } from '../../core/session/reply/reply-sequencer.js';
+import type { SharedLine } from '../../core/session/session.js';
+import { type AddedLatency, Way } from '../added-latency.js';
+import type { Turn, TurnEnder } from '../turn.js';
+import { SpareBuffers, WriteBatch } from '../write-batch.js';
+import { greet, loginWanted } from './greet.js';
+import { LagBrake } from './lag-brake.js';
+import { LineQuestion } from './line-question.js';
+import { connectUpstream, type UpstreamAddress, type UpstreamSocket } from './upstream-socket.js';
+
+/** For what all clients of a connection send in a turn. */
+const ALL_CLIENTS = new SpareBuffers(256 * 1024, 4);
+
+/** What a client is told for each command that was on its way when the connection was lost. */
+const LOST_ERROR = Buffer.from(
+  '-ERR spillway lost its connection to the server before the reply: the command may or may not have been executed\r\n',
+  'latin1',
+);
+
+/** A client that shares a connection. */
+export interface Member extends ReplyOwner {
+  /** Replies were delivered to it, of `bytes` that came for all. */
+  repliesCame(bytes: number): void;
+  /** The connection takes bytes again. */
+  upstreamDrained(): void;
+  /** That connection is lost; what was owed was answered. `cut`: part of a reply was delivered. */
+  upstreamLost(shared: SharedUpstream, cut: boolean): void;
+}
+
+export interface SharedUpstreamEvents {
+  ready(shared: SharedUpstream): void;
+  /** The server answers again, or is read again: it may be used again. */
+  opened(shared: SharedUpstream): void;
+  /** `error` when it was not orderly, or the greeting was refused; `wasReady` when it had been of use. */
+  ended(shared: SharedUpstream, wasReady: boolean, error: Error | undefined): void;
+}
+
+export interface ByteCounters {
+  bytesToUpstream: number;
+  bytesFromUpstream: number;
+}
+
+export class SharedUpstream implements TurnEnder, SharedLine {
+  readonly lane = new SharedLane();
+  readonly batch: WriteBatch;
+  readonly members = new Set<Member>();
+  readonly begunAt = performance.now();
+  isReady = false;
+  allowance = 0;
+  /** How many ticks in a row the server has owed replies and said nothing. */
+  silentTicks = 0;
+  /** It has been silent for too long: others are to be used. */
+  isOverdue = false;
+  /** It is not needed any more, and ends as soon as nothing is owed. */
+  isRetiring = false;
+  /** The server's host has taken the connection, whatever the server does with it. */
+  stands = false;
+  /** How often something other than an error came. */
+  answers = 0;
+  /** It was lost while replies were owed. */
+  endedOwing = false;
+  private heard = false;
+  private readonly socket: UpstreamSocket;
+  private readonly touched: Member[] = [];
+  private endsTurn = false;
+  private readonly brake: LagBrake<Member>;
+  private isEnded = false;
+
+  constructor(
+    address: UpstreamAddress,
+    identity: Identity,
+    private readonly turn: Turn,
+    private readonly added: AddedLatency,
+    private readonly counters: ByteCounters,
+    private readonly events: SharedUpstreamEvents,
+  ) {
+    // What the server said last is heard like all else, also while it is greeted.
+    this.socket = connectUpstream(
+      address,
+      (bytes) => this.socket.hear(bytes),
+      () => {
+        this.stands = true;
+      },
+    );
+    const drained = (): void => {
+      for (const member of this.members) member.upstreamDrained();
+    };
+    this.batch = new WriteBatch(this.socket, drained, ALL_CLIENTS);
+    this.brake = new LagBrake({
+      pause: () => this.socket.pause(),
+      resume: () => {
+        if (this.isEnded) return;
+        this.socket.resume();
+        this.events.opened(this);
+      },
+    });
+    greet(this.socket, sharedGreeting(identity), (error, open) => {
+      if (error !== undefined) this.end(error);
+      else if (open) this.begin();
+      else this.end(loginWanted());
+    });
+    this.socket.on('error', (error) => this.end(error));
+    this.socket.on('end', () => this.end());
+  }
+
+  get needsDrain(): boolean {
+    return this.batch.needsDrain;
+  }
+
+  /** Commands may go up it: it answers, and nobody holds it up. */
+  get isOpen(): boolean {
+    return this.isReady && !this.isOverdue && !this.isRetiring && !this.brake.holds;
+  }
+
+  /** Sends what was written, once all that this turn of the event loop brings has been written. */
+  flushSoon(): void {
+    if (this.endsTurn) return;
+    this.endsTurn = true;
+    this.turn.add(this);
+  }
+
+  endTurn(): void {
+    this.endsTurn = false;
+    this.batch.flush();
+    this.counters.bytesToUpstream += this.batch.takeBytes();
+    if (this.added.timing) this.added.sent(Way.REQUEST, this);
+  }
+
+  /** A member does not read what has come for it: so nothing is read, for as long as the others can bear. */
+  hold(member: Member): void {
+    this.brake.hold(member, this.lane.isOnly(member));
+  }
+
+  release(member: Member): void {
+    this.brake.release(member);
+  }
+
+  /** A member got replies: it is told when all that has come is handed out. */
+  touch(member: Member): void {
+    this.touched.push(member);
+  }
+
+  /** To be called at regular times: how long the server has been silent is counted in these. */
+  tick(): void {
+    const waits = this.isReady && !this.lane.idle && !this.brake.holds;
+    this.silentTicks = waits && !this.heard ? this.silentTicks + 1 : 0;
+    this.heard = false;
+  }
+
+  /** Asks the server something on Spillway's own account; `done` as LineQuestion's. */
+  ask(command: Uint8Array, done: (reply: string | undefined) => void): void {
+    this.lane.owe(new LineQuestion(this.lane.scanner, done), 1);
+    this.batch.write(command, 0, command.length);
+    this.flushSoon();
+  }
+
+  /** It is not needed any more. Returns whether it could be ended: nothing was owed. */
+  dismiss(): boolean {
+    if (!this.lane.idle || this.batch.waiting > 0) return false;
+    const members = [...this.members];
+    this.members.clear();
+    this.close();
+    for (const member of members) member.upstreamLost(this, false);
+    return true;
+  }
+
+  /** Ends the connection; nobody may be a member any more. */
+  close(): void {
+    this.isEnded = true;
+    this.isReady = false;
+    this.socket.destroy();
+  }
+
+  /** The server has gone silent on it alone, or what was sent on it may not be understood: whoever waits for replies is told that they will not come. */
+  giveUp(fault: unknown): void {
+    this.end(fault instanceof Error ? fault : new Error(String(fault)));
+  }
+
+  private begin(): void {
+    if (this.isEnded) return;
+    this.isReady = true;
+    this.socket.listen(
+      (chunk) => this.receive(chunk),
+      () => this.lane.scanner.missing,
+    );
+    this.events.ready(this);
+  }
+
+  private receive(chunk: Buffer): void {
+    if (!this.isReady || this.isEnded) return;
+    this.added.read(Way.REPLY, this);
+    this.counters.bytesFromUpstream += chunk.length;
+    this.heard = true;
+    if (chunk[0] !== MINUS) this.answers++;
+    const problem = this.deliver(chunk);
+    if (this.added.timing && this.touched.length > 0) this.added.pass(Way.REPLY, this, this.touched[0]);
+    for (let i = 0; i < this.touched.length; i++) this.touched[i].repliesCame(chunk.length);
+    this.touched.length = 0;
+    if (problem !== undefined) this.end(problem);
+    else if (this.isOverdue) {
+      this.isOverdue = false;
+      this.silentTicks = 0;
+      this.events.opened(this);
+    }
+  }
+
+  private deliver(chunk: Buffer): Error | undefined {
+    try {
+      return this.lane.receive(chunk) ? undefined : new Error('the server answers what was not asked');
+    } catch (fault) {
+      return fault instanceof Error ? fault : new Error(String(fault));
+    }
+  }
+
+  private end(error?: Error): void {
+    if (this.isEnded) return;
+    this.isEnded = true;
+    const wasReady = this.isReady;
+    this.isReady = false;
+    this.brake.letGo();
+    this.socket.destroy();
+    this.endedOwing = !this.lane.idle;
+    const cut = this.lane.fail(LOST_ERROR);
+    const members = [...this.members];
+    this.members.clear();
+    for (const member of members) member.upstreamLost(this, member === cut);
+    this.touched.length = 0;
+    this.events.ended(this, wasReady, error);
+  }
+}

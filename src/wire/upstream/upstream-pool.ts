@@ -1,0 +1,160 @@
+// The upstream connections that clients share, by what their clients have in common (user, database, protocol): a few
+// for each, some for what the server may put off and some for the rest (line-set.ts), closed when nobody has shared them
+// for a while. Owns them and the clock that they go by. Never looks into bytes, never lends a connection to a client of
+// another key.
+import type { Identity } from '../../core/session/pooling/identity.js';
+import { type Applicant, LineSet, type LineSetOptions, type PoolTotals } from './line-set.js';
+import { LoginCheck, loginKey } from './login-check.js';
+import type { SharedUpstream } from './shared-upstream.js';
+
+/** A connection that nobody shares any more is kept for so long. */
+const UNSHARED_MS = 10_000;
+/** So many identities that nobody has any more keep their connections: one client can log in as many, one by one. */
+const MOST_UNSHARED = 8;
+/** One for writes, and one that does not wait behind them. */
+const LEAST_CONNECTIONS = 2;
+/** So often it is looked whether servers answer: at least as often in upstream.responseTimeout as TICKS. */
+const TICK_MS = 250;
+const TICKS = 4;
+
+export interface UpstreamPoolSnapshot {
+  /** Shared connections that stand, and those that ever did; how many of these were lost. */
+  readonly sharedConnections: number;
+  readonly sharedConnectionsTotal: number;
+  readonly sharedConnectionsLost: number;
+  /** Of those lost: given up, since the server was silent on them and answered on others. */
+  readonly sharedConnectionsSilent: number;
+  /** Clients that wait for a shared connection. */
+  readonly clientsWaiting: number;
+}
+
+export interface UpstreamPoolOptions extends Omit<LineSetOptions, 'size' | 'pausable' | 'ticks' | 'onDoubt'> {
+  /** Connections for each key. */
+  readonly size: number;
+  readonly responseTimeoutMs: number;
+}
+
+interface Share {
+  /** By whether the server may put off what goes up them. */
+  readonly sets: readonly [LineSet, LineSet];
+  unshared: NodeJS.Timeout | undefined;
+}
+
+export class UpstreamPool {
+  private readonly shares = new Map<string, Share>();
+  /** Those that nobody shares, the one that has been so for longest first. */
+  private readonly unshared = new Map<string, Share>();
+  /** Vouches for clients before they share. */
+  readonly logins: LoginCheck;
+  private readonly totals: PoolTotals = { made: 0, lost: 0, silent: 0 };
+  private readonly clock: NodeJS.Timeout;
+  private readonly ticks: number;
+
+  constructor(private readonly options: UpstreamPoolOptions) {
+    this.logins = new LoginCheck(options.upstream);
+    const { responseTimeoutMs } = options;
+    const tickMs = Math.min(TICK_MS, responseTimeoutMs / TICKS);
+    this.ticks = Math.round(responseTimeoutMs / tickMs);
+    this.clock = setInterval(() => this.tick(), tickMs).unref();
+  }
+
+  /** What waits on shared connections for the kernel to take it. */
+  get heldBytes(): number {
+    let bytes = 0;
+    for (const { sets } of this.shares.values()) for (const set of sets) bytes += set.heldBytes;
+    return bytes;
+  }
+
+  snapshot(): UpstreamPoolSnapshot {
+    let sharedConnections = 0;
+    let clientsWaiting = this.logins.applicants;
+    for (const { sets } of this.shares.values()) {
+      for (const set of sets) {
+        sharedConnections += set.ready;
+        clientsWaiting += set.waiting;
+      }
+    }
+    const { made, lost, silent } = this.totals;
+    return {
+      sharedConnections,
+      sharedConnectionsTotal: made,
+      sharedConnectionsLost: lost,
+      sharedConnectionsSilent: silent,
+      clientsWaiting,
+    };
+  }
+
+  /**
+   * A connection for a client of this identity, the least shared one that takes commands; undefined: `applicant`, if there
+   * is one, will be told. `pausable`: for commands that the server may put off.
+   */
+  acquire(identity: Identity, pausable: boolean, applicant?: Applicant): SharedUpstream | undefined {
+    const key = shareKey(identity);
+    let share = this.shares.get(key);
+    if (share === undefined) {
+      const reads: LineSet = this.lines(identity, false, () => writes.least);
+      const writes: LineSet = this.lines(identity, true, () => reads.least);
+      share = { sets: [reads, writes], unshared: undefined };
+      this.shares.set(key, share);
+    }
+    clearTimeout(share.unshared);
+    share.unshared = undefined;
+    this.unshared.delete(key);
+    return share.sets[Number(pausable)].acquire(applicant);
+  }
+
+  /** The applicant does not wait any more. */
+  withdraw(applicant: Applicant): void {
+    for (const { sets } of this.shares.values()) for (const set of sets) set.withdraw(applicant);
+  }
+
+  /** A client has left `shared`: if it was the last one of all with its key, they end after a while. */
+  left(shared: SharedUpstream): void {
+    for (const [key, share] of this.shares) {
+      if (!share.sets.some((set) => set.has(shared)) || share.unshared !== undefined) continue;
+      if (share.sets.some((set) => set.inUse)) return;
+      share.unshared = setTimeout(() => this.end(key, share), UNSHARED_MS).unref();
+      this.unshared.set(key, share);
+      for (const [oldest, unused] of this.unshared) {
+        if (this.unshared.size <= MOST_UNSHARED) break;
+        this.end(oldest, unused);
+      }
+      return;
+    }
+  }
+
+  private end(key: string, share: Share): void {
+    for (const set of share.sets) set.close();
+    clearTimeout(share.unshared);
+    this.shares.delete(key);
+    this.unshared.delete(key);
+  }
+
+  close(): void {
+    this.logins.close();
+    clearInterval(this.clock);
+    for (const { sets, unshared } of this.shares.values()) {
+      clearTimeout(unshared);
+      for (const set of sets) set.close();
+    }
+    this.shares.clear();
+  }
+
+  private lines(identity: Identity, pausable: boolean, other: () => SharedUpstream | undefined): LineSet {
+    const size = pausable ? 1 : Math.max(this.options.size, LEAST_CONNECTIONS) - 1;
+    const { options, ticks, totals } = this;
+    const onDoubt = (): void => {
+      for (const { sets } of this.shares.values()) for (const set of sets) set.suspect();
+    };
+    return new LineSet(identity, { ...options, size, pausable, ticks, onDoubt }, totals, other);
+  }
+
+  private tick(): void {
+    for (const { sets } of this.shares.values()) for (const set of sets) set.tick();
+  }
+}
+
+/** The same for all identities whose clients may share connections. */
+function shareKey({ resp, credential, db }: Identity): string {
+  return `${resp} ${db} ${loginKey(credential)}`;
+}

@@ -1,0 +1,181 @@
+// A connection to the server: by TCP, TLS or a unix socket. Owns how it is made, how it is read, and when it counts as
+// made; a name is resolved again for each, and its addresses are tried in turn.
+//
+// By TCP and unix socket it hands out what the server said last even when a write fails first. A server that refuses a
+// request closes while more of it is still being sent. The next write then fails, and Node destroys a socket on a failed
+// write together with all that the kernel holds unread: the server's reason with it. This touches a Node internal (the
+// descriptor of a socket); without it, and with TLS, these last words are lost.
+import { readSync } from 'node:fs';
+import net from 'node:net';
+import tls from 'node:tls';
+import type { TlsRenewal } from '../../files/renewal.js';
+import { HIGH_WATER_BYTES, readInto } from '../node/socket-reads.js';
+
+const PIECE_BYTES = 64 * 1024;
+
+/** Where the server listens. */
+export interface Endpoint {
+  readonly host: string;
+  readonly port: number;
+  /** Of a unix socket: then host and port mean nothing. */
+  readonly path?: string | undefined;
+  readonly connectTimeoutMs: number;
+}
+
+export interface UpstreamAddress extends Endpoint {
+  /** After so long without a byte the system looks whether the other side is there still; 0: never. */
+  readonly keepAliveMs: number;
+  /** undefined: no TLS. */
+  readonly tls?: UpstreamTls | undefined;
+}
+
+export interface UpstreamTls {
+  readonly renewal: TlsRenewal;
+  /** The name that the server's certificate must be for, if not the host's; asked for by SNI. */
+  readonly serverName: string | undefined;
+}
+
+/** Whoever hears what comes. */
+interface Ear {
+  /** From now on `hear` gets what comes, of which `missing` is still to come; see readInto(). */
+  listen(hear: (bytes: Buffer) => void, missing?: () => number): void;
+  /** As if these bytes had just come. */
+  hear(bytes: Buffer): void;
+}
+
+export type UpstreamSocket = net.Socket & Ear;
+
+/**
+ * Begins to connect.
+ * @param onMade called when the connection stands; with TLS, when the server's certificate is verified
+ * @param onLastWords called with what was unread when the socket is destroyed for an error, before 'error'
+ */
+export function connectUpstream(
+  address: UpstreamAddress,
+  onLastWords: (bytes: Buffer) => void,
+  onMade: () => void = () => {},
+): UpstreamSocket {
+  const { connectTimeoutMs, tls: secure } = address;
+  const socket = secure === undefined ? new PlainSocket(address, onLastWords) : secureSocket(address, secure);
+  socket.setTimeout(connectTimeoutMs, () => {
+    socket.destroy(new Error(`no connection within ${connectTimeoutMs} ms`));
+  });
+  socket.once(secure === undefined ? 'connect' : 'secureConnect', () => {
+    socket.setTimeout(0);
+    onMade();
+  });
+  return socket;
+}
+
+/** Where to connect, as net.connect() takes it. */
+export function target({ host, port, path }: Endpoint): net.NetConnectOpts {
+  return path === undefined ? { host, port } : { path };
+}
+
+/** A host with several addresses fails with an error for each. It refuses only if it does at all of them. */
+export function asOne(error: Error): NodeJS.ErrnoException {
+  if (!(error instanceof AggregateError)) return error;
+  const errors = error.errors as NodeJS.ErrnoException[];
+  const one: NodeJS.ErrnoException = new Error(errors.map(({ message }) => message).join('; '));
+  if (errors.every(({ code }) => code === errors[0].code)) one.code = errors[0].code;
+  return one;
+}
+
+/** For tls.connect(): verified against the CA, or the well-known ones, and the server's name. */
+export function secureOptions({ host }: Endpoint, { renewal, serverName }: UpstreamTls) {
+  const name = serverName ?? (net.isIP(host) === 0 ? host : undefined);
+  return { secureContext: renewal.context, ...(name !== undefined && { servername: name }) };
+}
+
+function secureSocket(address: UpstreamAddress, secure: UpstreamTls): UpstreamSocket {
+  let heard = (_: Buffer): void => {};
+  const halfOpen = { allowHalfOpen: true, highWaterMark: HIGH_WATER_BYTES };
+  const socket = tls.connect({ ...target(address), ...secureOptions(address, secure), ...halfOpen });
+  socket.setNoDelay(true);
+  socket.setKeepAlive(address.keepAliveMs > 0, address.keepAliveMs);
+  socket.on('data', (bytes: Buffer) => heard(bytes));
+  return Object.assign(socket, {
+    listen(hear: (bytes: Buffer) => void) {
+      heard = hear;
+    },
+    hear: (bytes: Buffer) => heard(bytes),
+  });
+}
+
+class PlainSocket extends net.Socket implements Ear {
+  private readonly ear: { hear(bytes: Buffer): void; missing(): number };
+  private readonly onLastWords: (bytes: Buffer) => void;
+  /** It has had its share of this turn of the event loop. */
+  private rests = false;
+  private held = false;
+
+  constructor(address: UpstreamAddress, onLastWords: (bytes: Buffer) => void) {
+    const ear = { hear: (_: Buffer): void => {}, missing: () => 0 };
+    super({
+      allowHalfOpen: true,
+      highWaterMark: HIGH_WATER_BYTES,
+      noDelay: true,
+      keepAlive: address.keepAliveMs > 0,
+      keepAliveInitialDelay: address.keepAliveMs,
+      onread: readInto(
+        (bytes) => ear.hear(bytes),
+        () => ear.missing(),
+        { rest: () => this.rest(), readOn: () => this.readOn() },
+      ),
+    } as net.SocketConstructorOpts);
+    this.ear = ear;
+    this.onLastWords = onLastWords;
+    this.connect(target(address));
+  }
+
+  listen(hear: (bytes: Buffer) => void, missing = () => 0): void {
+    this.ear.hear = hear;
+    this.ear.missing = missing;
+  }
+
+  hear(bytes: Buffer): void {
+    this.ear.hear(bytes);
+  }
+
+  override pause(): this {
+    this.held = true;
+    return super.pause();
+  }
+
+  override resume(): this {
+    this.held = false;
+    return this.rests ? this : super.resume();
+  }
+
+  private rest(): void {
+    this.rests = true;
+  }
+
+  private readOn(): void {
+    this.rests = false;
+    if (!this.held && !this.destroyed) super.resume();
+  }
+
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    if (error !== null && !this.connecting) for (const bytes of unread(this)) this.onLastWords(bytes);
+    super._destroy(error, callback);
+  }
+}
+
+/** What the kernel holds for a socket and nobody has read; nothing where Node doesn't tell the descriptor. */
+function* unread(socket: net.Socket): Generator<Buffer> {
+  const { _handle: handle } = socket as { _handle?: { fd?: unknown } | null };
+  const fd = handle?.fd;
+  if (typeof fd !== 'number' || fd < 0 || socket.readableEnded) return;
+  for (;;) {
+    const piece = Buffer.allocUnsafe(PIECE_BYTES);
+    let length: number;
+    try {
+      length = readSync(fd, piece);
+    } catch {
+      return; // EAGAIN, or the connection's own error: no more to come.
+    }
+    if (length === 0) return;
+    yield piece.subarray(0, length);
+  }
+}

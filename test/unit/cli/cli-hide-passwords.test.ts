@@ -1,0 +1,21 @@
+// What of a command line is made unreadable: the password of a URL, wherever it stands, and nothing else.
+import t from 'tap';
+import { hidePasswords } from '../../../src/cli/hide-passwords.js';
+
+t.test('passwords', async (t) => {
+  t.same(hidePasswords(['-u', 'redis://user:p%40ss@host:1/2', 'x']), [
+    '-u',
+    'redis://user:***@host:1/2',
+    'x',
+  ]);
+  t.same(hidePasswords(['--upstream=rediss://:p@a']), ['--upstream=rediss://:***@a']);
+  t.same(hidePasswords(['unix://u:p:q@/tmp/s']), ['unix://u:***@/tmp/s']);
+  t.same(hidePasswords(['redis://a:p@b', 'redis://c:q@d']), ['redis://a:***@b', 'redis://c:***@d']);
+});
+
+t.test('what holds none is left alone', async (t) => {
+  t.equal(
+    hidePasswords(['-u', 'redis://user@host:1', '--listen', ':6380', 'a:b@c', 'redis://host:6379/0']),
+    undefined,
+  );
+});

@@ -1,0 +1,166 @@
+// Sheds through a whole session: Redis's own words, in the right place of any pipeline, silent where the client asked
+// for silence, and never before Redis would have had its say about rights.
+import t from 'tap';
+import { Priority } from '../../../src/core/policy/rule.js';
+import { cmd, direct, everyWay, makeSession, OK, OOM, type Scenario } from '../../support/session-lab.js';
+
+const full = (key: string): boolean => key.startsWith('low:');
+const SHED = cmd('SET', 'low:x', 1);
+
+/** What Redis would answer if it were full for the keys that are shed: a shed must look the same. */
+const asFull = (scenario: Scenario): string => direct({ ...scenario, server: { ...scenario.server, full } });
+
+t.test('in pipelines, in order', async (t) => {
+  let client = cmd('PING');
+  for (let i = 0; i < 30; i++) {
+    client += i % 3 === 0 ? cmd('SET', `low:${i}`, i) : cmd('ECHO', i) + cmd('SETNX', `str:${i}`, i);
+    if (i % 5 === 0) client += SHED;
+  }
+  const scenario = { client, shedding: true };
+  const outcome = everyWay(scenario);
+  t.equal(outcome.client, asFull(scenario));
+  t.equal(outcome.sheds.length, 16);
+  t.notMatch(outcome.upstream, /low:/);
+});
+
+t.test('only what Redis would refuse: known arity, growing, no mover', async (t) => {
+  const client = [
+    cmd('SET', 'low:x'),
+    cmd('SET', 'low:x', 1, 'BOGUS'),
+    cmd('DEL', 'low:x'),
+    cmd('LMOVE', 'low:x', 'low:y', 'LEFT', 'RIGHT'),
+    cmd('GETEX', 'low:x', 'EX', 5),
+    cmd('INCR', 'low:x'),
+    cmd('MSET', 'other', 1, 'low:x', 2),
+    cmd('SET', 'watch:x', 1),
+    'SET low:x "1"\r\n',
+  ].join('');
+  const scenario = { client, shedding: true };
+  const outcome = everyWay(scenario);
+  t.equal(outcome.client, asFull(scenario));
+  t.same(outcome.sheds, ['set 3', 'incr 3', 'mset 3', 'set 5 observed', 'set 3']);
+  t.notMatch(outcome.values, { other: '1' }, 'never half a command');
+});
+
+t.test('of keys below the threshold only; critical ones never', async (t) => {
+  const gate: Scenario['gate'] = (gate) => {
+    gate.active = gate.byKey = true;
+    gate.thresholds[Priority.LOW] = 2 ** 31;
+  };
+  const keys = Array.from({ length: 64 }, (_, i) => `low:${i}`);
+  const client = cmd('PING') + keys.map((key) => cmd('SET', key, 1) + cmd('SET', key, 2)).join('');
+  const outcome = everyWay({ client, gate });
+  const shed = outcome.sheds.length / 2;
+  t.ok(shed > 16 && shed < 48 && Number.isInteger(shed), `${shed} of 64 keys, each both times`);
+  t.equal(outcome.client.split(OOM).length - 1, shed * 2);
+});
+
+t.test('a write larger than the headroom, before its bytes go up', async (t) => {
+  const gate: Scenario['gate'] = (gate) => {
+    gate.active = true;
+    gate.headroom.fill(70_000);
+  };
+  const client =
+    cmd('PING') + cmd('SET', 'a', 'x'.repeat(50_000)) + cmd('SET', 'b', 'y'.repeat(66_000)) + cmd('PING');
+  const outcome = everyWay({ client, gate });
+  t.equal(outcome.client, `+PONG\r\n+OK\r\n${OOM}+PONG\r\n`);
+  t.notMatch(outcome.upstream, /y/);
+});
+
+t.test('on a connection that must authenticate: Redis answers NOAUTH', async (t) => {
+  const server = { password: true };
+  for (const client of [
+    SHED + SHED,
+    `${cmd('PING')}${SHED}${cmd('AUTH', 'wrong')}${SHED}`,
+    `${SHED}${cmd('AUTH', 'secret')}${SHED}${cmd('SET', 'a', 1)}${SHED}`,
+    `${cmd('AUTH', 'secret')}${SHED}`,
+    `${cmd('HELLO', 3, 'AUTH', 'default', 'secret')}${SHED}${cmd('GET', 'low:x')}`,
+    `${cmd('HELLO', 3)}${SHED}`,
+    `${cmd('AUTH', 'secret')}${cmd('RESET')}${SHED}${cmd('GET', 'a')}`,
+    `${SHED}${cmd('MULTI')}${SHED}${cmd('EXEC')}`,
+    `${cmd('CLIENT', 'REPLY', 'OFF')}${SHED}${cmd('AUTH', 'secret')}${SHED}`,
+    `${cmd('CLIENT', 'REPLY', 'SKIP')}${SHED}${SHED}`,
+  ]) {
+    const scenario = { client, server, shedding: true };
+    t.equal(everyWay(scenario).client, asFull(scenario), JSON.stringify(client));
+  }
+});
+
+t.test('behind what speaks of the next command, the server sees a command', async (t) => {
+  for (const before of [cmd('ASKING'), cmd('CLIENT', 'CACHING', 'YES')]) {
+    const scenario = { client: cmd('PING') + before + SHED + cmd('GET', 'a'), shedding: true };
+    const { client, commands } = everyWay(scenario);
+    t.equal(client, asFull(scenario));
+    t.same(commands[2], ['GET'], 'refused for its arity, so it uses up what was said of it');
+    t.equal(commands.length, 4);
+  }
+});
+
+t.test('in silence: no reply, and the client learns nothing of what was done about it', async (t) => {
+  const [off, on, skip] = ['OFF', 'ON', 'SKIP'].map((mode) => cmd('CLIENT', 'REPLY', mode));
+  for (const client of [
+    skip + SHED + cmd('PING'),
+    off + SHED + SHED + on + SHED,
+    skip + skip + SHED + SHED,
+    off + skip + SHED + on + cmd('PING'),
+    skip + off + SHED + on + cmd('PING'),
+    skip + on + SHED,
+    skip + cmd('MULTI') + SHED + cmd('EXEC'),
+    off + cmd('MULTI') + SHED + cmd('EXEC') + on + cmd('PING'),
+    off + cmd('RESET') + SHED,
+  ]) {
+    const scenario = { client, shedding: true };
+    t.equal(everyWay(scenario).client, asFull(scenario), JSON.stringify(client));
+  }
+});
+
+t.test('with pushes between replies, and on a subscriber', async (t) => {
+  const push = '>3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$1\r\nm\r\n';
+  const client = cmd('HELLO', 3) + cmd('SUBSCRIBE', 'c', 'd') + SHED + cmd('PING') + SHED;
+  const scenario = { client, shedding: true };
+  t.equal(everyWay(scenario).client, asFull(scenario));
+  const noisy = everyWay({ ...scenario, server: { noise: () => push } });
+  t.equal(noisy.client.replaceAll(push, ''), asFull(scenario));
+});
+
+t.test('what a script or a module says is no word of the server', async (t) => {
+  const text = OOM.slice(1, -2);
+  for (const said of [text, 'OOM because the script says so', 'NOAUTH not really']) {
+    for (const client of [cmd('EVAL', said, 0), cmd('MULTI') + cmd('EVAL', said, 0) + cmd('EXEC')]) {
+      const scenario = { client: cmd('PING') + client + SHED + cmd('PING'), shedding: true };
+      const { client: seen, upstreamOoms } = everyWay(scenario);
+      t.equal(seen, asFull(scenario), said);
+      t.equal(upstreamOoms, 0, said);
+    }
+  }
+  const { session, observer } = makeSession({});
+  session.fromClient(Buffer.from(cmd('SET', 'a', 1) + cmd('NO.SUCH') + cmd('DEBUG', 'ERROR', text)));
+  session.fromUpstream(Buffer.from(`-OOM of another kind\r\n${OOM}${OOM}`));
+  t.equal(observer.upstreamOoms, 0);
+});
+
+t.test('BITFIELD that only reads is no write', async (t) => {
+  for (const [words, shed] of [
+    [['GET', 'u8', 0], false],
+    [['OVERFLOW', 'SAT', 'get', 'u8', 0, 'GET', 'u4', 1], false],
+    [[], false],
+    [['GET', 'u8', 0, 'set', 'u8', 0, 1], true],
+    [['INCRBY', 'u8', 0, 1], true],
+  ] as const) {
+    const client = cmd('PING') + cmd('BITFIELD', 'low:a', ...words) + cmd('PING');
+    const { client: seen, writes } = everyWay({ client, shedding: true });
+    t.equal(seen, `+PONG\r\n${shed ? OOM : OK}+PONG\r\n`, words.join(' '));
+    t.same(writes, []);
+  }
+  t.same(everyWay({ client: cmd('BITFIELD', 'ttl:a', 'GET', 'u8', 0) }).followUps, [], 'nor followed up');
+});
+
+t.test('an OOM of Redis itself is told', async (t) => {
+  const scenario = {
+    client: cmd('SET', 'low:a', 1) + cmd('GET', 'a') + cmd('INCR', 'low:b'),
+    server: { full },
+  };
+  const { client, upstreamOoms } = everyWay(scenario);
+  t.equal(client, direct(scenario));
+  t.equal(upstreamOoms, 2);
+});

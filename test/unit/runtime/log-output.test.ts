@@ -1,0 +1,149 @@
+// The log's destination: what a reader that stops, fails or never reads costs, and what it does not.
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  closeSync,
+  constants,
+  openSync,
+  readFileSync,
+  readSync,
+  write as writeAsync,
+  writeSync,
+} from 'node:fs';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import t, { type Test } from 'tap';
+import { LogOutput } from '../../../src/runtime/log/log-output.js';
+import { until } from '../../support/wait.js';
+
+const write = promisify(writeAsync);
+const LINE = `${'x'.repeat(99)}\n`;
+
+/** A pipe that holds all that it can, and its reading end. */
+function fullPipe(t: Test): number {
+  const file = path.join(t.testdir({}), 'pipe');
+  execFileSync('mkfifo', [file]);
+  const pipe = openSync(file, constants.O_RDWR | constants.O_NONBLOCK);
+  t.teardown(() => closeSync(pipe));
+  fill(pipe);
+  return pipe;
+}
+
+function fill(pipe: number): void {
+  const page = Buffer.alloc(4096, '.');
+  try {
+    for (;;) writeSync(pipe, page);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
+  }
+}
+
+function drain(pipe: number): string {
+  const page = Buffer.alloc(65536);
+  let text = '';
+  try {
+    for (;;) text += page.toString('latin1', 0, readSync(pipe, page));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
+  }
+  return text;
+}
+
+t.test('a reader that stops costs what does not fit, counted, and nothing else', async (t) => {
+  const pipe = fullPipe(t);
+  const output = new LogOutput(pipe, 10 * LINE.length);
+  const told: (number | string)[] = [];
+  output.onRecovered = (lost, why) => told.push(lost, why);
+  const lines = Array.from({ length: 30 }, (_, i) => `${String(i).padStart(2)} ${LINE}`);
+  for (const line of lines) output.write(line);
+  const { lost } = output;
+  t.ok(lost >= 20 && lost < 30, `${lost} of 30 lines lost`);
+  // The write has been tried, as one that was begun behind it has: nobody read before that.
+  for (let i = 0; i < 3; i++) await write(pipe, 'x').catch(() => {});
+  let text = '';
+  await until(() => {
+    text += drain(pipe).replaceAll('.', '');
+    return told.length > 0;
+  });
+  text += drain(pipe);
+  t.same(told, [lost, 'whoever reads the log did not read it']);
+  t.equal(text, lines.slice(0, 30 - lost).join(''), 'what was kept arrives whole and in order');
+  output.write(LINE);
+  await output.flush(5000);
+  t.equal(drain(pipe), LINE);
+  t.equal(output.lost, lost);
+});
+
+t.test('many lines at once arrive whole and in order, those that are longer than a pipe too', async (t) => {
+  const pipe = fullPipe(t);
+  const output = new LogOutput(pipe);
+  const lines = Array.from({ length: 500 }, (_, i) => `${i} ${'y'.repeat((i * 37) % 700)}\n`);
+  lines.push(`${'z'.repeat(200_000)}\n`, LINE);
+  for (const line of lines) output.write(line);
+  let text = '';
+  await until(() => {
+    text += drain(pipe);
+    return text.endsWith(LINE);
+  });
+  t.ok(text.replaceAll('.', '') === lines.join(''));
+  t.equal(output.lost, 0);
+});
+
+t.test('a destination that fails is tried on', async (t) => {
+  const full = openSync('/dev/full', 'w');
+  t.teardown(() => closeSync(full));
+  const output = new LogOutput(full, 5 * LINE.length);
+  for (let i = 0; i < 20; i++) output.write(LINE);
+  t.ok(output.lost >= 14);
+  await output.flush(60_000);
+  t.pass('nobody waits for it');
+});
+
+const MODULE = new URL('../../../src/runtime/log/log-output.ts', import.meta.url).href;
+
+function script(text: string): string[] {
+  const imports = `import { LogOutput } from '${MODULE}'; const out = new LogOutput(1);`;
+  return ['--import', 'tsx', '--input-type=module', '--eval', imports + text];
+}
+
+t.test('what is written last arrives when the process ends at once', async (t) => {
+  const file = path.join(t.testdir({}), 'log');
+  const log = openSync(file, 'a');
+  const child = spawn(
+    process.execPath,
+    script("for (let i = 0; i < 100; i++) out.write(i + '\\n'); process.exit(3)"),
+    {
+      stdio: ['ignore', log, 'inherit'],
+    },
+  );
+  closeSync(log);
+  const [code] = await once(child, 'exit');
+  t.equal(code, 3);
+  const numbers = readFileSync(file, 'utf8').trim().split('\n').map(Number);
+  t.same(
+    numbers.sort((a, b) => a - b),
+    Array.from({ length: 100 }, (_, i) => i),
+  );
+});
+
+for (const [what, end] of Object.entries({ full: 'process.exit(3)', 'full, without a word': '' })) {
+  t.test(`the process can end while its log is ${what}`, async (t) => {
+    const pipe = fullPipe(t);
+    const child = spawn(process.execPath, script(`out.write('a\\n'); setTimeout(() => { ${end} }, 200)`), {
+      stdio: ['ignore', pipe, 'inherit'],
+    });
+    const [code] = await once(child, 'exit');
+    t.equal(code, end === '' ? 0 : 3);
+  });
+}
+
+t.test('a write that never ends does not keep the process', async (t) => {
+  // A file system that hangs cannot be had here. A socket on which writes wait does the same.
+  const stuck = `import { LogOutput } from '${MODULE}'; const out = new LogOutput(3);
+    out.write('x'.repeat(900_000)); let ticks = 0; setInterval(() => { if (++ticks === 40) process.exit(0); }, 50)`;
+  const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '--eval', stuck], {
+    stdio: ['ignore', 'inherit', 'inherit', 'pipe'],
+  });
+  const [, signal] = await once(child, 'exit');
+  t.equal(signal, 'SIGKILL', 'the only way out, since exit() waits for the thread that writes');
+});

@@ -1,0 +1,175 @@
+// Which rules init proposes: what is put together and what is not, which TTL, and what the comments say; pure.
+import t from 'tap';
+import type { Analysis, GroupAnalysis } from '../../../src/tools/analyze/analysis.js';
+import { bandOf, TTL_BANDS } from '../../../src/tools/analyze/bands.js';
+import { proposeRules } from '../../../src/tools/init/propose.js';
+
+const MINUTE = 60;
+const HOUR = 3600;
+const DAY = 86_400;
+
+interface Told {
+  readonly keys?: number;
+  /** Seconds that all have which have one. */
+  readonly ttl?: number;
+  readonly withTtl?: number;
+  readonly type?: string;
+}
+
+function groupOf(
+  name: string,
+  { keys = 1000, ttl, withTtl = ttl === undefined ? 0 : 1, type = 'string' }: Told,
+): GroupAnalysis {
+  const exactly = (estimate: number) => ({ estimate, low: estimate, high: estimate });
+  const band = ttl === undefined ? -1 : bandOf(ttl, TTL_BANDS);
+  return {
+    ...{
+      name,
+      by: name === '(others)' ? 'others' : 'pattern',
+      keys: exactly(keys),
+      bytes: exactly(100 * keys),
+    },
+    ...{ share: 0, averageBytes: 100, largestBytes: 100, encodings: {}, idle: [], types: { [type]: 1 } },
+    ...{ withoutTtl: exactly(keys * (1 - withTtl)), withoutTtlBytes: 0, longestTtlSeconds: ttl ?? null },
+    ttl: TTL_BANDS.map((_, i) => ({ band: '', seconds: 1, keys: i === band ? keys * withTtl : 0, bytes: 0 })),
+  };
+}
+
+function propose(groups: Record<string, Told>) {
+  const made = Object.entries(groups).map(([name, told]) => groupOf(name, told));
+  const total = made.reduce((sum, { keys }) => sum + keys.estimate, 0);
+  const shared = made.map((group) => ({ ...group, share: group.keys.estimate / total }));
+  const proposals = proposeRules({ groups: shared, keys: { total } } as unknown as Analysis);
+  const rules = proposals.rules.map(({ rule, comment }) => ({ ...rule, comment: comment.join(' ') }));
+  return { ...proposals, rules, ruleOf: (match: string) => rules.find((rule) => rule.match === match) };
+}
+
+const many = (names: string, told: Told): Record<string, Told> =>
+  Object.fromEntries(names.split(' ').map((name) => [name, told]));
+
+t.test('kinds below the name of an app stay apart', async (t) => {
+  const { rules, ruleOf } = propose({
+    ...many('shop:otp:*', { keys: 8000, ttl: 5 * MINUTE }),
+    ...many('shop:cache:*', { keys: 8000, ttl: 10 * MINUTE }),
+    ...many('shop:session:*', { keys: 8000, ttl: DAY }),
+    ...many('shop:order:*', { keys: 8000 }),
+  });
+  t.equal(rules.length, 4);
+  t.match(ruleOf('shop:otp:*'), { ttl: '10m' });
+  t.match(ruleOf('shop:session:*'), { ttl: '24h', priority: 'high' });
+  t.match(ruleOf('shop:order:*'), {
+    ttl: '24h',
+    mode: 'observe',
+    priority: 'normal',
+    comment: /None has a TTL/,
+  });
+});
+
+t.test('so do small ones that are not alike', async (t) => {
+  const most = { 'other:*': { keys: 1_000_000, type: 'hash' } };
+  const small = {
+    ...many('shop:a:* shop:b:* shop:c:* shop:d:* shop:e:* shop:f:*', { ttl: HOUR, keys: 5000 }),
+  };
+  t.ok(propose({ ...most, ...small }).ruleOf('shop:*'));
+  for (const unlike of [
+    many('shop:order:*', {}),
+    many('shop:order:*', { ttl: 7 * DAY }),
+    many('shop:order:*', { ttl: HOUR, type: 'hash' }),
+    many('shop:order:*', { ttl: HOUR, withTtl: 0.5 }),
+    many('shop:session:*', { ttl: HOUR }),
+    many('shop:order:*', { keys: 300_000 }),
+    many('shop:*', {}),
+  ]) {
+    t.equal(propose({ ...most, ...small, ...unlike }).ruleOf('shop:e:*')?.ttl, '1h', JSON.stringify(unlike));
+  }
+  t.equal(
+    propose({ ...most, ...many('shop:a:* shop:b:*', { ttl: HOUR, keys: 5000 }) }).rules.length,
+    3,
+    'too few',
+  );
+});
+
+t.test('queues, languages and tenants are one; what weighs something stays by itself', async (t) => {
+  const most = { 'other:*': { keys: 1_000_000, type: 'hash' } };
+  const queues = propose({
+    ...most,
+    ...many('queue:amber:* queue:basil:* queue:cedar:* queue:delta:* queue:ember:*', {
+      type: 'list',
+      keys: 400,
+    }),
+    ...many('queue:mail:*', { type: 'list', keys: 100_000 }),
+    ...many('queue:*', { type: 'list', keys: 10 }),
+  });
+  t.same(
+    queues.rules.map(({ match }) => match),
+    ['queue:mail:*', 'other:*', 'queue:*'],
+  );
+  t.match(queues.ruleOf('queue:*'), { durable: true, priority: 'critical', comment: /^2,010 keys/ });
+  const pages = propose({
+    ...most,
+    ...many('page:en:* page:de:* page:fr:* page:it:*', { ttl: HOUR, keys: 10_000 }),
+    ...many('page:pt-BR:*', { ttl: 2 * HOUR, keys: 500 }),
+  });
+  t.match(pages.ruleOf('page:*'), { ttl: '6h', comment: /90 % end within 6h/ }, 'no shorter than of any');
+  const tenants = propose({
+    ...most,
+    ...many('app:acme:cart:* app:bolt:cart:* app:coil:cart:* app:dune:cart:* app:echo:cart:*', { ttl: HOUR }),
+    ...many('app:acme:user:* app:bolt:user:* app:coil:user:* app:dune:user:* app:echo:user:*', {
+      type: 'hash',
+    }),
+  });
+  t.match(tenants.ruleOf('app:*:cart:*'), { ttl: '1h' });
+  t.match(tenants.ruleOf('app:*:user:*'), { durable: true });
+});
+
+t.test('a TTL is no shorter than what is seen, and comments are true', async (t) => {
+  const of = (told: Told, match = 'thing:*') => propose({ [match]: told }).ruleOf(match);
+  t.match(of({ ttl: 364 * DAY }), { ttl: '365d', comment: /90 % end within 365d\.$/ });
+  t.match(of({ ttl: 60 * DAY }), { ttl: '90d' });
+  t.match(of({ ttl: 400 * DAY }), { ttl: '730d' });
+  t.match(of({ ttl: 90_000 * DAY }), { durable: true, ttl: undefined, comment: /more than ten years/ });
+  t.match(of({ ttl: 30 * DAY }), { ttl: '30d' });
+  const few = of({ ttl: 7 * DAY, withTtl: 0.025 });
+  t.match(few, {
+    ttl: '7d',
+    mode: 'observe',
+    comment: /98 % without a TTL;.*Of those with a TTL, 90 % end within 7d\. Is 7d long/,
+  });
+  t.notMatch(few?.comment, 'None');
+  t.match(of({ ttl: MINUTE, withTtl: 0.3 }), {
+    ttl: '24h',
+    mode: undefined,
+    comment: /within 1m\. Is 24h long enough/,
+  });
+  t.match(of({ ttl: MINUTE, withTtl: 0.3 }, 'page-cache:*'), { ttl: '1h' });
+  t.match(of({ ttl: MINUTE, withTtl: 0.999 }), { ttl: '1m', comment: /0\.1 % without a TTL/ });
+  t.match(of({}), { ttl: '24h', comment: /100 % without a TTL.*None has a TTL\. Is 24h/ });
+  t.match(of({ ttl: DAY, withTtl: 0.001 }), {
+    comment: /over 99 % without a TTL; string Of those with a TTL/,
+  });
+});
+
+t.test('names that begin with a separator, as of Django, have a rule', async (t) => {
+  t.match(propose({ ':*:*': { ttl: HOUR }, '*:*': {} }), {
+    rules: [{ name: 'no-prefix', match: ':*:*', ttl: '1h', mode: 'observe' }],
+    wordless: ['*:* (1,000 keys)'],
+  });
+});
+
+t.test('a letter before a star is no word; keys without a rule are counted', async (t) => {
+  const { rules, wordless, left } = propose({
+    't*:*': { keys: 600 },
+    't*:cart:*': { keys: 10_000 },
+    '(others)': { keys: 3000 },
+    'small:*': { keys: 5 },
+    'cart:*': { keys: 100 },
+    'cart:small:*': { keys: 3 },
+  });
+  t.same(
+    rules.map(({ match }) => match),
+    ['t*:cart:*', 'cart:*'],
+  );
+  t.same(wordless, ['t*:* (600 keys)']);
+  t.equal(left.keys, 3005);
+  t.equal(left.beyond, 3000);
+});

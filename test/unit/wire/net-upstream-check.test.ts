@@ -1,0 +1,73 @@
+// What becomes known of a server that ended a connection, by real sockets.
+import { once } from 'node:events';
+import net from 'node:net';
+import t, { type Test } from 'tap';
+import { UpstreamCheck } from '../../../src/wire/upstream/upstream-check.js';
+
+/** A server whose connections are left to `accept`; the check of it, and what the check was told. */
+async function checked(t: Test, accept: (socket: net.Socket, server: net.Server) => void) {
+  const sockets = new Set<net.Socket>();
+  const server = net.createServer((socket) => {
+    sockets.add(socket);
+    socket.on('error', () => {});
+    accept(socket, server);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as net.AddressInfo;
+  const failures: unknown[] = [];
+  const check = new UpstreamCheck({ host: '127.0.0.1', port, connectTimeoutMs: 1000 }, (error) =>
+    failures.push((error as NodeJS.ErrnoException).code),
+  );
+  t.teardown(() => {
+    check.close();
+    server.close();
+    for (const socket of sockets) socket.destroy();
+  });
+  return { check, failures, sockets, ask: () => new Promise<void>((then) => check.afterwards(then)) };
+}
+
+t.test('a server that answers is there', async (t) => {
+  const { ask, failures, sockets } = await checked(t, (socket) =>
+    socket.on('data', () => socket.write('+OK\r\n')),
+  );
+  await Promise.all([ask(), ask()]);
+  t.strictSame(failures, []);
+  t.equal(sockets.size, 1, 'all who ask in one turn ask once');
+  await ask();
+  t.equal(sockets.size, 2);
+});
+
+t.test('the port of a process that was killed may outlive its connections', async (t) => {
+  for (const accepted of [1, 2]) {
+    let left = accepted;
+    const { ask, failures } = await checked(t, (socket, server) => {
+      if (--left === 0) server.close();
+      socket.resetAndDestroy();
+    });
+    await ask();
+    t.strictSame(failures, ['ECONNREFUSED']);
+  }
+});
+
+t.test('one that hangs up without an answer, as one that expects TLS, is not gone', async (t) => {
+  const { ask, failures, sockets } = await checked(t, (socket) => socket.on('data', () => socket.destroy()));
+  await ask();
+  t.strictSame(failures, []);
+  t.equal(sockets.size, 3);
+});
+
+t.test('one that says nothing is waited for no longer than it takes', async (t) => {
+  const { ask, failures } = await checked(t, () => {});
+  await ask();
+  t.strictSame(failures, []);
+});
+
+t.test('who waits when it closes is told', async (t) => {
+  const { check, ask, sockets } = await checked(t, () => {});
+  const told = ask();
+  while (sockets.size === 0) await new Promise(setImmediate);
+  check.close();
+  await Promise.all([told, ask()]);
+  t.equal(sockets.size, 1);
+});
