@@ -1,5 +1,5 @@
 // Watches through /api/memory how often each priority changes between admitting and refusing.
-import type { MemorySnapshot } from '../../src/surfaces/admin/types.js';
+import type { MemorySnapshot } from '../../src/memory/snapshot.js';
 import { PATTERNS, type PatternName } from './patterns.js';
 
 const INTERVAL_MS = 25;

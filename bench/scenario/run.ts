@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { type RedisProcess, startRedis } from '../../src/cli/local-server/redis-server.js';
-import type { MemorySnapshot } from '../../src/surfaces/admin/types.js';
+import type { MemorySnapshot } from '../../src/memory/snapshot.js';
 import { type ProxyProcess, startProxyProcess } from '../../test/support/proxy-process.js';
 import { until } from '../../test/support/wait.js';
 import { Fleet } from './fleet.js';

@@ -1,7 +1,7 @@
 // `spillway simulate`: a rehearsal of a full memory, begun or ended at a running proxy.
 
 import type { Environment } from '../config/overrides.js';
-import type { RehearsalSnapshot } from '../surfaces/admin/types.js';
+import type { RehearsalSnapshot } from '../memory/snapshot.js';
 import { asking } from './ask.js';
 import { ExitCode } from './exit.js';
 import type { AskOptions } from './options.js';

@@ -2,9 +2,9 @@
 
 import type { Environment } from '../config/overrides.js';
 import { globMatches } from '../core/policy/glob.js';
+import type { MemorySnapshot } from '../memory/snapshot.js';
 import type { Report } from '../observe/history/report.js';
 import type { StatsSnapshot } from '../observe/stats/snapshot.js';
-import type { MemorySnapshot } from '../surfaces/admin/types.js';
 import { asking } from './ask.js';
 import { complain, ExitCode } from './exit.js';
 import type { AskOptions } from './options.js';

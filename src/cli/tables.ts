@@ -1,8 +1,8 @@
 // The tables of `spillway stats` and `spillway top`, and the line about memory above them. Draws; reads nothing.
 import Table from 'cli-table3';
 import { PRIORITY_NAMES } from '../core/policy/rule.js';
+import type { MemorySnapshot } from '../memory/snapshot.js';
 import type { Report } from '../observe/history/report.js';
-import type { MemorySnapshot } from '../surfaces/admin/types.js';
 import { type Picked, type Rates, type Sort, ttlsOf } from './rows.js';
 import { grouped, type Paint } from './terminal/paint.js';
 import { byteText, percentage, printable, quoted } from './words.js';

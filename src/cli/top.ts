@@ -2,8 +2,8 @@
 // Owns the keyboard and the screen while it runs. Invariant: both are as they were when it ends, however it ends.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Environment } from '../config/overrides.js';
+import type { MemorySnapshot } from '../memory/snapshot.js';
 import type { StatsSnapshot } from '../observe/stats/snapshot.js';
-import type { MemorySnapshot } from '../surfaces/admin/types.js';
 import { type AdminClient, AdminError } from './admin-client.js';
 import { asking } from './ask.js';
 import { ExitCode } from './exit.js';

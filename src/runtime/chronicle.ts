@@ -4,11 +4,13 @@
 import type { Logger } from 'pino';
 import type { EffectiveConfig } from '../config/effective.js';
 import { PRIORITY_NAMES } from '../core/policy/rule.js';
+import type { MemorySnapshot } from '../memory/snapshot.js';
 import type { EventLog } from '../observe/history/event-log.js';
 import { History, type Mark } from '../observe/history/history.js';
 import { RuleHistory } from '../observe/history/report.js';
+import type { LiveSnapshot } from '../observe/snapshots/live.js';
 import { UNREGISTERED_NAME } from '../observe/stats/snapshot.js';
-import type { AdminSources, LiveSnapshot, MemorySnapshot } from '../surfaces/admin/types.js';
+import type { AdminSources } from '../surfaces/admin/types.js';
 
 const INTERVAL_MS = 1000;
 

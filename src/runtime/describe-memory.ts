@@ -5,7 +5,7 @@ import { PRIORITY_NAMES } from '../core/policy/rule.js';
 import { ALL, type ShedGate } from '../core/policy/shed.js';
 import type { MemoryMonitor } from '../memory/monitor.js';
 import type { Band, Pressure } from '../memory/pressure.js';
-import type { MemorySnapshot, RehearsalSnapshot, ShedLevel } from '../surfaces/admin/types.js';
+import type { MemorySnapshot, RehearsalSnapshot, ShedLevel } from '../memory/snapshot.js';
 
 /** `now`: monotonic milliseconds. */
 export function describeMemory(

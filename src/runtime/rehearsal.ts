@@ -4,8 +4,8 @@
 // refused all the same. A restart ends it, a reload does not.
 import type { Logger } from 'pino';
 import type { Pressure } from '../memory/pressure.js';
+import type { RehearsalOutcome, RehearsalRequest, RehearsalSnapshot } from '../memory/snapshot.js';
 import type { EventLog } from '../observe/history/event-log.js';
-import type { RehearsalOutcome, RehearsalRequest, RehearsalSnapshot } from '../surfaces/admin/types.js';
 
 export class Rehearsals {
   private timer: NodeJS.Timeout | undefined;

@@ -8,11 +8,11 @@ import { describeConfig } from '../config/describe.js';
 import type { EffectiveConfig } from '../config/effective.js';
 import { ConfigError } from '../config/error.js';
 import type { LoadedConfig } from '../config/load.js';
+import type { ConfigSnapshot, ReloadCause, ReloadOutcome } from '../config/reload-outcome.js';
 import { isOutOfFiles, readRegularFile } from '../files/read-file.js';
 import { FileWatch } from '../files/watch.js';
 import type { EventLog } from '../observe/history/event-log.js';
 import { RuleSlots } from '../observe/stats/rule-slots.js';
-import type { ConfigSnapshot, ReloadCause, ReloadOutcome } from '../surfaces/admin/types.js';
 import { ruleSetOf } from './rules.js';
 
 /** Of a file that is wrong from end to end, so many problems are shown. */

@@ -1,7 +1,7 @@
 // The dashboard in a real Chromium, in front of a real proxy under load: what it shows is what the API says.
 import type { Page } from 'playwright-core';
 import t, { type Test } from 'tap';
-import type { LiveSnapshot } from '../../src/surfaces/admin/types.js';
+import type { LiveSnapshot } from '../../src/observe/snapshots/live.js';
 import { withProxy } from '../support/proxy.js';
 import { withRedis } from '../support/redis.js';
 import { until } from '../support/wait.js';

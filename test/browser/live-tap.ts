@@ -1,6 +1,6 @@
 // Reads the live stream beside the page, so that what the page shows of a second can be held against what the API said
 // of that very second.
-import type { LiveSnapshot } from '../../src/surfaces/admin/types.js';
+import type { LiveSnapshot } from '../../src/observe/snapshots/live.js';
 
 export interface LiveTap {
   /** What was said at that time, as `stats.takenAt` has it. */

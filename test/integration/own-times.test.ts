@@ -1,8 +1,8 @@
 // What the proxy says of itself, in both pool modes: what it adds to commands and replies, how late its event loop is,
 // what it holds in memory.
 import t from 'tap';
+import type { ConnectionSnapshot } from '../../src/observe/snapshots/connections.js';
 import type { StatsSnapshot } from '../../src/observe/stats/snapshot.js';
-import type { ConnectionSnapshot } from '../../src/surfaces/admin/types.js';
 import { type TestProxy, withProxy } from '../support/proxy.js';
 import { command, withRaw } from '../support/raw-client.js';
 import { withRedis } from '../support/redis.js';

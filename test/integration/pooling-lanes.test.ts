@@ -2,7 +2,7 @@
 // it is silent on is given up once it answers elsewhere, and who is owed much does not cost the others their connection.
 import t, { type Test } from 'tap';
 import type { RedisProcess } from '../../src/cli/local-server/redis-server.js';
-import type { PoolSnapshot } from '../../src/surfaces/admin/types.js';
+import type { PoolSnapshot } from '../../src/observe/snapshots/connections.js';
 import { type FaultyLink, withFaultyLink } from '../support/faulty-link.js';
 import { type TestProxy, withProxy } from '../support/proxy.js';
 import { command, type RawClient, withRaw } from '../support/raw-client.js';

@@ -1,7 +1,7 @@
 // Command pooling: clients that ask for much and read nothing, beside others of the same identity. What they cost is
 // measured at the others: how long these wait, what waits in memory, and whether the server ends their connection.
 import t, { type Test } from 'tap';
-import type { ConnectionSnapshot } from '../../src/surfaces/admin/types.js';
+import type { ConnectionSnapshot } from '../../src/observe/snapshots/connections.js';
 import { type TestProxy, withProxy } from '../support/proxy.js';
 import { command, connectRaw, type RawClient, withRaw } from '../support/raw-client.js';
 import { withRedis } from '../support/redis.js';

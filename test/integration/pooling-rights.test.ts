@@ -2,7 +2,7 @@
 // client came and logged in when it did. One server for all, reset between the tests; each test in both pooling modes
 // where that means something.
 import t, { type Test } from 'tap';
-import type { PoolSnapshot } from '../../src/surfaces/admin/types.js';
+import type { PoolSnapshot } from '../../src/observe/snapshots/connections.js';
 import { withProxy } from '../support/proxy.js';
 import { type RawClient, withRaw } from '../support/raw-client.js';
 import { withRedis } from '../support/redis.js';

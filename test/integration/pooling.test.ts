@@ -5,7 +5,7 @@ import { createClient } from 'redis';
 import t, { type Test } from 'tap';
 import type { RedisProcess } from '../../src/cli/local-server/redis-server.js';
 import type { PinReason } from '../../src/core/commands/spec.js';
-import type { PoolSnapshot } from '../../src/surfaces/admin/types.js';
+import type { PoolSnapshot } from '../../src/observe/snapshots/connections.js';
 import { type TestProxy, withProxy } from '../support/proxy.js';
 import { command, type RawClient, withRaw } from '../support/raw-client.js';
 import { withRedis } from '../support/redis.js';

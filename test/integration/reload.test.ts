@@ -5,8 +5,10 @@ import { mkdir, readFile, rename, rm, symlink, truncate, writeFile } from 'node:
 import path from 'node:path';
 import t, { type Test } from 'tap';
 import type { RedisProcess } from '../../src/cli/local-server/redis-server.js';
+import type { ConfigSnapshot } from '../../src/config/reload-outcome.js';
+import type { ConnectionSnapshot } from '../../src/observe/snapshots/connections.js';
+import type { WorkersSnapshot } from '../../src/observe/snapshots/workers.js';
 import type { RuleStats, StatsSnapshot } from '../../src/observe/stats/snapshot.js';
-import type { ConfigSnapshot, ConnectionSnapshot, WorkersSnapshot } from '../../src/surfaces/admin/types.js';
 import { withProxy } from '../support/proxy.js';
 import { type ProxyProcess, startProxyProcess } from '../support/proxy-process.js';
 import { command, withRaw } from '../support/raw-client.js';

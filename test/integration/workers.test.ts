@@ -2,8 +2,8 @@
 // one, of all or of the primary is what it should be. Real processes, as users run them.
 import t, { type Test } from 'tap';
 import type { RedisProcess } from '../../src/cli/local-server/redis-server.js';
+import type { WorkersSnapshot } from '../../src/observe/snapshots/workers.js';
 import type { StatsSnapshot } from '../../src/observe/stats/snapshot.js';
-import type { WorkersSnapshot } from '../../src/surfaces/admin/types.js';
 import { type ProxyProcess, startProxyProcess } from '../support/proxy-process.js';
 import { command, connectRaw, type RawClient, withRaw } from '../support/raw-client.js';
 import { withRedis } from '../support/redis.js';

@@ -1,6 +1,6 @@
 // What a client can make Spillway keep for it has a bound: behind it Spillway stops reading, and nothing is lost.
 import t from 'tap';
-import type { ConnectionSnapshot } from '../../src/surfaces/admin/types.js';
+import type { ConnectionSnapshot } from '../../src/observe/snapshots/connections.js';
 import { withProxy } from '../support/proxy.js';
 import { command, withRaw } from '../support/raw-client.js';
 import { withRedis } from '../support/redis.js';

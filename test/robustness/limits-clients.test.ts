@@ -2,7 +2,7 @@
 // compared with a server that has the same limit itself.
 import t from 'tap';
 import type { RedisProcess } from '../../src/cli/local-server/redis-server.js';
-import type { ConnectionSnapshot } from '../../src/surfaces/admin/types.js';
+import type { ConnectionSnapshot } from '../../src/observe/snapshots/connections.js';
 import { type TestProxy, withProxy } from '../support/proxy.js';
 import { connectRaw, type RawClient, withRaw } from '../support/raw-client.js';
 import { type TestScope, withRedis } from '../support/redis.js';

@@ -1,7 +1,7 @@
 // Links that stand still with megabytes on their way, so that no buffer has room any more, the proxy's included,
 // while another client is served; then they move again, and everything arrives as it was sent.
 import t from 'tap';
-import type { ConnectionSnapshot } from '../../src/surfaces/admin/types.js';
+import type { ConnectionSnapshot } from '../../src/observe/snapshots/connections.js';
 import { withFaultyLink } from '../support/faulty-link.js';
 import { Ledger, Tally } from '../support/ledger.js';
 import { withProxy } from '../support/proxy.js';

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import tls from 'node:tls';
 import t from 'tap';
-import type { ConnectionSnapshot } from '../../src/surfaces/admin/types.js';
+import type { ConnectionSnapshot } from '../../src/observe/snapshots/connections.js';
 import { Authority } from '../support/certificates.js';
 import { startProxyProcess } from '../support/proxy-process.js';
 import { connectRaw, doors, type RawClient } from '../support/raw-client.js';

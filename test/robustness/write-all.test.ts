@@ -8,7 +8,7 @@ import path from 'node:path';
 import tls from 'node:tls';
 import t from 'tap';
 import { findFreePort } from '../../src/cli/local-server/free-port.js';
-import type { PoolSnapshot } from '../../src/surfaces/admin/types.js';
+import type { PoolSnapshot } from '../../src/observe/snapshots/connections.js';
 import { Authority } from '../support/certificates.js';
 import { POOL as pool, withProxy } from '../support/proxy.js';
 import { command, RawClient } from '../support/raw-client.js';

@@ -1,7 +1,7 @@
 // One moment of the demo, both sides: all that the view and the summary are drawn from. Plain data.
 
+import type { MemorySnapshot } from '../../memory/snapshot.js';
 import type { StatsSnapshot } from '../../observe/stats/snapshot.js';
-import type { MemorySnapshot } from '../../surfaces/admin/types.js';
 import type { Tally } from './application.js';
 import type { PatternName } from './patterns.js';
 import type { ServerReading } from './server-reading.js';

@@ -8,14 +8,10 @@
 // wins; what was delivered is not told again; what lasts is tried for as long as it lasts; nobody who serves clients waits.
 import type { Logger } from 'pino';
 import type { EffectiveAlerts } from '../../config/effective.js';
-import type {
-  AdminSources,
-  AlertSituation,
-  AlertsSnapshot,
-  LiveSnapshot,
-} from '../../surfaces/admin/types.js';
+import type { LiveSnapshot, Subscribe } from '../snapshots/live.js';
 import { alertMessage } from './message.js';
 import { CALM, SituationTracker, sameSituation } from './situation.js';
+import type { AlertSituation, AlertsSnapshot } from './snapshot.js';
 import { post } from './webhook.js';
 
 const FIRST_RETRY_MS = 1000;
@@ -24,7 +20,7 @@ const LONGEST_RETRY_MS = 60_000;
 const LAST_MS = 1500;
 
 export interface AlertsParts {
-  readonly subscribe: AdminSources['subscribe'];
+  readonly subscribe: Subscribe;
   /** Which proxy it is, in words. */
   readonly instance: string;
   /** Monotonic milliseconds. */

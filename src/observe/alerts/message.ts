@@ -4,8 +4,9 @@
 
 import { PRIORITY_NAMES, type PriorityName } from '../../core/policy/rule.js';
 import type { Level } from '../../memory/pressure.js';
-import type { AlertSituation, LiveSnapshot } from '../../surfaces/admin/types.js';
+import type { LiveSnapshot } from '../snapshots/live.js';
 import { CALM, sameSituation } from './situation.js';
+import type { AlertSituation } from './snapshot.js';
 
 export type AlertChange =
   | { readonly event: 'level'; readonly priority: PriorityName; readonly from: Level; readonly to: Level }

@@ -11,9 +11,11 @@
 import type { EffectiveAlerts } from '../../config/effective.js';
 import { PRIORITY_NAMES } from '../../core/policy/rule.js';
 import type { Level } from '../../memory/pressure.js';
-import type { AlertSituation, LiveSnapshot, MemorySnapshot } from '../../surfaces/admin/types.js';
+import type { MemorySnapshot } from '../../memory/snapshot.js';
+import type { LiveSnapshot } from '../snapshots/live.js';
 import { FullSoon } from './full-soon.js';
 import { Lasting } from './lasting.js';
+import type { AlertSituation } from './snapshot.js';
 
 /** What every receiver takes for granted. */
 export const CALM: AlertSituation = {

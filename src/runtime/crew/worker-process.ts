@@ -6,7 +6,7 @@ import type { Socket } from 'node:net';
 import type { EffectiveConfig } from '../../config/effective.js';
 import { withoutSecrets, withoutSecretVariables } from '../../config/secrets.js';
 import type { ConsoleQuestion } from '../../core/session/state/console-question.js';
-import type { WorkerSnapshot } from '../../surfaces/admin/types.js';
+import type { WorkerSnapshot } from '../../observe/snapshots/workers.js';
 import type { ClientTraffic } from '../../wire/client/client-link.js';
 import type { Capacity } from '../capacity.js';
 import type { DataPlaneSnapshot } from '../data-plane.js';

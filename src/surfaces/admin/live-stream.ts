@@ -3,7 +3,8 @@
 // stored for; nothing is asked of the proxy while nobody reads; all end with the server, however long they would stay.
 import type { ServerResponse } from 'node:http';
 import type { FastifyInstance } from 'fastify';
-import type { AdminOptions, LiveSnapshot } from './types.js';
+import type { LiveSnapshot } from '../../observe/snapshots/live.js';
+import type { AdminOptions } from './types.js';
 
 const STREAMS = 16;
 /** So much may wait for a reader, and one message of any length. */

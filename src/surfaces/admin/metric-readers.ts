@@ -1,23 +1,19 @@
 // Where the metrics' values come from: one snapshot of each source, taken for the scrape, and readers that pick a value
 // of it for each line. Owns the labels and what bounds them; no name and no help text. It keeps nothing.
 // Invariant: labels are bounded by the config (rules, workers) or fixed; no key and no client is a label.
+
+import type { ConfigSnapshot } from '../../config/reload-outcome.js';
 import { PIN_REASONS } from '../../core/commands/spec.js';
 import { PRIORITY_NAMES } from '../../core/policy/rule.js';
+import type { MemorySnapshot } from '../../memory/snapshot.js';
+import type { AlertsSnapshot } from '../../observe/alerts/snapshot.js';
 import type { GrowthReport } from '../../observe/history/history.js';
+import type { ConnectionSnapshot, PoolSnapshot, TlsSnapshot } from '../../observe/snapshots/connections.js';
+import type { SweepSnapshot } from '../../observe/snapshots/sweep.js';
+import type { WorkerSnapshot, WorkersSnapshot } from '../../observe/snapshots/workers.js';
 import type { LatencySnapshot } from '../../observe/stats/latency.js';
 import type { RuleStats, StatsSnapshot } from '../../observe/stats/snapshot.js';
 import type { Sample } from './snapshot-metric.js';
-import type {
-  AlertsSnapshot,
-  ConfigSnapshot,
-  ConnectionSnapshot,
-  MemorySnapshot,
-  PoolSnapshot,
-  SweepSnapshot,
-  TlsSnapshot,
-  WorkerSnapshot,
-  WorkersSnapshot,
-} from './types.js';
 
 /** What one scrape reads: all of the same moment. */
 export interface Scrape {

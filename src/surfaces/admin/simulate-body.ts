@@ -1,6 +1,6 @@
 // The body of POST /api/simulate. Owns reading it, and what is said of one that is wrong.
 import { z } from 'zod';
-import type { RehearsalRequest } from './types.js';
+import type { RehearsalRequest } from '../../memory/snapshot.js';
 
 const MOST_PRESSURE = 2;
 const MOST_SECONDS = 3600;

@@ -1,6 +1,5 @@
 // The result of an analysis: a document that JSON, the tables and the report are made of. Field names are an API
 // (docs/TOOLS.md). Pure.
-import { megabytes } from '../../cli/terminal/paint.js';
 import { bandName, IDLE_BANDS, TTL_BANDS } from './bands.js';
 import { type ByteSums, type Estimate, estimateBytes, estimateCount, type Sample } from './estimate.js';
 import type { Group } from './groups.js';
@@ -222,4 +221,8 @@ function groupAnalysis(
 
 function sum<T>(list: readonly T[], of: (each: T) => number): number {
   return list.reduce((total, each) => total + of(each), 0);
+}
+
+function megabytes(bytes: number): string {
+  return `${(bytes / MB).toFixed(1)} MB`;
 }

@@ -11,7 +11,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { EffectiveMemory, EffectiveSweep } from '../../config/effective.js';
 import { Priority, type Rule } from '../../core/policy/rule.js';
 import { RuleSet } from '../../core/policy/rule-set.js';
-import type { SweepSnapshot } from '../../surfaces/admin/types.js';
+import type { SweepSnapshot } from '../../observe/snapshots/sweep.js';
 import { ServerError } from '../keyspace/endpoint.js';
 import { Pace } from '../keyspace/pace.js';
 import { connectServers, databasesOf, type Server, type Where } from '../keyspace/servers.js';

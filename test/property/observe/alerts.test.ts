@@ -9,7 +9,7 @@ import { Alerts } from '../../../src/observe/alerts/alerts.js';
 import { Lasting } from '../../../src/observe/alerts/lasting.js';
 import type { AlertMessage } from '../../../src/observe/alerts/message.js';
 import { CALM, SituationTracker } from '../../../src/observe/alerts/situation.js';
-import type { LiveSnapshot } from '../../../src/surfaces/admin/types.js';
+import type { LiveSnapshot } from '../../../src/observe/snapshots/live.js';
 
 const HOLD_MS = 10_000;
 const { alerts: OPTIONS } = compileConfig(checkConfig({ alerts: { hold: '10s', timeToFull: '1m' } }), {

@@ -6,7 +6,7 @@
 // made any more. One step after the other, each awaited.
 import type { Test } from 'tap';
 import type { RedisProcess } from '../../../src/cli/local-server/redis-server.js';
-import type { PoolSnapshot } from '../../../src/surfaces/admin/types.js';
+import type { PoolSnapshot } from '../../../src/observe/snapshots/connections.js';
 import { type TestProxy, withProxy } from '../../support/proxy.js';
 import { command, connectRaw, type RawClient } from '../../support/raw-client.js';
 import { withRedis } from '../../support/redis.js';

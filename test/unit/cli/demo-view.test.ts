@@ -6,8 +6,8 @@ import { createRandom, pick } from '../../../src/cli/demo/random.js';
 import { parseReading } from '../../../src/cli/demo/server-reading.js';
 import { drawSummary, summarize } from '../../../src/cli/demo/summary.js';
 import { drawLine, drawScreen } from '../../../src/cli/demo/view.js';
+import type { MemorySnapshot } from '../../../src/memory/snapshot.js';
 import type { RuleStats, StatsSnapshot } from '../../../src/observe/stats/snapshot.js';
-import type { MemorySnapshot } from '../../../src/surfaces/admin/types.js';
 
 const MEGABYTE = 2 ** 20;
 

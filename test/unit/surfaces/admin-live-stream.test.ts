@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { type AddressInfo, connect } from 'node:net';
 import { fastify } from 'fastify';
 import t, { type Test } from 'tap';
+import type { LiveSnapshot } from '../../../src/observe/snapshots/live.js';
 import { addLiveStream } from '../../../src/surfaces/admin/live-stream.js';
-import type { LiveSnapshot } from '../../../src/surfaces/admin/types.js';
 import { until } from '../../support/wait.js';
 
 async function start(t: Test) {

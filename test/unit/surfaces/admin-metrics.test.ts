@@ -1,20 +1,17 @@
 // Every metric carries the value of its snapshot field, under names that are an API.
 import t from 'tap';
+import type { ConfigSnapshot } from '../../../src/config/reload-outcome.js';
 import { PIN_REASONS } from '../../../src/core/commands/spec.js';
+import type { MemorySnapshot } from '../../../src/memory/snapshot.js';
 import { CALM } from '../../../src/observe/alerts/situation.js';
+import type { AlertsSnapshot } from '../../../src/observe/alerts/snapshot.js';
 import type { GrowthReport } from '../../../src/observe/history/history.js';
+import type { ConnectionSnapshot, PoolSnapshot } from '../../../src/observe/snapshots/connections.js';
+import type { SweepSnapshot } from '../../../src/observe/snapshots/sweep.js';
+import type { WorkersSnapshot } from '../../../src/observe/snapshots/workers.js';
 import { TrafficStats } from '../../../src/observe/stats/counters.js';
 import { type RuleStats, type StatsSnapshot, snapshotStats } from '../../../src/observe/stats/snapshot.js';
 import { createMetrics } from '../../../src/surfaces/admin/metrics.js';
-import type {
-  AlertsSnapshot,
-  ConfigSnapshot,
-  ConnectionSnapshot,
-  MemorySnapshot,
-  PoolSnapshot,
-  SweepSnapshot,
-  WorkersSnapshot,
-} from '../../../src/surfaces/admin/types.js';
 
 /** Different numbers everywhere, so that no two fields can be mistaken for each other. */
 function ruleStats(name: string, from: number): RuleStats {

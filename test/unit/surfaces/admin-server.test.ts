@@ -4,21 +4,19 @@ import { request } from 'node:http';
 import { connect } from 'node:net';
 import { pino } from 'pino';
 import t, { type Test } from 'tap';
+import type { ConfigSnapshot } from '../../../src/config/reload-outcome.js';
+import type { MemorySnapshot } from '../../../src/memory/snapshot.js';
 import { CALM } from '../../../src/observe/alerts/situation.js';
 import type { LoggedEvent } from '../../../src/observe/history/event-log.js';
 import { History } from '../../../src/observe/history/history.js';
 import { RuleHistory } from '../../../src/observe/history/report.js';
+import type { ConnectionSnapshot } from '../../../src/observe/snapshots/connections.js';
+import type { WorkersSnapshot } from '../../../src/observe/snapshots/workers.js';
 import { TrafficStats } from '../../../src/observe/stats/counters.js';
 import { snapshotStats } from '../../../src/observe/stats/snapshot.js';
 import { hostAllowed } from '../../../src/surfaces/admin/host-guard.js';
 import { startAdmin } from '../../../src/surfaces/admin/server.js';
-import type {
-  AdminOptions,
-  ConfigSnapshot,
-  ConnectionSnapshot,
-  MemorySnapshot,
-  WorkersSnapshot,
-} from '../../../src/surfaces/admin/types.js';
+import type { AdminOptions } from '../../../src/surfaces/admin/types.js';
 import type { ExplainRequest, Explanation } from '../../../src/surfaces/explain/types.js';
 
 const MEMORY: MemorySnapshot = {

@@ -2,7 +2,8 @@
 import { bytes, duration, percent, rate } from './format.js';
 
 /** @import { GrowthReport } from '../../../observe/history/history.js' */
-/** @import { LiveSnapshot, MemorySnapshot } from '../types.js' */
+/** @import { LiveSnapshot } from '../../../observe/snapshots/live.js' */
+/** @import { MemorySnapshot } from '../../../memory/snapshot.js' */
 
 /** So close to full is an emergency; so soon is, too. */
 const NEARLY_FULL = 0.97;

@@ -11,7 +11,8 @@ import { SortedTable } from './tables.js';
 /** @import { DiscoveredPattern, RuleStats } from '../../../observe/stats/snapshot.js' */
 /** @import { HistorySeries, RuleGrowth } from '../../../observe/history/history.js' */
 /** @import { Report } from '../../../observe/history/report.js' */
-/** @import { ClientSnapshot, LiveSnapshot } from '../types.js' */
+/** @import { ClientSnapshot } from '../../../observe/snapshots/connections.js' */
+/** @import { LiveSnapshot } from '../../../observe/snapshots/live.js' */
 
 /** @typedef {RuleStats & { growth: RuleGrowth | undefined, match: string }} Row */
 /** @typedef {ClientSnapshot & { key: string, perSecond: number | null }} ClientRow */

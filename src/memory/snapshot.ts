@@ -1,0 +1,66 @@
+// What the API says of memory: field names are an API. Owns shapes only.
+import type { PriorityName } from '../core/policy/rule.js';
+
+/** How much one priority is held back. */
+export interface ShedLevel {
+  /** Share of its growing writes refused now, 0 (none) … 1 (all). */
+  shedShare: number;
+  /** Pressures at which refusing starts and is full, 0 … 1; null: never refused. */
+  band: readonly [start: number, full: number] | null;
+}
+
+/** GET /api/memory. Bytes are null before the first reading, or where the server does not tell. */
+export interface MemorySnapshot {
+  /** (used - not counted) / limit; null without a limit or a reading. */
+  pressure: number | null;
+  /** What `level` stands on: `pressure`, or more by what was let through since, by hysteresis, by a rehearsal. */
+  actingPressure: number | null;
+  /** What that comes from. */
+  cause: string;
+  usedBytes: number | null;
+  /** Replication and AOF buffers, which Redis leaves out when it compares with maxmemory. */
+  notCountedBytes: number | null;
+  /** What pressure is measured against: maxmemory, or the config's own limit. */
+  limitBytes: number | null;
+  maxmemoryBytes: number | null;
+  /** maxmemory_policy as Redis names it. */
+  policy: string | null;
+  level: Record<PriorityName, ShedLevel>;
+  /** Whether anything can be refused at all. */
+  active: boolean;
+  readingAgeMs: number | null;
+  /** The reading is older than memory.staleAfter. */
+  stale: boolean;
+  /** One sentence: why shedding is on or off. */
+  reason: string;
+  /** Estimated growth of forwarded writes that the reading cannot contain yet. */
+  growthSinceReadingBytes: number;
+  /** What is left up to the point where Redis itself refuses; null where it would not. */
+  headroomBytes: number | null;
+  upstreamVersion: string | null;
+  polls: number;
+  pollErrors: number;
+  levelChanges: number;
+  /** null: what is refused is what memory demands. */
+  rehearsal: RehearsalSnapshot | null;
+}
+
+/** As if memory were so full. */
+export interface RehearsalSnapshot {
+  /** As `pressure` above; the higher one counts. */
+  readonly pressure: number;
+  /** ISO 8601. */
+  readonly endsAt: string;
+  readonly secondsLeft: number;
+}
+
+/** POST /api/simulate. */
+export interface RehearsalRequest {
+  readonly pressure: number;
+  readonly seconds: number;
+}
+
+export type RehearsalOutcome =
+  | { readonly ok: true; readonly rehearsal: RehearsalSnapshot | null }
+  /** Nothing is shed here, and why. */
+  | { readonly ok: false; readonly reason: string };
