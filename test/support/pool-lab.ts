@@ -1,5 +1,5 @@
 // Several sessions that share upstream connections to one small scripted Redis, without I/O: does by hand what
-// net/client-link and net/upstream-pool do. Strict where they are lenient: a connection of a client's own is never
+// wire/client/client-link and wire/upstream/upstream-pool do. Strict where they are lenient: a connection of a client's own is never
 // kept for later, so nothing that the client relies on may have stayed behind on it.
 import {
   type Greeting,
