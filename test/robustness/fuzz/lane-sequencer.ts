@@ -15,7 +15,7 @@ import { SequencerModel } from './sequencer-model.js';
 const KINDS = [
   ...[Pending.PASS, Pending.PASS, Pending.PASS, Pending.FOLLOW_UP, Pending.FOLLOW_UP, Pending.SWALLOW],
   ...[Pending.LOCAL_OOM, Pending.LOCAL_OOM, Pending.REFUSAL, Pending.MULTI, Pending.EXEC, Pending.AUTH],
-  ...[Pending.AUTH_PROBE, Pending.REPLY_CHECK],
+  ...[Pending.AUTH_PROBE, Pending.REPLY_CHECK, Pending.OPAQUE],
 ];
 const INTEGERS = [':1\r\n', ':0\r\n'];
 const STATUSES = ['+OK\r\n', '+PONG\r\n', '+QUEUED\r\n', ...INTEGERS];
@@ -83,6 +83,7 @@ function oweings(numbers: readonly number[]): Entry[] {
 function answerTo(kind: Pending, random: Random): string {
   switch (kind) {
     case Pending.PASS:
+    case Pending.OPAQUE:
       return reply(random);
     case Pending.EXEC:
       return random.pick(random.oneIn(4) ? ERRORS : ARRAYS);

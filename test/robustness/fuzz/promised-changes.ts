@@ -1,5 +1,5 @@
 // Whether the commands that went up are those that were sent but for the changes the rules promise: an injected PX,
-// a clamped expiry, a follow-up behind a write, a write that was shed, a question about CLIENT REPLY or AUTH.
+// a clamped expiry, a follow-up behind a write (behind ASKING with an ASKING of its own), a write that was shed, a question about CLIENT REPLY or AUTH.
 // Reads the rules' data, none of the code that applies them. Where several readings are possible, one suffices.
 import { NOW, RULES } from '../../support/session-lab.js';
 import type { Variant } from './variants.js';
@@ -26,7 +26,10 @@ export function insistOnPromises({ sent, forwarded }: Traffic, variant: Variant)
     sheds &&
     GROWING.has(args[0].toLowerCase()) &&
     (variant.shedsBySize === true || args.some((arg) => arg.startsWith('low:')));
-  const mayBeAdded = (args: readonly string[]): boolean => {
+  const asks = sent.some(([name]) => name.toLowerCase() === 'asking');
+  const mayBeAdded = (args: readonly string[], behind: readonly string[] = []): boolean => {
+    if (asks && args.length === 1 && args[0] === 'ASKING' && behind[0] === 'PEXPIRE')
+      return mayBeAdded(behind);
     if (args[0] === 'PEXPIRE' && args.length === 4 && args[3] === 'NX' && written.has(args[1])) {
       const rule = ruleOf(args[1]);
       return rule !== undefined && !rule.observe && String(rule.ttlMs) === args[2];
@@ -67,10 +70,10 @@ export function insistOnPromises({ sent, forwarded }: Traffic, variant: Variant)
   const skipShed = () => {
     for (const place of places) if (place < sent.length && mayBeShed(sent[place])) places.add(place + 1);
   };
-  for (const after of forwarded) {
+  for (const [i, after] of forwarded.entries()) {
     skipShed();
     const next = new Set<number>();
-    const added = mayBeAdded(after);
+    const added = mayBeAdded(after, forwarded[i + 1]);
     for (const place of places) {
       if (place < sent.length && mayBecome(sent[place], after)) next.add(place + 1);
       if (added) next.add(place);

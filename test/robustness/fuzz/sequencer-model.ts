@@ -8,7 +8,7 @@ import { OOM } from '../../support/session-lab.js';
 
 const SWALLOWED: readonly number[] = [Pending.FOLLOW_UP, Pending.SWALLOW, Pending.AUTH_PROBE];
 
-const PASSING: readonly number[] = [Pending.PASS, Pending.LOCAL_OOM];
+const PASSING: readonly number[] = [Pending.PASS, Pending.OPAQUE, Pending.LOCAL_OOM];
 const [ATTRIBUTE, MAP, PUSH] = [0x7c, 0x25, 0x3e];
 
 export class SequencerModel {
@@ -84,7 +84,8 @@ export class SequencerModel {
     const positive = item.startsWith('+');
     if (kind === Pending.REFUSAL && refused) this.client += OOM;
     else if (!swallowed && !(kind === Pending.REPLY_CHECK && positive)) this.client += item;
-    if (refused && item.startsWith('-OOM ')) this.events.push('oom');
+    // Only Redis's own words, and not where a script may have spoken.
+    if (kind === Pending.PASS && item.startsWith(OOM)) this.events.push('oom');
     if (kind === Pending.FOLLOW_UP && !/^(:[01]\r|-)/.test(item)) this.unsure = true;
     if (kind === Pending.FOLLOW_UP) this.events.push(`follow-up ${detail} ${outcomeOf(item)}`);
     if (kind === Pending.MULTI && refused) this.events.push(`multi refused ${detail}`);
