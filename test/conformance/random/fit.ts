@@ -138,8 +138,12 @@ function isTtlPromised(command: Command, state: State): boolean {
   return !(name === 'SET' && large && options.length > 0 && !options.includes('EX') && !certain);
 }
 
+const RELIEVES = new Set(['CONFIG', 'DEBUG', 'FLUSHALL', 'FLUSHDB', 'FUNCTION', 'MEMORY', 'SCRIPT', 'SWAPDB']);
+
 function isRefusalPromised(command: Command, state: State): boolean {
   const { name, sub } = nameOf(command);
+  // Behind what may free memory, or change its limit, nothing is refused until memory has been read again.
+  if (RELIEVES.has(name)) return false;
   // What a write invalidates for its own client follows its reply: a refusal that Spillway gives may come first.
   if (name === 'CLIENT' && sub === 'TRACKING') return false;
   // Redis would answer a stranger before it sees all keys: Spillway must not hold his commands back.
