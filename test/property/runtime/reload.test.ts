@@ -114,6 +114,7 @@ const SETTINGS: Record<string, readonly [unknown, unknown]> = {
   'upstream.url': ['redis://127.0.0.1:7003', 'redis://127.0.0.1:7004'],
   'upstream.pool': ['session', 'command'],
   'upstream.sharedConnections': [2, 3],
+  'upstream.responseTimeout': ['1s', '2s'],
   'upstream.shareCommands': [[], ['JSON.SET']],
   'upstream.connectTimeout': ['1s', '2s'],
   workers: [1, 2],
@@ -154,6 +155,7 @@ const RESTART = new Set([
     'proxyProtocol.from',
     'upstream.url',
     'upstream.pool',
+    'upstream.responseTimeout',
     'upstream.sharedConnections',
   ],
   ...[
