@@ -138,7 +138,16 @@ function isTtlPromised(command: Command, state: State): boolean {
   return !(name === 'SET' && large && options.length > 0 && !options.includes('EX') && !certain);
 }
 
-const RELIEVES = new Set(['CONFIG', 'DEBUG', 'FLUSHALL', 'FLUSHDB', 'FUNCTION', 'MEMORY', 'SCRIPT', 'SWAPDB']);
+const RELIEVES = new Set([
+  'CONFIG',
+  'DEBUG',
+  'FLUSHALL',
+  'FLUSHDB',
+  'FUNCTION',
+  'MEMORY',
+  'SCRIPT',
+  'SWAPDB',
+]);
 
 function isRefusalPromised(command: Command, state: State): boolean {
   const { name, sub } = nameOf(command);
