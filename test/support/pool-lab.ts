@@ -23,6 +23,8 @@ import {
 } from './session-lab.js';
 
 const MINUS = 0x2d;
+/** Bytes of replies that a client may be owed on a shared connection: less once the server has ended one. */
+const ALLOWANCES = [256 * 1024, 64 * 1024, 16 * 1024] as const;
 
 /** A connection to the server. */
 interface Far {
@@ -32,7 +34,9 @@ interface Far {
 }
 
 interface Shared extends Far {
+  readonly batch: Sink;
   readonly lane: SharedLane;
+  readonly allowance: number;
 }
 
 interface Player {
@@ -73,14 +77,15 @@ export function runPooled(scenarios: readonly Scenario[], way: Way): PooledOutco
     }
     return { server, sink: new Sink(), replies: Buffer.alloc(0) };
   };
-  const sharedFor = (identity: Identity): Shared | undefined => {
+  const sharedFor = (identity: Identity, pausable: boolean): Shared | undefined => {
     const { resp, credential, db } = identity;
-    const key = JSON.stringify([resp, credential, db]);
+    const key = JSON.stringify([resp, credential, db, pausable]);
     const there = shared.get(key);
     if (there !== undefined) return there;
     const far = connect(sharedGreeting(identity));
     if (far === undefined) return undefined;
-    const fresh = { ...far, lane: new SharedLane() };
+    const allowance = ALLOWANCES[Math.floor(random() * ALLOWANCES.length)];
+    const fresh = { ...far, batch: far.sink, lane: new SharedLane(), allowance };
     shared.set(key, fresh);
     return fresh;
   };
@@ -98,9 +103,9 @@ export function runPooled(scenarios: readonly Scenario[], way: Way): PooledOutco
           session.vouched(scenarios[0].server?.password !== true);
           continue;
         }
-        const far = sharedFor(session.identity);
+        const far = sharedFor(session.identity, session.wantsPausable);
         if (far === undefined) player.ended = true;
-        else session.attachShared({ batch: far.sink, lane: far.lane, allowance: 256 * 1024 });
+        else session.attachShared(far);
       }
     }
   };
@@ -110,7 +115,10 @@ export function runPooled(scenarios: readonly Scenario[], way: Way): PooledOutco
   };
 
   const players = scenarios.map((scenario): Player => {
-    const { session, client, context } = makeSession(scenario, true);
+    // Now and then there is none at hand.
+    const switchboard = (pausable: boolean): Shared | undefined =>
+      random() < 0.1 ? undefined : sharedFor(session.identity, pausable);
+    const { session, client, context } = makeSession(scenario, true, switchboard);
     const sent = Buffer.from(scenario.client, 'latin1');
     return { session, client, context, sent, at: 0, told: [], own: undefined, ended: false };
   });

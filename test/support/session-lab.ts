@@ -11,7 +11,7 @@ import { ALL, ShedGate } from '../../src/core/policy/shed.js';
 import type { TtlMemory } from '../../src/core/policy/ttl-memory.js';
 import { checks } from '../../src/core/resp/invariant.js';
 import { COPIED_BELOW } from '../../src/core/session/byte-sink.js';
-import { Session, type SessionContext } from '../../src/core/session/session.js';
+import { Session, type SessionContext, type Switchboard } from '../../src/core/session/session.js';
 
 checks.thorough = true;
 
@@ -652,7 +652,7 @@ function nameOf(names: Record<string, number>, value: number): string {
 }
 
 /** A session with all that it needs around it. */
-export function makeSession(scenario: Omit<Scenario, 'client'>, pooled = false) {
+export function makeSession(scenario: Omit<Scenario, 'client'>, pooled = false, switchboard?: Switchboard) {
   const gate = new ShedGate();
   if (scenario.shedding) {
     gate.active = true;
@@ -677,7 +677,7 @@ export function makeSession(scenario: Omit<Scenario, 'client'>, pooled = false) 
     clock: () => ticks++,
     counters: { commands: 0, stalls: 0, raw: 0 },
   };
-  const session = new Session(context, client, pooled ? undefined : upstream);
+  const session = new Session(context, client, pooled ? undefined : upstream, undefined, switchboard);
   return { session, context, upstream, client, gate, observer };
 }
 

@@ -89,6 +89,8 @@ const MOST_ARGUMENTS = 1024 * 1024;
 const BARE_HELLO = 2;
 /** A client whose pipeline never ends leaves its own connection at the latest after so many commands. */
 const MOST_STRAYED = 1024;
+/** To a shared connection, from there to one of its own, and a few more where one is lost in between. */
+const MOST_MOVES = 8;
 
 /** Where a session's commands go. */
 export const Place = { NOWHERE: 0, OWN: 1, SHARED: 2 } as const;
@@ -136,6 +138,10 @@ export class Session implements CommandHandler, ReplyOwner {
   private consoleReply = 0;
   /** How many commands in a row have gone up its own connection for no reason but those before them. */
   private strayed = 0;
+  /** How often it was given another connection since it last took a command, or lost one. */
+  private moves = 0;
+  /** See `outgrown`; Infinity: it has not been offered one that was too small. */
+  private outgrownAllowance = Number.POSITIVE_INFINITY;
   private wasRaw = false;
   private closed = false;
   private draining = false;
@@ -224,7 +230,7 @@ export class Session implements CommandHandler, ReplyOwner {
 
   /** It has a connection of its own and no need of it any more. */
   get mayRelease(): boolean {
-    return this.mayRest && !this.bulky;
+    return this.mayRest && !this.bulky && !this.outgrown;
   }
 
   /** It has a connection of its own and nothing on it: its next command may go up another one of its own. */
@@ -315,6 +321,7 @@ export class Session implements CommandHandler, ReplyOwner {
   private switchTo(line: SharedLine, pausable: boolean): void {
     this.switched.to = line.batch;
     this.place = Place.SHARED;
+    this.outgrownAllowance = Number.POSITIVE_INFINITY;
     this.line = line;
     this.onPausable = pausable;
     const { replies } = this.connection;
@@ -325,6 +332,7 @@ export class Session implements CommandHandler, ReplyOwner {
   private attached(): void {
     this.wants = Place.NOWHERE;
     this.strayed = 0;
+    invariant(++this.moves <= MOST_MOVES, 'what a client is given is what its next command needs');
     if (!this.feed.stalled) return;
     this.feed.resume();
     this.afterRequests();
@@ -332,6 +340,7 @@ export class Session implements CommandHandler, ReplyOwner {
 
   /** That shared connection is gone, whether it is attached or not. */
   detachShared(line: SharedLine): void {
+    this.moves = 0;
     if (this.place === Place.SHARED && this.line === line) this.leave();
   }
 
@@ -391,6 +400,7 @@ export class Session implements CommandHandler, ReplyOwner {
 
   failShared(count: number, error: Uint8Array): void {
     this.guarded(() => {
+      this.moves = 0;
       this.leave();
       const { pooling } = this.context;
       const lost = this.connection.replies.fail(count, error);
@@ -470,7 +480,10 @@ export class Session implements CommandHandler, ReplyOwner {
     const { args } = this.feed;
     if (this.connection.replies.queue.runs >= this.context.pendingRuns || this.drained) return this.wait();
     const found = this.context.table.find(args.buf, args.starts[0], args.ends[0]);
-    if (this.pooled && !this.isPlaced(found)) return this.wait();
+    if (this.pooled) {
+      if (!this.isPlaced(found)) return this.wait();
+      this.moves = 0;
+    }
     const spec = this.understood(found);
     if (spec !== undefined && this.waitsToLogIn(spec.role)) return this.wait();
     if (this.pooled && this.place === Place.OWN && (spec !== undefined || found === undefined)) {
@@ -506,6 +519,7 @@ export class Session implements CommandHandler, ReplyOwner {
 
   large(held: number): Flow {
     if (this.drained || !this.getsOwn('large-value')) return this.wait();
+    this.moves = 0;
     const { args } = this.feed;
     this.largeSpec = args.parsed > 0 ? this.largeUnderstood() : undefined;
     if (this.largeSpec !== undefined && this.waitsToLogIn(this.largeSpec.role)) return this.wait();
@@ -555,7 +569,7 @@ export class Session implements CommandHandler, ReplyOwner {
     if (this.connection.hold?.lasting) return this.getsOwn('slow-reader');
     if (this.bulky) return this.getsOwn('large-reply');
     if (this.connection.hold?.isShut) return this.getsOwn('client-state');
-    if (this.place === Place.OWN && this.staysOnOwn()) return true;
+    if (this.place === Place.OWN && (this.outgrown || this.staysOnOwn())) return true;
     return this.sharesFor(spec.pausable);
   }
 
@@ -570,7 +584,10 @@ export class Session implements CommandHandler, ReplyOwner {
       if (this.switchboard === undefined) return this.onPausable === pausable || this.wantsShared(pausable);
       const line = this.switchboard(pausable);
       if (line === undefined) return this.wantsShared(pausable);
-      if (this.connection.hold?.fits(line.allowance) === false) return this.getsOwn('large-reply');
+      if (this.connection.hold?.fits(line.allowance) === false) {
+        this.outgrownAllowance = line.allowance;
+        return this.getsOwn('large-reply');
+      }
       this.onPausable = pausable;
       if (line === this.line) return true;
       this.feed.passUpTo(this.feed.args.start);
@@ -634,6 +651,11 @@ export class Session implements CommandHandler, ReplyOwner {
     const spec = this.understood(this.context.table.find(args.buf, args.starts[0], args.ends[0]));
     // No question is so large: it has gone up, for the server to refuse.
     return spec?.role === ConnectionRole.CONSOLE ? undefined : spec;
+  }
+
+  /** Its next reply would be too large for the shared connection that it was offered last. */
+  private get outgrown(): boolean {
+    return this.connection.hold?.fits(this.outgrownAllowance) === false;
   }
 
   private get bulky(): boolean {
