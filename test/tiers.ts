@@ -33,13 +33,11 @@ export const POOLED_IN_FAST: readonly string[] = [
 
 /** Files that one kind of pooling is enough for: they choose it themselves, or it makes no difference. */
 export const ONE_POOLING: readonly string[] = [
-  'integration/addresses.test.ts',
   'integration/admin-live.test.ts',
   'integration/alerts.test.ts',
   'integration/cli-ask.test.ts',
   'integration/cli-top.test.ts',
   'integration/cli.test.ts',
-  'integration/console.test.ts',
   'integration/demo.test.ts',
   'integration/deploy.test.ts',
   'integration/docs.test.ts',

@@ -13,7 +13,7 @@ import t, { type Test } from 'tap';
 import { compileConfig } from '../../src/config/compile.js';
 import { configSchema } from '../../src/config/schema.js';
 import { startProxy } from '../../src/runtime/proxy.js';
-import { POOL, withProxy } from '../support/proxy.js';
+import { POOL, POOLS, withProxy } from '../support/proxy.js';
 import { fromAddress, proxyHeader } from '../support/proxy-header.js';
 import { command, RawClient, withRaw } from '../support/raw-client.js';
 import { withRedis } from '../support/redis.js';
@@ -41,7 +41,7 @@ async function occupy(t: Test, socketPath: string): Promise<net.Server> {
   return server;
 }
 
-for (const pool of ['session', 'command']) {
+for (const pool of POOLS) {
   t.test(`pool ${pool}: unix sockets on both sides`, async (t) => {
     const own = freshPath();
     const proxy = await withProxy(t, {

@@ -6,7 +6,7 @@ import t from 'tap';
 import type { StatsSnapshot } from '../../src/observe/stats/snapshot.js';
 import { need } from '../conformance/clients/apt.js';
 import { Program } from '../conformance/clients/program.js';
-import { withProxy } from '../support/proxy.js';
+import { POOLS, withProxy } from '../support/proxy.js';
 import { startProxyProcess } from '../support/proxy-process.js';
 import { command, withRaw } from '../support/raw-client.js';
 import { withRedis } from '../support/redis.js';
@@ -20,7 +20,7 @@ const EXPLAINED = '/api/explain?key=STATS&command=PROXY';
 /** What RESP2 makes of a map. */
 const flat = (map: object): unknown[] => Object.entries(map).flat();
 
-for (const pool of ['session', 'command'] as const) {
+for (const pool of POOLS) {
   t.test(`libraries get what the admin address says, with ${pool} pooling`, async (t) => {
     const redis = await withRedis(t);
     const proxy = await withProxy(t, { redis, config: { upstream: { pool }, rules: RULES } });

@@ -4,7 +4,7 @@ import tls from 'node:tls';
 import t from 'tap';
 import { findFreePort } from '../../src/cli/local-server/free-port.js';
 import { Authority } from '../support/certificates.js';
-import { withProxy } from '../support/proxy.js';
+import { POOLS, withProxy } from '../support/proxy.js';
 import { connectRaw, doors } from '../support/raw-client.js';
 import { withRedis } from '../support/redis.js';
 import { until } from '../support/wait.js';
@@ -36,7 +36,7 @@ const redis = await withRedis(t, [
   ...['--tls-ca-cert-file', authority.ca, '--tls-cert-file', cert, '--tls-key-file', key],
 ]);
 
-for (const pool of ['session', 'command']) {
+for (const pool of POOLS) {
   for (const secure of [false, true]) {
     for (const [tcpKeepAlive, seconds] of [
       [undefined, 60],

@@ -5,7 +5,7 @@ import { pino } from 'pino';
 import t from 'tap';
 import type { TrafficObserver } from '../../src/core/policy/observer.js';
 import { BrokenInvariant } from '../../src/core/resp/invariant.js';
-import { type TestProxy, withProxy } from '../support/proxy.js';
+import { POOLS, type TestProxy, withProxy } from '../support/proxy.js';
 import { command, withRaw } from '../support/raw-client.js';
 import { withRedis } from '../support/redis.js';
 
@@ -39,7 +39,7 @@ function faulty(observer: TrafficObserver): TrafficObserver {
 const failed = async (proxy: TestProxy): Promise<number> =>
   ((await proxy.admin('/api/connections')) as { clientsFailed: number }).clientsFailed;
 
-for (const pool of ['session', 'command']) {
+for (const pool of POOLS) {
   t.test(`${pool} pooling`, async (t) => {
     const redis = await withRedis(t);
     const lines: string[] = [];

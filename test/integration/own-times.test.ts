@@ -3,7 +3,7 @@
 import t from 'tap';
 import type { ConnectionSnapshot } from '../../src/observe/snapshots/connections.js';
 import type { StatsSnapshot } from '../../src/observe/stats/snapshot.js';
-import { type TestProxy, withProxy } from '../support/proxy.js';
+import { POOLS, type TestProxy, withProxy } from '../support/proxy.js';
 import { command, withRaw } from '../support/raw-client.js';
 import { withRedis } from '../support/redis.js';
 import { until } from '../support/wait.js';
@@ -32,7 +32,7 @@ async function held(proxy: TestProxy, wanted: (held: ConnectionSnapshot) => bool
 const nothing = ({ heldReplyBytes, heldCommandBytes, stalledCommandBytes }: ConnectionSnapshot): boolean =>
   heldReplyBytes === 0 && heldCommandBytes === 0 && stalledCommandBytes === 0;
 
-for (const pool of ['session', 'command'] as const) {
+for (const pool of POOLS) {
   t.test(`${pool} pooling: both ways are timed, and the event loop`, async (t) => {
     const proxy = await withProxy(t, { redis, config: { workers: 1, upstream: { pool } } });
     const client = await withRaw(t, proxy.port);

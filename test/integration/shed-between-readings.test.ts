@@ -2,7 +2,7 @@
 // announce, or have waiting at the server, closes no gate; and behind commands that free memory or change its limit
 // nothing is refused, though no reading was due. Readings come once a minute here, or when something asks for one.
 import t, { type Test } from 'tap';
-import { type TestProxy, withProxy } from '../support/proxy.js';
+import { POOLS, type TestProxy, withProxy } from '../support/proxy.js';
 import { command, type RawClient, withRaw } from '../support/raw-client.js';
 import { withRedis } from '../support/redis.js';
 import { until } from '../support/wait.js';
@@ -124,7 +124,7 @@ for (const way of WAYS) {
 }
 
 t.test('a loop of FLUSHDB on an empty database does not hold the gate open', async (t) => {
-  for (const pool of ['session', 'command'] as const) {
+  for (const pool of POOLS) {
     const { proxy, direct } = await start(t, { pool, workers: 1 } as (typeof WAYS)[number], '50ms', '20mb');
     for (let i = 0; i < 14; i++) await direct.call('SET', `pad:${i}`, Buffer.alloc(MB));
     const [flusher, writer] = [await withRaw(t, proxy.port), await withRaw(t, proxy.port)];

@@ -30,6 +30,9 @@ export interface TestProxy {
 /** Under which kind of pooling the tests run that do not choose one themselves. */
 export const POOL = process.env.SPILLWAY_POOL ?? 'session';
 
+/** Both kinds: a file that goes through them by itself is not run a second time (test/tiers.ts). */
+export const POOLS = ['session', 'command'] as const;
+
 /** How many worker processes the tests' proxies have that do not say themselves. */
 export const WORKERS = Number(process.env.SPILLWAY_WORKERS ?? 1);
 
