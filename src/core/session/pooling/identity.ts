@@ -39,6 +39,8 @@ export interface Greeting {
 
 /** Changes nothing on a connection that speaks RESP2, as a fresh one does; refused by NOAUTH where a login is wanted. */
 export const HELLO: Greeting = { command: encodeCommand('HELLO', '2'), essential: false };
+/** The same on one that speaks RESP3. */
+export const HELLO_3: Greeting = { command: encodeCommand('HELLO', '3'), essential: false };
 
 /**
  * What makes a fresh connection fit for any client of this identity. HELLO with its AUTH first: a server may take

@@ -13,7 +13,7 @@ import { equalsIgnoreCase } from '../../resp/bytes.js';
 import { encodeCommand } from '../../resp/encode.js';
 import type { ByteSink } from '../byte-sink.js';
 import { Hold, nameGiven, Standing } from '../pooling/hold.js';
-import { HELLO } from '../pooling/identity.js';
+import { HELLO, HELLO_3 } from '../pooling/identity.js';
 import { DETAIL_LIMIT, Pending } from '../reply/pending-queue.js';
 import { Auth, Refusal, type ReplyListener, ReplySequencer } from '../reply/reply-sequencer.js';
 import { Kind } from '../reply/subscriptions.js';
@@ -222,8 +222,10 @@ export class Connection implements ReplyListener {
     if (this.replies.auth === Auth.YES) return true;
     if (!this.replies.idle) return undefined;
     if (this.replies.auth === Auth.NO) return false;
-    // RESP2 it is still: a HELLO that switched would have told. PING may be forbidden, and would be logged as denied.
-    this.upstream.write(HELLO.command, 0, HELLO.command.length);
+    // A HELLO that switched would have told, so it is RESP2 still, unless it was greeted by RESP3 (command pooling).
+    // PING may be forbidden, and would be logged as denied.
+    const { command } = this.hold?.identity.resp === 3 ? HELLO_3 : HELLO;
+    this.upstream.write(command, 0, command.length);
     this.replies.owe(Pending.AUTH_PROBE);
     return undefined;
   }
