@@ -112,14 +112,18 @@ export class UpstreamPool {
   left(shared: SharedUpstream): void {
     for (const [key, share] of this.shares) {
       if (!share.sets.some((set) => set.has(shared)) || share.unshared !== undefined) continue;
-      if (share.sets.some((set) => set.inUse)) return;
-      share.unshared = setTimeout(() => this.end(key, share), UNSHARED_MS).unref();
-      this.unshared.set(key, share);
-      for (const [oldest, unused] of this.unshared) {
-        if (this.unshared.size <= MOST_UNSHARED) break;
-        this.end(oldest, unused);
-      }
+      if (!share.sets.some((set) => set.inUse)) this.endSoon(key, share);
       return;
+    }
+  }
+
+  /** Nobody shares it: it ends in a while, or now if there are too many such. */
+  private endSoon(key: string, share: Share): void {
+    share.unshared = setTimeout(() => this.end(key, share), UNSHARED_MS).unref();
+    this.unshared.set(key, share);
+    for (const [oldest, unused] of this.unshared) {
+      if (this.unshared.size <= MOST_UNSHARED) break;
+      this.end(oldest, unused);
     }
   }
 
@@ -150,7 +154,11 @@ export class UpstreamPool {
   }
 
   private tick(): void {
-    for (const { sets } of this.shares.values()) for (const set of sets) set.tick();
+    for (const [key, share] of this.shares) {
+      for (const set of share.sets) set.tick();
+      // Whoever it was made for may have left before it was there.
+      if (share.unshared === undefined && !share.sets.some((set) => set.inUse)) this.endSoon(key, share);
+    }
   }
 }
 
