@@ -334,7 +334,7 @@ export class Pressure {
     const byOom = this.heldBy === 'upstream OOM' && ratio < this.held;
     if (ratio >= this.lowestStart) this.oomContradictedAt = Number.NEGATIVE_INFINITY;
     else if (byOom) this.oomContradictedAt = ratio;
-    if (ratio > this.held) this.held = ratio;
+    if (ratio > this.held || (byOom && ratio < this.lowestStart)) this.held = ratio;
     else if (ratio < this.held - this.options.hysteresis) this.held = ratio + this.options.hysteresis;
     this.heldBy = 'reading';
   }
@@ -371,7 +371,8 @@ export class Pressure {
 
   private pauseForRelief(now: number, limitBytes: number): void {
     const { gate, relief } = this;
-    const left = relief.pause(gate.reliefs, gate.admitted, limitBytes, now);
+    const passed = gate.admitted + gate.promised + gate.promisedElsewhere;
+    const left = relief.pause(gate.reliefs, passed, limitBytes, now);
     if (left === 0) return;
     gate.open();
     gate.wakeAt = gate.admitted + left;

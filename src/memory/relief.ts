@@ -20,7 +20,8 @@ export class Relief {
 
   /**
    * How much growth may still pass before refusing goes on; 0: there is no pause. To be asked whenever there is
-   * something to refuse. `reliefs`: commands that have gone up; `admitted`: growth let through so far.
+   * something to refuse. `reliefs`: commands that have gone up; `admitted`: growth let through so far, with what large
+   * writes have announced.
    */
   pause(reliefs: number, admitted: number, limitBytes: number, now: number): number {
     if (this.pausedAt >= 0) this.spent += Math.max(0, admitted - this.pausedAt);

@@ -174,6 +174,9 @@ export const UNSHARED: ReadonlySet<string> = new Set([
   'debug',
   'shutdown',
   'cluster',
+  // From Redis 8 on its client waits for a thread, and nobody else does: on a shared connection all would.
+  'flushall',
+  'flushdb',
 ]);
 
 /** Of Valkey 9, not in the generated table: what such a server says of them is all there is to know. */

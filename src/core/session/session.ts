@@ -376,6 +376,7 @@ export class Session implements CommandHandler, ReplyOwner {
   clientEnded(): void {
     if (!this.feed.stalled || !this.blocked) return;
     this.guarded(() => {
+      this.wants = Place.NOWHERE;
       this.connection.goRaw();
       this.feed.resume();
       this.afterRequests();
@@ -470,10 +471,14 @@ export class Session implements CommandHandler, ReplyOwner {
   close(): void {
     this.closed = true;
     this.connection.replies.abandon();
-    this.guarded(() => {
-      this.growth.close();
-      this.reliefs.close();
-    });
+    // Whatever ended it, a fault too: what was under way for it must not count for ever.
+    for (const part of [this.growth, this.reliefs]) {
+      try {
+        part.close();
+      } catch (error) {
+        this.fault ??= error;
+      }
+    }
   }
 
   command(): Flow {

@@ -460,6 +460,7 @@ export class ClientLink implements Member, Applicant, VouchApplicant, Newcomer, 
   }
 
   granted(): void {
+    if (this.isClosed) return;
     this.applying = false;
     const { session } = this;
     const waits = session.identity === this.appliedFor && session.wants === Place.NOWHERE;
@@ -468,6 +469,7 @@ export class ClientLink implements Member, Applicant, VouchApplicant, Newcomer, 
   }
 
   refused(error: Error): void {
+    if (this.isClosed) return;
     this.applying = false;
     if (this.session.identity === this.appliedFor && !this.session.hasOwnUpstream) {
       this.upstreamFailed(error);
@@ -476,7 +478,7 @@ export class ClientLink implements Member, Applicant, VouchApplicant, Newcomer, 
   }
 
   isStillSilent(): void {
-    if (this.bytes === 0) this.seekVoucher();
+    if (this.bytes === 0 && !this.isClosed) this.seekVoucher();
   }
 
   private seekVoucher(): void {
@@ -488,6 +490,10 @@ export class ClientLink implements Member, Applicant, VouchApplicant, Newcomer, 
   vouched(open: boolean): void {
     const { session, seeksVoucherFor } = this;
     this.seeksVoucherFor = undefined;
+    if (this.needsNoVoucher) {
+      this.flush();
+      return;
+    }
     if (seeksVoucherFor?.credential === session.identity.credential) {
       if (session.isNew) session.vouched(open);
       else if (!open && !session.hasOwnUpstream) {
@@ -502,10 +508,15 @@ export class ClientLink implements Member, Applicant, VouchApplicant, Newcomer, 
     this.flush();
   }
 
+  /** What it asked has been told meanwhile, by a connection of its own: it may even wait for a reply on a shared one. */
+  private get needsNoVoucher(): boolean {
+    return this.isClosed || (this.isVouched && !this.session.isNew) || !this.session.idle;
+  }
+
   notVouched(error: Error): void {
     const identity = this.seeksVoucherFor;
     this.seeksVoucherFor = undefined;
-    if (this.session.hasOwnUpstream || identity !== this.session.identity) {
+    if (this.needsNoVoucher || this.session.hasOwnUpstream || identity !== this.session.identity) {
       this.flush();
       return;
     }
