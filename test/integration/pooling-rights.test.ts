@@ -1,10 +1,12 @@
 // Rights with command pooling, against a real server: a client may do what a connection of its own might, made when the
 // client came and logged in when it did. One server for all, reset between the tests; each test in both pooling modes
 // where that means something.
+import { once } from 'node:events';
+import net, { type AddressInfo, type Socket } from 'node:net';
 import t, { type Test } from 'tap';
 import type { PoolSnapshot } from '../../src/observe/snapshots/connections.js';
 import { withProxy } from '../support/proxy.js';
-import { type RawClient, withRaw } from '../support/raw-client.js';
+import { command, type RawClient, withRaw } from '../support/raw-client.js';
 import { withRedis } from '../support/redis.js';
 import { commands, lookAt } from '../support/twins.js';
 import { until } from '../support/wait.js';
@@ -199,3 +201,51 @@ t.test(
     t.ok(peak <= most, `${peak} connections at most`);
   },
 );
+
+/** A connection to the server of which nothing comes back. */
+interface HeldUp {
+  readonly near: Socket;
+  readonly far: Socket;
+}
+
+for (const [how, letGo] of [
+  ['late', ({ far, near }: HeldUp) => far.pipe(near)],
+  ['never', ({ near }: HeldUp) => near.destroy()],
+] as const) {
+  t.test(`a check of the login that ends ${how} changes nothing for a client that has gone on`, async (t) => {
+    const held: HeldUp[] = [];
+    let holding = false;
+    const relay = net.createServer((near) => {
+      const far = net.connect(redis.port, '127.0.0.1');
+      for (const socket of [near, far]) socket.on('error', () => {});
+      near.pipe(far);
+      if (holding) held.push({ near, far });
+      else far.pipe(near);
+      holding = false;
+    });
+    await once(relay.listen(0, '127.0.0.1'), 'listening');
+    t.teardown(() => relay.close());
+    const { port } = relay.address() as AddressInfo;
+    const proxy = await withProxy(t, { redis: { port }, config: { upstream: { pool: 'command' } } });
+    const sent = async () => ((await proxy.admin('/api/connections')) as { commands: number }).commands;
+    const first = await withRaw(t, proxy.port);
+    await first.call('SET', 'k', 'v');
+    await first.call('GET', 'k');
+    holding = true;
+    const client = await withRaw(t, proxy.port);
+    await until(() => held.length === 1, { describe: 'the login to be checked' });
+    t.equal(String(await client.call('CLIENT', 'SETNAME', 'me')), '+OK\r\n');
+    await look.call('CLIENT', 'PAUSE', '60000', 'WRITE');
+    t.teardown(() => look.call('CLIENT', 'UNPAUSE'));
+    const before = await sent();
+    void client.write(command('SET', 'k', 'w'));
+    await until(async () => (await sent()) > before, { describe: 'the write to go up' });
+    const [check] = held;
+    const closed = new Promise((resolve) => check.near.once('close', resolve));
+    letGo(check);
+    await closed;
+    await look.call('CLIENT', 'UNPAUSE');
+    t.equal(String((await client.readReplies(1))[0]), '+OK\r\n');
+    t.equal(String(await client.call('GET', 'k')), '$1\r\nw\r\n');
+  });
+}
