@@ -7,7 +7,7 @@ import type { Rule } from '../core/policy/rule.js';
 const MOST_TOLD = 20;
 /** More globs without a byte that keys must hold are tried one after the other for too long. */
 const MOST_BARE = 100;
-const REGULAR_EXPRESSION = /^\^|\$$|\.\*|\.\+|\\[dws]|\([^)]*\|[^)]*\)/;
+const REGULAR_EXPRESSION = /^\^|^\.\*|\$$|\.\+|\\[dws]|\([^)]*\|[^)]*\)/;
 const SEPARATOR = /[:/.|_-]$/;
 /** Keys of queue libraries: whose structures hold jobs that would go with them. */
 const QUEUES = /^(?:bull|bq|rq|resque|sidekiq|celery|_kombu|queues?)\b/;

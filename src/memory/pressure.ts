@@ -109,6 +109,8 @@ const MUCH_FREED = 0.1;
 export class Pressure {
   reading: Reading | undefined;
   applicability: Applicability | undefined;
+  /** As last read; undefined in a worker, whose primary judges. */
+  private keyspace: KeyspaceReading | undefined;
   levelChanges = 0;
   /** As told. */
   readonly levels: Level[] = ['open', 'open', 'open', 'open'];
@@ -148,10 +150,11 @@ export class Pressure {
     this.lowestStart = lowestStart(options);
   }
 
-  /** Other options from now on. Whether they apply to the server at all, the next reading tells. */
+  /** Other options from now on, also while no readings come. */
   reconfigure(options: PressureOptions, now: number): void {
     this.options = options;
     this.lowestStart = lowestStart(options);
+    if (this.reading !== undefined && this.keyspace !== undefined) this.judge(this.reading, now);
     this.apply(now, 'configuration');
   }
 
@@ -165,21 +168,23 @@ export class Pressure {
     // While memory is being freed the reading does not show yet what the command has done.
     this.covered = reading.freeing ? { ...covered, reliefs: this.covered.reliefs } : covered;
     this.blind = false;
-    this.applicability = judgeApplicability(
-      reading,
-      keyspace,
-      this.options,
-      now - this.oomAt < OOM_COUNTS_MS,
-    );
+    this.keyspace = keyspace;
+    const applicability = this.judge(reading, now);
     const refused = this.held > this.lowestStart;
     this.holdReading();
     this.better =
       before?.maxmemoryBytes !== reading.maxmemoryBytes ||
       before.policy !== reading.policy ||
-      freed >= MUCH_FREED * this.applicability.limitBytes ||
+      freed >= MUCH_FREED * applicability.limitBytes ||
       (refused && this.held <= this.lowestStart);
     this.relief.take(this.covered.reliefs, this.better);
-    this.apply(now, this.applicability.applies ? 'reading' : 'not applicable');
+    this.apply(now, applicability.applies ? 'reading' : 'not applicable');
+  }
+
+  private judge(reading: Reading, now: number): Applicability {
+    const oom = now - this.oomAt < OOM_COUNTS_MS;
+    this.applicability = judgeApplicability(reading, this.keyspace, this.options, oom);
+    return this.applicability;
   }
 
   /** A reading that was asked for has failed, or is long in coming: until there is one, what was read is held on to. */

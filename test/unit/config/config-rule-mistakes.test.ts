@@ -34,6 +34,8 @@ t.test('a rule that is never reached', async (t) => {
 t.test('patterns that are no globs, or match one key', async (t) => {
   t.match(mistakes({ match: '^cache:.*$' }), [/looks like a regular expression/]);
   t.match(mistakes({ match: 'user:\\d+' }), [/looks like a regular expression/]);
+  t.same(mistakes({ match: 'cache.*' }, { match: 'app.*.session.*' }), [], 'dots are as good as colons');
+  t.match(mistakes({ match: '.*cache' }), [/looks like a regular expression/]);
   t.match(mistakes({ match: 'cache:' }), [
     /the one key "cache:": for all keys that begin so, write "cache:\*"/,
   ]);

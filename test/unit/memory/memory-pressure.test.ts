@@ -57,6 +57,25 @@ t.test('other bands count at once, for the levels, too; other limits from the ne
   t.same(shares(), [0, 0, 0, 0]);
 });
 
+t.test('other options count while no readings come, too', async (t) => {
+  const { read, miss, shares, pressure, now } = makePressure({ onStale: 'hold' });
+  read(0.99, {}, { keys: 10, expires: 0, replica: false });
+  t.same(shares(), [100, 100, 100, 0]);
+  miss();
+  pressure.reconfigure({ ...OPTIONS, onStale: 'hold', shedWhen: 'never' }, now());
+  t.same(shares(), [0, 0, 0, 0], 'nothing is refused any more');
+  pressure.reconfigure({ ...OPTIONS, onStale: 'hold', limitBytes: LIMIT / 2 }, now());
+  t.same(shares(), [100, 100, 100, 0]);
+});
+
+t.test('an OOM that a reading below all bands contradicts refuses nothing from there on', async (t) => {
+  const { read, shares, pressure, now } = makePressure();
+  read(0.795);
+  pressure.upstreamOom(now());
+  read(0.795);
+  t.same(shares(), [0, 0, 0, 0]);
+});
+
 t.test('what Redis does not count is not counted', async (t) => {
   const { read, shares, pressure } = makePressure();
   read(0.99, { notCountedBytes: 0.3 * LIMIT });
