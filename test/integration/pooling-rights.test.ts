@@ -208,6 +208,22 @@ interface HeldUp {
   readonly far: Socket;
 }
 
+/** A proxy, command pooling, to the server of which nothing comes back on the connections that are `held`. */
+async function behindRelay(t: Test, held: HeldUp[], holds: () => boolean) {
+  const relay = net.createServer((near) => {
+    const far = net.connect(redis.port, '127.0.0.1');
+    for (const socket of [near, far]) socket.on('error', () => {});
+    near.on('close', () => far.destroy());
+    near.pipe(far);
+    if (holds()) held.push({ near, far });
+    else far.pipe(near);
+  });
+  await once(relay.listen(0, '127.0.0.1'), 'listening');
+  t.teardown(() => relay.close());
+  const { port } = relay.address() as AddressInfo;
+  return withProxy(t, { redis: { port }, config: { upstream: { pool: 'command' } } });
+}
+
 for (const [how, letGo] of [
   ['late', ({ far, near }: HeldUp) => far.pipe(near)],
   ['never', ({ near }: HeldUp) => near.destroy()],
@@ -215,18 +231,11 @@ for (const [how, letGo] of [
   t.test(`a check of the login that ends ${how} changes nothing for a client that has gone on`, async (t) => {
     const held: HeldUp[] = [];
     let holding = false;
-    const relay = net.createServer((near) => {
-      const far = net.connect(redis.port, '127.0.0.1');
-      for (const socket of [near, far]) socket.on('error', () => {});
-      near.pipe(far);
-      if (holding) held.push({ near, far });
-      else far.pipe(near);
+    const proxy = await behindRelay(t, held, () => {
+      const hold = holding;
       holding = false;
+      return hold;
     });
-    await once(relay.listen(0, '127.0.0.1'), 'listening');
-    t.teardown(() => relay.close());
-    const { port } = relay.address() as AddressInfo;
-    const proxy = await withProxy(t, { redis: { port }, config: { upstream: { pool: 'command' } } });
     const sent = async () => ((await proxy.admin('/api/connections')) as { commands: number }).commands;
     const first = await withRaw(t, proxy.port);
     await first.call('SET', 'k', 'v');
@@ -249,3 +258,19 @@ for (const [how, letGo] of [
     t.equal(String(await client.call('GET', 'k')), '$1\r\nw\r\n');
   });
 }
+
+t.test('a check of the login that stays without an answer holds up nobody', async (t) => {
+  const held: HeldUp[] = [];
+  let holding = false;
+  const proxy = await behindRelay(t, held, () => {
+    const hold = holding;
+    holding = false;
+    return hold;
+  });
+  const first = await withRaw(t, proxy.port);
+  await first.call('GET', 'k');
+  holding = true;
+  const clients = [await withRaw(t, proxy.port), await withRaw(t, proxy.port), await withRaw(t, proxy.port)];
+  await until(() => held.length === 1, { describe: 'the login to be checked' });
+  for (const client of clients) t.equal(String(await client.call('ECHO', 'x')), '$1\r\nx\r\n');
+});
