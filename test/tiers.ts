@@ -57,4 +57,4 @@ export const BY_TRANSPORT: readonly string[] = [
 export const BROWSER_IN_FAST: readonly string[] = ['browser/report.test.ts'];
 
 /** Files that judge times or memory: they run when nothing else does. */
-export const ALONE: readonly string[] = [];
+export const ALONE: readonly string[] = ['robustness/bounds-large.test.ts'];

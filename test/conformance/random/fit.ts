@@ -1,6 +1,7 @@
 // Takes out of a random session what makes it impossible to repeat, and what a mode is documented not to promise.
 // Each exclusion stands here with its reason, and nowhere else. Works by the words alone: it walks each client's
 // commands in order and knows no replies, so it errs on the side of leaving out.
+import { POOL } from '../../support/proxy.js';
 import type { Mode } from './modes.js';
 import { type Command, isRaw, nameOf, type Session, type Step, type Turn, wordsOf } from './session.js';
 
@@ -155,9 +156,11 @@ function isRefusalPromised(command: Command, state: State): boolean {
   if (RELIEVES.has(name)) return false;
   // What a write invalidates for its own client follows its reply: a refusal that Spillway gives may come first.
   if (name === 'CLIENT' && sub === 'TRACKING') return false;
-  // Redis would answer a stranger before it sees all keys: Spillway must not hold his commands back.
+  // Redis would answer a stranger before it sees all keys: Spillway must not hold his commands back. With command pooling
+  // a client is one on each connection of its own.
   const large = wordsOf(command).some((word) => typeof word === 'number' && word >= LARGE);
-  return !((name === 'MSET' || name === 'MSETNX') && large && (state.protocol === 2 || state.reset));
+  const stranger = state.protocol === 2 || state.reset || POOL === 'command';
+  return !((name === 'MSET' || name === 'MSETNX') && large && stranger);
 }
 
 function advance(command: Command, state: State): void {
