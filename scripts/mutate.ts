@@ -13,6 +13,8 @@ import { type Mutant, mutantsOf } from './mutation/mutants.js';
 import { Tests } from './mutation/tests.js';
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url));
+// A mutant may loop for ever: none is left behind when this ends early.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1));
 const CORE = ['src/core', 'src/wire', 'src/memory'];
 const COPIED = [
   'src',
@@ -56,14 +58,19 @@ function passes(folder: string, test: string, limitMs: number): Promise<boolean 
   const child = spawn(process.execPath, ['--import=tsx', test], {
     ...{ cwd: folder, env, stdio: 'ignore', detached: true },
   });
+  // With all that it has started.
+  const kill = (): void => {
+    if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, 'SIGKILL');
+  };
+  process.once('exit', kill);
   return new Promise((resolve) => {
     const timer = setTimeout(() => {
       resolve(undefined);
-      // With all that it has started.
-      if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+      kill();
     }, limitMs);
     child.once('exit', (code) => {
       clearTimeout(timer);
+      process.off('exit', kill);
       resolve(code === 0);
     });
   });
