@@ -486,6 +486,11 @@ export class Session implements CommandHandler, ReplyOwner {
     if (this.connection.replies.queue.runs >= this.context.pendingRuns || this.drained) return this.wait();
     const found = this.context.table.find(args.buf, args.starts[0], args.ends[0]);
     if (this.pooled) {
+      if (this.refusesUnmoved(found)) {
+        this.moves = 0;
+        this.context.counters.commands++;
+        return Flow.TAKEN;
+      }
       if (!this.isPlaced(found)) return this.wait();
       this.moves = 0;
     }
@@ -565,6 +570,23 @@ export class Session implements CommandHandler, ReplyOwner {
     if (!this.getsOwn('malformed')) return this.wait();
     this.connection.goRaw();
     return Flow.TAKEN;
+  }
+
+  /**
+   * Refuses the command under scan where it stands, if only for that the client would move to another shared connection:
+   * that would cost a pipeline of reads and refused writes a round trip for each.
+   */
+  private refusesUnmoved(spec: CommandSpec | undefined): boolean {
+    if (spec === undefined || !this.context.policy.gate.active) return false;
+    if (!spec.governed || spec.sharing !== Sharing.SHARED) return false;
+    if (this.place !== Place.SHARED || this.onPausable || !this.authenticated) return false;
+    const { args } = this.feed;
+    if (!arityFits(spec.arity, args.argc)) return false;
+    // Not kept for later: a client that moves may have others decided meanwhile, and the policy has one verdict for all.
+    const verdict = this.decide(spec, args.next - args.start);
+    if (verdict.action !== Action.SHED) return false;
+    this.writes.shed(spec, verdict);
+    return true;
   }
 
   /** The session has what the command under scan needs to go up on; else `wants` says what. */

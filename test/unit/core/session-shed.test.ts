@@ -2,7 +2,20 @@
 // for silence, and never before Redis would have had its say about rights.
 import t from 'tap';
 import { Priority } from '../../../src/core/policy/rule.js';
-import { cmd, direct, everyWay, makeSession, OK, OOM, type Scenario } from '../../support/session-lab.js';
+import { SharedLane } from '../../../src/core/session/pooling/shared-lane.js';
+import { Place } from '../../../src/core/session/session.js';
+import {
+  cmd,
+  direct,
+  everyWay,
+  lend,
+  makeSession,
+  OK,
+  OOM,
+  type Scenario,
+  ScriptedRedis,
+  Sink,
+} from '../../support/session-lab.js';
 
 const full = (key: string): boolean => key.startsWith('low:');
 const SHED = cmd('SET', 'low:x', 1);
@@ -163,4 +176,58 @@ t.test('an OOM of Redis itself is told', async (t) => {
   const { client, upstreamOoms } = everyWay(scenario);
   t.equal(client, direct(scenario));
   t.equal(upstreamOoms, 2);
+});
+
+/** A connection that clients share, and the server at its end. */
+function sharedLine() {
+  const server = new ScriptedRedis({});
+  const batch = new Sink();
+  const lane = new SharedLane();
+  const serve = () => lend(server.receive(batch.take()), (replies) => lane.receive(replies));
+  return { server, batch, lane, serve, allowance: Number.POSITIVE_INFINITY };
+}
+
+t.test('a refused write keeps a client that shares on the connection that it reads from', async (t) => {
+  const pairs = 3;
+  const pipeline = Buffer.from((cmd('GET', 'k') + SHED).repeat(pairs), 'latin1');
+  const refused = `$-1\r\n${OOM}`.repeat(pairs);
+  for (let cut = 0; cut < pipeline.length; cut++) {
+    const [reads, writes] = [sharedLine(), sharedLine()];
+    const { session, client, observer, context } = makeSession({ shedding: true }, true, (pausable) =>
+      pausable ? writes : reads,
+    );
+    session.fromClient(Buffer.from(cmd('PING'), 'latin1'));
+    session.attachShared(reads);
+    reads.serve();
+    const { stalls } = context.counters;
+    for (const piece of [pipeline.subarray(0, cut), pipeline.subarray(cut)]) {
+      lend(piece, (bytes) => session.fromClient(bytes));
+    }
+    t.match(session, { stalled: false, wants: Place.NOWHERE }, `cut at ${cut}: it waits for nothing`);
+    t.equal(context.counters.stalls, stalls);
+    reads.serve();
+    t.equal(reads.server.commands.length, 1 + pairs, 'all reads go up in one round trip');
+    t.equal(writes.batch.bytes, 0, 'and nothing by the connection for writes');
+    t.equal(client.all(), `+PONG\r\n${refused}`);
+    t.equal(observer.sheds.length, pairs);
+    lend(Buffer.from(cmd('SET', 'a', 1) + SHED + cmd('GET', 'a'), 'latin1'), (bytes) =>
+      session.fromClient(bytes),
+    );
+    writes.serve();
+    t.equal(client.all(), `+PONG\r\n${refused}${OK}${OOM}$1\r\n1\r\n`, 'a write that passes moves it');
+    t.equal(session.fault, undefined);
+  }
+});
+
+t.test('a client that shares and has to log in gets the words of the server', async (t) => {
+  const line = sharedLine();
+  const { session, client, observer } = makeSession({ shedding: true }, true, () => line);
+  session.fromClient(Buffer.from(cmd('GET', 'k'), 'latin1'));
+  session.attachShared(line);
+  line.lane.receive(Buffer.from('-NOAUTH Authentication required.\r\n', 'latin1'));
+  session.fromClient(Buffer.from(SHED, 'latin1'));
+  t.match(session, { stalled: false, wants: Place.NOWHERE });
+  t.equal(client.all(), '-NOAUTH Authentication required.\r\n');
+  t.equal(line.batch.all(), cmd('GET', 'k') + SHED);
+  t.same(observer.sheds, []);
 });
