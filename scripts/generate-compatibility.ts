@@ -144,23 +144,6 @@ const POOLED: readonly (readonly [what: string, why: string])[] = [
   ],
 ];
 
-/** Where Spillway itself refuses: everything else that is refused, the server has refused. */
-const REFUSALS: readonly (readonly [reply: string, when: string])[] = [
-  [
-    "`-OOM command not allowed when used memory > 'maxmemory'.`",
-    'A growing write whose pattern is shed. Inside `MULTI` the server is made to refuse it, so that `EXEC` says `EXECABORT`.',
-  ],
-  [
-    '`-ERR max number of clients reached`',
-    'More clients than `limits.maxClients`; the connection is closed.',
-  ],
-  [
-    '`-ERR Command not allowed inside a transaction`',
-    '`PROXY` inside `MULTI`: the server is made to refuse something in its place, so that `EXEC` says `EXECABORT`. Other errors that `PROXY` draws are like those of a container command of Redis.',
-  ],
-  ['a reset, or the end, of the connection', 'The server behind cannot be reached, or has closed its side.'],
-];
-
 function load<T>(prefix: string, schema: z.ZodType<T>): T[] {
   if (!existsSync(FIGURES)) return [];
   return readdirSync(FIGURES)
@@ -341,8 +324,8 @@ function generate(): string {
     '## Test-suites of clients and servers',
     suites(),
     '## What is refused',
-    'By Spillway itself; every other refusal is the server’s own, and so are its words.',
-    table(['the client gets', 'when'], REFUSALS),
+    '[ERRORS.md](ERRORS.md) lists every error that Spillway itself sends. Every other error is the server’s own. Inside `MULTI` the ' +
+      'server is made to refuse what Spillway refuses, so that `EXEC` answers `EXECABORT`.',
     '## What differs',
     table(['a client can tell by', 'why'], DIFFERENCES),
     '## By TLS and unix sockets',

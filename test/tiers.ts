@@ -20,6 +20,7 @@ export const REST: readonly string[] = [
   'robustness/servers-refusing.test.ts',
   'robustness/limits-clients.test.ts',
   'integration/demo.test.ts',
+  'integration/exit-codes.test.ts',
 ];
 
 /** Run by `npm test` with command pooling, too: with session pooling, these go through every part of the proxy. */
@@ -38,9 +39,11 @@ export const ONE_POOLING: readonly string[] = [
   'integration/cli-ask.test.ts',
   'integration/cli-top.test.ts',
   'integration/cli.test.ts',
+  'integration/client-errors.test.ts',
   'integration/demo.test.ts',
   'integration/deploy.test.ts',
   'integration/docs.test.ts',
+  'integration/exit-codes.test.ts',
   'integration/keep-alive.test.ts',
   'robustness/fuzz.test.ts',
   'robustness/log-destinations.test.ts',

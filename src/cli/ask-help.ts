@@ -1,4 +1,5 @@
 // What `--help` of explain, stats, top, report and simulate says below the list of flags. Text only.
+import { exitStatusHelp } from './exit.js';
 
 const ENVIRONMENT = `
 Environment:
@@ -9,13 +10,7 @@ Environment:
   NO_COLOR                    set: no colours
 `;
 
-const EXIT_STATUS = `
-Exit status:
-  0    answered
-  1    the proxy could not be asked, and the message says why and what to do
-  64   wrong usage: an unknown flag, a missing value
-  78   the configuration is invalid; every problem is listed with its place
-`;
+const EXIT_STATUS = exitStatusHelp('ask');
 
 export const EXPLAIN_MANUAL = `
 Description:

@@ -1,4 +1,5 @@
 // What `--help` of doctor says below the list of flags. Text only.
+import { exitStatusHelp } from './exit.js';
 import { TOOL_ENVIRONMENT } from './tool-help.js';
 
 export const DOCTOR_MANUAL = `
@@ -24,13 +25,4 @@ Rights:
   +info +ping +select +client|setname; for the keys +scan +memory|usage +pttl +type +object +exists +strlen +hlen
   +zcard +scard +hscan +zscan +sscan; +config|get +slowlog|get +latency|latest +latency|history
   +client|list; of a Cluster +cluster|slots and +cluster|nodes. What is missing but INFO is said.
-
-Exit status:
-  0    nothing was found, or less than --fail-on says
-  1    the server could not be asked, and the message says why and what to do
-  2    the worst that was found is a warning (or a notice)
-  3    something critical was found
-  64   wrong usage: an unknown flag, a missing value
-  78   the configuration, or an address, is invalid; every problem is listed with its place
-  130  ended by Ctrl-C; 143: by SIGTERM
-${TOOL_ENVIRONMENT}`;
+${exitStatusHelp('doctor')}${TOOL_ENVIRONMENT}`;

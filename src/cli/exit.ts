@@ -1,4 +1,5 @@
-// Exit codes of `spillway`, and the line on standard error that goes with a failure.
+// Exit codes of `spillway`: one table, from which `--help` and docs/EXIT-CODES.md are written, and the line on standard
+// error that goes with a failure.
 // Codes 64 and 78 are those of BSD's sysexits.h, so that a supervisor can tell "fix the config" from "try again".
 
 export const ExitCode = {
@@ -17,6 +18,102 @@ export const ExitCode = {
   TERMINATED: 143,
 } as const;
 export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
+
+const USAGE = [ExitCode.USAGE, 'wrong usage: an unknown flag or command, a missing value'] as const;
+const CONFIG = [
+  ExitCode.CONFIG,
+  'the configuration, a variable or an address is invalid; every problem is listed with its place',
+] as const;
+const UNASKED = [
+  ExitCode.FAILURE,
+  'the server could not be asked; the message says why and what to do',
+] as const;
+const SIGNALS = [
+  [ExitCode.INTERRUPTED, 'ended by SIGINT (Ctrl-C) before it was done'],
+  [ExitCode.TERMINATED, 'ended by SIGTERM before it was done'],
+] as const;
+
+export interface ExitStatus {
+  readonly commands: readonly string[];
+  readonly about?: string;
+  readonly rows: readonly (readonly [code: ExitCode, meaning: string])[];
+}
+
+/** What each command ends with, by kind of command. A second SIGINT or SIGTERM ends any of them at once. */
+export const EXIT_STATUS = {
+  run: {
+    commands: ['spillway'],
+    rows: [
+      [ExitCode.OK, 'ended by SIGTERM or SIGINT, and all clients were let finish'],
+      [ExitCode.FAILURE, 'could not listen, failed while running, or was cut short by a second signal'],
+      USAGE,
+      CONFIG,
+    ],
+  },
+  check: {
+    commands: ['spillway check'],
+    rows: [[ExitCode.OK, 'the configuration is valid'], USAGE, CONFIG],
+  },
+  ask: {
+    commands: ['spillway explain', 'spillway stats', 'spillway top', 'spillway report', 'spillway simulate'],
+    rows: [
+      [ExitCode.OK, 'answered'],
+      [ExitCode.FAILURE, 'the proxy could not be asked; the message says why and what to do'],
+      USAGE,
+      CONFIG,
+    ],
+  },
+  doctor: {
+    commands: ['spillway doctor'],
+    rows: [
+      [ExitCode.OK, 'nothing was found, or less than --fail-on says'],
+      UNASKED,
+      [ExitCode.WARNING, 'the worst that was found is a warning or a notice'],
+      [ExitCode.CRITICAL, 'something critical was found'],
+      USAGE,
+      CONFIG,
+      ...SIGNALS,
+    ],
+  },
+  watch: {
+    commands: ['spillway watch'],
+    about: 'with --once; without it, watch goes on until it is ended',
+    rows: [
+      [ExitCode.OK, 'below all thresholds, or the server evicts'],
+      UNASKED,
+      [ExitCode.WARNING, 'a threshold is reached, but not the highest of several'],
+      [ExitCode.CRITICAL, 'the highest of several thresholds is reached'],
+      USAGE,
+      CONFIG,
+      ...SIGNALS,
+    ],
+  },
+  tool: {
+    commands: ['spillway analyze', 'spillway init', 'spillway sweep'],
+    rows: [
+      [ExitCode.OK, 'done'],
+      [ExitCode.FAILURE, 'failed, or was not done to the end; the message says why and what to do'],
+      USAGE,
+      CONFIG,
+      ...SIGNALS,
+    ],
+  },
+  demo: {
+    commands: ['spillway demo'],
+    rows: [
+      [ExitCode.OK, 'it ran, and was ended by --seconds or Ctrl-C'],
+      [ExitCode.FAILURE, 'it could not run; the message says why and what to do'],
+      USAGE,
+    ],
+  },
+} as const satisfies Record<string, ExitStatus>;
+
+/** The last section of a `--help`. */
+export function exitStatusHelp(kind: keyof typeof EXIT_STATUS): string {
+  const { about, rows }: ExitStatus = EXIT_STATUS[kind];
+  const lines = rows.map(([code, meaning]) => `  ${String(code).padEnd(3)}  ${meaning}`);
+  return `\nExit status${about === undefined ? '' : ` (${about})`}:\n${lines.join('\n')}\n`;
+}
 
 /** Of a URL on the command line. */
 export const PASSWORD_SEEN =

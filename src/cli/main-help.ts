@@ -1,5 +1,6 @@
 // What `spillway --help` says below the list of flags: the parts of a manual page that commander does not write.
 // Text only; tests hold the variables and exit codes named here to those that exist.
+import { exitStatusHelp } from './exit.js';
 
 export const MANUAL = `
 Description:
@@ -55,10 +56,4 @@ Environment:
   SPILLWAY_LOG_LEVEL                   as --log-level
   SPILLWAY_UPSTREAM_PASSWORD           password of the memory monitor's connection, instead of in the URL
   SPILLWAY_UPSTREAM_PASSWORD_FILE      the same, read from a file (a mounted secret)
-
-Exit status:
-  0    ended by a signal and drained, or the check passed
-  1    could not listen, failed while running, or was cut short by a second signal
-  64   wrong usage: an unknown flag or command, a missing value
-  78   the configuration is invalid; every problem is listed with its place
-`;
+${exitStatusHelp('run')}`;

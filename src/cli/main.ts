@@ -6,7 +6,7 @@ import { VERSION } from '../runtime/version.js';
 import { declareAnalyze } from './analyze-command.js';
 import { EXPLAIN_MANUAL, REPORT_MANUAL, SIMULATE_MANUAL, STATS_MANUAL, TOP_MANUAL } from './ask-help.js';
 import { declareDoctor } from './doctor-command.js';
-import { complain, ExitCode, PASSWORD_SEEN } from './exit.js';
+import { complain, ExitCode, exitStatusHelp, PASSWORD_SEEN } from './exit.js';
 import { hideOwnPasswords } from './hide-passwords.js';
 import { declareInit } from './init-command.js';
 import { MANUAL } from './main-help.js';
@@ -71,6 +71,7 @@ addConfigOptions(program.command('check'))
   .allowExcessArguments(false)
   .description('Validates the configuration, flags and environment included, and prints what it amounts to.')
   .option('--json', 'print one JSON document')
+  .addHelpText('after', exitStatusHelp('check'))
   .action(async (own: ConfigOptions & { readonly json?: boolean }) => {
     const { check } = await import('./check.js');
     process.exitCode = check(
@@ -157,6 +158,7 @@ program
   )
   .option('--seconds <n>', 'end after N seconds with a summary', positiveNumber)
   .option('--json', 'print the summary as JSON')
+  .addHelpText('after', exitStatusHelp('demo'))
   .action(async ({ seconds, json = false }: { readonly seconds?: number; readonly json?: boolean }) => {
     const { runDemo } = await import('./demo/main.js');
     process.exitCode = await runDemo({ ...(seconds !== undefined && { seconds }), json });

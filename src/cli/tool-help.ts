@@ -1,4 +1,5 @@
 // What `--help` of the commands that talk to Redis itself has in common. Text only.
+import { exitStatusHelp } from './exit.js';
 
 export const TOOL_ENVIRONMENT = `
 Environment:
@@ -11,11 +12,4 @@ Environment:
   NO_COLOR                          set: no colours
 `;
 
-export const TOOL_EXIT_STATUS = `
-Exit status:
-  0    done
-  1    it failed, or was not done to the end; the message says why and what to do
-  64   wrong usage: an unknown flag, a missing value
-  78   the configuration, or an address, is invalid; every problem is listed with its place
-  130  ended by Ctrl-C, with what there was; 143: by SIGTERM
-`;
+export const TOOL_EXIT_STATUS = exitStatusHelp('tool');

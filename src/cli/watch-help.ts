@@ -1,4 +1,5 @@
 // What `--help` of watch says below the list of flags. Text only.
+import { exitStatusHelp } from './exit.js';
 import { TOOL_ENVIRONMENT } from './tool-help.js';
 
 export const WATCH_MANUAL = `
@@ -30,16 +31,7 @@ Examples:
 
 Rights:
   +info +ping +client|setname; of a Cluster +cluster|slots.
-
-Exit status (of --once; else it goes on until it is ended):
-  0    below all thresholds, or the server evicts
-  1    the server could not be asked, and the message says why and what to do
-  2    a threshold is reached, but not the highest of several
-  3    the highest of several thresholds is reached
-  64   wrong usage: an unknown flag, a missing value
-  78   the configuration, or an address, is invalid; every problem is listed with its place
-  130  ended by Ctrl-C; 143: by SIGTERM
-${TOOL_ENVIRONMENT}  SPILLWAY_ALERTS_WEBHOOK           URL that alerts are posted to; a secret
+${exitStatusHelp('watch')}${TOOL_ENVIRONMENT}  SPILLWAY_ALERTS_WEBHOOK           URL that alerts are posted to; a secret
   SPILLWAY_ALERTS_WEBHOOK_FILE      the same, read from a file
   SPILLWAY_ALERTS_AUTHORIZATION     what goes with them as their Authorization header
   SPILLWAY_ALERTS_AUTHORIZATION_FILE   the same, read from a file

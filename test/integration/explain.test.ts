@@ -3,7 +3,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import t, { type Test } from 'tap';
-import { OOM_ERROR } from '../../src/core/resp/encode.js';
+import { errorReply } from '../../src/core/resp/client-errors.js';
 import { RequestScanner, Scan } from '../../src/core/resp/request-scanner.js';
 import type { StatsSnapshot } from '../../src/observe/stats/snapshot.js';
 import type { Explanation } from '../../src/surfaces/explain/types.js';
@@ -228,7 +228,7 @@ async function compare(t: Test, { proxy, client, sent }: Rig, key: string, words
     return;
   const what = `${words.join(' ')}`;
   t.same(explanation.command, words, what);
-  t.equal(reply.equals(OOM_ERROR), explanation.now?.shed, `${what}: refused`);
+  t.equal(reply.equals(errorReply('OOM')), explanation.now?.shed, `${what}: refused`);
   if (explanation.now?.shed) t.same(reached, [], `${what}: nothing goes up`);
   else sameCommands(t, reached, explanation);
   t.equal(explanation.changed, !isSame(explanation.sends, words), `${what}: changed`);

@@ -1,12 +1,6 @@
 // The few commands and replies that Spillway itself writes. Constants and one-shot encoders; nothing is kept.
 import { digitsOf, writeInteger } from './bytes.js';
 
-/** Redis's own refusal (shared.oomerr in server.c), byte for byte: clients compare it. */
-export const OOM_ERROR = Buffer.from(
-  "-OOM command not allowed when used memory > 'maxmemory'.\r\n",
-  'latin1',
-);
-
 /** Encodes a command as a multibulk; strings count as Latin-1. */
 export function encodeCommand(...args: readonly (string | Uint8Array)[]): Buffer {
   const parts: Uint8Array[] = [Buffer.from(`*${args.length}\r\n`, 'latin1')];

@@ -1,11 +1,12 @@
 // A worker's clients ask, the primary answers: one question under way at a time, the others in the order in which they
 // were asked. Invariants: each question is answered once, by the primary or after a while by an error; those that wait
 // are no more than the worker's clients, since each has one question at most.
+import { errorReply } from '../../core/resp/client-errors.js';
 import type { ConsoleQuestion } from '../../core/session/state/console-question.js';
 
 /** The primary waits half a second for reports of other workers, twice if a round is under way. */
 const LIMIT_MS = 3000;
-const TOO_LATE = Buffer.from("-ERR Spillway's primary process did not answer in time\r\n", 'latin1');
+const TOO_LATE = errorReply('PROXY_TOO_LATE');
 
 interface Asked {
   readonly question: ConsoleQuestion;

@@ -3,6 +3,7 @@
 // Invariants: each question is answered, by one reply; nothing but its own failing is ever thrown or rejected.
 
 import { globMatches } from '../../core/policy/glob.js';
+import { errorText } from '../../core/resp/client-errors.js';
 import { type ConsoleQuestion, MOST_BYTES } from '../../core/session/state/console-question.js';
 import type { AdminSources } from '../admin/types.js';
 import { encodeReply, Failure, Status, Text } from './encode.js';
@@ -81,24 +82,24 @@ export async function answerQuestion(question: ConsoleQuestion, from: ConsoleSou
     return encodeReply(await answer(question, from), resp);
   } catch (error) {
     from.failed(error);
-    return encodeReply(new Failure("ERR this could not be read; Spillway's log says why"), resp);
+    return encodeReply(new Failure(errorText('PROXY_FAILED')), resp);
   }
 }
 
 function answer({ words }: ConsoleQuestion, from: ConsoleSources): unknown {
   const [name, pattern] = words;
-  if (name === undefined) return new Failure("ERR wrong number of arguments for 'proxy' command");
+  if (name === undefined) return new Failure(errorText('PROXY_ARITY', 'proxy'));
   const upper = name.toUpperCase();
   if (!Object.hasOwn(SUBCOMMANDS, upper)) {
-    return new Failure(`ERR unknown subcommand '${name.slice(0, REPEATED)}'. Try PROXY HELP.`);
+    return new Failure(errorText('PROXY_SUBCOMMAND', name.slice(0, REPEATED)));
   }
   const subcommand = SUBCOMMANDS[upper];
   const most = subcommand.usage === '' ? 1 : 2;
   if (words.length > most) {
-    return new Failure(`ERR wrong number of arguments for 'proxy|${name.toLowerCase()}' command`);
+    return new Failure(errorText('PROXY_ARITY', `proxy|${name.toLowerCase()}`));
   }
   if (pattern !== undefined && pattern.length > MOST_BYTES) {
-    return new Failure(`ERR the pattern is longer than ${MOST_BYTES} bytes`);
+    return new Failure(errorText('PROXY_PATTERN', String(MOST_BYTES)));
   }
   return subcommand.answer(from, pattern);
 }

@@ -7,7 +7,8 @@ import { Policy } from '../../core/policy/policy.js';
 import type { CompiledRule, RuleSet } from '../../core/policy/rule-set.js';
 import { ShedGate } from '../../core/policy/shed.js';
 import type { Verdict } from '../../core/policy/verdict.js';
-import { encodeCommand, OOM_ERROR } from '../../core/resp/encode.js';
+import { errorReply } from '../../core/resp/client-errors.js';
+import { encodeCommand } from '../../core/resp/encode.js';
 import { RequestScanner, Scan } from '../../core/resp/request-scanner.js';
 import type { ByteSink } from '../../core/session/byte-sink.js';
 import { Session } from '../../core/session/session.js';
@@ -78,7 +79,7 @@ export function rehearse(stage: Stage, command: Buffer, gate?: ShedGate): Rehear
   client.take();
   session.fromClient(command);
   const sentBytes = upstream.take();
-  const shed = client.take().equals(OOM_ERROR);
+  const shed = client.take().equals(errorReply('OOM'));
   session.close();
   return { verdict: policy.last, sent: decode(sentBytes), sentBytes, shed, wouldShed: observer.wouldShed };
 }

@@ -1,13 +1,13 @@
 // The data port: hands accepted clients on, up to a limit, and refuses connections while the server does.
 // Owns the port and the watch over the server; whom clients are handed to is somebody else's. Never looks into bytes.
 import type { Socket } from 'node:net';
+import { errorReply } from '../../core/resp/client-errors.js';
 import { UpstreamCheck } from '../upstream/upstream-check.js';
 import type { Endpoint } from '../upstream/upstream-socket.js';
 import { UpstreamWatch } from '../upstream/upstream-watch.js';
 import { DataPort, type PortAddress } from './data-port.js';
 
-/** Redis's own words when `maxclients` is reached (networking.c). */
-const MAX_CLIENTS_ERROR = '-ERR max number of clients reached\r\n';
+const MAX_CLIENTS_ERROR = errorReply('MAX_CLIENTS');
 
 export interface ListenerOptions {
   readonly listen: PortAddress;

@@ -3,6 +3,7 @@
 // counts as taken once something was answered that no such server says. What is asked for that is HELLO, which every user
 // may send (server.c, CMD_NO_AUTH): no refusal of it is logged as a denied command.
 import { MINUS } from '../../core/resp/bytes.js';
+import { errorReply } from '../../core/resp/client-errors.js';
 import { encodeCommand } from '../../core/resp/encode.js';
 import { ReplyScanner } from '../../core/resp/reply-scanner.js';
 import { type Greeting, HELLO } from '../../core/session/pooling/identity.js';
@@ -23,7 +24,7 @@ export class Refused extends Error {
 
 /** For who has no login, and may not do without one any more: as the server says it (shared.noautherr). */
 export function loginWanted(): Refused {
-  return new Refused(Buffer.from('-NOAUTH Authentication required.\r\n', 'latin1'));
+  return new Refused(errorReply('NOAUTH'));
 }
 
 /**

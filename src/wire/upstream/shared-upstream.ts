@@ -4,6 +4,7 @@
 // Invariant: nothing is sent before the greeting was answered.
 
 import { MINUS } from '../../core/resp/bytes.js';
+import { errorReply } from '../../core/resp/client-errors.js';
 import { type Identity, sharedGreeting } from '../../core/session/pooling/identity.js';
 import { SharedLane } from '../../core/session/pooling/shared-lane.js';
 import type { ReplyOwner } from '../../core/session/reply/reply-sequencer.js';
@@ -20,10 +21,7 @@ import { connectUpstream, type UpstreamAddress, type UpstreamSocket } from './up
 const ALL_CLIENTS = new SpareBuffers(256 * 1024, 4);
 
 /** What a client is told for each command that was on its way when the connection was lost. */
-const LOST_ERROR = Buffer.from(
-  '-ERR spillway lost its connection to the server before the reply: the command may or may not have been executed\r\n',
-  'latin1',
-);
+const LOST_ERROR = errorReply('LOST');
 
 /** A client that shares a connection. */
 export interface Member extends ReplyOwner {

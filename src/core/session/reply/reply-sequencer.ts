@@ -14,7 +14,7 @@
 // asked while the rest of it comes.
 import { FollowUpReply } from '../../policy/observer.js';
 import { BAR, EQUALS, GREATER, MINUS, PERCENT, PLUS, STAR, startsWith } from '../../resp/bytes.js';
-import { OOM_ERROR } from '../../resp/encode.js';
+import { errorReply } from '../../resp/client-errors.js';
 import { invariant } from '../../resp/invariant.js';
 import { ReplyScanner } from '../../resp/reply-scanner.js';
 import { type ByteSink, NOWHERE } from '../byte-sink.js';
@@ -71,14 +71,14 @@ export type Auth = (typeof Auth)[keyof typeof Auth];
 /** What Redis's refusal of a stand-in is turned into, by the `detail` of Pending.REFUSAL. */
 export const Refusal = { OOM: 0, IN_TRANSACTION: 1 } as const;
 export type Refusal = (typeof Refusal)[keyof typeof Refusal];
+const OOM_ERROR = errorReply('OOM');
 const REFUSALS: Readonly<Record<Refusal, Buffer>> = {
   [Refusal.OOM]: OOM_ERROR,
-  // As Redis says it of commands that it does not queue (server.c, CMD_NO_MULTI).
-  [Refusal.IN_TRANSACTION]: Buffer.from('-ERR Command not allowed inside a transaction\r\n', 'latin1'),
+  [Refusal.IN_TRANSACTION]: errorReply('IN_TRANSACTION'),
 };
 const OOM_TEXT = OOM_ERROR.toString('latin1');
 /** In place of an answer before which the server's next bytes have come. */
-const UNANSWERED = Buffer.from('-ERR the connection went on before Spillway could answer\r\n', 'latin1');
+const UNANSWERED = errorReply('PROXY_OVERTAKEN');
 
 export class ReplySequencer {
   readonly queue = new PendingQueue();

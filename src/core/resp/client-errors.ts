@@ -1,0 +1,112 @@
+// The error replies that Spillway itself sends to clients: one table, from which docs/ERRORS.md is written. Every other
+// error that a client sees is the server's own, byte for byte. A test looks for texts that stand elsewhere in src.
+
+export interface ClientError {
+  /** The line without `-` and line end. `<…>` stands for what errorText() puts there. */
+  readonly text: string;
+  /** Whose words these are: clients compare Redis's, so they may not be changed. */
+  readonly words: 'Redis' | 'Spillway';
+  /** When a client gets it. */
+  readonly when: string;
+  /** Whether the command was executed. */
+  readonly executed: 'no' | 'unknown';
+  /** What the application, or its operator, can do. */
+  readonly advice: string;
+}
+
+export const CLIENT_ERRORS = {
+  OOM: {
+    // shared.oomerr in server.c
+    text: "OOM command not allowed when used memory > 'maxmemory'.",
+    words: 'Redis',
+    when: 'The write would make memory grow, and its rule is refused at the present memory pressure. Redis answers the same line when it is full.',
+    executed: 'no',
+    advice:
+      'Handle it as an OOM of Redis. `spillway explain KEY` names the rule and the pressure at which it is refused; [GUIDE.md](GUIDE.md) says how to make room.',
+  },
+  MAX_CLIENTS: {
+    // networking.c, acceptCommonHandler
+    text: 'ERR max number of clients reached',
+    words: 'Redis',
+    when: 'A new connection, when `limits.maxClients` are connected or the process has no file descriptors left. Spillway then closes it; a TLS client gets no line, only the close.',
+    executed: 'no',
+    advice: 'Close idle connections, or raise `limits.maxClients` and the limit on open files (`ulimit -n`).',
+  },
+  NOAUTH: {
+    // shared.noautherr in server.c
+    text: 'NOAUTH Authentication required.',
+    words: 'Redis',
+    when: 'Command pooling only: a client that has not logged in, after the server began to ask for a password. The server answers the same line.',
+    executed: 'no',
+    advice: 'Give the application its user and password.',
+  },
+  LOST: {
+    text: 'ERR spillway lost its connection to the server before the reply: the command may or may not have been executed',
+    words: 'Spillway',
+    when: 'Command pooling only: the shared connection ended while the reply was due. With session pooling, or when part of the reply had been delivered, Spillway closes the client connection in place of this.',
+    executed: 'unknown',
+    advice: 'Retry commands that may run twice; read the key before others.',
+  },
+  IN_TRANSACTION: {
+    // server.c, processCommand, of a command that is not queued
+    text: 'ERR Command not allowed inside a transaction',
+    words: 'Redis',
+    when: '`PROXY` between MULTI and EXEC. EXEC then fails with EXECABORT, as after any command that is not queued.',
+    executed: 'no',
+    advice: 'Send `PROXY` outside of the transaction.',
+  },
+  PROXY_ARITY: {
+    text: "ERR wrong number of arguments for '<command>' command",
+    words: 'Redis',
+    when: '`PROXY` without a subcommand, or a subcommand with too many arguments.',
+    executed: 'no',
+    advice: '`PROXY HELP` lists the subcommands and their arguments.',
+  },
+  PROXY_SUBCOMMAND: {
+    text: "ERR unknown subcommand '<name>'. Try PROXY HELP.",
+    words: 'Redis',
+    when: '`PROXY` with a subcommand that does not exist.',
+    executed: 'no',
+    advice: '`PROXY HELP` lists the subcommands.',
+  },
+  PROXY_PATTERN: {
+    text: 'ERR the pattern is longer than <limit> bytes',
+    words: 'Spillway',
+    when: '`PROXY STATS` with a very long pattern.',
+    executed: 'no',
+    advice: 'Give a shorter pattern.',
+  },
+  PROXY_FAILED: {
+    text: "ERR this could not be read; Spillway's log says why",
+    words: 'Spillway',
+    when: '`PROXY`, when Spillway failed to collect the figures.',
+    executed: 'no',
+    advice: 'Read the log; report what it says.',
+  },
+  PROXY_TOO_LATE: {
+    text: "ERR Spillway's primary process did not answer in time",
+    words: 'Spillway',
+    when: '`PROXY` with workers, when the primary process did not answer within three seconds.',
+    executed: 'no',
+    advice: 'Ask again. If it persists, look at the CPU that the primary process uses.',
+  },
+  PROXY_OVERTAKEN: {
+    text: 'ERR the connection went on before Spillway could answer',
+    words: 'Spillway',
+    when: '`PROXY`, when the server sent something else on the connection before the answer was ready.',
+    executed: 'no',
+    advice: 'Ask again.',
+  },
+} as const satisfies Record<string, ClientError>;
+
+export type ClientErrorName = keyof typeof CLIENT_ERRORS;
+
+/** The line of an error reply, without `-` and line end. `value` replaces the table's `<…>`. */
+export function errorText(name: ClientErrorName, value = ''): string {
+  return CLIENT_ERRORS[name].text.replace(/<\w+>/, () => value);
+}
+
+/** A whole error reply, for both RESP versions. */
+export function errorReply(name: ClientErrorName): Buffer {
+  return Buffer.from(`-${errorText(name)}\r\n`, 'latin1');
+}
