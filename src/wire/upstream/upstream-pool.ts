@@ -154,6 +154,7 @@ export class UpstreamPool {
   }
 
   private tick(): void {
+    this.logins.tick();
     for (const [key, share] of this.shares) {
       for (const set of share.sets) set.tick();
       // Whoever it was made for may have left before it was there.

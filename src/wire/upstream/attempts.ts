@@ -1,0 +1,64 @@
+// Attempts to get one thing from the server, each by a connection of its own. One that brings nothing in its time gets
+// company: the server may have gone from the other end of it, and TCP would wait for longer before it tried again.
+// Owns the list of those that are under way. Invariants: there are `most` at a time, the oldest gives way; what has left
+// the list is closed, or was taken out by whoever uses it.
+
+/** An attempt that has brought nothing by then gets company. */
+const ATTEMPT_MS = 1000;
+
+export interface Attempt {
+  close(): void;
+}
+
+export class Attempts<A extends Attempt> implements Iterable<A> {
+  private readonly open: A[] = [];
+  private begunAt = Number.NEGATIVE_INFINITY;
+
+  constructor(
+    private readonly most: number,
+    private readonly mostDoublings: number,
+    private readonly clock: () => number = () => performance.now(),
+  ) {}
+
+  get size(): number {
+    return this.open.length;
+  }
+
+  /** The one that was begun last. */
+  get newest(): A | undefined {
+    return this.open.at(-1);
+  }
+
+  /** The oldest one first. */
+  [Symbol.iterator](): Iterator<A> {
+    return this.open[Symbol.iterator]();
+  }
+
+  /** The last one has had its time, which is doubled as often as that. */
+  isDue(doublings: number): boolean {
+    const patience = ATTEMPT_MS * 2 ** Math.min(doublings, this.mostDoublings);
+    return this.clock() - this.begunAt >= patience;
+  }
+
+  begin(attempt: A): void {
+    this.begunAt = this.clock();
+    if (this.open.length === this.most) this.open.shift()?.close();
+    this.open.push(attempt);
+  }
+
+  /** Takes the attempt out of the list, as it is. Returns whether it was there. */
+  take(attempt: A): boolean {
+    const at = this.open.indexOf(attempt);
+    if (at >= 0) this.open.splice(at, 1);
+    return at >= 0;
+  }
+
+  /** Ends those that were begun before that one. */
+  closeOlder(attempt: A): void {
+    for (const older of this.open.splice(0, Math.max(0, this.open.indexOf(attempt)))) older.close();
+  }
+
+  closeAll(): void {
+    for (const attempt of this.open.splice(0)) attempt.close();
+  }
+}
