@@ -274,3 +274,34 @@ t.test('a check of the login that stays without an answer holds up nobody', asyn
   await until(() => held.length === 1, { describe: 'the login to be checked' });
   for (const client of clients) t.equal(String(await client.call('ECHO', 'x')), '$1\r\nx\r\n');
 });
+
+t.test('a shared connection that is not needed any more ends nobody’s rights', async (t) => {
+  const proxy = await withProxy(t, {
+    redis,
+    config: { upstream: { pool: 'command', ...upstream, responseTimeout: '100ms' } },
+  });
+  const figures = async () =>
+    (await proxy.admin('/api/connections')) as { commands: number; pool: PoolSnapshot };
+  const writes = async (value: string): Promise<RawClient> => {
+    const { commands: before } = await figures();
+    const client = await withRaw(t, proxy.port);
+    void client.write(commands(`SET ${value} v`));
+    await until(async () => (await figures()).commands > before, { describe: 'the write to go up' });
+    return client;
+  };
+  await told('CLIENT PAUSE 60000 WRITE');
+  t.teardown(() => told('CLIENT UNPAUSE'));
+  // Each has written and nothing else: it is a member of a connection for writes alone. The server is silent on the first
+  // one, so there is a second one for the next client.
+  const first = await writes('a');
+  await until(async () => (await figures()).pool.sharedConnections >= 2, { describe: 'another connection' });
+  const second = await writes('b');
+  await told('CONFIG SET requirepass secret');
+  await told('CLIENT UNPAUSE');
+  for (const client of [first, second]) t.equal(String((await client.readReplies(1))[0]), '+OK\r\n');
+  await until(async () => (await figures()).pool.sharedConnections === 1, {
+    describe: 'what is left over to end',
+  });
+  for (const client of [first, second]) t.equal(await ask(client, 'SET a w'), '+OK\r\n');
+  t.match((await figures()).pool, { sharedConnectionsLost: 0, clientsSharing: 2 });
+});

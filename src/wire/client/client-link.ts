@@ -588,6 +588,14 @@ export class ClientLink implements Member, Applicant, VouchApplicant, Newcomer, 
     else this.flush();
   }
 
+  upstreamReplaced(shared: SharedUpstream, heir: SharedUpstream): void {
+    if (this.writesTo === shared) this.writesTo = heir;
+    if (this.readsFrom === shared) this.readsFrom = heir;
+    if (this.shared === shared) this.shared = undefined;
+    this.session.detachShared(shared);
+    this.flush();
+  }
+
   private get sharesAny(): boolean {
     return this.writesTo !== undefined || this.readsFrom !== undefined;
   }

@@ -165,7 +165,7 @@ export class LineSet {
       line.tick();
       if (line.silentTicks > this.options.ticks) line.isOverdue = true;
       if (line.isOverdue) this.doubt(line);
-      else if (line.isRetiring && line.dismiss()) this.lines.delete(line);
+      else if (line.isRetiring) this.dismiss(line);
     }
     this.retire();
     if (this.allowance < ALLOWANCE.most && performance.now() - this.allowanceAt >= GROWS_EVERY_MS)
@@ -189,6 +189,12 @@ export class LineSet {
   private retire(): void {
     let open = 0;
     for (const line of this.lines) if (line.isOpen && ++open > this.options.size) line.isRetiring = true;
+  }
+
+  /** Its clients keep the rights that they have: those of a connection that stands. */
+  private dismiss(line: SharedUpstream): void {
+    const heir = this.least;
+    if (heir !== undefined && line.dismiss(heir)) this.lines.delete(line);
   }
 
   /** Connections that take commands, or will as soon as they are made. */

@@ -31,6 +31,8 @@ export interface Member extends ReplyOwner {
   upstreamDrained(): void;
   /** That connection is lost; what was owed was answered. `cut`: part of a reply was delivered. */
   upstreamLost(shared: SharedUpstream, cut: boolean): void;
+  /** Nothing is owed on that connection, and it ends: the member is `heir`'s now. */
+  upstreamReplaced(shared: SharedUpstream, heir: SharedUpstream): void;
 }
 
 export interface SharedUpstreamEvents {
@@ -160,13 +162,16 @@ export class SharedUpstream implements TurnEnder, SharedLine {
     this.flushSoon();
   }
 
-  /** It is not needed any more. Returns whether it could be ended: nothing was owed. */
-  dismiss(): boolean {
+  /** It is not needed any more: its members become `heir`'s. Returns whether it could be ended: nothing was owed. */
+  dismiss(heir: SharedUpstream): boolean {
     if (!this.lane.idle || this.batch.waiting > 0) return false;
     const members = [...this.members];
     this.members.clear();
+    for (const member of members) {
+      heir.members.add(member);
+      member.upstreamReplaced(this, heir);
+    }
     this.close();
-    for (const member of members) member.upstreamLost(this, false);
     return true;
   }
 
