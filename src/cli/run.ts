@@ -55,6 +55,7 @@ export async function run(sources: ConfigSources, version: string): Promise<Exit
     proxy = await startProxy(config, log, { source, logOutput: output });
   } catch (error) {
     complain(explain(error, config));
+    await output.flush(STUCK_AFTER_MS);
     return ExitCode.FAILURE;
   }
   const listen = formatListenAddress(proxy.address);

@@ -2,7 +2,7 @@
 // SIGTERM ends the process as ever.
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, constants, openSync, writeFileSync, writeSync } from 'node:fs';
+import { chmodSync, closeSync, constants, openSync, writeFileSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import t, { type Test } from 'tap';
 import { findFreePort } from '../../src/cli/local-server/free-port.js';
@@ -35,6 +35,17 @@ function fullPipe(t: Test): number {
   return end;
 }
 
+/** The same of another user: it is there, and cannot be opened anew. */
+function foreignPipe(t: Test): number {
+  const end = fullPipe(t);
+  chmodSync(path.join(t.testdirName, 'pipe'), 0);
+  return end;
+}
+
+/** Root may open any file, but for what it gives up. */
+const WITHOUT_PRIVILEGES =
+  process.getuid?.() === 0 ? ['setpriv', '--inh-caps=-all', '--bounding-set=-all', '--'] : [];
+
 /** A pipe whose reader has gone. */
 function brokenPipe(t: Test): number {
   const file = path.join(t.testdirName, 'pipe');
@@ -52,12 +63,24 @@ function fullDisk(t: Test): number {
   return full;
 }
 
-const DESTINATIONS: Record<string, (t: Test) => { stdout: number | 'ignore'; stderr: number | 'ignore' }> = {
+interface Destination {
+  readonly stdout: number;
+  readonly stderr: number | 'ignore';
+  /** A write to it may never end: then only SIGKILL ends the process. */
+  readonly stuck?: boolean;
+}
+
+const DESTINATIONS: Record<string, (t: Test) => Destination> = {
   'a full disk': (t) => ({ stdout: fullDisk(t), stderr: 'ignore' }),
   'a pipe that nobody reads': (t) => {
     const pipe = fullPipe(t);
     return { stdout: pipe, stderr: pipe };
   },
+  'a pipe of another user that nobody reads': (t) => ({
+    stdout: foreignPipe(t),
+    stderr: 'ignore',
+    stuck: true,
+  }),
   'a pipe whose reader has gone': (t) => ({ stdout: brokenPipe(t), stderr: 'ignore' }),
 };
 
@@ -74,10 +97,13 @@ for (const workers of [1, 2]) {
         log: { level: 'debug' },
       };
       writeFileSync(file, JSON.stringify(config));
-      const { stdout, stderr } = open(t);
-      const child = spawn(process.execPath, [builtMain(), '--config', file], {
-        stdio: ['ignore', stdout, stderr],
-      });
+      const { stdout, stderr, stuck = false } = open(t);
+      const [program = '', ...args] = [
+        ...(stuck ? WITHOUT_PRIVILEGES : []),
+        process.execPath,
+        ...[builtMain(), '--config', file],
+      ];
+      const child = spawn(program, args, { stdio: ['ignore', stdout, stderr] });
       const exited = once(child, 'exit');
       t.teardown(() => child.kill('SIGKILL'));
       const admin = async (address: string): Promise<Response> =>
@@ -98,7 +124,8 @@ for (const workers of [1, 2]) {
       t.equal(await (await admin('/healthz')).text(), 'ok');
       t.match(await (await admin('/metrics')).text(), /^spillway_log_lines_lost_total 0$/m);
       child.kill('SIGTERM');
-      t.same(await exited, [0, null]);
+      const [code, signal] = (await exited) as [number | null, NodeJS.Signals | null];
+      t.ok(code === 0 || (stuck && signal === 'SIGKILL'), `ended by ${code ?? signal}`);
     });
   }
 }

@@ -25,7 +25,8 @@ const primary = new Outbox<FromWorker>((message, sent) => {
 
 // Ctrl-C and service managers send their signals to the whole group; the primary makes a drain of them.
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => {});
-process.on('disconnect', () => process.exit(0));
+let exit = (code: number): unknown => process.exit(code);
+process.on('disconnect', () => exit(0));
 process.once('message', (message: ToWorker) => {
   if (message.type === 'start') start(message);
 });
@@ -33,9 +34,14 @@ process.once('message', (message: ToWorker) => {
 function start({ worker, workers, config, server }: Extract<ToWorker, { type: 'start' }>): void {
   const output = new LogOutput(STDOUT);
   const log = logTo(output, config.log.level, { worker });
+  exit = (code) => output.exit(code);
+  let stopServing = (): void => {};
   process.on('uncaughtException', (error) => {
     log.fatal({ err: error }, 'crashed');
-    process.exit(1);
+    exit(1);
+    // Nobody is served in a state that is not known.
+    process.removeAllListeners('message');
+    stopServing();
   });
   const clock = () => performance.now();
   const clients = { taken: 0, closed: 0 };
@@ -51,6 +57,7 @@ function start({ worker, workers, config, server }: Extract<ToWorker, { type: 's
       clientsChanged();
     },
   });
+  stopServing = () => void plane.close(0);
   const { gate, stats } = plane;
   const pressure = new Pressure(config.memory, gate, () => {});
   const growth = new SharedGrowth(gate, workers);

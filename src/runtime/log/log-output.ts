@@ -3,7 +3,8 @@
 // Owns the lines that wait, and the count of those that were lost.
 // Invariants: write() returns at once, whatever becomes of the line; one write is under way at a time, so that at most
 // one thread of the pool is ever stuck; lines keep their order and are never cut or mixed, since what a write left over
-// goes first; QUEUE_BYTES at most wait, and a line beyond that is lost and counted; the process can end at any time.
+// goes first; QUEUE_BYTES at most wait, and a line beyond that is lost and counted; the process can end at any time, by
+// SIGKILL where a write under way may never end: Node's exit waits for the thread that writes.
 import { constants, fstatSync, openSync, write, writeSync } from 'node:fs';
 import { type Logger, pino } from 'pino';
 
@@ -23,6 +24,8 @@ const FAILED_RETRY_MS = 500;
 const STUCK = { turns: 20, everyMs: 50 } as const;
 /** A stuck write is known as such after this time. */
 export const STUCK_AFTER_MS = 1.5 * STUCK.turns * STUCK.everyMs;
+/** What a write under way gets at an exit that has not waited for it, where it may be one that never ends. */
+const LAST_WAIT_MS = 50;
 
 export interface LogLosses {
   /** Lines since the start. */
@@ -34,6 +37,8 @@ export class LogOutput implements LogLosses {
   /** Called when lines arrive again: how many were lost meanwhile, and why. */
   onRecovered: (lost: number, why: string) => void = () => {};
   private readonly fd: number;
+  /** A write may wait for a reader: nothing could be done about that. */
+  private readonly mayBlock: boolean;
   private readonly lines: string[] = [];
   private queued = 0;
   /** What is being written, or has to be before all else. */
@@ -53,7 +58,9 @@ export class LogOutput implements LogLosses {
     fd: number,
     private readonly limitBytes = QUEUE_BYTES,
   ) {
-    this.fd = neverBlocking(fd);
+    const destination = neverBlocking(fd);
+    this.fd = destination.fd;
+    this.mayBlock = destination.mayBlock;
     process.once('exit', () => this.end());
   }
 
@@ -72,7 +79,7 @@ export class LogOutput implements LogLosses {
   /** Resolves when all lines are written, or cannot be, or after `limitMs`. */
   async flush(limitMs: number): Promise<void> {
     if (this.current === undefined && this.lines.length === 0) return;
-    if (this.failure !== undefined && this.failure !== FULL) return;
+    if (this.writing === undefined && this.failure !== undefined && this.failure !== FULL) return;
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, limitMs);
       this.idle = () => {
@@ -80,6 +87,12 @@ export class LogOutput implements LogLosses {
         resolve();
       };
     });
+  }
+
+  /** Ends the process, with `code` unless a write is stuck, once the last lines are written or cannot be. */
+  async exit(code: number): Promise<never> {
+    await this.flush(STUCK_AFTER_MS);
+    process.exit(code);
   }
 
   private next(): void {
@@ -138,8 +151,11 @@ export class LogOutput implements LogLosses {
 
   /** The process ends: what waits is written as far as that is possible at once. */
   private end(): void {
-    // exit() waits for the threads of the pool, and so for a stuck write, for ever.
-    if (this.writing !== undefined && this.turns >= STUCK.turns) process.kill(process.pid, 'SIGKILL');
+    const stuck = this.turns >= STUCK.turns;
+    if (this.writing !== undefined && (stuck || this.mayBlock)) {
+      if (!stuck) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LAST_WAIT_MS);
+      process.kill(process.pid, 'SIGKILL');
+    }
     if (this.failure !== undefined) return;
     if (this.writing === undefined && this.current !== undefined) this.writeNow(this.current);
     if (this.lines.length > 0) this.writeNow(Buffer.from(this.lines.join('')));
@@ -170,17 +186,20 @@ export function logTo(output: LogOutput, level: string, base: object | null = nu
 
 /**
  * A descriptor of the same pipe or terminal on which a write that cannot be done at once says so. It is opened anew,
- * since the flag belongs to the open file, which other processes may share. What cannot be opened so is used as it is.
+ * since the flag belongs to the open file, which other processes may share. What cannot be opened so, such as a pipe of
+ * another user, is used as it is.
  */
-function neverBlocking(fd: number): number {
+function neverBlocking(fd: number): { readonly fd: number; readonly mayBlock: boolean } {
+  let mayBlock = false;
   try {
     const stats = fstatSync(fd);
     // A socket cannot be opened; Node makes it so when it wraps it.
     if (stats.isSocket() && fd === 1) void process.stdout;
-    if (!stats.isFIFO() && !stats.isCharacterDevice()) return fd;
+    else mayBlock = stats.isSocket() || stats.isFIFO() || stats.isCharacterDevice();
+    if (!stats.isFIFO() && !stats.isCharacterDevice()) return { fd, mayBlock };
     const { O_WRONLY, O_NONBLOCK, O_NOCTTY } = constants;
-    return openSync(`/proc/self/fd/${fd}`, O_WRONLY | O_NONBLOCK | O_NOCTTY);
+    return { fd: openSync(`/proc/self/fd/${fd}`, O_WRONLY | O_NONBLOCK | O_NOCTTY), mayBlock: false };
   } catch {
-    return fd;
+    return { fd, mayBlock };
   }
 }

@@ -137,13 +137,36 @@ for (const [what, end] of Object.entries({ full: 'process.exit(3)', 'full, witho
   });
 }
 
-t.test('a write that never ends does not keep the process', async (t) => {
-  // A file system that hangs cannot be had here. A socket on which writes wait does the same.
-  const stuck = `import { LogOutput } from '${MODULE}'; const out = new LogOutput(3);
-    out.write('x'.repeat(900_000)); let ticks = 0; setInterval(() => { if (++ticks === 40) process.exit(0); }, 50)`;
-  const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '--eval', stuck], {
-    stdio: ['ignore', 'inherit', 'inherit', 'pipe'],
+// A file system that hangs cannot be had here, nor a pipe of another user. A socket on which writes wait does the same.
+const STUCK = `import { LogOutput } from '${MODULE}'; const out = new LogOutput(3); out.write('x'.repeat(900_000));`;
+const ENDS = {
+  'at last': 'let ticks = 0; setInterval(() => { if (++ticks === 40) process.exit(3); }, 50)',
+  'at once': 'process.exit(3)',
+  'behind a line more': "out.write('more'); process.exit(3)",
+  'when it was to be flushed': 'void out.exit(3)',
+};
+for (const [when, end] of Object.entries(ENDS)) {
+  t.test(`a write that never ends does not keep the process that ends ${when}`, async (t) => {
+    const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '--eval', STUCK + end], {
+      stdio: ['ignore', 'inherit', 'inherit', 'pipe'],
+    });
+    t.teardown(() => child.kill('SIGKILL'));
+    const [, signal] = await once(child, 'exit');
+    t.equal(signal, 'SIGKILL', 'the only way out, since exit() waits for the thread that writes');
   });
-  const [, signal] = await once(child, 'exit');
-  t.equal(signal, 'SIGKILL', 'the only way out, since exit() waits for the thread that writes');
+}
+
+t.test('a process that flushes ends by its code, and says all before', async (t) => {
+  const child = spawn(
+    process.execPath,
+    script("for (let i = 0; i < 5000; i++) out.write(i + '\\n'); void out.exit(3)"),
+    { stdio: ['ignore', 'pipe', 'inherit'] },
+  );
+  let said = '';
+  child.stdout.on('data', (text) => {
+    said += text;
+  });
+  const [code] = await once(child, 'close');
+  t.equal(code, 3);
+  t.equal(said, Array.from({ length: 5000 }, (_, i) => `${i}\n`).join(''));
 });
