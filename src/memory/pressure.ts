@@ -177,6 +177,7 @@ export class Pressure {
       before.policy !== reading.policy ||
       freed >= MUCH_FREED * applicability.limitBytes ||
       (refused && this.held <= this.lowestStart);
+    this.relief.see(this.gate.reliefs, now);
     this.relief.take(this.covered.reliefs, this.better);
     this.apply(now, applicability.applies ? 'reading' : 'not applicable');
   }
@@ -216,6 +217,7 @@ export class Pressure {
     this.measuredRate = state.measuredRate;
     this.rehearsed = state.rehearsal?.pressure ?? 0;
     this.rehearsedUntil = now + (state.rehearsal?.leftMs ?? 0);
+    this.relief.see(this.gate.reliefs, now);
     this.relief.take(state.covered.reliefs, state.better);
     this.apply(now);
   }
@@ -254,6 +256,7 @@ export class Pressure {
    */
   apply(now: number, trigger?: Cause): void {
     const { gate, applicability } = this;
+    this.relief.see(gate.reliefs, now);
     if (now >= this.rehearsedUntil) this.rehearsed = 0;
     if (this.reading === undefined || applicability?.applies !== true) {
       this.open(0, this.reading === undefined ? 'no reading yet' : 'not applicable', now, trigger);
@@ -276,7 +279,7 @@ export class Pressure {
     const distance = Math.max(STEP, (this.lowestStart - this.acting) / 2);
     gate.wakeAt = gate.admitted + Math.min(distance, 1) * applicability.limitBytes;
     this.tellLevels(now, trigger);
-    if (gate.active) this.pauseForRelief(now, applicability.limitBytes);
+    if (gate.active) this.pauseForRelief(applicability.limitBytes);
     else this.relief.none();
   }
 
@@ -374,10 +377,10 @@ export class Pressure {
     }
   }
 
-  private pauseForRelief(now: number, limitBytes: number): void {
+  private pauseForRelief(limitBytes: number): void {
     const { gate, relief } = this;
     const passed = gate.admitted + gate.promised + gate.promisedElsewhere;
-    const left = relief.pause(gate.reliefs, passed, limitBytes, now);
+    const left = relief.pause(passed, limitBytes);
     if (left === 0) return;
     gate.open();
     gate.wakeAt = gate.admitted + left;

@@ -2,32 +2,57 @@
 // nothing any more: refusing pauses until one that was asked for after the command's reply.
 // A client must not hold the gate open by such commands in a loop, or by one that is never answered. So what passes during
 // pauses is bounded, until a reading shows a change for the better, and so is the time that a reply may take.
+// One that has gone unanswered for so long may stay so for hours (behind a BLPOP, say): others pause as ever once the
+// server has answered one, and which one an answer was for is not known, so it is taken to be for the youngest.
 // Pure: the clock comes with each call.
-// Invariant: between two changes for the better at most the budget, and one step of the gate, passes by pauses.
+// Invariants: between two changes for the better at most the budget, and one step of the gate, passes by pauses; `open`
+// has as many commands as have gone up and are not covered, the oldest first, in some 20 entries.
 
 /** Share of the limit, and bytes at least: a limit may have been set to next to nothing. */
 const BUDGET = { share: 0.01, atLeast: 1024 * 1024 } as const;
 const LONGEST_MS = 2000;
+/** Commands that go up within this time count as one. */
+const TOGETHER_MS = 100;
+
+interface Open {
+  readonly at: number;
+  count: number;
+}
 
 export class Relief {
-  /** So many of these commands were answered when the last reading was asked for. */
+  /** So many of these commands have gone up, and so many of them were answered when the last reading was asked for. */
+  private gone = 0;
   private covered = 0;
+  /** Those that are not covered: of the last LONGEST_MS by when they went up, and how many older ones. */
+  private readonly open: Open[] = [];
+  private overdue = 0;
+  /** The last one that was waited for was answered in time, or another one since. */
+  private trusted = true;
   private spent = 0;
   /** What had been let through when the pause was last looked at; -1: there is none. */
   private pausedAt = -1;
-  /** Since when a command is not covered; -1: there is none. */
-  private since = -1;
+
+  /** To be called before all else: so many commands have gone up by now. */
+  see(gone: number, now: number): void {
+    const more = Math.min(gone - this.gone, gone - this.covered);
+    this.gone = gone;
+    while (this.open.length > 0 && now - this.open[0].at >= LONGEST_MS) {
+      this.overdue += this.open.shift()?.count ?? 0;
+      this.trusted = false;
+    }
+    if (more <= 0) return;
+    const last = this.open.at(-1);
+    if (last !== undefined && now - last.at < TOGETHER_MS) last.count += more;
+    else this.open.push({ at: now, count: more });
+  }
 
   /**
    * How much growth may still pass before refusing goes on; 0: there is no pause. To be asked whenever there is
-   * something to refuse. `reliefs`: commands that have gone up; `admitted`: growth let through so far, with what large
-   * writes have announced.
+   * something to refuse. `admitted`: growth let through so far, with what large writes have announced.
    */
-  pause(reliefs: number, admitted: number, limitBytes: number, now: number): number {
+  pause(admitted: number, limitBytes: number): number {
     if (this.pausedAt >= 0) this.spent += Math.max(0, admitted - this.pausedAt);
-    if (reliefs <= this.covered) this.since = -1;
-    else if (this.since < 0) this.since = now;
-    const due = this.since >= 0 && now - this.since < LONGEST_MS;
+    const due = this.trusted && this.open.length > 0;
     const left = due ? Math.max(0, Math.max(BUDGET.share * limitBytes, BUDGET.atLeast) - this.spent) : 0;
     this.pausedAt = left > 0 ? admitted : -1;
     return left;
@@ -36,13 +61,23 @@ export class Relief {
   /** There is nothing to refuse: what passes is no matter of a pause. */
   none(): void {
     this.pausedAt = -1;
-    this.since = -1;
   }
 
   /** A reading has come that shows what `covered` commands have done. `better`: other limits, or less need to refuse. */
   take(covered: number, better: boolean): void {
-    if (covered !== this.covered) this.since = -1;
+    if (covered !== this.covered) this.trusted = true;
     this.covered = covered;
     if (better) this.spent = 0;
+    let left = Math.max(0, this.gone - covered);
+    this.overdue = Math.min(this.overdue, left);
+    left -= this.overdue;
+    for (const [i, entry] of this.open.entries()) {
+      entry.count = Math.min(entry.count, left);
+      left -= entry.count;
+      if (entry.count === 0) {
+        this.open.length = i;
+        break;
+      }
+    }
   }
 }

@@ -239,6 +239,35 @@ t.test('one that is never answered ends the pause after two seconds', async (t) 
   t.notOk(gate.active, 'those behind it do');
 });
 
+t.test('one that is never answered makes no pause of others longer', async (t) => {
+  const { read, gate, pass } = makePressure();
+  const inTurn = (): void => {
+    gate.reliefsAnswered++;
+    gate.onRelief(true);
+  };
+  read(0.99);
+  relieve(gate);
+  pass(3000);
+  read(0.99);
+  t.ok(gate.active);
+  for (let i = 0; i < 5; i++) {
+    relieve(gate);
+    t.equal(gate.active, i === 0, 'once the server has answered one');
+    inTurn();
+    t.equal(gate.active, i === 0, 'the last reading says nothing yet');
+    read(0.99);
+    t.ok(gate.active, 'the next one does');
+    pass(500);
+    t.ok(gate.active);
+  }
+  inTurn();
+  read(0.99);
+  relieve(gate);
+  t.notOk(gate.active);
+  pass(2000);
+  t.ok(gate.active, 'nor does the one that was answered at last');
+});
+
 t.test('other limits, or none, renew what may pass', async (t) => {
   const { read, gate } = makePressure();
   read(0.99);
