@@ -274,13 +274,12 @@ export class Pressure {
       gate.thresholds[priority] = share * ALL;
       if (share > 0) gate.byKey = true;
     }
-    this.setHeadroom(now);
-    gate.active = gate.byKey || applicability.refusesAtLimit;
+    this.setHeadroom(now, applicability);
+    gate.active = true;
     const distance = Math.max(STEP, (this.lowestStart - this.acting) / 2);
     gate.wakeAt = gate.admitted + Math.min(distance, 1) * applicability.limitBytes;
     this.tellLevels(now, trigger);
-    if (gate.active) this.pauseForRelief(applicability.limitBytes);
-    else this.relief.none();
+    this.pauseForRelief(applicability.limitBytes);
   }
 
   /** Share of a priority's keys that is refused when the pressure is `acting`. */
@@ -364,16 +363,17 @@ export class Pressure {
   }
 
   /**
-   * What a single write may still take. Growth under way counts against all but priorities that are never shed: for
-   * them only what was read does, since what they have under way may overwrite what is there.
+   * What a single write may still take, up to the limit that pressure is measured against. Growth under way counts
+   * against all but priorities that are never shed: for them only what was read does, since what they have under way may
+   * overwrite what is there, and only where Redis itself would refuse.
    */
-  private setHeadroom(now: number): void {
-    const { gate, options, applicability, reading } = this;
-    const limit = applicability?.refusesAtLimit ? (reading?.maxmemoryBytes ?? 0) : Number.POSITIVE_INFINITY;
+  private setHeadroom(now: number, { limitBytes, refusesAtLimit }: Applicability): void {
+    const { gate, options } = this;
     const estimate = this.estimate(now) + gate.promised + gate.promisedElsewhere;
+    const ofServer = refusesAtLimit ? (this.reading?.maxmemoryBytes ?? 0) : Number.POSITIVE_INFINITY;
     for (const priority of PRIORITIES) {
-      const used = options.bands[priority] === null ? this.countedBytes : estimate;
-      gate.headroom[priority] = Math.max(0, limit - used);
+      const left = options.bands[priority] === null ? ofServer - this.countedBytes : limitBytes - estimate;
+      gate.headroom[priority] = Math.max(0, left);
     }
   }
 

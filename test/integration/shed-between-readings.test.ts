@@ -19,11 +19,22 @@ const WAYS = [
   { pool: 'session', workers: 2 },
 ] as const;
 
-async function start(t: Test, way: (typeof WAYS)[number], pollInterval: string, maxmemory = '64mb') {
+async function start(
+  t: Test,
+  way: (typeof WAYS)[number],
+  pollInterval: string,
+  maxmemory = '64mb',
+  memory: object = {},
+) {
   const redis = await withRedis(t, ['--maxmemory', maxmemory, '--enable-debug-command', 'yes']);
   const direct = await withRaw(t, redis.port);
   const { pool, workers } = way;
-  const config = { rules, workers, upstream: { pool }, memory: { pollInterval, staleAfter: '5m' } };
+  const config = {
+    rules,
+    workers,
+    upstream: { pool },
+    memory: { pollInterval, staleAfter: '5m', ...memory },
+  };
   return { redis, direct, proxy: await withProxy(t, { redis, config }) };
 }
 
@@ -145,16 +156,23 @@ t.test('a loop of FLUSHDB on an empty database does not hold the gate open', asy
   }
 });
 
-t.test('two large writes at a time are measured against each other', async (t) => {
-  const { proxy, direct } = await start(t, WAYS[0], '1m');
-  const [one, other] = [await withRaw(t, proxy.port), await withRaw(t, proxy.port)];
-  for (const client of [one, other]) await client.call('PING');
-  const size = 24 * MB;
-  await one.write(`*3\r\n$3\r\nSET\r\n$5\r\nbig:1\r\n$${size}\r\n`);
-  await one.write(Buffer.alloc(MB));
-  await until(async () => /qbuf=[1-9]\d{5}/.test(String(await direct.call('CLIENT', 'LIST'))));
-  void other.write(command('SET', 'big:2', Buffer.alloc(size)));
-  t.equal(String((await other.readReplies(1))[0]), OOM, 'both do not fit twice');
-  void one.write(Buffer.concat([Buffer.alloc(size - MB), Buffer.from('\r\n')]));
-  t.equal(String((await one.readReplies(1))[0]), '+OK\r\n');
-});
+const LIMITS = {
+  maxmemory: { maxmemory: '64mb' },
+  'memory.limit': { maxmemory: '0', limit: '64mb' },
+  'memory.limit below maxmemory': { maxmemory: '1gb', limit: '64mb' },
+};
+for (const [what, { maxmemory, ...memory }] of Object.entries(LIMITS)) {
+  t.test(`two large writes at a time are measured against each other (${what})`, async (t) => {
+    const { proxy, direct } = await start(t, WAYS[0], '1m', maxmemory, memory);
+    const [one, other] = [await withRaw(t, proxy.port), await withRaw(t, proxy.port)];
+    for (const client of [one, other]) await client.call('PING');
+    const size = 24 * MB;
+    await one.write(`*3\r\n$3\r\nSET\r\n$5\r\nbig:1\r\n$${size}\r\n`);
+    await one.write(Buffer.alloc(MB));
+    await until(async () => /qbuf=[1-9]\d{5}/.test(String(await direct.call('CLIENT', 'LIST'))));
+    void other.write(command('SET', 'big:2', Buffer.alloc(size)));
+    t.equal(String((await other.readReplies(1))[0]), OOM, 'both do not fit twice');
+    void one.write(Buffer.concat([Buffer.alloc(size - MB), Buffer.from('\r\n')]));
+    t.equal(String((await one.readReplies(1))[0]), '+OK\r\n');
+  });
+}

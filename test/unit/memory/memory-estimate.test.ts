@@ -134,6 +134,22 @@ t.test('a large write is refused when twice its size does not fit', async (t) =>
   }
 });
 
+t.test('large writes are measured against the limit of the config, too', async (t) => {
+  const { read, gate } = makePressure({ limitBytes: LIMIT });
+  for (const rest of [{ maxmemoryBytes: 0 }, { maxmemoryBytes: 10 * LIMIT }, { policy: 'allkeys-lru' }]) {
+    const { read, gate } = makePressure({ limitBytes: LIMIT, shedWhen: 'always' });
+    read(0.1, rest);
+    gate.promise(0.4 * LIMIT);
+    for (const priority of [Priority.LOW, Priority.NORMAL, Priority.HIGH]) {
+      t.ok(gate.refuses(priority, ALL - 1, 0.26 * LIMIT));
+      t.notOk(gate.refuses(priority, ALL - 1, 0.24 * LIMIT));
+    }
+    t.notOk(gate.refuses(Priority.CRITICAL, ALL - 1, 2 * LIMIT), 'but not what only Redis may refuse');
+  }
+  read(1.1, { maxmemoryBytes: 0 });
+  t.notOk(gate.refuses(Priority.CRITICAL, ALL - 1, 2 * LIMIT));
+});
+
 t.test('half of the distance to the first band may pass unseen, and a step in a band', async (t) => {
   const { read, gate, pressure } = makePressure();
   read(0.5);
