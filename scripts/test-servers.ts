@@ -21,11 +21,16 @@ interface Part {
 }
 
 const CONFORMANCE = ['test/conformance/*.test.ts'];
+/** What the server says of its commands. */
+const COMMANDS = 'test/unit/core/commands-table.test.ts';
 const BEHAVIOUR = ['ttl', 'shed', 'pooling', 'framing', 'explain', 'console'];
 const FAULTS = ['servers-killed', 'servers-refusing', 'servers-starting', 'drain', 'limits', 'links-cut'];
 const PARTS: readonly Part[] = [
   { name: 'conformance', files: CONFORMANCE },
-  { name: 'behaviour', files: BEHAVIOUR.map((name) => `test/integration/${name}.test.ts`) },
+  {
+    name: 'behaviour',
+    files: [COMMANDS, ...BEHAVIOUR.map((name) => `test/integration/${name}.test.ts`)],
+  },
   { name: 'tools', files: ['test/tools/*.test.ts'] },
   { name: 'faults', files: FAULTS.map((name) => `test/robustness/${name}.test.ts`) },
   { name: 'pooled', files: CONFORMANCE, env: { SPILLWAY_POOL: 'command' } },

@@ -38,6 +38,10 @@ export interface CommandFacts {
   readonly keys: KeyPositions;
 }
 
+/** Servers before 7.0 do not tell of these that they block. */
+const BLOCKING: ReadonlySet<string> = new Set(
+  GENERATED_COMMANDS.filter(([, , flags]) => flags.split(' ').includes('blocking')).map(([name]) => name),
+);
 /** The names that Spillway knows by itself. */
 const KNOWN: ReadonlySet<string> = new Set([...GENERATED_COMMANDS.map(([name]) => name), ...VALKEY_ONLY]);
 
@@ -66,7 +70,7 @@ export function specify(facts: CommandFacts, declared = false): CommandSpec {
   // A container such as XGROUP has its flags at its subcommands.
   const write = flags.has('write') || ttl !== TtlTreatment.NONE;
   const role = CONNECTION_ROLES.get(name) ?? ConnectionRole.NONE;
-  const blocking = flags.has('blocking');
+  const blocking = flags.has('blocking') || BLOCKING.has(name);
   const pin = declared ? undeclarable(name, role, blocking) : pinned(name, role, blocking);
   return {
     name,
@@ -106,9 +110,7 @@ function undeclarable(name: string, role: ConnectionRole, blocking: boolean): Pi
 
 /** What the command of this name, lower case, does that forbids to declare it free of connection state. */
 export function whyNotShared(name: string): string | undefined {
-  const entry = GENERATED_COMMANDS.find(([known]) => known === name);
-  const blocking = entry?.[2].split(' ').includes('blocking') === true;
-  const pin = undeclarable(name, CONNECTION_ROLES.get(name) ?? ConnectionRole.NONE, blocking);
+  const pin = undeclarable(name, CONNECTION_ROLES.get(name) ?? ConnectionRole.NONE, BLOCKING.has(name));
   return pin && UNDECLARABLE[pin];
 }
 
