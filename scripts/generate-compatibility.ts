@@ -67,7 +67,7 @@ const DIFFERENCES: readonly (readonly [what: string, why: string])[] = [
     'That is what the rule is for. Rules that match nothing, and rules in observe mode, change no reply.',
   ],
   [
-    'A follow-up `PEXPIRE … NX` is a write of its own: it touches watched keys, tells those who track the key, fires an `expire` keyspace event, and shows in `MONITOR` and in replicas.',
+    'A follow-up `PEXPIRE … NX` is a write of its own: it touches watched keys, tells those who track the key, fires an `expire` keyspace event, and shows in `MONITOR` and in replicas. Before Redis 7.0 it is an `EVAL`, which also reads the key: a client with tracking on may be told once more that it changed.',
     'Some writes, such as `SETNX`, cannot carry a TTL themselves.',
   ],
   [

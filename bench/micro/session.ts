@@ -5,7 +5,7 @@ import { Priority } from '../../src/core/policy/rule.js';
 import { RuleSet } from '../../src/core/policy/rule-set.js';
 import { ALL, ShedGate } from '../../src/core/policy/shed.js';
 import { TtlMemory } from '../../src/core/policy/ttl-memory.js';
-import { encodeCommand } from '../../src/core/resp/encode.js';
+import { EXPIRE_NX, encodeCommand } from '../../src/core/resp/encode.js';
 import { Session } from '../../src/core/session/session.js';
 import { CopyingSink, DEPTH, type MicroCase, NO_OBSERVER, rule, VALUE } from './case.js';
 
@@ -20,6 +20,7 @@ function makeSession(gate: ShedGate): Session {
         ...{ gate, observer: NO_OBSERVER, now: Date.now, random: Math.random, ttls: new TtlMemory(() => 0) },
       }),
       followUps: true,
+      followUp: EXPIRE_NX,
       lookaheadBytes: 1024 * 1024,
       pendingRuns: 1_000_000,
       clock: () => performance.now(),

@@ -17,6 +17,7 @@ import { Way } from '../wire/added-latency.js';
 import { Clients, type ClientsSnapshot } from '../wire/client/clients.js';
 import type { EntranceOptions } from '../wire/client/entrance.js';
 import type { UpstreamTls } from '../wire/upstream/upstream-socket.js';
+import { followUpFormOf, LIKELY_FORM } from './follow-up-form.js';
 import { commandTableOf, ruleSetOf, sameCommands, sameGlobs } from './rules.js';
 import { entranceOptions, upstreamTls } from './tls.js';
 
@@ -45,8 +46,6 @@ export interface DataPlaneSnapshot extends Omit<ClientsSnapshot, 'pool'> {
 
 /** How often the time that statistics are stamped with is refreshed, milliseconds; its lateness is the event loop's. */
 const STAMP_INTERVAL_MS = 50;
-/** PEXPIRE … NX came with this major version. */
-const FOLLOW_UP_MAJOR = 7;
 /** Clients that cannot be served for the same reason are logged once in this time. */
 const FAILURE_LOG_MS = 1000;
 
@@ -99,7 +98,7 @@ export class DataPlane {
         random: Math.random,
         ttls: new TtlMemory(() => stampedMs),
       }),
-      followUps: true,
+      ...LIKELY_FORM,
       lookaheadBytes: config.limits.lookaheadBytes,
       pendingRuns: config.limits.pendingReplies,
       clock: () => performance.now(),
@@ -137,11 +136,11 @@ export class DataPlane {
     });
   }
 
-  /** What the server says of itself: which commands it has, and whether it knows those that follow-ups need. */
+  /** What the server says of itself: which commands it has, and which of them gives a TTL behind a write. */
   adoptServer(server: ServerFacts): void {
     this.server = server;
     this.context.table = this.table.overlaidBy(server.commands);
-    this.context.followUps = hasFollowUps(server.version);
+    Object.assign(this.context, followUpFormOf(server));
   }
 
   /** Goes by another config from now on. What has been decided under the old one ends under it. */
@@ -213,9 +212,4 @@ export class DataPlane {
     this.failureLoggedAt = now;
     this.log.error({ err: error.message }, 'upstream cannot be reached: client reset');
   }
-}
-
-/** Whether a server of this version knows PEXPIRE … NX; one that does not tell is taken to. */
-export function hasFollowUps(version: string): boolean {
-  return !(Number.parseInt(version, 10) < FOLLOW_UP_MAJOR);
 }

@@ -9,14 +9,14 @@ import type { ServerFacts } from '../memory/monitor.js';
 import type { MemorySnapshot } from '../memory/snapshot.js';
 import { explain } from '../surfaces/explain/explain.js';
 import type { ExplainRequest, Explanation } from '../surfaces/explain/types.js';
-import { hasFollowUps } from './data-plane.js';
+import { followUpFormOf, LIKELY_FORM } from './follow-up-form.js';
 import { commandTableOf, ruleSetOf } from './rules.js';
 
 export class Explainer {
   private known: CommandTable;
   private server: ServerFacts | undefined;
   private table: CommandTable;
-  private followUps = true;
+  private form = LIKELY_FORM;
 
   /** `running`: undefined offline. */
   constructor(
@@ -30,7 +30,7 @@ export class Explainer {
   adoptServer(server: ServerFacts): void {
     this.server = server;
     this.table = this.known.overlaidBy(server.commands);
-    this.followUps = hasFollowUps(server.version);
+    this.form = followUpFormOf(server);
   }
 
   reload(config: EffectiveConfig): void {
@@ -40,13 +40,13 @@ export class Explainer {
   }
 
   explain(request: ExplainRequest): Explanation {
-    const { config, table, followUps, running } = this;
+    const { config, table, form, running } = this;
     const memory = running?.memory();
     return explain(
       {
         rules: ruleSetOf(config),
         table,
-        followUps,
+        form,
         lookaheadBytes: config.limits.lookaheadBytes,
         bands: config.memory.bands,
         now: running &&

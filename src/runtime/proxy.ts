@@ -8,6 +8,7 @@ import type { EffectiveConfig } from '../config/effective.js';
 import type { ReloadCause, ReloadOutcome } from '../config/reload-outcome.js';
 import type { TrafficObserver } from '../core/policy/observer.js';
 import { PRIORITY_NAMES } from '../core/policy/rule.js';
+import { EXPIRE_NX } from '../core/resp/encode.js';
 import { questionKey } from '../core/session/state/console-question.js';
 import { MemoryMonitor, type ServerFacts } from '../memory/monitor.js';
 import { type LevelChange, Pressure } from '../memory/pressure.js';
@@ -27,9 +28,9 @@ import { Alone } from './alone.js';
 import { adminConnections, type Capacity, readRoom } from './capacity.js';
 import { Chronicle } from './chronicle.js';
 import { Crew } from './crew/crew.js';
-import { hasFollowUps } from './data-plane.js';
 import { describeMemory } from './describe-memory.js';
 import { Explainer } from './explainer.js';
+import { followUpFormOf } from './follow-up-form.js';
 import type { LogLosses } from './log/log-output.js';
 import { Rehearsals } from './rehearsal.js';
 import { Reloader, type ReloadSource } from './reload.js';
@@ -282,12 +283,19 @@ function unchanging(config: EffectiveConfig): ReloadSource {
   return { file: undefined, text: undefined, load: () => ({ config, warnings: [] }) };
 }
 
-function logServer(log: Logger, { version, commands }: ServerFacts): void {
+function logServer(log: Logger, server: ServerFacts): void {
+  const { version, commands } = server;
   log.info({ version, commands: commands.length }, 'upstream recognised');
-  if (!hasFollowUps(version)) {
+  const { followUps, followUp } = followUpFormOf(server);
+  if (!followUps) {
     log.warn(
       { version },
-      'the upstream has no PEXPIRE … NX (7.0): rules work by rewriting only; SETNX, MSET, GETSET, SET KEEPTTL and applyTo "all" give no TTL',
+      `the upstream has no ${followUp === EXPIRE_NX ? 'PEXPIRE' : 'PEXPIRE … NX (7.0) and no EVAL'}: SETNX, MSET, GETSET, SET KEEPTTL and applyTo "all" give no TTL`,
+    );
+  } else if (followUp !== EXPIRE_NX) {
+    log.info(
+      { version },
+      'the upstream has no PEXPIRE … NX (7.0): a script sets the TTLs of SETNX, MSET, GETSET, SET KEEPTTL and applyTo "all"; clients need the right to run EVAL, PTTL and PEXPIRE',
     );
   }
 }

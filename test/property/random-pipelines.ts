@@ -68,6 +68,7 @@ export const server: fc.Arbitrary<ServerOptions> = fc.record({
   password: fc.boolean(),
   denied: fc.constantFrom([], [], [], ['pexpire'], ['multi'], ['setnx'], ['subscribe']),
   watchFails: fc.boolean(),
+  before7: fc.boolean(),
   emptyKeepsSkip: fc.boolean(),
   losesAuthErrors: fc.boolean(),
 });

@@ -7,6 +7,7 @@ import { Policy } from '../../src/core/policy/policy.js';
 import { Priority, type Rule } from '../../src/core/policy/rule.js';
 import { RuleSet } from '../../src/core/policy/rule-set.js';
 import { ALL, ShedGate } from '../../src/core/policy/shed.js';
+import { EXPIRE_NX } from '../../src/core/resp/encode.js';
 import { Session } from '../../src/core/session/session.js';
 import { command } from '../support/raw-client.js';
 
@@ -55,6 +56,7 @@ for (const piece of PIECES) {
         table: defaultCommandTable(),
         policy,
         followUps: true,
+        followUp: EXPIRE_NX,
         lookaheadBytes: LOOKAHEAD,
         pendingRuns: 1000,
         clock: () => 0,

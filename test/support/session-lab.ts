@@ -9,6 +9,7 @@ import { Priority, type Rule } from '../../src/core/policy/rule.js';
 import { RuleSet } from '../../src/core/policy/rule-set.js';
 import { ALL, ShedGate } from '../../src/core/policy/shed.js';
 import type { TtlMemory } from '../../src/core/policy/ttl-memory.js';
+import { EXPIRE_BY_SCRIPT, EXPIRE_NX } from '../../src/core/resp/encode.js';
 import { checks } from '../../src/core/resp/invariant.js';
 import { COPIED_BELOW } from '../../src/core/session/byte-sink.js';
 import { Session, type SessionContext, type Switchboard } from '../../src/core/session/session.js';
@@ -66,6 +67,8 @@ export interface ServerOptions {
   readonly emptyKeepsSkip?: boolean;
   /** Keys of slots that are on their way here: they are to be had behind ASKING only. */
   readonly importing?: (key: string) => boolean;
+  /** PEXPIRE takes no NX. */
+  readonly before7?: boolean;
   /** EXEC answers nil, as if a watched key had changed. */
   readonly watchFails?: boolean;
 }
@@ -228,7 +231,7 @@ export class ScriptedRedis {
   }
 
   private refusal(name: string, args: string[]): string | undefined {
-    const arity = ARITY[name] ?? -1;
+    const arity = name === 'pexpire' && this.options.before7 ? 3 : (ARITY[name] ?? -1);
     if (arity < 0 ? args.length < -arity : args.length !== arity) {
       return `-ERR wrong number of arguments for '${name}' command\r\n`;
     }
@@ -241,7 +244,7 @@ export class ScriptedRedis {
     }
     if (this.user !== 'admin' && this.options.denied?.includes(name)) return '-NOPERM no permissions\r\n';
     const { importing } = this.options;
-    if (!this.asked && importing !== undefined && (WRITES.has(name) || name === 'pexpire')) {
+    if (!this.asked && importing !== undefined && (WRITES.has(name) || ['pexpire', 'eval'].includes(name))) {
       const moved = this.keysOf(name, args).some(importing);
       if (moved) return '-MOVED 1 127.0.0.1:1\r\n';
     }
@@ -261,6 +264,7 @@ export class ScriptedRedis {
   }
 
   private keysOf(name: string, args: string[]): string[] {
+    if (name === 'eval') return args.slice(3, 3 + Number(args[2]));
     return name === 'mset' ? args.filter((_, i) => i % 2 === 1) : [args[1]];
   }
 
@@ -323,6 +327,7 @@ export class ScriptedRedis {
         if (!this.options.console) return `-ERR unknown command '${args[0]}'\r\n`;
         return consoleAnswer(args.slice(1), this.resp);
       case 'eval':
+        if (first.includes('PEXPIRE')) return this.expireByScript(args[3], args[4]);
         // The script is the text of the error that it raises.
         return `-${first}\r\n`;
       case 'lrange':
@@ -362,6 +367,15 @@ export class ScriptedRedis {
       default:
         return this.pubsub(name, args.slice(1)) ?? OK;
     }
+  }
+
+  /** As the only script does that Spillway has; what it calls is refused in a script as it is outside. */
+  private expireByScript(key: string, ttl: string): string {
+    const refused = this.refusal('pttl', ['pttl', key]);
+    if (refused !== undefined) return refused;
+    if (!this.values.has(key) || this.ttls.has(key)) return ':0\r\n';
+    const command = ['pexpire', key, ttl];
+    return this.refusal('pexpire', command) ?? this.execute('pexpire', command);
   }
 
   private get null(): string {
@@ -672,6 +686,7 @@ export function makeSession(scenario: Omit<Scenario, 'client'>, pooled = false, 
       ...{ gate, observer, now: () => NOW, random: () => 0.5, ttls: scenario.ttls },
     }),
     followUps: scenario.followUps ?? true,
+    followUp: scenario.server?.before7 ? EXPIRE_BY_SCRIPT : EXPIRE_NX,
     lookaheadBytes: scenario.lookaheadBytes ?? 1024 * 1024,
     pendingRuns: scenario.pendingRuns ?? 1_000_000,
     clock: () => ticks++,

@@ -12,7 +12,7 @@ export const TtlOutcome = {
   HAD_TTL: 2,
   /** It leaves the key without a TTL: no rule, a rule without ttl, or a durable one. */
   WITHOUT_TTL: 3,
-  /** A follow-up PEXPIRE … NX was sent for it; the answer comes by onFollowUpReply. */
+  /** A follow-up was sent for it; the answer comes by onFollowUpReply. */
   FOLLOW_UP: 4,
   /** It keeps whatever TTL the key has (INCR, HSET, SET KEEPTTL …) and no follow-up was sent. */
   KEPT: 5,

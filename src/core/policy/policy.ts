@@ -75,7 +75,7 @@ export class Policy {
 
   /**
    * The verdict on the write under scan, of known arity, whole or up to its first large argument.
-   * `size`: bytes of it on the wire, as far as known. `followUps`: whether PEXPIRE … NX may be sent for it.
+   * `size`: bytes of it on the wire, as far as known. `followUps`: whether one may be sent for it.
    * The object returned is the same each time: read it before the next call.
    */
   decide(args: RequestScanner, spec: CommandSpec, size: number, followUps: boolean): Verdict {

@@ -40,16 +40,47 @@ export function encodePx(milliseconds: number): Buffer {
   return out.subarray(0, writePx(out, 0, milliseconds));
 }
 
-const PEXPIRE_HEAD = Buffer.from('*4\r\n$7\r\nPEXPIRE\r\n$', 'latin1');
-const NX_TAIL = Buffer.from('$2\r\nNX\r\n', 'latin1');
-
-/** How many bytes writeExpireIfNone may take for a key of `keyLength` bytes. */
-export function expireIfNoneSize(keyLength: number): number {
-  return PEXPIRE_HEAD.length + keyLength + NX_TAIL.length + 64;
+/** A command that gives its key a TTL if it has none. */
+export interface ExpireIfNone {
+  /** What stands before the length of the key, and behind the milliseconds. */
+  readonly head: Buffer;
+  readonly tail: Buffer;
 }
 
-/** Writes `PEXPIRE key ms NX` (Redis 7.0 and later), the follow-up; returns the offset behind it. */
+/** `PEXPIRE key ms NX`, of Redis 7.0 and later. */
+export const EXPIRE_NX: ExpireIfNone = {
+  head: Buffer.from('*4\r\n$7\r\nPEXPIRE\r\n$', 'latin1'),
+  tail: Buffer.from('$2\r\nNX\r\n', 'latin1'),
+};
+
+// Servers up to 4.0, and later ones by lua-replicate-commands, refuse a write behind PTTL unless the script asks to have
+// its effects replicated. To a user without a command that it calls Redis 6 says so in words of the script (scripting.c).
+const EXPIRE_SCRIPT = [
+  'pcall(redis.replicate_commands)',
+  "local r = redis.pcall('PTTL', KEYS[1])",
+  "if r == -1 then r = redis.pcall('PEXPIRE', KEYS[1], ARGV[1]) elseif type(r) == 'number' then r = 0 end",
+  "if type(r) == 'table' and string.find(r.err, 'user executing', 1, true) then r = redis.error_reply('NOPERM') end",
+  'return r',
+].join(' ');
+
+/** The same by EVAL, of Redis 3.2 and later: answers alike. */
+export const EXPIRE_BY_SCRIPT: ExpireIfNone = {
+  head: Buffer.concat([
+    Buffer.from('*5\r\n', 'latin1'),
+    encodeCommand('EVAL', EXPIRE_SCRIPT, '1').subarray('*3\r\n'.length),
+    Buffer.from('$', 'latin1'),
+  ]),
+  tail: Buffer.alloc(0),
+};
+
+/** How many bytes writeExpireIfNone may take for a key of `keyLength` bytes. */
+export function expireIfNoneSize({ head, tail }: ExpireIfNone, keyLength: number): number {
+  return head.length + keyLength + tail.length + 64;
+}
+
+/** Writes the follow-up for key `buf[start, end)`; returns the offset behind it. */
 export function writeExpireIfNone(
+  { head, tail }: ExpireIfNone,
   out: Buffer,
   at: number,
   buf: Uint8Array,
@@ -57,12 +88,12 @@ export function writeExpireIfNone(
   end: number,
   milliseconds: number,
 ): number {
-  out.set(PEXPIRE_HEAD, at);
-  let behind = writeLineEnd(out, writeInteger(out, at + PEXPIRE_HEAD.length, end - start));
+  out.set(head, at);
+  let behind = writeLineEnd(out, writeInteger(out, at + head.length, end - start));
   for (let i = start; i < end; i++) out[behind++] = buf[i];
   behind = writeNumberBulk(out, writeLineEnd(out, behind), milliseconds);
-  out.set(NX_TAIL, behind);
-  return behind + NX_TAIL.length;
+  out.set(tail, behind);
+  return behind + tail.length;
 }
 
 function writeLineEnd(out: Buffer, at: number): number {

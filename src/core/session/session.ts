@@ -25,12 +25,14 @@ import {
 import type { CommandTable } from '../commands/table.js';
 import type { Policy } from '../policy/policy.js';
 import { Action, type Verdict } from '../policy/verdict.js';
+import type { ExpireIfNone } from '../resp/encode.js';
 import { invariant } from '../resp/invariant.js';
 import { type ByteSink, NOWHERE, SwitchedSink } from './byte-sink.js';
 import { Standing } from './pooling/hold.js';
 import { type Identity, NOBODY } from './pooling/identity.js';
 import { Pending } from './reply/pending-queue.js';
 import { Auth, type ReplyOwner, type SharedReplies } from './reply/reply-sequencer.js';
+import type { FollowUpForm } from './request/follow-ups.js';
 import { GrowthMeter } from './request/growth-meter.js';
 import type { LargeWrite } from './request/large-write.js';
 import { ReliefWatch } from './request/relief-watch.js';
@@ -40,11 +42,11 @@ import { Connection } from './state/connection.js';
 import type { ConsoleQuestion } from './state/console-question.js';
 
 /** What all sessions share. The mutable fields may be swapped at any time between two chunks of bytes. */
-export interface SessionContext {
+export interface SessionContext extends FollowUpForm {
   table: CommandTable;
   readonly policy: Policy;
-  /** The server knows PEXPIRE … NX (7.0): follow-ups can be sent. */
   followUps: boolean;
+  followUp: ExpireIfNone;
   /** How many bytes of a multi-key write may be held back until its keys are known. */
   lookaheadBytes: number;
   /** How many runs of pending replies a session may have before it stops reading its client. */
@@ -164,7 +166,14 @@ export class Session implements CommandHandler, ReplyOwner {
     this.place = this.pooled ? Place.NOWHERE : Place.OWN;
     const upstream = own ?? this.switched;
     this.feed = new RequestFeed(upstream, this);
-    this.connection = new Connection(upstream, client, this.feed, context.policy.observer, this.pooled);
+    this.connection = new Connection(
+      upstream,
+      client,
+      this.feed,
+      context.policy.observer,
+      context,
+      this.pooled,
+    );
     this.growth = new GrowthMeter(context.policy.gate, this.connection.replies.queue);
     this.reliefs = new ReliefWatch(context.policy.gate, this.connection.replies.queue);
     this.writes = new WriteForwarder(upstream, this.feed, this.connection, this.growth, context.policy);
@@ -694,7 +703,7 @@ export class Session implements CommandHandler, ReplyOwner {
   }
 
   private get followUps(): boolean {
-    return this.context.followUps && !this.connection.followUps.denied;
+    return this.connection.followUps.possible;
   }
 
   private decide(spec: CommandSpec, size: number): Verdict {

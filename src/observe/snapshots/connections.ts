@@ -31,7 +31,7 @@ export interface ConnectionSnapshot {
   rawSessions: number;
   /** Times that reading one side was paused for the other. */
   stalls: number;
-  /** The server has no EXPIRE … NX (before 7.0): no follow-ups are sent. */
+  /** The server has no command for follow-ups: none are sent. */
   followUpsUnsupported: boolean;
   /** Keys for which no rule was found in bounded time: long ones, with many globs that hold no literal text. */
   keysGivenUp: number;

@@ -23,7 +23,7 @@ export interface RuleStats {
   withoutTtl: number;
   /** Left as it was: INCR, HSET, SET KEEPTTL … */
   kept: number;
-  /** A follow-up PEXPIRE … NX was sent; its answers, once here, are in the next four. */
+  /** A follow-up was sent; its answers, once here, are in the next four. */
   followUps: number;
   /** Took away the TTL that their key had, and left it with none: a lower bound, see docs/API.md. */
   ttlDropped: number;

@@ -81,8 +81,13 @@ export const METRIC_GROUPS: readonly MetricGroup[] = [
         'Writes that took away the TTL of their key and left it with none; a lower bound.',
         perRule((r) => r.ttlDropped),
       ],
-      ['counter', 'follow_ups_sent_total', 'Follow-up PEXPIRE commands sent.', perRule((r) => r.followUps)],
-      ['counter', 'follow_ups_total', 'Follow-up PEXPIRE commands by what Redis answered.', followUps],
+      [
+        'counter',
+        'follow_ups_sent_total',
+        'Follow-ups sent: commands that give a TTL behind a write.',
+        perRule((r) => r.followUps),
+      ],
+      ['counter', 'follow_ups_total', 'Follow-ups by what Redis answered.', followUps],
       ['counter', 'shed_total', 'Commands refused with OOM.', perRule((r) => r.shed)],
       ['counter', 'shed_bytes_total', 'Payload bytes of refused commands.', perRule((r) => r.shedBytes)],
       [

@@ -8,7 +8,8 @@ import { PRIORITY_NAMES, type Rule } from '../../core/policy/rule.js';
 import type { CompiledRule } from '../../core/policy/rule-set.js';
 import { ALL, type ShedGate } from '../../core/policy/shed.js';
 import { drawTtl, givesTtl } from '../../core/policy/ttl-outcome.js';
-import { encodeCommand } from '../../core/resp/encode.js';
+import { EXPIRE_NX, encodeCommand } from '../../core/resp/encode.js';
+import type { FollowUpForm } from '../../core/session/request/follow-ups.js';
 import { assemble } from './assemble.js';
 import { type Rehearsal, type RehearsedKey, rehearse, type Stage } from './rehearse.js';
 import type {
@@ -151,12 +152,7 @@ function explainTtl(subject: ExplainSubject, spec: CommandSpec, found: Rehearsed
   };
 }
 
-function whyOf(
-  outcome: TtlOutcome,
-  { followUps }: ExplainSubject,
-  spec: CommandSpec,
-  rule: CompiledRule,
-): string {
+function whyOf(outcome: TtlOutcome, { form }: ExplainSubject, spec: CommandSpec, rule: CompiledRule): string {
   switch (outcome) {
     case TtlOutcome.INJECTED:
       return "It carries no TTL, so the rule's is put into the command.";
@@ -167,30 +163,33 @@ function whyOf(
         ? "It carries a TTL of its own, within the rule's maxTtl."
         : 'It carries a TTL of its own.';
     case TtlOutcome.FOLLOW_UP:
-      return 'It has no place for a TTL, so a PEXPIRE … NX follows, which gives one only where the key has none.';
+      return `It has no place for a TTL, so a ${nameOf(form)} follows, which gives one only where the key has none.`;
     case TtlOutcome.WOULD_INJECT:
       return "Observe mode changes nothing: enforced, the key would get the rule's TTL where it has none.";
     case TtlOutcome.WOULD_CLAMP:
       return "Observe mode changes nothing: enforced, its TTL would be cut to the rule's maxTtl.";
     case TtlOutcome.WITHOUT_TTL:
-      return `It leaves the key without a TTL: ${whyNone(rule, followUps)}.`;
+      return `It leaves the key without a TTL: ${whyNone(rule, form)}.`;
     default:
-      return `It leaves the TTL of its key as it is: ${whyKept(spec, rule, followUps)}.`;
+      return `It leaves the TTL of its key as it is: ${whyKept(spec, rule, form)}.`;
   }
 }
 
-/** `followUps`: otherwise only a follow-up could have given one. */
-function whyNone(rule: CompiledRule, followUps: boolean): string {
+function nameOf({ followUp }: FollowUpForm): string {
+  return followUp === EXPIRE_NX ? 'PEXPIRE … NX' : 'script';
+}
+
+function whyNone(rule: CompiledRule, form: FollowUpForm): string {
   if (rule.slot === 0) return 'no rule matches the key';
   if (rule.durable) return 'the rule says that its keys are meant to stay (durable)';
   if (!givesTtl(rule)) return 'the rule has no ttl';
-  return followUps
+  return form.followUps
     ? 'the command gives none'
-    : 'only PEXPIRE … NX could give one, which the server lacks (7.0)';
+    : `only a ${nameOf(form)} behind it could give one, for which the server has no command`;
 }
 
-function whyKept(spec: CommandSpec, rule: CompiledRule, followUps: boolean): string {
-  if (!givesTtl(rule) || !followUps) return whyNone(rule, followUps);
+function whyKept(spec: CommandSpec, rule: CompiledRule, form: FollowUpForm): string {
+  if (!givesTtl(rule) || !form.followUps) return whyNone(rule, form);
   if (spec.ttl === TtlTreatment.CREATES && !rule.applyToAll)
     return 'the rule is for string writes only (applyTo "all" takes in every command that can create the key)';
   return 'it creates no key, or brings a TTL of its own';

@@ -11,13 +11,13 @@ import { errorReply } from '../../core/resp/client-errors.js';
 import { encodeCommand } from '../../core/resp/encode.js';
 import { RequestScanner, Scan } from '../../core/resp/request-scanner.js';
 import type { ByteSink } from '../../core/session/byte-sink.js';
+import type { FollowUpForm } from '../../core/session/request/follow-ups.js';
 import { Session } from '../../core/session/session.js';
 
 export interface Stage {
   readonly rules: RuleSet;
   readonly table: CommandTable;
-  /** The server knows PEXPIRE … NX. */
-  readonly followUps: boolean;
+  readonly form: FollowUpForm;
   readonly lookaheadBytes: number;
 }
 
@@ -64,7 +64,7 @@ export function rehearse(stage: Stage, command: Buffer, gate?: ShedGate): Rehear
     {
       table: stage.table,
       policy,
-      followUps: stage.followUps,
+      ...stage.form,
       lookaheadBytes: stage.lookaheadBytes,
       pendingRuns: PENDING_RUNS,
       clock: () => 0,

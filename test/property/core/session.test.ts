@@ -72,9 +72,9 @@ t.test('every key that a rule gives a TTL has one in the end', { timeout: 60_000
     { minLength: 1, maxLength: 25 },
   );
   fc.assert(
-    fc.property(plain, fc.integer(), fc.boolean(), (commands, seed, watchFails) => {
+    fc.property(plain, fc.integer(), fc.boolean(), fc.boolean(), (commands, seed, watchFails, before7) => {
       const client = commands.join('');
-      const outcome = run({ client, server: { watchFails }, unfinished: true }, randomWay(seed));
+      const outcome = run({ client, server: { watchFails, before7 }, unfinished: true }, randomWay(seed));
       if (outcome.raw) return true;
       const missing = Object.keys(outcome.values).filter(
         (name) => name.startsWith('ttl:') && outcome.ttls[name] === undefined,

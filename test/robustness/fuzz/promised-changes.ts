@@ -26,13 +26,18 @@ export function insistOnPromises({ sent, forwarded }: Traffic, variant: Variant)
     sheds &&
     GROWING.has(args[0].toLowerCase()) &&
     (variant.shedsBySize === true || args.some((arg) => arg.startsWith('low:')));
+  const isFollowUp = ([name, ...args]: readonly string[] = []): boolean =>
+    variant.scenario.server?.before7
+      ? name === 'EVAL' && args.length === 4 && args[0].includes('PEXPIRE') && args[1] === '1'
+      : name === 'PEXPIRE' && args.length === 3 && args[2] === 'NX';
   const asks = sent.some(([name]) => name.toLowerCase() === 'asking');
-  const mayBeAdded = (args: readonly string[], behind: readonly string[] = []): boolean => {
-    if (asks && args.length === 1 && args[0] === 'ASKING' && behind[0] === 'PEXPIRE')
+  const mayBeAdded = (args: readonly string[], behind?: readonly string[]): boolean => {
+    if (asks && args.length === 1 && args[0] === 'ASKING' && behind !== undefined && isFollowUp(behind))
       return mayBeAdded(behind);
-    if (args[0] === 'PEXPIRE' && args.length === 4 && args[3] === 'NX' && written.has(args[1])) {
-      const rule = ruleOf(args[1]);
-      return rule !== undefined && !rule.observe && String(rule.ttlMs) === args[2];
+    if (isFollowUp(args)) {
+      const [key, ttl] = args[0] === 'EVAL' ? args.slice(3) : args.slice(1);
+      const rule = written.has(key) ? ruleOf(key) : undefined;
+      if (rule !== undefined) return !rule.observe && String(rule.ttlMs) === ttl;
     }
     const text = args.join(' ');
     if (text === 'HELLO 2' || text === 'GET') return sheds;

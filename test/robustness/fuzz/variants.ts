@@ -35,6 +35,7 @@ export const RULE_VARIANTS: readonly Variant[] = [
   { scenario: { shedding: true, server: { password: true } }, vocabulary: TRACKED },
   { scenario: { followUps: false, pendingRuns: 3 }, vocabulary: STATES },
   { scenario: { server: { denied: ['pexpire'] } }, vocabulary: STATES },
+  { scenario: { server: { before7: true } }, vocabulary: STATES },
   { scenario: { server: { watchFails: true, noise } }, vocabulary: STATES },
   { scenario: { server: { denied: ['multi', 'subscribe'] }, shedding: true }, vocabulary: TRACKED },
   { scenario: { rules: [] }, vocabulary: STATES },

@@ -1,30 +1,46 @@
-// Follow-ups: the `PEXPIRE key ms NX` that gives a TTL where the write itself could not carry one.
+// Follow-ups: the command behind a write that gives its key a TTL where the write itself could not carry one.
 // Sent right behind the write; inside a transaction that would change EXEC's reply, so there they wait until EXEC
-// was answered with success. Those of a write that streams wait for its end. Owns the encoded bytes of those that wait, bounded: what does not fit is reported as
-// failed, never half kept. Owns what a NOPERM taught: this user may not PEXPIRE.
+// was answered with success. Those of a write that streams wait for its end. Owns the keys of those that wait, bounded:
+// what does not fit is reported as failed, never half kept. Owns what a NOPERM taught: this user may not send them.
 import { FollowUpReply, type TrafficObserver } from '../../policy/observer.js';
-import { expireIfNoneSize, writeExpireIfNone } from '../../resp/encode.js';
+import { type ExpireIfNone, expireIfNoneSize, writeExpireIfNone } from '../../resp/encode.js';
 import { type ByteSink, COPIED_BELOW } from '../byte-sink.js';
 import { Pending } from '../reply/pending-queue.js';
 import type { ReplySequencer } from '../reply/reply-sequencer.js';
 
 /** Bound on the follow-ups that one connection may have waiting. */
 const MAX_WAITING_BYTES = 1024 * 1024;
+/** What each of them counts for beside its key. */
+const WAITING_OVERHEAD = 50;
+
+/** What the server takes as a follow-up; may become another one at any time, with the server. */
+export interface FollowUpForm {
+  /** It takes any. */
+  readonly followUps: boolean;
+  readonly followUp: ExpireIfNone;
+}
 
 export class FollowUps {
-  /** None are to be sent until the user changes. */
-  denied = false;
+  /** The user may not send these. */
+  private denied: ExpireIfNone | undefined;
   private scratch = Buffer.alloc(0);
   private waiting = Buffer.alloc(0);
   private waitingLength = 0;
   private slots: number[] = [];
-  /** Where the bytes of each end. */
+  private ttls: number[] = [];
+  /** Where the key of each ends. */
   private ends: number[] = [];
 
   constructor(
     private readonly upstream: ByteSink,
     private readonly observer: TrafficObserver,
+    private readonly form: FollowUpForm,
   ) {}
+
+  /** They may be sent, as far as is known. */
+  get possible(): boolean {
+    return this.form.followUps && this.denied !== this.form.followUp;
+  }
 
   get anyWaiting(): boolean {
     return this.slots.length > 0;
@@ -32,16 +48,21 @@ export class FollowUps {
 
   /** Sends one now. The caller owes its reply. */
   send(key: Uint8Array, start: number, end: number, ttlMs: number): void {
-    const size = expireIfNoneSize(end - start);
+    const { followUp } = this.form;
+    const size = expireIfNoneSize(followUp, end - start);
     // The sink may keep a large one: then the scratch is not ours any more.
     if (size > this.scratch.length || size >= COPIED_BELOW) this.scratch = Buffer.allocUnsafe(size * 2);
-    this.upstream.write(this.scratch, 0, writeExpireIfNone(this.scratch, 0, key, start, end, ttlMs));
+    this.upstream.write(
+      this.scratch,
+      0,
+      writeExpireIfNone(followUp, this.scratch, 0, key, start, end, ttlMs),
+    );
   }
 
   /** Keeps one until sendWaiting(). */
   defer(slot: number, key: Uint8Array, start: number, end: number, ttlMs: number): void {
-    const needed = this.waitingLength + expireIfNoneSize(end - start);
-    if (needed > MAX_WAITING_BYTES) {
+    const needed = this.waitingLength + end - start;
+    if (needed + (this.slots.length + 1) * WAITING_OVERHEAD > MAX_WAITING_BYTES) {
       this.observer.onFollowUpReply(slot, FollowUpReply.FAILED);
       return;
     }
@@ -50,17 +71,17 @@ export class FollowUps {
       larger.set(this.waiting.subarray(0, this.waitingLength));
       this.waiting = larger;
     }
-    this.waitingLength = writeExpireIfNone(this.waiting, this.waitingLength, key, start, end, ttlMs);
+    for (let i = start; i < end; i++) this.waiting[this.waitingLength++] = key[i];
     this.slots.push(slot);
+    this.ttls.push(ttlMs);
     this.ends.push(this.waitingLength);
   }
 
   /** Sends all that wait, `ask` before each. Their answers are owed to `replies`; undefined: nothing is answered. */
   sendWaiting(replies: ReplySequencer | undefined, ask?: () => void): void {
-    if (ask === undefined) this.upstream.write(this.waiting, 0, this.waitingLength);
     for (const [i, slot] of this.slots.entries()) {
       ask?.();
-      if (ask !== undefined) this.upstream.write(this.waiting, this.ends[i - 1] ?? 0, this.ends[i]);
+      this.send(this.waiting, this.ends[i - 1] ?? 0, this.ends[i], this.ttls[i]);
       replies?.owe(Pending.FOLLOW_UP, slot);
     }
     this.forget();
@@ -71,6 +92,7 @@ export class FollowUps {
     this.waiting = Buffer.alloc(0);
     this.waitingLength = 0;
     this.slots = [];
+    this.ttls = [];
     this.ends = [];
   }
 
@@ -81,7 +103,12 @@ export class FollowUps {
   }
 
   answered(slot: number, reply: FollowUpReply): void {
-    if (reply === FollowUpReply.DENIED) this.denied = true;
+    if (reply === FollowUpReply.DENIED) this.denied = this.form.followUp;
     this.observer.onFollowUpReply(slot, reply);
+  }
+
+  /** Another one may be allowed to. */
+  userChanged(): void {
+    this.denied = undefined;
   }
 }

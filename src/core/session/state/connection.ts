@@ -17,7 +17,7 @@ import { HELLO, HELLO_3 } from '../pooling/identity.js';
 import { DETAIL_LIMIT, Pending } from '../reply/pending-queue.js';
 import { Auth, Refusal, type ReplyListener, ReplySequencer } from '../reply/reply-sequencer.js';
 import { Kind } from '../reply/subscriptions.js';
-import { FollowUps } from '../request/follow-ups.js';
+import { type FollowUpForm, FollowUps } from '../request/follow-ups.js';
 import type { RequestFeed } from '../request/request-feed.js';
 import { type ConsoleQuestion, wordsOf } from './console-question.js';
 import { ReplySilence } from './reply-silence.js';
@@ -66,11 +66,12 @@ export class Connection implements ReplyListener {
     client: ByteSink,
     private readonly feed: RequestFeed,
     private readonly observer: TrafficObserver,
+    form: FollowUpForm,
     pooled: boolean,
   ) {
     this.hold = pooled ? new Hold() : undefined;
     this.replies = new ReplySequencer(client, this);
-    this.followUps = new FollowUps(upstream, observer);
+    this.followUps = new FollowUps(upstream, observer, form);
     this.silence = new ReplySilence(upstream, feed, this.replies);
   }
 
@@ -299,7 +300,7 @@ export class Connection implements ReplyListener {
 
   stateAnswered(kind: Pending, taken: boolean): void {
     // HELLO or AUTH: rights may be others now.
-    if (taken && kind !== Pending.STATE) this.followUps.denied = false;
+    if (taken && kind !== Pending.STATE) this.followUps.userChanged();
     this.hold?.answered(taken);
   }
 
@@ -424,7 +425,7 @@ export class Connection implements ReplyListener {
     }
     this.endMulti();
     this.silence.off = false;
-    this.followUps.denied = false;
+    this.followUps.userChanged();
     this.forwarded(Pending.RESET);
     if (this.hold !== undefined) {
       // Whether it is let in without a login is decided with the RESET (clientSetDefaultAuth), and told by this.
