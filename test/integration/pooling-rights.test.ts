@@ -132,6 +132,28 @@ for (const [what, close] of Object.entries(WAYS)) {
   });
 }
 
+t.test('who came while a login was wanted is answered as then, also when none is any more', async (t) => {
+  const questions = ['HELLO 2', 'GET k', 'HELLO 3', 'MULTI', 'GET k', 'EXEC', 'GET k', 'RESET', 'GET k'];
+  await told('SET k v');
+  for (const silent of [true, false]) {
+    await told('CONFIG SET requirepass secret');
+    const twin = await withRaw(t, redis.port);
+    const client = await comes(t);
+    if (!silent) for (const one of [twin, client]) t.equal(await ask(one, 'GET k'), NOAUTH);
+    await opens();
+    for (const question of questions) {
+      const due = await ask(twin, question);
+      t.equal(
+        await ask(client, question),
+        due,
+        `${silent ? 'a silent one' : 'one that has asked'}: ${question}`,
+      );
+    }
+    // RESET has made it as one that comes now.
+    t.match(await ask(client, 'HELLO 2'), /^\*\d+\r\n/);
+  }
+});
+
 t.test('RESET takes the rights of a login, and gives those of a client that comes now', async (t) => {
   await told('SET k v');
   await told('ACL SETUSER alice on >a ~* +@all');
@@ -180,6 +202,29 @@ t.test('a shared connection that is lost', async (t) => {
   await told('ACL SETUSER alice on >a ~none +@all');
   t.match(await again(alice), /^-NOPERM/, 'a user that was made anew has the rights of the new one');
   t.equal(await ask(none, 'GET k'), '$1\r\nv\r\n');
+});
+
+t.test('AUTH with a password alone is another login than that of the default user by name', async (t) => {
+  await told('SET k v');
+  await told('ACL SETUSER root on >root ~* &* +@all');
+  await told('AUTH root root');
+  t.teardown(() => told('RESET'));
+  await told('ACL SETUSER default resetpass >secret');
+  const [bare, named] = [await comes(t), await comes(t)];
+  t.equal(await ask(bare, 'AUTH secret'), '+OK\r\n');
+  t.equal(await ask(named, 'AUTH default secret'), '+OK\r\n');
+  for (const client of [bare, named]) t.equal(await ask(client, 'GET k'), '$1\r\nv\r\n');
+  await settled();
+  // Only the one by name is taken from now on.
+  await opens();
+  await told('CLIENT KILL USER default');
+  await until(async () => !(await told('CLIENT LIST')).includes(' user=default '));
+  const again = async (client: RawClient) => {
+    const reply = await ask(client, 'GET k');
+    return reply.startsWith('-ERR spillway lost') ? ask(client, 'GET k') : reply;
+  };
+  t.equal(await again(named), '$1\r\nv\r\n');
+  t.match(await again(bare), /^-ERR AUTH/);
 });
 
 t.test(

@@ -277,12 +277,15 @@ export class Session implements CommandHandler, ReplyOwner {
     return hold?.loggedIn === false && hold.standing === Standing.UNKNOWN;
   }
 
-  /** What a connection was when the client came: see Standing. */
+  /**
+   * What a connection was when the client came: see Standing. One that is not let in has a connection of its own from now on:
+   * what it may do is what that one may, which was made before the client was told anything.
+   */
   vouched(open: boolean): void {
     const { hold } = this.connection;
     if (hold === undefined || hold.loggedIn) return;
     hold.standing = open ? Standing.OPEN : Standing.SHUT;
-    if (!open && this.wants === Place.SHARED) this.wants = Place.OWN;
+    if (!open && this.place !== Place.OWN) this.wants = Place.OWN;
   }
 
   /** What the client asks Spillway itself: each is given once, to be answered by answer(). */

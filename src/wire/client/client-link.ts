@@ -389,8 +389,9 @@ export class ClientLink implements Member, Applicant, VouchApplicant, Newcomer, 
     };
     if (this.parked !== undefined) {
       this.endOwn();
-      // Its client was killed, say. One that is owed replies by then has gone on elsewhere.
-      told(() => this.session.idle && this.finish());
+      // Its client was killed, say. One that has gone on elsewhere meanwhile goes on.
+      const { bytes } = this;
+      told(() => this.session.idle && this.bytes === bytes && this.finish());
       return;
     }
     const orderly =

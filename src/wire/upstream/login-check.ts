@@ -180,10 +180,13 @@ export class LoginCheck {
   }
 }
 
-/** The same for the same login; tells nothing of the password. */
+/**
+ * The same for the same login; tells nothing of the password. The default user's without its name is another one: the
+ * server refuses it where that user needs no password.
+ */
 export function loginKey(credential: Credential | undefined): string {
   if (credential === undefined) return '';
-  const { user = 'default', password } = credential;
+  const { user = null, password } = credential;
   return createHash('sha256')
     .update(JSON.stringify([user, password]))
     .digest('base64');

@@ -228,10 +228,7 @@ export class RightsCheck {
       // Its last words say why, in place of a reply.
       const told = same || got.replies.slice(0, -1).every((reply, n) => reply === due.replies[n]);
       const words = got.replies.at(-1) ?? '';
-      // Of a client that came while a login was wanted, and is none by now: its own connection is one made now, on which
-      // HELLO is taken. It gets that reply, and the end.
-      const taken = due.replies[got.replies.length - 1]?.startsWith('-NOAUTH HELLO') === true;
-      const fair = same || taken || /^-(NOAUTH|WRONGPASS|ERR AUTH)/.test(words);
+      const fair = same || /^-(NOAUTH|WRONGPASS|ERR AUTH)/.test(words);
       if (!told || !fair || !(await this.mayEnd(actor))) this.wrong(i, due, got);
       else this.tally.ended++;
       return this.replace(i, false);

@@ -87,8 +87,6 @@ export class ReplySequencer {
   /** A fault of Spillway's own: what came of the replies since is not known, and the client gets none of them. */
   broken: unknown;
   auth: Auth = Auth.UNKNOWN;
-  /** NOAUTH was answered before anything told that commands may be run: so the connection has never been let in. */
-  refused = false;
   private readonly ownScanner = new ReplyScanner();
   /** Of the connection on which the replies come. */
   private scanner = this.ownScanner;
@@ -231,7 +229,6 @@ export class ReplySequencer {
   /** The connection is another one, or as new. */
   forgetAuth(): void {
     this.auth = Auth.UNKNOWN;
-    this.refused = false;
   }
 
   /** RESET: RESP2, no subscriptions, the default user. */
@@ -412,10 +409,7 @@ export class ReplySequencer {
     else if (this.errorIs('-NOAUTH ')) {
       const never = this.auth !== Auth.YES;
       this.auth = Auth.NO;
-      if (never) {
-        this.refused = true;
-        this.listener.loginWanted();
-      }
+      if (never) this.listener.loginWanted();
     } else if (this.errorIs('-ERR Protocol error')) this.listener.protocolRefused();
   }
 

@@ -44,8 +44,8 @@ export class Connection implements ReplyListener {
   /** It has asked the server to end the connection. */
   quits = false;
   /**
-   * The connection that was made for the client has other rights than that which it would have had since it came: the
-   * default user has got or lost a password meanwhile. It must go on on neither.
+   * The connection that was made for the client has fewer rights than that which it would have had since it came: the
+   * default user has got a password meanwhile. It must go on on neither.
    */
   hasOtherRights = false;
   /** What the client asks Spillway, and may ask. */
@@ -312,7 +312,6 @@ export class Connection implements ReplyListener {
     const { hold } = this;
     if (hold === undefined || hold.loggedIn) return;
     if (hold.standing === Standing.UNKNOWN) hold.standing = Standing.OPEN;
-    else if (hold.isShut && !this.replies.refused) this.endRights();
   }
 
   loginWanted(): void {
