@@ -52,6 +52,8 @@ export interface PressureState {
   readonly better: boolean;
   readonly blind: boolean;
   readonly held: number;
+  /** At what pressure an OOM was last contradicted. */
+  readonly oomContradictedAt: number;
   readonly othersRate: number;
   readonly measuredRate: number;
   readonly rehearsal: Rehearsal | undefined;
@@ -196,11 +198,12 @@ export class Pressure {
   }
 
   state(now: number): PressureState {
-    const { reading, applicability, covered, better, blind, held, othersRate, measuredRate } = this;
+    const { reading, applicability, covered, better, blind } = this;
+    const { held, oomContradictedAt, othersRate, measuredRate } = this;
     const [readingAgeMs, rehearsal] = [this.readingAge(now), this.rehearsal(now)];
     return {
       ...{ reading, applicability, readingAgeMs, covered, better, blind },
-      ...{ held, othersRate, measuredRate, rehearsal },
+      ...{ held, oomContradictedAt, othersRate, measuredRate, rehearsal },
     };
   }
 
@@ -213,6 +216,7 @@ export class Pressure {
     this.better = state.better;
     this.blind = state.blind;
     this.held = state.held;
+    this.oomContradictedAt = state.oomContradictedAt;
     this.othersRate = state.othersRate;
     this.measuredRate = state.measuredRate;
     this.rehearsed = state.rehearsal?.pressure ?? 0;

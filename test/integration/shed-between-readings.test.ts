@@ -132,6 +132,19 @@ for (const way of WAYS) {
       await until(async () => (await taken(proxy, t)) === 60);
     }
   });
+
+  t.test(`what has freed memory is read at once (${name(way)})`, async (t) => {
+    const { proxy, direct } = await start(t, way, '1m', '20mb');
+    const client = await withRaw(t, proxy.port);
+    const write = async () => String(await client.call('SET', 'low:1', 'x'));
+    for (const free of ['DEL', 'UNLINK']) {
+      for (let i = 0; i < 13; i++) await direct.call('SET', `pad:${i}`, Buffer.alloc(MB));
+      await client.call('MEMORY', 'PURGE');
+      await until(async () => (await write()) === OOM);
+      for (let i = 0; i < 13; i++) await client.call(free, `pad:${i}`);
+      await until(async () => (await write()) === '+OK\r\n', { describe: `a reading behind ${free}` });
+    }
+  });
 }
 
 t.test('a loop of FLUSHDB on an empty database does not hold the gate open', async (t) => {

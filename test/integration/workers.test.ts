@@ -148,6 +148,29 @@ t.test('one that is killed is replaced; the clients of others notice nothing', a
   t.match((await stats(proxy)).rules, [{ writes: 510 }, { writes: 1, ttlInjected: 1 }]);
 });
 
+t.test('what a lost one let through counts on, as executed', async (t) => {
+  const redis = await withRedis(t, ['--maxmemory', '100mb']);
+  const proxy = await crew(t, redis, { workers: 2, memory: { pollInterval: '1m', staleAfter: '5m' } });
+  const [one, other] = await clientsOf(t, proxy, 2);
+  const unseen = async () =>
+    ((await proxy.admin('/api/memory')) as { growthSinceReadingBytes: number }).growthSinceReadingBytes;
+  void one?.write(
+    Buffer.concat([command('BLPOP', 'none', 0), command('SET', 'user:1', Buffer.alloc(8 * MB))]),
+  );
+  await until(async () => (await unseen()) > 8 * MB);
+  const before = await unseen();
+  const all = (await workers(proxy)).workers;
+  // Who serves that client shows when it ends.
+  process.kill(all[0]?.pid as number, 'SIGKILL');
+  await until(async () => one?.closed === true || other?.closed === true);
+  t.ok(one?.closed, 'clients go to the workers in turn');
+  await until(async () => (await workers(proxy)).running === 2, PATIENCE);
+  t.equal(await unseen(), before);
+  // A reading is due behind a command that may free memory.
+  await other?.call('FLUSHALL');
+  await until(async () => (await unseen()) === 0, { describe: 'a reading that counts it as executed' });
+});
+
 t.test('one that ends again and again does not spin, and is there in the end', WHOLE, async (t) => {
   const redis = await withRedis(t);
   const proxy = await crew(t, redis, { workers: 2 });

@@ -1,8 +1,7 @@
 // Several worker processes that serve the clients together: starts them, replaces those that end, hands clients to
 // whoever has fewest, tells all of them what is known of memory and each what the others let through, and adds up what
 // they report. The clients' bytes never pass through here.
-// Invariants: counters never go down, since what a worker counted is added when it reports it; growth that a lost worker
-// let through counts as executed, since nobody will tell any more.
+// Invariant: counters never go down, since what a worker counted is added when it reports it.
 //
 // Clients are handed over one by one, which bounds new connections to some 7,900 a second for two workers (as
 // node:cluster's round robin does, 8,000; measured with `redis-benchmark -k 0` on two cores). Workers that accept from
@@ -25,7 +24,8 @@ import type { LogLosses } from '../log/log-output.js';
 import { sameGlobs } from '../rules.js';
 import { type Service, type ServiceEvents, TOP_CLIENTS } from '../service.js';
 import { addSnapshots, countersOnly } from './add-snapshots.js';
-import type { GrowthKnown, ToWorker } from './messages.js';
+import type { ToWorker } from './messages.js';
+import { TotalGrowth } from './total-growth.js';
 import { LATE_MS, type WorkerEvents, WorkerProcess } from './worker-process.js';
 
 /** How long a reading of memory waits for the workers' figures; older ones err on the safe side. */
@@ -46,6 +46,7 @@ const DRAIN_MARGIN_MS = 1000;
 
 export class Crew implements Service {
   readonly gate = new ShedGate();
+  private readonly growth = new TotalGrowth(this.gate);
   private readonly serverClock = new ServerClock(() => performance.now(), Date.now);
   private readonly total: TrafficStats;
   private readonly workersByNumber = new Map<number, WorkerProcess>();
@@ -58,10 +59,8 @@ export class Crew implements Service {
   private server: ServerFacts | undefined;
   private pressure: PressureState | undefined;
   private lostSnapshot: DataPlaneSnapshot | undefined;
-  private lostGrowth = 0;
   /** Lines of the log that workers lost which have ended. */
   private lostLines = 0;
-  private lostReliefs = 0;
   private restarts = 0;
   private quickEnds = 0;
   private closing = false;
@@ -90,7 +89,10 @@ export class Crew implements Service {
       ...events,
       ready: (worker) => this.welcome(worker),
       clientsChanged: () => this.handOver(),
-      grown: () => this.tellGrowth(),
+      grown: (worker, growth, unasked) => {
+        this.growth.hear(worker, growth);
+        if (unasked) this.tellGrowth();
+      },
       reported: ({ stats }) => this.total.add(stats),
       gone: (worker, how) => this.lost(worker, how),
     };
@@ -173,7 +175,6 @@ export class Crew implements Service {
 
   async covered(): Promise<Covered> {
     await Promise.all(this.ready.map((worker) => worker.askGrowth(GROWTH_LIMIT_MS)));
-    this.addUpGrowth();
     return coveredBy(this.gate);
   }
 
@@ -262,11 +263,10 @@ export class Crew implements Service {
   }
 
   private lost(worker: WorkerProcess, how: string): void {
-    const { number, growth, snapshot, ended, clients, startedAt } = worker;
+    const { number, snapshot, ended, clients, startedAt } = worker;
     this.workersByNumber.delete(number);
-    this.lostGrowth += growth.admitted;
+    this.growth.lose(worker);
     this.lostLines += worker.describe().logLinesLost;
-    this.lostReliefs += growth.reliefs;
     if (snapshot !== undefined) this.lostSnapshot = addSnapshots([this.lostSnapshot, countersOnly(snapshot)]);
     this.ended += this.closing ? ended : 0;
     if (!this.closing) {
@@ -318,41 +318,11 @@ export class Crew implements Service {
   }
 
   private tellGrowth(): void {
-    this.addUpGrowth();
-    for (const worker of this.ready) worker.post({ type: 'growth', known: this.growthKnown(worker) });
-  }
-
-  private growthKnown({ growth }: WorkerProcess): GrowthKnown {
-    const { admitted, promisedElsewhere, reliefs } = this.gate;
-    return {
-      elsewhere: admitted - growth.admitted,
-      own: growth.admitted,
-      promisedElsewhere: promisedElsewhere - growth.promised,
-      reliefsElsewhere: reliefs - growth.reliefs,
-    };
-  }
-
-  private addUpGrowth(): void {
-    const { gate, lostGrowth, lostReliefs } = this;
-    const before = { reliefs: gate.reliefs, answered: gate.reliefsAnswered };
-    let [admitted, answered, promised] = [lostGrowth, lostGrowth, 0];
-    gate.reliefs = gate.reliefsAnswered = lostReliefs;
-    for (const { growth } of this.workersByNumber.values()) {
-      admitted += growth.admitted;
-      answered += growth.answered;
-      promised += growth.promised;
-      gate.reliefs += growth.reliefs;
-      gate.reliefsAnswered += growth.reliefsAnswered;
-    }
-    gate.answered = answered;
-    gate.promisedElsewhere = promised;
-    gate.grow(admitted - gate.admitted);
-    if (gate.reliefs !== before.reliefs || gate.reliefsAnswered !== before.answered)
-      gate.onRelief(gate.reliefsAnswered !== before.answered);
+    for (const worker of this.ready) worker.post({ type: 'growth', known: this.growth.known(worker) });
   }
 
   private tellPressure(worker: WorkerProcess, state: PressureState): void {
-    worker.post({ type: 'pressure', state, known: this.growthKnown(worker) });
+    worker.post({ type: 'pressure', state, known: this.growth.known(worker) });
   }
 
   private tellAll(message: ToWorker): void {

@@ -21,6 +21,8 @@ export interface Growth {
   /** Commands that may free memory or change its limit: gone up, and answered. */
   readonly reliefs: number;
   readonly reliefsAnswered: number;
+  /** How often a reply has come behind which memory may be less, those of reliefs and of DEL and the like. */
+  readonly eased: number;
 }
 
 /** What the primary knows of that when it writes to a worker. */

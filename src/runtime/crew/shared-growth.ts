@@ -16,6 +16,7 @@ export class SharedGrowth {
   private told = 0;
   private promisedTold = 0;
   private reliefsElsewhere = 0;
+  private eased = 0;
 
   constructor(
     private readonly gate: ShedGate,
@@ -34,6 +35,11 @@ export class SharedGrowth {
     gate.reliefs += reliefsElsewhere - this.reliefsElsewhere;
     this.reliefsElsewhere = reliefsElsewhere;
     this.counted = gate.admitted;
+  }
+
+  /** A reply has come behind which memory may be less: tell() is to follow. */
+  ease(): void {
+    this.eased++;
   }
 
   /** To be asked behind each look at the pressure, which sets how far growth may go on until the next one. */
@@ -58,6 +64,7 @@ export class SharedGrowth {
       promised: gate.promised,
       reliefs: gate.reliefs - this.reliefsElsewhere,
       reliefsAnswered: gate.reliefsAnswered,
+      eased: this.eased,
     };
   }
 

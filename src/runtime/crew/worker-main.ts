@@ -73,7 +73,8 @@ function start({ worker, workers, config, server }: Extract<ToWorker, { type: 's
     tellWhenDue();
   };
   gate.onGrowth = look;
-  gate.onRelief = () => {
+  gate.onRelief = (answered) => {
+    if (answered) growth.ease();
     tellGrowth();
     look();
   };

@@ -18,8 +18,8 @@ export interface WorkerEvents {
   ready(worker: WorkerProcess): void;
   /** It can take the next client, or has one less. */
   clientsChanged(worker: WorkerProcess): void;
-  /** It says unasked that it has let much through. */
-  grown(worker: WorkerProcess): void;
+  /** It says how much it has let through. `unasked`: it was much since it last did. */
+  grown(worker: WorkerProcess, growth: Growth, unasked: boolean): void;
   reported(report: Report): void;
   upstreamFailed(error: Error): void;
   upstreamOom(): void;
@@ -39,7 +39,6 @@ export class WorkerProcess {
   isReady = false;
   /** Known once it is ready. */
   capacity: Capacity | undefined;
-  growth: Growth = { admitted: 0, answered: 0, promised: 0, reliefs: 0, reliefsAnswered: 0 };
   /** As of its last report, or its start. */
   snapshot: DataPlaneSnapshot | undefined;
   /** Its clients that have sent most, as of its last report. */
@@ -177,11 +176,12 @@ export class WorkerProcess {
         this.closed = message.closed;
         events.clientsChanged(this);
         break;
-      case 'growth':
-        this.growth = message.growth;
-        if (message.question === this.answer) events.grown(this);
+      case 'growth': {
+        const unasked = message.question === this.answer;
         this.answer = message.question;
+        events.grown(this, message.growth, unasked);
         break;
+      }
       case 'report':
         this.reportDue = false;
         this.take(message.report);

@@ -302,3 +302,22 @@ t.test('INFO is read as it comes', async (t) => {
   t.same(parseKeyspace(keyspace, ''), { keys: 13, expires: 5, replica: false });
   t.same(parseKeyspace('# Keyspace\r\n', ''), { keys: 0, expires: 0, replica: false });
 });
+
+t.test('who goes by the readings of another one believes an OOM no more than that one', async (t) => {
+  const { read, pressure, now } = makePressure();
+  const worker = makePressure();
+  read(0.75);
+  const oom = (): number[] => {
+    pressure.upstreamOom(now());
+    worker.pressure.adopt(pressure.state(now()), worker.now());
+    read(0.75);
+    worker.pressure.adopt(pressure.state(now()), worker.now());
+    worker.pressure.upstreamOom(worker.now());
+    return worker.shares();
+  };
+  t.same(oom(), [0, 0, 0, 0], 'a reading has contradicted it');
+  read(0.78);
+  worker.pressure.adopt(pressure.state(now()), worker.now());
+  worker.pressure.upstreamOom(worker.now());
+  t.same(worker.shares(), [100, 100, 100, 0], 'memory is fuller than then');
+});

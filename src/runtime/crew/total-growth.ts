@@ -1,0 +1,79 @@
+// What all workers have let through together, in the primary's gate: the sum of what each said last, and of what those
+// said that have ended.
+// Invariants: the gate counts what each worker has said, whenever anybody looks; what a lost worker let through counts as
+// executed, and no sum ever goes down, since nobody will tell any more.
+import type { ShedGate } from '../../core/policy/shed.js';
+import type { Growth, GrowthKnown } from './messages.js';
+
+export const NO_GROWTH: Growth = {
+  admitted: 0,
+  answered: 0,
+  promised: 0,
+  reliefs: 0,
+  reliefsAnswered: 0,
+  eased: 0,
+};
+
+export class TotalGrowth {
+  private readonly saidBy = new Map<object, Growth>();
+  private lost = NO_GROWTH;
+  private eased = 0;
+
+  constructor(private readonly gate: ShedGate) {}
+
+  /** A worker says what it has let through. */
+  hear(worker: object, growth: Growth): void {
+    this.saidBy.set(worker, growth);
+    this.addUp();
+  }
+
+  /** A worker has ended. */
+  lose(worker: object): void {
+    const { admitted, reliefs, eased } = this.of(worker);
+    this.saidBy.delete(worker);
+    const ended = { admitted, answered: admitted, promised: 0, reliefs, reliefsAnswered: reliefs, eased };
+    this.lost = sum([this.lost, ended]);
+    this.addUp();
+  }
+
+  /** What a worker is told: what it said itself, and what all others did. */
+  known(worker: object): GrowthKnown {
+    const { admitted, promised, reliefs } = this.of(worker);
+    const { gate } = this;
+    return {
+      elsewhere: gate.admitted - admitted,
+      own: admitted,
+      promisedElsewhere: gate.promisedElsewhere - promised,
+      reliefsElsewhere: gate.reliefs - reliefs,
+    };
+  }
+
+  private of(worker: object): Growth {
+    return this.saidBy.get(worker) ?? NO_GROWTH;
+  }
+
+  private addUp(): void {
+    const { gate } = this;
+    const { admitted, answered, promised, reliefs, reliefsAnswered, eased } = sum([
+      this.lost,
+      ...this.saidBy.values(),
+    ]);
+    const hasRelief = reliefs !== gate.reliefs || reliefsAnswered !== gate.reliefsAnswered;
+    const hasEased = reliefsAnswered !== gate.reliefsAnswered || eased !== this.eased;
+    gate.answered = answered;
+    gate.promisedElsewhere = promised;
+    gate.reliefs = reliefs;
+    gate.reliefsAnswered = reliefsAnswered;
+    this.eased = eased;
+    gate.grow(admitted - gate.admitted);
+    if (hasRelief || hasEased) gate.onRelief(hasEased);
+  }
+}
+
+function sum(growths: readonly Growth[]): Growth {
+  const total = { ...NO_GROWTH } as { -readonly [K in keyof Growth]: number };
+  for (const growth of growths) {
+    for (const name of Object.keys(total) as (keyof Growth)[]) total[name] += growth[name];
+  }
+  return total;
+}
