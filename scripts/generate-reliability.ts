@@ -1,6 +1,6 @@
-// Writes docs/RELIABILITY.md: each promise, the tests that hold it, and the figures of the last full runs, which
-// those leave in docs/figures; with --check writes nothing and exits 1 when the document differs.
-// Never fills in a figure that is not there, and refuses to name a test that does not exist.
+// Writes docs/RELIABILITY.md: each promise, the tests that check it, and the figures that the last full runs left in
+// docs/figures. With --check it writes nothing and exits 1 when the document differs.
+// It never fills in a figure that is not there, and refuses to name a test that does not exist.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { PROMISES } from './reliability-promises.js';
 
@@ -11,11 +11,12 @@ const HEAD = `<!-- Generated from docs/figures by scripts/generate-reliability.t
 
 # Reliability
 
-What Spillway promises, the test that holds it, and what the last full runs measured. The tests named here are part of
-\`npm run test:all\`, in a size that takes minutes; the full sizes run by script (\`npm run robustness\`) and leave the figures.
-All run against a real Redis on one machine of two cores, with the load, the proxy and the server sharing them:
-figures are for comparison, not for sizing. How it is done is in docs/ARCHITECTURE.md, what a client can still notice in
-docs/COMPATIBILITY.md.
+The promises of Spillway, the tests that check each of them, and the figures of the last full runs.
+
+The tests are part of \`npm run test:all\`, in sizes that take minutes. Full sizes run by script (\`npm run robustness\`) and
+produce the figures. All tests use a real Redis on a machine with two cores, which the load, the proxy and the server share: use
+the figures for comparison, not for sizing. [ARCHITECTURE.md](ARCHITECTURE.md) explains how Spillway keeps these promises,
+[COMPATIBILITY.md](COMPATIBILITY.md) what a client can still notice.
 `;
 
 /** Throws when a promise names a test file that is gone, or a title that it does not hold. */
@@ -43,7 +44,7 @@ function generate(): string {
     const rows = promises.map(({ promise, tests }) => `| ${promise} | ${testsOf(tests)} |`);
     return [
       `## ${heading}`,
-      ['| promise | held by |', '| --- | --- |', ...rows].join('\n'),
+      ['| promise | tests |', '| --- | --- |', ...rows].join('\n'),
       ...figures.map(({ file, text }) => {
         const url = new URL(`docs/figures/${file}.json`, ROOT);
         if (!existsSync(url)) return `Not measured yet (\`docs/figures/${file}.json\`).`;

@@ -1,5 +1,5 @@
-// What docs/RELIABILITY.md says: the promises, by subject, each with the tests that hold it, and how the figures of a
-// subject's full run read. Data only; figures are never written here.
+// The text of docs/RELIABILITY.md: the promises by subject, each with the tests that check it, and how the figures of a
+// full run are worded. Data only; no figure is written here.
 import { z } from 'zod';
 
 interface Promise {
@@ -41,26 +41,26 @@ export const PROMISES: readonly Subject[] = [
     promises: [
       {
         promise:
-          'Every request gets its own reply, once, in order, whatever the link does: latency, slices, stalls, resets, half-closes, on either side.',
+          'Every request gets its own reply, once and in order, whatever happens on either connection: latency, slices, stalls, resets, half-closes.',
         tests: [['robustness/links.test.ts'], ['robustness/links-cut.test.ts']],
       },
       {
         promise:
-          'When a connection is cut, the client has a prefix of the right replies, and the server has executed a prefix of its commands that is at least as long; a transaction wholly or not at all.',
+          'When a connection breaks, the client has received a prefix of the right replies. The server has executed a prefix of its commands that is at least as long. A transaction is executed whole or not at all.',
         tests: [['robustness/links-cut.test.ts']],
       },
       {
         promise:
-          'Random sessions of several clients get the replies, and leave the keys, that they would directly.',
+          'Random sessions of several clients get the same replies and leave the same keys as without Spillway.',
         tests: [['conformance/random-sessions.test.ts', 'random']],
       },
       {
         promise:
-          'What the server says last before it closes is delivered, though the client is still sending.',
+          'The client gets the last reply that the server sends before it closes, even while the client is still sending.',
         tests: [['integration/last-words.test.ts', 'a large command before authentication']],
       },
       {
-        promise: 'A client that has ended its side still gets every reply.',
+        promise: 'A client that has closed its sending side still gets every reply.',
         tests: [['robustness/links-clients.test.ts', 'a half-closed client still gets every reply']],
       },
     ],
@@ -73,7 +73,7 @@ export const PROMISES: readonly Subject[] = [
           ...{ wrong: number, lost: number, duplicated: number, reordered: number, inconsistent: number },
         },
         (f) =>
-          `${n(f.commands)} commands in ${n(f.sessions)} sessions over ${f.scenarios} kinds of faulty link, ${n(f.cutSessions)} of them cut: ` +
+          `${n(f.commands)} commands in ${n(f.sessions)} sessions over ${f.scenarios} kinds of faulty link; ${n(f.cutSessions)} sessions were cut: ` +
           `${f.wrong} wrong, ${f.lost} lost, ${f.duplicated} duplicated, ${f.reordered} reordered, ${f.inconsistent} inconsistent with the server’s keys.`,
       ),
       run(
@@ -85,11 +85,11 @@ export const PROMISES: readonly Subject[] = [
     ],
   },
   {
-    heading: 'Bytes that nobody expects',
+    heading: 'Broken and random bytes',
     promises: [
       {
         promise:
-          'No request and no reply, however broken, makes Spillway throw, hang or grow, or changes what another client gets.',
+          'No request and no reply, however broken, makes Spillway throw, hang or grow, or changes the replies of another client.',
         tests: [
           ['robustness/fuzz.test.ts', 'mutated and random requests and replies'],
           ['robustness/fuzz-sockets.test.ts'],
@@ -97,7 +97,7 @@ export const PROMISES: readonly Subject[] = [
       },
       {
         promise:
-          "Malformed and oversized requests get Redis's own error, behind the replies that were due before it.",
+          "Malformed and oversized requests get Redis's own error, after all replies that were due before it.",
         tests: [['robustness/limits.test.ts']],
       },
     ],
@@ -114,9 +114,9 @@ export const PROMISES: readonly Subject[] = [
           }),
         },
         ({ storm, ...f }) =>
-          `${n(f.requests)} requests and ${n(f.replies)} replies in ${f.seconds} s, ${f.failed} cases failed; heap of each worker ${f.heapMbBefore.join(', ')} MB before, ${f.heapMbAfter.join(', ')} MB after. ` +
-          `Over sockets: ${n(storm.spoiledRequests)} spoiled requests in ${n(storm.spoiledStreams)} streams beside ${n(storm.knownReplies)} replies that were known before, ${storm.failed} failed; ` +
-          `resident memory ${storm.residentMbByThird.join(', ')} MB by thirds of the run, descriptors ${storm.descriptorsBefore} before and ${storm.descriptorsAfter} after.`,
+          `${n(f.requests)} requests and ${n(f.replies)} replies in ${f.seconds} s; ${f.failed} cases failed; heap of each worker ${f.heapMbBefore.join(', ')} MB before, ${f.heapMbAfter.join(', ')} MB after. ` +
+          `Over sockets: ${n(storm.spoiledRequests)} spoiled requests in ${n(storm.spoiledStreams)} streams, beside ${n(storm.knownReplies)} replies that were known in advance; ${storm.failed} failed; ` +
+          `resident memory ${storm.residentMbByThird.join(', ')} MB in the three thirds of the run; descriptors ${storm.descriptorsBefore} before, ${storm.descriptorsAfter} after.`,
       ),
     ],
   },
@@ -125,7 +125,7 @@ export const PROMISES: readonly Subject[] = [
     promises: [
       {
         promise:
-          'Command pooling: when a shared connection is lost, each command that was on it is answered with an error, since nobody knows whether it was executed; nobody else is told anything, and all go on with another connection. `npm run test:rest` plays the tests of links, servers, bounds, limits and drain that way, too.',
+          'Command pooling: when a shared connection is lost, each command on it gets an error, because nobody knows whether the server executed it. Other commands get no error, and all clients continue on another connection. `npm run test:rest` also runs the tests of links, servers, bounds, limits and drain with command pooling.',
         tests: [
           ['robustness/links-cut.test.ts'],
           ['integration/pooling.test.ts', 'a connection that is lost fails what was on it, and nothing else'],
@@ -133,24 +133,24 @@ export const PROMISES: readonly Subject[] = [
       },
       {
         promise:
-          'A server that is killed and comes back: each client sees what it would see directly, no reply is wrong, and Spillway serves again by itself.',
+          'When the server is killed and restarted, each client sees the same as without Spillway, no reply is wrong, and Spillway serves again by itself.',
         tests: [
           ['robustness/servers-killed.test.ts', 'killed under load and restarted'],
           ['robustness/servers-killed.test.ts', 'what a client sees of the death of its server'],
         ],
       },
       {
-        promise: 'A server that stands still loses nothing, and memory stays bounded meanwhile.',
+        promise: 'When the server stalls, nothing is lost, and the memory of Spillway stays bounded.',
         tests: [['robustness/servers-slow.test.ts']],
       },
       {
         promise:
-          'A server that loads, or wants another password, is passed on as it is; Spillway gets ready by itself.',
+          'While the server loads its data or refuses the password, clients get the server’s own errors. Spillway becomes ready by itself.',
         tests: [['robustness/servers-starting.test.ts']],
       },
       {
         promise:
-          'READONLY, MISCONF, CLUSTERDOWN, BUSY and a server full of clients reach the client in the server’s words, and end when they end there.',
+          'READONLY, MISCONF, CLUSTERDOWN, BUSY and “max number of clients reached” reach the client in the server’s words, and stop when the server stops sending them.',
         tests: [
           ['robustness/servers-refusing.test.ts'],
           ['robustness/servers-slow.test.ts', 'busy with a script'],
@@ -167,9 +167,9 @@ export const PROMISES: readonly Subject[] = [
           ...{ pauseMs: number, pauseCommands: number, pauseFaults: number, pauseGrownMiB: number },
         },
         (f) =>
-          `${f.kills} kills under load, ${n(f.killCommands)} commands in ${n(f.killSessions)} sessions (${n(f.killCutSessions)} cut), ${f.killFaults} faults; ` +
-          `first reply through Spillway ${f.recoveryMedianMs} ms (median) and ${f.recoveryMaxMs} ms (most) after the server answered directly, /readyz after ${f.readyMaxMs} ms at most. ` +
-          `Stopped for ${f.pauseMs} ms under load: ${n(f.pauseCommands)} commands, ${f.pauseFaults} faults, ${f.pauseGrownMiB} MiB more resident memory.`,
+          `${f.kills} kills under load: ${n(f.killCommands)} commands in ${n(f.killSessions)} sessions (${n(f.killCutSessions)} cut), ${f.killFaults} faults; ` +
+          `the first reply through Spillway came ${f.recoveryMedianMs} ms (median) and ${f.recoveryMaxMs} ms (most) after the first direct reply, and /readyz after ${f.readyMaxMs} ms at most. ` +
+          `Server stopped for ${f.pauseMs} ms under load: ${n(f.pauseCommands)} commands, ${f.pauseFaults} faults, ${f.pauseGrownMiB} MiB more resident memory.`,
       ),
     ],
   },
@@ -178,7 +178,7 @@ export const PROMISES: readonly Subject[] = [
     promises: [
       {
         promise:
-          'Command pooling: clients that read late hold up those who share their connection for 0.1 s of each second at most, all of them together, and get what is larger than may wait for them; with more than 128 MiB unread in all the one for which most waits is given up, and the others go on.',
+          'Command pooling: clients that read slowly delay the other clients of their connection for at most 0.1 s of each second, all of them together. They still get replies that are larger than the buffer limit. When more than 128 MiB are unread in all, Spillway closes the client with the most unread bytes, and the others continue.',
         tests: [
           [
             'integration/pooling.test.ts',
@@ -188,12 +188,12 @@ export const PROMISES: readonly Subject[] = [
         ],
       },
       {
-        promise: 'Clients that read nothing, or slowly, cost a bounded amount of memory.',
+        promise: 'Clients that read slowly or not at all take a bounded amount of memory.',
         tests: [['robustness/bounds-readers.test.ts'], ['robustness/bounds-refusals.test.ts']],
       },
       {
         promise:
-          'So do values and arrays of any size, commands without end, and what is held back until it is whole.',
+          'Values and arrays of any size, endless commands, and data that Spillway holds until it is complete take a bounded amount of memory.',
         tests: [
           ['robustness/bounds-large.test.ts'],
           ['robustness/bounds-endless.test.ts'],
@@ -201,16 +201,17 @@ export const PROMISES: readonly Subject[] = [
         ],
       },
       {
-        promise: 'Crowds of connections are served, and leave no descriptor behind.',
+        promise: 'Spillway serves crowds of connections, and they leave no descriptor behind.',
         tests: [['robustness/bounds-crowds.test.ts']],
       },
       {
-        promise: 'A client that leaves in the middle of anything leaves nothing written and nothing open.',
+        promise:
+          'A client that disconnects in the middle of a command leaves nothing written and nothing open.',
         tests: [['robustness/links-clients.test.ts', 'clients that leave']],
       },
       {
         promise:
-          "More clients than `limits.maxClients` get Redis's own error; silent ones are closed after `limits.idleTimeout` as Redis would.",
+          "Clients beyond `limits.maxClients` get Redis's own error. Spillway closes idle clients after `limits.idleTimeout`, as Redis does.",
         tests: [
           ['robustness/limits-clients.test.ts', 'more clients than allowed, a thousand at once'],
           ['robustness/limits-clients.test.ts', 'silent clients'],
@@ -233,9 +234,9 @@ export const PROMISES: readonly Subject[] = [
         },
         (f) =>
           [
-            `another client’s p99 may be ${f.p99Factor} times the larger of its own alone and a direct client’s beside the same offender.`,
+            `the p99 of another client may be ${f.p99Factor} times the larger of two values: its p99 alone, and the p99 of a direct client beside the same offender.`,
             '',
-            '| what a client does | size | memory, MiB (bound) | descriptors before, after | another client’s p99 alone, beside it, direct beside it (ms) | held |',
+            '| what a client does | size | memory, MiB (bound) | descriptors before, after | p99 of another client: alone, beside it, direct beside it (ms) | held |',
             '| --- | --- | --- | --- | --- | --- |',
             ...f.scenarios.map(
               (s) =>
@@ -250,7 +251,7 @@ export const PROMISES: readonly Subject[] = [
     promises: [
       {
         promise:
-          'SIGTERM and SIGINT: nothing new is begun, what has begun is answered, a transaction up to its EXEC included; exit 0 within `limits.drainTimeout`.',
+          'SIGTERM and SIGINT: Spillway begins nothing new, answers every command that has begun, finishes transactions up to their EXEC, and exits with 0 within `limits.drainTimeout`.',
         tests: [
           ['robustness/drain.test.ts', 'under load: answered is executed'],
           ['robustness/drain.test.ts', 'each client is let go at its own boundary'],
@@ -258,15 +259,15 @@ export const PROMISES: readonly Subject[] = [
         ],
       },
       {
-        promise: 'A second signal ends it at once.',
+        promise: 'A second signal ends Spillway at once.',
         tests: [['robustness/drain.test.ts', 'it ends at once']],
       },
       {
-        promise: 'Memory and descriptors stay flat over a long mixed load, and no reply is wrong.',
+        promise: 'Under a long mixed load memory and descriptors stay flat, and no reply is wrong.',
         tests: [['robustness/soak.ts']],
       },
       {
-        promise: 'The whole suite passes on every supported line of Node.',
+        promise: 'The whole test suite passes on every supported release line of Node.',
         tests: [],
       },
     ],
@@ -281,8 +282,8 @@ export const PROMISES: readonly Subject[] = [
           ...{ descriptorsMost: number, visits: number, keysWithoutTtl: number },
         },
         (f) =>
-          `${f.minutes} minutes, ${n(f.replies)} replies and ${n(f.messages)} messages checked, ${f.mismatches} mismatches; ${n(f.visits)} connects, ${n(f.kills)} CLIENT KILLs, ${n(f.sheds)} sheds, ${f.keysWithoutTtl} keys without the TTL due. ` +
-          `Resident memory ${f.residentFirstMiB} MiB at first, ${f.residentLastMiB} at last, ${f.residentPeakMiB} at most (${f.residentSlopeMiBAMinute} MiB a minute over the last two thirds); descriptors ${f.descriptorsBefore} before, ${f.descriptorsMost} at most, ${f.descriptorsAfter} after.`,
+          `${f.minutes} minutes, ${n(f.replies)} replies and ${n(f.messages)} messages checked, ${f.mismatches} mismatches; ${n(f.visits)} connects, ${n(f.kills)} CLIENT KILLs, ${n(f.sheds)} sheds, ${f.keysWithoutTtl} keys without the TTL of their rule. ` +
+          `Resident memory ${f.residentFirstMiB} MiB at the start, ${f.residentLastMiB} at the end, ${f.residentPeakMiB} at most (${f.residentSlopeMiBAMinute} MiB a minute over the last two thirds); descriptors ${f.descriptorsBefore} before, ${f.descriptorsMost} at most, ${f.descriptorsAfter} after.`,
       ),
       {
         file: 'matrix',
