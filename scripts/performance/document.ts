@@ -1,5 +1,5 @@
-// The text of docs/PERFORMANCE.md, made of the figures there are. Pure. A section whose figures are missing is left
-// out; nothing is said of what was not measured but that.
+// The text of docs/PERFORMANCE.md, from the figures there are. Pure. It leaves out sections without figures, and says of
+// unmeasured things only that they were not measured.
 import {
   type Circumstances,
   type CostsResults,
@@ -18,23 +18,20 @@ const HEAD = `<!-- Generated from bench/results by scripts/generate-performance.
 
 # Performance
 
-What Spillway costs beside direct Redis, twemproxy and HAProxy. The benchmarks are described in
-[bench/README.md](../bench/README.md), how Spillway works in [ARCHITECTURE.md](ARCHITECTURE.md).`;
+What Spillway costs, compared with direct Redis, twemproxy and HAProxy. [bench/README.md](../bench/README.md) describes the
+benchmarks, [ARCHITECTURE.md](ARCHITECTURE.md) how Spillway works.`;
 
 const NOTHING = 'Nothing was measured yet: there are no figures in `bench/results`.';
 
 const READING = `## How to read it
 
-- *direct* is Redis without anything before it. A ratio compares a run with the direct run of the same round; targets
-  take turns within a round, and every figure is the median of the rounds. In brackets stand the lowest and the highest
-  ratio of the rounds.
-- Load generator, proxy and Redis run on one machine and share its cores. What one of them uses is missing to the
-  others, so a ratio is no forecast for other machines; that is why CPU a command, which depends less on it, stands
-  beside throughput.
-- *In flight* is how many commands each connection sends before it waits for replies (pipelining).
-- *command pooling* and *session pooling* are the two ways in which Spillway uses connections to Redis
-  (\`upstream.pool\`).
-- MB and KB count by 1,024, as Redis does.`;
+- *direct* is Redis without a proxy. Targets take turns within a round, and a ratio compares a run with the direct run of the
+  same round. Every figure is the median of the rounds. Brackets show the lowest and the highest ratio of the rounds.
+- Load generator, proxy and Redis run on one machine and compete for its cores. So a ratio is no forecast for other machines.
+  CPU a command depends less on that; it is shown beside throughput.
+- *In flight*: the number of commands that each connection sends before it waits for replies (pipelining).
+- *command pooling* and *session pooling*: the two ways in which Spillway uses connections to Redis (\`upstream.pool\`).
+- 1 KB is 1,024 bytes, as in Redis.`;
 
 const NONE = '–';
 const order = (target: Target): number => TARGETS.indexOf(target);
@@ -73,7 +70,7 @@ function circumstances(results: Results): string {
 
 ${table(['figures', 'day', 'commit', '>rounds', 'machine', 'versions'], rows)}
 
-A \`+\` behind a commit: the working tree had changes.`;
+A \`+\` after a commit: the working tree had uncommitted changes.`;
 }
 
 function targets(results: Results): string {
@@ -87,7 +84,7 @@ function targets(results: Results): string {
   return `## Targets
 
 Of ${all.length} targets ${count('reached')} are reached, ${count('not reached')} are not, and ${count('not measured')} were not measured, or not in full. Figures that miss
-their target are bold. In this table figures are rounded towards the worse side.
+their target are bold. This table rounds figures to the worse side.
 
 ${table(['target', 'measured', 'verdict'], rows)}`;
 }
@@ -119,7 +116,7 @@ function throughput({ connections, rows }: ThroughputResults, show: (file: strin
     ];
     return [`### ${TESTS[test]}`, show(`throughput-${test}.svg`), table(head, lines)];
   });
-  const intro = `${whole(connections)} connections as fast as they can. CPU is in microseconds a command, all threads of a process together.`;
+  const intro = `${whole(connections)} connections send as fast as they can. CPU is in microseconds a command, for all threads of a process together.`;
   return ['## Throughput', intro, ...parts].filter((part) => part !== '').join('\n\n');
 }
 
@@ -138,8 +135,8 @@ function latency(
   ]);
   return `## Latency at a fixed rate
 
-${whole(ratePerSecond)} requests a second on ${whole(connections)} connections, which is half of what direct can do with one request under way on
-each. A request is timed from when it was due, so waiting behind a slow one counts. In milliseconds.
+${whole(ratePerSecond)} requests a second on ${whole(connections)} connections: half of what direct Redis reaches with one request in flight on each.
+A request is timed from when it was due, so waiting behind a slow one counts. In milliseconds.
 
 ${show('latency.svg')}
 
@@ -157,8 +154,7 @@ function rules({ rules: rows }: CostsResults, show: (file: string) => string): s
   });
   return `## Cost of rules
 
-SETs, 16 in flight, with so many rules, of which the last one matches: prefixes such as \`a:*\`, and globs that are more
-than a prefix.
+SETs, 16 in flight, by number of rules. The last rule matches. Rules are prefixes such as \`a:*\`, or other globs.
 
 ${show('rules.svg')}
 
@@ -169,7 +165,7 @@ function statistics({ statistics: { onPerSecond, offPerSecond } }: CostsResults)
   if (offPerSecond === 0) return '';
   return `## Cost of statistics
 
-SETs, 16 in flight: ${whole(onPerSecond)} a second with the statistics counted, ${whole(offPerSecond)} without: a cost of ${lost(onPerSecond / offPerSecond)}.`;
+SETs, 16 in flight: ${whole(onPerSecond)} a second with statistics, ${whole(offPerSecond)} without: a cost of ${lost(onPerSecond / offPerSecond)}.`;
 }
 
 /** `figure` as a part of that of direct among `rows`, those measured alike. */
@@ -195,7 +191,7 @@ function connections({ connections: rows }: CostsResults, show: (file: string) =
   });
   return `## Cost of connections
 
-GETs, one under way on each connection.
+GETs, one in flight on each connection.
 
 ${show('connections.svg')}
 
@@ -216,8 +212,7 @@ function values({ values: rows }: CostsResults, show: (file: string) => string):
   });
   return `## Cost of values
 
-SETs and GETs of values of one size. A large value streams: by how much the proxy's resident memory grew at most
-stands beside it.
+SETs and GETs of values of one size. Large values stream; *growth* is the largest growth of the proxy's resident memory.
 
 ${show('values.svg')}
 
@@ -234,7 +229,7 @@ function idle({ idle: rows }: CostsResults): string {
   ]);
   return `## Idle connections
 
-What is resident while so many connections are open and do nothing.
+Resident memory while that many connections are open and idle.
 
 ${table(['>connections', 'target', '>proxy', '>Redis'], lines)}`;
 }
@@ -259,7 +254,7 @@ function crowd({ crowd: rows }: CostsResults): string {
   ];
   return `## Many clients that work a little
 
-What Redis sees of clients that each send a command now and then. CPU is in microseconds a command.
+Clients that each send a command now and then, as Redis sees them. CPU is in microseconds a command.
 
 ${table(head, lines)}`;
 }

@@ -28,8 +28,9 @@ export function httpSection({ connections, seconds, rows }: HttpResults): string
   ]);
   return `## An HTTP application
 
-A \`node:http\` server whose handlers use ioredis, loaded by autocannon with ${whole(connections)} connections for ${whole(seconds)} s each.
-Overhead: how many requests fewer than direct. \`/mixed\` is a pipeline of GET, SET and INCR. Milliseconds.
+A \`node:http\` server whose handlers use ioredis. autocannon loads each route over ${whole(connections)} connections for ${whole(seconds)} s. *Overhead* is
+the share of requests lost against direct, the median of the rounds. \`/mixed\` is a pipeline of GET, SET and INCR. Times are in
+milliseconds.
 
 ${table(['route', 'target', '>requests a second', '>overhead', '>p50', '>p99'], lines)}`;
 }
@@ -44,7 +45,7 @@ export function scenarioSection({ verdicts }: ScenarioResults): string {
   ]);
   return `## Shedding under full load
 
-Writers at full speed on a Redis of 100 MB that evicts nothing, without Spillway and with it. Of ${verdicts.length} requirements
+Writers at full speed on a Redis of 100 MB with \`noeviction\`, directly and through Spillway. Of ${verdicts.length} requirements
 ${held} hold.
 
 ${table(['values', 'requirement', 'measured', 'verdict'], lines)}`;
@@ -58,7 +59,7 @@ export function microSection({ rows }: MicroResults): string {
   );
   return `## Single steps
 
-What one step of the way through Spillway takes for one command, in nanoseconds, without sockets; by mitata.
+Time of each step inside Spillway for one command, in nanoseconds, without sockets, measured with mitata.
 
 ${table(['step', 'what', '>ns'], lines)}`;
 }

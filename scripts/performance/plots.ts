@@ -53,12 +53,12 @@ function ratios(results: ThroughputResults): Figure[] {
   return (Object.keys(TESTS) as (keyof typeof TESTS)[]).flatMap((test) => {
     const rows = results.rows.filter((row) => row.test === test && row.target !== 'direct');
     if (rows.length === 0) return [];
-    const says = `${TESTS[test]}: throughput as a part of that of direct Redis, by commands in flight on each connection.`;
+    const says = `${TESTS[test]}: throughput as a share of direct Redis, by commands in flight on each connection.`;
     const svg = drawBars({
       title: `${TESTS[test]}: throughput, direct Redis = 1`,
       description: `${says} Medians of ${results.rounds} rounds.`,
       x: { title: 'commands in flight on each connection', show: whole },
-      y: { title: 'part of direct', show: ratio },
+      y: { title: 'share of direct', show: ratio },
       reference: { name: 'direct', value: 1 },
       series: seriesBy(TARGETS, rows, targetOf, (row) => ({ x: row.pipeline, y: row.ratio })),
     });
@@ -68,7 +68,7 @@ function ratios(results: ThroughputResults): Figure[] {
 
 function percentiles({ rows, ratePerSecond }: LatencyResults): Figure[] {
   if (rows.length === 0) return [];
-  const says = `How long requests took at ${whole(ratePerSecond)} a second, by percentile, in milliseconds.`;
+  const says = `Latency of requests at ${whole(ratePerSecond)} a second, by percentile, in milliseconds.`;
   const points = (row: LatencyRow): Series['points'] => PERCENTILES.map((name, x) => ({ x, y: row[name] }));
   const svg = drawLines({
     title: `Latency at ${whole(ratePerSecond)} requests a second`,
@@ -84,7 +84,7 @@ function percentiles({ rows, ratePerSecond }: LatencyResults): Figure[] {
 
 function rules({ rules: rows }: CostsResults): Figure[] {
   if (rows.length === 0) return [];
-  const says = 'SETs a second by number of rules, the last of which matches.';
+  const says = 'SETs a second by number of rules; the last rule matches.';
   const names = { prefix: 'prefixes', glob: 'other globs' } as const;
   const svg = drawLines({
     title: 'Throughput by number of rules',
@@ -103,7 +103,7 @@ function rules({ rules: rows }: CostsResults): Figure[] {
 
 function connections({ connections: rows }: CostsResults): Figure[] {
   if (rows.length === 0) return [];
-  const says = 'GETs a second by number of connections, one request under way on each.';
+  const says = 'GETs a second by number of connections, one request in flight on each.';
   const svg = drawLines({
     title: 'Throughput by number of connections',
     description: says,
@@ -116,7 +116,7 @@ function connections({ connections: rows }: CostsResults): Figure[] {
 
 function values({ values: rows }: CostsResults): Figure[] {
   if (rows.length === 0) return [];
-  const says = 'MB of values written and read in a second, by size of the value.';
+  const says = 'MB of values written and read a second, by size of the value.';
   const svg = drawLines({
     title: 'Throughput by size of the value',
     description: says,
