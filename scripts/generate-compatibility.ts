@@ -1,6 +1,6 @@
-// Writes docs/COMPATIBILITY.md from the figures that the conformance tests leave in docs/figures; with --check writes
-// nothing and exits 1 when the document differs. What the tests cannot tell, the reasons, is text below.
-// Never runs a test itself, and never fills in a figure that is not there.
+// Writes docs/COMPATIBILITY.md from the figures that the conformance tests leave in docs/figures. With --check it writes
+// nothing and exits 1 when the document differs. The reasons, which no test can tell, are text below.
+// It never runs a test itself, and never fills in a figure that is not there.
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { z } from 'zod';
 import { NOT_TO_BE_HAD } from './servers/releases.js';
@@ -56,91 +56,91 @@ const suiteFigures = measured.extend({
   skipped: z.array(z.object({ what: z.string(), why: z.string() })),
 });
 
-/** What a client could notice, and why it is so. */
+/** What a client could notice, and the reason. */
 const DIFFERENCES: readonly (readonly [what: string, why: string])[] = [
   [
-    'A write that is shed gets `OOM` where Redis would have said `NOPERM` or `MOVED`.',
-    'Rights and slots are the server’s to know; a shed write never reaches it. Every refusal that Redis makes before those two (unknown command, arity, `NOAUTH`) comes first here as well.',
+    'A refused write gets `OOM` where Redis would answer `NOPERM` or `MOVED`.',
+    'Only the server knows rights and slots, and a refused write never reaches it. All refusals that Redis makes before these two (unknown command, arity, `NOAUTH`) come first here too.',
   ],
   [
-    'A rule’s TTL shows: in `TTL`, `PTTL`, `EXPIRETIME`, and in what `EXPIRE … NX` and the like answer.',
-    'That is what the rule is for. Rules that match nothing, and rules in observe mode, change no reply.',
+    'A client sees a rule’s TTL: in `TTL`, `PTTL` and `EXPIRETIME`, and in the answers of `EXPIRE … NX` and similar commands.',
+    'That is the purpose of the rule. Rules that match nothing, and rules in observe mode, change no reply.',
   ],
   [
-    'A follow-up `PEXPIRE … NX` is a write of its own: it touches watched keys, tells those who track the key, fires an `expire` keyspace event, and shows in `MONITOR` and in replicas. Before Redis 7.0 it is an `EVAL`, which also reads the key: a client with tracking on may be told once more that it changed.',
+    'A follow-up `PEXPIRE … NX` is a write of its own: it touches watched keys, invalidates the key for clients that track it, fires an `expire` keyspace event, and shows in `MONITOR` and in replicas. Before Redis 7.0 it is an `EVAL`, which also reads the key: a client with tracking on may get one more invalidation.',
     'Some writes, such as `SETNX`, cannot carry a TTL themselves.',
   ],
   [
-    '`MONITOR`, `CLIENT LIST` and `INFO` show Spillway’s own connection and what it asks for (`INFO`, `COMMAND`), and now and then an injected `CLIENT REPLY ON` or `HELLO`.',
-    'It must know how full the server is, and whether a client that asked for silence is silent.',
+    '`MONITOR`, `CLIENT LIST` and `INFO` show Spillway’s own connection and its commands (`INFO`, `COMMAND`), and now and then an injected `CLIENT REPLY ON` or `HELLO`.',
+    'Spillway must know how full the server is, and whether a client that asked for silence is silent.',
   ],
   [
-    '`CLIENT LIST`, `CLIENT INFO` and `ACL LOG` show Spillway’s address for each client, so `CLIENT KILL ADDR` and `LADDR` want that one. `CLIENT KILL ID` works as ever.',
-    'Each client has a connection to the server, opened by Spillway.',
+    '`CLIENT LIST`, `CLIENT INFO` and `ACL LOG` show Spillway’s address for each client, so `CLIENT KILL ADDR` and `LADDR` need that address. `CLIENT KILL ID` works as usual.',
+    'Spillway opens a connection to the server for each client.',
   ],
   [
-    'Clients of a cluster or of Sentinel that follow the addresses they are told (`CLUSTER SLOTS`, `MOVED`, `SENTINEL …`) go around Spillway.',
-    'Replies are not rewritten. A client without such a mode, in front of one node, sees that node’s replies as they are.',
+    'Cluster and Sentinel clients that follow the addresses in replies (`CLUSTER SLOTS`, `MOVED`, `SENTINEL …`) go around Spillway.',
+    'Spillway does not rewrite replies. A client without such a mode, in front of one node, sees that node’s replies unchanged.',
   ],
   [
-    'An `AUTH`, or a `HELLO` with it, that fails behind other commands of a pipeline is answered with its error, also where the server itself would say nothing (Redis 7.2 to 8, Valkey 8).',
-    'Those leave the error out while earlier replies wait to be sent ([redis#15640](https://github.com/redis/redis/issues/15640)), and every later reply goes to the wrong command. Spillway lets it wait for them. In a transaction nothing helps: such a connection passes as it is from there on.',
+    'A failed `AUTH`, or a failed `HELLO` with `AUTH`, behind other commands of a pipeline gets its error, also where the server itself would send nothing (Redis 7.2 to 8, Valkey 8).',
+    'These servers leave out the error while earlier replies wait to be sent ([redis#15640](https://github.com/redis/redis/issues/15640)), and every later reply goes to the wrong command. Spillway sends such a command only after the earlier replies. In a transaction that does not help: from there on the connection is a plain pipe.',
   ],
   [
-    'A replica that replicates through Spillway gets its stream byte for byte, but is one more hop away.',
+    'A replica that replicates through Spillway gets its stream byte for byte, one hop further away.',
     '`SYNC`, `PSYNC` and `REPLCONF` turn the connection into a plain pipe.',
   ],
   [
-    '`PROXY` is answered by Spillway itself, where the server has no command of that name, to clients that may run `INFO`. `"console": false` ends that: Redis then says that it does not know it.',
-    'So redis-cli is enough to see what Spillway does. Whether the client may ask is found by an `INFO spillway` in its place, which shows in `MONITOR` and in the server’s statistics of commands.',
+    'Spillway itself answers `PROXY`, for clients that may run `INFO`, unless the server has a command of that name. With `"console": false` Redis answers that it does not know it.',
+    'So redis-cli is enough to see what Spillway does. To learn whether the client may ask, Spillway sends `INFO spillway` in its place. That shows in `MONITOR` and in the server’s command statistics.',
   ],
   [
-    'When the server ends in the middle of a pipeline, a client may have got one reply more, or one less, than without Spillway.',
-    'Redis does not send what it has answered in the same turn in which it ends, and a hop changes what is one turn.',
+    'When the server ends in the middle of a pipeline, a client may get one reply more or less than without Spillway.',
+    'Redis does not send the replies of the event loop turn in which it ends, and a hop changes which commands share a turn.',
   ],
 ];
 
-/** What differs where clients share upstream connections, beyond the above. */
+/** Further differences when clients share upstream connections. */
 const POOLED: readonly (readonly [what: string, why: string])[] = [
   [
-    'The client id that HELLO tells is not that of a connection that lasts. Who asks for `CLIENT ID` keeps the connection it tells of.',
-    'The greeting is spoken on a connection that ends when it is not needed any more.',
+    'The client id in the reply to HELLO belongs to a connection that may end. A client that asks for `CLIENT ID` keeps the connection with that id.',
+    'HELLO runs on a connection that ends when it is no longer needed.',
   ],
   [
-    '`CLIENT LIST` shows shared connections without names, and a client only while it has its own; `CLIENT KILL` of a shared one fails the commands that are on it, with `-ERR spillway lost its connection to the server before the reply …`.',
+    '`CLIENT LIST` shows shared connections without names, and a client only while it has a connection of its own. `CLIENT KILL` of a shared connection fails the commands on it, with `-ERR spillway lost its connection to the server before the reply …`.',
     'Many clients are one connection to the server.',
   ],
   [
-    'When the server ends, a client gets that error for each of its commands under way, and then the end of its connection, where it would have seen that end or a reset alone. When only the connection is lost, it goes on with another one.',
-    'Others are on the connection, too: that it is lost need not end them all.',
+    'When the server ends, a client gets that error for each of its pending commands, and then its connection ends. Without Spillway it sees only the end or a reset. When only the connection is lost, the client continues on another one.',
+    'Other clients are on the connection too. Its loss need not end them all.',
   ],
   [
-    'A client that connects while the server is full, and wants a login, is told so at its first command, in the server’s words, and closed.',
-    'It has no connection to the server before it asks for something.',
+    'A client that needs a login and connects while the server is full gets the server’s error at its first command, and its connection is closed.',
+    'Spillway opens no connection for a client before its first command.',
   ],
   [
-    'A client that needs a connection that there is not yet (`MULTI`, `SUBSCRIBE`, a shared one that was lost) may be refused, in the server’s words, and closed: when the server is full, busy with a script (`SELECT`), has another password by then, or, for a client without a login, when the default user has got a password since.',
-    'That connection is made, and logged in, when it is needed. Its rights are never others than the client came with.',
+    'A client that needs a new connection (for `MULTI` or `SUBSCRIBE`, or after a shared one was lost) may get the server’s error, and its connection is closed. That happens when the server is full, busy with a script (`SELECT`), or has another password by then; for a client without a login also when the default user has got a password since.',
+    'Spillway opens and authenticates that connection when the client needs it. The client never gets other rights than it came with.',
   ],
   [
-    'A client that came while the default user had a password, and first speaks when it has none, is closed behind the first reply.',
-    'Its own connection would lose its rights with the next password; the one that is made for it now would keep them.',
+    'A client that connects while the default user has a password, and sends its first command when it has none, is closed after the first reply.',
+    'Without Spillway its connection would lose its rights with the next password. A connection opened for it now would keep them.',
   ],
   [
-    '`MONITOR` and `INFO commandstats` show a `HELLO` when clients come and behind each `RESET`; where a login is wanted, silent clients and each `RESET` count a `NOAUTH` in `INFO errorstats`.',
-    'Before clients share, a fresh connection is asked what they may do; one question answers for all that wait.',
+    '`MONITOR` and `INFO commandstats` show a `HELLO` when clients connect and after each `RESET`. If the server wants a login, idle clients and each `RESET` add a `NOAUTH` to `INFO errorstats`.',
+    'Before clients share connections, Spillway asks on a fresh connection what they may do. One question serves all clients that wait for the answer.',
   ],
   [
-    'When a connection of its own ends while it is not needed, as by `CLIENT KILL`, a client that waits for replies elsewhere stays.',
-    'It is no longer on that connection.',
+    'When a client’s own connection ends while the client does not need it, as by `CLIENT KILL`, a client that waits for replies elsewhere stays connected.',
+    'The client is no longer on that connection.',
   ],
   [
-    'When more than 128 MiB of replies wait for clients that do not read them, the client for which most waits is closed; before that they hold up those who share their connection, for 0.1 s of each second at most.',
-    'Redis cannot keep replies for one client alone on a connection that others share.',
+    'When more than 128 MiB of replies wait for clients that do not read, Spillway closes the client with the most waiting bytes. Before that, such clients delay the others on their connection for at most 0.1 s of each second.',
+    'Redis cannot hold back the replies of one client on a connection that others share.',
   ],
   [
-    'An HTTP request gets an error before it is closed; Redis closes at once.',
-    'Its first line is a command like any other, and goes up a shared connection. The rest does not.',
+    'An HTTP request gets an error before its connection is closed; Redis closes at once.',
+    'Its first line is a command like any other and goes to Redis on a shared connection. The rest does not.',
   ],
 ];
 
@@ -239,7 +239,7 @@ function commands(): string {
         parts.push(table(['command', 'way', 'RESP', 'place', 'how'], found));
       }
       if (run.uncovered.length > 0) parts.push(`Not in the script: ${run.uncovered.map(named).join(', ')}.`);
-      parts.push('These cannot succeed in the script, so what refuses them is compared there:');
+      parts.push('These commands cannot succeed in the script. It compares their refusals:');
       parts.push(
         table(
           ['command', 'why'],
@@ -301,40 +301,40 @@ function generate(): string {
   return [
     '<!-- Generated from docs/figures by scripts/generate-compatibility.ts: change that, or measure again. -->',
     '# Compatibility',
-    'Spillway claims that a client cannot tell it from Redis. `test/conformance` holds it to that: the same bytes are ' +
-      'sent to a server and to its twins, each behind a proxy (rules off, rules that touch nothing, rules that are ' +
-      'only observed; in pipelines and scenarios also rules that act on every key), and what comes back is compared ' +
-      'byte for byte. What no two servers can agree on, such as clocks, ids and the order of a hash table, is left ' +
-      'out by rules declared in `test/conformance/loose.ts`. `npm run compatibility` measures again and rewrites this file.',
+    'Spillway claims that a client cannot tell it from Redis. `test/conformance` checks that. It sends the same bytes to a ' +
+      'server and to its twins, each behind a proxy, and compares the replies byte for byte. One proxy has no rules, ' +
+      'one has rules that match nothing, one has rules that only observe; in pipelines and scenarios a fourth has rules ' +
+      'that act on every key. The tests ignore what no two servers can agree on, such as clocks, ids and the order of a hash table: ' +
+      '`test/conformance/loose.ts` declares these. `npm run compatibility` measures again and rewrites this file.',
     '## Servers',
     servers(),
     '### Other servers',
-    '`npm run test:servers` fetches these from Debian’s releases and runs the tests that depend on the server on each. Not ' +
-      `run: ${NOT_TO_BE_HAD.map(([version, why]) => `${version} (${why})`).join('; ')}.`,
+    '`npm run test:servers` fetches these servers from Debian’s releases and runs the tests that depend on the server on each ' +
+      `of them. Not run: ${NOT_TO_BE_HAD.map(([version, why]) => `${version} (${why})`).join('; ')}.`,
     otherServers(),
     '## Commands',
-    'Every command and subcommand of the server’s own COMMAND list, in RESP2 and RESP3: with success, with an ' +
-      'argument too few or too many, and with keys of a wrong type.',
+    'Every command and subcommand of the server’s own COMMAND list, in RESP2 and RESP3: successful, with one argument ' +
+      'too few or too many, and with keys of a wrong type.',
     commands(),
     '## Pipelines and scenarios',
-    'Pipelines of one connection, sent whole and byte by byte; scenarios of several clients.',
+    'Pipelines use one connection and are sent whole and byte by byte. Scenarios have several clients.',
     scenarios(),
     '## Clients',
     clients(),
     '## Test-suites of clients and servers',
     suites(),
     '## What is refused',
-    '[ERRORS.md](ERRORS.md) lists every error that Spillway itself sends. Every other error is the server’s own. Inside `MULTI` the ' +
-      'server is made to refuse what Spillway refuses, so that `EXEC` answers `EXECABORT`.',
+    '[ERRORS.md](ERRORS.md) lists every error that Spillway itself sends. Every other error is the server’s own. When ' +
+      'Spillway refuses a command inside `MULTI`, it also makes the server refuse one, so that `EXEC` answers `EXECABORT`.',
     '## What differs',
-    table(['a client can tell by', 'why'], DIFFERENCES),
+    table(['difference', 'reason'], DIFFERENCES),
     '## By TLS and unix sockets',
-    'Pipelines and scenarios run again by TLS and by unix sockets, on both sides of Spillway (`npm run test:rest`), ' +
-      'without a further difference. A server that is reached by a unix socket shows its path where it would show an ' +
-      'address (`MONITOR`, `CLIENT LIST`).',
+    'Pipelines and scenarios also run over TLS and over unix sockets, on both sides of Spillway (`npm run test:rest`). There ' +
+      'is no further difference. A server behind a unix socket shows the socket’s path in place of an address (`MONITOR`, ' +
+      '`CLIENT LIST`).',
     '## With command pooling',
-    'With `upstream.pool: "command"` the conformance and the fault tests run as well (`npm run test:rest`). Beyond the above:',
-    table(['a client can tell by', 'why'], POOLED),
+    'The conformance and fault tests also run with `upstream.pool: "command"` (`npm run test:rest`). Further differences:',
+    table(['difference', 'reason'], POOLED),
     '',
   ].join('\n\n');
 }
