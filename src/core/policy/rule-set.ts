@@ -82,20 +82,35 @@ export class RuleSet {
   find(buf: Uint8Array, start: number, end: number): CompiledRule {
     if (start === end) return this.matchesEmptyKey ?? this.unregistered;
     const bucket = this.buckets[buf[start]];
-    boundGlobs();
     if (bucket === undefined) return this.findIndexed(buf, start, end);
     for (let i = 0; i < bucket.length; i++) {
-      const matcher = bucket[i];
+      const { prefix, rule } = bucket[i];
+      if (prefix === undefined) return this.findFrom(i, bucket, buf, start, end);
+      if (hasPrefix(prefix, buf, start, end)) return rule;
+    }
+    return this.unregistered;
+  }
+
+  /** The same from number `i` of the bucket on, which is no prefix. */
+  private findFrom(
+    i: number,
+    bucket: readonly Matcher[],
+    buf: Uint8Array,
+    start: number,
+    end: number,
+  ): CompiledRule {
+    boundGlobs();
+    for (; i < bucket.length; i++) {
+      const { prefix, glob, rule } = bucket[i];
       const matches =
-        matcher.prefix === undefined
-          ? globMatchesWithin(matcher.glob, buf, start, end)
-          : hasPrefix(matcher.prefix, buf, start, end);
-      if (matches) return this.unlessCut(matcher.rule);
+        prefix === undefined ? globMatchesWithin(glob, buf, start, end) : hasPrefix(prefix, buf, start, end);
+      if (matches) return this.unlessCut(rule);
     }
     return this.unlessCut(this.unregistered);
   }
 
   private findIndexed(buf: Uint8Array, start: number, end: number): CompiledRule {
+    boundGlobs();
     const found = this.index?.find(buf, start, end) ?? -1;
     return this.unlessCut(found < 0 ? this.unregistered : this.matchers[found].rule);
   }

@@ -498,37 +498,37 @@ export class Session implements CommandHandler, ReplyOwner {
     if (this.connection.replies.queue.runs >= this.context.pendingRuns || this.drained) return this.wait();
     const found = this.context.table.find(args.buf, args.starts[0], args.ends[0]);
     if (this.pooled) {
-      if (this.refusesUnmoved(found)) {
-        this.moves = 0;
-        this.context.counters.commands++;
-        return Flow.TAKEN;
-      }
+      if (this.refusesUnmoved(found)) return Flow.TAKEN;
       if (!this.isPlaced(found)) return this.wait();
       this.moves = 0;
     }
     const spec = this.understood(found);
-    if (spec !== undefined && this.waitsToLogIn(spec.role)) return this.wait();
+    if (spec !== undefined && spec.role !== ConnectionRole.NONE && this.waitsToBeUnderstood(spec.role)) {
+      return this.wait();
+    }
     if (this.pooled && this.place === Place.OWN && (spec !== undefined || found === undefined)) {
       this.connection.note(spec);
     }
-    if (spec === undefined) {
-      this.connection.forwarded(Pending.OPAQUE);
-    } else if (spec.governed) {
-      const verdict = this.decide(spec, args.next - args.start);
-      if (verdict.action !== Action.SHED) this.writes.forward(spec, verdict);
-      else {
-        const mayRefuse = this.connection.mayRefuse();
-        if (mayRefuse === undefined) return this.wait();
-        if (mayRefuse) this.writes.shed(spec, verdict);
-        else this.connection.forwarded();
-      }
-    } else {
-      if (spec.role !== ConnectionRole.NONE && this.waitsForMulti(spec.role)) return this.wait();
-      this.ungoverned(spec);
-    }
+    if (spec === undefined) this.connection.forwarded(Pending.OPAQUE);
+    else if (!spec.governed) this.ungoverned(spec);
+    else if (!this.govern(spec)) return this.wait();
     if (spec?.blocking) this.blockingReply = this.connection.replies.queue.pushed;
     this.context.counters.commands++;
     return Flow.TAKEN;
+  }
+
+  /** Does with the write under scan what the policy says. Returns false if a reply must tell first. */
+  private govern(spec: CommandSpec): boolean {
+    const { args } = this.feed;
+    const verdict = this.decide(spec, args.next - args.start);
+    if (verdict.action !== Action.SHED) {
+      this.writes.forward(spec, verdict);
+      return true;
+    }
+    const mayRefuse = this.connection.mayRefuse();
+    if (mayRefuse) this.writes.shed(spec, verdict);
+    else if (mayRefuse === false) this.connection.forwarded();
+    return mayRefuse !== undefined;
   }
 
   empty(): void {
@@ -598,6 +598,8 @@ export class Session implements CommandHandler, ReplyOwner {
     const verdict = this.decide(spec, args.next - args.start);
     if (verdict.action !== Action.SHED) return false;
     this.writes.shed(spec, verdict);
+    this.moves = 0;
+    this.context.counters.commands++;
     return true;
   }
 
@@ -724,6 +726,11 @@ export class Session implements CommandHandler, ReplyOwner {
     } else this.connection.command(spec);
     if (spec.eases) this.reliefs.forwarded(spec, this.feed.args, this.connection.inMulti);
     if (spec.role === ConnectionRole.CONSOLE) this.consoleReply = this.connection.replies.queue.pushed;
+  }
+
+  /** What the command means depends on a reply that is on its way. */
+  private waitsToBeUnderstood(role: ConnectionRole): boolean {
+    return this.waitsToLogIn(role) || this.waitsForMulti(role);
   }
 
   /** The MULTI before may have been refused: then this one begins the transaction, or is in none. */

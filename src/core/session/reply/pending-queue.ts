@@ -4,8 +4,9 @@
 //   … │ PASS×3 │ SWALLOW slot 2 ×1 │ LOCAL_OOM×1 │ PASS×40 │ …
 //
 // Runs of the same kind share an entry, so a pipeline of any length that nothing was done to takes one.
-// Invariants: every entry's count is at least 1; `pushed - popped` is the sum of all counts; only what is there is popped.
-import { checks, invariant } from '../../resp/invariant.js';
+// Invariants: every entry's count is at least 1; `pushed - popped` is the sum of all counts; only what is there is popped;
+// `growing` is the last entry's word if a run of it merges, else NOTHING.
+import { broken, checks, invariant } from '../../resp/invariant.js';
 
 /** What is to happen with a reply when its turn comes. */
 export const Pending = {
@@ -54,6 +55,8 @@ const KIND_MASK = (1 << KIND_BITS) - 1;
 export const DETAIL_LIMIT = 2 ** 26;
 /** Two numbers an entry: kind with detail, and count. */
 const WIDTH = 2;
+/** No entry's word: there is no kind of that number. */
+const NOTHING = -1;
 /** Entries of these kinds stand for one reply each, whatever their count: runs of them merge. */
 const MERGING =
   (1 << Pending.PASS) |
@@ -61,6 +64,12 @@ const MERGING =
   (1 << Pending.FOLLOW_UP) |
   (1 << Pending.SWALLOW) |
   (1 << Pending.LOCAL_OOM);
+/** They wait for nothing from upstream. */
+const LOCAL = (1 << Pending.LOCAL_OOM) | (1 << Pending.RAW) | (1 << Pending.ANSWER);
+
+export function isLocal(kind: Pending): boolean {
+  return ((LOCAL >> kind) & 1) === 1;
+}
 
 export class PendingQueue {
   /** Replies ever owed and ever settled: a reply's number tells when its turn has come. */
@@ -70,6 +79,9 @@ export class PendingQueue {
   /** Entries, not offsets; both only grow, modulo the ring's size. */
   private first = 0;
   private size = 0;
+  /** Offset of the last entry, and the word of what it can still take up. */
+  private last = 0;
+  private growing = NOTHING;
 
   /** Entries in the ring: what its memory depends on. */
   get runs(): number {
@@ -85,46 +97,57 @@ export class PendingQueue {
     return (this.ring[this.first * WIDTH] & KIND_MASK) as Pending;
   }
 
+  /** The next reply is owed by Spillway itself. */
+  get headIsLocal(): boolean {
+    return this.size > 0 && isLocal(this.kind);
+  }
+
   /** The `detail` pushed with the reply that is next. */
   get detail(): number {
     return this.ring[this.first * WIDTH] >>> KIND_BITS;
   }
 
+  /** How many replies the first entry stands for; the queue must not be empty. */
+  get count(): number {
+    return this.ring[this.first * WIDTH + 1];
+  }
+
   push(kind: Pending, detail = 0, count = 1): void {
-    invariant(count > 0, 'what is owed is at least one reply');
+    if (count <= 0) broken('what is owed is at least one reply');
     this.pushed += count;
     const word = kind | (detail << KIND_BITS);
-    const capacity = this.ring.length / WIDTH;
-    if (this.size > 0) {
-      const last = ((this.first + this.size - 1) & (capacity - 1)) * WIDTH;
-      if (this.ring[last] === word && (MERGING >> kind) & 1) {
-        this.ring[last + 1] += count;
-        return;
-      }
-      if (this.size === capacity) this.grow();
-    }
-    const at = ((this.first + this.size) & (this.ring.length / WIDTH - 1)) * WIDTH;
-    this.ring[at] = word;
-    this.ring[at + 1] = count;
+    if (word === this.growing) this.ring[this.last + 1] += count;
+    else this.append(word, count);
+  }
+
+  private append(word: number, count: number): void {
+    if (this.size === this.ring.length / WIDTH) this.grow();
+    this.last = ((this.first + this.size) & (this.ring.length / WIDTH - 1)) * WIDTH;
+    this.ring[this.last] = word;
+    this.ring[this.last + 1] = count;
     this.size++;
+    this.growing = (MERGING >> (word & KIND_MASK)) & 1 ? word : NOTHING;
   }
 
-  /** One reply of the first entry is settled. */
-  pop(): void {
-    invariant(this.size > 0, 'only a reply that is owed is settled');
+  /** So many replies of the first entry are settled. */
+  pop(count = 1): void {
     if (checks.thorough) this.check();
-    this.popped++;
-    if (--this.ring[this.first * WIDTH + 1] > 0) return;
-    this.first = (this.first + 1) & (this.ring.length / WIDTH - 1);
-    this.size--;
+    const at = this.first * WIDTH + 1;
+    const left = this.ring[at] - count;
+    if (this.size === 0 || left < 0) broken('only a reply that is owed is settled');
+    this.popped += count;
+    if (left > 0) this.ring[at] = left;
+    else this.shift();
   }
 
-  /** The first entry is settled whole, whatever its count: an error answers all of it. */
+  /** The first entry is settled whole: an error answers all of it. */
   popRun(): void {
-    invariant(this.size > 0, 'only replies that are owed are settled');
-    this.popped += this.ring[this.first * WIDTH + 1] - 1;
-    this.ring[this.first * WIDTH + 1] = 1;
-    this.pop();
+    this.pop(this.count);
+  }
+
+  private shift(): void {
+    this.first = (this.first + 1) & (this.ring.length / WIDTH - 1);
+    if (--this.size === 0) this.growing = NOTHING;
   }
 
   /** The first entry turns out to stand for `count` replies of another kind. */
@@ -134,6 +157,7 @@ export class PendingQueue {
     this.ring[at] = kind | (this.detail << KIND_BITS);
     this.pushed += count - this.ring[at + 1];
     this.ring[at + 1] = count;
+    if (this.size === 1) this.growing = NOTHING;
   }
 
   private check(): void {
@@ -144,6 +168,11 @@ export class PendingQueue {
       sum += count;
     }
     invariant(sum === this.pushed - this.popped, 'the entries stand for what is owed');
+    if (this.size === 0) return;
+    const last = ((this.first + this.size - 1) & (this.ring.length / WIDTH - 1)) * WIDTH;
+    const merges = (MERGING >> (this.ring[last] & KIND_MASK)) & 1;
+    invariant(this.last === last, 'what is owed next is put behind the last entry');
+    invariant(this.growing === (merges ? this.ring[last] : NOTHING), 'only the last entry grows');
   }
 
   private grow(): void {

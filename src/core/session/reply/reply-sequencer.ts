@@ -18,7 +18,7 @@ import { errorReply } from '../../resp/client-errors.js';
 import { invariant } from '../../resp/invariant.js';
 import { ReplyScanner } from '../../resp/reply-scanner.js';
 import { type ByteSink, NOWHERE } from '../byte-sink.js';
-import { Pending, PendingQueue } from './pending-queue.js';
+import { isLocal, Pending, PendingQueue } from './pending-queue.js';
 import { Confirmation, type Kind, Subscriptions } from './subscriptions.js';
 
 /** What the request half of the session needs to learn from replies. */
@@ -154,6 +154,16 @@ export class ReplySequencer {
     if (this.broken !== undefined) return this.skim(buf, at, end, most);
     try {
       while (at < end && !this.raw) {
+        if (this.awaitsPlain) {
+          at = this.takePlain(buf, at, end, most);
+          if (this.taken === most || this.queue.headIsLocal) {
+            this.pass(buf, passFrom, at);
+            passFrom = at;
+            this.giveLocalReplies();
+            if (this.taken === most) return at;
+          }
+          if (at === end) break;
+        }
         if (this.scanner.atValue) {
           const kept = this.suppressed && !this.scanner.atBoundary;
           this.begin(buf[at]);
@@ -172,16 +182,9 @@ export class ReplySequencer {
           break;
         }
         ended = true;
-        const plain = this.isPlainPass();
-        if (plain) {
-          this.queue.pop();
-          this.taken++;
-          ended = false;
-          if (this.taken < most && (this.queue.empty || !isLocal(this.queue.kind))) continue;
-        }
         if (!this.suppressed) this.pass(buf, passFrom, at);
         passFrom = at;
-        if (!plain && this.settle()) this.taken++;
+        if (this.settle()) this.taken++;
         ended = false;
         this.giveLocalReplies();
         if (this.taken === most) return at;
@@ -194,6 +197,37 @@ export class ReplySequencer {
       if (ended && this.scanner.type !== GREATER) this.taken++;
       return this.skim(buf, at, end, most);
     }
+  }
+
+  /** What is next answers a command that nothing was done to, and tells nothing new unless it is an error or a push. */
+  private get awaitsPlain(): boolean {
+    const { queue } = this;
+    return (
+      this.scanner.atBoundary &&
+      !queue.empty &&
+      queue.kind === Pending.PASS &&
+      this.auth === Auth.YES &&
+      !this.subscribedInResp2
+    );
+  }
+
+  /** Takes such replies, up to the first item that may tell something. */
+  private takePlain(buf: Uint8Array, at: number, end: number, most: number): number {
+    const { scanner, queue } = this;
+    const available = Math.min(queue.count, most - this.taken);
+    let plain = 0;
+    this.asked = true;
+    this.suppressed = false;
+    while (plain < available && at < end) {
+      const type = buf[at];
+      if (type === MINUS || type === GREATER || type === BAR) break;
+      at = scanner.scan(buf, at, end);
+      if (!scanner.atBoundary) break;
+      plain++;
+    }
+    this.taken += plain;
+    if (plain > 0) queue.pop(plain);
+    return at;
   }
 
   /** Those who share the connection still need to know where the replies of this client end. */
@@ -307,18 +341,6 @@ export class ReplySequencer {
     // Only a pipe that was opened meanwhile brings replies before an answer: they wait for nobody.
     if (type !== GREATER && this.shared === undefined) this.giveAnswer(queue.detail, UNANSWERED);
     return false;
-  }
-
-  /** The item that has just ended answers a command that nothing was done to and tells nothing new. */
-  private isPlainPass(): boolean {
-    return (
-      this.asked &&
-      this.queue.kind === Pending.PASS &&
-      this.scanner.type !== GREATER &&
-      this.scanner.type !== MINUS &&
-      this.auth === Auth.YES &&
-      !this.subscribedInResp2
-    );
   }
 
   private get subscribedInResp2(): boolean {
@@ -482,9 +504,4 @@ export class ReplySequencer {
   private pass(buf: Uint8Array, from: number, to: number): void {
     if (to > from) this.client.write(buf, from, to);
   }
-}
-
-/** Whether a pending reply waits for nothing from upstream. */
-function isLocal(kind: Pending): boolean {
-  return kind === Pending.LOCAL_OOM || kind === Pending.RAW || kind === Pending.ANSWER;
 }

@@ -11,12 +11,10 @@ export type Confirmation = (typeof Confirmation)[keyof typeof Confirmation];
 
 export class Subscriptions {
   private readonly counts = [0, 0, 0];
+  /** There are some: asked for each reply. */
+  any = false;
   /** Set by read(): which kind of subscription the item was about. */
   kind: Kind = Kind.CHANNEL;
-
-  get any(): boolean {
-    return this.counts[0] + this.counts[1] + this.counts[2] > 0;
-  }
 
   count(kind: Kind): number {
     return this.counts[kind];
@@ -24,6 +22,7 @@ export class Subscriptions {
 
   clear(): void {
     this.counts.fill(0);
+    this.any = false;
   }
 
   /**
@@ -62,5 +61,6 @@ export class Subscriptions {
     const other =
       this.kind === Kind.SHARD ? 0 : this.counts[this.kind === Kind.CHANNEL ? Kind.PATTERN : Kind.CHANNEL];
     this.counts[this.kind] = Math.max(0, total - other);
+    this.any = this.counts[0] + this.counts[1] + this.counts[2] > 0;
   }
 }

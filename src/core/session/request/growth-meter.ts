@@ -34,7 +34,8 @@ export class GrowthMeter {
 
   /** A command that may grow memory by about `growth` bytes was forwarded whole, and its reply is owed. */
   add(growth: number): void {
-    this.progress(growth, 0);
+    if (this.part === 0 && this.promised === 0) this.count(growth);
+    else this.progress(growth, 0);
     this.part = 0;
     this.whole = this.sent;
     this.sentReply = this.queue.pushed;
@@ -59,10 +60,15 @@ export class GrowthMeter {
     const more = growth - this.part;
     if (more <= 0) return;
     this.part = growth;
-    this.keepUp();
-    this.sent += more;
-    this.fresh += more;
-    this.gate.grow(more);
+    this.count(more);
+  }
+
+  private count(growth: number): void {
+    if (this.closed) return;
+    if (this.gate.age !== this.age) this.keepUp();
+    this.sent += growth;
+    this.fresh += growth;
+    this.gate.grow(growth);
   }
 
   /**

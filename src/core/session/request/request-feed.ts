@@ -8,7 +8,7 @@
 //
 // Invariants: every byte is forwarded, replaced by the handler, or held, once and in order; `passFrom` never
 // exceeds the offset under scan; while stalled nothing is forwarded and all new bytes are held.
-import { invariant } from '../../resp/invariant.js';
+import { broken } from '../../resp/invariant.js';
 import { RequestScanner, Scan } from '../../resp/request-scanner.js';
 import { type ByteSink, COPIED_BELOW } from '../byte-sink.js';
 
@@ -132,7 +132,7 @@ export class RequestFeed {
 
   /** Forwards what is before `offset` of the command's buffer and not forwarded yet. */
   passUpTo(offset: number): void {
-    invariant(offset <= this.source.length, 'only bytes that have come are forwarded');
+    if (offset > this.source.length) broken('only bytes that have come are forwarded');
     if (offset > this.passFrom && !this.discarding) this.upstream.write(this.source, this.passFrom, offset);
     this.passFrom = offset;
   }
