@@ -8,6 +8,7 @@
 // wins; what was delivered is not told again; what lasts is tried for as long as it lasts; nobody who serves clients waits.
 import type { Logger } from 'pino';
 import type { EffectiveAlerts } from '../../config/effective.js';
+import { BackOff, spread } from '../../core/back-off.js';
 import type { LiveSnapshot, Subscribe } from '../snapshots/live.js';
 import { alertMessage } from './message.js';
 import { CALM, SituationTracker, sameSituation } from './situation.js';
@@ -40,7 +41,7 @@ export class Alerts {
   private live: LiveSnapshot | undefined;
   private underWay: Promise<void> | undefined;
   private retry: NodeJS.Timeout | undefined;
-  private failures = 0;
+  private readonly backOff: BackOff;
   private delivered = 0;
   private failed = 0;
   private problem: string | null = null;
@@ -50,6 +51,7 @@ export class Alerts {
     private options: EffectiveAlerts,
     private readonly parts: AlertsParts,
   ) {
+    this.backOff = new BackOff(parts.firstRetryMs ?? FIRST_RETRY_MS, LONGEST_RETRY_MS);
     this.watchAsConfigured();
   }
 
@@ -62,7 +64,7 @@ export class Alerts {
     if (options.webhook !== before.webhook) this.told = CALM;
     clearTimeout(this.retry);
     this.retry = undefined;
-    this.failures = 0;
+    this.backOff.reset();
     this.problem = null;
     this.tell();
   }
@@ -119,7 +121,7 @@ export class Alerts {
 
   private succeeded(to: AlertSituation): void {
     this.told = to;
-    this.failures = 0;
+    this.backOff.reset();
     if (this.problem !== null) this.parts.log.info('alerts arrive again');
     this.problem = null;
   }
@@ -129,15 +131,12 @@ export class Alerts {
       this.parts.log.error({ err: problem }, 'an alert could not be delivered: tried on');
     this.problem = problem;
     if (this.ending.signal.aborted) return;
-    const { firstRetryMs = FIRST_RETRY_MS } = this.parts;
-    const longest = Math.min(LONGEST_RETRY_MS, firstRetryMs * 2 ** this.failures++);
-    // Between half and all of it, so that many proxies do not come at once.
     this.retry = setTimeout(
       () => {
         this.retry = undefined;
         this.tell();
       },
-      longest * (0.5 + Math.random() / 2),
+      spread(this.backOff.next(), Math.random),
     ).unref();
   }
 

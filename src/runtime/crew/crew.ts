@@ -10,6 +10,7 @@
 import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
 import type { EffectiveConfig } from '../../config/effective.js';
+import { BackOff } from '../../core/back-off.js';
 import { ShedGate } from '../../core/policy/shed.js';
 import type { ServerFacts } from '../../memory/monitor.js';
 import { type Covered, coveredBy, type PressureState } from '../../memory/pressure.js';
@@ -62,7 +63,7 @@ export class Crew implements Service {
   /** Lines of the log that workers lost which have ended. */
   private lostLines = 0;
   private restarts = 0;
-  private quickEnds = 0;
+  private readonly quickEnds = new BackOff(FIRST_DELAY_MS, LONGEST_DELAY_MS);
   private closing = false;
   private ended = 0;
   /** Workers that did not report in the last round. */
@@ -281,16 +282,15 @@ export class Crew implements Service {
   }
 
   private replace(number: number, livedMs: number): void {
-    this.quickEnds = livedMs < STABLE_MS ? this.quickEnds + 1 : 0;
-    if (this.quickEnds === 0) {
+    if (livedMs >= STABLE_MS) {
+      this.quickEnds.reset();
       this.startWorker(number);
       return;
     }
-    const delay = Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** (this.quickEnds - 1));
     const timer = setTimeout(() => {
       this.delayed.delete(timer);
       this.startWorker(number);
-    }, delay);
+    }, this.quickEnds.next());
     this.delayed.add(timer);
   }
 

@@ -1,6 +1,7 @@
 // Tells a webhook what has changed. Owns what the receiver is known to know, and the one request that is under way.
 // Invariants: one request at a time and nothing queued: an attempt says what is so when it is made; what was delivered is not
 // told again; nobody waits for it, and no failure ends the watch; the address is in no text.
+import { BackOff, spread } from '../../core/back-off.js';
 import { post } from '../../observe/alerts/webhook.js';
 import { alertOf, changesBetween, type WatchChange } from './changes.js';
 import { CALM, type Seen, type Situation } from './server-state.js';
@@ -26,10 +27,12 @@ export class Courier {
   private readonly ending = new AbortController();
   private underWay: Promise<void> | undefined;
   private retry: NodeJS.Timeout | undefined;
-  private failures = 0;
+  private readonly backOff: BackOff;
   private delivered = 0;
 
-  constructor(private readonly parts: CourierParts) {}
+  constructor(private readonly parts: CourierParts) {
+    this.backOff = new BackOff(parts.firstRetryMs ?? FIRST_RETRY_MS, LONGEST_RETRY_MS);
+  }
 
   see(seen: readonly Seen[]): void {
     // Those that are gone stay until that is told, if anything was told of them.
@@ -82,8 +85,8 @@ export class Courier {
 
   private succeeded(seen: readonly Seen[]): void {
     this.delivered++;
-    if (this.failures > 0) this.parts.onProblem(undefined);
-    this.failures = 0;
+    if (this.backOff.failing) this.parts.onProblem(undefined);
+    this.backOff.reset();
     for (const { server, situation } of seen) {
       if (situation.reach === 'gone') this.told.delete(server);
       else this.told.set(server, situation);
@@ -91,16 +94,15 @@ export class Courier {
   }
 
   private tryAgain(problem: string): void {
-    if (this.failures === 0) this.parts.onProblem(problem);
-    const { firstRetryMs = FIRST_RETRY_MS } = this.parts;
-    const longest = Math.min(LONGEST_RETRY_MS, firstRetryMs * 2 ** Math.min(this.failures++, 30));
+    if (!this.backOff.failing) this.parts.onProblem(problem);
+    const delay = this.backOff.next();
     if (this.ending.signal.aborted) return;
     this.retry = setTimeout(
       () => {
         this.retry = undefined;
         this.tell();
       },
-      longest * (0.5 + Math.random() / 2),
+      spread(delay, Math.random),
     ).unref();
   }
 }
