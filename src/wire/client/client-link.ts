@@ -18,9 +18,9 @@ import type { BulkTurns } from '../bulk-turns.js';
 import { HIGH_WATER_BYTES, readAccepted, resetSocket } from '../node/socket-reads.js';
 import type { Turn, TurnEnder } from '../turn.js';
 import { greet, loginWanted, Refused } from '../upstream/greet.js';
-import type { Applicant } from '../upstream/line-set.js';
 import type { Newcomer, VouchApplicant } from '../upstream/login-check.js';
-import type { Member, SharedUpstream } from '../upstream/shared-upstream.js';
+import type { Member, SharedConnection } from '../upstream/shared-connection.js';
+import type { Applicant } from '../upstream/shared-connection-set.js';
 import type { UnreadReplies } from '../upstream/unread-replies.js';
 import type { UpstreamPool } from '../upstream/upstream-pool.js';
 import { connectUpstream, type UpstreamAddress, type UpstreamSocket } from '../upstream/upstream-socket.js';
@@ -130,10 +130,10 @@ export class ClientLink implements Member, Applicant, VouchApplicant, Newcomer, 
   /** Runs while it has a connection of its own for no more than the size of its replies. */
   private resting: NodeJS.Timeout | undefined;
   /** The shared connection that its commands go up, or went up last. */
-  private shared: SharedUpstream | undefined;
+  private shared: SharedConnection | undefined;
   /** Those that it is a member of: for what the server may put off, and for the rest. */
-  private writesTo: SharedUpstream | undefined;
-  private readsFrom: SharedUpstream | undefined;
+  private writesTo: SharedConnection | undefined;
+  private readsFrom: SharedConnection | undefined;
   /** Whose identity the shared connections have, and that an applicant waits for one. */
   private sharedIdentity: Identity | undefined;
   private applying = false;
@@ -437,7 +437,7 @@ export class ClientLink implements Member, Applicant, VouchApplicant, Newcomer, 
   }
 
   /** Makes it a member of a shared connection, at once or when there is one. */
-  private apply(pausable: boolean): SharedUpstream | undefined {
+  private apply(pausable: boolean): SharedConnection | undefined {
     if (this.applying) return undefined;
     this.appliedFor = this.session.identity;
     const line = this.line(pausable, this);
@@ -446,7 +446,7 @@ export class ClientLink implements Member, Applicant, VouchApplicant, Newcomer, 
   }
 
   /** The shared connection for its next command, nothing being owed; undefined: `applicant`, if there is one, will be told. */
-  private line(pausable: boolean, applicant?: Applicant): SharedUpstream | undefined {
+  private line(pausable: boolean, applicant?: Applicant): SharedConnection | undefined {
     const { identity } = this.session;
     if (this.sharedIdentity !== identity) this.leaveShared();
     let line = pausable ? this.writesTo : this.readsFrom;
@@ -572,7 +572,7 @@ export class ClientLink implements Member, Applicant, VouchApplicant, Newcomer, 
     this.readClient();
   }
 
-  upstreamLost(shared: SharedUpstream, cut: boolean): void {
+  upstreamLost(shared: SharedConnection, cut: boolean): void {
     if (this.writesTo === shared) this.writesTo = undefined;
     if (this.readsFrom === shared) this.readsFrom = undefined;
     if (this.shared === shared) {
@@ -589,7 +589,7 @@ export class ClientLink implements Member, Applicant, VouchApplicant, Newcomer, 
     else this.flush();
   }
 
-  upstreamReplaced(shared: SharedUpstream, heir: SharedUpstream): void {
+  upstreamReplaced(shared: SharedConnection, heir: SharedConnection): void {
     if (this.writesTo === shared) this.writesTo = heir;
     if (this.readsFrom === shared) this.readsFrom = heir;
     if (this.shared === shared) this.shared = undefined;
@@ -601,7 +601,7 @@ export class ClientLink implements Member, Applicant, VouchApplicant, Newcomer, 
     return this.writesTo !== undefined || this.readsFrom !== undefined;
   }
 
-  private join(shared: SharedUpstream, pausable: boolean): void {
+  private join(shared: SharedConnection, pausable: boolean): void {
     const before = pausable ? this.writesTo : this.readsFrom;
     if (pausable) this.writesTo = shared;
     else this.readsFrom = shared;
@@ -620,7 +620,7 @@ export class ClientLink implements Member, Applicant, VouchApplicant, Newcomer, 
     this.leave(readsFrom);
   }
 
-  private leave(shared: SharedUpstream | undefined): void {
+  private leave(shared: SharedConnection | undefined): void {
     // It may serve for both, where another one cannot be had.
     if (shared === undefined || shared === this.writesTo || shared === this.readsFrom) return;
     shared.release(this);

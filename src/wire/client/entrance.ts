@@ -47,7 +47,7 @@ export interface EntranceEvents {
   headerRefused(source: string): void;
 }
 
-interface Comer {
+interface Incoming {
   readonly raw: Socket;
   source: string;
   timer: NodeJS.Timeout;
@@ -55,8 +55,8 @@ interface Comer {
 }
 
 export class Entrance {
-  private readonly comers = new Set<Comer>();
-  private readonly bySocket = new WeakMap<Socket, Comer>();
+  private readonly incoming = new Set<Incoming>();
+  private readonly bySocket = new WeakMap<Socket, Incoming>();
   private readonly server: Server | undefined;
 
   constructor(
@@ -68,7 +68,7 @@ export class Entrance {
 
   /** Connections on their way in. */
   get size(): number {
-    return this.comers.size;
+    return this.incoming.size;
   }
 
   enter(accepted: Socket): void {
@@ -79,17 +79,17 @@ export class Entrance {
       return;
     }
     const raw = detach(accepted);
-    const comer: Comer = {
+    const incoming: Incoming = {
       raw,
       source: sourceOf(raw),
-      timer: setTimeout(() => this.turnAway(comer, new Error('not done within the time limit')), ENTER_MS),
+      timer: setTimeout(() => this.turnAway(incoming, new Error('not done within the time limit')), ENTER_MS),
       tls: false,
     };
-    this.comers.add(comer);
-    raw.on('error', (error) => this.turnAway(comer, error));
-    raw.on('close', () => this.turnAway(comer, new Error('the client has gone')));
-    if (isProxied) this.readHeader(comer);
-    else this.handshake(comer);
+    this.incoming.add(incoming);
+    raw.on('error', (error) => this.turnAway(incoming, error));
+    raw.on('close', () => this.turnAway(incoming, new Error('the client has gone')));
+    if (isProxied) this.readHeader(incoming);
+    else this.handshake(incoming);
   }
 
   /** The files were renewed: new connections get what they hold now. */
@@ -99,13 +99,13 @@ export class Entrance {
   }
 
   close(): void {
-    for (const comer of this.comers) this.turnAway(comer, new Error('closing'));
+    for (const incoming of this.incoming) this.turnAway(incoming, new Error('closing'));
   }
 
-  private readHeader(comer: Comer): void {
-    const { raw } = comer;
+  private readHeader(incoming: Incoming): void {
+    const { raw } = incoming;
     const header = new ProxyHeader();
-    const gone = (): void => this.turnAway(comer, new Error('the client has gone'));
+    const gone = (): void => this.turnAway(incoming, new Error('the client has gone'));
     const read = (): void => {
       const bytes = raw.read() as Buffer | null;
       if (bytes === null) return;
@@ -113,22 +113,22 @@ export class Entrance {
       if (header.state === 'more') return;
       raw.off('readable', read).off('end', gone);
       if (header.state === 'malformed') {
-        this.events.headerRefused(comer.source);
-        this.turnAway(comer, new Error('no PROXY header'));
+        this.events.headerRefused(incoming.source);
+        this.turnAway(incoming, new Error('no PROXY header'));
         return;
       }
       if (taken < bytes.length) raw.unshift(bytes.subarray(taken));
-      comer.source = header.source ?? comer.source;
-      if (this.server === undefined) this.admit(comer, raw);
-      else this.handshake(comer);
+      incoming.source = header.source ?? incoming.source;
+      if (this.server === undefined) this.admit(incoming, raw);
+      else this.handshake(incoming);
     };
     raw.on('readable', read).on('end', gone);
   }
 
-  private handshake(comer: Comer): void {
-    const { raw } = comer;
-    comer.tls = true;
-    this.bySocket.set(raw, comer);
+  private handshake(incoming: Incoming): void {
+    const { raw } = incoming;
+    incoming.tls = true;
+    this.bySocket.set(raw, incoming);
     // Until it is in, its end is the end.
     raw.allowHalfOpen = false;
     this.server?.emit('connection', raw);
@@ -138,44 +138,44 @@ export class Entrance {
     // Node's own limit would end a connection no sooner.
     const server = createServer({ ...serverOptions(tls), handshakeTimeout: 2 * ENTER_MS });
     server.on('secureConnection', (socket) => {
-      const comer = this.comerOf(socket);
+      const incoming = this.incomingOf(socket);
       socket.allowHalfOpen = true;
-      if (comer === undefined) socket.destroy();
-      else this.admit(comer, socket);
+      if (incoming === undefined) socket.destroy();
+      else this.admit(incoming, socket);
     });
     server.on('tlsClientError', (error, socket) => {
-      const comer = this.comerOf(socket);
-      if (comer === undefined) socket.destroy();
-      else this.turnAway(comer, error);
+      const incoming = this.incomingOf(socket);
+      if (incoming === undefined) socket.destroy();
+      else this.turnAway(incoming, error);
     });
     return server;
   }
 
-  private comerOf(socket: TLSSocket): Comer | undefined {
+  private incomingOf(socket: TLSSocket): Incoming | undefined {
     const { _parent: raw } = socket as unknown as { _parent?: Socket };
     return raw && this.bySocket.get(raw);
   }
 
-  private admit(comer: Comer, socket: Socket): void {
-    const { raw, source } = comer;
-    if (!this.leave(comer)) {
+  private admit(incoming: Incoming, socket: Socket): void {
+    const { raw, source } = incoming;
+    if (!this.leave(incoming)) {
       socket.destroy();
       return;
     }
     this.events.admitted({ socket, raw, source });
   }
 
-  private turnAway(comer: Comer, error: Error): void {
-    if (!this.leave(comer)) return;
+  private turnAway(incoming: Incoming, error: Error): void {
+    if (!this.leave(incoming)) return;
     // One that came and went, as probes of the port do, has not begun.
-    if (comer.tls && comer.raw.bytesRead > 0) this.events.handshakeFailed(comer.source, error);
-    comer.raw.destroy();
+    if (incoming.tls && incoming.raw.bytesRead > 0) this.events.handshakeFailed(incoming.source, error);
+    incoming.raw.destroy();
     this.events.turnedAway();
   }
 
-  private leave(comer: Comer): boolean {
-    clearTimeout(comer.timer);
-    return this.comers.delete(comer);
+  private leave(incoming: Incoming): boolean {
+    clearTimeout(incoming.timer);
+    return this.incoming.delete(incoming);
   }
 }
 

@@ -14,7 +14,7 @@ import type { Turn, TurnEnder } from '../turn.js';
 import { SpareBuffers, WriteBatch } from '../write-batch.js';
 import { greet, loginWanted } from './greet.js';
 import { LagBrake } from './lag-brake.js';
-import { LineQuestion } from './line-question.js';
+import { SharedQuestion } from './shared-question.js';
 import { connectUpstream, type UpstreamAddress, type UpstreamSocket } from './upstream-socket.js';
 
 /** For what all clients of a connection send in a turn. */
@@ -30,17 +30,17 @@ export interface Member extends ReplyOwner {
   /** The connection takes bytes again. */
   upstreamDrained(): void;
   /** That connection is lost; what was owed was answered. `cut`: part of a reply was delivered. */
-  upstreamLost(shared: SharedUpstream, cut: boolean): void;
+  upstreamLost(shared: SharedConnection, cut: boolean): void;
   /** Nothing is owed on that connection, and it ends: the member is `heir`'s now. */
-  upstreamReplaced(shared: SharedUpstream, heir: SharedUpstream): void;
+  upstreamReplaced(shared: SharedConnection, heir: SharedConnection): void;
 }
 
-export interface SharedUpstreamEvents {
-  ready(shared: SharedUpstream): void;
+export interface SharedConnectionEvents {
+  ready(shared: SharedConnection): void;
   /** The server answers again, or is read again: it may be used again. */
-  opened(shared: SharedUpstream): void;
+  opened(shared: SharedConnection): void;
   /** `error` when it was not orderly, or the greeting was refused; `wasReady` when it had been of use. */
-  ended(shared: SharedUpstream, wasReady: boolean, error: Error | undefined): void;
+  ended(shared: SharedConnection, wasReady: boolean, error: Error | undefined): void;
 }
 
 export interface ByteCounters {
@@ -48,7 +48,7 @@ export interface ByteCounters {
   bytesFromUpstream: number;
 }
 
-export class SharedUpstream implements TurnEnder, SharedLine {
+export class SharedConnection implements TurnEnder, SharedLine {
   readonly lane = new SharedLane();
   readonly batch: WriteBatch;
   readonly members = new Set<Member>();
@@ -80,7 +80,7 @@ export class SharedUpstream implements TurnEnder, SharedLine {
     private readonly turn: Turn,
     private readonly added: AddedLatency,
     private readonly counters: ByteCounters,
-    private readonly events: SharedUpstreamEvents,
+    private readonly events: SharedConnectionEvents,
   ) {
     // What the server said last is heard like all else, also while it is greeted.
     this.socket = connectUpstream(
@@ -155,15 +155,15 @@ export class SharedUpstream implements TurnEnder, SharedLine {
     this.heard = false;
   }
 
-  /** Asks the server something on Spillway's own account; `done` as LineQuestion's. */
+  /** Asks the server something on Spillway's own account; `done` as SharedQuestion's. */
   ask(command: Uint8Array, done: (reply: string | undefined) => void): void {
-    this.lane.owe(new LineQuestion(this.lane.scanner, done), 1);
+    this.lane.owe(new SharedQuestion(this.lane.scanner, done), 1);
     this.batch.write(command, 0, command.length);
     this.flushSoon();
   }
 
   /** It is not needed any more: its members become `heir`'s. Returns whether it could be ended: nothing was owed. */
-  dismiss(heir: SharedUpstream): boolean {
+  dismiss(heir: SharedConnection): boolean {
     if (!this.lane.idle || this.batch.waiting > 0) return false;
     const members = [...this.members];
     this.members.clear();

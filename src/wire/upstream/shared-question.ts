@@ -4,7 +4,7 @@ import { MINUS } from '../../core/resp/bytes.js';
 import type { ReplyScanner } from '../../core/resp/reply-scanner.js';
 import type { ReplyOwner } from '../../core/session/reply/reply-sequencer.js';
 
-export class LineQuestion implements ReplyOwner {
+export class SharedQuestion implements ReplyOwner {
   taken = 0;
 
   constructor(

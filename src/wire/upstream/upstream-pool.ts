@@ -1,11 +1,16 @@
 // The upstream connections that clients share, by what their clients have in common (user, database, protocol): a few
-// for each, some for what the server may put off and some for the rest (line-set.ts), closed when nobody has shared them
+// for each, some for what the server may put off and some for the rest (shared-connection-set.ts), closed when nobody has shared them
 // for a while. Owns them and the clock that they go by. Never looks into bytes, never lends a connection to a client of
 // another key.
 import type { Identity } from '../../core/session/pooling/identity.js';
-import { type Applicant, LineSet, type LineSetOptions, type PoolTotals } from './line-set.js';
 import { LoginCheck, loginKey } from './login-check.js';
-import type { SharedUpstream } from './shared-upstream.js';
+import type { SharedConnection } from './shared-connection.js';
+import {
+  type Applicant,
+  type PoolTotals,
+  SharedConnectionSet,
+  type SharedConnectionSetOptions,
+} from './shared-connection-set.js';
 
 /** A connection that nobody shares any more is kept for so long. */
 const UNSHARED_MS = 10_000;
@@ -28,7 +33,8 @@ export interface UpstreamPoolSnapshot {
   readonly clientsWaiting: number;
 }
 
-export interface UpstreamPoolOptions extends Omit<LineSetOptions, 'size' | 'pausable' | 'ticks' | 'onDoubt'> {
+export interface UpstreamPoolOptions
+  extends Omit<SharedConnectionSetOptions, 'size' | 'pausable' | 'ticks' | 'onDoubt'> {
   /** Connections for each key. */
   readonly size: number;
   readonly responseTimeoutMs: number;
@@ -36,7 +42,7 @@ export interface UpstreamPoolOptions extends Omit<LineSetOptions, 'size' | 'paus
 
 interface Share {
   /** By whether the server may put off what goes up them. */
-  readonly sets: readonly [LineSet, LineSet];
+  readonly sets: readonly [SharedConnectionSet, SharedConnectionSet];
   unshared: NodeJS.Timeout | undefined;
 }
 
@@ -88,12 +94,12 @@ export class UpstreamPool {
    * A connection for a client of this identity, the least shared one that takes commands; undefined: `applicant`, if there
    * is one, will be told. `pausable`: for commands that the server may put off.
    */
-  acquire(identity: Identity, pausable: boolean, applicant?: Applicant): SharedUpstream | undefined {
+  acquire(identity: Identity, pausable: boolean, applicant?: Applicant): SharedConnection | undefined {
     const key = shareKey(identity);
     let share = this.shares.get(key);
     if (share === undefined) {
-      const reads: LineSet = this.lines(identity, false, () => writes.least);
-      const writes: LineSet = this.lines(identity, true, () => reads.least);
+      const reads: SharedConnectionSet = this.connectionsFor(identity, false, () => writes.least);
+      const writes: SharedConnectionSet = this.connectionsFor(identity, true, () => reads.least);
       share = { sets: [reads, writes], unshared: undefined };
       this.shares.set(key, share);
     }
@@ -109,7 +115,7 @@ export class UpstreamPool {
   }
 
   /** A client has left `shared`: if it was the last one of all with its key, they end after a while. */
-  left(shared: SharedUpstream): void {
+  left(shared: SharedConnection): void {
     for (const [key, share] of this.shares) {
       if (!share.sets.some((set) => set.has(shared)) || share.unshared !== undefined) continue;
       if (!share.sets.some((set) => set.inUse)) this.endSoon(key, share);
@@ -144,13 +150,17 @@ export class UpstreamPool {
     this.shares.clear();
   }
 
-  private lines(identity: Identity, pausable: boolean, other: () => SharedUpstream | undefined): LineSet {
+  private connectionsFor(
+    identity: Identity,
+    pausable: boolean,
+    other: () => SharedConnection | undefined,
+  ): SharedConnectionSet {
     const size = pausable ? 1 : Math.max(this.options.size, LEAST_CONNECTIONS) - 1;
     const { options, ticks, totals } = this;
     const onDoubt = (): void => {
       for (const { sets } of this.shares.values()) for (const set of sets) set.suspect();
     };
-    return new LineSet(identity, { ...options, size, pausable, ticks, onDoubt }, totals, other);
+    return new SharedConnectionSet(identity, { ...options, size, pausable, ticks, onDoubt }, totals, other);
   }
 
   private tick(): void {

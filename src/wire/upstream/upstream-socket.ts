@@ -36,14 +36,14 @@ export interface UpstreamTls {
 }
 
 /** Whoever hears what comes. */
-interface Ear {
+interface ByteListener {
   /** From now on `hear` gets what comes, of which `missing` is still to come; see readInto(). */
   listen(hear: (bytes: Buffer) => void, missing?: () => number): void;
   /** As if these bytes had just come. */
   hear(bytes: Buffer): void;
 }
 
-export type UpstreamSocket = net.Socket & Ear;
+export type UpstreamSocket = net.Socket & ByteListener;
 
 /**
  * Begins to connect.
@@ -102,15 +102,15 @@ function secureSocket(address: UpstreamAddress, secure: UpstreamTls): UpstreamSo
   });
 }
 
-class PlainSocket extends net.Socket implements Ear {
-  private readonly ear: { hear(bytes: Buffer): void; missing(): number };
+class PlainSocket extends net.Socket implements ByteListener {
+  private readonly listener: { hear(bytes: Buffer): void; missing(): number };
   private readonly onLastWords: (bytes: Buffer) => void;
   /** It has had its share of this turn of the event loop. */
   private rests = false;
   private held = false;
 
   constructor(address: UpstreamAddress, onLastWords: (bytes: Buffer) => void) {
-    const ear = { hear: (_: Buffer): void => {}, missing: () => 0 };
+    const listener = { hear: (_: Buffer): void => {}, missing: () => 0 };
     super({
       allowHalfOpen: true,
       highWaterMark: HIGH_WATER_BYTES,
@@ -118,23 +118,23 @@ class PlainSocket extends net.Socket implements Ear {
       keepAlive: address.keepAliveMs > 0,
       keepAliveInitialDelay: address.keepAliveMs,
       onread: readInto(
-        (bytes) => ear.hear(bytes),
-        () => ear.missing(),
+        (bytes) => listener.hear(bytes),
+        () => listener.missing(),
         { rest: () => this.rest(), readOn: () => this.readOn() },
       ),
     } as net.SocketConstructorOpts);
-    this.ear = ear;
+    this.listener = listener;
     this.onLastWords = onLastWords;
     this.connect(target(address));
   }
 
   listen(hear: (bytes: Buffer) => void, missing = () => 0): void {
-    this.ear.hear = hear;
-    this.ear.missing = missing;
+    this.listener.hear = hear;
+    this.listener.missing = missing;
   }
 
   hear(bytes: Buffer): void {
-    this.ear.hear(bytes);
+    this.listener.hear(bytes);
   }
 
   override pause(): this {
