@@ -1,19 +1,20 @@
-// What `--help` of analyze says below the list of flags. Text only.
+// The text of `analyze --help` below the list of flags. Text only.
 import { TOOL_ENVIRONMENT, TOOL_EXIT_STATUS } from './tool-help.js';
 
 export const ANALYZE_MANUAL = `
 Description:
-  Goes through the keys of a Redis and tells which of them hold its memory: by the rules of the
-  configuration, and by the patterns of their names where no rule matches. For each group: keys,
-  bytes, how many have no TTL, when the others end, types, encodings, and for how long nobody has
-  asked for them; and the biggest keys of each type. Of a Cluster all primaries are looked at.
+  Walks over the keys of a Redis and shows which of them hold its memory, grouped by the rules of
+  the configuration, and by the pattern of the key's name where no rule matches. Each group shows
+  its keys, its bytes, how many keys have no TTL, when the others expire, types, encodings and
+  idle times. The biggest keys of each type are listed too. In a Cluster it walks over all
+  primaries.
 
-  All keys are looked at, unless --sample says how many: then each figure is an estimate, with the
-  bounds between which the truth lies nineteen times of twenty. Types, encodings and idle times are
-  always from a part of the keys.
+  It looks at all keys, unless --sample says how many. Then each figure is an estimate, with
+  bounds that hold 19 times out of 20. Types, encodings and idle times always come from a part of
+  the keys.
 
-  It reads only, and changes no key's idle time. It pauses while the server answers slowly or is
-  busy with others; --max-rate bounds it further. Ctrl-C ends it with what was found so far.
+  It only reads, and changes no key's idle time. It pauses while the server answers slowly or is
+  busy with others; --max-rate limits it further. Ctrl-C ends it and prints what it found so far.
 
 Examples:
   spillway analyze --upstream redis://10.0.0.5:6379
@@ -21,12 +22,12 @@ Examples:
   spillway analyze --config proxy.config.json --sample 50000
       By the rules of a file, estimated from 50,000 keys.
   spillway analyze --html report.html
-      With plots, in one file that needs nothing else.
+      A report with plots in one self-contained file.
   spillway analyze --json | jq '.groups[0]'
-      For scripts (docs/TOOLS.md has the fields).
+      For scripts (docs/TOOLS.md lists the fields).
 
 Rights:
-  +scan +memory|usage +pttl +info +ping +select +client|setname; +type and +object for types,
-  encodings and idle times, which are left out without them; of a Cluster +cluster|slots and
-  +cluster|nodes. CONFIG is not asked for.
+  +scan +memory|usage +pttl +info +ping +select +client|setname. For types, encodings and idle
+  times also +type and +object; without these rights analyze leaves them out. In a Cluster also
+  +cluster|slots and +cluster|nodes. It does not use CONFIG.
 ${TOOL_ENVIRONMENT}${TOOL_EXIT_STATUS}`;

@@ -7,15 +7,15 @@ import { addServerOptions, countOrNone, wholeNumber, yieldProcessor } from './to
 export function declareDoctor(program: Command, inherited: <O extends object>(own: O) => O): void {
   addServerOptions(program.command('doctor'))
     .allowExcessArguments(false)
-    .summary('find what endangers the memory of a Redis, and how to mend it')
+    .summary('find what endangers the memory of a Redis, and how to fix it')
     .addOption(
-      new Option('--sample <keys>', 'look at so many keys; 0: at none')
+      new Option('--sample <keys>', 'look at this many keys; 0: at none')
         .default(10_000)
         .argParser(countOrNone),
     )
-    .option('--max-rate <keys>', 'look at so many keys a second at most', wholeNumber)
+    .option('--max-rate <keys>', 'look at this many keys a second at most', wholeNumber)
     .addOption(
-      new Option('--fail-on <severity>', 'exit with 2 or 3 from this on')
+      new Option('--fail-on <severity>', 'exit with 2 or 3 for this severity and worse')
         .choices(['notice', 'warning', 'critical'])
         .default('warning'),
     )

@@ -1,16 +1,18 @@
-// What `--help` of init says below the list of flags. Text only.
+// The text of `init --help` below the list of flags. Text only.
 import { TOOL_ENVIRONMENT, TOOL_EXIT_STATUS } from './tool-help.js';
 
 export const INIT_MANUAL = `
 Description:
-  Looks at the keys of a Redis and writes a first configuration: a rule for each pattern that weighs
-  something, with a TTL where its keys are strings (the one that most of them have, or one by their
-  name), "durable" where they are lists, hashes and the like, and a priority. Each rule has a comment
-  with what was seen. All of it only observes: nothing is given and nothing refused until "mode" is
-  "enforce"; where nothing tells that keys may end, not before the rule's own "mode" is taken out.
-  How many keys have no rule, since their patterns are small or many, is said.
+  Looks at the keys of a Redis and writes a first configuration, with a rule for each pattern of
+  some weight. Rules for strings get a TTL: the one that most of the keys have, or one by their
+  name. Rules for lists, hashes and other types are "durable". Each rule has a priority, and a
+  comment with what init saw.
 
-  With --admin the patterns that a running proxy has found among writes are added.
+  All rules only observe: they give and refuse nothing until "mode" is "enforce". If nothing
+  suggests that keys may expire, the rule also has a "mode" of its own, which you must remove
+  first. init says how many keys have no rule because their patterns are too small or too many.
+
+  With --admin it adds patterns that a running proxy has found in its writes.
 
 Examples:
   spillway init --upstream redis://10.0.0.5:6379 --output proxy.config.json
@@ -19,5 +21,5 @@ Examples:
       From 50,000 keys and a running proxy.
 
 Rights:
-  As of spillway analyze.
+  As for spillway analyze.
 ${TOOL_ENVIRONMENT}${TOOL_EXIT_STATUS}`;

@@ -67,9 +67,11 @@ addConfigOptions(program).action(async (options: ConfigOptions) => {
 });
 
 addConfigOptions(program.command('check'))
-  .summary('validate the configuration and print what it amounts to')
+  .summary('validate the configuration and print the effective one')
   .allowExcessArguments(false)
-  .description('Validates the configuration, flags and environment included, and prints what it amounts to.')
+  .description(
+    'Validates the configuration, including flags and environment, and prints the effective configuration.',
+  )
   .option('--json', 'print one JSON document')
   .addHelpText('after', exitStatusHelp('check'))
   .action(async (own: ConfigOptions & { readonly json?: boolean }) => {
@@ -82,8 +84,8 @@ addConfigOptions(program.command('check'))
 
 addAskOptions(program.command('explain'))
   .argument('<key>', 'the key, as the client sends it')
-  .argument('[command...]', 'the command, with or without the key in it; SET where none is given')
-  .summary('say what becomes of a command, and why')
+  .argument('[command...]', 'the command, with or without the key in it; default: SET')
+  .summary('show what Spillway does with a command, and why')
   .option('--json', 'print one JSON document')
   .addHelpText('after', EXPLAIN_MANUAL)
   .action(async (key: string, command: string[], own: AskOptions) => {
@@ -94,7 +96,7 @@ addAskOptions(program.command('explain'))
 addAskOptions(program.command('stats'))
   .argument('[pattern]', 'only rules and discovered patterns that match this glob')
   .allowExcessArguments(false)
-  .summary('print what a running proxy has counted')
+  .summary('print the counters of a running proxy')
   .option('--json', 'print one JSON document')
   .addHelpText('after', STATS_MANUAL)
   .action(async (pattern: string | undefined, own: AskOptions) => {
@@ -104,9 +106,11 @@ addAskOptions(program.command('stats'))
 
 addAskOptions(program.command('top'))
   .allowExcessArguments(false)
-  .summary('watch what happens a second, by rule')
-  .addOption(new Option('--sort <column>', 'the most first').choices(SORTS).default('writes'))
-  .addOption(new Option('--interval <seconds>', 'time between two looks').default(1).argParser(interval))
+  .summary('watch writes, bytes and sheds a second, by rule')
+  .addOption(
+    new Option('--sort <column>', 'sort by this column, the most first').choices(SORTS).default('writes'),
+  )
+  .addOption(new Option('--interval <seconds>', 'time between two updates').default(1).argParser(interval))
   .addHelpText('after', TOP_MANUAL)
   .action(async (own: TopOptions) => {
     const { topCommand } = await import('./top.js');
@@ -125,15 +129,13 @@ addAskOptions(program.command('report'))
   });
 
 addAskOptions(program.command('simulate'))
-  .argument(
-    '<pressure>',
-    'how full memory is to seem, such as 95%; "off" ends the rehearsal',
-    simulatedPressure,
-  )
+  .argument('<pressure>', 'how full memory seems, such as 95%; "off" ends the rehearsal', simulatedPressure)
   .allowExcessArguments(false)
-  .summary('rehearse a full memory at a running proxy')
+  .summary('rehearse full memory on a running proxy')
   .addOption(
-    new Option('--seconds <number>', 'how long, 3600 at most').default(60).argParser(rehearsalSeconds),
+    new Option('--seconds <number>', 'length of the rehearsal, 3600 at most')
+      .default(60)
+      .argParser(rehearsalSeconds),
   )
   .option('--json', 'print one JSON document')
   .addHelpText('after', SIMULATE_MANUAL)
@@ -152,9 +154,9 @@ declareWatch(program, inherited);
 program
   .command('demo')
   .allowExcessArguments(false)
-  .summary('see it work on a private Redis, beside a Redis without it')
+  .summary('see Spillway work on a private Redis, beside a Redis without it')
   .description(
-    'Runs one workload through Spillway and straight at a second Redis, and shows both side by side.',
+    'Runs one workload through Spillway and directly against a second Redis, and shows both side by side.',
   )
   .option('--seconds <n>', 'end after N seconds with a summary', positiveNumber)
   .option('--json', 'print the summary as JSON')

@@ -22,21 +22,24 @@ export interface ConfigOptions {
 export function addConfigOptions(command: Command): Command {
   return command
     .option('-c, --config <file>', 'read the configuration from FILE (JSON)')
-    .option('-l, --listen <host:port>', 'accept clients here; ":6380" means all interfaces; or unix:/path')
-    .option('--tls-cert <file>', 'clients use TLS: the certificate, PEM')
-    .option('--tls-key <file>', 'its private key, PEM')
-    .option('--tls-client-ca <file>', 'the CAs that certificates of clients must be from, PEM')
+    .option('-l, --listen <host:port>', 'listen for clients here; ":6380": on all interfaces; or unix:/path')
+    .option('--tls-cert <file>', 'serve clients over TLS with this certificate, PEM')
+    .option('--tls-key <file>', 'the private key of the certificate, PEM')
+    .option('--tls-client-ca <file>', 'require client certificates signed by these CAs, PEM')
     .option(
       '-u, --upstream <url>',
-      'the Redis or Valkey behind, redis://[user:password@]host[:port][/db], rediss:// (TLS) or unix:///path',
+      'the Redis or Valkey server: redis://[user:password@]host[:port][/db], rediss:// (TLS) or unix:///path',
     )
-    .option('--upstream-ca <file>', "the CAs that a rediss:// server's certificate may be from, PEM")
+    .option('--upstream-ca <file>', "the CAs that may sign a rediss:// server's certificate, PEM")
     .option(
       '-a, --admin <host:port>',
-      'serve statistics, metrics and health here, beyond loopback with a token; "off": nowhere',
+      'serve statistics, metrics and health here; needs a token beyond loopback; "off": nowhere',
     )
-    .option('-w, --workers <number>', 'serve clients by so many processes; "auto": one for each processor')
-    .option('--log-level <level>', `log from this level up: ${LOG_LEVELS.join(', ')}`);
+    .option(
+      '-w, --workers <number>',
+      'number of processes that serve clients; "auto": one for each processor',
+    )
+    .option('--log-level <level>', `log this level and above: ${LOG_LEVELS.join(', ')}`);
 }
 
 export function toSources(options: ConfigOptions, env: ConfigSources['env']): ConfigSources {
@@ -54,6 +57,6 @@ export interface AskOptions {
 /** Declares them on a command. */
 export function addAskOptions(command: Command): Command {
   return command
-    .option('-c, --config <file>', "take the admin address and the token's file from FILE")
+    .option('-c, --config <file>', 'read the admin address and the token file from FILE')
     .option('-a, --admin <url>', 'ask the proxy whose admin server is at URL');
 }

@@ -1,5 +1,5 @@
 // Declares `spillway sweep`.
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { SWEEP_MANUAL } from './sweep-help.js';
 import type { SweepCommandOptions } from './sweep-options.js';
 import { addWalkOptions, wholeNumber, yieldProcessor } from './tool-options.js';
@@ -8,14 +8,22 @@ export function declareSweep(program: Command, inherited: <O extends object>(own
   addWalkOptions(program.command('sweep'))
     .allowExcessArguments(false)
     .summary('give TTLs to keys that have none, by the rules')
-    .option('--apply', 'do it; else it is only told what would be done')
+    .option('--apply', 'give the TTLs; default: only print what would be done')
     .option('--rule <name...>', 'only the keys of these rules')
-    .option('--max-keys <number>', 'give so many TTLs at most', wholeNumber)
-    .option('--spread <share>', 'make TTLs longer by up to this, so that not all end at once', share, 0.1)
-    .option('--until <share>', 'end before memory is this full; "never": do not look', untilShare)
-    .option('--ttl <duration>', 'this one where the TTL of a rule is longer')
-    .option('--journal <file>', 'with --apply: keep what is done in FILE, to undo it or go on')
-    .option('--resume <file>', 'go on with the sweep of this journal')
+    .option('--max-keys <number>', 'give this many TTLs at most', wholeNumber)
+    .addOption(
+      new Option('--spread <share>', 'make TTLs longer by up to this share, so that not all expire at once')
+        .default(0.1, '10%')
+        .argParser(share),
+    )
+    .option(
+      '--until <share>',
+      'stop before memory is this full (default: the lowest band of memory.shed); "never": no check',
+      untilShare,
+    )
+    .option('--ttl <duration>', 'use this TTL for rules with a longer one')
+    .option('--journal <file>', 'with --apply: write the journal to FILE, for --undo and --resume')
+    .option('--resume <file>', 'with --apply: continue the sweep of this journal')
     .option('--undo <file>', 'take back the TTLs that the sweep of this journal gave')
     .option('--json', 'print one JSON document')
     .addHelpText('after', SWEEP_MANUAL)

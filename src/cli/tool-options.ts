@@ -1,26 +1,26 @@
-// What the commands that talk to Redis itself declare alike. Loads nothing but the parser of the command line: each start
-// of spillway reads it.
+// The flags that the commands that talk to Redis directly share. Loads only the parser of the command line, because each
+// start of spillway reads this file.
 import { readdirSync } from 'node:fs';
 import os from 'node:os';
 import { type Command, InvalidArgumentError } from 'commander';
 
-/** Declares whom to ask. */
+/** Declares the flags that name the server. */
 export function addServerOptions(command: Command): Command {
   return command
-    .option('-c, --config <file>', 'take the server and the rules from FILE')
+    .option('-c, --config <file>', 'read the server and the rules from FILE')
     .option(
       '-u, --upstream <url>',
       'the server: redis://[user:password@]host[:port][/db], rediss:// (TLS), unix:///path, any node of a ' +
         'Cluster, or redis-sentinel://host:port,host:port/name',
     )
-    .option('--upstream-ca <file>', "the CAs that a rediss:// server's certificate may be from, PEM");
+    .option('--upstream-ca <file>', "the CAs that may sign a rediss:// server's certificate, PEM");
 }
 
-/** Declares how to go through its keys, too. */
+/** Also declares the flags of a walk over the keys. */
 export function addWalkOptions(command: Command): Command {
   return addServerOptions(command)
-    .option('--db <number>', 'only this database; else the one in the URL, else all', databaseNumber)
-    .option('--max-rate <keys>', 'look at so many keys a second at most', wholeNumber);
+    .option('--db <number>', 'only this database; default: the one in the URL, else all', databaseNumber)
+    .option('--max-rate <keys>', 'look at this many keys a second at most', wholeNumber);
 }
 
 /**

@@ -12,9 +12,9 @@ const MOST_THRESHOLDS = 10;
 export function declareWatch(program: Command, inherited: <O extends object>(own: O) => O): void {
   addServerOptions(program.command('watch'))
     .allowExcessArguments(false)
-    .summary('watch the memory of a Redis, and tell when it fills')
+    .summary('watch the memory of a Redis, and alert when it fills')
     .addOption(
-      new Option('--threshold <shares>', 'how full memory is when that is told, such as 80%,90%')
+      new Option('--threshold <shares>', 'report when memory reaches these shares of the limit')
         .default([0.8, 0.9], '80%,90%')
         .argParser(thresholds),
     )
@@ -25,12 +25,12 @@ export function declareWatch(program: Command, inherited: <O extends object>(own
     )
     .option(
       '--time-to-full <duration>',
-      'tell when memory is full within this, by the forecast; 0s: never (alerts.timeToFull, 30m)',
+      'report when the forecast says full within this time; 0s: never (default: alerts.timeToFull, 30m)',
       (text) => duration(text, 0, 7 * 24 * HOUR),
     )
-    .option('--log <file>', 'add what changes, and each reading, to FILE as lines of JSON')
-    .option('--quiet', 'print what changes alone')
-    .option('--once', 'look once, and exit by what is found')
+    .option('--log <file>', 'append changes and readings to FILE as lines of JSON')
+    .option('--quiet', 'print only changes')
+    .option('--once', 'look once; the exit code says what was found')
     .option('--json', 'print lines of JSON')
     .addHelpText('after', WATCH_MANUAL)
     .action(async (own: WatchCommandOptions) => {
