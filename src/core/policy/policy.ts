@@ -229,8 +229,12 @@ export class Policy {
     const expiry =
       index < args.parsed ? readExpiry(args.buf, args.starts[index], args.ends[index], unit, this.now) : -1;
     verdict.recorded = expiry >= 0;
+    // A point in time becomes PX: beside a second EXAT or PXAT that would be a syntax error.
+    const replaceable = isRelative(unit) || !this.options.repeated;
     const clamped =
-      verdict.recorded && rule.maxTtlMs > 0 ? clampExpiry(expiry, unit, rule.maxTtlMs, this.now) : -1;
+      verdict.recorded && rule.maxTtlMs > 0 && replaceable
+        ? clampExpiry(expiry, unit, rule.maxTtlMs, this.now)
+        : -1;
     verdict.outcome[0] = expiryOutcome(rule, clamped >= 0);
     if (verdict.outcome[0] !== TtlOutcome.CLAMPED) {
       verdict.lifetimeMs = lifetimeOf(expiry, unit, this.now);

@@ -22,6 +22,8 @@ const COMPARISONS = ['IFEQ', 'IFNE', 'IFDEQ', 'IFDNE'] as const;
 export class TtlOptions {
   kind: ExpiryKind = ExpiryKind.NONE;
   unit: ExpiryUnit = ExpiryUnit.SECONDS;
+  /** The same expiry option stands there twice; Redis takes the last number. */
+  repeated = false;
   private expect: Expect = Expect.OPTION;
   private existence: Existence = Existence.ANY;
   /** Which of the IF… conditions was seen, by its place in COMPARISONS; -1: none. */
@@ -31,6 +33,7 @@ export class TtlOptions {
   /** Starts over; `persistAllowed` for GETEX, whose PERSIST stands where SET has KEEPTTL. */
   reset(persistAllowed: boolean): void {
     this.kind = ExpiryKind.NONE;
+    this.repeated = false;
     this.expect = Expect.OPTION;
     this.existence = Existence.ANY;
     this.comparison = -1;
@@ -79,8 +82,8 @@ export class TtlOptions {
 
   /** Redis takes the same expiry option twice, the last number counts; two different ones contradict each other. */
   private expiry(unit: ExpiryUnit): void {
-    const repeated = this.kind === ExpiryKind.EXPIRY && this.unit === unit;
-    if (this.kind !== ExpiryKind.NONE && !repeated) {
+    this.repeated = this.kind === ExpiryKind.EXPIRY && this.unit === unit;
+    if (this.kind !== ExpiryKind.NONE && !this.repeated) {
       this.kind = ExpiryKind.MALFORMED;
       return;
     }

@@ -66,6 +66,18 @@ const CASES: readonly [what: string, sent: string[], upstream: string[][], write
     'CLAMPED',
   ],
   [
+    'SET EXAT twice: PX beside it would be a syntax error',
+    ['SET', 'max:a', 'v', 'EXAT', '1800000000', 'exat', '1800000000'],
+    [['SET', 'max:a', 'v', 'EXAT', '1800000000', 'exat', '1800000000']],
+    'HAD_TTL',
+  ],
+  [
+    'GETEX PXAT twice',
+    ['GETEX', 'max:a', 'PXAT', '1800000000000', 'PXAT', '1800000000000'],
+    [['GETEX', 'max:a', 'PXAT', '1800000000000', 'PXAT', '1800000000000']],
+    'HAD_TTL',
+  ],
+  [
     'SET EX twice',
     ['SET', 'max:a', 'v', 'EX', '5', 'EX', '99'],
     [['SET', 'max:a', 'v', 'EX', '5', 'EX', '10']],
