@@ -6,7 +6,7 @@ import { formatListenAddress } from '../config/address.js';
 import { describeConfig } from '../config/describe.js';
 import type { EffectiveConfig } from '../config/effective.js';
 import { ConfigError } from '../config/error.js';
-import { type ConfigSources, type LoadedConfig, loadConfig } from '../config/load.js';
+import { type ConfigSources, type LoadedConfig, loadConfig, reloadConfig } from '../config/load.js';
 import { LogOutput, logTo, STUCK_AFTER_MS } from '../runtime/log/log-output.js';
 import { type RunningProxy, startProxy } from '../runtime/proxy.js';
 import { complain, ExitCode } from './exit.js';
@@ -51,7 +51,7 @@ export async function run(sources: ConfigSources, version: string): Promise<Exit
   );
 
   try {
-    const source = { file, text, load: () => loadConfig({ ...sources, running: true }) };
+    const source = { file, text, load: () => reloadConfig(sources) };
     proxy = await startProxy(config, log, { source, logOutput: output });
   } catch (error) {
     complain(explain(error, config));

@@ -16,14 +16,16 @@ const SHOWN = 50;
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
 
-  /** @param source what was read: a file's path, or "the configuration" */
+  /** @param source what was read: a file's path, or "the configuration" @param options `cause`: why a file could not be read */
   constructor(
     readonly code: ConfigErrorCode,
     readonly source: string,
     readonly problems: readonly ConfigProblem[],
+    options?: ErrorOptions,
   ) {
     super(
       `${source}: ${problems.length === 1 ? '1 problem' : `${problems.length} problems`}\n${list(problems)}`,
+      options,
     );
   }
 }

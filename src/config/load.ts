@@ -1,6 +1,7 @@
 // Loads a config: file, environment and flags in, the effective config out, or one ConfigError that lists it all.
 // Knows nothing of the command line or of the process.
 // Invariant: flags > environment > file > defaults; no secret ever reaches an error or a warning.
+import { type WithFiles, withFiles, withFilesNow } from '../files/with-files.js';
 import { formatListenAddress, isLoopback } from './address.js';
 import { checkConfig } from './check.js';
 import { compileConfig } from './compile.js';
@@ -18,7 +19,7 @@ import {
   unknownVariables,
 } from './overrides.js';
 import { ruleMistakes } from './rule-mistakes.js';
-import { readAuthorization, readFileOf, readPassword, readText, readToken, readWebhook } from './secrets.js';
+import { readAuthorization, readPassword, readText, readToken, readWebhook } from './secrets.js';
 import { checkTlsFiles } from './tls-files.js';
 
 export interface ConfigSources {
@@ -27,8 +28,6 @@ export interface ConfigSources {
   /** Usually process.env. */
   readonly env: Environment;
   readonly flags: ConfigFlags;
-  /** The proxy runs already: it waits for no file, and reads regular ones only. */
-  readonly running?: boolean;
 }
 
 export interface LoadedConfig {
@@ -41,22 +40,30 @@ export interface LoadedConfig {
   readonly warnings: readonly string[];
 }
 
-/** @throws ConfigError with every problem that was found */
-export function loadConfig({ file: given, env, flags, running = false }: ConfigSources): LoadedConfig {
-  const readFile = readFileOf(running);
+/** Before anything is served: it waits for the files. @throws ConfigError with every problem that was found */
+export function loadConfig(sources: ConfigSources): LoadedConfig {
+  return withFilesNow(load(sources));
+}
+
+/** While the proxy runs: nothing else waits for the files, which must be regular ones. @throws as loadConfig() */
+export function reloadConfig(sources: ConfigSources): Promise<LoadedConfig> {
+  return withFiles(load(sources));
+}
+
+function* load({ file: given, env, flags }: ConfigSources): WithFiles<LoadedConfig> {
   const file = given ?? nonEmpty(env[CONFIG_VARIABLE]);
-  const text = file === undefined ? undefined : readText(readFile, file, 'the config file');
+  const text = file === undefined ? undefined : yield* readText(file, 'the config file');
   const content = file === undefined || text === undefined ? {} : parseFile(file, text);
   const { value, origins } = override(content, env, flags);
   const parsed = checkConfig(value, file, origins);
   const config = compileConfig(parsed, {
-    upstreamPassword: readPassword(env, readFile),
-    adminToken: readToken(env, parsed.admin.tokenFile, readFile),
-    alertsWebhook: readWebhook(env, parsed.alerts.webhookFile, readFile),
-    alertsAuthorization: readAuthorization(env, parsed.alerts.authorizationFile, readFile),
+    upstreamPassword: yield* readPassword(env),
+    adminToken: yield* readToken(env, parsed.admin.tokenFile),
+    alertsWebhook: yield* readWebhook(env, parsed.alerts.webhookFile),
+    alertsAuthorization: yield* readAuthorization(env, parsed.alerts.authorizationFile),
   });
   requireToken(config, file, origins.get('admin.listen') ?? 'admin.listen');
-  checkTlsFiles(config, file);
+  yield* checkTlsFiles(config, file);
   return {
     config,
     file,

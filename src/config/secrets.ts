@@ -1,6 +1,7 @@
 // Secrets that need not stand in the config: read from a variable, or from a file that a variable or the config names.
-// Owns reading files for src/config. Invariant: no secret ever reaches an error or a warning.
-import { readAnyFile, readRegularFile, whyUnreadable } from '../files/read-file.js';
+// Owns reading files for src/config, which whoever loads a config does for it. Invariant: no secret ever reaches an error or a warning.
+import { whyUnreadable } from '../files/read-file.js';
+import type { WithFiles } from '../files/with-files.js';
 import type { EffectiveConfig } from './effective.js';
 import { ConfigError } from './error.js';
 import {
@@ -22,21 +23,13 @@ const TOKEN = /^[A-Za-z0-9._~+/-]{16,512}=*$/;
 /** A header's value: one line without spaces at its ends. */
 const AUTHORIZATION = /^[!-~](?:[ -~]{0,4094}[!-~])?$/;
 
-/** How files are read: see files/read-file.ts. */
-export type ReadFile = (path: string) => Buffer;
-
-/** A running proxy waits for no file. */
-export function readFileOf(running: boolean): ReadFile {
-  return running ? readRegularFile : readAnyFile;
-}
-
 /** The password of the memory monitor's connection. @throws ConfigError */
-export function readPassword(env: Environment, readFile: ReadFile): string | undefined {
+export function* readPassword(env: Environment): WithFiles<string | undefined> {
   const password = nonEmpty(env[PASSWORD_VARIABLE]);
   const file = nonEmpty(env[PASSWORD_FILE_VARIABLE]);
   if (file === undefined) return password;
   if (password !== undefined) throw twice(PASSWORD_FILE_VARIABLE, PASSWORD_VARIABLE);
-  return readSecret(readFile, file, 'the password file', PASSWORD_FILE_VARIABLE);
+  return yield* readSecret(file, 'the password file', PASSWORD_FILE_VARIABLE);
 }
 
 /** A secret that a variable gives, or a file that a setting names, in which a variable's file stands already. */
@@ -78,44 +71,27 @@ const AUTHORIZATION_GIVEN: Given = {
 };
 
 /** The admin server's bearer token. @throws ConfigError */
-export function readToken(
-  env: Environment,
-  file: string | undefined,
-  readFile: ReadFile,
-): string | undefined {
-  return read(TOKEN_GIVEN, env, file, readFile);
+export function readToken(env: Environment, file: string | undefined): WithFiles<string | undefined> {
+  return read(TOKEN_GIVEN, env, file);
 }
 
 /** Where alerts are posted to. @throws ConfigError */
-export function readWebhook(
-  env: Environment,
-  file: string | undefined,
-  readFile: ReadFile,
-): string | undefined {
-  return read(WEBHOOK_GIVEN, env, file, readFile);
+export function readWebhook(env: Environment, file: string | undefined): WithFiles<string | undefined> {
+  return read(WEBHOOK_GIVEN, env, file);
 }
 
 /** What goes with alerts as their Authorization header. @throws ConfigError */
-export function readAuthorization(
-  env: Environment,
-  file: string | undefined,
-  readFile: ReadFile,
-): string | undefined {
-  return read(AUTHORIZATION_GIVEN, env, file, readFile);
+export function readAuthorization(env: Environment, file: string | undefined): WithFiles<string | undefined> {
+  return read(AUTHORIZATION_GIVEN, env, file);
 }
 
-function read(
-  secret: Given,
-  env: Environment,
-  file: string | undefined,
-  readFile: ReadFile,
-): string | undefined {
+function* read(secret: Given, env: Environment, file: string | undefined): WithFiles<string | undefined> {
   const { variable, fileVariable, setting, what, problem } = secret;
   const given = nonEmpty(env[variable]);
   const byVariable = nonEmpty(env[fileVariable]) !== undefined;
   if (given !== undefined && byVariable) throw twice(fileVariable, variable);
   const where = byVariable ? fileVariable : setting;
-  const value = given ?? (file === undefined ? undefined : readSecret(readFile, file, what, where));
+  const value = given ?? (file === undefined ? undefined : yield* readSecret(file, what, where));
   const message = value === undefined ? undefined : problem(value);
   if (message !== undefined) throw invalid(given === undefined ? where : variable, message);
   return value;
@@ -154,20 +130,22 @@ const SECRET_VARIABLES: ReadonlySet<string> = new Set([
 ]);
 
 /** @throws ConfigError CONFIG_UNREADABLE; `where`: what named the file */
-export function readText(readFile: ReadFile, file: string, what: string, where = ''): string {
+export function* readText(file: string, what: string, where = ''): WithFiles<string> {
   try {
-    return readFile(file)
-      .toString('utf8')
-      .replace(/^\uFEFF/, '');
-  } catch (error) {
-    throw new ConfigError('CONFIG_UNREADABLE', file, [
-      { where, message: `cannot read ${what}: ${whyUnreadable(error)}` },
-    ]);
+    return textOf(yield { path: file, regular: false });
+  } catch (cause) {
+    const message = `cannot read ${what}: ${whyUnreadable(cause)}`;
+    throw new ConfigError('CONFIG_UNREADABLE', file, [{ where, message }], { cause });
   }
 }
 
-function readSecret(readFile: ReadFile, file: string, what: string, where: string): string {
-  const content = readText(readFile, file, what, where).replace(/\r?\n$/, '');
+/** Without the mark that some editors begin a file with. */
+export function textOf(content: Buffer): string {
+  return content.toString('utf8').replace(/^\uFEFF/, '');
+}
+
+function* readSecret(file: string, what: string, where: string): WithFiles<string> {
+  const content = (yield* readText(file, what, where)).replace(/\r?\n$/, '');
   if (content !== '') return content;
   throw new ConfigError('CONFIG_INVALID', file, [{ where, message: 'names an empty file' }]);
 }

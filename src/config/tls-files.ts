@@ -1,25 +1,35 @@
 // The files that a config names for TLS, looked at before anything starts, so that `spillway check` finds what is wrong.
-import { readTlsFiles, TlsFileError, type TlsFiles } from '../files/material.js';
+import { TlsFileError, type TlsFiles, tlsMaterial } from '../files/material.js';
+import type { WithFiles } from '../files/with-files.js';
 import type { EffectiveConfig } from './effective.js';
 import { ConfigError, type ConfigProblem } from './error.js';
 
 /** @throws ConfigError CONFIG_INVALID for files that cannot be used */
-export function checkTlsFiles({ listenTls, upstream }: EffectiveConfig, source = 'configuration'): void {
+export function* checkTlsFiles(
+  { listenTls, upstream }: EffectiveConfig,
+  source = 'configuration',
+): WithFiles<void> {
   const problems: ConfigProblem[] = [];
-  const look = (where: string, files: TlsFiles, names: Record<keyof TlsFiles, string>): void => {
+  let cause: unknown;
+  const look = function* (
+    where: string,
+    files: TlsFiles,
+    names: Record<keyof TlsFiles, string>,
+  ): WithFiles<void> {
     try {
-      readTlsFiles(files);
+      yield* tlsMaterial(files);
     } catch (error) {
       if (!(error instanceof TlsFileError)) throw error;
+      cause ??= error.cause;
       problems.push({ where: `${where}.${names[error.file]}`, message: error.message });
     }
   };
   if (listenTls !== undefined) {
     const { cert, key, clientCa: ca } = listenTls;
-    look('listenTls', { cert, key, ca }, { cert: 'cert', key: 'key', ca: 'clientCa' });
+    yield* look('listenTls', { cert, key, ca }, { cert: 'cert', key: 'key', ca: 'clientCa' });
   }
   if (upstream.tls !== undefined) {
-    look('upstream.tls', upstream.tls, { cert: 'cert', key: 'key', ca: 'ca' });
+    yield* look('upstream.tls', upstream.tls, { cert: 'cert', key: 'key', ca: 'ca' });
   }
-  if (problems.length > 0) throw new ConfigError('CONFIG_INVALID', source, problems);
+  if (problems.length > 0) throw new ConfigError('CONFIG_INVALID', source, problems, { cause });
 }

@@ -2,7 +2,8 @@
 // Holds no state, watches nothing. Invariant: what it returns can be used as it is: the key belongs to the certificate,
 // which is valid now. No error shows anything of a file's content.
 import { createHash, createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
-import { readRegularFile, whyUnreadable } from '../files/read-file.js';
+import { whyUnreadable } from './read-file.js';
+import { type WithFiles, withFilesNow } from './with-files.js';
 
 /** Paths. A certificate has its key with it. */
 export interface TlsFiles {
@@ -39,10 +40,15 @@ export class TlsFileError extends Error {
 }
 
 /** @throws TlsFileError */
-export function readTlsFiles(files: TlsFiles, now = Date.now()): TlsMaterial {
-  const cert = read(files, 'cert');
-  const key = read(files, 'key');
-  const ca = read(files, 'ca');
+export function readTlsFiles(files: TlsFiles): TlsMaterial {
+  return withFilesNow(tlsMaterial(files));
+}
+
+/** @throws TlsFileError */
+export function* tlsMaterial(files: TlsFiles, now = Date.now()): WithFiles<TlsMaterial> {
+  const cert = yield* read(files, 'cert');
+  const key = yield* read(files, 'key');
+  const ca = yield* read(files, 'ca');
   const own = cert && certificate('cert', files, cert);
   const secret = key && privateKey(files, key);
   if (own && secret && !own.checkPrivateKey(secret)) {
@@ -53,11 +59,11 @@ export function readTlsFiles(files: TlsFiles, now = Date.now()): TlsMaterial {
   return { cert, key, ca, expiresAt: own && Date.parse(own.validTo), digest: digest([cert, key, ca]) };
 }
 
-function read(files: TlsFiles, file: TlsFile): Buffer | undefined {
+function* read(files: TlsFiles, file: TlsFile): WithFiles<Buffer | undefined> {
   const path = files[file];
   if (path === undefined) return undefined;
   try {
-    return readRegularFile(path);
+    return yield { path, regular: true };
   } catch (error) {
     throw new TlsFileError(file, `cannot read ${path}: ${whyUnreadable(error)}`, { cause: error });
   }

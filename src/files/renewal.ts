@@ -2,9 +2,10 @@
 // changed, whatever a watch says.
 // Invariant: there is always a usable context: files that cannot be used leave the one before in its place.
 import { createSecureContext, type SecureContext } from 'node:tls';
-import { isOutOfFiles } from '../files/read-file.js';
-import { FileWatch } from '../files/watch.js';
-import { readTlsFiles, type TlsFiles, type TlsMaterial } from './material.js';
+import { readTlsFiles, type TlsFiles, type TlsMaterial, tlsMaterial } from './material.js';
+import { isPassing } from './read-file.js';
+import { FileWatch } from './watch.js';
+import { withFiles } from './with-files.js';
 
 export interface RenewalEvents {
   /** New connections get what the files hold now. */
@@ -27,6 +28,8 @@ export class TlsRenewal {
   private readonly watch: FileWatch;
   private renewals = 0;
   private problem: string | null = null;
+  private underWay: Promise<void> = Promise.resolve();
+  private waiting: Promise<void> | undefined;
 
   /** @throws TlsFileError when the files cannot be used to begin with */
   constructor(
@@ -52,11 +55,21 @@ export class TlsRenewal {
     return { certificateExpiresAt: this.current.expiresAt ?? null, renewals, problem };
   }
 
-  /** Reads the files now. Returns whether they are in use. */
-  reload(): boolean {
+  /** Reads the files, as they are now or later. Resolves when they are in use, or it is known that they cannot be. */
+  reload(): Promise<void> {
+    // One that waits has read nothing yet.
+    this.waiting ??= this.underWay.then(() => {
+      this.waiting = undefined;
+      return this.attempt();
+    });
+    this.underWay = this.waiting;
+    return this.waiting;
+  }
+
+  private async attempt(): Promise<void> {
     this.watch.looked();
     try {
-      const material = readTlsFiles(this.files);
+      const material = await withFiles(tlsMaterial(this.files));
       if (material.digest !== this.current.digest) {
         this.secureContext = contextOf(material);
         this.current = material;
@@ -64,14 +77,12 @@ export class TlsRenewal {
         this.events.renewed(material);
       }
       this.problem = null;
-      return true;
     } catch (error) {
       // It says nothing of the files, and they are looked at again.
-      if (isOutOfFiles((error as Error).cause)) return false;
+      if (isPassing((error as Error).cause)) return;
       const { message } = error as Error;
       if (message !== this.problem) this.events.kept(error as Error);
       this.problem = message;
-      return false;
     }
   }
 

@@ -1,11 +1,9 @@
 // Says when files may have changed: watches their folders, and looks once a minute all the same, since not every file
 // system tells of changes. Kubernetes renews what it mounts by turning a symbolic link beside the files: so it is the
 // folder that is watched, and what a change means is for the owner to find out, who compares the content.
-// A file system that hangs holds up a thread of Node's pool, not the process: that the files can be reached is found out
-// by that thread before their owner, who reads them, is called.
-// Invariant: the owner is called once for changes that come close together, when they have been still for a moment.
+// Invariants: the owner is called once for changes that come close together, when they have been still for a moment, and
+// not while it looks: then again.
 import { type FSWatcher, watch } from 'node:fs';
-import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 /** Files that belong together are written one after the other, and one file in several pieces. */
@@ -16,12 +14,13 @@ export class FileWatch {
   private readonly watchers: FSWatcher[] = [];
   private readonly looking: NodeJS.Timeout;
   private settling: NodeJS.Timeout | undefined;
-  private reaching = false;
+  private isLooking = false;
+  private again = false;
   private closed = false;
 
   constructor(
-    private readonly paths: readonly string[],
-    private readonly look: () => void,
+    paths: readonly string[],
+    private readonly look: () => Promise<unknown>,
   ) {
     for (const folder of new Set(paths.map((path) => dirname(path)))) this.watch(folder);
     this.looking = setInterval(() => void this.lookNow(), LOOK_EVERY_MS).unref();
@@ -57,11 +56,13 @@ export class FileWatch {
   }
 
   private async lookNow(): Promise<void> {
-    if (this.reaching) return;
-    this.reaching = true;
-    // Those that are gone, too: the owner says so.
-    await Promise.allSettled(this.paths.map((path) => stat(path)));
-    this.reaching = false;
-    if (!this.closed) this.look();
+    this.again = true;
+    if (this.isLooking) return;
+    this.isLooking = true;
+    while (this.again && !this.closed) {
+      this.again = false;
+      await this.look();
+    }
+    this.isLooking = false;
   }
 }

@@ -58,8 +58,8 @@ export class Alone implements Service {
     this.plane.serverClock.adopt(epochMs);
   }
 
-  reload(config: EffectiveConfig): readonly number[] {
-    this.plane.reload(config);
+  async reload(config: EffectiveConfig): Promise<readonly number[]> {
+    await this.plane.reload(config);
     return [];
   }
 

@@ -1,5 +1,6 @@
 // What serves clients in one process: the sessions' context, the policy with its gate, the counters, the connections.
 // Holds no logic of its own beyond wiring. It decides by its gate, which somebody who knows of memory has to set.
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { EffectiveConfig } from '../config/effective.js';
 import type { CommandTable } from '../core/commands/table.js';
@@ -46,6 +47,8 @@ export interface DataPlaneSnapshot extends Omit<ClientsSnapshot, 'pool'> {
 
 /** How often the time that statistics are stamped with is refreshed, milliseconds; its lateness is the event loop's. */
 const STAMP_INTERVAL_MS = 50;
+/** How long a reload waits for certificates: it is done without them. */
+const RENEWAL_LIMIT_MS = 1000;
 /** Clients that cannot be served for the same reason are logged once in this time. */
 const FAILURE_LOG_MS = 1000;
 
@@ -143,8 +146,11 @@ export class DataPlane {
     Object.assign(this.context, followUpFormOf(server));
   }
 
-  /** Goes by another config from now on. What has been decided under the old one ends under it. */
-  reload(config: EffectiveConfig): void {
+  /**
+   * Goes by another config from now on. What has been decided under the old one ends under it. Resolves when certificates
+   * are renewed, too, or when that takes long.
+   */
+  async reload(config: EffectiveConfig): Promise<void> {
     const before = this.config;
     this.config = config;
     const { context, clients, stats } = this;
@@ -161,8 +167,8 @@ export class DataPlane {
     context.lookaheadBytes = lookaheadBytes;
     context.pendingRuns = pendingReplies;
     if (idleTimeoutMs !== before.limits.idleTimeoutMs) clients.setIdleTimeout(idleTimeoutMs);
-    this.upstreamTls?.renewal.reload();
-    this.entrance.tls?.renewal.reload();
+    const renewals = [this.upstreamTls, this.entrance.tls].map((tls) => tls?.renewal.reload());
+    await Promise.race([Promise.all(renewals), delay(RENEWAL_LIMIT_MS, undefined, { ref: false })]);
   }
 
   snapshot(): DataPlaneSnapshot {

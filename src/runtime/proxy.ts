@@ -137,7 +137,7 @@ export async function startProxy(
     chronicle?.reload(next);
     alerts?.reload(next.alerts);
     sweep?.reload(next);
-    secure?.renewal.reload();
+    void secure?.renewal.reload();
     return pending;
   };
   const reloader = new Reloader(config, source ?? unchanging(config), goBy, log, eventLog);
@@ -280,7 +280,7 @@ function logCapacity(
 
 /** Of a config that was made by a program. */
 function unchanging(config: EffectiveConfig): ReloadSource {
-  return { file: undefined, text: undefined, load: () => ({ config, warnings: [] }) };
+  return { file: undefined, text: undefined, load: async () => ({ config, warnings: [] }) };
 }
 
 function logServer(log: Logger, server: ServerFacts): void {

@@ -1,7 +1,7 @@
 // Reads the configuration again while the proxy runs: on a signal, on request, and when its file has changed. What can be
 // taken over is, whole; what cannot is named. Owns the config that the proxy runs by, and how the last attempt ended.
 // Invariants: one attempt at a time, and whoever asks is answered by one that began after he did; an attempt that fails
-// changes nothing and says what is wrong, and where; a secret stands in no answer and no log.
+// changes nothing and says what is wrong, and where; a secret stands in no answer and no log; nothing else waits for a file.
 import type { Logger } from 'pino';
 import { changesBetween, configAfter } from '../config/changes.js';
 import { describeConfig } from '../config/describe.js';
@@ -9,7 +9,8 @@ import type { EffectiveConfig } from '../config/effective.js';
 import { ConfigError } from '../config/error.js';
 import type { LoadedConfig } from '../config/load.js';
 import type { ConfigSnapshot, ReloadCause, ReloadOutcome } from '../config/reload-outcome.js';
-import { isOutOfFiles, readRegularFile } from '../files/read-file.js';
+import { textOf } from '../config/secrets.js';
+import { isPassing, readInBackground } from '../files/read-file.js';
 import { FileWatch } from '../files/watch.js';
 import type { EventLog } from '../observe/history/event-log.js';
 import { RuleSlots } from '../observe/stats/rule-slots.js';
@@ -21,17 +22,18 @@ const SHOWN_PROBLEMS = 50;
 /** Where the config that the proxy was started with came from. */
 export interface ReloadSource extends Pick<LoadedConfig, 'file' | 'text'> {
   /** Reads it again. @throws ConfigError */
-  load(): Pick<LoadedConfig, 'config' | 'warnings'>;
+  load(): Promise<Pick<LoadedConfig, 'config' | 'warnings'>>;
 }
 
 export class Reloader {
   private readonly slots = new RuleSlots();
-  /** What was in the file at the last attempt; undefined: it could not be read. */
+  /** What was in the file at the last attempt; undefined: it could not be read, or has to be looked at again. */
   private seen: string | undefined;
   private watch: FileWatch | undefined;
   private underWay: Promise<unknown> = Promise.resolve();
   private waiting: Promise<ReloadOutcome> | undefined;
   private open = false;
+  private closed = false;
   private loadedAt = new Date();
   private needsRestart: readonly string[] = [];
   private reloads = 0;
@@ -54,7 +56,7 @@ export class Reloader {
   start(): void {
     this.open = true;
     this.watchAsConfigured();
-    if (this.running.reload.onChange) this.look();
+    if (this.running.reload.onChange) void this.look();
   }
 
   /** What the proxy runs by. */
@@ -91,15 +93,17 @@ export class Reloader {
 
   close(): void {
     this.open = false;
+    this.closed = true;
     this.watch?.close();
   }
 
   /** Never rejects. */
   private async attempt(cause: ReloadCause): Promise<ReloadOutcome> {
     this.watch?.looked();
-    this.seen = this.readFile();
+    this.seen = await this.readFile();
     try {
-      const { config, warnings } = this.source.load();
+      const { config, warnings } = await this.source.load();
+      if (this.closed) throw new ConfigError('CONFIG_INVALID', 'configuration', [CLOSING]);
       const { applied, needsRestart } = changesBetween(this.running, config);
       // Also where nothing has changed: certificates may have.
       const next = this.prepared(config);
@@ -114,6 +118,7 @@ export class Reloader {
       this.report(cause, done);
       return { ok: true, ...done };
     } catch (error) {
+      if (error instanceof ConfigError && isPassing(error.cause)) this.seen = undefined;
       return this.failed(cause, error);
     }
   }
@@ -174,19 +179,17 @@ export class Reloader {
   }
 
   /** The file may have changed. */
-  private look(): void {
-    if (this.readFile() !== this.seen) void this.reload('file change');
+  private async look(): Promise<void> {
+    if ((await this.readFile()) !== this.seen && this.open) await this.reload('file change');
   }
 
-  private readFile(): string | undefined {
+  private async readFile(): Promise<string | undefined> {
     const { file } = this.source;
     if (file === undefined) return undefined;
     try {
-      return readRegularFile(file)
-        .toString('utf8')
-        .replace(/^\uFEFF/, '');
+      return textOf(await readInBackground(file));
     } catch (error) {
-      return isOutOfFiles(error) ? this.seen : undefined;
+      return isPassing(error) ? this.seen : undefined;
     }
   }
 
@@ -200,4 +203,5 @@ export class Reloader {
   }
 }
 
+const CLOSING = { where: '', message: 'the proxy is closing' };
 const UNKNOWN_PROBLEM = { where: '', message: 'it could not be taken over; the log says why' };

@@ -37,7 +37,7 @@ export interface Service {
    * Goes by another config from now on. Resolves when all that serve clients do, or with the numbers of those workers
    * that have not confirmed it in time and may go by the old one still.
    */
-  reload(config: EffectiveConfig): readonly number[] | Promise<readonly number[]>;
+  reload(config: EffectiveConfig): Promise<readonly number[]>;
   /** What a reading that is asked for behind this call contains for certain. */
   covered(): Covered | Promise<Covered>;
   /** The pressure that the gate stands under has changed. */

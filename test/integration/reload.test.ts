@@ -1,7 +1,7 @@
 // The configuration is read again while clients write: no reply is lost, each write goes by the old rules or the new ones
 // and from the answer on by the new ones alone, counters go on by name, and a bad file changes nothing. Real processes.
 import { execFileSync } from 'node:child_process';
-import { mkdir, readFile, rename, rm, symlink, truncate, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, rename, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import t, { type Test } from 'tap';
 import type { RedisProcess } from '../../src/cli/local-server/redis-server.js';
@@ -9,6 +9,7 @@ import type { ConfigSnapshot } from '../../src/config/reload-outcome.js';
 import type { ConnectionSnapshot } from '../../src/observe/snapshots/connections.js';
 import type { WorkersSnapshot } from '../../src/observe/snapshots/workers.js';
 import type { RuleStats, StatsSnapshot } from '../../src/observe/stats/snapshot.js';
+import { Authority, type CertificateFiles } from '../support/certificates.js';
 import { withProxy } from '../support/proxy.js';
 import { type ProxyProcess, startProxyProcess } from '../support/proxy-process.js';
 import { command, withRaw } from '../support/raw-client.js';
@@ -43,11 +44,13 @@ async function start(
   redis: RedisProcess,
   settings: Settings,
   token: string | null = TOKEN,
+  { env = {}, nodeArgs = [] }: { env?: NodeJS.ProcessEnv; nodeArgs?: readonly string[] } = {},
 ): Promise<Subject> {
   const upstream = { url: `redis://127.0.0.1:${redis.port}` };
   const proxy = await startProxyProcess({
     config: { upstream, reload: { onChange: false }, ...settings },
-    env: { ...process.env, ...(token !== null && { SPILLWAY_ADMIN_TOKEN: token }) },
+    env: { ...process.env, ...(token !== null && { SPILLWAY_ADMIN_TOKEN: token }), ...env },
+    nodeArgs,
   });
   t.teardown(() => proxy.stop());
   const ask: Subject['ask'] = async (address, method = 'GET', given = token) => {
@@ -336,6 +339,45 @@ t.test('who may ask, what needs a restart, and a bad file', async (t) => {
     }
   });
 });
+
+for (const workers of [1, 2]) {
+  t.test(`no process waits for a file that is read again, with ${workers} worker(s)`, async (t) => {
+    const redis = await withRedis(t);
+    const authority = await Authority.create(t);
+    const [first, second] = [await authority.issue('first'), await authority.issue('second')];
+    const folder = t.testdir({ webhook: 'http://127.0.0.1:9/', authorization: 'Bearer x' });
+    const at = (name: string): string => path.join(folder, name);
+    const install = async ({ cert, key }: CertificateFiles): Promise<void> => {
+      await copyFile(cert, at('cert'));
+      await copyFile(key, at('key'));
+    };
+    await install(first);
+    const { ask, change, proxy } = await start(
+      t,
+      redis,
+      {
+        workers,
+        listenTls: { cert: at('cert'), key: at('key'), clientCa: authority.ca },
+        alerts: { webhookFile: at('webhook'), authorizationFile: at('authorization') },
+        rules: [],
+      },
+      TOKEN,
+      {
+        env: { SPILLWAY_NO_WAITING: at('from now on') },
+        nodeArgs: ['--import', new URL('../support/no-waiting-for-files.mjs', import.meta.url).href],
+      },
+    );
+    await writeFile(at('from now on'), '');
+    await install(second);
+    await change({ mode: 'observe' });
+    t.match((await ask('/api/reload', 'POST')).body, { ok: true, applied: ['mode'], workersPending: [] });
+    const { tls } = (await ask('/api/connections')).body as { tls: object };
+    t.match(tls, { renewals: 1, problem: null }, 'in each of them');
+    proxy.signal('SIGHUP');
+    await until(async () => ((await ask('/api/config')).body as ConfigSnapshot).reloads === 2, PATIENCE);
+    t.notMatch(proxy.log(), /waits for/);
+  });
+}
 
 t.test('the file is watched, and so is a mounted ConfigMap', async (t) => {
   const redis = await withRedis(t);

@@ -58,7 +58,7 @@ export async function withProxy(
       }),
       secrets,
     );
-  const load = () => ({ config: compile(reloaded?.()), warnings: [] });
+  const load = async () => ({ config: compile(reloaded?.()), warnings: [] });
   const source = { file: undefined, text: undefined, load };
   const running = await startProxy(compile(), log ?? pino({ level: 'silent' }), {
     source,

@@ -111,10 +111,9 @@ function start({ worker, workers, config, server }: Extract<ToWorker, { type: 's
         break;
       case 'reload':
         log.level = message.config.log.level;
-        plane.reload(message.config);
+        void plane.reload(message.config).then(() => primary.post({ type: 'reloaded' }));
         pressure.reconfigure(message.config.memory, clock());
         tellWhenDue();
-        primary.post({ type: 'reloaded' });
         break;
       case 'server':
         plane.adoptServer(message.server);

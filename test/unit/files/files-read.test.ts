@@ -49,6 +49,15 @@ t.test('a regular file of up to 4 MiB is read, and nothing else', async (t) => {
     'it is larger than 4 MiB',
   );
   t.equal(
+    why(() => readAnyFile('/dev/zero')),
+    'it is larger than 4 MiB',
+    'however much there is',
+  );
+  t.equal(
+    why(() => readAnyFile(folder)),
+    'it is a directory',
+  );
+  t.equal(
     why(() => readRegularFile(at('none'))),
     'there is no such file',
   );
