@@ -21,15 +21,15 @@ const HEAD = `<!-- Generated from src/config/ by scripts/generate-config.ts: cha
 
 # Configuration
 
-One JSON file, with comments (\`//\`, \`/* */\`) where you like; every setting has a default but those of a rule that are
-marked so. \`spillway check --config FILE\` tries a file without starting anything. A key that is not named here is an
-error.
+The configuration is one JSON file. It may have comments (\`//\`, \`/* */\`). Every setting has a default, unless the table says
+*required*. A key that is not listed here is an error. \`spillway check --config FILE\` validates a file without starting
+anything.
 
-- A flag wins over an environment variable, and that over the file. An empty variable counts as not set.
-- **Reload**: "yes" is taken over by a running proxy when its file changes, on SIGHUP and on \`POST /api/reload\`;
-  "restart" is named in the log and in \`GET /api/config\`, and holds from the next start.
-- Durations are written \`"500ms"\`, \`"24h"\`, \`"1h30m"\`; sizes \`"64mb"\` (1024) or \`"64m"\` (1000), as in redis.conf;
-  shares \`"80%"\`.
+- **Order.** A flag overrides an environment variable, which overrides the file. An empty variable counts as not set.
+- **Reload.** "yes": a running proxy applies the setting when the file changes, on SIGHUP and on \`POST /api/reload\`. "restart":
+  the setting applies from the next start; until then the log and \`GET /api/config\` name it.
+- **Units.** Durations: \`"500ms"\`, \`"24h"\`, \`"1h30m"\`. Sizes: \`"64mb"\` (1024) or \`"64m"\` (1000), as in redis.conf. Shares:
+  \`"80%"\`.
 
 Variables that are not settings of the file:
 
@@ -37,10 +37,10 @@ Variables that are not settings of the file:
 |---|---|
 | \`${CONFIG_VARIABLE}\` | path of the file, as \`--config\` |
 | \`${PASSWORD_VARIABLE}\` | the password of the memory monitor's connection, in place of the one in \`upstream.url\` |
-| \`${PASSWORD_FILE_VARIABLE}\` | a file that holds it |
+| \`${PASSWORD_FILE_VARIABLE}\` | a file with that password |
 | \`${TOKEN_VARIABLE}\` | the token of the admin server, in place of \`admin.tokenFile\` |
 | \`${WEBHOOK_VARIABLE}\` | the URL that alerts are posted to, in place of \`alerts.webhookFile\` |
-| \`${AUTHORIZATION_VARIABLE}\` | what goes with them as Authorization, in place of \`alerts.authorizationFile\` |
+| \`${AUTHORIZATION_VARIABLE}\` | the Authorization header of the alerts, in place of \`alerts.authorizationFile\` |
 `;
 
 type Node = z.core.JSONSchema.JSONSchema;

@@ -12,18 +12,18 @@ const HEAD = `<!-- Generated from src/surfaces/admin/metric-groups.ts by scripts
 
 # Metrics
 
-What \`/metrics\` on the [admin address](API.md) says, in Prometheus's format. Names and labels are an API: they change with
-a major version only. Names begin with \`${METRIC_PREFIX}\`; beside them stand Node's own (\`process_…\`, \`nodejs_…\`), which
-are of the first process only: with workers that is not the one that serves clients, see [Workers](#workers).
+\`/metrics\` on the [admin address](API.md) serves these metrics in Prometheus's format. Names and labels are an API: they change
+only with a major version. Names begin with \`${METRIC_PREFIX}\`. \`/metrics\` also has Node's own (\`process_…\`, \`nodejs_…\`), for the
+first process only. With workers that process serves no clients; see [Workers](#workers).
 
-- [deploy/prometheus/prometheus.yml](../deploy/prometheus/prometheus.yml) reads them,
-  [alerts.yml](../deploy/prometheus/alerts.yml) alerts on them (\`npm run test:deploy\` shows each alert firing and not
-  firing), and [deploy/grafana/spillway.json](../deploy/grafana/spillway.json) is a dashboard of them: import it in
-  Grafana and choose the data source.
-- With workers the figures are those of all of them, added up; a counter does not go back when a worker ends.
-- A metric has no line while its value is not known: no memory limit, no TLS, no command pooling.
-- No key and no client is a label, so that there are as many lines as the config allows and no more. Rules are the one
-  label that can be large; a rule that a reload takes out has no line any more.
+- **Ready-made files.** [deploy/prometheus/prometheus.yml](../deploy/prometheus/prometheus.yml) scrapes them, and
+  [alerts.yml](../deploy/prometheus/alerts.yml) has alerts (\`npm run test:deploy\` shows each alert firing and not firing).
+  [deploy/grafana/spillway.json](../deploy/grafana/spillway.json) is a dashboard: import it in Grafana and choose the data
+  source.
+- **Workers.** The figures of all workers are added up. A counter does not go back when a worker ends.
+- **Unknown values.** A metric has no line while its value is unknown: no memory limit, no TLS, no command pooling.
+- **Number of lines.** No label names a key or a client, so the configuration bounds the number of lines. Only the label
+  \`rule\` can have many values. A rule that a reload removes loses its lines.
 `;
 
 interface Alerts {

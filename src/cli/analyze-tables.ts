@@ -32,12 +32,12 @@ function head({ keys, memory, seconds, partial, sampled, servers }: Analysis, pa
   const bounds = sampled || partial ? ` (${bytesBetween(keyBytes)})` : '';
   const how = `${grouped(keys.looked)} of ${grouped(keys.total)} keys in ${seconds.toFixed(1)} s`;
   return [
-    `${servers.join(', ')}: ${how}${sampled ? ', the rest estimated' : ''}`,
+    `${servers.join(', ')}: ${how}${sampled ? ', the rest is estimated' : ''}`,
     ...(partial
-      ? [paint('yellow', 'Ended before it was done: what follows is estimated from what was seen.')]
+      ? [paint('yellow', 'Ended early: all figures are estimates from the keys seen until then.')]
       : []),
     `used ${byteText(usedBytes)}${limit}: keys ${byteText(keyBytes.estimate)}${bounds}, tables, buffers and the server itself ${byteText(otherBytes)}`,
-    ...(keys.gone > 0 ? [`${grouped(keys.gone)} keys were gone before they could be looked at`] : []),
+    ...(keys.gone > 0 ? [`${grouped(keys.gone)} keys were gone before analyze looked at them`] : []),
   ];
 }
 
@@ -64,7 +64,7 @@ function groupTable(groups: readonly GroupAnalysis[], { sampled, partial }: Anal
 
 /** Memory to be freed over time. */
 function ttlTable({ groups, memory }: Analysis, paint: Paint): string {
-  const table = plainTable(['ends within', 'keys', 'bytes', 'freed by then'], paint);
+  const table = plainTable(['expires within', 'keys', 'bytes', 'freed by then'], paint);
   const all = memory.keyBytes.estimate;
   let freed = 0;
   for (const [i, { band }] of (groups[0]?.ttl ?? []).entries()) {
@@ -85,7 +85,7 @@ export function ttlCostText({
 }: Pick<Analysis, 'memory'>): string {
   const after =
     limitBytes > 0 ? `: ${percentage((usedBytes + ttlBytes) / limitBytes)} of maxmemory then` : '';
-  return `TTLs for all keys that have none would take up to ${byteText(ttlBytes)} of memory themselves${after}.`;
+  return `TTLs for all keys without one would themselves take up to ${byteText(ttlBytes)} of memory${after}.`;
 }
 
 function detailTable(groups: readonly GroupAnalysis[], paint: Paint): string {

@@ -53,10 +53,12 @@ function drawExplanation(explanation: Explanation): string {
   for (const key of keys) lines.push('', ...drawKey(key));
   lines.push('');
   if (changed)
-    for (const [i, sent] of sends.entries()) lines.push(row(i === 0 ? 'goes up as' : 'then', line(sent)));
-  else lines.push(row('goes up as', 'it is'));
+    for (const [i, sent] of sends.entries()) lines.push(row(i === 0 ? 'sent as' : 'then', line(sent)));
+  else lines.push(row('sent', 'unchanged'));
   if (now === null)
-    lines.push(row('now', 'unknown: this is from the config alone; --admin URL asks a running proxy'));
+    lines.push(
+      row('now', 'unknown: this answer comes from the configuration; --admin URL asks a running proxy'),
+    );
   else
     lines.push(
       row(
@@ -68,12 +70,12 @@ function drawExplanation(explanation: Explanation): string {
 }
 
 function rehearsed({ rehearsal }: ExplainedNow): string {
-  return rehearsal === null ? '' : `; a rehearsal makes it ${percentage(rehearsal)}`;
+  return rehearsal === null ? '' : `; a rehearsal sets it to ${percentage(rehearsal)}`;
 }
 
 function verdict({ shed, wouldShed }: { shed: boolean; wouldShed: boolean }): string {
   if (shed) return 'refused with OOM';
-  return wouldShed ? 'let pass, though enforced it would be refused' : 'let pass';
+  return wouldShed ? 'passes; if the rule were enforced, it would be refused' : 'passes';
 }
 
 function drawKey(key: ExplainedKey): string[] {

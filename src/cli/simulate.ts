@@ -23,7 +23,7 @@ export async function simulateCommand(
     };
     if (pressure === undefined) {
       await client.delete('/api/simulate');
-      say(null, 'no rehearsal: what is refused is what memory demands');
+      say(null, 'no rehearsal: the proxy refuses only what real memory demands');
       return ExitCode.OK;
     }
     const { seconds } = options;

@@ -27,16 +27,18 @@ export function drawSweep(
   const given = rules.reduce((sum, count) => sum + count.given, 0);
   const observed = rules.reduce((sum, count) => sum + (count.observe ? count.due : 0), 0);
   return [
-    `${grouped(looked)} keys looked at in ${seconds.toFixed(1)} s`,
+    `Looked at ${grouped(looked)} keys in ${seconds.toFixed(1)} s`,
     '',
     table.toString(),
     '',
     applied
       ? paint('bold', `${grouped(given)} keys got a TTL.`) +
-        (given > 0 ? ` To take it back:\n  ${again(options, '--undo', journal)}` : '')
-      : `${paint('bold', `${grouped(due)} keys would get a TTL.`)} Nothing was changed; --apply does it.`,
+        (given > 0 ? ` To take them back:\n  ${again(options, '--undo', journal)}` : '')
+      : `${paint('bold', `${grouped(due)} keys would get a TTL.`)} Nothing has changed; --apply gives the TTLs.`,
     ...(observed > 0
-      ? [`${grouped(observed)} more if the rules that only observe were enforced ("mode": "enforce").`]
+      ? [
+          `${grouped(observed)} more keys would get one if the observing rules were enforced ("mode": "enforce").`,
+        ]
       : []),
     ...(applied ? [] : memory.flatMap((each) => costText(each, paint))),
     ...(ended === null ? [] : [paint('yellow', endedText(ended, memory, options, journal))]),
@@ -47,7 +49,7 @@ export function drawSweep(
 const ENDED = {
   interrupted: 'Interrupted',
   maxKeys: '--max-keys is reached',
-  moved: 'Keys have moved to another server meanwhile (slots, or a failover)',
+  moved: 'Keys moved to another server meanwhile (slots, or a failover)',
 } as const;
 
 function endedText(
@@ -61,18 +63,18 @@ function endedText(
     ended === 'memory'
       ? `More TTLs would fill ${full.map(({ server, ...each }) => `${server} beyond ${markOf(each)}`).join(', ')}`
       : ENDED[ended];
-  const why = `${reason}: not all was looked at.`;
+  const why = `${reason}. Not all keys were looked at.`;
   if (journal === null) return why;
   const rules = (options.rule ?? []).map((name) => `--rule ${shellQuoted(name)} `).join('');
   const goOn = again(options, `${rules}--apply --resume`, journal);
-  if (ended !== 'memory') return `${why} To go on:\n  ${goOn}`;
-  return `${why} To go on when memory has fallen:\n  ${goOn}\n${WAYS_OUT}`;
+  if (ended !== 'memory') return `${why} To continue:\n  ${goOn}`;
+  return `${why} To continue when memory has fallen:\n  ${goOn}\n${WAYS_OUT}`;
 }
 
 /** What to do where the server has no memory for the TTLs. */
 const WAYS_OUT = [
-  'It falls when keys end. To free some sooner, of which each helps:',
-  '  a slice of keys with a short TTL, the next one when these have ended: --max-keys 10000 --ttl 1m',
+  'Memory falls when keys expire. Any of these helps sooner:',
+  '  a slice of keys with a short TTL, the next slice after these have expired: --max-keys 10000 --ttl 1m',
   '  a higher bound, if writers can wait: --until 95%',
   '  a higher maxmemory',
 ].join('\n');
@@ -111,8 +113,8 @@ function again(options: SweepCommandOptions, what: string, journal: string | nul
 export function drawUndone({ entries, undone, left, damaged, interrupted }: UndoResult): string {
   const unread =
     damaged > 0
-      ? `\n${grouped(damaged)} lines of the journal are damaged: what stood there keeps its TTL.`
+      ? `\n${grouped(damaged)} lines of the journal are damaged: the keys in them keep their TTLs.`
       : '';
-  const counts = `${grouped(undone)} of ${grouped(entries)} have no TTL any more; ${grouped(left)} were gone or had changed, and were left alone.${unread}`;
+  const counts = `${grouped(undone)} of ${grouped(entries)} keys have no TTL any more; ${grouped(left)} were gone or had changed, and stay as they are.${unread}`;
   return interrupted ? `${counts}\nInterrupted: run it again for the rest.` : counts;
 }

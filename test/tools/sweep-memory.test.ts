@@ -104,7 +104,7 @@ t.test('--apply ends before the server is full, and goes on when there is room',
   t.equal(again.status, 1);
   t.match(
     again.stdout,
-    /More TTLs would fill 127\.0\.0\.1:\d+ beyond 80\.0 % of .*To go on when memory has fallen:/s,
+    /More TTLs would fill 127\.0\.0\.1:\d+ beyond 80\.0 % of .*To continue when memory has fallen:/s,
   );
   t.match(again.stdout, new RegExp(`sweep .*--apply --resume ${journal}`));
 
