@@ -9,7 +9,6 @@ import type { ReloadCause, ReloadOutcome } from '../config/reload-outcome.js';
 import type { TrafficObserver } from '../core/policy/observer.js';
 import { PRIORITY_NAMES } from '../core/policy/rule.js';
 import { EXPIRE_NX } from '../core/resp/encode.js';
-import { questionKey } from '../core/session/state/console-question.js';
 import { MemoryMonitor, type ServerFacts } from '../memory/monitor.js';
 import { type LevelChange, Pressure } from '../memory/pressure.js';
 import { Alerts } from '../observe/alerts/alerts.js';
@@ -18,15 +17,15 @@ import type { ConnectionSnapshot } from '../observe/snapshots/connections.js';
 import type { TrafficStats } from '../observe/stats/counters.js';
 import { snapshotStats } from '../observe/stats/snapshot.js';
 import { startAdmin } from '../surfaces/admin/server.js';
-import { SharedAnswers } from '../surfaces/admin/shared-answers.js';
 import type { AdminServer } from '../surfaces/admin/types.js';
-import { answerQuestion, type ConsoleSources } from '../surfaces/console/console.js';
+import { answerQuestions, type ConsoleSources } from '../surfaces/console/console.js';
 import type { SweepJob } from '../tools/sweep/job.js';
 import { Listener } from '../wire/client/listener.js';
 import { secureOptions } from '../wire/upstream/upstream-socket.js';
 import { Alone } from './alone.js';
 import { adminConnections, type Capacity, readRoom } from './capacity.js';
 import { Chronicle } from './chronicle.js';
+import { consoleAnswers } from './console-answers.js';
 import { Crew } from './crew/crew.js';
 import { describeMemory } from './describe-memory.js';
 import { Explainer } from './explainer.js';
@@ -69,7 +68,6 @@ export async function startProxy(
 ): Promise<RunningProxy> {
   const clock = () => performance.now();
   const eventLog = new EventLog(Date.now);
-  const consoleAnswers = new SharedAnswers<Uint8Array>();
   // What is wrong with its files is said by those that serve clients.
   const secure = upstreamTls(config, log.child({}, { level: 'silent' }));
   const events: ServiceEvents = {
@@ -79,8 +77,7 @@ export async function startProxy(
       pressureChanged();
       monitor.pollSoon();
     },
-    asked: (question) =>
-      consoleAnswers.ask(questionKey(question), () => answerQuestion(question, consoleSources)),
+    asked: consoleAnswers((questions) => answerQuestions(questions, consoleSources)),
   };
   const service: Service =
     config.workers === 1

@@ -15,6 +15,9 @@ import type { DataPlaneSnapshot } from './data-plane.js';
 /** How many of the clients that send most are told of. */
 export const TOP_CLIENTS = 50;
 
+/** How long a client's question to Spillway may wait for its answer. */
+export const CONSOLE_LIMIT_MS = 3000;
+
 export interface Service {
   /** Knows of all growth that was let through, and when it is time to look at the pressure again. */
   readonly gate: ShedGate;

@@ -12,7 +12,7 @@ import {
   errorText,
 } from '../../src/core/resp/client-errors.js';
 import { ConsoleLine } from '../../src/runtime/crew/console-line.js';
-import { answerQuestion, type ConsoleSources } from '../../src/surfaces/console/console.js';
+import { answerQuestions, type ConsoleSources } from '../../src/surfaces/console/console.js';
 import { withProxy } from '../support/proxy.js';
 import { withRaw } from '../support/raw-client.js';
 import { withRedis } from '../support/redis.js';
@@ -121,11 +121,11 @@ const PROVOKED: Record<ClientErrorName, (t: Test) => Promise<string>> = {
   async PROXY_FAILED() {
     const failing = { failed: () => {}, stats: () => Promise.reject(new Error('broken')) };
     const question = { number: 1, words: ['STATS'], resp: 2 } as const;
-    return String(await answerQuestion(question, failing as unknown as ConsoleSources));
+    return String((await answerQuestions([question], failing as unknown as ConsoleSources))[0]);
   },
   async PROXY_TOO_LATE() {
     const line = new ConsoleLine(() => {}, 1);
-    return String(await line.ask({ number: 1, words: ['STATS'], resp: 2 }));
+    return String((await line.ask([{ number: 1, words: ['STATS'], resp: 2 }]))[0]);
   },
   async PROXY_OVERTAKEN() {
     const { session, client } = makeSession({ console: true });

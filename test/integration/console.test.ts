@@ -175,3 +175,17 @@ function plain(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, plain(v)]));
 }
+
+t.test('many clients with many patterns are all answered, by one process and by workers', async (t) => {
+  const redis = await withRedis(t);
+  const rules = Array.from({ length: 150 }, (_, i) => ({ name: `rule${i}`, match: `r${i}:*`, ttl: '1h' }));
+  for (const workers of [1, 2]) {
+    const proxy = await withProxy(t, { redis, config: { rules, workers } });
+    const clients = await Promise.all(rules.map(() => withRaw(t, proxy.port)));
+    const replies = await Promise.all(clients.map((client, i) => client.call('PROXY', 'STATS', `rule${i}`)));
+    for (const [i, reply] of replies.entries()) {
+      if (!String(reply).startsWith(`*2\r\n$${`rule${i}`.length}\r\nrule${i}\r\n`)) t.fail(String(reply));
+    }
+    t.pass(`${workers} worker(s)`);
+  }
+});

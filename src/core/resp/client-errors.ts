@@ -84,9 +84,9 @@ export const CLIENT_ERRORS = {
     advice: 'Read the log; report what it says.',
   },
   PROXY_TOO_LATE: {
-    text: "ERR Spillway's primary process did not answer in time",
+    text: 'ERR Spillway did not answer in time',
     words: 'Spillway',
-    when: '`PROXY` with workers, when the primary process did not answer within three seconds.',
+    when: '`PROXY`, when the answer was not ready within three seconds: many clients ask different questions, or a process is overloaded.',
     executed: 'no',
     advice: 'Ask again. If it persists, look at the CPU that the primary process uses.',
   },

@@ -1,57 +1,35 @@
-// A worker's clients ask, the primary answers: one question under way at a time, the others in the order in which they
-// were asked. Invariants: each question is answered once, by the primary or after a while by an error; those that wait
-// are no more than the worker's clients, since each has one question at most.
+// A worker's clients ask, the primary answers: one round of questions under way at a time, whoever calls sees to that.
+// Invariant: each round is answered, by the primary or after a while by an error.
 import { errorReply } from '../../core/resp/client-errors.js';
 import type { ConsoleQuestion } from '../../core/session/state/console-question.js';
+import { CONSOLE_LIMIT_MS } from '../service.js';
 
-/** The primary waits half a second for reports of other workers, twice if a round is under way. */
-const LIMIT_MS = 3000;
 const TOO_LATE = errorReply('PROXY_TOO_LATE');
 
-interface Asked {
-  readonly question: ConsoleQuestion;
-  readonly answer: (reply: Uint8Array) => void;
-}
-
 export class ConsoleLine {
-  private readonly waiting = new Set<Asked>();
-  /** What the primary was asked last, and has not answered yet. */
-  private current: Asked | undefined;
+  /** What the primary was asked last. */
+  private answer: (replies: readonly Uint8Array[]) => void = () => {};
   private number = 0;
 
   constructor(
-    private readonly send: (number: number, question: ConsoleQuestion) => void,
-    private readonly limitMs = LIMIT_MS,
+    private readonly send: (number: number, questions: readonly ConsoleQuestion[]) => void,
+    private readonly limitMs = CONSOLE_LIMIT_MS,
   ) {}
 
-  ask(question: ConsoleQuestion): Promise<Uint8Array> {
+  /** Resolves with the replies to the first ones, at least one. */
+  ask(questions: readonly ConsoleQuestion[]): Promise<readonly Uint8Array[]> {
     return new Promise((resolve) => {
-      const asked: Asked = {
-        question,
-        answer: (reply) => {
-          clearTimeout(timer);
-          this.waiting.delete(asked);
-          if (this.current === asked) this.current = undefined;
-          resolve(reply);
-          this.next();
-        },
+      const timer = setTimeout(() => this.answer(questions.map(() => TOO_LATE)), this.limitMs);
+      this.answer = (replies) => {
+        clearTimeout(timer);
+        resolve(replies);
       };
-      const timer = setTimeout(() => asked.answer(TOO_LATE), this.limitMs);
-      this.waiting.add(asked);
-      this.next();
+      this.send(++this.number, questions);
     });
   }
 
-  /** The primary's answer; one that comes too late is nobody's. */
-  hear(number: number, reply: Uint8Array): void {
-    if (number === this.number) this.current?.answer(reply);
-  }
-
-  private next(): void {
-    if (this.current !== undefined) return;
-    const [first] = this.waiting;
-    if (first === undefined) return;
-    this.current = first;
-    this.send(++this.number, first.question);
+  /** The primary's replies; those that come too late are nobody's. */
+  hear(number: number, replies: readonly Uint8Array[]): void {
+    if (number === this.number) this.answer(replies);
   }
 }

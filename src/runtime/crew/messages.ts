@@ -67,8 +67,8 @@ export type ToWorker =
   | { readonly type: 'askGrowth'; readonly question: number }
   /** Asked again only when it was answered. */
   | { readonly type: 'askReport' }
-  /** To the client's question number `question`. */
-  | { readonly type: 'answer'; readonly question: number; readonly reply: Uint8Array }
+  /** To the first ones of the clients' questions number `question`. */
+  | { readonly type: 'answer'; readonly question: number; readonly replies: readonly Uint8Array[] }
   /** Ends the worker. */
   | { readonly type: 'drain'; readonly graceMs: number };
 
@@ -82,7 +82,7 @@ export type FromWorker =
   | { readonly type: 'reloaded' }
   | { readonly type: 'upstreamFailed'; readonly message: string; readonly code: string | undefined }
   | { readonly type: 'upstreamOom' }
-  /** A client's question to Spillway; the next one comes when this one was answered, or given up. */
-  | { readonly type: 'asked'; readonly question: number; readonly asked: ConsoleQuestion }
+  /** Clients' questions to Spillway; the next ones come when these were answered, or given up. */
+  | { readonly type: 'asked'; readonly question: number; readonly asked: readonly ConsoleQuestion[] }
   /** The last words. */
   | { readonly type: 'drained'; readonly ended: number; readonly report: Report };

@@ -2,10 +2,9 @@
 // reports. It listens nowhere, reads no config file and takes no signals: the primary's word alone starts, drains and
 // ends it, and so does the primary's own end.
 import type { Socket } from 'node:net';
-import { questionKey } from '../../core/session/state/console-question.js';
 import { Pressure } from '../../memory/pressure.js';
-import { SharedAnswers } from '../../surfaces/admin/shared-answers.js';
 import { capacityOf, readRoom } from '../capacity.js';
+import { consoleAnswers } from '../console-answers.js';
 import { DataPlane } from '../data-plane.js';
 import { LogOutput, logTo } from '../log/log-output.js';
 import { ownUsage } from '../own-usage.js';
@@ -46,10 +45,10 @@ function start({ worker, workers, config, server }: Extract<ToWorker, { type: 's
   const clock = () => performance.now();
   const clients = { taken: 0, closed: 0 };
   const clientsChanged = (): void => primary.post({ type: 'clients', ...clients });
-  const answers = new SharedAnswers<Uint8Array>(0);
   const line = new ConsoleLine((question, asked) => primary.post({ type: 'asked', question, asked }));
+  const answers = consoleAnswers((questions) => line.ask(questions), 0);
   const plane = new DataPlane(config, log, {
-    asked: (question) => answers.ask(questionKey(question), () => line.ask(question)),
+    asked: answers,
     upstreamFailed: ({ message, code }: NodeJS.ErrnoException) =>
       primary.post({ type: 'upstreamFailed', message, code }),
     clientClosed: () => {
@@ -130,7 +129,7 @@ function start({ worker, workers, config, server }: Extract<ToWorker, { type: 's
         tellGrowth();
         break;
       case 'answer':
-        line.hear(message.question, message.reply);
+        line.hear(message.question, message.replies);
         break;
       case 'askReport':
         primary.post({ type: 'report', report: report() });

@@ -216,11 +216,18 @@ export class WorkerProcess {
     this.child.send({ type: 'reload', config: withoutSecrets(this.wanted) } satisfies ToWorker, () => {});
   }
 
-  private async reply(question: number, asked: ConsoleQuestion): Promise<void> {
+  private async reply(question: number, asked: readonly ConsoleQuestion[]): Promise<void> {
     this.asked = question;
-    const reply = await this.events.asked(asked);
+    const replies: Uint8Array[] = [];
+    const [first] = asked.map(async (one, i) => {
+      replies[i] = await this.events.asked(one);
+    });
+    await first;
     // It was given up since: there is a newer one.
-    if (question === this.asked) this.post({ type: 'answer', question, reply });
+    if (question !== this.asked) return;
+    // Those that belong to a later round are asked again, and get its answer.
+    const ready = asked.findIndex((_, i) => replies[i] === undefined);
+    this.post({ type: 'answer', question, replies: ready < 0 ? replies : replies.slice(0, ready) });
   }
 
   private take(report: Report): void {

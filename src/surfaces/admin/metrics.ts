@@ -23,35 +23,30 @@ export function createMetrics(
 ): Metrics {
   const registry = new Registry();
   let scrape: Scrape;
-  const answers = new SharedAnswers<string>();
   for (const [type, shortName, help, reader] of METRIC_GROUPS.flatMap(({ metrics }) => metrics)) {
     const name = METRIC_PREFIX + shortName;
     registerSnapshotMetric(registry, { type, name, help, read: () => reader.read(scrape, name) });
   }
   collectDefaultMetrics({ register: registry });
-  return {
-    contentType: registry.contentType,
-    render() {
-      // One after the other, since all metrics read the one scrape.
-      return answers.ask('', async () => {
-        const [stats, connections, workers] = await Promise.all([
-          sources.stats(),
-          sources.connections(),
-          sources.workers(),
-        ]);
-        scrape = {
-          version,
-          stats,
-          memory: sources.memory(),
-          connections,
-          workers,
-          growth: sources.growth(),
-          config: sources.config(),
-          alerts: sources.alerts(),
-          sweep: sources.sweep(),
-        };
-        return registry.metrics();
-      });
-    },
-  };
+  // One after the other, since all metrics read the one scrape.
+  const answers = new SharedAnswers<undefined, string>(async () => {
+    const [stats, connections, workers] = await Promise.all([
+      sources.stats(),
+      sources.connections(),
+      sources.workers(),
+    ]);
+    scrape = {
+      version,
+      stats,
+      memory: sources.memory(),
+      connections,
+      workers,
+      growth: sources.growth(),
+      config: sources.config(),
+      alerts: sources.alerts(),
+      sweep: sources.sweep(),
+    };
+    return [await registry.metrics()];
+  });
+  return { contentType: registry.contentType, render: () => answers.ask('', undefined) };
 }

@@ -149,11 +149,9 @@ function addRoutes(app: FastifyInstance, options: AdminOptions): void {
 
   addPage(app, { name: 'redis-spillway', version, endpoints: ENDPOINTS });
   addLiveStream(app, options);
-  const answers = new SharedAnswers<string>();
+  const stats = new SharedAnswers<undefined, string>(async () => [JSON.stringify(await options.stats())]);
   app.get('/api/stats', (_request, reply) =>
-    answers
-      .ask('', async () => JSON.stringify(await options.stats()))
-      .then((text) => reply.type('application/json; charset=utf-8').send(text)),
+    stats.ask('', undefined).then((text) => reply.type('application/json; charset=utf-8').send(text)),
   );
   app.get('/api/rules', async () => options.rules());
   app.get('/api/config', async () => options.config());

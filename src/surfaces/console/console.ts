@@ -75,8 +75,45 @@ const HELP: readonly Status[] = [
     .flatMap(([name, { usage, help }]) => [`${name}${usage}`, `    ${help}`]),
 ].map((line) => new Status(line));
 
-/** Complete replies, in any case. */
-export async function answerQuestion(question: ConsoleQuestion, from: ConsoleSources): Promise<Uint8Array> {
+/** Of one round of answers: so long they are made, and so much is said, beyond the first. */
+const ROUND = { ms: 20, bytes: 1024 * 1024 } as const;
+
+/**
+ * Complete replies, in any case, to the first questions, one at least: all from the same figures, each collected when it is
+ * first needed. The others would take too long.
+ */
+export async function answerQuestions(
+  questions: readonly ConsoleQuestion[],
+  from: ConsoleSources,
+): Promise<Uint8Array[]> {
+  const { stats, connections, workers, clients } = from;
+  const figures = {
+    ...from,
+    ...{ stats: once(stats), connections: once(connections), workers: once(workers), clients: once(clients) },
+  };
+  const replies: Uint8Array[] = [];
+  let bytes = 0;
+  let until = Number.POSITIVE_INFINITY;
+  for (const question of questions) {
+    const reply = await answerQuestion(question, figures);
+    replies.push(reply);
+    bytes += reply.length;
+    // The first one may have waited for figures.
+    until = Math.min(until, performance.now() + ROUND.ms);
+    if (bytes >= ROUND.bytes || performance.now() >= until) break;
+  }
+  return replies;
+}
+
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
+  };
+}
+
+async function answerQuestion(question: ConsoleQuestion, from: ConsoleSources): Promise<Uint8Array> {
   const { resp } = question;
   try {
     return encodeReply(await answer(question, from), resp);

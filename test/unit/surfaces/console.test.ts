@@ -1,7 +1,7 @@
 // What the console answers, as bytes of both protocols and in Redis's own manner.
 import RedisParser from 'redis-parser';
 import t from 'tap';
-import { answerQuestion, type ConsoleSources } from '../../../src/surfaces/console/console.js';
+import { answerQuestions, type ConsoleSources } from '../../../src/surfaces/console/console.js';
 import { encodeReply, Failure, Status, Text } from '../../../src/surfaces/console/encode.js';
 import { infoSection } from '../../../src/surfaces/console/info.js';
 
@@ -74,7 +74,7 @@ const sources = {
 } as unknown as ConsoleSources;
 
 async function ask(words: readonly string[], from = sources): Promise<unknown> {
-  const bytes = await answerQuestion({ number: 1, words, resp: 2 }, from);
+  const [bytes] = await answerQuestions([{ number: 1, words, resp: 2 }], from);
   let said: unknown;
   const parser = new RedisParser({
     returnReply: (reply) => {

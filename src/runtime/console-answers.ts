@@ -1,0 +1,19 @@
+// The answers to clients' questions to Spillway, in one process: shared by those who ask the same, none later than
+// CONSOLE_LIMIT_MS.
+import { errorReply } from '../core/resp/client-errors.js';
+import { type ConsoleQuestion, questionKey } from '../core/session/state/console-question.js';
+import { SharedAnswers } from '../surfaces/admin/shared-answers.js';
+import { CONSOLE_LIMIT_MS } from './service.js';
+
+/** @param make as of SharedAnswers, and `longestRestMs` as well */
+export function consoleAnswers(
+  make: (questions: readonly ConsoleQuestion[]) => Promise<readonly Uint8Array[]>,
+  longestRestMs?: number,
+): (question: ConsoleQuestion) => Promise<Uint8Array> {
+  const late = { afterMs: CONSOLE_LIMIT_MS, answer: errorReply('PROXY_TOO_LATE') };
+  const answers = new SharedAnswers(make, {
+    ...(longestRestMs !== undefined && { longestRestMs }),
+    late,
+  });
+  return (question) => answers.ask(questionKey(question), question);
+}
