@@ -1,18 +1,18 @@
-// Lets clients that send much wait for those that send little: what comes in full reads is worked off one read after
-// the other, at most for a few milliseconds in a turn of the event loop. Without it a turn lasts as long as all that
-// all of them have sent: the loop reads up to 2 MiB of one socket before it looks at the next.
-// Owns the queue; it is as long as there are clients, since each waits with one read and is not read meanwhile.
+// Lets clients that send much wait for those that send little: one whose read filled the buffer is read on in a later turn of
+// the event loop, after all that had such a read before it. Without it a turn lasts as long as all that all of them have
+// sent: the loop reads up to 2 MiB of one socket before it looks at the next.
+// Owns the queue; it is as long as there are clients, since each waits once and is not read meanwhile.
 
-/** For so long big reads are worked off before others have their turn. */
-const TURN_MS = 5;
+/** So many of them are read on in one turn. */
+const READERS = 8;
 
 export class BulkTurns {
   private readonly queue: (() => void)[] = [];
   private scheduled = false;
 
-  /** Calls `work` when it is its turn, behind all that wait already. */
-  enqueue(work: () => void): void {
-    this.queue.push(work);
+  /** Calls `readOn` when it is its turn, behind all that wait already. */
+  enqueue(readOn: () => void): void {
+    this.queue.push(readOn);
     this.schedule();
   }
 
@@ -21,14 +21,8 @@ export class BulkTurns {
     this.scheduled = true;
     setImmediate(() => {
       this.scheduled = false;
-      this.turn();
+      for (const readOn of this.queue.splice(0, READERS)) readOn();
+      if (this.queue.length > 0) this.schedule();
     });
-  }
-
-  private turn(): void {
-    const until = performance.now() + TURN_MS;
-    do this.queue.shift()?.();
-    while (this.queue.length > 0 && performance.now() < until);
-    if (this.queue.length > 0) this.schedule();
   }
 }

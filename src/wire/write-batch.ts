@@ -1,58 +1,48 @@
-// Gathers what one turn writes to a socket and sends it in one system call: small spans are copied together,
-// large ones go by reference between them. Owns its buffer; never splits, reorders or drops bytes.
+// Gathers what one turn writes to a socket and sends it in one system call. Owns its slab; never reorders or drops bytes.
 //
-//   write() ─▶ buffer ─▶ flush() ─┬─ nothing waits: straight to the kernel, past the stream, which costs as much again
-//                                 └─ else behind what waits (cork, write, uncork)
+//   write() ─▶ slab ─▶ flush() ─┬─ nothing waits: straight to the kernel, past the stream, which costs as much again
+//                               └─ else behind what waits (cork, write, uncork)
 //
-// Invariants: bytes are sent in the order of write(); `filled - sentUpTo` bytes wait in the buffer for flush();
-// what stands before `sentUpTo` is never written again while the socket may still have it.
+// Invariants: bytes are copied before write() returns, and sent in the order of write(); `filled - sentUpTo` bytes wait in
+// the slab for flush(); what stands before `sentUpTo` is never written again while the socket may still have it.
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
-import { type ByteSink, COPIED_BELOW } from '../core/session/byte-sink.js';
+import type { ByteSink } from '../core/session/byte-sink.js';
+import { LARGEST_SLAB, type Slab, type SlabHolder, type SlabPool, slabs } from './slabs.js';
 
-/** Buffers that nobody fills at the moment: a batch holds one only from its first write to its flush. */
-export class SpareBuffers {
-  private readonly spare: Buffer[] = [];
+/** What is moved to a larger slab at most, so that what follows it goes up with it in one piece. */
+const MOVED_BYTES = 4096;
 
-  /** @param bytes of each buffer @param most how many are kept */
-  constructor(
-    readonly bytes: number,
-    private readonly most: number,
-  ) {}
-
-  take(): Buffer {
-    return this.spare.pop() ?? Buffer.allocUnsafeSlow(this.bytes);
-  }
-
-  give(buffer: Buffer): void {
-    if (this.spare.length < this.most) this.spare.push(buffer);
-  }
-}
-
-/** For what one client sends or gets in a turn. */
-const ONE_CLIENT = new SpareBuffers(16 * 1024, 256);
-
-export class WriteBatch implements ByteSink {
+export class WriteBatch implements ByteSink, SlabHolder {
   /** Bytes handed to the socket since takeBytes(). */
   private bytes = 0;
-  private buffer: Buffer | undefined;
+  private slab: Slab | undefined;
   private filled = 0;
   private sentUpTo = 0;
   private corked = false;
   /** Bytes that went past the stream, and that the kernel has not taken yet. */
   private direct = 0;
+  /** The slab that they are in. */
+  private directSlab: Slab | undefined;
   private isLate = false;
+  /** What is written now goes nowhere. */
+  private isClosed = false;
   /** TLS has its own buffers below the stream: nothing goes past that, and all is taken a moment later. */
   private readonly encrypts: boolean;
 
-  /** `onDrain` is called when the socket can take more, after it could not. */
+  /** `onDrain` is called when the socket can take more, after it could not. `leastBytes`: what a turn brings, as a rule. */
   constructor(
     private readonly socket: Socket,
     private readonly onDrain: () => void,
-    private readonly buffers = ONE_CLIENT,
+    private readonly leastBytes = 0,
+    private readonly pool: SlabPool = slabs,
   ) {
     this.encrypts = socket instanceof TLSSocket;
     socket.on('drain', onDrain);
+    socket.once('close', () => {
+      this.isClosed = true;
+      this.leaveSlab();
+    });
   }
 
   /** Bytes that were flushed, and that the kernel has not taken yet. */
@@ -66,19 +56,14 @@ export class WriteBatch implements ByteSink {
   }
 
   write(buf: Uint8Array, start: number, end: number): void {
-    const length = end - start;
-    if (length >= COPIED_BELOW) {
-      this.sendFilled();
-      this.send(Buffer.from(buf.buffer, buf.byteOffset + start, length));
-      return;
+    if (this.isClosed) return;
+    for (let at = start; at < end; ) {
+      const { bytes } = this.roomFor(end - at);
+      const until = Math.min(end, at + bytes.length - this.filled);
+      copy(buf, at, until, bytes, this.filled);
+      this.filled += until - at;
+      at = until;
     }
-    if (this.filled + length > this.buffers.bytes) {
-      this.sendFilled();
-      this.dropBuffer();
-    }
-    this.buffer ??= this.buffers.take();
-    copy(buf, start, end, this.buffer, this.filled);
-    this.filled += length;
   }
 
   /** Sends what was written since the last flush. Returns false when the socket asks to wait for onDrain. */
@@ -87,12 +72,12 @@ export class WriteBatch implements ByteSink {
       this.sendFilled();
       this.corked = false;
       this.socket.uncork();
-    } else if (this.buffer !== undefined && this.filled > this.sentUpTo) {
+    } else if (this.slab !== undefined && this.filled > this.sentUpTo) {
       const from = this.sentUpTo;
       this.sentUpTo = this.filled;
-      this.sendAlone(this.buffer.subarray(from, this.filled));
+      this.sendAlone(this.slab, this.slab.bytes.subarray(from, this.filled));
     }
-    this.freeBuffer();
+    this.slabSent();
     return !this.needsDrain;
   }
 
@@ -103,69 +88,95 @@ export class WriteBatch implements ByteSink {
     return bytes;
   }
 
-  private sendFilled(): void {
-    if (this.buffer === undefined || this.filled === this.sentUpTo) return;
-    const from = this.sentUpTo;
-    this.sentUpTo = this.filled;
-    this.send(this.buffer.subarray(from, this.filled));
+  /** Once the kernel has taken all, the slab is free: a client that waits for nothing holds none. */
+  slabSent(): void {
+    if (this.slab?.isSent && this.filled === this.sentUpTo) this.leaveSlab();
   }
 
-  private send(bytes: Buffer): void {
+  /**
+   * A slab with room for some of `length` bytes: for all of them, where it is large enough. What comes behind what the
+   * socket still has in it goes there, too: many small writes to a reader that is slow must not take a slab each.
+   */
+  private roomFor(length: number): Slab {
+    const { slab } = this;
+    if (slab === undefined) return this.takeSlab(length);
+    const room = slab.bytes.length - this.filled;
+    if (length <= room) return slab;
+    const unsent = this.filled - this.sentUpTo;
+    if (unsent > MOVED_BYTES || unsent + length > LARGEST_SLAB) {
+      if (room > 0) return slab;
+      this.sendFilled();
+      this.leaveSlab();
+      return this.takeSlab(length);
+    }
+    const larger = this.pool.take(Math.max(unsent + length, this.leastBytes), this);
+    copy(slab.bytes, this.sentUpTo, this.filled, larger.bytes, 0);
+    slab.leave();
+    this.slab = larger;
+    this.filled = unsent;
+    this.sentUpTo = 0;
+    return larger;
+  }
+
+  private takeSlab(length: number): Slab {
+    this.slab = this.pool.take(Math.min(Math.max(length, this.leastBytes), LARGEST_SLAB), this);
+    return this.slab;
+  }
+
+  private leaveSlab(): void {
+    const { slab } = this;
+    this.slab = undefined;
+    this.filled = 0;
+    this.sentUpTo = 0;
+    slab?.leave();
+  }
+
+  private sendFilled(): void {
+    const { slab } = this;
+    if (slab === undefined || this.filled === this.sentUpTo) return;
     // The first write of a flush waits for a second one: together they make one writev.
     if (!this.corked) {
       this.corked = true;
       this.socket.cork();
     }
+    const bytes = slab.bytes.subarray(this.sentUpTo, this.filled);
+    this.sentUpTo = this.filled;
+    this.sendBehind(slab, bytes);
+  }
+
+  /** By the stream. */
+  private sendBehind(slab: Slab, bytes: Buffer): void {
     this.bytes += bytes.length;
-    this.socket.write(bytes, this.encrypts ? this.encrypted : undefined);
+    slab.sending();
+    this.socket.write(bytes, slab.sent);
   }
 
   /** All that this flush sends: with nothing before it, all that it needs of the stream is the last step. */
-  private sendAlone(bytes: Buffer): void {
+  private sendAlone(slab: Slab, bytes: Buffer): void {
     const { socket } = this;
+    const mustQueue = socket.connecting || !socket.writable || socket.writableCorked > 0;
+    if (this.encrypts || this.waiting > 0 || mustQueue) {
+      this.sendBehind(slab, bytes);
+      return;
+    }
     this.bytes += bytes.length;
-    if (this.encrypts) {
-      socket.write(bytes, this.encrypted);
-      return;
-    }
-    if (this.waiting > 0 || socket.connecting || !socket.writable || socket.writableCorked > 0) {
-      socket.write(bytes);
-      return;
-    }
+    slab.sending();
     this.direct = bytes.length;
+    this.directSlab = slab;
     socket._write(bytes, 'buffer' as BufferEncoding, this.directDone);
     this.isLate = this.direct > 0;
   }
 
   /** The kernel has taken all that went past the stream: before _write() returned, as a rule. */
   private readonly directDone = (error?: Error | null): void => {
-    const { isLate } = this;
+    const { isLate, directSlab } = this;
     this.direct = 0;
     this.isLate = false;
+    this.directSlab = undefined;
+    directSlab?.sent(error);
     if (error) this.socket.destroy(error);
     else if (isLate && !this.needsDrain) this.onDrain();
   };
-
-  /** What a client has waited for is on its way: it holds no buffer until there is more. */
-  private readonly encrypted = (): void => {
-    if (this.filled === this.sentUpTo) this.freeBuffer();
-  };
-
-  /**
-   * Once the kernel has taken all, the buffer is free. Until then what comes next goes behind what the socket still has
-   * in it: many small writes to a reader that is slow must not take a buffer each.
-   */
-  private freeBuffer(): void {
-    if (this.buffer === undefined || this.waiting > 0) return;
-    this.buffers.give(this.buffer);
-    this.dropBuffer();
-  }
-
-  private dropBuffer(): void {
-    this.buffer = undefined;
-    this.filled = 0;
-    this.sentUpTo = 0;
-  }
 }
 
 /** Short spans go byte by byte: a call into the runtime costs more than they do. */

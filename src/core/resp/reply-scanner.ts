@@ -72,11 +72,6 @@ export class ReplyScanner {
     return this.outstanding === 0 && this.state === State.TYPE;
   }
 
-  /** Bytes of the payload under scan still to pass. */
-  get missing(): number {
-    return this.state === State.PAYLOAD ? this.skip : 0;
-  }
-
   /** The bytes are not RESP: nothing more can be told of this stream. */
   get malformed(): boolean {
     return this.state === State.MALFORMED;

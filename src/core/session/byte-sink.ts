@@ -1,14 +1,17 @@
 // Where the core sends bytes: a socket's write batch, or an array in a test.
 
-/** Spans shorter than this are copied before write() returns, so they may come from scratch memory. */
-export const COPIED_BELOW = 4096;
-
 export interface ByteSink {
-  /**
-   * Takes buf[start, end). Spans of COPIED_BELOW bytes and more may be kept until they are sent: the caller must
-   * not change them afterwards.
-   */
+  /** Takes buf[start, end), and has copied it when it returns: the bytes may come from memory that is used again at once. */
   write(buf: Uint8Array, start: number, end: number): void;
 }
 
 export const NOWHERE: ByteSink = { write() {} };
+
+/** A sink whose bytes go now here, now there. */
+export class SwitchedSink implements ByteSink {
+  to: ByteSink = NOWHERE;
+
+  write(buf: Uint8Array, start: number, end: number): void {
+    this.to.write(buf, start, end);
+  }
+}

@@ -27,8 +27,7 @@ import type { Policy } from '../policy/policy.js';
 import { Action, type Verdict } from '../policy/verdict.js';
 import type { ExpireIfNone } from '../resp/encode.js';
 import { invariant } from '../resp/invariant.js';
-import { RequestScanner } from '../resp/request-scanner.js';
-import { type ByteSink, NOWHERE } from './byte-sink.js';
+import { type ByteSink, NOWHERE, SwitchedSink } from './byte-sink.js';
 import { Standing } from './pooling/hold.js';
 import { type Identity, NOBODY } from './pooling/identity.js';
 import { Pending } from './reply/pending-queue.js';
@@ -38,7 +37,6 @@ import { GrowthMeter } from './request/growth-meter.js';
 import type { LargeWrite } from './request/large-write.js';
 import { ReliefWatch } from './request/relief-watch.js';
 import { type CommandHandler, Flow, RequestFeed } from './request/request-feed.js';
-import { UpstreamWriter } from './request/upstream-writer.js';
 import { WriteForwarder } from './request/write-forwarder.js';
 import { Connection } from './state/connection.js';
 import type { ConsoleQuestion } from './state/console-question.js';
@@ -124,7 +122,7 @@ export class Session implements CommandHandler, ReplyOwner {
   /** What it wants SHARED is for a command that the server may put off. */
   wantsPausable = false;
   private place: Place;
-  private readonly upstream: UpstreamWriter;
+  private readonly switched = new SwitchedSink();
   private readonly feed: RequestFeed;
   private readonly connection: Connection;
   private readonly writes: WriteForwarder;
@@ -166,11 +164,10 @@ export class Session implements CommandHandler, ReplyOwner {
   ) {
     this.pooled = own === undefined;
     this.place = this.pooled ? Place.NOWHERE : Place.OWN;
-    const args = new RequestScanner();
-    this.upstream = new UpstreamWriter(own ?? NOWHERE, args);
-    this.feed = new RequestFeed(args, this.upstream, this);
+    const upstream = own ?? this.switched;
+    this.feed = new RequestFeed(upstream, this);
     this.connection = new Connection(
-      this.upstream,
+      upstream,
       client,
       this.feed,
       context.policy.observer,
@@ -179,7 +176,7 @@ export class Session implements CommandHandler, ReplyOwner {
     );
     this.growth = new GrowthMeter(context.policy.gate, this.connection.replies.queue);
     this.reliefs = new ReliefWatch(context.policy.gate, this.connection.replies.queue);
-    this.writes = new WriteForwarder(this.upstream, this.feed, this.connection, this.growth, context.policy);
+    this.writes = new WriteForwarder(upstream, this.feed, this.connection, this.growth, context.policy);
   }
 
   get lookahead(): number {
@@ -193,16 +190,6 @@ export class Session implements CommandHandler, ReplyOwner {
 
   get heldBytes(): number {
     return this.feed.heldBytes;
-  }
-
-  /** How many bytes are still to come of an argument that passes as it comes. */
-  get missingRequest(): number {
-    return this.feed.missing;
-  }
-
-  /** How many bytes are still to come of the payload in the middle of which its upstream is. */
-  get missingReply(): number {
-    return this.connection.replies.missing;
   }
 
   /** Nothing is owed to the client or half delivered, and no command or transaction of it has begun on the server. */
@@ -314,7 +301,7 @@ export class Session implements CommandHandler, ReplyOwner {
   attach(upstream: ByteSink): void {
     this.guarded(() => {
       invariant(this.idle, 'a client takes another connection when nothing is owed to it');
-      this.upstream.switchTo(upstream);
+      this.switched.to = upstream;
       this.place = Place.OWN;
       this.line = undefined;
       const { replies, hold } = this.connection;
@@ -334,7 +321,7 @@ export class Session implements CommandHandler, ReplyOwner {
   }
 
   private switchTo(line: SharedLine, pausable: boolean): void {
-    this.upstream.switchTo(line.batch);
+    this.switched.to = line.batch;
     this.place = Place.SHARED;
     this.outgrownAllowance = Number.POSITIVE_INFINITY;
     this.line = line;
@@ -372,7 +359,7 @@ export class Session implements CommandHandler, ReplyOwner {
     this.draining = true;
   }
 
-  /** The client's next bytes; fewer than COPIED_BELOW may change afterwards, more must not. */
+  /** The client's next bytes, lent until this returns. */
   fromClient(chunk: Uint8Array): void {
     if (this.fault !== undefined) return;
     try {
@@ -398,7 +385,7 @@ export class Session implements CommandHandler, ReplyOwner {
     });
   }
 
-  /** The server's next bytes; fewer than COPIED_BELOW may change afterwards, more must not. */
+  /** The server's next bytes, lent until this returns. */
   fromUpstream(chunk: Uint8Array): void {
     this.connection.replies.receive(chunk);
     this.received(chunk.length);
@@ -426,7 +413,7 @@ export class Session implements CommandHandler, ReplyOwner {
   }
 
   private leave(): void {
-    this.upstream.switchTo(NOWHERE);
+    this.switched.to = NOWHERE;
     this.place = Place.NOWHERE;
     this.line = undefined;
     this.connection.replies.attach();
@@ -634,6 +621,7 @@ export class Session implements CommandHandler, ReplyOwner {
       }
       this.onPausable = pausable;
       if (line === this.line) return true;
+      this.feed.passUpTo(this.feed.args.start);
       this.switchTo(line, pausable);
       return true;
     }

@@ -41,6 +41,9 @@ export interface ConnectionSnapshot {
   heldReplyBytes: number;
   heldCommandBytes: number;
   stalledCommandBytes: number;
+  /** Memory for what waits to be sent: in use, and kept for the next use. */
+  slabLentBytes: number;
+  slabPooledBytes: number;
   /** null: clients use no TLS, or the server none. */
   tls: TlsSnapshot | null;
   upstreamTls: TlsSnapshot | null;

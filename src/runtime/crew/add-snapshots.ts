@@ -8,6 +8,8 @@ const GAUGES: ReadonlySet<string> = new Set([
   'heldReplyBytes',
   'heldCommandBytes',
   'stalledCommandBytes',
+  'slabLentBytes',
+  'slabPooledBytes',
   'sharedConnections',
   'parkedConnections',
   'clientsSharing',

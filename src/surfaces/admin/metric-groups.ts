@@ -198,6 +198,18 @@ export const METRIC_GROUPS: readonly MetricGroup[] = [
         latency((s) => s.stats.ownTimes.eventLoopDelay),
       ],
       ['gauge', 'held_bytes', 'Bytes held in memory.', heldBytes],
+      [
+        'gauge',
+        'slab_lent_bytes',
+        'Memory in use for bytes that wait to be sent.',
+        one((s) => s.connections.slabLentBytes),
+      ],
+      [
+        'gauge',
+        'slab_pooled_bytes',
+        'Memory kept for bytes that will wait to be sent.',
+        one((s) => s.connections.slabPooledBytes),
+      ],
     ],
   },
   {

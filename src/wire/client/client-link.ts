@@ -81,8 +81,6 @@ const UNREAD_HOLD_BYTES = 4 * 1024 * 1024;
 const UNREAD_STUCK_BYTES = 64 * 1024 * 1024;
 /** What so much leads to is sent at once. */
 const AT_ONCE_BYTES = 16 * 1024;
-/** What TLS decrypts comes in pieces of no more: a whole one says that there is more. */
-const TLS_RECORD_BYTES = 16 * 1024;
 /** A connection of its own that a client has not needed for so long is ended. */
 const PARKED_MS = 1000;
 /** A client that takes nothing of what waits for it for so long, with its server gone, is given up. */
@@ -174,13 +172,11 @@ export class ClientLink implements Member, Applicant, VouchApplicant, Newcomer, 
     private readonly pool: UpstreamPool | undefined,
   ) {
     this.source = source;
-    const much = socket === raw ? HIGH_WATER_BYTES : TLS_RECORD_BYTES;
-    const take = (bytes: Buffer): void => {
+    this.client = readAccepted(socket, (bytes, more) => {
       options.added.read(Way.REQUEST, this);
-      if (bytes.length < much) this.fromClient(bytes);
-      else this.fromClientInTurn(bytes);
-    };
-    this.client = readAccepted(socket, take, () => this.session.missingRequest);
+      if (more) this.waitForTurn();
+      this.fromClient(bytes);
+    });
     this.raw = socket === raw ? this.client : raw;
     this.toClient = new WriteBatch(this.client, () => this.clientDrained());
     if (pool === undefined) this.own = this.openOwn();
@@ -300,12 +296,11 @@ export class ClientLink implements Member, Applicant, VouchApplicant, Newcomer, 
   }
 
   /** There is more where this came from: others have their turn first. */
-  private fromClientInTurn(chunk: Buffer): void {
+  private waitForTurn(): void {
     this.awaitsTurn = true;
     this.client.pause();
     this.options.bulkTurns.enqueue(() => {
       this.awaitsTurn = false;
-      this.fromClient(chunk);
       this.readClient();
     });
   }
@@ -327,10 +322,7 @@ export class ClientLink implements Member, Applicant, VouchApplicant, Newcomer, 
     const greeting = this.pool === undefined ? [] : ownGreeting(this.session.identity);
     const greeted = (): void => {
       own.greeted = true;
-      socket.listen(
-        (chunk) => this.fromOwn(chunk),
-        () => this.session.missingReply,
-      );
+      socket.listen((chunk) => this.fromOwn(chunk));
     };
     if (greeting.length === 0) greeted();
     else {

@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import type { SessionContext } from '../../core/session/session.js';
 import { AddedLatency, type Way } from '../added-latency.js';
 import { BulkTurns } from '../bulk-turns.js';
+import { slabs } from '../slabs.js';
 import { Turn } from '../turn.js';
 import { UnreadReplies } from '../upstream/unread-replies.js';
 import { UpstreamCheck } from '../upstream/upstream-check.js';
@@ -59,6 +60,9 @@ export interface ClientsSnapshot extends LinkCounters {
   readonly heldReplyBytes: number;
   readonly heldCommandBytes: number;
   readonly stalledCommandBytes: number;
+  /** Memory for what waits to be sent: in use, and kept for the next use. */
+  readonly slabLentBytes: number;
+  readonly slabPooledBytes: number;
   /** null: session pooling. */
   readonly pool: PoolSnapshot | null;
 }
@@ -170,6 +174,8 @@ export class Clients {
       heldReplyBytes,
       heldCommandBytes,
       stalledCommandBytes,
+      slabLentBytes: slabs.lentBytes,
+      slabPooledBytes: slabs.pooledBytes,
       handshakesFailed: this.handshakesFailed,
       proxyHeadersRefused: this.proxyHeadersRefused,
       ...this.counters,

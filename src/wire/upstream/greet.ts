@@ -50,7 +50,7 @@ export function greet(
     for (let at = 0; at < chunk.length; ) {
       const from = at;
       at = scanner.scan(chunk, at, chunk.length);
-      // Few bytes are handed out only until this returns.
+      // Bytes are lent only until this returns.
       pieces.push(Buffer.from(chunk.subarray(from, at)));
       bytes += at - from;
       if (scanner.malformed || answered === asked.length || bytes > MOST_BYTES) {

@@ -10,15 +10,13 @@ import { SharedLane } from '../../core/session/pooling/shared-lane.js';
 import type { ReplyOwner } from '../../core/session/reply/reply-sequencer.js';
 import type { SharedLine } from '../../core/session/session.js';
 import { type AddedLatency, Way } from '../added-latency.js';
+import { LARGEST_SLAB } from '../slabs.js';
 import type { Turn, TurnEnder } from '../turn.js';
-import { SpareBuffers, WriteBatch } from '../write-batch.js';
+import { WriteBatch } from '../write-batch.js';
 import { greet, loginWanted } from './greet.js';
 import { LagBrake } from './lag-brake.js';
 import { SharedQuestion } from './shared-question.js';
 import { connectUpstream, type UpstreamAddress, type UpstreamSocket } from './upstream-socket.js';
-
-/** For what all clients of a connection send in a turn. */
-const ALL_CLIENTS = new SpareBuffers(256 * 1024, 4);
 
 /** What a client is told for each command that was on its way when the connection was lost. */
 const LOST_ERROR = errorReply('LOST');
@@ -93,7 +91,7 @@ export class SharedConnection implements TurnEnder, SharedLine {
     const drained = (): void => {
       for (const member of this.members) member.upstreamDrained();
     };
-    this.batch = new WriteBatch(this.socket, drained, ALL_CLIENTS);
+    this.batch = new WriteBatch(this.socket, drained, LARGEST_SLAB);
     this.brake = new LagBrake({
       pause: () => this.socket.pause(),
       resume: () => {
@@ -190,10 +188,7 @@ export class SharedConnection implements TurnEnder, SharedLine {
   private begin(): void {
     if (this.isEnded) return;
     this.isReady = true;
-    this.socket.listen(
-      (chunk) => this.receive(chunk),
-      () => this.lane.scanner.missing,
-    );
+    this.socket.listen((chunk) => this.receive(chunk));
     this.events.ready(this);
   }
 

@@ -37,8 +37,8 @@ export interface UpstreamTls {
 
 /** Whoever hears what comes. */
 interface ByteListener {
-  /** From now on `hear` gets what comes, of which `missing` is still to come; see readInto(). */
-  listen(hear: (bytes: Buffer) => void, missing?: () => number): void;
+  /** From now on `hear` gets what comes, to be done with before it returns. */
+  listen(hear: (bytes: Buffer) => void): void;
   /** As if these bytes had just come. */
   hear(bytes: Buffer): void;
 }
@@ -103,34 +103,32 @@ function secureSocket(address: UpstreamAddress, secure: UpstreamTls): UpstreamSo
 }
 
 class PlainSocket extends net.Socket implements ByteListener {
-  private readonly listener: { hear(bytes: Buffer): void; missing(): number };
+  private readonly listener: { hear(bytes: Buffer): void };
   private readonly onLastWords: (bytes: Buffer) => void;
   /** It has had its share of this turn of the event loop. */
   private rests = false;
   private held = false;
 
   constructor(address: UpstreamAddress, onLastWords: (bytes: Buffer) => void) {
-    const listener = { hear: (_: Buffer): void => {}, missing: () => 0 };
+    const listener = { hear: (_: Buffer): void => {} };
     super({
       allowHalfOpen: true,
       highWaterMark: HIGH_WATER_BYTES,
       noDelay: true,
       keepAlive: address.keepAliveMs > 0,
       keepAliveInitialDelay: address.keepAliveMs,
-      onread: readInto(
-        (bytes) => listener.hear(bytes),
-        () => listener.missing(),
-        { rest: () => this.rest(), readOn: () => this.readOn() },
-      ),
+      onread: readInto((bytes) => listener.hear(bytes), {
+        rest: () => this.rest(),
+        readOn: () => this.readOn(),
+      }),
     } as net.SocketConstructorOpts);
     this.listener = listener;
     this.onLastWords = onLastWords;
     this.connect(target(address));
   }
 
-  listen(hear: (bytes: Buffer) => void, missing = () => 0): void {
+  listen(hear: (bytes: Buffer) => void): void {
     this.listener.hear = hear;
-    this.listener.missing = missing;
   }
 
   hear(bytes: Buffer): void {

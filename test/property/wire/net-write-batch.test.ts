@@ -6,8 +6,8 @@ import net, { type AddressInfo } from 'node:net';
 import tls from 'node:tls';
 import fc from 'fast-check';
 import t, { type Test } from 'tap';
-import { COPIED_BELOW } from '../../../src/core/session/byte-sink.js';
-import { SpareBuffers, WriteBatch } from '../../../src/wire/write-batch.js';
+import { LARGEST_SLAB, SlabPool } from '../../../src/wire/slabs.js';
+import { WriteBatch } from '../../../src/wire/write-batch.js';
 import { Authority } from '../../support/certificates.js';
 import { until } from '../../support/wait.js';
 
@@ -55,7 +55,8 @@ interface Step {
 
 const anyLength = fc.oneof(
   { weight: 6, arbitrary: fc.integer({ min: 0, max: 200 }) },
-  { weight: 3, arbitrary: fc.integer({ min: COPIED_BELOW - 2, max: COPIED_BELOW + 2 }) },
+  { weight: 3, arbitrary: fc.integer({ min: 4000, max: 100_000 }) },
+  { weight: 1, arbitrary: fc.integer({ min: LARGEST_SLAB - 2, max: LARGEST_SLAB + 2 }) },
   { weight: 1, arbitrary: fc.integer({ min: 100_000, max: 3_000_000 }) },
 );
 const anyStep: fc.Arbitrary<Step> = fc.record({
@@ -72,52 +73,59 @@ for (const [link, connected] of [
     async (t) => {
       const seen = { late: 0, drained: 0 };
       await fc.assert(
-        fc.asyncProperty(fc.array(anyStep, { minLength: 1, maxLength: 12 }), async (steps) => {
-          const [writer, reader] = await connected(t);
-          const received: Buffer[] = [];
-          let length = 0;
-          reader.on('data', (bytes: Buffer) => {
-            received.push(bytes);
-            length += bytes.length;
-          });
-          let drained = (): void => {};
-          // Few and small, so that buffers are used again at once.
-          const batch = new WriteBatch(writer, () => drained(), new SpareBuffers(5000, 1));
-          const sent: Buffer[] = [];
-          let next = 0;
-          let total = 0;
-          for (const { spans, reads } of steps) {
-            for (const size of spans) {
-              const span = Buffer.alloc(size, ++next % 251);
-              sent.push(Buffer.from(span));
-              total += size;
-              batch.write(span, 0, size);
-              if (size < COPIED_BELOW) span.fill(255);
-            }
-            const keepsUp = batch.flush();
-            if (keepsUp === batch.needsDrain) throw new Error('flush() and needsDrain disagree');
-            if (!keepsUp) seen.late++;
-            if (reads) {
-              reader.resume();
-              while (length < total || batch.needsDrain) {
-                await (batch.needsDrain
-                  ? new Promise<void>((resolve) => {
-                      drained = () => {
-                        seen.drained++;
-                        resolve();
-                      };
-                    })
-                  : once(reader, 'data'));
+        fc.asyncProperty(
+          fc.array(anyStep, { minLength: 1, maxLength: 12 }),
+          fc.constantFrom(0, 1e9),
+          async (steps, tightBytes) => {
+            const [writer, reader] = await connected(t);
+            const received: Buffer[] = [];
+            let length = 0;
+            reader.on('data', (bytes: Buffer) => {
+              received.push(bytes);
+              length += bytes.length;
+            });
+            let drained = (): void => {};
+            const pool = new SlabPool(true, tightBytes);
+            const batch = new WriteBatch(writer, () => drained(), 0, pool);
+            const sent: Buffer[] = [];
+            let next = 0;
+            let total = 0;
+            for (const { spans, reads } of steps) {
+              for (const size of spans) {
+                const span = Buffer.alloc(size, ++next % 251);
+                sent.push(Buffer.from(span));
+                total += size;
+                batch.write(span, 0, size);
+                span.fill(255);
               }
-              reader.pause();
+              const keepsUp = batch.flush();
+              if (keepsUp === batch.needsDrain) throw new Error('flush() and needsDrain disagree');
+              if (!keepsUp) seen.late++;
+              if (reads) {
+                reader.resume();
+                while (length < total || batch.needsDrain) {
+                  await (batch.needsDrain
+                    ? new Promise<void>((resolve) => {
+                        drained = () => {
+                          seen.drained++;
+                          resolve();
+                        };
+                      })
+                    : once(reader, 'data'));
+                }
+                reader.pause();
+              }
             }
-          }
-          reader.resume();
-          writer.end();
-          await once(reader, 'end');
-          reader.destroy();
-          if (!Buffer.concat(received).equals(Buffer.concat(sent))) throw new Error('other bytes arrived');
-        }),
+            reader.resume();
+            writer.end();
+            await once(reader, 'end');
+            reader.destroy();
+            writer.destroy();
+            if (!writer.closed) await once(writer, 'close');
+            if (pool.lentBytes !== 0) throw new Error('a slab did not return');
+            if (!Buffer.concat(received).equals(Buffer.concat(sent))) throw new Error('other bytes arrived');
+          },
+        ),
         { numRuns: link === 'TCP' ? 60 : 25 },
       );
       t.ok(seen.late > 0, 'kernel buffers were full at times');
@@ -137,7 +145,7 @@ t.test('what went past the stream, and the kernel has not taken, is waited for l
     drains++;
     whenDrained();
   };
-  const batch = new WriteBatch(writer, onDrain, new SpareBuffers(5000, 1));
+  const batch = new WriteBatch(writer, onDrain);
   const sent: Buffer[] = [];
   const flushOne = (): boolean => {
     const span = Buffer.alloc(3000, sent.length % 251);
@@ -176,16 +184,55 @@ t.test('told also when nothing but what went past the stream was waited for', as
   });
 });
 
-t.test('with TLS, what was sent and taken leaves no buffer behind', async (t) => {
-  const [writer, reader] = await connectTls(t);
-  const spare = new SpareBuffers(5000, 1);
-  const batch = new WriteBatch(writer, () => {}, spare);
-  const first = spare.take();
-  spare.give(first);
-  batch.write(Buffer.from('abc'), 0, 3);
-  batch.flush();
-  const [bytes] = (await once(reader, 'data')) as [Buffer];
-  t.equal(bytes.toString(), 'abc');
-  await until(() => batch.waiting === 0);
-  t.equal(spare.take(), first, 'it was given back');
+t.test('what the kernel has taken leaves no slab behind', async (t) => {
+  for (const connected of [connect, connectTls]) {
+    const [writer, reader] = await connected(t);
+    const pool = new SlabPool(true);
+    const batch = new WriteBatch(writer, () => {}, 0, pool);
+    batch.write(Buffer.from('abc'), 0, 3);
+    t.ok(pool.lentBytes > 0);
+    batch.flush();
+    reader.resume();
+    const [bytes] = (await once(reader, 'data')) as [Buffer];
+    t.equal(bytes.toString(), 'abc');
+    await until(() => batch.waiting === 0 && pool.lentBytes === 0);
+    const { pooledBytes } = pool;
+    t.ok(pooledBytes > 0);
+    for (let i = 0; i < 100; i++) {
+      batch.write(Buffer.from('abc'), 0, 3);
+      batch.flush();
+      await until(() => pool.lentBytes === 0);
+    }
+    t.equal(pool.pooledBytes, pooledBytes, 'and the same one is used again');
+  }
+});
+
+t.test('a connection that ends with bytes on their way leaves no slab behind', async (t) => {
+  for (const connected of [connect, connectTls]) {
+    const [writer] = await connected(t);
+    writer.on('error', () => {});
+    const pool = new SlabPool(true);
+    const batch = new WriteBatch(writer, () => {}, 0, pool);
+    const span = Buffer.alloc(300_000, 1);
+    do batch.write(span, 0, span.length);
+    while (batch.flush());
+    batch.write(span, 0, span.length);
+    t.ok(pool.lentBytes > 0);
+    writer.destroy();
+    await until(() => pool.lentBytes === 0);
+    batch.write(span, 0, span.length);
+    batch.flush();
+    t.equal(pool.lentBytes, 0, 'nor does what is written behind its end');
+  }
+});
+
+t.test('while slow readers hold much, a slab is no larger than what it is for', async (t) => {
+  const pool = new SlabPool(false, 1_000_000);
+  const writers = await Promise.all(Array.from({ length: 30 }, async () => (await connect(t))[0]));
+  for (const writer of writers) {
+    const batch = new WriteBatch(writer, () => {}, 0, pool);
+    batch.write(Buffer.alloc(100_000), 0, 100_000);
+  }
+  t.ok(pool.isTight);
+  t.ok(pool.lentBytes < 1_000_000 + LARGEST_SLAB + 30 * 100_000, `${pool.lentBytes} bytes`);
 });

@@ -1,7 +1,7 @@
 // A session between a client that sends a given stream and a far side that answers, all by hand: pieces of any size,
 // turns in any order. Owns both sinks and what is under way; checks after each step that bounds hold.
 import { Session, type SessionContext } from '../../../src/core/session/session.js';
-import type { ServerOptions } from '../../support/session-lab.js';
+import { lend, type ServerOptions } from '../../support/session-lab.js';
 import { CheckedSink } from './checked-sink.js';
 import { FarSide } from './far-side.js';
 import type { Random } from './random.js';
@@ -45,7 +45,7 @@ export class Duel {
     const from = this.sent;
     this.sent = to;
     this.largest = Math.max(this.largest, to - from);
-    session.fromClient(this.stream.subarray(from, to));
+    lend(this.stream.subarray(from, to), (bytes) => session.fromClient(bytes));
     this.inspect();
   }
 
@@ -59,7 +59,7 @@ export class Duel {
     if (piece.length === 0) return;
     this.replies = this.replies.subarray(piece.length);
     this.delivered += piece.length;
-    this.session.fromUpstream(piece);
+    lend(piece, (bytes) => this.session.fromUpstream(bytes));
     this.inspect();
   }
 

@@ -90,6 +90,8 @@ const connections: ConnectionSnapshot = {
   heldReplyBytes: 81,
   heldCommandBytes: 82,
   stalledCommandBytes: 83,
+  slabLentBytes: 84,
+  slabPooledBytes: 86,
   pool: null,
 };
 const pool: PoolSnapshot = {
@@ -277,6 +279,8 @@ const SINGLE: Record<string, number> = {
   'held_bytes{what="replies"}': 81,
   'held_bytes{what="commands"}': 82,
   'held_bytes{what="stalled"}': 83,
+  slab_lent_bytes: 84,
+  slab_pooled_bytes: 86,
   [`build_info{version="1.2.3",node="${process.version}"}`]: 1,
 };
 

@@ -74,6 +74,8 @@ const CONNECTIONS: ConnectionSnapshot = {
   heldReplyBytes: 0,
   heldCommandBytes: 0,
   stalledCommandBytes: 0,
+  slabLentBytes: 0,
+  slabPooledBytes: 0,
 };
 
 const WORKERS: WorkersSnapshot = {

@@ -3,50 +3,43 @@
 import { once } from 'node:events';
 import net, { type AddressInfo } from 'node:net';
 import t from 'tap';
+import { READ_BYTES } from '../../../src/wire/slabs.js';
 import { connectUpstream } from '../../../src/wire/upstream/upstream-socket.js';
 
 const SENT_BYTES = 30 * 1024 * 1024;
 
-for (const [name, missing, readBytes] of [
-  ['many small replies', 0, 64 * 1024],
-  ['one large reply', SENT_BYTES, 256 * 1024],
-] as const) {
-  t.test(name, async (t) => {
-    const server = net.createServer((client) => client.end(Buffer.alloc(SENT_BYTES, 'x')));
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    t.teardown(() => server.close());
-    const { port } = server.address() as AddressInfo;
-    const socket = connectUpstream(
-      { host: '127.0.0.1', port, connectTimeoutMs: 5000, keepAliveMs: 0 },
-      () => {},
-    );
-    t.teardown(() => socket.destroy());
+t.test('a server that sends much at once', async (t) => {
+  const server = net.createServer((client) => client.end(Buffer.alloc(SENT_BYTES, 'x')));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.teardown(() => server.close());
+  const { port } = server.address() as AddressInfo;
+  const socket = connectUpstream(
+    { host: '127.0.0.1', port, connectTimeoutMs: 5000, keepAliveMs: 0 },
+    () => {},
+  );
+  t.teardown(() => socket.destroy());
 
-    const turns = [0];
-    const nextTurn = (): void => {
-      turns.push(0);
-      if (!socket.readableEnded) setImmediate(nextTurn);
-    };
-    let pauses = 0;
-    socket.listen(
-      (bytes) => {
-        turns[turns.length - 1] += bytes.length;
-        // As a client does that lags behind, and has caught up a moment later.
-        socket.pause();
-        const resume = () => socket.resume();
-        if (++pauses % 10 === 0) setTimeout(resume, 1);
-        else process.nextTick(resume);
-      },
-      () => missing,
-    );
-    setImmediate(nextTurn);
-    await once(socket, 'end');
-    t.equal(
-      turns.reduce((sum, bytes) => sum + bytes, 0),
-      SENT_BYTES,
-    );
-    const most = Math.max(...turns);
-    t.ok(most <= 4 * readBytes, `four reads in a turn, no more: ${most} bytes`);
+  const turns = [0];
+  const nextTurn = (): void => {
+    turns.push(0);
+    if (!socket.readableEnded) setImmediate(nextTurn);
+  };
+  let pauses = 0;
+  socket.listen((bytes) => {
+    turns[turns.length - 1] += bytes.length;
+    // As a client does that lags behind, and has caught up a moment later.
+    socket.pause();
+    const resume = () => socket.resume();
+    if (++pauses % 10 === 0) setTimeout(resume, 1);
+    else process.nextTick(resume);
   });
-}
+  setImmediate(nextTurn);
+  await once(socket, 'end');
+  t.equal(
+    turns.reduce((sum, bytes) => sum + bytes, 0),
+    SENT_BYTES,
+  );
+  const most = Math.max(...turns);
+  t.ok(most <= READ_BYTES, `one read in a turn, no more: ${most} bytes`);
+});

@@ -120,11 +120,6 @@ export class ReplySequencer {
     return this.shared !== undefined || this.scanner.atBoundary || this.raw;
   }
 
-  /** Bytes still to come of the payload under scan. */
-  get missing(): number {
-    return this.scanner.missing;
-  }
-
   /** Messages may come though nothing is owed. */
   get subscribed(): boolean {
     return this.subscriptions.any;
@@ -144,8 +139,8 @@ export class ReplySequencer {
   }
 
   /**
-   * The server's next bytes, up to the end of the `most`th reply that is owed (pushes don't count). Fewer than
-   * COPIED_BELOW may change afterwards, more must not. Returns the offset behind what it took.
+   * The server's next bytes, up to the end of the `most`th reply that is owed (pushes don't count). They are lent until
+   * this returns: the offset behind what it took.
    */
   receive(buf: Uint8Array, at = 0, end = buf.length, most = Number.POSITIVE_INFINITY): number {
     let passFrom = at;

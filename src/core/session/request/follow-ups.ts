@@ -4,10 +4,9 @@
 // what does not fit is reported as failed, never half kept. Owns what a NOPERM taught: this user may not send them.
 import { FollowUpReply, type TrafficObserver } from '../../policy/observer.js';
 import { type ExpireIfNone, expireIfNoneSize, writeExpireIfNone } from '../../resp/encode.js';
-import { COPIED_BELOW } from '../byte-sink.js';
+import type { ByteSink } from '../byte-sink.js';
 import { Pending } from '../reply/pending-queue.js';
 import type { ReplySequencer } from '../reply/reply-sequencer.js';
-import type { UpstreamWriter } from './upstream-writer.js';
 
 /** Bound on the follow-ups that one connection may have waiting. */
 const MAX_WAITING_BYTES = 1024 * 1024;
@@ -33,7 +32,7 @@ export class FollowUps {
   private ends: number[] = [];
 
   constructor(
-    private readonly upstream: UpstreamWriter,
+    private readonly upstream: ByteSink,
     private readonly observer: TrafficObserver,
     private readonly form: FollowUpForm,
   ) {}
@@ -51,10 +50,12 @@ export class FollowUps {
   send(key: Uint8Array, start: number, end: number, ttlMs: number): void {
     const { followUp } = this.form;
     const size = expireIfNoneSize(followUp, end - start);
-    // The sink may keep a large one: then the scratch is not ours any more.
-    if (size > this.scratch.length || size >= COPIED_BELOW) this.scratch = Buffer.allocUnsafe(size * 2);
-    const length = writeExpireIfNone(followUp, this.scratch, 0, key, start, end, ttlMs);
-    this.upstream.insertBehind(this.scratch, length);
+    if (size > this.scratch.length) this.scratch = Buffer.allocUnsafe(size * 2);
+    this.upstream.write(
+      this.scratch,
+      0,
+      writeExpireIfNone(followUp, this.scratch, 0, key, start, end, ttlMs),
+    );
   }
 
   /** Keeps one until sendWaiting(). */
