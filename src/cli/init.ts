@@ -1,4 +1,4 @@
-// `spillway init`: a first configuration from what is there.
+// `spillway init`: writes a first configuration from the keys that are there.
 import { existsSync, writeFileSync } from 'node:fs';
 import type { Environment } from '../config/overrides.js';
 import { analyze } from '../tools/analyze/analyze.js';
@@ -14,12 +14,14 @@ export interface InitCommandOptions extends ToolOptions {
   readonly sample?: number;
   readonly admin?: string;
   readonly output?: string;
+  /** How long a server may be away during the walk; no flag. */
+  readonly patienceMs?: number;
 }
 
 const NAME = 'spillway-init';
 
 export async function initCommand(options: InitCommandOptions, env: Environment): Promise<ExitCode> {
-  const { output, sample, maxRate, admin } = options;
+  const { output, sample, maxRate, admin, patienceMs } = options;
   return mendable(() =>
     tooling(options, env, NAME, async ({ config, servers, signal, progress }) => {
       const refused = output !== undefined && unfit(output);
@@ -39,13 +41,14 @@ export async function initCommand(options: InitCommandOptions, env: Environment)
         signal,
         progress,
         title: 'init',
+        ...(patienceMs !== undefined && { patienceMs }),
       };
       const analysis = await analyze(servers, { name: NAME, db: chosenDb(options, config), sample, ...more });
       progress.close();
       const proposals = proposeRules(analysis, found?.discovered);
       const on = analysis.at.slice(0, 10);
       const text = writeConfig({ on, upstream: config.upstream, proposals });
-      if (analysis.partial) complain('ended before it was done: made from what was seen until then');
+      if (analysis.partial) for (const each of [...analysis.notes, PARTIAL]) complain(each);
       if (proposals.rules.some(({ rule }) => rule.ttl !== undefined)) complain(ttlCostText(analysis));
       const left = leftText(proposals.left);
       if (left !== undefined) complain(left);
@@ -58,21 +61,25 @@ export async function initCommand(options: InitCommandOptions, env: Environment)
           return ExitCode.FAILURE;
         }
         complain(
-          `${output}: ${proposals.rules.length} rules, which only observe. Read them, then: spillway --config ${output}`,
+          `${output}: ${proposals.rules.length} rules, all of which only observe. Read them, then run: spillway --config ${output}`,
         );
       }
-      return ExitCode.OK;
+      // After Ctrl-C the exit code is the signal's.
+      return analysis.partial && !signal.aborted ? ExitCode.FAILURE : ExitCode.OK;
     }),
   );
 }
 
-/** Said before the walk. */
+const PARTIAL =
+  'the result is partial: init ended before it had seen all keys, so rules may be missing. Run it again for all keys';
+
+/** Checked before the walk, which may take long. */
 function unfit(file: string): string | undefined {
   return existsSync(file) ? problem(file, { code: 'EEXIST' }) : unwritableFolder(file);
 }
 
 function problem(file: string, { code, message }: Partial<NodeJS.ErrnoException>): string {
   return code === 'EEXIST'
-    ? `${file} is there already, and may hold rules that somebody wrote: name another file`
+    ? `${file} already exists and may hold rules that somebody wrote: name another file`
     : `${file} cannot be written: ${message}`;
 }

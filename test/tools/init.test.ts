@@ -1,9 +1,12 @@
 // spillway init: what it writes is a valid configuration that only observes, and each key falls under the rule that was
 // made for its pattern.
-import { execFile, spawnSync } from 'node:child_process';
+import { execFile, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { text } from 'node:stream/consumers';
+import { pathToFileURL } from 'node:url';
 import fc from 'fast-check';
 import { Redis } from 'ioredis';
 import t from 'tap';
@@ -18,6 +21,7 @@ import { builtMain } from '../support/built.js';
 import { loadDataset } from '../support/dataset.js';
 import { withProxy } from '../support/proxy.js';
 import { withRedis } from '../support/redis.js';
+import { until } from '../support/wait.js';
 
 const MAIN = builtMain();
 const folder = mkdtempSync(path.join(os.tmpdir(), 'spillway-init-'));
@@ -60,9 +64,9 @@ t.test('of a mixed keyspace and a running proxy', async (t) => {
     });
   const { status, stderr } = await run();
   t.equal(status, 0, stderr);
-  const text = readFileSync(output, 'utf8');
-  t.notMatch(text, 'secret');
-  const rules = rulesOf(text);
+  const written = readFileSync(output, 'utf8');
+  t.notMatch(written, 'secret');
+  const rules = rulesOf(written);
   const ruleOf = (key: string) => {
     const rule = rules.find(Buffer.from(key), 0, key.length);
     return { match: rule.globs.map(String), ttl: rule.ttlMs, durable: rule.durable, priority: rule.priority };
@@ -77,12 +81,38 @@ t.test('of a mixed keyspace and a running proxy', async (t) => {
     { match: [] },
     'binary names, ????*, make no rule for whatever has four letters',
   );
-  t.match(text, /would match the keys of others.*\n.*\?{4}\* \(/);
-  t.match(text, /\/\/ 900 keys .*without a TTL; string/);
-  t.match(await run(), { status: 1, stderr: /is there already/ });
-  t.equal(readFileSync(output, 'utf8'), text);
+  t.match(written, /would match the keys of others.*\n.*\n.*\?{4}\* \(/);
+  t.match(written, /\/\/ 900 keys .*without a TTL; string/);
+  t.match(await run(), { status: 1, stderr: /already exists/ });
+  t.equal(readFileSync(output, 'utf8'), written);
   t.equal(spawnSync(process.execPath, [MAIN, 'check', '--config', output]).status, 0);
 });
+
+t.test(
+  'if the server is lost during the walk, init writes what it has, says that it is partial, and fails',
+  async (t) => {
+    const redis = await withRedis(t);
+    const direct = new Redis(redis.port, '127.0.0.1', { retryStrategy: null });
+    direct.on('error', () => {});
+    const write = direct.pipeline();
+    for (let i = 0; i < 3000; i++) write.set(`cache:${i}`, 'x');
+    await write.exec();
+    const asked = async () =>
+      Number(/cmdstat_memory\|usage:calls=(\d+)/.exec(await direct.info('commandstats'))?.[1] ?? 0);
+    const options = { upstream: `redis://127.0.0.1:${redis.port}`, maxRate: 500, patienceMs: 50 };
+    const url = new URL('init.js', pathToFileURL(MAIN));
+    const script = `const { initCommand } = await import(${JSON.stringify(url.href)});
+    process.exitCode = await initCommand(${JSON.stringify(options)}, {});`;
+    const child = spawn(process.execPath, ['--input-type=module', '-e', script]);
+    const [out, problems] = [text(child.stdout), text(child.stderr)];
+    await until(async () => (await asked()) >= 100, { timeoutMs: 30_000 });
+    await redis.kill('SIGKILL');
+    const [status] = await once(child, 'close');
+    t.equal(status, 1, await problems);
+    t.match(await problems, /lost before the end: 127\.0\.0\.1:\d+: [\s\S]*the result is partial/);
+    t.match(await out, /"match": "cache:\*"/);
+  },
+);
 
 t.test('keys of patterns beyond the limit make no rule, and are told', async (t) => {
   const groups = [groupOf('a:*'), { ...groupOf('(others)'), by: 'others' }];
@@ -93,7 +123,7 @@ t.test('keys of patterns beyond the limit make no rule, and are told', async (t)
   );
   t.strictSame(wordless, []);
   t.strictSame(left, { keys: 10, share: 0.5, beyond: 10 });
-  t.match(leftText(left), /^No rule for 50 % of the keys \(10\).*10 of them beyond the first 10,000/);
+  t.match(leftText(left), /^50 % of the keys \(10\) have no rule.*10 of them .* beyond the first 10,000/);
 });
 
 const word = fc.constantFrom('a', 'b', 'user', 'cart', '42', '77', 'x*y', '[z]', 'q?', '\\', '*/', '\n');

@@ -1,19 +1,20 @@
-// Patterns that differ in their second word alone, as of fifteen queues, languages or tenants by name: one pattern, where
-// all speaks for it. Of `app:kind:id` the second word tells what a key is, and its TTL with it: those stay apart. Pure.
-// Invariants: what is put together is alike in type, in TTLs and in what its name tells, and so is all else that begins so;
-// a pattern that weighs something by itself stays by itself.
+// Families: patterns that differ only in their second word, such as fifteen named queues, languages or tenants, become one
+// pattern if nothing speaks against it. In `app:kind:id` the second word says what kind of key it is and so which TTL it
+// needs: such patterns stay apart. Pure.
+// Invariants: all patterns that begin with a family's first word are alike in type, in TTLs and in what their names suggest;
+// a pattern that holds many keys or much memory keeps its own rule.
 
 import { ideaOf } from '../../observe/stats/suggest.js';
 import type { GroupAnalysis } from '../analyze/analysis.js';
 import { bandOfMost } from './observed.js';
 
-/** So many patterns that are alike are no kinds that somebody has thought of, but members of one. */
+/** This many patterns that are alike are members of one family, not kinds of keys that somebody designed. */
 const MANY = 5;
-/** Share of the keys, and of the bytes, below which a pattern is one of many. */
+/** Share of the keys, and of the bytes, below which a pattern may join a family. */
 const SMALL = 0.02;
-/** How far the shares of keys without a TTL may be from each other. */
+/** How far the members' shares of keys without a TTL may differ. */
 const COVERAGE_APART = 0.2;
-/** How far the usual ends of TTLs may be from each other, in bands: what is left of equal TTLs differs by chance. */
+/** How far the members' usual TTLs may differ, in bands. What is left of equal TTLs differs by chance. */
 const BANDS_APART = 1;
 
 /** Keys that get one rule. */
@@ -23,7 +24,7 @@ export interface Family {
   readonly members: readonly GroupAnalysis[];
 }
 
-/** The groups by themselves, or with those that belong together; the heaviest first. */
+/** The families among the groups; a group without relatives is a family of one. The largest share of memory first. */
 export function familiesOf(groups: readonly GroupAnalysis[]): Family[] {
   const total = groups.reduce((sum, { keys }) => sum + keys.estimate, 0);
   const families = new Map<string, GroupAnalysis[]>();
@@ -34,7 +35,7 @@ export function familiesOf(groups: readonly GroupAnalysis[]): Family[] {
   const out: Family[] = [];
   const alone = (group: GroupAnalysis) => ({ group, members: [group] });
   for (const [name, family] of families) {
-    // One that has the family's name already falls under its glob, however much it weighs.
+    // A group that has the family's own name falls under its glob, however large it is.
     const members = family.filter((group) => group.name === name || isSmall(group, total));
     if (members.length < MANY || !areAlike(name, family)) out.push(...family.map(alone));
     else {
@@ -45,7 +46,7 @@ export function familiesOf(groups: readonly GroupAnalysis[]): Family[] {
   return out.sort((a, b) => b.group.share - a.group.share);
 }
 
-/** `queue:*` of `queue:amber:*`, `app:*:cart:*` of `app:acme:cart:*`; else the group's own name. */
+/** `queue:*` for `queue:amber:*`, `app:*:cart:*` for `app:acme:cart:*`; else the group's own name. */
 function familyOf({ name, by }: GroupAnalysis): string {
   const parts = /^([^:/|*?[\]\\]+([:/|]))[^:/|*?[\]\\]+(\2.*)$/.exec(name);
   if (parts === null || by !== 'pattern') return name;

@@ -1,24 +1,24 @@
-// What the TTLs of keys tell of the one that their rule should give. Pure.
-// Invariant: no end is told that was not seen: what is longer than all bands goes by the longest TTL there is.
+// Derives the TTL of a rule from the TTLs of the keys that are there. Pure.
+// Invariant: the TTL is never longer than the keys suggest: beyond the longest band it follows the longest TTL seen.
 import type { GroupAnalysis } from '../analyze/analysis.js';
 import { TTL_BANDS } from '../analyze/bands.js';
 
 export interface ObservedTtl {
-  /** Of the keys, how many have a TTL; above 0. */
+  /** Share of the keys that have a TTL; above 0. */
   readonly share: number;
-  /** The shortest usual duration within which nearly all of those end, in each of the groups. */
+  /** The shortest usual duration within which nearly all of these expire, in each of the groups. */
   readonly seconds: number;
 }
 
-/** Of the keys that have a TTL, how many must end within the one that is suggested. */
+/** Share of the keys with a TTL that must expire within the suggested one. */
 export const COVERED = 0.9;
 
 const DAY = 86_400;
-/** Longer than the bands; seconds. */
+/** Durations beyond the bands, seconds. */
 const LONG = [90 * DAY, 180 * DAY];
 const YEAR = 365 * DAY;
 
-/** Of groups that get one rule; undefined: no key has a TTL. */
+/** For groups that share one rule; undefined: no key has a TTL. */
 export function observeTtl(groups: readonly GroupAnalysis[]): ObservedTtl | undefined {
   const expiring = groups.filter((group) => bandOfMost(group) >= 0);
   if (expiring.length === 0) return undefined;
@@ -27,7 +27,7 @@ export function observeTtl(groups: readonly GroupAnalysis[]): ObservedTtl | unde
   return { share: withTtl / Math.max(keys, withTtl), seconds: Math.max(...expiring.map(usualEnd)) };
 }
 
-/** Which of TTL_BANDS nearly all end in that have a TTL, or before; -1: none has one. */
+/** Index of the first of TTL_BANDS by whose end nearly all keys with a TTL expire; -1: no key has one. */
 export function bandOfMost(group: GroupAnalysis): number {
   const all = keysWithTtl(group);
   let within = 0;

@@ -1,7 +1,7 @@
-// From what is stored, and what a running proxy has seen, to the rules of a first configuration: one for each group of
-// keys that weighs something, with what speaks for it. Pure.
-// Invariants: each key of a group falls under that group's rule, whatever the other rules are: a glob that matches all
-// that another matches stands behind it; rules only observe, so nothing is given or refused before somebody says so.
+// Proposes the rules of a first configuration from the keys that are stored and the writes that a running proxy has seen:
+// one rule for each group of keys that is not small, with a comment that gives the reasons. Pure.
+// Invariants: each key of a group falls under that group's rule, whatever the other rules are: a glob that matches
+// everything that another glob matches comes after it. The rules only observe, until somebody changes the mode.
 
 import { parseDuration } from '../../config/units.js';
 import { globMatches } from '../../core/policy/glob.js';
@@ -13,28 +13,29 @@ import { COVERED, type ObservedTtl, observeTtl } from './observed.js';
 
 export interface Proposal {
   readonly rule: RuleSuggestion;
-  /** For people: what was seen, and what to look at. */
+  /** What was seen, and what the operator should check; one line each. */
   readonly comment: readonly string[];
 }
 
 export interface Proposals {
   readonly rules: readonly Proposal[];
-  /** Of groups that weigh something and get no rule: a glob without a word of its own would match what belongs to others. */
+  /** Patterns that get no rule, although they are not small, because they have no word of their own: their glob would match
+   *  other groups' keys. */
   readonly wordless: readonly string[];
-  /** Of all other keys without a rule. */
+  /** All other keys without a rule. */
   readonly left: Left;
 }
 
-/** Keys of patterns that are too small, or too many, for rules. */
+/** Keys without a rule because their patterns are too small or too many. */
 export interface Left {
   readonly keys: number;
   /** Of all keys. */
   readonly share: number;
-  /** Of those, of patterns that were too many to be told apart. */
+  /** How many of these belong to patterns beyond the first 10,000, which are counted together. */
   readonly beyond: number;
 }
 
-/** A pattern that a running proxy has found, as GET /api/stats tells. */
+/** A pattern that a running proxy has found, as in GET /api/stats. */
 export interface Discovered {
   readonly pattern: string;
   readonly writes: number;
@@ -46,16 +47,19 @@ export interface Discovered {
 /** Groups of less than this share of the keys and of the bytes get no rule. */
 const LEAST_SHARE = 0.001;
 const MOST_RULES = 50;
-/** Fewer writes through a proxy tell nothing. */
+/** A pattern with fewer writes through the proxy gets no rule. */
 const LEAST_WRITES = 10;
-/** Where fewer have a TTL, theirs is taken only if it is longer than what the name suggests. */
+/** If a smaller share has a TTL, the rule gets that TTL only if it is longer than what the name suggests. */
 const TELLING = 0.5;
-/** Where fewer have a TTL, the others may be meant to stay. */
+/** If a smaller share has a TTL, the other keys may be meant to stay. */
 const HARDLY_ANY = 0.05;
-/** Seconds. Whoever gives longer ones wants the keys to stay. */
+/** Seconds. An application that sets longer TTLs wants the keys to stay. */
 const FOR_EVER = 10 * 365 * 86_400;
 const QUEUES: ReadonlySet<string> = new Set(['list', 'stream']);
-/** A word, or what begins one: `t*:*` is no more than a letter. Names that begin with a separator have that to themselves. */
+/**
+ * Matches a pattern that has a word of its own, or the beginning of one (`t*:*` has only a letter), or that begins with a
+ * separator.
+ */
 const OWN_WORD = /^[:/|]|[a-z0-9]{3}|[a-z0-9](?![a-z0-9*])/i;
 
 export function proposeRules({ groups, keys }: Analysis, discovered: readonly Discovered[] = []): Proposals {
@@ -76,7 +80,7 @@ export function proposeRules({ groups, keys }: Analysis, discovered: readonly Di
   for (const { pattern, writes, withoutTtl, suggestion, note } of discovered) {
     if (suggestion === null || known.has(suggestion.match) || proposals.length >= MOST_RULES) continue;
     if (writes < LEAST_WRITES) continue;
-    const seen = `${pattern}: ${grouped(writes)} writes through the proxy, ${grouped(withoutTtl)} without a TTL. ${note}`;
+    const seen = `${pattern}: the proxy saw ${grouped(writes)} writes, ${grouped(withoutTtl)} without a TTL. ${note}`;
     proposals.push({ rule: { ...suggestion, name: freeName(suggestion.name, taken) }, comment: [seen] });
   }
   return {
@@ -93,7 +97,7 @@ export function proposeRules({ groups, keys }: Analysis, discovered: readonly Di
 function leftOf(groups: readonly GroupAnalysis[], proposals: readonly Proposal[], total: number): Left {
   const globs = proposals.map(({ rule }) => Buffer.from(rule.match, 'latin1'));
   const covered = ({ name, by }: GroupAnalysis) => {
-    // A key of the pattern, as far as its glob goes.
+    // Stands for a key of the pattern.
     const key = Buffer.from(name.replace(/\\(.)/g, '$1'), 'latin1');
     return by !== 'others' && globs.some((glob) => globMatches(glob, key, 0, key.length));
   };
@@ -139,7 +143,7 @@ interface Reasoned {
 function collection(suggested: RuleSuggestion, types: GroupAnalysis['types']): Reasoned {
   return {
     rule: { ...suggested, priority: priorityOf(types) },
-    why: ['No strings for the most part: registered as meant to stay, which changes nothing.'],
+    why: ['Mostly not strings, so "durable": these keys are meant to stay. The rule changes nothing.'],
   };
 }
 
@@ -150,7 +154,9 @@ function expiring(suggested: RuleSuggestion, observed: ObservedTtl | undefined):
     const { ttl, ...kept } = suggested;
     return {
       rule: { ...kept, durable: true, priority: 'normal' },
-      why: ['There are TTLs of more than ten years: registered as meant to stay, which changes nothing.'],
+      why: [
+        'Some TTLs are longer than ten years, so "durable": these keys are meant to stay. The rule changes nothing.',
+      ],
     };
   }
   const rule: RuleSuggestion = { ...suggested };
@@ -158,14 +164,18 @@ function expiring(suggested: RuleSuggestion, observed: ObservedTtl | undefined):
   if (observed !== undefined) {
     const within = durationText(observed.seconds);
     if (share >= TELLING || observed.seconds > byName) rule.ttl = within;
-    why.push(`Of those with a TTL, ${percent(COVERED)} end within ${within}.`);
-  } else why.push('None has a TTL.');
+    why.push(`${percent(COVERED)} of the keys with a TTL expire within ${within}.`);
+  } else why.push('No key has a TTL.');
   if (share < TELLING)
-    why.push(`Is ${rule.ttl} long enough for those without? If they must stay: "durable": true.`);
+    why.push(
+      `Check: is ${rule.ttl} long enough for the keys without a TTL? If they must stay, write "durable": true instead.`,
+    );
   if (share < HARDLY_ANY && ideaOf(suggested.match) === ANYTHING) {
     rule.priority = 'normal';
     rule.mode = 'observe';
-    why.push('Nothing tells that they may end: by its "mode" this rule only observes, in "enforce" too.');
+    why.push(
+      'Nothing suggests that these keys may expire. So this rule has its own "mode": it only observes, even in "enforce".',
+    );
   }
   return { rule, why };
 }
@@ -176,8 +186,8 @@ function priorityOf(types: Readonly<Record<string, number>>): PriorityName {
 }
 
 /**
- * Of two globs of which one matches all that the other matches, the other comes first: its shortest text is matched by the
- * first, so is no shorter than the first one's; and if as long, then it has fewer stars, or fewer question marks.
+ * Sorts the narrower of two globs first. If A matches everything that B matches, A also matches B's shortest text, so A's
+ * shortest text is no longer than B's. If both are equally long, B has fewer stars, or fewer question marks.
  */
 function bySpecificity(a: string, b: string): number {
   const [one, other] = [a, b].map((glob) => glob.replace(/\\./g, 'x'));
@@ -205,14 +215,14 @@ function grouped(value: number): string {
   return Math.round(value).toLocaleString('en-US');
 }
 
-/** 100 % is all, and 0 % none. */
+/** Says 100 % only for all, and 0 % only for none. */
 function percent(share: number): string {
   if (share > 0.995 && share < 1) return 'over 99 %';
   if (share > 0 && share < 0.0005) return 'under 0.1 %';
   return `${(share * 100).toFixed(share < 0.1 && share > 0 ? 1 : 0)} %`;
 }
 
-/** As a rule writes it: whole hours up to a day, and days. */
+/** A duration as in a rule: minutes below an hour, hours up to a day, then days. */
 function durationText(seconds: number): string {
   if (seconds < 3600) return `${seconds / 60}m`;
   return seconds <= 86_400 ? `${seconds / 3600}h` : `${seconds / 86_400}d`;

@@ -1,10 +1,10 @@
-// The text of a first configuration: JSON with comments, as config/json reads it. Pure.
-// Invariant: it holds no password; a comment never ends early, whatever keys are called.
+// Writes the text of a first configuration: JSON with comments, as config/json reads it. Pure.
+// Invariants: it contains no password; no name of a key can end a comment early.
 import { formatRedactedUrl, type UpstreamAddress } from '../../config/upstream-url.js';
 import type { Left, Proposals } from './propose.js';
 
 export interface FirstConfig {
-  /** Day, as people read it. */
+  /** The day, such as 2026-11-23. */
   readonly on: string;
   readonly upstream: UpstreamAddress;
   readonly proposals: Proposals;
@@ -15,7 +15,7 @@ export function writeConfig({ on, upstream, proposals }: FirstConfig): string {
   const secret =
     upstream.password === undefined
       ? []
-      : ['  // The password comes by SPILLWAY_UPSTREAM_PASSWORD or …_FILE.'];
+      : ['  // Set the password in SPILLWAY_UPSTREAM_PASSWORD or SPILLWAY_UPSTREAM_PASSWORD_FILE.'];
   const { rules: proposed, wordless, left: rest } = proposals;
   const rules = proposed.map(({ rule, comment }, i) => {
     const end = i + 1 < proposed.length ? ',' : '';
@@ -26,18 +26,19 @@ export function writeConfig({ on, upstream, proposals }: FirstConfig): string {
     wordless.length === 0
       ? []
       : [
-          '  // No rule, as a glob without a word of its own would match the keys of others; give such keys a prefix:',
+          '  // These patterns have no rule: they have no word of their own, so their globs would match the keys of others.',
+          '  // Give such keys a prefix.',
           `  // ${oneLine(wordless.join(', '))}`,
         ];
-  return `// A first configuration for Spillway, made on ${on} from what was in Redis then. Every setting: docs/CONFIG.md.
+  return `// A first configuration for Spillway, made on ${on} from the keys that were in Redis. All settings: docs/CONFIG.md.
 {
 ${[...secret, `  "upstream": { "url": ${JSON.stringify(url)} },`].join('\n')}
 
-  // Nothing is given and nothing refused: only counted. "spillway report" tells what would have been; "enforce" does it.
+  // "observe": Spillway only counts. "spillway report" shows what the rules would have done; "enforce" makes them do it.
   "mode": "observe",
 
-  // The first that matches a key counts. "ttl": what a write gets that brings none. "durable": meant to stay.
-  // "priority": as memory fills, growing writes of "low" are refused first, those of "critical" never.
+  // The first rule that matches a key applies. "ttl": for writes that set none. "durable": the keys are meant to stay.
+  // "priority": as memory fills, Spillway refuses growing writes of "low" first, and those of "critical" never.
 ${[...(without === undefined ? [] : [`  // ${without}`]), ...left, '  "rules": ['].join('\n')}
 ${rules.join('\n')}
   ]
@@ -45,16 +46,18 @@ ${rules.join('\n')}
 `;
 }
 
-/** Below this share of the keys nobody need know. */
+/** Below this share of the keys the text says nothing. */
 const FEW = 0.01;
 
-/** Which keys get no rule, for people; undefined: few. */
+/** A sentence about the keys that have no rule; undefined: there are few. */
 export function leftText({ keys, share, beyond }: Left): string | undefined {
   if (share < FEW) return undefined;
   const count = (of: number) => Math.round(of).toLocaleString('en-US');
   const many =
-    beyond > 0 ? `; ${count(beyond)} of them beyond the first 10,000 patterns that are told apart` : '';
-  return `No rule for ${(share * 100).toFixed(0)} % of the keys (${count(keys)}), whose patterns are small or many${many}.`;
+    beyond > 0
+      ? `; ${count(beyond)} of them belong to patterns beyond the first 10,000, which are not told apart`
+      : '';
+  return `${(share * 100).toFixed(0)} % of the keys (${count(keys)}) have no rule: their patterns are too small or too many${many}.`;
 }
 
 function inline(rule: object): string {
