@@ -1,10 +1,10 @@
-// What to do about an error that the monitor meets, as the end of "no reading from the upstream: …". Pure.
-// The first row that fits counts. Servers' errors are known by their first word, the system's by its code, and some only by
-// their text, since ioredis hands both on as an Error.
+// Says what to do about an error of the monitor, as the end of "no reading from the upstream: …". Pure.
+// The first row that matches counts. A server's error is recognized by its first word, a system error by its code, and some
+// errors only by their text, because ioredis passes both kinds on as an Error.
 
-/** For credentials: the server is there, and answers. */
+/** For an error about credentials: the server is up and answers. */
 const CREDENTIALS =
-  'give upstream.url a user and password that may run INFO (or set SPILLWAY_UPSTREAM_PASSWORD)';
+  'put a user and password that may run INFO into upstream.url (or set SPILLWAY_UPSTREAM_PASSWORD)';
 const AGAIN = 'trying again';
 
 const HINTS: readonly (readonly [fits: RegExp, hint: string])[] = [
@@ -15,31 +15,34 @@ const HINTS: readonly (readonly [fits: RegExp, hint: string])[] = [
   [/^(?:UNKILLABLE|NOREPLICAS|MISCONF|READONLY|TRYAGAIN|CLUSTERDOWN)/, `the server says why; ${AGAIN}`],
   [
     /max number of clients/i,
-    `the server takes no more clients: raise its maxclients, or close some; ${AGAIN}`,
+    `the server accepts no more clients: raise its maxclients, or close some clients; ${AGAIN}`,
   ],
-  [/protected mode/i, 'the server is in protected mode: give it a password, or bind it to an address'],
-  [/ECONNREFUSED|ENOENT/, `nothing listens there: is the server running, and upstream.url right? ${AGAIN}`],
+  [/protected mode/i, 'the server is in protected mode: set a password for it, or bind it to an address'],
+  [/ECONNREFUSED|ENOENT/, `nothing listens there: check that the server runs, and upstream.url; ${AGAIN}`],
   [
     /ECONNRESET|EPIPE|Connection is closed/i,
-    `the server, or something in between, ended the connection; ${AGAIN}`,
+    `the server or a device in between closed the connection; ${AGAIN}`,
   ],
   [/ENOTFOUND|EAI_/, `this name has no address: check the host in upstream.url, and DNS; ${AGAIN}`],
-  [/EHOSTUNREACH|ENETUNREACH/, `there is no way to this address: check routes and firewalls; ${AGAIN}`],
-  [/EMFILE|ENFILE/, `no file can be opened: raise that limit (ulimit -n, LimitNOFILE); ${AGAIN}`],
+  [/EHOSTUNREACH|ENETUNREACH/, `no route leads to this address: check routes and firewalls; ${AGAIN}`],
+  [
+    /EMFILE|ENFILE/,
+    `the process has no file descriptors left: raise the limit of open files (ulimit -n, LimitNOFILE); ${AGAIN}`,
+  ],
   [/EACCES|EPERM/, 'permission denied: the user that Spillway runs as must be allowed to connect there'],
   [
     /certificate|CERT_|altname|self.signed|UNABLE_TO_(?:VERIFY|GET)/i,
-    "the server's certificate was not accepted: check upstream.tls.ca and serverName",
+    "Spillway does not accept the server's certificate: check upstream.tls.ca and serverName",
   ],
   [
     /wrong version number|packet length too long|SSL|EPROTO|TLS/i,
-    'TLS does not fit: is it rediss:// in upstream.url where the server has TLS, and redis:// where it has none?',
+    'one side expects TLS and the other does not: upstream.url needs rediss:// for a port with TLS, redis:// for one without',
   ],
   [
     /ETIMEDOUT|timed out|timeout|no connection within/i,
-    `the server does not answer in time: is it stopped, or a firewall in between? ${AGAIN}`,
+    `the server does not answer in time: check that it runs, and firewalls in between; ${AGAIN}`,
   ],
-  [/has no used_memory/, 'is it a Redis or a Valkey? check upstream.url'],
+  [/has no used_memory/, 'check that upstream.url leads to a Redis or Valkey'],
 ];
 
 /** @returns words without a full stop */

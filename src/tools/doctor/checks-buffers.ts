@@ -1,11 +1,11 @@
-// Checks of what waits in the server for others to take it: replicas, the disk, clients.
+// Checks of the server's buffers: data that waits for replicas, for the disk or for clients.
 import { type OutputLimit, outputLimit } from './clients.js';
 import type { Facts } from './facts.js';
 import { type Check, type Finding, figure, set, size } from './finding.js';
 
 const MB = 2 ** 20;
 const LARGE = 16 * MB;
-/** Of maxmemory; more is better spent on data. */
+/** The largest backlog that is proposed, as a share of maxmemory. */
 const BACKLOG_SHARE = 0.05;
 
 export const BUFFER_CHECKS: readonly Check[] = [
@@ -15,7 +15,7 @@ export const BUFFER_CHECKS: readonly Check[] = [
       const [buffers, limit] = [figure(facts, 'mem_not_counted_for_evict'), figure(facts, 'maxmemory')];
       if (!(limit > 0) || !(buffers > Math.max(0.1 * limit, LARGE))) return undefined;
       const aof = figure(facts, 'mem_aof_buffer') || 0;
-      const evidence = `mem_not_counted_for_evict ${size(buffers)}, of it for the AOF ${size(aof)}; maxmemory ${size(limit)}`;
+      const evidence = `mem_not_counted_for_evict ${size(buffers)}, of which the AOF buffer ${size(aof)}; maxmemory ${size(limit)}`;
       return aof > buffers / 2 ? diskLags(facts, evidence) : replicaLags(facts, evidence);
     },
   },
@@ -37,19 +37,19 @@ export const BUFFER_CHECKS: readonly Check[] = [
   },
 ];
 
-const UNCOUNTED = 'The process takes that much more of the machine than maxmemory says.';
+const UNCOUNTED = 'The process needs that much memory above maxmemory.';
 
 function diskLags(facts: Facts, evidence: string): Finding {
   return {
     severity: 'warning',
-    title: 'Much waits to be written to the AOF, and does not count against maxmemory',
+    title: 'The AOF buffer is large, and does not count against maxmemory',
     evidence,
-    reason: `The disk does not keep up. ${UNCOUNTED}`,
+    reason: `The disk does not keep up with the writes. ${UNCOUNTED}`,
     mend: [
-      `redis-cli ${facts.cli} INFO persistence   # aof_delayed_fsync: how often it had to wait; a faster disk mends it`,
+      `redis-cli ${facts.cli} INFO persistence   # aof_delayed_fsync: how often Redis had to wait for the disk; a faster disk fixes it`,
       ...(facts.config?.get('no-appendfsync-on-rewrite') === 'no'
         ? set(facts, 'no-appendfsync-on-rewrite', 'yes').concat(
-            '# where it happens while the AOF is rewritten; a crash may then lose what was written meanwhile',
+            '# if it happens during AOF rewrites; a crash during a rewrite may then lose the writes since it began',
           )
         : []),
     ],
@@ -66,19 +66,19 @@ function replicaLags(facts: Facts, evidence: string): Finding {
   const unbounded = limit?.hard === 0 && limit.soft === 0;
   return {
     severity: 'warning',
-    title: 'Much waits for replicas, and does not count against maxmemory',
-    evidence: unbounded ? `${evidence}; replicas are not limited` : evidence,
-    reason: `A replica does not keep up. ${UNCOUNTED}`,
+    title: 'The buffers for replicas are large, and do not count against maxmemory',
+    evidence: unbounded ? `${evidence}; no limit for replicas` : evidence,
+    reason: `A replica does not keep up with the writes. ${UNCOUNTED}`,
     mend: [
-      `redis-cli ${facts.cli} INFO replication   # which one lags: its network, its disk, its processor`,
+      `redis-cli ${facts.cli} INFO replication   # shows which replica lags; check its network, disk and processor`,
       ...(unbounded
         ? set(facts, 'client-output-buffer-limit', '"replica 256mb 64mb 60"').concat(
-            '# ends the link of one that lags further; it begins anew',
+            '# disconnects a replica that lags further; it then copies the data again',
           )
         : []),
       ...(wanted > backlog
         ? set(facts, 'repl-backlog-size', `${Math.ceil(wanted / MB)}mb`).concat(
-            '# so that one whose link has ended goes on rather than copies all; counts against maxmemory',
+            '# lets a disconnected replica continue instead of copying everything; counts against maxmemory',
           )
         : []),
     ],
@@ -97,11 +97,13 @@ function unread(facts: Facts, slow: readonly ('normal' | 'pubsub')[]): Finding {
       limit.soft === 0 &&
       !(Number.parseInt(config?.get('maxmemory-clients') ?? '0', 10) > 0);
     const bound = unbounded ? `; no client is limited (client-output-buffer-limit ${of} 0 0 0)` : '';
-    evidence.push(`${of} clients: ${size(output)} unread, the most for one ${size(largestOutput)}${bound}`);
-    mend.push(`redis-cli ${cli} CLIENT LIST TYPE ${of}   # omem: who does not read`);
+    evidence.push(
+      `${of} clients: ${size(output)} of unread replies, up to ${size(largestOutput)} for one client${bound}`,
+    );
+    mend.push(`redis-cli ${cli} CLIENT LIST TYPE ${of}   # omem: unread replies of each client, in bytes`);
     if (!unbounded) {
       if (limit !== undefined)
-        mend.push(`# ${ending(limit)}: fewer or smaller replies, or more who read them`);
+        mend.push(`# ${ending(limit)}; make replies fewer or smaller, or clients read faster`);
       continue;
     }
     mend.push(
@@ -110,37 +112,41 @@ function unread(facts: Facts, slow: readonly ('normal' | 'pubsub')[]): Finding {
         'client-output-buffer-limit',
         of === 'normal' ? '"normal 64mb 16mb 60"' : '"pubsub 32mb 8mb 60"',
       ),
-      '# ends a client with more unread than that; let its replies be smaller first',
+      '# disconnects a client with more unread replies; make its replies smaller first',
     );
   }
   return {
     severity: 'warning',
-    title: 'What waits for clients to read it takes memory from the data',
+    title: 'Replies that clients do not read take memory from the data',
     evidence: `${evidence.join('; ')}; used ${size(figure(facts, 'used_memory'))}`,
-    reason: 'These buffers count against maxmemory: a few slow clients can make Redis evict or refuse.',
+    reason:
+      'These buffers count against maxmemory: a few slow clients can make Redis evict keys or refuse writes.',
     mend,
   };
 }
 
-/** By its limit; by maxmemory-clients where it has none. */
+/** When the server disconnects a client: by the class's limit, or by maxmemory-clients if the class has none. */
 function ending({ hard, soft, seconds }: OutputLimit): string {
   const bounds = [
     ...(hard > 0 ? [`at ${size(hard)}`] : []),
     ...(soft > 0 ? [`at ${size(soft)} for ${seconds} s`] : []),
   ];
-  return `the server ends one ${bounds.length > 0 ? bounds.join(', or ') : 'by maxmemory-clients'}`;
+  return `Redis disconnects a client ${bounds.length > 0 ? bounds.join(', or ') : 'by maxmemory-clients'}`;
 }
 
 function arriving(facts: Facts, input: number): Finding {
   return {
     severity: 'notice',
-    title: 'Requests of which not all has come take memory from the data',
+    title: 'Incomplete requests take memory from the data',
     evidence: `${size(input)} in query buffers, used ${size(figure(facts, 'used_memory'))}`,
-    reason: 'They count against maxmemory: a few large values on their way can make Redis evict or refuse.',
+    reason:
+      'Query buffers count against maxmemory: a few large values on their way can make Redis evict keys or refuse writes.',
     mend: [
-      `redis-cli ${facts.cli} CLIENT LIST   # qbuf and qbuf-free: who sends so much; smaller values, or in pieces`,
+      `redis-cli ${facts.cli} CLIENT LIST   # qbuf + qbuf-free: input buffer of each client; send smaller values, or in parts`,
       ...(facts.config?.get('maxmemory-clients') === '0'
-        ? set(facts, 'maxmemory-clients', '10%').concat('# ends the clients that hold most, beyond that')
+        ? set(facts, 'maxmemory-clients', '10%').concat(
+            '# above that, Redis disconnects the clients with the largest buffers',
+          )
         : []),
     ],
   };

@@ -1,23 +1,23 @@
-// Checks of collections that are just past a limit of being stored compactly: of how many elements, or of how long one.
-// A key counts only where the mend would do: past both limits it stays as it is.
+// Checks of collections that are just past one of the two limits of compact storage: number of elements, and length of an
+// element. A key counts only if raising that one limit makes it compact: a key past both limits does not count.
 import type { Facts, Setting } from './facts.js';
 import { type Check, type Finding, share } from './finding.js';
 import type { Collection, Roomy } from './shapes.js';
 
-/** Fewer say nothing of a type. */
+/** With fewer keys just past a limit there is no finding. */
 const FEW = 20;
 const PART = 0.05;
 
 interface Limit {
-  /** Since 7.0, and before. */
+  /** Its name since Redis 7.0, and the one before. */
   readonly names: readonly [Setting, ...Setting[]];
-  /** Redis's own default; undefined: the limit is there only where the server tells it. */
+  /** Redis's own default; undefined: the limit exists only if the server knows the setting. */
   readonly usual?: number;
 }
 
 interface Limits {
   readonly entries: Limit;
-  /** undefined: of numbers, which have none. */
+  /** undefined: a set of numbers, which has no limit of length. */
   readonly value?: Limit;
 }
 
@@ -36,7 +36,7 @@ const LIMITS: Readonly<Record<Collection, readonly Limits[]>> = {
       value: { names: ['zset-max-listpack-value', 'zset-max-ziplist-value'], usual: 64 },
     },
   ],
-  // The second: since 7.2.
+  // The second since Redis 7.2.
   set: [
     { entries: { names: ['set-max-intset-entries'], usual: 512 } },
     {
@@ -63,7 +63,7 @@ export function hashValueLimit(facts: Facts): number {
   return told(HASH_VALUE, facts).limit;
 }
 
-/** By whichever of the two limits more of them are held up. */
+/** A finding for the limit that more keys are just past. */
 function justPast(type: Collection, limits: Limits, facts: Facts): Finding | undefined {
   const { keys = 0, roomy = [] } = facts.shapes?.[type] ?? {};
   const entries = told(limits.entries, facts);
@@ -80,16 +80,16 @@ function justPast(type: Collection, limits: Limits, facts: Facts): Finding | und
   if (past < FEW || past < PART * keys) return undefined;
   const [{ setting, limit, known }, what, of] =
     value === undefined || many >= wide
-      ? ([entries, 'are just too long', 'elements'] as const)
-      : ([value, 'have an element just too long', 'bytes in their longest element'] as const);
+      ? ([entries, 'have just too many elements', 'elements'] as const)
+      : ([value, 'have an element that is just too long', 'bytes in their longest element'] as const);
   return {
     severity: 'notice',
     title: `Many keys of type ${type} ${what} to be stored compactly`,
     evidence: `${past} of ${keys} in the sample (${share(past / keys)}) have ${limit + 1} to ${2 * limit} ${of} (${setting} ${limit}${known})`,
     reason:
-      'Stored compactly they take less memory, the shorter their elements the less, for a little processor time.',
+      'Compact storage takes less memory, above all with short elements, and a little more processor time.',
     mend: [
-      `redis-cli ${facts.cli} CONFIG SET ${setting} ${2 * limit}   # counts for keys that are written anew, or read in at a start`,
+      `redis-cli ${facts.cli} CONFIG SET ${setting} ${2 * limit}   # applies to keys that are written anew, or loaded at a restart`,
     ],
   };
 }
@@ -98,9 +98,9 @@ function isJustPast(size: number, limit: number): boolean {
   return size > limit && size <= 2 * limit;
 }
 
-/** What the server says, else Redis's default; NaN where there is none. */
+/** The server's setting, or else Redis's default; NaN: the server has no such limit. */
 function told({ names, usual }: Limit, { config }: Facts) {
   const setting = names.find((name) => config?.has(name)) ?? names[0];
-  const known = config === undefined ? ', the default, as CONFIG may not be read' : '';
+  const known = config === undefined ? ', the default: CONFIG GET is not allowed' : '';
   return { setting, limit: Number(config?.get(setting) ?? usual), known };
 }

@@ -1,16 +1,16 @@
-// A check of fields that have a key each, where one hash of them would take less memory.
+// Checks for fields that are stored as keys of their own although one hash of them would take less memory.
 import type { GroupAnalysis } from '../analyze/analysis.js';
 import { hashValueLimit } from './checks-compact.js';
 import type { Facts } from './facts.js';
 import { type Check, figure, size } from './finding.js';
 
 const SMALL_BYTES = 128;
-/** In a hash all have one TTL, so either most have one or hardly any. */
+/** A hash has one TTL for all fields, so either nearly all of the keys must have a TTL or nearly none. */
 const MIXED = 0.05;
-/** What a name and a value take in a compact hash beside their bytes, and the allocator's rounding (listpack.c). */
+/** Overhead of a name and a value in a compact hash (listpack.c), and the allocator's rounding. */
 const PAIR_BYTES = 5;
 const ROUNDED_UP = 1.25;
-/** What a hash takes more than the key whose place it has: on Valkey 9 name and value are within the key itself. */
+/** How much more a hash takes than the key that it replaces: on Valkey 9 a key contains its name and value. */
 const HASH_BYTES = 10;
 const LEAST_SHARE = 0.05;
 const LEAST_BYTES = 2 ** 20;
@@ -35,13 +35,13 @@ export const FIELD_CHECKS: readonly Check[] = [
       }
       return {
         severity: 'notice',
-        title: 'Fields have a key each that one hash would hold in less memory',
+        title: 'Fields are stored as separate keys; a hash would need less memory',
         evidence: found.slice(0, SHOWN).map(told).join('; '),
         reason:
-          'Each key takes memory beside its name and value (by server and version some 20 to 70 bytes), and the name again and again; a small hash stores its fields compactly.',
+          'Each key takes 20 to 70 bytes beside its name and value (by server and version), and repeats the common part of the name. A small hash stores its fields compactly.',
         mend: [
-          `# in the app: HSET ${example(most)}, in place of a SET of each`,
-          '# a TTL is then one for all of them; before Redis 7.4 a field has none of its own',
+          `# in the application: HSET ${example(most)}, instead of one SET for each field`,
+          '# all fields then share one TTL; before Redis 7.4 a field cannot have its own',
         ],
       };
     },
@@ -65,7 +65,7 @@ function candidates(facts: Facts): Candidate[] {
 
 function told({ group, names, savedBytes }: Candidate): string {
   const keys = Math.round(group.keys.estimate);
-  return `${group.name}: ${keys} keys of ${size(group.averageBytes)} for ${some(names).join(', ')}, at least ${size(savedBytes)} less as hashes`;
+  return `${group.name}: ${keys} keys of ${size(group.averageBytes)} (${some(names).join(', ')}), at least ${size(savedBytes)} less as hashes`;
 }
 
 /** Key, fields and values for HSET. */

@@ -1,11 +1,11 @@
-// Checks of what else ends in lost writes or long waits: saving, connections, slow commands.
+// Checks of other causes of lost writes and long waits: saving, connections, slow commands.
 import type { Facts } from './facts.js';
 import { type Check, type Finding, figure, set, uptime } from './finding.js';
 
 const HOUR = 3600;
 const SLOW_MICROSECONDS = 100_000;
 const SLOW_MS = 100;
-/** Each has a connection's memory and a file descriptor, of which a process has about as many. */
+/** The most that is proposed for maxclients: a process has about that many file descriptors, and each client takes one. */
 const MOST_CLIENTS = 65_000;
 
 export const HEALTH_CHECKS: readonly Check[] = [
@@ -21,13 +21,13 @@ export const HEALTH_CHECKS: readonly Check[] = [
         title: 'Saving to disk fails',
         evidence: failed.map((field) => `${field}:err`).join(', '),
         mend: [
-          `redis-cli ${facts.cli} CONFIG GET dir   # is that disk full, or not to be written to? its log says why`,
-          'sysctl vm.overcommit_memory=1   # on its machine, where the log says that it cannot fork for lack of memory',
+          `redis-cli ${facts.cli} CONFIG GET dir   # is that disk full or read-only? the server's log has the reason`,
+          "sysctl vm.overcommit_memory=1   # on the server's machine, if its log says that it cannot fork for lack of memory",
           ...(failed.includes('rdb_last_bgsave_status')
-            ? [`redis-cli ${facts.cli} BGSAVE   # then: once it works, writes are taken again`]
+            ? [`redis-cli ${facts.cli} BGSAVE   # then: when it succeeds, Redis accepts writes again`]
             : []),
           ...(failed.includes('aof_last_bgrewrite_status')
-            ? [`redis-cli ${facts.cli} BGREWRITEAOF   # then: rewrites it at once`]
+            ? [`redis-cli ${facts.cli} BGREWRITEAOF   # then: rewrites the AOF at once`]
             : []),
         ],
       };
@@ -42,17 +42,17 @@ export const HEALTH_CHECKS: readonly Check[] = [
       const clients = `${figure(facts, 'connected_clients')} clients now${most > 0 ? ` of ${most}` : ''}`;
       return {
         severity: 'warning',
-        title: 'Clients have been turned away',
+        title: 'Redis has rejected connections',
         evidence: `rejected_connections ${rejected} since the start ${uptime(facts)} ago, or since CONFIG RESETSTAT; ${clients}`,
-        reason: 'maxclients was reached.',
+        reason: 'The number of clients reached maxclients.',
         mend: [
-          'spillway with upstream.pool "command"   # thousands of clients by a handful of connections',
+          'spillway with upstream.pool "command"   # serves thousands of clients with a handful of connections',
           ...(most < MOST_CLIENTS
             ? set(facts, 'maxclients', String(Math.min(MOST_CLIENTS, 2 * most))).concat(
-                '# and the limit of open files with it',
+                '# also raise the limit of open files (ulimit -n)',
               )
             : []),
-          `redis-cli ${facts.cli} CONFIG RESETSTAT   # when it is mended: counts from zero`,
+          `redis-cli ${facts.cli} CONFIG RESETSTAT   # when it is fixed: resets the counters`,
         ],
       };
     },
@@ -69,10 +69,10 @@ export const HEALTH_CHECKS: readonly Check[] = [
       const names = [...new Set(recent.map(({ command }) => command))].slice(0, 5).join(', ');
       return {
         severity: 'warning',
-        title: 'Commands keep everybody waiting',
-        evidence: `${recent.length} of 100 ms or more in the last hour, the worst ${Math.round(worst)} ms: ${names}`,
-        reason: 'Redis executes one command at a time: all others wait for as long.',
-        mend: [`redis-cli ${cli} SLOWLOG GET 10   # which, and from where`],
+        title: 'Slow commands block all clients',
+        evidence: `${recent.length} of 100 ms or more in the last hour, the slowest ${Math.round(worst)} ms: ${names}`,
+        reason: 'Redis executes one command at a time: all other clients wait until it is done.',
+        mend: [`redis-cli ${cli} SLOWLOG GET 10   # the commands, and the clients that sent them`],
       };
     },
   },
@@ -87,30 +87,33 @@ export const HEALTH_CHECKS: readonly Check[] = [
       if (worst.size === 0) return undefined;
       return {
         severity: 'notice',
-        title: 'The server has stood still for a while',
-        evidence: `in the last hour, the longest: ${[...worst].map(([event, ms]) => `${event} ${ms} ms`).join(', ')}`,
-        reason: 'Forks, the disk or many keys ending at once make all clients wait.',
+        title: 'The server has stalled',
+        evidence: `longest in the last hour: ${[...worst].map(([event, ms]) => `${event} ${ms} ms`).join(', ')}`,
+        reason: 'Forks, a slow disk or many keys that expire at once make all clients wait.',
         mend: [`redis-cli ${cli} LATENCY DOCTOR`],
       };
     },
   },
 ];
 
-/** What comes of it: a rewrite of the AOF that fails refuses no write, and a snapshot that fails only where it is told to. */
+/**
+ * The consequence of a failed save. Redis keeps accepting writes if an AOF rewrite fails, or if a snapshot fails and
+ * stop-writes-on-bgsave-error is off.
+ */
 function consequence({ config }: Facts, failed: readonly string[]): Pick<Finding, 'severity' | 'reason'> {
-  const refused = 'Redis refuses writes (MISCONF); and a restart loses what was not saved.';
+  const refused = 'Redis refuses writes (MISCONF), and a restart loses all data that was not saved.';
   if (failed.includes('aof_last_write_status')) return { severity: 'critical', reason: refused };
   if (!failed.includes('rdb_last_bgsave_status')) {
     return {
       severity: 'warning',
       reason:
-        'The AOF cannot be rewritten: writes go on, and it grows until the disk is full; a start takes ever longer.',
+        'The AOF cannot be rewritten. Writes go on, the AOF grows until the disk is full, and each start takes longer.',
     };
   }
   if (config?.get('stop-writes-on-bgsave-error') === 'no' || config?.get('save') === '') {
     return {
       severity: 'warning',
-      reason: 'Writes go on, as it is set so; a restart loses what was not saved.',
+      reason: 'Redis is set to accept writes all the same; a restart loses all data that was not saved.',
     };
   }
   return { severity: 'critical', reason: config === undefined ? `By default ${refused}` : refused };

@@ -1,4 +1,4 @@
-// Checks of the keys themselves: big ones, ones that never end or end late, lists in small pieces.
+// Checks of the keys themselves: big keys, keys that never expire or are deleted late, lists in small nodes.
 import { shellQuoted } from '../keyspace/shell.js';
 import type { Facts } from './facts.js';
 import { type Check, figure, keyspace, set, share, size } from './finding.js';
@@ -11,17 +11,17 @@ const STALE_BYTES = 16 * MB;
 const MOST_EFFORT = 10;
 const SHOWN_KEY = 80;
 const LAZY = ['lazyfree-lazy-expire', 'lazyfree-lazy-eviction'] as const;
-/** Redis's own: 8 KB in each node of a list. */
+/** Redis's default: 8 KB in each node of a list. */
 const LIST_NODE = '-2';
-/** With fewer in a node its own memory weighs as much as what is in it. */
+/** With fewer elements, a node's overhead is as large as its elements. */
 const FEW_IN_NODE = 32;
 
-/** How a command begins that writes, which a replica refuses. */
+/** The beginning of a command that writes. A replica refuses writes, so there it names the primary. */
 function writer({ cli, info }: Facts): string {
   return info.get('role') === 'slave' ? '# on its primary: redis-cli' : `redis-cli ${cli}`;
 }
 
-/** What a shell takes as this key, where that can be typed. */
+/** The key quoted for a shell; KEY if it cannot be typed. */
 function typed(key = ''): string {
   return /^[\x20-\x7e]{1,80}$/.test(key) && !key.includes('\\x') ? shellQuoted(key) : 'KEY';
 }
@@ -44,13 +44,13 @@ export const KEY_CHECKS: readonly Check[] = [
         title: `${big.length} big ${big.length === 1 ? 'key' : 'keys'} in the sample`,
         evidence: shown.join(', '),
         reason:
-          'Reading, deleting or moving one keeps everybody waiting, and it cannot be spread or evicted in part.',
+          'Reading, deleting or moving a big key blocks all clients, and Redis can neither split nor evict a part of it.',
         mend: [
-          'spillway analyze --top 20   # all of them',
-          `${writer(facts)} UNLINK ${typed(big[0]?.key)}   # deletes without making others wait`,
+          'spillway analyze --top 20   # lists all of them',
+          `${writer(facts)} UNLINK ${typed(big[0]?.key)}   # deletes it without blocking other clients`,
           ...LAZY.filter((setting) => facts.config?.get(setting) === 'no').map(
             (setting) =>
-              `redis-cli ${facts.cli} CONFIG SET ${setting} yes   # the same where Redis deletes one`,
+              `redis-cli ${facts.cli} CONFIG SET ${setting} yes   # the same for keys that Redis itself deletes`,
           ),
         ],
       };
@@ -70,10 +70,13 @@ export const KEY_CHECKS: readonly Check[] = [
         .map(({ name, withoutTtlBytes }) => `${name} ${size(withoutTtlBytes)}`);
       return {
         severity: 'warning',
-        title: 'Most keys never end, and memory fills',
+        title: 'Most keys never expire, and memory fills up',
         evidence: `${share(1 - expires / keys)} of ${keys} keys have no TTL; most memory in ${most.join(', ')}`,
-        reason: 'What is never deleted and never ends stays: memory only grows.',
-        mend: ['spillway init      # rules for them', sweepMend(facts, 'gives them TTLs by the rules')],
+        reason: 'A key without a TTL stays until somebody deletes it, so memory only grows.',
+        mend: [
+          'spillway init      # proposes rules for them',
+          sweepMend(facts, 'gives them TTLs by the rules'),
+        ],
       };
     },
   },
@@ -81,7 +84,7 @@ export const KEY_CHECKS: readonly Check[] = [
     id: 'expired-backlog',
     run(facts) {
       const stale = figure(facts, 'expired_stale_perc');
-      // Short-lived keys are stale in part at any time; only where its time ran out Redis does not keep up.
+      // Some short-lived keys are always stale. Redis falls behind only if its expire cycles run out of time.
       const outOfTime = figure(facts, 'expired_time_cap_reached_count');
       const { keys, expires } = keyspace(facts);
       const used = figure(facts, 'used_memory');
@@ -89,10 +92,10 @@ export const KEY_CHECKS: readonly Check[] = [
       if (!(stale > 10 && outOfTime > 0 && bytes > Math.max(0.05 * used, STALE_BYTES))) return undefined;
       return {
         severity: 'warning',
-        title: 'Many keys have ended and are still in memory',
+        title: 'Many expired keys are still in memory',
         evidence: `expired_stale_perc ${stale}, of ${expires} keys with a TTL: about ${size(bytes)}; expired_time_cap_reached_count ${outOfTime} since the start`,
-        reason: 'Redis deletes what has ended bit by bit, and does not keep up: too many end at once.',
-        mend: [...moreEffort(facts), '# and spread the TTLs, so that fewer end at once (jitter)'],
+        reason: 'Redis deletes expired keys bit by bit and falls behind, because too many expire at once.',
+        mend: [...moreEffort(facts), '# and spread the TTLs (jitter), so that fewer keys expire at once'],
       };
     },
   },
@@ -108,24 +111,23 @@ export const KEY_CHECKS: readonly Check[] = [
       if (!(most > 0 && most < FEW_IN_NODE) || lists === 0) return undefined;
       return {
         severity: 'notice',
-        title: 'Lists are stored in small pieces',
-        evidence: `${setting} ${most}: elements of a list that are stored together, at most`,
-        reason:
-          'Each piece has its own memory and pointers; with short elements these take more than the elements.',
+        title: 'Lists are stored in small nodes',
+        evidence: `${setting} ${most}: at most that many elements share a node`,
+        reason: 'Each node has an overhead. With short elements it is larger than the elements.',
         mend: [
-          `redis-cli ${cli} CONFIG SET ${setting} ${LIST_NODE}   # 8 KB; counts for lists that are written anew`,
+          `redis-cli ${cli} CONFIG SET ${setting} ${LIST_NODE}   # 8 KB; applies to lists that are written anew`,
         ],
       };
     },
   },
 ];
 
-/** From what it is; nothing where that is all. */
+/** The commands that raise active-expire-effort; none if it is at its maximum. */
 function moreEffort(facts: Facts): string[] {
   const setting = 'active-expire-effort';
   if (facts.config === undefined) {
     return [
-      `redis-cli ${facts.cli} CONFIG GET ${setting}   # 1 to ${MOST_EFFORT}: higher deletes more at a time`,
+      `redis-cli ${facts.cli} CONFIG GET ${setting}   # 1 to ${MOST_EFFORT}; a higher value deletes more keys in each cycle`,
     ];
   }
   const effort = Number(facts.config.get(setting));

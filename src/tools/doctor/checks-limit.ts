@@ -1,14 +1,14 @@
-// Checks of maxmemory, and of what happens at it.
+// Checks of maxmemory, and of what happens when it is reached.
 import type { Facts } from './facts.js';
 import { type Check, figure, keyspace, set, share, size, uptime } from './finding.js';
 import { counted, fewerKeys, fullness, leavesToPrimary, limitMend, MOST, roomOf, sweepMend } from './room.js';
 
 const NEAR = 0.9;
 const FULL = 0.97;
-/** Of the room, where a limit may as well be lower. */
+/** A proposed limit as a share of the available memory, unless used memory needs more. */
 const USUAL = 0.6;
 const DAY = 86_400;
-/** Refused writes a day that are worth knowing, no more. */
+/** Fewer refused writes a day are a notice, not a warning. */
 const RARE = 1;
 
 export const LIMIT_CHECKS: readonly Check[] = [
@@ -24,7 +24,7 @@ export const LIMIT_CHECKS: readonly Check[] = [
         title: 'There is no maxmemory',
         evidence: `maxmemory:0, used ${size(used)}${of}`,
         reason:
-          'Redis grows until the kernel ends it, with all that was not saved. With a limit it evicts or refuses instead.',
+          'Redis grows until the kernel kills it, and loses all data that was not saved. With a limit it evicts keys or refuses writes instead.',
         mend: limitMend(facts, USUAL * (room?.bytes ?? 0)),
       };
     },
@@ -37,9 +37,9 @@ export const LIMIT_CHECKS: readonly Check[] = [
       if (!(full >= NEAR) || evicts(facts)) return undefined;
       return {
         severity: full >= FULL ? 'critical' : 'warning',
-        title: 'Memory is nearly at maxmemory, and nothing can be evicted',
+        title: 'Memory is nearly at maxmemory, and Redis has nothing to evict',
         evidence: `${share(full)} of ${size(limit)}, ${policy(facts)}`,
-        reason: "At the limit writes fail: OOM command not allowed when used memory > 'maxmemory'.",
+        reason: "At the limit Redis refuses writes: OOM command not allowed when used memory > 'maxmemory'.",
         mend: [...new Set([...fewerKeys(facts), ...limitMend(facts, 1.25 * limit, limit)])],
       };
     },
@@ -53,12 +53,12 @@ export const LIMIT_CHECKS: readonly Check[] = [
       const refuses = fullness(facts) >= NEAR && !evicts(facts) && !leavesToPrimary(facts);
       return {
         severity: refuses ? 'critical' : daily < RARE ? 'notice' : 'warning',
-        title: 'Writes have been refused for lack of memory',
+        title: 'Redis has refused writes for lack of memory',
         evidence: `errorstat_OOM: ${count} since the start ${uptime(facts)} ago, or since CONFIG RESETSTAT`,
         reason: 'Applications have lost writes.',
         mend: [
-          'spillway analyze   # which keys hold the memory',
-          `redis-cli ${facts.cli} CONFIG RESETSTAT   # when it is mended: counts from zero`,
+          'spillway analyze   # shows which keys hold the memory',
+          `redis-cli ${facts.cli} CONFIG RESETSTAT   # when it is fixed: resets the counters`,
         ],
       };
     },
@@ -72,12 +72,12 @@ export const LIMIT_CHECKS: readonly Check[] = [
       if (keys < 100 || expires < 0.8 * keys) return undefined;
       return {
         severity: 'warning',
-        title: 'It is used as a cache, and refuses writes when it is full',
+        title: 'The server is used as a cache, and refuses writes when it is full',
         evidence: `noeviction, and ${share(expires / keys)} of ${keys} keys have a TTL`,
         reason:
-          'What is meant to end some day can as well be evicted when memory is short; now writes fail instead.',
+          'Keys that expire some day can be evicted when memory is short. With noeviction Redis refuses writes instead.',
         mend: set(facts, 'maxmemory-policy', 'allkeys-lru').concat(
-          '# not if any key must stay: then volatile-lru',
+          '# volatile-lru instead, if any key must stay',
         ),
       };
     },
@@ -91,11 +91,11 @@ export const LIMIT_CHECKS: readonly Check[] = [
       if (keys < 100 || expires >= 0.1 * keys) return undefined;
       return {
         severity: fullness(facts) >= NEAR ? 'critical' : 'warning',
-        title: 'Only keys with a TTL may be evicted, and hardly any has one',
+        title: 'Redis may evict only keys with a TTL, and hardly any key has one',
         evidence: `${policy(facts)}, and ${share(expires / keys)} of ${keys} keys have a TTL`,
-        reason: 'When these are gone nothing can be evicted, and writes fail as with noeviction.',
+        reason: 'When these keys are gone, Redis refuses writes, as with noeviction.',
         mend: [
-          sweepMend(facts, 'give the others a TTL by rules'),
+          sweepMend(facts, 'gives the others TTLs by the rules'),
           ...set(facts, 'maxmemory-policy', 'allkeys-lru'),
         ],
       };
@@ -110,9 +110,9 @@ export const LIMIT_CHECKS: readonly Check[] = [
       if (facts.config?.get('replica-ignore-maxmemory') !== 'no') return undefined;
       return {
         severity: 'warning',
-        title: 'A replica evicts or refuses by itself',
+        title: 'A replica applies its own maxmemory',
         evidence: `role:slave, replica-ignore-maxmemory no, maxmemory ${size(limit)}`,
-        reason: 'It loses keys that its primary has, and after a failover they are gone.',
+        reason: 'The replica evicts keys that its primary still has. After a failover they are lost.',
         mend: set(facts, 'replica-ignore-maxmemory', 'yes'),
       };
     },
@@ -127,7 +127,7 @@ export const LIMIT_CHECKS: readonly Check[] = [
         title: `maxmemory leaves no room in ${room.whose} memory`,
         evidence: `maxmemory ${size(limit)}, ${room.whose} memory ${size(room.bytes)}, used ${size(counted(facts))}`,
         reason:
-          'Fragmentation, buffers and the copy that a fork makes when it saves come on top: the kernel ends Redis before its limit is reached.',
+          'Redis also needs memory for fragmentation, buffers and the copy that a fork makes while saving. The kernel kills it before it reaches its limit.',
         mend: limitMend(facts, USUAL * room.bytes),
       };
     },
@@ -138,7 +138,7 @@ function policy({ info }: Facts): string {
   return info.get('maxmemory_policy') ?? '';
 }
 
-/** Something can be evicted when the limit is reached. */
+/** Whether Redis has something to evict when the limit is reached. */
 function evicts(facts: Facts): boolean {
   const { keys, expires } = keyspace(facts);
   const how = policy(facts);

@@ -1,9 +1,9 @@
-// Checks of memory that the process takes and that is no data.
+// Checks of memory that the process takes in addition to its data.
 import type { Facts } from './facts.js';
 import { type Check, type Finding, figure, set, size } from './finding.js';
 
 const MB = 2 ** 20;
-/** Of what mem_fragmentation_ratio is made: between the data, of pages kept, of all else in the process. */
+/** The parts of mem_fragmentation_ratio: gaps between the data, pages that the allocator keeps, the rest of the process. */
 const PARTS = ['allocator_frag_ratio', 'allocator_rss_ratio', 'rss_overhead_ratio'] as const;
 const HIGH = 1.3;
 
@@ -13,7 +13,7 @@ export const MEMORY_CHECKS: readonly Check[] = [
     run(facts) {
       const ratio = figure(facts, 'mem_fragmentation_ratio');
       const lost = figure(facts, 'mem_fragmentation_bytes');
-      // Of a small heap the ratio says nothing: what the process itself takes weighs more than the data.
+      // With little data the ratio means nothing: the process itself takes more than the data.
       if (!(ratio > 1.5) || lost < 100 * MB || figure(facts, 'used_memory') < 64 * MB) return undefined;
       const parts = PARTS.filter((part) => facts.info.has(part)).map(
         (part) => `${part} ${facts.info.get(part)}`,
@@ -29,7 +29,7 @@ export const MEMORY_CHECKS: readonly Check[] = [
         title: 'The process keeps memory from an earlier peak',
         evidence: `${evidence}; peak ${size(peak)}, now ${size(used)}`,
         reason:
-          'No fragmentation of the data: the allocator has not given pages back yet, and will use them again.',
+          'This is not fragmentation: the allocator still holds pages from the peak, and will use them again.',
         mend: [purge(facts)],
       };
     },
@@ -43,52 +43,53 @@ export const MEMORY_CHECKS: readonly Check[] = [
         severity: 'warning',
         title: 'A part of Redis is in swap',
         evidence: `VmSwap ${size(here.swapBytes)}`,
-        reason: 'Each access to such a page waits for the disk, and all clients wait with it.',
-        mend: ['swapoff -a   # if there is memory for it; or lower maxmemory, or vm.swappiness'],
+        reason: 'An access to a swapped page waits for the disk, and all clients wait with it.',
+        mend: ['swapoff -a   # if there is enough free memory; otherwise lower maxmemory or vm.swappiness'],
       };
     },
   },
 ];
 
-/** It is being mended. */
+/** Active defragmentation is at work. */
 function isDefragmented(facts: Facts): boolean {
   return facts.config?.get('activedefrag') === 'yes' || figure(facts, 'active_defrag_running') > 0;
 }
 
-/** Gaps between the data, which active defragmentation can close. */
+/** A finding about gaps between the data, which active defragmentation can close. */
 function fragmented(facts: Facts, evidence: string): Finding {
-  const restart = 'restart it, or fail over to a replica, whose memory is laid out anew';
+  const restart = 'restart Redis, or fail over to a replica, whose memory is not fragmented';
   const jemalloc = /^jemalloc/.test(facts.info.get('mem_allocator') ?? 'jemalloc');
   return {
     severity: 'warning',
     title: `Memory is fragmented${facts.config?.get('activedefrag') === 'no' ? ', and active defragmentation is off' : ''}`,
     evidence,
-    reason: 'The process takes much more of the machine than its data: maxmemory does not bound that.',
+    reason: 'The process takes much more memory than its data, and maxmemory does not limit that.',
     mend: jemalloc
       ? [
           ...set(facts, 'activedefrag', 'yes'),
-          `# costs processor time; refused where Redis is built without its own jemalloc, as Debian's is: then ${restart}`,
+          `# costs processor time. Redis refuses it if it was built without its own jemalloc, as on Debian: then ${restart}`,
         ]
-      : [`# no active defragmentation with the allocator ${facts.info.get('mem_allocator')}: ${restart}`],
+      : [`# the allocator ${facts.info.get('mem_allocator')} has no active defragmentation: ${restart}`],
   };
 }
 
-/** Neither gaps nor a peak: what is in the process beside the data, which no defragmentation reaches. */
+/** A finding about memory outside the data that is neither gaps nor left from a peak. Defragmentation does not reach it. */
 function outside(facts: Facts, evidence: string): Finding {
   const kept = figure(facts, 'allocator_rss_ratio') > HIGH;
   return {
     severity: 'warning',
     title: 'The process takes much more memory than its data',
     evidence,
-    reason: 'It is not between the data, so defragmentation cannot help; maxmemory does not bound it.',
+    reason:
+      'The memory is outside the data, so defragmentation cannot help, and maxmemory does not limit it.',
     mend: [
       ...(kept ? [purge(facts)] : []),
-      'cat /sys/kernel/mm/transparent_hugepage/enabled   # on its machine: [always] is wrong for Redis',
-      `redis-cli ${facts.cli} MEMORY DOCTOR   # scripts and modules take memory, too; a restart frees it`,
+      "cat /sys/kernel/mm/transparent_hugepage/enabled   # on the server's machine: must not be [always]",
+      `redis-cli ${facts.cli} MEMORY DOCTOR   # scripts and modules take memory too; a restart frees it`,
     ],
   };
 }
 
 function purge({ cli }: Facts): string {
-  return `redis-cli ${cli} MEMORY PURGE   # gives back what it can at once`;
+  return `redis-cli ${cli} MEMORY PURGE   # makes the allocator return free pages at once`;
 }

@@ -1,33 +1,33 @@
-// What a check may find, and how bad it is. Field names are an API (docs/TOOLS.md).
+// The form of a check and of its finding. Field names are an API (docs/TOOLS.md).
 import type { Facts } from './facts.js';
 
-/** Critical: writes fail or data is in danger now, or soon. Warning: it will, some day. Notice: worth knowing. */
+/** Critical: writes fail or data is in danger, now or soon. Warning: they will be some day. Notice: worth knowing. */
 export const SEVERITIES = ['critical', 'warning', 'notice'] as const;
 export type Severity = (typeof SEVERITIES)[number];
 
 export interface Finding {
   readonly severity: Severity;
-  /** One line: what is so. */
+  /** The problem, in one line. */
   readonly title: string;
-  /** The figures that say so. */
+  /** The figures that show it. */
   readonly evidence: string;
-  /** What comes of it. */
+  /** Why it matters. */
   readonly reason: string;
-  /** What to do: commands that can be copied, and what goes with them. */
+  /** The fix: commands to copy, and comments on them. */
   readonly mend: readonly string[];
 }
 
 export interface Check {
-  /** As docs/TOOLS.md lists it. */
+  /** The name under which docs/TOOLS.md lists the check. */
   readonly id: string;
-  /** What it needs beside INFO; without it the check is said not to have been made. */
+  /** What it needs beside INFO; if that could not be read, the check counts as not made. */
   readonly needs?: keyof Facts;
-  /** Of memory that a replica leaves to its primary; not made there. */
+  /** Not made on a replica that leaves its memory to its primary. */
   readonly primaryOnly?: true;
   run(facts: Facts): Finding | undefined;
 }
 
-/** A number of INFO; NaN where it is not told. */
+/** A number from INFO; NaN if INFO does not have it. */
 export function figure({ info }: Facts, field: string): number {
   const text = info.get(field);
   return text === undefined ? Number.NaN : Number(text);
@@ -64,17 +64,17 @@ export function uptime(facts: Facts): string {
   return hours < 48 ? `${hours.toFixed(0)} hours` : `${(hours / 24).toFixed(0)} days`;
 }
 
-/** The command that sets it now, and where it stays set. */
+/** The commands that set it now and keep it set after a restart. */
 export function set({ cli, info }: Facts, setting: string, value: string): string[] {
   const now = `redis-cli ${cli} CONFIG SET ${setting} ${value}`;
   if (info.get('config_file') === '') {
     return [
       now,
-      `# started without a config file: a restart forgets it, unless one says ${setting} ${value}`,
+      `# the server has no config file, so a restart forgets this. Start it with a file that says ${setting} ${value}`,
     ];
   }
   return [
     now,
-    `redis-cli ${cli} CONFIG REWRITE   # keeps it. On a managed service set ${setting} in its parameter group`,
+    `redis-cli ${cli} CONFIG REWRITE   # keeps it after a restart. On a managed service set ${setting} in its parameter group`,
   ];
 }

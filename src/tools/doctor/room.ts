@@ -1,14 +1,14 @@
-// The memory that there is for a server, and which maxmemory fits into it. A limit below what is used makes Redis refuse
-// or evict at once, one near the room lets the kernel end it: neither may be proposed as a mend.
+// The memory that is available to a server, and the maxmemory that fits into it. A limit below the used memory makes Redis
+// refuse or evict at once. With one near the available memory the kernel may kill Redis. Neither may be proposed.
 
 import { TtlCost } from '../keyspace/ttl-cost.js';
 import type { Facts } from './facts.js';
 import { figure, keyspace, set, share, size } from './finding.js';
 
 const MB = 2 ** 20;
-/** The rest is for fragmentation, buffers and the copy that a fork makes when it saves. */
+/** The rest is for fragmentation, buffers and the copy that a fork makes while saving. */
 export const MOST = 0.8;
-/** Of what is used: with less between, the limit is reached at once. */
+/** A limit must be at least this multiple of used memory; a lower one is reached at once. */
 const LEAST = 1.1;
 
 export interface Room {
@@ -16,7 +16,7 @@ export interface Room {
   readonly whose: "its container's" | "the machine's";
 }
 
-/** undefined: the server does not tell of its machine, as on some managed services. */
+/** undefined: INFO does not say how much memory the machine has, as on some managed services. */
 export function roomOf(facts: Facts): Room | undefined {
   const machine = figure(facts, 'total_system_memory');
   const container = facts.process?.limitBytes ?? Number.POSITIVE_INFINITY;
@@ -27,30 +27,30 @@ export function roomOf(facts: Facts): Room | undefined {
 
 export function fewerKeys(facts: Facts): string[] {
   return [
-    'spillway analyze   # which keys hold it',
-    sweepMend(facts, 'which of them have no TTL, and give them one'),
+    'spillway analyze   # shows which keys hold the memory',
+    sweepMend(facts, 'shows how many keys have no TTL; --apply gives them one'),
   ];
 }
 
-/** The command that gives TTLs, and what these take. @param does what it does, in words */
+/** The sweep command, with the memory that its TTLs take. @param does what it does, in words */
 export function sweepMend(facts: Facts, does: string): string {
   const { keys, expires } = keyspace(facts);
   const [bytes, limit] = [new TtlCost(facts.info).bytes(expires, keys - expires), figure(facts, 'maxmemory')];
   const of = limit > 0 ? ` (${share((counted(facts) + bytes) / limit)} of maxmemory then)` : '';
-  return `spillway sweep     # ${does}; TTLs for all that have none take up to ${size(bytes)} more${of}`;
+  return `spillway sweep     # ${does}; TTLs for all keys without one take up to ${size(bytes)} more${of}`;
 }
 
 /**
- * The commands for a new maxmemory: as near to `wanted` as room and use allow. Without a number where the room is not
- * known; where none fits, what has to come first.
- * @param above in bytes: no limit up to this is of use
+ * The commands for a new maxmemory: as near to `wanted` as available and used memory allow. If the available memory is
+ * unknown, they leave out the number. If no limit fits, they say what to do first.
+ * @param above bytes: the new limit must be higher than this
  */
 export function limitMend(facts: Facts, wanted: number, above = 0): string[] {
   const room = roomOf(facts);
   const used = counted(facts);
   if (room === undefined) {
     return [
-      `redis-cli ${facts.cli} CONFIG SET maxmemory <size>   # above ${size(used * LEAST)}, and at most four fifths of the memory there is`,
+      `redis-cli ${facts.cli} CONFIG SET maxmemory <size>   # above ${size(used * LEAST)}, and at most 80 % of the available memory`,
     ];
   }
   const least = Math.ceil((used * LEAST) / MB);
@@ -58,13 +58,15 @@ export function limitMend(facts: Facts, wanted: number, above = 0): string[] {
   const best = Math.min(Math.max(Math.ceil(wanted / MB), least), most);
   if (least > most || best * MB <= above) {
     return [
-      `# no ${above > 0 ? 'higher ' : ''}limit fits: ${size(used)} used of ${room.whose} ${size(room.bytes)}; more memory or fewer keys first`,
+      `# no ${above > 0 ? 'higher ' : ''}limit fits: ${size(used)} used of ${room.whose} ${size(room.bytes)}; first add memory or delete keys`,
       ...fewerKeys(facts),
     ];
   }
   const mend = set(facts, 'maxmemory', `${best}mb`);
-  // Of a server elsewhere only the machine is known.
-  return facts.process === undefined ? [...mend, '# less, if a container of it may not have as much'] : mend;
+  // A container's limit is known only if the server runs on this machine.
+  return facts.process === undefined
+    ? [...mend, '# lower, if the server runs in a container with less memory']
+    : mend;
 }
 
 /** What Redis compares with maxmemory, bytes. */
@@ -78,7 +80,7 @@ export function fullness(facts: Facts): number {
   return limit > 0 ? counted(facts) / limit : Number.NaN;
 }
 
-/** A replica that does not look at maxmemory, as it is unless told otherwise: its primary evicts and refuses for it. */
+/** A replica that ignores maxmemory (the default): its primary evicts and refuses for it. */
 export function leavesToPrimary({ info, config }: Facts): boolean {
   return info.get('role') === 'slave' && config?.get('replica-ignore-maxmemory') !== 'no';
 }
