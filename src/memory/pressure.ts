@@ -3,13 +3,13 @@
 //
 //   estimate = reading + growth let through that it may not contain + what others write, by their rate × age
 //              while readings fail: reading + at most what memory was measured to grow by in such a time
-//   held     = the highest reading, let down only once readings fall `hysteresis` below it
-//   acting   = max(held, estimate / limit, rehearsed); a priority's refused share is where it stands in its band
+//   latched  = the highest reading, let down only once readings fall `hysteresis` below it
+//   acting   = max(latched, estimate / limit, rehearsed); a priority's refused share is where it stands in its band
 //
 // Since growth counts from the moment it is forwarded, a burst between two readings cannot overshoot.
 // Invariants: `apply` alone decides what is refused, and the gate, the levels and their causes are what it decided; a level
 // that is told rises at once, and falls at once but where it stood on growth alone, which comes and goes with each
-// reading: then a second later. `held` is moved by readings and by Redis's own OOM only. A rehearsal only ever adds to
+// reading: then a second later. `latched` is moved by readings and by Redis's own OOM only. A rehearsal only ever adds to
 // what is refused, and leaves nothing behind.
 import { Priority } from '../core/policy/rule.js';
 import { ALL, type ShedGate } from '../core/policy/shed.js';
@@ -51,7 +51,7 @@ export interface PressureState {
   readonly covered: Covered;
   readonly better: boolean;
   readonly blind: boolean;
-  readonly held: number;
+  readonly latched: number;
   /** At what pressure an OOM was last contradicted. */
   readonly oomContradictedAt: number;
   readonly othersRate: number;
@@ -124,12 +124,12 @@ export class Pressure {
   private better = true;
   /** Readings that were asked for since the last one have failed, or are overdue. */
   private blind = false;
-  private held = 0;
-  private heldBy: Cause = 'reading';
+  private latched = 0;
+  private latchedBy: Cause = 'reading';
   private oomAt = Number.NEGATIVE_INFINITY;
-  /** What was read when an OOM that raised `held` turned out to say nothing of memory. */
+  /** What was read when an OOM that raised `latched` turned out to say nothing of memory. */
   private oomContradictedAt = Number.NEGATIVE_INFINITY;
-  private rehearsed = 0;
+  private rehearsedPressure = 0;
   private rehearsedUntil = Number.NEGATIVE_INFINITY;
   /** Bytes a millisecond that come from elsewhere: other proxies, direct writers. */
   private othersRate = 0;
@@ -172,13 +172,13 @@ export class Pressure {
     this.blind = false;
     this.keyspace = keyspace;
     const applicability = this.judge(reading, now);
-    const refused = this.held > this.lowestStart;
-    this.holdReading();
+    const refused = this.latched > this.lowestStart;
+    this.latch();
     this.better =
       before?.maxmemoryBytes !== reading.maxmemoryBytes ||
       before.policy !== reading.policy ||
       freed >= MUCH_FREED * applicability.limitBytes ||
-      (refused && this.held <= this.lowestStart);
+      (refused && this.latched <= this.lowestStart);
     this.relief.see(this.gate.reliefs, now);
     this.relief.take(this.covered.reliefs, this.better);
     this.apply(now, applicability.applies ? 'reading' : 'not applicable');
@@ -199,11 +199,11 @@ export class Pressure {
 
   state(now: number): PressureState {
     const { reading, applicability, covered, better, blind } = this;
-    const { held, oomContradictedAt, othersRate, measuredRate } = this;
+    const { latched, oomContradictedAt, othersRate, measuredRate } = this;
     const [readingAgeMs, rehearsal] = [this.readingAge(now), this.rehearsal(now)];
     return {
       ...{ reading, applicability, readingAgeMs, covered, better, blind },
-      ...{ held, oomContradictedAt, othersRate, measuredRate, rehearsal },
+      ...{ latched, oomContradictedAt, othersRate, measuredRate, rehearsal },
     };
   }
 
@@ -215,11 +215,11 @@ export class Pressure {
     this.covered = state.covered;
     this.better = state.better;
     this.blind = state.blind;
-    this.held = state.held;
+    this.latched = state.latched;
     this.oomContradictedAt = state.oomContradictedAt;
     this.othersRate = state.othersRate;
     this.measuredRate = state.measuredRate;
-    this.rehearsed = state.rehearsal?.pressure ?? 0;
+    this.rehearsedPressure = state.rehearsal?.pressure ?? 0;
     this.rehearsedUntil = now + (state.rehearsal?.leftMs ?? 0);
     this.relief.see(this.gate.reliefs, now);
     this.relief.take(state.covered.reliefs, state.better);
@@ -227,8 +227,8 @@ export class Pressure {
   }
 
   /** Acts for so long as if the pressure were at least this one; 0 ends that. Nothing comes of it where nothing is shed. */
-  rehearse(pressure: number, durationMs: number, now: number): void {
-    this.rehearsed = pressure;
+  startRehearsal(pressure: number, durationMs: number, now: number): void {
+    this.rehearsedPressure = pressure;
     this.rehearsedUntil = now + durationMs;
     this.apply(now, 'rehearsal');
   }
@@ -236,7 +236,9 @@ export class Pressure {
   /** undefined: there is none now. */
   rehearsal(now: number): Rehearsal | undefined {
     const leftMs = this.rehearsedUntil - now;
-    return this.rehearsed > 0 && leftMs > 0 ? { pressure: this.rehearsed, leftMs } : undefined;
+    return this.rehearsedPressure > 0 && leftMs > 0
+      ? { pressure: this.rehearsedPressure, leftMs }
+      : undefined;
   }
 
   /**
@@ -246,11 +248,11 @@ export class Pressure {
    */
   upstreamOom(now: number): void {
     this.oomAt = now;
-    if (this.applicability?.applies !== true || this.held >= 1 || this.distanceToShedding(now) > OOM_TRUST)
+    if (this.applicability?.applies !== true || this.latched >= 1 || this.distanceToShedding(now) > OOM_TRUST)
       return;
     if (this.measured <= this.oomContradictedAt + this.options.hysteresis) return;
-    this.held = 1;
-    this.heldBy = 'upstream OOM';
+    this.latched = 1;
+    this.latchedBy = 'upstream OOM';
     this.apply(now, 'upstream OOM');
   }
 
@@ -261,7 +263,7 @@ export class Pressure {
   apply(now: number, trigger?: Cause): void {
     const { gate, applicability } = this;
     this.relief.see(gate.reliefs, now);
-    if (now >= this.rehearsedUntil) this.rehearsed = 0;
+    if (now >= this.rehearsedUntil) this.rehearsedPressure = 0;
     if (this.reading === undefined || applicability?.applies !== true) {
       this.open(0, this.reading === undefined ? 'no reading yet' : 'not applicable', now, trigger);
       return;
@@ -319,13 +321,13 @@ export class Pressure {
     if (this.applicability?.applies !== true) return Number.POSITIVE_INFINITY;
     return Math.max(
       0,
-      this.lowestStart - Math.max(this.held, this.estimate(now) / this.applicability.limitBytes),
+      this.lowestStart - Math.max(this.latched, this.estimate(now) / this.applicability.limitBytes),
     );
   }
 
   /** The pressure without what is estimated. */
   private get effective(): number {
-    return Math.max(this.held, this.rehearsed);
+    return Math.max(this.latched, this.rehearsedPressure);
   }
 
   private estimate(now: number): number {
@@ -340,14 +342,14 @@ export class Pressure {
     return this.reading === undefined ? 0 : counted(this.reading);
   }
 
-  private holdReading(): void {
+  private latch(): void {
     const ratio = this.measured;
-    const byOom = this.heldBy === 'upstream OOM' && ratio < this.held;
+    const byOom = this.latchedBy === 'upstream OOM' && ratio < this.latched;
     if (ratio >= this.lowestStart) this.oomContradictedAt = Number.NEGATIVE_INFINITY;
     else if (byOom) this.oomContradictedAt = ratio;
-    if (ratio > this.held || (byOom && ratio < this.lowestStart)) this.held = ratio;
-    else if (ratio < this.held - this.options.hysteresis) this.held = ratio + this.options.hysteresis;
-    this.heldBy = 'reading';
+    if (ratio > this.latched || (byOom && ratio < this.lowestStart)) this.latched = ratio;
+    else if (ratio < this.latched - this.options.hysteresis) this.latched = ratio + this.options.hysteresis;
+    this.latchedBy = 'reading';
   }
 
   /** How fast memory grows, and by what this proxy did not let through, over intervals long enough to mean something. */
@@ -401,7 +403,7 @@ export class Pressure {
 
   /** `most`: 0 where nothing is refused whatever the pressure. */
   private tellLevels(now: number, trigger: Cause | undefined, most = 1): void {
-    this.cause = this.rehearsed > this.held ? 'rehearsal' : this.heldBy;
+    this.cause = this.rehearsedPressure > this.latched ? 'rehearsal' : this.latchedBy;
     for (const priority of PRIORITIES) {
       const to = levelOf(most * this.share(priority, this.acting));
       const from = this.levels[priority];

@@ -22,21 +22,21 @@ import { answerQuestions, type ConsoleSources } from '../surfaces/console/consol
 import type { SweepJob } from '../tools/sweep/job.js';
 import { Listener } from '../wire/client/listener.js';
 import { secureOptions } from '../wire/upstream/upstream-socket.js';
-import { Alone } from './alone.js';
 import { adminConnections, type Capacity, readRoom } from './capacity.js';
-import { Chronicle } from './chronicle.js';
 import { consoleAnswers } from './console-answers.js';
-import { Crew } from './crew/crew.js';
 import { describeMemory } from './describe-memory.js';
 import { Explainer } from './explainer.js';
 import { followUpFormOf } from './follow-up-form.js';
 import type { LogLosses } from './log/log-output.js';
 import { Rehearsals } from './rehearsal.js';
 import { Reloader, type ReloadSource } from './reload.js';
+import { Sampler } from './sampler.js';
 import type { Service, ServiceEvents } from './service.js';
+import { SingleProcess } from './single-process.js';
 import { startSweep } from './sweep.js';
 import { upstreamTls } from './tls.js';
 import { VERSION } from './version.js';
+import { WorkerPool } from './workers/worker-pool.js';
 
 export interface ProxyParts {
   /** What is told of the traffic instead of the statistics, where one process does it all. */
@@ -81,8 +81,8 @@ export async function startProxy(
   };
   const service: Service =
     config.workers === 1
-      ? new Alone(config, log, events, observe, logOutput)
-      : await Crew.start(config, log, events, logOutput);
+      ? new SingleProcess(config, log, events, observe, logOutput)
+      : await WorkerPool.start(config, log, events, logOutput);
   const { gate } = service;
   const pressure = new Pressure(config.memory, gate, (change) => {
     logLevelChange(log, change);
@@ -116,7 +116,7 @@ export async function startProxy(
   const memory = () =>
     describeMemory(pressure, gate, monitor, reloader.config.memory.bands, clock(), rehearsals.snapshot());
   const explainer = new Explainer(config, { gate, memory });
-  let chronicle: Chronicle | undefined;
+  let chronicle: Sampler | undefined;
   let alerts: Alerts | undefined;
   let sweep: SweepJob | undefined;
   let admin: AdminServer | undefined;
@@ -192,7 +192,7 @@ export async function startProxy(
       clients: () => service.topClients(),
       rules: () => describeConfig(reloader.config).rules,
     };
-    const past = new Chronicle(config, sources, eventLog, clock, log);
+    const past = new Sampler(config, sources, eventLog, clock, log);
     chronicle = past;
     stopWatching = () => past.close();
     const instance = instanceName(address);
@@ -224,7 +224,7 @@ export async function startProxy(
           log,
           version: VERSION,
           config: () => reloader.snapshot(),
-          rehearse(request) {
+          setRehearsal(request) {
             if (request !== undefined) return rehearsals.begin(request);
             rehearsals.end();
             return { ok: true, rehearsal: null };

@@ -57,7 +57,7 @@ export class Rehearsals {
   }
 
   private act(share: number, durationMs: number): void {
-    this.pressure.rehearse(share, durationMs, this.clock());
+    this.pressure.startRehearsal(share, durationMs, this.clock());
     this.changed();
   }
 }

@@ -11,7 +11,7 @@ import {
   errorReply,
   errorText,
 } from '../../src/core/resp/client-errors.js';
-import { ConsoleLine } from '../../src/runtime/crew/console-line.js';
+import { ConsoleLine } from '../../src/runtime/workers/console-line.js';
 import { answerQuestions, type ConsoleSources } from '../../src/surfaces/console/console.js';
 import { withProxy } from '../support/proxy.js';
 import { withRaw } from '../support/raw-client.js';

@@ -36,7 +36,7 @@ export interface AlertsParts {
 export class Alerts {
   private readonly tracker = new SituationTracker();
   private readonly ending = new AbortController();
-  private told = CALM;
+  private receiverKnows = CALM;
   private now = CALM;
   private live: LiveSnapshot | undefined;
   private underWay: Promise<void> | undefined;
@@ -61,7 +61,7 @@ export class Alerts {
     this.watchAsConfigured();
     if (options.webhook === before.webhook && options.authorization === before.authorization) return;
     // Another receiver knows nothing yet, and deserves an attempt of its own.
-    if (options.webhook !== before.webhook) this.told = CALM;
+    if (options.webhook !== before.webhook) this.receiverKnows = CALM;
     clearTimeout(this.retry);
     this.retry = undefined;
     this.backOff.reset();
@@ -70,8 +70,9 @@ export class Alerts {
   }
 
   snapshot(): AlertsSnapshot {
-    const { told, now, delivered, failed, problem } = this;
-    return { webhook: this.options.webhook !== undefined, now, told, delivered, failed, problem };
+    const { receiverKnows, now, delivered, failed, problem } = this;
+    const webhook = this.options.webhook !== undefined;
+    return { webhook, now, told: receiverKnows, delivered, failed, problem };
   }
 
   /** Gives what is not told yet one more attempt, of up to `graceMs`, but not long. */
@@ -98,7 +99,7 @@ export class Alerts {
   private tell(): void {
     const { webhook } = this.options;
     if (webhook === undefined || this.live === undefined || this.underWay !== undefined) return;
-    if (this.ending.signal.aborted || sameSituation(this.told, this.now)) return;
+    if (this.ending.signal.aborted || sameSituation(this.receiverKnows, this.now)) return;
     this.underWay = this.attempt(webhook, this.now, this.live).finally(() => {
       this.underWay = undefined;
     });
@@ -108,7 +109,14 @@ export class Alerts {
     const { authorization, timeoutMs } = this.options;
     const { instance, deliver = post } = this.parts;
     const at = new Date().toISOString();
-    const message = alertMessage({ number: this.delivered + 1, instance, at, from: this.told, to, live });
+    const message = alertMessage({
+      number: this.delivered + 1,
+      instance,
+      at,
+      from: this.receiverKnows,
+      to,
+      live,
+    });
     const signal = AbortSignal.any([AbortSignal.timeout(timeoutMs), this.ending.signal]);
     const problem = await deliver({ url, authorization }, message, signal);
     if (problem === undefined) this.delivered++;
@@ -120,7 +128,7 @@ export class Alerts {
   }
 
   private succeeded(to: AlertSituation): void {
-    this.told = to;
+    this.receiverKnows = to;
     this.backOff.reset();
     if (this.problem !== null) this.parts.log.info('alerts arrive again');
     this.problem = null;

@@ -15,8 +15,8 @@ import { readExplainQuery } from './explain-query.js';
 import { addLiveStream } from './live-stream.js';
 import { createMetrics } from './metrics.js';
 import { addPage } from './page-files.js';
+import { readRehearsalBody } from './rehearsal-body.js';
 import { SharedAnswers } from './shared-answers.js';
-import { readSimulateBody } from './simulate-body.js';
 import type { AdminOptions, AdminServer } from './types.js';
 import { readWindow } from './window.js';
 
@@ -163,15 +163,15 @@ function addRoutes(app: FastifyInstance, options: AdminOptions): void {
     return reply.code(422).send({ error: 'config_invalid', message, source, problems });
   });
   app.post('/api/simulate', async (request, reply) => {
-    const asked = readSimulateBody(request.body);
+    const asked = readRehearsalBody(request.body);
     if (typeof asked === 'string') return reply.code(422).send({ error: 'body_invalid', message: asked });
-    const outcome = options.rehearse(asked);
+    const outcome = options.setRehearsal(asked);
     if (outcome.ok) return outcome.rehearsal;
     const message = `There is nothing to rehearse, since nothing is ever refused here: shedding is ${outcome.reason}.`;
     return reply.code(409).send({ error: 'not_shedding', message });
   });
   app.delete('/api/simulate', async (_request, reply) => {
-    options.rehearse(undefined);
+    options.setRehearsal(undefined);
     return reply.code(204).send();
   });
   app.get('/api/memory', async () => options.memory());

@@ -25,7 +25,7 @@ export interface AdminSources {
   reload(): Promise<ReloadOutcome>;
   memory(): MemorySnapshot;
   /** Begins a rehearsal; undefined ends it. */
-  rehearse(request: RehearsalRequest | undefined): RehearsalOutcome;
+  setRehearsal(request: RehearsalRequest | undefined): RehearsalOutcome;
   connections(): ConnectionSnapshot | Promise<ConnectionSnapshot>;
   workers(): WorkersSnapshot | Promise<WorkersSnapshot>;
   growth(): GrowthReport;

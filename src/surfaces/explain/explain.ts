@@ -1,5 +1,5 @@
-// What becomes of a command, and why: the rehearsal's outcome in words, key by key.
-// Decides nothing itself: what it says of rules, TTLs and refusals comes from a real session (rehearse.ts), twice: with
+// What becomes of a command, and why: the dry run's outcome in words, key by key.
+// Decides nothing itself: what it says of rules, TTLs and refusals comes from a real session (dry-run.ts), twice: with
 // nothing refused, for the TTLs, and under the pressure of now, where there is one.
 import { arityFits, type CommandSpec, ConnectionRole, TtlTreatment } from '../../core/commands/spec.js';
 import { globMatches } from '../../core/policy/glob.js';
@@ -11,7 +11,7 @@ import { drawTtl, givesTtl } from '../../core/policy/ttl-outcome.js';
 import { EXPIRE_NX, encodeCommand } from '../../core/resp/encode.js';
 import type { FollowUpForm } from '../../core/session/request/follow-ups.js';
 import { assemble } from './assemble.js';
-import { type Rehearsal, type RehearsedKey, rehearse, type Stage } from './rehearse.js';
+import { type DryRun, type DryRunKey, dryRun, type Stage } from './dry-run.js';
 import type {
   ExplainedKey,
   ExplainedNow,
@@ -38,9 +38,9 @@ const LAST_DRAW = 1 - Number.EPSILON;
 export function explain(subject: ExplainSubject, request: ExplainRequest): Explanation {
   const command = assemble(request, subject.table);
   const bytes = encodeCommand(...command.map((word) => Buffer.from(word)));
-  const admitted = rehearse(subject, bytes);
+  const admitted = dryRun(subject, bytes);
   const { now } = subject;
-  const today = now && rehearse(subject, bytes, now.gate);
+  const today = now && dryRun(subject, bytes, now.gate);
   const name = Buffer.from(command[0]);
   const spec = subject.table.find(name, 0, name.length);
   const { verdict } = admitted;
@@ -69,7 +69,7 @@ export function explain(subject: ExplainSubject, request: ExplainRequest): Expla
 function kindOf(
   spec: CommandSpec | undefined,
   argc: number,
-  { verdict }: Rehearsal,
+  { verdict }: DryRun,
 ): Pick<Explanation, 'kind' | 'why'> {
   if (spec === undefined)
     return {
@@ -98,7 +98,7 @@ function kindOf(
 function explainKey(
   subject: ExplainSubject,
   spec: CommandSpec,
-  found: RehearsedKey,
+  found: DryRunKey,
   size: number,
 ): ExplainedKey {
   const { key, rule } = found;
@@ -138,7 +138,7 @@ const OUTCOMES: Readonly<Record<TtlOutcome, OutcomeName>> = {
   [TtlOutcome.WOULD_CLAMP]: 'wouldClamp',
 };
 
-function explainTtl(subject: ExplainSubject, spec: CommandSpec, found: RehearsedKey): ExplainedTtl | null {
+function explainTtl(subject: ExplainSubject, spec: CommandSpec, found: DryRunKey): ExplainedTtl | null {
   const { rule, outcome } = found;
   if (outcome === undefined) return null;
   const given =
@@ -198,7 +198,7 @@ function whyKept(spec: CommandSpec, rule: CompiledRule, form: FollowUpForm): str
 function explainShed(
   { bands, now }: ExplainSubject,
   spec: CommandSpec,
-  { rule, hash }: RehearsedKey,
+  { rule, hash }: DryRunKey,
   size: number,
 ): ExplainedShed {
   const band = bands[rule.priority];

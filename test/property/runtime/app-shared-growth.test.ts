@@ -3,8 +3,8 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { ShedGate } from '../../../src/core/policy/shed.js';
-import type { GrowthKnown } from '../../../src/runtime/crew/messages.js';
-import { SharedGrowth } from '../../../src/runtime/crew/shared-growth.js';
+import type { GrowthKnown } from '../../../src/runtime/workers/messages.js';
+import { SharedGrowth } from '../../../src/runtime/workers/shared-growth.js';
 
 const STEP = 1000;
 

@@ -3,8 +3,8 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { ShedGate } from '../../../src/core/policy/shed.js';
-import type { Growth } from '../../../src/runtime/crew/messages.js';
-import { NO_GROWTH, TotalGrowth } from '../../../src/runtime/crew/total-growth.js';
+import type { Growth } from '../../../src/runtime/workers/messages.js';
+import { NO_GROWTH, TotalGrowth } from '../../../src/runtime/workers/total-growth.js';
 
 t.test('the sum of all that was said', async (t) => {
   const more = fc.record({

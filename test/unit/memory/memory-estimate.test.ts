@@ -42,7 +42,7 @@ t.test('the API says what is acted upon, and why', async (t) => {
   pressure.apply(now());
   t.ok(Math.abs(pressure.acting - 0.91) < 1e-9);
   t.equal(pressure.cause, 'growth since the reading');
-  pressure.rehearse(0.99, 1000, now());
+  pressure.startRehearsal(0.99, 1000, now());
   t.match(pressure, { acting: 0.99, cause: 'rehearsal' });
 });
 
@@ -335,7 +335,7 @@ t.test('what is told is what is refused, whatever comes', async (t) => {
           else if (each.what === 'answered') answered(gate);
           else if (each.what === 'policy') read(0.99, { policy: 'allkeys-lru' });
           else if (each.what === 'reconfigure') pressure.reconfigure({ ...OPTIONS, onStale }, now());
-          else if ('share' in each) pressure.rehearse(each.share, 500, now());
+          else if ('share' in each) pressure.startRehearsal(each.share, 500, now());
           pass(0);
           lastReached = lastReached.map((at, priority) => {
             const share = gate.thresholds[priority as Priority] / ALL;

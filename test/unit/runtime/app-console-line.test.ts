@@ -1,6 +1,6 @@
 // How a worker puts its clients' questions to the primary: one round after the other, each answered once.
 import t from 'tap';
-import { ConsoleLine } from '../../../src/runtime/crew/console-line.js';
+import { ConsoleLine } from '../../../src/runtime/workers/console-line.js';
 
 const question = (word: string) => ({ number: 1, words: [word], resp: 2 as const });
 const reply = (text: string) => Buffer.from(text);

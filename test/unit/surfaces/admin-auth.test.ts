@@ -75,7 +75,7 @@ async function start(t: Test, token: string | undefined): Promise<string> {
     rules: () => [],
     config: unused,
     reload: unused,
-    rehearse: unused,
+    setRehearsal: unused,
     report: unused,
     memory: unused,
     connections: unused,

@@ -130,7 +130,7 @@ async function start(t: Test, overrides: Partial<AdminOptions> = {}) {
     rules: () => [{ name: 'cache', match: 'cache:*' }],
     config: () => CONFIG,
     report: (windowMs) => new RuleHistory().report(windowMs, new Map(), 0, 0),
-    rehearse: (request) =>
+    setRehearsal: (request) =>
       request === undefined || request.pressure < 1
         ? { ok: true, rehearsal: request === undefined ? null : { ...REHEARSAL, pressure: request.pressure } }
         : { ok: false, reason: 'off: maxmemory is 0' },

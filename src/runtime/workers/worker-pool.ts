@@ -45,7 +45,7 @@ const LONGEST_DELAY_MS = 5000;
 /** What workers get beyond the grace of a drain before they are killed. */
 const DRAIN_MARGIN_MS = 1000;
 
-export class Crew implements Service {
+export class WorkerPool implements Service {
   readonly gate = new ShedGate();
   private readonly growth = new TotalGrowth(this.gate);
   private readonly serverClock = new ServerClock(() => performance.now(), Date.now);
@@ -107,22 +107,22 @@ export class Crew implements Service {
     log: Logger,
     events: ServiceEvents,
     logOutput?: LogLosses,
-  ): Promise<Crew> {
-    const crew = new Crew(config, log, events, logOutput);
+  ): Promise<WorkerPool> {
+    const pool = new WorkerPool(config, log, events, logOutput);
     try {
       await new Promise<void>((resolve, reject) => {
-        crew.onChange = (gone) => {
+        pool.onChange = (gone) => {
           if (gone !== undefined) reject(new Error(gone));
-          else if (crew.ready.length === config.workers) resolve();
+          else if (pool.ready.length === config.workers) resolve();
         };
-        for (let number = 1; number <= config.workers; number++) crew.startWorker(number);
+        for (let number = 1; number <= config.workers; number++) pool.startWorker(number);
       });
     } catch (error) {
-      await crew.close(0);
+      await pool.close(0);
       throw error;
     }
-    crew.onChange = () => {};
-    return crew;
+    pool.onChange = () => {};
+    return pool;
   }
 
   get clients(): number {

@@ -21,7 +21,7 @@ export interface Stage {
   readonly lookaheadBytes: number;
 }
 
-export interface RehearsedKey {
+export interface DryRunKey {
   readonly key: Buffer;
   readonly rule: CompiledRule;
   readonly hash: number;
@@ -29,9 +29,9 @@ export interface RehearsedKey {
   readonly outcome: TtlOutcome | undefined;
 }
 
-export interface Rehearsal {
+export interface DryRun {
   /** What the policy said; undefined: it has no say in this command. */
-  readonly verdict: { readonly size: number; readonly keys: readonly RehearsedKey[] } | undefined;
+  readonly verdict: { readonly size: number; readonly keys: readonly DryRunKey[] } | undefined;
   /** What went up: the command and its follow-ups, decoded and as bytes. */
   readonly sent: string[][];
   readonly sentBytes: Buffer;
@@ -49,7 +49,7 @@ const PENDING_RUNS = 1000;
 /** An injected TTL in the middle of its jitter. */
 const MIDDLE = 0.5;
 /** `gate`: as pressure is now; undefined: nothing is refused. */
-export function rehearse(stage: Stage, command: Buffer, gate?: ShedGate): Rehearsal {
+export function dryRun(stage: Stage, command: Buffer, gate?: ShedGate): DryRun {
   const observer = new Listening();
   const policy = new RememberingPolicy({
     rules: stage.rules,
@@ -86,7 +86,7 @@ export function rehearse(stage: Stage, command: Buffer, gate?: ShedGate): Rehear
 
 /** Decides as ever, and keeps what it has said: the verdict itself is filled anew each time. */
 class RememberingPolicy extends Policy {
-  last: Rehearsal['verdict'];
+  last: DryRun['verdict'];
 
   override decide(args: RequestScanner, spec: CommandSpec, size: number, followUps: boolean): Verdict {
     const verdict = super.decide(args, spec, size, followUps);

@@ -55,7 +55,7 @@ export class WorkerProcess {
   private usage: Usage | undefined;
   /** What it goes by, what it was told and has not confirmed, and what it is to go by. */
   private config: EffectiveConfig;
-  private told: EffectiveConfig | undefined;
+  private sentConfig: EffectiveConfig | undefined;
   private wanted: EffectiveConfig;
   private question = 0;
   private answer = 0;
@@ -129,7 +129,7 @@ export class WorkerProcess {
   /** Resolves when it goes by `config`, or is gone, or after `limitMs`. Returns whether it may serve by an old one. */
   async reload(config: EffectiveConfig, limitMs: number): Promise<boolean> {
     this.wanted = config;
-    this.tellConfig();
+    this.sendConfig();
     await this.until(() => this.config === config, limitMs);
     return this.isReady && this.config !== config;
   }
@@ -192,9 +192,9 @@ export class WorkerProcess {
         this.child.disconnect();
         break;
       case 'reloaded':
-        this.config = this.told ?? this.config;
-        this.told = undefined;
-        this.tellConfig();
+        this.config = this.sentConfig ?? this.config;
+        this.sentConfig = undefined;
+        this.sendConfig();
         break;
       case 'upstreamFailed':
         events.upstreamFailed(Object.assign(new Error(message.message), { code: message.code }));
@@ -210,9 +210,9 @@ export class WorkerProcess {
   }
 
   /** Sent past the outbox, so that no client that is handed over behind it arrives before it. */
-  private tellConfig(): void {
-    if (!this.isReady || this.told !== undefined || this.config === this.wanted) return;
-    this.told = this.wanted;
+  private sendConfig(): void {
+    if (!this.isReady || this.sentConfig !== undefined || this.config === this.wanted) return;
+    this.sentConfig = this.wanted;
     this.child.send({ type: 'reload', config: withoutSecrets(this.wanted) } satisfies ToWorker, () => {});
   }
 

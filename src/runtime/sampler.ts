@@ -17,12 +17,12 @@ const INTERVAL_MS = 1000;
 type Read = Pick<AdminSources, 'stats' | 'memory' | 'connections' | 'workers' | 'clients'>;
 type Shown = Pick<AdminSources, 'growth' | 'history' | 'report' | 'events' | 'subscribe'>;
 
-export class Chronicle implements Shown {
+export class Sampler implements Shown {
   /** By rule. */
   private ttls: ReadonlyMap<string, number>;
   private modes: ReturnType<typeof modesOf>;
-  private readonly past: History;
-  private readonly deeds = new RuleHistory();
+  private readonly samples: History;
+  private readonly ruleHistory = new RuleHistory();
   private readonly watchers = new Set<(live: LiveSnapshot) => void>();
   private readonly timer: NodeJS.Timeout;
   private looking = false;
@@ -31,13 +31,13 @@ export class Chronicle implements Shown {
   constructor(
     config: EffectiveConfig,
     private readonly read: Read,
-    private readonly log: EventLog,
+    private readonly eventLog: EventLog,
     private readonly clock: () => number,
     private readonly logger: Logger,
   ) {
     this.ttls = ttlsOf(config);
     this.modes = modesOf(config);
-    this.past = new History((rule) => this.ttls.get(rule) ?? 0);
+    this.samples = new History((rule) => this.ttls.get(rule) ?? 0);
     this.timer = setInterval(() => void this.look(), INTERVAL_MS).unref();
     void this.look();
   }
@@ -47,13 +47,14 @@ export class Chronicle implements Shown {
     this.modes = modesOf(config);
   }
 
-  growth = () => this.past.growth(marksOf(this.read.memory()));
+  growth = () => this.samples.growth(marksOf(this.read.memory()));
 
-  history: Shown['history'] = (span) => this.past.series(span, this.clock(), Date.now());
+  history: Shown['history'] = (span) => this.samples.series(span, this.clock(), Date.now());
 
-  report: Shown['report'] = (windowMs) => this.deeds.report(windowMs, this.modes, this.clock(), Date.now());
+  report: Shown['report'] = (windowMs) =>
+    this.ruleHistory.report(windowMs, this.modes, this.clock(), Date.now());
 
-  events = () => this.log.list();
+  events = () => this.eventLog.list();
 
   subscribe: Shown['subscribe'] = (take) => {
     this.watchers.add(take);
@@ -78,8 +79,8 @@ export class Chronicle implements Shown {
       const memory = this.read.memory();
       const { usedBytes, notCountedBytes, limitBytes, stale } = memory;
       const [at, rules] = [this.clock(), [...stats.rules, stats.unregistered]];
-      this.deeds.take(at, rules);
-      this.past.take({
+      this.ruleHistory.take(at, rules);
+      this.samples.take({
         at,
         countedBytes: usedBytes === null || stale ? null : usedBytes - (notCountedBytes ?? 0),
         limitBytes,

@@ -13,7 +13,7 @@ export class SharedGrowth {
   /** What this worker let through, and what the gate had counted, when both were last looked at. */
   private own = 0;
   private counted = 0;
-  private told = 0;
+  private toldAdmitted = 0;
   private promisedTold = 0;
   private reliefsElsewhere = 0;
   private eased = 0;
@@ -46,7 +46,7 @@ export class SharedGrowth {
   isDue(): boolean {
     this.count();
     if (Math.abs(this.gate.promised - this.promisedTold) >= PROMISE_STEP_BYTES) return true;
-    const untold = (this.own - this.told) * this.workers;
+    const untold = (this.own - this.toldAdmitted) * this.workers;
     if (this.gate.admitted + untold >= this.gate.wakeAt) return true;
     this.gate.wakeAt -= untold;
     return false;
@@ -56,7 +56,7 @@ export class SharedGrowth {
   tell(): Growth {
     const { gate } = this;
     this.count();
-    this.told = this.own;
+    this.toldAdmitted = this.own;
     this.promisedTold = gate.promised;
     return {
       admitted: this.own,

@@ -20,7 +20,7 @@ const body = z.strictObject(
 );
 
 /** A text instead of a request: what is wrong with it, and where. */
-export function readSimulateBody(value: unknown): RehearsalRequest | string {
+export function readRehearsalBody(value: unknown): RehearsalRequest | string {
   const parsed = body.safeParse(value);
   if (parsed.success) return parsed.data;
   return parsed.error.issues.map(({ path, message }) => [...path, message].join(' ')).join('; ');

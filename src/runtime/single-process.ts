@@ -15,7 +15,7 @@ import type { LogLosses } from './log/log-output.js';
 import { ownUsage } from './own-usage.js';
 import { type Service, type ServiceEvents, TOP_CLIENTS } from './service.js';
 
-export class Alone implements Service {
+export class SingleProcess implements Service {
   readonly running = true;
   readonly hasRoom = true;
   readonly capacity: Capacity;
