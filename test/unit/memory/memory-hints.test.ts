@@ -23,7 +23,7 @@ const ERRORS: Record<string, readonly (string | readonly [message: string, code:
     ['connect ECONNREFUSED 127.0.0.1:6379', 'ECONNREFUSED'],
     ['connect ENOENT /run/redis.sock', 'ENOENT'],
   ],
-  'ended the connection': [
+  'closed the connection': [
     ['read ECONNRESET', 'ECONNRESET'],
     ['write EPIPE', 'EPIPE'],
     'Connection is closed.',

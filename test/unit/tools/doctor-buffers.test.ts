@@ -66,10 +66,10 @@ t.test('clients that do not read', (t) => {
 t.test('subscribers that do not read have a limit of their own', (t) => {
   const slow = list({ flags: 'P', omem: 30 * MB });
   const [finding] = judge(facts({}, { ...slow, ...config(LIMITS) })).findings;
-  t.match(finding, { id: 'client-buffers', evidence: /pubsub clients: 30\.0 MB unread/ });
+  t.match(finding, { id: 'client-buffers', evidence: /pubsub clients: 30\.0 MB of unread replies/ });
   t.notMatch(finding?.evidence, /limited/);
   t.notMatch(finding?.mend.join(), /normal|CONFIG SET/);
-  t.match(finding?.mend, [/TYPE pubsub/, /ends one at 32\.0 MB, or at 8\.0 MB for 60 s/]);
+  t.match(finding?.mend, [/TYPE pubsub/, /disconnects a client at 32\.0 MB, or at 8\.0 MB for 60 s/]);
   const unlimited = config('normal 0 0 0 slave 0 0 0 pubsub 0 0 0');
   t.match(mendOf('client-buffers', {}, { ...slow, ...unlimited }), /CONFIG SET .* "pubsub 32mb 8mb 60"/);
   t.end();

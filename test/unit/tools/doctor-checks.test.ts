@@ -28,7 +28,7 @@ t.test('fragmentation, and what only looks like it', (t) => {
   t.equal(title({ config: undefined }), 'Memory is fragmented', 'whether it is off is not known');
   t.match(
     mendOf('fragmentation', fragmented),
-    /activedefrag yes[\s\S]*refused where.*restart it, or fail over/,
+    /activedefrag yes[\s\S]*refuses it if.*restart Redis, or fail over/,
   );
   t.notMatch(mendOf('fragmentation', { ...fragmented, mem_allocator: 'libc' }), /CONFIG SET/);
   const outside = {

@@ -106,7 +106,7 @@ t.test('one hash is proposed where it would take noticeably less', (t) => {
   t.same(found({}, fields()), notice, 'three quarters of a million keys fewer');
   t.match(
     mendOf('fields-as-keys', {}, fields()),
-    /^# in the app: HSET user:ID name VALUE email VALUE age VALUE, /,
+    /^# in the application: HSET user:ID name VALUE email VALUE age VALUE, /,
     'nothing that writes where it is pasted',
   );
   t.same(found({ used_memory: 900 * MB }, fields()), [], 'what it saves is too little of the whole');
