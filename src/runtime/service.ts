@@ -8,7 +8,7 @@ import type { ServerFacts } from '../memory/monitor.js';
 import type { Covered, PressureState } from '../memory/pressure.js';
 import type { WorkersSnapshot } from '../observe/snapshots/workers.js';
 import type { TrafficStats } from '../observe/stats/counters.js';
-import type { ClientTraffic } from '../wire/client/client-link.js';
+import type { ClientTraffic } from '../wire/client/link-options.js';
 import type { Capacity } from './capacity.js';
 import type { DataPlaneSnapshot } from './data-plane.js';
 

@@ -8,7 +8,7 @@ import type { ServerFacts } from '../memory/monitor.js';
 import { type Covered, coveredBy } from '../memory/pressure.js';
 import type { WorkersSnapshot } from '../observe/snapshots/workers.js';
 import type { TrafficStats } from '../observe/stats/counters.js';
-import type { ClientTraffic } from '../wire/client/client-link.js';
+import type { ClientTraffic } from '../wire/client/link-options.js';
 import { adminConnections, type Capacity, capacityOf, readRoom } from './capacity.js';
 import { DataPlane, type DataPlaneSnapshot } from './data-plane.js';
 import type { LogLosses } from './log/log-output.js';

@@ -6,7 +6,7 @@ import type { ConsoleQuestion } from '../../core/session/state/console-question.
 import type { ServerFacts } from '../../memory/monitor.js';
 import type { PressureState } from '../../memory/pressure.js';
 import type { StatsPart } from '../../observe/stats/counters.js';
-import type { ClientTraffic } from '../../wire/client/client-link.js';
+import type { ClientTraffic } from '../../wire/client/link-options.js';
 import type { Capacity } from '../capacity.js';
 import type { DataPlaneSnapshot } from '../data-plane.js';
 import type { Usage } from '../own-usage.js';

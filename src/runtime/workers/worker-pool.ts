@@ -17,7 +17,7 @@ import { type Covered, coveredBy, type PressureState } from '../../memory/pressu
 import { ServerClock } from '../../memory/server-clock.js';
 import type { WorkersSnapshot } from '../../observe/snapshots/workers.js';
 import { TrafficStats } from '../../observe/stats/counters.js';
-import type { ClientTraffic } from '../../wire/client/client-link.js';
+import type { ClientTraffic } from '../../wire/client/link-options.js';
 import { detach } from '../../wire/node/handover.js';
 import { adminConnections, type Capacity, handoverRoom, readRoom } from '../capacity.js';
 import type { DataPlaneSnapshot } from '../data-plane.js';

@@ -7,7 +7,7 @@ import type { EffectiveConfig } from '../../config/effective.js';
 import { withoutSecrets, withoutSecretVariables } from '../../config/secrets.js';
 import type { ConsoleQuestion } from '../../core/session/state/console-question.js';
 import type { WorkerSnapshot } from '../../observe/snapshots/workers.js';
-import type { ClientTraffic } from '../../wire/client/client-link.js';
+import type { ClientTraffic } from '../../wire/client/link-options.js';
 import type { Capacity } from '../capacity.js';
 import type { DataPlaneSnapshot } from '../data-plane.js';
 import type { Usage } from '../own-usage.js';

@@ -10,16 +10,12 @@ import { UnreadReplies } from '../upstream/unread-replies.js';
 import { UpstreamCheck } from '../upstream/upstream-check.js';
 import { UpstreamPool, type UpstreamPoolSnapshot } from '../upstream/upstream-pool.js';
 import { asOne } from '../upstream/upstream-socket.js';
-import {
-  ClientLink,
-  type ClientTraffic,
-  type LinkCounters,
-  type LinkEvents,
-  type LinkOptions,
-} from './client-link.js';
+import { ClientLink } from './client-link.js';
 import { type Arrival, Entrance, type EntranceOptions } from './entrance.js';
+import type { ClientTraffic, LinkCounters, LinkEvents, LinkOptions } from './link-options.js';
 
-export interface ClientsOptions extends Omit<LinkOptions, 'bulkTurns' | 'turn' | 'added' | 'unread'> {
+export interface ClientsOptions
+  extends Omit<LinkOptions<ClientLink>, 'bulkTurns' | 'turn' | 'added' | 'unread' | 'counters'> {
   /** Shared upstream connections for each user, database and protocol; 0: each client has one of its own. */
   readonly sharedConnections: number;
   /** A shared connection that owes replies and is silent for so long takes no further commands. */
@@ -68,7 +64,7 @@ export interface ClientsSnapshot extends LinkCounters {
 }
 
 export class Clients {
-  private linkOptions: LinkOptions;
+  private linkOptions: LinkOptions<ClientLink>;
   private readonly pool: UpstreamPool | undefined;
   private readonly links = new Set<ClientLink>();
   private readonly counters: LinkCounters = {
@@ -81,7 +77,7 @@ export class Clients {
     bytesToUpstream: 0,
     bytesFromUpstream: 0,
   };
-  private readonly linkEvents: LinkEvents;
+  private readonly linkEvents: LinkEvents<ClientLink>;
   private readonly entrance: Entrance;
   private readonly check: UpstreamCheck;
   private handshakesFailed = 0;
@@ -110,7 +106,11 @@ export class Clients {
     const turn = new Turn();
     const added = new AddedLatency(options.onAdded);
     const unread = new UnreadReplies<ClientLink>();
-    this.linkOptions = { upstream, idleTimeoutMs, bulkTurns: new BulkTurns(), turn, onAsked, added, unread };
+    const { counters } = this;
+    this.linkOptions = {
+      ...{ upstream, idleTimeoutMs, onAsked, turn, added, unread, counters },
+      bulkTurns: new BulkTurns(),
+    };
     this.linkEvents = {
       upstreamFailed: onUpstreamFailed,
       failed: (link, fault) => options.onFault(link.describe(), fault),
@@ -124,7 +124,7 @@ export class Clients {
         responseTimeoutMs: options.responseTimeoutMs,
         turn,
         added,
-        counters: this.counters,
+        counters,
         onFailed: onUpstreamFailed,
         // Its members stay: they are told if the server refuses connections.
         onLost: () => this.check.afterwards(() => {}),
@@ -198,10 +198,10 @@ export class Clients {
 
   private poolSnapshot(pool: UpstreamPool): PoolSnapshot {
     let [clientsSharing, clientsPinned, parkedConnections] = [0, 0, 0];
-    for (const { sharing, pinned, hasParked } of this.links) {
-      if (sharing) clientsSharing++;
-      if (pinned) clientsPinned++;
-      if (hasParked) parkedConnections++;
+    for (const { upstream } of this.links) {
+      if (upstream.isSharing) clientsSharing++;
+      if (upstream.isPinned) clientsPinned++;
+      if (upstream.hasParked) parkedConnections++;
     }
     return { ...pool.snapshot(), clientsSharing, clientsPinned, parkedConnections };
   }
@@ -231,9 +231,7 @@ export class Clients {
 
   private admit(arrival: Arrival): void {
     const { context } = this.options;
-    this.links.add(
-      new ClientLink(arrival, this.linkOptions, context, this.counters, this.linkEvents, this.pool),
-    );
+    this.links.add(new ClientLink(arrival, this.linkOptions, context, this.linkEvents, this.pool));
   }
 
   private forget(link: ClientLink): void {

@@ -23,6 +23,8 @@ const LOST_ERROR = errorReply('LOST');
 
 /** A client that shares a connection. */
 export interface Member extends ReplyOwner {
+  /** Who sends on what comes for it. */
+  readonly link: object;
   /** Replies were delivered to it, of `bytes` that came for all. */
   repliesCame(bytes: number): void;
   /** The connection takes bytes again. */
@@ -199,7 +201,7 @@ export class SharedConnection implements TurnEnder, SharedLine {
     this.heard = true;
     if (chunk[0] !== MINUS) this.answers++;
     const problem = this.deliver(chunk);
-    if (this.added.timing && this.touched.length > 0) this.added.pass(Way.REPLY, this, this.touched[0]);
+    if (this.added.timing && this.touched.length > 0) this.added.pass(Way.REPLY, this, this.touched[0].link);
     for (let i = 0; i < this.touched.length; i++) this.touched[i].repliesCame(chunk.length);
     this.touched.length = 0;
     if (problem !== undefined) this.end(problem);

@@ -1,0 +1,163 @@
+// One client's socket: how it is read, in turn where it sends much; what waits for it; and how it is ended. Decides
+// nothing: the link says when to read, to pause and to end. Never looks into bytes.
+// Owns the socket, its batch and its timers. Invariants: while it awaits its turn it is not read; once destroyed it is
+// silent, but for `close`.
+import type { Socket } from 'node:net';
+import { type AddedLatency, Way } from '../added-latency.js';
+import type { BulkTurns } from '../bulk-turns.js';
+import { readAccepted, resetSocket } from '../node/socket-reads.js';
+import { WriteBatch } from '../write-batch.js';
+import type { Arrival } from './entrance.js';
+
+/**
+ * What may wait for a client that sends and does not read. Redis's replies stop at the high-water mark, since
+ * Redis can keep them; Spillway's own can only be stopped by not reading the client, which one that sends all
+ * before it reads would not survive: so that comes late.
+ */
+const UNREAD_REPLIES_BYTES = 16 * 1024 * 1024;
+/** A client that takes nothing of what waits for it for so long, with its server gone, is given up. */
+const FAREWELL_MS = 30_000;
+/** After our end, so long a client may take to end, too: a close with bytes unread would reset what it has to read. */
+const LINGER_MS = 500;
+
+/** The link whose client it is. */
+export interface ClientSocketUser {
+  /** To be done with before it returns. */
+  fromClient(chunk: Buffer): void;
+  /** It is its turn to be read on. */
+  clientHasItsTurn(): void;
+  /** The client sends no more. */
+  clientEnded(): void;
+  /** It has been silent for the idle time, or has taken nothing for the time of a farewell. */
+  clientSilent(): void;
+  /** It takes replies again, after it did not. */
+  clientDrained(): void;
+  /** It is gone, or to be given up. May come more than once. */
+  close(): void;
+}
+
+export interface ClientSocketOptions {
+  readonly idleTimeoutMs: number;
+  readonly upstream: { readonly keepAliveMs: number };
+  readonly bulkTurns: BulkTurns;
+  readonly added: AddedLatency;
+  readonly counters: { bytesToClients: number };
+}
+
+export class ClientSocket {
+  /** Gathers what is for the client. */
+  readonly batch: WriteBatch;
+  /** The client has sent its end. */
+  hasEnded = false;
+  /** The server's replies have come since the last flush. */
+  hasReplies = false;
+  private readonly socket: Socket;
+  /** Below TLS. */
+  private readonly raw: Socket;
+  private awaitsTurn = false;
+  /** What was waiting for the client with the last of the server's replies. */
+  private unreadReplies = 0;
+
+  constructor(
+    { socket, raw }: Arrival,
+    private readonly options: ClientSocketOptions,
+    private readonly link: ClientSocketUser,
+  ) {
+    this.socket = readAccepted(socket, (bytes, more) => {
+      options.added.read(Way.REQUEST, link);
+      if (more) this.awaitTurn();
+      link.fromClient(bytes);
+    });
+    this.raw = socket === raw ? this.socket : raw;
+    this.batch = new WriteBatch(this.socket, () => {
+      this.unreadReplies = 0;
+      link.clientDrained();
+    });
+    this.wire();
+  }
+
+  get isPaused(): boolean {
+    return this.socket.isPaused();
+  }
+
+  /** Bytes for the client that the kernel has not taken. */
+  get waiting(): number {
+    return this.batch.waiting;
+  }
+
+  /** Nothing of its own speaks against reading the client on. */
+  get mayRead(): boolean {
+    return !this.awaitsTurn && this.batch.waiting < this.unreadReplies + UNREAD_REPLIES_BYTES;
+  }
+
+  pause(): void {
+    this.socket.pause();
+  }
+
+  resume(): void {
+    if (this.socket.isPaused()) this.socket.resume();
+  }
+
+  /** Sends what was written since the last flush. Returns whether the client takes it as fast as it comes. */
+  flush(): boolean {
+    const keepsUp = this.batch.flush();
+    if (this.hasReplies) {
+      this.hasReplies = false;
+      this.unreadReplies = this.batch.waiting;
+    }
+    this.options.counters.bytesToClients += this.batch.takeBytes();
+    return keepsUp;
+  }
+
+  setIdleTimeout(idleTimeoutMs: number): void {
+    this.socket.setTimeout(idleTimeoutMs);
+  }
+
+  /** Delivers what waits for the client, then closes. */
+  finish(): void {
+    this.socket.setTimeout(FAREWELL_MS);
+    this.socket.destroySoon();
+  }
+
+  /** Sends our end behind what waits, and waits a while for the client's; what it sends meanwhile is read. */
+  linger(): void {
+    this.socket.end();
+    this.socket.resume();
+    this.socket.setTimeout(0);
+    setTimeout(() => this.link.close(), LINGER_MS).unref();
+  }
+
+  /** Ends it at once; with `reset` so that the client sees a reset, not an orderly end. */
+  destroy(reset: boolean): void {
+    // While its end is on its way libuv refuses to reset a socket, and Node then never gives back the descriptor.
+    const ending = this.socket.writableEnded && !this.socket.writableFinished;
+    if (reset && !ending) resetSocket(this.raw);
+    this.socket.destroy();
+  }
+
+  private wire(): void {
+    const { socket, link } = this;
+    const { idleTimeoutMs, upstream } = this.options;
+    socket.on('end', () => {
+      this.hasEnded = true;
+      link.clientEnded();
+    });
+    socket.setTimeout(idleTimeoutMs);
+    // Again and again: one that may not be closed now, a subscriber say, may be the next time.
+    socket.on('timeout', () => link.clientSilent());
+    socket.setNoDelay(true);
+    socket.setKeepAlive(upstream.keepAliveMs > 0, upstream.keepAliveMs);
+    socket.on('error', () => link.close());
+    socket.on('close', () => link.close());
+  }
+
+  /** There is more where this came from: others have their turn first. */
+  private awaitTurn(): void {
+    this.awaitsTurn = true;
+    this.socket.pause();
+    this.options.bulkTurns.enqueue(() => {
+      this.awaitsTurn = false;
+      this.link.clientHasItsTurn();
+    });
+  }
+}

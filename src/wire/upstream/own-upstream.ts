@@ -1,0 +1,153 @@
+// A connection to the server that is one client's own: for good (session pooling), or for as long as the client needs one
+// (command pooling). Greeted as that client first, where it has said who it is.
+// Owns its socket, batch and timers. Invariants: no command goes up before the greeting was answered; once ended it says
+// nothing more to its client; it is never lent to another one.
+//
+//   begun ── greeted ─▶ in use ─┬─ park(): not needed now ──── for PARKED_MS ─▶ parkingOver()
+//                          ▲────┤   take()
+//                               └─ rest(): nothing is on it ── for PARKED_MS ─▶ restOver()
+import type { Greeting } from '../../core/session/pooling/identity.js';
+import { WriteBatch } from '../write-batch.js';
+import { greet } from './greet.js';
+import { connectUpstream, type UpstreamAddress, type UpstreamSocket } from './upstream-socket.js';
+
+/** One that its client has not needed for so long is ended. */
+const PARKED_MS = 1000;
+
+/** The link whose client's connection it is. */
+export interface OwnUpstreamUser {
+  /** To be done with before it returns. */
+  fromOwn(chunk: Buffer): void;
+  /** What a server that closed had said before, found when a write to it failed. */
+  lastWords(bytes: Buffer): void;
+  /** The greeting was answered: commands may go up. Not called where nothing had to be said. */
+  ownGreeted(): void;
+  /** It cannot become what it was to be. */
+  ownRefused(error: Error): void;
+  ownDrained(): void;
+  /** It could not be made, as `ownEnded` will say. */
+  ownFailed(error: Error): void;
+  /** The server has ended it, with `error` when it was not orderly. */
+  ownEnded(own: OwnUpstream, error?: Error): void;
+  parkingOver(): void;
+  restOver(): void;
+}
+
+export interface OwnUpstreamOptions {
+  readonly upstream: UpstreamAddress;
+  readonly counters: { bytesToUpstream: number };
+}
+
+export class OwnUpstream {
+  readonly batch: WriteBatch;
+  isConnected = false;
+  isGreeted = false;
+  /** The server has ended it. */
+  hasEnded = false;
+  /** It waits for the server to take what was sent without a reply being owed, and to end in turn. */
+  isEnding = false;
+  private readonly socket: UpstreamSocket;
+  private parked: NodeJS.Timeout | undefined;
+  /** Runs while its client has it for no more than the size of its replies. */
+  private resting: NodeJS.Timeout | undefined;
+  private isOver = false;
+
+  constructor(
+    private readonly options: OwnUpstreamOptions,
+    greeting: readonly Greeting[],
+    private readonly link: OwnUpstreamUser,
+  ) {
+    const lastWords = (bytes: Buffer): void => {
+      if (!this.isGreeted) this.socket.hear(bytes);
+      else if (!this.isOver) link.lastWords(bytes);
+    };
+    this.socket = connectUpstream(options.upstream, lastWords, () => {
+      this.isConnected = true;
+    });
+    this.batch = new WriteBatch(this.socket, () => link.ownDrained());
+    if (greeting.length === 0) this.begin();
+    else this.greet(greeting);
+    this.socket.on('end', () => link.ownEnded(this));
+    this.socket.on('error', (error) => {
+      if (!this.isConnected) link.ownFailed(error);
+      link.ownEnded(this, error);
+    });
+  }
+
+  get isParked(): boolean {
+    return this.parked !== undefined;
+  }
+
+  /** It is not needed just now. */
+  park(): void {
+    clearTimeout(this.parked);
+    this.parked = setTimeout(() => this.link.parkingOver(), PARKED_MS).unref();
+  }
+
+  /** It is needed. */
+  take(): void {
+    clearTimeout(this.parked);
+    this.parked = undefined;
+  }
+
+  /** Nothing is on it: if that lasts, the next command may as well go up another one. */
+  rest(): void {
+    this.resting ??= setTimeout(() => this.link.restOver(), PARKED_MS).unref();
+    this.resting.refresh();
+  }
+
+  /** The server is not read, or read on. */
+  pause(): void {
+    this.socket.pause();
+  }
+
+  resume(): void {
+    this.socket.resume();
+  }
+
+  flush(): void {
+    this.batch.flush();
+    this.options.counters.bytesToUpstream += this.batch.takeBytes();
+  }
+
+  /** Sends our end behind all that was forwarded. */
+  finish(): void {
+    if (!this.socket.writableEnded) this.socket.end();
+  }
+
+  /**
+   * Whether it may still carry what nothing is owed for: commands under CLIENT REPLY OFF, or bytes that pass unread
+   * (`unanswered`). The server takes them before it ends, as it does when a client that is served directly ends.
+   */
+  isTaking(unanswered: boolean): boolean {
+    if (this.hasEnded) return false;
+    if (!this.isEnding && this.batch.waiting === 0 && !unanswered) return false;
+    if (!this.isConnected) return true;
+    this.isEnding = true;
+    this.finish();
+    return true;
+  }
+
+  /** Ends it at once. */
+  end(): void {
+    this.isOver = true;
+    clearTimeout(this.parked);
+    clearTimeout(this.resting);
+    this.socket.destroy();
+  }
+
+  private begin(): void {
+    this.isGreeted = true;
+    this.socket.listen((chunk) => this.link.fromOwn(chunk));
+  }
+
+  private greet(greeting: readonly Greeting[]): void {
+    greet(this.socket, greeting, (error) => {
+      if (this.isOver) return;
+      if (error === undefined) {
+        this.begin();
+        this.link.ownGreeted();
+      } else this.link.ownRefused(error);
+    });
+  }
+}

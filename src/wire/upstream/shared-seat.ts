@@ -1,0 +1,289 @@
+// One client's place on the connections that clients share (command pooling): on one for what the server may put off and
+// one for the rest, or on one for both where another cannot be had. Gets it there, keeps its rights exact, and hands it
+// its replies. Knows its session and its link; owns no connection.
+//
+// A client may share while some connection vouches for it: one of its own has told that it may run commands, or a shared
+// one that it is a member of has stood ever since. Else a fresh one is asked (login-check.ts): so its rights are never
+// older than that, and end with the connection that it would have had.
+//
+//   comes ─▶ vouched for ─▶ applies ─▶ member ─┬─ another identity, or it has left ─▶ none
+//                ▲─────────────────────────────┴─ the connection is lost
+//
+// Invariant: it is a member of the connections that it names, and of no others.
+import type { Identity } from '../../core/session/pooling/identity.js';
+import { Place, type Session } from '../../core/session/session.js';
+import { loginWanted } from './greet.js';
+import type { Newcomer, VouchApplicant } from './login-check.js';
+import type { Member, SharedConnection } from './shared-connection.js';
+import type { Applicant } from './shared-connection-set.js';
+import type { UpstreamPool } from './upstream-pool.js';
+
+/** The link whose client it is. */
+export interface SeatUser {
+  readonly session: Session;
+  /** Bytes that the client has sent. */
+  readonly bytes: number;
+  /** Sends what there is to send, and gives the session what it wants. */
+  flush(): void;
+  /** There is no connection for the client's next command. */
+  turnAway(error: Error): void;
+  /** Replies came, with `bytes` for all. */
+  repliesCame(bytes: number): void;
+  /** The shared connection takes bytes again. */
+  upstreamDrained(): void;
+  /** Ends the client at once. */
+  close(reset: boolean): void;
+}
+
+export class SharedSeat implements Member, Applicant, VouchApplicant, Newcomer {
+  /** The connection that its commands go up, or went up last. */
+  private current: SharedConnection | undefined;
+  private writesTo: SharedConnection | undefined;
+  private readsFrom: SharedConnection | undefined;
+  /** Whose identity these have. */
+  private identity: Identity | undefined;
+  private applying = false;
+  private appliedFor: Identity | undefined;
+  private isVouched = false;
+  private seeksVoucherFor: Identity | undefined;
+  /** It is in the list of those that got replies this time. */
+  private isTouched = false;
+  private isClosed = false;
+
+  constructor(
+    private readonly pool: UpstreamPool,
+    readonly link: SeatUser,
+  ) {}
+
+  get isMember(): boolean {
+    return this.writesTo !== undefined || this.readsFrom !== undefined;
+  }
+
+  get needsDrain(): boolean {
+    return this.current?.needsDrain === true;
+  }
+
+  /** What its session's commands go up, for measurements. */
+  get connection(): SharedConnection | undefined {
+    return this.current;
+  }
+
+  /** The client has come: it is asked what it may do, at once or when it has been silent for a while. */
+  come(): void {
+    if (this.pool.logins.admit(this)) this.seekVoucher();
+  }
+
+  /** An own connection of the client has told that it may run commands. */
+  letIn(): void {
+    this.isVouched = true;
+  }
+
+  /** The client's own connection has ended: it vouches for nobody. */
+  ownEnded(): void {
+    if (this.identity !== this.link.session.identity) this.isVouched = false;
+  }
+
+  /** Attaches the session to a shared connection. Returns false if that is to come, or cannot be. */
+  provide(): boolean {
+    const { session } = this.link;
+    if (!this.isVouched || session.isNew) {
+      this.seekVoucher();
+      return false;
+    }
+    const shared = this.apply(session.wantsPausable);
+    if (shared === undefined) return false;
+    session.attachShared(shared);
+    return true;
+  }
+
+  /** The shared connection for its next command, nothing being owed; undefined: `applicant`, if there is one, will be told. */
+  find(pausable: boolean, applicant?: Applicant): SharedConnection | undefined {
+    const { identity } = this.link.session;
+    if (this.identity !== identity) this.leaveAll();
+    let shared = pausable ? this.writesTo : this.readsFrom;
+    if (shared?.isOpen !== true) {
+      const fresh = this.pool.acquire(identity, pausable, applicant);
+      if (fresh === undefined) return undefined;
+      if (fresh !== shared) this.join(fresh, pausable);
+      shared = fresh;
+    }
+    this.current = shared;
+    return shared;
+  }
+
+  flushSoon(): void {
+    this.current?.flushSoon();
+  }
+
+  /** The client does not read what has come for it: the connection is not read, for as long as the others can bear. */
+  hold(): void {
+    this.current?.hold(this);
+  }
+
+  release(): void {
+    this.current?.release(this);
+  }
+
+  /** The client is gone. */
+  close(): void {
+    this.isClosed = true;
+    this.leaveAll();
+    if (this.applying) this.pool.withdraw(this);
+    this.pool.logins.withdraw(this);
+  }
+
+  /** It is a member of nothing any more. */
+  leaveAll(): void {
+    const { writesTo, readsFrom } = this;
+    this.writesTo = undefined;
+    this.readsFrom = undefined;
+    this.current = undefined;
+    this.identity = undefined;
+    this.leave(writesTo);
+    this.leave(readsFrom);
+  }
+
+  granted(): void {
+    if (this.isClosed) return;
+    this.applying = false;
+    const { session } = this.link;
+    const waits = session.identity === this.appliedFor && session.wants === Place.NOWHERE;
+    if (waits && !session.hasOwnUpstream && !this.isMember) this.apply(false);
+    this.link.flush();
+  }
+
+  refused(error: Error): void {
+    if (this.isClosed) return;
+    this.applying = false;
+    const { session } = this.link;
+    if (session.identity === this.appliedFor && !session.hasOwnUpstream) this.link.turnAway(error);
+    else this.link.flush();
+  }
+
+  isStillSilent(): void {
+    if (this.link.bytes === 0 && !this.isClosed) this.seekVoucher();
+  }
+
+  vouched(open: boolean): void {
+    const { seeksVoucherFor } = this;
+    const { session } = this.link;
+    this.seeksVoucherFor = undefined;
+    if (this.needsNoVoucher) {
+      this.link.flush();
+      return;
+    }
+    if (seeksVoucherFor?.credential === session.identity.credential) {
+      if (session.isNew) session.vouched(open);
+      else if (!open && !session.hasOwnUpstream) {
+        this.link.turnAway(loginWanted());
+        return;
+      }
+      this.isVouched = open;
+      // One that is silent joins as well: so it is known when the connection is lost that it would have had.
+      if (open && !session.hasOwnUpstream && session.wants === Place.NOWHERE) this.apply(false);
+    }
+    this.link.flush();
+  }
+
+  notVouched(error: Error): void {
+    const identity = this.seeksVoucherFor;
+    const { session } = this.link;
+    this.seeksVoucherFor = undefined;
+    if (this.needsNoVoucher || session.hasOwnUpstream || identity !== session.identity) this.link.flush();
+    else this.link.turnAway(error);
+  }
+
+  get taken(): number {
+    return this.link.session.taken;
+  }
+
+  takeShared(buf: Uint8Array, at: number, end: number, most: number): number {
+    if (!this.isTouched) {
+      this.isTouched = true;
+      this.current?.touch(this);
+    }
+    return this.link.session.takeShared(buf, at, end, most);
+  }
+
+  cutShared(): void {
+    this.link.session.cutShared();
+  }
+
+  failShared(count: number, error: Uint8Array): void {
+    this.link.session.failShared(count, error);
+  }
+
+  repliesCame(bytes: number): void {
+    this.isTouched = false;
+    this.link.repliesCame(bytes);
+  }
+
+  upstreamDrained(): void {
+    this.link.upstreamDrained();
+  }
+
+  upstreamLost(shared: SharedConnection, cut: boolean): void {
+    this.replace(shared, undefined);
+    if (!this.isMember) {
+      this.identity = undefined;
+      this.isVouched = false;
+    }
+    this.link.session.detachShared(shared);
+    if (this.isClosed) return;
+    // Nothing right can be said to one that has got part of a reply.
+    if (cut) this.link.close(true);
+    else this.link.flush();
+  }
+
+  upstreamReplaced(shared: SharedConnection, heir: SharedConnection): void {
+    this.replace(shared, heir);
+    this.link.session.detachShared(shared);
+    this.link.flush();
+  }
+
+  private replace(shared: SharedConnection, by: SharedConnection | undefined): void {
+    if (this.writesTo === shared) this.writesTo = by;
+    if (this.readsFrom === shared) this.readsFrom = by;
+    if (this.current !== shared) return;
+    this.current = undefined;
+    this.isTouched = false;
+  }
+
+  /** Makes it a member of a shared connection, at once or when there is one. */
+  private apply(pausable: boolean): SharedConnection | undefined {
+    if (this.applying) return undefined;
+    this.appliedFor = this.link.session.identity;
+    const shared = this.find(pausable, this);
+    this.applying = shared === undefined;
+    return shared;
+  }
+
+  private seekVoucher(): void {
+    if (this.seeksVoucherFor !== undefined) return;
+    this.seeksVoucherFor = this.link.session.identity;
+    this.pool.logins.ask(this.seeksVoucherFor.credential, this);
+  }
+
+  /** What it asked has been told meanwhile, by a connection of its own: it may even wait for a reply on a shared one. */
+  private get needsNoVoucher(): boolean {
+    const { session } = this.link;
+    return this.isClosed || (this.isVouched && !session.isNew) || !session.idle;
+  }
+
+  private join(shared: SharedConnection, pausable: boolean): void {
+    const before = pausable ? this.writesTo : this.readsFrom;
+    if (pausable) this.writesTo = shared;
+    else this.readsFrom = shared;
+    this.leave(before);
+    this.identity = this.link.session.identity;
+    shared.members.add(this);
+  }
+
+  private leave(shared: SharedConnection | undefined): void {
+    // It may serve for both, where another one cannot be had.
+    if (shared === undefined || shared === this.writesTo || shared === this.readsFrom) return;
+    shared.release(this);
+    shared.members.delete(this);
+    this.pool.left(shared);
+  }
+}
