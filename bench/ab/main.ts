@@ -7,7 +7,7 @@ import { ensureServerBinary } from '../../src/cli/local-server/server-binary.js'
 import { wholeNumber } from '../../test/support/options.js';
 import { startProxyProcess } from '../../test/support/proxy-process.js';
 import { type Loaded, type Measurement, Meter } from '../throughput/measure.js';
-import { parsePipelines, parseTests, requestsAt } from '../throughput/options.js';
+import { parsePipelines, parseSizes, parseTests, requestsAt } from '../throughput/options.js';
 import { medianOfKnown } from '../throughput/results.js';
 import { RULES } from '../throughput/targets.js';
 import { buildOldTree } from './old-tree.js';
@@ -22,6 +22,7 @@ const { values: options } = parseArgs({
     pool: { type: 'string', default: 'session' },
     tests: { type: 'string', default: 'set' },
     pipelines: { type: 'string', default: '1,16' },
+    sizes: { type: 'string', default: '64' },
     rounds: { type: 'string' },
     requests: { type: 'string' },
     quick: { type: 'boolean', default: false },
@@ -32,6 +33,10 @@ const rounds = wholeNumber('rounds', options.rounds ?? defaults.rounds);
 const requests = wholeNumber('requests', options.requests ?? defaults.requests);
 const tests = parseTests(options.tests);
 const pipelines = parsePipelines(options.pipelines);
+const sizes = parseSizes(options.sizes);
+const cases = tests.flatMap((test) =>
+  sizes.flatMap((bytes) => pipelines.map((pipeline) => ({ test, bytes, pipeline }))),
+);
 const { pool } = options;
 if (pool !== 'session' && pool !== 'command') throw new Error(`--pool ${pool}: must be session or command`);
 
@@ -66,31 +71,29 @@ async function compare(): Promise<boolean> {
   endings.push(() => meter.close());
   for (const side of sides) await meter.warmUp(side, options.quick ? requests : WARM_UP_REQUESTS);
   const table = new Table({
-    head: ['test', 'P', 'new / old', 'old / itself', 'old CPU µs/cmd', 'new CPU µs/cmd', ''],
+    head: ['test', 'bytes', 'P', 'new / old', 'old / itself', 'old CPU µs/cmd', 'new CPU µs/cmd', ''],
     style: { head: [], border: [], compact: true },
   });
   let slower = false;
-  for (const test of tests) {
-    for (const pipeline of pipelines) {
-      const measured: Measurement[][] = sides.map(() => []);
-      for (let round = 0; round < rounds; round++) {
-        console.error(`${test}, P = ${pipeline}, round ${round + 1} of ${rounds}`);
-        await meter.prepare(test);
-        for (let i = 0; i < sides.length; i++) {
-          stopping.signal.throwIfAborted();
-          // Each round starts with another side, so that none always follows the same one.
-          const turn = (i + round) % sides.length;
-          const run = { test, pipeline, requests: requestsAt(pipeline, requests) };
-          measured[turn]?.push(await meter.measure(sides[turn] as Loaded, run));
-        }
+  for (const { test, bytes, pipeline } of cases) {
+    const measured: Measurement[][] = sides.map(() => []);
+    for (let round = 0; round < rounds; round++) {
+      console.error(`${test}, ${bytes} bytes, P = ${pipeline}, round ${round + 1} of ${rounds}`);
+      await meter.prepare(test, bytes);
+      for (let i = 0; i < sides.length; i++) {
+        stopping.signal.throwIfAborted();
+        // Each round starts with another side, so that none always follows the same one.
+        const turn = (i + round) % sides.length;
+        const run = { test, bytes, pipeline, requests: requestsAt(pipeline, bytes, requests) };
+        measured[turn]?.push(await meter.measure(sides[turn] as Loaded, run));
       }
-      const [before, after, again] = measured as [Measurement[], Measurement[], Measurement[]];
-      const rates: Rates = { old: ratesOf(before), new: ratesOf(after), oldAgain: ratesOf(again) };
-      const verdict = judge(rates);
-      slower ||= verdict.slower;
-      const cells = [show(verdict.newByOld), show(verdict.oldByItself), cpuOf(before), cpuOf(after)];
-      table.push([test, String(pipeline), ...cells, verdict.slower ? 'SLOWER' : '']);
     }
+    const [before, after, again] = measured as [Measurement[], Measurement[], Measurement[]];
+    const rates: Rates = { old: ratesOf(before), new: ratesOf(after), oldAgain: ratesOf(again) };
+    const verdict = judge(rates);
+    slower ||= verdict.slower;
+    const cells = [show(verdict.newByOld), show(verdict.oldByItself), cpuOf(before), cpuOf(after)];
+    table.push([test, String(bytes), String(pipeline), ...cells, verdict.slower ? 'SLOWER' : '']);
   }
   console.log(`${pool} pooling, this tree against ${old.commit}, ${rounds} rounds: median (from .. to)`);
   console.log(table.toString());

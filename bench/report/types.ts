@@ -31,6 +31,8 @@ export interface ThroughputResults extends Circumstances {
 export interface ThroughputRow {
   /** mixed: 80 % GET, 20 % SET */
   readonly test: 'set' | 'get' | 'mixed';
+  /** Of a value. */
+  readonly bytes: number;
   readonly pipeline: number;
   readonly target: Target;
   readonly perSecond: number;

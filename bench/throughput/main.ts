@@ -7,7 +7,7 @@ import { circumstances } from '../report/circumstances.js';
 import { keepResults } from '../report/keep.js';
 import type { ThroughputResults } from '../report/types.js';
 import { CONNECTIONS, Meter } from './measure.js';
-import { parsePipelines, parseTests, requestsAt } from './options.js';
+import { fits, parsePipelines, parseSizes, parseTests, requestsAt } from './options.js';
 import { drawTable, type Sample, summarize } from './results.js';
 import { type Endpoint, privateRedis, startEndpoints, withEndings } from './targets.js';
 
@@ -20,6 +20,7 @@ const { values: options } = parseArgs({
     requests: { type: 'string' },
     tests: { type: 'string', default: 'set,get,mixed' },
     pipelines: { type: 'string', default: '1,16,64' },
+    sizes: { type: 'string', default: '64,1024,16384,65536,1048576' },
     quick: { type: 'boolean', default: false },
     save: { type: 'boolean', default: false },
   },
@@ -28,7 +29,15 @@ const defaults = options.quick ? QUICK : { rounds: '5', requests: '60000' };
 const rounds = wholeNumber('rounds', options.rounds ?? defaults.rounds);
 const requests = wholeNumber('requests', options.requests ?? defaults.requests);
 const tests = parseTests(options.tests);
+const sizes = parseSizes(options.sizes);
 const pipelines = parsePipelines(options.pipelines);
+const cases = tests.flatMap((test) =>
+  sizes.flatMap((bytes) =>
+    pipelines
+      .filter((pipeline) => fits(CONNECTIONS, pipeline, bytes))
+      .map((pipeline) => ({ test, bytes, pipeline })),
+  ),
+);
 
 await withEndings(async (endings) => {
   const redis = await privateRedis(endings);
@@ -38,11 +47,9 @@ await withEndings(async (endings) => {
   for (const endpoint of endpoints) await meter.warmUp(endpoint, options.quick ? requests : WARM_UP_REQUESTS);
   const samples: Sample[] = [];
   for (let round = 0; round < rounds; round++) {
-    for (const test of tests) {
-      for (const pipeline of pipelines) {
-        console.error(`round ${round + 1} of ${rounds}, ${test}, P = ${pipeline}`);
-        samples.push(...(await measureAll(meter, endpoints, { round, test, pipeline })));
-      }
+    for (const { test, bytes, pipeline } of cases) {
+      console.error(`round ${round + 1} of ${rounds}, ${test}, ${bytes} bytes, P = ${pipeline}`);
+      samples.push(...(await measureAll(meter, endpoints, { round, test, bytes, pipeline })));
     }
   }
   const results: ThroughputResults = {
@@ -51,8 +58,12 @@ await withEndings(async (endings) => {
     rows: summarize(samples),
   };
   for (const test of tests) {
-    console.log(`${test}, ${CONNECTIONS} connections, values of 64 bytes, medians of ${rounds} rounds`);
-    console.log(drawTable(results.rows.filter((row) => row.test === test)));
+    for (const bytes of sizes) {
+      console.log(
+        `${test}, ${CONNECTIONS} connections, values of ${bytes} bytes, medians of ${rounds} rounds`,
+      );
+      console.log(drawTable(results.rows.filter((row) => row.test === test && row.bytes === bytes)));
+    }
   }
   if (options.save) keepResults('throughput', results);
 });
@@ -61,15 +72,16 @@ await withEndings(async (endings) => {
 async function measureAll(
   meter: Meter,
   endpoints: readonly Endpoint[],
-  at: Pick<Sample, 'round' | 'test' | 'pipeline'>,
+  at: Pick<Sample, 'round' | 'test' | 'bytes' | 'pipeline'>,
 ): Promise<Sample[]> {
-  await meter.prepare(at.test);
+  await meter.prepare(at.test, at.bytes);
   const samples: Sample[] = [];
   for (let i = 0; i < endpoints.length; i++) {
     // Each round starts with another target, so that none always follows the same one.
     const turn = (i + at.round) % endpoints.length;
     const endpoint = endpoints[turn] as Endpoint;
-    const measured = await meter.measure(endpoint, { ...at, requests: requestsAt(at.pipeline, requests) });
+    const run = { ...at, requests: requestsAt(at.pipeline, at.bytes, requests) };
+    const measured = await meter.measure(endpoint, run);
     samples[turn] = { ...at, target: endpoint.name, ...measured };
   }
   return samples;

@@ -3,11 +3,19 @@
 import { Redis } from 'ioredis';
 import type { RedisProcess } from '../../src/cli/local-server/redis-server.js';
 import { cpuSeconds } from './cpu.js';
-import { commandFor, type LoadResult, load, loadTest, type Test } from './redis-benchmark.js';
+import {
+  commandFor,
+  keysOf,
+  type LoadResult,
+  load,
+  loadTest,
+  SMALL_BYTES,
+  type Test,
+} from './redis-benchmark.js';
 
 export const CONNECTIONS = 50;
-/** Of random keys: nearly all of them are there then. */
-const FILL_REQUESTS = 500_000;
+/** For each key, at random: nearly all of them are there then. */
+const FILLS = 5;
 const PIPELINED = 16;
 
 /** What commands are sent to. */
@@ -23,6 +31,8 @@ export interface Loaded {
 export interface Run {
   readonly test: Test;
   readonly pipeline: number;
+  /** Of a value. */
+  readonly bytes: number;
   readonly requests: number;
 }
 
@@ -47,25 +57,24 @@ export class Meter {
 
   /** Compilers and allocators settle before anything counts. */
   async warmUp(target: Loaded, requests: number): Promise<void> {
-    await loadTest('mixed', target.clientGivesTtl, this.#options(target.port, PIPELINED, requests));
+    const run = { pipeline: PIPELINED, bytes: SMALL_BYTES, requests };
+    await loadTest('mixed', target.clientGivesTtl, SMALL_BYTES, this.#options(target.port, run));
   }
 
   /** For the runs of a round: gets and mixed tests find nearly all keys, sets none. */
-  async prepare(test: Test): Promise<void> {
+  async prepare(test: Test, bytes = SMALL_BYTES): Promise<void> {
     await this.#control.flushall();
     if (test === 'set') return;
-    const command = commandFor('set', true);
-    await load({ ...this.#options(this.#redis.port, PIPELINED, FILL_REQUESTS), command });
+    const command = commandFor('set', true, bytes);
+    const run = { pipeline: PIPELINED, bytes, requests: FILLS * keysOf(bytes) };
+    await load({ ...this.#options(this.#redis.port, run), command });
   }
 
-  async measure(target: Loaded, { test, pipeline, requests }: Run): Promise<Measurement> {
+  async measure(target: Loaded, run: Run): Promise<Measurement> {
+    const { test, bytes, requests } = run;
     if (test === 'set') await this.#control.flushall();
     const before = this.#cpu(target);
-    const result = await loadTest(
-      test,
-      target.clientGivesTtl,
-      this.#options(target.port, pipeline, requests),
-    );
+    const result = await loadTest(test, target.clientGivesTtl, bytes, this.#options(target.port, run));
     const after = this.#cpu(target);
     await this.#proveTtls(target);
     return {
@@ -79,8 +88,9 @@ export class Meter {
     this.#control.disconnect();
   }
 
-  #options(port: number, pipeline: number, requests: number) {
-    return { port, pipeline, requests, connections: CONNECTIONS, signal: this.#signal };
+  #options(port: number, { pipeline, bytes, requests }: Omit<Run, 'test'>) {
+    const keys = keysOf(bytes);
+    return { port, pipeline, requests, keys, connections: CONNECTIONS, signal: this.#signal };
   }
 
   #cpu({ pid }: Loaded): { proxy: number | undefined; redis: number | undefined } {

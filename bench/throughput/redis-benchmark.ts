@@ -5,8 +5,11 @@ import { promisify } from 'node:util';
 import { findExecutable } from '../../src/cli/local-server/server-binary.js';
 
 const TIMEOUT_MS = 300_000;
-export const KEYS = 100_000;
-const VALUE = 'x'.repeat(64);
+/** Of a value, where nothing else is said. */
+export const SMALL_BYTES = 64;
+const MOST_KEYS = 100_000;
+/** All keys together take no more of Redis's memory. */
+const DATA_BYTES = 256 * 2 ** 20;
 
 /** mixed: 80 % GET, 20 % SET. */
 export const TESTS = ['set', 'get', 'mixed'] as const;
@@ -21,6 +24,8 @@ export interface LoadOptions {
   /** Commands in flight on each connection. */
   readonly pipeline: number;
   readonly requests: number;
+  /** How many keys they are for, at random; all that there are of small values where nothing is said. */
+  readonly keys?: number;
   readonly command: readonly string[];
   /** Ends it early; load() throws then. */
   readonly signal?: AbortSignal | undefined;
@@ -33,10 +38,15 @@ export interface LoadResult {
 }
 
 /** What is measured. `ttl`: the client gives the TTL itself, as one without Spillway has to. */
-export function commandFor(test: 'set' | 'get', ttl: boolean): string[] {
+export function commandFor(test: 'set' | 'get', ttl: boolean, bytes = SMALL_BYTES): string[] {
   const key = 'key:__rand_int__';
   if (test === 'get') return ['GET', key];
-  return ['SET', key, VALUE, ...(ttl ? ['EX', '3600'] : [])];
+  return ['SET', key, 'x'.repeat(bytes), ...(ttl ? ['EX', '3600'] : [])];
+}
+
+/** How many keys with values of `bytes` there are. */
+export function keysOf(bytes: number): number {
+  return Math.max(1, Math.min(MOST_KEYS, Math.floor(DATA_BYTES / bytes)));
 }
 
 /** @throws Error when neither server's benchmark is installed. */
@@ -48,8 +58,8 @@ export async function findBenchmark(): Promise<string> {
 
 /** @throws Error when redis-benchmark is missing or fails. */
 export async function load(options: LoadOptions): Promise<LoadResult> {
-  const { port, connections, pipeline, requests, command, signal } = options;
-  const counts = { '-p': port, '-c': connections, '-P': pipeline, '-n': requests, '-r': KEYS };
+  const { port, connections, pipeline, requests, keys = keysOf(SMALL_BYTES), command, signal } = options;
+  const counts = { '-p': port, '-c': connections, '-P': pipeline, '-n': requests, '-r': keys };
   const args = Object.entries(counts).flatMap(([flag, value]) => [flag, String(value)]);
   const { stdout } = await promisify(execFile)(
     await findBenchmark(),
@@ -70,14 +80,15 @@ export async function load(options: LoadOptions): Promise<LoadResult> {
 export async function loadTest(
   test: Test,
   clientGivesTtl: boolean,
+  bytes: number,
   options: Omit<LoadOptions, 'command'>,
 ): Promise<LoadResult> {
-  if (test !== 'mixed') return load({ ...options, command: commandFor(test, clientGivesTtl) });
+  if (test !== 'mixed') return load({ ...options, command: commandFor(test, clientGivesTtl, bytes) });
   const sets = share(options, SETS_OF_MIXED);
   const gets = share(options, 1 - SETS_OF_MIXED);
   const [a, b] = await Promise.all([
-    load({ ...options, ...sets, command: commandFor('set', clientGivesTtl) }),
-    load({ ...options, ...gets, command: commandFor('get', clientGivesTtl) }),
+    load({ ...options, ...sets, command: commandFor('set', clientGivesTtl, bytes) }),
+    load({ ...options, ...gets, command: commandFor('get', clientGivesTtl, bytes) }),
   ]);
   const seconds = Math.max(sets.requests / a.requestsPerSecond, gets.requests / b.requestsPerSecond);
   return {

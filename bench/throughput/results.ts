@@ -10,6 +10,8 @@ export interface Sample {
   readonly round: number;
   readonly test: Test;
   readonly pipeline: number;
+  /** Of a value. */
+  readonly bytes: number;
   readonly target: Target;
   readonly requestsPerSecond: number;
   readonly p99Ms: number;
@@ -29,7 +31,7 @@ export function medianOfKnown(values: readonly (number | undefined)[]): number |
   return known.length === 0 ? undefined : median(known);
 }
 
-/** Medians by test, pipeline and target, in order of first appearance. @throws RangeError without "direct" in a round. */
+/** Medians by test, size, pipeline and target, in order of first appearance. @throws RangeError without "direct" in a round. */
 export function summarize(samples: readonly Sample[]): ThroughputRow[] {
   const groups = new Map<string, Sample[]>();
   for (const sample of [...samples].sort((a, b) => a.round - b.round)) {
@@ -38,11 +40,12 @@ export function summarize(samples: readonly Sample[]): ThroughputRow[] {
   }
   return [...new Set(samples.map((sample) => idOf(sample, sample.target)))].map((id) => {
     const group = groups.get(id) as Sample[];
-    const { test, pipeline, target } = group[0] as Sample;
-    const direct = groups.get(idOf({ test, pipeline }, 'direct')) ?? [];
+    const { test, bytes, pipeline, target } = group[0] as Sample;
+    const direct = groups.get(idOf({ test, bytes, pipeline }, 'direct')) ?? [];
     const ofDirect = ratios(ratesOf(group), ratesOf(direct));
     return {
       test,
+      bytes,
       pipeline,
       target,
       perSecond: median(ratesOf(group)),
@@ -55,7 +58,18 @@ export function summarize(samples: readonly Sample[]): ThroughputRow[] {
   });
 }
 
-/** Of one test. */
+/** The median of a row's rate by a peer's, round by round, measured alike; undefined: the peer was not measured, or is the row. */
+export function ofPeer(row: ThroughputRow, peer: Target, rows: readonly ThroughputRow[]): number | undefined {
+  const other = rows.find(
+    ({ test, bytes, pipeline, target }) =>
+      target === peer && test === row.test && bytes === row.bytes && pipeline === row.pipeline,
+  );
+  if (other === undefined || other === row || other.ratios.length !== row.ratios.length) return undefined;
+  // Both are by direct of the same round, which cancels out.
+  return median(ratios(row.ratios, other.ratios));
+}
+
+/** Of one test and size. */
 export function drawTable(rows: readonly ThroughputRow[]): string {
   const table = new Table({
     head: [
@@ -65,11 +79,13 @@ export function drawTable(rows: readonly ThroughputRow[]): string {
       'of direct',
       'from',
       'to',
+      'of twemproxy',
+      'of haproxy',
       'p99 ms',
       'proxy CPU µs/cmd',
       'Redis CPU µs/cmd',
     ],
-    colAligns: ['right', 'left', 'right', 'right', 'right', 'right', 'right', 'right', 'right'],
+    colAligns: ['right', 'left', ...Array.from({ length: 9 }, () => 'right' as const)],
     style: { head: [], border: [], compact: true },
   });
   for (const row of rows) {
@@ -80,6 +96,8 @@ export function drawTable(rows: readonly ThroughputRow[]): string {
       row.ratio.toFixed(2),
       Math.min(...row.ratios).toFixed(2),
       Math.max(...row.ratios).toFixed(2),
+      ofPeer(row, 'twemproxy', rows)?.toFixed(2) ?? '-',
+      ofPeer(row, 'haproxy', rows)?.toFixed(2) ?? '-',
       row.p99.toFixed(2),
       row.proxyCpu?.toFixed(2) ?? '-',
       row.redisCpu?.toFixed(2) ?? '-',
@@ -88,8 +106,11 @@ export function drawTable(rows: readonly ThroughputRow[]): string {
   return table.toString();
 }
 
-function idOf({ test, pipeline }: Pick<Sample, 'test' | 'pipeline'>, target: Target): string {
-  return `${test} ${pipeline} ${target}`;
+function idOf(
+  { test, bytes, pipeline }: Pick<Sample, 'test' | 'bytes' | 'pipeline'>,
+  target: Target,
+): string {
+  return `${test} ${bytes} ${pipeline} ${target}`;
 }
 
 function ratesOf(group: readonly Sample[]): number[] {

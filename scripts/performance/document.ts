@@ -7,7 +7,9 @@ import {
   TARGETS,
   type Target,
   type ThroughputResults,
+  type ThroughputRow,
 } from '../../bench/report/types.js';
+import { ofPeer } from '../../bench/throughput/results.js';
 import { lost, ratio, short, size, table, whole } from './format.js';
 import { httpSection, microSection, scenarioSection } from './further.js';
 import { type Figure, TESTS } from './plots.js';
@@ -34,6 +36,7 @@ const READING = `## How to read it
 - 1 KB is 1,024 bytes, as in Redis.`;
 
 const NONE = '–';
+const PEERS = ['twemproxy', 'haproxy'] as const;
 const order = (target: Target): number => TARGETS.indexOf(target);
 
 /** Sorted by the numbers that `keys` gives, first one first. */
@@ -93,23 +96,27 @@ function throughput({ connections, rows }: ThroughputResults, show: (file: strin
   const parts = (Object.keys(TESTS) as (keyof typeof TESTS)[]).flatMap((test) => {
     const own = sorted(
       rows.filter((row) => row.test === test),
-      (row) => [row.pipeline, order(row.target)],
+      (row) => [row.bytes, row.pipeline, order(row.target)],
     );
     if (own.length === 0) return [];
     const lines = own.map((row) => [
+      size(row.bytes),
       row.pipeline,
       row.target,
       whole(row.perSecond),
       row.target === 'direct' ? '1' : `${ratio(row.ratio)}${spread(row.ratios)}`,
+      ...PEERS.map((peer) => beside(row, peer, own)),
       short(row.p99),
       row.proxyCpu === null ? NONE : short(row.proxyCpu),
       row.redisCpu === null ? NONE : short(row.redisCpu),
     ]);
     const head = [
+      '>value',
       '>in flight',
       'target',
       '>a second',
       '>of direct',
+      ...PEERS.map((peer) => `>of ${peer}`),
       '>p99 ms',
       '>proxy CPU µs',
       '>Redis CPU µs',
@@ -118,6 +125,12 @@ function throughput({ connections, rows }: ThroughputResults, show: (file: strin
   });
   const intro = `${whole(connections)} connections send as fast as they can. CPU is in microseconds a command, for all threads of a process together.`;
   return ['## Throughput', intro, ...parts].filter((part) => part !== '').join('\n\n');
+}
+
+/** Its rate by a peer's. */
+function beside(row: ThroughputRow, peer: Target, rows: readonly ThroughputRow[]): string {
+  const value = ofPeer(row, peer, rows);
+  return value === undefined ? NONE : ratio(value);
 }
 
 function spread(ratios: readonly number[]): string {

@@ -7,6 +7,7 @@ import {
   type Target,
   type ThroughputResults,
 } from '../../bench/report/types.js';
+import { SMALL_BYTES } from '../../bench/throughput/redis-benchmark.js';
 import { ratio, size, whole } from './format.js';
 import { drawBars, drawLines, type Series } from './plot.js';
 import type { Results } from './results.js';
@@ -51,9 +52,11 @@ const targetOf = (row: { readonly target: Target }): Target => row.target;
 
 function ratios(results: ThroughputResults): Figure[] {
   return (Object.keys(TESTS) as (keyof typeof TESTS)[]).flatMap((test) => {
-    const rows = results.rows.filter((row) => row.test === test && row.target !== 'direct');
+    const rows = results.rows.filter(
+      (row) => row.test === test && row.bytes === SMALL_BYTES && row.target !== 'direct',
+    );
     if (rows.length === 0) return [];
-    const says = `${TESTS[test]}: throughput as a share of direct Redis, by commands in flight on each connection.`;
+    const says = `${TESTS[test]}: throughput as a share of direct Redis, by commands in flight on each connection; values of 64 bytes.`;
     const svg = drawBars({
       title: `${TESTS[test]}: throughput, direct Redis = 1`,
       description: `${says} Medians of ${results.rounds} rounds.`,

@@ -38,6 +38,7 @@ const throughput = circumstances.extend({
   rows: z.array(
     z.object({
       test: z.enum(['set', 'get', 'mixed']),
+      bytes: figure,
       pipeline: figure,
       target,
       perSecond: figure,

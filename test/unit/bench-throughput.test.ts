@@ -1,7 +1,7 @@
 // What the figures of the throughput benchmarks mean: medians, ratios within a round, and what is asked for.
 import t from 'tap';
 import type { Target } from '../../bench/report/types.js';
-import { parsePipelines, parseTests, requestsAt } from '../../bench/throughput/options.js';
+import { fits, parsePipelines, parseSizes, parseTests, requestsAt } from '../../bench/throughput/options.js';
 import { drawTable, medianOfKnown, ratios, type Sample, summarize } from '../../bench/throughput/results.js';
 import { median } from '../support/median.js';
 
@@ -9,6 +9,7 @@ function sample(target: Target, round: number, requestsPerSecond: number, pipeli
   return {
     round,
     test: 'set',
+    bytes: 64,
     pipeline,
     target,
     requestsPerSecond,
@@ -33,7 +34,7 @@ t.test('a ratio compares runs of one round, whatever the order of the samples', 
     { target: 'direct', perSecond: 100, ratio: 1, ratios: [1, 1, 1], p99: 1, proxyCpu: null, redisCpu: 4 },
     { target: 'haproxy', perSecond: 90, ratio: 0.8, ratios: [0.9, 0.5, 0.8], proxyCpu: 3, redisCpu: 4 },
   ]);
-  t.match(drawTable(rows), /16 │ haproxy │ +90 │ +0\.80 │ +0\.50 │ +0\.90 │ +1\.00 │ +3\.00 │ +4\.00 │/);
+  t.match(drawTable(rows), /16 │ haproxy │ +90 │ +0\.80 │ +0\.50 │ +0\.90 │ +- │ +- │ +1\.00 │ +3\.00 │ +4\.00 │/);
   t.match(drawTable(rows), /direct .* - │ +4\.00 │/);
 });
 
@@ -66,5 +67,10 @@ t.test('options', async (t) => {
   for (const bad of ['', '1,', '1,x', '0']) t.throws(() => parsePipelines(bad), /--pipelines/);
   t.same(parseTests('get,mixed,get'), ['get', 'mixed']);
   for (const bad of ['', 'set,', 'del']) t.throws(() => parseTests(bad), /--tests .*set, get, mixed/);
-  t.same([requestsAt(1, 10), requestsAt(2, 10)], [10, 50]);
+  t.same(parseSizes('64,16384,64'), [64, 16384]);
+  for (const bad of ['', '64,', '64,x', '0']) t.throws(() => parseSizes(bad), /--sizes/);
+  t.same([requestsAt(1, 64, 10), requestsAt(2, 64, 10)], [10, 50]);
+  t.ok(requestsAt(16, 2 ** 20, 60_000) < 2000, 'large values take no longer than small ones');
+  t.ok(fits(50, 64, 65_536) && fits(50, 1, 2 ** 20));
+  t.notOk(fits(50, 16, 2 ** 20), 'nobody has memory for all that at once');
 });
