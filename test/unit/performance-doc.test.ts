@@ -387,7 +387,7 @@ t.test('plots are well-formed and have a mark for each datum', async (t) => {
     'latency.svg': 25,
     'rules.svg': 6,
     'connections.svg': 20,
-    'values.svg': 12,
+    'values.svg': 16,
   };
   const drawn = plots(everything);
   t.same(
