@@ -3,11 +3,13 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { Redis } from 'ioredis';
+import { findExecutable } from '../../src/cli/local-server/server-binary.js';
 import { median } from '../../test/support/median.js';
 import { inTurn } from '../report/rounds.js';
 import type { CostsResults } from '../report/types.js';
+import { startPeers } from '../throughput/peer.js';
 import { commandFor, findBenchmark, parseCsv } from '../throughput/redis-benchmark.js';
-import { type Pool, privateRedis, privateSpillway, withEndings } from '../throughput/targets.js';
+import { type Endings, privateRedis, privateSpillway, withEndings } from '../throughput/targets.js';
 import { timeHugeValue } from './huge-value.js';
 import { CONNECTIONS, type PartOptions, warmUp } from './part.js';
 import { watchGrowth } from './resident.js';
@@ -25,11 +27,13 @@ const REQUESTS: ReadonlyMap<number, number> = new Map([
 const HUGE = 100 * MB;
 /** Few, so that 1 MB values take no more than 64 MB. */
 const KEYS = 64;
-const POOLS: readonly (Pool | undefined)[] = [undefined, 'session', 'command'];
+const TARGETS = ['direct', 'session pooling', 'command pooling', 'haproxy'] as const;
+
+const POOLS = { 'session pooling': 'session', 'command pooling': 'command' } as const;
 
 interface Variant {
   readonly bytes: number;
-  readonly pool: Pool | undefined;
+  readonly target: (typeof TARGETS)[number];
 }
 
 interface Figures {
@@ -42,34 +46,35 @@ export function measureValues({ rounds, quick, report }: PartOptions): Promise<C
     const redis = await privateRedis(endings);
     const control = new Redis({ host: redis.host, port: redis.port });
     endings.add(() => control.disconnect());
+    const targets = (await findExecutable('haproxy')) ? TARGETS : TARGETS.slice(0, -1);
     const variants: Variant[] = [...REQUESTS.keys(), HUGE].flatMap((bytes) =>
-      POOLS.map((pool) => ({ bytes, pool })),
+      targets.map((target) => ({ bytes, target })),
     );
     const samples = await inTurn(rounds, variants, async (variant) => {
       const figures = await measure(variant, redis.port, quick);
       await control.flushall();
       const growth = figures.residentGrowth === null ? '' : `, growth ${figures.residentGrowth}`;
       report(
-        `${variant.bytes} bytes, ${variant.pool ?? 'direct'}: ${Math.round(figures.bytesPerSecond)} bytes/s${growth}`,
+        `${variant.bytes} bytes, ${variant.target}: ${Math.round(figures.bytesPerSecond)} bytes/s${growth}`,
       );
       return figures;
     });
-    return variants.map(({ bytes, pool }, i) => {
+    return variants.map(({ bytes, target }, i) => {
       const all = samples[i] as Figures[];
       return {
         bytes,
-        target: pool === undefined ? ('direct' as const) : (`${pool} pooling` as const),
+        target,
         bytesPerSecond: median(all.map(({ bytesPerSecond }) => bytesPerSecond)),
         residentGrowth:
-          pool === undefined ? null : median(all.map(({ residentGrowth }) => residentGrowth ?? Number.NaN)),
+          target === 'direct' ? null : median(all.map(({ residentGrowth }) => residentGrowth ?? Number.NaN)),
       };
     });
   });
 }
 
-function measure({ bytes, pool }: Variant, redisPort: number, quick: boolean): Promise<Figures> {
+function measure({ bytes, target }: Variant, redisPort: number, quick: boolean): Promise<Figures> {
   return withEndings(async (endings) => {
-    const proxy = pool && (await privateSpillway(endings, redisPort, { pool }));
+    const proxy = await startTarget(endings, target, redisPort);
     const port = proxy?.port ?? redisPort;
     await warmUp(port, commandFor('set', false), quick);
     const growth = proxy && watchGrowth(proxy.pid);
@@ -81,6 +86,19 @@ function measure({ bytes, pool }: Variant, redisPort: number, quick: boolean): P
         : await throughput(port, bytes, quick);
     return { bytesPerSecond, residentGrowth: growth?.() ?? null };
   });
+}
+
+/** undefined: there is no proxy. */
+async function startTarget(
+  endings: Endings,
+  target: Variant['target'],
+  redisPort: number,
+): Promise<{ port: number; pid: number } | undefined> {
+  if (target === 'direct') return undefined;
+  if (target !== 'haproxy') return privateSpillway(endings, redisPort, { pool: POOLS[target] });
+  const [peer] = await startPeers(redisPort, console.error, ['haproxy']);
+  if (peer) endings.add(() => peer.stop());
+  return peer;
 }
 
 /** Of SETs and then as many GETs together: bytes of values by the time of both. */

@@ -77,10 +77,14 @@ const RECIPES: readonly Recipe[] = [
   },
 ];
 
-/** Starts every peer that is installed; says how to install the others. */
-export async function startPeers(redisPort: number, report: (line: string) => void): Promise<Peer[]> {
+/** Starts every peer of `names` that is installed; says how to install the others. */
+export async function startPeers(
+  redisPort: number,
+  report: (line: string) => void,
+  names: readonly Target[] = RECIPES.map(({ name }) => name),
+): Promise<Peer[]> {
   const peers: Peer[] = [];
-  for (const recipe of RECIPES) {
+  for (const recipe of RECIPES.filter(({ name }) => names.includes(name))) {
     const binary = await findExecutable(recipe.binary);
     if (binary === undefined) {
       report(

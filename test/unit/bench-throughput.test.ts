@@ -34,7 +34,10 @@ t.test('a ratio compares runs of one round, whatever the order of the samples', 
     { target: 'direct', perSecond: 100, ratio: 1, ratios: [1, 1, 1], p99: 1, proxyCpu: null, redisCpu: 4 },
     { target: 'haproxy', perSecond: 90, ratio: 0.8, ratios: [0.9, 0.5, 0.8], proxyCpu: 3, redisCpu: 4 },
   ]);
-  t.match(drawTable(rows), /16 │ haproxy │ +90 │ +0\.80 │ +0\.50 │ +0\.90 │ +- │ +- │ +1\.00 │ +3\.00 │ +4\.00 │/);
+  t.match(
+    drawTable(rows),
+    /16 │ haproxy │ +90 │ +0\.80 │ +0\.50 │ +0\.90 │ +- │ +- │ +1\.00 │ +3\.00 │ +4\.00 │/,
+  );
   t.match(drawTable(rows), /direct .* - │ +4\.00 │/);
 });
 

@@ -49,7 +49,10 @@ t.test('a limit too large', (t) => {
   t.equal(proposed('maxmemory-too-large', { ...large, used_memory: 2 * GB }), 9831);
   t.equal(proposed('maxmemory-too-large', { ...large, used_memory: 11 * GB }), 12391, 'evicts nothing');
   t.equal(proposed('maxmemory-too-large', { ...large, used_memory: 13.5 * GB }), undefined);
-  t.match(mendOf('maxmemory-too-large', { ...large, used_memory: 13.5 * GB }), /first add memory or delete keys/);
+  t.match(
+    mendOf('maxmemory-too-large', { ...large, used_memory: 13.5 * GB }),
+    /first add memory or delete keys/,
+  );
   t.end();
 });
 

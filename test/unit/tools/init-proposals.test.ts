@@ -110,7 +110,11 @@ t.test('queues, languages and tenants are one; what weighs something stays by it
     ...many('page:en:* page:de:* page:fr:* page:it:*', { ttl: HOUR, keys: 10_000 }),
     ...many('page:pt-BR:*', { ttl: 2 * HOUR, keys: 500 }),
   });
-  t.match(pages.ruleOf('page:*'), { ttl: '6h', comment: /90 % of the keys with a TTL expire within 6h/ }, 'no shorter than of any');
+  t.match(
+    pages.ruleOf('page:*'),
+    { ttl: '6h', comment: /90 % of the keys with a TTL expire within 6h/ },
+    'no shorter than of any',
+  );
   const tenants = propose({
     ...most,
     ...many('app:acme:cart:* app:bolt:cart:* app:coil:cart:* app:dune:cart:* app:echo:cart:*', { ttl: HOUR }),
@@ -124,7 +128,10 @@ t.test('queues, languages and tenants are one; what weighs something stays by it
 
 t.test('a TTL is no shorter than what is seen, and comments are true', async (t) => {
   const of = (told: Told, match = 'thing:*') => propose({ [match]: told }).ruleOf(match);
-  t.match(of({ ttl: 364 * DAY }), { ttl: '365d', comment: /90 % of the keys with a TTL expire within 365d\.$/ });
+  t.match(of({ ttl: 364 * DAY }), {
+    ttl: '365d',
+    comment: /90 % of the keys with a TTL expire within 365d\.$/,
+  });
   t.match(of({ ttl: 60 * DAY }), { ttl: '90d' });
   t.match(of({ ttl: 400 * DAY }), { ttl: '730d' });
   t.match(of({ ttl: 90_000 * DAY }), { durable: true, ttl: undefined, comment: /longer than ten years/ });
