@@ -11,6 +11,7 @@ import { measureIdle } from './idle.js';
 import type { PartOptions } from './part.js';
 import { measureRules } from './rules.js';
 import { measureStatistics } from './statistics.js';
+import { measureUnix } from './unix.js';
 import { measureValues } from './values.js';
 
 const PARTS: Readonly<Record<string, (options: PartOptions) => Promise<Partial<CostsResults>>>> = {
@@ -20,6 +21,7 @@ const PARTS: Readonly<Record<string, (options: PartOptions) => Promise<Partial<C
   values: async (options) => ({ values: await measureValues(options) }),
   idle: async (options) => ({ idle: await measureIdle(options) }),
   crowd: async (options) => ({ crowd: await measureCrowd(options) }),
+  unix: async (options) => ({ unix: await measureUnix(options) }),
 };
 
 const { values: options, positionals } = parseArgs({
@@ -38,7 +40,7 @@ for (const name of chosen) {
 
 /** A part that was never measured has no rows, and its rates are 0. */
 const NOTHING: Omit<CostsResults, keyof Circumstances> = {
-  ...{ rules: [], connections: [], values: [], idle: [], crowd: [] },
+  ...{ rules: [], connections: [], values: [], idle: [], crowd: [], unix: [] },
   statistics: { onPerSecond: 0, offPerSecond: 0 },
 };
 let results: CostsResults = { ...NOTHING, ...keptResults<CostsResults>('costs'), ...circumstances(rounds) };

@@ -1,5 +1,5 @@
 // What the parts of the benchmark have in common.
-import { load } from '../throughput/redis-benchmark.js';
+import { type LoadTarget, load } from '../throughput/redis-benchmark.js';
 
 export interface PartOptions {
   readonly rounds: number;
@@ -14,8 +14,13 @@ const WARM_UP_REQUESTS = 100_000;
 export const FINE = 3;
 
 /** Compilers and allocators settle before anything counts. Resolves with requests a second, by and large. */
-export async function warmUp(port: number, command: readonly string[], quick: boolean): Promise<number> {
-  return sendAtDepth16(port, command, WARM_UP_REQUESTS / (quick ? 20 : 1));
+export async function warmUp(
+  target: number | LoadTarget,
+  command: readonly string[],
+  quick: boolean,
+): Promise<number> {
+  const address = typeof target === 'number' ? { port: target } : target;
+  return sendAtDepth16(address, command, WARM_UP_REQUESTS / (quick ? 20 : 1));
 }
 
 /** SETs at pipeline 16, a second. Takes a second or so with the rate that is expected. */
@@ -25,9 +30,14 @@ export async function setsPerSecond(
   quick: boolean,
   expected: number,
 ): Promise<number> {
-  return sendAtDepth16(port, command, Math.ceil(expected / (quick ? 10 : 1)));
+  return sendAtDepth16({ port }, command, Math.ceil(expected / (quick ? 10 : 1)));
 }
 
-async function sendAtDepth16(port: number, command: readonly string[], requests: number): Promise<number> {
-  return (await load({ port, connections: CONNECTIONS, pipeline: 16, requests, command })).requestsPerSecond;
+async function sendAtDepth16(
+  target: LoadTarget,
+  command: readonly string[],
+  requests: number,
+): Promise<number> {
+  return (await load({ ...target, connections: CONNECTIONS, pipeline: 16, requests, command }))
+    .requestsPerSecond;
 }

@@ -103,7 +103,21 @@ export interface CostsResults extends Circumstances {
     readonly redisCpu: number;
     readonly perSecond: number;
   }[];
+  /** SETs over TCP and unix sockets. */
+  readonly unix: readonly {
+    readonly target: Target;
+    readonly client: SocketKind;
+    /** null: no proxy. */
+    readonly server: SocketKind | null;
+    readonly pipeline: number;
+    readonly perSecond: number;
+    /** Median over the rounds of the ratio to direct Redis by TCP. */
+    readonly ratio: number;
+    readonly proxyCpu: number | null;
+  }[];
 }
+
+export type SocketKind = 'tcp' | 'unix';
 
 /** results/http.json: an HTTP application that talks to Redis, loaded by autocannon. */
 export interface HttpResults extends Circumstances {

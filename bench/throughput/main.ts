@@ -11,7 +11,8 @@ import { fits, parsePipelines, parseSizes, parseTests, requestsAt } from './opti
 import { drawTable, type Sample, summarize } from './results.js';
 import { type Endpoint, privateRedis, startEndpoints, withEndings } from './targets.js';
 
-const QUICK = { rounds: '1', requests: '5000' };
+const QUICK = { rounds: '1', requests: '5000', sizes: '64,16384' };
+const DEFAULTS = { rounds: '5', requests: '60000', sizes: '64,1024,16384,65536,1048576' };
 const WARM_UP_REQUESTS = 200_000;
 
 const { values: options } = parseArgs({
@@ -20,16 +21,16 @@ const { values: options } = parseArgs({
     requests: { type: 'string' },
     tests: { type: 'string', default: 'set,get,mixed' },
     pipelines: { type: 'string', default: '1,16,64' },
-    sizes: { type: 'string', default: '64,1024,16384,65536,1048576' },
+    sizes: { type: 'string' },
     quick: { type: 'boolean', default: false },
     save: { type: 'boolean', default: false },
   },
 });
-const defaults = options.quick ? QUICK : { rounds: '5', requests: '60000' };
+const defaults = options.quick ? QUICK : DEFAULTS;
 const rounds = wholeNumber('rounds', options.rounds ?? defaults.rounds);
 const requests = wholeNumber('requests', options.requests ?? defaults.requests);
 const tests = parseTests(options.tests);
-const sizes = parseSizes(options.sizes);
+const sizes = parseSizes(options.sizes ?? defaults.sizes);
 const pipelines = parsePipelines(options.pipelines);
 const cases = tests.flatMap((test) =>
   sizes.flatMap((bytes) =>

@@ -18,8 +18,10 @@ export type Test = (typeof TESTS)[number];
 /** Of the connections and of the requests of a mixed test. */
 const SETS_OF_MIXED = 0.2;
 
-export interface LoadOptions {
-  readonly port: number;
+/** By TCP on this machine, or by a unix socket. */
+export type LoadTarget = { readonly port: number } | { readonly socket: string };
+
+export type LoadOptions = LoadTarget & {
   readonly connections: number;
   /** Commands in flight on each connection. */
   readonly pipeline: number;
@@ -29,7 +31,7 @@ export interface LoadOptions {
   readonly command: readonly string[];
   /** Ends it early; load() throws then. */
   readonly signal?: AbortSignal | undefined;
-}
+};
 
 export interface LoadResult {
   readonly requestsPerSecond: number;
@@ -58,12 +60,14 @@ export async function findBenchmark(): Promise<string> {
 
 /** @throws Error when redis-benchmark is missing or fails. */
 export async function load(options: LoadOptions): Promise<LoadResult> {
-  const { port, connections, pipeline, requests, keys = keysOf(SMALL_BYTES), command, signal } = options;
-  const counts = { '-p': port, '-c': connections, '-P': pipeline, '-n': requests, '-r': keys };
+  const { connections, pipeline, requests, keys = keysOf(SMALL_BYTES), command, signal } = options;
+  const address =
+    'port' in options ? ['-h', '127.0.0.1', '-p', String(options.port)] : ['-s', options.socket];
+  const counts = { '-c': connections, '-P': pipeline, '-n': requests, '-r': keys };
   const args = Object.entries(counts).flatMap(([flag, value]) => [flag, String(value)]);
   const { stdout } = await promisify(execFile)(
     await findBenchmark(),
-    ['-h', '127.0.0.1', ...args, '--csv', ...command],
+    [...address, ...args, '--csv', ...command],
     {
       timeout: TIMEOUT_MS,
       maxBuffer: 16 << 20,
@@ -81,7 +85,7 @@ export async function loadTest(
   test: Test,
   clientGivesTtl: boolean,
   bytes: number,
-  options: Omit<LoadOptions, 'command'>,
+  options: LoadTarget & Omit<LoadOptions, 'command'>,
 ): Promise<LoadResult> {
   if (test !== 'mixed') return load({ ...options, command: commandFor(test, clientGivesTtl, bytes) });
   const sets = share(options, SETS_OF_MIXED);

@@ -272,6 +272,33 @@ Clients that each send a command now and then, as Redis sees them. CPU is in mic
 ${table(head, lines)}`;
 }
 
+function unix({ unix: rows }: CostsResults): string {
+  if (rows.length === 0) return '';
+  const lines = sorted(rows, (row) => [row.pipeline, order(row.target)]).map((row) => [
+    row.pipeline,
+    row.target,
+    row.client,
+    row.server ?? NONE,
+    whole(row.perSecond),
+    ratio(row.ratio),
+    row.proxyCpu === null ? NONE : short(row.proxyCpu),
+  ]);
+  const head = [
+    '>in flight',
+    'target',
+    'clients by',
+    'server by',
+    '>SETs a second',
+    '>of direct by TCP',
+    '>proxy CPU µs',
+  ];
+  return `## Unix sockets
+
+SETs over TCP and over unix sockets, on each side of the proxy. A sidecar can use them on both: [RUNNING.md](RUNNING.md).
+
+${table(head, lines)}`;
+}
+
 /** The document. `figures` are the plots that it may show; `notes`, if any, go in as they are. */
 export function performanceDocument(results: Results, figures: readonly Figure[], notes?: string): string {
   const show = (file: string): string => {
@@ -296,6 +323,7 @@ export function performanceDocument(results: Results, figures: readonly Figure[]
               values(costs, show),
               idle(costs),
               crowd(costs),
+              unix(costs),
             ]),
         ...(http === undefined ? [] : [httpSection(http)]),
         ...(scenario === undefined ? [] : [scenarioSection(scenario)]),

@@ -85,6 +85,17 @@ const costs = circumstances.extend({
       perSecond: figure,
     }),
   ),
+  unix: z.array(
+    z.object({
+      target,
+      client: z.enum(['tcp', 'unix']),
+      server: z.enum(['tcp', 'unix']).nullable(),
+      pipeline: figure,
+      perSecond: figure,
+      ratio: figure,
+      proxyCpu: figure.nullable(),
+    }),
+  ),
 }) satisfies z.ZodType<CostsResults>;
 
 const http = circumstances.extend({

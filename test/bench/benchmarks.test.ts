@@ -63,12 +63,14 @@ const above0 = (t: Test, figures: readonly number[]): void => {
 t.test('throughput', async (t) => {
   const { rows } = await figuresOf(t, 'throughput');
   for (const test of ['set', 'get', 'mixed']) {
-    for (const pipeline of [1, 16, 64]) {
-      const own = rows.filter((row) => row.test === test && row.pipeline === pipeline);
+    for (const [bytes, pipeline] of [64, 16_384].flatMap((size) =>
+      [1, 16, 64].map((depth) => [size, depth]),
+    )) {
+      const own = rows.filter((row) => row.test === test && row.bytes === bytes && row.pipeline === pipeline);
       t.same(
         own.map(({ target }) => target),
         installed,
-        `${test}, ${pipeline}`,
+        `${test}, ${bytes}, ${pipeline}`,
       );
       t.equal(own[0]?.ratio, 1);
     }
@@ -107,12 +109,27 @@ t.test('costs', async (t) => {
   const sizes = [64, 2 ** 10, 2 ** 14, 2 ** 16, 2 ** 20, 100 * 2 ** 20];
   t.same(
     new Set(costs.values.map(({ bytes, target }) => `${bytes} ${target}`)),
-    new Set(sizes.flatMap((bytes) => SPILLWAYS.map((target) => `${bytes} ${target}`))),
+    new Set(
+      sizes.flatMap((bytes) =>
+        installed.filter((target) => target !== 'twemproxy').map((target) => `${bytes} ${target}`),
+      ),
+    ),
+  );
+  t.same(
+    costs.unix.map(({ target, client, server }) => `${target} ${client} ${server}`),
+    [1, 16].flatMap(() => [
+      ...['tcp', 'unix'].map((client) => `direct ${client} null`),
+      ...['command', 'session'].flatMap((pool) =>
+        ['tcp', 'unix'].flatMap((client) =>
+          ['tcp', 'unix'].map((server) => `${pool} pooling ${client} ${server}`),
+        ),
+      ),
+    ]),
   );
   above0(t, Object.values(costs.statistics));
   above0(
     t,
-    [...costs.rules, ...costs.connections].map(({ perSecond }) => perSecond),
+    [...costs.rules, ...costs.connections, ...costs.unix].map(({ perSecond }) => perSecond),
   );
   above0(
     t,

@@ -125,6 +125,15 @@ const costs: CostsResults = {
     redisCpu: 3.5,
     perSecond: 20_000,
   })),
+  unix: (['tcp', 'unix'] as const).map((client) => ({
+    target: 'session pooling',
+    client,
+    server: 'unix',
+    pipeline: 16,
+    perSecond: 345_000,
+    ratio: 0.875,
+    proxyCpu: 1.5,
+  })),
 };
 
 const http: HttpResults = {
@@ -313,6 +322,7 @@ t.test('a section stands where its figures do', async (t) => {
     'Cost of values',
     'Idle connections',
     'Many clients that work a little',
+    'Unix sockets',
   ];
   const last = ['An HTTP application', 'Shedding under full load', 'Single steps'];
   t.same(headings(document(everything)), [
@@ -325,7 +335,7 @@ t.test('a section stands where its figures do', async (t) => {
   t.same(headings(document({ throughput })), [...first, 'Throughput']);
   t.same(headings(document({ latency })), [...first, 'Latency at a fixed rate']);
   t.same(headings(document({ costs })), [...first, ...ofCosts]);
-  const empty = { ...costs, rules: [], connections: [], values: [], idle: [], crowd: [] };
+  const empty = { ...costs, rules: [], connections: [], values: [], idle: [], crowd: [], unix: [] };
   t.same(headings(document({ costs: empty })), [...first, 'Cost of statistics']);
   t.same(headings(document({})), []);
   t.match(document({}), 'Nothing was measured yet');
@@ -339,7 +349,8 @@ t.test('the document names every plot once, and each table row is as wide as its
   for (const { file } of plots(everything)) t.equal(count(text, `(performance/${file})`), 1, file);
   t.equal(count(text, '](performance/'), plots(everything).length);
   const tables = text.split('\n\n').filter((block) => block.startsWith('| '));
-  t.equal(tables.length, 14);
+  t.equal(tables.length, 15);
+  t.match(text, '| 16 | session pooling | unix | unix | 345,000 | 0.88 | 1.50 |');
   for (const table of tables) {
     const widths = table
       .trim()
