@@ -23,7 +23,7 @@ interface Part {
 const CONFORMANCE = ['test/conformance/*.test.ts'];
 /** What the server says of its commands. */
 const COMMANDS = 'test/unit/core/commands-table.test.ts';
-const BEHAVIOUR = ['ttl', 'shed', 'pooling', 'framing', 'explain', 'console'];
+const BEHAVIOUR = ['ttl', 'shed', 'pooling', 'framing', 'explain', 'console', 'scripted-redis'];
 const FAULTS = ['servers-killed', 'servers-refusing', 'servers-starting', 'drain', 'limits', 'links-cut'];
 const PARTS: readonly Part[] = [
   { name: 'conformance', files: CONFORMANCE },

@@ -45,6 +45,7 @@ export const ONE_POOLING: readonly string[] = [
   'integration/docs.test.ts',
   'integration/exit-codes.test.ts',
   'integration/keep-alive.test.ts',
+  'integration/scripted-redis.test.ts',
   'robustness/fuzz.test.ts',
   'robustness/log-destinations.test.ts',
   'robustness/open-files.test.ts',

@@ -64,6 +64,22 @@ export const pipeline = fc.array(
   fc.oneof({ weight: 6, arbitrary: write }, { weight: 3, arbitrary: read }, { weight: 2, arbitrary: state }),
   { minLength: 1, maxLength: 25 },
 );
+/** State that is carried along, and state that ends: what makes clients come and go. */
+export const carried = fc.oneof(
+  args('SELECT', fc.constantFrom('0', '0', '1', '2', '99', 'x')),
+  args('SELECT', '1').map((text) => text + cmd('SET', 'ttl:a', 'one') + cmd('SELECT', '0')),
+  args('CLIENT', 'SETNAME', fc.constantFrom('me', 'you')),
+  args('CLIENT', 'SETINFO', 'LIB-NAME', 'lab'),
+  args('HELLO', fc.constantFrom('2', '3')),
+  args('HELLO', '3', 'AUTH', 'admin', fc.constantFrom('secret', 'wrong'), 'SETNAME', 'me'),
+  args('AUTH', 'secret'),
+  args('AUTH', fc.constantFrom('admin', 'other'), fc.constantFrom('secret', 'secret', 'wrong')),
+  args('WATCH', 'k'),
+  args('UNWATCH'),
+  fc.constant(cmd('MULTI') + cmd('SET', 'ttl:a', '1') + cmd('EXEC')),
+  args('WAIT', '0', '0'),
+  args('RESET'),
+);
 export const server: fc.Arbitrary<ServerOptions> = fc.record({
   password: fc.boolean(),
   denied: fc.constantFrom([], [], [], ['pexpire'], ['multi'], ['setnx'], ['subscribe']),

@@ -39,10 +39,49 @@ const KINDS = { '': 0, p: 1, s: 2 } as const;
 const WRITES = new Set([
   ...['set', 'setnx', 'setex', 'psetex', 'getset', 'mset', 'incr', 'append', 'rpush', 'hset', 'lmove'],
 ]);
+const READS = new Set(['get', 'getrange', 'lrange', 'hgetall', 'pttl']);
 const MOVERS = new Set(['lmove']);
+const SUBSCRIPTIONS = ['', 'p', 's'].flatMap((kind) => [`${kind}subscribe`, `${kind}unsubscribe`]);
+/** All that it knows: any other name is an unknown command. */
+const KNOWN = new Set([
+  ...WRITES,
+  ...SUBSCRIPTIONS,
+  ...[
+    'ping',
+    'echo',
+    'get',
+    'getrange',
+    'getex',
+    'del',
+    'pexpire',
+    'pttl',
+    'bitfield',
+    'info',
+    'proxy',
+    'eval',
+    'lrange',
+    'hgetall',
+  ],
+  ...['multi', 'exec', 'discard', 'watch', 'unwatch', 'auth', 'hello', 'client', 'select', 'acl', 'reset'],
+  ...['monitor', 'quit', 'asking', 'wait', 'sync', 'psync'],
+]);
+/** The type that a command wants its first key to be of. */
+const TYPES: Record<string, Type> = {
+  ...{ get: 'string', getex: 'string', getset: 'string', incr: 'string', append: 'string' },
+  ...{ hset: 'hash', hgetall: 'hash', rpush: 'list', lrange: 'list', lmove: 'list' },
+};
+type Type = 'string' | 'hash' | 'list';
+const HELLO_NOAUTH =
+  '-NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time\r\n';
+const NO_PASSWORD =
+  '-ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?\r\n';
+const NO_CACHING =
+  '-ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT mode enabled\r\n';
+const NO_OPT_IN = '-ERR CLIENT CACHING YES is only valid when tracking is enabled in OPTIN mode.\r\n';
+const WRONG_TYPE = '-WRONGTYPE Operation against a key holding the wrong kind of value\r\n';
 const ARITY: Record<string, number> = {
   ...{ set: -3, setnx: 3, setex: 4, psetex: 4, getset: 3, mset: -3, incr: 2, append: 3, rpush: -3 },
-  ...{ subscribe: -2, psubscribe: -2, ssubscribe: -2 },
+  ...{ subscribe: -2, psubscribe: -2, ssubscribe: -2, client: -2 },
   ...{ hset: -4, lmove: 5, get: 2, getex: -2, del: -2, exec: 1, multi: 1, discard: 1, pexpire: -3, echo: 2 },
 };
 
@@ -78,6 +117,28 @@ const DATABASES = 16;
 class Database {
   readonly values = new Map<string, string>();
   readonly ttls = new Map<string, number>();
+  /** Those of the values that are one. */
+  readonly hashes = new Map<string, Map<string, string>>();
+  readonly lists = new Map<string, string[]>();
+
+  typeOf(key: string): Type | undefined {
+    if (this.hashes.has(key)) return 'hash';
+    if (this.lists.has(key)) return 'list';
+    return this.values.has(key) ? 'string' : undefined;
+  }
+
+  /** `key` was written: what it is worth is shown by its length. */
+  grown(key: string, length: number): void {
+    this.values.set(key, `${length} more`);
+  }
+
+  /** The key is gone, or about to be another one. */
+  drop(key: string): boolean {
+    this.ttls.delete(key);
+    this.hashes.delete(key);
+    this.lists.delete(key);
+    return this.values.delete(key);
+  }
 }
 
 /** What all connections to one server see. */
@@ -100,9 +161,13 @@ export class ScriptedRedis {
   private dirty = false;
   private mode: 'on' | 'off' | 'skip' | 'skipping' = 'on';
   private monitoring = false;
+  /** The command under way was not refused. */
+  private ran = false;
   /** RESET is answered although replies are off. */
   private resetting = false;
   private executing = false;
+  /** Of a reply that is kept back what is sent all the same: confirmations of subscriptions (networking.c, CLIENT_PUSHING). */
+  private unsilenced = '';
   private tracking = false;
   private asked = false;
   private failedLogins = 0;
@@ -119,11 +184,15 @@ export class ScriptedRedis {
 
   /** Of the database that is selected. */
   get values(): Map<string, string> {
-    return this.store.databases[this.db].values;
+    return this.database.values;
   }
 
   get ttls(): Map<string, number> {
-    return this.store.databases[this.db].ttls;
+    return this.database.ttls;
+  }
+
+  private get database(): Database {
+    return this.store.databases[this.db];
   }
 
   get subscriptions(): number {
@@ -204,19 +273,26 @@ export class ScriptedRedis {
     if (this.mode === 'skip') this.mode = 'skipping';
     const asked = this.asked;
     const reply = this.answer(args);
-    if (this.mode === 'on' || this.resetting) this.output += reply;
+    this.output += this.mode === 'on' || this.resetting ? reply : this.unsilenced;
+    this.unsilenced = '';
     // networking.c, resetClient.
     if (args[0].toLowerCase() === 'asking') this.asked = true;
     else if (asked && this.queued === undefined) this.asked = false;
     this.resetting = false;
     if (this.mode === 'skipping') this.mode = 'on';
-    if (this.monitoring) this.output += `+1.0 [0 here] "${args[0]}"\r\n`;
+    if (this.monitoring && this.ran && args[0].toLowerCase() !== 'monitor')
+      this.output += `+1.0 [0 here] "${args[0]}"\r\n`;
   }
 
   /** In the order of refusals of processCommand(). */
   private answer(args: string[]): string {
     const name = args[0].toLowerCase();
     const refused = this.refusal(name, args);
+    this.ran = refused === undefined;
+    if (refused !== undefined && name === 'exec') {
+      this.queued = undefined;
+      return `-EXECABORT Transaction discarded because of: ${refused.replace(/^-(ERR )?/, '')}`;
+    }
     if (refused !== undefined) {
       if (this.queued !== undefined) this.dirty = true;
       return refused;
@@ -230,6 +306,7 @@ export class ScriptedRedis {
   }
 
   private refusal(name: string, args: string[]): string | undefined {
+    if (!KNOWN.has(name) || (name === 'proxy' && !this.options.console)) return unknownCommand(args);
     const arity = name === 'pexpire' && this.options.before7 ? 3 : (ARITY[name] ?? -1);
     if (arity < 0 ? args.length < -arity : args.length !== arity) {
       return `-ERR wrong number of arguments for '${name}' command\r\n`;
@@ -241,7 +318,8 @@ export class ScriptedRedis {
       if (this.queued !== undefined) return '-ERR Command not allowed inside a transaction\r\n';
       return this.refusal('info', args);
     }
-    if (this.user !== 'admin' && this.options.denied?.includes(name)) return '-NOPERM no permissions\r\n';
+    if (this.user !== 'admin' && this.options.denied?.includes(name))
+      return `-NOPERM this user has no permissions to run the '${name}' command\r\n`;
     const { importing } = this.options;
     if (!this.asked && importing !== undefined && (WRITES.has(name) || ['pexpire', 'eval'].includes(name))) {
       const moved = this.keysOf(name, args).some(importing);
@@ -254,10 +332,13 @@ export class ScriptedRedis {
     ) {
       return OOM;
     }
+    if (this.monitoring && (WRITES.has(name) || READS.has(name)))
+      return "-ERR Replica can't interact with the keyspace\r\n";
     const allowed = ['subscribe', 'unsubscribe', 'ping', 'quit', 'reset'];
     const bare = name.replace(/^[ps](?=(un)?subscribe$)/, '');
     if (this.resp === 2 && this.subscriptions > 0 && !allowed.includes(bare)) {
-      return `-ERR Can't execute '${name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed\r\n`;
+      const full = name === 'client' ? `client|${args[1].toLowerCase()}` : name;
+      return `-ERR Can't execute '${full}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context\r\n`;
     }
     return undefined;
   }
@@ -269,7 +350,9 @@ export class ScriptedRedis {
 
   private execute(name: string, args: string[]): string {
     const [, first = '', second = ''] = args;
-    const { values, ttls } = this;
+    const { values, ttls, database } = this;
+    const type = database.typeOf(first);
+    if (type !== undefined && TYPES[name] !== undefined && TYPES[name] !== type) return WRONG_TYPE;
     switch (name) {
       case 'ping':
         return this.resp === 2 && this.subscriptions > 0 ? array([bulk('pong'), bulk('')]) : '+PONG\r\n';
@@ -284,8 +367,7 @@ export class ScriptedRedis {
         if (args.length > 3 && values.has(first)) ttls.set(first, Number(args[3]));
         return this.valueOf(first);
       case 'del':
-        ttls.delete(first);
-        return `:${Number(values.delete(first))}\r\n`;
+        return `:${args.slice(1).filter((key) => database.drop(key)).length}\r\n`;
       case 'set':
         return this.set(args);
       case 'setnx':
@@ -310,20 +392,40 @@ export class ScriptedRedis {
       case 'append':
         values.set(first, (values.get(first) ?? '') + second);
         return `:${values.get(first)?.length}\r\n`;
-      case 'rpush':
-      case 'hset':
-        values.set(first, `${args.length - 2} more`);
-        return `:${args.length - 2}\r\n`;
+      case 'rpush': {
+        const list = database.lists.get(first) ?? [];
+        list.push(...args.slice(2));
+        database.lists.set(first, list);
+        database.grown(first, list.length);
+        return `:${list.length}\r\n`;
+      }
+      case 'hset': {
+        if (args.length % 2 === 1) return "-ERR wrong number of arguments for 'hset' command\r\n";
+        const hash = database.hashes.get(first) ?? new Map<string, string>();
+        const { size } = hash;
+        for (let i = 2; i < args.length; i += 2) hash.set(args[i], args[i + 1]);
+        database.hashes.set(first, hash);
+        database.grown(first, hash.size);
+        return `:${hash.size - size}\r\n`;
+      }
       case 'lmove':
-        return this.null;
+        return this.move(args);
       case 'pexpire':
         if (!values.has(first) || (args[3] === 'NX' && ttls.has(first))) return ':0\r\n';
         ttls.set(first, Number(second));
         return ':1\r\n';
+      case 'watch':
+        return this.queued === undefined ? OK : '-ERR WATCH inside MULTI is not allowed\r\n';
+      case 'wait':
+        return ':0\r\n';
+      case 'pttl':
+        return `:${values.has(first) ? (ttls.get(first) ?? -1) : -2}\r\n`;
+      case 'bitfield':
+        // Of a key without a value.
+        return array(args.filter((word) => word.toLowerCase() === 'get').map(() => ':0\r\n'));
       case 'info':
         return this.resp === 3 ? '=4\r\ntxt:\r\n' : '$0\r\n\r\n';
       case 'proxy':
-        if (!this.options.console) return `-ERR unknown command '${args[0]}'\r\n`;
         return consoleAnswer(args.slice(1), this.resp);
       case 'eval':
         if (first.includes('PEXPIRE')) return this.expireByScript(args[3], args[4]);
@@ -345,13 +447,14 @@ export class ScriptedRedis {
         this.queued = undefined;
         return OK;
       case 'auth':
-        return this.auth(args.at(-1) ?? '', args.length > 2 ? first : 'default');
+        if (args.length > 2) return this.auth(second, first);
+        return this.options.password ? this.auth(first, 'default') : NO_PASSWORD;
       case 'hello':
         return this.hello(args);
       case 'client':
         return this.client(first.toUpperCase(), second);
       case 'select': {
-        if (!/^\d+$/.test(first)) return '-ERR invalid DB index\r\n';
+        if (!/^\d+$/.test(first)) return '-ERR value is not an integer or out of range\r\n';
         if (Number(first) >= DATABASES) return '-ERR DB index is out of range\r\n';
         this.db = Number(first);
         return OK;
@@ -387,17 +490,19 @@ export class ScriptedRedis {
   }
 
   private put(key: string, value: string): 1 {
+    this.database.drop(key);
     this.values.set(key, value);
-    this.ttls.delete(key);
     return 1;
   }
 
   private set(args: string[]): string {
     const options = args.slice(3).map((option) => option.toUpperCase());
-    if (options.some((option) => option === 'BOGUS')) return SYNTAX;
+    if (!understoodBySet(options)) return SYNTAX;
     const [, key, value] = args;
-    const before = this.valueOf(key);
     const get = options.includes('GET');
+    const type = this.database.typeOf(key);
+    if (get && type !== undefined && type !== 'string') return WRONG_TYPE;
+    const before = this.valueOf(key);
     if (options.includes('NX') && this.values.has(key)) return get ? before : this.null;
     if (options.includes('XX') && !this.values.has(key)) return get ? before : this.null;
     if (options.includes('KEEPTTL')) this.values.set(key, value);
@@ -405,6 +510,22 @@ export class ScriptedRedis {
     const unit = options.findIndex((option) => option === 'EX' || option === 'PX');
     if (unit >= 0) this.ttls.set(key, Number(options[unit + 1]) * (options[unit] === 'EX' ? 1000 : 1));
     return get ? before : OK;
+  }
+
+  private move([, from, to, off, on]: string[]): string {
+    const { database } = this;
+    const list = database.lists.get(from);
+    if (list === undefined) return this.null;
+    if ((database.typeOf(to) ?? 'list') !== 'list') return WRONG_TYPE;
+    const item = (off.toUpperCase() === 'LEFT' ? list.shift() : list.pop()) ?? '';
+    const other = database.lists.get(to) ?? [];
+    if (on.toUpperCase() === 'LEFT') other.unshift(item);
+    else other.push(item);
+    database.lists.set(to, other);
+    database.grown(to, other.length);
+    if (list.length === 0) database.drop(from);
+    else database.grown(from, list.length);
+    return bulk(item);
   }
 
   private exec(): string {
@@ -420,7 +541,8 @@ export class ScriptedRedis {
   }
 
   private auth(password: string, user: string): string {
-    if (password !== 'secret') {
+    const needsNone = user === 'default' && !this.options.password;
+    if (password !== 'secret' && !needsNone) {
       const { losesAuthErrors = false } = this.options;
       if (losesAuthErrors !== false && this.executing) return '';
       const failed = this.failedLogins++;
@@ -440,13 +562,13 @@ export class ScriptedRedis {
   }
 
   private hello(args: string[]): string {
+    if (args[1] !== undefined && args[1] !== '2' && args[1] !== '3')
+      return '-NOPROTO unsupported protocol version\r\n';
     if (args[2]?.toUpperCase() === 'AUTH') {
       const refused = this.auth(args[4] ?? '', args[3] ?? '');
       if (refused !== OK) return refused;
     }
-    if (!this.authenticated) return '-NOAUTH HELLO must be called with the client already authenticated\r\n';
-    if (args[1] !== undefined && args[1] !== '2' && args[1] !== '3')
-      return '-NOPROTO unsupported protocol version\r\n';
+    if (!this.authenticated) return HELLO_NOAUTH;
     const name = args.findIndex((word) => word.toUpperCase() === 'SETNAME');
     if (name > 0) this.name = args[name + 1];
     if (args[1] !== undefined) this.resp = Number(args[1]);
@@ -457,6 +579,7 @@ export class ScriptedRedis {
     const how = word.toUpperCase();
     if (what === 'SETNAME') this.name = word;
     if (what === 'TRACKING') this.tracking = how === 'ON';
+    if (what === 'CACHING') return this.tracking ? NO_OPT_IN : NO_CACHING;
     if (what === 'GETNAME') return this.name === '' ? this.null : bulk(this.name);
     if (what !== 'REPLY') return OK;
     if (!['ON', 'OFF', 'SKIP'].includes(how)) return SYNTAX;
@@ -491,15 +614,43 @@ export class ScriptedRedis {
       const total = kind === 2 ? set.size : this.subscribed[0].size + this.subscribed[1].size;
       return array([bulk(name), channel, `:${total}\r\n`], this.resp === 3 ? '>' : '*');
     };
-    if (all.length === 0) return confirm(this.null);
-    return all
-      .map((channel) => {
-        if (found[2] === undefined) set.add(channel);
-        else set.delete(channel);
-        return confirm(bulk(channel));
-      })
-      .join('');
+    const confirmations = all.map((channel) => {
+      if (found[2] === undefined) set.add(channel);
+      else set.delete(channel);
+      return confirm(bulk(channel));
+    });
+    const reply = all.length === 0 ? confirm(this.null) : confirmations.join('');
+    this.unsilenced += reply;
+    return reply;
   }
+}
+
+/** As t_string.c, parseExtendedStringArgumentsOrReply, upper case; expiries are taken to be valid. */
+function understoodBySet(options: readonly string[]): boolean {
+  const seen = new Set<string>();
+  for (let i = 0; i < options.length; i++) {
+    const option = ['EX', 'PX', 'EXAT', 'PXAT'].includes(options[i]) ? 'expiry' : options[i];
+    if (option === 'expiry' && options[++i] === undefined) return false;
+    if (!['NX', 'XX', 'GET', 'KEEPTTL', 'expiry'].includes(option)) return false;
+    if (option === 'expiry' && seen.has(option)) return false;
+    seen.add(option);
+  }
+  return !(seen.has('NX') && seen.has('XX')) && !(seen.has('KEEPTTL') && seen.has('expiry'));
+}
+
+/** As server.c, commandCheckExistence: of all arguments together 128 bytes, line ends as spaces. */
+function unknownCommand([name, ...args]: readonly string[]): string {
+  let with128 = '';
+  for (const arg of args) {
+    if (with128.length >= 128) break;
+    with128 += `'${untilNul(arg).slice(0, 128 - with128.length)}' `;
+  }
+  const shown = `${untilNul(name).slice(0, 128)}', with args beginning with: ${with128}`;
+  return `-ERR unknown command '${shown.replace(/[\r\n]/g, ' ')}\r\n`;
+}
+
+function untilNul(text: string): string {
+  return text.split('\0', 1)[0];
 }
 
 /** What the laboratory's console answers: the question, and how it was put. */

@@ -6,12 +6,3 @@ export interface ByteSink {
 }
 
 export const NOWHERE: ByteSink = { write() {} };
-
-/** A sink whose bytes go now here, now there. */
-export class SwitchedSink implements ByteSink {
-  to: ByteSink = NOWHERE;
-
-  write(buf: Uint8Array, start: number, end: number): void {
-    this.to.write(buf, start, end);
-  }
-}

@@ -27,7 +27,8 @@ import type { Policy } from '../policy/policy.js';
 import { Action, type Verdict } from '../policy/verdict.js';
 import type { ExpireIfNone } from '../resp/encode.js';
 import { invariant } from '../resp/invariant.js';
-import { type ByteSink, NOWHERE, SwitchedSink } from './byte-sink.js';
+import { RequestScanner } from '../resp/request-scanner.js';
+import { type ByteSink, NOWHERE } from './byte-sink.js';
 import { Standing } from './pooling/hold.js';
 import { type Identity, NOBODY } from './pooling/identity.js';
 import { Pending } from './reply/pending-queue.js';
@@ -37,6 +38,7 @@ import { GrowthMeter } from './request/growth-meter.js';
 import type { LargeWrite } from './request/large-write.js';
 import { ReliefWatch } from './request/relief-watch.js';
 import { type CommandHandler, Flow, RequestFeed } from './request/request-feed.js';
+import { UpstreamWriter } from './request/upstream-writer.js';
 import { WriteForwarder } from './request/write-forwarder.js';
 import { Connection } from './state/connection.js';
 import type { ConsoleQuestion } from './state/console-question.js';
@@ -122,7 +124,7 @@ export class Session implements CommandHandler, ReplyOwner {
   /** What it wants SHARED is for a command that the server may put off. */
   wantsPausable = false;
   private place: Place;
-  private readonly switched = new SwitchedSink();
+  private readonly upstream: UpstreamWriter;
   private readonly feed: RequestFeed;
   private readonly connection: Connection;
   private readonly writes: WriteForwarder;
@@ -164,10 +166,11 @@ export class Session implements CommandHandler, ReplyOwner {
   ) {
     this.pooled = own === undefined;
     this.place = this.pooled ? Place.NOWHERE : Place.OWN;
-    const upstream = own ?? this.switched;
-    this.feed = new RequestFeed(upstream, this);
+    const args = new RequestScanner();
+    this.upstream = new UpstreamWriter(own ?? NOWHERE, args);
+    this.feed = new RequestFeed(args, this.upstream, this);
     this.connection = new Connection(
-      upstream,
+      this.upstream,
       client,
       this.feed,
       context.policy.observer,
@@ -176,7 +179,7 @@ export class Session implements CommandHandler, ReplyOwner {
     );
     this.growth = new GrowthMeter(context.policy.gate, this.connection.replies.queue);
     this.reliefs = new ReliefWatch(context.policy.gate, this.connection.replies.queue);
-    this.writes = new WriteForwarder(upstream, this.feed, this.connection, this.growth, context.policy);
+    this.writes = new WriteForwarder(this.upstream, this.feed, this.connection, this.growth, context.policy);
   }
 
   get lookahead(): number {
@@ -301,7 +304,7 @@ export class Session implements CommandHandler, ReplyOwner {
   attach(upstream: ByteSink): void {
     this.guarded(() => {
       invariant(this.idle, 'a client takes another connection when nothing is owed to it');
-      this.switched.to = upstream;
+      this.upstream.switchTo(upstream);
       this.place = Place.OWN;
       this.line = undefined;
       const { replies, hold } = this.connection;
@@ -321,7 +324,7 @@ export class Session implements CommandHandler, ReplyOwner {
   }
 
   private switchTo(line: SharedLine, pausable: boolean): void {
-    this.switched.to = line.batch;
+    this.upstream.switchTo(line.batch);
     this.place = Place.SHARED;
     this.outgrownAllowance = Number.POSITIVE_INFINITY;
     this.line = line;
@@ -413,7 +416,7 @@ export class Session implements CommandHandler, ReplyOwner {
   }
 
   private leave(): void {
-    this.switched.to = NOWHERE;
+    this.upstream.switchTo(NOWHERE);
     this.place = Place.NOWHERE;
     this.line = undefined;
     this.connection.replies.attach();
@@ -621,7 +624,6 @@ export class Session implements CommandHandler, ReplyOwner {
       }
       this.onPausable = pausable;
       if (line === this.line) return true;
-      this.feed.passUpTo(this.feed.args.start);
       this.switchTo(line, pausable);
       return true;
     }

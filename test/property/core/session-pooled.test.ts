@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { runPooled } from '../../support/pool-lab.js';
 import { cmd, direct, randomWay } from '../../support/session-lab.js';
-import { args, full, pipeline, read, rightsAreEqual, server, write } from '../random-pipelines.js';
+import { args, carried, full, pipeline, read, rightsAreEqual, server, write } from '../random-pipelines.js';
 
 const CLIENTS = 3;
 
@@ -20,22 +20,6 @@ function asOf(client: number, text: string): string {
     .replace(/\bother\b/g, `othe${letter('r')}`);
 }
 
-/** State that is carried along, and state that ends: what makes clients come and go. */
-const carried = fc.oneof(
-  args('SELECT', fc.constantFrom('0', '0', '1', '2', '99', 'x')),
-  args('SELECT', '1').map((text) => text + cmd('SET', 'ttl:a', 'one') + cmd('SELECT', '0')),
-  args('CLIENT', 'SETNAME', fc.constantFrom('me', 'you')),
-  args('CLIENT', 'SETINFO', 'LIB-NAME', 'lab'),
-  args('HELLO', fc.constantFrom('2', '3')),
-  args('HELLO', '3', 'AUTH', 'admin', fc.constantFrom('secret', 'wrong'), 'SETNAME', 'me'),
-  args('AUTH', 'secret'),
-  args('AUTH', fc.constantFrom('admin', 'other'), fc.constantFrom('secret', 'secret', 'wrong')),
-  args('WATCH', 'k'),
-  args('UNWATCH'),
-  fc.constant(cmd('MULTI') + cmd('SET', 'ttl:a', '1') + cmd('EXEC')),
-  args('WAIT', '0', '0'),
-  args('RESET'),
-);
 /** While it is told of messages, and right behind. */
 const listening = fc
   .array(fc.oneof(args('PING'), args('SUBSCRIBE', 'd'), args('PSUBSCRIBE', 'c*'), args('UNSUBSCRIBE', 'd')), {

@@ -51,7 +51,8 @@ t.test('who may not run INFO gets the server’s own refusal', async (t) => {
     server: { password: true },
   });
   t.match(unauthenticated.client, /^-NOAUTH /);
-  t.equal(asOfServer(t, { client: ASK, server: { denied: ['info'] } }).client, '-NOPERM no permissions\r\n');
+  const denied = asOfServer(t, { client: ASK, server: { denied: ['info'] } });
+  t.equal(denied.client, "-NOPERM this user has no permissions to run the 'info' command\r\n");
   t.match(asOfServer(t, { client: cmd('SUBSCRIBE', 'c') + ASK }).client, /-ERR Can't execute 'info'/);
 });
 
@@ -63,7 +64,11 @@ t.test('in a transaction it is refused, and the transaction with it', async (t) 
   const aborted = '-EXECABORT Transaction discarded because of previous errors.\r\n';
   t.equal(client, `${OK}+QUEUED\r\n${refused}${aborted}${ANSWER}`);
   const none = asOfServer(t, { client: cmd('MULTI') + ASK, server: { denied: ['multi'] } });
-  t.equal(none.client, `-NOPERM no permissions\r\n${ANSWER}`, 'a MULTI that was refused began none');
+  t.equal(
+    none.client,
+    `-NOPERM this user has no permissions to run the 'multi' command\r\n${ANSWER}`,
+    'a MULTI that was refused began none',
+  );
 });
 
 t.test('silence is kept', async (t) => {
@@ -79,7 +84,7 @@ t.test('silence is kept', async (t) => {
 t.test('switched off, it passes byte for byte', async (t) => {
   const { client, upstream } = everyWay({ client: ASK });
   t.equal(upstream, ASK);
-  t.equal(client, "-ERR unknown command 'PROXY'\r\n");
+  t.match(client, /^-ERR unknown command 'PROXY', with args beginning with: '.*' \r\n$/);
 });
 
 t.test('one with a large argument is no question', async (t) => {

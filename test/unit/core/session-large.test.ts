@@ -14,6 +14,7 @@ import {
   randomWay,
   run,
   type Scenario,
+  ScriptedRedis,
 } from '../../support/session-lab.js';
 
 const KB = 1024;
@@ -263,3 +264,19 @@ t.test(
     }
   },
 );
+
+t.test('WAIT that streams on a connection of its own: its reply, and its bytes once', async (t) => {
+  const text = cmd('WAIT', '0', 'x'.repeat(20 * KB)) + cmd('ECHO', 'behind');
+  const bytes = Buffer.from(text, 'latin1');
+  for (const cut of [17 * KB, 20 * KB, bytes.length - 30]) {
+    const { session, client, upstream } = makeSession({}, true);
+    const server = new ScriptedRedis({});
+    session.fromClient(bytes.subarray(0, cut));
+    session.attach(upstream);
+    session.fromClient(bytes.subarray(cut));
+    session.fromUpstream(server.receive(upstream.take()));
+    t.equal(session.fault, undefined);
+    t.equal(upstream.all(), text);
+    t.equal(client.all(), direct({ client: text }));
+  }
+});

@@ -4,9 +4,9 @@
 // what does not fit is reported as failed, never half kept. Owns what a NOPERM taught: this user may not send them.
 import { FollowUpReply, type TrafficObserver } from '../../policy/observer.js';
 import { type ExpireIfNone, expireIfNoneSize, writeExpireIfNone } from '../../resp/encode.js';
-import type { ByteSink } from '../byte-sink.js';
 import { Pending } from '../reply/pending-queue.js';
 import type { ReplySequencer } from '../reply/reply-sequencer.js';
+import type { UpstreamWriter } from './upstream-writer.js';
 
 /** Bound on the follow-ups that one connection may have waiting. */
 const MAX_WAITING_BYTES = 1024 * 1024;
@@ -32,7 +32,7 @@ export class FollowUps {
   private ends: number[] = [];
 
   constructor(
-    private readonly upstream: ByteSink,
+    private readonly upstream: UpstreamWriter,
     private readonly observer: TrafficObserver,
     private readonly form: FollowUpForm,
   ) {}
@@ -51,11 +51,8 @@ export class FollowUps {
     const { followUp } = this.form;
     const size = expireIfNoneSize(followUp, end - start);
     if (size > this.scratch.length) this.scratch = Buffer.allocUnsafe(size * 2);
-    this.upstream.write(
-      this.scratch,
-      0,
-      writeExpireIfNone(followUp, this.scratch, 0, key, start, end, ttlMs),
-    );
+    const length = writeExpireIfNone(followUp, this.scratch, 0, key, start, end, ttlMs);
+    this.upstream.insertBehind(this.scratch, length);
   }
 
   /** Keeps one until sendWaiting(). */

@@ -25,8 +25,6 @@ const HEADER_BYTES = 5;
 export class LargeWrite {
   /** Those whose bytes are not all known yet: of a write in pairs the last one, else all. */
   readonly keys: WrittenKey[] = [];
-  /** Bytes to send behind its last one. */
-  suffix: Uint8Array = new Uint8Array(0);
   /** Keys that were found so far. */
   keysSeen = 0;
   /** It takes memory. */

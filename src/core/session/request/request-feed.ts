@@ -6,11 +6,10 @@
 //                                                        ├─ ARGUMENT   ─▶ handler.argument()   (of a large command)
 //                                                        └─ MALFORMED  ─▶ handler.malformed(), all passes from here
 //
-// Invariants: every byte is forwarded, replaced by the handler, or held, once and in order; `passFrom` never
-// exceeds the offset under scan; while stalled nothing is forwarded and all new bytes are held.
-import { broken } from '../../resp/invariant.js';
-import { RequestScanner, Scan } from '../../resp/request-scanner.js';
-import type { ByteSink } from '../byte-sink.js';
+// Invariants: every byte is handed to the UpstreamWriter or held, once and in order; while stalled nothing is forwarded
+// and all new bytes are held.
+import { type RequestScanner, Scan } from '../../resp/request-scanner.js';
+import type { UpstreamWriter } from './upstream-writer.js';
 
 /** What a handler did with a command. */
 export const Flow = {
@@ -48,22 +47,15 @@ const LARGE_ARGUMENT_BYTES = 16 * 1024;
 const LARGE_COMMAND_BYTES = 64 * 1024;
 /** A command that lacks an argument. */
 const UNFINISHED = Buffer.from('*2\r\n$4\r\nPING\r\n', 'latin1');
-const NOTHING: Uint8Array = new Uint8Array(0);
 /** At least how much is taken over to a held piece at once, though it may lack less. */
 const TAKE_BYTES = 1024;
 /** How much memory held bytes have at least. */
 const LEAST_HELD_BYTES = 2048;
 
 export class RequestFeed {
-  readonly args = new RequestScanner();
   /** Nothing is looked at any more: bytes pass as they come. */
   raw = false;
   stalled = false;
-  /** The large command under way is not forwarded. */
-  discarding = false;
-  /** The buffer under scan: what args' offsets point into, but for an inline command. */
-  private source = NOTHING;
-  private passFrom = 0;
   /** The command under scan was INCOMPLETE: resume it. */
   private resuming = false;
   /** The command is held on request: large() is not asked again before so many bytes of it are here. */
@@ -72,7 +64,8 @@ export class RequestFeed {
   private heldLength = 0;
 
   constructor(
-    private readonly upstream: ByteSink,
+    readonly args: RequestScanner,
+    private readonly upstream: UpstreamWriter,
     private readonly handler: CommandHandler,
   ) {}
 
@@ -81,14 +74,9 @@ export class RequestFeed {
     return this.resuming && this.args.streaming;
   }
 
-  /** Part of a command has gone up already: nothing else may be written upstream until it ends. */
-  get midCommand(): boolean {
-    return this.streaming && !this.discarding;
-  }
-
   /** Bytes that have gone up of the command that is streaming; to be asked between two chunks. */
   get streamed(): number {
-    return this.midCommand ? -this.args.start : 0;
+    return this.upstream.midCommand ? -this.args.start : 0;
   }
 
   /** Bytes that wait: for the rest of their command, or for the stall to end. */
@@ -125,18 +113,6 @@ export class RequestFeed {
     const bytes = this.held.subarray(0, this.heldLength);
     this.release();
     if (bytes.length > 0) this.receive(bytes);
-  }
-
-  /** Forwards what is before `offset` of the command's buffer and not forwarded yet. */
-  passUpTo(offset: number): void {
-    if (offset > this.source.length) broken('only bytes that have come are forwarded');
-    if (offset > this.passFrom && !this.discarding) this.upstream.write(this.source, this.passFrom, offset);
-    this.passFrom = offset;
-  }
-
-  /** What is before `offset` shall not be forwarded: it was replaced. */
-  skipTo(offset: number): void {
-    this.passFrom = offset;
   }
 
   /**
@@ -180,18 +156,20 @@ export class RequestFeed {
    * from which bytes are neither forwarded nor replaced.
    */
   private run(buf: Uint8Array, at: number, end: number, until: number): number {
-    this.source = buf;
-    this.passFrom = at;
+    this.upstream.begin(buf, at);
+    const heldFrom = this.settle(buf, at, end, until);
+    this.upstream.end(heldFrom);
+    return heldFrom;
+  }
+
+  private settle(buf: Uint8Array, at: number, end: number, until: number): number {
     while (at < until && !this.stalled && !this.raw) {
       switch (this.resuming ? this.args.resume(buf, end) : this.args.scan(buf, at, end)) {
         case Scan.COMPLETE: {
           this.resuming = false;
           this.askAgainAt = 0;
           if (this.args.streaming) this.endLarge();
-          else if (this.handler.command() === Flow.AGAIN) {
-            this.passUpTo(this.args.start);
-            return this.args.start;
-          }
+          else if (this.handler.command() === Flow.AGAIN) return this.args.start;
           at = this.args.next;
           break;
         }
@@ -205,34 +183,20 @@ export class RequestFeed {
           this.handler.empty();
           at = this.args.next;
           break;
-        case Scan.INCOMPLETE: {
-          const heldFrom = this.cutAt(end);
-          this.passUpTo(heldFrom);
-          return heldFrom;
-        }
+        case Scan.INCOMPLETE:
+          return this.cutAt(end);
         default:
           if (this.handler.malformed() === Flow.AGAIN) {
             this.resuming = false;
-            this.passUpTo(this.args.start);
             return this.args.start;
           }
           this.raw = true;
-          if (this.discarding) this.passBrokenArgument();
+          // The value of a command that is dropped must not go up without its head, where it would be read as commands.
+          // The broken bytes alone, where an argument is expected, draw the error that is due.
+          this.upstream.stopDropping(UNFINISHED);
       }
     }
-    if (this.raw) at = end;
-    this.passUpTo(at);
-    return at;
-  }
-
-  /**
-   * A command that is not forwarded turns out to be malformed. Its value must not go up without its head, where it
-   * would be read as commands; the broken bytes alone, where an argument is expected, draw the error that is due.
-   */
-  private passBrokenArgument(): void {
-    this.discarding = false;
-    this.upstream.write(UNFINISHED, 0, UNFINISHED.length);
-    this.skipTo(this.args.position);
+    return this.raw ? end : at;
   }
 
   /** The bytes end inside a command: returns from where on they are held back. */
@@ -255,8 +219,7 @@ export class RequestFeed {
 
   private endLarge(): void {
     this.handler.argument(this.args.parsed - 1);
-    this.passUpTo(this.args.next);
-    this.discarding = false;
+    this.upstream.finish();
     this.handler.largeEnd();
   }
 
@@ -278,7 +241,6 @@ export class RequestFeed {
 
   /** Nothing is under way: an idle client costs little, whatever it sent before. */
   private rest(): void {
-    this.source = NOTHING;
     this.args.rest();
   }
 

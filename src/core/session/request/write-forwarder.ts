@@ -10,18 +10,19 @@ import type { CompiledRule } from '../../policy/rule-set.js';
 import { ExpiryUnit, lifetimeOf, readExpiry } from '../../policy/ttl-options.js';
 import { drawTtl } from '../../policy/ttl-outcome.js';
 import { Action, type Verdict } from '../../policy/verdict.js';
-import { copyOf, DOLLAR } from '../../resp/bytes.js';
-import { encodeCommand, writeArrayHeader, writeNumberBulk } from '../../resp/encode.js';
-import type { ByteSink } from '../byte-sink.js';
+import { encodeCommand } from '../../resp/encode.js';
 import { Pending } from '../reply/pending-queue.js';
 import type { Connection } from '../state/connection.js';
 import type { GrowthMeter } from './growth-meter.js';
 import { LargeWrite } from './large-write.js';
 import type { RequestFeed } from './request-feed.js';
+import type { UpstreamWriter } from './upstream-writer.js';
 
 /** `$n\r\n` before a key and `\r\n` behind its value, for short ones. */
 const FRAMING_BYTES = 7;
 
+/** Arguments of a verdict's suffix: PX and its milliseconds. */
+const APPENDED = 2;
 /** The one that is put in place of EXAT and PXAT. */
 const PX_WORD = Buffer.from('PX', 'latin1');
 const PX_BULK = Buffer.from('$2\r\nPX\r\n', 'latin1');
@@ -34,10 +35,8 @@ const UNITS: Partial<Record<TtlChange, ExpiryUnit>> = {
 };
 
 export class WriteForwarder {
-  private readonly scratch = Buffer.allocUnsafe(64);
-
   constructor(
-    private readonly upstream: ByteSink,
+    private readonly upstream: UpstreamWriter,
     private readonly feed: RequestFeed,
     private readonly connection: Connection,
     private readonly growth: GrowthMeter,
@@ -48,12 +47,7 @@ export class WriteForwarder {
   forward(spec: CommandSpec, verdict: Verdict): void {
     const { args } = this.feed;
     const size = args.next - args.start;
-    if (args.inline && verdict.action !== Action.PASS) this.forwardInline(verdict);
-    else this.rewrite(verdict);
-    if (verdict.action === Action.APPEND) {
-      this.feed.passUpTo(args.next);
-      this.upstream.write(verdict.suffix, 0, verdict.suffixLength);
-    }
+    if (verdict.action !== Action.PASS) this.rewrite(verdict);
     this.connection.forwarded(spec.opaque ? Pending.OPAQUE : Pending.PASS);
     if (verdict.growth > 0) this.growth.add(verdict.growth);
     if (verdict.shedKey >= 0) this.noteShed(spec, verdict, size, true);
@@ -65,8 +59,7 @@ export class WriteForwarder {
   shed(spec: CommandSpec, verdict: Verdict): void {
     const { args } = this.feed;
     this.noteShed(spec, verdict, args.next - args.start, false);
-    this.feed.passUpTo(args.start);
-    this.feed.skipTo(args.next);
+    this.upstream.drop();
     this.connection.refuse();
   }
 
@@ -76,13 +69,11 @@ export class WriteForwarder {
     const large = new LargeWrite(spec, args, verdict, size, followUps, this.policy.rules);
     if (verdict.shedKey >= 0) this.noteShed(spec, verdict, size, !large.shed);
     if (large.shed) {
-      this.feed.passUpTo(args.start);
-      this.feed.discarding = true;
+      this.upstream.drop();
       return large;
     }
     if (verdict.tail) large.tail = new OptionTail(verdict.rule[0], followUps);
     this.rewrite(verdict);
-    if (verdict.action === Action.APPEND) large.suffix = copyOf(verdict.suffix, 0, verdict.suffixLength);
     large.grows = verdict.growth > 0;
     this.growth.begin(size);
     for (let i = 0; large.inPairs && i < args.parsed; i++) this.takeOfPair(large, i, i);
@@ -101,7 +92,7 @@ export class WriteForwarder {
       const end = args.starts[0] < 0 ? 0 : args.ends[0];
       const { now, nowKnown } = this.policy;
       const replacement = large.tail.feed(args.buf, start, end, now, nowKnown());
-      if (replacement >= 0) this.replaceArgument(0, replacement);
+      if (replacement >= 0) this.upstream.replaceArgument(0, replacement);
     }
   }
 
@@ -118,7 +109,6 @@ export class WriteForwarder {
       this.connection.refuse();
       return;
     }
-    this.upstream.write(large.suffix, 0, large.suffix.length);
     this.connection.forwarded(large.spec.opaque ? Pending.OPAQUE : Pending.PASS);
     const size = args.next - args.start;
     this.growth.add(this.growthSoFar(large, size));
@@ -209,58 +199,32 @@ export class WriteForwarder {
     this.connection.followUps.defer(rule.slot, key, 0, key.length, drawTtl(rule, random));
   }
 
-  /** Puts the verdict's changes into the bytes of a multibulk command; what is appended is the caller's to send. */
+  /** Puts the verdict's changes into the bytes of the command under scan. */
   private rewrite(verdict: Verdict): void {
-    const { args } = this.feed;
-    if (verdict.action === Action.APPEND) {
-      this.feed.passUpTo(args.start);
-      this.upstream.write(this.scratch, 0, writeArrayHeader(this.scratch, 0, args.argc + 2));
-      this.feed.skipTo(args.afterHeader);
+    if (this.feed.args.inline) this.rewriteInline(verdict);
+    else if (verdict.action === Action.APPEND) {
+      this.upstream.appendArguments(APPENDED, verdict.suffix, verdict.suffixLength);
     } else if (verdict.action === Action.REPLACE) {
-      if (verdict.replaceUnit) this.replaceUnit(verdict.replaceIndex - 1);
-      this.replaceArgument(verdict.replaceIndex, verdict.replacement);
+      if (verdict.replaceUnit) this.upstream.replaceBulk(verdict.replaceIndex - 1, PX_BULK);
+      this.upstream.replaceArgument(verdict.replaceIndex, verdict.replacement);
     }
   }
 
-  /** Forwards PX in place of the argument at offset `i`. */
-  private replaceUnit(i: number): void {
-    this.feed.passUpTo(this.headerOf(i));
-    this.upstream.write(PX_BULK, 0, PX_BULK.length);
-    this.feed.skipTo(this.feed.args.ends[i] + 2);
-  }
-
-  /** Where the header of the argument at offset `i` begins; it ends two bytes before its payload. */
-  private headerOf(i: number): number {
-    const { args } = this.feed;
-    let header = args.starts[i] - 2;
-    while (args.buf[header] !== DOLLAR) header--;
-    return header;
-  }
-
-  /** Forwards a number in place of the argument at offset `i`. */
-  private replaceArgument(i: number, replacement: number): void {
-    const { args } = this.feed;
-    this.feed.passUpTo(this.headerOf(i));
-    this.upstream.write(this.scratch, 0, writeNumberBulk(this.scratch, 0, replacement));
-    this.feed.skipTo(args.ends[i] + 2);
-  }
-
   /** A line of words cannot take arguments as they are: it goes up as a multibulk. */
-  private forwardInline(verdict: Verdict): void {
+  private rewriteInline(verdict: Verdict): void {
     const { args } = this.feed;
     const words: Uint8Array[] = [];
     for (let i = 0; i < args.argc; i++) words.push(args.buf.subarray(args.starts[i], args.ends[i]));
     if (verdict.action === Action.REPLACE) {
       if (verdict.replaceUnit) words[verdict.replaceIndex - 1] = PX_WORD;
       words[verdict.replaceIndex] = Buffer.from(String(verdict.replacement), 'latin1');
+      this.upstream.replaceCommand(encodeCommand(...words));
+      return;
     }
-    const added = verdict.action === Action.APPEND ? 2 : 0;
+    const header = Buffer.from(`*${words.length + APPENDED}\r\n`, 'latin1');
     const command = encodeCommand(...words);
-    const header = writeArrayHeader(this.scratch, 0, words.length + added);
-    this.feed.passUpTo(args.start);
-    this.upstream.write(this.scratch, 0, header);
-    this.upstream.write(command, command.indexOf('$'), command.length);
-    this.feed.skipTo(args.next);
+    const suffix = verdict.suffix.subarray(0, verdict.suffixLength);
+    this.upstream.replaceCommand(Buffer.concat([header, command.subarray(command.indexOf('$')), suffix]));
   }
 
   private record(spec: CommandSpec, verdict: Verdict, size: number): void {
@@ -276,7 +240,6 @@ export class WriteForwarder {
       observer.onWrite(rule.slot, spec, share, outcome, args.buf, start, end, verdict.hash[i]);
       this.noteTtl(verdict, rule, outcome, args.buf, start, end, verdict.hash[i]);
       if (outcome !== TtlOutcome.FOLLOW_UP) continue;
-      this.feed.passUpTo(args.next);
       this.connection.followUp(rule.slot, args.buf, start, end, drawTtl(rule, random));
     }
   }

@@ -19,6 +19,7 @@ import { Auth, Refusal, type ReplyListener, ReplySequencer } from '../reply/repl
 import { Kind } from '../reply/subscriptions.js';
 import { type FollowUpForm, FollowUps } from '../request/follow-ups.js';
 import type { RequestFeed } from '../request/request-feed.js';
+import type { UpstreamWriter } from '../request/upstream-writer.js';
 import { type ConsoleQuestion, wordsOf } from './console-question.js';
 import { ReplySilence } from './reply-silence.js';
 
@@ -62,7 +63,7 @@ export class Connection implements ReplyListener {
   private transaction = 0;
 
   constructor(
-    private readonly upstream: ByteSink,
+    private readonly upstream: UpstreamWriter,
     client: ByteSink,
     private readonly feed: RequestFeed,
     private readonly observer: TrafficObserver,
@@ -226,7 +227,7 @@ export class Connection implements ReplyListener {
     // A HELLO that switched would have told, so it is RESP2 still, unless it was greeted by RESP3 (command pooling).
     // PING may be forbidden, and would be logged as denied.
     const { command } = this.hold?.identity.resp === 3 ? HELLO_3 : HELLO;
-    this.upstream.write(command, 0, command.length);
+    this.upstream.insertBefore(command);
     this.replies.owe(Pending.AUTH_PROBE);
     return undefined;
   }
@@ -238,7 +239,7 @@ export class Connection implements ReplyListener {
    */
   refuse(): void {
     if (this.inMulti || this.bindsNext || this.silence.skipNext) {
-      this.upstream.write(BARE_GET, 0, BARE_GET.length);
+      this.upstream.insertBehind(BARE_GET);
       this.forwarded(Pending.REFUSAL);
     } else if (!this.silence.off) {
       this.replies.owe(Pending.LOCAL_OOM);
@@ -269,7 +270,7 @@ export class Connection implements ReplyListener {
 
   /** A slot that is on its way here takes a command only behind its own ASKING. */
   private ask(): void {
-    this.upstream.write(ASKING, 0, ASKING.length);
+    this.upstream.insertBehind(ASKING);
     if (!this.silence.off) this.replies.owe(Pending.SWALLOW);
   }
 
@@ -285,7 +286,7 @@ export class Connection implements ReplyListener {
     this.inMulti = false;
     if (!this.followUps.anyWaiting) return;
     // Not into the middle of a command that is going up in pieces.
-    if (this.feed.midCommand) this.followUps.fail();
+    if (this.upstream.midCommand) this.followUps.fail();
     else this.sendWaiting();
   }
 
@@ -345,9 +346,9 @@ export class Connection implements ReplyListener {
    * c->woff), which must not be from before the client wrote on another connection.
    */
   private wait(): void {
-    if (this.hold !== undefined && !this.inMulti && !this.silence.any) {
-      this.feed.passUpTo(this.feed.args.start);
-      this.upstream.write(ECHO, 0, ECHO.length);
+    // One that streams has gone up, and is refused: no number is so long.
+    if (this.hold !== undefined && !this.inMulti && !this.silence.any && !this.feed.args.streaming) {
+      this.upstream.insertBefore(ECHO);
       this.replies.owe(Pending.SWALLOW);
     }
     this.forwarded();
@@ -364,14 +365,12 @@ export class Connection implements ReplyListener {
       this.goRaw();
       return;
     }
-    feed.passUpTo(feed.args.start);
-    feed.skipTo(feed.args.next);
     if (this.inMulti) {
-      this.upstream.write(BARE_GET, 0, BARE_GET.length);
+      this.upstream.replaceCommand(BARE_GET);
       this.forwarded(Pending.REFUSAL, Refusal.IN_TRANSACTION);
       return;
     }
-    this.upstream.write(CONSOLE_PROBE, 0, CONSOLE_PROBE.length);
+    this.upstream.replaceCommand(CONSOLE_PROBE);
     if (this.silence.any) {
       this.forwarded();
       return;
@@ -428,8 +427,7 @@ export class Connection implements ReplyListener {
     this.forwarded(Pending.RESET);
     if (this.hold !== undefined) {
       // Whether it is let in without a login is decided with the RESET (clientSetDefaultAuth), and told by this.
-      this.feed.passUpTo(this.feed.args.next);
-      this.upstream.write(HELLO.command, 0, HELLO.command.length);
+      this.upstream.insertBehind(HELLO.command);
       this.replies.owe(Pending.AUTH_PROBE);
     }
     this.feed.stall();

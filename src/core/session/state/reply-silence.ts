@@ -3,10 +3,10 @@
 // because of the user's rights, each is refused, and the client gets the one refusal that it waits for.
 // Invariant: while a check is under way the feed is stalled, so nothing else can be owed behind it.
 import { encodeCommand } from '../../resp/encode.js';
-import type { ByteSink } from '../byte-sink.js';
 import { Pending } from '../reply/pending-queue.js';
 import type { ReplySequencer } from '../reply/reply-sequencer.js';
 import type { RequestFeed } from '../request/request-feed.js';
+import type { UpstreamWriter } from '../request/upstream-writer.js';
 
 const REPLY_ON = encodeCommand('CLIENT', 'REPLY', 'ON');
 const REPLY_OFF = encodeCommand('CLIENT', 'REPLY', 'OFF');
@@ -21,7 +21,7 @@ export class ReplySilence {
   private checkingOff = false;
 
   constructor(
-    private readonly upstream: ByteSink,
+    private readonly upstream: UpstreamWriter,
     private readonly feed: RequestFeed,
     private readonly replies: ReplySequencer,
   ) {}
@@ -66,15 +66,14 @@ export class ReplySilence {
     else if (this.checkingOff) this.off = true;
     else {
       // The ON has used the client's SKIP up.
-      this.upstream.write(REPLY_SKIP, 0, REPLY_SKIP.length);
+      this.upstream.insertBehind(REPLY_SKIP);
       this.skipNext = true;
     }
   }
 
   private check(off: boolean, ...behind: readonly Buffer[]): void {
     this.checkingOff = off;
-    this.feed.passUpTo(this.feed.args.next);
-    for (const command of behind) this.upstream.write(command, 0, command.length);
+    for (const command of behind) this.upstream.insertBehind(command);
     this.replies.owe(Pending.REPLY_CHECK);
     this.feed.stall();
   }

@@ -1,0 +1,142 @@
+// What goes up for one client, in order: spans of its own bytes, and what Spillway changes in them or adds.
+// Owns where these go, and how much of the buffer under scan is settled. Each method lets pass what stands before its own
+// place, so nothing can be written in the wrong order; what it does not touch goes up in whole spans.
+//
+//   buffer under scan   … │ before it │ the command: start ▸ arguments ▸ next │ not scanned yet
+//                         └ `settled`
+//
+// Invariants: every byte is forwarded, replaced or dropped, once and in order; nothing is put into a command of which a
+// part has gone up. Between two buffers all is settled, so what is inserted then goes up at once.
+import { copyOf, DOLLAR } from '../../resp/bytes.js';
+import { writeArrayHeader, writeNumberBulk } from '../../resp/encode.js';
+import { broken } from '../../resp/invariant.js';
+import type { RequestScanner } from '../../resp/request-scanner.js';
+import type { ByteSink } from '../byte-sink.js';
+
+const NOTHING: Uint8Array = new Uint8Array(0);
+/** No offset of a buffer is so large. */
+const ALL = 2 ** 30;
+
+export class UpstreamWriter {
+  /** What is before it was forwarded, replaced or dropped. */
+  private settled = ALL;
+  /** The buffer under scan: what the offsets of `args` point into, but for an inline command. */
+  private source = NOTHING;
+  /** The command that has not come whole is dropped, up to its end. */
+  private dropping = false;
+  /** Arguments to put behind the last one of a command that has not come whole. */
+  private suffix = NOTHING;
+  private readonly scratch = Buffer.allocUnsafe(64);
+
+  constructor(
+    private sink: ByteSink,
+    private readonly args: RequestScanner,
+  ) {}
+
+  /** From the command under scan on all goes elsewhere. */
+  switchTo(sink: ByteSink): void {
+    this.passThrough(this.args.start);
+    this.sink = sink;
+  }
+
+  /** `buf` comes under scan, from `at` on. */
+  begin(buf: Uint8Array, at: number): void {
+    this.source = buf;
+    this.settled = at;
+  }
+
+  /** What is before `at` passes; what is behind will come again. */
+  end(at: number): void {
+    this.passThrough(at);
+    this.source = NOTHING;
+    this.settled = ALL;
+  }
+
+  /** Part of a command has gone up, and not all. */
+  get midCommand(): boolean {
+    const { args } = this;
+    return args.streaming && !this.dropping && args.parsed < args.argc;
+  }
+
+  /** `command` goes up before the command under scan. */
+  insertBefore(command: Uint8Array): void {
+    if (this.args.streaming) broken('nothing is put before a command that has gone up');
+    this.passThrough(this.args.start);
+    this.sink.write(command, 0, command.length);
+  }
+
+  /** The first `length` bytes of `command`, a whole one, go up behind the command under scan, and behind others so inserted. */
+  insertBehind(command: Uint8Array, length = command.length): void {
+    if (this.midCommand) broken('nothing is put into a command');
+    this.passThrough(this.args.next);
+    this.sink.write(command, 0, length);
+  }
+
+  /** `command` goes up in place of the command under scan, which has come whole. */
+  replaceCommand(command: Uint8Array): void {
+    this.drop();
+    this.insertBehind(command);
+  }
+
+  /** A number goes up in place of the argument at offset `i`. */
+  replaceArgument(i: number, value: number): void {
+    this.replaceBulk(i, this.scratch, writeNumberBulk(this.scratch, 0, value));
+  }
+
+  /** The first `length` bytes of `bulk`, an argument with its header, go up in place of the argument at offset `i`. */
+  replaceBulk(i: number, bulk: Uint8Array, length = bulk.length): void {
+    this.passThrough(this.headerOf(i));
+    this.sink.write(bulk, 0, length);
+    this.settled = this.args.ends[i] + 2;
+  }
+
+  /** `count` arguments, the first `length` bytes of `bulks`, go up behind the last one of the multibulk command under scan. */
+  appendArguments(count: number, bulks: Uint8Array, length: number): void {
+    const { args } = this;
+    this.passThrough(args.start);
+    this.sink.write(this.scratch, 0, writeArrayHeader(this.scratch, 0, args.argc + count));
+    this.settled = args.afterHeader;
+    if (args.parsed === args.argc) this.insertBehind(bulks, length);
+    else this.suffix = copyOf(bulks, 0, length);
+  }
+
+  /** The command under scan does not go up, also what is still to come of it. */
+  drop(): void {
+    const { args } = this;
+    this.passThrough(args.start);
+    if (args.parsed === args.argc) this.settled = args.next;
+    else this.dropping = true;
+  }
+
+  /** A command that came in pieces has come whole. */
+  finish(): void {
+    this.passThrough(this.args.next);
+    this.dropping = false;
+    if (this.suffix.length === 0) return;
+    this.sink.write(this.suffix, 0, this.suffix.length);
+    this.suffix = NOTHING;
+  }
+
+  /** What is dropped turns out to be malformed: `head` goes up, and the bytes from there on that are not understood. */
+  stopDropping(head: Uint8Array): void {
+    if (!this.dropping) return;
+    this.dropping = false;
+    this.sink.write(head, 0, head.length);
+    this.settled = this.args.position;
+  }
+
+  private passThrough(to: number): void {
+    if (to <= this.settled) return;
+    if (to > this.source.length) broken('only bytes that have come are forwarded');
+    if (!this.dropping) this.sink.write(this.source, this.settled, to);
+    this.settled = to;
+  }
+
+  /** Where the header of the argument at offset `i` begins; it ends two bytes before its payload. */
+  private headerOf(i: number): number {
+    const { args } = this;
+    let header = args.starts[i] - 2;
+    while (args.buf[header] !== DOLLAR) header--;
+    return header;
+  }
+}
