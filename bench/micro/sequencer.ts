@@ -1,5 +1,5 @@
 // What it costs to owe replies and to hand them out in order, in pipelines of DEPTH.
-import { Pending } from '../../src/core/session/reply/pending-queue.js';
+import { Pending } from '../../src/core/session/reply/pending-kind.js';
 import { ReplySequencer } from '../../src/core/session/reply/reply-sequencer.js';
 import { CopyingSink, DEPTH, type MicroCase } from './case.js';
 

@@ -31,8 +31,9 @@ import { RequestScanner } from '../resp/request-scanner.js';
 import { type ByteSink, NOWHERE } from './byte-sink.js';
 import { Standing } from './pooling/hold.js';
 import { type Identity, NOBODY } from './pooling/identity.js';
-import { Pending } from './reply/pending-queue.js';
-import { Auth, type ReplyOwner, type SharedReplies } from './reply/reply-sequencer.js';
+import { Pending } from './reply/pending-kind.js';
+import type { ReplyOwner, SharedReplies } from './reply/reply-owner.js';
+import { Auth } from './reply/upstream-state.js';
 import type { FollowUpForm } from './request/follow-ups.js';
 import { GrowthMeter } from './request/growth-meter.js';
 import type { LargeWrite } from './request/large-write.js';
@@ -217,7 +218,7 @@ export class Session implements CommandHandler, ReplyOwner {
    */
   get mayTimeOut(): boolean {
     const { replies } = this.connection;
-    return replies.idle && !replies.subscribed && !replies.raw;
+    return replies.idle && !replies.upstream.subscribed && !replies.raw;
   }
 
   /** What the client calls itself, '' if it doesn't. */
@@ -259,7 +260,7 @@ export class Session implements CommandHandler, ReplyOwner {
     const { hold, replies } = this.connection;
     return (
       this.place === Place.OWN &&
-      replies.auth === Auth.YES &&
+      replies.upstream.auth === Auth.YES &&
       (hold?.loggedIn === true || hold?.standing === Standing.OPEN)
     );
   }
@@ -309,7 +310,7 @@ export class Session implements CommandHandler, ReplyOwner {
       this.line = undefined;
       const { replies, hold } = this.connection;
       replies.attach();
-      if (hold?.loggedIn === false) replies.forgetAuth();
+      if (hold?.loggedIn === false) replies.upstream.auth = Auth.UNKNOWN;
       this.attached();
     });
   }
@@ -331,7 +332,7 @@ export class Session implements CommandHandler, ReplyOwner {
     this.onPausable = pausable;
     const { replies } = this.connection;
     replies.attach(line.lane, this.owner ?? this);
-    replies.auth = Auth.YES;
+    replies.upstream.auth = Auth.YES;
   }
 
   private attached(): void {
@@ -696,7 +697,7 @@ export class Session implements CommandHandler, ReplyOwner {
   }
 
   private get authenticated(): boolean {
-    return this.connection.replies.auth === Auth.YES;
+    return this.connection.replies.upstream.auth === Auth.YES;
   }
 
   private get followUps(): boolean {

@@ -7,7 +7,7 @@ import { MINUS } from '../../core/resp/bytes.js';
 import { errorReply } from '../../core/resp/client-errors.js';
 import { type Identity, sharedGreeting } from '../../core/session/pooling/identity.js';
 import { SharedLane } from '../../core/session/pooling/shared-lane.js';
-import type { ReplyOwner } from '../../core/session/reply/reply-sequencer.js';
+import type { ReplyOwner } from '../../core/session/reply/reply-owner.js';
 import type { SharedLine } from '../../core/session/session.js';
 import { type AddedLatency, Way } from '../added-latency.js';
 import { LARGEST_SLAB } from '../slabs.js';

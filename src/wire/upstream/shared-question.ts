@@ -2,7 +2,7 @@
 // own among theirs, and hands out how it begins. Owns nothing.
 import { MINUS } from '../../core/resp/bytes.js';
 import type { ReplyScanner } from '../../core/resp/reply-scanner.js';
-import type { ReplyOwner } from '../../core/session/reply/reply-sequencer.js';
+import type { ReplyOwner } from '../../core/session/reply/reply-owner.js';
 
 export class SharedQuestion implements ReplyOwner {
   taken = 0;

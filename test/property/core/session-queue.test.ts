@@ -1,7 +1,8 @@
 // The queue of pending replies against the obvious one, an array with an entry for each reply.
 import fc from 'fast-check';
 import t from 'tap';
-import { DETAIL_LIMIT, Pending, PendingQueue } from '../../../src/core/session/reply/pending-queue.js';
+import { Pending } from '../../../src/core/session/reply/pending-kind.js';
+import { DETAIL_LIMIT, PendingQueue } from '../../../src/core/session/reply/pending-queue.js';
 
 interface Run {
   kind: Pending;

@@ -3,12 +3,10 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { SharedLane } from '../../../src/core/session/pooling/shared-lane.js';
-import { Pending } from '../../../src/core/session/reply/pending-queue.js';
-import {
-  type ReplyListener,
-  type ReplyOwner,
-  ReplySequencer,
-} from '../../../src/core/session/reply/reply-sequencer.js';
+import { Pending } from '../../../src/core/session/reply/pending-kind.js';
+import type { ReplyOwner } from '../../../src/core/session/reply/reply-owner.js';
+import { ReplySequencer } from '../../../src/core/session/reply/reply-sequencer.js';
+import type { ReplyListener } from '../../../src/core/session/reply/upstream-state.js';
 import { Sink } from '../../support/session-lab.js';
 
 const OWNERS = 5;

@@ -1,7 +1,7 @@
 // The reply sequencer with local and swallowed replies among those that pass, against the model of it; the bytes cut
 // anywhere, replies owed before or while they come. Mutated streams are compared up to the first item that is no
 // RESP; from where the sequencer gives up, every byte passes.
-import { Pending } from '../../../src/core/session/reply/pending-queue.js';
+import { Pending } from '../../../src/core/session/reply/pending-kind.js';
 import { ReplySequencer } from '../../../src/core/session/reply/reply-sequencer.js';
 import { lend } from '../../support/session-lab.js';
 import { CheckedSink, quote } from './checked-sink.js';

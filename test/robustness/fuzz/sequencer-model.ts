@@ -2,7 +2,7 @@
 // owed, strings. For the kinds of pending replies whose outcome no subscription decides.
 // Knows only well-formed streams: behind the last item before the first fault it stops, and says so.
 import { FollowUpReply } from '../../../src/core/policy/observer.js';
-import { Pending } from '../../../src/core/session/reply/pending-queue.js';
+import { Pending } from '../../../src/core/session/reply/pending-kind.js';
 import { frameReply } from '../../support/resp-framing.js';
 import { OOM } from '../../support/session-lab.js';
 

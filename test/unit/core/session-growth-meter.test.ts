@@ -1,7 +1,8 @@
 // What counts as growth under way: what has gone up and has no answer, for two ages at most; never what is only announced.
 import t from 'tap';
 import { ShedGate } from '../../../src/core/policy/shed.js';
-import { Pending, PendingQueue } from '../../../src/core/session/reply/pending-queue.js';
+import { Pending } from '../../../src/core/session/reply/pending-kind.js';
+import { PendingQueue } from '../../../src/core/session/reply/pending-queue.js';
 import { GrowthMeter } from '../../../src/core/session/request/growth-meter.js';
 
 const AGE_MS = 500;

@@ -1,7 +1,16 @@
 // What a connection's own commands do to it: subscriptions in RESP2 and RESP3, CLIENT REPLY, MONITOR, RESET, bytes
 // that are no RESP, stalls. Always the same question: does every reply still find its command?
 import t from 'tap';
-import { cmd, direct, everyWay, makeSession, OOM, type ServerOptions } from '../../support/session-lab.js';
+import { SharedLane } from '../../../src/core/session/pooling/shared-lane.js';
+import {
+  cmd,
+  direct,
+  everyWay,
+  makeSession,
+  OOM,
+  type ServerOptions,
+  Sink,
+} from '../../support/session-lab.js';
 
 const SHED = cmd('SET', 'low:x', 1);
 const full = (key: string): boolean => key.startsWith('low:');
@@ -275,3 +284,21 @@ t.test('draining: what has begun is finished, nothing else is begun', async (t) 
   }
   t.equal(forwarded('', transaction, ''), '', 'a transaction that has not begun');
 });
+
+t.test(
+  'a shared connection that is lost: an error for each command, none for what Spillway asked',
+  async (t) => {
+    const batch = new Sink();
+    const line = { batch, lane: new SharedLane(), allowance: Number.POSITIVE_INFINITY };
+    const { session, client, observer } = makeSession({}, true, () => line);
+    session.fromClient(Buffer.from(cmd('SETNX', 'str:a', 1) + cmd('GET', 'k') + cmd('PING'), 'latin1'));
+    session.attachShared(line);
+    t.equal(batch.all().split('PEXPIRE').length, 2, 'with a follow-up');
+    line.lane.receive(Buffer.from(':1\r\n', 'latin1'));
+    const error = Buffer.from('-ERR lost\r\n', 'latin1');
+    line.lane.fail(error);
+    t.equal(client.all(), `:1\r\n${error}${error}`);
+    t.same(observer.followUps, ['2 FAILED']);
+    t.match(session, { idle: true, fault: undefined });
+  },
+);

@@ -9,7 +9,7 @@
 import { GREATER } from '../../resp/bytes.js';
 import { invariant } from '../../resp/invariant.js';
 import { ReplyScanner } from '../../resp/reply-scanner.js';
-import type { ReplyOwner, SharedReplies } from '../reply/reply-sequencer.js';
+import type { ReplyOwner, SharedReplies } from '../reply/reply-owner.js';
 
 export class SharedLane implements SharedReplies {
   readonly scanner = new ReplyScanner();

@@ -7,47 +7,7 @@
 // Invariants: every entry's count is at least 1; `pushed - popped` is the sum of all counts; only what is there is popped;
 // `growing` is the last entry's word if a run of it merges, else NOTHING.
 import { broken, checks, invariant } from '../../resp/invariant.js';
-
-/** What is to happen with a reply when its turn comes. */
-export const Pending = {
-  /** Hand it to the client. */
-  PASS: 0,
-  /** Keep it from the client and report it: the answer to a follow-up of slot `detail`. */
-  FOLLOW_UP: 1,
-  /** Keep it from the client. */
-  SWALLOW: 2,
-  /** No reply is owed: give the client an OOM error when all before it has been given. */
-  LOCAL_OOM: 3,
-  /** A refusal that Redis was made to give in place of a command: its text becomes that of REFUSALS[detail]. */
-  REFUSAL: 4,
-  /** MULTI of transaction number `detail`. */
-  MULTI: 5,
-  /** EXEC of a transaction that has follow-ups waiting. */
-  EXEC: 6,
-  HELLO: 7,
-  AUTH: 8,
-  RESET: 9,
-  /** (P|S)(UN)SUBSCRIBE, `detail` says which: `count` confirmations, each a reply or a push. */
-  SUBSCRIPTION: 10,
-  /** (P|S)UNSUBSCRIBE without channels: as many confirmations as there are subscriptions, at least one. */
-  UNSUBSCRIBE_ALL: 11,
-  /** An injected HELLO that tells whether the connection is authenticated. */
-  AUTH_PROBE: 12,
-  /** Did CLIENT REPLY OFF or SKIP take? `+` is the injected CLIENT REPLY ON's answer: yes. */
-  REPLY_CHECK: 13,
-  MONITOR: 14,
-  /** From here on bytes are no replies, or none that can be counted: pass them as they come. */
-  RAW: 15,
-  /** A command that changes what its client takes along to another upstream connection, if it is not refused. */
-  STATE: 16,
-  /** The injected INFO that tells whether the client may put question number `detail` to Spillway. */
-  CONSOLE: 17,
-  /** It may: no reply is owed but Spillway's own answer to question number `detail`. */
-  ANSWER: 18,
-  /** Hand it to the client, and believe nothing that an error says: scripts and modules say what they like. */
-  OPAQUE: 19,
-} as const;
-export type Pending = (typeof Pending)[keyof typeof Pending];
+import { isLocal, merges, type Pending } from './pending-kind.js';
 
 const KIND_BITS = 5;
 const KIND_MASK = (1 << KIND_BITS) - 1;
@@ -57,20 +17,6 @@ export const DETAIL_LIMIT = 2 ** 26;
 const WIDTH = 2;
 /** No entry's word: there is no kind of that number. */
 const NOTHING = -1;
-/** Entries of these kinds stand for one reply each, whatever their count: runs of them merge. */
-const MERGING =
-  (1 << Pending.PASS) |
-  (1 << Pending.OPAQUE) |
-  (1 << Pending.FOLLOW_UP) |
-  (1 << Pending.SWALLOW) |
-  (1 << Pending.LOCAL_OOM);
-/** They wait for nothing from upstream. */
-const LOCAL = (1 << Pending.LOCAL_OOM) | (1 << Pending.RAW) | (1 << Pending.ANSWER);
-
-export function isLocal(kind: Pending): boolean {
-  return ((LOCAL >> kind) & 1) === 1;
-}
-
 export class PendingQueue {
   /** Replies ever owed and ever settled: a reply's number tells when its turn has come. */
   pushed = 0;
@@ -126,7 +72,7 @@ export class PendingQueue {
     this.ring[this.last] = word;
     this.ring[this.last + 1] = count;
     this.size++;
-    this.growing = (MERGING >> (word & KIND_MASK)) & 1 ? word : NOTHING;
+    this.growing = merges(word & KIND_MASK) ? word : NOTHING;
   }
 
   /** So many replies of the first entry are settled. */
@@ -170,9 +116,11 @@ export class PendingQueue {
     invariant(sum === this.pushed - this.popped, 'the entries stand for what is owed');
     if (this.size === 0) return;
     const last = ((this.first + this.size - 1) & (this.ring.length / WIDTH - 1)) * WIDTH;
-    const merges = (MERGING >> (this.ring[last] & KIND_MASK)) & 1;
     invariant(this.last === last, 'what is owed next is put behind the last entry');
-    invariant(this.growing === (merges ? this.ring[last] : NOTHING), 'only the last entry grows');
+    invariant(
+      this.growing === (merges(this.ring[last] & KIND_MASK) ? this.ring[last] : NOTHING),
+      'only the last entry grows',
+    );
   }
 
   private grow(): void {

@@ -4,7 +4,7 @@
 // what does not fit is reported as failed, never half kept. Owns what a NOPERM taught: this user may not send them.
 import { FollowUpReply, type TrafficObserver } from '../../policy/observer.js';
 import { type ExpireIfNone, expireIfNoneSize, writeExpireIfNone } from '../../resp/encode.js';
-import { Pending } from '../reply/pending-queue.js';
+import { Pending } from '../reply/pending-kind.js';
 import type { ReplySequencer } from '../reply/reply-sequencer.js';
 import type { UpstreamWriter } from './upstream-writer.js';
 

@@ -11,7 +11,7 @@ import { ExpiryUnit, lifetimeOf, readExpiry } from '../../policy/ttl-options.js'
 import { drawTtl } from '../../policy/ttl-outcome.js';
 import { Action, type Verdict } from '../../policy/verdict.js';
 import { encodeCommand } from '../../resp/encode.js';
-import { Pending } from '../reply/pending-queue.js';
+import { Pending } from '../reply/pending-kind.js';
 import type { Connection } from '../state/connection.js';
 import type { GrowthMeter } from './growth-meter.js';
 import { LargeWrite } from './large-write.js';

@@ -14,9 +14,11 @@ import { encodeCommand } from '../../resp/encode.js';
 import type { ByteSink } from '../byte-sink.js';
 import { Hold, nameGiven, Standing } from '../pooling/hold.js';
 import { HELLO, HELLO_3 } from '../pooling/identity.js';
-import { DETAIL_LIMIT, Pending } from '../reply/pending-queue.js';
-import { Auth, Refusal, type ReplyListener, ReplySequencer } from '../reply/reply-sequencer.js';
+import { Pending, Refusal } from '../reply/pending-kind.js';
+import { DETAIL_LIMIT } from '../reply/pending-queue.js';
+import { ReplySequencer } from '../reply/reply-sequencer.js';
 import { Kind } from '../reply/subscriptions.js';
+import { Auth, type ReplyListener } from '../reply/upstream-state.js';
 import { type FollowUpForm, FollowUps } from '../request/follow-ups.js';
 import type { RequestFeed } from '../request/request-feed.js';
 import type { UpstreamWriter } from '../request/upstream-writer.js';
@@ -111,7 +113,7 @@ export class Connection implements ReplyListener {
       this.feed.raw ||
       this.feed.streaming ||
       this.replies.raw ||
-      this.replies.subscribed
+      this.replies.upstream.subscribed
     );
   }
 
@@ -163,7 +165,7 @@ export class Connection implements ReplyListener {
       case ConnectionRole.HELLO:
         this.named(spec.role);
         // Whether messages come as pushes or as arrays from then on would not be known.
-        if (this.silence.any && this.replies.subscribed) this.goRaw();
+        if (this.silence.any && this.replies.upstream.subscribed) this.goRaw();
         else this.opaqueInMulti(Pending.HELLO);
         break;
       case ConnectionRole.AUTH:
@@ -221,9 +223,9 @@ export class Connection implements ReplyListener {
    * tells is on its way, wait for it.
    */
   mayRefuse(): boolean | undefined {
-    if (this.replies.auth === Auth.YES) return true;
+    if (this.replies.upstream.auth === Auth.YES) return true;
     if (!this.replies.idle) return undefined;
-    if (this.replies.auth === Auth.NO) return false;
+    if (this.replies.upstream.auth === Auth.NO) return false;
     // A HELLO that switched would have told, so it is RESP2 still, unless it was greeted by RESP3 (command pooling).
     // PING may be forbidden, and would be logged as denied.
     const { command } = this.hold?.identity.resp === 3 ? HELLO_3 : HELLO;

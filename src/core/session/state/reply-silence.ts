@@ -3,7 +3,7 @@
 // because of the user's rights, each is refused, and the client gets the one refusal that it waits for.
 // Invariant: while a check is under way the feed is stalled, so nothing else can be owed behind it.
 import { encodeCommand } from '../../resp/encode.js';
-import { Pending } from '../reply/pending-queue.js';
+import { Pending } from '../reply/pending-kind.js';
 import type { ReplySequencer } from '../reply/reply-sequencer.js';
 import type { RequestFeed } from '../request/request-feed.js';
 import type { UpstreamWriter } from '../request/upstream-writer.js';
