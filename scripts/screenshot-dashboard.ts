@@ -62,5 +62,5 @@ console.log(`${await page.textContent('#headline')}\n${FILE}`);
 going = false;
 await Promise.all(running);
 await browser.close();
-await proxy.close(0);
+await proxy.stop(0);
 await redis.stop();

@@ -22,6 +22,6 @@ const { config } = loadConfig({
 });
 const log = pino({ level: 'info', base: null });
 const proxy = await startProxy(config, log, { observe: () => NOTHING });
-process.once('SIGTERM', () => void proxy.close(0));
+process.once('SIGTERM', () => void proxy.stop(0));
 const admin = proxy.adminAddress === undefined ? 'off' : formatListenAddress(proxy.adminAddress);
 log.info({ listen: formatListenAddress(proxy.address), admin }, 'listening');

@@ -8,7 +8,7 @@ import type { EffectiveConfig } from '../config/effective.js';
 import { ConfigError } from '../config/error.js';
 import { type ConfigSources, type LoadedConfig, loadConfig, reloadConfig } from '../config/load.js';
 import { LogOutput, logTo, STUCK_AFTER_MS } from '../runtime/log/log-output.js';
-import { type RunningProxy, startProxy } from '../runtime/proxy.js';
+import { type SpillwayProxy, startProxy } from '../runtime/proxy.js';
 import { complain, ExitCode } from './exit.js';
 
 /** What the drain may run over before the process ends regardless: sockets still have to be closed. */
@@ -25,7 +25,7 @@ export async function run(sources: ConfigSources, version: string): Promise<Exit
   for (const warning of warnings) log.warn(warning);
   log.debug({ config: describeConfig(config) }, 'effective config');
 
-  let proxy: RunningProxy | undefined;
+  let proxy: SpillwayProxy | undefined;
   let early = false;
   process.on('SIGHUP', () => {
     if (proxy === undefined) early = true;
@@ -44,7 +44,7 @@ export async function run(sources: ConfigSources, version: string): Promise<Exit
     async ({ err, signal }) => {
       if (err !== undefined) log.fatal({ err }, 'crashed');
       else log.info({ signal, drainTimeoutMs }, 'closing: clients may finish');
-      await proxy?.close(err === undefined ? drainTimeoutMs : 0);
+      await proxy?.stop(err === undefined ? drainTimeoutMs : 0);
       log.info('closed');
       await output.flush(STUCK_AFTER_MS);
     },

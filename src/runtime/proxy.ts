@@ -1,33 +1,34 @@
 // The assembled proxy: the data port, what serves its clients, the memory monitor and the admin server, each handed
-// what it needs, started and stopped in order. Holds no logic of its own beyond wiring and the sentences of the log.
+// what it needs, built in the constructor, started and stopped in order. Holds no logic of its own beyond wiring; it is long
+// since every part is named here once.
+// Invariants: nothing listens or connects before start(); when that rejects, and behind stop(), nothing of it is left.
 import { hostname } from 'node:os';
 import type { Logger } from 'pino';
 import { formatListenAddress } from '../config/address.js';
-import { describeConfig } from '../config/describe.js';
 import type { EffectiveConfig } from '../config/effective.js';
 import type { ReloadCause, ReloadOutcome } from '../config/reload-outcome.js';
 import type { TrafficObserver } from '../core/policy/observer.js';
-import { PRIORITY_NAMES } from '../core/policy/rule.js';
-import { EXPIRE_NX } from '../core/resp/encode.js';
-import { MemoryMonitor, type ServerFacts } from '../memory/monitor.js';
-import { type LevelChange, Pressure } from '../memory/pressure.js';
+import { MemoryMonitor } from '../memory/monitor.js';
+import { Pressure } from '../memory/pressure.js';
+import type { MemorySnapshot, RehearsalOutcome, RehearsalRequest } from '../memory/snapshot.js';
 import { Alerts } from '../observe/alerts/alerts.js';
 import { EventLog } from '../observe/history/event-log.js';
-import type { ConnectionSnapshot } from '../observe/snapshots/connections.js';
 import type { TrafficStats } from '../observe/stats/counters.js';
-import { snapshotStats } from '../observe/stats/snapshot.js';
+import type { StatsSnapshot } from '../observe/stats/snapshot.js';
 import { startAdmin } from '../surfaces/admin/server.js';
 import type { AdminServer } from '../surfaces/admin/types.js';
 import { answerQuestions, type ConsoleSources } from '../surfaces/console/console.js';
 import type { SweepJob } from '../tools/sweep/job.js';
 import { Listener } from '../wire/client/listener.js';
-import { secureOptions } from '../wire/upstream/upstream-socket.js';
-import { adminConnections, type Capacity, readRoom } from './capacity.js';
+import { secureOptions, type UpstreamTls } from '../wire/upstream/upstream-socket.js';
+import { adminConnections, readRoom } from './capacity.js';
 import { consoleAnswers } from './console-answers.js';
 import { describeMemory } from './describe-memory.js';
 import { Explainer } from './explainer.js';
-import { followUpFormOf } from './follow-up-form.js';
+import { type Figures, figuresOf } from './figures.js';
 import type { LogLosses } from './log/log-output.js';
+import { ProxyEvents } from './proxy-events.js';
+import { CLOSING, NO_WORKER, REFUSING, type Readiness, readiness } from './readiness.js';
 import { Rehearsals } from './rehearsal.js';
 import { Reloader, type ReloadSource } from './reload.js';
 import { Sampler } from './sampler.js';
@@ -47,287 +48,278 @@ export interface ProxyParts {
   readonly logOutput?: LogLosses;
 }
 
-export interface RunningProxy {
-  readonly address: { readonly host: string; readonly port: number; readonly path?: string | undefined };
-  readonly adminAddress: { readonly host: string; readonly port: number } | undefined;
-  /** Reads the configuration again; how that ended is in the log, too. */
-  reload(cause: ReloadCause): Promise<ReloadOutcome>;
-  /** Drains for up to `graceMs`, then ends what is left. */
-  close(graceMs: number): Promise<void>;
+interface DataAddress {
+  readonly host: string;
+  readonly port: number;
+  readonly path?: string | undefined;
 }
 
-/**
- * Starts a proxy as `config` says. Resolves when it listens and the first memory reading was taken or failed;
- * rejects with the system's error when it cannot listen. An unreachable upstream is no error: clients are then
- * refused as a dead Redis would refuse them, until it is back.
- */
-export async function startProxy(
-  config: EffectiveConfig,
-  log: Logger,
-  { observe, source, logOutput }: ProxyParts = {},
-): Promise<RunningProxy> {
-  const clock = () => performance.now();
-  const eventLog = new EventLog(Date.now);
-  // What is wrong with its files is said by those that serve clients.
-  const secure = upstreamTls(config, log.child({}, { level: 'silent' }));
-  const events: ServiceEvents = {
-    upstreamFailed: (error) => listener.upstreamFailed(error),
-    upstreamOom: () => {
-      pressure.upstreamOom(clock());
-      pressureChanged();
-      monitor.pollSoon();
-    },
-    asked: consoleAnswers((questions) => answerQuestions(questions, consoleSources)),
-  };
-  const service: Service =
-    config.workers === 1
-      ? new SingleProcess(config, log, events, observe, logOutput)
-      : await WorkerPool.start(config, log, events, logOutput);
-  const { gate } = service;
-  const pressure = new Pressure(config.memory, gate, (change) => {
-    logLevelChange(log, change);
-    eventLog.record('level', describeLevelChange(change));
-    pressureChanged();
-  });
-  const pressureChanged = (): void => service.pressureChanged(pressure.state(clock()));
-  const monitor = new MemoryMonitor({
-    upstream: config.upstream,
-    tls: secure && (() => secureOptions(config.upstream, secure)),
-    pollIntervalMs: config.memory.pollIntervalMs,
-    pressure,
-    gate,
-    log,
-    clock,
-    covered: () => service.covered(),
-    onReading: pressureChanged,
-    onServerTime: (epochMs) => service.adoptServerTime(epochMs),
-    onServer: (server) => {
-      service.adoptServer(server);
-      explainer.adoptServer(server);
-      logServer(log, server);
-      eventLog.record('upstream', `connected to a server of version ${server.version || 'unknown'}`);
-    },
-    onLost: () => {
-      listener.suspectUpstream();
-      eventLog.record('upstream', 'the connection that memory is read by was lost');
-    },
-  });
-  const rehearsals = new Rehearsals(pressure, pressureChanged, clock, log, eventLog);
-  const memory = () =>
-    describeMemory(pressure, gate, monitor, reloader.config.memory.bands, clock(), rehearsals.snapshot());
-  const explainer = new Explainer(config, { gate, memory });
-  let chronicle: Sampler | undefined;
-  let alerts: Alerts | undefined;
-  let sweep: SweepJob | undefined;
-  let admin: AdminServer | undefined;
-  const goBy = async (next: EffectiveConfig): Promise<readonly number[]> => {
-    if (next.log.level !== reloader.config.log.level) {
-      log.level = next.log.level;
-      admin?.setLogLevel(next.log.level);
+const clock = (): number => performance.now();
+
+export class SpillwayProxy {
+  private readonly eventLog = new EventLog(Date.now);
+  private readonly says: ProxyEvents;
+  private readonly secure: UpstreamTls | undefined;
+  private readonly service: Service;
+  private readonly pressure: Pressure;
+  private readonly monitor: MemoryMonitor;
+  private readonly rehearsals: Rehearsals;
+  private readonly reloader: Reloader;
+  private readonly explainer: Explainer;
+  private readonly listener: Listener;
+  private readonly figures: Figures;
+  private readonly sampler: Sampler;
+  /** There since it listens. */
+  private data: DataAddress | undefined;
+  private alerts: Alerts | undefined;
+  private sweep: SweepJob | undefined;
+  private admin: AdminServer | undefined;
+  private closing = false;
+
+  /** @throws TlsFileError */
+  constructor(
+    private readonly config: EffectiveConfig,
+    private readonly log: Logger,
+    { observe, source, logOutput }: ProxyParts = {},
+  ) {
+    const { eventLog } = this;
+    this.says = new ProxyEvents(log, eventLog);
+    // What is wrong with its files is said by those that serve clients.
+    this.secure = upstreamTls(config, log.child({}, { level: 'silent' }));
+    const events: ServiceEvents = {
+      upstreamFailed: (error) => this.listener.upstreamFailed(error),
+      upstreamOom: () => this.upstreamOom(),
+      asked: consoleAnswers((questions) => answerQuestions(questions, this.consoleSources())),
+    };
+    this.service =
+      config.workers === 1
+        ? new SingleProcess(config, log, events, observe, logOutput)
+        : new WorkerPool(config, log, events, logOutput);
+    this.pressure = new Pressure(config.memory, this.service.gate, (change) => {
+      this.says.levelChanged(change);
+      this.pressureChanged();
+    });
+    this.monitor = this.makeMonitor();
+    this.rehearsals = new Rehearsals(this.pressure, () => this.pressureChanged(), clock, log, eventLog);
+    this.reloader = new Reloader(
+      config,
+      source ?? unchanging(config),
+      (next) => this.adopt(next),
+      log,
+      eventLog,
+    );
+    this.explainer = new Explainer(config, { gate: this.service.gate, memory: () => this.memory() });
+    this.listener = this.makeListener();
+    this.figures = figuresOf(
+      this.service,
+      this.listener,
+      () => this.memory(),
+      () => this.reloader.config,
+    );
+    this.sampler = new Sampler(config, this.figures, eventLog, clock, log);
+  }
+
+  /**
+   * Resolves when it listens and the first memory reading was taken or failed. Rejects with the system's error when it cannot
+   * listen. An unreachable upstream is no error: clients are refused as a dead Redis would
+   * refuse them, until it is back.
+   */
+  async start(): Promise<void> {
+    const { config, log, eventLog, sampler } = this;
+    try {
+      await this.service.start();
+      await this.monitor.start();
+      this.data = await this.listener.start();
+      this.says.capacity(config, this.service.capacity);
+      sampler.start();
+      const instance = `${hostname()} (${formatListenAddress(this.data)})`;
+      this.alerts = new Alerts(config.alerts, { subscribe: sampler.subscribe, instance, clock, log });
+      this.sweep = startSweep(config, this.secure, log, eventLog);
+      this.admin = await this.startAdmin(this.alerts, this.sweep);
+      this.reloader.start();
+    } catch (error) {
+      await this.stop(0);
+      throw error;
     }
-    pressure.reconfigure(next.memory, clock());
-    pressureChanged();
-    const pending = await service.reload(next);
-    logCapacity(log, next, service.capacity);
-    monitor.reconfigure(next.memory);
-    explainer.reload(next);
-    chronicle?.reload(next);
-    alerts?.reload(next.alerts);
-    sweep?.reload(next);
-    void secure?.renewal.reload();
-    return pending;
-  };
-  const reloader = new Reloader(config, source ?? unchanging(config), goBy, log, eventLog);
-  const listener = new Listener({
-    listen: { ...config.listen, mode: config.listenMode },
-    secure: config.listenTls !== undefined,
-    upstream: config.upstream,
-    maxClients: () => Math.min(reloader.config.limits.maxClients, service.capacity.clients),
-    hasRoom: () => service.hasRoom,
-    clients: () => service.clients,
-    onClient: (client) => service.accept(client),
-    onAcceptFailed: (error) => log.error({ err: error.message }, 'a client could not be accepted'),
-    onRefusing: (refusing) => {
-      if (refusing) {
-        service.serverGone();
-        log.error('upstream refuses connections: so does the data port, until it is back');
-        eventLog.record('upstream', 'the upstream refuses connections, and so does the data port');
-      } else {
-        log.info('upstream accepts connections again, and so does the data port');
-        eventLog.record('upstream', 'the upstream accepts connections again, and so does the data port');
-      }
-    },
-    onReopenFailed: (error) =>
-      log.error({ err: error.message }, 'the data port cannot be opened again yet: tried on'),
-  });
+  }
 
-  let consoleSources: ConsoleSources;
-  let closing = false;
-  let stopWatching = (): void => {};
-  const stop = async (graceMs: number): Promise<void> => {
-    closing = true;
-    reloader.close();
-    rehearsals.close();
-    listener.close();
-    eventLog.record('proxy', 'closing: clients may finish');
-    const [ended] = await Promise.all([service.close(graceMs), alerts?.close(graceMs), sweep?.close()]);
-    stopWatching();
-    if (ended > 0) log.warn({ connections: ended }, 'connections ended before they were idle');
-    monitor.close();
-    secure?.renewal.close();
-  };
+  /** Where clients connect. It must have started. */
+  get address(): DataAddress {
+    if (this.data === undefined) throw new Error('the proxy has not started');
+    return this.data;
+  }
 
-  await monitor.start();
-  try {
-    const address = await listener.start();
-    logCapacity(log, config, service.capacity);
-    const sources = {
-      stats: async () => snapshotStats(await service.stats(), Date.now()),
-      memory,
-      connections: async (): Promise<ConnectionSnapshot> => ({
-        ...(await service.snapshot()),
-        ...listener.snapshot(),
-      }),
-      workers: () => service.workers(),
-      clients: () => service.topClients(),
-      rules: () => describeConfig(reloader.config).rules,
-    };
-    const past = new Sampler(config, sources, eventLog, clock, log);
-    chronicle = past;
-    stopWatching = () => past.close();
-    const instance = instanceName(address);
-    const told = new Alerts(config.alerts, { subscribe: past.subscribe, instance, clock, log });
-    alerts = told;
-    const sweeping = startSweep(config, secure, log, eventLog);
-    sweep = sweeping;
-    consoleSources = {
-      ...sources,
-      growth: past.growth,
-      version: VERSION,
-      mode: () => reloader.config.mode,
-      failed: (error) => log.warn({ err: error }, 'a question of a client could not be answered'),
-    };
-    admin = config.admin.listen
-      ? await startAdmin({
-          ...sources,
-          growth: past.growth,
-          history: past.history,
-          report: past.report,
-          events: past.events,
-          alerts: () => told.snapshot(),
-          sweep: () => sweeping.snapshot(),
-          subscribe: past.subscribe,
-          listen: config.admin.listen,
-          maxConnections: adminConnections(readRoom()),
-          token: config.admin.token,
-          explain: (request) => explainer.explain(request),
-          log,
-          version: VERSION,
-          config: () => reloader.snapshot(),
-          setRehearsal(request) {
-            if (request !== undefined) return rehearsals.begin(request);
-            rehearsals.end();
-            return { ok: true, rehearsal: null };
-          },
-          reload: () => reloader.reload('POST /api/reload'),
-          health: () => ({ live: true }),
-          ready: () => {
-            if (closing) return CLOSING;
-            if (!listener.listening) return REFUSING;
-            return service.running ? readiness(monitor, pressure, clock()) : NO_WORKER;
-          },
-        })
-      : undefined;
-    reloader.start();
-    return {
-      address,
-      adminAddress: admin && { host: admin.host, port: admin.port },
-      reload: (cause) => reloader.reload(cause),
-      async close(graceMs) {
-        await stop(graceMs);
-        await admin?.close();
+  /** undefined: the config wants none. */
+  get adminAddress(): { readonly host: string; readonly port: number } | undefined {
+    return this.admin && { host: this.admin.host, port: this.admin.port };
+  }
+
+  async stats(): Promise<StatsSnapshot> {
+    return this.figures.stats();
+  }
+
+  memory(): MemorySnapshot {
+    const { pressure, monitor, reloader, rehearsals } = this;
+    const { bands } = reloader.config.memory;
+    return describeMemory(pressure, this.service.gate, monitor, bands, clock(), rehearsals.snapshot());
+  }
+
+  /** Reads the configuration again; how that ended is in the log, too. */
+  reload(cause: ReloadCause): Promise<ReloadOutcome> {
+    return this.reloader.reload(cause);
+  }
+
+  /** Drains for up to `graceMs`, then ends what is left. */
+  async stop(graceMs: number): Promise<void> {
+    this.closing = true;
+    this.reloader.close();
+    this.rehearsals.close();
+    this.listener.close();
+    this.says.closing();
+    const [ended] = await Promise.all([
+      this.service.close(graceMs),
+      this.alerts?.close(graceMs),
+      this.sweep?.close(),
+    ]);
+    this.sampler.close();
+    this.says.cut(ended);
+    this.monitor.close();
+    this.secure?.renewal.close();
+    await this.admin?.close();
+  }
+
+  private makeMonitor(): MemoryMonitor {
+    const { config, log, pressure, secure, service } = this;
+    return new MemoryMonitor({
+      upstream: config.upstream,
+      tls: secure && (() => secureOptions(config.upstream, secure)),
+      pollIntervalMs: config.memory.pollIntervalMs,
+      pressure,
+      gate: service.gate,
+      log,
+      clock,
+      covered: () => service.covered(),
+      onReading: () => this.pressureChanged(),
+      onServerTime: (epochMs) => service.adoptServerTime(epochMs),
+      onServer: (server) => {
+        service.adoptServer(server);
+        this.explainer.adoptServer(server);
+        this.says.recognised(server);
       },
+      onLost: () => {
+        this.listener.suspectUpstream();
+        this.says.monitorLost();
+      },
+    });
+  }
+
+  private makeListener(): Listener {
+    const { config, service, reloader, says } = this;
+    return new Listener({
+      listen: { ...config.listen, mode: config.listenMode },
+      secure: config.listenTls !== undefined,
+      upstream: config.upstream,
+      maxClients: () => Math.min(reloader.config.limits.maxClients, service.capacity.clients),
+      hasRoom: () => service.hasRoom,
+      clients: () => service.clients,
+      onClient: (client) => service.accept(client),
+      onAcceptFailed: (error) => says.acceptFailed(error),
+      onRefusing: (refusing) => {
+        if (refusing) service.serverGone();
+        says.refusing(refusing);
+      },
+      onReopenFailed: (error) => says.reopenFailed(error),
+    });
+  }
+
+  private async startAdmin(alerts: Alerts, sweep: SweepJob): Promise<AdminServer | undefined> {
+    const { config, log, sampler, reloader } = this;
+    if (config.admin.listen === false) return undefined;
+    const { growth, history, report, events, subscribe } = sampler;
+    return startAdmin({
+      ...this.figures,
+      ...{ growth, history, report, events, subscribe },
+      alerts: () => alerts.snapshot(),
+      sweep: () => sweep.snapshot(),
+      listen: config.admin.listen,
+      maxConnections: adminConnections(readRoom()),
+      token: config.admin.token,
+      explain: (request) => this.explainer.explain(request),
+      log,
+      version: VERSION,
+      config: () => reloader.snapshot(),
+      setRehearsal: (request) => this.setRehearsal(request),
+      reload: () => reloader.reload('POST /api/reload'),
+      health: () => ({ live: true }),
+      ready: () => this.ready(),
+    });
+  }
+
+  private consoleSources(): ConsoleSources {
+    return {
+      ...this.figures,
+      growth: this.sampler.growth,
+      version: VERSION,
+      mode: () => this.reloader.config.mode,
+      failed: (error) => this.says.questionFailed(error),
     };
-  } catch (error) {
-    await stop(0);
-    throw error;
+  }
+
+  private ready(): Readiness {
+    if (this.closing) return CLOSING;
+    if (!this.listener.listening) return REFUSING;
+    return this.service.running ? readiness(this.monitor, this.pressure, clock()) : NO_WORKER;
+  }
+
+  private setRehearsal(request: RehearsalRequest | undefined): RehearsalOutcome {
+    if (request !== undefined) return this.rehearsals.begin(request);
+    this.rehearsals.end();
+    return { ok: true, rehearsal: null };
+  }
+
+  private upstreamOom(): void {
+    this.pressure.upstreamOom(clock());
+    this.pressureChanged();
+    this.monitor.pollSoon();
+  }
+
+  private pressureChanged(): void {
+    this.service.pressureChanged(this.pressure.state(clock()));
+  }
+
+  /** Goes by another config; returns the workers that have not confirmed it. */
+  private async adopt(next: EffectiveConfig): Promise<readonly number[]> {
+    const { log, service } = this;
+    if (next.log.level !== this.reloader.config.log.level) {
+      log.level = next.log.level;
+      this.admin?.setLogLevel(next.log.level);
+    }
+    this.pressure.reconfigure(next.memory, clock());
+    this.pressureChanged();
+    const pending = await service.reload(next);
+    this.says.capacity(next, service.capacity);
+    this.monitor.reconfigure(next.memory);
+    this.explainer.reload(next);
+    this.sampler.reload(next);
+    this.alerts?.reload(next.alerts);
+    this.sweep?.reload(next);
+    void this.secure?.renewal.reload();
+    return pending;
   }
 }
 
-/** By which somebody who is told of it knows it from others. */
-function instanceName(address: RunningProxy['address']): string {
-  return `${hostname()} (${formatListenAddress(address)})`;
-}
-
-const CAPACITY: Readonly<Record<Capacity['by'], string>> = {
-  'open files': 'the process may open no more files: raise that limit (ulimit -n, LimitNOFILE)',
-  heap: "node's heap has no room for more: give the container more memory, or set NODE_OPTIONS=--max-old-space-size=MiB",
-  memory: 'the container has no memory for more: give it more',
-};
-
-/** As Redis does where its maxclients cannot be had. */
-function logCapacity(
+/** One that has started. */
+export async function startProxy(
+  config: EffectiveConfig,
   log: Logger,
-  { limits: { maxClients } }: EffectiveConfig,
-  { clients, by }: Capacity,
-): void {
-  if (clients >= maxClients) return;
-  log.warn({ maxClients, served: clients }, `limits.maxClients is lowered to ${clients}: ${CAPACITY[by]}`);
+  parts?: ProxyParts,
+): Promise<SpillwayProxy> {
+  const proxy = new SpillwayProxy(config, log, parts);
+  await proxy.start();
+  return proxy;
 }
 
 /** Of a config that was made by a program. */
 function unchanging(config: EffectiveConfig): ReloadSource {
   return { file: undefined, text: undefined, load: async () => ({ config, warnings: [] }) };
-}
-
-function logServer(log: Logger, server: ServerFacts): void {
-  const { version, commands } = server;
-  log.info({ version, commands: commands.length }, 'upstream recognised');
-  const { followUps, followUp } = followUpFormOf(server);
-  if (!followUps) {
-    log.warn(
-      { version },
-      `the upstream has no ${followUp === EXPIRE_NX ? 'PEXPIRE' : 'PEXPIRE … NX (7.0) and no EVAL'}: SETNX, MSET, GETSET, SET KEEPTTL and applyTo "all" give no TTL`,
-    );
-  } else if (followUp !== EXPIRE_NX) {
-    log.info(
-      { version },
-      'the upstream has no PEXPIRE … NX (7.0): a script sets the TTLs of SETNX, MSET, GETSET, SET KEEPTTL and applyTo "all"; clients need the right to run EVAL, PTTL and PEXPIRE',
-    );
-  }
-}
-
-function logLevelChange(log: Logger, { priority, from, to, pressure, cause, reading }: LevelChange): void {
-  const percent = `${(pressure * 100).toFixed(1)}%`;
-  const fields = { priority: PRIORITY_NAMES[priority], from, to, pressure: percent, cause, reading };
-  if (to === 'open') log.info(fields, 'shedding ended');
-  else
-    log.warn(
-      fields,
-      to === 'full' ? 'shedding all writes of this priority' : 'shedding a share of this priority',
-    );
-}
-
-function describeLevelChange({ priority, from, to, pressure, cause }: LevelChange): string {
-  const what = { open: 'admitted again', partial: 'refused in part', full: 'all refused' }[to];
-  const percent = `${(pressure * 100).toFixed(1)} %`;
-  return `writes of priority ${PRIORITY_NAMES[priority]} ${what} (${from} → ${to}) at ${percent}: ${cause}`;
-}
-
-const CLOSING = { ready: false, reasons: ['the proxy is closing: no client is accepted any more'] };
-const REFUSING = { ready: false, reasons: ['the upstream refuses connections, and so does the data port'] };
-const NO_WORKER = { ready: false, reasons: ['no worker process is running: the log says why they ended'] };
-
-/** Ready: clients will find an upstream. Reasons may be given all the same: what then works only in part. */
-function readiness(
-  monitor: MemoryMonitor,
-  pressure: Pressure,
-  now: number,
-): { ready: boolean; reasons: string[] } {
-  const reasons: string[] = [];
-  if (!monitor.reachable) reasons.push('the upstream cannot be reached');
-  if (pressure.reading === undefined)
-    reasons.push('there is no memory reading, so nothing is shed: may the monitor run INFO?');
-  else if (pressure.isStale(now)) reasons.push('the last memory reading is stale');
-  return { ready: monitor.reachable, reasons };
 }

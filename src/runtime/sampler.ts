@@ -24,7 +24,7 @@ export class Sampler implements Shown {
   private readonly samples: History;
   private readonly ruleHistory = new RuleHistory();
   private readonly watchers = new Set<(live: LiveSnapshot) => void>();
-  private readonly timer: NodeJS.Timeout;
+  private timer: NodeJS.Timeout | undefined;
   private looking = false;
 
   /** `clock`: monotonic milliseconds. */
@@ -38,6 +38,9 @@ export class Sampler implements Shown {
     this.ttls = ttlsOf(config);
     this.modes = modesOf(config);
     this.samples = new History((rule) => this.ttls.get(rule) ?? 0);
+  }
+
+  start(): void {
     this.timer = setInterval(() => void this.look(), INTERVAL_MS).unref();
     void this.look();
   }

@@ -29,6 +29,8 @@ export interface Service {
   readonly hasRoom: boolean;
   /** Clients can be served. */
   readonly running: boolean;
+  /** Resolves when clients can be served; rejects when they never will be. */
+  start(): Promise<void>;
   /** Takes over an accepted client, which is not read yet. */
   accept(client: Socket): void;
   /** The server refuses connections: ends the clients that have nothing under way. */

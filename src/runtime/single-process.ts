@@ -42,6 +42,8 @@ export class SingleProcess implements Service {
     return this.plane.clients.size;
   }
 
+  async start(): Promise<void> {}
+
   accept(client: Socket): void {
     this.plane.clients.accept(client);
   }

@@ -252,7 +252,7 @@ t.test('when the proxy is gone, the page says so and shows no longer as if it we
   const { page } = await openPage(t, browser, proxy.adminPort);
   await page.locator('#connection', { hasText: /^live$/ }).waitFor({ timeout: SHOWN_MS });
   await load.stop();
-  await proxy.running.close(0);
+  await proxy.running.stop(0);
   await page.locator('#connection', { hasText: /trying again/ }).waitFor({ timeout: SHOWN_MS });
   t.ok(await page.evaluate(() => document.body.classList.contains('stale')));
 });

@@ -65,7 +65,7 @@ for (const pool of POOLS) {
     void client.write(command('QUIT'));
     t.equal((await client.readUntilClosed()).toString(), '+OK\r\n');
     t.match(await proxy.admin('/api/memory'), { upstreamVersion: /^\d/ }, 'the monitor reads it, too');
-    await proxy.running.close(0);
+    await proxy.running.stop(0);
     t.notOk(existsSync(own), 'the file goes with the proxy');
   });
 }
@@ -109,7 +109,7 @@ t.test('a socket file that nobody listens at is removed; anything else is left a
   await new Promise((resolve) => killed.close(resolve));
   t.ok(existsSync(stale));
   const running = await start(stale);
-  t.teardown(() => running.close(0));
+  t.teardown(() => running.stop(0));
   t.equal((await (await withUnix(t, stale)).call('PING')).toString(), '+PONG\r\n');
 
   await t.rejects(start(stale), { code: 'EADDRINUSE' }, 'a running process keeps its socket');

@@ -122,7 +122,7 @@ t.test('the stream tells what the other paths do, and holds no drain up', async 
   t.match(live.clients, await proxy.admin('/api/clients'));
   t.same(live.events, await proxy.admin('/api/events'));
   client.destroy();
-  await proxy.running.close(60_000);
+  await proxy.running.stop(60_000);
   const rest = async () => {
     while (!(await reader?.read())?.done);
   };

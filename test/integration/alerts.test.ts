@@ -79,7 +79,7 @@ async function withAlerting(t: Test, redis: { port: number }, webhook: string, w
     adminToken: 'a-token-of-a-test',
   };
   const running = await startProxy(compileConfig(config, secrets), pino(sink));
-  t.teardown(() => running.close(0));
+  t.teardown(() => running.stop(0));
   const ask = async (path: string, body?: object) => {
     const response = await fetch(`http://127.0.0.1:${running.adminAddress?.port}${path}`, {
       headers: { authorization: 'Bearer a-token-of-a-test', 'content-type': 'application/json' },
@@ -170,13 +170,13 @@ t.test('the last alert is sent while the proxy closes; one that hangs does not h
   await until(async () => (await alerts()).problem !== null, UNHURRIED);
   receiver.answer = OK;
   const before = receiver.taken.length;
-  await running.close(5000);
+  await running.stop(5000);
   t.equal(receiver.taken.length, before + 1);
 
   receiver.answer = () => {};
   const hung = await withAlerting(t, redis, receiver.url);
   await until(() => receiver.taken.length === before + 2, UNHURRIED);
-  await hung.running.close(600_000);
+  await hung.running.stop(600_000);
   t.equal(receiver.taken.length, before + 2);
 });
 

@@ -86,7 +86,7 @@ t.test('top on a terminal', { timeout: 120_000 }, async (t) => {
   writing = false;
   await writer;
 
-  await proxy.running.close(0);
+  await proxy.running.stop(0);
   await top.shows('nothing listens there');
   await withProxy(t, { redis, config });
   await top.shows(/^cache +0/);

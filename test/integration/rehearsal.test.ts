@@ -31,7 +31,7 @@ async function withGuarded(t: Test, redis: { port: number }, workers: number) {
     workers,
   });
   const running = await startProxy(compileConfig(config, { adminToken: TOKEN }), pino({ level: 'silent' }));
-  t.teardown(() => running.close(0));
+  t.teardown(() => running.stop(0));
   const ask = async (path: string, method = 'GET', body?: unknown) => {
     const response = await fetch(`http://127.0.0.1:${running.adminAddress?.port}${path}`, {
       method,

@@ -2,7 +2,7 @@
 import { type Logger, pino } from 'pino';
 import { compileConfig } from '../../src/config/compile.js';
 import { configSchema } from '../../src/config/schema.js';
-import { type ProxyParts, type RunningProxy, startProxy } from '../../src/runtime/proxy.js';
+import { type ProxyParts, type SpillwayProxy, startProxy } from '../../src/runtime/proxy.js';
 import type { TestScope } from './redis.js';
 
 export interface ProxyOptions {
@@ -22,7 +22,7 @@ export interface TestProxy {
   readonly port: number;
   /** Undefined when the config switches the admin server off. */
   readonly adminPort: number | undefined;
-  readonly running: RunningProxy;
+  readonly running: SpillwayProxy;
   /** GET on the admin address, parsed as JSON. */
   admin(path: string): Promise<unknown>;
 }
@@ -64,7 +64,7 @@ export async function withProxy(
     source,
     ...(observe && { observe }),
   });
-  t.teardown(() => running.close(0));
+  t.teardown(() => running.stop(0));
   const adminPort = running.adminAddress?.port;
   return {
     port: running.address.port,

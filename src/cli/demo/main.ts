@@ -50,7 +50,7 @@ export async function runDemo({ seconds, json }: DemoOptions): Promise<number> {
     const binary = await ensureServerBinary(say);
     const behind = owned(await startRedis({ binary, args: SERVER_ARGS }), (redis) => redis.stop());
     const alone = owned(await startRedis({ binary, args: SERVER_ARGS }), (redis) => redis.stop());
-    const proxy = owned(await startDemoProxy(behind), (running) => running.close(0));
+    const proxy = owned(await startDemoProxy(behind), (running) => running.stop(0));
     const admin = proxy.adminAddress;
     if (admin === undefined) throw new Error('the demo needs the admin server of its proxy');
     const api = `http://127.0.0.1:${admin.port}/api`;

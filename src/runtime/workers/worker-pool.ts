@@ -69,14 +69,14 @@ export class WorkerPool implements Service {
   /** Workers that did not report in the last round. */
   private silent = 0;
   private round: Promise<void> | undefined;
-  private readonly reporting: NodeJS.Timeout;
+  private reporting: NodeJS.Timeout | undefined;
   private retry: NodeJS.Timeout | undefined;
   private readonly delayed = new Set<NodeJS.Timeout>();
   private readonly workerEvents: WorkerEvents;
   /** Called with each worker that is ready or gone. */
   private onChange: (gone?: string) => void = () => {};
 
-  private constructor(
+  constructor(
     private config: EffectiveConfig,
     private readonly log: Logger,
     events: ServiceEvents,
@@ -97,32 +97,20 @@ export class WorkerPool implements Service {
       reported: ({ stats }) => this.total.add(stats),
       gone: (worker, how) => this.lost(worker, how),
     };
-    this.reporting = setInterval(() => void this.freshReports(), REPORT_EVERY_MS);
-    this.reporting.unref();
   }
 
   /** Starts all workers of the config. Rejects when one of them ends before all are ready. */
-  static async start(
-    config: EffectiveConfig,
-    log: Logger,
-    events: ServiceEvents,
-    logOutput?: LogLosses,
-  ): Promise<WorkerPool> {
-    const pool = new WorkerPool(config, log, events, logOutput);
-    try {
-      await new Promise<void>((resolve, reject) => {
-        pool.onChange = (gone) => {
-          if (gone !== undefined) reject(new Error(gone));
-          else if (pool.ready.length === config.workers) resolve();
-        };
-        for (let number = 1; number <= config.workers; number++) pool.startWorker(number);
-      });
-    } catch (error) {
-      await pool.close(0);
-      throw error;
-    }
-    pool.onChange = () => {};
-    return pool;
+  async start(): Promise<void> {
+    const { workers } = this.config;
+    this.reporting = setInterval(() => void this.freshReports(), REPORT_EVERY_MS).unref();
+    await new Promise<void>((resolve, reject) => {
+      this.onChange = (gone) => {
+        if (gone !== undefined) reject(new Error(gone));
+        else if (this.ready.length === workers) resolve();
+      };
+      for (let number = 1; number <= workers; number++) this.startWorker(number);
+    });
+    this.onChange = () => {};
   }
 
   get clients(): number {

@@ -137,7 +137,7 @@ t.test('a wrong clock of this machine deletes nothing and prolongs nothing', asy
       for (const form of FORMS.atS) await compare(through, direct, form, String(at));
       for (const form of FORMS.atMs) await compare(through, direct, form, String(at * 1000));
     }
-    await proxy.running.close(0);
+    await proxy.running.stop(0);
     t.pass(`off by ${skewMs} ms`);
   }
 });

@@ -1,0 +1,29 @@
+// What all who show the proxy read: the page, metrics, the console, the history.
+import { describeConfig } from '../config/describe.js';
+import type { EffectiveConfig } from '../config/effective.js';
+import type { MemorySnapshot } from '../memory/snapshot.js';
+import { snapshotStats } from '../observe/stats/snapshot.js';
+import type { AdminSources } from '../surfaces/admin/types.js';
+import type { Listener } from '../wire/client/listener.js';
+import type { Service } from './service.js';
+
+export type Figures = Pick<
+  AdminSources,
+  'stats' | 'memory' | 'connections' | 'workers' | 'clients' | 'rules'
+>;
+
+export function figuresOf(
+  service: Service,
+  listener: Pick<Listener, 'snapshot'>,
+  memory: () => MemorySnapshot,
+  config: () => EffectiveConfig,
+): Figures {
+  return {
+    stats: async () => snapshotStats(await service.stats(), Date.now()),
+    memory,
+    connections: async () => ({ ...(await service.snapshot()), ...listener.snapshot() }),
+    workers: () => service.workers(),
+    clients: () => service.topClients(),
+    rules: () => describeConfig(config()).rules,
+  };
+}
