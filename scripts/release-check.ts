@@ -1,6 +1,7 @@
 // npm run release:check: packs the release and uses it as a stranger would. Fails at the first thing that is wrong:
 // the tarball holds what the program needs and nothing else, installs into an empty folder without development
-// packages, locally and with --global, and its `spillway` prints its version, checks a configuration, and serves.
+// packages, locally and with --global, and its `spillway` prints its version, checks a configuration, and serves. What it
+// exports has types, and is a proxy in another program's process.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -20,12 +21,37 @@ const NEEDED = [
   'README.md',
   'dist/surfaces/admin/page/index.html',
   'dist/cli/main.js',
+  'dist/index.d.ts',
+  'dist/index.js',
   'package.json',
   'proxy.config.json',
   'proxy.schema.json',
 ];
 const FOLDERS = new Set(['deploy', 'dist', 'docs']);
-const UNWANTED = /\.(ts|map|tsbuildinfo|test\.js)$/;
+const UNWANTED = /(?:(?<!\.d)\.ts|\.map|\.tsbuildinfo|\.test\.js)$/;
+
+const APP = `
+import { ConfigError, Spillway, type SpillwayConfig } from 'redis-spillway';
+const config: SpillwayConfig = {
+  listen: '127.0.0.1:0',
+  admin: { listen: '127.0.0.1:0' },
+  upstream: { url: 'redis://127.0.0.1:1' },
+  rules: [{ name: 'cache', match: 'cache:*', ttl: '1h' }],
+};
+// @ts-expect-error a mistyped setting
+const wrong: SpillwayConfig = { lisen: '' };
+try {
+  new Spillway({ config: wrong });
+} catch (error) {
+  if (!(error instanceof ConfigError)) throw error;
+}
+const proxy = new Spillway({ config });
+await proxy.start();
+const { status } = await fetch(proxy.adminUrl + '/healthz');
+const writes: number = (await proxy.stats()).rules[0].writes;
+console.log(status === 200 && writes === 0 ? 'healthy' : 'not healthy');
+await proxy.stop();
+`;
 
 interface Packed {
   readonly filename: string;
@@ -45,6 +71,8 @@ writeFileSync(path.join(project, 'package.json'), '{ "private": true }\n');
 run('npm', [...INSTALL, '--omit=dev', tarball], project);
 const installed = path.join(project, 'node_modules/redis-spillway');
 await tryOut(path.join(project, 'node_modules/.bin/spillway'), path.join(installed, 'proxy.config.json'));
+
+embed();
 
 const prefix = path.join(folder, 'global');
 run('npm', [...INSTALL, '--global', '--prefix', prefix, tarball], folder);
@@ -108,6 +136,18 @@ async function tryOut(program: string, config: string): Promise<void> {
   console.log(
     `${path.relative(folder, program)}: prints its version, checks a configuration, is healthy, ends`,
   );
+}
+
+/** Has a program in TypeScript, with all checks, start a proxy in its own process. */
+function embed(): void {
+  writeFileSync(path.join(project, 'app.mts'), APP);
+  const compiler = path.join(ROOT, 'node_modules/typescript/bin/tsc');
+  const types = ['--types', 'node', '--typeRoots', path.join(ROOT, 'node_modules/@types')];
+  const checks = ['--strict', '--module', 'nodenext', '--target', 'es2022', ...types];
+  run(process.execPath, [compiler, ...checks, 'app.mts'], project);
+  const said = run(process.execPath, ['app.mjs'], project);
+  if (said !== 'healthy\n') fail(`a program that uses the package said ${said}`);
+  console.log('redis-spillway: a TypeScript program runs a proxy in its own process');
 }
 
 async function end(proxy: ChildProcess): Promise<number | null> {

@@ -43,6 +43,7 @@ export const ONE_POOLING: readonly string[] = [
   'integration/demo.test.ts',
   'integration/deploy.test.ts',
   'integration/docs.test.ts',
+  'integration/embedding.test.ts',
   'integration/exit-codes.test.ts',
   'integration/keep-alive.test.ts',
   'integration/scripted-redis.test.ts',

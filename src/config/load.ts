@@ -25,6 +25,8 @@ import { checkTlsFiles } from './tls-files.js';
 export interface ConfigSources {
   /** Path of the config file; before SPILLWAY_CONFIG. Without either, defaults only. */
   readonly file?: string | undefined;
+  /** What would stand in a file, instead of one. */
+  readonly content?: unknown;
   /** Usually process.env. */
   readonly env: Environment;
   readonly flags: ConfigFlags;
@@ -50,11 +52,11 @@ export function reloadConfig(sources: ConfigSources): Promise<LoadedConfig> {
   return withFiles(load(sources));
 }
 
-function* load({ file: given, env, flags }: ConfigSources): WithFiles<LoadedConfig> {
-  const file = given ?? nonEmpty(env[CONFIG_VARIABLE]);
+function* load({ file: given, content, env, flags }: ConfigSources): WithFiles<LoadedConfig> {
+  const file = content === undefined ? (given ?? nonEmpty(env[CONFIG_VARIABLE])) : undefined;
   const text = file === undefined ? undefined : yield* readText(file, 'the config file');
-  const content = file === undefined || text === undefined ? {} : parseFile(file, text);
-  const { value, origins } = override(content, env, flags);
+  const parsedFile = file === undefined || text === undefined ? {} : parseFile(file, text);
+  const { value, origins } = override(content ?? parsedFile, env, flags);
   const parsed = checkConfig(value, file, origins);
   const config = compileConfig(parsed, {
     upstreamPassword: yield* readPassword(env),

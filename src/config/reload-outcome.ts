@@ -1,7 +1,7 @@
 // What a reload was asked for by, and how it ended: field names are an API. Owns shapes only.
 
 /** What a reload was asked for by. */
-export type ReloadCause = 'SIGHUP' | 'POST /api/reload' | 'file change';
+export type ReloadCause = 'SIGHUP' | 'POST /api/reload' | 'file change' | 'reload()';
 
 /** Why a config was not taken over: what is wrong, and where. */
 export interface ReloadFailure {
