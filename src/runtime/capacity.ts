@@ -4,13 +4,12 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { getHeapStatistics } from 'node:v8';
 import type { EffectiveConfig } from '../config/effective.js';
+import { CONNECTIONS_PER_CLIENT } from '../wire/upstream/shared-room.js';
 
 const MIB = 1024 ** 2;
 
 /** For the monitor, probes, files that are read again, and connections that are refused: as Redis keeps back 32. */
 const RESERVED_FILES = 32;
-/** Its own, and one to the server; with command pooling that is the most, too. */
-const FILES_PER_CLIENT = 2;
 /**
  * Of the heap: what serves no client (half of it is V8's for objects that do not last), each rule's counters and index,
  * and one client (measured idle: 9 KiB, with TLS 12).
@@ -50,19 +49,28 @@ export function capacityOf(
   const secure = listenTls !== undefined || upstream.tls !== undefined;
   const own = { heap: HEAP.base + rules.length * HEAP.perRule, memory: MEMORY.perProcess };
   const processes = workers === 1 ? 1 : workers + 1;
-  const files = room.openFiles ?? Number.POSITIVE_INFINITY;
   const shared = upstream.pool === 'command' ? upstream.sharedConnections : 0;
   const memory = (room.memoryBytes ?? Number.POSITIVE_INFINITY) - processes * own.memory;
   const ends: Capacity[] = [
     {
       by: 'open files',
-      clients: (files - room.filesInUse - RESERVED_FILES - adminConnections - shared) / FILES_PER_CLIENT,
+      clients: (connectionsOf(room, adminConnections) - shared) / CONNECTIONS_PER_CLIENT,
     },
     { by: 'heap', clients: (room.heapBytes - own.heap) / (secure ? HEAP.perSecureClient : HEAP.perClient) },
     { by: 'memory', clients: memory / workers / (secure ? MEMORY.perSecureClient : MEMORY.perClient) },
   ];
   const { by, clients } = ends.reduce((least, end) => (end.clients < least.clients ? end : least));
   return { by, clients: Math.max(LEAST, Math.floor(clients)) };
+}
+
+/** Connections of clients and to the server that the process may have. */
+export function connectionsOf({ openFiles, filesInUse }: Room, adminConnections: number): number {
+  return (openFiles ?? Number.POSITIVE_INFINITY) - filesInUse - RESERVED_FILES - adminConnections;
+}
+
+/** What is left of it where only `most` clients have room, since others share so many connections. */
+export function loweredTo(capacity: Capacity, most: number): Capacity {
+  return most < capacity.clients ? { clients: Math.max(LEAST, most), by: 'open files' } : capacity;
 }
 
 /** Of this process, now. */

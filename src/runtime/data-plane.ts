@@ -76,6 +76,8 @@ export class DataPlane {
     private config: EffectiveConfig,
     private readonly log: Logger,
     events: DataPlaneEvents,
+    /** Of clients and to the server, that this process may have. */
+    connections: number,
     observe: (stats: TrafficStats) => TrafficObserver = (stats) => stats,
   ) {
     let stampedMs = Date.now();
@@ -119,6 +121,7 @@ export class DataPlane {
       entrance: this.entrance,
       onTurnedAway: (source, error) => this.logTurnedAway(source, error),
       onFault: ({ address }, fault) => this.logFault(address, fault),
+      connections,
       sharedConnections: config.upstream.pool === 'command' ? config.upstream.sharedConnections : 0,
       responseTimeoutMs: config.upstream.responseTimeoutMs,
       idleTimeoutMs: config.limits.idleTimeoutMs,

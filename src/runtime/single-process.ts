@@ -9,7 +9,14 @@ import { type Covered, coveredBy } from '../memory/pressure.js';
 import type { WorkersSnapshot } from '../observe/snapshots/workers.js';
 import type { TrafficStats } from '../observe/stats/counters.js';
 import type { ClientTraffic } from '../wire/client/link-options.js';
-import { adminConnections, type Capacity, capacityOf, readRoom } from './capacity.js';
+import {
+  adminConnections,
+  type Capacity,
+  capacityOf,
+  connectionsOf,
+  loweredTo,
+  readRoom,
+} from './capacity.js';
 import { DataPlane, type DataPlaneSnapshot } from './data-plane.js';
 import type { LogLosses } from './log/log-output.js';
 import { ownUsage } from './own-usage.js';
@@ -18,7 +25,7 @@ import { type Service, type ServiceEvents, TOP_CLIENTS } from './service.js';
 export class SingleProcess implements Service {
   readonly running = true;
   readonly hasRoom = true;
-  readonly capacity: Capacity;
+  private readonly atMost: Capacity;
   private readonly plane: DataPlane;
 
   constructor(
@@ -29,9 +36,15 @@ export class SingleProcess implements Service {
     private readonly logOutput?: LogLosses,
   ) {
     const room = readRoom();
-    this.capacity = capacityOf(config, room, config.admin.listen ? adminConnections(room) : 0);
-    this.plane = new DataPlane(config, log, { ...events, clientClosed: () => {} }, observe);
+    const kept = config.admin.listen ? adminConnections(room) : 0;
+    this.atMost = capacityOf(config, room, kept);
+    const connections = connectionsOf(room, kept);
+    this.plane = new DataPlane(config, log, { ...events, clientClosed: () => {} }, connections, observe);
     this.plane.stats.upstreamOomSeen = events.upstreamOom;
+  }
+
+  get capacity(): Capacity {
+    return loweredTo(this.atMost, this.plane.clients.most);
   }
 
   get gate(): ShedGate {

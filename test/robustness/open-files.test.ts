@@ -110,6 +110,50 @@ for (const { workers, pool, secure } of MODES) {
   });
 }
 
+for (const workers of [1, 2]) {
+  t.test(`workers ${workers}: each client has a user of its own`, { timeout: 120_000 }, async (t) => {
+    const proxy = await startProxyProcess({
+      config: {
+        upstream: { url: `redis://127.0.0.1:${redis.port}`, pool: 'command', sharedConnections: 4 },
+        workers,
+      },
+      openFiles: OPEN_FILES,
+    });
+    t.teardown(() => proxy.stop());
+    const figures = async (): Promise<ConnectionSnapshot> =>
+      (await proxy.admin('/api/connections')) as ConnectionSnapshot;
+    const { clientsLimit } = await figures();
+    const look = await connectRaw(redis.port);
+    const served: RawClient[] = [];
+    for (let i = 0; i < clientsLimit; i++) {
+      await look.call('ACL', 'SETUSER', `user${i}`, 'on', '>secret', '~*', '+@all');
+      const client = await connectRaw(proxy.port, 30_000);
+      const reply = String(await client.call('AUTH', `user${i}`, 'secret').catch(() => client.peek()));
+      if (reply !== '+OK\r\n') {
+        t.equal(reply, MAX_CLIENTS_ERROR);
+        client.destroy();
+        continue;
+      }
+      served.push(client);
+      // It shares now, if it may: once for what the server may put off, and once for the rest.
+      t.equal(String(await client.call('GET', 'nothing')), '$-1\r\n');
+      t.equal(String(await client.call('SET', 'something', String(i))), '+OK\r\n');
+    }
+    t.ok(served.length >= (clientsLimit * 3) / 4, `${served.length} of ${clientsLimit} are served`);
+    const { pool } = await figures();
+    t.ok(pool !== null && pool.clientsSharing > 0 && pool.clientsSharing < served.length);
+    // All of them need a connection of their own at once, and then none any more.
+    const replies = served.map((client) => client.call('WATCH', 'something'));
+    for (const reply of await Promise.all(replies)) t.equal(String(reply), '+OK\r\n');
+    for (const client of served) t.equal(String(await client.call('GET', 'nothing')), '$-1\r\n');
+    for (const client of served) t.equal(String(await client.call('UNWATCH')), '+OK\r\n');
+    for (const client of served) t.equal(String(await client.call('GET', 'nothing')), '$-1\r\n');
+    t.match(await figures(), { clients: served.length, upstreamFailures: 0 });
+    t.notMatch(proxy.log(), /"level":(50|60)/);
+    for (const client of [...served, look]) client.destroy();
+  });
+}
+
 t.test(
   'a small heap: as many clients as fit, and not one that ends the process',
   { timeout: 120_000 },

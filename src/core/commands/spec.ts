@@ -94,6 +94,7 @@ export const PIN_REASONS = [
   'large-value',
   'large-reply',
   'slow-reader',
+  'no-room',
   'malformed',
 ] as const;
 export type PinReason = (typeof PIN_REASONS)[number];

@@ -250,6 +250,14 @@ export class Session implements CommandHandler, ReplyOwner {
     this.connection.hold?.holdForGood();
   }
 
+  /** There is no room for the shared connection that it wants: it gets one of its own, for good. */
+  keepOwn(): void {
+    if (this.wants !== Place.SHARED) return;
+    this.stopSharing();
+    this.wants = Place.OWN;
+    if (this.context.pooling !== undefined) this.context.pooling.pins['no-room']++;
+  }
+
   /** Its own connection has other rights than it must have: it is to be ended. */
   get hasOtherRights(): boolean {
     return this.connection.hasOtherRights;

@@ -74,7 +74,8 @@ export type ToWorker =
 
 export type FromWorker =
   | { readonly type: 'ready'; readonly snapshot: DataPlaneSnapshot; readonly capacity: Capacity }
-  | { readonly type: 'clients'; readonly taken: number; readonly closed: number }
+  /** `most`: so many it can serve as things are. */
+  | { readonly type: 'clients'; readonly taken: number; readonly closed: number; readonly most: number }
   /** `question`: the last one that this answers. */
   | { readonly type: 'growth'; readonly growth: Growth; readonly question: number }
   | { readonly type: 'report'; readonly report: Report }

@@ -3,7 +3,7 @@
 // ends it, and so does the primary's own end.
 import type { Socket } from 'node:net';
 import { Pressure } from '../../memory/pressure.js';
-import { capacityOf, readRoom } from '../capacity.js';
+import { capacityOf, connectionsOf, readRoom } from '../capacity.js';
 import { consoleAnswers } from '../console-answers.js';
 import { DataPlane } from '../data-plane.js';
 import { LogOutput, logTo } from '../log/log-output.js';
@@ -44,18 +44,24 @@ function start({ worker, workers, config, server }: Extract<ToWorker, { type: 's
   });
   const clock = () => performance.now();
   const clients = { taken: 0, closed: 0 };
-  const clientsChanged = (): void => primary.post({ type: 'clients', ...clients });
+  const clientsChanged = (): void => primary.post({ type: 'clients', ...clients, most: plane.clients.most });
   const line = new ConsoleLine((question, asked) => primary.post({ type: 'asked', question, asked }));
   const answers = consoleAnswers((questions) => line.ask(questions), 0);
-  const plane = new DataPlane(config, log, {
-    asked: answers,
-    upstreamFailed: ({ message, code }: NodeJS.ErrnoException) =>
-      primary.post({ type: 'upstreamFailed', message, code }),
-    clientClosed: () => {
-      clients.closed++;
-      clientsChanged();
+  const room = readRoom();
+  const plane = new DataPlane(
+    config,
+    log,
+    {
+      asked: answers,
+      upstreamFailed: ({ message, code }: NodeJS.ErrnoException) =>
+        primary.post({ type: 'upstreamFailed', message, code }),
+      clientClosed: () => {
+        clients.closed++;
+        clientsChanged();
+      },
     },
-  });
+    connectionsOf(room, 0),
+  );
   stopServing = () => void plane.close(0);
   const { gate, stats } = plane;
   const pressure = new Pressure(config.memory, gate, () => {});
@@ -143,6 +149,6 @@ function start({ worker, workers, config, server }: Extract<ToWorker, { type: 's
   });
   if (server !== undefined) plane.adoptServer(server);
   // The admin server is the primary's.
-  const capacity = capacityOf(config, readRoom(), 0);
+  const capacity = capacityOf(config, room, 0);
   primary.post({ type: 'ready', snapshot: plane.snapshot(), capacity });
 }

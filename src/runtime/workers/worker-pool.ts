@@ -120,8 +120,16 @@ export class WorkerPool implements Service {
   }
 
   get capacity(): Capacity {
-    const { clients, by } = this.perWorker ?? { clients: 0, by: 'open files' };
-    return { clients: clients * this.config.workers, by };
+    const perWorker = this.perWorker ?? { clients: 0, by: 'open files' };
+    // One that is being replaced counts: clients wait for it.
+    let clients = perWorker.clients * (this.config.workers - this.workersByNumber.size);
+    let { by } = perWorker;
+    for (const worker of this.workersByNumber.values()) {
+      const capacity = worker.capacity ?? perWorker;
+      clients += capacity.clients;
+      if (capacity.clients < perWorker.clients) by = capacity.by;
+    }
+    return { clients, by };
   }
 
   get hasRoom(): boolean {
@@ -240,7 +248,7 @@ export class WorkerPool implements Service {
   }
 
   private welcome(worker: WorkerProcess): void {
-    this.perWorker = worker.capacity;
+    this.perWorker = worker.atMost;
     // It may have been started before the last reload.
     void worker.reload(this.config, RELOAD_LIMIT_MS);
     if (this.pressure !== undefined) this.tellPressure(worker, this.pressure);

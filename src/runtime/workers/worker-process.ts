@@ -8,7 +8,7 @@ import { withoutSecrets, withoutSecretVariables } from '../../config/secrets.js'
 import type { ConsoleQuestion } from '../../core/session/state/console-question.js';
 import type { WorkerSnapshot } from '../../observe/snapshots/workers.js';
 import type { ClientTraffic } from '../../wire/client/link-options.js';
-import type { Capacity } from '../capacity.js';
+import { type Capacity, loweredTo } from '../capacity.js';
 import type { DataPlaneSnapshot } from '../data-plane.js';
 import type { Usage } from '../own-usage.js';
 import type { FromWorker, Growth, Report, ToWorker } from './messages.js';
@@ -37,7 +37,9 @@ export const LATE_MS = 100;
 
 export class WorkerProcess {
   isReady = false;
-  /** Known once it is ready. */
+  /** What it can serve at most. Known once it is ready. */
+  atMost: Capacity | undefined;
+  /** What it can serve now. */
   capacity: Capacity | undefined;
   /** As of its last report, or its start. */
   snapshot: DataPlaneSnapshot | undefined;
@@ -168,12 +170,14 @@ export class WorkerProcess {
       case 'ready':
         this.isReady = true;
         this.snapshot = message.snapshot;
+        this.atMost = message.capacity;
         this.capacity = message.capacity;
         events.ready(this);
         break;
       case 'clients':
         this.taken = message.taken;
         this.closed = message.closed;
+        this.capacity = this.atMost && loweredTo(this.atMost, message.most);
         events.clientsChanged(this);
         break;
       case 'growth': {

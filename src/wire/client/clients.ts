@@ -6,6 +6,7 @@ import { AddedLatency, type Way } from '../added-latency.js';
 import { BulkTurns } from '../bulk-turns.js';
 import { slabs } from '../slabs.js';
 import { Turn } from '../turn.js';
+import { SharedRoom } from '../upstream/shared-room.js';
 import { UnreadReplies } from '../upstream/unread-replies.js';
 import { UpstreamCheck } from '../upstream/upstream-check.js';
 import { UpstreamPool, type UpstreamPoolSnapshot } from '../upstream/upstream-pool.js';
@@ -18,6 +19,8 @@ export interface ClientsOptions
   extends Omit<LinkOptions<ClientLink>, 'bulkTurns' | 'turn' | 'added' | 'unread' | 'counters'> {
   /** Shared upstream connections for each user, database and protocol; 0: each client has one of its own. */
   readonly sharedConnections: number;
+  /** Connections of clients and to the server that this process may have. */
+  readonly connections: number;
   /** A shared connection that owes replies and is silent for so long takes no further commands. */
   readonly responseTimeoutMs: number;
   readonly context: SessionContext;
@@ -66,6 +69,7 @@ export interface ClientsSnapshot extends LinkCounters {
 export class Clients {
   private linkOptions: LinkOptions<ClientLink>;
   private readonly pool: UpstreamPool | undefined;
+  private readonly room: SharedRoom;
   private readonly links = new Set<ClientLink>();
   private readonly counters: LinkCounters = {
     clientsTimedOut: 0,
@@ -117,9 +121,11 @@ export class Clients {
       upstreamEnded: (then) => this.check.afterwards(then),
       closed: (link) => this.forget(link),
     };
+    this.room = new SharedRoom(options.connections, sharedConnections, () => this.size);
     if (sharedConnections > 0) {
       this.pool = new UpstreamPool({
         upstream,
+        room: this.room,
         size: sharedConnections,
         responseTimeoutMs: options.responseTimeoutMs,
         turn,
@@ -136,6 +142,11 @@ export class Clients {
   /** Those on their way in count, too. */
   get size(): number {
     return this.links.size + this.entrance.size;
+  }
+
+  /** So many can be served as things are: the more connections they share, the fewer. */
+  get most(): number {
+    return this.room.mostClients;
   }
 
   /** Takes over an accepted client, which is not read yet. */

@@ -14,6 +14,7 @@ import type { Turn } from '../turn.js';
 import { Allowance } from './allowance.js';
 import { Attempts } from './attempts.js';
 import { type ByteCounters, SharedConnection } from './shared-connection.js';
+import type { SharedRoom } from './shared-room.js';
 import { READ_QUESTION, SilenceWatch } from './silence-watch.js';
 import type { UpstreamAddress } from './upstream-socket.js';
 
@@ -32,6 +33,8 @@ export interface Applicant {
   granted(): void;
   /** It can't be had now. */
   refused(error: Error): void;
+  /** It can't be had: the process may have no more of them. */
+  crowded(): void;
 }
 
 /** Counted over all sets. */
@@ -43,6 +46,7 @@ export interface PoolTotals {
 
 export interface SharedConnectionSetOptions {
   readonly upstream: UpstreamAddress;
+  readonly room: SharedRoom;
   /** Connections that take commands at a time. */
   readonly size: number;
   readonly pausable: boolean;
@@ -125,8 +129,12 @@ export class SharedConnectionSet {
     // Another one as soon as every one is shared, up to the size of the set.
     if (least === undefined || (least.members.size > 0 && this.usable < this.options.size)) this.connect();
     if (least !== undefined) return least;
-    const last = this.lastResort() ?? (this.retry === undefined ? undefined : this.other());
-    if (last === undefined && applicant !== undefined) this.applicants.set(applicant, performance.now());
+    const cannotBeHad = this.retry !== undefined || this.attempts.size === 0;
+    const last = this.lastResort() ?? (cannotBeHad ? this.other() : undefined);
+    if (last === undefined && applicant !== undefined) {
+      this.applicants.set(applicant, performance.now());
+      if (this.attempts.size === 0) setImmediate(() => this.turnAwayIfCrowded());
+    }
     return last;
   }
 
@@ -222,9 +230,21 @@ export class SharedConnectionSet {
   private tryAgain(): void {
     if (this.attempts.size > 0) this.attempt();
     else if (this.silence.size < MOST_OVERDUE || this.applicants.size > 0) this.connect();
+    this.turnAwayIfCrowded();
+  }
+
+  /** Who waits has nothing to wait for where there is no room for an attempt. */
+  private turnAwayIfCrowded(): void {
+    if (this.closed || this.attempts.size > 0 || this.retry !== undefined) return;
+    const applicants = [...this.applicants.keys()];
+    this.applicants.clear();
+    for (const applicant of applicants) applicant.crowded();
   }
 
   private attempt(): void {
+    const { room } = this.options;
+    if (!room.isThere) return;
+    room.take();
     const { upstream, turn, added, counters } = this.options;
     const connection = new SharedConnection(upstream, this.identity, turn, added, counters, {
       ready: () => this.made(connection),
@@ -233,6 +253,7 @@ export class SharedConnectionSet {
         if (wasReady) this.lost(connection);
         else this.failed(connection, error ?? new Error('the server ended the connection'));
       },
+      closed: () => room.give(),
     });
     connection.allowance = this.allowance.bytes;
     this.attempts.begin(connection);

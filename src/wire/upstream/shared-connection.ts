@@ -41,6 +41,8 @@ export interface SharedConnectionEvents {
   opened(shared: SharedConnection): void;
   /** `error` when it was not orderly, or the greeting was refused; `wasReady` when it had been of use. */
   ended(shared: SharedConnection, wasReady: boolean, error: Error | undefined): void;
+  /** Its socket is gone. */
+  closed(): void;
 }
 
 export interface ByteCounters {
@@ -109,6 +111,7 @@ export class SharedConnection implements TurnEnder, SharedLine {
     });
     this.socket.on('error', (error) => this.end(error));
     this.socket.on('end', () => this.end());
+    this.socket.on('close', () => this.events.closed());
   }
 
   get needsDrain(): boolean {

@@ -160,6 +160,14 @@ export class SharedSeat implements Member, Applicant, VouchApplicant, Newcomer {
     else this.link.flush();
   }
 
+  crowded(): void {
+    if (this.isClosed) return;
+    this.applying = false;
+    const { session } = this.link;
+    if (session.identity === this.appliedFor) session.keepOwn();
+    this.link.flush();
+  }
+
   isStillSilent(): void {
     if (this.link.bytes === 0 && !this.isClosed) this.seekVoucher();
   }

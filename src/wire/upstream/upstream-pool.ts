@@ -11,13 +11,12 @@ import {
   SharedConnectionSet,
   type SharedConnectionSetOptions,
 } from './shared-connection-set.js';
+import { LEAST_SHARED } from './shared-room.js';
 
 /** A connection that nobody shares any more is kept for so long. */
 const UNSHARED_MS = 10_000;
 /** So many identities that nobody has any more keep their connections: one client can log in as many, one by one. */
 const MOST_UNSHARED = 8;
-/** One for writes, and one that does not wait behind them. */
-const LEAST_CONNECTIONS = 2;
 /** So often it is looked whether servers answer: at least as often in upstream.responseTimeout as TICKS. */
 const TICK_MS = 250;
 const TICKS = 4;
@@ -106,6 +105,7 @@ export class UpstreamPool {
     clearTimeout(share.unshared);
     share.unshared = undefined;
     this.unshared.delete(key);
+    if (!this.options.room.isThere) for (const [other, unused] of this.unshared) this.end(other, unused);
     return share.sets[Number(pausable)].acquire(applicant);
   }
 
@@ -155,7 +155,7 @@ export class UpstreamPool {
     pausable: boolean,
     other: () => SharedConnection | undefined,
   ): SharedConnectionSet {
-    const size = pausable ? 1 : Math.max(this.options.size, LEAST_CONNECTIONS) - 1;
+    const size = pausable ? 1 : Math.max(this.options.size, LEAST_SHARED) - 1;
     const { options, ticks, totals } = this;
     const onDoubt = (): void => {
       for (const { sets } of this.shares.values()) for (const set of sets) set.suspect();

@@ -2,7 +2,14 @@
 import t from 'tap';
 import { compileConfig } from '../../../src/config/compile.js';
 import { configSchema } from '../../../src/config/schema.js';
-import { adminConnections, capacityOf, handoverRoom, type Room } from '../../../src/runtime/capacity.js';
+import {
+  adminConnections,
+  capacityOf,
+  connectionsOf,
+  handoverRoom,
+  loweredTo,
+  type Room,
+} from '../../../src/runtime/capacity.js';
 
 const MIB = 1024 ** 2;
 const AMPLE: Room = { openFiles: undefined, filesInUse: 30, heapBytes: 4096 * MIB, memoryBytes: undefined };
@@ -17,6 +24,15 @@ t.test('open files: two for each client, behind what is kept back', async (t) =>
   const pooled = capacity({ openFiles: 1024 }, { upstream: { pool: 'command', sharedConnections: 10 } });
   t.equal(pooled.clients, (1024 - 30 - 32 - 10) / 2);
   t.equal(capacity({ openFiles: 20 }).clients, 8, 'some are served, whatever is left');
+});
+
+t.test('open files: fewer while many connections are shared', async (t) => {
+  t.equal(connectionsOf({ ...AMPLE, openFiles: 1024 }, 8), 1024 - 30 - 32 - 8);
+  t.equal(connectionsOf(AMPLE, 8), Number.POSITIVE_INFINITY);
+  const all = { by: 'memory', clients: 400 } as const;
+  t.same(loweredTo(all, Number.POSITIVE_INFINITY), all);
+  t.same(loweredTo(all, 300), { by: 'open files', clients: 300 });
+  t.equal(loweredTo(all, 1).clients, 8);
 });
 
 t.test('the heap: less for each client, the more rules there are; TLS takes more', async (t) => {

@@ -1,0 +1,51 @@
+// How many connections that clients share a process may have, by the files that it may open. Each client takes two: its
+// own, and one to the server in its place. So a shared one is made only while all clients that are there could still have
+// one of their own, and no more than a share of all: clients that come must find room, too. Without room for a shared
+// connection a client keeps one of its own.
+// Owns the count of the shared ones. Invariant: two for each client and the shared ones are `connections` at most, as long
+// as no more than `mostClients` come.
+
+/** A client's own, and one to the server. */
+export const CONNECTIONS_PER_CLIENT = 2;
+/** Of all connections, the shared ones may be so many. */
+const MOST_SHARED = 1 / 4;
+/** One for writes, and one that does not wait behind them. */
+export const LEAST_SHARED = 2;
+
+export class SharedRoom {
+  private shared = 0;
+  private readonly kept: number;
+
+  constructor(
+    /** Connections of clients and to the server that the process may have. */
+    private readonly connections: number,
+    /** What one user's clients share: as many have room in any case. */
+    size: number,
+    /** Clients that are there. */
+    private readonly clients: () => number,
+  ) {
+    this.kept = size === 0 ? 0 : Math.max(size, LEAST_SHARED);
+  }
+
+  /** One more may be made. */
+  get isThere(): boolean {
+    const { shared, connections } = this;
+    if (shared < this.kept) return true;
+    return (
+      shared < connections * MOST_SHARED && this.clients() * CONNECTIONS_PER_CLIENT + shared < connections
+    );
+  }
+
+  /** So many clients can be served, as things are. */
+  get mostClients(): number {
+    return Math.floor((this.connections - Math.max(this.kept, this.shared)) / CONNECTIONS_PER_CLIENT);
+  }
+
+  take(): void {
+    this.shared++;
+  }
+
+  give(): void {
+    this.shared--;
+  }
+}
