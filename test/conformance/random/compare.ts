@@ -71,6 +71,6 @@ async function playOn(server: Watched, session: Session, inItsPlace?: (step: Ste
 }
 
 async function promisedTtls(stage: Stage, { session }: Played): Promise<Keyspace> {
-  await playOn(stage.promised, promised(session));
+  await playOn(stage.promised, promised(session, stage.before7));
   return readKeyspace(stage.promised.watch.admin);
 }

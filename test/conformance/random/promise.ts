@@ -2,12 +2,14 @@
 // without Spillway. Played on a server of its own, they leave the TTLs that the proxied keys must have.
 // Knows the rules by the first letter of a key (see modes.ts), and the documented ways to miss a TTL.
 import { JITTERED_TTL_MS, MAX_TTL_MS, TTL_MS } from './modes.js';
-import { type Command, nameOf, type Session, type Turn, type Words, wordsOf } from './session.js';
+import { type Command, nameOf, type Session, type Step, type Turn, type Words, wordsOf } from './session.js';
 import { writeOf } from './writes.js';
 
 const TTL_BY_PREFIX: Record<string, number> = { s: TTL_MS, a: TTL_MS, j: JITTERED_TTL_MS };
 const MAX_BY_PREFIX: Record<string, number> = { s: MAX_TTL_MS, a: MAX_TTL_MS };
 const SET_FLAGS = new Set(['NX', 'XX', 'GET', 'KEEPTTL']);
+
+const IF_NONE = "if redis.call('TTL', KEYS[1]) == -1 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end";
 
 const prefixOf = (key: string): string => (/^[a-z]:/.test(key) ? key[0] : '');
 const isTtl = (text: string): boolean => /^[1-9]\d*$/.test(text);
@@ -15,12 +17,14 @@ const isTtl = (text: string): boolean => /^[1-9]\d*$/.test(text);
 /** What each client's transaction has put off to its end; undefined outside one. */
 type Waiting = (Command[] | undefined)[];
 
-export function promised(session: Session): Session {
+/** `before7`: played on a server that knows no PEXPIRE … NX. */
+export function promised(session: Session, before7: boolean): Session {
   const waiting: Waiting = session.clients.map(() => undefined);
-  return { ...session, steps: session.steps.map((step) => step.map((turn) => ofTurn(turn, waiting))) };
+  const ofStep = (step: Step): Step => step.map((turn) => ofTurn(turn, waiting, before7));
+  return { ...session, steps: session.steps.map(ofStep) };
 }
 
-function ofTurn(turn: Turn, waiting: Waiting): Turn {
+function ofTurn(turn: Turn, waiting: Waiting, before7: boolean): Turn {
   const commands: Command[] = [];
   for (const command of turn.commands) {
     const { name } = nameOf(command);
@@ -33,8 +37,7 @@ function ofTurn(turn: Turn, waiting: Waiting): Turn {
     // What was written to the database selected before gets no TTL in a transaction.
     if (name === 'SELECT' && put !== undefined) waiting[turn.client] = [];
     commands.push(withExpiry(command));
-    if (put === undefined) commands.push(...followUps(command));
-    else put.push(...followUps(command));
+    (put ?? commands).push(...followUps(command, before7));
     if (name === 'MULTI') waiting[turn.client] ??= [];
   }
   return { ...turn, commands };
@@ -96,7 +99,7 @@ function clamped(words: Words, at: number, unitMs: number): Words {
   return words.map((word, i) => (i === at ? String(max / unitMs) : word));
 }
 
-function followUps(command: Command): Words[] {
+function followUps(command: Command, before7: boolean): Words[] {
   const write = writeOf(command);
   if (write === undefined) return [];
   const words = wordsOf(command);
@@ -107,6 +110,7 @@ function followUps(command: Command): Words[] {
   return write.written.flatMap((key) => {
     const ttl = TTL_BY_PREFIX[prefixOf(key)];
     const due = ttl !== undefined && (keepsTtl || write.followUp === 'strings' || prefixOf(key) === 'a');
-    return due ? [['PEXPIRE', key, String(ttl), 'NX']] : [];
+    if (!due) return [];
+    return [before7 ? ['EVAL', IF_NONE, '1', key, String(ttl)] : ['PEXPIRE', key, String(ttl), 'NX']];
   });
 }

@@ -24,6 +24,8 @@ export interface Stage {
   readonly behind: Watched;
   readonly promised: Watched;
   readonly proxies: readonly Through[];
+  /** The servers know no PEXPIRE … NX. */
+  readonly before7: boolean;
 }
 
 /** `modes`: for which of them proxies are wanted. */
@@ -36,7 +38,8 @@ export async function withStage(t: TestScope, modes: readonly Mode[]): Promise<S
     if (setting.full) await full(proxy);
     proxies.push({ setting, port: proxy.port });
   }
-  return { direct, behind, promised, proxies };
+  const before7 = String(await direct.watch.admin.call('PEXPIRE', 'none', 1, 'NX')).startsWith('-');
+  return { direct, behind, promised, proxies, before7 };
 }
 
 export async function empty(server: Watched): Promise<void> {
