@@ -41,8 +41,12 @@ export const PROMISES: readonly Subject[] = [
     promises: [
       {
         promise:
-          'Every request gets its own reply, once and in order, whatever happens on either connection: latency, slices, stalls, resets, half-closes.',
-        tests: [['robustness/links.test.ts'], ['robustness/links-cut.test.ts']],
+          'Every request gets its own reply, once and in order, whatever happens on either connection: latency, slices, stalls, resets, half-closes, lost packets.',
+        tests: [
+          ['robustness/links.test.ts'],
+          ['robustness/links-cut.test.ts'],
+          ['robustness/outages.test.ts'],
+        ],
       },
       {
         promise:
