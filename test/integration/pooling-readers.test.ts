@@ -26,21 +26,44 @@ async function offend(t: Test, proxy: TestProxy, asked: Buffer): Promise<RawClie
   return client;
 }
 
-const OFFENCES = {
-  'many replies': Buffer.concat(Array<Buffer>(1000).fill(command('GET', '12k'))),
-  'large replies': Buffer.concat(Array<Buffer>(4).fill(command('GET', '8m'))),
+interface Offence {
+  readonly asked: Buffer;
+  readonly offenders: readonly number[];
+}
+
+const OFFENCES: Readonly<Record<string, Offence>> = {
+  'many replies unread': {
+    asked: Buffer.concat(Array<Buffer>(1000).fill(command('GET', '12k'))),
+    offenders: [1, 4, 30],
+  },
+  'large replies unread': {
+    asked: Buffer.concat(Array<Buffer>(4).fill(command('GET', '8m'))),
+    offenders: [1, 4],
+  },
+  'uploads half sent': {
+    asked: command('SET', 'upload', Buffer.alloc(8 * MIB, 'v')).subarray(0, MIB),
+    offenders: [1, 4, 30],
+  },
+  'writes half sent, of many keys': {
+    asked: command('MSET', ...Array.from({ length: 40_000 }, (_, i) => `upload${i}`)).subarray(0, 300_000),
+    offenders: [1, 4, 30],
+  },
+  'commands behind one that blocks': {
+    asked: Buffer.concat([command('BLPOP', 'none', 0), ...Array<Buffer>(1000).fill(command('GET', '12k'))]),
+    offenders: [1, 4, 30],
+  },
 };
 
 t.test(
-  'what slow readers cost the others does not grow with their number',
+  'what clients that read nothing, stop in a command or block cost the others does not grow with their number',
   { timeout: 120_000 },
   async (t) => {
     const redis = await withRedis(t);
     const look = await lookAt(t, redis);
     await look.call('SET', '12k', Buffer.alloc(12 * 1024, 'v'));
     await look.call('SET', '8m', Buffer.alloc(8 * MIB, 'v'));
-    for (const [what, asked] of Object.entries(OFFENCES)) {
-      for (const offenders of what === 'many replies' ? [1, 4, 30] : [1, 4]) {
+    for (const [what, { asked, offenders: numbers }] of Object.entries(OFFENCES)) {
+      for (const offenders of numbers) {
         await t.test(`${what}, ${offenders} at a time`, async (t) => {
           const proxy = await withProxy(t, { redis, config: { rules: [], upstream: { pool: 'command' } } });
           const victims = await Promise.all([1, 2, 3].map(() => withRaw(t, proxy.port, PATIENCE_MS)));
@@ -62,6 +85,15 @@ t.test(
           }
           t.ok(slowest < SLOWEST_MS, `${Math.round(slowest)} ms at most for two replies`);
           t.ok(held < UNREAD_BYTES, `${Math.round(held / MIB)} MiB wait in memory`);
+          t.equal(
+            String(await look.call('EXISTS', 'upload', 'upload0')),
+            ':0\r\n',
+            'nothing half sent is executed',
+          );
+          await until(async () => (await connections(proxy)).clients === victims.length, {
+            timeoutMs: PATIENCE_MS,
+            describe: 'the proxy to let go of those who have left',
+          });
         });
       }
     }
