@@ -268,7 +268,8 @@ export class SpillwayProxy {
   private ready(): Readiness {
     if (this.closing) return CLOSING;
     if (!this.listener.listening) return REFUSING;
-    return this.service.running ? readiness(this.monitor, this.pressure, clock()) : NO_WORKER;
+    if (!this.service.running) return NO_WORKER;
+    return readiness(this.monitor, this.pressure, this.listener.upstreamTrouble, clock());
   }
 
   private setRehearsal(request: RehearsalRequest | undefined): RehearsalOutcome {

@@ -20,12 +20,18 @@ export const NO_WORKER: Readiness = {
   reasons: ['no worker process is running: the log says why they ended'],
 };
 
-/** `now`: monotonic milliseconds. */
-export function readiness(monitor: MemoryMonitor, pressure: Pressure, now: number): Readiness {
+/** `trouble`: why no connection to the upstream can be made, if so; `now`: monotonic milliseconds. */
+export function readiness(
+  monitor: MemoryMonitor,
+  pressure: Pressure,
+  trouble: string | undefined,
+  now: number,
+): Readiness {
   const reasons: string[] = [];
   if (!monitor.reachable) reasons.push('the upstream cannot be reached');
+  else if (trouble !== undefined) reasons.push(`the upstream takes no new connection: ${trouble}`);
   if (pressure.reading === undefined)
     reasons.push('there is no memory reading, so nothing is shed: may the monitor run INFO?');
   else if (pressure.isStale(now)) reasons.push('the last memory reading is stale');
-  return { ready: monitor.reachable, reasons };
+  return { ready: monitor.reachable && trouble === undefined, reasons };
 }

@@ -65,6 +65,12 @@ export async function readiness({ proxy }: Pick<Twins, 'proxy'>): Promise<number
   return response.status;
 }
 
+/** Why the proxy is not ready; undefined when it is. */
+export async function unreadiness({ proxy }: Pick<Twins, 'proxy'>): Promise<string | undefined> {
+  const { ready, reasons } = (await proxy.admin('/readyz')) as { ready: boolean; reasons: string[] };
+  return ready ? undefined : reasons.join('; ');
+}
+
 /** Waits until INFO's `section` of a server has `text`. */
 export async function untilInfo(direct: RawClient, section: string, text: string): Promise<void> {
   await until(async () => String(await direct.call('INFO', section)).includes(text), {

@@ -8,7 +8,7 @@ import { type RawClient, withRaw } from '../support/raw-client.js';
 import { withRedis } from '../support/redis.js';
 import { commands, integer, lookAt, type Twins, withTwins } from '../support/twins.js';
 import { until } from '../support/wait.js';
-import { asDirect, ending, readiness, untilInfo, untilReady } from './servers-both.js';
+import { asDirect, ending, unreadiness, untilInfo, untilReady } from './servers-both.js';
 
 const CONFIG = { rules: [{ name: 'every', match: '*', ttl: '1h', maxTtl: '2h', applyTo: 'all' }] };
 /** Writes that are rewritten or followed up, plain ones and in a transaction, and reads among them. */
@@ -76,7 +76,7 @@ t.test('full of clients', { timeout: 60_000 }, async (t) => {
       )?.[1];
       if (id !== undefined) await monitor.call('CLIENT', 'KILL', 'ID', id);
       crowd.push(await withRaw(t, behind.port));
-      return (await readiness(twins)) === 503;
+      return (await unreadiness(twins))?.includes('the upstream cannot be reached');
     },
     { timeoutMs: 20_000, describe: 'the memory monitor to find no place' },
   );
@@ -85,6 +85,27 @@ t.test('full of clients', { timeout: 60_000 }, async (t) => {
   await until(async () => ((await proxy.admin('/api/memory')) as { stale: boolean }).stale === false, {
     timeoutMs: 20_000,
   });
+  await rulesWork(t, twins);
+});
+
+t.test('full of clients while the memory monitor has its connection', { timeout: 60_000 }, async (t) => {
+  const twins = await withTwins(t, CONFIG, ['--maxclients', '12']);
+  const { proxy, behind } = twins;
+  await untilReady(twins);
+  const crowd: RawClient[] = [];
+  const isFull = async (): Promise<boolean> => {
+    const client = await withRaw(t, behind.port);
+    crowd.push(client);
+    return String(await client.call('PING').catch(() => client.peek())) !== '+PONG\r\n';
+  };
+  await until(isFull, { describe: 'the server to be full' });
+  const late = await withRaw(t, proxy.port);
+  void late.write('PING\r\n');
+  t.match(await ending(late), /^-ERR max number of clients/);
+  const reason = await until(() => unreadiness(twins), { describe: 'the proxy to be unready' });
+  t.match(reason, /takes no new connection: ERR max number of clients reached/);
+  for (const client of crowd) client.destroy();
+  await untilReady(twins);
   await rulesWork(t, twins);
 });
 

@@ -8,7 +8,7 @@ import { slabs } from '../slabs.js';
 import { Turn } from '../turn.js';
 import { SharedRoom } from '../upstream/shared-room.js';
 import { UnreadReplies } from '../upstream/unread-replies.js';
-import { UpstreamCheck } from '../upstream/upstream-check.js';
+import { UpstreamHealth } from '../upstream/upstream-health.js';
 import { UpstreamPool, type UpstreamPoolSnapshot } from '../upstream/upstream-pool.js';
 import { asOne } from '../upstream/upstream-socket.js';
 import { ClientLink } from './client-link.js';
@@ -83,14 +83,14 @@ export class Clients {
   };
   private readonly linkEvents: LinkEvents<ClientLink>;
   private readonly entrance: Entrance;
-  private readonly check: UpstreamCheck;
+  private readonly health: UpstreamHealth;
   private handshakesFailed = 0;
   private proxyHeadersRefused = 0;
   private whenEmpty: (() => void) | undefined;
 
   constructor(private readonly options: ClientsOptions) {
     const { upstream, idleTimeoutMs, sharedConnections, onAsked } = options;
-    this.check = new UpstreamCheck(upstream, options.onUpstreamGone);
+    this.health = new UpstreamHealth(upstream, { failed: options.onUpstreamGone });
     const onUpstreamFailed = (error: Error): void => options.onUpstreamFailed(asOne(error));
     this.entrance = new Entrance(options.entrance, {
       admitted: (arrival) => this.admit(arrival),
@@ -118,7 +118,7 @@ export class Clients {
     this.linkEvents = {
       upstreamFailed: onUpstreamFailed,
       failed: (link, fault) => options.onFault(link.describe(), fault),
-      upstreamEnded: (then) => this.check.afterwards(then),
+      upstreamEnded: (then) => this.health.afterwards(then),
       closed: (link) => this.forget(link),
     };
     this.room = new SharedRoom(options.connections, sharedConnections, () => this.size);
@@ -133,7 +133,7 @@ export class Clients {
         counters,
         onFailed: onUpstreamFailed,
         // Its members stay: they are told if the server refuses connections.
-        onLost: () => this.check.afterwards(() => {}),
+        onLost: () => this.health.afterwards(() => {}),
         onSilent: options.onSilent,
       });
     }
@@ -236,7 +236,7 @@ export class Clients {
     const left = this.links.size;
     for (const link of this.links) link.close();
     this.pool?.close();
-    this.check.close();
+    this.health.close();
     return left;
   }
 

@@ -1,10 +1,9 @@
 // The data port: hands accepted clients on, up to a limit, and refuses connections while the server does.
-// Owns the port and the watch over the server; whom clients are handed to is somebody else's. Never looks into bytes.
+// Owns the port and what is known of the server's health; whom clients are handed to is somebody else's. Never looks into bytes.
 import type { Socket } from 'node:net';
 import { errorReply } from '../../core/resp/client-errors.js';
-import { UpstreamCheck } from '../upstream/upstream-check.js';
+import { UpstreamHealth } from '../upstream/upstream-health.js';
 import type { Endpoint } from '../upstream/upstream-socket.js';
-import { UpstreamWatch } from '../upstream/upstream-watch.js';
 import { DataPort, type PortAddress } from './data-port.js';
 
 const MAX_CLIENTS_ERROR = errorReply('MAX_CLIENTS');
@@ -38,8 +37,7 @@ export interface ListenerSnapshot {
 
 export class Listener {
   private readonly port: DataPort;
-  private readonly watch: UpstreamWatch;
-  private readonly check: UpstreamCheck;
+  private readonly health: UpstreamHealth;
   private clientsTotal = 0;
   private clientsRejected = 0;
 
@@ -49,7 +47,7 @@ export class Listener {
       acceptFailed: options.onAcceptFailed,
       reopenFailed: options.onReopenFailed,
     });
-    this.watch = new UpstreamWatch(options.upstream, {
+    this.health = new UpstreamHealth(options.upstream, {
       refused: () => {
         this.port.shut();
         options.onRefusing(true);
@@ -59,7 +57,6 @@ export class Listener {
         if (this.listening) options.onRefusing(false);
       },
     });
-    this.check = new UpstreamCheck(options.upstream, (error) => this.watch.failed(error));
   }
 
   /**
@@ -68,18 +65,23 @@ export class Listener {
    */
   async start(): Promise<PortAddress> {
     const address = await this.port.open();
-    await new Promise<void>((known) => this.check.afterwards(known));
+    await new Promise<void>((known) => this.health.afterwards(known));
     return address;
   }
 
   /** The server may be gone: if it refuses connections, so shall the data port. */
   suspectUpstream(): void {
-    if (this.listening) this.check.afterwards(() => {});
+    if (this.listening) this.health.afterwards(() => {});
   }
 
-  /** The server could not be reached: if it refused, so does the data port from now on. */
+  /** A connection to the server could not be made: if it refused, so does the data port from now on. */
   upstreamFailed(error: Error): void {
-    this.watch.failed(error);
+    this.health.failed(error);
+  }
+
+  /** Why no connection to the server can be made, though it does not refuse it; undefined: nothing speaks against it. */
+  get upstreamTrouble(): string | undefined {
+    return this.health.trouble;
   }
 
   /** The data port is open: it is closed while the server refuses connections. */
@@ -94,8 +96,7 @@ export class Listener {
 
   /** Accepts no client any more. */
   close(): void {
-    this.watch.stop();
-    this.check.close();
+    this.health.close();
     this.port.shut();
   }
 

@@ -2,7 +2,8 @@
 import { once } from 'node:events';
 import net from 'node:net';
 import t, { type Test } from 'tap';
-import { UpstreamCheck } from '../../../src/wire/upstream/upstream-check.js';
+import { UpstreamHealth } from '../../../src/wire/upstream/upstream-health.js';
+import { until } from '../../support/wait.js';
 
 /** A server whose connections are left to `accept`; the check of it, and what the check was told. */
 async function checked(t: Test, accept: (socket: net.Socket, server: net.Server) => void) {
@@ -16,8 +17,9 @@ async function checked(t: Test, accept: (socket: net.Socket, server: net.Server)
   await once(server, 'listening');
   const { port } = server.address() as net.AddressInfo;
   const failures: unknown[] = [];
-  const check = new UpstreamCheck({ host: '127.0.0.1', port, connectTimeoutMs: 1000 }, (error) =>
-    failures.push((error as NodeJS.ErrnoException).code),
+  const check = new UpstreamHealth(
+    { host: '127.0.0.1', port, connectTimeoutMs: 1000 },
+    { failed: (error) => failures.push((error as NodeJS.ErrnoException).code) },
   );
   t.teardown(() => {
     check.close();
@@ -70,4 +72,58 @@ t.test('who waits when it closes is told', async (t) => {
   check.close();
   await Promise.all([told, ask()]);
   t.equal(sockets.size, 1);
+});
+
+/** A server that says `words` to each connection, or takes none, and what is known of it where that decides. */
+async function decided(t: Test, words: () => string) {
+  const server = net.createServer((socket) => {
+    socket.on('error', () => {});
+    if (words() === '') socket.on('data', () => socket.end('+OK\r\n'));
+    else socket.end(words());
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as net.AddressInfo;
+  const told: string[] = [];
+  const health = new UpstreamHealth(
+    { host: '127.0.0.1', port, connectTimeoutMs: 1000 },
+    { refused: () => told.push('refused'), back: () => told.push('back') },
+  );
+  t.teardown(() => {
+    health.close();
+    server.close();
+  });
+  return { health, told, server, port };
+}
+
+t.test('one that nobody listens at is looked for until it is back', async (t) => {
+  const { health, told, server, port } = await decided(t, () => '');
+  await new Promise((closed) => server.close(closed));
+  await new Promise<void>((then) => health.afterwards(then));
+  t.same(told, ['refused']);
+  health.failed(Object.assign(new Error('again'), { code: 'ECONNREFUSED' }));
+  t.same(told, ['refused'], 'once');
+  server.listen(port, '127.0.0.1');
+  await until(() => told.length === 2);
+  t.same(told, ['refused', 'back']);
+  t.equal(health.trouble, undefined);
+});
+
+t.test('a full one is in trouble until it takes a connection', async (t) => {
+  let words = '-ERR max number of clients reached\r\n';
+  const { health, told } = await decided(t, () => words);
+  health.failed(new Error('a client could not be served'));
+  await until(() => health.trouble !== undefined);
+  t.equal(health.trouble, 'ERR max number of clients reached');
+  words = '';
+  await until(() => health.trouble === undefined);
+  t.same(told, []);
+});
+
+t.test('a client that was refused for itself says nothing of the server', async (t) => {
+  const { health, told } = await decided(t, () => '');
+  health.failed(new Error('WRONGPASS'));
+  await new Promise<void>((then) => health.afterwards(then));
+  t.equal(health.trouble, undefined);
+  t.same(told, []);
 });

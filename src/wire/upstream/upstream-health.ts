@@ -1,0 +1,183 @@
+// Whether the server takes connections. Asked when it has ended one unasked, or one could not be made. Whoever loses a
+// connection is told only afterwards: by then the data port refuses connections where the server does, and a client that
+// connects again at once does not send what would be lost.
+// Owns at most one connection for questions, one for looking, and two timers; all that is asked in one turn of the event
+// loop is one question. With workers the refusal is on its way to the data port, not there yet.
+// By plain TCP or unix socket, also where clients' connections use TLS.
+//
+//   accepts ── a connection is refused ─▶ refuses: looks every LOOK_EVERY_MS ── one is made ─▶ accepts
+//      └── one fails for another reason ─▶ asked: `trouble` says why none can be made, and is asked again each second
+//
+// Only a refusal says that nobody listens there. Timeouts and lost routes say nothing of the server.
+import net from 'node:net';
+import { encodeCommand } from '../../core/resp/encode.js';
+import { asOne, type Endpoint, target } from './upstream-socket.js';
+
+/** Between two looks at a server that refuses. */
+const LOOK_EVERY_MS = 10;
+/** A server that takes longer is not known to be gone. */
+const PATIENCE_MS = 250;
+/** Between two questions to a server to which no connection can be made. */
+const TROUBLE_EVERY_MS = 1000;
+/** Answered to whoever asks, and by Redis 7.0 neither counted nor shown to MONITOR. */
+const QUIT = encodeCommand('QUIT');
+/**
+ * A connection that can be made is no sign of life: of a process that was killed the kernel closes the connections first
+ * and the port last. So the server is to answer, or its port to be there once more: the first attempt may be taken by a
+ * server that is killed then, the second by its port; one that expects TLS answers none.
+ */
+const ATTEMPTS = 3;
+/** Of a connection that stood. */
+const CUT: ReadonlySet<string> = new Set(['ECONNRESET', 'EPIPE']);
+const FULL = '-ERR max number of clients';
+
+export interface UpstreamHealthEvents {
+  /** A connection could not be made when that was asked; without it that counts as told by failed(). */
+  failed?(error: Error): void;
+  refused?(): void;
+  back?(): void;
+}
+
+export class UpstreamHealth {
+  /** Why no connection can be made, though the server does not refuse it; undefined: nothing speaks against it. */
+  trouble: string | undefined;
+  private refuses = false;
+  private closed = false;
+  private waiting: (() => void)[] = [];
+  private asks = false;
+  private question: net.Socket | undefined;
+  private probe: net.Socket | undefined;
+  private looking: NodeJS.Timeout | undefined;
+  private doubting: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly upstream: Endpoint,
+    private readonly events: UpstreamHealthEvents,
+  ) {}
+
+  /** Calls `then` when an attempt to connect that begins after this call has ended, well or not. */
+  afterwards(then: () => void): void {
+    this.waiting.push(then);
+    if (this.asks) return;
+    this.asks = true;
+    setImmediate(() => this.ask());
+  }
+
+  /** A connection could not be made. */
+  failed(error: Error): void {
+    if (this.refuses || this.closed) return;
+    const { code } = asOne(error);
+    // A unix socket whose file is gone refuses as well.
+    if (code !== 'ECONNREFUSED' && (code !== 'ENOENT' || this.upstream.path === undefined)) {
+      this.doubt();
+      return;
+    }
+    this.refuses = true;
+    this.trouble = undefined;
+    this.events.refused?.();
+    this.lookLater();
+  }
+
+  /** Asks no further; who waits is called at once. */
+  close(): void {
+    this.closed = true;
+    clearTimeout(this.looking);
+    clearTimeout(this.doubting);
+    this.question?.destroy();
+    this.probe?.destroy();
+  }
+
+  private ask(): void {
+    const waiting = this.waiting;
+    this.waiting = [];
+    this.askFor(waiting, ATTEMPTS);
+  }
+
+  private askFor(waiting: readonly (() => void)[], attempts: number): void {
+    this.put((known) => {
+      if (known || attempts === 1) this.asked(waiting);
+      else this.askFor(waiting, attempts - 1);
+    });
+  }
+
+  private asked(waiting: readonly (() => void)[]): void {
+    this.asks = this.waiting.length > 0;
+    if (this.asks) setImmediate(() => this.ask());
+    for (const then of waiting) then();
+  }
+
+  /** Puts the question once; `done` learns whether it is known now if the server is there. */
+  private put(done: (known: boolean) => void): void {
+    let known = this.closed;
+    if (known) {
+      done(known);
+      return;
+    }
+    const socket = net.connect({ ...target(this.upstream), timeout: PATIENCE_MS }).unref();
+    this.question = socket;
+    let trouble: string | undefined = `it has not taken a connection for ${PATIENCE_MS} ms`;
+    const end = (): void => {
+      known = true;
+      socket.destroy();
+    };
+    socket.on('connect', () => {
+      trouble = undefined;
+      socket.write(QUIT);
+    });
+    socket.on('data', (bytes: Buffer) => {
+      const words = bytes.toString('latin1');
+      if (words.startsWith(FULL)) {
+        trouble = words.slice(1).trim();
+        this.report(new Error(trouble));
+      }
+      end();
+    });
+    socket.on('timeout', end);
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      if (CUT.has(error.code ?? '')) return;
+      known = true;
+      trouble = asOne(error).message;
+      this.report(error);
+    });
+    socket.on('close', () => {
+      this.question = undefined;
+      this.trouble = this.refuses ? undefined : trouble;
+      if (this.trouble !== undefined) this.doubt();
+      done(known);
+    });
+  }
+
+  private report(error: Error): void {
+    if (this.events.failed === undefined) this.failed(error);
+    else this.events.failed(error);
+  }
+
+  /** Connections fail, and not since nobody listens: is that so for all? */
+  private doubt(): void {
+    if (this.doubting !== undefined || this.closed || this.events.refused === undefined) return;
+    this.doubting = setTimeout(() => {
+      this.doubting = undefined;
+      if (this.trouble !== undefined) this.doubt();
+    }, TROUBLE_EVERY_MS).unref();
+    this.afterwards(() => {});
+  }
+
+  private lookLater(): void {
+    clearTimeout(this.looking);
+    if (this.refuses && !this.closed) this.looking = setTimeout(() => this.look(), LOOK_EVERY_MS).unref();
+  }
+
+  private look(): void {
+    const probe = net.connect({ ...target(this.upstream), timeout: this.upstream.connectTimeoutMs });
+    this.probe = probe;
+    probe.on('timeout', () => probe.destroy());
+    probe.on('error', () => {});
+    probe.on('connect', () => {
+      probe.destroy();
+      if (!this.refuses || this.closed) return;
+      this.refuses = false;
+      this.events.back?.();
+    });
+    probe.on('close', () => this.lookLater());
+  }
+}
