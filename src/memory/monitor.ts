@@ -1,24 +1,17 @@
-// Keeps the readings coming, on a connection of its own: INFO at an interval that shortens as the limit comes
-// nearer, at once when much growth was let through, and what the server is (version, COMMAND) on each connect.
+// Keeps the readings coming, on a connection of its own: INFO as often as pacing.ts says, and on each connect what the
+// server is (server-facts.ts).
 // A connection on which a reading does not come in time is given up for a new one: it may have gone silent for good.
-// Owns the ioredis client and the timers; never touches the data path but through Pressure and what it learns.
+// Owns the ioredis client; never touches the data path but through Pressure and what it learns.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ConnectionOptions } from 'node:tls';
 import { Redis } from 'ioredis';
 import type { Logger } from 'pino';
-import { factsFromCommandReply } from '../core/commands/overlay.js';
-import type { CommandFacts } from '../core/commands/table.js';
 import type { ShedGate } from '../core/policy/shed.js';
-import { hintFor } from './hints.js';
+import { intervalAt, isNear, Pacing } from './pacing.js';
 import type { Covered, Pressure } from './pressure.js';
-import {
-  BadReading,
-  infoFields,
-  type KeyspaceReading,
-  parseKeyspace,
-  parseMemory,
-  parseServerTime,
-} from './reading.js';
+import { type KeyspaceReading, parseKeyspace, parseMemory, parseServerTime } from './reading.js';
+import { askServer, type ServerFacts } from './server-facts.js';
+import { TroubleLog } from './trouble-log.js';
 
 export interface MonitorOptions {
   readonly upstream: {
@@ -50,18 +43,6 @@ export interface MonitorOptions {
   readonly onLost: () => void;
 }
 
-export interface ServerFacts {
-  /** As in INFO server: redis_version; '' if it does not tell. */
-  readonly version: string;
-  readonly commands: readonly CommandFacts[];
-}
-
-/** Near the first band, and inside one, the interval is divided by these. */
-const NEAR = { distance: 0.1, divisor: 5 } as const;
-const INSIDE_DIVISOR = 10;
-const SHORTEST_INTERVAL_MS = 10;
-/** Readings asked for by events stand at least this far apart. */
-const SHORTEST_GAP_MS = 5;
 const KEYSPACE_INTERVAL_MS = 2000;
 const RECONNECT_MS = 250;
 /** A connection that cannot be made, or does not answer, in so long is given up. */
@@ -71,34 +52,29 @@ const OVERDUE_MS = 1000;
 const REFUSED = /NOAUTH|WRONGPASS|NOPERM/;
 /** ioredis's own words. */
 const TIMED_OUT = 'Command timed out';
-const BAD_READING = 'its INFO cannot be used; trying again';
-/** A trouble that has ended and comes again is logged so often at most. */
-const REPEAT_MS = 60_000;
-const NEVER = Number.NEGATIVE_INFINITY;
-
 export class MemoryMonitor {
   polls = 0;
   pollErrors = 0;
   version: string | null = null;
   private readonly redis: Redis;
-  private timer: NodeJS.Timeout | undefined;
-  private polling = false;
-  /** The next reading is due as soon as the gap behind the last one is over. */
-  private soon = false;
+  private readonly troubles: TroubleLog;
+  private readonly pacing: Pacing;
   private closed = false;
-  private polledAt = Number.NEGATIVE_INFINITY;
   private keyspace: KeyspaceReading | undefined;
   private keyspaceAt = Number.NEGATIVE_INFINITY;
-  private lastError = '';
-  /** What has been logged since the last reading. */
-  /** By hint: what was logged of the trouble that there is, and when. As many as there are hints. */
-  private readonly reported = new Set<string>();
-  private readonly reportedAt = new Map<string, number>();
   private firstPoll: Promise<void> | undefined;
   private pollIntervalMs: number;
 
   constructor(private readonly options: MonitorOptions) {
     this.pollIntervalMs = options.pollIntervalMs;
+    const { pressure, clock, log } = options;
+    this.troubles = new TroubleLog(log, clock);
+    this.pacing = new Pacing(
+      () => this.poll(),
+      () => pressure.apply(clock()),
+      () => intervalAt(pressure.distanceToShedding(clock()), this.pollIntervalMs),
+      clock,
+    );
     const { host, port, path, username, password, connectTimeoutMs } = options.upstream;
     const { tls } = options;
     const waitMs = Math.min(connectTimeoutMs, LONGEST_WAIT_MS);
@@ -127,7 +103,7 @@ export class MemoryMonitor {
       if (!this.closed) options.onLost();
     });
     this.redis.on('ready', () => {
-      this.firstPoll = this.learnServer().then(() => this.poll());
+      this.firstPoll = this.learnServer().then(() => this.pacing.now());
     });
     options.gate.onGrowth = () => this.grown();
     options.gate.onRelief = (answered) => {
@@ -146,12 +122,12 @@ export class MemoryMonitor {
       connected.then(() => this.firstPoll),
       delay(connectTimeoutMs, undefined, { ref: false }),
     ]);
-    this.schedule();
+    this.pacing.schedule();
   }
 
   close(): void {
     this.closed = true;
-    clearTimeout(this.timer);
+    this.pacing.close();
     this.options.gate.onGrowth = () => {};
     this.options.gate.onRelief = () => {};
     this.redis.disconnect();
@@ -164,14 +140,12 @@ export class MemoryMonitor {
 
   /** The upstream answers, if only to refuse the monitor for its credentials. */
   get reachable(): boolean {
-    return this.connected || REFUSED.test(this.lastError);
+    return this.connected || REFUSED.test(this.troubles.lastError);
   }
 
   /** Takes a reading now, or as soon as the one under way and the gap behind it are over. */
   pollSoon(): void {
-    if (this.soon) return;
-    this.soon = true;
-    if (!this.polling) this.schedule();
+    this.pacing.soon();
   }
 
   /** What readings are judged by has changed: one is due. */
@@ -199,24 +173,20 @@ export class MemoryMonitor {
     const { pressure, clock } = this.options;
     const now = clock();
     pressure.apply(now);
-    if (pressure.distanceToShedding(now) <= NEAR.distance) this.pollSoon();
+    if (isNear(pressure.distanceToShedding(now))) this.pollSoon();
   }
 
   private async poll(): Promise<void> {
-    if (this.polling || this.closed) return;
-    this.soon = false;
     if (!this.connected) {
       this.missed();
-      this.schedule();
       return;
     }
     const { pressure, clock } = this.options;
-    this.polling = true;
-    this.polledAt = clock();
+    const askedAt = clock();
     const overdue = setTimeout(() => this.sawNothing(), OVERDUE_MS).unref();
     try {
       const covered = await this.options.covered();
-      const withKeyspace = this.polledAt - this.keyspaceAt > KEYSPACE_INTERVAL_MS;
+      const withKeyspace = askedAt - this.keyspaceAt > KEYSPACE_INTERVAL_MS;
       const [memory, keyspace, replication, server] = await Promise.all([
         this.redis.info('memory'),
         withKeyspace ? this.redis.info('keyspace') : undefined,
@@ -226,11 +196,11 @@ export class MemoryMonitor {
       this.learnTime(server);
       if (keyspace !== undefined && replication !== undefined) {
         this.keyspace = parseKeyspace(keyspace, replication);
-        this.keyspaceAt = this.polledAt;
+        this.keyspaceAt = askedAt;
       }
       const reading = parseMemory(memory);
       this.polls++;
-      this.recovered();
+      this.troubles.recovered();
       pressure.take(reading, this.keyspace, covered, clock());
       this.options.onReading();
       if (reading.freeing && pressure.cause === 'relief') this.pollSoon();
@@ -241,77 +211,25 @@ export class MemoryMonitor {
       if ((error as Error).message === TIMED_OUT) this.redis.disconnect(true);
     } finally {
       clearTimeout(overdue);
-      this.polling = false;
-      this.schedule();
     }
-  }
-
-  private schedule(): void {
-    if (this.closed) return;
-    clearTimeout(this.timer);
-    const { pressure, clock } = this.options;
-    const delay = this.soon ? this.polledAt + SHORTEST_GAP_MS - clock() : this.interval();
-    if (delay <= 0) {
-      void this.poll();
-      return;
-    }
-    this.timer = setTimeout(() => {
-      pressure.apply(clock());
-      void this.poll();
-    }, delay).unref();
-  }
-
-  private interval(): number {
-    const { pressure, clock } = this.options;
-    const distance = pressure.distanceToShedding(clock());
-    const divisor = distance === 0 ? INSIDE_DIVISOR : distance < NEAR.distance ? NEAR.divisor : 1;
-    return Math.max(SHORTEST_INTERVAL_MS, this.pollIntervalMs / divisor);
   }
 
   private async learnServer(): Promise<void> {
+    const { log, onServer, onServerTime } = this.options;
     try {
-      const server = await this.redis.info('server');
-      const version = infoFields(server).get('redis_version') ?? '';
-      if (parseServerTime(server) === undefined) await this.askTime();
+      const { version, commands, commandsError, epochMs } = await askServer(this.redis);
+      if (commandsError !== undefined) {
+        log.warn({ err: commandsError.message }, 'cannot read COMMAND: using the built-in command table');
+      }
+      if (epochMs !== undefined) onServerTime(epochMs);
       this.version = version;
-      const commands = await this.redis.call('COMMAND').catch((error: Error) => {
-        this.options.log.warn(
-          { err: error.message },
-          'cannot read COMMAND: using the built-in command table',
-        );
-        return [];
-      });
-      this.options.onServer({ version, commands: factsFromCommandReply(commands) });
+      onServer({ version, commands });
     } catch (error) {
       this.report(error as Error);
     }
   }
 
-  /** Of a server whose INFO does not tell; once a connection, for where it is not allowed each try is an entry in ACL LOG. */
-  private async askTime(): Promise<void> {
-    const [seconds, microseconds] = await this.redis.time().catch(() => []);
-    const epochMs = Number(seconds) * 1000 + Number(microseconds) / 1000;
-    if (epochMs > 0) this.options.onServerTime(epochMs);
-  }
-
-  /** The same trouble is logged once, not at every try, and one that comes and goes not at every turn. */
   private report(error: Error): void {
-    if (this.closed) return;
-    this.lastError = error.message;
-    const hint = error instanceof BadReading ? BAD_READING : hintFor(error);
-    const now = this.options.clock();
-    const isKnown = this.reported.has(hint) || now - (this.reportedAt.get(hint) ?? NEVER) < REPEAT_MS;
-    if (isKnown) return;
-    this.reported.add(hint);
-    this.reportedAt.set(hint, now);
-    this.options.log.error({ err: error.message }, `memory monitor: no reading from the upstream: ${hint}`);
-  }
-
-  private recovered(): void {
-    if (this.lastError === '') return;
-    this.lastError = '';
-    if (this.reported.size === 0) return;
-    this.reported.clear();
-    this.options.log.info('memory monitor: reading the upstream again');
+    if (!this.closed) this.troubles.report(error);
   }
 }

@@ -5,7 +5,7 @@
 import type { EffectiveConfig } from '../config/effective.js';
 import type { CommandTable } from '../core/commands/table.js';
 import type { ShedGate } from '../core/policy/shed.js';
-import type { ServerFacts } from '../memory/monitor.js';
+import type { ServerFacts } from '../memory/server-facts.js';
 import type { MemorySnapshot } from '../memory/snapshot.js';
 import { explain } from '../surfaces/explain/explain.js';
 import type { ExplainRequest, Explanation } from '../surfaces/explain/types.js';

@@ -1,7 +1,7 @@
 // Which command gives a key of this server its TTL behind a write. Owns the version that decides.
 import { EXPIRE_BY_SCRIPT, EXPIRE_NX } from '../core/resp/encode.js';
 import type { FollowUpForm } from '../core/session/request/follow-ups.js';
-import type { ServerFacts } from '../memory/monitor.js';
+import type { ServerFacts } from '../memory/server-facts.js';
 
 /** PEXPIRE … NX came with this major version. */
 const NX_MAJOR = 7;

@@ -103,6 +103,22 @@ t.test('overwrites do not close the gate while readings fail', async (t) => {
   }
 });
 
+t.test('readings come more often where refusing begins, and at leisure again far from it', async (t) => {
+  const { proxy, direct } = await nearFull(t, { pollInterval: '2s', staleAfter: '1m' });
+  const readings = async (count: number): Promise<number> => {
+    const [from, { polls }] = [performance.now(), await memory(proxy)];
+    await until(async () => (await memory(proxy)).polls >= polls + count, { timeoutMs: 60_000 });
+    return performance.now() - from;
+  };
+  const inBand = await readings(10);
+  t.ok(inBand < 10_000, `ten readings in ${inBand} ms: at leisure they take 20 s`);
+  await direct.call('FLUSHALL');
+  await until(async () => (await lowShare(proxy)) === 0);
+  await readings(1);
+  const far = await readings(2);
+  t.ok(far > 1900, `two readings in ${far} ms: in a band they take 0.4 s`);
+});
+
 t.test('a monitor whose connection has gone silent gets another one', async (t) => {
   const { relay, proxy } = await nearFull(t);
   const { polls } = await memory(proxy);

@@ -1,0 +1,38 @@
+// What a server says of itself on each connection of the monitor: its version, its commands, and what its clock says.
+import type { Redis } from 'ioredis';
+import { factsFromCommandReply } from '../core/commands/overlay.js';
+import type { CommandFacts } from '../core/commands/table.js';
+import { infoFields, parseServerTime } from './reading.js';
+
+export interface ServerFacts {
+  /** As in INFO server: redis_version; '' if it does not tell. */
+  readonly version: string;
+  readonly commands: readonly CommandFacts[];
+}
+
+export interface Introduction extends ServerFacts {
+  /** Why COMMAND could not be had: then there are no commands. */
+  readonly commandsError: Error | undefined;
+  /** Of a server whose INFO does not tell: its clock, milliseconds since the epoch, if TIME does. */
+  readonly epochMs: number | undefined;
+}
+
+/** @throws the error of a server that does not answer INFO */
+export async function askServer(redis: Redis): Promise<Introduction> {
+  const server = await redis.info('server');
+  const version = infoFields(server).get('redis_version') ?? '';
+  const epochMs = parseServerTime(server) === undefined ? await askTime(redis) : undefined;
+  try {
+    const commands = factsFromCommandReply(await redis.call('COMMAND'));
+    return { version, commands, commandsError: undefined, epochMs };
+  } catch (error) {
+    return { version, commands: factsFromCommandReply([]), commandsError: error as Error, epochMs };
+  }
+}
+
+/** Once a connection, for where it is not allowed each try is an entry in ACL LOG. */
+async function askTime(redis: Redis): Promise<number | undefined> {
+  const [seconds, microseconds] = await redis.time().catch(() => []);
+  const epochMs = Number(seconds) * 1000 + Number(microseconds) / 1000;
+  return epochMs > 0 ? epochMs : undefined;
+}
