@@ -8,7 +8,7 @@ import type { TrafficObserver } from '../core/policy/observer.js';
 import { Policy } from '../core/policy/policy.js';
 import { ShedGate } from '../core/policy/shed.js';
 import { TtlMemory } from '../core/policy/ttl-memory.js';
-import { noPoolingYet, type PoolingCounters, type SessionContext } from '../core/session/session.js';
+import { noPoolingYet, type PoolingCounters, type SessionContext } from '../core/session/session-context.js';
 import type { ConsoleQuestion } from '../core/session/state/console-question.js';
 import type { RenewalSnapshot } from '../files/renewal.js';
 import { ServerClock } from '../memory/server-clock.js';

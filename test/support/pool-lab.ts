@@ -7,8 +7,10 @@ import {
   ownGreeting,
   sharedGreeting,
 } from '../../src/core/session/pooling/identity.js';
+import { Place } from '../../src/core/session/pooling/placement.js';
 import { SharedLane } from '../../src/core/session/pooling/shared-lane.js';
-import { Place, type Session, type SessionContext } from '../../src/core/session/session.js';
+import type { Session } from '../../src/core/session/session.js';
+import type { SessionContext } from '../../src/core/session/session-context.js';
 import {
   consoleAnswer,
   lend,

@@ -11,7 +11,9 @@ import { ALL, ShedGate } from '../../src/core/policy/shed.js';
 import type { TtlMemory } from '../../src/core/policy/ttl-memory.js';
 import { EXPIRE_BY_SCRIPT, EXPIRE_NX } from '../../src/core/resp/encode.js';
 import { checks } from '../../src/core/resp/invariant.js';
-import { Session, type SessionContext, type Switchboard } from '../../src/core/session/session.js';
+import type { Switchboard } from '../../src/core/session/pooling/placement.js';
+import { Session } from '../../src/core/session/session.js';
+import type { SessionContext } from '../../src/core/session/session-context.js';
 
 checks.thorough = true;
 

@@ -8,7 +8,9 @@
 //   client error ─▶ upstream destroyed at once            upstream error ─▶ the same; reset if nothing waits
 //   client idle  ─▶ closed, where limits.idleTimeout is   upstream unreachable ─▶ client reset
 //   drain        ─▶ client FIN once all owed is delivered; what it sends later is read and dropped
-import { Place, Session, type SessionContext } from '../../core/session/session.js';
+import { Place } from '../../core/session/pooling/placement.js';
+import { Session } from '../../core/session/session.js';
+import type { SessionContext } from '../../core/session/session-context.js';
 import type { ConsoleQuestion } from '../../core/session/state/console-question.js';
 import { Way } from '../added-latency.js';
 import type { TurnEnder } from '../turn.js';

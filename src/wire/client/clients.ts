@@ -1,7 +1,7 @@
 // The clients of this process: links each to its upstream, drains on close. Owns the set of links and the counters over
 // them. Never looks into bytes.
 import type { Socket } from 'node:net';
-import type { SessionContext } from '../../core/session/session.js';
+import type { SessionContext } from '../../core/session/session-context.js';
 import { AddedLatency, type Way } from '../added-latency.js';
 import { BulkTurns } from '../bulk-turns.js';
 import { slabs } from '../slabs.js';

@@ -3,7 +3,7 @@
 // when that lasts.
 // Owns the own connection and the seat. Invariant: only a session that is owed nothing changes its upstream.
 import { ownGreeting } from '../../core/session/pooling/identity.js';
-import { Place } from '../../core/session/session.js';
+import { Place } from '../../core/session/pooling/placement.js';
 import { type AddedLatency, Way } from '../added-latency.js';
 import { OwnUpstream, type OwnUpstreamOptions, type OwnUpstreamUser } from './own-upstream.js';
 import { type SeatUser, SharedSeat } from './shared-seat.js';

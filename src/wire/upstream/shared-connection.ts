@@ -6,9 +6,9 @@
 import { MINUS } from '../../core/resp/bytes.js';
 import { errorReply } from '../../core/resp/client-errors.js';
 import { type Identity, sharedGreeting } from '../../core/session/pooling/identity.js';
+import type { SharedLine } from '../../core/session/pooling/placement.js';
 import { SharedLane } from '../../core/session/pooling/shared-lane.js';
 import type { ReplyOwner } from '../../core/session/reply/reply-owner.js';
-import type { SharedLine } from '../../core/session/session.js';
 import { type AddedLatency, Way } from '../added-latency.js';
 import { LARGEST_SLAB } from '../slabs.js';
 import type { Turn, TurnEnder } from '../turn.js';
@@ -234,8 +234,12 @@ export class SharedConnection implements TurnEnder, SharedLine {
     const cut = this.lane.fail(LOST_ERROR);
     const members = [...this.members];
     this.members.clear();
-    for (const member of members) member.upstreamLost(this, member === cut);
     this.touched.length = 0;
-    this.events.ended(this, wasReady, error);
+    // Also when one of them fails: whoever counts on this connection must know that it is gone.
+    try {
+      for (const member of members) member.upstreamLost(this, member === cut);
+    } finally {
+      this.events.ended(this, wasReady, error);
+    }
   }
 }

@@ -11,7 +11,8 @@
 //
 // Invariant: it is a member of the connections that it names, and of no others.
 import type { Identity } from '../../core/session/pooling/identity.js';
-import { Place, type Session } from '../../core/session/session.js';
+import { Place } from '../../core/session/pooling/placement.js';
+import type { Session } from '../../core/session/session.js';
 import { loginWanted } from './greet.js';
 import type { Newcomer, VouchApplicant } from './login-check.js';
 import type { Member, SharedConnection } from './shared-connection.js';

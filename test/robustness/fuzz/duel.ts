@@ -1,6 +1,7 @@
 // A session between a client that sends a given stream and a far side that answers, all by hand: pieces of any size,
 // turns in any order. Owns both sinks and what is under way; checks after each step that bounds hold.
-import { Session, type SessionContext } from '../../../src/core/session/session.js';
+import { Session } from '../../../src/core/session/session.js';
+import type { SessionContext } from '../../../src/core/session/session-context.js';
 import { lend, type ServerOptions } from '../../support/session-lab.js';
 import { CheckedSink } from './checked-sink.js';
 import { FarSide } from './far-side.js';

@@ -1,8 +1,8 @@
 // What a server tells unasked, cut at each place: whatever the client asks in the middle of it, each reply stays the
 // reply to its own command, and the message whole. Then what only a scripted server can be made to say.
 import t from 'tap';
+import { Place } from '../../../src/core/session/pooling/placement.js';
 import { SharedLane } from '../../../src/core/session/pooling/shared-lane.js';
-import { Place } from '../../../src/core/session/session.js';
 import {
   cmd,
   consoleAnswer,

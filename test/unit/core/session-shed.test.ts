@@ -2,8 +2,8 @@
 // for silence, and never before Redis would have had its say about rights.
 import t from 'tap';
 import { Priority } from '../../../src/core/policy/rule.js';
+import { Place } from '../../../src/core/session/pooling/placement.js';
 import { SharedLane } from '../../../src/core/session/pooling/shared-lane.js';
-import { Place } from '../../../src/core/session/session.js';
 import {
   cmd,
   direct,

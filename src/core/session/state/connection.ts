@@ -12,7 +12,7 @@ import type { FollowUpReply, TrafficObserver } from '../../policy/observer.js';
 import { equalsIgnoreCase } from '../../resp/bytes.js';
 import { encodeCommand } from '../../resp/encode.js';
 import type { ByteSink } from '../byte-sink.js';
-import { Hold, nameGiven, Standing } from '../pooling/hold.js';
+import { type Hold, nameGiven, Standing } from '../pooling/hold.js';
 import { HELLO, HELLO_3 } from '../pooling/identity.js';
 import { Pending, Refusal } from '../reply/pending-kind.js';
 import { DETAIL_LIMIT } from '../reply/pending-queue.js';
@@ -36,8 +36,6 @@ const CONSOLE_PROBE = encodeCommand('INFO', 'spillway');
 export class Connection implements ReplyListener {
   readonly replies: ReplySequencer;
   readonly followUps: FollowUps;
-  /** What ties the client to this connection, where it may also do without one of its own. */
-  readonly hold: Hold | undefined;
   private readonly silence: ReplySilence;
   inMulti = false;
   /** Whether a transaction has begun was never answered, and will not be. */
@@ -65,14 +63,14 @@ export class Connection implements ReplyListener {
   private transaction = 0;
 
   constructor(
-    private readonly upstream: UpstreamWriter,
+    readonly upstream: UpstreamWriter,
     client: ByteSink,
     private readonly feed: RequestFeed,
     private readonly observer: TrafficObserver,
     form: FollowUpForm,
-    pooled: boolean,
+    /** What ties the client to this connection, where it may also do without one of its own. */
+    private readonly hold: Hold | undefined,
   ) {
-    this.hold = pooled ? new Hold() : undefined;
     this.replies = new ReplySequencer(client, this);
     this.followUps = new FollowUps(upstream, observer, form);
     this.silence = new ReplySilence(upstream, feed, this.replies);
