@@ -1,5 +1,6 @@
 // The config file as zod sees it: every setting, its default and its description.
 // The one source: proxy.schema.json and the reference are generated from here. Defaults stand here and nowhere else.
+// It is long since it is a table: one entry for each setting, in the order of the file.
 // Invariant: strict all the way down, so a mistyped key is an error and never a silent default.
 import { z } from 'zod';
 import { isLoopback, parseDataAddress, parseListenAddress } from './address.js';

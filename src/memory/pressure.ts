@@ -1,5 +1,6 @@
 // From readings to the shed gate: how full the server is, what has been let through since, what to refuse now and why.
 // Pure but for the gate it writes: no timers, no I/O, the clock comes with each call (monotonic milliseconds).
+// It is long since the decision is made in one place; what it stands on (rates, levels, relief) has files of its own.
 //
 //   estimate = reading + growth let through that it may not contain + what others write, by their rate × age
 //              while readings fail: reading + at most what memory was measured to grow by in such a time
@@ -7,13 +8,15 @@
 //   acting   = max(latched, estimate / limit, rehearsed); a priority's refused share is where it stands in its band
 //
 // Since growth counts from the moment it is forwarded, a burst between two readings cannot overshoot.
-// Invariants: `apply` alone decides what is refused, and the gate, the levels and their causes are what it decided; a level
-// that is told rises at once, and falls at once but where it stood on growth alone, which comes and goes with each
-// reading: then a second later. `latched` is moved by readings and by Redis's own OOM only. A rehearsal only ever adds to
-// what is refused, and leaves nothing behind.
+// Invariants: `apply` alone decides what is refused, and the gate, the levels and their causes are what it decided.
+// `latched` is moved by readings and by Redis's own OOM only. A rehearsal only ever adds to what is refused, and leaves
+// nothing behind.
 import { Priority } from '../core/policy/rule.js';
 import { ALL, type ShedGate } from '../core/policy/shed.js';
 import { type Applicability, judgeApplicability } from './applicability.js';
+import { GrowthRates } from './growth-rates.js';
+import { type Cause, isAbove, type Level, Levels, levelOf } from './levels.js';
+import type { Covered, PressureState, Rehearsal } from './pressure-state.js';
 import type { KeyspaceReading, Reading } from './reading.js';
 import { Relief } from './relief.js';
 
@@ -30,56 +33,6 @@ export interface PressureOptions {
   readonly onStale: 'admit' | 'hold';
 }
 
-/** What a reading is certain to contain, as of when it is asked for. */
-export interface Covered {
-  /** Growth, as ShedGate.answered. */
-  readonly growth: number;
-  /** Commands that may free memory or change its limit, as ShedGate.reliefsAnswered. */
-  readonly reliefs: number;
-}
-
-/** What a reading that is asked for now contains of what has passed `gate`. */
-export function coveredBy({ answered, reliefsAnswered }: ShedGate): Covered {
-  return { growth: answered, reliefs: reliefsAnswered };
-}
-
-/** What one Pressure has made of its readings, as plain data: for others, in front of the same server, to go by. */
-export interface PressureState {
-  readonly reading: Reading | undefined;
-  readonly applicability: Applicability | undefined;
-  readonly readingAgeMs: number;
-  readonly covered: Covered;
-  readonly better: boolean;
-  readonly blind: boolean;
-  readonly latched: number;
-  /** At what pressure an OOM was last contradicted. */
-  readonly oomContradictedAt: number;
-  readonly othersRate: number;
-  readonly measuredRate: number;
-  readonly rehearsal: Rehearsal | undefined;
-}
-
-/** A pressure that is acted as if it were there. */
-export interface Rehearsal {
-  readonly pressure: number;
-  readonly leftMs: number;
-}
-
-export type Level = 'open' | 'partial' | 'full';
-
-/** What a level stands on, or what ended it. */
-export type Cause =
-  | 'reading'
-  | 'growth since the reading'
-  | 'upstream OOM'
-  | 'stale reading'
-  | 'not applicable'
-  | 'configuration'
-  | 'rehearsal'
-  /** A command has passed that may free memory or change its limit: nothing is refused until a reading shows it. */
-  | 'relief'
-  | 'no reading yet';
-
 export interface LevelChange {
   readonly priority: Priority;
   readonly from: Level;
@@ -91,20 +44,12 @@ export interface LevelChange {
 }
 
 const PRIORITIES = [Priority.LOW, Priority.NORMAL, Priority.HIGH, Priority.CRITICAL] as const;
-const RANK: Readonly<Record<Level, number>> = { open: 0, partial: 1, full: 2 };
 /** The estimate is looked at again each time it has grown by this share of the limit. */
 const STEP = 0.002;
 /** Share of the limit below the first band within which an OOM is taken for what it says. */
 const OOM_TRUST = 0.1;
 /** How long Redis's OOM counts as proof that eviction does not help. */
 const OOM_COUNTS_MS = 5000;
-/** Rates are learnt over intervals of at least this length, the newest weighing this much. */
-const RATE_INTERVAL_MS = 200;
-const RATE_WEIGHT = 0.3;
-/** In so long the fastest growth that was measured counts half. */
-const MEASURED_HALF_LIFE_MS = 10_000;
-/** A level that stood on growth alone is told to have fallen when it has not been reached for so long. */
-const SETTLED_MS = 1000;
 /** Share of the limit by which memory must fall from one reading to the next to be called better. */
 const MUCH_FREED = 0.1;
 
@@ -113,9 +58,7 @@ export class Pressure {
   applicability: Applicability | undefined;
   /** As last read; undefined in a worker, whose primary judges. */
   private keyspace: KeyspaceReading | undefined;
-  levelChanges = 0;
-  /** As told. */
-  readonly levels: Level[] = ['open', 'open', 'open', 'open'];
+  readonly levels = new Levels();
   /** What is acted upon now, as a share of the limit, and what it comes from. */
   acting = 0;
   cause: Cause = 'no reading yet';
@@ -131,18 +74,9 @@ export class Pressure {
   private oomContradictedAt = Number.NEGATIVE_INFINITY;
   private rehearsedPressure = 0;
   private rehearsedUntil = Number.NEGATIVE_INFINITY;
-  /** Bytes a millisecond that come from elsewhere: other proxies, direct writers. */
-  private othersRate = 0;
-  /** Bytes a millisecond: the fastest that memory grew by, of late. */
-  private measuredRate = 0;
-  /** The reading and the growth let through when the rates were last learnt. */
-  private rateSince = { at: Number.NEGATIVE_INFINITY, counted: 0, admitted: 0 };
+  private readonly rates = new GrowthRates();
   private readonly relief = new Relief();
   private lowestStart: number;
-  /** By priority: when the told level was last reached, whether it stood on growth alone, and what it rose by. */
-  private readonly reachedAt = [0, 0, 0, 0];
-  private readonly byGrowth = [false, false, false, false];
-  private readonly causes: Cause[] = ['reading', 'reading', 'reading', 'reading'];
 
   constructor(
     private options: PressureOptions,
@@ -164,7 +98,7 @@ export class Pressure {
   take(reading: Reading, keyspace: KeyspaceReading | undefined, covered: Covered, now: number): void {
     const before = this.reading;
     const freed = this.countedBytes - counted(reading);
-    this.learnRates(reading, now);
+    this.rates.learn(counted(reading), this.gate.admitted, now);
     this.reading = reading;
     this.readAt = now;
     // While memory is being freed the reading does not show yet what the command has done.
@@ -199,11 +133,12 @@ export class Pressure {
 
   state(now: number): PressureState {
     const { reading, applicability, covered, better, blind } = this;
-    const { latched, oomContradictedAt, othersRate, measuredRate } = this;
+    const { latched, oomContradictedAt, rates } = this;
     const [readingAgeMs, rehearsal] = [this.readingAge(now), this.rehearsal(now)];
     return {
       ...{ reading, applicability, readingAgeMs, covered, better, blind },
-      ...{ latched, oomContradictedAt, othersRate, measuredRate, rehearsal },
+      ...{ latched, oomContradictedAt, rehearsal },
+      ...{ othersRate: rates.others, measuredRate: rates.measured },
     };
   }
 
@@ -217,8 +152,8 @@ export class Pressure {
     this.blind = state.blind;
     this.latched = state.latched;
     this.oomContradictedAt = state.oomContradictedAt;
-    this.othersRate = state.othersRate;
-    this.measuredRate = state.measuredRate;
+    this.rates.others = state.othersRate;
+    this.rates.measured = state.measuredRate;
     this.rehearsedPressure = state.rehearsal?.pressure ?? 0;
     this.rehearsedUntil = now + (state.rehearsal?.leftMs ?? 0);
     this.relief.see(this.gate.reliefs, now);
@@ -332,10 +267,12 @@ export class Pressure {
 
   private estimate(now: number): number {
     const age = Math.max(0, this.readingAge(now));
-    const growth = this.growthSinceReading + this.othersRate * age;
+    const growth = this.growthSinceReading + this.rates.others * age;
     if (!this.blind) return this.countedBytes + growth;
     // Most growth overwrites what is there; without readings nobody takes that off again.
-    return this.countedBytes + Math.min(growth, this.measuredRate * Math.min(age, this.options.staleAfterMs));
+    return (
+      this.countedBytes + Math.min(growth, this.rates.measured * Math.min(age, this.options.staleAfterMs))
+    );
   }
 
   private get countedBytes(): number {
@@ -350,22 +287,6 @@ export class Pressure {
     if (ratio > this.latched || (byOom && ratio < this.lowestStart)) this.latched = ratio;
     else if (ratio < this.latched - this.options.hysteresis) this.latched = ratio + this.options.hysteresis;
     this.latchedBy = 'reading';
-  }
-
-  /** How fast memory grows, and by what this proxy did not let through, over intervals long enough to mean something. */
-  private learnRates(reading: Reading, now: number): void {
-    const { at, counted: before, admitted } = this.rateSince;
-    const elapsed = now - at;
-    if (elapsed < RATE_INTERVAL_MS) return;
-    const used = counted(reading);
-    if (Number.isFinite(elapsed)) {
-      const grown = Math.max(0, used - before);
-      const others = Math.max(0, grown - (this.gate.admitted - admitted)) / elapsed;
-      this.othersRate += (others - this.othersRate) * RATE_WEIGHT;
-      const faded = this.measuredRate * 0.5 ** (elapsed / MEASURED_HALF_LIFE_MS);
-      this.measuredRate = Math.max(grown / elapsed, faded);
-    }
-    this.rateSince = { at: now, counted: used, admitted: this.gate.admitted };
   }
 
   /**
@@ -406,35 +327,18 @@ export class Pressure {
     this.cause = this.rehearsedPressure > this.latched ? 'rehearsal' : this.latchedBy;
     for (const priority of PRIORITIES) {
       const to = levelOf(most * this.share(priority, this.acting));
-      const from = this.levels[priority];
-      const byGrowth = RANK[to] > RANK[levelOf(most * this.share(priority))];
+      const byGrowth = isAbove(to, levelOf(most * this.share(priority)));
       if (byGrowth) this.cause = 'growth since the reading';
-      if (RANK[to] >= RANK[from]) {
-        this.reachedAt[priority] = now;
-        this.byGrowth[priority] = byGrowth;
-      } else if (most > 0 && this.byGrowth[priority] && now - this.reachedAt[priority] < SETTLED_MS) continue;
-      if (from === to) continue;
-      this.levels[priority] = to;
-      this.levelChanges++;
-      const rises = RANK[to] > RANK[from];
-      const cause = byGrowth
-        ? 'growth since the reading'
-        : (trigger ?? (rises ? this.cause : this.causes[priority]));
-      if (rises) this.causes[priority] = cause;
-      this.reachedAt[priority] = now;
-      this.byGrowth[priority] = byGrowth;
-      this.onChange({ priority, from, to, pressure: this.acting, cause, reading: this.reading });
+      const standing = { byGrowth, trigger, cause: this.cause, atOnce: most === 0 };
+      const told = this.levels.see(priority, to, standing, now);
+      if (told === undefined) continue;
+      this.onChange({ priority, to, ...told, pressure: this.acting, reading: this.reading });
     }
   }
 }
 
 function counted(reading: Reading): number {
   return Math.max(0, reading.usedBytes - reading.notCountedBytes);
-}
-
-function levelOf(share: number): Level {
-  if (share === 0) return 'open';
-  return share === 1 ? 'full' : 'partial';
 }
 
 function lowestStart({ bands }: PressureOptions): number {

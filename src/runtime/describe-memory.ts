@@ -42,7 +42,7 @@ export function describeMemory(
     upstreamVersion: monitor.version,
     polls: monitor.polls,
     pollErrors: monitor.pollErrors,
-    levelChanges: pressure.levelChanges,
+    levelChanges: pressure.levels.changes,
     rehearsal,
   };
 }

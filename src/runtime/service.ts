@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import type { EffectiveConfig } from '../config/effective.js';
 import type { ShedGate } from '../core/policy/shed.js';
 import type { ConsoleQuestion } from '../core/session/state/console-question.js';
-import type { Covered, PressureState } from '../memory/pressure.js';
+import type { Covered, PressureState } from '../memory/pressure-state.js';
 import type { ServerFacts } from '../memory/server-facts.js';
 import type { WorkersSnapshot } from '../observe/snapshots/workers.js';
 import type { TrafficStats } from '../observe/stats/counters.js';

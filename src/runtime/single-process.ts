@@ -4,7 +4,7 @@ import type { Logger } from 'pino';
 import type { EffectiveConfig } from '../config/effective.js';
 import type { TrafficObserver } from '../core/policy/observer.js';
 import type { ShedGate } from '../core/policy/shed.js';
-import { type Covered, coveredBy } from '../memory/pressure.js';
+import { type Covered, coveredBy } from '../memory/pressure-state.js';
 import type { ServerFacts } from '../memory/server-facts.js';
 import type { WorkersSnapshot } from '../observe/snapshots/workers.js';
 import type { TrafficStats } from '../observe/stats/counters.js';

@@ -2,7 +2,8 @@
 
 import { PRIORITY_NAMES } from '../../src/core/policy/rule.js';
 import { ALL, ShedGate } from '../../src/core/policy/shed.js';
-import { coveredBy, type LevelChange, Pressure, type PressureOptions } from '../../src/memory/pressure.js';
+import { type LevelChange, Pressure, type PressureOptions } from '../../src/memory/pressure.js';
+import { coveredBy } from '../../src/memory/pressure-state.js';
 import type { KeyspaceReading, Reading } from '../../src/memory/reading.js';
 
 export const LIMIT = 100_000_000;

@@ -3,7 +3,7 @@
 // Invariant: no key, no client and no secret is in it; it is a few KiB at most.
 
 import { PRIORITY_NAMES, type PriorityName } from '../../core/policy/rule.js';
-import type { Level } from '../../memory/pressure.js';
+import type { Level } from '../../memory/levels.js';
 import type { LiveSnapshot } from '../snapshots/live.js';
 import { CALM, sameSituation } from './situation.js';
 import type { AlertSituation } from './snapshot.js';

@@ -10,7 +10,7 @@
 
 import type { EffectiveAlerts } from '../../config/effective.js';
 import { PRIORITY_NAMES } from '../../core/policy/rule.js';
-import type { Level } from '../../memory/pressure.js';
+import type { Level } from '../../memory/levels.js';
 import type { MemorySnapshot } from '../../memory/snapshot.js';
 import type { LiveSnapshot } from '../snapshots/live.js';
 import { FullSoon } from './full-soon.js';

@@ -1,6 +1,6 @@
 // What the API says of alerts: field names are an API. Owns shapes only.
 import type { PriorityName } from '../../core/policy/rule.js';
-import type { Level } from '../../memory/pressure.js';
+import type { Level } from '../../memory/levels.js';
 
 /** What somebody should know of. */
 export interface AlertSituation {

@@ -3,7 +3,7 @@
 // but what a report says was counted since the one before.
 import type { EffectiveConfig } from '../../config/effective.js';
 import type { ConsoleQuestion } from '../../core/session/state/console-question.js';
-import type { PressureState } from '../../memory/pressure.js';
+import type { PressureState } from '../../memory/pressure-state.js';
 import type { ServerFacts } from '../../memory/server-facts.js';
 import type { StatsPart } from '../../observe/stats/counters.js';
 import type { ClientTraffic } from '../../wire/client/link-options.js';

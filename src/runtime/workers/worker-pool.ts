@@ -12,7 +12,7 @@ import type { Logger } from 'pino';
 import type { EffectiveConfig } from '../../config/effective.js';
 import { BackOff } from '../../core/back-off.js';
 import { ShedGate } from '../../core/policy/shed.js';
-import { type Covered, coveredBy, type PressureState } from '../../memory/pressure.js';
+import { type Covered, coveredBy, type PressureState } from '../../memory/pressure-state.js';
 import { ServerClock } from '../../memory/server-clock.js';
 import type { ServerFacts } from '../../memory/server-facts.js';
 import type { WorkersSnapshot } from '../../observe/snapshots/workers.js';

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { Priority } from '../../../src/core/policy/rule.js';
 import { ALL, type ShedGate } from '../../../src/core/policy/shed.js';
-import { coveredBy } from '../../../src/memory/pressure.js';
+import { coveredBy } from '../../../src/memory/pressure-state.js';
 import { LIMIT, makePressure, OPTIONS, reading } from '../../support/pressure-lab.js';
 
 const MB = 1024 * 1024;
@@ -341,7 +341,7 @@ t.test('what is told is what is refused, whatever comes', async (t) => {
             const share = gate.thresholds[priority as Priority] / ALL;
             if (!(share >= 0 && share <= 1)) throw new Error(`share ${share}`);
             const refused = share === 0 ? 0 : share === 1 ? 2 : 1;
-            const told = rank[pressure.levels[priority as Priority]];
+            const told = rank[pressure.levels.told[priority as Priority]];
             if (told < refused) throw new Error(`${told} is told, ${refused} is refused`);
             // It may be told a second longer, or for as long as refusing pauses.
             if (told > refused && now() - at > 1000 && pressure.cause !== 'relief')

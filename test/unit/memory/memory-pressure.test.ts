@@ -4,7 +4,7 @@ import t from 'tap';
 import { Priority } from '../../../src/core/policy/rule.js';
 import { ALL } from '../../../src/core/policy/shed.js';
 import { judgeApplicability } from '../../../src/memory/applicability.js';
-import { coveredBy } from '../../../src/memory/pressure.js';
+import { coveredBy } from '../../../src/memory/pressure-state.js';
 import {
   type KeyspaceReading,
   parseKeyspace,

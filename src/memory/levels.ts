@@ -1,0 +1,79 @@
+// How much each priority is refused, in three steps, as it is told: to the log, as events, by the API.
+// Invariants: a level rises at once, and falls at once but where it stood on growth alone, which comes and goes with each
+// reading: then when it has not been reached for a second. It falls by what it rose by, unless something else ended it.
+import type { Priority } from '../core/policy/rule.js';
+
+export type Level = 'open' | 'partial' | 'full';
+
+/** What a level stands on, or what ended it. */
+export type Cause =
+  | 'reading'
+  | 'growth since the reading'
+  | 'upstream OOM'
+  | 'stale reading'
+  | 'not applicable'
+  | 'configuration'
+  | 'rehearsal'
+  /** A command has passed that may free memory or change its limit: nothing is refused until a reading shows it. */
+  | 'relief'
+  | 'no reading yet';
+
+const RANK: Readonly<Record<Level, number>> = { open: 0, partial: 1, full: 2 };
+/** A level that stood on growth alone is told to have fallen when it has not been reached for so long. */
+const SETTLED_MS = 1000;
+
+export function levelOf(share: number): Level {
+  if (share === 0) return 'open';
+  return share === 1 ? 'full' : 'partial';
+}
+
+export function isAbove(level: Level, other: Level): boolean {
+  return RANK[level] > RANK[other];
+}
+
+/** What a level stands on now. */
+export interface Standing {
+  /** It would be lower by what was read. */
+  readonly byGrowth: boolean;
+  /** What has come about; undefined: only time has passed, or growth. */
+  readonly trigger: Cause | undefined;
+  readonly cause: Cause;
+  /** It falls at once, whatever it stood on: nothing is refused any more. */
+  readonly atOnce: boolean;
+}
+
+export class Levels {
+  changes = 0;
+  /** By priority, as told. */
+  readonly told: Level[] = ['open', 'open', 'open', 'open'];
+  /** By priority: when the told level was last reached, whether it stood on growth alone, and what it rose by. */
+  private readonly reachedAt = [0, 0, 0, 0];
+  private readonly byGrowth = [false, false, false, false];
+  private readonly causes: Cause[] = ['reading', 'reading', 'reading', 'reading'];
+
+  /** Where the level of `priority` is now. Returns what is to be told of it; undefined: nothing. */
+  see(
+    priority: Priority,
+    to: Level,
+    { byGrowth, trigger, cause, atOnce }: Standing,
+    now: number,
+  ): { readonly from: Level; readonly cause: Cause } | undefined {
+    const from = this.told[priority];
+    if (!isAbove(from, to)) this.reached(priority, byGrowth, now);
+    else if (!atOnce && this.byGrowth[priority] && now - this.reachedAt[priority] < SETTLED_MS)
+      return undefined;
+    if (from === to) return undefined;
+    this.told[priority] = to;
+    this.changes++;
+    const rises = isAbove(to, from);
+    const why = byGrowth ? 'growth since the reading' : (trigger ?? (rises ? cause : this.causes[priority]));
+    if (rises) this.causes[priority] = why;
+    this.reached(priority, byGrowth, now);
+    return { from, cause: why };
+  }
+
+  private reached(priority: Priority, byGrowth: boolean, now: number): void {
+    this.reachedAt[priority] = now;
+    this.byGrowth[priority] = byGrowth;
+  }
+}

@@ -1,0 +1,40 @@
+// What is known of the pressure on a server, as plain data, for other processes in front of it to go by; and what a reading
+// says of the growth that has passed a gate.
+import type { ShedGate } from '../core/policy/shed.js';
+import type { Applicability } from './applicability.js';
+import type { Reading } from './reading.js';
+
+/** What a reading is certain to contain, as of when it is asked for. */
+export interface Covered {
+  /** Growth, as ShedGate.answered. */
+  readonly growth: number;
+  /** Commands that may free memory or change its limit, as ShedGate.reliefsAnswered. */
+  readonly reliefs: number;
+}
+
+/** What a reading that is asked for now contains of what has passed `gate`. */
+export function coveredBy({ answered, reliefsAnswered }: ShedGate): Covered {
+  return { growth: answered, reliefs: reliefsAnswered };
+}
+
+/** What one Pressure has made of its readings, as plain data: for others, in front of the same server, to go by. */
+export interface PressureState {
+  readonly reading: Reading | undefined;
+  readonly applicability: Applicability | undefined;
+  readonly readingAgeMs: number;
+  readonly covered: Covered;
+  readonly better: boolean;
+  readonly blind: boolean;
+  readonly latched: number;
+  /** At what pressure an OOM was last contradicted. */
+  readonly oomContradictedAt: number;
+  readonly othersRate: number;
+  readonly measuredRate: number;
+  readonly rehearsal: Rehearsal | undefined;
+}
+
+/** A pressure that is acted as if it were there. */
+export interface Rehearsal {
+  readonly pressure: number;
+  readonly leftMs: number;
+}
