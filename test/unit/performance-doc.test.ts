@@ -483,7 +483,11 @@ t.test('what tells well-formed XML from other', async (t) => {
     '<a b=c/>',
     '<a b="1" b="2"/>',
     '<a><b></a></b>',
-    '<a>></a>',
+    '<a>]]></a>',
+    '<a/>text',
+    '<a b="<"/>',
+    '<a>&nbsp;</a>',
+    '<a>\u0001</a>',
   ]) {
     t.type(xmlFault(bad), 'string', bad);
   }
