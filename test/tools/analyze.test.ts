@@ -259,7 +259,7 @@ t.test('what MEMORY USAGE and the server tell differently is said', async (t) =>
   // Of a list the first node is looked at: the large element's, which takes the other for as large. (Which element of a
   // set comes first is another with each start of a server, so that a sample may be right by chance.)
   const { notes } = await analysed(t, redis.port, { samples: 1 });
-  t.match(notes, [/^MEMORY USAGE tells of [\d.]+ MB, the server of [\d.]+ MB/]);
+  t.match(notes, [/^MEMORY USAGE adds up to [\d.]+ MB, but INFO reports [\d.]+ MB/]);
 });
 
 t.test('a server that goes away for good leaves what was found', async (t) => {

@@ -192,7 +192,7 @@ t.test('a turn that is lost is told of, once, and taken again', async (t) => {
     losses++;
     await until(() => started.snapshot().failures === losses, { timeoutMs: 20_000 });
   }
-  t.match(problems, [/database 0: its turn was lost/]);
+  t.match(problems, [/database 0: the lease was lost/]);
   t.equal(problems.length, 1);
   await until(() => done.length > 0, { timeoutMs: 20_000 });
   t.equal(started.snapshot().given, 3000);
@@ -212,7 +212,7 @@ t.test('a database whose turn is lost does not keep the others waiting', async (
     done.map(({ db }) => db),
     [3, 0],
   );
-  t.match(problems, [/^127\.0\.0\.1:\d+, database 0: its turn was lost/]);
+  t.match(problems, [/^127\.0\.0\.1:\d+, database 0: the lease was lost/]);
   t.match(started.snapshot(), { failures: 1, given: 901 });
 });
 
@@ -396,7 +396,7 @@ t.test('a turn is renewed while it lasts, and not once another has it', async (t
   t.equal(await holder(redis), 'another');
 });
 
-t.test('that its turn was lost is noticed at its end, at the latest', async (t) => {
+t.test('that the lease was lost is noticed at its end, at the latest', async (t) => {
   const { redis, where } = await laid(t);
   const turn = (await Turn.take(await server(t, where), 0, HOURLY)) as Turn;
   await redis.del(SWEEP_KEY);
@@ -494,7 +494,7 @@ t.test('a Cluster is refused, with what does it', async (t) => {
   await redis.set('cache:1', 1);
   const started = job();
   await until(() => started.snapshot().failures > 2);
-  t.same(problems, ['a Cluster is swept by `spillway sweep` only']);
+  t.same(problems, ['the proxy cannot sweep a Cluster; use the command `spillway sweep`']);
   t.same(await redis.keys('*'), ['cache:1']);
   t.equal(await redis.pttl('cache:1'), -1);
 });

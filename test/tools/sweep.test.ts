@@ -45,7 +45,7 @@ t.test('exact, and undone', async (t) => {
     (await swept('--apply', '--journal', `${journal}2`)).rules.reduce((sum, count) => sum + count.given, 0),
     0,
   );
-  t.match(await run('--apply', '--journal', journal), { status: 1, stderr: /there is such a file already/ });
+  t.match(await run('--apply', '--journal', journal), { status: 1, stderr: /this file already exists/ });
 
   // Since then: another TTL, none, and gone.
   const cached = [...after.keys()].filter((key) => before.get(key)?.expires === -1 && due(key, '') === HOUR);
@@ -201,13 +201,13 @@ t.test('what is wrong is said, and nothing is done', async (t) => {
   t.match(await run('--undo', journal), { status: 1, stderr: /no such file/ });
   t.match(await run('--apply', '--resume', path.join(folder, 'proxy.config.json')), {
     status: 1,
-    stderr: /no journal/,
+    stderr: /not the journal/,
   });
   t.match(await run('--apply', '--journal', path.join(folder, 'none', 'journal')), {
     status: 1,
     stderr: /no such file or folder/,
   });
-  t.match(await run('--apply', '--journal', '/dev/full'), { status: 1, stderr: /there is such a file/ });
+  t.match(await run('--apply', '--journal', '/dev/full'), { status: 1, stderr: /this file already exists/ });
   const replica = await withRedis(t, ['--replicaof', `127.0.0.1 ${redis.port}`]);
   const copy = new Redis(replica.port, '127.0.0.1');
   t.teardown(() => copy.disconnect());

@@ -1,5 +1,5 @@
-// The result of an analysis: a document that JSON, the tables and the report are made of. Field names are an API
-// (docs/TOOLS.md). Pure.
+// The result of an analysis, from which the JSON, the tables and the report are made. Field names are an API (docs/TOOLS.md).
+// Pure.
 import { bandName, IDLE_BANDS, TTL_BANDS } from './bands.js';
 import { type ByteSums, type Estimate, estimateBytes, estimateCount, type Sample } from './estimate.js';
 import type { Group } from './groups.js';
@@ -12,26 +12,26 @@ export interface Analysis {
   readonly at: string;
   readonly seconds: number;
   readonly servers: readonly string[];
-  /** Ended before it was done. */
+  /** The walk ended before all keys were seen. */
   readonly partial: boolean;
-  /** Estimated from some of the keys: low and high enclose the truth nineteen times of twenty. */
+  /** Estimated from a sample of the keys: the truth is between low and high in 95 % of samples. */
   readonly sampled: boolean;
   readonly keys: { readonly total: number; readonly looked: number; readonly gone: number };
   readonly memory: {
     readonly usedBytes: number;
     /** 0: none. */
     readonly limitBytes: number;
-    /** Of the keys, as MEMORY USAGE tells. */
+    /** Bytes of the keys, by MEMORY USAGE. */
     readonly keyBytes: Estimate;
-    /** The server's own: started empty, tables, buffers; what is left of usedBytes. */
+    /** The rest of usedBytes: the empty server, tables, buffers. */
     readonly otherBytes: number;
-    /** That TTLs for all keys without one would take, at most. */
+    /** The most that TTLs for all keys without one would take. */
     readonly ttlBytes: number;
   };
-  /** The one that holds most memory first. */
+  /** The group with the most memory first. */
   readonly groups: readonly GroupAnalysis[];
   readonly biggest: Readonly<Record<string, readonly BigKeyEntry[]>>;
-  /** What could not be asked, and why. */
+  /** What could not be measured, and why. */
   readonly notes: readonly string[];
 }
 
@@ -40,16 +40,16 @@ export interface GroupAnalysis {
   readonly by: 'rule' | 'pattern' | 'others';
   readonly keys: Estimate;
   readonly bytes: Estimate;
-  /** Of the bytes of all groups. */
+  /** Share of the bytes of all groups. */
   readonly share: number;
   readonly averageBytes: number;
   readonly largestBytes: number;
   readonly withoutTtl: Estimate;
   readonly withoutTtlBytes: number;
-  /** Of those that were looked at; null: none has a TTL. */
+  /** The longest TTL seen; null: no key has one. */
   readonly longestTtlSeconds: number | null;
   readonly ttl: readonly Band[];
-  /** Shares of the keys, of a part of them. */
+  /** Shares of the keys, measured on some of them. */
   readonly types: Readonly<Record<string, number>>;
   readonly encodings: Readonly<Record<string, number>>;
   readonly idle: readonly { readonly band: string; readonly share: number }[];
@@ -73,7 +73,7 @@ export interface BigKeyEntry {
   readonly ttlSeconds: number | null;
 }
 
-/** What was done, and how far. */
+/** What was walked, and how far. */
 export interface Looked {
   readonly servers: readonly string[];
   readonly keys: number;
@@ -85,21 +85,21 @@ export interface Looked {
 export interface ServerMemory {
   readonly usedBytes: number;
   readonly startupBytes: number;
-  /** NaN where it is not told. */
+  /** NaN: INFO does not have it. */
   readonly overheadBytes: number;
   readonly limitBytes: number;
-  /** That TTLs for all keys without one would take, at most. */
+  /** The most that TTLs for all keys without one would take. */
   readonly ttlBytes: number;
 }
 
 /**
- * Of each key, used_memory_overhead counts what MEMORY USAGE counts as the key's: an entry of the table (24 bytes) and an
- * object (16), in Redis 7.0 (getMemoryOverheadData in object.c). The allocator gives 32 bytes for the 24.
+ * Bytes of each key that both used_memory_overhead and MEMORY USAGE count: in Redis 7.0 an entry of the table (24 bytes) and
+ * an object (16; getMemoryOverheadData in object.c). The allocator gives 32 bytes for the 24.
  */
 const COUNTED_TWICE = 32;
 
 const MB = 2 ** 20;
-/** What the server tells and what MEMORY USAGE tells may differ by such a share, and so much, before it is said. */
+/** A note is made if INFO and MEMORY USAGE differ by more than each of these. */
 const APART = { share: 0.2, bytes: 16 * MB, keyBytes: 2 * COUNTED_TWICE };
 
 export function assemble(
@@ -108,7 +108,7 @@ export function assemble(
   memory: readonly ServerMemory[],
   refusals: Refusals,
 ): Analysis {
-  // Whoever was gone has not been there, as far as the estimates go.
+  // For the estimates, a key that was gone has never been there.
   const sampled = part.looked - part.gone;
   const whole = !looked.sampled && !looked.partial;
   const share = part.looked === 0 ? 1 : sampled / part.looked;
@@ -152,7 +152,7 @@ export function assemble(
     ),
     notes: [
       ...[...refusals].map(
-        ([command, error]) => `${command} is refused, and what it tells is left out: ${error}`,
+        ([command, error]) => `${command} is refused, so its figures are missing: ${error}`,
       ),
       ...part.mishaps,
       ...(part.moved ? [MOVED] : []),
@@ -161,24 +161,24 @@ export function assemble(
   };
 }
 
-/** A few large keys in a sample make for more than there is. */
+/** Limits an estimate to the used memory, which a few large keys in a sample could exceed. */
 function atMost(bytes: number, { estimate, low, high }: Estimate, whole: boolean): Estimate {
   if (whole) return { estimate, low, high };
   return { estimate: Math.min(estimate, bytes), low: Math.min(low, bytes), high: Math.min(high, bytes) };
 }
 
 const MOVED =
-  'keys have moved from one server to another meanwhile: some may be counted twice, others not at all';
+  'keys moved from one server to another during the walk: some may be counted twice, others not at all';
 
-/** Of the same keys. */
+/** A note if MEMORY USAGE and INFO differ much about the same keys. */
 function difference(told: number, known: number, keys: number): string[] {
   const apart = Math.max(APART.bytes, APART.share * known, APART.keyBytes * keys);
   if (!(Math.abs(told - known) > apart)) return [];
   const why =
     told < known
-      ? 'it looked at too few elements of large collections (--samples 0: at all)'
-      : 'it tells too much of some types, such as streams with much that is pending';
-  return [`MEMORY USAGE tells of ${megabytes(told)}, the server of ${megabytes(known)} of data: ${why}`];
+      ? 'MEMORY USAGE saw too few elements of large collections (--samples 0 measures all)'
+      : 'MEMORY USAGE overestimates some types, such as streams with many pending entries';
+  return [`MEMORY USAGE adds up to ${megabytes(told)}, but INFO reports ${megabytes(known)} of data: ${why}`];
 }
 
 function groupAnalysis(

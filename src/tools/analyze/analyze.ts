@@ -1,5 +1,5 @@
-// Goes through all keys of all servers, or a sample of them, and tells what holds the memory. Owns the order of it; what
-// is asked of keys stands in measure.ts, what comes of it in analysis.ts.
+// Walks all keys of all servers, or a sample of them, and finds what holds the memory. Owns the order of the walk.
+// measure.ts asks about the keys; analysis.ts makes the result.
 
 import type { RuleSet } from '../../core/policy/rule-set.js';
 import { infoFields } from '../../memory/reading.js';
@@ -17,15 +17,15 @@ import { Measure, type Part, type Refusals } from './measure.js';
 export interface AnalyzeOptions {
   /** For CLIENT LIST. */
   readonly name: string;
-  /** undefined: by patterns alone. */
+  /** undefined: groups by patterns alone. */
   readonly rules: RuleSet | undefined;
-  /** undefined: all that have keys. */
+  /** undefined: all databases that have keys. */
   readonly db: number | undefined;
-  /** About so many keys; undefined: all. */
+  /** About how many keys to look at; undefined: all. */
   readonly sample: number | undefined;
-  /** Of MEMORY USAGE; undefined: by how large a key is. */
+  /** SAMPLES of MEMORY USAGE; undefined: depends on the key's size. */
   readonly samples: number | undefined;
-  /** Biggest keys of each type. */
+  /** How many of the biggest keys of each type to list. */
   readonly biggest: number;
   /** Keys a second; undefined: as fast as the servers answer, for a sample SAMPLE_RATE. */
   readonly maxRate: number | undefined;
@@ -33,13 +33,13 @@ export interface AnalyzeOptions {
   readonly progress?: WalkProgress;
   /** How long a server may be away. */
   readonly patienceMs?: number;
-  /** What the progress is called; else "analyze". */
+  /** The title of the progress line; default "analyze". */
   readonly title?: string;
 }
 
 /**
- * A sample is over in seconds anyway, and its first one is the one in which this program costs a small machine most: it
- * has yet to be compiled to fast code.
+ * Keys a second for a sample. It takes seconds in any case, and in its first second, before the JIT compiler is done, this
+ * program takes the most processor time from a small machine.
  */
 const SAMPLE_RATE = 15_000;
 
@@ -122,11 +122,11 @@ async function analyzeDatabase(
     );
   try {
     await pace.start();
-    // The order of SCAN is that of a seeded hash, so any stretch of it is a sample without preference.
+    // SCAN returns keys in the order of a seeded hash, so any stretch of it is a random sample.
     const from = wanted < keys ? String(Math.floor(Math.random() * 2 ** 32)) : '0';
     if ((await go(from)) && from !== '0' && measure.part.looked < wanted) await go('0');
   } catch (error) {
-    // What took long to find out is told in any case.
+    // What was seen until then is reported: it may have taken long.
     if (!(error instanceof ConnectionLost) || measure.part.looked === 0) throw error;
     measure.part.mishaps.push(`lost before the end: ${error.message}`);
     return { ...measure.part, lost: true };

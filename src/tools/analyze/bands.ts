@@ -1,10 +1,10 @@
-// Durations in bands: when memory will be free again, and for how long nobody has asked for a key.
+// Bands of durations: of TTLs, which say when memory will be free again, and of the time since a key was last used.
 
 const MINUTE = 60;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
-/** Upper ends in seconds; what is longer comes last. */
+/** Upper ends in seconds. The last band has no end. */
 export const TTL_BANDS = [
   MINUTE,
   10 * MINUTE,

@@ -1,7 +1,7 @@
-// The biggest keys of each type. Invariant: `most` of a type at most, sorted, the biggest first.
+// The biggest keys of each type. Invariant: at most `most` keys of a type, the biggest first.
 
 export interface BigKey {
-  /** As the server has it. */
+  /** The name, byte for byte. */
   readonly key: Buffer;
   readonly server: string;
   readonly db: number;

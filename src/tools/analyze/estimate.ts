@@ -1,5 +1,5 @@
-// From a sample of the keys to all of them: estimates, and between which bounds the truth lies nineteen times of twenty.
-// Pure. A share of keys is bounded by Wilson's interval; bytes by the normal one of a mean, and by what the server uses.
+// Estimates for all keys from a sample, with the bounds of the 95 % confidence interval. Pure.
+// Shares of keys use Wilson's interval; bytes use the normal interval of a mean, bounded by the memory that the server uses.
 
 export interface Estimate {
   readonly estimate: number;
@@ -11,9 +11,9 @@ export interface Estimate {
 const Z = 1.96;
 
 export interface Sample {
-  /** Of all keys. */
+  /** All keys. */
   readonly population: number;
-  /** How many were looked at. */
+  /** Keys in the sample. */
   readonly sampled: number;
 }
 
@@ -21,7 +21,7 @@ function exactly(value: number): Estimate {
   return { estimate: value, low: value, high: value };
 }
 
-/** How many of the population are as `found` of the sample are. */
+/** Estimates a count in the population from the count `found` in the sample. */
 export function estimateCount({ population, sampled }: Sample, found: number): Estimate {
   if (sampled >= population || sampled === 0) return exactly(found);
   const share = found / sampled;
@@ -41,10 +41,10 @@ export interface ByteSums {
 }
 
 /**
- * Bytes of a group. What one sample cannot tell, the rest does: the group holds no more than what is known of all, less
- * the least that all others hold. So few huge keys that the sample missed are reckoned with.
+ * Bytes of a group. A sample can miss a few huge keys. So the upper bound allows for them: the group may hold all known
+ * bytes, less the lower bound of all other groups.
  * @param all the sums of all groups together
- * @param known bytes of all keys, as far as the server tells
+ * @param known bytes of all keys, according to INFO
  */
 export function estimateBytes(sample: Sample, own: ByteSums, all: ByteSums, known: number): Estimate {
   const { population, sampled } = sample;
@@ -54,7 +54,7 @@ export function estimateBytes(sample: Sample, own: ByteSums, all: ByteSums, know
   return { estimate, low, high: Math.max(high, known - normal(sample, others).low) };
 }
 
-/** The mean's interval; what the sample holds itself is certain. */
+/** The interval of the mean. The bytes in the sample itself are certain. */
 function normal({ population, sampled }: Sample, { bytes, squares }: ByteSums): Estimate {
   const mean = bytes / sampled;
   const variance = Math.max(0, squares / sampled - mean * mean) * (sampled / Math.max(1, sampled - 1));

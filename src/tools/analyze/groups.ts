@@ -1,5 +1,5 @@
-// Which group a key is counted in: the first rule that matches it, else the pattern that its name suggests.
-// Owns the names. Invariant: never more than MAX_GROUPS of them; keys of any further pattern are counted together.
+// The groups in which keys are counted: the first rule that matches a key, else the pattern that its name suggests.
+// Owns the names. Invariant: at most MAX_GROUPS patterns; keys of all further patterns are counted together.
 import type { RuleSet } from '../../core/policy/rule-set.js';
 import { PATTERN_SCRATCH, writePattern } from '../../observe/stats/prefix.js';
 import { Tally } from './tally.js';
@@ -19,7 +19,7 @@ export class Groups {
   private readonly patterns = new Map<string, Group>();
   private readonly scratch = Buffer.allocUnsafe(PATTERN_SCRATCH);
 
-  /** undefined: by patterns alone. */
+  /** `ruleSet` undefined: groups by patterns alone. */
   constructor(private readonly ruleSet: RuleSet | undefined) {}
 
   of(key: Buffer): Group {

@@ -1,8 +1,8 @@
-// Names of keys as people read them.
+// Names of keys as text.
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-/** UTF-8 as the text that it is; of other names each byte that is no printable ASCII as redis-cli writes it: `\xff`. */
+/** A name in UTF-8 as it is; in any other name each byte that is not printable ASCII as `\xff`, like redis-cli. */
 export function keyText(key: Uint8Array): string {
   try {
     return UTF8.decode(key);

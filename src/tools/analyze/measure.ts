@@ -1,7 +1,7 @@
-// Looks at the keys of one database: bytes and TTL of each; type, encoding and idle time of some, and of those that may
-// be among the biggest; large ones once more with more samples.
+// Measures the keys of one database: bytes and TTL of each key; type, encoding and idle time of some, and of those that may
+// be among the biggest. Large keys are measured again with more samples.
 // Invariant: a page is counted whole or not at all.
-// None of these commands changes what a key's idle time or frequency is (Redis: LOOKUP_NOTOUCH).
+// None of these commands changes a key's idle time or frequency (Redis: LOOKUP_NOTOUCH).
 import { Aside } from '../keyspace/aside.js';
 import { Batch, keyCommand } from '../keyspace/batch.js';
 import { ConnectionLost, type Endpoint, refusal, ServerError } from '../keyspace/endpoint.js';
@@ -18,36 +18,36 @@ export interface MeasureOptions {
   readonly db: number;
   /** For CLIENT LIST. */
   readonly name: string;
-  /** Elements that MEMORY USAGE looks at; 0: all; undefined: as many as keep nobody waiting. */
+  /** Elements that MEMORY USAGE looks at; 0: all; undefined: as many as take less than about a millisecond. */
   readonly samples: number | undefined;
 }
 
-/** What could not be asked, each by its first error. */
+/** Commands that the server refuses, each with its first error. */
 export type Refusals = Map<string, string>;
 
 /**
- * Of its own accord Redis looks at the first 5. These are the same fields in all hashes that have the same ones, so what
- * the large field is missed by, all of them miss it by. Of so many it looks at all, in some 50 microseconds; what is
- * stored compactly takes no longer than before.
+ * By default Redis looks at the first 5 elements. In hashes with the same fields these are the same fields, so a large field
+ * would be missed in every one of them. With 1000 it sees all elements of most collections, in some 50 microseconds; compact
+ * collections take no longer than before.
  */
 const FIRST_LOOK = 1000;
 const USAGE = keyCommand(['MEMORY', 'USAGE'], ['SAMPLES', String(FIRST_LOOK)]);
-/** What an element has at least, and how long a look at it takes. Of one long string that is too much, which does no harm. */
+/** The least bytes of an element, and the time to look at one. For one long string that is too much, which does no harm. */
 const ELEMENT_BYTES = 64;
 const ELEMENT_MS = 0.0001;
 const PTTL = keyCommand(['PTTL']);
 const TYPE = keyCommand(['TYPE']);
 const ENCODING = keyCommand(['OBJECT', 'ENCODING']);
 const IDLE = keyCommand(['OBJECT', 'IDLETIME']);
-/** With more elements than that a key is larger, whatever they are. */
+/** A key with more than FIRST_LOOK elements is larger than this. */
 const LARGE_BYTES = 32 * 1024;
 const USAGE_OF_LARGE = keyCommand(['MEMORY', 'USAGE'], ['SAMPLES', '5000']);
 const HUGE_BYTES = 2 ** 20;
-/** About a millisecond of the server's time; the one above about half of it. */
+/** Takes the server about a millisecond; the one above about half of that. */
 const USAGE_OF_HUGE = keyCommand(['MEMORY', 'USAGE'], ['SAMPLES', '10000']);
-/** Of such a command, without the key. */
+/** Bytes of such a command without the key. */
 const FRAME_BYTES = 128;
-/** One key in so many is asked for details, and all of the first few of a group. */
+/** Details are asked of one key in this many, and of the first few of each group. */
 const DETAILS_EVERY = 16;
 const FIRST = 8;
 
@@ -59,17 +59,17 @@ interface Found {
   details: Details | undefined;
 }
 
-/** What is counted of one database of one server. */
+/** The counts of one database of one server. */
 export interface Part {
   readonly groups: Groups;
   readonly biggest: Biggest;
   /** Keys that SCAN named. */
   looked: number;
-  /** Of them, no longer there when asked about. */
+  /** Keys that were gone before they were measured. */
   gone: number;
-  /** Some have gone to another server of the Cluster meanwhile. */
+  /** Some keys moved to another server of the Cluster. */
   moved: boolean;
-  /** What befell the server, in words. */
+  /** What happened to the server, in words. */
   readonly mishaps: string[];
 }
 
@@ -77,7 +77,7 @@ export class Measure implements Visitor {
   part: Part;
   private readonly aside: Aside;
   private readonly usage;
-  /** What is asked aside about a page, one page after the other. */
+  /** The additional questions about one page. */
   private readonly batch = new Batch();
 
   constructor(
@@ -134,7 +134,9 @@ export class Measure implements Visitor {
 
   restart(): void {
     this.part = this.begin();
-    this.part.mishaps.push(`${this.options.server} has restarted: its keys were looked at anew`);
+    this.part.mishaps.push(
+      `${this.options.server} restarted during the walk, so its keys were measured again`,
+    );
   }
 
   close(): void {
@@ -163,7 +165,7 @@ export class Measure implements Visitor {
     for (const each of large) await this.measureAgain(each);
   }
 
-  /** One at a time, so that others have their turn in between. */
+  /** One key at a time, so that the server can serve other clients in between. */
   private async measureAgain(each: Found): Promise<void> {
     const batch = new Batch(each.key.length + FRAME_BYTES);
     batch.about(each.bytes >= HUGE_BYTES ? USAGE_OF_HUGE : USAGE_OF_LARGE, each.key);
@@ -186,12 +188,12 @@ export class Measure implements Visitor {
     ask(IDLE, key, (reply) => {
       const idle = typeof reply === 'number' ? reply : Number.NaN;
       if (reply instanceof Error) this.note('OBJECT IDLETIME', reply);
-      // Gone by now, or of no type that is told.
+      // Otherwise the key is gone, or its type is unknown.
       if (type !== '' && type !== 'none') each.details = { type, encoding, idle };
     });
   }
 
-  /** Of a type that has been seen in its group, and not too small to be among the biggest of that. */
+  /** Whether the key may be among the biggest of a type that its group has. */
   private mayBeBig({ types }: Tally, bytes: number): boolean {
     for (const type of types.keys()) if (this.part.biggest.wants(type, bytes)) return true;
     return false;
@@ -227,6 +229,6 @@ function refused(server: string, command: string, right: string, error: Error): 
   if (passing instanceof ConnectionLost) return passing;
   const { message } = error;
   const what = message.includes('keys') ? "'~*', for all keys" : right;
-  const remedy = message.startsWith('NOPERM') ? ` (give the user the right by ACL SETUSER: ${what})` : '';
+  const remedy = message.startsWith('NOPERM') ? ` (give the user the right with ACL SETUSER: ${what})` : '';
   return new ServerError(`${command} is refused: ${message}${remedy}`);
 }

@@ -1,19 +1,19 @@
-// What is counted of one group of keys. Sums only: what they are estimates of is said elsewhere.
+// The sums of one group of keys. estimate.ts makes estimates of them.
 import { bandOf, IDLE_BANDS, TTL_BANDS } from './bands.js';
 
-/** What only some keys are asked for. */
+/** Details that are asked of some keys only. */
 export interface Details {
   readonly type: string;
-  /** '' where the server does not tell. */
+  /** '': unknown. */
   readonly encoding: string;
-  /** Seconds; NaN where the server does not tell. */
+  /** Seconds since the key was last used; NaN: unknown. */
   readonly idle: number;
 }
 
 export class Tally {
   keys = 0;
   bytes = 0;
-  /** Of the bytes. */
+  /** Sum of the squares of the keys' bytes. */
   squares = 0;
   largest = 0;
   withoutTtl = 0;
@@ -22,7 +22,7 @@ export class Tally {
   longestTtl = 0;
   readonly ttlKeys = new Float64Array(TTL_BANDS.length);
   readonly ttlBytes = new Float64Array(TTL_BANDS.length);
-  /** Of those that were asked for details. */
+  /** Of the keys that were asked for details. */
   readonly types = new Map<string, number>();
   readonly encodings = new Map<string, number>();
   readonly idleKeys = new Float64Array(IDLE_BANDS.length);
@@ -70,7 +70,7 @@ export class Tally {
   }
 }
 
-/** Modules bring types of their own: so many different names are kept. */
+/** The most names of types that are kept, because modules add their own. */
 const MAX_NAMES = 50;
 
 function count(names: Map<string, number>, name: string, by = 1): void {

@@ -1,5 +1,5 @@
-// A second connection of a walk, for what the answers about a page make one ask in addition. Made when it is needed
-// first, and again when it was lost. Owns the connection.
+// A second connection of a walk, for additional questions about a page. It is made when it is first needed, and again after
+// it was lost. Owns the connection.
 import type { Batch } from './batch.js';
 import type { Endpoint } from './endpoint.js';
 import { Pipe, type Reply } from './pipe.js';

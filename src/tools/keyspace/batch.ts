@@ -1,8 +1,8 @@
-// Commands about keys, written one behind the other into one buffer: what a page of keys is asked in one go.
-// Owns the buffer while it is filled. Invariant: `count` replies come for `bytes`.
+// A batch of commands about keys in one buffer: all questions about a page of keys, sent together.
+// Owns the buffer while it is filled. Invariant: the server answers `bytes` with `count` replies.
 import { encodeCommand } from '../../core/resp/encode.js';
 
-/** A command with a place for a key, encoded but for the key. */
+/** An encoded command with a place for a key. */
 export interface KeyCommand {
   readonly head: Buffer;
   readonly tail: Buffer;
@@ -16,7 +16,7 @@ export function keyCommand(before: readonly string[], after: readonly string[] =
   return { head: Buffer.from(whole.subarray(0, whole.length - tail.length - emptyKey)), tail };
 }
 
-/** The same command with other words behind the key, as many of them. */
+/** The same command with other words after the key; their number must be the same. */
 export function withTail({ head }: KeyCommand, after: readonly string[]): KeyCommand {
   return { head, tail: bulks(after) };
 }
@@ -28,17 +28,17 @@ export class Batch {
   private buffer: Buffer;
   private length = 0;
 
-  /** @param bytes that are expected */
+  /** @param bytes the expected size */
   constructor(bytes = FIRST_BYTES) {
     this.buffer = Buffer.allocUnsafe(bytes);
   }
 
-  /** A copy is not made: valid until clear(). */
+  /** Not a copy: valid until clear(). */
   get bytes(): Buffer {
     return this.buffer.subarray(0, this.length);
   }
 
-  /** Begins anew in the same buffer, once what was in it has gone out. */
+  /** Empties the buffer. Its bytes must have been sent. */
   clear(): void {
     this.length = 0;
     this.count = 0;

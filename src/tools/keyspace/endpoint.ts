@@ -1,10 +1,10 @@
-// Where a server is and how one gets in, and what can go wrong on the way, in words for whoever runs the tool.
+// The address and credentials of a server, and the errors of reaching it, in words for the user of a tool.
 import type { ConnectionOptions } from 'node:tls';
 
 export interface Endpoint {
   readonly host: string;
   readonly port: number;
-  /** Of a unix socket: then host and port mean nothing. */
+  /** A unix socket; host and port are then unused. */
   readonly path?: string | undefined;
   readonly username?: string | undefined;
   readonly password?: string | undefined;
@@ -18,50 +18,47 @@ export function endpointName({ host, port, path }: Pick<Endpoint, 'host' | 'port
   return path ?? `${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
-/** What the user can mend: the message says what, where and what to do, and holds no secret. */
+/** An error that the user can fix: the message says what failed, where and what to do, and contains no secret. */
 export class ServerError extends Error {
   override readonly name: string = 'ServerError';
 }
 
-/** There is no connection, or none that is of use now: what was asked may be asked again. */
+/** The connection was lost, or the server cannot serve now: the question may be asked again. */
 export class ConnectionLost extends ServerError {
   override readonly name = 'ConnectionLost';
 }
 
-/** What a server says while it starts, is busy with a script, or a Cluster is being mended: it passes. */
+/** Errors that pass by themselves: the server loads its data, runs a script or reconnects, or a Cluster fails over. */
 const PASSING = /^(?:LOADING|BUSY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN) /;
 
-/** An error that the server `where` answered, as it is thrown: ConnectionLost where it passes by itself. */
+/** The error to throw for an error reply of the server `where`: ConnectionLost if it passes by itself. */
 export function refusal(where: string, reply: Error): ServerError {
   const text = explainFailure(where, reply);
   return PASSING.test(reply.message) ? new ConnectionLost(text) : new ServerError(text);
 }
 
 const REMEDIES: readonly (readonly [RegExp, string])[] = [
-  [/ECONNREFUSED|ENOENT/, 'nothing listens there; is the server up, and the address right?'],
-  [/ENOTFOUND|EAI_AGAIN/, 'the name cannot be resolved; is it spelt right?'],
-  [
-    /ETIMEDOUT|no answer within|connect timeout/i,
-    'no answer; is the address right, and no firewall in between?',
-  ],
-  [/EHOSTUNREACH|ENETUNREACH/, 'there is no way to it from here'],
+  [/ECONNREFUSED|ENOENT/, 'nothing listens there; check that the server runs, and the address'],
+  [/ENOTFOUND|EAI_AGAIN/, 'this host name has no address; check its spelling'],
+  [/ETIMEDOUT|no answer within|connect timeout/i, 'check the address, and firewalls in between'],
+  [/EHOSTUNREACH|ENETUNREACH/, 'no route leads there; check routes and firewalls'],
   [
     /NOAUTH|WRONGPASS|invalid password|without any password/i,
-    'give the user and password in the URL, or the password in SPILLWAY_UPSTREAM_PASSWORD',
+    'put the user and password into the URL, or the password into SPILLWAY_UPSTREAM_PASSWORD',
   ],
   [
     /NOPERM|user executing the script can't/,
-    'this user may not; let another run it, or give it the right by ACL SETUSER',
+    'this user lacks the right; use another user, or give it the right with ACL SETUSER',
   ],
-  [/LOADING/, 'it is loading its data; try again when it has'],
-  [/MASTERDOWN|READONLY/, 'it is a replica; name the primary'],
+  [/LOADING/, 'the server is loading its data; try again later'],
+  [/MASTERDOWN|READONLY/, 'this is a replica; name the primary'],
   [
     /certificate|self.signed|wrong version number|packet length|altnames/i,
-    'TLS failed; rediss:// and --upstream-ca must fit the server',
+    'TLS failed; check that the port has TLS (rediss://), and the certificate authority (--upstream-ca)',
   ],
 ];
 
-/** One sentence: what failed, and what to do about it. */
+/** One sentence that says what failed and what to do about it. */
 export function explainFailure(where: string, error: unknown): string {
   const message = describe(error);
   const remedy = REMEDIES.find(([pattern]) => pattern.test(message))?.[1];
@@ -71,6 +68,6 @@ export function explainFailure(where: string, error: unknown): string {
 function describe(error: unknown): string {
   if (error instanceof AggregateError && error.errors.length > 0) return describe(error.errors[0]);
   const text = error instanceof Error ? error.message || error.name : String(error);
-  // Servers repeat what they were sent in some errors; never more than a line of it.
+  // Some errors repeat what the server was sent: one line is enough.
   return text.split('\n', 1)[0].slice(0, 200);
 }

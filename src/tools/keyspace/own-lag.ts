@@ -1,11 +1,11 @@
-// How much of a wait is this process's own: while it computes, or others have the processor, answers lie unread. A walk
-// runs at the lowest priority, so on a busy machine that may be most of it.
+// Measures how much of a wait is this process's own: while it computes, or other processes have the processor, replies lie
+// unread. A walk runs at the lowest priority, so on a busy machine that may be most of the wait.
 
 const TICK_MS = 1;
 
 export class OwnLag {
   private ticked = performance.now();
-  /** Milliseconds since the beginning in which no answer could be read. */
+  /** Milliseconds since the start in which this process could not read replies. */
   ms = 0;
   private readonly timer = setInterval(() => this.tick(), TICK_MS).unref();
 
@@ -16,7 +16,7 @@ export class OwnLag {
 
   private tick(): void {
     const now = performance.now();
-    // Timers come late by up to a millisecond anyway.
+    // Timers are up to a millisecond late in any case.
     this.ms += Math.max(0, now - this.ticked - 2 * TICK_MS);
     this.ticked = now;
   }

@@ -1,14 +1,14 @@
-// How fast a walk may go, so that the server's other clients hardly notice: at most so many keys a second, and not at
-// all while the server is slower or busier than it should be. Owns the looks at one server.
+// Paces a walk so that the server's other clients hardly notice it: at most `maxRate` keys a second, and a pause while the
+// server is slower or busier than it should be. Owns the measurements of one server.
 //
 //             slower than before, or busy
-//   going ──────────────────────────────▶ paused     each look: INFO cpu and a few PINGs
+//   going ──────────────────────────────▶ paused     each measurement: INFO cpu and a few PINGs
 //     ▲                                      │
 //     └── calm, and not busy without us ─────┘
 //
-// A walk at full speed makes a server busy by itself, which does no harm: commands of others go between its pages. So
-// busy is looked at while paused, and who is not busy then is not asked again for a while.
-// Invariant: nobody waits for longer than the server is slow or busy, and a rate leaves.
+// A walk at full speed makes a server busy by itself. That does no harm, because commands of other clients run between its
+// pages. So the walk pauses to measure how busy the server is without it, and then trusts the result for a while.
+// Invariant: a walk waits no longer than the server is slow or busy, or the rate requires.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { infoFields } from '../../memory/reading.js';
@@ -17,33 +17,33 @@ import { OwnLag } from './own-lag.js';
 export interface PaceOptions {
   /** Keys a second; undefined: as fast as the server answers. */
   readonly maxRate?: number | undefined;
-  /** Told why it waits, and with undefined that it goes on. */
+  /** Called with the reason of a pause, and with undefined at its end. */
   readonly onPause?: (reason: string | undefined) => void;
 }
 
 const LOOK_MS = 250;
 const RECHECK_MS = 20;
-/** Share of a processor that the server's main thread takes while we do nothing. */
+/** The server is busy if its main thread takes this share of a processor while the walk pauses. */
 const BUSY_ALONE = 0.75;
-/** The same while we walk: time to look who it is from. */
+/** At this share during a walk, the walk pauses to find out who causes it. */
 const BUSY = 0.9;
-/** Who was not busy alone is not asked again for so long. */
+/** How long a server counts as not busy after it was not busy during a pause. */
 const TRUST_MS = 10_000;
-/** By so much more than at the start an answer may take. */
+/** How much slower than at the start a reply may be. */
 const SLOWER_MS = 5;
 const PINGS = 3;
-/** Of a second's keys, how many may come at once. */
+/** The share of a second's keys that may come at once. */
 const BURST = 0.01;
 
 interface Look {
   /**
-   * The mean: of commands that take long, one after the other, the second PING may slip in between two. Without what this
-   * process takes to read them.
+   * Mean time of a PING, without the time that this process needed to read the replies. The mean, because a PING may come
+   * between two slow commands of other clients.
    */
   readonly latencyMs: number;
-  /** The same with it. */
+  /** The same with that time. */
   readonly waitedMs: number;
-  /** NaN: not known. */
+  /** The server's share of a processor; NaN: unknown. */
   readonly cpu: number;
 }
 
@@ -63,14 +63,14 @@ export class Pace {
     private readonly options: PaceOptions,
   ) {}
 
-  /** Learns how the server answers when nothing is asked of it, and begins to watch. */
+  /** Measures how fast the server answers before the walk, and begins to watch it. */
   async start(): Promise<void> {
     await this.look();
     this.calmMs = (await this.look()).latencyMs;
     this.looking = this.watch();
   }
 
-  /** Resolves when so many keys more may be asked about, or `signal` ends it; undefined: now. */
+  /** Resolves when this many more keys may be asked about, or `signal` is aborted; undefined: now. */
   go(keys: number, signal: AbortSignal): Promise<void> | undefined {
     const wait = this.delay(keys);
     if (this.paused === undefined && wait === 0) return undefined;
@@ -90,7 +90,7 @@ export class Pace {
     }
   }
 
-  /** Milliseconds until the rate leaves room; the keys are taken off in any case. */
+  /** Milliseconds until the rate allows these keys. They are charged in any case. */
   private delay(keys: number): number {
     const { maxRate } = this.options;
     if (maxRate === undefined) return 0;
@@ -109,7 +109,7 @@ export class Pace {
       try {
         this.judge(await this.look(), pausedAllTheTime);
       } catch {
-        // The walk's own connection tells what is wrong with the server.
+        // The walk's own connection reports what is wrong with the server.
       }
     }
   }
@@ -117,17 +117,19 @@ export class Pace {
   private judge({ latencyMs, waitedMs, cpu }: Look, alone: boolean): void {
     const now = performance.now();
     if (latencyMs > this.calmMs + SLOWER_MS) {
-      this.pause(`the server answers in ${latencyMs.toFixed(1)} ms, ${this.calmMs.toFixed(1)} ms before`);
+      this.pause(
+        `the server answers in ${latencyMs.toFixed(1)} ms, before the walk in ${this.calmMs.toFixed(1)} ms`,
+      );
     } else if (alone && cpu >= BUSY_ALONE) {
-      this.pause(`the server's processor is ${Math.round(cpu * 100)} % busy with others`);
+      this.pause(`the server's processor is ${Math.round(cpu * 100)} % busy with other clients`);
     } else if (alone) {
       this.trustedUntil = now + TRUST_MS;
       this.resume();
     } else if (waitedMs > this.calmMs + SLOWER_MS) {
-      // Processors are short. Others come first, but for one look only: on some machines they are for good.
-      this.pause('others on this machine come first');
+      // Processors are short. Other processes go first, but only until the next measurement: some machines are always busy.
+      this.pause('other processes on this machine go first');
     } else if (cpu >= BUSY && now >= this.trustedUntil) {
-      this.pause('looking who makes the server busy');
+      this.pause('measuring how busy the server is without this walk');
     }
   }
 
@@ -155,7 +157,7 @@ export class Pace {
     return { latencyMs, waitedMs, cpu: this.cpuSince(await this.cpuNow()) };
   }
 
-  /** Seconds of processor time since the server's start; NaN where it does not tell. */
+  /** Seconds of processor time since the server's start; NaN: unknown. */
   private async cpuNow(): Promise<number> {
     const info = infoFields(await this.redis.info('cpu').catch(() => ''));
     const sum = (suffix: string) =>

@@ -1,4 +1,4 @@
-// How long a server that is away is waited for, and how often it is tried meanwhile.
+// How long a walk waits for a server that is away, and how often it tries to reach it.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ConnectionLost } from './endpoint.js';
 
@@ -12,13 +12,13 @@ export class Patience {
 
   constructor(private readonly mostMs = MOST_MS) {}
 
-  /** It is there: what is lost from now on is waited for anew. */
+  /** The server is there: the next loss begins a new wait. */
   renew(): void {
     this.lostAt = undefined;
     this.retryMs = FIRST_RETRY_MS;
   }
 
-  /** Resolves when it is worth another try, or `signal` ends it. @throws what was lost, once that takes too long */
+  /** Resolves when it is time for another try, or `signal` is aborted. @throws `lost` once the server is away too long */
   async wait(lost: ConnectionLost, signal: AbortSignal): Promise<void> {
     this.lostAt ??= performance.now();
     if (performance.now() - this.lostAt > this.mostMs) throw lost;

@@ -1,7 +1,7 @@
-// A connection that asks many small questions in order, as fast as the server answers: for walks over all keys, where
-// a promise and an object for each command would take several times as long as the server does (docs/ARCHITECTURE.md).
-// Owns one socket. Speaks RESP2. Invariant: replies come to whoever asked, in the order of asking; when the connection
-// ends, whoever waits learns it, and nothing is asked again.
+// A connection that sends many small commands in order, as fast as the server answers: for walks over all keys, where a
+// promise and an object for each command would take several times as long as the server does (docs/ARCHITECTURE.md).
+// Owns one socket. Speaks RESP2. Invariants: ask() calls get their replies in the order in which they were made; when the
+// connection ends, all open calls fail, and nothing is sent again.
 import net from 'node:net';
 import tls from 'node:tls';
 import RedisParser from 'redis-parser';
@@ -9,7 +9,7 @@ import { encodeCommand } from '../../core/resp/encode.js';
 import type { Batch } from './batch.js';
 import { ConnectionLost, type Endpoint, endpointName, explainFailure, refusal } from './endpoint.js';
 
-/** A Buffer is a view of what was read: whoever keeps one copies it. */
+/** A Buffer is a view of the bytes that were read: copy it to keep it. */
 export type Reply = number | Buffer | null | Error | readonly Reply[];
 
 interface Question {
@@ -43,7 +43,7 @@ export class Pipe {
 
   private constructor(
     private readonly socket: net.Socket,
-    /** Of the server, for messages. */
+    /** The server's name, for messages. */
     private readonly name: string,
   ) {
     const parser = new RedisParser({
@@ -67,18 +67,18 @@ export class Pipe {
       if (ended === undefined) this.questions.push({ replies: [], count, answer, fail });
       else fail(ended);
     });
-    // Whoever waits may look at another question first.
+    // The caller may await another question first.
     asked.catch(() => {});
     if (ended === undefined) this.socket.write(bytes);
     return asked;
   }
 
-  /** It can be asked nothing any more. */
+  /** The connection has ended. */
   get isEnded(): boolean {
     return this.ended !== undefined;
   }
 
-  /** What is asked until the end of `work` goes out together. */
+  /** Sends all questions of `work` together. */
   together<T>(work: () => T): T {
     this.socket.cork();
     try {
@@ -113,7 +113,7 @@ export class Pipe {
   private take(reply: Reply): void {
     const question = this.questions[this.first];
     if (question === undefined) {
-      this.socket.destroy(new Error('the server answered what nobody asked'));
+      this.socket.destroy(new Error('the server sent a reply to no command'));
       return;
     }
     if (question.replies.push(reply) < question.count) return;

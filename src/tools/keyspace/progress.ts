@@ -1,9 +1,9 @@
-// What a walk over the keys tells of how far it is, to whoever shows it.
+// The progress of a walk over the keys, for the code that shows it.
 
 export interface WalkProgress {
-  /** Something new begins; `total` keys are expected. */
+  /** A new walk begins; `total` keys are expected. */
   begin(title: string, total: number): void;
   advance(by: number): void;
-  /** Why it does not advance; undefined: it does. */
+  /** Why the walk waits; undefined: it goes on. */
   waiting(note: string | undefined): void;
 }

@@ -1,11 +1,10 @@
-// Where a key of a Cluster is, when the server that was asked has it no more: MOVED and ASK, and following them.
-// Owns the connections that it makes for that.
+// Follows MOVED and ASK to the server of a Cluster that has the key now. Owns the connections that it makes for that.
 import { Aside } from './aside.js';
 import { Batch, type KeyCommand } from './batch.js';
 import { type Endpoint, endpointName, refusal, ServerError } from './endpoint.js';
 import type { Reply } from './pipe.js';
 
-/** Slots that are on their way lead back and forth for a while. */
+/** While slots move, servers may point at each other for a while. */
 const MOST_HOPS = 16;
 
 export interface KeyQuestion {
@@ -18,12 +17,12 @@ interface Open extends KeyQuestion {
   readonly asking: boolean;
 }
 
-/** The server that was asked has it no more. */
+/** Whether the error says that another server has the key. */
 export function isElsewhere({ message }: Error): boolean {
   return message.startsWith('MOVED ') || message.startsWith('ASK ');
 }
 
-/** Asks about keys wherever they are by now. */
+/** Asks about keys, wherever they are now. */
 export class Follower {
   private readonly asides = new Map<string, Aside>();
 
@@ -34,7 +33,7 @@ export class Follower {
 
   /**
    * One reply for each question, none of them MOVED or ASK.
-   * @param endpoint who is asked first
+   * @param endpoint the server to ask first
    * @throws ConnectionLost, ServerError when the server refuses
    */
   async ask(endpoint: Endpoint, db: number, questions: readonly KeyQuestion[]): Promise<Reply[]> {
@@ -43,7 +42,10 @@ export class Follower {
       [endpoint, questions.map((each, index): Open => ({ ...each, index, asking: false }))],
     ]);
     for (let hop = 0; open.size > 0; hop++) {
-      if (hop > MOST_HOPS) throw new ServerError(`${endpointName(endpoint)}: its slots lead nowhere`);
+      if (hop > MOST_HOPS)
+        throw new ServerError(
+          `${endpointName(endpoint)}: its Cluster redirects in circles; try again when its slots have stopped moving`,
+        );
       const next = new Map<Endpoint, Open[]>();
       for (const [at, list] of open) await this.hop(at, db, list, answers, next);
       open = next;
@@ -90,7 +92,7 @@ export class Follower {
   }
 }
 
-/** `MOVED 3999 127.0.0.1:6381`; without a host it is that of who was asked. The same object for the same server. */
+/** Parses `MOVED 3999 127.0.0.1:6381`. No host means the host that was asked. Returns the same object for the same server. */
 function target({ message }: Error, asked: Endpoint, known: readonly Endpoint[]): Endpoint {
   const [, host = '', port = ''] = /^\S+ \d+ (.*):(\d+)$/.exec(message) ?? [];
   const to = { ...asked, host: host === '' ? asked.host : host, port: Number(port) };

@@ -1,20 +1,20 @@
-// The servers that hold the keys: one, a Sentinel's primary, or every primary of a Cluster, with a connection to each
-// for what is asked now and then. Walks make their own (pipe.ts). Owns the ioredis clients.
-// Invariant: connecting ends, with a reason, also where a server takes connections and never answers.
+// The servers that hold the keys: one server, a Sentinel's primary, or every primary of a Cluster, with a connection to each
+// for occasional commands. Walks make their own connections (pipe.ts). Owns the ioredis clients.
+// Invariant: connecting always ends, with a reason, even if a server accepts connections and never answers.
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import { infoFields } from '../../memory/reading.js';
 import { type Endpoint, endpointName, explainFailure, ServerError } from './endpoint.js';
 
-/** Where to begin: a server (of a Cluster: any), or Sentinels that know it. */
+/** Where to connect: a server (any server of a Cluster), or Sentinels that know it. */
 export interface Where extends Endpoint {
   readonly sentinel?: SentinelWhere | undefined;
 }
 
 export interface SentinelWhere {
   readonly sentinels: readonly { readonly host: string; readonly port: number }[];
-  /** As the Sentinels call the primary. */
+  /** The primary's name in the Sentinels' configuration. */
   readonly primary: string;
   readonly password?: string | undefined;
 }
@@ -24,25 +24,25 @@ export interface Server {
   readonly name: string;
   readonly endpoint: Endpoint;
   readonly redis: Redis;
-  /** INFO server, by field; empty where the user may not ask. */
+  /** INFO server, by field; empty if the user may not run INFO. */
   readonly info: ReadonlyMap<string, string>;
 }
 
 export interface Servers {
   readonly kind: 'standalone' | 'sentinel' | 'cluster';
-  /** At least one. Of a Cluster: by name. */
+  /** At least one. The servers of a Cluster are sorted by name. */
   readonly all: readonly Server[];
-  /** Which server has which keys; see stayed(). undefined: the user may not ask. @throws ServerError */
+  /** Which server has which keys; see stayed(). undefined: the user may not run CLUSTER NODES. @throws ServerError */
   placement(): Promise<string | undefined>;
   close(): void;
 }
 
 /**
- * Whether whoever has looked at all servers since `before`, their placement then, has met every key that was there all
- * the time. False where that cannot be found out.
+ * Whether a walk over all servers has met every key that existed all the time: true if the placement is still `before`, that
+ * of the walk's start, and no slot is moving. False if that is unknown.
  */
 export async function stayed(servers: Servers, before: string | undefined): Promise<boolean> {
-  // A slot that is on its way from one server to another stands in brackets.
+  // CLUSTER NODES shows a slot that is moving in brackets.
   if (before?.includes('[')) return false;
   try {
     return (await servers.placement()) === before;
@@ -60,7 +60,7 @@ export interface KeyedDatabase {
   readonly expires: number;
 }
 
-/** @throws ServerError that says what and what to do */
+/** @throws ServerError that says what failed and what to do */
 export async function connectServers(where: Where, name: string): Promise<Servers> {
   const { sentinel } = where;
   const first = sentinel === undefined ? await single(where, name) : await bySentinel(where, sentinel, name);
@@ -89,12 +89,12 @@ export async function connectServers(where: Where, name: string): Promise<Server
   };
 }
 
-/** `standalone`, `cluster` or `sentinel`; undefined where it is not told. Valkey calls the field by another name since 8.0. */
+/** `standalone`, `cluster` or `sentinel`; undefined: unknown. Since Valkey 8.0 the field has another name. */
 export function modeOf(info: ReadonlyMap<string, string>): string | undefined {
   return info.get('redis_mode') ?? info.get('server_mode');
 }
 
-/** Those of `server` that have keys, by number; only `db` where it is given, with or without keys. */
+/** The databases of `server` that have keys, by number. With `db` only that one, even if it has no keys. */
 export async function databasesOf({ redis, name }: Server, db?: number): Promise<KeyedDatabase[]> {
   let text: string;
   try {
@@ -145,7 +145,7 @@ async function cluster(where: Where, name: string): Promise<Servers> {
   });
   nodes.on('error', () => {});
   try {
-    // A Cluster that is down ends the connection, and leaves connect() waiting for ever.
+    // If a Cluster is down, ioredis ends the connection and connect() never settles.
     const ended = once(nodes, 'end').then(() => {
       throw new Error(
         'the Cluster is down: some of its slots have no primary (cluster_state:fail), ' +
@@ -158,7 +158,8 @@ async function cluster(where: Where, name: string): Promise<Servers> {
       const { host: at = host, port: on = port } = redis.options;
       all.push(await ready(redis, { ...where, host: at, port: on }));
     }
-    if (all.length === 0) throw new ServerError('the Cluster names no primary');
+    if (all.length === 0)
+      throw new ServerError(`${endpointName(where)}: the Cluster names no primary; check CLUSTER NODES`);
     all.sort((a, b) => (a.name < b.name ? -1 : 1));
     return { kind: 'cluster', all, placement: () => slotsOf(all), close: () => nodes.disconnect() };
   } catch (error) {
@@ -167,7 +168,7 @@ async function cluster(where: Where, name: string): Promise<Servers> {
   }
 }
 
-/** Which slots each of these says it has, those on their way included. */
+/** The slots that each server says it has, including moving ones; undefined: the user may not run CLUSTER NODES. */
 async function slotsOf(all: readonly Server[]): Promise<string | undefined> {
   const lines: string[] = [];
   for (const { name, redis } of all) {
@@ -191,11 +192,11 @@ function common({ username, password, tls, connectTimeoutMs }: Where, name: stri
     ...(tls && { tls }),
     connectTimeout: connectTimeoutMs,
     connectionName: name,
-    // Else ACL LOG has an entry for each connection of a user who may not CLIENT SETINFO.
+    // Otherwise each connection of a user without the right to CLIENT SETINFO adds an entry to ACL LOG.
     disableClientInfo: true,
     lazyConnect: true,
     maxRetriesPerRequest: 1,
-    // Said by ready(); ioredis would wait for a loading server.
+    // ready() reports a server that loads its data; ioredis would wait for it.
     enableReadyCheck: false,
     retryStrategy: (attempt) => Math.min(attempt * 50, 2000),
   } satisfies RedisOptions;
@@ -228,7 +229,7 @@ async function connected(redis: Redis, name: string, { connectTimeoutMs }: Endpo
   }
 }
 
-/** Rejects when `work` takes longer; what becomes of it then is of no interest. */
+/** Rejects when `work` takes longer than `ms`, and then ignores its outcome. */
 async function within<T>(ms: number, work: Promise<T>): Promise<T> {
   const settled = new AbortController();
   const late = sleep(ms, undefined, { signal: settled.signal }).then(() => {

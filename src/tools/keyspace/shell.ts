@@ -1,11 +1,10 @@
-// The flags by which redis-cli and spillway come to the server that a tool was told of, for commands to be copied into a
-// shell.
-// Invariant: no password is among them: redis-cli takes it from REDISCLI_AUTH, spillway from SPILLWAY_UPSTREAM_PASSWORD.
+// The flags with which redis-cli and spillway reach the server of a tool, for commands that users copy into a shell.
+// Invariant: they contain no password. redis-cli takes it from REDISCLI_AUTH, spillway from SPILLWAY_UPSTREAM_PASSWORD.
 
 import type { TlsFiles } from '../../files/material.js';
 import type { Endpoint } from './endpoint.js';
 
-/** How TLS to the server differs from the usual. */
+/** The TLS settings of the server that are not the default. */
 export type TlsWays = TlsFiles & { readonly serverName?: string | undefined };
 
 /** Quoted for a POSIX shell. */
@@ -27,14 +26,14 @@ export function redisCliFlags({ host, port, path, username, tls }: Endpoint, way
   return flags.map(shellQuoted).join(' ');
 }
 
-/** Of a tool's own flags: where the server is. */
+/** The flags of a tool that say where the server is. */
 export interface Told {
   readonly config?: string | undefined;
   readonly upstream?: string | undefined;
   readonly upstreamCa?: string | undefined;
 }
 
-/** Quoted for a POSIX shell. What came from the environment still comes from there. */
+/** Quoted for a POSIX shell. Settings from the environment are left out, because they still come from there. */
 export function spillwayFlags({ config, upstream, upstreamCa }: Told): string {
   const flags: string[] = [];
   if (config !== undefined) flags.push('-c', config);
@@ -49,7 +48,7 @@ function withoutPassword(url: string): string {
   );
 }
 
-/** A word as a POSIX shell reads it as one. */
+/** A word, quoted for a POSIX shell. */
 export function shellQuoted(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }

@@ -1,23 +1,23 @@
-// What TTLs cost a server in memory: each has an entry in the database's table of expiries, and the table doubles. Pure.
-// Measured on each server of `npm run test:servers` (test/tools/ttl-cost.test.ts); where servers differ by how they were
-// built, the higher figure counts.
+// The memory that TTLs take: each has an entry in the database's table of expiries, and that table doubles as it grows. Pure.
+// test/tools/sweep-memory.test.ts measures it on each server of `npm run test:servers`. If builds of a server differ, the
+// higher figure counts.
 
-/** The fields of INFO server that tell which table it is. */
+/** INFO server, whose versions say which kind of table the server has. */
 export type ServerInfo = ReadonlyMap<string, string>;
 
-/** Bytes of an entry: by its own allocation, or within the key where the server stores both in one. */
+/** Bytes of an entry with an allocation of its own, and of one that the server stores within the key. */
 const ENTRY = 32;
 const ENTRY_IN_KEY = 16;
 const POINTER = 8;
 const LEAST_TABLE = 4;
 
 export class TtlCost {
-  /** Bytes of a key's own, beside its place in the table. */
+  /** Bytes of an entry, without its place in the table. */
   readonly entryBytes: number;
-  /** Places that the table needs for an entry: Valkey leaves one of eight for its own use. */
+  /** Places that the table needs for each entry: Valkey uses one of eight places itself. */
   private readonly placesPerEntry: number;
 
-  /** Where `info` tells nothing, the server counts as an older one, whose TTLs cost more. */
+  /** Without a version in `info` the server counts as an old one, whose TTLs cost more. */
   constructor(info: ServerInfo) {
     const valkey = versionOf(info, 'valkey_version');
     const redis = valkey === undefined ? versionOf(info, 'redis_version') : undefined;
@@ -26,16 +26,16 @@ export class TtlCost {
     this.placesPerEntry = (valkey ?? 0) >= 8.1 ? 8 / 7 : 1;
   }
 
-  /** Bytes that a database takes at most when `more` keys get a TTL beside `expires` that have one. */
+  /** The most bytes that a database takes when `more` keys get a TTL and `expires` keys have one. */
   bytes(expires: number, more: number): number {
     if (more <= 0) return 0;
     const [before, after] = [expires > 0 ? this.places(expires) : 0, this.places(expires + more)];
-    // While entries move to a larger table, the one before it stays.
+    // While entries move to a larger table, the old table still exists.
     const tables = after === before ? 0 : after + after / 2 - before;
     return more * this.entryBytes + POINTER * tables;
   }
 
-  /** How many more may get one within `bytes`. */
+  /** How many more keys can get a TTL within `bytes`. */
   fits(expires: number, bytes: number): number {
     let [fit, tooMany] = [0, Math.ceil(Math.max(0, bytes) / this.entryBytes) + 1];
     while (tooMany - fit > 1) {
@@ -46,13 +46,13 @@ export class TtlCost {
     return fit;
   }
 
-  /** Of the table that `entries` are in. */
+  /** Places of the table for this many entries. */
   private places(entries: number): number {
     return 2 ** Math.ceil(Math.log2(Math.max(LEAST_TABLE, entries * this.placesPerEntry)));
   }
 }
 
-/** 8.1 of `8.1.4`; undefined: not told. A minor version of two digits counts as the highest of one. */
+/** 8.1 for `8.1.4`; undefined: unknown. A minor version with two digits counts as 9. */
 function versionOf(info: ServerInfo, field: string): number | undefined {
   const [, major, minor] = /^(\d+)\.(\d+)/.exec(info.get(field) ?? '') ?? [];
   return major === undefined ? undefined : Number(major) + Math.min(9, Number(minor)) / 10;

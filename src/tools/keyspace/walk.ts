@@ -1,33 +1,33 @@
-// Visits every key of one database by SCAN, a page at a time: asks about a page's keys and for the next page in one go,
-// and looks at the answers while the next ones are on their way.
+// Visits every key of one database by SCAN, page by page. The questions about a page and the SCAN for the next page go out
+// together, and the replies of a page are processed while the next ones arrive.
 //
 //   server   [ about page 1, SCAN ] [ about page 2, SCAN ] …
-//   here                 look at page 1    look at page 2 …
+//   here              process page 1    process page 2 …
 //
-// Invariants: a page counts once its answers were taken, whole; what a lost connection leaves open is asked again from
-// the last page that counts, so a key may be met twice (as SCAN itself allows), never missed. A server that has
-// restarted, or another one in its place, or one that does not tell, has its keys in another order: then all are visited
-// again.
+// Invariants: a page counts as a whole, once all of its replies were processed. After a lost connection the walk continues
+// from the last page that counts, so it may meet a key twice (as SCAN itself may), but misses none. A server that has
+// restarted, or another server in its place, has its keys in another order: then the walk starts over. It also starts over
+// if the server does not say which run it is.
 import { encodeCommand } from '../../core/resp/encode.js';
 import { Batch } from './batch.js';
 import { ConnectionLost, type Endpoint, endpointName, refusal } from './endpoint.js';
 import { Patience } from './patience.js';
 import { Pipe, type Reply } from './pipe.js';
 
-/** Keys and replies are views of what was read: whoever keeps one copies it. */
+/** Keys and replies are views of the bytes that were read: copy them to keep them. */
 export interface Visitor {
-  /** Puts what is to be asked about these keys into `batch`. Nothing is sent before a promise resolves. */
+  /** Puts the questions about these keys into `batch`. They are sent when the promise resolves. */
   ask(keys: readonly Buffer[], batch: Batch): void | Promise<void>;
   /**
-   * As many replies as `ask` put commands, in order. May be called again for a page after a lost connection.
-   * @param next the cursor behind this page; '0': it was the last
+   * Gets a reply for each command of `ask`, in order. May be called again for a page after a lost connection.
+   * @param next the cursor after this page; '0': it was the last
    */
   take(keys: readonly Buffer[], replies: readonly Reply[], next: string): void | Promise<void>;
-  /** All keys are visited again from the first. */
+  /** The walk starts over from the first key. */
   restart(): void;
   /**
-   * Milliseconds of the server's time that these answers took, about. Reckoned, not measured: on a busy machine a page
-   * takes long for other reasons, and smaller ones would only be more.
+   * Estimates the server's time for these replies, in milliseconds. It is not measured: on a busy machine a page takes long
+   * for other reasons, and smaller pages would only be more pages.
    */
   weigh?(replies: readonly Reply[]): number;
 }
@@ -37,41 +37,41 @@ export interface WalkOptions {
   readonly db: number;
   /** For CLIENT LIST. */
   readonly name: string;
-  /** SCAN's COUNT; else by how far away the server is. */
+  /** SCAN's COUNT; default: depends on the round trip. */
   readonly pageKeys?: number;
-  /** Where to go on from; '0': from the beginning. */
+  /** Where to continue; '0': from the beginning. */
   readonly cursor?: string;
-  /** The server's run that `cursor` is of, as INFO tells it; in another one all keys are visited from the first. */
+  /** The run_id of the server at which `cursor` was valid; at another one the walk starts from the first key. */
   readonly run?: string | undefined;
   readonly signal: AbortSignal;
-  /** Waited for before a page of so many keys is asked about. */
+  /** Called before the questions about a page of this many keys are sent; the walk waits for the promise. */
   readonly pace?: (keys: number, signal: AbortSignal) => Promise<void> | undefined;
-  /** A page counts: from `cursor` it goes on, '0' at the end. */
+  /** A page counts; the walk continues from `cursor`, '0' at the end. */
   readonly onPage?: (keys: number, cursor: string) => void;
   /** How long a server may be away. */
   readonly patienceMs?: number;
-  /** Told why the server is waited for, and with undefined that it is there again. */
+  /** Called with the reason why the walk waits for the server, and with undefined when the server is there again. */
   readonly onAway?: ((reason: string | undefined) => void) | undefined;
 }
 
-// A page keeps the server from its other clients, by about 2 µs a key; the walk waits for each page's way there and back.
-// As many keys as take the server about as long as the way takes lose little time to it, and never keep others for long.
+// A page blocks the server's other clients for about 2 µs a key, and costs the walk a round trip. A page that takes the
+// server about as long as the round trip loses little time and never blocks others for long.
 const LEAST_PAGE_KEYS = 20;
 const MOST_PAGE_KEYS = 200;
 const PAGE_KEYS_PER_MS = 200;
-/** Who answers within that is as near as can be: on a slow machine the loopback takes so long. */
+/** A server with this round trip counts as local: on a slow machine the loopback takes as long. */
 const NEAR_MS = 0.1;
 const WAYS = 5;
-/** Where a page takes the server longer than that, fewer keys come at once. */
+/** If a page takes the server longer than this, the next pages have fewer keys. */
 const PAGE_MS = 1;
 const SMALLEST_PAGE_KEYS = 4;
-/** Servers close connections that are idle for their `timeout`, of a second at least. */
+/** Interval of PINGs during a pause: a server closes idle connections after its `timeout`, at least a second. */
 const KEEP_MS = 400;
 const PING = { bytes: encodeCommand('PING'), count: 1 };
 
 /**
- * Resolves with true when every key was visited, with false when `signal` ended it before.
- * @throws ServerError when the server refuses, or stays away
+ * Resolves with true when every key was visited, with false when `signal` was aborted before.
+ * @throws ServerError when the server refuses a command, or stays away
  */
 export async function walk(options: WalkOptions, visitor: Visitor): Promise<boolean> {
   const { endpoint, db, name, signal } = options;
@@ -95,7 +95,7 @@ export async function walk(options: WalkOptions, visitor: Visitor): Promise<bool
     } catch (error) {
       if (!(error instanceof ConnectionLost)) throw error;
       if (signal.aborted) return false;
-      // Who was never there is not waited for.
+      // The walk does not wait for a server that was never there.
       if (!position.begun) throw error;
       if (position.cursor !== before) patience.renew();
       options.onAway?.(error.message);
@@ -106,13 +106,13 @@ export async function walk(options: WalkOptions, visitor: Visitor): Promise<bool
   }
 }
 
-/** Another one after each start of a server; '' where the user may not ask. */
+/** The server's run_id, which changes with each start; '': the user may not run INFO. */
 async function runIdOf(pipe: Pipe): Promise<string> {
   const [info] = await pipe.ask({ bytes: encodeCommand('INFO', 'server'), count: 1 });
   return /^run_id:(\w+)/m.exec(String(info))?.[1] ?? '';
 }
 
-/** The quickest of a few: what a busy server or machine adds is not the way. */
+/** The fastest of a few round trips, so that a busy server or machine does not count. */
 async function roundTripMs(pipe: Pipe): Promise<number> {
   let least = Number.POSITIVE_INFINITY;
   for (let i = 0; i < WAYS; i++) {
@@ -123,13 +123,13 @@ async function roundTripMs(pipe: Pipe): Promise<number> {
   return least;
 }
 
-/** Keys of a page where the way there and back takes so long. */
+/** Keys of a page for this round trip. */
 export function pageFor(roundTripMs: number): number {
   const keys = Math.round((roundTripMs - NEAR_MS) * PAGE_KEYS_PER_MS);
   return Math.min(Math.max(keys, LEAST_PAGE_KEYS), MOST_PAGE_KEYS);
 }
 
-/** How many keys are asked about at once. */
+/** The number of keys of a page. */
 class PageSize {
   keys: number;
 
@@ -137,7 +137,7 @@ class PageSize {
     this.keys = most;
   }
 
-  /** @param ms that a page of so many took the server */
+  /** @param ms the server's time for a page of `keys` keys */
   fit(ms: number, keys: number): void {
     const fitting = ms > 0 ? Math.floor((keys * PAGE_MS) / ms) : this.most;
     this.keys = Math.min(Math.max(fitting, SMALLEST_PAGE_KEYS), 2 * this.keys, this.most);
@@ -150,7 +150,7 @@ interface Page {
   readonly next: string;
 }
 
-/** As far as one connection goes. */
+/** Walks as far as one connection lasts. */
 async function stretch(
   pipe: Pipe,
   position: { cursor: string; begun: boolean },
@@ -175,7 +175,7 @@ async function stretch(
       if (last !== undefined) await take(last);
       return false;
     }
-    // What the last page was asked by has gone out: it was answered.
+    // The batch of the last page can be reused: the server has answered it.
     batch.clear();
     await visitor.ask(keys, batch);
     const asked = pipe.together(() => {
@@ -196,7 +196,7 @@ function scan(pipe: Pipe, cursor: string, count: number): Promise<readonly Reply
   return pipe.ask({ bytes: encodeCommand('SCAN', cursor, 'COUNT', String(count)), count: 1 });
 }
 
-/** Nothing is asked of the connection meanwhile, and it stays. */
+/** Keeps an otherwise idle connection open until `pause` resolves. */
 async function keeping(pipe: Pipe, pause: Promise<void>): Promise<void> {
   const keep = setInterval(() => void pipe.ask(PING), KEEP_MS);
   try {

@@ -1,20 +1,20 @@
-// What a sweep has found, by rule. Field names are an API (docs/TOOLS.md).
+// The counts of a sweep, by rule. Field names are an API (docs/TOOLS.md).
 
 export interface RuleCounts {
   readonly rule: string;
-  /** The rule only observes: nothing is given. */
+  /** The rule only observes: its keys get no TTL. */
   readonly observe: boolean;
-  /** Keys that are the rule's. */
+  /** Keys that match the rule. */
   matching: number;
-  /** Of them: have a TTL. */
+  /** Matching keys that have a TTL. */
   withTtl: number;
-  /** Of them: of a type that the rule does not apply to. */
+  /** Matching keys of a type that the rule does not apply to. */
   otherType: number;
-  /** Of them: have none, and are to get one. */
+  /** Matching keys without a TTL that should get one. */
   due: number;
-  /** Of these: got it. */
+  /** Due keys that got their TTL. */
   given: number;
-  /** Of these: had changed when it came to it. */
+  /** Due keys that had changed before they could get it. */
   changed: number;
 }
 

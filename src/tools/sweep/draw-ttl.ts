@@ -1,5 +1,5 @@
-// The TTL that a sweep gives: the rule's, jitter applied, and longer by up to a share of it, so that keys that get theirs
-// in one go do not all end at once. Invariant: never above the rule's maxTtl, which bounds what clients may give, too.
+// The TTL that a sweep gives: the rule's TTL with its jitter, made longer by up to a share of itself, so that keys that get
+// their TTLs together do not expire together. Invariant: it never exceeds the rule's maxTtl, which also bounds clients.
 import type { CompiledRule } from '../../core/policy/rule-set.js';
 import { drawTtl } from '../../core/policy/ttl-outcome.js';
 
@@ -7,7 +7,7 @@ import { drawTtl } from '../../core/policy/ttl-outcome.js';
  * Whole milliseconds.
  * @param spread 0 … 1
  * @param random 0 ≤ r < 1
- * @param mostMs in place of a rule's TTL that is longer
+ * @param mostMs replaces a rule's TTL that is longer
  */
 export function drawSweptTtl(
   rule: CompiledRule,

@@ -1,6 +1,7 @@
-// One database as the proxy's own sweep sees it: what the rules say is due gets its TTL, a page in one script that looks
-// at the turn first. Invariants: a key gets a TTL only if it has none, is of a type that its rule applies to, and the turn
-// is ours, all at the moment of writing; rules that only observe give nothing.
+// Visits one database for the proxy's own sweep and gives the due keys of each page their TTLs by one script, which first
+// checks that this proxy holds the lease (turn.ts).
+// Invariants: a key gets a TTL only if at the moment of writing it has none, its rule applies to its type, and this proxy
+// holds the lease. Rules that only observe give nothing.
 
 import type { CompiledRule, RuleSet } from '../../core/policy/rule-set.js';
 import { givesTtl } from '../../core/policy/ttl-outcome.js';
@@ -13,7 +14,10 @@ import type { Visitor } from '../keyspace/walk.js';
 import { drawSweptTtl } from './draw-ttl.js';
 import { isSweepKey, SWEEP_KEY, type Turn } from './turn.js';
 
-/** KEYS: the turn's, keys. ARGV: token, then TTL and "string" or "any" for each key. Answers how many got one; -1: not ours. */
+/**
+ * KEYS: the lease's key, then the keys. ARGV: the token, then for each key its TTL and "string" or "any".
+ * Returns how many keys got a TTL; -1: another proxy holds the lease.
+ */
 const GIVE = `if redis.call('HGET', KEYS[1], 'holder') ~= ARGV[1] then return -1 end
 local given = 0
 for i = 2, #KEYS do
@@ -25,7 +29,7 @@ end
 return given`;
 
 const PTTL = keyCommand(['PTTL']);
-/** As `spillway sweep` spreads, where it is not told otherwise. */
+/** The default of `spillway sweep --spread`. */
 const SPREAD = 0.1;
 
 export interface FencedVisitOptions {
@@ -36,7 +40,7 @@ export interface FencedVisitOptions {
   readonly rules: RuleSet;
   readonly turn: Turn;
   readonly onGiven: (keys: number) => void;
-  /** How many of so many keys may get one now; asked before each page. @throws ServerError */
+  /** How many of this many keys may get a TTL now. Called before each page. @throws ServerError */
   readonly room: (keys: number) => Promise<number>;
 }
 
@@ -82,7 +86,7 @@ export class FencedVisit implements Visitor {
     this.aside.close();
   }
 
-  /** undefined: nothing is to be given. */
+  /** The rule whose TTL the key should get; undefined: none. */
   private ruleOf(key: Buffer): CompiledRule | undefined {
     const rule = this.options.rules.find(key, 0, key.length);
     return givesTtl(rule) && !rule.observe && !isSweepKey(key) ? rule : undefined;

@@ -1,22 +1,22 @@
-// How many keys may get a TTL before the server is as full as a sweep may make it: a TTL takes memory, and a server that
-// is to be saved must not be filled by that. Reads INFO; owns nothing.
-// Invariants: by the last reading and the cost of what was given since, used memory stays below the mark; no reading
-// counts for longer than READING_MS, as others write, too.
+// Says how many keys may get a TTL before used memory reaches the mark: TTLs take memory, and the sweep must not fill the
+// server that it should relieve. Reads INFO; owns nothing.
+// Invariants: used memory, by the last reading plus the cost of the TTLs given since, stays below the mark. A reading is
+// used for READING_MS at most, because other clients write too.
 
 import { parseMemory, type Reading } from '../../memory/reading.js';
 import { refusal } from '../keyspace/endpoint.js';
 import { databasesOf, type Server } from '../keyspace/servers.js';
 import { TtlCost } from '../keyspace/ttl-cost.js';
 
-/** What bounds a sweep. */
+/** Where a sweep must stop. */
 export interface MemoryMark {
   /** Share of the limit that used memory may reach; undefined: no bound. */
   readonly until: number | undefined;
-  /** A limit below the server's own, or where it has none; undefined: the server's alone. */
+  /** A limit lower than maxmemory, or for a server without maxmemory; undefined: only maxmemory counts. */
   readonly limitBytes: number | undefined;
 }
 
-/** A server's memory as the mark sees it. */
+/** A server's memory in relation to its limit. */
 export interface Fullness {
   /** What the server compares with its limit. */
   readonly usedBytes: number;
@@ -25,7 +25,7 @@ export interface Fullness {
   readonly policy: string;
 }
 
-/** Where a sweep stops by itself: the lowest band of the configuration, where Spillway begins to refuse writes. */
+/** The default mark: the start of the lowest band of the configuration, where Spillway begins to refuse writes. */
 export function firstBand(bands: readonly (readonly [start: number, full: number] | null)[]): number {
   const starts = bands.flatMap((band) => (band === null ? [] : [band[0]]));
   return starts.length === 0 ? WITHOUT_BANDS : Math.min(...starts);
@@ -33,7 +33,7 @@ export function firstBand(bands: readonly (readonly [start: number, full: number
 
 const WITHOUT_BANDS = 0.95;
 const READING_MS = 100;
-/** By so many keys the cost of a TTL is trusted; then INFO is asked again. */
+/** After this many TTLs INFO is read again, instead of adding their estimated cost. */
 const MOST_KEYS = 1000;
 
 export class Headroom {
@@ -49,7 +49,7 @@ export class Headroom {
     this.cost = new TtlCost(server.info);
   }
 
-  /** How many of so many keys may get a TTL now; what is let through counts as given. @throws ServerError */
+  /** How many of this many keys may get a TTL now; they count as given. @throws ServerError */
   async room(keys: number): Promise<number> {
     if (this.mark.until === undefined) return keys;
     if (this.left < keys || performance.now() - this.readAt > READING_MS) await this.read(this.mark.until);

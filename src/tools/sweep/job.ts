@@ -1,11 +1,11 @@
-// The proxy's own sweep, where the config asks for one: every so often it gives TTLs to keys that have none, by the rules
-// that are enforced. Owns the timer and the one run that is under way.
+// The proxy's own sweep (`sweep.every`): it gives TTLs to keys that have none, by the rules that are enforced. Owns the
+// timer and the current run.
 //
-//   each minute: anything due? ──▶ connect ──▶ each database: its turn? ──▶ walk it ──▶ not before `every` again
+//   each minute ──▶ connect ──▶ each database: due, and lease taken? ──▶ walk it ──▶ due again after `every`
 //
-// Invariants: one run at a time here, one proxy at a time in a database (turn.ts); when the rules change or the proxy
-// closes, the run ends, and its database stays due; so it does where the server is as full as TTLs may make it; a failure
-// is told and tried again, and serving clients never waits.
+// Invariants: one run at a time in this process, and one proxy at a time in a database (turn.ts). When the rules change, the
+// proxy closes or memory reaches `sweep.until`, the run ends and its database stays due. A failure is reported and tried
+// again. Clients never wait for the sweep.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { EffectiveMemory, EffectiveSweep } from '../../config/effective.js';
@@ -24,19 +24,19 @@ import { Turn } from './turn.js';
 const NAME = 'spillway-sweep-job';
 const LOOK_MS = 60_000;
 const LEASE_MS = 30_000;
-/** A server that goes away during a run is left to the next look. */
+/** How long a run waits for a server that goes away; then the next run continues. */
 const PATIENCE_MS = 5000;
-/** What the end of a run may take while the proxy closes. */
+/** How long close() waits for the run to end. */
 const LAST_MS = 1500;
 
 const LOST =
-  'its turn was lost: another proxy has taken it since, or its key, spillway:sweep, was deleted or evicted';
+  'the lease was lost: another proxy has taken it, or its key spillway:sweep was deleted or evicted; the sweep is tried again';
 
 const FULL =
-  'more TTLs would fill its memory beyond sweep.until, so the rest waits until memory has fallen; give it more memory, or ' +
-  'let `spillway sweep` tell what the TTLs take';
+  'more TTLs would fill its memory beyond sweep.until; the sweep continues when memory has fallen. Raise maxmemory, or run ' +
+  '`spillway sweep` to see how much memory the TTLs take';
 
-/** What is read of the config. */
+/** The parts of the config that the job reads. */
 export interface SweepJobConfig {
   readonly sweep: EffectiveSweep;
   readonly memory: Pick<EffectiveMemory, 'limitBytes' | 'bands'>;
@@ -44,13 +44,13 @@ export interface SweepJobConfig {
 }
 
 export interface SweepJobParts {
-  /** Asked before each run: certificates may have been renewed. */
+  /** Called before each run, because certificates may have been renewed. */
   readonly where: () => Where;
   readonly onDone: (db: number, given: number, seconds: number) => void;
   readonly onFailed: (problem: string) => void;
   /** Epoch milliseconds. */
   readonly now: () => number;
-  /** Between two looks whether a sweep is due. */
+  /** Time between two checks whether a sweep is due. */
   readonly lookMs?: number;
   readonly leaseMs?: number;
 }
@@ -89,7 +89,7 @@ export class SweepJob {
     return { on, running: sweeping, given, failures, problem, doneAt };
   }
 
-  /** Gives the turn back, where that does not take long. */
+  /** Ends the run and gives the lease back, if that does not take long. */
   async close(): Promise<void> {
     this.closed = true;
     clearTimeout(this.timer);
@@ -97,7 +97,7 @@ export class SweepJob {
     await Promise.race([this.underWay, sleep(LAST_MS, undefined, { ref: false })]);
   }
 
-  /** Not all proxies that were started together ask at once. */
+  /** Plans the next check at a random time, so that proxies that started together do not check together. */
   private plan(): void {
     clearTimeout(this.timer);
     if (this.closed || this.config.sweep.everyMs === 0) return;
@@ -106,7 +106,7 @@ export class SweepJob {
   }
 
   private begin(): void {
-    // A run that was ended by a reload is on its way out.
+    // After a reload the old run may still be ending.
     this.underWay ??= this.run().finally(() => {
       this.underWay = undefined;
       this.plan();
@@ -119,14 +119,15 @@ export class SweepJob {
     if (sweep.everyMs === 0 || !rules.some((rule) => rule.ttlMs > 0 && !rule.observe)) return;
     this.ending = new AbortController();
     const { signal } = this.ending;
-    // The other databases are swept all the same.
+    // A failure in one database does not keep the others from being swept.
     const left: string[] = [];
     const set = new RuleSet({ rules, unregistered: { priority: Priority.NORMAL, observe: true } });
     try {
       const servers = await connectServers(this.parts.where(), NAME);
       try {
-        // A turn would have to be in every slot.
-        if (servers.kind === 'cluster') throw new ServerError('a Cluster is swept by `spillway sweep` only');
+        // In a Cluster every slot would need its own lease.
+        if (servers.kind === 'cluster')
+          throw new ServerError('the proxy cannot sweep a Cluster; use the command `spillway sweep`');
         for (const server of servers.all) {
           for (const { db } of await databasesOf(server)) {
             if (signal.aborted) continue;
@@ -143,7 +144,7 @@ export class SweepJob {
       if (signal.aborted) return;
       this.failures++;
       const problem = (error as Error).message;
-      // What lasts is told once.
+      // A lasting problem is reported once.
       if (problem !== this.problem) this.parts.onFailed(problem);
       this.problem = problem;
     } finally {
@@ -151,7 +152,7 @@ export class SweepJob {
     }
   }
 
-  /** Why it was not done, where that is not for the run's end. */
+  /** Why the database was not swept; undefined: it was, was not due, or the run was ended. */
   private async sweepDatabase(
     server: Server,
     db: number,
@@ -201,7 +202,7 @@ export class SweepJob {
   }
 }
 
-/** What a run goes by. */
+/** The settings that a run depends on. */
 function termsOf({ rules, sweep, memory: { limitBytes, bands } }: SweepJobConfig): readonly unknown[] {
   return [rules, sweep, limitBytes, bands];
 }

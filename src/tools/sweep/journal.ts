@@ -1,8 +1,8 @@
-// What a sweep is about to do and how far it has come, in a file: it can be undone from it, and gone on with.
-// JSON lines: a header, then for each page the keys with the expiry that they are about to get, and the cursor behind it.
-// Owns the file. Invariants: a page stands on the disk before anything of it is sent; no line is ever overwritten, and
-// nobody goes on with a file that another process is writing; a last line that was cut short counts as not written. Keys
-// are bytes, so they stand as base64.
+// The journal of a sweep: a file that says what the sweep is about to do and how far it has come. From it a sweep can be
+// undone or continued. It has JSON lines: a header, then for each page the keys with the expiries that they will get, and
+// the cursor after the page. Keys are bytes, so they are in base64.
+// Owns the file. Invariants: a page is on the disk before any command for it is sent; no line is ever overwritten; a journal
+// that another process writes is refused; an incomplete last line counts as not written.
 import { type FileHandle, open, stat, unlink } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { ServerError } from '../keyspace/endpoint.js';
@@ -16,29 +16,29 @@ export interface JournalHeader {
   readonly terms: string;
 }
 
-/** Where in which database of which server. */
+/** A database of a server. */
 export interface Place {
   readonly server: string;
   readonly db: number;
-  /** Of the server's process: after a restart cursors mean nothing. '' where it is not told. */
+  /** Identifies the server's process, because a cursor means nothing after a restart. '': unknown. */
   readonly run: string;
 }
 
-/** A key, and the time in milliseconds since 1970, by the server's clock, at which it is to end. */
+/** A key, and the time at which it will expire: milliseconds since 1970, by the server's clock. */
 export type Given = readonly [key: Buffer, expireAt: number];
 
 export type JournalEntry =
-  /** The first. `terms`: see digestTerms(). */
+  /** The header. `terms`: see digestTerms(). */
   | { readonly kind: 'begun'; readonly terms: string }
   | { readonly kind: 'give'; readonly place: Place; readonly keys: readonly Given[] }
-  /** All before `cursor` is done; '0': the whole database. */
+  /** All keys before `cursor` are done; '0': the whole database. */
   | { readonly kind: 'done'; readonly place: Place; readonly cursor: string }
-  /** All before it was taken back. */
+  /** --undo has taken back everything before this line. */
   | { readonly kind: 'undone' }
-  /** A line that nothing can be made of; the others stand for themselves. */
+  /** A line that cannot be read. Other lines do not depend on it. */
   | { readonly kind: 'damaged'; readonly line: number };
 
-/** Bytes of keys in a line, about. */
+/** A line holds about this many bytes of keys at most. */
 const LINE_BYTES = 2 ** 24;
 
 export class Journal {
@@ -48,12 +48,12 @@ export class Journal {
     private length: number,
   ) {}
 
-  /** `terms`: see digestTerms(). @throws ServerError when there is such a file, or none can be made */
+  /** `terms`: see digestTerms(). @throws ServerError when the file exists or cannot be written */
   static async create(file: string, terms: string): Promise<Journal> {
     const header: JournalHeader = { spillway: 'sweep', version: 1, begun: new Date().toISOString(), terms };
     let journal: Journal | undefined;
     try {
-      // One that is empty was made by somebody who could not write to it, or was killed before.
+      // An empty file was left by a sweep that could not write to it, or was killed before it did.
       const known = await stat(file).catch(() => undefined);
       const empty = known?.isFile() === true && known.size === 0;
       journal = new Journal(file, await open(file, empty ? 'r+' : 'wx', 0o600), 0);
@@ -66,8 +66,8 @@ export class Journal {
   }
 
   /**
-   * Goes on with a file; `length`: of its whole lines, as it was read.
-   * @throws ServerError also when more has been written since
+   * Continues a journal; `length`: bytes of its whole lines when it was read.
+   * @throws ServerError also when another process has written to it since
    */
   static async reopen(file: string, length: number): Promise<Journal> {
     let handle: FileHandle | undefined;
@@ -85,7 +85,7 @@ export class Journal {
     }
   }
 
-  /** @throws ServerError when it cannot be written: then nothing of it may be sent */
+  /** Records a page. @throws ServerError when it cannot be written: then none of its commands may be sent */
   async give(place: Place, keys: readonly Given[]): Promise<void> {
     let [line, bytes]: [[string, number][], number] = [[], 0];
     for (const [key, expireAt] of keys) {
@@ -113,7 +113,7 @@ export class Journal {
     await this.handle.close();
   }
 
-  /** Of a file that nothing stands in. */
+  /** Removes a journal that is still empty. */
   private async remove(): Promise<void> {
     await this.close();
     await unlink(this.file).catch(() => {});
@@ -135,9 +135,9 @@ export class Journal {
 }
 
 /**
- * The entries of a file in their order.
- * @param whole told the length of its whole lines, at the end
- * @throws ServerError when it is no such file
+ * The entries of a journal in their order.
+ * @param whole called at the end with the length of the whole lines
+ * @throws ServerError when the file is not a journal
  */
 export async function* readJournal(
   file: string,
@@ -171,9 +171,9 @@ export async function* readJournal(
 }
 
 const IN_USE =
-  'another process has written to it since: nothing further was sent; is another sweep, or --undo, running?';
-const NO_JOURNAL = 'this is no journal of a sweep';
-const NOTHING = 'it is empty, so nothing was done: begin by --journal instead';
+  'another process has written to it, so this one stopped and sent nothing more; check whether another sweep or --undo runs';
+const NO_JOURNAL = 'this is not the journal of a sweep';
+const NOTHING = 'it is empty: no sweep has begun with it. Start one with --journal instead of --resume';
 
 function headerOf(line: string): JournalEntry | undefined {
   const { spillway, version, terms } = parse(line);
@@ -213,8 +213,9 @@ function unusable(file: string, error: unknown): ServerError {
 }
 
 const REASONS: Readonly<Record<string, string>> = {
-  EEXIST: 'there is such a file already; name another one, or go on with it by --resume',
-  ENOENT: 'there is no such file or folder',
+  EEXIST: 'this file already exists; name another one, or continue its sweep with --resume',
+  ENOENT: 'no such file or folder',
   EACCES: 'permission denied',
-  ENOSPC: 'the disk is full: nothing further was sent; make room, then go on with it by --resume',
+  ENOSPC:
+    'the disk is full, so the sweep stopped and sent nothing more; make room, then continue it with --resume',
 };

@@ -1,13 +1,13 @@
-// What is done to one key, by scripts where the server allows them: only so are the look and the deed one. By EVAL, not
-// EVALSHA: the cache of scripts can be emptied at any time.
+// The scripts that give a TTL to one key and take it back. A script checks the key and changes it in one step. Sent by EVAL,
+// not EVALSHA, because the server's script cache can be emptied at any time.
 import type { Redis } from 'ioredis';
 import { type KeyCommand, keyCommand, withTail } from '../keyspace/batch.js';
 import { refusal, ServerError } from '../keyspace/endpoint.js';
 
 /**
- * ARGV: the time in milliseconds; "string" where other types are to be left alone; the server's time when that was worked
- * out, and by how much it may have gone on since, or back: an expiry that is past by now would delete the key.
- * Answers 1: it got it; -1: the clock is elsewhere.
+ * ARGV: the expiry in milliseconds; "string" to leave other types alone; the server's time for which the expiry was
+ * computed; how far the clock may be from that time by now, because an expiry in the past would delete the key.
+ * Returns 1: the key got the expiry; 0: it did not; -1: the clock was set meanwhile.
  */
 const GIVE = `local now = redis.call('TIME')
 if math.abs(now[1] * 1000 + now[2] / 1000 - ARGV[3]) > tonumber(ARGV[4]) then return -1 end
@@ -16,8 +16,8 @@ if redis.call('PTTL', KEYS[1]) ~= -1 then return 0 end
 return redis.call('PEXPIREAT', KEYS[1], ARGV[1])`;
 
 /**
- * ARGV: the time that it was given; by how much it may be off. Answers 1: it has none now. Servers before 7.0 know no
- * PEXPIRETIME; there the time is worked out, to a few milliseconds.
+ * ARGV: the expiry that the sweep gave; by how much the key's may differ. Returns 1: the key has no TTL now. Servers before
+ * 7.0 do not know PEXPIRETIME; there the script computes the expiry to a few milliseconds.
  */
 const TAKE_BACK = `local at, slack = redis.pcall('PEXPIRETIME', KEYS[1]), tonumber(ARGV[2])
 if type(at) == 'table' then
@@ -31,7 +31,7 @@ return redis.call('PERSIST', KEYS[1])`;
 
 /** How a key gets its expiry. */
 export interface Giver {
-  /** By a script: whatever its type is by then, only what was meant gets one. */
+  /** A script checks type and TTL at the moment of writing; without it the type may have changed. */
   readonly atomic: boolean;
   command(gift: Gift): KeyCommand;
 }
@@ -40,13 +40,13 @@ export interface Gift {
   /** Milliseconds since 1970, by the server's clock. */
   readonly expireAt: number;
   readonly stringsOnly: boolean;
-  /** By the same clock, when that was worked out. */
+  /** The time by the same clock for which it was computed. */
   readonly now: number;
 }
 
-/** A giver's answer: the server's clock is not where it was. */
+/** The reply of a giver when the server's clock was set. */
 export const CLOCK_MOVED = -1;
-/** By half of its TTL an expiry may be off, and by so much. */
+/** The clock may be off by half of the TTL, and at least by this. */
 const LEAST_SLACK_MS = 5000;
 
 /** @throws ServerError when there is no safe way */
@@ -66,13 +66,13 @@ export async function giverFor(redis: Redis, server: string, version: string): P
     return { atomic: false, command: ({ expireAt }) => withTail(give, [String(expireAt), 'NX']) };
   }
   throw new ServerError(
-    `${server}: Redis ${version} gives a TTL only where there is none by a script, and EVAL is refused: ` +
-      'let another user run it, or give it the right by ACL SETUSER: +eval +evalsha',
+    `${server}: sweep needs EVAL before Redis 7.0 (this is ${version}), and EVAL is refused: ` +
+      'use another user, or give this one the right with ACL SETUSER: +eval +evalsha',
   );
 }
 
 /**
- * @param slackMs by which an expiry may be off and is still the one that was given
+ * @param slackMs by how much an expiry may differ from the one that the sweep gave
  * @throws ServerError when scripts are refused
  */
 export async function takeBackBy(
@@ -83,15 +83,15 @@ export async function takeBackBy(
   const refused = await scriptRefused(redis, server);
   if (refused !== undefined) {
     throw new ServerError(
-      `${server}: what others have set since is told apart by a script, and EVAL is refused: ${refused} ` +
-        '(give the user the right by ACL SETUSER: +eval +persist +pexpiretime)',
+      `${server}: --undo needs EVAL to leave TTLs of others alone, and EVAL is refused: ${refused} ` +
+        '(give the user the right with ACL SETUSER: +eval +persist +pexpiretime)',
     );
   }
   const takeBack = keyCommand(['EVAL', TAKE_BACK, '1'], ['0', '0']);
   return (expireAt) => withTail(takeBack, [String(expireAt), String(slackMs)]);
 }
 
-/** Why scripts may not run; undefined: they may. @throws ServerError when that cannot be found out now */
+/** Why the user may not run scripts; undefined: it may. @throws ServerError when the server cannot say now */
 async function scriptRefused(redis: Redis, server: string): Promise<string | undefined> {
   try {
     await redis.eval('return 1', 0);

@@ -1,5 +1,5 @@
-// Gives TTLs to the keys that have none, by the rules; or tells how many that would be. Owns the order of it: servers,
-// databases, the journal, what is left to do of one that was interrupted.
+// `spillway sweep`: gives TTLs to the keys that have none, by the rules, or in a dry run counts them. Owns the order:
+// servers, databases, the journal, and where an interrupted sweep continues.
 import { createHash } from 'node:crypto';
 import type { CompiledRule, RuleSet } from '../../core/policy/rule-set.js';
 import { ServerError } from '../keyspace/endpoint.js';
@@ -23,19 +23,19 @@ export interface SweepOptions {
   readonly only: ReadonlySet<string> | undefined;
   /** undefined: all that have keys. */
   readonly db: number | undefined;
-  /** undefined: look, and do nothing. */
+  /** undefined: a dry run. */
   readonly journal: Journal | undefined;
-  /** How far an interrupted one came; see placesDone(). */
+  /** How far an interrupted sweep came; see progressOf(). */
   readonly from?: Progressed;
-  /** TTLs given, at most. */
+  /** The most TTLs to give. */
   readonly maxKeys: number | undefined;
-  /** By up to so much of it a TTL is longer, so that not all end at once. */
+  /** A TTL is longer by up to this share of itself, so that not all keys expire at once. */
   readonly spread: number;
-  /** In place of a rule's that is longer; undefined: as the rules say. */
+  /** Replaces the TTL of a rule that has a longer one; undefined: the rules' TTLs. */
   readonly mostTtlMs?: number | undefined;
-  /** How full it may make the servers. */
+  /** How full the sweep may make a server. */
   readonly mark: MemoryMark;
-  /** Keys a second that are looked at; undefined: as fast as the servers answer. */
+  /** Keys to look at in a second; undefined: as fast as the servers answer. */
   readonly maxRate: number | undefined;
   readonly signal: AbortSignal;
   readonly progress?: WalkProgress;
@@ -45,21 +45,21 @@ export interface SweepResult {
   readonly version: 1;
   readonly applied: boolean;
   /**
-   * Why it is not done; null: it is. `memory`: a server is as full as it may become; `moved`: keys came to another server,
-   * where they were perhaps not met.
+   * Why it ended before all keys were done; null: it did not. `memory`: a server is as full as the sweep may make it;
+   * `moved`: keys moved to another server, where the sweep may have missed them.
    */
   readonly ended: 'interrupted' | 'maxKeys' | 'memory' | 'moved' | null;
   readonly seconds: number;
   readonly looked: number;
   readonly rules: readonly RuleCounts[];
   readonly memory: readonly ServerMemory[];
-  /** Its file; null: none, as nothing was to be done. */
+  /** The journal's file; null: a dry run. */
   readonly journal: string | null;
-  /** What somebody should know of. */
+  /** What the operator should know. */
   readonly notes: readonly string[];
 }
 
-/** What the TTLs take of a server's memory. */
+/** The memory of a server, and how much of it the TTLs take. */
 export interface ServerMemory {
   readonly server: string;
   /** Before the sweep, as the server compares it with its limit. */
@@ -69,9 +69,9 @@ export interface ServerMemory {
   readonly policy: string;
   /** Where the sweep stops; null: nowhere. */
   readonly untilBytes: number | null;
-  /** That have no TTL and were to get one. */
+  /** Keys without a TTL that should get one. */
   readonly due: number;
-  /** At most, of all that were due. */
+  /** The most that the TTLs of all due keys take. */
   readonly costBytes: number;
   /** The server is as full as the sweep may make it. */
   readonly stopped: boolean;
@@ -113,7 +113,7 @@ export async function sweep(servers: Servers, options: SweepOptions): Promise<Sw
     if (evictsWhatEnds(before)) notes.add(`${server.name}: ${EVICTS}`);
     const cost = new TtlCost(server.info);
     const dueBefore = due();
-    // The others may have room.
+    // Ends this server only: the others may have room.
     const stop = new AbortController();
     const here = AbortSignal.any([signal, stop.signal]);
     let costBytes = 0;
@@ -156,9 +156,9 @@ export async function sweep(servers: Servers, options: SweepOptions): Promise<Sw
 }
 
 /**
- * How far the sweep of this file came, and the length of its whole lines.
- * @param terms by which it is to go on; see digestTerms()
- * @throws ServerError when it was begun by others, too: what it has passed over was judged by those
+ * How far the sweep of this journal came, and the length of the journal's whole lines.
+ * @param terms of the sweep that continues it; see digestTerms()
+ * @throws ServerError also when it began with other terms, because these decided which keys it passed over
  */
 export async function progressOf(file: string, terms: string): Promise<{ from: Progressed; length: number }> {
   const from = new Map<string, string>();
@@ -170,27 +170,27 @@ export async function progressOf(file: string, terms: string): Promise<{ from: P
     if (entry.kind === 'begun' && entry.terms !== terms) throw new ServerError(`${file} ${OTHER_TERMS}`);
     if (entry.kind === 'damaged') throw new ServerError(`${file}, line ${entry.line}: ${DAMAGED}`);
     if (entry.kind === 'undone') throw new ServerError(`${file} has been undone: begin a new sweep`);
-    // Where the run is not told, it may be another one by now.
+    // If the server's run is unknown, it may be another one by now, and then the cursor means nothing.
     if (entry.kind === 'done' && entry.place.run !== '') from.set(keyOf(entry.place), entry.cursor);
   }
   return { from, length };
 }
 
 const DAMAGED =
-  'it is damaged: begin a new sweep (without --resume), which leaves alone what has a TTL by now; --undo reads the others';
+  'it is damaged: begin a new sweep without --resume, which keeps the TTLs that are there; --undo skips damaged lines';
 const OTHER_TERMS =
-  'was begun with other rules, or another --rule, and what it has passed over was judged by those: go on with them as ' +
-  'they were, or begin a new sweep (without --resume), which leaves alone what has a TTL by now';
+  'was begun with other rules or another --rule, which decided the keys that it passed over: continue with those, or begin ' +
+  'a new sweep without --resume, which keeps the TTLs that are there';
 
-/** A page costs a flush of the journal; and its script keeps the server from its others for about 2 µs a key. */
+/** Each page costs a flush of the journal, and its script blocks the server's other clients for about 2 µs a key. */
 const APPLY_PAGE_KEYS = 64;
 
 const NOT_ATOMIC =
-  'EVAL is refused, so a key that becomes another type in the moment between the look and the deed gets a TTL, too; ' +
-  '--undo needs a user who may EVAL';
-const NOT_NOTICED = 'CLUSTER NODES is refused: whether slots move meanwhile is not noticed';
+  'EVAL is refused: a key that changes its type between check and write gets a TTL too. --undo needs a user with the ' +
+  'right to EVAL';
+const NOT_NOTICED = 'CLUSTER NODES is refused: sweep cannot notice slots that move meanwhile';
 const EVICTS =
-  'it is over maxmemory, and evicts keys that have a TTL: what gets one may be gone at once, and no --undo brings it back';
+  'the server is over maxmemory and evicts keys that have a TTL: it may evict a key as soon as it gets one, and --undo cannot bring it back';
 
 function evictsWhatEnds({ policy, usedBytes, limitBytes }: Fullness): boolean {
   return policy.startsWith('volatile-') && limitBytes > 0 && usedBytes > limitBytes;
@@ -227,7 +227,7 @@ function memoryOf(
   };
 }
 
-/** Cursors mean something for as long as the server's process runs, and keys stay where they are. */
+/** A cursor is valid while the server's process runs and slots stay where they are. */
 function placeOf({ name, info }: Server, db: number, placement: string | undefined): Place {
   const run = info.get('run_id') ?? '';
   const placed = createHash('sha256')
@@ -237,7 +237,7 @@ function placeOf({ name, info }: Server, db: number, placement: string | undefin
   return { server: name, db, run: run === '' ? '' : `${run} ${placed}` };
 }
 
-/** Returns whether keys were met that have gone to another server. */
+/** Returns whether it met keys that had moved to another server. */
 async function sweepDatabase(
   server: Server,
   place: Place,

@@ -1,11 +1,11 @@
-// What decides which keys get a TTL, and which one, as one short text: the journal of a sweep keeps it, since what it has
-// passed over was judged by it.
+// The terms of a sweep (which keys get a TTL, and which one) as a short digest. The journal stores it, because a sweep may
+// continue only by the terms that decided which keys it passed over.
 import { createHash } from 'node:crypto';
 import type { RuleSet } from '../../core/policy/rule-set.js';
 
 /**
- * The same for rules that give the same, in this version of Spillway and later ones. Their names and priorities give
- * nothing, their order does; by how much the expiries are spread leaves nobody out.
+ * The same digest for rules that give the same TTLs, in this version of Spillway and later ones. It covers the rules' order,
+ * not their names and priorities, and not the spread, which excludes no key.
  * @param only names of the rules that are swept; undefined: all
  */
 export function digestTerms(rules: RuleSet, only: ReadonlySet<string> | undefined): string {

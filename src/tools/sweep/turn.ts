@@ -1,19 +1,19 @@
-// Whose turn it is to sweep a database, when several proxies share a server. It stands in that database itself, so that
-// what is written under it can be made to depend on it, in one script: a proxy that was paused for longer than its lease,
-// and that another has followed, writes nothing when it goes on.
+// The lease to sweep a database, for proxies that share a server. It is a key in that database, so that the script that
+// writes TTLs can check it in the same step: a proxy that was paused for longer than its lease writes nothing after another
+// proxy has taken over.
 //
 //   spillway:sweep   a hash:
-//     holder         "<fence>:<random>" of who has it
-//     begun          when it was taken
+//     holder         "<fence>:<random>", the token of the proxy that holds the lease
+//     begun          when it took the lease
 //     until          when the lease ends; renewed while the sweep runs
-//     fence          counts the turns, so that one sees which is the later
-//     swept:<rules>  when the last sweep that was done by these rules began (see digestTerms)
+//     fence          counts the leases, so that one sees which is the later
+//     swept:<rules>  when the last complete sweep by these rules began (see digestTerms)
 //
-// Times are the server's, in milliseconds since 1970. What stands there is when it was swept, not when it is due: so each
-// proxy goes by its own `every`, whatever that of the one before was. The key has no TTL: a server that is over maxmemory
-// and evicts what ends would take it first, again and again, and never be swept.
-// Owns one connection to that database. Invariants: only its holder renews or ends a turn; a proxy that is killed keeps
-// nobody waiting for longer than its lease, nor does a clock that is set back.
+// Times are the server's, in milliseconds since 1970. The hash stores when the database was swept, not when it is due: each
+// proxy adds its own `every`. The key has no TTL: a server over maxmemory with a volatile policy would evict it again and
+// again, and never be swept.
+// Owns one connection to that database. Invariants: only the holder renews or ends a lease; a proxy that is killed, or a
+// clock that is set back, makes others wait no longer than the lease.
 import { randomBytes } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import { explainFailure, ServerError } from '../keyspace/endpoint.js';
@@ -22,18 +22,18 @@ import type { Server } from '../keyspace/servers.js';
 export const SWEEP_KEY = 'spillway:sweep';
 const SWEEP_KEY_BYTES = Buffer.from(SWEEP_KEY);
 
-/** Whether it is the sweep's own key, which is to stay as it is whatever rules match. */
+/** Whether this is the sweep's own key, which never gets a TTL, whatever rules match. */
 export function isSweepKey(key: Uint8Array): boolean {
   return key.length === SWEEP_KEY_BYTES.length && SWEEP_KEY_BYTES.equals(key);
 }
 
-// Of each script the first write takes something away: only so does a server that is full let it do the others.
+// The first write of each script frees memory: a full server refuses a script at its first write, or not at all.
 
 const NOW = `local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 `;
 
-/** ARGV: random, lease, `every`, rules. Answers what the holder is called, nil: not now. */
+/** ARGV: random, lease, `every`, rules. Returns the holder's token; nil: held by another proxy, or not due. */
 const TAKE = `${NOW}
 local held = redis.call('HMGET', KEYS[1], 'holder', 'until', 'swept:' .. ARGV[4])
 local left = (tonumber(held[2]) or 0) - now
@@ -52,7 +52,7 @@ redis.call('HDEL', KEYS[1], 'until')
 redis.call('HSET', KEYS[1], 'until', now + ARGV[2])
 return 1`;
 
-/** ARGV: token, what is too long ago to matter, rules where it was done. */
+/** ARGV: token, age at which a `swept` entry is forgotten, and the rules if the sweep is complete. */
 const END = `${NOW}
 local held = redis.call('HMGET', KEYS[1], 'holder', 'begun')
 if held[1] ~= ARGV[1] then return 0 end
@@ -71,10 +71,10 @@ return 1`;
 const FORGET_MS = 31 * 24 * 3_600_000;
 
 export interface TurnOptions {
-  /** Of all proxies that share the server, the same. */
+  /** Must be the same in all proxies that share the server. */
   readonly leaseMs: number;
   readonly everyMs: number;
-  /** See digestTerms(): each set of rules is due by itself. */
+  /** See digestTerms(): each set of rules has its own schedule. */
   readonly terms: string;
 }
 
@@ -82,10 +82,10 @@ export class Turn {
   private readonly losing = new AbortController();
   private readonly renewing: NodeJS.Timeout;
 
-  /** undefined: another proxy has it, or the next sweep is not due yet. @throws ServerError */
+  /** Takes the lease; undefined: another proxy holds it, or the next sweep is not due. @throws ServerError */
   static async take(server: Server, db: number, options: TurnOptions): Promise<Turn | undefined> {
     const redis = server.redis.duplicate({ db });
-    // What is wrong with the connection is told by what is asked of it.
+    // A command on the connection reports what is wrong with it.
     redis.on('error', () => {});
     try {
       await redis.connect();
@@ -103,7 +103,7 @@ export class Turn {
 
   private constructor(
     private readonly redis: Redis,
-    /** What the key names as its holder while the turn lasts. */
+    /** The `holder` field while this proxy holds the lease. */
     readonly token: string,
     private readonly options: TurnOptions,
   ) {
@@ -111,7 +111,7 @@ export class Turn {
     this.renewing.unref();
   }
 
-  /** Aborted once it is known that another may have it. */
+  /** Aborted as soon as another proxy may hold the lease. */
   get lost(): AbortSignal {
     return this.losing.signal;
   }
@@ -120,7 +120,7 @@ export class Turn {
     this.losing.abort();
   }
 
-  /** `done`: nobody with the same rules need sweep this database before its `every` has passed since this turn began. */
+  /** `done`: the sweep is complete, so by these rules the database is due again `every` after this lease began. */
   async end(done: boolean): Promise<void> {
     clearInterval(this.renewing);
     const { terms } = this.options;
@@ -128,7 +128,7 @@ export class Turn {
       const ended = await this.redis.eval(END, 1, SWEEP_KEY, this.token, FORGET_MS, ...(done ? [terms] : []));
       if (ended !== 1) this.lose();
     } catch {
-      // It ends by itself when the lease does.
+      // The lease ends by itself.
     } finally {
       this.redis.disconnect();
     }
@@ -139,7 +139,7 @@ export class Turn {
       const renewed = await this.redis.eval(RENEW, 1, SWEEP_KEY, this.token, this.options.leaseMs);
       if (renewed !== 1) this.lose();
     } catch {
-      // Tried again before the lease ends; the writes depend on it in any case.
+      // The next renewal comes before the lease ends, and each write checks the lease in any case.
     }
   }
 }

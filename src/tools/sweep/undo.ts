@@ -1,6 +1,6 @@
-// Takes the TTLs back that a sweep gave, and no others: a key that was given another one since, or is gone, is left alone.
-// It is told by its expiry, to the millisecond, so it does not matter at which server it is by now: after a failover, or
-// in a Cluster whose slots have moved (there to a second, see MIGRATED_MS). May be interrupted and begun again.
+// `spillway sweep --undo`: takes back the TTLs that a sweep gave, and no others. It recognizes a key by its expiry, to the
+// millisecond, and leaves a key that has another expiry by now. So a failover or moved slots do not matter (in a Cluster the
+// expiry may differ by a second, see MIGRATED_MS). It can be interrupted and run again.
 import { ConnectionLost, ServerError } from '../keyspace/endpoint.js';
 import { Pace } from '../keyspace/pace.js';
 import { Patience } from '../keyspace/patience.js';
@@ -13,13 +13,13 @@ import { takeBackBy } from './scripts.js';
 
 export interface UndoResult {
   readonly version: 1;
-  /** In the journal; a key may stand there more than once. */
+  /** Keys in the journal; the same key may be in it more than once. */
   readonly entries: number;
-  /** Have no TTL any more. */
+  /** Keys that have lost their TTL. */
   readonly undone: number;
-  /** Gone, or with another TTL, or with none already. */
+  /** Keys that are gone, or have another TTL or none. */
   readonly left: number;
-  /** Lines of the journal that cannot be read: what stood there keeps its TTL. */
+  /** Lines of the journal that cannot be read; their keys keep their TTLs. */
   readonly damaged: number;
   readonly interrupted: boolean;
 }
@@ -34,7 +34,7 @@ export interface UndoOptions {
   readonly progress?: WalkProgress;
 }
 
-/** MIGRATE passes on what is left of a TTL, so a key that moves ends later by as long as the way takes. */
+/** MIGRATE passes on the time that is left, so a key that moves expires later by the time of the transfer. */
 const MIGRATED_MS = 1000;
 
 type Give = Extract<JournalEntry, { kind: 'give' }>;
@@ -68,7 +68,7 @@ export async function undo(servers: Servers, options: UndoOptions): Promise<Undo
   if (strange && keys > 0 && counts.undone === 0 && !signal.aborted) {
     const [there, here] = [[...names].join(', '), servers.all.map(({ name }) => name).join(', ')];
     throw new ServerError(
-      `${file} is of ${there}, and nothing that it gave is at ${here}: is it the right server?`,
+      `${file} belongs to ${there}, and none of its TTLs is on ${here}: check that this is the right server`,
     );
   }
   if (!signal.aborted && damaged === 0) {
@@ -79,7 +79,7 @@ export async function undo(servers: Servers, options: UndoOptions): Promise<Undo
   return { version: 1, ...counts, damaged, interrupted: signal.aborted };
 }
 
-/** Read once before: how much there is to do, and that the file is one. */
+/** Reads the journal once before the work: it counts the keys and checks the file. */
 async function summaryOf(file: string) {
   const names = new Set<string>();
   let [keys, damaged, length] = [0, 0, 0];
@@ -95,7 +95,7 @@ async function summaryOf(file: string) {
   return { keys, damaged, names, length };
 }
 
-/** What is asked of one server first. */
+/** Takes back TTLs, asking one server first. */
 class Undoer {
   private constructor(
     private readonly server: Server,
@@ -113,7 +113,7 @@ class Undoer {
     return new Undoer(server, options, takeBackAt, pace, new Follower(name));
   }
 
-  /** Returns how many have none any more. @throws ServerError */
+  /** Returns how many of the keys have lost their TTL. @throws ServerError */
   async takeBack({ place, keys }: Give): Promise<number> {
     const { signal } = this.options;
     await this.pace.go(keys.length, signal);
@@ -124,7 +124,7 @@ class Undoer {
         const replies: Reply[] = await this.follower.ask(this.server.endpoint, place.db, questions);
         return replies.filter((reply) => reply === 1).length;
       } catch (error) {
-        // What was taken back before the connection was lost has none any more, and counts as left then.
+        // A key whose TTL was taken back before the connection was lost has none by now, and counts as left.
         if (!(error instanceof ConnectionLost) || signal.aborted) throw error;
         this.options.progress?.waiting(error.message);
         await patience.wait(error, signal);

@@ -1,9 +1,9 @@
-// One database of one server: finds the keys that a rule gives a TTL and that have none, and gives it to them.
+// Visits one database of one server: finds the keys without a TTL whose rule gives one, and gives it to them.
 //
-//   page of keys ─▶ rule? ─▶ PTTL, TYPE ─▶ no TTL, right type ─▶ journal ─▶ given by script, or PEXPIREAT … NX
+//   page of keys ─▶ rule? ─▶ PTTL, TYPE ─▶ no TTL, right type ─▶ journal ─▶ TTL by script, or PEXPIREAT … NX
 //
-// Invariants: a key is written to only if the journal has it; one that has a TTL when it comes to it keeps it; what is
-// counted as given is what the server says it gave.
+// Invariants: a key gets a TTL only after it is in the journal; a key that has a TTL at the moment of writing keeps it; a TTL
+// counts as given only if the server confirmed it.
 
 import type { CompiledRule, RuleSet } from '../../core/policy/rule-set.js';
 import { Aside } from '../keyspace/aside.js';
@@ -23,10 +23,10 @@ export interface VisitOptions {
   /** For CLIENT LIST. */
   readonly name: string;
   readonly rules: RuleSet;
-  /** undefined: all that have a TTL to give. */
+  /** Names of rules; undefined: all rules with a TTL. */
   readonly only: ReadonlySet<string> | undefined;
   readonly counts: (rule: CompiledRule) => RuleCounts;
-  /** undefined: look, and do nothing. */
+  /** undefined: a dry run. */
   readonly apply: Apply | undefined;
 }
 
@@ -35,11 +35,11 @@ export interface Apply {
   readonly journal: Journal;
   /** A TTL for a key of this rule, milliseconds. */
   readonly drawTtl: (rule: CompiledRule) => number;
-  /** How many of so many keys may get one now; asked before each page. @throws ServerError */
+  /** How many of this many keys may get a TTL now. Called before each page. @throws ServerError */
   readonly room: (keys: number) => Promise<number>;
 }
 
-/** A key of a rule, and how it counts. */
+/** A key that a rule matches, and the count that it belongs to. */
 interface Found {
   readonly key: Buffer;
   readonly rule: CompiledRule;
@@ -51,13 +51,13 @@ const TYPE = keyCommand(['TYPE']);
 const NOTE_EVERY_MS = 500;
 
 export class Visit implements Visitor {
-  /** Keys were met that have gone to another server of the Cluster meanwhile. */
+  /** Some keys had moved to another server of the Cluster. */
   moved = false;
   private readonly aside: Aside;
-  /** Keys that a lost connection left without an answer: what they have by then is theirs. */
+  /** Keys whose replies a lost connection took: if one has a TTL when it is met again, this sweep gave it. */
   private readonly unanswered = new Set<string>();
   private notedAt = Number.NEGATIVE_INFINITY;
-  /** A page is behind it of which not all was done: no later one may count as done. */
+  /** A page was not done completely, so no later page may be recorded as done. */
   private incomplete = false;
 
   constructor(private readonly options: VisitOptions) {
@@ -67,7 +67,7 @@ export class Visit implements Visitor {
   ask(keys: readonly Buffer[], batch: Batch): void {
     for (const key of keys) {
       if (this.ruleOf(key) === undefined) continue;
-      // Asked anew for each page: clocks are set, machines sleep, and names lead to other servers.
+      // Asked for each page: a clock may be set, a machine may sleep, a name may lead to another server.
       if (batch.count === 0) batch.command('TIME');
       batch.about(PTTL, key);
       batch.about(TYPE, key);
@@ -82,7 +82,7 @@ export class Visit implements Visitor {
       const rule = this.ruleOf(key);
       if (rule === undefined) continue;
       const [ttlMs, type] = [this.must(replies[at++]), this.must(replies[at++])];
-      // Gone, or at another server by now.
+      // The key is gone, or has moved to another server.
       if (typeof ttlMs !== 'number' || ttlMs === -2 || !Buffer.isBuffer(type)) continue;
       found.push({ key, rule, as: this.countsAs(key, rule, ttlMs, type) });
     }
@@ -109,7 +109,7 @@ export class Visit implements Visitor {
     const count = this.options.counts(rule);
     count.matching++;
     count[as]++;
-    // What it came to says no less that it was due.
+    // These keys were due too.
     if (as === 'given' || as === 'changed') count.due++;
   }
 
@@ -135,7 +135,7 @@ export class Visit implements Visitor {
       if (replies[i] !== 1) this.unanswered.delete(key.toString('latin1'));
     }
     if (replies.includes(CLOCK_MOVED)) {
-      throw new ConnectionLost(`${this.options.place.server}: its clock was set while keys got their TTL`);
+      throw new ConnectionLost(`${this.options.place.server}: the server's clock was set during the sweep`);
     }
     for (const [i, each] of some.entries()) {
       this.unanswered.delete(each.key.toString('latin1'));
@@ -143,7 +143,7 @@ export class Visit implements Visitor {
     }
   }
 
-  /** Now and then, and at the end: what stands behind it is looked at again by a sweep that goes on. */
+  /** Records the position now and then, and at the end. A sweep that continues looks again at the keys after it. */
   private async noteDone(journal: Journal, next: string): Promise<void> {
     const now = performance.now();
     if (this.incomplete || (next !== '0' && now - this.notedAt < NOTE_EVERY_MS)) return;
@@ -151,7 +151,7 @@ export class Visit implements Visitor {
     await journal.done(this.options.place, next);
   }
 
-  /** undefined: not to be swept. */
+  /** The rule whose TTL the key should get; undefined: none. */
   private ruleOf(key: Buffer): CompiledRule | undefined {
     const { rules, only } = this.options;
     const rule = rules.find(key, 0, key.length);
@@ -167,7 +167,7 @@ export class Visit implements Visitor {
   }
 }
 
-/** The answer to TIME, in milliseconds since 1970. */
+/** The reply to TIME, in milliseconds since 1970. */
 function timeOf(reply: Reply): number {
   const [seconds, micros] = (reply as readonly Reply[]).map(Number) as [number, number];
   return seconds * 1000 + Math.floor(micros / 1000);

@@ -94,7 +94,7 @@ t.test('what is no journal is not taken for one', async (t) => {
     writeFileSync(file, content);
     await t.rejects(
       read(file),
-      { name: 'ServerError', message: content === '' ? /it is empty/ : /no journal of a sweep/ },
+      { name: 'ServerError', message: content === '' ? /it is empty/ : /not the journal of a sweep/ },
       JSON.stringify(content),
     );
   }

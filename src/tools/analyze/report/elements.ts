@@ -1,10 +1,10 @@
-// The elements that a report is made of: texts, figures, tables, bars. Pure.
-// Invariant: whatever comes from a key or a server goes through text(); bars are elements with a width, so there is no SVG
-// to break.
+// The elements of a report: texts, figures, tables, bars. Pure.
+// Invariant: every text from a key or a server passes through text(). Bars are elements with a width, so the report has no
+// SVG to break.
 
 const UNITS = ['B', 'KB', 'MB', 'GB', 'TB'];
 
-/** Safe in elements and attributes; what is not seen is written out. */
+/** Escapes a text for elements and attributes, and shows invisible characters as \uXXXX. */
 export function text(value: string): string {
   const visible = value.replace(
     /\p{C}/gu,
@@ -51,7 +51,7 @@ export function bar(share: number): string {
   return stacked([{ name: percent(share), share, colour: 'plain' }]);
 }
 
-/** Slices beside each other; each tells its name to who points at it. */
+/** Slices beside each other. Pointing at a slice shows its name. */
 export function stacked(slices: readonly Slice[], kind: 'bar' | 'wide-bar' = 'bar'): string {
   const label = slices.map(({ name }) => name).join(', ');
   return `<span class="${kind}" role="img" aria-label="${text(label)}">${pieces(slices, 'width')}</span>`;

@@ -1,4 +1,4 @@
-// An analysis as one page that needs nothing else: no script, no font, no network. Pure.
+// The HTML report of an analysis: one page without scripts, fonts or network. Pure.
 import type { Analysis, GroupAnalysis } from '../analysis.js';
 import { spanText } from '../bands.js';
 import { bar, bytes, count, percent, ratio, stacked, table, text } from './elements.js';
@@ -13,9 +13,9 @@ export function reportHtml(analysis: Analysis): string {
   const limit = memory.limitBytes > 0 ? ` of ${bytes(memory.limitBytes)}` : ', no maxmemory';
   const groups = analysis.groups.slice(0, SHOWN_GROUPS);
   const warnings = [
-    ...(partial ? ['Ended before it was done.'] : []),
+    ...(partial ? ['Ended early: not all keys were seen.'] : []),
     ...(sampled || partial
-      ? ['Estimated from a part of the keys: bounds enclose the truth nineteen times of twenty.']
+      ? ['Estimated from a part of the keys. The bounds are 95 % confidence intervals.']
       : []),
     ...notes,
   ];
@@ -37,7 +37,7 @@ ${warnings.map((warning) => `<p class="warn">${text(warning)}</p>`).join('\n')}
 <p>Shares are of ${memory.limitBytes > memory.usedBytes ? 'maxmemory' : 'the memory in use'}.</p>
 ${memoryPlot(analysis)}
 <h2>When it will be free again</h2>
-<p>By then so much of the keys' memory has ended by its TTL, if nothing is written anew.
+<p>How much of the keys' memory has expired by then, if nothing new is written.
 Without a TTL: ${percent(ratio(withoutTtlBytes(analysis), memory.keyBytes.estimate))}, ${bytes(withoutTtlBytes(analysis))}.</p>
 ${freedPlot(analysis)}
 <h2>By pattern</h2>
@@ -45,9 +45,9 @@ ${table(
   ['group', 'keys', 'bytes', 'of the keys', 'average', 'largest', 'with a TTL'],
   groups.map((group) => groupRow(group, analysis)),
 )}
-${hidden > 0 ? `<p>${count(hidden)} more with less memory: spillway analyze --json has them all.</p>` : ''}
+${hidden > 0 ? `<p>${count(hidden)} more groups with less memory: spillway analyze --json lists all.</p>` : ''}
 <h2>Types, encodings, idle times</h2>
-<p>From a part of the keys. Idle: how long nobody has asked for the key.</p>
+<p>From a part of the keys. Idle: the time since a key was last used.</p>
 ${table(['group', 'types', 'encodings', 'idle'], groups.map(shapeRow))}
 <h2>Biggest keys</h2>
 ${table(['key', 'type', 'encoding', 'bytes', 'server', 'db', 'TTL'], biggestRows(analysis))}
@@ -88,7 +88,7 @@ function shapeRow({ name, types, encodings, idle }: GroupAnalysis): string[] {
     shares(Object.entries(types)),
     shares(Object.entries(encodings)),
     idle.length === 0
-      ? 'not told'
+      ? 'unknown'
       : `${shares(told.map(({ band, share }) => [band, share]))} ${stacked(slices)}`,
   ];
 }
@@ -107,7 +107,7 @@ function biggestRows({ biggest }: Analysis): string[][] {
   );
 }
 
-/** One that would not be seen, in quotes. */
+/** Escaped; a name that would be invisible is quoted. */
 function named(name: string): string {
   return text(name.trim() === '' ? JSON.stringify(name) : name);
 }

@@ -1,8 +1,8 @@
-// What a report shows before it lists: where the memory is, and when it will be free again. Pure.
+// The plots of a report: where the memory is, and when it will be free again. Pure.
 import type { Analysis, GroupAnalysis } from '../analysis.js';
 import { bytes, column, percent, ratio, type Slice, stacked, text } from './elements.js';
 
-/** So many groups have a colour of their own. */
+/** How many groups have a colour of their own. */
 const COLOURS = 8;
 const OTHERS = 'others';
 
@@ -12,7 +12,7 @@ interface Coloured {
   readonly groups: readonly GroupAnalysis[];
 }
 
-/** The groups that hold most, and the rest as one. */
+/** The groups with the most memory, and the others as one. */
 function coloured({ groups }: Analysis): Coloured[] {
   const own = groups.slice(0, COLOURS).map((group, i) => ({
     name: group.name,
@@ -23,7 +23,7 @@ function coloured({ groups }: Analysis): Coloured[] {
   return rest.length === 0 ? own : [...own, { name: `${rest.length} more`, colour: OTHERS, groups: rest }];
 }
 
-/** All of the memory as one bar: groups, the server's own, and what is free. */
+/** The whole memory as one bar: groups, the server itself, and free memory. */
 export function memoryPlot(analysis: Analysis): string {
   const { keyBytes, otherBytes, limitBytes } = analysis.memory;
   const used = keyBytes.estimate + otherBytes;
@@ -53,7 +53,7 @@ export function memoryPlot(analysis: Analysis): string {
   return `${stacked(slices, 'wide-bar')}\n<ul class="legend">${legend}</ul>`;
 }
 
-/** A column for each span of time: how much of the keys' memory has ended by its end, by group. */
+/** A column for each band of TTLs: how much of the keys' memory has expired by its end, by group. */
 export function freedPlot(analysis: Analysis): string {
   const whole = analysis.memory.keyBytes.estimate;
   const shown = coloured(analysis);

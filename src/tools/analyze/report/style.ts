@@ -1,4 +1,4 @@
-// The looks of a report, light and dark.
+// The style sheet of a report, light and dark.
 
 export const STYLE = `
 :root { color-scheme: light dark; --plain: #2f6fdf; --line: #8884; --soft: #8882; }
