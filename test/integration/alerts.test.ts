@@ -129,7 +129,7 @@ for (const workers of [1, 2]) {
     await told(after + 1);
     t.match(receiver.taken.at(-1)?.body, {
       ...{ status: 'alert', rehearsal: true, number: after + 1 },
-      text: /REHEARSAL: writes of priority low are all refused; writes of priority normal are refused in part; it is acted/,
+      text: /REHEARSAL: writes of priority low are all refused; writes of priority normal are refused in part; a rehearsal has begun/,
     });
     // Two who look, since one may have looked before.
     await until(async () => (await alerts()).told.rehearsal, UNHURRIED);

@@ -107,7 +107,7 @@ t.test('what cannot be rehearsed, and who may not', async (t) => {
   t.equal(refused.status, 409, 'no maxmemory');
   t.match(refused.json(), {
     error: 'not_shedding',
-    message: /nothing is ever refused here: shedding is off/,
+    message: /refuses nothing here: shedding is off/,
   });
   for (const [body, message] of [
     [{ pressure: '0.9', seconds: 60 }, /^pressure must be a number/],

@@ -1,6 +1,6 @@
-// The body of an alert: what has changed since the last one that arrived, what is so now, and a sentence of it for hooks
-// that show text (Slack and those like it). Field names are an API: docs/ALERTS.md. Pure.
-// Invariant: no key, no client and no secret is in it; it is a few KiB at most.
+// The body of an alert: what has changed since the last delivered alert, the state now, and a sentence for hooks that show
+// text (such as Slack). Field names are an API: docs/ALERTS.md. Pure.
+// Invariant: it contains no key, no client and no secret, and has a few KiB at most.
 
 import { PRIORITY_NAMES, type PriorityName } from '../../core/policy/rule.js';
 import type { Level } from '../../memory/levels.js';
@@ -27,13 +27,13 @@ export interface AlertMessage {
   readonly changes: readonly AlertChange[];
   readonly levels: AlertSituation['levels'];
   readonly rehearsal: boolean;
-  /** null: not known. */
+  /** null: unknown. */
   readonly pressure: number | null;
   readonly usedBytes: number | null;
   readonly limitBytes: number | null;
   /** null: not at the growth of the last minutes. */
   readonly timeToFullSeconds: number | null;
-  /** Those that grow fastest, by the estimate. */
+  /** The rules with the fastest growth, by the estimate. */
   readonly topRules: readonly { readonly name: string; readonly growthBytesPerSecond: number }[];
 }
 
@@ -42,7 +42,7 @@ export interface MessageParts {
   readonly instance: string;
   /** ISO 8601. */
   readonly at: string;
-  /** What the receiver knows. */
+  /** The last delivered state. */
   readonly from: AlertSituation;
   readonly to: AlertSituation;
   readonly live: Pick<LiveSnapshot, 'growth' | 'memory'>;
@@ -121,7 +121,9 @@ function wording(change: AlertChange, { timeToFullSeconds }: Facts): string {
         ? 'memory is full soon'
         : `memory is full in ${lasting(timeToFullSeconds)}`;
     case 'rehearsal':
-      return change.to === 'on' ? 'it is acted as if memory were fuller' : 'the rehearsal has ended';
+      return change.to === 'on'
+        ? 'a rehearsal has begun: Spillway acts as if memory were fuller'
+        : 'the rehearsal has ended';
   }
 }
 

@@ -1,9 +1,9 @@
-// What the rules did in the last minutes or hours, and what those that only observe would have done: so that somebody
-// can say what enforcing would mean before it is switched on. Never asks for anything: it is handed the counters.
-// Invariants: memory is bounded (14 marks of five minutes and 25 of an hour, each with six numbers for a rule that was ever
-// there, of which its owner bounds the names); a rule that is gone keeps what it did; times are monotonic.
+// Reports what the rules did in the last minutes or hours, and what observing rules would have done, so that operators know
+// what "enforce" would mean before they set it. It only receives the counters.
+// Invariants: memory is bounded (14 marks of five minutes and 25 of an hour, each with six numbers for each rule that ever
+// existed, whose names the caller bounds); a removed rule keeps its figures; times are monotonic.
 
-/** Counters of a rule since the start, as the statistics have them. */
+/** Counters of a rule since the start, from the statistics. */
 export interface RuleCounts {
   readonly name: string;
   readonly writes: number;
@@ -21,29 +21,29 @@ export interface Deeds {
   writes: number;
   /** Writes that left their key without a TTL. */
   withoutTtl: number;
-  /** TTLs given or cut, and those that observing rules would have. */
+  /** TTLs given or cut, and TTLs that observing rules would have given or cut. */
   ttls: number;
   wouldTtls: number;
-  /** Commands refused, and those that observing rules would have. */
+  /** Commands refused, and commands that observing rules would have refused. */
   shed: number;
   wouldShed: number;
 }
 
 export interface RuleDeeds extends Deeds {
   name: string;
-  /** As it is now; null: the rule is gone. */
+  /** The present mode; null: the rule is gone. */
   mode: 'enforce' | 'observe' | null;
 }
 
 /** GET /api/report. */
 export interface Report {
-  /** ISO 8601: what was done between the two is told. */
+  /** The report covers the time between these two, ISO 8601. */
   since: string;
   until: string;
-  /** All of it in a sentence. */
+  /** The totals in a sentence. */
   text: string;
   total: Deeds;
-  /** In the order of the config, then what no rule matches, then those that are gone and did something. */
+  /** In the order of the config, then keys that no rule matches, then removed rules that did something. */
   rules: RuleDeeds[];
 }
 
@@ -56,7 +56,7 @@ interface Mark {
 const FIELDS = ['writes', 'withoutTtl', 'ttls', 'wouldTtls', 'shed', 'wouldShed'] as const;
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
-/** Marks are kept so long that the widest window of each kind begins at one of them, or a step before. */
+/** Marks are kept long enough for the widest window of their kind, plus a step. */
 const STEPS = [
   { stepMs: 5 * MINUTE_MS, marks: 14, widestMs: HOUR_MS },
   { stepMs: HOUR_MS, marks: 25, widestMs: Number.POSITIVE_INFINITY },
@@ -66,7 +66,7 @@ export class RuleHistory {
   private readonly now = new Map<string, Float64Array>();
   private readonly marks: readonly Mark[][] = STEPS.map(() => []);
 
-  /** `at`: monotonic milliseconds. `counts` never go down for a name. The first one is when nothing had been done. */
+  /** `at`: monotonic milliseconds. `counts` never go down for a name. The first call marks the start. */
   take(at: number, counts: readonly RuleCounts[]): void {
     if (this.marks[0].length === 0) for (const kind of this.marks) kind.push({ at, counts: new Map() });
     for (const rule of counts) {
@@ -91,8 +91,8 @@ export class RuleHistory {
   }
 
   /**
-   * Of the last `windowMs`, or a step more: since the last mark before it. Since the start where that is later.
-   * `modes`: of the rules that there are, in their order. `at` and `wallAt`: the same moment, monotonic and epoch.
+   * The report of the last `windowMs`, or up to a step more: it begins at the last mark before them, or at the start.
+   * `modes`: the modes of the present rules, in their order. `at` and `wallAt`: the same moment, monotonic and epoch.
    */
   report(
     windowMs: number,
@@ -129,7 +129,7 @@ export class RuleHistory {
 function sentence(ms: number, { ttls, wouldTtls, shed, wouldShed }: Deeds, observing: boolean): string {
   const done = `in the last ${lasting(ms)}: ${counted(ttls, 'TTL')}, ${counted(shed, 'shed')}`;
   if (!observing && wouldTtls + wouldShed === 0) return done;
-  return `${done}; observing rules would have made it ${counted(wouldTtls, 'TTL')} and ${counted(wouldShed, 'shed')} more`;
+  return `${done}; observing rules would have added ${counted(wouldTtls, 'TTL')} and ${counted(wouldShed, 'shed')}`;
 }
 
 function counted(count: number, what: string): string {

@@ -1,6 +1,6 @@
-// What an operator could write into `rules` for a discovered pattern: a rule ready to paste, and why that one.
-// Owns the advice only. Invariants: a suggestion is valid by the config's rule schema, its name is unique among the
-// rules and the other suggestions, and pasting it loses no data that the operator has not been warned about.
+// Suggests a rule for a discovered pattern, ready to paste into `rules`, and says why.
+// Invariants: a suggestion is valid by the config's rule schema; its name is unique among the rules and the other
+// suggestions; pasting it loses no data without a warning in the note.
 import type { PriorityName } from '../../core/policy/rule.js';
 import type { HeavyHitter } from './heavy-hitters.js';
 
@@ -22,9 +22,9 @@ export interface Advice {
   note: string;
 }
 
-/** From this share of writes on, the application is taken to look after the TTL itself. */
+/** From this share of writes with a TTL on, the application counts as setting TTLs itself. */
 const MOSTLY_EXPIRING = 0.95;
-/** Above this share of INCR, HSET, LPUSH … the keys are taken for collections, on which a TTL may delete live work. */
+/** Above this share of INCR, HSET, LPUSH … the keys count as collections, where a TTL may delete live work. */
 const MOSTLY_COLLECTIONS = 0.5;
 const NAME_LENGTH = 64;
 
@@ -33,7 +33,7 @@ export interface Idea {
   readonly ttl: string;
   readonly priority: PriorityName;
 }
-/** Of words that tell nothing. */
+/** For words that suggest nothing. */
 export const ANYTHING: Idea = { words: /^/, ttl: '24h', priority: 'low' };
 const IDEAS: readonly Idea[] = [
   { words: /(^|[^a-z])(sess|session|sessions|token|tokens)([^a-z]|$)/i, ttl: '24h', priority: 'high' },
@@ -42,7 +42,7 @@ const IDEAS: readonly Idea[] = [
   ANYTHING,
 ];
 
-/** What the words of a pattern tell of its keys; the same for those that tell the same. */
+/** What the words of a pattern suggest about its keys. Patterns that suggest the same get the same object. */
 export function ideaOf(pattern: string): Idea {
   const stem = stemOf(pattern);
   return IDEAS.find(({ words }) => words.test(stem)) ?? ANYTHING;
@@ -52,7 +52,10 @@ export function ideaOf(pattern: string): Idea {
 export function suggestRule(hitter: HeavyHitter, taken: Set<string>): Advice {
   const { pattern, writes, hadTtl, withoutTtl } = hitter;
   if (pattern === '')
-    return { suggestion: null, note: 'The empty key: look for a key name that is built from nothing.' };
+    return {
+      suggestion: null,
+      note: 'The empty key: look for code that builds a key name from empty strings.',
+    };
 
   const stem = stemOf(pattern);
   const name = uniqueName(stem === '' ? 'everything-else' : stem, taken);
@@ -63,19 +66,19 @@ export function suggestRule(hitter: HeavyHitter, taken: Set<string>): Advice {
   let suggestion: RuleSuggestion = expiring;
   let note: string;
   if (hadTtl >= writes * MOSTLY_EXPIRING) {
-    note = `Already expires: ${percent(hadTtl, writes)} of its writes carry a TTL. The rule catches the others and gives the keys a priority.`;
+    note = `These keys already expire: ${percent(hadTtl, writes)} of the writes carry a TTL. The rule adds one to the others and sets a priority.`;
   } else if (kept > writes * MOSTLY_COLLECTIONS) {
     suggestion = { name, match: pattern, durable: true, priority: 'normal' };
     note =
-      'Mostly writes that keep the TTL of their key (INCR, HSET, LPUSH …). Registered as durable, which changes ' +
-      'nothing; if these keys should expire, use "ttl" with "applyTo": "all" instead, but never on a queue.';
+      'Mostly writes that keep the TTL of their key (INCR, HSET, LPUSH …). The rule is durable, which changes nothing. ' +
+      'If these keys should expire, use "ttl" with "applyTo": "all" instead, but never for a queue.';
   } else {
-    note = `${percent(withoutTtl, writes)} of its writes leave the key without a TTL. Check that ${idea.ttl} is long enough for its readers.`;
+    note = `${percent(withoutTtl, writes)} of the writes leave the key without a TTL. Check that ${idea.ttl} is long enough for its readers.`;
   }
   if (stem === '') {
     suggestion = { ...suggestion, mode: 'observe' };
     note +=
-      ' The pattern has no words of its own and matches much else: put it last, and give such keys a prefix.';
+      ' The pattern has no word of its own, so it matches many other keys: put the rule last, and give such keys a prefix.';
   }
   return { suggestion, note };
 }

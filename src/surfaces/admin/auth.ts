@@ -1,21 +1,21 @@
-// Who may ask what of the admin API: the bearer token, and the guards against web pages. Owns the decisions, and the
-// hook that turns them into answers. Never logs or shows a token.
-// A browser lets any page send requests to any address. What such a request may not get here, whatever else is set:
-//   - by DNS rebinding (the page's own name, pointed at this machine) it reads answers as its own: without a token
-//     only names that nobody else can own are served (host-guard.ts). With one, the page would have to know it.
-//   - a page of elsewhere names itself in Origin: refused, since only what this server itself serves may ask.
+// Decides which requests to the admin API are allowed: the bearer token, and the guards against web pages. Owns the
+// decisions, and the hook that turns them into answers. Never logs or shows a token.
+// A browser lets any web page send requests to any address. Two guards hold, whatever the settings are:
+//   - DNS rebinding: a page can point its own name at this machine and read the answers. So without a token only names
+//     that nobody else can own are answered (host-guard.ts). With one, the page would have to know the token.
+//   - Origin: a request from another server's page is refused, because only this server's own page may ask.
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
 import { hostAllowed } from './host-guard.js';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** Answered without a token, too: probes have none. It must tell nothing of the traffic. */
+    /** Answered even without a token, because probes have none. The answer must contain nothing about the traffic. */
     open?: boolean;
   }
 }
 
-/** What of a request counts. */
+/** The parts of a request that the decision depends on. */
 export interface Asking {
   readonly method: string;
   /** The route asks for no token. */
@@ -34,23 +34,23 @@ export interface Refusal {
 const FOREIGN_HOST: Refusal = {
   status: 403,
   error: 'host_not_allowed',
-  message: 'Use the IP address or localhost: other names are refused, as web pages could borrow them.',
+  message: 'Use the IP address or localhost. Other host names are refused, because a web page could use one.',
 };
 const FOREIGN_ORIGIN: Refusal = {
   status: 403,
   error: 'origin_not_allowed',
-  message: 'A web page of elsewhere asks: only pages that this server itself serves are answered.',
+  message: 'Requests from web pages of other servers are refused; only the page of this server may ask.',
 };
 const READ_ONLY: Refusal = {
   status: 403,
   error: 'token_not_set',
-  message: 'Changing anything needs a token, and this proxy has none: start it with SPILLWAY_ADMIN_TOKEN.',
+  message: 'Changes need a token, and this proxy has none. Start it with SPILLWAY_ADMIN_TOKEN.',
 };
 const NO_TOKEN: Refusal = {
   status: 401,
   error: 'token_missing',
   message:
-    'Send the admin token as "Authorization: Bearer TOKEN"; the spillway commands take SPILLWAY_ADMIN_TOKEN.',
+    'Send the admin token as "Authorization: Bearer TOKEN". The spillway commands read it from SPILLWAY_ADMIN_TOKEN.',
 };
 const WRONG_TOKEN: Refusal = {
   status: 401,
@@ -58,7 +58,7 @@ const WRONG_TOKEN: Refusal = {
   message: 'This is not the token that the proxy was started with.',
 };
 
-/** Decides for one server; `token` undefined: none was set, which only loopback may do without. */
+/** Makes the guard of one server; `token` undefined: none is set, which is possible on loopback only. */
 export function createGuard(token: string | undefined): (asking: Asking) => Refusal | undefined {
   const expected = token === undefined ? undefined : digest(token);
   return ({ method, open, host, origin, authorization }) => {
@@ -69,12 +69,12 @@ export function createGuard(token: string | undefined): (asking: Asking) => Refu
     if (open && !changing) return undefined;
     const given = bearerToken(authorization);
     if (given === undefined) return NO_TOKEN;
-    // Digests are of one length, and compared in a time that tells nothing of where they differ.
+    // Digests have one length, and comparing them takes the same time wherever they differ.
     return timingSafeEqual(digest(given), expected) ? undefined : WRONG_TOKEN;
   };
 }
 
-/** Puts the guard before every route, those that do not exist included. */
+/** Puts the guard before every route, even those that do not exist. */
 export function addGuard(app: FastifyInstance, token: string | undefined): void {
   const refuses = createGuard(token);
   app.addHook('onRequest', async (request, reply) => {
@@ -91,7 +91,7 @@ export function addGuard(app: FastifyInstance, token: string | undefined): void 
   });
 }
 
-/** The page was served under the very name that is asked now. Behind a proxy that ends TLS the schemes differ. */
+/** Whether the page came from the host of this request. The schemes are not compared: a proxy in front may end TLS. */
 function sameOrigin(origin: string, host: string | undefined): boolean {
   const at = /^https?:\/\/(.+)$/i.exec(origin)?.[1];
   return at !== undefined && at.toLowerCase() === host?.toLowerCase();

@@ -1,10 +1,10 @@
-// Keeps web pages from reading the admin API by DNS rebinding: a page's own name, pointed at this machine, arrives in
-// the Host header. Owns the decision only. Names that nobody else can own pass: IP addresses and localhost.
+// Keeps web pages from reading the admin API by DNS rebinding: when a page points its own name at this machine, the request
+// has that name in its Host header. So only names that nobody else can own pass: IP addresses and localhost.
 import { isIP } from 'node:net';
 
 /**
- * Whether a request with this Host header may be answered. No header passes: HTTP/1.0 probes send none, and a
- * browser always sends one.
+ * Whether a request with this Host header may be answered. A request without the header passes: HTTP/1.0 probes send none,
+ * and a browser always sends one.
  */
 export function hostAllowed(header: string | undefined): boolean {
   if (header === undefined) return true;

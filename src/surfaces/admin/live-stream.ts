@@ -1,13 +1,13 @@
-// GET /api/stream: server-sent events, one snapshot a second to each reader. Owns the open streams.
-// Invariants: STREAMS at most; all get the same text, which is made once; one that does not read is ended rather than
-// stored for; nothing is asked of the proxy while nobody reads; all end with the server, however long they would stay.
+// GET /api/stream: server-sent events, one snapshot a second for each reader. Owns the open streams.
+// Invariants: at most STREAMS streams; all get the same text, which is made once; a reader that does not keep up is closed;
+// without readers nothing is asked of the proxy; all streams end with the server.
 import type { ServerResponse } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import type { LiveSnapshot } from '../../observe/snapshots/live.js';
 import type { AdminOptions } from './types.js';
 
 const STREAMS = 16;
-/** So much may wait for a reader, and one message of any length. */
+/** Bytes that may wait for a reader, besides one message of any length. */
 const UNREAD_BYTES = 256 * 1024;
 
 export function addLiveStream(app: FastifyInstance, { subscribe }: Pick<AdminOptions, 'subscribe'>): void {
@@ -27,7 +27,7 @@ export function addLiveStream(app: FastifyInstance, { subscribe }: Pick<AdminOpt
 
   app.get('/api/stream', { exposeHeadRoute: false }, (_request, reply) => {
     if (readers.size >= STREAMS) {
-      const message = `There are ${STREAMS} streams open, which is the limit.`;
+      const message = `${STREAMS} streams are open, which is the limit. Close one, or use /api/stats.`;
       return reply.code(503).send({ error: 'too_many_streams', message });
     }
     reply.hijack();

@@ -1,5 +1,5 @@
-// /metrics: the snapshots in Prometheus's words. Owns the registry of one proxy; what there is stands in metric-groups.ts.
-// It counts nothing and keeps nothing: each scrape takes one snapshot of each source and all metrics read that.
+// /metrics: the snapshots in Prometheus's format. Owns the registry of one proxy; metric-groups.ts lists the metrics.
+// It counts and keeps nothing: each scrape takes one snapshot of each source, and all metrics read those.
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { METRIC_GROUPS, METRIC_PREFIX } from './metric-groups.js';
 import type { Scrape } from './metric-readers.js';
@@ -28,7 +28,7 @@ export function createMetrics(
     registerSnapshotMetric(registry, { type, name, help, read: () => reader.read(scrape, name) });
   }
   collectDefaultMetrics({ register: registry });
-  // One after the other, since all metrics read the one scrape.
+  // One scrape at a time, because all metrics read the same variable.
   const answers = new SharedAnswers<undefined, string>(async () => {
     const [stats, connections, workers] = await Promise.all([
       sources.stats(),

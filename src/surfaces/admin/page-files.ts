@@ -1,6 +1,6 @@
-// The dashboard's files, at / and beside it: read once, at start, and served from memory. Owns their headers.
-// Invariants: only the files named here; the page may load and call nothing but this server, and runs no inline code;
-// who asks for / without wanting HTML (curl, a probe) gets JSON as before.
+// The dashboard's files, at / and /page: read once at the start, and served from memory. Owns their headers.
+// Invariants: only the files named here are served; the page can load and call only this server, and runs no inline code;
+// a request for / that does not accept HTML (curl, a probe) gets JSON.
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
@@ -31,16 +31,16 @@ const POLICY = [
   "form-action 'none'",
 ].join('; ');
 
-/** The page asks for the token itself, so its files go without: they tell nothing of the traffic. */
+/** The files need no token, because the page itself asks for it. They contain nothing about the traffic. */
 const OPEN = { config: { open: true } };
 
-/** `index`: what / answers to those that want no HTML. */
+/** `index`: the JSON of / for requests that do not accept HTML. */
 export function addPage(app: FastifyInstance, index: object): void {
   for (const [name, type] of Object.entries(FILES)) {
     const body = readFileSync(new URL(`page/${name}`, import.meta.url));
     const etag = `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`;
     const serve = (request: FastifyRequest, reply: FastifyReply): FastifyReply => {
-      // no-cache: kept, and asked about each time.
+      // no-cache: browsers keep the file, and ask each time whether it has changed.
       reply.headers({ etag, 'cache-control': 'no-cache', 'content-security-policy': POLICY });
       if (request.headers['if-none-match'] === etag) return reply.code(304).send();
       return reply.type(type).send(body);

@@ -1,6 +1,6 @@
-// The admin HTTP server: the dashboard, JSON, metrics and health, for people and probes on this machine.
-// Owns routes and headers; who may ask is auth.ts's to say. It changes nothing but by POST, has no CORS, and reads the
-// proxy only through the functions it was given.
+// The admin HTTP server: the dashboard, JSON, metrics and health checks.
+// Owns routes and headers. auth.ts decides which requests are allowed. Only POST and DELETE change anything. There is no
+// CORS. It reads the proxy only through the functions of AdminOptions.
 import type { AddressInfo } from 'node:net';
 import {
   type FastifyBaseLogger,
@@ -21,27 +21,27 @@ import type { AdminOptions, AdminServer } from './types.js';
 import { readWindow } from './window.js';
 
 const ENDPOINTS: Readonly<Record<string, string>> = {
-  '/api/stats': 'Writes, TTLs and sheds per rule, patterns of unregistered keys, latency.',
+  '/api/stats': 'Writes, TTLs and refusals by rule, patterns of keys that no rule matches, latency.',
   '/api/rules': 'The rules in effect.',
-  '/api/config': 'The configuration in effect, and how the last reload ended.',
-  '/api/reload': 'POST: reads the configuration again.',
-  '/api/simulate': 'POST { pressure, seconds }: a rehearsal, as if memory were so full. DELETE: ends it.',
-  '/api/memory': 'The last memory reading, pressure, and what is being shed.',
-  '/api/connections': 'Clients, bytes and commands.',
+  '/api/config': 'The configuration in effect, and the outcome of the last reload.',
+  '/api/reload': 'POST: read the configuration again.',
+  '/api/simulate': 'POST { pressure, seconds }: begin a rehearsal at that pressure. DELETE: end it.',
+  '/api/memory': 'The last reading of memory, the pressure, and how much of each priority is refused.',
+  '/api/connections': 'Clients, connections, bytes and commands.',
   '/api/workers': 'The processes that serve clients.',
-  '/api/growth': 'How fast memory grows and by which rules, and when it is full.',
-  '/api/history': 'Memory and writes over the last ten minutes, or with ?span=2h two hours.',
+  '/api/growth': 'How fast memory grows, which rules make it grow, and when it will be full.',
+  '/api/history': 'Memory and writes over the last ten minutes; ?span=2h: two hours.',
   '/api/report':
-    'What the rules did in the last hour, or in window=5m … 24h, and what observing ones would have.',
-  '/api/events': 'What happened last: level changes, the upstream lost and back.',
-  '/api/alerts': 'What the webhook was told, and what it should be.',
-  '/api/clients': 'Clients by the bytes that they have sent; ?limit=20.',
-  '/api/stream': 'Server-sent events: a snapshot a second.',
+    'What the rules did in the last hour, and what observing rules would have done; ?window=5m to 24h.',
+  '/api/events': 'The last events, such as changes of a level and losses of the server.',
+  '/api/alerts': 'The state that the webhook was told, and the state now.',
+  '/api/clients': 'The clients that have sent the most bytes; ?limit=20.',
+  '/api/stream': 'Server-sent events: a snapshot each second.',
   '/api/explain':
-    'What becomes of a command and why: ?key=KEY&command=WORD&command=WORD … (SET where none is given).',
-  '/metrics': 'All of it for Prometheus.',
+    'What Spillway does with a command, and why: ?key=KEY&command=WORD&command=WORD … (default: SET).',
+  '/metrics': 'All figures for Prometheus.',
   '/healthz': '200 while the process works.',
-  '/readyz': '200 when traffic can be served, else 503 with the reasons.',
+  '/readyz': '200 while clients can be served, otherwise 503 with the reasons.',
 };
 
 const HEADERS: Readonly<Record<string, string>> = {
@@ -65,18 +65,18 @@ const CLIENTS_QUERY = {
     properties: { limit: { type: 'integer', minimum: 1, maximum: 50, default: 20 } },
   },
 };
-/** With who asks or listens slowly: each holds one of few connections. Node looks after them so often. */
+/** Time limits for slow requests, each of which occupies one of few connections. */
 const PATIENCE = {
   requestTimeout: 5000,
   connectionTimeout: 30_000,
   http: { headersTimeout: 3000, connectionsCheckingInterval: 1000 },
 } as const;
-/** Probes carry no token. */
+/** Probes send no token. */
 const OPEN = { config: { open: true } };
 
 /**
- * Starts listening. Every answer but /metrics and /healthz is JSON; an error is `{ error, message }`.
- * @throws the system's error (EADDRINUSE, EACCES …) when it cannot listen there.
+ * Starts listening. Every answer except those of /metrics and /healthz is JSON; an error is `{ error, message }`.
+ * @throws the system's error (EADDRINUSE, EACCES …) when it cannot listen there
  */
 export async function startAdmin(options: AdminOptions): Promise<AdminServer> {
   const app: FastifyInstance = fastify({
@@ -112,7 +112,7 @@ export async function startAdmin(options: AdminOptions): Promise<AdminServer> {
   };
 }
 
-/** Many clients call every POST JSON, also one without a body. */
+/** Many HTTP clients send a JSON content type with every POST, even one without a body. */
 function takeEmptyBodies(app: FastifyInstance): void {
   const parse = app.getDefaultJsonParser('error', 'error');
   app.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, body, done) => {
@@ -121,25 +121,27 @@ function takeEmptyBodies(app: FastifyInstance): void {
   });
 }
 
-/** What is no GET or HEAD, no page, or an error. */
+/** Answers requests with other methods, requests for unknown pages, and errors. */
 function answerRest(app: FastifyInstance): void {
   app.addHook('onRequest', async (request, reply) => {
     if (request.is404 && request.method !== 'GET' && request.method !== 'HEAD') {
       reply.header('allow', 'GET, HEAD');
       return reply
         .code(405)
-        .send({ error: 'method_not_allowed', message: 'This is answered for GET and HEAD only.' });
+        .send({ error: 'method_not_allowed', message: 'Only GET and HEAD are allowed here.' });
     }
   });
   app.setNotFoundHandler((_request, reply) => {
-    const message = `No such page; there are ${Object.keys(ENDPOINTS).join(', ')}.`;
+    const message = `There is no such page. The pages are ${Object.keys(ENDPOINTS).join(', ')}.`;
     return reply.code(404).send({ error: 'not_found', message });
   });
   app.setErrorHandler<FastifyError>((error, request, reply) => {
     const status = error.statusCode ?? 500;
     if (status < 500) return reply.code(status).send({ error: 'bad_request', message: error.message });
     request.log.error({ err: error, url: request.url }, 'admin request failed');
-    return reply.code(500).send({ error: 'internal', message: 'This could not be read; the log says why.' });
+    return reply
+      .code(500)
+      .send({ error: 'internal', message: 'Spillway failed to answer; its log says why.' });
   });
 }
 
@@ -159,7 +161,7 @@ function addRoutes(app: FastifyInstance, options: AdminOptions): void {
     const outcome = await options.reload();
     if (outcome.ok) return outcome;
     const { source, problems } = outcome;
-    const message = 'The configuration cannot be used: the old one stays.';
+    const message = 'The new configuration is invalid, so the old one stays in effect.';
     return reply.code(422).send({ error: 'config_invalid', message, source, problems });
   });
   app.post('/api/simulate', async (request, reply) => {
@@ -167,7 +169,7 @@ function addRoutes(app: FastifyInstance, options: AdminOptions): void {
     if (typeof asked === 'string') return reply.code(422).send({ error: 'body_invalid', message: asked });
     const outcome = options.setRehearsal(asked);
     if (outcome.ok) return outcome.rehearsal;
-    const message = `There is nothing to rehearse, since nothing is ever refused here: shedding is ${outcome.reason}.`;
+    const message = `There is nothing to rehearse, because Spillway refuses nothing here: shedding is ${outcome.reason}.`;
     return reply.code(409).send({ error: 'not_shedding', message });
   });
   app.delete('/api/simulate', async (_request, reply) => {

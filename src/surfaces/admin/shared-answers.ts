@@ -1,11 +1,11 @@
-// Answers that take a while to make, for many who ask at once: each is made once for all who asked before it was begun, those
-// to different questions are made together, and making them takes a small share of the time, so that who asks in a loop
-// does not hold up the clients.
-// Owns the questions that wait, and when the next answers may be made.
-// Invariants: nobody gets an answer that was begun before he asked, nor waits for one longer than the limit; one round of
-// answers is made at a time, for MOST_AT_ONCE questions at most; who asks alone does not wait.
+// Shares answers that take a while to make. One answer serves all equal questions that came before it was begun, and
+// different questions are answered together in a round. Rounds take a small share of the time, so that requests in a loop do
+// not slow down the proxy's clients.
+// Owns the waiting questions, and the time of the next round.
+// Invariants: no question gets an answer that was begun before it came, or waits longer than the limit; there is one round
+// at a time, with at most MOST_AT_ONCE questions; a single question does not wait.
 
-/** Between two rounds it is rested so many times as long as the last one took, and LONGEST_REST_MS at most. */
+/** The pause after a round is this many times as long as the round, and LONGEST_REST_MS at most. */
 const REST = 9;
 const LONGEST_REST_MS = 250;
 const MOST_AT_ONCE = 64;
@@ -15,14 +15,14 @@ interface Waiting<Q, A> {
   readonly answer: Promise<A>;
   readonly resolve: (answer: A | Promise<A>) => void;
   readonly reject: (error: unknown) => void;
-  /** It was too late for an answer. */
+  /** The question has waited too long and has got the late answer. */
   isOver: boolean;
 }
 
 export interface SharedAnswersOptions<A> {
-  /** 0: whoever makes the answers rests by himself. */
+  /** 0: no pause, because the maker of the answers pauses itself. */
   readonly longestRestMs?: number;
-  /** What who has waited for so long gets instead of an answer. */
+  /** The answer to a question that has waited for `afterMs`. */
   readonly late?: { readonly afterMs: number; readonly answer: A };
 }
 
@@ -32,13 +32,13 @@ export class SharedAnswers<Q, A> {
   private makes = false;
   private mayMakeAt = 0;
 
-  /** @param make answers the first questions, one at least, in order; those that it leaves wait for the next round */
+  /** @param make answers the first questions in order, at least one; the others wait for the next round */
   constructor(
     private readonly make: (questions: readonly Q[]) => Promise<readonly A[]>,
     private readonly options: SharedAnswersOptions<A> = {},
   ) {}
 
-  /** Resolves or rejects as `make` does, for all who ask the same: whose `key` is the same. */
+  /** Resolves or rejects as `make` does. Questions with the same `key` are equal. */
   ask(key: string, question: Q): Promise<A> {
     const asked = this.waiting.get(key);
     if (asked !== undefined) return asked.answer;

@@ -1,11 +1,11 @@
-// A Prometheus metric whose values are read, not counted: prom-client's own counters have no "set", and counting
-// twice on the hot path would cost more than the write. Owns the bridge to prom-client's registry, nothing else.
+// A Prometheus metric that reads its values instead of counting: prom-client's counters have no "set", and a second count on
+// the hot path would cost more than the write. Owns only the bridge to prom-client's registry.
 import type { Metric, Registry } from 'prom-client';
 
 export interface Sample {
   value: number;
   labels?: Record<string, string | number>;
-  /** Name of the line where it differs from the metric's: a histogram's _bucket, _sum and _count. */
+  /** The line's name if it is not the metric's: a histogram's _bucket, _sum and _count. */
   metricName?: string;
 }
 
@@ -13,7 +13,7 @@ export interface SnapshotMetricOptions {
   name: string;
   help: string;
   type: 'counter' | 'gauge' | 'histogram';
-  /** Called once a scrape, synchronously; no samples, no lines. */
+  /** Called once for each scrape, synchronously. Without samples the metric has no line. */
   read: () => Sample[];
 }
 
@@ -35,6 +35,6 @@ export function registerSnapshotMetric(
     }),
     reset: () => {},
   };
-  // The registry asks a metric for no more than this, but its types admit only prom-client's own classes.
+  // The registry needs no more than this of a metric, but its types admit only prom-client's own classes.
   registry.registerMetric(metric as unknown as Metric);
 }

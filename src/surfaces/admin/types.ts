@@ -1,5 +1,4 @@
-// What the admin server shows, as the JSON of its answers: field names are an API.
-// Owns shapes only. Whoever assembles the proxy hands in functions that build these; nothing here reads a module.
+// The functions that the admin server reads, and its options. Field names of what they return are an API. Types only.
 
 import type { Logger } from 'pino';
 import type { ConfigSnapshot, ReloadOutcome } from '../../config/reload-outcome.js';
@@ -15,7 +14,7 @@ import type { WorkersSnapshot } from '../../observe/snapshots/workers.js';
 import type { StatsSnapshot } from '../../observe/stats/snapshot.js';
 import type { ExplainRequest, Explanation } from '../explain/types.js';
 
-/** Everything that the admin server reads; each is called once for a request that needs it. */
+/** The sources of the admin server. A request calls each source that it needs once. */
 export interface AdminSources {
   stats(): StatsSnapshot | Promise<StatsSnapshot>;
   /** The rules in effect, as JSON in the config's own words. */
@@ -35,9 +34,9 @@ export interface AdminSources {
   events(): LoggedEvent[];
   /** Most bytes first. */
   clients(): readonly ClientSnapshot[] | Promise<readonly ClientSnapshot[]>;
-  /** Once a second, with what the other sources say then. */
+  /** Calls back once a second with a snapshot of the other sources. */
   readonly subscribe: Subscribe;
-  /** What would become of a write, as ExplainRequest says. */
+  /** Explains what Spillway would do with a command. */
   explain(request: ExplainRequest): Explanation;
   alerts(): AlertsSnapshot;
   sweep(): SweepSnapshot;
@@ -48,19 +47,19 @@ export interface AdminSources {
 
 export interface AdminOptions extends AdminSources {
   listen: { host: string; port: number };
-  /** How many may be open at a time. */
+  /** The most HTTP connections at a time. */
   maxConnections: number;
-  /** What requests must carry; undefined: none, for loopback only. */
+  /** The token that requests must send; undefined: none, on loopback only. */
   token: string | undefined;
   log: Logger;
   version: string;
 }
 
 export interface AdminServer {
-  /** Where it listens; the port is the real one when 0 was asked for. */
+  /** The address it listens on; the real port if the setting is 0. */
   readonly host: string;
   readonly port: number;
   setLogLevel(level: string): void;
-  /** Ends at once, open keep-alive connections too. */
+  /** Closes at once, including keep-alive connections. */
   close(): Promise<void>;
 }

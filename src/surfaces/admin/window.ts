@@ -1,10 +1,10 @@
-// The window of a report, as people write it. Owns which ones there are.
+// Parses the window of a report.
 import { parseDuration, UnitError } from '../../config/units.js';
 
 const LEAST_MS = 5 * 60_000;
 const MOST_MS = 24 * 60 * 60_000;
 
-/** "1h" → milliseconds, an hour where nothing is said; undefined: there is no such window. */
+/** "1h" → milliseconds; default an hour; undefined: not a valid window. */
 export function readWindow(text = '1h'): number | undefined {
   try {
     const ms = parseDuration(text);

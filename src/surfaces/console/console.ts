@@ -1,6 +1,6 @@
-// The console on the data port: what `PROXY …` answers, in Redis's own manner of subcommands, help and errors.
-// Reads what the admin API reads, by the same functions, and changes nothing. Who may ask was settled before.
-// Invariants: each question is answered, by one reply; nothing but its own failing is ever thrown or rejected.
+// The console on the data port: the answers to `PROXY …`, with subcommands, help and errors as Redis has them.
+// It reads the same functions as the admin API and changes nothing. The caller has checked the client's rights.
+// Invariants: every question gets exactly one reply; a failure to answer becomes an error reply, never an exception.
 
 import { globMatches } from '../../core/policy/glob.js';
 import { errorText } from '../../core/resp/client-errors.js';
@@ -16,33 +16,33 @@ export interface ConsoleSources
   > {
   readonly version: string;
   mode(): string;
-  /** A question could not be answered. */
+  /** Reports a question that could not be answered. */
   failed(error: unknown): void;
 }
 
 interface Subcommand {
-  /** How it may be followed; '' by nothing. */
+  /** The arguments in the help; '': none. */
   readonly usage: string;
   readonly help: string;
   answer(from: ConsoleSources, pattern: string | undefined): unknown;
 }
 
-/** As many as the admin API shows unasked. */
+/** The default limit of the admin API. */
 const SHOWN_CLIENTS = 20;
-/** As Redis cuts what it repeats (server.c, commandCheckExistence). */
+/** Bytes of a subcommand that an error repeats, as in Redis (server.c, commandCheckExistence). */
 const REPEATED = 128;
 
 const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
   CLIENTS: {
     usage: '',
-    help: `Those ${SHOWN_CLIENTS} clients that have sent most.`,
+    help: `The ${SHOWN_CLIENTS} clients that have sent the most bytes.`,
     answer: async ({ clients }) => (await clients()).slice(0, SHOWN_CLIENTS),
   },
   HELP: { usage: '', help: 'Print this help.', answer: () => HELP },
-  INFO: { usage: '', help: 'Everything in the format of INFO.', answer: async (from) => info(from) },
+  INFO: { usage: '', help: 'All figures in the format of INFO.', answer: async (from) => info(from) },
   MEMORY: {
     usage: '',
-    help: 'The last reading, pressure, what is refused now, and when memory is full.',
+    help: 'The last reading of memory, pressure, current refusals, and when memory will be full.',
     answer({ memory, growth }) {
       const { memory: rate, timeToFull, marks } = growth();
       return { ...memory(), growth: rate, timeToFull, marks };
@@ -50,13 +50,13 @@ const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
   },
   PREFIXES: {
     usage: '',
-    help: 'Patterns of keys that no rule matches, most written first.',
+    help: 'Patterns of keys that no rule matches, the most written first.',
     answer: async ({ stats }) => (await stats()).discovered,
   },
   RULES: { usage: '', help: 'The rules in effect.', answer: ({ rules }) => rules() },
   STATS: {
     usage: ' [<pattern>]',
-    help: 'What was written, by rule: of those whose name matches the glob.',
+    help: 'Writes by rule, for all rules or those whose name matches the glob <pattern>.',
     async answer({ stats }, pattern) {
       const { rules, unregistered } = await stats();
       const glob = pattern === undefined ? undefined : Buffer.from(pattern, 'latin1');
@@ -70,17 +70,17 @@ const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
 const HELP: readonly Status[] = [
   'PROXY <subcommand> [<arg> [value] [opt] ...]. Subcommands are:',
   ...Object.entries(SUBCOMMANDS)
-    // As CLIENT HELP and the like have it.
+    // HELP comes last, as in CLIENT HELP.
     .sort(([name], [other]) => Number(name === 'HELP') - Number(other === 'HELP'))
     .flatMap(([name, { usage, help }]) => [`${name}${usage}`, `    ${help}`]),
 ].map((line) => new Status(line));
 
-/** Of one round of answers: so long they are made, and so much is said, beyond the first. */
+/** Limits of one round: no further question is answered after this time or this many bytes. */
 const ROUND = { ms: 20, bytes: 1024 * 1024 } as const;
 
 /**
- * Complete replies, in any case, to the first questions, one at least: all from the same figures, each collected when it is
- * first needed. The others would take too long.
+ * Complete replies to the first questions, at least one. All replies of a round use the same figures, which are collected
+ * when they are first needed. The remaining questions wait for the next round.
  */
 export async function answerQuestions(
   questions: readonly ConsoleQuestion[],
@@ -98,7 +98,7 @@ export async function answerQuestions(
     const reply = await answerQuestion(question, figures);
     replies.push(reply);
     bytes += reply.length;
-    // The first one may have waited for figures.
+    // The clock starts after the first reply, which may have waited for figures.
     until = Math.min(until, performance.now() + ROUND.ms);
     if (bytes >= ROUND.bytes || performance.now() >= until) break;
   }

@@ -1,21 +1,21 @@
-// What the console says as bytes of RESP2 or RESP3: plain JSON values become what Redis makes of such values.
-// Pure, and bounded by the value alone. What JSON leaves out, undefined, is left out.
+// Encodes the console's answers as RESP2 or RESP3: JSON values become the types that Redis uses for such values. Pure.
+// Fields that are undefined are left out, as in JSON.
 //
-//            map        boolean   null    number that is none of integers   Text
+//            map        boolean   null    number that is not an integer     Text
 //   RESP2    array      :1 :0     $-1     bulk string                       bulk string
 //   RESP3    %          #t #f     _       ,                                 = (txt)
 
-/** Text for people: redis-cli prints it as it is. */
+/** Text that redis-cli prints as it is. */
 export class Text {
   constructor(readonly text: string) {}
 }
 
-/** One line, as +OK is. */
+/** A simple string, such as +OK. */
 export class Status {
   constructor(readonly line: string) {}
 }
 
-/** An error reply: its code first. */
+/** An error reply. Its code comes first. */
 export class Failure {
   constructor(readonly line: string) {}
 }
@@ -65,7 +65,7 @@ function boolean(value: boolean, resp: 2 | 3): string {
   return value ? ':1\r\n' : ':0\r\n';
 }
 
-/** As Redis makes one of an error's text (networking.c, afterErrorReply). */
+/** Replaces line ends, as Redis does in an error's text (networking.c, afterErrorReply). */
 function oneLine(text: string): string {
   return text.replace(/[\r\n]/g, ' ');
 }

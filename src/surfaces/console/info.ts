@@ -1,5 +1,5 @@
-// The format of Redis's INFO, so that whatever reads that can read this: `# Section` and `name:value` lines, and where
-// the value is itself of several, `name:a=1,b=2` as in INFO keyspace. Pure.
+// The format of Redis's INFO, so that programs that read INFO can read this: `# Section` and `name:value` lines. A value
+// with several fields is `name:a=1,b=2`, as in INFO keyspace. Pure.
 
 /** One `# Title` with the fields of `values`; lists are left out. */
 export function infoSection(title: string, values: object): string {
@@ -10,7 +10,7 @@ export function infoSection(title: string, values: object): string {
   return `# ${title}\r\n${lines.join('')}`;
 }
 
-/** undefined: nothing that has its place on a line. */
+/** undefined: the value does not fit on a line. */
 function asText(value: unknown): string | undefined {
   if (typeof value !== 'object' || value === null) return scalar(value);
   if (Array.isArray(value)) return undefined;
@@ -21,7 +21,7 @@ function asText(value: unknown): string | undefined {
     .join(',');
 }
 
-/** Nothing known is said by nothing. */
+/** An unknown value is empty. */
 function scalar(value: unknown): string | undefined {
   if (value === null) return '';
   if (typeof value === 'boolean') return value ? '1' : '0';

@@ -1,16 +1,16 @@
-// Makes the command to explain from a key and the words that were given: whole, or without the key and the value.
-// Judges nothing: what it makes is explained as it stands, and shown.
+// Builds the command to explain from a key and the words of the request, which may leave out the key and the value.
+// It does not judge the command. The explanation shows it as built.
 import { arityFits, type CommandSpec, TtlTreatment } from '../../core/commands/spec.js';
 import type { CommandTable } from '../../core/commands/table.js';
 import { ExpiryKind, TtlOptions } from '../../core/policy/ttl-options.js';
 import type { ExplainRequest } from './types.js';
 
-/** Stands where a value was not given. */
+/** Stands for a value that the request left out. */
 const VALUE = 'value';
-/** Fewer than any command of the table asks for. */
+/** The most words that are filled in; every command of the table needs fewer. */
 const MOST_FILLED = 16;
 
-/** `session:1` + `SET EX 60` → `SET session:1 value EX 60`; a command that names the key is taken as it is. */
+/** `session:1` + `SET EX 60` → `SET session:1 value EX 60`; a command that contains the key stays as it is. */
 export function assemble({ key, command }: ExplainRequest, table: CommandTable): string[] {
   const [name = 'SET', ...rest] = command;
   if (rest.includes(key)) return [name, ...rest];
@@ -19,7 +19,7 @@ export function assemble({ key, command }: ExplainRequest, table: CommandTable):
   return fill(place(spec, name, key, rest), spec);
 }
 
-/** Puts the key to its place, with a value behind it where options would be taken for one. */
+/** Puts the key in its place, and a value after it if the next word would otherwise count as the value. */
 function place(spec: CommandSpec, name: string, key: string, rest: string[]): string[] {
   const { first, step, keywords } = spec.keys;
   if (keywords.length > 0) return [name, ...(rest.length > 0 ? rest : ['source']), keywords[0], key];
@@ -40,7 +40,7 @@ function areOptions(words: readonly string[]): boolean {
   return options.finish() !== ExpiryKind.MALFORMED;
 }
 
-/** As many arguments as the command must have. */
+/** Adds values until the command has enough arguments. */
 function fill(words: string[], { arity }: CommandSpec): string[] {
   const filled = [...words];
   while (!arityFits(arity, filled.length) && filled.length < Math.min(Math.abs(arity), MOST_FILLED))

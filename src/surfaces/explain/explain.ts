@@ -1,6 +1,6 @@
-// What becomes of a command, and why: the dry run's outcome in words, key by key.
-// Decides nothing itself: what it says of rules, TTLs and refusals comes from a real session (dry-run.ts), twice: with
-// nothing refused, for the TTLs, and under the pressure of now, where there is one.
+// Explains in words what Spillway does with a command, and why, key by key.
+// Decides nothing itself: rules, TTLs and refusals come from a real session (dry-run.ts). It runs the command twice: without
+// refusals, for the TTLs, and in a running proxy under the present pressure.
 import { arityFits, type CommandSpec, ConnectionRole, TtlTreatment } from '../../core/commands/spec.js';
 import { globMatches } from '../../core/policy/glob.js';
 import { TtlOutcome } from '../../core/policy/observer.js';
@@ -25,13 +25,13 @@ import type {
 export interface ExplainSubject extends Stage {
   /** By Priority. */
   readonly bands: readonly (readonly [start: number, full: number] | null)[];
-  /** Of a running proxy; undefined: offline. */
+  /** The state of a running proxy; undefined: offline. */
   readonly now:
     | (Pick<ExplainedNow, 'pressure' | 'rehearsal' | 'reason'> & { readonly gate: ShedGate })
     | undefined;
 }
 
-/** Rules that did not match are named up to this number. */
+/** How many rules that did not match are named. */
 const PASSED_OVER = 50;
 const LAST_DRAW = 1 - Number.EPSILON;
 
@@ -74,25 +74,25 @@ function kindOf(
   if (spec === undefined)
     return {
       kind: 'unknown',
-      why: "Spillway does not know this command, a module's say: it passes as it is, and is never refused.",
+      why: 'Spillway does not know this command (a module may define it): it passes unchanged and is never refused.',
     };
   if (spec.role === ConnectionRole.CONSOLE)
     return {
       kind: 'passed',
-      why: 'Spillway answers it itself, if the server answers the INFO that is sent in its place.',
+      why: 'Spillway answers it itself, if the server answers the INFO that Spillway sends in its place.',
     };
   if (!arityFits(spec.arity, argc))
     return {
       kind: 'refused',
-      why: 'It has a wrong number of arguments: it passes as it is, and Redis refuses it.',
+      why: 'It has the wrong number of arguments: it passes unchanged, and Redis refuses it.',
     };
   if (verdict === undefined || verdict.keys.length === 0)
-    return { kind: 'passed', why: 'It writes no key that could grow or get a TTL: it passes as it is.' };
+    return { kind: 'passed', why: 'It writes no key that could grow or get a TTL: it passes unchanged.' };
   if (verdict.keys[0].outcome !== undefined)
-    return { kind: 'write', why: 'It is a write that rules have a say in.' };
+    return { kind: 'write', why: 'It is a write that rules apply to.' };
   return spec.ttl === TtlTreatment.GETEX
-    ? { kind: 'passed', why: 'It sets no TTL: it passes as it is.' }
-    : { kind: 'refused', why: 'Its arguments make no sense to Redis, which refuses it: it passes as it is.' };
+    ? { kind: 'passed', why: 'It sets no TTL: it passes unchanged.' }
+    : { kind: 'refused', why: 'Its arguments are invalid: it passes unchanged, and Redis refuses it.' };
 }
 
 function explainKey(
@@ -155,19 +155,19 @@ function explainTtl(subject: ExplainSubject, spec: CommandSpec, found: DryRunKey
 function whyOf(outcome: TtlOutcome, { form }: ExplainSubject, spec: CommandSpec, rule: CompiledRule): string {
   switch (outcome) {
     case TtlOutcome.INJECTED:
-      return "It carries no TTL, so the rule's is put into the command.";
+      return "It carries no TTL, so Spillway adds the rule's to the command.";
     case TtlOutcome.CLAMPED:
-      return "Its TTL is longer than the rule's maxTtl, and is cut to it.";
+      return "Its TTL is longer than the rule's maxTtl, so Spillway cuts it to maxTtl.";
     case TtlOutcome.HAD_TTL:
       return rule.maxTtlMs > 0
         ? "It carries a TTL of its own, within the rule's maxTtl."
         : 'It carries a TTL of its own.';
     case TtlOutcome.FOLLOW_UP:
-      return `It has no place for a TTL, so a ${nameOf(form)} follows, which gives one only where the key has none.`;
+      return `It has no place for a TTL, so Spillway sends a ${nameOf(form)} after it, which gives the key a TTL only if it has none.`;
     case TtlOutcome.WOULD_INJECT:
-      return "Observe mode changes nothing: enforced, the key would get the rule's TTL where it has none.";
+      return "Observe mode changes nothing. In enforce mode the key would get the rule's TTL if it has none.";
     case TtlOutcome.WOULD_CLAMP:
-      return "Observe mode changes nothing: enforced, its TTL would be cut to the rule's maxTtl.";
+      return "Observe mode changes nothing. In enforce mode Spillway would cut its TTL to the rule's maxTtl.";
     case TtlOutcome.WITHOUT_TTL:
       return `It leaves the key without a TTL: ${whyNone(rule, form)}.`;
     default:
@@ -185,14 +185,14 @@ function whyNone(rule: CompiledRule, form: FollowUpForm): string {
   if (!givesTtl(rule)) return 'the rule has no ttl';
   return form.followUps
     ? 'the command gives none'
-    : `only a ${nameOf(form)} behind it could give one, for which the server has no command`;
+    : `only a ${nameOf(form)} after it could give one, and the server does not have that command`;
 }
 
 function whyKept(spec: CommandSpec, rule: CompiledRule, form: FollowUpForm): string {
   if (!givesTtl(rule) || !form.followUps) return whyNone(rule, form);
   if (spec.ttl === TtlTreatment.CREATES && !rule.applyToAll)
-    return 'the rule is for string writes only (applyTo "all" takes in every command that can create the key)';
-  return 'it creates no key, or brings a TTL of its own';
+    return 'the rule applies to string writes only (applyTo "all" covers every command that can create the key)';
+  return 'it creates no key, or sets a TTL itself';
 }
 
 function explainShed(
@@ -215,16 +215,16 @@ function explainShed(
 
 function whyShed(spec: CommandSpec, rule: CompiledRule, banded: boolean): string {
   const priority = PRIORITY_NAMES[rule.priority];
-  if (spec.mover) return 'It moves what is there already: it is never refused.';
-  if (!spec.denyOom) return "It needs no memory by Redis's own judgement: it is never refused.";
+  if (spec.mover) return 'It only moves data that is there already: it is never refused.';
+  if (!spec.denyOom) return 'Redis does not count it as a command that needs memory: it is never refused.';
   if (!banded)
-    return `Priority ${priority} is never refused for memory's sake, but for large writes that do not fit.`;
+    return `Priority ${priority} is never refused because memory is nearly full; only large writes that do not fit are.`;
   return rule.observe
-    ? 'Observe mode refuses nothing: it counts what it would refuse.'
-    : `Growing writes of priority ${priority} are refused within its band, the same keys first each time.`;
+    ? 'Observe mode refuses nothing. It counts what it would refuse.'
+    : `Spillway refuses growing writes of priority ${priority} within its band, the same keys first each time.`;
 }
 
-/** The inverse of Pressure.share(): the pressure above which a key of this hash is among those refused. */
+/** The inverse of Pressure.share(): the pressure above which a key with this hash is refused. */
 function keyAbove([start, full]: readonly [number, number], hash: number): number {
   return start + (full - start) * (hash / ALL);
 }

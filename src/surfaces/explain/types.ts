@@ -1,41 +1,41 @@
-// What an explanation says, as JSON: the answer of /api/explain and of `spillway explain --json`. Field names are an API.
-// Types only. Bytes that are no UTF-8 are shown as their replacement character.
+// The JSON of an explanation: the answer of /api/explain and of `spillway explain --json`. Field names are an API.
+// Types only. Bytes that are not UTF-8 are shown as the replacement character.
 import type { PriorityName } from '../../core/policy/rule.js';
 
 export interface ExplainRequest {
   readonly key: string;
-  /** The command's words, its name first; without the key too, which then gets its place. Empty: SET. */
+  /** The words of the command, its name first. If they do not contain the key, it is put in its place. Empty: SET. */
   readonly command: readonly string[];
 }
 
 export interface Explanation {
-  /** The command that was explained, with the key, and values where none were given. */
+  /** The command that was explained, with the key, and with values that were left out. */
   command: string[];
   /**
-   * What Spillway takes it for: a `write` that it has a say in; one that Redis refuses by itself (`refused`); any other
-   * command (`passed`) and one that no table has (`unknown`), which it forwards as they are.
+   * `write`: a governed write. `refused`: Redis refuses it. `passed`: any other command. `unknown`: a command that is not in
+   * Spillway's table. All but `write` pass unchanged.
    */
   kind: 'write' | 'refused' | 'passed' | 'unknown';
   /** One sentence: why it is of this kind. */
   why: string;
-  /** The commands that go to Redis where it is not refused: itself, as it is or rewritten, then its follow-ups. */
+  /** The commands that Spillway sends if it does not refuse this one: the command, perhaps rewritten, and its follow-ups. */
   sends: string[][];
-  /** What goes up differs from what came. */
+  /** Whether the bytes sent differ from the client's. */
   changed: boolean;
   /** The keys that it writes, in the order of its arguments. */
   keys: ExplainedKey[];
-  /** As it is now; null: offline, nothing is known of memory. */
+  /** The outcome under the present pressure; null: offline, so nothing is known about memory. */
   now: ExplainedNow | null;
 }
 
 export interface ExplainedNow {
-  /** Answered with OOM, and nothing sent. */
+  /** Spillway answers OOM and sends nothing. */
   shed: boolean;
-  /** A rule in observe mode lets pass what it would refuse. */
+  /** It passes because the rule only observes; otherwise it would be refused. */
   wouldShed: boolean;
   /** Used memory over its limit, as last read; null without a limit or a reading. */
   pressure: number | null;
-  /** How full memory is made out to be by a rehearsal that is under way; null: none is. */
+  /** The pressure of a current rehearsal; null: there is none. */
   rehearsal: number | null;
   /** One sentence: why shedding is on or off. */
   reason: string;
@@ -47,10 +47,10 @@ export interface ExplainedKey {
   rule: ExplainedRule | null;
   priority: PriorityName;
   mode: 'enforce' | 'observe';
-  /** Rules that were tried before and do not match, in order, and how many more there are. */
+  /** Rules before it that do not match, in order, and how many more there are. */
   passedOver: { name: string; match: string[] }[];
   passedOverMore: number;
-  /** null: the command writes nothing, or is not understood. */
+  /** null: the command writes nothing, or is invalid. */
   ttl: ExplainedTtl | null;
   shed: ExplainedShed;
 }
@@ -63,7 +63,7 @@ export interface ExplainedRule {
   match: string;
 }
 
-/** Named as the counters of /api/stats. */
+/** The names of the counters in /api/stats. */
 export type OutcomeName =
   | 'ttlInjected'
   | 'ttlClamped'
@@ -76,7 +76,7 @@ export type OutcomeName =
 
 export interface ExplainedTtl {
   outcome: OutcomeName;
-  /** The TTL that is (or would be) given, in milliseconds: both ends are alike without jitter; null: none is. */
+  /** The range of the TTL that it gets or would get, in milliseconds; both ends are equal without jitter; null: none. */
   givesMs: [least: number, most: number] | null;
   why: string;
 }
@@ -85,10 +85,10 @@ export interface ExplainedShed {
   /** Whether this command can be refused for this key at all. */
   possible: boolean;
   why: string;
-  /** Of the key's priority: pressures at which refusing starts and is full; null: never. */
+  /** The pressures at which refusals of the key's priority start and are complete; null: never refused. */
   band: [start: number, full: number] | null;
-  /** The pressure above which this very key is refused, by its hash; null where that is never. */
+  /** The pressure above which this very key is refused, by its hash; null: never. */
   keyAbove: number | null;
-  /** Refused now, by this key alone; null: offline. In observe mode: would be. */
+  /** Whether this key is refused now, or in observe mode would be; null: offline. */
   now: boolean | null;
 }

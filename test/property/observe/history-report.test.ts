@@ -112,11 +112,11 @@ t.test('in words', async (t) => {
   t.equal(text('enforce', 30_000), 'in the last 30 seconds: 41,207 TTLs, 0 sheds');
   t.equal(
     text('observe', 50 * MINUTE),
-    'in the last 50 minutes: 41,207 TTLs, 0 sheds; observing rules would have made it 0 TTLs and 0 sheds more',
+    'in the last 50 minutes: 41,207 TTLs, 0 sheds; observing rules would have added 0 TTLs and 0 sheds',
   );
   history.take(60 * MINUTE, [countsOf('a', [41_208, 0, 41_207, 2, 0, 1])]);
   t.equal(
     text('enforce', 60 * MINUTE),
-    'in the last 60 minutes: 41,207 TTLs, 0 sheds; observing rules would have made it 2 TTLs and 1 shed more',
+    'in the last 60 minutes: 41,207 TTLs, 0 sheds; observing rules would have added 2 TTLs and 1 shed',
   );
 });

@@ -80,8 +80,11 @@ t.test('suggestions', async (t) => {
     ttl: '24h',
     priority: 'high',
   });
-  t.match(advise('feed:*', 100, 96, 4), { suggestion: { ttl: '24h' }, note: /^Already expires: 96%/ });
-  t.match(advise('feed:*', 100, 90, 10).note, /^10% of its writes leave/);
+  t.match(advise('feed:*', 100, 96, 4), {
+    suggestion: { ttl: '24h' },
+    note: /^These keys already expire: 96%/,
+  });
+  t.match(advise('feed:*', 100, 90, 10).note, /^10% of the writes leave/);
   t.same(
     advise('mail:*', 10, 0, 1).suggestion,
     { name: 'mail', match: 'mail:*', durable: true, priority: 'normal' },

@@ -1,4 +1,4 @@
-// Lines over time as SVG, drawn anew with each change. Owns scales, axes and bands; knows nothing of Redis.
+// Charts of lines over time as SVG, redrawn with each change. Owns scales, axes and bands; knows nothing about Redis.
 import { svg } from './dom.js';
 
 const MARGIN = { top: 8, right: 34, bottom: 18, left: 58 };
@@ -16,7 +16,7 @@ const BAR = 6;
  * @property {number} low
  * @property {number} high
  * @property {(value: number) => string} format
- * @property {string} label what it shows, for who cannot see it
+ * @property {string} label the description for screen readers
  * @property {{ name: string, from: number, to: number }[]} [bands]
  * @property {number} [limit]
  * @property {number} [slope] a second, continued from the last value of the first line

@@ -1,10 +1,10 @@
-// Numbers as people read them. Pure.
+// Formats numbers, sizes and times for the page. Pure.
 
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
 const whole = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 });
 const tenths = new Intl.NumberFormat('en-US', { maximumFractionDigits: 1, minimumFractionDigits: 1 });
 
-/** What is not known, or does not apply. */
+/** Shown for a value that is unknown or does not apply. */
 export const NONE = '–';
 
 /** @param {number} n */

@@ -1,11 +1,11 @@
-// The one sentence that says what is going on: how full, how long until full, who fills it, what is refused. Pure.
+// The headline: how full memory is, when it will be full, which rule fills it, and what is refused. Pure.
 import { bytes, duration, percent, rate } from './format.js';
 
 /** @import { GrowthReport } from '../../../observe/history/history.js' */
 /** @import { LiveSnapshot } from '../../../observe/snapshots/live.js' */
 /** @import { MemorySnapshot } from '../../../memory/snapshot.js' */
 
-/** So close to full is an emergency; so soon is, too. */
+/** From this pressure on the headline is red; a full server within SOON_SECONDS makes it yellow. */
 const NEARLY_FULL = 0.97;
 const SOON_SECONDS = 15 * 60;
 
@@ -25,14 +25,14 @@ export function headline(live, nameOf) {
   return { text: `${parts.join('; ')}.`, tone: tone(live) };
 }
 
-/** What is refused may be a rehearsal. @param {MemorySnapshot} memory */
+/** Says so if the refusals are a rehearsal. @param {MemorySnapshot} memory */
 function rehearsed({ rehearsal }) {
   if (rehearsal === null) return '';
   const { pressure, secondsLeft } = rehearsal;
-  return `Rehearsal, as if memory were ${percent(pressure)} full, for another ${duration(secondsLeft)}. `;
+  return `Rehearsal for another ${duration(secondsLeft)}, as if memory were ${percent(pressure)} full. `;
 }
 
-/** The rule that adds most while memory grows. @param {GrowthReport} growth */
+/** The rule that adds the most while memory grows. @param {GrowthReport} growth */
 function blame({ memory, rules }) {
   if (memory === null || memory.lowBytesPerSecond <= 0) return undefined;
   const [first] = rules.toSorted((a, b) => (b.growthShare ?? 0) - (a.growthShare ?? 0));
@@ -42,15 +42,15 @@ function blame({ memory, rules }) {
 /** @param {MemorySnapshot} memory @param {GrowthReport} growth */
 function fullness(memory, growth) {
   const { usedBytes, pressure, limitBytes, stale, readingAgeMs } = memory;
-  if (usedBytes === null) return 'Memory is not known: there is no reading of it';
-  if (stale) return `Memory is not known: the last reading is ${duration((readingAgeMs ?? 0) / 1000)} old`;
+  if (usedBytes === null) return 'Memory is unknown: there is no reading yet';
+  if (stale) return `Memory is unknown: the last reading is ${duration((readingAgeMs ?? 0) / 1000)} old`;
   if (limitBytes === null || pressure === null) return `Memory ${bytes(usedBytes)}, without a limit`;
   return `Memory ${percent(pressure, true)} of ${bytes(limitBytes)}, ${outlook(growth)}`;
 }
 
 /** @param {GrowthReport} growth */
 function outlook({ memory, timeToFull }) {
-  if (memory === null || timeToFull === null) return 'too early to say when it is full';
+  if (memory === null || timeToFull === null) return 'too early to say when it will be full';
   if (timeToFull.seconds === 0) return 'full';
   if (timeToFull.seconds === null) return memory.highBytesPerSecond < 0 ? 'shrinking' : 'not growing';
   return `full in about ${duration(timeToFull.seconds)} at this rate`;

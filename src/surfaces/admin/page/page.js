@@ -1,6 +1,6 @@
-// The dashboard: takes a snapshot a second from the stream and shows it. Owns what is on the page, and nothing that lasts.
-// Invariant: all that is shown comes from one snapshot, whose time stands in main's data-taken-at; charts and
-// sparklines come from /api/history.
+// The dashboard: shows a snapshot each second from the stream. Owns the content of the page, and stores nothing.
+// Invariant: all figures on the page come from one snapshot, whose time is in main's data-taken-at. Charts and sparklines
+// come from /api/history.
 import { Chart, sparkline } from './chart.js';
 import { byId, element, setText } from './dom.js';
 import { ago, bytes, count, duration, NONE, percent, rate } from './format.js';
@@ -22,7 +22,7 @@ import { SortedTable } from './tables.js';
 const SPANS = { '10m': { seconds: 600, text: '10 min' }, '2h': { seconds: 7200, text: '2 h' } };
 const UNREGISTERED = 'unregistered';
 const EVENTS = 50;
-/** So often the charts are drawn anew, in snapshots; with very many rules, so that the history is large, less often. */
+/** The charts are drawn again after this many snapshots; less often with many rules, because the history is large then. */
 const CHART_EVERY = 2;
 const CHART_EVERY_LARGE = 10;
 const LARGE = 100;
@@ -31,7 +31,7 @@ const main = byId('main');
 const connection = byId('connection');
 /** @type {Map<string, string>} */
 let matches = new Map();
-/** The last event of the configuration that was seen; undefined: none was looked for yet. */
+/** Number of the last event about the configuration; undefined: before the first snapshot. */
 /** @type {number | undefined} */
 let configured;
 /** @type {Map<string, number[]>} */
@@ -54,20 +54,20 @@ const rateOrNone = (n) => (n === undefined ? NONE : rate(n));
 
 const rulesTable = new SortedTable(
   byId('rules'),
-  'What is written, by rule',
+  'Writes by rule',
   /** @type {import('./tables.js').Column<Row>[]} */ ([
     { label: 'Rule', text: true, value: ({ name }) => name, show: showName },
     {
       label: 'Growth',
       value: ({ growth }) => growth?.growthShare ?? null,
       show: ({ growth }) => (growth?.growthShare ? percent(growth.growthShare) : NONE),
-      title: 'Its share of what stays of all writes, estimated over the last minute',
+      title: 'Share of the growth of memory, estimated over the last minute',
     },
     {
       label: 'Growth/s',
       value: ({ growth }) => growth?.growthBytesPerSecond ?? null,
       show: ({ growth }) => (growth === undefined ? NONE : bytes(growth.growthBytesPerSecond)),
-      title: 'Bytes of its writes that stay, estimated over the last minute',
+      title: 'Bytes a second that its writes add to memory, estimated over the last minute',
     },
     {
       label: 'Writes/s',
@@ -92,13 +92,14 @@ const rulesTable = new SortedTable(
         const share = coverage(row);
         return share === null ? NONE : percent(share);
       },
-      title: 'Share of its writes that left the key with a TTL, of those that decide on that',
+      title:
+        'Share of its writes that left their key with a TTL. Writes that keep the TTL of their key do not count.',
     },
     {
       label: 'TTLs lost',
       value: ({ ttlDropped }) => ttlDropped,
       show: ({ ttlDropped }) => count(ttlDropped),
-      title: 'Writes that took away the TTL that their key had, and left it with none; at least so many',
+      title: 'Writes that removed the TTL of their key; a lower bound',
       alarm: ({ ttlDropped }) => ttlDropped > 0,
     },
     {
@@ -113,7 +114,7 @@ const rulesTable = new SortedTable(
       label: 'Keys',
       value: ({ distinctKeys }) => distinctKeys,
       show: ({ distinctKeys }) => count(distinctKeys),
-      title: 'Different keys written since the start, estimated within about 1.6 %',
+      title: 'Number of distinct keys written since the start, estimated within about 1.6 %',
     },
     { label: 'Last seen', value: ({ lastSeen }) => lastSeen, show: ({ lastSeen }) => ago(lastSeen, now()) },
   ]),
@@ -138,7 +139,7 @@ const discoveredTable = new SortedTable(
       label: 'Rule',
       value: ({ suggestion }) => suggestion?.ttl ?? null,
       show: showCopyButton,
-      title: 'Copies a rule for the configuration',
+      title: 'Copies a rule to paste into the configuration',
     },
     { label: 'Why', text: true, value: ({ note }) => note, show: showNote },
   ]),
@@ -163,7 +164,7 @@ const clientsTable = new SortedTable(
   3,
 );
 
-/** The time of what is shown. */
+/** The time of the snapshot that is shown. */
 function now() {
   return shown === undefined ? 0 : Date.parse(shown.stats.takenAt);
 }
@@ -215,14 +216,14 @@ async function copy(text) {
     await navigator.clipboard.writeText(text);
     setText(said, `Copied: ${text}`);
   } catch {
-    // No clipboard without TLS but on this machine: the rule is at least there to be selected.
+    // Without TLS a browser has a clipboard for localhost only. So the rule is shown and selected.
     setText(said, text);
     getSelection()?.selectAllChildren(said);
   }
 }
 
 /**
- * Of the writes that decide whether their key has a TTL, those that left it with one; null without such writes.
+ * Share of the writes that left their key with a TTL, among those that do not just keep the key's TTL; null: there are none.
  * @param {RuleStats} row
  */
 function coverage(row) {
@@ -250,7 +251,7 @@ function show(live) {
     [...stats.rules, stats.unregistered].map((rule) => ({
       ...rule,
       growth: growthOf.get(rule.name),
-      match: rule.name === UNREGISTERED ? 'what no rule matches' : (matches.get(rule.name) ?? ''),
+      match: rule.name === UNREGISTERED ? 'keys that no rule matches' : (matches.get(rule.name) ?? ''),
     })),
   );
   discoveredTable.update(stats.discovered);
@@ -266,7 +267,7 @@ function show(live) {
 function nameOf(rule, discovered) {
   if (rule !== UNREGISTERED) return matches.get(rule) ?? rule;
   const [most] = discovered.toSorted((a, b) => b.bytes - a.bytes);
-  return most === undefined ? 'keys without a rule' : `keys without a rule (most of all ${most.pattern})`;
+  return most === undefined ? 'keys without a rule' : `keys without a rule (mostly ${most.pattern})`;
 }
 
 /** @param {LiveSnapshot} live */
@@ -295,7 +296,7 @@ function showLevels({ memory, growth }) {
 function withRates({ clients }) {
   const elapsed = (now() - clientsAt) / 1000;
   const rows = clients.map((client, i) => {
-    // Those that come by a unix socket have one address, so nothing tells which is which from second to second.
+    // All clients of a unix socket have the same address, so the page cannot tell them apart.
     const alike = clients.findIndex(({ address }) => address === client.address) !== i;
     const key = alike ? `${client.address} ${i}` : client.address;
     const before = sentBefore.get(client.address);
@@ -334,7 +335,7 @@ async function drawCharts() {
     sparks = new Map(history.rules.map(({ name, writesPerSecond }) => [name, writesPerSecond]));
     if (shown !== undefined) draw(history, shown);
   } catch {
-    // The stream tells what is wrong; the charts stay as they were.
+    // The stream reports what is wrong; the charts stay as they were.
   } finally {
     drawing = false;
   }
@@ -395,7 +396,7 @@ function draw(history, { memory, growth }) {
   );
 }
 
-/** To a number that a scale may end at: 1, 2, 4 or 8 times a power of ten. @param {number} n */
+/** Rounds up to 1, 2, 4 or 8 times a power of ten, for the end of a scale. @param {number} n */
 function roundUp(n) {
   const power = 10 ** Math.floor(Math.log10(n));
   return power * ([1, 2, 4, 8].find((times) => times * power >= n) ?? 10);
@@ -448,7 +449,7 @@ function tell({ live, text }) {
   document.body.classList.toggle('stale', !live);
 }
 
-/** Which patterns a rule has: not in a snapshot, since it changes with the configuration only. */
+/** Reads the patterns of the rules. Snapshots do not have them, because they change only with the configuration. */
 async function learnMatches() {
   const rules = await getJson('/api/rules');
   matches = new Map(
@@ -472,7 +473,7 @@ async function start() {
         continue;
       }
     }
-    tell({ live: false, text: 'a token is needed' });
+    tell({ live: false, text: 'enter the admin token' });
     await askForToken();
   }
 }

@@ -1,10 +1,10 @@
-// Talks to the server: JSON by path, and the live stream, which it opens again for as long as the page is there. Owns
-// the token, which the tab keeps. By fetch, since EventSource cannot send a token.
+// Talks to the server: JSON by path, and the live stream, which it reopens while the page is open. Owns the token, which the
+// tab keeps. Uses fetch, because EventSource cannot send a token.
 
 const TOKEN = 'spillway-token';
 const LONGEST_WAIT_MS = 10_000;
 
-/** The server wants a token, or another one. */
+/** The server asks for a token, or refuses the one that was sent. */
 export class Unauthorized extends Error {}
 
 /** @param {string} token */
@@ -35,7 +35,7 @@ export async function getJson(path) {
 }
 
 /**
- * Hands each snapshot to `take`, and says what state it is in; resolves when the server asks for a token.
+ * Passes each snapshot to `take` and the state of the connection to `tell`. Resolves when the server asks for a token.
  * @param {(snapshot: any) => void} take
  * @param {(state: { live: boolean, text: string }) => void} tell
  */
@@ -49,7 +49,7 @@ export async function follow(take, tell) {
         take(JSON.parse(data));
         tell({ live: true, text: 'live' });
       }
-      tell({ live: false, text: 'the stream has ended; connecting again' });
+      tell({ live: false, text: 'connection lost; connecting again' });
     } catch (error) {
       if (error instanceof Unauthorized) return;
       const why = error instanceof Error ? error.message : String(error);

@@ -1,6 +1,6 @@
-// A table that is sorted by its headers and updated in place. Owns its rows and their order.
-// Invariants: a row stays the same element as long as its key is there; nothing is moved while something in the table
-// has the focus; ROWS at most are shown.
+// A table that a click on a header sorts, updated in place. Owns its rows and their order.
+// Invariants: a row stays the same element while its key is there; no row moves while an element of the table has the focus;
+// at most ROWS rows are shown.
 import { element, setText } from './dom.js';
 
 const ROWS = 200;
@@ -9,10 +9,10 @@ const ROWS = 200;
  * @template R
  * @typedef {object} Column
  * @property {string} label
- * @property {(row: R) => string | number | null} value what it is sorted by; null comes last
- * @property {(row: R, cell: HTMLElement) => string | undefined} show its text, or undefined when it has filled the cell itself
- * @property {string} [title] what the column means
- * @property {boolean} [text] to the left, and sorted from A first
+ * @property {(row: R) => string | number | null} value the value to sort by; null comes last
+ * @property {(row: R, cell: HTMLElement) => string | undefined} show returns the text, or fills the cell and returns undefined
+ * @property {string} [title] the column's tooltip
+ * @property {boolean} [text] aligned left, and sorted from A first
  * @property {(row: R) => boolean} [alarm]
  */
 
@@ -36,7 +36,7 @@ export class SortedTable {
    * @param {string} caption
    * @param {Column<R>[]} columns the first one is the row's header
    * @param {(row: R) => string} key
-   * @param {number} sorted the column that it is sorted by at first
+   * @param {number} sorted the column by which the table is sorted at first
    */
   constructor(place, caption, columns, key, sorted) {
     this.#columns = columns;
@@ -103,7 +103,7 @@ export class SortedTable {
       else if (mayMove || known === undefined) this.#body.insertBefore(row, before);
     }
     const left = sorted.length - shown.length;
-    setText(this.#more, left > 0 ? `and ${left} more, at /api/stats` : '');
+    setText(this.#more, left > 0 ? `${left} more are in /api/stats` : '');
   }
 
   /** @param {string} key */
