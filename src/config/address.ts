@@ -1,21 +1,21 @@
-// Listen addresses as people write them, "host:port" or "unix:/path", and back.
-// Resolves no names; a host name is only checked for its letters.
+// Parses and formats listen addresses: "host:port" or "unix:/path". Resolves no names; it checks only the characters of a
+// host name.
 import { BlockList, isIPv4, isIPv6 } from 'node:net';
 
 export interface ListenAddress {
-  /** Name or IP without brackets; '' means all interfaces (net.Server.listen takes it so, with IPv6 where it is). */
+  /** Name or IP without brackets; '': all interfaces, with IPv6 if there is IPv6 (as in net.Server.listen). */
   readonly host: string;
   /** 0: the system chooses. */
   readonly port: number;
 }
 
-/** Where clients connect: host and port, or a unix socket. */
+/** The address for clients: host and port, or a unix socket. */
 export interface DataAddress extends ListenAddress {
-  /** Of the socket; then host is '' and port 0, and mean nothing. */
+  /** Path of a unix socket; host is then '' and port 0, and they are unused. */
   readonly path?: string | undefined;
 }
 
-/** A text that is no address; the message reads as the end of "<field> …". */
+/** The text is not an address. The message is the end of "<field> …". */
 export class AddressError extends Error {
   override readonly name = 'AddressError';
 }
@@ -40,7 +40,7 @@ export function parseListenAddress(text: string): ListenAddress {
   return { host: ipv6 ?? name, port };
 }
 
-/** The system takes no longer path for a unix socket. */
+/** The longest path that the system accepts for a unix socket. */
 const MAX_PATH_BYTES = 107;
 
 /**
@@ -52,7 +52,7 @@ export function parseDataAddress(text: string): DataAddress {
   const path = text.slice('unix:'.length).replace(/^\/\/\//, '/');
   if (!/^\/[^\0]*[^\0/]$/.test(path) || path.startsWith('//') || Buffer.byteLength(path) > MAX_PATH_BYTES) {
     throw new AddressError(
-      `must be an absolute path behind "unix:", such as "unix:/run/spillway.sock", of at most ${MAX_PATH_BYTES} bytes`,
+      `must be "unix:" and an absolute path of at most ${MAX_PATH_BYTES} bytes, such as "unix:/run/spillway.sock"`,
     );
   }
   return { host: '', port: 0, path };
@@ -64,14 +64,14 @@ export function formatListenAddress({ host, port, path }: DataAddress): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-/** Whether only this machine can reach it. "localhost" is taken at its word. */
+/** Whether only this machine can reach it. "localhost" counts as loopback without a lookup. */
 export function isLoopback(host: string): boolean {
   if (isIPv4(host)) return loopback.check(host, 'ipv4');
   if (isIPv6(host)) return loopback.check(host, 'ipv6');
   return host.toLowerCase() === 'localhost';
 }
 
-/** "999.1.1.1" or "10.0.0" is a mistyped IP, not a name: the resolver's answer would only puzzle. */
+/** "999.1.1.1" or "10.0.0" is a mistyped IP address, not a name; the resolver's error would confuse the user. */
 function plausibleHost(name: string): boolean {
   return isIPv4(name) || !/^[0-9.]+$/.test(name);
 }

@@ -1,11 +1,11 @@
-// What a config that was read again changes: which settings a running proxy takes over, which need a restart, and the
-// config that it runs by from then on. Pure. Shows no values, since any may be a secret.
-// Invariants: each setting that differs is in one of the two lists; a new setting needs a restart until it is named here
-// and in configAfter(), which a test holds together.
+// Compares a reloaded config with the running one: which settings apply at once, which need a restart, and the resulting
+// config. Pure. Shows no values, because any may be a secret.
+// Invariants: each changed setting is in one of the two lists; a new setting needs a restart until it is named here and in
+// configAfter(), which a test keeps in step.
 import { describeConfig } from './describe.js';
 import type { EffectiveConfig } from './effective.js';
 
-/** Settings that are taken over while the proxy runs; those of a group by the group's name. */
+/** Settings that apply without a restart. The name of a group stands for all of its settings. */
 const TAKEN_OVER: ReadonlySet<string> = new Set([
   'mode',
   'rules',
@@ -28,7 +28,7 @@ export interface ConfigChanges {
   readonly needsRestart: readonly string[];
 }
 
-/** What becomes of each setting in which `loaded` differs from what the proxy runs by. */
+/** Sorts the settings in which `loaded` differs from the running config. */
 export function changesBetween(running: EffectiveConfig, loaded: EffectiveConfig): ConfigChanges {
   const before = settingsOf(running);
   const after = settingsOf(loaded);
@@ -41,12 +41,12 @@ export function changesBetween(running: EffectiveConfig, loaded: EffectiveConfig
   return { applied, needsRestart };
 }
 
-/** Whether a running proxy takes over the setting at `path`; else it needs a restart. */
+/** Whether a running proxy applies the setting at `path`; otherwise it needs a restart. */
 export function isTakenOver(path: string): boolean {
   return TAKEN_OVER.has(path) || TAKEN_OVER.has(path.split('.', 1)[0] as string);
 }
 
-/** What the proxy runs by once it has taken over what it can of `loaded`. */
+/** The config of the proxy once it has applied the settings of `loaded` that need no restart. */
 export function configAfter(running: EffectiveConfig, loaded: EffectiveConfig): EffectiveConfig {
   const { mode, rules, console, memory, alerts, sweep, log, reload } = loaded;
   const { drainTimeoutMs, tcpKeepAliveMs } = running.limits;
@@ -65,7 +65,7 @@ export function configAfter(running: EffectiveConfig, loaded: EffectiveConfig): 
   });
 }
 
-/** Settings by path, as text; groups one level deep, as the config has them. Secrets are in it: to compare only. */
+/** Settings by path, as text, with groups one level deep. It contains secrets: for comparison only. */
 function settingsOf(config: EffectiveConfig): Map<string, string> {
   const settings = new Map<string, string>();
   for (const [name, value] of Object.entries(describeConfig(config))) {
@@ -77,7 +77,7 @@ function settingsOf(config: EffectiveConfig): Map<string, string> {
       settings.set(`${name}.${inner}`, JSON.stringify(setting));
     }
   }
-  // What describeConfig redacts, or leaves out.
+  // Secrets, which describeConfig redacts or leaves out.
   settings.set('upstream.url', JSON.stringify([settings.get('upstream.url'), config.upstream.password]));
   settings.set('admin.token', JSON.stringify(config.admin.token ?? null));
   settings.set('alerts.webhook', JSON.stringify(config.alerts.webhook ?? null));

@@ -1,13 +1,13 @@
-// From a value of unknown shape to a checked config, or to a ConfigError with every problem at its place.
-// Owns how zod's findings read; zod's own words never reach a user.
+// Checks a value of unknown shape: returns a config, or throws a ConfigError with every problem and its place.
+// Owns the wording: zod's own messages never reach a user.
 import type { z } from 'zod';
 import { ConfigError, type ConfigProblem } from './error.js';
 import { type ConfigInput, configSchema } from './schema.js';
 
 /**
  * Checks `value` against configSchema and fills in the defaults.
- * @param source what is being checked, for the error: a file's path, or nothing
- * @param origins paths such as "upstream.url" whose value came from elsewhere, with what to call that place
+ * @param source the file's path, for the error
+ * @param origins for values that did not come from the file: the path ("upstream.url") and the flag or variable
  * @throws ConfigError CONFIG_INVALID
  */
 export function checkConfig(
@@ -30,7 +30,7 @@ function toProblems(issue: z.core.$ZodIssue): ConfigProblem[] {
   return issue.keys.map((key) => ({ where: formatPath([...issue.path, key]), message }));
 }
 
-/** ["rules", 2, "ttl"] → "rules[2].ttl"; keys that are no plain words are quoted. */
+/** ["rules", 2, "ttl"] → "rules[2].ttl"; keys that are not plain words are quoted. */
 export function formatPath(path: readonly PropertyKey[]): string {
   let text = '';
   for (const part of path) {

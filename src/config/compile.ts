@@ -1,5 +1,5 @@
-// From a checked config to the effective one: texts become numbers and bytes, everything is frozen.
-// Checks nothing: what configSchema let pass compiles. Adds no defaults: those stand in the schema.
+// Compiles a checked config: texts become numbers and bytes, and everything is frozen.
+// Checks nothing, because configSchema has, and adds no defaults: these are in the schema.
 import { availableParallelism } from 'node:os';
 import { PRIORITY_NAMES, type Priority, type Rule } from '../core/policy/rule.js';
 import { parseDataAddress, parseListenAddress } from './address.js';
@@ -9,9 +9,9 @@ import type { ConfigInput } from './schema.js';
 import { parseDuration, parsePercent, parseSize } from './units.js';
 import { parseUpstreamUrl } from './upstream-url.js';
 
-/** Secrets that need not stand in the file. */
+/** Secrets from outside the file. */
 export interface Secrets {
-  /** Takes the place of a password in the upstream's URL. */
+  /** Replaces a password in the upstream's URL. */
   readonly upstreamPassword?: string | undefined;
   readonly adminToken?: string | undefined;
   readonly alertsWebhook?: string | undefined;
@@ -19,7 +19,7 @@ export interface Secrets {
 }
 
 /**
- * Compiles what configSchema has parsed. Deeply frozen, except the globs' bytes, which JavaScript cannot freeze.
+ * Compiles the output of configSchema. Deeply frozen, except the globs' bytes, which JavaScript cannot freeze.
  */
 export function compileConfig(parsed: ConfigInput, secrets: Secrets = {}): EffectiveConfig {
   const upstream = parseUpstreamUrl(parsed.upstream.url);

@@ -1,6 +1,6 @@
-// The effective config back in the file's own vocabulary, for `spillway check`, logs and the admin API.
-// Never shows a secret: a password comes out as ***.
-// Invariant: a config without a password, described, loads again to the same effective config.
+// Turns the effective config back into the file's form, for `spillway check`, logs and the admin API.
+// Never shows a secret: a password becomes ***.
+// Invariant: the description of a config without a password loads to the same effective config.
 import { PRIORITY_NAMES, type Rule } from '../core/policy/rule.js';
 import { formatListenAddress } from './address.js';
 import type { Band, EffectiveAlerts, EffectiveConfig, EffectiveMemory } from './effective.js';
@@ -9,7 +9,7 @@ import type { ConfigInput } from './schema.js';
 import { formatDuration, formatPercent, formatSize } from './units.js';
 import { formatRedactedUrl } from './upstream-url.js';
 
-/** JSON-able, every setting spelled out, defaults included. */
+/** Every setting, including defaults, as JSON. */
 export function describeConfig(config: EffectiveConfig): Omit<ConfigInput, '$schema'> {
   return {
     listen: formatListenAddress(config.listen),
@@ -55,7 +55,7 @@ export function describeConfig(config: EffectiveConfig): Omit<ConfigInput, '$sch
   };
 }
 
-/** One rule; what is not set is left out, and `mode` where it is the global one. */
+/** One rule without the fields that are not set, and without `mode` if it is the global one. */
 function describeRule(rule: Rule, globalMode: ConfigInput['mode']): RuleInput {
   const globs = rule.globs.map((glob) => Buffer.from(glob).toString('utf8'));
   const mode = rule.observe ? 'observe' : 'enforce';

@@ -1,5 +1,5 @@
-// The compiled config: what the rest of the program reads. Numbers and bytes, no texts to parse.
-// Types only. Values come from compile.ts, deeply frozen; a reload builds a new one.
+// The compiled config that the rest of the program reads: numbers and bytes, no texts to parse. Types only. compile.ts makes
+// the values, deeply frozen; a reload makes a new config.
 import type { Rule } from '../core/policy/rule.js';
 import type { DataAddress, ListenAddress } from './address.js';
 import type { ConfigInput } from './schema.js';
@@ -34,14 +34,14 @@ export interface EffectiveMemory {
 
 export interface EffectiveAdmin {
   readonly listen: ListenAddress | false;
-  /** Where the token was read from, unless a variable gave it. */
+  /** The file that the token comes from, unless a variable gave it. */
   readonly tokenFile: string | undefined;
-  /** undefined: none, which only loopback may do without. Never to be logged or shown. */
+  /** undefined: none, which is possible on loopback only. Never to be logged or shown. */
   readonly token: string | undefined;
 }
 
 export interface EffectiveAlerts {
-  /** Where the URL was read from, unless a variable gave it; likewise the other. */
+  /** The files that URL and header come from, unless a variable gave them. */
   readonly webhookFile: string | undefined;
   readonly authorizationFile: string | undefined;
   /** undefined: no alerts. Never to be logged or shown. */
@@ -59,7 +59,7 @@ export interface EffectiveSweep {
   readonly everyMs: number;
   /** Keys a second. */
   readonly maxRate: number;
-  /** Share of the limit that memory may reach by it; undefined: the start of the lowest band; null: any. */
+  /** Share of the limit at which the sweep stops; undefined: the start of the lowest band; null: never. */
   readonly until: number | null | undefined;
 }
 
@@ -76,21 +76,21 @@ export interface EffectiveLimits {
 
 export interface EffectiveConfig {
   readonly listen: DataAddress;
-  /** Of a unix socket. */
+  /** File mode of a unix socket. */
   readonly listenMode: number;
   /** Paths of files; undefined: no TLS. */
   readonly listenTls: ConfigInput['listenTls'];
-  /** Whose connections begin with a PROXY header. */
+  /** Sources whose connections begin with a PROXY header. */
   readonly proxyFrom: readonly string[];
   readonly upstream: EffectiveUpstream;
-  /** 1: this process does it all. */
+  /** Processes that serve clients; 1: this process alone. */
   readonly workers: number;
   /** The global mode; each rule has its own, already resolved, in `observe`. */
   readonly mode: ConfigInput['mode'];
   readonly rules: readonly Rule[];
   readonly memory: EffectiveMemory;
   readonly admin: EffectiveAdmin;
-  /** PROXY is answered by Spillway itself. */
+  /** Spillway itself answers PROXY. */
   readonly console: boolean;
   readonly limits: EffectiveLimits;
   readonly alerts: EffectiveAlerts;

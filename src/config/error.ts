@@ -1,13 +1,13 @@
-// The one error that everything in src/config throws: what is wrong, where, all of it at once.
-// Invariant: no value from the config stands in it, since any may be a secret; only places, keys and reasons.
+// The error of src/config: it lists every problem with its place.
+// Invariant: it has only places, keys and reasons, and no value from the config, because any value may be a secret.
 
-/** UNREADABLE: a file cannot be read. SYNTAX: it is no JSON. INVALID: it is, but not a valid config. */
+/** UNREADABLE: a file cannot be read. SYNTAX: it is not JSON. INVALID: it is JSON, but not a valid config. */
 export type ConfigErrorCode = 'CONFIG_UNREADABLE' | 'CONFIG_SYNTAX' | 'CONFIG_INVALID';
 
 export interface ConfigProblem {
   /** `rules[2].ttl`, `SPILLWAY_LISTEN`, `--admin`, or `line 3, column 7`; '' for the whole. */
   readonly where: string;
-  /** Reads on after `where`: "must be …". */
+  /** Continues `where`: "must be …". */
   readonly message: string;
 }
 

@@ -1,5 +1,5 @@
-// Building blocks of the schema: texts that hold a quantity or an address, and objects that know their keys.
-// Owns how a violation is worded. Values stay as written; compile.ts turns them into numbers.
+// Building blocks of the schema: texts with a quantity or an address, and objects with known keys.
+// Owns the wording of violations. Values stay as written; compile.ts turns them into numbers.
 // Invariant: a message names the place and the remedy, never the value, which may be a secret.
 import { z } from 'zod';
 import { whyNotShared } from '../core/commands/table.js';
@@ -23,7 +23,7 @@ export function strict<S extends z.core.$ZodLooseShape>(shape: S) {
   return z.strictObject(shape, {
     error: (issue) =>
       issue.code === 'unrecognized_keys'
-        ? `is not a setting here; known are ${known}`
+        ? `is not a setting here; the settings here are ${known}`
         : expected(issue, 'an object'),
   });
 }
@@ -87,7 +87,7 @@ export function dataAddress() {
     });
 }
 
-/** A path of a file, which is not looked at here. */
+/** A path of a file. It is not checked here. */
 export function filePath() {
   return z.string({ error: (issue) => expected(issue, 'the path of a file, in quotes') }).check((context) => {
     if (context.value === '' || context.value.includes('\0')) fail(context, 'must be the path of a file');
@@ -158,12 +158,12 @@ export function oneOf<const W extends readonly [string, ...string[]]>(words: W) 
   return z.enum(words, { error: `must be ${words.map((word) => `"${word}"`).join(' or ')}` });
 }
 
-/** true or false, nothing that looks like it. */
+/** true or false, without quotes. */
 export function flag() {
   return z.boolean({ error: 'must be true or false, without quotes' });
 }
 
-/** The quantity in `text`, or undefined where its own check has reported it already. */
+/** The parsed value, or undefined if it is invalid, which its own check reports. */
 export function quietly<T, V>(value: V | undefined, parse: (value: V) => T): T | undefined {
   if (value === undefined) return undefined;
   try {
@@ -195,7 +195,7 @@ function isFieldError(error: unknown): error is Error {
   return error instanceof UnitError || error instanceof AddressError || error instanceof UpstreamUrlError;
 }
 
-/** Tells a setting that is missing from one of the wrong kind. */
+/** The message for a setting that is missing or of the wrong type. */
 export function expected(issue: { readonly input?: unknown }, what: string): string {
   return issue.input === undefined ? `is missing: give ${what}` : `must be ${what}`;
 }

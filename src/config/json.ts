@@ -1,11 +1,11 @@
-// Strict JSON, with comments, and with places: where JSON.parse only says that a text is wrong (and quotes from it, secrets
-// and all), this says at which line and column and why, and it also refuses a key that stands twice in one object.
-// Invariant: accepts what JSON.parse accepts once comments are gone, but for repeated keys and nesting beyond MAX_DEPTH;
-// quotes no value.
+// Parses strict JSON with comments. An error names line, column and reason, and quotes no value (JSON.parse quotes the text,
+// with secrets in it). A key that occurs twice in an object is an error too.
+// Invariant: once comments are removed, it accepts what JSON.parse accepts, except repeated keys and nesting beyond
+// MAX_DEPTH.
 import { type ParseErrorCode, printParseErrorCode, stripComments, visit } from 'jsonc-parser';
 
 const MAX_DEPTH = 64;
-const NO_JSON = 'this is no JSON: a text lacks its quotes, or a word is misspelt';
+const NO_JSON = 'this is not JSON: a text has no quotes, or a word is misspelt';
 
 const REASONS: Readonly<Record<string, string>> = {
   ValueExpected: 'expected a value',

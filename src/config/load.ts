@@ -1,5 +1,5 @@
-// Loads a config: file, environment and flags in, the effective config out, or one ConfigError that lists it all.
-// Knows nothing of the command line or of the process.
+// Loads a config from file, environment and flags: returns the effective config, or throws one ConfigError with every
+// problem. Knows nothing about the command line or the process.
 // Invariant: flags > environment > file > defaults; no secret ever reaches an error or a warning.
 import { type WithFiles, withFiles, withFilesNow } from '../files/with-files.js';
 import { formatListenAddress, isLoopback } from './address.js';
@@ -23,7 +23,7 @@ import { readAuthorization, readPassword, readText, readToken, readWebhook } fro
 import { checkTlsFiles } from './tls-files.js';
 
 export interface ConfigSources {
-  /** Path of the config file; before SPILLWAY_CONFIG. Without either, defaults only. */
+  /** Path of the config file; it overrides SPILLWAY_CONFIG. Without either only the defaults apply. */
   readonly file?: string | undefined;
   /** What would stand in a file, instead of one. */
   readonly content?: unknown;
@@ -36,18 +36,18 @@ export interface LoadedConfig {
   readonly config: EffectiveConfig;
   /** Path of the file that was read; undefined: none. */
   readonly file: string | undefined;
-  /** What was in it. Never to be shown. */
+  /** The file's text. Never to be shown. */
   readonly text: string | undefined;
-  /** For people, one line each: nothing that stops the proxy, but likely not what was meant. */
+  /** Likely mistakes that do not stop the proxy, one line each. */
   readonly warnings: readonly string[];
 }
 
-/** Before anything is served: it waits for the files. @throws ConfigError with every problem that was found */
+/** For the start: blocks until the files are read. @throws ConfigError with every problem that was found */
 export function loadConfig(sources: ConfigSources): LoadedConfig {
   return withFilesNow(load(sources));
 }
 
-/** While the proxy runs: nothing else waits for the files, which must be regular ones. @throws as loadConfig() */
+/** For a running proxy: reads the files in the background; they must be regular files. @throws as loadConfig() */
 export function reloadConfig(sources: ConfigSources): Promise<LoadedConfig> {
   return withFiles(load(sources));
 }
@@ -74,12 +74,12 @@ function* load({ file: given, content, env, flags }: ConfigSources): WithFiles<L
   };
 }
 
-/** Whoever reaches the admin server may read key patterns: beyond this machine, only with a token. */
+/** The admin server shows key patterns, so beyond this machine it needs a token. */
 function requireToken({ admin }: EffectiveConfig, source: string | undefined, where: string): void {
   if (admin.listen === false || admin.token !== undefined || isLoopback(admin.listen.host)) return;
   const loopback = formatListenAddress({ host: '127.0.0.1', port: admin.listen.port });
   const message =
-    `reaches beyond this machine, so it needs a token: set ${TOKEN_VARIABLE}, or ${TOKEN_FILE_VARIABLE} or ` +
+    `can be reached from other machines, so it needs a token: set ${TOKEN_VARIABLE}, or set ${TOKEN_FILE_VARIABLE} or ` +
     `admin.tokenFile to a file with one; or listen on loopback (${loopback})`;
   throw new ConfigError('CONFIG_INVALID', source ?? 'configuration', [{ where, message }]);
 }
@@ -87,7 +87,7 @@ function requireToken({ admin }: EffectiveConfig, source: string | undefined, wh
 function aboutRules(config: EffectiveConfig, file: string | undefined): string[] {
   if (config.rules.length > 0) return ruleMistakes(config.rules);
   const why =
-    file === undefined ? 'no config file was given (--config FILE or SPILLWAY_CONFIG)' : `${file} has none`;
+    file === undefined ? 'no config file is named (--config FILE or SPILLWAY_CONFIG)' : `${file} has none`;
   return [`no rules: ${why}; no key gets a TTL, and all keys have priority normal`];
 }
 
@@ -95,11 +95,13 @@ function aboutAlerts({ alerts: { webhook, authorization } }: EffectiveConfig): s
   if (webhook === undefined) {
     return authorization === undefined
       ? []
-      : ['an authorization for alerts is set, but no webhook: none are sent'];
+      : ['alerts: an authorization is set, but no webhook, so Spillway sends no alerts'];
   }
   const { protocol, hostname } = new URL(webhook);
   if (protocol === 'https:' || isLoopback(hostname.replace(/^\[(.*)\]$/, '$1'))) return [];
-  return ['alerts go by plain http://: who listens in reads them, and may post such; use https://'];
+  return [
+    'alerts: the webhook has http://, so others on the network can read and forge alerts; use https://',
+  ];
 }
 
 function parseFile(file: string, text: string): unknown {

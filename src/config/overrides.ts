@@ -1,8 +1,8 @@
-// What flags and environment say over the file: the few settings that differ from one deployment to the next.
-// Owns the names of the variables and the precedence flags > environment > file. Checks no values: the schema does.
-// Invariant: an empty variable counts as not set, as compose files and charts write it.
+// The settings that flags and environment variables can override, because they differ between deployments.
+// Owns the names of the variables and the precedence flags > environment > file. The schema checks the values.
+// Invariant: an empty variable counts as not set, because compose files and charts set variables to ''.
 
-/** Values of the command line, as typed. */
+/** Values from the command line, as typed. */
 export interface ConfigFlags {
   readonly listen?: string | undefined;
   readonly upstream?: string | undefined;
@@ -31,7 +31,7 @@ export const TOKEN_FILE_VARIABLE = 'SPILLWAY_ADMIN_TOKEN_FILE';
 export const WEBHOOK_FILE_VARIABLE = 'SPILLWAY_ALERTS_WEBHOOK_FILE';
 export const AUTHORIZATION_FILE_VARIABLE = 'SPILLWAY_ALERTS_AUTHORIZATION_FILE';
 
-/** The reference of the config is made from it, too. */
+/** docs/CONFIG.md is generated from this as well. */
 export const SETTINGS: readonly Setting[] = [
   { flag: 'listen', option: '--listen', variable: 'SPILLWAY_LISTEN', path: ['listen'] },
   { flag: 'upstream', option: '--upstream', variable: 'SPILLWAY_UPSTREAM', path: ['upstream', 'url'] },
@@ -62,7 +62,7 @@ export const CONFIG_VARIABLE = 'SPILLWAY_CONFIG';
 export const PASSWORD_VARIABLE = 'SPILLWAY_UPSTREAM_PASSWORD';
 export const PASSWORD_FILE_VARIABLE = 'SPILLWAY_UPSTREAM_PASSWORD_FILE';
 export const TOKEN_VARIABLE = 'SPILLWAY_ADMIN_TOKEN';
-/** Of the tools alone: what Sentinels ask for. */
+/** The Sentinels' password, for the tools only. */
 export const SENTINEL_PASSWORD_VARIABLE = 'SPILLWAY_SENTINEL_PASSWORD';
 export const WEBHOOK_VARIABLE = 'SPILLWAY_ALERTS_WEBHOOK';
 export const AUTHORIZATION_VARIABLE = 'SPILLWAY_ALERTS_AUTHORIZATION';
@@ -85,8 +85,8 @@ export interface Overridden {
 }
 
 /**
- * Lays flags and environment over what the file holds; `file` itself is left as it is.
- * What is no object stays, for the schema to refuse.
+ * Returns the file's value with flags and environment applied; `file` itself is not changed.
+ * A value that is not an object stays as it is, and the schema refuses it.
  */
 export function override(file: unknown, env: Environment, flags: ConfigFlags): Overridden {
   const origins = new Map<string, string>();
@@ -103,18 +103,18 @@ export function override(file: unknown, env: Environment, flags: ConfigFlags): O
   return { value, origins };
 }
 
-/** What the file would say for `given`, which is a text here whatever the setting is. */
+/** The value that the file would have for the text `given`. */
 function asInFile(flag: keyof ConfigFlags | undefined, given: string): unknown {
   if (flag === 'admin' && given === 'off') return false;
   return flag === 'workers' && /^[0-9]+$/.test(given) ? Number(given) : given;
 }
 
-/** One line for each SPILLWAY_* variable that means nothing, in order of name. */
+/** A line for each unknown SPILLWAY_* variable, in order of name. */
 export function unknownVariables(env: Environment): string[] {
   return Object.keys(env)
     .filter((name) => name.startsWith('SPILLWAY_') && !KNOWN.has(name))
     .sort()
-    .map((name) => `${name} is set, but Spillway knows no such variable; known are ${[...KNOWN].join(', ')}`);
+    .map((name) => `${name} is set, but Spillway has no such variable. It has ${[...KNOWN].join(', ')}`);
 }
 
 /** undefined for '' too. */
@@ -122,7 +122,7 @@ export function nonEmpty(text: string | undefined): string | undefined {
   return text === '' ? undefined : text;
 }
 
-/** A copy of `target` with `leaf` at `path`; undefined where the path leads through something that is no object. */
+/** A copy of `target` with `leaf` at `path`; undefined if a value on the path is not an object. */
 function withValue(target: unknown, [key, ...rest]: readonly string[], leaf: unknown): object | undefined {
   if (typeof target !== 'object' || target === null || Array.isArray(target)) return undefined;
   if (rest.length === 0) return { ...target, [key]: leaf };

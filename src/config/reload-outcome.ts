@@ -1,9 +1,9 @@
-// What a reload was asked for by, and how it ended: field names are an API. Owns shapes only.
+// The cause and the outcome of a reload. Field names are an API. Types only.
 
-/** What a reload was asked for by. */
+/** What caused a reload. */
 export type ReloadCause = 'SIGHUP' | 'POST /api/reload' | 'file change' | 'reload()';
 
-/** Why a config was not taken over: what is wrong, and where. */
+/** Why a reload failed: each problem with its place. */
 export interface ReloadFailure {
   /** ISO 8601. */
   readonly at: string;
@@ -13,16 +13,16 @@ export interface ReloadFailure {
   readonly problems: readonly { readonly where: string; readonly message: string }[];
 }
 
-/** How a reload ended. */
+/** The outcome of a reload. */
 export type ReloadOutcome =
   | {
       readonly ok: true;
-      /** Settings that were changed, and such that stay as they are until a restart: paths as in the config. */
+      /** Settings that changed, and settings that need a restart: paths such as `memory.shed`. */
       readonly applied: readonly string[];
       readonly needsRestart: readonly string[];
-      /** How many there are now. */
+      /** The number of rules in effect. */
       readonly rules: number;
-      /** Workers that have not confirmed it in time. */
+      /** Workers that have not confirmed the reload in time. */
       readonly workersPending: readonly number[];
       readonly warnings: readonly string[];
     }
@@ -32,14 +32,14 @@ export type ReloadOutcome =
 export interface ConfigSnapshot {
   /** null: there is none. */
   readonly file: string | null;
-  /** ISO 8601: when it was last read and taken over. */
+  /** ISO 8601: when the configuration was last loaded. */
   readonly loadedAt: string;
-  /** Settings that were changed then and wait for a restart. */
+  /** Settings that have changed and need a restart. */
   readonly needsRestart: readonly string[];
   readonly reloads: number;
   readonly reloadFailures: number;
   /** null: the last attempt did not fail. */
   readonly lastError: ReloadFailure | null;
-  /** What is in effect, in the config's own words, without secrets. */
+  /** The configuration in effect, in the file's form, without secrets. */
   readonly config: unknown;
 }

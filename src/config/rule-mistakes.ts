@@ -1,15 +1,15 @@
-// What people get wrong in lists of patterns, as far as the texts alone tell: warnings, since each may be meant so. Pure.
+// Warns about common mistakes in lists of patterns, judged by the texts alone. Only warns, because each may be intended. Pure.
 import { STAR } from '../core/policy/glob.js';
 import { literalRuns } from '../core/policy/glob-literals.js';
 import type { Rule } from '../core/policy/rule.js';
 
-/** Of a list that is wrong from end to end, so many are told. */
+/** The most warnings that are shown. */
 const MOST_TOLD = 20;
-/** More globs without a byte that keys must hold are tried one after the other for too long. */
+/** More globs without any literal text take too long, because each key is compared with all of them. */
 const MOST_BARE = 100;
 const REGULAR_EXPRESSION = /^\^|^\.\*|\$$|\.\+|\\[dws]|\([^)]*\|[^)]*\)/;
 const SEPARATOR = /[:/.|_-]$/;
-/** Keys of queue libraries: whose structures hold jobs that would go with them. */
+/** Keys of queue libraries. Their data structures hold jobs, which would expire with them. */
 const QUEUES = /^(?:bull|bq|rq|resque|sidekiq|celery|_kombu|queues?)\b/;
 
 /** One line each, in the order of the rules. */
@@ -19,7 +19,7 @@ export function ruleMistakes(rules: readonly Rule[]): string[] {
   return [...found.slice(0, MOST_TOLD), `rules: ${found.length - MOST_TOLD} more warnings of this kind`];
 }
 
-/** Rules all of whose keys an earlier one takes: as far as that one's patterns are a text and a star. */
+/** Rules that no key reaches, because earlier rules match all of their keys: found if these have patterns like `text*`. */
 function shadowed(rules: readonly Rule[]): string[] {
   const takenBy = new Map<string, Rule>();
   return rules.flatMap((rule) => {
@@ -31,7 +31,7 @@ function shadowed(rules: readonly Rule[]): string[] {
     const [taker] = takers;
     if (taker === undefined || takers.includes(undefined)) return [];
     return [
-      `rules: "${rule.name}" is never reached, since "${taker.name}" matches its keys first: put "${rule.name}" before it`,
+      `rules: no key reaches "${rule.name}", because "${taker.name}" matches all of its keys first: put "${rule.name}" before it`,
     ];
   });
 }
@@ -46,7 +46,7 @@ function takerOf(glob: Uint8Array, takenBy: ReadonlyMap<string, Rule>): Rule | u
   return undefined;
 }
 
-/** What all keys that the glob matches begin with, where it matches all keys that do. */
+/** The text of a glob `text*`; undefined for other globs. */
 function prefixOf(glob: Uint8Array): string | undefined {
   if (glob.length > 0 && glob.every((byte) => byte === STAR)) return '';
   const [front, ...others] = literalRuns(glob);
@@ -63,17 +63,17 @@ function ofPatterns({ name, globs, applyToAll, ttlMs }: Rule): string[] {
     const text = Buffer.from(glob).toString();
     if (REGULAR_EXPRESSION.test(text)) {
       return [
-        `rules: "${name}" matches ${JSON.stringify(text)}, which looks like a regular expression: patterns are globs, as "cache:*"`,
+        `rules: "${name}" has the pattern ${JSON.stringify(text)}, which looks like a regular expression; patterns are globs such as "cache:*"`,
       ];
     }
     if (SEPARATOR.test(text) && !/[*?[\\]/.test(text)) {
       return [
-        `rules: "${name}" matches the one key ${JSON.stringify(text)}: for all keys that begin so, write "${text}*"`,
+        `rules: "${name}" matches only the key ${JSON.stringify(text)}: for all keys that begin with it, write "${text}*"`,
       ];
     }
     if (applyToAll && ttlMs > 0 && QUEUES.test(text)) {
       return [
-        `rules: "${name}" gives a TTL to lists, hashes and sets under ${JSON.stringify(text)}: where a queue library keeps them, jobs are lost`,
+        `rules: "${name}" gives TTLs to lists, hashes and sets that match ${JSON.stringify(text)}: if they belong to a queue library, their jobs expire; use "durable": true`,
       ];
     }
     return [];
@@ -86,7 +86,7 @@ function tooManyBare(rules: readonly Rule[]): string[] {
     .filter((glob) => literalRuns(glob).length === 0 && !glob.every((byte) => byte === STAR)).length;
   if (bare <= MOST_BARE) return [];
   return [
-    `rules: ${bare} patterns hold no literal text, and each key is tried against all of them; a key that takes too long ` +
-      'counts as matched by no rule (spillway_keys_given_up_total): give them some text that their keys have in common',
+    `rules: ${bare} patterns have no literal text, so each key is compared with all of them, and a key that takes too long ` +
+      'counts as matched by no rule (spillway_keys_given_up_total): add text that their keys have in common',
   ];
 }

@@ -1,7 +1,7 @@
-// The config file as zod sees it: every setting, its default and its description.
-// The one source: proxy.schema.json and the reference are generated from here. Defaults stand here and nowhere else.
-// It is long since it is a table: one entry for each setting, in the order of the file.
-// Invariant: strict all the way down, so a mistyped key is an error and never a silent default.
+// The schema of the config file: every setting with its default and description. proxy.schema.json and docs/CONFIG.md are
+// generated from it. Defaults are set here and nowhere else.
+// It is long because it is a table: one entry for each setting, in the order of the file.
+// Invariant: unknown keys are errors at every level, so a mistyped key never becomes a silent default.
 import { z } from 'zod';
 import { isLoopback, parseDataAddress, parseListenAddress } from './address.js';
 import {
@@ -43,30 +43,32 @@ const upstreamTls = strict({
   ca: filePath()
     .optional()
     .describe(
-      "PEM file with the CAs that the server's certificate may be from; without it, the well-known ones.",
+      "PEM file with the certificate authorities that may have issued the server's certificate. Default: the well-known ones.",
     ),
   cert: filePath().optional().describe('PEM file: the certificate that Spillway shows to the server.'),
-  key: filePath().optional().describe('PEM file: its private key, not locked by a passphrase.'),
+  key: filePath().optional().describe('PEM file: the private key of that certificate, without a passphrase.'),
   serverName: z
     .string({ error: (issue) => expected(issue, 'a host name in quotes') })
     .regex(/^[A-Za-z0-9._-]{1,253}$/, 'must be a host name: letters, digits, ".", "-" and "_"')
     .optional()
-    .describe("The name that the server's certificate is for, where it is not the URL's; asked for by SNI."),
+    .describe(
+      "The host name in the server's certificate, if it is not the one in the URL. Spillway also sends it as SNI.",
+    ),
 }).check((context) => {
   const { cert, key } = context.value;
   if ((cert === undefined) !== (key === undefined)) {
-    fail(context, 'must be given together with the other one of cert and key', [
-      cert === undefined ? 'cert' : 'key',
-    ]);
+    fail(context, 'is missing: cert and key must be set together', [cert === undefined ? 'cert' : 'key']);
   }
 });
 
 const listenTls = strict({
-  cert: filePath().describe('PEM file: the certificate, then those in between up to the CA.'),
-  key: filePath().describe('PEM file: its private key, not locked by a passphrase.'),
+  cert: filePath().describe('PEM file: the certificate, followed by the intermediate certificates.'),
+  key: filePath().describe('PEM file: the private key of that certificate, without a passphrase.'),
   clientCa: filePath()
     .optional()
-    .describe('PEM file with the CAs of client certificates; clients without one from them are refused.'),
+    .describe(
+      'PEM file with certificate authorities. Spillway then refuses clients without a certificate from one of these.',
+    ),
 });
 
 const proxyProtocol = strict({
@@ -75,8 +77,8 @@ const proxyProtocol = strict({
     .max(MAX_SOURCES, `must hold at most ${MAX_SOURCES} sources`)
     .default([])
     .describe(
-      'Load balancers whose connections all begin with a PROXY protocol header, version 2: addresses, networks ' +
-        '("10.0.0.0/8"), "unix" for those by unix socket. From everybody else it is no header.',
+      'Load balancers that begin every connection with a PROXY protocol header, version 2: addresses, networks ' +
+        '("10.0.0.0/8"), "unix" for unix sockets. Spillway reads no such header from other clients.',
     ),
 });
 
@@ -85,45 +87,45 @@ const upstream = strict({
     .default('redis://127.0.0.1:6379')
     .describe(
       'Redis or Valkey: redis://[user:password@]host[:port][/db], rediss:// with TLS, or a unix socket: ' +
-        "unix://[user:password@]/path[?db=N]. User, password and db serve the memory monitor's own connection; " +
-        'clients log in for themselves.',
+        "unix://[user:password@]/path[?db=N]. Spillway uses user, password and db only for its memory monitor's " +
+        'connection. Clients log in themselves.',
     ),
-  tls: upstreamTls.optional().describe('With rediss://: what is not as usual.'),
+  tls: upstreamTls.optional().describe('TLS settings for rediss://.'),
   pool: oneOf(['session', 'command'])
     .default('session')
     .describe(
-      '"session": one upstream connection for each client. "command": clients share a few, and get one of their own ' +
-        'while they need it (MULTI, WATCH, blocking commands, subscriptions …).',
+      '"session": each client has its own connection to the server. "command": clients share a few connections, and get ' +
+        'one of their own while they need it (MULTI, WATCH, blocking commands, subscriptions …).',
     ),
   sharedConnections: count(1, 64)
     .default(2)
     .describe(
-      'With pool "command": how many connections clients of the same user, database and protocol share: one for ' +
-        'writes, the others for reads. With 1 there are two all the same.',
+      'With pool "command": how many connections are shared by clients with the same user, database and protocol ' +
+        'version. One is for writes, the others are for reads, so there are at least two, even with 1.',
     ),
   shareCommands: z
     .array(commandName(), { error: (issue) => expected(issue, 'a list of command names') })
     .max(MAX_SHARED_COMMANDS, `must hold at most ${MAX_SHARED_COMMANDS} names`)
     .default([])
     .describe(
-      'With pool "command": commands that leave nothing on their connection, and so may go over shared ones: of ' +
-        'modules ("JSON.GET"), or scripts ("EVALSHA"). While a shared script runs, others wait behind it and are not ' +
-        'told BUSY.',
+      'With pool "command": further commands that may use shared connections, because they leave no state on their ' +
+        'connection: commands of modules ("JSON.GET") or scripts ("EVALSHA"). While a script runs on a shared connection, ' +
+        'other clients wait behind it and get no BUSY error.',
     ),
   connectTimeout: duration(1, 5 * MINUTE)
     .default('5s')
-    .describe('How long a connection to the upstream may take.'),
+    .describe('How long connecting to the server may take.'),
   responseTimeout: duration(100, 5 * MINUTE)
     .default('1s')
     .describe(
-      'With pool "command": a shared connection that owes replies and brings nothing for so long takes no further ' +
-        'commands; they go up another one. When the server answers there and stays silent here, Spillway gives the ' +
-        'silent one up.',
+      'With pool "command": if replies are due on a shared connection and nothing arrives for this long, Spillway sends ' +
+        'further commands over another one. If the server answers on that one and stays silent on the first, Spillway ' +
+        'gives the silent connection up.',
     ),
 }).check((context) => {
   const { url, tls } = context.value;
   if (tls !== undefined && quietly(url, parseUpstreamUrl)?.secure === false) {
-    fail(context, 'is for TLS: give an upstream.url that begins with rediss://, or take this out', ['tls']);
+    fail(context, 'needs TLS: write rediss:// in upstream.url, or remove this setting', ['tls']);
   }
 });
 
@@ -135,50 +137,56 @@ const band = z
     if (typeof context.value === 'string') return;
     const [start, full] = context.value.map((text) => quietly(text, parsePercent));
     if (start !== undefined && full !== undefined && start > full) {
-      fail(context, 'must not start above where it is full: [start, full]');
+      fail(context, 'must be [start, full], with start not above full');
     }
   });
 
 const shed = strict({
-  low: band.default(['80%', '90%']).describe('Band of rules with priority low.'),
+  low: band.default(['80%', '90%']).describe('The band of rules with priority low.'),
   normal: band
     .default(['90%', '97%'])
-    .describe('Band of rules with priority normal, and of keys without a rule.'),
-  high: band.default(['95%', '99%']).describe('Band of rules with priority high.'),
-  critical: band.default('never').describe('Band of rules with priority critical.'),
+    .describe('The band of rules with priority normal, and of keys without a rule.'),
+  high: band.default(['95%', '99%']).describe('The band of rules with priority high.'),
+  critical: band.default('never').describe('The band of rules with priority critical.'),
 });
 
 const memory = strict({
   pollInterval: duration(10, MINUTE)
     .default('500ms')
-    .describe('How often INFO memory is read at leisure; more often as the limit comes nearer.'),
-  staleAfter: duration(20, HOUR).default('5s').describe('Age from which a reading no longer counts.'),
+    .describe(
+      'How often Spillway reads INFO memory while memory is far from the limit. Near the limit it reads more often.',
+    ),
+  staleAfter: duration(20, HOUR)
+    .default('5s')
+    .describe('A reading that is older than this no longer counts.'),
   onStale: oneOf(['admit', 'hold'])
     .default('admit')
-    .describe('Without a fresh reading: "admit" lets every write pass, "hold" keeps the last level.'),
+    .describe('Without a valid reading: "admit" lets every write pass, "hold" keeps the last level.'),
   hysteresis: percent(MAX_HYSTERESIS)
     .default('2%')
-    .describe('How far pressure must fall below the point where shedding rose before it eases again.'),
+    .describe(
+      'How far pressure must fall below the point at which a level rose before the level falls again.',
+    ),
   limit: size(1, MAX_MEMORY)
     .optional()
-    .describe("Memory limit to hold where Redis has none (maxmemory 0), or below Redis's own."),
+    .describe("A memory limit for a server without one (maxmemory 0), or a lower one than the server's."),
   shedWhen: oneOf(['auto', 'always', 'never'])
     .default('auto')
     .describe(
-      '"auto" goes by maxmemory-policy: noeviction sheds, volatile-* sheds while hardly any key can be evicted, ' +
-        'allkeys-* never sheds. "always" sheds whatever the policy, "never" only watches.',
+      '"auto": Spillway refuses writes depending on maxmemory-policy: with noeviction, with volatile-* while hardly any ' +
+        'key can be evicted, and never with allkeys-*. "always": with every policy. "never": Spillway only watches.',
     ),
   shed: shed
     .prefault({})
     .describe(
-      'Per priority [start, full], shares of the limit: nothing is refused below start, every growing write at full, ' +
-        'a growing share of the keys in between. "never" exempts the priority.',
+      'A band [start, full] for each priority, as shares of the limit. Below start Spillway refuses nothing, at full every ' +
+        'growing write, in between writes to a rising share of the keys. "never": no refusals.',
     ),
 }).check((context) => {
   const pollInterval = quietly(context.value.pollInterval, parseDuration);
   const staleAfter = quietly(context.value.staleAfter, parseDuration);
   if (pollInterval !== undefined && staleAfter !== undefined && staleAfter <= pollInterval) {
-    fail(context, 'must be longer than pollInterval, or every reading is stale before the next', [
+    fail(context, 'must be longer than pollInterval, or each reading expires before the next', [
       'staleAfter',
     ]);
   }
@@ -187,49 +195,51 @@ const memory = strict({
 const admin = strict({
   listen: z
     .union([listenAddress(), z.literal(false)], {
-      error: (issue) => expected(issue, 'host:port in quotes, such as "127.0.0.1:9380", or false for none'),
+      error: (issue) =>
+        expected(issue, 'host:port in quotes, such as "127.0.0.1:9380", or false for no admin server'),
     })
     .default('127.0.0.1:9380')
     .describe(
-      'Where statistics, metrics and health are served over HTTP. Beyond loopback a token is needed. false: nowhere.',
+      'The address of the HTTP server for the dashboard, the API, metrics and health checks. An address beyond loopback ' +
+        'needs a token. false: no admin server.',
     ),
   tokenFile: z
     .string({ error: (issue) => expected(issue, 'the path of a file') })
     .min(1, 'must be the path of a file')
     .optional()
     .describe(
-      'A file that holds the bearer token that requests must carry, all but health checks. SPILLWAY_ADMIN_TOKEN gives ' +
-        'the token itself.',
+      'A file with the bearer token that all requests except health checks must carry. The token itself can be in ' +
+        'SPILLWAY_ADMIN_TOKEN.',
     ),
 });
 
 const limits = strict({
   maxClients: count(1, 1_000_000)
     .default(10_000)
-    .describe('Client connections at a time; further ones are refused.'),
+    .describe('The most client connections at a time. Spillway refuses further ones.'),
   lookahead: size(1024, 512 * 1024 ** 2)
     .default('1mb')
-    .describe('How much of one multi-key write may be held back until all its keys are known.'),
+    .describe('The most bytes of a multi-key write that Spillway holds back until it knows all of its keys.'),
   pendingReplies: count(1, 100_000_000)
     .default(1_000_000)
-    .describe('Commands of one client that may await their replies; its socket is not read beyond that.'),
+    .describe('The most pending replies of one client. Beyond that Spillway does not read from it.'),
   idleTimeout: duration(0, 30 * 24 * HOUR)
     .default('0s')
     .describe(
-      "Clients that are silent for so long, await nothing and are not subscribed are closed, as by Redis's own " +
+      "Spillway closes clients that are silent for this long, await no reply and are not subscribed, like Redis's own " +
         'timeout setting. 0s: never.',
     ),
   tcpKeepAlive: duration(0, DAY)
     .default('60s')
     .describe(
-      'How long a TCP connection, to a client or to the server, may be idle before the system looks whether the other side is ' +
-        'there still: less than what load balancers and firewalls in between forget idle connections after (often 240s or ' +
-        '350s). 0s: never.',
+      'How long a TCP connection to a client or the server may be idle before the system checks that the other side is ' +
+        'still there. Choose less than the idle timeout of load balancers and firewalls in between (often 240s or 350s). ' +
+        '0s: never.',
     ),
   drainTimeout: duration(0, HOUR)
     .default('10s')
     .describe(
-      'After SIGTERM or SIGINT: how long what is under way may take before its connection is closed.',
+      'After SIGTERM or SIGINT: how long Spillway waits for replies that are due before it closes the connections.',
     ),
 }).check((context) => {
   const keepAlive = quietly(context.value.tcpKeepAlive, parseDuration) ?? 0;
@@ -241,15 +251,15 @@ const limits = strict({
 const log = strict({
   level: oneOf(LOG_LEVELS)
     .default('info')
-    .describe('Least severe level that is logged (JSON lines on standard output).'),
+    .describe('The least severe level that is logged. The log has JSON lines on standard output.'),
 });
 
 const reload = strict({
   onChange: flag()
     .default(true)
     .describe(
-      'The config file is watched, and read again when it has changed, also where a mounted ConfigMap is. false: only ' +
-        'on SIGHUP and POST /api/reload.',
+      'true: Spillway watches the config file and reads it again when it changes, also in a mounted ConfigMap. false: ' +
+        'Spillway reads it again only on SIGHUP and POST /api/reload.',
     ),
 });
 
@@ -257,43 +267,47 @@ const alerts = strict({
   webhookFile: filePath()
     .optional()
     .describe(
-      'A file that holds the URL that alerts are posted to, http:// or https://. SPILLWAY_ALERTS_WEBHOOK gives the URL ' +
-        'itself. Without either there are no alerts.',
+      'A file with the http:// or https:// URL to which Spillway posts alerts. The URL itself can be in ' +
+        'SPILLWAY_ALERTS_WEBHOOK. Without either there are no alerts.',
     ),
   authorizationFile: filePath()
     .optional()
     .describe(
-      'A file that holds what goes with alerts as their Authorization header, such as "Bearer …". ' +
-        'SPILLWAY_ALERTS_AUTHORIZATION gives it itself.',
+      'A file with the value of the Authorization header of alerts, such as "Bearer …". The value itself can be in ' +
+        'SPILLWAY_ALERTS_AUTHORIZATION.',
     ),
   timeToFull: duration(0, 7 * 24 * HOUR)
     .default('30m')
-    .describe('Memory that is full within this time, at its growth of the last minutes, is told. 0s: never.'),
+    .describe(
+      'Alert when memory will be full within this time at the growth of the last minutes. 0s: no such alert.',
+    ),
   hold: duration(0, HOUR)
     .default('1m')
     .describe(
-      'How long a level must have been lower, or memory about to be full, before that is told. A level that rises is told ' +
-        'at once, and memory about to be full before half of the time that is left has passed.',
+      'How long a level must have been lower, or memory about to be full, before an alert says so. An alert about a ' +
+        'higher level comes at once. One about memory that is about to be full comes before half of the time that is ' +
+        'left has passed.',
     ),
-  timeout: duration(100, MINUTE).default('5s').describe('How long one attempt may take.'),
+  timeout: duration(100, MINUTE).default('5s').describe('How long one attempt to post an alert may take.'),
 });
 
 const sweep = strict({
   every: duration(0, 30 * 24 * HOUR)
     .default('0s')
     .describe(
-      'How often keys that have no TTL get the one of their rule, where it is enforced. Of several proxies with one Redis ' +
-        'one does it. There is no undo: look first at what `spillway sweep` tells. From 1m; 0s: never.',
+      'How often Spillway gives keys without a TTL the TTL of their rule, if the rule is enforced. Of several proxies on ' +
+        'one Redis only one does it at a time. There is no undo: first do a dry run with `spillway sweep`. At least 1m; ' +
+        '0s: never.',
     ),
-  maxRate: count(1, 1_000_000).default(1000).describe('How many keys a second are looked at, at most.'),
+  maxRate: count(1, 1_000_000).default(1000).describe('The most keys to look at in a second.'),
   until: z
     .union([z.literal('never'), percent()], {
       error: (issue) => expected(issue, 'a percentage in quotes such as "80%", or "never"'),
     })
     .optional()
     .describe(
-      'TTLs take memory: no more are given once the limit is used to this share. By default the start of the lowest band ' +
-        'of `memory.shed`. "never": memory is not looked at.',
+      'TTLs take memory, so the sweep stops when memory reaches this share of the limit. Default: the start of the lowest ' +
+        'band of `memory.shed`. "never": the sweep does not check memory.',
     ),
 }).check((context) => {
   const every = quietly(context.value.every, parseDuration) ?? 0;
@@ -308,32 +322,33 @@ const rules = z
     for (const [index, { name }] of context.value.entries()) {
       const first = firstOf.get(name);
       if (first === undefined) firstOf.set(name, index);
-      else fail(context, `is the name of rules[${first}] already; names must be unique`, [index, 'name']);
+      else fail(context, `is also the name of rules[${first}]; names must be unique`, [index, 'name']);
     }
   });
 
-const OWN_CLIENT = 'is where Spillway itself listens: it would be its own client';
+const OWN_CLIENT = 'is the address on which Spillway itself listens, so it would be its own client';
 const ANY_ADDRESS: ReadonlySet<string> = new Set(['', '0.0.0.0', '::']);
 
-/** Whether a connection to `target` reaches what listens on `host`, as far as the texts tell. */
+/** Whether a connection to `target` reaches a server that listens on `host`, judged by the texts alone. */
 function sameMachine(host: string, target: string): boolean {
   return host === target || (isLoopback(target) && (isLoopback(host) || ANY_ADDRESS.has(host)));
 }
 
 export const configSchema = strict({
-  $schema: z.string().optional().describe('Path of the JSON Schema, for editors; Spillway does not read it.'),
+  $schema: z.string().optional().describe('Path of the JSON Schema, for editors. Spillway does not read it.'),
   listen: dataAddress()
     .default('127.0.0.1:6380')
     .describe(
-      'Where clients connect: host:port, or unix:/path. ":6380" listens on all interfaces, port 0 lets the system choose.',
+      'The address for clients: host:port, or unix:/path. ":6380" listens on all interfaces; with port 0 the system ' +
+        'chooses the port.',
     ),
   listenMode: fileMode()
     .default('0600')
-    .describe('With a unix socket: its file mode, which says who may connect. "0660": its group as well.'),
+    .describe('The file mode of a unix socket, which says who may connect. "0660" allows the group as well.'),
   listenTls: listenTls
     .optional()
-    .describe('Clients connect by TLS, and by nothing else. Renewed files are noticed.'),
-  proxyProtocol: proxyProtocol.prefault({}).describe('Addresses of clients behind load balancers.'),
+    .describe('With this, clients must connect with TLS. Spillway notices renewed files.'),
+  proxyProtocol: proxyProtocol.prefault({}).describe('Load balancers that pass on the addresses of clients.'),
   upstream: upstream.prefault({}).describe('The Redis or Valkey server behind the proxy.'),
   workers: z
     .union([z.literal('auto'), count(1, MAX_WORKERS)], {
@@ -341,26 +356,28 @@ export const configSchema = strict({
     })
     .default(1)
     .describe(
-      'How many processes serve clients; "auto": as many as the machine has processors for this one. Limits on clients hold ' +
-        'for all of them together, shared upstream connections are of each.',
+      'How many processes serve clients. "auto": one for each processor that Spillway may use. Limits on clients apply to ' +
+        'all of them together; each has its own shared connections to the server.',
     ),
   mode: oneOf(['enforce', 'observe'])
     .default('enforce')
-    .describe('"observe" decides and counts everything and changes nothing.'),
-  rules: rules.default([]).describe('Rules by key pattern, in order: the first that matches a key decides.'),
-  memory: memory.prefault({}).describe('How memory is watched, and when writes are refused.'),
+    .describe(
+      '"enforce": the rules take effect. "observe": Spillway decides and counts, and changes nothing.',
+    ),
+  rules: rules.default([]).describe('Rules by key pattern. The first rule that matches a key applies.'),
+  memory: memory.prefault({}).describe('How Spillway watches memory, and when it refuses writes.'),
   admin: admin.prefault({}).describe('The admin server.'),
   console: flag()
     .default(true)
     .describe(
-      'Whether Spillway itself answers PROXY HELP, PROXY STATS and the like on the data port, to clients that may run ' +
-        'INFO. false: PROXY is a command like any other.',
+      'true: Spillway itself answers PROXY HELP, PROXY STATS and so on, on the data port, to clients that may run INFO. ' +
+        'false: it forwards PROXY like any command.',
     ),
-  limits: limits.prefault({}).describe('Bounds on what clients can take.'),
-  alerts: alerts.prefault({}).describe('Alerts by webhook, for those without Prometheus.'),
-  sweep: sweep.prefault({}).describe('TTLs for keys that are there already, now and then.'),
+  limits: limits.prefault({}).describe('Limits on clients and connections.'),
+  alerts: alerts.prefault({}).describe('Alerts by webhook, without Prometheus.'),
+  sweep: sweep.prefault({}).describe('Periodic TTLs for keys that are there already.'),
   log: log.prefault({}).describe('Logging.'),
-  reload: reload.prefault({}).describe('When the configuration is read again while Spillway runs.'),
+  reload: reload.prefault({}).describe('When Spillway reads the configuration again.'),
 })
   .check((context) => {
     const { listen, upstream, admin } = context.value;
@@ -376,10 +393,10 @@ export const configSchema = strict({
     }
     const adminAddress = admin.listen === false ? undefined : quietly(admin.listen, parseListenAddress);
     if (port === adminAddress?.port && sameMachine(host, adminAddress.host)) {
-      fail(context, 'is where clients connect (listen); choose another port', ['admin', 'listen']);
+      fail(context, 'is the address for clients (listen); choose another port', ['admin', 'listen']);
     }
   })
   .describe('Configuration of Spillway.');
 
-/** The config file's shape, defaults filled in, quantities still as text. */
+/** The checked config file with its defaults; quantities are still texts. */
 export type ConfigInput = z.infer<typeof configSchema>;

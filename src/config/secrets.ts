@@ -1,5 +1,5 @@
-// Secrets that need not stand in the config: read from a variable, or from a file that a variable or the config names.
-// Owns reading files for src/config, which whoever loads a config does for it. Invariant: no secret ever reaches an error or a warning.
+// Reads secrets from a variable, or from a file that a variable or the config names. Owns the file reads of src/config, which
+// it yields to its caller. Invariant: no secret ever reaches an error or a warning.
 import { whyUnreadable } from '../files/read-file.js';
 import type { WithFiles } from '../files/with-files.js';
 import type { EffectiveConfig } from './effective.js';
@@ -18,7 +18,7 @@ import {
   WEBHOOK_VARIABLE,
 } from './overrides.js';
 
-/** What stands in an Authorization header as it is (RFC 6750, b64token), and cannot be guessed. */
+/** A token that an Authorization header can carry (RFC 6750, b64token), long enough not to be guessed. */
 const TOKEN = /^[A-Za-z0-9._~+/-]{16,512}=*$/;
 /** A header's value: one line without spaces at its ends. */
 const AUTHORIZATION = /^[!-~](?:[ -~]{0,4094}[!-~])?$/;
@@ -32,13 +32,13 @@ export function* readPassword(env: Environment): WithFiles<string | undefined> {
   return yield* readSecret(file, 'the password file', PASSWORD_FILE_VARIABLE);
 }
 
-/** A secret that a variable gives, or a file that a setting names, in which a variable's file stands already. */
+/** A secret from a variable, or from a file. `setting` names the file; the variable for the file overrides it. */
 interface Given {
   readonly variable: string;
   readonly fileVariable: string;
   readonly setting: string;
   readonly what: string;
-  /** The end of "<field> …" where it is no such secret. */
+  /** What is wrong with a secret, as the end of "<field> …"; undefined: nothing. */
   readonly problem: (secret: string) => string | undefined;
 }
 
@@ -50,7 +50,7 @@ const TOKEN_GIVEN: Given = {
   problem: (token) =>
     TOKEN.test(token)
       ? undefined
-      : 'must hold 16 to 512 letters, digits or any of . _ ~ + / - and nothing else; "openssl rand -hex 32" makes one',
+      : 'must have 16 to 512 characters: letters, digits and . _ ~ + / - only; "openssl rand -hex 32" makes one',
 };
 
 const WEBHOOK_GIVEN: Given = {
@@ -67,7 +67,7 @@ const AUTHORIZATION_GIVEN: Given = {
   setting: 'alerts.authorizationFile',
   what: 'the file with the authorization',
   problem: (value) =>
-    AUTHORIZATION.test(value) ? undefined : 'must hold one line of up to 4096 printable ASCII characters',
+    AUTHORIZATION.test(value) ? undefined : 'must have one line of up to 4096 printable ASCII characters',
 };
 
 /** The admin server's bearer token. @throws ConfigError */
@@ -75,12 +75,12 @@ export function readToken(env: Environment, file: string | undefined): WithFiles
   return read(TOKEN_GIVEN, env, file);
 }
 
-/** Where alerts are posted to. @throws ConfigError */
+/** The webhook of alerts. @throws ConfigError */
 export function readWebhook(env: Environment, file: string | undefined): WithFiles<string | undefined> {
   return read(WEBHOOK_GIVEN, env, file);
 }
 
-/** What goes with alerts as their Authorization header. @throws ConfigError */
+/** The Authorization header of alerts. @throws ConfigError */
 export function readAuthorization(env: Environment, file: string | undefined): WithFiles<string | undefined> {
   return read(AUTHORIZATION_GIVEN, env, file);
 }
@@ -100,13 +100,13 @@ function* read(secret: Given, env: Environment, file: string | undefined): WithF
 function whyNoWebhook(text: string): string | undefined {
   const url = text.length <= 2048 && URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || !['http:', 'https:'].includes(url.protocol)) {
-    return 'must hold one URL that begins with https:// or http://';
+    return 'must have one URL that begins with https:// or http://';
   }
   if (url.username === '' && url.password === '') return undefined;
-  return `must hold a URL without user and password; ${AUTHORIZATION_VARIABLE} takes their place`;
+  return `must have a URL without user and password; use ${AUTHORIZATION_VARIABLE} instead`;
 }
 
-/** What a process that serves clients needs: those log in for themselves. */
+/** The config without secrets, for processes that serve clients: clients log in themselves. */
 export function withoutSecrets(config: EffectiveConfig): EffectiveConfig {
   return {
     ...config,
@@ -139,7 +139,7 @@ export function* readText(file: string, what: string, where = ''): WithFiles<str
   }
 }
 
-/** Without the mark that some editors begin a file with. */
+/** The text without a byte order mark, which some editors write. */
 export function textOf(content: Buffer): string {
   return content.toString('utf8').replace(/^\uFEFF/, '');
 }
@@ -151,7 +151,7 @@ function* readSecret(file: string, what: string, where: string): WithFiles<strin
 }
 
 function twice(where: string, other: string): ConfigError {
-  return invalid(where, `is set beside ${other}; set only one of the two`);
+  return invalid(where, `is set together with ${other}; set only one of the two`);
 }
 
 function invalid(where: string, message: string): ConfigError {

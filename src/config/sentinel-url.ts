@@ -1,12 +1,12 @@
-// The URL of a primary that Sentinels know, for the tools that talk to the server itself:
-//   redis-sentinel://[user][:password]@host[:port][,host[:port]…]/name-of-the-primary[?db=N], rediss-sentinel:// by TLS.
-// Never puts any part of the URL into an error: it may hold a password.
+// Parses the URL of a primary behind Sentinels, for the tools that talk to the server directly:
+//   redis-sentinel://[user][:password]@host[:port][,host[:port]…]/name-of-the-primary[?db=N], rediss-sentinel:// with TLS.
+// Never puts any part of the URL into an error: it may contain a password.
 import { decode, parseUpstreamUrl, type UpstreamAddress, UpstreamUrlError } from './upstream-url.js';
 
 export interface SentinelAddress {
   readonly sentinels: readonly { readonly host: string; readonly port: number }[];
   readonly primary: string;
-  /** How one gets into the primary; host and port mean nothing. */
+  /** Credentials and TLS for the primary; host and port are unused. */
   readonly server: UpstreamAddress;
 }
 
@@ -22,7 +22,7 @@ export function parseSentinelUrl(text: string): SentinelAddress {
   const match = SHAPE.exec(text);
   if (match === null) {
     throw new UpstreamUrlError(
-      'must look like redis-sentinel://host:26379,host:26379/name-of-the-primary, with user:password@ in front of the hosts where the primary asks for them',
+      'must look like redis-sentinel://host:26379,host:26379/name-of-the-primary; if the primary needs a user and password, write user:password@ before the hosts',
     );
   }
   const [, secure, user, hosts, primary, db] = match;

@@ -1,4 +1,4 @@
-// The files that a config names for TLS, looked at before anything starts, so that `spillway check` finds what is wrong.
+// Checks the TLS files of a config before anything starts, so that `spillway check` finds problems with them.
 import { TlsFileError, type TlsFiles, tlsMaterial } from '../files/material.js';
 import type { WithFiles } from '../files/with-files.js';
 import type { EffectiveConfig } from './effective.js';

@@ -1,5 +1,5 @@
-// The quantities people write in the config: durations, sizes, percentages, and back again.
-// Owns their grammar only; bounds belong to the schema. Never guesses: a bare number where a unit is due is an error.
+// Parses and formats the quantities of the config: durations, sizes and percentages.
+// Owns only their grammar; the schema has the bounds. Never guesses: a duration without a unit is an error.
 // Invariant: parse(format(x)) === x for every x that parse can return.
 
 const MS_PER_UNIT = { d: 86_400_000, h: 3_600_000, m: 60_000, s: 1000, ms: 1 } as const;
@@ -18,12 +18,12 @@ const BYTES_PER_UNIT: Readonly<Record<string, number>> = {
   gb: 1024 ** 3,
 };
 
-/** Patterns for editors (JSON Schema); looser than the parsers, which have the last word. */
+/** Patterns for editors (JSON Schema). The parsers are stricter, and decide. */
 export const DURATION_PATTERN = '^([0-9]+(d|h|ms|m|s))+$';
 export const SIZE_PATTERN = '^[0-9]+([bB]|[kKmMgG][bB]?)?$';
 export const PERCENT_PATTERN = '^[0-9]{1,3}(\\.[0-9]{1,4})?%$';
 
-/** A text that is not the quantity it should be; the message reads as the end of "<field> …". */
+/** The text is not a valid quantity. The message is the end of "<field> …". */
 export class UnitError extends Error {
   override readonly name = 'UnitError';
 }
@@ -79,7 +79,7 @@ export function parseSize(value: string | number): number {
   return bytes;
 }
 
-/** Bytes → "64mb" where a binary unit divides it, else plain digits. */
+/** Bytes → "64mb" if a binary unit divides it, else digits. */
 export function formatSize(bytes: number): string {
   for (const unit of ['gb', 'mb', 'kb']) {
     if (bytes > 0 && bytes % BYTES_PER_UNIT[unit] === 0) return `${bytes / BYTES_PER_UNIT[unit]}${unit}`;
@@ -97,7 +97,7 @@ export function parsePercent(text: string): number {
   return percent / 100;
 }
 
-/** 0.8 → "80%". Ten digits restore the decimal that the division by 100 blurred. */
+/** 0.8 → "80%". Rounding to ten digits removes the error of the division by 100. */
 export function formatPercent(share: number): string {
   return `${Number((share * 100).toPrecision(10))}%`;
 }

@@ -1,11 +1,11 @@
-// The upstream's URL, taken apart and put together again:
+// Parses and formats the upstream's URL:
 //   redis://[user][:password]@host[:port][/db], rediss:// the same with TLS, unix://[user][:password]@/path[?db=N].
-// Never puts any part of the URL into an error: it may hold a password.
+// Never puts any part of the URL into an error: it may contain a password.
 
-/** User, password and db serve the monitor's own connection only; clients bring their own. */
+/** User, password and db are for the monitor's own connection only; clients log in themselves. */
 export interface UpstreamAddress {
   readonly secure: boolean;
-  /** Of a unix socket; then host is '' and port 0, and mean nothing. */
+  /** Path of a unix socket; host is then '' and port 0, and they are unused. */
   readonly path: string | undefined;
   /** Name or IP without brackets. */
   readonly host: string;
@@ -18,7 +18,7 @@ export interface UpstreamAddress {
 const DEFAULT_PORT = 6379;
 const REDACTED = '***';
 
-/** A text that is no usable upstream; the message reads as the end of "<field> …", and is free of secrets. */
+/** The text is not a valid URL of an upstream. The message is the end of "<field> …" and contains no secret. */
 export class UpstreamUrlError extends Error {
   override readonly name = 'UpstreamUrlError';
 }
@@ -32,13 +32,11 @@ export function parseUpstreamUrl(text: string): UpstreamAddress {
     throw new UpstreamUrlError('must look like redis://host:port or redis://user:password@host:port/db');
   }
   if (url.search !== '' || url.hash !== '') {
-    throw new UpstreamUrlError(
-      'must end after the host, port and db number: "?" and "#" mean nothing here (in a password write %3F and %23)',
-    );
+    throw new UpstreamUrlError('must not have a "?" or "#" (in a password write %3F and %23)');
   }
   const db = url.pathname.replace(/^\//, '');
   if (!/^[0-9]{0,5}$/.test(db))
-    throw new UpstreamUrlError('must have a db number behind the "/", or nothing');
+    throw new UpstreamUrlError('must have a database number after the "/", or nothing');
   return {
     secure: scheme === 'rediss',
     path: undefined,
@@ -50,7 +48,7 @@ export function parseUpstreamUrl(text: string): UpstreamAddress {
   };
 }
 
-/** The URL again, always with a port, and with *** for the password when there is one. */
+/** The URL, always with a port, and with *** for a password. */
 export function formatRedactedUrl({
   secure,
   path,
@@ -106,7 +104,7 @@ export function decode(part: string): string | undefined {
     return decodeURIComponent(part);
   } catch {
     throw new UpstreamUrlError(
-      'has a "%" in its user, password, path or name that is no percent-encoding; write it as %25',
+      'has a "%" in its user, password, path or name that is not part of a percent-encoding; write it as %25',
     );
   }
 }

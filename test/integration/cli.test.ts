@@ -118,7 +118,7 @@ t.test('check and run refuse a bad config alike: exit 78, every problem with its
     t.equal(code, 78);
     t.equal(stdout, '');
     t.match(stderr, `spillway: ${file}: 2 problems\n`);
-    t.match(stderr, /^ {2}rules\[0\]: must say what becomes of its keys/m);
+    t.match(stderr, /^ {2}rules\[0\]: must have a "ttl"/m);
     t.match(stderr, /^ {2}mdoe: is not a setting here/m);
   }
   const json = await cli(['check', '--json', '--config', file]);

@@ -1,24 +1,24 @@
-// What the API says of connections and clients: field names are an API. Owns shapes only.
+// The snapshots of connections and clients. Field names are an API. Types only.
 import type { PinReason } from '../../core/commands/spec.js';
 
 /** GET /api/connections. */
 export interface ConnectionSnapshot {
-  /** The data port is open: it is closed while the server refuses connections. */
+  /** Whether the data port is open. It is closed while the server refuses connections. */
   listening: boolean;
-  /** Connected now, connected ever, and turned away because of the limit. */
+  /** Clients connected now, clients that have connected, and clients refused because of the limit. */
   clients: number;
   clientsTotal: number;
   clientsRejected: number;
-  /** So many are served at most: limits.maxClients, or as many as open files and memory allow. */
+  /** The most clients at a time: limits.maxClients, or fewer if open files or memory do not allow more. */
   clientsLimit: number;
   clientsTimedOut: number;
-  /** Closed, since more waited for them than may (command pooling). */
+  /** Clients closed because too many bytes waited for them (command pooling). */
   clientsTooSlow: number;
-  /** Ended by a fault of Spillway's own, which the log tells. */
+  /** Clients closed because of a fault of Spillway itself, which the log reports. */
   clientsFailed: number;
-  /** TLS handshakes of clients that were begun and failed. */
+  /** TLS handshakes of clients that failed. */
   handshakesFailed: number;
-  /** Connections that were to begin with a PROXY header and did not. */
+  /** Connections without the PROXY header that their source must send. */
   proxyHeadersRefused: number;
   /** Upstream connections that could not be made or were lost. */
   upstreamFailures: number;
@@ -27,24 +27,24 @@ export interface ConnectionSnapshot {
   bytesToUpstream: number;
   bytesFromUpstream: number;
   commands: number;
-  /** Sessions that became a plain pipe (MONITOR, SYNC, broken protocol). */
+  /** Sessions that became pipes (MONITOR, SYNC, invalid protocol). */
   rawSessions: number;
-  /** Times that reading one side was paused for the other. */
+  /** Times that a client's next command had to wait for a reply. */
   stalls: number;
-  /** The server has no command for follow-ups: none are sent. */
+  /** The server has no command for follow-ups, so Spillway sends none. */
   followUpsUnsupported: boolean;
-  /** Keys for which no rule was found in bounded time: long ones, with many globs that hold no literal text. */
+  /** Keys that counted as matched by no rule, because comparing a long key with many globs without literal text took too long. */
   keysGivenUp: number;
-  /** Clients that are not being read from now. */
+  /** Clients that Spillway does not read now. */
   pausedClients: number;
-  /** In memory now: replies that clients have not taken, commands that the server has not, commands that may not go yet. */
+  /** Bytes in memory: replies that clients have not read, commands that the server has not read, commands that must wait. */
   heldReplyBytes: number;
   heldCommandBytes: number;
   stalledCommandBytes: number;
-  /** Memory for what waits to be sent: in use, and kept for the next use. */
+  /** Memory of buffers: in use, and kept for reuse. */
   slabLentBytes: number;
   slabPooledBytes: number;
-  /** null: clients use no TLS, or the server none. */
+  /** null: no TLS on that side. */
   tls: TlsSnapshot | null;
   upstreamTls: TlsSnapshot | null;
   /** null: each client has its own upstream connection (session pooling). */
@@ -53,43 +53,43 @@ export interface ConnectionSnapshot {
 
 /** The certificate of one side, and its files. */
 export interface TlsSnapshot {
-  /** When the certificate ends, milliseconds since 1970; null: there is none. */
+  /** When the certificate expires, milliseconds since 1970; null: there is none. */
   certificateExpiresAt: number | null;
   /** Times that the files were renewed. */
   renewals: number;
-  /** Why the files as they are now cannot be used, and the old ones stay; null: they are in use. */
+  /** Why the present files are unusable, so that the old ones stay in use; null: the present files are in use. */
   problem: string | null;
 }
 
 /** Command pooling. */
 export interface PoolSnapshot {
-  /** Shared connections that stand now, that ever did, and how many of these were lost. */
+  /** Shared connections now, since the start, and lost since the start. */
   sharedConnections: number;
   sharedConnectionsTotal: number;
   sharedConnectionsLost: number;
-  /** Of those lost: given up, since the server was silent on them and answered on others. */
+  /** Lost connections that Spillway gave up because the server was silent on them and answered on others. */
   sharedConnectionsSilent: number;
-  /** Connections of clients' own that are kept for a while, in case they are needed again. */
+  /** Own connections that their clients do not need now and that Spillway keeps for a while. */
   parkedConnections: number;
-  /** Clients that are on shared connections, that have one of their own, and that wait for a shared one. */
+  /** Clients on shared connections, on their own connections, and waiting for a shared one. */
   clientsSharing: number;
   clientsPinned: number;
   clientsWaiting: number;
-  /** Times a client got a connection of its own, by what for. */
+  /** Times that a client got a connection of its own, by reason. */
   pins: Record<PinReason, number>;
-  /** Commands answered with an error, since their shared connection was lost. */
+  /** Commands that failed because their shared connection was lost. */
   commandsLost: number;
-  /** Times a client waited since it had too many commands on a shared connection. */
+  /** Times that a client waited because it had too many commands on a shared connection. */
   windowStalls: number;
-  /** Times an unending pipeline was stopped, so that it could leave its own connection. */
+  /** Times that Spillway stopped an endless pipeline so that its client could leave its own connection. */
   strayStalls: number;
 }
 
-/** One client by what it has sent. */
+/** A client, and the bytes that it has sent. */
 export interface ClientSnapshot {
   /** host:port, or "unix". */
   readonly address: string;
-  /** What it calls itself, where that is known: with command pooling. */
+  /** The name that the client has set (CLIENT SETNAME, HELLO … SETNAME); '': none. */
   readonly name: string;
   readonly bytes: number;
 }

@@ -1,6 +1,6 @@
-// Where the metrics' values come from: one snapshot of each source, taken for the scrape, and readers that pick a value
-// of it for each line. Owns the labels and what bounds them; no name and no help text. It keeps nothing.
-// Invariant: labels are bounded by the config (rules, workers) or fixed; no key and no client is a label.
+// The readers of the metrics: each picks the values of one metric from the snapshots of a scrape. Owns the labels and their
+// bounds, not the names and help texts. It keeps nothing.
+// Invariant: the config bounds the labels (rules, workers), or they are fixed; no key and no client is a label.
 
 import type { ConfigSnapshot } from '../../config/reload-outcome.js';
 import { PIN_REASONS } from '../../core/commands/spec.js';
@@ -15,9 +15,9 @@ import type { LatencySnapshot } from '../../observe/stats/latency.js';
 import type { RuleStats, StatsSnapshot } from '../../observe/stats/snapshot.js';
 import type { Sample } from './snapshot-metric.js';
 
-/** What one scrape reads: all of the same moment. */
+/** The snapshots of one scrape, all of the same moment. */
 export interface Scrape {
-  /** Of Spillway. */
+  /** The version of Spillway. */
   version: string;
   stats: StatsSnapshot;
   memory: MemorySnapshot;
@@ -29,31 +29,31 @@ export interface Scrape {
   sweep: SweepSnapshot;
 }
 
-/** Each label, and which values it can have. */
+/** The labels and their values. */
 export const LABELS = {
-  rule: 'the rules of the config, a thousand at most, and `unregistered` for what none of them matches',
+  rule: 'the rules of the config (10,000 at most), and `unregistered` for keys that no rule matches',
   priority: PRIORITY_NAMES.join(', '),
-  result: 'of follow-ups: set, unchanged, denied, failed; of alerts: delivered, failed',
+  result: 'for follow-ups: set, unchanged, denied, failed; for alerts: delivered, failed',
   direction: 'from_clients, to_clients, to_upstream, from_upstream',
   side: 'clients, upstream',
   way: 'request (client to server), reply (server to client)',
-  what: 'replies (that clients have not taken), commands (that the server has not), stalled (commands that may not go yet)',
+  what: 'replies (that clients have not read), commands (that the server has not read), stalled (commands that must wait)',
   state: 'configured, running, silent',
-  worker: 'numbers from 1 to `workers`: who takes the place of another has its number',
+  worker: 'numbers from 1 to `workers`; a new worker has the number of the one that it replaces',
   on: 'shared, own, waiting',
   reason: PIN_REASONS.join(', '),
-  version: 'that of Spillway',
-  node: 'that of Node',
-  le: 'the bounds of the buckets, in seconds, the same for all proxies',
+  version: 'the version of Spillway',
+  node: 'the version of Node',
+  le: 'the upper bounds of the buckets, in seconds; the same for all proxies',
 } as const;
 
 export type Label = keyof typeof LABELS;
 
-/** How a metric gets its lines: none while its value is not known. */
+/** Reads the lines of a metric; none while its value is unknown. */
 export interface Reader {
-  /** Labels that every line has. */
+  /** The labels of every line. */
   readonly labels: readonly Label[];
-  /** `name`: of the metric, in full. */
+  /** `name`: the full name of the metric. */
   read(scrape: Scrape, name: string): Sample[];
 }
 
@@ -79,7 +79,7 @@ export function one(value: (scrape: Scrape) => number | null): Reader {
   };
 }
 
-/** One of TLS; a side without it has no line. */
+/** A metric about TLS. A side without TLS has no line. */
 export function perSide(value: (tls: TlsSnapshot) => number | null): Reader {
   return {
     labels: ['side'],
@@ -92,7 +92,7 @@ export function perSide(value: (tls: TlsSnapshot) => number | null): Reader {
   };
 }
 
-/** One of command pooling; it has no line where connections are not shared. */
+/** A metric about command pooling. With session pooling it has no line. */
 export function pool(value: (pool: PoolSnapshot) => number): Reader {
   return one(({ connections }) => (connections.pool === null ? null : value(connections.pool)));
 }
@@ -184,12 +184,12 @@ function histogram(
   ];
 }
 
-/** No line where there is no webhook. */
+/** Without a webhook there is no line. */
 export const alerts = byLabel('result', ({ alerts: { webhook, delivered, failed } }) =>
   webhook ? { delivered, failed } : {},
 );
 
-/** No line where the config asks for no sweep. */
+/** Without `sweep.every` there is no line. */
 export function sweep(value: (sweep: SweepSnapshot) => number | null): Reader {
   return one(({ sweep }) => (sweep.on ? value(sweep) : null));
 }
@@ -200,7 +200,7 @@ export const heldBytes = byLabel('what', ({ connections }) => ({
   stalled: connections.stalledCommandBytes,
 }));
 
-/** Always 1: it is there for its labels. */
+/** Always 1; its labels matter. */
 export const buildInfo: Reader = {
   labels: ['version', 'node'],
   read: ({ version }) => [{ value: 1, labels: { version, node: process.version } }],

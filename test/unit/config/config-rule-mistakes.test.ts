@@ -14,7 +14,7 @@ function mistakes(...rules: Record<string, unknown>[]): string[] {
 }
 
 t.test('a rule that is never reached', async (t) => {
-  const never = /"r1" is never reached, since "r0" matches its keys first/;
+  const never = /no key reaches "r1", because "r0" matches all of its keys first/;
   for (const [first, second] of [
     ['*', 'session:*'],
     ['user:*', 'user:1:*'],
@@ -37,14 +37,14 @@ t.test('patterns that are no globs, or match one key', async (t) => {
   t.same(mistakes({ match: 'cache.*' }, { match: 'app.*.session.*' }), [], 'dots are as good as colons');
   t.match(mistakes({ match: '.*cache' }), [/looks like a regular expression/]);
   t.match(mistakes({ match: 'cache:' }), [
-    /the one key "cache:": for all keys that begin so, write "cache:\*"/,
+    /only the key "cache:": for all keys that begin with it, write "cache:\*"/,
   ]);
   t.match(mistakes({ match: 'bull:*', applyTo: 'all' }), [/jobs are lost/]);
 });
 
 t.test('too many without literal text, and too many warnings', async (t) => {
   const bare = Array.from({ length: 101 }, (_, i) => ({ match: `?${'?'.repeat(i)}[a-c]*` }));
-  t.match(mistakes(...bare), [/101 patterns hold no literal text/]);
+  t.match(mistakes(...bare), [/101 patterns have no literal text/]);
   const wrong = Array.from({ length: 30 }, (_, i) => ({ match: `k${i}:` }));
   t.equal(mistakes(...wrong).length, 21);
 });

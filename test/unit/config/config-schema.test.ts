@@ -73,7 +73,7 @@ t.test('one problem each, at its place', async (t) => {
   const cases: [unknown, RegExp][] = [
     [[], /^: must be an object$/],
     [null, /^: must be an object$/],
-    [{ lisen: ':1' }, /^lisen: is not a setting here; known are \$schema, listen, /],
+    [{ lisen: ':1' }, /^lisen: is not a setting here; the settings here are \$schema, listen, /],
     [JSON.parse('{ "__proto__": {} }'), /^__proto__: is not a setting here/],
     [{ 'a b': 1 }, /^\["a b"\]: is not a setting here/],
     [{ listen: 6380 }, /^listen: must be host:port in quotes/],
@@ -82,7 +82,7 @@ t.test('one problem each, at its place', async (t) => {
     [{ upstream: 'redis://h' }, /^upstream: must be an object$/],
     [
       { upstream: { uri: 'x' } },
-      /^upstream\.uri: is not a setting here; known are url, tls, pool, sharedConnections, shareCommands, connectTimeout, responseTimeout$/,
+      /^upstream\.uri: is not a setting here; the settings here are url, tls, pool, sharedConnections, shareCommands, connectTimeout, responseTimeout$/,
     ],
     [{ upstream: { url: 5 } }, /^upstream\.url: must be a URL in quotes/],
     [{ upstream: { url: 'http://h' } }, /^upstream\.url: must start with redis:\/\/, rediss:\/\//],
@@ -187,7 +187,7 @@ t.test('one problem each, at its place', async (t) => {
     [rules({ ...rule, mode: 'off' }), /^rules\[0\]\.mode: must be "enforce" or "observe"$/],
     [
       rules(rule, { ...rule, name: 'b', tll: '1h' }),
-      /^rules\[1\]\.tll: is not a setting here; known are name, match, ttl, /,
+      /^rules\[1\]\.tll: is not a setting here; the settings here are name, match, ttl, /,
     ],
     [memory({ pollInterval: '9ms' }), /^memory\.pollInterval: must be from 10ms to 1m$/],
     [memory({ staleAfter: '500ms' }), /^memory\.staleAfter: must be longer than pollInterval/],
@@ -210,12 +210,15 @@ t.test('one problem each, at its place', async (t) => {
     ],
     [
       memory({ shed: { urgent: 'never' } }),
-      /^memory\.shed\.urgent: is not a setting here; known are low, normal, high, critical$/,
+      /^memory\.shed\.urgent: is not a setting here; the settings here are low, normal, high, critical$/,
     ],
     [{ admin: { listen: true } }, /^admin\.listen: must be host:port in quotes.*or false/],
     [{ admin: { listen: 'x' } }, /^admin\.listen: must be host:port/],
     [{ admin: { tokenFile: '' } }, /^admin\.tokenFile: must be the path of a file/],
-    [{ admin: { token: 'x' } }, /^admin\.token: is not a setting here; known are listen, tokenFile/],
+    [
+      { admin: { token: 'x' } },
+      /^admin\.token: is not a setting here; the settings here are listen, tokenFile/,
+    ],
     [{ limits: { maxClients: 0 } }, /^limits\.maxClients: must be a whole number from 1 to 1000000$/],
     [{ limits: { maxClients: '5' } }, /^limits\.maxClients: must be a whole number/],
     [{ limits: { lookahead: '1023' } }, /^limits\.lookahead: must be from 1kb to 512mb$/],
