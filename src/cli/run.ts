@@ -1,6 +1,6 @@
 // `spillway`: loads the configuration, starts the proxy, reloads it on SIGHUP, and ends it gracefully on other signals.
-// Owns the process: signals, exit, the root logger. Knows nothing of what the proxy does.
-// Invariant: signal handlers stand before anything starts, since as PID 1 a process without them ignores SIGTERM.
+// Owns the process: signals, exit, the root logger. Knows nothing about what the proxy does.
+// Invariant: signal handlers are set before anything starts, because as PID 1 a process without them ignores SIGTERM.
 import closeWithGrace from 'close-with-grace';
 import { formatListenAddress } from '../config/address.js';
 import { describeConfig } from '../config/describe.js';
@@ -11,7 +11,7 @@ import { LogOutput, logTo, STUCK_AFTER_MS } from '../runtime/log/log-output.js';
 import { type SpillwayProxy, startProxy } from '../runtime/proxy.js';
 import { complain, ExitCode } from './exit.js';
 
-/** What the drain may run over before the process ends regardless: sockets still have to be closed. */
+/** How long after the drain timeout the process may still run, to close its sockets. */
 const DRAIN_MARGIN_MS = 2000;
 const STDOUT = 1;
 
@@ -64,7 +64,7 @@ export async function run(sources: ConfigSources, version: string): Promise<Exit
     { version, listen, admin, config: file, rules: config.rules.length, mode: config.mode },
     'listening',
   );
-  // One that came while it started.
+  // A SIGHUP came during the start.
   if (early) void proxy.reload('SIGHUP');
   return undefined;
 }
@@ -80,21 +80,22 @@ function load(sources: ConfigSources): LoadedConfig | undefined {
 }
 
 const REASONS: Readonly<Record<string, string>> = {
-  EADDRINUSE: 'the port is in use; stop what holds it, or choose another',
-  EACCES: 'permission denied; ports below 1024 need a privilege, choose a higher one',
+  EADDRINUSE: 'the port is in use; stop the process that uses it, or choose another port',
+  EACCES: 'permission denied; a port below 1024 needs a privilege, choose a higher one',
   EADDRNOTAVAIL: 'this machine has no such address; choose one that it has',
   ENOTFOUND: 'this host name has no address; check its spelling',
 };
 
-/** With unix sockets. */
+/** For unix sockets. */
 const UNIX_REASONS: Readonly<Record<string, string>> = {
-  EADDRINUSE: 'a running process listens there, or it is no socket; stop that process, or move the file away',
-  // Of both Node says the same.
+  EADDRINUSE:
+    'another process listens there, or the file is not a socket; stop that process, or remove the file',
+  // Node reports both cases with this code.
   EACCES:
-    'there is no such folder, or the user that Spillway runs as may not write to it; make it, or change its mode',
+    'the folder does not exist, or the user that Spillway runs as may not write to it; create it, or change its mode',
 };
 
-/** One line: what failed, why, and the flag that changes it. */
+/** One line that says what failed, why, and which flag changes it. */
 function explain(error: unknown, config: EffectiveConfig): string {
   if (!(error instanceof Error)) return `could not start: ${String(error)}`;
   const { code, syscall, port } = error as NodeJS.ErrnoException & { port?: number };
@@ -108,5 +109,5 @@ function explain(error: unknown, config: EffectiveConfig): string {
   const admin = config.admin.listen;
   const ofAdmin = admin !== false && port === admin.port && port !== config.listen.port;
   const address = ofAdmin ? admin : config.listen;
-  return `cannot listen on ${formatListenAddress(address)}: ${reason} with ${ofAdmin ? '--admin' : '--listen'}`;
+  return `cannot listen on ${formatListenAddress(address)}: ${reason} (${ofAdmin ? '--admin' : '--listen'})`;
 }

@@ -41,16 +41,16 @@ export function judgeApplicability(
   });
   if (options.shedWhen === 'never') return verdict(false, 'off: memory.shedWhen is "never"');
   if (keyspace?.replica)
-    return verdict(false, 'off: the upstream is a replica and leaves memory to its master');
+    return verdict(false, 'off: the server is a replica, which leaves its memory to its primary');
   if (limitBytes === 0)
     return verdict(false, 'off: the server has no maxmemory and the config no memory.limit');
   if (options.shedWhen === 'always') return verdict(true, 'on: memory.shedWhen is "always"');
   if (maxmemoryBytes === 0) return verdict(true, 'on: memory.limit is set and the server has no maxmemory');
   if (refusesAtLimit && !evictingNothing)
-    return verdict(true, `on: ${policy || 'no policy'} refuses writes at maxmemory`);
-  if (evictingNothing) return verdict(true, `on: ${policy} has hardly any key with a TTL to evict`);
+    return verdict(true, `on: with ${policy || 'no policy'} Redis refuses writes at maxmemory`);
+  if (evictingNothing) return verdict(true, `on: with ${policy} Redis has hardly any key to evict`);
   if (oomSeen) return verdict(true, `on: Redis answers OOM although ${policy} should evict`);
-  return verdict(false, `off: ${policy} evicts at maxmemory and keeps taking writes`);
+  return verdict(false, `off: with ${policy} Redis evicts at maxmemory and accepts writes`);
 }
 
 function hasFewExpiring(keyspace: KeyspaceReading | undefined): boolean {

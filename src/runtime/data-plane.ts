@@ -132,7 +132,9 @@ export class DataPlane {
       },
       onUpstreamGone: events.upstreamFailed,
       onSilent: () =>
-        this.log.warn('the server was silent on a shared connection and answered on another one: gave it up'),
+        this.log.warn(
+          'gave up a shared connection, because the server was silent on it and answered on another one',
+        ),
       onAdded: (way, milliseconds) => {
         const { requests, replies } = this.stats.ownTimes;
         (way === Way.REQUEST ? requests : replies).record(milliseconds);
@@ -205,7 +207,10 @@ export class DataPlane {
     this.turnedAwayLoggedAt = now;
     // OpenSSL's message is long and says the same.
     const { reason = error.message } = error as Error & { reason?: string };
-    this.log.warn({ source, err: reason }, 'a client was turned away before it could send a command');
+    this.log.warn(
+      { source, err: reason },
+      'refused a client: its TLS handshake failed, or it sent no PROXY header',
+    );
   }
 
   private logFault(client: string, fault: unknown): void {
@@ -219,6 +224,6 @@ export class DataPlane {
     const now = performance.now();
     if (now - this.failureLoggedAt < FAILURE_LOG_MS) return;
     this.failureLoggedAt = now;
-    this.log.error({ err: error.message }, 'upstream cannot be reached: client reset');
+    this.log.error({ err: error.message }, 'cannot reach the server, so Spillway reset a client');
   }
 }

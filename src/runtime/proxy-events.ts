@@ -1,4 +1,4 @@
-// What happens to the proxy as a whole, in sentences: for the log, and for the events that the API shows.
+// Words what happens to the whole proxy, for the log and for the events of the API.
 import type { Logger } from 'pino';
 import type { EffectiveConfig } from '../config/effective.js';
 import { PRIORITY_NAMES } from '../core/policy/rule.js';
@@ -26,29 +26,31 @@ export class ProxyEvents {
   }
 
   monitorLost(): void {
-    this.events.record('upstream', 'the connection that memory is read by was lost');
+    this.events.record('upstream', 'the connection of the memory monitor was lost');
   }
 
   refusing(refusing: boolean): void {
     if (refusing) {
-      this.log.error('upstream refuses connections: so does the data port, until it is back');
-      this.events.record('upstream', 'the upstream refuses connections, and so does the data port');
+      this.log.error(
+        'the server refuses connections, so Spillway closes its data port until it accepts them',
+      );
+      this.events.record('upstream', 'the server refuses connections, so the data port is closed');
     } else {
-      this.log.info('upstream accepts connections again, and so does the data port');
-      this.events.record('upstream', 'the upstream accepts connections again, and so does the data port');
+      this.log.info('the server accepts connections again, so Spillway opens its data port');
+      this.events.record('upstream', 'the server accepts connections again, so the data port is open');
     }
   }
 
   acceptFailed({ message }: Error): void {
-    this.log.error({ err: message }, 'a client could not be accepted');
+    this.log.error({ err: message }, 'could not accept a client');
   }
 
   reopenFailed({ message }: Error): void {
-    this.log.error({ err: message }, 'the data port cannot be opened again yet: tried on');
+    this.log.error({ err: message }, 'could not open the data port again; Spillway keeps trying');
   }
 
   questionFailed(error: unknown): void {
-    this.log.warn({ err: error }, 'a question of a client could not be answered');
+    this.log.warn({ err: error }, 'could not answer a PROXY command of a client');
   }
 
   closing(): void {
@@ -56,10 +58,10 @@ export class ProxyEvents {
   }
 
   cut(connections: number): void {
-    if (connections > 0) this.log.warn({ connections }, 'connections ended before they were idle');
+    if (connections > 0) this.log.warn({ connections }, 'closed connections on which replies were still due');
   }
 
-  /** As Redis does where its maxclients cannot be had. */
+  /** Warns, as Redis does, if the process cannot have as many clients as configured. */
   capacity({ limits: { maxClients } }: EffectiveConfig, { clients, by }: Capacity): void {
     if (clients >= maxClients) return;
     this.log.warn(
@@ -70,24 +72,24 @@ export class ProxyEvents {
 }
 
 const CAPACITY: Readonly<Record<Capacity['by'], string>> = {
-  'open files': 'the process may open no more files: raise that limit (ulimit -n, LimitNOFILE)',
-  heap: "node's heap has no room for more: give the container more memory, or set NODE_OPTIONS=--max-old-space-size=MiB",
-  memory: 'the container has no memory for more: give it more',
+  'open files': 'the process may not open more files; raise the limit of open files (ulimit -n, LimitNOFILE)',
+  heap: "node's heap has no room for more; give the container more memory, or set NODE_OPTIONS=--max-old-space-size=MiB",
+  memory: 'the container has no memory for more; give it more memory',
 };
 
 function logServer(log: Logger, server: ServerFacts): void {
   const { version, commands } = server;
-  log.info({ version, commands: commands.length }, 'upstream recognised');
+  log.info({ version, commands: commands.length }, 'connected to the server and read its command table');
   const { followUps, followUp } = followUpFormOf(server);
   if (!followUps) {
     log.warn(
       { version },
-      `the upstream has no ${followUp === EXPIRE_NX ? 'PEXPIRE' : 'PEXPIRE … NX (7.0) and no EVAL'}: SETNX, MSET, GETSET, SET KEEPTTL and applyTo "all" give no TTL`,
+      `the server has no ${followUp === EXPIRE_NX ? 'PEXPIRE' : 'PEXPIRE … NX (Redis 7.0) and no EVAL'}, so Spillway adds no TTL to SETNX, MSET, GETSET, SET KEEPTTL and the writes of applyTo "all"`,
     );
   } else if (followUp !== EXPIRE_NX) {
     log.info(
       { version },
-      'the upstream has no PEXPIRE … NX (7.0): a script sets the TTLs of SETNX, MSET, GETSET, SET KEEPTTL and applyTo "all"; clients need the right to run EVAL, PTTL and PEXPIRE',
+      'the server has no PEXPIRE … NX (Redis 7.0), so a script sets the TTLs of SETNX, MSET, GETSET, SET KEEPTTL and the writes of applyTo "all"; clients need the right to EVAL, PTTL and PEXPIRE',
     );
   }
 }
@@ -95,11 +97,13 @@ function logServer(log: Logger, server: ServerFacts): void {
 function logLevelChange(log: Logger, { priority, from, to, pressure, cause, reading }: LevelChange): void {
   const percent = `${(pressure * 100).toFixed(1)}%`;
   const fields = { priority: PRIORITY_NAMES[priority], from, to, pressure: percent, cause, reading };
-  if (to === 'open') log.info(fields, 'shedding ended');
+  if (to === 'open') log.info(fields, 'Spillway admits all writes of this priority again');
   else
     log.warn(
       fields,
-      to === 'full' ? 'shedding all writes of this priority' : 'shedding a share of this priority',
+      to === 'full'
+        ? 'Spillway refuses all growing writes of this priority'
+        : 'Spillway refuses growing writes to a share of the keys of this priority',
     );
 }
 

@@ -128,7 +128,7 @@ export class Reloader {
     const rules = this.slots.assign(loaded.rules);
     if (rules === undefined) {
       const message =
-        'have had too many different names since the start: restart, and those that are gone are forgotten';
+        'have had too many different names since the start; restart Spillway, which forgets the names of removed rules';
       throw new ConfigError('CONFIG_INVALID', this.source.file ?? 'configuration', [
         { where: 'rules', message },
       ]);
@@ -154,7 +154,7 @@ export class Reloader {
 
   private failed(cause: ReloadCause, error: unknown): ReloadOutcome {
     if (!(error instanceof ConfigError))
-      this.log.error({ err: error }, 'a reload failed for no known reason');
+      this.log.error({ err: error }, 'a reload failed because of a fault in Spillway; please report it');
     const { code, source, problems } =
       error instanceof ConfigError
         ? error
@@ -170,10 +170,13 @@ export class Reloader {
     const texts = failure.problems.map(({ where, message }) =>
       where === '' ? message : `${where}: ${message}`,
     );
-    this.log.error({ cause, source, problems: texts }, 'configuration not reloaded: the old one stays');
+    this.log.error(
+      { cause, source, problems: texts },
+      'configuration not reloaded: the old one stays in effect',
+    );
     this.events.record(
       'config',
-      `not reloaded (${cause}), the old one stays: ${source}: ${texts.join('; ')}`,
+      `not reloaded (${cause}), the old one stays in effect: ${source}: ${texts.join('; ')}`,
     );
     return { ok: false, ...failure };
   }
@@ -204,4 +207,4 @@ export class Reloader {
 }
 
 const CLOSING = { where: '', message: 'the proxy is closing' };
-const UNKNOWN_PROBLEM = { where: '', message: 'it could not be taken over; the log says why' };
+const UNKNOWN_PROBLEM = { where: '', message: 'Spillway failed to apply it; the log says why' };

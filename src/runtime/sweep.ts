@@ -19,12 +19,12 @@ export function startSweep(
     onDone(db, given, seconds) {
       log.info(
         { db, given, seconds: Number(seconds.toFixed(3)) },
-        'swept: keys without a TTL have got theirs',
+        'a sweep has given TTLs to the keys of a database that had none',
       );
-      events.record('sweep', `database ${db} was swept: ${given} keys have got a TTL`);
+      events.record('sweep', `database ${db} was swept: ${given} keys got a TTL`);
     },
     onFailed(problem) {
-      log.warn({ err: problem }, 'a sweep failed: it is tried again');
+      log.warn({ err: problem }, 'a sweep failed; Spillway tries it again within two minutes');
       events.record('sweep', `a sweep failed: ${problem}`);
     },
   });

@@ -41,9 +41,12 @@ function logged(log: Logger, side: 'clients' | 'upstream'): RenewalEvents {
   return {
     renewed: ({ expiresAt }) => {
       const expires = expiresAt === undefined ? undefined : new Date(expiresAt).toISOString();
-      log.info({ side, expires }, 'TLS files renewed: new connections use them');
+      log.info({ side, expires }, 'TLS files were renewed; new connections use them');
     },
     kept: (error) =>
-      log.error({ side, err: error.message }, 'TLS files have changed and cannot be used: the old ones stay'),
+      log.error(
+        { side, err: error.message },
+        'the changed TLS files cannot be used: the old ones stay in use until they are fixed',
+      ),
   };
 }

@@ -138,13 +138,13 @@ t.test('a port in use: one line that says which flag changes it, and exit 1', as
   t.match(client, { code: 1, stdout: '' });
   t.equal(
     client.stderr,
-    `spillway: cannot listen on ${busy}: the port is in use; stop what holds it, or choose another with --listen\n`,
+    `spillway: cannot listen on ${busy}: the port is in use; stop the process that uses it, or choose another port (--listen)\n`,
   );
   const admin = await cli(['--listen', '127.0.0.1:0', '--admin', busy, '--log-level', 'silent']);
   t.match(admin, { code: 1, stdout: '' });
   t.equal(
     admin.stderr,
-    `spillway: cannot listen on ${busy}: the port is in use; stop what holds it, or choose another with --admin\n`,
+    `spillway: cannot listen on ${busy}: the port is in use; stop the process that uses it, or choose another port (--admin)\n`,
   );
 });
 

@@ -55,7 +55,7 @@ for (const { workers, pool, secure } of MODES) {
     );
     t.match(
       proxy.log(),
-      `limits.maxClients is lowered to ${clientsLimit}: the process may open no more files`,
+      `limits.maxClients is lowered to ${clientsLimit}: the process may not open more files`,
     );
 
     const served: RawClient[] = [];

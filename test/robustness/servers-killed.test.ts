@@ -62,7 +62,7 @@ t.test('the data port is taken while the server is away', async (t) => {
   const other = net.createServer().listen(proxy.port, '127.0.0.1');
   await once(other, 'listening');
   await redis.restart();
-  await until(() => lines.some((line) => line.includes('cannot be opened again')));
+  await until(() => lines.some((line) => line.includes('could not open the data port again')));
   other.close();
   await firstAnswer(proxy.port);
 });

@@ -130,13 +130,13 @@ export class Alerts {
   private succeeded(to: AlertSituation): void {
     this.receiverKnows = to;
     this.backOff.reset();
-    if (this.problem !== null) this.parts.log.info('alerts arrive again');
+    if (this.problem !== null) this.parts.log.info('alerts are delivered again');
     this.problem = null;
   }
 
   private tryAgain(problem: string): void {
     if (this.problem === null)
-      this.parts.log.error({ err: problem }, 'an alert could not be delivered: tried on');
+      this.parts.log.error({ err: problem }, 'an alert could not be delivered; Spillway keeps trying');
     this.problem = problem;
     if (this.ending.signal.aborted) return;
     this.retry = setTimeout(

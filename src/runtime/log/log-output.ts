@@ -178,9 +178,10 @@ function whyLost(code: string | undefined): string {
 /** A logger that writes to `output`, Node's own warnings included: those would go to standard error, and wait for it. */
 export function logTo(output: LogOutput, level: string, base: object | null = null): Logger {
   const log = pino({ level, base }, output);
-  output.onRecovered = (lines, why) => log.warn({ lines, why }, 'the log is written again: lines were lost');
+  output.onRecovered = (lines, why) =>
+    log.warn({ lines, why }, 'the log can be written again; some lines were lost');
   process.removeAllListeners('warning');
-  process.on('warning', (warning) => log.warn({ err: warning }, 'Node warns'));
+  process.on('warning', (warning) => log.warn({ err: warning }, 'a warning from Node'));
   return log;
 }
 

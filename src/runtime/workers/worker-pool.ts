@@ -254,7 +254,7 @@ export class WorkerPool implements Service {
     if (this.pressure !== undefined) this.tellPressure(worker, this.pressure);
     if (this.server !== undefined) worker.post({ type: 'server', server: this.server });
     if (this.serverClock.known) worker.post({ type: 'serverTime', epochMs: this.serverClock.now() });
-    if (this.restarts > 0) this.log.info({ worker: worker.number }, 'worker replaced');
+    if (this.restarts > 0) this.log.info({ worker: worker.number }, 'the new worker serves clients');
     this.onChange();
     this.handOver();
   }
@@ -269,7 +269,7 @@ export class WorkerPool implements Service {
     if (!this.closing) {
       this.log.error(
         { worker: number, how, clients },
-        'worker ended: its clients are reset, another one starts',
+        'a worker ended: its clients have lost their connections, and a new worker starts',
       );
       this.restarts++;
       this.replace(number, performance.now() - startedAt);

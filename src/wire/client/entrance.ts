@@ -82,7 +82,7 @@ export class Entrance {
     const incoming: Incoming = {
       raw,
       source: sourceOf(raw),
-      timer: setTimeout(() => this.turnAway(incoming, new Error('not done within the time limit')), ENTER_MS),
+      timer: setTimeout(() => this.turnAway(incoming, new Error('the client took too long')), ENTER_MS),
       tls: false,
     };
     this.incoming.add(incoming);
