@@ -228,7 +228,7 @@ t.test('a bad value is blamed on where it came from', async (t) => {
   t.match(blamed({ flags: { listen: 'x' } }), [/^--listen: must be host:port/]);
   t.match(blamed({ env: { SPILLWAY_UPSTREAM: 'x' } }), [/^SPILLWAY_UPSTREAM: must start with redis:/]);
   t.match(blamed({ flags: { admin: '0.0.0.0:1' } }), [
-    /^--admin: reaches beyond this machine.*SPILLWAY_ADMIN_TOKEN/,
+    /^--admin: can be reached from other machines.*SPILLWAY_ADMIN_TOKEN/,
   ]);
   t.match(blamed({ env: { SPILLWAY_LOG_LEVEL: 'x' }, flags: { listen: 'y' } }), [
     /^--listen: /,
@@ -316,7 +316,7 @@ t.test("the admin server's token comes by variable or file, and goes nowhere", a
   ]);
   t.match(problem({ SPILLWAY_ADMIN_TOKEN: 'hunter2' }), [/^SPILLWAY_ADMIN_TOKEN: must have 16 to 512/]);
   t.match(problem({ SPILLWAY_ADMIN_TOKEN: 'hunter2 hunter2 hunter2' }), [/openssl rand/]);
-  t.match(problem({ SPILLWAY_ADMIN_TOKEN_FILE: `${dir}/short` }), [/^SPILLWAY_ADMIN_TOKEN_FILE: must hold/]);
+  t.match(problem({ SPILLWAY_ADMIN_TOKEN_FILE: `${dir}/short` }), [/^SPILLWAY_ADMIN_TOKEN_FILE: must have/]);
   t.match(problem({ SPILLWAY_ADMIN_TOKEN_FILE: `${dir}/empty` }), [/names an empty file/]);
   t.throws(() => token({ SPILLWAY_ADMIN_TOKEN_FILE: `${dir}/none` }), { code: 'CONFIG_UNREADABLE' });
   t.notMatch(JSON.stringify(problem({ SPILLWAY_ADMIN_TOKEN: 'hunter2' })), /hunter/);
@@ -357,9 +357,9 @@ t.test('where alerts go comes by variable or file, and is a secret', async (t) =
   const { config } = load({ file, env: {} });
   t.notMatch(JSON.stringify(describeConfig(config)), /hunter2/);
   const warnings = (env: Record<string, string>) => load({ env }).warnings.join('\n');
-  t.match(warnings({ SPILLWAY_ALERTS_WEBHOOK: 'http://h/' }), /plain http/);
-  t.notMatch(warnings({ SPILLWAY_ALERTS_WEBHOOK: 'http://127.0.0.1:1/' }), /plain http/);
-  t.notMatch(warnings({ SPILLWAY_ALERTS_WEBHOOK: url }), /plain http/);
+  t.match(warnings({ SPILLWAY_ALERTS_WEBHOOK: 'http://h/' }), /has http:/);
+  t.notMatch(warnings({ SPILLWAY_ALERTS_WEBHOOK: 'http://127.0.0.1:1/' }), /has http:/);
+  t.notMatch(warnings({ SPILLWAY_ALERTS_WEBHOOK: url }), /has http:/);
   t.match(warnings({ SPILLWAY_ALERTS_AUTHORIZATION: 'a' }), /no webhook/);
 });
 
@@ -368,7 +368,7 @@ t.test('beyond loopback the admin server needs a token', async (t) => {
     const env = { SPILLWAY_ADMIN: admin };
     t.match(
       problemsOf(() => load({ env })),
-      [/^SPILLWAY_ADMIN: reaches beyond this machine.*SPILLWAY_ADMIN_TOKEN.*127\.0\.0\.1:9380/],
+      [/^SPILLWAY_ADMIN: can be reached from other machines.*SPILLWAY_ADMIN_TOKEN.*127\.0\.0\.1:9380/],
       admin,
     );
     t.equal(

@@ -39,7 +39,7 @@ t.test('patterns that are no globs, or match one key', async (t) => {
   t.match(mistakes({ match: 'cache:' }), [
     /only the key "cache:": for all keys that begin with it, write "cache:\*"/,
   ]);
-  t.match(mistakes({ match: 'bull:*', applyTo: 'all' }), [/jobs are lost/]);
+  t.match(mistakes({ match: 'bull:*', applyTo: 'all' }), [/their jobs expire/]);
 });
 
 t.test('too many without literal text, and too many warnings', async (t) => {

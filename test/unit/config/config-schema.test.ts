@@ -86,10 +86,10 @@ t.test('one problem each, at its place', async (t) => {
     ],
     [{ upstream: { url: 5 } }, /^upstream\.url: must be a URL in quotes/],
     [{ upstream: { url: 'http://h' } }, /^upstream\.url: must start with redis:\/\/, rediss:\/\//],
-    [{ upstream: { tls: {} } }, /^upstream\.tls: is for TLS: give an upstream\.url that begins with rediss:/],
+    [{ upstream: { tls: {} } }, /^upstream\.tls: needs TLS: write rediss:\/\/ in upstream\.url/],
     [
       { upstream: { url: 'rediss://h', tls: { cert: 'c' } } },
-      /^upstream\.tls\.key: must be given together with the other one/,
+      /^upstream\.tls\.key: is missing: cert and key must be set together$/,
     ],
     [
       { upstream: { url: 'rediss://h', tls: { serverName: 'a b' } } },
@@ -97,11 +97,14 @@ t.test('one problem each, at its place', async (t) => {
     ],
     [{ upstream: { url: 'rediss://h', tls: { ca: '' } } }, /^upstream\.tls\.ca: must be the path of a file/],
     [{ listenTls: { cert: 'c' } }, /^listenTls\.key: is missing: give the path of a file/],
-    [{ listen: 'unix:run.sock' }, /^listen: must be an absolute path behind "unix:"/],
-    [{ listen: `unix:/${'x'.repeat(200)}` }, /^listen: must be an absolute path .* at most 107 bytes$/],
+    [{ listen: 'unix:run.sock' }, /^listen: must be "unix:" and an absolute path/],
+    [
+      { listen: `unix:/${'x'.repeat(200)}` },
+      /^listen: must be "unix:" and an absolute path of at most 107 bytes/,
+    ],
     [
       { listen: 'unix:/a', upstream: { url: 'unix:///a' } },
-      /^upstream\.url: is where Spillway itself listens/,
+      /^upstream\.url: is the address on which Spillway itself listens/,
     ],
     [{ listenMode: '0999' }, /^listenMode: must be a file mode/],
     [{ admin: { listen: 'unix:/a' } }, /^admin\.listen: must be host:port/],
@@ -152,7 +155,7 @@ t.test('one problem each, at its place', async (t) => {
     [rules({ ...rule, name: 'x'.repeat(65) }), /^rules\[0\]\.name: must be 1 to 64 of/],
     [rules({ ...rule, name: 'a b' }), /^rules\[0\]\.name: must be 1 to 64 of/],
     [rules({ ...rule, name: 'unregistered' }), /^rules\[0\]\.name: must not be "unregistered"/],
-    [rules(rule, { ...rule, match: 'b' }), /^rules\[1\]\.name: is the name of rules\[0\] already/],
+    [rules(rule, { ...rule, match: 'b' }), /^rules\[1\]\.name: is also the name of rules\[0\]/],
     [rules({ ...rule, match: undefined }), /^rules\[0\]\.match: is missing: give a pattern/],
     [rules({ ...rule, match: 5 }), /^rules\[0\]\.match: must be a pattern/],
     [rules({ ...rule, match: '' }), /^rules\[0\]\.match: must not be empty$/],
@@ -160,7 +163,7 @@ t.test('one problem each, at its place', async (t) => {
     [rules({ ...rule, match: ['a', ''] }), /^rules\[0\]\.match\[1\]: must not be empty$/],
     [rules({ ...rule, match: ['a', 5] }), /^rules\[0\]\.match: must be a pattern/],
     [rules({ ...rule, match: 'x'.repeat(1025) }), /^rules\[0\]\.match: must be at most 1024 characters/],
-    [rules({ ...rule, match: 'a\ud800' }), /^rules\[0\]\.match: holds half of a surrogate pair/],
+    [rules({ ...rule, match: 'a\ud800' }), /^rules\[0\]\.match: contains half of a surrogate pair/],
     [rules({ ...rule, ttl: 3600 }), /^rules\[0\]\.ttl: must be a duration in quotes with its unit/],
     [rules({ ...rule, ttl: '1 hour' }), /^rules\[0\]\.ttl: must be a duration such as/],
     [rules({ ...rule, ttl: '0s' }), /^rules\[0\]\.ttl: must be from 1ms to 36500d$/],
@@ -169,16 +172,16 @@ t.test('one problem each, at its place', async (t) => {
     [rules({ ...rule, jitter: '91%' }), /^rules\[0\]\.jitter: must be at most 90%$/],
     [rules({ ...rule, jitter: 0.1 }), /^rules\[0\]\.jitter: must be a percentage in quotes/],
     [rules({ ...rule, jitter: '10' }), /^rules\[0\]\.jitter: must be a percentage from/],
-    [rules({ ...rule, durable: true }), /^rules\[0\]\.ttl: excludes durable/],
+    [rules({ ...rule, durable: true }), /^rules\[0\]\.ttl: cannot be set together with durable/],
     [rules({ ...rule, durable: 'yes' }), /^rules\[0\]\.durable: must be true or false, without quotes$/],
-    [rules({ name: 'a', match: 'a', durable: true, maxTtl: '1h' }), /^rules\[0\]\.maxTtl: excludes durable/],
-    [rules({ name: 'a', match: 'a', durable: true, jitter: '1%' }), /^rules\[0\]\.jitter: .*needs a "ttl"/],
     [
-      rules({ name: 'a', match: 'a', priority: 'low' }),
-      /^rules\[0\]: must say what becomes of its keys: give it a "ttl", or/,
+      rules({ name: 'a', match: 'a', durable: true, maxTtl: '1h' }),
+      /^rules\[0\]\.maxTtl: cannot be set together with durable/,
     ],
-    [rules({ name: 'a', match: 'a', maxTtl: '1h' }), /^rules\[0\]: must say what becomes of its keys/],
-    [rules({ name: 'a', match: 'a', durable: false }), /^rules\[0\]: must say what becomes of its keys/],
+    [rules({ name: 'a', match: 'a', durable: true, jitter: '1%' }), /^rules\[0\]\.jitter: .*needs a "ttl"/],
+    [rules({ name: 'a', match: 'a', priority: 'low' }), /^rules\[0\]: must have a "ttl", or/],
+    [rules({ name: 'a', match: 'a', maxTtl: '1h' }), /^rules\[0\]: must have a "ttl"/],
+    [rules({ name: 'a', match: 'a', durable: false }), /^rules\[0\]: must have a "ttl"/],
     [
       rules({ ...rule, priority: 'urgent' }),
       /^rules\[0\]\.priority: must be "low" or "normal" or "high" or "critical"$/,
@@ -206,7 +209,7 @@ t.test('one problem each, at its place', async (t) => {
     [memory({ shed: { low: ['80%', '101%'] } }), /^memory\.shed\.low\[1\]: must be a percentage/],
     [
       memory({ shed: { low: ['80%', '79.9%'] } }),
-      /^memory\.shed\.low: must not start above where it is full/,
+      /^memory\.shed\.low: must be \[start, full\], with start not above full/,
     ],
     [
       memory({ shed: { urgent: 'never' } }),
@@ -300,12 +303,13 @@ t.test('every setting has a description: the reference is made of them', async (
 });
 
 t.test('a proxy that would be its own client, or its own neighbour', async (t) => {
-  const itself = 'upstream.url: is where Spillway itself listens: it would be its own client';
+  const itself =
+    'upstream.url: is the address on which Spillway itself listens, so it would be its own client';
   for (const listen of ['127.0.0.1:6379', ':6379', '0.0.0.0:6379', 'localhost:6379']) {
     t.same(problems({ listen }), [itself], listen);
   }
   t.same(problems({ listen: '127.0.0.1:9380' }), [
-    'admin.listen: is where clients connect (listen); choose another port',
+    'admin.listen: is the address for clients (listen); choose another port',
   ]);
   t.same(problems({ listen: ':6379', upstream: { url: 'redis://redis.example:6379' } }), []);
   t.same(problems({ listen: '127.0.0.1:0', admin: { listen: '127.0.0.1:0' } }), []);
