@@ -1,6 +1,6 @@
-// Asks the admin API of a running proxy. Owns where it is, the token, and what to tell people when it cannot be asked.
-// Bounds: an answer takes at most TIMEOUT_MS and MOST_BYTES; redirects are not followed, since they would take the
-// token elsewhere.
+// A client of the admin API of a running proxy. Owns its address, the token, and the errors for the user.
+// Bounds: an answer takes at most TIMEOUT_MS and MOST_BYTES. Redirects are not followed, because they would send the token
+// to another server.
 import type { ListenAddress } from '../config/address.js';
 import { formatListenAddress } from '../config/address.js';
 import type { EffectiveConfig } from '../config/effective.js';
@@ -9,7 +9,7 @@ import { printable } from './words.js';
 const TIMEOUT_MS = 5000;
 const MOST_BYTES = 64 * 1024 * 1024;
 
-/** The proxy could not be asked; the message says what to do. */
+/** The proxy could not be asked. The message says what to do. */
 export class AdminError extends Error {
   override readonly name = 'AdminError';
 }
@@ -20,28 +20,28 @@ export class AdminClient {
     private readonly token: string | undefined,
   ) {}
 
-  /** @throws AdminError for what is no URL, and where the config has no admin server */
+  /** @throws AdminError if the URL is invalid, or the config has no admin server */
   static at(given: string | undefined, { admin }: EffectiveConfig): AdminClient {
     if (given !== undefined) return new AdminClient(baseOf(given), admin.token);
     if (admin.listen === false)
-      throw new AdminError('the config switches the admin server off; name another one with --admin URL');
+      throw new AdminError('the config turns the admin server off; name another proxy with --admin URL');
     if (admin.listen.port === 0)
       throw new AdminError('the config lets the system choose the admin port; name it with --admin URL');
     return new AdminClient(`http://${formatListenAddress(reachable(admin.listen))}`, admin.token);
   }
 
-  /** The answer to GET `path`, parsed; whoever asks knows its shape. @throws AdminError */
+  /** The parsed answer to GET `path`; the caller knows its type. @throws AdminError */
   get<T>(path: string, signal?: AbortSignal): Promise<T> {
     return this.ask<T>(path, signal === undefined ? {} : { signal });
   }
 
-  /** As get(); changes something. @throws AdminError */
+  /** Like get(), by POST. @throws AdminError */
   post<T>(path: string, body: unknown): Promise<T> {
     const headers = { 'content-type': 'application/json' };
     return this.ask<T>(path, { method: 'POST', body: JSON.stringify(body), headers });
   }
 
-  /** Resolves when it is done. @throws AdminError */
+  /** Sends a DELETE. @throws AdminError */
   async delete(path: string): Promise<void> {
     await this.ask(path, { method: 'DELETE' });
   }
@@ -78,7 +78,8 @@ export class AdminClient {
     for await (const chunk of response.body ?? []) {
       chunks.push(chunk);
       length += chunk.length;
-      if (length > MOST_BYTES) throw new AdminError(`${this.url} answers without end: is it Spillway?`);
+      if (length > MOST_BYTES)
+        throw new AdminError(`${this.url} sends too long an answer; check that it is Spillway`);
     }
     return Buffer.concat(chunks).toString('utf8');
   }
@@ -114,7 +115,7 @@ function baseOf(given: string): string {
   return url.origin + url.pathname.replace(/\/+$/, '');
 }
 
-/** What listens on all interfaces is found on loopback. */
+/** A server that listens on all interfaces is reached on loopback. */
 function reachable({ host, port }: ListenAddress): ListenAddress {
   if (host === '' || host === '0.0.0.0') return { host: '127.0.0.1', port };
   return { host: host === '::' ? '::1' : host, port };
@@ -122,7 +123,7 @@ function reachable({ host, port }: ListenAddress): ListenAddress {
 
 const REASONS: Readonly<Record<string, string>> = {
   ECONNREFUSED:
-    'nothing listens there; is the proxy running, with its admin server on? Another place: --admin URL',
+    'nothing listens there; check that the proxy runs with its admin server, or name another address with --admin URL',
   ENOTFOUND: 'this host name has no address; check its spelling',
   ECONNRESET: 'the connection was ended; is it Spillway?',
   UND_ERR_SOCKET: 'the connection was ended; is it Spillway?',

@@ -1,4 +1,4 @@
-// `spillway analyze`: which keys hold the memory.
+// `spillway analyze`: finds the keys that hold the memory.
 
 import type { Environment } from '../config/overrides.js';
 import { Priority } from '../core/policy/rule.js';
@@ -46,7 +46,7 @@ export async function analyzeCommand(options: AnalyzeCommandOptions, env: Enviro
       ? JSON.stringify(analysis, null, 2)
       : drawAnalysis(analysis, options.top ?? TOP_GROUPS, createPaint(process.stdout));
     process.stdout.write(`${text}\n`);
-    // Last: what took long to find out is told in any case.
+    // Last, so that the result is printed even if this fails.
     const problem = options.html && writeWhole(options.html, reportHtml(analysis));
     if (problem) complain(problem);
     const lost = analysis.partial && !signal.aborted;

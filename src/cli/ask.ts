@@ -1,4 +1,4 @@
-// What the commands that ask a running proxy share: where to ask, and which failure is which exit code.
+// Shared by the commands that ask a running proxy: its address, and the exit code of each failure.
 import type { EffectiveConfig } from '../config/effective.js';
 import { ConfigError } from '../config/error.js';
 import { loadConfig } from '../config/load.js';
@@ -7,7 +7,7 @@ import { AdminClient, AdminError } from './admin-client.js';
 import { complain, ExitCode } from './exit.js';
 import type { AskOptions } from './options.js';
 
-/** Runs `work`; whatever the user can mend ends in one clear message and the exit code that goes with it. */
+/** Runs `work`. An error that the user can fix becomes a message and its exit code. */
 export async function asking(
   { config: file, admin }: AskOptions,
   env: Environment,

@@ -1,4 +1,4 @@
-// `spillway check`: validates the configuration and prints what it amounts to.
+// `spillway check`: validates the configuration and prints the effective one.
 // Starts nothing and connects nowhere. Prints no secrets: describeConfig redacts them.
 import { describeConfig } from '../config/describe.js';
 import { ConfigError } from '../config/error.js';
@@ -6,7 +6,7 @@ import { type ConfigSources, loadConfig } from '../config/load.js';
 import { complain, ExitCode } from './exit.js';
 
 /**
- * @param json true: one JSON document on standard output, the problems included
+ * @param json true: one JSON document on standard output, with the problems
  * @returns 0 or 78
  */
 export function check(sources: ConfigSources, json: boolean): ExitCode {

@@ -1,4 +1,4 @@
-// `spillway doctor`: what endangers the memory of a server.
+// `spillway doctor`: lists what endangers the memory of a server.
 import type { Environment } from '../config/overrides.js';
 import { type Examination, examine, type ServerExamination } from '../tools/doctor/doctor.js';
 import { SEVERITIES, type Severity } from '../tools/doctor/finding.js';
@@ -54,12 +54,15 @@ function drawServer(examination: ServerExamination, paint: Paint): string {
   if (needsPassword && findings.length > 0) {
     lines.push('', PASSWORDS);
   }
-  const verdict = findings.length === 0 ? paint('green', 'Nothing was found.') : `${findings.length} found.`;
+  const found = findings.length === 1 ? '1 finding.' : `${findings.length} findings.`;
+  const verdict = findings.length === 0 ? paint('green', 'Nothing was found.') : found;
   lines.push('', `${verdict} ${fine.length} checks found nothing.`);
   if (notMade.length > 0) lines.push(`Not checked: ${notMade.join(', ')}.`);
   if (notApplicable.length > 0) {
-    lines.push(`Not applicable, as a replica leaves its memory to its primary: ${notApplicable.join(', ')}.`);
+    lines.push(
+      `Not applicable, because a replica leaves its memory to its primary: ${notApplicable.join(', ')}.`,
+    );
   }
-  for (const each of unread) lines.push(paint('dim', `Could not be read: ${printable(each)}`));
+  for (const each of unread) lines.push(paint('dim', `Could not read ${printable(each)}`));
   return lines.join('\n');
 }

@@ -4,9 +4,9 @@
 
 export const ExitCode = {
   OK: 0,
-  /** It ran, or tried to, and failed: a port in use, a crash, a shutdown cut short. */
+  /** A failure at the start or later: a port in use, a crash, a shutdown cut short. */
   FAILURE: 1,
-  /** Of doctor: the worst that was found; of watch --once: which threshold is reached. */
+  /** From doctor: the worst finding. From watch --once: the threshold that is reached. */
   WARNING: 2,
   CRITICAL: 3,
   /** EX_USAGE: unknown flag, missing argument. */

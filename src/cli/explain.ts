@@ -1,5 +1,5 @@
-// `spillway explain`: what becomes of a command and why, from the config alone or from a running proxy.
-// Draws an Explanation; what stands in it is made by src/surfaces/explain.
+// `spillway explain`: says what Spillway does with a command and why, from the config alone or from a running proxy.
+// Draws the Explanation that src/surfaces/explain makes.
 
 import { loadConfig } from '../config/load.js';
 import type { Environment } from '../config/overrides.js';
@@ -17,7 +17,7 @@ import { ExitCode } from './exit.js';
 import type { AskOptions } from './options.js';
 import { percentage, printable, quoted } from './words.js';
 
-/** With --admin a running proxy answers, else the config. */
+/** With --admin a running proxy answers, otherwise the config. */
 export async function explainCommand(
   request: ExplainRequest,
   options: AskOptions,

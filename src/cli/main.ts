@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// The command line: which subcommand runs, and with which exit code the process ends.
-// Each subcommand stands in its own file and is loaded only when it runs, so that --help and check stay quick.
+// The command line: runs a subcommand and sets the exit code. Each subcommand has its own file, which is loaded only when it
+// runs, so that --help and check start fast.
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { VERSION } from '../runtime/version.js';
 import { declareAnalyze } from './analyze-command.js';
@@ -24,7 +24,7 @@ import { declareSweep } from './sweep-command.js';
 import type { TopOptions } from './top.js';
 import { declareWatch } from './watch-command.js';
 
-/** Before anything else: the command line is there for all to see. */
+/** Hides passwords first, because other users can see the command line. */
 const passwordSeen = hideOwnPasswords();
 
 const program = new Command('spillway')
@@ -168,7 +168,7 @@ program
 
 for (const command of program.commands) command.showHelpAfterError(`See spillway ${command.name()} --help.`);
 
-// Whoever reads has seen enough: `spillway stats | head`.
+// The reader of a pipe has gone, as in `spillway stats | head`.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;
   process.exit();
@@ -186,7 +186,7 @@ try {
   }
 }
 
-/** A --config that stands before the command counts, too. */
+/** A --config before the command counts too. */
 function inherited<O extends object>(own: O): O {
   const { config } = program.opts<ConfigOptions>();
   return config === undefined ? own : { config, ...own };

@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import type { ConfigSources } from '../config/load.js';
 import { LOG_LEVELS } from '../config/log-levels.js';
 
-/** Values by commander's own naming of the flags. */
+/** Values by commander's names of the flags. */
 export interface ConfigOptions {
   readonly listen?: string;
   readonly upstream?: string;
@@ -47,7 +47,7 @@ export function toSources(options: ConfigOptions, env: ConfigSources['env']): Co
   return { file, env, flags };
 }
 
-/** Of the commands that ask a running proxy. */
+/** Flags of the commands that ask a running proxy. */
 export interface AskOptions {
   readonly config?: string;
   readonly admin?: string;

@@ -1,4 +1,4 @@
-// `spillway report`: what the rules did in the last hour, and what those that only observe would have done.
+// `spillway report`: shows what the rules did in the last hour, and what observing rules would have done.
 import type { Environment } from '../config/overrides.js';
 import type { Report } from '../observe/history/report.js';
 import { asking } from './ask.js';

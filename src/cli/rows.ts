@@ -14,14 +14,14 @@ export interface Rates {
 export const SORTS = ['writes', 'bytes', 'sheds'] as const;
 export type Sort = (typeof SORTS)[number];
 
-/** TTLs that Spillway has given, or cut. */
+/** TTLs that Spillway has added or cut. */
 export function ttlsOf({ ttlInjected, ttlClamped, followUpsSet }: RuleStats): number {
   return ttlInjected + ttlClamped + followUpsSet;
 }
 
 /**
- * By rule, a second: from one snapshot to the next, the most first. Where the proxy has started anew in between, or
- * there is no earlier one, from the start of counting.
+ * Rates by rule between two snapshots, the highest first. If the proxy restarted in between, or there is no earlier
+ * snapshot, the rates are those since the start of counting.
  */
 export function ratesBetween(before: StatsSnapshot | undefined, after: StatsSnapshot, sort: Sort): Rates[] {
   const same = before?.since === after.since ? before : undefined;
@@ -29,10 +29,10 @@ export function ratesBetween(before: StatsSnapshot | undefined, after: StatsSnap
   const earlier = new Map(same && rowsOf(same).map((row) => [row.name, row]));
   const rates = rowsOf(after).map((total): Rates => {
     const from = earlier.get(total.name);
-    // One that was not there before may have been so earlier, and has its counters back: how fast, the next look tells.
+    // A rule that is new in this snapshot may have old counters, so its rate is known only with the next one.
     const at = (read: (row: RuleStats) => number) =>
       from === undefined ? (same === undefined ? 0 : read(total)) : read(from);
-    // Figures of a worker that died are missing for a moment: nothing is ever written a negative number of times.
+    // The counters of a worker that ended are missing for a moment; a rate is never negative.
     const rate = (read: (row: RuleStats) => number) =>
       seconds > 0 ? Math.max(0, read(total) - at(read)) / seconds : 0;
     return {
@@ -51,7 +51,7 @@ function rowsOf({ rules, unregistered }: StatsSnapshot): RuleStats[] {
   return [...rules, unregistered];
 }
 
-/** What of a snapshot a pattern picks: rules by name, and families of keys by their own pattern. */
+/** The part of a snapshot that matches: rules by name, and discovered patterns by their text. */
 export interface Picked {
   readonly rules: readonly RuleStats[];
   readonly discovered: readonly DiscoveredPattern[];

@@ -1,4 +1,4 @@
-// `spillway simulate`: a rehearsal of a full memory, begun or ended at a running proxy.
+// `spillway simulate`: begins or ends a rehearsal of a full memory in a running proxy.
 
 import type { Environment } from '../config/overrides.js';
 import type { RehearsalSnapshot } from '../memory/snapshot.js';

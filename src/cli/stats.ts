@@ -1,4 +1,4 @@
-// `spillway stats`: what a running proxy has counted, once, as tables or JSON.
+// `spillway stats`: prints the counters of a running proxy once, as tables or JSON.
 
 import type { Environment } from '../config/overrides.js';
 import { globMatches } from '../core/policy/glob.js';
@@ -12,7 +12,7 @@ import { pick } from './rows.js';
 import { drawMemory, drawTotals } from './tables.js';
 import { createPaint } from './terminal/paint.js';
 
-/** `pattern`: a glob that names of rules and discovered patterns are picked by. */
+/** `pattern`: a glob for names of rules and discovered patterns. */
 export async function statsCommand(
   pattern: string | undefined,
   options: AskOptions,
@@ -44,7 +44,7 @@ export async function statsCommand(
   });
 }
 
-/** A name matches as a glob, or when it is the very text: discovered patterns are globs themselves. */
+/** The glob matches the name, or equals it, because discovered patterns are globs themselves. */
 function matcherOf(pattern: string): (name: string) => boolean {
   const glob = Buffer.from(pattern);
   return (name) => {

@@ -1,4 +1,4 @@
-// The flags of `spillway sweep`, as they are declared.
+// The flags of `spillway sweep`.
 import type { ToolOptions } from './tool.js';
 
 export interface SweepCommandOptions extends ToolOptions {

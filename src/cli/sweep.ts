@@ -1,4 +1,4 @@
-// `spillway sweep`: TTLs for keys that have none.
+// `spillway sweep`: gives TTLs to keys that have none.
 import type { Environment } from '../config/overrides.js';
 import { parseDuration } from '../config/units.js';
 import { Priority } from '../core/policy/rule.js';
@@ -41,12 +41,12 @@ function contradiction(options: SweepCommandOptions): string | undefined {
   const { apply, journal, resume, undo: file, until, ttl } = options;
   const others = [apply, journal, resume, options.rule, options.db, options.maxKeys, until, ttl];
   if (file !== undefined && others.some((other) => other !== undefined)) {
-    return '--undo takes back a whole journal: of the flags of sweep only --max-rate goes with it';
+    return '--undo takes back a whole journal; of the other flags of sweep it accepts only --max-rate';
   }
   if (resume !== undefined && journal !== undefined)
-    return '--resume goes on with its own journal: leave out --journal';
+    return '--resume continues its own journal; leave out --journal';
   if (!apply && [journal, resume, options.maxKeys].some((other) => other !== undefined))
-    return '--journal, --resume and --max-keys go with --apply';
+    return '--journal, --resume and --max-keys need --apply';
   return ttl === undefined ? undefined : wrongTtl(ttl);
 }
 
@@ -69,7 +69,9 @@ async function runSweep(options: SweepCommandOptions, { config, file, servers, s
   }
   if (!rules.some(({ ttlMs }) => ttlMs > 0)) {
     throw new ServerError(
-      `no rule gives a TTL: ${file ?? 'no configuration file was named; give one by --config'}`,
+      file === undefined
+        ? 'no rule gives a TTL, because no configuration file is named; name one with --config'
+        : `no rule in ${file} gives a TTL`,
     );
   }
   const set = new RuleSet({ rules, unregistered: { priority: Priority.NORMAL, observe: true } });
@@ -98,14 +100,16 @@ async function runSweep(options: SweepCommandOptions, { config, file, servers, s
     });
   } catch (error) {
     if (!(error instanceof ServerError) || journal === undefined) throw error;
-    throw new ServerError(`${error.message}\nWhat was done until then stands in ${journal.file}: ${WAYS_ON}`);
+    throw new ServerError(
+      `${error.message}\n${journal.file} has everything that was done until then: ${WAYS_ON}`,
+    );
   } finally {
     progress.close();
     await journal?.close();
   }
 }
 
-const WAYS_ON = '--apply --resume goes on from there, --undo takes it back';
+const WAYS_ON = '--apply --resume continues from there, --undo takes it back';
 
 async function journalOf(
   { resume, journal }: SweepCommandOptions,

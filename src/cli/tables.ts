@@ -7,7 +7,7 @@ import { type Picked, type Rates, type Sort, ttlsOf } from './rows.js';
 import { grouped, type Paint } from './terminal/paint.js';
 import { byteText, percentage, printable, quoted } from './words.js';
 
-/** `memory 61.3 MB of 64.0 MB, pressure 95.8% …`, and what is refused now. */
+/** `memory 61.3 MB of 64.0 MB, pressure 95.8% …`, and the current refusals. */
 export function drawMemory(memory: MemorySnapshot, paint: Paint): string[] {
   const { pressure, usedBytes, limitBytes, reason, stale } = memory;
   const used = usedBytes === null ? 'unknown' : byteText(usedBytes);
@@ -52,7 +52,7 @@ export function drawTotals({ rules, discovered }: Picked, paint: Paint): string 
   return `${table.toString()}\n\n${found.toString()}`;
 }
 
-/** The sentence, and each rule in its mode. */
+/** The sentence, and a line for each rule. */
 export function drawReport({ since, text, rules }: Report, paint: Paint): string {
   const table = plainTable(
     ['rule', 'mode', 'writes', 'TTLs', 'would give', 'sheds', 'would shed', 'no TTL'],
@@ -65,7 +65,7 @@ export function drawReport({ since, text, rules }: Report, paint: Paint): string
   return `${text}\nsince ${since}\n\n${table.toString()}`;
 }
 
-/** What happens a second; the column that the rows are sorted by is marked. */
+/** Rates by rule; the column by which the rows are sorted is marked. */
 export function drawRates(rates: readonly Rates[], sort: Sort, paint: Paint): string {
   const mark = (column: Sort, text: string) => (column === sort ? `${text} v` : text);
   const head = [
@@ -96,7 +96,7 @@ function rateText(value: number): string {
   return value >= 10 || value === 0 ? grouped(Math.round(value)) : value.toFixed(1);
 }
 
-/** Columns without lines: what a pipe can cut. */
+/** Columns without borders, which tools in a pipe can cut. */
 export function plainTable(head: string[], paint: Paint) {
   const none = [
     'top',

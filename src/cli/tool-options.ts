@@ -1,5 +1,5 @@
-// The flags that the commands that talk to Redis directly share. Loads only the parser of the command line, because each
-// start of spillway reads this file.
+// The flags of the commands that talk to Redis directly. Imports only the parser of the command line, because each start of
+// spillway reads this file.
 import { readdirSync } from 'node:fs';
 import os from 'node:os';
 import { type Command, InvalidArgumentError } from 'commander';
@@ -24,15 +24,15 @@ export function addWalkOptions(command: Command): Command {
 }
 
 /**
- * Lets whoever else wants the processor have it first. A walk over all keys takes a core for as long as it lasts, and on a
- * small machine that may be the one that Redis, or an app, runs on.
+ * Gives other processes priority. A walk over all keys keeps a core busy, and on a small machine Redis or an application may
+ * need that core.
  */
 export function yieldProcessor(): void {
   for (const thread of threads()) {
     try {
       os.setPriority(thread, os.constants.priority.PRIORITY_LOW);
     } catch {
-      // Where that is not allowed, or it has ended, it goes on as before.
+      // Not allowed, or the thread has ended: its priority stays as it was.
     }
   }
 }

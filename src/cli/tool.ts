@@ -1,4 +1,4 @@
-// What the commands that talk to Redis itself share: whom to ask, how fast, Ctrl-C, and which failure is which exit code.
+// Shared by the commands that talk to Redis directly: the server, the rate, Ctrl-C, and the exit code of each failure.
 import { accessSync, constants, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { EffectiveConfig } from '../config/effective.js';
@@ -24,22 +24,22 @@ export interface ToolOptions {
   readonly json?: boolean;
 }
 
-/** What a tool has to work with. */
+/** What a tool works with. */
 export interface Tool {
   readonly config: EffectiveConfig;
-  /** The config file that was read; undefined: none, so rules are none either. */
+  /** The config file that was read; undefined: none, so there are no rules. */
   readonly file: string | undefined;
   readonly servers: Servers;
-  /** Finds and connects them anew; those before are closed once that has worked. @throws ServerError */
+  /** Finds and connects the servers again, and then closes the old connections. @throws ServerError */
   readonly reconnect: () => Promise<Servers>;
-  /** Aborted by Ctrl-C and SIGTERM: end with what there is. */
+  /** Aborted by Ctrl-C and SIGTERM: the tool ends with what it has. */
   readonly signal: AbortSignal;
   readonly progress: Progress;
 }
 
 /**
- * Connects and runs `work`; whatever the user can mend ends in one clear message and the exit code that goes with it.
- * `name`: as the server's CLIENT LIST shows it.
+ * Connects and runs `work`. An error that the user can fix becomes a message and its exit code.
+ * `name`: the name in the server's CLIENT LIST.
  */
 export async function tooling(
   options: ToolOptions,
@@ -49,7 +49,7 @@ export async function tooling(
 ): Promise<ExitCode> {
   const ending = new AbortController();
   const end = (signal: NodeJS.Signals): void => {
-    // The second time nothing is waited for.
+    // A second signal ends the process at once.
     if (ending.signal.aborted) process.exit(signalExit(signal));
     ending.abort(signal);
   };
@@ -89,7 +89,7 @@ export async function tooling(
   }
 }
 
-/** Why no file can be made beside this one, in words: worth knowing before a long walk. undefined: it can. */
+/** Why this file cannot be created, in words, checked before a long walk; undefined: it can. */
 export function unwritableFolder(file: string): string | undefined {
   try {
     accessSync(path.dirname(file), constants.W_OK);
@@ -99,7 +99,7 @@ export function unwritableFolder(file: string): string | undefined {
   }
 }
 
-/** Writes a file that is there whole or not at all, for nobody else to read: it names keys. Returns what went wrong, in words. */
+/** Writes a file completely or not at all. Only its owner can read it, because it has names of keys. Returns the problem. */
 export function writeWhole(file: string, content: string): string | undefined {
   const part = `${file}.${process.pid}.part`;
   try {
@@ -112,7 +112,7 @@ export function writeWhole(file: string, content: string): string | undefined {
   }
 }
 
-/** The databases to look at: `--db`, else what the URL names; undefined: all. */
+/** The database to look at: `--db`, else the URL's; undefined: all. */
 export function chosenDb({ db }: ToolOptions, { upstream }: EffectiveConfig): number | undefined {
   return db ?? upstream.db;
 }
@@ -122,7 +122,7 @@ function whereabouts(
   env: Environment,
 ): Pick<LoadedConfig, 'config' | 'file'> & { where: Where } {
   const bySentinel = upstream !== undefined && isSentinelUrl(upstream) ? sentinelOf(upstream) : undefined;
-  // The admin server is not started, so nothing is asked of its settings.
+  // The admin server is not started, so its settings are not checked.
   const flags = { upstream: bySentinel === undefined ? upstream : undefined, upstreamCa, admin: 'off' };
   const loaded = loadConfig({ file, env, flags });
   const { config } = loaded;
@@ -158,7 +158,7 @@ function sentinelOf(url: string) {
   }
 }
 
-/** As shells count it: 128 and the signal's number. */
+/** The exit code that shells use: 128 plus the signal's number. */
 function signalExit(signal: NodeJS.Signals): ExitCode {
   return signal === 'SIGTERM' ? ExitCode.TERMINATED : ExitCode.INTERRUPTED;
 }

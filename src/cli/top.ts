@@ -1,5 +1,5 @@
-// `spillway top`: what happens a second, by rule: live on a terminal, once elsewhere.
-// Owns the keyboard and the screen while it runs. Invariant: both are as they were when it ends, however it ends.
+// `spillway top`: shows the writes a second by rule, live on a terminal, once elsewhere.
+// Owns the keyboard and the screen while it runs. Invariant: it restores both when it ends, however it ends.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Environment } from '../config/overrides.js';
 import type { MemorySnapshot } from '../memory/snapshot.js';
@@ -50,7 +50,7 @@ function draw(before: Sample | undefined, { stats, memory }: Sample, sort: Sort,
   return [...drawMemory(memory, paint), '', ...drawRates(rates, sort, paint).split('\n')];
 }
 
-/** Until q, Ctrl-C or a signal. A proxy that is gone for a while is waited for. */
+/** Runs until q, Ctrl-C or a signal. While the proxy is away it keeps trying. */
 async function live(client: AdminClient, first: Sample, { sort, interval }: TopOptions): Promise<void> {
   const { stdin, stdout } = process;
   const paint = createPaint(stdout);

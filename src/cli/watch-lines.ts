@@ -1,5 +1,5 @@
-// What watch prints, logs and adds to its log: a line for each reading, one for each change. Draws; reads nothing.
-// Invariant: nothing of the network reaches a terminal as control characters.
+// The lines that watch prints and writes to its log: one for each reading, one for each change. Draws; reads nothing.
+// Invariant: no text from the network reaches a terminal as control characters.
 
 import { isCalm, isWorse, pressureText, timeText, type WatchChange } from '../tools/watch/changes.js';
 import type { Seen, Situation } from '../tools/watch/server-state.js';
@@ -11,7 +11,7 @@ export function readingLine(seen: Seen, at: Date, paint: Paint): string {
   return `${paint('dim', clock(at))}  ${printable(seen.server)}  ${stateText(seen, paint)}`;
 }
 
-/** `12:45:01  ALERT  …`: worse than before; `better`, `ok`: there is something else, or nothing, that somebody should know of. */
+/** `12:45:01  ALERT  …`: worse than before; `better`: one problem has ended and others remain; `ok`: no problem is left. */
 export function changeLine(change: WatchChange, now: Situation, at: Date, paint: Paint): string {
   const good = isCalm(now) ? 'ok' : 'better';
   const mark = isWorse(change) ? paint('yellow', 'ALERT') : paint('green', good);
@@ -45,8 +45,8 @@ export function changeFields(change: WatchChange, at: Date): object {
 function stateText(seen: Seen, paint: Paint): string {
   const { situation, problem, look, limitBytes, pressure, timeToFull, mayFill } = seen;
   if (situation.reach === 'away') return paint('red', `away: ${printable(problem ?? 'no answer')}`);
-  if (situation.reach === 'gone') return 'no primary any more';
-  if (look === undefined) return 'not looked at yet';
+  if (situation.reach === 'gone') return 'no longer a primary';
+  if (look === undefined) return 'no reading yet';
   const used = byteText(look.memory.usedBytes);
   if (limitBytes === null || pressure === null) return `${used} in use, no limit is set`;
   const parts = [`${paint(mark(seen), pressureText(pressure))} of ${byteText(limitBytes)}`];

@@ -1,4 +1,4 @@
-// `spillway watch`: looks again and again, says what changes, and goes on whatever becomes of Redis, the log and the webhook.
+// `spillway watch`: reads servers again and again and reports changes. It goes on even if Redis, the log or the webhook fails.
 import { appendFileSync } from 'node:fs';
 import os from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -24,7 +24,7 @@ export interface WatchCommandOptions extends ToolOptions {
 }
 
 const NAME = 'spillway-watch';
-/** A forecast needs so many looks. */
+/** The fewest looks that a forecast needs. */
 const LOOK_MS = 10_000;
 /** What an alert may take after Ctrl-C. */
 const LAST_MS = 1500;
@@ -82,7 +82,9 @@ function courierOf({ config: { alerts } }: Tool, thresholds: readonly number[]):
     instance: os.hostname(),
     onProblem: (problem) =>
       complain(
-        problem === undefined ? 'alerts arrive again' : `an alert did not arrive, tried on: ${problem}`,
+        problem === undefined
+          ? 'alerts are delivered again'
+          : `could not deliver an alert: ${problem}; watch keeps trying`,
       ),
   });
 }
@@ -139,7 +141,7 @@ class Report {
       appendFileSync(file, entries.map((entry) => `${JSON.stringify(entry)}\n`).join(''));
       this.logFails = false;
     } catch (error) {
-      if (!this.logFails) complain(`${file} cannot be written, tried on: ${(error as Error).message}`);
+      if (!this.logFails) complain(`cannot write ${file}: ${(error as Error).message}; watch keeps trying`);
       this.logFails = true;
     }
   }

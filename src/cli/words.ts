@@ -1,7 +1,7 @@
-// Words and numbers as the commands print them. Nothing that comes from a key or from the network may reach a terminal
-// as control characters.
+// Formats words and numbers for the commands. No text from a key or from the network may reach a terminal as control
+// characters.
 
-/** The word as it is where that is plain; else in quotes, with escapes. */
+/** A plain word as it is; any other text in quotes, with escapes. */
 export function quoted(word: string): string {
   return /^[^\s"'\p{C}]+$/u.test(word) ? word : JSON.stringify(word).replace(/\p{C}/gu, escaped);
 }
@@ -18,7 +18,7 @@ export function percentage(share: number): string {
 
 const UNITS = ['B', 'KB', 'MB', 'GB', 'TB'];
 
-/** 61.3 MB: binary units, as Redis's own `64mb` means them. */
+/** 61.3 MB: binary units, as in Redis's `64mb`. */
 export function byteText(bytes: number): string {
   let value = bytes;
   let unit = 0;

@@ -169,7 +169,7 @@ t.test('what is no proxy, or not one of this version: one message that says what
   const other = await answering(t, 200, '<html>');
   const elsewhere = await answering(t, 403, '{"error":"host_not_allowed","message":"Use \\u001b[2J it"}');
   const cases: [args: string[], code: number, message: RegExp][] = [
-    [['stats', '--admin', `127.0.0.1:${port}`], 1, /nothing listens there; is the proxy running/],
+    [['stats', '--admin', `127.0.0.1:${port}`], 1, /nothing listens there; check that the proxy runs/],
     [['top', '--admin', `http://127.0.0.1:${port}`], 1, /nothing listens there/],
     [['explain', 'a', '--admin', old], 1, /knows no \/api\/explain: .*another version/],
     [['stats', '--admin', other], 1, /is no admin address of Spillway/],
@@ -192,7 +192,7 @@ t.test('what is no proxy, or not one of this version: one message that says what
     }),
   );
   const off = await cli(['stats'], { SPILLWAY_ADMIN: 'off' });
-  t.match(off, { code: 1, stderr: /switches the admin server off; name another one with --admin/ });
+  t.match(off, { code: 1, stderr: /turns the admin server off; name another proxy with --admin/ });
 });
 
 t.test('--help of each reads like a manual page', async (t) => {

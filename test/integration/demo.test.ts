@@ -92,7 +92,7 @@ t.test(
     t.equal(await refused(port), false, 'the proxy is there');
     demo.kill('SIGINT');
     t.equal(await demo.ended, 0, demo.stderr());
-    t.match(demo.stdout(), /straight at Redis +│ +through Spillway/);
+    t.match(demo.stdout(), /directly to Redis +│ +through Spillway/);
     t.equal(await refused(port), true, 'and gone');
   },
 );

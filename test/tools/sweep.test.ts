@@ -193,7 +193,7 @@ t.test('a full disk ends it before anything further is sent', async (t) => {
 t.test('what is wrong is said, and nothing is done', async (t) => {
   const { direct, args, run, journal, folder, redis } = await laid(t, { keys: 200 });
   const before = await everything(direct);
-  t.match(await run('--resume', journal), { status: 64, stderr: /go with --apply/ });
+  t.match(await run('--resume', journal), { status: 64, stderr: /need --apply/ });
   t.match(await run('--undo', journal, '--apply'), { status: 64 });
   const wrong = spawnSync(process.execPath, [MAIN, ...args('--spread', '1')]);
   t.match({ status: wrong.status, stderr: String(wrong.stderr) }, { status: 64, stderr: /share/ });

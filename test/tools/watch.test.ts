@@ -161,7 +161,7 @@ t.test('goes on, logs, and ends with Ctrl-C, the hook out of reach', async (t) =
     });
   const ended = new Promise<number | null>((done) => child.once('exit', done));
   await until(
-    () => (said.match(/ of 4\.0 MB/g)?.length ?? 0) >= 2 && /an alert did not arrive/.test(said),
+    () => (said.match(/ of 4\.0 MB/g)?.length ?? 0) >= 2 && /could not deliver an alert/.test(said),
     UNHURRIED,
   );
   child.kill('SIGINT');

@@ -1,6 +1,6 @@
-// The demo's application: writes every pattern at its rate through one ioredis connection, consumes the queues, and
-// counts what its writes were answered. Knows no proxy: it is told a port, and so is its twin.
-// Invariant: bounded in rate and in flight; a slow answer makes it write less, never pile up.
+// The demo's application: writes every pattern at its rate through one ioredis connection, consumes the queues, and counts
+// the replies to its writes. It knows only a port, so the same application runs on both sides.
+// Invariant: its rate and its pending writes are bounded; when replies are slow it writes less.
 import { Redis } from 'ioredis';
 import { PATTERN_NAMES, PATTERNS, type Pattern, type PatternName, QUEUES } from './patterns.js';
 import { createRandom, type Random } from './random.js';
@@ -14,7 +14,7 @@ const FILLER_BYTES = 256 * 1024;
 
 export interface Tally {
   accepted: number;
-  /** Answered with OOM: by Redis, or earlier by Spillway; the application can't tell. */
+  /** Answered with OOM, by Redis or earlier by Spillway. The application cannot tell which. */
   oom: number;
   /** Any other error. */
   failed: number;
@@ -25,7 +25,7 @@ export class Application {
   readonly #redis: Redis;
   readonly #random: Random = createRandom(SEED);
   readonly #filler: Buffer;
-  /** By pattern: fractions of writes owed, and writes made so far. */
+  /** By pattern: the fraction of a write that is due, and the writes so far. */
   readonly #owed = new Map<Pattern, number>();
   readonly #made = new Map<Pattern, number>();
   readonly #growth: number;
@@ -40,7 +40,7 @@ export class Application {
       PATTERN_NAMES.map((name) => [name, { accepted: 0, oom: 0, failed: 0 }]),
     ) as Record<PatternName, Tally>;
     this.#redis = new Redis({ host: '127.0.0.1', port, maxRetriesPerRequest: 0, connectionName: 'demo-app' });
-    // Without a listener a lost connection would end the demo; the failed writes are counted anyway.
+    // Without a listener a lost connection would end the demo. Failed writes are counted in any case.
     this.#redis.on('error', () => {});
     this.#growth = growth;
     const random = createRandom(SEED);
@@ -52,7 +52,7 @@ export class Application {
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
   }
 
-  /** Stops writing and disconnects; what is still in flight is dropped and counts as neither. */
+  /** Stops writing and disconnects. Pending writes are dropped and not counted. */
   stop(): void {
     this.#stopped = true;
     clearInterval(this.#timer);
@@ -96,7 +96,7 @@ export class Application {
     );
   }
 
-  /** Takes everything there is: pops are never refused, and the queues stay small. */
+  /** Empties the queues. Pops are never refused, so the queues stay small. */
   #consume(): void {
     for (const queue of QUEUES) {
       this.#redis.rpop(queue, 1000).catch(() => {});

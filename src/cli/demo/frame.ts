@@ -1,4 +1,4 @@
-// One moment of the demo, both sides: all that the view and the summary are drawn from. Plain data.
+// A snapshot of both sides of the demo, from which the view and the summary are drawn. Plain data.
 
 import type { MemorySnapshot } from '../../memory/snapshot.js';
 import type { StatsSnapshot } from '../../observe/stats/snapshot.js';
@@ -22,12 +22,12 @@ export interface Frame {
   stats: StatsSnapshot;
 }
 
-/** TTLs that Spillway has put on writes so far. */
+/** TTLs that Spillway has added so far. */
 export function ttlsGiven(frame: Frame): number {
   return frame.stats.rules.reduce((sum, rule) => sum + rule.ttlInjected + rule.followUpsSet, 0);
 }
 
-/** Writes of a pattern that Spillway has refused. `rule` undefined: of the keys without a rule. */
+/** Writes of a pattern that Spillway has refused. `rule` undefined: keys without a rule. */
 export function shedOf(stats: StatsSnapshot, rule: string | undefined): number {
   const row = rule === undefined ? stats.unregistered : stats.rules.find(({ name }) => name === rule);
   return row?.shed ?? 0;

@@ -1,5 +1,5 @@
-// `spillway demo`: two private Redis, the proxy in front of one of them, the same application on both sides.
-// Owns their life: whatever happens, everything that was started here is ended here, last started first.
+// `spillway demo`: two private Redis servers, the proxy in front of one of them, and the same application on both sides.
+// Owns all of these: whatever happens, it ends everything that it started, in reverse order.
 import { Redis } from 'ioredis';
 import { pino } from 'pino';
 import { compileConfig } from '../../config/compile.js';
@@ -100,7 +100,7 @@ function startDemoProxy(behind: RedisProcess): ReturnType<typeof startProxy> {
     rules: DEMO_RULES,
     admin: { listen: '127.0.0.1:0' },
   });
-  // Log lines would tear the screen; what they tell, the view shows.
+  // Log lines would break the screen, and the view shows the same.
   return startProxy(compileConfig(config), pino({ level: 'silent' }));
 }
 
@@ -121,7 +121,7 @@ async function getJson<T>(url: string): Promise<T> {
   return (await response.json()) as T;
 }
 
-/** The first SIGINT or SIGTERM ends the demo in order; a second one ends the process. */
+/** The first SIGINT or SIGTERM ends the demo gracefully; a second one ends the process at once. */
 function listenForInterruption(): {
   readonly happened: boolean;
   orAfter(ms: number): Promise<void>;

@@ -1,6 +1,6 @@
-// What the demo's application writes: five kinds of keys, as they are found together on many a Redis.
-// None of its writes carries a TTL: that is the trouble that the demo is about.
-// Invariant: sessions, reports and queues are bounded and fit; cache and temp grow without end.
+// The writes of the demo's application: five kinds of keys that share many a Redis. None of the writes carries a TTL, which
+// is the problem that the demo shows.
+// Invariant: sessions, reports and queues are bounded and fit into memory; cache and temp grow without end.
 import type { PriorityName } from '../../core/policy/rule.js';
 import { pick, type Random } from './random.js';
 
@@ -10,14 +10,14 @@ export type PatternName = (typeof PATTERN_NAMES)[number];
 export interface Pattern {
   readonly name: PatternName;
   readonly glob: string;
-  /** Name of the rule that covers it; undefined: none, it is an unregistered one. */
+  /** Name of its rule; undefined: it has none. */
   readonly rule: string | undefined;
   readonly priority: PriorityName;
-  /** As in the rule: "24h", "durable", or "-" where there is no rule. */
+  /** As in the rule: "24h" or "durable"; "-": no rule. */
   readonly ttl: string;
   readonly writesPerSecond: number;
   readonly valueBytes: number;
-  /** Its memory follows the number of writes: what fills Redis. */
+  /** Its memory grows with every write, so this is what fills Redis. */
   readonly unbounded: boolean;
   /** `sequence` counts this pattern's writes. */
   key(random: Random, sequence: number): string;
@@ -88,7 +88,7 @@ export const PATTERNS: readonly Pattern[] = [
 /** Lists that a consumer empties as fast as they fill. */
 export const QUEUES = ['queue:mail', 'queue:thumbnails'] as const;
 
-/** The same knowledge in the words of the config file. */
+/** The rules for the patterns, as in a config file. */
 export const DEMO_RULES = PATTERNS.filter((pattern) => pattern.rule !== undefined).map((pattern) => ({
   name: pattern.rule,
   match: pattern.glob,

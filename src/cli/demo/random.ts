@@ -1,4 +1,4 @@
-// Repeatable pseudo-random numbers, so that both sides of a comparison are given the same work. Not for secrets.
+// Repeatable pseudo-random numbers, so that both sides of a comparison get the same work. Not for secrets.
 
 export type Random = () => number;
 

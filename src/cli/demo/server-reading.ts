@@ -1,4 +1,4 @@
-// What the demo reads from a Redis itself, past every proxy: memory, keys, its own refusals.
+// Reads a server directly, not through the proxy: memory, keys, its own OOM errors.
 import type { Redis } from 'ioredis';
 
 export interface ServerReading {
@@ -16,7 +16,7 @@ export async function readServer(redis: Redis): Promise<ServerReading> {
   return parseReading(await redis.info('all'));
 }
 
-/** From the text of INFO; what is missing there is 0. */
+/** Parses the text of INFO; a missing field is 0. */
 export function parseReading(info: string): ServerReading {
   const number = (pattern: RegExp): number => Number(pattern.exec(info)?.[1] ?? 0);
   const keys = number(/^db0:keys=(\d+)/m);

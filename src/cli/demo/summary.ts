@@ -1,10 +1,10 @@
-// The end of the demo: both sides in one table, or as JSON. Draws; reads nothing.
+// The summary of the demo: both sides in a table, or as JSON. Draws; reads nothing.
 import Table from 'cli-table3';
 import { grouped, megabytes, type Paint, percent } from '../terminal/paint.js';
 import { type Frame, type Side, shedOf, total, ttlsGiven } from './frame.js';
 import { PATTERNS, type PatternName } from './patterns.js';
 
-/** One side's result. Counts are writes of the application, by pattern. */
+/** The result of one side. Counts are the application's writes, by pattern. */
 interface SideSummary {
   accepted: Record<PatternName, number>;
   /** Answered with OOM, by Redis or early by Spillway. */
@@ -40,7 +40,7 @@ export function summarize(frame: Frame): DemoSummary {
 export function drawSummary(summary: DemoSummary, paint: Paint): string {
   const { straight, spillway } = summary;
   const table = new Table({
-    head: ['', 'straight at Redis', 'through Spillway'],
+    head: ['', 'directly to Redis', 'through Spillway'],
     colAligns: ['left', 'right', 'right'],
     style: { head: [], border: [], compact: true },
   });
@@ -59,12 +59,12 @@ export function drawSummary(summary: DemoSummary, paint: Paint): string {
   }
   row('critical writes lost (queue)', (side) => grouped(side.refused.queue));
   row("Redis's own OOM errors", (side) => grouped(side.redisOom));
-  table.push(['shed early by Spillway', '-', grouped(sum(spillway.shed))]);
-  table.push(['TTLs given by Spillway', '-', grouped(spillway.ttlsGiven)]);
+  table.push(['refused early by Spillway', '-', grouped(sum(spillway.shed))]);
+  table.push(['TTLs added by Spillway', '-', grouped(spillway.ttlsGiven)]);
   row('keys without a TTL', (side) => `${grouped(side.keysWithoutTtl)} of ${grouped(side.keys)}`);
   row('memory now', (side) => `${megabytes(side.usedBytes)} (${percent(side.usedBytes / side.limitBytes)})`);
   row(
-    'memory at its highest',
+    'highest memory',
     (side) => `${megabytes(side.peakBytes)} (${percent(side.peakBytes / side.limitBytes)})`,
   );
   if (straight.otherErrors + spillway.otherErrors > 0)
@@ -79,11 +79,11 @@ export function drawSummary(summary: DemoSummary, paint: Paint): string {
 function verdict({ straight, spillway }: DemoSummary): string {
   const important = (side: SideSummary): number => side.refused.queue + side.refused.session;
   if (important(straight) === 0) {
-    return 'Memory did not run full in this time: run it longer to see what happens then.';
+    return 'Memory did not fill up in this time. Run the demo longer to see what happens when it does.';
   }
   return (
-    `Straight at Redis, ${grouped(important(straight))} session and queue writes met OOM. Through Spillway, ` +
-    `${grouped(important(spillway))} did: the cache gave way first, and its keys now carry TTLs.`
+    `Directly to Redis, ${grouped(important(straight))} session and queue writes got OOM errors. Through Spillway ` +
+    `${grouped(important(spillway))} did: Spillway refused cache writes first, and gave the keys TTLs.`
   );
 }
 

@@ -1,4 +1,4 @@
-// The demo's live view as text: a screenful for a terminal, or one line for a log. Draws; reads and writes nothing.
+// The demo's live view as text: a screen for a terminal, or a line for a log. Draws; reads and writes nothing.
 import { PRIORITY_NAMES } from '../../core/policy/rule.js';
 import { grouped, megabytes, type Paint, percent } from '../terminal/paint.js';
 import { type Frame, type Side, shedOf, total, ttlsGiven } from './frame.js';
@@ -15,22 +15,22 @@ export function drawScreen(frame: Frame, paint: Paint): string[] {
       ? `${Math.floor(elapsedSeconds)} s`
       : `${Math.floor(elapsedSeconds)} of ${totalSeconds} s`;
   return [
-    `${paint('bold', 'Spillway demo')}  ${time}   one workload, two Redis of 64 MB with noeviction   ${paint('dim', 'Ctrl-C ends')}`,
+    `${paint('bold', 'Spillway demo')}  ${time}   one workload, two Redis with 64 MB and noeviction   ${paint('dim', 'Ctrl-C ends')}`,
     '',
     memoryLine('through Spillway', frame.spillway, paint),
     ' '.repeat(INDENT) + paint('dim', bandMarks(frame)),
-    memoryLine('straight at Redis', frame.straight, paint),
+    memoryLine('directly to Redis', frame.straight, paint),
     '',
     `refused now: ${sheddingNow(frame, paint)}`,
     '',
     ...patternTable(frame, paint),
     '',
-    `TTLs given by Spillway: ${paint('green', grouped(ttlsGiven(frame)))}` +
+    `TTLs added by Spillway: ${paint('green', grouped(ttlsGiven(frame)))}` +
       `   keys without a TTL: ${grouped(frame.spillway.server.keysWithoutTtl)}` +
-      ` (straight: ${paint('red', grouped(frame.straight.server.keysWithoutTtl))})`,
+      ` (directly: ${paint('red', grouped(frame.straight.server.keysWithoutTtl))})`,
     `OOM errors of Redis itself: ${alarm(frame.spillway.server.ownOom, paint)}` +
-      ` (straight: ${alarm(frame.straight.server.ownOom, paint)})`,
-    `found without a rule: ${discovered(frame)}`,
+      ` (directly: ${alarm(frame.straight.server.ownOom, paint)})`,
+    `patterns without a rule: ${discovered(frame)}`,
   ];
 }
 
@@ -42,8 +42,8 @@ export function drawLine(frame: Frame): string {
     .map(([name, count]) => `${name} ${grouped(count)}`);
   return [
     `${Math.floor(frame.elapsedSeconds)} s`,
-    `Spillway: ${memoryText(spillway)}, ${grouped(ttlsGiven(frame))} TTLs given, shed ${shed.join(', ') || 'nothing'}`,
-    `straight: ${memoryText(straight)}, ${grouped(total(straight, 'oom'))} OOM errors (queue ${grouped(straight.tallies.queue.oom)})`,
+    `Spillway: ${memoryText(spillway)}, ${grouped(ttlsGiven(frame))} TTLs added, refused ${shed.join(', ') || 'nothing'}`,
+    `directly: ${memoryText(straight)}, ${grouped(total(straight, 'oom'))} OOM errors (queue ${grouped(straight.tallies.queue.oom)})`,
   ].join(' | ');
 }
 
@@ -59,7 +59,7 @@ function memoryText({ server }: Side): string {
   return `${megabytes(server.usedBytes)} (${percent(server.usedBytes / server.limitBytes)})`;
 }
 
-/** Where the bands of each priority start and are full, below the bar that they hold. */
+/** A line below the bar that marks the band of each priority. */
 function bandMarks(frame: Frame): string {
   const cells = Array.from({ length: BAR_CELLS }, () => ' ');
   const legend: string[] = [];
@@ -86,7 +86,7 @@ function sheddingNow(frame: Frame, paint: Paint): string {
 function patternTable(frame: Frame, paint: Paint): string[] {
   const row = (cells: readonly string[]): string =>
     cells.map((cell, i) => (i < 3 ? cell.padEnd(10) : cell.padStart(12))).join('');
-  const heads = ['pattern', 'priority', 'TTL', 'accepted', 'shed early', '  |', 'straight', 'OOM errors'];
+  const heads = ['pattern', 'priority', 'TTL', 'accepted', 'refused', '  |', 'directly', 'OOM errors'];
   return [
     paint('bold', row(heads)),
     ...PATTERNS.map((pattern) => {

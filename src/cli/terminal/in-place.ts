@@ -1,11 +1,11 @@
-// Draws lines over those drawn before, on a terminal. Owns the cursor while it draws.
+// Redraws lines in place on a terminal. Owns the cursor while it draws.
 // Invariant: the cursor is visible again after close().
 
 const HIDE_CURSOR = '\x1b[?25l';
 const SHOW_CURSOR = '\x1b[?25h';
 const CLEAR_TO_END_OF_LINE = '\x1b[K';
 const CLEAR_BELOW = '\x1b[J';
-/** A line wider than the window ends at its edge; wrapped, it would move all lines below. */
+/** A line that is too wide is cut at the window's edge, because wrapping would move all lines below. */
 const NO_WRAP = '\x1b[?7l';
 const WRAP = '\x1b[?7h';
 
@@ -19,17 +19,17 @@ export class InPlace {
 
   constructor(private readonly stream: NodeJS.WriteStream) {}
 
-  /** As many of the lines as the window has room for now. */
+  /** Draws as many of the lines as fit into the window. */
   draw(lines: readonly string[]): void {
     const { stream, drawn } = this;
     const shown = lines.slice(0, this.room);
-    // The window may have become lower: what scrolled out of it cannot be reached.
+    // The window may be smaller now; lines that scrolled out of it cannot be redrawn.
     const home = drawn === 0 ? HIDE_CURSOR + NO_WRAP : `\x1b[${Math.min(drawn, this.room)}F`;
     stream.write(home + shown.map((line) => `${line}${CLEAR_TO_END_OF_LINE}\n`).join('') + CLEAR_BELOW);
     this.drawn = shown.length;
   }
 
-  /** What stands there goes; what is written next stands in its place. */
+  /** Erases the lines; the next output takes their place. */
   clear(): void {
     if (this.drawn === 0) return;
     this.stream.write(`\x1b[${Math.min(this.drawn, this.room)}F${CLEAR_BELOW}${WRAP}${SHOW_CURSOR}`);
@@ -40,7 +40,7 @@ export class InPlace {
     return Math.max(1, (this.stream.rows ?? 24) - 1);
   }
 
-  /** What stands there stays. */
+  /** Leaves the lines as they are. */
   close(): void {
     if (this.drawn > 0) this.stream.write(`${WRAP}${SHOW_CURSOR}\n`);
     this.drawn = 0;

@@ -1,10 +1,10 @@
-// Colours for terminals that have them, and numbers as people read them.
+// Colours for terminals that have them, and formats of numbers.
 import { styleText } from 'node:util';
 
 type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan';
 export type Paint = (style: Style, text: string) => string;
 
-/** Colours only where the stream is a terminal that has some; NO_COLOR and FORCE_COLOR are heeded (by hasColors). */
+/** Colours if the stream is a terminal that has colours. hasColors() respects NO_COLOR and FORCE_COLOR. */
 export function createPaint(stream: NodeJS.WriteStream): Paint {
   const colours = stream.isTTY === true && stream.hasColors();
   return colours ? (style, text) => styleText(style, text) : (_, text) => text;
@@ -12,7 +12,7 @@ export function createPaint(stream: NodeJS.WriteStream): Paint {
 
 const MEBIBYTE = 2 ** 20;
 
-/** 61.3 MB: binary megabytes, as Redis's own `64mb` means them. */
+/** 61.3 MB: binary megabytes, as in Redis's `64mb`. */
 export function megabytes(bytes: number): string {
   return `${(bytes / MEBIBYTE).toFixed(1)} MB`;
 }

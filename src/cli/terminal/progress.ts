@@ -1,16 +1,16 @@
-// How far a long walk has come, on standard error: one line in place on a terminal, a line now and then elsewhere.
-// Owns the line while it is drawn. Draws no more often than eyes see.
+// Shows the progress of a long walk on standard error: one line in place on a terminal, a line now and then elsewhere.
+// Owns the line while it is drawn. Draws only a few times a second.
 import { InPlace, isAddressable } from './in-place.js';
 import { grouped, percent } from './paint.js';
 
 const DRAW_EVERY_MS = 100;
 const SAY_EVERY_MS = 10_000;
-/** The speed is that of the last seconds. */
+/** The window over which the speed is measured. */
 const SPEED_OVER_MS = 5000;
 
 export interface ProgressOptions {
   readonly stream: NodeJS.WriteStream;
-  /** What is counted, such as "keys". */
+  /** The unit, such as "keys". */
   readonly unit: string;
   /** Monotonic milliseconds. */
   readonly clock?: () => number;
@@ -35,7 +35,7 @@ export class Progress {
     this.speedTo = this.speedFrom;
   }
 
-  /** Something new begins; `total` is what is expected, and may turn out wrong. */
+  /** A new walk begins; `total` is the expected count, which may turn out wrong. */
   begin(title: string, total: number): void {
     this.title = title;
     this.total = total;
@@ -51,7 +51,7 @@ export class Progress {
     this.show(now);
   }
 
-  /** Why it does not advance; undefined: it does. */
+  /** Why the walk waits; undefined: it goes on. */
   waiting(note: string | undefined): void {
     if (this.note === note) return;
     this.note = note;
@@ -66,7 +66,7 @@ export class Progress {
     this.options.stream.write(`${line}\n`);
   }
 
-  /** The line is gone, the cursor back. */
+  /** Erases the line and shows the cursor. */
   close(): void {
     this.screen?.clear();
   }

@@ -63,12 +63,12 @@ t.test('the screen fits a terminal and shows the story', async (t) => {
   for (const line of lines) t.ok(line.length <= 100, line);
   const text = lines.join('\n');
   t.match(text, /through Spillway +█+░+ 58\.0 MB \(91 %\)/);
-  t.match(text, /straight at Redis +█{50} 64\.0 MB \(100 %\)/);
+  t.match(text, /directly to Redis +█{50} 64\.0 MB \(100 %\)/);
   t.match(text, /refused now: 100 % of low, 25 % of normal\n/);
   t.match(text, /cache:\* +low +1h +9 +1,234 +\| +1,000 +55/);
   t.match(text, /report:\* +normal +- +1,000 +7 /);
-  t.match(text, /TTLs given by Spillway: 2,800 /);
-  t.match(text, /found without a rule: report:\* \(120 writes\)/);
+  t.match(text, /TTLs added by Spillway: 2,800 /);
+  t.match(text, /patterns without a rule: report:\* \(120 writes\)/);
 });
 
 t.test('the bands stand below the cells that they cover', async (t) => {
@@ -88,7 +88,7 @@ t.test('one line for logs', async (t) => {
   t.notMatch(line, /\n/);
   t.match(
     line,
-    /^12 s \| Spillway: 58\.0 MB \(91 %\), 2,800 TTLs given, shed cache 1,234, report 7 \| straight: .*275 OOM/,
+    /^12 s \| Spillway: 58\.0 MB \(91 %\), 2,800 TTLs added, refused cache 1,234, report 7 \| directly: .*275 OOM/,
   );
 });
 
@@ -107,9 +107,9 @@ t.test('the summary has both sides, and its verdict follows the figures', async 
   const text = drawSummary(summary, plain);
   t.match(text, /critical writes lost \(queue\) +│ +55 │ +0 │/);
   t.match(text, /cache:\* \(low\) +│ +55 of 1,055 │ +1,234 of 1,243 │/);
-  t.match(text, /110 session and queue writes met OOM\. Through Spillway, 0 did/);
+  t.match(text, /110 session and queue writes got OOM errors\. Through Spillway 0 did/);
   t.notMatch(text, /other errors/);
-  t.match(drawSummary(summarize(frame(0)), plain), /did not run full/);
+  t.match(drawSummary(summarize(frame(0)), plain), /did not fill up/);
 });
 
 t.test('readings of INFO', async (t) => {
