@@ -220,7 +220,10 @@ export class MemoryMonitor {
     try {
       const { version, commands, commandsError, epochMs } = await askServer(this.redis);
       if (commandsError !== undefined) {
-        log.warn({ err: commandsError.message }, 'cannot run COMMAND, so Spillway uses its built-in command table; give its user the right to COMMAND');
+        log.warn(
+          { err: commandsError.message },
+          'cannot run COMMAND, so Spillway uses its built-in command table; give its user the right to COMMAND',
+        );
       }
       if (epochMs !== undefined) onServerTime(epochMs);
       this.version = version;
