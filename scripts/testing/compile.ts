@@ -2,7 +2,7 @@
 // that it takes with tsx, which compiles and resolves each import anew.
 // Invariants: a test's `import.meta.url` stays that of its source, so that what it reads beside itself is found; what src
 // reads beside itself is copied. Types are checked by `npm run lint`, not here.
-import { cpSync, existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
@@ -50,6 +50,10 @@ export async function compileTests(root: string): Promise<(file: string) => stri
     filter: (file) => !file.endsWith('.ts'),
   });
   cpSync(path.join(root, 'package.json'), path.join(into, 'package.json'));
+  // What the package exports is what was built, for a test that imports it by its name.
+  const dist = path.join(into, 'dist');
+  rmSync(dist, { force: true });
+  symlinkSync(path.join(root, 'dist'), dist);
   return compiled;
 }
 
