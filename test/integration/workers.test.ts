@@ -165,7 +165,8 @@ t.test('what a lost one let through counts on, as executed', async (t) => {
   await until(async () => one?.closed === true || other?.closed === true);
   t.ok(one?.closed, 'clients go to the workers in turn');
   await until(async () => (await workers(proxy)).running === 2, PATIENCE);
-  t.equal(await unseen(), before);
+  // The last bytes of the value may have come since.
+  t.ok((await unseen()) >= before);
   // A reading is due behind a command that may free memory.
   await other?.call('FLUSHALL');
   await until(async () => (await unseen()) === 0, { describe: 'a reading that counts it as executed' });

@@ -1,5 +1,6 @@
 // Messages to another process, one under way at a time; of those that wait, only the last of each type is kept. So what
-// waits is bounded, however slow the other one is. Invariant: types go in the order in which they began to wait.
+// waits is bounded, however slow the other one is. A library of calls over IPC (birpc) would queue each call, and could
+// not send sockets. Invariant: types go in the order in which they began to wait.
 
 export class Outbox<M extends { readonly type: string }> {
   private readonly waiting = new Map<string, M>();

@@ -1,7 +1,6 @@
 // Several worker processes that serve the clients together: starts them, replaces those that end, hands clients to
-// whoever has fewest, tells all of them what is known of memory and each what the others let through, and adds up what
-// they report. The clients' bytes never pass through here.
-// Invariant: counters never go down, since what a worker counted is added when it reports it.
+// them, tells all of them what is known of memory and each what the others let through. What they report is added up in
+// reports.ts, the growth that they let through in total-growth.ts. The clients' bytes never pass through here.
 //
 // Clients are handed over one by one, which bounds new connections to some 7,900 a second for two workers (as
 // node:cluster's round robin does, 8,000; measured with `redis-benchmark -k 0` on two cores). Workers that accept from
@@ -16,28 +15,23 @@ import { type Covered, coveredBy, type PressureState } from '../../memory/pressu
 import { ServerClock } from '../../memory/server-clock.js';
 import type { ServerFacts } from '../../memory/server-facts.js';
 import type { WorkersSnapshot } from '../../observe/snapshots/workers.js';
-import { TrafficStats } from '../../observe/stats/counters.js';
+import type { TrafficStats } from '../../observe/stats/counters.js';
 import type { ClientTraffic } from '../../wire/client/link-options.js';
 import { detach } from '../../wire/node/handover.js';
 import { adminConnections, type Capacity, handoverRoom, readRoom } from '../capacity.js';
 import type { DataPlaneSnapshot } from '../data-plane.js';
 import type { LogLosses } from '../log/log-output.js';
-import { sameGlobs } from '../rules.js';
-import { type Service, type ServiceEvents, TOP_CLIENTS } from '../service.js';
-import { addSnapshots, countersOnly } from './add-snapshots.js';
+import type { Service, ServiceEvents } from '../service.js';
+import { HandoverQueue } from './handover-queue.js';
 import type { ToWorker } from './messages.js';
+import { Reports } from './reports.js';
 import { TotalGrowth } from './total-growth.js';
-import { LATE_MS, type WorkerEvents, WorkerProcess } from './worker-process.js';
+import { type WorkerEvents, WorkerProcess } from './worker-process.js';
 
 /** How long a reading of memory waits for the workers' figures; older ones err on the safe side. */
 const GROWTH_LIMIT_MS = 100;
-/** Reports are asked for so often at least: what a worker counts in between is lost with it if it crashes. */
-const REPORT_EVERY_MS = 1000;
-const REPORT_LIMIT_MS = 500;
 /** How long workers may take over a reload until it is said that they do. */
 const RELOAD_LIMIT_MS = 2000;
-/** By so many clients more than another one has, a worker may get the next one although the other is only busy. */
-const UNEVEN_CLIENTS = 4;
 /** A worker that ends sooner than that is replaced with a delay, which doubles each time. */
 const STABLE_MS = 5000;
 const FIRST_DELAY_MS = 100;
@@ -49,28 +43,17 @@ export class WorkerPool implements Service {
   readonly gate = new ShedGate();
   private readonly growth = new TotalGrowth(this.gate);
   private readonly serverClock = new ServerClock(() => performance.now(), Date.now);
-  private readonly total: TrafficStats;
   private readonly workersByNumber = new Map<number, WorkerProcess>();
   /** Of one worker, as the last one to start says. */
   private perWorker: Capacity | undefined;
-  /** How many clients may wait here for a worker. */
-  private readonly mayWait: number;
-  /** Accepted, not handed to a worker yet. */
-  private readonly waiting: Socket[] = [];
+  private readonly handover: HandoverQueue;
+  private readonly reports: Reports;
   private server: ServerFacts | undefined;
   private pressure: PressureState | undefined;
-  private lostSnapshot: DataPlaneSnapshot | undefined;
-  /** Lines of the log that workers lost which have ended. */
-  private lostLines = 0;
   private restarts = 0;
   private readonly quickEnds = new BackOff(FIRST_DELAY_MS, LONGEST_DELAY_MS);
   private closing = false;
   private ended = 0;
-  /** Workers that did not report in the last round. */
-  private silent = 0;
-  private round: Promise<void> | undefined;
-  private reporting: NodeJS.Timeout | undefined;
-  private retry: NodeJS.Timeout | undefined;
   private readonly delayed = new Set<NodeJS.Timeout>();
   private readonly workerEvents: WorkerEvents;
   /** Called with each worker that is ready or gone. */
@@ -80,21 +63,21 @@ export class WorkerPool implements Service {
     private config: EffectiveConfig,
     private readonly log: Logger,
     events: ServiceEvents,
-    private readonly logOutput: LogLosses | undefined,
+    logOutput: LogLosses | undefined,
   ) {
     const room = readRoom();
-    this.mayWait = handoverRoom(room, adminConnections(room) + config.workers);
-    this.total = new TrafficStats([], Date.now);
-    this.total.adopt(config.rules);
+    const mayWait = handoverRoom(room, adminConnections(room) + config.workers);
+    this.handover = new HandoverQueue(() => this.workersByNumber.values(), mayWait);
+    this.reports = new Reports(config, () => this.all, logOutput);
     this.workerEvents = {
       ...events,
       ready: (worker) => this.welcome(worker),
-      clientsChanged: () => this.handOver(),
+      clientsChanged: () => this.handover.next(),
       grown: (worker, growth, unasked) => {
         this.growth.hear(worker, growth);
         if (unasked) this.tellGrowth();
       },
-      reported: ({ stats }) => this.total.add(stats),
+      reported: (report) => this.reports.take(report),
       gone: (worker, how) => this.lost(worker, how),
     };
   }
@@ -102,7 +85,7 @@ export class WorkerPool implements Service {
   /** Starts all workers of the config. Rejects when one of them ends before all are ready. */
   async start(): Promise<void> {
     const { workers } = this.config;
-    this.reporting = setInterval(() => void this.freshReports(), REPORT_EVERY_MS).unref();
+    this.reports.start();
     await new Promise<void>((resolve, reject) => {
       this.onChange = (gone) => {
         if (gone !== undefined) reject(new Error(gone));
@@ -114,7 +97,7 @@ export class WorkerPool implements Service {
   }
 
   get clients(): number {
-    let clients = this.waiting.length;
+    let clients = this.handover.length;
     for (const worker of this.workersByNumber.values()) clients += worker.clients;
     return clients;
   }
@@ -133,7 +116,7 @@ export class WorkerPool implements Service {
   }
 
   get hasRoom(): boolean {
-    return this.waiting.length < this.mayWait;
+    return this.handover.hasRoom;
   }
 
   get running(): boolean {
@@ -141,8 +124,7 @@ export class WorkerPool implements Service {
   }
 
   accept(client: Socket): void {
-    this.waiting.push(detach(client));
-    this.handOver();
+    this.handover.add(detach(client));
   }
 
   serverGone(): void {
@@ -162,11 +144,10 @@ export class WorkerPool implements Service {
   async reload(config: EffectiveConfig): Promise<number[]> {
     const before = this.config;
     this.config = config;
-    this.total.adopt(config.rules);
-    const workers = [...this.workersByNumber.values()];
+    this.reports.adopt(config);
+    const workers = this.all;
     const late = await Promise.all(workers.map((worker) => worker.reload(config, RELOAD_LIMIT_MS)));
-    // What they had discovered before is in the total by now.
-    if (!sameGlobs(before, config)) this.total.forgetPatterns();
+    this.reports.adopted(before, config);
     return workers.filter((_, i) => late[i]).map(({ number }) => number);
   }
 
@@ -180,44 +161,28 @@ export class WorkerPool implements Service {
     for (const worker of this.ready) this.tellPressure(worker, state);
   }
 
-  async stats(): Promise<TrafficStats> {
-    await this.freshReports();
-    return this.total;
+  stats(): Promise<TrafficStats> {
+    return this.reports.stats();
   }
 
   async snapshot(): Promise<DataPlaneSnapshot> {
-    await this.freshReports();
-    const workers = [...this.workersByNumber.values()].map(({ snapshot }) => snapshot);
-    return { ...addSnapshots([this.lostSnapshot, ...workers]), clients: this.clients };
+    return { ...(await this.reports.snapshot()), clients: this.clients };
   }
 
-  async topClients(): Promise<ClientTraffic[]> {
-    await this.freshReports();
-    const all = this.ready.flatMap(({ topClients }) => topClients);
-    return all.sort((a, b) => b.bytes - a.bytes).slice(0, TOP_CLIENTS);
+  topClients(): Promise<ClientTraffic[]> {
+    return this.reports.topClients();
   }
 
   async workers(): Promise<WorkersSnapshot> {
-    await this.freshReports();
-    const { ready, restarts } = this;
-    const workers = ready.map((worker) => worker.describe()).sort((a, b) => a.worker - b.worker);
-    const ownLines = this.lostLines + (this.logOutput?.lost ?? 0);
-    return {
-      configured: this.config.workers,
-      running: ready.length,
-      restarts,
-      silent: this.silent,
-      logLinesLost: workers.reduce((sum, { logLinesLost }) => sum + logLinesLost, ownLines),
-      workers,
-    };
+    const workers = await this.reports.workers();
+    return { configured: this.config.workers, restarts: this.restarts, ...workers };
   }
 
   async close(graceMs: number): Promise<number> {
     this.closing = true;
-    clearInterval(this.reporting);
-    clearTimeout(this.retry);
+    this.reports.stop();
+    this.handover.close();
     for (const timer of this.delayed) clearTimeout(timer);
-    for (const client of this.waiting.splice(0)) client.destroy();
     for (const worker of this.workersByNumber.values()) {
       if (worker.isReady) worker.post({ type: 'drain', graceMs });
       else worker.kill();
@@ -237,8 +202,12 @@ export class WorkerPool implements Service {
     return this.ended;
   }
 
+  private get all(): WorkerProcess[] {
+    return [...this.workersByNumber.values()];
+  }
+
   private get ready(): WorkerProcess[] {
-    return [...this.workersByNumber.values()].filter(({ isReady }) => isReady);
+    return this.all.filter(({ isReady }) => isReady);
   }
 
   private startWorker(number: number): void {
@@ -256,15 +225,14 @@ export class WorkerPool implements Service {
     if (this.serverClock.known) worker.post({ type: 'serverTime', epochMs: this.serverClock.now() });
     if (this.restarts > 0) this.log.info({ worker: worker.number }, 'the new worker serves clients');
     this.onChange();
-    this.handOver();
+    this.handover.next();
   }
 
   private lost(worker: WorkerProcess, how: string): void {
-    const { number, snapshot, ended, clients, startedAt } = worker;
+    const { number, ended, clients, startedAt } = worker;
     this.workersByNumber.delete(number);
     this.growth.lose(worker);
-    this.lostLines += worker.describe().logLinesLost;
-    if (snapshot !== undefined) this.lostSnapshot = addSnapshots([this.lostSnapshot, countersOnly(snapshot)]);
+    this.reports.lose(worker);
     this.ended += this.closing ? ended : 0;
     if (!this.closing) {
       this.log.error(
@@ -290,29 +258,6 @@ export class WorkerPool implements Service {
     this.delayed.add(timer);
   }
 
-  /**
-   * Of those that can take a client at once, who has fewest gets it. For one that has much fewer it is waited a little,
-   * since clients tend to stay.
-   */
-  private handOver(): void {
-    clearTimeout(this.retry);
-    while (this.waiting.length > 0) {
-      const now = performance.now();
-      let fewest = Number.POSITIVE_INFINITY;
-      let taker: WorkerProcess | undefined;
-      for (const worker of this.workersByNumber.values()) {
-        const { clients } = worker;
-        if (!worker.isLate(now)) fewest = Math.min(fewest, clients);
-        if (worker.canTake && (taker === undefined || clients < taker.clients)) taker = worker;
-      }
-      if (taker === undefined || taker.clients - fewest >= UNEVEN_CLIENTS) {
-        this.retry = setTimeout(() => this.handOver(), LATE_MS).unref();
-        return;
-      }
-      taker.hand(this.waiting.shift() as Socket);
-    }
-  }
-
   private tellGrowth(): void {
     for (const worker of this.ready) worker.post({ type: 'growth', known: this.growth.known(worker) });
   }
@@ -323,21 +268,5 @@ export class WorkerPool implements Service {
 
   private tellAll(message: ToWorker): void {
     for (const worker of this.ready) worker.post(message);
-  }
-
-  /** Resolves when all workers have reported what they counted before this was called, as far as they answer. */
-  private async freshReports(): Promise<void> {
-    // A round that is under way may have asked too early.
-    if (this.round !== undefined) await this.round;
-    this.round ??= this.askReports().finally(() => {
-      this.round = undefined;
-    });
-    await this.round;
-  }
-
-  private async askReports(): Promise<void> {
-    const { ready } = this;
-    await Promise.all(ready.map((worker) => worker.askReport(REPORT_LIMIT_MS)));
-    this.silent = ready.filter(({ reportDue }) => reportDue).length;
   }
 }

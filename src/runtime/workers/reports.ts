@@ -1,0 +1,110 @@
+// What all workers have counted, added up: what each has reported, and what those had reported that have ended.
+// Invariant: counters never go down, since what a worker counted is added when it reports it.
+import type { EffectiveConfig } from '../../config/effective.js';
+import type { WorkersSnapshot } from '../../observe/snapshots/workers.js';
+import { TrafficStats } from '../../observe/stats/counters.js';
+import type { ClientTraffic } from '../../wire/client/link-options.js';
+import type { DataPlaneSnapshot } from '../data-plane.js';
+import type { LogLosses } from '../log/log-output.js';
+import { sameGlobs } from '../rules.js';
+import { TOP_CLIENTS } from '../service.js';
+import { addSnapshots, countersOnly } from './add-snapshots.js';
+import type { Report } from './messages.js';
+import type { WorkerProcess } from './worker-process.js';
+
+/** Reports are asked for so often at least: what a worker counts in between is lost with it if it crashes. */
+const EVERY_MS = 1000;
+const LIMIT_MS = 500;
+
+export class Reports {
+  private readonly total = new TrafficStats([], Date.now);
+  private lostSnapshot: DataPlaneSnapshot | undefined;
+  /** Lines of the log that workers lost which have ended. */
+  private lostLines = 0;
+  /** Workers that did not report in the last round. */
+  private silent = 0;
+  private round: Promise<void> | undefined;
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    { rules }: EffectiveConfig,
+    private readonly all: () => readonly WorkerProcess[],
+    private readonly logOutput: LogLosses | undefined,
+  ) {
+    this.total.adopt(rules);
+  }
+
+  start(): void {
+    this.timer = setInterval(() => void this.fresh(), EVERY_MS).unref();
+  }
+
+  stop(): void {
+    clearInterval(this.timer);
+  }
+
+  take({ stats }: Report): void {
+    this.total.add(stats);
+  }
+
+  /** A worker has ended. */
+  lose(worker: WorkerProcess): void {
+    const { snapshot } = worker;
+    this.lostLines += worker.describe().logLinesLost;
+    if (snapshot !== undefined) this.lostSnapshot = addSnapshots([this.lostSnapshot, countersOnly(snapshot)]);
+  }
+
+  /** Counts by other rules from now on. */
+  adopt({ rules }: EffectiveConfig): void {
+    this.total.adopt(rules);
+  }
+
+  /** All workers go by `after`, where there was `before`: what they had discovered by that is in the total by now. */
+  adopted(before: EffectiveConfig, after: EffectiveConfig): void {
+    if (!sameGlobs(before, after)) this.total.forgetPatterns();
+  }
+
+  async stats(): Promise<TrafficStats> {
+    await this.fresh();
+    return this.total;
+  }
+
+  async snapshot(): Promise<DataPlaneSnapshot> {
+    await this.fresh();
+    return addSnapshots([this.lostSnapshot, ...this.all().map(({ snapshot }) => snapshot)]);
+  }
+
+  async topClients(): Promise<ClientTraffic[]> {
+    await this.fresh();
+    const clients = this.ready.flatMap(({ topClients }) => topClients);
+    return clients.sort((a, b) => b.bytes - a.bytes).slice(0, TOP_CLIENTS);
+  }
+
+  async workers(): Promise<Omit<WorkersSnapshot, 'configured' | 'restarts'>> {
+    await this.fresh();
+    const { ready, silent } = this;
+    const workers = ready.map((worker) => worker.describe()).sort((a, b) => a.worker - b.worker);
+    const ownLines = this.lostLines + (this.logOutput?.lost ?? 0);
+    const logLinesLost = workers.reduce((sum, worker) => sum + worker.logLinesLost, ownLines);
+    return { running: ready.length, silent, logLinesLost, workers };
+  }
+
+  private get ready(): WorkerProcess[] {
+    return this.all().filter(({ isReady }) => isReady);
+  }
+
+  /** Resolves when all workers have reported what they counted before this was called, as far as they answer. */
+  private async fresh(): Promise<void> {
+    // A round that is under way may have asked too early.
+    if (this.round !== undefined) await this.round;
+    this.round ??= this.ask().finally(() => {
+      this.round = undefined;
+    });
+    await this.round;
+  }
+
+  private async ask(): Promise<void> {
+    const { ready } = this;
+    await Promise.all(ready.map((worker) => worker.askReport(LIMIT_MS)));
+    this.silent = ready.filter(({ reportDue }) => reportDue).length;
+  }
+}
