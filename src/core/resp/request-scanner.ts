@@ -76,6 +76,11 @@ export class RequestScanner {
     return this.resume(buf, end);
   }
 
+  /** The command streams, and has not come whole. */
+  get midStream(): boolean {
+    return this.streaming && this.parsed < this.argc;
+  }
+
   /** No command is under scan, and none of the last one's arguments will be read: lets go of its memory. */
   rest(): void {
     this.buf = NOTHING;

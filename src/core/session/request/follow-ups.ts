@@ -3,11 +3,14 @@
 // was answered with success. Those of a write that streams wait for its end. Owns the keys of those that wait, bounded:
 // what does not fit is reported as failed, never half kept. Owns what a NOPERM taught: this user may not send them.
 import { FollowUpReply, type TrafficObserver } from '../../policy/observer.js';
-import { type ExpireIfNone, expireIfNoneSize, writeExpireIfNone } from '../../resp/encode.js';
+import { type ExpireIfNone, encodeCommand, expireIfNoneSize, writeExpireIfNone } from '../../resp/encode.js';
 import { Pending } from '../reply/pending-kind.js';
 import type { ReplySequencer } from '../reply/reply-sequencer.js';
+import type { ReplySilence } from '../state/reply-silence.js';
 import type { UpstreamWriter } from './upstream-writer.js';
 
+/** A slot that is on its way here takes a command only behind its own ASKING. */
+const ASKING = encodeCommand('ASKING');
 /** Bound on the follow-ups that one connection may have waiting. */
 const MAX_WAITING_BYTES = 1024 * 1024;
 /** What each of them counts for beside its key. */
@@ -21,6 +24,8 @@ export interface FollowUpForm {
 }
 
 export class FollowUps {
+  /** ASKING was the command before the write, or before its MULTI: each needs one of its own. */
+  asked = false;
   /** The user may not send these. */
   private denied: ExpireIfNone | undefined;
   private scratch = Buffer.alloc(0);
@@ -33,6 +38,8 @@ export class FollowUps {
 
   constructor(
     private readonly upstream: UpstreamWriter,
+    private readonly replies: ReplySequencer,
+    private readonly silence: ReplySilence,
     private readonly observer: TrafficObserver,
     private readonly form: FollowUpForm,
   ) {}
@@ -46,13 +53,19 @@ export class FollowUps {
     return this.slots.length > 0;
   }
 
-  /** Sends one now. The caller owes its reply. */
-  send(key: Uint8Array, start: number, end: number, ttlMs: number): void {
+  /** Sends one now, behind the command that is under scan or has just passed. */
+  send(slot: number, key: Uint8Array, start: number, end: number, ttlMs: number): void {
     const { followUp } = this.form;
+    const answers = !this.silence.off;
+    if (this.asked) {
+      this.upstream.insertBehind(ASKING);
+      if (answers) this.replies.owe(Pending.SWALLOW);
+    }
     const size = expireIfNoneSize(followUp, end - start);
     if (size > this.scratch.length) this.scratch = Buffer.allocUnsafe(size * 2);
     const length = writeExpireIfNone(followUp, this.scratch, 0, key, start, end, ttlMs);
     this.upstream.insertBehind(this.scratch, length);
+    if (answers) this.replies.owe(Pending.FOLLOW_UP, slot);
   }
 
   /** Keeps one until sendWaiting(). */
@@ -73,12 +86,11 @@ export class FollowUps {
     this.ends.push(this.waitingLength);
   }
 
-  /** Sends all that wait, `ask` before each. Their answers are owed to `replies`; undefined: nothing is answered. */
-  sendWaiting(replies: ReplySequencer | undefined, ask?: () => void): void {
+  /** Sends all that wait. */
+  sendWaiting(): void {
+    if (!this.anyWaiting) return;
     for (const [i, slot] of this.slots.entries()) {
-      ask?.();
-      this.send(this.waiting, this.ends[i - 1] ?? 0, this.ends[i], this.ttls[i]);
-      replies?.owe(Pending.FOLLOW_UP, slot);
+      this.send(slot, this.waiting, this.ends[i - 1] ?? 0, this.ends[i], this.ttls[i]);
     }
     this.forget();
   }

@@ -9,6 +9,7 @@
 // Invariants: every byte is handed to the UpstreamWriter or held, once and in order; while stalled nothing is forwarded
 // and all new bytes are held.
 import { type RequestScanner, Scan } from '../../resp/request-scanner.js';
+import type { Intake } from './intake.js';
 import type { UpstreamWriter } from './upstream-writer.js';
 
 /** What a handler did with a command. */
@@ -25,7 +26,7 @@ export type Flow = (typeof Flow)[keyof typeof Flow];
 export interface CommandHandler {
   /** A command that large() wants held is asked about again at so many bytes at the latest. */
   readonly lookahead: number;
-  /** A whole command is in `feed.args`. */
+  /** A whole command is in the scanner's arguments. */
   command(): Flow;
   /** A blank line or a command without arguments has passed: it is never answered. */
   empty(): void;
@@ -33,7 +34,7 @@ export interface CommandHandler {
   mayBeTooMany(argc: number): boolean;
   /** A command too large to wait for has begun; `held` bytes of it are here. TAKEN: the rest streams. */
   large(held: number): Flow;
-  /** One whole argument of the large command, number `index`, at offset 0 of `feed.args`. */
+  /** One whole argument of the large command, number `index`, at offset 0 of the scanner's arguments. */
   argument(index: number): void;
   /** The large command's last byte is here. */
   largeEnd(): void;
@@ -53,9 +54,6 @@ const TAKE_BYTES = 1024;
 const LEAST_HELD_BYTES = 2048;
 
 export class RequestFeed {
-  /** Nothing is looked at any more: bytes pass as they come. */
-  raw = false;
-  stalled = false;
   /** The command under scan was INCOMPLETE: resume it. */
   private resuming = false;
   /** The command is held on request: large() is not asked again before so many bytes of it are here. */
@@ -64,15 +62,11 @@ export class RequestFeed {
   private heldLength = 0;
 
   constructor(
-    readonly args: RequestScanner,
+    private readonly args: RequestScanner,
+    private readonly intake: Intake,
     private readonly upstream: UpstreamWriter,
     private readonly handler: CommandHandler,
   ) {}
-
-  /** A command is settled that has not arrived whole: it goes up in pieces, or is discarded in pieces. */
-  get streaming(): boolean {
-    return this.resuming && this.args.streaming;
-  }
 
   /** Bytes that have gone up of the command that is streaming; to be asked between two chunks. */
   get streamed(): number {
@@ -88,7 +82,7 @@ export class RequestFeed {
   receive(chunk: Uint8Array): void {
     let at = 0;
     if (this.heldLength > 0) {
-      if (this.stalled) {
+      if (this.intake.stalled) {
         this.hold(chunk, 0, chunk.length);
         return;
       }
@@ -102,14 +96,9 @@ export class RequestFeed {
     else if (!this.resuming) this.rest();
   }
 
-  /** Stops before the next command, until resume(). */
-  stall(): void {
-    this.stalled = true;
-  }
-
   /** Goes on with what was held. */
   resume(): void {
-    this.stalled = false;
+    this.intake.stalled = false;
     const bytes = this.held.subarray(0, this.heldLength);
     this.release();
     if (bytes.length > 0) this.receive(bytes);
@@ -134,7 +123,7 @@ export class RequestFeed {
         this.release();
         this.leave(before);
         const used = heldFrom - before;
-        if (!this.stalled) return used;
+        if (!this.intake.stalled) return used;
         this.hold(chunk, used, chunk.length);
         return -1;
       }
@@ -143,7 +132,7 @@ export class RequestFeed {
       this.held = this.held.subarray(heldFrom);
       this.heldLength -= heldFrom;
       before -= heldFrom;
-      if (this.stalled) {
+      if (this.intake.stalled) {
         this.hold(chunk, taken, chunk.length);
         return -1;
       }
@@ -163,7 +152,7 @@ export class RequestFeed {
   }
 
   private settle(buf: Uint8Array, at: number, end: number, until: number): number {
-    while (at < until && !this.stalled && !this.raw) {
+    while (at < until && !this.intake.stalled && !this.intake.raw) {
       switch (this.resuming ? this.args.resume(buf, end) : this.args.scan(buf, at, end)) {
         case Scan.COMPLETE: {
           this.resuming = false;
@@ -190,13 +179,13 @@ export class RequestFeed {
             this.resuming = false;
             return this.args.start;
           }
-          this.raw = true;
+          this.intake.raw = true;
           // The value of a command that is dropped must not go up without its head, where it would be read as commands.
           // The broken bytes alone, where an argument is expected, draw the error that is due.
           this.upstream.stopDropping(UNFINISHED);
       }
     }
-    return this.raw ? end : at;
+    return this.intake.raw ? end : at;
   }
 
   /** The bytes end inside a command: returns from where on they are held back. */

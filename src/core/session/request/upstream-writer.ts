@@ -54,8 +54,7 @@ export class UpstreamWriter {
 
   /** Part of a command has gone up, and not all. */
   get midCommand(): boolean {
-    const { args } = this;
-    return args.streaming && !this.dropping && args.parsed < args.argc;
+    return this.args.midStream && !this.dropping;
   }
 
   /** `command` goes up before the command under scan. */

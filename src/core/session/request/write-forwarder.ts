@@ -11,11 +11,11 @@ import { ExpiryUnit, lifetimeOf, readExpiry } from '../../policy/ttl-options.js'
 import { drawTtl } from '../../policy/ttl-outcome.js';
 import { Action, type Verdict } from '../../policy/verdict.js';
 import { encodeCommand } from '../../resp/encode.js';
+import type { RequestScanner } from '../../resp/request-scanner.js';
 import { Pending } from '../reply/pending-kind.js';
-import type { Connection } from '../state/connection.js';
+import type { ProtocolState } from '../state/protocol-state.js';
 import type { GrowthMeter } from './growth-meter.js';
 import { LargeWrite } from './large-write.js';
-import type { RequestFeed } from './request-feed.js';
 import type { UpstreamWriter } from './upstream-writer.js';
 
 /** `$n\r\n` before a key and `\r\n` behind its value, for short ones. */
@@ -37,18 +37,18 @@ const UNITS: Partial<Record<TtlChange, ExpiryUnit>> = {
 export class WriteForwarder {
   constructor(
     private readonly upstream: UpstreamWriter,
-    private readonly feed: RequestFeed,
-    private readonly connection: Connection,
+    private readonly args: RequestScanner,
+    private readonly protocol: ProtocolState,
     private readonly growth: GrowthMeter,
     private readonly policy: Policy,
   ) {}
 
   /** Forwards the whole command under scan as `verdict` says. */
   forward(spec: CommandSpec, verdict: Verdict): void {
-    const { args } = this.feed;
+    const { args } = this;
     const size = args.next - args.start;
     if (verdict.action !== Action.PASS) this.rewrite(verdict);
-    this.connection.forwarded(spec.opaque ? Pending.OPAQUE : Pending.PASS);
+    this.protocol.forwarded(spec.opaque ? Pending.OPAQUE : Pending.PASS);
     if (verdict.growth > 0) this.growth.add(verdict.growth);
     if (verdict.shedKey >= 0) this.noteShed(spec, verdict, size, true);
     if (verdict.recorded) this.record(spec, verdict, size);
@@ -57,15 +57,15 @@ export class WriteForwarder {
 
   /** Refuses the whole command under scan. */
   shed(spec: CommandSpec, verdict: Verdict): void {
-    const { args } = this.feed;
+    const { args } = this;
     this.noteShed(spec, verdict, args.next - args.start, false);
     this.upstream.drop();
-    this.connection.refuse();
+    this.protocol.refuse();
   }
 
   /** Begins to forward, or to discard, a command of which only the head is here. */
   beginLarge(spec: CommandSpec, verdict: Verdict, size: number, followUps: boolean): LargeWrite {
-    const { args } = this.feed;
+    const { args } = this;
     const large = new LargeWrite(spec, args, verdict, size, followUps, this.policy.rules);
     if (verdict.shedKey >= 0) this.noteShed(spec, verdict, size, !large.shed);
     if (large.shed) {
@@ -82,7 +82,7 @@ export class WriteForwarder {
 
   /** Argument `index` of a large write is at offset 0 of the feed's arguments. */
   largeArgument(large: LargeWrite, index: number): void {
-    const { args } = this.feed;
+    const { args } = this;
     if (large.shed) return;
     if (large.tail === undefined || index < 3) {
       if (large.inPairs) this.takeOfPair(large, index, 0);
@@ -104,30 +104,30 @@ export class WriteForwarder {
 
   /** The last byte of a large write was forwarded or discarded. */
   endLarge(large: LargeWrite): void {
-    const { args } = this.feed;
+    const { args } = this;
     if (large.shed) {
-      this.connection.refuse();
+      this.protocol.refuse();
       return;
     }
-    this.connection.forwarded(large.spec.opaque ? Pending.OPAQUE : Pending.PASS);
+    this.protocol.forwarded(large.spec.opaque ? Pending.OPAQUE : Pending.PASS);
     const size = args.next - args.start;
     this.growth.add(this.growthSoFar(large, size));
     large.finish();
-    if (large.inPairs) this.connection.largeWritten();
+    if (large.inPairs) this.protocol.largeWritten();
     if (large.inPairs || !large.recorded) return;
     const share = size / large.keys.length;
     for (const { rule, outcome, key, hash } of large.keys) {
       this.policy.observer.onWrite(rule.slot, large.spec, share, outcome, key, 0, key.length, hash);
       this.noteTtl(large, rule, outcome, key, 0, key.length, hash);
       if (outcome !== TtlOutcome.FOLLOW_UP) continue;
-      this.connection.followUp(rule.slot, key, 0, key.length, drawTtl(rule, this.policy.random));
+      this.protocol.followUp(rule.slot, key, 0, key.length, drawTtl(rule, this.policy.random));
     }
   }
 
   /** A command that no rule governs, whole and under scan, gives its keys TTLs, or ends those that they have. */
   noteTtlChange(spec: CommandSpec): void {
     const { ttls } = this.policy;
-    const { args } = this.feed;
+    const { args } = this;
     if (ttls === undefined) return;
     if (spec.ttlChange === TtlChange.ENDS_ALL) {
       ttls.forgetAll();
@@ -148,7 +148,7 @@ export class WriteForwarder {
 
   /** Of EXPIRE and its like; 0 and below: the TTL or the key is gone, or the command refused. */
   private lifetimeGiven(change: TtlChange): number {
-    const { args } = this.feed;
+    const { args } = this;
     const unit = UNITS[change];
     if (unit === undefined) return 0;
     const value = readExpiry(args.buf, args.starts[2], args.ends[2], unit, this.policy.now);
@@ -184,24 +184,24 @@ export class WriteForwarder {
   }
 
   private growthSoFar(large: LargeWrite, size: number): number {
-    return large.grows ? growthOf(size, large.keysSeen, this.feed.args.parsed) : 0;
+    return large.grows ? growthOf(size, large.keysSeen, this.args.parsed) : 0;
   }
 
   /** Counts the pair that argument `index`, at `at` of the feed's arguments, completes; its follow-up waits for the end. */
   private takeOfPair(large: LargeWrite, index: number, at: number): void {
     const { observer, random } = this.policy;
-    const size = large.takeOfPair(index, this.feed.args, at);
+    const size = large.takeOfPair(index, this.args, at);
     if (size === 0 || !large.recorded) return;
     const [{ rule, outcome, key, hash }] = large.keys;
     observer.onWrite(rule.slot, large.spec, size, outcome, key, 0, key.length, hash);
     this.noteTtl(large, rule, outcome, key, 0, key.length, hash);
     if (outcome !== TtlOutcome.FOLLOW_UP) return;
-    this.connection.followUps.defer(rule.slot, key, 0, key.length, drawTtl(rule, random));
+    this.protocol.followUps.defer(rule.slot, key, 0, key.length, drawTtl(rule, random));
   }
 
   /** Puts the verdict's changes into the bytes of the command under scan. */
   private rewrite(verdict: Verdict): void {
-    if (this.feed.args.inline) this.rewriteInline(verdict);
+    if (this.args.inline) this.rewriteInline(verdict);
     else if (verdict.action === Action.APPEND) {
       this.upstream.appendArguments(APPENDED, verdict.suffix, verdict.suffixLength);
     } else if (verdict.action === Action.REPLACE) {
@@ -212,7 +212,7 @@ export class WriteForwarder {
 
   /** A line of words cannot take arguments as they are: it goes up as a multibulk. */
   private rewriteInline(verdict: Verdict): void {
-    const { args } = this.feed;
+    const { args } = this;
     const words: Uint8Array[] = [];
     for (let i = 0; i < args.argc; i++) words.push(args.buf.subarray(args.starts[i], args.ends[i]));
     if (verdict.action === Action.REPLACE) {
@@ -228,7 +228,7 @@ export class WriteForwarder {
   }
 
   private record(spec: CommandSpec, verdict: Verdict, size: number): void {
-    const { args } = this.feed;
+    const { args } = this;
     const { observer, random } = this.policy;
     const { count } = verdict;
     for (let i = 0; i < count; i++) {
@@ -240,13 +240,13 @@ export class WriteForwarder {
       observer.onWrite(rule.slot, spec, share, outcome, args.buf, start, end, verdict.hash[i]);
       this.noteTtl(verdict, rule, outcome, args.buf, start, end, verdict.hash[i]);
       if (outcome !== TtlOutcome.FOLLOW_UP) continue;
-      this.connection.followUp(rule.slot, args.buf, start, end, drawTtl(rule, random));
+      this.protocol.followUp(rule.slot, args.buf, start, end, drawTtl(rule, random));
     }
   }
 
   /** Bytes of one of several keys: with its value, where key and value stand in pairs. */
   private shareOf(spec: CommandSpec, keyArgument: number, otherwise: number): number {
-    const { args } = this.feed;
+    const { args } = this;
     if (spec.keys.step !== 2) return otherwise;
     return args.ends[keyArgument + 1] - args.starts[keyArgument] + FRAMING_BYTES;
   }

@@ -1,11 +1,11 @@
 // CLIENT REPLY OFF and SKIP: which commands get no answer. Whether the server took them shows by no answer at all,
 // so each is sent with an ON behind it, which answers only if the first took (and OFF once more). If it did not,
 // because of the user's rights, each is refused, and the client gets the one refusal that it waits for.
-// Invariant: while a check is under way the feed is stalled, so nothing else can be owed behind it.
+// Invariant: while a check is under way the client is stalled, so nothing else can be owed behind it.
 import { encodeCommand } from '../../resp/encode.js';
 import { Pending } from '../reply/pending-kind.js';
 import type { ReplySequencer } from '../reply/reply-sequencer.js';
-import type { RequestFeed } from '../request/request-feed.js';
+import type { Intake } from '../request/intake.js';
 import type { UpstreamWriter } from '../request/upstream-writer.js';
 
 const REPLY_ON = encodeCommand('CLIENT', 'REPLY', 'ON');
@@ -22,7 +22,7 @@ export class ReplySilence {
 
   constructor(
     private readonly upstream: UpstreamWriter,
-    private readonly feed: RequestFeed,
+    private readonly intake: Intake,
     private readonly replies: ReplySequencer,
   ) {}
 
@@ -75,6 +75,6 @@ export class ReplySilence {
     this.checkingOff = off;
     for (const command of behind) this.upstream.insertBehind(command);
     this.replies.owe(Pending.REPLY_CHECK);
-    this.feed.stall();
+    this.intake.stall();
   }
 }

@@ -11,35 +11,40 @@ import { type CommandSpec, ConnectionRole } from '../../commands/spec.js';
 import type { FollowUpReply, TrafficObserver } from '../../policy/observer.js';
 import { equalsIgnoreCase } from '../../resp/bytes.js';
 import { encodeCommand } from '../../resp/encode.js';
+import type { RequestScanner } from '../../resp/request-scanner.js';
 import type { ByteSink } from '../byte-sink.js';
 import { type Hold, nameGiven, Standing } from '../pooling/hold.js';
 import { HELLO, HELLO_3 } from '../pooling/identity.js';
 import { Pending, Refusal } from '../reply/pending-kind.js';
-import { DETAIL_LIMIT } from '../reply/pending-queue.js';
 import { ReplySequencer } from '../reply/reply-sequencer.js';
 import { Kind } from '../reply/subscriptions.js';
 import { Auth, type ReplyListener } from '../reply/upstream-state.js';
 import { type FollowUpForm, FollowUps } from '../request/follow-ups.js';
-import type { RequestFeed } from '../request/request-feed.js';
+import type { Intake } from '../request/intake.js';
 import type { UpstreamWriter } from '../request/upstream-writer.js';
-import { type ConsoleQuestion, wordsOf } from './console-question.js';
+import { ConsoleProbe } from './console-probe.js';
 import { ReplySilence } from './reply-silence.js';
+import { Transaction } from './transaction.js';
 
-/** Unlike PING it answers a subscriber with the very refusal that any other command gets. */
-const ASKING = encodeCommand('ASKING');
 const ECHO = encodeCommand('ECHO', '');
+/** What a command of such a role is about. */
+const SUBSCRIBED: Partial<Record<ConnectionRole, Kind>> = {
+  [ConnectionRole.SUBSCRIBE]: Kind.CHANNEL,
+  [ConnectionRole.UNSUBSCRIBE]: Kind.CHANNEL,
+  [ConnectionRole.PSUBSCRIBE]: Kind.PATTERN,
+  [ConnectionRole.PUNSUBSCRIBE]: Kind.PATTERN,
+  [ConnectionRole.SSUBSCRIBE]: Kind.SHARD,
+  [ConnectionRole.SUNSUBSCRIBE]: Kind.SHARD,
+};
 /** Refused by every server, queued by none: module commands may have any arity, this one has not. */
 const BARE_GET = encodeCommand('GET');
-/** Needs the right to be told of the server, costs nothing, and is answered while it loads. No server has the section. */
-const CONSOLE_PROBE = encodeCommand('INFO', 'spillway');
 
-export class Connection implements ReplyListener {
+export class ProtocolState implements ReplyListener {
   readonly replies: ReplySequencer;
   readonly followUps: FollowUps;
+  readonly console: ConsoleProbe;
+  private readonly transaction: Transaction;
   private readonly silence: ReplySilence;
-  inMulti = false;
-  /** Whether a transaction has begun was never answered, and will not be. */
-  private multiInSilence = false;
   /** What the client calls itself, '' if it doesn't. For people: whether the server took it is not looked at. */
   name = '';
   /** It has asked the server to end the connection. */
@@ -49,49 +54,53 @@ export class Connection implements ReplyListener {
    * default user has got a password meanwhile. It must go on on neither.
    */
   hasOtherRights = false;
-  /** What the client asks Spillway, and may ask. */
-  question: ConsoleQuestion | undefined;
-  private words: readonly string[] = [];
-  private questions = 0;
   /** The hold wants to know how the command under scan is answered. */
   private telling = false;
   /** ASKING or CLIENT CACHING speaks of the next command: the server must see it. */
   private bindsNext = false;
-  /** ASKING was the command before the one now forwarded, or before its MULTI: what follows it up needs one of its own. */
+  /** ASKING was the command before the one now forwarded. */
   private asking = false;
-  private asked = false;
-  private transaction = 0;
 
   constructor(
     readonly upstream: UpstreamWriter,
     client: ByteSink,
-    private readonly feed: RequestFeed,
+    private readonly args: RequestScanner,
+    private readonly intake: Intake,
     private readonly observer: TrafficObserver,
     form: FollowUpForm,
     /** What ties the client to this connection, where it may also do without one of its own. */
     private readonly hold: Hold | undefined,
   ) {
     this.replies = new ReplySequencer(client, this);
-    this.followUps = new FollowUps(upstream, observer, form);
-    this.silence = new ReplySilence(upstream, feed, this.replies);
+    this.silence = new ReplySilence(upstream, intake, this.replies);
+    this.followUps = new FollowUps(upstream, this.replies, this.silence, observer, form);
+    this.transaction = new Transaction(this.followUps, upstream);
+    this.console = new ConsoleProbe(upstream, args);
   }
 
   /** The command under scan is forwarded and answered as `kind` says, unless the client asked for silence. */
   forwarded(kind: Pending = Pending.PASS, detail = 0, count = 1): void {
     const { telling } = this;
     this.bindsNext = false;
-    // In a transaction it lasts up to EXEC (networking.c, resetClient).
-    if (!this.inMulti) this.asked = false;
-    if (this.asking) this.asked = true;
-    this.asking = false;
+    if (this.asking || this.followUps.asked) this.noteAsking();
     this.telling = false;
     if (this.silence.takes()) return;
     this.replies.owe(telling && kind === Pending.PASS ? Pending.STATE : kind, detail, count);
   }
 
+  /** ASKING holds for the next command; in a transaction it lasts up to EXEC (networking.c, resetClient). */
+  private noteAsking(): void {
+    this.followUps.asked = this.asking || (this.inMulti && this.followUps.asked);
+    this.asking = false;
+  }
+
   /** The command under scan is about to go up the client's own connection; `spec` undefined: an unknown one. */
   note(spec: CommandSpec | undefined): void {
-    if (this.hold !== undefined) this.telling = this.hold.note(spec, this.feed.args, this.inMulti);
+    if (this.hold !== undefined) this.telling = this.hold.note(spec, this.args, this.inMulti);
+  }
+
+  get inMulti(): boolean {
+    return this.transaction.open;
   }
 
   /** Whether there is a transaction depends on a reply that is on its way. */
@@ -108,8 +117,8 @@ export class Connection implements ReplyListener {
       this.bindsNext ||
       this.silence.any ||
       this.followUps.anyWaiting ||
-      this.feed.raw ||
-      this.feed.streaming ||
+      this.intake.raw ||
+      this.args.midStream ||
       this.replies.raw ||
       this.replies.upstream.subscribed
     );
@@ -117,7 +126,7 @@ export class Connection implements ReplyListener {
 
   /** Nothing tells when the server has run what goes up. */
   get unanswered(): boolean {
-    return this.silence.any || this.feed.raw || this.replies.raw;
+    return this.silence.any || this.intake.raw || this.replies.raw;
   }
 
   /**
@@ -130,7 +139,7 @@ export class Connection implements ReplyListener {
 
   /** Takes a command with a connection role, whole or at the end of its streaming. */
   command(spec: CommandSpec): void {
-    const { argc } = this.feed.args;
+    const { argc } = this.args;
     switch (spec.role) {
       case ConnectionRole.MULTI:
         this.multi();
@@ -139,26 +148,19 @@ export class Connection implements ReplyListener {
         this.exec();
         break;
       case ConnectionRole.DISCARD:
-        this.endMulti();
+        this.transaction.end();
         this.forwarded();
         break;
       case ConnectionRole.SUBSCRIBE:
-        this.subscription(Pending.SUBSCRIPTION, Kind.CHANNEL, argc - 1);
-        break;
       case ConnectionRole.PSUBSCRIBE:
-        this.subscription(Pending.SUBSCRIPTION, Kind.PATTERN, argc - 1);
-        break;
       case ConnectionRole.SSUBSCRIBE:
-        this.subscription(Pending.SUBSCRIPTION, Kind.SHARD, argc - 1);
+        this.subscription(Pending.SUBSCRIPTION, spec.role, argc - 1);
         break;
       case ConnectionRole.UNSUBSCRIBE:
-        this.unsubscription(Kind.CHANNEL, argc - 1);
-        break;
       case ConnectionRole.PUNSUBSCRIBE:
-        this.unsubscription(Kind.PATTERN, argc - 1);
-        break;
       case ConnectionRole.SUNSUBSCRIBE:
-        this.unsubscription(Kind.SHARD, argc - 1);
+        if (argc > 1) this.subscription(Pending.SUBSCRIPTION, spec.role, argc - 1);
+        else this.subscription(Pending.UNSUBSCRIBE_ALL, spec.role, 1);
         break;
       case ConnectionRole.HELLO:
         this.named(spec.role);
@@ -202,7 +204,7 @@ export class Connection implements ReplyListener {
         this.wait();
         break;
       case ConnectionRole.CONSOLE:
-        this.console();
+        this.question();
         break;
       default:
         this.forwarded();
@@ -211,7 +213,7 @@ export class Connection implements ReplyListener {
 
   /** From here on bytes pass both ways as they come. */
   goRaw(): void {
-    this.feed.raw = true;
+    this.intake.raw = true;
     this.followUps.fail();
     this.replies.owe(Pending.RAW);
   }
@@ -252,26 +254,12 @@ export class Connection implements ReplyListener {
       this.followUps.defer(slot, key, start, end, ttlMs);
       return;
     }
-    if (this.asked) this.ask();
-    this.followUps.send(key, start, end, ttlMs);
-    if (!this.silence.off) this.replies.owe(Pending.FOLLOW_UP, slot);
+    this.followUps.send(slot, key, start, end, ttlMs);
   }
 
   /** A large command has gone up whole: what waited for that is due, unless EXEC is still to come. */
   largeWritten(): void {
-    if (this.inMulti || !this.followUps.anyWaiting) return;
-    this.sendWaiting();
-  }
-
-  private sendWaiting(): void {
-    const replies = this.silence.off ? undefined : this.replies;
-    this.followUps.sendWaiting(replies, this.asked ? () => this.ask() : undefined);
-  }
-
-  /** A slot that is on its way here takes a command only behind its own ASKING. */
-  private ask(): void {
-    this.upstream.insertBehind(ASKING);
-    if (!this.silence.off) this.replies.owe(Pending.SWALLOW);
+    if (!this.inMulti) this.followUps.sendWaiting();
   }
 
   followUpAnswered(slot: number, reply: FollowUpReply): void {
@@ -281,18 +269,11 @@ export class Connection implements ReplyListener {
   multiRefused(transaction: number): void {
     // What it watches is watched on.
     this.hold?.holdForGood();
-    if (transaction !== this.transaction) return;
-    // What followed was executed as it came: its follow-ups are due, also when EXEC has gone up already.
-    this.inMulti = false;
-    if (!this.followUps.anyWaiting) return;
-    // Not into the middle of a command that is going up in pieces.
-    if (this.upstream.midCommand) this.followUps.fail();
-    else this.sendWaiting();
+    this.transaction.refused(transaction);
   }
 
   execAnswered(executed: boolean): void {
-    if (executed) this.sendWaiting();
-    else this.followUps.forget();
+    this.transaction.answered(executed);
   }
 
   replyCheckAnswered(silent: boolean): void {
@@ -306,7 +287,7 @@ export class Connection implements ReplyListener {
   }
 
   consoleAllowed(number: number, resp: 2 | 3): void {
-    this.question = { number, words: this.words, resp };
+    this.console.allowed(number, resp);
   }
 
   letIn(): void {
@@ -347,38 +328,24 @@ export class Connection implements ReplyListener {
    */
   private wait(): void {
     // One that streams has gone up, and is refused: no number is so long.
-    if (this.hold !== undefined && !this.inMulti && !this.silence.any && !this.feed.args.streaming) {
+    if (this.hold !== undefined && !this.inMulti && !this.silence.any && !this.args.streaming) {
       this.upstream.insertBefore(ECHO);
       this.replies.owe(Pending.SWALLOW);
     }
     this.forwarded();
   }
 
-  /**
-   * A question to Spillway. Whether the client may ask is for the server to say, by what it answers to INFO in its
-   * place: so NOAUTH, NOPERM and the like are the server's own, and what is bound to the next command is used up. What
-   * comes behind waits for the answer.
-   */
-  private console(): void {
-    const { feed } = this;
-    if (this.inMulti && this.multiInSilence) {
-      this.goRaw();
-      return;
-    }
-    if (this.inMulti) {
+  /** A question to Spillway. What comes behind waits for the answer. */
+  private question(): void {
+    if (this.inMulti && this.transaction.inSilence) this.goRaw();
+    else if (this.inMulti) {
       this.upstream.replaceCommand(BARE_GET);
       this.forwarded(Pending.REFUSAL, Refusal.IN_TRANSACTION);
-      return;
+    } else {
+      const answers = !this.silence.any;
+      this.forwarded(Pending.CONSOLE, this.console.send());
+      if (answers) this.intake.stall();
     }
-    this.upstream.replaceCommand(CONSOLE_PROBE);
-    if (this.silence.any) {
-      this.forwarded();
-      return;
-    }
-    this.questions = (this.questions + 1) % DETAIL_LIMIT;
-    this.words = wordsOf(feed.args);
-    this.forwarded(Pending.CONSOLE, this.questions);
-    feed.stall();
   }
 
   private multi(): void {
@@ -386,33 +353,27 @@ export class Connection implements ReplyListener {
       this.forwarded();
       return;
     }
-    this.inMulti = true;
-    this.multiInSilence = this.silence.any;
-    this.transaction = (this.transaction + 1) % DETAIL_LIMIT;
-    this.forwarded(Pending.MULTI, this.transaction);
+    this.forwarded(Pending.MULTI, this.transaction.begin(this.silence.any));
   }
 
   private exec(): void {
-    const { inMulti } = this;
-    this.inMulti = false;
-    if (!inMulti || !this.followUps.anyWaiting) {
+    if (!this.transaction.execute() || !this.followUps.anyWaiting) {
       this.forwarded();
     } else if (this.silence.any) {
       // Whether it was executed will never be known.
       this.followUps.fail();
       this.forwarded();
     } else {
-      const { asked } = this;
+      const { asked } = this.followUps;
       this.forwarded(Pending.EXEC);
-      this.asked = asked;
-      this.feed.stall();
+      this.followUps.asked = asked;
+      this.intake.stall();
     }
   }
 
-  /** A transaction came to nothing: by DISCARD, RESET, or an EXEC that is refused (server.c, rejectCommand). */
-  endMulti(): void {
-    this.inMulti = false;
-    this.followUps.forget();
+  /** EXEC is refused before it is looked at: its transaction has come to nothing. */
+  execRefused(): void {
+    this.transaction.end();
   }
 
   private reset(): void {
@@ -421,7 +382,7 @@ export class Connection implements ReplyListener {
       this.goRaw();
       return;
     }
-    this.endMulti();
+    this.transaction.end();
     this.silence.off = false;
     this.followUps.userChanged();
     this.forwarded(Pending.RESET);
@@ -430,18 +391,13 @@ export class Connection implements ReplyListener {
       this.upstream.insertBehind(HELLO.command);
       this.replies.owe(Pending.AUTH_PROBE);
     }
-    this.feed.stall();
+    this.intake.stall();
   }
 
-  private subscription(kind: Pending, detail: Kind, confirmations: number): void {
+  private subscription(kind: Pending, role: ConnectionRole, confirmations: number): void {
     // Confirmations are pushes: whether silence keeps them back depends on the server's version.
     if (this.silence.any) this.goRaw();
-    else this.opaqueInMulti(kind, detail, confirmations);
-  }
-
-  private unsubscription(detail: Kind, channels: number): void {
-    if (channels > 0) this.subscription(Pending.SUBSCRIPTION, detail, channels);
-    else this.subscription(Pending.UNSUBSCRIBE_ALL, detail, 1);
+    else this.opaqueInMulti(kind, SUBSCRIBED[role], confirmations);
   }
 
   /** Only its answer tells whether a stream of lines follows. */
@@ -451,12 +407,12 @@ export class Connection implements ReplyListener {
       return;
     }
     this.opaqueInMulti(Pending.MONITOR);
-    if (!this.inMulti) this.feed.stall();
+    if (!this.inMulti) this.intake.stall();
   }
 
   /**
    * Queued in a transaction, these make what EXEC answers uncountable (an AUTH that fails there: see
-   * Session.waitsToLogIn()); and had MULTI been refused, they would act at once, some without a reply of their own.
+   * CommandRouter.waitsToLogIn()); and had MULTI been refused, they would act at once, some without a reply of their own.
    */
   private opaqueInMulti(kind: Pending, detail = 0, count = 1): void {
     if (this.inMulti) this.goRaw();
@@ -464,11 +420,11 @@ export class Connection implements ReplyListener {
   }
 
   private named(role: ConnectionRole): void {
-    if (!this.inMulti) this.name = nameGiven(role, this.feed.args) ?? this.name;
+    if (!this.inMulti) this.name = nameGiven(role, this.args) ?? this.name;
   }
 
   private client(): void {
-    const { args } = this.feed;
+    const { args } = this;
     const is = (i: number, word: string) => equalsIgnoreCase(args.buf, args.starts[i], args.ends[i], word);
     if (args.streaming || args.argc !== 3) this.forwarded();
     else if (is(1, 'CACHING')) {

@@ -1,0 +1,250 @@
+// What becomes of each of a client's commands: it waits (for its connection, for a reply that tells what it means), is
+// refused, goes up as the policy says, or changes the state of the connection. Finds its row in the command table, and counts.
+// Never touches bytes: the WriteForwarder does, and ProtocolState for what concerns the connection.
+import { arityFits, type CommandSpec, ConnectionRole, Sharing, TtlChange } from '../../commands/spec.js';
+import { Action, type Verdict } from '../../policy/verdict.js';
+import type { RequestScanner } from '../../resp/request-scanner.js';
+import type { Placement } from '../pooling/placement.js';
+import { Pending } from '../reply/pending-kind.js';
+import type { PendingQueue } from '../reply/pending-queue.js';
+import { Auth } from '../reply/upstream-state.js';
+import type { SessionContext } from '../session-context.js';
+import type { ProtocolState } from '../state/protocol-state.js';
+import type { Intake } from './intake.js';
+import type { LargeWrite } from './large-write.js';
+import type { LatencySampler } from './latency-sampler.js';
+import type { ReliefWatch } from './relief-watch.js';
+import { type CommandHandler, Flow } from './request-feed.js';
+import type { WriteForwarder } from './write-forwarder.js';
+
+/** Redis 7 refuses more arguments before authentication (networking.c), and before 7.0 more at any time. */
+const MOST_ARGUMENTS_UNAUTHENTICATED = 10;
+const MOST_ARGUMENTS = 1024 * 1024;
+/** Words of a HELLO that logs nobody in: with the version. */
+const BARE_HELLO = 2;
+
+/** The parts of a session that its commands concern. */
+export interface RouterParts {
+  readonly args: RequestScanner;
+  readonly intake: Intake;
+  readonly protocol: ProtocolState;
+  /** Command pooling only. */
+  readonly placement: Placement | undefined;
+  readonly writes: WriteForwarder;
+  readonly latency: LatencySampler;
+  readonly reliefs: ReliefWatch;
+}
+
+export class CommandRouter implements CommandHandler {
+  /** No further command is taken, but for those of a transaction that has begun. */
+  draining = false;
+  /** The large command under way, if it is a write that the policy has a say in. */
+  private largeWrite: LargeWrite | undefined;
+  private largeSpec: CommandSpec | undefined;
+  private readonly args: RequestScanner;
+  private readonly intake: Intake;
+  private readonly protocol: ProtocolState;
+  private readonly queue: PendingQueue;
+  private readonly placement: Placement | undefined;
+  private readonly writes: WriteForwarder;
+  private readonly latency: LatencySampler;
+  private readonly reliefs: ReliefWatch;
+
+  constructor(
+    private readonly context: SessionContext,
+    parts: RouterParts,
+  ) {
+    this.args = parts.args;
+    this.intake = parts.intake;
+    this.protocol = parts.protocol;
+    this.queue = parts.protocol.replies.queue;
+    this.placement = parts.placement;
+    this.writes = parts.writes;
+    this.latency = parts.latency;
+    this.reliefs = parts.reliefs;
+  }
+
+  get lookahead(): number {
+    return this.context.lookaheadBytes;
+  }
+
+  /** So many bytes have gone up of the command that streams. */
+  progressed(bytes: number): void {
+    if (this.largeWrite !== undefined) this.writes.largeProgress(this.largeWrite, bytes);
+  }
+
+  command(): Flow {
+    const { args } = this;
+    if (this.queue.runs >= this.context.pendingRuns || this.isDrained) return this.wait();
+    const found = this.context.table.find(args.buf, args.starts[0], args.ends[0]);
+    const { placement } = this;
+    if (placement !== undefined) {
+      if (placement.movesForWrites && this.refuses(found)) return Flow.TAKEN;
+      if (!placement.suits(found)) return this.wait();
+      placement.taken();
+    }
+    const spec = this.understood(found);
+    if (spec !== undefined && spec.role !== ConnectionRole.NONE && this.waitsToBeUnderstood(spec.role)) {
+      return this.wait();
+    }
+    if (placement?.isOwn && (spec !== undefined || found === undefined)) this.protocol.note(spec);
+    if (spec === undefined) this.protocol.forwarded(Pending.OPAQUE);
+    else if (!spec.governed) this.ungoverned(spec);
+    else if (!this.govern(spec)) return this.wait();
+    if (spec?.blocking) this.latency.blocks();
+    this.context.counters.commands++;
+    return Flow.TAKEN;
+  }
+
+  /** Does with the write under scan what the policy says. Returns false if a reply must tell first. */
+  private govern(spec: CommandSpec): boolean {
+    const { args } = this;
+    const verdict = this.decide(spec, args.next - args.start);
+    if (verdict.action !== Action.SHED) {
+      this.writes.forward(spec, verdict);
+      return true;
+    }
+    const mayRefuse = this.protocol.mayRefuse();
+    if (mayRefuse) this.writes.shed(spec, verdict);
+    else if (mayRefuse === false) this.protocol.forwarded();
+    return mayRefuse !== undefined;
+  }
+
+  empty(): void {
+    this.protocol.empty();
+  }
+
+  mayBeTooMany(argc: number): boolean {
+    return argc > MOST_ARGUMENTS || (argc > MOST_ARGUMENTS_UNAUTHENTICATED && !this.authenticated);
+  }
+
+  large(held: number): Flow {
+    if (this.isDrained || this.placement?.getsOwn('large-value') === false) return this.wait();
+    this.placement?.taken();
+    const { args } = this;
+    this.largeSpec = args.parsed > 0 ? this.largeUnderstood() : undefined;
+    if (this.largeSpec !== undefined && this.waitsToLogIn(this.largeSpec.role)) return this.wait();
+    if (!this.largeSpec?.governed) return Flow.TAKEN;
+    const size = held + args.missing(args.start + held);
+    let verdict = this.decide(this.largeSpec, size);
+    if (verdict.action === Action.UNDECIDED) {
+      if (size <= this.context.lookaheadBytes && this.authenticated) return Flow.HOLD;
+      verdict = this.context.policy.settle(args, this.largeSpec, this.followUps);
+    }
+    if (verdict.action === Action.SHED) {
+      const mayRefuse = this.protocol.mayRefuse();
+      if (mayRefuse === undefined) return this.wait();
+      if (!mayRefuse) return Flow.TAKEN;
+    }
+    this.largeWrite = this.writes.beginLarge(this.largeSpec, verdict, size, this.followUps);
+    return Flow.TAKEN;
+  }
+
+  argument(index: number): void {
+    // A command that began to stream before its name was here is not governed, but its replies still count.
+    if (index === 0) this.largeSpec = this.largeUnderstood();
+    if (this.largeWrite !== undefined) this.writes.largeArgument(this.largeWrite, index);
+  }
+
+  largeEnd(): void {
+    const { largeWrite, largeSpec } = this;
+    this.largeWrite = undefined;
+    this.largeSpec = undefined;
+    this.protocol.note(largeSpec);
+    if (largeWrite !== undefined) this.writes.endLarge(largeWrite);
+    else if (largeSpec !== undefined) this.ungoverned(largeSpec);
+    else this.protocol.forwarded(Pending.OPAQUE);
+    this.context.counters.commands++;
+  }
+
+  malformed(): Flow {
+    if (this.placement?.getsOwn('malformed') === false) return this.wait();
+    this.protocol.goRaw();
+    return Flow.TAKEN;
+  }
+
+  /**
+   * Refuses the command under scan where the client stands, if only for that it would move to another shared connection:
+   * that would cost a pipeline of reads and refused writes a round trip for each.
+   */
+  private refuses(spec: CommandSpec | undefined): boolean {
+    if (spec === undefined || !this.context.policy.gate.active || !this.authenticated) return false;
+    const { args } = this;
+    if (!spec.governed || spec.sharing !== Sharing.SHARED || !arityFits(spec.arity, args.argc)) return false;
+    // Not kept for later: a client that moves may have others decided meanwhile, and the policy has one verdict for all.
+    const verdict = this.decide(spec, args.next - args.start);
+    if (verdict.action !== Action.SHED) return false;
+    this.writes.shed(spec, verdict);
+    this.placement?.taken();
+    this.context.counters.commands++;
+    return true;
+  }
+
+  /** The command under scan, if it is known and has the arguments that it must have. */
+  private understood(spec: CommandSpec | undefined): CommandSpec | undefined {
+    const { args } = this;
+    if (spec === undefined || arityFits(spec.arity, args.argc)) return spec;
+    if (spec.role === ConnectionRole.EXEC) this.protocol.execRefused();
+    return undefined;
+  }
+
+  private largeUnderstood(): CommandSpec | undefined {
+    const { args } = this;
+    if (args.starts[0] < 0) return undefined;
+    const spec = this.understood(this.context.table.find(args.buf, args.starts[0], args.ends[0]));
+    // No question is so large: it has gone up, for the server to refuse.
+    return spec?.role === ConnectionRole.CONSOLE ? undefined : spec;
+  }
+
+  private get authenticated(): boolean {
+    return this.protocol.replies.upstream.auth === Auth.YES;
+  }
+
+  private get followUps(): boolean {
+    return this.protocol.followUps.possible;
+  }
+
+  private decide(spec: CommandSpec, size: number): Verdict {
+    return this.context.policy.decide(this.args, spec, size, this.followUps);
+  }
+
+  private get isDrained(): boolean {
+    return this.draining && !this.protocol.inMulti;
+  }
+
+  private ungoverned(spec: CommandSpec): void {
+    if (spec.role === ConnectionRole.NONE) {
+      if (spec.ttlChange !== TtlChange.NONE && !this.args.streaming) this.writes.noteTtlChange(spec);
+      this.protocol.forwarded(spec.opaque ? Pending.OPAQUE : Pending.PASS);
+    } else this.protocol.command(spec);
+    if (spec.eases) this.reliefs.forwarded(spec, this.args, this.protocol.inMulti);
+    if (spec.role === ConnectionRole.CONSOLE) this.latency.asks();
+  }
+
+  /** What the command means depends on a reply that is on its way. */
+  private waitsToBeUnderstood(role: ConnectionRole): boolean {
+    return this.waitsToLogIn(role) || this.waitsForMulti(role);
+  }
+
+  /** The MULTI before may have been refused: then this one begins the transaction, or is in none. */
+  private waitsForMulti(role: ConnectionRole): boolean {
+    const decided = role === ConnectionRole.MULTI || role === ConnectionRole.CONSOLE;
+    return decided && this.protocol.multiUnanswered;
+  }
+
+  /**
+   * AUTH, or HELLO with it, behind what has not been answered. Redis from 7.2 on and Valkey before 9 say nothing of one
+   * that fails while the server has yet to send an earlier reply (github.com/redis/redis/issues/15640): no reply behind it
+   * would find its command. In a transaction it cannot be helped; see ProtocolState.opaqueInMulti().
+   */
+  private waitsToLogIn(role: ConnectionRole): boolean {
+    const may =
+      role === ConnectionRole.AUTH || (role === ConnectionRole.HELLO && this.args.argc > BARE_HELLO);
+    return may && !this.protocol.replies.idle && (!this.protocol.inMulti || this.protocol.multiUnanswered);
+  }
+
+  private wait(): Flow {
+    this.intake.stall();
+    return Flow.AGAIN;
+  }
+}
