@@ -120,7 +120,7 @@ export class SharedConnection implements TurnEnder, SharedLine {
 
   /** Commands may go up it: it answers, and nobody holds it up. */
   get isOpen(): boolean {
-    return this.isReady && !this.isOverdue && !this.isRetiring && !this.brake.holds;
+    return this.isReady && !this.isOverdue && !this.isRetiring && !this.brake.isOn;
   }
 
   /** Sends what was written, once all that this turn of the event loop brings has been written. */
@@ -139,7 +139,7 @@ export class SharedConnection implements TurnEnder, SharedLine {
 
   /** A member does not read what has come for it: so nothing is read, for as long as the others can bear. */
   hold(member: Member): void {
-    this.brake.hold(member, this.lane.isOnly(member));
+    this.brake.apply(member, this.lane.isOnly(member));
   }
 
   release(member: Member): void {
@@ -153,7 +153,7 @@ export class SharedConnection implements TurnEnder, SharedLine {
 
   /** To be called at regular times: how long the server has been silent is counted in these. */
   tick(): void {
-    const waits = this.isReady && !this.lane.idle && !this.brake.holds;
+    const waits = this.isReady && !this.lane.idle && !this.brake.isOn;
     this.silentTicks = waits && !this.heard ? this.silentTicks + 1 : 0;
     this.heard = false;
   }

@@ -18,32 +18,32 @@ function brake() {
 
 t.test('who is alone holds for as long as it likes', async (t) => {
   const { seen, brake: lag } = brake();
-  lag.hold('a', true);
+  lag.apply('a', true);
   seen.now = 60_000;
-  t.ok(seen.held && lag.holds);
+  t.ok(seen.held && lag.isOn);
   lag.release('b');
   t.ok(seen.held, 'who does not hold has nothing to release');
   lag.release('a');
-  t.notOk(seen.held || lag.holds);
+  t.notOk(seen.held || lag.isOn);
 });
 
 t.test('the share of a second is one for all holders, and comes back with time', async (t) => {
   const { seen, brake: lag } = brake();
-  lag.hold('a', false);
-  lag.hold('b', false);
+  lag.apply('a', false);
+  lag.apply('b', false);
   seen.now = 60;
   lag.release('a');
   t.ok(seen.held, 'another one still holds');
   seen.now = 95;
   lag.release('b');
   t.notOk(seen.held);
-  lag.hold('c', false);
+  lag.apply('c', false);
   t.notOk(seen.held, 'nearly all of it is used up');
   seen.now = 95 + 500;
-  lag.hold('c', false);
+  lag.apply('c', false);
   t.ok(seen.held, 'half a second gives half of it back');
   lag.letGo();
-  t.notOk(seen.held || lag.holds);
+  t.notOk(seen.held || lag.isOn);
 });
 
 t.test('what waits is summed up over all clients, and who has most is found', async (t) => {
