@@ -1,0 +1,158 @@
+// A connection to the server that is one client's own, against a real server: when it may be used, when it ends, and what
+// its client is told of that.
+import { once } from 'node:events';
+import net, { type AddressInfo } from 'node:net';
+import t, { type Test } from 'tap';
+import { encodeCommand } from '../../../src/core/resp/encode.js';
+import { NOBODY, ownGreeting } from '../../../src/core/session/pooling/identity.js';
+import { OwnUpstream, type OwnUpstreamUser } from '../../../src/wire/upstream/own-upstream.js';
+import { withRaw } from '../../support/raw-client.js';
+import { withRedis } from '../../support/redis.js';
+import { until } from '../../support/wait.js';
+
+const PING = encodeCommand('PING');
+const SET = encodeCommand('SET', 'k', 'v');
+const redis = await withRedis(t);
+const look = await withRaw(t, redis.port);
+
+/** A link that keeps what it is told. */
+class Link implements OwnUpstreamUser {
+  readonly told: string[] = [];
+  heard = '';
+
+  fromOwn(chunk: Buffer): void {
+    this.heard += chunk.toString('latin1');
+  }
+
+  lastWords(bytes: Buffer): void {
+    this.told.push(`last words: ${bytes.toString('latin1')}`);
+  }
+
+  ownGreeted(): void {
+    this.told.push('greeted');
+  }
+
+  ownRefused({ message }: Error): void {
+    this.told.push(`refused: ${message}`);
+  }
+
+  ownDrained(): void {
+    this.told.push('drained');
+  }
+
+  ownFailed({ message }: Error): void {
+    this.told.push(`failed: ${message}`);
+  }
+
+  ownEnded(_: OwnUpstream, error?: Error): void {
+    this.told.push(error === undefined ? 'ended' : 'broken');
+  }
+
+  parkingOver(): void {
+    this.told.push('parked for long');
+  }
+
+  restOver(): void {
+    this.told.push('at rest for long');
+  }
+}
+
+function lab(t: Test, greeting = ownGreeting(NOBODY), port = redis.port) {
+  const link = new Link();
+  const counters = { bytesToUpstream: 0 };
+  const upstream = { host: '127.0.0.1', port, connectTimeoutMs: 5000, keepAliveMs: 0 };
+  const own = new OwnUpstream({ upstream, counters }, greeting, link);
+  t.teardown(() => own.end());
+  const send = (command: Buffer): void => {
+    own.batch.write(command, 0, command.length);
+    own.flush();
+  };
+  return { own, link, counters, send };
+}
+
+t.test('with nothing to say it may be used at once', async (t) => {
+  const { own, link, counters, send } = lab(t);
+  t.equal(own.isGreeted, true);
+  send(PING);
+  await until(() => link.heard === '+PONG\r\n');
+  t.equal(own.isConnected, true);
+  t.equal(counters.bytesToUpstream, PING.length);
+  t.same(link.told, []);
+});
+
+t.test('it becomes its client’s before it may be used', async (t) => {
+  const identity = { ...NOBODY, db: 3, name: 'me' };
+  const { own, link, send } = lab(t, ownGreeting(identity));
+  t.equal(own.isGreeted, false);
+  await until(() => own.isGreeted);
+  t.same(link.told, ['greeted']);
+  send(encodeCommand('CLIENT', 'GETNAME'));
+  await until(() => link.heard === '$2\r\nme\r\n');
+  t.match(String(await look.call('CLIENT', 'LIST')), / name=me .* db=3 /);
+});
+
+t.test('a greeting that the server refuses', async (t) => {
+  const { own, link } = lab(t, ownGreeting({ ...NOBODY, credential: { user: 'nobody', password: 'x' } }));
+  await until(() => link.told.length > 0);
+  t.match(link.told, [/^refused: .*WRONGPASS/]);
+  t.equal(own.isGreeted, false);
+});
+
+t.test('parked for a while it is to be ended, unless it was needed again', async (t) => {
+  const [parked, taken, resting] = [lab(t), lab(t), lab(t)];
+  for (const { own } of [parked, taken]) own.park();
+  t.equal(parked.own.isParked, true);
+  taken.own.take();
+  t.equal(taken.own.isParked, false);
+  resting.own.rest();
+  await until(() => parked.link.told.length > 0 && resting.link.told.length > 0);
+  t.same(parked.link.told, ['parked for long']);
+  t.same(resting.link.told, ['at rest for long']);
+  t.same(taken.link.told, []);
+});
+
+t.test('what was sent without a reply to come is taken before it ends', async (t) => {
+  const { own, link, send } = lab(t);
+  t.equal(own.isTaking(false), false, 'nothing is under way');
+  for (const command of [encodeCommand('CLIENT', 'REPLY', 'OFF'), SET]) send(command);
+  t.equal(own.isTaking(true), true);
+  await until(() => own.isConnected);
+  t.equal(own.isTaking(true), true);
+  t.equal(own.isEnding, true);
+  await until(() => link.told.length > 0);
+  t.same(link.told, ['ended']);
+  own.hasEnded = true;
+  t.equal(own.isTaking(true), false);
+  t.equal(String(await look.call('GET', 'k')), '$1\r\nv\r\n');
+});
+
+t.test('the server ends it', async (t) => {
+  const { link, send } = lab(t);
+  send(encodeCommand('QUIT'));
+  await until(() => link.told.length > 0);
+  t.equal(link.heard, '+OK\r\n');
+  t.same(link.told, ['ended']);
+});
+
+t.test('none can be made', async (t) => {
+  const server = net.createServer();
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const { port } = server.address() as AddressInfo;
+  await new Promise((closed) => server.close(closed));
+  const { own, link } = lab(t, [], port);
+  await until(() => link.told.length === 2);
+  t.match(link.told, [/^failed: .*ECONNREFUSED/, 'broken']);
+  t.equal(own.isConnected, false);
+});
+
+t.test('once ended it says nothing', async (t) => {
+  const { own, link, send } = lab(t, ownGreeting({ ...NOBODY, name: 'gone' }));
+  await until(() => own.isGreeted);
+  own.park();
+  own.rest();
+  send(PING);
+  own.end();
+  await until(async () => !String(await look.call('CLIENT', 'LIST')).includes('name=gone'));
+  t.same(link.told, ['greeted']);
+  t.equal(link.heard, '');
+});
