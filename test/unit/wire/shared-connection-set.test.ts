@@ -154,9 +154,11 @@ t.test('one on which the server is silent, while it answers elsewhere, is given 
   for (; !connection.isOverdue; ticks++) set.tick();
   t.ok(ticks > TICKS, `${ticks} ticks`);
   t.same(told, ['doubt']);
-  t.not(await acquire(), connection, 'another one takes commands');
+  const fresh = await acquire();
+  t.not(fresh, connection, 'another one takes commands');
   await until(() => {
-    set.tick();
+    // However late the server answers there, that is no silence.
+    if (fresh.lane.idle) set.tick();
     return totals.silent === 1;
   });
   t.equal(await owed, undefined);

@@ -8,7 +8,7 @@ import type { Applicant } from '../../../src/wire/upstream/shared-connection-set
 import { SharedRoom } from '../../../src/wire/upstream/shared-room.js';
 
 /** A room for shared connections that the test opens and shuts. */
-export class TestRoom extends SharedRoom {
+class TestRoom extends SharedRoom {
   isOpen = true;
   /** Shared connections that there are. */
   count = 0;

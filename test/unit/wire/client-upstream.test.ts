@@ -1,0 +1,241 @@
+// Where one client's commands go with command pooling, against a real server: its seat on shared connections, and one of
+// its own while it needs that.
+import t, { type Test } from 'tap';
+import { encodeCommand } from '../../../src/core/resp/encode.js';
+import { Session } from '../../../src/core/session/session.js';
+import { ClientUpstream, type ClientUpstreamUser } from '../../../src/wire/upstream/client-upstream.js';
+import { UpstreamPool } from '../../../src/wire/upstream/upstream-pool.js';
+import { withRaw } from '../../support/raw-client.js';
+import { withRedis } from '../../support/redis.js';
+import { makeSession, Sink } from '../../support/session-lab.js';
+import { until } from '../../support/wait.js';
+import { closing, sharedParts } from './shared-lab.js';
+
+const redis = await withRedis(t);
+const look = await withRaw(t, redis.port);
+await look.call('ACL', 'SETUSER', 'root', 'on', '>root', '~*', '&*', '+@all');
+await look.call('AUTH', 'root', 'root');
+const anew = async (): Promise<void> => {
+  await look.call('CONFIG', 'SET', 'requirepass', '');
+  await look.call('ACL', 'SETUSER', 'default', 'on', 'nopass', '~*', '&*', '+@all');
+  await look.call('ACL', 'SETUSER', 'alice', 'on', '>a', '~*', '+@all');
+  await look.call('FLUSHALL');
+};
+t.beforeEach(anew);
+
+/** A link without a client's socket. */
+class Link implements ClientUpstreamUser {
+  readonly told: string[] = [];
+  readonly session: Session;
+  readonly upstream: ClientUpstream;
+  readonly client = new Sink();
+  bytes = 0;
+  isOver = false;
+
+  constructor(
+    readonly pool: UpstreamPool,
+    options: ConstructorParameters<typeof ClientUpstream>[0],
+  ) {
+    this.upstream = new ClientUpstream(options, this, pool);
+    const { seat } = this.upstream;
+    const { context } = makeSession({}, true);
+    this.session = new Session(context, this.client, undefined, seat, (pausable) => seat?.find(pausable));
+    seat?.come();
+  }
+
+  /** Its next reply, and nothing more. */
+  async ask(...words: string[]): Promise<string> {
+    this.send(...words);
+    await until(() => this.session.idle && !this.session.stalled, { describe: `an answer to ${words[0]}` });
+    return this.client.take().toString('latin1');
+  }
+
+  send(...words: string[]): void {
+    const command = encodeCommand(...words);
+    this.bytes += command.length;
+    this.session.fromClient(command);
+    this.flush();
+  }
+
+  flush(): void {
+    if (this.isOver) return;
+    this.upstream.provide();
+    this.upstream.flush();
+  }
+
+  fromOwn(chunk: Buffer): void {
+    this.session.fromUpstream(chunk);
+    if (this.session.hasOtherRights) this.told.push('other rights');
+    else {
+      this.upstream.answered();
+      this.flush();
+    }
+  }
+
+  lastWords(): void {}
+
+  upstreamFailed({ message }: Error): void {
+    this.told.push(`failed: ${message}`);
+  }
+
+  upstreamDrained(): void {}
+
+  endTurn(): void {}
+
+  ownEnded(parked: boolean): void {
+    this.told.push(parked ? 'the parked one ended' : 'its own one ended');
+  }
+
+  repliesCame(): void {
+    this.flush();
+  }
+
+  turnAway({ message }: Error): void {
+    this.told.push(`turned away: ${message}`);
+    this.close();
+  }
+
+  close(): void {
+    if (this.isOver) return;
+    this.isOver = true;
+    this.session.close();
+    this.upstream.close();
+  }
+}
+
+function lab(t: Test) {
+  const { options, room } = sharedParts(redis.port);
+  const pool = closing(t, new UpstreamPool({ ...options, size: 2, responseTimeoutMs: 1000 }));
+  const comes = (): Link => closing(t, new Link(pool, options));
+  /** One that is a member already. */
+  const settled = async (): Promise<Link> => {
+    const link = comes();
+    await until(() => link.upstream.isSharing, { describe: 'the client to be a member' });
+    return link;
+  };
+  return { pool, room, comes, settled };
+}
+
+t.test('a silent client is a member at once', async (t) => {
+  const { pool, comes } = lab(t);
+  const link = comes();
+  t.equal(pool.snapshot().clientsWaiting, 1);
+  await until(() => link.upstream.isSharing);
+  t.match(pool.snapshot(), { clientsWaiting: 0, sharedConnections: 1 });
+  t.equal(link.upstream.own, undefined);
+});
+
+t.test('reads and writes go over two connections, one after the other', async (t) => {
+  const { pool, settled } = lab(t);
+  const link = await settled();
+  t.equal(await link.ask('GET', 'k'), '$-1\r\n');
+  const reads = link.upstream.seat?.connection;
+  t.equal(await link.ask('SET', 'k', 'v'), '+OK\r\n');
+  const writes = link.upstream.seat?.connection;
+  t.not(writes, reads);
+  t.equal(await link.ask('GET', 'k'), '$1\r\nv\r\n');
+  t.equal(link.upstream.seat?.connection, reads);
+  link.close();
+  t.same([reads?.members.size, writes?.members.size], [0, 0]);
+  t.equal(pool.snapshot().clientsWaiting, 0);
+});
+
+t.test('one of its own while it needs that, parked for a while, and ended', async (t) => {
+  const { settled } = lab(t);
+  const link = await settled();
+  const { upstream } = link;
+  t.equal(await link.ask('WATCH', 'k'), '+OK\r\n');
+  const { own } = upstream;
+  t.match([upstream.isPinned, upstream.hasParked, upstream.isSharing], [true, false, false]);
+  t.equal(await link.ask('UNWATCH'), '+OK\r\n');
+  t.match([upstream.isPinned, upstream.hasParked, upstream.isSharing], [false, true, true]);
+  t.equal(await link.ask('GET', 'k'), '$-1\r\n');
+  t.equal(await link.ask('WATCH', 'k'), '+OK\r\n');
+  t.equal(upstream.own, own, 'it is needed again');
+  t.equal(await link.ask('UNWATCH'), '+OK\r\n');
+  await until(() => upstream.own === undefined);
+  t.equal(upstream.isSharing, true);
+  t.same(link.told, []);
+});
+
+t.test('another identity is another seat', async (t) => {
+  const { settled } = lab(t);
+  const [link, other] = [await settled(), await settled()];
+  t.equal(await link.ask('GET', 'k'), '$-1\r\n');
+  const before = link.upstream.seat?.connection;
+  t.equal(before?.members.size, 2);
+  t.equal(await link.ask('AUTH', 'alice', 'a'), '+OK\r\n');
+  t.equal(await link.ask('SET', 'k', 'v'), '+OK\r\n');
+  t.equal(await link.ask('ACL', 'WHOAMI'), '$5\r\nalice\r\n');
+  t.not(link.upstream.seat?.connection, before);
+  t.equal(before?.members.size, 1);
+  t.equal(await other.ask('ACL', 'WHOAMI'), '$7\r\ndefault\r\n');
+});
+
+t.test(
+  'a shared connection that is lost: what it owed is answered, its members are asked about anew',
+  async (t) => {
+    const { pool, settled } = lab(t);
+    const [link, silent] = [await settled(), await settled()];
+    t.equal(await link.ask('SET', 'k', 'v'), '+OK\r\n');
+    await look.call('CLIENT', 'PAUSE', '60000', 'WRITE');
+    t.teardown(() => look.call('CLIENT', 'UNPAUSE'));
+    link.send('SET', 'k', 'w');
+    await until(() => link.session.idle === false);
+    await look.call('CLIENT', 'KILL', 'USER', 'default');
+    await look.call('CLIENT', 'UNPAUSE');
+    await until(() => link.session.idle);
+    t.match(link.client.take().toString('latin1'), /^-ERR spillway lost its connection/);
+    await until(() => pool.snapshot().sharedConnectionsLost === 2);
+    t.match(await link.ask('GET', 'k'), /^\$1\r\n/);
+    t.match(await silent.ask('GET', 'k'), /^\$1\r\n/);
+    t.same([...link.told, ...silent.told], []);
+  },
+);
+
+t.test(
+  'a login that is wanted since changes nothing for a member, until it needs another connection',
+  async (t) => {
+    const { comes, settled } = lab(t);
+    const [link, late] = [await settled(), await settled()];
+    await look.call('CONFIG', 'SET', 'requirepass', 'secret');
+    for (const one of [link, late]) t.equal(await one.ask('GET', 'k'), '$-1\r\n');
+    link.send('MULTI');
+    await until(() => link.told.length > 0);
+    t.match(link.told, ['other rights']);
+    const stranger = comes();
+    await until(() => stranger.upstream.isPinned, { describe: 'one that is not let in to have its own' });
+    t.match(await stranger.ask('GET', 'k'), /^-NOAUTH/);
+    await look.call('CONFIG', 'SET', 'requirepass', '');
+    t.match(await stranger.ask('HELLO', '3'), /^-NOAUTH/);
+    await look.call('CONFIG', 'SET', 'requirepass', 'secret');
+    await look.call('CLIENT', 'KILL', 'USER', 'default');
+    await until(() => !late.upstream.isSharing);
+    late.send('GET', 'k');
+    await until(() => late.told.length > 0);
+    t.match(late.told, [/^turned away: .*NOAUTH/]);
+  },
+);
+
+t.test('without room for a shared connection it keeps its own', async (t) => {
+  const { room, comes, pool } = lab(t);
+  room.isOpen = false;
+  const link = comes();
+  t.equal(await link.ask('GET', 'k'), '$-1\r\n');
+  t.equal(link.upstream.isPinned, true);
+  t.equal(await link.ask('SET', 'k', 'v'), '+OK\r\n');
+  room.isOpen = true;
+  t.equal(await link.ask('GET', 'k'), '$1\r\nv\r\n');
+  t.match([link.upstream.isPinned, pool.snapshot().sharedConnectionsTotal], [true, 0], 'for good');
+  t.equal(await link.ask('RESET'), '+RESET\r\n');
+  t.equal(await link.ask('GET', 'k'), '$1\r\nv\r\n');
+  t.equal(link.upstream.isSharing, true, 'or until it is as new');
+});
+
+t.test('one that goes while it waits is waited for no longer', async (t) => {
+  const { pool, comes } = lab(t);
+  const link = comes();
+  link.send('GET', 'k');
+  link.close();
+  t.equal(pool.snapshot().clientsWaiting, 0);
+});
