@@ -204,4 +204,25 @@ t.test('the key that a server says is written, in place of the first', async (t)
   t.match(keysOf(written), { first: 2, last: 2, step: 1 });
   t.match(keysOf({ ...written, flags: ['RO', 'access'] }), { first: 1, last: 1, step: 1 }, 'only read');
   t.match(keysOf({ ...written, begin_search: { spec: { keyword: 'STORE' } } }), { first: 1, last: 1 });
+  for (const [what, bad] of Object.entries({
+    'no last key': { keystep: 1 },
+    'no step': { lastkey: 0 },
+    'a last key in words': { lastkey: 'x', keystep: 1 },
+  }))
+    t.match(keysOf({ ...written, find_keys: { spec: bad } }), { first: 1, last: 1, step: 1 }, what);
+  t.match(keysOf({ ...written, find_keys: { spec: { lastkey: 2, keystep: 1 } } }), { first: 2, last: 4 });
+  t.match(keysOf({ ...written, find_keys: { spec: { lastkey: -1, keystep: 2 } } }), { last: -1, step: 2 });
+});
+
+t.test('maps as RESP2 has them: names and values in turn', async (t) => {
+  const flat = (map: Record<string, unknown>): unknown[] => Object.entries(map).flat();
+  const keysOf = (spec: unknown[]) =>
+    factsFromCommandReply([['mod.put', -3, ['write'], 1, 1, 1, [], [], [spec]]])[0]?.keys;
+  const begin_search = flat({ type: 'index', spec: flat({ index: 2 }) });
+  const find_keys = flat({ type: 'range', spec: flat({ lastkey: 0, keystep: 1, limit: 0 }) });
+  t.match(keysOf(flat({ flags: ['RW', 'insert'], begin_search, find_keys })), { first: 2, last: 2, step: 1 });
+  t.match(keysOf(flat({ begin_search, find_keys })), { first: 1 }, 'without flags');
+  // A value that reads like a name is none.
+  const notes = flat({ notes: 'flags', other: ['update'], begin_search, find_keys });
+  t.match(keysOf(notes), { first: 1 }, 'a value that is called as a name');
 });

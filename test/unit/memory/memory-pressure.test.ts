@@ -222,6 +222,9 @@ t.test("Redis's own OOM raises all levels at once, and is told once", async (t) 
   ]);
   read(0.7);
   t.same(shares(), [0, 0, 0, 0], 'the next reading knows better');
+  read(0.99);
+  t.same(shares(), [100, 100, 100, 0]);
+  t.equal(pressure.cause, 'reading', 'and what it raises is not told as an OOM');
 });
 
 t.test("Redis's own OOM proves that eviction does not help, for some seconds", async (t) => {
