@@ -1,11 +1,10 @@
-// Tells a webhook what somebody should know of, for those without Prometheus. Owns what the receiver is known to know, the
-// one request that is under way, and when the next may go.
+// Posts alerts to a webhook, without Prometheus. Owns the last delivered state, the current request, and the time of the next.
 //
-//   once a second: what is so ──settles──▶ differs from what was told? ──▶ POST ──▶ 2xx: told
+//   once a second: state ──settles──▶ differs from the delivered one? ──▶ POST ──▶ 2xx: delivered
 //                                                  ▲──── back-off, doubling ◀──── anything else
 //
-// Invariants: one request at a time and nothing queued: an attempt says what is so when it is made, so the newest always
-// wins; what was delivered is not told again; what lasts is tried for as long as it lasts; nobody who serves clients waits.
+// Invariants: one request at a time, and no queue: each attempt sends the state at that moment; a delivered state is not sent
+// again; Spillway retries while the state lasts; serving clients never waits for it.
 import type { Logger } from 'pino';
 import type { EffectiveAlerts } from '../../config/effective.js';
 import { BackOff, spread } from '../../core/back-off.js';
@@ -17,19 +16,19 @@ import { post } from './webhook.js';
 
 const FIRST_RETRY_MS = 1000;
 const LONGEST_RETRY_MS = 60_000;
-/** What the last alert may take while the proxy closes. */
+/** How long the last alert may take while the proxy closes. */
 const LAST_MS = 1500;
 
 export interface AlertsParts {
   readonly subscribe: Subscribe;
-  /** Which proxy it is, in words. */
+  /** The name of this proxy in alerts. */
   readonly instance: string;
   /** Monotonic milliseconds. */
   readonly clock: () => number;
   readonly log: Logger;
-  /** How one is delivered, where it is not by HTTP. */
+  /** Replaces the delivery by HTTP. */
   readonly deliver?: typeof post;
-  /** Before the second attempt, at most; each one after it waits twice as long. */
+  /** The longest wait before the second attempt; it doubles with each attempt. */
   readonly firstRetryMs?: number;
 }
 
@@ -60,7 +59,7 @@ export class Alerts {
     this.options = options;
     this.watchAsConfigured();
     if (options.webhook === before.webhook && options.authorization === before.authorization) return;
-    // Another receiver knows nothing yet, and deserves an attempt of its own.
+    // A new receiver knows nothing yet, so it gets an attempt at once.
     if (options.webhook !== before.webhook) this.receiverKnows = CALM;
     clearTimeout(this.retry);
     this.retry = undefined;
@@ -75,7 +74,7 @@ export class Alerts {
     return { webhook, now, told: receiverKnows, delivered, failed, problem };
   }
 
-  /** Gives what is not told yet one more attempt, of up to `graceMs`, but not long. */
+  /** Makes one more attempt to deliver the state, for up to `graceMs` and a fixed maximum. */
   async close(graceMs: number): Promise<void> {
     this.stopWatching?.();
     clearTimeout(this.retry);
@@ -95,7 +94,7 @@ export class Alerts {
     if (this.retry === undefined) this.tell();
   }
 
-  /** Where there is something to be told, and somebody to tell it to. */
+  /** Posts the state if there is a webhook and the state differs from the delivered one. */
   private tell(): void {
     const { webhook } = this.options;
     if (webhook === undefined || this.live === undefined || this.underWay !== undefined) return;
@@ -121,7 +120,7 @@ export class Alerts {
     const problem = await deliver({ url, authorization }, message, signal);
     if (problem === undefined) this.delivered++;
     else this.failed++;
-    // A reload may have come in between: then this is no news of the receiver that there is.
+    // After a reload in between, the outcome says nothing about the new receiver.
     if (url !== this.options.webhook) return;
     if (problem === undefined) this.succeeded(to);
     else this.tryAgain(problem);

@@ -1,17 +1,17 @@
-// Whether memory is full before long, as the forecast says for a while. Of the proxy's alerts and of `spillway watch`. Owns
-// what makes it settle. Pure; the clock comes with each call (monotonic milliseconds).
-// Invariant: it is told while there is time left, however long the hold is.
+// Decides whether memory will be full soon, from forecasts over a while, for the proxy's alerts and for `spillway watch`. Owns
+// the state that makes it settle. Pure; the clock comes with each call (monotonic milliseconds).
+// Invariant: it says so while there is time left, however long the hold is.
 import { Lasting } from './lasting.js';
 
-/** Over beyond so many times the threshold: forecasts waver. */
+/** It ends beyond this multiple of the threshold, because forecasts fluctuate. */
 const BEYOND = 1.5;
-/** Of the time that is left, what may pass before it is told. */
+/** The share of the time that is left that may pass before it says so. */
 const MOST_WAITED = 0.5;
 
 export interface FullSoonOptions {
   /** 0: never. */
   readonly timeToFullMs: number;
-  /** How long it must have been so, and over, before that counts; where less time is left, half of that. */
+  /** How long the forecast must have been so, or no longer so. If less time is left: half of that time. */
   readonly holdMs: number;
 }
 
@@ -19,10 +19,10 @@ export class FullSoon {
   private readonly settled = new Lasting(1);
   private near = false;
 
-  /** `msToFull`: Infinity where memory does not fill, or may. */
+  /** `msToFull`: Infinity if memory does not fill up, or may be full. */
   see(msToFull: number, { timeToFullMs, holdMs }: FullSoonOptions, now: number): boolean {
     this.near = timeToFullMs > 0 && msToFull <= timeToFullMs * (this.near ? BEYOND : 1);
-    // That it is full already others tell at once; use wavers around the limit.
+    // Memory that is full already does not settle here: it fluctuates around the limit, and other alerts report it at once.
     const rise = msToFull > 0 ? Math.min(holdMs, msToFull * MOST_WAITED) : holdMs;
     return this.settled.see(this.near ? 1 : 0, now, rise, holdMs) === 1;
   }

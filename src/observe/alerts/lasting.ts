@@ -1,9 +1,10 @@
-// What a value has settled at: so that one that goes to and fro is not told each time. Pure; the clock comes with each call.
-// A rank counts once the value has stood at or above it for `riseMs`, and no longer once it has stood below for `fallMs`.
-// Invariant: a value that stays settles within the longer of the two, and one that does not settles nowhere new.
+// The rank at which a value has settled, so that a fluctuating value is not reported each time. Pure; the clock comes with
+// each call. A rank is reached once the value has been at or above it for `riseMs`, and left once it has been below for
+// `fallMs`.
+// Invariant: a constant value settles within the longer of the two times; a fluctuating one keeps its old rank.
 
 interface Step {
-  /** Since when the value has been on the other side of it; NaN: it is not. */
+  /** When the value crossed this rank; NaN: it has not. */
   since: number;
   counts: boolean;
 }
@@ -12,7 +13,7 @@ export class Lasting {
   /** One for each rank above 0. */
   private readonly steps: readonly Step[];
 
-  /** Values are ranks from 0 to `highest`; 0 is what is there at first. */
+  /** Values are ranks from 0 to `highest`. It starts at 0. */
   constructor(highest: number) {
     this.steps = Array.from({ length: highest }, () => ({ since: Number.NaN, counts: false }));
   }

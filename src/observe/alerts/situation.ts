@@ -1,12 +1,12 @@
-// What somebody should know of: how much of each priority is refused, and whether memory will be full before long. Owns
-// what makes it settle. Pure; the clock comes with each call (monotonic milliseconds).
+// The state that alerts report: the level of each priority, and whether memory will be full soon. Owns the state that makes
+// it settle. Pure; the clock comes with each call (monotonic milliseconds).
 //
-//   a level that rises counts at once, one that falls once it has been lower for `hold`
-//   full soon: the forecast has been within `timeToFull` for `hold`, or half of the time that is left; no longer: it has been
-//   beyond one and a half of it for `hold`
-//   a rehearsal counts at once, and what was refused for its sake is over with it
+//   a level that rises counts at once, and one that falls once it has been lower for `hold`
+//   full soon begins when the forecast has been within `timeToFull` for `hold` (or half of the time that is left), and ends
+//   when it has been beyond 1.5 times that for `hold`
+//   a rehearsal counts at once, and the refusals that it caused end with it
 //
-// Invariant: without a fresh reading of memory nothing is known, so nothing changes.
+// Invariant: without a fresh reading of memory nothing changes.
 
 import type { EffectiveAlerts } from '../../config/effective.js';
 import { PRIORITY_NAMES } from '../../core/policy/rule.js';
@@ -17,7 +17,7 @@ import { FullSoon } from './full-soon.js';
 import { Lasting } from './lasting.js';
 import type { AlertSituation } from './snapshot.js';
 
-/** What every receiver takes for granted. */
+/** The state that a receiver assumes before the first alert. */
 export const CALM: AlertSituation = {
   levels: { low: 'open', normal: 'open', high: 'open', critical: 'open' },
   fullSoon: false,
@@ -68,7 +68,7 @@ function rankOf(shedShare: number): number {
   return shedShare < 1 ? 1 : 2;
 }
 
-/** Where the server evicts as it should, being full is no trouble. */
+/** If the server evicts, a full memory is no problem. */
 function mayFill({ active, policy }: Seen['memory']): boolean {
   return active || policy === 'noeviction';
 }

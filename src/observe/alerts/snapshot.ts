@@ -1,21 +1,21 @@
-// What the API says of alerts: field names are an API. Owns shapes only.
+// The snapshot of alerts. Field names are an API. Types only.
 import type { PriorityName } from '../../core/policy/rule.js';
 import type { Level } from '../../memory/levels.js';
 
-/** What somebody should know of. */
+/** The state that alerts report. */
 export interface AlertSituation {
   readonly levels: Readonly<Record<PriorityName, Level>>;
   /** Memory is full within alerts.timeToFull. */
   readonly fullSoon: boolean;
-  /** Writes are refused as if memory were fuller than it is. */
+  /** A rehearsal is on: Spillway refuses writes as if memory were fuller. */
   readonly rehearsal: boolean;
 }
 
 /** GET /api/alerts. */
 export interface AlertsSnapshot {
-  /** There is one; without it nothing is watched for, and the rest stays as it was. */
+  /** Whether a webhook is set. Without one the other fields do not change. */
   readonly webhook: boolean;
-  /** What is so, and what the receiver was told last: where they differ, an alert is on its way. */
+  /** The state now, and the last delivered state. If they differ, an alert is on its way. */
   readonly now: AlertSituation;
   readonly told: AlertSituation;
   /** Attempts. */

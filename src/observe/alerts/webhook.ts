@@ -1,6 +1,6 @@
 // One attempt to deliver an alert: a POST of JSON. Keeps nothing.
-// Invariants: it never rejects; no redirect is followed, since the alert and its Authorization are for one address only;
-// certificates are verified; of the answer nothing is read but its status; the address is in no text.
+// Invariants: it never rejects; it follows no redirect, because the alert and its Authorization header are for one address
+// only; it verifies certificates; it reads only the status of the answer; no text contains the address.
 
 export interface Webhook {
   readonly url: string;
@@ -8,7 +8,7 @@ export interface Webhook {
   readonly authorization: string | undefined;
 }
 
-/** Resolves with undefined once it is delivered, else with why not, in words that tell no secret. */
+/** Resolves with undefined once the alert is delivered, otherwise with the reason, in words without a secret. */
 export async function post(
   webhook: Webhook,
   body: unknown,
@@ -37,7 +37,7 @@ export async function post(
   }
 }
 
-/** Messages may hold the address: codes only. */
+/** Uses only error codes, because messages may contain the address. */
 function whyFailed(error: unknown): string {
   const { name, code } = innermost(error);
   if (name === 'TimeoutError') return 'it did not answer in time';

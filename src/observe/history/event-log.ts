@@ -1,5 +1,5 @@
-// What happened last, in words, for somebody who looks when it is over: level changes, a server lost and back.
-// Owns the list. Invariants: the newest EVENTS only; a text is cut where it gets long; `number` counts all that ever was.
+// The latest events in words, for operators who look afterwards: changes of a level, a server lost and back.
+// Owns the list. Invariants: it keeps only the newest EVENTS; a long text is cut; `number` counts all events since the start.
 
 const EVENTS = 200;
 const TEXT_LENGTH = 300;

@@ -1,36 +1,36 @@
-// When memory will be full, if it goes on as it did: a line through the last minutes, continued. Pure.
-// Method and error are explained to operators in docs/FORECAST.md: keep that true.
-// Invariants: no time without growth that stands out of the scatter; a time is never below 0; a higher mark is never
+// Forecasts when memory will be full: a line through the readings of the last minutes, continued. Pure.
+// docs/FORECAST.md explains method and error to operators: keep it true.
+// Invariants: there is no forecast unless growth stands out of the scatter; a time is never below 0; a higher mark is never
 // reached earlier than a lower one.
 import { type Point, robustSlope } from './slope.js';
 
-/** What is looked back upon: long enough to see through scatter, short enough to see a change. */
+/** The window of readings: long enough to average the scatter, short enough to see a change. */
 export const WINDOW_SECONDS = 120;
-/** Less than so much is no ground for a forecast. */
+/** A shorter time of readings gives no forecast. */
 const LEAST_SECONDS = 10;
 const LEAST_POINTS = 8;
-/** Of more points, so many are taken, evenly: slopes between all pairs cost the square. */
+/** The most points that are used, evenly spaced, because the cost grows with their square. */
 const MOST_POINTS = 60;
 
 export interface Growth {
   /** Bytes a second, by which memory grew; negative: it shrank. */
   readonly bytesPerSecond: number;
-  /** The interval that it is in with 95 %. */
+  /** The 95 % confidence interval. */
   readonly lowBytesPerSecond: number;
   readonly highBytesPerSecond: number;
-  /** Over how long that was measured. */
+  /** The time over which it was measured. */
   readonly overSeconds: number;
 }
 
 export interface TimeTo {
-  /** Seconds from now; 0: it is there. null: not at all at this rate. */
+  /** Seconds from now; 0: already reached; null: never at this rate. */
   readonly seconds: number | null;
-  /** At the fastest and at the slowest growth that the measurement leaves possible; null: never at the slowest. */
+  /** At the fastest and at the slowest growth within the confidence interval; null: never at the slowest. */
   readonly soonestSeconds: number | null;
   readonly latestSeconds: number | null;
 }
 
-/** Growth over the last WINDOW_SECONDS of `points` (seconds, bytes; in order); null while they tell too little. */
+/** Growth over the last WINDOW_SECONDS of `points` (seconds, bytes; in order); null: too few points. */
 export function measureGrowth(points: readonly Point[]): Growth | null {
   const last = points.at(-1);
   if (last === undefined) return null;

@@ -1,8 +1,8 @@
-// Memory and writes over time, sampled once a second: the last ten minutes second by second, the last two hours in
-// steps of ten seconds, each rule's last ten minutes in steps of five. Never asks for anything: it is handed what was read.
-// Invariants: memory is bounded (rings; a track for each rule that there is and two numbers for each that ever was, of which
-// its owner bounds the names); times are monotonic, so a clock that is set does no harm; a sample that is not later than
-// the last one is left out.
+// The history of memory and writes, sampled once a second: the last ten minutes second by second, the last two hours in steps
+// of ten seconds, each rule's last ten minutes in steps of five. It only receives the samples.
+// Invariants: memory is bounded (rings; a track for each present rule, and two numbers for each rule that ever existed, whose
+// names the caller bounds); times are monotonic, so setting the clock does no harm; a sample that is not later than the last
+// one is ignored.
 import { type Growth, measureGrowth, type TimeTo, timeTo } from './forecast.js';
 import { type RuleRates, type RuleTotals, RuleTrack } from './rule-track.js';
 import { SampleRing } from './sample-ring.js';
@@ -11,10 +11,10 @@ import type { Point } from './slope.js';
 export interface HistorySample {
   /** Monotonic milliseconds. */
   readonly at: number;
-  /** What counts against the limit, as Redis counts it, and the limit; null: not known. */
+  /** The memory that Redis compares with the limit, and the limit; null: unknown. */
   readonly countedBytes: number | null;
   readonly limitBytes: number | null;
-  /** All rules, and what no rule matches. */
+  /** All rules, and the keys that no rule matches. */
   readonly rules: readonly RuleTotals[];
 }
 
@@ -25,7 +25,7 @@ export interface HistorySeries {
   at: number[];
   countedBytes: (number | null)[];
   limitBytes: (number | null)[];
-  /** Since the sample before. */
+  /** Since the previous sample. */
   writesPerSecond: number[];
   shedPerSecond: number[];
   /** Writes a second of each rule, over steps of five seconds of the last ten minutes. */
@@ -34,7 +34,7 @@ export interface HistorySeries {
 
 export interface RuleGrowth extends RuleRates {
   name: string;
-  /** Of the growth of all rules, 0 … 1; null while there is none. */
+  /** Share of the growth of all rules, 0 … 1; null: nothing grows. */
   growthShare: number | null;
 }
 
@@ -49,7 +49,7 @@ export interface MarkForecast extends Mark, TimeTo {}
 
 /** GET /api/growth. */
 export interface GrowthReport {
-  /** By how much memory grew, as measured; null: too few samples, or none of memory. */
+  /** Measured growth of memory; null: too few samples, or memory is unknown. */
   memory: Growth | null;
   /** When the limit is reached; null without a limit. */
   timeToFull: TimeTo | null;
@@ -57,7 +57,7 @@ export interface GrowthReport {
   /** Sums of the rules. */
   writesPerSecond: number;
   shedPerSecond: number;
-  /** What the rules are estimated to add: more than memory grew by where much is deleted, less where others write. */
+  /** Estimated growth by the rules: more than memory grew if keys are deleted, less if others write to the server. */
   estimatedBytesPerSecond: number;
   rules: RuleGrowth[];
 }
@@ -67,7 +67,7 @@ export type Span = '10m' | '2h';
 const SPANS = { '10m': { stepMs: 1000, rows: 600 }, '2h': { stepMs: 10_000, rows: 720 } } as const;
 const Column = { AT: 0, COUNTED: 1, LIMIT: 2, WRITES: 3, SHED: 4 } as const;
 const WIDTH = 5;
-/** A timer is late or early by some milliseconds; a sample counts for its step all the same. */
+/** A timer may be some milliseconds off; the sample still counts for its step. */
 const EARLY_MS = 250;
 
 export class History {
@@ -78,7 +78,7 @@ export class History {
   private shed = 0;
   private readonly lastTotals = new Map<string, { readonly writes: number; readonly shed: number }>();
 
-  /** `ttlMs`: how long the keys of a rule live, where it says so; 0: not known, or for ever. */
+  /** `ttlMs`: the TTL of the rule; 0: unknown, or none. */
   constructor(private readonly ttlMs: (rule: string) => number) {}
 
   take({ at, countedBytes, limitBytes, rules }: HistorySample): void {
@@ -141,7 +141,7 @@ export class History {
     return ring.read(ring.length - 1, Column.AT);
   }
 
-  /** Sums that go on when a rule with its counters is gone, and when both are back. */
+  /** Sums that stay correct when a rule is removed with its counters, and when both come back. */
   private addUp(rules: readonly RuleTotals[]): void {
     for (const { name, writes, shed } of rules) {
       const before = this.lastTotals.get(name);
@@ -151,7 +151,7 @@ export class History {
     }
   }
 
-  /** Tracks are of the rules that there are now. */
+  /** Keeps tracks of the present rules only. */
   private track(rules: readonly RuleTotals[], at: number): void {
     const tracks = new Map<string, RuleTrack>();
     for (const totals of rules) {

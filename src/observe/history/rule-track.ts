@@ -1,14 +1,14 @@
-// What one rule's keys were written and how much of that stays, over the last ten minutes. Owns the estimate of what
-// stays; docs/FORECAST.md explains it and its error to operators: keep that true.
-// Of an interval between two looks at the counters:
-//   fresh    = payload of writes that add (LPUSH, XADD, HSET …), and of the others by the share of keys not seen before,
-//              and what each new key costs beside its payload
+// Tracks the writes of one rule over the last ten minutes, and estimates how much of them stays in memory. docs/FORECAST.md
+// explains the estimate and its error to operators: keep it true.
+// For an interval between two readings of the counters:
+//   fresh    = payload of writes that add (LPUSH, XADD, HSET …); payload of the others times the share of keys not seen
+//              before; and the overhead of each new key
 //   expiring = the part of it that carries a TTL
-// Growth is what was fresh, less what was expiring one TTL earlier. Deletes and pops are not seen here.
+// Growth is `fresh` now minus `expiring` one TTL earlier. The estimate does not see deletes and pops.
 // Invariants: cumulative columns never go down; growth is never below 0.
 import { SampleRing } from './sample-ring.js';
 
-/** A rule's counters as the statistics have them; counts since the start. */
+/** A rule's counters since the start, from the statistics. */
 export interface RuleTotals {
   readonly name: string;
   readonly writes: number;
@@ -27,7 +27,7 @@ export interface RuleRates {
   writesPerSecond: number;
   bytesPerSecond: number;
   shedPerSecond: number;
-  /** Over the last GROWTH_MS: estimated bytes a second that stay. */
+  /** Over the last GROWTH_MS: estimated growth, bytes a second. */
   growthBytesPerSecond: number;
 }
 
@@ -35,12 +35,12 @@ const ROWS = 120;
 const TRACK_INTERVAL_MS = 5000;
 const RATE_MS = 10_000;
 const GROWTH_MS = 60_000;
-/** What a new key costs beside its bytes: dict entry, object and string headers. */
+/** Overhead of a new key: dict entry, object and string headers. */
 const KEY_BYTES = 100;
 const Column = { AT: 0, WRITES: 1, BYTES: 2, SHED: 3, FRESH: 4, EXPIRING: 5 } as const;
 const WIDTH = 6;
 
-/** Each of these makes its key larger, whether or not that was there; HSET and kin may also replace. */
+/** Each of these makes its key larger, whether or not it existed; HSET and similar commands may also replace. */
 const ADDING = new Set([
   ...[
     'append',
@@ -66,7 +66,7 @@ export class RuleTrack {
   private fresh = 0;
   private expiring = 0;
 
-  /** `ttlMs`: how long its keys live, where it says so; 0: unknown, or for ever. `at`: monotonic milliseconds. */
+  /** `ttlMs`: the rule's TTL; 0: unknown, or none. `at`: monotonic milliseconds. */
   constructor(
     private ttlMs: number,
     totals: RuleTotals,
@@ -78,7 +78,7 @@ export class RuleTrack {
     this.push(at, totals);
   }
 
-  /** `ttlMs`: as it is now; what was written under another one is taken to live as long. */
+  /** `ttlMs`: the present TTL; keys that were written under another one are assumed to have it too. */
   take(totals: RuleTotals, at: number, ttlMs: number): void {
     this.ttlMs = ttlMs;
     const { fresh, expiring } = freshBytes(this.last, totals);
@@ -125,7 +125,7 @@ export class RuleTrack {
     return Math.max(0, added - freed) / seconds;
   }
 
-  /** A cumulative column at a time: between two rows by a straight line, before the oldest one by the mean until it. */
+  /** A cumulative column at a given time: interpolated between rows, and before the oldest row by the mean up to it. */
   private at(time: number, column: typeof Column.FRESH | typeof Column.EXPIRING): number {
     const { ring, firstAt } = this;
     if (time <= firstAt) return 0;
@@ -143,7 +143,7 @@ export class RuleTrack {
   }
 }
 
-/** What the writes between two looks at a rule's counters have added, bytes, and how much of it will expire. */
+/** Bytes added by the writes between two readings of a rule's counters, and how many of them will expire. */
 export function freshBytes(before: RuleTotals, after: RuleTotals): { fresh: number; expiring: number } {
   const writes = after.writes - before.writes;
   const bytes = after.bytes - before.bytes;

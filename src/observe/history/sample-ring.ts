@@ -1,4 +1,4 @@
-// The last so many samples, in memory of fixed size. Owns the cells; what a column means is its user's business.
+// A ring of the latest samples, in memory of fixed size. Owns the cells; the caller defines the columns.
 // Invariants: never more than `capacity` rows; row 0 is the oldest; nothing is allocated after construction.
 
 export class SampleRing {
@@ -17,7 +17,7 @@ export class SampleRing {
     return this.used;
   }
 
-  /** Adds a row of `width` numbers; the oldest one gives way when all are taken. */
+  /** Adds a row of `width` numbers. When the ring is full, it replaces the oldest row. */
   push(row: readonly number[]): void {
     for (let column = 0; column < this.width; column++) {
       this.cells[this.next * this.width + column] = row[column] ?? Number.NaN;
@@ -26,14 +26,14 @@ export class SampleRing {
     this.used = Math.min(this.used + 1, this.capacity);
   }
 
-  /** NaN where there is no such row. */
+  /** NaN: there is no such row. */
   read(row: number, column: number): number {
     if (row < 0 || row >= this.used) return Number.NaN;
     const place = (this.next - this.used + row + this.capacity) % this.capacity;
     return this.cells[place * this.width + column];
   }
 
-  /** The last row whose first column is at most `value`, where that column only grows; -1: none. */
+  /** The last row whose first column is at most `value`; -1: none. That column must only grow. */
   lastUpTo(value: number): number {
     let [low, high] = [0, this.used];
     while (low < high) {

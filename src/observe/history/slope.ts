@@ -1,25 +1,25 @@
-// How fast a series grows, such that single jumps (a client's buffers, a key that is replaced) hardly count: the
-// median of the slopes between all pairs of its points, with the interval that such a median is sure to (P. K. Sen,
-// "Estimates of the regression coefficient based on Kendall's tau", 1968). Pure.
+// The slope of a series, in which single jumps (a client's buffers, a key that is replaced) hardly count: the median of the
+// slopes between all pairs of points, with its confidence interval (P. K. Sen, "Estimates of the regression coefficient based
+// on Kendall's tau", 1968). Pure.
 // Invariant: low <= slope <= high.
 
 export interface Point {
-  /** In the unit that slopes are to be by: seconds, say. */
+  /** In the unit of time of the slope, such as seconds. */
   readonly at: number;
   readonly value: number;
 }
 
 export interface Slope {
   readonly slope: number;
-  /** Where the true one lies with 95 %, if the points scatter independently of each other. */
+  /** The 95 % confidence interval, if the points scatter independently of each other. */
   readonly low: number;
   readonly high: number;
 }
 
-/** 95 % of a normal distribution lie within so many standard deviations. */
+/** 95 % of a normal distribution lie within this many standard deviations. */
 const Z = 1.96;
 
-/** undefined without two points at different times. Takes n² / 2 steps: hand it some hundred points at most. */
+/** undefined: there are no two points at different times. Takes n² / 2 steps, so pass at most some hundred points. */
 export function robustSlope(points: readonly Point[]): Slope | undefined {
   const slopes: number[] = [];
   for (let i = 0; i < points.length; i++) {

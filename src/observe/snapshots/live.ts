@@ -1,4 +1,4 @@
-// All that is shown at one moment, taken together. Owns shapes only.
+// The snapshot of everything at one moment. Types only.
 import type { MemorySnapshot } from '../../memory/snapshot.js';
 import type { LoggedEvent } from '../history/event-log.js';
 import type { GrowthReport } from '../history/history.js';
@@ -6,7 +6,7 @@ import type { StatsSnapshot } from '../stats/snapshot.js';
 import type { ClientSnapshot, ConnectionSnapshot } from './connections.js';
 import type { WorkersSnapshot } from './workers.js';
 
-/** One message of GET /api/stream: what the other paths answer, taken together. */
+/** One message of GET /api/stream: the answers of the other paths together. */
 export interface LiveSnapshot {
   stats: StatsSnapshot;
   memory: MemorySnapshot;
@@ -18,5 +18,5 @@ export interface LiveSnapshot {
   events: LoggedEvent[];
 }
 
-/** Calls `take` once a second with what is shown then; returns how to end that. */
+/** Calls `take` with a snapshot once a second, until the returned function is called. */
 export type Subscribe = (take: (live: LiveSnapshot) => void) => () => void;

@@ -1,16 +1,16 @@
-// What the API says of the proxy's own sweep: field names are an API. Owns shapes only.
+// The snapshot of the proxy's own sweep. Field names are an API. Types only.
 
 /** The proxy's own sweep. */
 export interface SweepSnapshot {
-  /** The config asks for one. */
+  /** Whether `sweep.every` is set. */
   readonly on: boolean;
-  /** This proxy is at it. */
+  /** This proxy sweeps now. */
   readonly running: boolean;
-  /** TTLs, since the start, by this proxy. */
+  /** TTLs that this proxy has given since the start. */
   readonly given: number;
   readonly failures: number;
-  /** Why the last one failed; null: it did not. */
+  /** Why the last sweep failed; null: it did not. */
   readonly problem: string | null;
-  /** When this proxy was last done with a database, milliseconds since 1970. */
+  /** When this proxy last finished a database, milliseconds since 1970. */
   readonly doneAt: number | null;
 }

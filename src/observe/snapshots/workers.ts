@@ -1,8 +1,8 @@
-// What the API says of the processes that serve clients: field names are an API. Owns shapes only.
+// The snapshot of the processes that serve clients. Field names are an API. Types only.
 
 /** One process that serves clients. */
 export interface WorkerSnapshot {
-  /** 1 and up: whoever takes the place of another has its number. */
+  /** 1 and up; a new worker has the number of the one that it replaces. */
   worker: number;
   pid: number;
   clients: number;
@@ -10,7 +10,7 @@ export interface WorkerSnapshot {
   residentBytes: number;
   /** User and system time since it started. */
   cpuSeconds: number;
-  /** Lines of its log that could not be written. */
+  /** Log lines that it could not write. */
   logLinesLost: number;
 }
 
@@ -18,11 +18,11 @@ export interface WorkerSnapshot {
 export interface WorkersSnapshot {
   configured: number;
   running: number;
-  /** Workers that ended, and had to be replaced. */
+  /** Workers that ended and were replaced. */
   restarts: number;
-  /** Workers that did not report in time: their figures are of their last report. */
+  /** Workers that did not report in time; their figures come from their last report. */
   silent: number;
-  /** Of all processes since the start, the primary and those that have ended included. */
+  /** Of all processes since the start, including the primary and ended workers. */
   logLinesLost: number;
   workers: WorkerSnapshot[];
 }

@@ -1,9 +1,9 @@
-// What was written, by rule: the TrafficObserver that the proxy runs with.
-// Owns all counters; it never decides anything and never keeps a key. Its readers (snapshot.ts) come rarely and may
-// allocate, its writers come with every write and may not: a counter is a cell of a Float64Array.
-// Invariants: slot 0 is "unregistered", each rule has the slot that it says; counters never go down, but when they are
-// taken to be added up with those of other processes; a rule that is gone keeps what it has counted, unshown; a slot out
-// of range (which would be a bug elsewhere) is ignored, since stores beyond a typed array are.
+// The counters of writes by rule: the TrafficObserver of the proxy.
+// Owns all counters; it decides nothing and keeps no key. Readers (snapshot.ts) are rare and may allocate. Writers run with
+// every write and may not, so a counter is a cell of a Float64Array.
+// Invariants: slot 0 is "unregistered", and each rule has its own slot; counters go down only when they are taken to be added
+// to those of other processes; a removed rule keeps its counters, unseen; a slot out of range (a bug elsewhere) is ignored,
+// because stores beyond a typed array are.
 import type { CommandSpec } from '../../core/commands/spec.js';
 import type { FollowUpReply, TrafficObserver, TtlOutcome } from '../../core/policy/observer.js';
 import { HeavyHitters, type HittersPart } from './heavy-hitters.js';
@@ -26,12 +26,12 @@ export const Column = {
 } as const;
 const WIDTH = 19;
 
-/** Commands with an id from here on are counted together, as OTHER_COMMANDS. */
+/** Commands with this id or a higher one are counted together, as OTHER_COMMANDS. */
 const COMMAND_IDS = 512;
 const COMMAND_WIDTH = COMMAND_IDS + 1;
 const OTHER_COMMANDS = 'other';
 
-/** What was counted in one process, as plain data: to be added to what was counted in others. */
+/** The counters of one process as plain data, to be added to those of others. */
 export interface StatsPart {
   readonly slots: readonly SlotPart[];
   readonly patterns: HittersPart;
@@ -40,7 +40,7 @@ export interface StatsPart {
   readonly upstreamOom: number;
 }
 
-/** A rule as far as counting goes. */
+/** The part of a rule that counting needs. */
 export interface CountedRule {
   readonly name: string;
   readonly slot: number;
@@ -56,30 +56,30 @@ interface SlotPart {
 export class TrafficStats implements TrafficObserver {
   /** Epoch milliseconds at which counting began. */
   readonly since: number;
-  /** Those that there are now, in their order. */
+  /** The present rules, in their order. */
   rules: readonly CountedRule[] = [];
   readonly latency = new LatencyHistogram();
   readonly ownTimes = new OwnTimes();
   /** Patterns of the keys that no rule matches. */
   readonly patterns = new HeavyHitters();
   upstreamOom = 0;
-  /** Called at each OOM of Redis's own, since that is news for the memory monitor too. */
+  /** Called at each OOM of Redis itself, because the memory monitor must know it too. */
   upstreamOomSeen: () => void = () => {};
 
-  /** Rows that there are, the one of no rule included. */
+  /** Number of rows, including the one for keys without a rule. */
   private slots = 1;
   private cells = new Float64Array(WIDTH);
   private commandCells = new Float64Array(COMMAND_WIDTH);
   private readonly commandNames: string[] = new Array<string>(COMMAND_IDS).fill('');
-  /** No command with this id or a higher one was seen yet. */
+  /** No command with this id or a higher one has been seen. */
   private commandIds = 0;
   private distinct = new DistinctCounters(1);
   private readonly clock: () => number;
   private readonly scratch = new Uint8Array(PATTERN_SCRATCH);
 
   /**
-   * To begin with, `ruleNames` are the rules, in slots from 1 on. `clock` gives epoch milliseconds; it is read with every
-   * write, so it should be a cached value.
+   * `ruleNames`: the first rules, in slots from 1 on. `clock`: epoch milliseconds; it is read with every write, so it should
+   * be a cached value.
    */
   constructor(ruleNames: readonly string[], clock: () => number) {
     this.clock = clock;
@@ -87,7 +87,7 @@ export class TrafficStats implements TrafficObserver {
     this.adopt(ruleNames.map((name, i) => ({ name, slot: i + 1 })));
   }
 
-  /** These are the rules from now on. To be called before anything is counted by one of them. */
+  /** Sets the rules. Call it before anything is counted by one of them. */
   adopt(rules: readonly CountedRule[]): void {
     this.rules = rules.map(({ name, slot }) => ({ name, slot }));
     const slots = rules.reduce((most, { slot }) => Math.max(most, slot + 1), this.slots);
@@ -98,7 +98,7 @@ export class TrafficStats implements TrafficObserver {
     this.distinct = this.distinct.extended(slots);
   }
 
-  /** What no rule matched before may be matched by one now: patterns are discovered anew. */
+  /** Discovers patterns anew, because a rule may match now what no rule matched before. */
   forgetPatterns(): void {
     this.patterns.take();
   }
@@ -130,7 +130,7 @@ export class TrafficStats implements TrafficObserver {
     this.cells[slot * WIDTH + Column.TTL_DROPPED]++;
   }
 
-  /** A refused write is seen, but is no write: it counts for `shed` and `lastSeen` only. */
+  /** A refused write counts only for `shed` and `lastSeen`, not as a write. */
   onShed(slot: number, _command: CommandSpec, bytes: number, observed: boolean): void {
     const row = slot * WIDTH;
     this.cells[row + Column.LAST_SEEN] = this.clock();
@@ -185,7 +185,7 @@ export class TrafficStats implements TrafficObserver {
     return counts;
   }
 
-  /** All that was counted since it was made, or since this was called last; it counts from 0 again. */
+  /** Returns the counts since the last call (or the start) and resets them. */
   take(): StatsPart {
     const slots: SlotPart[] = [];
     for (let slot = 0; slot < this.slots; slot++) {
@@ -207,8 +207,8 @@ export class TrafficStats implements TrafficObserver {
   }
 
   /**
-   * Adds what was taken from another one, whose rules have the same slots, as if this one had counted it too. Commands go by their
-   * names: one that adds must not count traffic of its own, whose ids may be others.
+   * Adds the counts taken from another process, whose rules have the same slots. Commands are matched by name: an instance
+   * that adds must not count traffic itself, because its command ids may differ.
    */
   add({ slots, patterns, latency, ownTimes, upstreamOom }: StatsPart): void {
     for (const { slot, cells, distinct, commands } of slots) {
@@ -227,7 +227,7 @@ export class TrafficStats implements TrafficObserver {
     this.upstreamOom += upstreamOom;
   }
 
-  /** The cell of a command that was counted elsewhere. */
+  /** The cell of a command that another process counted. */
   private idOf(name: string): number {
     if (name === OTHER_COMMANDS) return COMMAND_IDS;
     const known = this.commandNames.indexOf(name);

@@ -1,6 +1,5 @@
-// The patterns that are written most, of any number of patterns, in fixed memory (Space-Saving by Metwally,
-// Agrawal and El Abbadi, 2005). Owns the entries and how they are found; it never sees keys, only patterns, and
-// never allocates after construction.
+// Finds the most written of any number of patterns in fixed memory (Space-Saving by Metwally, Agrawal and El Abbadi, 2005).
+// Owns the entries and their lookup. It sees only patterns, no keys, and never allocates after construction.
 //
 //   table (hash → entry)  ──▶  entry: pattern cell, hash, counters  ◀──  heap (entry with the smallest count on top)
 //
@@ -27,10 +26,10 @@ export interface HeavyHitter {
   withoutTtl: number;
 }
 
-/** What was counted in one place, as plain data: to be added to what was counted in others. */
+/** The counts of one process as plain data, to be added to those of others. */
 export interface HittersPart {
   readonly hitters: readonly HeavyHitter[];
-  /** A pattern that is not among them was written so often at most: 0 until entries had to give way. */
+  /** The most often that a pattern without an entry can have been written; 0 until entries were evicted. */
   readonly floor: number;
 }
 
@@ -70,7 +69,7 @@ export class HeavyHitters {
     this.sink(entry);
   }
 
-  /** The `n` patterns with the most writes counted for certain, most first. */
+  /** The `n` patterns with the most certain writes, the most first. */
   top(n: number): HeavyHitter[] {
     const all: HeavyHitter[] = [];
     for (let entry = 0; entry < this.used; entry++) {
@@ -87,7 +86,7 @@ export class HeavyHitters {
     return all.sort((a, b) => b.writes - a.writes || b.bytes - a.bytes).slice(0, n);
   }
 
-  /** All that was counted since it was made, or since this was called last; it counts from 0 again. */
+  /** Returns the counts since the last call (or the start) and resets them. */
   take(): HittersPart {
     const part = { hitters: this.top(HITTERS), floor: this.floor };
     this.clear();
@@ -95,8 +94,8 @@ export class HeavyHitters {
   }
 
   /**
-   * Adds what was taken from another one. What either of the two may have missed adds to the error, the entries with
-   * the smallest counts give way, and both invariants hold for the sum (Agarwal and others, "Mergeable summaries", 2012).
+   * Adds the counts taken from another instance. The errors of both add up, the entries with the smallest counts are evicted,
+   * and both invariants hold for the sum (Agarwal and others, "Mergeable summaries", 2012).
    */
   merge({ hitters, floor }: HittersPart): void {
     const sums = new Map(this.top(HITTERS).map((own) => [own.pattern, { ...own, error: own.error + floor }]));
@@ -144,7 +143,7 @@ export class HeavyHitters {
     this.counts.fill(0);
   }
 
-  /** A pattern that has no entry yet, with what is known of it. There must be room. */
+  /** Adds an entry for a new pattern, with its counts. There must be room. */
   private put({ pattern, writes, error, bytes, hadTtl, withoutTtl }: HeavyHitter): void {
     const name = Buffer.from(pattern, 'latin1');
     const entry = this.enter(name, name.length, hashPattern(name, name.length));
@@ -164,7 +163,7 @@ export class HeavyHitters {
     return true;
   }
 
-  /** An entry for a pattern that has none: a fresh one, else that of the pattern with the smallest count. */
+  /** An entry for a new pattern: a free one, or else the one with the smallest count. */
   private enter(pattern: Uint8Array, length: number, hash: number): number {
     let entry: number;
     if (this.used < HITTERS) {

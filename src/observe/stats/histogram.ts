@@ -1,6 +1,6 @@
-// Counts of values in buckets that widen with the values (after HdrHistogram): the memory is fixed, however much is
-// recorded, and what is read back is within 1 % of what was recorded. Knows no unit.
-// Values are whole numbers from 0 to MAXIMUM; what lies outside is counted at the nearer end.
+// Counts of values in buckets that widen with the values (after HdrHistogram). Memory is fixed, and percentiles are within
+// 1 % of the recorded values. Has no unit.
+// Values are whole numbers from 0 to MAXIMUM; a value outside counts as the nearer end.
 //
 //   value   0 … 127 | 128 … 255 | 256 … 511 | 512 … 1023 | …
 //   bucket    1 wide |   1 wide  |  2 wide   |   4 wide   |     128 buckets in each part
@@ -10,11 +10,11 @@ const PART = 1 << PART_BITS;
 export const MAXIMUM = 2 ** 31 - 1;
 const BUCKETS = (31 - PART_BITS + 1) * PART;
 
-/** Part of a histogram's counts, as plain data: to be added to those of another one. */
+/** Part of a histogram's counts as plain data, to be added to another histogram. */
 export interface HistogramPart {
   readonly count: number;
   readonly max: number;
-  /** Buckets that hold something, and how much each of them holds. */
+  /** The buckets that are not empty, and their counts. */
   readonly buckets: Uint16Array;
   readonly counts: Float64Array;
 }
@@ -32,7 +32,7 @@ export class Histogram {
     if (bounded > this.max) this.max = bounded;
   }
 
-  /** All that was recorded since it was made, or since this was called last; it counts from 0 again. */
+  /** Returns the counts since the last call (or the start) and resets them. */
   take(): HistogramPart {
     const all = this.count === 0 ? [] : this.buckets.keys();
     const buckets = Uint16Array.from(all).filter((bucket) => this.buckets[bucket] > 0);
@@ -48,7 +48,7 @@ export class Histogram {
     return part;
   }
 
-  /** Adds what was taken from another one. */
+  /** Adds the counts taken from another histogram. */
   add({ count, max, buckets, counts }: HistogramPart): void {
     for (let i = 0; i < buckets.length; i++) this.buckets[buckets[i]] += counts[i];
     this.count += count;

@@ -1,6 +1,6 @@
-// Estimated numbers of distinct keys, one row of registers for each counter slot (HyperLogLog, dense bytes).
-// Owns the registers only; hashing is the caller's. It never allocates after construction and never throws.
-// Invariants: a register only grows, but when its row is taken; 0 means untouched, 1 … 21 is the longest run of zeros seen, plus one.
+// Estimates numbers of distinct keys with one row of registers for each counter slot (HyperLogLog, dense bytes).
+// Owns only the registers; the caller hashes. It never allocates after construction and never throws.
+// Invariants: a register only grows, except when its row is taken; 0: untouched; 1 … 21: the longest run of zeros plus one.
 //
 // 2^12 registers give a standard error of 1.04 / sqrt(4096) = 1.63 %. The estimate is Ertl's ("New cardinality
 // estimation algorithms for HyperLogLog sketches", 2017), the one that Redis's own PFCOUNT uses: sigma corrects
@@ -28,7 +28,7 @@ export class DistinctCounters {
     this.changed = new Uint8Array(rows);
   }
 
-  /** One with more rows, and the same in those that there were. */
+  /** A copy with more rows. */
   extended(rows: number): DistinctCounters {
     const larger = new DistinctCounters(rows);
     larger.registers.set(this.registers);
@@ -38,7 +38,7 @@ export class DistinctCounters {
 
   /** Counts a key by a well-mixed 32-bit hash of it, signed or unsigned. A row out of range is ignored. */
   add(row: number, hash: number): void {
-    // Shedding refuses the keys whose hashes are lowest: unmixed, those that pass would leave whole registers empty.
+    // Shedding refuses the keys with the lowest hashes. Without mixing, the keys that pass would leave whole registers empty.
     const mixed = remix(hash);
     const cell = row * REGISTERS + (mixed >>> RUN_BITS);
     const rank = Math.clz32((mixed << PRECISION) | GUARD) + 1;
@@ -56,7 +56,7 @@ export class DistinctCounters {
     return registers;
   }
 
-  /** Counts in `row` also what another one has counted, as its registers tell: as if this one had seen it too. */
+  /** Adds the registers of another instance to `row`, as if this one had seen the same keys. */
   addRow(row: number, registers: Uint8Array): void {
     const from = row * REGISTERS;
     for (let i = 0; i < registers.length; i++) {

@@ -1,6 +1,6 @@
-// How long something takes, of a sample: Redis to answer, the proxy to hand on.
-// Owns two views of the same samples: a fine histogram for percentiles, fixed buckets for Prometheus (which adds
-// them up over instances, and so needs the same bounds everywhere). It never decides what is timed.
+// Times of a sample of operations, such as Redis's replies or the proxy's own work.
+// Owns two views of the same samples: a fine histogram for percentiles, and fixed buckets for Prometheus, which adds them up
+// over instances and needs the same bounds everywhere. The caller decides what is timed.
 import { Histogram, type HistogramPart } from './histogram.js';
 
 /** Upper bounds of the Prometheus buckets in seconds, rising; one more bucket, +Inf, follows. */
@@ -13,7 +13,7 @@ const LATENCY_BOUNDS_SECONDS = [
 const LONGEST_MICROS = 600_000_000;
 
 export interface LatencySnapshot {
-  /** How often it was timed: a sample of all. */
+  /** Number of samples. */
   samples: number;
   /** Sum of all samples in seconds. */
   sumSeconds: number;
@@ -24,11 +24,11 @@ export interface LatencySnapshot {
   p99Ms: number | null;
   p999Ms: number | null;
   maxMs: number | null;
-  /** Cumulative, as Prometheus wants them: samples that took at most `leSeconds`. */
+  /** Cumulative, as in Prometheus: samples that took at most `leSeconds`. */
   buckets: { leSeconds: number; count: number }[];
 }
 
-/** Part of the samples, as plain data: to be added to those of another one. */
+/** Part of the samples as plain data, to be added to another instance. */
 export interface LatencyPart {
   readonly micros: HistogramPart;
   readonly buckets: Float64Array;
@@ -42,7 +42,7 @@ export class LatencyHistogram {
   private samples = 0;
   private sumSeconds = 0;
 
-  /** A sample that is not a number, or below zero (a clock that was set back), is left out. */
+  /** A sample that is not a number or negative (the clock was set back) is ignored. */
   record(milliseconds: number): void {
     if (!(milliseconds >= 0)) return;
     const micros = Math.min(LONGEST_MICROS, Math.max(1, Math.round(milliseconds * 1000)));
@@ -55,7 +55,7 @@ export class LatencyHistogram {
     this.sumSeconds += seconds;
   }
 
-  /** All samples since it was made, or since this was called last; it counts from 0 again. */
+  /** Returns the samples since the last call (or the start) and resets them. */
   take(): LatencyPart {
     const { samples, sumSeconds } = this;
     const part = { micros: this.micros.take(), buckets: this.buckets.slice(), samples, sumSeconds };
@@ -65,7 +65,7 @@ export class LatencyHistogram {
     return part;
   }
 
-  /** Adds what was taken from another one. */
+  /** Adds the samples taken from another instance. */
   add({ micros, buckets, samples, sumSeconds }: LatencyPart): void {
     this.micros.add(micros);
     for (let i = 0; i < buckets.length; i++) this.buckets[i] += buckets[i];

@@ -1,5 +1,5 @@
-// How long things take in the proxy itself: what it adds to commands and to replies, and how late its event loop is.
-// Owns the histograms; it never decides what is timed.
+// Times of the proxy itself: what it adds to commands and to replies, and how late its event loop is.
+// Owns the histograms; the caller decides what is timed.
 import { LatencyHistogram, type LatencyPart, type LatencySnapshot } from './latency.js';
 
 /** What each one is: docs/METRICS.md. */
@@ -16,7 +16,7 @@ export class OwnTimes {
   readonly replies = new LatencyHistogram();
   readonly eventLoopDelay = new LatencyHistogram();
 
-  /** All since it was made, or since this was called last; it counts from 0 again. */
+  /** Returns the samples since the last call (or the start) and resets them. */
   take(): OwnTimesPart {
     return {
       requests: this.requests.take(),

@@ -1,6 +1,5 @@
 // Turns a key into the pattern of the family it belongs to: `user:8412:cart` becomes `user:*:*`.
-// Owns the normalisation only, as bytes from one buffer into another. It never allocates and never reads beyond
-// the first 128 bytes of a key.
+// It only normalises, from one buffer into another. It never allocates and never reads beyond the first 128 bytes of a key.
 // Invariants: the pattern is printable ASCII, at most MAX_PATTERN bytes, and as a Redis glob matches its key.
 //
 //   with separators (`:` `/` `|`)      last segment, and every earlier one that looks like an id, becomes `*`; of an earlier
@@ -11,12 +10,12 @@
 //
 // An id: digits only; has an `@`; 8 or more of hex digits and `-` with a digit; 16 or more bytes with a digit.
 // An earlier segment is one, too, if digits begin and end it (`2026-11`, `10.0.0.1`); `v1` and the like are words.
-// `{` and `}` (cluster hash tags) don't count against it.
+// `{` and `}` (cluster hash tags) are ignored in this test.
 
 /** Longest pattern in bytes; a longer one is cut there and ends in `*`. */
 export const MAX_PATTERN = 64;
 const LOOK_AT = 128;
-/** What writePattern needs of its output buffer: every byte looked at may be escaped. */
+/** The size that writePattern needs for its output: every byte may be escaped. */
 export const PATTERN_SCRATCH = 2 * LOOK_AT + 1;
 
 const STAR = 0x2a;
@@ -48,7 +47,7 @@ export function writePattern(key: Uint8Array, start: number, end: number, out: U
   const limit = end - start > LOOK_AT ? start + LOOK_AT : end;
   let last = limit - 1;
   while (last >= start && KIND[key[last]] !== Kind.SEPARATOR) last--;
-  // What stands behind the last separator becomes `*` whatever it is: no need to read it again.
+  // The part after the last separator always becomes `*`.
   const readTo = last < start ? limit : last + 1;
   let length = 0;
   let segmentOut = 0;

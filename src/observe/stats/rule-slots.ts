@@ -1,11 +1,11 @@
-// Which row of the counters is whose, from one reload to the next: a rule keeps its row for as long as the process lives,
-// by its name, and gets it back when it returns. So counters go on, and what is still under way for a rule that is gone
-// counts for that rule and no other. Of several processes one decides, and tells the others.
-// Invariants: a row, once given, is never given to another name; row 0 is nobody's ("unregistered"); no more than `most`
-// names are ever known: a further one is refused, and then nothing has changed.
+// Assigns rows of the counters to rules, across reloads: a name keeps its row while the process lives, and gets it back when
+// the rule returns. So counters continue, and pending writes of a removed rule still count for that rule. Of several
+// processes one assigns the rows and tells the others.
+// Invariants: a row is never given to another name; row 0 stands for keys without a rule ("unregistered"); at most `most`
+// names are ever known. More are refused, and then nothing changes.
 import type { Rule } from '../../core/policy/rule.js';
 
-/** Twice as many names as a config may have rules, 8 KiB of counters each once they are used. */
+/** Twice as many as a config may have rules. Each used row has 8 KiB of counters. */
 const MOST_NAMES = 20_000;
 
 export class RuleSlots {
@@ -13,7 +13,7 @@ export class RuleSlots {
 
   constructor(private readonly most = MOST_NAMES) {}
 
-  /** The rules, each with its row; undefined: more names than may ever be known. */
+  /** The rules with their rows; undefined: too many names. */
   assign(rules: readonly Rule[]): Rule[] | undefined {
     const unknown = rules.filter(({ name }) => !this.slots.has(name));
     if (this.slots.size + unknown.length > this.most) return undefined;

@@ -1,12 +1,12 @@
-// The counters as plain JSON: what /api/stats answers and what metrics, CLI and demo read.
-// Owns the names and meaning of the fields, which are an API. It never changes a counter.
+// The counters as JSON, for /api/stats, metrics, CLI and demo. Owns the names and meaning of the fields, which are an API. It
+// never changes a counter.
 import { FollowUpReply, TtlOutcome } from '../../core/policy/observer.js';
 import { Column, type TrafficStats } from './counters.js';
 import type { LatencySnapshot } from './latency.js';
 import type { OwnTimesSnapshot } from './own-times.js';
 import { type Advice, suggestRule } from './suggest.js';
 
-/** Name of slot 0 in statistics and metrics: keys that no rule matches. No rule may be called that. */
+/** Name of slot 0 in statistics and metrics: keys that no rule matches. No rule may have this name. */
 export const UNREGISTERED_NAME = 'unregistered';
 const DISCOVERED = 20;
 
@@ -21,16 +21,16 @@ export interface RuleStats {
   ttlClamped: number;
   hadTtl: number;
   withoutTtl: number;
-  /** Left as it was: INCR, HSET, SET KEEPTTL … */
+  /** The key's TTL stays as it was: INCR, HSET, SET KEEPTTL … */
   kept: number;
-  /** A follow-up was sent; its answers, once here, are in the next four. */
+  /** A follow-up was sent. The next four count its replies. */
   followUps: number;
-  /** Took away the TTL that their key had, and left it with none: a lower bound, see docs/API.md. */
+  /** The write removed the TTL of its key; a lower bound, see docs/API.md. */
   ttlDropped: number;
   /** Observe mode: what enforcing would have done. */
   wouldInject: number;
   wouldClamp: number;
-  /** The key had no TTL and got one: a leak fixed. */
+  /** The key had no TTL and got one. */
   followUpsSet: number;
   /** The key had one already, or was gone. */
   followUpsUnchanged: number;
@@ -49,7 +49,7 @@ export interface RuleStats {
   commands: Record<string, number>;
 }
 
-/** A family of keys that no rule matches. */
+/** A pattern of keys that no rule matches. */
 export interface DiscoveredPattern extends Advice {
   /** Redis glob, printable ASCII. */
   pattern: string;
@@ -57,7 +57,7 @@ export interface DiscoveredPattern extends Advice {
   bytes: number;
   hadTtl: number;
   withoutTtl: number;
-  /** The sketch may have missed up to this many writes of the pattern (0 as long as patterns are few). */
+  /** The most writes of the pattern that may be missing (0 while there are few patterns). */
   writesMissedAtMost: number;
 }
 
@@ -72,13 +72,13 @@ export interface StatsSnapshot {
   discovered: DiscoveredPattern[];
   /** OOM errors that came from Redis itself. */
   upstreamOom: number;
-  /** Last byte of a command sent to last byte of its reply, of a sample of commands. */
+  /** Time from the last byte of a command sent to the last byte of its reply, for a sample of commands. */
   latency: LatencySnapshot;
-  /** What the proxy itself adds to it, and how late its event loop is. */
+  /** The time that the proxy adds, and how late its event loop is. */
   ownTimes: OwnTimesSnapshot;
 }
 
-/** Everything counted so far; `discovered` bounds the list of patterns. `now`: epoch milliseconds. */
+/** All counts so far; `discovered`: the most patterns listed. `now`: epoch milliseconds. */
 export function snapshotStats(stats: TrafficStats, now: number, discovered = DISCOVERED): StatsSnapshot {
   const taken = new Set([...stats.rules.map(({ name }) => name), UNREGISTERED_NAME]);
   return {
