@@ -1,26 +1,26 @@
-// Finds the first of many globs that matches a key: an index over the literal bytes that a glob asks for.
-// Each glob stands at one node of a trie: at the end of its prefix, if its keys begin with one and nothing but stars
-// follows, else of the literal run that tells most, which is looked for from the key's start or, of runs further behind,
-// from each of its bytes. Only the globs of nodes on the way are tried, the first ones first. Never allocates in find().
+// Finds the first of many globs that matches a key, by an index over the literal bytes of the globs.
+// Each glob is at one node of a trie. A glob `text*` is at the end of its prefix. Any other glob is at the end of its most
+// selective literal run: find() follows a run at the front from the key's start, and other runs from each byte of the key. It
+// tries only the globs of the nodes that it reaches, in the order of the globs. It never allocates.
 //
 //   abc*  ─▶ PREFIX ─ a ─ b ─ c        *x:ab*y ─▶ ANYWHERE ─ x ─ : ─ a ─ b        *, ?[ab] ─▶ bare, always tried
 //
-// Invariants: what `lowest` says of a node is the least index in its subtree; the globs of a node stand in ascending
-// order; in one find() a node's globs are tried once. Bounded: a node takes 25 to 33 bytes, a glob LONGEST nodes.
+// Invariants: `lowest` of a node is the lowest index in its subtree; the globs of a node are in ascending order; one find()
+// tries the globs of a node once. Bounded: a node takes 25 to 33 bytes, a glob LONGEST nodes.
 import { globMatchesWithin, STAR } from './glob.js';
 import { type LiteralRun, literalRuns } from './glob-literals.js';
 
-/** Of a longer run only so many bytes are indexed: the glob itself is then tried. */
+/** The most bytes of a run that are indexed. The glob itself is compared in any case. */
 const LONGEST = 64;
-/** So many globs of one prefix are tried sooner than a run further behind is looked for. */
+/** Up to this many globs with one prefix are cheaper to try than a run further back is to look for. */
 const FEW_SHARE = 4;
-/** No glob, as the end of a list and as what was found so far: above every index. */
+/** Stands for "no glob", at the end of a list and as a result: above every index. */
 const NONE = 0x7fffffff;
 /** The two roots. No node is a child of the first, so its number also says "no such child". */
 const PREFIX = 0;
 const ANYWHERE = 1;
 
-/** What is left to look at when a key has led to a glob's node. */
+/** What remains to compare when a key has reached the node of a glob. */
 const Check = { NOTHING: 0, LENGTH: 1, GLOB: 2 } as const;
 type Check = (typeof Check)[keyof typeof Check];
 
@@ -37,7 +37,7 @@ export class GlobIndex {
   /** Globs without a literal byte. */
   private readonly bare: number[] = [];
   private nodes = 2;
-  /** By node: from where, by which byte, its first glob, the least of its subtree, the find() that came by last. */
+  /** By node: its parent, its byte, its first glob, the lowest glob of its subtree, the last find() that reached it. */
   private readonly parent: Int32Array;
   private readonly byte: Uint8Array;
   private readonly head: Int32Array;
@@ -60,7 +60,7 @@ export class GlobIndex {
     this.visited = new Uint32Array(most);
     this.slots = new Int32Array(2 ** Math.ceil(Math.log2(2 * most)));
     for (const [glob, place] of places.entries()) if (place === undefined) this.bare.push(glob);
-    // From the last to the first: so each becomes the head of its node's list.
+    // From the last to the first, so that each becomes the head of its node's list.
     for (let glob = globs.length - 1; glob >= 0; glob--) {
       const place = places[glob];
       if (place !== undefined) this.insert(glob, place);
@@ -154,7 +154,7 @@ function hash(node: number, byte: number): number {
   return mixed ^ (mixed >>> 15);
 }
 
-/** Where each glob belongs; undefined: it has no literal byte. */
+/** The place of a glob; undefined: it has no literal byte. */
 function placesOf(globs: readonly Uint8Array[]): (Place | undefined)[] {
   const runsOf = globs.map(literalRuns);
   const shared = new Map<string, number>();
@@ -176,7 +176,7 @@ function wholePlace({ bytes, rest }: LiteralRun): Place {
   return { root: PREFIX, bytes, check: rest.length > 0 ? Check.NOTHING : Check.LENGTH };
 }
 
-/** The run that leads to the fewest globs to try, the longest of such; but a prefix that few share, since it is cheap. */
+/** The run that the fewest globs share, and of these the longest; a prefix that few globs share goes first, because it is cheap. */
 function mostTelling(runs: readonly LiteralRun[], shared: ReadonlyMap<string, number>): LiteralRun {
   const sharers = (run: LiteralRun): number => shared.get(nameOf(run)) ?? 0;
   const [front] = runs;

@@ -1,13 +1,13 @@
-// The runs of literal bytes in a glob: whatever key it matches holds each of them, and begins with one at the front.
-// Splits elements just as globMatches() does.
+// The runs of literal bytes in a glob: every key that it matches contains each of them, and begins with a run at the front.
+// Splits a glob into elements exactly as globMatches() does.
 import { CLASS_OPEN, ESCAPE, globClassEnd, QUESTION, STAR } from './glob.js';
 
 export interface LiteralRun {
   /** Escapes resolved; never empty. */
   readonly bytes: Uint8Array;
-  /** Nothing comes before it: keys begin with it. */
+  /** The run is at the front: keys begin with it. */
   readonly isFirst: boolean;
-  /** What of the glob comes behind it. */
+  /** The rest of the glob after it. */
   readonly rest: Uint8Array;
 }
 
@@ -30,7 +30,7 @@ export function literalRuns(glob: Uint8Array): LiteralRun[] {
       from = at;
       continue;
     }
-    // A backslash at the very end stands for itself.
+    // A backslash at the end is a literal byte.
     if (byte === ESCAPE && at + 1 < glob.length) at++;
     run.push(glob[at]);
     at++;

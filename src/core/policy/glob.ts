@@ -1,8 +1,8 @@
-// Redis's glob on bytes: what KEYS and SCAN MATCH do (stringmatchlen in util.c), so that a rule matches just
-// the keys that an operator sees with `redis-cli --scan --pattern`. Never allocates.
-// Backtracks to the last star only, which finds the same matches as Redis's recursion, in time of the key's length times
-// the glob's. Of all globs that are tried for one key that can be too long still: so what is gone back may be bounded.
-// Invariant: one key is matched at a time, so one account of that will do.
+// Redis's globs on bytes, as in KEYS and SCAN MATCH (stringmatchlen in util.c), so that a rule matches exactly the keys that
+// an operator sees with `redis-cli --scan --pattern`. Never allocates.
+// It backtracks only to the last star. That finds the same matches as Redis's recursion, in time proportional to the key's
+// length times the glob's. For all globs of one key that may still be too long, so the total backtracking can be bounded.
+// Invariant: one key is matched at a time, so one count of it is enough.
 
 export const STAR = 0x2a;
 export const QUESTION = 0x3f;
@@ -12,17 +12,17 @@ const CARET = 0x5e;
 const DASH = 0x2d;
 export const ESCAPE = 0x5c;
 
-/** So many bytes may be looked at again for one key: 10 to 20 ms. A key of 1 KiB stays below it with a thousand globs. */
+/** The most bytes that may be read again for one key: 10 to 20 ms. A key of 1 KiB stays below it with a thousand globs. */
 const MOST_REPEATED = 4 * 1024 * 1024;
 const UNBOUNDED = 2 ** 30 - 1;
 let left = UNBOUNDED;
 
-/** Begins a key: globMatchesWithin() may look at so many bytes again for all its globs together. */
+/** Begins a key: sets how many bytes globMatchesWithin() may read again, for all globs of the key together. */
 export function boundGlobs(): void {
   left = MOST_REPEATED;
 }
 
-/** The bound was reached: what was said of globs since is not to be relied on. */
+/** Whether the bound was reached. Then results since are unreliable. */
 export function globsWereCut(): boolean {
   return left < 0;
 }
@@ -33,10 +33,10 @@ export function globMatches(pattern: Uint8Array, buf: Uint8Array, start: number,
   return globMatchesWithin(pattern, buf, start, end);
 }
 
-/** The same, within what boundGlobs() allows: beyond that false. */
+/** The same, within the bound of boundGlobs(); beyond it false. */
 export function globMatchesWithin(pattern: Uint8Array, buf: Uint8Array, start: number, end: number): boolean {
   const length = pattern.length;
-  // Redis's loop never runs on an empty key, so only these match it: KEYS and SCAN take a lone star before it.
+  // Redis's loop never runs on an empty key, so only these globs match it: KEYS and SCAN check for a lone star first.
   if (start === end) return length === 0 || (length === 1 && pattern[0] === STAR);
   let p = 0;
   let at = start;
@@ -83,7 +83,7 @@ function matchOne(pattern: Uint8Array, p: number, byte: number): number {
   }
 }
 
-/** Matches a class whose body begins at `p`. Redis takes a class without its bracket to end with the pattern. */
+/** Matches a class whose body begins at `p`. As in Redis, a class without a closing bracket ends with the pattern. */
 function matchClass(pattern: Uint8Array, p: number, byte: number): number {
   const length = pattern.length;
   const negated = pattern[p] === CARET;
@@ -96,7 +96,7 @@ function matchClass(pattern: Uint8Array, p: number, byte: number): number {
     } else if (pattern[p] === CLOSE) {
       break;
     } else if (p + 2 < length && pattern[p + 1] === DASH) {
-      // Redis compares as C chars, which are signed on the machines it is built for.
+      // Redis compares C chars, which are signed on its usual platforms.
       const from = signed(pattern[p]);
       const to = signed(pattern[p + 2]);
       const value = signed(byte);
@@ -111,7 +111,7 @@ function matchClass(pattern: Uint8Array, p: number, byte: number): number {
   return Math.min(p + 1, length);
 }
 
-/** Where the class ends whose body begins at `p`. */
+/** The end of the class whose body begins at `p`. */
 export function globClassEnd(pattern: Uint8Array, p: number): number {
   const length = pattern.length;
   if (pattern[p] === CARET) p++;

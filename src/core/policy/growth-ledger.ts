@@ -1,34 +1,35 @@
-// What has been let through, in estimated bytes of growth, and how much of it a reading of memory is certain to contain.
-// Growth is under way from the moment its bytes go up until its reply comes, but for two ages at most: what went up
-// earlier is in the server's memory by then, executed or in a buffer, whatever the client or the server waits for.
-// An age ends with a reading that is asked for. Numbers only, written on the hot path.
-// Invariants: nothing is answered that is not under way; answered + fresh + older is what was let through here; all are whole numbers, so nothing is ever left over.
+// Counts the admitted growth in estimated bytes, and how much of it a reading of memory surely contains.
+// Growth is pending from the moment its bytes are sent until its reply comes, but for two ages at most: bytes sent earlier are
+// in the server's memory by then, executed or in a buffer. Asking for a reading ends an age. Numbers only, written on the hot
+// path.
+// Invariants: growth is answered only while it is pending; answered + fresh + older is the growth admitted here; all are
+// whole numbers, so rounding leaves no rest.
 import { invariant } from '../resp/invariant.js';
 
-/** At least so long an age is: a server that answers INFO has read by then what came before. */
+/** The shortest age: a server that answers INFO has read the earlier commands by then. */
 const AGE_MS = 400;
 
 export class GrowthLedger {
-  /** Growth let through so far, cumulative; with several gates what all of them let through, as far as is known. */
+  /** Admitted growth, cumulative; with several gates the growth that all of them have admitted, as far as is known. */
   admitted = 0;
   /**
-   * How many gates stand before the same server. What passes here is taken to pass each of them, until the owner has
-   * heard of the others and sets `admitted` right.
+   * Number of gates before the same server. Until workers have exchanged figures, each assumes that the others admit as much
+   * as it does; then the owner corrects `admitted`.
    */
   gates = 1;
-  /** Growth let through here that a reading asked for now contains for certain. */
+  /** Growth admitted here that a reading asked for now surely contains. */
   answered = 0;
-  /** Bytes of large writes that have begun and are still to come; not those that began more than two ages ago. */
+  /** Bytes still to come of large writes that began at most two ages ago. */
   promised = 0;
-  /** The same of other gates before the server, as last heard. */
+  /** The same at the other gates, as last reported. */
   promisedElsewhere = 0;
   /** Number of the present age. */
   age = 0;
-  /** When `admitted` passes this, and with each promise, onGrowth is called: the next band edge, or a step on the way. */
+  /** onGrowth is called with each promise, and when `admitted` passes this: the next edge of a band, or a step on the way. */
   wakeAt = Number.POSITIVE_INFINITY;
-  /** Set by the owner; looks at the pressure again and sets a new wakeAt. */
+  /** Set by the owner: computes the pressure again and sets a new wakeAt. */
   onGrowth: () => void = () => {};
-  /** Growth without a reply that went up in this age, and in the one before. */
+  /** Growth without a reply that was sent in this age, and in the one before. */
   private fresh = 0;
   private older = 0;
   /** `promised`, by the age in which the write began. */
@@ -36,7 +37,7 @@ export class GrowthLedger {
   private promisedOlder = 0;
   private ageBegan = Number.NEGATIVE_INFINITY;
 
-  /** A growing write, or a part of one, of about `growth` bytes is being forwarded. */
+  /** A growing write of about `growth` bytes, or a part of one, is forwarded. */
   grow(growth: number): void {
     this.fresh += growth;
     this.admitted += growth * this.gates;
@@ -51,21 +52,21 @@ export class GrowthLedger {
     this.answered += fresh + older;
   }
 
-  /** A large write has begun, of which so many bytes are still to come. */
+  /** A large write has begun; this many bytes are still to come. */
   promise(bytes: number): void {
     this.promisedFresh += bytes;
     this.sumUpPromises();
     this.onGrowth();
   }
 
-  /** So many bytes that were promised in `age` have come, or never will. */
+  /** This many bytes that were promised in `age` have come, or will never come. */
   redeem(bytes: number, age: number): void {
     if (age === this.age) this.promisedFresh -= bytes;
     else if (age === this.age - 1) this.promisedOlder -= bytes;
     this.sumUpPromises();
   }
 
-  /** A reading is about to be asked for, at `now` (monotonic milliseconds). */
+  /** A reading will be asked for now; `now`: monotonic milliseconds. */
   readingAsked(now: number): void {
     if (now - this.ageBegan < AGE_MS) return;
     this.ageBegan = now;

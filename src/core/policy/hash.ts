@@ -1,7 +1,7 @@
-// The hash of a key: one 32-bit number that says which share of keys it falls into and feeds the distinct count.
-// Every instance of every version must agree, or two proxies would shed different keys: never change it lightly.
+// The hash of a key: a 32-bit number that decides which keys are shed first, and that the count of distinct keys uses.
+// All versions must agree, or two proxies would shed different keys: do not change it.
 
-/** FNV-1a over buf[start, end), then murmur3's finaliser, since FNV alone leaves the high bits of short keys flat. */
+/** FNV-1a over buf[start, end), then murmur3's finaliser, because FNV alone hardly changes the high bits for short keys. */
 export function hashKey(buf: Uint8Array, start: number, end: number): number {
   let hash = 0x811c9dc5;
   for (let i = start; i < end; i++) hash = Math.imul(hash ^ buf[i], 0x01000193);

@@ -23,9 +23,9 @@ export const TtlOutcome = {
 } as const;
 export type TtlOutcome = (typeof TtlOutcome)[keyof typeof TtlOutcome];
 
-/** What Redis answered to a follow-up. */
+/** Redis's reply to a follow-up. */
 export const FollowUpReply = {
-  /** `:1`: the key had no TTL and has one now, one leak fixed. */
+  /** `:1`: the key had no TTL and has one now. */
   SET: 0,
   /** `:0`: the key had a TTL already, or is gone. */
   UNCHANGED: 1,
@@ -51,13 +51,13 @@ export interface TrafficObserver {
     end: number,
     hash: number,
   ): void;
-  /** A forwarded write has taken a key's TTL away, and no rule gave it one again: as far as is known. */
+  /** A forwarded write removed the TTL of its key, and no rule gave it one again, as far as is known. */
   onTtlDropped(slot: number): void;
   /** A write was refused with OOM (`observed`: would have been, in observe mode). Once a command, by its deciding key. */
   onShed(slot: number, command: CommandSpec, bytes: number, observed: boolean): void;
   onFollowUpReply(slot: number, reply: FollowUpReply): void;
   /** Redis itself answered OOM to a client's command. */
   onUpstreamOom(): void;
-  /** One command in some hundreds is timed from its last byte up to the last byte of its reply. */
+  /** One command in some hundreds is timed, from its last byte sent to the last byte of its reply. */
   onLatency(milliseconds: number): void;
 }

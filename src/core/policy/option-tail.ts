@@ -1,5 +1,5 @@
-// The options of a SET whose value is too large to wait for: they arrive behind it, one argument at a time.
-// An expiry can still be clamped in place; a missing one can only be given by a follow-up.
+// The options of a SET whose value is too large to hold: they arrive after the value, one argument at a time.
+// An expiry can still be cut in place. If there is none, only a follow-up can give one.
 import type { TtlOutcome } from './observer.js';
 import type { CompiledRule } from './rule-set.js';
 import { clampNumber, ExpiryKind, isRelative, lifetimeOf, readExpiry, TtlOptions } from './ttl-options.js';
@@ -7,10 +7,10 @@ import { expiryOutcome, followUpOutcome, keptOutcome } from './ttl-outcome.js';
 
 export class OptionTail {
   private readonly options = new TtlOptions();
-  /** Of the expiry read last, as it is forwarded. */
+  /** The last expiry, as it is forwarded. */
   lifetimeMs = 0;
   private clamped = false;
-  /** The expiry read last is none that Redis takes. */
+  /** Redis will refuse the last expiry. */
   private refused = false;
 
   constructor(
@@ -19,8 +19,8 @@ export class OptionTail {
   ) {}
 
   /**
-   * Takes one option argument; returns the number to put in its place, or -1. `now`: the server's time, epoch; while it is
-   * not known, a point in time stands as it is, since one that is past deletes the key.
+   * Takes one option argument; returns the number that replaces it, or -1. `now`: the server's time, epoch. While that is
+   * unknown, a point in time stays as it is, because one in the past would delete the key.
    */
   feed(buf: Uint8Array, start: number, end: number, now: () => number, nowKnown: boolean): number {
     if (!this.options.feed(buf, start, end)) return -1;
@@ -36,12 +36,12 @@ export class OptionTail {
     return clamped;
   }
 
-  /** Without these options the key's TTL goes. */
+  /** Without these options the key loses its TTL. */
   get replaces(): boolean {
     return this.options.kind !== ExpiryKind.KEEP && !this.options.ifMissing;
   }
 
-  /** The outcome once all options were fed; undefined when Redis will refuse the command. */
+  /** The outcome after all options; undefined: Redis will refuse the command. */
   finish(): TtlOutcome | undefined {
     switch (this.options.finish()) {
       case ExpiryKind.MALFORMED:

@@ -1,7 +1,7 @@
-// Decides what becomes of one write: forward, rewrite, follow up or shed. Pure but for the clock and the random
-// numbers handed in: deciding twice changes nothing, counting is a step of its own.
-// Never refuses what Redis would refuse by itself for another reason as far as the arguments tell, and leaves
-// alone what it does not understand.
+// Decides about one write: forward, rewrite, follow up or shed. Pure except for the clock and the random numbers that it is
+// given: deciding twice changes nothing, and counting is a separate step.
+// It does not refuse a write that Redis refuses for another reason, as far as the arguments show, and leaves alone what it
+// does not understand.
 import { type CommandSpec, TtlTreatment } from '../commands/spec.js';
 import { equalsIgnoreCase, readPositiveInteger } from '../resp/bytes.js';
 import { PX_BYTES, writePx } from '../resp/encode.js';
@@ -23,13 +23,13 @@ import {
 import { drawTtl, expiryOutcome, followUpOutcome, givesTtl, keptOutcome } from './ttl-outcome.js';
 import { Action, Verdict } from './verdict.js';
 
-/** What a key costs Redis beside its bytes: dict entries, object and string headers, the expires entry. */
+/** Redis's overhead for a key: dict entries, object and string headers, the entry in the table of expiries. */
 const KEY_OVERHEAD_BYTES = 128;
 const ARGUMENT_OVERHEAD_BYTES = 48;
-/** jemalloc's size classes stand up to a quarter apart. */
+/** jemalloc's size classes are up to a quarter apart. */
 const ALLOCATOR_SLACK = 1.25;
 
-/** About how much Redis's memory grows by a write of so many bytes on the wire: whole bytes. */
+/** Estimated growth of Redis's memory by a write of this many bytes on the wire, in whole bytes. */
 export function growthOf(size: number, keys: number, args: number): number {
   return Math.ceil(size * ALLOCATOR_SLACK) + keys * KEY_OVERHEAD_BYTES + args * ARGUMENT_OVERHEAD_BYTES;
 }
@@ -40,16 +40,16 @@ export interface PolicyOptions {
   readonly observer: TrafficObserver;
   /** The server's time, epoch milliseconds. */
   readonly now: () => number;
-  /** Whether `now` is known from the server, not only this machine's; as it comes, it is. */
+  /** Whether `now` comes from the server, not only from this machine's clock; default true. */
   readonly nowKnown?: () => boolean;
   /** 0 ≤ r < 1. */
   readonly random: () => number;
-  /** Which keys have a TTL; undefined: nobody asks. */
+  /** Knows which keys have a TTL; undefined: lost TTLs are not counted. */
   readonly ttls?: TtlMemory | undefined;
 }
 
 export class Policy {
-  /** May be swapped between two commands; what has been decided holds its rules itself. */
+  /** May be replaced between two commands, because a verdict holds its own rules. */
   rules: RuleSet;
   readonly gate: ShedGate;
   readonly observer: TrafficObserver;
@@ -95,14 +95,14 @@ export class Policy {
     return verdict;
   }
 
-  /** Decides an UNDECIDED command after all, from the keys that are known: it cannot be held back any longer. */
+  /** Decides an UNDECIDED command that cannot be held back any longer, by the keys that are known. */
   settle(args: RequestScanner, spec: CommandSpec, followUps: boolean): Verdict {
     this.verdict.action = Action.PASS;
     this.judgeTtl(args, spec, followUps);
     return this.verdict;
   }
 
-  /** Fills the verdict's keys from the arguments at hand; false when more of them are still to come. */
+  /** Fills the verdict's keys from the arguments that are there; false: more arguments are to come. */
   private findKeys(args: RequestScanner, spec: CommandSpec): boolean {
     const { first, last, step, keywords, verbs } = spec.keys;
     const { argc, parsed } = args;
@@ -131,7 +131,7 @@ export class Policy {
     this.verdict.addKey(i, this.rules.find(buf, starts[i], ends[i]), hashKey(buf, starts[i], ends[i]));
   }
 
-  /** Shed whole if any key's rule says so; a rule in observe mode only notes that it would. */
+  /** Sheds the whole command if the rule of any key does; a rule in observe mode only records it. */
   private judgeShed(size: number): void {
     const verdict = this.verdict;
     for (let i = 0; i < verdict.count; i++) {
@@ -172,7 +172,7 @@ export class Policy {
         this.judgeExpiry(args, 2, ExpiryUnit.MILLISECONDS, rule);
         return;
       case TtlTreatment.MSETEX:
-        // With its options out of sight, a follow-up is right whatever they say: it sets only what is missing.
+        // The options are not there yet, but a follow-up is right whatever they are: it gives a TTL only if there is none.
         if (args.parsed < args.argc) {
           verdict.replaces = false;
           this.judgeEach(TtlTreatment.STRING, followUps);
@@ -185,7 +185,7 @@ export class Policy {
     }
   }
 
-  /** SET and kin, all options at hand from argument `from` on. */
+  /** SET and similar commands with all options, which begin at argument `from`. */
   private judgeOptions(args: RequestScanner, from: number, rule: CompiledRule, followUps: boolean): void {
     switch (this.readOptions(args, from, false)) {
       case ExpiryKind.NONE:
@@ -247,7 +247,7 @@ export class Policy {
     verdict.lifetimeMs = lifetimeOf(clamped, verdict.replaceUnit ? ExpiryUnit.MILLISECONDS : unit, this.now);
   }
 
-  /** MSETEX has one TTL for all its keys: in place only where every key wants the same; else key by key. */
+  /** MSETEX has one TTL for all keys: it is set in place if all keys need the same, otherwise by a follow-up for each key. */
   private judgeMsetex(args: RequestScanner, followUps: boolean): void {
     const verdict = this.verdict;
     const from = verdict.argument[verdict.count - 1] + 2;
@@ -273,7 +273,7 @@ export class Policy {
     }
   }
 
-  /** Of the verdict's rules, the one with the lowest maxTtl. */
+  /** The verdict's rule with the lowest maxTtl. */
   private strictest(): CompiledRule {
     const limited = this.verdict.rule.slice(0, this.verdict.count).filter((rule) => rule.maxTtlMs > 0);
     return limited.reduce(
@@ -282,7 +282,7 @@ export class Policy {
     );
   }
 
-  /** Writes without TTL options: what each key is left with. */
+  /** The outcome of each key of a write without TTL options. */
   private judgeEach(treatment: TtlTreatment, followUps: boolean): void {
     const verdict = this.verdict;
     for (let i = 0; i < verdict.count; i++) {

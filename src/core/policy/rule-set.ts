@@ -1,7 +1,7 @@
-// The compiled rules: key bytes in, first matching rule out. Immutable; a reload swaps the whole set.
-// Globs are bucketed by the first byte a key must have. A key whose bucket holds few tries one after the other, which
-// is the fastest then; else an index finds the first one, in time that hardly depends on how many there are.
-// Invariant: inside a bucket, matchers stand in the order of the rules, so "first match wins" holds.
+// The compiled rules: finds the first rule that matches a key. Immutable; a reload replaces the whole set.
+// Globs are in buckets by the first byte of the key. In a small bucket they are tried in order, which is fastest there.
+// Otherwise an index finds the first match, in time that hardly depends on the number of globs.
+// Invariant: in a bucket the matchers are in the order of the rules, so the first match wins.
 import { encodePx } from '../resp/encode.js';
 import {
   boundGlobs,
@@ -17,14 +17,14 @@ import { GlobIndex } from './glob-index.js';
 import type { Priority, Rule } from './rule.js';
 
 const WILDCARDS: ReadonlySet<number> = new Set([STAR, QUESTION, CLASS_OPEN, ESCAPE]);
-/** A bucket that takes longer is left to the index, in the time of a prefix (`npm run bench:micro -- decide`). */
+/** Cost units: comparing a plain prefix costs 1. A bucket that costs more uses the index (`npm run bench:micro -- decide`). */
 const FEW = 8;
-/** So long takes any other glob. */
+/** The cost of any other glob. */
 const GLOB = 3;
 
-/** A rule with what can be computed once. */
+/** A rule with its precomputed parts. */
 export interface CompiledRule extends Rule {
-  /** The two arguments `PX <ttl>` as they go into a command; undefined with jitter (made per write) or without a ttl. */
+  /** The arguments `PX <ttl>`, encoded; undefined with jitter (then they are made for each write) or without a ttl. */
   readonly pxSuffix: Uint8Array | undefined;
 }
 
@@ -37,13 +37,13 @@ interface Matcher {
 
 export interface RuleSetOptions {
   readonly rules: readonly Rule[];
-  /** What keys that no rule matches are subject to. */
+  /** Priority and mode of keys that no rule matches. */
   readonly unregistered: { readonly priority: Priority; readonly observe: boolean };
 }
 
 export class RuleSet {
   readonly rules: readonly CompiledRule[];
-  /** Keys that were given up, since matching them would have taken too long: they count as matched by none. */
+  /** Keys given up because matching took too long: they count as matched by no rule. */
   keysGivenUp = 0;
   /** Stands for "no rule": slot 0, no TTL, neither durable nor limited. */
   readonly unregistered: CompiledRule;
@@ -91,7 +91,7 @@ export class RuleSet {
     return this.unregistered;
   }
 
-  /** The same from number `i` of the bucket on, which is no prefix. */
+  /** The same from number `i` of the bucket on, which is not a prefix. */
   private findFrom(
     i: number,
     bucket: readonly Matcher[],
@@ -115,7 +115,7 @@ export class RuleSet {
     return this.unlessCut(found < 0 ? this.unregistered : this.matchers[found].rule);
   }
 
-  /** Behind a glob that was not looked at to its end, no later one can be the first that matches. */
+  /** After a glob that was not compared to its end, no later one can be the first match. */
   private unlessCut(found: CompiledRule): CompiledRule {
     if (!globsWereCut()) return found;
     this.keysGivenUp++;
@@ -130,7 +130,7 @@ function compileGlob(rule: CompiledRule, glob: Uint8Array): Matcher {
   return { rule, glob, prefix: isPrefix ? literal : undefined };
 }
 
-/** The globs that a key of this first byte could match, unless trying them takes long. */
+/** The globs that a key with this first byte can match; undefined: trying them takes too long. */
 function bucketOf(matchers: readonly Matcher[], byte: number): Matcher[] | undefined {
   const bucket: Matcher[] = [];
   let time = 0;

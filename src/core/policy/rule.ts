@@ -1,5 +1,5 @@
-// A compiled rule: what config/compile makes of one entry of `rules`, and all the policy reads on the hot path.
-// Immutable once built; a reload builds new ones and swaps the whole set.
+// A compiled rule, made by config/compile from an entry of `rules`, as the policy reads it on the hot path.
+// Immutable; a reload makes new rules and replaces the whole set.
 
 /** Order matters: a lower number is shed earlier. */
 export const Priority = { LOW: 0, NORMAL: 1, HIGH: 2, CRITICAL: 3 } as const;
@@ -19,7 +19,7 @@ export interface Rule {
   readonly maxTtlMs: number;
   /** Share of ttlMs by which an injected TTL varies, both ways: 0 … 1. */
   readonly jitter: number;
-  /** Keys meant to stay: no TTL is given and none is missed. */
+  /** The keys are meant to stay, so they get no TTL. */
   readonly durable: boolean;
   readonly priority: Priority;
   /** true: decide and count, change nothing. */

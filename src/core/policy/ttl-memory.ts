@@ -1,9 +1,9 @@
-// Which keys have a TTL, as far as what passed here tells: so that a plain write that takes one away is noticed, with no
-// question to the server. One table of 1 MiB, no allocation per command, no key kept: a mark of 47 bits and when the
-// TTL ends. What does not fit pushes out what ends soonest, so what is found is a lower bound; docs/API.md says how low.
+// Remembers which keys have a TTL, judged by the writes that passed, so that a write that removes one is noticed without
+// asking the server. One table of 1 MiB; no allocation per command; no key is stored, only a mark of 47 bits and the end of
+// the TTL. A new entry replaces the one that ends first, so the count of lost TTLs is a lower bound (see docs/API.md).
 //
-//   bucket: lower 15 bits of the key's hash ─▶ 4 entries of [mark, end]    an entry is dead from its end on
-//   mark:   the other 17 bits of the hash, 15 bits of a second one over the key's length and its last bytes
+//   bucket: lower 15 bits of the key's hash ─▶ 4 entries of [mark, end]    an entry is void after its end
+//   mark:   the other 17 bits of the hash, and 15 bits of a second hash over the key's length and its last bytes
 //
 // Invariant: an end is in ticks since the start; 0 is an entry that was never used.
 import { TtlOutcome } from './observer.js';
@@ -13,10 +13,10 @@ const WAYS = 4;
 const ENTRY = 2;
 const BUCKET = WAYS * ENTRY;
 const BUCKET_MASK = BUCKETS - 1;
-/** Rounded down: better missed than seen where none is. */
+/** Rounded down: it is better to miss a lost TTL than to report one that was not lost. */
 const TICK_MS = 100;
 const LAST_TICK = 2 ** 31 - 1;
-/** So many of the key's last bytes make up the second hash. */
+/** How many of the key's last bytes the second hash covers. */
 const TAIL_BYTES = 8;
 
 export class TtlMemory {
@@ -30,9 +30,9 @@ export class TtlMemory {
   }
 
   /**
-   * A write of the key buf[start, end), whose hashKey() is `hash`, has gone up: taken to succeed. `replaces`: it leaves
-   * the key without any TTL but for what `outcome` says. `lifetimeMs`: that of the write's own expiry, or of the rule's
-   * TTL. Returns whether a TTL is lost.
+   * A write of the key buf[start, end), whose hashKey() is `hash`, was sent; it is assumed to succeed. `replaces`: the write
+   * removes the key's TTL, unless `outcome` gives one. `lifetimeMs`: the write's own expiry, or the rule's TTL. Returns
+   * whether a TTL was lost.
    */
   written(
     outcome: TtlOutcome,
@@ -57,7 +57,7 @@ export class TtlMemory {
     }
   }
 
-  /** The key has a TTL of `lifetimeMs` from now on; with `ifNone` only where it is not known to have one. */
+  /** The key has a TTL of `lifetimeMs` from now on; with `ifNone` only if it is not known to have one. */
   remember(
     lifetimeMs: number,
     ifNone: boolean,
@@ -88,7 +88,7 @@ export class TtlMemory {
     this.used = true;
   }
 
-  /** The key has no TTL any more; returns whether it is known to have had one up to now. */
+  /** The key has no TTL any more; returns whether it was known to have one. */
   forget(buf: Uint8Array, start: number, end: number, hash: number): boolean {
     const { table } = this;
     const mark = markOf(buf, start, end, hash);

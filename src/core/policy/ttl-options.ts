@@ -1,8 +1,8 @@
-// Reads the options of SET, GETEX and MSETEX: do they carry an expiry, keep one, or make no sense?
+// Reads the options of SET, GETEX and MSETEX: whether they carry an expiry, keep one, or are invalid.
 // Mirrors parseExtendedStringArgumentsOrReply (t_string.c of Redis 7, with the IFEQ family of Valkey 8.1 and Redis 8.4).
-// Fed one argument at a time, since behind a large value the options arrive long after the command began. Where servers
-// differ, the options count as the most lenient takes them: a server that refuses them does so with a TTL, too.
-// Invariant: `kind` is what the arguments fed so far amount to; MALFORMED is final.
+// It takes one argument at a time, because the options after a large value arrive long after the command began. If servers
+// differ, the most lenient one counts: a server that refuses the options also refuses them with a TTL.
+// Invariant: `kind` is the result of the arguments so far; MALFORMED is final.
 import { equalsIgnoreCase, readPositiveInteger } from '../resp/bytes.js';
 
 export const ExpiryKind = { NONE: 0, KEEP: 1, EXPIRY: 2, MALFORMED: 3 } as const;
@@ -22,15 +22,15 @@ const COMPARISONS = ['IFEQ', 'IFNE', 'IFDEQ', 'IFDNE'] as const;
 export class TtlOptions {
   kind: ExpiryKind = ExpiryKind.NONE;
   unit: ExpiryUnit = ExpiryUnit.SECONDS;
-  /** The same expiry option stands there twice; Redis takes the last number. */
+  /** The same expiry option occurs twice; Redis uses the last number. */
   repeated = false;
   private expect: Expect = Expect.OPTION;
   private existence: Existence = Existence.ANY;
-  /** Which of the IF… conditions was seen, by its place in COMPARISONS; -1: none. */
+  /** Index in COMPARISONS of the IF… condition that was seen; -1: none. */
   private comparison = -1;
   private persistAllowed = false;
 
-  /** Starts over; `persistAllowed` for GETEX, whose PERSIST stands where SET has KEEPTTL. */
+  /** Starts over. `persistAllowed`: for GETEX, which has PERSIST where SET has KEEPTTL. */
   reset(persistAllowed: boolean): void {
     this.kind = ExpiryKind.NONE;
     this.repeated = false;
@@ -52,7 +52,7 @@ export class TtlOptions {
     return false;
   }
 
-  /** NX: what is there is never written over. */
+  /** NX: an existing key is never overwritten. */
   get ifMissing(): boolean {
     return this.existence === Existence.MISSING;
   }

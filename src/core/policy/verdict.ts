@@ -1,4 +1,4 @@
-// What the policy says of one write: one object, filled anew for each decision and read at once by the session.
+// The policy's verdict on one write: a single object that each decision fills again and the session reads at once.
 
 import type { TtlOutcome } from './observer.js';
 import type { CompiledRule } from './rule-set.js';
@@ -12,7 +12,7 @@ export const Action = {
   REPLACE: 2,
   /** Refuse with OOM. */
   SHED: 3,
-  /** Cannot be told from the arguments seen so far; hold the command back if that is possible. */
+  /** The arguments so far do not decide it; hold the command back if possible. */
   UNDECIDED: 4,
 } as const;
 export type Action = (typeof Action)[keyof typeof Action];
@@ -25,21 +25,21 @@ export class Verdict {
   readonly argument: number[] = [];
   readonly rule: CompiledRule[] = [];
   readonly hash: number[] = [];
-  /** What becomes of each key's TTL; meaningless when `recorded` is false. */
+  /** The outcome for each key's TTL; unused when `recorded` is false. */
   readonly outcome: TtlOutcome[] = [];
-  /** The keys lose the TTL that they had, but for what `outcome` says. */
+  /** The keys lose the TTL that they had, unless `outcome` gives one. */
   replaces = false;
   /** GETEX PERSIST: its key loses it on purpose. */
   persists = false;
-  /** How long the keys live by the write's own expiry, as it is forwarded, milliseconds; 0: there is none. */
+  /** Lifetime of the keys by the write's own expiry as it is forwarded, milliseconds; 0: none. */
   lifetimeMs = 0;
-  /** False for a command that Redis will refuse: nothing is written, so nothing is counted. */
+  /** False: Redis will refuse the command, so nothing is counted. */
   recorded = false;
-  /** Estimated growth of Redis's memory in bytes; 0 for what never grows it. */
+  /** Estimated growth of Redis's memory in bytes; 0: the command never grows it. */
   growth = 0;
-  /** The key that had the command shed (or, observed, would have): an index into the arrays, or -1. */
+  /** Index of the key for which the command is shed, or in observe mode would be; -1: none. */
   shedKey = -1;
-  /** Options follow behind the value that has not arrived: the outcome is an OptionTail's to tell. */
+  /** Options follow after a value that has not arrived, so an OptionTail decides the outcome. */
   tail = false;
   suffix: Uint8Array = new Uint8Array(0);
   suffixLength = 0;
