@@ -1,5 +1,5 @@
-// How long to wait before something that failed is tried again: twice as long each time, up to a longest time.
-// Holds no timer and no clock. Invariant: after reset() the next wait is the first one.
+// The wait before another attempt: it doubles each time, up to a maximum.
+// Has no timer and no clock. Invariant: after reset() the next wait is the first one.
 
 export class BackOff {
   private failures = 0;
@@ -9,23 +9,23 @@ export class BackOff {
     private readonly longestMs: number,
   ) {}
 
-  /** It has failed since it last worked. */
+  /** The last attempt failed. */
   get failing(): boolean {
     return this.failures > 0;
   }
 
-  /** It has failed once more: how long to wait. */
+  /** An attempt failed: returns how long to wait. */
   next(): number {
     return Math.min(this.longestMs, this.firstMs * 2 ** this.failures++);
   }
 
-  /** It works. */
+  /** An attempt succeeded. */
   reset(): void {
     this.failures = 0;
   }
 }
 
-/** Between half and all of it, so that many who were sent away together do not come back at once. */
+/** A random wait between half of it and all of it, so that those that failed together do not try again together. */
 export function spread(delayMs: number, random: () => number): number {
   return delayMs * (0.5 + random() / 2);
 }

@@ -1,9 +1,9 @@
-// Files of this process, one at a time, in the background. A file system that hangs keeps the thread of Node's pool that
-// waits for it; the log, and looking up names, need one, too, and there are four.
-// Invariants: one operation is under way at a time, however long it takes; nobody waits for one for longer than the limit;
-// what nobody waits for any more is not begun.
+// Runs file operations in the background, one at a time. A file system that hangs blocks a thread of Node's pool, which has
+// four, and the log and the lookup of names need threads too.
+// Invariants: one operation runs at a time, however long it takes; a caller waits no longer than the limit; an operation whose
+// caller has given up is not begun.
 
-/** Who waits for a file gets an error with this code after the limit. */
+/** The code of the error that a caller gets after the limit. */
 export const NO_ANSWER = 'ENOANSWER';
 
 const LIMIT_MS = 5000;
@@ -14,7 +14,7 @@ export class FileLane {
 
   constructor(private readonly limitMs = LIMIT_MS) {}
 
-  /** Resolves or rejects as `operation` does, once those before it are over. @throws with the code NO_ANSWER */
+  /** Runs `operation` after those before it. @throws also with the code NO_ANSWER */
   run<T>(operation: () => Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       const work = async (): Promise<void> => {

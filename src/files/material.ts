@@ -1,16 +1,16 @@
-// Certificate, key and CA files: read, checked as far as files alone can tell, and kept as bytes for Node's TLS.
-// Holds no state, watches nothing. Invariant: what it returns can be used as it is: the key belongs to the certificate,
-// which is valid now. No error shows anything of a file's content.
+// Reads certificate, key and CA files for Node's TLS, and checks them as far as the files alone allow.
+// Has no state and watches nothing. Invariants: the result is usable: the key belongs to the certificate, and the certificate
+// is valid now. No error shows any of a file's content.
 import { createHash, createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { whyUnreadable } from './read-file.js';
 import { type WithFiles, withFilesNow } from './with-files.js';
 
 /** Paths. A certificate has its key with it. */
 export interface TlsFiles {
-  /** PEM: the certificate, then those in between up to the CA. */
+  /** PEM: the certificate, followed by the intermediate certificates. */
   readonly cert?: string | undefined;
   readonly key?: string | undefined;
-  /** PEM: the CAs that the other side's certificate may be from. */
+  /** PEM: the certificate authorities that may have issued the other side's certificate. */
   readonly ca?: string | undefined;
 }
 
@@ -22,11 +22,11 @@ export interface TlsMaterial {
   readonly ca: Buffer | undefined;
   /** When the certificate ends, milliseconds since 1970. */
   readonly expiresAt: number | undefined;
-  /** The same for the same content. */
+  /** Equal for equal content. */
   readonly digest: string;
 }
 
-/** A file that cannot be used; the message reads on after the name of its setting. */
+/** A file that cannot be used. The message continues the name of its setting. */
 export class TlsFileError extends Error {
   override readonly name = 'TlsFileError';
 
@@ -73,32 +73,32 @@ function certificate(file: TlsFile, files: TlsFiles, pem: Buffer): X509Certifica
   try {
     return new X509Certificate(pem);
   } catch {
-    const remedy = 'it must hold "-----BEGIN CERTIFICATE-----" and what follows';
-    throw new TlsFileError(file, `${files[file]} is no certificate in PEM form: ${remedy}`);
+    const remedy = 'it must contain "-----BEGIN CERTIFICATE-----" and the data after it';
+    throw new TlsFileError(file, `${files[file]} is not a certificate in PEM form: ${remedy}`);
   }
 }
 
 function privateKey(files: TlsFiles, pem: Buffer): KeyObject {
-  // Said by the file itself: what OpenSSL says of it differs from one version to the next.
+  // The file itself says so; OpenSSL's message differs between versions.
   if (/^-----BEGIN ENCRYPTED |^Proc-Type: 4,ENCRYPTED/m.test(pem.toString('latin1'))) {
-    const remedy = 'write it without one, readable for the user that Spillway runs as and nobody else';
-    throw new TlsFileError('key', `${files.key} is locked by a passphrase: ${remedy}`);
+    const remedy = 'write it without one, readable only for the user that Spillway runs as';
+    throw new TlsFileError('key', `${files.key} has a passphrase: ${remedy}`);
   }
   try {
     return createPrivateKey(pem);
   } catch {
-    const remedy = 'it must hold "-----BEGIN PRIVATE KEY-----" and what follows';
-    throw new TlsFileError('key', `${files.key} is no private key in PEM form: ${remedy}`);
+    const remedy = 'it must contain "-----BEGIN PRIVATE KEY-----" and the data after it';
+    throw new TlsFileError('key', `${files.key} is not a private key in PEM form: ${remedy}`);
   }
 }
 
 function checkDates(files: TlsFiles, own: X509Certificate, now: number): void {
   const [from, to] = [Date.parse(own.validFrom), Date.parse(own.validTo)];
   if (now > to) {
-    throw new TlsFileError('cert', `${files.cert} has expired, on ${day(to)}: renew it`);
+    throw new TlsFileError('cert', `${files.cert} expired on ${day(to)}: renew it`);
   }
   if (now < from) {
-    const remedy = "wait until then, or set this machine's clock right";
+    const remedy = "wait until then, or correct this machine's clock";
     throw new TlsFileError('cert', `${files.cert} is valid only from ${day(from)} on: ${remedy}`);
   }
 }

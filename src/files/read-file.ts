@@ -1,7 +1,7 @@
-// Reads a whole file that a config names, or the config itself. Whoever writes such a file may err: a FIFO or a device in
-// its place would hold the process up for ever, a file of gigabytes would take its memory.
-// Invariants: what is no regular file is not waited for, unless that was asked for; no more than a piece beyond
-// LARGEST_BYTES is read.
+// Reads a whole file that a config names, or the config itself. A wrong path must do no harm: a FIFO or a device would block
+// the process for ever, and a file of gigabytes would take its memory.
+// Invariants: it does not wait for a file that is not regular, unless the caller asks for it; it reads at most a piece beyond
+// LARGEST_BYTES.
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { FileLane, NO_ANSWER } from './file-lane.js';
@@ -9,12 +9,12 @@ import { FileLane, NO_ANSWER } from './file-lane.js';
 /** A config of 10,000 rules takes less than 2 MiB. */
 const LARGEST_BYTES = 4 * 1024 * 1024;
 const PIECE_BYTES = 64 * 1024;
-// Opening a FIFO would wait for whoever writes to it.
+// Otherwise opening a FIFO waits for a writer.
 const WITHOUT_WAITING = constants.O_RDONLY | constants.O_NONBLOCK;
 /** Of this process. */
 const lane = new FileLane();
 
-/** Codes of this module's own errors, beside the system's. */
+/** Codes of this module's own errors, in addition to the system's. */
 const NOT_REGULAR = 'ENOTREGULAR';
 const TOO_LARGE = 'EFBIG';
 
@@ -29,7 +29,7 @@ export function readRegularFile(path: string): Buffer {
   }
 }
 
-/** Before anything is served: a FIFO, such as a shell's `<(…)`, may be waited for. @throws as readRegularFile() */
+/** For the start: may wait for a FIFO, such as a shell's `<(…)`. @throws as readRegularFile() */
 export function readAnyFile(path: string): Buffer {
   const file = openSync(path, constants.O_RDONLY);
   try {
@@ -39,7 +39,7 @@ export function readAnyFile(path: string): Buffer {
   }
 }
 
-/** The same as readRegularFile(), by threads of Node's pool: a file system that hangs holds up nobody else. */
+/** Like readRegularFile(), in the background: a file system that hangs blocks nothing else. */
 export function readInBackground(path: string): Promise<Buffer> {
   return lane.run(async () => {
     const file = await open(path, WITHOUT_WAITING);
@@ -60,7 +60,7 @@ export function whyUnreadable(error: unknown): string {
   return REASONS[code] ?? code;
 }
 
-/** It says nothing of the file: this process can open or reach none just now. */
+/** The error says nothing about the file: this process cannot open or reach any file now. */
 export function isPassing(error: unknown): boolean {
   return PASSING.has(codeOf(error));
 }
@@ -74,7 +74,7 @@ const REASONS: Readonly<Record<string, string>> = {
   EMFILE: 'this process has too many files open',
   ENFILE: 'this machine has too many files open',
   [NO_ANSWER]: 'the file system does not answer',
-  [NOT_REGULAR]: 'it is no regular file',
+  [NOT_REGULAR]: 'it is not a regular file',
   [TOO_LARGE]: 'it is larger than 4 MiB',
 };
 
@@ -98,14 +98,14 @@ function readAll(file: number): Buffer {
   return pieces.all;
 }
 
-/** Of a file that is read to its end: its size may change meanwhile, and some file systems say 0. */
+/** The content of a file that is read to its end. Its size may change meanwhile, and some file systems report 0. */
 class Pieces {
-  /** Where the next one goes. */
+  /** The buffer for the next piece. */
   next = Buffer.allocUnsafe(PIECE_BYTES);
   private readonly taken: Buffer[] = [];
   private length = 0;
 
-  /** So much was read into `next`. Returns whether there may be more. */
+  /** This many bytes were read into `next`. Returns whether there may be more. */
   take(bytes: number): boolean {
     if (bytes === 0) return false;
     this.taken.push(this.next.subarray(0, bytes));

@@ -1,6 +1,5 @@
-// The secure context that new connections get, renewed when its files are: what counts is whether their content has
-// changed, whatever a watch says.
-// Invariant: there is always a usable context: files that cannot be used leave the one before in its place.
+// The secure context of new connections, renewed when the content of its files changes, whatever a watch reports.
+// Invariant: there is always a usable context: if new files cannot be used, the old context stays.
 import { createSecureContext, type SecureContext } from 'node:tls';
 import { readTlsFiles, type TlsFiles, type TlsMaterial, tlsMaterial } from './material.js';
 import { isPassing } from './read-file.js';
@@ -8,17 +7,17 @@ import { FileWatch } from './watch.js';
 import { withFiles } from './with-files.js';
 
 export interface RenewalEvents {
-  /** New connections get what the files hold now. */
+  /** New connections use the new files. */
   renewed(material: TlsMaterial): void;
-  /** The files have changed and cannot be used; called again only for another reason. */
+  /** The changed files cannot be used; called again only for another reason. */
   kept(error: Error): void;
 }
 
 export interface RenewalSnapshot {
-  /** When the certificate ends, milliseconds since 1970; null: there is none. */
+  /** When the certificate expires, milliseconds since 1970; null: there is none. */
   readonly certificateExpiresAt: number | null;
   readonly renewals: number;
-  /** Why the files as they are now cannot be used; null: they are in use. */
+  /** Why the present files cannot be used; null: they are in use. */
   readonly problem: string | null;
 }
 
@@ -31,7 +30,7 @@ export class TlsRenewal {
   private underWay: Promise<void> = Promise.resolve();
   private waiting: Promise<void> | undefined;
 
-  /** @throws TlsFileError when the files cannot be used to begin with */
+  /** @throws TlsFileError when the files cannot be used at the start */
   constructor(
     private readonly files: TlsFiles,
     private readonly events: RenewalEvents,
@@ -55,9 +54,9 @@ export class TlsRenewal {
     return { certificateExpiresAt: this.current.expiresAt ?? null, renewals, problem };
   }
 
-  /** Reads the files, as they are now or later. Resolves when they are in use, or it is known that they cannot be. */
+  /** Reads the files again. Resolves when they are in use, or are known to be unusable. */
   reload(): Promise<void> {
-    // One that waits has read nothing yet.
+    // A waiting reload has read nothing yet, so it also serves this call.
     this.waiting ??= this.underWay.then(() => {
       this.waiting = undefined;
       return this.attempt();
@@ -78,7 +77,7 @@ export class TlsRenewal {
       }
       this.problem = null;
     } catch (error) {
-      // It says nothing of the files, and they are looked at again.
+      // The error says nothing about the files, and they will be read again.
       if (isPassing((error as Error).cause)) return;
       const { message } = error as Error;
       if (message !== this.problem) this.events.kept(error as Error);

@@ -1,12 +1,12 @@
-// Says when files may have changed: watches their folders, and looks once a minute all the same, since not every file
-// system tells of changes. Kubernetes renews what it mounts by turning a symbolic link beside the files: so it is the
-// folder that is watched, and what a change means is for the owner to find out, who compares the content.
-// Invariants: the owner is called once for changes that come close together, when they have been still for a moment, and
-// not while it looks: then again.
+// Notices when files may have changed: it watches their folders, and also calls its owner once a minute, because not every
+// file system reports changes. It watches folders because Kubernetes renews mounted files by replacing a symbolic link beside
+// them. The owner compares the content to find out what has changed.
+// Invariants: changes that come close together cause one call, a moment after the last one. If something changes during a
+// call, another call follows.
 import { type FSWatcher, watch } from 'node:fs';
 import { dirname } from 'node:path';
 
-/** Files that belong together are written one after the other, and one file in several pieces. */
+/** The moment without changes: related files are written one after the other, and a file in several pieces. */
 const SETTLE_MS = 200;
 const LOOK_EVERY_MS = 60_000;
 

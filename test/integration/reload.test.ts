@@ -284,7 +284,7 @@ t.test('who may ask, what needs a restart, and a bad file', async (t) => {
     await rm(proxy.file);
     execFileSync('mkfifo', [proxy.file]);
     t.match(await problem(), {
-      problems: [{ message: 'cannot read the config file: it is no regular file' }],
+      problems: [{ message: 'cannot read the config file: it is not a regular file' }],
     });
     await rm(proxy.file);
     await writeFile(proxy.file, '');

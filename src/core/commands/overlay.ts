@@ -1,5 +1,5 @@
-// Reads a live server's COMMAND reply into facts for the table, so that module commands and the flags and
-// arities of just that version count. Anything odd in an entry drops the entry, never the table.
+// Reads the reply to COMMAND of a live server into facts for the table: module commands, and the flags and arities of that
+// server version. An invalid entry is dropped; the rest of the table stays.
 import type { KeyPositions } from './spec.js';
 import type { CommandFacts } from './table.js';
 import { NO_KEYS } from './treatment.js';

@@ -1,5 +1,5 @@
-// Why a command goes up a connection of its client's own where clients share connections: by name, for the counters
-// and for whoever would have it shared all the same. Owns the words; what needs which is told by the table.
+// The reasons why a command needs a connection of its client's own when clients share connections, for the counters and for
+// the error about upstream.shareCommands. Owns the words; the command table says which command needs what.
 import { ConnectionRole, type PinReason } from './spec.js';
 import { LASTING, SCRIPTS, UNSHARED } from './treatment.js';
 
@@ -30,7 +30,7 @@ export function pinOf(name: string, role: ConnectionRole, blocking: boolean): Pi
   return UNSHARED.has(name) ? 'server' : undefined;
 }
 
-/** What a command does that must not be declared free of connection state; undefined: it may be. */
+/** Why a command must not be declared free of connection state; undefined: it may be. */
 export const UNDECLARABLE: Partial<Record<PinReason, string>> = {
   transaction: 'begins or ends a transaction on its connection',
   watch: 'watches keys for its connection',

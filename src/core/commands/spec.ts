@@ -1,9 +1,9 @@
-// What Spillway knows of one Redis command: the row type of the command table.
-// Owns the vocabulary only; rows come from table.generated.ts, overlaid by the live server's COMMAND.
+// The row type of the command table: what Spillway knows about a Redis command. Types only; the rows come from
+// table.generated.ts, overlaid by the live server's COMMAND.
 
-/** How a command, when it carries no TTL option of its own, leaves the TTL of the keys it writes. */
+/** What a command without a TTL option of its own does to the TTL of the keys that it writes. */
 export const TtlTreatment = {
-  /** Not a write that can create a key, or one whose TTL is none of Spillway's business (RESTORE, COPY, RENAME). */
+  /** Not a write that can create a key, or one whose TTL Spillway leaves alone (RESTORE, COPY, RENAME). */
   NONE: 0,
   /** SET: options after the value. */
   SET: 1,
@@ -25,12 +25,12 @@ export type TtlTreatment = (typeof TtlTreatment)[keyof typeof TtlTreatment];
 /** What a command that no rule governs does to the TTLs of the keys that it names. */
 export const TtlChange = {
   NONE: 0,
-  /** Gives one, in the words of argument 2. */
+  /** Gives one, by argument 2. */
   EXPIRE: 1,
   PEXPIRE: 2,
   EXPIREAT: 3,
   PEXPIREAT: 4,
-  /** Ends them, with their keys or on purpose: nothing to wonder about. */
+  /** Removes them on purpose, or with their keys. */
   ENDS: 5,
   /** The same for all keys. */
   ENDS_ALL: 6,
@@ -55,7 +55,7 @@ export const ConnectionRole = {
   CLIENT: 13,
   SELECT: 14,
   MONITOR: 15,
-  /** SYNC, PSYNC, REPLCONF: the connection speaks something else from here on. */
+  /** SYNC, PSYNC, REPLCONF: the connection speaks another protocol from now on. */
   REPLICATION: 16,
   ASKING: 17,
   QUIT: 18,
@@ -68,18 +68,18 @@ export const ConnectionRole = {
 } as const;
 export type ConnectionRole = (typeof ConnectionRole)[keyof typeof ConnectionRole];
 
-/** What a command needs of its connection where clients share connections (upstream.pool "command"). */
+/** What a command needs of its connection when clients share connections (upstream.pool "command"). */
 export const Sharing = {
-  /** Nothing: any connection of the same user, database and protocol will do. */
+  /** Nothing: any connection with the same user, database and protocol version. */
   SHARED: 0,
   /** One of its own, until it is answered or the state that it makes ends. */
   OWN: 1,
-  /** One of its own from here on: it leaves something on the connection that nothing is known to end. */
+  /** One of its own from now on: it leaves state on the connection that no known command ends. */
   LASTING: 2,
 } as const;
 export type Sharing = (typeof Sharing)[keyof typeof Sharing];
 
-/** Why a client gets a connection of its own where clients share: a bounded set, it is a label of a metric. */
+/** Why a client gets a connection of its own: a fixed set, because it is a label of a metric. */
 export const PIN_REASONS = [
   'transaction',
   'watch',
@@ -99,14 +99,14 @@ export const PIN_REASONS = [
 ] as const;
 export type PinReason = (typeof PIN_REASONS)[number];
 
-/** Where the keys that a command writes stand among its arguments (argument 0 is the name). */
+/** The positions of the keys that a command writes (argument 0 is the name). */
 export interface KeyPositions {
   /** First written key; 0: none at a fixed place. */
   readonly first: number;
   /** Last written key; negative counts from the end, as in Redis's COMMAND. */
   readonly last: number;
   readonly step: number;
-  /** Options that name a destination key right behind them (SORT … STORE k), upper case; instead of first/last. */
+  /** Options that are followed by a destination key (SORT … STORE k), upper case; in place of first and last. */
   readonly keywords: readonly string[];
   /** Upper case: a call with none of these words only reads. */
   readonly verbs?: readonly string[];
@@ -120,28 +120,28 @@ export interface CommandSpec {
   /** As Redis counts: the name included; negative is "at least". */
   readonly arity: number;
   readonly write: boolean;
-  /** The server may put it off while it answers reads: CLIENT PAUSE WRITE, FAILOVER, SHUTDOWN that waits for replicas. */
+  /** The server may defer it while it answers reads: CLIENT PAUSE WRITE, FAILOVER, SHUTDOWN that waits for replicas. */
   readonly pausable: boolean;
   /** Redis refuses it with OOM at the limit. */
   readonly denyOom: boolean;
-  /** May keep its client waiting for another one: no measure of latency. */
+  /** May make its client wait for another client, so its time says nothing about latency. */
   readonly blocking: boolean;
-  /** Takes about as much as it frees (LMOVE …): never shed, whatever its flags. */
+  /** Takes about as much memory as it frees (LMOVE …): never shed, whatever its flags. */
   readonly mover: boolean;
   readonly keys: KeyPositions;
   readonly ttl: TtlTreatment;
-  /** A write that leaves its keys without the TTL that they had, if it says nothing of one. */
+  /** A write that removes the TTL of its keys unless it sets one. */
   readonly replaces: boolean;
   /** Of a command that is not governed. */
   readonly ttlChange: TtlChange;
-  /** A write with a known key that can grow memory or set a TTL: one that the policy has a say in. */
+  /** A governed write: it has a known key and can grow memory or set a TTL, so the policy decides about it. */
   readonly governed: boolean;
   readonly role: ConnectionRole;
-  /** The text of its errors may be anybody's, not the server's: a script's, a module's. */
+  /** Its errors may come from a script or a module, not from the server itself. */
   readonly opaque: boolean;
-  /** It may free much memory, or change how much there may be: with these words behind its name, upper case; []: always. */
+  /** With these words after its name (upper case; []: always) it may free much memory, or change the limit. */
   readonly relief: readonly string[] | undefined;
-  /** It frees what it names, mostly little. */
+  /** It frees the keys that it names, mostly little memory. */
   readonly frees: boolean;
   /** Either of these, or EXEC, which may stand for them. */
   readonly eases: boolean;

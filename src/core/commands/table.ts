@@ -1,5 +1,5 @@
-// The command table: name bytes in, CommandSpec out. Immutable once built; a new server gives a new table.
-// Lookup is an open-addressing hash over lower-cased bytes, so that no string is made per command.
+// The command table: finds the CommandSpec for the bytes of a name. Immutable; a new server gets a new table.
+// It is an open-addressing hash table over lower-cased bytes, so that no command allocates a string.
 // Invariants: capacity is a power of two and at least twice the number of commands.
 import { pinOf, UNDECLARABLE } from './pin.js';
 import {
@@ -28,24 +28,24 @@ import {
   WRITTEN_KEYS,
 } from './treatment.js';
 
-/** One command as a server's COMMAND describes it. */
+/** A command as described by a server's COMMAND. */
 export interface CommandFacts {
   /** Lower case. */
   readonly name: string;
   readonly arity: number;
   readonly flags: ReadonlySet<string>;
-  /** The keys it writes, as far as the source tells. */
+  /** The keys that it writes, if the source says so. */
   readonly keys: KeyPositions;
 }
 
-/** Servers before 7.0 do not tell of these that they block. */
+/** Servers before 7.0 do not report that these block. */
 const BLOCKING: ReadonlySet<string> = new Set(
   GENERATED_COMMANDS.filter(([, , flags]) => flags.split(' ').includes('blocking')).map(([name]) => name),
 );
-/** The names that Spillway knows by itself. */
+/** The names that Spillway knows without a server. */
 const KNOWN: ReadonlySet<string> = new Set([...GENERATED_COMMANDS.map(([name]) => name), ...VALKEY_ONLY]);
 
-/** Ids outlive tables: counters are indexed by them, and a table is replaced when the server is. */
+/** Ids outlive tables, because counters are indexed by them, and a new server gets a new table. */
 const idsByName = new Map<string, number>();
 
 function idOf(name: string): number {
@@ -58,8 +58,8 @@ function idOf(name: string): number {
 }
 
 /**
- * Joins what a server says of a command with what Spillway knows of it by name. `declared`: the operator says that it
- * is free of connection state.
+ * Combines a server's facts about a command with Spillway's own by name. `declared`: the operator has declared it free of
+ * connection state.
  */
 export function specify(facts: CommandFacts, declared = false): CommandSpec {
   const { name, arity, flags } = facts;
@@ -77,7 +77,7 @@ export function specify(facts: CommandFacts, declared = false): CommandSpec {
     id: idOf(name),
     arity,
     write,
-    // What a command does that only its module knows is told by no flag but this one.
+    // This is the only flag that says what a module's command does.
     pausable: write || REPLICATED.has(name) || !(KNOWN.has(name) || flags.has('readonly')),
     denyOom,
     blocking,
@@ -97,18 +97,18 @@ export function specify(facts: CommandFacts, declared = false): CommandSpec {
   };
 }
 
-/** A command that only the live server knows, a module's say, may do anything to its connection. */
+/** A command that only the live server knows (such as a module's) may do anything to its connection. */
 function pinned(name: string, role: ConnectionRole, blocking: boolean): PinReason | undefined {
   return KNOWN.has(name) ? pinOf(name, role, blocking) : 'unknown-command';
 }
 
-/** What is against sharing the command though it was declared: a server may say that a module's one blocks. */
+/** Why a declared command still cannot be shared: the server may say that it blocks. */
 function undeclarable(name: string, role: ConnectionRole, blocking: boolean): PinReason | undefined {
   const pin = pinOf(name, role, blocking);
   return pin === undefined || UNDECLARABLE[pin] === undefined ? undefined : pin;
 }
 
-/** What the command of this name, lower case, does that forbids to declare it free of connection state. */
+/** Why the command of this name (lower case) cannot be declared free of connection state; undefined: it can. */
 export function whyNotShared(name: string): string | undefined {
   const pin = undeclarable(name, CONNECTION_ROLES.get(name) ?? ConnectionRole.NONE, BLOCKING.has(name));
   return pin && UNDECLARABLE[pin];
@@ -153,7 +153,7 @@ export class CommandTable {
     }
   }
 
-  /** A new table in which what a live server says stands over what this one says. */
+  /** A new table in which a live server's facts replace those of this one. */
   overlaidBy(facts: Iterable<CommandFacts>): CommandTable {
     const known = this.slots.filter((spec) => spec !== undefined);
     const { declared } = this;
@@ -162,15 +162,15 @@ export class CommandTable {
   }
 }
 
-/** PROXY, which no server knows: what Spillway answers itself. On a server that has one, that one is meant. */
+/** PROXY, which Spillway answers itself. If the server has a command of this name, that one is used. */
 const CONSOLE: CommandSpec = {
   ...specify({ name: 'proxy', arity: -1, flags: new Set(), keys: NO_KEYS }, true),
   role: ConnectionRole.CONSOLE,
 };
 
 /**
- * The table to start with, before a server has been asked. `declared`: names, lower case, that the operator says are
- * free of connection state, also such that no table has. `console`: PROXY is Spillway's own.
+ * The table before a server has been asked. `declared`: names (lower case) that the operator has declared free of connection
+ * state, even if no table has them. `console`: Spillway answers PROXY.
  */
 export function defaultCommandTable(declared: readonly string[] = [], console = false): CommandTable {
   const names = new Set(declared);

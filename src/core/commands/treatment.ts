@@ -1,5 +1,5 @@
-// What Redis's COMMAND does not tell: how each write treats TTL, where the key stands that it grows, what a
-// command does to its connection. Hand-kept, by name; wins over what a server reports of positions.
+// Facts that Redis's COMMAND does not report: what each write does to TTLs, the position of the key that it grows, what a
+// command does to its connection. Maintained by hand, by name; they override the positions that a server reports.
 // Sources: the command pages and t_string.c, t_list.c, sort.c, geo.c, bitops.c of Redis 7 and 8.
 import { ConnectionRole, type KeyPositions, TtlChange, TtlTreatment } from './spec.js';
 
@@ -31,7 +31,7 @@ export const TTL_TREATMENTS: ReadonlyMap<string, TtlTreatment> = new Map<string,
   ['pfdebug', TtlTreatment.NONE],
 ]);
 
-/** Writes that put a new value in place of what was there, its TTL included (setKey without KEEPTTL, dbOverwrite). */
+/** Writes that replace a value and remove its TTL (setKey without KEEPTTL, dbOverwrite). */
 export const REPLACING: ReadonlySet<string> = new Set([
   ...['set', 'setex', 'psetex', 'getset', 'mset', 'msetex', 'bitop'],
   ...['sinterstore', 'sunionstore', 'sdiffstore'],
@@ -39,7 +39,7 @@ export const REPLACING: ReadonlySet<string> = new Set([
   ...['sort', 'georadius', 'georadiusbymember', 'geosearchstore'],
 ]);
 
-/** In doubt a TTL counts as ended: a loss that is missed is better than one that was none. */
+/** In doubt a TTL counts as removed on purpose: it is better to miss a loss than to report one that was none. */
 export const TTL_CHANGES: ReadonlyMap<string, TtlChange> = new Map<string, TtlChange>([
   ['expire', TtlChange.EXPIRE],
   ['pexpire', TtlChange.PEXPIRE],
@@ -59,7 +59,7 @@ export const TTL_CHANGES: ReadonlyMap<string, TtlChange> = new Map<string, TtlCh
   ['swapdb', TtlChange.ENDS_ALL],
 ]);
 
-/** Commands behind which a reading of memory may be worth nothing, by their next words; []: whatever these are. */
+/** Commands after which an earlier reading of memory may be worthless, by their next words; []: whatever these are. */
 export const RELIEFS: ReadonlyMap<string, readonly string[]> = new Map<string, readonly string[]>([
   ['config', ['SET', 'RESETSTAT']],
   ['flushall', []],
@@ -73,10 +73,10 @@ export const RELIEFS: ReadonlyMap<string, readonly string[]> = new Map<string, r
   ['slaveof', []],
 ]);
 
-/** Commands that free what they name. */
+/** Commands that free the keys that they name. */
 export const FREEING: ReadonlySet<string> = new Set(['del', 'unlink']);
 
-/** Commands that take from one key about what they give to another: refusing them loses work, frees nothing. */
+/** Commands that move data from one key to another: refusing them loses work and saves no memory. */
 export const MOVERS: ReadonlySet<string> = new Set([
   'lmove',
   'blmove',
@@ -89,7 +89,7 @@ export const MOVERS: ReadonlySet<string> = new Set([
 const at = (first: number, last = first, step = 1): KeyPositions => ({ first, last, step, keywords: [] });
 const behind = (...keywords: string[]): KeyPositions => ({ first: 0, last: 0, step: 0, keywords });
 
-/** Where the written key stands, for commands whose COMMAND entry names keys that are only read as well. */
+/** The position of the written key, for commands whose COMMAND entry also names keys that are only read. */
 export const WRITTEN_KEYS: ReadonlyMap<string, KeyPositions> = new Map([
   ['smove', at(2)],
   // XGROUP CREATE key … MKSTREAM.
@@ -146,7 +146,7 @@ export const CONNECTION_ROLES: ReadonlyMap<string, ConnectionRole> = new Map<str
   ['waitaof', ConnectionRole.WAIT],
 ]);
 
-/** While one of these runs for too long, Redis answers everybody else with BUSY: nobody should wait behind it. */
+/** While one of these runs too long, Redis answers BUSY to all other clients, so no other command should wait behind it. */
 export const SCRIPTS: ReadonlySet<string> = new Set([
   'eval',
   'evalsha',
@@ -156,7 +156,7 @@ export const SCRIPTS: ReadonlySet<string> = new Set([
   'fcall_ro',
 ]);
 
-/** Put off with the writes though they have no flag that says so (CMD_MAY_REPLICATE, server.h). */
+/** Deferred together with writes, although no flag says so (CMD_MAY_REPLICATE, server.h). */
 export const REPLICATED: ReadonlySet<string> = new Set([
   'publish',
   'spublish',
@@ -166,7 +166,7 @@ export const REPLICATED: ReadonlySet<string> = new Set([
   'fcall',
 ]);
 
-/** Free of connection state, and yet not to be sent where others wait, before or behind. */
+/** Free of connection state, but not to be sent where other commands wait, before or after it. */
 export const UNSHARED: ReadonlySet<string> = new Set([
   // SCRIPT KILL and FUNCTION KILL end it.
   'script',
@@ -174,13 +174,13 @@ export const UNSHARED: ReadonlySet<string> = new Set([
   'debug',
   'shutdown',
   'cluster',
-  // From Redis 8 on its client waits for a thread, and nobody else does: on a shared connection all would.
+  // Since Redis 8 only its own client waits for a thread; on a shared connection all clients would wait.
   'flushall',
   'flushdb',
 ]);
 
-/** Of Valkey 9, not in the generated table: what such a server says of them is all there is to know. */
+/** Commands of Valkey 9 that are not in the generated table: only such a server describes them. */
 export const VALKEY_ONLY = ['clusterscan', 'commandlog', 'delifeq'] as const;
 
-/** They change the connection for as long as it lives. */
+/** Commands that change their connection for its lifetime. */
 export const LASTING: ReadonlySet<string> = new Set(['readonly', 'sync', 'psync', 'replconf', 'monitor']);

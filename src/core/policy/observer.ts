@@ -1,8 +1,8 @@
-// What the core tells the outside about traffic: implemented by stats, called on the hot path.
-// Implementations must not allocate per call, must not throw and must not keep the key's buffer.
+// The interface through which the core reports traffic; the statistics implement it. Called on the hot path.
+// Implementations must not allocate per call, throw, or keep the key's buffer.
 import type { CommandSpec } from '../commands/spec.js';
 
-/** What became of one written key's TTL. One outcome per key of a write. */
+/** The outcome for the TTL of one written key. A write has one for each of its keys. */
 export const TtlOutcome = {
   /** The write was given the rule's TTL in place. */
   INJECTED: 0,

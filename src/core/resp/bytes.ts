@@ -1,5 +1,5 @@
-// Byte constants of RESP and the few number readings and writings that the scanners, the policy and the
-// encoders share. Pure functions on byte ranges; nothing here allocates, but for copyOf().
+// Byte constants of RESP, and functions to read and write numbers for the scanners, the policy and the encoders. Pure; only
+// copyOf() allocates.
 
 export const CR = 0x0d;
 export const LF = 0x0a;
@@ -20,7 +20,7 @@ export const GREATER = 0x3e; // >
 export const BAR = 0x7c; // |
 export const ZERO = 0x30;
 
-/** The longest decimal that surely fits Redis's 64-bit integers. */
+/** The longest decimal that always fits Redis's 64-bit integers. */
 const MAX_DIGITS = 18;
 
 /**
@@ -83,7 +83,7 @@ export function startsWith(buf: Uint8Array, start: number, end: number, word: st
   return true;
 }
 
-/** Memory of its own with the bytes of buf[start, end): slice() of a Buffer would be a view of the same memory. */
+/** A copy of buf[start, end): slice() of a Buffer would be a view of the same memory. */
 export function copyOf(buf: Uint8Array, start: number, end: number): Uint8Array {
   return Uint8Array.prototype.slice.call(buf, start, end);
 }

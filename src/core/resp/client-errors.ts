@@ -1,5 +1,5 @@
-// The error replies that Spillway itself sends to clients: one table, from which docs/ERRORS.md is written. Every other
-// error that a client sees is the server's own, byte for byte. A test looks for texts that stand elsewhere in src.
+// The table of all error replies that Spillway itself sends to clients. docs/ERRORS.md is generated from it. Every other error
+// comes from the server, byte for byte. A test looks for such texts elsewhere in src.
 
 export interface ClientError {
   /** The line without `-` and line end. `<…>` stands for what errorText() puts there. */

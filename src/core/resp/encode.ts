@@ -1,4 +1,4 @@
-// The few commands and replies that Spillway itself writes. Constants and one-shot encoders; nothing is kept.
+// Encodes the few commands and replies that Spillway itself writes. Keeps nothing.
 import { digitsOf, writeInteger } from './bytes.js';
 
 /** Encodes a command as a multibulk; strings count as Latin-1. */
@@ -42,7 +42,7 @@ export function encodePx(milliseconds: number): Buffer {
 
 /** A command that gives its key a TTL if it has none. */
 export interface ExpireIfNone {
-  /** What stands before the length of the key, and behind the milliseconds. */
+  /** The bytes before the length of the key, and after the milliseconds. */
   readonly head: Buffer;
   readonly tail: Buffer;
 }
@@ -53,8 +53,9 @@ export const EXPIRE_NX: ExpireIfNone = {
   tail: Buffer.from('$2\r\nNX\r\n', 'latin1'),
 };
 
-// Servers up to 4.0, and later ones by lua-replicate-commands, refuse a write behind PTTL unless the script asks to have
-// its effects replicated. To a user without a command that it calls Redis 6 says so in words of the script (scripting.c).
+// Servers up to 4.0, and later ones with lua-replicate-commands no, refuse a write after PTTL unless the script asks to have
+// its effects replicated. If the user lacks a command that the script calls, Redis 6 answers in the script's words
+// (scripting.c).
 const EXPIRE_SCRIPT = [
   'pcall(redis.replicate_commands)',
   "local r = redis.pcall('PTTL', KEYS[1])",
@@ -63,7 +64,7 @@ const EXPIRE_SCRIPT = [
   'return r',
 ].join(' ');
 
-/** The same by EVAL, of Redis 3.2 and later: answers alike. */
+/** The same by EVAL, for Redis 3.2 and later, with the same replies. */
 export const EXPIRE_BY_SCRIPT: ExpireIfNone = {
   head: Buffer.concat([
     Buffer.from('*5\r\n', 'latin1'),

@@ -1,6 +1,6 @@
-// Splits an inline command into words, as Redis's sdssplitargs (sds.c) does: spaces separate, double quotes
-// take \n \r \t \b \a \xHH escapes, single quotes take \' only. People and health checks type these; so
-// clarity before speed here.
+// Splits an inline command into words, as Redis's sdssplitargs (sds.c) does: spaces separate words, double quotes know the
+// escapes \n \r \t \b \a \xHH, single quotes only \'. Only people and health checks send inline commands, so this code is
+// simple rather than fast.
 const SPACE = 0x20;
 const VERTICAL_TAB = 0x0b;
 const FORM_FEED = 0x0c;

@@ -1,24 +1,24 @@
-// What holds whatever clients and servers send. Where it does not hold Spillway itself has a fault, and nothing right
-// can be done any more for the client that it happened to: the throw ends that client's session (session/session.ts).
-// It stands in the leftmost folder of the core, so all of the core can use it.
+// Checks of invariants that hold whatever clients and servers send. A broken invariant is a fault of Spillway itself, after
+// which its client cannot be served correctly: the throw ends that client's session (session/session.ts).
+// It is in the leftmost folder of the core, so that all of the core can use it.
 
 export class BrokenInvariant extends Error {
   override readonly name = 'BrokenInvariant';
 }
 
-/** Always checked: for what costs no more than a comparison. @throws BrokenInvariant saying `what` must hold. */
+/** Always checked, so only for conditions that cost no more than a comparison. @throws BrokenInvariant that names `what` */
 export function invariant(holds: boolean, what: string): asserts holds {
   if (!holds) throw new BrokenInvariant(what);
 }
 
 /**
- * `if (!holds) broken(what)` is invariant() for what is checked with each command or reply: V8 inlines no call that never
- * happens, while each invariant() takes from the bytecode that it may inline into one function, and others are called then.
- * @throws BrokenInvariant saying `what` must hold, always
+ * `if (!holds) broken(what)` replaces invariant() in checks of each command or reply. V8 does not inline a call that never
+ * happens, while each invariant() uses up a part of the bytecode that V8 inlines into one function.
+ * @throws BrokenInvariant that names `what`, always
  */
 export function broken(what: string): never {
   throw new BrokenInvariant(what);
 }
 
-/** What costs more is checked in tests, which switch this on. */
+/** Switched on by tests, for checks that cost more. */
 export const checks = { thorough: false };

@@ -1,10 +1,10 @@
-// Finds where each top-level item (reply or push) ends in a server's bytes: RESP2 and RESP3, nested, with
-// attributes, cut anywhere. Owns the state of the one item under scan; never copies payloads, never builds values.
+// Finds the end of each top-level item (reply or push) in a server's bytes: RESP2 and RESP3, nested, with attributes, cut
+// anywhere. Owns the state of the item under scan; it copies no payloads and builds no values.
 //
-// Nesting needs no stack: `outstanding` counts the elements still to come until the item is whole. It starts
-// at 1; an element that ends takes one away; the header of an aggregate of n adds n in its place; an attribute
-// adds its 2n and takes nothing, since the value it precedes still follows; nor does a push inside a reply.
-// Before an item's own value scan() stops: what kind of item that is can only be told then.
+// Nesting needs no stack: `outstanding` counts the elements that are missing until the item is whole. It starts at 1. An
+// element that ends subtracts 1. The header of an aggregate of n subtracts 1 and adds n. An attribute adds its 2n and
+// subtracts nothing, because its value still follows; the same holds for a push inside a reply.
+// scan() stops before an item's own value, because only then is the kind of the item known.
 //
 //   TYPE ──▶ LINE (+ - : _ # , ( )          ──▶ element ends
 //        ──▶ NUMBER ($ = !) ──▶ PAYLOAD      ──▶ element ends
@@ -46,7 +46,7 @@ export class ReplyScanner {
   length = 0;
   /** Last integer (`:n`) read inside the item. */
   lastInteger = 0;
-  /** Ask, before the first byte of an item's value is scanned, that `prefix` be filled whatever its type. */
+  /** Set it before the first byte of an item's value is scanned, to fill `prefix` whatever the item's type. */
   capture = false;
   readonly prefix = new Uint8Array(PREFIX_BYTES);
   prefixLength = 0;
@@ -67,19 +67,19 @@ export class ReplyScanner {
     return this.outstanding === 0 && this.state === State.TYPE && this.type !== BAR;
   }
 
-  /** The next byte begins an item's value: what precedes it, if anything, are whole attributes. */
+  /** The next byte begins an item's value; only whole attributes may precede it. */
   get atValue(): boolean {
     return this.outstanding === 0 && this.state === State.TYPE;
   }
 
-  /** The bytes are not RESP: nothing more can be told of this stream. */
+  /** The bytes are not RESP, so the rest of this stream cannot be understood. */
   get malformed(): boolean {
     return this.state === State.MALFORMED;
   }
 
   /**
-   * Goes on through buf[at, end) until the item under scan ends (then atBoundary), or an attribute before its value
-   * does (then atValue), or the bytes do. Returns the offset reached; stops where it was when malformed.
+   * Scans buf[at, end) until the item ends (then atBoundary), an attribute before its value ends (then atValue), or the bytes
+   * end. Returns the offset reached; if the bytes are malformed, it stays where it was.
    */
   scan(buf: Uint8Array, at: number, end: number): number {
     const from = at;
@@ -195,7 +195,7 @@ export class ReplyScanner {
 
   private endNumber(n: number): void {
     if (this.heading && this.element !== BAR) this.length = n;
-    // Only RESP2's nulls have a length below 0; an attribute or push that had would never end.
+    // Only RESP2's nulls have a negative length; an attribute or push with one would never end.
     if (n < 0 && (this.element === BAR || this.element === GREATER)) {
       this.state = State.MALFORMED;
       return;

@@ -6,13 +6,13 @@
 //                      ├─▶ EMPTY       `*0`, `*-1` or a blank line up to `next`: no command, no reply
 //                      ├─▶ INCOMPLETE  arguments 0 … parsed-1 are whole; resume() with the same bytes and more
 //                      ├─▶ ARGUMENT    only when streaming: one more argument is whole, resume() for the next
-//                      └─▶ MALFORMED   it may be refused: the connection is past understanding
+//                      └─▶ MALFORMED   a server may refuse it: the rest of the connection cannot be understood
 //
-// A command too large to hold is streamed: from then on offset 0 holds the argument just found, and rebase()
-// may move `start` below 0, behind what has been forwarded.
+// A command too large to hold is streamed: then offset 0 is the argument just found, and rebase() may move `start` below 0,
+// to the bytes that were already forwarded.
 //
 // Invariants: parsed <= argc; every whole argument lies in [start, position); position <= end.
-// Redis checks neither the byte behind a CR nor the two bytes behind a bulk; so neither does this.
+// Redis checks neither the byte after a CR nor the two bytes after a bulk, so neither does this.
 import { CR, DOLLAR, LF, MINUS, STAR, ZERO } from './bytes.js';
 import { splitInline } from './inline.js';
 
@@ -24,9 +24,9 @@ const INLINE_MAX_BYTES = 64 * 1024;
 /** Redis refuses a multibulk count or bulk length of more digits than these can hold, whatever follows. */
 const MAX_HEADER_DIGITS = 10;
 const MAX_INT = 2 ** 31 - 1;
-/** A count below 0 is ignored, whatever it is; so many digits surely fit Redis's 64-bit integers. */
+/** A negative count is ignored, whatever it is; numbers with this many digits always fit Redis's 64-bit integers. */
 const MAX_NEGATIVE_DIGITS = 18;
-/** proto-max-bulk-len as it comes: Redis refuses a longer argument at its header. */
+/** The default of proto-max-bulk-len: Redis refuses a longer argument at its header. */
 const MAX_BULK_BYTES = 512 * 1024 * 1024;
 const NOTHING: Uint8Array = new Uint8Array(0);
 const FEW_ARGUMENTS = 64;
@@ -81,7 +81,7 @@ export class RequestScanner {
     return this.streaming && this.parsed < this.argc;
   }
 
-  /** No command is under scan, and none of the last one's arguments will be read: lets go of its memory. */
+  /** Releases memory. No command may be under scan, and the last one's arguments must not be read any more. */
   rest(): void {
     this.buf = NOTHING;
     if (this.starts.length <= MANY_ARGUMENTS) return;
@@ -134,7 +134,7 @@ export class RequestScanner {
       if (!this.streaming && (buf[to] !== CR || buf[to + 1] !== LF)) return Scan.MALFORMED;
       const i = this.streaming ? 0 : this.parsed;
       if (i === this.starts.length) this.growOffsets();
-      // Of a streamed argument that begins before this buffer only that is known; its offset may pass 32 bits.
+      // The start of a streamed argument may be before this buffer, and its offset may exceed 32 bits.
       this.starts[i] = from < 0 ? -1 : from;
       this.ends[i] = to;
       this.parsed++;

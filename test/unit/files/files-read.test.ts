@@ -30,11 +30,11 @@ t.test('a regular file of up to 4 MiB is read, and nothing else', async (t) => {
   t.match(readRegularFile('/proc/self/status').toString(), 'VmRSS', 'a file that says it is empty');
   t.equal(
     why(() => readRegularFile(at('fifo'))),
-    'it is no regular file',
+    'it is not a regular file',
   );
   t.equal(
     why(() => readRegularFile('/dev/zero')),
-    'it is no regular file',
+    'it is not a regular file',
   );
   t.equal(
     why(() => readRegularFile(folder)),
@@ -65,5 +65,5 @@ t.test('a regular file of up to 4 MiB is read, and nothing else', async (t) => {
     why(() => readTlsFiles({ ca: at('fifo') }).digest),
     'unknown error',
   );
-  t.throws(() => readTlsFiles({ ca: at('fifo') }), { message: /fifo: it is no regular file$/ });
+  t.throws(() => readTlsFiles({ ca: at('fifo') }), { message: /fifo: it is not a regular file$/ });
 });

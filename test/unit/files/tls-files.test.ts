@@ -43,20 +43,16 @@ t.test('unusable ones', async (t) => {
   const cases: [files: object, file: string, message: RegExp][] = [
     [{ ...server, cert: '/nowhere.pem' }, 'cert', /^cannot read \/nowhere\.pem: there is no such file$/],
     [{ ...server, key: folder }, 'key', /: it is a directory$/],
-    [{ ca: write('no-ca.pem', 'hunter2') }, 'ca', /no certificate in PEM form: it must hold/],
-    [{ ...server, cert: write('no.pem', 'hunter2') }, 'cert', /no certificate in PEM form/],
-    [{ ...server, key: write('no.key', 'hunter2') }, 'key', /no private key in PEM form/],
-    [
-      { ...server, key: write('locked.key', String(locked)) },
-      'key',
-      /locked by a passphrase: write it without/,
-    ],
+    [{ ca: write('no-ca.pem', 'hunter2') }, 'ca', /not a certificate in PEM form: it must contain/],
+    [{ ...server, cert: write('no.pem', 'hunter2') }, 'cert', /not a certificate in PEM form/],
+    [{ ...server, key: write('no.key', 'hunter2') }, 'key', /not a private key in PEM form/],
+    [{ ...server, key: write('locked.key', String(locked)) }, 'key', /has a passphrase: write it without/],
     [{ ...server, key: other.key }, 'key', /other\.key is not the key of the certificate .*server\.pem$/],
-    [expired, 'cert', /expired\.pem has expired, on \d{4}-.*: renew it$/],
+    [expired, 'cert', /expired\.pem expired on \d{4}-.*: renew it$/],
     [
       future,
       'cert',
-      /future\.pem is valid only from \d{4}-.* on: wait until then, or set this machine's clock/,
+      /future\.pem is valid only from \d{4}-.* on: wait until then, or correct this machine's clock/,
     ],
   ];
   for (const [files, file, message] of cases) {
