@@ -1,5 +1,6 @@
 // One client and the upstream connection that it has as a pure machine: bytes in, bytes out by two sinks.
-// No socket, timer or clock of its own. Joins its parts, of which each has its own file, to one that its owner sees:
+// No socket, timer or clock of its own. Joins its parts, of which each has its own file, to one that its owner sees.
+// It is long since its owner asks much of it: half of it says in a line each where the answer is.
 //
 //   client bytes ─▶ RequestFeed ─▶ CommandRouter ─▶ WriteForwarder, ProtocolState ─▶ UpstreamWriter ─▶ upstream sink
 //                                        │ Policy              │ owe

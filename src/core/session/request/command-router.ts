@@ -10,6 +10,7 @@ import type { PendingQueue } from '../reply/pending-queue.js';
 import { Auth } from '../reply/upstream-state.js';
 import type { SessionContext } from '../session-context.js';
 import type { ProtocolState } from '../state/protocol-state.js';
+import type { FollowUps } from './follow-ups.js';
 import type { Intake } from './intake.js';
 import type { LargeWrite } from './large-write.js';
 import type { LatencySampler } from './latency-sampler.js';
@@ -45,6 +46,7 @@ export class CommandRouter implements CommandHandler {
   private readonly intake: Intake;
   private readonly protocol: ProtocolState;
   private readonly queue: PendingQueue;
+  private readonly followUps: FollowUps;
   private readonly placement: Placement | undefined;
   private readonly writes: WriteForwarder;
   private readonly latency: LatencySampler;
@@ -58,6 +60,7 @@ export class CommandRouter implements CommandHandler {
     this.intake = parts.intake;
     this.protocol = parts.protocol;
     this.queue = parts.protocol.replies.queue;
+    this.followUps = parts.protocol.followUps;
     this.placement = parts.placement;
     this.writes = parts.writes;
     this.latency = parts.latency;
@@ -129,14 +132,14 @@ export class CommandRouter implements CommandHandler {
     let verdict = this.decide(this.largeSpec, size);
     if (verdict.action === Action.UNDECIDED) {
       if (size <= this.context.lookaheadBytes && this.authenticated) return Flow.HOLD;
-      verdict = this.context.policy.settle(args, this.largeSpec, this.followUps);
+      verdict = this.context.policy.settle(args, this.largeSpec, this.mayFollowUp);
     }
     if (verdict.action === Action.SHED) {
       const mayRefuse = this.protocol.mayRefuse();
       if (mayRefuse === undefined) return this.wait();
       if (!mayRefuse) return Flow.TAKEN;
     }
-    this.largeWrite = this.writes.beginLarge(this.largeSpec, verdict, size, this.followUps);
+    this.largeWrite = this.writes.beginLarge(this.largeSpec, verdict, size, this.mayFollowUp);
     return Flow.TAKEN;
   }
 
@@ -200,12 +203,12 @@ export class CommandRouter implements CommandHandler {
     return this.protocol.replies.upstream.auth === Auth.YES;
   }
 
-  private get followUps(): boolean {
-    return this.protocol.followUps.possible;
+  private get mayFollowUp(): boolean {
+    return this.followUps.possible;
   }
 
   private decide(spec: CommandSpec, size: number): Verdict {
-    return this.context.policy.decide(this.args, spec, size, this.followUps);
+    return this.context.policy.decide(this.args, spec, size, this.mayFollowUp);
   }
 
   private get isDrained(): boolean {

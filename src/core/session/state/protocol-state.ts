@@ -1,6 +1,7 @@
 // The state of one client's connection as far as replies and refusals depend on it: MULTI, CLIENT REPLY, what
 // binds the next command, authentication, and when to stop understanding. The server has the truth; this is
 // what Spillway must know of it, and where it cannot know it waits for the reply, or turns to passing bytes.
+// It is long since each command with a role, and each reply that tells something, has its few lines here.
 //
 //            MULTI            EXEC, DISCARD, RESET
 //   plain ──────────▶ inMulti ────────────────────▶ plain
