@@ -1,18 +1,34 @@
-// Lets clients that send much wait for those that send little: one whose read filled the buffer is read on in a later turn of
-// the event loop, after all that had such a read before it. Without it a turn lasts as long as all that all of them have
-// sent: the loop reads up to 2 MiB of one socket before it looks at the next.
+// Lets clients that send much wait for those that send little. What full reads bring is worked off for a few milliseconds in
+// each turn of the event loop; a client whose read filled the buffer is read on in a later turn, behind those that had such
+// a read before it. Without it a turn lasts as long as all that all of them have sent.
 // Owns the queue; it is as long as there are clients, since each waits once and is not read meanwhile.
 
-/** So many of them are read on in one turn. */
+/** For so long full reads are worked off in one turn. */
+const TURN_MS = 5;
+/** So many clients are read on in one turn. */
 const READERS = 8;
 
 export class BulkTurns {
   private readonly queue: (() => void)[] = [];
   private scheduled = false;
+  private spentMs = 0;
 
-  /** Calls `readOn` when it is its turn, behind all that wait already. */
-  enqueue(readOn: () => void): void {
-    this.queue.push(readOn);
+  /** One more full read may be worked off in this turn. */
+  get hasTime(): boolean {
+    return this.spentMs < TURN_MS;
+  }
+
+  /** Works off a full read now, in the time of this turn. */
+  spend(work: () => void): void {
+    const start = performance.now();
+    work();
+    this.spentMs += performance.now() - start;
+    this.schedule();
+  }
+
+  /** Calls `then` when it is its turn, behind all that wait already. */
+  enqueue(then: () => void): void {
+    this.queue.push(then);
     this.schedule();
   }
 
@@ -21,7 +37,8 @@ export class BulkTurns {
     this.scheduled = true;
     setImmediate(() => {
       this.scheduled = false;
-      for (const readOn of this.queue.splice(0, READERS)) readOn();
+      this.spentMs = 0;
+      for (let i = 0; i < READERS && this.hasTime; i++) this.queue.shift()?.();
       if (this.queue.length > 0) this.schedule();
     });
   }

@@ -1,5 +1,7 @@
 // SIGTERM and SIGINT of the real process, with clients in the middle of things: what Redis has run is answered, what
 // is answered was run, no reply is cut, transactions are whole; then it ends, in bounded time, with exit code 0.
+import { once } from 'node:events';
+import net from 'node:net';
 import t, { type Test } from 'tap';
 import type { RedisProcess } from '../../src/cli/local-server/redis-server.js';
 import { type ProxyProcess, startProxyProcess } from '../support/proxy-process.js';
@@ -194,6 +196,34 @@ t.test('each client is let go at its own boundary', { timeout: 120_000 }, async 
   );
   t.equal(await integer(control, 'EXISTS', 'behind'), 0);
   t.same(await proxy.exited, { code: 0, signal: null });
+});
+
+t.test('a client that goes on sending gets an orderly end, not a reset', { timeout: 60_000 }, async (t) => {
+  const redis = await withRedis(t);
+  const proxy = await start(t, redis);
+  const look = await lookAt(t, redis);
+  const client = net.connect({ port: proxy.port, host: '127.0.0.1', allowHalfOpen: true });
+  t.teardown(() => client.destroy());
+  const events: string[] = [];
+  client.on('error', (error: NodeJS.ErrnoException) => events.push(String(error.code)));
+  client.on('end', () => {
+    events.push('end');
+    client.end();
+  });
+  await once(client, 'connect');
+  const some = Buffer.concat([command('SET', 'v', Buffer.alloc(8000, 'v')), command('INCR', 'n')]);
+  let replies = 0;
+  // It reads only when it has sent all.
+  client.write(Buffer.concat(Array.from({ length: 1250 }, () => some)), () => {
+    client.on('data', (bytes: Buffer) => {
+      for (const byte of bytes) if (byte === 0x0a) replies++;
+    });
+  });
+  await until(async () => (await counter(look, 'n')) > 0, PATIENCE);
+  proxy.signal('SIGTERM');
+  await once(client, 'close');
+  t.same(events, ['end']);
+  t.equal(Math.floor(replies / 2), await counter(look, 'n'), 'what was executed is answered');
 });
 
 t.test('a drain is over after limits.drainTimeout, with exit code 0', { timeout: 60_000 }, async (t) => {

@@ -128,7 +128,9 @@ export class ClientLink implements ClientSocketUser, ClientUpstreamUser, TurnEnd
   }
 
   clientHasItsTurn(): void {
-    this.pressure.readClient();
+    // Behind our end, what it still sends is read and dropped: bytes left unread would reset the connection.
+    if (this.isDrained) this.client.resume();
+    else this.pressure.readClient();
   }
 
   clientEnded(): void {
@@ -140,7 +142,8 @@ export class ClientLink implements ClientSocketUser, ClientUpstreamUser, TurnEnd
 
   clientSilent(): void {
     if (!this.upstreamEnded) {
-      if (!this.session.mayTimeOut || this.heldBytes.commands > 0) return;
+      // One that is not read may well have sent something.
+      if (!this.session.mayTimeOut || this.heldBytes.commands > 0 || this.client.isPaused) return;
       this.options.counters.clientsTimedOut++;
     }
     this.close();

@@ -5,7 +5,7 @@
 import type { Socket } from 'node:net';
 import { type AddedLatency, Way } from '../added-latency.js';
 import type { BulkTurns } from '../bulk-turns.js';
-import { readAccepted, resetSocket } from '../node/socket-reads.js';
+import { readAccepted, resetSocket, unsentBytes } from '../node/socket-reads.js';
 import { WriteBatch } from '../write-batch.js';
 import type { Arrival } from './entrance.js';
 
@@ -55,6 +55,8 @@ export class ClientSocket {
   /** Below TLS. */
   private readonly raw: Socket;
   private awaitsTurn = false;
+  /** What the kernel had not taken at the last timeout. */
+  private unsentBytes = 0;
   /** What was waiting for the client with the last of the server's replies. */
   private unreadReplies = 0;
 
@@ -65,8 +67,9 @@ export class ClientSocket {
   ) {
     this.socket = readAccepted(socket, (bytes, more) => {
       options.added.read(Way.REQUEST, link);
-      if (more) this.awaitTurn();
+      if (more) return this.takeInTurn(bytes);
       link.fromClient(bytes);
+      return true;
     });
     this.raw = socket === raw ? this.socket : raw;
     this.batch = new WriteBatch(this.socket, () => {
@@ -144,20 +147,36 @@ export class ClientSocket {
     });
     socket.setTimeout(idleTimeoutMs);
     // Again and again: one that may not be closed now, a subscriber say, may be the next time.
-    socket.on('timeout', () => link.clientSilent());
+    socket.on('timeout', () => {
+      if (this.isTaking()) socket.setTimeout(socket.timeout ?? 0);
+      else link.clientSilent();
+    });
     socket.setNoDelay(true);
     socket.setKeepAlive(upstream.keepAliveMs > 0, upstream.keepAliveMs);
     socket.on('error', () => link.close());
     socket.on('close', () => link.close());
   }
 
-  /** There is more where this came from: others have their turn first. */
-  private awaitTurn(): void {
+  /** There is more where this came from: others have their turn first. Returns whether `bytes` was worked off already. */
+  private takeInTurn(bytes: Buffer): boolean {
+    const { bulkTurns } = this.options;
     this.awaitsTurn = true;
     this.socket.pause();
-    this.options.bulkTurns.enqueue(() => {
+    const isNow = bulkTurns.hasTime;
+    const kept = isNow ? undefined : Buffer.from(bytes);
+    if (isNow) bulkTurns.spend(() => this.link.fromClient(bytes));
+    bulkTurns.enqueue(() => {
       this.awaitsTurn = false;
+      if (kept !== undefined) bulkTurns.spend(() => this.link.fromClient(kept));
       this.link.clientHasItsTurn();
     });
+    return isNow;
+  }
+
+  /** It has taken some of what waits for it since the last look. Node sees that of the stream's own writes alone. */
+  private isTaking(): boolean {
+    const before = this.unsentBytes;
+    this.unsentBytes = unsentBytes(this.socket);
+    return this.unsentBytes > 0 && this.unsentBytes !== before;
   }
 }

@@ -6,12 +6,13 @@ import net from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { READ_BYTES, slabs } from '../slabs.js';
 
+const CHEAP_MS = 1;
 /** How much a socket may have waiting to be sent before its source is paused. */
 export const HIGH_WATER_BYTES = 64 * 1024;
 /** What TLS decrypts at once at most: where there is so much, there is more. */
 const TLS_RECORD_BYTES = 16 * 1024;
 const shared = Buffer.allocUnsafeSlow(READ_BYTES);
-/** While slow readers hold much memory, a socket brings no more than this at once. */
+/** For a socket whose bytes take long, and for all while slow readers hold much memory. */
 const short = shared.subarray(0, HIGH_WATER_BYTES);
 
 /** A socket that is read only so much in a turn of the event loop. */
@@ -23,13 +24,18 @@ export interface PacedReader {
 }
 
 /**
- * For the `onread` of a socket.
- * @param take gets what was read, and whether there may be more: the read filled the buffer
+ * For the `onread` of a socket. It reads HIGH_WATER_BYTES at once, and up to READ_BYTES while so much is worked off in less
+ * than CHEAP_MS, as large values are, and many small commands are not.
+ * @param take gets what was read, and whether there may be more: the read filled the buffer. false: it kept a copy, for later
  * @param reader is not read further after such a read in a turn of the event loop: libuv would go on up to 32 times, and a
  *   turn would last as long as all that many sockets have brought
  */
-export function readInto(take: (bytes: Buffer, more: boolean) => void, reader?: PacedReader): net.OnReadOpts {
-  let buffer = shared;
+export function readInto(
+  take: (bytes: Buffer, more: boolean) => unknown,
+  reader?: PacedReader,
+): net.OnReadOpts {
+  let buffer = short;
+  let isCheap = false;
   const readOn = (): void => reader?.readOn();
   return {
     // Node asks once at the beginning, and after each read.
@@ -40,8 +46,13 @@ export function readInto(take: (bytes: Buffer, more: boolean) => void, reader?: 
         reader.rest();
         setImmediate(readOn);
       }
-      buffer = slabs.isTight ? short : shared;
-      take(shared.subarray(0, length), more);
+      const bytes = shared.subarray(0, length);
+      if (length < HIGH_WATER_BYTES) take(bytes, more);
+      else {
+        const start = performance.now();
+        isCheap = take(bytes, more) !== false && performance.now() - start < CHEAP_MS;
+      }
+      buffer = isCheap && !slabs.isTight ? shared : short;
       return !more || reader === undefined;
     },
   };
@@ -71,6 +82,12 @@ export function readAccepted(accepted: net.Socket, take: (bytes: Buffer, more: b
     onread: readInto(take),
   };
   return new net.Socket(options as net.SocketConstructorOpts);
+}
+
+/** Bytes of a socket that the kernel has not taken, of those that Node has handed to it. */
+export function unsentBytes(socket: net.Socket): number {
+  const { _handle: handle } = socket as unknown as { _handle?: { writeQueueSize?: number } | null };
+  return handle?.writeQueueSize ?? 0;
 }
 
 /** Ends a connection by a reset, where it can have one: a unix socket cannot. */

@@ -52,6 +52,8 @@ const UNFINISHED = Buffer.from('*2\r\n$4\r\nPING\r\n', 'latin1');
 const TAKE_BYTES = 1024;
 /** How much memory held bytes have at least. */
 const LEAST_HELD_BYTES = 2048;
+/** How much more is taken than is held, or a quarter of that, where it is more. */
+const SPARE_BYTES = 64 * 1024;
 
 export class RequestFeed {
   /** The command under scan was INCOMPLETE: resume it. */
@@ -220,7 +222,9 @@ export class RequestFeed {
   private hold(buf: Uint8Array, from: number, to: number): void {
     const length = this.heldLength + to - from;
     if (length > this.held.length) {
-      const larger = Buffer.allocUnsafe(Math.max(LEAST_HELD_BYTES, length * 2));
+      const larger = Buffer.allocUnsafe(
+        Math.max(LEAST_HELD_BYTES, length + Math.min(length, Math.max(SPARE_BYTES, length >> 2))),
+      );
       larger.set(this.held.subarray(0, this.heldLength));
       this.held = larger;
     }
