@@ -1,5 +1,5 @@
-// What waits in the server for its clients, by the classes that its limits know: CLIENT LIST, added up. No name or
-// address is kept.
+// The server's buffers for clients, by the classes of client-output-buffer-limit: CLIENT LIST, added up. No name or address
+// is kept.
 
 /** As client-output-buffer-limit names them; `master`: on a replica, the link to its primary. */
 export type ClientClass = 'normal' | 'replica' | 'pubsub' | 'master';
@@ -7,10 +7,10 @@ export type ClientClass = 'normal' | 'replica' | 'pubsub' | 'master';
 /** Of one class, bytes. */
 export interface ClassMemory {
   count: number;
-  /** Replies that wait for somebody to read them. */
+  /** Bytes of unread replies. */
   output: number;
   largestOutput: number;
-  /** Requests of which not all has come. */
+  /** Bytes of incomplete requests. */
   input: number;
 }
 

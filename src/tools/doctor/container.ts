@@ -1,8 +1,8 @@
-// The memory that the kernel lets the container of a process have: cgroup v2, v1, or both beside each other.
+// Reads the memory limit of a process's container: cgroup v2, v1, or both.
 import path from 'node:path';
 
 const ROOT = '/sys/fs/cgroup';
-/** What v1 says where there is no limit is near 2^63. */
+/** Without a limit, v1 reports a number near 2^63. */
 const ABSURD = 2 ** 60;
 
 /**

@@ -1,4 +1,4 @@
-// Examines servers: gathers the facts of each, runs every check, and ranks what was found. Owns the order of it.
+// Examines servers: gathers the facts of each, runs every check, and sorts the findings. Owns the order of these steps.
 import { analyze } from '../analyze/analyze.js';
 import { ServerError } from '../keyspace/endpoint.js';
 import type { WalkProgress } from '../keyspace/progress.js';
@@ -81,7 +81,7 @@ export async function examine(servers: Servers, options: ExamineOptions): Promis
   return { version: 1, servers: examined, worst: worst ?? null };
 }
 
-/** The tools that its mends name go to the same server. */
+/** Adds flags to the spillway commands of the findings, so that they go to the same server. */
 function leadingThere(examination: ServerExamination, flags: string): ServerExamination {
   if (flags === '') return examination;
   const led = (line: string): string => line.replace(TOOL, (command) => `${command} ${flags}`);

@@ -1,7 +1,7 @@
-// What a server says of itself, gathered before anything is judged: INFO, CONFIG where it is allowed, clients, slow log,
-// latency, this machine's view of its process where it runs here, and a sample of its keys. Reads only.
-// Invariant: what could not be read is named, with the reason; nothing of it is guessed. No argument of a command and no
-// name or address of a client is kept.
+// Gathers the facts about a server before the checks run: INFO, CONFIG if it is allowed, clients, slow log, latency, its
+// process if it runs on this machine, and a sample of its keys. Reads only.
+// Invariants: facts that could not be read are named with the reason, and never guessed. No argument of a command and no name
+// or address of a client is kept.
 import { readFileSync } from 'node:fs';
 import type { Redis } from 'ioredis';
 import { isLoopback } from '../../config/address.js';
@@ -14,7 +14,7 @@ import { containerLimit } from './container.js';
 import type { Fields } from './fields.js';
 import type { Shapes } from './shapes.js';
 
-/** All that is asked by CONFIG GET, and never `*`: that answers passwords, too. */
+/** The settings that CONFIG GET asks for. Never `*`, which would also return passwords. */
 const SETTINGS = [
   'activedefrag',
   'hash-max-listpack-entries',
@@ -43,7 +43,7 @@ const SETTINGS = [
 ] as const;
 export type Setting = (typeof SETTINGS)[number];
 
-/** Of a sample of the keys; undefined: it was not to be had. */
+/** Facts from a sample of the keys; undefined: there is no sample. */
 export interface KeyFacts {
   readonly keys: Analysis | undefined;
   readonly shapes: Shapes | undefined;
@@ -153,7 +153,7 @@ async function slowOf(redis: Redis): Promise<SlowCommand[]> {
 
 async function latencyOf(redis: Redis): Promise<LatencySpike[]> {
   const events = (await redis.call('LATENCY', 'LATEST')) as [string, number, number, number][];
-  // LATEST tells when the last was, and how long the longest was, which may have been months ago.
+  // LATEST gives the time of the last event and the duration of the longest, which may be months old.
   const histories = events.map(async ([event]) => {
     const spikes = (await redis.call('LATENCY', 'HISTORY', event)) as [number, number][];
     return spikes.map(([at, ms]) => ({ event, at: Number(at), ms: Number(ms) }));
@@ -161,12 +161,12 @@ async function latencyOf(redis: Redis): Promise<LatencySpike[]> {
   return (await Promise.all(histories)).flat();
 }
 
-/** undefined: this is not its machine, or not to be read. */
+/** undefined: the server runs on another machine, or its process cannot be read. */
 function processOf(pid: string | undefined): ProcessFacts | undefined {
   if (pid === undefined || process.platform !== 'linux') return undefined;
   try {
     const status = readText(`/proc/${pid}/status`);
-    // Somebody else has this number on this machine.
+    // Another process has this pid on this machine.
     if (!/^Name:\s*(redis|valkey)/m.test(status)) return undefined;
     const groups = readText(`/proc/${pid}/cgroup`);
     const swap = /^VmSwap:\s*(\d+) kB/m.exec(status)?.[1];

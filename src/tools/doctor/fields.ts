@@ -1,5 +1,5 @@
-// Fields that have a key each, such as `user:17:name` and `user:17:email`: of small strings, which words stand behind
-// the id, and how many of them one thing has. Bounded: so many patterns, of each so many words and keys.
+// Finds fields that are stored as keys, such as `user:17:name` and `user:17:email`: which words follow the id in the names of
+// small strings, and how many of them one object has. Bounded in patterns, words and keys.
 
 import { PATTERN_SCRATCH, writePattern } from '../../observe/stats/prefix.js';
 import { keyCommand } from '../keyspace/batch.js';

@@ -1,7 +1,7 @@
-// Collections that are not stored compactly: of a sample of keys, how many elements they have, and how long these are.
-// And of its small strings, which may be fields of one thing.
-// Visits pages of keys; reads only. Bounded: of each type so many are looked at, of each a few elements are read, and
-// none where they are long on average.
+// Finds collections that are not stored compactly in a sample of keys: how many elements they have, and how long these are.
+// Also collects small strings, which may be fields of one object.
+// Visits pages of keys; reads only. Bounded: a number of keys of each type, a few elements of each, and none if the elements
+// are long on average.
 import { Aside } from '../keyspace/aside.js';
 import { Batch, keyCommand } from '../keyspace/batch.js';
 import type { Endpoint } from '../keyspace/endpoint.js';

@@ -1,5 +1,5 @@
-// What has changed with a server, in words and as fields, and the body of an alert of it. Pure.
-// Invariant: no key, no client and no secret is in it, and it is bounded however many servers there are.
+// The changes of a server in words and as fields, and the body of an alert about them. Pure.
+// Invariants: it contains no key, no client and no secret; it is bounded, however many servers there are.
 import type { Seen, Situation } from './server-state.js';
 
 export interface WatchChange {

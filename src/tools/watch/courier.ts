@@ -1,6 +1,6 @@
-// Tells a webhook what has changed. Owns what the receiver is known to know, and the one request that is under way.
-// Invariants: one request at a time and nothing queued: an attempt says what is so when it is made; what was delivered is not
-// told again; nobody waits for it, and no failure ends the watch; the address is in no text.
+// Posts changes to a webhook. Owns the last delivered state and the current request.
+// Invariants: one request at a time, and no queue: each attempt sends the state at that moment; a delivered state is not sent
+// again; nothing waits for it, and no failure ends the watch; no text contains the address.
 import { BackOff, spread } from '../../core/back-off.js';
 import { post } from '../../observe/alerts/webhook.js';
 import { alertOf, changesBetween, type WatchChange } from './changes.js';

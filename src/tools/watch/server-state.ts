@@ -1,6 +1,6 @@
-// What is so with one server: how full it is, by which thresholds, whether it will be full before long, whether it refuses
-// writes, whether it is there at all. Owns the looks of the last minutes. Pure; the clock comes with each call.
-// Invariants: while the server is away nothing but that changes; at most MOST_POINTS looks are kept.
+// The state of one server: its thresholds, whether it will be full soon, refuses writes, or is away. Owns the readings of the
+// last minutes. Pure; the clock comes with each call.
+// Invariants: while the server is away, the rest of its state does not change; at most MOST_POINTS readings are kept.
 
 import { judgeApplicability } from '../../memory/applicability.js';
 import { FullSoon } from '../../observe/alerts/full-soon.js';

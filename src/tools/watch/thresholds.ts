@@ -1,5 +1,5 @@
-// How many thresholds memory has reached, such that it is not told each time it crosses one to and fro. Pure.
-// Invariant: a threshold that was reached counts until memory is MARGIN below it.
+// Counts the thresholds that memory has reached, with hysteresis, so that fluctuations around one are not reported. Pure.
+// Invariant: a threshold counts as reached until memory is MARGIN below it.
 
 /** Share of the limit. */
 const MARGIN = 0.02;

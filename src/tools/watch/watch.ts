@@ -1,6 +1,6 @@
-// Looks at servers now and then, and finds them again when they move or come back. Owns the state of each.
-// Invariants: a look ends, whatever the servers do; one question to a server at a time; who is not there is said to be away,
-// and asked again with the next look; of a Cluster and behind Sentinels those are watched that are primaries now.
+// Reads servers again and again, and finds them again when they move or come back. Owns the state of each.
+// Invariants: a round ends, whatever the servers do; one question to a server at a time; a server that does not answer counts
+// as away and is asked again in the next round; in a Cluster and behind Sentinels the present primaries are watched.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ServerError } from '../keyspace/endpoint.js';
 import type { Server, Servers } from '../keyspace/servers.js';
