@@ -12,6 +12,7 @@ import type { Identity } from '../../core/session/pooling/identity.js';
 import type { AddedLatency } from '../added-latency.js';
 import type { Turn } from '../turn.js';
 import { Allowance } from './allowance.js';
+import { type Applicant, Applicants } from './applicants.js';
 import { Attempts } from './attempts.js';
 import { type ByteCounters, SharedConnection } from './shared-connection.js';
 import type { SharedRoom } from './shared-room.js';
@@ -26,16 +27,6 @@ const MOST_ATTEMPTS = 6;
 const MOST_DOUBLINGS = 6;
 /** Overdue ones at a time: while there are so many no other one is made for their sake. */
 const MOST_OVERDUE = 4;
-
-/** Waits for a shared connection. */
-export interface Applicant {
-  /** One can be had now: to be asked for again. */
-  granted(): void;
-  /** It can't be had now. */
-  refused(error: Error): void;
-  /** It can't be had: the process may have no more of them. */
-  crowded(): void;
-}
 
 /** Counted over all sets. */
 export interface PoolTotals {
@@ -70,8 +61,7 @@ export class SharedConnectionSet {
   private readonly connections = new Set<SharedConnection>();
   private readonly attempts = new Attempts<SharedConnection>(MOST_ATTEMPTS, MOST_DOUBLINGS);
   private readonly silence: SilenceWatch;
-  /** Since when they wait. */
-  private readonly applicants = new Map<Applicant, number>();
+  private readonly applicants = new Applicants();
   private readonly backOff = new BackOff(BACK_OFF_MS.first, BACK_OFF_MS.longest);
   private retry: NodeJS.Timeout | undefined;
   private closed = false;
@@ -132,14 +122,14 @@ export class SharedConnectionSet {
     const cannotBeHad = this.retry !== undefined || this.attempts.size === 0;
     const last = this.lastResort() ?? (cannotBeHad ? this.other() : undefined);
     if (last === undefined && applicant !== undefined) {
-      this.applicants.set(applicant, performance.now());
+      this.applicants.add(applicant);
       if (this.attempts.size === 0) setImmediate(() => this.turnAwayIfCrowded());
     }
     return last;
   }
 
   withdraw(applicant: Applicant): void {
-    this.applicants.delete(applicant);
+    this.applicants.withdraw(applicant);
   }
 
   close(): void {
@@ -235,10 +225,7 @@ export class SharedConnectionSet {
 
   /** Who waits has nothing to wait for where there is no room for an attempt. */
   private turnAwayIfCrowded(): void {
-    if (this.closed || this.attempts.size > 0 || this.retry !== undefined) return;
-    const applicants = [...this.applicants.keys()];
-    this.applicants.clear();
-    for (const applicant of applicants) applicant.crowded();
+    if (!this.closed && this.attempts.size === 0 && this.retry === undefined) this.applicants.crowd();
   }
 
   private attempt(): void {
@@ -266,18 +253,12 @@ export class SharedConnectionSet {
     // They were for the same.
     this.attempts.closeAll();
     this.connections.add(connection);
-    this.grant();
+    this.applicants.grant();
   }
 
   private opened(connection: SharedConnection): void {
     this.silence.forget(connection);
-    if (connection.isOpen) this.grant();
-  }
-
-  private grant(): void {
-    const applicants = [...this.applicants.keys()];
-    this.applicants.clear();
-    for (const applicant of applicants) applicant.granted();
+    if (connection.isOpen) this.applicants.grant();
   }
 
   private lost(connection: SharedConnection): void {
@@ -305,15 +286,11 @@ export class SharedConnectionSet {
       if (this.applicants.size > 0) this.connect();
     }, delay).unref();
     if (this.other() !== undefined) {
-      this.grant();
+      this.applicants.grant();
       return;
     }
-    for (const [applicant, since] of [...this.applicants]) {
-      // Who came while it was under way has the others still.
-      if (this.attempts.size > 0 && since > attempt.begunAt) continue;
-      this.applicants.delete(applicant);
-      applicant.refused(reason);
-    }
+    // Who came while it was under way has the others still.
+    this.applicants.refuse(reason, this.attempts.size > 0 ? attempt.begunAt : undefined);
   }
 
   private allow(): void {

@@ -13,10 +13,10 @@
 import type { Identity } from '../../core/session/pooling/identity.js';
 import { Place } from '../../core/session/pooling/placement.js';
 import type { Session } from '../../core/session/session.js';
+import type { Applicant } from './applicants.js';
 import { loginWanted } from './greet.js';
 import type { Newcomer, VouchApplicant } from './login-check.js';
 import type { Member, SharedConnection } from './shared-connection.js';
-import type { Applicant } from './shared-connection-set.js';
 import type { UpstreamPool } from './upstream-pool.js';
 
 /** The link whose client it is. */

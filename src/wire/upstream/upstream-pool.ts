@@ -3,10 +3,10 @@
 // for a while. Owns them and the clock that they go by. Never looks into bytes, never lends a connection to a client of
 // another key.
 import type { Identity } from '../../core/session/pooling/identity.js';
+import type { Applicant } from './applicants.js';
 import { LoginCheck, loginKey } from './login-check.js';
 import type { SharedConnection } from './shared-connection.js';
 import {
-  type Applicant,
   type PoolTotals,
   SharedConnectionSet,
   type SharedConnectionSetOptions,

@@ -3,8 +3,8 @@
 import type { Test } from 'tap';
 import { AddedLatency } from '../../../src/wire/added-latency.js';
 import { Turn } from '../../../src/wire/turn.js';
+import type { Applicant } from '../../../src/wire/upstream/applicants.js';
 import type { Member, SharedConnection } from '../../../src/wire/upstream/shared-connection.js';
-import type { Applicant } from '../../../src/wire/upstream/shared-connection-set.js';
 import { SharedRoom } from '../../../src/wire/upstream/shared-room.js';
 
 /** A room for shared connections that the test opens and shuts. */

@@ -1,0 +1,52 @@
+// The clients that wait for a shared connection of one set. Owns the list of them. Invariant: each is told once what
+// becomes of it, or withdraws; told, it is in the list no more, so it may apply again at once.
+
+/** Waits for a shared connection. */
+export interface Applicant {
+  /** One can be had now: to be asked for again. */
+  granted(): void;
+  /** It can't be had now. */
+  refused(error: Error): void;
+  /** It can't be had: the process may have no more of them. */
+  crowded(): void;
+}
+
+export class Applicants {
+  /** Since when they wait. */
+  private readonly since = new Map<Applicant, number>();
+
+  get size(): number {
+    return this.since.size;
+  }
+
+  add(applicant: Applicant): void {
+    this.since.set(applicant, performance.now());
+  }
+
+  withdraw(applicant: Applicant): void {
+    this.since.delete(applicant);
+  }
+
+  grant(): void {
+    for (const applicant of this.takeAll()) applicant.granted();
+  }
+
+  crowd(): void {
+    for (const applicant of this.takeAll()) applicant.crowded();
+  }
+
+  /** `until`: those that came later are told nothing. */
+  refuse(reason: Error, until = Number.POSITIVE_INFINITY): void {
+    for (const [applicant, since] of [...this.since]) {
+      if (since > until) continue;
+      this.since.delete(applicant);
+      applicant.refused(reason);
+    }
+  }
+
+  private takeAll(): Applicant[] {
+    const all = [...this.since.keys()];
+    this.since.clear();
+    return all;
+  }
+}
