@@ -159,12 +159,11 @@ export class ClientLink implements ClientSocketUser, ClientUpstreamUser, TurnEnd
     this.options.counters.bytesFromUpstream += chunk.length;
     this.client.hasReplies = true;
     this.session.fromUpstream(chunk);
-    if (this.session.hasOtherRights) {
-      this.sayLast();
-      return;
+    if (this.session.hasOtherRights) this.sayLast();
+    else {
+      this.upstream.answered();
+      this.flushSoon(chunk.length);
     }
-    this.upstream.answered();
-    this.flushSoon(chunk.length);
   }
 
   lastWords(bytes: Buffer): void {
