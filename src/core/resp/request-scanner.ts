@@ -13,7 +13,7 @@
 //
 // Invariants: parsed <= argc; every whole argument lies in [start, position); position <= end.
 // Redis checks neither the byte after a CR nor the two bytes after a bulk, so neither does this.
-import { CR, DOLLAR, LF, MINUS, STAR, ZERO } from './bytes.js';
+import { CR, DOLLAR, LF, MINUS, NOTHING, STAR, ZERO } from './bytes.js';
 import { splitInline } from './inline.js';
 
 export const Scan = { COMPLETE: 0, EMPTY: 1, INCOMPLETE: 2, MALFORMED: 3, ARGUMENT: 4 } as const;
@@ -28,14 +28,13 @@ const MAX_INT = 2 ** 31 - 1;
 const MAX_NEGATIVE_DIGITS = 18;
 /** The default of proto-max-bulk-len: Redis refuses a longer argument at its header. */
 const MAX_BULK_BYTES = 512 * 1024 * 1024;
-const NOTHING: Uint8Array = new Uint8Array(0);
 const FEW_ARGUMENTS = 64;
 /** Offsets of a command with more arguments than this are not kept for the next one. */
 const MANY_ARGUMENTS = 1024;
 
 export class RequestScanner {
   /** The bytes the offsets point into: the scanned buffer, or for an inline command a decoded copy. */
-  buf = NOTHING;
+  buf: Uint8Array = NOTHING;
   /** Where the command's first byte is. */
   start = 0;
   /** Behind the `*N` line of a multibulk command. */

@@ -43,6 +43,7 @@ export class Session implements ReplyOwner {
   private readonly feed: RequestFeed;
   private readonly router: CommandRouter;
   private readonly protocol: ProtocolState;
+  private readonly upstream: UpstreamWriter;
   /** Command pooling only. */
   private readonly placement: Placement | undefined;
   private readonly latency: LatencySampler;
@@ -64,6 +65,7 @@ export class Session implements ReplyOwner {
     const hold = own === undefined ? new Hold() : undefined;
     const { args, intake } = this;
     const upstream = new UpstreamWriter(own ?? NOWHERE, args);
+    this.upstream = upstream;
     const protocol = new ProtocolState(upstream, client, args, intake, policy.observer, context, hold);
     this.protocol = protocol;
     if (hold !== undefined) {
@@ -322,6 +324,7 @@ export class Session implements ReplyOwner {
     this.spoilsShared = this.placement?.isShared === true;
     this.protocol.replies.broken ??= error;
     this.protocol.replies.abandon();
+    this.upstream.abandon();
   }
 
   private answered(): void {

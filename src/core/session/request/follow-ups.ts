@@ -3,6 +3,7 @@
 // was answered with success. Those of a write that streams wait for its end. Owns the keys of those that wait, bounded:
 // what does not fit is reported as failed, never half kept. Owns what a NOPERM taught: this user may not send them.
 import { FollowUpReply, type TrafficObserver } from '../../policy/observer.js';
+import { NOTHING } from '../../resp/bytes.js';
 import { type ExpireIfNone, encodeCommand, expireIfNoneSize, writeExpireIfNone } from '../../resp/encode.js';
 import { Pending } from '../reply/pending-kind.js';
 import type { ReplySequencer } from '../reply/reply-sequencer.js';
@@ -28,8 +29,8 @@ export class FollowUps {
   asked = false;
   /** The user may not send these. */
   private denied: ExpireIfNone | undefined;
-  private scratch = Buffer.alloc(0);
-  private waiting = Buffer.alloc(0);
+  private scratch = NOTHING;
+  private waiting = NOTHING;
   private waitingLength = 0;
   private slots: number[] = [];
   private ttls: number[] = [];
@@ -97,7 +98,7 @@ export class FollowUps {
 
   /** What they were for came to nothing: so do they. */
   forget(): void {
-    this.waiting = Buffer.alloc(0);
+    this.waiting = NOTHING;
     this.waitingLength = 0;
     this.slots = [];
     this.ttls = [];

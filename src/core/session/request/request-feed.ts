@@ -8,6 +8,7 @@
 //
 // Invariants: every byte is handed to the UpstreamWriter or held, once and in order; while stalled nothing is forwarded
 // and all new bytes are held.
+import { NOTHING } from '../../resp/bytes.js';
 import { type RequestScanner, Scan } from '../../resp/request-scanner.js';
 import type { Intake } from './intake.js';
 import type { UpstreamWriter } from './upstream-writer.js';
@@ -60,7 +61,7 @@ export class RequestFeed {
   private resuming = false;
   /** The command is held on request: large() is not asked again before so many bytes of it are here. */
   private askAgainAt = 0;
-  private held = Buffer.alloc(0);
+  private held = NOTHING;
   private heldLength = 0;
 
   constructor(
@@ -239,7 +240,7 @@ export class RequestFeed {
 
   /** The held bytes are settled: what waits costs nothing when nothing waits. */
   private release(): void {
-    this.held = Buffer.alloc(0);
+    this.held = NOTHING;
     this.heldLength = 0;
   }
 }

@@ -7,26 +7,26 @@
 //
 // Invariants: every byte is forwarded, replaced or dropped, once and in order; nothing is put into a command of which a
 // part has gone up. Between two buffers all is settled, so what is inserted then goes up at once.
-import { copyOf, DOLLAR } from '../../resp/bytes.js';
+import { copyOf, DOLLAR, NOTHING } from '../../resp/bytes.js';
 import { writeArrayHeader, writeNumberBulk } from '../../resp/encode.js';
 import { broken } from '../../resp/invariant.js';
 import type { RequestScanner } from '../../resp/request-scanner.js';
-import type { ByteSink } from '../byte-sink.js';
+import { type ByteSink, NOWHERE } from '../byte-sink.js';
 
-const NOTHING: Uint8Array = new Uint8Array(0);
 /** No offset of a buffer is so large. */
 const ALL = 2 ** 30;
+/** For numbers: sinks copy what they are given. */
+const SCRATCH = Buffer.allocUnsafe(64);
 
 export class UpstreamWriter {
   /** What is before it was forwarded, replaced or dropped. */
   private settled = ALL;
   /** The buffer under scan: what the offsets of `args` point into, but for an inline command. */
-  private source = NOTHING;
+  private source: Uint8Array = NOTHING;
   /** The command that has not come whole is dropped, up to its end. */
   private dropping = false;
   /** Arguments to put behind the last one of a command that has not come whole. */
-  private suffix = NOTHING;
-  private readonly scratch = Buffer.allocUnsafe(64);
+  private suffix: Uint8Array = NOTHING;
 
   constructor(
     private sink: ByteSink,
@@ -37,6 +37,13 @@ export class UpstreamWriter {
   switchTo(sink: ByteSink): void {
     this.passThrough(this.args.start);
     this.sink = sink;
+  }
+
+  /** A fault ends the session: nothing goes up any more, and the buffer under scan is another client's soon. */
+  abandon(): void {
+    this.source = NOTHING;
+    this.settled = ALL;
+    this.sink = NOWHERE;
   }
 
   /** `buf` comes under scan, from `at` on. */
@@ -79,7 +86,7 @@ export class UpstreamWriter {
 
   /** A number goes up in place of the argument at offset `i`. */
   replaceArgument(i: number, value: number): void {
-    this.replaceBulk(i, this.scratch, writeNumberBulk(this.scratch, 0, value));
+    this.replaceBulk(i, SCRATCH, writeNumberBulk(SCRATCH, 0, value));
   }
 
   /** The first `length` bytes of `bulk`, an argument with its header, go up in place of the argument at offset `i`. */
@@ -93,7 +100,7 @@ export class UpstreamWriter {
   appendArguments(count: number, bulks: Uint8Array, length: number): void {
     const { args } = this;
     this.passThrough(args.start);
-    this.sink.write(this.scratch, 0, writeArrayHeader(this.scratch, 0, args.argc + count));
+    this.sink.write(SCRATCH, 0, writeArrayHeader(SCRATCH, 0, args.argc + count));
     this.settled = args.afterHeader;
     if (args.parsed === args.argc) this.insertBehind(bulks, length);
     else this.suffix = copyOf(bulks, 0, length);
