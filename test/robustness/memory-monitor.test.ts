@@ -29,9 +29,12 @@ const lowShare = async (proxy: TestProxy) => (await memory(proxy)).level.low?.sh
 
 /** A server that is full enough for `low` to be refused, a relay before its monitor, and what is logged. */
 async function nearFull(t: Test, config: object = {}) {
-  const redis = await withRedis(t, ['--maxmemory', '20mb']);
+  // So large that what connections take, and Spillway may take for growth, is little of it.
+  const redis = await withRedis(t, ['--maxmemory', '100mb']);
   const direct = await withRaw(t, redis.port);
-  for (let i = 0; i < 13; i++) await direct.call('SET', `pad:${i}`, Buffer.alloc(MB));
+  const used = async (): Promise<number> =>
+    Number(/used_memory:(\d+)/.exec(String(await direct.call('INFO', 'memory')))?.[1]);
+  for (let i = 0; (await used()) < 83 * MB; i++) await direct.call('SET', `pad:${i}`, Buffer.alloc(MB));
   const relay = await withInfoRelay(t, redis.port);
   const lines: string[] = [];
   const log = pino({ level: 'info' }, { write: (line: string) => void lines.push(line) });
