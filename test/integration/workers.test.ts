@@ -25,7 +25,7 @@ const workers = async (proxy: ProxyProcess) => (await proxy.admin('/api/workers'
 const connections = async (proxy: ProxyProcess) =>
   (await proxy.admin('/api/connections')) as { clients: number; clientsTotal: number; commands: number };
 
-async function crew(
+async function withWorkers(
   t: Test,
   redis: RedisProcess,
   config: Record<string, unknown> = {},
@@ -64,7 +64,7 @@ async function runs(pid: number): Promise<boolean> {
 
 t.test('what they count adds up to what was sent, at once', async (t) => {
   const redis = await withRedis(t);
-  const proxy = await crew(t, redis);
+  const proxy = await withWorkers(t, redis);
   const clients = await clientsOf(t, proxy, 20);
   const spread = (await workers(proxy)).workers;
   t.same(
@@ -118,7 +118,7 @@ t.test('what they count adds up to what was sent, at once', async (t) => {
 
 t.test('one that is killed is replaced; the clients of others notice nothing', async (t) => {
   const redis = await withRedis(t);
-  const proxy = await crew(t, redis, { workers: 2 });
+  const proxy = await withWorkers(t, redis, { workers: 2 });
   const clients = await clientsOf(t, proxy, 10);
   await Promise.all(clients.map((client, n) => client.call('SET', `cache:${n}`, 'v')));
   t.equal((await stats(proxy)).rules[0]?.writes, 10);
@@ -150,7 +150,7 @@ t.test('one that is killed is replaced; the clients of others notice nothing', a
 
 t.test('what a lost one let through counts on, as executed', async (t) => {
   const redis = await withRedis(t, ['--maxmemory', '100mb']);
-  const proxy = await crew(t, redis, { workers: 2, memory: { pollInterval: '1m', staleAfter: '5m' } });
+  const proxy = await withWorkers(t, redis, { workers: 2, memory: { pollInterval: '1m', staleAfter: '5m' } });
   const [one, other] = await clientsOf(t, proxy, 2);
   const unseen = async () =>
     ((await proxy.admin('/api/memory')) as { growthSinceReadingBytes: number }).growthSinceReadingBytes;
@@ -174,7 +174,7 @@ t.test('what a lost one let through counts on, as executed', async (t) => {
 
 t.test('one that ends again and again does not spin, and is there in the end', WHOLE, async (t) => {
   const redis = await withRedis(t);
-  const proxy = await crew(t, redis, { workers: 2 });
+  const proxy = await withWorkers(t, redis, { workers: 2 });
   for (let kill = 1; kill <= 2; kill++) {
     const { workers: all } = await until(async () => {
       const now = await workers(proxy);
@@ -190,7 +190,7 @@ t.test('one that ends again and again does not spin, and is there in the end', W
 
 t.test('all are killed at once: not ready until one is back', WHOLE, async (t) => {
   const redis = await withRedis(t);
-  const proxy = await crew(t, redis, { workers: 2 });
+  const proxy = await withWorkers(t, redis, { workers: 2 });
   for (const { pid } of (await workers(proxy)).workers) process.kill(pid, 'SIGKILL');
   await until(async () => (await workers(proxy)).restarts === 2, PATIENCE);
   const ready = async () => (await fetch(`http://127.0.0.1:${proxy.adminPort}/readyz`)).status;
@@ -199,7 +199,7 @@ t.test('all are killed at once: not ready until one is back', WHOLE, async (t) =
 
 t.test('one that hangs: figures come all the same, and the rest of them later', WHOLE, async (t) => {
   const redis = await withRedis(t);
-  const proxy = await crew(t, redis, { workers: 2 });
+  const proxy = await withWorkers(t, redis, { workers: 2 });
   const clients = await clientsOf(t, proxy, 2);
   const { workers: all } = await workers(proxy);
   const [hung] = all;
@@ -218,7 +218,7 @@ t.test('one that hangs: figures come all the same, and the rest of them later', 
 
 t.test('no more clients than maxClients, of all workers together', async (t) => {
   const redis = await withRedis(t);
-  const proxy = await crew(t, redis, { workers: 2, limits: { maxClients: 5 } });
+  const proxy = await withWorkers(t, redis, { workers: 2, limits: { maxClients: 5 } });
   const clients = await clientsOf(t, proxy, 5);
   const refused = await withRaw(t, proxy.port);
   t.equal(String(await refused.readUntilClosed()), '-ERR max number of clients reached\r\n');
@@ -232,7 +232,7 @@ t.test('no more clients than maxClients, of all workers together', async (t) => 
 t.test('writers of all workers at full speed never reach the limit', WHOLE, async (t) => {
   const redis = await withRedis(t, ['--maxmemory', '20mb']);
   const direct = await lookAt(t, redis);
-  const proxy = await crew(t, redis, { memory: { pollInterval: '20ms', hysteresis: '1%' } });
+  const proxy = await withWorkers(t, redis, { memory: { pollInterval: '20ms', hysteresis: '1%' } });
   const clients = await clientsOf(t, proxy, 2 * WORKERS);
   const value = Buffer.alloc(2000, 'v');
   let [refused, peak] = [0, 0];
@@ -263,7 +263,7 @@ t.test('writers of all workers at full speed never reach the limit', WHOLE, asyn
 t.test('a burst between two readings counts for all of them', WHOLE, async (t) => {
   const redis = await withRedis(t, ['--maxmemory', '20mb']);
   const direct = await lookAt(t, redis);
-  const proxy = await crew(t, redis, { memory: { pollInterval: '1m', staleAfter: '5m' } });
+  const proxy = await withWorkers(t, redis, { memory: { pollInterval: '1m', staleAfter: '5m' } });
   const clients = await clientsOf(t, proxy, WORKERS);
   const value = Buffer.alloc(10_000, 'v');
   let refused = 0;
@@ -286,7 +286,7 @@ t.test('OOM that Redis answers to one of them is known to all', async (t) => {
   const direct = await lookAt(t, redis);
   for (let i = 0; i < 15; i++) await direct.call('SET', `pad:${i}`, Buffer.alloc(MB));
   // Readings are rare: what they know they know of each other.
-  const proxy = await crew(t, redis, { memory: { pollInterval: '1m', staleAfter: '5m' } });
+  const proxy = await withWorkers(t, redis, { memory: { pollInterval: '1m', staleAfter: '5m' } });
   const clients = await clientsOf(t, proxy, WORKERS);
   for (const client of clients) t.equal(String(await client.call('SET', 'user:1', 'v')), '+OK\r\n');
   await direct.call('CONFIG', 'SET', 'maxmemory', '15mb');
@@ -302,7 +302,7 @@ t.test('OOM that Redis answers to one of them is known to all', async (t) => {
 t.test('signals to the whole group drain, as one to the primary does', async (t) => {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     const redis = await withRedis(t);
-    const proxy = await crew(t, redis, { workers: 2 });
+    const proxy = await withWorkers(t, redis, { workers: 2 });
     const clients = await clientsOf(t, proxy, 4);
     const { workers: all } = await workers(proxy);
     for (const client of clients) void client.write(command('BLPOP', 'queue', 0));
@@ -329,7 +329,7 @@ t.test('signals to the whole group drain, as one to the primary does', async (t)
 
 t.test('a primary that is killed leaves nobody behind', WHOLE, async (t) => {
   const redis = await withRedis(t);
-  const proxy = await crew(t, redis, { workers: 2 });
+  const proxy = await withWorkers(t, redis, { workers: 2 });
   const clients = await clientsOf(t, proxy, 4);
   const { workers: all } = await workers(proxy);
   proxy.signal('SIGKILL');
@@ -339,7 +339,7 @@ t.test('a primary that is killed leaves nobody behind', WHOLE, async (t) => {
 
 t.test('a port that is in use ends the start, and no worker is left', WHOLE, async (t) => {
   const redis = await withRedis(t);
-  const first = await crew(t, redis, { workers: 2 });
-  const second = crew(t, redis, { workers: 2, listen: `127.0.0.1:${first.port}` });
+  const first = await withWorkers(t, redis, { workers: 2 });
+  const second = withWorkers(t, redis, { workers: 2, listen: `127.0.0.1:${first.port}` });
   await t.rejects(second, /cannot listen on 127\.0\.0\.1:\d+: the port is in use/);
 });

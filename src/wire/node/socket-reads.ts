@@ -6,6 +6,7 @@ import net from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { READ_BYTES, slabs } from '../slabs.js';
 
+/** A socket whose last long read was worked off faster may read longer pieces. */
 const CHEAP_MS = 1;
 /** How much a socket may have waiting to be sent before its source is paused. */
 export const HIGH_WATER_BYTES = 64 * 1024;
@@ -61,9 +62,12 @@ export function readInto(
 /**
  * A socket that a server has accepted with `pauseOnConnect`, begun to be read so. Returns the socket to use from now
  * on: `onread` can only be said when a socket is made, so it is one more around the same handle, where there is one.
- * What TLS has decrypted comes in buffers of its own anyway.
+ * What TLS has decrypted comes in buffers of its own anyway. `take` as that of readInto().
  */
-export function readAccepted(accepted: net.Socket, take: (bytes: Buffer, more: boolean) => void): net.Socket {
+export function readAccepted(
+  accepted: net.Socket,
+  take: (bytes: Buffer, more: boolean) => unknown,
+): net.Socket {
   const holder = accepted as unknown as { _handle: { useUserBuffer?: unknown } | null };
   const handle = holder._handle;
   if (accepted instanceof TLSSocket || typeof handle?.useUserBuffer !== 'function') {
