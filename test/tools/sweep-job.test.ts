@@ -1,5 +1,5 @@
 // The proxy's own sweep on a real server: exact, by the rules that are enforced, one proxy at a time, and fenced: who lost
-// its turn writes nothing. Time is not waited for but for the timers' own few milliseconds; conditions are.
+// its lease writes nothing. Time is not waited for but for the timers' own few milliseconds; conditions are.
 import { readFileSync } from 'node:fs';
 import { Redis } from 'ioredis';
 import t, { type Test } from 'tap';
@@ -13,8 +13,8 @@ import { connectServers, type Server, type Where } from '../../src/tools/keyspac
 import { walk } from '../../src/tools/keyspace/walk.js';
 import { FencedVisit } from '../../src/tools/sweep/fenced-visit.js';
 import { SweepJob, type SweepJobParts } from '../../src/tools/sweep/job.js';
+import { Lease, type LeaseOptions, SWEEP_KEY } from '../../src/tools/sweep/lease.js';
 import type { SweepResult } from '../../src/tools/sweep/sweep.js';
-import { SWEEP_KEY, Turn, type TurnOptions } from '../../src/tools/sweep/turn.js';
 import { Authority } from '../support/certificates.js';
 import { runCommand } from '../support/command.js';
 import { withRedis } from '../support/redis.js';
@@ -80,7 +80,7 @@ async function expiries(redis: Redis): Promise<Map<string, number>> {
 const changedKeys = (before: Map<string, number>, after: Map<string, number>): string[] =>
   [...after].filter(([key, at]) => before.get(key) !== at).map(([key]) => key);
 
-/** Whose turn it is; null: nobody's. */
+/** Who holds the lease; null: nobody. */
 const holder = (redis: Redis): Promise<string | null> => redis.hget(SWEEP_KEY, 'holder');
 
 /** By how many sets of rules it was swept. */
@@ -114,7 +114,7 @@ t.test('a server is not filled by the TTLs; the rest gets them once there is roo
   const { given } = started.snapshot();
   t.ok(given > 500 && given < 15_000, `${given} keys`);
   t.ok((await usedBytes(redis)) <= 0.8 * limit);
-  t.equal(await holder(redis), null, 'the turn is given back');
+  t.equal(await holder(redis), null, 'the lease is ended');
   await redis.config('SET', 'maxmemory', 2 * limit);
   await until(() => done.length > 0, { timeoutMs: 20_000 });
   t.equal(started.snapshot().given, 20_000);
@@ -180,7 +180,7 @@ t.test('a server that is full and evicts what ends is swept, too', async (t) => 
   t.equal(await redis.exists(SWEEP_KEY), 1);
 });
 
-t.test('a turn that is lost is told of, once, and taken again', async (t) => {
+t.test('a lost lease is reported once and taken again', async (t) => {
   const { redis, done, problems, job } = await laid(t);
   await fill(redis, 1000);
   const started = job(configOf({ every: '24h', maxRate: 2000 }));
@@ -198,7 +198,7 @@ t.test('a turn that is lost is told of, once, and taken again', async (t) => {
   t.equal(started.snapshot().given, 3000);
 });
 
-t.test('a database whose turn is lost does not keep the others waiting', async (t) => {
+t.test('a database whose lease is lost does not keep the others waiting', async (t) => {
   const { redis, port, done, problems, job } = await laid(t);
   const second = new Redis(port, '127.0.0.1', { db: 3 });
   t.teardown(() => second.disconnect());
@@ -231,7 +231,7 @@ t.test('exact, in each database, and its own key stays out of it', async (t) => 
   ]);
   const after = await expiries(redis);
   t.same(changedKeys(before, after).sort(), [...keys].sort());
-  t.equal(await holder(redis), null, 'the turn is given back');
+  t.equal(await holder(redis), null, 'the lease is ended');
   t.equal(await redis.ttl(SWEEP_KEY), -1);
   const now = Date.now();
   const longest = Math.max(...[...after].filter(([key]) => key.startsWith('bounded:')).map(([, at]) => at));
@@ -269,7 +269,7 @@ t.test('of several proxies one does it, once', async (t) => {
   for (let i = 0; i < 4; i++) job(configOf(), { where: looked });
   await until(() => looks >= 20 && done.length > 0, { timeoutMs: 20_000 });
   t.same(done, [{ db: 0, given: keys.length }]);
-  t.equal(await redis.hget(SWEEP_KEY, 'fence'), '1', 'one turn was taken');
+  t.equal(await redis.hget(SWEEP_KEY, 'fence'), '1', 'one lease was taken');
   // Due again.
   await redis.persist('cache:1');
   await forget(redis);
@@ -278,17 +278,17 @@ t.test('of several proxies one does it, once', async (t) => {
   t.equal(await redis.hget(SWEEP_KEY, 'fence'), '2');
 });
 
-t.test('who lost its turn writes nothing', async (t) => {
+t.test('a proxy that lost its lease writes nothing', async (t) => {
   const { redis, where } = await laid(t);
   await fill(redis);
   const before = await expiries(redis);
   const at = await server(t, where);
-  const first = (await Turn.take(at, 0, HOURLY)) as Turn;
-  t.equal(await Turn.take(at, 0, HOURLY), undefined, 'one at a time');
-  t.equal(await Turn.take(at, 0, { ...HOURLY, terms: 'others' }), undefined, 'whatever the rules');
+  const first = (await Lease.take(at, 0, HOURLY)) as Lease;
+  t.equal(await Lease.take(at, 0, HOURLY), undefined, 'one at a time');
+  t.equal(await Lease.take(at, 0, { ...HOURLY, terms: 'others' }), undefined, 'whatever the rules');
   // As if it had been stopped for longer than its lease: it knows nothing of it.
   await redis.hset(SWEEP_KEY, 'until', Date.now() - 1);
-  const second = (await Turn.take(at, 0, HOURLY)) as Turn;
+  const second = (await Lease.take(at, 0, HOURLY)) as Lease;
   t.ok(
     Number.parseInt(second.token, 10) > Number.parseInt(first.token, 10),
     'the later has the higher number',
@@ -299,7 +299,7 @@ t.test('who lost its turn writes nothing', async (t) => {
     rules: configOf().rules,
     unregistered: { priority: Priority.NORMAL, observe: true },
   });
-  const sweepBy = async (turn: Turn): Promise<number> => {
+  const sweepBy = async (lease: Lease): Promise<number> => {
     let given = 0;
     const onGiven = (keys: number): void => {
       given += keys;
@@ -310,11 +310,11 @@ t.test('who lost its turn writes nothing', async (t) => {
       db: 0,
       name: 'spillway-test',
       rules: set,
-      turn,
+      lease,
       onGiven,
       room,
     });
-    await walk({ endpoint: at.endpoint, db: 0, name: 'spillway-test', signal: turn.lost }, visit);
+    await walk({ endpoint: at.endpoint, db: 0, name: 'spillway-test', signal: lease.lost }, visit);
     visit.close();
     return given;
   };
@@ -322,22 +322,22 @@ t.test('who lost its turn writes nothing', async (t) => {
   t.ok(first.lost.aborted, 'it has learnt it');
   t.same(changedKeys(before, await expiries(redis)), []);
   await first.end(true);
-  t.equal(await holder(redis), second.token, "another's turn is not ended");
+  t.equal(await holder(redis), second.token, "another's lease is not ended");
   t.equal(await swept(redis), 0);
   t.equal(await sweepBy(second), 300);
   await second.end(true);
   t.equal(await holder(redis), null);
   t.equal(await swept(redis), 1);
-  t.equal(await Turn.take(at, 0, HOURLY), undefined, 'the next is not due yet');
+  t.equal(await Lease.take(at, 0, HOURLY), undefined, 'the next is not due yet');
 });
 
 t.test('other rules, or a shorter time between sweeps, are due by themselves', async (t) => {
   const { redis, where } = await laid(t);
   const at = await server(t, where);
-  const taken = async (options: Partial<TurnOptions>, done = true): Promise<boolean> => {
-    const turn = await Turn.take(at, 0, { ...HOURLY, ...options });
-    await turn?.end(done);
-    return turn !== undefined;
+  const taken = async (options: Partial<LeaseOptions>, done = true): Promise<boolean> => {
+    const lease = await Lease.take(at, 0, { ...HOURLY, ...options });
+    await lease?.end(done);
+    return lease !== undefined;
   };
   const month = { everyMs: 30 * 24 * HOUR };
   const ago = (ms: number) => redis.hset(SWEEP_KEY, 'swept:rules', Date.now() - ms);
@@ -369,14 +369,14 @@ t.test('other rules, or a shorter time between sweeps, are due by themselves', a
   t.same(left, ['fence', 'swept:others', 'swept:rules', 'swept:third']);
 });
 
-t.test('a turn is renewed while it lasts, and not once another has it', async (t) => {
+t.test('a lease is renewed while it lasts, and not once another has it', async (t) => {
   const { redis, where } = await laid(t);
   const at = await server(t, where);
   // Full, where it costs the most.
   await redis.config('SET', 'maxmemory', '100kb');
   await t.rejects(redis.set('more', 'x'), /OOM/);
   const leaseMs = 6000;
-  const turn = (await Turn.take(at, 0, { ...HOURLY, leaseMs })) as Turn;
+  const lease = (await Lease.take(at, 0, { ...HOURLY, leaseMs })) as Lease;
   const ends = async () => Number(await redis.hget(SWEEP_KEY, 'until'));
   const first = await ends();
   await until(async () => (await ends()) > first);
@@ -384,11 +384,11 @@ t.test('a turn is renewed while it lasts, and not once another has it', async (t
   const [seconds, micros] = (await redis.time()).map(Number) as [number, number];
   t.ok(second - first < leaseMs, `renewed before the lease ended: ${second - first} ms later`);
   t.ok(second <= 1000 * seconds + micros / 1000 + leaseMs, 'for one lease from then on');
-  t.equal(await Turn.take(at, 0, HOURLY), undefined);
-  await turn.end(true);
+  t.equal(await Lease.take(at, 0, HOURLY), undefined);
+  await lease.end(true);
   t.equal(await swept(redis), 1);
 
-  const other = (await Turn.take(at, 0, { ...HOURLY, leaseMs: 1500, terms: 'others' })) as Turn;
+  const other = (await Lease.take(at, 0, { ...HOURLY, leaseMs: 1500, terms: 'others' })) as Lease;
   await redis.config('SET', 'maxmemory', '0');
   await redis.hset(SWEEP_KEY, 'holder', 'another');
   await until(() => other.lost.aborted);
@@ -398,14 +398,14 @@ t.test('a turn is renewed while it lasts, and not once another has it', async (t
 
 t.test('that the lease was lost is noticed at its end, at the latest', async (t) => {
   const { redis, where } = await laid(t);
-  const turn = (await Turn.take(await server(t, where), 0, HOURLY)) as Turn;
+  const lease = (await Lease.take(await server(t, where), 0, HOURLY)) as Lease;
   await redis.del(SWEEP_KEY);
-  await turn.end(true);
-  t.ok(turn.lost.aborted);
+  await lease.end(true);
+  t.ok(lease.lost.aborted);
   t.equal(await redis.exists(SWEEP_KEY), 0);
 });
 
-t.test('a reload ends a run whose rules have changed; closing gives the turn back', async (t) => {
+t.test('a reload ends a run whose rules have changed; closing ends the lease', async (t) => {
   const { redis, done, job } = await laid(t);
   await fill(redis, 1000);
   const slow = { every: '24h', maxRate: 200 };

@@ -17,7 +17,7 @@ export interface RuleCounts {
   readonly wouldShed: number;
 }
 
-export interface Deeds {
+export interface ReportFigures {
   writes: number;
   /** Writes that left their key without a TTL. */
   withoutTtl: number;
@@ -29,7 +29,7 @@ export interface Deeds {
   wouldShed: number;
 }
 
-export interface RuleDeeds extends Deeds {
+export interface RuleReport extends ReportFigures {
   name: string;
   /** The present mode; null: the rule is gone. */
   mode: 'enforce' | 'observe' | null;
@@ -42,9 +42,9 @@ export interface Report {
   until: string;
   /** The totals in a sentence. */
   text: string;
-  total: Deeds;
+  total: ReportFigures;
   /** In the order of the config, then keys that no rule matches, then removed rules that did something. */
-  rules: RuleDeeds[];
+  rules: RuleReport[];
 }
 
 interface Mark {
@@ -104,7 +104,7 @@ export class RuleHistory {
     const mark = marks.findLast((each) => each.at <= at - windowMs) ?? marks[0] ?? { at, counts: new Map() };
     const gone = [...this.now.keys()].filter((name) => !modes.has(name));
     const rules = [...modes.keys(), ...gone]
-      .map((name): RuleDeeds => ({ name, mode: modes.get(name) ?? null, ...this.deeds(name, mark) }))
+      .map((name): RuleReport => ({ name, mode: modes.get(name) ?? null, ...this.figures(name, mark) }))
       .filter((rule) => rule.mode !== null || FIELDS.some((field) => rule[field] > 0));
     const total = { writes: 0, withoutTtl: 0, ttls: 0, wouldTtls: 0, shed: 0, wouldShed: 0 };
     for (const rule of rules) for (const field of FIELDS) total[field] += rule[field];
@@ -118,7 +118,7 @@ export class RuleHistory {
     };
   }
 
-  private deeds(name: string, { counts }: Mark): Deeds {
+  private figures(name: string, { counts }: Mark): ReportFigures {
     const [cells, before] = [this.now.get(name), counts.get(name)];
     const since = (i: number) => (cells?.[i] ?? 0) - (before?.[i] ?? 0);
     const [writes, withoutTtl, ttls, wouldTtls, shed, wouldShed] = FIELDS.map((_, i) => since(i));
@@ -126,7 +126,11 @@ export class RuleHistory {
   }
 }
 
-function sentence(ms: number, { ttls, wouldTtls, shed, wouldShed }: Deeds, observing: boolean): string {
+function sentence(
+  ms: number,
+  { ttls, wouldTtls, shed, wouldShed }: ReportFigures,
+  observing: boolean,
+): string {
   const done = `in the last ${lasting(ms)}: ${counted(ttls, 'TTL')}, ${counted(shed, 'shed')}`;
   if (!observing && wouldTtls + wouldShed === 0) return done;
   return `${done}; observing rules would have added ${counted(wouldTtls, 'TTL')} and ${counted(wouldShed, 'shed')}`;

@@ -1,5 +1,5 @@
 // Visits one database for the proxy's own sweep and gives the due keys of each page their TTLs by one script, which first
-// checks that this proxy holds the lease (turn.ts).
+// checks that this proxy holds the lease (lease.ts).
 // Invariants: a key gets a TTL only if at the moment of writing it has none, its rule applies to its type, and this proxy
 // holds the lease. Rules that only observe give nothing.
 
@@ -12,7 +12,7 @@ import type { Reply } from '../keyspace/pipe.js';
 import type { Server } from '../keyspace/servers.js';
 import type { Visitor } from '../keyspace/walk.js';
 import { drawSweptTtl } from './draw-ttl.js';
-import { isSweepKey, SWEEP_KEY, type Turn } from './turn.js';
+import { isSweepKey, type Lease, SWEEP_KEY } from './lease.js';
 
 /**
  * KEYS: the lease's key, then the keys. ARGV: the token, then for each key its TTL and "string" or "any".
@@ -38,7 +38,7 @@ export interface FencedVisitOptions {
   /** For CLIENT LIST. */
   readonly name: string;
   readonly rules: RuleSet;
-  readonly turn: Turn;
+  readonly lease: Lease;
   readonly onGiven: (keys: number) => void;
   /** How many of this many keys may get a TTL now. Called before each page. @throws ServerError */
   readonly room: (keys: number) => Promise<number>;
@@ -57,7 +57,7 @@ export class FencedVisit implements Visitor {
   }
 
   async take(keys: readonly Buffer[], replies: readonly Reply[]): Promise<void> {
-    const { turn, room } = this.options;
+    const { lease, room } = this.options;
     const due: { key: Buffer; rule: CompiledRule }[] = [];
     let at = 0;
     for (const key of keys) {
@@ -65,7 +65,7 @@ export class FencedVisit implements Visitor {
       if (rule === undefined || this.must(replies[at++]) !== -1) continue;
       due.push({ key, rule });
     }
-    if (due.length === 0 || turn.lost.aborted) return;
+    if (due.length === 0 || lease.lost.aborted) return;
     const some = due.slice(0, await room(due.length));
     if (some.length === 0) return;
     const wanted = some.flatMap(({ rule }) => [
@@ -74,9 +74,9 @@ export class FencedVisit implements Visitor {
     ]);
     const keysOf = some.map(({ key }) => key);
     const batch = new Batch();
-    batch.command('EVAL', GIVE, String(some.length + 1), SWEEP_KEY, ...keysOf, turn.token, ...wanted);
+    batch.command('EVAL', GIVE, String(some.length + 1), SWEEP_KEY, ...keysOf, lease.token, ...wanted);
     const given = this.must((await this.aside.ask(batch))[0]);
-    if (given === -1) turn.lose();
+    if (given === -1) lease.lose();
     else this.options.onGiven(Number(given));
   }
 

@@ -3,7 +3,7 @@
 //
 //   each minute ──▶ connect ──▶ each database: due, and lease taken? ──▶ walk it ──▶ due again after `every`
 //
-// Invariants: one run at a time in this process, and one proxy at a time in a database (turn.ts). When the rules change, the
+// Invariants: one run at a time in this process, and one proxy at a time in a database (lease.ts). When the rules change, the
 // proxy closes or memory reaches `sweep.until`, the run ends and its database stays due. A failure is reported and tried
 // again. Clients never wait for the sweep.
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -18,8 +18,8 @@ import { connectServers, databasesOf, type Server, type Where } from '../keyspac
 import { walk } from '../keyspace/walk.js';
 import { FencedVisit } from './fenced-visit.js';
 import { firstBand, Headroom } from './headroom.js';
+import { Lease } from './lease.js';
 import { digestTerms } from './terms.js';
-import { Turn } from './turn.js';
 
 const NAME = 'spillway-sweep-job';
 const LOOK_MS = 60_000;
@@ -161,8 +161,8 @@ export class SweepJob {
     ending: AbortSignal,
   ): Promise<string | undefined> {
     const leaseMs = this.parts.leaseMs ?? LEASE_MS;
-    const turn = await Turn.take(server, db, { leaseMs, everyMs, terms: digestTerms(rules, undefined) });
-    if (turn === undefined) return undefined;
+    const lease = await Lease.take(server, db, { leaseMs, everyMs, terms: digestTerms(rules, undefined) });
+    if (lease === undefined) return undefined;
     this.sweeping = true;
     const begun = performance.now();
     const before = this.given;
@@ -178,23 +178,23 @@ export class SweepJob {
       if (some < keys) full.abort();
       return some;
     };
-    const signal = AbortSignal.any([ending, turn.lost, full.signal]);
-    const visit = new FencedVisit({ server, db, name: NAME, rules, turn, onGiven, room });
+    const signal = AbortSignal.any([ending, lease.lost, full.signal]);
+    const visit = new FencedVisit({ server, db, name: NAME, rules, lease, onGiven, room });
     const pace = new Pace(server.redis, { maxRate });
     let done = false;
     try {
       await pace.start();
       const go = (keys: number, until: AbortSignal) => pace.go(keys, until);
       const all = await walk({ endpoint, db, name: NAME, signal, pace: go, patienceMs: PATIENCE_MS }, visit);
-      // The last page may be where it turned out; else the end of the turn tells.
-      done = all && !turn.lost.aborted && !full.signal.aborted;
+      // The last page may have shown that the lease was lost; lease.end() shows it otherwise.
+      done = all && !lease.lost.aborted && !full.signal.aborted;
     } finally {
       visit.close();
       await pace.close();
-      await turn.end(done);
+      await lease.end(done);
       this.sweeping = false;
     }
-    const why = turn.lost.aborted ? LOST : full.signal.aborted ? FULL : undefined;
+    const why = lease.lost.aborted ? LOST : full.signal.aborted ? FULL : undefined;
     if (!done || why !== undefined) return ending.aborted ? undefined : why;
     this.doneAt = this.parts.now();
     this.parts.onDone(db, this.given - before, (performance.now() - begun) / 1000);

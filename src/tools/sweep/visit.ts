@@ -14,8 +14,8 @@ import { isElsewhere } from '../keyspace/redirect.js';
 import type { Visitor } from '../keyspace/walk.js';
 import type { RuleCounts } from './counts.js';
 import type { Given, Journal, Place } from './journal.js';
+import { isSweepKey } from './lease.js';
 import { CLOCK_MOVED, type Giver } from './scripts.js';
-import { isSweepKey } from './turn.js';
 
 export interface VisitOptions {
   readonly endpoint: Endpoint;

@@ -70,7 +70,7 @@ return 1`;
 /** No config asks for a sweep less often. */
 const FORGET_MS = 31 * 24 * 3_600_000;
 
-export interface TurnOptions {
+export interface LeaseOptions {
   /** Must be the same in all proxies that share the server. */
   readonly leaseMs: number;
   readonly everyMs: number;
@@ -78,12 +78,12 @@ export interface TurnOptions {
   readonly terms: string;
 }
 
-export class Turn {
+export class Lease {
   private readonly losing = new AbortController();
   private readonly renewing: NodeJS.Timeout;
 
   /** Takes the lease; undefined: another proxy holds it, or the next sweep is not due. @throws ServerError */
-  static async take(server: Server, db: number, options: TurnOptions): Promise<Turn | undefined> {
+  static async take(server: Server, db: number, options: LeaseOptions): Promise<Lease | undefined> {
     const redis = server.redis.duplicate({ db });
     // A command on the connection reports what is wrong with it.
     redis.on('error', () => {});
@@ -92,7 +92,7 @@ export class Turn {
       const { leaseMs, everyMs, terms } = options;
       const random = randomBytes(16).toString('hex');
       const token = await redis.eval(TAKE, 1, SWEEP_KEY, random, leaseMs, everyMs, terms);
-      if (typeof token === 'string') return new Turn(redis, token, options);
+      if (typeof token === 'string') return new Lease(redis, token, options);
     } catch (error) {
       redis.disconnect();
       throw new ServerError(explainFailure(server.name, error));
@@ -105,7 +105,7 @@ export class Turn {
     private readonly redis: Redis,
     /** The `holder` field while this proxy holds the lease. */
     readonly token: string,
-    private readonly options: TurnOptions,
+    private readonly options: LeaseOptions,
   ) {
     this.renewing = setInterval(() => void this.renew(), options.leaseMs / 3);
     this.renewing.unref();
