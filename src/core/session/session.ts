@@ -1,25 +1,30 @@
-// One client and the upstream connection that it has as a pure machine: bytes in, bytes out by two sinks.
-// No socket, timer or clock of its own. Joins its parts, of which each has its own file, to one that its owner sees.
-// It is long since its owner asks much of it: half of it says in a line each where the answer is.
+// One client and its upstream connection, as a pure machine: bytes in, bytes out to two sinks. No socket, timer or clock.
+// Wires its parts, each in a file of its own, and is the one face that its owner (the link) sees. It is long because the
+// owner asks much of it: half of the file are one-line answers.
 //
 //   client bytes ─▶ RequestFeed ─▶ CommandRouter ─▶ WriteForwarder, ProtocolState ─▶ UpstreamWriter ─▶ upstream sink
-//                                        │ Policy              │ owe
+//                                        │ Policy              │ pending replies
 //   client sink ◀────────────────── ReplySequencer ◀──── PendingQueue                              ◀── upstream bytes
 //
-// With command pooling a session has an upstream connection of its own only while it needs one, and shares one, or
-// has none, otherwise: it says what the next command `wants` (Placement), and stalls until that is attached.
+// With command pooling a session has an own upstream connection only while it needs one. Otherwise it uses a shared one, or
+// none. It says what its next command `wants` (Placement) and stalls until the owner has attached that.
 //
-// A fault of Spillway's own in the middle of this ends the session, not the process: `fault` says what it was, nothing
-// is taken from the client or said to it any more, and its replies on a connection that others share are counted on.
+// The owner asks after each call (`wants`, `fault`, takeQuestion(), `idle` …); the session never calls back. A callback would
+// come from the middle of a chunk, with lent bytes half scanned, where the owner may not attach, write or close: it could only
+// set a flag to look at after the call. Most of these are states, not events: `wants` counts once the session is `idle`. So a
+// listener would add code and a way to go wrong. rustls and quinn-proto are asked in the same way.
 //
-// A stall holds the client's next command until everything asked so far is answered: the few decisions that
-// depend on a reply wait for it. Every stall ends by itself, since each reply owed comes or the connection ends.
+// A fault of Spillway's own ends the session, not the process. `fault` says what it was. From then on the session takes
+// nothing from the client and sends it nothing; it still counts the client's replies on a shared connection.
+//
+// A stall holds the client's next command until all pending replies have come, for the few decisions that depend on a
+// reply. Every stall ends, because each pending reply comes or the connection ends.
 import { invariant } from '../resp/invariant.js';
 import { RequestScanner } from '../resp/request-scanner.js';
 import { type ByteSink, NOWHERE } from './byte-sink.js';
 import { Hold } from './pooling/hold.js';
 import { type Identity, NOBODY } from './pooling/identity.js';
-import { Place, Placement, type SharedLine, type Switchboard } from './pooling/placement.js';
+import { Place, Placement, type SharedUpstream, type Switchboard } from './pooling/placement.js';
 import type { ReplyOwner } from './reply/reply-owner.js';
 import { CommandRouter } from './request/command-router.js';
 import { GrowthMeter } from './request/growth-meter.js';
@@ -205,8 +210,8 @@ export class Session implements ReplyOwner {
   }
 
   /** Gives it the shared connection that it wants. Nothing may be owed. */
-  attachShared(line: SharedLine): void {
-    this.move((placement) => placement.attachShared(line));
+  attachShared(shared: SharedUpstream): void {
+    this.move((placement) => placement.attachShared(shared));
   }
 
   private move(to: (placement: Placement) => void): void {
@@ -221,10 +226,10 @@ export class Session implements ReplyOwner {
   }
 
   /** That shared connection is gone, whether it is attached or not. */
-  detachShared(line: SharedLine): void {
+  detachShared(shared: SharedUpstream): void {
     // Of a client that failed, too: nothing of it may stay on that connection.
     try {
-      this.placement?.lost(line);
+      this.placement?.lost(shared);
     } catch (error) {
       this.end(error);
     }

@@ -6,7 +6,7 @@
 import { MINUS } from '../../core/resp/bytes.js';
 import { errorReply } from '../../core/resp/client-errors.js';
 import { type Identity, sharedGreeting } from '../../core/session/pooling/identity.js';
-import type { SharedLine } from '../../core/session/pooling/placement.js';
+import type { SharedUpstream } from '../../core/session/pooling/placement.js';
 import { SharedLane } from '../../core/session/pooling/shared-lane.js';
 import type { ReplyOwner } from '../../core/session/reply/reply-owner.js';
 import { type AddedLatency, Way } from '../added-latency.js';
@@ -50,7 +50,7 @@ export interface ByteCounters {
   bytesFromUpstream: number;
 }
 
-export class SharedConnection implements TurnEnder, SharedLine {
+export class SharedConnection implements TurnEnder, SharedUpstream {
   readonly lane = new SharedLane();
   readonly batch: WriteBatch;
   readonly members = new Set<Member>();

@@ -26,7 +26,7 @@ export const Place = { NOWHERE: 0, OWN: 1, SHARED: 2 } as const;
 export type Place = (typeof Place)[keyof typeof Place];
 
 /** A connection that clients share, as a session uses it. */
-export interface SharedLine {
+export interface SharedUpstream {
   readonly batch: ByteSink;
   readonly lane: SharedReplies;
   /** Bytes that the replies owed to one client on it may come to, as far as can be told. */
@@ -37,7 +37,7 @@ export interface SharedLine {
  * Finds a session that is owed nothing the shared connection for its next command: for one that the server may put off
  * (`pausable`), or for one that must not wait behind such. Undefined: there is none at hand, it is to be attached.
  */
-export type Switchboard = (pausable: boolean) => SharedLine | undefined;
+export type Switchboard = (pausable: boolean) => SharedUpstream | undefined;
 
 /** What Placement needs of the rest of its session. */
 export interface PlacedSession {
@@ -54,7 +54,7 @@ export class Placement {
   wantsPausable = false;
   private at: Place = Place.NOWHERE;
   /** The shared connection that it has. */
-  private line: SharedLine | undefined;
+  private shared: SharedUpstream | undefined;
   /** What is owed on it waits for the server to go on with what it may put off. */
   private onPausable = false;
   /** How many commands in a row have gone up its own connection for no reason but those before them. */
@@ -155,22 +155,22 @@ export class Placement {
     const { replies } = this.session;
     this.session.upstream.switchTo(upstream);
     this.at = Place.OWN;
-    this.line = undefined;
+    this.shared = undefined;
     replies.attach();
     if (!this.hold.loggedIn) replies.upstream.auth = Auth.UNKNOWN;
     this.attached();
   }
 
   /** Gives it the shared connection that it wants. */
-  attachShared(line: SharedLine): void {
-    this.switchTo(line, this.wantsPausable);
+  attachShared(shared: SharedUpstream): void {
+    this.switchTo(shared, this.wantsPausable);
     this.attached();
   }
 
   /** The shared connection is gone, whether it is attached or not. */
-  lost(line: SharedLine): void {
+  lost(shared: SharedUpstream): void {
     this.moves = 0;
-    if (this.isShared && this.line === line) this.leave();
+    if (this.isShared && this.shared === shared) this.leave();
   }
 
   /** The shared connection that it has is gone. */
@@ -183,7 +183,7 @@ export class Placement {
   leave(): void {
     this.session.upstream.switchTo(NOWHERE);
     this.at = Place.NOWHERE;
-    this.line = undefined;
+    this.shared = undefined;
     this.session.replies.attach();
   }
 
@@ -193,14 +193,14 @@ export class Placement {
     invariant(++this.moves <= MOST_MOVES, 'what a client is given is what its next command needs');
   }
 
-  private switchTo(line: SharedLine, pausable: boolean): void {
+  private switchTo(shared: SharedUpstream, pausable: boolean): void {
     const { replies } = this.session;
-    this.session.upstream.switchTo(line.batch);
+    this.session.upstream.switchTo(shared.batch);
     this.at = Place.SHARED;
     this.outgrownAllowance = Number.POSITIVE_INFINITY;
-    this.line = line;
+    this.shared = shared;
     this.onPausable = pausable;
-    replies.attach(line.lane, this.owner);
+    replies.attach(shared.lane, this.owner);
     replies.upstream.auth = Auth.YES;
   }
 
@@ -211,12 +211,12 @@ export class Placement {
   /** The client shares a connection that suits the command under scan. */
   private sharesFor(pausable: boolean): boolean {
     const { replies } = this.session;
-    if (!this.isShared || this.line === undefined) return this.wantsShared(pausable);
+    if (!this.isShared || this.shared === undefined) return this.wantsShared(pausable);
     if (replies.idle) return this.sharesAnyFor(pausable);
     // Behind what it asked before a read may wait, since it would have to anyway; a write may not keep reads waiting.
     if (pausable && !this.onPausable) return false;
     const { queue } = replies;
-    if (queue.pushed - queue.popped < this.hold.window(this.line.allowance)) return true;
+    if (queue.pushed - queue.popped < this.hold.window(this.shared.allowance)) return true;
     if (this.counters !== undefined) this.counters.windowStalls++;
     return false;
   }
@@ -224,14 +224,14 @@ export class Placement {
   /** The same of one that is owed nothing: it may go from one connection to another. */
   private sharesAnyFor(pausable: boolean): boolean {
     if (this.switchboard === undefined) return this.onPausable === pausable || this.wantsShared(pausable);
-    const line = this.switchboard(pausable);
-    if (line === undefined) return this.wantsShared(pausable);
-    if (!this.hold.fits(line.allowance)) {
-      this.outgrownAllowance = line.allowance;
+    const shared = this.switchboard(pausable);
+    if (shared === undefined) return this.wantsShared(pausable);
+    if (!this.hold.fits(shared.allowance)) {
+      this.outgrownAllowance = shared.allowance;
       return this.getsOwn('large-reply');
     }
     this.onPausable = pausable;
-    if (line !== this.line) this.switchTo(line, pausable);
+    if (shared !== this.shared) this.switchTo(shared, pausable);
     return true;
   }
 
