@@ -1,12 +1,12 @@
-// How long bytes stay in this process: from the read that brought them until what came of them was handed to the other
-// side's socket, or answered. One read in EVERY is timed, so that it costs the others a count.
-// Owns one measurement at a time. What a command waits for elsewhere (a reply that has to come first, a connection)
-// is not in it, nor what the kernel holds.
+// How long bytes stay in this process: from the read that brought them until the result is handed to the other side's
+// socket, or answered. One read in EVERY is timed; the others only count up.
+// One measurement runs at a time. Not included: waiting for something else (an earlier reply, a connection), and time in
+// the kernel.
 //
 //   read() ─▶ by a link ─┬─▶ sent(): measured
 //                        └─▶ pass(): to the shared connection, or from it to a client ─▶ sent()
 //
-// Invariant: a measurement that leads to nothing (its link has closed) gives way to the next one after GIVEN_UP_MS.
+// Invariant: a measurement that never ends (its link has closed) is dropped after GIVEN_UP_MS.
 
 /** A prime, so that it falls into step neither with turns nor with commands and replies that come in pairs. */
 const EVERY = 61;

@@ -1,7 +1,7 @@
-// Lets clients that send much wait for those that send little. What full reads bring is worked off for a few milliseconds in
-// each turn of the event loop; a client whose read filled the buffer is read on in a later turn, behind those that had such
-// a read before it. Without it a turn lasts as long as all that all of them have sent.
-// Owns the queue; it is as long as there are clients, since each waits once and is not read meanwhile.
+// Fairness between clients that send much and clients that send little. Full reads are processed for a few milliseconds in
+// each turn of the event loop. A client whose read filled the buffer is read again in a later turn, after those that queued
+// before it. Without this, a turn lasts as long as the data of all such clients together.
+// Owns the queue. A client queues once and is not read meanwhile, so the queue is no longer than there are clients.
 
 /** For so long full reads are worked off in one turn. */
 const TURN_MS = 5;

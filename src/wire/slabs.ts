@@ -1,11 +1,11 @@
-// Memory that is lent: what waits to be sent lies in slabs, which return to this pool once the kernel has taken it. So no
-// memory is allocated per read or per write in a steady state, at any size of values.
+// Memory for bytes that wait to be sent. A batch takes a slab; the slab returns to this pool once the kernel has taken its
+// bytes. So in a steady state no memory is allocated per read or write, whatever the size of values.
 //
 //   take() ─▶ a batch fills it ─▶ sending() for each write from it ─▶ sent() ─▶ give(): back to the pool
 //
-// Owns the slabs that nobody uses, and the sums. Never looks into bytes.
-// Invariants: a slab is with one batch or in the pool; it returns when its batch has left it and the kernel has taken each
-// write from it. One that a failed socket had is left to the garbage collector: its memory may still be referred to.
+// Owns the unused slabs, and the sums. Never looks into bytes.
+// Invariants: a slab belongs to one batch or to the pool; it returns when its batch has left it and the kernel has taken
+// each write from it. A failed socket's slab is left to the garbage collector, since libuv may still refer to its memory.
 import { invariant } from '../core/resp/invariant.js';
 
 /** How much a socket reads at once at most. */

@@ -1,7 +1,7 @@
-// The end of a turn of the event loop: what all sockets brought in it was looked at, and what that leads to is sent, one
-// write after the other. Written as soon as it is known, each write would wake a peer that had just gone to sleep: the
-// same system call then costs twice as much (measured with 50 clients that wait for each reply).
-// Owns the list of those who have something to send; each is in it once, so it is as long as there are sockets.
+// The end of a turn of the event loop. Spillway first processes what all sockets brought in the turn, then sends the
+// results, one write after the other. Sent at once, each write would wake a peer that had just gone to sleep, and the same
+// system call would cost twice as much (measured with 50 clients that wait for each reply).
+// Owns the list of links and connections that have something to send. Each is in it once.
 
 export interface TurnEnder {
   /** Sends what is there to send. May be called with nothing there. */

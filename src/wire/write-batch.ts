@@ -1,10 +1,10 @@
-// Gathers what one turn writes to a socket and sends it in one system call. Owns its slab; never reorders or drops bytes.
+// Gathers what one turn writes to a socket and sends it in one system call. Owns its slab. Never reorders or drops bytes.
 //
-//   write() ─▶ slab ─▶ flush() ─┬─ nothing waits: straight to the kernel, past the stream, which costs as much again
-//                               └─ else behind what waits (cork, write, uncork)
+//   write() ─▶ slab ─▶ flush() ─┬─ nothing waits: straight to the kernel, bypassing the stream, which would double the cost
+//                               └─ otherwise behind what waits (cork, write, uncork)
 //
-// Invariants: bytes are copied before write() returns, and sent in the order of write(); `filled - sentUpTo` bytes wait in
-// the slab for flush(); what stands before `sentUpTo` is never written again while the socket may still have it.
+// Invariants: bytes are copied before write() returns, and sent in the order of write(); `filled - sentUpTo` bytes in the
+// slab wait for flush(); what stands before `sentUpTo` is not overwritten while the socket may still use it.
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import type { ByteSink } from '../core/session/byte-sink.js';

@@ -1,6 +1,7 @@
-// Who is not read while whoever is to take its bytes is slow: the client for its upstream and for what it does not read
-// itself, its own upstream for the client, and a shared one for as long as the others can bear (lag-brake.ts).
-// Owns nothing but the sum of what waits for clients that share, of which it takes part; sees no bytes.
+// Stops reading a side while the other side is slow. A client is not read while its upstream is slow, or while it does not
+// read its own replies. An own upstream connection is not read while its client is slow; a shared one only for as long as
+// the other clients can bear (lag-brake.ts). Sees no bytes. Owns nothing; it keeps its client's share of the process's sum
+// of unread replies up to date (unread-replies.ts).
 import type { Session } from '../../core/session/session.js';
 import { HIGH_WATER_BYTES } from '../node/socket-reads.js';
 import type { ClientUpstream } from '../upstream/client-upstream.js';

@@ -1,7 +1,7 @@
-// One client's socket: how it is read, in turn where it sends much; what waits for it; and how it is ended. Decides
-// nothing: the link says when to read, to pause and to end. Never looks into bytes.
-// Owns the socket, its batch and its timers. Invariants: while it awaits its turn it is not read; once destroyed it is
-// silent, but for `close`.
+// One client's socket: reads it (in turns where it sends much), holds what waits for it, and ends it. Decides nothing: the
+// link says when to read, pause and end. Never looks into bytes.
+// Owns the socket, its batch and its timers. Invariants: a socket that waits for its turn is not read; a destroyed one
+// reports nothing but `close`.
 import type { Socket } from 'node:net';
 import { type AddedLatency, Way } from '../added-latency.js';
 import type { BulkTurns } from '../bulk-turns.js';

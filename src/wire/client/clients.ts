@@ -1,5 +1,5 @@
-// The clients of this process: links each to its upstream, drains on close. Owns the set of links and the counters over
-// them. Never looks into bytes.
+// The clients of this process. Gives each a link to its upstream, and drains them on close. Owns the set of links and the
+// counters over all of them. Never looks into bytes.
 import type { Socket } from 'node:net';
 import type { SessionContext } from '../../core/session/session-context.js';
 import { AddedLatency, type Way } from '../added-latency.js';

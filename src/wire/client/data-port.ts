@@ -1,6 +1,7 @@
-// The listening socket of the data port, by TCP or a unix socket: opened once, and closed and opened again at the same
-// address while the server refuses connections. Invariants: it ends as the last call wanted it, open or shut, whatever
-// came between; of unix sockets only one that nobody listens at is removed.
+// The listening socket of the data port, TCP or unix. While the server refuses connections the port is closed; then it is
+// opened again at the same address.
+// Invariants: open(), shut() and reopen() may overlap, and the last call wins; a unix socket is removed only if nobody
+// listens at it.
 import { once } from 'node:events';
 import { lstat, unlink } from 'node:fs/promises';
 import net, { type AddressInfo, type Socket } from 'node:net';

@@ -1,10 +1,10 @@
-// What an accepted connection passes before it is a client: the PROXY header, where its source is to send one, then the
-// TLS handshake, where clients use TLS. Owns the connections that are on their way in.
-// Invariants: each is admitted or turned away, once, within the time limit; nothing of what it sent is lost or read
-// twice; a bad one harms only itself. TLS is Node's own server, which verifies clients' certificates, but does not
-// listen: it is handed connections.
+// What an accepted connection passes before it counts as a client's: the PROXY header, if its source must send one, then
+// the TLS handshake, if clients use TLS. Owns the connections that are on their way in.
+// Invariants: each connection is admitted or turned away, once, within the time limit; no byte of it is lost or read twice;
+// a bad connection harms only itself. TLS is Node's own server, which verifies clients' certificates. It does not listen;
+// it is handed connections.
 //
-//   accepted ─▶ header ─▶ handshake ─▶ admitted      a step that is not wanted is passed over at once
+//   accepted ─▶ header ─▶ handshake ─▶ admitted      a step that is not configured is skipped
 //                  └──────────┴──────▶ turned away   malformed, refused, too slow, or gone
 import type { Socket } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';

@@ -1,4 +1,4 @@
-// What all links of a process have in common, what they tell, and what is told of one.
+// What all links of a process share: their options, the events they report, and their counters.
 import type { ConsoleQuestion } from '../../core/session/state/console-question.js';
 import type { AddedLatency } from '../added-latency.js';
 import type { BulkTurns } from '../bulk-turns.js';

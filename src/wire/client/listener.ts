@@ -1,5 +1,5 @@
-// The data port: hands accepted clients on, up to a limit, and refuses connections while the server does.
-// Owns the port and what is known of the server's health; whom clients are handed to is somebody else's. Never looks into bytes.
+// Accepts clients on the data port up to a limit, hands them on, and closes the port while the server refuses connections.
+// Owns the port and the server's health. Who serves the clients is the caller's matter. Never looks into bytes.
 import type { Socket } from 'node:net';
 import { errorReply } from '../../core/resp/client-errors.js';
 import { UpstreamHealth } from '../upstream/upstream-health.js';

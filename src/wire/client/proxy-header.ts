@@ -1,6 +1,6 @@
-// The header of the PROXY protocol, version 2 (haproxy.org, proxy-protocol.txt, 2.2): what a load balancer sends before
-// the client's own bytes, to tell who that is. Bytes in, an address out; no socket.
-// Invariant: takes not one byte behind the header; holds at most HEADER_BYTES of it, whatever length it declares.
+// The header of the PROXY protocol, version 2 (haproxy.org, proxy-protocol.txt, 2.2): a load balancer sends it ahead of the
+// client's bytes to say who the client is. Bytes in, an address out; no socket.
+// Invariant: takes no byte behind the header; holds at most HEADER_BYTES of it, whatever length it declares.
 //
 //   12 bytes signature │ version 2, command │ family, protocol │ length, 2 bytes │ addresses │ TLVs, skipped
 //                      └─ 0x20 LOCAL, 0x21 PROXY              └─ counts what is behind it

@@ -1,4 +1,4 @@
-// Where clients come from: their addresses as text, and lists of networks by which some of them are told from others.
+// Where clients come from: their addresses as text, and lists of networks to match them against.
 import { BlockList, isIPv4, type Socket } from 'node:net';
 
 /** In a list: whoever comes by a unix socket. */

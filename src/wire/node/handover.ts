@@ -1,6 +1,5 @@
-// An accepted socket made ready to be given to another process: the server that accepted it must know of it no longer,
-// since Node would then keep books on it in both processes.
-// Touches Node internals, as socket-reads does.
+// Detaches an accepted socket from the server that accepted it, so that it can be sent to another process. Otherwise Node
+// would keep track of it in both processes. Touches Node internals, as socket-reads does.
 import net from 'node:net';
 
 /** The same connection, not read, in a socket that belongs to nobody. `accepted` is of no use from now on. */

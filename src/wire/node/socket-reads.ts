@@ -1,7 +1,7 @@
-// How sockets are read: all into one buffer, since Node's streams take 64 KiB anew for each read, however little comes. It is
-// large enough for most values as a whole: a value in one read is a command that need not be cut.
-// Owns this buffer. Nothing is read while what was read before is being looked at, so one will do.
-// Invariant: bytes are handed out only until the callback returns.
+// How sockets are read: all into one buffer, because Node's streams allocate 64 KiB for each read, however little arrives.
+// The buffer holds most values whole, and a command that arrives in one read need not be cut.
+// Owns this buffer. One is enough: nothing is read while the previous read is being processed.
+// Invariant: bytes are lent only until the callback returns.
 import net from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { READ_BYTES, slabs } from '../slabs.js';

@@ -1,6 +1,6 @@
-// How many bytes the replies owed to one client on a shared connection may come to, as far as can be told. A server that
-// ends such a connection while it owes replies may have found them too many (client-output-buffer-limit,
-// maxmemory-clients): so it shrinks with that, and grows again with the time that passes without.
+// How many bytes of pending replies one client may have on a shared connection, as far as Spillway can estimate them. When
+// the server closes such a connection while it owes replies, their size may be why (client-output-buffer-limit,
+// maxmemory-clients). So the allowance shrinks then, and grows again with time.
 // Invariant: LEAST_BYTES <= bytes <= MOST_BYTES.
 
 const MOST_BYTES = 256 * 1024;

@@ -1,5 +1,5 @@
-// The clients that wait for a shared connection of one set. Owns the list of them. Invariant: each is told once what
-// becomes of it, or withdraws; told, it is in the list no more, so it may apply again at once.
+// The clients that wait for a shared connection of one set. Owns their list. Invariant: each is answered once, or withdraws.
+// An answered client is off the list, so it may apply again at once.
 
 /** Waits for a shared connection. */
 export interface Applicant {

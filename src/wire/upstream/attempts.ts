@@ -1,7 +1,7 @@
-// Attempts to get one thing from the server, each by a connection of its own. One that brings nothing in its time gets
-// company: the server may have gone from the other end of it, and TCP would wait for longer before it tried again.
-// Owns the list of those that are under way. Invariants: there are `most` at a time, the oldest gives way; what has left
-// the list is closed, or was taken out by whoever uses it.
+// Attempts to get one answer from the server, each on a connection of its own. When an attempt brings nothing in its time,
+// another one starts beside it: a server that vanished without closing is noticed by TCP only much later.
+// Owns the list of running attempts. Invariants: at most `most` run at a time, and the oldest gives way; an attempt that has
+// left the list is closed, or was taken out by its user.
 
 /** An attempt that has brought nothing by then gets company. */
 const ATTEMPT_MS = 1000;

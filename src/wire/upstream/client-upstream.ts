@@ -1,7 +1,7 @@
-// Where one client's commands go: a connection of its own, for good (session pooling); or what its session wants (command
-// pooling), its seat on shared connections or for a while one of its own, which is parked when it is not needed and ended
-// when that lasts.
-// Owns the own connection and the seat. Invariant: only a session that is owed nothing changes its upstream.
+// Where one client's commands go. With session pooling: an own connection, for good. With command pooling: what its session
+// wants, which is its seat on shared connections or, for a while, an own one. An own connection that is not needed is parked,
+// and after a while closed.
+// Owns the own connection and the seat. Invariant: a session changes its upstream only when no reply is due to it.
 import { ownGreeting } from '../../core/session/pooling/identity.js';
 import { Place } from '../../core/session/pooling/placement.js';
 import { type AddedLatency, Way } from '../added-latency.js';

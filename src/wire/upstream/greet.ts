@@ -1,7 +1,7 @@
-// Says a greeting on a fresh upstream connection and hears its answers, before anything else is said on it.
-// A server that takes no more connections says so unasked, in the place of the first answer, and ends it: so a connection
-// counts as taken once something was answered that no such server says. What is asked for that is HELLO, which every user
-// may send (server.c, CMD_NO_AUTH): no refusal of it is logged as a denied command.
+// Sends a greeting on a fresh upstream connection and reads the answers before anything else goes up.
+// A full server sends its error unasked, where the first answer would stand, and closes. So a connection counts as made once
+// the server has answered something that a full server never answers. That is HELLO, which every user may send (server.c,
+// CMD_NO_AUTH): a refused HELLO is not logged as a denied command.
 import { MINUS } from '../../core/resp/bytes.js';
 import { errorReply } from '../../core/resp/client-errors.js';
 import { encodeCommand } from '../../core/resp/encode.js';

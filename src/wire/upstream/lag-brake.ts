@@ -1,8 +1,8 @@
-// Clients that take their replies more slowly than they come on a shared connection hold up the reading of that
-// connection, so that what is large arrives whole and does not wait in memory. While others wait behind them they may do
-// so for a share of each second only, all of them together: so what slow readers cost the others does not depend on how
-// many they are. One that nobody waits behind may brake for as long as it likes.
-// Owns a timer while it brakes at the others' cost. Invariant: 0 <= left <= BRAKE_MS.
+// A client that reads its replies more slowly than a shared connection brings them may stop the reading of that connection,
+// so that a large reply arrives whole and does not wait in memory. While other clients wait behind it, this is limited to a
+// share of each second, for all slow readers together: what they cost the others does not grow with their number. A slow
+// reader that nobody waits behind may stop the reading for as long as it likes.
+// Owns a timer while others wait. Invariant: 0 <= left <= BRAKE_MS.
 
 /** Of each second. */
 const BRAKE_MS = 100;

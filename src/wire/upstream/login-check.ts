@@ -1,12 +1,12 @@
-// What a connection with a given login would be now: asked of the server by a fresh connection, one at a time for each
-// login, which vouches for all that were waiting when it was begun. So a thousand clients that come at once cost a few.
-// One that brings no answer gets company (attempts.ts). Owns these connections, which carry no command of a client.
-// Decides nothing: the server does.
+// Finds out what rights a connection with a given login gets now, by asking on a fresh one (a check). One check runs at a
+// time for each login. It vouches for every client that was waiting when it began, so a thousand clients that arrive at
+// once cost a few checks. A check without an answer gets a second one beside it (attempts.ts).
+// Owns these connections, which carry no client's command. The decision is the server's.
 //
-//   ask() ─▶ waiting ── a connection begins ─▶ its applicants ── greeted ─▶ vouched(open)   refused ─▶ notVouched(error)
+//   ask() ─▶ waiting ── a check begins ─▶ its applicants ── greeted ─▶ vouched(open)   refused ─▶ notVouched(error)
 //
-// Invariants: an applicant is answered, once, by a connection that was begun after it asked; or it withdraws. A login
-// has attempts under way only while an applicant waits for them.
+// Invariants: an applicant withdraws, or is answered once, by a check that began after it asked; a login has checks only
+// while an applicant waits for them.
 import { createHash } from 'node:crypto';
 import { type Credential, NOBODY, sharedGreeting } from '../../core/session/pooling/identity.js';
 import { resetSocket } from '../node/socket-reads.js';

@@ -1,11 +1,11 @@
-// A connection to the server that is one client's own: for good (session pooling), or for as long as the client needs one
-// (command pooling). Greeted as that client first, where it has said who it is.
-// Owns its socket, batch and timers. Invariants: no command goes up before the greeting was answered; once ended it says
-// nothing more to its client; it is never lent to another one.
+// One client's own connection to the server: for good (session pooling), or while the client needs one (command pooling).
+// It is first greeted as that client, if the client has said who it is.
+// Owns its socket, batch and timers. Invariants: no command goes up before the greeting is answered; an ended connection
+// sends its client nothing more; it is never lent to another client.
 //
 //   begun ── greeted ─▶ in use ─┬─ park(): not needed now ──── for PARKED_MS ─▶ parkingOver()
 //                          ▲────┤   take()
-//                               └─ rest(): nothing is on it ── for PARKED_MS ─▶ restOver()
+//                               └─ rest(): nothing is due ──── for PARKED_MS ─▶ restOver()
 import type { Greeting } from '../../core/session/pooling/identity.js';
 import { WriteBatch } from '../write-batch.js';
 import { greet } from './greet.js';

@@ -1,12 +1,12 @@
-// The connections of one identity for one kind of commands: those that the server may put off (writes), or the rest, so
-// that nobody's read waits behind another's write while the server is paused. Made when first asked for, made again with
-// back-off when lost. Owns them, the attempts to make them, and who waits for them.
+// The shared connections of one identity for one kind of commands: those that the server may delay (writes), or all others,
+// so that a read never waits behind another client's write while the server is paused. Made when first needed, and made
+// again with back-off when lost. Owns the connections, the attempts to make them, and the clients that wait for them.
 //
-// One that owes replies and on which the server has said nothing for upstream.responseTimeout takes no further commands:
-// they go up a fresh one, where silence-watch.ts asks the server whether it is there.
+// A connection that owes replies and has brought nothing for upstream.responseTimeout gets no further commands. They go up a
+// fresh one, where silence-watch.ts asks the server whether it is alive.
 //
-//   silent for `ticks` ─▶ overdue ─┬─ the server says something here ─▶ open again
-//                                  └─ it answers twice on another one ─▶ given up: what is owed gets an error
+//   silent for `ticks` ─▶ overdue ─┬─ the server sends something here ─▶ open again
+//                                  └─ it answers twice on another one ─▶ given up: pending replies become an error
 import { BackOff } from '../../core/back-off.js';
 import type { Identity } from '../../core/session/pooling/identity.js';
 import type { AddedLatency } from '../added-latency.js';

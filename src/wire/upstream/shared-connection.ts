@@ -1,7 +1,7 @@
-// An upstream connection that clients of one identity share: gathers what all of them send in a turn of the event
-// loop into one write, and hands each its replies. Owns its socket, batch and lane; knows its members only to tell
-// them of the drain and the end. Knows how long the server has been silent, and what of it; judges nothing by that.
-// Invariant: nothing is sent before the greeting was answered.
+// An upstream connection that clients of one identity share. Gathers what all of them send in a turn of the event loop into
+// one write, and gives each its replies. Owns its socket, batch and lane. Knows its members only to report the drain and the
+// end. Knows how long the server has been silent and which replies are due, but does not judge by that.
+// Invariant: nothing is sent before the greeting is answered.
 
 import { MINUS } from '../../core/resp/bytes.js';
 import { errorReply } from '../../core/resp/client-errors.js';

@@ -1,5 +1,5 @@
-// A question that Spillway puts to the server itself on a connection that clients share: takes the one reply that is its
-// own among theirs, and hands out how it begins. Owns nothing.
+// A question of Spillway's own on a shared connection. Takes its one reply from among the clients' replies and hands out how
+// it begins. Owns nothing.
 import { MINUS } from '../../core/resp/bytes.js';
 import type { ReplyScanner } from '../../core/resp/reply-scanner.js';
 import type { ReplyOwner } from '../../core/session/reply/reply-owner.js';

@@ -1,9 +1,9 @@
-// How many connections that clients share a process may have, by the files that it may open. Each client takes two: its
-// own, and one to the server in its place. So a shared one is made only while all clients that are there could still have
-// one of their own, and no more than a share of all: clients that come must find room, too. Without room for a shared
-// connection a client keeps one of its own.
-// Owns the count of the shared ones. Invariant: two for each client and the shared ones are `connections` at most, as long
-// as no more than `mostClients` come.
+// How many shared connections a process may have, given how many files it may open. Each client takes two connections: its
+// own, and one to the server. A shared connection is made only if afterwards every client that is there could still have an
+// own one, and only up to a share of all connections, so that new clients find room. Without room for a shared connection a
+// client keeps an own one.
+// Owns the count of shared connections. Invariant: two for each client, plus the shared ones, are at most `connections`, as
+// long as no more than `mostClients` come.
 
 /** A client's own, and one to the server. */
 export const CONNECTIONS_PER_CLIENT = 2;

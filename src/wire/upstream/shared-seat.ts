@@ -1,15 +1,15 @@
-// One client's place on the connections that clients share (command pooling): on one for what the server may put off and
-// one for the rest, or on one for both where another cannot be had. Gets it there, keeps its rights exact, and hands it
+// One client's membership of shared connections (command pooling): one for commands that the server may delay and one for
+// the rest, or the same one for both where another cannot be had. Gets the client there, keeps its rights exact, and hands it
 // its replies. Knows its session and its link; owns no connection.
 //
-// A client may share while some connection vouches for it: one of its own has told that it may run commands, or a shared
-// one that it is a member of has stood ever since. Else a fresh one is asked (login-check.ts): so its rights are never
-// older than that, and end with the connection that it would have had.
+// A client may share while a connection vouches for it: its own one has shown that it may run commands, or it has been a
+// member of a standing shared connection ever since. Otherwise a fresh connection is asked (login-check.ts). So a client has
+// the rights of a connection made when it came, and loses them when that connection would have ended.
 //
 //   comes ─▶ vouched for ─▶ applies ─▶ member ─┬─ another identity, or it has left ─▶ none
 //                ▲─────────────────────────────┴─ the connection is lost
 //
-// Invariant: it is a member of the connections that it names, and of no others.
+// Invariant: it is a member of the connections that its fields name, and of no others.
 import type { Identity } from '../../core/session/pooling/identity.js';
 import { Place } from '../../core/session/pooling/placement.js';
 import type { Session } from '../../core/session/session.js';

@@ -1,7 +1,7 @@
-// Whether a shared connection on which the server is silent is dead. The server may be slow, paused, or gone from the
-// other end of it: so it is asked a question of the same kind on another connection of the set. When it answers there
-// ANSWERS_NEEDED times, half of the time that is too long apart, and is still silent here, this one is dead.
-// Owns what is known of each silent connection; asks and judges, ends nothing.
+// Decides whether a silent shared connection is dead. The server may be slow, paused, or gone without an end. So Spillway
+// asks it a question of the same kind on another connection of the set. When the server has answered there ANSWERS_NEEDED
+// times, half of the allowed silence apart, and this connection is still silent, it is dead.
+// Owns what is known of each silent connection. Asks and judges; ends nothing.
 import { encodeCommand } from '../../core/resp/encode.js';
 import type { SharedConnection } from './shared-connection.js';
 

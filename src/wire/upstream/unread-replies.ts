@@ -1,6 +1,6 @@
-// What waits in memory for the clients that share connections and read slowly, all of them together: their replies came
-// behind and before those of others, so they could not stay with the server. Owns the sum. Invariant: it is that of what
-// each one was last said to have.
+// Bytes in memory for clients that share connections and read slowly, for all of them together. Their replies come mixed
+// with those of other clients, so they could not be left with the server. Owns the sum.
+// Invariant: the sum is that of the figures that each client last set.
 
 /** Of all clients of a process. */
 const MOST_BYTES = 128 * 1024 * 1024;

@@ -1,14 +1,14 @@
-// Whether the server takes connections. Asked when it has ended one unasked, or one could not be made. Whoever loses a
-// connection is told only afterwards: by then the data port refuses connections where the server does, and a client that
-// connects again at once does not send what would be lost.
-// Owns at most one connection for questions, one for looking, and two timers; all that is asked in one turn of the event
-// loop is one question. With workers the refusal is on its way to the data port, not there yet.
-// By plain TCP or unix socket, also where clients' connections use TLS.
+// Whether the server takes connections. Asked after the server has closed a connection unexpectedly, and after one could not
+// be made. Only then does Spillway close the client's connection: by then the data port is closed if the server refuses, so a
+// client that reconnects at once meets a closed port, not a proxy that loses its commands. With workers the refusal is only
+// on its way to the data port.
+// Owns at most one connection that asks, one that probes, and two timers. All questions of one turn of the event loop share
+// one connection. It uses plain TCP or a unix socket, even where clients' connections use TLS.
 //
-//   accepts ── a connection is refused ─▶ refuses: looks every LOOK_EVERY_MS ── one is made ─▶ accepts
-//      └── one fails for another reason ─▶ asked: `trouble` says why none can be made, and is asked again each second
+//   accepts ── a connection is refused ─▶ refuses: probes every LOOK_EVERY_MS ── one is made ─▶ accepts
+//      └── one fails for another reason ─▶ asked: `trouble` says why, and it is asked again each second
 //
-// Only a refusal says that nobody listens there. Timeouts and lost routes say nothing of the server.
+// Only a refusal shows that nobody listens. A timeout or a lost route says nothing about the server.
 import net from 'node:net';
 import { encodeCommand } from '../../core/resp/encode.js';
 import { asOne, type Endpoint, target } from './upstream-socket.js';

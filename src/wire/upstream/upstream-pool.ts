@@ -1,7 +1,7 @@
-// The upstream connections that clients share, by what their clients have in common (user, database, protocol): a few
-// for each, some for what the server may put off and some for the rest (shared-connection-set.ts), closed when nobody has shared them
-// for a while. Owns them and the clock that they go by. Never looks into bytes, never lends a connection to a client of
-// another key.
+// All shared upstream connections, by what their clients have in common (user, database, protocol): a few for each
+// identity, some for commands that the server may delay and some for the rest (shared-connection-set.ts). Closes them when
+// nobody has used them for a while. Owns the sets and their clock. Never looks into bytes; never lends a connection to a
+// client of another identity.
 import type { Identity } from '../../core/session/pooling/identity.js';
 import type { Applicant } from './applicants.js';
 import { LoginCheck, loginKey } from './login-check.js';

@@ -1,10 +1,10 @@
-// A connection to the server: by TCP, TLS or a unix socket. Owns how it is made, how it is read, and when it counts as
-// made; a name is resolved again for each, and its addresses are tried in turn.
+// A connection to the server, by TCP, TLS or a unix socket. Owns how it is made, how it is read, and when it counts as made.
+// A name is resolved anew for each connection, and its addresses are tried in turn.
 //
-// By TCP and unix socket it hands out what the server said last even when a write fails first. A server that refuses a
-// request closes while more of it is still being sent. The next write then fails, and Node destroys a socket on a failed
-// write together with all that the kernel holds unread: the server's reason with it. This touches a Node internal (the
-// descriptor of a socket); without it, and with TLS, these last words are lost.
+// By TCP and unix socket the server's last words are kept even when a write fails first. A server that refuses a request
+// closes while more of it is still being sent. The next write fails, and Node then destroys the socket with everything that
+// the kernel holds unread: the server's reason. Reading that first needs a Node internal (the socket's descriptor). Without
+// it, and with TLS, the last words are lost.
 import { readSync } from 'node:fs';
 import net from 'node:net';
 import tls from 'node:tls';
