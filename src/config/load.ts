@@ -3,6 +3,7 @@
 // Invariant: flags > environment > file > defaults; no secret ever reaches an error or a warning.
 import { type WithFiles, withFiles, withFilesNow } from '../files/with-files.js';
 import { formatListenAddress, isLoopback } from './address.js';
+import { bandMistakes } from './band-mistakes.js';
 import { checkConfig } from './check.js';
 import { compileConfig } from './compile.js';
 import type { EffectiveConfig } from './effective.js';
@@ -70,7 +71,12 @@ function* load({ file: given, content, env, flags }: ConfigSources): WithFiles<L
     config,
     file,
     text,
-    warnings: [...unknownVariables(env), ...aboutRules(config, file), ...aboutAlerts(config)],
+    warnings: [
+      ...unknownVariables(env),
+      ...aboutRules(config, file),
+      ...bandMistakes(config.memory.bands),
+      ...aboutAlerts(config),
+    ],
   };
 }
 

@@ -131,7 +131,7 @@ const upstream = strict({
 
 const band = z
   .union([z.literal('never'), z.tuple([percent(), percent()])], {
-    error: (issue) => expected(issue, '"never", or a pair of percentages such as ["80%", "90%"]'),
+    error: (issue) => expected(issue, '"never", or a pair of percentages such as ["80%", "88%"]'),
   })
   .check((context) => {
     if (typeof context.value === 'string') return;
@@ -142,11 +142,11 @@ const band = z
   });
 
 const shed = strict({
-  low: band.default(['80%', '90%']).describe('The band of rules with priority low.'),
+  low: band.default(['80%', '88%']).describe('The band of rules with priority low.'),
   normal: band
-    .default(['90%', '97%'])
+    .default(['88%', '94%'])
     .describe('The band of rules with priority normal, and of keys without a rule.'),
-  high: band.default(['95%', '99%']).describe('The band of rules with priority high.'),
+  high: band.default(['94%', '98%']).describe('The band of rules with priority high.'),
   critical: band.default('never').describe('The band of rules with priority critical.'),
 });
 
@@ -180,7 +180,8 @@ const memory = strict({
     .prefault({})
     .describe(
       'A band [start, full] for each priority, as shares of the limit. Below start Spillway refuses nothing, at full every ' +
-        'growing write, in between writes to a rising share of the keys. "never": no refusals.',
+        'growing write, in between writes to a rising share of the keys. "never": no refusals. Let each band begin where ' +
+        'the one below it ends: otherwise a priority is refused while a lower one still fills memory.',
     ),
 }).check((context) => {
   const pollInterval = quietly(context.value.pollInterval, parseDuration);

@@ -56,7 +56,7 @@ t.test('explain from the config alone', async (t) => {
   t.match(plain.stdout, /^SET cache:1 value EX 9999$/m);
   t.match(plain.stdout, /rule +cache, number 2: cache:\* matches\n +no match +sessions \(session:\*\)/);
   t.match(plain.stdout, /TTL +Its TTL is longer than the rule's maxTtl/);
-  t.match(plain.stdout, /from 80%, this key above 8\d(\.\d)?%, all from 90%/);
+  t.match(plain.stdout, /from 80%, this key above 8\d(\.\d)?%, all from 88%/);
   t.match(plain.stdout, /sent as +SET cache:1 value EX 7200\n/);
   t.match(plain.stdout, /now +unknown/);
   t.match(JSON.parse(json.stdout), {

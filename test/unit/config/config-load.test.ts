@@ -75,7 +75,7 @@ t.test('compiled: numbers and bytes, frozen through and through', async (t) => {
   t.match(b, { slot: 2, ttlMs: 0, maxTtlMs: 0, jitter: 0, durable: true, priority: Priority.CRITICAL });
   t.match(b, { observe: true, applyToAll: false });
   t.same(b.globs.map(String), ['b:*', 'c:*']);
-  t.same(config.memory.bands, [[0.8, 0.9], [0.9, 0.97], null, [0.99, 1]]);
+  t.same(config.memory.bands, [[0.8, 0.88], [0.88, 0.94], null, [0.99, 1]]);
   t.match(config.memory, {
     limitBytes: 67_108_864,
     hysteresis: 0.02,

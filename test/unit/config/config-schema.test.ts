@@ -42,7 +42,7 @@ t.test('the defaults', async (t) => {
       onStale: 'admit',
       hysteresis: '2%',
       shedWhen: 'auto',
-      shed: { low: ['80%', '90%'], normal: ['90%', '97%'], high: ['95%', '99%'], critical: 'never' },
+      shed: { low: ['80%', '88%'], normal: ['88%', '94%'], high: ['94%', '98%'], critical: 'never' },
     },
     admin: { listen: '127.0.0.1:9380' },
     console: true,
