@@ -1,6 +1,6 @@
-// How many clients a process can serve at all, whatever limits.maxClients says: by the files that it may open and by its
-// memory, as both are when it starts. Beyond that a client would be cut without a word, or end the process for all.
-// Invariant: what is kept back (RESERVED_FILES, the bases) is enough for everything that is no client.
+// How many clients a process can serve, whatever limits.maxClients says: limited by the open files and the memory that it may
+// have when it starts. Beyond that a client would be closed without an error, or the whole process would end.
+// Invariant: what is kept back (RESERVED_FILES, the bases) is enough for everything that is not a client.
 import { readdirSync, readFileSync } from 'node:fs';
 import { getHeapStatistics } from 'node:v8';
 import type { EffectiveConfig } from '../config/effective.js';
@@ -11,8 +11,8 @@ const MIB = 1024 ** 2;
 /** For the monitor, probes, files that are read again, and connections that are refused: as Redis keeps back 32. */
 const RESERVED_FILES = 32;
 /**
- * Of the heap: what serves no client (half of it is V8's for objects that do not last), each rule's counters and index,
- * and one client (measured idle: 9 KiB, with TLS 12).
+ * Heap: everything but clients (half of it is V8's space for short-lived objects), a rule's counters and index, and a client
+ * (measured idle: 9 KiB, with TLS 12).
  */
 const HEAP = {
   base: 96 * MIB,
@@ -20,9 +20,9 @@ const HEAP = {
   perClient: 16 * 1024,
   perSecureClient: 24 * 1024,
 } as const;
-/** Of all memory, the kernel's for sockets included (measured idle: 11 KiB without the kernel's, with TLS 40). */
+/** All memory, the kernel's for sockets included (measured idle, without the kernel's: 11 KiB, with TLS 40). */
 const MEMORY = { perProcess: 110 * MIB, perClient: 24 * 1024, perSecureClient: 96 * 1024 } as const;
-/** Whatever is left, so many are served. */
+/** A process serves at least this many. */
 const LEAST = 8;
 
 /** What the system lets this process have; undefined: not known, or no limit. */
@@ -30,17 +30,17 @@ export interface Room {
   readonly openFiles: number | undefined;
   readonly filesInUse: number;
   readonly heapBytes: number;
-  /** Of the container, for all processes in it. */
+  /** The container's limit, for all its processes. */
   readonly memoryBytes: number | undefined;
 }
 
 export interface Capacity {
   readonly clients: number;
-  /** What ends it. */
+  /** What runs out first. */
   readonly by: 'open files' | 'heap' | 'memory';
 }
 
-/** Of each process that serves clients; `adminConnections`: those that the admin server may have there. */
+/** The capacity of each process that serves clients. `adminConnections`: how many the admin server may have there. */
 export function capacityOf(
   { rules, workers, listenTls, upstream }: EffectiveConfig,
   room: Room,
@@ -63,17 +63,17 @@ export function capacityOf(
   return { by, clients: Math.max(LEAST, Math.floor(clients)) };
 }
 
-/** Connections of clients and to the server that the process may have. */
+/** How many connections, clients' and upstream ones, the process may have. */
 export function connectionsOf({ openFiles, filesInUse }: Room, adminConnections: number): number {
   return (openFiles ?? Number.POSITIVE_INFINITY) - filesInUse - RESERVED_FILES - adminConnections;
 }
 
-/** What is left of it where only `most` clients have room, since others share so many connections. */
+/** The capacity where shared connections leave room for only `most` clients. */
 export function loweredTo(capacity: Capacity, most: number): Capacity {
   return most < capacity.clients ? { clients: Math.max(LEAST, most), by: 'open files' } : capacity;
 }
 
-/** Of this process, now. */
+/** The limits of this process, now. */
 export function readRoom(): Room {
   const memory = process.constrainedMemory();
   return {
@@ -93,7 +93,7 @@ export function handoverRoom(
   return Math.max(LEAST, openFiles - filesInUse - RESERVED_FILES - kept);
 }
 
-/** How many connections the admin server may have at a time: few where there are few files. */
+/** How many connections the admin server may have at a time; fewer where few files may be open. */
 export function adminConnections({ openFiles = Number.POSITIVE_INFINITY }: Room): number {
   return Math.max(8, Math.min(64, Math.floor(openFiles / 16)));
 }

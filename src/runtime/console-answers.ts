@@ -1,5 +1,4 @@
-// The answers to clients' questions to Spillway, in one process: shared by those who ask the same, none later than
-// CONSOLE_LIMIT_MS.
+// The answers to PROXY questions in one process. Equal questions share an answer, and none comes later than CONSOLE_LIMIT_MS.
 import { errorReply } from '../core/resp/client-errors.js';
 import { type ConsoleQuestion, questionKey } from '../core/session/state/console-question.js';
 import { SharedAnswers } from '../surfaces/admin/shared-answers.js';

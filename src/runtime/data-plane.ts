@@ -1,5 +1,5 @@
 // What serves clients in one process: the sessions' context, the policy with its gate, the counters, the connections.
-// Holds no logic of its own beyond wiring. It decides by its gate, which somebody who knows of memory has to set.
+// Wiring only. It decides by its gate, which is set from outside by the part that knows the memory readings.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { EffectiveConfig } from '../config/effective.js';
@@ -35,19 +35,19 @@ export interface DataPlaneSnapshot extends Omit<ClientsSnapshot, 'pool'> {
   readonly stalls: number;
   readonly rawSessions: number;
   readonly followUpsUnsupported: boolean;
-  /** Keys for which no rule was found in bounded time. */
+  /** Keys that count as matched by no rule, because the search reached its bound. */
   readonly keysGivenUp: number;
-  /** The files of the clients' side; null: clients use no TLS. */
+  /** Certificate files for clients; null: clients use no TLS. */
   readonly tls: RenewalSnapshot | null;
-  /** Those of the server's side; null: it has no TLS. */
+  /** Certificate files for the server; null: it uses no TLS. */
   readonly upstreamTls: RenewalSnapshot | null;
   /** null: session pooling. */
   readonly pool: (NonNullable<ClientsSnapshot['pool']> & PoolingCounters) | null;
 }
 
-/** How often the time that statistics are stamped with is refreshed, milliseconds; its lateness is the event loop's. */
+/** The statistics' clock is refreshed this often. How late a refresh comes measures the event loop's delay. */
 const STAMP_INTERVAL_MS = 50;
-/** How long a reload waits for certificates: it is done without them. */
+/** A reload waits this long for certificates, then counts as done without them. */
 const RENEWAL_LIMIT_MS = 1000;
 /** Clients that cannot be served for the same reason are logged once in this time. */
 const FAILURE_LOG_MS = 1000;
@@ -57,12 +57,12 @@ export class DataPlane {
   readonly serverClock = new ServerClock(() => performance.now(), Date.now);
   readonly stats: TrafficStats;
   readonly clients: Clients;
-  /** What is known of commands without the server, and what that has said of itself. */
+  /** The commands known without the server, then what the server has said about itself. */
   private table: CommandTable;
   private server: ServerFacts | undefined;
   private readonly context: SessionContext;
   private readonly pooling = noPoolingYet();
-  /** By the rules of earlier configs. */
+  /** Counted under the rules of earlier configs. */
   private keysGivenUp = 0;
   private readonly stamping: NodeJS.Timeout;
   private readonly upstreamTls: UpstreamTls | undefined;
@@ -71,12 +71,12 @@ export class DataPlane {
   private turnedAwayLoggedAt = Number.NEGATIVE_INFINITY;
   private faultLoggedAt = Number.NEGATIVE_INFINITY;
 
-  /** `observe` gives what is told of the traffic instead of the statistics. */
+  /** `observe`: who observes the traffic in place of the statistics. */
   constructor(
     private config: EffectiveConfig,
     private readonly log: Logger,
     events: DataPlaneEvents,
-    /** Of clients and to the server, that this process may have. */
+    /** How many connections, clients' and upstream ones, this process may have. */
     connections: number,
     observe: (stats: TrafficStats) => TrafficObserver = (stats) => stats,
   ) {
@@ -144,7 +144,7 @@ export class DataPlane {
     });
   }
 
-  /** What the server says of itself: which commands it has, and which of them gives a TTL behind a write. */
+  /** What the server says about itself: its commands, and its version, which decides the form of follow-ups. */
   adoptServer(server: ServerFacts): void {
     this.server = server;
     this.context.table = this.table.overlaidBy(server.commands);
@@ -152,8 +152,8 @@ export class DataPlane {
   }
 
   /**
-   * Goes by another config from now on. What has been decided under the old one ends under it. Resolves when certificates
-   * are renewed, too, or when that takes long.
+   * Uses another config from now on. What was decided under the old one is completed under it. Resolves when certificates
+   * are renewed too, or after RENEWAL_LIMIT_MS.
    */
   async reload(config: EffectiveConfig): Promise<void> {
     const before = this.config;

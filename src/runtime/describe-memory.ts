@@ -1,4 +1,4 @@
-// What is known of memory, as the admin API shows it.
+// The memory figures as the admin API shows them.
 
 import type { Priority, PriorityName } from '../core/policy/rule.js';
 import { PRIORITY_NAMES } from '../core/policy/rule.js';

@@ -1,6 +1,5 @@
-// What explanations are made from: the rules and bands of a config, the commands of its server once that is known, and
-// in a running proxy the gate as it stands. Owns its own table: in several processes the first serves no client, and has
-// no other.
+// What `explain` works from: a config's rules and bands, the server's commands once they are known, and in a running proxy
+// the gate. It has a command table of its own, because the primary of a worker pool serves no client and has no other.
 
 import type { EffectiveConfig } from '../config/effective.js';
 import type { CommandTable } from '../core/commands/table.js';
@@ -18,7 +17,7 @@ export class Explainer {
   private table: CommandTable;
   private form = LIKELY_FORM;
 
-  /** `running`: undefined offline. */
+  /** `running`: the running proxy's state; undefined: explains a config file offline. */
   constructor(
     private config: EffectiveConfig,
     private readonly running?: { readonly gate: ShedGate; memory(): MemorySnapshot },

@@ -1,4 +1,4 @@
-// What all who show the proxy read: the page, metrics, the console, the history.
+// The figures of the running proxy, in one place: the page, the metrics, the console and the history read them here.
 import { describeConfig } from '../config/describe.js';
 import type { EffectiveConfig } from '../config/effective.js';
 import type { MemorySnapshot } from '../memory/snapshot.js';

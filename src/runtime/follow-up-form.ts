@@ -1,4 +1,4 @@
-// Which command gives a key of this server its TTL behind a write. Owns the version that decides.
+// Which command gives a key its TTL behind a write on this server. Owns the server version, which decides it.
 import { EXPIRE_BY_SCRIPT, EXPIRE_NX } from '../core/resp/encode.js';
 import type { FollowUpForm } from '../core/session/request/follow-ups.js';
 import type { ServerFacts } from '../memory/server-facts.js';
@@ -6,10 +6,10 @@ import type { ServerFacts } from '../memory/server-facts.js';
 /** PEXPIRE … NX came with this major version. */
 const NX_MAJOR = 7;
 
-/** For a server that has not told what it is. */
+/** For a server whose version is not known yet. */
 export const LIKELY_FORM: FollowUpForm = { followUps: true, followUp: EXPIRE_NX };
 
-/** A server that tells no version, or no commands, is taken to be a new one that has them. */
+/** A server that tells no version or no commands counts as a new one. */
 export function followUpFormOf({ version, commands }: ServerFacts): FollowUpForm {
   const has = (name: string): boolean =>
     commands.length === 0 || commands.some((command) => command.name === name);

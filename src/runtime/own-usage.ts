@@ -1,4 +1,4 @@
-// What this process takes of the machine.
+// What this process uses of the machine: CPU time, memory, open files, lost log lines.
 
 import type { LogLosses } from './log/log-output.js';
 
@@ -7,18 +7,18 @@ export interface Usage {
   readonly residentBytes: number;
   /** User and system time since the start. */
   readonly cpuSeconds: number;
-  /** Lines of its log that could not be written. */
+  /** Lost log lines. */
   readonly logLinesLost: number;
 }
 
-/** It is read from a file, which cannot be opened where there is no descriptor left: then the last figure. */
+/** Read from a file, which cannot be opened when no descriptor is left; then the last figure counts. */
 let lastResident = 0;
 
 function residentBytes(): number {
   try {
     lastResident = process.memoryUsage.rss();
   } catch {
-    // A report is due all the same.
+    // The report goes out all the same.
   }
   return lastResident;
 }

@@ -1,4 +1,4 @@
-// Words what happens to the whole proxy, for the log and for the events of the API.
+// The wording of events that concern the whole proxy, for the log and for the API's event list.
 import type { Logger } from 'pino';
 import type { EffectiveConfig } from '../config/effective.js';
 import { PRIORITY_NAMES } from '../core/policy/rule.js';

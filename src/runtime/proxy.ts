@@ -1,7 +1,6 @@
-// The assembled proxy: the data port, what serves its clients, the memory monitor and the admin server, each handed
-// what it needs, built in the constructor, started and stopped in order. Holds no logic of its own beyond wiring; it is long
-// since every part is named here once.
-// Invariants: nothing listens or connects before start(); when that rejects, and behind stop(), nothing of it is left.
+// The assembled proxy: data port, service, memory monitor and admin server. The constructor builds them and hands each what
+// it needs; start() and stop() go through them in order. Wiring only. The file is long because it names every part once.
+// Invariants: nothing listens or connects before start(); after a rejected start(), and after stop(), nothing is left.
 import { hostname } from 'node:os';
 import type { Logger } from 'pino';
 import { formatListenAddress } from '../config/address.js';
@@ -40,11 +39,11 @@ import { VERSION } from './version.js';
 import { WorkerPool } from './workers/worker-pool.js';
 
 export interface ProxyParts {
-  /** What is told of the traffic instead of the statistics, where one process does it all. */
+  /** Observes the traffic in place of the statistics; only with one process. */
   readonly observe?: (stats: TrafficStats) => TrafficObserver;
-  /** Where the config came from; without it there is no other to be had. */
+  /** Where the config came from; without it nothing can be reloaded. */
   readonly source?: ReloadSource;
-  /** Where `log` goes, if lines of it can be lost. */
+  /** Where `log` writes, if it may lose lines. */
   readonly logOutput?: LogLosses;
 }
 
@@ -69,7 +68,7 @@ export class SpillwayProxy {
   private readonly listener: Listener;
   private readonly figures: Figures;
   private readonly sampler: Sampler;
-  /** There since it listens. */
+  /** Known once it listens. */
   private data: DataAddress | undefined;
   private alerts: Alerts | undefined;
   private sweep: SweepJob | undefined;
@@ -84,7 +83,7 @@ export class SpillwayProxy {
   ) {
     const { eventLog } = this;
     this.says = new ProxyEvents(log, eventLog);
-    // What is wrong with its files is said by those that serve clients.
+    // The service reports what is wrong with the files.
     this.secure = upstreamTls(config, log.child({}, { level: 'silent' }));
     const events: ServiceEvents = {
       upstreamFailed: (error) => this.listener.upstreamFailed(error),
@@ -120,9 +119,8 @@ export class SpillwayProxy {
   }
 
   /**
-   * Resolves when it listens and the first memory reading was taken or failed. Rejects with the system's error when it cannot
-   * listen. An unreachable upstream is no error: clients are refused as a dead Redis would
-   * refuse them, until it is back.
+   * Resolves when it listens and the first memory reading was taken or has failed. Rejects with the system's error when it
+   * cannot listen. An unreachable upstream is no error: until it is back, clients are refused as a dead Redis refuses them.
    */
   async start(): Promise<void> {
     const { config, log, eventLog, sampler } = this;
@@ -149,7 +147,7 @@ export class SpillwayProxy {
     return this.data;
   }
 
-  /** undefined: the config wants none. */
+  /** undefined: the config has no admin server. */
   get adminAddress(): { readonly host: string; readonly port: number } | undefined {
     return this.admin && { host: this.admin.host, port: this.admin.port };
   }
@@ -288,7 +286,7 @@ export class SpillwayProxy {
     this.service.pressureChanged(this.pressure.state(clock()));
   }
 
-  /** Goes by another config; returns the workers that have not confirmed it. */
+  /** Applies another config; returns the workers that have not confirmed it. */
   private async adopt(next: EffectiveConfig): Promise<readonly number[]> {
     const { log, service } = this;
     if (next.log.level !== this.reloader.config.log.level) {
@@ -309,7 +307,7 @@ export class SpillwayProxy {
   }
 }
 
-/** One that has started. */
+/** A proxy that has started. */
 export async function startProxy(
   config: EffectiveConfig,
   log: Logger,
@@ -320,7 +318,7 @@ export async function startProxy(
   return proxy;
 }
 
-/** Of a config that was made by a program. */
+/** For a config that a program made. */
 function unchanging(config: EffectiveConfig): ReloadSource {
   return { file: undefined, text: undefined, load: async () => ({ config, warnings: [] }) };
 }

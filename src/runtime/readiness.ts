@@ -1,4 +1,5 @@
-// What GET /readyz says. Ready: clients will find an upstream. Reasons may be given all the same: what then works only in part.
+// The answer of GET /readyz. Ready means that clients will find an upstream. A ready proxy may still give reasons: what works
+// only in part.
 import type { MemoryMonitor } from '../memory/monitor.js';
 import type { Pressure } from '../memory/pressure.js';
 
@@ -20,7 +21,7 @@ export const NO_WORKER: Readiness = {
   reasons: ['no worker process is running: the log says why they ended'],
 };
 
-/** `trouble`: why no connection to the upstream can be made, if so; `now`: monotonic milliseconds. */
+/** `trouble`: why no connection to the upstream can be made; `now`: monotonic milliseconds. */
 export function readiness(
   monitor: MemoryMonitor,
   pressure: Pressure,

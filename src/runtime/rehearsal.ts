@@ -1,6 +1,6 @@
-// A rehearsal: for a while the proxy refuses as if memory were fuller than it is, so that teams see what their
-// applications make of OOM before the day. Owns the timer that ends it, and says in log and events when it is.
-// Invariants: one at a time, a new one takes the place of the last; it ends by itself; what memory really demands is
+// A rehearsal: for a while the proxy sheds as if memory were fuller than it is, so that teams see in advance what their
+// applications do with OOM. Owns the timer that ends it, and reports its begin and end in the log and the events.
+// Invariants: one rehearsal at a time, and a new one replaces the last; it ends by itself; what real pressure refuses is
 // refused all the same. A restart ends it, a reload does not.
 import type { Logger } from 'pino';
 import type { Pressure } from '../memory/pressure.js';
@@ -10,7 +10,7 @@ import type { EventLog } from '../observe/history/event-log.js';
 export class Rehearsals {
   private timer: NodeJS.Timeout | undefined;
 
-  /** `changed` is called when another pressure has to be acted upon. */
+  /** `changed` is called when the rehearsed pressure changes. */
   constructor(
     private readonly pressure: Pressure,
     private readonly changed: () => void,
@@ -33,7 +33,7 @@ export class Rehearsals {
     return { ok: true, rehearsal: this.snapshot() };
   }
 
-  /** Ends the one that there is. */
+  /** Ends the current one, if any. */
   end(why = 'on request'): void {
     if (this.timer === undefined) return;
     clearTimeout(this.timer);
@@ -43,7 +43,7 @@ export class Rehearsals {
     this.events.record('rehearsal', `the rehearsal has ended: ${why}`);
   }
 
-  /** null: there is none. */
+  /** null: no rehearsal. */
   snapshot(): RehearsalSnapshot | null {
     const rehearsal = this.pressure.rehearsal(this.clock());
     if (rehearsal === undefined) return null;

@@ -1,7 +1,7 @@
-// Reads the configuration again while the proxy runs: on a signal, on request, and when its file has changed. What can be
-// taken over is, whole; what cannot is named. Owns the config that the proxy runs by, and how the last attempt ended.
-// Invariants: one attempt at a time, and whoever asks is answered by one that began after he did; an attempt that fails
-// changes nothing and says what is wrong, and where; a secret stands in no answer and no log; nothing else waits for a file.
+// Reads the configuration again while the proxy runs: on a signal, on request, and when its file has changed. Applies all
+// that a running proxy can take over, and names what needs a restart. Owns the current config and the last attempt's outcome.
+// Invariants: one attempt at a time; each request is answered by an attempt that began after it; a failed attempt changes
+// nothing and says what is wrong, and where; no secret appears in an answer or the log; nothing else waits for a file.
 import type { Logger } from 'pino';
 import { changesBetween, configAfter } from '../config/changes.js';
 import { describeConfig } from '../config/describe.js';
@@ -16,10 +16,10 @@ import type { EventLog } from '../observe/history/event-log.js';
 import { RuleSlots } from '../observe/stats/rule-slots.js';
 import { ruleSetOf } from './rules.js';
 
-/** Of a file that is wrong from end to end, so many problems are shown. */
+/** At most this many problems of a file are shown. */
 const SHOWN_PROBLEMS = 50;
 
-/** Where the config that the proxy was started with came from. */
+/** Where the proxy's first config came from. */
 export interface ReloadSource extends Pick<LoadedConfig, 'file' | 'text'> {
   /** Reads it again. @throws ConfigError */
   load(): Promise<Pick<LoadedConfig, 'config' | 'warnings'>>;
@@ -27,7 +27,7 @@ export interface ReloadSource extends Pick<LoadedConfig, 'file' | 'text'> {
 
 export class Reloader {
   private readonly slots = new RuleSlots();
-  /** What was in the file at the last attempt; undefined: it could not be read, or has to be looked at again. */
+  /** The file's content at the last attempt; undefined: it could not be read, or must be read again. */
   private seen: string | undefined;
   private watch: FileWatch | undefined;
   private underWay: Promise<unknown> = Promise.resolve();
@@ -40,7 +40,7 @@ export class Reloader {
   private reloadFailures = 0;
   private lastError: ConfigSnapshot['lastError'] = null;
 
-  /** `adopt` makes the proxy go by a config, and resolves with the workers that have not confirmed it. */
+  /** `adopt` applies a config to the whole proxy, and resolves with the workers that have not confirmed it. */
   constructor(
     private running: EffectiveConfig,
     private readonly source: ReloadSource,
@@ -52,20 +52,20 @@ export class Reloader {
     this.seen = source.text;
   }
 
-  /** The proxy works: its file is watched from now on, and what has changed meanwhile is seen. */
+  /** The proxy has started: watches the file from now on, and checks whether it has changed meanwhile. */
   start(): void {
     this.open = true;
     this.watchAsConfigured();
     if (this.running.reload.onChange) void this.look();
   }
 
-  /** What the proxy runs by. */
+  /** The current config. */
   get config(): EffectiveConfig {
     return this.running;
   }
 
   reload(cause: ReloadCause): Promise<ReloadOutcome> {
-    // One that waits has read nothing yet, and will do for whoever asks meanwhile.
+    // A waiting attempt has read nothing yet, so it also answers this request.
     if (this.waiting !== undefined) return this.waiting;
     const attempt = this.underWay.then(() => {
       this.waiting = undefined;
@@ -105,7 +105,7 @@ export class Reloader {
       const { config, warnings } = await this.source.load();
       if (this.closed) throw new ConfigError('CONFIG_INVALID', 'configuration', [CLOSING]);
       const { applied, needsRestart } = changesBetween(this.running, config);
-      // Also where nothing has changed: certificates may have.
+      // Even where nothing has changed, since certificates may have.
       const next = this.prepared(config);
       const workersPending = await this.adopt(next);
       this.running = next;
@@ -123,7 +123,7 @@ export class Reloader {
     }
   }
 
-  /** What to run by from now on, ready to be used. @throws ConfigError */
+  /** The next config, ready for use. @throws ConfigError */
   private prepared(loaded: EffectiveConfig): EffectiveConfig {
     const rules = this.slots.assign(loaded.rules);
     if (rules === undefined) {
@@ -134,7 +134,7 @@ export class Reloader {
       ]);
     }
     const config = configAfter(this.running, { ...loaded, rules: Object.freeze(rules) });
-    // Compiled here, so that nothing is swapped where that fails.
+    // Compiled here, so that nothing is replaced if that fails.
     ruleSetOf(config);
     return config;
   }

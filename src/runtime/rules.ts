@@ -1,5 +1,5 @@
-// The rules and the commands as a config has them: what every part that decides, or explains a decision, goes by.
-// Invariant: a rule set is compiled once for each config, however many ask; gone with the config.
+// The compiled rules and the command table of a config, for every part that decides or explains a decision.
+// Invariant: a config's rules are compiled once, however many ask, and are freed with the config.
 import { isDeepStrictEqual } from 'node:util';
 import type { EffectiveConfig } from '../config/effective.js';
 import { type CommandTable, defaultCommandTable } from '../core/commands/table.js';
@@ -20,13 +20,13 @@ export function ruleSetOf(config: EffectiveConfig): RuleSet {
   return rules;
 }
 
-/** The same keys are matched by some rule, as far as the texts tell. */
+/** Whether both configs have the same patterns, judged by their text. */
 export function sameGlobs(a: EffectiveConfig, b: EffectiveConfig): boolean {
   const globs = ({ rules }: EffectiveConfig) => rules.map((rule) => [...rule.globs]);
   return isDeepStrictEqual(globs(a), globs(b));
 }
 
-/** What is known of commands without the server. */
+/** The commands known without the server. */
 export function commandTableOf({ upstream, console }: EffectiveConfig): CommandTable {
   return defaultCommandTable(upstream.shareCommands, console);
 }

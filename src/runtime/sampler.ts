@@ -1,6 +1,6 @@
-// Looks at everything once a second, for the history and for those who watch live. Owns the timer and the watchers.
-// Invariants: one look at a time; no watcher sees one later than a second after it began to watch, as far as the sources
-// answer; nobody's looking changes anything.
+// Takes a sample of everything once a second, for the history and for readers of the live stream. Owns the timer and the
+// readers.
+// Invariants: one sample at a time; a new reader gets one within a second, if the sources answer; sampling changes nothing.
 import type { Logger } from 'pino';
 import type { EffectiveConfig } from '../config/effective.js';
 import { PRIORITY_NAMES } from '../core/policy/rule.js';
@@ -18,7 +18,7 @@ type Read = Pick<AdminSources, 'stats' | 'memory' | 'connections' | 'workers' | 
 type Shown = Pick<AdminSources, 'growth' | 'history' | 'report' | 'events' | 'subscribe'>;
 
 export class Sampler implements Shown {
-  /** By rule. */
+  /** TTL of each rule. */
   private ttls: ReadonlyMap<string, number>;
   private modes: ReturnType<typeof modesOf>;
   private readonly samples: History;
@@ -117,7 +117,7 @@ function modesOf({ rules, mode }: EffectiveConfig): Map<string, 'enforce' | 'obs
   return new Map([...modes, [UNREGISTERED_NAME, mode]]);
 }
 
-/** Where each priority begins to be refused, and where it all is; lowest first, the limit last. */
+/** Where each priority begins to be shed, and where all of it is; lowest first, the limit last. */
 function marksOf({ level }: MemorySnapshot): Mark[] {
   const marks = PRIORITY_NAMES.flatMap((priority): Mark[] => {
     const { band } = level[priority];

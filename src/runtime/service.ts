@@ -1,5 +1,5 @@
-// What serves the clients, as the rest of the proxy sees it: this process itself, or several others.
-// Whoever knows of memory sets the gate and says when it has learnt something new.
+// What serves the clients, as the rest of the proxy sees it: this process itself, or a pool of workers. The part that knows
+// memory sets the gate and reports changes.
 import type { Socket } from 'node:net';
 import type { EffectiveConfig } from '../config/effective.js';
 import type { ShedGate } from '../core/policy/shed.js';
@@ -12,45 +12,45 @@ import type { ClientTraffic } from '../wire/client/link-options.js';
 import type { Capacity } from './capacity.js';
 import type { DataPlaneSnapshot } from './data-plane.js';
 
-/** How many of the clients that send most are told of. */
+/** How many of the clients that send most are shown. */
 export const TOP_CLIENTS = 50;
 
 /** How long a client's question to Spillway may wait for its answer. */
 export const CONSOLE_LIMIT_MS = 3000;
 
 export interface Service {
-  /** Knows of all growth that was let through, and when it is time to look at the pressure again. */
+  /** Counts all growth that was let through, and says when to look at the pressure again. */
   readonly gate: ShedGate;
   /** Clients that are connected now. */
   readonly clients: number;
-  /** How many clients can be served at all, and what ends that. */
+  /** How many clients can be served, and what limits that. */
   readonly capacity: Capacity;
-  /** Another client can be taken over now, as long as `capacity` is not reached. */
+  /** Another client can be taken now, while `capacity` is not reached. */
   readonly hasRoom: boolean;
   /** Clients can be served. */
   readonly running: boolean;
-  /** Resolves when clients can be served; rejects when they never will be. */
+  /** Resolves when clients can be served; rejects if they never can be. */
   start(): Promise<void>;
   /** Takes over an accepted client, which is not read yet. */
   accept(client: Socket): void;
-  /** The server refuses connections: ends the clients that have nothing under way. */
+  /** The server refuses connections: closes the clients that share. Others end with their own connections. */
   serverGone(): void;
   adoptServer(server: ServerFacts): void;
-  /** The server's clock says so now, milliseconds since the epoch. */
+  /** The server's clock now, milliseconds since the epoch. */
   adoptServerTime(epochMs: number): void;
   /**
-   * Goes by another config from now on. Resolves when all that serve clients do, or with the numbers of those workers
-   * that have not confirmed it in time and may go by the old one still.
+   * Uses another config from now on. Resolves when all processes do, or with the numbers of the workers that have not
+   * confirmed it in time and may still use the old one.
    */
   reload(config: EffectiveConfig): Promise<readonly number[]>;
-  /** What a reading that is asked for behind this call contains for certain. */
+  /** The growth that a reading contains for certain if it is asked for after this call. */
   covered(): Covered | Promise<Covered>;
-  /** The pressure that the gate stands under has changed. */
+  /** The pressure has changed. */
   pressureChanged(state: PressureState): void;
-  /** All that was counted so far. */
+  /** All counters so far. */
   stats(): TrafficStats | Promise<TrafficStats>;
   snapshot(): DataPlaneSnapshot | Promise<DataPlaneSnapshot>;
-  /** Those that have sent most, most first: TOP_CLIENTS at most. */
+  /** The TOP_CLIENTS clients that have sent most, most first. */
   topClients(): readonly ClientTraffic[] | Promise<readonly ClientTraffic[]>;
   workers(): WorkersSnapshot | Promise<WorkersSnapshot>;
   /** Lets clients finish for up to `graceMs`, then ends them; returns how many had to be ended. */

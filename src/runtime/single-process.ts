@@ -1,4 +1,4 @@
-// One process that does it all: what it is told of memory is told to the gate that its own clients pass.
+// The service with `workers: 1`: this process serves the clients, and the memory monitor sets the gate that they pass.
 import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
 import type { EffectiveConfig } from '../config/effective.js';
@@ -83,7 +83,7 @@ export class SingleProcess implements Service {
     return coveredBy(this.gate);
   }
 
-  /** The gate is set already. */
+  /** Nothing to do: the gate is set already. */
   pressureChanged(): void {}
 
   stats(): TrafficStats {

@@ -1,4 +1,4 @@
-// The proxy's own sweep, with the upstream as the config has it, and what is said of it in the log and to who looks later.
+// The proxy's own sweep on the configured upstream, and what it reports to the log and the events.
 import type { Logger } from 'pino';
 import type { EffectiveConfig } from '../config/effective.js';
 import type { EventLog } from '../observe/history/event-log.js';

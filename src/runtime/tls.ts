@@ -1,5 +1,5 @@
-// The certificates of one process, from the config: to its clients and to the server. Each process reads and watches
-// the files itself, so that no key passes between processes.
+// The certificates of one process, for its clients and for the server, from the config. Each process reads and watches the
+// files itself, so no key passes between processes.
 import type { Logger } from 'pino';
 import type { EffectiveConfig } from '../config/effective.js';
 import { type RenewalEvents, TlsRenewal } from '../files/renewal.js';
@@ -7,14 +7,14 @@ import type { EntranceOptions } from '../wire/client/entrance.js';
 import { SourceList } from '../wire/client/sources.js';
 import type { UpstreamTls } from '../wire/upstream/upstream-socket.js';
 
-/** How connections to the server are secured; undefined: they are not. */
+/** TLS towards the server; undefined: none. */
 export function upstreamTls({ upstream }: EffectiveConfig, log: Logger): UpstreamTls | undefined {
   if (upstream.tls === undefined) return undefined;
   const { serverName, ...files } = upstream.tls;
   return { renewal: new TlsRenewal(files, logged(log, 'upstream')), serverName };
 }
 
-/** What clients pass before they are served. `renewed`: their certificate is a new one. */
+/** TLS and PROXY headers towards clients. `renewed`: called with a new certificate. */
 export function entranceOptions(
   { listenTls, proxyFrom }: EffectiveConfig,
   log: Logger,

@@ -1,4 +1,4 @@
-// The version of this package, as package.json has it: the only place that says it.
+// The version of this package, from package.json, its only source.
 import { readFileSync } from 'node:fs';
 
 const manifest: unknown = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));

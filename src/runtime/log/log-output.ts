@@ -1,30 +1,30 @@
-// Where the log goes: lines to one descriptor, written by a thread of Node's pool and never by the event loop, so that a
-// full disk, a reader that has stopped or a file system that hangs costs lines and nothing else.
-// Owns the lines that wait, and the count of those that were lost.
-// Invariants: write() returns at once, whatever becomes of the line; one write is under way at a time, so that at most
-// one thread of the pool is ever stuck; lines keep their order and are never cut or mixed, since what a write left over
-// goes first; QUEUE_BYTES at most wait, and a line beyond that is lost and counted; the process can end at any time, by
-// SIGKILL where a write under way may never end: Node's exit waits for the thread that writes.
+// Writes log lines to one descriptor, on a thread of Node's pool and never on the event loop. So a full disk, a reader that
+// has stopped or a hanging file system costs lines and nothing else.
+// Owns the lines that wait and the count of lost ones.
+// Invariants: write() returns at once, whatever becomes of the line. One write runs at a time, so at most one thread is ever
+// stuck. Lines keep their order and are never cut or mixed: what a write left over goes first. At most QUEUE_BYTES wait; a
+// line beyond that is lost and counted. The process can end at any time, with SIGKILL where a write may never end, because
+// Node's exit waits for the thread that writes.
 import { constants, fstatSync, openSync, write, writeSync } from 'node:fs';
 import { type Logger, pino } from 'pino';
 
-/** So much waits for a destination that takes nothing: some 5,000 lines. */
+/** How much may wait for a destination that takes nothing: some 5,000 lines. */
 const QUEUE_BYTES = 1024 * 1024;
-/** Writes of up to PIPE_BUF are whole or not at all, so lines of several processes never mix in a pipe. */
+/** A write of up to PIPE_BUF is all or nothing, so lines of several processes never mix in a pipe. */
 const CHUNK_BYTES = 4096;
-/** The code of a write to a pipe that can take nothing now. */
+/** The error code when a pipe can take nothing now. */
 const FULL = 'EAGAIN';
-/** Before the next attempt at a reader that does not keep up, and at anything else. */
+/** Delay before the next attempt: for a reader that does not keep up, and for any other failure. */
 const FULL_RETRY_MS = 20;
 const FAILED_RETRY_MS = 500;
 /**
- * A write that is not over after so many turns of the event loop will not end: the process does not wait for it when it
- * ends. Turns, not time: while the loop itself is held up, nobody hears that a write is over.
+ * A write that takes more turns of the event loop than this counts as stuck, and the process does not wait for it when it
+ * ends. Turns, not time: while the loop itself is blocked, it cannot learn that a write has ended.
  */
 const STUCK = { turns: 20, everyMs: 50 } as const;
-/** A stuck write is known as such after this time. */
+/** A stuck write is recognised after this time. */
 export const STUCK_AFTER_MS = 1.5 * STUCK.turns * STUCK.everyMs;
-/** What a write under way gets at an exit that has not waited for it, where it may be one that never ends. */
+/** How long an exit that did not wait for the log gives a running write that may never end. */
 const LAST_WAIT_MS = 50;
 
 export interface LogLosses {
@@ -34,26 +34,26 @@ export interface LogLosses {
 
 export class LogOutput implements LogLosses {
   lost = 0;
-  /** Called when lines arrive again: how many were lost meanwhile, and why. */
+  /** Called when lines can be written again: how many were lost, and why. */
   onRecovered: (lost: number, why: string) => void = () => {};
   private readonly fd: number;
-  /** A write may wait for a reader: nothing could be done about that. */
+  /** A write may block until somebody reads; that could not be prevented. */
   private readonly mayBlock: boolean;
   private readonly lines: string[] = [];
   private queued = 0;
-  /** What is being written, or has to be before all else. */
+  /** What is being written, or must be written next. */
   private current: Buffer | undefined;
   /** Runs while a write is under way. */
   private writing: NodeJS.Timeout | undefined;
-  /** Of the event loop, since the write under way began. */
+  /** Turns of the event loop since the running write began. */
   private turns = 0;
   private retry: NodeJS.Timeout | undefined;
   private lostBefore = 0;
-  /** Of the last attempt; undefined: it did not fail, or all was written since. */
+  /** Why the last attempt failed; undefined: it did not, or all was written since. */
   private failure: string | undefined;
   private idle: (() => void) | undefined;
 
-  /** @param fd is not closed, and is not to be written to by anybody else in this process */
+  /** @param fd stays open; nothing else in this process may write to it */
   constructor(
     fd: number,
     private readonly limitBytes = QUEUE_BYTES,
@@ -149,7 +149,7 @@ export class LogOutput implements LogLosses {
     return Buffer.from(this.lines.splice(0, count).join(''));
   }
 
-  /** The process ends: what waits is written as far as that is possible at once. */
+  /** The process ends: writes what waits, as far as that is possible at once. */
   private end(): void {
     const stuck = this.turns >= STUCK.turns;
     if (this.writing !== undefined && (stuck || this.mayBlock)) {
@@ -165,17 +165,17 @@ export class LogOutput implements LogLosses {
     try {
       for (let at = 0; at < bytes.length; ) at += writeSync(this.fd, bytes, at);
     } catch {
-      // Nobody can be told any more.
+      // There is nobody left to tell.
     }
   }
 }
 
 function whyLost(code: string | undefined): string {
   if (code === undefined) return 'more was logged than could be written';
-  return code === FULL ? 'whoever reads the log did not read it' : `the log could not be written (${code})`;
+  return code === FULL ? 'the reader of the log did not read it' : `the log could not be written (${code})`;
 }
 
-/** A logger that writes to `output`, Node's own warnings included: those would go to standard error, and wait for it. */
+/** A logger that writes to `output`. It also logs Node's warnings, which would otherwise block on standard error. */
 export function logTo(output: LogOutput, level: string, base: object | null = null): Logger {
   const log = pino({ level, base }, output);
   output.onRecovered = (lines, why) =>
@@ -186,15 +186,14 @@ export function logTo(output: LogOutput, level: string, base: object | null = nu
 }
 
 /**
- * A descriptor of the same pipe or terminal on which a write that cannot be done at once says so. It is opened anew,
- * since the flag belongs to the open file, which other processes may share. What cannot be opened so, such as a pipe of
- * another user, is used as it is.
+ * A non-blocking descriptor of the same pipe or terminal. It is opened anew, since the flag belongs to the open file, which
+ * other processes may share. What cannot be opened, such as another user's pipe, is used as it is.
  */
 function neverBlocking(fd: number): { readonly fd: number; readonly mayBlock: boolean } {
   let mayBlock = false;
   try {
     const stats = fstatSync(fd);
-    // A socket cannot be opened; Node makes it so when it wraps it.
+    // A socket cannot be opened anew; Node makes it non-blocking when it wraps it.
     if (stats.isSocket() && fd === 1) void process.stdout;
     else mayBlock = stats.isSocket() || stats.isFIFO() || stats.isCharacterDevice();
     if (!stats.isFIFO() && !stats.isCharacterDevice()) return { fd, mayBlock };

@@ -1,7 +1,7 @@
-// Connection figures of several processes, added up.
+// Adds up the connection figures of several processes.
 import type { DataPlaneSnapshot } from '../data-plane.js';
 
-/** What is so now, and ends with its process; all other figures are counters, which outlive it. */
+/** Present values, which end with their process. All other figures are counters, which outlive it. */
 const GAUGES: ReadonlySet<string> = new Set([
   'clients',
   'pausedClients',
@@ -17,16 +17,16 @@ const GAUGES: ReadonlySet<string> = new Set([
   'clientsWaiting',
 ]);
 
-/** The same in all processes, or soon: they read the same files. The lowest counts. */
+/** The same in all processes, sooner or later, since they read the same files. The lowest counts. */
 const SAME: ReadonlySet<string> = new Set(['certificateExpiresAt', 'renewals']);
 
-/** Numbers add up; of what is true or false, either is enough. At least one must be there. */
+/** Numbers are added; a flag is true if any is. There must be at least one snapshot. */
 export function addSnapshots(snapshots: readonly (DataPlaneSnapshot | undefined)[]): DataPlaneSnapshot {
   const there = snapshots.filter((snapshot) => snapshot !== undefined);
   return there.reduce((a, b) => merge(a, b, (x, y, name) => (SAME.has(name) ? Math.min(x, y) : x + y)));
 }
 
-/** What is left of a process that has ended: its counters. */
+/** What remains of a process that has ended: its counters. */
 export function countersOnly(snapshot: DataPlaneSnapshot): DataPlaneSnapshot {
   const counters = merge(snapshot, snapshot, (x, _, name) => (GAUGES.has(name) ? 0 : x));
   return { ...counters, tls: null, upstreamTls: null };

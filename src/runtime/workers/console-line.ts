@@ -1,5 +1,5 @@
-// A worker's clients ask, the primary answers: one round of questions under way at a time, whoever calls sees to that.
-// Invariant: each round is answered, by the primary or after a while by an error.
+// A worker's PROXY questions on their way to the primary: one round at a time, which the caller ensures.
+// Invariant: each round is answered, by the primary or, after a while, with an error.
 import { errorReply } from '../../core/resp/client-errors.js';
 import type { ConsoleQuestion } from '../../core/session/state/console-question.js';
 import { CONSOLE_LIMIT_MS } from '../service.js';
@@ -7,7 +7,7 @@ import { CONSOLE_LIMIT_MS } from '../service.js';
 const TOO_LATE = errorReply('PROXY_TOO_LATE');
 
 export class ConsoleLine {
-  /** What the primary was asked last. */
+  /** The number of the last round. */
   private answer: (replies: readonly Uint8Array[]) => void = () => {};
   private number = 0;
 
@@ -16,7 +16,7 @@ export class ConsoleLine {
     private readonly limitMs = CONSOLE_LIMIT_MS,
   ) {}
 
-  /** Resolves with the replies to the first ones, at least one. */
+  /** Resolves with the replies to the first questions, at least one. */
   ask(questions: readonly ConsoleQuestion[]): Promise<readonly Uint8Array[]> {
     return new Promise((resolve) => {
       const timer = setTimeout(() => this.answer(questions.map(() => TOO_LATE)), this.limitMs);
@@ -28,7 +28,7 @@ export class ConsoleLine {
     });
   }
 
-  /** The primary's replies; those that come too late are nobody's. */
+  /** The primary's replies. Late ones are dropped. */
   hear(number: number, replies: readonly Uint8Array[]): void {
     if (number === this.number) this.answer(replies);
   }

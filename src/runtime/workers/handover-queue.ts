@@ -1,9 +1,9 @@
-// Clients that were accepted and wait for a worker. Of those that can take a client at once, who has fewest gets it; for one
-// that has much fewer it is waited a little, since clients tend to stay.
+// Accepted clients that wait for a worker. The next one goes to the worker with the fewest clients among those that can take
+// one now. If a busy worker has far fewer, the client waits a little for it, since clients tend to stay.
 import type { Socket } from 'node:net';
 import { LATE_MS, type WorkerProcess } from './worker-process.js';
 
-/** By so many clients more than another one has, a worker may get the next one although the other is only busy. */
+/** A client waits for a busy worker that has at least this many clients fewer than any free one. */
 const UNEVEN_CLIENTS = 4;
 
 export class HandoverQueue {

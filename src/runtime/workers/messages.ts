@@ -1,6 +1,6 @@
-// What the primary process and its workers say to each other. Types only: plain data, cloned on the way.
-// All figures are sums since the worker's start, so that of several messages of one type only the last one matters;
-// but what a report says was counted since the one before.
+// The messages between the primary process and its workers. Types only: plain data, cloned on the way.
+// Figures are sums since the worker's start, so only the last message of each type matters. The exception is a report's
+// statistics, which cover the time since the previous report.
 import type { EffectiveConfig } from '../../config/effective.js';
 import type { ConsoleQuestion } from '../../core/session/state/console-question.js';
 import type { PressureState } from '../../memory/pressure-state.js';
@@ -11,27 +11,27 @@ import type { Capacity } from '../capacity.js';
 import type { DataPlaneSnapshot } from '../data-plane.js';
 import type { Usage } from '../own-usage.js';
 
-/** What a worker has let through, bytes. */
+/** The growth that a worker has let through, bytes. */
 export interface Growth {
   readonly admitted: number;
-  /** Part of it that a reading contains for certain. */
+  /** The part that a reading contains for certain. */
   readonly answered: number;
-  /** What is still to come of large writes that have begun. */
+  /** What is still to come of streaming writes. */
   readonly promised: number;
-  /** Commands that may free memory or change its limit: gone up, and answered. */
+  /** Commands that may free memory or change the limit: sent, and answered. */
   readonly reliefs: number;
   readonly reliefsAnswered: number;
-  /** How often a reply has come behind which memory may be less, those of reliefs and of DEL and the like. */
+  /** How many replies have come after which memory may be less: to reliefs, and to DEL and the like. */
   readonly eased: number;
 }
 
-/** What the primary knows of that when it writes to a worker. */
+/** The growth that the primary knows of when it writes to a worker. */
 export interface GrowthKnown {
-  /** What all others have let through, bytes since the start. */
+  /** Growth that all other workers have let through, bytes since the start. */
   readonly elsewhere: number;
-  /** What the worker itself has said that it let through. */
+  /** The worker's own growth, as it last reported it. */
   readonly own: number;
-  /** What all others have promised, and how many commands of all others may have freed memory. */
+  /** `promised` and `reliefs` of all other workers. */
   readonly promisedElsewhere: number;
   readonly reliefsElsewhere: number;
 }
@@ -40,7 +40,7 @@ export interface Report {
   readonly stats: StatsPart;
   readonly snapshot: DataPlaneSnapshot;
   readonly usage: Usage;
-  /** Those that have sent most, most first. */
+  /** The clients that have sent most, most first. */
   readonly topClients: readonly ClientTraffic[];
 }
 
@@ -48,42 +48,42 @@ export type ToWorker =
   /** Comes first. */
   | {
       readonly type: 'start';
-      /** 1 and up; a worker that takes the place of another has its number. */
+      /** 1 and up; a replacement has the number of the worker that ended. */
       readonly worker: number;
       readonly workers: number;
       readonly config: EffectiveConfig;
       readonly server: ServerFacts | undefined;
     }
-  /** Comes with a socket. The next one comes when this one is known to have been taken. */
+  /** Comes with a socket. The next one is sent when the worker has confirmed this one. */
   | { readonly type: 'client' }
   | { readonly type: 'pressure'; readonly state: PressureState; readonly known: GrowthKnown }
   | { readonly type: 'growth'; readonly known: GrowthKnown }
-  /** The next one comes when this one was confirmed. Never overtaken by a client. */
+  /** The next one is sent when the worker has confirmed this one. No client overtakes it. */
   | { readonly type: 'reload'; readonly config: EffectiveConfig }
   | { readonly type: 'server'; readonly server: ServerFacts }
   /** The server's clock, milliseconds since the epoch. */
   | { readonly type: 'serverTime'; readonly epochMs: number }
   | { readonly type: 'serverGone' }
   | { readonly type: 'askGrowth'; readonly question: number }
-  /** Asked again only when it was answered. */
+  /** The next one is sent when this one is answered. */
   | { readonly type: 'askReport' }
-  /** To the first ones of the clients' questions number `question`. */
+  /** Answers to the first questions of round `question`. */
   | { readonly type: 'answer'; readonly question: number; readonly replies: readonly Uint8Array[] }
   /** Ends the worker. */
   | { readonly type: 'drain'; readonly graceMs: number };
 
 export type FromWorker =
   | { readonly type: 'ready'; readonly snapshot: DataPlaneSnapshot; readonly capacity: Capacity }
-  /** `most`: so many it can serve as things are. */
+  /** `most`: how many clients it can serve now. */
   | { readonly type: 'clients'; readonly taken: number; readonly closed: number; readonly most: number }
-  /** `question`: the last one that this answers. */
+  /** `question`: the last `askGrowth` that this answers. */
   | { readonly type: 'growth'; readonly growth: Growth; readonly question: number }
   | { readonly type: 'report'; readonly report: Report }
-  /** What a report says from now on was counted since. */
+  /** The new config applies; reports from now on count by it. */
   | { readonly type: 'reloaded' }
   | { readonly type: 'upstreamFailed'; readonly message: string; readonly code: string | undefined }
   | { readonly type: 'upstreamOom' }
-  /** Clients' questions to Spillway; the next ones come when these were answered, or given up. */
+  /** A round of PROXY questions. The next one is sent when this one is answered or given up. */
   | { readonly type: 'asked'; readonly question: number; readonly asked: readonly ConsoleQuestion[] }
-  /** The last words. */
+  /** The last message. */
   | { readonly type: 'drained'; readonly ended: number; readonly report: Report };

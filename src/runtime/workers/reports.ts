@@ -1,5 +1,5 @@
-// What all workers have counted, added up: what each has reported, and what those had reported that have ended.
-// Invariant: counters never go down, since what a worker counted is added when it reports it.
+// What all workers have counted: the sum of their reports, those of ended workers included.
+// Invariant: counters never go down; what a worker has counted is added when it reports it.
 import type { EffectiveConfig } from '../../config/effective.js';
 import type { WorkersSnapshot } from '../../observe/snapshots/workers.js';
 import { TrafficStats } from '../../observe/stats/counters.js';
@@ -12,14 +12,14 @@ import { addSnapshots, countersOnly } from './add-snapshots.js';
 import type { Report } from './messages.js';
 import type { WorkerProcess } from './worker-process.js';
 
-/** Reports are asked for so often at least: what a worker counts in between is lost with it if it crashes. */
+/** Reports are asked for at least this often. What a worker counts in between is lost if it crashes. */
 const EVERY_MS = 1000;
 const LIMIT_MS = 500;
 
 export class Reports {
   private readonly total = new TrafficStats([], Date.now);
   private lostSnapshot: DataPlaneSnapshot | undefined;
-  /** Lines of the log that workers lost which have ended. */
+  /** Log lines that ended workers have lost. */
   private lostLines = 0;
   /** Workers that did not report in the last round. */
   private silent = 0;
@@ -53,12 +53,12 @@ export class Reports {
     if (snapshot !== undefined) this.lostSnapshot = addSnapshots([this.lostSnapshot, countersOnly(snapshot)]);
   }
 
-  /** Counts by other rules from now on. */
+  /** Counts by another config's rules from now on. */
   adopt({ rules }: EffectiveConfig): void {
     this.total.adopt(rules);
   }
 
-  /** All workers go by `after`, where there was `before`: what they had discovered by that is in the total by now. */
+  /** All workers now use `after` in place of `before`; the total has all that they discovered under `before`. */
   adopted(before: EffectiveConfig, after: EffectiveConfig): void {
     if (!sameGlobs(before, after)) this.total.forgetPatterns();
   }
@@ -92,9 +92,9 @@ export class Reports {
     return this.all().filter(({ isReady }) => isReady);
   }
 
-  /** Resolves when all workers have reported what they counted before this was called, as far as they answer. */
+  /** Resolves when each worker that answers has reported all that it had counted before this call. */
   private async fresh(): Promise<void> {
-    // A round that is under way may have asked too early.
+    // A running round may have asked before this call.
     if (this.round !== undefined) await this.round;
     this.round ??= this.ask().finally(() => {
       this.round = undefined;

@@ -1,16 +1,16 @@
-// One worker's part in what all workers let through together: keeps its gate counting as if all growth passed it.
-// What it let through itself since the others were last heard of counts for each of them, too: they likely do the same,
-// and to hear of it takes a while. So many that write at once do not pass the limit together before they know.
-// Invariants: gate.admitted is what all have let through, as far as is known, plus that; the others lack at most a step
-// of this one, as long as tell() follows whenever it is due.
+// One worker's share in the growth that all workers let through: keeps its gate as if all growth passed it. What this worker
+// has let through since the others were last heard from also counts once for each of them: they likely do the same, and
+// their figures take a while to arrive. So workers that write at the same time do not pass the limit together.
+// Invariants: gate.admitted is the known growth of all, plus that assumption; the others lack at most a step of this
+// worker's growth, as long as tell() follows whenever it is due.
 import type { ShedGate } from '../../core/policy/shed.js';
 import type { Growth, GrowthKnown } from './messages.js';
 
-/** So much more or less of what is still to come of large writes is told at once. */
+/** A change of this many bytes in `promised` is sent at once. */
 const PROMISE_STEP_BYTES = 1024 * 1024;
 
 export class SharedGrowth {
-  /** What this worker let through, and what the gate had counted, when both were last looked at. */
+  /** This worker's own growth, and the gate's count, when both were last compared. */
   private own = 0;
   private counted = 0;
   private toldAdmitted = 0;
@@ -25,7 +25,7 @@ export class SharedGrowth {
     gate.gates = workers;
   }
 
-  /** The primary says what it knows. */
+  /** Takes over what the primary knows. */
   hear({ elsewhere, own, promisedElsewhere, reliefsElsewhere }: GrowthKnown): void {
     const { gate } = this;
     this.count();
@@ -37,12 +37,12 @@ export class SharedGrowth {
     this.counted = gate.admitted;
   }
 
-  /** A reply has come behind which memory may be less: tell() is to follow. */
+  /** A reply has come after which memory may be less. tell() must follow. */
   ease(): void {
     this.eased++;
   }
 
-  /** To be asked behind each look at the pressure, which sets how far growth may go on until the next one. */
+  /** Whether tell() is due. Ask after each look at the pressure, which sets how far growth may go until the next look. */
   isDue(): boolean {
     this.count();
     if (Math.abs(this.gate.promised - this.promisedTold) >= PROMISE_STEP_BYTES) return true;
@@ -52,7 +52,7 @@ export class SharedGrowth {
     return false;
   }
 
-  /** What this worker has let through; the others will know. */
+  /** This worker's growth, to be sent to the primary. */
   tell(): Growth {
     const { gate } = this;
     this.count();

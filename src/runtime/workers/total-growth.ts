@@ -1,7 +1,7 @@
-// What all workers have let through together, in the primary's gate: the sum of what each said last, and of what those
-// said that have ended.
-// Invariants: the gate counts what each worker has said, whenever anybody looks; what a lost worker let through counts as
-// executed, and no sum ever goes down, since nobody will tell any more.
+// The growth that all workers have let through, in the primary's gate: the sum of the last figures of each, those of ended
+// workers included.
+// Invariants: the gate includes all that workers have told; growth of a lost worker counts as executed, and no sum ever goes
+// down, since nobody can correct it any more.
 import type { ShedGate } from '../../core/policy/shed.js';
 import type { Growth, GrowthKnown } from './messages.js';
 
@@ -21,7 +21,7 @@ export class TotalGrowth {
 
   constructor(private readonly gate: ShedGate) {}
 
-  /** A worker says what it has let through. */
+  /** Takes a worker's figures. */
   hear(worker: object, growth: Growth): void {
     this.saidBy.set(worker, growth);
     this.addUp();
@@ -36,7 +36,7 @@ export class TotalGrowth {
     this.addUp();
   }
 
-  /** What a worker is told: what it said itself, and what all others did. */
+  /** What a worker is sent: its own last figures, and the sum of all others'. */
   known(worker: object): GrowthKnown {
     const { admitted, promised, reliefs } = this.of(worker);
     const { gate } = this;

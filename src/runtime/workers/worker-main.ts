@@ -1,6 +1,6 @@
-// One worker process: serves the clients that the primary hands to it, by the pressure that the primary tells, and
-// reports. It listens nowhere, reads no config file and takes no signals: the primary's word alone starts, drains and
-// ends it, and so does the primary's own end.
+// One worker process: serves the clients that the primary hands to it, under the pressure that the primary sends, and
+// reports. It listens nowhere, reads no config file and ignores signals. Only the primary starts, drains and ends it; it
+// also ends when the primary does.
 import type { Socket } from 'node:net';
 import { Pressure } from '../../memory/pressure.js';
 import { capacityOf, connectionsOf, readRoom } from '../capacity.js';
@@ -15,14 +15,14 @@ import { Outbox } from './outbox.js';
 import { SharedGrowth } from './shared-growth.js';
 
 const STDOUT = 1;
-/** How often the age of the last reading is looked at. */
+/** How often the age of the last reading is checked. */
 const LOOK_AT_AGE_MS = 50;
 
 const primary = new Outbox<FromWorker>((message, sent) => {
   process.send?.(message, undefined, undefined, () => sent());
 });
 
-// Ctrl-C and service managers send their signals to the whole group; the primary makes a drain of them.
+// Ctrl-C and service managers signal the whole process group; the primary turns that into a drain.
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => {});
 let exit = (code: number): unknown => process.exit(code);
 process.on('disconnect', () => exit(0));
@@ -38,7 +38,7 @@ function start({ worker, workers, config, server }: Extract<ToWorker, { type: 's
   process.on('uncaughtException', (error) => {
     log.fatal({ err: error }, 'crashed');
     exit(1);
-    // Nobody is served in a state that is not known.
+    // A worker in an unknown state serves nobody.
     process.removeAllListeners('message');
     stopServing();
   });
@@ -100,7 +100,7 @@ function start({ worker, workers, config, server }: Extract<ToWorker, { type: 's
     switch (message.type) {
       case 'client':
         clients.taken++;
-        // It may have gone on the way.
+        // The client may have gone on the way.
         if (socket === undefined) clients.closed++;
         else plane.clients.accept(socket);
         clientsChanged();

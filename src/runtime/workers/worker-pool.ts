@@ -1,11 +1,11 @@
-// Several worker processes that serve the clients together: starts them, replaces those that end, hands clients to
-// them, tells all of them what is known of memory and each what the others let through. What they report is added up in
-// reports.ts, the growth that they let through in total-growth.ts. The clients' bytes never pass through here.
+// The worker processes that serve the clients together. Starts them, replaces those that end, and hands clients to them.
+// Sends the memory state to all, and to each the growth of the others. reports.ts adds up their reports, total-growth.ts
+// their growth. The clients' bytes never pass through here.
 //
-// Clients are handed over one by one, which bounds new connections to some 7,900 a second for two workers (as
-// node:cluster's round robin does, 8,000; measured with `redis-benchmark -k 0` on two cores). Workers that accept from
-// one listening socket reach 13,500, but the same one takes nearly all of 50 lasting connections; a socket each
-// (SO_REUSEPORT) reaches 14,000 evenly, but Node has that from 23.1 on only, and nobody could count maxClients.
+// Handing clients over one by one limits new connections to some 7,900 a second with two workers (node:cluster's round
+// robin: 8,000; measured with `redis-benchmark -k 0` on two cores). Workers that accept from one listening socket reach
+// 13,500, but one of them takes nearly all of 50 lasting connections. A socket each (SO_REUSEPORT) reaches 14,000 evenly,
+// but Node has that only from 23.1 on, and maxClients could not be enforced.
 import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
 import type { EffectiveConfig } from '../../config/effective.js';
@@ -28,15 +28,15 @@ import { Reports } from './reports.js';
 import { TotalGrowth } from './total-growth.js';
 import { type WorkerEvents, WorkerProcess } from './worker-process.js';
 
-/** How long a reading of memory waits for the workers' figures; older ones err on the safe side. */
+/** How long a memory reading waits for the workers' figures. Older figures err on the safe side. */
 const GROWTH_LIMIT_MS = 100;
-/** How long workers may take over a reload until it is said that they do. */
+/** A reload's answer names the workers that take longer than this. */
 const RELOAD_LIMIT_MS = 2000;
-/** A worker that ends sooner than that is replaced with a delay, which doubles each time. */
+/** A worker that ends sooner than this is replaced after a delay, which doubles each time. */
 const STABLE_MS = 5000;
 const FIRST_DELAY_MS = 100;
 const LONGEST_DELAY_MS = 5000;
-/** What workers get beyond the grace of a drain before they are killed. */
+/** Workers are killed this long after the grace of a drain. */
 const DRAIN_MARGIN_MS = 1000;
 
 export class WorkerPool implements Service {
@@ -44,7 +44,7 @@ export class WorkerPool implements Service {
   private readonly growth = new TotalGrowth(this.gate);
   private readonly serverClock = new ServerClock(() => performance.now(), Date.now);
   private readonly workersByNumber = new Map<number, WorkerProcess>();
-  /** Of one worker, as the last one to start says. */
+  /** A worker's capacity, as the last one that started says. */
   private perWorker: Capacity | undefined;
   private readonly handover: HandoverQueue;
   private readonly reports: Reports;
@@ -104,7 +104,7 @@ export class WorkerPool implements Service {
 
   get capacity(): Capacity {
     const perWorker = this.perWorker ?? { clients: 0, by: 'open files' };
-    // One that is being replaced counts: clients wait for it.
+    // A worker that is being replaced counts: clients wait for it.
     let clients = perWorker.clients * (this.config.workers - this.workersByNumber.size);
     let { by } = perWorker;
     for (const worker of this.workersByNumber.values()) {
@@ -218,7 +218,7 @@ export class WorkerPool implements Service {
 
   private welcome(worker: WorkerProcess): void {
     this.perWorker = worker.atMost;
-    // It may have been started before the last reload.
+    // Its config may be from before the last reload.
     void worker.reload(this.config, RELOAD_LIMIT_MS);
     if (this.pressure !== undefined) this.tellPressure(worker, this.pressure);
     if (this.server !== undefined) worker.post({ type: 'server', server: this.server });

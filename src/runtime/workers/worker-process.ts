@@ -1,6 +1,6 @@
-// The primary's side of one worker process: what it was told, what it said last, and its end.
-// Invariants: one client is on the way to it at most, since Node holds back all messages behind a socket until that has
-// arrived; nothing it said is overlooked: it is gone only when its process has ended and all its words were read.
+// The primary's side of one worker process: what it was sent, what it said last, and its end.
+// Invariants: at most one client is on its way to the worker, since Node holds back all messages behind a socket until that
+// has arrived; no message of the worker is missed: it counts as gone only when its process has ended and all was read.
 import { type ChildProcess, fork } from 'node:child_process';
 import type { Socket } from 'node:net';
 import type { EffectiveConfig } from '../../config/effective.js';
@@ -16,9 +16,9 @@ import { Outbox } from './outbox.js';
 
 export interface WorkerEvents {
   ready(worker: WorkerProcess): void;
-  /** It can take the next client, or has one less. */
+  /** It can take the next client, or one of its clients has gone. */
   clientsChanged(worker: WorkerProcess): void;
-  /** It says how much it has let through. `unasked`: it was much since it last did. */
+  /** It reports its growth. `unasked`: much has passed since its last report. */
   grown(worker: WorkerProcess, growth: Growth, unasked: boolean): void;
   reported(report: Report): void;
   upstreamFailed(error: Error): void;
@@ -32,20 +32,20 @@ const MAIN = new URL(
   import.meta.url,
 );
 
-/** How long a worker may take over a client before the next ones go to others. */
+/** After this time without a confirmation, the next clients go to other workers. */
 export const LATE_MS = 100;
 
 export class WorkerProcess {
   isReady = false;
-  /** What it can serve at most. Known once it is ready. */
+  /** Its capacity at the start. Known once it is ready. */
   atMost: Capacity | undefined;
-  /** What it can serve now. */
+  /** Its capacity now. */
   capacity: Capacity | undefined;
-  /** As of its last report, or its start. */
+  /** From its last report, or its start. */
   snapshot: DataPlaneSnapshot | undefined;
-  /** Its clients that have sent most, as of its last report. */
+  /** Its clients that have sent most, from its last report. */
   topClients: readonly ClientTraffic[] = [];
-  /** It was asked for a report and has not answered yet. */
+  /** It has not answered the last request for a report. */
   reportDue = false;
   /** How many clients a drain had to end. */
   ended = 0;
@@ -55,13 +55,13 @@ export class WorkerProcess {
   private taken = 0;
   private closed = 0;
   private usage: Usage | undefined;
-  /** What it goes by, what it was told and has not confirmed, and what it is to go by. */
+  /** The config that it uses, the one sent and not confirmed yet, and the one that it must use next. */
   private config: EffectiveConfig;
   private sentConfig: EffectiveConfig | undefined;
   private wanted: EffectiveConfig;
   private question = 0;
   private answer = 0;
-  /** The last question of a client of its. */
+  /** The last round of its clients' questions. */
   private asked = 0;
   private readonly child: ChildProcess;
   private readonly outbox: Outbox<ToWorker>;
@@ -77,7 +77,7 @@ export class WorkerProcess {
     this.child = fork(MAIN, { serialization: 'advanced', env: withoutSecretVariables(process.env) });
     this.outbox = new Outbox((message, sent) => this.child.send(message, () => sent()));
     this.child.on('message', (message) => this.hear(message as FromWorker));
-    // What could not be sent to a process that has ended, or that could not be started: its end says it all.
+    // A message could not be sent: the process has ended or never started, and its `exit` event reports that.
     let failure = '';
     this.child.on('error', (error) => {
       failure = error.message;
@@ -101,7 +101,7 @@ export class WorkerProcess {
     this.outbox.post({ type: 'start', worker: number, ...start, config: withoutSecrets(start.config) });
   }
 
-  /** Clients that it has, one on the way included. */
+  /** Its clients, including one on the way. */
   get clients(): number {
     return this.handed - this.closed;
   }
@@ -110,12 +110,12 @@ export class WorkerProcess {
     return this.isReady && this.handed === this.taken && this.clients < (this.capacity?.clients ?? 0);
   }
 
-  /** The last client has been on the way for so long that others need not wait for this worker. */
+  /** The last client has been on its way for so long that no other needs to wait for this worker. */
   isLate(now: number): boolean {
     return !this.isReady || (this.handed > this.taken && now - this.handedAt >= LATE_MS);
   }
 
-  /** Gives a client away. canTake must hold. */
+  /** Sends the client to the worker. canTake must hold. */
   hand(client: Socket): void {
     this.handed++;
     this.handedAt = performance.now();
@@ -128,7 +128,7 @@ export class WorkerProcess {
     if (this.isReady) this.outbox.post(message);
   }
 
-  /** Resolves when it goes by `config`, or is gone, or after `limitMs`. Returns whether it may serve by an old one. */
+  /** Resolves when it uses `config`, or is gone, or after `limitMs`. Returns whether it may still use an old config. */
   async reload(config: EffectiveConfig, limitMs: number): Promise<boolean> {
     this.wanted = config;
     this.sendConfig();
@@ -136,14 +136,14 @@ export class WorkerProcess {
     return this.isReady && this.config !== config;
   }
 
-  /** Resolves when it has said how much it let through by now, or is gone, or after `limitMs`. */
+  /** Resolves when it has reported its growth so far, or is gone, or after `limitMs`. */
   async askGrowth(limitMs: number): Promise<void> {
     const question = ++this.question;
     this.post({ type: 'askGrowth', question });
     await this.until(() => this.answer >= question, limitMs);
   }
 
-  /** Resolves when a report has come, or it is gone, or after `limitMs`: then the report comes later. */
+  /** Resolves when its report has come, or it is gone, or after `limitMs`; then the report comes later. */
   async askReport(limitMs: number): Promise<void> {
     if (!this.isReady) return;
     if (!this.reportDue) {
@@ -213,7 +213,7 @@ export class WorkerProcess {
     this.settle(false);
   }
 
-  /** Sent past the outbox, so that no client that is handed over behind it arrives before it. */
+  /** Bypasses the outbox, so that no client that is handed over later arrives before it. */
   private sendConfig(): void {
     if (!this.isReady || this.sentConfig !== undefined || this.config === this.wanted) return;
     this.sentConfig = this.wanted;
@@ -227,9 +227,9 @@ export class WorkerProcess {
       replies[i] = await this.events.asked(one);
     });
     await first;
-    // It was given up since: there is a newer one.
+    // Given up meanwhile: there is a newer round.
     if (question !== this.asked) return;
-    // Those that belong to a later round are asked again, and get its answer.
+    // Questions without an answer yet are asked again in a later round.
     const ready = asked.findIndex((_, i) => replies[i] === undefined);
     this.post({ type: 'answer', question, replies: ready < 0 ? replies : replies.slice(0, ready) });
   }

@@ -66,7 +66,7 @@ t.test('a reader that stops costs what does not fit, counted, and nothing else',
     return told.length > 0;
   });
   text += drain(pipe);
-  t.same(told, [lost, 'whoever reads the log did not read it']);
+  t.same(told, [lost, 'the reader of the log did not read it']);
   t.equal(text, lines.slice(0, 30 - lost).join(''), 'what was kept arrives whole and in order');
   output.write(LINE);
   await output.flush(5000);
