@@ -73,9 +73,10 @@ function rehearsed({ rehearsal }: ExplainedNow): string {
   return rehearsal === null ? '' : `; a rehearsal sets it to ${percentage(rehearsal)}`;
 }
 
-function verdict({ shed, wouldShed }: { shed: boolean; wouldShed: boolean }): string {
-  if (shed) return 'refused with OOM';
-  return wouldShed ? 'passes; if the rule were enforced, it would be refused' : 'passes';
+function verdict({ shed, refused }: ExplainedNow): string {
+  if (refused === null) return 'passes';
+  const why = `${refused.why} (${refused.reason}, key ${quoted(refused.key)})`;
+  return shed ? `refused with OOM: ${why}` : `passes; if the rule were enforced, it would be refused: ${why}`;
 }
 
 function drawKey(key: ExplainedKey): string[] {

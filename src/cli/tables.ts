@@ -53,7 +53,7 @@ export function drawTotals({ rules, discovered }: Picked, paint: Paint): string 
 }
 
 /** The sentence, and a line for each rule. */
-export function drawReport({ since, text, rules }: Report, paint: Paint): string {
+export function drawReport({ since, text, total, rules }: Report, paint: Paint): string {
   const table = plainTable(
     ['rule', 'mode', 'writes', 'TTLs', 'would give', 'sheds', 'would shed', 'no TTL'],
     paint,
@@ -62,7 +62,14 @@ export function drawReport({ since, text, rules }: Report, paint: Paint): string
     const counts = [writes, ttls, wouldTtls, shed, wouldShed, withoutTtl].map(grouped);
     table.push([quoted(name), mode ?? 'gone', ...counts]);
   }
-  return `${text}\nsince ${since}\n\n${table.toString()}`;
+  const reasons = [refusedBy('refused', total.shedBy), refusedBy('would refuse', total.wouldShedBy)];
+  return [text, `since ${since}`, ...reasons.flat(), '', table.toString()].join('\n');
+}
+
+/** `refused by band 12, headroom 1`; nothing where nothing was. */
+function refusedBy(verb: string, counts: Report['total']['shedBy']): string[] {
+  const parts = Object.entries(counts).map(([reason, count]) => `${reason} ${grouped(count)}`);
+  return parts.length === 0 ? [] : [`${verb}, by reason: ${parts.join(', ')}`];
 }
 
 /** Rates by rule; the column by which the rows are sorted is marked. */

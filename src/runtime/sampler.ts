@@ -3,6 +3,7 @@
 // Invariants: one sample at a time; a new reader gets one within a second, if the sources answer; sampling changes nothing.
 import type { Logger } from 'pino';
 import type { EffectiveConfig } from '../config/effective.js';
+import { REFUSAL_NAMES } from '../core/policy/refusal.js';
 import { PRIORITY_NAMES } from '../core/policy/rule.js';
 import type { MemorySnapshot } from '../memory/snapshot.js';
 import type { EventLog } from '../observe/history/event-log.js';
@@ -22,7 +23,7 @@ export class Sampler implements Shown {
   private ttls: ReadonlyMap<string, number>;
   private modes: ReturnType<typeof modesOf>;
   private readonly samples: History;
-  private readonly ruleHistory = new RuleHistory();
+  private readonly ruleHistory = new RuleHistory(REFUSAL_NAMES);
   private readonly watchers = new Set<(live: LiveSnapshot) => void>();
   private timer: NodeJS.Timeout | undefined;
   private looking = false;

@@ -174,6 +174,8 @@ function counts(stats: StatsSnapshot): Record<string, number> {
     into[`${rule.name} followUp`] = rule.followUps;
     into.shed = (into.shed ?? 0) + rule.shed;
     into.wouldShed = (into.wouldShed ?? 0) + rule.wouldShed;
+    for (const [reason, refused] of [...Object.entries(rule.shedBy), ...Object.entries(rule.wouldShedBy)])
+      into[`${rule.name} refused by ${reason}`] = (into[`${rule.name} refused by ${reason}`] ?? 0) + refused;
   }
   return into;
 }
@@ -186,6 +188,9 @@ function expectedCounts({ keys, now }: Explanation): Record<string, number> {
   };
   if (now?.shed) add('shed');
   if (now?.wouldShed) add('wouldShed');
+  const { refused } = now ?? {};
+  const deciding = keys.find(({ key }) => key === refused?.key);
+  if (refused) add(`${deciding?.rule?.name ?? 'unregistered'} refused by ${refused.reason}`);
   for (const { rule, ttl } of now?.shed ? [] : keys)
     if (ttl) add(`${rule?.name ?? 'unregistered'} ${ttl.outcome}`);
   return into;
@@ -296,6 +301,8 @@ t.test('under pressure: the very keys that it says are refused', async (t) => {
           said.some(({ mode }) => mode === 'enforce'),
           `${words.join(' ')}: as its keys say`,
         );
+        t.equal(now?.refused !== null, now?.shed || now?.wouldShed, 'what is refused has a reason');
+        for (const { shed } of keys) t.equal(shed.reason, shed.now ? 'band' : null);
         for (const { shed } of keys) {
           const pressure = now?.pressure ?? 0;
           if (shed.keyAbove === null) t.equal(shed.now, false);

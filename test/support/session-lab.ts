@@ -792,7 +792,7 @@ class Recorder implements TrafficObserver {
     const text = Buffer.from(key.slice(start, end)).toString('latin1');
     this.writes.push(`${name} ${text} ${nameOf(TtlOutcome, outcome)}`);
   };
-  onShed: TrafficObserver['onShed'] = (slot, { name }, _bytes, observed) => {
+  onShed: TrafficObserver['onShed'] = (slot, { name }, _bytes, _refusal, observed) => {
     this.sheds.push(`${name} ${slot}${observed ? ' observed' : ''}`);
   };
   onFollowUpReply: TrafficObserver['onFollowUpReply'] = (slot, reply) => {

@@ -1,6 +1,7 @@
 // The interface through which the core reports traffic; the statistics implement it. Called on the hot path.
 // Implementations must not allocate per call, throw, or keep the key's buffer.
 import type { CommandSpec } from '../commands/spec.js';
+import type { Refusal } from './refusal.js';
 
 /** The outcome for the TTL of one written key. A write has one for each of its keys. */
 export const TtlOutcome = {
@@ -54,7 +55,7 @@ export interface TrafficObserver {
   /** A forwarded write removed the TTL of its key, and no rule gave it one again, as far as is known. */
   onTtlDropped(slot: number): void;
   /** A write was refused with OOM (`observed`: would have been, in observe mode). Once a command, by its deciding key. */
-  onShed(slot: number, command: CommandSpec, bytes: number, observed: boolean): void;
+  onShed(slot: number, command: CommandSpec, bytes: number, refusal: Refusal, observed: boolean): void;
   onFollowUpReply(slot: number, reply: FollowUpReply): void;
   /** Redis itself answered OOM to a client's command. */
   onUpstreamOom(): void;

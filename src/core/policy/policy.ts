@@ -8,6 +8,7 @@ import { PX_BYTES, writePx } from '../resp/encode.js';
 import type { RequestScanner } from '../resp/request-scanner.js';
 import { hashKey } from './hash.js';
 import { type TrafficObserver, TtlOutcome } from './observer.js';
+import { Refusal } from './refusal.js';
 import type { CompiledRule, RuleSet } from './rule-set.js';
 import type { ShedGate } from './shed.js';
 import type { TtlMemory } from './ttl-memory.js';
@@ -85,7 +86,7 @@ export class Policy {
     if (verdict.count === 0) return verdict;
     if (spec.denyOom && !spec.mover) {
       verdict.growth = growthOf(size, verdict.count, args.argc);
-      if (this.gate.active) {
+      if (this.mayRefuse) {
         this.judgeShed(size);
         if (verdict.action === Action.SHED) return verdict;
         if (!allKeysKnown && this.gate.byKey) verdict.action = Action.UNDECIDED;
@@ -131,14 +132,29 @@ export class Policy {
     this.verdict.addKey(i, this.rules.find(buf, starts[i], ends[i]), hashKey(buf, starts[i], ends[i]));
   }
 
-  /** Sheds the whole command if the rule of any key does; a rule in observe mode only records it. */
+  /** False: refusalOf() refuses nothing, so it need not be called. */
+  get mayRefuse(): boolean {
+    return this.gate.active;
+  }
+
+  /**
+   * Whether, and why, a growing write of `size` bytes is refused for key `i` of the verdict. Every refusal comes from here,
+   * and so does what is said of one. It changes nothing.
+   */
+  refusalOf(i: number, size: number): Refusal {
+    const { gate, verdict } = this;
+    return gate.active ? gate.refusal(verdict.rule[i].priority, verdict.hash[i], size) : Refusal.NONE;
+  }
+
+  /** Sheds the whole command if it is refused for any key; a rule in observe mode only records it. */
   private judgeShed(size: number): void {
     const verdict = this.verdict;
     for (let i = 0; i < verdict.count; i++) {
-      const rule = verdict.rule[i];
-      if (!this.gate.refuses(rule.priority, verdict.hash[i], size)) continue;
+      const refusal = this.refusalOf(i, size);
+      if (refusal === Refusal.NONE) continue;
       verdict.shedKey = i;
-      if (rule.observe) continue;
+      verdict.refusal = refusal;
+      if (verdict.rule[i].observe) continue;
       verdict.action = Action.SHED;
       return;
     }

@@ -2,6 +2,7 @@
 // reading; the policy only reads them.
 // Invariants: thresholds are 0 … 2^32; the threshold of CRITICAL follows its band like the others (0 with "never").
 import { GrowthLedger } from './growth-ledger.js';
+import { Refusal } from './refusal.js';
 import type { Priority } from './rule.js';
 
 /** One more than the largest 32-bit hash: a threshold of ALL sheds every key. */
@@ -16,7 +17,7 @@ const LARGE_WRITE_BYTES = 64 * 1024;
 const HELD_TIMES = 2;
 
 export class ShedGate extends GrowthLedger {
-  /** False: nothing can be refused, so refuses() need not be called. */
+  /** False: nothing can be refused, so refusal() need not be called. */
   active = false;
   /** Some threshold is above 0: the decision depends on the keys, so all keys of a write must be known. */
   byKey = false;
@@ -30,12 +31,11 @@ export class ShedGate extends GrowthLedger {
   /** Set by the owner. `answered`: the reply to such a command has come; otherwise one more was sent. */
   onRelief: (answered: boolean) => void = () => {};
 
-  /** Whether a growing write of `size` bytes on the wire whose deciding key hashes to `hash` must be refused. */
-  refuses(priority: Priority, hash: number, size: number): boolean {
-    return (
-      hash < this.thresholds[priority] ||
-      (size >= LARGE_WRITE_BYTES && HELD_TIMES * size > this.headroom[priority])
-    );
+  /** Whether, and why, the pressure refuses a growing write of `size` bytes on the wire to a key that hashes to `hash`. */
+  refusal(priority: Priority, hash: number, size: number): Refusal {
+    if (hash < this.thresholds[priority]) return Refusal.BAND;
+    if (size >= LARGE_WRITE_BYTES && HELD_TIMES * size > this.headroom[priority]) return Refusal.HEADROOM;
+    return Refusal.NONE;
   }
 
   /** Opens the gate: nothing is refused. */

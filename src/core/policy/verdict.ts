@@ -1,6 +1,7 @@
 // The policy's verdict on one write: a single object that each decision fills again and the session reads at once.
 
 import type { TtlOutcome } from './observer.js';
+import { Refusal } from './refusal.js';
 import type { CompiledRule } from './rule-set.js';
 
 export const Action = {
@@ -39,6 +40,8 @@ export class Verdict {
   growth = 0;
   /** Index of the key for which the command is shed, or in observe mode would be; -1: none. */
   shedKey = -1;
+  /** Why it is shed, or would be. */
+  refusal: Refusal = Refusal.NONE;
   /** Options follow after a value that has not arrived, so an OptionTail decides the outcome. */
   tail = false;
   suffix: Uint8Array = new Uint8Array(0);
@@ -57,6 +60,7 @@ export class Verdict {
     this.recorded = false;
     this.growth = 0;
     this.shedKey = -1;
+    this.refusal = Refusal.NONE;
     this.tail = false;
     this.replaceUnit = false;
   }

@@ -1,7 +1,10 @@
 // Reports what the rules did in the last minutes or hours, and what observing rules would have done, so that operators know
 // what "enforce" would mean before they set it. It only receives the counters.
 // Invariants: memory is bounded (14 marks of five minutes and 25 of an hour, each with six numbers for each rule that ever
-// existed, whose names the caller bounds); a removed rule keeps its figures; times are monotonic.
+// existed, whose names the caller bounds, and twenty for one that refused something); a removed rule keeps its figures; times are monotonic.
+
+/** Refusals by reason, only those that occurred. */
+type Refusals = Record<string, number>;
 
 /** Counters of a rule since the start, from the statistics. */
 export interface RuleCounts {
@@ -15,6 +18,8 @@ export interface RuleCounts {
   readonly wouldClamp: number;
   readonly shed: number;
   readonly wouldShed: number;
+  readonly shedBy: Readonly<Partial<Refusals>>;
+  readonly wouldShedBy: Readonly<Partial<Refusals>>;
 }
 
 export interface ReportFigures {
@@ -27,6 +32,9 @@ export interface ReportFigures {
   /** Commands refused, and commands that observing rules would have refused. */
   shed: number;
   wouldShed: number;
+  /** The same by reason. */
+  shedBy: Refusals;
+  wouldShedBy: Refusals;
 }
 
 export interface RuleReport extends ReportFigures {
@@ -49,7 +57,7 @@ export interface Report {
 
 interface Mark {
   readonly at: number;
-  /** By rule: a number for each of FIELDS. */
+  /** By rule: a number for each of FIELDS, and where something was refused two for each reason. */
   readonly counts: ReadonlyMap<string, Float64Array>;
 }
 
@@ -66,13 +74,18 @@ export class RuleHistory {
   private readonly now = new Map<string, Float64Array>();
   private readonly marks: readonly Mark[][] = STEPS.map(() => []);
 
+  /** `reasons`: the names of what a refusal may be due to. */
+  constructor(private readonly reasons: readonly string[]) {}
+
   /** `at`: monotonic milliseconds. `counts` never go down for a name. The first call marks the start. */
   take(at: number, counts: readonly RuleCounts[]): void {
     if (this.marks[0].length === 0) for (const kind of this.marks) kind.push({ at, counts: new Map() });
     for (const rule of counts) {
+      const refused = rule.shed + rule.wouldShed > 0;
+      const width = FIELDS.length + (refused ? 2 * this.reasons.length : 0);
       let cells = this.now.get(rule.name);
-      if (cells === undefined) {
-        cells = new Float64Array(FIELDS.length);
+      if (cells === undefined || cells.length < width) {
+        cells = new Float64Array(width);
         this.now.set(rule.name, cells);
       }
       cells[0] = rule.writes;
@@ -81,6 +94,11 @@ export class RuleHistory {
       cells[3] = rule.wouldInject + rule.wouldClamp;
       cells[4] = rule.shed;
       cells[5] = rule.wouldShed;
+      // Where nothing was refused there are no cells for these, and they are 0.
+      for (const [i, reason] of this.reasons.entries()) {
+        cells[this.reasonAt(i, 0)] = rule.shedBy[reason] ?? 0;
+        cells[this.reasonAt(i, 1)] = rule.wouldShedBy[reason] ?? 0;
+      }
     }
     for (const [i, { stepMs, marks: most }] of STEPS.entries()) {
       const marks = this.marks[i];
@@ -106,8 +124,15 @@ export class RuleHistory {
     const rules = [...modes.keys(), ...gone]
       .map((name): RuleReport => ({ name, mode: modes.get(name) ?? null, ...this.figures(name, mark) }))
       .filter((rule) => rule.mode !== null || FIELDS.some((field) => rule[field] > 0));
-    const total = { writes: 0, withoutTtl: 0, ttls: 0, wouldTtls: 0, shed: 0, wouldShed: 0 };
-    for (const rule of rules) for (const field of FIELDS) total[field] += rule[field];
+    const total: Deeds = {
+      ...{ writes: 0, withoutTtl: 0, ttls: 0, wouldTtls: 0, shed: 0, wouldShed: 0 },
+      ...{ shedBy: {}, wouldShedBy: {} },
+    };
+    for (const rule of rules) {
+      for (const field of FIELDS) total[field] += rule[field];
+      addTo(total.shedBy, rule.shedBy);
+      addTo(total.wouldShedBy, rule.wouldShedBy);
+    }
     const observing = rules.some(({ mode }) => mode === 'observe');
     return {
       since: new Date(wallAt - (at - mark.at)).toISOString(),
@@ -122,8 +147,23 @@ export class RuleHistory {
     const [cells, before] = [this.now.get(name), counts.get(name)];
     const since = (i: number) => (cells?.[i] ?? 0) - (before?.[i] ?? 0);
     const [writes, withoutTtl, ttls, wouldTtls, shed, wouldShed] = FIELDS.map((_, i) => since(i));
-    return { writes, withoutTtl, ttls, wouldTtls, shed, wouldShed };
+    const by = (kind: 0 | 1): Refusals =>
+      Object.fromEntries(
+        this.reasons
+          .map((reason, i) => [reason, since(this.reasonAt(i, kind))] as const)
+          .filter(([, count]) => count > 0),
+      );
+    return { writes, withoutTtl, ttls, wouldTtls, shed, wouldShed, shedBy: by(0), wouldShedBy: by(1) };
   }
+
+  /** The cell of reason `i`: of what was refused, or would have been. */
+  private reasonAt(i: number, kind: 0 | 1): number {
+    return FIELDS.length + kind * this.reasons.length + i;
+  }
+}
+
+function addTo(total: Refusals, counts: Refusals): void {
+  for (const [reason, count] of Object.entries(counts)) total[reason] = (total[reason] ?? 0) + count;
 }
 
 function sentence(

@@ -6,25 +6,31 @@
 // because stores beyond a typed array are.
 import type { CommandSpec } from '../../core/commands/spec.js';
 import type { FollowUpReply, TrafficObserver, TtlOutcome } from '../../core/policy/observer.js';
+import { REFUSAL_NAMES, Refusal, type RefusalName } from '../../core/policy/refusal.js';
 import { HeavyHitters, type HittersPart } from './heavy-hitters.js';
 import { DistinctCounters } from './hyperloglog.js';
 import { LatencyHistogram, type LatencyPart } from './latency.js';
 import { OwnTimes, type OwnTimesPart } from './own-times.js';
 import { PATTERN_SCRATCH, writePattern } from './prefix.js';
 
-/** Columns of a slot's row. Eight outcomes from OUTCOMES on, in TtlOutcome's order; four replies from FOLLOW_UP_REPLIES. */
+/**
+ * Columns of a slot's row. Eight outcomes from OUTCOMES on, in TtlOutcome's order; four replies from FOLLOW_UP_REPLIES; a column
+ * for each reason of refusal from SHED and from WOULD_SHED on.
+ */
 export const Column = {
   WRITES: 0,
   BYTES: 1,
   LAST_SEEN: 2,
-  SHED: 3,
-  SHED_BYTES: 4,
-  WOULD_SHED: 5,
-  FOLLOW_UP_REPLIES: 6,
-  OUTCOMES: 10,
-  TTL_DROPPED: 18,
+  SHED_BYTES: 3,
+  FOLLOW_UP_REPLIES: 4,
+  OUTCOMES: 8,
+  TTL_DROPPED: 16,
+  SHED: 17,
+  WOULD_SHED: 17 + REFUSAL_NAMES.length,
 } as const;
-const WIDTH = 19;
+const WIDTH = Column.WOULD_SHED + REFUSAL_NAMES.length;
+/** Of the columns of the first reason. */
+const FIRST_REFUSAL = Refusal.BAND;
 
 /** Commands with this id or a higher one are counted together, as OTHER_COMMANDS. */
 const COMMAND_IDS = 512;
@@ -39,6 +45,9 @@ export interface StatsPart {
   readonly ownTimes: OwnTimesPart;
   readonly upstreamOom: number;
 }
+
+/** Refusals by reason; a reason that did not occur is left out. */
+export type RefusalCounts = Partial<Record<RefusalName, number>>;
 
 /** The part of a rule that counting needs. */
 export interface CountedRule {
@@ -131,13 +140,13 @@ export class TrafficStats implements TrafficObserver {
   }
 
   /** A refused write counts only for `shed` and `lastSeen`, not as a write. */
-  onShed(slot: number, _command: CommandSpec, bytes: number, observed: boolean): void {
+  onShed(slot: number, _command: CommandSpec, bytes: number, refusal: Refusal, observed: boolean): void {
     const row = slot * WIDTH;
     this.cells[row + Column.LAST_SEEN] = this.clock();
     if (observed) {
-      this.cells[row + Column.WOULD_SHED]++;
+      this.cells[row + Column.WOULD_SHED + refusal - FIRST_REFUSAL]++;
     } else {
-      this.cells[row + Column.SHED]++;
+      this.cells[row + Column.SHED + refusal - FIRST_REFUSAL]++;
       this.cells[row + Column.SHED_BYTES] += bytes;
     }
   }
@@ -162,6 +171,16 @@ export class TrafficStats implements TrafficObserver {
 
   readOutcome(slot: number, outcome: TtlOutcome): number {
     return this.read(slot, Column.OUTCOMES + outcome);
+  }
+
+  /** Refusals by reason, only those that occurred. `column`: SHED or WOULD_SHED. */
+  readRefusals(slot: number, column: typeof Column.SHED | typeof Column.WOULD_SHED): RefusalCounts {
+    const counts: RefusalCounts = {};
+    for (const [i, name] of REFUSAL_NAMES.entries()) {
+      const count = this.read(slot, column + i);
+      if (count > 0) counts[name] = count;
+    }
+    return counts;
   }
 
   readFollowUps(slot: number, reply: FollowUpReply): number {

@@ -1,7 +1,7 @@
 // The counters as JSON, for /api/stats, metrics, CLI and demo. Owns the names and meaning of the fields, which are an API. It
 // never changes a counter.
 import { FollowUpReply, TtlOutcome } from '../../core/policy/observer.js';
-import { Column, type TrafficStats } from './counters.js';
+import { Column, type RefusalCounts, type TrafficStats } from './counters.js';
 import type { LatencySnapshot } from './latency.js';
 import type { OwnTimesSnapshot } from './own-times.js';
 import { type Advice, suggestRule } from './suggest.js';
@@ -41,6 +41,9 @@ export interface RuleStats {
   shed: number;
   shedBytes: number;
   wouldShed: number;
+  /** The same by reason: they add up to `shed` and `wouldShed`. */
+  shedBy: RefusalCounts;
+  wouldShedBy: RefusalCounts;
   /** Estimated, within about 1.6 % (one standard deviation). */
   distinctKeys: number;
   /** ISO 8601 time of the last write, forwarded or shed. */
@@ -102,6 +105,8 @@ export function snapshotStats(stats: TrafficStats, now: number, discovered = DIS
 }
 
 function readSlot(stats: TrafficStats, slot: number, name: string): RuleStats {
+  const shedBy = stats.readRefusals(slot, Column.SHED);
+  const wouldShedBy = stats.readRefusals(slot, Column.WOULD_SHED);
   const lastSeen = stats.read(slot, Column.LAST_SEEN);
   return {
     name,
@@ -120,11 +125,17 @@ function readSlot(stats: TrafficStats, slot: number, name: string): RuleStats {
     followUpsUnchanged: stats.readFollowUps(slot, FollowUpReply.UNCHANGED),
     followUpsDenied: stats.readFollowUps(slot, FollowUpReply.DENIED),
     followUpsFailed: stats.readFollowUps(slot, FollowUpReply.FAILED),
-    shed: stats.read(slot, Column.SHED),
+    shed: sum(shedBy),
     shedBytes: stats.read(slot, Column.SHED_BYTES),
-    wouldShed: stats.read(slot, Column.WOULD_SHED),
+    wouldShed: sum(wouldShedBy),
+    shedBy,
+    wouldShedBy,
     distinctKeys: stats.distinctKeys(slot),
     lastSeen: lastSeen === 0 ? null : new Date(lastSeen).toISOString(),
     commands: stats.commands(slot),
   };
+}
+
+function sum(counts: RefusalCounts): number {
+  return Object.values(counts).reduce((total, count) => total + count, 0);
 }

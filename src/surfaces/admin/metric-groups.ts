@@ -16,6 +16,7 @@ import {
   pool,
   poolClients,
   type Reader,
+  refusals,
   seconds,
   shedShare,
   sweep,
@@ -93,7 +94,7 @@ export const METRIC_GROUPS: readonly MetricGroup[] = [
         perRule((r) => r.followUps),
       ],
       ['counter', 'follow_ups_total', "Follow-ups by Redis's reply.", followUps],
-      ['counter', 'shed_total', 'Commands refused with OOM.', perRule((r) => r.shed)],
+      ['counter', 'shed_total', 'Commands refused with OOM, by reason.', refusals((r) => r.shedBy)],
       ['counter', 'shed_bytes_total', 'Payload bytes of refused commands.', perRule((r) => r.shedBytes)],
       [
         'counter',
@@ -110,8 +111,8 @@ export const METRIC_GROUPS: readonly MetricGroup[] = [
       [
         'counter',
         'would_shed_total',
-        'Observe mode: commands that would have been refused.',
-        perRule((r) => r.wouldShed),
+        'Observe mode: commands that would have been refused, by reason.',
+        refusals((r) => r.wouldShedBy),
       ],
       [
         'gauge',

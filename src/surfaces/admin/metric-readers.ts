@@ -4,6 +4,7 @@
 
 import type { ConfigSnapshot } from '../../config/reload-outcome.js';
 import { PIN_REASONS } from '../../core/commands/spec.js';
+import { REFUSAL_NAMES } from '../../core/policy/refusal.js';
 import { PRIORITY_NAMES } from '../../core/policy/rule.js';
 import type { MemorySnapshot } from '../../memory/snapshot.js';
 import type { AlertsSnapshot } from '../../observe/alerts/snapshot.js';
@@ -11,6 +12,7 @@ import type { GrowthReport } from '../../observe/history/history.js';
 import type { ConnectionSnapshot, PoolSnapshot, TlsSnapshot } from '../../observe/snapshots/connections.js';
 import type { SweepSnapshot } from '../../observe/snapshots/sweep.js';
 import type { WorkerSnapshot, WorkersSnapshot } from '../../observe/snapshots/workers.js';
+import type { RefusalCounts } from '../../observe/stats/counters.js';
 import type { LatencySnapshot } from '../../observe/stats/latency.js';
 import type { RuleStats, StatsSnapshot } from '../../observe/stats/snapshot.js';
 import type { Sample } from './snapshot-metric.js';
@@ -41,7 +43,7 @@ export const LABELS = {
   state: 'configured, running, silent',
   worker: 'numbers from 1 to `workers`; a new worker has the number of the one that it replaces',
   on: 'shared, own, waiting',
-  reason: PIN_REASONS.join(', '),
+  reason: `for refusals: ${REFUSAL_NAMES.join(', ')}; for pins: ${PIN_REASONS.join(', ')}`,
   version: 'the version of Spillway',
   node: 'the version of Node',
   le: 'the upper bounds of the buckets, in seconds; the same for all proxies',
@@ -136,6 +138,20 @@ export const followUps: Reader = {
       { value: counts.followUpsFailed, labels: { rule, result: 'failed' } },
     ]),
 };
+
+/** A line for each reason that has occurred, and always one for the first, so that a rule that refused nothing has a 0. */
+export function refusals(counts: (rule: RuleStats) => RefusalCounts): Reader {
+  return {
+    labels: ['rule', 'reason'],
+    read: ({ stats }) =>
+      [...stats.rules, stats.unregistered].flatMap((rule) =>
+        Object.entries({ [REFUSAL_NAMES[0]]: 0, ...counts(rule) }).map(([reason, value]) => ({
+          value,
+          labels: { rule: rule.name, reason },
+        })),
+      ),
+  };
+}
 
 export const shedShare: Reader = {
   labels: ['priority'],

@@ -4,6 +4,7 @@ import type { CommandSpec } from '../../core/commands/spec.js';
 import type { CommandTable } from '../../core/commands/table.js';
 import type { TrafficObserver, TtlOutcome } from '../../core/policy/observer.js';
 import { Policy } from '../../core/policy/policy.js';
+import { Refusal } from '../../core/policy/refusal.js';
 import type { CompiledRule, RuleSet } from '../../core/policy/rule-set.js';
 import { ShedGate } from '../../core/policy/shed.js';
 import type { Verdict } from '../../core/policy/verdict.js';
@@ -27,11 +28,13 @@ export interface DryRunKey {
   readonly hash: number;
   /** undefined: the command writes nothing, or nothing that is counted. */
   readonly outcome: TtlOutcome | undefined;
+  /** Why the command is refused for this key, by this key alone. */
+  readonly refusal: Refusal;
 }
 
 export interface DryRun {
   /** What the policy said; undefined: it has no say in this command. */
-  readonly verdict: { readonly size: number; readonly keys: readonly DryRunKey[] } | undefined;
+  readonly verdict: { readonly keys: readonly DryRunKey[]; readonly shedKey: number } | undefined;
   /** What went up: the command and its follow-ups, decoded and as bytes. */
   readonly sent: string[][];
   readonly sentBytes: Buffer;
@@ -90,14 +93,15 @@ class RememberingPolicy extends Policy {
 
   override decide(args: RequestScanner, spec: CommandSpec, size: number, followUps: boolean): Verdict {
     const verdict = super.decide(args, spec, size, followUps);
-    const { argument, rule, hash, outcome, recorded } = verdict;
+    const { argument, rule, hash, outcome, recorded, growth, shedKey } = verdict;
     const keys = Array.from({ length: verdict.count }, (_, i) => ({
       key: Buffer.from(args.buf.subarray(args.starts[argument[i]], args.ends[argument[i]])),
       rule: rule[i],
       hash: hash[i],
       outcome: recorded ? outcome[i] : undefined,
+      refusal: growth > 0 ? this.refusalOf(i, size) : Refusal.NONE,
     }));
-    this.last = { size, keys };
+    this.last = { keys, shedKey };
     return verdict;
   }
 }
@@ -110,7 +114,7 @@ class Listening implements TrafficObserver {
   onTtlDropped(): void {}
   onLatency(): void {}
 
-  onShed(_slot: number, _command: CommandSpec, _bytes: number, observed: boolean): void {
+  onShed(_slot: number, _command: CommandSpec, _bytes: number, _refusal: Refusal, observed: boolean): void {
     if (observed) this.wouldShed = true;
   }
 }

@@ -4,6 +4,7 @@
 import { arityFits, type CommandSpec, ConnectionRole, TtlTreatment } from '../../core/commands/spec.js';
 import { globMatches } from '../../core/policy/glob.js';
 import { TtlOutcome } from '../../core/policy/observer.js';
+import { Refusal, refusalName, refusalText } from '../../core/policy/refusal.js';
 import { PRIORITY_NAMES, type Rule } from '../../core/policy/rule.js';
 import type { CompiledRule } from '../../core/policy/rule-set.js';
 import { ALL, type ShedGate } from '../../core/policy/shed.js';
@@ -15,6 +16,7 @@ import { type DryRun, type DryRunKey, dryRun, type Stage } from './dry-run.js';
 import type {
   ExplainedKey,
   ExplainedNow,
+  ExplainedRefusal,
   ExplainedShed,
   ExplainedTtl,
   ExplainRequest,
@@ -52,13 +54,14 @@ export function explain(subject: ExplainSubject, request: ExplainRequest): Expla
     keys:
       spec === undefined || verdict === undefined
         ? []
-        : verdict.keys.map((key) => explainKey(subject, spec, key, verdict.size)),
+        : verdict.keys.map((key, i) => explainKey(subject, spec, key, today?.verdict?.keys[i]?.refusal)),
     now:
       now === undefined || today === undefined
         ? null
         : {
             shed: today.shed,
             wouldShed: today.wouldShed,
+            refused: explainRefusal(today),
             pressure: now.pressure,
             rehearsal: now.rehearsal,
             reason: now.reason,
@@ -99,7 +102,7 @@ function explainKey(
   subject: ExplainSubject,
   spec: CommandSpec,
   found: DryRunKey,
-  size: number,
+  refusal: Refusal | undefined,
 ): ExplainedKey {
   const { key, rule } = found;
   const { rules } = subject.rules;
@@ -115,7 +118,7 @@ function explainKey(
       .map((each) => ({ name: each.name, match: each.globs.map(text) })),
     passedOverMore: Math.max(0, before.length - PASSED_OVER),
     ttl: explainTtl(subject, spec, found),
-    shed: explainShed(subject, spec, found, size),
+    shed: explainShed(subject, spec, found, refusal),
   };
 }
 
@@ -195,21 +198,30 @@ function whyKept(spec: CommandSpec, rule: CompiledRule, form: FollowUpForm): str
   return 'it creates no key, or sets a TTL itself';
 }
 
+/** Of the key that decides; null: nothing is, or would be, refused. */
+function explainRefusal({ verdict }: DryRun): ExplainedRefusal | null {
+  const key = verdict?.keys[verdict.shedKey];
+  if (key === undefined) return null;
+  const reason = refusalName(key.refusal);
+  return reason === undefined ? null : { key: key.key.toString('utf8'), reason, why: refusalText(reason) };
+}
+
+/** `refusal`: at this moment; undefined: offline. */
 function explainShed(
-  { bands, now }: ExplainSubject,
+  { bands }: ExplainSubject,
   spec: CommandSpec,
   { rule, hash }: DryRunKey,
-  size: number,
+  refusal: Refusal | undefined,
 ): ExplainedShed {
   const band = bands[rule.priority];
   const grows = spec.denyOom && !spec.mover;
-  const refused = now?.gate.active === true && grows && now.gate.refuses(rule.priority, hash, size);
   return {
     possible: grows && band !== null,
     why: whyShed(spec, rule, band !== null),
     band: band === null ? null : [...band],
     keyAbove: band === null || !grows ? null : keyAbove(band, hash),
-    now: now === undefined ? null : refused,
+    now: refusal === undefined ? null : refusal !== Refusal.NONE,
+    reason: refusalName(refusal ?? Refusal.NONE) ?? null,
   };
 }
 

@@ -1,5 +1,6 @@
 // The JSON of an explanation: the answer of /api/explain and of `spillway explain --json`. Field names are an API.
 // Types only. Bytes that are not UTF-8 are shown as the replacement character.
+import type { RefusalName } from '../../core/policy/refusal.js';
 import type { PriorityName } from '../../core/policy/rule.js';
 
 export interface ExplainRequest {
@@ -33,12 +34,23 @@ export interface ExplainedNow {
   shed: boolean;
   /** It passes because the rule only observes; otherwise it would be refused. */
   wouldShed: boolean;
+  /** Why it is refused, or would be; null: it is not. */
+  refused: ExplainedRefusal | null;
   /** Used memory over its limit, as last read; null without a limit or a reading. */
   pressure: number | null;
   /** The pressure of a current rehearsal; null: there is none. */
   rehearsal: number | null;
   /** One sentence: why shedding is on or off. */
   reason: string;
+}
+
+export interface ExplainedRefusal {
+  /** The key that decides. */
+  key: string;
+  /** As in /api/stats and in the metrics. */
+  reason: RefusalName;
+  /** Ends a sentence that begins with "refused:". */
+  why: string;
 }
 
 export interface ExplainedKey {
@@ -91,4 +103,6 @@ export interface ExplainedShed {
   keyAbove: number | null;
   /** Whether this key is refused now, or in observe mode would be; null: offline. */
   now: boolean | null;
+  /** Why; null: it is not, or unknown. */
+  reason: RefusalName | null;
 }

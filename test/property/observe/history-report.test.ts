@@ -1,11 +1,18 @@
 // The report of a window against an exact model: every count that any rule ever had, at every moment.
 import fc from 'fast-check';
 import t from 'tap';
+import { REFUSAL_NAMES, type RefusalName } from '../../../src/core/policy/refusal.js';
 import { type RuleCounts, RuleHistory } from '../../../src/observe/history/report.js';
 
 const MINUTE = 60_000;
 const NAMES = ['a', 'b', 'c', 'unregistered'];
 const FIELDS = ['writes', 'withoutTtl', 'ttls', 'wouldTtls', 'shed', 'wouldShed'] as const;
+
+/** Split over two reasons, which one gets how many changes with the number. */
+function byReason(count: number): Partial<Record<RefusalName, number>> {
+  const band = Math.ceil(count / 2);
+  return { ...(count > 0 && { band }), ...(count > band && { script: count - band }) };
+}
 
 function countsOf(
   name: string,
@@ -13,7 +20,15 @@ function countsOf(
 ): RuleCounts {
   // Each sum is of several counters: which one it is does not matter.
   return {
-    ...{ name, writes, withoutTtl, shed, wouldShed },
+    ...{
+      name,
+      writes,
+      withoutTtl,
+      shed,
+      wouldShed,
+      shedBy: byReason(shed),
+      wouldShedBy: byReason(wouldShed),
+    },
     ...{ ttlInjected: ttls, ttlClamped: 0, followUpsSet: 0, wouldInject: 0, wouldClamp: wouldTtls },
   };
 }
@@ -38,7 +53,7 @@ t.test(
         fc.array(step, { minLength: 1, maxLength: 120 }),
         fc.integer({ min: 5, max: 1440 }),
         (steps, minutes) => {
-          const history = new RuleHistory();
+          const history = new RuleHistory(REFUSAL_NAMES);
           const totals = new Map(NAMES.map((name) => [name, FIELDS.map(() => 0)]));
           const moments: { at: number; totals: Map<string, number[]> }[] = [];
           let at = 1000;
@@ -89,6 +104,15 @@ t.test(
               if (told !== undefined && told[field] !== done[i])
                 throw new Error(`${name} ${field}: ${told[field]}, not ${done[i]}`);
             }
+            const [shed, wouldShed] = [totals, from.totals].map((of) => of.get(name)?.slice(4) ?? [0, 0]);
+            for (const [i, by] of (['shedBy', 'wouldShedBy'] as const).entries()) {
+              const [after, before] = [byReason([shed, wouldShed][0][i]), byReason([shed, wouldShed][1][i])];
+              for (const reason of ['band', 'script'] as const) {
+                const since = (after[reason] ?? 0) - (before[reason] ?? 0);
+                if (told !== undefined && (told[by][reason] ?? 0) !== since)
+                  throw new Error(`${name} ${by} ${reason}: ${told[by][reason]}, not ${since}`);
+              }
+            }
           }
           t.same(
             FIELDS.map((field) => report.total[field]),
@@ -102,11 +126,14 @@ t.test(
 );
 
 t.test('in words', async (t) => {
-  const history = new RuleHistory();
+  const history = new RuleHistory(REFUSAL_NAMES);
   const modes = (mode: 'enforce' | 'observe') => new Map([['a', mode]]);
   const text = (mode: 'enforce' | 'observe', at: number) =>
     history.report(60 * MINUTE, modes(mode), at, at).text;
-  t.equal(new RuleHistory().report(MINUTE, new Map(), 5, 5).text, 'in the last 1 second: 0 TTLs, 0 sheds');
+  t.equal(
+    new RuleHistory(REFUSAL_NAMES).report(MINUTE, new Map(), 5, 5).text,
+    'in the last 1 second: 0 TTLs, 0 sheds',
+  );
   history.take(0, []);
   history.take(30_000, [countsOf('a', [41_207, 0, 41_207, 0, 0, 0])]);
   t.equal(text('enforce', 30_000), 'in the last 30 seconds: 41,207 TTLs, 0 sheds');

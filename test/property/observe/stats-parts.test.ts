@@ -5,10 +5,13 @@ import type { CommandSpec } from '../../../src/core/commands/spec.js';
 import { specify } from '../../../src/core/commands/table.js';
 import { hashKey } from '../../../src/core/policy/hash.js';
 import { FollowUpReply, TtlOutcome } from '../../../src/core/policy/observer.js';
+import { Refusal } from '../../../src/core/policy/refusal.js';
 import { TrafficStats } from '../../../src/observe/stats/counters.js';
 import { HeavyHitters, HITTERS, type HittersPart } from '../../../src/observe/stats/heavy-hitters.js';
 import type { LatencySnapshot } from '../../../src/observe/stats/latency.js';
 import { snapshotStats } from '../../../src/observe/stats/snapshot.js';
+
+const REASONS = Object.values(Refusal).filter((refusal) => refusal !== Refusal.NONE);
 
 const RULES = ['sessions', 'cache', 'users'];
 const SET = specify({
@@ -39,10 +42,10 @@ const event: fc.Arbitrary<Event> = fc.oneof(
           stats.onWrite(slot, commands[command], bytes, outcome, key, 0, key.length, hash);
       }),
   },
-  fc.tuple(slot, fc.nat(10_000), fc.boolean()).map(
-    ([slot, bytes, observed]): Event =>
+  fc.tuple(slot, fc.nat(10_000), fc.constantFrom(...REASONS), fc.boolean()).map(
+    ([slot, bytes, refusal, observed]): Event =>
       (stats, commands) =>
-        stats.onShed(slot, commands[0], bytes, observed),
+        stats.onShed(slot, commands[0], bytes, refusal, observed),
   ),
   fc.tuple(slot, fc.constantFrom(...Object.values(FollowUpReply))).map(
     ([slot, reply]): Event =>

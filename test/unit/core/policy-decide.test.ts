@@ -4,6 +4,7 @@ import t from 'tap';
 import { defaultCommandTable } from '../../../src/core/commands/table.js';
 import { TtlOutcome } from '../../../src/core/policy/observer.js';
 import { Policy } from '../../../src/core/policy/policy.js';
+import { Refusal } from '../../../src/core/policy/refusal.js';
 import { Priority, type Rule } from '../../../src/core/policy/rule.js';
 import { RuleSet } from '../../../src/core/policy/rule-set.js';
 import { ALL, ShedGate } from '../../../src/core/policy/shed.js';
@@ -40,6 +41,7 @@ interface Decision {
   /** `index=number`. */
   replaced: string;
   shedKey: number;
+  refusal: string;
 }
 
 /** Decides on one whole command, or on its first `until` bytes. */
@@ -63,7 +65,7 @@ function decide(
   const spec = table.find(buf, args.starts[0], args.ends[0]);
   if (spec === undefined) throw new Error('no such command');
   const verdict = policy.decide(args, spec, bytes.length, followUps);
-  const { count, argument, outcome, recorded, growth, suffix, suffixLength, shedKey } = verdict;
+  const { count, argument, outcome, recorded, growth, suffix, suffixLength, shedKey, refusal } = verdict;
   const names = Object.keys(TtlOutcome);
   const append = verdict.action === Action.APPEND;
   return {
@@ -71,6 +73,7 @@ function decide(
     keys: argument.slice(0, count).map((i) => buf.toString('latin1', args.starts[i], args.ends[i])),
     outcomes: recorded ? outcome.slice(0, count).map((o) => names[o]) : [],
     ...{ recorded, growth, shedKey },
+    refusal: Object.keys(Refusal)[refusal],
     suffix: append ? Buffer.from(suffix.slice(0, suffixLength)).toString('latin1') : '',
     replaced: verdict.action === Action.REPLACE ? `${verdict.replaceIndex}=${verdict.replacement}` : '',
   };
@@ -182,8 +185,10 @@ t.test('observe: all is decided, nothing done', async (t) => {
 
 t.test('sheds: whole if any key says so, and not before all are known', async (t) => {
   const gate = shedding(Priority.LOW);
-  t.match(decide(cmd('MSET', 'a', 1, 'low:b', 2), { gate }), { action: 'SHED', shedKey: 1, recorded: false });
-  t.match(decide(cmd('MSET', 'a', 1, 'b', 2), { gate }), { action: 'PASS', shedKey: -1 });
+  t.match(decide(cmd('MSET', 'a', 1, 'low:b', 2), { gate }), {
+    ...{ action: 'SHED', shedKey: 1, recorded: false, refusal: 'BAND' },
+  });
+  t.match(decide(cmd('MSET', 'a', 1, 'b', 2), { gate }), { action: 'PASS', shedKey: -1, refusal: 'NONE' });
   const large = cmd('MSET', 'a', 'x'.repeat(100), 'low:b', 2);
   t.match(decide(large, { gate, until: 60 }), { action: 'UNDECIDED' });
   t.match(decide(cmd('MSET', 'low:a', 'x'.repeat(100), 'b', 2), { gate, until: 60 }), { action: 'SHED' });

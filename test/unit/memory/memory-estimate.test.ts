@@ -117,20 +117,20 @@ t.test('large writes under way are what other large writes are measured against'
   read(0.1);
   gate.promise(0.4 * LIMIT);
   t.same(shares(), [0, 0, 0, 0], 'a promise makes no pressure');
-  t.ok(gate.refuses(Priority.NORMAL, ALL - 1, 0.26 * LIMIT));
-  t.notOk(gate.refuses(Priority.NORMAL, ALL - 1, 0.24 * LIMIT));
-  t.notOk(gate.refuses(Priority.CRITICAL, ALL - 1, 0.44 * LIMIT), 'but not those of what is never shed');
+  t.ok(gate.refusal(Priority.NORMAL, ALL - 1, 0.26 * LIMIT));
+  t.notOk(gate.refusal(Priority.NORMAL, ALL - 1, 0.24 * LIMIT));
+  t.notOk(gate.refusal(Priority.CRITICAL, ALL - 1, 0.44 * LIMIT), 'but not those of what is never shed');
   gate.promisedElsewhere = 0.2 * LIMIT;
   read(0.1);
-  t.ok(gate.refuses(Priority.NORMAL, ALL - 1, 0.16 * LIMIT), 'those of other workers, too');
+  t.ok(gate.refusal(Priority.NORMAL, ALL - 1, 0.16 * LIMIT), 'those of other workers, too');
 });
 
 t.test('a large write is refused when twice its size does not fit', async (t) => {
   const { read, gate } = makePressure();
   read(0.5);
   for (const priority of [Priority.NORMAL, Priority.CRITICAL]) {
-    t.notOk(gate.refuses(priority, ALL - 1, 0.25 * LIMIT));
-    t.ok(gate.refuses(priority, ALL - 1, 0.25 * LIMIT + 1));
+    t.notOk(gate.refusal(priority, ALL - 1, 0.25 * LIMIT));
+    t.ok(gate.refusal(priority, ALL - 1, 0.25 * LIMIT + 1));
   }
 });
 
@@ -141,13 +141,13 @@ t.test('large writes are measured against the limit of the config, too', async (
     read(0.1, rest);
     gate.promise(0.4 * LIMIT);
     for (const priority of [Priority.LOW, Priority.NORMAL, Priority.HIGH]) {
-      t.ok(gate.refuses(priority, ALL - 1, 0.26 * LIMIT));
-      t.notOk(gate.refuses(priority, ALL - 1, 0.24 * LIMIT));
+      t.ok(gate.refusal(priority, ALL - 1, 0.26 * LIMIT));
+      t.notOk(gate.refusal(priority, ALL - 1, 0.24 * LIMIT));
     }
-    t.notOk(gate.refuses(Priority.CRITICAL, ALL - 1, 2 * LIMIT), 'but not what only Redis may refuse');
+    t.notOk(gate.refusal(Priority.CRITICAL, ALL - 1, 2 * LIMIT), 'but not what only Redis may refuse');
   }
   read(1.1, { maxmemoryBytes: 0 });
-  t.notOk(gate.refuses(Priority.CRITICAL, ALL - 1, 2 * LIMIT));
+  t.notOk(gate.refusal(Priority.CRITICAL, ALL - 1, 2 * LIMIT));
 });
 
 t.test('half of the distance to the first band may pass unseen, and a step in a band', async (t) => {
@@ -174,7 +174,7 @@ const answered = (gate: ShedGate): void => {
 t.test('behind a command that may free memory nothing is refused until a reading knows of it', async (t) => {
   const { read, gate, changes, pressure, now } = makePressure();
   read(0.99);
-  t.ok(gate.refuses(Priority.LOW, 0, 1));
+  t.ok(gate.refusal(Priority.LOW, 0, 1));
   relieve(gate);
   t.notOk(gate.active, 'from when it goes up: what comes behind it is executed behind it');
   t.equal(pressure.cause, 'relief');

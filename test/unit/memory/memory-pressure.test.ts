@@ -17,7 +17,7 @@ t.test('nothing is refused before the first reading', async (t) => {
   const { gate, pressure } = makePressure();
   pressure.apply(0);
   t.notOk(gate.active);
-  t.notOk(gate.refuses(Priority.LOW, 0, 1e9));
+  t.notOk(gate.refusal(Priority.LOW, 0, 1e9));
 });
 
 t.test('bands: none below, a share within, all above; critical never', async (t) => {
@@ -142,15 +142,15 @@ t.test('headroom: what Redis would refuse at the limit, where it would', async (
   const { read, gate } = makePressure();
   read(0.5);
   t.equal(gate.headroom[Priority.NORMAL], 0.5 * LIMIT);
-  t.ok(gate.refuses(Priority.NORMAL, ALL - 1, 0.26 * LIMIT), 'a large write that would overshoot');
-  t.notOk(gate.refuses(Priority.NORMAL, ALL - 1, 0.24 * LIMIT));
+  t.ok(gate.refusal(Priority.NORMAL, ALL - 1, 0.26 * LIMIT), 'a large write that would overshoot');
+  t.notOk(gate.refusal(Priority.NORMAL, ALL - 1, 0.24 * LIMIT));
   gate.grow(0.1 * LIMIT);
   read(0.5);
   t.equal(Math.round(gate.headroom[Priority.NORMAL]), 0.4 * LIMIT, 'growth under way is taken off');
   t.equal(gate.headroom[Priority.CRITICAL], 0.5 * LIMIT, 'but not for what is never shed');
   read(1.1);
   t.equal(gate.headroom[Priority.CRITICAL], 0);
-  t.notOk(gate.refuses(Priority.CRITICAL, 0, 1000), 'small writes are never measured against it');
+  t.notOk(gate.refusal(Priority.CRITICAL, 0, 1000), 'small writes are never measured against it');
 });
 
 t.test('which servers shedding makes sense on', async (t) => {
@@ -232,7 +232,7 @@ t.test("Redis's own OOM proves that eviction does not help, for some seconds", a
   read(0.99, { policy: 'allkeys-lru' });
   pressure.upstreamOom(now());
   read(0.99, { policy: 'allkeys-lru' });
-  t.ok(gate.refuses(Priority.LOW, 0, 1));
+  t.ok(gate.refusal(Priority.LOW, 0, 1));
   pass(5000);
   read(0.99, { policy: 'allkeys-lru' });
   t.notOk(gate.active);

@@ -4,8 +4,11 @@ import type { CommandSpec } from '../../../src/core/commands/spec.js';
 import { specify } from '../../../src/core/commands/table.js';
 import { hashKey } from '../../../src/core/policy/hash.js';
 import { FollowUpReply, TtlOutcome } from '../../../src/core/policy/observer.js';
+import { REFUSAL_NAMES, Refusal } from '../../../src/core/policy/refusal.js';
 import { TrafficStats } from '../../../src/observe/stats/counters.js';
 import { type RuleStats, snapshotStats } from '../../../src/observe/stats/snapshot.js';
+
+const REASONS = Object.values(Refusal).filter((refusal) => refusal !== Refusal.NONE);
 
 const START = Date.parse('2026-01-02T03:04:05.000Z');
 
@@ -102,12 +105,27 @@ t.test('answers to follow-ups', async (t) => {
 t.test('a shed is seen but is no write, and observing is not shedding', async (t) => {
   const stats = new TrafficStats(['one', 'two'], () => START);
   const untouched = snapshotStats(stats, START).rules;
-  stats.onShed(1, SET, 70, false);
-  stats.onShed(2, SET, 70, true);
+  stats.onShed(1, SET, 70, Refusal.BAND, false);
+  stats.onShed(2, SET, 70, Refusal.HEADROOM, true);
   const { rules } = snapshotStats(stats, START);
   const lastSeen = '2026-01-02T03:04:05.000Z';
-  t.same(rules[0], { ...untouched[0], shed: 1, shedBytes: 70, lastSeen });
-  t.same(rules[1], { ...untouched[1], wouldShed: 1, lastSeen });
+  t.same(rules[0], { ...untouched[0], shed: 1, shedBytes: 70, shedBy: { band: 1 }, lastSeen });
+  t.same(rules[1], { ...untouched[1], wouldShed: 1, wouldShedBy: { headroom: 1 }, lastSeen });
+});
+
+t.test('a refusal counts by its reason, the last one in the table too', async (t) => {
+  for (const observed of [false, true]) {
+    const stats = new TrafficStats(['one', 'two'], () => START);
+    const untouched = snapshotStats(stats, START);
+    for (const [i, refusal] of REASONS.entries())
+      for (let n = 0; n <= i; n++) stats.onShed(1, SET, 1, refusal, observed);
+    const expected = Object.fromEntries(REFUSAL_NAMES.map((name, i) => [name, i + 1]));
+    const { rules, unregistered } = snapshotStats(stats, START);
+    t.same(rules[0][observed ? 'wouldShedBy' : 'shedBy'], expected);
+    t.same(rules[0][observed ? 'shedBy' : 'wouldShedBy'], {});
+    t.equal(rules[0][observed ? 'wouldShed' : 'shed'], (REASONS.length * (REASONS.length + 1)) / 2);
+    t.same([rules[1], unregistered], [untouched.rules[1], untouched.unregistered], 'in its own row');
+  }
 });
 
 t.test('command ids beyond the table are counted together', async (t) => {
@@ -155,7 +173,7 @@ t.test('a slot that no rule has does no harm', async (t) => {
   const stats = new TrafficStats(['one'], () => START);
   const before = snapshotStats(stats, START);
   write(stats, 7, 'k', TtlOutcome.INJECTED);
-  stats.onShed(7, SET, 1, false);
+  stats.onShed(7, SET, 1, Refusal.BAND, false);
   stats.onFollowUpReply(7, FollowUpReply.SET);
   t.same(snapshotStats(stats, START), before);
 });

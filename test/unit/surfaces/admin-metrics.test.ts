@@ -21,7 +21,8 @@ function ruleStats(name: string, from: number): RuleStats {
     key,
     typeof value === 'number' ? n++ : value,
   ]);
-  return { ...(Object.fromEntries(numbered) as RuleStats), name };
+  const shedBy = { headroom: n++, rate: n++ };
+  return { ...(Object.fromEntries(numbered) as RuleStats), name, shedBy, wouldShedBy: { band: n++ } };
 }
 
 const latencyStats = new TrafficStats([], () => 0);
@@ -182,11 +183,9 @@ const PER_RULE: Record<string, keyof RuleStats> = {
   without_ttl_total: 'withoutTtl',
   ttl_dropped_total: 'ttlDropped',
   follow_ups_sent_total: 'followUps',
-  shed_total: 'shed',
   shed_bytes_total: 'shedBytes',
   would_inject_total: 'wouldInject',
   would_clamp_total: 'wouldClamp',
-  would_shed_total: 'wouldShed',
   distinct_keys: 'distinctKeys',
 };
 const FOLLOW_UPS: Record<string, keyof RuleStats> = {
@@ -321,6 +320,10 @@ t.test('values', async (t) => {
     for (const [result, field] of Object.entries(FOLLOW_UPS)) {
       expectValue(`follow_ups_total{rule="${rule.name}",result="${result}"}`, rule[field]);
     }
+    for (const [reason, count] of Object.entries({ band: 0, ...rule.shedBy }))
+      expectValue(`shed_total{rule="${rule.name}",reason="${reason}"}`, count);
+    for (const [reason, count] of Object.entries(rule.wouldShedBy))
+      expectValue(`would_shed_total{rule="${rule.name}",reason="${reason}"}`, count);
   }
   for (const [name, value] of Object.entries(SINGLE)) expectValue(name, value);
   const unknown = [...values.keys()].filter((name) => name.startsWith('spillway_') && !known.has(name));

@@ -129,7 +129,7 @@ async function start(t: Test, overrides: Partial<AdminOptions> = {}) {
     stats: () => snapshotStats(stats, 2000),
     rules: () => [{ name: 'cache', match: 'cache:*' }],
     config: () => CONFIG,
-    report: (windowMs) => new RuleHistory().report(windowMs, new Map(), 0, 0),
+    report: (windowMs) => new RuleHistory([]).report(windowMs, new Map(), 0, 0),
     setRehearsal: (request) =>
       request === undefined || request.pressure < 1
         ? { ok: true, rehearsal: request === undefined ? null : { ...REHEARSAL, pressure: request.pressure } }

@@ -171,7 +171,7 @@ export class CommandRouter implements CommandHandler {
    * that would cost a pipeline of reads and refused writes a round trip for each.
    */
   private refuses(spec: CommandSpec | undefined): boolean {
-    if (spec === undefined || !this.context.policy.gate.active || !this.authenticated) return false;
+    if (spec === undefined || !this.context.policy.mayRefuse || !this.authenticated) return false;
     const { args } = this;
     if (!spec.governed || spec.sharing !== Sharing.SHARED || !arityFits(spec.arity, args.argc)) return false;
     // Not kept for later: a client that moves may have others decided meanwhile, and the policy has one verdict for all.

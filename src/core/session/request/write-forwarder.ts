@@ -252,6 +252,6 @@ export class WriteForwarder {
   }
 
   private noteShed(spec: CommandSpec, verdict: Verdict, size: number, observed: boolean): void {
-    this.policy.observer.onShed(verdict.rule[verdict.shedKey].slot, spec, size, observed);
+    this.policy.observer.onShed(verdict.rule[verdict.shedKey].slot, spec, size, verdict.refusal, observed);
   }
 }

@@ -108,7 +108,7 @@ const rulesTable = new SortedTable(
       show: ({ growth }) => rateOrNone(growth?.shedPerSecond),
       alarm: ({ growth }) => (growth?.shedPerSecond ?? 0) > 0,
     },
-    { label: 'Refused', value: ({ shed }) => shed, show: ({ shed }) => count(shed) },
+    { label: 'Refused', value: ({ shed }) => shed, show: showRefused },
     { label: 'Writes', value: ({ writes }) => writes, show: ({ writes }) => count(writes) },
     {
       label: 'Keys',
@@ -167,6 +167,14 @@ const clientsTable = new SortedTable(
 /** The time of the snapshot that is shown. */
 function now() {
   return shown === undefined ? 0 : Date.parse(shown.stats.takenAt);
+}
+
+/** The number; on it, what it consists of. @param {Row} row @param {HTMLElement} cell */
+function showRefused({ shed, shedBy }, cell) {
+  cell.title = Object.entries(shedBy)
+    .map(([reason, refused]) => `${reason}: ${count(refused)}`)
+    .join(', ');
+  return count(shed);
 }
 
 /** @param {Row} row @param {HTMLElement} cell */
