@@ -124,7 +124,7 @@ export class RuleHistory {
     const rules = [...modes.keys(), ...gone]
       .map((name): RuleReport => ({ name, mode: modes.get(name) ?? null, ...this.figures(name, mark) }))
       .filter((rule) => rule.mode !== null || FIELDS.some((field) => rule[field] > 0));
-    const total: Deeds = {
+    const total: ReportFigures = {
       ...{ writes: 0, withoutTtl: 0, ttls: 0, wouldTtls: 0, shed: 0, wouldShed: 0 },
       ...{ shedBy: {}, wouldShedBy: {} },
     };
