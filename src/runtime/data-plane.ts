@@ -17,6 +17,7 @@ import { TrafficStats } from '../observe/stats/counters.js';
 import { Way } from '../wire/added-latency.js';
 import { Clients, type ClientsSnapshot } from '../wire/client/clients.js';
 import type { EntranceOptions } from '../wire/client/entrance.js';
+import { slabs } from '../wire/slabs.js';
 import type { UpstreamTls } from '../wire/upstream/upstream-socket.js';
 import { followUpFormOf, LIKELY_FORM } from './follow-up-form.js';
 import { commandTableOf, ruleSetOf, sameCommands, sameGlobs } from './rules.js';
@@ -106,6 +107,7 @@ export class DataPlane {
       ...LIKELY_FORM,
       lookaheadBytes: config.limits.lookaheadBytes,
       pendingRuns: config.limits.pendingReplies,
+      memory: slabs,
       clock: () => performance.now(),
       counters: { commands: 0, stalls: 0, raw: 0 },
       pooling: this.pooling,

@@ -7,6 +7,7 @@
 // Invariants: a slab belongs to one batch or to the pool; it returns when its batch has left it and the kernel has taken
 // each write from it. A failed socket's slab is left to the garbage collector, since libuv may still refer to its memory.
 import { invariant } from '../core/resp/invariant.js';
+import type { Lender, Loan } from '../core/session/request/held-bytes.js';
 
 /** How much a socket reads at once at most. */
 export const READ_BYTES = 256 * 1024;
@@ -15,31 +16,47 @@ const BESIDE = 16 * 1024;
 /** For small commands, for values as caches hold them, and for a whole read. */
 const SIZES = [BESIDE, 64 * 1024 + BESIDE, READ_BYTES + BESIDE] as const;
 export const LARGEST_SLAB = SIZES[SIZES.length - 1];
-/** So much of each size stays in the pool; what returns beyond that is freed. */
-const KEPT_BYTES = 4 * 1024 * 1024;
+/** So much of each size stays in the pool; what returns beyond that is freed, as is what was not needed lately. */
+const POOLED_BYTES = 16 * 1024 * 1024;
+/** So little is made anew: a slab for each client that has sent half a command would be too much. */
+const SMALL_BYTES = 2048;
+const NOTHING_TO_DO = (): void => {};
 /** While more is lent, slow readers hold it: slabs are cut to what they are for, and reads are shorter. */
 const TIGHT_BYTES = 64 * 1024 * 1024;
+/** While more holds what waits, clients with cut commands get connections of their own. */
+const SHORT_BYTES = 16 * 1024 * 1024;
 const POISON = 0xdb;
 
-export class Slab {
+interface LentBuffer extends Loan {
+  readonly bytes: Buffer;
+}
+
+export class Slab implements LentBuffer {
   /** Writes from it that the kernel has not taken. */
   private underWay = 0;
   private failed = false;
-  /** The batch that fills it. */
+  /** The batch that fills it; undefined: none, or it holds what waits. */
   private holder: SlabHolder | undefined;
+  /** It holds what waits: nothing is sent from it. */
+  private keeps = false;
 
   constructor(
     readonly bytes: Buffer,
     private readonly pool: SlabPool,
   ) {}
 
+  get isFree(): boolean {
+    return this.holder === undefined && !this.keeps && this.underWay === 0;
+  }
+
   get isSent(): boolean {
     return this.underWay === 0;
   }
 
-  lend(holder: SlabHolder): this {
-    invariant(this.holder === undefined && this.underWay === 0, 'a slab is lent to one batch at a time');
+  lend(holder: SlabHolder | undefined): this {
+    invariant(this.isFree, 'a slab is lent to one borrower at a time');
     this.holder = holder;
+    this.keeps = holder === undefined;
     return this;
   }
 
@@ -54,14 +71,16 @@ export class Slab {
     invariant(this.underWay >= 0, 'each write from a slab ends once');
     if (error) this.failed = true;
     if (this.underWay > 0) return;
-    if (this.holder === undefined) this.pool.give(this, this.failed);
+    if (this.holder === undefined) this.pool.give(this, 0, this.failed);
     else this.holder.slabSent();
   };
 
-  /** Its batch does not use it any more. */
-  leave(): void {
+  /** Whoever borrowed it does not use it any more. */
+  end(): void {
+    const kept = this.keeps ? this.bytes.length : 0;
     this.holder = undefined;
-    if (this.underWay === 0) this.pool.give(this, this.failed);
+    this.keeps = false;
+    if (this.underWay === 0) this.pool.give(this, kept, this.failed);
   }
 }
 
@@ -70,10 +89,14 @@ export interface SlabHolder {
   slabSent(): void;
 }
 
-export class SlabPool {
+export class SlabPool implements Lender {
   private readonly spare: Slab[][] = SIZES.map(() => []);
+  /** By size: how many were never needed since trim(). */
+  private readonly unneeded = SIZES.map(() => 0);
   /** Of slabs that are with a batch, or on their way. */
   lentBytes = 0;
+  /** Of those from which nothing is sent: cut commands, and what waits for its turn. */
+  private keptBytes = 0;
   /** Of slabs that wait here. */
   pooledBytes = 0;
 
@@ -88,33 +111,68 @@ export class SlabPool {
     return this.lentBytes > this.tightBytes;
   }
 
+  /** Cut commands and the like hold much. */
+  get isShort(): boolean {
+    return this.keptBytes > SHORT_BYTES;
+  }
+
   /** A slab with room for `length` bytes, LARGEST_SLAB at most. */
-  take(length: number, holder: SlabHolder): Slab {
+  take(length: number, holder: SlabHolder | undefined): Slab {
     const slab = this.spareFor(length) ?? new Slab(Buffer.allocUnsafeSlow(this.sizeFor(length)), this);
     this.lentBytes += slab.bytes.length;
     return slab.lend(holder);
   }
 
+  /** Memory for bytes that are not sent, but wait: `least` may be above LARGEST_SLAB. */
+  lend(least: number, wanted = least): LentBuffer {
+    if (wanted <= SMALL_BYTES) return { bytes: Buffer.allocUnsafe(SMALL_BYTES), end: NOTHING_TO_DO };
+    const length = wanted <= LARGEST_SLAB ? wanted : least <= LARGEST_SLAB ? LARGEST_SLAB : wanted;
+    const slab = this.take(length, undefined);
+    this.keptBytes += slab.bytes.length;
+    return slab;
+  }
+
+  /** Memory that begins with `bytes`. */
+  copyOf(bytes: Uint8Array): LentBuffer {
+    const slab = this.lend(bytes.length);
+    slab.bytes.set(bytes);
+    return slab;
+  }
+
   /** Only of a slab itself. */
-  give(slab: Slab, failed: boolean): void {
+  give(slab: Slab, kept: number, failed: boolean): void {
     const { length } = slab.bytes;
     this.lentBytes -= length;
+    this.keptBytes -= kept;
     if (failed) return;
     if (this.poison) slab.bytes.fill(POISON);
     const spare = this.spare[sizeOf(length)];
-    if (length !== SIZES[sizeOf(length)] || (spare.length + 1) * length > KEPT_BYTES) return;
+    if (length !== SIZES[sizeOf(length)] || (spare.length + 1) * length > POOLED_BYTES) return;
     spare.push(slab);
     this.pooledBytes += length;
   }
 
+  /** To be called now and then: frees half of what was not needed since the last time. */
+  trim(): void {
+    for (const [i, spare] of this.spare.entries()) {
+      const freed = spare.splice(0, Math.ceil(this.unneeded[i] / 2));
+      this.pooledBytes -= freed.length * SIZES[i];
+      this.unneeded[i] = spare.length;
+    }
+  }
+
   private spareFor(length: number): Slab | undefined {
-    const slab = this.spare[sizeOf(length)].pop();
-    if (slab !== undefined) this.pooledBytes -= slab.bytes.length;
+    if (length > LARGEST_SLAB) return undefined;
+    const size = sizeOf(length);
+    const slab = this.spare[size].pop();
+    if (slab === undefined) return undefined;
+    this.pooledBytes -= slab.bytes.length;
+    if (this.spare[size].length < this.unneeded[size]) this.unneeded[size] = this.spare[size].length;
     return slab;
   }
 
   private sizeFor(length: number): number {
-    const size = SIZES[sizeOf(length)];
+    const size = Math.max(length, SIZES[sizeOf(length)]);
     return this.isTight ? Math.min(Math.max(length, SIZES[0]), size) : size;
   }
 }

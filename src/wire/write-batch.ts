@@ -111,7 +111,7 @@ export class WriteBatch implements ByteSink, SlabHolder {
     }
     const larger = this.pool.take(Math.max(unsent + length, this.leastBytes), this);
     copy(slab.bytes, this.sentUpTo, this.filled, larger.bytes, 0);
-    slab.leave();
+    slab.end();
     this.slab = larger;
     this.filled = unsent;
     this.sentUpTo = 0;
@@ -128,7 +128,7 @@ export class WriteBatch implements ByteSink, SlabHolder {
     this.slab = undefined;
     this.filled = 0;
     this.sentUpTo = 0;
-    slab?.leave();
+    slab?.end();
   }
 
   private sendFilled(): void {

@@ -12,6 +12,7 @@ import type { TtlMemory } from '../../src/core/policy/ttl-memory.js';
 import { EXPIRE_BY_SCRIPT, EXPIRE_NX } from '../../src/core/resp/encode.js';
 import { checks } from '../../src/core/resp/invariant.js';
 import type { Switchboard } from '../../src/core/session/pooling/placement.js';
+import type { Lender } from '../../src/core/session/request/held-bytes.js';
 import { Session } from '../../src/core/session/session.js';
 import type { SessionContext } from '../../src/core/session/session-context.js';
 
@@ -27,6 +28,15 @@ export function lend<T>(bytes: Uint8Array, take: (bytes: Uint8Array) => T): T {
   lent.fill('~');
   return result;
 }
+
+/** Memory of exactly the size that is needed, spoiled when it is given back. */
+export const SPOILED: Lender = {
+  isShort: false,
+  lend(least) {
+    const bytes = Buffer.alloc(least, '~');
+    return { bytes, end: () => bytes.fill('~') };
+  },
+};
 
 /** Encodes one command; numbers and Latin-1 strings. */
 export function cmd(...args: (string | number)[]): string {
@@ -837,6 +847,7 @@ export function makeSession(scenario: Omit<Scenario, 'client'>, pooled = false, 
     followUp: scenario.server?.before7 ? EXPIRE_BY_SCRIPT : EXPIRE_NX,
     lookaheadBytes: scenario.lookaheadBytes ?? 1024 * 1024,
     pendingRuns: scenario.pendingRuns ?? 1_000_000,
+    memory: SPOILED,
     clock: () => ticks++,
     counters: { commands: 0, stalls: 0, raw: 0 },
   };

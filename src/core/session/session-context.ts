@@ -4,6 +4,7 @@ import type { CommandTable } from '../commands/table.js';
 import type { Policy } from '../policy/policy.js';
 import type { ExpireIfNone } from '../resp/encode.js';
 import type { FollowUpForm } from './request/follow-ups.js';
+import type { Lender } from './request/held-bytes.js';
 
 /** What all sessions share. The mutable fields may be swapped at any time between two chunks of bytes. */
 export interface SessionContext extends FollowUpForm {
@@ -15,6 +16,8 @@ export interface SessionContext extends FollowUpForm {
   lookaheadBytes: number;
   /** How many runs of pending replies a session may have before it stops reading its client. */
   pendingRuns: number;
+  /** Where the memory of what must wait comes from; undefined: made anew. */
+  readonly memory?: Lender;
   /** Monotonic milliseconds, for latency samples. */
   readonly clock: () => number;
   readonly counters: SessionCounters;

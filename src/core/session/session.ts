@@ -86,7 +86,7 @@ export class Session implements ReplyOwner {
     this.growth = growth;
     this.reliefs = reliefs;
     this.router = new CommandRouter(context, { args, intake, protocol, placement, writes, latency, reliefs });
-    this.feed = new RequestFeed(args, intake, upstream, this.router);
+    this.feed = new RequestFeed(args, intake, upstream, this.router, context.memory);
   }
 
   /** What fromClient() gets is only held, until a reply has come. */
@@ -354,7 +354,7 @@ export class Session implements ReplyOwner {
     this.closed = true;
     this.protocol.replies.abandon();
     // Whatever ended it, a fault too: what was under way for it must not count for ever.
-    for (const part of [this.growth, this.reliefs]) {
+    for (const part of [this.growth, this.reliefs, this.feed]) {
       try {
         part.close();
       } catch (error) {

@@ -6,6 +6,7 @@ import type { Socket } from 'node:net';
 import { type AddedLatency, Way } from '../added-latency.js';
 import type { BulkTurns } from '../bulk-turns.js';
 import { readAccepted, resetSocket, unsentBytes } from '../node/socket-reads.js';
+import { slabs } from '../slabs.js';
 import { WriteBatch } from '../write-batch.js';
 import type { Arrival } from './entrance.js';
 
@@ -160,14 +161,18 @@ export class ClientSocket {
   /** There is more where this came from: others have their turn first. Returns whether `bytes` was worked off already. */
   private takeInTurn(bytes: Buffer): boolean {
     const { bulkTurns } = this.options;
+    const { length } = bytes;
     this.awaitsTurn = true;
     this.socket.pause();
     const isNow = bulkTurns.hasTime;
-    const kept = isNow ? undefined : Buffer.from(bytes);
+    const kept = isNow ? undefined : slabs.copyOf(bytes);
     if (isNow) bulkTurns.spend(() => this.link.fromClient(bytes));
     bulkTurns.enqueue(() => {
       this.awaitsTurn = false;
-      if (kept !== undefined) bulkTurns.spend(() => this.link.fromClient(kept));
+      if (kept !== undefined) {
+        bulkTurns.spend(() => this.link.fromClient(kept.bytes.subarray(0, length)));
+        kept.end();
+      }
       this.link.clientHasItsTurn();
     });
     return isNow;

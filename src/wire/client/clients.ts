@@ -15,6 +15,9 @@ import { ClientLink } from './client-link.js';
 import { type Arrival, Entrance, type EntranceOptions } from './entrance.js';
 import type { ClientTraffic, LinkCounters, LinkEvents, LinkOptions } from './link-options.js';
 
+/** Memory that was not needed for some of these goes back to the system. */
+const TRIM_MS = 1000;
+
 export interface ClientsOptions
   extends Omit<LinkOptions<ClientLink>, 'bulkTurns' | 'turn' | 'added' | 'unread' | 'counters'> {
   /** Shared upstream connections for each user, database and protocol; 0: each client has one of its own. */
@@ -70,6 +73,7 @@ export class Clients {
   private linkOptions: LinkOptions<ClientLink>;
   private readonly pool: UpstreamPool | undefined;
   private readonly room: SharedRoom;
+  private readonly trimming: NodeJS.Timeout;
   private readonly links = new Set<ClientLink>();
   private readonly counters: LinkCounters = {
     clientsTimedOut: 0,
@@ -121,6 +125,7 @@ export class Clients {
       upstreamEnded: (then) => this.health.afterwards(then),
       closed: (link) => this.forget(link),
     };
+    this.trimming = setInterval(() => slabs.trim(), TRIM_MS).unref();
     this.room = new SharedRoom(options.connections, sharedConnections, () => this.size);
     if (sharedConnections > 0) {
       this.pool = new UpstreamPool({
@@ -237,6 +242,7 @@ export class Clients {
     for (const link of this.links) link.close();
     this.pool?.close();
     this.health.close();
+    clearInterval(this.trimming);
     return left;
   }
 

@@ -2,6 +2,7 @@
 // goes nowhere, and what is held back stays small.
 import t from 'tap';
 import { NOWHERE } from '../../../src/core/session/byte-sink.js';
+import { Place } from '../../../src/core/session/pooling/placement.js';
 import { Session } from '../../../src/core/session/session.js';
 import {
   cmd,
@@ -15,6 +16,7 @@ import {
   run,
   type Scenario,
   ScriptedRedis,
+  SPOILED,
 } from '../../support/session-lab.js';
 
 const KB = 1024;
@@ -266,9 +268,9 @@ t.test(
 );
 
 t.test('WAIT that streams on a connection of its own: its reply, and its bytes once', async (t) => {
-  const text = cmd('WAIT', '0', 'x'.repeat(20 * KB)) + cmd('ECHO', 'behind');
+  const text = cmd('WAIT', '0', 'x'.repeat(300 * KB)) + cmd('ECHO', 'behind');
   const bytes = Buffer.from(text, 'latin1');
-  for (const cut of [17 * KB, 20 * KB, bytes.length - 30]) {
+  for (const cut of [17 * KB, 300 * KB, bytes.length - 30]) {
     const { session, client, upstream } = makeSession({}, true);
     const server = new ScriptedRedis({});
     session.fromClient(bytes.subarray(0, cut));
@@ -278,5 +280,19 @@ t.test('WAIT that streams on a connection of its own: its reply, and its bytes o
     t.equal(session.fault, undefined);
     t.equal(upstream.all(), text);
     t.equal(client.all(), direct({ client: text }));
+  }
+});
+
+t.test('a client that shares waits for the rest of a command of up to 256 KiB, while memory is not short', async (t) => {
+  const part = (size: number) => `*3\r\n$3\r\nSET\r\n$5\r\nstr:a\r\n$${size}\r\n${'x'.repeat(20 * KB)}`;
+  for (const [size, isShort, waits] of [
+    [100 * KB, false, true],
+    [300 * KB, false, false],
+    [100 * KB, true, false],
+  ] as const) {
+    const { session, context } = makeSession({}, true);
+    Object.assign(context, { memory: { ...SPOILED, isShort } });
+    session.fromClient(Buffer.from(part(size)));
+    t.equal(session.wants, waits ? Place.NOWHERE : Place.OWN, `${size} bytes, ${isShort ? '' : 'not '}short`);
   }
 });

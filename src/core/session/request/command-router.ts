@@ -36,6 +36,9 @@ export interface RouterParts {
   readonly reliefs: ReliefWatch;
 }
 
+/** What a client may hold back of a command, rather than have a connection of its own for it. */
+const MOST_HELD_BYTES = 256 * 1024;
+
 export class CommandRouter implements CommandHandler {
   /** No further command is taken, but for those of a transaction that has begun. */
   draining = false;
@@ -122,13 +125,14 @@ export class CommandRouter implements CommandHandler {
   }
 
   large(held: number): Flow {
+    const size = held + this.args.missing(this.args.start + held);
+    if (this.waitsWhole(size)) return Flow.HOLD;
     if (this.isDrained || this.placement?.getsOwn('large-value') === false) return this.wait();
     this.placement?.taken();
     const { args } = this;
     this.largeSpec = args.parsed > 0 ? this.largeUnderstood() : undefined;
     if (this.largeSpec !== undefined && this.waitsToLogIn(this.largeSpec.role)) return this.wait();
     if (!this.largeSpec?.governed) return Flow.TAKEN;
-    const size = held + args.missing(args.start + held);
     let verdict = this.decide(this.largeSpec, size);
     if (verdict.action === Action.UNDECIDED) {
       if (size <= this.context.lookaheadBytes && this.authenticated) return Flow.HOLD;
@@ -197,6 +201,15 @@ export class CommandRouter implements CommandHandler {
     const spec = this.understood(this.context.table.find(args.buf, args.starts[0], args.ends[0]));
     // No question is so large: it has gone up, for the server to refuse.
     return spec?.role === ConnectionRole.CONSOLE ? undefined : spec;
+  }
+
+  /**
+   * A client that shares would need a connection of its own for a command that streams. One that is cut and not too large
+   * waits for its rest instead, while not much waits so.
+   */
+  private waitsWhole(size: number): boolean {
+    if (this.placement === undefined || this.placement.isOwn || this.isDrained) return false;
+    return size <= MOST_HELD_BYTES && this.context.memory?.isShort !== true;
   }
 
   private get authenticated(): boolean {

@@ -8,8 +8,8 @@
 //
 // Invariants: every byte is handed to the UpstreamWriter or held, once and in order; while stalled nothing is forwarded
 // and all new bytes are held.
-import { NOTHING } from '../../resp/bytes.js';
 import { type RequestScanner, Scan } from '../../resp/request-scanner.js';
+import { HeldBytes, type Lender } from './held-bytes.js';
 import type { Intake } from './intake.js';
 import type { UpstreamWriter } from './upstream-writer.js';
 
@@ -51,25 +51,23 @@ const LARGE_COMMAND_BYTES = 64 * 1024;
 const UNFINISHED = Buffer.from('*2\r\n$4\r\nPING\r\n', 'latin1');
 /** At least how much is taken over to a held piece at once, though it may lack less. */
 const TAKE_BYTES = 1024;
-/** How much memory held bytes have at least. */
-const LEAST_HELD_BYTES = 2048;
-/** How much more is taken than is held, or a quarter of that, where it is more. */
-const SPARE_BYTES = 64 * 1024;
 
 export class RequestFeed {
   /** The command under scan was INCOMPLETE: resume it. */
   private resuming = false;
   /** The command is held on request: large() is not asked again before so many bytes of it are here. */
   private askAgainAt = 0;
-  private held = NOTHING;
-  private heldLength = 0;
+  private readonly held: HeldBytes;
 
   constructor(
     private readonly args: RequestScanner,
     private readonly intake: Intake,
     private readonly upstream: UpstreamWriter,
     private readonly handler: CommandHandler,
-  ) {}
+    memory?: Lender,
+  ) {
+    this.held = new HeldBytes(memory);
+  }
 
   /** Bytes that have gone up of the command that is streaming; to be asked between two chunks. */
   get streamed(): number {
@@ -78,15 +76,15 @@ export class RequestFeed {
 
   /** Bytes that wait: for the rest of their command, or for the stall to end. */
   get heldBytes(): number {
-    return this.heldLength;
+    return this.held.length;
   }
 
   /** The client's next bytes, lent until this returns. */
   receive(chunk: Uint8Array): void {
     let at = 0;
-    if (this.heldLength > 0) {
+    if (this.held.length > 0) {
       if (this.intake.stalled) {
-        this.hold(chunk, 0, chunk.length);
+        this.held.append(chunk, 0, chunk.length);
         return;
       }
       at = this.completeHeld(chunk);
@@ -95,16 +93,21 @@ export class RequestFeed {
     // Also with nothing left of the chunk: a command that streams has its offsets in it.
     const heldFrom = this.run(chunk, at, chunk.length, chunk.length);
     this.leave(heldFrom);
-    if (heldFrom < chunk.length) this.hold(chunk, heldFrom, chunk.length);
-    else if (!this.resuming) this.rest();
+    if (heldFrom < chunk.length) {
+      const lacking = this.resuming ? this.args.missing(chunk.length - heldFrom) : 1;
+      this.held.append(chunk, heldFrom, chunk.length, lacking > 1 ? lacking : undefined);
+    } else if (!this.resuming) this.rest();
+  }
+
+  /** Nothing comes any more: what is held goes nowhere. */
+  close(): void {
+    this.held.close();
   }
 
   /** Goes on with what was held. */
   resume(): void {
     this.intake.stalled = false;
-    const bytes = this.held.subarray(0, this.heldLength);
-    this.release();
-    if (bytes.length > 0) this.receive(bytes);
+    this.held.handOver((bytes) => this.receive(bytes));
   }
 
   /**
@@ -112,31 +115,31 @@ export class RequestFeed {
    * or -1 when all of it was and there is nothing more to do.
    */
   private completeHeld(chunk: Uint8Array): number {
-    let before = this.heldLength;
+    const { held } = this;
+    let before = held.length;
     let taken = 0;
     while (taken < chunk.length) {
-      const lacking = this.resuming ? this.args.missing(this.heldLength) : 1;
+      const lacking = this.resuming ? this.args.missing(held.length) : 1;
       // As much again as is held: what is asked at each step about all that is held must not add up to its square.
-      const step = Math.max(lacking, TAKE_BYTES, this.heldLength);
+      const step = Math.max(lacking, TAKE_BYTES, held.length);
       const until = Math.min(chunk.length, taken + step);
-      this.hold(chunk, taken, until);
+      held.append(chunk, taken, until);
       taken = until;
-      const heldFrom = this.run(this.held, 0, this.heldLength, before);
+      const heldFrom = held.use((bytes, length) => this.run(bytes, 0, length, before));
       if (heldFrom >= before) {
-        this.release();
+        held.clear();
         this.leave(before);
         const used = heldFrom - before;
         if (!this.intake.stalled) return used;
-        this.hold(chunk, used, chunk.length);
+        held.append(chunk, used, chunk.length);
         return -1;
       }
       // Still short of bytes, or stalled: what is settled of the held piece goes, the rest stays at offset 0.
       this.leave(heldFrom);
-      this.held = this.held.subarray(heldFrom);
-      this.heldLength -= heldFrom;
+      held.drop(heldFrom);
       before -= heldFrom;
       if (this.intake.stalled) {
-        this.hold(chunk, taken, chunk.length);
+        held.append(chunk, taken, chunk.length);
         return -1;
       }
     }
@@ -220,27 +223,8 @@ export class RequestFeed {
     if (this.resuming) this.args.rebase(this.args.start - origin);
   }
 
-  private hold(buf: Uint8Array, from: number, to: number): void {
-    const length = this.heldLength + to - from;
-    if (length > this.held.length) {
-      const larger = Buffer.allocUnsafe(
-        Math.max(LEAST_HELD_BYTES, length + Math.min(length, Math.max(SPARE_BYTES, length >> 2))),
-      );
-      larger.set(this.held.subarray(0, this.heldLength));
-      this.held = larger;
-    }
-    this.held.set(buf.subarray(from, to), this.heldLength);
-    this.heldLength = length;
-  }
-
   /** Nothing is under way: an idle client costs little, whatever it sent before. */
   private rest(): void {
     this.args.rest();
-  }
-
-  /** The held bytes are settled: what waits costs nothing when nothing waits. */
-  private release(): void {
-    this.held = NOTHING;
-    this.heldLength = 0;
   }
 }

@@ -1,0 +1,104 @@
+// Bytes of one client that wait: for the rest of their command, or for the end of a stall. Borrows the memory that
+// they are in.
+// Invariants: the bytes are bytes[0, length), in the order of append(); with none it has no memory, and an idle client none.
+import { NOTHING } from '../../resp/bytes.js';
+
+/** Memory that was lent. */
+export interface Loan {
+  readonly bytes: Uint8Array;
+  /** Gives it back: others write into it from now on. To be called once. */
+  end(): void;
+}
+
+export interface Lender {
+  /** So much is lent that no more is to be asked for without need. */
+  readonly isShort: boolean;
+  /** Memory for `least` bytes at least, or for `wanted`. What is in it is of no meaning. */
+  lend(least: number, wanted: number): Loan;
+}
+
+const NEW_MEMORY: Lender = {
+  isShort: false,
+  lend: (_, length) => ({ bytes: Buffer.allocUnsafe(length), end() {} }),
+};
+
+/** So much is taken before it has come, at most, or a quarter of what has. */
+const SPARE_BYTES = 64 * 1024;
+
+export class HeldBytes {
+  bytes: Uint8Array = NOTHING;
+  length = 0;
+  private loan: Loan | undefined;
+
+  private inUse = false;
+  private isClosed = false;
+
+  constructor(private readonly lender = NEW_MEMORY) {}
+
+  /** @param lacking so much more is to come at least; where that is not known, as much again may */
+  append(buf: Uint8Array, from: number, to: number, lacking = Number.POSITIVE_INFINITY): void {
+    const length = this.length + to - from;
+    if (length > this.bytes.length) this.grow(length, roomBeside(length, lacking));
+    this.bytes.set(buf.subarray(from, to), this.length);
+    this.length = length;
+  }
+
+  /** The first `count` bytes are settled. */
+  drop(count: number): void {
+    if (count === 0) return;
+    this.bytes = this.bytes.subarray(count);
+    this.length -= count;
+  }
+
+  /** All bytes are settled. */
+  clear(): void {
+    const { loan } = this;
+    this.bytes = NOTHING;
+    this.length = 0;
+    this.loan = undefined;
+    loan?.end();
+  }
+
+  /** Hands all bytes to `use`, which may hold some of them, or others, again. */
+  handOver(use: (bytes: Uint8Array) => void): void {
+    const { loan } = this;
+    const bytes = this.bytes.subarray(0, this.length);
+    this.loan = undefined;
+    this.clear();
+    try {
+      if (bytes.length > 0) use(bytes);
+    } finally {
+      loan?.end();
+    }
+  }
+
+  /** What `use` makes of the bytes; it may not append to them. */
+  use<T>(use: (bytes: Uint8Array, length: number) => T): T {
+    this.inUse = true;
+    try {
+      return use(this.bytes, this.length);
+    } finally {
+      this.inUse = false;
+      if (this.isClosed) this.clear();
+    }
+  }
+
+  /** Their client is gone: they are not needed, once nobody looks at them. */
+  close(): void {
+    this.isClosed = true;
+    if (!this.inUse) this.clear();
+  }
+
+  private grow(length: number, spare: number): void {
+    const { loan } = this;
+    this.loan = this.lender.lend(length, length + spare);
+    this.loan.bytes.set(this.bytes.subarray(0, this.length));
+    this.bytes = this.loan.bytes;
+    loan?.end();
+  }
+}
+
+/** How much more is taken than is needed: an eighth at least, so that many pieces are not moved each time. */
+function roomBeside(length: number, lacking: number): number {
+  return Math.max(length >> 3, Math.min(lacking, length, Math.max(SPARE_BYTES, length >> 2)));
+}
