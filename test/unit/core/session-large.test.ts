@@ -283,16 +283,23 @@ t.test('WAIT that streams on a connection of its own: its reply, and its bytes o
   }
 });
 
-t.test('a client that shares waits for the rest of a command of up to 256 KiB, while memory is not short', async (t) => {
-  const part = (size: number) => `*3\r\n$3\r\nSET\r\n$5\r\nstr:a\r\n$${size}\r\n${'x'.repeat(20 * KB)}`;
-  for (const [size, isShort, waits] of [
-    [100 * KB, false, true],
-    [300 * KB, false, false],
-    [100 * KB, true, false],
-  ] as const) {
-    const { session, context } = makeSession({}, true);
-    Object.assign(context, { memory: { ...SPOILED, isShort } });
-    session.fromClient(Buffer.from(part(size)));
-    t.equal(session.wants, waits ? Place.NOWHERE : Place.OWN, `${size} bytes, ${isShort ? '' : 'not '}short`);
-  }
-});
+t.test(
+  'a client that shares waits for the rest of a command of up to 256 KiB, while memory is not short',
+  async (t) => {
+    const part = (size: number) => `*3\r\n$3\r\nSET\r\n$5\r\nstr:a\r\n$${size}\r\n${'x'.repeat(20 * KB)}`;
+    for (const [size, isShort, waits] of [
+      [100 * KB, false, true],
+      [300 * KB, false, false],
+      [100 * KB, true, false],
+    ] as const) {
+      const { session, context } = makeSession({}, true);
+      Object.assign(context, { memory: { ...SPOILED, isShort } });
+      session.fromClient(Buffer.from(part(size)));
+      t.equal(
+        session.wants,
+        waits ? Place.NOWHERE : Place.OWN,
+        `${size} bytes, ${isShort ? '' : 'not '}short`,
+      );
+    }
+  },
+);
