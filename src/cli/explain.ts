@@ -100,7 +100,7 @@ function drawKey(key: ExplainedKey): string[] {
       : [
           row(
             '',
-            `from ${percentage(shed.band[0])}, this key above ${percentage(shed.keyAbove)}, all from ${percentage(shed.band[1])}`,
+            `from ${percentage(shed.band[0])}, this key${shed.tag === null ? '' : `, as all with {${printable(shed.tag)}},`} above ${percentage(shed.keyAbove)}, all from ${percentage(shed.band[1])}`,
           ),
         ]),
   ];

@@ -180,7 +180,8 @@ const memory = strict({
     .prefault({})
     .describe(
       'A band [start, full] for each priority, as shares of the limit. Below start Spillway refuses nothing, at full every ' +
-        'growing write, in between writes to a rising share of the keys. "never": no refusals. Let each band begin where ' +
+        'growing write, in between writes to a rising share of the keys, the same ones ' +
+        'each time; keys with the same {tag} are refused together. "never": no refusals. Let each band begin where ' +
         'the one below it ends: otherwise a priority is refused while a lower one still fills memory.',
     ),
 }).check((context) => {

@@ -285,7 +285,7 @@ t.test('under pressure: the very keys that it says are refused', async (t) => {
   ];
   for (const prefix of ['cache:', 'spread:', 'all:', 'queue:', 'staged:', 'none:']) {
     for (let i = 0; i < 12; i++) {
-      const key = `${prefix}${i}`;
+      const key = i % 2 === 0 ? `${prefix}${i}` : `${prefix}{${i}}:x`;
       for (const line of lines) {
         const words = line
           .split(' ')

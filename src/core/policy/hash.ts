@@ -1,5 +1,9 @@
-// The hash of a key: a 32-bit number that decides which keys are shed first, and that the count of distinct keys uses.
+// The hash of a key: a 32-bit number that the count of distinct keys uses, and that decides which keys are shed first. There
+// a key with a {tag} has the hash of its tag, so that all keys of a tag are shed together.
 // All versions must agree, or two proxies would shed different keys: do not change it.
+
+const OPEN = 0x7b;
+const CLOSE = 0x7d;
 
 /** FNV-1a over buf[start, end), then murmur3's finaliser, because FNV alone hardly changes the high bits for short keys. */
 export function hashKey(buf: Uint8Array, start: number, end: number): number {
@@ -8,4 +12,30 @@ export function hashKey(buf: Uint8Array, start: number, end: number): number {
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
   return (hash ^ (hash >>> 16)) >>> 0;
+}
+
+/** The hash that decides whether the key buf[start, end) is in the share that is shed; `hash`: its hashKey(). */
+export function hashShare(buf: Uint8Array, start: number, end: number, hash: number): number {
+  const from = tagStart(buf, start, end);
+  const to = tagEnd(buf, from, end);
+  return to > from ? hashKey(buf, from, to) : hash;
+}
+
+/** The part of the key that hashShare() hashes, if that is not all of it. */
+export function tagOf(key: Uint8Array): Uint8Array | undefined {
+  const from = tagStart(key, 0, key.length);
+  const to = tagEnd(key, from, key.length);
+  return to > from ? key.subarray(from, to) : undefined;
+}
+
+/** What Redis Cluster hashes is between the first `{` and the first `}` behind it, if that is not empty (keyHashSlot in cluster.c). */
+function tagStart(buf: Uint8Array, start: number, end: number): number {
+  for (let i = start; i < end; i++) if (buf[i] === OPEN) return i + 1;
+  return end;
+}
+
+/** `from` where no `}` is. */
+function tagEnd(buf: Uint8Array, from: number, end: number): number {
+  for (let i = from; i < end; i++) if (buf[i] === CLOSE) return i;
+  return from;
 }

@@ -6,7 +6,7 @@ import { type CommandSpec, TtlTreatment } from '../commands/spec.js';
 import { equalsIgnoreCase, readPositiveInteger } from '../resp/bytes.js';
 import { PX_BYTES, writePx } from '../resp/encode.js';
 import type { RequestScanner } from '../resp/request-scanner.js';
-import { hashKey } from './hash.js';
+import { hashKey, hashShare } from './hash.js';
 import { type TrafficObserver, TtlOutcome } from './observer.js';
 import { Refusal } from './refusal.js';
 import type { CompiledRule, RuleSet } from './rule-set.js';
@@ -87,7 +87,7 @@ export class Policy {
     if (spec.denyOom && !spec.mover) {
       verdict.growth = growthOf(size, verdict.count, args.argc);
       if (this.mayRefuse) {
-        this.judgeShed(size);
+        this.judgeShed(args, size);
         if (verdict.action === Action.SHED) return verdict;
         if (!allKeysKnown && this.gate.byKey) verdict.action = Action.UNDECIDED;
       }
@@ -138,19 +138,22 @@ export class Policy {
   }
 
   /**
-   * Whether, and why, a growing write of `size` bytes is refused for key `i` of the verdict. Every refusal comes from here,
-   * and so does what is said of one. It changes nothing.
+   * Whether, and why, the write under scan, a growing one of `size` bytes, is refused for key `i` of the verdict. Every
+   * refusal comes from here, and so does what is said of one. It changes nothing.
    */
-  refusalOf(i: number, size: number): Refusal {
+  refusalOf(args: RequestScanner, i: number, size: number): Refusal {
     const { gate, verdict } = this;
-    return gate.active ? gate.refusal(verdict.rule[i].priority, verdict.hash[i], size) : Refusal.NONE;
+    if (!gate.active) return Refusal.NONE;
+    const { priority } = verdict.rule[i];
+    const share = gate.splits(priority) ? shareOf(args, verdict, i) : 0;
+    return gate.refusal(priority, share, size);
   }
 
   /** Sheds the whole command if it is refused for any key; a rule in observe mode only records it. */
-  private judgeShed(size: number): void {
+  private judgeShed(args: RequestScanner, size: number): void {
     const verdict = this.verdict;
     for (let i = 0; i < verdict.count; i++) {
-      const refusal = this.refusalOf(i, size);
+      const refusal = this.refusalOf(args, i, size);
       if (refusal === Refusal.NONE) continue;
       verdict.shedKey = i;
       verdict.refusal = refusal;
@@ -320,6 +323,10 @@ export class Policy {
     if (kind === ExpiryKind.KEEP || this.options.ifMissing) this.verdict.replaces = false;
     return kind;
   }
+}
+
+function shareOf({ buf, starts, ends }: RequestScanner, { argument, hash }: Verdict, i: number): number {
+  return hashShare(buf, starts[argument[i]], ends[argument[i]], hash[i]);
 }
 
 function namesAny({ buf, starts, ends, parsed }: RequestScanner, words: readonly string[]): boolean {

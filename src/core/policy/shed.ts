@@ -21,7 +21,7 @@ export class ShedGate extends GrowthLedger {
   active = false;
   /** Some threshold is above 0: the decision depends on the keys, so all keys of a write must be known. */
   byKey = false;
-  /** By priority: a key whose hash is below the threshold is shed. */
+  /** By priority: a key whose share hash (policy/hash) is below the threshold is shed. */
   readonly thresholds = new Float64Array(4);
   /** By priority: bytes left up to the limit at which Redis itself refuses; Infinity: it does not. */
   readonly headroom = new Float64Array(4).fill(Number.POSITIVE_INFINITY);
@@ -31,9 +31,15 @@ export class ShedGate extends GrowthLedger {
   /** Set by the owner. `answered`: the reply to such a command has come; otherwise one more was sent. */
   onRelief: (answered: boolean) => void = () => {};
 
-  /** Whether, and why, the pressure refuses a growing write of `size` bytes on the wire to a key that hashes to `hash`. */
-  refusal(priority: Priority, hash: number, size: number): Refusal {
-    if (hash < this.thresholds[priority]) return Refusal.BAND;
+  /** Only a share of this priority's keys is shed: refusal() depends on `share`. */
+  splits(priority: Priority): boolean {
+    const threshold = this.thresholds[priority];
+    return threshold > 0 && threshold < ALL;
+  }
+
+  /** Whether, and why, the pressure refuses a growing write of `size` bytes on the wire to a key with the share hash `share`. */
+  refusal(priority: Priority, share: number, size: number): Refusal {
+    if (share < this.thresholds[priority]) return Refusal.BAND;
     if (size >= LARGE_WRITE_BYTES && HELD_TIMES * size > this.headroom[priority]) return Refusal.HEADROOM;
     return Refusal.NONE;
   }

@@ -2,6 +2,7 @@
 // is what the proxy does. Owns the scratch session; the gate and the counters of a running proxy are never touched.
 import type { CommandSpec } from '../../core/commands/spec.js';
 import type { CommandTable } from '../../core/commands/table.js';
+import { hashShare } from '../../core/policy/hash.js';
 import type { TrafficObserver, TtlOutcome } from '../../core/policy/observer.js';
 import { Policy } from '../../core/policy/policy.js';
 import { Refusal } from '../../core/policy/refusal.js';
@@ -25,7 +26,8 @@ export interface Stage {
 export interface DryRunKey {
   readonly key: Buffer;
   readonly rule: CompiledRule;
-  readonly hash: number;
+  /** Decides whether it is in the share that is refused. */
+  readonly share: number;
   /** undefined: the command writes nothing, or nothing that is counted. */
   readonly outcome: TtlOutcome | undefined;
   /** Why the command is refused for this key, by this key alone. */
@@ -97,9 +99,9 @@ class RememberingPolicy extends Policy {
     const keys = Array.from({ length: verdict.count }, (_, i) => ({
       key: Buffer.from(args.buf.subarray(args.starts[argument[i]], args.ends[argument[i]])),
       rule: rule[i],
-      hash: hash[i],
+      share: hashShare(args.buf, args.starts[argument[i]], args.ends[argument[i]], hash[i]),
       outcome: recorded ? outcome[i] : undefined,
-      refusal: growth > 0 ? this.refusalOf(i, size) : Refusal.NONE,
+      refusal: growth > 0 ? this.refusalOf(args, i, size) : Refusal.NONE,
     }));
     this.last = { keys, shedKey };
     return verdict;

@@ -3,6 +3,7 @@
 // refusals, for the TTLs, and in a running proxy under the present pressure.
 import { arityFits, type CommandSpec, ConnectionRole, TtlTreatment } from '../../core/commands/spec.js';
 import { globMatches } from '../../core/policy/glob.js';
+import { tagOf } from '../../core/policy/hash.js';
 import { TtlOutcome } from '../../core/policy/observer.js';
 import { Refusal, refusalName, refusalText } from '../../core/policy/refusal.js';
 import { PRIORITY_NAMES, type Rule } from '../../core/policy/rule.js';
@@ -210,16 +211,18 @@ function explainRefusal({ verdict }: DryRun): ExplainedRefusal | null {
 function explainShed(
   { bands }: ExplainSubject,
   spec: CommandSpec,
-  { rule, hash }: DryRunKey,
+  { key, rule, share }: DryRunKey,
   refusal: Refusal | undefined,
 ): ExplainedShed {
   const band = bands[rule.priority];
+  const tag = tagOf(key);
   const grows = spec.denyOom && !spec.mover;
   return {
     possible: grows && band !== null,
     why: whyShed(spec, rule, band !== null),
     band: band === null ? null : [...band],
-    keyAbove: band === null || !grows ? null : keyAbove(band, hash),
+    tag: tag === undefined ? null : text(tag),
+    keyAbove: band === null || !grows ? null : keyAbove(band, share),
     now: refusal === undefined ? null : refusal !== Refusal.NONE,
     reason: refusalName(refusal ?? Refusal.NONE) ?? null,
   };
@@ -236,7 +239,7 @@ function whyShed(spec: CommandSpec, rule: CompiledRule, banded: boolean): string
     : `Spillway refuses growing writes of priority ${priority} within its band, the same keys first each time.`;
 }
 
-/** The inverse of Pressure.share(): the pressure above which a key with this hash is refused. */
-function keyAbove([start, full]: readonly [number, number], hash: number): number {
-  return start + (full - start) * (hash / ALL);
+/** The inverse of Pressure.share(): the pressure above which a key with this share hash is refused. */
+function keyAbove([start, full]: readonly [number, number], share: number): number {
+  return start + (full - start) * (share / ALL);
 }

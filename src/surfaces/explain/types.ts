@@ -99,7 +99,9 @@ export interface ExplainedShed {
   why: string;
   /** The pressures at which refusals of the key's priority start and are complete; null: never refused. */
   band: [start: number, full: number] | null;
-  /** The pressure above which this very key is refused, by its hash; null: never. */
+  /** What stands in braces in the key, as in Redis Cluster: keys of a tag are refused together; null: it has no tag. */
+  tag: string | null;
+  /** The pressure above which this very key is refused, by the hash of its tag or of the key; null: never. */
   keyAbove: number | null;
   /** Whether this key is refused now, or in observe mode would be; null: offline. */
   now: boolean | null;

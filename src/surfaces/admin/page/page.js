@@ -288,7 +288,12 @@ function showLevels({ memory, growth }) {
     const where = band === null ? 'never refused' : `from ${percent(band[0])} to ${percent(band[1])}${soon}`;
     return element(
       'li',
-      { class: state },
+      {
+        class: state,
+        ...(state === 'partial' && {
+          title: 'The same keys each time. Keys with the same {tag} are refused together.',
+        }),
+      },
       element('strong', {}, `${priority}: ${what}`),
       element('span', {}, where),
     );
