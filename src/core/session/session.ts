@@ -27,6 +27,7 @@ import { type Identity, NOBODY } from './pooling/identity.js';
 import { Place, Placement, type SharedUpstream, type Switchboard } from './pooling/placement.js';
 import type { ReplyOwner } from './reply/reply-owner.js';
 import { CommandRouter } from './request/command-router.js';
+import { ConnectionCommands } from './request/connection-commands.js';
 import { GrowthMeter } from './request/growth-meter.js';
 import { Intake } from './request/intake.js';
 import { LatencySampler } from './request/latency-sampler.js';
@@ -67,13 +68,13 @@ export class Session implements ReplyOwner {
     switchboard?: Switchboard,
   ) {
     const { policy, pooling, clock } = context;
-    const hold = own === undefined ? new Hold() : undefined;
+    const hold = new Hold(own === undefined);
     const { args, intake } = this;
     const upstream = new UpstreamWriter(own ?? NOWHERE, args);
     this.upstream = upstream;
     const protocol = new ProtocolState(upstream, client, args, intake, policy.observer, context, hold);
     this.protocol = protocol;
-    if (hold !== undefined) {
+    if (hold.isPooled) {
       this.placement = new Placement(hold, protocol, pooling, owner ?? this, switchboard);
     }
     const { placement } = this;
@@ -81,11 +82,21 @@ export class Session implements ReplyOwner {
     const latency = new LatencySampler(queue, policy.observer, clock);
     const growth = new GrowthMeter(policy.gate, queue);
     const reliefs = new ReliefWatch(policy.gate, queue);
+    const connection = new ConnectionCommands(protocol, upstream, args, intake);
     const writes = new WriteForwarder(upstream, args, protocol, growth, policy);
     this.latency = latency;
     this.growth = growth;
     this.reliefs = reliefs;
-    this.router = new CommandRouter(context, { args, intake, protocol, placement, writes, latency, reliefs });
+    this.router = new CommandRouter(context, {
+      args,
+      intake,
+      protocol,
+      connection,
+      placement,
+      writes,
+      latency,
+      reliefs,
+    });
     this.feed = new RequestFeed(args, intake, upstream, this.router, context.memory);
   }
 

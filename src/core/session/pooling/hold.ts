@@ -62,7 +62,7 @@ const HARMLESS_SCRIPT = ['LOAD', 'EXISTS', 'FLUSH', 'KILL', 'SHOW', 'HELP'] as c
 export class Hold {
   identity: Identity = NOBODY;
   /** Until the connection ends, or RESET. */
-  lasting = false;
+  lasting: boolean;
   /** Without a login; one that has logged in has no other standing than that. */
   standing: Standing = Standing.UNKNOWN;
   /** Its replies have been large lately: others should not have to wait behind the next one. */
@@ -73,6 +73,11 @@ export class Hold {
   private begun = 0;
   private watching = false;
   private claims: Claim[] = [];
+
+  /** `isPooled`: the client may share connections (command pooling). Otherwise it is held for good from the start. */
+  constructor(readonly isPooled = true) {
+    this.lasting = !isPooled;
+  }
 
   get any(): boolean {
     return this.lasting || this.watching || this.claims.length > 0 || this.isShut;
@@ -133,6 +138,20 @@ export class Hold {
     if (claim.unwatches) this.watching = false;
   }
 
+  /** The client's own connection has shown that it may run commands. */
+  letIn(): void {
+    if (!this.isPooled || this.loggedIn) return;
+    if (this.standing === Standing.UNKNOWN) this.standing = Standing.OPEN;
+  }
+
+  /** The client's own connection wants a login. Returns whether it has fewer rights than the client, who was let in before. */
+  loginWanted(): boolean {
+    if (!this.isPooled || this.loggedIn) return false;
+    if (this.standing === Standing.OPEN) return true;
+    this.standing = Standing.SHUT;
+    return false;
+  }
+
   /** Its next reply comes to no more than `bytes`, as far as its last ones tell. */
   fits(bytes: number): boolean {
     return this.replyBytes <= bytes;
@@ -171,7 +190,7 @@ export class Hold {
   reset(): void {
     this.identity = NOBODY;
     this.standing = Standing.UNKNOWN;
-    this.lasting = false;
+    this.lasting = !this.isPooled;
     this.watching = false;
     this.claims = [];
   }

@@ -10,6 +10,7 @@ import type { PendingQueue } from '../reply/pending-queue.js';
 import { Auth } from '../reply/upstream-state.js';
 import type { SessionContext } from '../session-context.js';
 import type { ProtocolState } from '../state/protocol-state.js';
+import type { ConnectionCommands } from './connection-commands.js';
 import type { FollowUps } from './follow-ups.js';
 import type { Intake } from './intake.js';
 import type { LargeWrite } from './large-write.js';
@@ -29,6 +30,7 @@ export interface RouterParts {
   readonly args: RequestScanner;
   readonly intake: Intake;
   readonly protocol: ProtocolState;
+  readonly connection: ConnectionCommands;
   /** Command pooling only. */
   readonly placement: Placement | undefined;
   readonly writes: WriteForwarder;
@@ -48,6 +50,7 @@ export class CommandRouter implements CommandHandler {
   private readonly args: RequestScanner;
   private readonly intake: Intake;
   private readonly protocol: ProtocolState;
+  private readonly connection: ConnectionCommands;
   private readonly queue: PendingQueue;
   private readonly followUps: FollowUps;
   private readonly placement: Placement | undefined;
@@ -62,6 +65,7 @@ export class CommandRouter implements CommandHandler {
     this.args = parts.args;
     this.intake = parts.intake;
     this.protocol = parts.protocol;
+    this.connection = parts.connection;
     this.queue = parts.protocol.replies.queue;
     this.followUps = parts.protocol.followUps;
     this.placement = parts.placement;
@@ -117,7 +121,7 @@ export class CommandRouter implements CommandHandler {
   }
 
   empty(): void {
-    this.protocol.empty();
+    this.connection.empty();
   }
 
   mayBeTooMany(argc: number): boolean {
@@ -191,7 +195,8 @@ export class CommandRouter implements CommandHandler {
   private understood(spec: CommandSpec | undefined): CommandSpec | undefined {
     const { args } = this;
     if (spec === undefined || arityFits(spec.arity, args.argc)) return spec;
-    if (spec.role === ConnectionRole.EXEC) this.protocol.execRefused();
+    // EXEC is refused before it is executed: its transaction has come to nothing.
+    if (spec.role === ConnectionRole.EXEC) this.protocol.transaction.end();
     return undefined;
   }
 
@@ -232,7 +237,7 @@ export class CommandRouter implements CommandHandler {
     if (spec.role === ConnectionRole.NONE) {
       if (spec.ttlChange !== TtlChange.NONE && !this.args.streaming) this.writes.noteTtlChange(spec);
       this.protocol.forwarded(spec.opaque ? Pending.OPAQUE : Pending.PASS);
-    } else this.protocol.command(spec);
+    } else this.connection.command(spec);
     if (spec.eases) this.reliefs.forwarded(spec, this.args, this.protocol.inMulti);
     if (spec.role === ConnectionRole.CONSOLE) this.latency.asks();
   }
