@@ -1,4 +1,4 @@
-// What all sessions of a process share: the command table, the policy, bounds, and what is counted over all of them.
+// What all sessions of a process share: the command table, the policy, the bounds, and the counters.
 import { PIN_REASONS, type PinReason } from '../commands/spec.js';
 import type { CommandTable } from '../commands/table.js';
 import type { Policy } from '../policy/policy.js';
@@ -6,15 +6,15 @@ import type { ExpireIfNone } from '../resp/encode.js';
 import type { FollowUpForm } from './request/follow-ups.js';
 import type { Lender } from './request/held-bytes.js';
 
-/** What all sessions share. The mutable fields may be swapped at any time between two chunks of bytes. */
+/** What all sessions share. Mutable fields may change at any time between two chunks of bytes. */
 export interface SessionContext extends FollowUpForm {
   table: CommandTable;
   readonly policy: Policy;
   followUps: boolean;
   followUp: ExpireIfNone;
-  /** How many bytes of a multi-key write may be held back until its keys are known. */
+  /** How many bytes of a multi-key write may be held until its keys are known. */
   lookaheadBytes: number;
-  /** How many runs of pending replies a session may have before it stops reading its client. */
+  /** A session with this many runs of pending replies takes no further command. */
   pendingRuns: number;
   /** Where the memory of what must wait comes from; undefined: made anew. */
   readonly memory?: Lender;
@@ -30,19 +30,19 @@ export interface SessionCounters {
   commands: number;
   /** Times a client's next command had to wait for a reply. */
   stalls: number;
-  /** Sessions that turned to passing bytes unread. */
+  /** Sessions that became pipes. */
   raw: number;
 }
 
 /** Counted over all sessions that share connections. */
 export interface PoolingCounters {
-  /** Times a client was to get a connection of its own, by what for. */
+  /** How often a client needed an own connection, by the reason. */
   readonly pins: Record<PinReason, number>;
-  /** Commands that were answered with an error, since their shared connection was lost. */
+  /** Commands answered with an error because their shared connection was lost. */
   commandsLost: number;
-  /** Times a client's next command waited, since the replies to those before it may be much. */
+  /** How often a client's next command waited because its window was used up. */
   windowStalls: number;
-  /** Times a client's pipeline had to stop, since it would have kept its own connection for ever. */
+  /** How often an endless pipeline had to stop so that its client leaves its own connection. */
   strayStalls: number;
 }
 

@@ -40,9 +40,9 @@ import type { ConsoleQuestion } from './state/console-question.js';
 import { ProtocolState } from './state/protocol-state.js';
 
 export class Session implements ReplyOwner {
-  /** Nothing right can be done for the client any more: it is to be ended. */
+  /** A fault of Spillway's own: the owner must end the client. */
   fault: unknown;
-  /** What has gone up by the shared connection since may be half a command, or one whose reply nobody waits for. */
+  /** The shared connection may have got half a command, or one for whose reply nobody waits: it must be given up. */
   spoilsShared = false;
   private readonly args = new RequestScanner();
   private readonly intake = new Intake();
@@ -61,9 +61,9 @@ export class Session implements ReplyOwner {
   constructor(
     private readonly context: SessionContext,
     client: ByteSink,
-    /** Its own upstream connection, for good; undefined: pooled, attach() gives one. */
+    /** Its own upstream connection, for good; undefined: command pooling, the owner attaches one. */
     own?: ByteSink,
-    /** Who gets its replies on shared connections, and where it finds these. */
+    /** Who gets its replies on shared connections (itself, or its seat), and how it finds these connections. */
     owner?: ReplyOwner,
     switchboard?: Switchboard,
   ) {
@@ -100,7 +100,7 @@ export class Session implements ReplyOwner {
     this.feed = new RequestFeed(args, intake, upstream, this.router, context.memory);
   }
 
-  /** What fromClient() gets is only held, until a reply has come. */
+  /** fromClient() only holds the bytes, until a reply has come. */
   get stalled(): boolean {
     return this.intake.stalled;
   }
@@ -109,57 +109,57 @@ export class Session implements ReplyOwner {
     return this.feed.heldBytes;
   }
 
-  /** Nothing is owed to the client or half delivered, and no command or transaction of it has begun on the server. */
+  /** No reply is due or half delivered, no command has gone up in part, and no transaction is open. */
   get idle(): boolean {
     const { replies } = this.protocol;
     return replies.idle && replies.between && !this.args.midStream && !this.protocol.inMulti;
   }
 
-  /** What goes up may be under way without a reply being owed: the client asked for silence, or bytes pass unread. */
+  /** Commands may be under way without a pending reply: after CLIENT REPLY OFF, or in a pipe. */
   get unanswered(): boolean {
     return this.protocol.unanswered;
   }
 
-  /** The client has asked the server to end its connection. */
+  /** The client has sent QUIT. */
   get quits(): boolean {
     return this.protocol.quits;
   }
 
   /**
-   * A client that is silent may be closed: it waits for nothing, and what it does is understood (as in
-   * clientsCronHandleTimeout, timeout.c: not blocked, not subscribed, no MONITOR, no replica).
+   * A silent client may be closed: no reply is due, and it is not subscribed or a pipe (as in clientsCronHandleTimeout,
+   * timeout.c: not blocked, not subscribed, no MONITOR, no replica).
    */
   get mayTimeOut(): boolean {
     const { replies } = this.protocol;
     return replies.idle && !replies.upstream.subscribed && !replies.raw;
   }
 
-  /** What the client calls itself, '' if it doesn't. */
+  /** The name that the client gave itself; '': none. */
   get clientName(): string {
     return this.protocol.name;
   }
 
-  /** What the client's next command needs and the session has not: attach it. NOWHERE: nothing. */
+  /** The connection that the next command needs and the session has not. Attach it once the session is `idle`. NOWHERE: none. */
   get wants(): Place {
     return this.placement?.wants ?? Place.NOWHERE;
   }
 
-  /** What it wants SHARED is for a command that the server may put off. */
+  /** The shared connection is wanted for a command that the server may delay. */
   get wantsPausable(): boolean {
     return this.placement?.wantsPausable === true;
   }
 
-  /** Who the client is by now, and how it speaks (command pooling). */
+  /** The client's identity (command pooling). */
   get identity(): Identity {
     return this.placement?.hold.identity ?? NOBODY;
   }
 
-  /** It has a connection of its own and no need of it any more. */
+  /** It has an own connection and does not need it any more. */
   get mayRelease(): boolean {
     return this.mayRest && this.placement?.mayShare === true;
   }
 
-  /** It has a connection of its own and nothing on it: its next command may go up another one of its own. */
+  /** It has an own connection with nothing under way: its next command may use another own one. */
   get mayRest(): boolean {
     return this.placement?.isOwn === true && this.idle && !this.protocol.held;
   }
@@ -168,17 +168,17 @@ export class Session implements ReplyOwner {
     return this.placement === undefined || this.placement.isOwn;
   }
 
-  /** The client reads too slowly to share: it gets a connection of its own, for good. */
+  /** The client reads too slowly to share: it gets an own connection, for good. */
   stopSharing(): void {
     this.placement?.hold.holdForGood();
   }
 
-  /** There is no room for the shared connection that it wants: it gets one of its own, for good. */
+  /** There is no room for the shared connection that it wants: it gets an own one, for good. */
   keepOwn(): void {
     this.placement?.keepOwn();
   }
 
-  /** Its own connection has other rights than it must have: it is to be ended. */
+  /** Its own connection has other rights than the client: the owner must end the client. */
   get hasOtherRights(): boolean {
     return this.protocol.hasOtherRights;
   }
@@ -198,12 +198,12 @@ export class Session implements ReplyOwner {
     this.placement?.vouched(open);
   }
 
-  /** What the client asks Spillway itself: each is given once, to be answered by answer(). */
+  /** The client's next PROXY question; each is returned once. answer() answers it. */
   takeQuestion(): ConsoleQuestion | undefined {
     return this.protocol.console.take();
   }
 
-  /** The answer to a question that was taken, as complete replies. */
+  /** Answers a question that takeQuestion() returned, with complete replies. */
   answer({ number }: ConsoleQuestion, reply: Uint8Array): void {
     this.guarded(() => {
       this.protocol.replies.giveAnswer(number, reply);
@@ -215,20 +215,20 @@ export class Session implements ReplyOwner {
     return this.protocol.replies.taken;
   }
 
-  /** Gives it an upstream connection of its own. Nothing may be owed. */
+  /** Attaches an own upstream connection. The session must be idle. */
   attach(upstream: ByteSink): void {
     this.move((placement) => placement.attachOwn(upstream));
   }
 
-  /** Gives it the shared connection that it wants. Nothing may be owed. */
+  /** Attaches the shared connection that it wants. The session must be idle. */
   attachShared(shared: SharedUpstream): void {
     this.move((placement) => placement.attachShared(shared));
   }
 
   private move(to: (placement: Placement) => void): void {
     this.guarded(() => {
-      invariant(this.idle, 'a client takes another connection when nothing is owed to it');
-      invariant(this.placement !== undefined, 'only a client that shares takes another connection');
+      invariant(this.idle, 'a client changes its connection when no reply is due to it');
+      invariant(this.placement !== undefined, 'only a client that shares changes its connection');
       to(this.placement);
       if (!this.intake.stalled) return;
       this.feed.resume();
@@ -236,9 +236,9 @@ export class Session implements ReplyOwner {
     });
   }
 
-  /** That shared connection is gone, whether it is attached or not. */
+  /** A shared connection is lost; it may or may not be attached. */
   detachShared(shared: SharedUpstream): void {
-    // Of a client that failed, too: nothing of it may stay on that connection.
+    // Also for a client that failed: nothing of it may stay on that connection.
     try {
       this.placement?.lost(shared);
     } catch (error) {
@@ -246,15 +246,15 @@ export class Session implements ReplyOwner {
     }
   }
 
-  /** Takes the upstream connection from it. Nothing may be owed. */
+  /** Detaches the upstream connection. The session must be idle. */
   detach(): void {
     this.guarded(() => {
-      invariant(this.idle, 'a client leaves its connection when nothing is owed to it');
+      invariant(this.idle, 'a client leaves its connection when no reply is due to it');
       this.placement?.leave();
     });
   }
 
-  /** Takes no further command, but for those of a transaction that has begun. */
+  /** Takes no further command, except those of a transaction that has begun. */
   drain(): void {
     this.router.draining = true;
   }
@@ -272,8 +272,8 @@ export class Session implements ReplyOwner {
   }
 
   /**
-   * The client sends no more. A blocked client may well be gone, and only the server can end the wait: whatever is
-   * held must not keep it from being told, so it goes up as it is, like all that comes behind.
+   * The client sends no more. If it is blocked, it may be gone, and only the server can end the wait. So that the server learns
+   * of the end, held commands go up as they are, and the connection becomes a pipe.
    */
   clientEnded(): void {
     if (!this.intake.stalled || !this.latency.blocked) return;
@@ -313,7 +313,7 @@ export class Session implements ReplyOwner {
 
   private received(bytes: number): void {
     const { broken } = this.protocol.replies;
-    // Only replies were misunderstood: all that went up is whole, and its replies are owed.
+    // Only replies were misread: all commands that went up are whole, and their replies are counted.
     if (broken !== undefined) this.fault ??= broken;
     if (this.fault !== undefined) return;
     try {
@@ -360,11 +360,11 @@ export class Session implements ReplyOwner {
     }
   }
 
-  /** The connection is gone: nothing of it counts as under way any more. */
+  /** The client is gone: nothing of it counts as under way any more. */
   close(): void {
     this.closed = true;
     this.protocol.replies.abandon();
-    // Whatever ended it, a fault too: what was under way for it must not count for ever.
+    // Also after a fault: what was under way must not count for ever.
     for (const part of [this.growth, this.reliefs, this.feed]) {
       try {
         part.close();
@@ -377,7 +377,7 @@ export class Session implements ReplyOwner {
   private afterRequests(): void {
     this.router.progressed(this.feed.streamed);
     this.growth.mark();
-    // Under CLIENT REPLY OFF nothing is owed and nothing will come that could tell.
+    // Under CLIENT REPLY OFF no reply is due that could settle them.
     this.reliefs.settle();
     this.latency.begin();
     if (this.intake.stalled) this.context.counters.stalls++;

@@ -1,74 +1,74 @@
-// What ties a client to an upstream connection of its own, and what it will take along when it leaves it.
-// Learns from commands what they would change, and from their answers whether they did. In doubt it holds.
+// Why a client needs an upstream connection of its own (a hold), and the identity that it takes along when it leaves one.
+// Notes what each command would change (a claim) and learns from the answer whether it did. When unsure, it holds for good.
 //
-//   note(HELLO, AUTH, SELECT, CLIENT SETNAME …) ─▶ claim ── answered +: the identity changes
-//                                                      └── answered -: nothing did (or, if that is in doubt: for good)
-// Also how much the client is given: one whose replies are bulky would have all others of a shared connection wait.
+//   note(HELLO, AUTH, SELECT, CLIENT SETNAME …) ─▶ claim ── answered: the identity changes
+//                                                      └── refused: nothing changes (or, if that is not sure: held for good)
+// It also measures replies. A client whose replies are large is bulky: others on a shared connection would wait for them.
 //
-//   weigh() ── more than BULK_BYTES without a pause ─▶ bulky ── so much less, by small replies ─▶ not bulky
+//   weigh() ── more than BULK_BYTES without a pause ─▶ bulky ── enough small replies ─▶ not bulky
 //
-// And how much it may ask for at once where others wait behind it: `window` commands, by the size of its last replies.
+// The size of the last replies also sets the client's `window` on a shared connection.
 //
-// Invariants: every claim is for one reply to come, in the order of the replies; 0 <= weight <= BULK_BYTES.
+// Invariants: each claim belongs to one pending reply, in the same order; 0 <= weight <= BULK_BYTES.
 import { type CommandSpec, ConnectionRole, Sharing } from '../../commands/spec.js';
 import { equalsIgnoreCase, readPositiveInteger } from '../../resp/bytes.js';
 import type { RequestScanner } from '../../resp/request-scanner.js';
 import { type Identity, NOBODY } from './identity.js';
 
-/** What a client may do that has not logged in. */
+/** What a client without a login may do. */
 export const Standing = {
-  /** Nothing has told yet. */
+  /** Not known yet. */
   UNKNOWN: 0,
-  /** The default user needed no password when the client came: it is that user from there on (clientSetDefaultAuth). */
+  /** The default user needed no password when the client came, so the client is that user (clientSetDefaultAuth). */
   OPEN: 1,
-  /** A login was wanted: it may run commands only while none is (authRequired), which its own connection alone can tell. */
+  /** A login is required. Only its own connection can tell whether it still is when a command comes (authRequired). */
   SHUT: 2,
 } as const;
 export type Standing = (typeof Standing)[keyof typeof Standing];
 
-/** What a command changes if it is answered without an error. */
+/** What a command changes unless it is answered with an error. */
 interface Claim {
   readonly identity: Partial<Identity>;
   readonly unwatches: boolean;
-  /** With which answer it leaves a state that is not understood. */
+  /** After which answer the state is not known any more, so that the client is held for good. */
   readonly holds: 'never' | 'if refused' | 'if taken';
 }
 
 const NO_CHANGE: Claim = { identity: {}, unwatches: false, holds: 'never' };
 const UNWATCH: Claim = { identity: {}, unwatches: true, holds: 'never' };
 const DISCARD: Claim = { identity: {}, unwatches: true, holds: 'if refused' };
-/** Something that only this connection has, if the server knows it. */
+/** State that only this connection has, if the server knows the command. */
 const SOMETHING: Claim = { identity: {}, unwatches: false, holds: 'if taken' };
-/** A client that gets so much more than its small replies come to, and is owed more all the while, is bulky. */
+/** A client is bulky when, without a pause, its replies exceed small ones by this sum. */
 const BULK_BYTES = 256 * 1024;
-/** A reply of no more is small; after BULK_BYTES / SMALL_BYTES = 64 of them it is not bulky any more. */
+/** A reply up to this size is small. After BULK_BYTES / SMALL_BYTES = 64 small ones a client is not bulky any more. */
 const SMALL_BYTES = 4 * 1024;
-/** What the first reply of a client is taken to be: the first command goes alone. */
+/** Assumed size of a client's first reply, so its first command goes alone. */
 const UNKNOWN_REPLY_BYTES = 256 * 1024;
 const LEAST_REPLY_BYTES = 64;
-/** Of the size of the largest reply lately, so much is left with each one that is smaller. */
+/** The share of the largest recent size that remains after each smaller reply. */
 const DECAY = 1 / 2;
-/** Behind so many replies nothing is left of it. */
+/** After this many replies nothing of it remains. */
 const DECAYED = 32;
-/** One client's commands on a shared connection that have no answer yet: others wait behind them. */
+/** The largest window: other clients wait behind these commands. */
 const MOST_AT_ONCE = 1024;
-/** More changes under way than that are no client's greeting. */
+/** No client's greeting has more claims; with more, the client is held for good. */
 const MAX_CLAIMS = 64;
-/** CLIENT subcommands that only tell, or act on others. CLIENT ID is none: who asks for it will use it. */
+/** CLIENT subcommands that only read, or act on other clients. Not CLIENT ID: a client that asks for it will use it. */
 const TELLING = ['LIST', 'INFO', 'GETNAME', 'KILL', 'PAUSE', 'UNPAUSE', 'UNBLOCK', 'HELP'] as const;
-/** SCRIPT subcommands that leave nothing on the connection: DEBUG does. */
+/** SCRIPT subcommands that change nothing on the connection; DEBUG does. */
 const HARMLESS_SCRIPT = ['LOAD', 'EXISTS', 'FLUSH', 'KILL', 'SHOW', 'HELP'] as const;
 
 export class Hold {
   identity: Identity = NOBODY;
-  /** Until the connection ends, or RESET. */
+  /** Held for good: until the connection ends, or RESET. */
   lasting: boolean;
-  /** Without a login; one that has logged in has no other standing than that. */
+  /** Counts only while the client has no login. */
   standing: Standing = Standing.UNKNOWN;
-  /** Its replies have been large lately: others should not have to wait behind the next one. */
+  /** Its last replies were large: others should not wait behind the next one. */
   bulky = false;
   private weight = 0;
-  /** Bytes of the largest reply lately; `begun` of the one under way have come. */
+  /** Size of the largest recent reply; `begun`: bytes of the current one that have come. */
   private replyBytes = UNKNOWN_REPLY_BYTES;
   private begun = 0;
   private watching = false;
@@ -87,14 +87,14 @@ export class Hold {
     return this.identity.credential !== undefined;
   }
 
-  /** It was not let in: only a connection of its own answers it as it would be answered without a proxy. */
+  /** It was not let in: only an own connection answers it as the server would without a proxy. */
   get isShut(): boolean {
     return this.standing === Standing.SHUT && !this.loggedIn;
   }
 
   /**
-   * A command goes up the client's own connection; `spec` undefined: an unknown one. Returns whether its answer is
-   * to be told by answered().
+   * A command goes up the client's own connection; `spec` undefined: an unknown one. Returns whether answered() must be
+   * called with its answer.
    */
   note(spec: CommandSpec | undefined, args: RequestScanner, inMulti: boolean): boolean {
     if (this.lasting) return false;
@@ -104,7 +104,7 @@ export class Hold {
         this.watching = true;
         return false;
       case ConnectionRole.EXEC:
-        // Whatever comes of a transaction that is open, it watches nothing any more (multi.c, execCommand).
+        // EXEC ends WATCH, whatever becomes of the transaction (multi.c, execCommand).
         if (inMulti) this.watching = false;
         return false;
       case ConnectionRole.DISCARD:
@@ -123,12 +123,12 @@ export class Hold {
         return false;
     }
     if (spec.role === ConnectionRole.CLIENT && this.isOneOf(args, TELLING)) return false;
-    // In a transaction it takes place at EXEC; streamed, its words are gone.
+    // In a transaction it is executed at EXEC; if it streams, its words have passed.
     const claim = inMulti || args.streaming ? undefined : claimOf(spec.role, args);
     return claim === undefined ? this.holdForGood() : this.claim(claim);
   }
 
-  /** The next of the answers that note() asked for. */
+  /** The next answer that note() asked for. */
   answered(taken: boolean): void {
     const claim = this.claims.shift();
     if (claim === undefined) return;
@@ -152,17 +152,17 @@ export class Hold {
     return false;
   }
 
-  /** Its next reply comes to no more than `bytes`, as far as its last ones tell. */
+  /** Whether its next reply is at most `bytes`, judged by its last ones. */
   fits(bytes: number): boolean {
     return this.replyBytes <= bytes;
   }
 
-  /** How many commands may be unanswered so that their replies come to `bytes` at most, as far as its last ones tell. */
+  /** How many commands it may have pending so that their replies are at most `bytes`, judged by its last ones. */
   window(bytes: number): number {
     return Math.min(Math.max(1, bytes / this.replyBytes), MOST_AT_ONCE);
   }
 
-  /** `bytes` have come for the client, and with them the ends of `replies`; `idle`: it asks for no more just now. */
+  /** `bytes` have come for the client, with the ends of `replies` replies. `idle`: no reply is due any more. */
   weigh(bytes: number, replies: number, idle: boolean): void {
     this.measure(bytes, replies);
     const weight = this.weight + bytes - replies * SMALL_BYTES;
@@ -186,7 +186,7 @@ export class Hold {
     this.replyBytes = Math.max(size, left, LEAST_REPLY_BYTES);
   }
 
-  /** RESET was answered: the connection is as new. */
+  /** RESET was answered: the connection is like a new one. */
   reset(): void {
     this.identity = NOBODY;
     this.standing = Standing.UNKNOWN;
@@ -212,13 +212,13 @@ export class Hold {
   }
 }
 
-/** The name that HELLO or CLIENT SETNAME gives the client, if it is one that the server takes (validateClientAttr). */
+/** The name that HELLO or CLIENT SETNAME gives the client, if the server accepts such a name (validateClientAttr). */
 export function nameGiven(role: ConnectionRole, args: RequestScanner): string | undefined {
   const name = args.streaming ? undefined : claimOf(role, args)?.identity.name;
   return name !== undefined && /^[!-~]*$/.test(name) ? name : undefined;
 }
 
-/** What the command would change; undefined: that cannot be told. */
+/** What the command would change; undefined: not known. */
 function claimOf(role: ConnectionRole, args: RequestScanner): Claim | undefined {
   switch (role) {
     case ConnectionRole.HELLO:
@@ -251,11 +251,11 @@ function helloClaim(args: RequestScanner): Claim | undefined {
       identity = { ...identity, name: text(args, i + 1) };
       i += 2;
     } else {
-      // A syntax error, or an option that a later server has.
+      // A syntax error, or an option of a later server.
       return undefined;
     }
   }
-  // Refused for its name it has taken its AUTH all the same.
+  // If HELLO is refused for the name, its AUTH has taken effect all the same.
   return { ...claimTo(identity), holds: args.argc > 2 ? 'if refused' : 'never' };
 }
 
@@ -265,9 +265,9 @@ function clientClaim(args: RequestScanner): Claim | undefined {
     if (is(args, 2, 'LIB-NAME')) return claimTo({ libName: text(args, 3) });
     if (is(args, 2, 'LIB-VER')) return claimTo({ libVersion: text(args, 3) });
   }
-  // It speaks of the next command only, and is refused without a tracking that holds already.
+  // It concerns the next command only, and is refused unless the client tracks keys, which holds it already.
   if (is(args, 1, 'CACHING')) return NO_CHANGE;
-  // It may go unanswered.
+  // It may get no reply.
   return is(args, 1, 'REPLY') ? undefined : SOMETHING;
 }
 

@@ -1,12 +1,12 @@
-// Who a client is to the server and how it speaks, as far as another connection can be made the same: what a client
-// takes along from one upstream connection to the next. Owns the greeting that makes a fresh connection so.
-// Holds a password while its client is connected: never to be logged or shown.
+// A client's identity: its user, database and protocol version, and the names that it gave. A client takes it along from one
+// upstream connection to the next. Owns the greeting that gives a fresh connection this identity.
+// Holds a password while its client is connected: never log or show it.
 import { encodeCommand } from '../../resp/encode.js';
 
-/** Text is latin1, a character a byte. '' where nothing was said. */
+/** Text is latin1, a character a byte. '': not given. */
 export interface Identity {
   readonly resp: 2 | 3;
-  /** Given by AUTH or HELLO; undefined: the connection was not authenticated, or is the default user's by itself. */
+  /** From AUTH or HELLO; undefined: no login, so the default user if that needs no password. */
   readonly credential: Credential | undefined;
   readonly db: number;
   readonly name: string;
@@ -20,7 +20,7 @@ export interface Credential {
   readonly password: string;
 }
 
-/** What a connection is before anything is said on it. */
+/** The identity of a fresh connection. */
 export const NOBODY: Identity = {
   resp: 2,
   credential: undefined,
@@ -33,29 +33,29 @@ export const NOBODY: Identity = {
 /** One command of a greeting. */
 export interface Greeting {
   readonly command: Buffer;
-  /** Without it the connection is not what it should be. Else a refusal changes nothing that counts. */
+  /** If the server refuses it, the connection cannot be used. A refusal of any other command does not matter. */
   readonly essential: boolean;
 }
 
-/** Changes nothing on a connection that speaks RESP2, as a fresh one does; refused by NOAUTH where a login is wanted. */
+/** Changes nothing on a RESP2 connection, such as a fresh one. Answered with NOAUTH if a login is required. */
 export const HELLO: Greeting = { command: encodeCommand('HELLO', '2'), essential: false };
-/** The same on one that speaks RESP3. */
+/** The same for a RESP3 connection. */
 export const HELLO_3: Greeting = { command: encodeCommand('HELLO', '3'), essential: false };
 
 /**
- * What makes a fresh connection fit for any client of this identity. HELLO with its AUTH first: a server may take
- * nothing else before.
+ * The greeting of a shared connection, for any client of this identity. HELLO with AUTH comes first, since a server may
+ * refuse everything else before.
  */
 export function sharedGreeting(identity: Identity): Greeting[] {
   return [...login(identity, []), ...select(identity)];
 }
 
-/** What makes a fresh connection this very client's: also how others see it in CLIENT LIST. */
+/** The greeting of a client's own connection; with the names that CLIENT LIST shows. */
 export function ownGreeting(identity: Identity): Greeting[] {
   const { resp, credential, name, libName, libVersion } = identity;
   const greeting: Greeting[] = [];
   const say = (...words: string[]) => greeting.push({ command: encodeCommand(...words), essential: false });
-  // By HELLO, which no user can be forbidden: CLIENT SETNAME may be by now.
+  // The name goes by HELLO, which no user can be forbidden; CLIENT SETNAME may be forbidden by now.
   const naming = name === '' ? [] : ['SETNAME', name];
   if (resp === 3 || credential !== undefined) greeting.push(...login(identity, naming));
   if (resp === 2 && name !== '') say('HELLO', '2', ...naming);

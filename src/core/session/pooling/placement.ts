@@ -1,11 +1,11 @@
-// Which upstream connection a client's commands go up, where clients share connections: none yet, a shared one, or one of
-// its own. Says what the next command needs that the client has not (`wants`): it then waits until that is attached.
+// Command pooling: which upstream connection a client's commands use: none yet, a shared one, or an own one. When the next
+// command needs another connection, `wants` says which, and the session stalls until its owner has attached it.
 //
-//   NOWHERE ──▶ SHARED ◀──▶ another shared one (reads, writes)      for what needs nothing of its connection
+//   NOWHERE ──▶ SHARED ◀──▶ another shared one (reads, writes)      for commands that need nothing of their connection
 //      └──────▶ OWN                                                while the client is held there (Hold), or strays
 //
-// Invariants: a client changes its connection only when nothing is owed to it, so its commands keep their order; what it is
-// given is what its next command needs, so it does not go to and fro.
+// Invariants: a client changes its connection only when no reply is due to it, so its commands keep their order; it is given
+// what its next command needs, so it does not go back and forth.
 import { type CommandSpec, type PinReason, Sharing } from '../../commands/spec.js';
 import { invariant } from '../../resp/invariant.js';
 import { type ByteSink, NOWHERE } from '../byte-sink.js';
@@ -16,9 +16,9 @@ import type { UpstreamWriter } from '../request/upstream-writer.js';
 import type { PoolingCounters } from '../session-context.js';
 import { type Hold, Standing } from './hold.js';
 
-/** A client whose pipeline never ends leaves its own connection at the latest after so many commands. */
+/** A client whose pipeline never ends leaves its own connection after this many commands. */
 const MOST_STRAYED = 1024;
-/** To a shared connection, from there to one of its own, and a few more where one is lost in between. */
+/** To a shared connection, from there to an own one, and a few more if one is lost in between. */
 const MOST_MOVES = 8;
 
 /** Where a session's commands go. */
@@ -29,13 +29,13 @@ export type Place = (typeof Place)[keyof typeof Place];
 export interface SharedUpstream {
   readonly batch: ByteSink;
   readonly lane: SharedReplies;
-  /** Bytes that the replies owed to one client on it may come to, as far as can be told. */
+  /** How many bytes of pending replies one client may have on it, as far as can be estimated. */
   readonly allowance: number;
 }
 
 /**
- * Finds a session that is owed nothing the shared connection for its next command: for one that the server may put off
- * (`pausable`), or for one that must not wait behind such. Undefined: there is none at hand, it is to be attached.
+ * Finds the shared connection for the next command while no reply is due to the session: one for commands that the server
+ * may delay (`pausable`), or one for the rest. Undefined: there is none yet; the owner must attach it.
  */
 export type Switchboard = (pausable: boolean) => SharedUpstream | undefined;
 
@@ -43,25 +43,25 @@ export type Switchboard = (pausable: boolean) => SharedUpstream | undefined;
 export interface PlacedSession {
   readonly upstream: UpstreamWriter;
   readonly replies: ReplySequencer;
-  /** The client needs the connection that it has: not just any of the same identity. */
+  /** The client needs this very connection, not just any of the same identity. */
   readonly held: boolean;
 }
 
 export class Placement {
-  /** What the client's next command needs and it has not: attach it. NOWHERE: nothing. */
+  /** The connection that the next command needs and the client has not, for the owner to attach. NOWHERE: none. */
   wants: Place = Place.NOWHERE;
-  /** What it wants SHARED is for a command that the server may put off. */
+  /** The shared connection is wanted for a command that the server may delay. */
   wantsPausable = false;
   private at: Place = Place.NOWHERE;
   /** The shared connection that it has. */
   private shared: SharedUpstream | undefined;
-  /** What is owed on it waits for the server to go on with what it may put off. */
+  /** It is the shared connection for commands that the server may delay. */
   private onPausable = false;
-  /** How many commands in a row have gone up its own connection for no reason but those before them. */
+  /** How many commands in a row have used its own connection only because earlier ones are still pending there. */
   private strayed = 0;
-  /** How often it was given another connection since it last took a command, or lost one. */
+  /** How often it got another connection since its last command, or since it lost one. */
   private moves = 0;
-  /** See `outgrown`; Infinity: it has not been offered one that was too small. */
+  /** See `outgrown`; Infinity: no shared connection was too small for it. */
   private outgrownAllowance = Number.POSITIVE_INFINITY;
 
   constructor(
@@ -81,30 +81,30 @@ export class Placement {
     return this.at === Place.SHARED;
   }
 
-  /** A write would go up another shared connection than that which the client has. */
+  /** A write would use another shared connection than the client has now. */
   get movesForWrites(): boolean {
     return this.at === Place.SHARED && !this.onPausable;
   }
 
-  /** It has a connection of its own and, as far as its replies tell, no need of it. */
+  /** It has an own connection, and its replies are small enough to share. */
   get mayShare(): boolean {
     return this.isOwn && !this.hold.bulky && !this.outgrown;
   }
 
-  /** Its own connection has told that it may run commands: so may another one of the same login. */
+  /** Its own connection has shown that it may run commands, so it may on another one with the same login. */
   get isLetIn(): boolean {
     const { hold } = this;
     return this.isOwn && this.isAuthenticated && (hold.loggedIn || hold.standing === Standing.OPEN);
   }
 
-  /** It has no rights but those that it came with, and has not said or learnt yet what these are. */
+  /** It has no login, and it is not known yet whether it needs one. */
   get isNew(): boolean {
     return !this.hold.loggedIn && this.hold.standing === Standing.UNKNOWN;
   }
 
   /**
-   * What a connection was when the client came: see Standing. One that is not let in has a connection of its own from now on:
-   * what it may do is what that one may, which was made before the client was told anything.
+   * A fresh connection of that login is let in (`open`), or not: see Standing. A client that is not let in gets an own
+   * connection, where the server answers for itself.
    */
   vouched(open: boolean): void {
     if (this.hold.loggedIn) return;
@@ -112,11 +112,11 @@ export class Placement {
     if (!open && !this.isOwn) this.wants = Place.OWN;
   }
 
-  /** The client has what the command under scan needs to go up on; else `wants` says what. */
+  /** Whether the client has the connection that the command under scan needs; if not, `wants` says which. */
   suits(spec: CommandSpec | undefined): boolean {
     const { hold } = this;
     if (spec?.sharing !== Sharing.SHARED) return this.getsOwn(spec?.pin ?? 'unknown-command');
-    // Held for good without a connection of its own: Session.stopSharing().
+    // Held for good without an own connection: Session.stopSharing().
     if (hold.lasting) return this.getsOwn('slow-reader');
     if (hold.bulky) return this.getsOwn('large-reply');
     if (hold.isShut) return this.getsOwn('client-state');
@@ -124,7 +124,7 @@ export class Placement {
     return this.sharesFor(spec.pausable);
   }
 
-  /** The client has a connection of its own, which the command under scan needs for that `reason`; else it `wants` one. */
+  /** Whether the client has an own connection, which the command under scan needs for `reason`; if not, it `wants` one. */
   getsOwn(reason: PinReason): boolean {
     if (this.isOwn) return true;
     if (this.counters !== undefined && this.wants !== Place.OWN) this.counters.pins[reason]++;
@@ -132,12 +132,12 @@ export class Placement {
     return false;
   }
 
-  /** A command was taken: the client is where it is for a reason. */
+  /** A command was taken on the present connection. */
   taken(): void {
     this.moves = 0;
   }
 
-  /** There is no room for the shared connection that it wants: it gets one of its own, for good. */
+  /** There is no room for the shared connection that it wants: it gets an own one, for good. */
   keepOwn(): void {
     if (this.wants !== Place.SHARED) return;
     this.hold.holdForGood();
@@ -145,12 +145,12 @@ export class Placement {
     if (this.counters !== undefined) this.counters.pins['no-room']++;
   }
 
-  /** The command that it was wanted for will not go up. */
+  /** The command that needed it will not go up. */
   wantsNothing(): void {
     this.wants = Place.NOWHERE;
   }
 
-  /** Gives it a connection of its own. */
+  /** Gives it an own connection. */
   attachOwn(upstream: ByteSink): void {
     const { replies } = this.session;
     this.session.upstream.switchTo(upstream);
@@ -213,7 +213,7 @@ export class Placement {
     const { replies } = this.session;
     if (!this.isShared || this.shared === undefined) return this.wantsShared(pausable);
     if (replies.idle) return this.sharesAnyFor(pausable);
-    // Behind what it asked before a read may wait, since it would have to anyway; a write may not keep reads waiting.
+    // A read may wait behind the client's own write, as it would without a proxy. A write must not make reads wait.
     if (pausable && !this.onPausable) return false;
     const { queue } = replies;
     if (queue.pushed - queue.popped < this.hold.window(this.shared.allowance)) return true;
@@ -221,7 +221,7 @@ export class Placement {
     return false;
   }
 
-  /** The same of one that is owed nothing: it may go from one connection to another. */
+  /** The same while no reply is due: the client may move between connections. */
   private sharesAnyFor(pausable: boolean): boolean {
     if (this.switchboard === undefined) return this.onPausable === pausable || this.wantsShared(pausable);
     const shared = this.switchboard(pausable);
@@ -242,8 +242,8 @@ export class Placement {
   }
 
   /**
-   * The command under scan could do with a shared connection. It goes up the client's own one if the client is held
-   * there, and also behind what has not been answered yet, but not for ever: a pipeline may never come to an end.
+   * Whether the command under scan uses the client's own connection although a shared one would do: if the client is held
+   * there, or behind pending replies (it strays). The latter is bounded, since a pipeline may never end.
    */
   private staysOnOwn(): boolean {
     if (this.session.held) {
@@ -259,7 +259,7 @@ export class Placement {
     return false;
   }
 
-  /** Its next reply would be too large for the shared connection that it was offered last. */
+  /** Its next reply would be too large for the shared connection that it was last offered. */
   private get outgrown(): boolean {
     return !this.hold.fits(this.outgrownAllowance);
   }

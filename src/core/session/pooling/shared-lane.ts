@@ -1,10 +1,10 @@
-// Whose reply is next on an upstream connection that several sessions share: a ring of owners and how many replies
-// in a row are theirs. Owns the scanner of that connection; each owner does with its replies what it owes to them.
+// Whose replies come next on a shared connection: a ring of owners, each with the number of replies in a row that are theirs.
+// Owns the connection's reply scanner. What an owner does with its replies is its own matter.
 //
 //   upstream bytes ─▶ owner of the first run ─▶ takes up to `count` replies ─▶ next owner …
 //
-// Invariants: every count is at least 1; an owner's bytes end where its replies end; what comes unasked is no
-// reply, and nobody's: of a push nothing is made (another connection's CLIENT TRACKING … REDIRECT may name this one),
+// Invariants: every count is at least 1; an owner's bytes end where its replies end. Bytes that arrive while no reply is due
+// belong to nobody. A push among them is dropped (another client's CLIENT TRACKING … REDIRECT may name this connection);
 // after anything else the connection cannot be used any more.
 import { GREATER } from '../../resp/bytes.js';
 import { invariant } from '../../resp/invariant.js';
@@ -17,21 +17,21 @@ export class SharedLane implements SharedReplies {
   private counts = new Int32Array(16);
   private first = 0;
   private size = 0;
-  /** A push has begun to come while nothing was. */
+  /** Part of a push has come while no reply was due. */
   private stray = false;
 
-  /** Nothing is to come. */
+  /** No reply is due. */
   get idle(): boolean {
     return this.size === 0;
   }
 
-  /** All that is to come is for this owner. */
+  /** All replies that are due are this owner's. */
   isOnly(owner: ReplyOwner): boolean {
     return this.size === 1 && this.owners[this.first] === owner;
   }
 
   owe(owner: ReplyOwner, count: number): void {
-    invariant(count > 0, 'what is owed on a shared connection is at least one reply');
+    invariant(count > 0, 'at least one reply is due to an owner on a shared connection');
     const mask = this.counts.length - 1;
     if (this.size > 0) {
       const last = (this.first + this.size - 1) & mask;
@@ -47,7 +47,7 @@ export class SharedLane implements SharedReplies {
     this.size++;
   }
 
-  /** Hands the server's next bytes to their owners. Returns false when they are nobody's, or no replies. */
+  /** Hands the server's next bytes to their owners. Returns false if they belong to nobody or are no RESP. */
   receive(buf: Uint8Array): boolean {
     const end = buf.length;
     for (let at = 0; at < end; ) {
@@ -61,7 +61,7 @@ export class SharedLane implements SharedReplies {
       if (this.size === 0 || owner === undefined) return false;
       at = owner.takeShared(buf, at, end, this.counts[this.first]);
       if (this.scanner.malformed) return false;
-      invariant(owner.taken <= this.counts[this.first], 'who shares a connection takes no reply of others');
+      invariant(owner.taken <= this.counts[this.first], 'an owner takes no replies of others');
       this.counts[this.first] -= owner.taken;
       if (this.counts[this.first] === 0) this.shift();
     }
@@ -69,8 +69,8 @@ export class SharedLane implements SharedReplies {
   }
 
   /**
-   * Nothing more will come: each owner gets `error` for each of its replies, but for the one that has got part of its
-   * reply already: it gets nothing any more, and is returned.
+   * The connection is lost: each owner gets `error` for each of its replies. An owner that has got part of a reply gets
+   * nothing more, and is returned.
    */
   fail(error: Uint8Array): ReplyOwner | undefined {
     const cut = this.scanner.atBoundary || this.stray ? undefined : this.owners[this.first];

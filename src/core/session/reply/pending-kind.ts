@@ -1,70 +1,70 @@
-// The kinds of replies that are due, one row each: what is to happen with such a reply when its turn comes.
-// What a reply of a kind tells of the connection is in upstream-state.ts.
+// The kinds of pending replies, one row each: what happens with such a reply when it comes.
+// What a reply of each kind tells about the connection is in upstream-state.ts.
 import { BAR, GREATER, MINUS, PLUS, STAR } from '../../resp/bytes.js';
 
 export const Pending = {
-  /** Hand it to the client. */
+  /** Forward it. */
   PASS: 0,
-  /** Keep it from the client and report it: the answer to a follow-up of slot `detail`. */
+  /** Hide it and report it: the answer to a follow-up for rule slot `detail`. */
   FOLLOW_UP: 1,
-  /** Keep it from the client. */
+  /** Hide it. */
   SWALLOW: 2,
-  /** No reply is owed: give the client an OOM error when all before it has been given. */
+  /** Local: the OOM error, once all earlier replies have been sent. */
   LOCAL_OOM: 3,
-  /** A refusal that Redis was made to give in place of a command: its text becomes that of REFUSALS[detail]. */
+  /** Redis's refusal of a stand-in: its text becomes REFUSALS[detail]. */
   REFUSAL: 4,
   /** MULTI of transaction number `detail`. */
   MULTI: 5,
-  /** EXEC of a transaction that has follow-ups waiting. */
+  /** EXEC of a transaction with waiting follow-ups. */
   EXEC: 6,
   HELLO: 7,
   AUTH: 8,
   RESET: 9,
-  /** (P|S)(UN)SUBSCRIBE, `detail` says which: `count` confirmations, each a reply or a push. */
+  /** (P|S)(UN)SUBSCRIBE, `detail` says which kind: `count` confirmations, each a reply or a push. */
   SUBSCRIPTION: 10,
   /** (P|S)UNSUBSCRIBE without channels: as many confirmations as there are subscriptions, at least one. */
   UNSUBSCRIBE_ALL: 11,
-  /** An injected HELLO that tells whether the connection is authenticated. */
+  /** An injected HELLO that shows whether the connection is authenticated. */
   AUTH_PROBE: 12,
-  /** Did CLIENT REPLY OFF or SKIP take? `+` is the injected CLIENT REPLY ON's answer: yes. */
+  /** Did CLIENT REPLY OFF or SKIP take effect? `+` answers the injected CLIENT REPLY ON: yes. */
   REPLY_CHECK: 13,
   MONITOR: 14,
-  /** From here on bytes are no replies, or none that can be counted: pass them as they come. */
+  /** Local: from here on bytes pass unread, since replies cannot be counted any more. */
   RAW: 15,
-  /** A command that changes what its client takes along to another upstream connection, if it is not refused. */
+  /** A command that changes the client's identity, if it is not refused. */
   STATE: 16,
-  /** The injected INFO that tells whether the client may put question number `detail` to Spillway. */
+  /** The injected INFO that shows whether the client may ask PROXY question number `detail`. */
   CONSOLE: 17,
-  /** It may: no reply is owed but Spillway's own answer to question number `detail`. */
+  /** Local: Spillway's answer to PROXY question number `detail`. */
   ANSWER: 18,
-  /** Hand it to the client, and believe nothing that an error says: scripts and modules say what they like. */
+  /** Forward it, and learn nothing from an error: scripts and modules may use any text. */
   OPAQUE: 19,
 } as const;
 export type Pending = (typeof Pending)[keyof typeof Pending];
 
-/** What Redis's refusal of a stand-in is turned into, by the `detail` of Pending.REFUSAL. */
+/** The `detail` of Pending.REFUSAL: which text replaces Redis's refusal of a stand-in. */
 export const Refusal = { OOM: 0, IN_TRANSACTION: 1 } as const;
 export type Refusal = (typeof Refusal)[keyof typeof Refusal];
 
-/** What becomes of a reply that will not come, since the shared connection is lost. */
+/** What happens with a pending reply when its shared connection is lost. */
 export const Lost = {
-  /** The client gets an error in its place. */
+  /** The client gets an error. */
   TOLD: 0,
-  /** The client was to get nothing. */
+  /** The client gets nothing: the reply was hidden. */
   UNTOLD: 1,
-  /** The same, and a follow-up has failed. */
+  /** The same, and a follow-up counts as failed. */
   FOLLOW_UP: 2,
 } as const;
 export type Lost = (typeof Lost)[keyof typeof Lost];
 
 interface PendingKind {
-  /** Spillway gives the reply itself: it waits for nothing from upstream. */
+  /** A local reply: nothing comes from upstream. */
   readonly local: boolean;
-  /** An entry stands for one reply each, whatever its count: runs of the kind share one. */
+  /** Runs of this kind share an entry in the queue. */
   readonly merges: boolean;
-  /** Whether an item that begins with `type` is the reply, and kept from the client. */
+  /** Whether an item that begins with `type` is the reply, and hidden. */
   readonly hides: (type: number) => boolean;
-  /** By messages of their own: the first bytes of an array or a push tell whether it is one, so they are captured. */
+  /** Answered by confirmations. The first bytes of an array or push show whether it is one, so they are captured. */
   readonly isConfirmed: boolean;
   readonly lost: Lost;
 }
@@ -76,7 +76,7 @@ const PASSED: PendingKind = {
   isConfirmed: false,
   lost: Lost.TOLD,
 };
-/** What is swallowed answers with an integer, a status or an error; an array is a message in between. */
+/** Hidden replies are an integer, a status or an error; an array is a message in between. */
 const SWALLOWED: PendingKind = {
   local: false,
   merges: true,
@@ -92,7 +92,7 @@ const KINDS: Readonly<Record<Pending, PendingKind>> = {
   [Pending.OPAQUE]: { ...PASSED, merges: true },
   [Pending.FOLLOW_UP]: { ...SWALLOWED, lost: Lost.FOLLOW_UP },
   [Pending.SWALLOW]: SWALLOWED,
-  // Nobody subscribes without being logged in, so an array is no message.
+  // A client that is not authenticated cannot subscribe, so an array is no message.
   [Pending.AUTH_PROBE]: { ...SWALLOWED, merges: false, hides: (type) => type !== GREATER },
   [Pending.LOCAL_OOM]: { ...LOCAL, merges: true },
   [Pending.RAW]: LOCAL,
@@ -111,7 +111,7 @@ const KINDS: Readonly<Record<Pending, PendingKind>> = {
   [Pending.STATE]: PASSED,
 };
 
-/** For what is asked with each command or reply: a bit for each kind. */
+/** A bit for each kind, for questions on the hot path. */
 function bitsOf(holds: (row: PendingKind) => boolean): number {
   const kinds = Object.values(Pending).filter((kind) => holds(KINDS[kind]));
   return kinds.reduce<number>((bits, kind) => bits | (1 << kind), 0);

@@ -1,11 +1,11 @@
-// The replies a connection still owes, in order: one ring of numbers, two indices.
+// The queue of pending replies, in order: one ring of numbers, two indices.
 //
 //      head ▼                          ▼ tail (a run that may still grow)
 //   … │ PASS×3 │ SWALLOW slot 2 ×1 │ LOCAL_OOM×1 │ PASS×40 │ …
 //
-// Runs of the same kind share an entry, so a pipeline of any length that nothing was done to takes one.
+// Runs of the same kind share an entry, so a pipeline that Spillway does not change takes one entry, whatever its length.
 // Invariants: every entry's count is at least 1; `pushed - popped` is the sum of all counts; only what is there is popped;
-// `growing` is the last entry's word if a run of it merges, else NOTHING.
+// `growing` is the last entry's word if runs of its kind merge, else NOTHING.
 import { broken, checks, invariant } from '../../resp/invariant.js';
 import { isLocal, merges, type Pending } from './pending-kind.js';
 
@@ -15,21 +15,21 @@ const KIND_MASK = (1 << KIND_BITS) - 1;
 export const DETAIL_LIMIT = 2 ** 26;
 /** Two numbers an entry: kind with detail, and count. */
 const WIDTH = 2;
-/** No entry's word: there is no kind of that number. */
+/** Differs from every entry's word. */
 const NOTHING = -1;
 export class PendingQueue {
-  /** Replies ever owed and ever settled: a reply's number tells when its turn has come. */
+  /** Replies ever queued and ever settled. A reply's number is `pushed` right after it was queued; it came once `popped` >= it. */
   pushed = 0;
   popped = 0;
   private ring = new Int32Array(16);
   /** Entries, not offsets; both only grow, modulo the ring's size. */
   private first = 0;
   private size = 0;
-  /** Offset of the last entry, and the word of what it can still take up. */
+  /** Offset of the last entry, and its word if it can still grow. */
   private last = 0;
   private growing = NOTHING;
 
-  /** Entries in the ring: what its memory depends on. */
+  /** Entries in the ring, on which its memory depends. */
   get runs(): number {
     return this.size;
   }
@@ -38,17 +38,17 @@ export class PendingQueue {
     return this.size === 0;
   }
 
-  /** Kind of the reply that is next; the queue must not be empty. */
+  /** Kind of the next reply; the queue must not be empty. */
   get kind(): Pending {
     return (this.ring[this.first * WIDTH] & KIND_MASK) as Pending;
   }
 
-  /** The next reply is owed by Spillway itself. */
+  /** The next reply is a local one. */
   get headIsLocal(): boolean {
     return this.size > 0 && isLocal(this.kind);
   }
 
-  /** The `detail` pushed with the reply that is next. */
+  /** `detail` of the next reply. */
   get detail(): number {
     return this.ring[this.first * WIDTH] >>> KIND_BITS;
   }
@@ -59,7 +59,7 @@ export class PendingQueue {
   }
 
   push(kind: Pending, detail = 0, count = 1): void {
-    if (count <= 0) broken('what is owed is at least one reply');
+    if (count <= 0) broken('at least one reply is queued');
     this.pushed += count;
     const word = kind | (detail << KIND_BITS);
     if (word === this.growing) this.ring[this.last + 1] += count;
@@ -75,18 +75,18 @@ export class PendingQueue {
     this.growing = merges(word & KIND_MASK) ? word : NOTHING;
   }
 
-  /** So many replies of the first entry are settled. */
+  /** Settles `count` replies of the first entry. */
   pop(count = 1): void {
     if (checks.thorough) this.check();
     const at = this.first * WIDTH + 1;
     const left = this.ring[at] - count;
-    if (this.size === 0 || left < 0) broken('only a reply that is owed is settled');
+    if (this.size === 0 || left < 0) broken('only a pending reply is settled');
     this.popped += count;
     if (left > 0) this.ring[at] = left;
     else this.shift();
   }
 
-  /** The first entry is settled whole: an error answers all of it. */
+  /** Settles the whole first entry: an error answers all of it. */
   popRun(): void {
     this.pop(this.count);
   }
@@ -98,7 +98,7 @@ export class PendingQueue {
 
   /** The first entry turns out to stand for `count` replies of another kind. */
   replaceHead(kind: Pending, count: number): void {
-    invariant(this.size > 0 && count > 0, 'only a reply that is owed stands for others');
+    invariant(this.size > 0 && count > 0, 'only a pending reply stands for others');
     const at = this.first * WIDTH;
     this.ring[at] = kind | (this.detail << KIND_BITS);
     this.pushed += count - this.ring[at + 1];
@@ -113,10 +113,10 @@ export class PendingQueue {
       invariant(count > 0, 'each entry stands for at least one reply');
       sum += count;
     }
-    invariant(sum === this.pushed - this.popped, 'the entries stand for what is owed');
+    invariant(sum === this.pushed - this.popped, 'the entries stand for all pending replies');
     if (this.size === 0) return;
     const last = ((this.first + this.size - 1) & (this.ring.length / WIDTH - 1)) * WIDTH;
-    invariant(this.last === last, 'what is owed next is put behind the last entry');
+    invariant(this.last === last, 'the next reply is queued behind the last entry');
     invariant(
       this.growing === (merges(this.ring[last] & KIND_MASK) ? this.ring[last] : NOTHING),
       'only the last entry grows',

@@ -1,16 +1,16 @@
-// The downstream half of a session: a server's bytes in, the client's replies out, in the order of its commands.
-// Owns the queue of pending replies and the reply scanner; what replies tell of the connection is in upstream-state.ts.
-// Never reorders and never holds back bytes of a reply that passes; what is swallowed is what Spillway asked for.
+// The downstream half of a session: the server's bytes in, the client's replies out, in the order of its commands.
+// Owns the queue of pending replies and the reply scanner. What replies tell about the connection is in upstream-state.ts.
+// Never reorders, and never delays bytes of a reply that passes. It hides only replies that Spillway itself asked for.
 //
 //   upstream bytes ─▶ item ─┬─ push (`>`, or a message in RESP2) ──────────▶ client
 //                           ├─ reply, head is PASS ────────────────────────▶ client
-//                           ├─ reply, head is FOLLOW_UP/SWALLOW/AUTH_PROBE ▶ nowhere
+//                           ├─ reply, head is FOLLOW_UP/SWALLOW/AUTH_PROBE ▶ hidden
 //                           ├─ error, head is REFUSAL ─────────────────────▶ another text in its place
-//                           ├─ reply, head is CONSOLE ─────────────────────▶ nowhere: the head becomes ANSWER
+//                           ├─ reply, head is CONSOLE ─────────────────────▶ hidden: the head becomes ANSWER
 //                           └─ error, head is CONSOLE ─────────────────────▶ client
-//   … and whenever the head is LOCAL_OOM between two items: the OOM text; when it is ANSWER: the answer, once it is there.
+//   Local replies: when LOCAL_OOM is the head between two items, the OOM text; when ANSWER is, the answer, once it is there.
 //
-// If nothing was owed when an item's first byte came, it answers nothing that is asked while the rest of it comes.
+// An item whose first byte arrived while the queue was empty answers no command, even if one is sent before its last byte.
 import { FollowUpReply } from '../../policy/observer.js';
 import { BAR, EQUALS, GREATER, MINUS, STAR } from '../../resp/bytes.js';
 import { errorReply } from '../../resp/client-errors.js';
@@ -27,29 +27,29 @@ const REFUSALS: Readonly<Record<Refusal, Buffer>> = {
   [Refusal.OOM]: OOM_ERROR,
   [Refusal.IN_TRANSACTION]: errorReply('IN_TRANSACTION'),
 };
-/** In place of an answer before which the server's next bytes have come. */
+/** In place of an answer that comes after the server's next bytes. */
 const UNANSWERED = errorReply('PROXY_OVERTAKEN');
 
 export class ReplySequencer {
   readonly queue = new PendingQueue();
   /** Everything passes unread, for good. */
   raw = false;
-  /** A fault of Spillway's own: what came of the replies since is not known, and the client gets none of them. */
+  /** A fault of Spillway's own; the client gets no replies any more. */
   broken: unknown;
-  /** What the replies have told of the connection. */
+  /** What the replies have shown about the connection. */
   readonly upstream: UpstreamState;
   private readonly ownScanner = new ReplyScanner();
-  /** Of the connection on which the replies come. */
+  /** The scanner of the connection on which the replies come. */
   private scanner = this.ownScanner;
   private shared: SharedReplies | undefined;
   private owner: ReplyOwner | undefined;
   /** How many replies the last receive() took. */
   taken = 0;
-  /** The item under scan is kept from the client. */
+  /** The item under scan is hidden. */
   private suppressed = false;
-  /** The item under scan may be the reply to the head of the queue: that was owed before its first byte came. */
+  /** The item under scan may be the reply to the head of the queue, which was there before the item's first byte came. */
   private asked = false;
-  /** Spillway's answer to the question at the head, waiting for a place between two items. */
+  /** Spillway's answer to the PROXY question at the head; it waits for a place between two items. */
   private answer: Uint8Array | undefined;
 
   constructor(
@@ -59,18 +59,18 @@ export class ReplySequencer {
     this.upstream = new UpstreamState(listener);
   }
 
-  /** Nothing is owed: all that was asked has been answered. */
+  /** No reply is due. */
   get idle(): boolean {
     return this.queue.empty;
   }
 
-  /** The client has got the whole of whatever came for it, unasked too. */
+  /** No item is half delivered to the client, pushes included. */
   get between(): boolean {
-    // Where others' replies come in between nothing comes unasked.
+    // A shared connection brings its clients no pushes.
     return this.shared !== undefined || this.scanner.atBoundary || this.raw;
   }
 
-  /** From now on replies come on a connection that others share, where they are `owner`'s, or on one of its own. */
+  /** From now on replies come on a shared connection, where they are `owner`'s, or on an own one. */
   attach(shared?: SharedReplies, owner?: ReplyOwner): void {
     invariant(this.between, 'a client leaves no connection in the middle of a reply');
     this.shared = shared;
@@ -78,14 +78,14 @@ export class ReplySequencer {
     this.scanner = shared?.scanner ?? this.ownScanner;
   }
 
-  /** The client is gone: what comes for it goes nowhere. */
+  /** The client is gone: its replies are dropped. */
   abandon(): void {
     this.client = NOWHERE;
   }
 
   /**
-   * The server's next bytes, up to the end of the `most`th reply that is owed (pushes don't count). They are lent until
-   * this returns: the offset behind what it took.
+   * Takes the server's next bytes, up to the end of the `most`th reply (pushes do not count). The bytes are lent until this
+   * returns. Returns the offset behind what it took.
    */
   receive(buf: Uint8Array, at = 0, end = buf.length, most = Number.POSITIVE_INFINITY): number {
     let passFrom = at;
@@ -139,7 +139,7 @@ export class ReplySequencer {
     }
   }
 
-  /** What is next answers a command that nothing was done to, and tells nothing new unless it is an error or a push. */
+  /** The next reply is an ordinary one, from which nothing can be learnt unless it is an error or a push. */
   private get awaitsPlain(): boolean {
     const { queue } = this;
     return (
@@ -151,7 +151,7 @@ export class ReplySequencer {
     );
   }
 
-  /** Takes such replies, up to the first item that may tell something. */
+  /** Takes such replies, up to the first item from which something may be learnt. */
   private takePlain(buf: Uint8Array, at: number, end: number, most: number): number {
     const { scanner, queue } = this;
     const available = Math.min(queue.count, most - this.taken);
@@ -170,7 +170,7 @@ export class ReplySequencer {
     return at;
   }
 
-  /** Those who share the connection still need to know where the replies of this client end. */
+  /** Drops the replies, but still finds their ends: other clients share the connection. */
   private skim(buf: Uint8Array, at: number, end: number, most: number): number {
     while (at < end && this.taken < most && !this.scanner.malformed) {
       at = this.scanner.scan(buf, at, end);
@@ -179,14 +179,14 @@ export class ReplySequencer {
     return at;
   }
 
-  /** A reply is owed that Spillway gives itself: now, if nothing stands before it. */
+  /** Queues `count` pending replies. A local reply is sent at once if it is first. */
   owe(kind: Pending, detail = 0, count = 1): void {
     this.queue.push(kind, detail, count);
     if (isLocal(kind)) this.giveLocalReplies();
     else if (this.owner !== undefined) this.shared?.owe(this.owner, count);
   }
 
-  /** Answers question `number`, whatever it is answered with: complete replies. Late is never. */
+  /** Answers PROXY question `number` with complete replies. A late answer is dropped. */
   giveAnswer(number: number, answer: Uint8Array): void {
     const { queue } = this;
     if (this.raw || queue.empty || queue.kind !== Pending.ANSWER || queue.detail !== number) return;
@@ -195,7 +195,7 @@ export class ReplySequencer {
   }
 
   /**
-   * The shared connection is lost before the next `count` replies came. The client gets `error` for each of its own;
+   * The shared connection is lost before the next `count` replies came. The client gets `error` for each that is not hidden;
    * returns how many these are.
    */
   fail(count: number, error: Uint8Array): number {
@@ -214,17 +214,17 @@ export class ReplySequencer {
     return told;
   }
 
-  /** Decides on the item whose value begins with `type`, whether the client gets it and whether to look into it. */
+  /** An item begins with `type`: decides whether the client gets it, and whether to capture its first bytes. */
   private begin(type: number): void {
     const { scanner, queue } = this;
     this.suppressed = false;
-    // Not anew behind an attribute: that was this item's first byte.
+    // Not again behind an attribute, which was this item's first byte.
     if (scanner.type !== BAR) this.asked = this.mayAnswer(type);
     const mayTell = type === STAR || type === GREATER;
     if (mayTell && this.upstream.subscribed) scanner.capture = true;
     if (!this.asked) return;
     if (type === GREATER && this.shared !== undefined) {
-      // None of those who share a connection has asked to be told anything.
+      // No client that shares a connection has asked for pushes.
       this.suppressed = true;
       return;
     }
@@ -238,12 +238,12 @@ export class ReplySequencer {
     const { queue } = this;
     if (queue.empty) return false;
     if (!isLocal(queue.kind)) return true;
-    // Only a pipe that was opened meanwhile brings replies before an answer: they wait for nobody.
+    // Replies come before the answer only if the connection has become a pipe meanwhile; they do not wait.
     if (type !== GREATER && this.shared === undefined) this.giveAnswer(queue.detail, UNANSWERED);
     return false;
   }
 
-  /** Takes note of the item that has just ended. Returns whether it was the reply to a command. */
+  /** An item has ended. Returns whether it was the reply to a command. */
   private settle(): boolean {
     const { scanner, queue, upstream } = this;
     if (!this.asked) {
@@ -257,7 +257,7 @@ export class ReplySequencer {
     if (kind === Pending.CONSOLE && !refused) {
       upstream.letIn();
       queue.replaceHead(Pending.ANSWER, 1);
-      // INFO is a verbatim string in RESP3: better than any memory of what HELLO said.
+      // INFO is a verbatim string in RESP3, which is more reliable than remembering HELLO.
       this.listener.consoleAllowed(detail, scanner.type === EQUALS ? 3 : 2);
       return true;
     }
@@ -269,7 +269,7 @@ export class ReplySequencer {
   }
 
   private giveLocalReplies(): void {
-    // Others' replies come between those of this session where they share the connection, but no pushes.
+    // On a shared connection other clients' replies may be half delivered, but none of this client's pushes.
     if (this.shared === undefined && !this.scanner.atBoundary) return;
     while (!this.queue.empty) {
       const { kind } = this.queue;

@@ -1,6 +1,6 @@
-// How many channels, patterns and shard channels a connection is subscribed to, learnt from the confirmations
-// alone: each carries the total, so a count that does not move was a channel subscribed twice.
-// RESP2 needs it to tell messages from replies, and UNSUBSCRIBE without channels to know how many answers come.
+// How many channels, patterns and shard channels a connection is subscribed to. Learnt from the confirmations alone: each
+// carries the total, so a total that does not change means a channel that was subscribed already.
+// Needed in RESP2 to tell messages from replies, and to know how many confirmations an UNSUBSCRIBE without channels gets.
 import { LF, startsWith } from '../../resp/bytes.js';
 
 export const Kind = { CHANNEL: 0, PATTERN: 1, SHARD: 2 } as const;
@@ -11,9 +11,9 @@ export type Confirmation = (typeof Confirmation)[keyof typeof Confirmation];
 
 export class Subscriptions {
   private readonly counts = [0, 0, 0];
-  /** There are some: asked for each reply. */
+  /** Whether there are any; a field, since it is read for each reply. */
   any = false;
-  /** Set by read(): which kind of subscription the item was about. */
+  /** Set by read(): the kind of subscription that the item concerns. */
   kind: Kind = Kind.CHANNEL;
 
   count(kind: Kind): number {
@@ -26,8 +26,7 @@ export class Subscriptions {
   }
 
   /**
-   * Tells from an item's first bytes (`>3\r\n$9\r\nsubscribe\r\n…`, `*` in RESP2) what it is; sets `kind`.
-   * NONE for anything that is not pub/sub.
+   * Recognises an item by its first bytes (`>3\r\n$9\r\nsubscribe\r\n…`, `*` in RESP2), and sets `kind`. NONE: not pub/sub.
    */
   read(prefix: Uint8Array, length: number): Confirmation {
     const header = prefix.indexOf(LF);
@@ -55,7 +54,7 @@ export class Subscriptions {
     return startsWith(prefix, at, length, 'message\r') ? Confirmation.MESSAGE : Confirmation.NONE;
   }
 
-  /** A confirmation of `kind` came whose last element, the total, is `total`. */
+  /** A confirmation of `kind` came with this `total` as its last element. */
   confirm(total: number): void {
     // Channels and patterns share one total; shard channels have their own.
     const other =

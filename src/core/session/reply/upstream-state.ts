@@ -1,6 +1,6 @@
-// What an upstream connection is to its client, as far as its replies have told: whether it may run commands, which
-// version of RESP it speaks, what it is subscribed to. Learns from each reply by what it answers, and tells the request
-// half of the session. Never touches the bytes.
+// What replies have shown about an upstream connection: whether it may run commands, its RESP version, its subscriptions.
+// Learns from each reply according to the command that it answers, and reports to the request half of the session. Never
+// changes bytes.
 import { FollowUpReply } from '../../policy/observer.js';
 import { GREATER, MINUS, PERCENT, STAR, startsWith } from '../../resp/bytes.js';
 import { errorReply } from '../../resp/client-errors.js';
@@ -14,26 +14,26 @@ export interface ReplyListener {
   /** The answer to a follow-up for `slot`. */
   followUpAnswered(slot: number, reply: FollowUpReply): void;
   multiRefused(transaction: number): void;
-  /** EXEC with follow-ups waiting was answered; `executed` when by an array of replies. */
+  /** EXEC with waiting follow-ups was answered; `executed`: by an array of replies. */
   execAnswered(executed: boolean): void;
-  /** CLIENT REPLY OFF or SKIP was tried; `silent` when it took. */
+  /** CLIENT REPLY OFF or SKIP was checked; `silent`: it took effect. */
   replyCheckAnswered(silent: boolean): void;
-  /** AUTH, HELLO, or a command owed as STATE was answered; `taken` when not with an error. */
+  /** AUTH, HELLO, or a command of kind STATE was answered; `taken`: not with an error. */
   stateAnswered(kind: Pending, taken: boolean): void;
-  /** The first answer has come that tells that the connection may run commands. */
+  /** The first reply has come that shows that the connection may run commands. */
   letIn(): void;
-  /** NOAUTH has been answered, and nothing before that told that the connection may run commands. */
+  /** NOAUTH has come, and no earlier reply has shown that the connection may run commands. */
   loginWanted(): void;
-  /** RESET was answered: the connection is as new. */
+  /** RESET was answered: the connection is like a new one. */
   connectionReset(): void;
   upstreamOom(): void;
-  /** The server would tell the client of itself: so may Spillway answer question `number`, by that version of RESP. */
+  /** The server lets the client read INFO, so Spillway may answer PROXY question `number`, in this version of RESP. */
   consoleAllowed(number: number, resp: 2 | 3): void;
-  /** The server did not understand the bytes: it ends the connection. */
+  /** The server has answered a protocol error, and closes the connection. */
   protocolRefused(): void;
 }
 
-/** Whether the connection may run commands, as far as replies have told. */
+/** Whether the connection may run commands, as far as replies have shown. */
 export const Auth = { UNKNOWN: 0, YES: 1, NO: 2 } as const;
 export type Auth = (typeof Auth)[keyof typeof Auth];
 
@@ -42,12 +42,12 @@ const OOM_TEXT = errorReply('OOM').toString('latin1');
 export class UpstreamState {
   auth: Auth = Auth.UNKNOWN;
   private readonly subscriptions = new Subscriptions();
-  /** It speaks RESP2: messages come as plain arrays. */
+  /** RESP2: messages come as plain arrays. */
   private resp2 = true;
 
   constructor(private readonly listener: ReplyListener) {}
 
-  /** Messages may come though nothing is owed. */
+  /** Messages may come while no reply is due. */
   get subscribed(): boolean {
     return this.subscriptions.any;
   }
@@ -64,8 +64,8 @@ export class UpstreamState {
   }
 
   /**
-   * The item that has just ended tells of itself, and answers nothing. In RESP2 messages look like replies, of which a
-   * subscriber gets no others that begin with such a word. A cluster also ends subscriptions unasked, when it moves a slot.
+   * Whether the item that has just ended is a message or a push, which answers no command. In RESP2 messages look like replies;
+   * a subscriber gets no real replies that begin with such a word. A cluster also ends subscriptions when it moves a slot.
    */
   isTold({ type, prefix, prefixLength, lastInteger }: ReplyScanner): boolean {
     const { subscriptions } = this;
@@ -75,7 +75,7 @@ export class UpstreamState {
     return type === GREATER || read !== Confirmation.NONE;
   }
 
-  /** What was owed as `kind` with `detail` is answered by the item that has just ended. */
+  /** The item that has just ended is the pending reply of this `kind` and `detail`. */
   learn(kind: Pending, detail: number, scanner: ReplyScanner): void {
     const { listener } = this;
     const refused = scanner.type === MINUS;
@@ -90,7 +90,7 @@ export class UpstreamState {
         return;
       case Pending.MULTI:
         if (refused) listener.multiRefused(detail);
-        // Inside a transaction a probe would be queued.
+        // So no probe is needed: inside a transaction it would be queued.
         else this.letIn();
         return;
       case Pending.EXEC:
@@ -100,7 +100,7 @@ export class UpstreamState {
       case Pending.AUTH:
       case Pending.STATE:
         if (kind === Pending.HELLO && !refused) this.resp2 = scanner.type !== PERCENT;
-        // Who it is comes first: one that has logged in is let in as that.
+        // The identity comes first: a client that has just logged in is let in by its login.
         listener.stateAnswered(kind, !refused);
         if (!refused) this.letIn();
         return;
@@ -111,7 +111,7 @@ export class UpstreamState {
         if (!errorIs(scanner, '-NOAUTH')) this.letIn();
         return;
       case Pending.REPLY_CHECK:
-        // Once replies are off no probe would be answered: what was learnt here must do.
+        // Once replies are off, no probe would be answered; this reply must do.
         if (!refused) this.letIn();
         listener.replyCheckAnswered(!refused);
         return;
@@ -121,8 +121,8 @@ export class UpstreamState {
   }
 
   /**
-   * A subscription or its end is owed at the head of `queue`, and the item that has just ended may confirm it: as a reply in
-   * RESP2, as a push in RESP3; an error answers the command whole. Returns whether it did.
+   * The head of `queue` waits for a confirmation, and the item that has just ended may be one: a reply in RESP2, a push in
+   * RESP3. An error answers the whole command. Returns whether it was one.
    */
   confirm(queue: PendingQueue, scanner: ReplyScanner): boolean {
     const { subscriptions } = this;
@@ -155,9 +155,9 @@ export class UpstreamState {
   }
 
   private learnFromError(kind: Pending, scanner: ReplyScanner): void {
-    // A script's own error tells nothing, but what comes before anything told is the server's, as far as it counts.
+    // A script's own error shows nothing. Before the first success an error such as NOAUTH is the server's.
     if (kind === Pending.OPAQUE && this.auth === Auth.YES) return;
-    // The text that servers of all versions refuse a command with (server.c, shared.oomerr), to the letter.
+    // Exactly the text with which servers of all versions refuse a command (server.c, shared.oomerr).
     if (kind === Pending.PASS && errorIs(scanner, OOM_TEXT)) this.listener.upstreamOom();
     else if (errorIs(scanner, '-NOAUTH ')) {
       const never = this.auth !== Auth.YES;

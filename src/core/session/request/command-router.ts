@@ -1,6 +1,7 @@
-// What becomes of each of a client's commands: it waits (for its connection, for a reply that tells what it means), is
-// refused, goes up as the policy says, or changes the state of the connection. Finds its row in the command table, and counts.
-// Never touches bytes: the WriteForwarder does, and ProtocolState for what concerns the connection.
+// Decides what happens to each of a client's commands. It stalls (for a connection, or for a reply that tells what the
+// command means), is refused, is forwarded as the policy says, or changes the connection's state. Finds the command's row in
+// the command table, and counts it.
+// Never touches bytes: WriteForwarder does that for writes, ConnectionCommands for commands that concern the connection.
 import { arityFits, type CommandSpec, ConnectionRole, Sharing, TtlChange } from '../../commands/spec.js';
 import { Action, type Verdict } from '../../policy/verdict.js';
 import type { RequestScanner } from '../../resp/request-scanner.js';
@@ -19,10 +20,10 @@ import type { ReliefWatch } from './relief-watch.js';
 import { type CommandHandler, Flow } from './request-feed.js';
 import type { WriteForwarder } from './write-forwarder.js';
 
-/** Redis 7 refuses more arguments before authentication (networking.c), and before 7.0 more at any time. */
+/** Redis 7 refuses more arguments before authentication (networking.c). Before 7.0 it refuses MOST_ARGUMENTS at any time. */
 const MOST_ARGUMENTS_UNAUTHENTICATED = 10;
 const MOST_ARGUMENTS = 1024 * 1024;
-/** Words of a HELLO that logs nobody in: with the version. */
+/** Words of a HELLO without AUTH: the name and the version. */
 const BARE_HELLO = 2;
 
 /** The parts of a session that its commands concern. */
@@ -42,9 +43,9 @@ export interface RouterParts {
 const MOST_HELD_BYTES = 256 * 1024;
 
 export class CommandRouter implements CommandHandler {
-  /** No further command is taken, but for those of a transaction that has begun. */
+  /** Takes no further command, except those of a transaction that has begun. */
   draining = false;
-  /** The large command under way, if it is a write that the policy has a say in. */
+  /** The command that streams, if it is a governed write. */
   private largeWrite: LargeWrite | undefined;
   private largeSpec: CommandSpec | undefined;
   private readonly args: RequestScanner;
@@ -78,7 +79,7 @@ export class CommandRouter implements CommandHandler {
     return this.context.lookaheadBytes;
   }
 
-  /** So many bytes have gone up of the command that streams. */
+  /** Of the command that streams, `bytes` have gone up so far. */
   progressed(bytes: number): void {
     if (this.largeWrite !== undefined) this.writes.largeProgress(this.largeWrite, bytes);
   }
@@ -106,7 +107,7 @@ export class CommandRouter implements CommandHandler {
     return Flow.TAKEN;
   }
 
-  /** Does with the write under scan what the policy says. Returns false if a reply must tell first. */
+  /** Carries out the policy's verdict on the write under scan. Returns false if that needs a reply first. */
   private govern(spec: CommandSpec): boolean {
     const { args } = this;
     const verdict = this.decide(spec, args.next - args.start);
@@ -152,7 +153,7 @@ export class CommandRouter implements CommandHandler {
   }
 
   argument(index: number): void {
-    // A command that began to stream before its name was here is not governed, but its replies still count.
+    // A command that began to stream before its name had come is not governed, but its replies still count.
     if (index === 0) this.largeSpec = this.largeUnderstood();
     if (this.largeWrite !== undefined) this.writes.largeArgument(this.largeWrite, index);
   }
@@ -175,14 +176,14 @@ export class CommandRouter implements CommandHandler {
   }
 
   /**
-   * Refuses the command under scan where the client stands, if only for that it would move to another shared connection:
-   * that would cost a pipeline of reads and refused writes a round trip for each.
+   * Refuses the command under scan without moving the client to the shared connection for writes. Moving would cost a
+   * pipeline of reads and refused writes a round trip for each.
    */
   private refuses(spec: CommandSpec | undefined): boolean {
     if (spec === undefined || !this.context.policy.mayRefuse || !this.authenticated) return false;
     const { args } = this;
     if (!spec.governed || spec.sharing !== Sharing.SHARED || !arityFits(spec.arity, args.argc)) return false;
-    // Not kept for later: a client that moves may have others decided meanwhile, and the policy has one verdict for all.
+    // The verdict is not kept: while the client moves, the policy's one Verdict may be used for other clients.
     const verdict = this.decide(spec, args.next - args.start);
     if (verdict.action !== Action.SHED) return false;
     this.writes.shed(spec, verdict);
@@ -191,7 +192,7 @@ export class CommandRouter implements CommandHandler {
     return true;
   }
 
-  /** The command under scan, if it is known and has the arguments that it must have. */
+  /** The command under scan, if it is known and of correct arity. */
   private understood(spec: CommandSpec | undefined): CommandSpec | undefined {
     const { args } = this;
     if (spec === undefined || arityFits(spec.arity, args.argc)) return spec;
@@ -204,7 +205,7 @@ export class CommandRouter implements CommandHandler {
     const { args } = this;
     if (args.starts[0] < 0) return undefined;
     const spec = this.understood(this.context.table.find(args.buf, args.starts[0], args.ends[0]));
-    // No question is so large: it has gone up, for the server to refuse.
+    // A PROXY question is never this large: it has gone up, for the server to refuse.
     return spec?.role === ConnectionRole.CONSOLE ? undefined : spec;
   }
 
@@ -242,21 +243,21 @@ export class CommandRouter implements CommandHandler {
     if (spec.role === ConnectionRole.CONSOLE) this.latency.asks();
   }
 
-  /** What the command means depends on a reply that is on its way. */
+  /** What the command means depends on a pending reply. */
   private waitsToBeUnderstood(role: ConnectionRole): boolean {
     return this.waitsToLogIn(role) || this.waitsForMulti(role);
   }
 
-  /** The MULTI before may have been refused: then this one begins the transaction, or is in none. */
+  /** An earlier MULTI may have been refused: then this MULTI begins the transaction, or this PROXY is in none. */
   private waitsForMulti(role: ConnectionRole): boolean {
     const decided = role === ConnectionRole.MULTI || role === ConnectionRole.CONSOLE;
     return decided && this.protocol.multiUnanswered;
   }
 
   /**
-   * AUTH, or HELLO with it, behind what has not been answered. Redis from 7.2 on and Valkey before 9 say nothing of one
-   * that fails while the server has yet to send an earlier reply (github.com/redis/redis/issues/15640): no reply behind it
-   * would find its command. In a transaction it cannot be helped; see ProtocolState.opaqueInMulti().
+   * AUTH, or HELLO with AUTH, behind pending replies. If it fails while the server has an earlier reply to send, Redis from
+   * 7.2 on and Valkey before 9 leave out its error (github.com/redis/redis/issues/15640). Later replies would then be matched
+   * to the wrong commands. In a transaction this cannot be avoided; see ConnectionCommands.opaqueInMulti().
    */
   private waitsToLogIn(role: ConnectionRole): boolean {
     const may =

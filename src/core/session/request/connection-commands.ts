@@ -1,7 +1,8 @@
-// What each command does that changes the client's connection: MULTI, CLIENT REPLY, SUBSCRIBE, AUTH, RESET, WAIT, PROXY … Each
-// is forwarded, with the kind of its pending reply, and noted in the ProtocolState; some need a stall or a command of
-// Spillway's own beside them. Where the effect cannot be known the connection becomes a pipe (goRaw()).
-// Owns nothing. Never refuses.
+// What Spillway does with each command that changes the state of its connection: MULTI, CLIENT REPLY, SUBSCRIBE, AUTH,
+// RESET, WAIT, PROXY … It forwards the command, queues the kind of its pending reply and notes the effect in ProtocolState.
+// Some need a stall, or a command of Spillway's own beside them. Where the effect cannot be known, the connection becomes a
+// pipe.
+// Owns no state. Never refuses a command.
 import { type CommandSpec, ConnectionRole } from '../../commands/spec.js';
 import { equalsIgnoreCase } from '../../resp/bytes.js';
 import { encodeCommand } from '../../resp/encode.js';
@@ -15,7 +16,7 @@ import type { Intake } from './intake.js';
 import type { UpstreamWriter } from './upstream-writer.js';
 
 const ECHO = encodeCommand('ECHO', '');
-/** What a command with such a role subscribes to. */
+/** What a command with such a role subscribes to, or unsubscribes from. */
 const SUBSCRIBED: Partial<Record<ConnectionRole, Kind>> = {
   [ConnectionRole.SUBSCRIBE]: Kind.CHANNEL,
   [ConnectionRole.UNSUBSCRIBE]: Kind.CHANNEL,
@@ -61,7 +62,7 @@ export class ConnectionCommands {
         break;
       case ConnectionRole.HELLO:
         this.named(spec.role);
-        // Whether messages come as pushes or as arrays from then on would not be known.
+        // Without its reply, nothing would tell whether messages come as pushes or as arrays from then on.
         if (protocol.silence.any && protocol.replies.upstream.subscribed) protocol.goRaw();
         else this.opaqueInMulti(Pending.HELLO);
         break;
@@ -76,7 +77,7 @@ export class ConnectionCommands {
         this.client();
         break;
       case ConnectionRole.SELECT:
-        // What waits was written to the database selected before; EXEC ends in another one.
+        // The waiting follow-ups are for the previous database, and EXEC ends in another one.
         if (protocol.inMulti) protocol.followUps.fail();
         protocol.forwarded();
         break;
@@ -87,7 +88,7 @@ export class ConnectionCommands {
         protocol.goRaw();
         break;
       case ConnectionRole.QUIT:
-        // The server reads no further, so nothing may be answered in its place.
+        // The server reads nothing behind QUIT, so Spillway must not answer anything behind it.
         protocol.forwarded();
         protocol.goRaw();
         protocol.quits = true;
@@ -108,21 +109,21 @@ export class ConnectionCommands {
   }
 
   /**
-   * An empty command uses CLIENT REPLY SKIP up (networking.c, resetClient), but not since Redis 8: whether the next one is
-   * answered cannot be known.
+   * An empty command uses CLIENT REPLY SKIP up (networking.c, resetClient), but not on Redis 8. So it is unknown whether the
+   * next command gets a reply.
    */
   empty(): void {
     if (this.protocol.silence.skipNext) this.protocol.goRaw();
   }
 
   /**
-   * It waits until replicas have what was written before its connection's last command (replication.c, waitCommand:
-   * c->woff), which must not be from before the client wrote on another connection.
+   * WAIT waits for what was written before its connection's last command (replication.c, waitCommand: c->woff). An ECHO ahead
+   * of it makes that later than everything that the client wrote on other connections.
    */
   private wait(): void {
     const { protocol } = this;
     const isSilent = protocol.silence.any;
-    // One that streams has gone up, and is refused: no number is so long.
+    // A WAIT that streams has gone up already. Redis refuses it, since no number is that long.
     if (protocol.hold.isPooled && !protocol.inMulti && !isSilent && !this.args.streaming) {
       this.upstream.insertBefore(ECHO);
       protocol.replies.owe(Pending.SWALLOW);
@@ -130,7 +131,7 @@ export class ConnectionCommands {
     protocol.forwarded();
   }
 
-  /** A question to Spillway. What comes behind waits for the answer. */
+  /** A PROXY question. The commands behind it wait for the answer. */
   private question(): void {
     const { protocol } = this;
     if (protocol.inMulti && protocol.transaction.inSilence) protocol.goRaw();
@@ -159,7 +160,7 @@ export class ConnectionCommands {
     if (!protocol.transaction.execute() || !followUps.anyWaiting) {
       protocol.forwarded();
     } else if (protocol.silence.any) {
-      // Whether it was executed will never be known.
+      // Nothing will tell whether it was executed.
       followUps.fail();
       protocol.forwarded();
     } else {
@@ -173,7 +174,7 @@ export class ConnectionCommands {
   private reset(): void {
     const { protocol } = this;
     const { silence } = protocol;
-    // Its reply is skipped, too: nothing would tell when it took.
+    // Its reply is skipped too, so nothing would tell when it took effect.
     if (silence.skipNext) {
       protocol.goRaw();
       return;
@@ -183,7 +184,7 @@ export class ConnectionCommands {
     protocol.followUps.userChanged();
     protocol.forwarded(Pending.RESET);
     if (protocol.hold.isPooled) {
-      // Whether it is let in without a login is decided with the RESET (clientSetDefaultAuth), and told by this.
+      // RESET decides whether the client needs a login (clientSetDefaultAuth); the answer to HELLO shows it.
       this.upstream.insertBehind(HELLO.command);
       protocol.replies.owe(Pending.AUTH_PROBE);
     }
@@ -191,12 +192,12 @@ export class ConnectionCommands {
   }
 
   private subscription(kind: Pending, role: ConnectionRole, confirmations: number): void {
-    // Confirmations are pushes: whether silence keeps them back depends on the server's version.
+    // Confirmations are pushes; whether CLIENT REPLY OFF suppresses them depends on the server's version.
     if (this.protocol.silence.any) this.protocol.goRaw();
     else this.opaqueInMulti(kind, SUBSCRIBED[role], confirmations);
   }
 
-  /** Only its answer tells whether a stream of lines follows. */
+  /** Only the reply to MONITOR tells whether a stream of lines follows. */
   private monitor(): void {
     if (this.protocol.silence.any) {
       this.protocol.goRaw();
@@ -207,8 +208,8 @@ export class ConnectionCommands {
   }
 
   /**
-   * Queued in a transaction, these make what EXEC answers uncountable (an AUTH that fails there: see
-   * CommandRouter.waitsToLogIn()); and had MULTI been refused, they would act at once, some without a reply of their own.
+   * In a transaction these commands make EXEC's replies uncountable (a failed AUTH: see CommandRouter.waitsToLogIn()). And if
+   * MULTI was refused, they take effect at once, some without a reply of their own.
    */
   private opaqueInMulti(kind: Pending, detail = 0, count = 1): void {
     if (this.protocol.inMulti) this.protocol.goRaw();

@@ -1,7 +1,8 @@
-// Follow-ups: the command behind a write that gives its key a TTL where the write itself could not carry one.
-// Sent right behind the write; inside a transaction that would change EXEC's reply, so there they wait until EXEC
-// was answered with success. Those of a write that streams wait for its end. Owns the keys of those that wait, bounded:
-// what does not fit is reported as failed, never half kept. Owns what a NOPERM taught: this user may not send them.
+// Follow-ups: the command behind a write that gives its key a TTL where the write could not carry one. It goes up right
+// behind the write. Inside a transaction it would change EXEC's reply, so there it waits until EXEC has succeeded. Behind a
+// streaming write it waits for the write's end.
+// Owns the keys of waiting follow-ups, within a bound: one that does not fit counts as failed and is never kept in part.
+// Owns what a NOPERM has shown: this user may not send follow-ups.
 import { FollowUpReply, type TrafficObserver } from '../../policy/observer.js';
 import { NOTHING } from '../../resp/bytes.js';
 import { type ExpireIfNone, encodeCommand, expireIfNoneSize, writeExpireIfNone } from '../../resp/encode.js';
@@ -10,31 +11,31 @@ import type { ReplySequencer } from '../reply/reply-sequencer.js';
 import type { ReplySilence } from '../state/reply-silence.js';
 import type { UpstreamWriter } from './upstream-writer.js';
 
-/** A slot that is on its way here takes a command only behind its own ASKING. */
+/** A slot that is being imported accepts a command only behind its own ASKING. */
 const ASKING = encodeCommand('ASKING');
-/** Bound on the follow-ups that one connection may have waiting. */
+/** Bound on a client's waiting follow-ups. */
 const MAX_WAITING_BYTES = 1024 * 1024;
-/** What each of them counts for beside its key. */
+/** What each counts for in addition to its key. */
 const WAITING_OVERHEAD = 50;
 
-/** What the server takes as a follow-up; may become another one at any time, with the server. */
+/** The follow-up that the server understands. It may change at any time, with the server. */
 export interface FollowUpForm {
-  /** It takes any. */
+  /** Whether there is one. */
   readonly followUps: boolean;
   readonly followUp: ExpireIfNone;
 }
 
 export class FollowUps {
-  /** ASKING was the command before the write, or before its MULTI: each needs one of its own. */
+  /** ASKING came before the write, or before its MULTI, so each follow-up needs an ASKING too. */
   asked = false;
-  /** The user may not send these. */
+  /** The follow-up that the user may not send. */
   private denied: ExpireIfNone | undefined;
   private scratch = NOTHING;
   private waiting = NOTHING;
   private waitingLength = 0;
   private slots: number[] = [];
   private ttls: number[] = [];
-  /** Where the key of each ends. */
+  /** Where each key ends. */
   private ends: number[] = [];
 
   constructor(
@@ -45,7 +46,7 @@ export class FollowUps {
     private readonly form: FollowUpForm,
   ) {}
 
-  /** They may be sent, as far as is known. */
+  /** Whether they may be sent, as far as Spillway knows. */
   get possible(): boolean {
     return this.form.followUps && this.denied !== this.form.followUp;
   }
@@ -96,7 +97,7 @@ export class FollowUps {
     this.forget();
   }
 
-  /** What they were for came to nothing: so do they. */
+  /** Their writes came to nothing, so they are dropped. */
   forget(): void {
     this.waiting = NOTHING;
     this.waitingLength = 0;
@@ -105,7 +106,7 @@ export class FollowUps {
     this.ends = [];
   }
 
-  /** They should have been sent and cannot be. */
+  /** They are due and cannot be sent. */
   fail(): void {
     for (const slot of this.slots) this.observer.onFollowUpReply(slot, FollowUpReply.FAILED);
     this.forget();
@@ -116,7 +117,7 @@ export class FollowUps {
     this.observer.onFollowUpReply(slot, reply);
   }
 
-  /** Another one may be allowed to. */
+  /** The new user may be allowed to send them. */
   userChanged(): void {
     this.denied = undefined;
   }

@@ -1,27 +1,27 @@
-// Tells the shed gate how much growth this session has under way: forwarded, not yet known to be in the server's memory.
-// What is answered is in its used_memory; what is not may or may not be, and counts on top for as long as the gate's
-// ages say. Of a command that goes up in pieces only what has gone up counts, since a client may never send the rest.
-// One mark at a time is enough: it is set behind what was sent and acknowledged when its reply has come.
-// Invariants: acknowledged <= marked <= whole <= sent; close() leaves nothing under way, and nothing counts behind it.
+// Tells the gate how much growth of this session is under way: forwarded, and not yet certain to be in the server's memory.
+// Answered growth is in used_memory. Unanswered growth may be; it counts on top for as long as the gate's ages say. Of a
+// streaming command only the bytes that have gone up count, since the client may never send the rest.
+// One mark at a time is enough: it is set behind what was sent, and acknowledged when that reply comes.
+// Invariants: acknowledged <= marked <= whole <= sent; close() leaves nothing under way, and nothing counts after it.
 import type { ShedGate } from '../../policy/shed.js';
 import { invariant } from '../../resp/invariant.js';
 import type { PendingQueue } from '../reply/pending-queue.js';
 
 export class GrowthMeter {
-  /** Growth that has gone up, and what of it belongs to commands that are whole. */
+  /** Growth that has gone up, and the part of it that belongs to whole commands. */
   private sent = 0;
   private whole = 0;
   private acknowledged = 0;
   private marked = 0;
-  /** Number of the reply that acknowledges `marked`; -1: no mark is set. */
+  /** Number of the reply that acknowledges `marked`; -1: no mark. */
   private markReply = -1;
   /** Number of the reply to the last command that was added. */
   private sentReply = 0;
-  /** Of what is not acknowledged: what went up in the gate's age number `age`, and in the one before. */
+  /** Unacknowledged growth that went up in the gate's age `age`, and in the age before. */
   private fresh = 0;
   private older = 0;
   private age = 0;
-  /** The large command under way: what its bytes so far have been counted as, and what is still to come of it. */
+  /** The streaming command: the growth counted for it so far, and the bytes still to come. */
   private part = 0;
   private promised = 0;
   private promisedIn = 0;
@@ -32,7 +32,7 @@ export class GrowthMeter {
     private readonly queue: PendingQueue,
   ) {}
 
-  /** A command that may grow memory by about `growth` bytes was forwarded whole, and its reply is owed. */
+  /** A command that may grow memory by about `growth` bytes was forwarded whole, and its reply is due. */
   add(growth: number): void {
     if (this.part === 0 && this.promised === 0) this.count(growth);
     else this.progress(growth, 0);
@@ -41,7 +41,7 @@ export class GrowthMeter {
     this.sentReply = this.queue.pushed;
   }
 
-  /** A command has begun to go up, of which so many bytes are known to be still to come; add() follows at its end. */
+  /** A command has begun to stream, with `toCome` bytes known to be still to come. add() follows at its end. */
   begin(toCome: number): void {
     if (this.closed) return;
     this.promised = toCome;
@@ -49,7 +49,7 @@ export class GrowthMeter {
     this.gate.promise(toCome);
   }
 
-  /** What has gone up of the command grows memory by about `growth` bytes by now, and `toCome` bytes are still to come. */
+  /** The part of the command that has gone up grows memory by about `growth` bytes; `toCome` bytes are still to come. */
   progress(growth: number, toCome: number): void {
     if (this.closed) return;
     const come = this.promised - Math.min(this.promised, toCome);
@@ -72,14 +72,14 @@ export class GrowthMeter {
   }
 
   /**
-   * All that was sent so far is answered once the reply to the last growing command has come: not to what is behind
-   * it, which may be a BLPOP that waits for hours.
+   * All growth sent so far is answered once the reply to the last growing command has come. A later command's reply would be
+   * the wrong mark: a BLPOP may wait for hours.
    */
   mark(): void {
     if (this.markReply >= 0 || this.whole === this.acknowledged) return;
     this.marked = this.whole;
     this.markReply = this.sentReply;
-    // Under CLIENT REPLY OFF nothing is owed and nothing will come that could tell.
+    // Under CLIENT REPLY OFF no reply is due that could acknowledge it.
     if (this.queue.popped >= this.markReply) this.acknowledgeMark();
   }
 
@@ -103,7 +103,7 @@ export class GrowthMeter {
     this.markReply = -1;
   }
 
-  /** What went up first is acknowledged first; the gate knows already of what is two ages old. */
+  /** Growth is acknowledged in the order in which it went up. The gate itself drops what is two ages old. */
   private acknowledge(upTo: number): void {
     invariant(
       this.acknowledged <= upTo && upTo <= this.sent,

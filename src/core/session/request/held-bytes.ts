@@ -1,19 +1,19 @@
-// Bytes of one client that wait: for the rest of their command, or for the end of a stall. Borrows the memory that
-// they are in.
-// Invariants: the bytes are bytes[0, length), in the order of append(); with none it has no memory, and an idle client none.
+// One client's held bytes: they wait for the rest of their command, or for the end of a stall. Their memory is borrowed.
+// Invariants: the bytes are bytes[0, length), in the order of append(); without bytes it holds no memory, so an idle client
+// holds none.
 import { NOTHING } from '../../resp/bytes.js';
 
-/** Memory that was lent. */
+/** Borrowed memory. */
 export interface Loan {
   readonly bytes: Uint8Array;
-  /** Gives it back: others write into it from now on. To be called once. */
+  /** Gives it back: others write into it from now on. Call it once. */
   end(): void;
 }
 
 export interface Lender {
-  /** So much is lent that no more is to be asked for without need. */
+  /** Much is lent already: ask for more only if there is need. */
   readonly isShort: boolean;
-  /** Memory for `least` bytes at least, or for `wanted`. What is in it is of no meaning. */
+  /** Memory for at least `least` bytes, if possible for `wanted`. Its content is undefined. */
   lend(least: number, wanted: number): Loan;
 }
 

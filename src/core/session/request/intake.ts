@@ -1,12 +1,12 @@
-// Whether a client's commands are looked at, held until replies have come, or passed unread for good.
+// Whether a client's commands are read, held (a stall), or passed unread for good (a pipe).
 
 export class Intake {
-  /** Nothing is looked at any more: bytes pass as they come. */
+  /** The connection is a pipe: bytes pass unread. */
   raw = false;
-  /** The next command is held. */
+  /** The next command is held until a reply has come. */
   stalled = false;
 
-  /** Stops before the next command, until RequestFeed.resume(). */
+  /** Holds the next command until RequestFeed.resume(). */
   stall(): void {
     this.stalled = true;
   }

@@ -1,7 +1,7 @@
-// A governed write too large to wait for, while its bytes stream: what was decided at its head, what its later
-// arguments add, and what is still to be done at its end. Lives from RequestFeed's large() to largeEnd().
-// Its values pass without being kept. Of many keys in pairs with their values only one is kept, until its value is
-// there; of any other write the few that its head told.
+// A governed write that streams, since it is too large to hold: what was decided at its head, what its later arguments add,
+// and what remains to do at its end. Lives from RequestFeed's large() to largeEnd().
+// Values pass without being stored. For commands like MSET only the current key is stored, until its value has passed; for
+// any other write, the few keys in its head.
 import { type CommandSpec, TtlTreatment } from '../../commands/spec.js';
 import { hashKey } from '../../policy/hash.js';
 import { TtlOutcome } from '../../policy/observer.js';
@@ -23,21 +23,21 @@ export interface WrittenKey {
 const HEADER_BYTES = 5;
 
 export class LargeWrite {
-  /** Those whose bytes are not all known yet: of a write in pairs the last one, else all. */
+  /** Keys whose size is not known yet: the current one of a write in pairs, else all. */
   readonly keys: WrittenKey[] = [];
-  /** Keys that were found so far. */
+  /** Number of keys so far. */
   keysSeen = 0;
-  /** It takes memory. */
+  /** It is a growing write. */
   grows = false;
-  /** It is being refused: its bytes go nowhere. */
+  /** It is refused: its bytes are dropped. */
   readonly shed: boolean;
-  /** Keys and values take turns (MSET). */
+  /** Keys and values alternate (MSET). */
   readonly inPairs: boolean;
-  /** Reads the options behind a SET's value; undefined where none can change anything. */
+  /** Reads the options behind a SET's value; undefined if no option matters. */
   tail: OptionTail | undefined;
   /** False once it turns out that Redis will refuse the command. */
   recorded: boolean;
-  /** As of the verdict. */
+  /** From the verdict. */
   replaces: boolean;
   lifetimeMs: number;
   /** No argument behind this one is a key. */
@@ -49,10 +49,10 @@ export class LargeWrite {
     readonly spec: CommandSpec,
     args: RequestScanner,
     verdict: Verdict,
-    /** Bytes of it that were known of at its head. */
+    /** Its size as far as its head tells. */
     readonly knownSize: number,
     private readonly followUps: boolean,
-    /** Those that it was begun by, to its end: a reload may bring others meanwhile. */
+    /** The rules at its begin, which apply to its end: a reload may bring others meanwhile. */
     private readonly rules: RuleSet,
   ) {
     this.shed = verdict.action === Action.SHED;
@@ -74,13 +74,13 @@ export class LargeWrite {
   }
 
   /**
-   * Argument `index` of a write in pairs, at `at` of `args`. Returns the bytes of the pair that it completes, whose
-   * key is then keys[0]; 0 when it completes none.
+   * Takes argument `index` of a write in pairs, at `at` of `args`. Returns the size of the pair that it completes, whose key
+   * is then keys[0]; 0 if it completes none.
    */
   takeOfPair(index: number, args: RequestScanner, at: number): number {
     const { first } = this.spec.keys;
     if (index < first || index > this.lastKey + 1) return 0;
-    // Of an argument that begins before the buffer only its end is known.
+    // If the argument begins before the buffer, only its end is known.
     const end = args.ends[at] + 2 - args.start;
     if ((index - first) % 2 === 1) {
       const size = end - this.pairFrom;
@@ -102,7 +102,7 @@ export class LargeWrite {
     return 0;
   }
 
-  /** All arguments were seen: settles what the options left open. */
+  /** All arguments have passed: settles what the options left open. */
   finish(): void {
     if (this.tail === undefined) return;
     const outcome = this.tail.finish();

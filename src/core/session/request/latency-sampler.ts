@@ -1,13 +1,13 @@
-// How long the server takes: of what a client sends at once the last command, from when it went up until its reply came.
-// One sample at a time. What is blocked, or answered by Spillway, is no measure of the server.
+// Measures how long the server takes: from when the last command of a read went up until its reply came. One sample at a
+// time. Blocking commands and Spillway's own answers do not count, since they do not measure the server.
 import type { TrafficObserver } from '../../policy/observer.js';
 import type { PendingQueue } from '../reply/pending-queue.js';
 
 export class LatencySampler {
-  /** The number of the reply that the sample under way waits for (-1: none), and since when. */
+  /** Number of the reply that the current sample waits for (-1: no sample), and since when. */
   private reply = -1;
   private since = 0;
-  /** The number of the reply to the last blocking command, and to the last question to Spillway. */
+  /** Number of the reply to the last blocking command, and to the last PROXY question. */
   private blocking = 0;
   private question = 0;
 
@@ -18,17 +18,17 @@ export class LatencySampler {
     private readonly clock: () => number,
   ) {}
 
-  /** The command that was owed last may keep its client waiting for another one. */
+  /** The last command forwarded may block. */
   blocks(): void {
     this.blocking = this.queue.pushed;
   }
 
-  /** The command that was owed last is a question to Spillway. */
+  /** The last command forwarded is a PROXY question. */
   asks(): void {
     this.question = this.queue.pushed;
   }
 
-  /** A blocking command has not been answered. */
+  /** A blocking command's reply is due. */
   get blocked(): boolean {
     return this.queue.popped < this.blocking;
   }

@@ -1,7 +1,7 @@
-// Tells the gate of commands that may free memory or change its limit: when one has gone up, and when it was answered.
-// Behind MULTI it is EXEC that counts. A client that pipelines them without an end is answered when all are.
-// Never reads a reply: whether the command did anything is seen by the reading that follows.
-// Invariant: what was told as gone up is told as answered, by the reply, or by close().
+// Tells the gate about commands that may free memory or change the limit (reliefs): when one goes up, and when it is
+// answered. Inside a transaction EXEC counts. If a client pipelines them without a pause, they count as answered once all are.
+// Never reads a reply: the next reading shows whether the command did anything.
+// Invariant: each relief that was reported as gone up is reported as answered, by its reply or by close().
 import { type CommandSpec, ConnectionRole } from '../../commands/spec.js';
 import type { ShedGate } from '../../policy/shed.js';
 import { equalsIgnoreCase } from '../../resp/bytes.js';
@@ -9,9 +9,9 @@ import type { RequestScanner } from '../../resp/request-scanner.js';
 import type { PendingQueue } from '../reply/pending-queue.js';
 
 export class ReliefWatch {
-  /** Commands whose replies have not come. */
+  /** Reliefs whose replies are due. */
   private open = 0;
-  /** Number of the reply that answers all of them, or behind which memory may be less; -1: none. */
+  /** Number of the reply that answers all of them, or after which memory may be less; -1: none. */
   private reply = -1;
   private inMulti = false;
 
@@ -20,7 +20,7 @@ export class ReliefWatch {
     private readonly queue: PendingQueue,
   ) {}
 
-  /** The command under scan, one that `eases`, has gone up whole and its reply is owed. */
+  /** The command under scan, one that `eases`, has gone up whole, and its reply is due. */
   forwarded(spec: CommandSpec, args: RequestScanner, inMulti: boolean): void {
     const relieves = mayRelieve(spec, args);
     if (spec.role === ConnectionRole.EXEC || !inMulti) {
@@ -57,7 +57,7 @@ export class ReliefWatch {
 
 function mayRelieve({ relief }: CommandSpec, args: RequestScanner): boolean {
   if (relief === undefined) return false;
-  // Of one that streams the words have passed.
+  // A streaming command's words have passed.
   if (relief.length === 0 || args.streaming) return true;
   return (
     args.parsed > 1 && relief.some((word) => equalsIgnoreCase(args.buf, args.starts[1], args.ends[1], word))

@@ -1,13 +1,13 @@
-// Cuts a client's bytes into commands and forwards what its handler leaves untouched, in whole spans.
-// Owns the request scanner, the bytes held back for want of more, and the stall. Never judges a command.
+// Cuts a client's bytes into commands, and forwards what its handler leaves unchanged in whole spans.
+// Owns the request scanner, the held bytes, and the stall. Never judges a command.
 //
 //   chunk ─▶ [held bytes + just what they lack] ─▶ scan ─┬─ COMPLETE   ─▶ handler.command()
 //                                                        ├─ INCOMPLETE ─▶ held, or if large handler.large()
 //                                                        ├─ ARGUMENT   ─▶ handler.argument()   (of a large command)
 //                                                        └─ MALFORMED  ─▶ handler.malformed(), all passes from here
 //
-// Invariants: every byte is handed to the UpstreamWriter or held, once and in order; while stalled nothing is forwarded
-// and all new bytes are held.
+// Invariants: every byte is given to the UpstreamWriter or held, once and in order; during a stall nothing is forwarded and
+// all new bytes are held.
 import { type RequestScanner, Scan } from '../../resp/request-scanner.js';
 import { HeldBytes, type Lender } from './held-bytes.js';
 import type { Intake } from './intake.js';
@@ -15,47 +15,47 @@ import type { UpstreamWriter } from './upstream-writer.js';
 
 /** What a handler did with a command. */
 export const Flow = {
-  /** Settled: go on behind it. */
+  /** Settled: go on with the next command. */
   TAKEN: 0,
-  /** Stalled before it: come again with the same command. */
+  /** Stalled: come again with the same command. */
   AGAIN: 1,
-  /** Only from large(): hold it back and ask again when more of it is there. */
+  /** Only from large(): hold it, and ask again when more of it has come. */
   HOLD: 2,
 } as const;
 export type Flow = (typeof Flow)[keyof typeof Flow];
 
 export interface CommandHandler {
-  /** A command that large() wants held is asked about again at so many bytes at the latest. */
+  /** large() is asked again about a held command at this many bytes, at the latest. */
   readonly lookahead: number;
   /** A whole command is in the scanner's arguments. */
   command(): Flow;
-  /** A blank line or a command without arguments has passed: it is never answered. */
+  /** A blank line or a command without arguments has passed. It gets no reply. */
   empty(): void;
-  /** The server may refuse a command for its mere number of arguments: it must see that number at once. */
+  /** The server may refuse a command for its number of arguments alone, so it must see that number at once. */
   mayBeTooMany(argc: number): boolean;
-  /** A command too large to wait for has begun; `held` bytes of it are here. TAKEN: the rest streams. */
+  /** A command too large to hold has begun; `held` bytes of it have come. TAKEN: the rest streams. */
   large(held: number): Flow;
   /** One whole argument of the large command, number `index`, at offset 0 of the scanner's arguments. */
   argument(index: number): void;
-  /** The large command's last byte is here. */
+  /** The large command's last byte has come. */
   largeEnd(): void;
-  /** The bytes are no command. TAKEN: all passes from here on. */
+  /** The bytes are no command. TAKEN: everything passes unread from here on. */
   malformed(): Flow;
 }
 
-/** An argument from this size on is not waited for: its command is settled without it, and it streams. */
+/** An argument of this size or more is not held: its command is settled without it, and streams. */
 const LARGE_ARGUMENT_BYTES = 16 * 1024;
-/** A command of many small arguments is settled early from this size on. */
+/** A command of many small arguments is settled early at this size. */
 const LARGE_COMMAND_BYTES = 64 * 1024;
 /** A command that lacks an argument. */
 const UNFINISHED = Buffer.from('*2\r\n$4\r\nPING\r\n', 'latin1');
-/** At least how much is taken over to a held piece at once, though it may lack less. */
+/** At least this much is appended to held bytes at once, even if less is missing. */
 const TAKE_BYTES = 1024;
 
 export class RequestFeed {
-  /** The command under scan was INCOMPLETE: resume it. */
+  /** The command under scan was INCOMPLETE; go on with it. */
   private resuming = false;
-  /** The command is held on request: large() is not asked again before so many bytes of it are here. */
+  /** The command is held because large() asked for it; ask again once this many bytes have come. */
   private askAgainAt = 0;
   private readonly held: HeldBytes;
 
@@ -69,12 +69,12 @@ export class RequestFeed {
     this.held = new HeldBytes(memory);
   }
 
-  /** Bytes that have gone up of the command that is streaming; to be asked between two chunks. */
+  /** Bytes of the streaming command that have gone up; ask between two chunks only. */
   get streamed(): number {
     return this.upstream.midCommand ? -this.args.start : 0;
   }
 
-  /** Bytes that wait: for the rest of their command, or for the stall to end. */
+  /** Held bytes: they wait for the rest of their command, or for the end of the stall. */
   get heldBytes(): number {
     return this.held.length;
   }
@@ -90,7 +90,7 @@ export class RequestFeed {
       at = this.completeHeld(chunk);
       if (at < 0) return;
     }
-    // Also with nothing left of the chunk: a command that streams has its offsets in it.
+    // Even with nothing left of the chunk, since the offsets of a streaming command are relative to it.
     const heldFrom = this.run(chunk, at, chunk.length, chunk.length);
     this.leave(heldFrom);
     if (heldFrom < chunk.length) {
@@ -104,15 +104,15 @@ export class RequestFeed {
     this.held.close();
   }
 
-  /** Goes on with what was held. */
+  /** Ends the stall: goes on with the held bytes. */
   resume(): void {
     this.intake.stalled = false;
     this.held.handOver((bytes) => this.receive(bytes));
   }
 
   /**
-   * Feeds what was held, filled up with as much of `chunk` as it lacks. Returns how much of the chunk was used,
-   * or -1 when all of it was and there is nothing more to do.
+   * Scans the held bytes, completed with as much of `chunk` as they lack. Returns how much of the chunk was used, or -1 if
+   * all of it was and there is nothing more to do.
    */
   private completeHeld(chunk: Uint8Array): number {
     const { held } = this;
@@ -120,7 +120,7 @@ export class RequestFeed {
     let taken = 0;
     while (taken < chunk.length) {
       const lacking = this.resuming ? this.args.missing(held.length) : 1;
-      // As much again as is held: what is asked at each step about all that is held must not add up to its square.
+      // At least as much as is held: each step looks at all held bytes, so equal steps would cost their square.
       const step = Math.max(lacking, TAKE_BYTES, held.length);
       const until = Math.min(chunk.length, taken + step);
       held.append(chunk, taken, until);
@@ -134,7 +134,7 @@ export class RequestFeed {
         held.append(chunk, used, chunk.length);
         return -1;
       }
-      // Still short of bytes, or stalled: what is settled of the held piece goes, the rest stays at offset 0.
+      // Incomplete or stalled: what is settled of the held bytes goes, the rest moves to offset 0.
       this.leave(heldFrom);
       held.drop(heldFrom);
       before -= heldFrom;
@@ -147,8 +147,8 @@ export class RequestFeed {
   }
 
   /**
-   * Settles commands from `at` until one begins at `until` or later, or more bytes are needed. Returns the offset
-   * from which bytes are neither forwarded nor replaced.
+   * Settles commands from `at` until one begins at `until` or later, or more bytes are needed. Returns the offset of the
+   * first byte that is neither forwarded nor replaced.
    */
   private run(buf: Uint8Array, at: number, end: number, until: number): number {
     this.upstream.begin(buf, at);
@@ -186,15 +186,15 @@ export class RequestFeed {
             return this.args.start;
           }
           this.intake.raw = true;
-          // The value of a command that is dropped must not go up without its head, where it would be read as commands.
-          // The broken bytes alone, where an argument is expected, draw the error that is due.
+          // A dropped command's value must not go up without its head: the server would read it as commands. Broken bytes
+          // where an argument is expected draw the same error.
           this.upstream.stopDropping(UNFINISHED);
       }
     }
     return this.intake.raw ? end : at;
   }
 
-  /** The bytes end inside a command: returns from where on they are held back. */
+  /** The bytes end inside a command. Returns the offset from which they are held. */
   private cutAt(end: number): number {
     const { args } = this;
     this.resuming = true;
@@ -205,7 +205,7 @@ export class RequestFeed {
       const flow = this.handler.large(here);
       if (flow === Flow.TAKEN) args.streaming = true;
       else if (flow === Flow.AGAIN) this.resuming = false;
-      // Twice as much: what is asked at each step about all that is here must not add up to its square.
+      // Doubled: each question looks at all held bytes, so equal steps would cost their square.
       this.askAgainAt = flow === Flow.HOLD ? Math.min(2 * here, this.handler.lookahead) : 0;
     }
     if (!args.streaming) return args.start;
@@ -218,12 +218,12 @@ export class RequestFeed {
     this.handler.largeEnd();
   }
 
-  /** What is now offset `origin` of the scanned buffer will be offset 0 of the next one. */
+  /** Offset `origin` of the scanned buffer will be offset 0 of the next one. */
   private leave(origin: number): void {
     if (this.resuming) this.args.rebase(this.args.start - origin);
   }
 
-  /** Nothing is under way: an idle client costs little, whatever it sent before. */
+  /** Nothing is under way: frees buffers, so that an idle client costs little, whatever it sent before. */
   private rest(): void {
     this.args.rest();
   }

@@ -1,31 +1,31 @@
-// What goes up for one client, in order: spans of its own bytes, and what Spillway changes in them or adds.
-// Owns where these go, and how much of the buffer under scan is settled. Each method lets pass what stands before its own
-// place, so nothing can be written in the wrong order; what it does not touch goes up in whole spans.
+// Writes one client's commands upstream, in order: spans of its own bytes, and what Spillway changes or inserts.
+// Owns where they go, and how much of the buffer under scan is settled. Each method first forwards what stands before its own
+// place, so a wrong order cannot be written. Unchanged bytes go up in whole spans.
 //
 //   buffer under scan   … │ before it │ the command: start ▸ arguments ▸ next │ not scanned yet
 //                         └ `settled`
 //
-// Invariants: every byte is forwarded, replaced or dropped, once and in order; nothing is put into a command of which a
-// part has gone up. Between two buffers all is settled, so what is inserted then goes up at once.
+// Invariants: every byte is forwarded, replaced or dropped, once and in order; nothing is inserted into a command of which a
+// part has gone up. Between two buffers everything is settled, so what is inserted then goes up at once.
 import { copyOf, DOLLAR, NOTHING } from '../../resp/bytes.js';
 import { writeArrayHeader, writeNumberBulk } from '../../resp/encode.js';
 import { broken } from '../../resp/invariant.js';
 import type { RequestScanner } from '../../resp/request-scanner.js';
 import { type ByteSink, NOWHERE } from '../byte-sink.js';
 
-/** No offset of a buffer is so large. */
+/** Larger than any offset of a buffer. */
 const ALL = 2 ** 30;
-/** For numbers: sinks copy what they are given. */
+/** For numbers; sinks copy what they are given. */
 const SCRATCH = Buffer.allocUnsafe(64);
 
 export class UpstreamWriter {
-  /** What is before it was forwarded, replaced or dropped. */
+  /** Everything before this offset was forwarded, replaced or dropped. */
   private settled = ALL;
-  /** The buffer under scan: what the offsets of `args` point into, but for an inline command. */
+  /** The buffer under scan, into which the offsets of `args` point (except for an inline command). */
   private source: Uint8Array = NOTHING;
-  /** The command that has not come whole is dropped, up to its end. */
+  /** The command that streams is dropped, up to its end. */
   private dropping = false;
-  /** Arguments to put behind the last one of a command that has not come whole. */
+  /** Arguments to append at the end of the command that streams. */
   private suffix: Uint8Array = NOTHING;
 
   constructor(
@@ -33,33 +33,33 @@ export class UpstreamWriter {
     private readonly args: RequestScanner,
   ) {}
 
-  /** From the command under scan on all goes elsewhere. */
+  /** The command under scan and all later ones go to another sink. */
   switchTo(sink: ByteSink): void {
     this.passThrough(this.args.start);
     this.sink = sink;
   }
 
-  /** A fault ends the session: nothing goes up any more, and the buffer under scan is another client's soon. */
+  /** A fault has ended the session: nothing goes up any more. The buffer under scan will soon be another client's. */
   abandon(): void {
     this.source = NOTHING;
     this.settled = ALL;
     this.sink = NOWHERE;
   }
 
-  /** `buf` comes under scan, from `at` on. */
+  /** Begins the scan of `buf` at `at`. */
   begin(buf: Uint8Array, at: number): void {
     this.source = buf;
     this.settled = at;
   }
 
-  /** What is before `at` passes; what is behind will come again. */
+  /** Ends the scan: what stands before `at` passes, the rest will come again. */
   end(at: number): void {
     this.passThrough(at);
     this.source = NOTHING;
     this.settled = ALL;
   }
 
-  /** Part of a command has gone up, and not all. */
+  /** Part of a command has gone up, but not all of it. */
   get midCommand(): boolean {
     return this.args.midStream && !this.dropping;
   }
@@ -71,7 +71,7 @@ export class UpstreamWriter {
     this.sink.write(command, 0, command.length);
   }
 
-  /** The first `length` bytes of `command`, a whole one, go up behind the command under scan, and behind others so inserted. */
+  /** The first `length` bytes of `command`, a whole one, go up behind the command under scan and earlier insertions. */
   insertBehind(command: Uint8Array, length = command.length): void {
     if (this.midCommand) broken('nothing is put into a command');
     this.passThrough(this.args.next);
@@ -106,7 +106,7 @@ export class UpstreamWriter {
     else this.suffix = copyOf(bulks, 0, length);
   }
 
-  /** The command under scan does not go up, also what is still to come of it. */
+  /** The command under scan does not go up, nor does what is still to come of it. */
   drop(): void {
     const { args } = this;
     this.passThrough(args.start);
@@ -114,7 +114,7 @@ export class UpstreamWriter {
     else this.dropping = true;
   }
 
-  /** A command that came in pieces has come whole. */
+  /** The command that streams has come whole. */
   finish(): void {
     this.passThrough(this.args.next);
     this.dropping = false;
@@ -123,7 +123,7 @@ export class UpstreamWriter {
     this.suffix = NOTHING;
   }
 
-  /** What is dropped turns out to be malformed: `head` goes up, and the bytes from there on that are not understood. */
+  /** The dropped command turns out to be malformed: `head` goes up, then the bytes that are not understood. */
   stopDropping(head: Uint8Array): void {
     if (!this.dropping) return;
     this.dropping = false;

@@ -1,6 +1,6 @@
-// Carries out the policy's verdict on one write: rewrites its bytes, counts it, sends follow-ups, or refuses it.
-// Works on the command that the feed has under scan; a write too large to hold comes in three steps.
-// Never decides; never touches a byte that the verdict does not name.
+// Carries out the policy's verdict on one write: changes its bytes, counts it, sends follow-ups, or refuses it.
+// Works on the command under scan; a streaming write comes in three steps.
+// Never decides, and never touches a byte that the verdict does not name.
 import { type CommandSpec, TtlChange } from '../../commands/spec.js';
 import { hashKey } from '../../policy/hash.js';
 import { TtlOutcome } from '../../policy/observer.js';
@@ -18,12 +18,12 @@ import type { GrowthMeter } from './growth-meter.js';
 import { LargeWrite } from './large-write.js';
 import type { UpstreamWriter } from './upstream-writer.js';
 
-/** `$n\r\n` before a key and `\r\n` behind its value, for short ones. */
+/** `$n\r\n` before a short key and `\r\n` behind its value. */
 const FRAMING_BYTES = 7;
 
 /** Arguments of a verdict's suffix: PX and its milliseconds. */
 const APPENDED = 2;
-/** The one that is put in place of EXAT and PXAT. */
+/** Replaces EXAT and PXAT. */
 const PX_WORD = Buffer.from('PX', 'latin1');
 const PX_BULK = Buffer.from('$2\r\nPX\r\n', 'latin1');
 
@@ -63,7 +63,7 @@ export class WriteForwarder {
     this.protocol.refuse();
   }
 
-  /** Begins to forward, or to discard, a command of which only the head is here. */
+  /** Begins to forward, or to drop, a write of which only the head has come. */
   beginLarge(spec: CommandSpec, verdict: Verdict, size: number, followUps: boolean): LargeWrite {
     const { args } = this;
     const large = new LargeWrite(spec, args, verdict, size, followUps, this.policy.rules);
@@ -87,7 +87,7 @@ export class WriteForwarder {
     if (large.tail === undefined || index < 3) {
       if (large.inPairs) this.takeOfPair(large, index, 0);
     } else {
-      // One too large to have been kept is a comparand, or nothing that Redis takes: its place counts, not its bytes.
+      // An argument that is too large to be kept is a comparand, or invalid: its position matters, not its bytes.
       const start = Math.max(0, args.starts[0]);
       const end = args.starts[0] < 0 ? 0 : args.ends[0];
       const { now, nowKnown } = this.policy;
@@ -96,13 +96,13 @@ export class WriteForwarder {
     }
   }
 
-  /** So many bytes of a large write have gone up: what counts is what the server has, not what was announced. */
+  /** `size` bytes of a large write have gone up. Only these count, not what was announced. */
   largeProgress(large: LargeWrite, size: number): void {
     if (large.shed) return;
     this.growth.progress(this.growthSoFar(large, size), Math.max(0, large.knownSize - size));
   }
 
-  /** The last byte of a large write was forwarded or discarded. */
+  /** The last byte of a large write was forwarded or dropped. */
   endLarge(large: LargeWrite): void {
     const { args } = this;
     if (large.shed) {
@@ -124,7 +124,7 @@ export class WriteForwarder {
     }
   }
 
-  /** A command that no rule governs, whole and under scan, gives its keys TTLs, or ends those that they have. */
+  /** The command under scan, which is not governed, gives its keys TTLs or removes them: tells the TTL memory. */
   noteTtlChange(spec: CommandSpec): void {
     const { ttls } = this.policy;
     const { args } = this;
@@ -140,13 +140,13 @@ export class WriteForwarder {
       const start = args.starts[i];
       const end = args.ends[i];
       const hash = hashKey(args.buf, start, end);
-      // With NX, GT or LT the one that is there may stay.
+      // With NX, GT or LT the existing TTL may stay.
       if (lifetimeMs > 0) ttls.remember(lifetimeMs, args.argc > 3, args.buf, start, end, hash);
       else ttls.forget(args.buf, start, end, hash);
     }
   }
 
-  /** Of EXPIRE and its like; 0 and below: the TTL or the key is gone, or the command refused. */
+  /** The TTL that EXPIRE and the like give; 0 and below: the TTL or the key is gone, or Redis refuses the command. */
   private lifetimeGiven(change: TtlChange): number {
     const { args } = this;
     const unit = UNITS[change];
@@ -155,7 +155,7 @@ export class WriteForwarder {
     return value < 0 ? 0 : lifetimeOf(value, unit, this.policy.now);
   }
 
-  /** What one key's write does to its TTL. */
+  /** Tells the TTL memory what a write does to its key's TTL, and counts a TTL that it removes. */
   private noteTtl(
     { replaces, lifetimeMs }: Pick<Verdict, 'replaces' | 'lifetimeMs'>,
     rule: CompiledRule,
@@ -187,7 +187,7 @@ export class WriteForwarder {
     return large.grows ? growthOf(size, large.keysSeen, this.args.parsed) : 0;
   }
 
-  /** Counts the pair that argument `index`, at `at` of the feed's arguments, completes; its follow-up waits for the end. */
+  /** Counts the pair that argument `index`, at `at` of the feed's arguments, completes. Its follow-up waits for the end. */
   private takeOfPair(large: LargeWrite, index: number, at: number): void {
     const { observer, random } = this.policy;
     const size = large.takeOfPair(index, this.args, at);
@@ -210,7 +210,7 @@ export class WriteForwarder {
     }
   }
 
-  /** A line of words cannot take arguments as they are: it goes up as a multibulk. */
+  /** An inline command cannot take binary arguments, so it goes up as a multibulk. */
   private rewriteInline(verdict: Verdict): void {
     const { args } = this;
     const words: Uint8Array[] = [];
@@ -244,7 +244,7 @@ export class WriteForwarder {
     }
   }
 
-  /** Bytes of one of several keys: with its value, where key and value stand in pairs. */
+  /** One key's share of a write's bytes: with its value, if keys and values come in pairs. */
   private shareOf(spec: CommandSpec, keyArgument: number, otherwise: number): number {
     const { args } = this;
     if (spec.keys.step !== 2) return otherwise;

@@ -1,16 +1,16 @@
-// Questions to Spillway. Whether the client may ask is for the server to say, by what it answers to INFO in the question's
-// place: so NOAUTH, NOPERM and the like are the server's own, and what is bound to the next command is used up.
+// PROXY questions. The server decides whether the client may ask: Spillway sends INFO in the question's place. So NOAUTH,
+// NOPERM and the like are the server's own words, and ASKING or CLIENT CACHING before the question is used up.
 import { encodeCommand } from '../../resp/encode.js';
 import type { RequestScanner } from '../../resp/request-scanner.js';
 import { DETAIL_LIMIT } from '../reply/pending-queue.js';
 import type { UpstreamWriter } from '../request/upstream-writer.js';
 import { type ConsoleQuestion, wordsOf } from './console-question.js';
 
-/** Needs the right to be told of the server, costs nothing, and is answered while it loads. No server has the section. */
+/** Needs the right to INFO, costs nothing, and is answered while the server loads. No server has this section. */
 const PROBE = encodeCommand('INFO', 'spillway');
 
 export class ConsoleProbe {
-  /** What the client asks, and may ask. */
+  /** The question that the client may ask, until it is taken. */
   private question: ConsoleQuestion | undefined;
   private words: readonly string[] = [];
   private number = 0;
@@ -20,7 +20,7 @@ export class ConsoleProbe {
     private readonly args: RequestScanner,
   ) {}
 
-  /** The question under scan: INFO goes up in its place. Returns the question's number. */
+  /** Sends INFO in place of the question under scan. Returns the question's number. */
   send(): number {
     this.upstream.replaceCommand(PROBE);
     this.number = (this.number + 1) % DETAIL_LIMIT;
@@ -28,12 +28,12 @@ export class ConsoleProbe {
     return this.number;
   }
 
-  /** The server would tell the client of itself. */
+  /** The server has answered INFO: the client may ask. */
   allowed(number: number, resp: 2 | 3): void {
     this.question = { number, words: this.words, resp };
   }
 
-  /** Each question that may be asked is given once. */
+  /** Returns the question once. */
   take(): ConsoleQuestion | undefined {
     const { question } = this;
     this.question = undefined;

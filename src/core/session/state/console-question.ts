@@ -1,23 +1,23 @@
-// A client's question to Spillway itself: the words behind PROXY, and how the answer is to be encoded.
-// Kept while the server says whether the client may ask, so its size is bounded.
+// A client's PROXY question: the words behind PROXY, and the protocol version for the answer.
+// It is kept until the server has said whether the client may ask, so its size is bounded.
 import type { RequestScanner } from '../../resp/request-scanner.js';
 
 export interface ConsoleQuestion {
-  /** Which of its session's questions it is. */
+  /** Its number among its session's questions. */
   readonly number: number;
-  /** Latin-1, a character a byte: no more than MOST_WORDS, of no more than MOST_BYTES and one. */
+  /** Latin-1, a character a byte. At most MOST_WORDS words of at most MOST_BYTES + 1 bytes. */
   readonly words: readonly string[];
   readonly resp: 2 | 3;
 }
 
-/** The same for questions that have the same answer. */
+/** Equal for questions that have the same answer. */
 export function questionKey({ resp, words }: ConsoleQuestion): string {
   return JSON.stringify([resp, ...words]);
 }
 
 /** One more than any question has. */
 const MOST_WORDS = 3;
-/** A longer word is cut behind the next byte, so that it shows. */
+/** A longer word is cut one byte behind this, so that its excess length shows. */
 export const MOST_BYTES = 1024;
 
 /** The words behind the name of the command under scan. */

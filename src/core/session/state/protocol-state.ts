@@ -1,13 +1,12 @@
-// The state of one client's connection as far as replies and refusals depend on it: MULTI, CLIENT REPLY, what
-// binds the next command, authentication, and when to stop understanding. The server has the truth; this is
-// what Spillway must know of it, and where it cannot know it waits for the reply, or turns to passing bytes.
-// It is long since each command with a role, and each reply that tells something, has its few lines here.
+// The state of one client's connection that decides how replies are counted and what may be refused: MULTI, CLIENT REPLY,
+// authentication, and what binds the next command. Commands change it (connection-commands.ts), and so do replies
+// (ReplyListener). The server has the truth. Where Spillway cannot know it, it waits for the reply or lets the bytes pass unread.
 //
 //            MULTI            EXEC, DISCARD, RESET
 //   plain ──────────▶ inMulti ────────────────────▶ plain
 //      │  CLIENT REPLY OFF            CLIENT REPLY ON │
 //      └──────────▶ (check) ──▶ silent ───────────────┘
-//   any ── MONITOR, SYNC, SUBSCRIBE in MULTI, bad bytes ──▶ raw, for good
+//   any ── MONITOR, SYNC, SUBSCRIBE in MULTI, bad bytes ──▶ raw (a pipe), for good
 import type { CommandSpec } from '../../commands/spec.js';
 import type { FollowUpReply, TrafficObserver } from '../../policy/observer.js';
 import { encodeCommand } from '../../resp/encode.js';
@@ -25,7 +24,7 @@ import { ConsoleProbe } from './console-probe.js';
 import { ReplySilence } from './reply-silence.js';
 import { Transaction } from './transaction.js';
 
-/** Refused by every server, queued by none: module commands may have any arity, this one has not. */
+/** The stand-in: every server refuses it for its arity and queues it in no transaction; a module's command could fit. */
 export const BARE_GET = encodeCommand('GET');
 
 export class ProtocolState implements ReplyListener {
@@ -34,20 +33,20 @@ export class ProtocolState implements ReplyListener {
   readonly console: ConsoleProbe;
   readonly transaction: Transaction;
   readonly silence: ReplySilence;
-  /** What the client calls itself, '' if it doesn't. For people: whether the server took it is not looked at. */
+  /** The name that the client gave itself; '': none. For display only: the server may have refused it. */
   name = '';
-  /** It has asked the server to end the connection. */
+  /** QUIT has gone up. */
   quits = false;
   /**
-   * The connection that was made for the client has fewer rights than that which it would have had since it came: the
-   * default user has got a password meanwhile. It must go on on neither.
+   * The connection that was made for the client has fewer rights than one made when it came: the default user has got a
+   * password meanwhile. The client must be ended.
    */
   hasOtherRights = false;
-  /** The hold wants to know how the command under scan is answered. */
+  /** The hold must learn how the command under scan is answered. */
   private telling = false;
-  /** ASKING or CLIENT CACHING speaks of the next command: the server must see it. */
+  /** ASKING or CLIENT CACHING binds the next command, so the server must see that command or a stand-in. */
   private bindsNext = false;
-  /** ASKING was the command before the one now forwarded. */
+  /** The previous command was ASKING. */
   private asking = false;
 
   constructor(
@@ -66,7 +65,7 @@ export class ProtocolState implements ReplyListener {
     this.console = new ConsoleProbe(upstream, args);
   }
 
-  /** The command under scan is forwarded and answered as `kind` says, unless the client asked for silence. */
+  /** The command under scan is forwarded. Queues its pending reply of this `kind`, unless the client asked for silence. */
   forwarded(kind: Pending = Pending.PASS, detail = 0, count = 1): void {
     const { telling } = this;
     this.bindsNext = false;
@@ -76,13 +75,13 @@ export class ProtocolState implements ReplyListener {
     this.replies.owe(telling && kind === Pending.PASS ? Pending.STATE : kind, detail, count);
   }
 
-  /** The command just forwarded speaks of the next one: the server must see that too. `asking`: it is ASKING. */
+  /** The command just forwarded binds the next one. `asking`: it is ASKING. */
   bindNext(asking = false): void {
     this.bindsNext = true;
     this.asking = asking;
   }
 
-  /** ASKING holds for the next command; in a transaction it lasts up to EXEC (networking.c, resetClient). */
+  /** ASKING applies to the next command; in a transaction it lasts until EXEC (networking.c, resetClient). */
   private noteAsking(): void {
     this.followUps.asked = this.asking || (this.inMulti && this.followUps.asked);
     this.asking = false;
@@ -97,12 +96,12 @@ export class ProtocolState implements ReplyListener {
     return this.transaction.open;
   }
 
-  /** Whether there is a transaction depends on a reply that is on its way. */
+  /** Whether a transaction is open depends on a pending reply. */
   get multiUnanswered(): boolean {
     return this.inMulti && !this.replies.idle;
   }
 
-  /** Whether the client needs the connection that it has: not just any of the same identity. */
+  /** The client needs this very connection, not just any of the same identity. */
   get held(): boolean {
     return (
       this.hold.any ||
@@ -117,12 +116,12 @@ export class ProtocolState implements ReplyListener {
     );
   }
 
-  /** Nothing tells when the server has run what goes up. */
+  /** Nothing shows when the server has executed what goes up. */
   get unanswered(): boolean {
     return this.silence.any || this.intake.raw || this.replies.raw;
   }
 
-  /** From here on bytes pass both ways as they come. */
+  /** The connection becomes a pipe: from here on bytes pass both ways unread. */
   goRaw(): void {
     this.intake.raw = true;
     this.followUps.fail();
@@ -130,15 +129,14 @@ export class ProtocolState implements ReplyListener {
   }
 
   /**
-   * Whether a command may be refused here at all: Redis would answer NOAUTH before OOM. Undefined: a reply that
-   * tells is on its way, wait for it.
+   * Whether a command may be refused: Redis answers NOAUTH before OOM. Undefined: a pending reply will tell; stall.
    */
   mayRefuse(): boolean | undefined {
     if (this.replies.upstream.auth === Auth.YES) return true;
     if (!this.replies.idle) return undefined;
     if (this.replies.upstream.auth === Auth.NO) return false;
-    // A HELLO that switched would have told, so it is RESP2 still, unless it was greeted by RESP3 (command pooling).
-    // PING may be forbidden, and would be logged as denied.
+    // No reply has come yet, so the connection speaks RESP2, or RESP3 if it was greeted so (command pooling). Not PING: a user
+    // may be forbidden to send it, and the server would log that.
     const { command } = this.hold.identity.resp === 3 ? HELLO_3 : HELLO;
     this.upstream.insertBefore(command);
     this.replies.owe(Pending.AUTH_PROBE);
@@ -146,9 +144,8 @@ export class ProtocolState implements ReplyListener {
   }
 
   /**
-   * Answers the command under scan, of which nothing was forwarded, with OOM. Where the server must know of it
-   * (MULTI, or something bound to this command), it gets a GET without a key, which it refuses for its arity; that
-   * refusal then carries the OOM text.
+   * Answers the command under scan, of which nothing was forwarded, with OOM. Where the server must know that there was a
+   * command (in MULTI, or bound by the previous one) it gets the stand-in, and the text of its refusal becomes OOM.
    */
   refuse(): void {
     if (this.inMulti || this.bindsNext || this.silence.skipNext) {
@@ -159,7 +156,7 @@ export class ProtocolState implements ReplyListener {
     }
   }
 
-  /** Gives key[start, end) a TTL if it has none, behind the command just forwarded. */
+  /** Gives key[start, end) a TTL if it has none, by a follow-up behind the command just forwarded. */
   followUp(slot: number, key: Uint8Array, start: number, end: number, ttlMs: number): void {
     if (this.inMulti) {
       this.followUps.defer(slot, key, start, end, ttlMs);
@@ -168,7 +165,7 @@ export class ProtocolState implements ReplyListener {
     this.followUps.send(slot, key, start, end, ttlMs);
   }
 
-  /** A large command has gone up whole: what waited for that is due, unless EXEC is still to come. */
+  /** A streaming command has gone up whole: sends the follow-ups that waited for that, unless EXEC is still to come. */
   largeWritten(): void {
     if (!this.inMulti) this.followUps.sendWaiting();
   }
@@ -178,7 +175,7 @@ export class ProtocolState implements ReplyListener {
   }
 
   multiRefused(transaction: number): void {
-    // What it watches is watched on.
+    // Its WATCHed keys stay watched.
     this.hold.holdForGood();
     this.transaction.refused(transaction);
   }
@@ -192,7 +189,7 @@ export class ProtocolState implements ReplyListener {
   }
 
   stateAnswered(kind: Pending, taken: boolean): void {
-    // HELLO or AUTH: rights may be others now.
+    // HELLO or AUTH: the user's rights may differ.
     if (taken && kind !== Pending.STATE) this.followUps.userChanged();
     this.hold.answered(taken);
   }
@@ -208,7 +205,7 @@ export class ProtocolState implements ReplyListener {
   loginWanted(): void {
     if (!this.hold.loginWanted()) return;
     this.hasOtherRights = true;
-    // What is still to come was answered to somebody with other rights.
+    // Replies still to come were made for other rights.
     this.replies.abandon();
   }
 

@@ -1,7 +1,7 @@
-// CLIENT REPLY OFF and SKIP: which commands get no answer. Whether the server took them shows by no answer at all,
-// so each is sent with an ON behind it, which answers only if the first took (and OFF once more). If it did not,
-// because of the user's rights, each is refused, and the client gets the one refusal that it waits for.
-// Invariant: while a check is under way the client is stalled, so nothing else can be owed behind it.
+// CLIENT REPLY OFF and SKIP: which commands get no reply. A success shows only by silence. So Spillway sends CLIENT REPLY ON
+// behind each, which is answered with OK only if the first took effect (then OFF once more). If the user may not run them, all
+// are refused, and the client gets the one refusal that it waits for.
+// Invariant: during such a check the client is stalled, so no other reply can become due behind it.
 import { encodeCommand } from '../../resp/encode.js';
 import { Pending } from '../reply/pending-kind.js';
 import type { ReplySequencer } from '../reply/reply-sequencer.js';
@@ -13,11 +13,11 @@ const REPLY_OFF = encodeCommand('CLIENT', 'REPLY', 'OFF');
 const REPLY_SKIP = encodeCommand('CLIENT', 'REPLY', 'SKIP');
 
 export class ReplySilence {
-  /** Nothing but pushes comes back. */
+  /** CLIENT REPLY OFF is in effect. */
   off = false;
   /** The next command gets no reply. */
   skipNext = false;
-  /** The check under way is for OFF; else for SKIP. */
+  /** The current check is for OFF; else for SKIP. */
   private checkingOff = false;
 
   constructor(
@@ -30,14 +30,14 @@ export class ReplySilence {
     return this.off || this.skipNext;
   }
 
-  /** Whether the command now forwarded goes unanswered; uses a SKIP up. */
+  /** Whether the command now forwarded gets no reply. Uses up a SKIP. */
   takes(): boolean {
     const taken = this.off || this.skipNext;
     this.skipNext = false;
     return taken;
   }
 
-  /** CLIENT REPLY ON, which is always answered. */
+  /** CLIENT REPLY ON, which always gets a reply. */
   end(): void {
     this.off = false;
     this.skipNext = false;
@@ -46,7 +46,7 @@ export class ReplySilence {
   /** CLIENT REPLY OFF is under scan. */
   begin(): void {
     if (this.any) {
-      // A SKIP took before, so this one will, too; either way no answer comes.
+      // An earlier SKIP took effect, so OFF will too; either way no reply comes.
       this.off = true;
       this.skipNext = false;
     } else {
@@ -56,7 +56,7 @@ export class ReplySilence {
 
   /** CLIENT REPLY SKIP is under scan. */
   skip(): void {
-    // Silent already, or itself skipped, it gets no answer that could tell of a refusal.
+    // If the client is silent already, SKIP gets no reply that could show a refusal.
     if (!this.any) this.check(false, REPLY_ON);
   }
 
@@ -65,7 +65,7 @@ export class ReplySilence {
     if (!taken) this.replies.owe(Pending.SWALLOW, 0, this.checkingOff ? 2 : 1);
     else if (this.checkingOff) this.off = true;
     else {
-      // The ON has used the client's SKIP up.
+      // The injected ON has used up the client's SKIP.
       this.upstream.insertBehind(REPLY_SKIP);
       this.skipNext = true;
     }

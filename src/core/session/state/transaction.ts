@@ -1,13 +1,13 @@
-// The transaction that a client has begun, as far as what has gone up tells, and what becomes of the follow-ups that wait for
-// its EXEC. Whether the server took MULTI shows in its reply only: a refusal ends here what it did not begin there.
+// The client's transaction, judged by the commands that went up, and the follow-ups that wait for its EXEC. Whether the server
+// accepted MULTI shows only in its reply: a refusal ends here a transaction that never began there.
 import { DETAIL_LIMIT } from '../reply/pending-queue.js';
 import type { FollowUps } from '../request/follow-ups.js';
 import type { UpstreamWriter } from '../request/upstream-writer.js';
 
 export class Transaction {
-  /** MULTI has gone up, and nothing behind it that ends it. */
+  /** MULTI has gone up, and nothing has ended it since. */
   open = false;
-  /** Whether it has begun was never answered, and will not be. */
+  /** MULTI gets no reply (CLIENT REPLY OFF), so whether it was accepted will never be known. */
   inSilence = false;
   private number = 0;
 
@@ -24,29 +24,29 @@ export class Transaction {
     return this.number;
   }
 
-  /** EXEC goes up. Returns whether there is a transaction. */
+  /** EXEC goes up. Returns whether a transaction was open. */
   execute(): boolean {
     const { open } = this;
     this.open = false;
     return open;
   }
 
-  /** It has come to nothing: by DISCARD, RESET, or an EXEC that is refused (server.c, rejectCommand). */
+  /** It has come to nothing, by DISCARD, RESET, or an EXEC that is refused (server.c, rejectCommand). */
   end(): void {
     this.open = false;
     this.followUps.forget();
   }
 
-  /** MULTI was refused: what followed was executed as it came. Its follow-ups are due, also when EXEC has gone up already. */
+  /** MULTI was refused, so the commands behind it were executed at once. Their follow-ups are due, even if EXEC has gone up. */
   refused(number: number): void {
     if (number !== this.number) return;
     this.open = false;
-    // Not into the middle of a command that is going up in pieces.
+    // Nothing may be inserted into a streaming command.
     if (this.upstream.midCommand) this.followUps.fail();
     else this.followUps.sendWaiting();
   }
 
-  /** EXEC with follow-ups waiting was answered. */
+  /** EXEC with waiting follow-ups was answered. */
   answered(executed: boolean): void {
     if (executed) this.followUps.sendWaiting();
     else this.followUps.forget();
