@@ -19,7 +19,7 @@ import { Clients, type ClientsSnapshot } from '../wire/client/clients.js';
 import type { EntranceOptions } from '../wire/client/entrance.js';
 import { slabs } from '../wire/slabs.js';
 import type { UpstreamTls } from '../wire/upstream/upstream-socket.js';
-import { followUpFormOf, LIKELY_FORM } from './follow-up-form.js';
+import { followUpFormOf, hasPointsInTime, LIKELY_FORM } from './follow-up-form.js';
 import { commandTableOf, ruleSetOf, sameCommands, sameGlobs } from './rules.js';
 import { entranceOptions, upstreamTls } from './tls.js';
 
@@ -151,6 +151,7 @@ export class DataPlane {
     this.server = server;
     this.context.table = this.table.overlaidBy(server.commands);
     Object.assign(this.context, followUpFormOf(server));
+    this.context.policy.pointsInTime = hasPointsInTime(server);
   }
 
   /**

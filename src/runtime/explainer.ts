@@ -8,7 +8,7 @@ import type { ServerFacts } from '../memory/server-facts.js';
 import type { MemorySnapshot } from '../memory/snapshot.js';
 import { explain } from '../surfaces/explain/explain.js';
 import type { ExplainRequest, Explanation } from '../surfaces/explain/types.js';
-import { followUpFormOf, LIKELY_FORM } from './follow-up-form.js';
+import { followUpFormOf, hasPointsInTime, LIKELY_FORM } from './follow-up-form.js';
 import { commandTableOf, ruleSetOf } from './rules.js';
 
 export class Explainer {
@@ -16,6 +16,7 @@ export class Explainer {
   private server: ServerFacts | undefined;
   private table: CommandTable;
   private form = LIKELY_FORM;
+  private pointsInTime = true;
 
   /** `running`: the running proxy's state; undefined: explains a config file offline. */
   constructor(
@@ -30,6 +31,7 @@ export class Explainer {
     this.server = server;
     this.table = this.known.overlaidBy(server.commands);
     this.form = followUpFormOf(server);
+    this.pointsInTime = hasPointsInTime(server);
   }
 
   reload(config: EffectiveConfig): void {
@@ -39,13 +41,14 @@ export class Explainer {
   }
 
   explain(request: ExplainRequest): Explanation {
-    const { config, table, form, running } = this;
+    const { config, table, form, pointsInTime, running } = this;
     const memory = running?.memory();
     return explain(
       {
         rules: ruleSetOf(config),
         table,
         form,
+        pointsInTime,
         lookaheadBytes: config.limits.lookaheadBytes,
         bands: config.memory.bands,
         now: running &&

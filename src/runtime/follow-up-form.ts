@@ -1,10 +1,14 @@
-// Which command gives a key its TTL behind a write on this server. Owns the server version, which decides it.
+// Which command gives a key its TTL behind a write on this server, and which expiries its commands take. Owns the server
+// versions that decide it.
 import { EXPIRE_BY_SCRIPT, EXPIRE_NX } from '../core/resp/encode.js';
 import type { FollowUpForm } from '../core/session/request/follow-ups.js';
 import type { ServerFacts } from '../memory/server-facts.js';
 
 /** PEXPIRE … NX came with this major version. */
 const NX_MAJOR = 7;
+
+/** GETEX, EXAT and PXAT came with this version. */
+const POINTS_IN_TIME = 6.2;
 
 /** For a server whose version is not known yet. */
 export const LIKELY_FORM: FollowUpForm = { followUps: true, followUp: EXPIRE_NX };
@@ -15,4 +19,9 @@ export function followUpFormOf({ version, commands }: ServerFacts): FollowUpForm
     commands.length === 0 || commands.some((command) => command.name === name);
   if (!(Number.parseInt(version, 10) < NX_MAJOR)) return { followUps: has('pexpire'), followUp: EXPIRE_NX };
   return { followUps: has('eval'), followUp: EXPIRE_BY_SCRIPT };
+}
+
+/** Whether the server has GETEX, EXAT and PXAT. A server that tells no version counts as a new one. */
+export function hasPointsInTime({ version }: ServerFacts): boolean {
+  return !(Number.parseFloat(version) < POINTS_IN_TIME);
 }

@@ -108,6 +108,10 @@ const RULES: ReadonlyMap<string, Rule> = new Map([
   ['xpending', numbers],
 ]);
 
+export function isLoose(name: string): boolean {
+  return RULES.has(name);
+}
+
 /** What must be the same of a command's reply; `name` as COMMAND has it, such as `client|id`. */
 export function comparable(name: string, reply: Buffer): string {
   return RULES.get(name)?.(reply) ?? reply.toString('latin1');

@@ -8,7 +8,7 @@ import { wipe } from '../support/twins.js';
 import { until } from '../support/wait.js';
 import { type CommandFacts, type CommandList, nameOf, wrongArities } from './command-list.js';
 import { parting } from './compare.js';
-import { comparable } from './loose.js';
+import { comparable, isLoose } from './loose.js';
 import { BESIDE, type Place, type Places } from './places.js';
 import { detailed, encode, type Family, type Line, words } from './script/family.js';
 import { nested, splitReplies } from './tokens.js';
@@ -192,11 +192,17 @@ async function converse(
     seen.push(...splitReplies(await client.readUntilClosed()));
     const raw = seen.filter((reply) => !isPush(reply));
     let line = 0;
-    const names = seen.map((reply) => (stream || isPush(reply) ? '' : nameOf(list, lines[line++] ?? '')));
+    const names = seen.map((reply) => (stream || isPush(reply) ? '' : looseName(list, lines[line++] ?? '')));
     return { compared: seen.map((reply, i) => neutral(place, comparable(names[i], reply))), raw };
   } finally {
     client.destroy();
   }
+}
+
+/** Before 7.0 a server's list has no subcommands: there the words say what is called. */
+function looseName(list: CommandList, line: Line): string {
+  const called = words(line).slice(0, 2).join('|').toLowerCase();
+  return isLoose(called) ? called : nameOf(list, line);
 }
 
 /** Each AUTH, and HELLO, begins one: behind other replies some servers say nothing of one that fails. */

@@ -1,6 +1,7 @@
 // Which server the tests run on, as it says itself.
 import type { RawClient } from '../support/raw-client.js';
-import { commands } from '../support/twins.js';
+import { commands as written } from '../support/twins.js';
+import { readCommandList } from './command-list.js';
 
 /** The version whose commands the script knows; others have more, fewer, or other refusals. */
 const KNOWN = /^7\.0\./;
@@ -15,6 +16,8 @@ export interface Server {
   readonly losesAuthErrors: boolean;
   /** The digits of an argument's length may go on beyond 64 KiB: Redis 8.6. */
   readonly readsLengthsForEver: boolean;
+  /** Names, lower case. */
+  readonly commands: ReadonlySet<string>;
 }
 
 export async function readServer(admin: RawClient): Promise<Server> {
@@ -27,7 +30,9 @@ export async function readServer(admin: RawClient): Promise<Server> {
   const known = name === 'Redis' && KNOWN.test(redis);
   const suffix = known ? '' : `-${name.toLowerCase()}-${version}`;
   const readsLengthsForEver = name === 'Redis' && numberOf(version) >= 8.6;
-  return { name, version, known, suffix, losesAuthErrors: await losesAuthErrors(admin), readsLengthsForEver };
+  const commands = new Set((await readCommandList(admin)).keys());
+  const losesErrors = await losesAuthErrors(admin);
+  return { name, version, known, suffix, losesAuthErrors: losesErrors, readsLengthsForEver, commands };
 }
 
 /** 8.6 of `8.6.3`. */
@@ -37,7 +42,7 @@ function numberOf(version: string): number {
 }
 
 async function losesAuthErrors(admin: RawClient): Promise<boolean> {
-  void admin.write(commands('PING', 'AUTH nobody wrong', 'ECHO end'));
+  void admin.write(written('PING', 'AUTH nobody wrong', 'ECHO end'));
   const [, behind] = await admin.readReplies(2);
   if (String(behind).endsWith('end\r\n')) return true;
   await admin.readReplies(1);

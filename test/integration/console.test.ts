@@ -47,7 +47,7 @@ for (const pool of POOLS) {
     t.same(plain(await node.sendCommand(['PROXY', 'STATS'])), all, 'a map, in RESP3');
     t.same(plain(await node.sendCommand(['PROXY', 'RULES'])), await proxy.admin('/api/rules'));
     const memory = plain(await node.sendCommand(['PROXY', 'MEMORY'])) as Record<string, unknown>;
-    t.match(memory, { policy: 'noeviction', level: { low: { band: [0.8, 0.9] } }, timeToFull: null });
+    t.match(memory, { policy: 'noeviction', level: { low: { band: [0.8, 0.88] } }, timeToFull: null });
     t.match(await node.sendCommand(['PROXY', 'INFO']), /^# Spillway\r\nspillway_version:/);
     t.match(plain(await node.sendCommand(['PROXY', 'CLIENTS'])), [{ address: /^127/ }, { address: /^127/ }]);
 
@@ -140,7 +140,7 @@ t.test('switched off, Redis answers', async (t) => {
   const redis = await withRedis(t);
   const proxy = await withProxy(t, { redis, config: { console: false } });
   const client = await withRaw(t, proxy.port);
-  t.match((await client.call('PROXY', 'VERSION')).toString(), /^-ERR unknown command 'PROXY'/);
+  t.match((await client.call('PROXY', 'VERSION')).toString(), /^-ERR unknown command ['`]PROXY['`]/);
   t.match(await proxy.admin(EXPLAINED), { kind: 'unknown', sends: [['PROXY', 'STATS']], changed: false });
 });
 

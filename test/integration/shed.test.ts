@@ -3,7 +3,7 @@
 import t, { type Test } from 'tap';
 import { type TestProxy, withProxy } from '../support/proxy.js';
 import { command, type RawClient, withRaw } from '../support/raw-client.js';
-import { withRedis } from '../support/redis.js';
+import { serverIs, withRedis } from '../support/redis.js';
 import { commands, everywhere, integer, lookAt, transcript } from '../support/twins.js';
 import { until } from '../support/wait.js';
 
@@ -197,23 +197,21 @@ t.test('what is refused, and how', async (t) => {
   await direct.call('RPUSH', 'low:l', 'a', 'b', 'c');
   await direct.call('SET', 'low:s', 'x');
   await direct.call('GEOADD', 'low:g', 13, 38, 'P');
+  const [lmove, getex, getdel] = (await serverIs(6.2))
+    ? ['LMOVE low:l low:m RIGHT LEFT', 'GETEX low:s EX 50', 'GETDEL low:s']
+    : ['RPOPLPUSH low:l low:m', 'GET low:s', 'GET low:s'];
   await is(
     'movers, reads and what frees pass',
     '$1\r\nc\r\n$1\r\nb\r\n*1\r\n$1\r\na\r\n*1\r\n$1\r\nP\r\n:1\r\n$1\r\nx\r\n:1\r\n:1\r\n$1\r\na\r\n:0\r\n$1\r\nx\r\n:2\r\n',
-    ...[
-      'RPOPLPUSH low:l low:m',
-      'LMOVE low:l low:m RIGHT LEFT',
-      'SORT low:l ALPHA',
-      'GEORADIUS low:g 13 38 9 km',
-    ],
+    ...['RPOPLPUSH low:l low:m', lmove, 'SORT low:l ALPHA', 'GEORADIUS low:g 13 38 9 km'],
     ...[
       'EXPIRE low:s 500',
-      'GETEX low:s EX 50',
+      getex,
       'PERSIST low:s',
       'EXISTS low:s',
       'LPOP low:l',
       'EXISTS low:l',
-      'GETDEL low:s',
+      getdel,
       'DEL low:g low:m',
     ],
   );
@@ -286,7 +284,8 @@ t.test('silence is kept', async (t) => {
     'CLIENT REPLY ON',
     'EXISTS critical:5',
   );
-  await is('RESET, then a first command again', `+RESET\r\n${OOM}`, 'RESET', 'SET low:1 x');
+  if (await serverIs(6.2))
+    await is('RESET, then a first command again', `+RESET\r\n${OOM}`, 'RESET', 'SET low:1 x');
   await is(
     'CLIENT CACHING speaks of the refused command',
     `-ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT mode enabled\r\n${OOM}+PONG\r\n`,
@@ -341,10 +340,11 @@ t.test('NOAUTH comes first', async (t) => {
   const noauth = '-NOAUTH Authentication required.\r\n';
   t.equal(await ask(proxy, 'SET low:1 x'), noauth, 'as the first command');
   t.equal(await ask(proxy, 'SET low:1 x', 'AUTH secret', 'SET low:1 x'), `${noauth}+OK\r\n${OOM}`);
-  t.equal(
-    await ask(proxy, 'AUTH secret', 'SET low:1 x', 'RESET', 'SET low:1 x'),
-    `+OK\r\n${OOM}+RESET\r\n${noauth}`,
-  );
+  if (await serverIs(6.2))
+    t.equal(
+      await ask(proxy, 'AUTH secret', 'SET low:1 x', 'RESET', 'SET low:1 x'),
+      `+OK\r\n${OOM}+RESET\r\n${noauth}`,
+    );
   const large = Buffer.concat([command('SET', 'low:1', Buffer.alloc(30_000)), commands('PING', 'QUIT')]);
   const seen = String(await transcript(proxy.port, large));
   t.notMatch(seen, /OOM/, 'a large bulk');

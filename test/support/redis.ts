@@ -18,6 +18,11 @@ export async function withRedis(t: TestScope, args: readonly string[] = []): Pro
   return redis;
 }
 
+/** Whether the tests run on a server of this version (6.2, say) or a later one. */
+export async function serverIs(version: number): Promise<boolean> {
+  return versionOf(await ensureServerBinary(() => {})) >= version;
+}
+
 const versions = new Map<string, number>();
 
 /** 7 of Redis 7.0.15, as the binary says. */
@@ -32,9 +37,9 @@ function versionOf(binary: string): number {
   return version;
 }
 
-/** Without what older servers do not know and allow without asking: DEBUG before 7.0, channels before 6.2. */
+/** Without what older servers do not know and need not be told: DEBUG and a cluster's port before 7.0, channels before 6.2. */
 function understood(args: readonly string[], version: number): readonly string[] {
-  const debug = version < 7 ? args.indexOf('--enable-debug-command') : -1;
-  const known = debug < 0 ? args : args.filter((_, i) => i !== debug && i !== debug + 1);
+  const unknown = version < 7 ? ['--enable-debug-command', '--cluster-port'] : [];
+  const known = args.filter((word, i) => !unknown.includes(word) && !unknown.includes(args[i - 1] ?? ''));
   return version < 6.2 ? known.filter((word) => !word.startsWith('&')) : known;
 }

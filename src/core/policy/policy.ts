@@ -58,6 +58,8 @@ export class Policy {
   readonly nowKnown: () => boolean;
   readonly random: () => number;
   readonly ttls: TtlMemory | undefined;
+  /** The server has GETEX, EXAT and PXAT. May change with the server; what it refuses stays as it is. */
+  pointsInTime = true;
   private readonly verdict = new Verdict();
   private readonly options = new TtlOptions();
   private readonly jitteredPx = Buffer.alloc(PX_BYTES);
@@ -176,6 +178,7 @@ export class Policy {
         return;
       case TtlTreatment.GETEX:
         verdict.recorded = false;
+        if (!this.pointsInTime) return;
         switch (this.readOptions(args, 2, true)) {
           case ExpiryKind.EXPIRY:
             this.judgeExpiry(args, this.expiryIndex, this.options.unit, rule);
@@ -247,7 +250,7 @@ export class Policy {
     const verdict = this.verdict;
     const expiry =
       index < args.parsed ? readExpiry(args.buf, args.starts[index], args.ends[index], unit, this.now) : -1;
-    verdict.recorded = expiry >= 0;
+    verdict.recorded = expiry >= 0 && (this.pointsInTime || isRelative(unit));
     // A point in time becomes PX: beside a second EXAT or PXAT that would be a syntax error.
     const replaceable = isRelative(unit) || !this.options.repeated;
     const clamped =

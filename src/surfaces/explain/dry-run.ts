@@ -20,6 +20,8 @@ export interface Stage {
   readonly rules: RuleSet;
   readonly table: CommandTable;
   readonly form: FollowUpForm;
+  /** The server has GETEX, EXAT and PXAT. */
+  readonly pointsInTime: boolean;
   readonly lookaheadBytes: number;
 }
 
@@ -63,6 +65,7 @@ export function dryRun(stage: Stage, command: Buffer, gate?: ShedGate): DryRun {
     now: Date.now,
     random: () => MIDDLE,
   });
+  policy.pointsInTime = stage.pointsInTime;
   const upstream = new Collected();
   const client = new Collected();
   const session = new Session(

@@ -24,7 +24,11 @@ export async function compare(stage: Stage, mode: Mode, any: Session, patience: 
   const session = fit(any, mode);
   const began = Date.now();
   const slack = () => Date.now() - began + SLACK_MS;
-  const direct = await playOn(stage.direct, session, mode === 'shed' ? refused : undefined);
+  const direct = await playOn(
+    stage.direct,
+    session,
+    mode === 'shed' ? (step) => refused(step, stage.before7) : undefined,
+  );
   const wanted: Played = mode === 'shed' ? { ...direct, seen: asOom(direct.seen) } : direct;
   const values = await readKeyspace(stage.direct.watch.admin);
   const ttls = mode === 'ttl' ? await promisedTtls(stage, wanted) : values;

@@ -53,12 +53,14 @@ function decide(
     until = bytes.length,
     rules = [...RULES, STRICT],
     random = 0.5,
+    pointsInTime = true,
   } = {},
 ): Decision {
   const policy = new Policy({
     rules: new RuleSet({ rules, unregistered: { priority: Priority.NORMAL, observe: false } }),
     ...{ gate, observer, now: () => NOW, random: () => random },
   });
+  policy.pointsInTime = pointsInTime;
   const args = new RequestScanner();
   const buf = Buffer.from(bytes, 'latin1');
   args.scan(buf, 0, until);
@@ -87,6 +89,19 @@ function shedding(...priorities: Priority[]): ShedGate {
 }
 
 const px = (ms: number): string => cmd('PX', ms).slice('*2\r\n'.length);
+
+t.test('a server without points in time gets them as they are, to refuse them', async (t) => {
+  for (const words of [
+    ['SET', 'max:a', 'v', 'EXAT', 99_999_999_999],
+    ['SET', 'max:a', 'v', 'PXAT', 99_999_999_999_999],
+    ['GETEX', 'max:a', 'EX', 99_999],
+    ['GETEX', 'max:a', 'EXAT', 99_999_999_999],
+  ]) {
+    t.match(decide(cmd(...words)), { action: 'REPLACE' }, words.join(' '));
+    t.match(decide(cmd(...words), { pointsInTime: false }), { action: 'PASS', recorded: false });
+  }
+  t.match(decide(cmd('SET', 'max:a', 'v', 'EX', 99_999), { pointsInTime: false }), { action: 'REPLACE' });
+});
 
 t.test('MSETEX: one TTL for all its keys', async (t) => {
   const pairs = (...keys: string[]) => ['MSETEX', keys.length, ...keys.flatMap((key) => [key, 'v'])];

@@ -3,7 +3,7 @@ import t from 'tap';
 import type { CommandFacts } from '../../../src/core/commands/table.js';
 import { NO_KEYS } from '../../../src/core/commands/treatment.js';
 import { EXPIRE_BY_SCRIPT, EXPIRE_NX } from '../../../src/core/resp/encode.js';
-import { followUpFormOf, LIKELY_FORM } from '../../../src/runtime/follow-up-form.js';
+import { followUpFormOf, hasPointsInTime, LIKELY_FORM } from '../../../src/runtime/follow-up-form.js';
 
 const commands = (...names: string[]): CommandFacts[] =>
   names.map((name) => ({ name, arity: -2, flags: new Set<string>(), keys: NO_KEYS }));
@@ -32,4 +32,11 @@ t.test('a server that tells no commands is taken to have them', async (t) => {
     followUp: EXPIRE_BY_SCRIPT,
   });
   t.same(followUpFormOf({ version: '', commands: [] }), LIKELY_FORM);
+});
+
+t.test('GETEX, EXAT and PXAT came with Redis 6.2', async (t) => {
+  for (const version of ['3.2.12', '5.0.14', '6.0.16'])
+    t.notOk(hasPointsInTime({ version, commands: ALL }), version);
+  for (const version of ['6.2.0', '7.0.15', '8.6.1', '10.0.0', '255.255.255', '', 'unknown'])
+    t.ok(hasPointsInTime({ version, commands: [] }), version);
 });
