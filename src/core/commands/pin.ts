@@ -1,5 +1,5 @@
-// The reasons why a command needs a connection of its client's own when clients share connections, for the counters and for
-// the error about upstream.shareCommands. Owns the words; the command table says which command needs what.
+// Pin reasons: why a command needs an own connection of its client with command pooling. For the counters, and for the error
+// about upstream.shareCommands. Owns the words; the command table says which command needs what.
 import { ConnectionRole, type PinReason } from './spec.js';
 import { LASTING, SCRIPTS, UNSHARED } from './treatment.js';
 
@@ -20,7 +20,7 @@ const BY_ROLE: Partial<Record<ConnectionRole, PinReason>> = {
   [ConnectionRole.WAIT]: 'wait',
 };
 
-/** Why the command of this name needs a connection of its own, and a client keeps it; undefined: it does not. */
+/** The pin reason of the command with this name; undefined: it needs no own connection. */
 export function pinOf(name: string, role: ConnectionRole, blocking: boolean): PinReason | undefined {
   const byRole = BY_ROLE[role];
   if (byRole !== undefined) return byRole;
@@ -30,14 +30,14 @@ export function pinOf(name: string, role: ConnectionRole, blocking: boolean): Pi
   return UNSHARED.has(name) ? 'server' : undefined;
 }
 
-/** Why a command must not be declared free of connection state; undefined: it may be. */
+/** By pin reason: why the operator cannot declare such a command free of connection state; undefined: this is allowed. */
 export const UNDECLARABLE: Partial<Record<PinReason, string>> = {
   transaction: 'begins or ends a transaction on its connection',
   watch: 'watches keys for its connection',
   blocking: 'may block its connection, and with it all clients that share it',
-  subscription: 'makes messages come on its connection',
-  'client-state': 'changes what its connection is to the server',
+  subscription: 'subscribes its connection to messages',
+  'client-state': 'changes the state of its connection, such as its user or database',
   stream: 'turns its connection into a stream',
-  wait: 'speaks of what its connection has written',
-  server: 'acts on the server or on what others run, and must not wait behind them',
+  wait: 'refers to what its connection has written',
+  server: 'acts on the server or on what other clients run, and must not wait behind their commands',
 };

@@ -1,5 +1,5 @@
-// The table of all error replies that Spillway itself sends to clients. docs/ERRORS.md is generated from it. Every other error
-// comes from the server, byte for byte. A test looks for such texts elsewhere in src.
+// All error replies that Spillway itself sends to clients. docs/ERRORS.md is generated from this table. Every other error
+// comes from the server, byte for byte. A test finds error texts that stand elsewhere in src.
 
 export interface ClientError {
   /** The line without `-` and line end. `<…>` stands for what errorText() puts there. */
@@ -19,7 +19,7 @@ export const CLIENT_ERRORS = {
     // shared.oomerr in server.c
     text: "OOM command not allowed when used memory > 'maxmemory'.",
     words: 'Redis',
-    when: 'The write would make memory grow, and its rule is refused at the present memory pressure. Redis answers the same line when it is full.',
+    when: 'The write would make memory grow, and Spillway sheds its key at the present memory pressure. Redis answers the same line when it is full.',
     executed: 'no',
     advice:
       'Handle it as an OOM of Redis. `spillway explain KEY` names the rule and the pressure at which it is refused; [GUIDE.md](GUIDE.md) says how to make room.',
@@ -28,7 +28,7 @@ export const CLIENT_ERRORS = {
     // networking.c, acceptCommonHandler
     text: 'ERR max number of clients reached',
     words: 'Redis',
-    when: 'A new connection, when `limits.maxClients` are connected or the process has no file descriptors left. Spillway then closes it; a TLS client gets no line, only the close.',
+    when: 'A new connection, when `limits.maxClients` clients are connected or the process has no file descriptors left. Spillway then closes it. With TLS the client gets only the close.',
     executed: 'no',
     advice: 'Close idle connections, or raise `limits.maxClients` and the limit on open files (`ulimit -n`).',
   },
@@ -36,22 +36,22 @@ export const CLIENT_ERRORS = {
     // shared.noautherr in server.c
     text: 'NOAUTH Authentication required.',
     words: 'Redis',
-    when: 'Command pooling only: a client that has not logged in, after the server began to ask for a password. The server answers the same line.',
+    when: 'Command pooling only: the client has not logged in, and the server has begun to require a password. The server answers the same line.',
     executed: 'no',
     advice: 'Give the application its user and password.',
   },
   LOST: {
     text: 'ERR spillway lost its connection to the server before the reply: the command may or may not have been executed',
     words: 'Spillway',
-    when: 'Command pooling only: the shared connection ended while the reply was due. With session pooling, or when part of the reply had been delivered, Spillway closes the client connection in place of this.',
+    when: 'Command pooling only: the shared connection was lost before the reply came. With session pooling, or if part of the reply had reached the client, Spillway closes the client instead.',
     executed: 'unknown',
-    advice: 'Retry commands that may run twice; read the key before others.',
+    advice: 'Retry the command if it may run twice. Otherwise read the key first.',
   },
   IN_TRANSACTION: {
     // server.c, processCommand, of a command that is not queued
     text: 'ERR Command not allowed inside a transaction',
     words: 'Redis',
-    when: '`PROXY` between MULTI and EXEC. EXEC then fails with EXECABORT, as after any command that is not queued.',
+    when: '`PROXY` between MULTI and EXEC. EXEC then fails with EXECABORT, as after any command that Redis refuses to queue.',
     executed: 'no',
     advice: 'Send `PROXY` outside of the transaction.',
   },
@@ -72,21 +72,21 @@ export const CLIENT_ERRORS = {
   PROXY_PATTERN: {
     text: 'ERR the pattern is longer than <limit> bytes',
     words: 'Spillway',
-    when: '`PROXY STATS` with a very long pattern.',
+    when: '`PROXY STATS` with a pattern that is too long.',
     executed: 'no',
     advice: 'Give a shorter pattern.',
   },
   PROXY_FAILED: {
     text: "ERR this could not be read; Spillway's log says why",
     words: 'Spillway',
-    when: '`PROXY`, when Spillway failed to collect the figures.',
+    when: '`PROXY`, when Spillway could not collect the figures.',
     executed: 'no',
-    advice: 'Read the log; report what it says.',
+    advice: 'Read the log, and report the error that it shows.',
   },
   PROXY_TOO_LATE: {
     text: 'ERR Spillway did not answer in time',
     words: 'Spillway',
-    when: '`PROXY`, when the answer was not ready within three seconds: many clients ask different questions, or a process is overloaded.',
+    when: '`PROXY`, when the answer took longer than three seconds: many clients ask different questions, or a process is overloaded.',
     executed: 'no',
     advice: 'Ask again. If it persists, look at the CPU that the primary process uses.',
   },
