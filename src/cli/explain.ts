@@ -3,11 +3,13 @@
 
 import { loadConfig } from '../config/load.js';
 import type { Environment } from '../config/overrides.js';
-import { formatDuration } from '../config/units.js';
+import { formatDuration, formatSize } from '../config/units.js';
 import { Explainer } from '../runtime/explainer.js';
 import type {
   ExplainedKey,
+  ExplainedLimit,
   ExplainedNow,
+  ExplainedRate,
   ExplainedTtl,
   ExplainRequest,
   Explanation,
@@ -76,11 +78,11 @@ function rehearsed({ rehearsal }: ExplainedNow): string {
 function verdict({ shed, refused }: ExplainedNow): string {
   if (refused === null) return 'passes';
   const why = `${refused.why} (${refused.reason}, key ${quoted(refused.key)})`;
-  return shed ? `refused with OOM: ${why}` : `passes; if the rule were enforced, it would be refused: ${why}`;
+  return shed ? `refused: ${why}` : `passes; if the rule were enforced, it would be refused: ${why}`;
 }
 
 function drawKey(key: ExplainedKey): string[] {
-  const { rule, priority, mode, ttl, shed } = key;
+  const { rule, priority, mode, ttl, shed, limit } = key;
   const tried = key.passedOver.map(({ name, match }) => `${quoted(name)} (${match.map(quoted).join(' ')})`);
   if (key.passedOverMore > 0) tried.push(`${key.passedOverMore} more`);
   return [
@@ -103,7 +105,19 @@ function drawKey(key: ExplainedKey): string[] {
             `from ${percentage(shed.band[0])}, this key${shed.tag === null ? '' : `, as all with {${printable(shed.tag)}},`} above ${percentage(shed.keyAbove)}, all from ${percentage(shed.band[1])}`,
           ),
         ]),
+    ...(limit === null ? [] : [row('limit', limitText(limit))]),
   ];
+}
+
+function limitText({ writes, bytes, value, error }: ExplainedLimit): string {
+  const left = (rate: ExplainedRate, shown: (count: number) => string): string =>
+    rate.left === null ? '' : ` (${shown(Math.max(0, rate.left))} left at this moment)`;
+  const parts = [
+    writes && `${writes.perSecond} writes a second${left(writes, String)}`,
+    bytes && `${formatSize(bytes.perSecond)} a second${left(bytes, (count) => `${count} bytes`)}`,
+    value && `${formatSize(value)} a write`,
+  ];
+  return `${parts.filter(Boolean).join(', ')}; beyond that: ${printable(error)}`;
 }
 
 function given({ givesMs }: ExplainedTtl): string {

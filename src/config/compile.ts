@@ -1,12 +1,12 @@
 // Compiles a checked config: texts become numbers and bytes, and everything is frozen.
 // Checks nothing, because configSchema has, and adds no defaults: these are in the schema.
 import { availableParallelism } from 'node:os';
-import { PRIORITY_NAMES, type Priority, type Rule } from '../core/policy/rule.js';
+import { PRIORITY_NAMES, type Priority, type Rule, type RuleLimit } from '../core/policy/rule.js';
 import { parseDataAddress, parseListenAddress } from './address.js';
 import type { Band, EffectiveConfig, EffectiveMemory, EffectiveSweep } from './effective.js';
 import type { RuleInput } from './rule-schema.js';
 import type { ConfigInput } from './schema.js';
-import { parseDuration, parsePercent, parseSize } from './units.js';
+import { parseCountRate, parseDuration, parsePercent, parseSize, parseSizeRate } from './units.js';
 import { parseUpstreamUrl } from './upstream-url.js';
 
 /** Secrets from outside the file. */
@@ -83,6 +83,16 @@ function compileRule(rule: RuleInput, slot: number, globalMode: ConfigInput['mod
     priority: PRIORITY_NAMES.indexOf(rule.priority) as Priority,
     observe: (rule.mode ?? globalMode) === 'observe',
     applyToAll: rule.applyTo === 'all',
+    limit: rule.limit && compileLimit(rule.limit),
+  };
+}
+
+function compileLimit({ writes, bytes, value, error }: NonNullable<RuleInput['limit']>): RuleLimit {
+  return {
+    writesPerSecond: writes === undefined ? 0 : parseCountRate(writes),
+    bytesPerSecond: bytes === undefined ? 0 : parseSizeRate(bytes),
+    valueBytes: value === undefined ? 0 : parseSize(value),
+    error,
   };
 }
 

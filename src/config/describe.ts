@@ -1,12 +1,12 @@
 // Turns the effective config back into the file's form, for `spillway check`, logs and the admin API.
 // Never shows a secret: a password becomes ***.
 // Invariant: the description of a config without a password loads to the same effective config.
-import { PRIORITY_NAMES, type Rule } from '../core/policy/rule.js';
+import { PRIORITY_NAMES, type Rule, type RuleLimit } from '../core/policy/rule.js';
 import { formatListenAddress } from './address.js';
 import type { Band, EffectiveAlerts, EffectiveConfig, EffectiveMemory } from './effective.js';
 import type { RuleInput } from './rule-schema.js';
 import type { ConfigInput } from './schema.js';
-import { formatDuration, formatPercent, formatSize } from './units.js';
+import { formatCountRate, formatDuration, formatPercent, formatSize, formatSizeRate } from './units.js';
 import { formatRedactedUrl } from './upstream-url.js';
 
 /** Every setting, including defaults, as JSON. */
@@ -68,7 +68,22 @@ function describeRule(rule: Rule, globalMode: ConfigInput['mode']): RuleInput {
     ...(rule.durable && { durable: true }),
     priority: PRIORITY_NAMES[rule.priority],
     applyTo: rule.applyToAll ? 'all' : 'strings',
+    ...(rule.limit && { limit: describeLimit(rule.limit) }),
     ...(mode !== globalMode && { mode }),
+  };
+}
+
+function describeLimit({
+  writesPerSecond,
+  bytesPerSecond,
+  valueBytes,
+  error,
+}: RuleLimit): RuleInput['limit'] {
+  return {
+    ...(writesPerSecond > 0 && { writes: formatCountRate(writesPerSecond) }),
+    ...(bytesPerSecond > 0 && { bytes: formatSizeRate(bytesPerSecond) }),
+    ...(valueBytes > 0 && { value: formatSize(valueBytes) }),
+    ...(error !== undefined && { error }),
   };
 }
 

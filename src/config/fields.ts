@@ -5,14 +5,20 @@ import { z } from 'zod';
 import { whyNotShared } from '../core/commands/table.js';
 import { AddressError, isClientSource, parseDataAddress, parseListenAddress } from './address.js';
 import {
+  COUNT_RATE_PATTERN,
   DURATION_PATTERN,
+  formatCountRate,
   formatDuration,
   formatSize,
+  formatSizeRate,
   PERCENT_PATTERN,
+  parseCountRate,
   parseDuration,
   parsePercent,
   parseSize,
+  parseSizeRate,
   SIZE_PATTERN,
+  SIZE_RATE_PATTERN,
   UnitError,
 } from './units.js';
 import { parseUpstreamUrl, UpstreamUrlError } from './upstream-url.js';
@@ -65,6 +71,30 @@ export function percent(max = 1) {
       if (share !== undefined && share > max) fail(context, `must be at most ${max * 100}%`);
     })
     .meta({ pattern: PERCENT_PATTERN, $comment: `0% to ${max * 100}%` });
+}
+
+/** `"500/s"`: a whole number from 1 to `max`. */
+export function countRate(max: number) {
+  return z
+    .string({ error: (issue) => expected(issue, 'a number a second in quotes, such as "500/s"') })
+    .check((context) => {
+      const rate = quantity(context, parseCountRate);
+      if (rate === undefined || (rate >= 1 && rate <= max)) return;
+      fail(context, `must be from ${formatCountRate(1)} to ${formatCountRate(max)}`);
+    })
+    .meta({ pattern: COUNT_RATE_PATTERN, $comment: `${formatCountRate(1)} to ${formatCountRate(max)}` });
+}
+
+/** `"5mb/s"`: from `min` to `max` bytes a second. */
+export function sizeRate(min: number, max: number) {
+  return z
+    .string({ error: (issue) => expected(issue, 'a size a second in quotes, such as "5mb/s"') })
+    .check((context) => {
+      const rate = quantity(context, parseSizeRate);
+      if (rate === undefined || (rate >= min && rate <= max)) return;
+      fail(context, `must be from ${formatSizeRate(min)} to ${formatSizeRate(max)}`);
+    })
+    .meta({ pattern: SIZE_RATE_PATTERN, $comment: `${formatSizeRate(min)} to ${formatSizeRate(max)}` });
 }
 
 /** `"127.0.0.1:6380"`, see parseListenAddress. */

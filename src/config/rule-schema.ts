@@ -1,7 +1,19 @@
 // The schema of an entry of `rules`, and the checks across its fields. Each rule must have either `ttl` or `durable`.
 import { z } from 'zod';
 import { PRIORITY_NAMES } from '../core/policy/rule.js';
-import { duration, expected, fail, flag, oneOf, percent, quietly, strict } from './fields.js';
+import {
+  countRate,
+  duration,
+  expected,
+  fail,
+  flag,
+  oneOf,
+  percent,
+  quietly,
+  size,
+  sizeRate,
+  strict,
+} from './fields.js';
 import { parseDuration } from './units.js';
 
 /** Counters and metrics use this name for keys that no rule matches. */
@@ -9,6 +21,47 @@ const UNREGISTERED = 'unregistered';
 const MAX_TTL_MS = parseDuration('36500d');
 const MAX_JITTER = 0.9;
 const MAX_GLOB_LENGTH = 1024;
+
+const MAX_WRITES = 1_000_000;
+const MAX_BYTES = 2 ** 40;
+const MAX_ERROR_LENGTH = 200;
+/** A client acts on these codes: it would follow a redirection, log in again or reload a script. */
+const ACTED_ON =
+  /^(?:MOVED|ASK|TRYAGAIN|CLUSTERDOWN|CROSSSLOT|NOAUTH|WRONGPASS|NOPERM|LOADING|MASTERDOWN|READONLY|NOSCRIPT|EXECABORT|UNBLOCKED|NOPROTO) /;
+
+const limit = strict({
+  writes: countRate(MAX_WRITES)
+    .optional()
+    .describe('The most growing writes a second, counted by written key.'),
+  bytes: sizeRate(1024, MAX_BYTES)
+    .optional()
+    .describe('The most bytes a second in growing writes, as clients send them.'),
+  value: size(1024, MAX_BYTES)
+    .optional()
+    .describe(
+      'The largest single growing write: the bytes of the command; of MSET and its like those of each key with its value.',
+    ),
+  error: z
+    .string({
+      error: (issue) => expected(issue, 'an error line in quotes, such as "RATELIMIT too many writes"'),
+    })
+    .max(MAX_ERROR_LENGTH, `must be at most ${MAX_ERROR_LENGTH} characters long`)
+    .regex(
+      /^[A-Z][A-Z0-9]{1,31} [ -~]*[!-~]$/,
+      'must be one line of printable ASCII that begins with a code in upper case, such as "RATELIMIT too many writes"',
+    )
+    .refine(
+      (text) => !ACTED_ON.test(text),
+      'begins with a code on which clients act (such as MOVED or NOAUTH); use another code',
+    )
+    .optional()
+    .describe("The error for writes that this limit refuses. Default: Redis's OOM error."),
+}).check((context) => {
+  const { writes, bytes, value } = context.value;
+  if (writes === undefined && bytes === undefined && value === undefined) {
+    fail(context, 'must set at least one of writes, bytes and value');
+  }
+});
 
 const glob = z
   .string({ error: (issue) => expected(issue, 'a pattern in quotes, such as "session:*"') })
@@ -53,6 +106,12 @@ const ruleFields = strict({
     .describe(
       'Which writes get the TTL. "strings": SET, SETNX, GETSET, MSET, MSETNX and MSETEX. "all": every command that can ' +
         'create the key, so also hashes, lists and counters. Do not use "all" for queues: they would expire.',
+    ),
+  limit: limit
+    .optional()
+    .describe(
+      'How fast these keys may be written, at any memory pressure. The limits hold over all workers together. A burst may ' +
+        "use up one second's worth at once. Deletes, expiries and other writes that do not grow memory always pass.",
     ),
   mode: oneOf(['enforce', 'observe'])
     .optional()

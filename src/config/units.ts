@@ -1,4 +1,4 @@
-// Parses and formats the quantities of the config: durations, sizes and percentages.
+// Parses and formats the quantities of the config: durations, sizes, percentages and rates.
 // Owns only their grammar; the schema has the bounds. Never guesses: a duration without a unit is an error.
 // Invariant: parse(format(x)) === x for every x that parse can return.
 
@@ -22,6 +22,8 @@ const BYTES_PER_UNIT: Readonly<Record<string, number>> = {
 export const DURATION_PATTERN = '^([0-9]+(d|h|ms|m|s))+$';
 export const SIZE_PATTERN = '^[0-9]+([bB]|[kKmMgG][bB]?)?$';
 export const PERCENT_PATTERN = '^[0-9]{1,3}(\\.[0-9]{1,4})?%$';
+export const COUNT_RATE_PATTERN = '^[0-9]+/s$';
+export const SIZE_RATE_PATTERN = '^[0-9]+([bB]|[kKmMgG][bB]?)?/s$';
 
 /** The text is not a valid quantity. The message is the end of "<field> …". */
 export class UnitError extends Error {
@@ -100,4 +102,32 @@ export function parsePercent(text: string): number {
 /** 0.8 → "80%". Rounding to ten digits removes the error of the division by 100. */
 export function formatPercent(share: number): string {
   return `${Number((share * 100).toPrecision(10))}%`;
+}
+
+/**
+ * "500/s" → 500.
+ * @throws UnitError
+ */
+export function parseCountRate(text: string): number {
+  const count = new RegExp(COUNT_RATE_PATTERN).test(text) ? Number(text.slice(0, -2)) : Number.NaN;
+  if (!Number.isSafeInteger(count)) throw new UnitError('must be a whole number a second, such as "500/s"');
+  return count;
+}
+
+export function formatCountRate(perSecond: number): string {
+  return `${perSecond}/s`;
+}
+
+/**
+ * "5mb/s" → bytes a second, by the units of parseSize.
+ * @throws UnitError
+ */
+export function parseSizeRate(text: string): number {
+  if (!new RegExp(SIZE_RATE_PATTERN).test(text))
+    throw new UnitError('must be a size a second, such as "5mb/s"');
+  return parseSize(text.slice(0, -2));
+}
+
+export function formatSizeRate(bytesPerSecond: number): string {
+  return `${formatSize(bytesPerSecond)}/s`;
 }

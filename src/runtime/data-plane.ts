@@ -6,6 +6,7 @@ import type { EffectiveConfig } from '../config/effective.js';
 import type { CommandTable } from '../core/commands/table.js';
 import type { TrafficObserver } from '../core/policy/observer.js';
 import { Policy } from '../core/policy/policy.js';
+import { Quotas } from '../core/policy/quota.js';
 import { ShedGate } from '../core/policy/shed.js';
 import { TtlMemory } from '../core/policy/ttl-memory.js';
 import { noPoolingYet, type PoolingCounters, type SessionContext } from '../core/session/session-context.js';
@@ -55,6 +56,7 @@ const FAILURE_LOG_MS = 1000;
 
 export class DataPlane {
   readonly gate = new ShedGate();
+  readonly quotas: Quotas;
   readonly serverClock = new ServerClock(() => performance.now(), Date.now);
   readonly stats: TrafficStats;
   readonly clients: Clients;
@@ -81,11 +83,14 @@ export class DataPlane {
     connections: number,
     observe: (stats: TrafficStats) => TrafficObserver = (stats) => stats,
   ) {
+    this.quotas = new Quotas(config.workers);
+    this.quotas.adopt(config.rules);
     let stampedMs = Date.now();
     let tickedAt = performance.now();
     this.stamping = setInterval(() => {
       stampedMs = Date.now();
       const now = performance.now();
+      this.quotas.refill(now);
       this.stats.ownTimes.eventLoopDelay.record(Math.max(0, now - tickedAt - STAMP_INTERVAL_MS));
       tickedAt = now;
     }, STAMP_INTERVAL_MS);
@@ -103,6 +108,7 @@ export class DataPlane {
         nowKnown: () => this.serverClock.known,
         random: Math.random,
         ttls: new TtlMemory(() => stampedMs),
+        quotas: this.quotas,
       }),
       ...LIKELY_FORM,
       lookaheadBytes: config.limits.lookaheadBytes,
@@ -166,6 +172,7 @@ export class DataPlane {
     if (!sameGlobs(before, config)) stats.forgetPatterns();
     this.keysGivenUp += context.policy.rules.keysGivenUp;
     context.policy.rules = ruleSetOf(config);
+    this.quotas.adopt(config.rules);
     this.keysGivenUp -= context.policy.rules.keysGivenUp;
     if (!sameCommands(before, config)) {
       this.table = commandTableOf(config);

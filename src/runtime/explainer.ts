@@ -3,6 +3,7 @@
 
 import type { EffectiveConfig } from '../config/effective.js';
 import type { CommandTable } from '../core/commands/table.js';
+import type { Quotas } from '../core/policy/quota.js';
 import type { ShedGate } from '../core/policy/shed.js';
 import type { ServerFacts } from '../memory/server-facts.js';
 import type { MemorySnapshot } from '../memory/snapshot.js';
@@ -21,7 +22,11 @@ export class Explainer {
   /** `running`: the running proxy's state; undefined: explains a config file offline. */
   constructor(
     private config: EffectiveConfig,
-    private readonly running?: { readonly gate: ShedGate; memory(): MemorySnapshot },
+    private readonly running?: {
+      readonly gate: ShedGate;
+      readonly quotas: Quotas;
+      memory(): MemorySnapshot;
+    },
   ) {
     this.known = commandTableOf(config);
     this.table = this.known;
@@ -54,6 +59,7 @@ export class Explainer {
         now: running &&
           memory && {
             gate: running.gate,
+            quotas: running.quotas,
             pressure: memory.pressure,
             rehearsal: memory.rehearsal?.pressure ?? null,
             reason: memory.reason,

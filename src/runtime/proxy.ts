@@ -107,7 +107,11 @@ export class SpillwayProxy {
       log,
       eventLog,
     );
-    this.explainer = new Explainer(config, { gate: this.service.gate, memory: () => this.memory() });
+    this.explainer = new Explainer(config, {
+      gate: this.service.gate,
+      quotas: this.service.quotas,
+      memory: () => this.memory(),
+    });
     this.listener = this.makeListener();
     this.figures = figuresOf(
       this.service,

@@ -2,6 +2,7 @@
 // memory sets the gate and reports changes.
 import type { Socket } from 'node:net';
 import type { EffectiveConfig } from '../config/effective.js';
+import type { Quotas } from '../core/policy/quota.js';
 import type { ShedGate } from '../core/policy/shed.js';
 import type { ConsoleQuestion } from '../core/session/state/console-question.js';
 import type { Covered, PressureState } from '../memory/pressure-state.js';
@@ -18,9 +19,14 @@ export const TOP_CLIENTS = 50;
 /** How long a client's question to Spillway may wait for its answer. */
 export const CONSOLE_LIMIT_MS = 3000;
 
+/** How often tokens come to the rates of rules, and how often workers tell each other what they took. */
+export const REFILL_INTERVAL_MS = 50;
+
 export interface Service {
   /** Counts all growth that was let through, and says when to look at the pressure again. */
   readonly gate: ShedGate;
+  /** What rules may still write and hold. Read only. */
+  readonly quotas: Quotas;
   /** Clients that are connected now. */
   readonly clients: number;
   /** How many clients can be served, and what limits that. */

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
 import type { EffectiveConfig } from '../config/effective.js';
 import type { TrafficObserver } from '../core/policy/observer.js';
+import type { Quotas } from '../core/policy/quota.js';
 import type { ShedGate } from '../core/policy/shed.js';
 import { type Covered, coveredBy } from '../memory/pressure-state.js';
 import type { ServerFacts } from '../memory/server-facts.js';
@@ -49,6 +50,10 @@ export class SingleProcess implements Service {
 
   get gate(): ShedGate {
     return this.plane.gate;
+  }
+
+  get quotas(): Quotas {
+    return this.plane.quotas;
   }
 
   get clients(): number {

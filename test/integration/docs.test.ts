@@ -29,7 +29,9 @@ t.test('every field and metric is documented, and every documented one exists', 
   const redis = await withRedis(t, ['--maxmemory', '50mb']);
   // With command pooling there is all that there is without, and more.
   const upstream = { url: `redis://127.0.0.1:${redis.port}`, pool: 'command' };
-  const rules = [{ name: 'a', match: 'a:*', ttl: '1m' }];
+  const rules = [
+    { name: 'a', match: 'a:*', ttl: '1m', limit: { writes: '500/s', bytes: '5mb/s', value: '1mb' } },
+  ];
   const proxy = await withProxy(t, { redis, config: { upstream, rules } });
   const client = await withRaw(t, proxy.port);
   await client.write('SET a:1 x\r\nSET b:2 y\r\n');

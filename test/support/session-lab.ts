@@ -5,6 +5,7 @@
 import { defaultCommandTable } from '../../src/core/commands/table.js';
 import { FollowUpReply, type TrafficObserver, TtlOutcome } from '../../src/core/policy/observer.js';
 import { Policy } from '../../src/core/policy/policy.js';
+import { Quotas } from '../../src/core/policy/quota.js';
 import { Priority, type Rule } from '../../src/core/policy/rule.js';
 import { RuleSet } from '../../src/core/policy/rule-set.js';
 import { ALL, ShedGate } from '../../src/core/policy/shed.js';
@@ -834,6 +835,8 @@ export function makeSession(scenario: Omit<Scenario, 'client'>, pooled = false, 
   scenario.gate?.(gate);
   const observer = new Recorder();
   const rules = scenario.rules ?? RULES;
+  const quotas = new Quotas();
+  quotas.adopt(rules);
   const upstream = new Sink();
   const client = new Sink();
   let ticks = 0;
@@ -841,7 +844,7 @@ export function makeSession(scenario: Omit<Scenario, 'client'>, pooled = false, 
     table: defaultCommandTable([], scenario.console),
     policy: new Policy({
       rules: new RuleSet({ rules, unregistered: { priority: Priority.NORMAL, observe: false } }),
-      ...{ gate, observer, now: () => NOW, random: () => 0.5, ttls: scenario.ttls },
+      ...{ gate, observer, now: () => NOW, random: () => 0.5, ttls: scenario.ttls, quotas },
     }),
     followUps: scenario.followUps ?? true,
     followUp: scenario.server?.before7 ? EXPIRE_BY_SCRIPT : EXPIRE_NX,

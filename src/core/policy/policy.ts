@@ -5,9 +5,11 @@
 import { type CommandSpec, TtlTreatment } from '../commands/spec.js';
 import { equalsIgnoreCase, readPositiveInteger } from '../resp/bytes.js';
 import { PX_BYTES, writePx } from '../resp/encode.js';
+import { OOM_REPLY } from '../resp/refusal-replies.js';
 import type { RequestScanner } from '../resp/request-scanner.js';
 import { hashKey, hashShare } from './hash.js';
 import { type TrafficObserver, TtlOutcome } from './observer.js';
+import { type Quota, Quotas } from './quota.js';
 import { Refusal } from './refusal.js';
 import type { CompiledRule, RuleSet } from './rule-set.js';
 import type { ShedGate } from './shed.js';
@@ -47,6 +49,8 @@ export interface PolicyOptions {
   readonly random: () => number;
   /** Knows which keys have a TTL; undefined: lost TTLs are not counted. */
   readonly ttls?: TtlMemory | undefined;
+  /** What rules may write and hold; undefined: no rule has a limit or a budget. */
+  readonly quotas?: Quotas | undefined;
 }
 
 export class Policy {
@@ -60,13 +64,14 @@ export class Policy {
   readonly ttls: TtlMemory | undefined;
   /** The server has GETEX, EXAT and PXAT. May change with the server; what it refuses stays as it is. */
   pointsInTime = true;
+  readonly quotas: Quotas;
   private readonly verdict = new Verdict();
   private readonly options = new TtlOptions();
   private readonly jitteredPx = Buffer.alloc(PX_BYTES);
   /** Set by readOptions: the argument that holds the expiry, or -1. */
   private expiryIndex = -1;
 
-  constructor({ rules, gate, observer, now, nowKnown = () => true, random, ttls }: PolicyOptions) {
+  constructor({ rules, gate, observer, now, nowKnown = () => true, random, ttls, quotas }: PolicyOptions) {
     this.rules = rules;
     this.gate = gate;
     this.observer = observer;
@@ -74,6 +79,7 @@ export class Policy {
     this.nowKnown = nowKnown;
     this.random = random;
     this.ttls = ttls;
+    this.quotas = quotas ?? new Quotas();
   }
 
   /**
@@ -88,10 +94,11 @@ export class Policy {
     if (verdict.count === 0) return verdict;
     if (spec.denyOom && !spec.mover) {
       verdict.growth = growthOf(size, verdict.count, args.argc);
+      if (this.quotas.any) this.shareOut(args, spec, size);
       if (this.mayRefuse) {
         this.judgeShed(args, size);
         if (verdict.action === Action.SHED) return verdict;
-        if (!allKeysKnown && this.gate.byKey) verdict.action = Action.UNDECIDED;
+        if (!allKeysKnown && (this.gate.byKey || this.quotas.any)) verdict.action = Action.UNDECIDED;
       }
     }
     if (verdict.action === Action.PASS) this.judgeTtl(args, spec, followUps);
@@ -136,7 +143,7 @@ export class Policy {
 
   /** False: refusalOf() refuses nothing, so it need not be called. */
   get mayRefuse(): boolean {
-    return this.gate.active;
+    return this.gate.active || this.quotas.any;
   }
 
   /**
@@ -145,10 +152,30 @@ export class Policy {
    */
   refusalOf(args: RequestScanner, i: number, size: number): Refusal {
     const { gate, verdict } = this;
-    if (!gate.active) return Refusal.NONE;
-    const { priority } = verdict.rule[i];
-    const share = gate.splits(priority) ? shareOf(args, verdict, i) : 0;
-    return gate.refusal(priority, share, size);
+    const rule = verdict.rule[i];
+    if (gate.active) {
+      const share = gate.splits(rule.priority) ? shareOf(args, verdict, i) : 0;
+      const refusal = gate.refusal(rule.priority, share, size);
+      if (refusal !== Refusal.NONE) return refusal;
+    }
+    const quota = this.quotaOf(rule);
+    if (quota === undefined) return Refusal.NONE;
+    return quota.refusal(quota.threshold > 0 ? shareOf(args, verdict, i) : 0, verdict.bytes[i]);
+  }
+
+  /** undefined: the rule has neither limit nor budget. */
+  quotaOf(rule: CompiledRule): Quota | undefined {
+    return rule.limited ? this.quotas.of(rule.slot) : undefined;
+  }
+
+  /** How many bytes of the command each of its keys stands for, as far as they are known. */
+  private shareOut(args: RequestScanner, spec: CommandSpec, size: number): void {
+    const { count, argument, bytes } = this.verdict;
+    for (let i = 0; i < count; i++) {
+      if (count === 1) bytes[i] = size;
+      else if (spec.keys.step !== 2) bytes[i] = size / count;
+      else bytes[i] = pairBytes(args, argument[i]);
+    }
   }
 
   /** Sheds the whole command if it is refused for any key; a rule in observe mode only records it. */
@@ -159,10 +186,16 @@ export class Policy {
       if (refusal === Refusal.NONE) continue;
       verdict.shedKey = i;
       verdict.refusal = refusal;
+      verdict.reply = this.replyTo(refusal, verdict.rule[i]);
       if (verdict.rule[i].observe) continue;
       verdict.action = Action.SHED;
       return;
     }
+  }
+
+  private replyTo(refusal: Refusal, rule: CompiledRule): number {
+    const ofLimit = refusal === Refusal.RATE || refusal === Refusal.VALUE;
+    return ofLimit ? (this.quotaOf(rule)?.reply ?? OOM_REPLY) : OOM_REPLY;
   }
 
   private judgeTtl(args: RequestScanner, spec: CommandSpec, followUps: boolean): void {
@@ -337,4 +370,15 @@ function namesAny({ buf, starts, ends, parsed }: RequestScanner, words: readonly
     for (const word of words) if (equalsIgnoreCase(buf, starts[i], ends[i], word)) return true;
   }
   return false;
+}
+
+/** `$n\r\n` before key and value and `\r\n` behind them, for short ones. */
+const PAIR_FRAMING_BYTES = 12;
+
+/** Bytes of a key and its value, of which the latter may not be there but announced. */
+function pairBytes(args: RequestScanner, key: number): number {
+  const { starts, ends, parsed, bulkLength } = args;
+  const value =
+    key + 1 < parsed ? ends[key + 1] - starts[key + 1] : key + 1 === parsed ? Math.max(0, bulkLength) : 0;
+  return ends[key] - starts[key] + value + PAIR_FRAMING_BYTES;
 }

@@ -26,6 +26,8 @@ const GLOB = 3;
 export interface CompiledRule extends Rule {
   /** The arguments `PX <ttl>`, encoded; undefined with jitter (then they are made for each write) or without a ttl. */
   readonly pxSuffix: Uint8Array | undefined;
+  /** It has a limit or a budget: there is a quota of its slot. */
+  readonly limited: boolean;
 }
 
 interface Matcher {
@@ -57,6 +59,7 @@ export class RuleSet {
     this.rules = rules.map((rule) => ({
       ...rule,
       pxSuffix: rule.ttlMs > 0 && rule.jitter === 0 ? encodePx(rule.ttlMs) : undefined,
+      limited: rule.limit !== undefined || rule.budget !== undefined,
     }));
     this.unregistered = {
       name: 'unregistered',
@@ -68,6 +71,7 @@ export class RuleSet {
       durable: false,
       applyToAll: false,
       pxSuffix: undefined,
+      limited: false,
       ...unregistered,
     };
     this.matchers = this.rules.flatMap((rule) => rule.globs.map((glob) => compileGlob(rule, glob)));

@@ -7,6 +7,19 @@ export type Priority = (typeof Priority)[keyof typeof Priority];
 export const PRIORITY_NAMES = ['low', 'normal', 'high', 'critical'] as const;
 export type PriorityName = (typeof PRIORITY_NAMES)[number];
 
+/** How fast the keys of a rule may be written, all workers together; 0: no such limit. */
+export interface RuleLimit {
+  readonly writesPerSecond: number;
+  readonly bytesPerSecond: number;
+  /** The largest single write, bytes on the wire. */
+  readonly valueBytes: number;
+  /** The error that a refused client gets, without `-` and line end; undefined: Redis's OOM. */
+  readonly error: string | undefined;
+}
+
+/** The memory that the keys of a rule may hold: bytes, or a share of the limit that pressure is measured against. */
+export type RuleBudget = { readonly bytes: number } | { readonly share: number };
+
 export interface Rule {
   readonly name: string;
   /** Row of the per-rule counters: 0 is "unregistered", rules start at 1. */
@@ -26,4 +39,6 @@ export interface Rule {
   readonly observe: boolean;
   /** true: every command that can create the key gets the TTL; false: string writes only. */
   readonly applyToAll: boolean;
+  readonly limit?: RuleLimit | undefined;
+  readonly budget?: RuleBudget | undefined;
 }

@@ -1,5 +1,6 @@
 // The policy's verdict on one write: a single object that each decision fills again and the session reads at once.
 
+import { OOM_REPLY } from '../resp/refusal-replies.js';
 import type { TtlOutcome } from './observer.js';
 import { Refusal } from './refusal.js';
 import type { CompiledRule } from './rule-set.js';
@@ -26,6 +27,8 @@ export class Verdict {
   readonly argument: number[] = [];
   readonly rule: CompiledRule[] = [];
   readonly hash: number[] = [];
+  /** Bytes on the wire of each key with its value; only while some rule has a limit or a budget. */
+  readonly bytes: number[] = [];
   /** The outcome for each key's TTL; unused when `recorded` is false. */
   readonly outcome: TtlOutcome[] = [];
   /** The keys lose the TTL that they had, unless `outcome` gives one. */
@@ -42,6 +45,8 @@ export class Verdict {
   shedKey = -1;
   /** Why it is shed, or would be. */
   refusal: Refusal = Refusal.NONE;
+  /** The number of the error that it is shed with (resp/refusal-replies). */
+  reply = OOM_REPLY;
   /** Options follow after a value that has not arrived, so an OptionTail decides the outcome. */
   tail = false;
   suffix: Uint8Array = new Uint8Array(0);
@@ -61,6 +66,7 @@ export class Verdict {
     this.growth = 0;
     this.shedKey = -1;
     this.refusal = Refusal.NONE;
+    this.reply = OOM_REPLY;
     this.tail = false;
     this.replaceUnit = false;
   }

@@ -19,7 +19,7 @@ export const CLIENT_ERRORS = {
     // shared.oomerr in server.c
     text: "OOM command not allowed when used memory > 'maxmemory'.",
     words: 'Redis',
-    when: 'The write would make memory grow, and Spillway sheds its key at the present memory pressure. Redis answers the same line when it is full.',
+    when: 'The write would make memory grow, and Spillway sheds its key at the present memory pressure. Redis answers the same line when it is full. A rule with a `limit` answers it at any pressure, unless the rule has an `error` of its own.',
     executed: 'no',
     advice:
       'Handle it as an OOM of Redis. `spillway explain KEY` names the rule and the pressure at which it is refused; [GUIDE.md](GUIDE.md) says how to make room.',

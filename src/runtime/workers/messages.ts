@@ -36,6 +36,15 @@ export interface GrowthKnown {
   readonly reliefsElsewhere: number;
 }
 
+/** What a worker took of the rates of rules since it last said so; only rules of which it took any. */
+export type QuotaTakes = readonly (readonly [slot: number, writes: number, bytes: number])[];
+
+/** The primary's answer. */
+export interface QuotaNews {
+  /** What all others took since the last answer. */
+  readonly taken: QuotaTakes;
+}
+
 export interface Report {
   readonly stats: StatsPart;
   readonly snapshot: DataPlaneSnapshot;
@@ -67,6 +76,8 @@ export type ToWorker =
   | { readonly type: 'askGrowth'; readonly question: number }
   /** The next one is sent when this one is answered. */
   | { readonly type: 'askReport' }
+  /** The answer to `quotas`. */
+  | { readonly type: 'quotas'; readonly news: QuotaNews }
   /** Answers to the first questions of round `question`. */
   | { readonly type: 'answer'; readonly question: number; readonly replies: readonly Uint8Array[] }
   /** Ends the worker. */
@@ -78,6 +89,8 @@ export type FromWorker =
   | { readonly type: 'clients'; readonly taken: number; readonly closed: number; readonly most: number }
   /** `question`: the last `askGrowth` that this answers. */
   | { readonly type: 'growth'; readonly growth: Growth; readonly question: number }
+  /** The next one is sent when this one is answered. */
+  | { readonly type: 'quotas'; readonly takes: QuotaTakes }
   | { readonly type: 'report'; readonly report: Report }
   /** The new config applies; reports from now on count by it. */
   | { readonly type: 'reloaded' }

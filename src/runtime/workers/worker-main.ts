@@ -8,11 +8,12 @@ import { consoleAnswers } from '../console-answers.js';
 import { DataPlane } from '../data-plane.js';
 import { LogOutput, logTo } from '../log/log-output.js';
 import { ownUsage } from '../own-usage.js';
-import { TOP_CLIENTS } from '../service.js';
+import { REFILL_INTERVAL_MS, TOP_CLIENTS } from '../service.js';
 import { ConsoleLine } from './console-line.js';
 import type { FromWorker, Report, ToWorker } from './messages.js';
 import { Outbox } from './outbox.js';
 import { SharedGrowth } from './shared-growth.js';
+import { SharedQuotas } from './shared-quotas.js';
 
 const STDOUT = 1;
 /** How often the age of the last reading is checked. */
@@ -84,6 +85,11 @@ function start({ worker, workers, config, server }: Extract<ToWorker, { type: 's
     look();
   };
   setInterval(look, LOOK_AT_AGE_MS).unref();
+  const quotas = new SharedQuotas(plane.quotas);
+  setInterval(() => {
+    const takes = quotas.tell();
+    if (takes !== undefined) primary.post({ type: 'quotas', takes });
+  }, REFILL_INTERVAL_MS).unref();
   stats.upstreamOomSeen = () => {
     pressure.upstreamOom(clock());
     tellWhenDue();
@@ -136,6 +142,9 @@ function start({ worker, workers, config, server }: Extract<ToWorker, { type: 's
         break;
       case 'answer':
         line.hear(message.question, message.replies);
+        break;
+      case 'quotas':
+        quotas.hear(message.news);
         break;
       case 'askReport':
         primary.post({ type: 'report', report: report() });

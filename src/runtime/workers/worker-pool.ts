@@ -10,6 +10,7 @@ import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
 import type { EffectiveConfig } from '../../config/effective.js';
 import { BackOff } from '../../core/back-off.js';
+import { Quotas } from '../../core/policy/quota.js';
 import { ShedGate } from '../../core/policy/shed.js';
 import { type Covered, coveredBy, type PressureState } from '../../memory/pressure-state.js';
 import { ServerClock } from '../../memory/server-clock.js';
@@ -21,11 +22,12 @@ import { detach } from '../../wire/node/handover.js';
 import { adminConnections, type Capacity, handoverRoom, readRoom } from '../capacity.js';
 import type { DataPlaneSnapshot } from '../data-plane.js';
 import type { LogLosses } from '../log/log-output.js';
-import type { Service, ServiceEvents } from '../service.js';
+import { REFILL_INTERVAL_MS, type Service, type ServiceEvents } from '../service.js';
 import { HandoverQueue } from './handover-queue.js';
 import type { ToWorker } from './messages.js';
 import { Reports } from './reports.js';
 import { TotalGrowth } from './total-growth.js';
+import { TotalQuotas } from './total-quotas.js';
 import { type WorkerEvents, WorkerProcess } from './worker-process.js';
 
 /** How long a memory reading waits for the workers' figures. Older figures err on the safe side. */
@@ -41,7 +43,10 @@ const DRAIN_MARGIN_MS = 1000;
 
 export class WorkerPool implements Service {
   readonly gate = new ShedGate();
+  readonly quotas = new Quotas();
   private readonly growth = new TotalGrowth(this.gate);
+  private readonly takes = new TotalQuotas(this.quotas);
+  private refilling: NodeJS.Timeout | undefined;
   private readonly serverClock = new ServerClock(() => performance.now(), Date.now);
   private readonly workersByNumber = new Map<number, WorkerProcess>();
   /** A worker's capacity, as the last one that started says. */
@@ -65,6 +70,7 @@ export class WorkerPool implements Service {
     events: ServiceEvents,
     logOutput: LogLosses | undefined,
   ) {
+    this.quotas.adopt(config.rules);
     const room = readRoom();
     const mayWait = handoverRoom(room, adminConnections(room) + config.workers);
     this.handover = new HandoverQueue(() => this.workersByNumber.values(), mayWait);
@@ -77,6 +83,7 @@ export class WorkerPool implements Service {
         this.growth.hear(worker, growth);
         if (unasked) this.tellGrowth();
       },
+      took: (worker, takes) => this.takes.hear(worker, takes),
       reported: (report) => this.reports.take(report),
       gone: (worker, how) => this.lost(worker, how),
     };
@@ -86,6 +93,7 @@ export class WorkerPool implements Service {
   async start(): Promise<void> {
     const { workers } = this.config;
     this.reports.start();
+    this.refilling = setInterval(() => this.quotas.refill(performance.now()), REFILL_INTERVAL_MS).unref();
     await new Promise<void>((resolve, reject) => {
       this.onChange = (gone) => {
         if (gone !== undefined) reject(new Error(gone));
@@ -145,6 +153,7 @@ export class WorkerPool implements Service {
     const before = this.config;
     this.config = config;
     this.reports.adopt(config);
+    this.quotas.adopt(config.rules);
     const workers = this.all;
     const late = await Promise.all(workers.map((worker) => worker.reload(config, RELOAD_LIMIT_MS)));
     this.reports.adopted(before, config);
@@ -181,6 +190,7 @@ export class WorkerPool implements Service {
   async close(graceMs: number): Promise<number> {
     this.closing = true;
     this.reports.stop();
+    clearInterval(this.refilling);
     this.handover.close();
     for (const timer of this.delayed) clearTimeout(timer);
     for (const worker of this.workersByNumber.values()) {
@@ -218,6 +228,7 @@ export class WorkerPool implements Service {
 
   private welcome(worker: WorkerProcess): void {
     this.perWorker = worker.atMost;
+    this.takes.welcome(worker);
     // Its config may be from before the last reload.
     void worker.reload(this.config, RELOAD_LIMIT_MS);
     if (this.pressure !== undefined) this.tellPressure(worker, this.pressure);
@@ -232,6 +243,7 @@ export class WorkerPool implements Service {
     const { number, ended, clients, startedAt } = worker;
     this.workersByNumber.delete(number);
     this.growth.lose(worker);
+    this.takes.lose(worker);
     this.reports.lose(worker);
     this.ended += this.closing ? ended : 0;
     if (!this.closing) {

@@ -5,11 +5,11 @@ import type { CommandTable } from '../../core/commands/table.js';
 import { hashShare } from '../../core/policy/hash.js';
 import type { TrafficObserver, TtlOutcome } from '../../core/policy/observer.js';
 import { Policy } from '../../core/policy/policy.js';
+import type { Quotas } from '../../core/policy/quota.js';
 import { Refusal } from '../../core/policy/refusal.js';
 import type { CompiledRule, RuleSet } from '../../core/policy/rule-set.js';
 import { ShedGate } from '../../core/policy/shed.js';
 import type { Verdict } from '../../core/policy/verdict.js';
-import { errorReply } from '../../core/resp/client-errors.js';
 import { encodeCommand } from '../../core/resp/encode.js';
 import { RequestScanner, Scan } from '../../core/resp/request-scanner.js';
 import type { ByteSink } from '../../core/session/byte-sink.js';
@@ -55,8 +55,8 @@ const PONG = Buffer.from('+PONG\r\n', 'latin1');
 const PENDING_RUNS = 1000;
 /** An injected TTL in the middle of its jitter. */
 const MIDDLE = 0.5;
-/** `gate`: as pressure is now; undefined: nothing is refused. */
-export function dryRun(stage: Stage, command: Buffer, gate?: ShedGate): DryRun {
+/** `gate` and `quotas`: as they are now; undefined: nothing is refused. */
+export function dryRun(stage: Stage, command: Buffer, gate?: ShedGate, quotas?: Quotas): DryRun {
   const observer = new Listening();
   const policy = new RememberingPolicy({
     rules: stage.rules,
@@ -64,6 +64,7 @@ export function dryRun(stage: Stage, command: Buffer, gate?: ShedGate): DryRun {
     observer,
     now: Date.now,
     random: () => MIDDLE,
+    quotas: quotas?.copy(),
   });
   policy.pointsInTime = stage.pointsInTime;
   const upstream = new Collected();
@@ -87,7 +88,8 @@ export function dryRun(stage: Stage, command: Buffer, gate?: ShedGate): DryRun {
   client.take();
   session.fromClient(command);
   const sentBytes = upstream.take();
-  const shed = client.take().equals(errorReply('OOM'));
+  // The scratch session has read no reply but PONG: what its client gets now is a refusal.
+  const shed = client.take().length > 0;
   session.close();
   return { verdict: policy.last, sent: decode(sentBytes), sentBytes, shed, wouldShed: observer.wouldShed };
 }

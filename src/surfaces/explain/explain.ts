@@ -5,17 +5,21 @@ import { arityFits, type CommandSpec, ConnectionRole, TtlTreatment } from '../..
 import { globMatches } from '../../core/policy/glob.js';
 import { tagOf } from '../../core/policy/hash.js';
 import { TtlOutcome } from '../../core/policy/observer.js';
+import type { Quotas } from '../../core/policy/quota.js';
 import { Refusal, refusalName, refusalText } from '../../core/policy/refusal.js';
 import { PRIORITY_NAMES, type Rule } from '../../core/policy/rule.js';
 import type { CompiledRule } from '../../core/policy/rule-set.js';
 import { ALL, type ShedGate } from '../../core/policy/shed.js';
+import type { TokenBucket } from '../../core/policy/token-bucket.js';
 import { drawTtl, givesTtl } from '../../core/policy/ttl-outcome.js';
+import { errorText } from '../../core/resp/client-errors.js';
 import { EXPIRE_NX, encodeCommand } from '../../core/resp/encode.js';
 import type { FollowUpForm } from '../../core/session/request/follow-ups.js';
 import { assemble } from './assemble.js';
 import { type DryRun, type DryRunKey, dryRun, type Stage } from './dry-run.js';
 import type {
   ExplainedKey,
+  ExplainedLimit,
   ExplainedNow,
   ExplainedRefusal,
   ExplainedShed,
@@ -30,7 +34,10 @@ export interface ExplainSubject extends Stage {
   readonly bands: readonly (readonly [start: number, full: number] | null)[];
   /** The state of a running proxy; undefined: offline. */
   readonly now:
-    | (Pick<ExplainedNow, 'pressure' | 'rehearsal' | 'reason'> & { readonly gate: ShedGate })
+    | (Pick<ExplainedNow, 'pressure' | 'rehearsal' | 'reason'> & {
+        readonly gate: ShedGate;
+        readonly quotas: Quotas;
+      })
     | undefined;
 }
 
@@ -43,7 +50,7 @@ export function explain(subject: ExplainSubject, request: ExplainRequest): Expla
   const bytes = encodeCommand(...command.map((word) => Buffer.from(word)));
   const admitted = dryRun(subject, bytes);
   const { now } = subject;
-  const today = now && dryRun(subject, bytes, now.gate);
+  const today = now && dryRun(subject, bytes, now.gate, now.quotas);
   const name = Buffer.from(command[0]);
   const spec = subject.table.find(name, 0, name.length);
   const { verdict } = admitted;
@@ -120,6 +127,7 @@ function explainKey(
     passedOverMore: Math.max(0, before.length - PASSED_OVER),
     ttl: explainTtl(subject, spec, found),
     shed: explainShed(subject, spec, found, refusal),
+    limit: explainLimit(subject, rule),
   };
 }
 
@@ -237,6 +245,19 @@ function whyShed(spec: CommandSpec, rule: CompiledRule, banded: boolean): string
   return rule.observe
     ? 'Observe mode refuses nothing. It counts what it would refuse.'
     : `Spillway refuses growing writes of priority ${priority} within its band, the same keys first each time.`;
+}
+
+function explainLimit({ now }: ExplainSubject, { slot, limit }: CompiledRule): ExplainedLimit | null {
+  if (limit === undefined) return null;
+  const quota = now?.quotas.of(slot);
+  const rate = (perSecond: number, bucket: TokenBucket | undefined) =>
+    perSecond === 0 ? null : { perSecond, left: bucket === undefined ? null : Math.floor(bucket.tokens) };
+  return {
+    writes: rate(limit.writesPerSecond, quota?.writes),
+    bytes: rate(limit.bytesPerSecond, quota?.bytes),
+    value: limit.valueBytes || null,
+    error: limit.error ?? errorText('OOM'),
+  };
 }
 
 /** The inverse of Pressure.share(): the pressure above which a key with this share hash is refused. */

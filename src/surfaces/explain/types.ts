@@ -65,6 +65,8 @@ export interface ExplainedKey {
   /** null: the command writes nothing, or is invalid. */
   ttl: ExplainedTtl | null;
   shed: ExplainedShed;
+  /** null: its rule has no limit. */
+  limit: ExplainedLimit | null;
 }
 
 export interface ExplainedRule {
@@ -107,4 +109,20 @@ export interface ExplainedShed {
   now: boolean | null;
   /** Why; null: it is not, or unknown. */
   reason: RefusalName | null;
+}
+
+/** The `limit` of a rule; null: it does not set that. */
+export interface ExplainedLimit {
+  writes: ExplainedRate | null;
+  bytes: ExplainedRate | null;
+  /** Bytes of the largest write. */
+  value: number | null;
+  /** The error that refused writes get. */
+  error: string;
+}
+
+export interface ExplainedRate {
+  perSecond: number;
+  /** What may be written at once now; below 0: so much was overdrawn; null: offline. */
+  left: number | null;
 }

@@ -110,6 +110,18 @@ t.test('described, a config loads again to the same', async (t) => {
     priority: fc.constantFrom('low', 'normal', 'high', 'critical'),
     applyTo: fc.constantFrom('strings', 'all'),
     mode: fc.constantFrom(undefined, 'enforce', 'observe'),
+    limit: fc.option(
+      fc.record(
+        {
+          writes: fc.integer({ min: 1, max: 1_000_000 }).map((count) => `${count}/s`),
+          bytes: fc.integer({ min: 1024, max: 2 ** 40 }).map((bytes) => `${bytes}b/s`),
+          value: fc.integer({ min: 1024, max: 2 ** 40 }),
+          error: fc.constantFrom('SLOW down', 'RATELIMIT "a" \\ b'),
+        },
+        { requiredKeys: ['value'] },
+      ),
+      { nil: undefined },
+    ),
   };
   const rule = fc.oneof(
     fc.record({ ...ruleBase, durable: fc.constant(true) }),

@@ -187,6 +187,39 @@ t.test('one problem each, at its place', async (t) => {
       /^rules\[0\]\.priority: must be "low" or "normal" or "high" or "critical"$/,
     ],
     [rules({ ...rule, applyTo: 'hashes' }), /^rules\[0\]\.applyTo: must be "strings" or "all"$/],
+    [rules({ ...rule, limit: {} }), /^rules\[0\]\.limit: must set at least one of writes, bytes and value$/],
+    [rules({ ...rule, limit: { error: 'SLOW down' } }), /^rules\[0\]\.limit: must set at least one/],
+    [
+      rules({ ...rule, limit: { writes: 500 } }),
+      /^rules\[0\]\.limit\.writes: must be a number a second in quotes/,
+    ],
+    [
+      rules({ ...rule, limit: { writes: '0/s' } }),
+      /^rules\[0\]\.limit\.writes: must be from 1\/s to 1000000\/s$/,
+    ],
+    [rules({ ...rule, limit: { bytes: '5mb' } }), /^rules\[0\]\.limit\.bytes: must be a size a second/],
+    [rules({ ...rule, limit: { bytes: '1/s' } }), /^rules\[0\]\.limit\.bytes: must be from 1kb\/s to /],
+    [rules({ ...rule, limit: { value: '10' } }), /^rules\[0\]\.limit\.value: must be from 1kb to /],
+    [
+      rules({ ...rule, limit: { reads: '5/s', value: '1kb' } }),
+      /^rules\[0\]\.limit\.reads: is not a setting here/,
+    ],
+    [
+      rules({ ...rule, limit: { value: '1kb', error: 'too big' } }),
+      /^rules\[0\]\.limit\.error: must be one line/,
+    ],
+    [
+      rules({ ...rule, limit: { value: '1kb', error: 'BIG a\r\n+OK' } }),
+      /^rules\[0\]\.limit\.error: must be one line/,
+    ],
+    [
+      rules({ ...rule, limit: { value: '1kb', error: 'MOVED 1 evil:1' } }),
+      /^rules\[0\]\.limit\.error: begins with a code/,
+    ],
+    [
+      rules({ ...rule, limit: { value: '1kb', error: `BIG ${'x'.repeat(200)}` } }),
+      /^rules\[0\]\.limit\.error: must be at most 200/,
+    ],
     [rules({ ...rule, mode: 'off' }), /^rules\[0\]\.mode: must be "enforce" or "observe"$/],
     [
       rules(rule, { ...rule, name: 'b', tll: '1h' }),
@@ -240,6 +273,7 @@ t.test('what is just within bounds passes', async (t) => {
   const valid: object[] = [
     { rules: [{ ...rule, maxTtl: '1h', jitter: '90%' }] },
     { rules: [{ ...rule, jitter: '0%', durable: false }] },
+    { rules: [{ ...rule, limit: { writes: '1/s', bytes: '1kb/s', value: '1kb', error: 'SLOW down' } }] },
     { rules: [{ name: 'a', match: ['a', 'b'], durable: true, priority: 'critical' }] },
     { memory: { shed: { low: ['80%', '80%'], critical: ['100%', '100%'] }, limit: 1 } },
     { memory: { limit: '64mb' }, admin: { listen: false } },

@@ -5,17 +5,44 @@ import t from 'tap';
 import { formatListenAddress, isLoopback, parseListenAddress } from '../../../src/config/address.js';
 import { isSentinelUrl, parseSentinelUrl } from '../../../src/config/sentinel-url.js';
 import {
+  COUNT_RATE_PATTERN,
   DURATION_PATTERN,
+  formatCountRate,
   formatDuration,
   formatPercent,
   formatSize,
+  formatSizeRate,
   PERCENT_PATTERN,
+  parseCountRate,
   parseDuration,
   parsePercent,
   parseSize,
+  parseSizeRate,
   SIZE_PATTERN,
+  SIZE_RATE_PATTERN,
 } from '../../../src/config/units.js';
 import { formatRedactedUrl, parseUpstreamUrl } from '../../../src/config/upstream-url.js';
+
+t.test('rates', async (t) => {
+  t.equal(parseCountRate('500/s'), 500);
+  t.equal(parseSizeRate('5mb/s'), 5 * 1024 * 1024);
+  t.equal(parseSizeRate('100/s'), 100);
+  for (const text of ['', '5', '/s', '5/m', '5 /s', '-5/s', '5mb/s', `${'9'.repeat(20)}/s`])
+    t.throws(() => parseCountRate(text), { name: 'UnitError' }, text);
+  for (const text of ['', '5mb', 'mb/s', '5tb/s', '5mb/m', '5mb/s '])
+    t.throws(() => parseSizeRate(text), { name: 'UnitError' }, text);
+  fc.assert(
+    fc.property(fc.maxSafeNat(), (rate) => {
+      const [count, size] = [formatCountRate(rate), formatSizeRate(rate)];
+      return (
+        parseCountRate(count) === rate &&
+        parseSizeRate(size) === rate &&
+        new RegExp(COUNT_RATE_PATTERN).test(count) &&
+        new RegExp(SIZE_RATE_PATTERN).test(size)
+      );
+    }),
+  );
+});
 
 t.test('durations', async (t) => {
   const good: [string, number][] = [

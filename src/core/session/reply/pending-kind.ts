@@ -9,7 +9,7 @@ export const Pending = {
   FOLLOW_UP: 1,
   /** Hide it. */
   SWALLOW: 2,
-  /** Local: the OOM error, once all earlier replies have been sent. */
+  /** Local: the error of refusal `detail`, by default OOM, once all earlier replies have been sent. */
   LOCAL_OOM: 3,
   /** Redis's refusal of a stand-in: its text becomes REFUSALS[detail]. */
   REFUSAL: 4,
@@ -42,7 +42,7 @@ export const Pending = {
 } as const;
 export type Pending = (typeof Pending)[keyof typeof Pending];
 
-/** The `detail` of Pending.REFUSAL: which text replaces Redis's refusal of a stand-in. */
+/** The `detail` of Pending.REFUSAL and LOCAL_OOM: which text replaces Redis's refusal of a stand-in. Higher ones: resp/refusal-replies. */
 export const Refusal = { OOM: 0, IN_TRANSACTION: 1 } as const;
 export type Refusal = (typeof Refusal)[keyof typeof Refusal];
 

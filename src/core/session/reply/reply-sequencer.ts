@@ -8,13 +8,15 @@
 //                           ├─ error, head is REFUSAL ─────────────────────▶ another text in its place
 //                           ├─ reply, head is CONSOLE ─────────────────────▶ hidden: the head becomes ANSWER
 //                           └─ error, head is CONSOLE ─────────────────────▶ client
-//   Local replies: when LOCAL_OOM is the head between two items, the OOM text; when ANSWER is, the answer, once it is there.
+//   Local replies: when LOCAL_OOM is the head between two items, the OOM text or that of its rule; when ANSWER is, the answer,
+//   once it is there.
 //
 // An item whose first byte arrived while the queue was empty answers no command, even if one is sent before its last byte.
 import { FollowUpReply } from '../../policy/observer.js';
 import { BAR, EQUALS, GREATER, MINUS, STAR } from '../../resp/bytes.js';
 import { errorReply } from '../../resp/client-errors.js';
 import { invariant } from '../../resp/invariant.js';
+import { refusalReply } from '../../resp/refusal-replies.js';
 import { ReplyScanner } from '../../resp/reply-scanner.js';
 import { type ByteSink, NOWHERE } from '../byte-sink.js';
 import { isLocal, Lost, Pending, Refusal, rowOf } from './pending-kind.js';
@@ -22,9 +24,8 @@ import { PendingQueue } from './pending-queue.js';
 import type { ReplyOwner, SharedReplies } from './reply-owner.js';
 import { Auth, type ReplyListener, UpstreamState } from './upstream-state.js';
 
-const OOM_ERROR = errorReply('OOM');
 const REFUSALS: Readonly<Record<Refusal, Buffer>> = {
-  [Refusal.OOM]: OOM_ERROR,
+  [Refusal.OOM]: errorReply('OOM'),
   [Refusal.IN_TRANSACTION]: errorReply('IN_TRANSACTION'),
 };
 /** In place of an answer that comes after the server's next bytes. */
@@ -263,7 +264,7 @@ export class ReplySequencer {
     }
     queue.pop();
     upstream.learn(kind, detail, scanner);
-    if (kind === Pending.REFUSAL && refused) this.say(REFUSALS[detail as Refusal]);
+    if (kind === Pending.REFUSAL && refused) this.say(replyOf(detail));
     if (kind === Pending.MONITOR && !refused) this.raw = true;
     return true;
   }
@@ -275,7 +276,7 @@ export class ReplySequencer {
       const { kind } = this.queue;
       if (!isLocal(kind)) return;
       if (kind === Pending.RAW) this.raw = true;
-      else if (kind === Pending.LOCAL_OOM) this.say(OOM_ERROR);
+      else if (kind === Pending.LOCAL_OOM) this.say(replyOf(this.queue.detail));
       else if (this.answer === undefined) return;
       else {
         this.say(this.answer);
@@ -292,4 +293,9 @@ export class ReplySequencer {
   private pass(buf: Uint8Array, from: number, to: number): void {
     if (to > from) this.client.write(buf, from, to);
   }
+}
+
+/** Refusal, or the number of a rule's own error. */
+function replyOf(refusal: number): Buffer {
+  return refusalReply(refusal) ?? REFUSALS[refusal as Refusal];
 }

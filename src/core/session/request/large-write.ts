@@ -31,6 +31,8 @@ export class LargeWrite {
   grows = false;
   /** It is refused: its bytes are dropped. */
   readonly shed: boolean;
+  /** The number of the error that it is answered with then. */
+  readonly reply: number;
   /** Keys and values alternate (MSET). */
   readonly inPairs: boolean;
   /** Reads the options behind a SET's value; undefined if no option matters. */
@@ -56,6 +58,7 @@ export class LargeWrite {
     private readonly rules: RuleSet,
   ) {
     this.shed = verdict.action === Action.SHED;
+    this.reply = verdict.reply;
     this.recorded = verdict.recorded;
     this.replaces = verdict.replaces;
     this.lifetimeMs = verdict.lifetimeMs;

@@ -49,7 +49,10 @@ export class WriteForwarder {
     const size = args.next - args.start;
     if (verdict.action !== Action.PASS) this.rewrite(verdict);
     this.protocol.forwarded(spec.opaque ? Pending.OPAQUE : Pending.PASS);
-    if (verdict.growth > 0) this.growth.add(verdict.growth);
+    if (verdict.growth > 0) {
+      this.growth.add(verdict.growth);
+      if (this.policy.quotas.any) this.spend(verdict);
+    }
     if (verdict.shedKey >= 0) this.noteShed(spec, verdict, size, true);
     if (verdict.recorded) this.record(spec, verdict, size);
     else if (verdict.persists) this.noteTtlChange(spec);
@@ -60,7 +63,7 @@ export class WriteForwarder {
     const { args } = this;
     this.noteShed(spec, verdict, args.next - args.start, false);
     this.upstream.drop();
-    this.protocol.refuse();
+    this.protocol.refuse(verdict.reply);
   }
 
   /** Begins to forward, or to drop, a write of which only the head has come. */
@@ -75,6 +78,7 @@ export class WriteForwarder {
     if (verdict.tail) large.tail = new OptionTail(verdict.rule[0], followUps);
     this.rewrite(verdict);
     large.grows = verdict.growth > 0;
+    if (large.grows && !large.inPairs && this.policy.quotas.any) this.spend(verdict);
     this.growth.begin(size);
     for (let i = 0; large.inPairs && i < args.parsed; i++) this.takeOfPair(large, i, i);
     return large;
@@ -106,7 +110,7 @@ export class WriteForwarder {
   endLarge(large: LargeWrite): void {
     const { args } = this;
     if (large.shed) {
-      this.protocol.refuse();
+      this.protocol.refuse(large.reply);
       return;
     }
     this.protocol.forwarded(large.spec.opaque ? Pending.OPAQUE : Pending.PASS);
@@ -183,6 +187,15 @@ export class WriteForwarder {
     }
   }
 
+  /** Takes from the quotas of its rules what a growing write is about to use, unless it would have been refused. */
+  private spend(verdict: Verdict): void {
+    for (let i = 0; i < verdict.count; i++) {
+      const rule = verdict.rule[i];
+      if (rule.observe && verdict.shedKey >= 0) continue;
+      this.policy.quotaOf(rule)?.take(verdict.bytes[i]);
+    }
+  }
+
   private growthSoFar(large: LargeWrite, size: number): number {
     return large.grows ? growthOf(size, large.keysSeen, this.args.parsed) : 0;
   }
@@ -193,6 +206,7 @@ export class WriteForwarder {
     const size = large.takeOfPair(index, this.args, at);
     if (size === 0 || !large.recorded) return;
     const [{ rule, outcome, key, hash }] = large.keys;
+    if (large.grows) this.policy.quotaOf(rule)?.take(size);
     observer.onWrite(rule.slot, large.spec, size, outcome, key, 0, key.length, hash);
     this.noteTtl(large, rule, outcome, key, 0, key.length, hash);
     if (outcome !== TtlOutcome.FOLLOW_UP) return;

@@ -144,15 +144,15 @@ export class ProtocolState implements ReplyListener {
   }
 
   /**
-   * Answers the command under scan, of which nothing was forwarded, with OOM. Where the server must know that there was a
-   * command (in MULTI, or bound by the previous one) it gets the stand-in, and the text of its refusal becomes OOM.
+   * Answers the command under scan, of which nothing was forwarded, with refusal `reply`. Where the server must know that there
+   * was a command (in MULTI, or bound by the previous one) it gets the stand-in, and the text of its refusal is replaced.
    */
-  refuse(): void {
+  refuse(reply: number): void {
     if (this.inMulti || this.bindsNext || this.silence.skipNext) {
       this.upstream.insertBehind(BARE_GET);
-      this.forwarded(Pending.REFUSAL);
+      this.forwarded(Pending.REFUSAL, reply);
     } else if (!this.silence.off) {
-      this.replies.owe(Pending.LOCAL_OOM);
+      this.replies.owe(Pending.LOCAL_OOM, reply);
     }
   }
 

@@ -1,0 +1,129 @@
+// What a rule may still write and hold: its token buckets, its largest write, and the share of its keys that its budget
+// refuses. One for each rule with a limit or a budget, by slot: a rule that stays keeps its own across reloads.
+// Numbers only, read and written on the hot path; whoever has a clock refills them, and memory/holdings sets the threshold.
+// Invariant: refusal() changes nothing; take() is called once for each key that a forwarded write grows.
+import { OOM_REPLY, refusalReplyNumber } from '../resp/refusal-replies.js';
+import { Refusal } from './refusal.js';
+import type { Rule, RuleBudget, RuleLimit } from './rule.js';
+import { TokenBucket } from './token-bucket.js';
+
+export class Quota {
+  writes: TokenBucket | undefined;
+  bytes: TokenBucket | undefined;
+  /** The largest write, bytes on the wire; 0: any. */
+  valueBytes = 0;
+  /** The number of the error for what its limit refuses (resp/refusal-replies). */
+  reply = OOM_REPLY;
+  budget: RuleBudget | undefined;
+  /** A key whose share hash is below it is refused, since the rule's keys hold what they may. */
+  threshold = 0;
+
+  /** `takers`: processes that share its rates. */
+  constructor(
+    readonly slot: number,
+    private readonly takers: number,
+  ) {}
+
+  /** Goes by these from now on, and keeps what was taken and held under others. */
+  adopt(limit: RuleLimit | undefined, budget: RuleBudget | undefined): void {
+    this.writes = bucket(this.writes, limit?.writesPerSecond ?? 0, this.takers);
+    this.bytes = bucket(this.bytes, limit?.bytesPerSecond ?? 0, this.takers);
+    this.valueBytes = limit?.valueBytes ?? 0;
+    this.reply = limit?.error === undefined ? OOM_REPLY : refusalReplyNumber(limit.error);
+    this.budget = budget;
+    if (budget === undefined) this.threshold = 0;
+  }
+
+  /** Whether, and why, a growing write of `bytes` to a key with this share hash is refused. */
+  refusal(share: number, bytes: number): Refusal {
+    if (this.valueBytes > 0 && bytes > this.valueBytes) return Refusal.VALUE;
+    if (this.writes?.open === false || this.bytes?.open === false) return Refusal.RATE;
+    return share < this.threshold ? Refusal.BUDGET : Refusal.NONE;
+  }
+
+  /** A growing write of `bytes` to one of its keys passes. */
+  take(bytes: number): void {
+    this.writes?.take(1);
+    this.bytes?.take(bytes);
+  }
+
+  /** As it stands, to try a write that is none. */
+  copy(): Quota {
+    const copy = new Quota(this.slot, 1);
+    copy.writes = this.writes?.copy();
+    copy.bytes = this.bytes?.copy();
+    copy.valueBytes = this.valueBytes;
+    copy.reply = this.reply;
+    copy.budget = this.budget;
+    copy.threshold = this.threshold;
+    return copy;
+  }
+
+  refill(ms: number): void {
+    this.writes?.refill(ms);
+    this.bytes?.refill(ms);
+  }
+}
+
+function bucket(known: TokenBucket | undefined, perSecond: number, takers: number): TokenBucket | undefined {
+  if (perSecond === 0) return undefined;
+  known?.setRate(perSecond);
+  return known ?? new TokenBucket(perSecond, takers);
+}
+
+export class Quotas {
+  /** By slot. */
+  private bySlot: (Quota | undefined)[] = [];
+  /** Those of the present rules. */
+  private present: Quota[] = [];
+  private refilledAt = Number.NaN;
+
+  /** `takers`: processes that share the rates. */
+  constructor(private readonly takers = 1) {}
+
+  /** Some rule has a limit or a budget. */
+  get any(): boolean {
+    return this.present.length > 0;
+  }
+
+  get all(): readonly Quota[] {
+    return this.present;
+  }
+
+  /** Goes by these rules from now on. Those that stay, by slot, keep what they have. */
+  adopt(rules: readonly Rule[]): void {
+    const before = this.bySlot;
+    this.bySlot = [];
+    this.present = [];
+    for (const { slot, limit, budget } of rules) {
+      if (limit === undefined && budget === undefined) continue;
+      const quota = before[slot] ?? new Quota(slot, this.takers);
+      quota.adopt(limit, budget);
+      this.bySlot[slot] = quota;
+      this.present.push(quota);
+    }
+  }
+
+  /** Of the rule in this slot; undefined: it has neither limit nor budget. */
+  of(slot: number): Quota | undefined {
+    return this.bySlot[slot];
+  }
+
+  /** As they stand, to try a write that is none. */
+  copy(): Quotas {
+    const copy = new Quotas();
+    for (const quota of this.present) {
+      copy.bySlot[quota.slot] = quota.copy();
+      copy.present.push(copy.bySlot[quota.slot] as Quota);
+    }
+    return copy;
+  }
+
+  /** To be called often: tokens come since the last call. `now`: monotonic milliseconds. */
+  refill(now: number): void {
+    const ms = now - this.refilledAt;
+    this.refilledAt = now;
+    if (!(ms > 0)) return;
+    for (const quota of this.present) quota.refill(ms);
+  }
+}

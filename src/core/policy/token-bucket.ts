@@ -1,0 +1,72 @@
+// One rate of a rule: tokens come at the rate, up to one second's worth, and each write takes some.
+// Whoever finds a token may take more than there are: what is overdrawn is paid back before anyone takes again. So no write
+// is too large to pass ever, and in the long run no more is taken than comes.
+// With several workers each has the whole bucket. What a worker has taken and others may not know of counts as taken by each
+// of them, since they likely do the same; when it hears what they took, the difference is settled. So the workers together
+// take no more than one of them may, but what is on the way between them, and that is paid back, too.
+// Invariants: no clock; tokens never exceed the capacity; in sum, tokens = what came - what was taken - what did not fit.
+
+export class TokenBucket {
+  tokens: number;
+  /** Taken here since the others were told, and told and not yet answered. */
+  private fresh = 0;
+  private told = 0;
+
+  /** `perSecond`: at least 1. It begins full. `takers`: workers that share it. */
+  constructor(
+    private perSecond: number,
+    private readonly takers = 1,
+  ) {
+    this.tokens = perSecond;
+  }
+
+  get rate(): number {
+    return this.perSecond;
+  }
+
+  /** At least one is there. */
+  get open(): boolean {
+    return this.tokens >= 1;
+  }
+
+  /** Another rate from now on; what is there stays, as far as it fits. */
+  setRate(perSecond: number): void {
+    this.perSecond = perSecond;
+    this.tokens = Math.min(this.tokens, perSecond);
+  }
+
+  /** As it stands, for whoever takes from it alone. */
+  copy(): TokenBucket {
+    const copy = new TokenBucket(this.perSecond);
+    copy.tokens = this.tokens;
+    return copy;
+  }
+
+  refill(ms: number): void {
+    this.add((this.perSecond * ms) / 1000);
+  }
+
+  take(count: number): void {
+    this.tokens -= count * this.takers;
+    this.fresh += count;
+  }
+
+  /** What was taken here since the last call; heard() is to follow. */
+  tell(): number {
+    const { fresh } = this;
+    this.told += fresh;
+    this.fresh = 0;
+    return fresh;
+  }
+
+  /** The others know what was told, and have taken `count` since this was last called. */
+  heard(count: number): void {
+    const { told } = this;
+    this.told = 0;
+    this.add(told * (this.takers - 1) - count);
+  }
+
+  private add(count: number): void {
+    this.tokens = Math.min(this.perSecond, this.tokens + count);
+  }
+}
