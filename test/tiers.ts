@@ -20,6 +20,7 @@ export const REST: readonly string[] = [
   'conformance/clients/bullmq.test.ts',
   'robustness/servers-refusing.test.ts',
   'robustness/limits-clients.test.ts',
+  'integration/gone-clients.test.ts',
   'integration/demo.test.ts',
   'integration/exit-codes.test.ts',
 ];
@@ -41,6 +42,7 @@ export const ONE_POOLING: readonly string[] = [
   'integration/cli-top.test.ts',
   'integration/cli.test.ts',
   'integration/client-errors.test.ts',
+  'integration/gone-clients.test.ts',
   'integration/demo.test.ts',
   'integration/deploy.test.ts',
   'integration/docs.test.ts',

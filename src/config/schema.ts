@@ -120,7 +120,8 @@ const upstream = strict({
     .describe(
       'With pool "command": if replies are due on a shared connection and nothing arrives for this long, Spillway sends ' +
         'further commands over another one. If the server answers on that one and stays silent on the first, Spillway ' +
-        'gives the silent connection up.',
+        'gives the silent connection up. With either pool: a client that has ended, and whose own connection is silent ' +
+        'while the server answers elsewhere, is closed after 1.5 times this long.',
     ),
 }).check((context) => {
   const { url, tls } = context.value;

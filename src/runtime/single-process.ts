@@ -5,7 +5,7 @@ import type { EffectiveConfig } from '../config/effective.js';
 import type { TrafficObserver } from '../core/policy/observer.js';
 import type { Quotas } from '../core/policy/quota.js';
 import type { ShedGate } from '../core/policy/shed.js';
-import { type Covered, coveredBy } from '../memory/pressure-state.js';
+import { type Covered, coveredBy, type PressureState } from '../memory/pressure-state.js';
 import type { ServerFacts } from '../memory/server-facts.js';
 import type { WorkersSnapshot } from '../observe/snapshots/workers.js';
 import type { TrafficStats } from '../observe/stats/counters.js';
@@ -88,8 +88,10 @@ export class SingleProcess implements Service {
     return coveredBy(this.gate);
   }
 
-  /** Nothing to do: the gate is set already. */
-  pressureChanged(): void {}
+  /** The gate is set already. */
+  pressureChanged({ readingAgeMs }: PressureState): void {
+    this.plane.clients.serverAnswered(readingAgeMs);
+  }
 
   stats(): TrafficStats {
     return this.plane.stats;

@@ -22,8 +22,9 @@ export async function withInfoRelay(t: TestScope, target: number): Promise<InfoR
   const relay = { port: 0, change: undefined, dead: false, silence: () => void generation++ } as InfoRelay & {
     port: number;
   };
-  const server = net.createServer({ noDelay: true }, (near) => {
-    const far = net.connect({ port: target, host: '127.0.0.1', noDelay: true });
+  const halfOpen = { noDelay: true, allowHalfOpen: true };
+  const server = net.createServer(halfOpen, (near) => {
+    const far = net.connect({ port: target, host: '127.0.0.1', ...halfOpen });
     const born = generation;
     const silent = (): boolean => generation !== born || relay.dead;
     let monitors = false;
@@ -42,6 +43,9 @@ export async function withInfoRelay(t: TestScope, target: number): Promise<InfoR
       const answer = monitors && relay.change !== undefined ? changed(bytes, relay.change) : bytes;
       if (answer !== undefined) near.write(answer);
     });
+    // An end is lost on a silent connection, too.
+    near.on('end', () => !silent() && far.end());
+    far.on('end', () => !silent() && near.end());
     near.on('close', () => far.destroy());
     far.on('close', () => near.destroy());
   });

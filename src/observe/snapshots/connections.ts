@@ -14,6 +14,8 @@ export interface ConnectionSnapshot {
   clientsTimedOut: number;
   /** Clients closed because too many bytes waited for them (command pooling). */
   clientsTooSlow: number;
+  /** Clients that had ended, closed because the server was silent on their connection and answered elsewhere. */
+  clientsGivenUp: number;
   /** Clients closed because of a fault of Spillway itself, which the log reports. */
   clientsFailed: number;
   /** TLS handshakes of clients that failed. */

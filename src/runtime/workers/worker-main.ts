@@ -114,6 +114,7 @@ function start({ worker, workers, config, server }: Extract<ToWorker, { type: 's
       case 'pressure':
         growth.hear(message.known);
         pressure.adopt(message.state, clock());
+        plane.clients.serverAnswered(message.state.readingAgeMs);
         tellWhenDue();
         break;
       case 'growth':

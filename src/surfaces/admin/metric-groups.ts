@@ -303,6 +303,12 @@ export const METRIC_GROUPS: readonly MetricGroup[] = [
       ],
       [
         'counter',
+        'clients_given_up_total',
+        'Clients that had ended, closed because the server was silent on their own connection and answered elsewhere.',
+        one((s) => s.connections.clientsGivenUp),
+      ],
+      [
+        'counter',
         'clients_failed_total',
         'Clients closed because of a fault of Spillway itself. The log has the error: report it.',
         one((s) => s.connections.clientsFailed),

@@ -86,6 +86,16 @@ export class ClientLink implements ClientSocketUser, ClientUpstreamUser, TurnEnd
     return this.isClosed || this.upstreamEnded;
   }
 
+  /**
+   * Changes whenever its own upstream connection takes or brings something; undefined where it has none, or where its client
+   * does not take what came.
+   */
+  get ownProgress(): number | undefined {
+    const { own } = this.upstream;
+    if (own === undefined || this.client.waiting > 0) return undefined;
+    return own.heardBytes - own.batch.waiting;
+  }
+
   /** Takes no further command, and ends the link as soon as nothing is under way on it. */
   drain(): void {
     this.draining = true;
@@ -137,6 +147,7 @@ export class ClientLink implements ClientSocketUser, ClientUpstreamUser, TurnEnd
     if (this.isOver) return;
     this.session.clientEnded();
     this.flush();
+    if (!this.isOver) this.events.clientEnded(this);
   }
 
   clientSilent(): void {

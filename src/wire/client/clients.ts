@@ -13,6 +13,7 @@ import { UpstreamPool, type UpstreamPoolSnapshot } from '../upstream/upstream-po
 import { asOne } from '../upstream/upstream-socket.js';
 import { ClientLink } from './client-link.js';
 import { type Arrival, Entrance, type EntranceOptions } from './entrance.js';
+import { GoneClients } from './gone-clients.js';
 import type { ClientTraffic, LinkCounters, LinkEvents, LinkOptions } from './link-options.js';
 
 /** Memory that was not needed for some of these goes back to the system. */
@@ -75,9 +76,11 @@ export class Clients {
   private readonly room: SharedRoom;
   private readonly trimming: NodeJS.Timeout;
   private readonly links = new Set<ClientLink>();
+  private readonly gone: GoneClients<ClientLink>;
   private readonly counters: LinkCounters = {
     clientsTimedOut: 0,
     clientsTooSlow: 0,
+    clientsGivenUp: 0,
     clientsFailed: 0,
     upstreamFailures: 0,
     bytesFromClients: 0,
@@ -122,9 +125,14 @@ export class Clients {
     this.linkEvents = {
       upstreamFailed: onUpstreamFailed,
       failed: (link, fault) => options.onFault(link.describe(), fault),
+      clientEnded: (link) => this.gone.add(link),
       upstreamEnded: (then) => this.health.afterwards(then),
       closed: (link) => this.forget(link),
     };
+    this.gone = new GoneClients(options.responseTimeoutMs, (link) => {
+      counters.clientsGivenUp++;
+      link.close(true);
+    });
     this.trimming = setInterval(() => slabs.trim(), TRIM_MS).unref();
     this.room = new SharedRoom(options.connections, sharedConnections, () => this.size);
     if (sharedConnections > 0) {
@@ -168,6 +176,11 @@ export class Clients {
   /** The files of the listener's certificate were renewed: clients that come from now on get the new one. */
   renewCertificate(): void {
     this.entrance.renew();
+  }
+
+  /** The server has answered a question of Spillway's own, so long ago. */
+  serverAnswered(ageMs: number): void {
+    this.gone.serverAnswered(ageMs);
   }
 
   /** The server refuses connections: whoever has nothing under way is told so by the end of his own. */
@@ -253,6 +266,7 @@ export class Clients {
 
   private forget(link: ClientLink): void {
     this.links.delete(link);
+    this.gone.forget(link);
     if (this.size === 0) this.whenEmpty?.();
     this.options.onClosed();
   }

@@ -27,6 +27,8 @@ export interface LinkCounters {
   clientsTimedOut: number;
   /** Closed, since more waited for them than may (command pooling). */
   clientsTooSlow: number;
+  /** They had ended, and their server was silent: given up once it answered elsewhere. */
+  clientsGivenUp: number;
   /** Ended by a fault of Spillway's own. */
   clientsFailed: number;
   upstreamFailures: number;
@@ -41,6 +43,8 @@ export interface LinkEvents<Link> {
   upstreamFailed(error: Error): void;
   /** A fault of Spillway's own ends a client. */
   failed(link: Link, fault: unknown): void;
+  /** The client sends no more, and its own connection to the server stands. */
+  clientEnded(link: Link): void;
   /** The upstream has ended a connection, or broken it, unasked: the client is told of it by `then`. */
   upstreamEnded(then: () => void): void;
   closed(link: Link): void;

@@ -46,6 +46,8 @@ export class OwnUpstream {
   hasEnded = false;
   /** It waits for the server to take what was sent without a reply being owed, and to end in turn. */
   isEnding = false;
+  /** Bytes that the server has sent. */
+  heardBytes = 0;
   private readonly socket: UpstreamSocket;
   private parked: NodeJS.Timeout | undefined;
   /** Runs while its client has it for no more than the size of its replies. */
@@ -138,7 +140,10 @@ export class OwnUpstream {
 
   private begin(): void {
     this.isGreeted = true;
-    this.socket.listen((chunk) => this.link.fromOwn(chunk));
+    this.socket.listen((chunk) => {
+      this.heardBytes += chunk.length;
+      this.link.fromOwn(chunk);
+    });
   }
 
   private greet(greeting: readonly Greeting[]): void {

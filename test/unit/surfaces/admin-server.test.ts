@@ -53,6 +53,7 @@ const CONNECTIONS: ConnectionSnapshot = {
   clientsLimit: 10,
   keysGivenUp: 0,
   clientsTooSlow: 0,
+  clientsGivenUp: 0,
   clientsFailed: 0,
   handshakesFailed: 0,
   proxyHeadersRefused: 0,

@@ -1,0 +1,66 @@
+// Clients that have ended while their own connection to the server stands. A server that is there reads the client's end,
+// behind all commands, and ends the connection in turn. One that is silent on it for the allowed time, and answers elsewhere
+// meanwhile, is gone from it without an end (a VIP that has moved, a firewall that has lost its state), and so is the client.
+// A server that answers nowhere may be slow or paused: a half-closed client still waits for its replies.
+// Owns the set of such clients. Invariant: a client leaves it by its end, or is given up once.
+
+/** So often the server is to answer elsewhere behind the time allowed: of the second answer the question is behind it, too. */
+const ANSWERS_NEEDED = 2;
+/** A silent connection gets so many times the allowed time, as one that is shared. */
+const PATIENCE = 1.5;
+
+export interface EndedClient {
+  /** Changes whenever its own upstream connection takes or brings something; undefined: it has none that could be judged. */
+  readonly ownProgress: number | undefined;
+}
+
+interface Silence {
+  progress: number | undefined;
+  since: number;
+  /** How often the server has answered elsewhere after the time allowed. */
+  answers: number;
+}
+
+export class GoneClients<Client extends EndedClient> {
+  private readonly silences = new Map<Client, Silence>();
+  private answeredAt = Number.NEGATIVE_INFINITY;
+
+  constructor(
+    private readonly responseTimeoutMs: number,
+    private readonly giveUp: (client: Client) => void,
+    private readonly clock: () => number = () => performance.now(),
+  ) {}
+
+  get size(): number {
+    return this.silences.size;
+  }
+
+  /** The client sends no more. */
+  add(client: Client): void {
+    this.silences.set(client, { progress: client.ownProgress, since: this.clock(), answers: 0 });
+  }
+
+  forget(client: Client): void {
+    this.silences.delete(client);
+  }
+
+  /** The server has answered a question on a connection of Spillway's own, so long ago. May be told again. */
+  serverAnswered(ageMs: number): void {
+    if (this.silences.size === 0) return;
+    const now = this.clock();
+    const at = now - ageMs;
+    // The same answer, told again by way of another process.
+    if (at < this.answeredAt + this.responseTimeoutMs / 10) return;
+    this.answeredAt = at;
+    for (const [client, silence] of this.silences) {
+      const { ownProgress } = client;
+      if (ownProgress === undefined || ownProgress !== silence.progress) {
+        Object.assign(silence, { progress: ownProgress, since: now, answers: 0 });
+      } else if (at >= silence.since + this.responseTimeoutMs * PATIENCE) {
+        if (++silence.answers < ANSWERS_NEEDED) continue;
+        this.silences.delete(client);
+        this.giveUp(client);
+      }
+    }
+  }
+}
