@@ -3,11 +3,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { builtMain } from '../support/built.js';
+import { closedPort, serving } from '../support/listen.js';
 import { startProxyProcess } from '../support/proxy-process.js';
 import { withRaw } from '../support/raw-client.js';
 import { withRedis } from '../support/redis.js';
@@ -37,10 +37,7 @@ async function cli(args: readonly string[], env: Record<string, string> = {}) {
 /** A server that answers everything with this. */
 async function answering(t: Test, status: number, body: string): Promise<string> {
   const server = createServer((_request, response) => response.writeHead(status).end(body));
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  t.teardown(() => server.close());
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return `http://127.0.0.1:${await serving(t, server)}`;
 }
 
 t.test('explain from the config alone', async (t) => {
@@ -161,10 +158,7 @@ t.test('a running proxy: its token, its figures, its answers', async (t) => {
 });
 
 t.test('what is no proxy, or not one of this version: one message that says what to do', async (t) => {
-  const closed = createServer().listen(0, '127.0.0.1');
-  await once(closed, 'listening');
-  const { port } = closed.address() as AddressInfo;
-  await new Promise((resolve) => closed.close(resolve));
+  const port = await closedPort();
   const old = await answering(t, 404, '{"error":"not_found","message":"No such page"}');
   const other = await answering(t, 200, '<html>');
   const elsewhere = await answering(t, 403, '{"error":"host_not_allowed","message":"Use \\u001b[2J it"}');

@@ -2,12 +2,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { type AddressInfo, connect, createServer, type Server } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { builtMain } from '../support/built.js';
+import { serving } from '../support/listen.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('SPILLWAY_'));
@@ -29,13 +30,6 @@ async function cli(args: readonly string[], env: Record<string, string> = {}) {
     once(child, 'close'),
   ]);
   return { stdout, stderr, code };
-}
-
-async function listening(t: Test, server: Server): Promise<number> {
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  t.teardown(() => server.close());
-  return (server.address() as AddressInfo).port;
 }
 
 t.test('--help reads like a manual page, and exits 0', async (t) => {
@@ -132,7 +126,7 @@ t.test('check without a file: valid, with a warning that there are no rules', as
 });
 
 t.test('a port in use: one line that says which flag changes it, and exit 1', async (t) => {
-  const port = await listening(t, createServer());
+  const port = await serving(t, createServer());
   const busy = `127.0.0.1:${port}`;
   const client = await cli(['--listen', busy, '--admin', 'off', '--log-level', 'silent']);
   t.match(client, { code: 1, stdout: '' });
@@ -200,7 +194,7 @@ t.test('a client that waits holds the drain, and a second signal ends it at once
       else socket.write('-ERR not here\r\n');
     });
   });
-  const upstreamPort = await listening(t, upstream);
+  const upstreamPort = await serving(t, upstream);
   const { child, exited, logged, port } = await running(t, [
     '--upstream',
     `redis://127.0.0.1:${upstreamPort}`,

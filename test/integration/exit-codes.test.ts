@@ -3,12 +3,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
+import { createServer } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import t, { type Test } from 'tap';
 import type { EXIT_STATUS } from '../../src/cli/exit.js';
 import { builtMain } from '../support/built.js';
+import { closedPort, listen } from '../support/listen.js';
 import { withProxy } from '../support/proxy.js';
 import { startProxyProcess } from '../support/proxy-process.js';
 import { withRaw } from '../support/raw-client.js';
@@ -42,21 +43,10 @@ async function run(
   return (await exited)[0];
 }
 
-/** The address of a port where nobody listens. */
-async function closedPort(): Promise<string> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return `127.0.0.1:${port}`;
-}
-
 /** A command that waits for a server that never answers, ended by two signals. */
 async function interrupted(command: string, signal: NodeJS.Signals): Promise<number | null> {
-  const silent = createServer().listen(0, '127.0.0.1');
-  await once(silent, 'listening');
-  const { port } = silent.address() as AddressInfo;
+  const silent = createServer();
+  const port = await listen(silent);
   const code = await run([command, '-u', `redis://127.0.0.1:${port}`], {
     async meanwhile(child) {
       const [socket] = await once(silent, 'connection');
@@ -77,7 +67,8 @@ const config =
   (command: string, ...more: string[]) =>
   () =>
     run([command, '--config', bad, ...more]);
-const unreachable = (command: string) => async () => run([command, '-u', `redis://${await closedPort()}`]);
+const unreachable = (command: string) => async () =>
+  run([command, '-u', `redis://127.0.0.1:${await closedPort()}`]);
 
 /** The address of a Redis that refuses writes. */
 async function withFull(t: Test): Promise<string> {
@@ -109,7 +100,7 @@ t.test('every exit code of the table is what the program ends with', async (t) =
     check: { 0: () => run(['check', '-u', url]), 64: usage('check'), 78: config('check') },
     ask: {
       0: () => run(['stats'], { env: admin }),
-      1: async () => run(['stats'], { env: { SPILLWAY_ADMIN: await closedPort() } }),
+      1: async () => run(['stats'], { env: { SPILLWAY_ADMIN: `127.0.0.1:${await closedPort()}` } }),
       64: usage('stats'),
       78: config('stats'),
     },

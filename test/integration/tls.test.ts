@@ -4,7 +4,7 @@ import { execFile } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { copyFileSync, mkdirSync, readFileSync, renameSync, symlinkSync } from 'node:fs';
-import net, { type AddressInfo } from 'node:net';
+import net from 'node:net';
 import path from 'node:path';
 import tls from 'node:tls';
 import { promisify } from 'node:util';
@@ -14,6 +14,7 @@ import { createClient } from 'redis';
 import t, { type Test } from 'tap';
 import { findFreePort } from '../../src/cli/local-server/free-port.js';
 import { Authority, type CertificateFiles } from '../support/certificates.js';
+import { serving } from '../support/listen.js';
 import { type TestProxy, withProxy } from '../support/proxy.js';
 import { fromAddress } from '../support/proxy-header.js';
 import { command, RawClient, withRaw } from '../support/raw-client.js';
@@ -228,10 +229,7 @@ t.test('nothing is sent to a server whose certificate cannot be trusted', async 
       const options = { cert: readFileSync(files.cert), key: readFileSync(files.key) };
       const server = tls.createServer(options, (socket) => socket.on('data', (bytes) => heard.push(bytes)));
       server.on('tlsClientError', () => {});
-      server.listen(0, '127.0.0.1');
-      await once(server, 'listening');
-      t.teardown(() => server.close());
-      const { port } = server.address() as AddressInfo;
+      const port = await serving(t, server);
       const url = `rediss://:secret@127.0.0.1:${port}`;
       const proxy = await withProxy(t, {
         redis,
@@ -265,10 +263,7 @@ t.test('serverName is what the certificate is checked for, and asked for', async
       behind.on('error', () => socket.destroy());
     },
   );
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  t.teardown(() => server.close());
-  const { port } = server.address() as AddressInfo;
+  const port = await serving(t, server);
   const tlsOptions = { ca: authority.ca, serverName: 'redis.example' };
   const proxy = await withProxy(t, {
     redis,

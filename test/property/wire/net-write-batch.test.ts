@@ -2,22 +2,21 @@
 // that fill, so that flushes go past the stream, through it, and behind what waits.
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import net, { type AddressInfo } from 'node:net';
+import net from 'node:net';
 import tls from 'node:tls';
 import fc from 'fast-check';
 import t, { type Test } from 'tap';
 import { LARGEST_SLAB, SlabPool } from '../../../src/wire/slabs.js';
 import { WriteBatch } from '../../../src/wire/write-batch.js';
 import { Authority } from '../../support/certificates.js';
+import { listen } from '../../support/listen.js';
 import { until } from '../../support/wait.js';
 
 /** The same with TLS, which the writer's side serves. */
 async function connectTls(t: Test): Promise<[writer: net.Socket, reader: net.Socket]> {
   const { cert, key } = await certificate;
   const server = tls.createServer({ cert: readFileSync(cert), key: readFileSync(key) });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
+  const port = await listen(server);
   const reader = tls.connect({ port, host: '127.0.0.1', ca: readFileSync((await authority).ca) });
   const [writer] = (await once(server, 'secureConnection')) as [tls.TLSSocket];
   server.close();
@@ -34,9 +33,8 @@ const certificate = authority.then((authority) => authority.issue('server'));
 /** Two ends of a connection; nothing is read at the second one yet. */
 async function connect(t: Test): Promise<[writer: net.Socket, reader: net.Socket]> {
   const server = net.createServer({ pauseOnConnect: true });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const writer = net.connect((server.address() as AddressInfo).port, '127.0.0.1');
+  const port = await listen(server);
+  const writer = net.connect(port, '127.0.0.1');
   const [reader] = (await once(server, 'connection')) as [net.Socket];
   server.close();
   if (writer.connecting) await once(writer, 'connect');

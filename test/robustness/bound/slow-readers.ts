@@ -2,6 +2,7 @@
 // Then they read: what they get must be whole and in order, so a bound kept by losing replies is no bound.
 import { once } from 'node:events';
 import net from 'node:net';
+import { listen } from '../../support/listen.js';
 import type { RawClient } from '../../support/raw-client.js';
 import { command } from '../../support/raw-client.js';
 import { until } from '../../support/wait.js';
@@ -71,10 +72,10 @@ const manySmallReplies: Scenario = {
 
 /** How much may be written to a client on loopback that reads nothing. */
 async function kernelTakes(): Promise<number> {
-  const server = net.createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
+  const server = net.createServer();
+  const port = await listen(server);
   const accepted = once(server, 'connection');
-  const reader = await open((server.address() as net.AddressInfo).port);
+  const reader = await open(port);
   const [writer] = (await accepted) as [net.Socket];
   let written = 0;
   while (writer.writableLength === 0) {

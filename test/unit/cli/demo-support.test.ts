@@ -1,10 +1,9 @@
-// The helpers that other tests stand on: were they wrong, all the others would lie.
-import { once } from 'node:events';
-import net, { type AddressInfo } from 'node:net';
+import net from 'node:net';
 import fc from 'fast-check';
 import t from 'tap';
+import { serving } from '../../support/listen.js';
 import { command, connectRaw, withRaw } from '../../support/raw-client.js';
-import { type TestScope, withRedis } from '../../support/redis.js';
+import { withRedis } from '../../support/redis.js';
 import { frameReply } from '../../support/resp-framing.js';
 import { until } from '../../support/wait.js';
 
@@ -48,7 +47,7 @@ t.test('every reply ends where it ends, and is incomplete at every cut', async (
 
 t.test('the raw client hands out replies as they were sent, however they are cut', async (t) => {
   const server = net.createServer();
-  const port = await listen(t, server);
+  const port = await serving(t, server);
   await fc.assert(
     fc.asyncProperty(
       fc.array(fc.constantFrom(...REPLIES), { maxLength: 8 }),
@@ -75,13 +74,13 @@ t.test('the raw client hands out replies as they were sent, however they are cut
 });
 
 t.test('the raw client says what it waited for', async (t) => {
-  const port = await listen(
+  const port = await serving(
     t,
     net.createServer((socket) => socket.end('+half')),
   );
   const client = await withRaw(t, port);
   await t.rejects(client.readReplies(1), /reply 1 of 1: connection closed; unread: 5 bytes/);
-  const waiting = await withRaw(t, await listen(t, net.createServer({ allowHalfOpen: true })), 30);
+  const waiting = await withRaw(t, await serving(t, net.createServer({ allowHalfOpen: true })), 30);
   await t.rejects(waiting.readExactly(1), /1 bytes: not within 30 ms/);
 });
 
@@ -104,14 +103,3 @@ t.test('until', async (t) => {
     /waited 20 ms for call 3/,
   );
 });
-
-async function listen(t: TestScope, server: net.Server): Promise<number> {
-  const sockets = new Set<net.Socket>();
-  server.on('connection', (socket) => sockets.add(socket));
-  t.teardown(() => {
-    for (const socket of sockets) socket.destroy();
-    server.close();
-  });
-  await once(server.listen(0, '127.0.0.1'), 'listening');
-  return (server.address() as AddressInfo).port;
-}

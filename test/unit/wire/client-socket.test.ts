@@ -1,10 +1,11 @@
 // One client's socket, by real connections: how it is read, what it delivers, and how it ends.
 import { once } from 'node:events';
-import net, { type AddressInfo, type Socket } from 'node:net';
+import net, { type Socket } from 'node:net';
 import t, { type Test } from 'tap';
 import { AddedLatency } from '../../../src/wire/added-latency.js';
 import { BulkTurns } from '../../../src/wire/bulk-turns.js';
 import { ClientSocket, type ClientSocketUser } from '../../../src/wire/client/client-socket.js';
+import { listen } from '../../support/listen.js';
 import { until } from '../../support/wait.js';
 
 const MIB = 1024 ** 2;
@@ -44,8 +45,8 @@ class Link implements ClientSocketUser {
 
 async function lab(t: Test, idleTimeoutMs = 0) {
   const server = net.createServer({ pauseOnConnect: true, allowHalfOpen: true });
-  await once(server.listen(0, '127.0.0.1'), 'listening');
-  const far = net.connect({ port: (server.address() as AddressInfo).port, allowHalfOpen: true });
+  const port = await listen(server);
+  const far = net.connect({ port, allowHalfOpen: true });
   const seen = { bytes: 0, end: false, reset: false };
   far.on('data', (chunk) => {
     seen.bytes += chunk.length;

@@ -1,9 +1,8 @@
-// What a connection with a login would be now, asked of servers by real sockets: who is answered by which attempt, how
-// many attempts there are at a time, and when they end.
-import { once } from 'node:events';
-import net, { type AddressInfo, type Socket } from 'node:net';
+import net, { type Socket } from 'node:net';
 import t, { type Test } from 'tap';
+import type { Credential } from '../../../src/core/session/pooling/identity.js';
 import { LoginCheck, type VouchApplicant } from '../../../src/wire/upstream/login-check.js';
+import { listen } from '../../support/listen.js';
 import { until } from '../../support/wait.js';
 
 const LET_IN = '*2\r\n+proto\r\n:2\r\n';
@@ -17,8 +16,7 @@ async function checked(t: Test) {
     socket.on('error', () => {}).on('data', () => {});
     socket.on('close', () => closed++);
   });
-  await once(server.listen(0, '127.0.0.1'), 'listening');
-  const { port } = server.address() as AddressInfo;
+  const port = await listen(server);
   const upstream = { host: '127.0.0.1', port, connectTimeoutMs: 60_000, keepAliveMs: 0 };
   let now = 0;
   const logins = new LoginCheck(upstream, () => now);
@@ -37,10 +35,35 @@ async function checked(t: Test) {
     },
     made: (count: number) => until(() => connections.length === count),
     ended: (count: number) => until(() => closed === count),
+    /** A client that asks, by the default user if without a login. */
+    asks(login?: Credential): Asker {
+      const asker = new Asker();
+      logins.ask(login, asker);
+      return asker;
+    },
+    /** Each of them has had its answer. */
+    answered: (...askers: Asker[]) => until(() => askers.every(({ told }) => told.length === 1)),
   };
 }
 
-/** One who asks; tells what it is answered. */
+/** The same, with a client that asks and its attempt under way. */
+async function withAttempt(t: Test) {
+  const lab = await checked(t);
+  const first = lab.asks();
+  await lab.made(1);
+  return { ...lab, first };
+}
+
+/** The same; another client asks behind that attempt, and a second attempt is beside it. */
+async function withTwoAttempts(t: Test) {
+  const lab = await withAttempt(t);
+  const second = lab.asks();
+  lab.passes(1);
+  await lab.made(2);
+  return { ...lab, second };
+}
+
+/** A client that asks; keeps what it is answered. */
 class Asker implements VouchApplicant {
   readonly told: (boolean | string)[] = [];
 
@@ -57,95 +80,73 @@ class Asker implements VouchApplicant {
   }
 }
 
-t.test('one connection answers all who asked before it was begun', async (t) => {
-  const { logins, connections, made } = await checked(t);
-  const [first, second, late] = [new Asker(), new Asker(), new Asker()];
-  logins.ask(undefined, first);
-  await made(1);
-  logins.ask(undefined, second);
-  logins.ask(undefined, late);
+t.test('one connection answers all clients that asked before it began', async (t) => {
+  const { logins, connections, first, asks, made, answered } = await withAttempt(t);
+  const second = asks();
+  const late = asks();
   connections[0].write(LET_IN);
   await made(2);
   t.same([first.told, second.told, late.told], [[true], [], []]);
   connections[1].write(NOAUTH);
-  await until(() => late.told.length === 1);
+  await answered(late);
   t.same([first.told, second.told, late.told], [[true], [false], [false]]);
   t.equal(logins.applicants, 0);
 });
 
 t.test('another login is asked about by itself', async (t) => {
-  const { logins, connections, made } = await checked(t);
-  const [alice, nobody] = [new Asker(), new Asker()];
-  logins.ask({ user: 'alice', password: 'a' }, alice);
-  logins.ask(undefined, nobody);
+  const { logins, connections, asks, made, answered } = await checked(t);
+  const alice = asks({ user: 'alice', password: 'a' });
+  const nobody = asks();
   await made(2);
   t.equal(logins.applicants, 2);
   connections[0].write('-WRONGPASS no\r\n');
   connections[1].write(LET_IN);
-  await until(() => alice.told.length + nobody.told.length === 2);
+  await answered(alice, nobody);
   t.match(alice.told, [/WRONGPASS/]);
   t.same(nobody.told, [true]);
 });
 
 t.test('a silent server is asked again beside, and the last attempt that is left answers', async (t) => {
-  const { logins, connections, passes, made, ended } = await checked(t);
-  const [first, second] = [new Asker(), new Asker()];
-  logins.ask(undefined, first);
-  await made(1);
-  logins.ask(undefined, second);
-  passes(1);
-  await made(2);
+  const { connections, first, second, ended, answered } = await withTwoAttempts(t);
   connections[0].destroy();
   await ended(1);
   t.same([first.told, second.told], [[], []], 'the second attempt is for both');
   connections[1].write(LET_IN);
-  await until(() => first.told.length + second.told.length === 2);
+  await answered(first, second);
   t.same([first.told, second.told], [[true], [true]]);
 });
 
-t.test('what every asker has left is not asked any further', async (t) => {
-  const { logins, connections, passes, made, ended } = await checked(t);
-  const [first, second] = [new Asker(), new Asker()];
-  logins.ask(undefined, first);
-  await made(1);
-  logins.ask(undefined, second);
-  passes(1);
-  await made(2);
+t.test('an attempt that every asker has left ends', async (t) => {
+  const lab = await withTwoAttempts(t);
+  const { logins, connections, first, second, passes, made, ended, asks, answered } = lab;
   logins.withdraw(first);
   t.equal(logins.applicants, 1);
   logins.withdraw(second);
   t.equal(logins.applicants, 0);
   await ended(2);
   passes(60);
-  const next = new Asker();
-  logins.ask(undefined, next);
+  const next = asks();
   await made(3);
   connections[2].write(LET_IN);
-  await until(() => next.told.length === 1);
+  await answered(next);
 });
 
 t.test('an attempt whose askers another one has answered is not waited for', async (t) => {
-  const { logins, connections, passes, made, ended } = await checked(t);
-  const [asker, late] = [new Asker(), new Asker()];
-  logins.ask(undefined, asker);
-  await made(1);
+  const { connections, first, asks, passes, made, ended, answered } = await withAttempt(t);
   passes(1);
   await made(2);
-  logins.ask(undefined, late);
+  const late = asks();
   connections[0].write(LET_IN);
-  await until(() => asker.told.length === 1);
+  await answered(first);
   await ended(2);
   await made(3);
   connections[2].write(NOAUTH);
-  await until(() => late.told.length === 1);
-  t.same([asker.told, late.told], [[true], [false]], 'who came behind both gets a third one at once');
+  await answered(late);
+  t.same([first.told, late.told], [[true], [false]], 'who came behind both gets a third one at once');
 });
 
 t.test('three attempts at a time, each twice as late as the one before', async (t) => {
-  const { logins, connections, passes, made, ended } = await checked(t);
-  const asker = new Asker();
-  logins.ask(undefined, asker);
-  await made(1);
+  const { connections, first, passes, made, ended, answered } = await withAttempt(t);
   for (const [seconds, attempts] of [
     [0.75, 1],
     [0.25, 2],
@@ -161,32 +162,29 @@ t.test('three attempts at a time, each twice as late as the one before', async (
   }
   await ended(4);
   connections[5].write(LET_IN);
-  await until(() => asker.told.length === 1);
-  t.same(asker.told, [true]);
+  await answered(first);
+  t.same(first.told, [true]);
 });
 
 t.test('where the last client was not let in, the next is asked about when it stays silent', async (t) => {
-  const { logins, connections, made } = await checked(t);
+  const { logins, connections, made, answered } = await checked(t);
   const [first, silent, gone] = [new Asker(), new Asker(), new Asker()];
   t.equal(logins.admit(first), true);
   logins.ask(undefined, first);
   await made(1);
   connections[0].write(NOAUTH);
-  await until(() => first.told.length === 1);
+  await answered(first);
   t.equal(logins.admit(silent), false);
   t.equal(logins.admit(gone), false);
   t.equal(logins.applicants, 2);
   logins.withdraw(gone);
-  await until(() => silent.told.length === 1);
+  await answered(silent);
   t.same([silent.told, gone.told], [['still silent'], []]);
 });
 
-t.test('who waits when it closes is told nothing more', async (t) => {
-  const { logins, made, ended } = await checked(t);
-  const asker = new Asker();
-  logins.ask(undefined, asker);
-  await made(1);
+t.test('a client that waits when the check closes gets no answer', async (t) => {
+  const { logins, first, ended } = await withAttempt(t);
   logins.close();
   await ended(1);
-  t.same(asker.told, []);
+  t.same(first.told, []);
 });

@@ -1,11 +1,10 @@
-// A greeting and what servers answer to it: all, part of it, too much, or a refusal that nobody asked for.
-import { once } from 'node:events';
-import net, { type AddressInfo, type Socket } from 'node:net';
+import net, { type Socket } from 'node:net';
 import t, { type Test } from 'tap';
 import { encodeCommand } from '../../../src/core/resp/encode.js';
 import type { Greeting } from '../../../src/core/session/pooling/identity.js';
 import { greet, Refused } from '../../../src/wire/upstream/greet.js';
 import { connectUpstream, type UpstreamSocket } from '../../../src/wire/upstream/upstream-socket.js';
+import { listen } from '../../support/listen.js';
 import { until } from '../../support/wait.js';
 
 const must = (...words: string[]): Greeting => ({ command: encodeCommand(...words), essential: true });
@@ -30,8 +29,7 @@ async function outcome(
     });
     serve(socket);
   });
-  await once(server.listen(0, '127.0.0.1'), 'listening');
-  const { port } = server.address() as AddressInfo;
+  const port = await listen(server);
   const socket: UpstreamSocket = connectUpstream(
     { host: '127.0.0.1', port, connectTimeoutMs: 5000, keepAliveMs: 0 },
     (bytes) => socket.hear(bytes),

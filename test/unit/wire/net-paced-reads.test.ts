@@ -1,19 +1,17 @@
 // A server that sends much at once: its socket gets its share of each turn of the event loop and no more, whoever pauses
 // and resumes it meanwhile, and all that it has sent arrives.
 import { once } from 'node:events';
-import net, { type AddressInfo } from 'node:net';
+import net from 'node:net';
 import t from 'tap';
 import { READ_BYTES } from '../../../src/wire/slabs.js';
 import { connectUpstream } from '../../../src/wire/upstream/upstream-socket.js';
+import { serving } from '../../support/listen.js';
 
 const SENT_BYTES = 30 * 1024 * 1024;
 
 t.test('a server that sends much at once', async (t) => {
   const server = net.createServer((client) => client.end(Buffer.alloc(SENT_BYTES, 'x')));
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  t.teardown(() => server.close());
-  const { port } = server.address() as AddressInfo;
+  const port = await serving(t, server);
   const socket = connectUpstream(
     { host: '127.0.0.1', port, connectTimeoutMs: 5000, keepAliveMs: 0 },
     () => {},

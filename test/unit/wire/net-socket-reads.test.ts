@@ -1,10 +1,11 @@
 // Reading a socket: what comes is handed out whole and unchanged.
 import { once } from 'node:events';
-import net, { type AddressInfo } from 'node:net';
+import net from 'node:net';
 import t from 'tap';
 import { HIGH_WATER_BYTES, readAccepted, unsentBytes } from '../../../src/wire/node/socket-reads.js';
 import { READ_BYTES } from '../../../src/wire/slabs.js';
 import { WriteBatch } from '../../../src/wire/write-batch.js';
+import { listen, serving } from '../../support/listen.js';
 import { until } from '../../support/wait.js';
 
 const BYTES = 16 * 1024 * 1024;
@@ -29,9 +30,7 @@ for (const isSlow of [false, true]) {
       });
       socket.once('end', () => socket.end());
     });
-    await once(server.listen(0, '127.0.0.1'), 'listening');
-    t.teardown(() => server.close());
-    const { port } = server.address() as AddressInfo;
+    const port = await serving(t, server);
     const client = net.connect(port, '127.0.0.1').resume();
     client.end(SENT);
     await once(client, 'close');
@@ -42,9 +41,9 @@ for (const isSlow of [false, true]) {
 
 t.test('what the kernel has not taken is seen, also of writes past the stream', async (t) => {
   const server = net.createServer({ pauseOnConnect: true });
-  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const port = await listen(server);
   t.teardown(() => server.close());
-  const reader = net.connect((server.address() as AddressInfo).port, '127.0.0.1').pause();
+  const reader = net.connect(port, '127.0.0.1').pause();
   t.teardown(() => reader.destroy());
   const [accepted] = (await once(server, 'connection')) as [net.Socket];
   const socket = readAccepted(accepted, () => {});

@@ -1,11 +1,8 @@
-// A connection to the server that is one client's own, against a real server: when it may be used, when it ends, and what
-// its client is told of that.
-import { once } from 'node:events';
-import net, { type AddressInfo } from 'node:net';
 import t, { type Test } from 'tap';
 import { encodeCommand } from '../../../src/core/resp/encode.js';
 import { NOBODY, ownGreeting } from '../../../src/core/session/pooling/identity.js';
 import { OwnUpstream, type OwnUpstreamUser } from '../../../src/wire/upstream/own-upstream.js';
+import { closedPort } from '../../support/listen.js';
 import { withRaw } from '../../support/raw-client.js';
 import { withRedis } from '../../support/redis.js';
 import { until } from '../../support/wait.js';
@@ -135,10 +132,7 @@ t.test('the server ends it', async (t) => {
 });
 
 t.test('none can be made', async (t) => {
-  const server = net.createServer();
-  await once(server.listen(0, '127.0.0.1'), 'listening');
-  const { port } = server.address() as AddressInfo;
-  await new Promise((closed) => server.close(closed));
+  const port = await closedPort();
   const { own, link } = lab(t, [], port);
   await until(() => link.told.length === 2);
   t.match(link.told, [/^failed: .*ECONNREFUSED/, 'broken']);

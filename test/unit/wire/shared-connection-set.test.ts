@@ -1,13 +1,10 @@
-// The shared connections of one identity, against a real server: how many there are, who waits for them, and what becomes
-// of those that are lost, silent, or not needed any more.
-import { once } from 'node:events';
-import net, { type AddressInfo } from 'node:net';
 import t, { type Test } from 'tap';
 import { encodeCommand } from '../../../src/core/resp/encode.js';
 import { NOBODY } from '../../../src/core/session/pooling/identity.js';
 import type { SharedConnection } from '../../../src/wire/upstream/shared-connection.js';
 import { SharedConnectionSet } from '../../../src/wire/upstream/shared-connection-set.js';
 import { withFaultyLink } from '../../support/faulty-link.js';
+import { closedPort } from '../../support/listen.js';
 import { withRaw } from '../../support/raw-client.js';
 import { withRedis } from '../../support/redis.js';
 import { until } from '../../support/wait.js';
@@ -101,10 +98,7 @@ t.test('one that is lost', async (t) => {
 });
 
 t.test('none can be made', async (t) => {
-  const server = net.createServer();
-  await once(server.listen(0, '127.0.0.1'), 'listening');
-  const { port } = server.address() as AddressInfo;
-  await new Promise((closed) => server.close(closed));
+  const port = await closedPort();
   let other: SharedConnection | undefined;
   const { set, told } = lab(t, { port, other: () => other });
   const applicant = new TestClient();

@@ -1,8 +1,7 @@
-// What becomes known of a server that ended a connection, by real sockets.
-import { once } from 'node:events';
 import net from 'node:net';
 import t, { type Test } from 'tap';
 import { UpstreamHealth } from '../../../src/wire/upstream/upstream-health.js';
+import { listen } from '../../support/listen.js';
 import { until } from '../../support/wait.js';
 
 /** A server whose connections are left to `accept`; the check of it, and what the check was told. */
@@ -13,9 +12,7 @@ async function checked(t: Test, accept: (socket: net.Socket, server: net.Server)
     socket.on('error', () => {});
     accept(socket, server);
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as net.AddressInfo;
+  const port = await listen(server);
   const failures: unknown[] = [];
   const check = new UpstreamHealth(
     { host: '127.0.0.1', port, connectTimeoutMs: 1000 },
@@ -81,9 +78,7 @@ async function decided(t: Test, words: () => string) {
     if (words() === '') socket.on('data', () => socket.end('+OK\r\n'));
     else socket.end(words());
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as net.AddressInfo;
+  const port = await listen(server);
   const told: string[] = [];
   const health = new UpstreamHealth(
     { host: '127.0.0.1', port, connectTimeoutMs: 1000 },
