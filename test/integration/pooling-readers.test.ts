@@ -12,6 +12,8 @@ const PATIENCE_MS = 60_000;
 const MIB = 1024 * 1024;
 /** All slow readers together (unread-replies.ts), and what one read more brings. */
 const UNREAD_BYTES = 130 * MIB;
+/** All cut commands that wait (slabs.ts). */
+const CUT_BYTES = 16 * MIB;
 /** Thirty that hold the connection one after the other, for two seconds each, would take a minute. */
 const SLOWEST_MS = 5_000;
 const LOST = '-ERR spillway lost its connection';
@@ -100,6 +102,40 @@ t.test(
     }
   },
 );
+
+t.test('commands cut in the middle wait for their rest, up to a bound for all of them', async (t) => {
+  const redis = await withRedis(t);
+  const proxy = await withProxy(t, { redis, config: { rules: [], upstream: { pool: 'command' } } });
+  const victim = await withRaw(t, proxy.port, PATIENCE_MS);
+  await victim.call('SET', 'k', 'v');
+  const value = Buffer.alloc(250_000, 'v');
+  for (const number of [1, 4, 30, 150]) {
+    const clients = await Promise.all(
+      Array.from({ length: number }, () => withRaw(t, proxy.port, PATIENCE_MS)),
+    );
+    const pinnedBefore = (await connections(proxy)).pool?.pins['large-value'] ?? 0;
+    const whole = clients.map((_, i) => command('SET', `cut${i}`, value));
+    for (const [i, client] of clients.entries()) void client.write(whole[i].subarray(0, 200_000));
+    const lately = async () => (await connections(proxy)).pool?.pins['large-value'] ?? 0;
+    await until(
+      async () => {
+        const { stalledCommandBytes } = await connections(proxy);
+        const waiting = Math.min(number * 200_000, CUT_BYTES / 2);
+        return stalledCommandBytes >= waiting && stalledCommandBytes < CUT_BYTES + number * 64 * 1024;
+      },
+      { timeoutMs: PATIENCE_MS, describe: `${number} cut commands to wait, within the bound` },
+    );
+    t.equal(String(await victim.call('GET', 'k')), '$1\r\nv\r\n', 'others go on');
+    for (const [i, client] of clients.entries()) void client.write(whole[i].subarray(200_000));
+    for (const client of clients) t.equal(String((await client.readReplies(1))[0]), '+OK\r\n');
+    if (number * value.length < CUT_BYTES / 2)
+      t.equal(await lately(), pinnedBefore, 'nobody needs a connection');
+    if (number * value.length > 2 * CUT_BYTES)
+      t.ok((await lately()) > pinnedBefore, 'some stream on their own');
+    for (const client of clients) client.destroy();
+  }
+  await until(async () => (await connections(proxy)).stalledCommandBytes === 0);
+});
 
 t.test('a slow reader gets all that it asked for when it reads at last', async (t) => {
   const redis = await withRedis(t);
