@@ -29,6 +29,7 @@ export function rule(slot: number, glob: string, rest: Partial<Rule> = {}): Rule
   return {
     ...{ slot, name: glob, globs: [Buffer.from(glob)], ttlMs: 3_600_000, maxTtlMs: 0, jitter: 0 },
     ...{ durable: false, priority: Priority.NORMAL, observe: false, applyToAll: false },
+    ...{ refusesScripts: false, scriptTtl: false },
     ...rest,
   };
 }

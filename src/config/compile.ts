@@ -9,6 +9,8 @@ import type { ConfigInput } from './schema.js';
 import { parseCountRate, parseDuration, parsePercent, parseSize, parseSizeRate } from './units.js';
 import { parseUpstreamUrl } from './upstream-url.js';
 
+const SHA1 = /^[0-9A-Fa-f]{40}$/;
+
 /** Secrets from outside the file. */
 export interface Secrets {
   /** Replaces a password in the upstream's URL. */
@@ -83,6 +85,8 @@ function compileRule(rule: RuleInput, slot: number, globalMode: ConfigInput['mod
     priority: PRIORITY_NAMES.indexOf(rule.priority) as Priority,
     observe: (rule.mode ?? globalMode) === 'observe',
     applyToAll: rule.applyTo === 'all',
+    refusesScripts: rule.scripts === 'refuse',
+    scriptTtl: rule.scriptTtl,
     limit: rule.limit && compileLimit(rule.limit),
   };
 }
@@ -113,6 +117,9 @@ function compileMemory(memory: ConfigInput['memory']): EffectiveMemory {
     hysteresis: parsePercent(memory.hysteresis),
     limitBytes: memory.limit === undefined ? undefined : parseSize(memory.limit),
     shedWhen: memory.shedWhen,
+    passScripts: [
+      ...new Set(memory.passScripts.map((name) => (SHA1.test(name) ? name.toLowerCase() : name))),
+    ],
     bands: [compileBand(low), compileBand(normal), compileBand(high), compileBand(critical)],
   };
 }

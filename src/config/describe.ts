@@ -69,6 +69,8 @@ function describeRule(rule: Rule, globalMode: ConfigInput['mode']): RuleInput {
     priority: PRIORITY_NAMES[rule.priority],
     applyTo: rule.applyToAll ? 'all' : 'strings',
     ...(rule.limit && { limit: describeLimit(rule.limit) }),
+    scripts: rule.refusesScripts ? 'refuse' : 'pass',
+    scriptTtl: rule.scriptTtl,
     ...(mode !== globalMode && { mode }),
   };
 }
@@ -96,6 +98,7 @@ function describeMemory(memory: EffectiveMemory): ConfigInput['memory'] {
     hysteresis: formatPercent(memory.hysteresis),
     ...(memory.limitBytes !== undefined && { limit: formatSize(memory.limitBytes) }),
     shedWhen: memory.shedWhen,
+    passScripts: [...memory.passScripts],
     shed: {
       low: describeBand(low),
       normal: describeBand(normal),

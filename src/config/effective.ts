@@ -28,6 +28,8 @@ export interface EffectiveMemory {
   /** undefined: Redis's own maxmemory alone counts. */
   readonly limitBytes: number | undefined;
   readonly shedWhen: ConfigInput['memory']['shedWhen'];
+  /** Lower-case SHA1s and names of functions, each once. */
+  readonly passScripts: readonly string[];
   /** By Priority: low, normal, high, critical. */
   readonly bands: readonly [Band, Band, Band, Band];
 }

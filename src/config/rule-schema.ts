@@ -113,6 +113,18 @@ const ruleFields = strict({
       'How fast these keys may be written, at any memory pressure. The limits hold over all workers together. A burst may ' +
         "use up one second's worth at once. Deletes, expiries and other writes that do not grow memory always pass.",
     ),
+  scripts: oneOf(['pass', 'refuse'])
+    .default('pass')
+    .describe(
+      '"refuse": when Spillway refuses a key of this rule, it also refuses EVAL, EVALSHA and FCALL that name the key, unless ' +
+        'the script cannot make memory grow; see memory.passScripts. The whole script is refused. "pass": never.',
+    ),
+  scriptTtl: flag()
+    .default(false)
+    .describe(
+      'true: keys of this rule that EVAL, EVALSHA or FCALL name get the TTL behind the script if they have none. Needs ' +
+        'applyTo "all".',
+    ),
   mode: oneOf(['enforce', 'observe'])
     .optional()
     .describe('The mode of this rule, in place of the global one. Use "observe" to try out a new rule.'),
@@ -122,7 +134,7 @@ export type RuleInput = z.infer<typeof ruleFields>;
 
 /** One rule of the config file. Suggested rules are held to it too. */
 export const ruleSchema = ruleFields.check((context) => {
-  const { ttl, maxTtl, jitter, durable } = context.value;
+  const { ttl, maxTtl, jitter, durable, applyTo, scriptTtl } = context.value;
   if (durable === true && ttl !== undefined) {
     fail(context, 'cannot be set together with durable: keys either expire or stay; remove one of the two', [
       'ttl',
@@ -140,6 +152,11 @@ export const ruleSchema = ruleFields.check((context) => {
   }
   if (ttl === undefined && jitter !== undefined) {
     fail(context, 'varies the added TTL, so the same rule needs a "ttl"', ['jitter']);
+  }
+  if (scriptTtl === true && (ttl === undefined || applyTo !== 'all')) {
+    fail(context, 'gives the TTL of the rule, so the same rule needs a "ttl" and "applyTo": "all"', [
+      'scriptTtl',
+    ]);
   }
   const ttlMs = quietly(ttl, parseDuration);
   const maxTtlMs = quietly(maxTtl, parseDuration);

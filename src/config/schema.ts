@@ -177,6 +177,19 @@ const memory = strict({
       '"auto": Spillway refuses writes depending on maxmemory-policy: with noeviction, with volatile-* while hardly any ' +
         'key can be evicted, and never with allkeys-*. "always": with every policy. "never": Spillway only watches.',
     ),
+  passScripts: z
+    .array(
+      z
+        .string({ error: (issue) => expected(issue, 'a SHA1 or the name of a function, in quotes') })
+        .regex(/^[A-Za-z0-9_]{1,64}$/, 'must be a SHA1 (40 hexadecimal digits) or the name of a function'),
+      { error: (issue) => expected(issue, 'a list of SHA1s and names of functions') },
+    )
+    .max(1000, 'must hold at most 1000 names')
+    .default([])
+    .describe(
+      'Scripts by SHA1 and functions by name that rules with scripts "refuse" never refuse: those that free memory. Spillway ' +
+        'finds scripts by itself whose source it has seen (in EVAL or SCRIPT LOAD) and that call no command that may grow.',
+    ),
   shed: shed
     .prefault({})
     .describe(

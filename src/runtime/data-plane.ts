@@ -7,6 +7,7 @@ import type { CommandTable } from '../core/commands/table.js';
 import type { TrafficObserver } from '../core/policy/observer.js';
 import { Policy } from '../core/policy/policy.js';
 import { Quotas } from '../core/policy/quota.js';
+import { Scripts } from '../core/policy/scripts.js';
 import { ShedGate } from '../core/policy/shed.js';
 import { TtlMemory } from '../core/policy/ttl-memory.js';
 import { noPoolingYet, type PoolingCounters, type SessionContext } from '../core/session/session-context.js';
@@ -21,7 +22,7 @@ import type { EntranceOptions } from '../wire/client/entrance.js';
 import { slabs } from '../wire/slabs.js';
 import type { UpstreamTls } from '../wire/upstream/upstream-socket.js';
 import { followUpFormOf, hasPointsInTime, LIKELY_FORM } from './follow-up-form.js';
-import { commandTableOf, ruleSetOf, sameCommands, sameGlobs } from './rules.js';
+import { commandTableOf, ruleSetOf, sameCommands, sameGlobs, scriptsOf } from './rules.js';
 import { entranceOptions, upstreamTls } from './tls.js';
 
 export interface DataPlaneEvents {
@@ -64,6 +65,7 @@ export class DataPlane {
   private table: CommandTable;
   private server: ServerFacts | undefined;
   private readonly context: SessionContext;
+  readonly scripts: Scripts;
   private readonly pooling = noPoolingYet();
   /** Counted under the rules of earlier configs. */
   private keysGivenUp = 0;
@@ -98,6 +100,7 @@ export class DataPlane {
     this.stats = new TrafficStats([], () => stampedMs);
     this.stats.adopt(config.rules);
     this.table = commandTableOf(config);
+    this.scripts = new Scripts(scriptsOf(config, this.table));
     this.context = {
       table: this.table,
       policy: new Policy({
@@ -109,6 +112,7 @@ export class DataPlane {
         random: Math.random,
         ttls: new TtlMemory(() => stampedMs),
         quotas: this.quotas,
+        scripts: this.scripts,
       }),
       ...LIKELY_FORM,
       lookaheadBytes: config.limits.lookaheadBytes,
@@ -156,6 +160,7 @@ export class DataPlane {
   adoptServer(server: ServerFacts): void {
     this.server = server;
     this.context.table = this.table.overlaidBy(server.commands);
+    this.scripts.adopt({ commands: this.context.table });
     Object.assign(this.context, followUpFormOf(server));
     this.context.policy.pointsInTime = hasPointsInTime(server);
   }
@@ -178,6 +183,7 @@ export class DataPlane {
       this.table = commandTableOf(config);
       context.table = this.server === undefined ? this.table : this.table.overlaidBy(this.server.commands);
     }
+    this.scripts.adopt(scriptsOf(config, context.table));
     const { lookaheadBytes, pendingReplies, idleTimeoutMs } = config.limits;
     context.lookaheadBytes = lookaheadBytes;
     context.pendingRuns = pendingReplies;

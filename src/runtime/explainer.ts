@@ -4,13 +4,14 @@
 import type { EffectiveConfig } from '../config/effective.js';
 import type { CommandTable } from '../core/commands/table.js';
 import type { Quotas } from '../core/policy/quota.js';
+import { Scripts } from '../core/policy/scripts.js';
 import type { ShedGate } from '../core/policy/shed.js';
 import type { ServerFacts } from '../memory/server-facts.js';
 import type { MemorySnapshot } from '../memory/snapshot.js';
 import { explain } from '../surfaces/explain/explain.js';
 import type { ExplainRequest, Explanation } from '../surfaces/explain/types.js';
 import { followUpFormOf, hasPointsInTime, LIKELY_FORM } from './follow-up-form.js';
-import { commandTableOf, ruleSetOf } from './rules.js';
+import { commandTableOf, ruleSetOf, scriptsOf } from './rules.js';
 
 export class Explainer {
   private known: CommandTable;
@@ -25,6 +26,7 @@ export class Explainer {
     private readonly running?: {
       readonly gate: ShedGate;
       readonly quotas: Quotas;
+      readonly scripts?: Scripts | undefined;
       memory(): MemorySnapshot;
     },
   ) {
@@ -55,6 +57,7 @@ export class Explainer {
         form,
         pointsInTime,
         lookaheadBytes: config.limits.lookaheadBytes,
+        scripts: running?.scripts ?? new Scripts(scriptsOf(config, table)),
         bands: config.memory.bands,
         now: running &&
           memory && {

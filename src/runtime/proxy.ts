@@ -107,11 +107,8 @@ export class SpillwayProxy {
       log,
       eventLog,
     );
-    this.explainer = new Explainer(config, {
-      gate: this.service.gate,
-      quotas: this.service.quotas,
-      memory: () => this.memory(),
-    });
+    const { gate, quotas, scripts } = this.service;
+    this.explainer = new Explainer(config, { gate, quotas, scripts, memory: () => this.memory() });
     this.listener = this.makeListener();
     this.figures = figuresOf(
       this.service,

@@ -1,10 +1,12 @@
 // The compiled rules and the command table of a config, for every part that decides or explains a decision.
 // Invariant: a config's rules are compiled once, however many ask, and are freed with the config.
+import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import type { EffectiveConfig } from '../config/effective.js';
 import { type CommandTable, defaultCommandTable } from '../core/commands/table.js';
 import { Priority } from '../core/policy/rule.js';
 import { RuleSet } from '../core/policy/rule-set.js';
+import type { ScriptsOptions } from '../core/policy/scripts.js';
 
 const compiled = new WeakMap<EffectiveConfig, RuleSet>();
 
@@ -29,6 +31,12 @@ export function sameGlobs(a: EffectiveConfig, b: EffectiveConfig): boolean {
 /** The commands known without the server. */
 export function commandTableOf({ upstream, console }: EffectiveConfig): CommandTable {
   return defaultCommandTable(upstream.shareCommands, console);
+}
+
+/** What is known of scripts before any has passed. */
+export function scriptsOf({ memory }: EffectiveConfig, commands: CommandTable): ScriptsOptions {
+  const sha1 = (source: Uint8Array) => createHash('sha1').update(source).digest('hex');
+  return { pass: new Set(memory.passScripts), commands, sha1 };
 }
 
 export function sameCommands(a: EffectiveConfig, b: EffectiveConfig): boolean {

@@ -3,6 +3,7 @@
 import type { Socket } from 'node:net';
 import type { EffectiveConfig } from '../config/effective.js';
 import type { Quotas } from '../core/policy/quota.js';
+import type { Scripts } from '../core/policy/scripts.js';
 import type { ShedGate } from '../core/policy/shed.js';
 import type { ConsoleQuestion } from '../core/session/state/console-question.js';
 import type { Covered, PressureState } from '../memory/pressure-state.js';
@@ -27,6 +28,8 @@ export interface Service {
   readonly gate: ShedGate;
   /** What rules may still write and hold. Read only. */
   readonly quotas: Quotas;
+  /** What is known of scripts; undefined: several processes know, each for itself. */
+  readonly scripts?: Scripts;
   /** Clients that are connected now. */
   readonly clients: number;
   /** How many clients can be served, and what limits that. */

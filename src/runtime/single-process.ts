@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import type { EffectiveConfig } from '../config/effective.js';
 import type { TrafficObserver } from '../core/policy/observer.js';
 import type { Quotas } from '../core/policy/quota.js';
+import type { Scripts } from '../core/policy/scripts.js';
 import type { ShedGate } from '../core/policy/shed.js';
 import { type Covered, coveredBy, type PressureState } from '../memory/pressure-state.js';
 import type { ServerFacts } from '../memory/server-facts.js';
@@ -46,6 +47,10 @@ export class SingleProcess implements Service {
 
   get capacity(): Capacity {
     return loweredTo(this.atMost, this.plane.clients.most);
+  }
+
+  get scripts(): Scripts {
+    return this.plane.scripts;
   }
 
   get gate(): ShedGate {

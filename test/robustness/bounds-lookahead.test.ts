@@ -40,6 +40,7 @@ for (const piece of PIECES) {
     const low: Rule = {
       ...{ name: 'low', slot: 1, globs: [Buffer.from('l*')], ttlMs: 0, maxTtlMs: 0, jitter: 0 },
       ...{ durable: true, priority: Priority.LOW, observe: false, applyToAll: false },
+      ...{ refusesScripts: false, scriptTtl: false },
     };
     const rules = new CountingRules({
       rules: [low],

@@ -685,6 +685,7 @@ function rule(slot: number, glob: string, rest: Partial<Rule>): Rule {
   return {
     ...{ slot, name: glob, globs: [Buffer.from(glob)], ttlMs: 0, maxTtlMs: 0, jitter: 0, durable: false },
     ...{ priority: Priority.NORMAL, observe: false, applyToAll: false },
+    ...{ refusesScripts: false, scriptTtl: false },
     ...rest,
   };
 }

@@ -68,6 +68,20 @@ export const ConnectionRole = {
 } as const;
 export type ConnectionRole = (typeof ConnectionRole)[keyof typeof ConnectionRole];
 
+/** How a command names a script, by its argument 1. */
+export const ScriptCall = {
+  NONE: 0,
+  /** SCRIPT LOAD: by its source, argument 2; it runs nothing. */
+  LOAD: 1,
+  /** EVAL: by its source. Like those below it has the number of its keys in argument 2 and its keys behind that. */
+  SOURCE: 2,
+  /** EVALSHA. */
+  SHA1: 3,
+  /** FCALL. */
+  FUNCTION: 4,
+} as const;
+export type ScriptCall = (typeof ScriptCall)[keyof typeof ScriptCall];
+
 /** What a command needs of its connection when clients share connections (upstream.pool "command"). */
 export const Sharing = {
   /** Nothing: any connection with the same user, database and protocol version. */
@@ -137,6 +151,8 @@ export interface CommandSpec {
   /** A governed write: it has a known key and can grow memory or set a TTL, so the policy decides about it. */
   readonly governed: boolean;
   readonly role: ConnectionRole;
+  /** Of a script that may write. */
+  readonly script: ScriptCall;
   /** Its errors may come from a script or a module, not from the server itself. */
   readonly opaque: boolean;
   /** With these words after its name (upper case; []: always) it may free much memory, or change the limit. */

@@ -1,7 +1,7 @@
 // Facts that Redis's COMMAND does not report: what each write does to TTLs, the position of the key that it grows, what a
 // command does to its connection. Maintained by hand, by name; they override the positions that a server reports.
 // Sources: the command pages and t_string.c, t_list.c, sort.c, geo.c, bitops.c of Redis 7 and 8.
-import { ConnectionRole, type KeyPositions, TtlChange, TtlTreatment } from './spec.js';
+import { ConnectionRole, type KeyPositions, ScriptCall, TtlChange, TtlTreatment } from './spec.js';
 
 export const NO_KEYS: KeyPositions = { first: 0, last: 0, step: 0, keywords: [] };
 
@@ -154,6 +154,14 @@ export const SCRIPTS: ReadonlySet<string> = new Set([
   'evalsha_ro',
   'fcall',
   'fcall_ro',
+]);
+
+/** Without the _RO forms, which cannot write. */
+export const SCRIPT_CALLS: ReadonlyMap<string, ScriptCall> = new Map<string, ScriptCall>([
+  ['script', ScriptCall.LOAD],
+  ['eval', ScriptCall.SOURCE],
+  ['evalsha', ScriptCall.SHA1],
+  ['fcall', ScriptCall.FUNCTION],
 ]);
 
 /** Deferred together with writes, although no flag says so (CMD_MAY_REPLICATE, server.h). */

@@ -2,7 +2,7 @@
 // given: deciding twice changes nothing, and counting is a separate step.
 // It does not refuse a write that Redis refuses for another reason, as far as the arguments show, and leaves alone what it
 // does not understand.
-import { type CommandSpec, TtlTreatment } from '../commands/spec.js';
+import { type CommandSpec, ScriptCall, TtlTreatment } from '../commands/spec.js';
 import { equalsIgnoreCase, readPositiveInteger } from '../resp/bytes.js';
 import { PX_BYTES, writePx } from '../resp/encode.js';
 import { OOM_REPLY } from '../resp/refusal-replies.js';
@@ -12,6 +12,7 @@ import { type TrafficObserver, TtlOutcome } from './observer.js';
 import { type Quota, Quotas } from './quota.js';
 import { Refusal } from './refusal.js';
 import type { CompiledRule, RuleSet } from './rule-set.js';
+import type { Scripts } from './scripts.js';
 import type { ShedGate } from './shed.js';
 import type { TtlMemory } from './ttl-memory.js';
 import {
@@ -24,7 +25,7 @@ import {
   TtlOptions,
 } from './ttl-options.js';
 import { drawTtl, expiryOutcome, followUpOutcome, givesTtl, keptOutcome } from './ttl-outcome.js';
-import { Action, Verdict } from './verdict.js';
+import { Action, Script, Verdict } from './verdict.js';
 
 /** Redis's overhead for a key: dict entries, object and string headers, the entry in the table of expiries. */
 const KEY_OVERHEAD_BYTES = 128;
@@ -51,6 +52,8 @@ export interface PolicyOptions {
   readonly ttls?: TtlMemory | undefined;
   /** What rules may write and hold; undefined: no rule has a limit or a budget. */
   readonly quotas?: Quotas | undefined;
+  /** Knows which scripts cannot grow; undefined: every script may. */
+  readonly scripts?: Scripts | undefined;
 }
 
 export class Policy {
@@ -65,13 +68,24 @@ export class Policy {
   /** The server has GETEX, EXAT and PXAT. May change with the server; what it refuses stays as it is. */
   pointsInTime = true;
   readonly quotas: Quotas;
+  readonly scripts: Scripts | undefined;
   private readonly verdict = new Verdict();
   private readonly options = new TtlOptions();
   private readonly jitteredPx = Buffer.alloc(PX_BYTES);
   /** Set by readOptions: the argument that holds the expiry, or -1. */
   private expiryIndex = -1;
 
-  constructor({ rules, gate, observer, now, nowKnown = () => true, random, ttls, quotas }: PolicyOptions) {
+  constructor({
+    rules,
+    gate,
+    observer,
+    now,
+    nowKnown = () => true,
+    random,
+    ttls,
+    quotas,
+    scripts,
+  }: PolicyOptions) {
     this.rules = rules;
     this.gate = gate;
     this.observer = observer;
@@ -80,6 +94,7 @@ export class Policy {
     this.random = random;
     this.ttls = ttls;
     this.quotas = quotas ?? new Quotas();
+    this.scripts = scripts;
   }
 
   /**
@@ -90,6 +105,7 @@ export class Policy {
   decide(args: RequestScanner, spec: CommandSpec, size: number, followUps: boolean): Verdict {
     const verdict = this.verdict;
     verdict.reset();
+    if (spec.script !== ScriptCall.NONE) return this.decideScript(args, spec, size, followUps);
     const allKeysKnown = this.findKeys(args, spec);
     if (verdict.count === 0) return verdict;
     if (spec.denyOom && !spec.mover) {
@@ -103,6 +119,35 @@ export class Policy {
     }
     if (verdict.action === Action.PASS) this.judgeTtl(args, spec, followUps);
     return verdict;
+  }
+
+  /** The same for a script, by the keys that it names. If it does not name them all, nothing is known of the others. */
+  private decideScript(args: RequestScanner, spec: CommandSpec, size: number, followUps: boolean): Verdict {
+    const { verdict } = this;
+    this.findScriptKeys(args);
+    let [refuses, gives] = [false, false];
+    for (let i = 0; i < verdict.count; i++) {
+      refuses ||= verdict.rule[i].refusesScripts;
+      gives ||= verdict.rule[i].scriptTtl;
+    }
+    if (!refuses && !gives) return verdict;
+    const grows = this.scripts?.mayGrow(args, spec.script) ?? true;
+    verdict.script = grows ? Script.GROWING : Script.HARMLESS;
+    if (!grows) return verdict;
+    if (refuses && this.mayRefuse) this.judgeShed(args, size);
+    // One that streams is not waited for to its end.
+    if (verdict.action === Action.SHED || !gives || args.parsed < args.argc) return verdict;
+    verdict.recorded = true;
+    for (let i = 0; i < verdict.count; i++) verdict.outcome[i] = keptOutcome(verdict.rule[i], followUps);
+    return verdict;
+  }
+
+  /** `numkeys key …` from argument 2 on; none where Redis refuses the number. */
+  private findScriptKeys(args: RequestScanner): void {
+    const { buf, starts, ends, argc, parsed } = args;
+    const count = parsed > 2 ? readPositiveInteger(buf, starts[2], ends[2]) : 0;
+    if (count > argc - 3) return;
+    for (let i = 3; i < 3 + count && i < parsed; i++) this.addKey(args, i);
   }
 
   /** Decides an UNDECIDED command that cannot be held back any longer, by the keys that are known. */
@@ -153,11 +198,15 @@ export class Policy {
   refusalOf(args: RequestScanner, i: number, size: number): Refusal {
     const { gate, verdict } = this;
     const rule = verdict.rule[i];
+    const isScript = verdict.script !== Script.NONE;
+    if (isScript && !rule.refusesScripts) return Refusal.NONE;
     if (gate.active) {
       const share = gate.splits(rule.priority) ? shareOf(args, verdict, i) : 0;
       const refusal = gate.refusal(rule.priority, share, size);
-      if (refusal !== Refusal.NONE) return refusal;
+      if (refusal !== Refusal.NONE) return isScript && refusal === Refusal.BAND ? Refusal.SCRIPT : refusal;
     }
+    // How much a script writes is not known, so it takes nothing of what its rule may write.
+    if (isScript) return Refusal.NONE;
     const quota = this.quotaOf(rule);
     if (quota === undefined) return Refusal.NONE;
     return quota.refusal(quota.threshold > 0 ? shareOf(args, verdict, i) : 0, verdict.bytes[i]);

@@ -49,6 +49,8 @@ export class RuleSet {
   keysGivenUp = 0;
   /** Stands for "no rule": slot 0, no TTL, neither durable nor limited. */
   readonly unregistered: CompiledRule;
+  /** Some rule has a say in scripts; otherwise they pass unread. */
+  readonly governsScripts: boolean;
   private readonly matchers: readonly Matcher[];
   /** By first byte; undefined: too many, see the index. */
   private readonly buckets: readonly (readonly Matcher[] | undefined)[];
@@ -70,10 +72,12 @@ export class RuleSet {
       jitter: 0,
       durable: false,
       applyToAll: false,
+      ...{ refusesScripts: false, scriptTtl: false },
       pxSuffix: undefined,
       limited: false,
       ...unregistered,
     };
+    this.governsScripts = rules.some(({ refusesScripts, scriptTtl }) => refusesScripts || scriptTtl);
     this.matchers = this.rules.flatMap((rule) => rule.globs.map((glob) => compileGlob(rule, glob)));
     this.buckets = Array.from({ length: 256 }, (_, byte) => bucketOf(this.matchers, byte));
     this.index = this.buckets.includes(undefined)

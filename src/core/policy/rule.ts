@@ -41,4 +41,8 @@ export interface Rule {
   readonly applyToAll: boolean;
   readonly limit?: RuleLimit | undefined;
   readonly budget?: RuleBudget | undefined;
+  /** Scripts that name a key of it are refused as its growing writes are. */
+  readonly refusesScripts: boolean;
+  /** The keys that a script names get the TTL behind it. */
+  readonly scriptTtl: boolean;
 }

@@ -19,6 +19,10 @@ export const Action = {
 } as const;
 export type Action = (typeof Action)[keyof typeof Action];
 
+/** What a command is as a script. */
+export const Script = { NONE: 0, HARMLESS: 1, GROWING: 2 } as const;
+export type Script = (typeof Script)[keyof typeof Script];
+
 export class Verdict {
   action: Action = Action.PASS;
   /** The written keys known so far: entries 0 … count-1 of the arrays below. */
@@ -41,6 +45,8 @@ export class Verdict {
   recorded = false;
   /** Estimated growth of Redis's memory in bytes; 0: the command never grows it. */
   growth = 0;
+  /** A script that rules have a say in; only a growing one is refused, and gives TTLs to the keys that it names. */
+  script: Script = Script.NONE;
   /** Index of the key for which the command is shed, or in observe mode would be; -1: none. */
   shedKey = -1;
   /** Why it is shed, or would be. */
@@ -64,6 +70,7 @@ export class Verdict {
     this.lifetimeMs = 0;
     this.recorded = false;
     this.growth = 0;
+    this.script = Script.NONE;
     this.shedKey = -1;
     this.refusal = Refusal.NONE;
     this.reply = OOM_REPLY;

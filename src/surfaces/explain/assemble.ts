@@ -1,12 +1,14 @@
 // Builds the command to explain from a key and the words of the request, which may leave out the key and the value.
 // It does not judge the command. The explanation shows it as built.
-import { arityFits, type CommandSpec, TtlTreatment } from '../../core/commands/spec.js';
+import { arityFits, type CommandSpec, ScriptCall, TtlTreatment } from '../../core/commands/spec.js';
 import type { CommandTable } from '../../core/commands/table.js';
 import { ExpiryKind, TtlOptions } from '../../core/policy/ttl-options.js';
 import type { ExplainRequest } from './types.js';
 
 /** Stands for a value that the request left out. */
 const VALUE = 'value';
+/** Stands for a script, its SHA1 or its name. */
+const NO_SCRIPT = 'script';
 /** The most words that are filled in; every command of the table needs fewer. */
 const MOST_FILLED = 16;
 
@@ -23,6 +25,10 @@ export function assemble({ key, command }: ExplainRequest, table: CommandTable):
 function place(spec: CommandSpec, name: string, key: string, rest: string[]): string[] {
   const { first, step, keywords } = spec.keys;
   if (keywords.length > 0) return [name, ...(rest.length > 0 ? rest : ['source']), keywords[0], key];
+  if (spec.script > ScriptCall.LOAD) {
+    const [script = NO_SCRIPT, ...more] = rest;
+    return [name, script, '1', key, ...more];
+  }
   if (spec.ttl === TtlTreatment.MSETEX) return [name, '1', key, VALUE, ...rest];
   const before = Math.max(0, first - 1);
   const words = [name, ...rest.slice(0, before)];

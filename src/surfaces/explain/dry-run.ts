@@ -8,8 +8,9 @@ import { Policy } from '../../core/policy/policy.js';
 import type { Quotas } from '../../core/policy/quota.js';
 import { Refusal } from '../../core/policy/refusal.js';
 import type { CompiledRule, RuleSet } from '../../core/policy/rule-set.js';
+import type { Scripts } from '../../core/policy/scripts.js';
 import { ShedGate } from '../../core/policy/shed.js';
-import type { Verdict } from '../../core/policy/verdict.js';
+import { Script, type Verdict } from '../../core/policy/verdict.js';
 import { encodeCommand } from '../../core/resp/encode.js';
 import { RequestScanner, Scan } from '../../core/resp/request-scanner.js';
 import type { ByteSink } from '../../core/session/byte-sink.js';
@@ -23,6 +24,7 @@ export interface Stage {
   /** The server has GETEX, EXAT and PXAT. */
   readonly pointsInTime: boolean;
   readonly lookaheadBytes: number;
+  readonly scripts: Scripts;
 }
 
 export interface DryRunKey {
@@ -38,7 +40,9 @@ export interface DryRunKey {
 
 export interface DryRun {
   /** What the policy said; undefined: it has no say in this command. */
-  readonly verdict: { readonly keys: readonly DryRunKey[]; readonly shedKey: number } | undefined;
+  readonly verdict:
+    | { readonly keys: readonly DryRunKey[]; readonly shedKey: number; readonly script: Script }
+    | undefined;
   /** What went up: the command and its follow-ups, decoded and as bytes. */
   readonly sent: string[][];
   readonly sentBytes: Buffer;
@@ -65,6 +69,7 @@ export function dryRun(stage: Stage, command: Buffer, gate?: ShedGate, quotas?: 
     now: Date.now,
     random: () => MIDDLE,
     quotas: quotas?.copy(),
+    scripts: stage.scripts.copy(),
   });
   policy.pointsInTime = stage.pointsInTime;
   const upstream = new Collected();
@@ -100,15 +105,15 @@ class RememberingPolicy extends Policy {
 
   override decide(args: RequestScanner, spec: CommandSpec, size: number, followUps: boolean): Verdict {
     const verdict = super.decide(args, spec, size, followUps);
-    const { argument, rule, hash, outcome, recorded, growth, shedKey } = verdict;
+    const { argument, rule, hash, outcome, recorded, growth, shedKey, script } = verdict;
     const keys = Array.from({ length: verdict.count }, (_, i) => ({
       key: Buffer.from(args.buf.subarray(args.starts[argument[i]], args.ends[argument[i]])),
       rule: rule[i],
       share: hashShare(args.buf, args.starts[argument[i]], args.ends[argument[i]], hash[i]),
-      outcome: recorded ? outcome[i] : undefined,
-      refusal: growth > 0 ? this.refusalOf(args, i, size) : Refusal.NONE,
+      outcome: recorded && (script === Script.NONE || rule[i].scriptTtl) ? outcome[i] : undefined,
+      refusal: growth > 0 || script === Script.GROWING ? this.refusalOf(args, i, size) : Refusal.NONE,
     }));
-    this.last = { keys, shedKey };
+    this.last = { keys, shedKey, script };
     return verdict;
   }
 }

@@ -1,7 +1,13 @@
 // Explains in words what Spillway does with a command, and why, key by key.
 // Decides nothing itself: rules, TTLs and refusals come from a real session (dry-run.ts). It runs the command twice: without
 // refusals, for the TTLs, and in a running proxy under the present pressure.
-import { arityFits, type CommandSpec, ConnectionRole, TtlTreatment } from '../../core/commands/spec.js';
+import {
+  arityFits,
+  type CommandSpec,
+  ConnectionRole,
+  ScriptCall,
+  TtlTreatment,
+} from '../../core/commands/spec.js';
 import { globMatches } from '../../core/policy/glob.js';
 import { tagOf } from '../../core/policy/hash.js';
 import { TtlOutcome } from '../../core/policy/observer.js';
@@ -12,6 +18,7 @@ import type { CompiledRule } from '../../core/policy/rule-set.js';
 import { ALL, type ShedGate } from '../../core/policy/shed.js';
 import type { TokenBucket } from '../../core/policy/token-bucket.js';
 import { drawTtl, givesTtl } from '../../core/policy/ttl-outcome.js';
+import { Script } from '../../core/policy/verdict.js';
 import { errorText } from '../../core/resp/client-errors.js';
 import { EXPIRE_NX, encodeCommand } from '../../core/resp/encode.js';
 import type { FollowUpForm } from '../../core/session/request/follow-ups.js';
@@ -62,7 +69,10 @@ export function explain(subject: ExplainSubject, request: ExplainRequest): Expla
     keys:
       spec === undefined || verdict === undefined
         ? []
-        : verdict.keys.map((key, i) => explainKey(subject, spec, key, today?.verdict?.keys[i]?.refusal)),
+        : verdict.keys.map((key, i) => {
+            const { script } = verdict;
+            return explainKey(subject, { spec, script }, key, today?.verdict?.keys[i]?.refusal);
+          }),
     now:
       now === undefined || today === undefined
         ? null
@@ -97,6 +107,7 @@ function kindOf(
       kind: 'refused',
       why: 'It has the wrong number of arguments: it passes unchanged, and Redis refuses it.',
     };
+  if (spec.script > ScriptCall.LOAD) return SCRIPTS[verdict?.script ?? Script.NONE];
   if (verdict === undefined || verdict.keys.length === 0)
     return { kind: 'passed', why: 'It writes no key that could grow or get a TTL: it passes unchanged.' };
   if (verdict.keys[0].outcome !== undefined)
@@ -106,9 +117,30 @@ function kindOf(
     : { kind: 'refused', why: 'Its arguments are invalid: it passes unchanged, and Redis refuses it.' };
 }
 
+const SCRIPTS: Readonly<Record<Script, Pick<Explanation, 'kind' | 'why'>>> = {
+  [Script.NONE]: {
+    kind: 'passed',
+    why: 'It runs a script, and no rule of the keys that it names has scripts "refuse" or scriptTtl: it passes unchanged.',
+  },
+  [Script.HARMLESS]: {
+    kind: 'passed',
+    why: 'It runs a script that cannot make memory grow (its commands, its flags or memory.passScripts say so): it passes unchanged.',
+  },
+  [Script.GROWING]: {
+    kind: 'write',
+    why: 'It runs a script that may make memory grow: rules of the keys that it names apply to it as a whole.',
+  },
+};
+
+/** What is explained of a key: the command, and what it is as a script. */
+interface Explained {
+  readonly spec: CommandSpec;
+  readonly script: Script;
+}
+
 function explainKey(
   subject: ExplainSubject,
-  spec: CommandSpec,
+  { spec, script }: Explained,
   found: DryRunKey,
   refusal: Refusal | undefined,
 ): ExplainedKey {
@@ -126,7 +158,7 @@ function explainKey(
       .map((each) => ({ name: each.name, match: each.globs.map(text) })),
     passedOverMore: Math.max(0, before.length - PASSED_OVER),
     ttl: explainTtl(subject, spec, found),
-    shed: explainShed(subject, spec, found, refusal),
+    shed: explainShed(subject, { spec, script }, found, refusal),
     limit: explainLimit(subject, rule),
   };
 }
@@ -218,16 +250,17 @@ function explainRefusal({ verdict }: DryRun): ExplainedRefusal | null {
 /** `refusal`: at this moment; undefined: offline. */
 function explainShed(
   { bands }: ExplainSubject,
-  spec: CommandSpec,
+  explained: Explained,
   { key, rule, share }: DryRunKey,
   refusal: Refusal | undefined,
 ): ExplainedShed {
   const band = bands[rule.priority];
   const tag = tagOf(key);
-  const grows = spec.denyOom && !spec.mover;
+  const { spec, script } = explained;
+  const grows = (spec.denyOom && !spec.mover) || (script === Script.GROWING && rule.refusesScripts);
   return {
     possible: grows && band !== null,
-    why: whyShed(spec, rule, band !== null),
+    why: whyShed(explained, rule, band !== null),
     band: band === null ? null : [...band],
     tag: tag === undefined ? null : text(tag),
     keyAbove: band === null || !grows ? null : keyAbove(band, share),
@@ -236,10 +269,14 @@ function explainShed(
   };
 }
 
-function whyShed(spec: CommandSpec, rule: CompiledRule, banded: boolean): string {
+function whyShed({ spec, script }: Explained, rule: CompiledRule, banded: boolean): string {
   const priority = PRIORITY_NAMES[rule.priority];
   if (spec.mover) return 'It only moves data that is there already: it is never refused.';
-  if (!spec.denyOom) return 'Redis does not count it as a command that needs memory: it is never refused.';
+  if (script !== Script.NONE && !rule.refusesScripts)
+    return 'The rule lets scripts pass (scripts "refuse" would refuse this one with the key).';
+  if (script === Script.HARMLESS) return 'The script cannot make memory grow: it is never refused.';
+  if (!spec.denyOom && script === Script.NONE)
+    return 'Redis does not count it as a command that needs memory: it is never refused.';
   if (!banded)
     return `Priority ${priority} is never refused because memory is nearly full; only large writes that do not fit are.`;
   return rule.observe

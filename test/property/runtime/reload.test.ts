@@ -128,6 +128,7 @@ const SETTINGS: Record<string, readonly [unknown, unknown]> = {
   'memory.limit': ['64mb', '65mb'],
   'memory.shedWhen': ['auto', 'never'],
   'memory.shed': [{}, { low: 'never' }],
+  'memory.passScripts': [[], ['drop_jobs']],
   'admin.listen': ['127.0.0.1:9380', false],
   'admin.tokenFile': ['/run/a', '/run/b'],
   'limits.maxClients': [1, 2],

@@ -42,6 +42,7 @@ t.test('the defaults', async (t) => {
       onStale: 'admit',
       hysteresis: '2%',
       shedWhen: 'auto',
+      passScripts: [],
       shed: { low: ['80%', '88%'], normal: ['88%', '94%'], high: ['94%', '98%'], critical: 'never' },
     },
     admin: { listen: '127.0.0.1:9380' },
@@ -59,7 +60,9 @@ t.test('the defaults', async (t) => {
     log: { level: 'info' },
     reload: { onChange: true },
   });
-  t.same(checkConfig({ rules: [rule] }).rules, [{ ...rule, priority: 'normal', applyTo: 'strings' }]);
+  t.same(checkConfig({ rules: [rule] }).rules, [
+    { ...rule, priority: 'normal', applyTo: 'strings', scripts: 'pass', scriptTtl: false },
+  ]);
 });
 
 t.test('the shipped config is valid', async (t) => {
@@ -78,6 +81,14 @@ t.test('one problem each, at its place', async (t) => {
     [{ 'a b': 1 }, /^\["a b"\]: is not a setting here/],
     [{ listen: 6380 }, /^listen: must be host:port in quotes/],
     [{ listen: '6380' }, /^listen: must be host:port, such as/],
+    [rules({ ...rule, scripts: 'allow' }), /^rules\[0\]\.scripts: must be "pass" or "refuse"$/],
+    [rules({ ...rule, scriptTtl: true }), /^rules\[0\]\.scriptTtl: gives the TTL of the rule/],
+    [
+      rules({ name: 'a', match: 'a', durable: true, applyTo: 'all', scriptTtl: true }),
+      /^rules\[0\]\.scriptTtl: gives the TTL of the rule/,
+    ],
+    [memory({ passScripts: ['a-b'] }), /^memory\.passScripts\[0\]: must be a SHA1 \(40 hexadecimal digits\)/],
+    [memory({ passScripts: 'x' }), /^memory\.passScripts: must be a list of SHA1s and names of functions/],
     [{ mode: 'Observe' }, /^mode: must be "enforce" or "observe"$/],
     [{ upstream: 'redis://h' }, /^upstream: must be an object$/],
     [

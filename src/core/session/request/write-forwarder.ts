@@ -1,7 +1,7 @@
 // Carries out the policy's verdict on one write: changes its bytes, counts it, sends follow-ups, or refuses it.
 // Works on the command under scan; a streaming write comes in three steps.
 // Never decides, and never touches a byte that the verdict does not name.
-import { type CommandSpec, TtlChange } from '../../commands/spec.js';
+import { type CommandSpec, ScriptCall, TtlChange } from '../../commands/spec.js';
 import { hashKey } from '../../policy/hash.js';
 import { TtlOutcome } from '../../policy/observer.js';
 import { OptionTail } from '../../policy/option-tail.js';
@@ -247,6 +247,7 @@ export class WriteForwarder {
     const { count } = verdict;
     for (let i = 0; i < count; i++) {
       const rule = verdict.rule[i];
+      if (spec.script !== ScriptCall.NONE && !rule.scriptTtl) continue;
       const outcome = verdict.outcome[i];
       const start = args.starts[verdict.argument[i]];
       const end = args.ends[verdict.argument[i]];

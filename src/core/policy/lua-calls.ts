@@ -1,0 +1,187 @@
+// Says of a Lua script whether it may make memory grow: whether any command that it calls may. It does not run the script, and
+// does not understand it. It follows only the plain form, `redis.call('NAME', …)`, also by `local call = redis.call`.
+// Invariant: in doubt a script grows. Every other use of `redis`, `server` or such a local name is a doubt, and so are names
+// with escapes, commands that are not in the table, and whatever could reach the globals by another way.
+import { TtlTreatment } from '../commands/spec.js';
+import type { CommandTable } from '../commands/table.js';
+
+/** By these a script could reach `redis` without naming it. */
+const DOUBTFUL: ReadonlySet<string> = new Set([
+  ...[
+    '_G',
+    '_ENV',
+    'getfenv',
+    'setfenv',
+    'load',
+    'loadstring',
+    'loadfile',
+    'dofile',
+    'require',
+    'module',
+    'package',
+  ],
+  ...['debug', 'rawget', 'rawset', 'getmetatable', 'setmetatable'],
+]);
+/** Redis does not refuse a script with one of these at the memory limit (script.c, scriptPrepareForRun). */
+const HARMLESS_FLAGS: ReadonlySet<string> = new Set(['allow-oom', 'no-writes']);
+const SPACE = /\s/;
+const DIGIT = /[0-9]/;
+const NUMERAL = /[0-9.]/;
+const REST_OF_LINE = /[^\r\n]/;
+const WORD_START = /[A-Za-z_]/;
+const WORD = /[A-Za-z0-9_]/;
+
+interface Token {
+  /** `text`: of a string its content. `opaque`: a string with escapes. `broken`: no Lua. */
+  readonly kind: 'word' | 'text' | 'opaque' | 'symbol' | 'number' | 'end' | 'broken';
+  readonly text: string;
+}
+
+const END: Token = { kind: 'end', text: '' };
+const BROKEN: Token = { kind: 'broken', text: '' };
+
+/** `source`: the script, its bytes as Latin-1. */
+export function scriptMayGrow(source: string, commands: CommandTable): boolean {
+  const head = source.startsWith('#!') ? source.split('\n', 1)[0] : '';
+  if (flagsOf(head).some((flag) => HARMLESS_FLAGS.has(flag))) return false;
+  return new Calls(source, head.length, commands).mayGrow();
+}
+
+/** Of `#!lua name=x flags=a,b`. */
+function flagsOf(head: string): string[] {
+  const flags = head.split(/\s+/).find((word) => word.startsWith('flags='));
+  return flags === undefined ? [] : flags.slice('flags='.length).split(',');
+}
+
+class Calls {
+  private token: Token = END;
+  private readonly callers = new Set<string>();
+
+  constructor(
+    private readonly source: string,
+    private at: number,
+    private readonly commands: CommandTable,
+  ) {}
+
+  mayGrow(): boolean {
+    /** The tokens before: of `local name = redis.call` the first three. */
+    let [first, second, third] = [END, END, END];
+    this.advance();
+    for (;;) {
+      const { kind, text } = this.token;
+      if (kind === 'end') return false;
+      if (kind === 'broken' || (kind === 'word' && DOUBTFUL.has(text))) return true;
+      const found = this.token;
+      this.advance();
+      if (kind === 'word' && (text === 'redis' || text === 'server')) {
+        const local =
+          first.text === 'local' && second.kind === 'word' && third.text === '=' ? second.text : undefined;
+        if (this.memberMayGrow(local)) return true;
+      } else if (kind === 'word' && this.callers.has(text) && this.callMayGrow()) return true;
+      [first, second, third] = [second, third, found];
+    }
+  }
+
+  /** Behind `redis`. `local`: the name that what follows is given to. */
+  private memberMayGrow(local: string | undefined): boolean {
+    if (!this.takes('.')) return true;
+    const { kind, text } = this.token;
+    if (kind !== 'word') return true;
+    this.advance();
+    if (text !== 'call' && text !== 'pcall') return false;
+    if (local === undefined || this.token.text === '(' || this.token.kind === 'text')
+      return this.callMayGrow();
+    this.callers.add(local);
+    return false;
+  }
+
+  /** Behind the name of what calls: `('NAME', …`, `('NAME')` or `'NAME'`. */
+  private callMayGrow(): boolean {
+    const parenthesis = this.takes('(');
+    const { kind, text } = this.token;
+    if (kind !== 'text') return true;
+    this.advance();
+    if (parenthesis && this.token.text !== ',' && this.token.text !== ')') return true;
+    const name = Buffer.from(text, 'latin1');
+    const spec = this.commands.find(name, 0, name.length);
+    return spec === undefined || (!spec.mover && (spec.denyOom || spec.ttl === TtlTreatment.CREATES));
+  }
+
+  private takes(symbol: string): boolean {
+    if (this.token.kind !== 'symbol' || this.token.text !== symbol) return false;
+    this.advance();
+    return true;
+  }
+
+  private advance(): void {
+    this.token = this.next();
+  }
+
+  /** As Lua 5.1 reads (llex.c). Each byte is looked at once, except by a search for the end of a bracket, which ends all. */
+  private next(): Token {
+    const { source } = this;
+    for (;;) {
+      while (this.at < source.length && SPACE.test(source[this.at])) this.at++;
+      if (!source.startsWith('--', this.at)) break;
+      this.at += 2;
+      const long = this.longBracket();
+      if (long === BROKEN) return BROKEN;
+      if (long === undefined) this.run(REST_OF_LINE);
+    }
+    const from = this.at;
+    const char = source[from];
+    if (char === undefined) return END;
+    if (char === '"' || char === "'") return this.quoted(char);
+    if (char === '[') {
+      const long = this.longBracket();
+      if (long !== undefined) return long;
+    }
+    if (WORD_START.test(char)) return { kind: 'word', text: this.run(WORD) };
+    if (DIGIT.test(char)) {
+      this.run(NUMERAL);
+      this.run(WORD);
+      return { kind: 'number', text: source.slice(from, this.at) };
+    }
+    this.at++;
+    return { kind: 'symbol', text: char };
+  }
+
+  private run(of: RegExp): string {
+    const from = this.at;
+    while (this.at < this.source.length && of.test(this.source[this.at])) this.at++;
+    return this.source.slice(from, this.at);
+  }
+
+  private quoted(quote: string): Token {
+    const { source } = this;
+    const from = this.at + 1;
+    let escaped = false;
+    for (this.at = from; this.at < source.length; this.at++) {
+      const char = source[this.at];
+      if (char === '\n' || char === '\r') return BROKEN;
+      if (char === quote) {
+        const text = source.slice(from, this.at++);
+        return { kind: escaped ? 'opaque' : 'text', text };
+      }
+      if (char !== '\\') continue;
+      escaped = true;
+      this.at++;
+    }
+    return BROKEN;
+  }
+
+  /** `[[…]]` or `[=[…]=]` here; undefined: none. */
+  private longBracket(): Token | undefined {
+    const { source, at } = this;
+    if (source[at] !== '[') return undefined;
+    let open = at + 1;
+    while (source[open] === '=') open++;
+    if (source[open] !== '[') return undefined;
+    const close = `]${'='.repeat(open - at - 1)}]`;
+    const to = source.indexOf(close, open + 1);
+    if (to < 0) return BROKEN;
+    this.at = to + close.length;
+    // Lua leaves out a line break at its start.
+    return { kind: 'text', text: source.slice(open + 1, to).replace(/^(?:\r\n?|\n\r?)/, '') };
+  }
+}

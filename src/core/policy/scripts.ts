@@ -1,0 +1,92 @@
+// Knows which scripts cannot make memory grow: those that the operator names, and those whose source has passed and calls no
+// command that may (policy/lua-calls). Owns the table of sources that were seen, by SHA1.
+// Invariants: bounded (MOST_SOURCES; the oldest gives way); what is not known counts as growing; the same answer until another
+// command table is adopted.
+import { ScriptCall } from '../commands/spec.js';
+import type { CommandTable } from '../commands/table.js';
+import { copyOf } from '../resp/bytes.js';
+import type { RequestScanner } from '../resp/request-scanner.js';
+import { hashKey } from './hash.js';
+import { scriptMayGrow } from './lua-calls.js';
+
+const MOST_SOURCES = 4096;
+/** A longer source counts as growing without being read. */
+const LONGEST_SOURCE = 256 * 1024;
+const SHA1_DIGITS = 40;
+
+export interface ScriptsOptions {
+  /** SHA1 in lower case, or names of functions: these never grow. */
+  readonly pass: ReadonlySet<string>;
+  readonly commands: CommandTable;
+  /** In lower-case hexadecimal digits. */
+  readonly sha1: (source: Uint8Array) => string;
+}
+
+export class Scripts {
+  /** Whether each may grow, by SHA1, oldest first; and a mark of its source. */
+  private readonly seen = new Map<string, { readonly grows: boolean; readonly mark: number }>();
+  /** The marks of all these. A source whose mark is here already is taken for one of them: then it stays unknown. */
+  private readonly marks = new Set<number>();
+
+  constructor(private options: ScriptsOptions) {}
+
+  /** Other settings, or another server, from now on. */
+  adopt(options: Partial<ScriptsOptions>): void {
+    if (options.commands !== undefined && options.commands !== this.options.commands) {
+      this.seen.clear();
+      this.marks.clear();
+    }
+    this.options = { ...this.options, ...options };
+  }
+
+  /** A table of its own with the same knowledge: what it learns stays there. */
+  copy(): Scripts {
+    const copy = new Scripts(this.options);
+    for (const [sha1, known] of this.seen) copy.seen.set(sha1, known);
+    for (const mark of this.marks) copy.marks.add(mark);
+    return copy;
+  }
+
+  /** Whether the script that the command under scan runs may make memory grow. `call`: as its argument 1 names the script. */
+  mayGrow({ buf, starts, ends, parsed }: RequestScanner, call: ScriptCall): boolean {
+    if (parsed < 2) return true;
+    const [start, end] = [starts[1], ends[1]];
+    if (call === ScriptCall.SOURCE) return this.sourceMayGrow(buf, start, end);
+    const name = Buffer.from(buf.buffer, buf.byteOffset + start, end - start).toString('latin1');
+    if (call === ScriptCall.FUNCTION) return !this.options.pass.has(name);
+    return end - start !== SHA1_DIGITS || this.shaMayGrow(name.toLowerCase());
+  }
+
+  /** Remembers what buf[start, end), the source of a script, may do, for calls by its SHA1. */
+  note(buf: Uint8Array, start: number, end: number): void {
+    const mark = hashKey(buf, start, end);
+    if (this.marks.has(mark) || end - start > LONGEST_SOURCE) return;
+    const source = copyOf(buf, start, end);
+    this.remember(this.options.sha1(source), source, mark);
+  }
+
+  private sourceMayGrow(buf: Uint8Array, start: number, end: number): boolean {
+    if (end - start > LONGEST_SOURCE) return true;
+    const source = copyOf(buf, start, end);
+    const sha1 = this.options.sha1(source);
+    if (this.options.pass.has(sha1)) return false;
+    const known = this.seen.get(sha1);
+    return known?.grows ?? this.remember(sha1, source, hashKey(buf, start, end));
+  }
+
+  private shaMayGrow(sha1: string): boolean {
+    return !this.options.pass.has(sha1) && (this.seen.get(sha1)?.grows ?? true);
+  }
+
+  private remember(sha1: string, source: Uint8Array, mark: number): boolean {
+    const grows = scriptMayGrow(Buffer.from(source).toString('latin1'), this.options.commands);
+    for (const [oldest, known] of this.seen) {
+      if (this.seen.size < MOST_SOURCES) break;
+      this.seen.delete(oldest);
+      this.marks.delete(known.mark);
+    }
+    this.seen.set(sha1, { grows, mark });
+    this.marks.add(mark);
+    return grows;
+  }
+}
