@@ -22,6 +22,7 @@ export function declareSweep(program: Command, inherited: <O extends object>(own
       untilShare,
     )
     .option('--ttl <duration>', 'use this TTL for rules with a longer one')
+    .option('--idle <duration>', 'only keys that nobody has read or written for this long')
     .option('--journal <file>', 'with --apply: write the journal to FILE, for --undo and --resume')
     .option('--resume <file>', 'with --apply: continue the sweep of this journal')
     .option('--undo <file>', 'take back the TTLs that the sweep of this journal gave')

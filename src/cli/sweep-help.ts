@@ -22,6 +22,11 @@ Description:
   the server is already full, give slices of keys a short TTL, one after the other has expired:
   --until 95% --max-keys 10000 --ttl 1m.
 
+  --idle 7d takes only keys that nobody has read or written for 7 days (OBJECT IDLETIME). With
+  --ttl 1m they are gone a minute later, and --undo keeps them until then. The server must not have
+  an LFU policy. Idle time begins anew when the server starts, unless its snapshot kept it, and
+  what replicas are asked does not count as use.
+
   It pauses while the server answers slowly or is busy with others; --max-rate limits it further.
   Ctrl-C ends it and prints what it has done so far.
 
@@ -32,12 +37,14 @@ Examples:
       Give TTLs to the keys of one rule; look at 5,000 keys a second at most.
   spillway sweep --config proxy.config.json --apply --resume spillway-sweep-….jsonl
       Continue after an interruption.
+  spillway sweep --config proxy.config.json --rule cache --idle 7d --ttl 1m
+      How many keys of one rule nobody has used for a week: with --apply, they end in a minute.
   spillway sweep --config proxy.config.json --undo spillway-sweep-….jsonl
       Take the TTLs back.
 
 Rights:
   +scan +pttl +type +info +ping +select +client|setname +time, on all keys that the rules match.
-  With --apply also +eval and +pexpireat; without +eval it uses PEXPIREAT … NX (Redis 7.0). With
+  With --idle also +object|idletime. With --apply also +eval and +pexpireat; without +eval it uses PEXPIREAT … NX (Redis 7.0). With
   --undo also +eval, +persist and +pexpiretime. In a Cluster also +cluster|slots and
   +cluster|nodes. It does not use CONFIG.
 ${TOOL_ENVIRONMENT}${TOOL_EXIT_STATUS}`;

@@ -10,6 +10,7 @@ export interface SweepCommandOptions extends ToolOptions {
   /** 0 … 1. */
   readonly until?: number | 'never';
   readonly ttl?: string;
+  readonly idle?: string;
   readonly journal?: string;
   readonly resume?: string;
   readonly undo?: string;

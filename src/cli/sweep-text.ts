@@ -13,14 +13,25 @@ export function drawSweep(
   options: SweepCommandOptions,
   paint: Paint,
 ): string {
+  const idle = options.idle !== undefined;
   const table = plainTable(
-    ['rule', 'keys', 'with a TTL', 'other type', 'without', ...(applied ? ['given', 'changed'] : [])],
+    [
+      ...['rule', 'keys', 'with a TTL', 'other type', ...(idle ? ['in use'] : []), idle ? 'idle' : 'without'],
+      ...(applied ? ['given', 'changed'] : []),
+    ],
     paint,
   );
-  for (const { rule, observe, matching, withTtl, otherType, due, given, changed } of rules) {
+  for (const { rule, observe, matching, withTtl, otherType, inUse, due, given, changed } of rules) {
     table.push([
       `${quoted(rule)}${observe ? ' (observes)' : ''}`,
-      ...[matching, withTtl, otherType, due, ...(applied ? [given, changed] : [])].map(grouped),
+      ...[
+        matching,
+        withTtl,
+        otherType,
+        ...(idle ? [inUse] : []),
+        due,
+        ...(applied ? [given, changed] : []),
+      ].map(grouped),
     ]);
   }
   const due = rules.reduce((sum, count) => sum + (count.observe ? 0 : count.due), 0);
@@ -66,7 +77,8 @@ function endedText(
   const why = `${reason}. Not all keys were looked at.`;
   if (journal === null) return why;
   const rules = (options.rule ?? []).map((name) => `--rule ${shellQuoted(name)} `).join('');
-  const goOn = again(options, `${rules}--apply --resume`, journal);
+  const idle = options.idle === undefined ? '' : `--idle ${shellQuoted(options.idle)} `;
+  const goOn = again(options, `${rules}${idle}--apply --resume`, journal);
   if (ended !== 'memory') return `${why} To continue:\n  ${goOn}`;
   return `${why} To continue when memory has fallen:\n  ${goOn}\n${WAYS_OUT}`;
 }
@@ -75,6 +87,7 @@ function endedText(
 const WAYS_OUT = [
   'Memory falls when keys expire. Any of these helps sooner:',
   '  a slice of keys with a short TTL, the next slice after these have expired: --max-keys 10000 --ttl 1m',
+  '  keys that nobody has used for long, with a short TTL: --idle 7d --ttl 1m',
   '  a higher bound, if writers can wait: --until 95%',
   '  a higher maxmemory',
 ].join('\n');

@@ -38,8 +38,8 @@ export async function sweepCommand(options: SweepCommandOptions, env: Environmen
 }
 
 function contradiction(options: SweepCommandOptions): string | undefined {
-  const { apply, journal, resume, undo: file, until, ttl } = options;
-  const others = [apply, journal, resume, options.rule, options.db, options.maxKeys, until, ttl];
+  const { apply, journal, resume, undo: file, until, ttl, idle } = options;
+  const others = [apply, journal, resume, options.rule, options.db, options.maxKeys, until, ttl, idle];
   if (file !== undefined && others.some((other) => other !== undefined)) {
     return '--undo takes back a whole journal; of the other flags of sweep it accepts only --max-rate';
   }
@@ -47,14 +47,15 @@ function contradiction(options: SweepCommandOptions): string | undefined {
     return '--resume continues its own journal; leave out --journal';
   if (!apply && [journal, resume, options.maxKeys].some((other) => other !== undefined))
     return '--journal, --resume and --max-keys need --apply';
-  return ttl === undefined ? undefined : wrongTtl(ttl);
+  return wrongDuration('--ttl', ttl) ?? wrongDuration('--idle', idle);
 }
 
-function wrongTtl(text: string): string | undefined {
+function wrongDuration(flag: string, text: string | undefined): string | undefined {
+  if (text === undefined) return undefined;
   try {
-    return parseDuration(text) > 0 ? undefined : '--ttl must be longer than 0s';
+    return parseDuration(text) > 0 ? undefined : `${flag} must be longer than 0s`;
   } catch (error) {
-    return `--ttl ${(error as Error).message}`;
+    return `${flag} ${(error as Error).message}`;
   }
 }
 
@@ -76,8 +77,9 @@ async function runSweep(options: SweepCommandOptions, { config, file, servers, s
   }
   const set = new RuleSet({ rules, unregistered: { priority: Priority.NORMAL, observe: true } });
   const only = options.rule && new Set(options.rule);
+  const idleMs = options.idle === undefined ? undefined : parseDuration(options.idle);
   const { journal, from } = options.apply
-    ? await journalOf(options, digestTerms(set, only))
+    ? await journalOf(options, digestTerms(set, only, idleMs))
     : { journal: undefined, from: undefined };
   try {
     return await sweep(servers, {
@@ -90,6 +92,7 @@ async function runSweep(options: SweepCommandOptions, { config, file, servers, s
       maxKeys: options.maxKeys,
       spread: options.spread,
       mostTtlMs: options.ttl === undefined ? undefined : parseDuration(options.ttl),
+      idleMs,
       mark: {
         until: options.until === 'never' ? undefined : (options.until ?? firstBand(config.memory.bands)),
         limitBytes: config.memory.limitBytes,

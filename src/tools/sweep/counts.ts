@@ -10,6 +10,8 @@ export interface RuleCounts {
   withTtl: number;
   /** Matching keys of a type that the rule does not apply to. */
   otherType: number;
+  /** With --idle: matching keys without a TTL that somebody has used since; else 0. */
+  inUse: number;
   /** Matching keys without a TTL that should get one. */
   due: number;
   /** Due keys that got their TTL. */
@@ -19,5 +21,5 @@ export interface RuleCounts {
 }
 
 export function newCounts(rule: string, observe: boolean): RuleCounts {
-  return { rule, observe, matching: 0, withTtl: 0, otherType: 0, due: 0, given: 0, changed: 0 };
+  return { rule, observe, matching: 0, withTtl: 0, otherType: 0, inUse: 0, due: 0, given: 0, changed: 0 };
 }

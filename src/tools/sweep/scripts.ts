@@ -6,13 +6,15 @@ import { refusal, ServerError } from '../keyspace/endpoint.js';
 
 /**
  * ARGV: the expiry in milliseconds; "string" to leave other types alone; the server's time for which the expiry was
- * computed; how far the clock may be from that time by now, because an expiry in the past would delete the key.
+ * computed; how far the clock may be from that time by now, because an expiry in the past would delete the key; for how many
+ * seconds at least nobody has used the key, or 0.
  * Returns 1: the key got the expiry; 0: it did not; -1: the clock was set meanwhile.
  */
 const GIVE = `local now = redis.call('TIME')
 if math.abs(now[1] * 1000 + now[2] / 1000 - ARGV[3]) > tonumber(ARGV[4]) then return -1 end
 if ARGV[2] == 'string' and redis.call('TYPE', KEYS[1]).ok ~= 'string' then return 0 end
 if redis.call('PTTL', KEYS[1]) ~= -1 then return 0 end
+if ARGV[5] ~= '0' and redis.call('OBJECT', 'IDLETIME', KEYS[1]) < tonumber(ARGV[5]) then return 0 end
 return redis.call('PEXPIREAT', KEYS[1], ARGV[1])`;
 
 /**
@@ -40,6 +42,8 @@ export interface Gift {
   /** Milliseconds since 1970, by the server's clock. */
   readonly expireAt: number;
   readonly stringsOnly: boolean;
+  /** Seconds for which nobody has used the key; 0: any. */
+  readonly leastIdle: number;
   /** The time by the same clock for which it was computed. */
   readonly now: number;
 }
@@ -52,12 +56,13 @@ const LEAST_SLACK_MS = 5000;
 /** @throws ServerError when there is no safe way */
 export async function giverFor(redis: Redis, server: string, version: string): Promise<Giver> {
   if ((await scriptRefused(redis, server)) === undefined) {
-    const give = keyCommand(['EVAL', GIVE, '1'], ['0', 'string', '0', '0']);
+    const give = keyCommand(['EVAL', GIVE, '1'], ['0', 'string', '0', '0', '0']);
     return {
       atomic: true,
-      command({ expireAt, stringsOnly, now }) {
+      command({ expireAt, stringsOnly, leastIdle, now }) {
         const slack = Math.max(Math.round((expireAt - now) / 2), LEAST_SLACK_MS);
-        return withTail(give, [String(expireAt), stringsOnly ? 'string' : 'any', String(now), String(slack)]);
+        const checks = [stringsOnly ? 'string' : 'any', String(now), String(slack), String(leastIdle)];
+        return withTail(give, [String(expireAt), ...checks]);
       },
     };
   }

@@ -11,6 +11,7 @@ import { walk } from '../keyspace/walk.js';
 import { newCounts, type RuleCounts } from './counts.js';
 import { drawSweptTtl } from './draw-ttl.js';
 import { type Fullness, fullnessOf, Headroom, type MemoryMark } from './headroom.js';
+import { idleNote } from './idle.js';
 import { type Journal, type Place, readJournal } from './journal.js';
 import { type Giver, giverFor } from './scripts.js';
 import { type Apply, Visit } from './visit.js';
@@ -33,6 +34,8 @@ export interface SweepOptions {
   readonly spread: number;
   /** Replaces the TTL of a rule that has a longer one; undefined: the rules' TTLs. */
   readonly mostTtlMs?: number | undefined;
+  /** Only keys that nobody has used for so long; undefined: all. */
+  readonly idleMs?: number | undefined;
   /** How full the sweep may make a server. */
   readonly mark: MemoryMark;
   /** Keys to look at in a second; undefined: as fast as the servers answer. */
@@ -111,6 +114,8 @@ export async function sweep(servers: Servers, options: SweepOptions): Promise<Sw
     if (giver?.atomic === false) notes.add(`${server.name}: ${NOT_ATOMIC}`);
     const before = await fullnessOf(server, options.mark);
     if (evictsWhatEnds(before)) notes.add(`${server.name}: ${EVICTS}`);
+    const idle = options.idleMs === undefined ? undefined : idleNote(server, before, options.idleMs);
+    if (idle !== undefined) notes.add(idle);
     const cost = new TtlCost(server.info);
     const dueBefore = due();
     // Ends this server only: the others may have room.
@@ -179,14 +184,14 @@ export async function progressOf(file: string, terms: string): Promise<{ from: P
 const DAMAGED =
   'it is damaged: begin a new sweep without --resume, which keeps the TTLs that are there; --undo skips damaged lines';
 const OTHER_TERMS =
-  'was begun with other rules or another --rule, which decided the keys that it passed over: continue with those, or begin ' +
+  'was begun with other rules, another --rule or another --idle, which decided the keys that it passed over: continue with those, or begin ' +
   'a new sweep without --resume, which keeps the TTLs that are there';
 
 /** Each page costs a flush of the journal, and its script blocks the server's other clients for about 2 µs a key. */
 const APPLY_PAGE_KEYS = 64;
 
 const NOT_ATOMIC =
-  'EVAL is refused: a key that changes its type between check and write gets a TTL too. --undo needs a user with the ' +
+  'EVAL is refused: a key that changes its type, or is used, between check and write gets a TTL too. --undo needs a user with the ' +
   'right to EVAL';
 const NOT_NOTICED = 'CLUSTER NODES is refused: sweep cannot notice slots that move meanwhile';
 const EVICTS =
@@ -246,12 +251,12 @@ async function sweepDatabase(
   counts: (rule: CompiledRule) => RuleCounts,
   onPage: (keys: number) => void,
 ): Promise<boolean> {
-  const { name, rules, only, signal, maxRate, progress } = options;
+  const { name, rules, only, idleMs, signal, maxRate, progress } = options;
   const { endpoint } = server;
   const { db } = place;
   const cursor = options.from?.get(keyOf(place));
   if (cursor === '0') return false;
-  const visit = new Visit({ endpoint, place, name, rules, only, counts, apply });
+  const visit = new Visit({ endpoint, place, name, rules, only, idleMs, counts, apply });
   const pace = new Pace(server.redis, { maxRate, onPause: (reason) => progress?.waiting(reason) });
   try {
     await pace.start();

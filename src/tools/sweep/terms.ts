@@ -7,12 +7,19 @@ import type { RuleSet } from '../../core/policy/rule-set.js';
  * The same digest for rules that give the same TTLs, in this version of Spillway and later ones. It covers the rules' order,
  * not their names and priorities, and not the spread, which excludes no key.
  * @param only names of the rules that are swept; undefined: all
+ * @param idleMs only keys that nobody has used for so long; undefined: all
  */
-export function digestTerms(rules: RuleSet, only: ReadonlySet<string> | undefined): string {
+export function digestTerms(
+  rules: RuleSet,
+  only: ReadonlySet<string> | undefined,
+  idleMs?: number | undefined,
+): string {
   const terms = rules.rules.map(({ name, globs, ttlMs, maxTtlMs, applyToAll, observe }) => [
     globs.map((glob) => Buffer.from(glob).toString('base64')),
     ...[ttlMs, maxTtlMs, applyToAll, observe],
     only?.has(name) !== false,
   ]);
-  return createHash('sha256').update(JSON.stringify(terms)).digest('hex');
+  const hash = createHash('sha256').update(JSON.stringify(terms));
+  if (idleMs !== undefined) hash.update(`idle ${idleMs}`);
+  return hash.digest('hex');
 }

@@ -1,6 +1,6 @@
 // Visits one database of one server: finds the keys without a TTL whose rule gives one, and gives it to them.
 //
-//   page of keys ─▶ rule? ─▶ PTTL, TYPE ─▶ no TTL, right type ─▶ journal ─▶ TTL by script, or PEXPIREAT … NX
+//   page of keys ─▶ rule? ─▶ PTTL, TYPE, with --idle OBJECT IDLETIME ─▶ no TTL, right type ─▶ journal ─▶ TTL by script, or PEXPIREAT … NX
 //
 // Invariants: a key gets a TTL only after it is in the journal; a key that has a TTL at the moment of writing keeps it; a TTL
 // counts as given only if the server confirmed it.
@@ -25,6 +25,8 @@ export interface VisitOptions {
   readonly rules: RuleSet;
   /** Names of rules; undefined: all rules with a TTL. */
   readonly only: ReadonlySet<string> | undefined;
+  /** Only keys that nobody has used for so long; undefined: all. */
+  readonly idleMs?: number | undefined;
   readonly counts: (rule: CompiledRule) => RuleCounts;
   /** undefined: a dry run. */
   readonly apply: Apply | undefined;
@@ -43,11 +45,13 @@ export interface Apply {
 interface Found {
   readonly key: Buffer;
   readonly rule: CompiledRule;
-  as: 'withTtl' | 'otherType' | 'due' | 'given' | 'changed';
+  as: 'withTtl' | 'otherType' | 'inUse' | 'due' | 'given' | 'changed';
 }
 
 const PTTL = keyCommand(['PTTL']);
 const TYPE = keyCommand(['TYPE']);
+/** None of the three counts as a use of the key. */
+const IDLETIME = keyCommand(['OBJECT', 'IDLETIME']);
 const NOTE_EVERY_MS = 500;
 
 export class Visit implements Visitor {
@@ -59,8 +63,11 @@ export class Visit implements Visitor {
   private notedAt = Number.NEGATIVE_INFINITY;
   /** A page was not done completely, so no later page may be recorded as done. */
   private incomplete = false;
+  /** In seconds, as the server counts; 0: any. */
+  private readonly leastIdle: number;
 
   constructor(private readonly options: VisitOptions) {
+    this.leastIdle = Math.ceil((options.idleMs ?? 0) / 1000);
     this.aside = new Aside(options.endpoint, options.place.db, options.name);
   }
 
@@ -71,6 +78,7 @@ export class Visit implements Visitor {
       if (batch.count === 0) batch.command('TIME');
       batch.about(PTTL, key);
       batch.about(TYPE, key);
+      if (this.leastIdle > 0) batch.about(IDLETIME, key);
     }
   }
 
@@ -82,9 +90,12 @@ export class Visit implements Visitor {
       const rule = this.ruleOf(key);
       if (rule === undefined) continue;
       const [ttlMs, type] = [this.must(replies[at++]), this.must(replies[at++])];
+      const idle = this.leastIdle > 0 ? this.must(replies[at++]) : 0;
       // The key is gone, or has moved to another server.
-      if (typeof ttlMs !== 'number' || ttlMs === -2 || !Buffer.isBuffer(type)) continue;
-      found.push({ key, rule, as: this.countsAs(key, rule, ttlMs, type) });
+      if (typeof ttlMs !== 'number' || ttlMs === -2 || !Buffer.isBuffer(type) || typeof idle !== 'number')
+        continue;
+      const as = this.countsAs(key, rule, ttlMs, type);
+      found.push({ key, rule, as: as === 'due' && idle < this.leastIdle ? 'inUse' : as });
     }
     const due = found.filter(({ as, rule }) => as === 'due' && !rule.observe);
     if (apply !== undefined && due.length > 0) await this.give(due, timeOf(this.must(replies[0])), apply);
@@ -116,6 +127,7 @@ export class Visit implements Visitor {
   /** @param now by the server's clock, milliseconds since 1970 */
   private async give(due: readonly Found[], now: number, apply: Apply): Promise<void> {
     const { giver, journal, drawTtl, room } = apply;
+    const { leastIdle } = this;
     const some = due.slice(0, await room(due.length));
     if (some.length < due.length) {
       this.incomplete = true;
@@ -126,7 +138,7 @@ export class Visit implements Visitor {
     for (const { key, rule } of some) {
       const expireAt = now + drawTtl(rule);
       given.push([key, expireAt]);
-      batch.about(giver.command({ expireAt, stringsOnly: !rule.applyToAll, now }), key);
+      batch.about(giver.command({ expireAt, stringsOnly: !rule.applyToAll, leastIdle, now }), key);
     }
     await journal.give(this.options.place, given);
     for (const { key } of some) this.unanswered.add(key.toString('latin1'));
