@@ -1,5 +1,5 @@
-// One worker's part in what rules may be written by all workers together: tells the primary what it took of each rate, and
-// settles what the others did. One question at a time: what is told is answered before more is told, so nothing is told
+// One worker's share in limits that all workers observe together: reports what it has used of each rate to the primary, and
+// takes over what the others have used. One report at a time: the next one waits for the answer, so no figure is counted
 // twice or lost in an outbox.
 import type { Quotas } from '../../core/policy/quota.js';
 import type { QuotaNews, QuotaTakes } from './messages.js';
@@ -9,7 +9,7 @@ export class SharedQuotas {
 
   constructor(private readonly quotas: Quotas) {}
 
-  /** What to tell now; undefined: no rule has a quota, or the last answer is still to come. hear() follows. */
+  /** The next report; undefined: no rule has a quota, or the last report is not answered yet. hear() takes the answer. */
   tell(): QuotaTakes | undefined {
     if (this.asked || !this.quotas.any) return undefined;
     this.asked = true;
@@ -19,7 +19,7 @@ export class SharedQuotas {
     });
   }
 
-  /** The primary answers: what the others took since its last answer. */
+  /** Takes the primary's answer: what the others have used since its last one. */
   hear({ taken }: QuotaNews): void {
     this.asked = false;
     const bySlot = new Map(taken.map((each) => [each[0], each]));

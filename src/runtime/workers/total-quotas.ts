@@ -1,18 +1,18 @@
-// What all workers took of the rates of rules, in the primary: passes on to each what the others took, and keeps the sum in
-// quotas of its own, to be shown.
-// Invariants: what a worker says is told to each other worker once; what waits for a worker is one entry a rule.
+// What all workers have used of the rules' limits, in the primary: passes each worker's figures on to the others, and keeps
+// the sum in quotas of its own, for display.
+// Invariants: a worker's figure reaches each other worker once; at most one entry for each rule waits for a worker.
 import type { Quotas } from '../../core/policy/quota.js';
 import type { QuotaNews, QuotaTakes } from './messages.js';
 
 type Taken = [slot: number, writes: number, bytes: number];
 
 export class TotalQuotas {
-  /** By worker: what others took since its last answer, by slot. */
+  /** For each worker: what the others have used since its last answer, by rule slot. */
   private readonly waiting = new Map<object, Map<number, Taken>>();
 
   constructor(private readonly quotas: Quotas) {}
 
-  /** A worker begins with what is left of all rates at most. */
+  /** A worker has started. It assumes at most what is left of all rates. */
   welcome(worker: object): void {
     this.waiting.set(worker, new Map());
   }
@@ -21,7 +21,7 @@ export class TotalQuotas {
     this.waiting.delete(worker);
   }
 
-  /** A worker says what it took; returns the answer. */
+  /** Takes a worker's report; returns the answer. */
   hear(worker: object, takes: QuotaTakes): QuotaNews {
     for (const [slot, writes, bytes] of takes) {
       const quota = this.quotas.of(slot);

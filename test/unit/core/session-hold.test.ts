@@ -233,6 +233,39 @@ t.test('RESET makes it as new', async (t) => {
   t.equal(hold.identity.db, 2);
 });
 
+t.test(
+  'with session pooling a client is held for good from the start, whatever its connection answers',
+  async (t) => {
+    const hold = new Hold(false);
+    const isHeld = () => t.match(hold, { any: true, lasting: true, isShut: false, identity: NOBODY });
+    isHeld();
+    t.equal(note(hold, 'SELECT 2'), false, 'no answer has to be told');
+    hold.answered(true);
+    hold.letIn();
+    t.equal(hold.loginWanted(), false, 'its connection is the one that it came with: it has no other rights');
+    isHeld();
+    hold.reset();
+    isHeld();
+  },
+);
+
+t.test(
+  'with command pooling a client whose next connection wants a login has lost rights, if it was let in',
+  async (t) => {
+    const [open, shut, user] = [new Hold(), new Hold(), new Hold()];
+    open.letIn();
+    t.equal(open.loginWanted(), true);
+    t.equal(shut.loginWanted(), false);
+    t.match(shut, { isShut: true, any: true });
+    shut.letIn();
+    t.equal(shut.isShut, true, 'only RESET or a login change that');
+    note(user, 'AUTH pass');
+    user.answered(true);
+    t.equal(user.loginWanted(), false, 'a user with a login has its own rights');
+    t.equal(user.isShut, false);
+  },
+);
+
 t.test('one reply that is large makes it bulky, and small ones undo that', async (t) => {
   const hold = new Hold();
   hold.weigh(BULK_BYTES, 0, false);
