@@ -60,7 +60,9 @@ function* settingsOf(node: Node, above = ''): Generator<Row> {
     const path = above + name;
     const entry = Array.isArray(inner.items) ? undefined : inner.items;
     yield { path, node: inner, required: node.required?.includes(name) === true };
-    if (inner.properties) yield* settingsOf(inner, `${path}.`);
+    for (const group of [inner, ...(inner.anyOf ?? [])]) {
+      if (isNode(group) && group.properties) yield* settingsOf(group, `${path}.`);
+    }
     if (isNode(entry) && entry.properties) yield* settingsOf(entry, `${path}[].`);
   }
 }
@@ -96,6 +98,11 @@ function rangeOf(node: Node): string {
   return node.maxItems === undefined ? '' : `at most ${node.maxItems}`;
 }
 
+/** With settings of its own, whatever else may stand there. */
+function isGroup(node: Node): boolean {
+  return [node, ...(node.anyOf ?? [])].some((one) => isNode(one) && one.properties !== undefined);
+}
+
 function quoted(value: unknown): string {
   return `\`${JSON.stringify(value)}\``;
 }
@@ -105,7 +112,7 @@ function lineOf({ path, node, required }: Row): string {
   const cells = [
     `\`${path}\``,
     typeOf(node),
-    node.default === undefined || node.properties ? (required ? 'required' : '') : quoted(node.default),
+    node.default === undefined || isGroup(node) ? (required ? 'required' : '') : quoted(node.default),
     rangeOf(node),
     [setting?.option, setting?.variable].flatMap((name) => (name ? [`\`${name}\``] : [])).join('<br>'),
     path === '$schema' || node.properties ? '' : isTakenOver(path.replace(/\[\].*/, '')) ? 'yes' : 'restart',

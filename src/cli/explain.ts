@@ -104,6 +104,14 @@ function drawKey(key: ExplainedKey): string[] {
             '',
             `from ${percentage(shed.band[0])}, this key${shed.tag === null ? '' : `, as all with {${printable(shed.tag)}},`} above ${percentage(shed.keyAbove)}, all from ${percentage(shed.band[1])}`,
           ),
+          ...(shed.reserved === 0
+            ? []
+            : [
+                row(
+                  '',
+                  `of which ${percentage(shed.reserved)} earlier: room kept for higher priorities to grow`,
+                ),
+              ]),
         ]),
     ...(limit === null ? [] : [row('limit', limitText(limit))]),
   ];

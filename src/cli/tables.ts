@@ -24,7 +24,16 @@ export function drawMemory(memory: MemorySnapshot, paint: Paint): string[] {
     `memory ${used}${limit}${share}${stale ? paint('red', ' (the reading is stale)') : ''}`,
     `refused now: ${refused.length === 0 ? paint('green', 'nothing') : paint('yellow', refused.join(', '))}` +
       `   shedding ${printable(reason)}`,
+    ...kept(memory),
   ];
+}
+
+/** `kept for higher priorities: 6.4 MB from low …`, where anything is. */
+function kept({ level }: MemorySnapshot): string[] {
+  const rooms = PRIORITY_NAMES.filter((name) => level[name].reservedBytes > 0).map(
+    (name) => `${byteText(level[name].reservedBytes)} from ${name}`,
+  );
+  return rooms.length === 0 ? [] : [`kept for higher priorities: ${rooms.join(', ')}`];
 }
 
 /** Everything counted since the start. */

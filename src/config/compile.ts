@@ -120,8 +120,14 @@ function compileMemory(memory: ConfigInput['memory']): EffectiveMemory {
     passScripts: [
       ...new Set(memory.passScripts.map((name) => (SHA1.test(name) ? name.toLowerCase() : name))),
     ],
+    reserve: compileReserve(memory.reserve),
     bands: [compileBand(low), compileBand(normal), compileBand(high), compileBand(critical)],
   };
+}
+
+function compileReserve(reserve: ConfigInput['memory']['reserve']): EffectiveMemory['reserve'] {
+  const most = reserve === 'off' ? 0 : parsePercent(reserve.most);
+  return { horizonMs: reserve === 'off' || most === 0 ? 0 : parseDuration(reserve.horizon), most };
 }
 
 function compileBand(band: ConfigInput['memory']['shed']['low']): Band {

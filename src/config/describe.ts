@@ -105,7 +105,12 @@ function describeMemory(memory: EffectiveMemory): ConfigInput['memory'] {
       high: describeBand(high),
       critical: describeBand(critical),
     },
+    reserve: describeReserve(memory.reserve),
   };
+}
+
+function describeReserve({ horizonMs, most }: EffectiveMemory['reserve']): ConfigInput['memory']['reserve'] {
+  return most === 0 ? 'off' : { horizon: formatDuration(horizonMs), most: formatPercent(most) };
 }
 
 function describeAlerts(alerts: EffectiveAlerts): ConfigInput['alerts'] {

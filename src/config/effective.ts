@@ -30,6 +30,8 @@ export interface EffectiveMemory {
   readonly shedWhen: ConfigInput['memory']['shedWhen'];
   /** Lower-case SHA1s and names of functions, each once. */
   readonly passScripts: readonly string[];
+  /** Room that is kept for higher priorities; `most`: share of the limit, 0: none. */
+  readonly reserve: { readonly horizonMs: number; readonly most: number };
   /** By Priority: low, normal, high, critical. */
   readonly bands: readonly [Band, Band, Band, Band];
 }

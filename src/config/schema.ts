@@ -38,6 +38,7 @@ const MAX_SHARED_COMMANDS = 1000;
 const MAX_SOURCES = 1000;
 const MAX_MEMORY = 2 ** 50;
 const MAX_HYSTERESIS = 0.5;
+const MAX_RESERVE = 0.5;
 
 const upstreamTls = strict({
   ca: filePath()
@@ -151,6 +152,15 @@ const shed = strict({
   critical: band.default('never').describe('The band of rules with priority critical.'),
 });
 
+const reserve = strict({
+  horizon: duration(SECOND, HOUR)
+    .default('30s')
+    .describe('Spillway keeps as much room as higher priorities add to memory in this time.'),
+  most: percent(MAX_RESERVE)
+    .default('10%')
+    .describe('The most room that it keeps, as a share of the limit. 0%: none.'),
+});
+
 const memory = strict({
   pollInterval: duration(10, MINUTE)
     .default('500ms')
@@ -197,6 +207,16 @@ const memory = strict({
         'growing write, in between writes to a rising share of the keys, the same ones ' +
         'each time; keys with the same {tag} are refused together. "never": no refusals. Let each band begin where ' +
         'the one below it ends: otherwise a priority is refused while a lower one still fills memory.',
+    ),
+  reserve: z
+    .union([z.literal('off'), reserve], {
+      error: (issue) => expected(issue, '"off", or an object with horizon and most'),
+    })
+    .prefault({})
+    .describe(
+      'Room for higher priorities: Spillway refuses each priority earlier by what all higher ones, and writers that bypass ' +
+        'it, add to memory in `horizon`, as measured. So lower priorities do not fill the memory that higher ones need ' +
+        'next. "off": bands alone decide.',
     ),
 }).check((context) => {
   const pollInterval = quietly(context.value.pollInterval, parseDuration);

@@ -1,6 +1,6 @@
 // How much each priority is refused, in three steps, as it is told: to the log, as events, by the API.
 // Invariants: a level rises at once, and falls at once but where it stood on growth alone, which comes and goes with each
-// reading: then when it has not been reached for a second. It falls by what it rose by, unless something else ended it.
+// reading, or on the reserve, which follows rates: then when it has not been reached for a while. It falls by what it rose by, unless something else ended it.
 import type { Priority } from '../core/policy/rule.js';
 
 export type Level = 'open' | 'partial' | 'full';
@@ -9,6 +9,8 @@ export type Level = 'open' | 'partial' | 'full';
 export type Cause =
   | 'reading'
   | 'growth since the reading'
+  /** Room is kept for the growth of higher priorities; by its band alone the level would be lower. */
+  | 'reserve'
   | 'upstream OOM'
   | 'stale reading'
   | 'not applicable'
@@ -19,8 +21,8 @@ export type Cause =
   | 'no reading yet';
 
 const RANK: Readonly<Record<Level, number>> = { open: 0, partial: 1, full: 2 };
-/** A level that stood on growth alone is told to have fallen when it has not been reached for so long. */
-const SETTLED_MS = 1000;
+/** A level that stood on growth alone, or on the reserve, is told to have fallen when it has not been reached for so long. */
+const SETTLED_MS = { growth: 1000, reserve: 5000 } as const;
 
 export function levelOf(share: number): Level {
   if (share === 0) return 'open';
@@ -35,6 +37,8 @@ export function isAbove(level: Level, other: Level): boolean {
 export interface Standing {
   /** It would be lower by what was read. */
   readonly byGrowth: boolean;
+  /** It would be lower by its band alone. */
+  readonly byReserve: boolean;
   /** What has come about; undefined: only time has passed, or growth. */
   readonly trigger: Cause | undefined;
   readonly cause: Cause;
@@ -46,34 +50,38 @@ export class Levels {
   changes = 0;
   /** By priority, as told. */
   readonly told: Level[] = ['open', 'open', 'open', 'open'];
-  /** By priority: when the told level was last reached, whether it stood on growth alone, and what it rose by. */
+  /** By priority: when the told level was last reached, how long it takes to settle, and what it rose by. */
   private readonly reachedAt = [0, 0, 0, 0];
-  private readonly byGrowth = [false, false, false, false];
+  private readonly settleMs = [0, 0, 0, 0];
   private readonly causes: Cause[] = ['reading', 'reading', 'reading', 'reading'];
 
   /** Where the level of `priority` is now. Returns what is to be told of it; undefined: nothing. */
   see(
     priority: Priority,
     to: Level,
-    { byGrowth, trigger, cause, atOnce }: Standing,
+    { byGrowth, byReserve, trigger, cause, atOnce }: Standing,
     now: number,
   ): { readonly from: Level; readonly cause: Cause } | undefined {
     const from = this.told[priority];
-    if (!isAbove(from, to)) this.reached(priority, byGrowth, now);
-    else if (!atOnce && this.byGrowth[priority] && now - this.reachedAt[priority] < SETTLED_MS)
-      return undefined;
+    const settleMs = byReserve ? SETTLED_MS.reserve : byGrowth ? SETTLED_MS.growth : 0;
+    if (!isAbove(from, to)) this.reached(priority, settleMs, now);
+    else if (!atOnce && now - this.reachedAt[priority] < this.settleMs[priority]) return undefined;
     if (from === to) return undefined;
     this.told[priority] = to;
     this.changes++;
     const rises = isAbove(to, from);
-    const why = byGrowth ? 'growth since the reading' : (trigger ?? (rises ? cause : this.causes[priority]));
+    const why = byGrowth
+      ? 'growth since the reading'
+      : byReserve
+        ? 'reserve'
+        : (trigger ?? (rises ? cause : this.causes[priority]));
     if (rises) this.causes[priority] = why;
-    this.reached(priority, byGrowth, now);
+    this.reached(priority, settleMs, now);
     return { from, cause: why };
   }
 
-  private reached(priority: Priority, byGrowth: boolean, now: number): void {
+  private reached(priority: Priority, settleMs: number, now: number): void {
     this.reachedAt[priority] = now;
-    this.byGrowth[priority] = byGrowth;
+    this.settleMs[priority] = settleMs;
   }
 }

@@ -30,6 +30,8 @@ export interface PressureState {
   readonly oomContradictedAt: number;
   readonly othersRate: number;
   readonly measuredRate: number;
+  /** By Priority: bytes that are kept for higher ones. */
+  readonly reserved: readonly number[];
   readonly rehearsal: Rehearsal | undefined;
 }
 

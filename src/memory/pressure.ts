@@ -1,11 +1,12 @@
 // From readings to the shed gate: how full the server is, what has been let through since, what to refuse now and why.
 // Pure but for the gate it writes: no timers, no I/O, the clock comes with each call (monotonic milliseconds).
-// It is long since the decision is made in one place; what it stands on (rates, levels, relief) has files of its own.
+// The decision is made here alone; what it stands on (rates, latch, reserve, levels, relief) has files of its own.
 //
 //   estimate = reading + growth let through that it may not contain + what others write, by their rate × age
 //              while readings fail: reading + at most what memory was measured to grow by in such a time
 //   latched  = the highest reading, let down only once readings fall `hysteresis` below it
-//   acting   = max(latched, estimate / limit, rehearsed); a priority's refused share is where it stands in its band
+//   acting   = max(latched, estimate / limit, rehearsed)
+//   a priority's refused share is where `acting` stands in its band, which begins and ends earlier by what is reserved
 //
 // Since growth counts from the moment it is forwarded, a burst between two readings cannot overshoot.
 // Invariants: `apply` alone decides what is refused, and the gate, the levels and their causes are what it decided.
@@ -14,34 +15,16 @@
 import { Priority } from '../core/policy/rule.js';
 import { ALL, type ShedGate } from '../core/policy/shed.js';
 import { type Applicability, judgeApplicability } from './applicability.js';
+import { type Band, Bands } from './bands.js';
 import { GrowthRates } from './growth-rates.js';
-import { type Cause, isAbove, type Level, Levels, levelOf } from './levels.js';
+import { Latch } from './latch.js';
+import { type Cause, isAbove, Levels, levelOf } from './levels.js';
+import type { LevelChange, PressureOptions } from './pressure-options.js';
 import type { Covered, PressureState, Rehearsal } from './pressure-state.js';
 import type { KeyspaceReading, Reading } from './reading.js';
+import { Rehearsed } from './rehearsed.js';
 import { Relief } from './relief.js';
-
-export type Band = readonly [start: number, full: number] | null;
-
-export interface PressureOptions {
-  /** By Priority. */
-  readonly bands: readonly Band[];
-  /** Share of the limit. */
-  readonly hysteresis: number;
-  readonly limitBytes: number | undefined;
-  readonly shedWhen: 'auto' | 'always' | 'never';
-  readonly staleAfterMs: number;
-  readonly onStale: 'admit' | 'hold';
-}
-
-export interface LevelChange {
-  readonly priority: Priority;
-  readonly from: Level;
-  readonly to: Level;
-  /** The pressure that is acted upon, and what it comes from. */
-  readonly pressure: number;
-  readonly cause: Cause;
-  readonly reading: Reading | undefined;
-}
+import { meanOver, Reserve } from './reserve.js';
 
 const PRIORITIES = [Priority.LOW, Priority.NORMAL, Priority.HIGH, Priority.CRITICAL] as const;
 /** The estimate is looked at again each time it has grown by this share of the limit. */
@@ -67,29 +50,27 @@ export class Pressure {
   private better = true;
   /** Readings that were asked for since the last one have failed, or are overdue. */
   private blind = false;
-  private latched = 0;
-  private latchedBy: Cause = 'reading';
   private oomAt = Number.NEGATIVE_INFINITY;
-  /** What was read when an OOM that raised `latched` turned out to say nothing of memory. */
-  private oomContradictedAt = Number.NEGATIVE_INFINITY;
-  private rehearsedPressure = 0;
-  private rehearsedUntil = Number.NEGATIVE_INFINITY;
+  private readonly rehearsed = new Rehearsed();
+  private readonly latch = new Latch();
   private readonly rates = new GrowthRates();
+  private readonly reserve = new Reserve();
   private readonly relief = new Relief();
-  private lowestStart: number;
+  private bands: Bands;
 
   constructor(
     private options: PressureOptions,
     private readonly gate: ShedGate,
     private readonly onChange: (change: LevelChange) => void,
   ) {
-    this.lowestStart = lowestStart(options);
+    this.bands = new Bands(options.bands);
   }
 
   /** Other options from now on, also while no readings come. */
   reconfigure(options: PressureOptions, now: number): void {
     this.options = options;
-    this.lowestStart = lowestStart(options);
+    this.bands = new Bands(options.bands);
+    if (options.reserve.most === 0) this.reserve.bytes.fill(0);
     if (this.reading !== undefined && this.keyspace !== undefined) this.judge(this.reading, now);
     this.apply(now, 'configuration');
   }
@@ -98,7 +79,7 @@ export class Pressure {
   take(reading: Reading, keyspace: KeyspaceReading | undefined, covered: Covered, now: number): void {
     const before = this.reading;
     const freed = this.countedBytes - counted(reading);
-    this.rates.learn(counted(reading), this.gate.admitted, now);
+    const elapsed = this.learnRates(reading, now);
     this.reading = reading;
     this.readAt = now;
     // While memory is being freed the reading does not show yet what the command has done.
@@ -106,13 +87,16 @@ export class Pressure {
     this.blind = false;
     this.keyspace = keyspace;
     const applicability = this.judge(reading, now);
-    const refused = this.latched > this.lowestStart;
-    this.latch();
+    const { latch } = this;
+    const { lowestStart } = this.bands;
+    const refused = latch.pressure > lowestStart;
+    latch.take(this.measured, lowestStart, this.options.hysteresis);
+    if (elapsed > 0) this.learnReserve(elapsed, applicability);
     this.better =
       before?.maxmemoryBytes !== reading.maxmemoryBytes ||
       before.policy !== reading.policy ||
       freed >= MUCH_FREED * applicability.limitBytes ||
-      (refused && this.latched <= this.lowestStart);
+      (refused && latch.pressure <= lowestStart);
     this.relief.see(this.gate.reliefs, now);
     this.relief.take(this.covered.reliefs, this.better);
     this.apply(now, applicability.applies ? 'reading' : 'not applicable');
@@ -133,12 +117,13 @@ export class Pressure {
 
   state(now: number): PressureState {
     const { reading, applicability, covered, better, blind } = this;
-    const { latched, oomContradictedAt, rates } = this;
+    const { latch, rates } = this;
     const [readingAgeMs, rehearsal] = [this.readingAge(now), this.rehearsal(now)];
     return {
       ...{ reading, applicability, readingAgeMs, covered, better, blind },
-      ...{ latched, oomContradictedAt, rehearsal },
+      ...{ latched: latch.pressure, oomContradictedAt: latch.contradictedAt, rehearsal },
       ...{ othersRate: rates.others, measuredRate: rates.measured },
+      reserved: Array.from(this.reserve.bytes),
     };
   }
 
@@ -150,12 +135,12 @@ export class Pressure {
     this.covered = state.covered;
     this.better = state.better;
     this.blind = state.blind;
-    this.latched = state.latched;
-    this.oomContradictedAt = state.oomContradictedAt;
+    this.latch.pressure = state.latched;
+    this.latch.contradictedAt = state.oomContradictedAt;
+    this.reserve.adopt(state.reserved);
     this.rates.others = state.othersRate;
     this.rates.measured = state.measuredRate;
-    this.rehearsedPressure = state.rehearsal?.pressure ?? 0;
-    this.rehearsedUntil = now + (state.rehearsal?.leftMs ?? 0);
+    this.rehearsed.start(state.rehearsal?.pressure ?? 0, state.rehearsal?.leftMs ?? 0, now);
     this.relief.see(this.gate.reliefs, now);
     this.relief.take(state.covered.reliefs, state.better);
     this.apply(now);
@@ -163,17 +148,13 @@ export class Pressure {
 
   /** Acts for so long as if the pressure were at least this one; 0 ends that. Nothing comes of it where nothing is shed. */
   startRehearsal(pressure: number, durationMs: number, now: number): void {
-    this.rehearsedPressure = pressure;
-    this.rehearsedUntil = now + durationMs;
+    this.rehearsed.start(pressure, durationMs, now);
     this.apply(now, 'rehearsal');
   }
 
   /** undefined: there is none now. */
   rehearsal(now: number): Rehearsal | undefined {
-    const leftMs = this.rehearsedUntil - now;
-    return this.rehearsedPressure > 0 && leftMs > 0
-      ? { pressure: this.rehearsedPressure, leftMs }
-      : undefined;
+    return this.rehearsed.at(now);
   }
 
   /**
@@ -183,12 +164,8 @@ export class Pressure {
    */
   upstreamOom(now: number): void {
     this.oomAt = now;
-    if (this.applicability?.applies !== true || this.latched >= 1 || this.distanceToShedding(now) > OOM_TRUST)
-      return;
-    if (this.measured <= this.oomContradictedAt + this.options.hysteresis) return;
-    this.latched = 1;
-    this.latchedBy = 'upstream OOM';
-    this.apply(now, 'upstream OOM');
+    if (this.applicability?.applies !== true || this.distanceToShedding(now) > OOM_TRUST) return;
+    if (this.latch.takeOom(this.measured, this.options.hysteresis)) this.apply(now, 'upstream OOM');
   }
 
   /**
@@ -198,7 +175,7 @@ export class Pressure {
   apply(now: number, trigger?: Cause): void {
     const { gate, applicability } = this;
     this.relief.see(gate.reliefs, now);
-    if (now >= this.rehearsedUntil) this.rehearsedPressure = 0;
+    this.rehearsed.pass(now);
     if (this.reading === undefined || applicability?.applies !== true) {
       this.open(0, this.reading === undefined ? 'no reading yet' : 'not applicable', now, trigger);
       return;
@@ -209,27 +186,29 @@ export class Pressure {
     }
     const estimate = this.estimate(now) / applicability.limitBytes;
     this.acting = Math.max(this.effective, estimate);
-    gate.byKey = false;
-    for (const priority of PRIORITIES) {
-      const share = this.share(priority, this.acting);
-      gate.thresholds[priority] = share * ALL;
-      if (share > 0) gate.byKey = true;
-    }
+    this.bands.reserve(this.reserve.bytes, applicability.limitBytes);
+    this.setThresholds();
     this.setHeadroom(now, applicability);
     gate.active = true;
-    const distance = Math.max(STEP, (this.lowestStart - this.acting) / 2);
+    const distance = Math.max(STEP, (this.bands.begins - this.acting) / 2);
     gate.wakeAt = gate.admitted + Math.min(distance, 1) * applicability.limitBytes;
     this.tellLevels(now, trigger);
     this.pauseForRelief(applicability.limitBytes);
   }
 
-  /** Share of a priority's keys that is refused when the pressure is `acting`. */
-  share(priority: Priority, acting = this.effective): number {
-    const band = this.options.bands[priority];
-    if (band === null || this.applicability?.applies !== true) return 0;
-    const [start, full] = band;
-    if (acting >= full) return 1;
-    return acting <= start ? 0 : (acting - start) / (full - start);
+  /** Bytes that are kept from a priority's writes, for higher priorities to grow. */
+  reserved(priority: Priority): number {
+    return this.applicability?.applies === true ? this.reserve.bytes[priority] : 0;
+  }
+
+  /** Where a priority is refused as things are: its band, moved by what is kept for higher ones. */
+  band(priority: Priority): Band {
+    return this.bands.at(priority);
+  }
+
+  /** Bytes that the writes of a priority add to memory in a second, and those that do not come through here. */
+  growthPerSecond(priority: Priority | 'others'): number {
+    return 1000 * (priority === 'others' ? this.rates.steadyOthers : this.rates.byPriority[priority]);
   }
 
   /** used / limit as last read; 0 without a reading or a limit. */
@@ -256,13 +235,13 @@ export class Pressure {
     if (this.applicability?.applies !== true) return Number.POSITIVE_INFINITY;
     return Math.max(
       0,
-      this.lowestStart - Math.max(this.latched, this.estimate(now) / this.applicability.limitBytes),
+      this.bands.begins - Math.max(this.latch.pressure, this.estimate(now) / this.applicability.limitBytes),
     );
   }
 
   /** The pressure without what is estimated. */
   private get effective(): number {
-    return Math.max(this.latched, this.rehearsedPressure);
+    return Math.max(this.latch.pressure, this.rehearsed.pressure);
   }
 
   private estimate(now: number): number {
@@ -279,14 +258,26 @@ export class Pressure {
     return this.reading === undefined ? 0 : counted(this.reading);
   }
 
-  private latch(): void {
-    const ratio = this.measured;
-    const byOom = this.latchedBy === 'upstream OOM' && ratio < this.latched;
-    if (ratio >= this.lowestStart) this.oomContradictedAt = Number.NEGATIVE_INFINITY;
-    else if (byOom) this.oomContradictedAt = ratio;
-    if (ratio > this.latched || (byOom && ratio < this.lowestStart)) this.latched = ratio;
-    else if (ratio < this.latched - this.options.hysteresis) this.latched = ratio + this.options.hysteresis;
-    this.latchedBy = 'reading';
+  private learnRates(reading: Reading, now: number): number {
+    const { gate, options, rates } = this;
+    return rates.learn(counted(reading), gate.admitted, gate.admittedBy, now, meanOver(options.reserve));
+  }
+
+  private learnReserve(elapsedMs: number, { limitBytes }: Applicability): void {
+    const { gate, rates, options, reserve } = this;
+    const refused = (priority: number): number => gate.thresholds[priority] / ALL;
+    reserve.learn(rates.byPriority, rates.steadyOthers, refused, elapsedMs, options.reserve, limitBytes);
+  }
+
+  private setThresholds(): void {
+    const { gate, bands, acting } = this;
+    gate.byKey = false;
+    for (const priority of PRIORITIES) {
+      const share = bands.share(priority, acting);
+      gate.thresholds[priority] = share * ALL;
+      gate.byBand[priority] = bands.byBand(priority, acting) * ALL;
+      if (share > 0) gate.byKey = true;
+    }
   }
 
   /**
@@ -295,11 +286,13 @@ export class Pressure {
    * overwrite what is there, and only where Redis itself would refuse.
    */
   private setHeadroom(now: number, { limitBytes, refusesAtLimit }: Applicability): void {
-    const { gate, options } = this;
+    const { gate, bands, reserve } = this;
     const estimate = this.estimate(now) + gate.promised + gate.promisedElsewhere;
     const ofServer = refusesAtLimit ? (this.reading?.maxmemoryBytes ?? 0) : Number.POSITIVE_INFINITY;
     for (const priority of PRIORITIES) {
-      const left = options.bands[priority] === null ? ofServer - this.countedBytes : limitBytes - estimate;
+      const left = bands.isNever(priority)
+        ? ofServer - this.countedBytes
+        : limitBytes - reserve.bytes[priority] - estimate;
       gate.headroom[priority] = Math.max(0, left);
     }
   }
@@ -324,23 +317,21 @@ export class Pressure {
 
   /** `most`: 0 where nothing is refused whatever the pressure. */
   private tellLevels(now: number, trigger: Cause | undefined, most = 1): void {
-    this.cause = this.rehearsedPressure > this.latched ? 'rehearsal' : this.latchedBy;
+    const { bands, acting, effective } = this;
+    this.cause = this.rehearsed.pressure > this.latch.pressure ? 'rehearsal' : this.latch.by;
     for (const priority of PRIORITIES) {
-      const to = levelOf(most * this.share(priority, this.acting));
-      const byGrowth = isAbove(to, levelOf(most * this.share(priority)));
+      const to = levelOf(most * bands.share(priority, acting));
+      const byGrowth = isAbove(to, levelOf(most * bands.share(priority, effective)));
+      const byReserve = isAbove(to, levelOf(most * bands.byBand(priority, acting)));
       if (byGrowth) this.cause = 'growth since the reading';
-      const standing = { byGrowth, trigger, cause: this.cause, atOnce: most === 0 };
+      const standing = { byGrowth, byReserve, trigger, cause: this.cause, atOnce: most === 0 };
       const told = this.levels.see(priority, to, standing, now);
       if (told === undefined) continue;
-      this.onChange({ priority, to, ...told, pressure: this.acting, reading: this.reading });
+      this.onChange({ priority, to, ...told, pressure: acting, reading: this.reading });
     }
   }
 }
 
 function counted(reading: Reading): number {
   return Math.max(0, reading.usedBytes - reading.notCountedBytes);
-}
-
-function lowestStart({ bands }: PressureOptions): number {
-  return Math.min(...bands.map((band) => band?.[0] ?? Number.POSITIVE_INFINITY));
 }

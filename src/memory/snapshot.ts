@@ -5,8 +5,12 @@ import type { PriorityName } from '../core/policy/rule.js';
 export interface ShedLevel {
   /** Share of its growing writes refused now, 0 (none) … 1 (all). */
   shedShare: number;
-  /** Pressures at which refusing starts and is full, 0 … 1; null: never refused. */
+  /** Pressures at which refusing starts and is full, 0 … 1, with `reservedBytes` taken off; null: never refused. */
   band: readonly [start: number, full: number] | null;
+  /** Room that is kept from it for higher priorities: so much earlier it is refused than its band in the config says. */
+  reservedBytes: number;
+  /** What its writes add to memory, as measured; overwriting adds nothing. */
+  growthBytesPerSecond: number;
 }
 
 /** GET /api/memory. Bytes are null before the first reading, or where the server does not tell. */
@@ -26,6 +30,8 @@ export interface MemorySnapshot {
   /** maxmemory_policy as Redis names it. */
   policy: string | null;
   level: Record<PriorityName, ShedLevel>;
+  /** What writes that do not come through Spillway add to memory, as measured. */
+  othersBytesPerSecond: number;
   /** Whether anything can be refused at all. */
   active: boolean;
   readingAgeMs: number | null;

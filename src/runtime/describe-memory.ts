@@ -4,7 +4,7 @@ import type { Priority, PriorityName } from '../core/policy/rule.js';
 import { PRIORITY_NAMES } from '../core/policy/rule.js';
 import { ALL, type ShedGate } from '../core/policy/shed.js';
 import type { MemoryMonitor } from '../memory/monitor.js';
-import type { Band, Pressure } from '../memory/pressure.js';
+import type { Pressure } from '../memory/pressure.js';
 import type { MemorySnapshot, RehearsalSnapshot, ShedLevel } from '../memory/snapshot.js';
 
 /** `now`: monotonic milliseconds. */
@@ -12,17 +12,22 @@ export function describeMemory(
   pressure: Pressure,
   gate: ShedGate,
   monitor: MemoryMonitor,
-  bands: readonly Band[],
   now: number,
   rehearsal: RehearsalSnapshot | null,
 ): MemorySnapshot {
   const { reading, applicability } = pressure;
   const limitBytes = applicability?.limitBytes ?? 0;
   const headroomBytes = Math.min(...gate.headroom);
-  const levels = PRIORITY_NAMES.map((name, priority): [PriorityName, ShedLevel] => [
-    name,
-    { shedShare: gate.thresholds[priority as Priority] / ALL, band: bands[priority] },
-  ]);
+  const levels = PRIORITY_NAMES.map((name, index): [PriorityName, ShedLevel] => {
+    const priority = index as Priority;
+    const level = {
+      shedShare: gate.thresholds[priority] / ALL,
+      band: pressure.band(priority),
+      reservedBytes: Math.round(pressure.reserved(priority)),
+      growthBytesPerSecond: Math.round(pressure.growthPerSecond(priority)),
+    };
+    return [name, level];
+  });
   return {
     pressure: limitBytes > 0 ? pressure.measured : null,
     actingPressure: limitBytes > 0 ? pressure.acting : null,
@@ -33,6 +38,7 @@ export function describeMemory(
     maxmemoryBytes: reading?.maxmemoryBytes ?? null,
     policy: reading?.policy ?? null,
     level: Object.fromEntries(levels) as Record<PriorityName, ShedLevel>,
+    othersBytesPerSecond: Math.round(pressure.growthPerSecond('others')),
     active: applicability?.applies === true,
     readingAgeMs: reading === undefined ? null : Math.round(pressure.readingAge(now)),
     stale: reading !== undefined && pressure.isStale(now),

@@ -4,6 +4,7 @@
 import type { EffectiveConfig } from '../config/effective.js';
 import type { CommandTable } from '../core/commands/table.js';
 import type { Quotas } from '../core/policy/quota.js';
+import { PRIORITY_NAMES } from '../core/policy/rule.js';
 import { Scripts } from '../core/policy/scripts.js';
 import type { ShedGate } from '../core/policy/shed.js';
 import type { ServerFacts } from '../memory/server-facts.js';
@@ -58,7 +59,7 @@ export class Explainer {
         pointsInTime,
         lookaheadBytes: config.limits.lookaheadBytes,
         scripts: running?.scripts ?? new Scripts(scriptsOf(config, table)),
-        bands: config.memory.bands,
+        ...bandsOf(config, memory),
         now: running &&
           memory && {
             gate: running.gate,
@@ -71,4 +72,15 @@ export class Explainer {
       request,
     );
   }
+}
+
+/** As they are now in a running proxy, else those of the config. */
+function bandsOf(config: EffectiveConfig, memory: MemorySnapshot | undefined) {
+  if (memory === undefined) return { bands: config.memory.bands, reserved: PRIORITY_NAMES.map(() => 0) };
+  const levels = PRIORITY_NAMES.map((name) => memory.level[name]);
+  const { limitBytes } = memory;
+  return {
+    bands: levels.map(({ band }) => band),
+    reserved: levels.map(({ reservedBytes }) => (limitBytes === null ? 0 : reservedBytes / limitBytes)),
+  };
 }

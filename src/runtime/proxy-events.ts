@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import type { EffectiveConfig } from '../config/effective.js';
 import { PRIORITY_NAMES } from '../core/policy/rule.js';
 import { EXPIRE_NX } from '../core/resp/encode.js';
-import type { LevelChange } from '../memory/pressure.js';
+import type { LevelChange } from '../memory/pressure-options.js';
 import type { ServerFacts } from '../memory/server-facts.js';
 import type { EventLog } from '../observe/history/event-log.js';
 import type { Capacity } from './capacity.js';

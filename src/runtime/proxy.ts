@@ -158,9 +158,8 @@ export class SpillwayProxy {
   }
 
   memory(): MemorySnapshot {
-    const { pressure, monitor, reloader, rehearsals } = this;
-    const { bands } = reloader.config.memory;
-    return describeMemory(pressure, this.service.gate, monitor, bands, clock(), rehearsals.snapshot());
+    const { pressure, monitor, rehearsals } = this;
+    return describeMemory(pressure, this.service.gate, monitor, clock(), rehearsals.snapshot());
   }
 
   /** Reads the configuration again; how that ended is in the log, too. */

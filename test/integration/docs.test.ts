@@ -68,6 +68,7 @@ t.test('every field and metric is documented, and every documented one exists', 
   }
   for (const name of [
     'shedShare',
+    'reservedBytes',
     'band',
     'reasons',
     'tokenFile',

@@ -2,13 +2,16 @@
 
 import { PRIORITY_NAMES } from '../../src/core/policy/rule.js';
 import { ALL, ShedGate } from '../../src/core/policy/shed.js';
-import { type LevelChange, Pressure, type PressureOptions } from '../../src/memory/pressure.js';
+import { Pressure } from '../../src/memory/pressure.js';
+import type { LevelChange, PressureOptions } from '../../src/memory/pressure-options.js';
 import { coveredBy } from '../../src/memory/pressure-state.js';
 import type { KeyspaceReading, Reading } from '../../src/memory/reading.js';
 
 export const LIMIT = 100_000_000;
 export const OPTIONS: PressureOptions = {
   bands: [[0.8, 0.9], [0.9, 0.97], [0.95, 0.99], null],
+  // As it was before there was one; tests of the reserve turn it on.
+  reserve: { horizonMs: 30_000, most: 0 },
   hysteresis: 0.02,
   limitBytes: undefined,
   shedWhen: 'auto',

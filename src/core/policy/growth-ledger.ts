@@ -5,6 +5,7 @@
 // Invariants: growth is answered only while it is pending; answered + fresh + older is the growth admitted here; all are
 // whole numbers, so rounding leaves no rest.
 import { invariant } from '../resp/invariant.js';
+import { Priority } from './rule.js';
 
 /** The shortest age: a server that answers INFO has read the earlier commands by then. */
 const AGE_MS = 400;
@@ -12,6 +13,8 @@ const AGE_MS = 400;
 export class GrowthLedger {
   /** Admitted growth, cumulative; with several gates the growth that all of them have admitted, as far as is known. */
   admitted = 0;
+  /** By priority: what was admitted here, or in the gates that this one is the sum of. */
+  readonly admittedBy = new Float64Array(4);
   /**
    * Number of gates before the same server. Until workers have exchanged figures, each assumes that the others admit as much
    * as it does; then the owner corrects `admitted`.
@@ -38,8 +41,9 @@ export class GrowthLedger {
   private ageBegan = Number.NEGATIVE_INFINITY;
 
   /** A growing write of about `growth` bytes, or a part of one, is forwarded. */
-  grow(growth: number): void {
+  grow(growth: number, priority: Priority = Priority.NORMAL): void {
     this.fresh += growth;
+    this.admittedBy[priority] += growth;
     this.admitted += growth * this.gates;
     if (this.admitted >= this.wakeAt) this.onGrowth();
   }

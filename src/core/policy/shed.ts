@@ -23,6 +23,8 @@ export class ShedGate extends GrowthLedger {
   byKey = false;
   /** By priority: a key whose share hash (policy/hash) is below the threshold is shed. */
   readonly thresholds = new Float64Array(4);
+  /** By priority: the threshold by its band alone. Between the two lies what is shed for the reserve. */
+  readonly byBand = new Float64Array(4).fill(ALL);
   /** By priority: bytes left up to the limit at which Redis itself refuses; Infinity: it does not. */
   readonly headroom = new Float64Array(4).fill(Number.POSITIVE_INFINITY);
   /** Commands that may free memory or change its limit: how many have gone up, and how many were answered. */
@@ -39,7 +41,9 @@ export class ShedGate extends GrowthLedger {
 
   /** Whether, and why, the pressure refuses a growing write of `size` bytes on the wire to a key with the share hash `share`. */
   refusal(priority: Priority, share: number, size: number): Refusal {
-    if (share < this.thresholds[priority]) return Refusal.BAND;
+    if (share < this.thresholds[priority]) {
+      return share < this.byBand[priority] ? Refusal.BAND : Refusal.RESERVE;
+    }
     if (size >= LARGE_WRITE_BYTES && HELD_TIMES * size > this.headroom[priority]) return Refusal.HEADROOM;
     return Refusal.NONE;
   }

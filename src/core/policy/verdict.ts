@@ -3,6 +3,7 @@
 import { OOM_REPLY } from '../resp/refusal-replies.js';
 import type { TtlOutcome } from './observer.js';
 import { Refusal } from './refusal.js';
+import { Priority } from './rule.js';
 import type { CompiledRule } from './rule-set.js';
 
 export const Action = {
@@ -47,6 +48,8 @@ export class Verdict {
   growth = 0;
   /** A script that rules have a say in; only a growing one is refused, and gives TTLs to the keys that it names. */
   script: Script = Script.NONE;
+  /** The lowest of its keys: it is refused with that one. */
+  priority: Priority = Priority.CRITICAL;
   /** Index of the key for which the command is shed, or in observe mode would be; -1: none. */
   shedKey = -1;
   /** Why it is shed, or would be. */
@@ -71,6 +74,7 @@ export class Verdict {
     this.recorded = false;
     this.growth = 0;
     this.script = Script.NONE;
+    this.priority = Priority.CRITICAL;
     this.shedKey = -1;
     this.refusal = Refusal.NONE;
     this.reply = OOM_REPLY;
@@ -83,5 +87,6 @@ export class Verdict {
     this.argument[i] = argument;
     this.rule[i] = rule;
     this.hash[i] = hash;
+    if (rule.priority < this.priority) this.priority = rule.priority;
   }
 }

@@ -14,6 +14,8 @@ import type { Usage } from '../own-usage.js';
 /** The growth that a worker has let through, bytes. */
 export interface Growth {
   readonly admitted: number;
+  /** The same by Priority. */
+  readonly admittedBy: readonly number[];
   /** The part that a reading contains for certain. */
   readonly answered: number;
   /** What is still to come of streaming writes. */

@@ -60,6 +60,7 @@ export class SharedGrowth {
     this.promisedTold = gate.promised;
     return {
       admitted: this.own,
+      admittedBy: Array.from(gate.admittedBy),
       answered: gate.answered,
       promised: gate.promised,
       reliefs: gate.reliefs - this.reliefsElsewhere,

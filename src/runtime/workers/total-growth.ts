@@ -7,12 +7,16 @@ import type { Growth, GrowthKnown } from './messages.js';
 
 export const NO_GROWTH: Growth = {
   admitted: 0,
+  admittedBy: [0, 0, 0, 0],
   answered: 0,
   promised: 0,
   reliefs: 0,
   reliefsAnswered: 0,
   eased: 0,
 };
+
+type Sum = { -readonly [K in keyof Growth]: Growth[K] } & { admittedBy: number[] };
+const NUMBERS = ['admitted', 'answered', 'promised', 'reliefs', 'reliefsAnswered', 'eased'] as const;
 
 export class TotalGrowth {
   private readonly saidBy = new Map<object, Growth>();
@@ -29,9 +33,17 @@ export class TotalGrowth {
 
   /** A worker has ended. */
   lose(worker: object): void {
-    const { admitted, reliefs, eased } = this.of(worker);
+    const { admitted, admittedBy, reliefs, eased } = this.of(worker);
     this.saidBy.delete(worker);
-    const ended = { admitted, answered: admitted, promised: 0, reliefs, reliefsAnswered: reliefs, eased };
+    const ended = {
+      admitted,
+      admittedBy,
+      answered: admitted,
+      promised: 0,
+      reliefs,
+      reliefsAnswered: reliefs,
+      eased,
+    };
     this.lost = sum([this.lost, ended]);
     this.addUp();
   }
@@ -54,7 +66,7 @@ export class TotalGrowth {
 
   private addUp(): void {
     const { gate } = this;
-    const { admitted, answered, promised, reliefs, reliefsAnswered, eased } = sum([
+    const { admitted, admittedBy, answered, promised, reliefs, reliefsAnswered, eased } = sum([
       this.lost,
       ...this.saidBy.values(),
     ]);
@@ -66,14 +78,16 @@ export class TotalGrowth {
     gate.reliefsAnswered = reliefsAnswered;
     this.eased = eased;
     gate.grow(admitted - gate.admitted);
+    gate.admittedBy.set(admittedBy);
     if (hasRelief || hasEased) gate.onRelief(hasEased);
   }
 }
 
 function sum(growths: readonly Growth[]): Growth {
-  const total = { ...NO_GROWTH } as { -readonly [K in keyof Growth]: number };
+  const total = { ...NO_GROWTH, admittedBy: [...NO_GROWTH.admittedBy] } as Sum;
   for (const growth of growths) {
-    for (const name of Object.keys(total) as (keyof Growth)[]) total[name] += growth[name];
+    for (const name of NUMBERS) total[name] += growth[name];
+    for (const [priority, bytes] of growth.admittedBy.entries()) total.admittedBy[priority] += bytes;
   }
   return total;
 }

@@ -6,7 +6,7 @@ import type { ConfigSnapshot } from '../../config/reload-outcome.js';
 import { PIN_REASONS } from '../../core/commands/spec.js';
 import { REFUSAL_NAMES } from '../../core/policy/refusal.js';
 import { PRIORITY_NAMES } from '../../core/policy/rule.js';
-import type { MemorySnapshot } from '../../memory/snapshot.js';
+import type { MemorySnapshot, ShedLevel } from '../../memory/snapshot.js';
 import type { AlertsSnapshot } from '../../observe/alerts/snapshot.js';
 import type { GrowthReport } from '../../observe/history/history.js';
 import type { ConnectionSnapshot, PoolSnapshot, TlsSnapshot } from '../../observe/snapshots/connections.js';
@@ -153,14 +153,17 @@ export function refusals(counts: (rule: RuleStats) => RefusalCounts): Reader {
   };
 }
 
-export const shedShare: Reader = {
-  labels: ['priority'],
-  read: ({ memory }) =>
-    PRIORITY_NAMES.map((priority) => ({
-      value: memory.level[priority].shedShare,
-      labels: { priority },
-    })),
-};
+function byPriority(read: (level: ShedLevel) => number): Reader {
+  return {
+    labels: ['priority'],
+    read: ({ memory }) =>
+      PRIORITY_NAMES.map((priority) => ({ value: read(memory.level[priority]), labels: { priority } })),
+  };
+}
+
+export const shedShare = byPriority(({ shedShare }) => shedShare);
+export const reservedBytes = byPriority(({ reservedBytes }) => reservedBytes);
+export const growthBytes = byPriority(({ growthBytesPerSecond }) => growthBytesPerSecond);
 
 export const wireBytes = byLabel('direction', ({ connections }) => ({
   from_clients: connections.bytesFromClients,

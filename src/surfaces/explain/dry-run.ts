@@ -150,6 +150,7 @@ function copyOf(gate: ShedGate | undefined): ShedGate {
   copy.active = gate.active;
   copy.byKey = gate.byKey;
   copy.thresholds.set(gate.thresholds);
+  copy.byBand.set(gate.byBand);
   copy.headroom.set(gate.headroom);
   return copy;
 }

@@ -37,8 +37,10 @@ import type {
 } from './types.js';
 
 export interface ExplainSubject extends Stage {
-  /** By Priority. */
+  /** By Priority: in a running proxy as they are now, with what is reserved taken off. */
   readonly bands: readonly (readonly [start: number, full: number] | null)[];
+  /** By Priority: share of the limit that is kept for higher ones. */
+  readonly reserved: readonly number[];
   /** The state of a running proxy; undefined: offline. */
   readonly now:
     | (Pick<ExplainedNow, 'pressure' | 'rehearsal' | 'reason'> & {
@@ -249,7 +251,7 @@ function explainRefusal({ verdict }: DryRun): ExplainedRefusal | null {
 
 /** `refusal`: at this moment; undefined: offline. */
 function explainShed(
-  { bands }: ExplainSubject,
+  { bands, reserved }: ExplainSubject,
   explained: Explained,
   { key, rule, share }: DryRunKey,
   refusal: Refusal | undefined,
@@ -262,6 +264,7 @@ function explainShed(
     possible: grows && band !== null,
     why: whyShed(explained, rule, band !== null),
     band: band === null ? null : [...band],
+    reserved: reserved[rule.priority],
     tag: tag === undefined ? null : text(tag),
     keyAbove: band === null || !grows ? null : keyAbove(band, share),
     now: refusal === undefined ? null : refusal !== Refusal.NONE,

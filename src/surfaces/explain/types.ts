@@ -99,8 +99,10 @@ export interface ExplainedShed {
   /** Whether this command can be refused for this key at all. */
   possible: boolean;
   why: string;
-  /** The pressures at which refusals of the key's priority start and are complete; null: never refused. */
+  /** The pressures at which refusals of the key's priority start and are complete, now that `reserved` is taken off; null: never. */
   band: [start: number, full: number] | null;
+  /** Share of the limit that is kept from the key's priority for higher ones; 0 offline. */
+  reserved: number;
   /** What stands in braces in the key, as in Redis Cluster: keys of a tag are refused together; null: it has no tag. */
   tag: string | null;
   /** The pressure above which this very key is refused, by the hash of its tag or of the key; null: never. */

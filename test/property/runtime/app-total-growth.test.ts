@@ -20,9 +20,10 @@ t.test('the sum of all that was said', async (t) => {
       gate.onRelief = (answered) => {
         if (answered) eased++;
       };
-      const workers: { -readonly [K in keyof Growth]: number }[] = Array.from({ length: 4 }, () => ({
-        ...NO_GROWTH,
-      }));
+      const nothing = () => ({ ...NO_GROWTH, admittedBy: [...NO_GROWTH.admittedBy] });
+      type Said = { -readonly [K in keyof Growth]: Growth[K] } & { admittedBy: number[] };
+      const workers: Said[] = Array.from({ length: 4 }, nothing);
+      const admittedBy = [0, 0, 0, 0];
       let [admitted, answered, reliefs, reliefsAnswered] = [0, 0, 0, 0];
       for (const { worker, what, bytes } of acts) {
         const said = workers[worker] as (typeof workers)[number];
@@ -33,12 +34,15 @@ t.test('the sum of all that was said', async (t) => {
           expected = said.reliefs > said.reliefsAnswered;
           reliefsAnswered += said.reliefs - said.reliefsAnswered;
           growth.lose(said);
-          workers[worker] = { ...NO_GROWTH };
+          workers[worker] = nothing();
         } else {
           if (what === 'let through') {
             said.admitted += bytes;
             said.promised = bytes;
             admitted += bytes;
+            const priority = bytes % admittedBy.length;
+            said.admittedBy[priority] = (said.admittedBy[priority] as number) + bytes;
+            admittedBy[priority] = (admittedBy[priority] as number) + bytes;
           } else if (what === 'answered') {
             answered += said.admitted - said.answered;
             said.answered = said.admitted;
@@ -53,9 +57,10 @@ t.test('the sum of all that was said', async (t) => {
             said.eased++;
             expected = true;
           }
-          growth.hear(said, { ...said });
+          growth.hear(said, { ...said, admittedBy: [...said.admittedBy] });
         }
         if (gate.admitted !== admitted || gate.answered !== answered) return false;
+        if (String(Array.from(gate.admittedBy)) !== String(admittedBy)) return false;
         if (gate.reliefs !== reliefs || gate.reliefsAnswered !== reliefsAnswered) return false;
         if (eased > before !== expected) return false;
         for (const one of workers) {

@@ -125,6 +125,7 @@ const SETTINGS: Record<string, readonly [unknown, unknown]> = {
   'memory.staleAfter': ['5s', '6s'],
   'memory.onStale': ['admit', 'hold'],
   'memory.hysteresis': ['2%', '3%'],
+  'memory.reserve': ['off', { horizon: '10s', most: '5%' }],
   'memory.limit': ['64mb', '65mb'],
   'memory.shedWhen': ['auto', 'never'],
   'memory.shed': [{}, { low: 'never' }],

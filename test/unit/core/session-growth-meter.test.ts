@@ -1,5 +1,6 @@
 // What counts as growth under way: what has gone up and has no answer, for two ages at most; never what is only announced.
 import t from 'tap';
+import { Priority } from '../../../src/core/policy/rule.js';
 import { ShedGate } from '../../../src/core/policy/shed.js';
 import { Pending } from '../../../src/core/session/reply/pending-kind.js';
 import { PendingQueue } from '../../../src/core/session/reply/pending-queue.js';
@@ -21,7 +22,7 @@ function make() {
     /** A whole write goes up. */
     write: (growth: number) => {
       queue.push(Pending.PASS);
-      meter.add(growth);
+      meter.add(growth, Priority.NORMAL);
       meter.mark();
     },
     /** What grows nothing, and may keep its client waiting. */
@@ -116,7 +117,7 @@ t.test('of a command in pieces counts what has gone up', async (t) => {
   meter.begin(1000);
   t.equal(underWay(), 7);
   t.equal(gate.promised, 1000);
-  meter.progress(200, 800);
+  meter.progress(200, 800, Priority.NORMAL);
   meter.mark();
   t.equal(underWay(), 207);
   t.equal(gate.promised, 800);
@@ -126,7 +127,7 @@ t.test('of a command in pieces counts what has gone up', async (t) => {
   age();
   t.equal(underWay(), 0, 'no progress: what there is of it is in the reading');
   t.equal(gate.promised, 0, 'and the rest may never come');
-  meter.progress(300, 700);
+  meter.progress(300, 700, Priority.NORMAL);
   t.equal(underWay(), 100, 'it goes on');
   t.equal(gate.promised, 0);
   write(1250);
@@ -141,7 +142,7 @@ t.test('an end leaves nothing under way, and nothing counts behind it', async (t
   write(100);
   write(10);
   meter.begin(1000);
-  meter.progress(50, 900);
+  meter.progress(50, 900, Priority.NORMAL);
   meter.close();
   t.equal(underWay(), 0);
   t.equal(gate.promised, 0);
@@ -156,7 +157,7 @@ t.test('an end leaves nothing under way, and nothing counts behind it', async (t
 
 t.test('under CLIENT REPLY OFF nothing tells, so nothing is waited for', async (t) => {
   const { meter, underWay } = make();
-  meter.add(100);
+  meter.add(100, Priority.NORMAL);
   meter.mark();
   t.equal(underWay(), 0);
 });

@@ -3,6 +3,7 @@
 // streaming command only the bytes that have gone up count, since the client may never send the rest.
 // One mark at a time is enough: it is set behind what was sent, and acknowledged when that reply comes.
 // Invariants: acknowledged <= marked <= whole <= sent; close() leaves nothing under way, and nothing counts after it.
+import type { Priority } from '../../policy/rule.js';
 import type { ShedGate } from '../../policy/shed.js';
 import { invariant } from '../../resp/invariant.js';
 import type { PendingQueue } from '../reply/pending-queue.js';
@@ -33,9 +34,9 @@ export class GrowthMeter {
   ) {}
 
   /** A command that may grow memory by about `growth` bytes was forwarded whole, and its reply is due. */
-  add(growth: number): void {
-    if (this.part === 0 && this.promised === 0) this.count(growth);
-    else this.progress(growth, 0);
+  add(growth: number, priority: Priority): void {
+    if (this.part === 0 && this.promised === 0) this.count(growth, priority);
+    else this.progress(growth, 0, priority);
     this.part = 0;
     this.whole = this.sent;
     this.sentReply = this.queue.pushed;
@@ -50,25 +51,28 @@ export class GrowthMeter {
   }
 
   /** The part of the command that has gone up grows memory by about `growth` bytes; `toCome` bytes are still to come. */
-  progress(growth: number, toCome: number): void {
+  progress(growth: number, toCome: number, priority: Priority): void {
     if (this.closed) return;
-    const come = this.promised - Math.min(this.promised, toCome);
-    if (come > 0) {
-      this.promised -= come;
-      this.gate.redeem(come, this.promisedIn);
-    }
+    this.redeem(toCome);
     const more = growth - this.part;
     if (more <= 0) return;
     this.part = growth;
-    this.count(more);
+    this.count(more, priority);
   }
 
-  private count(growth: number): void {
+  private redeem(toCome: number): void {
+    const come = this.promised - Math.min(this.promised, toCome);
+    if (come <= 0) return;
+    this.promised -= come;
+    this.gate.redeem(come, this.promisedIn);
+  }
+
+  private count(growth: number, priority: Priority): void {
     if (this.closed) return;
     if (this.gate.age !== this.age) this.keepUp();
     this.sent += growth;
     this.fresh += growth;
-    this.gate.grow(growth);
+    this.gate.grow(growth, priority);
   }
 
   /**
@@ -91,7 +95,7 @@ export class GrowthMeter {
   }
 
   close(): void {
-    this.progress(this.part, 0);
+    this.redeem(0);
     this.acknowledge(this.sent);
     this.markReply = -1;
     this.whole = this.sent;

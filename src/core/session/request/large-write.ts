@@ -6,6 +6,7 @@ import { type CommandSpec, TtlTreatment } from '../../commands/spec.js';
 import { hashKey } from '../../policy/hash.js';
 import { TtlOutcome } from '../../policy/observer.js';
 import type { OptionTail } from '../../policy/option-tail.js';
+import type { Priority } from '../../policy/rule.js';
 import type { CompiledRule, RuleSet } from '../../policy/rule-set.js';
 import { followUpOutcome } from '../../policy/ttl-outcome.js';
 import { Action, type Verdict } from '../../policy/verdict.js';
@@ -41,6 +42,8 @@ export class LargeWrite {
   recorded: boolean;
   /** From the verdict. */
   replaces: boolean;
+  /** As of the verdict: by the keys that its head told. */
+  readonly priority: Priority;
   lifetimeMs: number;
   /** No argument behind this one is a key. */
   private readonly lastKey: number;
@@ -61,6 +64,7 @@ export class LargeWrite {
     this.reply = verdict.reply;
     this.recorded = verdict.recorded;
     this.replaces = verdict.replaces;
+    this.priority = verdict.priority;
     this.lifetimeMs = verdict.lifetimeMs;
     this.inPairs = spec.keys.step === 2;
     this.lastKey =

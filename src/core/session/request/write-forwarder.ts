@@ -50,7 +50,7 @@ export class WriteForwarder {
     if (verdict.action !== Action.PASS) this.rewrite(verdict);
     this.protocol.forwarded(spec.opaque ? Pending.OPAQUE : Pending.PASS);
     if (verdict.growth > 0) {
-      this.growth.add(verdict.growth);
+      this.growth.add(verdict.growth, verdict.priority);
       if (this.policy.quotas.any) this.spend(verdict);
     }
     if (verdict.shedKey >= 0) this.noteShed(spec, verdict, size, true);
@@ -103,7 +103,8 @@ export class WriteForwarder {
   /** `size` bytes of a large write have gone up. Only these count, not what was announced. */
   largeProgress(large: LargeWrite, size: number): void {
     if (large.shed) return;
-    this.growth.progress(this.growthSoFar(large, size), Math.max(0, large.knownSize - size));
+    const toCome = Math.max(0, large.knownSize - size);
+    this.growth.progress(this.growthSoFar(large, size), toCome, large.priority);
   }
 
   /** The last byte of a large write was forwarded or dropped. */
@@ -115,7 +116,7 @@ export class WriteForwarder {
     }
     this.protocol.forwarded(large.spec.opaque ? Pending.OPAQUE : Pending.PASS);
     const size = args.next - args.start;
-    this.growth.add(this.growthSoFar(large, size));
+    this.growth.add(this.growthSoFar(large, size), large.priority);
     large.finish();
     if (large.inPairs) this.protocol.largeWritten();
     if (large.inPairs || !large.recorded) return;

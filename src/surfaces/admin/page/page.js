@@ -280,12 +280,14 @@ function nameOf(rule, discovered) {
 
 /** @param {LiveSnapshot} live */
 function showLevels({ memory, growth }) {
-  const items = Object.entries(memory.level).map(([priority, { shedShare, band }]) => {
+  const items = Object.entries(memory.level).map(([priority, { shedShare, band, reservedBytes }]) => {
     const state = shedShare === 1 ? 'full' : shedShare > 0 ? 'partial' : 'open';
     const what = { full: 'all refused', partial: `${percent(shedShare)} refused`, open: 'admitted' }[state];
     const from = growth.marks.find(({ name }) => name === `${priority} begins`);
     const soon = state === 'open' && from?.seconds ? `, in about ${duration(from.seconds)}` : '';
-    const where = band === null ? 'never refused' : `from ${percent(band[0])} to ${percent(band[1])}${soon}`;
+    const kept = reservedBytes > 0 ? `, ${bytes(reservedBytes)} kept for higher priorities` : '';
+    const where =
+      band === null ? 'never refused' : `from ${percent(band[0])} to ${percent(band[1])}${soon}${kept}`;
     return element(
       'li',
       {

@@ -1,0 +1,28 @@
+// What Pressure goes by and what it tells. Shapes only.
+import type { Priority } from '../core/policy/rule.js';
+import type { Band } from './bands.js';
+import type { Cause, Level } from './levels.js';
+import type { Reading } from './reading.js';
+import type { ReserveOptions } from './reserve.js';
+
+export interface PressureOptions {
+  /** By Priority. */
+  readonly bands: readonly Band[];
+  readonly reserve: ReserveOptions;
+  /** Share of the limit. */
+  readonly hysteresis: number;
+  readonly limitBytes: number | undefined;
+  readonly shedWhen: 'auto' | 'always' | 'never';
+  readonly staleAfterMs: number;
+  readonly onStale: 'admit' | 'hold';
+}
+
+export interface LevelChange {
+  readonly priority: Priority;
+  readonly from: Level;
+  readonly to: Level;
+  /** The pressure that is acted upon, and what it comes from. */
+  readonly pressure: number;
+  readonly cause: Cause;
+  readonly reading: Reading | undefined;
+}

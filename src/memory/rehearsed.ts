@@ -1,0 +1,25 @@
+// A pressure that is acted upon for a while as if memory were so full.
+import type { Rehearsal } from './pressure-state.js';
+
+export class Rehearsed {
+  /** Share of the limit; 0: none. */
+  pressure = 0;
+  private until = Number.NEGATIVE_INFINITY;
+
+  /** 0 ends the one that there is. */
+  start(pressure: number, durationMs: number, now: number): void {
+    this.pressure = pressure;
+    this.until = now + durationMs;
+  }
+
+  /** To be called before `pressure` is used. */
+  pass(now: number): void {
+    if (now >= this.until) this.pressure = 0;
+  }
+
+  /** undefined: there is none now. */
+  at(now: number): Rehearsal | undefined {
+    const leftMs = this.until - now;
+    return this.pressure > 0 && leftMs > 0 ? { pressure: this.pressure, leftMs } : undefined;
+  }
+}

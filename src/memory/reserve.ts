@@ -1,0 +1,86 @@
+// The room that is kept for more important writes: each priority is refused earlier by what all above it add to memory within
+// the horizon, at the rate that they really grow by.
+//
+// Growth by others (other proxies, direct writers, scripts) has no priority here. It counts as above every priority until it
+// shows otherwise: what goes on while a priority is refused altogether is above that priority, or cannot be refused at all;
+// what stops then was of that priority or below, in another proxy with the same bands. This is learnt for each priority, and
+// forgotten slowly. So four proxies in front of one server keep room for the critical writes of all of them, and none for
+// each other's low ones once these have been refused.
+//
+// What is kept rises at once and falls late, to the most that was wanted in the last while: rates go up and down.
+//
+// Pure. Invariants: nothing is kept from the highest priority; of two priorities as much is kept from the lower one, at least;
+// from none more than `most` of the limit.
+
+export interface ReserveOptions {
+  readonly horizonMs: number;
+  /** Share of the limit; 0: no room is kept. */
+  readonly most: number;
+}
+
+/** Rates are means over this part of the horizon, and a period is as long. */
+const MEAN_PART = 1 / 6;
+/** In about so long it is forgotten what part of others' growth stopped when a priority was refused. */
+const FORGET_MS = 60_000;
+const HIGHEST = 3;
+
+export function meanOver({ horizonMs }: ReserveOptions): number {
+  return horizonMs * MEAN_PART;
+}
+
+export class Reserve {
+  /** By priority: bytes below the limit that its writes may not take. */
+  readonly bytes = new Float64Array(HIGHEST + 1);
+  /** By priority: the most that was wanted in this period so far, and in the one before. */
+  private readonly most = new Float64Array(HIGHEST + 1);
+  private readonly mostBefore = new Float64Array(HIGHEST + 1);
+  private periodMs = 0;
+  /** By priority: others' growth when the priority was last not refused at all, and the part of it that stopped then. */
+  private readonly othersBefore = new Float64Array(HIGHEST + 1);
+  private readonly stopped = new Float64Array(HIGHEST + 1);
+
+  /** Rates as they are now, bytes a millisecond; `refused`: the share of each priority that was refused meanwhile. */
+  learn(
+    byPriority: ArrayLike<number>,
+    others: number,
+    refused: (priority: number) => number,
+    elapsedMs: number,
+    { horizonMs, most }: ReserveOptions,
+    limitBytes: number,
+  ): void {
+    let above = 0;
+    let kept = 0;
+    this.periodMs += elapsedMs;
+    if (this.periodMs >= horizonMs * MEAN_PART) {
+      this.periodMs = 0;
+      this.mostBefore.set(this.most);
+      this.most.fill(0);
+    }
+    for (let priority = HIGHEST - 1; priority >= 0; priority--) {
+      above += byPriority[priority + 1];
+      const wanted = (above + this.othersAbove(priority, others, refused(priority), elapsedMs)) * horizonMs;
+      this.most[priority] = Math.max(this.most[priority], wanted);
+      const held = Math.max(this.most[priority], this.mostBefore[priority]);
+      kept = Math.max(kept, Math.min(held, most * limitBytes));
+      this.bytes[priority] = kept;
+    }
+  }
+
+  /** As another one, by whose readings this process goes, has learnt it. */
+  adopt(bytes: readonly number[]): void {
+    this.bytes.set(bytes);
+  }
+
+  private othersAbove(priority: number, others: number, refused: number, elapsedMs: number): number {
+    const { othersBefore, stopped } = this;
+    if (refused === 0) {
+      othersBefore[priority] = others;
+      stopped[priority] *= Math.exp(-elapsedMs / FORGET_MS);
+    } else if (refused === 1) {
+      const before = othersBefore[priority];
+      stopped[priority] = before > others ? 1 - others / before : 0;
+      return others;
+    }
+    return Math.min(others, othersBefore[priority] * (1 - stopped[priority]));
+  }
+}
