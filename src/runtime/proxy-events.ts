@@ -1,11 +1,13 @@
 // The wording of events that concern the whole proxy, for the log and for the API's event list.
 import type { Logger } from 'pino';
 import type { EffectiveConfig } from '../config/effective.js';
+import { type RefusalName, refusalText } from '../core/policy/refusal.js';
 import { PRIORITY_NAMES } from '../core/policy/rule.js';
 import { EXPIRE_NX } from '../core/resp/encode.js';
 import type { LevelChange } from '../memory/pressure-options.js';
 import type { ServerFacts } from '../memory/server-facts.js';
 import type { EventLog } from '../observe/history/event-log.js';
+import type { RefusalChange } from '../observe/history/refusal-watch.js';
 import type { Capacity } from './capacity.js';
 import { followUpFormOf } from './follow-up-form.js';
 
@@ -18,6 +20,27 @@ export class ProxyEvents {
   levelChanged(change: LevelChange): void {
     logLevelChange(this.log, change);
     this.events.record('level', describeLevelChange(change));
+  }
+
+  refusalsChanged(changes: readonly RefusalChange[], leftOut: number): void {
+    for (const { rule, reason, refused } of changes) {
+      const what = refusalText(reason as RefusalName);
+      if (refused === undefined) {
+        this.log.warn({ rule, reason }, `Spillway refuses writes of this rule: ${what}`);
+        this.events.record('refusal', `writes of rule ${rule} are refused (${reason}): ${what}`);
+      } else {
+        this.log.info(
+          { rule, reason, refused },
+          'Spillway has refused no write of this rule for this reason for a minute',
+        );
+        this.events.record(
+          'refusal',
+          `no write of rule ${rule} was refused (${reason}) for a minute; ${refused} were before`,
+        );
+      }
+    }
+    if (leftOut > 0)
+      this.log.warn({ rules: leftOut }, 'more rules began or ceased to refuse writes; see /api/stats');
   }
 
   recognised(server: ServerFacts): void {

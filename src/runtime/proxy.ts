@@ -116,7 +116,9 @@ export class SpillwayProxy {
       () => this.memory(),
       () => this.reloader.config,
     );
-    this.sampler = new Sampler(config, this.figures, eventLog, clock, log);
+    this.sampler = new Sampler(config, this.figures, eventLog, clock, log, (changes, leftOut) =>
+      this.says.refusalsChanged(changes, leftOut),
+    );
   }
 
   /**

@@ -3,11 +3,12 @@
 // Invariants: one sample at a time; a new reader gets one within a second, if the sources answer; sampling changes nothing.
 import type { Logger } from 'pino';
 import type { EffectiveConfig } from '../config/effective.js';
-import { REFUSAL_NAMES } from '../core/policy/refusal.js';
+import { OWN_REASONS, REFUSAL_NAMES } from '../core/policy/refusal.js';
 import { PRIORITY_NAMES } from '../core/policy/rule.js';
 import type { MemorySnapshot } from '../memory/snapshot.js';
 import type { EventLog } from '../observe/history/event-log.js';
 import { History, type Mark } from '../observe/history/history.js';
+import { type RefusalChange, RefusalWatch } from '../observe/history/refusal-watch.js';
 import { RuleHistory } from '../observe/history/report.js';
 import type { LiveSnapshot } from '../observe/snapshots/live.js';
 import { UNREGISTERED_NAME } from '../observe/stats/snapshot.js';
@@ -24,6 +25,7 @@ export class Sampler implements Shown {
   private modes: ReturnType<typeof modesOf>;
   private readonly samples: History;
   private readonly ruleHistory = new RuleHistory(REFUSAL_NAMES);
+  private readonly refusals = new RefusalWatch(OWN_REASONS);
   private readonly watchers = new Set<(live: LiveSnapshot) => void>();
   private timer: NodeJS.Timeout | undefined;
   private looking = false;
@@ -35,6 +37,7 @@ export class Sampler implements Shown {
     private readonly eventLog: EventLog,
     private readonly clock: () => number,
     private readonly logger: Logger,
+    private readonly onRefusals: (changes: readonly RefusalChange[], leftOut: number) => void,
   ) {
     this.ttls = ttlsOf(config);
     this.modes = modesOf(config);
@@ -84,6 +87,8 @@ export class Sampler implements Shown {
       const { usedBytes, notCountedBytes, limitBytes, stale } = memory;
       const [at, rules] = [this.clock(), [...stats.rules, stats.unregistered]];
       this.ruleHistory.take(at, rules);
+      const { changes, leftOut } = this.refusals.take(at, rules);
+      if (changes.length > 0) this.onRefusals(changes, leftOut);
       this.samples.take({
         at,
         countedBytes: usedBytes === null || stale ? null : usedBytes - (notCountedBytes ?? 0),

@@ -4,6 +4,7 @@ import { pino } from 'pino';
 import t, { type Test } from 'tap';
 import { compileConfig } from '../../src/config/compile.js';
 import { configSchema } from '../../src/config/schema.js';
+import type { LoggedEvent } from '../../src/observe/history/event-log.js';
 import type { StatsSnapshot } from '../../src/observe/stats/snapshot.js';
 import { startProxy } from '../../src/runtime/proxy.js';
 import type { Explanation } from '../../src/surfaces/explain/types.js';
@@ -108,7 +109,7 @@ const JOB = ['bq:{q}:id', 'bq:{q}:jobs', 'bq:{q}:waiting'] as const;
 
 for (const pool of POOLS) {
   t.test(`refused as a whole, or not at all: pool ${pool}`, async (t) => {
-    const { client, direct, call, rehearse, pass, rule, explained } = await rig(t, pool);
+    const { client, direct, call, ask, rehearse, pass, rule, explained } = await rig(t, pool);
     await call('FUNCTION', 'LOAD', LIBRARY);
     const [add, finish] = [await shaOf(client, ADD), await shaOf(client, FINISH)];
     t.equal(await call('EVALSHA', add, 3, ...JOB, 'x'), ':1\r\n', 'without pressure all pass');
@@ -145,6 +146,13 @@ for (const pool of POOLS) {
       'no server has seen them',
     );
     t.match(await rule('jobs'), { shed: refused.length, shedBy: { script: refused.length } });
+    await until(
+      async () =>
+        ((await ask('/api/events')) as LoggedEvent[]).some(({ text }) =>
+          /rule jobs are refused \(script\)/.test(text),
+        ),
+      { describe: 'the event that says so' },
+    );
     t.equal(String(await direct.call('GET', 'bq:{q}:id')), '$1\r\n1\r\n', 'nothing in part');
 
     t.equal(

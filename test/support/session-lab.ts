@@ -105,6 +105,8 @@ export interface ServerOptions {
   readonly denied?: readonly string[];
   /** Refuse writes to these keys with OOM: what Spillway is to do in its place. */
   readonly full?: (key: string) => boolean;
+  /** … and scripts that name them. */
+  readonly fullForScripts?: boolean;
   /** Bytes between the replies, before that to this command: messages and pushes. */
   readonly noise?: (args: readonly string[], server: ScriptedRedis) => string;
   /** Answers PROXY as Spillway's console is to: to whoever may run INFO, and not in a transaction. */
@@ -339,7 +341,7 @@ export class ScriptedRedis {
       if (moved) return '-MOVED 1 127.0.0.1:1\r\n';
     }
     if (
-      WRITES.has(name) &&
+      (WRITES.has(name) || (name === 'eval' && this.options.fullForScripts)) &&
       !MOVERS.has(name) &&
       this.keysOf(name, args).some((key) => this.options.full?.(key))
     ) {

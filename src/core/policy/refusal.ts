@@ -34,6 +34,9 @@ const TEXTS: Readonly<Record<RefusalName, string>> = {
     'the rule refuses scripts, and the key is among those of its priority that are refused at this pressure',
 };
 
+/** Reasons that do not follow the pressure of a priority: where one begins, no change of a level tells of it. */
+export const OWN_REASONS = REFUSAL_NAMES.filter((name) => name !== 'band' && name !== 'reserve');
+
 /** undefined: it is not refused. */
 export function refusalName(refusal: Refusal): RefusalName | undefined {
   return refusal === Refusal.NONE ? undefined : REFUSAL_NAMES[refusal - 1];

@@ -4,7 +4,15 @@
 const EVENTS = 200;
 const TEXT_LENGTH = 300;
 
-export type EventKind = 'level' | 'upstream' | 'worker' | 'config' | 'rehearsal' | 'sweep' | 'proxy';
+export type EventKind =
+  | 'level'
+  | 'refusal'
+  | 'upstream'
+  | 'worker'
+  | 'config'
+  | 'rehearsal'
+  | 'sweep'
+  | 'proxy';
 
 export interface LoggedEvent {
   /** 1 and up. */

@@ -12,6 +12,7 @@ import {
   makeSession,
   OK,
   OOM,
+  RULES,
   type Scenario,
   ScriptedRedis,
   Sink,
@@ -150,6 +151,54 @@ t.test('what a script or a module says is no word of the server', async (t) => {
   session.fromClient(Buffer.from(cmd('SET', 'a', 1) + cmd('NO.SUCH') + cmd('DEBUG', 'ERROR', text)));
   session.fromUpstream(Buffer.from(`-OOM of another kind\r\n${OOM}${OOM}`));
   t.equal(observer.upstreamOoms, 0);
+});
+
+t.test('scripts, where a rule refuses them: whole, in order, and poisoning their transaction', async (t) => {
+  const rules = RULES.map((rule) => ({ ...rule, refusesScripts: rule.name === 'low:*' || rule.observe }));
+  const script = (...keys: string[]) => cmd('EVAL', 'from a script', keys.length, ...keys, 'low:argument');
+  const transaction = cmd('MULTI') + cmd('SET', 'a', 1) + script('low:x') + cmd('EXEC');
+  const pieces = [
+    script('low:x'),
+    script('other'),
+    script('other', 'low:y'),
+    script(),
+    script('watch:x'),
+    transaction,
+    cmd('SET', 'b', 2) + script('low:x'),
+    cmd('CLIENT', 'REPLY', 'SKIP') + script('low:x') + cmd('PING'),
+    cmd('CLIENT', 'REPLY', 'OFF') + script('low:x') + SHED + cmd('CLIENT', 'REPLY', 'ON'),
+  ];
+  const scenario: Scenario = { client: pieces.join(''), shedding: true, rules };
+  const outcome = everyWay(scenario);
+  t.equal(outcome.client, direct({ ...scenario, server: { full, fullForScripts: true } }));
+  t.equal(outcome.sheds.filter((shed) => shed === 'eval 3').length, 6);
+  t.equal(outcome.sheds.filter((shed) => shed === 'eval 5 observed').length, 1);
+  t.match(outcome.values, { a: undefined, b: '2' });
+  const passed = everyWay({ ...scenario, rules: RULES });
+  t.notOk(
+    passed.sheds.some((shed) => shed.startsWith('eval')),
+    'by default they pass',
+  );
+});
+
+t.test('the keys that a script names get their TTL behind it, unseen', async (t) => {
+  const rules = RULES.map((rule) => ({ ...rule, scriptTtl: rule.applyToAll }));
+  const script = (...keys: string[]) => cmd('EVAL', 'from a script', keys.length, ...keys, 'ttl:argument');
+  const client = [
+    cmd('RPUSH', 'ttl:b', 1) + cmd('RPUSH', 'ttl:argument', 1) + cmd('PERSIST', 'ttl:argument'),
+    script('ttl:a', 'other', 'ttl:b'),
+    cmd('MULTI') + script('ttl:c') + cmd('EXEC'),
+    script('ttl:d') + cmd('PING'),
+  ].join('');
+  const scenario: Scenario = { client, rules };
+  const outcome = everyWay(scenario);
+  t.equal(outcome.client, direct(scenario));
+  const given = [...outcome.upstream.matchAll(/PEXPIRE\r\n\$\d+\r\n(\S+)\r\n/g)].map(([, key]) => key);
+  t.same(given, ['ttl:b', 'ttl:argument', 'ttl:a', 'ttl:b', 'ttl:c', 'ttl:d']);
+  t.same(
+    outcome.writes.filter((write) => write.startsWith('eval')),
+    [...['eval ttl:a FOLLOW_UP', 'eval ttl:b FOLLOW_UP', 'eval ttl:c FOLLOW_UP', 'eval ttl:d FOLLOW_UP']],
+  );
 });
 
 t.test('BITFIELD that only reads is no write', async (t) => {
