@@ -1,15 +1,15 @@
-// What `ps` shows of this process: the command line, as it was given, for all users of the machine.
-// Owns the look of a URL with a password in an argument. It is a remedy after the fact: whoever looked before has seen it.
+// Hides passwords in this process's command line, which `ps` shows to all users of the machine. It comes after the fact: a
+// user who looked earlier has seen them.
 
 const PASSWORD = /^((?:--?[\w-]+=)?[a-z]+:\/\/[^\s/:@]*:)[^\s@]+(?=@)/i;
 
-/** The arguments with passwords in URLs made unreadable; undefined: there are none. */
+/** The arguments with the passwords of URLs hidden; undefined: there are none. */
 export function hidePasswords(args: readonly string[]): string[] | undefined {
   if (!args.some((arg) => PASSWORD.test(arg))) return undefined;
   return args.map((arg) => arg.replace(PASSWORD, '$1***'));
 }
 
-/** Overwrites the command line of this process where a password stands in it. Returns whether one did. */
+/** Overwrites this process's command line if it contains a password. Returns whether it did. */
 export function hideOwnPasswords(): boolean {
   const hidden = hidePasswords(process.argv);
   if (hidden === undefined) return false;

@@ -1,11 +1,11 @@
 // A free port on loopback for a private server.
-// Invariants: never an ephemeral one, so that no outgoing connection takes it, or connects to itself, meanwhile; none is
-// handed out twice while others are left, since whoever got it may not listen yet.
+// Invariants: never an ephemeral port, so that no outgoing connection takes it meanwhile, or connects to itself; no port is
+// handed out twice while others are left, since its first user may not listen yet.
 import { once } from 'node:events';
 import net from 'node:net';
 
 const RANGE = { from: 18_000, to: 32_000 };
-/** Processes that look at the same time look in different parts of the range. */
+/** Processes that search at the same time begin in different parts of the range. */
 const PARTS = 50;
 const PART_PORTS = (RANGE.to - RANGE.from) / PARTS;
 

@@ -31,7 +31,7 @@ export async function launchServer(
   folder: string,
   port: number,
 ): Promise<Launched> {
-  // Else whoever listens there would answer in our server's place.
+  // Otherwise another server that listens there would answer in place of ours.
   if (!(await isPortFree(port))) {
     throw new ServerSetupError(
       'ERR_SERVER_START',
