@@ -28,11 +28,12 @@ export async function analyzeCommand(options: AnalyzeCommandOptions, env: Enviro
       complain(unwritable);
       return ExitCode.FAILURE;
     }
-    const { rules } = config;
+    const { rules, familyRules } = config;
     const unregistered = { priority: Priority.NORMAL, observe: true };
     const analysis = await analyze(servers, {
       name: NAME,
-      rules: rules.length === 0 ? undefined : new RuleSet({ rules, unregistered }),
+      rules:
+        rules.length === 0 ? undefined : new RuleSet({ rules: [...rules, ...familyRules], unregistered }),
       db: chosenDb(options, config),
       sample: options.sample,
       samples: options.samples,

@@ -91,7 +91,7 @@ function drawKey(key: ExplainedKey): string[] {
       'rule',
       rule === null
         ? 'none matches'
-        : `${quoted(rule.name)}, number ${rule.position}: ${quoted(rule.match)} matches`,
+        : `${quoted(rule.name)}, ${rule.position === null ? 'built-in' : `number ${rule.position}`}: ${quoted(rule.match)} matches`,
     ),
     ...(tried.length > 0 ? [row('no match', tried.join(', '))] : []),
     row('priority', mode === 'observe' ? `${priority}, in observe mode` : priority),

@@ -1,6 +1,10 @@
 // `spillway init`: writes a first configuration from the keys that are there.
 import { existsSync, writeFileSync } from 'node:fs';
 import type { Environment } from '../config/overrides.js';
+import { FAMILIES, type Family, tellingGlobs } from '../core/policy/families.js';
+import { familyRules } from '../core/policy/family-rules.js';
+import { Priority } from '../core/policy/rule.js';
+import { RuleSet } from '../core/policy/rule-set.js';
 import { analyze } from '../tools/analyze/analyze.js';
 import { type Discovered, proposeRules } from '../tools/init/propose.js';
 import { leftText, writeConfig } from '../tools/init/write.js';
@@ -34,7 +38,7 @@ export async function initCommand(options: InitCommandOptions, env: Environment)
           ? undefined
           : await AdminClient.at(admin, config).get<{ discovered: readonly Discovered[] }>('/api/stats');
       const more = {
-        rules: undefined,
+        rules: jobSystems(),
         samples: undefined,
         biggest: 0,
         maxRate,
@@ -68,6 +72,15 @@ export async function initCommand(options: InitCommandOptions, env: Environment)
       return analysis.partial && !signal.aborted ? ExitCode.FAILURE : ExitCode.OK;
     }),
   );
+}
+
+/** Counts the keys of each job system together, and all others by their patterns. */
+function jobSystems(): RuleSet {
+  const rules = familyRules(FAMILIES, 1, true);
+  return new RuleSet({
+    rules: rules.map((rule, i) => ({ ...rule, globs: tellingGlobs((FAMILIES[i] as Family).name) })),
+    unregistered: { priority: Priority.NORMAL, observe: true },
+  });
 }
 
 const PARTIAL =

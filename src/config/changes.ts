@@ -9,6 +9,7 @@ import type { EffectiveConfig } from './effective.js';
 const TAKEN_OVER: ReadonlySet<string> = new Set([
   'mode',
   'rules',
+  'families',
   'console',
   'memory',
   'upstream.shareCommands',
@@ -48,13 +49,15 @@ export function isTakenOver(path: string): boolean {
 
 /** The config of the proxy once it has applied the settings of `loaded` that need no restart. */
 export function configAfter(running: EffectiveConfig, loaded: EffectiveConfig): EffectiveConfig {
-  const { mode, rules, console, memory, alerts, sweep, log, reload } = loaded;
+  const { mode, rules, families, familyRules, console, memory, alerts, sweep, log, reload } = loaded;
   const { drainTimeoutMs, tcpKeepAliveMs } = running.limits;
   return Object.freeze({
     ...running,
     upstream: Object.freeze({ ...running.upstream, shareCommands: loaded.upstream.shareCommands }),
     mode,
     rules,
+    families,
+    familyRules,
     console,
     memory,
     limits: Object.freeze({ ...loaded.limits, drainTimeoutMs, tcpKeepAliveMs }),

@@ -1,6 +1,8 @@
 // Compiles a checked config: texts become numbers and bytes, and everything is frozen.
 // Checks nothing, because configSchema has, and adds no defaults: these are in the schema.
 import { availableParallelism } from 'node:os';
+import { chosenFamilies, familyGlobs } from '../core/policy/families.js';
+import { familyRules } from '../core/policy/family-rules.js';
 import { PRIORITY_NAMES, type Priority, type Rule, type RuleLimit } from '../core/policy/rule.js';
 import { parseDataAddress, parseListenAddress } from './address.js';
 import type { Band, EffectiveConfig, EffectiveMemory, EffectiveSweep } from './effective.js';
@@ -43,6 +45,12 @@ export function compileConfig(parsed: ConfigInput, secrets: Secrets = {}): Effec
     workers: parsed.workers === 'auto' ? availableParallelism() : parsed.workers,
     mode: parsed.mode,
     rules: parsed.rules.map((rule, index) => compileRule(rule, index + 1, parsed.mode)),
+    families: parsed.families,
+    familyRules: familyRules(
+      chosenFamilies(parsed.families),
+      parsed.rules.length + 1,
+      parsed.mode === 'observe',
+    ),
     memory: compileMemory(parsed.memory),
     admin: {
       listen: parsed.admin.listen === false ? false : parseListenAddress(parsed.admin.listen),
@@ -77,16 +85,22 @@ function compileRule(rule: RuleInput, slot: number, globalMode: ConfigInput['mod
   return {
     name: rule.name,
     slot,
-    globs: [rule.match].flat().map((glob) => Buffer.from(glob, 'utf8')),
+    globs: [
+      ...[rule.match ?? []].flat().map((glob) => Buffer.from(glob, 'utf8')),
+      ...(rule.family === undefined ? [] : familyGlobs(rule.family)),
+    ],
     ttlMs: rule.ttl === undefined ? 0 : parseDuration(rule.ttl),
     maxTtlMs: rule.maxTtl === undefined ? 0 : parseDuration(rule.maxTtl),
     jitter: rule.jitter === undefined ? 0 : parsePercent(rule.jitter),
-    durable: rule.durable ?? false,
-    priority: PRIORITY_NAMES.indexOf(rule.priority) as Priority,
+    durable: rule.durable ?? rule.family !== undefined,
+    priority: PRIORITY_NAMES.indexOf(
+      rule.priority ?? (rule.family === undefined ? 'normal' : 'critical'),
+    ) as Priority,
     observe: (rule.mode ?? globalMode) === 'observe',
     applyToAll: rule.applyTo === 'all',
     refusesScripts: rule.scripts === 'refuse',
     scriptTtl: rule.scriptTtl,
+    ...(rule.family !== undefined && { family: rule.family }),
     limit: rule.limit && compileLimit(rule.limit),
   };
 }

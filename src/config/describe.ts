@@ -1,6 +1,7 @@
 // Turns the effective config back into the file's form, for `spillway check`, logs and the admin API.
 // Never shows a secret: a password becomes ***.
 // Invariant: the description of a config without a password loads to the same effective config.
+import { familyNamed } from '../core/policy/families.js';
 import { PRIORITY_NAMES, type Rule, type RuleLimit } from '../core/policy/rule.js';
 import { formatListenAddress } from './address.js';
 import type { Band, EffectiveAlerts, EffectiveConfig, EffectiveMemory } from './effective.js';
@@ -28,6 +29,7 @@ export function describeConfig(config: EffectiveConfig): Omit<ConfigInput, '$sch
     workers: config.workers,
     mode: config.mode,
     rules: config.rules.map((rule) => describeRule(rule, config.mode)),
+    families: typeof config.families === 'string' ? config.families : [...config.families],
     memory: describeMemory(config.memory),
     admin: {
       listen: config.admin.listen === false ? false : formatListenAddress(config.admin.listen),
@@ -55,13 +57,17 @@ export function describeConfig(config: EffectiveConfig): Omit<ConfigInput, '$sch
   };
 }
 
-/** One rule without the fields that are not set, and without `mode` if it is the global one. */
-function describeRule(rule: Rule, globalMode: ConfigInput['mode']): RuleInput {
-  const globs = rule.globs.map((glob) => Buffer.from(glob).toString('utf8'));
+/** One rule without the fields that are not set, and without `mode` if it is the global one; a built-in one with its patterns. */
+export function describeRule(rule: Rule, globalMode: ConfigInput['mode']): RuleInput & { builtIn?: true } {
+  const ofFamily = rule.family === undefined || rule.builtIn ? 0 : familyNamed(rule.family).globs.length;
+  const globs = rule.globs
+    .slice(0, rule.globs.length - ofFamily)
+    .map((glob) => Buffer.from(glob).toString('utf8'));
   const mode = rule.observe ? 'observe' : 'enforce';
   return {
     name: rule.name,
-    match: globs.length === 1 ? globs[0] : globs,
+    ...(globs.length > 0 && { match: globs.length === 1 ? globs[0] : globs }),
+    ...(rule.family !== undefined && { family: rule.family }),
     ...(rule.ttlMs > 0 && { ttl: formatDuration(rule.ttlMs) }),
     ...(rule.maxTtlMs > 0 && { maxTtl: formatDuration(rule.maxTtlMs) }),
     ...(rule.jitter > 0 && { jitter: formatPercent(rule.jitter) }),
@@ -72,6 +78,7 @@ function describeRule(rule: Rule, globalMode: ConfigInput['mode']): RuleInput {
     scripts: rule.refusesScripts ? 'refuse' : 'pass',
     scriptTtl: rule.scriptTtl,
     ...(mode !== globalMode && { mode }),
+    ...(rule.builtIn && { builtIn: true }),
   };
 }
 

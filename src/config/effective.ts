@@ -1,5 +1,6 @@
 // The compiled config that the rest of the program reads: numbers and bytes, no texts to parse. Types only. compile.ts makes
 // the values, deeply frozen; a reload makes a new config.
+import type { FamilyChoice } from '../core/policy/families.js';
 import type { Rule } from '../core/policy/rule.js';
 import type { DataAddress, ListenAddress } from './address.js';
 import type { ConfigInput } from './schema.js';
@@ -92,6 +93,9 @@ export interface EffectiveConfig {
   /** The global mode; each rule has its own, already resolved, in `observe`. */
   readonly mode: ConfigInput['mode'];
   readonly rules: readonly Rule[];
+  readonly families: FamilyChoice;
+  /** Built-in rules, behind `rules`. */
+  readonly familyRules: readonly Rule[];
   readonly memory: EffectiveMemory;
   readonly admin: EffectiveAdmin;
   /** Spillway itself answers PROXY. */

@@ -91,10 +91,12 @@ function requireToken({ admin }: EffectiveConfig, source: string | undefined, wh
 }
 
 function aboutRules(config: EffectiveConfig, file: string | undefined): string[] {
-  if (config.rules.length > 0) return ruleMistakes(config.rules);
+  if (config.rules.length > 0) return ruleMistakes(config.rules, config.families);
   const why =
     file === undefined ? 'no config file is named (--config FILE or SPILLWAY_CONFIG)' : `${file} has none`;
-  return [`no rules: ${why}; no key gets a TTL, and all keys have priority normal`];
+  return [
+    `no rules: ${why}; no key gets a TTL, and all keys have priority normal${config.familyRules.length > 0 ? ' except those of job systems' : ''}`,
+  ];
 }
 
 function aboutAlerts({ alerts: { webhook, authorization } }: EffectiveConfig): string[] {

@@ -1,83 +1,90 @@
-// Warns about common mistakes in lists of patterns, judged by the texts alone. Only warns, because each may be intended. Pure.
-import { STAR } from '../core/policy/glob.js';
+// Warns about common mistakes in lists of rules, judged by the texts alone. Only warns, because each may be intended. Pure.
+import type { FamilyChoice } from '../core/policy/families.js';
+import { globClassIsOpen, STAR } from '../core/policy/glob.js';
 import { literalRuns } from '../core/policy/glob-literals.js';
 import type { Rule } from '../core/policy/rule.js';
+import { familyMistakes } from './family-mistakes.js';
+import { Takers } from './rule-takers.js';
 
 /** The most warnings that are shown. */
 const MOST_TOLD = 20;
 /** More globs without any literal text take too long, because each key is compared with all of them. */
 const MOST_BARE = 100;
-const REGULAR_EXPRESSION = /^\^|^\.\*|\$$|\.\+|\\[dws]|\([^)]*\|[^)]*\)/;
+const REGULAR_EXPRESSION = /^\^|^\.\*|[:/|]\.[*+]|\$$|\.\+|\]\+|\\[dws]|\([^)]*\|[^)]*\)/;
+const ALTERNATIVES = /\{[^{}]*,[^{}]*\}/;
 const SEPARATOR = /[:/.|_-]$/;
-/** Keys of queue libraries. Their data structures hold jobs, which would expire with them. */
-const QUEUES = /^(?:bull|bq|rq|resque|sidekiq|celery|_kombu|queues?)\b/;
 
 /** One line each, in the order of the rules. */
-export function ruleMistakes(rules: readonly Rule[]): string[] {
-  const found = [...shadowed(rules), ...rules.flatMap((rule) => ofPatterns(rule)), ...tooManyBare(rules)];
+export function ruleMistakes(rules: readonly Rule[], families: FamilyChoice): string[] {
+  const found = [
+    ...shadowed(rules),
+    ...familyMistakes(rules, families),
+    ...rules.flatMap((rule) => ofPatterns(rule)),
+    ...tooManyBare(rules),
+  ];
   if (found.length <= MOST_TOLD) return found;
   return [...found.slice(0, MOST_TOLD), `rules: ${found.length - MOST_TOLD} more warnings of this kind`];
 }
 
-/** Rules that no key reaches, because earlier rules match all of their keys: found if these have patterns like `text*`. */
+/** Patterns that no key reaches, because earlier rules match all of their keys. */
 function shadowed(rules: readonly Rule[]): string[] {
-  const takenBy = new Map<string, Rule>();
+  const takers = new Takers();
   return rules.flatMap((rule) => {
-    const takers = rule.globs.map((glob) => takerOf(glob, takenBy));
-    for (const glob of rule.globs) {
-      const prefix = prefixOf(glob);
-      if (prefix !== undefined && !takenBy.has(prefix)) takenBy.set(prefix, rule);
+    const takenBy = rule.globs.map((glob) => takers.of(glob));
+    takers.add(rule);
+    const [first] = takenBy;
+    if (first !== undefined && !takenBy.includes(undefined)) {
+      const loss = givesTtl(first) && rule.durable ? ' and gives them a TTL, although they are durable' : '';
+      return [
+        `rules: no key reaches "${rule.name}", because "${first.name}" matches all of its keys first${loss}: put "${rule.name}" before it`,
+      ];
     }
-    const [taker] = takers;
-    if (taker === undefined || takers.includes(undefined)) return [];
-    return [
-      `rules: no key reaches "${rule.name}", because "${taker.name}" matches all of its keys first: put "${rule.name}" before it`,
-    ];
+    if (!rule.durable) return [];
+    // The rest of the rule works, so nobody notices.
+    return takenBy.flatMap((taker, i) =>
+      taker !== undefined && givesTtl(taker)
+        ? [
+            `rules: "${rule.name}" is durable, but "${taker.name}" matches ${quoted(rule.globs[i])} first and gives these keys a TTL: put "${rule.name}" before it`,
+          ]
+        : [],
+    );
   });
 }
 
-function takerOf(glob: Uint8Array, takenBy: ReadonlyMap<string, Rule>): Rule | undefined {
-  const [front] = literalRuns(glob);
-  const text = front?.isFirst === true ? Buffer.from(front.bytes).toString('latin1') : '';
-  for (let length = 0; length <= text.length; length++) {
-    const taker = takenBy.get(text.slice(0, length));
-    if (taker !== undefined) return taker;
-  }
-  return undefined;
+function givesTtl({ ttlMs, maxTtlMs }: Rule): boolean {
+  return ttlMs > 0 || maxTtlMs > 0;
 }
 
-/** The text of a glob `text*`; undefined for other globs. */
-function prefixOf(glob: Uint8Array): string | undefined {
-  if (glob.length > 0 && glob.every((byte) => byte === STAR)) return '';
-  const [front, ...others] = literalRuns(glob);
-  const isPrefix =
-    front?.isFirst === true &&
-    others.length === 0 &&
-    front.rest.length > 0 &&
-    front.rest.every((byte) => byte === STAR);
-  return isPrefix ? Buffer.from(front.bytes).toString('latin1') : undefined;
-}
-
-function ofPatterns({ name, globs, applyToAll, ttlMs }: Rule): string[] {
+function ofPatterns({ name, globs, family }: Rule): string[] {
+  if (family !== undefined) return [];
   return globs.flatMap((glob) => {
     const text = Buffer.from(glob).toString();
     if (REGULAR_EXPRESSION.test(text)) {
       return [
-        `rules: "${name}" has the pattern ${JSON.stringify(text)}, which looks like a regular expression; patterns are globs such as "cache:*"`,
+        `rules: "${name}" has the pattern ${quoted(glob)}, which looks like a regular expression; patterns are globs such as "cache:*"`,
+      ];
+    }
+    if (ALTERNATIVES.test(text)) {
+      return [
+        `rules: "${name}" has the pattern ${quoted(glob)}: braces stand for themselves; write one pattern for each alternative`,
+      ];
+    }
+    if (globClassIsOpen(glob)) {
+      return [
+        `rules: "${name}" has the pattern ${quoted(glob)}, in which a "[" is never closed, so it reaches to the end; write \\\\[ for a bracket, and a "-" as the first character of a class`,
       ];
     }
     if (SEPARATOR.test(text) && !/[*?[\\]/.test(text)) {
       return [
-        `rules: "${name}" matches only the key ${JSON.stringify(text)}: for all keys that begin with it, write "${text}*"`,
-      ];
-    }
-    if (applyToAll && ttlMs > 0 && QUEUES.test(text)) {
-      return [
-        `rules: "${name}" gives TTLs to lists, hashes and sets that match ${JSON.stringify(text)}: if they belong to a queue library, their jobs expire; use "durable": true`,
+        `rules: "${name}" matches only the key ${quoted(glob)}: for all keys that begin with it, write "${text}*"`,
       ];
     }
     return [];
   });
+}
+
+function quoted(glob: Uint8Array): string {
+  return JSON.stringify(Buffer.from(glob).toString());
 }
 
 function tooManyBare(rules: readonly Rule[]): string[] {

@@ -1,5 +1,7 @@
 // The schema of an entry of `rules`, and the checks across its fields. Each rule must have either `ttl` or `durable`.
 import { z } from 'zod';
+import { FAMILY_NAMES } from '../core/policy/families.js';
+import { FAMILY_PREFIX } from '../core/policy/family-rules.js';
 import { PRIORITY_NAMES } from '../core/policy/rule.js';
 import {
   countRate,
@@ -80,13 +82,25 @@ const ruleFields = strict({
       (name) => name !== UNREGISTERED,
       `must not be "${UNREGISTERED}": statistics use this name for keys without a rule`,
     )
+    .refine(
+      (name) => !name.startsWith(FAMILY_PREFIX),
+      `must not begin with "${FAMILY_PREFIX}": statistics use such names for the built-in rules of job systems`,
+    )
     .describe('The name in statistics, metrics and logs. It must be unique.'),
   match: z
     .union([glob, z.array(glob).min(1, 'must hold at least one pattern')], {
       error: (issue) => expected(issue, 'a pattern such as "session:*", or a list of patterns'),
     })
+    .optional()
     .describe(
-      "One or more of Redis's glob patterns (* ? [a-z] \\x). A pattern must match the whole key, byte by byte.",
+      "One or more of Redis's glob patterns (* ? [a-z] \\x). A pattern must match the whole key, byte by byte. Needed unless " +
+        'the rule has a family.',
+    ),
+  family: oneOf(FAMILY_NAMES)
+    .optional()
+    .describe(
+      'A job system, instead of its patterns: all of its keys, which are then durable. `match` adds further patterns, such as ' +
+        'those of queues with names of their own.',
     ),
   ttl: duration(1, MAX_TTL_MS).optional().describe('The TTL for a write that has none.'),
   maxTtl: duration(1, MAX_TTL_MS)
@@ -99,8 +113,11 @@ const ruleFields = strict({
     ),
   durable: flag().optional().describe('true: these keys are meant to stay, so they get no TTL.'),
   priority: oneOf(PRIORITY_NAMES)
-    .default('normal')
-    .describe('When memory runs short, Spillway refuses writes of a lower priority first; see memory.shed.'),
+    .optional()
+    .describe(
+      'When memory runs short, Spillway refuses writes of a lower priority first; see memory.shed. Default: "normal", and ' +
+        '"critical" with a family.',
+    ),
   applyTo: oneOf(['strings', 'all'])
     .default('strings')
     .describe(
@@ -134,7 +151,21 @@ export type RuleInput = z.infer<typeof ruleFields>;
 
 /** One rule of the config file. Suggested rules are held to it too. */
 export const ruleSchema = ruleFields.check((context) => {
-  const { ttl, maxTtl, jitter, durable, applyTo, scriptTtl } = context.value;
+  const { match, family, ttl, maxTtl, jitter, durable, applyTo, scriptTtl } = context.value;
+  if (match === undefined && family === undefined) {
+    fail(context, 'is missing: give a pattern such as "session:*", or a family', ['match']);
+  }
+  for (const [name, value] of [
+    ['ttl', ttl],
+    ['maxTtl', maxTtl],
+  ] as const) {
+    if (family === undefined || value === undefined) continue;
+    fail(
+      context,
+      'cannot be set together with family: the keys of a job system hold jobs, which would expire with them; remove it',
+      [name],
+    );
+  }
   if (durable === true && ttl !== undefined) {
     fail(context, 'cannot be set together with durable: keys either expire or stay; remove one of the two', [
       'ttl',
@@ -147,7 +178,7 @@ export const ruleSchema = ruleFields.check((context) => {
       ['maxTtl'],
     );
   }
-  if (durable !== true && ttl === undefined) {
+  if (durable !== true && ttl === undefined && family === undefined) {
     fail(context, 'must have a "ttl", or "durable": true if its keys are meant to stay');
   }
   if (ttl === undefined && jitter !== undefined) {

@@ -3,6 +3,7 @@
 // It is long because it is a table: one entry for each setting, in the order of the file.
 // Invariant: unknown keys are errors at every level, so a mistyped key never becomes a silent default.
 import { z } from 'zod';
+import { FAMILY_NAMES } from '../core/policy/families.js';
 import { isLoopback, parseDataAddress, parseListenAddress } from './address.js';
 import {
   clientSource,
@@ -362,6 +363,24 @@ const rules = z
     }
   });
 
+const families = z
+  .union(
+    [
+      z.enum(['auto', 'off']),
+      z
+        .array(oneOf(FAMILY_NAMES), { error: (issue) => expected(issue, 'a list of job systems') })
+        .max(FAMILY_NAMES.length, `must hold each job system once`),
+    ],
+    {
+      error: (issue) => expected(issue, `"auto", "off", or a list of ${FAMILY_NAMES.join(', ')}`),
+    },
+  )
+  .default('auto')
+  .describe(
+    'Job systems whose keys Spillway recognises if no rule matches them. They are critical and get no TTL, because refusing or ' +
+      `expiring a part of them loses jobs. "auto": all that Spillway knows (${FAMILY_NAMES.join(', ')}). "off": none.`,
+  );
+
 const OWN_CLIENT = 'is the address on which Spillway itself listens, so it would be its own client';
 const ANY_ADDRESS: ReadonlySet<string> = new Set(['', '0.0.0.0', '::']);
 
@@ -401,6 +420,7 @@ export const configSchema = strict({
       '"enforce": the rules take effect. "observe": Spillway decides and counts, and changes nothing.',
     ),
   rules: rules.default([]).describe('Rules by key pattern. The first rule that matches a key applies.'),
+  families,
   memory: memory.prefault({}).describe('How Spillway watches memory, and when it refuses writes.'),
   admin: admin.prefault({}).describe('The admin server.'),
   console: flag()

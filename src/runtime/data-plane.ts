@@ -22,7 +22,7 @@ import type { EntranceOptions } from '../wire/client/entrance.js';
 import { slabs } from '../wire/slabs.js';
 import type { UpstreamTls } from '../wire/upstream/upstream-socket.js';
 import { followUpFormOf, hasPointsInTime, LIKELY_FORM } from './follow-up-form.js';
-import { commandTableOf, ruleSetOf, sameCommands, sameGlobs, scriptsOf } from './rules.js';
+import { allRules, commandTableOf, ruleSetOf, sameCommands, sameGlobs, scriptsOf } from './rules.js';
 import { entranceOptions, upstreamTls } from './tls.js';
 
 export interface DataPlaneEvents {
@@ -98,7 +98,7 @@ export class DataPlane {
     }, STAMP_INTERVAL_MS);
     this.stamping.unref();
     this.stats = new TrafficStats([], () => stampedMs);
-    this.stats.adopt(config.rules);
+    this.stats.adopt(allRules(config));
     this.table = commandTableOf(config);
     this.scripts = new Scripts(scriptsOf(config, this.table));
     this.context = {
@@ -173,7 +173,7 @@ export class DataPlane {
     const before = this.config;
     this.config = config;
     const { context, clients, stats } = this;
-    stats.adopt(config.rules);
+    stats.adopt(allRules(config));
     if (!sameGlobs(before, config)) stats.forgetPatterns();
     this.keysGivenUp += context.policy.rules.keysGivenUp;
     context.policy.rules = ruleSetOf(config);

@@ -1,8 +1,8 @@
 // The figures of the running proxy, in one place: the page, the metrics, the console and the history read them here.
-import { describeConfig } from '../config/describe.js';
+import { describeRule } from '../config/describe.js';
 import type { EffectiveConfig } from '../config/effective.js';
 import type { MemorySnapshot } from '../memory/snapshot.js';
-import { snapshotStats } from '../observe/stats/snapshot.js';
+import { shownRules, snapshotStats } from '../observe/stats/snapshot.js';
 import type { AdminSources } from '../surfaces/admin/types.js';
 import type { Listener } from '../wire/client/listener.js';
 import type { Service } from './service.js';
@@ -24,6 +24,12 @@ export function figuresOf(
     connections: async () => ({ ...(await service.snapshot()), ...listener.snapshot() }),
     workers: () => service.workers(),
     clients: () => service.topClients(),
-    rules: () => describeConfig(config()).rules,
+    rules: async () => {
+      const seen = new Set(shownRules(await service.stats()).map(({ name }) => name));
+      const { rules, familyRules, mode } = config();
+      return [...rules, ...familyRules.filter(({ name }) => seen.has(name))].map((rule) =>
+        describeRule(rule, mode),
+      );
+    },
   };
 }

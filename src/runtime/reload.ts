@@ -14,7 +14,7 @@ import { isPassing, readInBackground } from '../files/read-file.js';
 import { FileWatch } from '../files/watch.js';
 import type { EventLog } from '../observe/history/event-log.js';
 import { RuleSlots } from '../observe/stats/rule-slots.js';
-import { ruleSetOf } from './rules.js';
+import { allRules, ruleSetOf } from './rules.js';
 
 /** At most this many problems of a file are shown. */
 const SHOWN_PROBLEMS = 50;
@@ -48,7 +48,7 @@ export class Reloader {
     private readonly log: Logger,
     private readonly events: EventLog,
   ) {
-    this.slots.assign(running.rules);
+    this.slots.assign(allRules(running));
     this.seen = source.text;
   }
 
@@ -125,7 +125,7 @@ export class Reloader {
 
   /** The next config, ready for use. @throws ConfigError */
   private prepared(loaded: EffectiveConfig): EffectiveConfig {
-    const rules = this.slots.assign(loaded.rules);
+    const rules = this.slots.assign(allRules(loaded));
     if (rules === undefined) {
       const message =
         'have had too many different names since the start; restart Spillway, which forgets the names of removed rules';
@@ -133,7 +133,11 @@ export class Reloader {
         { where: 'rules', message },
       ]);
     }
-    const config = configAfter(this.running, { ...loaded, rules: Object.freeze(rules) });
+    const config = configAfter(this.running, {
+      ...loaded,
+      rules: Object.freeze(rules.filter(({ builtIn }) => builtIn !== true)),
+      familyRules: Object.freeze(rules.filter(({ builtIn }) => builtIn === true)),
+    });
     // Compiled here, so that nothing is replaced if that fails.
     ruleSetOf(config);
     return config;

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import type { EffectiveConfig } from '../config/effective.js';
 import { type CommandTable, defaultCommandTable } from '../core/commands/table.js';
-import { Priority } from '../core/policy/rule.js';
+import { Priority, type Rule } from '../core/policy/rule.js';
 import { RuleSet } from '../core/policy/rule-set.js';
 import type { ScriptsOptions } from '../core/policy/scripts.js';
 
@@ -14,7 +14,7 @@ export function ruleSetOf(config: EffectiveConfig): RuleSet {
   let rules = compiled.get(config);
   if (rules === undefined) {
     rules = new RuleSet({
-      rules: config.rules,
+      rules: allRules(config),
       unregistered: { priority: Priority.NORMAL, observe: config.mode === 'observe' },
     });
     compiled.set(config, rules);
@@ -22,9 +22,14 @@ export function ruleSetOf(config: EffectiveConfig): RuleSet {
   return rules;
 }
 
+/** The rules of the config, and behind them the built-in ones. */
+export function allRules({ rules, familyRules }: EffectiveConfig): readonly Rule[] {
+  return [...rules, ...familyRules];
+}
+
 /** Whether both configs have the same patterns, judged by their text. */
 export function sameGlobs(a: EffectiveConfig, b: EffectiveConfig): boolean {
-  const globs = ({ rules }: EffectiveConfig) => rules.map((rule) => [...rule.globs]);
+  const globs = (config: EffectiveConfig) => allRules(config).map((rule) => [...rule.globs]);
   return isDeepStrictEqual(globs(a), globs(b));
 }
 

@@ -13,6 +13,8 @@ import { RuleHistory } from '../observe/history/report.js';
 import type { LiveSnapshot } from '../observe/snapshots/live.js';
 import { UNREGISTERED_NAME } from '../observe/stats/snapshot.js';
 import type { AdminSources } from '../surfaces/admin/types.js';
+import { FamilyWatch } from './family-watch.js';
+import { allRules } from './rules.js';
 
 const INTERVAL_MS = 1000;
 
@@ -27,6 +29,7 @@ export class Sampler implements Shown {
   private readonly ruleHistory = new RuleHistory(REFUSAL_NAMES);
   private readonly refusals = new RefusalWatch(OWN_REASONS);
   private readonly watchers = new Set<(live: LiveSnapshot) => void>();
+  private readonly families: FamilyWatch;
   private timer: NodeJS.Timeout | undefined;
   private looking = false;
 
@@ -41,6 +44,7 @@ export class Sampler implements Shown {
   ) {
     this.ttls = ttlsOf(config);
     this.modes = modesOf(config);
+    this.families = new FamilyWatch(logger, eventLog);
     this.samples = new History((rule) => this.ttls.get(rule) ?? 0);
   }
 
@@ -86,6 +90,7 @@ export class Sampler implements Shown {
       const memory = this.read.memory();
       const { usedBytes, notCountedBytes, limitBytes, stale } = memory;
       const [at, rules] = [this.clock(), [...stats.rules, stats.unregistered]];
+      this.families.take(stats.rules);
       this.ruleHistory.take(at, rules);
       const { changes, leftOut } = this.refusals.take(at, rules);
       if (changes.length > 0) this.onRefusals(changes, leftOut);
@@ -118,9 +123,9 @@ function ttlsOf({ rules }: EffectiveConfig): Map<string, number> {
   return new Map(rules.map(({ name, ttlMs, maxTtlMs }) => [name, ttlMs || maxTtlMs]));
 }
 
-function modesOf({ rules, mode }: EffectiveConfig): Map<string, 'enforce' | 'observe'> {
-  const modes = rules.map(({ name, observe }) => [name, observe ? 'observe' : 'enforce'] as const);
-  return new Map([...modes, [UNREGISTERED_NAME, mode]]);
+function modesOf(config: EffectiveConfig): Map<string, 'enforce' | 'observe'> {
+  const modes = allRules(config).map(({ name, observe }) => [name, observe ? 'observe' : 'enforce'] as const);
+  return new Map([...modes, [UNREGISTERED_NAME, config.mode]]);
 }
 
 /** Where each priority begins to be shed, and where all of it is; lowest first, the limit last. */

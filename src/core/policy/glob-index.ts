@@ -8,6 +8,7 @@
 // Invariants: `lowest` of a node is the lowest index in its subtree; the globs of a node are in ascending order; one find()
 // tries the globs of a node once. Bounded: a node takes 25 to 33 bytes, a glob LONGEST nodes.
 import { globMatchesWithin, STAR } from './glob.js';
+import type { GlobFilter } from './glob-filter.js';
 import { type LiteralRun, literalRuns } from './glob-literals.js';
 
 /** The most bytes of a run that are indexed. The glob itself is compared in any case. */
@@ -48,7 +49,11 @@ export class GlobIndex {
   private readonly first = new Int32Array(2 * 256);
   private readonly slots: Int32Array;
 
-  constructor(private readonly globs: readonly Uint8Array[]) {
+  /** `filters`: by glob, what excludes most keys; undefined: nothing does. */
+  constructor(
+    private readonly globs: readonly Uint8Array[],
+    private readonly filters: readonly (GlobFilter | undefined)[],
+  ) {
     const places = placesOf(globs);
     const most = places.reduce((sum, place) => sum + (place?.bytes.length ?? 0), 2);
     this.checks = Uint8Array.from(places, (place) => place?.check ?? Check.GLOB);
@@ -100,7 +105,8 @@ export class GlobIndex {
     for (let glob = this.head[node]; glob < best; glob = this.next[glob]) {
       const check = this.checks[glob];
       if (check === Check.NOTHING || (check === Check.LENGTH && at === end)) return glob;
-      if (check === Check.GLOB && globMatchesWithin(this.globs[glob], buf, start, end)) return glob;
+      if (check !== Check.GLOB || this.filters[glob]?.excludes(buf, start, end) === true) continue;
+      if (globMatchesWithin(this.globs[glob], buf, start, end)) return glob;
     }
     return best;
   }

@@ -123,6 +123,22 @@ export function globClassEnd(pattern: Uint8Array, p: number): number {
   return Math.min(p + 1, length);
 }
 
+/** Whether a class of the glob is never closed, so that it reaches to the end. `[a-]` is such a class: "-]" is a range. */
+export function globClassIsOpen(pattern: Uint8Array): boolean {
+  for (let p = 0; p < pattern.length; ) {
+    if (pattern[p] === ESCAPE) p += 2;
+    else if (pattern[p] !== CLASS_OPEN) p++;
+    else {
+      // Something closes the class exactly if it ends before a byte that is put behind the glob.
+      const longer = Uint8Array.of(...pattern.subarray(p), STAR);
+      const end = globClassEnd(longer, 1);
+      if (end === longer.length) return true;
+      p += end;
+    }
+  }
+  return false;
+}
+
 function signed(byte: number): number {
   return (byte << 24) >> 24;
 }

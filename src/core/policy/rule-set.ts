@@ -1,6 +1,7 @@
 // The compiled rules: finds the first rule that matches a key. Immutable; a reload replaces the whole set.
 // Globs are in buckets by the first byte of the key. In a small bucket they are tried in order, which is fastest there.
 // Otherwise an index finds the first match, in time that hardly depends on the number of globs.
+// Built-in rules have buckets of their own, which are tried when no rule of the config matches.
 // Invariant: in a bucket the matchers are in the order of the rules, so the first match wins.
 import { encodePx } from '../resp/encode.js';
 import {
@@ -13,14 +14,17 @@ import {
   QUESTION,
   STAR,
 } from './glob.js';
+import { globElements } from './glob-elements.js';
+import { GlobFilter } from './glob-filter.js';
 import { GlobIndex } from './glob-index.js';
 import type { Priority, Rule } from './rule.js';
 
 const WILDCARDS: ReadonlySet<number> = new Set([STAR, QUESTION, CLASS_OPEN, ESCAPE]);
-/** Cost units: comparing a plain prefix costs 1. A bucket that costs more uses the index (`npm run bench:micro -- decide`). */
-const FEW = 8;
-/** The cost of any other glob. */
+/** Cost units: comparing a literal, or a plain prefix, costs 1. A bucket that costs more uses the index (`npm run bench:micro -- decide`). */
+const FEW = 12;
+/** The cost of any other glob, and of one with a filter. */
 const GLOB = 3;
+const FILTERED = 1;
 
 /** A rule with its precomputed parts. */
 export interface CompiledRule extends Rule {
@@ -33,11 +37,22 @@ export interface CompiledRule extends Rule {
 interface Matcher {
   readonly rule: CompiledRule;
   readonly glob: Uint8Array;
-  /** The glob is this literal and a star; undefined: any other shape. */
-  readonly prefix: Uint8Array | undefined;
+  /** The glob is this literal, or this literal and a star; undefined: any other shape. */
+  readonly literal: Uint8Array | undefined;
+  /** It has no star, so nothing may stand behind the literal. */
+  readonly whole: boolean;
+  /** Excludes most keys without comparing the glob. */
+  readonly filter: GlobFilter | undefined;
+}
+
+/** The globs of built-in rules: by first byte, and those that begin with a star by last byte. They are few, so there is no index. */
+interface Behind {
+  readonly first: readonly (readonly Matcher[])[];
+  readonly last: readonly (readonly Matcher[])[];
 }
 
 export interface RuleSetOptions {
+  /** Built-in ones come last. */
   readonly rules: readonly Rule[];
   /** Priority and mode of keys that no rule matches. */
   readonly unregistered: { readonly priority: Priority; readonly observe: boolean };
@@ -55,6 +70,7 @@ export class RuleSet {
   /** By first byte; undefined: too many, see the index. */
   private readonly buckets: readonly (readonly Matcher[] | undefined)[];
   private readonly index: GlobIndex | undefined;
+  private readonly behind: Behind;
   private readonly matchesEmptyKey: CompiledRule | undefined;
 
   constructor({ rules, unregistered }: RuleSetOptions) {
@@ -78,12 +94,19 @@ export class RuleSet {
       ...unregistered,
     };
     this.governsScripts = rules.some(({ refusesScripts, scriptTtl }) => refusesScripts || scriptTtl);
-    this.matchers = this.rules.flatMap((rule) => rule.globs.map((glob) => compileGlob(rule, glob)));
+    this.matchers = matchersOf(this.rules.filter(({ builtIn }) => builtIn !== true));
     this.buckets = Array.from({ length: 256 }, (_, byte) => bucketOf(this.matchers, byte));
+    const behind = matchersOf(this.rules.filter(({ builtIn }) => builtIn === true));
+    this.behind = behindOf(behind);
     this.index = this.buckets.includes(undefined)
-      ? new GlobIndex(this.matchers.map(({ glob }) => glob))
+      ? new GlobIndex(
+          this.matchers.map(({ glob }) => glob),
+          this.matchers.map(({ filter }) => filter),
+        )
       : undefined;
-    this.matchesEmptyKey = this.matchers.find(({ glob }) => globMatches(glob, glob, 0, 0))?.rule;
+    this.matchesEmptyKey = [...this.matchers, ...behind].find(({ glob }) =>
+      globMatches(glob, glob, 0, 0),
+    )?.rule;
   }
 
   /** The first rule whose glob matches the key buf[start, end), else `unregistered`. */
@@ -92,14 +115,29 @@ export class RuleSet {
     const bucket = this.buckets[buf[start]];
     if (bucket === undefined) return this.findIndexed(buf, start, end);
     for (let i = 0; i < bucket.length; i++) {
-      const { prefix, rule } = bucket[i];
-      if (prefix === undefined) return this.findFrom(i, bucket, buf, start, end);
-      if (hasPrefix(prefix, buf, start, end)) return rule;
+      const { literal, whole, rule } = bucket[i];
+      if (literal === undefined) return this.findFrom(i, bucket, buf, start, end);
+      if (hasLiteral(literal, whole, buf, start, end)) return rule;
     }
-    return this.unregistered;
+    return this.findBehind(buf, start, end);
   }
 
-  /** The same from number `i` of the bucket on, which is not a prefix. */
+  /** A built-in rule, else `unregistered`. */
+  private findBehind(buf: Uint8Array, start: number, end: number): CompiledRule {
+    const { first, last } = this.behind;
+    boundGlobs();
+    let bucket = first[buf[start]];
+    for (let i = 0; i < bucket.length; i++) {
+      if (matches(bucket[i], buf, start, end)) return this.unlessCut(bucket[i].rule);
+    }
+    bucket = last[buf[end - 1]];
+    for (let i = 0; i < bucket.length; i++) {
+      if (matches(bucket[i], buf, start, end)) return this.unlessCut(bucket[i].rule);
+    }
+    return this.unlessCut(this.unregistered);
+  }
+
+  /** The same from number `i` of the bucket on, which is not a literal. */
   private findFrom(
     i: number,
     bucket: readonly Matcher[],
@@ -109,17 +147,15 @@ export class RuleSet {
   ): CompiledRule {
     boundGlobs();
     for (; i < bucket.length; i++) {
-      const { prefix, glob, rule } = bucket[i];
-      const matches =
-        prefix === undefined ? globMatchesWithin(glob, buf, start, end) : hasPrefix(prefix, buf, start, end);
-      if (matches) return this.unlessCut(rule);
+      if (matches(bucket[i], buf, start, end)) return this.unlessCut(bucket[i].rule);
     }
-    return this.unlessCut(this.unregistered);
+    return globsWereCut() ? this.unlessCut(this.unregistered) : this.findBehind(buf, start, end);
   }
 
   private findIndexed(buf: Uint8Array, start: number, end: number): CompiledRule {
     boundGlobs();
     const found = this.index?.find(buf, start, end) ?? -1;
+    if (found < 0 && !globsWereCut()) return this.findBehind(buf, start, end);
     return this.unlessCut(found < 0 ? this.unregistered : this.matchers[found].rule);
   }
 
@@ -131,11 +167,24 @@ export class RuleSet {
   }
 }
 
+function matchersOf(rules: readonly CompiledRule[]): Matcher[] {
+  return rules.flatMap((rule) => rule.globs.map((glob) => compileGlob(rule, glob)));
+}
+
 function compileGlob(rule: CompiledRule, glob: Uint8Array): Matcher {
-  const literal = glob.subarray(0, -1);
-  const isPrefix =
-    glob.length > 1 && glob[glob.length - 1] === STAR && !literal.some((byte) => WILDCARDS.has(byte));
-  return { rule, glob, prefix: isPrefix ? literal : undefined };
+  const whole = glob[glob.length - 1] !== STAR;
+  const literal = whole ? glob : glob.subarray(0, -1);
+  const isLiteral = literal.length > 0 && !literal.some((byte) => WILDCARDS.has(byte));
+  return { rule, glob, whole, literal: isLiteral ? literal : undefined, filter: GlobFilter.of(glob) };
+}
+
+function behindOf(matchers: readonly Matcher[]): Behind {
+  const starred = ({ glob }: Matcher) => glob[0] === STAR;
+  const bytes = Array.from({ length: 256 }, (_, byte) => byte);
+  return {
+    first: bytes.map((byte) => matchers.filter((each) => !starred(each) && canBegin(each.glob, byte))),
+    last: bytes.map((byte) => matchers.filter((each) => starred(each) && canEnd(each.glob, byte))),
+  };
 }
 
 /** The globs that a key with this first byte can match; undefined: trying them takes too long. */
@@ -144,7 +193,7 @@ function bucketOf(matchers: readonly Matcher[], byte: number): Matcher[] | undef
   let time = 0;
   for (const matcher of matchers) {
     if (!canBegin(matcher.glob, byte)) continue;
-    time += matcher.prefix === undefined ? GLOB : 1;
+    time += matcher.literal !== undefined ? 1 : matcher.filter === undefined ? GLOB : FILTERED;
     if (time > FEW) return undefined;
     bucket.push(matcher);
   }
@@ -155,8 +204,32 @@ function canBegin(glob: Uint8Array, byte: number): boolean {
   return glob.length > 0 && (WILDCARDS.has(glob[0]) || glob[0] === byte);
 }
 
-function hasPrefix(prefix: Uint8Array, buf: Uint8Array, start: number, end: number): boolean {
-  if (end - start < prefix.length) return false;
-  for (let i = 1; i < prefix.length; i++) if (buf[start + i] !== prefix[i]) return false;
+function canEnd(glob: Uint8Array, byte: number): boolean {
+  const element = globElements(glob).at(-1);
+  return element === STAR || element?.has[byte] === 1;
+}
+
+function matches(
+  { literal, whole, filter, glob }: Matcher,
+  buf: Uint8Array,
+  start: number,
+  end: number,
+): boolean {
+  if (literal !== undefined) return hasLiteral(literal, whole, buf, start, end);
+  if (filter?.excludes(buf, start, end) === true) return false;
+  return globMatchesWithin(glob, buf, start, end);
+}
+
+/** Whether the key begins with the literal, or is the literal. The first byte has led to the bucket, so it is the same. */
+function hasLiteral(
+  literal: Uint8Array,
+  whole: boolean,
+  buf: Uint8Array,
+  start: number,
+  end: number,
+): boolean {
+  const { length } = literal;
+  if (whole ? end - start !== length : end - start < length) return false;
+  for (let i = 1; i < length; i++) if (buf[start + i] !== literal[i]) return false;
   return true;
 }

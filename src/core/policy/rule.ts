@@ -1,5 +1,6 @@
 // A compiled rule, made by config/compile from an entry of `rules`, as the policy reads it on the hot path.
 // Immutable; a reload makes new rules and replaces the whole set.
+import type { FamilyName } from './families.js';
 
 /** Order matters: a lower number is shed earlier. */
 export const Priority = { LOW: 0, NORMAL: 1, HIGH: 2, CRITICAL: 3 } as const;
@@ -45,4 +46,8 @@ export interface Rule {
   readonly refusesScripts: boolean;
   /** The keys that a script names get the TTL behind it. */
   readonly scriptTtl: boolean;
+  /** The family whose globs it has, behind those of its own. */
+  readonly family?: FamilyName | undefined;
+  /** It is none of the config's, but one for a family. */
+  readonly builtIn?: boolean | undefined;
 }

@@ -10,6 +10,7 @@ export type EventKind =
   | 'upstream'
   | 'worker'
   | 'config'
+  | 'family'
   | 'rehearsal'
   | 'sweep'
   | 'proxy';

@@ -53,6 +53,8 @@ export type RefusalCounts = Partial<Record<RefusalName, number>>;
 export interface CountedRule {
   readonly name: string;
   readonly slot: number;
+  /** It is for a family, and shown only when keys of that have been written. */
+  readonly builtIn?: boolean | undefined;
 }
 
 interface SlotPart {
@@ -98,7 +100,7 @@ export class TrafficStats implements TrafficObserver {
 
   /** Sets the rules. Call it before anything is counted by one of them. */
   adopt(rules: readonly CountedRule[]): void {
-    this.rules = rules.map(({ name, slot }) => ({ name, slot }));
+    this.rules = rules.map(({ name, slot, builtIn }) => ({ name, slot, builtIn }));
     const slots = rules.reduce((most, { slot }) => Math.max(most, slot + 1), this.slots);
     if (slots === this.slots) return;
     this.slots = slots;

@@ -1,7 +1,7 @@
 // The counters as JSON, for /api/stats, metrics, CLI and demo. Owns the names and meaning of the fields, which are an API. It
 // never changes a counter.
 import { FollowUpReply, TtlOutcome } from '../../core/policy/observer.js';
-import { Column, type RefusalCounts, type TrafficStats } from './counters.js';
+import { Column, type CountedRule, type RefusalCounts, type TrafficStats } from './counters.js';
 import type { LatencySnapshot } from './latency.js';
 import type { OwnTimesSnapshot } from './own-times.js';
 import { type Advice, suggestRule } from './suggest.js';
@@ -68,7 +68,7 @@ export interface StatsSnapshot {
   /** ISO 8601: when counting began, and when this was taken. */
   since: string;
   takenAt: string;
-  /** In the order of the config. */
+  /** In the order of the config, and behind them the built-in ones whose keys have been seen (`family:sidekiq`). */
   rules: RuleStats[];
   unregistered: RuleStats;
   /** Most writes first. */
@@ -81,13 +81,20 @@ export interface StatsSnapshot {
   ownTimes: OwnTimesSnapshot;
 }
 
+/** The rules of the config, and the built-in ones whose keys have been seen. */
+export function shownRules(stats: TrafficStats): readonly CountedRule[] {
+  return stats.rules.filter(
+    ({ slot, builtIn }) => builtIn !== true || stats.read(slot, Column.LAST_SEEN) > 0,
+  );
+}
+
 /** All counts so far; `discovered`: the most patterns listed. `now`: epoch milliseconds. */
 export function snapshotStats(stats: TrafficStats, now: number, discovered = DISCOVERED): StatsSnapshot {
   const taken = new Set([...stats.rules.map(({ name }) => name), UNREGISTERED_NAME]);
   return {
     since: new Date(stats.since).toISOString(),
     takenAt: new Date(now).toISOString(),
-    rules: stats.rules.map(({ name, slot }) => readSlot(stats, slot, name)),
+    rules: shownRules(stats).map(({ name, slot }) => readSlot(stats, slot, name)),
     unregistered: readSlot(stats, 0, UNREGISTERED_NAME),
     discovered: stats.patterns.top(discovered).map((hitter) => ({
       pattern: hitter.pattern,

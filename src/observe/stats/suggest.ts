@@ -1,13 +1,16 @@
 // Suggests a rule for a discovered pattern, ready to paste into `rules`, and says why.
 // Invariants: a suggestion is valid by the config's rule schema; its name is unique among the rules and the other
 // suggestions; pasting it loses no data without a warning in the note.
+import { type Family, type FamilyName, familyOf } from '../../core/policy/families.js';
 import type { PriorityName } from '../../core/policy/rule.js';
 import type { HeavyHitter } from './heavy-hitters.js';
 
-/** One entry of the config's `rules`; either `ttl` or `durable` is there. */
+/** One entry of the config's `rules`: with a family, or with a pattern and either `ttl` or `durable`. */
 export interface RuleSuggestion {
   name: string;
-  match: string;
+  /** With a family there is none. */
+  match?: string;
+  family?: FamilyName;
   /** Duration with its unit, such as "24h". */
   ttl?: string;
   durable?: true;
@@ -16,7 +19,7 @@ export interface RuleSuggestion {
 }
 
 export interface Advice {
-  /** null only for the empty key, which no useful glob matches. */
+  /** null for the empty key, which no useful glob matches, and for a second pattern of a family. */
   suggestion: RuleSuggestion | null;
   /** One or two sentences for a person: what was seen, and what to look at before pasting. */
   note: string;
@@ -48,8 +51,14 @@ export function ideaOf(pattern: string): Idea {
   return IDEAS.find(({ words }) => words.test(stem)) ?? ANYTHING;
 }
 
-/** Advice on one pattern. The suggested name is not in `taken`, and is added to it. */
+/** Advice on one pattern. A pattern of a job system gets a rule for the whole family. The suggested name is not in `taken`, and is added to it. */
 export function suggestRule(hitter: HeavyHitter, taken: Set<string>): Advice {
+  const family = familyOf(Buffer.from(hitter.pattern, 'latin1'));
+  return family === undefined ? suggestByWords(hitter, taken) : ofFamily(family, taken);
+}
+
+/** Advice by the words of the pattern and its writes alone. Names as for suggestRule(). */
+export function suggestByWords(hitter: HeavyHitter, taken: Set<string>): Advice {
   const { pattern, writes, hadTtl, withoutTtl } = hitter;
   if (pattern === '')
     return {
@@ -81,6 +90,17 @@ export function suggestRule(hitter: HeavyHitter, taken: Set<string>): Advice {
       ' The pattern has no word of its own, so it matches many other keys: put the rule last, and give such keys a prefix.';
   }
   return { suggestion, note };
+}
+
+/** One rule for the whole family, because refusing or expiring a part of it loses jobs. */
+function ofFamily({ name, title }: Family, taken: Set<string>): Advice {
+  const why = `A key of ${title}: if some of its keys are refused or expire, jobs are lost.`;
+  if (taken.has(name)) return { suggestion: null, note: `${why} The rule "${name}" is for all of them.` };
+  taken.add(name);
+  return {
+    suggestion: { name, family: name, priority: 'critical' },
+    note: `${why} The rule is for all of them, also those without this pattern.`,
+  };
 }
 
 /** The literal words of a pattern, as a rule name: `order:*:items:*` is `order-items`; empty when it has none. */

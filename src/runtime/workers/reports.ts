@@ -6,7 +6,7 @@ import { TrafficStats } from '../../observe/stats/counters.js';
 import type { ClientTraffic } from '../../wire/client/link-options.js';
 import type { DataPlaneSnapshot } from '../data-plane.js';
 import type { LogLosses } from '../log/log-output.js';
-import { sameGlobs } from '../rules.js';
+import { allRules, sameGlobs } from '../rules.js';
 import { TOP_CLIENTS } from '../service.js';
 import { addSnapshots, countersOnly } from './add-snapshots.js';
 import type { Report } from './messages.js';
@@ -27,11 +27,11 @@ export class Reports {
   private timer: NodeJS.Timeout | undefined;
 
   constructor(
-    { rules }: EffectiveConfig,
+    config: EffectiveConfig,
     private readonly all: () => readonly WorkerProcess[],
     private readonly logOutput: LogLosses | undefined,
   ) {
-    this.total.adopt(rules);
+    this.total.adopt(allRules(config));
   }
 
   start(): void {
@@ -54,8 +54,8 @@ export class Reports {
   }
 
   /** Counts by another config's rules from now on. */
-  adopt({ rules }: EffectiveConfig): void {
-    this.total.adopt(rules);
+  adopt(config: EffectiveConfig): void {
+    this.total.adopt(allRules(config));
   }
 
   /** All workers now use `after` in place of `before`; the total has all that they discovered under `before`. */

@@ -86,10 +86,11 @@ export async function answerQuestions(
   questions: readonly ConsoleQuestion[],
   from: ConsoleSources,
 ): Promise<Uint8Array[]> {
-  const { stats, connections, workers, clients } = from;
+  const { stats, connections, workers, clients, rules } = from;
   const figures = {
     ...from,
     ...{ stats: once(stats), connections: once(connections), workers: once(workers), clients: once(clients) },
+    rules: once(rules),
   };
   const replies: Uint8Array[] = [];
   let bytes = 0;

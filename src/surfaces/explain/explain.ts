@@ -8,6 +8,7 @@ import {
   ScriptCall,
   TtlTreatment,
 } from '../../core/commands/spec.js';
+import { familyNamed } from '../../core/policy/families.js';
 import { globMatches } from '../../core/policy/glob.js';
 import { tagOf } from '../../core/policy/hash.js';
 import { TtlOutcome } from '../../core/policy/observer.js';
@@ -149,10 +150,18 @@ function explainKey(
   const { key, rule } = found;
   const { rules } = subject.rules;
   const at = rules.indexOf(rule);
-  const before = at < 0 ? rules : rules.slice(0, at);
+  const before = rules.slice(0, at < 0 ? rules.length : at).filter(({ builtIn }) => builtIn !== true);
   return {
     key: key.toString('utf8'),
-    rule: at < 0 ? null : { name: rule.name, position: at + 1, match: matching(rule, key) },
+    rule:
+      at < 0
+        ? null
+        : {
+            name: rule.name,
+            position: rule.builtIn ? null : at + 1,
+            family: rule.family ?? null,
+            match: matching(rule, key),
+          },
     priority: PRIORITY_NAMES[rule.priority],
     mode: rule.observe ? 'observe' : 'enforce',
     passedOver: before
@@ -227,6 +236,8 @@ function nameOf({ followUp }: FollowUpForm): string {
 
 function whyNone(rule: CompiledRule, form: FollowUpForm): string {
   if (rule.slot === 0) return 'no rule matches the key';
+  if (rule.family !== undefined)
+    return `it is a key of ${familyNamed(rule.family).title}, whose keys hold jobs and get no TTL`;
   if (rule.durable) return 'the rule says that its keys are meant to stay (durable)';
   if (!givesTtl(rule)) return 'the rule has no ttl';
   return form.followUps

@@ -71,8 +71,10 @@ export interface ExplainedKey {
 
 export interface ExplainedRule {
   name: string;
-  /** Its place in the config, from 1. */
-  position: number;
+  /** Its place in the config, from 1; null: it is built-in. */
+  position: number | null;
+  /** The job system whose keys it is for; null: none. */
+  family: string | null;
   /** The first of its patterns that matches. */
   match: string;
 }

@@ -4,11 +4,14 @@
 // everything that another glob matches comes after it. The rules only observe, until somebody changes the mode.
 
 import { parseDuration } from '../../config/units.js';
+import { FAMILIES, type Family, familyGlobs } from '../../core/policy/families.js';
+import { FAMILY_PREFIX } from '../../core/policy/family-rules.js';
 import { globMatches } from '../../core/policy/glob.js';
+import { globCovers } from '../../core/policy/glob-cover.js';
 import type { PriorityName } from '../../core/policy/rule.js';
-import { ANYTHING, ideaOf, type RuleSuggestion, suggestRule } from '../../observe/stats/suggest.js';
+import { ANYTHING, ideaOf, type RuleSuggestion, suggestByWords } from '../../observe/stats/suggest.js';
 import type { Analysis, GroupAnalysis } from '../analyze/analysis.js';
-import { type Family, familiesOf } from './families.js';
+import { type Bundle, bundlesOf } from './bundles.js';
 import { COVERED, type ObservedTtl, observeTtl } from './observed.js';
 
 export interface Proposal {
@@ -64,38 +67,70 @@ const OWN_WORD = /^[:/|]|[a-z0-9]{3}|[a-z0-9](?![a-z0-9*])/i;
 
 export function proposeRules({ groups, keys }: Analysis, discovered: readonly Discovered[] = []): Proposals {
   const total = groups.reduce((sum, group) => sum + group.keys.estimate, 0);
-  const weighty = familiesOf(groups).filter(
+  const taken = new Set<string>();
+  const jobs = groups.flatMap((group) => proposeFamily(group, taken, keys.total));
+  const covered = jobs.flatMap(({ rule: { family } }) => (family === undefined ? [] : familyGlobs(family)));
+  const ofJobs = (group: GroupAnalysis) =>
+    familyIn(group) !== undefined ||
+    covered.some((glob) => globCovers(glob, Buffer.from(group.name, 'latin1')));
+  const weighty = bundlesOf(groups.filter((group) => !ofJobs(group))).filter(
     ({ group: { by, share, keys: of } }) =>
       by !== 'others' && (share >= LEAST_SHARE || of.estimate >= LEAST_SHARE * total),
   );
-  const taken = new Set<string>();
   const proposals: Proposal[] = [];
   const wordless: GroupAnalysis[] = [];
-  for (const family of weighty.slice(0, MOST_RULES)) {
-    const proposal = propose(family, taken, keys.total);
+  for (const bundle of weighty.slice(0, MOST_RULES)) {
+    const proposal = propose(bundle, taken, keys.total);
     if (proposal !== undefined) proposals.push(proposal);
-    else wordless.push(family.group);
+    else wordless.push(bundle.group);
   }
-  const known = new Set(proposals.map(({ rule }) => rule.match));
+  const known = new Set([...jobs, ...proposals].map(({ rule }) => rule.family ?? rule.match));
   for (const { pattern, writes, withoutTtl, suggestion, note } of discovered) {
-    if (suggestion === null || known.has(suggestion.match) || proposals.length >= MOST_RULES) continue;
+    if (
+      suggestion === null ||
+      known.has(suggestion.family ?? suggestion.match) ||
+      proposals.length >= MOST_RULES
+    )
+      continue;
     if (writes < LEAST_WRITES) continue;
     const seen = `${pattern}: the proxy saw ${grouped(writes)} writes, ${grouped(withoutTtl)} without a TTL. ${note}`;
     proposals.push({ rule: { ...suggestion, name: freeName(suggestion.name, taken) }, comment: [seen] });
   }
   return {
-    rules: proposals.sort((a, b) => bySpecificity(a.rule.match, b.rule.match)),
+    rules: [...jobs, ...proposals.sort((a, b) => bySpecificity(a.rule.match ?? '', b.rule.match ?? ''))],
     wordless: wordless.map(({ name, keys: of }) => `${name} (${grouped(of.estimate)} keys)`),
     left: leftOf(
-      groups.filter((group) => !wordless.includes(group)),
+      groups.filter((group) => !wordless.includes(group) && !ofJobs(group)),
       proposals,
       total,
     ),
   };
 }
 
+/** The family whose keys a group holds; undefined: it is a pattern's. */
+function familyIn({ by, name }: GroupAnalysis): Family | undefined {
+  return by === 'rule' ? FAMILIES.find((family) => name === FAMILY_PREFIX + family.name) : undefined;
+}
+
+/** One rule for all keys of a job system, however few these are now. */
+function proposeFamily(group: GroupAnalysis, taken: Set<string>, total: number): Proposal[] {
+  const family = familyIn(group);
+  if (family === undefined) return [];
+  const { name, title } = family;
+  const rule: RuleSuggestion = { name: freeName(name, taken), family: name, priority: 'critical' };
+  return [
+    {
+      rule,
+      comment: [
+        `${title}: ${seenIn(group, total)}`,
+        'If a part of these keys were refused or expired, jobs would be lost.',
+      ],
+    },
+  ];
+}
+
 function leftOf(groups: readonly GroupAnalysis[], proposals: readonly Proposal[], total: number): Left {
-  const globs = proposals.map(({ rule }) => Buffer.from(rule.match, 'latin1'));
+  const globs = proposals.map(({ rule }) => Buffer.from(rule.match ?? '', 'latin1'));
   const covered = ({ name, by }: GroupAnalysis) => {
     // Stands for a key of the pattern.
     const key = Buffer.from(name.replace(/\\(.)/g, '$1'), 'latin1');
@@ -107,12 +142,12 @@ function leftOf(groups: readonly GroupAnalysis[], proposals: readonly Proposal[]
   return { keys: count(without), share: count(without) / Math.max(1, total), beyond };
 }
 
-function propose({ group, members }: Family, taken: Set<string>, total: number): Proposal | undefined {
-  const { name: pattern, keys, bytes, share, withoutTtl, types } = group;
+function propose({ group, members }: Bundle, taken: Set<string>, total: number): Proposal | undefined {
+  const { name: pattern, keys, bytes, withoutTtl, types } = group;
   const strings = types.string ?? 0;
   const bare = withoutTtl.estimate;
   if (!OWN_WORD.test(pattern.replaceAll(/\\./g, ''))) return undefined;
-  const { suggestion } = suggestRule(
+  const { suggestion } = suggestByWords(
     {
       pattern,
       error: 0,
@@ -125,14 +160,19 @@ function propose({ group, members }: Family, taken: Set<string>, total: number):
   );
   if (suggestion === null) return undefined;
   if (!/[a-z0-9]/i.test(pattern)) suggestion.name = freeName('no-prefix', taken);
-  const what = Object.entries(types).map(([type, part]) => (part > 0.99 ? type : `${type} ${percent(part)}`));
-  const seen =
-    `${grouped(keys.estimate)} keys (${percent(keys.estimate / Math.max(1, total))}), ${size(bytes.estimate)} (${percent(share)}), ` +
-    `${percent(bare / Math.max(1, keys.estimate))} without a TTL; ${what.join(', ')}`;
+  const seen = seenIn(group, total);
   const { rule, why } = suggestion.durable
     ? collection(suggestion, types)
-    : expiring(suggestion, observeTtl(members));
+    : expiring(suggestion, pattern, observeTtl(members));
   return { rule, comment: [seen, ...why] };
+}
+
+function seenIn({ keys, bytes, share, withoutTtl, types }: GroupAnalysis, total: number): string {
+  const what = Object.entries(types).map(([type, part]) => (part > 0.99 ? type : `${type} ${percent(part)}`));
+  return (
+    `${grouped(keys.estimate)} keys (${percent(keys.estimate / Math.max(1, total))}), ${size(bytes.estimate)} (${percent(share)}), ` +
+    `${percent(withoutTtl.estimate / Math.max(1, keys.estimate))} without a TTL; ${what.join(', ')}`
+  );
 }
 
 interface Reasoned {
@@ -147,7 +187,7 @@ function collection(suggested: RuleSuggestion, types: GroupAnalysis['types']): R
   };
 }
 
-function expiring(suggested: RuleSuggestion, observed: ObservedTtl | undefined): Reasoned {
+function expiring(suggested: RuleSuggestion, pattern: string, observed: ObservedTtl | undefined): Reasoned {
   const share = observed?.share ?? 0;
   const byName = parseDuration(suggested.ttl ?? '') / 1000;
   if (observed !== undefined && observed.seconds > FOR_EVER) {
@@ -170,7 +210,7 @@ function expiring(suggested: RuleSuggestion, observed: ObservedTtl | undefined):
     why.push(
       `Check: is ${rule.ttl} long enough for the keys without a TTL? If they must stay, write "durable": true instead.`,
     );
-  if (share < HARDLY_ANY && ideaOf(suggested.match) === ANYTHING) {
+  if (share < HARDLY_ANY && ideaOf(pattern) === ANYTHING) {
     rule.priority = 'normal';
     rule.mode = 'observe';
     why.push(

@@ -108,6 +108,7 @@ t.test('a rule that is back is no burst of writes', async (t) => {
 
 /** By path: two values that differ. */
 const SETTINGS: Record<string, readonly [unknown, unknown]> = {
+  families: ['auto', ['rq', 'bull']],
   listen: ['127.0.0.1:7001', '127.0.0.1:7002'],
   listenMode: ['0600', '0660'],
   'proxyProtocol.from': [[], ['10.0.0.0/8']],

@@ -36,6 +36,7 @@ t.test('the defaults', async (t) => {
     workers: 1,
     mode: 'enforce',
     rules: [],
+    families: 'auto',
     memory: {
       pollInterval: '500ms',
       staleAfter: '5s',
@@ -62,7 +63,7 @@ t.test('the defaults', async (t) => {
     reload: { onChange: true },
   });
   t.same(checkConfig({ rules: [rule] }).rules, [
-    { ...rule, priority: 'normal', applyTo: 'strings', scripts: 'pass', scriptTtl: false },
+    { ...rule, applyTo: 'strings', scripts: 'pass', scriptTtl: false },
   ]);
 });
 
@@ -169,6 +170,15 @@ t.test('one problem each, at its place', async (t) => {
     [rules({ ...rule, name: 'unregistered' }), /^rules\[0\]\.name: must not be "unregistered"/],
     [rules(rule, { ...rule, match: 'b' }), /^rules\[1\]\.name: is also the name of rules\[0\]/],
     [rules({ ...rule, match: undefined }), /^rules\[0\]\.match: is missing: give a pattern/],
+    [rules({ ...rule, name: 'family:rq' }), /^rules\[0\]\.name: must not begin with "family:"/],
+    [rules({ name: 'a', family: 'cron' }), /^rules\[0\]\.family: must be "sidekiq" or "celery" or /],
+    [rules({ ...rule, family: 'rq' }), /^rules\[0\]\.ttl: cannot be set together with family/],
+    [
+      rules({ name: 'a', family: 'rq', maxTtl: '1h' }),
+      /^rules\[0\]\.maxTtl: cannot be set together with family/,
+    ],
+    [{ families: 'on' }, /^families: must be "auto", "off", or a list of sidekiq, celery, /],
+    [{ families: ['rq', 'cron'] }, /^families/],
     [rules({ ...rule, match: 5 }), /^rules\[0\]\.match: must be a pattern/],
     [rules({ ...rule, match: '' }), /^rules\[0\]\.match: must not be empty$/],
     [rules({ ...rule, match: [] }), /^rules\[0\]\.match: must hold at least one pattern$/],
@@ -235,7 +245,7 @@ t.test('one problem each, at its place', async (t) => {
     [rules({ ...rule, mode: 'off' }), /^rules\[0\]\.mode: must be "enforce" or "observe"$/],
     [
       rules(rule, { ...rule, name: 'b', tll: '1h' }),
-      /^rules\[1\]\.tll: is not a setting here; the settings here are name, match, ttl, /,
+      /^rules\[1\]\.tll: is not a setting here; the settings here are name, match, family, ttl, /,
     ],
     [memory({ pollInterval: '9ms' }), /^memory\.pollInterval: must be from 10ms to 1m$/],
     [memory({ staleAfter: '500ms' }), /^memory\.staleAfter: must be longer than pollInterval/],
@@ -291,6 +301,10 @@ t.test('what is just within bounds passes', async (t) => {
     { rules: [{ ...rule, limit: { writes: '1/s', bytes: '1kb/s', value: '1kb', error: 'SLOW down' } }] },
     { rules: [{ name: 'a', match: ['a', 'b'], durable: true, priority: 'critical' }] },
     { memory: { shed: { low: ['80%', '80%'], critical: ['100%', '100%'] }, limit: 1 } },
+    { rules: [{ name: 'a', family: 'rq' }] },
+    { rules: [{ name: 'a', family: 'celery', match: 'mail', priority: 'high', durable: true }] },
+    { families: ['rq', 'arq'] },
+    { families: [] },
     { memory: { limit: '64mb' }, admin: { listen: false } },
     { admin: { listen: '[::1]:0' }, limits: { drainTimeout: '0s' } },
     { upstream: { url: 'redis://u:p@h:1/2' }, $schema: './proxy.schema.json' },
@@ -299,7 +313,7 @@ t.test('what is just within bounds passes', async (t) => {
 });
 
 t.test('all problems come at once, and the message lists them', async (t) => {
-  const bad = { listen: 1, mode: 2, rules: [{}, { ...rule, ttl: 'x' }], log: { level: 3, x: 4 } };
+  const bad = { listen: 1, mode: 2, rules: [{ match: 5 }, { ...rule, ttl: 'x' }], log: { level: 3, x: 4 } };
   t.equal(problems(bad).length, 7);
   t.throws(() => checkConfig(bad, 'f.json'), {
     code: 'CONFIG_INVALID',

@@ -31,7 +31,7 @@ const main = byId('main');
 const connection = byId('connection');
 /** @type {Map<string, string>} */
 let matches = new Map();
-/** Number of the last event about the configuration; undefined: before the first snapshot. */
+/** Number of the last event that changed the rules shown; undefined: before the first snapshot. */
 /** @type {number | undefined} */
 let configured;
 /** @type {Map<string, number[]>} */
@@ -245,7 +245,7 @@ function coverage(row) {
 function show(live) {
   shown = live;
   const { stats, memory, growth, events } = live;
-  const lastReload = events.find(({ kind }) => kind === 'config')?.number ?? 0;
+  const lastReload = events.find(({ kind }) => kind === 'config' || kind === 'family')?.number ?? 0;
   if (configured !== undefined && configured !== lastReload) learnMatches().catch(() => {});
   configured = lastReload;
   const { text, tone } = headline(live, (rule) => nameOf(rule, stats.discovered));
@@ -468,11 +468,20 @@ function tell({ live, text }) {
 async function learnMatches() {
   const rules = await getJson('/api/rules');
   matches = new Map(
-    rules.map((/** @type {{ name: string, match: string | string[] }} */ { name, match }) => [
-      name,
-      [match].flat().join(' '),
+    rules.map((/** @type {{ name: string, match?: string | string[], family?: string }} */ rule) => [
+      rule.name,
+      textOf(rule),
     ]),
   );
+}
+
+/**
+ * The patterns of a rule; for a family its name, because its patterns are long.
+ * @param {{ match?: string | string[], family?: string, builtIn?: boolean }} rule
+ */
+function textOf({ match = [], family, builtIn }) {
+  const patterns = builtIn ? [] : [match].flat();
+  return [...patterns, ...(family === undefined ? [] : [`keys of ${family}`])].join(' ');
 }
 
 async function start() {

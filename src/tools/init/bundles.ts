@@ -1,16 +1,16 @@
-// Families: patterns that differ only in their second word, such as fifteen named queues, languages or tenants, become one
+// Bundles: patterns that differ only in their second word, such as fifteen named queues, languages or tenants, become one
 // pattern if nothing speaks against it. In `app:kind:id` the second word says what kind of key it is and so which TTL it
 // needs: such patterns stay apart. Pure.
-// Invariants: all patterns that begin with a family's first word are alike in type, in TTLs and in what their names suggest;
+// Invariants: all patterns that begin with a bundle's first word are alike in type, in TTLs and in what their names suggest;
 // a pattern that holds many keys or much memory keeps its own rule.
 
 import { ideaOf } from '../../observe/stats/suggest.js';
 import type { GroupAnalysis } from '../analyze/analysis.js';
 import { bandOfMost } from './observed.js';
 
-/** This many patterns that are alike are members of one family, not kinds of keys that somebody designed. */
+/** This many patterns that are alike are members of one bundle, not kinds of keys that somebody designed. */
 const MANY = 5;
-/** Share of the keys, and of the bytes, below which a pattern may join a family. */
+/** Share of the keys, and of the bytes, below which a pattern may join a bundle. */
 const SMALL = 0.02;
 /** How far the members' shares of keys without a TTL may differ. */
 const COVERAGE_APART = 0.2;
@@ -18,36 +18,36 @@ const COVERAGE_APART = 0.2;
 const BANDS_APART = 1;
 
 /** Keys that get one rule. */
-export interface Family {
+export interface Bundle {
   /** Of all members. */
   readonly group: GroupAnalysis;
   readonly members: readonly GroupAnalysis[];
 }
 
-/** The families among the groups; a group without relatives is a family of one. The largest share of memory first. */
-export function familiesOf(groups: readonly GroupAnalysis[]): Family[] {
+/** The bundles among the groups; a group without relatives is a bundle of one. The largest share of memory first. */
+export function bundlesOf(groups: readonly GroupAnalysis[]): Bundle[] {
   const total = groups.reduce((sum, { keys }) => sum + keys.estimate, 0);
-  const families = new Map<string, GroupAnalysis[]>();
+  const bundles = new Map<string, GroupAnalysis[]>();
   for (const group of groups) {
-    const name = familyOf(group);
-    families.set(name, [...(families.get(name) ?? []), group]);
+    const name = bundleOf(group);
+    bundles.set(name, [...(bundles.get(name) ?? []), group]);
   }
-  const out: Family[] = [];
+  const out: Bundle[] = [];
   const alone = (group: GroupAnalysis) => ({ group, members: [group] });
-  for (const [name, family] of families) {
-    // A group that has the family's own name falls under its glob, however large it is.
-    const members = family.filter((group) => group.name === name || isSmall(group, total));
-    if (members.length < MANY || !areAlike(name, family)) out.push(...family.map(alone));
+  for (const [name, bundle] of bundles) {
+    // A group that has the bundle's own name falls under its glob, however large it is.
+    const members = bundle.filter((group) => group.name === name || isSmall(group, total));
+    if (members.length < MANY || !areAlike(name, bundle)) out.push(...bundle.map(alone));
     else {
       out.push({ group: together(name, members), members });
-      out.push(...family.filter((group) => !members.includes(group)).map(alone));
+      out.push(...bundle.filter((group) => !members.includes(group)).map(alone));
     }
   }
   return out.sort((a, b) => b.group.share - a.group.share);
 }
 
 /** `queue:*` for `queue:amber:*`, `app:*:cart:*` for `app:acme:cart:*`; else the group's own name. */
-function familyOf({ name, by }: GroupAnalysis): string {
+function bundleOf({ name, by }: GroupAnalysis): string {
   const parts = /^([^:/|*?[\]\\]+([:/|]))[^:/|*?[\]\\]+(\2.*)$/.exec(name);
   if (parts === null || by !== 'pattern') return name;
   const [, first, sign, rest] = parts;
@@ -58,13 +58,13 @@ function isSmall({ keys, share }: GroupAnalysis, total: number): boolean {
   return share < SMALL && keys.estimate < SMALL * total;
 }
 
-function areAlike(name: string, family: readonly GroupAnalysis[]): boolean {
+function areAlike(name: string, bundle: readonly GroupAnalysis[]): boolean {
   const idea = ideaOf(name);
   const type = ({ types }: GroupAnalysis) => Object.keys(types)[0];
-  const coverage = family.map(({ withoutTtl, keys }) => withoutTtl.estimate / Math.max(1, keys.estimate));
-  const bands = family.map(bandOfMost).filter((band) => band >= 0);
+  const coverage = bundle.map(({ withoutTtl, keys }) => withoutTtl.estimate / Math.max(1, keys.estimate));
+  const bands = bundle.map(bandOfMost).filter((band) => band >= 0);
   return (
-    family.every((group) => type(group) === type(family[0]) && ideaOf(group.name) === idea) &&
+    bundle.every((group) => type(group) === type(bundle[0]) && ideaOf(group.name) === idea) &&
     spread(coverage) <= COVERAGE_APART &&
     spread(bands) <= BANDS_APART
   );
@@ -74,9 +74,9 @@ function spread(values: readonly number[]): number {
   return values.length === 0 ? 0 : Math.max(...values) - Math.min(...values);
 }
 
-function together(name: string, family: readonly GroupAnalysis[]): GroupAnalysis {
-  const [first] = family as [GroupAnalysis];
-  const add = (of: (group: GroupAnalysis) => number) => family.reduce((sum, group) => sum + of(group), 0);
+function together(name: string, bundle: readonly GroupAnalysis[]): GroupAnalysis {
+  const [first] = bundle as [GroupAnalysis];
+  const add = (of: (group: GroupAnalysis) => number) => bundle.reduce((sum, group) => sum + of(group), 0);
   const estimate = (of: 'keys' | 'bytes' | 'withoutTtl') => ({
     estimate: add((group) => group[of].estimate),
     low: add((group) => group[of].low),

@@ -1,0 +1,27 @@
+// Says once, in the log and in the events, that keys of a job system are written for which no rule of the config is.
+import type { Logger } from 'pino';
+import { FAMILIES } from '../core/policy/families.js';
+import { FAMILY_PREFIX } from '../core/policy/family-rules.js';
+import type { EventLog } from '../observe/history/event-log.js';
+
+export class FamilyWatch {
+  private readonly told = new Set<string>();
+
+  constructor(
+    private readonly log: Logger,
+    private readonly events: EventLog,
+  ) {}
+
+  /** `rules`: those of the statistics, which name a built-in rule once its keys have been seen. */
+  take(rules: readonly { readonly name: string }[]): void {
+    for (const { name } of rules) {
+      if (!name.startsWith(FAMILY_PREFIX) || this.told.has(name)) continue;
+      this.told.add(name);
+      const family = FAMILIES.find((each) => name === FAMILY_PREFIX + each.name);
+      if (family === undefined) continue;
+      const what = `keys like those of ${family.title} are written: they have priority critical and get no TTL`;
+      this.log.info({ family: family.name, rule: name }, `${what}; a rule with this family changes that`);
+      this.events.record('family', what);
+    }
+  }
+}
