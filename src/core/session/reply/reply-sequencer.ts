@@ -8,8 +8,7 @@
 //                           ├─ error, head is REFUSAL ─────────────────────▶ another text in its place
 //                           ├─ reply, head is CONSOLE ─────────────────────▶ hidden: the head becomes ANSWER
 //                           └─ error, head is CONSOLE ─────────────────────▶ client
-//   Local replies: when LOCAL_OOM is the head between two items, the OOM text or that of its rule; when ANSWER is, the answer,
-//   once it is there.
+//   Local replies, between two items: head LOCAL_OOM, the OOM text or its rule's; head ANSWER, the answer once it is there.
 //
 // An item whose first byte arrived while the queue was empty answers no command, even if one is sent before its last byte.
 import { FollowUpReply } from '../../policy/observer.js';

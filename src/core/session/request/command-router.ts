@@ -2,16 +2,8 @@
 // command means), is refused, is forwarded as the policy says, or changes the connection's state. Finds the command's row in
 // the command table, and counts it.
 // Never touches bytes: WriteForwarder does that for writes, ConnectionCommands for commands that concern the connection.
-import {
-  arityFits,
-  type CommandSpec,
-  ConnectionRole,
-  ScriptCall,
-  Sharing,
-  TtlChange,
-} from '../../commands/spec.js';
+import { arityFits, type CommandSpec, ConnectionRole, Sharing, TtlChange } from '../../commands/spec.js';
 import { Action, type Verdict } from '../../policy/verdict.js';
-import { equalsIgnoreCase } from '../../resp/bytes.js';
 import type { RequestScanner } from '../../resp/request-scanner.js';
 import type { Placement } from '../pooling/placement.js';
 import { Pending } from '../reply/pending-kind.js';
@@ -26,6 +18,7 @@ import type { LargeWrite } from './large-write.js';
 import type { LatencySampler } from './latency-sampler.js';
 import type { ReliefWatch } from './relief-watch.js';
 import { type CommandHandler, Flow } from './request-feed.js';
+import { isGoverned, isNeededWhole, noteSource } from './script-calls.js';
 import type { WriteForwarder } from './write-forwarder.js';
 
 /** Redis 7 refuses more arguments before authentication (networking.c). Before 7.0 it refuses MOST_ARGUMENTS at any time. */
@@ -108,7 +101,7 @@ export class CommandRouter implements CommandHandler {
     }
     if (placement?.isOwn && (spec !== undefined || found === undefined)) this.protocol.note(spec);
     if (spec === undefined) this.protocol.forwarded(Pending.OPAQUE);
-    else if (!this.isGoverned(spec)) this.ungoverned(spec);
+    else if (!isGoverned(spec, this.context.policy)) this.ungoverned(spec);
     else if (!this.govern(spec)) return this.wait();
     if (spec?.blocking) this.latency.blocks();
     this.context.counters.commands++;
@@ -118,7 +111,7 @@ export class CommandRouter implements CommandHandler {
   /** Carries out the policy's verdict on the write under scan. Returns false if that needs a reply first. */
   private govern(spec: CommandSpec): boolean {
     const { args } = this;
-    if (spec.script !== ScriptCall.NONE) this.noteScript(spec);
+    noteSource(spec, args, this.context.policy);
     const verdict = this.decide(spec, args.next - args.start);
     if (verdict.action !== Action.SHED) {
       this.writes.forward(spec, verdict);
@@ -147,7 +140,7 @@ export class CommandRouter implements CommandHandler {
     this.largeSpec = args.parsed > 0 ? this.largeUnderstood() : undefined;
     if (this.largeSpec !== undefined && this.waitsToLogIn(this.largeSpec.role)) return this.wait();
     if (this.largeSpec !== undefined && this.waitsForScript(this.largeSpec, size)) return Flow.HOLD;
-    if (this.largeSpec === undefined || !this.isGoverned(this.largeSpec)) return Flow.TAKEN;
+    if (this.largeSpec === undefined || !isGoverned(this.largeSpec, this.context.policy)) return Flow.TAKEN;
     let verdict = this.decide(this.largeSpec, size);
     if (verdict.action === Action.UNDECIDED) {
       if (size <= this.context.lookaheadBytes && this.authenticated) return Flow.HOLD;
@@ -192,8 +185,8 @@ export class CommandRouter implements CommandHandler {
   private refuses(spec: CommandSpec | undefined): boolean {
     if (spec === undefined || !this.context.policy.mayRefuse || !this.authenticated) return false;
     const { args } = this;
-    if (!this.isGoverned(spec) || spec.sharing !== Sharing.SHARED || !arityFits(spec.arity, args.argc))
-      return false;
+    if (!isGoverned(spec, this.context.policy)) return false;
+    if (spec.sharing !== Sharing.SHARED || !arityFits(spec.arity, args.argc)) return false;
     // The verdict is not kept: while the client moves, the policy's one Verdict may be used for other clients.
     const verdict = this.decide(spec, args.next - args.start);
     if (verdict.action !== Action.SHED) return false;
@@ -245,33 +238,14 @@ export class CommandRouter implements CommandHandler {
     return this.draining && !this.protocol.inMulti;
   }
 
-  /** The policy decides about it: a governed write, or a script while rules have a say in scripts. */
-  private isGoverned(spec: CommandSpec): boolean {
-    return spec.governed || (spec.script > ScriptCall.LOAD && this.governsScripts);
-  }
-
-  private get governsScripts(): boolean {
-    return this.context.policy.rules.governsScripts;
-  }
-
-  /** Its keys stand behind its source, which may be long; and the source is to be seen whole. */
-  private waitsForScript({ script }: CommandSpec, size: number): boolean {
-    if (script === ScriptCall.NONE || !this.governsScripts) return false;
+  /** A script that is to be held until it is whole. */
+  private waitsForScript(spec: CommandSpec, size: number): boolean {
+    if (!isNeededWhole(spec, this.context.policy)) return false;
     return size <= this.context.lookaheadBytes && this.authenticated;
   }
 
-  /** Remembers the source that EVAL or SCRIPT LOAD brings. */
-  private noteScript({ script }: CommandSpec): void {
-    const { args } = this;
-    const at = script === ScriptCall.SOURCE ? 1 : 2;
-    if (script > ScriptCall.SOURCE || args.argc <= at || args.streaming) return;
-    if (script === ScriptCall.LOAD && !equalsIgnoreCase(args.buf, args.starts[1], args.ends[1], 'LOAD'))
-      return;
-    this.context.policy.scripts?.note(args.buf, args.starts[at], args.ends[at]);
-  }
-
   private ungoverned(spec: CommandSpec): void {
-    if (spec.script !== ScriptCall.NONE && this.governsScripts) this.noteScript(spec);
+    noteSource(spec, this.args, this.context.policy);
     if (spec.role === ConnectionRole.NONE) {
       if (spec.ttlChange !== TtlChange.NONE && !this.args.streaming) this.writes.noteTtlChange(spec);
       this.protocol.forwarded(spec.opaque ? Pending.OPAQUE : Pending.PASS);
