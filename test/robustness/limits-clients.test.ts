@@ -4,9 +4,9 @@ import t from 'tap';
 import type { RedisProcess } from '../../src/cli/local-server/redis-server.js';
 import type { ConnectionSnapshot } from '../../src/observe/snapshots/connections.js';
 import { type TestProxy, withProxy } from '../support/proxy.js';
-import { connectRaw, type RawClient, withRaw } from '../support/raw-client.js';
+import { command, connectRaw, type RawClient, withRaw } from '../support/raw-client.js';
 import { type TestScope, withRedis } from '../support/redis.js';
-import { commands, lookAt } from '../support/twins.js';
+import { commands, integer, lookAt } from '../support/twins.js';
 import { until } from '../support/wait.js';
 
 const MAX_CLIENTS_ERROR = '-ERR max number of clients reached\r\n';
@@ -180,4 +180,33 @@ t.test('a silent subscriber is closed once it has unsubscribed', { timeout: 60_0
   t.notOk(subscriber.closed, 'not while it is subscribed');
   await subscriber.call('UNSUBSCRIBE', 'news');
   t.equal(String(await subscriber.readUntilClosed()), '');
+});
+
+t.test('a client that Spillway does not read is not silent', { timeout: 90_000 }, async (t) => {
+  const redis = await withRedis(t);
+  const proxy = await withProxy(t, { redis, config: { limits: { idleTimeout: '3s' } } });
+  const direct = await lookAt(t, redis);
+  const client = await withRaw(t, proxy.port, 60_000);
+  const sets = Array.from({ length: 4000 }, (_, i) => command('SET', `k${i}`, Buffer.alloc(4000, 'v')));
+  void client.write(Buffer.concat([command('CLIENT', 'REPLY', 'OFF'), command('SET', 'begun', '1')]));
+  await until(async () => (await integer(direct, 'EXISTS', 'begun')) === 1, {
+    timeoutMs: 30_000,
+    describe: 'commands to be taken in silence',
+  });
+  await redis.kill('SIGSTOP');
+  // No reply is due to it, and more waits for the server than may: so it is not read.
+  void client.write(Buffer.concat(sets));
+  await until(async () => (await connections(proxy)).pausedClients === 1, {
+    timeoutMs: 30_000,
+    describe: 'the client not to be read',
+  });
+  // It comes later, so by its end the other one has been silent for long enough, too.
+  const later = await withRaw(t, proxy.port, 30_000);
+  await until(() => later.closed, { timeoutMs: 30_000, describe: 'a silent one to be closed' });
+  t.notOk(client.closed);
+  await redis.kill('SIGCONT');
+  await until(async () => (await integer(direct, 'DBSIZE')) === sets.length + 1, {
+    timeoutMs: 30_000,
+    describe: 'all that it has sent to be executed',
+  });
 });
