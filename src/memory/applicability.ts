@@ -1,12 +1,12 @@
-// Whether shedding makes sense at all on this server: by its limit and its eviction policy.
-// A healthy allkeys-* cache stands at its limit for ever and takes every write; refusing there would be the outage.
+// Whether shedding applies to this server: by its limit and its eviction policy.
+// A healthy allkeys-* cache stays at its limit for ever and accepts every write. Refusing there would be the outage.
 import type { KeyspaceReading, Reading } from './reading.js';
 
 export interface Applicability {
   readonly applies: boolean;
-  /** What pressure is measured against, bytes; 0: nothing. */
+  /** The limit that pressure is measured against, bytes; 0: none. */
   readonly limitBytes: number;
-  /** Redis itself refuses at maxmemory: a write larger than what is left would overshoot. */
+  /** Redis itself refuses at maxmemory, so a write larger than the free memory would overshoot. */
   readonly refusesAtLimit: boolean;
   /** One sentence for the log, the API and the page. */
   readonly reason: string;
@@ -18,10 +18,10 @@ export interface ApplicabilityOptions {
   readonly limitBytes: number | undefined;
 }
 
-/** With volatile-*, Redis evicts keys that carry a TTL; below this share of them it soon has none left. */
+/** With volatile-*, Redis evicts keys with a TTL. Below this share of all keys it soon has none left. */
 const FEW_EXPIRING = 0.05;
 
-/** `oomSeen`: Redis answered OOM within the last seconds, so eviction does not help whatever the policy says. */
+/** `oomSeen`: Redis has answered OOM within the last seconds, so eviction does not help, whatever the policy says. */
 export function judgeApplicability(
   reading: Reading,
   keyspace: KeyspaceReading | undefined,

@@ -1,4 +1,4 @@
-// Where each priority is refused: its band of the config, begun and ended earlier by what is reserved for higher priorities.
+// Where each priority is shed: its band of the config, moved down by the room that is kept for higher priorities (reserve.ts).
 // Pure. Shares are 0 (none of the priority's keys) … 1 (all).
 import type { Priority } from '../core/policy/rule.js';
 

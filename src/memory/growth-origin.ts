@@ -1,8 +1,8 @@
-// Which priority's writes make memory grow. Growth that is let through is an estimate, and much of it may overwrite what is
-// there, or be freed again; readings show only what all writes together have added. Priorities never write in step for long,
-// and near the limit they are refused one after the other: so the part of each can be told from how the sum goes up and down.
-// This is a Kalman filter: unknown are the four parts, each reading is one measurement of their weighted sum.
-// Pure. Invariants: parts are 0 … 1; the uncertainty of none exceeds UNKNOWN, so nothing that was learnt lasts for ever.
+// Estimates which priority's writes make memory grow. Growth that is let through is only an estimate: much of it may overwrite
+// existing data or be freed again, and a reading shows only what all writes together have added. But priorities never write in
+// step for long, and near the limit they are shed one after the other. So the part of each shows in how the sum goes up and
+// down. This is a Kalman filter: the four parts are unknown, and each reading is a measurement of their weighted sum.
+// Pure. Invariants: parts are 0 … 1; no uncertainty exceeds UNKNOWN, so nothing that was learnt lasts for ever.
 
 const PRIORITIES = 4;
 /** A part before anything is known of it: the estimate is some 1.4 times what Redis takes. */

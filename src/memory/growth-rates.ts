@@ -1,4 +1,4 @@
-// How fast memory grows, and by whom, learnt from readings, over intervals long enough to mean something. Bytes a millisecond.
+// How fast memory grows, and by whose writes, learnt from readings over intervals that are long enough. Bytes a millisecond.
 import { GrowthOrigin } from './growth-origin.js';
 
 /** Rates are learnt over intervals of at least this length, the newest weighing this much. */

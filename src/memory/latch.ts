@@ -1,5 +1,5 @@
-// The pressure that readings have shown: it rises with a reading at once, and falls once readings fall `hysteresis` below it.
-// Redis's own OOM raises it to 1 until a reading contradicts that; then such an OOM is believed again only when memory is
+// The pressure that readings have shown. It rises with a reading at once, and falls once readings are `hysteresis` below it.
+// Redis's own OOM raises it to 1 until a reading contradicts that. After a contradiction the next OOM counts only when memory is
 // fuller than at that reading.
 import type { Cause } from './levels.js';
 

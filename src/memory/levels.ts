@@ -1,6 +1,7 @@
-// How much each priority is refused, in three steps, as it is told: to the log, as events, by the API.
-// Invariants: a level rises at once, and falls at once but where it stood on growth alone, which comes and goes with each
-// reading, or on the reserve, which follows rates: then when it has not been reached for a while. It falls by what it rose by, unless something else ended it.
+// The level of each priority in three steps, as reported to the log, the events and the API.
+// Invariants: a level rises at once. It also falls at once, unless it rose by growth alone, which comes and goes with each
+// reading, or by the reserve, which follows rates: then it falls once it has not been reached for a while. Its fall has the
+// cause of its rise, unless something else ended it.
 import type { Priority } from '../core/policy/rule.js';
 
 export type Level = 'open' | 'partial' | 'full';

@@ -1,7 +1,7 @@
-// Keeps the readings coming, on a connection of its own: INFO as often as pacing.ts says, and on each connect what the
-// server is (server-facts.ts).
-// A connection on which a reading does not come in time is given up for a new one: it may have gone silent for good.
-// Owns the ioredis client; never touches the data path but through Pressure and what it learns.
+// Asks the server, on a connection of its own: INFO as often as pacing.ts says, and on each connect what the server is
+// (server-facts.ts).
+// If a reading does not come in time, the connection may be silent for good: the monitor opens a new one.
+// Owns the ioredis client. It touches the data path only through Pressure and the facts that it reports.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ConnectionOptions } from 'node:tls';
 import { Redis } from 'ioredis';
@@ -18,37 +18,37 @@ export interface MonitorOptions {
   readonly upstream: {
     readonly host: string;
     readonly port: number;
-    /** Of a unix socket: then host and port mean nothing. */
+    /** A unix socket; host and port then mean nothing. */
     readonly path?: string | undefined;
     readonly username?: string | undefined;
     readonly password?: string | undefined;
     readonly connectTimeoutMs: number;
   };
-  /** For tls.connect(), asked before each connection; undefined: no TLS. */
+  /** Options of tls.connect(), called before each connection; undefined: no TLS. */
   readonly tls: (() => ConnectionOptions) | undefined;
   readonly pollIntervalMs: number;
   readonly pressure: Pressure;
   readonly gate: ShedGate;
-  /** What a reading that is asked for next contains for certain. */
+  /** What the next reading contains for certain. */
   readonly covered: () => Covered | Promise<Covered>;
-  /** Called when `pressure` has taken a reading, or could not have the one that was due. */
+  /** Called after `pressure` has taken a reading, or a reading has failed. */
   readonly onReading: () => void;
   readonly log: Logger;
   /** Monotonic milliseconds. */
   readonly clock: () => number;
-  /** Called now and then with what the server's clock says, milliseconds since the epoch. */
+  /** Called now and then with the server's clock, milliseconds since the epoch. */
   readonly onServerTime: (epochMs: number) => void;
-  /** Called on each connect with what the server says of itself. */
+  /** Called on each connect with the server's facts. */
   readonly onServer: (server: ServerFacts) => void;
-  /** Called when its connection has ended or could not be made, again for each attempt in vain. */
+  /** Called when its connection has ended, and for each failed attempt to connect. */
   readonly onLost: () => void;
 }
 
 const KEYSPACE_INTERVAL_MS = 2000;
 const RECONNECT_MS = 250;
-/** A connection that cannot be made, or does not answer, in so long is given up. */
+/** A connection that is not made, or brings no answer, within this time is given up. */
 const LONGEST_WAIT_MS = 3000;
-/** A reading that takes longer is missed: what was let through meanwhile cannot be told from what overwrote. */
+/** A reading that takes longer counts as failed: new growth could not be told from overwritten values. */
 const OVERDUE_MS = 1000;
 const REFUSED = /NOAUTH|WRONGPASS|NOPERM/;
 /** ioredis's own words. */
@@ -86,7 +86,7 @@ export class MemoryMonitor {
       ...(password === undefined ? {} : { password }),
       connectTimeout: waitMs,
       commandTimeout: waitMs,
-      // What does not answer says no goodbye either.
+      // A server that does not answer sends no end either.
       disconnectTimeout: RECONNECT_MS,
       connectionName: 'spillway-monitor',
       lazyConnect: true,
@@ -96,7 +96,7 @@ export class MemoryMonitor {
         if (tls) this.redis.options.tls = tls();
         return RECONNECT_MS;
       },
-      // ioredis would wait for as long as a loading server says that it still needs, up to 10 s.
+      // ioredis would wait as long as a loading server says it needs, up to 10 s.
       maxLoadingRetryTime: RECONNECT_MS,
     });
     this.redis.on('error', (error: Error) => this.report(error));
@@ -113,12 +113,12 @@ export class MemoryMonitor {
     };
   }
 
-  /** Connects and takes the first reading; resolves once it is there, could not be had, or is long in coming. */
+  /** Connects and takes the first reading. Resolves once it has come, has failed, or takes long. */
   async start(): Promise<void> {
     const { connectTimeoutMs } = this.options.upstream;
-    // Why it failed comes by 'error'; the rejection only says that it did.
+    // The 'error' event gives the reason; the rejection does not.
     const connected = this.redis.connect().catch(() => {});
-    // A server that loads its data is not ready for as long as that takes, and clients are to be told so by it.
+    // While a server loads its data there is no reading, and clients get its own -LOADING.
     await Promise.race([
       connected.then(() => this.firstPoll),
       delay(connectTimeoutMs, undefined, { ref: false }),
@@ -134,22 +134,22 @@ export class MemoryMonitor {
     this.redis.disconnect();
   }
 
-  /** Its connection to the upstream stands. */
+  /** It is connected to the server. */
   get connected(): boolean {
     return this.redis.status === 'ready';
   }
 
-  /** The upstream answers, if only to refuse the monitor for its credentials. */
+  /** The server answers, even if only to refuse the monitor's credentials. */
   get reachable(): boolean {
     return this.connected || REFUSED.test(this.troubles.lastError);
   }
 
-  /** Takes a reading now, or as soon as the one under way and the gap behind it are over. */
+  /** Takes a reading now, or as soon as the current one and the gap after it are over. */
   pollSoon(): void {
     this.pacing.soon();
   }
 
-  /** What readings are judged by has changed: one is due. */
+  /** The settings have changed: a reading is due. */
   reconfigure({ pollIntervalMs }: Pick<MonitorOptions, 'pollIntervalMs'>): void {
     this.pollIntervalMs = pollIntervalMs;
     this.pollSoon();
@@ -208,7 +208,7 @@ export class MemoryMonitor {
     } catch (error) {
       this.missed();
       this.report(error as Error);
-      // Who answers, be it with an error, is not silent.
+      // A server that answers with an error is not silent.
       if ((error as Error).message === TIMED_OUT) this.redis.disconnect(true);
     } finally {
       clearTimeout(overdue);

@@ -1,19 +1,19 @@
-// When the next reading is due: at leisure, sooner as refusing comes nearer, or as soon as may be when something asks for it.
-// Owns the timer. Invariants: one reading is under way at a time, and two begin SHORTEST_GAP_MS apart at least.
+// When the next reading is due: at the configured interval, sooner as shedding comes nearer, or as soon as possible when
+// something asks for one. Owns the timer. Invariants: one reading at a time; two begin at least SHORTEST_GAP_MS apart.
 
 /** Near the first band, and inside one, the interval is divided by these. */
 const NEAR = { distance: 0.1, divisor: 5 } as const;
 const INSIDE_DIVISOR = 10;
 const SHORTEST_INTERVAL_MS = 10;
-/** Readings asked for by events stand at least this far apart. */
+/** Readings that events ask for begin at least this far apart. */
 const SHORTEST_GAP_MS = 5;
 
-/** So close to where refusing begins, as a share of the limit, that growth is worth a reading of its own. */
+/** Whether shedding is so near that growth is worth a reading of its own. `distance`: see intervalAt(). */
 export function isNear(distance: number): boolean {
   return distance <= NEAR.distance;
 }
 
-/** Between two readings, milliseconds; `distance` to where refusing begins, as a share of the limit. */
+/** Milliseconds between two readings. `distance`: from the pressure to the first band, as a share of the limit. */
 export function intervalAt(distance: number, leisureMs: number): number {
   const divisor = distance === 0 ? INSIDE_DIVISOR : distance < NEAR.distance ? NEAR.divisor : 1;
   return Math.max(SHORTEST_INTERVAL_MS, leisureMs / divisor);
@@ -22,12 +22,12 @@ export function intervalAt(distance: number, leisureMs: number): number {
 export class Pacing {
   private timer: NodeJS.Timeout | undefined;
   private underWay = false;
-  /** The next reading is due as soon as the gap behind the last one is over. */
+  /** The next reading is due as soon as the gap after the last one is over. */
   private isSoon = false;
   private begunAt = Number.NEGATIVE_INFINITY;
   private closed = false;
 
-  /** `read` never rejects; `due` is called before each that was waited for; `interval`: until the next one, from now. */
+  /** `read` never rejects; `due` is called before each scheduled reading; `interval`: time until the next one. */
   constructor(
     private readonly read: () => Promise<void>,
     private readonly due: () => void,
@@ -49,7 +49,7 @@ export class Pacing {
     }
   }
 
-  /** Reads now, or as soon as the reading under way and the gap behind it are over. */
+  /** Reads now, or as soon as the current reading and the gap after it are over. */
   soon(): void {
     if (this.isSoon) return;
     this.isSoon = true;

@@ -1,4 +1,4 @@
-// What Pressure goes by and what it tells. Shapes only.
+// The options of Pressure, and the changes that it reports. Types only.
 import type { Priority } from '../core/policy/rule.js';
 import type { Band } from './bands.js';
 import type { Cause, Level } from './levels.js';

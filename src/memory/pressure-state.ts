@@ -1,5 +1,5 @@
-// What is known of the pressure on a server, as plain data, for other processes in front of it to go by; and what a reading
-// says of the growth that has passed a gate.
+// The state of the pressure as plain data, for other processes in front of the same server; and how much of the growth that
+// passed a gate a reading contains.
 import type { ShedGate } from '../core/policy/shed.js';
 import type { Applicability } from './applicability.js';
 import type { Reading } from './reading.js';

@@ -1,17 +1,17 @@
-// From readings to the shed gate: how full the server is, what has been let through since, what to refuse now and why.
-// Pure but for the gate it writes: no timers, no I/O, the clock comes with each call (monotonic milliseconds).
-// The decision is made here alone; what it stands on (rates, latch, reserve, levels, relief) has files of its own.
+// From readings to the gate: how full the server is, what was let through since, and what to shed now and why.
+// Pure except for the gate that it writes: no timers, no I/O; the clock comes with each call (monotonic milliseconds).
+// The decision is made here alone, so the file is long; what it is based on (rates, latch, reserve, levels, relief) has files
+// of its own.
 //
-//   estimate = reading + growth let through that it may not contain + what others write, by their rate × age
+//   estimate = reading + growth let through that it may not contain + growth by others (their rate × age)
 //              while readings fail: reading + at most what memory was measured to grow by in such a time
-//   latched  = the highest reading, let down only once readings fall `hysteresis` below it
+//   latched  = the highest reading; it falls only once readings are `hysteresis` below it
 //   acting   = max(latched, estimate / limit, rehearsed)
-//   a priority's refused share is where `acting` stands in its band, which begins and ends earlier by what is reserved
+//   a priority's share is where `acting` stands in its band; the reserve moves the band down
 //
-// Since growth counts from the moment it is forwarded, a burst between two readings cannot overshoot.
-// Invariants: `apply` alone decides what is refused, and the gate, the levels and their causes are what it decided.
-// `latched` is moved by readings and by Redis's own OOM only. A rehearsal only ever adds to what is refused, and leaves
-// nothing behind.
+// Growth counts from the moment it is forwarded, so a burst between two readings cannot overshoot.
+// Invariants: `apply` alone decides what is shed; the gate, the levels and their causes are its decision. Only readings and
+// Redis's own OOM move `latched`. A rehearsal can only add to what is shed, and leaves nothing behind.
 import { Priority } from '../core/policy/rule.js';
 import { ALL, type ShedGate } from '../core/policy/shed.js';
 import { type Applicability, judgeApplicability } from './applicability.js';

@@ -1,5 +1,5 @@
-// One reading of a server's memory, taken from INFO. Managed services forbid CONFIG, never INFO: so only INFO is read.
-// What comes from outside is checked here: a field that is not what it should be makes no reading.
+// One reading of a server's memory, from INFO. Managed services forbid CONFIG but never INFO, so only INFO is used.
+// Input is checked here: if a field is not what it should be, there is no reading.
 
 export interface Reading {
   readonly usedBytes: number;
@@ -7,22 +7,22 @@ export interface Reading {
   readonly notCountedBytes: number;
   /** 0: no limit. */
   readonly maxmemoryBytes: number;
-  /** noeviction, allkeys-lru …; '' if the server does not tell. */
+  /** noeviction, allkeys-lru …; '': not in INFO. */
   readonly policy: string;
-  /** What UNLINK, FLUSHALL ASYNC and their like have taken away is still being freed. */
+  /** The server is still freeing memory after UNLINK, FLUSHALL ASYNC and the like. */
   readonly freeing: boolean;
 }
 
-/** What changes slowly, read now and then. */
+/** Facts that change slowly and are read less often. */
 export interface KeyspaceReading {
-  /** Keys over all databases, and how many of them carry a TTL. */
+  /** Keys in all databases, and how many of them have a TTL. */
   readonly keys: number;
   readonly expires: number;
   /** A replica: it leaves memory to its master and answers no OOM (replica-ignore-maxmemory). */
   readonly replica: boolean;
 }
 
-/** INFO says something that it cannot mean; the message names the field. */
+/** INFO has an impossible value; the message names the field. */
 export class BadReading extends Error {}
 
 const LONGEST_SHOWN = 40;
@@ -76,7 +76,7 @@ export function parseServerTime(text: string): number | undefined {
   return /^\d{15,16}$/.test(microseconds) ? Number(microseconds) / 1000 : undefined;
 }
 
-/** A field that is not there counts as 0: older servers and some services leave it out. */
+/** A missing field counts as 0: older servers and some services leave it out. */
 function count(fields: ReadonlyMap<string, string>, section: string, name: string): number {
   const text = fields.get(name) ?? '0';
   const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;

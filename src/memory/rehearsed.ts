@@ -1,4 +1,4 @@
-// A pressure that is acted upon for a while as if memory were so full.
+// The rehearsed pressure: for a while Pressure acts as if memory were this full.
 import type { Rehearsal } from './pressure-state.js';
 
 export class Rehearsed {

@@ -1,12 +1,12 @@
-// Behind a command that may free memory or change its limit (FLUSHALL, CONFIG SET maxmemory …) the last reading says
-// nothing any more: refusing pauses until one that was asked for after the command's reply.
-// A client must not hold the gate open by such commands in a loop, or by one that is never answered. So what passes during
-// pauses is bounded, until a reading shows a change for the better, and so is the time that a reply may take.
-// One that has gone unanswered for so long may stay so for hours (behind a BLPOP, say): others pause as ever once the
-// server has answered one, and which one an answer was for is not known, so it is taken to be for the youngest.
+// The pause of shedding behind a relief, a command that may free memory or change its limit (FLUSHALL, CONFIG SET maxmemory
+// …). The last reading says nothing any more, so shedding pauses until a reading that was asked for after the relief's reply.
+// A client must not hold the gate open by reliefs in a loop, or by one that is never answered. So two things are bounded: the
+// growth that passes in pauses, until a reading shows a change for the better, and the time that a reply may take.
+// A relief without an answer for that time may stay so for hours (behind a BLPOP). Then others pause as before once the server
+// has answered one. It is not known which one was answered, so the youngest counts as answered.
 // Pure: the clock comes with each call.
-// Invariants: between two changes for the better at most the budget, and one step of the gate, passes by pauses; `open`
-// has as many commands as have gone up and are not covered, the oldest first, in some 20 entries.
+// Invariants: between two changes for the better at most the budget, and one step of the gate, passes in pauses; `open` has
+// all reliefs that have gone up and are not covered, the oldest first, in some 20 entries.
 
 /** Share of the limit, and bytes at least: a limit may have been set to next to nothing. */
 const BUDGET = { share: 0.01, atLeast: 1024 * 1024 } as const;

@@ -1,16 +1,16 @@
-// The room that is kept for more important writes: each priority is refused earlier by what all above it add to memory within
-// the horizon, at the rate that they really grow by.
+// The room kept for more important writes: each priority is shed earlier, by what all higher priorities really add to memory
+// within the horizon.
 //
-// Growth by others (other proxies, direct writers, scripts) has no priority here. It counts as above every priority until it
-// shows otherwise: what goes on while a priority is refused altogether is above that priority, or cannot be refused at all;
-// what stops then was of that priority or below, in another proxy with the same bands. This is learnt for each priority, and
-// forgotten slowly. So four proxies in front of one server keep room for the critical writes of all of them, and none for
-// each other's low ones once these have been refused.
+// Growth by others (other proxies, clients that write past the proxy, scripts) has no priority here. It counts as higher than
+// every priority until it shows otherwise. What goes on while all of a priority is shed is higher than that priority, or cannot
+// be shed at all. What stops then was of that priority or a lower one, in another proxy with the same bands. This is learnt for
+// each priority and forgotten slowly. So four proxies in front of one server keep room for the critical writes of all of them,
+// and none for each other's low writes once these have been shed.
 //
-// What is kept rises at once and falls late, to the most that was wanted in the last while: rates go up and down.
+// The reserve rises at once and falls late, to the most that was needed in the last while, since rates go up and down.
 //
-// Pure. Invariants: nothing is kept from the highest priority; of two priorities as much is kept from the lower one, at least;
-// from none more than `most` of the limit.
+// Pure. Invariants: nothing is kept from the highest priority; a lower priority never has less kept from it than a higher one;
+// from no priority more than `most` of the limit is kept.
 
 export interface ReserveOptions {
   readonly horizonMs: number;

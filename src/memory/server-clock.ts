@@ -1,9 +1,9 @@
-// The server's clock, as far as it is known: EXAT and PXAT are in its time, and this machine's may be far from it.
-// Goes on by the monotonic clock from what the server said last, so that a step of this machine's clock changes nothing.
-// Until the server has said anything, this machine's clock stands in, and `known` says so.
+// The server's clock as far as it is known. EXAT and PXAT are in its time, from which this machine's may differ much.
+// It continues by the monotonic clock from the server's last answer, so a step of this machine's clock changes nothing.
+// Until the server has answered, this machine's clock stands in, and `known` says so.
 
 export class ServerClock {
-  /** What must be added to the monotonic clock. */
+  /** The difference to the monotonic clock. */
   private offset: number | undefined;
 
   /** Both in milliseconds; `wall` is this machine's time, since the epoch. */

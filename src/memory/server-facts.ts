@@ -1,17 +1,17 @@
-// What a server says of itself on each connection of the monitor: its version, its commands, and what its clock says.
+// What the server says about itself on each connection of the monitor: its version, its commands, its clock.
 import type { Redis } from 'ioredis';
 import { factsFromCommandReply } from '../core/commands/overlay.js';
 import type { CommandFacts } from '../core/commands/table.js';
 import { infoFields, parseServerTime } from './reading.js';
 
 export interface ServerFacts {
-  /** As in INFO server: redis_version; '' if it does not tell. */
+  /** redis_version in INFO server; '': not there. */
   readonly version: string;
   readonly commands: readonly CommandFacts[];
 }
 
 export interface Introduction extends ServerFacts {
-  /** Why COMMAND could not be had: then there are no commands. */
+  /** Why COMMAND failed; then there are no commands. */
   readonly commandsError: Error | undefined;
   /** Of a server whose INFO does not tell: its clock, milliseconds since the epoch, if TIME does. */
   readonly epochMs: number | undefined;
@@ -30,7 +30,7 @@ export async function askServer(redis: Redis): Promise<Introduction> {
   }
 }
 
-/** Once a connection, for where it is not allowed each try is an entry in ACL LOG. */
+/** Once a connection: where it is not allowed, each attempt is an entry in ACL LOG. */
 async function askTime(redis: Redis): Promise<number | undefined> {
   const [seconds, microseconds] = await redis.time().catch(() => []);
   const epochMs = Number(seconds) * 1000 + Number(microseconds) / 1000;

@@ -1,4 +1,4 @@
-// What the API says of memory: field names are an API. Owns shapes only.
+// The API's shapes about memory. Field names are an API. Types only.
 import type { PriorityName } from '../core/policy/rule.js';
 
 /** How much one priority is held back. */

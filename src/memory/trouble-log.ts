@@ -1,18 +1,18 @@
-// What is logged of readings that fail: the same trouble once, not at every try, and one that comes and goes not at every
-// turn. Invariant: as much is kept as there are hints.
+// The log of failing readings: one line for the same trouble, not one for each attempt, and not one each time that a trouble
+// comes back soon. Invariant: it keeps at most one entry for each hint.
 import type { Logger } from 'pino';
 import { hintFor } from './hints.js';
 import { BadReading } from './reading.js';
 
 const BAD_READING = 'its INFO cannot be used; trying again';
-/** A trouble that has ended and comes again is logged so often at most. */
+/** A trouble that has ended and comes back is logged at most this often. */
 const REPEAT_MS = 60_000;
 const NEVER = Number.NEGATIVE_INFINITY;
 
 export class TroubleLog {
-  /** The last error since the last reading; '': there is none. */
+  /** The last error since the last reading; '': none. */
   lastError = '';
-  /** By hint: what was logged of the trouble that there is, and when each was. */
+  /** By hint: the errors of the present trouble that were logged, and when. */
   private readonly reported = new Set<string>();
   private readonly reportedAt = new Map<string, number>();
 

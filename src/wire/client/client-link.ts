@@ -1,7 +1,8 @@
-// One client: wires its socket (client-socket.ts), its session and its upstream (client-upstream.ts). Moves bytes, stops
-// reading one side while the other is slow (back-pressure.ts), and passes ends and errors on, so that each side sees what it
-// would see without a proxy. Never looks into bytes. Invariants: flush() runs after each call into the session, at once or at
-// the end of the turn (session.ts says why the link asks); a closed link has destroyed its sockets and told its session, once.
+// One client: wires its socket (client-socket.ts), its session and its upstream (client-upstream.ts). It is long because the
+// events of all three meet here. Moves bytes, stops reading one side while the other is slow (back-pressure.ts), and passes
+// ends and errors on, so that each side sees what it would see without a proxy. Never looks into bytes.
+// Invariants: flush() runs after each call into the session, at once or at the end of the turn (session.ts says why the link
+// asks); a closed link has destroyed its sockets and told its session, once.
 //
 //   client FIN   ─▶ upstream FIN once all is forwarded    upstream FIN   ─▶ client closed once all is delivered
 //   client error ─▶ upstream destroyed at once            upstream error ─▶ the same; reset if nothing waits
