@@ -1,7 +1,9 @@
 // What the whole core costs: one command through a session and its reply back, in pipelines of DEPTH.
 import { defaultCommandTable } from '../../src/core/commands/table.js';
+import { KeySample } from '../../src/core/policy/key-sample.js';
 import { Policy } from '../../src/core/policy/policy.js';
-import { Priority } from '../../src/core/policy/rule.js';
+import { Quotas } from '../../src/core/policy/quota.js';
+import { Priority, type Rule } from '../../src/core/policy/rule.js';
 import { RuleSet } from '../../src/core/policy/rule-set.js';
 import { ALL, ShedGate } from '../../src/core/policy/shed.js';
 import { TtlMemory } from '../../src/core/policy/ttl-memory.js';
@@ -11,12 +13,32 @@ import { CopyingSink, DEPTH, type MicroCase, NO_OBSERVER, rule, VALUE } from './
 
 const RULE = rule(1, 'session:*', { priority: Priority.LOW, applyToAll: true });
 
-function makeSession(gate: ShedGate): Session {
+/** The same with a limit and a budget that refuse nothing, and a sample of keys that watches. */
+const QUOTA_RULE = {
+  ...RULE,
+  limit: { writesPerSecond: 1e9, bytesPerSecond: 1e12, valueBytes: 1e6, error: undefined },
+  budget: { bytes: 1e12 },
+};
+
+function quotasOf(rules: readonly Rule[]): Quotas {
+  const quotas = new Quotas();
+  quotas.adopt(rules);
+  for (const quota of quotas.all) {
+    quota.budgetBytes = 1e12;
+    // Tokens never run out, however long it is measured.
+    if (quota.writes && quota.bytes) quota.writes.tokens = quota.bytes.tokens = Number.MAX_SAFE_INTEGER;
+    quota.keys = new KeySample(4096, (held) => quota.holds(held));
+  }
+  return quotas;
+}
+
+function makeSession(gate: ShedGate, rules: readonly Rule[]): Session {
   const session = new Session(
     {
       table: defaultCommandTable(),
       policy: new Policy({
-        rules: new RuleSet({ rules: [RULE], unregistered: { priority: Priority.NORMAL, observe: false } }),
+        rules: new RuleSet({ rules, unregistered: { priority: Priority.NORMAL, observe: false } }),
+        quotas: quotasOf(rules),
         ...{ gate, observer: NO_OBSERVER, now: Date.now, random: Math.random, ttls: new TtlMemory(() => 0) },
       }),
       followUps: true,
@@ -35,8 +57,14 @@ function makeSession(gate: ShedGate): Session {
 }
 
 /** `replies`: what the server answers to one such command, follow-up included. */
-function through(what: string, command: Buffer, replies: string, gate = new ShedGate()): MicroCase {
-  const session = makeSession(gate);
+function through(
+  what: string,
+  command: Buffer,
+  replies: string,
+  gate = new ShedGate(),
+  rules: readonly Rule[] = [RULE],
+): MicroCase {
+  const session = makeSession(gate, rules);
   const pipeline = Buffer.concat(Array.from({ length: DEPTH }, () => command));
   const answers = Buffer.from(replies.repeat(DEPTH));
   return {
@@ -58,6 +86,7 @@ export function sessionCases(): MicroCase[] {
     through('GET passes', encodeCommand('GET', 'session:1234567890'), `$64\r\n${VALUE}\r\n`),
     through('SET of no rule passes', encodeCommand('SET', 'other:1234567890', VALUE), '+OK\r\n'),
     through('SET is given a TTL', set, '+OK\r\n'),
+    through('SET is given a TTL; limit, budget', set, '+OK\r\n', new ShedGate(), [QUOTA_RULE]),
     through('HSET gets a follow-up', encodeCommand('HSET', 'session:1234567890', 'f', VALUE), ':1\r\n:0\r\n'),
     through('SET is shed', set, '', shedding),
   ];

@@ -4,8 +4,10 @@
 import { loadConfig } from '../config/load.js';
 import type { Environment } from '../config/overrides.js';
 import { formatDuration, formatSize } from '../config/units.js';
+import type { BudgetMethod } from '../memory/snapshot.js';
 import { Explainer } from '../runtime/explainer.js';
 import type {
+  ExplainedBudget,
   ExplainedKey,
   ExplainedLimit,
   ExplainedNow,
@@ -82,7 +84,7 @@ function verdict({ shed, refused }: ExplainedNow): string {
 }
 
 function drawKey(key: ExplainedKey): string[] {
-  const { rule, priority, mode, ttl, shed, limit } = key;
+  const { rule, priority, mode, ttl, shed, limit, budget } = key;
   const tried = key.passedOver.map(({ name, match }) => `${quoted(name)} (${match.map(quoted).join(' ')})`);
   if (key.passedOverMore > 0) tried.push(`${key.passedOverMore} more`);
   return [
@@ -114,7 +116,25 @@ function drawKey(key: ExplainedKey): string[] {
               ]),
         ]),
     ...(limit === null ? [] : [row('limit', limitText(limit))]),
+    ...(budget === null ? [] : [row('budget', budgetText(budget))]),
   ];
+}
+
+const METHODS: Readonly<Record<BudgetMethod, string>> = {
+  measured: 'estimated from a sample of its keys',
+  counting: 'at least: Spillway is still counting the keys that were there before',
+  written: 'estimated from writes alone: the monitor may not look at keys',
+};
+
+function budgetText({ setting, budgetBytes, heldBytes, refusedShare, method }: ExplainedBudget): string {
+  if (heldBytes === null || method === null) return setting;
+  if (budgetBytes === null) return `${setting} of a limit that is not known yet; refuses nothing`;
+  const share = `${percentage(heldBytes / budgetBytes)} of ${formatSize(Math.round(budgetBytes))} is used`;
+  const refused =
+    refusedShare === null || refusedShare === 0
+      ? ''
+      : `; ${percentage(refusedShare)} of its keys are refused`;
+  return `${setting}: ${share} (${METHODS[method]})${refused}`;
 }
 
 function limitText({ writes, bytes, value, error }: ExplainedLimit): string {

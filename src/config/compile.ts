@@ -3,7 +3,13 @@
 import { availableParallelism } from 'node:os';
 import { chosenFamilies, familyGlobs } from '../core/policy/families.js';
 import { familyRules } from '../core/policy/family-rules.js';
-import { PRIORITY_NAMES, type Priority, type Rule, type RuleLimit } from '../core/policy/rule.js';
+import {
+  PRIORITY_NAMES,
+  type Priority,
+  type Rule,
+  type RuleBudget,
+  type RuleLimit,
+} from '../core/policy/rule.js';
 import { parseDataAddress, parseListenAddress } from './address.js';
 import type { Band, EffectiveConfig, EffectiveMemory, EffectiveSweep } from './effective.js';
 import type { RuleInput } from './rule-schema.js';
@@ -102,6 +108,7 @@ function compileRule(rule: RuleInput, slot: number, globalMode: ConfigInput['mod
     scriptTtl: rule.scriptTtl,
     ...(rule.family !== undefined && { family: rule.family }),
     limit: rule.limit && compileLimit(rule.limit),
+    budget: rule.budget === undefined ? undefined : compileBudget(rule.budget),
   };
 }
 
@@ -112,6 +119,11 @@ function compileLimit({ writes, bytes, value, error }: NonNullable<RuleInput['li
     valueBytes: value === undefined ? 0 : parseSize(value),
     error,
   };
+}
+
+function compileBudget(budget: NonNullable<RuleInput['budget']>): RuleBudget {
+  if (typeof budget === 'string' && budget.endsWith('%')) return { share: parsePercent(budget) };
+  return { bytes: parseSize(budget) };
 }
 
 function compileSweep({ sweep: { every, maxRate, until } }: ConfigInput): EffectiveSweep {

@@ -2,7 +2,7 @@
 // Never shows a secret: a password becomes ***.
 // Invariant: the description of a config without a password loads to the same effective config.
 import { familyNamed } from '../core/policy/families.js';
-import { PRIORITY_NAMES, type Rule, type RuleLimit } from '../core/policy/rule.js';
+import { PRIORITY_NAMES, type Rule, type RuleBudget, type RuleLimit } from '../core/policy/rule.js';
 import { formatListenAddress } from './address.js';
 import type { Band, EffectiveAlerts, EffectiveConfig, EffectiveMemory } from './effective.js';
 import type { RuleInput } from './rule-schema.js';
@@ -77,6 +77,7 @@ export function describeRule(rule: Rule, globalMode: ConfigInput['mode']): RuleI
     ...(rule.limit && { limit: describeLimit(rule.limit) }),
     scripts: rule.refusesScripts ? 'refuse' : 'pass',
     scriptTtl: rule.scriptTtl,
+    ...(rule.budget && { budget: describeBudget(rule.budget) }),
     ...(mode !== globalMode && { mode }),
     ...(rule.builtIn && { builtIn: true }),
   };
@@ -94,6 +95,10 @@ function describeLimit({
     ...(valueBytes > 0 && { value: formatSize(valueBytes) }),
     ...(error !== undefined && { error }),
   };
+}
+
+function describeBudget(budget: RuleBudget): string {
+  return 'share' in budget ? formatPercent(budget.share) : formatSize(budget.bytes);
 }
 
 function describeMemory(memory: EffectiveMemory): ConfigInput['memory'] {

@@ -26,6 +26,8 @@ const MAX_GLOB_LENGTH = 1024;
 
 const MAX_WRITES = 1_000_000;
 const MAX_BYTES = 2 ** 40;
+/** Below this a rule's one key would pass it. */
+const MIN_BUDGET = 64 * 1024;
 const MAX_ERROR_LENGTH = 200;
 /** A client acts on these codes: it would follow a redirection, log in again or reload a script. */
 const ACTED_ON =
@@ -64,6 +66,15 @@ const limit = strict({
     fail(context, 'must set at least one of writes, bytes and value');
   }
 });
+
+const budget = z
+  .union([size(MIN_BUDGET, MAX_BYTES), percent()], {
+    error: (issue) =>
+      expected(issue, 'a size of 64kb or more such as "200mb", or a percentage of the limit such as "20%"'),
+  })
+  .check((context) => {
+    if (/^0+(?:\.0+)?%$/.test(String(context.value))) fail(context, 'must be more than 0%');
+  });
 
 const glob = z
   .string({ error: (issue) => expected(issue, 'a pattern in quotes, such as "session:*"') })
@@ -141,6 +152,12 @@ const ruleFields = strict({
     .describe(
       'true: keys of this rule that EVAL, EVALSHA or FCALL name get the TTL behind the script if they have none. Needs ' +
         'applyTo "all".',
+    ),
+  budget: budget
+    .optional()
+    .describe(
+      'The memory that these keys may hold together: a size, or a percentage of the limit of the server. Spillway estimates ' +
+        'what they hold, and refuses their growing writes between 90% and 100% of it, at any memory pressure.',
     ),
   mode: oneOf(['enforce', 'observe'])
     .optional()

@@ -34,6 +34,8 @@ const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 const MAX_RULES = 10_000;
+/** With more of them the samples of keys, which share a bounded memory, say too little. */
+const MAX_BUDGETS = 100;
 const MAX_WORKERS = 64;
 const MAX_SHARED_COMMANDS = 1000;
 const MAX_SOURCES = 1000;
@@ -361,6 +363,9 @@ const rules = z
       if (first === undefined) firstOf.set(name, index);
       else fail(context, `is also the name of rules[${first}]; names must be unique`, [index, 'name']);
     }
+    const budgets = context.value.filter(({ budget }) => budget !== undefined).length;
+    if (budgets > MAX_BUDGETS)
+      fail(context, `at most ${MAX_BUDGETS} rules may have a budget; these are ${budgets}`);
   });
 
 const families = z

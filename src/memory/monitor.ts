@@ -7,6 +7,7 @@ import type { ConnectionOptions } from 'node:tls';
 import { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import type { ShedGate } from '../core/policy/shed.js';
+import type { Question } from './budgets.js';
 import { intervalAt, isNear, Pacing } from './pacing.js';
 import type { Pressure } from './pressure.js';
 import type { Covered } from './pressure-state.js';
@@ -153,6 +154,13 @@ export class MemoryMonitor {
   reconfigure({ pollIntervalMs }: Pick<MonitorOptions, 'pollIntervalMs'>): void {
     this.pollIntervalMs = pollIntervalMs;
     this.pollSoon();
+  }
+
+  /** Asks on its connection, all at once; each is answered by itself. Rejects when the connection is not there. */
+  async ask(questions: readonly Question[]): Promise<[Error | null, unknown][]> {
+    if (!this.connected) throw new Error('the server is not there');
+    const answers = await this.redis.pipeline(questions.map((question) => [...question])).exec();
+    return answers ?? [];
   }
 
   private learnTime(server: string | undefined): void {

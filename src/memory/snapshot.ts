@@ -49,7 +49,25 @@ export interface MemorySnapshot {
   levelChanges: number;
   /** null: what is refused is what memory demands. */
   rehearsal: RehearsalSnapshot | null;
+  /** Of rules with a budget, in their order. */
+  budgets: readonly BudgetSnapshot[];
 }
+
+export interface BudgetSnapshot {
+  readonly rule: string;
+  /** null: a share of a limit that is not known. */
+  readonly budgetBytes: number | null;
+  readonly heldBytes: number;
+  /** Share of the rule's keys that are refused now. */
+  readonly refusedShare: number;
+  /** Keys that the estimate comes from, and the share of the rule's keys that these are. */
+  readonly sampledKeys: number;
+  readonly sampledShare: number;
+  readonly method: BudgetMethod;
+}
+
+/** `measured`; `counting`: the keys that were there before are still to be found; `written`: the server may not be asked. */
+export type BudgetMethod = 'measured' | 'counting' | 'written';
 
 /** As if memory were so full. */
 export interface RehearsalSnapshot {

@@ -5,7 +5,7 @@ import { PRIORITY_NAMES } from '../core/policy/rule.js';
 import { ALL, type ShedGate } from '../core/policy/shed.js';
 import type { MemoryMonitor } from '../memory/monitor.js';
 import type { Pressure } from '../memory/pressure.js';
-import type { MemorySnapshot, RehearsalSnapshot, ShedLevel } from '../memory/snapshot.js';
+import type { BudgetSnapshot, MemorySnapshot, RehearsalSnapshot, ShedLevel } from '../memory/snapshot.js';
 
 /** `now`: monotonic milliseconds. */
 export function describeMemory(
@@ -14,6 +14,7 @@ export function describeMemory(
   monitor: MemoryMonitor,
   now: number,
   rehearsal: RehearsalSnapshot | null,
+  budgets: readonly BudgetSnapshot[],
 ): MemorySnapshot {
   const { reading, applicability } = pressure;
   const limitBytes = applicability?.limitBytes ?? 0;
@@ -50,5 +51,6 @@ export function describeMemory(
     pollErrors: monitor.pollErrors,
     levelChanges: pressure.levels.changes,
     rehearsal,
+    budgets,
   };
 }

@@ -64,6 +64,7 @@ export class Explainer {
           memory && {
             gate: running.gate,
             quotas: running.quotas,
+            budgets: memory.budgets,
             pressure: memory.pressure,
             rehearsal: memory.rehearsal?.pressure ?? null,
             reason: memory.reason,

@@ -7,6 +7,7 @@ import { formatListenAddress } from '../config/address.js';
 import type { EffectiveConfig } from '../config/effective.js';
 import type { ReloadCause, ReloadOutcome } from '../config/reload-outcome.js';
 import type { TrafficObserver } from '../core/policy/observer.js';
+import { Budgets } from '../memory/budgets.js';
 import { MemoryMonitor } from '../memory/monitor.js';
 import { Pressure } from '../memory/pressure.js';
 import type { MemorySnapshot, RehearsalOutcome, RehearsalRequest } from '../memory/snapshot.js';
@@ -30,6 +31,7 @@ import { ProxyEvents } from './proxy-events.js';
 import { CLOSING, NO_WORKER, REFUSING, type Readiness, readiness } from './readiness.js';
 import { Rehearsals } from './rehearsal.js';
 import { Reloader, type ReloadSource } from './reload.js';
+import { ruleSetOf } from './rules.js';
 import { Sampler } from './sampler.js';
 import type { Service, ServiceEvents } from './service.js';
 import { SingleProcess } from './single-process.js';
@@ -62,6 +64,7 @@ export class SpillwayProxy {
   private readonly service: Service;
   private readonly pressure: Pressure;
   private readonly monitor: MemoryMonitor;
+  private readonly budgets: Budgets;
   private readonly rehearsals: Rehearsals;
   private readonly reloader: Reloader;
   private readonly explainer: Explainer;
@@ -99,6 +102,7 @@ export class SpillwayProxy {
       this.pressureChanged();
     });
     this.monitor = this.makeMonitor();
+    this.budgets = this.makeBudgets();
     this.rehearsals = new Rehearsals(this.pressure, () => this.pressureChanged(), clock, log, eventLog);
     this.reloader = new Reloader(
       config,
@@ -130,6 +134,7 @@ export class SpillwayProxy {
     try {
       await this.service.start();
       await this.monitor.start();
+      this.budgets.adopt(ruleSetOf(config));
       this.data = await this.listener.start();
       this.says.capacity(config, this.service.capacity);
       sampler.start();
@@ -160,8 +165,15 @@ export class SpillwayProxy {
   }
 
   memory(): MemorySnapshot {
-    const { pressure, monitor, rehearsals } = this;
-    return describeMemory(pressure, this.service.gate, monitor, clock(), rehearsals.snapshot());
+    const { pressure, monitor, rehearsals, budgets } = this;
+    return describeMemory(
+      pressure,
+      this.service.gate,
+      monitor,
+      clock(),
+      rehearsals.snapshot(),
+      budgets.snapshot(),
+    );
   }
 
   /** Reads the configuration again; how that ended is in the log, too. */
@@ -183,6 +195,7 @@ export class SpillwayProxy {
     ]);
     this.sampler.close();
     this.says.cut(ended);
+    this.budgets.close();
     this.monitor.close();
     this.secure?.renewal.close();
     await this.admin?.close();
@@ -210,6 +223,17 @@ export class SpillwayProxy {
         this.listener.suspectUpstream();
         this.says.monitorLost();
       },
+    });
+  }
+
+  private makeBudgets(): Budgets {
+    const { config, service, pressure, monitor, log } = this;
+    return new Budgets(ruleSetOf(config), {
+      quotas: service.quotas,
+      limitBytes: () => pressure.applicability?.limitBytes ?? 0,
+      ask: (questions) => monitor.ask(questions),
+      clock,
+      log,
     });
   }
 
@@ -298,6 +322,7 @@ export class SpillwayProxy {
     this.pressure.reconfigure(next.memory, clock());
     this.pressureChanged();
     const pending = await service.reload(next);
+    this.budgets.adopt(ruleSetOf(next));
     this.says.capacity(next, service.capacity);
     this.monitor.reconfigure(next.memory);
     this.explainer.reload(next);

@@ -30,7 +30,13 @@ t.test('every field and metric is documented, and every documented one exists', 
   // With command pooling there is all that there is without, and more.
   const upstream = { url: `redis://127.0.0.1:${redis.port}`, pool: 'command' };
   const rules = [
-    { name: 'a', match: 'a:*', ttl: '1m', limit: { writes: '500/s', bytes: '5mb/s', value: '1mb' } },
+    {
+      name: 'a',
+      match: 'a:*',
+      ttl: '1m',
+      limit: { writes: '500/s', bytes: '5mb/s', value: '1mb' },
+      budget: '20%',
+    },
   ];
   const proxy = await withProxy(t, { redis, config: { upstream, rules } });
   const client = await withRaw(t, proxy.port);

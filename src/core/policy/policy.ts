@@ -205,11 +205,11 @@ export class Policy {
       const refusal = gate.refusal(rule.priority, share, size);
       if (refusal !== Refusal.NONE) return isScript && refusal === Refusal.BAND ? Refusal.SCRIPT : refusal;
     }
-    // How much a script writes is not known, so it takes nothing of what its rule may write.
-    if (isScript) return Refusal.NONE;
     const quota = this.quotaOf(rule);
     if (quota === undefined) return Refusal.NONE;
-    return quota.refusal(quota.threshold > 0 ? shareOf(args, verdict, i) : 0, verdict.bytes[i]);
+    const share = quota.threshold > 0 ? shareOf(args, verdict, i) : 0;
+    // How much a script writes is not known, so it takes nothing of what its rule may write.
+    return isScript ? quota.refusalByBudget(share) : quota.refusal(share, verdict.bytes[i]);
   }
 
   /** undefined: the rule has neither limit nor budget. */

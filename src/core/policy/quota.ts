@@ -3,9 +3,14 @@
 // Numbers only, read and written on the hot path; whoever has a clock refills them, and memory/holdings sets the threshold.
 // Invariant: refusal() changes nothing; take() is called once for each key that a forwarded write grows.
 import { OOM_REPLY, refusalReplyNumber } from '../resp/refusal-replies.js';
+import type { HeldKeys } from './held-keys.js';
 import { Refusal } from './refusal.js';
 import type { Rule, RuleBudget, RuleLimit } from './rule.js';
+import { ALL } from './shed.js';
 import { TokenBucket } from './token-bucket.js';
+
+/** Share of a budget from which on keys are refused. */
+const BAND = 0.9;
 
 export class Quota {
   writes: TokenBucket | undefined;
@@ -15,8 +20,14 @@ export class Quota {
   /** The number of the error for what its limit refuses (resp/refusal-replies). */
   reply = OOM_REPLY;
   budget: RuleBudget | undefined;
+  /** The budget in bytes; 0: none, or a share of a limit that is not known. */
+  budgetBytes = 0;
+  /** What the rule's keys hold, by estimate. */
+  held = 0;
   /** A key whose share hash is below it is refused, since the rule's keys hold what they may. */
   threshold = 0;
+  /** Told of each write to the rule's keys, while it has a budget. */
+  keys: HeldKeys | undefined;
 
   /** `takers`: processes that share its rates. */
   constructor(
@@ -31,14 +42,29 @@ export class Quota {
     this.valueBytes = limit?.valueBytes ?? 0;
     this.reply = limit?.error === undefined ? OOM_REPLY : refusalReplyNumber(limit.error);
     this.budget = budget;
-    if (budget === undefined) this.threshold = 0;
+    if (budget !== undefined) return;
+    this.keys = undefined;
+    this.budgetBytes = 0;
+    this.holds(0);
   }
 
   /** Whether, and why, a growing write of `bytes` to a key with this share hash is refused. */
   refusal(share: number, bytes: number): Refusal {
     if (this.valueBytes > 0 && bytes > this.valueBytes) return Refusal.VALUE;
     if (this.writes?.open === false || this.bytes?.open === false) return Refusal.RATE;
+    return this.refusalByBudget(share);
+  }
+
+  /** Whether a write of unknown size to a key with this share hash is refused. */
+  refusalByBudget(share: number): Refusal {
     return share < this.threshold ? Refusal.BUDGET : Refusal.NONE;
+  }
+
+  /** The rule's keys hold so much. Refusing begins at BAND of the budget and is full at all of it. */
+  holds(held: number): void {
+    this.held = held;
+    const share = this.budgetBytes > 0 ? (held / this.budgetBytes - BAND) / (1 - BAND) : 0;
+    this.threshold = Math.min(1, Math.max(0, share)) * ALL;
   }
 
   /** A growing write of `bytes` to one of its keys passes. */
@@ -55,6 +81,8 @@ export class Quota {
     copy.valueBytes = this.valueBytes;
     copy.reply = this.reply;
     copy.budget = this.budget;
+    copy.budgetBytes = this.budgetBytes;
+    copy.held = this.held;
     copy.threshold = this.threshold;
     return copy;
   }
@@ -76,6 +104,7 @@ export class Quotas {
   private bySlot: (Quota | undefined)[] = [];
   /** Those of the present rules. */
   private present: Quota[] = [];
+  private budgets = false;
   private refilledAt = Number.NaN;
 
   /** `takers`: processes that share the rates. */
@@ -84,6 +113,11 @@ export class Quotas {
   /** Some rule has a limit or a budget. */
   get any(): boolean {
     return this.present.length > 0;
+  }
+
+  /** Some rule has a budget. */
+  get anyBudget(): boolean {
+    return this.budgets;
   }
 
   get all(): readonly Quota[] {
@@ -102,6 +136,7 @@ export class Quotas {
       this.bySlot[slot] = quota;
       this.present.push(quota);
     }
+    this.budgets = this.present.some(({ budget }) => budget !== undefined);
   }
 
   /** Of the rule in this slot; undefined: it has neither limit nor budget. */

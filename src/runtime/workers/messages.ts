@@ -41,10 +41,53 @@ export interface GrowthKnown {
 /** What a worker took of the rates of rules since it last said so; only rules of which it took any. */
 export type QuotaTakes = readonly (readonly [slot: number, writes: number, bytes: number])[];
 
+/** What a worker did to one key of a rule with a budget, in this order. */
+export interface KeyTouch {
+  readonly key: Uint8Array;
+  readonly hash: number;
+  readonly ended: boolean;
+  /** Bytes of the string that it is now; -1: no such write. */
+  readonly replaced: number;
+  readonly grown: number;
+  readonly changed: boolean;
+  /** As in HeldKeys. */
+  readonly lifetime: number;
+}
+
+/** What a worker did to the keys of a rule with a budget since it last said so. */
+export interface HoldingsTold {
+  readonly slot: number;
+  /** All were deleted, before what `touches` says. */
+  readonly cleared: boolean;
+  /** Estimated bytes of all writes. */
+  readonly written: number;
+  /** Of keys in the sample, and of such as may be large. */
+  readonly touches: readonly KeyTouch[];
+}
+
+/** What a worker is to know of a rule with a budget. */
+export interface HoldingsNews {
+  readonly slot: number;
+  readonly budgetBytes: number;
+  readonly held: number;
+  /** The share of what was written of late by which `held` has grown. */
+  readonly stays: number;
+  /** The scope of the sample: see SampleScope. */
+  readonly below: number;
+  readonly largeBytes: number;
+}
+
+/** What a worker tells of rules with a limit or a budget. */
+export interface QuotaReport {
+  readonly takes: QuotaTakes;
+  readonly holdings: readonly HoldingsTold[];
+}
+
 /** The primary's answer. */
 export interface QuotaNews {
   /** What all others took since the last answer. */
   readonly taken: QuotaTakes;
+  readonly holdings: readonly HoldingsNews[];
 }
 
 export interface Report {
@@ -92,7 +135,7 @@ export type FromWorker =
   /** `question`: the last `askGrowth` that this answers. */
   | { readonly type: 'growth'; readonly growth: Growth; readonly question: number }
   /** The next one is sent when this one is answered. */
-  | { readonly type: 'quotas'; readonly takes: QuotaTakes }
+  | { readonly type: 'quotas'; readonly report: QuotaReport }
   | { readonly type: 'report'; readonly report: Report }
   /** The new config applies; reports from now on count by it. */
   | { readonly type: 'reloaded' }

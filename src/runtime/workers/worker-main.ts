@@ -85,10 +85,10 @@ function start({ worker, workers, config, server }: Extract<ToWorker, { type: 's
     look();
   };
   setInterval(look, LOOK_AT_AGE_MS).unref();
-  const quotas = new SharedQuotas(plane.quotas);
+  const quotas = new SharedQuotas(plane.quotas, workers);
   setInterval(() => {
-    const takes = quotas.tell();
-    if (takes !== undefined) primary.post({ type: 'quotas', takes });
+    const report = quotas.tell();
+    if (report !== undefined) primary.post({ type: 'quotas', report });
   }, REFILL_INTERVAL_MS).unref();
   stats.upstreamOomSeen = () => {
     pressure.upstreamOom(clock());

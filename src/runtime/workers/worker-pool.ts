@@ -83,7 +83,7 @@ export class WorkerPool implements Service {
         this.growth.hear(worker, growth);
         if (unasked) this.tellGrowth();
       },
-      took: (worker, takes) => this.takes.hear(worker, takes),
+      took: (worker, report) => this.takes.hear(worker, report),
       reported: (report) => this.reports.take(report),
       gone: (worker, how) => this.lost(worker, how),
     };

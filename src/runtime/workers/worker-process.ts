@@ -11,7 +11,7 @@ import type { ClientTraffic } from '../../wire/client/link-options.js';
 import { type Capacity, loweredTo } from '../capacity.js';
 import type { DataPlaneSnapshot } from '../data-plane.js';
 import type { Usage } from '../own-usage.js';
-import type { FromWorker, Growth, QuotaNews, QuotaTakes, Report, ToWorker } from './messages.js';
+import type { FromWorker, Growth, QuotaNews, QuotaReport, Report, ToWorker } from './messages.js';
 import { Outbox } from './outbox.js';
 
 export interface WorkerEvents {
@@ -20,8 +20,8 @@ export interface WorkerEvents {
   clientsChanged(worker: WorkerProcess): void;
   /** It reports its growth. `unasked`: much has passed since its last report. */
   grown(worker: WorkerProcess, growth: Growth, unasked: boolean): void;
-  /** It says what it took of the rates of rules; returns what it is to know. */
-  took(worker: WorkerProcess, takes: QuotaTakes): QuotaNews;
+  /** It says what it did by rules with a limit or a budget; returns what it is to know. */
+  took(worker: WorkerProcess, report: QuotaReport): QuotaNews;
   reported(report: Report): void;
   upstreamFailed(error: Error): void;
   upstreamOom(): void;
@@ -189,7 +189,7 @@ export class WorkerProcess {
         break;
       }
       case 'quotas':
-        this.post({ type: 'quotas', news: events.took(this, message.takes) });
+        this.post({ type: 'quotas', news: events.took(this, message.report) });
         break;
       case 'report':
         this.reportDue = false;

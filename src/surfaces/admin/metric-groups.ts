@@ -3,6 +3,7 @@
 import {
   addedLatency,
   alerts,
+  budgets,
   buildInfo,
   followUps,
   growth,
@@ -221,6 +222,18 @@ export const METRIC_GROUPS: readonly MetricGroup[] = [
         'priority_growth_bytes_per_second',
         'Bytes that writes of this priority add to memory in a second, as readings show; overwriting adds nothing.',
         growthBytes,
+      ],
+      [
+        'gauge',
+        'rule_budget_bytes',
+        'Memory that the keys of a rule with a budget may hold.',
+        budgets(({ budgetBytes }) => budgetBytes),
+      ],
+      [
+        'gauge',
+        'rule_held_bytes',
+        'Memory that the keys of a rule with a budget hold, estimated from a sample of its keys.',
+        budgets(({ heldBytes }) => heldBytes),
       ],
     ],
   },

@@ -6,7 +6,7 @@ import type { ConfigSnapshot } from '../../config/reload-outcome.js';
 import { PIN_REASONS } from '../../core/commands/spec.js';
 import { REFUSAL_NAMES } from '../../core/policy/refusal.js';
 import { PRIORITY_NAMES } from '../../core/policy/rule.js';
-import type { MemorySnapshot, ShedLevel } from '../../memory/snapshot.js';
+import type { BudgetSnapshot, MemorySnapshot, ShedLevel } from '../../memory/snapshot.js';
 import type { AlertsSnapshot } from '../../observe/alerts/snapshot.js';
 import type { GrowthReport } from '../../observe/history/history.js';
 import type { ConnectionSnapshot, PoolSnapshot, TlsSnapshot } from '../../observe/snapshots/connections.js';
@@ -164,6 +164,18 @@ function byPriority(read: (level: ShedLevel) => number): Reader {
 export const shedShare = byPriority(({ shedShare }) => shedShare);
 export const reservedBytes = byPriority(({ reservedBytes }) => reservedBytes);
 export const growthBytes = byPriority(({ growthBytesPerSecond }) => growthBytesPerSecond);
+
+/** Of each rule with a budget. */
+export function budgets(value: (budget: BudgetSnapshot) => number | null): Reader {
+  return {
+    labels: ['rule'],
+    read: ({ memory }) =>
+      memory.budgets.flatMap((budget) => {
+        const sample = value(budget);
+        return sample === null ? [] : [{ value: sample, labels: { rule: budget.rule } }];
+      }),
+  };
+}
 
 export const wireBytes = byLabel('direction', ({ connections }) => ({
   from_clients: connections.bytesFromClients,

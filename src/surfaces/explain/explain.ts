@@ -1,6 +1,7 @@
 // Explains in words what Spillway does with a command, and why, key by key.
 // Decides nothing itself: rules, TTLs and refusals come from a real session (dry-run.ts). It runs the command twice: without
 // refusals, for the TTLs, and in a running proxy under the present pressure.
+import { formatPercent, formatSize } from '../../config/units.js';
 import {
   arityFits,
   type CommandSpec,
@@ -23,9 +24,11 @@ import { Script } from '../../core/policy/verdict.js';
 import { errorText } from '../../core/resp/client-errors.js';
 import { EXPIRE_NX, encodeCommand } from '../../core/resp/encode.js';
 import type { FollowUpForm } from '../../core/session/request/follow-ups.js';
+import type { BudgetSnapshot } from '../../memory/snapshot.js';
 import { assemble } from './assemble.js';
 import { type DryRun, type DryRunKey, dryRun, type Stage } from './dry-run.js';
 import type {
+  ExplainedBudget,
   ExplainedKey,
   ExplainedLimit,
   ExplainedNow,
@@ -47,6 +50,7 @@ export interface ExplainSubject extends Stage {
     | (Pick<ExplainedNow, 'pressure' | 'rehearsal' | 'reason'> & {
         readonly gate: ShedGate;
         readonly quotas: Quotas;
+        readonly budgets: readonly BudgetSnapshot[];
       })
     | undefined;
 }
@@ -171,6 +175,7 @@ function explainKey(
     ttl: explainTtl(subject, spec, found),
     shed: explainShed(subject, { spec, script }, found, refusal),
     limit: explainLimit(subject, rule),
+    budget: explainBudget(subject, rule),
   };
 }
 
@@ -309,6 +314,14 @@ function explainLimit({ now }: ExplainSubject, { slot, limit }: CompiledRule): E
     value: limit.valueBytes || null,
     error: limit.error ?? errorText('OOM'),
   };
+}
+
+function explainBudget({ now }: ExplainSubject, { name, budget }: CompiledRule): ExplainedBudget | null {
+  if (budget === undefined) return null;
+  const setting = 'share' in budget ? formatPercent(budget.share) : formatSize(budget.bytes);
+  const known = now?.budgets.find(({ rule }) => rule === name);
+  const { budgetBytes = null, heldBytes = null, refusedShare = null, method = null } = known ?? {};
+  return { setting, budgetBytes, heldBytes, refusedShare, method };
 }
 
 /** The inverse of Pressure.share(): the pressure above which a key with this share hash is refused. */

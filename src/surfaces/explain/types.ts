@@ -2,6 +2,7 @@
 // Types only. Bytes that are not UTF-8 are shown as the replacement character.
 import type { RefusalName } from '../../core/policy/refusal.js';
 import type { PriorityName } from '../../core/policy/rule.js';
+import type { BudgetMethod } from '../../memory/snapshot.js';
 
 export interface ExplainRequest {
   readonly key: string;
@@ -67,6 +68,8 @@ export interface ExplainedKey {
   shed: ExplainedShed;
   /** null: its rule has no limit. */
   limit: ExplainedLimit | null;
+  /** null: its rule has no budget. */
+  budget: ExplainedBudget | null;
 }
 
 export interface ExplainedRule {
@@ -129,4 +132,14 @@ export interface ExplainedRate {
   perSecond: number;
   /** What may be written at once now; below 0: so much was overdrawn; null: offline. */
   left: number | null;
+}
+
+/** The `budget` of a rule, as in /api/memory. All but `setting` are null offline. */
+export interface ExplainedBudget {
+  /** As in the configuration. */
+  setting: string;
+  budgetBytes: number | null;
+  heldBytes: number | null;
+  refusedShare: number | null;
+  method: BudgetMethod | null;
 }

@@ -110,6 +110,7 @@ t.test('described, a config loads again to the same', async (t) => {
     priority: fc.constantFrom('low', 'normal', 'high', 'critical'),
     applyTo: fc.constantFrom('strings', 'all'),
     mode: fc.constantFrom(undefined, 'enforce', 'observe'),
+    budget: fc.constantFrom(undefined, '20%', '0.5%', '200mb', 70_000),
     limit: fc.option(
       fc.record(
         {

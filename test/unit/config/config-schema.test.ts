@@ -209,6 +209,14 @@ t.test('one problem each, at its place', async (t) => {
       /^rules\[0\]\.priority: must be "low" or "normal" or "high" or "critical"$/,
     ],
     [rules({ ...rule, applyTo: 'hashes' }), /^rules\[0\]\.applyTo: must be "strings" or "all"$/],
+    [rules({ ...rule, budget: '0%' }), /^rules\[0\]\.budget: must be/],
+    [rules({ ...rule, budget: '1kb' }), /^rules\[0\]\.budget: must be a size/],
+    [rules({ ...rule, budget: '101%' }), /^rules\[0\]\.budget: must be a size/],
+    [rules({ ...rule, budget: true }), /^rules\[0\]\.budget: must be a size/],
+    [
+      rules(...Array.from({ length: 101 }, (_, i) => ({ ...rule, name: `r${i}`, budget: '1%' }))),
+      /^rules: at most 100 rules may have a budget; these are 101$/,
+    ],
     [rules({ ...rule, limit: {} }), /^rules\[0\]\.limit: must set at least one of writes, bytes and value$/],
     [rules({ ...rule, limit: { error: 'SLOW down' } }), /^rules\[0\]\.limit: must set at least one/],
     [
@@ -298,6 +306,9 @@ t.test('what is just within bounds passes', async (t) => {
   const valid: object[] = [
     { rules: [{ ...rule, maxTtl: '1h', jitter: '90%' }] },
     { rules: [{ ...rule, jitter: '0%', durable: false }] },
+    { rules: [{ ...rule, budget: '64kb' }] },
+    { rules: [{ ...rule, budget: '0.01%' }] },
+    { rules: [{ ...rule, budget: '100%' }] },
     { rules: [{ ...rule, limit: { writes: '1/s', bytes: '1kb/s', value: '1kb', error: 'SLOW down' } }] },
     { rules: [{ name: 'a', match: ['a', 'b'], durable: true, priority: 'critical' }] },
     { memory: { shed: { low: ['80%', '80%'], critical: ['100%', '100%'] }, limit: 1 } },

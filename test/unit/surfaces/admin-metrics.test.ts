@@ -64,6 +64,30 @@ const memory: MemorySnapshot = {
   pollErrors: 6,
   levelChanges: 2,
   rehearsal: null,
+  budgets: [
+    {
+      ...{
+        rule: 'cache',
+        budgetBytes: 400,
+        heldBytes: 399,
+        refusedShare: 0.9,
+        sampledKeys: 3,
+        sampledShare: 1,
+      },
+      method: 'measured',
+    },
+    {
+      ...{
+        rule: 'unknown',
+        budgetBytes: null,
+        heldBytes: 7,
+        refusedShare: 0,
+        sampledKeys: 1,
+        sampledShare: 1,
+      },
+      method: 'counting',
+    },
+  ],
 };
 const connections: ConnectionSnapshot = {
   clients: 3,
@@ -230,6 +254,9 @@ const SINGLE: Record<string, number> = {
   'priority_growth_bytes_per_second{priority="normal"}': 20,
   'priority_growth_bytes_per_second{priority="high"}': 30,
   'priority_growth_bytes_per_second{priority="critical"}': 40,
+  'rule_budget_bytes{rule="cache"}': 400,
+  'rule_held_bytes{rule="cache"}': 399,
+  'rule_held_bytes{rule="unknown"}': 7,
   time_to_full_seconds: 64,
   memory_growth_bytes_per_second: 61,
   'growth_bytes_per_second{rule="cache"}': 73,

@@ -46,6 +46,7 @@ const MEMORY: MemorySnapshot = {
   pollErrors: 1,
   levelChanges: 2,
   rehearsal: null,
+  budgets: [],
 };
 const CONNECTIONS: ConnectionSnapshot = {
   clients: 3,

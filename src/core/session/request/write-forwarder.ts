@@ -15,6 +15,7 @@ import type { RequestScanner } from '../../resp/request-scanner.js';
 import { Pending } from '../reply/pending-kind.js';
 import type { ProtocolState } from '../state/protocol-state.js';
 import type { GrowthMeter } from './growth-meter.js';
+import { HoldingsNotes } from './holdings-notes.js';
 import { LargeWrite } from './large-write.js';
 import type { UpstreamWriter } from './upstream-writer.js';
 
@@ -35,13 +36,17 @@ const UNITS: Partial<Record<TtlChange, ExpiryUnit>> = {
 };
 
 export class WriteForwarder {
+  private readonly holdings: HoldingsNotes;
+
   constructor(
     private readonly upstream: UpstreamWriter,
     private readonly args: RequestScanner,
     private readonly protocol: ProtocolState,
     private readonly growth: GrowthMeter,
     private readonly policy: Policy,
-  ) {}
+  ) {
+    this.holdings = new HoldingsNotes(args, protocol, policy);
+  }
 
   /** Forwards the whole command under scan as `verdict` says. */
   forward(spec: CommandSpec, verdict: Verdict): void {
@@ -56,6 +61,7 @@ export class WriteForwarder {
     if (verdict.shedKey >= 0) this.noteShed(spec, verdict, size, true);
     if (verdict.recorded) this.record(spec, verdict, size);
     else if (verdict.persists) this.noteTtlChange(spec);
+    else if (spec.script !== ScriptCall.NONE && this.policy.quotas.anyBudget) this.holdings.scripted(verdict);
   }
 
   /** Refuses the whole command under scan. */
@@ -124,6 +130,8 @@ export class WriteForwarder {
     for (const { rule, outcome, key, hash } of large.keys) {
       this.policy.observer.onWrite(rule.slot, large.spec, share, outcome, key, 0, key.length, hash);
       this.noteTtl(large, rule, outcome, key, 0, key.length, hash);
+      if (rule.limited)
+        this.holdings.written(large.spec, large, rule, outcome, share, key, 0, key.length, hash);
       if (outcome !== TtlOutcome.FOLLOW_UP) continue;
       this.protocol.followUp(rule.slot, key, 0, key.length, drawTtl(rule, this.policy.random));
     }
@@ -131,6 +139,7 @@ export class WriteForwarder {
 
   /** The command under scan, which is not governed, gives its keys TTLs or removes them: tells the TTL memory. */
   noteTtlChange(spec: CommandSpec): void {
+    if (this.policy.quotas.anyBudget) this.holdings.changed(spec, this.lifetimeGiven(spec.ttlChange));
     const { ttls } = this.policy;
     const { args } = this;
     if (ttls === undefined) return;
@@ -210,6 +219,7 @@ export class WriteForwarder {
     if (large.grows) this.policy.quotaOf(rule)?.take(size);
     observer.onWrite(rule.slot, large.spec, size, outcome, key, 0, key.length, hash);
     this.noteTtl(large, rule, outcome, key, 0, key.length, hash);
+    if (rule.limited) this.holdings.written(large.spec, large, rule, outcome, size, key, 0, key.length, hash);
     if (outcome !== TtlOutcome.FOLLOW_UP) return;
     this.protocol.followUps.defer(rule.slot, key, 0, key.length, drawTtl(rule, random));
   }
@@ -255,6 +265,10 @@ export class WriteForwarder {
       const share = count === 1 ? size : this.shareOf(spec, verdict.argument[i], size / count);
       observer.onWrite(rule.slot, spec, share, outcome, args.buf, start, end, verdict.hash[i]);
       this.noteTtl(verdict, rule, outcome, args.buf, start, end, verdict.hash[i]);
+      if (rule.limited) {
+        const bytes = this.holdings.bytesOf(spec, verdict.argument[i], share);
+        this.holdings.written(spec, verdict, rule, outcome, bytes, args.buf, start, end, verdict.hash[i]);
+      }
       if (outcome !== TtlOutcome.FOLLOW_UP) continue;
       this.protocol.followUp(rule.slot, args.buf, start, end, drawTtl(rule, random));
     }

@@ -8,13 +8,14 @@ import { headline } from './headline.js';
 import { follow, getJson, keepToken, Unauthorized } from './stream.js';
 import { SortedTable } from './tables.js';
 
+/** @import { BudgetSnapshot } from '../../../memory/snapshot.js' */
 /** @import { DiscoveredPattern, RuleStats } from '../../../observe/stats/snapshot.js' */
 /** @import { HistorySeries, RuleGrowth } from '../../../observe/history/history.js' */
 /** @import { Report } from '../../../observe/history/report.js' */
 /** @import { ClientSnapshot } from '../../../observe/snapshots/connections.js' */
 /** @import { LiveSnapshot } from '../../../observe/snapshots/live.js' */
 
-/** @typedef {RuleStats & { growth: RuleGrowth | undefined, match: string }} Row */
+/** @typedef {RuleStats & { growth: RuleGrowth | undefined, budget: BudgetSnapshot | undefined, match: string }} Row */
 /** @typedef {ClientSnapshot & { key: string, perSecond: number | null }} ClientRow */
 
 /** @typedef {'10m' | '2h'} Span */
@@ -116,6 +117,12 @@ const rulesTable = new SortedTable(
       show: ({ distinctKeys }) => count(distinctKeys),
       title: 'Number of distinct keys written since the start, estimated within about 1.6 %',
     },
+    {
+      label: 'Budget used',
+      value: ({ budget }) => (budget?.budgetBytes ? budget.heldBytes / budget.budgetBytes : null),
+      show: showBudget,
+      alarm: ({ budget }) => (budget?.refusedShare ?? 0) > 0,
+    },
     { label: 'Last seen', value: ({ lastSeen }) => lastSeen, show: ({ lastSeen }) => ago(lastSeen, now()) },
   ]),
   ({ name }) => name,
@@ -175,6 +182,15 @@ function showRefused({ shed, shedBy }, cell) {
     .map(([reason, refused]) => `${reason}: ${count(refused)}`)
     .join(', ');
   return count(shed);
+}
+
+/** How much of its budget a rule uses; on it, in bytes. @param {Row} row @param {HTMLElement} cell */
+function showBudget({ budget }, cell) {
+  if (budget === undefined) return NONE;
+  const { budgetBytes, heldBytes, method } = budget;
+  const held = `${method === 'counting' ? 'at least ' : ''}${bytes(heldBytes)}`;
+  cell.title = `Its keys hold ${held} of ${budgetBytes === null ? 'a share of an unknown limit' : bytes(budgetBytes)} (${method})`;
+  return budgetBytes === null ? held : percent(heldBytes / budgetBytes);
 }
 
 /** @param {Row} row @param {HTMLElement} cell */
@@ -255,10 +271,12 @@ function show(live) {
   document.title = memory.pressure === null ? 'Spillway' : `${percent(memory.pressure)} · Spillway`;
   showLevels(live);
   const growthOf = new Map(growth.rules.map((rule) => [rule.name, rule]));
+  const budgetOf = new Map(memory.budgets.map((budget) => [budget.rule, budget]));
   rulesTable.update(
     [...stats.rules, stats.unregistered].map((rule) => ({
       ...rule,
       growth: growthOf.get(rule.name),
+      budget: budgetOf.get(rule.name),
       match: rule.name === UNREGISTERED ? 'keys that no rule matches' : (matches.get(rule.name) ?? ''),
     })),
   );

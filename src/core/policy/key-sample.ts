@@ -1,0 +1,420 @@
+// Estimates what the keys of one rule hold, from a sample of them: keys whose mixed hash lies in a fraction of the hash space.
+// The fraction is all of it as long as the keys fit; each time they do not, it is halved. So the sample has between half of
+// MOST and MOST keys, and its sum over the fraction is what all hold, with a standard error of 3 % or less for keys of like
+// size. A large key counts by itself once it is known, since a sample of large keys would say little.
+// A key's size comes from the writes that passed, and is set right whenever somebody measures the key: measurements also teach
+// how many bytes of memory a byte written comes to, so that the sum is right for keys that were not measured yet.
+//
+//   held = sum of sampled keys / fraction + sum of large keys
+//
+// Invariants: no clock, no I/O: `now` is set by the owner; at most MOST entries; `held` is what the entries add up to.
+
+import { type HeldKeys, Lifetime } from './held-keys.js';
+
+/** A write sees its key in the table of the server within so long. */
+const SETTLED_MS = 200;
+/** A key that is written all the time is measured so often nevertheless. */
+const BUSY_MS = 1000;
+/** One that is not written is measured again, since it may have been evicted, or changed by others. */
+const STALE_MS = 10_000;
+/** A key of this share of the budget is large. */
+const LARGE = 0.01;
+/** Bytes of memory that a key takes beside its name and value: entry, object, headers. */
+const ENTRY_BYTES = 56;
+const STRING_HEADER_BYTES = 4;
+/** Counts of what was learnt before weigh half as much after so many bytes. */
+const LEARNT_KEYS = 256;
+const MOST_RATIO = 5;
+const LEAST_RATIO = 0.1;
+const FREE = -1;
+/** 2^32: the whole hash space. */
+const WHOLE = 2 ** 32;
+
+/** Which writes concern a sample: keys whose mixed hash is below, and what may be to a large key. */
+export interface SampleScope {
+  readonly below: number;
+  readonly largeBytes: number;
+}
+
+/** A key that should be measured. */
+export interface DueKey {
+  readonly key: Uint8Array;
+  readonly hash: number;
+  /** Of `now`. */
+  readonly askedAt: number;
+}
+
+export class KeySample implements HeldKeys {
+  held = 0;
+  now = 0;
+  /** Times that all keys were gone: what is there has to be found again. */
+  clears = 0;
+  /** Bytes from which on a key is large; Infinity until the budget is known. */
+  private largeBytes = Number.POSITIVE_INFINITY;
+  /** Keys whose mixed hash is below are sampled; and those below `joining` are on the way to being. */
+  private limit = WHOLE;
+  private joining = WHOLE;
+  private readonly mask: number;
+  private readonly heads: Int32Array;
+  private readonly next: Int32Array;
+  private readonly hashes: Uint32Array;
+  private readonly lengths: Uint32Array;
+  private readonly keys: (Uint8Array | undefined)[];
+  private readonly sizes: Float64Array;
+  private readonly ends: Float64Array;
+  private readonly touchedAt: Float64Array;
+  /** 0: never. */
+  private readonly measuredAt: Float64Array;
+  /** By estimate, and the bytes written since the key was measured, before they are weighed by what was learnt. */
+  private readonly bases: Float64Array;
+  private readonly added: Float64Array;
+  private readonly large: Uint8Array;
+  private readonly dirty: Uint8Array;
+  private readonly free: number[] = [];
+  private largeKeys = 0;
+  private cursor = 0;
+  /** Bytes that may still be written to keys beside the sample until one is looked at: it may be large. */
+  private credit = 0;
+  private readonly values = new Ratio();
+  private readonly growth = new Ratio();
+
+  /** `onHeld` is told after each change. */
+  constructor(
+    readonly most: number,
+    private readonly onHeld: (held: number) => void = () => {},
+  ) {
+    let buckets = 16;
+    while (buckets < most) buckets *= 2;
+    this.mask = buckets - 1;
+    this.heads = new Int32Array(buckets).fill(FREE);
+    this.next = new Int32Array(most);
+    this.hashes = new Uint32Array(most);
+    this.lengths = new Uint32Array(most);
+    this.keys = new Array<Uint8Array | undefined>(most).fill(undefined);
+    this.sizes = new Float64Array(most);
+    this.ends = new Float64Array(most);
+    this.touchedAt = new Float64Array(most);
+    this.measuredAt = new Float64Array(most);
+    this.bases = new Float64Array(most);
+    this.added = new Float64Array(most);
+    this.large = new Uint8Array(most);
+    this.dirty = new Uint8Array(most);
+    for (let at = most - 1; at >= 0; at--) this.free.push(at);
+  }
+
+  /** Of all keys of the rule; each of them is known if it is 1. */
+  get fraction(): number {
+    return this.limit / WHOLE;
+  }
+
+  get size(): number {
+    return this.most - this.free.length;
+  }
+
+  set budgetBytes(bytes: number) {
+    this.largeBytes = bytes > 0 ? bytes * LARGE : Number.POSITIVE_INFINITY;
+  }
+
+  /** What others who see writes need to know which of them to tell. */
+  get scope(): SampleScope {
+    return { below: this.joining, largeBytes: this.largeBytes };
+  }
+
+  replaced(
+    key: Uint8Array,
+    start: number,
+    end: number,
+    hash: number,
+    bytes: number,
+    lifetimeMs: number,
+  ): void {
+    const base = stringMemory(end - start, bytes);
+    const at = this.touch(key, start, end, hash, base);
+    if (at === FREE) return;
+    this.live(at, lifetimeMs, false);
+    this.bases[at] = base;
+    this.added[at] = 0;
+    const size = base * this.values.value;
+    if (size === this.sizes[at]) return;
+    this.resize(at, size);
+    this.onHeld(this.held);
+  }
+
+  grown(key: Uint8Array, start: number, end: number, hash: number, bytes: number, lifetimeMs: number): void {
+    const at = this.touch(key, start, end, hash, bytes);
+    if (at === FREE) return;
+    this.live(at, lifetimeMs, lifetimeMs < 0);
+    if (this.measuredAt[at] === 0 && this.added[at] === 0 && this.bases[at] === 0) {
+      this.bases[at] = ENTRY_BYTES + end - start;
+      this.resize(at, this.bases[at]);
+    }
+    this.added[at] += bytes;
+    this.resize(at, this.sizes[at] + bytes * this.growth.value);
+    this.onHeld(this.held);
+  }
+
+  changed(key: Uint8Array, start: number, end: number, hash: number, lifetimeMs: number): void {
+    const at = this.touch(key, start, end, hash, 0);
+    if (at !== FREE) this.live(at, lifetimeMs, lifetimeMs < 0);
+  }
+
+  lives(_key: Uint8Array, start: number, end: number, hash: number, lifetimeMs: number): void {
+    const at = this.find(hash, end - start);
+    if (at !== FREE) this.live(at, lifetimeMs, lifetimeMs < 0);
+  }
+
+  ended(_key: Uint8Array, start: number, end: number, hash: number): void {
+    const at = this.find(hash, end - start);
+    if (at === FREE) return;
+    this.remove(at);
+    this.onHeld(this.held);
+  }
+
+  clear(): void {
+    for (let at = 0; at < this.most; at++) if (this.keys[at] !== undefined) this.remove(at);
+    this.limit = WHOLE;
+    this.joining = WHOLE;
+    this.held = 0;
+    this.clears++;
+    this.onHeld(0);
+  }
+
+  /** A key of the rule that was found on the server. */
+  found(key: Uint8Array, hash: number): void {
+    if (mixed(hash) >= this.joining || this.find(hash, key.length) !== FREE) return;
+    const at = this.insert(key, 0, key.length, hash);
+    if (at !== FREE) this.touchedAt[at] = this.now - BUSY_MS;
+  }
+
+  /**
+   * Takes another look at the server's keys, all of which will be found(): a sample that has become small takes in more
+   * of them when that is done.
+   */
+  beginWalk(): void {
+    this.joining = this.size < this.most / 4 ? Math.min(WHOLE, this.limit * 2) : this.limit;
+  }
+
+  /** All keys have been found since beginWalk(). */
+  endWalk(): void {
+    if (this.joining === this.limit) return;
+    this.limit = this.joining;
+    this.addUp();
+    this.onHeld(this.held);
+  }
+
+  /** Keys that were never measured. */
+  get unmeasured(): number {
+    let count = 0;
+    for (let at = 0; at < this.most; at++)
+      if (this.keys[at] !== undefined && this.measuredAt[at] === 0) count++;
+    return count;
+  }
+
+  /** Ends keys whose time is over. Puts into `due` up to `most` keys that should be measured; measured() is to follow. */
+  look(due: DueKey[], most: number): void {
+    const { now } = this;
+    let ended = false;
+    for (let i = 0; i < this.most; i++) {
+      if (this.keys[i] === undefined || this.ends[i] > now) continue;
+      this.remove(i);
+      ended = true;
+    }
+    if (ended) this.onHeld(this.held);
+    let left = most;
+    for (let i = 0; i < this.most && left > 0; i++) {
+      const at = this.cursor;
+      this.cursor = at + 1 === this.most ? 0 : at + 1;
+      const key = this.keys[at];
+      if (key === undefined || !this.isDue(at, now)) continue;
+      due.push({ key, hash: this.hashes[at], askedAt: now });
+      left--;
+    }
+  }
+
+  /** What the server says of a key that was due: its bytes; -1: it is gone. `lifetimeMs`: or Lifetime.NONE. */
+  measured({ key, hash, askedAt }: DueKey, bytes: number, lifetimeMs: number): void {
+    const at = this.find(hash, key.length);
+    if (at === FREE) return;
+    const settled = this.touchedAt[at] <= askedAt - SETTLED_MS;
+    if (bytes < 0) {
+      // What was written just now may not have come there.
+      if (this.touchedAt[at] <= askedAt - BUSY_MS || (settled && this.measuredAt[at] > 0)) this.remove(at);
+      else this.measuredAt[at] = Math.max(this.measuredAt[at], 1);
+      this.onHeld(this.held);
+      return;
+    }
+    this.learn(at, bytes);
+    const isLarge = bytes >= this.largeBytes;
+    if (!isLarge && mixed(hash) >= this.joining) this.remove(at);
+    else {
+      if (isLarge !== (this.large[at] === 1)) this.setLarge(at, isLarge);
+      this.resize(at, bytes);
+      this.bases[at] = bytes;
+      this.added[at] = 0;
+      this.ends[at] = this.now + lifetimeMs;
+      this.measuredAt[at] = Math.max(this.now, 1);
+      if (settled) this.dirty[at] = 0;
+    }
+    this.onHeld(this.held);
+  }
+
+  private isDue(at: number, now: number): boolean {
+    const since = now - this.measuredAt[at];
+    if (this.measuredAt[at] > 0 && this.dirty[at] === 0) return since >= STALE_MS;
+    return now - this.touchedAt[at] >= SETTLED_MS || since >= BUSY_MS;
+  }
+
+  /** Of a key whose size was known, or whose value is all that was written. */
+  private learn(at: number, bytes: number): void {
+    const { bases, added } = this;
+    if (added[at] > 0) {
+      // How much of what was written to a key that is there stays: nothing, where it replaces what was there.
+      if (bases[at] > 0) this.growth.learn(Math.max(0, bytes - bases[at]), added[at], 0);
+    } else if (this.measuredAt[at] === 0 && bases[at] > 0) this.values.learn(bytes, bases[at], LEAST_RATIO);
+    else if (this.dirty[at] === 1 && bases[at] > 0) this.values.learn(bytes, bases[at], LEAST_RATIO);
+  }
+
+  /** The entry of a key that is written; FREE: it has none. */
+  private touch(key: Uint8Array, start: number, end: number, hash: number, bytes: number): number {
+    const inside = mixed(hash) < this.joining;
+    let at = inside || this.largeKeys > 0 ? this.find(hash, end - start) : FREE;
+    if (at === FREE) {
+      if (!inside && !this.mayBeLarge(bytes)) return FREE;
+      at = this.insert(key, start, end, hash);
+      if (at === FREE) return FREE;
+    }
+    this.touchedAt[at] = this.now;
+    this.dirty[at] = 1;
+    return at;
+  }
+
+  /** Of the keys beside the sample one is looked at each time so much was written to them. */
+  private mayBeLarge(bytes: number): boolean {
+    if (bytes >= this.largeBytes) return true;
+    this.credit -= bytes;
+    if (this.credit > 0 || this.largeBytes === Number.POSITIVE_INFINITY) return false;
+    this.credit = this.largeBytes;
+    return true;
+  }
+
+  private live(at: number, lifetimeMs: number, ifNone: boolean): void {
+    if (lifetimeMs === Lifetime.KEPT) return;
+    if (ifNone && this.ends[at] !== Number.POSITIVE_INFINITY) return;
+    this.ends[at] = this.now + Math.abs(lifetimeMs);
+  }
+
+  private weight(at: number): number {
+    if (this.large[at] === 1) return 1;
+    return mixed(this.hashes[at]) < this.limit ? WHOLE / this.limit : 0;
+  }
+
+  private resize(at: number, bytes: number): void {
+    this.held += this.weight(at) * (bytes - this.sizes[at]);
+    this.sizes[at] = bytes;
+  }
+
+  private setLarge(at: number, large: boolean): void {
+    const { held, sizes } = this;
+    const before = this.weight(at);
+    this.large[at] = large ? 1 : 0;
+    this.largeKeys += large ? 1 : -1;
+    this.held = held + (this.weight(at) - before) * sizes[at];
+  }
+
+  private find(hash: number, length: number): number {
+    let at = this.heads[hash & this.mask];
+    while (at !== FREE && (this.hashes[at] !== hash || this.lengths[at] !== length)) at = this.next[at];
+    return at;
+  }
+
+  private insert(key: Uint8Array, start: number, end: number, hash: number): number {
+    while (this.free.length === 0 && this.limit > 1) {
+      this.halve();
+      if (mixed(hash) >= this.joining) return FREE;
+    }
+    const at = this.free.pop();
+    if (at === undefined) return FREE;
+    this.hashes[at] = hash;
+    this.lengths[at] = end - start;
+    this.keys[at] = Uint8Array.prototype.slice.call(key, start, end);
+    this.sizes[at] = 0;
+    this.ends[at] = Number.POSITIVE_INFINITY;
+    this.measuredAt[at] = 0;
+    this.bases[at] = 0;
+    this.added[at] = 0;
+    this.large[at] = 0;
+    this.dirty[at] = 1;
+    const bucket = hash & this.mask;
+    this.next[at] = this.heads[bucket];
+    this.heads[bucket] = at;
+    return at;
+  }
+
+  private remove(at: number): void {
+    this.resize(at, 0);
+    if (this.large[at] === 1) this.largeKeys--;
+    this.large[at] = 0;
+    this.keys[at] = undefined;
+    this.free.push(at);
+    const bucket = this.hashes[at] & this.mask;
+    if (this.heads[bucket] === at) this.heads[bucket] = this.next[at];
+    else {
+      let before = this.heads[bucket];
+      while (this.next[before] !== at) before = this.next[before];
+      this.next[before] = this.next[at];
+    }
+  }
+
+  private halve(): void {
+    this.limit /= 2;
+    this.joining = this.limit;
+    for (let at = 0; at < this.most; at++) {
+      if (this.keys[at] !== undefined && this.large[at] === 0 && mixed(this.hashes[at]) >= this.limit)
+        this.remove(at);
+    }
+    this.addUp();
+  }
+
+  private addUp(): void {
+    this.held = 0;
+    for (let at = 0; at < this.most; at++) {
+      if (this.keys[at] !== undefined) this.held += this.weight(at) * this.sizes[at];
+    }
+  }
+}
+
+/** How many bytes of memory a byte comes to, by what was measured of late. */
+class Ratio {
+  value = 1;
+  private memory = 0;
+  private bytes = 0;
+  private keys = 0;
+
+  learn(memory: number, bytes: number, least: number): void {
+    this.memory += Math.min(memory, bytes * MOST_RATIO);
+    this.bytes += bytes;
+    if (++this.keys >= LEARNT_KEYS) {
+      this.keys /= 2;
+      this.memory /= 2;
+      this.bytes /= 2;
+    }
+    this.value = Math.max(least, this.memory / this.bytes);
+  }
+}
+
+/** What the server allocates for a string of so many bytes, and for its key. */
+export function stringMemory(keyBytes: number, bytes: number): number {
+  return ENTRY_BYTES + allocated(keyBytes + STRING_HEADER_BYTES) + allocated(bytes + STRING_HEADER_BYTES);
+}
+
+/** jemalloc's size classes: four for each doubling. */
+function allocated(bytes: number): number {
+  if (bytes <= 64) return (bytes + 15) & ~15;
+  const step = 1 << (29 - Math.clz32(bytes - 1));
+  return (bytes + step - 1) & -step;
+}
+
+/** Independent of the order of hashes, in which keys are refused. */
+export function mixed(hash: number): number {
+  return Math.imul(hash, 0x9e3779b1) >>> 0;
+}

@@ -1,0 +1,111 @@
+// Tells what writes do to the memory that the keys of rules with a budget hold. Takes note only; the WriteForwarder forwards.
+import { type CommandSpec, TtlChange, TtlTreatment } from '../../commands/spec.js';
+import { FREEING } from '../../commands/treatment.js';
+import { hashKey } from '../../policy/hash.js';
+import { Lifetime } from '../../policy/held-keys.js';
+import { TtlOutcome } from '../../policy/observer.js';
+import type { Policy } from '../../policy/policy.js';
+import type { CompiledRule } from '../../policy/rule-set.js';
+import type { Verdict } from '../../policy/verdict.js';
+import type { RequestScanner } from '../../resp/request-scanner.js';
+import type { ProtocolState } from '../state/protocol-state.js';
+
+export class HoldingsNotes {
+  constructor(
+    private readonly args: RequestScanner,
+    private readonly protocol: ProtocolState,
+    private readonly policy: Policy,
+  ) {}
+
+  /** Bytes of the string that becomes the value of the key at argument `key`; of another write `otherwise`. */
+  bytesOf(spec: CommandSpec, key: number, otherwise: number): number {
+    const value = valueAt(spec, key);
+    return value > 0 ? this.args.ends[value] - this.args.starts[value] : otherwise;
+  }
+
+  /** What one key's write of `bytes`, or of a string of so many, does to what its rule's keys hold. */
+  written(
+    spec: CommandSpec,
+    { replaces, lifetimeMs }: Pick<Verdict, 'replaces' | 'lifetimeMs'>,
+    rule: CompiledRule,
+    outcome: TtlOutcome,
+    bytes: number,
+    key: Uint8Array,
+    start: number,
+    end: number,
+    hash: number,
+  ): void {
+    const keys = this.policy.quotaOf(rule)?.keys;
+    if (keys === undefined) return;
+    const lifetime = lifetimeBehind(outcome, replaces, lifetimeMs, rule.ttlMs);
+    if (valueAt(spec, 0) > 0) keys.replaced(key, start, end, hash, bytes, lifetime);
+    else if (spec.replaces || spec.mover || !spec.denyOom || spec.ttl === TtlTreatment.NONE) {
+      keys.changed(key, start, end, hash, lifetime);
+    } else keys.grown(key, start, end, hash, bytes, lifetime);
+  }
+
+  /** A script passes that may have done anything to the keys that it names. */
+  scripted({ count, argument, rule, hash }: Verdict): void {
+    const { args, policy } = this;
+    for (let i = 0; i < count; i++) {
+      const keys = policy.quotaOf(rule[i])?.keys;
+      keys?.changed(args.buf, args.starts[argument[i]], args.ends[argument[i]], hash[i], Lifetime.KEPT);
+    }
+  }
+
+  /** The same for a command that no rule governs: it frees its keys, or gives them `lifetimeMs` (0: none). */
+  changed(spec: CommandSpec, lifetimeMs: number): void {
+    const { args, policy } = this;
+    // What is queued may never be executed: then the keys are only looked at again.
+    const surely = !this.protocol.inMulti;
+    if (spec.ttlChange === TtlChange.ENDS_ALL) {
+      for (const { keys } of policy.quotas.all) keys?.clear();
+      return;
+    }
+    const { first, last, step } = spec.keys;
+    const until = Math.min(args.argc - 1, last < 0 ? args.argc + last : last);
+    for (let i = first; i <= until; i += step) {
+      const [start, end] = [args.starts[i], args.ends[i]];
+      const keys = policy.quotaOf(policy.rules.find(args.buf, start, end))?.keys;
+      if (keys === undefined) continue;
+      const hash = hashKey(args.buf, start, end);
+      if (surely && FREEING.has(spec.name)) keys.ended(args.buf, start, end, hash);
+      else if (surely && spec.name === 'persist') keys.lives(args.buf, start, end, hash, Lifetime.NONE);
+      // With NX, GT or LT the one that is there may stay.
+      else if (surely && lifetimeMs > 0 && args.argc === 3)
+        keys.lives(args.buf, start, end, hash, lifetimeMs);
+      else keys.changed(args.buf, start, end, hash, Lifetime.KEPT);
+    }
+  }
+}
+
+/** Where the string stands that becomes the value of the key at argument `key`; 0: the command writes no whole string. */
+function valueAt(spec: CommandSpec, key: number): number {
+  switch (spec.ttl) {
+    case TtlTreatment.SET:
+    case TtlTreatment.STRING:
+    case TtlTreatment.MSETEX:
+      return key + 1;
+    case TtlTreatment.SETEX:
+    case TtlTreatment.PSETEX:
+      return key + 2;
+    default:
+      return 0;
+  }
+}
+
+/** How long a key lives that was written, as in HeldKeys. */
+function lifetimeBehind(outcome: TtlOutcome, replaces: boolean, ownMs: number, ruleMs: number): number {
+  switch (outcome) {
+    case TtlOutcome.INJECTED:
+      return ruleMs;
+    case TtlOutcome.FOLLOW_UP:
+      return replaces ? ruleMs : -ruleMs;
+    case TtlOutcome.CLAMPED:
+    case TtlOutcome.HAD_TTL:
+    case TtlOutcome.WOULD_CLAMP:
+      return ownMs > 0 ? ownMs : Lifetime.KEPT;
+    default:
+      return replaces ? Lifetime.NONE : Lifetime.KEPT;
+  }
+}

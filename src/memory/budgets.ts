@@ -1,0 +1,243 @@
+// Keeps the estimates of what the keys of rules with a budget hold: a sample of keys for each (core/policy/key-sample), which
+// learns of writes by itself. This looks at the server for what writes do not tell: it measures keys that were written, or not
+// for long (MEMORY USAGE, PTTL), and finds by SCAN those that were there before. All at a bounded rate, on the monitor's
+// connection. A key that several databases have counts as one that holds what all of them do.
+// Until the first SCAN is through and its keys are measured, what is held is known to be at least so much.
+// Invariants: one question at a time; no rule has a budget: no memory, no question.
+import type { Logger } from 'pino';
+import { hashKey } from '../core/policy/hash.js';
+import { Lifetime } from '../core/policy/held-keys.js';
+import { type DueKey, KeySample } from '../core/policy/key-sample.js';
+import type { Quota, Quotas } from '../core/policy/quota.js';
+import type { RuleSet } from '../core/policy/rule-set.js';
+import { infoFields } from './reading.js';
+import type { BudgetMethod, BudgetSnapshot } from './snapshot.js';
+
+/** One command: name and arguments, as ioredis takes them. */
+export type Question = readonly [command: string, ...args: (string | number | Buffer)[]];
+
+export interface BudgetsOptions {
+  readonly quotas: Quotas;
+  /** What shares are shares of, bytes; 0: unknown. */
+  readonly limitBytes: () => number;
+  /** Sends them together; each is answered by itself. Rejects when the server is not there. */
+  readonly ask: (questions: readonly Question[]) => Promise<readonly (readonly [Error | null, unknown])[]>;
+  /** Monotonic milliseconds. */
+  readonly clock: () => number;
+  readonly log: Logger;
+}
+
+/** Entries of all samples together, and of one. */
+const ALL_ENTRIES = 64 * 1024;
+const MOST_ENTRIES = 4096;
+const LOOK_MS = 50;
+/** Keys that are measured in each look, 1,000 a second, and keys that SCAN passes by, 10,000 a second. */
+const MEASURED = 50;
+const SCANNED = 500;
+/** Elements that are looked at of a collection: some 5 µs. */
+const SAMPLES = 100;
+/** Between two walks over all keys. */
+const WALK_EVERY_MS = 5 * 60_000;
+const DENIED_FOR_MS = 60_000;
+/** Of a server with more databases the others are not looked at. */
+const MOST_DATABASES = 16;
+
+export class Budgets {
+  private samples = new Map<number, KeySample>();
+  private timer: NodeJS.Timeout | undefined;
+  private asking = false;
+  private deniedUntil = Number.NEGATIVE_INFINITY;
+  private databases: number[] = [0];
+  /** Where the walk is: undefined, there is none under way. */
+  private walk: { readonly left: number[]; cursor: string; readonly clears: number } | undefined;
+  private walkedAt = Number.NEGATIVE_INFINITY;
+  private counted = false;
+  private turn = 0;
+  private clearsSeen = 0;
+
+  constructor(
+    private rules: RuleSet,
+    private readonly options: BudgetsOptions,
+  ) {}
+
+  /** Goes by these rules from now on. */
+  adopt(rules: RuleSet): void {
+    this.rules = rules;
+    const { quotas } = this.options;
+    const watched = quotas.all.filter(({ budget }) => budget !== undefined);
+    const before = this.samples;
+    this.samples = new Map();
+    const most = Math.min(MOST_ENTRIES, Math.floor(ALL_ENTRIES / Math.max(1, watched.length)));
+    for (const quota of watched) {
+      const known = before.get(quota.slot);
+      const sample = known ?? new KeySample(most, (held) => quota.holds(held));
+      if (known === undefined) this.startOver();
+      quota.keys = sample;
+      this.samples.set(quota.slot, sample);
+    }
+    if (this.samples.size > 0) this.timer ??= setInterval(() => this.look(), LOOK_MS).unref();
+    else this.close();
+    this.look();
+  }
+
+  close(): void {
+    clearInterval(this.timer);
+    this.timer = undefined;
+  }
+
+  sampleOf(slot: number): KeySample | undefined {
+    return this.samples.get(slot);
+  }
+
+  /** In the order of the rules. */
+  snapshot(): BudgetSnapshot[] {
+    return this.all().map(({ quota, sample }) => ({
+      rule: this.rules.rules.find(({ slot }) => slot === quota.slot)?.name ?? '',
+      budgetBytes: quota.budgetBytes || null,
+      heldBytes: Math.round(sample.held),
+      refusedShare: quota.threshold / 2 ** 32,
+      sampledKeys: sample.size,
+      sampledShare: sample.fraction,
+      method: this.method,
+    }));
+  }
+
+  get method(): BudgetMethod {
+    if (this.options.clock() < this.deniedUntil) return 'written';
+    return this.counted ? 'measured' : 'counting';
+  }
+
+  private all(): { quota: Quota; sample: KeySample }[] {
+    return this.options.quotas.all.flatMap((quota) => {
+      const sample = this.samples.get(quota.slot);
+      return sample === undefined ? [] : [{ quota, sample }];
+    });
+  }
+
+  private startOver(): void {
+    this.counted = false;
+    this.walk = undefined;
+    this.walkedAt = Number.NEGATIVE_INFINITY;
+  }
+
+  private look(): void {
+    const now = this.options.clock();
+    const limit = this.options.limitBytes();
+    const due: DueKey[] = [];
+    const all = this.all();
+    this.turn++;
+    for (const [i, { quota, sample }] of all.entries()) {
+      sample.now = now;
+      const { budget } = quota;
+      quota.budgetBytes = budget === undefined ? 0 : 'bytes' in budget ? budget.bytes : budget.share * limit;
+      sample.budgetBytes = quota.budgetBytes;
+      // A different one is first in each look.
+      const share = (i + this.turn) % all.length === 0 ? MEASURED : MEASURED - due.length;
+      sample.look(due, Math.min(share, MEASURED - due.length));
+      quota.holds(sample.held);
+    }
+    if (this.asking || all.length === 0 || now < this.deniedUntil) return;
+    this.asking = true;
+    void this.ask(due)
+      .catch(() => {})
+      .finally(() => {
+        this.asking = false;
+      });
+  }
+
+  private async ask(due: readonly DueKey[]): Promise<void> {
+    await this.measure(due);
+    await this.walkOn();
+    if (!this.counted && this.walk === undefined && this.walkedAt > 0)
+      this.counted = this.all().every(({ sample }) => sample.unmeasured === 0);
+  }
+
+  private async measure(due: readonly DueKey[]): Promise<void> {
+    if (due.length === 0) return;
+    const { databases } = this;
+    const questions = databases.flatMap((db): Question[] => [
+      ['select', db],
+      ...due.flatMap(({ key }): Question[] => {
+        const name = Buffer.from(key.buffer, key.byteOffset, key.length);
+        return [
+          ['memory', 'usage', name, 'samples', SAMPLES],
+          ['pttl', name],
+        ];
+      }),
+    ]);
+    const answers = await this.options.ask(questions);
+    if (this.denied(answers)) return;
+    const width = 1 + 2 * due.length;
+    for (const [i, key] of due.entries()) {
+      let bytes = -1;
+      let lifetime = 0;
+      for (const at of databases.keys()) {
+        const [usageFailed, usage] = answers[at * width + 1 + 2 * i];
+        const [, pttl] = answers[at * width + 2 + 2 * i];
+        if (usageFailed !== null || typeof usage !== 'number') continue;
+        bytes = Math.max(0, bytes) + usage;
+        lifetime = Math.max(lifetime, typeof pttl === 'number' && pttl >= 0 ? pttl : Lifetime.NONE);
+      }
+      for (const sample of this.samples.values()) sample.measured(key, bytes, lifetime);
+    }
+  }
+
+  /** The next page of the walk, or its beginning. */
+  private async walkOn(): Promise<void> {
+    const clears = this.all().reduce((sum, { sample }) => sum + sample.clears, 0);
+    if (this.walk !== undefined && this.walk.clears !== clears) this.walk = undefined;
+    const now = this.options.clock();
+    if (this.walk === undefined) {
+      if (now - this.walkedAt < WALK_EVERY_MS && this.clearsSeen === clears) return;
+      this.clearsSeen = clears;
+      await this.beginWalk(clears);
+      return;
+    }
+    const { walk } = this;
+    const [db] = walk.left;
+    const answers = await this.options.ask([
+      ['select', db],
+      ['scanBuffer', walk.cursor, 'count', SCANNED],
+    ]);
+    if (this.denied(answers)) return;
+    const [failed, page] = answers[1];
+    if (failed !== null) throw failed;
+    const [cursor, keys] = page as [Buffer, Buffer[]];
+    for (const key of keys) this.found(key);
+    walk.cursor = String(cursor);
+    if (walk.cursor !== '0') return;
+    walk.left.shift();
+    if (walk.left.length > 0) return;
+    this.walk = undefined;
+    this.walkedAt = now;
+    for (const { sample } of this.all()) sample.endWalk();
+  }
+
+  private async beginWalk(clears: number): Promise<void> {
+    const answers = await this.options.ask([['info', 'keyspace']]);
+    if (this.denied(answers)) return;
+    const used = [...infoFields(String(answers[0][1])).keys()].filter((name) => /^db\d+$/.test(name));
+    this.databases = [...new Set([0, ...used.map((name) => Number(name.slice(2)))])].slice(0, MOST_DATABASES);
+    for (const { sample } of this.all()) sample.beginWalk();
+    this.walk = { left: [...this.databases], cursor: '0', clears };
+  }
+
+  private found(key: Buffer): void {
+    this.samples.get(this.rules.find(key, 0, key.length).slot)?.found(key, hashKey(key, 0, key.length));
+  }
+
+  private denied(answers: readonly (readonly [Error | null, unknown])[]): boolean {
+    const refusal = answers.find(
+      ([error]) => error !== null && /^(?:NOPERM|ERR unknown command)/.test(error.message),
+    );
+    if (refusal === undefined) return false;
+    const { clock, log } = this.options;
+    if (this.deniedUntil === Number.NEGATIVE_INFINITY)
+      log.warn(
+        { err: refusal[0]?.message },
+        'budgets: cannot look at keys, so what rules hold is estimated from writes alone; give the user of upstream.url the rights to SELECT, SCAN, PTTL and MEMORY USAGE',
+      );
+    this.deniedUntil = clock() + DENIED_FOR_MS;
+    return true;
+  }
+}
