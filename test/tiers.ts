@@ -18,6 +18,7 @@ export const REST: readonly string[] = [
   'robustness/outages.test.ts',
   'conformance/clients/redis-benchmark.test.ts',
   'conformance/clients/bullmq.test.ts',
+  'conformance/jobs.test.ts',
   'robustness/servers-refusing.test.ts',
   'robustness/limits-clients.test.ts',
   'integration/gone-clients.test.ts',

@@ -38,6 +38,11 @@ export class Program {
     later(() => this.stop());
   }
 
+  /** It has ended. */
+  get over(): boolean {
+    return this.#over;
+  }
+
   /** What it has written so far. */
   get stdout(): string {
     return Buffer.concat(this.#chunks.stdout).toString('latin1');
