@@ -372,7 +372,7 @@ t.test('one that does not read holds nobody up', async (t) => {
 
 t.test('a value larger than may wait arrives whole at a client that reads, if late', async (t) => {
   const pool = await pooled(t, { rules: [] });
-  const late = await pool.open();
+  const late = await pool.open(60_000);
   const length = 80 * 1024 * 1024;
   await pool.look.call('SET', 'big', Buffer.alloc(length, 'v'));
   await late.call('PING');
@@ -404,7 +404,7 @@ t.test('a value larger than may wait arrives whole at a client that reads, if la
 t.test('one that never reads is given up, and others go on', async (t) => {
   const pool = await pooled(t, { rules: [], upstream: { sharedConnections: 1 } });
   // 128 MiB are read on the way.
-  const [never, other] = [await pool.open(), await pool.open(30_000)];
+  const [never, other] = [await pool.open(), await pool.open(60_000)];
   await pool.look.call('SET', 'big', Buffer.alloc(150 * 1024 * 1024, 'v'));
   for (const client of [never, other]) await client.call('PING');
   never.socket.pause();
