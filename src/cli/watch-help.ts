@@ -34,5 +34,6 @@ Rights:
 ${exitStatusHelp('watch')}${TOOL_ENVIRONMENT}  SPILLWAY_ALERTS_WEBHOOK           URL that alerts are posted to; a secret
   SPILLWAY_ALERTS_WEBHOOK_FILE      the same, read from a file
   SPILLWAY_ALERTS_AUTHORIZATION     the Authorization header of the alerts
-  SPILLWAY_ALERTS_AUTHORIZATION_FILE   the same, read from a file
+  SPILLWAY_ALERTS_AUTHORIZATION_FILE
+                                    the same, read from a file
 `;

@@ -1,7 +1,7 @@
-// Says of a Lua script whether it may make memory grow: whether any command that it calls may. It does not run the script, and
-// does not understand it. It follows only the plain form, `redis.call('NAME', …)`, also by `local call = redis.call`.
-// Invariant: in doubt a script grows. Every other use of `redis`, `server` or such a local name is a doubt, and so are names
-// with escapes, commands that are not in the table, and whatever could reach the globals by another way.
+// Whether a Lua script may make memory grow, judged by the commands that it calls. It does not run or understand the script. It
+// follows only the plain form `redis.call('NAME', …)`, also through `local call = redis.call`.
+// Invariant: when unsure, a script counts as growing. Every other use of `redis`, `server` or such a local name is unsure, and so
+// are names with escapes, commands that are not in the table, and anything that could reach the globals another way.
 import { TtlTreatment } from '../commands/spec.js';
 import type { CommandTable } from '../commands/table.js';
 

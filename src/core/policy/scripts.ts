@@ -1,7 +1,7 @@
-// Knows which scripts cannot make memory grow: those that the operator names, and those whose source has passed and calls no
-// command that may (policy/lua-calls). Owns the table of sources that were seen, by SHA1.
-// Invariants: bounded (MOST_SOURCES; the oldest gives way); what is not known counts as growing; the same answer until another
-// command table is adopted.
+// Knows which scripts cannot make memory grow: those that the operator names, and those whose source has passed and calls only
+// commands that cannot (policy/lua-calls). Owns the table of known sources, by SHA1.
+// Invariants: bounded (MOST_SOURCES; the oldest gives way); an unknown script counts as growing; the answer for a source stays
+// the same until another command table is adopted.
 import { ScriptCall } from '../commands/spec.js';
 import type { CommandTable } from '../commands/table.js';
 import { copyOf } from '../resp/bytes.js';

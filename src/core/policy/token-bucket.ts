@@ -1,10 +1,10 @@
-// One rate of a rule: tokens come at the rate, up to one second's worth, and each write takes some.
-// Whoever finds a token may take more than there are: what is overdrawn is paid back before anyone takes again. So no write
-// is too large to pass ever, and in the long run no more is taken than comes.
-// With several workers each has the whole bucket. What a worker has taken and others may not know of counts as taken by each
-// of them, since they likely do the same; when it hears what they took, the difference is settled. So the workers together
-// take no more than one of them may, but what is on the way between them, and that is paid back, too.
-// Invariants: no clock; tokens never exceed the capacity; in sum, tokens = what came - what was taken - what did not fit.
+// One rate of a rule. Tokens arrive at the rate, up to one second's worth, and each write takes some.
+// A write that finds any token may take more than there are. The overdraft is paid back before the next write takes tokens. So
+// no write is too large to pass ever, and in the long run no more is taken than arrives.
+// With several workers each has the whole bucket. What a worker has taken, and others may not know of yet, counts once for each
+// of them, since they likely do the same. When it hears what they really took, the difference is settled. So all workers together
+// take no more than one may, except for what is on its way between them, and that is paid back too.
+// Invariants: no clock; tokens never exceed the capacity; tokens = what arrived - what was taken - what did not fit.
 
 export class TokenBucket {
   tokens: number;

@@ -1,7 +1,7 @@
-// Notices when a rule begins to refuse writes for a reason, and when that is over, for the log and the events. It only receives
-// the counters. Refusals that follow the pressure are not its concern: changes of a level are told elsewhere.
-// Invariants: a beginning is told once, then an end; one entry for each rule and reason that refuses now; one look tells at most
-// MOST changes, and how many it left out.
+// Notices when a rule begins to refuse writes for a reason of its own, and when that ends, for the log and the events. It only
+// receives the counters. Refusals that follow the pressure are not its concern: level changes are reported elsewhere.
+// Invariants: each begin is reported once, then its end; one entry for each rule and reason that refuses now; one look reports
+// at most MOST changes, and how many it left out.
 
 const QUIET_MS = 60_000;
 const MOST = 20;

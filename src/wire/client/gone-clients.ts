@@ -1,8 +1,8 @@
-// Clients that have ended while their own connection to the server stands. A server that is there reads the client's end,
-// behind all commands, and ends the connection in turn. One that is silent on it for the allowed time, and answers elsewhere
-// meanwhile, is gone from it without an end (a VIP that has moved, a firewall that has lost its state), and so is the client.
-// A server that answers nowhere may be slow or paused: a half-closed client still waits for its replies.
-// Owns the set of such clients. Invariant: a client leaves it by its end, or is given up once.
+// Clients that have ended while their own connection to the server still stands. A server that is alive reads the client's end
+// behind all commands, and ends the connection too. A server that is silent on it for the allowed time, and answers elsewhere,
+// has lost that connection without an end (a moved VIP, a firewall that lost its state), so the client's connection is gone
+// too. A server that answers nowhere may be slow or paused, and a half-closed client still waits for its replies.
+// Owns the set of such clients. Invariant: a client leaves the set when its connection ends, or is given up once.
 
 /** So often the server is to answer elsewhere behind the time allowed: of the second answer the question is behind it, too. */
 const ANSWERS_NEEDED = 2;
