@@ -282,6 +282,7 @@ export class SpillwayProxy {
   private consoleSources(): ConsoleSources {
     return {
       ...this.figures,
+      explain: (request) => this.explainer.explain(request),
       growth: this.sampler.growth,
       version: VERSION,
       mode: () => this.reloader.config.mode,

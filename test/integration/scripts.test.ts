@@ -46,7 +46,7 @@ redis.register_function('add_job', function(keys, args) return redis.call('LPUSH
 redis.register_function('drop_jobs', function(keys) return redis.call('DEL', keys[1]) end)
 redis.register_function{function_name='count_jobs', flags={'no-writes'}, callback=function(keys) return redis.call('LLEN', keys[1]) end}`;
 
-async function rig(t: Test, pool: string) {
+async function rig(t: Test, pool: string, workers = 1) {
   const redis = await withRedis(t, ['--maxmemory', '100mb']);
   let passScripts = ['drop_jobs'];
   const compile = () =>
@@ -57,6 +57,7 @@ async function rig(t: Test, pool: string) {
         upstream: { url: `redis://127.0.0.1:${redis.port}`, pool },
         memory: { pollInterval: '20ms', shed: { low: ['80%', '90%'] }, passScripts },
         rules: RULES,
+        workers,
       }),
       { adminToken: TOKEN },
     );
@@ -77,7 +78,7 @@ async function rig(t: Test, pool: string) {
   const direct = await withRaw(t, redis.port);
   const call = async (...words: (string | number)[]) => String(await client.call(...words));
   return {
-    ...{ client, direct, call, ask },
+    ...{ client, direct, call, ask, port: running.address.port },
     async rehearse(pressure: number) {
       await ask('/api/simulate', 'POST', { pressure, seconds: 600 });
       const refused = pressure > 0.9;
@@ -228,3 +229,23 @@ for (const pool of POOLS) {
     t.match(await rule('seen'), { writes: 1, wouldInject: 1 }, 'observed');
   });
 }
+
+t.test('each of two workers refuses scripts, and knows the sources that it has seen', async (t) => {
+  const { port, rehearse, rule } = await rig(t, 'session', 2);
+  const clients = await Promise.all(Array.from({ length: 4 }, () => withRaw(t, port)));
+  let [add, finish] = ['', ''];
+  for (const client of clients) {
+    add = await shaOf(client, ADD);
+    finish = await shaOf(client, FINISH);
+  }
+  await rehearse(0.95);
+  const all = (...words: (string | number)[]) =>
+    Promise.all(clients.map(async (client) => String(await client.call(...words))));
+  await until(async () => (await all('SET', 'plain:probe', 'x')).every((reply) => reply === OOM), {
+    describe: 'both workers to act upon the pressure',
+  });
+  t.same(new Set(await all('EVALSHA', add, 3, ...JOB, 'x')), new Set([OOM]));
+  t.same(new Set(await all('EVAL', ADD, 3, ...JOB, 'x')), new Set([OOM]));
+  t.same(new Set(await all('EVALSHA', finish, 3, 'bq:w', 'bq:j', 'bq:l', '1')), new Set([':0\r\n']));
+  t.match(await rule('jobs'), { shedBy: { script: 2 * clients.length } });
+});

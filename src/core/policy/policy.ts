@@ -203,7 +203,8 @@ export class Policy {
     if (gate.active) {
       const share = gate.splits(rule.priority) ? shareOf(args, verdict, i) : 0;
       const refusal = gate.refusal(rule.priority, share, size);
-      if (refusal !== Refusal.NONE) return isScript && refusal === Refusal.BAND ? Refusal.SCRIPT : refusal;
+      if (refusal !== Refusal.NONE)
+        return isScript && refusal !== Refusal.HEADROOM ? Refusal.SCRIPT : refusal;
     }
     const quota = this.quotaOf(rule);
     if (quota === undefined) return Refusal.NONE;

@@ -33,10 +33,10 @@ export class ShedGate extends GrowthLedger {
   /** Set by the owner. `answered`: the reply to such a command has come; otherwise one more was sent. */
   onRelief: (answered: boolean) => void = () => {};
 
-  /** Only a share of this priority's keys is shed: refusal() depends on `share`. */
+  /** Only a share of this priority's keys is shed, or is by its band alone: refusal() depends on `share`. */
   splits(priority: Priority): boolean {
     const threshold = this.thresholds[priority];
-    return threshold > 0 && threshold < ALL;
+    return threshold > 0 && (threshold < ALL || this.byBand[priority] < ALL);
   }
 
   /** Whether, and why, the pressure refuses a growing write of `size` bytes on the wire to a key with the share hash `share`. */

@@ -12,7 +12,7 @@ import { infoSection } from './info.js';
 export interface ConsoleSources
   extends Pick<
     AdminSources,
-    'stats' | 'rules' | 'memory' | 'connections' | 'workers' | 'growth' | 'clients'
+    'explain' | 'stats' | 'rules' | 'memory' | 'connections' | 'workers' | 'growth' | 'clients'
   > {
   readonly version: string;
   mode(): string;
@@ -21,7 +21,7 @@ export interface ConsoleSources
 }
 
 interface Subcommand {
-  /** The arguments in the help; '': none. */
+  /** The argument in the help: `<needed>` or `[<optional>]`; '': none. */
   readonly usage: string;
   readonly help: string;
   answer(from: ConsoleSources, pattern: string | undefined): unknown;
@@ -37,6 +37,12 @@ const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
     usage: '',
     help: `The ${SHOWN_CLIENTS} clients that have sent the most bytes.`,
     answer: async ({ clients }) => (await clients()).slice(0, SHOWN_CLIENTS),
+  },
+  EXPLAIN: {
+    usage: ' <key>',
+    help: 'What Spillway does with a SET of <key> at this moment, and why.',
+    answer: ({ explain }, key = '') =>
+      explain({ key: Buffer.from(key, 'latin1').toString('utf8'), command: [] }),
   },
   HELP: { usage: '', help: 'Print this help.', answer: () => HELP },
   INFO: { usage: '', help: 'All figures in the format of INFO.', answer: async (from) => info(from) },
@@ -133,7 +139,8 @@ function answer({ words }: ConsoleQuestion, from: ConsoleSources): unknown {
   }
   const subcommand = SUBCOMMANDS[upper];
   const most = subcommand.usage === '' ? 1 : 2;
-  if (words.length > most) {
+  const least = subcommand.usage.startsWith(' <') ? 2 : 1;
+  if (words.length > most || words.length < least) {
     return new Failure(errorText('PROXY_ARITY', `proxy|${name.toLowerCase()}`));
   }
   if (pattern !== undefined && pattern.length > MOST_BYTES) {

@@ -221,6 +221,22 @@ t.test('sheds: whole if any key says so, and not before all are known', async (t
   }
 });
 
+t.test(
+  'where all of a priority is refused, its band and the reserve are told apart by the key',
+  async (t) => {
+    const gate = shedding(Priority.LOW);
+    gate.byBand[Priority.LOW] = ALL / 2;
+    const reasons = Array.from({ length: 200 }, (_, i) => {
+      const { action, refusal } = decide(cmd('SET', `low:${i}`, 1), { gate });
+      t.equal(action, 'SHED');
+      return refusal;
+    });
+    const byBand = reasons.filter((reason) => reason === 'BAND').length;
+    t.ok(byBand > 70 && byBand < 130, `${byBand} of 200 by the band`);
+    t.equal(reasons.filter((reason) => reason === 'RESERVE').length, 200 - byBand);
+  },
+);
+
 t.test('growth: more for more, none for what frees', async (t) => {
   const growth = (...args: (string | number)[]) => decide(cmd(...args)).growth;
   const short = growth('SET', 'a', 'v');

@@ -4,6 +4,7 @@ import t from 'tap';
 import { answerQuestions, type ConsoleSources } from '../../../src/surfaces/console/console.js';
 import { encodeReply, Failure, Status, Text } from '../../../src/surfaces/console/encode.js';
 import { infoSection } from '../../../src/surfaces/console/info.js';
+import type { ExplainRequest } from '../../../src/surfaces/explain/types.js';
 
 t.test('values become what Redis makes of such values', async (t) => {
   const cases: readonly (readonly [value: unknown, resp2: string, resp3: string])[] = [
@@ -59,6 +60,7 @@ const sources = {
     latency: { samples: 0, buckets: [] },
   }),
   rules: () => [{ name: 'cache', match: 'cache:*' }],
+  explain: ({ key, command }: ExplainRequest) => ({ explained: key, words: command.length }),
   memory: () => ({ usedBytes: 5, level: { low: { shedShare: 0, band: null } } }),
   growth: () => ({
     memory: null,
@@ -108,6 +110,8 @@ t.test('each subcommand, in any case', async (t) => {
   t.same(await ask(['STATS']), [row('cache'), row('a:b'), row('unregistered')].flat());
   t.same(await ask(['stats', 'a*']), row('a:b'));
   t.same(await ask(['stats', '[']), []);
+  t.same(await ask(['Explain', Buffer.from('kä').toString('latin1')]), ['explained', 'kä', 'words', 0]);
+  t.same(await ask(['EXPLAIN', '']), ['explained', '', 'words', 0]);
 });
 
 t.test('INFO tells the sums of all', async (t) => {
@@ -134,7 +138,17 @@ t.test('HELP names every subcommand, in the form of Redis’s own', async (t) =>
   t.same(lines.slice(-2), ['HELP', '    Print this help.']);
   t.same(
     lines.slice(1).filter((line) => !line.startsWith('  ')),
-    ['CLIENTS', 'INFO', 'MEMORY', 'PREFIXES', 'RULES', 'STATS [<pattern>]', 'VERSION', 'HELP'],
+    [
+      'CLIENTS',
+      'EXPLAIN <key>',
+      'INFO',
+      'MEMORY',
+      'PREFIXES',
+      'RULES',
+      'STATS [<pattern>]',
+      'VERSION',
+      'HELP',
+    ],
   );
 });
 
