@@ -2,6 +2,7 @@
 // given: deciding twice changes nothing, and counting is a separate step.
 // It does not refuse a write that Redis refuses for another reason, as far as the arguments show, and leaves alone what it
 // does not understand.
+// It is long because everything that decides about one write stands here, in the order in which it is decided.
 import { type CommandSpec, ScriptCall, TtlTreatment } from '../commands/spec.js';
 import { equalsIgnoreCase, readPositiveInteger } from '../resp/bytes.js';
 import { PX_BYTES, writePx } from '../resp/encode.js';

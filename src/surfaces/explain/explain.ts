@@ -1,6 +1,7 @@
 // Explains in words what Spillway does with a command, and why, key by key.
 // Decides nothing itself: rules, TTLs and refusals come from a real session (dry-run.ts). It runs the command twice: without
 // refusals, for the TTLs, and in a running proxy under the present pressure.
+// It is long because each outcome has its sentence here.
 import { formatPercent, formatSize } from '../../config/units.js';
 import {
   arityFits,
