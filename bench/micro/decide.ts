@@ -1,5 +1,7 @@
 // What deciding costs: finding a key's rule, hashing it, and the whole verdict on a write.
 import { defaultCommandTable } from '../../src/core/commands/table.js';
+import { FAMILIES } from '../../src/core/policy/families.js';
+import { familyRules } from '../../src/core/policy/family-rules.js';
 import { globMatches } from '../../src/core/policy/glob.js';
 import { hashKey } from '../../src/core/policy/hash.js';
 import { Policy } from '../../src/core/policy/policy.js';
@@ -19,11 +21,28 @@ const rules = new RuleSet({
   ],
   unregistered: { priority: Priority.NORMAL, observe: false },
 });
+/** Four rules of a config, and the built-in ones. */
+const withFamilies = new RuleSet({
+  rules: [
+    ...['session:*', 'cache:*', 'temp:*', 'queue:*'].map((glob, i) => rule(i + 1, glob)),
+    ...familyRules(FAMILIES, 5, false),
+  ],
+  unregistered: { priority: Priority.NORMAL, observe: false },
+});
 const table = defaultCommandTable();
 
 function find(what: string, text: string): MicroCase {
   const key = Buffer.from(text);
   return { what: `rule of 23: ${what}`, commands: 1, run: () => rules.find(key, 0, key.length) };
+}
+
+function findWithFamilies(text: string): MicroCase {
+  const key = Buffer.from(text);
+  return {
+    what: `rule of 4, job systems behind: ${text}`,
+    commands: 1,
+    run: () => withFamilies.find(key, 0, key.length),
+  };
 }
 
 /** Among `count` rules of one kind; `#` in a key is the number of the last one. */
@@ -83,6 +102,9 @@ export function decideCases(): MicroCase[] {
     find('a star in the middle', 'user:1234567890:profile'),
     find('last of 20 with the same first letter', 'app19:1234567890'),
     find('none begins like that', 'zzz:1234567890'),
+    ...['session:1234567890', 'zzz:1234567890', 'cart:1234:items', 'web-1:4711:0a1b2c3d4e5f'].map(
+      findWithFamilies,
+    ),
     ...amongMany(),
     { what: 'hash of a key, 18 bytes', commands: 1, run: () => hashKey(key, 0, key.length) },
     {

@@ -180,3 +180,28 @@ t.test('a letter before a star is no word; keys without a rule are counted', asy
   t.equal(left.keys, 3005);
   t.equal(left.beyond, 3000);
 });
+
+t.test('a job system gets one rule, however few its keys are', async (t) => {
+  const group = (name: string, by: 'rule' | 'pattern', keys: number, type = 'list') =>
+    ({ ...groupOf(name, { keys, type }), by }) as GroupAnalysis;
+  const groups = [
+    group('family:sidekiq', 'rule', 3, 'set'),
+    group('queue:*', 'pattern', 10_000),
+    group('user:*', 'pattern', 1_000_000, 'hash'),
+  ];
+  const analysis = { groups, keys: { total: 1_010_003 } } as unknown as Analysis;
+  const { rules, left } = proposeRules(analysis);
+  t.same(rules[0]?.rule, { name: 'sidekiq', family: 'sidekiq', priority: 'critical' });
+  t.match(rules[0]?.comment, [/^Sidekiq: 3 keys/, /jobs would be lost/]);
+  t.same(
+    rules.slice(1).map(({ rule }) => rule.match),
+    ['user:*'],
+    'queue:* is one of its keys',
+  );
+  t.equal(left.keys, 0);
+  const alone = proposeRules({ ...analysis, groups: groups.slice(1) });
+  t.match(
+    alone.rules.map(({ rule }) => rule),
+    [{ match: 'queue:*', durable: true, priority: 'critical' }, { match: 'user:*' }],
+  );
+});
