@@ -1,5 +1,7 @@
 // The parts of the benchmarks that decide what their figures mean.
 import t from 'tap';
+import type { ReserveFigures } from '../../../bench/reserve/run.js';
+import { judgeReserve } from '../../../bench/reserve/verdict.js';
 import { PATTERNS } from '../../../bench/scenario/patterns.js';
 import { ReplyLines } from '../../../bench/scenario/reply-lines.js';
 import { parseFigures } from '../../../bench/scenario/server-figures.js';
@@ -98,6 +100,40 @@ t.test('each requirement fails by its own figure, and by no other', async (t) =>
   const over = good();
   over.proxied.memory = { maximum: MAXMEMORY + 1, samples: 10 };
   t.match(failing(over), [/never above maxmemory/, /overshoot/]);
+});
+
+t.test('each promise of the reserve fails by its own figure, and by no other', async (t) => {
+  const kept = (): ReserveFigures => {
+    const { proxied, readmission } = good();
+    const level = { shedShare: 0, band: null, reservedBytes: 0, growthBytesPerSecond: 0 };
+    return {
+      ...proxied,
+      ...{ freedMs: 100, modest: readmission.patterns, levels: readmission.levels },
+      reserved: { low: level, normal: level, high: level, critical: level },
+    };
+  };
+  const failing = (figures: ReserveFigures) =>
+    judgeReserve(figures)
+      .filter(({ pass }) => !pass)
+      .map(({ requirement }) => requirement);
+  t.same(failing(kept()), []);
+  const cases: [RegExp, (figures: ReserveFigures) => void][] = [
+    [/no write of critical/, ({ patterns }) => (patterns.critical.oom = 1)],
+    [/no write of critical/, ({ patterns }) => (patterns.critical.ok = 0)],
+    [/Redis itself refuses nothing/, ({ server }) => (server.oomErrors = 1)],
+    [/low is refused before/, ({ patterns }) => (patterns.low.firstOomMs = null)],
+    [/low is refused before/, ({ patterns }) => (patterns.normal.firstOomMs = 500)],
+    [/never fuller/, ({ memory }) => (memory.maximum = 0.991 * MAXMEMORY)],
+    [/never fuller/, ({ memory }) => (memory.samples = 0)],
+    [/admits again/, ({ modest }) => (modest.high.lastOomMs = 3101)],
+    [/do not flap/, ({ levels }) => (levels.changes.low = 2)],
+  ];
+  for (const [requirement, spoil] of cases) {
+    const spoilt = kept();
+    spoil(spoilt);
+    t.match(failing(spoilt), [requirement]);
+    t.equal(failing(spoilt).length, 1, String(requirement));
+  }
 });
 
 t.test('overshoot counts from the ceiling', async (t) => {
