@@ -24,5 +24,6 @@ export function refusalReplyNumber(text: string): number {
 
 /** The whole reply; undefined: not one of these. */
 export function refusalReply(number: number): Buffer | undefined {
-  return replies[number - FIRST];
+  // A negative index would be looked up as the name of a property.
+  return number < FIRST ? undefined : replies[number - FIRST];
 }
