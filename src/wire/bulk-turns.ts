@@ -3,9 +3,9 @@
 // before it. Without this, a turn lasts as long as the data of all such clients together.
 // Owns the queue. A client queues once and is not read meanwhile, so the queue is no longer than there are clients.
 
-/** For so long full reads are worked off in one turn. */
+/** Time for full reads in one turn. */
 const TURN_MS = 5;
-/** So many clients are read on in one turn. */
+/** Clients that are read again in one turn, at most. */
 const READERS = 8;
 
 export class BulkTurns {

@@ -16,9 +16,9 @@ const BESIDE = 16 * 1024;
 /** For small commands, for values as caches hold them, and for a whole read. */
 const SIZES = [BESIDE, 64 * 1024 + BESIDE, READ_BYTES + BESIDE] as const;
 export const LARGEST_SLAB = SIZES[SIZES.length - 1];
-/** So much of each size stays in the pool; what returns beyond that is freed, as is what was not needed lately. */
+/** Bytes of each size that stay in the pool, at most. What was not needed lately is freed, too. */
 const POOLED_BYTES = 16 * 1024 * 1024;
-/** So little is made anew: a slab for each client that has sent half a command would be too much. */
+/** Smaller pieces are allocated: a slab for each client that has sent half a command would be too much. */
 const SMALL_BYTES = 2048;
 const NOTHING_TO_DO = (): void => {};
 /** While more is lent, slow readers hold it: slabs are cut to what they are for, and reads are shorter. */
@@ -75,7 +75,7 @@ export class Slab implements LentBuffer {
     else this.holder.slabSent();
   };
 
-  /** Whoever borrowed it does not use it any more. */
+  /** Its borrower does not use it any more. */
   end(): void {
     const kept = this.keeps ? this.bytes.length : 0;
     this.holder = undefined;

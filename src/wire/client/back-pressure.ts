@@ -8,11 +8,11 @@ import type { ClientUpstream } from '../upstream/client-upstream.js';
 import type { UnreadReplies } from '../upstream/unread-replies.js';
 import type { ClientSocket } from './client-socket.js';
 
-/** A client with so much unread stops sharing: Redis can keep the replies on a connection of its own. */
+/** A client with more bytes unread stops sharing: Redis can keep the replies on a connection of its own. */
 const UNREAD_SHARED_BYTES = 1024 * 1024;
-/** With so much unread it holds the shared connection up. */
+/** A client with more bytes unread holds the shared connection up. */
 const UNREAD_HOLD_BYTES = 4 * 1024 * 1024;
-/** A client that sends all before it reads may have so much unread. */
+/** Unread bytes of a client that sends all before it reads, at most. */
 const UNREAD_STUCK_BYTES = 64 * 1024 * 1024;
 
 export interface BackPressureOptions<Link> {

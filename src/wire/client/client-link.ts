@@ -22,9 +22,9 @@ import { ClientSocket, type ClientSocketUser } from './client-socket.js';
 import type { Arrival } from './entrance.js';
 import type { ClientTraffic, HeldBytes, LinkEvents, LinkOptions } from './link-options.js';
 
-/** What so much leads to is sent at once. */
+/** The result of a read of this size or more is sent at once. */
 const AT_ONCE_BYTES = 16 * 1024;
-/** So much of a client's name is shown. */
+/** Characters of a client's name that are shown. */
 const SHOWN_NAME = 64;
 
 export class ClientLink implements ClientSocketUser, ClientUpstreamUser, TurnEnder {
@@ -111,7 +111,7 @@ export class ClientLink implements ClientSocketUser, ClientUpstreamUser, TurnEnd
     if (!this.isOver && !this.isDrained) this.client.setIdleTimeout(idleTimeoutMs);
   }
 
-  /** Nobody listens at the server's address any more: a client that shares a connection is told as one with its own. */
+  /** The server refuses connections: a client that shares one ends, as one with its own connection does. */
   serverGone(): void {
     if (this.session.hasOwnUpstream || this.upstreamEnded) return;
     this.finish();

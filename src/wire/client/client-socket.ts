@@ -16,9 +16,9 @@ import type { Arrival } from './entrance.js';
  * before it reads would not survive: so that comes late.
  */
 const UNREAD_REPLIES_BYTES = 16 * 1024 * 1024;
-/** A client that takes nothing of what waits for it for so long, with its server gone, is given up. */
+/** With its server gone, a client that reads nothing for this time is closed. */
 const FAREWELL_MS = 30_000;
-/** After our end, so long a client may take to end, too: a close with bytes unread would reset what it has to read. */
+/** Time for the client to end, too, after Spillway's end: a close with bytes unread would reset what it still has to read. */
 const LINGER_MS = 500;
 
 /** The link whose client it is. */

@@ -25,7 +25,7 @@ export interface ClientsOptions
   readonly sharedConnections: number;
   /** Connections of clients and to the server that this process may have. */
   readonly connections: number;
-  /** A shared connection that owes replies and is silent for so long takes no further commands. */
+  /** A shared connection that owes replies and is silent for this time takes no further commands. */
   readonly responseTimeoutMs: number;
   readonly context: SessionContext;
   readonly entrance: EntranceOptions;
@@ -157,7 +157,7 @@ export class Clients {
     return this.links.size + this.entrance.size;
   }
 
-  /** So many can be served as things are: the more connections they share, the fewer. */
+  /** The most clients that can be served: the more connections they share, the fewer. */
   get most(): number {
     return this.room.mostClients;
   }
@@ -178,12 +178,12 @@ export class Clients {
     this.entrance.renew();
   }
 
-  /** The server has answered a question of Spillway's own, so long ago. */
+  /** How long ago the server answered a question of Spillway's own. */
   serverAnswered(ageMs: number): void {
     this.gone.serverAnswered(ageMs);
   }
 
-  /** The server refuses connections: whoever has nothing under way is told so by the end of his own. */
+  /** The server refuses connections: clients with nothing under way end. */
   serverGone(): void {
     for (const link of this.links) link.serverGone();
   }

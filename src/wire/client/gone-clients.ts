@@ -6,7 +6,7 @@
 
 /** So often the server is to answer elsewhere behind the time allowed: of the second answer the question is behind it, too. */
 const ANSWERS_NEEDED = 2;
-/** A silent connection gets so many times the allowed time, as one that is shared. */
+/** A silent connection is given up after this multiple of the allowed time, as a shared one is. */
 const PATIENCE = 1.5;
 
 export interface EndedClient {
@@ -44,7 +44,7 @@ export class GoneClients<Client extends EndedClient> {
     this.silences.delete(client);
   }
 
-  /** The server has answered a question on a connection of Spillway's own, so long ago. May be told again. */
+  /** How long ago the server answered a question of Spillway's own. May be called again. */
   serverAnswered(ageMs: number): void {
     if (this.silences.size === 0) return;
     const now = this.clock();

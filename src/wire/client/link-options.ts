@@ -45,14 +45,14 @@ export interface LinkEvents<Link> {
   failed(link: Link, fault: unknown): void;
   /** The client sends no more, and its own connection to the server stands. */
   clientEnded(link: Link): void;
-  /** The upstream has ended a connection, or broken it, unasked: the client is told of it by `then`. */
+  /** The server has ended or reset a connection, unasked. `then` ends the client. */
   upstreamEnded(then: () => void): void;
   closed(link: Link): void;
 }
 
 export interface LinkOptions<Link> {
   readonly upstream: UpstreamAddress;
-  /** A client with nothing under way for so long is closed, milliseconds; 0: never. As Redis's `timeout`. */
+  /** Milliseconds without a command after which a client is closed; 0: never. As Redis's `timeout`. */
   readonly idleTimeoutMs: number;
   readonly bulkTurns: BulkTurns;
   readonly turn: Turn;

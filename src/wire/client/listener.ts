@@ -10,7 +10,7 @@ const MAX_CLIENTS_ERROR = errorReply('MAX_CLIENTS');
 
 export interface ListenerOptions {
   readonly listen: PortAddress;
-  /** Clients use TLS: whoever is turned away is told nothing, since that would have to be encrypted. */
+  /** Clients use TLS: one that is turned away gets no error, which would have to be encrypted. */
   readonly secure: boolean;
   readonly upstream: Endpoint;
   /** How many may be. */

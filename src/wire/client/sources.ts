@@ -1,7 +1,7 @@
 // Where clients come from: their addresses as text, and lists of networks to match them against.
 import { BlockList, isIPv4, type Socket } from 'node:net';
 
-/** In a list: whoever comes by a unix socket. */
+/** In a list: clients of a unix socket. */
 const UNIX = 'unix';
 /** An IPv4 address as a socket sees it that listens for both kinds. */
 const MAPPED = /^::ffff:([0-9.]+)$/;

@@ -6,19 +6,19 @@ import net from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { READ_BYTES, slabs } from '../slabs.js';
 
-/** A socket whose last long read was worked off faster may read longer pieces. */
+/** A socket whose last long read took less time may read longer pieces. */
 const CHEAP_MS = 1;
-/** How much a socket may have waiting to be sent before its source is paused. */
+/** Bytes that may wait in a socket before its source is paused. */
 export const HIGH_WATER_BYTES = 64 * 1024;
-/** What TLS decrypts at once at most: where there is so much, there is more. */
+/** The most that TLS decrypts at once: a full record probably has another behind it. */
 const TLS_RECORD_BYTES = 16 * 1024;
 const shared = Buffer.allocUnsafeSlow(READ_BYTES);
-/** For a socket whose bytes take long, and for all while slow readers hold much memory. */
+/** For a socket whose bytes take long to handle, and for all sockets while slow readers hold much memory. */
 const short = shared.subarray(0, HIGH_WATER_BYTES);
 
-/** A socket that is read only so much in a turn of the event loop. */
+/** A socket that is read once in a turn of the event loop. */
 export interface PacedReader {
-  /** It is not to be read any further, whoever asks for that. */
+  /** Stops reading it, also when others resume it. */
   rest(): void;
   /** It may be read again, if nobody has paused it. */
   readOn(): void;

@@ -52,7 +52,7 @@ export class LagBrake<Client> {
     if (this.clients.delete(client) && this.clients.size === 0) this.letGo();
   }
 
-  /** Reads on, whoever brakes it. */
+  /** Reads on, although members brake it. */
   letGo(): void {
     this.settle();
     clearTimeout(this.timer);

@@ -14,7 +14,7 @@ import { type Attempt, Attempts } from './attempts.js';
 import { greet } from './greet.js';
 import { connectUpstream, type UpstreamAddress } from './upstream-socket.js';
 
-/** So long a client may be silent before it is asked about, where the server has wanted a login of the last one. */
+/** Where the server wanted a login of the last client, a silent client is checked after this time. */
 const SILENT_MS = 100;
 /** Attempts at a time for a login. */
 const MOST_ATTEMPTS = 3;
@@ -118,7 +118,7 @@ export class LoginCheck {
     this.logins.clear();
   }
 
-  /** Nobody waits for what is under way: whoever asks next has to be answered by a later connection anyway. */
+  /** Ends the checks under way, for which nobody waits: the next client needs a later connection anyway. */
   private endIfUnwanted(key: string, login: Login): void {
     const { attempts, waiting } = login;
     if (attempts.newest !== undefined && attempts.newest.applicants.size > 0) return;

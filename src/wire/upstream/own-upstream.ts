@@ -11,7 +11,7 @@ import { WriteBatch } from '../write-batch.js';
 import { greet } from './greet.js';
 import { connectUpstream, type UpstreamAddress, type UpstreamSocket } from './upstream-socket.js';
 
-/** One that its client has not needed for so long is ended. */
+/** A parked connection ends after this time. */
 const PARKED_MS = 1000;
 
 /** The link whose client's connection it is. */

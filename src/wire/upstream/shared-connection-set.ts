@@ -25,7 +25,7 @@ const BACK_OFF_MS = { first: 20, longest: 1000 } as const;
 const MOST_ATTEMPTS = 6;
 /** For each one that the server leaves waiting the next one comes twice as late, up to about a minute. */
 const MOST_DOUBLINGS = 6;
-/** Overdue ones at a time: while there are so many no other one is made for their sake. */
+/** While this number of connections is overdue, no other one is made in place of them. */
 const MOST_OVERDUE = 4;
 
 /** Counted over all sets. */
@@ -41,14 +41,14 @@ export interface SharedConnectionSetOptions {
   /** Connections that take commands at a time. */
   readonly size: number;
   readonly pausable: boolean;
-  /** So many ticks of silence are too many. */
+  /** A connection is overdue after this number of silent ticks. */
   readonly ticks: number;
   readonly turn: Turn;
   readonly added: AddedLatency;
   readonly counters: ByteCounters;
   /** A connection could not be made. */
   readonly onFailed: (error: Error) => void;
-  /** One that was of use has ended, or was given up. */
+  /** A connection that was in use has ended, or was given up. */
   readonly onLost: () => void;
   /** The server is silent on one: it may be on others, too, on which nobody waits for it. */
   readonly onDoubt: () => void;

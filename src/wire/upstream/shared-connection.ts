@@ -18,7 +18,7 @@ import { LagBrake } from './lag-brake.js';
 import { SharedQuestion } from './shared-question.js';
 import { connectUpstream, type UpstreamAddress, type UpstreamSocket } from './upstream-socket.js';
 
-/** What a client is told for each command that was on its way when the connection was lost. */
+/** The reply to each command that was under way when the connection was lost. */
 const LOST_ERROR = errorReply('LOST');
 
 /** A client that shares a connection. */
@@ -39,7 +39,7 @@ export interface SharedConnectionEvents {
   ready(shared: SharedConnection): void;
   /** The server answers again, or is read again: it may be used again. */
   opened(shared: SharedConnection): void;
-  /** `error` when it was not orderly, or the greeting was refused; `wasReady` when it had been of use. */
+  /** `error` when it was not orderly, or the greeting was refused; `wasReady` when commands could use it. */
   ended(shared: SharedConnection, wasReady: boolean, error: Error | undefined): void;
   /** Its socket is gone. */
   closed(): void;
@@ -146,7 +146,7 @@ export class SharedConnection implements TurnEnder, SharedUpstream {
     this.brake.release(member);
   }
 
-  /** A member got replies: it is told when all that has come is handed out. */
+  /** A member got replies. It is notified when the whole chunk is handed out. */
   touch(member: Member): void {
     this.touched.push(member);
   }
@@ -185,7 +185,10 @@ export class SharedConnection implements TurnEnder, SharedUpstream {
     this.socket.destroy();
   }
 
-  /** The server has gone silent on it alone, or what was sent on it may not be understood: whoever waits for replies is told that they will not come. */
+  /**
+   * Ends it, because the server is silent on it alone or may misread what was sent. Members get an error for each reply that
+   * they wait for.
+   */
   giveUp(fault: unknown): void {
     this.end(fault instanceof Error ? fault : new Error(String(fault)));
   }
@@ -235,7 +238,7 @@ export class SharedConnection implements TurnEnder, SharedUpstream {
     const members = [...this.members];
     this.members.clear();
     this.touched.length = 0;
-    // Also when one of them fails: whoever counts on this connection must know that it is gone.
+    // Also when one of them fails: the pool must know that the connection is gone.
     try {
       for (const member of members) member.upstreamLost(this, member === cut);
     } finally {

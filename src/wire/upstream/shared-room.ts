@@ -7,7 +7,7 @@
 
 /** A client's own, and one to the server. */
 export const CONNECTIONS_PER_CLIENT = 2;
-/** Of all connections, the shared ones may be so many. */
+/** The part of all connections that may be shared ones. */
 const MOST_SHARED = 1 / 4;
 /** One for writes, and one that does not wait behind them. */
 export const LEAST_SHARED = 2;
@@ -36,7 +36,7 @@ export class SharedRoom {
     );
   }
 
-  /** So many clients can be served, as things are. */
+  /** The most clients that can be served, with the shared connections that there are. */
   get mostClients(): number {
     return Math.floor((this.connections - Math.max(this.kept, this.shared)) / CONNECTIONS_PER_CLIENT);
   }

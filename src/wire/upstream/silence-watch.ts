@@ -32,7 +32,7 @@ export class SilenceWatch {
   constructor(
     /** The connections are for what the server may put off. */
     private readonly pausable: boolean,
-    /** So many ticks of silence are too many. */
+    /** A connection is overdue after this number of silent ticks. */
     private readonly ticks: number,
     /** A connection of the set that takes commands. */
     private readonly another: () => SharedConnection | undefined,

@@ -11,7 +11,7 @@ export class UnreadReplies<Client> {
 
   constructor(private readonly mostBytes = MOST_BYTES) {}
 
-  /** So much waits for the client. Returns whether all of it together may. */
+  /** Notes how many bytes wait for the client. Returns whether the bytes of all clients are within the bound. */
   set(client: Client, bytes: number): boolean {
     const before = this.bytes.get(client);
     if (before === undefined && bytes === 0) return true;

@@ -19,7 +19,7 @@ const LOOK_EVERY_MS = 10;
 const PATIENCE_MS = 250;
 /** Between two questions to a server to which no connection can be made. */
 const TROUBLE_EVERY_MS = 1000;
-/** Answered to whoever asks, and by Redis 7.0 neither counted nor shown to MONITOR. */
+/** The server answers it without a login. Redis 7.0 neither counts it nor shows it to MONITOR. */
 const QUIT = encodeCommand('QUIT');
 /**
  * A connection that can be made is no sign of life: of a process that was killed the kernel closes the connections first

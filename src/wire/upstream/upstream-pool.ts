@@ -13,9 +13,9 @@ import {
 } from './shared-connection-set.js';
 import { LEAST_SHARED } from './shared-room.js';
 
-/** A connection that nobody shares any more is kept for so long. */
+/** A connection without members is kept for this time. */
 const UNSHARED_MS = 10_000;
-/** So many identities that nobody has any more keep their connections: one client can log in as many, one by one. */
+/** The most identities without clients that keep connections: one client can log in as many users, one by one. */
 const MOST_UNSHARED = 8;
 /** So often it is looked whether servers answer: at least as often in upstream.responseTimeout as TICKS. */
 const TICK_MS = 250;
@@ -167,7 +167,7 @@ export class UpstreamPool {
     this.logins.tick();
     for (const [key, share] of this.shares) {
       for (const set of share.sets) set.tick();
-      // Whoever it was made for may have left before it was there.
+      // The client that it was made for may have left meanwhile.
       if (share.unshared === undefined && !share.sets.some((set) => set.inUse)) this.endSoon(key, share);
     }
   }

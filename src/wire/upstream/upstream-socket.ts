@@ -23,7 +23,7 @@ export interface Endpoint {
 }
 
 export interface UpstreamAddress extends Endpoint {
-  /** After so long without a byte the system looks whether the other side is there still; 0: never. */
+  /** TCP keep-alive: the system probes the other side after this time without a byte; 0: never. */
   readonly keepAliveMs: number;
   /** undefined: no TLS. */
   readonly tls?: UpstreamTls | undefined;
@@ -35,7 +35,7 @@ export interface UpstreamTls {
   readonly serverName: string | undefined;
 }
 
-/** Whoever hears what comes. */
+/** Hands on the bytes that come. */
 interface ByteListener {
   /** From now on `hear` gets what comes, to be done with before it returns. */
   listen(hear: (bytes: Buffer) => void): void;
