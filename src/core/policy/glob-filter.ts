@@ -1,5 +1,5 @@
 // Says in a few nanoseconds of most keys that a glob which begins with a star does not match them: by a literal byte at a
-// fixed distance from the key's end, or by a literal run that the key must contain (found by the Boyer–Moore–Horspool
+// fixed distance from the key's end, and by a literal run that the key must contain (found by the Boyer–Moore–Horspool
 // algorithm). Never allocates after its construction.
 // Invariant: it excludes no key that the glob matches.
 import { STAR } from './glob.js';
@@ -34,18 +34,18 @@ export class GlobFilter {
     const elements = globElements(glob);
     const least = elements.filter((element) => element !== STAR).length;
     const fromEnd = literalFromEnd(elements);
-    if (fromEnd > 0) {
-      const literal = elements[elements.length - fromEnd] as Exclude<GlobElement, typeof STAR>;
-      return new GlobFilter(least, fromEnd, literal.only ?? 0, NOTHING);
-    }
-    const run = longestRun(elements);
-    return run.length < LEAST_RUN ? undefined : new GlobFilter(least, 0, 0, run);
+    const literal = elements[elements.length - fromEnd];
+    const byte = literal === undefined || literal === STAR ? 0 : (literal.only ?? 0);
+    const longest = longestRun(elements);
+    const run = longest.length < LEAST_RUN ? NOTHING : longest;
+    return fromEnd === 0 && run === NOTHING ? undefined : new GlobFilter(least, fromEnd, byte, run);
   }
 
   /** true: the glob does not match buf[start, end). */
   excludes(buf: Uint8Array, start: number, end: number): boolean {
     if (end - start < this.least) return true;
-    return this.fromEnd > 0 ? buf[end - this.fromEnd] !== this.byte : !this.containsRun(buf, start, end);
+    if (this.fromEnd > 0 && buf[end - this.fromEnd] !== this.byte) return true;
+    return this.run.length > 0 && !this.containsRun(buf, start, end);
   }
 
   private containsRun(buf: Uint8Array, start: number, end: number): boolean {
