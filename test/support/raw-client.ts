@@ -5,7 +5,7 @@ import net from 'node:net';
 import type { TestScope } from './redis.js';
 import { type Framing, frameReply } from './resp-framing.js';
 
-const DEFAULT_TIMEOUT_MS = 5000;
+const DEFAULT_TIMEOUT_MS = 20_000;
 
 /** Encodes a command as a multibulk of its arguments. */
 export function command(...args: (string | Buffer | number)[]): Buffer {
