@@ -15,7 +15,7 @@ import { until } from '../support/wait.js';
 const TOKEN = 'a-token-of-this-test';
 const PAIRS = 200;
 const RULES = [{ name: 'all', match: '*', ttl: '1h', priority: 'low' }];
-const MEMORY = { pollInterval: '20ms', shed: { low: ['80%', '90%'] } };
+const MEMORY = { pollInterval: '20ms', shed: { low: ['80%', '90%'] }, reserve: 'off' };
 
 /** The two keys of a pair, in the forms of Redisson and of hand-written Cluster keys. */
 const FORMS: Readonly<Record<string, (i: number) => readonly [hash: string, sorted: string]>> = {
