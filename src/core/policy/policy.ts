@@ -111,12 +111,14 @@ export class Policy {
     if (verdict.count === 0) return verdict;
     if (spec.denyOom && !spec.mover) {
       verdict.growth = growthOf(size, verdict.count, args.argc);
-      if (this.quotas.any) this.shareOut(args, spec, size);
-      if (this.mayRefuse) {
+      if (verdict.limited) this.shareOut(args, spec, size);
+      if (this.gate.active || verdict.limited) {
         this.judgeShed(args, size);
         if (verdict.action === Action.SHED) return verdict;
-        if (!allKeysKnown && (this.gate.byKey || this.quotas.any)) verdict.action = Action.UNDECIDED;
       }
+      // Of a key that is still to come the rule may refuse the write.
+      if (!allKeysKnown && ((this.gate.active && this.gate.byKey) || this.quotas.any))
+        verdict.action = Action.UNDECIDED;
     }
     if (verdict.action === Action.PASS) this.judgeTtl(args, spec, followUps);
     return verdict;
@@ -222,9 +224,12 @@ export class Policy {
   /** How many bytes of the command each of its keys stands for, as far as they are known. */
   private shareOut(args: RequestScanner, spec: CommandSpec, size: number): void {
     const { count, argument, bytes } = this.verdict;
+    if (count === 1) {
+      bytes[0] = size;
+      return;
+    }
     for (let i = 0; i < count; i++) {
-      if (count === 1) bytes[i] = size;
-      else if (spec.keys.step !== 2) bytes[i] = size / count;
+      if (spec.keys.step !== 2) bytes[i] = size / count;
       else bytes[i] = pairBytes(args, argument[i]);
     }
   }

@@ -32,7 +32,9 @@ export class Verdict {
   readonly argument: number[] = [];
   readonly rule: CompiledRule[] = [];
   readonly hash: number[] = [];
-  /** Bytes on the wire of each key with its value; only while some rule has a limit or a budget. */
+  /** The rule of some key has a limit or a budget. */
+  limited = false;
+  /** Bytes on the wire of each key with its value; only if `limited`. */
   readonly bytes: number[] = [];
   /** The outcome for each key's TTL; unused when `recorded` is false. */
   readonly outcome: TtlOutcome[] = [];
@@ -68,6 +70,7 @@ export class Verdict {
   reset(): void {
     this.action = Action.PASS;
     this.count = 0;
+    this.limited = false;
     this.replaces = false;
     this.persists = false;
     this.lifetimeMs = 0;
@@ -84,6 +87,7 @@ export class Verdict {
 
   addKey(argument: number, rule: CompiledRule, hash: number): void {
     const i = this.count++;
+    if (rule.limited) this.limited = true;
     this.argument[i] = argument;
     this.rule[i] = rule;
     this.hash[i] = hash;

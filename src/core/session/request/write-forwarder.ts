@@ -56,7 +56,7 @@ export class WriteForwarder {
     this.protocol.forwarded(spec.opaque ? Pending.OPAQUE : Pending.PASS);
     if (verdict.growth > 0) {
       this.growth.add(verdict.growth, verdict.priority);
-      if (this.policy.quotas.any) this.spend(verdict);
+      if (verdict.limited) this.spend(verdict);
     }
     if (verdict.shedKey >= 0) this.noteShed(spec, verdict, size, true);
     if (verdict.recorded) this.record(spec, verdict, size);
@@ -84,7 +84,7 @@ export class WriteForwarder {
     if (verdict.tail) large.tail = new OptionTail(verdict.rule[0], followUps);
     this.rewrite(verdict);
     large.grows = verdict.growth > 0;
-    if (large.grows && !large.inPairs && this.policy.quotas.any) this.spend(verdict);
+    if (large.grows && !large.inPairs && verdict.limited) this.spend(verdict);
     this.growth.begin(size);
     for (let i = 0; large.inPairs && i < args.parsed; i++) this.takeOfPair(large, i, i);
     return large;
