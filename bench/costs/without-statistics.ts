@@ -12,6 +12,8 @@ const NOTHING: TrafficObserver = {
   onFollowUpReply: () => {},
   onUpstreamOom: () => {},
   onTtlDropped: () => {},
+  onSpared: () => {},
+  onOwnTtl: () => {},
   onLatency: () => {},
 };
 

@@ -21,6 +21,8 @@ export const NO_OBSERVER: TrafficObserver = {
   onFollowUpReply() {},
   onUpstreamOom() {},
   onTtlDropped() {},
+  onSpared() {},
+  onOwnTtl() {},
   onLatency() {},
 };
 
@@ -28,7 +30,7 @@ export const NO_OBSERVER: TrafficObserver = {
 export function rule(slot: number, glob: string, rest: Partial<Rule> = {}): Rule {
   return {
     ...{ slot, name: glob, globs: [Buffer.from(glob)], ttlMs: 3_600_000, maxTtlMs: 0, jitter: 0 },
-    ...{ durable: false, priority: Priority.NORMAL, observe: false, applyToAll: false },
+    ...{ durable: false, priority: Priority.NORMAL, observe: false, applyToAll: false, renew: false },
     ...{ refusesScripts: false, scriptTtl: false },
     ...rest,
   };

@@ -1,12 +1,12 @@
 // What the whole core costs: one command through a session and its reply back, in pipelines of DEPTH.
 import { defaultCommandTable } from '../../src/core/commands/table.js';
+import { KeyMemory } from '../../src/core/policy/key-memory.js';
 import { KeySample } from '../../src/core/policy/key-sample.js';
 import { Policy } from '../../src/core/policy/policy.js';
 import { Quotas } from '../../src/core/policy/quota.js';
 import { Priority, type Rule } from '../../src/core/policy/rule.js';
 import { RuleSet } from '../../src/core/policy/rule-set.js';
 import { ALL, ShedGate } from '../../src/core/policy/shed.js';
-import { TtlMemory } from '../../src/core/policy/ttl-memory.js';
 import { EXPIRE_NX, encodeCommand } from '../../src/core/resp/encode.js';
 import { Session } from '../../src/core/session/session.js';
 import { CopyingSink, DEPTH, type MicroCase, NO_OBSERVER, rule, VALUE } from './case.js';
@@ -39,7 +39,7 @@ function makeSession(gate: ShedGate, rules: readonly Rule[]): Session {
       policy: new Policy({
         rules: new RuleSet({ rules, unregistered: { priority: Priority.NORMAL, observe: false } }),
         quotas: quotasOf(rules),
-        ...{ gate, observer: NO_OBSERVER, now: Date.now, random: Math.random, ttls: new TtlMemory(() => 0) },
+        ...{ gate, observer: NO_OBSERVER, now: Date.now, random: Math.random, keys: new KeyMemory(() => 0) },
       }),
       followUps: true,
       followUp: EXPIRE_NX,

@@ -1,7 +1,7 @@
 // What counting a write costs, by how its key is found again.
 import { specify } from '../../src/core/commands/table.js';
+import { KeyMemory, TtlEffect } from '../../src/core/policy/key-memory.js';
 import { TtlOutcome } from '../../src/core/policy/observer.js';
-import { TtlMemory } from '../../src/core/policy/ttl-memory.js';
 import { TrafficStats } from '../../src/observe/stats/counters.js';
 import type { MicroCase } from './case.js';
 
@@ -27,17 +27,17 @@ function write(what: string, slot: number, nameKey: (i: number) => string): Micr
   return { what, commands: 1, run };
 }
 
-/** Whether a write takes a TTL away, or gives one: by turns, of more keys than any cache has room for. */
+/** What is remembered of a key: with a TTL and without one by turns, of more keys than any cache has room for. */
 function remember(): MicroCase {
-  const ttls = new TtlMemory(() => now);
+  const memory = new KeyMemory(() => now);
   const key = Buffer.from('cache:user:1234567');
   let next = 0;
   const run = (): void => {
     const hash = Math.imul(next++ & 0x3ffff, 0x9e3779b1);
-    const outcome = next & 0x40000 ? TtlOutcome.WITHOUT_TTL : TtlOutcome.HAD_TTL;
-    ttls.written(outcome, true, 60_000, key, 0, key.length, hash);
+    const effect = next & 0x40000 ? TtlEffect.NONE : TtlEffect.OWN;
+    memory.written(effect, 60_000, 7, false, key, 0, key.length, hash, 0);
   };
-  return { what: 'whether a TTL is taken away', commands: 1, run };
+  return { what: 'what is remembered of the key', commands: 1, run };
 }
 
 export function statisticsCases(): MicroCase[] {

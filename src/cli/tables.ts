@@ -72,6 +72,8 @@ export function drawReport({ since, text, total, rules }: Report, paint: Paint):
     table.push([quoted(name), mode ?? 'gone', ...counts]);
   }
   const reasons = [refusedBy('refused', total.shedBy), refusedBy('would refuse', total.wouldShedBy)];
+  if (total.spared > 0)
+    reasons.push([`spared, because they left their key no larger: ${grouped(total.spared)}`]);
   return [text, `since ${since}`, ...reasons.flat(), '', table.toString()].join('\n');
 }
 

@@ -106,6 +106,7 @@ function compileRule(rule: RuleInput, slot: number, globalMode: ConfigInput['mod
     applyToAll: rule.applyTo === 'all',
     refusesScripts: rule.scripts === 'refuse',
     scriptTtl: rule.scriptTtl,
+    renew: rule.renew ?? false,
     ...(rule.family !== undefined && { family: rule.family }),
     limit: rule.limit && compileLimit(rule.limit),
     budget: rule.budget === undefined ? undefined : compileBudget(rule.budget),

@@ -74,6 +74,7 @@ export function describeRule(rule: Rule, globalMode: ConfigInput['mode']): RuleI
     ...(rule.durable && { durable: true }),
     priority: PRIORITY_NAMES[rule.priority],
     applyTo: rule.applyToAll ? 'all' : 'strings',
+    ...(rule.renew && { renew: true }),
     ...(rule.limit && { limit: describeLimit(rule.limit) }),
     scripts: rule.refusesScripts ? 'refuse' : 'pass',
     scriptTtl: rule.scriptTtl,

@@ -135,6 +135,12 @@ const ruleFields = strict({
       'Which writes get the TTL. "strings": SET, SETNX, GETSET, MSET, MSETNX and MSETEX. "all": every command that can ' +
         'create the key, so also hashes, lists and counters. Do not use "all" for queues: they would expire.',
     ),
+  renew: flag()
+    .optional()
+    .describe(
+      "true: each write makes the rule's TTL begin anew, also where the command keeps the TTL of its key (HSET, RPUSH, INCR " +
+        'with applyTo "all"). A TTL that the application set stays. false: such a key ends when its first TTL does.',
+    ),
   limit: limit
     .optional()
     .describe(
@@ -168,7 +174,7 @@ export type RuleInput = z.infer<typeof ruleFields>;
 
 /** One rule of the config file. Suggested rules are held to it too. */
 export const ruleSchema = ruleFields.check((context) => {
-  const { match, family, ttl, maxTtl, jitter, durable, applyTo, scriptTtl } = context.value;
+  const { match, family, ttl, maxTtl, jitter, durable, applyTo, renew, scriptTtl } = context.value;
   if (match === undefined && family === undefined) {
     fail(context, 'is missing: give a pattern such as "session:*", or a family', ['match']);
   }
@@ -197,6 +203,9 @@ export const ruleSchema = ruleFields.check((context) => {
   }
   if (durable !== true && ttl === undefined && family === undefined) {
     fail(context, 'must have a "ttl", or "durable": true if its keys are meant to stay');
+  }
+  if (ttl === undefined && renew === true) {
+    fail(context, 'renews the added TTL, so the same rule needs a "ttl"', ['renew']);
   }
   if (ttl === undefined && jitter !== undefined) {
     fail(context, 'varies the added TTL, so the same rule needs a "ttl"', ['jitter']);

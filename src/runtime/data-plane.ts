@@ -4,12 +4,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { EffectiveConfig } from '../config/effective.js';
 import type { CommandTable } from '../core/commands/table.js';
+import { KeyMemory } from '../core/policy/key-memory.js';
 import type { TrafficObserver } from '../core/policy/observer.js';
 import { Policy } from '../core/policy/policy.js';
 import { Quotas } from '../core/policy/quota.js';
 import { Scripts } from '../core/policy/scripts.js';
 import { ShedGate } from '../core/policy/shed.js';
-import { TtlMemory } from '../core/policy/ttl-memory.js';
 import { noPoolingYet, type PoolingCounters, type SessionContext } from '../core/session/session-context.js';
 import type { ConsoleQuestion } from '../core/session/state/console-question.js';
 import type { RenewalSnapshot } from '../files/renewal.js';
@@ -66,6 +66,7 @@ export class DataPlane {
   private server: ServerFacts | undefined;
   private readonly context: SessionContext;
   readonly scripts: Scripts;
+  readonly keys: KeyMemory;
   private readonly pooling = noPoolingYet();
   /** Counted under the rules of earlier configs. */
   private keysGivenUp = 0;
@@ -101,6 +102,7 @@ export class DataPlane {
     this.stats.adopt(allRules(config));
     this.table = commandTableOf(config);
     this.scripts = new Scripts(scriptsOf(config, this.table));
+    this.keys = new KeyMemory(() => tickedAt);
     this.context = {
       table: this.table,
       policy: new Policy({
@@ -110,7 +112,7 @@ export class DataPlane {
         now: this.serverClock.now,
         nowKnown: () => this.serverClock.known,
         random: Math.random,
-        ttls: new TtlMemory(() => stampedMs),
+        keys: this.keys,
         quotas: this.quotas,
         scripts: this.scripts,
       }),

@@ -3,6 +3,7 @@
 
 import type { EffectiveConfig } from '../config/effective.js';
 import type { CommandTable } from '../core/commands/table.js';
+import type { KeyMemory } from '../core/policy/key-memory.js';
 import type { Quotas } from '../core/policy/quota.js';
 import { PRIORITY_NAMES } from '../core/policy/rule.js';
 import { Scripts } from '../core/policy/scripts.js';
@@ -28,6 +29,7 @@ export class Explainer {
       readonly gate: ShedGate;
       readonly quotas: Quotas;
       readonly scripts?: Scripts | undefined;
+      readonly keys?: KeyMemory | undefined;
       memory(): MemorySnapshot;
     },
   ) {
@@ -65,6 +67,7 @@ export class Explainer {
             gate: running.gate,
             quotas: running.quotas,
             budgets: memory.budgets,
+            keys: running.keys,
             pressure: memory.pressure,
             rehearsal: memory.rehearsal?.pressure ?? null,
             reason: memory.reason,

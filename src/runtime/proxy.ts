@@ -111,8 +111,8 @@ export class SpillwayProxy {
       log,
       eventLog,
     );
-    const { gate, quotas, scripts } = this.service;
-    this.explainer = new Explainer(config, { gate, quotas, scripts, memory: () => this.memory() });
+    const { gate, quotas, scripts, keys } = this.service;
+    this.explainer = new Explainer(config, { gate, quotas, scripts, keys, memory: () => this.memory() });
     this.listener = this.makeListener();
     this.figures = figuresOf(
       this.service,

@@ -2,6 +2,7 @@
 // memory sets the gate and reports changes.
 import type { Socket } from 'node:net';
 import type { EffectiveConfig } from '../config/effective.js';
+import type { KeyMemory } from '../core/policy/key-memory.js';
 import type { Quotas } from '../core/policy/quota.js';
 import type { Scripts } from '../core/policy/scripts.js';
 import type { ShedGate } from '../core/policy/shed.js';
@@ -30,6 +31,8 @@ export interface Service {
   readonly quotas: Quotas;
   /** What is known of scripts; undefined: several processes know, each for itself. */
   readonly scripts?: Scripts;
+  /** The keys that were written lately; undefined: several processes know, each its own. */
+  readonly keys?: KeyMemory;
   /** Clients that are connected now. */
   readonly clients: number;
   /** How many clients can be served, and what limits that. */

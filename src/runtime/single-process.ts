@@ -2,6 +2,7 @@
 import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
 import type { EffectiveConfig } from '../config/effective.js';
+import type { KeyMemory } from '../core/policy/key-memory.js';
 import type { TrafficObserver } from '../core/policy/observer.js';
 import type { Quotas } from '../core/policy/quota.js';
 import type { Scripts } from '../core/policy/scripts.js';
@@ -47,6 +48,10 @@ export class SingleProcess implements Service {
 
   get capacity(): Capacity {
     return loweredTo(this.atMost, this.plane.clients.most);
+  }
+
+  get keys(): KeyMemory {
+    return this.plane.keys;
   }
 
   get scripts(): Scripts {

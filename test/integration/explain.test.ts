@@ -223,11 +223,20 @@ function sameCommands(t: Test, actual: string[][], explanation: Explanation): vo
 }
 
 /** Explains, does, and compares; returns the explanation, or undefined where pressure changed meanwhile. */
-async function compare(t: Test, { proxy, client, sent }: Rig, key: string, words: string[]) {
+async function compare(
+  t: Test,
+  { proxy, client, sent }: Rig,
+  key: string,
+  words: string[],
+  anew: readonly string[] = [],
+) {
   const before = counts((await proxy.admin('/api/stats')) as StatsSnapshot);
   const explanation = await explained(proxy, key, words);
   const reply = await client.call(...words);
   const reached = await sent();
+  // A key that is known may be written again: what is asked again is asked of new ones.
+  if (anew.length > 0) await client.call('DEL', ...anew);
+  await sent();
   const again = await explained(proxy, key, words);
   if (again.now?.shed !== explanation.now?.shed || again.now?.wouldShed !== explanation.now?.wouldShed)
     return;
@@ -253,6 +262,9 @@ t.test('at rest: every command, for keys of every kind of rule', async (t) => {
   for (const key of KEYS) {
     for (const line of COMMANDS) {
       const words = line.split(' ').map((word) => (word === 'K' ? key : word === 'L' ? 'all:other' : word));
+      // Behind a copy of a key with a rule's TTL comes what the key's own past decides, which no explanation knows.
+      if (words[0] === 'COPY') await it.client.call('DEL', 'all:other');
+      await it.sent();
       const explanation = await compare(t, it, words.includes(key) ? key : 'all:other', words);
       t.equal(explanation?.now?.shed, false);
     }
@@ -290,7 +302,10 @@ t.test('under pressure: the very keys that it says are refused', async (t) => {
         const words = line
           .split(' ')
           .map((word) => (word === 'K' ? key : word === 'L' ? `queue:${i}` : word));
-        const explanation = await compare(t, it, key, words);
+        // Neither is known: a key that is written again may pass.
+        await it.client.call('DEL', key, `queue:${i}`);
+        await it.sent();
+        const explanation = await compare(t, it, key, words, [key, `queue:${i}`]);
         if (explanation === undefined) continue;
         settled++;
         answers.add(`${line} ${explanation.now?.shed} ${explanation.now?.wouldShed}`);

@@ -378,6 +378,8 @@ t.test('a share of the keys, always the same ones', async (t) => {
   const refused = async (proxy: TestProxy) => {
     const client = await withRaw(t, proxy.port);
     const keys = Array.from({ length: 400 }, (_, i) => `low:${i}`);
+    // Those that are written again may pass.
+    await client.call('DEL', ...keys);
     void client.write(Buffer.concat(keys.map((key) => command('SET', key, 'x'))));
     const replies = await client.readReplies(keys.length);
     return keys.filter((_, i) => String(replies[i]) === OOM);

@@ -22,6 +22,8 @@ const OBSERVER: TrafficObserver = {
   onShed: () => {},
   onFollowUpReply: () => {},
   onTtlDropped: () => {},
+  onSpared: () => {},
+  onOwnTtl: () => {},
   onLatency: () => {},
   onUpstreamOom: () => {},
 };
@@ -39,7 +41,7 @@ for (const piece of PIECES) {
   t.test(`an MSET of many keys in pieces of ${piece} bytes`, async (t) => {
     const low: Rule = {
       ...{ name: 'low', slot: 1, globs: [Buffer.from('l*')], ttlMs: 0, maxTtlMs: 0, jitter: 0 },
-      ...{ durable: true, priority: Priority.LOW, observe: false, applyToAll: false },
+      ...{ durable: true, priority: Priority.LOW, observe: false, applyToAll: false, renew: false },
       ...{ refusesScripts: false, scriptTtl: false },
     };
     const rules = new CountingRules({

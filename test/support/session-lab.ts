@@ -3,13 +3,18 @@
 // all have the same outcome; direct() plays it without Spillway in between, which is what a client should see.
 // The server here is a second, independent reading of RESP and of Redis's connection state; its own tests are below.
 import { defaultCommandTable } from '../../src/core/commands/table.js';
-import { FollowUpReply, type TrafficObserver, TtlOutcome } from '../../src/core/policy/observer.js';
+import type { KeyMemory } from '../../src/core/policy/key-memory.js';
+import {
+  FollowUpReply,
+  OwnTtlChange,
+  type TrafficObserver,
+  TtlOutcome,
+} from '../../src/core/policy/observer.js';
 import { Policy } from '../../src/core/policy/policy.js';
 import { Quotas } from '../../src/core/policy/quota.js';
 import { Priority, type Rule } from '../../src/core/policy/rule.js';
 import { RuleSet } from '../../src/core/policy/rule-set.js';
 import { ALL, ShedGate } from '../../src/core/policy/shed.js';
-import type { TtlMemory } from '../../src/core/policy/ttl-memory.js';
 import { EXPIRE_BY_SCRIPT, EXPIRE_NX } from '../../src/core/resp/encode.js';
 import { checks } from '../../src/core/resp/invariant.js';
 import type { Switchboard } from '../../src/core/session/pooling/placement.js';
@@ -686,7 +691,7 @@ export const RULES: readonly Rule[] = [
 function rule(slot: number, glob: string, rest: Partial<Rule>): Rule {
   return {
     ...{ slot, name: glob, globs: [Buffer.from(glob)], ttlMs: 0, maxTtlMs: 0, jitter: 0, durable: false },
-    ...{ priority: Priority.NORMAL, observe: false, applyToAll: false },
+    ...{ priority: Priority.NORMAL, observe: false, applyToAll: false, renew: false },
     ...{ refusesScripts: false, scriptTtl: false },
     ...rest,
   };
@@ -710,7 +715,7 @@ export interface Scenario {
   /** The session ends with something half done. */
   readonly unfinished?: boolean;
   readonly rules?: readonly Rule[];
-  readonly ttls?: TtlMemory;
+  readonly keys?: KeyMemory;
 }
 
 export interface Outcome {
@@ -800,6 +805,9 @@ class Recorder implements TrafficObserver {
   readonly followUps: string[] = [];
   /** Slots of the writes that took a TTL away. */
   readonly dropped: number[] = [];
+  /** Slots of the writes that left their key no larger. */
+  readonly spared: number[] = [];
+  readonly ownTtls: string[] = [];
   upstreamOoms = 0;
 
   onWrite: TrafficObserver['onWrite'] = (_slot, { name }, _bytes, outcome, key, start, end) => {
@@ -811,6 +819,12 @@ class Recorder implements TrafficObserver {
   };
   onFollowUpReply: TrafficObserver['onFollowUpReply'] = (slot, reply) => {
     this.followUps.push(`${slot} ${nameOf(FollowUpReply, reply)}`);
+  };
+  onSpared: TrafficObserver['onSpared'] = (slot) => {
+    this.spared.push(slot);
+  };
+  onOwnTtl: TrafficObserver['onOwnTtl'] = (slot, change) => {
+    this.ownTtls.push(`${slot} ${nameOf(OwnTtlChange, change)}`);
   };
   onTtlDropped: TrafficObserver['onTtlDropped'] = (slot) => {
     this.dropped.push(slot);
@@ -847,7 +861,7 @@ export function makeSession(scenario: Omit<Scenario, 'client'>, pooled = false, 
     table: defaultCommandTable([], scenario.console),
     policy: new Policy({
       rules: new RuleSet({ rules, unregistered: { priority: Priority.NORMAL, observe: false } }),
-      ...{ gate, observer, now: () => NOW, random: () => 0.5, ttls: scenario.ttls, quotas },
+      ...{ gate, observer, now: () => NOW, random: () => 0.5, keys: scenario.keys, quotas },
     }),
     followUps: scenario.followUps ?? true,
     followUp: scenario.server?.before7 ? EXPIRE_BY_SCRIPT : EXPIRE_NX,

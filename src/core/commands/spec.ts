@@ -30,12 +30,46 @@ export const TtlChange = {
   PEXPIRE: 2,
   EXPIREAT: 3,
   PEXPIREAT: 4,
-  /** Removes them on purpose, or with their keys. */
+  /** Removes them with their keys. */
   ENDS: 5,
   /** The same for all keys. */
   ENDS_ALL: 6,
+  /** Removes them on purpose. */
+  PERSISTS: 7,
 } as const;
 export type TtlChange = (typeof TtlChange)[keyof typeof TtlChange];
+
+/** How large a governed write leaves its key, as far as its arguments tell. */
+export const Sizing = {
+  /** They do not: it adds to the key, or makes it of others. */
+  UNKNOWN: 0,
+  /** As large as it was. */
+  KEEPS: 1,
+  /** As large as the value right behind the key. */
+  VALUE: 2,
+  /** As large as the argument behind that one. */
+  SECOND: 3,
+  /** A number: INCR. */
+  NUMBER: 4,
+  /** At least up to the end of what is written into it: SETRANGE, SETBIT. */
+  RANGE: 5,
+  BIT: 6,
+  /** A stream, which MAXLEN or MINID bounds. */
+  STREAM: 7,
+  /** What it holds comes from elsewhere: RESTORE, COPY. */
+  FOREIGN: 8,
+} as const;
+export type Sizing = (typeof Sizing)[keyof typeof Sizing];
+
+/** A command that gives what one key holds, with its TTL, to another name. */
+export const Carry = {
+  NONE: 0,
+  RENAME: 1,
+  /** Only if the new name is free. */
+  RENAMENX: 2,
+  COPY: 3,
+} as const;
+export type Carry = (typeof Carry)[keyof typeof Carry];
 
 /** What a command does to the state of its connection, as far as replies and refusals depend on it. */
 export const ConnectionRole = {
@@ -146,6 +180,10 @@ export interface CommandSpec {
   readonly ttl: TtlTreatment;
   /** A write that removes the TTL of its keys unless it sets one. */
   readonly replaces: boolean;
+  /** It leaves a key that exists as it is: SETNX. */
+  readonly ifMissing: boolean;
+  readonly sizing: Sizing;
+  readonly carry: Carry;
   /** Of a command that is not governed. */
   readonly ttlChange: TtlChange;
   /** A governed write: it has a known key and can grow memory or set a TTL, so the policy decides about it. */

@@ -3,19 +3,23 @@
 // Invariants: capacity is a power of two and at least twice the number of commands.
 import { pinOf, UNDECLARABLE } from './pin.js';
 import {
+  Carry,
   type CommandSpec,
   ConnectionRole,
   type KeyPositions,
   type PinReason,
   ScriptCall,
   Sharing,
+  Sizing,
   TtlChange,
   TtlTreatment,
 } from './spec.js';
 import { GENERATED_COMMANDS } from './table.generated.js';
 import {
+  CARRIES,
   CONNECTION_ROLES,
   FREEING,
+  IF_MISSING,
   LASTING,
   MOVERS,
   NO_KEYS,
@@ -24,6 +28,7 @@ import {
   REPLICATED,
   SCRIPT_CALLS,
   SCRIPTS,
+  SIZINGS,
   TTL_CHANGES,
   TTL_TREATMENTS,
   VALKEY_ONLY,
@@ -87,6 +92,9 @@ export function specify(facts: CommandFacts, declared = false): CommandSpec {
     keys,
     ttl,
     replaces: REPLACING.has(name),
+    ifMissing: IF_MISSING.has(name),
+    sizing: SIZINGS.get(name) ?? Sizing.UNKNOWN,
+    carry: CARRIES.get(name) ?? Carry.NONE,
     ttlChange: TTL_CHANGES.get(name) ?? TtlChange.NONE,
     governed: write && (denyOom || ttl !== TtlTreatment.NONE) && (keys.first > 0 || keys.keywords.length > 0),
     role,

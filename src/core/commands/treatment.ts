@@ -1,7 +1,15 @@
 // Facts that Redis's COMMAND does not report: what each write does to TTLs, the position of the key that it grows, what a
 // command does to its connection. Maintained by hand, by name; they override the positions that a server reports.
 // Sources: the command pages and t_string.c, t_list.c, sort.c, geo.c, bitops.c of Redis 7 and 8.
-import { ConnectionRole, type KeyPositions, ScriptCall, TtlChange, TtlTreatment } from './spec.js';
+import {
+  Carry,
+  ConnectionRole,
+  type KeyPositions,
+  ScriptCall,
+  Sizing,
+  TtlChange,
+  TtlTreatment,
+} from './spec.js';
 
 export const NO_KEYS: KeyPositions = { first: 0, last: 0, step: 0, keywords: [] };
 
@@ -39,16 +47,51 @@ export const REPLACING: ReadonlySet<string> = new Set([
   ...['sort', 'georadius', 'georadiusbymember', 'geosearchstore'],
 ]);
 
+/** Writes that do nothing to a key that exists. */
+export const IF_MISSING: ReadonlySet<string> = new Set(['setnx', 'msetnx']);
+
+/** Of every other write the arguments do not tell how large its key is then. */
+export const SIZINGS: ReadonlyMap<string, Sizing> = new Map<string, Sizing>([
+  ['getex', Sizing.KEEPS],
+  ['set', Sizing.VALUE],
+  ['setnx', Sizing.VALUE],
+  ['getset', Sizing.VALUE],
+  ['mset', Sizing.VALUE],
+  ['msetnx', Sizing.VALUE],
+  ['msetex', Sizing.VALUE],
+  ['setex', Sizing.SECOND],
+  ['psetex', Sizing.SECOND],
+  ['incr', Sizing.NUMBER],
+  ['decr', Sizing.NUMBER],
+  ['incrby', Sizing.NUMBER],
+  ['decrby', Sizing.NUMBER],
+  ['incrbyfloat', Sizing.NUMBER],
+  ['setrange', Sizing.RANGE],
+  ['setbit', Sizing.BIT],
+  ['xadd', Sizing.STREAM],
+  ['copy', Sizing.FOREIGN],
+  ['restore', Sizing.FOREIGN],
+  ['restore-asking', Sizing.FOREIGN],
+]);
+
+export const CARRIES: ReadonlyMap<string, Carry> = new Map<string, Carry>([
+  ['rename', Carry.RENAME],
+  ['renamenx', Carry.RENAMENX],
+  ['copy', Carry.COPY],
+]);
+
 /** In doubt a TTL counts as removed on purpose: it is better to miss a loss than to report one that was none. */
 export const TTL_CHANGES: ReadonlyMap<string, TtlChange> = new Map<string, TtlChange>([
   ['expire', TtlChange.EXPIRE],
   ['pexpire', TtlChange.PEXPIRE],
   ['expireat', TtlChange.EXPIREAT],
   ['pexpireat', TtlChange.PEXPIREAT],
-  ['persist', TtlChange.ENDS],
+  ['persist', TtlChange.PERSISTS],
   ['del', TtlChange.ENDS],
   ['unlink', TtlChange.ENDS],
   ['getdel', TtlChange.ENDS],
+  // GETEX is governed; with PERSIST it is told as one of these.
+  ['getex', TtlChange.PERSISTS],
   ['delex', TtlChange.ENDS],
   ['delifeq', TtlChange.ENDS],
   ['rename', TtlChange.ENDS],

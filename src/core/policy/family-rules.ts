@@ -19,6 +19,7 @@ export function familyRules(families: readonly Family[], firstSlot: number, obse
     priority: Priority.CRITICAL,
     observe,
     applyToAll: false,
+    renew: false,
     refusesScripts: false,
     scriptTtl: false,
     family: name,

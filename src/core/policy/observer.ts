@@ -37,6 +37,17 @@ export const FollowUpReply = {
 } as const;
 export type FollowUpReply = (typeof FollowUpReply)[keyof typeof FollowUpReply];
 
+/** What became of a TTL that a rule had given. */
+export const OwnTtlChange = {
+  /** It gave way to the one that the application set. */
+  YIELDED: 0,
+  /** A write to its key made it begin anew. */
+  RENEWED: 1,
+  /** Its key got another name, and the rule there has another TTL or none. */
+  LEFT_BEHIND: 2,
+} as const;
+export type OwnTtlChange = (typeof OwnTtlChange)[keyof typeof OwnTtlChange];
+
 export interface TrafficObserver {
   /**
    * One key of a forwarded write. `bytes` is this key's share of the command on the wire as the client sent it
@@ -56,6 +67,10 @@ export interface TrafficObserver {
   onTtlDropped(slot: number): void;
   /** A write was refused with OOM (`observed`: would have been, in observe mode). Once a command, by its deciding key. */
   onShed(slot: number, command: CommandSpec, bytes: number, refusal: Refusal, observed: boolean): void;
+  /** A write to the key was let pass though its share is refused: it leaves the key no larger. Once a command. */
+  onSpared(slot: number): void;
+  /** Redis changed a TTL that a rule had given, in the way that was asked for. */
+  onOwnTtl(slot: number, change: OwnTtlChange): void;
   onFollowUpReply(slot: number, reply: FollowUpReply): void;
   /** Redis itself answered OOM to a client's command. */
   onUpstreamOom(): void;

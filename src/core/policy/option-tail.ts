@@ -41,6 +41,11 @@ export class OptionTail {
     return this.options.kind !== ExpiryKind.KEEP && !this.options.ifMissing;
   }
 
+  /** NX: a key that exists stays as it is. */
+  get ifMissing(): boolean {
+    return this.options.ifMissing;
+  }
+
   /** The outcome after all options; undefined: Redis will refuse the command. */
   finish(): TtlOutcome | undefined {
     switch (this.options.finish()) {

@@ -3,19 +3,20 @@
 // It does not refuse a write that Redis refuses for another reason, as far as the arguments show, and leaves alone what it
 // does not understand.
 // It is long because everything that decides about one write stands here, in the order in which it is decided.
-import { type CommandSpec, ScriptCall, TtlTreatment } from '../commands/spec.js';
+import { type CommandSpec, ScriptCall, Sizing, TtlTreatment } from '../commands/spec.js';
 import { equalsIgnoreCase, readPositiveInteger } from '../resp/bytes.js';
 import { PX_BYTES, writePx } from '../resp/encode.js';
 import { OOM_REPLY } from '../resp/refusal-replies.js';
 import type { RequestScanner } from '../resp/request-scanner.js';
 import { hashKey, hashShare } from './hash.js';
+import { ANY_DATABASE, type KeyMemory, sizeOf } from './key-memory.js';
 import { type TrafficObserver, TtlOutcome } from './observer.js';
 import { type Quota, Quotas } from './quota.js';
 import { Refusal } from './refusal.js';
 import type { CompiledRule, RuleSet } from './rule-set.js';
 import type { Scripts } from './scripts.js';
-import type { ShedGate } from './shed.js';
-import type { TtlMemory } from './ttl-memory.js';
+import { ALL, type ShedGate } from './shed.js';
+import { isRewrite } from './sizing.js';
 import {
   clampExpiry,
   ExpiryKind,
@@ -49,8 +50,10 @@ export interface PolicyOptions {
   readonly nowKnown?: () => boolean;
   /** 0 ≤ r < 1. */
   readonly random: () => number;
-  /** Knows which keys have a TTL; undefined: lost TTLs are not counted. */
-  readonly ttls?: TtlMemory | undefined;
+  /** Knows the keys that were written lately; undefined: nothing is known of any. */
+  readonly keys?: KeyMemory | undefined;
+  /** Those of another policy, to be asked only; default: `keys`. */
+  readonly known?: Pick<KeyMemory, 'find'> | undefined;
   /** What rules may write and hold; undefined: no rule has a limit or a budget. */
   readonly quotas?: Quotas | undefined;
   /** Knows which scripts cannot grow; undefined: every script may. */
@@ -65,7 +68,8 @@ export class Policy {
   readonly now: () => number;
   readonly nowKnown: () => boolean;
   readonly random: () => number;
-  readonly ttls: TtlMemory | undefined;
+  readonly keys: KeyMemory | undefined;
+  private readonly known: Pick<KeyMemory, 'find'> | undefined;
   /** The server has GETEX, EXAT and PXAT. May change with the server; what it refuses stays as it is. */
   pointsInTime = true;
   readonly quotas: Quotas;
@@ -83,7 +87,8 @@ export class Policy {
     now,
     nowKnown = () => true,
     random,
-    ttls,
+    keys,
+    known = keys,
     quotas,
     scripts,
   }: PolicyOptions) {
@@ -93,17 +98,24 @@ export class Policy {
     this.now = now;
     this.nowKnown = nowKnown;
     this.random = random;
-    this.ttls = ttls;
+    this.keys = keys;
+    this.known = known;
     this.quotas = quotas ?? new Quotas();
     this.scripts = scripts;
   }
 
   /**
    * The verdict on the write under scan, of known arity, whole or up to its first large argument.
-   * `size`: bytes of it on the wire, as far as known. `followUps`: whether one may be sent for it.
-   * The object returned is the same each time: read it before the next call.
+   * `size`: bytes of it on the wire, as far as known. `followUps`: whether one may be sent for it. `db`: the database, -1
+   * where that is not known. The object returned is the same each time: read it before the next call.
    */
-  decide(args: RequestScanner, spec: CommandSpec, size: number, followUps: boolean): Verdict {
+  decide(
+    args: RequestScanner,
+    spec: CommandSpec,
+    size: number,
+    followUps: boolean,
+    db = ANY_DATABASE,
+  ): Verdict {
     const verdict = this.verdict;
     verdict.reset();
     if (spec.script !== ScriptCall.NONE) return this.decideScript(args, spec, size, followUps);
@@ -113,7 +125,7 @@ export class Policy {
       verdict.growth = growthOf(size, verdict.count, args.argc);
       if (verdict.limited) this.shareOut(args, spec, size);
       if (this.gate.active || verdict.limited) {
-        this.judgeShed(args, size);
+        this.judgeShed(args, spec, size, db);
         if (verdict.action === Action.SHED) return verdict;
       }
       // Of a key that is still to come the rule may refuse the write.
@@ -137,7 +149,7 @@ export class Policy {
     const grows = this.scripts?.mayGrow(args, spec.script) ?? true;
     verdict.script = grows ? Script.GROWING : Script.HARMLESS;
     if (!grows) return verdict;
-    if (refuses && this.mayRefuse) this.judgeShed(args, size);
+    if (refuses && this.mayRefuse) this.judgeShed(args, spec, size, ANY_DATABASE);
     // One that streams is not waited for to its end.
     if (verdict.action === Action.SHED || !gives || args.parsed < args.argc) return verdict;
     verdict.recorded = true;
@@ -209,7 +221,13 @@ export class Policy {
       if (refusal !== Refusal.NONE)
         return isScript && refusal !== Refusal.HEADROOM ? Refusal.SCRIPT : refusal;
     }
-    const quota = this.quotaOf(rule);
+    return this.refusalByQuota(args, i);
+  }
+
+  private refusalByQuota(args: RequestScanner, i: number): Refusal {
+    const { verdict } = this;
+    const isScript = verdict.script !== Script.NONE;
+    const quota = this.quotaOf(verdict.rule[i]);
     if (quota === undefined) return Refusal.NONE;
     const share = quota.threshold > 0 ? shareOf(args, verdict, i) : 0;
     // How much a script writes is not known, so it takes nothing of what its rule may write.
@@ -235,10 +253,10 @@ export class Policy {
   }
 
   /** Sheds the whole command if it is refused for any key; a rule in observe mode only records it. */
-  private judgeShed(args: RequestScanner, size: number): void {
+  private judgeShed(args: RequestScanner, spec: CommandSpec, size: number, db: number): void {
     const verdict = this.verdict;
     for (let i = 0; i < verdict.count; i++) {
-      const refusal = this.refusalOf(args, i, size);
+      const refusal = this.unsparedRefusal(i, args, spec, size, db);
       if (refusal === Refusal.NONE) continue;
       verdict.shedKey = i;
       verdict.refusal = refusal;
@@ -254,10 +272,44 @@ export class Policy {
     return ofLimit ? (this.quotaOf(rule)?.reply ?? OOM_REPLY) : OOM_REPLY;
   }
 
+  /** refusalOf() for a key that the write does not make larger, too: then only a limit of its rule refuses it. */
+  protected unsparedRefusal(
+    i: number,
+    args: RequestScanner,
+    spec: CommandSpec,
+    size: number,
+    db: number,
+  ): Refusal {
+    const refusal = this.refusalOf(args, i, size);
+    if (refusal === Refusal.NONE || !this.spares(i, refusal, args, spec, db)) return refusal;
+    this.verdict.sparedKey = i;
+    const other = refusal === Refusal.BUDGET ? Refusal.NONE : this.refusalByQuota(args, i);
+    return other === Refusal.BUDGET && this.spares(i, other, args, spec, db) ? Refusal.NONE : other;
+  }
+
+  /**
+   * Whether key `i` may be written although it is in the refused share, because the write leaves it no larger than it is known
+   * to be. Where the whole priority or budget is refused nothing is spared: what the key memory has wrong can fill no more
+   * than the band.
+   */
+  private spares(i: number, refusal: Refusal, args: RequestScanner, spec: CommandSpec, db: number): boolean {
+    const { known: keys, verdict } = this;
+    if (keys === undefined || spec.sizing === Sizing.UNKNOWN) return false;
+    const rule = verdict.rule[i];
+    if (refusal === Refusal.BAND || refusal === Refusal.RESERVE) {
+      if (this.gate.thresholds[rule.priority] >= ALL) return false;
+    } else if (refusal !== Refusal.BUDGET || (this.quotaOf(rule)?.threshold ?? ALL) >= ALL) return false;
+    const { buf, starts, ends } = args;
+    const at = verdict.argument[i];
+    const known = keys.find(buf, starts[at], ends[at], verdict.hash[i], db);
+    return known !== 0 && isRewrite(spec, args, at, sizeOf(known));
+  }
+
   private judgeTtl(args: RequestScanner, spec: CommandSpec, followUps: boolean): void {
     const verdict = this.verdict;
     verdict.recorded = true;
     verdict.replaces = spec.replaces;
+    verdict.ifMissing = spec.ifMissing;
     const rule = verdict.rule[0];
     switch (spec.ttl) {
       case TtlTreatment.SET:
@@ -327,11 +379,13 @@ export class Policy {
   private setSuffix(rule: CompiledRule): void {
     const verdict = this.verdict;
     if (rule.pxSuffix !== undefined) {
+      verdict.lifetimeMs = rule.ttlMs;
       verdict.suffix = rule.pxSuffix;
       verdict.suffixLength = rule.pxSuffix.length;
     } else {
       verdict.suffix = this.jitteredPx;
-      verdict.suffixLength = writePx(this.jitteredPx, 0, drawTtl(rule, this.random));
+      verdict.lifetimeMs = drawTtl(rule, this.random);
+      verdict.suffixLength = writePx(this.jitteredPx, 0, verdict.lifetimeMs);
     }
   }
 
@@ -413,6 +467,7 @@ export class Policy {
     }
     const kind = this.options.finish();
     if (kind === ExpiryKind.KEEP || this.options.ifMissing) this.verdict.replaces = false;
+    if (this.options.ifMissing) this.verdict.ifMissing = true;
     return kind;
   }
 }

@@ -89,6 +89,7 @@ export class RuleSet {
       durable: false,
       applyToAll: false,
       ...{ refusesScripts: false, scriptTtl: false },
+      renew: false,
       pxSuffix: undefined,
       limited: false,
       ...unregistered,

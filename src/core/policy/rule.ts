@@ -40,6 +40,8 @@ export interface Rule {
   readonly observe: boolean;
   /** true: every command that can create the key gets the TTL; false: string writes only. */
   readonly applyToAll: boolean;
+  /** true: each write renews the TTL that the rule gave. */
+  readonly renew: boolean;
   readonly limit?: RuleLimit | undefined;
   readonly budget?: RuleBudget | undefined;
   /** Scripts that name a key of it are refused as its growing writes are. */

@@ -40,9 +40,11 @@ export class Verdict {
   readonly outcome: TtlOutcome[] = [];
   /** The keys lose the TTL that they had, unless `outcome` gives one. */
   replaces = false;
+  /** A key that exists stays as it is. */
+  ifMissing = false;
   /** GETEX PERSIST: its key loses it on purpose. */
   persists = false;
-  /** Lifetime of the keys by the write's own expiry as it is forwarded, milliseconds; 0: none. */
+  /** Lifetime of the keys by the expiry that the write is forwarded with, milliseconds; 0: none. */
   lifetimeMs = 0;
   /** False: Redis will refuse the command, so nothing is counted. */
   recorded = false;
@@ -54,6 +56,8 @@ export class Verdict {
   priority: Priority = Priority.CRITICAL;
   /** Index of the key for which the command is shed, or in observe mode would be; -1: none. */
   shedKey = -1;
+  /** Index of the last key that is in the share that is refused, and was spared for it holds as much already; -1: none. */
+  sparedKey = -1;
   /** Why it is shed, or would be. */
   refusal: Refusal = Refusal.NONE;
   /** The number of the error that it is shed with (resp/refusal-replies). */
@@ -72,6 +76,7 @@ export class Verdict {
     this.count = 0;
     this.limited = false;
     this.replaces = false;
+    this.ifMissing = false;
     this.persists = false;
     this.lifetimeMs = 0;
     this.recorded = false;
@@ -79,6 +84,7 @@ export class Verdict {
     this.script = Script.NONE;
     this.priority = Priority.CRITICAL;
     this.shedKey = -1;
+    this.sparedKey = -1;
     this.refusal = Refusal.NONE;
     this.reply = OOM_REPLY;
     this.tail = false;

@@ -30,6 +30,7 @@ import { CommandRouter } from './request/command-router.js';
 import { ConnectionCommands } from './request/connection-commands.js';
 import { GrowthMeter } from './request/growth-meter.js';
 import { Intake } from './request/intake.js';
+import { KeyNotes } from './request/key-notes.js';
 import { LatencySampler } from './request/latency-sampler.js';
 import { ReliefWatch } from './request/relief-watch.js';
 import { RequestFeed } from './request/request-feed.js';
@@ -83,19 +84,13 @@ export class Session implements ReplyOwner {
     const growth = new GrowthMeter(policy.gate, queue);
     const reliefs = new ReliefWatch(policy.gate, queue);
     const connection = new ConnectionCommands(protocol, upstream, args, intake);
-    const writes = new WriteForwarder(upstream, args, protocol, growth, policy);
+    const notes = new KeyNotes(upstream, args, protocol, policy);
+    const writes = new WriteForwarder(upstream, args, protocol, growth, policy, notes);
     this.latency = latency;
     this.growth = growth;
     this.reliefs = reliefs;
     this.router = new CommandRouter(context, {
-      args,
-      intake,
-      protocol,
-      connection,
-      placement,
-      writes,
-      latency,
-      reliefs,
+      ...{ args, intake, protocol, connection, placement, writes, notes, latency, reliefs },
     });
     this.feed = new RequestFeed(args, intake, upstream, this.router, context.memory);
   }

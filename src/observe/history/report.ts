@@ -18,6 +18,7 @@ export interface RuleCounts {
   readonly wouldClamp: number;
   readonly shed: number;
   readonly wouldShed: number;
+  readonly spared: number;
   readonly shedBy: Readonly<Partial<Refusals>>;
   readonly wouldShedBy: Readonly<Partial<Refusals>>;
 }
@@ -32,7 +33,9 @@ export interface ReportFigures {
   /** Commands refused, and commands that observing rules would have refused. */
   shed: number;
   wouldShed: number;
-  /** The same by reason. */
+  /** Commands let pass though their key was among those refused, because they left it no larger. */
+  spared: number;
+  /** The refused ones by reason. */
   shedBy: Refusals;
   wouldShedBy: Refusals;
 }
@@ -61,7 +64,7 @@ interface Mark {
   readonly counts: ReadonlyMap<string, Float64Array>;
 }
 
-const FIELDS = ['writes', 'withoutTtl', 'ttls', 'wouldTtls', 'shed', 'wouldShed'] as const;
+const FIELDS = ['writes', 'withoutTtl', 'ttls', 'wouldTtls', 'shed', 'wouldShed', 'spared'] as const;
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 /** Marks are kept long enough for the widest window of their kind, plus a step. */
@@ -94,6 +97,7 @@ export class RuleHistory {
       cells[3] = rule.wouldInject + rule.wouldClamp;
       cells[4] = rule.shed;
       cells[5] = rule.wouldShed;
+      cells[6] = rule.spared;
       // Where nothing was refused there are no cells for these, and they are 0.
       for (const [i, reason] of this.reasons.entries()) {
         cells[this.reasonAt(i, 0)] = rule.shedBy[reason] ?? 0;
@@ -125,7 +129,7 @@ export class RuleHistory {
       .map((name): RuleReport => ({ name, mode: modes.get(name) ?? null, ...this.figures(name, mark) }))
       .filter((rule) => rule.mode !== null || FIELDS.some((field) => rule[field] > 0));
     const total: ReportFigures = {
-      ...{ writes: 0, withoutTtl: 0, ttls: 0, wouldTtls: 0, shed: 0, wouldShed: 0 },
+      ...{ writes: 0, withoutTtl: 0, ttls: 0, wouldTtls: 0, shed: 0, wouldShed: 0, spared: 0 },
       ...{ shedBy: {}, wouldShedBy: {} },
     };
     for (const rule of rules) {
@@ -146,14 +150,17 @@ export class RuleHistory {
   private figures(name: string, { counts }: Mark): ReportFigures {
     const [cells, before] = [this.now.get(name), counts.get(name)];
     const since = (i: number) => (cells?.[i] ?? 0) - (before?.[i] ?? 0);
-    const [writes, withoutTtl, ttls, wouldTtls, shed, wouldShed] = FIELDS.map((_, i) => since(i));
+    const [writes, withoutTtl, ttls, wouldTtls, shed, wouldShed, spared] = FIELDS.map((_, i) => since(i));
     const by = (kind: 0 | 1): Refusals =>
       Object.fromEntries(
         this.reasons
           .map((reason, i) => [reason, since(this.reasonAt(i, kind))] as const)
           .filter(([, count]) => count > 0),
       );
-    return { writes, withoutTtl, ttls, wouldTtls, shed, wouldShed, shedBy: by(0), wouldShedBy: by(1) };
+    return {
+      ...{ writes, withoutTtl, ttls, wouldTtls, shed, wouldShed, spared },
+      ...{ shedBy: by(0), wouldShedBy: by(1) },
+    };
   }
 
   /** The cell of reason `i`: of what was refused, or would have been. */

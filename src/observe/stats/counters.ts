@@ -5,7 +5,7 @@
 // to those of other processes; a removed rule keeps its counters, unseen; a slot out of range (a bug elsewhere) is ignored,
 // because stores beyond a typed array are.
 import type { CommandSpec } from '../../core/commands/spec.js';
-import type { FollowUpReply, TrafficObserver, TtlOutcome } from '../../core/policy/observer.js';
+import type { FollowUpReply, OwnTtlChange, TrafficObserver, TtlOutcome } from '../../core/policy/observer.js';
 import { REFUSAL_NAMES, Refusal, type RefusalName } from '../../core/policy/refusal.js';
 import { HeavyHitters, type HittersPart } from './heavy-hitters.js';
 import { DistinctCounters } from './hyperloglog.js';
@@ -25,8 +25,10 @@ export const Column = {
   FOLLOW_UP_REPLIES: 4,
   OUTCOMES: 8,
   TTL_DROPPED: 16,
-  SHED: 17,
-  WOULD_SHED: 17 + REFUSAL_NAMES.length,
+  SPARED: 17,
+  OWN_TTL_CHANGES: 18,
+  SHED: 21,
+  WOULD_SHED: 21 + REFUSAL_NAMES.length,
 } as const;
 const WIDTH = Column.WOULD_SHED + REFUSAL_NAMES.length;
 /** Of the columns of the first reason. */
@@ -151,6 +153,14 @@ export class TrafficStats implements TrafficObserver {
       this.cells[row + Column.SHED + refusal - FIRST_REFUSAL]++;
       this.cells[row + Column.SHED_BYTES] += bytes;
     }
+  }
+
+  onSpared(slot: number): void {
+    this.cells[slot * WIDTH + Column.SPARED]++;
+  }
+
+  onOwnTtl(slot: number, change: OwnTtlChange): void {
+    this.cells[slot * WIDTH + Column.OWN_TTL_CHANGES + change]++;
   }
 
   onFollowUpReply(slot: number, reply: FollowUpReply): void {

@@ -1,6 +1,6 @@
 // The counters as JSON, for /api/stats, metrics, CLI and demo. Owns the names and meaning of the fields, which are an API. It
 // never changes a counter.
-import { FollowUpReply, TtlOutcome } from '../../core/policy/observer.js';
+import { FollowUpReply, OwnTtlChange, TtlOutcome } from '../../core/policy/observer.js';
 import { Column, type CountedRule, type RefusalCounts, type TrafficStats } from './counters.js';
 import type { LatencySnapshot } from './latency.js';
 import type { OwnTimesSnapshot } from './own-times.js';
@@ -27,6 +27,10 @@ export interface RuleStats {
   followUps: number;
   /** The write removed the TTL of its key; a lower bound, see docs/API.md. */
   ttlDropped: number;
+  /** TTLs of the rule that gave way to the application's, that a write renewed, and that did not follow their key to a new name. */
+  ttlYielded: number;
+  ttlRenewed: number;
+  ttlLeftBehind: number;
   /** Observe mode: what enforcing would have done. */
   wouldInject: number;
   wouldClamp: number;
@@ -41,6 +45,8 @@ export interface RuleStats {
   shed: number;
   shedBytes: number;
   wouldShed: number;
+  /** Commands let pass though their key is among those refused, because they leave it no larger. */
+  spared: number;
   /** The same by reason: they add up to `shed` and `wouldShed`. */
   shedBy: RefusalCounts;
   wouldShedBy: RefusalCounts;
@@ -126,6 +132,9 @@ function readSlot(stats: TrafficStats, slot: number, name: string): RuleStats {
     kept: stats.readOutcome(slot, TtlOutcome.KEPT),
     followUps: stats.readOutcome(slot, TtlOutcome.FOLLOW_UP),
     ttlDropped: stats.read(slot, Column.TTL_DROPPED),
+    ttlYielded: stats.read(slot, Column.OWN_TTL_CHANGES + OwnTtlChange.YIELDED),
+    ttlRenewed: stats.read(slot, Column.OWN_TTL_CHANGES + OwnTtlChange.RENEWED),
+    ttlLeftBehind: stats.read(slot, Column.OWN_TTL_CHANGES + OwnTtlChange.LEFT_BEHIND),
     wouldInject: stats.readOutcome(slot, TtlOutcome.WOULD_INJECT),
     wouldClamp: stats.readOutcome(slot, TtlOutcome.WOULD_CLAMP),
     followUpsSet: stats.readFollowUps(slot, FollowUpReply.SET),
@@ -135,6 +144,7 @@ function readSlot(stats: TrafficStats, slot: number, name: string): RuleStats {
     shed: sum(shedBy),
     shedBytes: stats.read(slot, Column.SHED_BYTES),
     wouldShed: sum(wouldShedBy),
+    spared: stats.read(slot, Column.SPARED),
     shedBy,
     wouldShedBy,
     distinctKeys: stats.distinctKeys(slot),

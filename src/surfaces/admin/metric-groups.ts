@@ -92,12 +92,36 @@ export const METRIC_GROUPS: readonly MetricGroup[] = [
       ],
       [
         'counter',
+        'ttl_yielded_total',
+        'TTLs of the rule that gave way to one that the application set by EXPIRE with NX or LT.',
+        perRule((r) => r.ttlYielded),
+      ],
+      [
+        'counter',
+        'ttl_renewed_total',
+        'TTLs of the rule that a write to their key renewed.',
+        perRule((r) => r.ttlRenewed),
+      ],
+      [
+        'counter',
+        'ttl_left_behind_total',
+        "Keys that were renamed or copied to names of the rule, and lost another rule's TTL there.",
+        perRule((r) => r.ttlLeftBehind),
+      ],
+      [
+        'counter',
         'follow_ups_sent_total',
         'Follow-ups sent: commands that give a TTL after a write that could not carry one.',
         perRule((r) => r.followUps),
       ],
       ['counter', 'follow_ups_total', "Follow-ups by Redis's reply.", followUps],
       ['counter', 'shed_total', 'Commands refused with OOM, by reason.', refusals((r) => r.shedBy)],
+      [
+        'counter',
+        'spared_total',
+        'Commands let pass though their key is among those refused, because they leave it no larger.',
+        perRule((r) => r.spared),
+      ],
       ['counter', 'shed_bytes_total', 'Payload bytes of refused commands.', perRule((r) => r.shedBytes)],
       [
         'counter',

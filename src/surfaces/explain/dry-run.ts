@@ -3,6 +3,7 @@
 import type { CommandSpec } from '../../core/commands/spec.js';
 import type { CommandTable } from '../../core/commands/table.js';
 import { hashShare } from '../../core/policy/hash.js';
+import type { KeyMemory } from '../../core/policy/key-memory.js';
 import type { TrafficObserver, TtlOutcome } from '../../core/policy/observer.js';
 import { Policy } from '../../core/policy/policy.js';
 import type { Quotas } from '../../core/policy/quota.js';
@@ -59,8 +60,14 @@ const PONG = Buffer.from('+PONG\r\n', 'latin1');
 const PENDING_RUNS = 1000;
 /** An injected TTL in the middle of its jitter. */
 const MIDDLE = 0.5;
-/** `gate` and `quotas`: as they are now; undefined: nothing is refused. */
-export function dryRun(stage: Stage, command: Buffer, gate?: ShedGate, quotas?: Quotas): DryRun {
+/** `gate` and `quotas`: as they are now; undefined: nothing is refused. `known`: keys whose rewrites are spared. */
+export function dryRun(
+  stage: Stage,
+  command: Buffer,
+  gate?: ShedGate,
+  quotas?: Quotas,
+  known?: Pick<KeyMemory, 'find'>,
+): DryRun {
   const observer = new Listening();
   const policy = new RememberingPolicy({
     rules: stage.rules,
@@ -69,6 +76,7 @@ export function dryRun(stage: Stage, command: Buffer, gate?: ShedGate, quotas?: 
     now: Date.now,
     random: () => MIDDLE,
     quotas: quotas?.copy(),
+    known,
     scripts: stage.scripts.copy(),
   });
   policy.pointsInTime = stage.pointsInTime;
@@ -103,15 +111,24 @@ export function dryRun(stage: Stage, command: Buffer, gate?: ShedGate, quotas?: 
 class RememberingPolicy extends Policy {
   last: DryRun['verdict'];
 
-  override decide(args: RequestScanner, spec: CommandSpec, size: number, followUps: boolean): Verdict {
-    const verdict = super.decide(args, spec, size, followUps);
+  override decide(
+    args: RequestScanner,
+    spec: CommandSpec,
+    size: number,
+    followUps: boolean,
+    db: number,
+  ): Verdict {
+    const verdict = super.decide(args, spec, size, followUps, db);
     const { argument, rule, hash, outcome, recorded, growth, shedKey, script } = verdict;
     const keys = Array.from({ length: verdict.count }, (_, i) => ({
       key: Buffer.from(args.buf.subarray(args.starts[argument[i]], args.ends[argument[i]])),
       rule: rule[i],
       share: hashShare(args.buf, args.starts[argument[i]], args.ends[argument[i]], hash[i]),
       outcome: recorded && (script === Script.NONE || rule[i].scriptTtl) ? outcome[i] : undefined,
-      refusal: growth > 0 || script === Script.GROWING ? this.refusalOf(args, i, size) : Refusal.NONE,
+      refusal:
+        growth > 0 || script === Script.GROWING
+          ? this.unsparedRefusal(i, args, spec, size, db)
+          : Refusal.NONE,
     }));
     this.last = { keys, shedKey, script };
     return verdict;
@@ -124,6 +141,8 @@ class Listening implements TrafficObserver {
   onFollowUpReply(): void {}
   onUpstreamOom(): void {}
   onTtlDropped(): void {}
+  onSpared(): void {}
+  onOwnTtl(): void {}
   onLatency(): void {}
 
   onShed(_slot: number, _command: CommandSpec, _bytes: number, _refusal: Refusal, observed: boolean): void {

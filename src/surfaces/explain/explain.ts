@@ -8,11 +8,13 @@ import {
   type CommandSpec,
   ConnectionRole,
   ScriptCall,
+  Sizing,
   TtlTreatment,
 } from '../../core/commands/spec.js';
 import { familyNamed } from '../../core/policy/families.js';
 import { globMatches } from '../../core/policy/glob.js';
 import { tagOf } from '../../core/policy/hash.js';
+import type { KeyMemory } from '../../core/policy/key-memory.js';
 import { TtlOutcome } from '../../core/policy/observer.js';
 import type { Quotas } from '../../core/policy/quota.js';
 import { Refusal, refusalName, refusalText } from '../../core/policy/refusal.js';
@@ -52,6 +54,8 @@ export interface ExplainSubject extends Stage {
         readonly gate: ShedGate;
         readonly quotas: Quotas;
         readonly budgets: readonly BudgetSnapshot[];
+        /** undefined: several processes know keys, each its own. */
+        readonly keys?: Pick<KeyMemory, 'find'> | undefined;
       })
     | undefined;
 }
@@ -65,7 +69,7 @@ export function explain(subject: ExplainSubject, request: ExplainRequest): Expla
   const bytes = encodeCommand(...command.map((word) => Buffer.from(word)));
   const admitted = dryRun(subject, bytes);
   const { now } = subject;
-  const today = now && dryRun(subject, bytes, now.gate, now.quotas);
+  const today = now && dryRun(subject, bytes, now.gate, now.quotas, now.keys);
   const name = Buffer.from(command[0]);
   const spec = subject.table.find(name, 0, name.length);
   const { verdict } = admitted;
@@ -224,7 +228,7 @@ function whyOf(outcome: TtlOutcome, { form }: ExplainSubject, spec: CommandSpec,
         ? "It carries a TTL of its own, within the rule's maxTtl."
         : 'It carries a TTL of its own.';
     case TtlOutcome.FOLLOW_UP:
-      return `It has no place for a TTL, so Spillway sends a ${nameOf(form)} after it, which gives the key a TTL only if it has none.`;
+      return `It has no place for a TTL, so Spillway sends a ${nameOf(form)} after it, which gives the key a TTL only if it has none.${renewing(rule)}`;
     case TtlOutcome.WOULD_INJECT:
       return "Observe mode changes nothing. In enforce mode the key would get the rule's TTL if it has none.";
     case TtlOutcome.WOULD_CLAMP:
@@ -234,6 +238,12 @@ function whyOf(outcome: TtlOutcome, { form }: ExplainSubject, spec: CommandSpec,
     default:
       return `It leaves the TTL of its key as it is: ${whyKept(spec, rule, form)}.`;
   }
+}
+
+function renewing(rule: CompiledRule): string {
+  return rule.renew
+    ? ' A TTL that the rule gave begins anew with each write; one that the application set stays.'
+    : ' Later writes leave a TTL of the rule as it is.';
 }
 
 function nameOf({ followUp }: FollowUpForm): string {
@@ -299,9 +309,10 @@ function whyShed({ spec, script }: Explained, rule: CompiledRule, banded: boolea
     return 'Redis does not count it as a command that needs memory: it is never refused.';
   if (!banded)
     return `Priority ${priority} is never refused because memory is nearly full; only large writes that do not fit are.`;
+  const spared = sparing(spec);
   return rule.observe
     ? 'Observe mode refuses nothing. It counts what it would refuse.'
-    : `Spillway refuses growing writes of priority ${priority} within its band, the same keys first each time.`;
+    : `Spillway refuses growing writes of priority ${priority} within its band, the same keys first each time.${spared}`;
 }
 
 function explainLimit({ now }: ExplainSubject, { slot, limit }: CompiledRule): ExplainedLimit | null {
@@ -323,6 +334,19 @@ function explainBudget({ now }: ExplainSubject, { name, budget }: CompiledRule):
   const known = now?.budgets.find(({ rule }) => rule === name);
   const { budgetBytes = null, heldBytes = null, refusedShare = null, method = null } = known ?? {};
   return { setting, budgetBytes, heldBytes, refusedShare, method };
+}
+
+/** Which writes of the kind pass although their key is refused. */
+function sparing({ sizing }: CommandSpec): string {
+  switch (sizing) {
+    case Sizing.UNKNOWN:
+    case Sizing.FOREIGN:
+      return '';
+    case Sizing.STREAM:
+      return ' Until all are refused, it passes with MAXLEN or MINID if the stream was written lately.';
+    default:
+      return ' Until all are refused, it passes if the key was written lately and it leaves it no larger.';
+  }
 }
 
 /** The inverse of Pressure.share(): the pressure above which a key with this share hash is refused. */

@@ -59,6 +59,8 @@ t.test('at any pressure the keys of a tag are refused together, alone as in one 
         onFollowUpReply() {},
         onUpstreamOom() {},
         onTtlDropped() {},
+        onSpared() {},
+        onOwnTtl() {},
         onLatency() {},
       },
     },

@@ -6,7 +6,7 @@ import { type RuleCounts, RuleHistory } from '../../../src/observe/history/repor
 
 const MINUTE = 60_000;
 const NAMES = ['a', 'b', 'c', 'unregistered'];
-const FIELDS = ['writes', 'withoutTtl', 'ttls', 'wouldTtls', 'shed', 'wouldShed'] as const;
+const FIELDS = ['writes', 'withoutTtl', 'ttls', 'wouldTtls', 'shed', 'wouldShed', 'spared'] as const;
 
 /** Split over two reasons, which one gets how many changes with the number. */
 function byReason(count: number): Partial<Record<RefusalName, number>> {
@@ -16,7 +16,7 @@ function byReason(count: number): Partial<Record<RefusalName, number>> {
 
 function countsOf(
   name: string,
-  [writes, withoutTtl, ttls, wouldTtls, shed, wouldShed]: readonly number[],
+  [writes, withoutTtl, ttls, wouldTtls, shed, wouldShed, spared]: readonly number[],
 ): RuleCounts {
   // Each sum is of several counters: which one it is does not matter.
   return {
@@ -26,6 +26,7 @@ function countsOf(
       withoutTtl,
       shed,
       wouldShed,
+      spared,
       shedBy: byReason(shed),
       wouldShedBy: byReason(wouldShed),
     },

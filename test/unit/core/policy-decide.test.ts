@@ -28,6 +28,8 @@ const observer = {
   onFollowUpReply() {},
   onUpstreamOom() {},
   onTtlDropped() {},
+  onSpared() {},
+  onOwnTtl() {},
   onLatency() {},
 };
 

@@ -19,7 +19,7 @@ export interface ReplyListener {
   /** CLIENT REPLY OFF or SKIP was checked; `silent`: it took effect. */
   replyCheckAnswered(silent: boolean): void;
   /** AUTH, HELLO, or a command of kind STATE was answered; `taken`: not with an error. */
-  stateAnswered(kind: Pending, taken: boolean): void;
+  stateAnswered(kind: Pending, taken: boolean, detail: number): void;
   /** The first reply has come that shows that the connection may run commands. */
   letIn(): void;
   /** NOAUTH has come, and no earlier reply has shown that the connection may run commands. */
@@ -101,7 +101,7 @@ export class UpstreamState {
       case Pending.STATE:
         if (kind === Pending.HELLO && !refused) this.resp2 = scanner.type !== PERCENT;
         // The identity comes first: a client that has just logged in is let in by its login.
-        listener.stateAnswered(kind, !refused);
+        listener.stateAnswered(kind, !refused, detail);
         if (!refused) this.letIn();
         return;
       case Pending.RESET:

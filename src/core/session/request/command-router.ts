@@ -14,6 +14,7 @@ import type { ProtocolState } from '../state/protocol-state.js';
 import type { ConnectionCommands } from './connection-commands.js';
 import type { FollowUps } from './follow-ups.js';
 import type { Intake } from './intake.js';
+import type { KeyNotes } from './key-notes.js';
 import type { LargeWrite } from './large-write.js';
 import type { LatencySampler } from './latency-sampler.js';
 import type { ReliefWatch } from './relief-watch.js';
@@ -36,6 +37,7 @@ export interface RouterParts {
   /** Command pooling only. */
   readonly placement: Placement | undefined;
   readonly writes: WriteForwarder;
+  readonly notes: KeyNotes;
   readonly latency: LatencySampler;
   readonly reliefs: ReliefWatch;
 }
@@ -57,6 +59,7 @@ export class CommandRouter implements CommandHandler {
   private readonly followUps: FollowUps;
   private readonly placement: Placement | undefined;
   private readonly writes: WriteForwarder;
+  private readonly notes: KeyNotes;
   private readonly latency: LatencySampler;
   private readonly reliefs: ReliefWatch;
 
@@ -72,6 +75,7 @@ export class CommandRouter implements CommandHandler {
     this.followUps = parts.protocol.followUps;
     this.placement = parts.placement;
     this.writes = parts.writes;
+    this.notes = parts.notes;
     this.latency = parts.latency;
     this.reliefs = parts.reliefs;
   }
@@ -231,7 +235,8 @@ export class CommandRouter implements CommandHandler {
   }
 
   private decide(spec: CommandSpec, size: number): Verdict {
-    return this.context.policy.decide(this.args, spec, size, this.mayFollowUp);
+    const db = this.protocol.database.current;
+    return this.context.policy.decide(this.args, spec, size, this.mayFollowUp, db);
   }
 
   private get isDrained(): boolean {
@@ -247,8 +252,10 @@ export class CommandRouter implements CommandHandler {
   private ungoverned(spec: CommandSpec): void {
     noteSource(spec, this.args, this.context.policy);
     if (spec.role === ConnectionRole.NONE) {
-      if (spec.ttlChange !== TtlChange.NONE && !this.args.streaming) this.writes.noteTtlChange(spec);
+      const noted = spec.ttlChange !== TtlChange.NONE && !this.args.streaming;
+      if (noted) this.notes.before(spec);
       this.protocol.forwarded(spec.opaque ? Pending.OPAQUE : Pending.PASS);
+      if (noted) this.writes.changed(spec);
     } else this.connection.command(spec);
     if (spec.eases) this.reliefs.forwarded(spec, this.args, this.protocol.inMulti);
     if (spec.role === ConnectionRole.CONSOLE) this.latency.asks();

@@ -79,7 +79,7 @@ export class ConnectionCommands {
       case ConnectionRole.SELECT:
         // The waiting follow-ups are for the previous database, and EXEC ends in another one.
         if (protocol.inMulti) protocol.followUps.fail();
-        protocol.forwarded();
+        this.select();
         break;
       case ConnectionRole.MONITOR:
         this.monitor();
@@ -143,6 +143,14 @@ export class ConnectionCommands {
       protocol.forwarded(Pending.CONSOLE, protocol.console.send());
       if (answers) this.intake.stall();
     }
+  }
+
+  private select(): void {
+    const { args, protocol } = this;
+    const { database } = protocol;
+    const tells = !protocol.inMulti && !protocol.silence.any && !args.streaming;
+    const detail = tells ? database.asked(args.buf, args.starts[1], args.ends[1]) : database.lost();
+    protocol.forwarded(detail > 0 ? Pending.STATE : Pending.PASS, detail);
   }
 
   private multi(): void {

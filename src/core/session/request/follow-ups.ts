@@ -3,9 +3,11 @@
 // streaming write it waits for the write's end.
 // Owns the keys of waiting follow-ups, within a bound: one that does not fit counts as failed and is never kept in part.
 // Owns what a NOPERM has shown: this user may not send follow-ups.
-import { FollowUpReply, type TrafficObserver } from '../../policy/observer.js';
+// Also sends the commands that change a TTL that a rule gave (own-ttl-script.ts); one of these may stand before a command.
+import { FollowUpReply, OwnTtlChange, type TrafficObserver } from '../../policy/observer.js';
 import { NOTHING } from '../../resp/bytes.js';
 import { type ExpireIfNone, encodeCommand, expireIfNoneSize, writeExpireIfNone } from '../../resp/encode.js';
+import { ownTtlSize, writeOwnTtl } from '../../resp/own-ttl-script.js';
 import { Pending } from '../reply/pending-kind.js';
 import type { ReplySequencer } from '../reply/reply-sequencer.js';
 import type { ReplySilence } from '../state/reply-silence.js';
@@ -17,6 +19,27 @@ const ASKING = encodeCommand('ASKING');
 const MAX_WAITING_BYTES = 1024 * 1024;
 /** What each counts for in addition to its key. */
 const WAITING_OVERHEAD = 50;
+/** In place of a TTL: what waits is the whole command. */
+const WHOLE = -1;
+
+/** What a hidden command is for, in the `detail` of its pending reply, above the slot. */
+export const Purpose = {
+  /** It gives a TTL where there is none. */
+  GIVE: 0,
+  YIELD: 1,
+  RENEW: 2,
+  LEAVE_BEHIND: 3,
+  /** It takes a TTL away for a moment, or gives it back. */
+  LEND: 4,
+} as const;
+export type Purpose = (typeof Purpose)[keyof typeof Purpose];
+const PURPOSE_SHIFT = 20;
+const SLOT_MASK = (1 << PURPOSE_SHIFT) - 1;
+const CHANGES: Partial<Record<Purpose, OwnTtlChange>> = {
+  [Purpose.YIELD]: OwnTtlChange.YIELDED,
+  [Purpose.RENEW]: OwnTtlChange.RENEWED,
+  [Purpose.LEAVE_BEHIND]: OwnTtlChange.LEFT_BEHIND,
+};
 
 /** The follow-up that the server understands. It may change at any time, with the server. */
 export interface FollowUpForm {
@@ -30,6 +53,7 @@ export class FollowUps {
   asked = false;
   /** The follow-up that the user may not send. */
   private denied: ExpireIfNone | undefined;
+  private changesDenied = false;
   private scratch = NOTHING;
   private waiting = NOTHING;
   private waitingLength = 0;
@@ -51,30 +75,83 @@ export class FollowUps {
     return this.form.followUps && this.denied !== this.form.followUp;
   }
 
+  /** TTLs of Spillway's own may be changed. */
+  get mayChange(): boolean {
+    return this.possible && !this.changesDenied;
+  }
+
   get anyWaiting(): boolean {
     return this.slots.length > 0;
   }
 
   /** Sends one now, behind the command that is under scan or has just passed. */
-  send(slot: number, key: Uint8Array, start: number, end: number, ttlMs: number): void {
+  send(
+    slot: number,
+    key: Uint8Array,
+    start: number,
+    end: number,
+    ttlMs: number,
+    purpose: Purpose = Purpose.GIVE,
+  ): void {
     const { followUp } = this.form;
+    const scratch = this.room(expireIfNoneSize(followUp, end - start));
+    this.insert(scratch, writeExpireIfNone(followUp, scratch, 0, key, start, end, ttlMs), slot, purpose);
+  }
+
+  /** Renews a TTL of which about `leftMs` are left; `waits`: with sendWaiting(). */
+  renew(
+    slot: number,
+    key: Uint8Array,
+    start: number,
+    end: number,
+    leftMs: number,
+    ttlMs: number,
+    waits: boolean,
+  ): void {
+    const scratch = this.room(ownTtlSize(end - start));
+    const length = writeOwnTtl(scratch, 0, key, start, end, leftMs, ttlMs);
+    if (waits) this.deferWhole(slot, Purpose.RENEW, scratch, length);
+    else this.insert(scratch, length, slot, Purpose.RENEW);
+  }
+
+  /** Takes a TTL of which about `leftMs` are left away, before the command under scan. */
+  release(slot: number, purpose: Purpose, key: Uint8Array, start: number, end: number, leftMs: number): void {
+    const scratch = this.room(ownTtlSize(end - start));
+    const length = writeOwnTtl(scratch, 0, key, start, end, leftMs, 0);
+    this.upstream.insertBefore(scratch.subarray(0, length));
+    if (!this.silence.off) this.replies.owe(Pending.FOLLOW_UP, slot | (purpose << PURPOSE_SHIFT));
+  }
+
+  /** Sends a whole command now. */
+  sendWhole(slot: number, purpose: Purpose, command: Uint8Array): void {
+    this.insert(command, command.length, slot, purpose);
+  }
+
+  private insert(command: Uint8Array, length: number, slot: number, purpose: Purpose): void {
     const answers = !this.silence.off;
     if (this.asked) {
       this.upstream.insertBehind(ASKING);
       if (answers) this.replies.owe(Pending.SWALLOW);
     }
-    const size = expireIfNoneSize(followUp, end - start);
+    this.upstream.insertBehind(command, length);
+    if (answers) this.replies.owe(Pending.FOLLOW_UP, slot | (purpose << PURPOSE_SHIFT));
+  }
+
+  private room(size: number): Buffer {
     if (size > this.scratch.length) this.scratch = Buffer.allocUnsafe(size * 2);
-    const length = writeExpireIfNone(followUp, this.scratch, 0, key, start, end, ttlMs);
-    this.upstream.insertBehind(this.scratch, length);
-    if (answers) this.replies.owe(Pending.FOLLOW_UP, slot);
+    return this.scratch;
+  }
+
+  /** Keeps a whole command until sendWaiting(). */
+  deferWhole(slot: number, purpose: Purpose, command: Uint8Array, length = command.length): void {
+    this.defer(slot | (purpose << PURPOSE_SHIFT), command, 0, length, WHOLE);
   }
 
   /** Keeps one until sendWaiting(). */
   defer(slot: number, key: Uint8Array, start: number, end: number, ttlMs: number): void {
     const needed = this.waitingLength + end - start;
     if (needed + (this.slots.length + 1) * WAITING_OVERHEAD > MAX_WAITING_BYTES) {
-      this.observer.onFollowUpReply(slot, FollowUpReply.FAILED);
+      this.observer.onFollowUpReply(slot & SLOT_MASK, FollowUpReply.FAILED);
       return;
     }
     if (needed > this.waiting.length) {
@@ -91,8 +168,17 @@ export class FollowUps {
   /** Sends all that wait. */
   sendWaiting(): void {
     if (!this.anyWaiting) return;
-    for (const [i, slot] of this.slots.entries()) {
-      this.send(slot, this.waiting, this.ends[i - 1] ?? 0, this.ends[i], this.ttls[i]);
+    for (const [i, detail] of this.slots.entries()) {
+      const start = this.ends[i - 1] ?? 0;
+      const end = this.ends[i];
+      if (this.ttls[i] !== WHOLE) this.send(detail, this.waiting, start, end, this.ttls[i]);
+      else if (this.mayChange) {
+        this.sendWhole(
+          detail & SLOT_MASK,
+          (detail >>> PURPOSE_SHIFT) as Purpose,
+          this.waiting.subarray(start, end),
+        );
+      }
     }
     this.forget();
   }
@@ -108,17 +194,27 @@ export class FollowUps {
 
   /** They are due and cannot be sent. */
   fail(): void {
-    for (const slot of this.slots) this.observer.onFollowUpReply(slot, FollowUpReply.FAILED);
+    for (const detail of this.slots) this.observer.onFollowUpReply(detail & SLOT_MASK, FollowUpReply.FAILED);
     this.forget();
   }
 
-  answered(slot: number, reply: FollowUpReply): void {
-    if (reply === FollowUpReply.DENIED) this.denied = this.form.followUp;
-    this.observer.onFollowUpReply(slot, reply);
+  /** `detail`: of the pending reply. */
+  answered(detail: number, reply: FollowUpReply): void {
+    const slot = detail & SLOT_MASK;
+    const purpose = (detail >>> PURPOSE_SHIFT) as Purpose;
+    if (reply === FollowUpReply.DENIED) {
+      if (purpose === Purpose.GIVE) this.denied = this.form.followUp;
+      else this.changesDenied = true;
+    }
+    const change = CHANGES[purpose];
+    if (purpose === Purpose.GIVE || reply === FollowUpReply.DENIED || reply === FollowUpReply.FAILED) {
+      this.observer.onFollowUpReply(slot, reply);
+    } else if (change !== undefined && reply === FollowUpReply.SET) this.observer.onOwnTtl(slot, change);
   }
 
   /** The new user may be allowed to send them. */
   userChanged(): void {
     this.denied = undefined;
+    this.changesDenied = false;
   }
 }

@@ -8,6 +8,7 @@ import { TtlOutcome } from '../../policy/observer.js';
 import type { OptionTail } from '../../policy/option-tail.js';
 import type { Priority } from '../../policy/rule.js';
 import type { CompiledRule, RuleSet } from '../../policy/rule-set.js';
+import { type Size, SizeClass } from '../../policy/size-class.js';
 import { followUpOutcome } from '../../policy/ttl-outcome.js';
 import { Action, type Verdict } from '../../policy/verdict.js';
 import { copyOf, readPositiveInteger } from '../../resp/bytes.js';
@@ -42,9 +43,12 @@ export class LargeWrite {
   recorded: boolean;
   /** From the verdict. */
   replaces: boolean;
+  ifMissing: boolean;
   /** As of the verdict: by the keys that its head told. */
   readonly priority: Priority;
   lifetimeMs: number;
+  /** Of its key, where the write is not in pairs. */
+  sizeAfter: Size = SizeClass.OTHER;
   /** No argument behind this one is a key. */
   private readonly lastKey: number;
   /** Bytes of the command up to the last pair's end. */
@@ -64,6 +68,7 @@ export class LargeWrite {
     this.reply = verdict.reply;
     this.recorded = verdict.recorded;
     this.replaces = verdict.replaces;
+    this.ifMissing = verdict.ifMissing;
     this.priority = verdict.priority;
     this.lifetimeMs = verdict.lifetimeMs;
     this.inPairs = spec.keys.step === 2;
@@ -115,6 +120,7 @@ export class LargeWrite {
     const outcome = this.tail.finish();
     this.recorded = outcome !== undefined;
     this.replaces = this.tail.replaces;
+    this.ifMissing = this.tail.ifMissing;
     this.lifetimeMs = this.tail.lifetimeMs;
     this.keys[0].outcome = outcome ?? TtlOutcome.WITHOUT_TTL;
   }

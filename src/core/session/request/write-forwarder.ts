@@ -1,14 +1,10 @@
 // Carries out the policy's verdict on one write: changes its bytes, counts it, sends follow-ups, or refuses it.
 // Works on the command under scan; a streaming write comes in three steps.
 // Never decides, and never touches a byte that the verdict does not name.
-import { type CommandSpec, ScriptCall, TtlChange } from '../../commands/spec.js';
-import { hashKey } from '../../policy/hash.js';
-import { TtlOutcome } from '../../policy/observer.js';
+import { Carry, type CommandSpec, ScriptCall } from '../../commands/spec.js';
 import { OptionTail } from '../../policy/option-tail.js';
 import { growthOf, type Policy } from '../../policy/policy.js';
-import type { CompiledRule } from '../../policy/rule-set.js';
-import { ExpiryUnit, lifetimeOf, readExpiry } from '../../policy/ttl-options.js';
-import { drawTtl } from '../../policy/ttl-outcome.js';
+import { sizeClassOf } from '../../policy/size-class.js';
 import { Action, type Verdict } from '../../policy/verdict.js';
 import { encodeCommand } from '../../resp/encode.js';
 import type { RequestScanner } from '../../resp/request-scanner.js';
@@ -16,24 +12,20 @@ import { Pending } from '../reply/pending-kind.js';
 import type { ProtocolState } from '../state/protocol-state.js';
 import type { GrowthMeter } from './growth-meter.js';
 import { HoldingsNotes } from './holdings-notes.js';
+import type { KeyNotes } from './key-notes.js';
 import { LargeWrite } from './large-write.js';
 import type { UpstreamWriter } from './upstream-writer.js';
 
 /** `$n\r\n` before a short key and `\r\n` behind its value. */
 const FRAMING_BYTES = 7;
 
+/** The same of a pair that streams, as it is counted. */
+const PAIR_FRAMING_BYTES = 20;
 /** Arguments of a verdict's suffix: PX and its milliseconds. */
 const APPENDED = 2;
 /** Replaces EXAT and PXAT. */
 const PX_WORD = Buffer.from('PX', 'latin1');
 const PX_BULK = Buffer.from('$2\r\nPX\r\n', 'latin1');
-
-const UNITS: Partial<Record<TtlChange, ExpiryUnit>> = {
-  [TtlChange.EXPIRE]: ExpiryUnit.SECONDS,
-  [TtlChange.PEXPIRE]: ExpiryUnit.MILLISECONDS,
-  [TtlChange.EXPIREAT]: ExpiryUnit.AT_SECONDS,
-  [TtlChange.PEXPIREAT]: ExpiryUnit.AT_MILLISECONDS,
-};
 
 export class WriteForwarder {
   private readonly holdings: HoldingsNotes;
@@ -44,6 +36,7 @@ export class WriteForwarder {
     private readonly protocol: ProtocolState,
     private readonly growth: GrowthMeter,
     private readonly policy: Policy,
+    private readonly notes: KeyNotes,
   ) {
     this.holdings = new HoldingsNotes(args, protocol, policy);
   }
@@ -59,9 +52,11 @@ export class WriteForwarder {
       if (verdict.limited) this.spend(verdict);
     }
     if (verdict.shedKey >= 0) this.noteShed(spec, verdict, size, true);
+    if (verdict.sparedKey >= 0) this.policy.observer.onSpared(verdict.rule[verdict.sparedKey].slot);
     if (verdict.recorded) this.record(spec, verdict, size);
-    else if (verdict.persists) this.noteTtlChange(spec);
+    else if (verdict.persists) this.changed(spec);
     else if (spec.script !== ScriptCall.NONE && this.policy.quotas.anyBudget) this.holdings.scripted(verdict);
+    if (spec.carry !== Carry.NONE) this.notes.carried(spec);
   }
 
   /** Refuses the whole command under scan. */
@@ -76,11 +71,13 @@ export class WriteForwarder {
   beginLarge(spec: CommandSpec, verdict: Verdict, size: number, followUps: boolean): LargeWrite {
     const { args } = this;
     const large = new LargeWrite(spec, args, verdict, size, followUps, this.policy.rules);
+    if (!large.inPairs) large.sizeAfter = this.notes.sizeAfter(spec, verdict.argument[0], verdict.hash[0]);
     if (verdict.shedKey >= 0) this.noteShed(spec, verdict, size, !large.shed);
     if (large.shed) {
       this.upstream.drop();
       return large;
     }
+    if (verdict.sparedKey >= 0) this.policy.observer.onSpared(verdict.rule[verdict.sparedKey].slot);
     if (verdict.tail) large.tail = new OptionTail(verdict.rule[0], followUps);
     this.rewrite(verdict);
     large.grows = verdict.growth > 0;
@@ -129,71 +126,9 @@ export class WriteForwarder {
     const share = size / large.keys.length;
     for (const { rule, outcome, key, hash } of large.keys) {
       this.policy.observer.onWrite(rule.slot, large.spec, share, outcome, key, 0, key.length, hash);
-      this.noteTtl(large, rule, outcome, key, 0, key.length, hash);
+      this.notes.written(large.spec, large, rule, outcome, large.sizeAfter, key, 0, key.length, hash);
       if (rule.limited)
         this.holdings.written(large.spec, large, rule, outcome, share, key, 0, key.length, hash);
-      if (outcome !== TtlOutcome.FOLLOW_UP) continue;
-      this.protocol.followUp(rule.slot, key, 0, key.length, drawTtl(rule, this.policy.random));
-    }
-  }
-
-  /** The command under scan, which is not governed, gives its keys TTLs or removes them: tells the TTL memory. */
-  noteTtlChange(spec: CommandSpec): void {
-    if (this.policy.quotas.anyBudget) this.holdings.changed(spec, this.lifetimeGiven(spec.ttlChange));
-    const { ttls } = this.policy;
-    const { args } = this;
-    if (ttls === undefined) return;
-    if (spec.ttlChange === TtlChange.ENDS_ALL) {
-      ttls.forgetAll();
-      return;
-    }
-    const { first, last, step } = spec.keys;
-    const until = Math.min(args.argc - 1, last < 0 ? args.argc + last : last);
-    const lifetimeMs = this.lifetimeGiven(spec.ttlChange);
-    for (let i = first; i <= until; i += step) {
-      const start = args.starts[i];
-      const end = args.ends[i];
-      const hash = hashKey(args.buf, start, end);
-      // With NX, GT or LT the existing TTL may stay.
-      if (lifetimeMs > 0) ttls.remember(lifetimeMs, args.argc > 3, args.buf, start, end, hash);
-      else ttls.forget(args.buf, start, end, hash);
-    }
-  }
-
-  /** The TTL that EXPIRE and the like give; 0 and below: the TTL or the key is gone, or Redis refuses the command. */
-  private lifetimeGiven(change: TtlChange): number {
-    const { args } = this;
-    const unit = UNITS[change];
-    if (unit === undefined) return 0;
-    const value = readExpiry(args.buf, args.starts[2], args.ends[2], unit, this.policy.now);
-    return value < 0 ? 0 : lifetimeOf(value, unit, this.policy.now);
-  }
-
-  /** Tells the TTL memory what a write does to its key's TTL, and counts a TTL that it removes. */
-  private noteTtl(
-    { replaces, lifetimeMs }: Pick<Verdict, 'replaces' | 'lifetimeMs'>,
-    rule: CompiledRule,
-    outcome: TtlOutcome,
-    key: Uint8Array,
-    start: number,
-    end: number,
-    hash: number,
-  ): void {
-    const { ttls, observer } = this.policy;
-    if (ttls === undefined) return;
-    const byRule = outcome === TtlOutcome.INJECTED || outcome === TtlOutcome.FOLLOW_UP;
-    if (
-      ttls.written(
-        outcome,
-        replaces,
-        byRule ? rule.ttlMs * (1 - rule.jitter) : lifetimeMs,
-        key,
-        start,
-        end,
-        hash,
-      )
-    ) {
-      observer.onTtlDropped(rule.slot);
     }
   }
 
@@ -206,22 +141,31 @@ export class WriteForwarder {
     }
   }
 
+  /** A command that no rule governs, or GETEX PERSIST, has gone up: it ends keys, or changes their TTLs or names. */
+  changed(spec: CommandSpec): void {
+    if (this.policy.quotas.anyBudget) {
+      this.holdings.changed(spec, this.notes.lifetimeGiven(spec.ttlChange));
+    }
+    this.notes.changed(spec);
+  }
+
   private growthSoFar(large: LargeWrite, size: number): number {
     return large.grows ? growthOf(size, large.keysSeen, this.args.parsed) : 0;
   }
 
   /** Counts the pair that argument `index`, at `at` of the feed's arguments, completes. Its follow-up waits for the end. */
   private takeOfPair(large: LargeWrite, index: number, at: number): void {
-    const { observer, random } = this.policy;
+    const { observer } = this.policy;
     const size = large.takeOfPair(index, this.args, at);
     if (size === 0 || !large.recorded) return;
     const [{ rule, outcome, key, hash }] = large.keys;
     if (large.grows) this.policy.quotaOf(rule)?.take(size);
     observer.onWrite(rule.slot, large.spec, size, outcome, key, 0, key.length, hash);
-    this.noteTtl(large, rule, outcome, key, 0, key.length, hash);
+    const bytes = Math.max(0, size - key.length - PAIR_FRAMING_BYTES);
+    this.notes.written(
+      ...([large.spec, large, rule, outcome, sizeClassOf(bytes), key, 0, key.length, hash, true] as const),
+    );
     if (rule.limited) this.holdings.written(large.spec, large, rule, outcome, size, key, 0, key.length, hash);
-    if (outcome !== TtlOutcome.FOLLOW_UP) return;
-    this.protocol.followUps.defer(rule.slot, key, 0, key.length, drawTtl(rule, random));
   }
 
   /** Puts the verdict's changes into the bytes of the command under scan. */
@@ -254,7 +198,7 @@ export class WriteForwarder {
 
   private record(spec: CommandSpec, verdict: Verdict, size: number): void {
     const { args } = this;
-    const { observer, random } = this.policy;
+    const { observer } = this.policy;
     const { count } = verdict;
     for (let i = 0; i < count; i++) {
       const rule = verdict.rule[i];
@@ -264,13 +208,12 @@ export class WriteForwarder {
       const end = args.ends[verdict.argument[i]];
       const share = count === 1 ? size : this.shareOf(spec, verdict.argument[i], size / count);
       observer.onWrite(rule.slot, spec, share, outcome, args.buf, start, end, verdict.hash[i]);
-      this.noteTtl(verdict, rule, outcome, args.buf, start, end, verdict.hash[i]);
+      const after = this.notes.sizeAfter(spec, verdict.argument[i], verdict.hash[i]);
+      this.notes.written(spec, verdict, rule, outcome, after, args.buf, start, end, verdict.hash[i]);
       if (rule.limited) {
         const bytes = this.holdings.bytesOf(spec, verdict.argument[i], share);
         this.holdings.written(spec, verdict, rule, outcome, bytes, args.buf, start, end, verdict.hash[i]);
       }
-      if (outcome !== TtlOutcome.FOLLOW_UP) continue;
-      this.protocol.followUp(rule.slot, args.buf, start, end, drawTtl(rule, random));
     }
   }
 

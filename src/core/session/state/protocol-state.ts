@@ -21,6 +21,7 @@ import { type FollowUpForm, FollowUps } from '../request/follow-ups.js';
 import type { Intake } from '../request/intake.js';
 import type { UpstreamWriter } from '../request/upstream-writer.js';
 import { ConsoleProbe } from './console-probe.js';
+import { Database } from './database.js';
 import { ReplySilence } from './reply-silence.js';
 import { Transaction } from './transaction.js';
 
@@ -31,6 +32,7 @@ export class ProtocolState implements ReplyListener {
   readonly replies: ReplySequencer;
   readonly followUps: FollowUps;
   readonly console: ConsoleProbe;
+  readonly database = new Database();
   readonly transaction: Transaction;
   readonly silence: ReplySilence;
   /** The name that the client gave itself; '': none. For display only: the server may have refused it. */
@@ -121,6 +123,11 @@ export class ProtocolState implements ReplyListener {
     return this.silence.any || this.intake.raw || this.replies.raw;
   }
 
+  /** A hidden command may go up before the command under scan: nothing binds that command, and no transaction is open. */
+  get mayPrecede(): boolean {
+    return !this.inMulti && !this.bindsNext && !this.silence.skipNext;
+  }
+
   /** The connection becomes a pipe: from here on bytes pass both ways unread. */
   goRaw(): void {
     this.intake.raw = true;
@@ -188,7 +195,8 @@ export class ProtocolState implements ReplyListener {
     this.silence.checked(silent);
   }
 
-  stateAnswered(kind: Pending, taken: boolean): void {
+  stateAnswered(kind: Pending, taken: boolean, detail: number): void {
+    this.database.answered(taken, detail);
     // HELLO or AUTH: the user's rights may differ.
     if (taken && kind !== Pending.STATE) this.followUps.userChanged();
     this.hold.answered(taken);
@@ -211,6 +219,7 @@ export class ProtocolState implements ReplyListener {
 
   connectionReset(): void {
     this.name = '';
+    this.database.reset();
     this.hold.reset();
   }
 

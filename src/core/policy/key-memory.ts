@@ -1,0 +1,270 @@
+// Remembers the keys that were written lately, judged by the writes that passed: that a key lives, about how large its
+// string is, when its TTL ends, and whether a rule gave that TTL. So a write that loses a TTL, a value that only replaces one
+// of its size, and a TTL of Spillway's own are told without asking the server. One table of 4 MiB, 524,288 keys; no
+// allocation per command; no key is stored. What another worker, a script or another way to the server did it cannot know:
+// each entry is a hint, and who acts on it must be right, or harmless, when it is wrong.
+//
+//   bucket: lower 16 bits of the key's hash ─▶ 8 entries of two words, 64 bytes
+//   word 0: 16 bits of the hash · 8 bits of a second hash over length, last bytes and database │ 7 bits of size │ own TTL
+//   word 1: 30 bits of the TTL's end │ hot │ hand
+//
+// A new key takes an entry that is void, else the first from the bucket's hand on that is not hot (a clock with a second
+// chance). A key that is written again is hot: it outlives any number of keys that are written once.
+//
+// Invariants: size 0 is a void entry; an end is in ticks since the start, 0 is no known TTL; own only with an end.
+import { type Size, SizeClass } from './size-class.js';
+
+const BUCKETS = 1 << 16;
+const WAYS = 8;
+const ENTRY = 2;
+const BUCKET = WAYS * ENTRY;
+const BUCKET_MASK = BUCKETS - 1;
+/** Word 0. */
+const MARK_MASK = ~0xff;
+const SIZE_SHIFT = 1;
+const SIZE_MASK = 0x7f << SIZE_SHIFT;
+const OWN = 1;
+const STATE_MASK = SIZE_MASK | OWN;
+/** Word 1. */
+const END_SHIFT = 2;
+const HOT = 2;
+const HAND = 1;
+/** Ends are rounded down: it is better to miss a lost TTL than to report one that was not lost. */
+const TICK_MS = 100;
+const LAST_TICK = 2 ** 30 - 1;
+/** How many of the key's last bytes the second hash covers. */
+const TAIL_BYTES = 8;
+/** Of a state as find() gives it: one number of size, own, and end. */
+const STATE_BITS = 256;
+
+/** What a write does to the TTL of its key. */
+export const TtlEffect = {
+  /** The key has none any more. */
+  NONE: 0,
+  /** It keeps what it has. */
+  KEPT: 1,
+  /** A rule gives it one. */
+  OWN: 2,
+  /** A rule gives it one if it has none. */
+  OWN_IF_NONE: 3,
+  /** The application gives it one. */
+  GIVEN: 4,
+} as const;
+export type TtlEffect = (typeof TtlEffect)[keyof typeof TtlEffect];
+
+/** The database is not known: the key is not looked up, and nothing is kept. */
+export const ANY_DATABASE = -1;
+
+export class KeyMemory {
+  private readonly table = new Int32Array(BUCKETS * BUCKET);
+  private readonly startedAt: number;
+  private used = false;
+  /** Set by entryOf(): the mark and the bucket of the key that it looked for. */
+  private mark = 0;
+  private first = 0;
+
+  /** `clock` gives milliseconds and never goes back; it is read with every write, so it should be a cached value. */
+  constructor(private readonly clock: () => number) {
+    this.startedAt = clock();
+  }
+
+  /**
+   * A write of the key buf[start, end) of database `db`, whose hashKey() is `hash`, was sent; it is assumed to succeed.
+   * `lifetimeMs`: with a TTL that it gives. `size`: of what the key holds then. `ifMissing`: a key that exists stays as it
+   * is. Returns whether a TTL was lost.
+   */
+  written(
+    effect: TtlEffect,
+    lifetimeMs: number,
+    size: Size,
+    ifMissing: boolean,
+    buf: Uint8Array,
+    start: number,
+    end: number,
+    hash: number,
+    db: number,
+  ): boolean {
+    if (db === ANY_DATABASE) return false;
+    const { table } = this;
+    const found = this.entryOf(buf, start, end, hash, db);
+    const now = this.clock() - this.startedAt;
+    const endedAt = found < 0 ? 0 : table[found + 1] >>> END_SHIFT;
+    const lives = found >= 0 && (endedAt === 0 || endedAt > now / TICK_MS);
+    if (lives && ifMissing) return false;
+    let own = 0;
+    let endsAt = 0;
+    if (effect === TtlEffect.KEPT || (effect === TtlEffect.OWN_IF_NONE && lives && endedAt > 0)) {
+      if (lives) {
+        endsAt = endedAt;
+        own = table[found] & OWN;
+      }
+    } else if (effect !== TtlEffect.NONE) {
+      if (lifetimeMs < TICK_MS) {
+        if (found >= 0) this.clear(found);
+        return false;
+      }
+      endsAt = Math.min(LAST_TICK, Math.floor((now + lifetimeMs) / TICK_MS));
+      own = effect === TtlEffect.GIVEN ? 0 : OWN;
+    }
+    if (lives) {
+      table[found] = this.mark | (size << SIZE_SHIFT) | own;
+      table[found + 1] = (endsAt << END_SHIFT) | HOT | (table[found + 1] & HAND);
+      return effect === TtlEffect.NONE && endedAt > 0;
+    }
+    if (size === SizeClass.OTHER && endsAt === 0) {
+      if (found >= 0) this.clear(found);
+      return false;
+    }
+    this.enter(found, size, own, endsAt, now);
+    return false;
+  }
+
+  /** The key has a TTL of `lifetimeMs` from now on, given by the application; with `ifNone` only if it is not known to have one. */
+  expires(
+    lifetimeMs: number,
+    ifNone: boolean,
+    buf: Uint8Array,
+    start: number,
+    end: number,
+    hash: number,
+    db: number,
+  ): void {
+    if (db === ANY_DATABASE) return;
+    const { table } = this;
+    const found = this.entryOf(buf, start, end, hash, db);
+    const now = this.clock() - this.startedAt;
+    const endedAt = found < 0 ? 0 : table[found + 1] >>> END_SHIFT;
+    if (ifNone && endedAt > now / TICK_MS) return;
+    if (lifetimeMs < TICK_MS) {
+      if (found >= 0) this.clear(found);
+      return;
+    }
+    const lives = found >= 0 && (endedAt === 0 || endedAt > now / TICK_MS);
+    const size = lives ? (((table[found] & SIZE_MASK) >>> SIZE_SHIFT) as Size) : SizeClass.OTHER;
+    this.enter(found, size, 0, Math.min(LAST_TICK, Math.floor((now + lifetimeMs) / TICK_MS)), now);
+  }
+
+  /** The key lives on without a TTL: somebody took it away on purpose. */
+  persists(buf: Uint8Array, start: number, end: number, hash: number, db: number): void {
+    if (db === ANY_DATABASE) return;
+    const found = this.entryOf(buf, start, end, hash, db);
+    if (found < 0) return;
+    const endedAt = this.table[found + 1] >>> END_SHIFT;
+    const ended = endedAt > 0 && endedAt <= (this.clock() - this.startedAt) / TICK_MS;
+    const isOther = (this.table[found] & SIZE_MASK) === SizeClass.OTHER << SIZE_SHIFT;
+    if (ended || isOther) this.clear(found);
+    else {
+      this.table[found] &= ~OWN;
+      this.table[found + 1] &= HOT | HAND;
+    }
+  }
+
+  /** The key is gone, or what it is now is not known; returns whether it was known to have a TTL. */
+  forget(buf: Uint8Array, start: number, end: number, hash: number, db: number): boolean {
+    if (db === ANY_DATABASE) return false;
+    const found = this.entryOf(buf, start, end, hash, db);
+    if (found < 0) return false;
+    const had = this.table[found + 1] >>> END_SHIFT > (this.clock() - this.startedAt) / TICK_MS;
+    this.clear(found);
+    return had;
+  }
+
+  /** What is known of a key that lives, as one number for sizeOf(), ownLeft() and put(); 0: nothing. */
+  find(buf: Uint8Array, start: number, end: number, hash: number, db: number): number {
+    if (db === ANY_DATABASE) return 0;
+    const found = this.entryOf(buf, start, end, hash, db);
+    if (found < 0) return 0;
+    const endsAt = this.table[found + 1] >>> END_SHIFT;
+    if (endsAt !== 0 && endsAt <= (this.clock() - this.startedAt) / TICK_MS) return 0;
+    return (this.table[found] & STATE_MASK) + endsAt * STATE_BITS;
+  }
+
+  /** How long a TTL that a rule gave still lasts, milliseconds, within a tenth of a second; 0: none is known. */
+  ownLeft(state: number): number {
+    if ((state & OWN) === 0) return 0;
+    return Math.max(0, Math.floor(state / STATE_BITS) * TICK_MS - (this.clock() - this.startedAt));
+  }
+
+  /** The key is now what `state` says, as find() gave it for the key that it was or is a copy of. */
+  put(state: number, buf: Uint8Array, start: number, end: number, hash: number, db: number): void {
+    if (db === ANY_DATABASE) return;
+    const found = this.entryOf(buf, start, end, hash, db);
+    if (state === 0) {
+      if (found >= 0) this.clear(found);
+      return;
+    }
+    const now = this.clock() - this.startedAt;
+    this.enter(found, sizeOf(state), state & OWN, Math.floor(state / STATE_BITS), now);
+  }
+
+  forgetAll(): void {
+    if (this.used) this.table.fill(0);
+    this.used = false;
+  }
+
+  private entryOf(buf: Uint8Array, start: number, end: number, hash: number, db: number): number {
+    const { table } = this;
+    const mark = markOf(buf, start, end, hash, db);
+    const first = (hash & BUCKET_MASK) * BUCKET;
+    this.mark = mark;
+    this.first = first;
+    for (let at = first; at < first + BUCKET; at += ENTRY) {
+      const word = table[at];
+      if ((word & MARK_MASK) === mark && (word & SIZE_MASK) !== 0) return at;
+    }
+    return -1;
+  }
+
+  /** Writes the entry of the key that entryOf() looked for: over its own at `found`, or in a place to be found. */
+  private enter(found: number, size: Size, own: number, endsAt: number, now: number): void {
+    const { table } = this;
+    const at = found < 0 ? this.place(now / TICK_MS) : found;
+    table[at] = this.mark | (size << SIZE_SHIFT) | own;
+    table[at + 1] = (endsAt << END_SHIFT) | (found < 0 ? 0 : table[at + 1] & HOT) | (table[at + 1] & HAND);
+    this.used = true;
+  }
+
+  private place(nowTicks: number): number {
+    const { table, first } = this;
+    let hand = first;
+    for (let at = first; at < first + BUCKET; at += ENTRY) {
+      const endsAt = table[at + 1] >>> END_SHIFT;
+      if ((table[at] & SIZE_MASK) === 0 || (endsAt !== 0 && endsAt <= nowTicks)) return at;
+      if ((table[at + 1] & HAND) !== 0) hand = at;
+    }
+    table[hand + 1] &= ~HAND;
+    let at = hand;
+    while ((table[at + 1] & HOT) !== 0) {
+      table[at + 1] &= ~HOT;
+      at = nextOf(first, at);
+    }
+    table[nextOf(first, at) + 1] |= HAND;
+    return at;
+  }
+
+  private clear(at: number): void {
+    this.table[at] = 0;
+    this.table[at + 1] &= HAND;
+  }
+}
+
+/** The size in a state that is not 0. */
+export function sizeOf(state: number): Size {
+  return ((state & SIZE_MASK) >>> SIZE_SHIFT) as Size;
+}
+
+/** The same state of a key that has no TTL any more. */
+export function withoutTtl(state: number): number {
+  return (state % STATE_BITS) & SIZE_MASK;
+}
+
+function nextOf(first: number, at: number): number {
+  return first + ((at - first + ENTRY) & (BUCKET - 1));
+}
+
+function markOf(buf: Uint8Array, start: number, end: number, hash: number, db: number): number {
+  let tail = (end - start) ^ Math.imul(db, 0x9e3779b1);
+  for (let i = Math.max(start, end - TAIL_BYTES); i < end; i++) tail = Math.imul(tail ^ buf[i], 0x01000193);
+  tail = Math.imul(tail ^ (tail >>> 15), 0x85ebca6b);
+  return (hash & ~BUCKET_MASK) | ((tail >>> 24) << 8);
+}

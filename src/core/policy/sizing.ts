@@ -1,0 +1,75 @@
+// How large a write leaves its key, and so whether it can make memory grow at all: a value that replaces one of its size
+// class does not, nor does what is written into a string within its size, a counter, or a stream that the write itself trims.
+// Reads only the arguments that are there, and of a streaming one its announced length.
+import { type CommandSpec, Sizing } from '../commands/spec.js';
+import { equalsIgnoreCase, readPositiveInteger } from '../resp/bytes.js';
+import type { RequestScanner } from '../resp/request-scanner.js';
+import { INTEGER_CLASS, isString, type Size, SizeClass, sizeClassOf } from './size-class.js';
+
+/** Words of XADD that may stand before MAXLEN or MINID. */
+const XADD_WORDS = ['NOMKSTREAM', 'KEEPREF', 'DELREF', 'ACKED'] as const;
+const BITS = 8;
+/** No string is longer. */
+const MOST_BYTES = 512 * 1024 * 1024;
+
+/** The size of the key at argument `i` when the write under scan is done, if it was `known` before; 0: as it was. */
+export function sizeAfter({ sizing }: CommandSpec, args: RequestScanner, i: number, known: Size): Size {
+  switch (sizing) {
+    case Sizing.KEEPS:
+      return 0;
+    case Sizing.VALUE:
+      return classOfArgument(args, i + 1);
+    case Sizing.SECOND:
+      return classOfArgument(args, i + 2);
+    case Sizing.NUMBER:
+      return INTEGER_CLASS;
+    case Sizing.STREAM:
+      return SizeClass.STREAM;
+    case Sizing.RANGE:
+    case Sizing.BIT: {
+      const end = isString(known) ? endOfRange(sizing, args, i) : -1;
+      return end < 0 ? SizeClass.OTHER : Math.max(known, sizeClassOf(end));
+    }
+    default:
+      return SizeClass.OTHER;
+  }
+}
+
+/** The write under scan leaves the key at argument `i`, which is `known` to live, no larger than it is. */
+export function isRewrite(spec: CommandSpec, args: RequestScanner, i: number, known: Size): boolean {
+  if (known === 0) return false;
+  if (spec.sizing === Sizing.STREAM) return known === SizeClass.STREAM && trims(args, i);
+  // An integer is kept in the key's object, or takes what one of the other sign and length took.
+  if (spec.sizing === Sizing.NUMBER) return isString(known);
+  return isString(known) && sizeAfter(spec, args, i, known) <= known;
+}
+
+function classOfArgument(args: RequestScanner, i: number): Size {
+  if (i < args.parsed) return sizeClassOf(args.ends[i] - args.starts[i]);
+  return i === args.parsed && args.bulkLength >= 0 ? sizeClassOf(args.bulkLength) : SizeClass.OTHER;
+}
+
+/** How many bytes a string has at least when so much is written into it; -1: that is not known, or Redis refuses it. */
+function endOfRange(sizing: Sizing, args: RequestScanner, i: number): number {
+  const { buf, starts, ends, parsed } = args;
+  if (i + 1 >= parsed) return -1;
+  const offset = readPositiveInteger(buf, starts[i + 1], ends[i + 1]);
+  const zero = ends[i + 1] - starts[i + 1] === 1 && buf[starts[i + 1]] === 0x30;
+  if (offset <= 0 && !zero) return -1;
+  const at = zero ? 0 : offset;
+  if (at > MOST_BYTES * BITS) return -1;
+  if (sizing === Sizing.BIT) return Math.floor(at / BITS) + 1;
+  if (at > MOST_BYTES) return -1;
+  const value = i + 2;
+  if (value < parsed) return at + ends[value] - starts[value];
+  return value === parsed && args.bulkLength >= 0 ? at + args.bulkLength : -1;
+}
+
+function trims({ buf, starts, ends, parsed }: RequestScanner, i: number): boolean {
+  for (let word = i + 1; word < parsed; word++) {
+    const is = (text: string) => equalsIgnoreCase(buf, starts[word], ends[word], text);
+    if (is('MAXLEN') || is('MINID')) return true;
+    if (!XADD_WORDS.some(is)) return false;
+  }
+  return false;
+}
