@@ -38,7 +38,7 @@ t.test('growth, history and the share of a pattern that grows', async (t) => {
   const growth = (await proxy.admin('/api/growth')) as GrowthReport;
   t.same(
     growth.marks.map(({ name }) => name),
-    ['low begins', 'low full', 'normal begins', 'high begins', 'normal full', 'high full', 'limit'],
+    ['low begins', 'low full', 'normal begins', 'normal full', 'high begins', 'high full', 'limit'],
   );
   const history = (await proxy.admin('/api/history')) as HistorySeries;
   t.ok(history.at.length >= 2);

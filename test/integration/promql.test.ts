@@ -59,7 +59,7 @@ async function scrape(): Promise<Map<string, Map<string, Set<string>>>> {
       listenTls: files,
       upstream: { pool: 'command' },
       sweep: { every: '24h' },
-      rules: [{ name: 'a', match: 'a:*', ttl: '1m' }],
+      rules: [{ name: 'a', match: 'a:*', ttl: '1m', budget: '1mb' }],
     },
     // Nothing is told: memory is calm.
     secrets: { alertsWebhook: 'http://127.0.0.1:9/' },

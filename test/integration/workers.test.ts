@@ -282,7 +282,7 @@ t.test('a burst between two readings counts for all of them', WHOLE, async (t) =
 });
 
 t.test('OOM that Redis answers to one of them is known to all', async (t) => {
-  const redis = await withRedis(t, ['--maxmemory', '20mb']);
+  const redis = await withRedis(t, ['--maxmemory', '60mb']);
   const direct = await lookAt(t, redis);
   for (let i = 0; i < 15; i++) await direct.call('SET', `pad:${i}`, Buffer.alloc(MB));
   // Readings are rare: what they know they know of each other.

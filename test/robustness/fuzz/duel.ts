@@ -18,6 +18,8 @@ export class Duel {
   /** Bytes of the stream that the session has got, and of the far side's answers. */
   sent = 0;
   delivered = 0;
+  /** Bytes that the session held when its client went. */
+  heldAtEnd = 0;
   private replies: Buffer = Buffer.alloc(0);
   /** The most that came at once: a stall may leave all of it waiting. */
   private largest = 0;
@@ -32,6 +34,12 @@ export class Duel {
     this.up = new CheckedSink(transparent ? stream : undefined);
     this.far = new FarSide(server);
     this.session = new Session(context, this.down, this.up);
+  }
+
+  /** The client goes: what is held goes nowhere. */
+  end(): void {
+    this.heldAtEnd = this.session.heldBytes;
+    this.session.close();
   }
 
   get finished(): boolean {

@@ -223,6 +223,7 @@ export class CommandRouter implements CommandHandler {
    */
   private waitsWhole(size: number): boolean {
     if (this.placement === undefined || this.placement.isOwn || this.isDrained) return false;
+    if (this.mayBeTooMany(this.args.argc)) return false;
     return size <= MOST_HELD_BYTES && this.context.memory?.isShort !== true;
   }
 
