@@ -17,7 +17,7 @@ const BESIDE = 16 * 1024;
 const SIZES = [BESIDE, 64 * 1024 + BESIDE, READ_BYTES + BESIDE] as const;
 export const LARGEST_SLAB = SIZES[SIZES.length - 1];
 /** Bytes of each size that stay in the pool, at most. What was not needed lately is freed, too. */
-const POOLED_BYTES = 16 * 1024 * 1024;
+const POOLED_BYTES = 8 * 1024 * 1024;
 /** Smaller pieces are allocated: a slab for each client that has sent half a command would be too much. */
 const SMALL_BYTES = 2048;
 const NOTHING_TO_DO = (): void => {};

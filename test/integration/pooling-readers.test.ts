@@ -113,6 +113,8 @@ t.test('commands cut in the middle wait for their rest, up to a bound for all of
     const clients = await Promise.all(
       Array.from({ length: number }, () => withRaw(t, proxy.port, PATIENCE_MS)),
     );
+    // What a client may do must be known, or the server sees all that it sends at once.
+    for (const client of clients) await client.call('PING');
     const pinnedBefore = (await connections(proxy)).pool?.pins['large-value'] ?? 0;
     const whole = clients.map((_, i) => command('SET', `cut${i}`, value));
     for (const [i, client] of clients.entries()) void client.write(whole[i].subarray(0, 200_000));

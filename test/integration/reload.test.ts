@@ -123,7 +123,7 @@ for (const workers of [1, 2]) {
     await inTransaction.call('MULTI');
     await inTransaction.call('SETNX', 'other:in-a-transaction', 'v');
     const streaming = await withRaw(t, proxy.port, PATIENCE.timeoutMs);
-    const pairs = Array.from({ length: 8 }, (_, i) => [`other:large:${i}`, 'v'.repeat(24_000)]).flat();
+    const pairs = Array.from({ length: 8 }, (_, i) => [`other:large:${i}`, 'v'.repeat(80_000)]).flat();
     const large = command('MSET', ...pairs);
     const half = large.length >> 1;
     const sent = async () => ((await ask('/api/connections')).body as ConnectionSnapshot).bytesToUpstream;

@@ -152,7 +152,7 @@ const OCCUPATIONS: Readonly<Record<string, (client: RawClient, place: Place) => 
   },
   'in the middle of a value that the server does not read': async (client, place) => {
     await client.call('PING');
-    await sendUnread(place, client, command('SET', 'f', Buffer.alloc(50_000)).subarray(0, 40_000));
+    await sendUnread(place, client, command('SET', 'f', Buffer.alloc(500_000)).subarray(0, 400_000));
   },
 };
 

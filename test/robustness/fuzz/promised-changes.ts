@@ -5,7 +5,7 @@ import { NOW, RULES } from '../../support/session-lab.js';
 import type { Variant } from './variants.js';
 
 const STRING_WRITES = ['set', 'setnx', 'setex', 'psetex', 'getset', 'mset', 'append'];
-const GROWING = new Set([...STRING_WRITES, 'incr', 'rpush', 'hset']);
+const GROWING = new Set([...STRING_WRITES, 'incr', 'rpush', 'hset', 'lset']);
 const EXPIRIES = new Set(['ex', 'px', 'exat', 'pxat']);
 const CLAMPED = new Set(['set', 'getex', 'setex', 'psetex']);
 const MAX_TTLS = ['10', '10000', String(Math.floor((NOW + 10_000) / 1000)), String(NOW + 10_000)];

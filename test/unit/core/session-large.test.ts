@@ -3,6 +3,7 @@
 import t from 'tap';
 import { NOWHERE } from '../../../src/core/session/byte-sink.js';
 import { Place } from '../../../src/core/session/pooling/placement.js';
+import { SharedLane } from '../../../src/core/session/pooling/shared-lane.js';
 import { Session } from '../../../src/core/session/session.js';
 import {
   cmd,

@@ -222,7 +222,8 @@ export class CommandRouter implements CommandHandler {
    * waits for its rest instead, while not much waits so.
    */
   private waitsWhole(size: number): boolean {
-    if (this.placement === undefined || this.placement.isOwn || this.isDrained) return false;
+    if (this.placement?.isShared !== true || !this.authenticated || this.isDrained) return false;
+    // The server refuses some by a head alone: it must see that at once.
     if (this.mayBeTooMany(this.args.argc)) return false;
     return size <= MOST_HELD_BYTES && this.context.memory?.isShort !== true;
   }
