@@ -293,7 +293,8 @@ t.test(
       [300 * KB, false, false],
       [100 * KB, true, false],
     ] as const) {
-      const { session, context } = makeSession({}, true);
+      const { session, context, upstream } = makeSession({}, true);
+      session.attachShared({ batch: upstream, lane: new SharedLane(), allowance: 256 * KB });
       Object.assign(context, { memory: { ...SPOILED, isShort } });
       session.fromClient(Buffer.from(part(size)));
       t.equal(
