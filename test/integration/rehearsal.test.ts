@@ -19,7 +19,11 @@ const RULES = [
   { name: 'watched', match: 'watched:*', durable: true, priority: 'low', mode: 'observe' },
   { name: 'critical', match: 'critical:*', durable: true, priority: 'critical' },
 ];
-const MEMORY = { pollInterval: '20ms', shed: { low: ['70%', '80%'], normal: ['80%', '90%'] } };
+const MEMORY = {
+  pollInterval: '20ms',
+  shed: { low: ['70%', '80%'], normal: ['80%', '90%'] },
+  reserve: 'off',
+};
 
 async function withGuarded(t: Test, redis: { port: number }, workers: number) {
   const config = configSchema.parse({

@@ -294,6 +294,7 @@ t.test(
       [100 * KB, true, false],
     ] as const) {
       const { session, context, upstream } = makeSession({}, true);
+      session.vouched(true);
       session.attachShared({ batch: upstream, lane: new SharedLane(), allowance: 256 * KB });
       Object.assign(context, { memory: { ...SPOILED, isShort } });
       session.fromClient(Buffer.from(part(size)));

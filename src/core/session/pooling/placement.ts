@@ -93,8 +93,12 @@ export class Placement {
 
   /** Its own connection has shown that it may run commands, so it may on another one with the same login. */
   get isLetIn(): boolean {
-    const { hold } = this;
-    return this.isOwn && this.isAuthenticated && (hold.loggedIn || hold.standing === Standing.OPEN);
+    return this.isOwn && this.isAuthenticated && this.isKnown;
+  }
+
+  /** It may run commands, as far as its login or the connection that it came with has shown. */
+  get isKnown(): boolean {
+    return this.hold.loggedIn || this.hold.standing === Standing.OPEN;
   }
 
   /** It has no login, and it is not known yet whether it needs one. */

@@ -222,8 +222,9 @@ export class CommandRouter implements CommandHandler {
    * waits for its rest instead, while not much waits so.
    */
   private waitsWhole(size: number): boolean {
-    if (this.placement?.isShared !== true || !this.authenticated || this.isDrained) return false;
-    // The server refuses some by a head alone: it must see that at once.
+    const { placement } = this;
+    // The server refuses by the head alone what clients without a login must not send.
+    if (placement === undefined || placement.isOwn || !placement.isKnown || this.isDrained) return false;
     if (this.mayBeTooMany(this.args.argc)) return false;
     return size <= MOST_HELD_BYTES && this.context.memory?.isShort !== true;
   }
