@@ -12,7 +12,7 @@ import { encodeCase } from './fuzz/fuzz-case.js';
 import { mutate, noise } from './fuzz/mutate.js';
 import { Random, runSeed } from './fuzz/random.js';
 import { itemStream } from './fuzz/replies.js';
-import { compareBoth, STORM, storm } from './fuzz/storm.js';
+import { compareBoth, STORM, STORM_ARGS, storm } from './fuzz/storm.js';
 import { STORM_RULES } from './fuzz/storm-rules.js';
 
 const STORM_MS = 5000;
@@ -24,7 +24,7 @@ t.test(
   async (t) => {
     const seed = runSeed();
     t.comment(`SPILLWAY_SEED=${seed}`);
-    const { direct, proxy } = await withTwins(t, { rules: STORM_RULES });
+    const { direct, proxy } = await withTwins(t, { rules: STORM_RULES }, STORM_ARGS);
     const ports = { proxyPort: proxy.port, directPort: direct.port };
     for (const { name, case: saved } of savedCases().filter(({ case: { lane } }) => lane === STORM)) {
       t.same((await compareBoth(saved, ports)).failure?.message, undefined, name);

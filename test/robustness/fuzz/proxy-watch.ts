@@ -5,7 +5,7 @@ import { startProxyProcess } from '../../support/proxy-process.js';
 import { connectRaw } from '../../support/raw-client.js';
 import { type TestScope, withRedis } from '../../support/redis.js';
 import { until } from '../../support/wait.js';
-import { type StormTally, storm } from './storm.js';
+import { STORM_ARGS, type StormTally, storm } from './storm.js';
 import { STORM_RULES } from './storm-rules.js';
 
 export interface Watched extends StormTally {
@@ -19,7 +19,7 @@ export interface Watched extends StormTally {
 const SAMPLE_MS = 200;
 
 export async function watchStorm(t: TestScope, seed: number, milliseconds: number): Promise<Watched> {
-  const [behind, direct] = await Promise.all([withRedis(t), withRedis(t)]);
+  const [behind, direct] = await Promise.all([withRedis(t, STORM_ARGS), withRedis(t, STORM_ARGS)]);
   const upstream = { url: `redis://127.0.0.1:${behind.port}` };
   const proxy = await startProxyProcess({ config: { upstream, rules: STORM_RULES } });
   t.teardown(() => proxy.stop());

@@ -38,6 +38,8 @@ export interface StormFailure {
 /** What its cases in the corpus are called. */
 export const STORM = 'storm';
 const MOST_FAILURES = 10;
+/** For the servers of a storm. */
+export const STORM_ARGS: readonly string[] = ['--databases', '1000'];
 const TALKERS = 4;
 const SPOILERS = 4;
 const WAIT_MS = 60_000;
@@ -46,7 +48,7 @@ const ONE_READ_BYTES = 16 * 1024;
 /** Redis takes these for an attack from a browser and closes at once, with replies that it has not sent. */
 const HTTP = /host:|post/i;
 /** SELECT and FLUSHDB. */
-const BEGIN = /^\*2\r\n\$6\r\nSELECT\r\n\$1\r\n\d\r\n\*1\r\n\$7\r\nFLUSHDB\r\n/;
+const BEGIN = /^\*2\r\n\$6\r\nSELECT\r\n\$\d\r\n\d+\r\n\*1\r\n\$7\r\nFLUSHDB\r\n/;
 
 export async function storm(options: StormOptions): Promise<StormTally> {
   const tally: StormTally = { known: 0, spoiled: 0, streams: 0, resets: 0, failures: [] };
@@ -103,7 +105,8 @@ async function talk(id: number, { seed, proxyPort, stop }: StormOptions, tally: 
 
 async function spoil(id: number, options: StormOptions, tally: StormTally): Promise<void> {
   const random = new Random(options.seed + 2000 + id);
-  const database = 1 + id;
+  // A digit that is lost or changed does not lead to another one's database.
+  const database = 111 * (1 + id);
   const writer = new RequestWriter(random, { silence: true, database });
   const start = Buffer.concat([command('SELECT', database), command('FLUSHDB')]);
   while (!options.stop()) {
