@@ -35,11 +35,11 @@ export function lend<T>(bytes: Uint8Array, take: (bytes: Uint8Array) => T): T {
   return result;
 }
 
-/** Memory of exactly the size that is needed, spoiled when it is given back. */
+/** Memory that is spoiled when it is given back. */
 export const SPOILED: Lender = {
   isShort: false,
-  lend(least) {
-    const bytes = Buffer.alloc(least, '~');
+  lend(_, wanted) {
+    const bytes = Buffer.allocUnsafe(wanted);
     return { bytes, end: () => bytes.fill('~') };
   },
 };
