@@ -26,13 +26,11 @@ function portOf(link) {
   return link.tracedPort;
 }
 
-function wrap(owner, name, before, after) {
+function wrap(owner, name, before) {
   const method = owner.prototype[name];
   owner.prototype[name] = function (...args) {
-    before?.call(this, ...args);
-    const result = method.apply(this, args);
-    after?.call(this, ...args);
-    return result;
+    before.call(this);
+    return method.apply(this, args);
   };
 }
 
@@ -44,7 +42,8 @@ wrap(ClientLink, 'fromClient', function () {
   note(port, READ);
   this.tracedUp = true;
 });
-wrap(ClientUpstream, 'flush', undefined, function () {
+// Noted before the system call: the other side may have the bytes before that returns.
+wrap(ClientUpstream, 'flush', function () {
   const { link } = this;
   if (!link.tracedUp) return;
   link.tracedUp = false;
@@ -57,7 +56,7 @@ wrap(ClientUpstream, 'flush', undefined, function () {
   if (!unsent.has(shared)) unsent.set(shared, new Set());
   unsent.get(shared).add(portOf(link));
 });
-wrap(SharedConnection, 'endTurn', undefined, function () {
+wrap(SharedConnection, 'endTurn', function () {
   for (const port of unsent.get(this) ?? []) note(port, SENT_UP);
   unsent.delete(this);
 });
@@ -67,7 +66,7 @@ for (const name of ['fromOwn', 'repliesCame']) {
     this.client.tracedDown = portOf(this);
   });
 }
-wrap(ClientSocket, 'flush', undefined, function () {
+wrap(ClientSocket, 'flush', function () {
   if (this.tracedDown === undefined) return;
   note(this.tracedDown, DELIVERED);
   this.tracedDown = undefined;
