@@ -1,11 +1,13 @@
-// Memory for bytes that wait to be sent. A batch takes a slab; the slab returns to this pool once the kernel has taken its
-// bytes. So in a steady state no memory is allocated per read or write, whatever the size of values.
+// Memory for bytes that wait: to be sent, or for the rest of their command. A batch takes a slab, which returns to this pool
+// once the kernel has taken its bytes; a loan returns when its borrower ends it. So in a steady state no memory is allocated
+// per read or write, whatever the size of values.
 //
 //   take() ─▶ a batch fills it ─▶ sending() for each write from it ─▶ sent() ─▶ give(): back to the pool
 //
 // Owns the unused slabs, and the sums. Never looks into bytes.
-// Invariants: a slab belongs to one batch or to the pool; it returns when its batch has left it and the kernel has taken
-// each write from it. A failed socket's slab is left to the garbage collector, since libuv may still refer to its memory.
+// Invariants: a slab belongs to one borrower or to the pool; a batch's slab returns when the batch has left it and the kernel
+// has taken each write from it. A failed socket's slab is left to the garbage collector, since libuv may still refer to its
+// memory.
 import { invariant } from '../core/resp/invariant.js';
 import type { Lender, Loan } from '../core/session/request/held-bytes.js';
 

@@ -76,6 +76,9 @@ t.test('bytes that are looked at stay until that is over, also when their client
   });
   t.equal(books.out, 0);
   t.equal(held.length, 0);
+  held.append(Buffer.from('abc'), 0, 3);
+  held.drop(1);
+  t.same([books.out, held.length], [0, 0], 'and nothing is kept after that');
 });
 
 t.test('a fault while they are looked at leaves no memory out', async (t) => {

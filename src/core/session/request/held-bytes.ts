@@ -22,21 +22,24 @@ const NEW_MEMORY: Lender = {
   lend: (_, length) => ({ bytes: Buffer.allocUnsafe(length), end() {} }),
 };
 
-/** So much is taken before it has come, at most, or a quarter of what has. */
+/** Room for bytes still to come: at most this, or a quarter of those that came, if that is more. */
 const SPARE_BYTES = 64 * 1024;
 
 export class HeldBytes {
   bytes: Uint8Array = NOTHING;
   length = 0;
   private loan: Loan | undefined;
-
   private inUse = false;
   private isClosed = false;
 
   constructor(private readonly lender = NEW_MEMORY) {}
 
-  /** @param lacking so much more is to come at least; where that is not known, as much again may */
+  /**
+   * After close() it keeps nothing.
+   * @param lacking how many more bytes are to come, at least; leave it out where that is not known
+   */
   append(buf: Uint8Array, from: number, to: number, lacking = Number.POSITIVE_INFINITY): void {
+    if (this.isClosed) return;
     const length = this.length + to - from;
     if (length > this.bytes.length) this.grow(length, roomBeside(length, lacking));
     this.bytes.set(buf.subarray(from, to), this.length);
@@ -45,7 +48,7 @@ export class HeldBytes {
 
   /** The first `count` bytes are settled. */
   drop(count: number): void {
-    if (count === 0) return;
+    if (count === 0 || this.isClosed) return;
     this.bytes = this.bytes.subarray(count);
     this.length -= count;
   }
@@ -83,7 +86,11 @@ export class HeldBytes {
     }
   }
 
-  /** Their client is gone: they are not needed, once nobody looks at them. */
+  get isOver(): boolean {
+    return this.isClosed;
+  }
+
+  /** Their client is gone: their memory goes back, once use() is over. */
   close(): void {
     this.isClosed = true;
     if (!this.inUse) this.clear();
@@ -98,7 +105,7 @@ export class HeldBytes {
   }
 }
 
-/** How much more is taken than is needed: an eighth at least, so that many pieces are not moved each time. */
+/** The room that is taken beside `length` bytes: at least an eighth, so that not every piece moves all before it. */
 function roomBeside(length: number, lacking: number): number {
   return Math.max(length >> 3, Math.min(lacking, length, Math.max(SPARE_BYTES, length >> 2)));
 }

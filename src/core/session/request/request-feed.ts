@@ -126,6 +126,7 @@ export class RequestFeed {
       held.append(chunk, taken, until);
       taken = until;
       const heldFrom = held.use((bytes, length) => this.run(bytes, 0, length, before));
+      if (held.isOver) return -1;
       if (heldFrom >= before) {
         held.clear();
         this.leave(before);
