@@ -6,6 +6,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import t, { type Test } from 'tap';
+import type { MixedFigures } from '../../bench/policies/mixed-run.js';
 import { MICRO_STEPS, TARGETS, type Target } from '../../bench/report/types.js';
 import { performanceDocument } from '../../scripts/performance/document.js';
 import { plots } from '../../scripts/performance/plots.js';
@@ -199,6 +200,23 @@ t.test('analyze', async (t) => {
   );
   for (const [, , ...figures] of rows) above0(t, figures.map(Number));
   t.match(output, /^bytes by pattern, in full: off by 0\.\d\d % at most\n.* within the stated bounds$/m);
+});
+
+t.test('policies', async (t) => {
+  const flags = ['--quick', '--json', '--rate', '5000', '--only', 'volatile-lru'];
+  const { code, output } = await run('bench/policies/main.ts', ...flags);
+  t.equal(code, 0, output);
+  const rows = JSON.parse(output.slice(output.indexOf('{'), output.lastIndexOf('}') + 1)) as Record<
+    string,
+    MixedFigures
+  >;
+  t.ok(Object.keys(rows).includes('Spillway, volatile-lru'));
+  for (const { caches, locks, jobs } of Object.values(rows)) {
+    above0(t, [caches.written, locks.asked, jobs.asked]);
+    t.equal(jobs.refused, 0);
+  }
+  const unknown = await run('bench/policies/main.ts', '--only', 'volatile-best');
+  t.match(unknown.output, /--only volatile-best: names none of "noeviction"/);
 });
 
 t.test('every part of `npm run bench` has a script of its own', async (t) => {
