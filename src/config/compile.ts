@@ -107,6 +107,7 @@ function compileRule(rule: RuleInput, slot: number, globalMode: ConfigInput['mod
     refusesScripts: rule.scripts === 'refuse',
     scriptTtl: rule.scriptTtl,
     renew: rule.renew ?? false,
+    evict: rule.evict ?? false,
     ...(rule.family !== undefined && { family: rule.family }),
     limit: rule.limit && compileLimit(rule.limit),
     budget: rule.budget === undefined ? undefined : compileBudget(rule.budget),
@@ -148,6 +149,11 @@ function compileMemory(memory: ConfigInput['memory']): EffectiveMemory {
       ...new Set(memory.passScripts.map((name) => (SHA1.test(name) ? name.toLowerCase() : name))),
     ],
     reserve: compileReserve(memory.reserve),
+    evict: {
+      start: parsePercent(memory.evict.start),
+      stop: parsePercent(memory.evict.stop),
+      keysBytes: parseSize(memory.evict.keys),
+    },
     bands: [compileBand(low), compileBand(normal), compileBand(high), compileBand(critical)],
   };
 }

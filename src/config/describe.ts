@@ -75,6 +75,7 @@ export function describeRule(rule: Rule, globalMode: ConfigInput['mode']): RuleI
     priority: PRIORITY_NAMES[rule.priority],
     applyTo: rule.applyToAll ? 'all' : 'strings',
     ...(rule.renew && { renew: true }),
+    ...(rule.evict && { evict: true }),
     ...(rule.limit && { limit: describeLimit(rule.limit) }),
     scripts: rule.refusesScripts ? 'refuse' : 'pass',
     scriptTtl: rule.scriptTtl,
@@ -119,6 +120,11 @@ function describeMemory(memory: EffectiveMemory): ConfigInput['memory'] {
       critical: describeBand(critical),
     },
     reserve: describeReserve(memory.reserve),
+    evict: {
+      start: formatPercent(memory.evict.start),
+      stop: formatPercent(memory.evict.stop),
+      keys: formatSize(memory.evict.keysBytes),
+    },
   };
 }
 

@@ -33,6 +33,8 @@ export interface EffectiveMemory {
   readonly passScripts: readonly string[];
   /** Room that is kept for higher priorities; `most`: share of the limit, 0: none. */
   readonly reserve: { readonly horizonMs: number; readonly most: number };
+  /** Rules with `evict` make room from `start` down to `stop`, shares of the limit; `keysBytes`: for what is known of their keys. */
+  readonly evict: { readonly start: number; readonly stop: number; readonly keysBytes: number };
   /** By Priority: low, normal, high, critical. */
   readonly bands: readonly [Band, Band, Band, Band];
 }

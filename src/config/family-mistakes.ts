@@ -55,6 +55,13 @@ function ofFamily(family: Family, own: readonly Own[], recognised: boolean): str
     const which = rule.applyToAll ? 'lists, hashes and sets' : 'strings';
     return `rules: "${rule.name}" gives TTLs to ${which} that belong to ${family.title} if it uses this Redis, and its jobs expire; use "family": "${family.name}" instead of the pattern`;
   });
+  const takers = treatments.flatMap(({ taker }) => (taker === undefined || takesAll(taker) ? [] : [taker]));
+  for (const rule of new Set([...naming, ...takers])) {
+    if (rule.evict !== true) continue;
+    found.push(
+      `rules: "${rule.name}" evicts keys of ${family.title} if it uses this Redis, and jobs are lost; take "evict" away`,
+    );
+  }
   // A rule that says of the family what the built-in one would is no tear.
   for (const rule of naming) {
     if (rule.family === family.name || expiring.includes(rule)) continue;
@@ -105,8 +112,9 @@ function hidden(own: readonly Own[], recognised: ReadonlySet<Family>): string[] 
   );
   if (left.length === 0) return [];
   const ttl = rule.applyToAll && rule.ttlMs > 0 ? ' gives their lists, hashes and sets a TTL and' : '';
+  const evicts = rule.evict ? ' may evict jobs and' : '';
   return [
-    `rules: "${rule.name}" matches every key, so it${ttl} hides the built-in rules for job systems ` +
+    `rules: "${rule.name}" matches every key, so it${ttl}${evicts} hides the built-in rules for job systems ` +
       `(${left.map(({ title }) => title).join(', ')}): for each one that uses this Redis put a rule such as ` +
       `{ "name": "jobs", "family": "${left[0]?.name}" } before it, and name these in "families" ("off" if there is none)`,
   ];

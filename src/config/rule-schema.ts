@@ -165,6 +165,12 @@ const ruleFields = strict({
       'The memory that these keys may hold together: a size, or a percentage of the limit of the server. Spillway estimates ' +
         'what they hold, and refuses their growing writes between 90% and 100% of it, at any memory pressure.',
     ),
+  evict: flag()
+    .optional()
+    .describe(
+      'true: these keys can be made again, as in a cache. When memory is short, Spillway removes the oldest of them, before ' +
+        'it refuses any write; see memory.evict. Rules of a lower priority give way first.',
+    ),
   mode: oneOf(['enforce', 'observe'])
     .optional()
     .describe('The mode of this rule, in place of the global one. Use "observe" to try out a new rule.'),
@@ -174,7 +180,7 @@ export type RuleInput = z.infer<typeof ruleFields>;
 
 /** One rule of the config file. Suggested rules are held to it too. */
 export const ruleSchema = ruleFields.check((context) => {
-  const { match, family, ttl, maxTtl, jitter, durable, applyTo, renew, scriptTtl } = context.value;
+  const { match, family, ttl, maxTtl, jitter, durable, applyTo, renew, scriptTtl, evict } = context.value;
   if (match === undefined && family === undefined) {
     fail(context, 'is missing: give a pattern such as "session:*", or a family', ['match']);
   }
@@ -199,6 +205,13 @@ export const ruleSchema = ruleFields.check((context) => {
       context,
       'cannot be set together with durable: keys that stay have no TTL to cut; remove one of the two',
       ['maxTtl'],
+    );
+  }
+  if (durable === true && evict === true) {
+    fail(
+      context,
+      'cannot be set together with durable: keys that stay may not be evicted; remove one of the two',
+      ['evict'],
     );
   }
   if (durable !== true && ttl === undefined && family === undefined) {

@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import { FAMILY_NAMES } from '../core/policy/families.js';
 import { isLoopback, parseDataAddress, parseListenAddress } from './address.js';
+import { evictProblem, evictSchema } from './evict-schema.js';
 import {
   clientSource,
   commandName,
@@ -221,6 +222,9 @@ const memory = strict({
         'it, add to memory in `horizon`, as measured. So lower priorities do not fill the memory that higher ones need ' +
         'next. "off": bands alone decide.',
     ),
+  evict: evictSchema
+    .prefault({})
+    .describe('Making room: how rules with evict give way before anything is refused.'),
 }).check((context) => {
   const pollInterval = quietly(context.value.pollInterval, parseDuration);
   const staleAfter = quietly(context.value.staleAfter, parseDuration);
@@ -440,6 +444,10 @@ export const configSchema = strict({
   log: log.prefault({}).describe('Logging.'),
   reload: reload.prefault({}).describe('When Spillway reads the configuration again.'),
 })
+  .check((context) => {
+    const problem = evictProblem(context.value);
+    if (problem !== undefined) fail(context, problem, ['memory', 'evict', 'start']);
+  })
   .check((context) => {
     const { listen, upstream, admin } = context.value;
     const own = quietly(listen, parseDataAddress);

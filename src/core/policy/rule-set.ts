@@ -32,6 +32,7 @@ export interface CompiledRule extends Rule {
   readonly pxSuffix: Uint8Array | undefined;
   /** It has a limit or a budget: there is a quota of its slot. */
   readonly limited: boolean;
+  readonly evict: boolean;
 }
 
 interface Matcher {
@@ -78,6 +79,7 @@ export class RuleSet {
       ...rule,
       pxSuffix: rule.ttlMs > 0 && rule.jitter === 0 ? encodePx(rule.ttlMs) : undefined,
       limited: rule.limit !== undefined || rule.budget !== undefined,
+      evict: rule.evict ?? false,
     }));
     this.unregistered = {
       name: 'unregistered',
@@ -90,6 +92,7 @@ export class RuleSet {
       applyToAll: false,
       ...{ refusesScripts: false, scriptTtl: false },
       renew: false,
+      evict: false,
       pxSuffix: undefined,
       limited: false,
       ...unregistered,

@@ -42,6 +42,8 @@ export interface Rule {
   readonly applyToAll: boolean;
   /** true: each write renews the TTL that the rule gave. */
   readonly renew: boolean;
+  /** true: its keys can be made again, so Spillway may remove them to make room. */
+  readonly evict?: boolean | undefined;
   readonly limit?: RuleLimit | undefined;
   readonly budget?: RuleBudget | undefined;
   /** Scripts that name a key of it are refused as its growing writes are. */

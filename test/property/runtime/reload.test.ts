@@ -127,6 +127,7 @@ const SETTINGS: Record<string, readonly [unknown, unknown]> = {
   'memory.onStale': ['admit', 'hold'],
   'memory.hysteresis': ['2%', '3%'],
   'memory.reserve': ['off', { horizon: '10s', most: '5%' }],
+  'memory.evict': [{}, { start: '70%', stop: '60%', keys: '1mb' }],
   'memory.limit': ['64mb', '65mb'],
   'memory.shedWhen': ['auto', 'never'],
   'memory.shed': [{}, { low: 'never' }],

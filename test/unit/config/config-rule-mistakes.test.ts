@@ -100,6 +100,16 @@ t.test('TTLs over the keys of a job system', async (t) => {
   t.same(mistakes({ match: 'retries:*' }, { match: 'queue' }), []);
 });
 
+t.test('a rule that evicts keys of a family', async (t) => {
+  const evicts = /"r0" evicts keys of Sidekiq if it uses this Redis, and jobs are lost; take "evict" away/;
+  t.match(mistakesWith('auto', { family: 'sidekiq', evict: true }), [evicts]);
+  t.ok(mistakesWith('auto', { match: 'queue:*', evict: true }).some((line) => evicts.test(line)));
+  t.match(mistakesWith(['rq'], { match: '*', evict: true }), [
+    /so it may evict jobs and hides the built-in rules/,
+  ]);
+  t.same(mistakesWith('auto', { match: 'cache:*', evict: true }), []);
+});
+
 t.test('a rule that names a part of a family', async (t) => {
   const critical = { durable: true, priority: 'critical' };
   const part =

@@ -46,6 +46,7 @@ t.test('the defaults', async (t) => {
       passScripts: [],
       shed: { low: ['80%', '88%'], normal: ['88%', '94%'], high: ['94%', '98%'], critical: 'never' },
       reserve: { horizon: '30s', most: '10%' },
+      evict: { start: '78%', stop: '76%', keys: '32mb' },
     },
     admin: { listen: '127.0.0.1:9380' },
     console: true,
@@ -262,6 +263,23 @@ t.test('one problem each, at its place', async (t) => {
     [memory({ reserve: true }), /^memory\.reserve: must be "off", or an object with horizon and most$/],
     [memory({ reserve: { most: '51%' } }), /^memory\.reserve\.most: must be at most 50%$/],
     [memory({ reserve: { horizon: '10ms' } }), /^memory\.reserve\.horizon: must be from 1s to 1h$/],
+    [memory({ evict: { start: '76%' } }), /^memory\.evict\.stop: must be below start$/],
+    [memory({ evict: { keys: '1kb' } }), /^memory\.evict\.keys: must be from 64kb to 4gb$/],
+    [
+      { rules: [{ ...rule, evict: true }], memory: { evict: { start: '80%' } } },
+      /^memory\.evict\.start: must be below memory\.shed\.low, which begins at 80%: /,
+    ],
+    [
+      {
+        rules: [{ ...rule, evict: true }],
+        memory: { shed: { low: 'never', normal: ['70%', '80%'] } },
+      },
+      /^memory\.evict\.start: must be below memory\.shed\.normal, which begins at 70%: /,
+    ],
+    [
+      rules({ name: 'a', match: 'a:*', durable: true, evict: true }),
+      /^rules\[0\]\.evict: cannot be set together with durable/,
+    ],
     [memory({ limit: '1tb' }), /^memory\.limit: must be a size/],
     [memory({ limit: 0 }), /^memory\.limit: must be from 1 to /],
     [memory({ limit: -1 }), /^memory\.limit: must/],

@@ -170,7 +170,7 @@ t.test('jitter: within its share, drawn anew, never above maxTtl', async (t) => 
   t.equal(suffix(0), px(27_000));
   t.equal(suffix(0.5), px(30_000));
   t.equal(suffix(0.999999), px(33_000));
-  const compiled = { ...RULES[1], pxSuffix: undefined, limited: false };
+  const compiled = { ...RULES[1], pxSuffix: undefined, limited: false, evict: false };
   t.equal(
     drawTtl({ ...compiled, jitter: 1, ttlMs: 10 }, () => 0),
     1,
