@@ -164,7 +164,7 @@ export class DataPlane {
     this.context.table = this.table.overlaidBy(server.commands);
     this.scripts.adopt({ commands: this.context.table });
     Object.assign(this.context, followUpFormOf(server));
-    this.context.policy.pointsInTime = hasPointsInTime(server);
+    this.context.policy.ttl.pointsInTime = hasPointsInTime(server);
   }
 
   /**

@@ -79,7 +79,7 @@ export function dryRun(
     known,
     scripts: stage.scripts.copy(),
   });
-  policy.pointsInTime = stage.pointsInTime;
+  policy.ttl.pointsInTime = stage.pointsInTime;
   const upstream = new Collected();
   const client = new Collected();
   const session = new Session(

@@ -62,7 +62,7 @@ function decide(
     rules: new RuleSet({ rules, unregistered: { priority: Priority.NORMAL, observe: false } }),
     ...{ gate, observer, now: () => NOW, random: () => random },
   });
-  policy.pointsInTime = pointsInTime;
+  policy.ttl.pointsInTime = pointsInTime;
   const args = new RequestScanner();
   const buf = Buffer.from(bytes, 'latin1');
   args.scan(buf, 0, until);
