@@ -12,7 +12,7 @@ Description:
   Without a command, spillway runs the proxy in the foreground until SIGTERM or SIGINT. Then it
   gives clients limits.drainTimeout to finish; a second signal ends it at once. It reads the
   configuration again on SIGHUP and when the file changes. Without a configuration file it runs
-  with defaults and without rules. It logs JSON lines to standard output.
+  with defaults and without rules. It logs to standard output: text on a terminal, JSON lines elsewhere.
 
 Examples:
   spillway --config proxy.config.json
@@ -54,6 +54,7 @@ Environment:
   SPILLWAY_ALERTS_AUTHORIZATION_FILE   as alerts.authorizationFile: the same, read from a file
   SPILLWAY_WORKERS                     as --workers
   SPILLWAY_LOG_LEVEL                   as --log-level
+  SPILLWAY_LOG_FORMAT                  as --log-format
   SPILLWAY_UPSTREAM_PASSWORD           password of the memory monitor's connection, in place of one in the URL
   SPILLWAY_UPSTREAM_PASSWORD_FILE      the same, read from a file (a mounted secret)
 ${exitStatusHelp('run')}`;

@@ -2,6 +2,7 @@
 // The command line: runs a subcommand and sets the exit code. Each subcommand has its own file, which is loaded only when it
 // runs, so that --help and check start fast.
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { closest, distance } from 'fastest-levenshtein';
 import { VERSION } from '../runtime/version.js';
 import { declareAnalyze } from './analyze-command.js';
 import { EXPLAIN_MANUAL, REPORT_MANUAL, SIMULATE_MANUAL, STATS_MANUAL, TOP_MANUAL } from './ask-help.js';
@@ -31,7 +32,7 @@ const program = new Command('spillway')
   .summary('keeps Redis and Valkey away from OOM')
   .usage(
     [
-      '[options]',
+      '[serve] [options]',
       'check [options]',
       'explain [options] <key> [command...]',
       'stats [options] [pattern]',
@@ -48,7 +49,7 @@ const program = new Command('spillway')
   )
   .version(VERSION, '-V, --version', 'print the version and exit')
   .helpOption('-h, --help', 'print this help and exit')
-  .helpCommand(false)
+  .helpCommand('help [command]', 'print the help of a command')
   .enablePositionalOptions()
   .allowExcessArguments()
   .showHelpAfterError('See spillway --help.')
@@ -58,13 +59,20 @@ const program = new Command('spillway')
 
 addConfigOptions(program).action(async (options: ConfigOptions) => {
   const [stray] = program.args;
-  if (stray !== undefined) program.error(`error: unknown command '${stray}'`);
-  if (passwordSeen) complain(PASSWORD_SEEN);
-  const { run } = await import('./run.js');
-  process.exitCode = await run(toSources(options, process.env), VERSION);
-  // A failed start may leave sockets or timers behind that would keep the process up.
-  if (process.exitCode !== undefined) process.exit();
+  if (stray !== undefined) program.error(`error: unknown command '${stray}'${didYouMean(stray)}`);
+  await serve(options);
 });
+
+addConfigOptions(program.command('serve'))
+  .summary('run the proxy, as without a command')
+  .allowExcessArguments(false)
+  .action((own: ConfigOptions) => serve({ ...program.opts<ConfigOptions>(), ...own }));
+
+program
+  .command('version')
+  .summary('print the version')
+  .allowExcessArguments(false)
+  .action(() => console.log(VERSION));
 
 addConfigOptions(program.command('check'))
   .summary('validate the configuration and print the effective one')
@@ -184,6 +192,23 @@ try {
     complain(error instanceof Error ? error.message : String(error));
     process.exit(ExitCode.FAILURE);
   }
+}
+
+async function serve(options: ConfigOptions): Promise<void> {
+  if (passwordSeen) complain(PASSWORD_SEEN);
+  const { run } = await import('./run.js');
+  process.exitCode = await run(toSources(options, process.env), VERSION);
+  // A failed start may leave sockets or timers behind that would keep the process up.
+  if (process.exitCode !== undefined) process.exit();
+}
+
+/** For a command of a name that is one or two letters away. */
+function didYouMean(name: string): string {
+  const meant = closest(
+    name,
+    program.commands.map((command) => command.name()),
+  );
+  return distance(name, meant) <= 2 ? `; did you mean ${meant}?` : '';
 }
 
 /** A --config before the command counts too. */

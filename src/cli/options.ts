@@ -2,7 +2,7 @@
 // Checks no values: the config schema does, and names the flag a bad value came from.
 import type { Command } from 'commander';
 import type { ConfigSources } from '../config/load.js';
-import { LOG_LEVELS } from '../config/log-levels.js';
+import { LOG_FORMATS, LOG_LEVELS } from '../config/log-levels.js';
 
 /** Values by commander's names of the flags. */
 export interface ConfigOptions {
@@ -16,6 +16,7 @@ export interface ConfigOptions {
   readonly workers?: string;
   readonly config?: string;
   readonly logLevel?: string;
+  readonly logFormat?: string;
 }
 
 /** Declares the flags on a command. */
@@ -39,7 +40,8 @@ export function addConfigOptions(command: Command): Command {
       '-w, --workers <number>',
       'number of processes that serve clients; "auto": one for each processor',
     )
-    .option('--log-level <level>', `log this level and above: ${LOG_LEVELS.join(', ')}`);
+    .option('--log-level <level>', `log this level and above: ${LOG_LEVELS.join(', ')}`)
+    .option('--log-format <format>', `log in this form: ${LOG_FORMATS.join(', ')}`);
 }
 
 export function toSources(options: ConfigOptions, env: ConfigSources['env']): ConfigSources {

@@ -21,7 +21,7 @@ export async function run(sources: ConfigSources, version: string): Promise<Exit
   if (loaded === undefined) return ExitCode.CONFIG;
   const { config, file, text, warnings } = loaded;
   const output = new LogOutput(STDOUT);
-  const log = logTo(output, config.log.level);
+  const log = logTo(output, config.log);
   for (const warning of warnings) log.warn(warning);
   log.debug({ config: describeConfig(config) }, 'effective config');
 

@@ -19,7 +19,7 @@ const TAKEN_OVER: ReadonlySet<string> = new Set([
   'limits.idleTimeout',
   'alerts',
   'sweep',
-  'log',
+  'log.level',
   'reload',
 ]);
 
@@ -63,7 +63,7 @@ export function configAfter(running: EffectiveConfig, loaded: EffectiveConfig): 
     limits: Object.freeze({ ...loaded.limits, drainTimeoutMs, tcpKeepAliveMs }),
     alerts,
     sweep,
-    log,
+    log: Object.freeze({ ...running.log, level: log.level }),
     reload,
   });
 }

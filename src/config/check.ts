@@ -2,32 +2,38 @@
 // Owns the wording: zod's own messages never reach a user.
 import type { z } from 'zod';
 import { ConfigError, type ConfigProblem } from './error.js';
+import { Places } from './places.js';
 import { type ConfigInput, configSchema } from './schema.js';
 
 /**
  * Checks `value` against configSchema and fills in the defaults.
  * @param source the file's path, for the error
  * @param origins for values that did not come from the file: the path ("upstream.url") and the flag or variable
+ * @param text the file's text, if `value` comes from one: problems then name their line and their rule
  * @throws ConfigError CONFIG_INVALID
  */
 export function checkConfig(
   value: unknown,
   source = 'configuration',
   origins: ReadonlyMap<string, string> = new Map(),
+  text?: string,
 ): ConfigInput {
   const result = configSchema.safeParse(value);
   if (result.success) return result.data;
-  const problems = result.error.issues.flatMap(toProblems).map(({ where, message }) => ({
-    where: origins.get(where) ?? where,
-    message,
-  }));
+  const places = text === undefined ? undefined : new Places(text);
+  const problems = result.error.issues.flatMap(toProblems).map(({ path, message }): ConfigProblem => {
+    const where = formatPath(path);
+    const origin = origins.get(where);
+    return origin === undefined ? { where, ...places?.of(path), message } : { where: origin, message };
+  });
   throw new ConfigError('CONFIG_INVALID', source, problems);
 }
 
-function toProblems(issue: z.core.$ZodIssue): ConfigProblem[] {
+function toProblems(issue: z.core.$ZodIssue): { path: readonly PropertyKey[]; message: string }[] {
   const { message } = issue;
-  if (issue.code !== 'unrecognized_keys') return [{ where: formatPath(issue.path), message }];
-  return issue.keys.map((key) => ({ where: formatPath([...issue.path, key]), message }));
+  if (issue.code !== 'unrecognized_keys') return [{ path: issue.path, message }];
+  const messages = message.split('\n');
+  return issue.keys.map((key, i) => ({ path: [...issue.path, key], message: messages[i] as string }));
 }
 
 /** ["rules", 2, "ttl"] → "rules[2].ttl"; keys that are not plain words are quoted. */

@@ -82,7 +82,7 @@ export function compileConfig(parsed: ConfigInput, secrets: Secrets = {}): Effec
       timeoutMs: parseDuration(parsed.alerts.timeout),
     },
     sweep: compileSweep(parsed),
-    log: { level: parsed.log.level },
+    log: parsed.log,
     reload: { onChange: parsed.reload.onChange },
   });
 }

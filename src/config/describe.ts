@@ -52,7 +52,7 @@ export function describeConfig(config: EffectiveConfig): Omit<ConfigInput, '$sch
         until: config.sweep.until === null ? 'never' : formatPercent(config.sweep.until),
       }),
     },
-    log: { level: config.log.level },
+    log: { level: config.log.level, format: config.log.format },
     reload: { onChange: config.reload.onChange },
   };
 }

@@ -7,6 +7,10 @@ export type ConfigErrorCode = 'CONFIG_UNREADABLE' | 'CONFIG_SYNTAX' | 'CONFIG_IN
 export interface ConfigProblem {
   /** `rules[2].ttl`, `SPILLWAY_LISTEN`, `--admin`, or `line 3, column 7`; '' for the whole. */
   readonly where: string;
+  /** Of the config file, from 1, where the problem is in one. */
+  readonly line?: number;
+  /** The name of the rule that `where` is in, if it has one. */
+  readonly rule?: string;
   /** Continues `where`: "must be …". */
   readonly message: string;
 }
@@ -30,10 +34,18 @@ export class ConfigError extends Error {
   }
 }
 
+/** `rules[4].ttl (rule "queue", line 11): `, as far as it is known. */
+function place({ where, line, rule }: ConfigProblem): string {
+  const more = [
+    ...(rule === undefined ? [] : [`rule "${rule}"`]),
+    ...(line === undefined ? [] : [`line ${line}`]),
+  ];
+  const shown = [...(where === '' ? [] : [where]), ...(more.length === 0 ? [] : [`(${more.join(', ')})`])];
+  return shown.length === 0 ? '' : `${shown.join(' ')}: `;
+}
+
 function list(problems: readonly ConfigProblem[]): string {
-  const lines = problems
-    .slice(0, SHOWN)
-    .map(({ where, message }) => (where === '' ? `  ${message}` : `  ${where}: ${message}`));
+  const lines = problems.slice(0, SHOWN).map((problem) => `  ${place(problem)}${problem.message}`);
   if (problems.length > SHOWN) lines.push(`  … and ${problems.length - SHOWN} more`);
   return lines.join('\n');
 }

@@ -1,6 +1,7 @@
 // Building blocks of the schema: texts with a quantity or an address, and objects with known keys.
 // Owns the wording of violations. Values stay as written; compile.ts turns them into numbers.
 // Invariant: a message names the place and the remedy, never the value, which may be a secret.
+import { closest, distance } from 'fastest-levenshtein';
 import { z } from 'zod';
 import { whyNotShared } from '../core/commands/table.js';
 import { AddressError, isClientSource, parseDataAddress, parseListenAddress } from './address.js';
@@ -23,15 +24,25 @@ import {
 } from './units.js';
 import { parseUpstreamUrl, UpstreamUrlError } from './upstream-url.js';
 
-/** An object in which an unknown key is an error that lists the known ones. */
+/** An object in which an unknown key is an error that lists the known ones: one line for each unknown key, in their order. */
 export function strict<S extends z.core.$ZodLooseShape>(shape: S) {
-  const known = Object.keys(shape).join(', ');
+  const known = Object.keys(shape);
   return z.strictObject(shape, {
     error: (issue) =>
       issue.code === 'unrecognized_keys'
-        ? `is not a setting here; the settings here are ${known}`
+        ? issue.keys.map((key) => unknownSetting(key, known)).join('\n')
         : expected(issue, 'an object'),
   });
+}
+
+/** Settings that differ by more letters from what was written were hardly meant. */
+const MISSPELT = 2;
+
+function unknownSetting(key: string, known: readonly string[]): string {
+  const meant = closest(key.toLowerCase(), known);
+  const near = distance(key.toLowerCase(), meant.toLowerCase()) <= Math.min(MISSPELT, meant.length / 2);
+  const hint = near ? `did you mean "${meant}"? ` : '';
+  return `is not a setting here; ${hint}the settings here are ${known.join(', ')}`;
 }
 
 /** `"24h"`: a duration from `min` to `max` milliseconds, both included. */

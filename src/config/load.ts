@@ -58,7 +58,7 @@ function* load({ file: given, content, env, flags }: ConfigSources): WithFiles<L
   const text = file === undefined ? undefined : yield* readText(file, 'the config file');
   const parsedFile = file === undefined || text === undefined ? {} : parseFile(file, text);
   const { value, origins } = override(content ?? parsedFile, env, flags);
-  const parsed = checkConfig(value, file, origins);
+  const parsed = checkConfig(value, file, origins, text);
   const config = compileConfig(parsed, {
     upstreamPassword: yield* readPassword(env),
     adminToken: yield* readToken(env, parsed.admin.tokenFile),

@@ -15,6 +15,7 @@ export interface ConfigFlags {
   /** A number, or "auto". */
   readonly workers?: string | undefined;
   readonly logLevel?: string | undefined;
+  readonly logFormat?: string | undefined;
 }
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -55,6 +56,7 @@ export const SETTINGS: readonly Setting[] = [
   { variable: AUTHORIZATION_FILE_VARIABLE, path: ['alerts', 'authorizationFile'] },
   { flag: 'workers', option: '--workers', variable: 'SPILLWAY_WORKERS', path: ['workers'] },
   { flag: 'logLevel', option: '--log-level', variable: 'SPILLWAY_LOG_LEVEL', path: ['log', 'level'] },
+  { flag: 'logFormat', option: '--log-format', variable: 'SPILLWAY_LOG_FORMAT', path: ['log', 'format'] },
 ];
 
 /** The variables that are not settings of the file. */

@@ -25,7 +25,7 @@ import {
   strict,
   upstreamUrl,
 } from './fields.js';
-import { LOG_LEVELS } from './log-levels.js';
+import { LOG_FORMATS, LOG_LEVELS } from './log-levels.js';
 import { ruleSchema } from './rule-schema.js';
 import { parseDuration, parsePercent } from './units.js';
 import { parseUpstreamUrl } from './upstream-url.js';
@@ -294,7 +294,12 @@ const limits = strict({
 const log = strict({
   level: oneOf(LOG_LEVELS)
     .default('info')
-    .describe('The least severe level that is logged. The log has JSON lines on standard output.'),
+    .describe('The least severe level that is logged. The log goes to standard output.'),
+  format: oneOf(LOG_FORMATS)
+    .default('auto')
+    .describe(
+      'The form of a line: json for programs, text for people. auto: text where standard output is a terminal, else json.',
+    ),
 });
 
 const reload = strict({

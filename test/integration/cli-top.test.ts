@@ -1,4 +1,4 @@
-// `spillway top` on a terminal, as somebody sees it: the table while it changes, sorting by keys, a window that becomes
+// What somebody sees on a terminal: the log as text; and `spillway top`: the table while it changes, sorting by keys, a window that becomes
 // smaller, a proxy that goes and comes back, and a terminal that is as it was when it has ended.
 import { fileURLToPath } from 'node:url';
 import { stripVTControlCharacters } from 'node:util';
@@ -47,6 +47,25 @@ function onTerminal(t: Test, args: readonly string[]) {
     );
   return { terminal, ended, lines, shows, all: () => all };
 }
+
+t.test('the log is text on a terminal, unless JSON is asked for', { timeout: 60_000 }, async (t) => {
+  const args = ['serve', '--listen', '127.0.0.1:0', '--admin', 'off', '--workers', '2'];
+  for (const [more, first] of [
+    [
+      [],
+      /^\d{4}-\d\d-\d\dT[\d:.]+Z INFO {2}listening {2}version=.*? listen=127\.0\.0\.1:\d+ .*mode=enforce$/m,
+    ],
+    [['--log-format', 'json'], /^\{"level":30,.*"msg":"listening"\}/m],
+  ] as const) {
+    const proxy = onTerminal(t, [...args, ...more]);
+    await until(() => first.test(stripVTControlCharacters(proxy.all()).replaceAll('\r', '')), {
+      ...PATIENCE,
+      describe: `the terminal to show ${first}, behind ${proxy.all()}`,
+    });
+    proxy.terminal.kill('SIGTERM');
+    t.equal(await proxy.ended, 0);
+  }
+});
 
 t.test('top on a terminal', { timeout: 120_000 }, async (t) => {
   const redis = await withRedis(t, ['--maxmemory', '50mb']);

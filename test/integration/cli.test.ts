@@ -58,10 +58,19 @@ t.test('--version is the version of the package', async (t) => {
   t.match(await cli(['--version']), { stdout: `${version}\n`, stderr: '', code: 0 });
 });
 
+t.test('help and version are commands, too', async (t) => {
+  const { version } = JSON.parse(readFileSync(`${root}package.json`, 'utf8'));
+  t.match(await cli(['version']), { stdout: `${version}\n`, stderr: '', code: 0 });
+  t.same(await cli(['help']), await cli(['--help']));
+  t.same(await cli(['help', 'stats']), await cli(['stats', '--help']));
+});
+
 t.test('wrong usage exits 64 and says how to find help', async (t) => {
   const cases: [string[], RegExp][] = [
     [['--nope'], /unknown option '--nope'/],
     [['nope'], /unknown command 'nope'/],
+    [['statz'], /unknown command 'statz'; did you mean stats\?/],
+    [['serve', 'nope'], /too many arguments for 'serve'/],
     [['--listen'], /option '-l, --listen <host:port>' argument missing/],
     [['check', '--nope'], /unknown option '--nope'/],
     [['check', 'nope'], /too many arguments for 'check'/],
@@ -74,7 +83,7 @@ t.test('wrong usage exits 64 and says how to find help', async (t) => {
       t.equal(code, 64, args.join(' '));
       t.equal(stdout, '');
       t.match(stderr, message);
-      const command = /^(check|demo)$/.test(args[0] ?? '') ? `${args[0]} ` : '';
+      const command = /^(check|demo|serve)$/.test(args[0] ?? '') ? `${args[0]} ` : '';
       t.match(stderr, `See spillway ${command}--help`);
     }),
   );
@@ -112,8 +121,8 @@ t.test('check and run refuse a bad config alike: exit 78, every problem with its
     t.equal(code, 78);
     t.equal(stdout, '');
     t.match(stderr, `spillway: ${file}: 2 problems\n`);
-    t.match(stderr, /^ {2}rules\[0\]: must have a "ttl"/m);
-    t.match(stderr, /^ {2}mdoe: is not a setting here/m);
+    t.match(stderr, /^ {2}rules\[0\] \(rule "a", line 1\): must have a "ttl"/m);
+    t.match(stderr, /^ {2}mdoe \(line 1\): is not a setting here; did you mean "mode"\?/m);
   }
   const json = await cli(['check', '--json', '--config', file]);
   t.equal(json.code, 78);

@@ -6,7 +6,9 @@
 // line beyond that is lost and counted. The process can end at any time, with SIGKILL where a write may never end, because
 // Node's exit waits for the thread that writes.
 import { constants, fstatSync, openSync, write, writeSync } from 'node:fs';
+import { isatty } from 'node:tty';
 import { type Logger, pino } from 'pino';
+import { textLine } from './text-line.js';
 
 /** How much may wait for a destination that takes nothing: some 5,000 lines. */
 const QUEUE_BYTES = 1024 * 1024;
@@ -27,6 +29,12 @@ export const STUCK_AFTER_MS = 1.5 * STUCK.turns * STUCK.everyMs;
 /** How long an exit that did not wait for the log gives a running write that may never end. */
 const LAST_WAIT_MS = 50;
 
+export interface LogOptions {
+  /** One of pino's. */
+  readonly level: string;
+  readonly format: 'auto' | 'json' | 'text';
+}
+
 export interface LogLosses {
   /** Lines since the start. */
   readonly lost: number;
@@ -36,6 +44,7 @@ export class LogOutput implements LogLosses {
   lost = 0;
   /** Called when lines can be written again: how many were lost, and why. */
   onRecovered: (lost: number, why: string) => void = () => {};
+  readonly isTerminal: boolean;
   private readonly fd: number;
   /** A write may block until somebody reads; that could not be prevented. */
   private readonly mayBlock: boolean;
@@ -58,6 +67,7 @@ export class LogOutput implements LogLosses {
     fd: number,
     private readonly limitBytes = QUEUE_BYTES,
   ) {
+    this.isTerminal = isatty(fd);
     const destination = neverBlocking(fd);
     this.fd = destination.fd;
     this.mayBlock = destination.mayBlock;
@@ -176,8 +186,9 @@ function whyLost(code: string | undefined): string {
 }
 
 /** A logger that writes to `output`. It also logs Node's warnings, which would otherwise block on standard error. */
-export function logTo(output: LogOutput, level: string, base: object | null = null): Logger {
-  const log = pino({ level, base }, output);
+export function logTo(output: LogOutput, { level, format }: LogOptions, base: object | null = null): Logger {
+  const asText = format === 'text' || (format === 'auto' && output.isTerminal);
+  const log = pino({ level, base }, asText ? { write: (line) => output.write(textLine(line)) } : output);
   output.onRecovered = (lines, why) =>
     log.warn({ lines, why }, 'the log can be written again; some lines were lost');
   process.removeAllListeners('warning');

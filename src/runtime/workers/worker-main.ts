@@ -33,7 +33,7 @@ process.once('message', (message: ToWorker) => {
 
 function start({ worker, workers, config, server }: Extract<ToWorker, { type: 'start' }>): void {
   const output = new LogOutput(STDOUT);
-  const log = logTo(output, config.log.level, { worker });
+  const log = logTo(output, config.log, { worker });
   exit = (code) => output.exit(code);
   let stopServing = (): void => {};
   process.on('uncaughtException', (error) => {

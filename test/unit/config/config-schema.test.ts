@@ -60,7 +60,7 @@ t.test('the defaults', async (t) => {
     },
     alerts: { timeToFull: '30m', hold: '1m', timeout: '5s' },
     sweep: { every: '0s', maxRate: 1000 },
-    log: { level: 'info' },
+    log: { level: 'info', format: 'auto' },
     reload: { onChange: true },
   });
   t.same(checkConfig({ rules: [rule] }).rules, [
@@ -79,7 +79,10 @@ t.test('one problem each, at its place', async (t) => {
   const cases: [unknown, RegExp][] = [
     [[], /^: must be an object$/],
     [null, /^: must be an object$/],
-    [{ lisen: ':1' }, /^lisen: is not a setting here; the settings here are \$schema, listen, /],
+    [
+      { lisen: ':1' },
+      /^lisen: is not a setting here; did you mean "listen"\? the settings here are \$schema, listen, /,
+    ],
     [JSON.parse('{ "__proto__": {} }'), /^__proto__: is not a setting here/],
     [{ 'a b': 1 }, /^\["a b"\]: is not a setting here/],
     [{ listen: 6380 }, /^listen: must be host:port in quotes/],
@@ -96,7 +99,7 @@ t.test('one problem each, at its place', async (t) => {
     [{ upstream: 'redis://h' }, /^upstream: must be an object$/],
     [
       { upstream: { uri: 'x' } },
-      /^upstream\.uri: is not a setting here; the settings here are url, tls, pool, sharedConnections, shareCommands, connectTimeout, responseTimeout$/,
+      /^upstream\.uri: is not a setting here; did you mean "url"\? the settings here are url, tls, pool, sharedConnections, shareCommands, connectTimeout, responseTimeout$/,
     ],
     [{ upstream: { url: 5 } }, /^upstream\.url: must be a URL in quotes/],
     [{ upstream: { url: 'http://h' } }, /^upstream\.url: must start with redis:\/\/, rediss:\/\//],
@@ -254,7 +257,7 @@ t.test('one problem each, at its place', async (t) => {
     [rules({ ...rule, mode: 'off' }), /^rules\[0\]\.mode: must be "enforce" or "observe"$/],
     [
       rules(rule, { ...rule, name: 'b', tll: '1h' }),
-      /^rules\[1\]\.tll: is not a setting here; the settings here are name, match, family, ttl, /,
+      /^rules\[1\]\.tll: is not a setting here; did you mean "ttl"\? the settings here are name, match, family, ttl, /,
     ],
     [memory({ pollInterval: '9ms' }), /^memory\.pollInterval: must be from 10ms to 1m$/],
     [memory({ staleAfter: '500ms' }), /^memory\.staleAfter: must be longer than pollInterval/],
