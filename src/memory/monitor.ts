@@ -12,6 +12,7 @@ import { intervalAt, isNear, Pacing } from './pacing.js';
 import type { Pressure } from './pressure.js';
 import type { Covered } from './pressure-state.js';
 import { type KeyspaceReading, parseKeyspace, parseMemory, parseServerTime } from './reading.js';
+import { KeySampler } from './sampling/key-sampler.js';
 import { askServer, type ServerFacts } from './server-facts.js';
 import { TroubleLog } from './trouble-log.js';
 
@@ -58,6 +59,8 @@ export class MemoryMonitor {
   polls = 0;
   pollErrors = 0;
   version: string | null = null;
+  /** Looks at random keys on this connection. */
+  readonly sampler: KeySampler;
   private readonly redis: Redis;
   private readonly troubles: TroubleLog;
   private readonly pacing: Pacing;
@@ -77,6 +80,14 @@ export class MemoryMonitor {
       () => intervalAt(pressure.distanceToShedding(clock()), this.pollIntervalMs),
       clock,
     );
+    this.sampler = new KeySampler({
+      ask: (questions) => this.ask(questions),
+      keyspace: () => this.keyspace,
+      isNear: () => isNear(pressure.distanceToShedding(clock())),
+      clock,
+      random: Math.random,
+      log,
+    });
     const { host, port, path, username, password, connectTimeoutMs } = options.upstream;
     const { tls } = options;
     const waitMs = Math.min(connectTimeoutMs, LONGEST_WAIT_MS);
@@ -105,6 +116,7 @@ export class MemoryMonitor {
       if (!this.closed) options.onLost();
     });
     this.redis.on('ready', () => {
+      this.sampler.startOver();
       this.firstPoll = this.learnServer().then(() => this.pacing.now());
     });
     options.gate.onGrowth = () => this.grown();
@@ -125,10 +137,12 @@ export class MemoryMonitor {
       delay(connectTimeoutMs, undefined, { ref: false }),
     ]);
     this.pacing.schedule();
+    this.sampler.start();
   }
 
   close(): void {
     this.closed = true;
+    this.sampler.close();
     this.pacing.close();
     this.options.gate.onGrowth = () => {};
     this.options.gate.onRelief = () => {};

@@ -13,11 +13,20 @@ export interface Reading {
   readonly freeing: boolean;
 }
 
+export interface DatabaseKeys {
+  readonly db: number;
+  /** Its keys, and how many of them have a TTL. */
+  readonly keys: number;
+  readonly expires: number;
+}
+
 /** Facts that change slowly and are read less often. */
 export interface KeyspaceReading {
   /** Keys in all databases, and how many of them have a TTL. */
   readonly keys: number;
   readonly expires: number;
+  /** Those that have keys. */
+  readonly databases: readonly DatabaseKeys[];
   /** A replica: it leaves memory to its master and answers no OOM (replica-ignore-maxmemory). */
   readonly replica: boolean;
 }
@@ -60,14 +69,21 @@ export function parseMemory(text: string): Reading {
 export function parseKeyspace(text: string, replication: string): KeyspaceReading {
   let keys = 0;
   let expires = 0;
+  const databases: DatabaseKeys[] = [];
   for (const [name, value] of infoFields(text)) {
     if (!/^db\d+$/.test(name)) continue;
     const fields = new Map(value.split(',').map((pair) => pair.split('=', 2) as [string, string]));
     if (!fields.has('keys') || !fields.has('expires')) throw notA('count of keys', 'keyspace', name, value);
-    keys += count(fields, 'keyspace', 'keys');
-    expires += count(fields, 'keyspace', 'expires');
+    const database = {
+      db: Number(name.slice(2)),
+      keys: count(fields, 'keyspace', 'keys'),
+      expires: count(fields, 'keyspace', 'expires'),
+    };
+    databases.push(database);
+    keys += database.keys;
+    expires += database.expires;
   }
-  return { keys, expires, replica: infoFields(replication).get('role') === 'slave' };
+  return { keys, expires, databases, replica: infoFields(replication).get('role') === 'slave' };
 }
 
 /** The server's clock in an INFO server text, milliseconds since the epoch; undefined where it does not tell (before 6.2). */

@@ -30,6 +30,11 @@ export function reading(share: number, rest: Partial<Reading> = {}): Reading {
   };
 }
 
+/** All in one database. */
+export function keysOf(keys: number, expires: number): KeyspaceReading {
+  return { keys, expires, databases: [{ db: 0, keys, expires }], replica: false };
+}
+
 export function makePressure(options: Partial<PressureOptions> = {}) {
   const gate = new ShedGate();
   const changes: string[] = [];

@@ -11,7 +11,7 @@ import {
   parseMemory,
   type Reading,
 } from '../../../src/memory/reading.js';
-import { LIMIT, makePressure, OPTIONS, reading } from '../../support/pressure-lab.js';
+import { keysOf, LIMIT, makePressure, OPTIONS, reading } from '../../support/pressure-lab.js';
 
 t.test('nothing is refused before the first reading', async (t) => {
   const { gate, pressure } = makePressure();
@@ -59,7 +59,7 @@ t.test('other bands count at once, for the levels, too; other limits from the ne
 
 t.test('other options count while no readings come, too', async (t) => {
   const { read, miss, shares, pressure, now } = makePressure({ onStale: 'hold' });
-  read(0.99, {}, { keys: 10, expires: 0, replica: false });
+  read(0.99, {}, keysOf(10, 0));
   t.same(shares(), [100, 100, 100, 0]);
   miss();
   pressure.reconfigure({ ...OPTIONS, onStale: 'hold', shedWhen: 'never' }, now());
@@ -154,8 +154,8 @@ t.test('headroom: what Redis would refuse at the limit, where it would', async (
 });
 
 t.test('which servers shedding makes sense on', async (t) => {
-  const few = { keys: 1000, expires: 10, replica: false };
-  const many = { keys: 1000, expires: 900, replica: false };
+  const few = keysOf(1000, 10);
+  const many = keysOf(1000, 900);
   const judge = (
     rest: Partial<Reading>,
     keyspace?: KeyspaceReading,
@@ -178,7 +178,7 @@ t.test('which servers shedding makes sense on', async (t) => {
   t.same(judge({ policy: 'allkeys-lru' }, few, 'always'), [true, LIMIT, false]);
   t.same(judge({ policy: 'volatile-lru' }, many), [false, LIMIT, false], 'enough to evict');
   t.same(judge({ policy: 'volatile-ttl' }, few), [true, LIMIT, true], 'hardly anything to evict');
-  t.same(judge({ policy: 'volatile-ttl' }, { keys: 0, expires: 0, replica: false }), [false, LIMIT, false]);
+  t.same(judge({ policy: 'volatile-ttl' }, keysOf(0, 0)), [false, LIMIT, false]);
   t.same(judge({ policy: 'volatile-ttl' }, undefined), [false, LIMIT, false], 'not known yet');
   t.same(judge({ maxmemoryBytes: 0 }), [false, 0, false]);
   t.same(judge({ maxmemoryBytes: 0 }, few, 'always'), [false, 0, false], 'nothing to measure against');
@@ -302,8 +302,14 @@ t.test('INFO is read as it comes', async (t) => {
   t.throws(() => parseMemory('used_memory:lots\r\n'), /used_memory is no number: "lots"/);
   const keyspace =
     '# Keyspace\r\ndb0:keys=3,expires=1,avg_ttl=0\r\ndb12:keys=10,expires=4,avg_ttl=5,subexpiry=0\r\n';
-  t.same(parseKeyspace(keyspace, ''), { keys: 13, expires: 5, replica: false });
-  t.same(parseKeyspace('# Keyspace\r\n', ''), { keys: 0, expires: 0, replica: false });
+  t.same(parseKeyspace(keyspace, ''), {
+    ...keysOf(13, 5),
+    databases: [
+      { db: 0, keys: 3, expires: 1 },
+      { db: 12, keys: 10, expires: 4 },
+    ],
+  });
+  t.same(parseKeyspace('# Keyspace\r\n', ''), { keys: 0, expires: 0, databases: [], replica: false });
 });
 
 t.test('who goes by the readings of another one believes an OOM no more than that one', async (t) => {

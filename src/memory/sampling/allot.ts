@@ -1,0 +1,27 @@
+// Shares out the samples of a round over the databases, each by its share of the keys. Pure.
+import type { DatabaseKeys } from '../reading.js';
+
+export interface Allotment {
+  readonly db: number;
+  readonly samples: number;
+}
+
+/**
+ * Systematic sampling: as if all keys stood in a row, and every n-th was taken from a random one on. So each key is as likely
+ * as any other, and a database with few keys gets its sample now and then. `random`: 0 (included) to 1 (not).
+ */
+export function allot(databases: readonly DatabaseKeys[], samples: number, random: number): Allotment[] {
+  const keys = databases.reduce((sum, database) => sum + database.keys, 0);
+  if (keys === 0) return [];
+  const step = keys / samples;
+  let passed = 0;
+  let taken = 0;
+  const allotments: Allotment[] = [];
+  for (const database of databases) {
+    passed += database.keys;
+    const upTo = Math.min(samples, Math.max(taken, Math.ceil(passed / step - random)));
+    if (upTo > taken) allotments.push({ db: database.db, samples: upTo - taken });
+    taken = upTo;
+  }
+  return allotments;
+}

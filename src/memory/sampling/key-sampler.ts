@@ -1,0 +1,238 @@
+// Looks at random keys on the monitor's connection, some 20 at a time: RANDOMKEY in each database by its share of the keys,
+// then PTTL and MEMORY USAGE of what came. Hands each sample to the window (sample-window.ts) and to those who listen.
+// Bounded: one round at a time, MOST_KEYS keys a round, names of LONGEST_NAME bytes, and of the server's time one part in REST
+// (0.2 % of a core). Where keys are slow to measure, rounds get smaller and rarer.
+// The monitor's connection sends each list of questions in one piece, and each begins with SELECT; so a database that
+// somebody else has chosen there does no harm, nor does this one's: INFO does not care.
+// Never looks at values. A server that does not let its user do this is asked again now and then.
+import type { Logger } from 'pino';
+import type { Question } from '../budgets.js';
+import { infoFields, type KeyspaceReading } from '../reading.js';
+import { allot } from './allot.js';
+import { SampleWindow } from './sample-window.js';
+
+/** A random key. */
+export interface KeySample {
+  readonly db: number;
+  readonly key: Buffer;
+  readonly bytes: number;
+  /** -1: it has no TTL. */
+  readonly ttlMs: number;
+}
+
+export interface SampleListener {
+  readonly onSample: (sample: KeySample) => void;
+  /** A round has ended; `keyspace`: how many keys there are, by database, as last read. `now`: monotonic milliseconds. */
+  readonly onRound: (keyspace: KeyspaceReading, now: number) => void;
+}
+
+export interface KeySamplerOptions {
+  /** Sends them together, in one piece; each is answered by itself. Rejects when the server is not there. */
+  readonly ask: (questions: readonly Question[]) => Promise<readonly (readonly [Error | null, unknown])[]>;
+  /** As last read; undefined: not yet. */
+  readonly keyspace: () => KeyspaceReading | undefined;
+  /** What is learnt decides something soon. */
+  readonly isNear: () => boolean;
+  /** Monotonic milliseconds. */
+  readonly clock: () => number;
+  /** 0 (included) to 1 (not). */
+  readonly random: () => number;
+  readonly log: Logger;
+}
+
+type Answers = Awaited<ReturnType<KeySamplerOptions['ask']>>;
+
+const MOST_KEYS = 20;
+/** Of the first round: nothing is known yet of how long a key takes. */
+const FIRST_KEYS = 4;
+const LONGEST_NAME = 4096;
+/** Elements that are looked at of a collection. */
+const ELEMENTS = 5;
+/** Between two rounds. The first ones follow fast, so that something is known soon. */
+const EVERY_MS = { first: 100, near: 500, leisure: 1000, longest: 60_000 } as const;
+const FIRST_ROUNDS = 10;
+/** After a round that took the server a millisecond, so many milliseconds without one. */
+const REST = 500;
+/** A round that takes so much longer than its RANDOMKEYs may be slow for the server: the next ones ask it how long they take. */
+const SUSPICIOUS_MS = 10;
+const WATCHED_ROUNDS = 5;
+/** What a round may take the server before the next one has fewer keys. */
+const SLOW_MS = 2;
+const DENIED_FOR_MS = 60_000;
+const DENIAL = /^(?:NOPERM|ERR unknown (?:sub)?command)/i;
+
+export class KeySampler {
+  readonly window = new SampleWindow();
+  /** Keys that were measured. */
+  samples = 0;
+  private readonly listeners: SampleListener[] = [];
+  private timer: NodeJS.Timeout | undefined;
+  private closed = false;
+  private rounds = 0;
+  private keysPerRound = FIRST_KEYS;
+  private restMs = 0;
+  /** Rounds that ask the server how long they take. */
+  private watched = 0;
+  private deniedUntil = Number.NEGATIVE_INFINITY;
+
+  constructor(private readonly options: KeySamplerOptions) {}
+
+  start(): void {
+    this.schedule();
+  }
+
+  close(): void {
+    this.closed = true;
+    clearTimeout(this.timer);
+  }
+
+  listen(listener: SampleListener): void {
+    this.listeners.push(listener);
+  }
+
+  /** The server does not let its user look at keys. */
+  get denied(): boolean {
+    return this.options.clock() < this.deniedUntil;
+  }
+
+  /** The server may be another one: what was learnt is forgotten. */
+  startOver(): void {
+    this.window.clear();
+    this.rounds = 0;
+    this.keysPerRound = FIRST_KEYS;
+    this.watched = 0;
+    this.restMs = 0;
+    this.deniedUntil = Number.NEGATIVE_INFINITY;
+  }
+
+  /** One round. Resolves when it is over, however it ended. */
+  async round(): Promise<void> {
+    const { clock, keyspace, random } = this.options;
+    const known = keyspace();
+    if (known === undefined || this.denied) return;
+    const askedAt = clock();
+    try {
+      const found = await this.pick(allot(known.databases, this.keysPerRound, random()));
+      const pickedAt = clock();
+      const answers = await this.measure(found);
+      this.pace(pickedAt - askedAt, clock() - pickedAt, answers);
+      this.rounds++;
+    } catch {
+      // The server is not there. The monitor says so.
+      return;
+    }
+    for (const { onRound } of this.listeners) onRound(known, clock());
+  }
+
+  private schedule(): void {
+    if (this.closed) return;
+    const { first, near, leisure, longest } = EVERY_MS;
+    const every = this.rounds < FIRST_ROUNDS ? first : this.options.isNear() ? near : leisure;
+    const delay = Math.min(longest, Math.max(every, this.restMs));
+    this.timer = setTimeout(() => {
+      void this.round().finally(() => this.schedule());
+    }, delay).unref();
+  }
+
+  private async pick(allotments: ReturnType<typeof allot>): Promise<Map<number, Buffer[]>> {
+    const found = new Map<number, Buffer[]>();
+    if (allotments.length === 0) return found;
+    const answers = await this.options.ask(
+      allotments.flatMap(({ db, samples }): Question[] => [
+        ['select', db],
+        ...Array.from({ length: samples }, (): Question => ['randomkeyBuffer']),
+      ]),
+    );
+    if (this.isDenied(answers)) return found;
+    let at = 0;
+    for (const { db, samples } of allotments) {
+      const [notSelected] = answers[at];
+      const keys = answers.slice(at + 1, at + 1 + samples).map(([, key]) => key);
+      at += 1 + samples;
+      if (notSelected === null) found.set(db, keys.filter(isName));
+    }
+    return found;
+  }
+
+  private async measure(found: ReadonlyMap<number, readonly Buffer[]>): Promise<Answers> {
+    if (found.size === 0) return [];
+    const watch: Question[] = this.watched > 0 ? [['info', 'commandstats']] : [];
+    const answers = await this.options.ask([
+      ...watch,
+      ...[...found].flatMap(([db, keys]): Question[] => [
+        ['select', db],
+        ...keys.flatMap((key): Question[] => [
+          ['pttl', key],
+          ['memory', 'usage', key, 'samples', ELEMENTS],
+        ]),
+      ]),
+      ...watch,
+    ]);
+    if (this.isDenied(answers)) return answers;
+    let at = watch.length;
+    for (const [db, keys] of found) {
+      const [notSelected] = answers[at++];
+      for (const key of keys) {
+        const [[noTtl, ttlMs], [noUsage, bytes]] = [answers[at], answers[at + 1]];
+        at += 2;
+        // A key that is gone by now has a TTL of -2.
+        if (notSelected !== null || noTtl !== null || noUsage !== null) continue;
+        this.take({ db, key, bytes: bytes as number, ttlMs: ttlMs as number });
+      }
+    }
+    return answers;
+  }
+
+  private take(sample: KeySample): void {
+    if (!this.window.add(sample.bytes, sample.ttlMs, this.options.clock())) return;
+    this.samples++;
+    for (const { onSample } of this.listeners) onSample(sample);
+  }
+
+  /** How large the next round is, and when: by what this one took the server. */
+  private pace(pickedInMs: number, measuredInMs: number, answers: Answers): void {
+    const moreMs = measuredInMs - pickedInMs;
+    // Time on the way and in this process is none of the server's. Where it cannot say, all of it counts.
+    const tookMs = this.watched > 0 ? (usageMs(answers) ?? moreMs) : 0;
+    const slow = tookMs > SLOW_MS;
+    if (slow || (this.watched === 0 && moreMs > SUSPICIOUS_MS)) this.watched = WATCHED_ROUNDS;
+    else if (this.watched > 0) this.watched--;
+    this.restMs = REST * tookMs;
+    this.keysPerRound = slow
+      ? Math.max(1, this.keysPerRound >> 2)
+      : Math.min(MOST_KEYS, this.keysPerRound * 2);
+  }
+
+  private isDenied(answers: Answers): boolean {
+    const refusal = answers.find(([error]) => error !== null && DENIAL.test(error.message))?.[0];
+    if (refusal == null) return false;
+    const { clock, log } = this.options;
+    if (this.deniedUntil === Number.NEGATIVE_INFINITY)
+      log.warn(
+        { err: refusal.message },
+        'cannot look at random keys, so what the server can evict is estimated roughly, by the share of keys with a TTL; give the user of upstream.url the rights to SELECT, RANDOMKEY, PTTL and MEMORY USAGE',
+      );
+    this.deniedUntil = clock() + DENIED_FOR_MS;
+    return true;
+  }
+}
+
+/** What MEMORY USAGE took the server between the first and the last answer, INFO commandstats both; undefined: it does not say. */
+function usageMs(answers: Answers): number | undefined {
+  const [before, after] = [answers.at(0), answers.at(-1)].map((answer) => usageMicroseconds(answer?.[1]));
+  return before === undefined || after === undefined ? undefined : Math.max(0, after - before) / 1000;
+}
+
+function usageMicroseconds(info: unknown): number | undefined {
+  if (typeof info !== 'string' || !info.startsWith('# Commandstats')) return undefined;
+  const fields = infoFields(info);
+  const stats = fields.get('cmdstat_memory|usage') ?? fields.get('cmdstat_memory');
+  // Nobody has asked yet.
+  if (stats === undefined) return 0;
+  const microseconds = /\busec=(\d+)/.exec(stats)?.[1];
+  return microseconds === undefined ? undefined : Number(microseconds);
+}
+
+function isName(key: unknown): key is Buffer {
+  return Buffer.isBuffer(key) && key.length <= LONGEST_NAME;
+}
