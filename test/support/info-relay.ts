@@ -69,7 +69,9 @@ function changed(bytes: Buffer, change: (text: string) => string | undefined): B
     const to = from + Number(header?.[2] ?? 0);
     const text = bytes.toString('latin1', from, to);
     if (header === null || !text.includes('used_memory:')) {
-      const end = header === null ? bytes.length : Math.min(bytes.length, to + 2);
+      const line = bytes.indexOf('\r\n', at);
+      const next = header === null ? (line === -1 ? bytes.length : line + 2) : to + 2;
+      const end = Math.min(bytes.length, next);
       out.push(bytes.subarray(at, end));
       at = end;
       continue;
