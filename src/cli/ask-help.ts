@@ -22,8 +22,9 @@ Description:
   COMMAND is what a client would send, by default SET. If the key is not in it, explain puts it in
   its place, and fills in a value. Put -- before words that begin with a dash.
 
-  Without --admin the answer comes from the configuration. With --admin it comes from a running
-  proxy, which also knows its server's commands and whether it refuses the key at this moment.
+  With --config the answer comes from that configuration. With --admin, or with neither, it comes
+  from a running proxy, which also knows its server's commands and whether it refuses the key at
+  this moment.
 
 Examples:
   spillway explain session:42 --config proxy.config.json

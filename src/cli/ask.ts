@@ -12,19 +12,21 @@ export async function asking(
   { config: file, admin }: AskOptions,
   env: Environment,
   work: (client: AdminClient, config: EffectiveConfig) => Promise<ExitCode>,
+  hint = '',
 ): Promise<ExitCode> {
   return mendable(async () => {
     const { config } = loadConfig({ file, env, flags: {} });
     return work(AdminClient.at(admin, config), config);
-  });
+  }, hint);
 }
 
-export async function mendable(work: () => Promise<ExitCode>): Promise<ExitCode> {
+/** @param hint what else the user can do when no proxy answers; ends the message */
+export async function mendable(work: () => Promise<ExitCode>, hint = ''): Promise<ExitCode> {
   try {
     return await work();
   } catch (error) {
     if (!(error instanceof AdminError || error instanceof ConfigError)) throw error;
-    complain(error.message);
+    complain(error instanceof AdminError ? error.message + hint : error.message);
     return error instanceof ConfigError ? ExitCode.CONFIG : ExitCode.FAILURE;
   }
 }

@@ -2,7 +2,7 @@
 // Draws the Explanation that src/surfaces/explain makes.
 
 import { loadConfig } from '../config/load.js';
-import type { Environment } from '../config/overrides.js';
+import { CONFIG_VARIABLE, type Environment, nonEmpty } from '../config/overrides.js';
 import { formatDuration, formatSize } from '../config/units.js';
 import type { BudgetMethod } from '../memory/snapshot.js';
 import { Explainer } from '../runtime/explainer.js';
@@ -21,7 +21,7 @@ import { ExitCode } from './exit.js';
 import type { AskOptions } from './options.js';
 import { percentage, printable, quoted } from './words.js';
 
-/** With --admin a running proxy answers, otherwise the config. */
+/** With --admin, or where no config file is named, a running proxy answers, as with `stats`; otherwise the config. */
 export async function explainCommand(
   request: ExplainRequest,
   options: AskOptions,
@@ -32,10 +32,14 @@ export async function explainCommand(
     process.stdout.write(`${text}\n`);
     return ExitCode.OK;
   };
-  if (options.admin !== undefined) {
+  const isConfigNamed = (options.config ?? nonEmpty(env[CONFIG_VARIABLE])) !== undefined;
+  if (options.admin !== undefined || !isConfigNamed) {
     const query = new URLSearchParams({ key: request.key });
     for (const word of wordsOf(request)) query.append('command', word);
-    return asking(options, env, async (client) => show(await client.get(`/api/explain?${query}`)));
+    const hint = isConfigNamed
+      ? ''
+      : '; or name a config file with --config FILE, which answers without a proxy';
+    return asking(options, env, async (client) => show(await client.get(`/api/explain?${query}`)), hint);
   }
   return mendable(async () => {
     const { config } = loadConfig({ file: options.config, env, flags: {} });

@@ -88,13 +88,14 @@ t.test('a running proxy: its token, its figures, its answers', async (t) => {
   const env = { SPILLWAY_ADMIN_TOKEN: TOKEN };
   const dir = t.testdir({ token: `${TOKEN}\n` });
 
-  const [stats, picked, json, none, top, explained, byFile, byConfig] = await Promise.all([
+  const [stats, picked, json, none, top, explained, explainedToo, byFile, byConfig] = await Promise.all([
     cli(['stats', ...admin], env),
     cli(['stats', 'c?che', ...admin, '--json'], env),
     cli(['stats', 'other:*', ...admin, '--json'], env),
     cli(['stats', 'nothing', ...admin], env),
     cli(['top', '--interval', '0.1', '--sort', 'bytes', ...admin], env),
     cli(['explain', 'cache:1', ...admin, '--json'], env),
+    cli(['explain', 'cache:1'], { ...env, SPILLWAY_ADMIN: `127.0.0.1:${proxy.adminPort}` }),
     cli(['stats', ...admin], { SPILLWAY_ADMIN_TOKEN_FILE: `${dir}/token` }),
     cli(['stats'], { ...env, SPILLWAY_ADMIN: `127.0.0.1:${proxy.adminPort}` }),
   ]);
@@ -142,6 +143,7 @@ t.test('a running proxy: its token, its figures, its answers', async (t) => {
     code: 0,
     stdout: '{"rehearsal":null}\n',
   });
+  t.match(explainedToo.stdout, /^ {2}rule +cache, number 2: cache:\* matches\n(.*\n)* {2}now +passes/m);
   t.match(JSON.parse(explained.stdout), {
     sends: [['SET', 'cache:1', 'value', 'PX', '3600000']],
     now: { shed: false, pressure: Number, reason: /noeviction/ },
@@ -164,6 +166,7 @@ t.test('what is no proxy, or not one of this version: one message that says what
   const elsewhere = await answering(t, 403, '{"error":"host_not_allowed","message":"Use \\u001b[2J it"}');
   const cases: [args: string[], code: number, message: RegExp][] = [
     [['stats', '--admin', `127.0.0.1:${port}`], 1, /nothing listens there; check that the proxy runs/],
+    [['explain', 'a', '--admin', `127.0.0.1:${port}`], 1, /nothing listens there; .*or name a config file/],
     [['top', '--admin', `http://127.0.0.1:${port}`], 1, /nothing listens there/],
     [['explain', 'a', '--admin', old], 1, /knows no \/api\/explain: .*another version/],
     [['stats', '--admin', other], 1, /is no admin address of Spillway/],
