@@ -17,6 +17,7 @@ import { isRewrite } from './sizing.js';
 import { TtlJudge } from './ttl-judge.js';
 import { Action, Script, Verdict } from './verdict.js';
 import { findKeys, findScriptKeys, shareOf, shareOut } from './write-keys.js';
+import { WrittenKey } from './written-key.js';
 
 /** Redis's overhead for a key: dict entries, object and string headers, the entry in the table of expiries. */
 const KEY_OVERHEAD_BYTES = 128;
@@ -28,6 +29,8 @@ const ALLOCATOR_SLACK = 1.25;
 export function growthOf(size: number, keys: number, args: number): number {
   return Math.ceil(size * ALLOCATOR_SLACK) + keys * KEY_OVERHEAD_BYTES + args * ARGUMENT_OVERHEAD_BYTES;
 }
+
+const NOTHING = new Uint8Array(0);
 
 export interface PolicyOptions {
   readonly rules: RuleSet;
@@ -63,6 +66,8 @@ export class Policy {
   readonly scripts: Scripts | undefined;
   private readonly verdict = new Verdict();
   readonly ttl: TtlJudge;
+  /** The key that is noted at present. One for all sessions, so that one which rests keeps no buffer by it. */
+  readonly written: WrittenKey;
 
   constructor({
     rules,
@@ -87,6 +92,7 @@ export class Policy {
     this.quotas = quotas ?? new Quotas();
     this.scripts = scripts;
     this.ttl = new TtlJudge(this.verdict, now, random);
+    this.written = new WrittenKey(rules.unregistered, NOTHING, 0, 0, 0);
   }
 
   /**

@@ -30,7 +30,7 @@ import { CommandRouter } from './request/command-router.js';
 import { ConnectionCommands } from './request/connection-commands.js';
 import { GrowthMeter } from './request/growth-meter.js';
 import { Intake } from './request/intake.js';
-import { KeyNotes } from './request/key-notes.js';
+import { KeyChanges } from './request/key-changes.js';
 import { LatencySampler } from './request/latency-sampler.js';
 import { ReliefWatch } from './request/relief-watch.js';
 import { RequestFeed } from './request/request-feed.js';
@@ -84,13 +84,13 @@ export class Session implements ReplyOwner {
     const growth = new GrowthMeter(policy.gate, queue);
     const reliefs = new ReliefWatch(policy.gate, queue);
     const connection = new ConnectionCommands(protocol, upstream, args, intake);
-    const notes = new KeyNotes(upstream, args, protocol, policy);
-    const writes = new WriteForwarder(upstream, args, protocol, growth, policy, notes);
+    const changes = new KeyChanges(upstream, args, protocol, policy);
+    const writes = new WriteForwarder(upstream, args, protocol, growth, policy, changes);
     this.latency = latency;
     this.growth = growth;
     this.reliefs = reliefs;
     this.router = new CommandRouter(context, {
-      ...{ args, intake, protocol, connection, placement, writes, notes, latency, reliefs },
+      ...{ args, intake, protocol, connection, placement, writes, changes, latency, reliefs },
     });
     this.feed = new RequestFeed(args, intake, upstream, this.router, context.memory);
   }

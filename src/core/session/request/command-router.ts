@@ -14,7 +14,7 @@ import type { ProtocolState } from '../state/protocol-state.js';
 import type { ConnectionCommands } from './connection-commands.js';
 import type { FollowUps } from './follow-ups.js';
 import type { Intake } from './intake.js';
-import type { KeyNotes } from './key-notes.js';
+import type { KeyChanges } from './key-changes.js';
 import type { LargeWrite } from './large-write.js';
 import type { LatencySampler } from './latency-sampler.js';
 import type { ReliefWatch } from './relief-watch.js';
@@ -37,7 +37,7 @@ export interface RouterParts {
   /** Command pooling only. */
   readonly placement: Placement | undefined;
   readonly writes: WriteForwarder;
-  readonly notes: KeyNotes;
+  readonly changes: KeyChanges;
   readonly latency: LatencySampler;
   readonly reliefs: ReliefWatch;
 }
@@ -59,7 +59,7 @@ export class CommandRouter implements CommandHandler {
   private readonly followUps: FollowUps;
   private readonly placement: Placement | undefined;
   private readonly writes: WriteForwarder;
-  private readonly notes: KeyNotes;
+  private readonly changes: KeyChanges;
   private readonly latency: LatencySampler;
   private readonly reliefs: ReliefWatch;
 
@@ -75,7 +75,7 @@ export class CommandRouter implements CommandHandler {
     this.followUps = parts.protocol.followUps;
     this.placement = parts.placement;
     this.writes = parts.writes;
-    this.notes = parts.notes;
+    this.changes = parts.changes;
     this.latency = parts.latency;
     this.reliefs = parts.reliefs;
   }
@@ -256,7 +256,7 @@ export class CommandRouter implements CommandHandler {
     noteSource(spec, this.args, this.context.policy);
     if (spec.role === ConnectionRole.NONE) {
       const noted = spec.ttlChange !== TtlChange.NONE && !this.args.streaming;
-      if (noted) this.notes.before(spec);
+      if (noted) this.changes.before(spec);
       this.protocol.forwarded(spec.opaque ? Pending.OPAQUE : Pending.PASS);
       if (noted) this.writes.changed(spec);
     } else this.connection.command(spec);

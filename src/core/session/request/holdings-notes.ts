@@ -5,8 +5,8 @@ import { hashKey } from '../../policy/hash.js';
 import { Lifetime } from '../../policy/held-keys.js';
 import { TtlOutcome } from '../../policy/observer.js';
 import type { Policy } from '../../policy/policy.js';
-import type { CompiledRule } from '../../policy/rule-set.js';
 import type { Verdict } from '../../policy/verdict.js';
+import type { WrittenFacts, WrittenKey } from '../../policy/written-key.js';
 import type { RequestScanner } from '../../resp/request-scanner.js';
 import type { ProtocolState } from '../state/protocol-state.js';
 
@@ -24,24 +24,15 @@ export class HoldingsNotes {
   }
 
   /** What one key's write of `bytes`, or of a string of so many, does to what its rule's keys hold. */
-  written(
-    spec: CommandSpec,
-    { replaces, lifetimeMs }: Pick<Verdict, 'replaces' | 'lifetimeMs'>,
-    rule: CompiledRule,
-    outcome: TtlOutcome,
-    bytes: number,
-    key: Uint8Array,
-    start: number,
-    end: number,
-    hash: number,
-  ): void {
+  written(spec: CommandSpec, facts: WrittenFacts, written: WrittenKey, bytes: number): void {
+    const { rule, outcome, buf, start, end, hash } = written;
     const keys = this.policy.quotaOf(rule)?.keys;
     if (keys === undefined) return;
-    const lifetime = lifetimeBehind(outcome, replaces, lifetimeMs, rule.ttlMs);
-    if (valueAt(spec, 0) > 0) keys.replaced(key, start, end, hash, bytes, lifetime);
+    const lifetime = lifetimeBehind(outcome, facts.replaces, facts.lifetimeMs, rule.ttlMs);
+    if (valueAt(spec, 0) > 0) keys.replaced(buf, start, end, hash, bytes, lifetime);
     else if (spec.replaces || spec.mover || !spec.denyOom || spec.ttl === TtlTreatment.NONE) {
-      keys.changed(key, start, end, hash, lifetime);
-    } else keys.grown(key, start, end, hash, bytes, lifetime);
+      keys.changed(buf, start, end, hash, lifetime);
+    } else keys.grown(buf, start, end, hash, bytes, lifetime);
   }
 
   /** A script passes that may have done anything to the keys that it names. */

@@ -7,19 +7,13 @@ import { hashKey } from '../../policy/hash.js';
 import { TtlOutcome } from '../../policy/observer.js';
 import type { OptionTail } from '../../policy/option-tail.js';
 import type { Priority } from '../../policy/rule.js';
-import type { CompiledRule, RuleSet } from '../../policy/rule-set.js';
+import type { RuleSet } from '../../policy/rule-set.js';
 import { type Size, SizeClass } from '../../policy/size-class.js';
 import { followUpOutcome } from '../../policy/ttl-outcome.js';
 import { Action, type Verdict } from '../../policy/verdict.js';
+import { WrittenKey } from '../../policy/written-key.js';
 import { copyOf, readPositiveInteger } from '../../resp/bytes.js';
 import type { RequestScanner } from '../../resp/request-scanner.js';
-
-export interface WrittenKey {
-  readonly rule: CompiledRule;
-  readonly hash: number;
-  readonly key: Uint8Array;
-  outcome: TtlOutcome;
-}
 
 /** `$nn\r\n` before the first key. */
 const HEADER_BYTES = 5;
@@ -81,7 +75,9 @@ export class LargeWrite {
     for (let i = 0; i < verdict.count; i++) {
       const index = verdict.argument[i];
       const key = copyOf(args.buf, args.starts[index], args.ends[index]);
-      this.keys.push({ rule: verdict.rule[i], hash: verdict.hash[i], key, outcome: verdict.outcome[i] });
+      const written = new WrittenKey(verdict.rule[i], key, 0, key.length, verdict.hash[i]);
+      written.outcome = verdict.outcome[i];
+      this.keys.push(written);
     }
   }
 
@@ -105,12 +101,9 @@ export class LargeWrite {
     if (args.starts[at] < 0) return 0;
     const key = copyOf(args.buf, args.starts[at], args.ends[at]);
     const rule = this.rules.find(key, 0, key.length);
-    this.keys.push({
-      rule,
-      hash: hashKey(key, 0, key.length),
-      key,
-      outcome: followUpOutcome(rule, this.followUps),
-    });
+    const written = new WrittenKey(rule, key, 0, key.length, hashKey(key, 0, key.length));
+    written.outcome = followUpOutcome(rule, this.followUps);
+    this.keys.push(written);
     return 0;
   }
 

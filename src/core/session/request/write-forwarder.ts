@@ -6,13 +6,15 @@ import { OptionTail } from '../../policy/option-tail.js';
 import { growthOf, type Policy } from '../../policy/policy.js';
 import { sizeClassOf } from '../../policy/size-class.js';
 import { Action, type Verdict } from '../../policy/verdict.js';
+import type { WrittenKey } from '../../policy/written-key.js';
 import { encodeCommand } from '../../resp/encode.js';
 import type { RequestScanner } from '../../resp/request-scanner.js';
 import { Pending } from '../reply/pending-kind.js';
 import type { ProtocolState } from '../state/protocol-state.js';
 import type { GrowthMeter } from './growth-meter.js';
 import { HoldingsNotes } from './holdings-notes.js';
-import type { KeyNotes } from './key-notes.js';
+import type { KeyChanges } from './key-changes.js';
+import { KeyNotes } from './key-notes.js';
 import { LargeWrite } from './large-write.js';
 import type { UpstreamWriter } from './upstream-writer.js';
 
@@ -28,6 +30,7 @@ const PX_WORD = Buffer.from('PX', 'latin1');
 const PX_BULK = Buffer.from('$2\r\nPX\r\n', 'latin1');
 
 export class WriteForwarder {
+  private readonly notes: KeyNotes;
   private readonly holdings: HoldingsNotes;
 
   constructor(
@@ -36,8 +39,9 @@ export class WriteForwarder {
     private readonly protocol: ProtocolState,
     private readonly growth: GrowthMeter,
     private readonly policy: Policy,
-    private readonly notes: KeyNotes,
+    private readonly changes: KeyChanges,
   ) {
+    this.notes = new KeyNotes(args, protocol, policy);
     this.holdings = new HoldingsNotes(args, protocol, policy);
   }
 
@@ -56,7 +60,7 @@ export class WriteForwarder {
     if (verdict.recorded) this.record(spec, verdict, size);
     else if (verdict.persists) this.changed(spec);
     else if (spec.script !== ScriptCall.NONE && this.policy.quotas.anyBudget) this.holdings.scripted(verdict);
-    if (spec.carry !== Carry.NONE) this.notes.carried(spec);
+    if (spec.carry !== Carry.NONE) this.changes.carried(spec);
   }
 
   /** Refuses the whole command under scan. */
@@ -124,12 +128,19 @@ export class WriteForwarder {
     if (large.inPairs) this.protocol.largeWritten();
     if (large.inPairs || !large.recorded) return;
     const share = size / large.keys.length;
-    for (const { rule, outcome, key, hash } of large.keys) {
-      this.policy.observer.onWrite(rule.slot, large.spec, share, outcome, key, 0, key.length, hash);
-      this.notes.written(large.spec, large, rule, outcome, large.sizeAfter, key, 0, key.length, hash);
-      if (rule.limited)
-        this.holdings.written(large.spec, large, rule, outcome, share, key, 0, key.length, hash);
+    for (const written of large.keys) {
+      written.size = large.sizeAfter;
+      this.noteLarge(large, written, share);
     }
+  }
+
+  /** Counts and notes a key of a large write that is known by its copy. `bytes`: with its value, on the wire. */
+  private noteLarge(large: LargeWrite, written: WrittenKey, bytes: number, waits = false): void {
+    const { spec } = large;
+    const { rule, outcome, buf, start, end, hash } = written;
+    this.policy.observer.onWrite(rule.slot, spec, bytes, outcome, buf, start, end, hash);
+    this.notes.written(spec, large, written, waits);
+    if (rule.limited) this.holdings.written(spec, large, written, bytes);
   }
 
   /** Takes from the quotas of its rules what a growing write is about to use, unless it would have been refused. */
@@ -144,9 +155,9 @@ export class WriteForwarder {
   /** A command that no rule governs, or GETEX PERSIST, has gone up: it ends keys, or changes their TTLs or names. */
   changed(spec: CommandSpec): void {
     if (this.policy.quotas.anyBudget) {
-      this.holdings.changed(spec, this.notes.lifetimeGiven(spec.ttlChange));
+      this.holdings.changed(spec, this.changes.lifetimeGiven(spec.ttlChange));
     }
-    this.notes.changed(spec);
+    this.changes.changed(spec);
   }
 
   private growthSoFar(large: LargeWrite, size: number): number {
@@ -155,17 +166,12 @@ export class WriteForwarder {
 
   /** Counts the pair that argument `index`, at `at` of the feed's arguments, completes. Its follow-up waits for the end. */
   private takeOfPair(large: LargeWrite, index: number, at: number): void {
-    const { observer } = this.policy;
     const size = large.takeOfPair(index, this.args, at);
     if (size === 0 || !large.recorded) return;
-    const [{ rule, outcome, key, hash }] = large.keys;
-    if (large.grows) this.policy.quotaOf(rule)?.take(size);
-    observer.onWrite(rule.slot, large.spec, size, outcome, key, 0, key.length, hash);
-    const bytes = Math.max(0, size - key.length - PAIR_FRAMING_BYTES);
-    this.notes.written(
-      ...([large.spec, large, rule, outcome, sizeClassOf(bytes), key, 0, key.length, hash, true] as const),
-    );
-    if (rule.limited) this.holdings.written(large.spec, large, rule, outcome, size, key, 0, key.length, hash);
+    const [written] = large.keys;
+    if (large.grows) this.policy.quotaOf(written.rule)?.take(size);
+    written.size = sizeClassOf(Math.max(0, size - written.end - PAIR_FRAMING_BYTES));
+    this.noteLarge(large, written, size, true);
   }
 
   /** Puts the verdict's changes into the bytes of the command under scan. */
@@ -198,21 +204,25 @@ export class WriteForwarder {
 
   private record(spec: CommandSpec, verdict: Verdict, size: number): void {
     const { args } = this;
-    const { observer } = this.policy;
+    const { observer, written } = this.policy;
     const { count } = verdict;
+    written.buf = args.buf;
     for (let i = 0; i < count; i++) {
       const rule = verdict.rule[i];
       if (spec.script !== ScriptCall.NONE && !rule.scriptTtl) continue;
-      const outcome = verdict.outcome[i];
-      const start = args.starts[verdict.argument[i]];
-      const end = args.ends[verdict.argument[i]];
-      const share = count === 1 ? size : this.shareOf(spec, verdict.argument[i], size / count);
-      observer.onWrite(rule.slot, spec, share, outcome, args.buf, start, end, verdict.hash[i]);
-      const after = this.notes.sizeAfter(spec, verdict.argument[i], verdict.hash[i]);
-      this.notes.written(spec, verdict, rule, outcome, after, args.buf, start, end, verdict.hash[i]);
+      const at = verdict.argument[i];
+      written.rule = rule;
+      written.outcome = verdict.outcome[i];
+      written.start = args.starts[at];
+      written.end = args.ends[at];
+      written.hash = verdict.hash[i];
+      const { outcome, start, end, hash } = written;
+      const share = count === 1 ? size : this.shareOf(spec, at, size / count);
+      observer.onWrite(rule.slot, spec, share, outcome, args.buf, start, end, hash);
+      written.size = this.notes.sizeAfter(spec, at, hash);
+      this.notes.written(spec, verdict, written);
       if (rule.limited) {
-        const bytes = this.holdings.bytesOf(spec, verdict.argument[i], share);
-        this.holdings.written(spec, verdict, rule, outcome, bytes, args.buf, start, end, verdict.hash[i]);
+        this.holdings.written(spec, verdict, written, this.holdings.bytesOf(spec, at, share));
       }
     }
   }

@@ -1,0 +1,23 @@
+// One key of a governed write that has gone up: where it stands, and what was decided for it.
+import { TtlOutcome } from './observer.js';
+import type { CompiledRule } from './rule-set.js';
+import { type Size, SizeClass } from './size-class.js';
+import type { Verdict } from './verdict.js';
+
+export class WrittenKey {
+  outcome: TtlOutcome = TtlOutcome.WITHOUT_TTL;
+  /** Of what it holds now. */
+  size: Size = SizeClass.OTHER;
+
+  /** The key is buf[start, end), and `hash` its hashKey(). */
+  constructor(
+    public rule: CompiledRule,
+    public buf: Uint8Array,
+    public start: number,
+    public end: number,
+    public hash: number,
+  ) {}
+}
+
+/** What the write does to all of its keys. */
+export type WrittenFacts = Pick<Verdict, 'replaces' | 'ifMissing' | 'lifetimeMs'>;

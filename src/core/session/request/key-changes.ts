@@ -1,0 +1,214 @@
+// Keeps the memory of keys (policy/key-memory) true to commands that no rule governs and that change TTLs or names (EXPIRE,
+// PERSIST, DEL, RENAME, COPY), and acts on what it says of TTLs that a rule gave: one gives way to the application's, or stays
+// behind when its key gets another name.
+// That memory only hints. So each of these goes up as a command that compares the TTL first (resp/own-ttl-script).
+//
+//   EXPIRE key 60 NX     ─▶ [take the rule's TTL away]  EXPIRE key 60 NX  [give it back if the key has none]
+//   RENAME key other     ─▶ RENAME key other  [take the rule's TTL away, or put that of other's rule in its place]
+//
+// In a transaction nothing can stand before a command, and what stands behind waits for EXEC.
+import { Carry, type CommandSpec, TtlChange } from '../../commands/spec.js';
+import { ExpireOptions } from '../../policy/expire-options.js';
+import { hashKey } from '../../policy/hash.js';
+import { ANY_DATABASE, type KeyMemory, sizeOf, TtlEffect, withoutTtl } from '../../policy/key-memory.js';
+import type { Policy } from '../../policy/policy.js';
+import { ExpiryUnit, lifetimeOf, readExpiry } from '../../policy/ttl-options.js';
+import { drawTtl, givesTtl } from '../../policy/ttl-outcome.js';
+import { copyOf, equalsIgnoreCase, readPositiveInteger } from '../../resp/bytes.js';
+import { encodeCarriedTtl } from '../../resp/own-ttl-script.js';
+import type { RequestScanner } from '../../resp/request-scanner.js';
+import type { ProtocolState } from '../state/protocol-state.js';
+import { Purpose } from './follow-ups.js';
+import type { UpstreamWriter } from './upstream-writer.js';
+
+const UNITS: Partial<Record<TtlChange, ExpiryUnit>> = {
+  [TtlChange.EXPIRE]: ExpiryUnit.SECONDS,
+  [TtlChange.PEXPIRE]: ExpiryUnit.MILLISECONDS,
+  [TtlChange.EXPIREAT]: ExpiryUnit.AT_SECONDS,
+  [TtlChange.PEXPIREAT]: ExpiryUnit.AT_MILLISECONDS,
+};
+const LT_BULK = Buffer.from('$2\r\nLT\r\n', 'latin1');
+/** EXPIRE key seconds NX: that many words, and the last of them. */
+const WORDS_WITH_OPTION = 4;
+const OPTION = 3;
+
+export class KeyChanges {
+  /** What is left of the rule's TTL that was taken away before the command under scan; 0: none was. */
+  private lentMs = 0;
+  private readonly expireOptions = new ExpireOptions();
+
+  constructor(
+    private readonly upstream: UpstreamWriter,
+    private readonly args: RequestScanner,
+    private readonly protocol: ProtocolState,
+    private readonly policy: Policy,
+  ) {}
+
+  /** A command that no rule governs is about to go up, whole. */
+  before({ ttlChange }: CommandSpec): void {
+    this.lentMs = 0;
+    const { args, protocol, policy } = this;
+    const { keys } = policy;
+    if (keys === undefined || UNITS[ttlChange] === undefined || args.argc < WORDS_WITH_OPTION) return;
+    const start = args.starts[1];
+    const end = args.ends[1];
+    const db = protocol.database.current;
+    const leftMs = keys.ownLeft(keys.find(args.buf, start, end, hashKey(args.buf, start, end), db));
+    if (leftMs === 0 || !this.expireOptions.read(args)) return;
+    if (!protocol.mayPrecede) {
+      this.relax(ttlChange, leftMs);
+      return;
+    }
+    if (!protocol.followUps.mayChange) return;
+    const { slot } = policy.rules.find(args.buf, start, end);
+    const purpose = this.expireOptions.wantsTtl ? Purpose.LEND : Purpose.YIELD;
+    protocol.followUps.release(slot, purpose, args.buf, start, end, leftMs);
+    this.lentMs = leftMs;
+  }
+
+  /**
+   * Where nothing can stand before EXPIRE … NX: LT takes the place of NX. It sets the TTL where the rule's is longer, and, as NX
+   * would, leaves an application's that is no longer than the new one.
+   */
+  private relax(change: TtlChange, leftMs: number): void {
+    const { args, protocol } = this;
+    if (
+      !protocol.inMulti ||
+      args.inline ||
+      args.argc !== WORDS_WITH_OPTION ||
+      !this.expireOptions.onlyIfNone
+    ) {
+      return;
+    }
+    const lifetimeMs = this.lifetimeGiven(change);
+    if (lifetimeMs <= 0 || lifetimeMs >= leftMs) return;
+    this.upstream.replaceBulk(OPTION, LT_BULK);
+    this.lentMs = leftMs;
+  }
+
+  /** The command that before() was asked about has gone up; or GETEX PERSIST. */
+  changed(spec: CommandSpec): void {
+    const { args, protocol } = this;
+    const { keys } = this.policy;
+    const { lentMs } = this;
+    this.lentMs = 0;
+    if (keys === undefined || spec.ttlChange === TtlChange.NONE) return;
+    if (spec.carry !== Carry.NONE) {
+      this.carried(spec);
+      return;
+    }
+    if (spec.ttlChange === TtlChange.ENDS_ALL) {
+      keys.forgetAll();
+      return;
+    }
+    const db = protocol.database.current;
+    const { first, last, step } = spec.keys;
+    const until = Math.min(args.argc - 1, last < 0 ? args.argc + last : last);
+    for (let i = first; i <= until; i += step) {
+      const start = args.starts[i];
+      const end = args.ends[i];
+      const hash = hashKey(args.buf, start, end);
+      if (spec.ttlChange === TtlChange.ENDS) keys.forget(args.buf, start, end, hash, db);
+      else if (spec.ttlChange === TtlChange.PERSISTS) keys.persists(args.buf, start, end, hash, db);
+      else this.expired(keys, spec.ttlChange, lentMs, start, end, hash);
+    }
+  }
+
+  /** EXPIRE and its like has gone up; of the rule's TTL, `lentMs` were left before. */
+  private expired(
+    keys: KeyMemory,
+    change: TtlChange,
+    lentMs: number,
+    start: number,
+    end: number,
+    hash: number,
+  ): void {
+    const { args, protocol, policy } = this;
+    const { buf } = args;
+    const db = protocol.database.current;
+    const lifetimeMs = this.lifetimeGiven(change);
+    const optional = args.argc >= WORDS_WITH_OPTION;
+    const understood = !optional || this.expireOptions.read(args);
+    const wantsTtl = optional && this.expireOptions.wantsTtl;
+    if (lentMs > 0 && !protocol.inMulti && (wantsTtl || lifetimeMs <= 0)) {
+      // It is refused, or does nothing to a key without a TTL.
+      const { slot } = policy.rules.find(buf, start, end);
+      protocol.followUps.send(slot, buf, start, end, Math.ceil(lentMs), Purpose.LEND);
+      return;
+    }
+    // What it does to one that is known, and whether there is one, is not sure.
+    if (!understood || wantsTtl) return;
+    // With NX or LT the one that is there may stay; a lifetime of 0: the key is gone, or the command is refused.
+    if (lifetimeMs > 0) keys.expires(lifetimeMs, optional && lentMs === 0, buf, start, end, hash, db);
+    else keys.forget(buf, start, end, hash, db);
+  }
+
+  /** Of EXPIRE and its like; 0 and below: the TTL or the key is gone, or the command refused. */
+  lifetimeGiven(change: TtlChange): number {
+    const { args } = this;
+    const unit = UNITS[change];
+    if (unit === undefined) return 0;
+    const value = readExpiry(args.buf, args.starts[2], args.ends[2], unit, this.policy.now);
+    return value < 0 ? 0 : lifetimeOf(value, unit, this.policy.now);
+  }
+
+  /** RENAME, RENAMENX or COPY has gone up: the key has another name, or a twin of that name. */
+  carried({ carry }: CommandSpec): void {
+    const { args, protocol, policy } = this;
+    const { keys, rules } = policy;
+    const { buf, starts, ends } = args;
+    const from = protocol.database.current;
+    if (keys === undefined || from === ANY_DATABASE || args.streaming) return;
+    const source = hashKey(buf, starts[1], ends[1]);
+    const target = hashKey(buf, starts[2], ends[2]);
+    const copy = carry === Carry.COPY ? this.readCopy() : undefined;
+    const to = copy?.db ?? from;
+    const state = keys.find(buf, starts[1], ends[1], source, from);
+    const mayFail = carry === Carry.RENAMENX || copy?.replaces === false;
+    if (mayFail && keys.find(buf, starts[2], ends[2], target, to) !== 0) return;
+    const isSame = to === from && sameBytes(buf, starts[1], ends[1], starts[2], ends[2]);
+    if (isSame) return;
+    if (carry !== Carry.COPY) keys.forget(buf, starts[1], ends[1], source, from);
+    keys.put(state, buf, starts[2], ends[2], target, to);
+    const leftMs = keys.ownLeft(state);
+    if (leftMs === 0 || !protocol.followUps.mayChange) return;
+    const rule = rules.find(buf, starts[2], ends[2]);
+    const old = rules.find(buf, starts[1], ends[1]);
+    const ttlMs = givesTtl(rule) ? drawTtl(rule, policy.random) : 0;
+    if (rule.observe || (givesTtl(rule) && (rule === old || rule.ttlMs === old.ttlMs))) return;
+    keys.put(withoutTtl(state), buf, starts[2], ends[2], target, to);
+    if (ttlMs > 0) {
+      const effect = TtlEffect.OWN;
+      keys.written(effect, ttlMs, sizeOf(state), false, buf, starts[2], ends[2], target, to);
+    }
+    const command = encodeCarriedTtl(
+      copyOf(buf, starts[2], ends[2]),
+      copyOf(buf, starts[1], ends[1]),
+      carry === Carry.COPY,
+      ...([leftMs, ttlMs, copy?.db] as const),
+    );
+    if (protocol.inMulti) protocol.followUps.deferWhole(rule.slot, Purpose.LEAVE_BEHIND, command);
+    else protocol.followUps.sendWhole(rule.slot, Purpose.LEAVE_BEHIND, command);
+  }
+
+  /** COPY source destination [DB number] [REPLACE]. */
+  private readCopy(): { readonly db: number | undefined; readonly replaces: boolean } {
+    const { buf, starts, ends, argc } = this.args;
+    let db: number | undefined;
+    let replaces = false;
+    for (let i = 3; i < argc; i++) {
+      if (equalsIgnoreCase(buf, starts[i], ends[i], 'REPLACE')) replaces = true;
+      else if (equalsIgnoreCase(buf, starts[i], ends[i], 'DB') && i + 1 < argc) {
+        i++;
+        db = Math.max(0, readPositiveInteger(buf, starts[i], ends[i]));
+      }
+    }
+    return { db, replaces };
+  }
+}
+
+function sameBytes(buf: Uint8Array, a: number, aEnd: number, b: number, bEnd: number): boolean {
+  if (aEnd - a !== bEnd - b) return false;
+  for (let i = 0; i < aEnd - a; i++) if (buf[a + i] !== buf[b + i]) return false;
+  return true;
+}
