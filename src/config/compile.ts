@@ -13,6 +13,7 @@ import {
 import { parseDataAddress, parseListenAddress } from './address.js';
 import type { Band, EffectiveConfig, EffectiveMemory, EffectiveSweep } from './effective.js';
 import type { RuleInput } from './rule-schema.js';
+import { namedIn, patternsOf } from './rule-scope.js';
 import type { ConfigInput } from './schema.js';
 import { parseCountRate, parseDuration, parsePercent, parseSize, parseSizeRate } from './units.js';
 import { parseUpstreamUrl } from './upstream-url.js';
@@ -92,9 +93,13 @@ function compileRule(rule: RuleInput, slot: number, globalMode: ConfigInput['mod
     name: rule.name,
     slot,
     globs: [
-      ...[rule.match ?? []].flat().map((glob) => Buffer.from(glob, 'utf8')),
+      ...patternsOf(rule).map((glob) => Buffer.from(glob, 'utf8')),
       ...(rule.family === undefined ? [] : familyGlobs(rule.family)),
     ],
+    ...(rule.db !== undefined && { databases: namedIn(rule.db) }),
+    ...(rule.user !== undefined && {
+      users: namedIn(rule.user)?.map((name) => Buffer.from(name, 'utf8').toString('latin1')),
+    }),
     ttlMs: rule.ttl === undefined ? 0 : parseDuration(rule.ttl),
     maxTtlMs: rule.maxTtl === undefined ? 0 : parseDuration(rule.maxTtl),
     jitter: rule.jitter === undefined ? 0 : parsePercent(rule.jitter),

@@ -66,8 +66,12 @@ export function describeRule(rule: Rule, globalMode: ConfigInput['mode']): RuleI
   const mode = rule.observe ? 'observe' : 'enforce';
   return {
     name: rule.name,
-    ...(globs.length > 0 && { match: globs.length === 1 ? globs[0] : globs }),
+    ...(globs.length > 0 && { match: oneOrAll(globs) }),
     ...(rule.family !== undefined && { family: rule.family }),
+    ...(rule.databases !== undefined && { db: oneOrAll(rule.databases) }),
+    ...(rule.users !== undefined && {
+      user: oneOrAll(rule.users.map((name) => Buffer.from(name, 'latin1').toString('utf8'))),
+    }),
     ...(rule.ttlMs > 0 && { ttl: formatDuration(rule.ttlMs) }),
     ...(rule.maxTtlMs > 0 && { maxTtl: formatDuration(rule.maxTtlMs) }),
     ...(rule.jitter > 0 && { jitter: formatPercent(rule.jitter) }),
@@ -83,6 +87,10 @@ export function describeRule(rule: Rule, globalMode: ConfigInput['mode']): RuleI
     ...(mode !== globalMode && { mode }),
     ...(rule.builtIn && { builtIn: true }),
   };
+}
+
+function oneOrAll<T>(values: readonly T[]): T | T[] {
+  return values.length === 1 ? (values[0] as T) : [...values];
 }
 
 function describeLimit({

@@ -11,6 +11,7 @@ import { STAR } from '../core/policy/glob.js';
 import { elementsCover } from '../core/policy/glob-cover.js';
 import { type GlobElement, globElements } from '../core/policy/glob-elements.js';
 import { PRIORITY_NAMES, Priority, type Rule } from '../core/policy/rule.js';
+import { isScoped } from '../core/policy/rule-views.js';
 
 interface Own {
   readonly rule: Rule;
@@ -86,7 +87,7 @@ function treatmentOf(glob: string, family: readonly GlobElement[], own: readonly
   const naming = new Set<Rule>();
   for (const { rule, elements } of own) {
     if (elementsCover(family, elements)) naming.add(rule);
-    if (elementsCover(elements, family)) {
+    if (!isScoped(rule) && elementsCover(elements, family)) {
       return { glob, taker: rule, naming: [...naming] };
     }
   }
@@ -98,7 +99,9 @@ function priorityOf(taker: Rule | undefined, recognised: boolean): Priority {
 }
 
 /** A rule for all keys comes before the built-in ones, so none of these protects anything. */
-function hidden(own: readonly Own[], recognised: ReadonlySet<Family>): string[] {
+function hidden(all: readonly Own[], recognised: ReadonlySet<Family>): string[] {
+  // One for a database or user was meant for all of their keys.
+  const own = all.filter(({ rule }) => !isScoped(rule));
   const at = own.findIndex(({ elements }) => elements.length > 0 && elements.every((each) => each === STAR));
   const rule = own[at]?.rule;
   if (rule === undefined || (rule.durable && rule.priority === Priority.CRITICAL)) return [];

@@ -30,7 +30,7 @@ export function ruleMistakes(rules: readonly Rule[], families: FamilyChoice): st
 function shadowed(rules: readonly Rule[]): string[] {
   const takers = new Takers();
   return rules.flatMap((rule) => {
-    const takenBy = rule.globs.map((glob) => takers.of(glob));
+    const takenBy = rule.globs.map((glob) => takers.of(glob, rule));
     takers.add(rule);
     const [first] = takenBy;
     if (first !== undefined && !takenBy.includes(undefined)) {

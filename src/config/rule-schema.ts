@@ -16,6 +16,7 @@ import {
   sizeRate,
   strict,
 } from './fields.js';
+import { databases, users } from './rule-scope.js';
 import { parseDuration } from './units.js';
 
 /** Counters and metrics use this name for keys that no rule matches. */
@@ -105,7 +106,7 @@ const ruleFields = strict({
     .optional()
     .describe(
       "One or more of Redis's glob patterns (* ? [a-z] \\x). A pattern must match the whole key, byte by byte. Needed unless " +
-        'the rule has a family.',
+        'the rule has a family, db or user.',
     ),
   family: oneOf(FAMILY_NAMES)
     .optional()
@@ -113,6 +114,8 @@ const ruleFields = strict({
       'A job system, instead of its patterns: all of its keys, which are then durable. `match` adds further patterns, such as ' +
         'those of queues with names of their own.',
     ),
+  db: databases,
+  user: users,
   ttl: duration(1, MAX_TTL_MS).optional().describe('The TTL for a write that has none.'),
   maxTtl: duration(1, MAX_TTL_MS)
     .optional()
@@ -180,9 +183,10 @@ export type RuleInput = z.infer<typeof ruleFields>;
 
 /** One rule of the config file. Suggested rules are held to it too. */
 export const ruleSchema = ruleFields.check((context) => {
-  const { match, family, ttl, maxTtl, jitter, durable, applyTo, renew, scriptTtl, evict } = context.value;
-  if (match === undefined && family === undefined) {
-    fail(context, 'is missing: give a pattern such as "session:*", or a family', ['match']);
+  const { match, family, db, user, ttl, maxTtl, jitter, durable, applyTo, renew, scriptTtl, evict } =
+    context.value;
+  if (match === undefined && family === undefined && db === undefined && user === undefined) {
+    fail(context, 'is missing: give a pattern such as "session:*", a family, a db or a user', ['match']);
   }
   for (const [name, value] of [
     ['ttl', ttl],

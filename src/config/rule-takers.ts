@@ -1,4 +1,4 @@
-// Finds the earlier rule that takes all keys of a glob, judged by the texts. Patterns like `text*` are looked up by their
+// Finds the earlier rule that takes all keys of a glob, in all databases and of all users of its rule, judged by the texts. Patterns like `text*` are looked up by their
 // prefix; all other ones are compared one by one, as long as these are few.
 // Invariant: what it says is true. It does not see that several rules together take all keys.
 import { STAR } from '../core/policy/glob.js';
@@ -6,25 +6,30 @@ import { elementsCover } from '../core/policy/glob-cover.js';
 import { type GlobElement, globElements } from '../core/policy/glob-elements.js';
 import { literalRuns } from '../core/policy/glob-literals.js';
 import type { Rule } from '../core/policy/rule.js';
+import { type RuleScope, scopeCovers } from '../core/policy/rule-views.js';
 
 /** Comparing thousands of globs with each other would take seconds. */
 const MOST_COMPARED = 200;
+/** Rules for other databases or users that have the same prefix. */
+const MOST_ALIKE = 20;
 
 export class Takers {
-  private readonly byPrefix = new Map<string, Rule>();
+  private readonly byPrefix = new Map<string, Rule[]>();
   private readonly others: { readonly rule: Rule; readonly elements: readonly GlobElement[] }[] = [];
 
-  /** An earlier rule that matches all keys that the glob matches; undefined: none is known. */
-  of(glob: Uint8Array): Rule | undefined {
+  /** An earlier rule that matches all keys that the glob matches where its rule counts; undefined: none is known. */
+  of(glob: Uint8Array, scope: RuleScope): Rule | undefined {
     const [front] = literalRuns(glob);
     const text = front?.isFirst === true ? Buffer.from(front.bytes).toString('latin1') : '';
     for (let length = 0; length <= text.length; length++) {
-      const taker = this.byPrefix.get(text.slice(0, length));
+      const taker = this.byPrefix.get(text.slice(0, length))?.find((rule) => scopeCovers(rule, scope));
       if (taker !== undefined) return taker;
     }
     if (this.others.length === 0) return undefined;
     const narrow = globElements(glob);
-    return this.others.find(({ elements }) => elementsCover(elements, narrow))?.rule;
+    return this.others.find(
+      ({ rule, elements }) => scopeCovers(rule, scope) && elementsCover(elements, narrow),
+    )?.rule;
   }
 
   /** It comes before those that are asked about from now on. */
@@ -33,8 +38,14 @@ export class Takers {
       const prefix = prefixOf(glob);
       if (prefix === undefined) {
         if (this.others.length < MOST_COMPARED) this.others.push({ rule, elements: globElements(glob) });
-      } else if (!this.byPrefix.has(prefix)) this.byPrefix.set(prefix, rule);
+      } else this.addPrefix(prefix, rule);
     }
+  }
+
+  private addPrefix(prefix: string, rule: Rule): void {
+    const known = this.byPrefix.get(prefix);
+    if (known === undefined) this.byPrefix.set(prefix, [rule]);
+    else if (known.length < MOST_ALIKE && !known.some((other) => scopeCovers(other, rule))) known.push(rule);
   }
 }
 

@@ -27,6 +27,7 @@ import {
 } from './fields.js';
 import { LOG_FORMATS, LOG_LEVELS } from './log-levels.js';
 import { ruleSchema } from './rule-schema.js';
+import { boundViews } from './rule-scope.js';
 import { parseDuration, parsePercent } from './units.js';
 import { parseUpstreamUrl } from './upstream-url.js';
 
@@ -372,6 +373,7 @@ const rules = z
       if (first === undefined) firstOf.set(name, index);
       else fail(context, `is also the name of rules[${first}]; names must be unique`, [index, 'name']);
     }
+    boundViews(context);
     const budgets = context.value.filter(({ budget }) => budget !== undefined).length;
     if (budgets > MAX_BUDGETS)
       fail(context, `at most ${MAX_BUDGETS} rules may have a budget; these are ${budgets}`);

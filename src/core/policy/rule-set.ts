@@ -2,6 +2,8 @@
 // Globs are in buckets by the first byte of the key. In a small bucket they are tried in order, which is fastest there.
 // Otherwise an index finds the first match, in time that hardly depends on the number of globs.
 // Built-in rules have buckets of their own, which are tried when no rule of the config matches.
+// Where rules name databases or users, view() gives the rules of one client (rule-views.ts). The set itself is then the view of
+// a client of whom neither is known.
 // Invariant: in a bucket the matchers are in the order of the rules, so the first match wins.
 import { encodePx } from '../resp/encode.js';
 import {
@@ -17,7 +19,9 @@ import {
 import { globElements } from './glob-elements.js';
 import { GlobFilter } from './glob-filter.js';
 import { GlobIndex } from './glob-index.js';
-import type { Priority, Rule } from './rule.js';
+import { ANY_DATABASE } from './key-memory.js';
+import { Priority, type Rule } from './rule.js';
+import { Fit, fitOf, isScoped, RuleViews } from './rule-views.js';
 
 const WILDCARDS: ReadonlySet<number> = new Set([STAR, QUESTION, CLASS_OPEN, ESCAPE]);
 /** Cost units: comparing a literal, or a plain prefix, costs 1. A bucket that costs more uses the index (`npm run bench:micro -- decide`). */
@@ -36,6 +40,7 @@ export interface CompiledRule extends Rule {
 }
 
 interface Matcher {
+  /** Whose key it is: the glob's rule, or `unregistered` where that may count or not. */
   readonly rule: CompiledRule;
   readonly glob: Uint8Array;
   /** The glob is this literal, or this literal and a star; undefined: any other shape. */
@@ -60,9 +65,10 @@ export interface RuleSetOptions {
 }
 
 export class RuleSet {
+  /** All rules, also those that do not count in this view. */
   readonly rules: readonly CompiledRule[];
-  /** Keys given up because matching took too long: they count as matched by no rule. */
-  keysGivenUp = 0;
+  private readonly views: RuleViews<RuleSet> | undefined;
+  private readonly givenUp: { keys: number };
   /** Stands for "no rule": slot 0, no TTL, neither durable nor limited. */
   readonly unregistered: CompiledRule;
   /** Some rule has a say in scripts; otherwise they pass unread. */
@@ -74,13 +80,27 @@ export class RuleSet {
   private readonly behind: Behind;
   private readonly matchesEmptyKey: CompiledRule | undefined;
 
-  constructor({ rules, unregistered }: RuleSetOptions) {
-    this.rules = rules.map((rule) => ({
-      ...rule,
-      pxSuffix: rule.ttlMs > 0 && rule.jitter === 0 ? encodePx(rule.ttlMs) : undefined,
-      limited: rule.limit !== undefined || rule.budget !== undefined,
-      evict: rule.evict ?? false,
-    }));
+  /** `view`: the set that this is a view of, and which of its rules count. */
+  constructor(
+    { rules, unregistered }: RuleSetOptions,
+    view?: { readonly of: RuleSet; readonly fits: readonly Fit[] },
+  ) {
+    this.rules =
+      view?.of.rules ??
+      rules.map((rule) => ({
+        ...rule,
+        pxSuffix: rule.ttlMs > 0 && rule.jitter === 0 ? encodePx(rule.ttlMs) : undefined,
+        limited: rule.limit !== undefined || rule.budget !== undefined,
+        evict: rule.evict ?? false,
+      }));
+    this.givenUp = view?.of.givenUp ?? { keys: 0 };
+    const fits = view?.fits ?? rules.map((rule) => fitOf(rule, ANY_DATABASE, undefined));
+    if (view !== undefined) this.views = view.of.views;
+    else if (rules.some(isScoped))
+      this.views = new RuleViews(
+        rules,
+        (fits) => new RuleSet({ rules: this.rules, unregistered }, { of: this, fits }),
+      );
     this.unregistered = {
       name: 'unregistered',
       slot: 0,
@@ -98,9 +118,16 @@ export class RuleSet {
       ...unregistered,
     };
     this.governsScripts = rules.some(({ refusesScripts, scriptTtl }) => refusesScripts || scriptTtl);
-    this.matchers = matchersOf(this.rules.filter(({ builtIn }) => builtIn !== true));
+    // Spillway refuses none of the keys of a rule that may count or not.
+    const unsure: CompiledRule = { ...this.unregistered, priority: Priority.CRITICAL };
+    const counting = this.rules.flatMap((rule, i) =>
+      fits[i] === Fit.NO
+        ? []
+        : [{ globs: rule.globs, builtIn: rule.builtIn, as: fits[i] === Fit.YES ? rule : unsure }],
+    );
+    this.matchers = matchersOf(counting.filter(({ builtIn }) => builtIn !== true));
     this.buckets = Array.from({ length: 256 }, (_, byte) => bucketOf(this.matchers, byte));
-    const behind = matchersOf(this.rules.filter(({ builtIn }) => builtIn === true));
+    const behind = matchersOf(counting.filter(({ builtIn }) => builtIn === true));
     this.behind = behindOf(behind);
     this.index = this.buckets.includes(undefined)
       ? new GlobIndex(
@@ -111,6 +138,21 @@ export class RuleSet {
     this.matchesEmptyKey = [...this.matchers, ...behind].find(({ glob }) =>
       globMatches(glob, glob, 0, 0),
     )?.rule;
+  }
+
+  /** Keys given up because matching took too long: they count as matched by no rule. Of all views together. */
+  get keysGivenUp(): number {
+    return this.givenUp.keys;
+  }
+
+  /** Which rules count depends on a client's database and user. */
+  get scoped(): boolean {
+    return this.views !== undefined;
+  }
+
+  /** The rules for clients of this database and user; ANY_DATABASE, undefined: not known. */
+  view(db: number, user: string | undefined): RuleSet {
+    return this.views === undefined ? this : this.views.of(db, user);
   }
 
   /** The first rule whose glob matches the key buf[start, end), else `unregistered`. */
@@ -166,13 +208,14 @@ export class RuleSet {
   /** After a glob that was not compared to its end, no later one can be the first match. */
   private unlessCut(found: CompiledRule): CompiledRule {
     if (!globsWereCut()) return found;
-    this.keysGivenUp++;
+    this.givenUp.keys++;
     return this.unregistered;
   }
 }
 
-function matchersOf(rules: readonly CompiledRule[]): Matcher[] {
-  return rules.flatMap((rule) => rule.globs.map((glob) => compileGlob(rule, glob)));
+/** `as`: the rule that stands for it. */
+function matchersOf(rules: readonly (Pick<Rule, 'globs'> & { readonly as: CompiledRule })[]): Matcher[] {
+  return rules.flatMap(({ globs, as }) => globs.map((glob) => compileGlob(as, glob)));
 }
 
 function compileGlob(rule: CompiledRule, glob: Uint8Array): Matcher {

@@ -1,6 +1,7 @@
 // A compiled rule, made by config/compile from an entry of `rules`, as the policy reads it on the hot path.
 // Immutable; a reload makes new rules and replaces the whole set.
 import type { FamilyName } from './families.js';
+import type { RuleScope } from './rule-views.js';
 
 /** Order matters: a lower number is shed earlier. */
 export const Priority = { LOW: 0, NORMAL: 1, HIGH: 2, CRITICAL: 3 } as const;
@@ -21,7 +22,7 @@ export interface RuleLimit {
 /** The memory that the keys of a rule may hold: bytes, or a share of the limit that pressure is measured against. */
 export type RuleBudget = { readonly bytes: number } | { readonly share: number };
 
-export interface Rule {
+export interface Rule extends RuleScope {
   readonly name: string;
   /** Row of the per-rule counters: 0 is "unregistered", rules start at 1. */
   readonly slot: number;

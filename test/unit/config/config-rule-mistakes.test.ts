@@ -42,6 +42,43 @@ t.test('a rule that is never reached', async (t) => {
   }
 });
 
+t.test('a rule for a database or user that is never reached', async (t) => {
+  const never = /no key reaches "r1", because "r0" matches all of its keys first/;
+  for (const [first, second] of [
+    [{ match: '*' }, { db: 1 }],
+    [{ db: [1, 2] }, { db: 2, match: 'a:*' }],
+    [{ db: 1 }, { db: 1, user: 'app' }],
+    [
+      { user: ['app', 'jobs'], match: 'a*' },
+      { user: 'app', match: 'ab*' },
+    ],
+    [
+      { match: '*:x', db: 1 },
+      { match: 'a:x', db: 1 },
+    ],
+  ]) {
+    const found = mistakes(first, second);
+    t.equal(found.length, 1, `${JSON.stringify(first)} before ${JSON.stringify(second)}`);
+    t.match(found[0], never);
+  }
+  for (const [first, second] of [
+    [{ db: 1 }, { match: '*' }],
+    [{ db: 1 }, { db: [1, 2] }],
+    [{ db: 1 }, { user: 'app' }],
+    [{ db: 1, user: 'app' }, { db: 1 }],
+    [{ match: '*:x', db: 1 }, { match: 'a:x' }],
+  ]) {
+    t.same(mistakes(first, second), [], `${JSON.stringify(first)} before ${JSON.stringify(second)}`);
+  }
+  const third = mistakes({ db: 1 }, { db: 2 }, { db: 2, match: 'x:*' });
+  t.match(third, [/no key reaches "r2", because "r1" matches/]);
+});
+
+t.test('all keys of a database are no job system', async (t) => {
+  t.same(mistakesWith('auto', { db: 1, applyTo: 'all' }), []);
+  t.match(mistakesWith('auto', { db: 1 }, { match: '*' }), [/"r1" matches every key/]);
+});
+
 t.test('a durable rule behind one that gives TTLs', async (t) => {
   const behind = mistakes({ match: '*' }, { match: 'session:*', durable: true });
   t.equal(behind.length, 1);

@@ -1,0 +1,103 @@
+// Which rules count for which clients. A rule may name databases and users; the rules that count for one database and user are
+// a view. Views are made when they are first asked for, so looking up a key costs what it costs without databases and users.
+// Databases that no rule names have one view, and so have users; views of the same rules are one.
+// Invariant: what is not known (the database while SELECT waits for its answer) never makes a rule count: a rule that may
+// count or not is a MAYBE, and whoever asks must leave its keys alone.
+import { ANY_DATABASE } from './key-memory.js';
+
+/** What a rule says of the clients for whom it counts. */
+export interface RuleScope {
+  /** undefined: all. */
+  readonly databases?: readonly number[] | undefined;
+  /** Names as Redis compares them, Latin-1, a character a byte; undefined: all. */
+  readonly users?: readonly string[] | undefined;
+}
+
+export const Fit = { NO: 0, YES: 1, MAYBE: 2 } as const;
+export type Fit = (typeof Fit)[keyof typeof Fit];
+
+/** Stand for all databases and users that no rule names, and for an unknown user. No user has such a name. */
+const OTHER_DATABASE = -2;
+const OTHER_USER = ' ';
+const UNKNOWN_USER = '';
+/** Each of databases and users has these beside those that rules name: others, and unknown. */
+const UNNAMED = 2;
+
+export class RuleViews<View> {
+  private readonly databases: ReadonlySet<number>;
+  private readonly users: ReadonlySet<string>;
+  private readonly views = new Map<number, Map<string, View>>();
+  private readonly byFits = new Map<string, View>();
+
+  /** `make` makes the view in which the rules count as told, in their order. */
+  constructor(
+    private readonly scopes: readonly RuleScope[],
+    private readonly make: (fits: readonly Fit[]) => View,
+  ) {
+    this.databases = new Set(scopes.flatMap(({ databases = [] }) => databases));
+    this.users = new Set(scopes.flatMap(({ users = [] }) => users));
+  }
+
+  /** The view for a database and user; ANY_DATABASE, undefined: not known. */
+  of(db: number, user: string | undefined): View {
+    const database = db === ANY_DATABASE || this.databases.has(db) ? db : OTHER_DATABASE;
+    const name = user === undefined ? UNKNOWN_USER : this.users.has(user) ? user : OTHER_USER;
+    let ofDatabase = this.views.get(database);
+    if (ofDatabase === undefined) {
+      ofDatabase = new Map();
+      this.views.set(database, ofDatabase);
+    }
+    let view = ofDatabase.get(name);
+    if (view === undefined) {
+      view = this.withFits(this.scopes.map((scope) => fitOf(scope, database, user)));
+      ofDatabase.set(name, view);
+    }
+    return view;
+  }
+
+  private withFits(fits: readonly Fit[]): View {
+    const key = fits.join('');
+    let view = this.byFits.get(key);
+    if (view === undefined) {
+      view = this.make(fits);
+      this.byFits.set(key, view);
+    }
+    return view;
+  }
+}
+
+export function isScoped({ databases, users }: RuleScope): boolean {
+  return databases !== undefined || users !== undefined;
+}
+
+/** Whether a rule counts for a client of this database and user. */
+export function fitOf({ databases, users }: RuleScope, db: number, user: string | undefined): Fit {
+  const ofDatabase = databases === undefined ? Fit.YES : db === ANY_DATABASE ? Fit.MAYBE : fit(databases, db);
+  const ofUser = users === undefined ? Fit.YES : user === undefined ? Fit.MAYBE : fit(users, user);
+  if (ofDatabase === Fit.NO || ofUser === Fit.NO) return Fit.NO;
+  return ofDatabase === Fit.MAYBE || ofUser === Fit.MAYBE ? Fit.MAYBE : Fit.YES;
+}
+
+function fit<T>(named: readonly T[], one: T): Fit {
+  return named.includes(one) ? Fit.YES : Fit.NO;
+}
+
+/** Whether the first one counts wherever the second one does. */
+export function scopeCovers(wide: RuleScope, narrow: RuleScope): boolean {
+  return covers(wide.databases, narrow.databases) && covers(wide.users, narrow.users);
+}
+
+function covers<T>(wide: readonly T[] | undefined, narrow: readonly T[] | undefined): boolean {
+  return wide === undefined || (narrow?.every((one) => wide.includes(one)) ?? false);
+}
+
+/** The most patterns that all views together can hold. `globs`: of each rule. */
+export function patternsOfViews(rules: readonly (RuleScope & { readonly globs: number })[]): number {
+  const databases = new Set(rules.flatMap(({ databases = [] }) => databases)).size + UNNAMED;
+  const users = new Set(rules.flatMap(({ users = [] }) => users)).size + UNNAMED;
+  return rules.reduce((sum, { globs, ...scope }) => {
+    const inDatabases = scope.databases === undefined ? databases : scope.databases.length + 1;
+    const ofUsers = scope.users === undefined ? users : scope.users.length + 1;
+    return sum + globs * inDatabases * ofUsers;
+  }, 0);
+}
