@@ -1,5 +1,5 @@
-// Which test files may notice a change of a source file: unit and property tests that import it by any number of steps, and
-// those of its part that play whole connections. Reads the imports of src and test once.
+// Which test files should notice a change of a source file: those that import it, the nearest first, then those of its part
+// that play whole connections. Reads the imports of src and test once.
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 
@@ -12,8 +12,9 @@ const BY_PART: Readonly<Record<string, readonly string[]>> = {
   wire: ['integration/pooling', 'robustness/drain', 'robustness/limits'],
   memory: ['integration/shed'],
 };
-/** These run in seconds; the part of src that they are for. */
-const QUICK = /^test\/(?:unit|property)\/(\w+)\/.*\.test\.ts$/;
+/** These run in seconds. */
+const QUICK = /^test\/(?:unit|property)\/.*\.test\.ts$/;
+const MOST_QUICK = 12;
 
 export class Tests {
   private readonly imports = new Map<string, readonly string[]>();
@@ -25,19 +26,18 @@ export class Tests {
     }
   }
 
-  /** Unit and property tests of its part that import `source`, the nearest first. Paths from the root. */
-  quick(source: string): string[] {
-    const [, part] = /^src\/(\w+)\//.exec(source) ?? [];
-    return [...this.distancesTo(source)]
-      .filter(([file]) => QUICK.exec(file)?.[1] === part)
+  /** Paths from the root. @param quick no connections are played */
+  of(source: string, quickOnly: boolean): string[] {
+    const distances = this.distancesTo(source);
+    const quick = [...distances]
+      .filter(([file]) => QUICK.test(file))
       .sort((a, b) => a[1] - b[1] || (a[0] < b[0] ? -1 : 1))
+      .slice(0, MOST_QUICK)
       .map(([file]) => file);
-  }
-
-  /** Those that play whole connections. */
-  whole(source: string): string[] {
+    if (quickOnly) return quick;
     const part = Object.keys(BY_PART).find((folder) => source.startsWith(`src/${folder}/`));
-    return part === undefined ? [] : BY_PART[part].map((name) => `test/${name}.test.ts`);
+    if (part === undefined) return quick;
+    return [...quick, ...BY_PART[part].map((name) => `test/${name}.test.ts`)];
   }
 
   private read(file: string): void {

@@ -1,8 +1,10 @@
 // `spillway doctor`: lists what endangers the memory of a server.
 import type { Environment } from '../config/overrides.js';
+import { ruleSetOf } from '../runtime/rules.js';
 import { type Examination, examine, type ServerExamination } from '../tools/doctor/doctor.js';
 import { SEVERITIES, type Severity } from '../tools/doctor/finding.js';
 import { ExitCode } from './exit.js';
+import { drawPolicies } from './policy-table.js';
 import { createPaint, type Paint } from './terminal/paint.js';
 import { type ToolOptions, tooling } from './tool.js';
 import { printable } from './words.js';
@@ -16,10 +18,11 @@ const NAME = 'spillway-doctor';
 const COLOURS = { critical: 'red', warning: 'yellow', notice: 'cyan' } as const;
 
 export async function doctorCommand(options: DoctorCommandOptions, env: Environment): Promise<ExitCode> {
-  return tooling(options, env, NAME, async ({ config, servers, signal, progress }) => {
+  return tooling(options, env, NAME, async ({ config, file, servers, signal, progress }) => {
     const { sample, maxRate } = options;
+    const rules = file === undefined ? undefined : ruleSetOf(config);
     const examination = await examine(servers, {
-      ...{ name: NAME, tls: config.upstream.tls, told: options, sample, maxRate },
+      ...{ name: NAME, tls: config.upstream.tls, told: options, sample, maxRate, rules },
       ...{ signal, progress },
     });
     progress.close();
@@ -45,7 +48,7 @@ function draw({ servers }: Examination, paint: Paint): string {
 }
 
 function drawServer(examination: ServerExamination, paint: Paint): string {
-  const { server, findings, fine, notMade, notApplicable, needsPassword, unread } = examination;
+  const { server, findings, fine, notMade, notApplicable, needsPassword, unread, policies } = examination;
   const lines = [paint('bold', server)];
   for (const { id, severity, title, evidence, reason, mend } of findings) {
     lines.push('', `${paint(COLOURS[severity], severity.toUpperCase())}  ${paint('bold', title)}  (${id})`);
@@ -54,6 +57,7 @@ function drawServer(examination: ServerExamination, paint: Paint): string {
   if (needsPassword && findings.length > 0) {
     lines.push('', PASSWORDS);
   }
+  if (policies.length > 0) lines.push('', drawPolicies(policies, paint));
   const found = findings.length === 1 ? '1 finding.' : `${findings.length} findings.`;
   const verdict = findings.length === 0 ? paint('green', 'Nothing was found.') : found;
   lines.push('', `${verdict} ${fine.length} checks found nothing.`);

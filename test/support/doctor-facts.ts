@@ -41,6 +41,7 @@ export function facts(info: Info, more: Partial<Facts> = {}): Facts {
     keys: undefined,
     shapes: undefined,
     fields: undefined,
+    rules: undefined,
     unread: [],
     at: 1_000_000,
     ...more,

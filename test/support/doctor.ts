@@ -1,6 +1,7 @@
 // A real server, and the doctor at work on it.
 import { Redis } from 'ioredis';
 import type { Test } from 'tap';
+import type { RuleSet } from '../../src/core/policy/rule-set.js';
 import { examine, type ServerExamination } from '../../src/tools/doctor/doctor.js';
 import { type Endpoint, endpointName } from '../../src/tools/keyspace/endpoint.js';
 import { connectServers } from '../../src/tools/keyspace/servers.js';
@@ -12,7 +13,7 @@ const NAME = 'spillway-test';
 const NO_SLOW_LOG = ['--slowlog-log-slower-than', '-1'];
 
 /** A server with these arguments, and what the doctor finds there. Slow commands are logged where `args` say so. */
-export async function served(t: Test, args: readonly string[] = []) {
+export async function served(t: Test, args: readonly string[] = [], rules?: RuleSet) {
   const redis = await withRedis(t, [...NO_SLOW_LOG, ...args]);
   const direct = new Redis(redis.port, '127.0.0.1', { maxRetriesPerRequest: 0 });
   t.teardown(() => direct.disconnect());
@@ -23,6 +24,7 @@ export async function served(t: Test, args: readonly string[] = []) {
     const { servers: all } = await examine(servers, {
       name: NAME,
       told: {},
+      rules,
       sample: 5000,
       maxRate: undefined,
       signal,

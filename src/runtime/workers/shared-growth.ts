@@ -23,18 +23,15 @@ export class SharedGrowth {
     private readonly workers: number,
   ) {
     gate.gates = workers;
-    gate.brief.processes = workers;
   }
 
   /** Takes over what the primary knows. */
-  hear(known: GrowthKnown): void {
-    const { elsewhere, own, promisedElsewhere, reliefsElsewhere } = known;
+  hear({ elsewhere, own, promisedElsewhere, reliefsElsewhere }: GrowthKnown): void {
     const { gate } = this;
     this.count();
     const unheard = this.own - own;
     gate.admitted = elsewhere + own + unheard * this.workers;
     gate.promisedElsewhere = promisedElsewhere;
-    gate.brief.hear(known.briefElsewhere, known.briefSpared);
     gate.reliefs += reliefsElsewhere - this.reliefsElsewhere;
     this.reliefsElsewhere = reliefsElsewhere;
     this.counted = gate.admitted;
@@ -69,8 +66,6 @@ export class SharedGrowth {
       reliefs: gate.reliefs - this.reliefsElsewhere,
       reliefsAnswered: gate.reliefsAnswered,
       eased: this.eased,
-      briefStanding: gate.brief.standing,
-      briefSpared: gate.brief.spared,
     };
   }
 

@@ -22,7 +22,6 @@ import {
   reservedBytes,
   seconds,
   shedShare,
-  spared,
   sweep,
   wireBytes,
   workers,
@@ -120,8 +119,8 @@ export const METRIC_GROUPS: readonly MetricGroup[] = [
       [
         'counter',
         'spared_total',
-        'Commands let pass though their key is among those refused, by reason.',
-        spared,
+        'Commands let pass though their key is among those refused, because they leave it no larger.',
+        perRule((r) => r.spared),
       ],
       ['counter', 'shed_bytes_total', 'Payload bytes of refused commands.', perRule((r) => r.shedBytes)],
       [

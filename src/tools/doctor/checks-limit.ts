@@ -1,7 +1,7 @@
 // Checks of maxmemory, and of what happens when it is reached.
 import type { Facts } from './facts.js';
 import { type Check, figure, keyspace, set, share, size, uptime } from './finding.js';
-import { counted, fewerKeys, fullness, leavesToPrimary, limitMend, MOST, roomOf, sweepMend } from './room.js';
+import { counted, fewerKeys, fullness, leavesToPrimary, limitMend, MOST, roomOf } from './room.js';
 
 const NEAR = 0.9;
 const FULL = 0.97;
@@ -59,44 +59,6 @@ export const LIMIT_CHECKS: readonly Check[] = [
         mend: [
           'spillway analyze   # shows which keys hold the memory',
           `redis-cli ${facts.cli} CONFIG RESETSTAT   # when it is fixed: resets the counters`,
-        ],
-      };
-    },
-  },
-  {
-    id: 'noeviction-cache',
-    primaryOnly: true,
-    run(facts) {
-      const { keys, expires } = keyspace(facts);
-      if (policy(facts) !== 'noeviction' || !(figure(facts, 'maxmemory') > 0)) return undefined;
-      if (keys < 100 || expires < 0.8 * keys) return undefined;
-      return {
-        severity: 'warning',
-        title: 'The server is used as a cache, and refuses writes when it is full',
-        evidence: `noeviction, and ${share(expires / keys)} of ${keys} keys have a TTL`,
-        reason:
-          'Keys that expire some day can be evicted when memory is short. With noeviction Redis refuses writes instead.',
-        mend: set(facts, 'maxmemory-policy', 'allkeys-lru').concat(
-          '# volatile-lru instead, if any key must stay',
-        ),
-      };
-    },
-  },
-  {
-    id: 'volatile-without-ttl',
-    primaryOnly: true,
-    run(facts) {
-      const { keys, expires } = keyspace(facts);
-      if (!policy(facts).startsWith('volatile-') || !(figure(facts, 'maxmemory') > 0)) return undefined;
-      if (keys < 100 || expires >= 0.1 * keys) return undefined;
-      return {
-        severity: fullness(facts) >= NEAR ? 'critical' : 'warning',
-        title: 'Redis may evict only keys with a TTL, and hardly any key has one',
-        evidence: `${policy(facts)}, and ${share(expires / keys)} of ${keys} keys have a TTL`,
-        reason: 'When these keys are gone, Redis refuses writes, as with noeviction.',
-        mend: [
-          sweepMend(facts, 'gives the others TTLs by the rules'),
-          ...set(facts, 'maxmemory-policy', 'allkeys-lru'),
         ],
       };
     },

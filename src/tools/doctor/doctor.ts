@@ -1,4 +1,6 @@
 // Examines servers: gathers the facts of each, runs every check, and sorts the findings. Owns the order of these steps.
+import type { RuleSet } from '../../core/policy/rule-set.js';
+import type { PolicyOutlook } from '../../observe/advice/outlook.js';
 import { analyze } from '../analyze/analyze.js';
 import { ServerError } from '../keyspace/endpoint.js';
 import type { WalkProgress } from '../keyspace/progress.js';
@@ -13,6 +15,7 @@ import { HEALTH_CHECKS } from './checks-health.js';
 import { KEY_CHECKS } from './checks-keys.js';
 import { LIMIT_CHECKS } from './checks-limit.js';
 import { MEMORY_CHECKS } from './checks-memory.js';
+import { POLICY_CHECKS, policyOutlooks } from './checks-policy.js';
 import { type Facts, gather, type KeyFacts } from './facts.js';
 import { type Check, type Finding, SEVERITIES, type Severity } from './finding.js';
 import { leavesToPrimary } from './room.js';
@@ -21,6 +24,7 @@ import { ShapeVisitor } from './shapes.js';
 /** Each has its line in docs/TOOLS.md. */
 export const CHECKS: readonly Check[] = [
   ...LIMIT_CHECKS,
+  ...POLICY_CHECKS,
   ...MEMORY_CHECKS,
   ...BUFFER_CHECKS,
   ...KEY_CHECKS,
@@ -50,6 +54,8 @@ export interface ServerExamination {
   readonly needsPassword: boolean;
   /** What could not be read, and why. */
   readonly unread: readonly string[];
+  /** What each eviction policy would do here; empty: there is no limit, or nobody has looked at the keys. */
+  readonly policies: readonly PolicyOutlook[];
 }
 
 export interface ExamineOptions {
@@ -58,6 +64,8 @@ export interface ExamineOptions {
   /** For the commands of the mends. */
   readonly tls?: TlsWays | undefined;
   readonly told: Told;
+  /** The rules of the config; undefined: there is none. */
+  readonly rules?: RuleSet | undefined;
   /** Keys to look at; 0: none. */
   readonly sample: number;
   readonly maxRate: number | undefined;
@@ -71,7 +79,8 @@ export async function examine(servers: Servers, options: ExamineOptions): Promis
   for (const server of servers.all) {
     if (options.signal.aborted) break;
     const unread: string[] = [];
-    const facts = await gather(server, await keysOf(server, servers, options, unread), unread, options.tls);
+    const keys = await keysOf(server, servers, options, unread);
+    const facts = await gather(server, keys, unread, { tls: options.tls, rules: options.rules });
     if (facts.info.size === 0) throw new ServerError(`${server.name}: INFO is refused: ${unread[0]}`);
     examined.push(leadingThere(judge(facts), spillwayFlags(options.told)));
   }
@@ -108,7 +117,8 @@ export function judge(facts: Facts): ServerExamination {
   }
   findings.sort((a, b) => SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity));
   const { server, needsPassword, unread } = facts;
-  return { server, findings, fine, notMade, notApplicable, needsPassword, unread };
+  const policies = policyOutlooks(facts);
+  return { server, findings, fine, notMade, notApplicable, needsPassword, unread, policies };
 }
 
 const NO_KEYS: KeyFacts = { keys: undefined, shapes: undefined, fields: undefined };

@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import type { Redis } from 'ioredis';
 import { isLoopback } from '../../config/address.js';
+import type { RuleSet } from '../../core/policy/rule-set.js';
 import { infoFields } from '../../memory/reading.js';
 import type { Analysis } from '../analyze/analysis.js';
 import type { Server } from '../keyspace/servers.js';
@@ -67,6 +68,8 @@ export interface Facts extends KeyFacts {
   readonly clients: ClientMemory | undefined;
   /** Of its process, where that is on this machine. */
   readonly process: ProcessFacts | undefined;
+  /** The rules of the config; undefined: there is none. */
+  readonly rules: RuleSet | undefined;
   /** What could not be read: command and reason. */
   readonly unread: readonly string[];
   /** When it was read, seconds since 1970. */
@@ -100,7 +103,7 @@ export async function gather(
   server: Server,
   keys: KeyFacts,
   unread: string[],
-  tls?: TlsWays,
+  { tls, rules }: { readonly tls?: TlsWays | undefined; readonly rules?: RuleSet | undefined } = {},
 ): Promise<Facts> {
   const { redis, name, endpoint } = server;
   const read = async <T>(command: string, ask: () => Promise<T>): Promise<T | undefined> => {
@@ -124,6 +127,7 @@ export async function gather(
     clients: await read('CLIENT LIST', async () => clientMemory(String(await redis.client('LIST')))),
     process: path !== undefined || isLoopback(host) ? processOf(info.get('process_id')) : undefined,
     ...keys,
+    rules,
     unread,
     at: Date.now() / 1000,
   };

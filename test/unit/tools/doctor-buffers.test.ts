@@ -128,8 +128,11 @@ t.test('a replica leaves its memory to its primary', (t) => {
   const left = [
     'no-maxmemory',
     'memory-full',
-    'noeviction-cache',
+    'jobs-evictable',
+    'locks-evictable',
     'volatile-without-ttl',
+    'eviction-order',
+    'noeviction-cache',
     'keys-without-ttl',
   ];
   t.same(notApplicable, left);

@@ -92,6 +92,9 @@ function fields(
     keys: exactly(1_000_000),
     withoutTtl: exactly(1_000_000),
     averageBytes: 72,
+    bytes: exactly(72_000_000),
+    withoutTtlBytes: 72_000_000,
+    ttl: [],
     types: { string: 1 },
     ...group,
   };

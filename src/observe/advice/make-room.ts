@@ -1,0 +1,76 @@
+// The advice for a server that refuses writes although part of its keys can be made again. Pure.
+import type { Advice } from './advice.js';
+import type { AdviceFacts, Holder } from './facts.js';
+import { mustStay } from './outlook.js';
+import { evictSteps, type Step } from './steps.js';
+import { bytesText, percentText, some } from './words.js';
+
+/** Whether keys of a lower priority expire earlier. */
+export type LifeSpan = 'by priority' | 'alike';
+
+const FEW_KEYS = 100;
+/** With this share of its keys a server counts as a cache, and a cache of this share of the limit is worth evicting. */
+const MOSTLY = 0.8;
+const WORTH = 0.05;
+const NEAR = 0.7;
+/** What holds less than this share of the memory is no reason to treat a server as mixed. */
+const SIDE = 0.01;
+
+/** undefined: the server evicts, Spillway does, or there is nothing to evict. */
+export function makeRoom(facts: AdviceFacts, ttls: LifeSpan): Advice | undefined {
+  const { policy, keys, expires, holders = [], rules, usedBytes, limitBytes } = facts;
+  if (policy !== 'noeviction' || keys < FEW_KEYS || rules.some(({ evict }) => evict === true))
+    return undefined;
+  const caches = holders.filter((holder) => holder.cache && !mustStay(holder));
+  const bytes = caches.reduce((sum, holder) => sum + (Number.isFinite(holder.bytes) ? holder.bytes : 0), 0);
+  const mostly = expires >= MOSTLY * keys;
+  if (!mostly && bytes < WORTH * limitBytes) return undefined;
+  const beside = holders.filter((holder) => !caches.includes(holder) && stands(holder, usedBytes));
+  const steps = evictSteps(facts);
+  const mixed = beside.length > 0 && steps.length > 0;
+  const share = percentText(expires / keys);
+  return {
+    id: 'noeviction-cache',
+    severity: mostly || usedBytes >= NEAR * limitBytes ? 'warning' : 'notice',
+    title: mixed
+      ? 'A cache shares this server, and when it has filled it everything is refused'
+      : 'The server is used as a cache, and refuses writes when it is full',
+    evidence: mixed
+      ? `noeviction; ${some(caches.map(({ name }) => name))}: ${bytesText(bytes)} of ${bytesText(limitBytes)}, beside ${some(beside.map(({ name }) => name))}`
+      : `noeviction, and ${share} of ${keys} keys have a TTL`,
+    reason: mixed
+      ? 'With noeviction Redis refuses writes of every key, also of jobs and locks. A volatile policy would evict locks with the cache.'
+      : 'Keys that expire some day can be evicted when memory is short. With noeviction Redis refuses writes instead.',
+    steps: mixed ? [...steps, KEEP] : alone(ttls, steps),
+  };
+}
+
+const KEEP: Step = {
+  kind: 'note',
+  text: 'Spillway then removes the oldest cache keys before memory is full; leave the policy at noeviction',
+};
+
+/** Redis can do it by itself, as every key with a TTL may go. */
+function alone(ttls: LifeSpan, evict: readonly Step[]): Step[] {
+  const policy: Step =
+    ttls === 'by priority'
+      ? {
+          kind: 'policy',
+          policy: 'volatile-ttl',
+          why: 'evicts what expires soonest, which is what matters least by your rules',
+        }
+      : { kind: 'policy', policy: 'volatile-lru', why: 'volatile-lfu where a few hot keys matter most' };
+  return [
+    policy,
+    {
+      kind: 'note',
+      text: 'either evicts locks and rate limits too, if the server has any; "evict" does not',
+    },
+    ...evict,
+  ];
+}
+
+function stands(holder: Holder, usedBytes: number): boolean {
+  if (holder.shortLived !== undefined || mustStay(holder)) return true;
+  return holder.bytes >= SIDE * usedBytes;
+}

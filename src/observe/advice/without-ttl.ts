@@ -1,0 +1,88 @@
+// The advice for a volatile policy that has little left to evict, or soon: keys without a TTL fill the server. Pure.
+import type { Advice } from './advice.js';
+import type { AdviceFacts, Holder } from './facts.js';
+import { mustStay, outlooks } from './outlook.js';
+import { evictSteps, inline, ruleFor, type Step } from './steps.js';
+import { bytesText, percentText, some, spanText } from './words.js';
+
+const FEW_KEYS = 100;
+/** Below this share of the keys, or of the limit, there is hardly anything to evict. */
+const HARDLY = 0.1;
+const HALF = 0.5;
+const FULL = 0.9;
+/** An end within this time is told. */
+const SOON_SECONDS = 86_400;
+const AT_ONCE_SECONDS = 3600;
+/** TTLs that take more than this share of what they make evictable are not worth it. */
+const DEAR = 0.15;
+
+/** undefined: enough can be evicted, for as long as anybody can tell. */
+export function withoutTtl(facts: AdviceFacts): Advice | undefined {
+  const { policy, keys, expires, usedBytes, limitBytes, holders } = facts;
+  if (!policy.startsWith('volatile-') || keys < FEW_KEYS) return undefined;
+  const now = outlooks(facts).find(({ current }) => current);
+  const evictable = now?.evictableBytes ?? (expires / keys) * usedBytes;
+  const few = expires < HARDLY * keys;
+  const little = holders !== undefined && evictable < HARDLY * limitBytes && usedBytes >= HALF * limitBytes;
+  const seconds = now?.lastsSeconds ?? null;
+  const soon = seconds !== null && seconds < SOON_SECONDS;
+  if (!few && !little && !soon) return undefined;
+  const filling = fillers(facts);
+  const named =
+    filling.length === 0
+      ? ''
+      : `; without a TTL: ${some(filling.map((holder) => `${holder.name} ${bytesText(holder.bytes - holder.ttlBytes)}`))}`;
+  const end = seconds === null ? '' : `; at the present growth nothing is left in ${spanText(seconds)}`;
+  const pressing =
+    usedBytes - evictable >= FULL * limitBytes || (seconds ?? AT_ONCE_SECONDS) < AT_ONCE_SECONDS;
+  return {
+    id: 'volatile-without-ttl',
+    severity: pressing || (few && usedBytes >= FULL * limitBytes) ? 'critical' : 'warning',
+    title: few
+      ? 'Redis may evict only keys with a TTL, and hardly any key has one'
+      : 'Redis may evict only keys with a TTL, and the others fill it',
+    evidence: `${policy}, and ${percentText(expires / keys)} of ${keys} keys have a TTL: about ${bytesText(evictable)} of ${bytesText(limitBytes)} can be evicted${named}${end}`,
+    reason: 'When these keys are gone, Redis refuses writes, as with noeviction.',
+    steps: [...rulesFor(filling, facts), ...evictSteps(facts)],
+  };
+}
+
+/** What holds most memory that nothing can evict, the fastest growing first. */
+function fillers({ holders = [] }: AdviceFacts): Holder[] {
+  const stays = ({ bytes, ttlBytes }: Holder) => bytes - ttlBytes;
+  return holders
+    .filter((holder) => stays(holder) > 0)
+    .sort((a, b) => (b.growthBytesPerSecond ?? 0) - (a.growthBytesPerSecond ?? 0) || stays(b) - stays(a))
+    .slice(0, 3);
+}
+
+function rulesFor(filling: readonly Holder[], facts: AdviceFacts): Step[] {
+  const steps: Step[] = [];
+  for (const holder of filling) {
+    if (mustStay(holder)) {
+      steps.push({
+        kind: 'note',
+        text: `${holder.name} is meant to stay: it needs room (a higher maxmemory), or a budget in its rule`,
+      });
+    } else if (holder.rule === undefined) {
+      const rule = ruleFor(holder, facts.rules);
+      if (rule !== undefined)
+        steps.push({ kind: 'rule', text: `if ${holder.name} may expire, add the rule ${inline(rule)}` });
+      steps.push(...costOf(holder, facts));
+    }
+  }
+  return steps;
+}
+
+/** What TTLs for these keys take, beside what they make evictable. */
+function costOf({ name, keys, ttlKeys, bytes, ttlBytes }: Holder, { ttlBytes: cost }: AdviceFacts): Step[] {
+  const [more, gain] = [Math.max(0, Math.round(keys - ttlKeys)), bytes - ttlBytes];
+  if (!(more > 0 && gain > 0)) return [];
+  const taken = cost(more);
+  const text = `TTLs for the ${more.toLocaleString('en-US')} keys of ${name} take up to ${bytesText(taken)} more, and make ${bytesText(gain)} evictable`;
+  const dear =
+    taken > DEAR * gain
+      ? '; keep such small keys in hashes, or give their rule "evict", which needs no TTL'
+      : '';
+  return [{ kind: 'note', text: `${text}${dear}` }];
+}
