@@ -50,6 +50,7 @@ const because = z.array(z.object({ name: z.string(), why: z.string() }));
 const suiteFigures = measured.extend({
   suite: z.string(),
   version: z.string(),
+  pool: z.string(),
   ran: z.number(),
   same: z.number(),
   differs: because,
@@ -285,15 +286,17 @@ function clients(): string {
 function suites(): string {
   const runs = load('suite-', suiteFigures);
   if (runs.length === 0) return 'None measured yet.';
-  const rows = runs.map(({ suite, version, ran, same, differs, skipped, day }) => [
-    ...[suite, version, ran, same, differs.length, skipped.length, day],
+  const rows = runs.map(({ suite, version, pool, ran, same, differs, skipped, day }) => [
+    ...[suite, version, pool, ran, same, differs.length, skipped.length, day],
   ]);
-  const found = runs.flatMap(({ suite, differs, skipped }) => [
-    ...differs.map(({ name, why }) => `- ${suite}: “${name}” differs: ${why}`),
+  const found = runs.flatMap(({ suite, pool, differs, skipped }) => [
+    ...differs.map(({ name, why }) => `- ${suite}, ${pool} pooling: “${name}” differs: ${why}`),
     ...skipped.map(({ what, why }) => `- ${suite}: ${what}, not run: ${why}`),
   ]);
-  const parts = [table(['suite', 'version', 'tests', 'same as direct', 'differ', 'not run', 'day'], rows)];
-  return (found.length === 0 ? parts : [...parts, found.join('\n')]).join('\n\n');
+  const parts = [
+    table(['suite', 'version', 'pooling', 'tests', 'same as direct', 'differ', 'not run', 'day'], rows),
+  ];
+  return (found.length === 0 ? parts : [...parts, [...new Set(found)].join('\n')]).join('\n\n');
 }
 
 /** The text of docs/COMPATIBILITY.md. */

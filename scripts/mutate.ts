@@ -1,35 +1,29 @@
-// `npm run mutate -- [DIR…] [--count N] [--seed N] [--limit SECONDS] [--quick]`: breaks the core, one small change at a time, and runs
-// the tests that should notice. What survives is a line without a test: printed with its place. Survivors that nothing can
-// tell from the original stand in scripts/mutation/explained.json, with the reason. Exit 1 when there are others.
-// --quick: by unit and property tests alone. Works on a copy: the source is never touched.
-import { spawn } from 'node:child_process';
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+// `npm run mutate -- [DIR|FILE…] [--count N] [--seed N] [--quick]`: breaks the core, one small change at a time, and runs
+// the tests that execute what was changed. What survives is a line without a test: printed with its place. Survivors that
+// nothing can tell from the original stand in scripts/mutation/explained.json, with the reason. Exit 1 when there are others.
+// --quick: by unit and property tests alone. Works on a copy, as JavaScript: the source is never touched.
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
+import { keepFigures } from '../test/support/figures.js';
+import { Coverage } from './mutation/coverage.js';
 import { type Mutant, mutantsOf } from './mutation/mutants.js';
+import { Sandbox } from './mutation/sandbox.js';
 import { Tests } from './mutation/tests.js';
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url));
-// A mutant may loop for ever: none is left behind when this ends early.
+// Nothing is left behind when this ends early.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1));
-const CORE = ['src/core', 'src/wire', 'src/memory'];
-const COPIED = [
-  'src',
-  'test',
-  'dist',
-  'docs',
-  'scripts',
-  'package.json',
-  'tsconfig.json',
-  'proxy.config.json',
-];
+const DEFAULT = ['src/core', 'src/wire', 'src/memory'];
 const EXPLAINED = path.join(ROOT, 'scripts/mutation/explained.json');
 const explanations = z.array(
   z.object({ file: z.string(), before: z.string(), after: z.string(), why: z.string().min(1) }),
 );
+/** CPU seconds for a test that nothing is known of yet. */
+const MOST_SECONDS = 60;
 
 type Fate = 'killed' | 'timed out' | 'survived';
 
@@ -44,51 +38,13 @@ function random(seed: number): () => number {
   };
 }
 
-function filesIn(folder: string): string[] {
-  const names = readdirSync(path.join(ROOT, folder), { recursive: true, encoding: 'utf8' });
+function filesIn(place: string): string[] {
+  if (statSync(path.join(ROOT, place)).isFile()) return [place];
+  const names = readdirSync(path.join(ROOT, place), { recursive: true, encoding: 'utf8' });
   return names
     .filter((name) => name.endsWith('.ts') && !name.endsWith('.generated.ts'))
-    .map((name) => path.posix.join(folder, name))
+    .map((name) => path.posix.join(place, name))
     .sort();
-}
-
-/** Whether the test passes in `folder`; undefined: it was not done in time. */
-function passes(folder: string, test: string, limitMs: number): Promise<boolean | undefined> {
-  const env = { ...process.env, NODE_OPTIONS: '', TAP_TIMEOUT: String(limitMs / 1000) };
-  const child = spawn(process.execPath, ['--import=tsx', test], {
-    ...{ cwd: folder, env, stdio: 'ignore', detached: true },
-  });
-  // With all that it has started.
-  const kill = (): void => {
-    if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, 'SIGKILL');
-  };
-  process.once('exit', kill);
-  return new Promise((resolve) => {
-    const timer = setTimeout(() => {
-      resolve(undefined);
-      kill();
-    }, limitMs);
-    child.once('exit', (code) => {
-      clearTimeout(timer);
-      process.off('exit', kill);
-      resolve(code === 0);
-    });
-  });
-}
-
-/** `sound`: whether a test passes where nothing is changed; one that does not says nothing of a mutant. */
-async function fateOf(
-  folder: string,
-  tests: readonly string[],
-  limitMs: number,
-  sound: (test: string) => Promise<boolean>,
-): Promise<Fate> {
-  for (const test of tests) {
-    const passed = await passes(folder, test, limitMs);
-    if (passed === true || !(await sound(test))) continue;
-    return passed === undefined ? 'timed out' : 'killed';
-  }
-  return 'survived';
 }
 
 const { values, positionals } = parseArgs({
@@ -96,18 +52,20 @@ const { values, positionals } = parseArgs({
   options: {
     count: { type: 'string', default: '200' },
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
-    limit: { type: 'string', default: '120' },
     quick: { type: 'boolean', default: false },
   },
 });
-const [count, seed, limitMs] = [Number(values.count), Number(values.seed), 1000 * Number(values.limit)];
+const [count, seed] = [Number(values.count), Number(values.seed)];
 const explained = explanations.parse(JSON.parse(readFileSync(EXPLAINED, 'utf8')));
-const folders = positionals.length > 0 ? positionals.map((folder) => path.posix.normalize(folder)) : CORE;
-const candidates = folders
-  .flatMap(filesIn)
-  .flatMap((file) =>
-    mutantsOf(readFileSync(path.join(ROOT, file), 'utf8')).map((mutant) => ({ file, ...mutant })),
-  );
+const places = positionals.length > 0 ? positionals.map((place) => path.posix.normalize(place)) : DEFAULT;
+const files = places.flatMap(filesIn);
+
+const began = Date.now();
+const sandbox = new Sandbox(ROOT);
+const scripts = new Map(files.map((file) => [file, sandbox.script(file)]));
+const candidates = [...scripts].flatMap(([file, { text, lineOf }]) =>
+  mutantsOf(text).map((mutant) => ({ file, place: `${file}:${lineOf(mutant.offset)}`, ...mutant })),
+);
 const draw = random(seed);
 const chosen = candidates
   .map((mutant) => ({ mutant, at: draw() }))
@@ -117,47 +75,81 @@ const chosen = candidates
 console.error(`${chosen.length} of ${candidates.length} mutants, --seed ${seed}`);
 
 const tests = new Tests(ROOT);
-const copy = mkdtempSync(path.join(os.tmpdir(), 'spillway-mutate-'));
+const coverage = new Coverage(sandbox.folder);
+/** CPU seconds that a test may take, three times what it takes where nothing is changed; undefined: it does not pass there. */
+const limits = new Map<string, number | undefined>();
+
+/** Runs a test where nothing is changed. */
+async function learn(test: string, covered: boolean): Promise<void> {
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'spillway-coverage-'));
+  const start = Date.now();
+  const sound = await sandbox.passes(test, MOST_SECONDS, covered ? folder : undefined);
+  limits.set(test, sound === true ? 2 + (3 * (Date.now() - start)) / 1000 : undefined);
+  if (sound !== true) console.error(`${test} does not pass without any change: left out`);
+  else if (covered) coverage.add(test, folder);
+  rmSync(folder, { recursive: true, force: true });
+}
+
+/** Of a file: those that have found most stand in front. */
+const order = new Map<string, string[]>();
+
+async function fateOf({ file, offset, text }: Mutant & { file: string }): Promise<Fate> {
+  const quick = order.get(file) ?? [];
+  const judges = quick.filter((test) => coverage.has(test, file, offset));
+  for (const test of values.quick ? judges : [...judges, ...tests.whole(file)]) {
+    if (!limits.has(test)) {
+      sandbox.write(file, scripts.get(file)?.text ?? '');
+      await learn(test, false);
+    }
+    const limit = limits.get(test);
+    if (limit === undefined) continue;
+    sandbox.write(file, text);
+    const passed = await sandbox.passes(test, limit);
+    if (passed === true) continue;
+    if (quick.includes(test)) order.set(file, [test, ...quick.filter((each) => each !== test)]);
+    return passed === undefined ? 'timed out' : 'killed';
+  }
+  return 'survived';
+}
+
 const fates: Record<Fate, number> = { killed: 0, 'timed out': 0, survived: 0 };
-const survivors: (Mutant & { file: string })[] = [];
+const survivors: (Mutant & { place: string })[] = [];
 let known = 0;
 try {
-  for (const name of COPIED) cpSync(path.join(ROOT, name), path.join(copy, name), { recursive: true });
-  symlinkSync(path.join(ROOT, 'node_modules'), path.join(copy, 'node_modules'));
-  const soundness = new Map<string, boolean>();
+  for (const file of new Set(chosen.map((mutant) => mutant.file))) {
+    const quick = tests.quick(file);
+    for (const test of quick) if (!limits.has(test)) await learn(test, true);
+    order.set(file, quick);
+  }
+  console.error(
+    `${limits.size} tests were asked what they execute, in ${Math.round((Date.now() - began) / 1000)} s`,
+  );
   for (const [i, mutant] of chosen.entries()) {
-    const { file, text, line, before, after } = mutant;
-    const place = path.join(copy, file);
-    const original = readFileSync(place);
-    const isSound = async (test: string): Promise<boolean> => {
-      const known = soundness.get(test);
-      if (known !== undefined) return known;
-      writeFileSync(place, original);
-      const sound = (await passes(copy, test, limitMs)) === true;
-      if (!sound) console.error(`${test} does not pass without any change: left out`);
-      writeFileSync(place, text);
-      soundness.set(test, sound);
-      return sound;
-    };
-    writeFileSync(place, text);
-    const fate = await fateOf(copy, tests.of(file, values.quick), limitMs, isSound);
-    writeFileSync(place, original);
+    const { file, place, before, after } = mutant;
+    const fate = await fateOf(mutant);
+    sandbox.write(file, scripts.get(file)?.text ?? '');
     const why = explained.find(
       (each) => each.file === file && each.before === before && each.after === after,
     );
     if (fate === 'survived' && why !== undefined) known++;
     else fates[fate]++;
     if (fate === 'survived' && why === undefined) survivors.push(mutant);
-    console.error(`${i + 1}/${chosen.length} ${fate}${why ? ' (explained)' : ''}: ${file}:${line}  ${after}`);
+    console.error(
+      `${i + 1}/${chosen.length} ${fate}${why ? ' (explained)' : ''}: ${place}\n  - ${before}\n  + ${after}`,
+    );
   }
 } finally {
-  rmSync(copy, { recursive: true, force: true });
+  sandbox.close();
 }
-for (const { file, line, before, after } of survivors)
-  console.log(`${file}:${line}\n  - ${before}\n  + ${after}`);
+for (const { place, before, after } of survivors) console.log(`${place}\n  - ${before}\n  + ${after}`);
 const found = fates.killed + fates['timed out'];
 console.log(
   `${found} of ${found + fates.survived} were noticed (${fates['timed out']} by a test that did not end); ` +
-    `${known} survived and are explained; ${survivors.length} survived`,
+    `${known} survived and are explained; ${survivors.length} survived; ${Math.round((Date.now() - began) / 1000)} s`,
 );
+keepFigures('mutation', {
+  ...{ places, seed, candidates: candidates.length, judged: chosen.length },
+  ...{ killed: fates.killed, timedOut: fates['timed out'], explained: known, survived: survivors.length },
+  byQuickTestsAlone: values.quick,
+});
 if (survivors.length > 0) process.exitCode = 1;

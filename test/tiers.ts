@@ -28,6 +28,8 @@ export const REST: readonly string[] = [
   'integration/gone-clients.test.ts',
   'integration/demo.test.ts',
   'integration/exit-codes.test.ts',
+  'integration/job-commands.test.ts',
+  'integration/rate-limits.test.ts',
 ];
 
 /** Run by `npm test` with command pooling, too: with session pooling, these go through every part of the proxy. */

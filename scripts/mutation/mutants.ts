@@ -1,10 +1,10 @@
-// One small change of a source text at a time: operators, conditions, numbers, and statements that are left out. Pure.
-// Invariant: a mutant differs from the text in one place, and never in types, imports or strings.
+// One small change of a JavaScript text at a time: operators, conditions, numbers, and statements that are left out. Pure.
+// Invariant: a mutant differs from the text in one place, and never in imports or strings.
 import ts from 'typescript';
 
 export interface Mutant {
-  /** 1 and up. */
-  readonly line: number;
+  /** Where it differs from the text. */
+  readonly offset: number;
   /** The lines that it changes, without the space around them. */
   readonly before: string;
   readonly after: string;
@@ -33,7 +33,7 @@ const OPERATORS: Readonly<Record<number, readonly string[]>> = {
 
 /** All that can be made of a text, in its order. */
 export function mutantsOf(text: string): Mutant[] {
-  const source = ts.createSourceFile('mutant.ts', text, ts.ScriptTarget.Latest, true);
+  const source = ts.createSourceFile('mutant.js', text, ts.ScriptTarget.Latest, true);
   const mutants: Mutant[] = [];
   const change = (node: ts.Node, to: string): void => {
     const [start, end] = [node.getStart(source), node.getEnd()];
@@ -42,15 +42,14 @@ export function mutantsOf(text: string): Mutant[] {
     const last = text.indexOf('\n', end);
     const rest = last < 0 ? '' : text.slice(last);
     mutants.push({
-      line: source.getLineAndCharacterOfPosition(start).line + 1,
+      offset: start,
       before: squeezed(text.slice(first, last < 0 ? undefined : last)),
       after: squeezed(changed.slice(first, changed.length - rest.length)),
       text: changed,
     });
   };
   const visit = (node: ts.Node): void => {
-    if (ts.isTypeNode(node) || ts.isImportDeclaration(node) || ts.isInterfaceDeclaration(node)) return;
-    if (ts.isTypeAliasDeclaration(node) || ts.isThrowStatement(node)) return;
+    if (ts.isImportDeclaration(node) || ts.isThrowStatement(node)) return;
     if (ts.isBinaryExpression(node))
       for (const to of OPERATORS[node.operatorToken.kind] ?? []) change(node.operatorToken, to);
     if (ts.isIfStatement(node) || ts.isWhileStatement(node)) negate(node.expression);

@@ -1,5 +1,5 @@
-// Which test files should notice a change of a source file: those that import it, the nearest first, then those of its part
-// that play whole connections. Reads the imports of src and test once.
+// Which test files may notice a change of a source file: unit and property tests that import it by any number of steps, and
+// those of its part that play whole connections. Reads the imports of src and test once.
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 
@@ -12,9 +12,8 @@ const BY_PART: Readonly<Record<string, readonly string[]>> = {
   wire: ['integration/pooling', 'robustness/drain', 'robustness/limits'],
   memory: ['integration/shed'],
 };
-/** These run in seconds. */
-const QUICK = /^test\/(?:unit|property)\/.*\.test\.ts$/;
-const MOST_QUICK = 12;
+/** These run in seconds; the part of src that they are for. */
+const QUICK = /^test\/(?:unit|property)\/(\w+)\/.*\.test\.ts$/;
 
 export class Tests {
   private readonly imports = new Map<string, readonly string[]>();
@@ -26,18 +25,19 @@ export class Tests {
     }
   }
 
-  /** Paths from the root. @param quick no connections are played */
-  of(source: string, quickOnly: boolean): string[] {
-    const distances = this.distancesTo(source);
-    const quick = [...distances]
-      .filter(([file]) => QUICK.test(file))
+  /** Unit and property tests of its part that import `source`, the nearest first. Paths from the root. */
+  quick(source: string): string[] {
+    const [, part] = /^src\/(\w+)\//.exec(source) ?? [];
+    return [...this.distancesTo(source)]
+      .filter(([file]) => QUICK.exec(file)?.[1] === part)
       .sort((a, b) => a[1] - b[1] || (a[0] < b[0] ? -1 : 1))
-      .slice(0, MOST_QUICK)
       .map(([file]) => file);
-    if (quickOnly) return quick;
+  }
+
+  /** Those that play whole connections. */
+  whole(source: string): string[] {
     const part = Object.keys(BY_PART).find((folder) => source.startsWith(`src/${folder}/`));
-    if (part === undefined) return quick;
-    return [...quick, ...BY_PART[part].map((name) => `test/${name}.test.ts`)];
+    return part === undefined ? [] : BY_PART[part].map((name) => `test/${name}.test.ts`);
   }
 
   private read(file: string): void {

@@ -119,6 +119,7 @@ function drawKey(key: ExplainedKey): string[] {
                 ),
               ]),
         ]),
+    ...(shed.spared === null ? [] : [row('', `spared now (${shed.spared.reason}): ${shed.spared.why}`)]),
     ...(limit === null ? [] : [row('limit', limitText(limit))]),
     ...(budget === null ? [] : [row('budget', budgetText(budget))]),
   ];

@@ -73,7 +73,7 @@ export function drawReport({ since, text, total, rules }: Report, paint: Paint):
   }
   const reasons = [refusedBy('refused', total.shedBy), refusedBy('would refuse', total.wouldShedBy)];
   if (total.spared > 0)
-    reasons.push([`spared, because they left their key no larger: ${grouped(total.spared)}`]);
+    reasons.push([`passed though their key is among those refused: ${grouped(total.spared)}`]);
   return [text, `since ${since}`, ...reasons.flat(), '', table.toString()].join('\n');
 }
 

@@ -25,4 +25,6 @@ export interface LevelChange {
   readonly pressure: number;
   readonly cause: Cause;
   readonly reading: Reading | undefined;
+  /** Only writes that leave their key without a TTL are refused: the server can evict the others. */
+  readonly sparesExpiring: boolean;
 }

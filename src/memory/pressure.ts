@@ -12,6 +12,7 @@
 // Growth counts from the moment it is forwarded, so a burst between two readings cannot overshoot.
 // Invariants: `apply` alone decides what is shed; the gate, the levels and their causes are its decision. Only readings and
 // Redis's own OOM move `latched`. A rehearsal can only add to what is shed, and leaves nothing behind.
+import { MOST_SHARE } from '../core/policy/brief.js';
 import { Priority } from '../core/policy/rule.js';
 import { ALL, type ShedGate } from '../core/policy/shed.js';
 import { type Applicability, judgeApplicability } from './applicability.js';
@@ -189,6 +190,7 @@ export class Pressure {
     this.bands.reserve(this.reserve.bytes, applicability.limitBytes);
     this.setThresholds();
     this.setHeadroom(now, applicability);
+    gate.brief.most = MOST_SHARE * applicability.limitBytes;
     gate.active = true;
     const distance = Math.max(STEP, (this.bands.begins - this.acting) / 2);
     gate.wakeAt = gate.admitted + Math.min(distance, 1) * applicability.limitBytes;
@@ -327,7 +329,8 @@ export class Pressure {
       const standing = { byGrowth, byReserve, trigger, cause: this.cause, atOnce: most === 0 };
       const told = this.levels.see(priority, to, standing, now);
       if (told === undefined) continue;
-      this.onChange({ priority, to, ...told, pressure: acting, reading: this.reading });
+      const { sparesExpiring } = this.gate;
+      this.onChange({ priority, to, ...told, pressure: acting, reading: this.reading, sparesExpiring });
     }
   }
 }

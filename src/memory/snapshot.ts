@@ -43,6 +43,11 @@ export interface MemorySnapshot {
   growthSinceReadingBytes: number;
   /** What is left up to the point where Redis itself refuses; null where it would not. */
   headroomBytes: number | null;
+  /** The server evicts keys with a TTL, and enough can go: writes that leave their key with one are not refused. */
+  sparesExpiring: boolean;
+  /** What stands of the small, short-lived writes that were spared, by estimate, and how much of them may. */
+  briefBytes: number;
+  briefMostBytes: number;
   upstreamVersion: string | null;
   polls: number;
   pollErrors: number;

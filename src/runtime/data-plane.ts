@@ -94,6 +94,7 @@ export class DataPlane {
       stampedMs = Date.now();
       const now = performance.now();
       this.quotas.refill(now);
+      this.gate.brief.pass(now);
       this.stats.ownTimes.eventLoopDelay.record(Math.max(0, now - tickedAt - STAMP_INTERVAL_MS));
       tickedAt = now;
     }, STAMP_INTERVAL_MS);

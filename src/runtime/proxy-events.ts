@@ -117,7 +117,11 @@ function logServer(log: Logger, server: ServerFacts): void {
   }
 }
 
-function logLevelChange(log: Logger, { priority, from, to, pressure, cause, reading }: LevelChange): void {
+function logLevelChange(log: Logger, change: LevelChange): void {
+  const { priority, from, to, pressure, cause, reading, sparesExpiring } = change;
+  const but = sparesExpiring
+    ? ', except those that leave their key with a TTL, which the server can evict'
+    : '';
   const percent = `${(pressure * 100).toFixed(1)}%`;
   const fields = { priority: PRIORITY_NAMES[priority], from, to, pressure: percent, cause, reading };
   if (to === 'open') log.info(fields, 'Spillway admits all writes of this priority again');
@@ -125,13 +129,14 @@ function logLevelChange(log: Logger, { priority, from, to, pressure, cause, read
     log.warn(
       fields,
       to === 'full'
-        ? 'Spillway refuses all growing writes of this priority'
-        : 'Spillway refuses growing writes to a share of the keys of this priority',
+        ? `Spillway refuses all growing writes of this priority${but}`
+        : `Spillway refuses growing writes to a share of the keys of this priority${but}`,
     );
 }
 
-function describeLevelChange({ priority, from, to, pressure, cause }: LevelChange): string {
+function describeLevelChange({ priority, from, to, pressure, cause, sparesExpiring }: LevelChange): string {
   const what = { open: 'admitted again', partial: 'refused in part', full: 'all refused' }[to];
   const percent = `${(pressure * 100).toFixed(1)} %`;
-  return `writes of priority ${PRIORITY_NAMES[priority]} ${what} (${from} → ${to}) at ${percent}: ${cause}`;
+  const which = sparesExpiring && to !== 'open' ? ' that leave their key without a TTL' : '';
+  return `writes of priority ${PRIORITY_NAMES[priority]}${which} ${what} (${from} → ${to}) at ${percent}: ${cause}`;
 }

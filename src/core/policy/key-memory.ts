@@ -185,6 +185,12 @@ export class KeyMemory {
     return Math.max(0, Math.floor(state / STATE_BITS) * TICK_MS - (this.clock() - this.startedAt));
   }
 
+  /** How long its TTL still lasts, whoever gave it, milliseconds; 0: none is known. */
+  ttlLeft(state: number): number {
+    const endsAt = Math.floor(state / STATE_BITS);
+    return endsAt === 0 ? 0 : Math.max(1, endsAt * TICK_MS - (this.clock() - this.startedAt));
+  }
+
   /** The key is now what `state` says, as find() gave it for the key that it was or is a copy of. */
   put(state: number, buf: Uint8Array, start: number, end: number, hash: number, db: number): void {
     if (db === ANY_DATABASE) return;

@@ -1,9 +1,11 @@
-// Whether a Lua script may make memory grow, judged by the commands that it calls. It does not run or understand the script. It
+// Whether and how a Lua script may make memory grow, judged by the commands that it calls. It does not run or understand the script. It
 // follows only the plain form `redis.call('NAME', …)`, also through `local call = redis.call`.
 // Invariant: when unsure, a script counts as growing. Every other use of `redis`, `server` or such a local name is unsure, and so
-// are names with escapes, commands that are not in the table, and anything that could reach the globals another way.
-import { TtlTreatment } from '../commands/spec.js';
+// are names with escapes, commands that are not in the table, and anything that could reach the globals another way. Each byte is
+// looked at once, or LOOKED_AHEAD tokens more behind a SET.
+import { type CommandSpec, Sizing, TtlTreatment } from '../commands/spec.js';
 import type { CommandTable } from '../commands/table.js';
+import { BRIEF_MS } from './brief.js';
 
 /** By these a script could reach `redis` without naming it. */
 const DOUBTFUL: ReadonlySet<string> = new Set([
@@ -24,6 +26,10 @@ const DOUBTFUL: ReadonlySet<string> = new Set([
 ]);
 /** Redis does not refuse a script with one of these at the memory limit (script.c, scriptPrepareForRun). */
 const HARMLESS_FLAGS: ReadonlySet<string> = new Set(['allow-oom', 'no-writes']);
+/** Words of SET before a TTL. */
+const UNITS_MS: Readonly<Record<string, number>> = { EX: 1000, PX: 1 };
+/** How far behind `SET` its TTL is looked for. */
+const LOOKED_AHEAD = 64;
 const SPACE = /\s/;
 const DIGIT = /[0-9]/;
 const NUMERAL = /[0-9.]/;
@@ -40,11 +46,20 @@ interface Token {
 const END: Token = { kind: 'end', text: '' };
 const BROKEN: Token = { kind: 'broken', text: '' };
 
+export const Growth = {
+  /** It cannot make memory grow. */
+  NONE: 0,
+  /** It only counts, or sets strings with a TTL of a minute at most, or one that its source does not tell. */
+  BRIEF: 1,
+  ANY: 2,
+} as const;
+export type Growth = (typeof Growth)[keyof typeof Growth];
+
 /** `source`: the script, its bytes as Latin-1. */
-export function scriptMayGrow(source: string, commands: CommandTable): boolean {
+export function growthOfScript(source: string, commands: CommandTable): Growth {
   const head = source.startsWith('#!') ? source.split('\n', 1)[0] : '';
-  if (flagsOf(head).some((flag) => HARMLESS_FLAGS.has(flag))) return false;
-  return new Calls(source, head.length, commands).mayGrow();
+  if (flagsOf(head).some((flag) => HARMLESS_FLAGS.has(flag))) return Growth.NONE;
+  return new Calls(source, head.length, commands).growth();
 }
 
 /** Of `#!lua name=x flags=a,b`. */
@@ -55,6 +70,7 @@ function flagsOf(head: string): string[] {
 
 class Calls {
   private token: Token = END;
+  private grows: Growth = Growth.NONE;
   private readonly callers = new Set<string>();
 
   constructor(
@@ -63,7 +79,11 @@ class Calls {
     private readonly commands: CommandTable,
   ) {}
 
-  mayGrow(): boolean {
+  growth(): Growth {
+    return this.growsBeyondBrief() ? Growth.ANY : this.grows;
+  }
+
+  private growsBeyondBrief(): boolean {
     /** The tokens before: of `local name = redis.call` the first three. */
     let [first, second, third] = [END, END, END];
     this.advance();
@@ -104,7 +124,35 @@ class Calls {
     if (parenthesis && this.token.text !== ',' && this.token.text !== ')') return true;
     const name = Buffer.from(text, 'latin1');
     const spec = this.commands.find(name, 0, name.length);
-    return spec === undefined || (!spec.mover && (spec.denyOom || spec.ttl === TtlTreatment.CREATES));
+    if (spec === undefined) return true;
+    if (spec.mover || !(spec.denyOom || spec.ttl === TtlTreatment.CREATES)) return false;
+    if (!parenthesis || !this.isBrief(spec)) return true;
+    this.grows = Growth.BRIEF;
+    return false;
+  }
+
+  /** The call, behind whose name this stands, counts or gives a short TTL. The place where this stands stays. */
+  private isBrief({ sizing, ttl }: CommandSpec): boolean {
+    if (sizing === Sizing.NUMBER) return true;
+    if (ttl !== TtlTreatment.SET) return false;
+    const { at, token } = this;
+    let unitMs = 0;
+    let depth = 0;
+    let brief = false;
+    for (let looked = 0; looked < LOOKED_AHEAD && !brief; looked++, this.advance()) {
+      const { kind, text } = this.token;
+      if (kind === 'end' || kind === 'broken') break;
+      if (kind === 'symbol' && '([{'.includes(text)) depth++;
+      if (kind === 'symbol' && ')]}'.includes(text) && depth-- === 0) break;
+      if (unitMs > 0 && text !== ',') {
+        brief = !((kind === 'number' || kind === 'text') && !(Number(text) * unitMs <= BRIEF_MS));
+        break;
+      }
+      if (kind === 'text' && depth === 0) unitMs = UNITS_MS[text.toUpperCase()] ?? 0;
+    }
+    this.at = at;
+    this.token = token;
+    return brief;
   }
 
   private takes(symbol: string): boolean {

@@ -2,6 +2,7 @@
 // Implementations must not allocate per call, throw, or keep the key's buffer.
 import type { CommandSpec } from '../commands/spec.js';
 import type { Refusal } from './refusal.js';
+import type { Spared } from './spared.js';
 
 /** The outcome for the TTL of one written key. A write has one for each of its keys. */
 export const TtlOutcome = {
@@ -67,8 +68,8 @@ export interface TrafficObserver {
   onTtlDropped(slot: number): void;
   /** A write was refused with OOM (`observed`: would have been, in observe mode). Once a command, by its deciding key. */
   onShed(slot: number, command: CommandSpec, bytes: number, refusal: Refusal, observed: boolean): void;
-  /** A write to the key was let pass though its share is refused: it leaves the key no larger. Once a command. */
-  onSpared(slot: number): void;
+  /** A write was let pass though its key is among those that are refused. Once a command, by the last such key. */
+  onSpared(slot: number, reason: Spared): void;
   /** Redis changed a TTL that a rule had given, in the way that was asked for. */
   onOwnTtl(slot: number, change: OwnTtlChange): void;
   onFollowUpReply(slot: number, reply: FollowUpReply): void;

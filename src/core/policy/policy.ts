@@ -3,17 +3,18 @@
 // which TTL they get policy/ttl-judge; whether and why it is refused stands here.
 // It does not refuse a write that Redis refuses for another reason, as far as the arguments show, and leaves alone what it
 // does not understand.
-import { type CommandSpec, ScriptCall, Sizing } from '../commands/spec.js';
+import { type CommandSpec, ScriptCall } from '../commands/spec.js';
 import { OOM_REPLY } from '../resp/refusal-replies.js';
 import type { RequestScanner } from '../resp/request-scanner.js';
-import { ANY_DATABASE, type KeyMemory, sizeOf } from './key-memory.js';
+import { ANY_DATABASE, type KeyMemory } from './key-memory.js';
 import type { TrafficObserver } from './observer.js';
 import { type Quota, Quotas } from './quota.js';
 import { Refusal } from './refusal.js';
 import type { CompiledRule, RuleSet } from './rule-set.js';
 import type { Scripts } from './scripts.js';
 import { ALL, type ShedGate } from './shed.js';
-import { isRewrite } from './sizing.js';
+import { Spared } from './spared.js';
+import { type KnownKeys, Sparing } from './sparing.js';
 import { TtlJudge } from './ttl-judge.js';
 import { Action, Script, Verdict } from './verdict.js';
 import { findKeys, findScriptKeys, shareOf, shareOut } from './write-keys.js';
@@ -45,7 +46,7 @@ export interface PolicyOptions {
   /** Knows the keys that were written lately; undefined: nothing is known of any. */
   readonly keys?: KeyMemory | undefined;
   /** Those of another policy, to be asked only; default: `keys`. */
-  readonly known?: Pick<KeyMemory, 'find'> | undefined;
+  readonly known?: KnownKeys | undefined;
   /** What rules may write and hold; undefined: no rule has a limit or a budget. */
   readonly quotas?: Quotas | undefined;
   /** Knows which scripts cannot grow; undefined: every script may. */
@@ -61,10 +62,10 @@ export class Policy {
   readonly nowKnown: () => boolean;
   readonly random: () => number;
   readonly keys: KeyMemory | undefined;
-  private readonly known: Pick<KeyMemory, 'find'> | undefined;
   readonly quotas: Quotas;
   readonly scripts: Scripts | undefined;
-  private readonly verdict = new Verdict();
+  protected readonly sparing: Sparing;
+  protected readonly verdict = new Verdict();
   readonly ttl: TtlJudge;
   /** The key that is noted at present. One for all sessions, so that one which rests keeps no buffer by it. */
   readonly written: WrittenKey;
@@ -88,11 +89,11 @@ export class Policy {
     this.nowKnown = nowKnown;
     this.random = random;
     this.keys = keys;
-    this.known = known;
     this.quotas = quotas ?? new Quotas();
     this.scripts = scripts;
     this.ttl = new TtlJudge(this.verdict, now, random);
     this.written = new WrittenKey(rules.unregistered, NOTHING, 0, 0, 0);
+    this.sparing = new Sparing(this.verdict, gate, this.ttl, known, scripts);
   }
 
   /**
@@ -116,14 +117,17 @@ export class Policy {
       verdict.growth = growthOf(size, verdict.count, args.argc);
       if (verdict.limited) shareOut(verdict, args, spec, size);
       if (this.gate.active || verdict.limited) {
-        this.judgeShed(args, spec, size, db);
+        this.sparing.ask(args, spec, size, followUps, db);
+        this.judgeShed(args, size);
         if (verdict.action === Action.SHED) return verdict;
       }
       // Of a key that is still to come the rule may refuse the write.
       if (!allKeysKnown && ((this.gate.active && this.gate.byKey) || this.quotas.any))
         verdict.action = Action.UNDECIDED;
     }
-    if (verdict.action === Action.PASS) this.ttl.judge(args, spec, followUps);
+    if (verdict.action !== Action.PASS) return verdict;
+    if (verdict.judged < 0) this.ttl.judge(args, spec, followUps);
+    else verdict.action = verdict.judged as Action;
     return verdict;
   }
 
@@ -140,7 +144,10 @@ export class Policy {
     const grows = this.scripts?.mayGrow(args, spec.script) ?? true;
     verdict.script = grows ? Script.GROWING : Script.HARMLESS;
     if (!grows) return verdict;
-    if (refuses && this.mayRefuse) this.judgeShed(args, spec, size, ANY_DATABASE);
+    if (refuses && this.mayRefuse) {
+      this.sparing.ask(args, spec, size, followUps, ANY_DATABASE);
+      this.judgeShed(args, size);
+    }
     // One that streams is not waited for to its end.
     if (verdict.action === Action.SHED || !gives || args.parsed < args.argc) return verdict;
     this.ttl.judgeScript(followUps);
@@ -193,10 +200,10 @@ export class Policy {
   }
 
   /** Sheds the whole command if it is refused for any key; a rule in observe mode only records it. */
-  private judgeShed(args: RequestScanner, spec: CommandSpec, size: number, db: number): void {
+  private judgeShed(args: RequestScanner, size: number): void {
     const verdict = this.verdict;
     for (let i = 0; i < verdict.count; i++) {
-      const refusal = this.unsparedRefusal(i, args, spec, size, db);
+      const refusal = this.unsparedRefusal(i, args, size);
       if (refusal === Refusal.NONE) continue;
       verdict.shedKey = i;
       verdict.refusal = refusal;
@@ -212,36 +219,25 @@ export class Policy {
     return ofLimit ? (this.quotaOf(rule)?.reply ?? OOM_REPLY) : OOM_REPLY;
   }
 
-  /** refusalOf() for a key that the write does not make larger, too: then only a limit of its rule refuses it. */
-  protected unsparedRefusal(
-    i: number,
-    args: RequestScanner,
-    spec: CommandSpec,
-    size: number,
-    db: number,
-  ): Refusal {
+  /** refusalOf() less what is spared (policy/sparing, which was asked about the write): then only its rule's quota refuses it. */
+  protected unsparedRefusal(i: number, args: RequestScanner, size: number): Refusal {
     const refusal = this.refusalOf(args, i, size);
-    if (refusal === Refusal.NONE || !this.spares(i, refusal, args, spec, db)) return refusal;
-    this.verdict.sparedKey = i;
+    if (refusal === Refusal.NONE || !this.spares(i, refusal)) return refusal;
     const other = refusal === Refusal.BUDGET ? Refusal.NONE : this.refusalByQuota(args, i);
-    return other === Refusal.BUDGET && this.spares(i, other, args, spec, db) ? Refusal.NONE : other;
+    return other === Refusal.BUDGET && this.spares(i, other) ? Refusal.NONE : other;
   }
 
-  /**
-   * Whether key `i` may be written although it is in the refused share, because the write leaves it no larger than it is known
-   * to be. Where the whole priority or budget is refused nothing is spared: what the key memory has wrong can fill no more
-   * than the band.
-   */
-  private spares(i: number, refusal: Refusal, args: RequestScanner, spec: CommandSpec, db: number): boolean {
-    const { known: keys, verdict } = this;
-    if (keys === undefined || spec.sizing === Sizing.UNKNOWN) return false;
+  private spares(i: number, refusal: Refusal): boolean {
+    const { verdict } = this;
     const rule = verdict.rule[i];
-    if (refusal === Refusal.BAND || refusal === Refusal.RESERVE) {
-      if (this.gate.thresholds[rule.priority] >= ALL) return false;
-    } else if (refusal !== Refusal.BUDGET || (this.quotaOf(rule)?.threshold ?? ALL) >= ALL) return false;
-    const { buf, starts, ends } = args;
-    const at = verdict.argument[i];
-    const known = keys.find(buf, starts[at], ends[at], verdict.hash[i], db);
-    return known !== 0 && isRewrite(spec, args, at, sizeOf(known));
+    const share =
+      refusal === Refusal.BUDGET
+        ? (this.quotaOf(rule)?.threshold ?? ALL)
+        : this.gate.thresholds[rule.priority];
+    const spared = this.sparing.reason(i, refusal, share);
+    if (spared === Spared.NONE) return false;
+    verdict.sparedKey = i;
+    verdict.spared = spared;
+    return true;
   }
 }

@@ -7,7 +7,7 @@ import type { CommandTable } from '../commands/table.js';
 import { copyOf } from '../resp/bytes.js';
 import type { RequestScanner } from '../resp/request-scanner.js';
 import { hashKey } from './hash.js';
-import { scriptMayGrow } from './lua-calls.js';
+import { Growth, growthOfScript } from './lua-calls.js';
 
 const MOST_SOURCES = 4096;
 /** A longer source counts as growing without being read. */
@@ -23,8 +23,8 @@ export interface ScriptsOptions {
 }
 
 export class Scripts {
-  /** Whether each may grow, by SHA1, oldest first; and a mark of its source. */
-  private readonly seen = new Map<string, { readonly grows: boolean; readonly mark: number }>();
+  /** How each may grow, by SHA1, oldest first; and a mark of its source. */
+  private readonly seen = new Map<string, { readonly grows: Growth; readonly mark: number }>();
   /** The marks of all these. A source whose mark is here already is taken for one of them: then it stays unknown. */
   private readonly marks = new Set<number>();
 
@@ -48,13 +48,22 @@ export class Scripts {
   }
 
   /** Whether the script that the command under scan runs may make memory grow. `call`: as its argument 1 names the script. */
-  mayGrow({ buf, starts, ends, parsed }: RequestScanner, call: ScriptCall): boolean {
-    if (parsed < 2) return true;
+  mayGrow(args: RequestScanner, call: ScriptCall): boolean {
+    return this.growthOf(args, call) !== Growth.NONE;
+  }
+
+  /** It grows by counters and short-lived strings alone. */
+  isBrief(args: RequestScanner, call: ScriptCall): boolean {
+    return this.growthOf(args, call) === Growth.BRIEF;
+  }
+
+  private growthOf({ buf, starts, ends, parsed }: RequestScanner, call: ScriptCall): Growth {
+    if (parsed < 2) return Growth.ANY;
     const [start, end] = [starts[1], ends[1]];
-    if (call === ScriptCall.SOURCE) return this.sourceMayGrow(buf, start, end);
+    if (call === ScriptCall.SOURCE) return this.growthOfSource(buf, start, end);
     const name = Buffer.from(buf.buffer, buf.byteOffset + start, end - start).toString('latin1');
-    if (call === ScriptCall.FUNCTION) return !this.options.pass.has(name);
-    return end - start !== SHA1_DIGITS || this.shaMayGrow(name.toLowerCase());
+    if (call === ScriptCall.FUNCTION) return this.options.pass.has(name) ? Growth.NONE : Growth.ANY;
+    return end - start === SHA1_DIGITS ? this.growthOfSha(name.toLowerCase()) : Growth.ANY;
   }
 
   /** Remembers what buf[start, end), the source of a script, may do, for calls by its SHA1. */
@@ -65,21 +74,20 @@ export class Scripts {
     this.remember(this.options.sha1(source), source, mark);
   }
 
-  private sourceMayGrow(buf: Uint8Array, start: number, end: number): boolean {
-    if (end - start > LONGEST_SOURCE) return true;
+  private growthOfSource(buf: Uint8Array, start: number, end: number): Growth {
+    if (end - start > LONGEST_SOURCE) return Growth.ANY;
     const source = copyOf(buf, start, end);
     const sha1 = this.options.sha1(source);
-    if (this.options.pass.has(sha1)) return false;
-    const known = this.seen.get(sha1);
-    return known?.grows ?? this.remember(sha1, source, hashKey(buf, start, end));
+    if (this.options.pass.has(sha1)) return Growth.NONE;
+    return this.seen.get(sha1)?.grows ?? this.remember(sha1, source, hashKey(buf, start, end));
   }
 
-  private shaMayGrow(sha1: string): boolean {
-    return !this.options.pass.has(sha1) && (this.seen.get(sha1)?.grows ?? true);
+  private growthOfSha(sha1: string): Growth {
+    return this.options.pass.has(sha1) ? Growth.NONE : (this.seen.get(sha1)?.grows ?? Growth.ANY);
   }
 
-  private remember(sha1: string, source: Uint8Array, mark: number): boolean {
-    const grows = scriptMayGrow(Buffer.from(source).toString('latin1'), this.options.commands);
+  private remember(sha1: string, source: Uint8Array, mark: number): Growth {
+    const grows = growthOfScript(Buffer.from(source).toString('latin1'), this.options.commands);
     for (const [oldest, known] of this.seen) {
       if (this.seen.size < MOST_SOURCES) break;
       this.seen.delete(oldest);

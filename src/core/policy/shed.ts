@@ -1,6 +1,7 @@
 // The gate: the numbers on the hot path that say which growing writes are shed. memory/pressure writes them after each
 // reading; the policy only reads them.
 // Invariants: thresholds are 0 … 2^32; the threshold of CRITICAL follows its band like the others (0 with "never").
+import { BriefWrites } from './brief.js';
 import { GrowthLedger } from './growth-ledger.js';
 import { Refusal } from './refusal.js';
 import type { Priority } from './rule.js';
@@ -27,6 +28,12 @@ export class ShedGate extends GrowthLedger {
   readonly byBand = new Float64Array(4).fill(ALL);
   /** By priority: bytes left up to the limit at which Redis itself refuses; Infinity: it does not. */
   readonly headroom = new Float64Array(4).fill(Number.POSITIVE_INFINITY);
+  /** The server evicts keys with a TTL, and enough of what they hold can go: writes that leave one are not refused. */
+  sparesExpiring = false;
+  /** By slot: 1 where the keys of the rule do not grow (memory/holders). */
+  steady = new Uint8Array(0);
+  /** The small, short-lived writes that were spared. */
+  readonly brief = new BriefWrites();
   /** Commands that may free memory or change its limit: how many have gone up, and how many were answered. */
   reliefs = 0;
   reliefsAnswered = 0;
@@ -44,8 +51,12 @@ export class ShedGate extends GrowthLedger {
     if (share < this.thresholds[priority]) {
       return share < this.byBand[priority] ? Refusal.BAND : Refusal.RESERVE;
     }
-    if (size >= LARGE_WRITE_BYTES && HELD_TIMES * size > this.headroom[priority]) return Refusal.HEADROOM;
-    return Refusal.NONE;
+    return this.fits(priority, size) ? Refusal.NONE : Refusal.HEADROOM;
+  }
+
+  /** A write of `size` bytes on the wire is not too large for what is left below the limit. */
+  fits(priority: Priority, size: number): boolean {
+    return size < LARGE_WRITE_BYTES || HELD_TIMES * size <= this.headroom[priority];
   }
 
   /** Opens the gate: nothing is refused. */

@@ -5,6 +5,7 @@ import type { TtlOutcome } from './observer.js';
 import { Refusal } from './refusal.js';
 import { Priority } from './rule.js';
 import type { CompiledRule } from './rule-set.js';
+import { Spared } from './spared.js';
 
 export const Action = {
   /** Forward as it is. */
@@ -56,8 +57,15 @@ export class Verdict {
   priority: Priority = Priority.CRITICAL;
   /** Index of the key for which the command is shed, or in observe mode would be; -1: none. */
   shedKey = -1;
-  /** Index of the last key that is in the share that is refused, and was spared for it holds as much already; -1: none. */
+  /** Index of the last key that would be refused and was spared, and why; -1: none. */
   sparedKey = -1;
+  spared: Spared = Spared.NONE;
+  /** What a brief write adds to memory, with the TTL of its keys and what one had left; see policy/brief. */
+  briefBytes = 0;
+  briefMs = 0;
+  briefLeftMs = 0;
+  /** The action that its TTL asks for, if that is known before it is known whether the write passes; -1: it is not. */
+  judged: Action | -1 = -1;
   /** Why it is shed, or would be. */
   refusal: Refusal = Refusal.NONE;
   /** The number of the error that it is shed with (resp/refusal-replies). */
@@ -85,6 +93,10 @@ export class Verdict {
     this.priority = Priority.CRITICAL;
     this.shedKey = -1;
     this.sparedKey = -1;
+    this.spared = Spared.NONE;
+    this.briefBytes = 0;
+    this.briefMs = 0;
+    this.judged = -1;
     this.refusal = Refusal.NONE;
     this.reply = OOM_REPLY;
     this.tail = false;

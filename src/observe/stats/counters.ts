@@ -7,6 +7,7 @@
 import type { CommandSpec } from '../../core/commands/spec.js';
 import type { FollowUpReply, OwnTtlChange, TrafficObserver, TtlOutcome } from '../../core/policy/observer.js';
 import { REFUSAL_NAMES, Refusal, type RefusalName } from '../../core/policy/refusal.js';
+import { SPARED_NAMES, Spared, type SparedName } from '../../core/policy/spared.js';
 import { HeavyHitters, type HittersPart } from './heavy-hitters.js';
 import { DistinctCounters } from './hyperloglog.js';
 import { LatencyHistogram, type LatencyPart } from './latency.js';
@@ -15,7 +16,7 @@ import { PATTERN_SCRATCH, writePattern } from './prefix.js';
 
 /**
  * Columns of a slot's row. Eight outcomes from OUTCOMES on, in TtlOutcome's order; four replies from FOLLOW_UP_REPLIES; a column
- * for each reason of refusal from SHED and from WOULD_SHED on.
+ * for each reason of refusal from SHED and from WOULD_SHED on, and for each reason of sparing from SPARED on.
  */
 export const Column = {
   WRITES: 0,
@@ -25,14 +26,15 @@ export const Column = {
   FOLLOW_UP_REPLIES: 4,
   OUTCOMES: 8,
   TTL_DROPPED: 16,
-  SPARED: 17,
-  OWN_TTL_CHANGES: 18,
-  SHED: 21,
-  WOULD_SHED: 21 + REFUSAL_NAMES.length,
+  OWN_TTL_CHANGES: 17,
+  SHED: 20,
+  WOULD_SHED: 20 + REFUSAL_NAMES.length,
+  SPARED: 20 + 2 * REFUSAL_NAMES.length,
 } as const;
-const WIDTH = Column.WOULD_SHED + REFUSAL_NAMES.length;
+const WIDTH = Column.SPARED + SPARED_NAMES.length;
 /** Of the columns of the first reason. */
 const FIRST_REFUSAL = Refusal.BAND;
+const FIRST_SPARED = Spared.REWRITE;
 
 /** Commands with this id or a higher one are counted together, as OTHER_COMMANDS. */
 const COMMAND_IDS = 512;
@@ -50,6 +52,9 @@ export interface StatsPart {
 
 /** Refusals by reason; a reason that did not occur is left out. */
 export type RefusalCounts = Partial<Record<RefusalName, number>>;
+
+/** Spared commands by reason; a reason that did not occur is left out. */
+export type SparedCounts = Partial<Record<SparedName, number>>;
 
 /** The part of a rule that counting needs. */
 export interface CountedRule {
@@ -155,8 +160,8 @@ export class TrafficStats implements TrafficObserver {
     }
   }
 
-  onSpared(slot: number): void {
-    this.cells[slot * WIDTH + Column.SPARED]++;
+  onSpared(slot: number, reason: Spared): void {
+    this.cells[slot * WIDTH + Column.SPARED + reason - FIRST_SPARED]++;
   }
 
   onOwnTtl(slot: number, change: OwnTtlChange): void {
@@ -190,6 +195,16 @@ export class TrafficStats implements TrafficObserver {
     const counts: RefusalCounts = {};
     for (const [i, name] of REFUSAL_NAMES.entries()) {
       const count = this.read(slot, column + i);
+      if (count > 0) counts[name] = count;
+    }
+    return counts;
+  }
+
+  /** Spared commands by reason, only those that occurred. */
+  readSpared(slot: number): SparedCounts {
+    const counts: SparedCounts = {};
+    for (const [i, name] of SPARED_NAMES.entries()) {
+      const count = this.read(slot, Column.SPARED + i);
       if (count > 0) counts[name] = count;
     }
     return counts;

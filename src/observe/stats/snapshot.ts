@@ -1,7 +1,13 @@
 // The counters as JSON, for /api/stats, metrics, CLI and demo. Owns the names and meaning of the fields, which are an API. It
 // never changes a counter.
 import { FollowUpReply, OwnTtlChange, TtlOutcome } from '../../core/policy/observer.js';
-import { Column, type CountedRule, type RefusalCounts, type TrafficStats } from './counters.js';
+import {
+  Column,
+  type CountedRule,
+  type RefusalCounts,
+  type SparedCounts,
+  type TrafficStats,
+} from './counters.js';
 import type { LatencySnapshot } from './latency.js';
 import type { OwnTimesSnapshot } from './own-times.js';
 import { type Advice, suggestRule } from './suggest.js';
@@ -45,11 +51,13 @@ export interface RuleStats {
   shed: number;
   shedBytes: number;
   wouldShed: number;
-  /** Commands let pass though their key is among those refused, because they leave it no larger. */
+  /** Commands let pass though their key is among those refused. */
   spared: number;
   /** The same by reason: they add up to `shed` and `wouldShed`. */
   shedBy: RefusalCounts;
   wouldShedBy: RefusalCounts;
+  /** Spared commands by reason: they add up to `spared`. */
+  sparedBy: SparedCounts;
   /** Estimated, within about 1.6 % (one standard deviation). */
   distinctKeys: number;
   /** ISO 8601 time of the last write, forwarded or shed. */
@@ -120,6 +128,7 @@ export function snapshotStats(stats: TrafficStats, now: number, discovered = DIS
 function readSlot(stats: TrafficStats, slot: number, name: string): RuleStats {
   const shedBy = stats.readRefusals(slot, Column.SHED);
   const wouldShedBy = stats.readRefusals(slot, Column.WOULD_SHED);
+  const sparedBy = stats.readSpared(slot);
   const lastSeen = stats.read(slot, Column.LAST_SEEN);
   return {
     name,
@@ -144,15 +153,16 @@ function readSlot(stats: TrafficStats, slot: number, name: string): RuleStats {
     shed: sum(shedBy),
     shedBytes: stats.read(slot, Column.SHED_BYTES),
     wouldShed: sum(wouldShedBy),
-    spared: stats.read(slot, Column.SPARED),
+    spared: sum(sparedBy),
     shedBy,
     wouldShedBy,
+    sparedBy,
     distinctKeys: stats.distinctKeys(slot),
     lastSeen: lastSeen === 0 ? null : new Date(lastSeen).toISOString(),
     commands: stats.commands(slot),
   };
 }
 
-function sum(counts: RefusalCounts): number {
+function sum(counts: RefusalCounts | SparedCounts): number {
   return Object.values(counts).reduce((total, count) => total + count, 0);
 }

@@ -25,6 +25,9 @@ export interface Growth {
   readonly reliefsAnswered: number;
   /** How many replies have come after which memory may be less: to reliefs, and to DEL and the like. */
   readonly eased: number;
+  /** What stands of the small, short-lived writes that were spared, and all that ever were. */
+  readonly briefStanding: number;
+  readonly briefSpared: number;
 }
 
 /** The growth that the primary knows of when it writes to a worker. */
@@ -36,6 +39,9 @@ export interface GrowthKnown {
   /** `promised` and `reliefs` of all other workers. */
   readonly promisedElsewhere: number;
   readonly reliefsElsewhere: number;
+  /** `briefStanding` of all other workers, and `briefSpared` as the worker last reported it. */
+  readonly briefElsewhere: number;
+  readonly briefSpared: number;
 }
 
 /** What a worker took of the rates of rules since it last said so; only rules of which it took any. */

@@ -23,15 +23,18 @@ export class SharedGrowth {
     private readonly workers: number,
   ) {
     gate.gates = workers;
+    gate.brief.processes = workers;
   }
 
   /** Takes over what the primary knows. */
-  hear({ elsewhere, own, promisedElsewhere, reliefsElsewhere }: GrowthKnown): void {
+  hear(known: GrowthKnown): void {
+    const { elsewhere, own, promisedElsewhere, reliefsElsewhere } = known;
     const { gate } = this;
     this.count();
     const unheard = this.own - own;
     gate.admitted = elsewhere + own + unheard * this.workers;
     gate.promisedElsewhere = promisedElsewhere;
+    gate.brief.hear(known.briefElsewhere, known.briefSpared);
     gate.reliefs += reliefsElsewhere - this.reliefsElsewhere;
     this.reliefsElsewhere = reliefsElsewhere;
     this.counted = gate.admitted;
@@ -66,6 +69,8 @@ export class SharedGrowth {
       reliefs: gate.reliefs - this.reliefsElsewhere,
       reliefsAnswered: gate.reliefsAnswered,
       eased: this.eased,
+      briefStanding: gate.brief.standing,
+      briefSpared: gate.brief.spared,
     };
   }
 

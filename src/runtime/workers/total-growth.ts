@@ -13,10 +13,15 @@ export const NO_GROWTH: Growth = {
   reliefs: 0,
   reliefsAnswered: 0,
   eased: 0,
+  briefStanding: 0,
+  briefSpared: 0,
 };
 
 type Sum = { -readonly [K in keyof Growth]: Growth[K] } & { admittedBy: number[] };
-const NUMBERS = ['admitted', 'answered', 'promised', 'reliefs', 'reliefsAnswered', 'eased'] as const;
+const NUMBERS = [
+  ...(['admitted', 'answered', 'promised', 'reliefs', 'reliefsAnswered', 'eased'] as const),
+  ...(['briefStanding', 'briefSpared'] as const),
+] as const;
 
 export class TotalGrowth {
   private readonly saidBy = new Map<object, Growth>();
@@ -35,7 +40,9 @@ export class TotalGrowth {
   lose(worker: object): void {
     const { admitted, admittedBy, reliefs, eased } = this.of(worker);
     this.saidBy.delete(worker);
+    // What it had spared stands a minute longer; a new worker may spare as much meanwhile.
     const ended = {
+      ...NO_GROWTH,
       admitted,
       admittedBy,
       answered: admitted,
@@ -50,13 +57,15 @@ export class TotalGrowth {
 
   /** What a worker is sent: its own last figures, and the sum of all others'. */
   known(worker: object): GrowthKnown {
-    const { admitted, promised, reliefs } = this.of(worker);
+    const { admitted, promised, reliefs, briefStanding, briefSpared } = this.of(worker);
     const { gate } = this;
     return {
       elsewhere: gate.admitted - admitted,
       own: admitted,
       promisedElsewhere: gate.promisedElsewhere - promised,
       reliefsElsewhere: gate.reliefs - reliefs,
+      briefElsewhere: gate.brief.total - briefStanding,
+      briefSpared,
     };
   }
 
@@ -66,10 +75,9 @@ export class TotalGrowth {
 
   private addUp(): void {
     const { gate } = this;
-    const { admitted, admittedBy, answered, promised, reliefs, reliefsAnswered, eased } = sum([
-      this.lost,
-      ...this.saidBy.values(),
-    ]);
+    const total = sum([this.lost, ...this.saidBy.values()]);
+    const { admitted, admittedBy, answered, promised, reliefs, reliefsAnswered, eased, briefStanding } =
+      total;
     const hasRelief = reliefs !== gate.reliefs || reliefsAnswered !== gate.reliefsAnswered;
     const hasEased = reliefsAnswered !== gate.reliefsAnswered || eased !== this.eased;
     gate.answered = answered;
@@ -77,6 +85,7 @@ export class TotalGrowth {
     gate.reliefs = reliefs;
     gate.reliefsAnswered = reliefsAnswered;
     this.eased = eased;
+    gate.brief.hear(briefStanding, 0);
     gate.grow(admitted - gate.admitted);
     gate.admittedBy.set(admittedBy);
     if (hasRelief || hasEased) gate.onRelief(hasEased);

@@ -22,6 +22,7 @@ import {
   reservedBytes,
   seconds,
   shedShare,
+  spared,
   sweep,
   wireBytes,
   workers,
@@ -119,8 +120,8 @@ export const METRIC_GROUPS: readonly MetricGroup[] = [
       [
         'counter',
         'spared_total',
-        'Commands let pass though their key is among those refused, because they leave it no larger.',
-        perRule((r) => r.spared),
+        'Commands let pass though their key is among those refused, by reason.',
+        spared,
       ],
       ['counter', 'shed_bytes_total', 'Payload bytes of refused commands.', perRule((r) => r.shedBytes)],
       [

@@ -6,13 +6,14 @@ import type { ConfigSnapshot } from '../../config/reload-outcome.js';
 import { PIN_REASONS } from '../../core/commands/spec.js';
 import { REFUSAL_NAMES } from '../../core/policy/refusal.js';
 import { PRIORITY_NAMES } from '../../core/policy/rule.js';
+import { SPARED_NAMES } from '../../core/policy/spared.js';
 import type { BudgetSnapshot, MemorySnapshot, ShedLevel } from '../../memory/snapshot.js';
 import type { AlertsSnapshot } from '../../observe/alerts/snapshot.js';
 import type { GrowthReport } from '../../observe/history/history.js';
 import type { ConnectionSnapshot, PoolSnapshot, TlsSnapshot } from '../../observe/snapshots/connections.js';
 import type { SweepSnapshot } from '../../observe/snapshots/sweep.js';
 import type { WorkerSnapshot, WorkersSnapshot } from '../../observe/snapshots/workers.js';
-import type { RefusalCounts } from '../../observe/stats/counters.js';
+import type { RefusalCounts, SparedCounts } from '../../observe/stats/counters.js';
 import type { LatencySnapshot } from '../../observe/stats/latency.js';
 import type { RuleStats, StatsSnapshot } from '../../observe/stats/snapshot.js';
 import type { Sample } from './snapshot-metric.js';
@@ -43,7 +44,7 @@ export const LABELS = {
   state: 'configured, running, silent',
   worker: 'numbers from 1 to `workers`; a new worker has the number of the one that it replaces',
   on: 'shared, own, waiting',
-  reason: `for refusals: ${REFUSAL_NAMES.join(', ')}; for pins: ${PIN_REASONS.join(', ')}`,
+  reason: `for refusals: ${REFUSAL_NAMES.join(', ')}; for what was spared: ${SPARED_NAMES.join(', ')}; for pins: ${PIN_REASONS.join(', ')}`,
   version: 'the version of Spillway',
   node: 'the version of Node',
   le: 'the upper bounds of the buckets, in seconds; the same for all proxies',
@@ -141,11 +142,18 @@ export const followUps: Reader = {
 
 /** A line for each reason that has occurred, and always one for the first, so that a rule that refused nothing has a 0. */
 export function refusals(counts: (rule: RuleStats) => RefusalCounts): Reader {
+  return perReason(REFUSAL_NAMES[0], counts);
+}
+
+export const spared: Reader = perReason(SPARED_NAMES[0], (rule) => rule.sparedBy);
+
+/** `first`: the reason that is shown though it did not occur. */
+function perReason(first: string, counts: (rule: RuleStats) => RefusalCounts | SparedCounts): Reader {
   return {
     labels: ['rule', 'reason'],
     read: ({ stats }) =>
       [...stats.rules, stats.unregistered].flatMap((rule) =>
-        Object.entries({ [REFUSAL_NAMES[0]]: 0, ...counts(rule) }).map(([reason, value]) => ({
+        Object.entries({ [first]: 0, ...counts(rule) }).map(([reason, value]) => ({
           value,
           labels: { rule: rule.name, reason },
         })),

@@ -3,7 +3,6 @@
 import type { CommandSpec } from '../../core/commands/spec.js';
 import type { CommandTable } from '../../core/commands/table.js';
 import { hashShare } from '../../core/policy/hash.js';
-import type { KeyMemory } from '../../core/policy/key-memory.js';
 import type { TrafficObserver, TtlOutcome } from '../../core/policy/observer.js';
 import { Policy } from '../../core/policy/policy.js';
 import type { Quotas } from '../../core/policy/quota.js';
@@ -11,6 +10,8 @@ import { Refusal } from '../../core/policy/refusal.js';
 import type { CompiledRule, RuleSet } from '../../core/policy/rule-set.js';
 import type { Scripts } from '../../core/policy/scripts.js';
 import { ShedGate } from '../../core/policy/shed.js';
+import { Spared } from '../../core/policy/spared.js';
+import type { KnownKeys } from '../../core/policy/sparing.js';
 import { Script, type Verdict } from '../../core/policy/verdict.js';
 import { encodeCommand } from '../../core/resp/encode.js';
 import { RequestScanner, Scan } from '../../core/resp/request-scanner.js';
@@ -37,6 +38,8 @@ export interface DryRunKey {
   readonly outcome: TtlOutcome | undefined;
   /** Why the command is refused for this key, by this key alone. */
   readonly refusal: Refusal;
+  /** Why it is not, although its share is. */
+  readonly spared: Spared;
 }
 
 export interface DryRun {
@@ -66,7 +69,7 @@ export function dryRun(
   command: Buffer,
   gate?: ShedGate,
   quotas?: Quotas,
-  known?: Pick<KeyMemory, 'find'>,
+  known?: KnownKeys,
 ): DryRun {
   const observer = new Listening();
   const policy = new RememberingPolicy({
@@ -120,18 +123,35 @@ class RememberingPolicy extends Policy {
   ): Verdict {
     const verdict = super.decide(args, spec, size, followUps, db);
     const { argument, rule, hash, outcome, recorded, growth, shedKey, script } = verdict;
+    const { sparedKey, spared, briefBytes } = verdict;
     const keys = Array.from({ length: verdict.count }, (_, i) => ({
       key: Buffer.from(args.buf.subarray(args.starts[argument[i]], args.ends[argument[i]])),
       rule: rule[i],
       share: hashShare(args.buf, args.starts[argument[i]], args.ends[argument[i]], hash[i]),
       outcome: recorded && (script === Script.NONE || rule[i].scriptTtl) ? outcome[i] : undefined,
-      refusal:
-        growth > 0 || script === Script.GROWING
-          ? this.unsparedRefusal(i, args, spec, size, db)
-          : Refusal.NONE,
+      ...(growth > 0 || script === Script.GROWING
+        ? this.judged(i, args, spec, size, followUps, db)
+        : { refusal: Refusal.NONE, spared: Spared.NONE }),
     }));
+    Object.assign(verdict, { sparedKey, spared, briefBytes });
     this.last = { keys, shedKey, script };
     return verdict;
+  }
+
+  /** Of this key alone. */
+  private judged(
+    i: number,
+    args: RequestScanner,
+    spec: CommandSpec,
+    size: number,
+    followUps: boolean,
+    db: number,
+  ): Pick<DryRunKey, 'refusal' | 'spared'> {
+    const { verdict } = this;
+    Object.assign(verdict, { spared: Spared.NONE, briefBytes: 0 });
+    this.sparing.ask(args, spec, size, followUps, db);
+    const refusal = this.unsparedRefusal(i, args, size);
+    return { refusal, spared: refusal === Refusal.NONE ? verdict.spared : Spared.NONE };
   }
 }
 
@@ -167,6 +187,9 @@ function copyOf(gate: ShedGate | undefined): ShedGate {
   const copy = new ShedGate();
   if (gate === undefined) return copy;
   copy.active = gate.active;
+  copy.sparesExpiring = gate.sparesExpiring;
+  copy.steady = gate.steady;
+  gate.brief.copyTo(copy.brief);
   copy.byKey = gate.byKey;
   copy.thresholds.set(gate.thresholds);
   copy.byBand.set(gate.byBand);

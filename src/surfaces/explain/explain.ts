@@ -14,13 +14,14 @@ import {
 import { familyNamed } from '../../core/policy/families.js';
 import { globMatches } from '../../core/policy/glob.js';
 import { tagOf } from '../../core/policy/hash.js';
-import type { KeyMemory } from '../../core/policy/key-memory.js';
 import { TtlOutcome } from '../../core/policy/observer.js';
 import type { Quotas } from '../../core/policy/quota.js';
 import { Refusal, refusalName, refusalText } from '../../core/policy/refusal.js';
 import { PRIORITY_NAMES, type Rule } from '../../core/policy/rule.js';
 import type { CompiledRule } from '../../core/policy/rule-set.js';
 import { ALL, type ShedGate } from '../../core/policy/shed.js';
+import { Spared, sparedName, sparedText } from '../../core/policy/spared.js';
+import type { KnownKeys } from '../../core/policy/sparing.js';
 import type { TokenBucket } from '../../core/policy/token-bucket.js';
 import { drawTtl, givesTtl } from '../../core/policy/ttl-outcome.js';
 import { Script } from '../../core/policy/verdict.js';
@@ -37,6 +38,7 @@ import type {
   ExplainedNow,
   ExplainedRefusal,
   ExplainedShed,
+  ExplainedSparing,
   ExplainedTtl,
   ExplainRequest,
   Explanation,
@@ -55,7 +57,7 @@ export interface ExplainSubject extends Stage {
         readonly quotas: Quotas;
         readonly budgets: readonly BudgetSnapshot[];
         /** undefined: several processes know keys, each its own. */
-        readonly keys?: Pick<KeyMemory, 'find'> | undefined;
+        readonly keys?: KnownKeys | undefined;
       })
     | undefined;
 }
@@ -83,7 +85,7 @@ export function explain(subject: ExplainSubject, request: ExplainRequest): Expla
         ? []
         : verdict.keys.map((key, i) => {
             const { script } = verdict;
-            return explainKey(subject, { spec, script }, key, today?.verdict?.keys[i]?.refusal);
+            return explainKey(subject, { spec, script }, key, today?.verdict?.keys[i]);
           }),
     now:
       now === undefined || today === undefined
@@ -154,7 +156,7 @@ function explainKey(
   subject: ExplainSubject,
   { spec, script }: Explained,
   found: DryRunKey,
-  refusal: Refusal | undefined,
+  today: DryRunKey | undefined,
 ): ExplainedKey {
   const { key, rule } = found;
   const { rules } = subject.rules;
@@ -178,7 +180,7 @@ function explainKey(
       .map((each) => ({ name: each.name, match: each.globs.map(text) })),
     passedOverMore: Math.max(0, before.length - PASSED_OVER),
     ttl: explainTtl(subject, spec, found),
-    shed: explainShed(subject, { spec, script }, found, refusal),
+    shed: explainShed(subject, { spec, script }, found, today),
     limit: explainLimit(subject, rule),
     budget: explainBudget(subject, rule),
   };
@@ -276,12 +278,12 @@ function explainRefusal({ verdict }: DryRun): ExplainedRefusal | null {
   return reason === undefined ? null : { key: key.key.toString('utf8'), reason, why: refusalText(reason) };
 }
 
-/** `refusal`: at this moment; undefined: offline. */
+/** `today`: at this moment; undefined: offline. */
 function explainShed(
-  { bands, reserved }: ExplainSubject,
+  { bands, reserved, now }: ExplainSubject,
   explained: Explained,
   { key, rule, share }: DryRunKey,
-  refusal: Refusal | undefined,
+  today: DryRunKey | undefined,
 ): ExplainedShed {
   const band = bands[rule.priority];
   const tag = tagOf(key);
@@ -289,14 +291,27 @@ function explainShed(
   const grows = (spec.denyOom && !spec.mover) || (script === Script.GROWING && rule.refusesScripts);
   return {
     possible: grows && band !== null,
-    why: whyShed(explained, rule, band !== null),
+    why: whyShed(explained, rule, band !== null) + whatIsEvicted(now, grows && band !== null),
     band: band === null ? null : [...band],
     reserved: reserved[rule.priority],
     tag: tag === undefined ? null : text(tag),
     keyAbove: band === null || !grows ? null : keyAbove(band, share),
-    now: refusal === undefined ? null : refusal !== Refusal.NONE,
-    reason: refusalName(refusal ?? Refusal.NONE) ?? null,
+    now: today === undefined ? null : today.refusal !== Refusal.NONE,
+    reason: refusalName(today?.refusal ?? Refusal.NONE) ?? null,
+    spared: explainSparing(today?.spared ?? Spared.NONE),
   };
+}
+
+function explainSparing(spared: Spared): ExplainedSparing | null {
+  const reason = sparedName(spared);
+  return reason === undefined ? null : { reason, why: sparedText(reason) };
+}
+
+/** On a server that evicts: which of the writes are refused. */
+function whatIsEvicted(now: ExplainSubject['now'], possible: boolean): string {
+  return possible && now?.gate.sparesExpiring === true
+    ? ' The server can evict keys with a TTL: only writes that leave their key without one are refused now.'
+    : '';
 }
 
 function whyShed({ spec, script }: Explained, rule: CompiledRule, banded: boolean): string {

@@ -2,6 +2,7 @@
 // Types only. Bytes that are not UTF-8 are shown as the replacement character.
 import type { RefusalName } from '../../core/policy/refusal.js';
 import type { PriorityName } from '../../core/policy/rule.js';
+import type { SparedName } from '../../core/policy/spared.js';
 import type { BudgetMethod } from '../../memory/snapshot.js';
 
 export interface ExplainRequest {
@@ -116,6 +117,15 @@ export interface ExplainedShed {
   now: boolean | null;
   /** Why; null: it is not, or unknown. */
   reason: RefusalName | null;
+  /** Why it passes although the key is among those that are refused now; null: it is not among them, or unknown. */
+  spared: ExplainedSparing | null;
+}
+
+export interface ExplainedSparing {
+  /** As in /api/stats and in the metrics. */
+  reason: SparedName;
+  /** Ends a sentence that begins with "spared:". */
+  why: string;
 }
 
 /** The `limit` of a rule; null: it does not set that. */

@@ -15,9 +15,13 @@ const SCRIPTS = [
   "return redis.pcall('NOSUCH')",
   'return (',
 ];
-const LIBRARY =
-  "#!lua name=lib\nredis.register_function('put', function(k, a) return redis.call('SET', k[1], a[1]) end)\n" +
-  "redis.register_function{function_name='see', callback=function(k) return redis.call('GET', k[1]) end, flags={'no-writes'}}";
+/** A function that calls a command with what is no string ends Redis 8.0.2 at the next FUNCTION FLUSH, by SIGSEGV. */
+const LIBRARY = [
+  '#!lua name=lib',
+  "redis.register_function('put', function(k, a)",
+  "if not a[1] then return redis.error_reply('NOVALUE to put') end return redis.call('SET', k[1], a[1]) end)",
+  "redis.register_function{function_name='see', callback=function(k) return redis.call('GET', k[1]) end, flags={'no-writes'}}",
+].join('\n');
 
 const data = typed(dataCommand);
 const some = (max: number) => fc.array(data, { minLength: 1, maxLength: max });

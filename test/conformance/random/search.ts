@@ -89,8 +89,9 @@ async function searchSeed(
 ): Promise<Failure | undefined> {
   let smallest: { mode: Mode; session: Session; difference: string } | undefined;
   let shrinkUntil = Number.POSITIVE_INFINITY;
+  let serverEnded = false;
   const property = fc.asyncProperty(fc.constantFrom(...modes), anySession, async (mode, any) => {
-    if (smallest === undefined ? !goOn() : Date.now() > shrinkUntil) return;
+    if (serverEnded || (smallest === undefined ? !goOn() : Date.now() > shrinkUntil)) return;
     const patience = smallest === undefined ? PATIENCE_MS : SHRINKING_PATIENCE_MS;
     const { session, difference } = await compare(stage, mode, any, patience).catch((error: unknown) => ({
       session: fit(any, mode),
@@ -100,6 +101,7 @@ async function searchSeed(
     if (difference === undefined) return;
     if (smallest === undefined) shrinkUntil = Date.now() + SHRINKING_MS;
     smallest = { mode, session, difference };
+    serverEnded = [stage.direct, stage.behind, stage.promised].some(({ watch }) => watch.admin.closed);
     throw new Error(difference);
   });
   const result = await fc.check(property, { seed, numRuns: SESSIONS_PER_SEED });
@@ -107,6 +109,8 @@ async function searchSeed(
   if (smallest === undefined) throw result.errorInstance;
   const { mode, session, difference } = smallest;
   const kept = print(difference.slice(0, 120), mode, session);
+  // What no proxy is in front of has ended: a fault of the server, or of the session.
+  if (serverEnded) throw new Error(`a server itself ended (${difference}) in or before\n${kept}`);
   if ((await unrepeatable(stage, mode, session, PATIENCE_MS)) === undefined)
     return { seed, difference, kept };
   tally.unrepeatable.push(kept);

@@ -9,7 +9,7 @@ import { SharedGrowth } from '../../../src/runtime/workers/shared-growth.js';
 const STEP = 1000;
 
 const known = (elsewhere: number, own: number): GrowthKnown => ({
-  ...{ elsewhere, own, promisedElsewhere: 0, reliefsElsewhere: 0 },
+  ...{ elsewhere, own, promisedElsewhere: 0, reliefsElsewhere: 0, briefElsewhere: 0, briefSpared: 0 },
 });
 
 class Worker {

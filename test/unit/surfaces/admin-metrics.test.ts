@@ -22,7 +22,14 @@ function ruleStats(name: string, from: number): RuleStats {
     typeof value === 'number' ? n++ : value,
   ]);
   const shedBy = { headroom: n++, rate: n++ };
-  return { ...(Object.fromEntries(numbered) as RuleStats), name, shedBy, wouldShedBy: { band: n++ } };
+  const sparedBy = { steady: n++, brief: n++ };
+  return {
+    ...(Object.fromEntries(numbered) as RuleStats),
+    name,
+    shedBy,
+    wouldShedBy: { band: n++ },
+    sparedBy,
+  };
 }
 
 const latencyStats = new TrafficStats([], () => 0);
@@ -63,6 +70,9 @@ const memory: MemorySnapshot = {
   polls: 7,
   pollErrors: 6,
   levelChanges: 2,
+  sparesExpiring: false,
+  briefBytes: 87,
+  briefMostBytes: 88,
   rehearsal: null,
   budgets: [
     {
@@ -211,7 +221,6 @@ const PER_RULE: Record<string, keyof RuleStats> = {
   ttl_yielded_total: 'ttlYielded',
   ttl_renewed_total: 'ttlRenewed',
   ttl_left_behind_total: 'ttlLeftBehind',
-  spared_total: 'spared',
   follow_ups_sent_total: 'followUps',
   shed_bytes_total: 'shedBytes',
   would_inject_total: 'wouldInject',
@@ -364,6 +373,8 @@ t.test('values', async (t) => {
     }
     for (const [reason, count] of Object.entries({ band: 0, ...rule.shedBy }))
       expectValue(`shed_total{rule="${rule.name}",reason="${reason}"}`, count);
+    for (const [reason, count] of Object.entries({ rewrite: 0, ...rule.sparedBy }))
+      expectValue(`spared_total{rule="${rule.name}",reason="${reason}"}`, count);
     for (const [reason, count] of Object.entries(rule.wouldShedBy))
       expectValue(`would_shed_total{rule="${rule.name}",reason="${reason}"}`, count);
   }

@@ -45,6 +45,9 @@ const MEMORY: MemorySnapshot = {
   polls: 7,
   pollErrors: 1,
   levelChanges: 2,
+  sparesExpiring: false,
+  briefBytes: 87,
+  briefMostBytes: 88,
   rehearsal: null,
   budgets: [],
 };

@@ -138,6 +138,9 @@ export class KeyChanges {
     }
     // What it does to one that is known, and whether there is one, is not sure.
     if (!understood || wantsTtl) return;
+    const { brief } = policy.gate;
+    if (lifetimeMs > 0 && brief.waits && keys.ttlLeft(keys.find(buf, start, end, hash, db)) === 0)
+      brief.expires(lifetimeMs);
     // With NX or LT the one that is there may stay; a lifetime of 0: the key is gone, or the command is refused.
     if (lifetimeMs > 0) keys.expires(lifetimeMs, optional && lentMs === 0, buf, start, end, hash, db);
     else keys.forget(buf, start, end, hash, db);

@@ -56,7 +56,7 @@ export class WriteForwarder {
       if (verdict.limited) this.spend(verdict);
     }
     if (verdict.shedKey >= 0) this.noteShed(spec, verdict, size, true);
-    if (verdict.sparedKey >= 0) this.policy.observer.onSpared(verdict.rule[verdict.sparedKey].slot);
+    if (verdict.sparedKey >= 0) this.noteSpared(verdict);
     if (verdict.recorded) this.record(spec, verdict, size);
     else if (verdict.persists) this.changed(spec);
     else if (spec.script !== ScriptCall.NONE && this.policy.quotas.anyBudget) this.holdings.scripted(verdict);
@@ -81,7 +81,7 @@ export class WriteForwarder {
       this.upstream.drop();
       return large;
     }
-    if (verdict.sparedKey >= 0) this.policy.observer.onSpared(verdict.rule[verdict.sparedKey].slot);
+    if (verdict.sparedKey >= 0) this.noteSpared(verdict);
     if (verdict.tail) large.tail = new OptionTail(verdict.rule[0], followUps);
     this.rewrite(verdict);
     large.grows = verdict.growth > 0;
@@ -232,6 +232,12 @@ export class WriteForwarder {
     const { args } = this;
     if (spec.keys.step !== 2) return otherwise;
     return args.ends[keyArgument + 1] - args.starts[keyArgument] + FRAMING_BYTES;
+  }
+
+  private noteSpared({ rule, sparedKey, spared, briefBytes, briefMs, briefLeftMs }: Verdict): void {
+    const { observer, gate } = this.policy;
+    observer.onSpared(rule[sparedKey].slot, spared);
+    if (briefBytes > 0) gate.brief.add(briefBytes, briefMs, briefLeftMs);
   }
 
   private noteShed(spec: CommandSpec, verdict: Verdict, size: number, observed: boolean): void {

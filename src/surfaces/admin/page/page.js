@@ -177,9 +177,10 @@ function now() {
 }
 
 /** The number; on it, what it consists of. @param {Row} row @param {HTMLElement} cell */
-function showRefused({ shed, shedBy, spared }, cell) {
+function showRefused({ shed, shedBy, sparedBy }, cell) {
   const reasons = Object.entries(shedBy).map(([reason, refused]) => `${reason}: ${count(refused)}`);
-  if (spared > 0) reasons.push(`spared, because they left their key no larger: ${count(spared)}`);
+  for (const [reason, passed] of Object.entries(sparedBy))
+    reasons.push(`spared, ${reason}: ${count(passed)}`);
   cell.title = reasons.join(', ');
   return count(shed);
 }

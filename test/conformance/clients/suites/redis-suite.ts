@@ -17,12 +17,17 @@ const LINE = /^\[(ok|err|ignore)\]: (.*)$/gm;
 
 /**
  * Runs the suite in `source` against 127.0.0.1:`port`. `basePort` is where it looks for ports of its own; two runs at
- * a time need two of them, and two copies of the source: `copy` is where this one goes.
+ * a time need two of them, and two copies of the source: `copy` is where this one goes. `single`: files to run, all by default.
  */
 export async function runRedisSuite(
   source: string,
   copy: string,
-  { port, basePort, later }: { port: number; basePort: number; later: Later },
+  {
+    port,
+    basePort,
+    later,
+    single = [],
+  }: { port: number; basePort: number; later: Later; single?: readonly string[] },
 ): Promise<SuiteRun> {
   await need(['tclsh', 'tclsh8.6', 'tclsh8.7'], 'tcl', console.error);
   await cp(source, copy, { recursive: true });
@@ -31,6 +36,7 @@ export async function runRedisSuite(
   }
   // Durable: a test that fails by an exception ends itself, not the run. Slow tests are left out, as in Redis's CI.
   const tests = ['--tags', '-slow', '--durable', '--baseport', String(basePort)];
+  for (const file of single) tests.push('--single', file);
   const address = ['--host', '127.0.0.1', '--port', String(port)];
   const inCopy = ['-c', 'cd "$0" && exec ./runtest "$@"', copy];
   const { stdout } = await new Program('/bin/sh', [...inCopy, ...address, ...tests], later).end();
