@@ -1,5 +1,6 @@
 // The hash of a key: a 32-bit number that the count of distinct keys uses, and that decides which keys are shed first. There
 // a key with a {tag} has the hash of its tag, so that all keys of a tag are shed together.
+// A key's hash is signed: V8 keeps such numbers without an object of their own on the heap. A share hash is not.
 // All versions must agree, or two proxies would shed different keys: do not change it.
 
 const OPEN = 0x7b;
@@ -11,14 +12,14 @@ export function hashKey(buf: Uint8Array, start: number, end: number): number {
   for (let i = start; i < end; i++) hash = Math.imul(hash ^ buf[i], 0x01000193);
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
-  return (hash ^ (hash >>> 16)) >>> 0;
+  return hash ^ (hash >>> 16);
 }
 
-/** The hash that decides whether the key buf[start, end) is in the share that is shed; `hash`: its hashKey(). */
+/** The hash, 0 … 2^32 - 1, that decides whether the key buf[start, end) is in the share that is shed; `hash`: its hashKey(). */
 export function hashShare(buf: Uint8Array, start: number, end: number, hash: number): number {
   const from = tagStart(buf, start, end);
   const to = tagEnd(buf, from, end);
-  return to > from ? hashKey(buf, from, to) : hash;
+  return (to > from ? hashKey(buf, from, to) : hash) >>> 0;
 }
 
 /** The part of the key that hashShare() hashes, if that is not all of it. */

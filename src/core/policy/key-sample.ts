@@ -57,7 +57,7 @@ export class KeySample implements HeldKeys {
   private readonly mask: number;
   private readonly heads: Int32Array;
   private readonly next: Int32Array;
-  private readonly hashes: Uint32Array;
+  private readonly hashes: Int32Array;
   private readonly lengths: Uint32Array;
   private readonly keys: (Uint8Array | undefined)[];
   private readonly sizes: Float64Array;
@@ -88,7 +88,7 @@ export class KeySample implements HeldKeys {
     this.mask = buckets - 1;
     this.heads = new Int32Array(buckets).fill(FREE);
     this.next = new Int32Array(most);
-    this.hashes = new Uint32Array(most);
+    this.hashes = new Int32Array(most);
     this.lengths = new Uint32Array(most);
     this.keys = new Array<Uint8Array | undefined>(most).fill(undefined);
     this.sizes = new Float64Array(most);

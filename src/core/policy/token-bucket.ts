@@ -6,11 +6,14 @@
 // take no more than one may, except for what is on its way between them, and that is paid back too.
 // Invariants: no clock; tokens never exceed the capacity; tokens = what arrived - what was taken - what did not fit.
 
+/** The numbers of a bucket. They are in an array: as fields each change would make a number object on the heap. */
+const TOKENS = 0;
+/** Taken here since the others were told, and told and not yet answered. */
+const FRESH = 1;
+const TOLD = 2;
+
 export class TokenBucket {
-  tokens: number;
-  /** Taken here since the others were told, and told and not yet answered. */
-  private fresh = 0;
-  private told = 0;
+  private readonly counts = new Float64Array(3);
 
   /** `perSecond`: at least 1. It begins full. `takers`: workers that share it. */
   constructor(
@@ -18,6 +21,14 @@ export class TokenBucket {
     private readonly takers = 1,
   ) {
     this.tokens = perSecond;
+  }
+
+  get tokens(): number {
+    return this.counts[TOKENS];
+  }
+
+  set tokens(count: number) {
+    this.counts[TOKENS] = count;
   }
 
   get rate(): number {
@@ -47,22 +58,23 @@ export class TokenBucket {
   }
 
   take(count: number): void {
-    this.tokens -= count * this.takers;
-    this.fresh += count;
+    this.counts[TOKENS] -= count * this.takers;
+    this.counts[FRESH] += count;
   }
 
   /** What was taken here since the last call; heard() is to follow. */
   tell(): number {
-    const { fresh } = this;
-    this.told += fresh;
-    this.fresh = 0;
+    const { counts } = this;
+    const fresh = counts[FRESH];
+    counts[TOLD] += fresh;
+    counts[FRESH] = 0;
     return fresh;
   }
 
   /** The others know what was told, and have taken `count` since this was last called. */
   heard(count: number): void {
-    const { told } = this;
-    this.told = 0;
+    const told = this.counts[TOLD];
+    this.counts[TOLD] = 0;
     this.add(told * (this.takers - 1) - count);
   }
 

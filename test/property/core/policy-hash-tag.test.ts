@@ -23,7 +23,7 @@ function hashed(text: string): string {
 
 function hashOf(text: string): number {
   const bytes = Buffer.from(text, 'latin1');
-  return hashKey(bytes, 0, bytes.length);
+  return hashKey(bytes, 0, bytes.length) >>> 0;
 }
 
 t.test(
