@@ -268,9 +268,16 @@ function nextOf(first: number, at: number): number {
   return first + ((at - first + ENTRY) & (BUCKET - 1));
 }
 
+/** A second hash, which does not wait for each byte in turn: the last bytes are two numbers. */
 function markOf(buf: Uint8Array, start: number, end: number, hash: number, db: number): number {
   let tail = (end - start) ^ Math.imul(db, 0x9e3779b1);
-  for (let i = Math.max(start, end - TAIL_BYTES); i < end; i++) tail = Math.imul(tail ^ buf[i], 0x01000193);
+  if (end - start >= TAIL_BYTES) {
+    const last = buf[end - 1] | (buf[end - 2] << 8) | (buf[end - 3] << 16) | (buf[end - 4] << 24);
+    const before = buf[end - 5] | (buf[end - 6] << 8) | (buf[end - 7] << 16) | (buf[end - 8] << 24);
+    tail = Math.imul(tail ^ last, 0x01000193) + Math.imul(before, 0xc2b2ae35);
+  } else {
+    for (let i = start; i < end; i++) tail = Math.imul(tail ^ buf[i], 0x01000193);
+  }
   tail = Math.imul(tail ^ (tail >>> 15), 0x85ebca6b);
   return (hash & ~BUCKET_MASK) | ((tail >>> 24) << 8);
 }

@@ -77,7 +77,8 @@ export class RuleSet {
   /** By first byte; undefined: too many, see the index. */
   private readonly buckets: readonly (readonly Matcher[] | undefined)[];
   private readonly index: GlobIndex | undefined;
-  private readonly behind: Behind;
+  /** undefined: there are no built-in rules. */
+  private readonly behind: Behind | undefined;
   private readonly matchesEmptyKey: CompiledRule | undefined;
 
   /** `view`: the set that this is a view of, and which of its rules count. */
@@ -128,7 +129,7 @@ export class RuleSet {
     this.matchers = matchersOf(counting.filter(({ builtIn }) => builtIn !== true));
     this.buckets = Array.from({ length: 256 }, (_, byte) => bucketOf(this.matchers, byte));
     const behind = matchersOf(counting.filter(({ builtIn }) => builtIn === true));
-    this.behind = behindOf(behind);
+    this.behind = behind.length > 0 ? behindOf(behind) : undefined;
     this.index = this.buckets.includes(undefined)
       ? new GlobIndex(
           this.matchers.map(({ glob }) => glob),
@@ -170,6 +171,7 @@ export class RuleSet {
 
   /** A built-in rule, else `unregistered`. */
   private findBehind(buf: Uint8Array, start: number, end: number): CompiledRule {
+    if (this.behind === undefined) return this.unregistered;
     const { first, last } = this.behind;
     boundGlobs();
     let bucket = first[buf[start]];
