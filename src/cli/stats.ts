@@ -4,11 +4,13 @@ import type { Environment } from '../config/overrides.js';
 import { globMatches } from '../core/policy/glob.js';
 import type { MemorySnapshot } from '../memory/snapshot.js';
 import type { Report } from '../observe/history/report.js';
+import type { ServiceStateSnapshot } from '../observe/state/service-state.js';
 import type { StatsSnapshot } from '../observe/stats/snapshot.js';
 import { asking } from './ask.js';
 import { complain, ExitCode } from './exit.js';
 import type { AskOptions } from './options.js';
 import { pick } from './rows.js';
+import { drawState } from './state.js';
 import { drawMemory, drawTotals } from './tables.js';
 import { createPaint } from './terminal/paint.js';
 
@@ -19,15 +21,16 @@ export async function statsCommand(
   env: Environment,
 ): Promise<ExitCode> {
   return asking(options, env, async (client) => {
-    const [stats, memory, report] = await Promise.all([
+    const [stats, memory, state, report] = await Promise.all([
       client.get<StatsSnapshot>('/api/stats'),
       client.get<MemorySnapshot>('/api/memory'),
+      client.get<ServiceStateSnapshot>('/api/state'),
       client.get<Report>('/api/report'),
     ]);
     const picked = pick(stats, pattern === undefined ? undefined : matcherOf(pattern));
     if (options.json) {
       process.stdout.write(
-        `${JSON.stringify({ since: stats.since, takenAt: stats.takenAt, ...picked, memory }, null, 2)}\n`,
+        `${JSON.stringify({ since: stats.since, takenAt: stats.takenAt, state, ...picked, memory }, null, 2)}\n`,
       );
       return ExitCode.OK;
     }
@@ -38,7 +41,7 @@ export async function statsCommand(
     const paint = createPaint(process.stdout);
     const since = `since ${stats.since}`;
     process.stdout.write(
-      `${[...drawMemory(memory, paint), report.text, since, '', drawTotals(picked, paint)].join('\n')}\n`,
+      `${[...drawState(state, paint, Date.parse(stats.takenAt)), ...drawMemory(memory, paint), report.text, since, '', drawTotals(picked, paint)].join('\n')}\n`,
     );
     return ExitCode.OK;
   });

@@ -3,12 +3,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Environment } from '../config/overrides.js';
 import type { MemorySnapshot } from '../memory/snapshot.js';
+import type { ServiceStateSnapshot } from '../observe/state/service-state.js';
 import type { StatsSnapshot } from '../observe/stats/snapshot.js';
 import { type AdminClient, AdminError } from './admin-client.js';
 import { asking } from './ask.js';
 import { ExitCode } from './exit.js';
 import type { AskOptions } from './options.js';
 import { ratesBetween, SORTS, type Sort } from './rows.js';
+import { drawState } from './state.js';
 import { drawMemory, drawRates } from './tables.js';
 import { InPlace, isAddressable } from './terminal/in-place.js';
 import { createPaint, type Paint } from './terminal/paint.js';
@@ -22,6 +24,7 @@ export interface TopOptions extends AskOptions {
 interface Sample {
   readonly stats: StatsSnapshot;
   readonly memory: MemorySnapshot;
+  readonly state: ServiceStateSnapshot;
 }
 
 export async function topCommand(options: TopOptions, env: Environment): Promise<ExitCode> {
@@ -38,16 +41,28 @@ export async function topCommand(options: TopOptions, env: Environment): Promise
 }
 
 async function sample(client: AdminClient, signal?: AbortSignal): Promise<Sample> {
-  const [stats, memory] = await Promise.all([
+  const [stats, memory, state] = await Promise.all([
     client.get<StatsSnapshot>('/api/stats', signal),
     client.get<MemorySnapshot>('/api/memory', signal),
+    client.get<ServiceStateSnapshot>('/api/state', signal),
   ]);
-  return { stats, memory };
+  return { stats, memory, state };
 }
 
-function draw(before: Sample | undefined, { stats, memory }: Sample, sort: Sort, paint: Paint): string[] {
+function draw(
+  before: Sample | undefined,
+  { stats, memory, state }: Sample,
+  sort: Sort,
+  paint: Paint,
+): string[] {
+  const now = Date.parse(stats.takenAt);
   const rates = ratesBetween(before?.stats, stats, sort);
-  return [...drawMemory(memory, paint), '', ...drawRates(rates, sort, paint).split('\n')];
+  return [
+    ...drawState(state, paint, now),
+    ...drawMemory(memory, paint),
+    '',
+    ...drawRates(rates, sort, paint).split('\n'),
+  ];
 }
 
 /** Runs until q, Ctrl-C or a signal. While the proxy is away it keeps trying. */

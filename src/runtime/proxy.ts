@@ -13,6 +13,7 @@ import { Pressure } from '../memory/pressure.js';
 import type { MemorySnapshot, RehearsalOutcome, RehearsalRequest } from '../memory/snapshot.js';
 import { Alerts } from '../observe/alerts/alerts.js';
 import { EventLog } from '../observe/history/event-log.js';
+import { ServiceState, type ServiceStateSnapshot } from '../observe/state/service-state.js';
 import type { TrafficStats } from '../observe/stats/counters.js';
 import type { StatsSnapshot } from '../observe/stats/snapshot.js';
 import { startAdmin } from '../surfaces/admin/server.js';
@@ -70,6 +71,7 @@ export class SpillwayProxy {
   private readonly explainer: Explainer;
   private readonly listener: Listener;
   private readonly figures: Figures;
+  private readonly serviceState = new ServiceState();
   private readonly sampler: Sampler;
   /** Known once it listens. */
   private data: DataAddress | undefined;
@@ -120,7 +122,8 @@ export class SpillwayProxy {
       () => this.memory(),
       () => this.reloader.config,
     );
-    this.sampler = new Sampler(config, this.figures, eventLog, clock, log, (changes, leftOut) =>
+    const read = { ...this.figures, state: () => this.state() };
+    this.sampler = new Sampler(config, read, eventLog, clock, log, (changes, leftOut) =>
       this.says.refusalsChanged(changes, leftOut),
     );
   }
@@ -263,6 +266,7 @@ export class SpillwayProxy {
     return startAdmin({
       ...this.figures,
       ...{ growth, history, report, events, subscribe },
+      state: () => this.state(),
       alerts: () => alerts.snapshot(),
       sweep: () => sweep.snapshot(),
       listen: config.admin.listen,
@@ -283,11 +287,18 @@ export class SpillwayProxy {
     return {
       ...this.figures,
       explain: (request) => this.explainer.explain(request),
+      state: () => this.state(),
       growth: this.sampler.growth,
       version: VERSION,
       mode: () => this.reloader.config.mode,
       failed: (error) => this.says.questionFailed(error),
     };
+  }
+
+  private state(): ServiceStateSnapshot {
+    const { mode } = this.reloader.config;
+    const facts = { ...this.ready(), closing: this.closing, memory: this.memory(), mode };
+    return this.serviceState.see({ ...facts, configError: this.reloader.problem }, Date.now());
   }
 
   private ready(): Readiness {

@@ -6,7 +6,7 @@ import type { Logger } from 'pino';
 import { changesBetween, configAfter } from '../config/changes.js';
 import { describeConfig } from '../config/describe.js';
 import type { EffectiveConfig } from '../config/effective.js';
-import { ConfigError } from '../config/error.js';
+import { ConfigError, type ConfigProblem } from '../config/error.js';
 import type { LoadedConfig } from '../config/load.js';
 import type { ConfigSnapshot, ReloadCause, ReloadOutcome } from '../config/reload-outcome.js';
 import { textOf } from '../config/secrets.js';
@@ -62,6 +62,14 @@ export class Reloader {
   /** The current config. */
   get config(): EffectiveConfig {
     return this.running;
+  }
+
+  /** Why the config file as it is now is not in use; null: it is. */
+  get problem(): string | null {
+    if (this.lastError === null) return null;
+    const [{ where, message }, ...more] = this.lastError.problems as [ConfigProblem, ...ConfigProblem[]];
+    const rest = more.length === 0 ? '' : `, and ${more.length} more`;
+    return `${where === '' ? '' : `${where}: `}${message}${rest}`;
   }
 
   reload(cause: ReloadCause): Promise<ReloadOutcome> {

@@ -18,7 +18,7 @@ import { allRules } from './rules.js';
 
 const INTERVAL_MS = 1000;
 
-type Read = Pick<AdminSources, 'stats' | 'memory' | 'connections' | 'workers' | 'clients'>;
+type Read = Pick<AdminSources, 'stats' | 'memory' | 'state' | 'connections' | 'workers' | 'clients'>;
 type Shown = Pick<AdminSources, 'growth' | 'history' | 'report' | 'events' | 'subscribe'>;
 
 export class Sampler implements Shown {
@@ -88,6 +88,8 @@ export class Sampler implements Shown {
         this.read.clients(),
       ]);
       const memory = this.read.memory();
+      // Asked for each second, so that `since` is right to a second.
+      const state = this.read.state();
       const { usedBytes, notCountedBytes, limitBytes, stale } = memory;
       const [at, rules] = [this.clock(), [...stats.rules, stats.unregistered]];
       this.families.take(stats.rules);
@@ -102,6 +104,7 @@ export class Sampler implements Shown {
       });
       if (this.watchers.size === 0) return;
       const live = {
+        state,
         stats,
         memory,
         connections,

@@ -1,8 +1,11 @@
 // The latest events in words, for operators who look afterwards: changes of a level, a server lost and back.
-// Owns the list. Invariants: it keeps only the newest EVENTS; a long text is cut; `number` counts all events since the start.
+// Owns the list. Invariants: it keeps only the newest EVENTS; a long text is cut; `number` counts all events since the start,
+// with repetitions.
 
 const EVENTS = 200;
 const TEXT_LENGTH = 300;
+/** An event that equals one of the last few is the same one again: an outage repeats itself, and must not push out the rest. */
+const LOOK_BACK = 8;
 
 export type EventKind =
   | 'level'
@@ -16,10 +19,13 @@ export type EventKind =
   | 'proxy';
 
 export interface LoggedEvent {
-  /** 1 and up. */
+  /** 1 and up; of an event that was repeated, that of the last time. */
   number: number;
-  /** ISO 8601. */
+  /** ISO 8601: when it happened last. */
   at: string;
+  /** How often it has happened, and when for the first time; without these, once. */
+  times?: number;
+  firstAt?: string;
   kind: EventKind;
   text: string;
 }
@@ -34,7 +40,16 @@ export class EventLog {
   record(kind: EventKind, text: string): void {
     const at = new Date(this.now()).toISOString();
     const short = text.length > TEXT_LENGTH ? `${text.slice(0, TEXT_LENGTH - 1)}…` : text;
-    this.events.push({ number: ++this.count, at, kind, text: short });
+    const number = ++this.count;
+    const from = Math.max(0, this.events.length - LOOK_BACK);
+    const same = this.events.findIndex(
+      (event, i) => i >= from && event.kind === kind && event.text === short,
+    );
+    if (same < 0) this.events.push({ number, at, kind, text: short });
+    else {
+      const [{ times = 1, firstAt, at: before }] = this.events.splice(same, 1) as [LoggedEvent];
+      this.events.push({ number, at, times: times + 1, firstAt: firstAt ?? before, kind, text: short });
+    }
     if (this.events.length > EVENTS) this.events.shift();
   }
 

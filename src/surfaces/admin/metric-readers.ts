@@ -13,6 +13,7 @@ import type { GrowthReport } from '../../observe/history/history.js';
 import type { ConnectionSnapshot, PoolSnapshot, TlsSnapshot } from '../../observe/snapshots/connections.js';
 import type { SweepSnapshot } from '../../observe/snapshots/sweep.js';
 import type { WorkerSnapshot, WorkersSnapshot } from '../../observe/snapshots/workers.js';
+import { type ServiceStateSnapshot, STATES } from '../../observe/state/service-state.js';
 import type { RefusalCounts, SparedCounts } from '../../observe/stats/counters.js';
 import type { LatencySnapshot } from '../../observe/stats/latency.js';
 import type { RuleStats, StatsSnapshot } from '../../observe/stats/snapshot.js';
@@ -24,6 +25,7 @@ export interface Scrape {
   version: string;
   stats: StatsSnapshot;
   memory: MemorySnapshot;
+  state: ServiceStateSnapshot;
   connections: ConnectionSnapshot;
   workers: WorkersSnapshot;
   growth: GrowthReport;
@@ -41,7 +43,7 @@ export const LABELS = {
   side: 'clients, upstream',
   way: 'request (client to server), reply (server to client)',
   what: 'replies (that clients have not read), commands (that the server has not read), stalled (commands that must wait)',
-  state: 'configured, running, silent',
+  state: `of workers: configured, running, silent; of the service: ${STATES.join(', ')}`,
   worker: 'numbers from 1 to `workers`; a new worker has the number of the one that it replaces',
   on: 'shared, own, waiting',
   reason: `for refusals: ${REFUSAL_NAMES.join(', ')}; for what was spared: ${SPARED_NAMES.join(', ')}; for pins: ${PIN_REASONS.join(', ')}`,
@@ -240,6 +242,14 @@ export const heldBytes = byLabel('what', ({ connections }) => ({
 }));
 
 /** Always 1; its labels matter. */
+export const serviceState: Reader = {
+  labels: ['state'],
+  read: ({ state }) => {
+    const holding = new Set([state, ...state.also].map((one) => one.state));
+    return STATES.map((name) => ({ value: Number(holding.has(name)), labels: { state: name } }));
+  },
+};
+
 export const buildInfo: Reader = {
   labels: ['version', 'node'],
   read: ({ version }) => [{ value: 1, labels: { version, node: process.version } }],

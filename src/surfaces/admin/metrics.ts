@@ -17,7 +17,7 @@ export interface Metrics {
 export function createMetrics(
   sources: Pick<
     AdminSources,
-    'stats' | 'memory' | 'connections' | 'workers' | 'growth' | 'config' | 'alerts' | 'sweep'
+    'stats' | 'memory' | 'state' | 'connections' | 'workers' | 'growth' | 'config' | 'alerts' | 'sweep'
   >,
   version: string,
 ): Metrics {
@@ -39,6 +39,7 @@ export function createMetrics(
       version,
       stats,
       memory: sources.memory(),
+      state: sources.state(),
       connections,
       workers,
       growth: sources.growth(),

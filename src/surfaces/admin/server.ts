@@ -21,6 +21,7 @@ import type { AdminOptions, AdminServer } from './types.js';
 import { readWindow } from './window.js';
 
 const ENDPOINTS: Readonly<Record<string, string>> = {
+  '/api/state': 'The state of the service in one word and a sentence, and since when.',
   '/api/stats': 'Writes, TTLs and refusals by rule, patterns of keys that no rule matches, latency.',
   '/api/rules': 'The rules in effect.',
   '/api/config': 'The configuration in effect, and the outcome of the last reload.',
@@ -176,6 +177,7 @@ function addRoutes(app: FastifyInstance, options: AdminOptions): void {
     options.setRehearsal(undefined);
     return reply.code(204).send();
   });
+  app.get('/api/state', async () => options.state());
   app.get('/api/memory', async () => options.memory());
   app.get('/api/connections', async () => options.connections());
   app.get('/api/workers', async () => options.workers());
@@ -212,7 +214,7 @@ function addRoutes(app: FastifyInstance, options: AdminOptions): void {
       .send(live ? 'ok' : 'not live');
   });
   app.get('/readyz', OPEN, async (_request, reply) => {
-    const state = options.ready();
-    return reply.code(state.ready ? 200 : 503).send(state);
+    const ready = options.ready();
+    return reply.code(ready.ready ? 200 : 503).send({ ...ready, state: options.state().state });
   });
 }

@@ -11,6 +11,7 @@ import type { ClientSnapshot, ConnectionSnapshot } from '../../observe/snapshots
 import type { Subscribe } from '../../observe/snapshots/live.js';
 import type { SweepSnapshot } from '../../observe/snapshots/sweep.js';
 import type { WorkersSnapshot } from '../../observe/snapshots/workers.js';
+import type { ServiceStateSnapshot } from '../../observe/state/service-state.js';
 import type { StatsSnapshot } from '../../observe/stats/snapshot.js';
 import type { ExplainRequest, Explanation } from '../explain/types.js';
 
@@ -23,6 +24,7 @@ export interface AdminSources {
   /** Reads the configuration again. */
   reload(): Promise<ReloadOutcome>;
   memory(): MemorySnapshot;
+  state(): ServiceStateSnapshot;
   /** Begins a rehearsal; undefined ends it. */
   setRehearsal(request: RehearsalRequest | undefined): RehearsalOutcome;
   connections(): ConnectionSnapshot | Promise<ConnectionSnapshot>;

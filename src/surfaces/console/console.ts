@@ -12,7 +12,7 @@ import { infoSection } from './info.js';
 export interface ConsoleSources
   extends Pick<
     AdminSources,
-    'explain' | 'stats' | 'rules' | 'memory' | 'connections' | 'workers' | 'growth' | 'clients'
+    'explain' | 'stats' | 'rules' | 'memory' | 'state' | 'connections' | 'workers' | 'growth' | 'clients'
   > {
   readonly version: string;
   mode(): string;
@@ -155,7 +155,7 @@ function matches(glob: Uint8Array | undefined, name: string): boolean {
   return globMatches(glob, bytes, 0, bytes.length);
 }
 
-async function info({ version, mode, stats, memory, connections, workers, growth }: ConsoleSources) {
+async function info({ version, mode, state, stats, memory, connections, workers, growth }: ConsoleSources) {
   const [counted, network, processes] = await Promise.all([stats(), connections(), workers()]);
   const { rules, unregistered, since, takenAt, upstreamOom, latency } = counted;
   const { memory: rate, timeToFull, writesPerSecond, shedPerSecond } = growth();
@@ -164,7 +164,12 @@ async function info({ version, mode, stats, memory, connections, workers, growth
   const byNumber = rules.map((rule, i) => [`rule${i}`, rule] as const);
   return new Text(
     [
-      infoSection('Spillway', { spillwayVersion: version, mode: mode(), uptimeInSeconds: uptimeSeconds }),
+      infoSection('Spillway', {
+        spillwayVersion: version,
+        mode: mode(),
+        ...stateFields(state()),
+        uptimeInSeconds: uptimeSeconds,
+      }),
       infoSection('Workers', processes),
       infoSection('Connections', network),
       infoSection('Memory', reading),
@@ -174,4 +179,8 @@ async function info({ version, mode, stats, memory, connections, workers, growth
       infoSection('Rules', { ...Object.fromEntries(byNumber), unregistered }),
     ].join('\r\n'),
   );
+}
+
+function stateFields({ state, text, since, also }: ReturnType<ConsoleSources['state']>) {
+  return { state, stateText: text, stateSince: since, stateAlso: also.map((one) => one.state).join(' ') };
 }

@@ -139,6 +139,32 @@ t.test('marks are reached in the order of their pressure', async (t) => {
   t.equal(report.timeToFull?.seconds, 940);
 });
 
+t.test('events: one that repeats itself stands once, with its number and since when', async (t) => {
+  let now = 0;
+  const log = new EventLog(() => now);
+  log.record('config', 'reloaded');
+  for (; now < 100_000; now += 1000) {
+    log.record('upstream', 'gone');
+    log.record('upstream', 'back');
+  }
+  log.record('level', 'gone');
+  t.match(log.list(), [
+    { number: 202, kind: 'level', times: undefined },
+    {
+      number: 201,
+      text: 'back',
+      times: 100,
+      firstAt: new Date(0).toISOString(),
+      at: new Date(99_000).toISOString(),
+    },
+    { number: 200, text: 'gone', times: 100 },
+    { number: 1, text: 'reloaded', times: undefined },
+  ]);
+  for (let i = 0; i < 10; i++) log.record('level', `other ${i}`);
+  log.record('upstream', 'gone');
+  t.match(log.list(1), [{ text: 'gone', times: undefined }], 'one of long ago is another one');
+});
+
 t.test('events: the newest, bounded in number and length', async (t) => {
   const log = new EventLog(() => 0);
   for (let i = 1; i <= 500; i++) log.record('level', i === 500 ? 'x'.repeat(5000) : `event ${i}`);

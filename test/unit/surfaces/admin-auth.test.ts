@@ -78,6 +78,7 @@ async function start(t: Test, token: string | undefined): Promise<string> {
     setRehearsal: unused,
     report: unused,
     memory: unused,
+    state: () => ({ state: 'ok', severity: 'ok', since: '', text: '', also: [] }),
     connections: unused,
     workers: unused,
     explain: unused,

@@ -9,6 +9,7 @@ import type { GrowthReport } from '../../../src/observe/history/history.js';
 import type { ConnectionSnapshot, PoolSnapshot } from '../../../src/observe/snapshots/connections.js';
 import type { SweepSnapshot } from '../../../src/observe/snapshots/sweep.js';
 import type { WorkersSnapshot } from '../../../src/observe/snapshots/workers.js';
+import type { ServiceStateSnapshot } from '../../../src/observe/state/service-state.js';
 import { TrafficStats } from '../../../src/observe/stats/counters.js';
 import { type RuleStats, type StatsSnapshot, snapshotStats } from '../../../src/observe/stats/snapshot.js';
 import { createMetrics } from '../../../src/surfaces/admin/metrics.js';
@@ -191,12 +192,17 @@ const sweep: SweepSnapshot = {
   ...{ on: true, running: true, given: 86, failures: 87 },
   ...{ problem: null, doneAt: 88_500 },
 };
+const state: ServiceStateSnapshot = {
+  ...{ state: 'shedding', severity: 'bad', since: '2026-01-01T00:00:00.000Z', text: '' },
+  also: [{ state: 'limited', severity: 'warn', since: '2026-01-01T00:00:00.000Z', text: '' }],
+};
 const sources = {
   alerts: () => alerts,
   sweep: () => sweep,
   config: () => config,
   stats: () => stats,
   memory: () => memory,
+  state: () => state,
   connections: () => connections,
   workers: () => workers,
   growth: () => growth,
@@ -246,6 +252,15 @@ const SINGLE: Record<string, number> = {
   sweep_failures_total: 87,
   sweep_last_success_timestamp_seconds: 88.5,
   upstream_oom_total: 77,
+  'state{state="shedding"}': 1,
+  'state{state="limited"}': 1,
+  'state{state="ok"}': 0,
+  'state{state="down"}': 0,
+  'state{state="closing"}': 0,
+  'state{state="blind"}': 0,
+  'state{state="rehearsing"}': 0,
+  'state{state="config-error"}': 0,
+  'state{state="observing"}': 0,
   memory_pressure_ratio: 0.85,
   memory_used_bytes: 850,
   memory_limit_bytes: 1000,

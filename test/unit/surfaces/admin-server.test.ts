@@ -12,6 +12,7 @@ import { History } from '../../../src/observe/history/history.js';
 import { RuleHistory } from '../../../src/observe/history/report.js';
 import type { ConnectionSnapshot } from '../../../src/observe/snapshots/connections.js';
 import type { WorkersSnapshot } from '../../../src/observe/snapshots/workers.js';
+import type { ServiceStateSnapshot } from '../../../src/observe/state/service-state.js';
 import { TrafficStats } from '../../../src/observe/stats/counters.js';
 import { snapshotStats } from '../../../src/observe/stats/snapshot.js';
 import { hostAllowed } from '../../../src/surfaces/admin/host-guard.js';
@@ -104,6 +105,10 @@ const CONFIG: ConfigSnapshot = {
   lastError: null,
   config: {},
 };
+const STATE: ServiceStateSnapshot = {
+  ...{ state: 'ok', severity: 'ok', since: '2026-01-01T00:00:00.000Z', text: 'all writes are admitted' },
+  also: [],
+};
 const REHEARSAL = { pressure: 0.9, endsAt: '2026-01-01T00:01:00.000Z', secondsLeft: 60 };
 const GROWTH = new History(() => 0).growth([]);
 const SERIES = new History(() => 0).series('10m', 0, 0);
@@ -149,6 +154,7 @@ async function start(t: Test, overrides: Partial<AdminOptions> = {}) {
       warnings: [],
     }),
     memory: () => MEMORY,
+    state: () => STATE,
     connections: () => CONNECTIONS,
     workers: () => WORKERS,
     growth: () => GROWTH,
@@ -255,7 +261,10 @@ t.test('/api/explain takes a key, and a command as words or as a line', async (t
 t.test('health and readiness', async (t) => {
   const up = await start(t);
   t.match(await ask(up.admin.port, '/healthz'), { status: 200, body: 'ok' });
-  t.match(await ask(up.admin.port, '/readyz'), { status: 200, body: '{"ready":true,"reasons":[]}' });
+  t.match(await ask(up.admin.port, '/readyz'), {
+    status: 200,
+    body: '{"ready":true,"reasons":[],"state":"ok"}',
+  });
   const down = await start(t, {
     health: () => ({ live: false }),
     ready: () => ({ ready: false, reasons: ['Redis does not answer.'] }),
@@ -263,7 +272,7 @@ t.test('health and readiness', async (t) => {
   t.equal((await ask(down.admin.port, '/healthz')).status, 503);
   const answer = await ask(down.admin.port, '/readyz');
   t.equal(answer.status, 503);
-  t.same(JSON.parse(answer.body), { ready: false, reasons: ['Redis does not answer.'] });
+  t.same(JSON.parse(answer.body), { ready: false, reasons: ['Redis does not answer.'], state: 'ok' });
 });
 
 t.test('only GET and HEAD, on known paths, under a name that no web page can have', async (t) => {

@@ -61,6 +61,15 @@ const sources = {
   }),
   rules: () => [{ name: 'cache', match: 'cache:*' }],
   explain: ({ key, command }: ExplainRequest) => ({ explained: key, words: command.length }),
+  state: () => ({
+    ...{
+      state: 'observing',
+      severity: 'warn',
+      since: '2026-01-01T00:00:00.000Z',
+      text: 'nothing is refused',
+    },
+    also: [],
+  }),
   memory: () => ({ usedBytes: 5, level: { low: { shedShare: 0, band: null } } }),
   growth: () => ({
     memory: null,
@@ -120,6 +129,9 @@ t.test('INFO tells the sums of all', async (t) => {
     '# Spillway',
     'spillway_version:1.2.3',
     'mode:observe',
+    'state:observing',
+    'state_text:nothing is refused',
+    'state_also:',
     'uptime_in_seconds:90',
     'clients:2',
     'used_bytes:5',

@@ -5,6 +5,7 @@ import { Chart, sparkline } from './chart.js';
 import { byId, element, setText } from './dom.js';
 import { ago, bytes, count, duration, NONE, percent, rate } from './format.js';
 import { headline } from './headline.js';
+import { showState } from './state.js';
 import { follow, getJson, keepToken, Unauthorized } from './stream.js';
 import { SortedTable } from './tables.js';
 
@@ -265,6 +266,7 @@ function show(live) {
   const lastReload = events.find(({ kind }) => kind === 'config' || kind === 'family')?.number ?? 0;
   if (configured !== undefined && configured !== lastReload) learnMatches().catch(() => {});
   configured = lastReload;
+  showState(byId('state'), live.state, Date.parse(stats.takenAt));
   const { text, tone } = headline(live, (rule) => nameOf(rule, stats.discovered));
   const head = byId('headline');
   setText(head, text);
@@ -298,10 +300,15 @@ function nameOf(rule, discovered) {
 }
 
 /** @param {LiveSnapshot} live */
-function showLevels({ memory, growth }) {
+function showLevels({ memory, growth, state: service }) {
   const items = Object.entries(memory.level).map(([priority, { shedShare, band, reservedBytes }]) => {
-    const state = shedShare === 1 ? 'full' : shedShare > 0 ? 'partial' : 'open';
-    const what = { full: 'all refused', partial: `${percent(shedShare)} refused`, open: 'admitted' }[state];
+    const state =
+      service.state === 'down' ? 'full' : shedShare === 1 ? 'full' : shedShare > 0 ? 'partial' : 'open';
+    const what = {
+      full: service.state === 'down' ? 'not served' : 'all refused',
+      partial: `${percent(shedShare)} refused`,
+      open: 'admitted',
+    }[state];
     const from = growth.marks.find(({ name }) => name === `${priority} begins`);
     const soon = state === 'open' && from?.seconds ? `, in about ${duration(from.seconds)}` : '';
     const kept = reservedBytes > 0 ? `, ${bytes(reservedBytes)} kept for higher priorities` : '';
@@ -349,9 +356,10 @@ function showEvents({ events }) {
   const newest = String(events[0]?.number ?? 0);
   if (list.dataset.newest === newest) return;
   list.dataset.newest = newest;
-  const items = events.slice(0, EVENTS).map(({ at, text }) => {
+  const items = events.slice(0, EVENTS).map(({ at, times, firstAt, text }) => {
     const time = element('time', { datetime: at, title: at }, new Date(at).toLocaleTimeString('en-GB'));
-    return element('li', {}, time, element('span', {}, text));
+    const often = times === undefined ? '' : ` (${times} times since ${firstAt ?? at})`;
+    return element('li', {}, time, element('span', {}, text + often));
   });
   list.replaceChildren(...(items.length > 0 ? items : [element('li', {}, 'Nothing yet.')]));
 }

@@ -1,0 +1,24 @@
+// The state of the service above `spillway stats` and `spillway top`: a line for what holds now, and one for each other
+// condition. Draws; reads nothing.
+import { formatDuration } from '../config/units.js';
+import type { ServiceStateSnapshot, StateSnapshot } from '../observe/state/service-state.js';
+import type { Paint } from './terminal/paint.js';
+import { printable } from './words.js';
+
+const COLOURS = { ok: 'green', warn: 'yellow', bad: 'red' } as const;
+
+/** @param now milliseconds since 1970, by the proxy's clock */
+export function drawState({ also, ...first }: ServiceStateSnapshot, paint: Paint, now: number): string[] {
+  return [first, ...also].map((one, i) => line(one, i === 0 ? 'state: ' : '   also: ', paint, now));
+}
+
+function line(
+  { state, severity, since, text }: StateSnapshot,
+  label: string,
+  paint: Paint,
+  now: number,
+): string {
+  const seconds = Math.max(0, Math.round((now - Date.parse(since)) / 1000));
+  const lasting = seconds === 0 ? '' : ` for ${formatDuration(seconds * 1000)}`;
+  return `${label}${paint(COLOURS[severity], state.toUpperCase())}${lasting}: ${printable(text)}`;
+}

@@ -1,0 +1,130 @@
+// The state of the service in one word, with a sentence and since when: decided here, and shown in the same words by the page,
+// the API, the probes, the metrics, the console and the command line. Several conditions may hold at once: the first of
+// CONDITIONS that holds is the state, and the others follow it.
+// Pure; the clock comes with each call (milliseconds since 1970).
+// Invariants: there is exactly one state; `ok` alone means that nothing has to be done or known.
+import { PRIORITY_NAMES } from '../../core/policy/rule.js';
+import type { MemorySnapshot } from '../../memory/snapshot.js';
+
+/** The worst first. Names are an API. */
+export const CONDITIONS = [
+  'closing',
+  'down',
+  'blind',
+  'rehearsing',
+  'shedding',
+  'limited',
+  'config-error',
+  'observing',
+] as const;
+export const STATES = [...CONDITIONS, 'ok'] as const;
+export type Condition = (typeof CONDITIONS)[number];
+export type StateName = (typeof STATES)[number];
+
+export interface StateFacts {
+  readonly closing: boolean;
+  /** As /readyz says it: whether clients can be served, and what is missing. */
+  readonly ready: boolean;
+  readonly reasons: readonly string[];
+  readonly memory: Pick<
+    MemorySnapshot,
+    'readingAgeMs' | 'stale' | 'rehearsal' | 'level' | 'active' | 'reason' | 'pressure'
+  >;
+  readonly mode: 'enforce' | 'observe';
+  /** Why the config file could not be taken over; null: it was. */
+  readonly configError: string | null;
+}
+
+/** Of `bad` ones clients notice something, or memory is not watched; of `warn` ones an operator should know. */
+const SEVERITY: Readonly<Record<StateName, 'ok' | 'warn' | 'bad'>> = {
+  closing: 'bad',
+  down: 'bad',
+  blind: 'bad',
+  rehearsing: 'warn',
+  shedding: 'bad',
+  limited: 'warn',
+  'config-error': 'warn',
+  observing: 'warn',
+  ok: 'ok',
+};
+
+/** One condition that holds. */
+export interface StateSnapshot {
+  readonly state: StateName;
+  readonly severity: 'ok' | 'warn' | 'bad';
+  /** ISO 8601. */
+  readonly since: string;
+  readonly text: string;
+}
+
+/** GET /api/state. */
+export interface ServiceStateSnapshot extends StateSnapshot {
+  /** What else holds, in the order of importance. */
+  readonly also: readonly StateSnapshot[];
+}
+
+export class ServiceState {
+  private since = new Map<StateName, number>();
+
+  /** The state by these facts. A condition that held at the last call keeps its `since`. */
+  see(facts: StateFacts, now: number): ServiceStateSnapshot {
+    const texts = conditionsOf(facts);
+    const holding = CONDITIONS.filter((name) => texts[name] !== undefined);
+    const names: readonly StateName[] = holding.length === 0 ? ['ok'] : holding;
+    const before = this.since;
+    this.since = new Map(names.map((name) => [name, before.get(name) ?? now]));
+    const [state, ...also] = names.map((name): StateSnapshot => {
+      const since = new Date(this.since.get(name) ?? now).toISOString();
+      return {
+        state: name,
+        severity: SEVERITY[name],
+        since,
+        text: name === 'ok' ? okText(facts) : (texts[name] ?? ''),
+      };
+    }) as [StateSnapshot, ...StateSnapshot[]];
+    return { ...state, also };
+  }
+}
+
+/** A sentence for each condition that holds. */
+function conditionsOf(facts: StateFacts): Partial<Record<Condition, string>> {
+  const { closing, ready, reasons, memory, mode, configError } = facts;
+  const { rehearsal, stale, readingAgeMs } = memory;
+  const blind = readingAgeMs === null || stale;
+  const why = reasons.join('; ');
+  const refused = refusedShares(memory);
+  const holds: Partial<Record<Condition, string | false>> = {
+    closing: closing && 'the proxy is closing; it accepts no more clients',
+    down: !closing && !ready && why,
+    blind: ready && blind && (why === '' ? 'there is no reading of memory' : why),
+    limited: ready && !blind && why,
+    rehearsing:
+      rehearsal !== null &&
+      `a rehearsal: Spillway acts as if memory were ${percent(rehearsal.pressure)} full, until ${rehearsal.endsAt}`,
+    shedding: mode === 'enforce' && refused !== '' && `refusing growing writes of priority ${refused}`,
+    'config-error':
+      configError !== null && `the config file has an error, so the old one stays in use: ${configError}`,
+    observing:
+      mode === 'observe' &&
+      `nothing is changed or refused${refused === '' ? '' : `; growing writes of priority ${refused} would be refused`}`,
+  };
+  return Object.fromEntries(Object.entries(holds).filter(([, text]) => text)) as Partial<
+    Record<Condition, string>
+  >;
+}
+
+function okText({ memory: { active, reason } }: StateFacts): string {
+  return active ? 'all writes are admitted' : `all writes are admitted; shedding is ${reason}`;
+}
+
+/** `low (all), normal (30 %)`; '': none. */
+function refusedShares({ level }: StateFacts['memory']): string {
+  return PRIORITY_NAMES.filter((name) => level[name].shedShare > 0)
+    .map((name) => `${name} (${level[name].shedShare === 1 ? 'all' : percent(level[name].shedShare)})`)
+    .join(', ');
+}
+
+function percent(share: number): string {
+  const value = share * 100;
+  return `${value > 0 && value < 1 ? '< 1' : Math.round(value)} %`;
+}

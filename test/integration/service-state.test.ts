@@ -1,0 +1,58 @@
+// The state of the service, said in the same words everywhere: by a proxy whose config file breaks and whose server goes away.
+import { execFile } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { promisify } from 'node:util';
+import t from 'tap';
+import type { ServiceStateSnapshot } from '../../src/observe/state/service-state.js';
+import { builtMain } from '../support/built.js';
+import { startProxyProcess } from '../support/proxy-process.js';
+import { withRaw } from '../support/raw-client.js';
+import { withRedis } from '../support/redis.js';
+import { until } from '../support/wait.js';
+
+const run = promisify(execFile);
+
+t.test('the state, wherever it is shown', { timeout: 90_000 }, async (t) => {
+  const redis = await withRedis(t, ['--maxmemory', '100mb']);
+  const upstream = { url: `redis://127.0.0.1:${redis.port}` };
+  const config = {
+    upstream,
+    mode: 'observe',
+    admin: { listen: '127.0.0.1:0' },
+    memory: { pollInterval: '100ms' },
+  };
+  const proxy = await startProxyProcess({ config });
+  t.teardown(() => proxy.stop());
+  const url = `http://127.0.0.1:${proxy.adminPort}`;
+  const state = async () => (await (await fetch(`${url}/api/state`)).json()) as ServiceStateSnapshot;
+  const ready = async () =>
+    (await (await fetch(`${url}/readyz`)).json()) as { ready: boolean; state: string };
+  const stats = async () => (await run(process.execPath, [builtMain(), 'stats', '--admin', url])).stdout;
+  const becomes = (wanted: string) =>
+    until(async () => (await state()).state === wanted, { timeoutMs: 30_000, describe: `state ${wanted}` });
+
+  await becomes('observing');
+  const { since } = await state();
+  const client = await withRaw(t, proxy.port);
+  t.match(
+    String(await client.call('PROXY', 'INFO')),
+    /\r\nstate:observing\r\nstate_text:nothing is changed or refused\r\n/,
+  );
+  t.match(await stats(), /^state: OBSERVING(?: for \w+)?: nothing is changed or refused\n/);
+
+  writeFileSync(proxy.file, '{ "mdoe": 1 }');
+  proxy.signal('SIGHUP');
+  await becomes('config-error');
+  t.match(await state(), {
+    text: /the old one stays in use: mdoe: is not a setting here/,
+    also: [{ state: 'observing', since }],
+  });
+  t.match(await stats(), /^state: CONFIG-ERROR.*\n {3}also: OBSERVING for /);
+  t.match(await ready(), { ready: true, state: 'config-error' });
+
+  await redis.stop();
+  await becomes('down');
+  t.match(await ready(), { ready: false, state: 'down' });
+  t.match(await stats(), /^state: DOWN/);
+  t.match(await (await fetch(`${url}/metrics`)).text(), /^spillway_state\{state="down"\} 1$/m);
+});
