@@ -15,6 +15,7 @@ const FILES: Readonly<Record<string, string>> = {
   'dom.js': SCRIPT,
   'format.js': SCRIPT,
   'headline.js': SCRIPT,
+  'state.js': SCRIPT,
   'stream.js': SCRIPT,
   'tables.js': SCRIPT,
   'icon.svg': 'image/svg+xml',

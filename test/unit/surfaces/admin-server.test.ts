@@ -1,5 +1,6 @@
 // The admin API over real HTTP on loopback: answers, headers, guards, metrics.
 import { once } from 'node:events';
+import { readdirSync } from 'node:fs';
 import { request } from 'node:http';
 import { connect } from 'node:net';
 import { pino } from 'pino';
@@ -394,4 +395,15 @@ t.test('the page: only for browsers at /, known files only, asked about again by
     t.equal((await ask(admin.port, file)).status, 404, file);
   }
   t.match(JSON.parse((await ask(admin.port, '/api')).body), { name: 'redis-spillway' });
+});
+
+t.test('every file of the page is served, with its type', async (t) => {
+  const { admin } = await start(t);
+  const files = readdirSync(new URL('../../../src/surfaces/admin/page/', import.meta.url));
+  t.ok(files.length > 5);
+  for (const name of files.filter((file) => file !== 'index.html')) {
+    const { status, headers } = await ask(admin.port, `/page/${name}`);
+    t.equal(status, 200, name);
+    t.match(headers['content-type'], /^(text\/(javascript|css); charset=utf-8|image\/svg\+xml)$/, name);
+  }
 });
