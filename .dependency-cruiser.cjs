@@ -8,8 +8,9 @@ const MAY_IMPORT = {
   config: ['core', 'files'],
   observe: ['core', 'memory', 'config'],
   tools: ['core', 'files', 'memory', 'observe', 'config'],
+  evict: ['core', 'memory', 'tools'],
   surfaces: ['core', 'memory', 'observe', 'config'],
-  runtime: ['core', 'files', 'memory', 'wire', 'config', 'observe', 'tools', 'surfaces'],
+  runtime: ['core', 'files', 'memory', 'wire', 'config', 'observe', 'tools', 'evict', 'surfaces'],
 };
 const folders = Object.entries(MAY_IMPORT).map(([folder, others]) => ({
   name: `${folder}-imports-only-${['itself', ...others].join('-')}`,

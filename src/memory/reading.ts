@@ -11,6 +11,8 @@ export interface Reading {
   readonly policy: string;
   /** The server is still freeing memory after UNLINK, FLUSHALL ASYNC and the like. */
   readonly freeing: boolean;
+  /** So many objects are still to be freed; left out: none. */
+  readonly pendingObjects?: number;
 }
 
 export interface DatabaseKeys {
@@ -53,12 +55,14 @@ export function parseMemory(text: string): Reading {
   if (!fields.has('used_memory'))
     throw new BadReading('INFO memory has no used_memory: is the upstream a Redis?');
   if (!/^[a-z-]*$/.test(policy)) throw notA('policy', 'memory', 'maxmemory_policy', policy);
+  const pendingObjects = count(fields, 'memory', 'lazyfree_pending_objects');
   return {
     usedBytes: count(fields, 'memory', 'used_memory'),
     notCountedBytes: count(fields, 'memory', 'mem_not_counted_for_evict'),
     maxmemoryBytes: count(fields, 'memory', 'maxmemory'),
     policy,
-    freeing: count(fields, 'memory', 'lazyfree_pending_objects') > 0,
+    freeing: pendingObjects > 0,
+    ...(pendingObjects > 0 && { pendingObjects }),
   };
 }
 

@@ -1,5 +1,6 @@
 // The API's shapes about memory. Field names are an API. Types only.
 import type { PriorityName } from '../core/policy/rule.js';
+import type { EvictionSnapshot } from './eviction.js';
 
 /** How much one priority is held back. */
 export interface ShedLevel {
@@ -54,6 +55,8 @@ export interface MemorySnapshot {
   levelChanges: number;
   /** null: what is refused is what memory demands. */
   rehearsal: RehearsalSnapshot | null;
+  /** How room is made; null: no rule has evict. */
+  eviction: EvictionSnapshot | null;
   /** Of rules with a budget, in their order. */
   budgets: readonly BudgetSnapshot[];
 }

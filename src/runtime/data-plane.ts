@@ -12,6 +12,7 @@ import { Scripts } from '../core/policy/scripts.js';
 import { ShedGate } from '../core/policy/shed.js';
 import { noPoolingYet, type PoolingCounters, type SessionContext } from '../core/session/session-context.js';
 import type { ConsoleQuestion } from '../core/session/state/console-question.js';
+import { type Candidates, NO_CANDIDATES } from '../evict/candidates.js';
 import type { RenewalSnapshot } from '../files/renewal.js';
 import { ServerClock } from '../memory/server-clock.js';
 import type { ServerFacts } from '../memory/server-facts.js';
@@ -67,6 +68,8 @@ export class DataPlane {
   private readonly context: SessionContext;
   readonly scripts: Scripts;
   readonly keys: KeyMemory;
+  /** The keys of rules with evict that were written lately. */
+  readonly evictable: Candidates = NO_CANDIDATES;
   private readonly pooling = noPoolingYet();
   /** Counted under the rules of earlier configs. */
   private keysGivenUp = 0;

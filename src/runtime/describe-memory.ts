@@ -3,6 +3,7 @@
 import type { Priority, PriorityName } from '../core/policy/rule.js';
 import { PRIORITY_NAMES } from '../core/policy/rule.js';
 import { ALL, type ShedGate } from '../core/policy/shed.js';
+import type { EvictionSnapshot } from '../memory/eviction.js';
 import type { MemoryMonitor } from '../memory/monitor.js';
 import type { Pressure } from '../memory/pressure.js';
 import type { BudgetSnapshot, MemorySnapshot, RehearsalSnapshot, ShedLevel } from '../memory/snapshot.js';
@@ -15,6 +16,7 @@ export function describeMemory(
   now: number,
   rehearsal: RehearsalSnapshot | null,
   budgets: readonly BudgetSnapshot[],
+  eviction: EvictionSnapshot | null,
 ): MemorySnapshot {
   const { reading, applicability } = pressure;
   const limitBytes = applicability?.limitBytes ?? 0;
@@ -55,5 +57,6 @@ export function describeMemory(
     levelChanges: pressure.levels.changes,
     rehearsal,
     budgets,
+    eviction,
   };
 }

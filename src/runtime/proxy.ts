@@ -28,6 +28,7 @@ import { describeMemory } from './describe-memory.js';
 import { Explainer } from './explainer.js';
 import { type Figures, figuresOf } from './figures.js';
 import type { LogLosses } from './log/log-output.js';
+import { endpointOf, RoomMaker } from './make-room.js';
 import { ProxyEvents } from './proxy-events.js';
 import { CLOSING, NO_WORKER, REFUSING, type Readiness, readiness } from './readiness.js';
 import { Rehearsals } from './rehearsal.js';
@@ -66,6 +67,7 @@ export class SpillwayProxy {
   private readonly pressure: Pressure;
   private readonly monitor: MemoryMonitor;
   private readonly budgets: Budgets;
+  private readonly room: RoomMaker;
   private readonly rehearsals: Rehearsals;
   private readonly reloader: Reloader;
   private readonly explainer: Explainer;
@@ -95,16 +97,22 @@ export class SpillwayProxy {
       upstreamOom: () => this.upstreamOom(),
       asked: consoleAnswers((questions) => answerQuestions(questions, this.consoleSources())),
     };
+    const endpoint = endpointOf(config, this.secure);
     this.service =
       config.workers === 1
-        ? new SingleProcess(config, log, events, observe, logOutput)
-        : new WorkerPool(config, log, events, logOutput);
+        ? new SingleProcess(config, log, events, endpoint, observe, logOutput)
+        : new WorkerPool(config, log, events, endpoint, logOutput);
     this.pressure = new Pressure(config.memory, this.service.gate, (change) => {
       this.says.levelChanged(change);
       this.pressureChanged();
     });
     this.monitor = this.makeMonitor();
     this.budgets = this.makeBudgets();
+    this.room = new RoomMaker(config, endpoint, {
+      ...{ service: this.service, pressure: this.pressure, clock, log },
+      monitor: () => this.monitor,
+      onEvictable: () => {},
+    });
     this.rehearsals = new Rehearsals(this.pressure, () => this.pressureChanged(), clock, log, eventLog);
     this.reloader = new Reloader(
       config,
@@ -138,6 +146,7 @@ export class SpillwayProxy {
       await this.service.start();
       await this.monitor.start();
       this.budgets.adopt(ruleSetOf(config));
+      this.room.evictor.start();
       this.data = await this.listener.start();
       this.says.capacity(config, this.service.capacity);
       sampler.start();
@@ -176,6 +185,7 @@ export class SpillwayProxy {
       clock(),
       rehearsals.snapshot(),
       budgets.snapshot(),
+      this.room.evictor.snapshot(),
     );
   }
 
@@ -199,6 +209,7 @@ export class SpillwayProxy {
     this.sampler.close();
     this.says.cut(ended);
     this.budgets.close();
+    this.room.evictor.close();
     this.monitor.close();
     this.secure?.renewal.close();
     await this.admin?.close();
@@ -214,8 +225,14 @@ export class SpillwayProxy {
       gate: service.gate,
       log,
       clock,
-      covered: () => service.covered(),
-      onReading: () => this.pressureChanged(),
+      covered: () => {
+        this.room.evictor.readingAsked();
+        return service.covered();
+      },
+      onReading: () => {
+        this.room.readingTaken();
+        this.pressureChanged();
+      },
       onServerTime: (epochMs) => service.adoptServerTime(epochMs),
       onServer: (server) => {
         service.adoptServer(server);
@@ -305,7 +322,13 @@ export class SpillwayProxy {
     if (this.closing) return CLOSING;
     if (!this.listener.listening) return REFUSING;
     if (!this.service.running) return NO_WORKER;
-    return readiness(this.monitor, this.pressure, this.listener.upstreamTrouble, clock());
+    return readiness(
+      this.monitor,
+      this.pressure,
+      this.listener.upstreamTrouble,
+      this.room.evictor.trouble ?? this.room.evictor.shortcoming,
+      clock(),
+    );
   }
 
   private setRehearsal(request: RehearsalRequest | undefined): RehearsalOutcome {
@@ -335,6 +358,7 @@ export class SpillwayProxy {
     this.pressureChanged();
     const pending = await service.reload(next);
     this.budgets.adopt(ruleSetOf(next));
+    this.room.adopt(next);
     this.says.capacity(next, service.capacity);
     this.monitor.reconfigure(next.memory);
     this.explainer.reload(next);

@@ -21,11 +21,12 @@ export const NO_WORKER: Readiness = {
   reasons: ['no worker process is running: the log says why they ended'],
 };
 
-/** `trouble`: why no connection to the upstream can be made; `now`: monotonic milliseconds. */
+/** `trouble`: why no connection to the upstream can be made; `evictTrouble`: what keeps rules with evict from their work; `now`: monotonic milliseconds. */
 export function readiness(
   monitor: MemoryMonitor,
   pressure: Pressure,
   trouble: string | undefined,
+  evictTrouble: string | undefined,
   now: number,
 ): Readiness {
   const reasons: string[] = [];
@@ -34,5 +35,6 @@ export function readiness(
   if (pressure.reading === undefined)
     reasons.push('there is no memory reading, so nothing is shed: may the monitor run INFO?');
   else if (pressure.isStale(now)) reasons.push('the last memory reading is stale');
+  if (evictTrouble !== undefined) reasons.push(`evict: ${evictTrouble}`);
   return { ready: monitor.reachable && trouble === undefined, reasons };
 }

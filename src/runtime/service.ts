@@ -7,6 +7,7 @@ import type { Quotas } from '../core/policy/quota.js';
 import type { Scripts } from '../core/policy/scripts.js';
 import type { ShedGate } from '../core/policy/shed.js';
 import type { ConsoleQuestion } from '../core/session/state/console-question.js';
+import type { Hands } from '../evict/hands.js';
 import type { Covered, PressureState } from '../memory/pressure-state.js';
 import type { ServerFacts } from '../memory/server-facts.js';
 import type { WorkersSnapshot } from '../observe/snapshots/workers.js';
@@ -33,6 +34,12 @@ export interface Service {
   readonly scripts?: Scripts;
   /** The keys that were written lately; undefined: several processes know, each its own. */
   readonly keys?: KeyMemory;
+  /** Unlinks the keys that it knows of rules with evict. */
+  readonly hands: Hands;
+  /** This process knows that the key may go. */
+  knows(db: number, key: Uint8Array): boolean;
+  /** Counts keys that were evicted without its doing. */
+  evicted(slot: number, keys: number, bytes: number, livedMs: number): void;
   /** Clients that are connected now. */
   readonly clients: number;
   /** How many clients can be served, and what limits that. */

@@ -7,10 +7,12 @@ import type { TrafficObserver } from '../core/policy/observer.js';
 import type { Quotas } from '../core/policy/quota.js';
 import type { Scripts } from '../core/policy/scripts.js';
 import type { ShedGate } from '../core/policy/shed.js';
+import { LocalHands } from '../evict/local-hands.js';
 import { type Covered, coveredBy, type PressureState } from '../memory/pressure-state.js';
 import type { ServerFacts } from '../memory/server-facts.js';
 import type { WorkersSnapshot } from '../observe/snapshots/workers.js';
 import type { TrafficStats } from '../observe/stats/counters.js';
+import type { Endpoint } from '../tools/keyspace/endpoint.js';
 import type { ClientTraffic } from '../wire/client/link-options.js';
 import {
   adminConnections,
@@ -30,11 +32,13 @@ export class SingleProcess implements Service {
   readonly hasRoom = true;
   private readonly atMost: Capacity;
   private readonly plane: DataPlane;
+  readonly hands: LocalHands;
 
   constructor(
     config: EffectiveConfig,
     log: Logger,
     events: ServiceEvents,
+    endpoint: () => Endpoint,
     observe?: (stats: TrafficStats) => TrafficObserver,
     private readonly logOutput?: LogLosses,
   ) {
@@ -43,7 +47,14 @@ export class SingleProcess implements Service {
     this.atMost = capacityOf(config, room, kept);
     const connections = connectionsOf(room, kept);
     this.plane = new DataPlane(config, log, { ...events, clientClosed: () => {} }, connections, observe);
-    this.plane.stats.upstreamOomSeen = events.upstreamOom;
+    const { stats } = this.plane;
+    stats.upstreamOomSeen = events.upstreamOom;
+    this.hands = new LocalHands(() => this.plane.evictable, {
+      endpoint,
+      onEvicted: (slot, keys, bytes, livedMs) => stats.onEvicted(slot, keys, bytes, livedMs),
+      onWouldEvict: (slot, bytes) => stats.onWouldEvict(slot, bytes),
+      clock: () => performance.now(),
+    });
   }
 
   get capacity(): Capacity {
@@ -64,6 +75,14 @@ export class SingleProcess implements Service {
 
   get quotas(): Quotas {
     return this.plane.quotas;
+  }
+
+  knows(db: number, key: Uint8Array): boolean {
+    return this.plane.evictable.knows(db, key);
+  }
+
+  evicted(slot: number, keys: number, bytes: number, livedMs: number): void {
+    this.plane.stats.onEvicted(slot, keys, bytes, livedMs);
   }
 
   get clients(): number {
@@ -122,6 +141,7 @@ export class SingleProcess implements Service {
   }
 
   close(graceMs: number): Promise<number> {
+    this.hands.close();
     return this.plane.close(graceMs);
   }
 }

@@ -14,6 +14,8 @@ import { LatencyHistogram, type LatencyPart } from './latency.js';
 import { OwnTimes, type OwnTimesPart } from './own-times.js';
 import { PATTERN_SCRATCH, writePattern } from './prefix.js';
 
+const AFTER_REASONS = 20 + 2 * REFUSAL_NAMES.length + SPARED_NAMES.length;
+
 /**
  * Columns of a slot's row. Eight outcomes from OUTCOMES on, in TtlOutcome's order; four replies from FOLLOW_UP_REPLIES; a column
  * for each reason of refusal from SHED and from WOULD_SHED on, and for each reason of sparing from SPARED on.
@@ -30,8 +32,13 @@ export const Column = {
   SHED: 20,
   WOULD_SHED: 20 + REFUSAL_NAMES.length,
   SPARED: 20 + 2 * REFUSAL_NAMES.length,
+  EVICTED: AFTER_REASONS,
+  EVICTED_BYTES: AFTER_REASONS + 1,
+  EVICTED_LIVED_MS: AFTER_REASONS + 2,
+  WOULD_EVICT: AFTER_REASONS + 3,
+  WOULD_EVICT_BYTES: AFTER_REASONS + 4,
 } as const;
-const WIDTH = Column.SPARED + SPARED_NAMES.length;
+const WIDTH = Column.WOULD_EVICT_BYTES + 1;
 /** Of the columns of the first reason. */
 const FIRST_REFUSAL = Refusal.BAND;
 const FIRST_SPARED = Spared.REWRITE;
@@ -162,6 +169,21 @@ export class TrafficStats implements TrafficObserver {
 
   onSpared(slot: number, reason: Spared): void {
     this.cells[slot * WIDTH + Column.SPARED + reason - FIRST_SPARED]++;
+  }
+
+  /** Keys of the rule were removed to make room. `livedMs`: since they were written, of all together. */
+  onEvicted(slot: number, keys: number, bytes: number, livedMs: number): void {
+    const row = slot * WIDTH;
+    this.cells[row + Column.EVICTED] += keys;
+    this.cells[row + Column.EVICTED_BYTES] += bytes;
+    this.cells[row + Column.EVICTED_LIVED_MS] += livedMs;
+  }
+
+  /** A key of a rule that observes would have been removed. */
+  onWouldEvict(slot: number, bytes: number): void {
+    const row = slot * WIDTH;
+    this.cells[row + Column.WOULD_EVICT]++;
+    this.cells[row + Column.WOULD_EVICT_BYTES] += bytes;
   }
 
   onOwnTtl(slot: number, change: OwnTtlChange): void {

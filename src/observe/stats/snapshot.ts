@@ -58,6 +58,13 @@ export interface RuleStats {
   wouldShedBy: RefusalCounts;
   /** Spared commands by reason: they add up to `spared`. */
   sparedBy: SparedCounts;
+  /** Keys that were removed to make room, their estimated bytes of memory, and how long they had lived in all. */
+  evicted: number;
+  evictedBytes: number;
+  evictedLivedSeconds: number;
+  /** Observe mode: keys that would have been removed. */
+  wouldEvict: number;
+  wouldEvictBytes: number;
   /** Estimated, within about 1.6 % (one standard deviation). */
   distinctKeys: number;
   /** ISO 8601 time of the last write, forwarded or shed. */
@@ -157,6 +164,11 @@ function readSlot(stats: TrafficStats, slot: number, name: string): RuleStats {
     shedBy,
     wouldShedBy,
     sparedBy,
+    evicted: stats.read(slot, Column.EVICTED),
+    evictedBytes: Math.round(stats.read(slot, Column.EVICTED_BYTES)),
+    evictedLivedSeconds: Math.round(stats.read(slot, Column.EVICTED_LIVED_MS) / 1000),
+    wouldEvict: stats.read(slot, Column.WOULD_EVICT),
+    wouldEvictBytes: Math.round(stats.read(slot, Column.WOULD_EVICT_BYTES)),
     distinctKeys: stats.distinctKeys(slot),
     lastSeen: lastSeen === 0 ? null : new Date(lastSeen).toISOString(),
     commands: stats.commands(slot),

@@ -3,6 +3,7 @@
 // statistics, which cover the time since the previous report.
 import type { EffectiveConfig } from '../../config/effective.js';
 import type { ConsoleQuestion } from '../../core/session/state/console-question.js';
+import type { EvictAnswer, EvictAsk } from '../../evict/messages.js';
 import type { PressureState } from '../../memory/pressure-state.js';
 import type { ServerFacts } from '../../memory/server-facts.js';
 import type { StatsPart } from '../../observe/stats/counters.js';
@@ -129,6 +130,8 @@ export type ToWorker =
   | { readonly type: 'askReport' }
   /** The answer to `quotas`. */
   | { readonly type: 'quotas'; readonly news: QuotaNews }
+  /** The next one is sent when this one is answered. */
+  | { readonly type: 'evict'; readonly ask: EvictAsk }
   /** Answers to the first questions of round `question`. */
   | { readonly type: 'answer'; readonly question: number; readonly replies: readonly Uint8Array[] }
   /** Ends the worker. */
@@ -142,6 +145,7 @@ export type FromWorker =
   | { readonly type: 'growth'; readonly growth: Growth; readonly question: number }
   /** The next one is sent when this one is answered. */
   | { readonly type: 'quotas'; readonly report: QuotaReport }
+  | { readonly type: 'evict'; readonly answer: EvictAnswer }
   | { readonly type: 'report'; readonly report: Report }
   /** The new config applies; reports from now on count by it. */
   | { readonly type: 'reloaded' }

@@ -46,6 +46,11 @@ export class Reports {
     this.total.add(stats);
   }
 
+  /** Keys were removed by the primary itself. */
+  evicted(slot: number, keys: number, bytes: number, livedMs: number): void {
+    this.total.onEvicted(slot, keys, bytes, livedMs);
+  }
+
   /** A worker has ended. */
   lose(worker: WorkerProcess): void {
     const { snapshot } = worker;

@@ -2,6 +2,7 @@
 // reports. It listens nowhere, reads no config file and ignores signals. Only the primary starts, drains and ends it; it
 // also ends when the primary does.
 import type { Socket } from 'node:net';
+import { RingShare } from '../../evict/ring-share.js';
 import { Pressure } from '../../memory/pressure.js';
 import { capacityOf, connectionsOf, readRoom } from '../capacity.js';
 import { consoleAnswers } from '../console-answers.js';
@@ -90,6 +91,11 @@ function start({ worker, workers, config, server }: Extract<ToWorker, { type: 's
     const report = quotas.tell();
     if (report !== undefined) primary.post({ type: 'quotas', report });
   }, REFILL_INTERVAL_MS).unref();
+  const share = new RingShare(
+    () => plane.evictable,
+    (slot, bytes) => stats.onWouldEvict(slot, bytes),
+    clock,
+  );
   stats.upstreamOomSeen = () => {
     pressure.upstreamOom(clock());
     tellWhenDue();
@@ -146,6 +152,9 @@ function start({ worker, workers, config, server }: Extract<ToWorker, { type: 's
         break;
       case 'quotas':
         quotas.hear(message.news);
+        break;
+      case 'evict':
+        primary.post({ type: 'evict', answer: share.answer(message.ask) });
         break;
       case 'askReport':
         primary.post({ type: 'report', report: report() });

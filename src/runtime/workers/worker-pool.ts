@@ -11,12 +11,15 @@ import type { Logger } from 'pino';
 import type { EffectiveConfig } from '../../config/effective.js';
 import { BackOff } from '../../core/back-off.js';
 import { Quotas } from '../../core/policy/quota.js';
+import { Priority } from '../../core/policy/rule.js';
 import { ShedGate } from '../../core/policy/shed.js';
+import { WorkerHands } from '../../evict/worker-hands.js';
 import { type Covered, coveredBy, type PressureState } from '../../memory/pressure-state.js';
 import { ServerClock } from '../../memory/server-clock.js';
 import type { ServerFacts } from '../../memory/server-facts.js';
 import type { WorkersSnapshot } from '../../observe/snapshots/workers.js';
 import type { TrafficStats } from '../../observe/stats/counters.js';
+import type { Endpoint } from '../../tools/keyspace/endpoint.js';
 import type { ClientTraffic } from '../../wire/client/link-options.js';
 import { detach } from '../../wire/node/handover.js';
 import { adminConnections, type Capacity, handoverRoom, readRoom } from '../capacity.js';
@@ -44,6 +47,7 @@ const DRAIN_MARGIN_MS = 1000;
 export class WorkerPool implements Service {
   readonly gate = new ShedGate();
   readonly quotas = new Quotas();
+  readonly hands: WorkerHands;
   private readonly growth = new TotalGrowth(this.gate);
   private readonly takes = new TotalQuotas(this.quotas);
   private refilling: NodeJS.Timeout | undefined;
@@ -68,6 +72,7 @@ export class WorkerPool implements Service {
     private config: EffectiveConfig,
     private readonly log: Logger,
     events: ServiceEvents,
+    endpoint: () => Endpoint,
     logOutput: LogLosses | undefined,
   ) {
     this.quotas.adopt(config.rules);
@@ -75,6 +80,12 @@ export class WorkerPool implements Service {
     const mayWait = handoverRoom(room, adminConnections(room) + config.workers);
     this.handover = new HandoverQueue(() => this.workersByNumber.values(), mayWait);
     this.reports = new Reports(config, () => this.all, logOutput);
+    this.hands = new WorkerHands({
+      endpoint,
+      onEvicted: (slot, keys, bytes, livedMs) => this.reports.evicted(slot, keys, bytes, livedMs),
+      priorityOf: (slot) => this.config.rules.find((rule) => rule.slot === slot)?.priority ?? Priority.NORMAL,
+      clock: () => performance.now(),
+    });
     this.workerEvents = {
       ...events,
       ready: (worker) => this.welcome(worker),
@@ -84,6 +95,7 @@ export class WorkerPool implements Service {
         if (unasked) this.tellGrowth();
       },
       took: (worker, report) => this.takes.hear(worker, report),
+      evicts: (worker, answer) => this.hands.hear(worker, answer),
       reported: (report) => this.reports.take(report),
       gone: (worker, how) => this.lost(worker, how),
     };
@@ -102,6 +114,15 @@ export class WorkerPool implements Service {
       for (let number = 1; number <= workers; number++) this.startWorker(number);
     });
     this.onChange = () => {};
+  }
+
+  /** Only the workers know. */
+  knows(): boolean {
+    return false;
+  }
+
+  evicted(slot: number, keys: number, bytes: number, livedMs: number): void {
+    this.reports.evicted(slot, keys, bytes, livedMs);
   }
 
   get clients(): number {
@@ -190,6 +211,7 @@ export class WorkerPool implements Service {
   async close(graceMs: number): Promise<number> {
     this.closing = true;
     this.reports.stop();
+    this.hands.close();
     clearInterval(this.refilling);
     this.handover.close();
     for (const timer of this.delayed) clearTimeout(timer);
@@ -229,6 +251,7 @@ export class WorkerPool implements Service {
   private welcome(worker: WorkerProcess): void {
     this.perWorker = worker.atMost;
     this.takes.welcome(worker);
+    this.hands.welcome(worker, (ask) => worker.post({ type: 'evict', ask }));
     // Its config may be from before the last reload.
     void worker.reload(this.config, RELOAD_LIMIT_MS);
     if (this.pressure !== undefined) this.tellPressure(worker, this.pressure);
@@ -244,6 +267,7 @@ export class WorkerPool implements Service {
     this.workersByNumber.delete(number);
     this.growth.lose(worker);
     this.takes.lose(worker);
+    this.hands.lose(worker);
     this.reports.lose(worker);
     this.ended += this.closing ? ended : 0;
     if (!this.closing) {

@@ -6,6 +6,7 @@ import type { Socket } from 'node:net';
 import type { EffectiveConfig } from '../../config/effective.js';
 import { withoutSecrets, withoutSecretVariables } from '../../config/secrets.js';
 import type { ConsoleQuestion } from '../../core/session/state/console-question.js';
+import type { EvictAnswer } from '../../evict/messages.js';
 import type { WorkerSnapshot } from '../../observe/snapshots/workers.js';
 import type { ClientTraffic } from '../../wire/client/link-options.js';
 import { type Capacity, loweredTo } from '../capacity.js';
@@ -22,6 +23,8 @@ export interface WorkerEvents {
   grown(worker: WorkerProcess, growth: Growth, unasked: boolean): void;
   /** It says what it did by rules with a limit or a budget; returns what it is to know. */
   took(worker: WorkerProcess, report: QuotaReport): QuotaNews;
+  /** It answers what it was asked about keys that may go. */
+  evicts(worker: WorkerProcess, answer: EvictAnswer): void;
   reported(report: Report): void;
   upstreamFailed(error: Error): void;
   upstreamOom(): void;
@@ -190,6 +193,9 @@ export class WorkerProcess {
       }
       case 'quotas':
         this.post({ type: 'quotas', news: events.took(this, message.report) });
+        break;
+      case 'evict':
+        events.evicts(this, message.answer);
         break;
       case 'report':
         this.reportDue = false;

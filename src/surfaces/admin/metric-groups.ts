@@ -1,5 +1,6 @@
 // All metrics, with name, type, help and reader. Names are an API. docs/METRICS.md is generated from this file. It keeps no
 // values. It is long because it is a table: one row for each metric.
+import { EVICTION_METRICS } from './eviction-metrics.js';
 import {
   addedLatency,
   alerts,
@@ -263,6 +264,7 @@ export const METRIC_GROUPS: readonly MetricGroup[] = [
       ],
     ],
   },
+  EVICTION_METRICS,
   {
     heading: 'Added latency and buffers',
     about:

@@ -75,6 +75,12 @@ const memory: MemorySnapshot = {
   briefBytes: 87,
   briefMostBytes: 88,
   rehearsal: null,
+  eviction: {
+    ...{ startShare: 0.78, stopShare: 0.76, active: true, holding: false, trouble: 'no UNLINK' },
+    ...{ byAgeAlone: false, evictableBytes: 64_000 },
+    ring: { keys: 640, bytes: 65_000, capacityBytes: 66_000, dropped: 67 },
+    rules: [{ rule: 'cache', keys: 641, bytes: 64_001, oldestSeconds: 62 }],
+  },
   budgets: [
     {
       ...{
@@ -232,6 +238,11 @@ const PER_RULE: Record<string, keyof RuleStats> = {
   would_inject_total: 'wouldInject',
   would_clamp_total: 'wouldClamp',
   distinct_keys: 'distinctKeys',
+  evicted_total: 'evicted',
+  evicted_bytes_total: 'evictedBytes',
+  evicted_lived_seconds_total: 'evictedLivedSeconds',
+  would_evict_total: 'wouldEvict',
+  would_evict_bytes_total: 'wouldEvictBytes',
 };
 const FOLLOW_UPS: Record<string, keyof RuleStats> = {
   set: 'followUpsSet',
@@ -262,6 +273,14 @@ const SINGLE: Record<string, number> = {
   'state{state="config-error"}': 0,
   'state{state="observing"}': 0,
   memory_pressure_ratio: 0.85,
+  'evictable_keys{rule="cache"}': 641,
+  'evictable_bytes{rule="cache"}': 64_001,
+  'evict_oldest_seconds{rule="cache"}': 62,
+  evict_active: 1,
+  evict_holding: 0,
+  evict_trouble: 1,
+  evict_known_bytes: 65_000,
+  evict_forgotten_total: 67,
   memory_used_bytes: 850,
   memory_limit_bytes: 1000,
   memory_reading_age_seconds: 0.25,

@@ -51,6 +51,7 @@ const MEMORY: MemorySnapshot = {
   briefBytes: 87,
   briefMostBytes: 88,
   rehearsal: null,
+  eviction: null,
   budgets: [],
 };
 const CONNECTIONS: ConnectionSnapshot = {

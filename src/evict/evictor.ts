@@ -1,0 +1,242 @@
+// Makes room: decides after each reading, and between readings, how much memory is to go (pace.ts), and has the hands unlink
+// the keys of rules with `evict` (hands.ts). Where they know of none, it finds some by SCAN (scan-source.ts). One for all
+// workers. Says whether it holds its mark, and how much it can still free: refusing waits for as long (memory/pressure).
+// Owns the timer. It never touches the data path. Invariants: without a reading, a limit or a rule with evict nothing goes;
+// nor on a replica.
+import type { Logger } from 'pino';
+import type { RuleSet } from '../core/policy/rule-set.js';
+import type { EvictionSnapshot } from '../memory/eviction.js';
+import type { Endpoint } from '../tools/keyspace/endpoint.js';
+import type { Hands } from './hands.js';
+import { type Flow, type Marks, Pace } from './pace.js';
+import { ScanSource } from './scan-source.js';
+import { TroubleWatch } from './trouble-watch.js';
+import { type Evicted, Unlinker } from './unlinker.js';
+
+/** What the last reading said. */
+export interface ServerMemory {
+  readonly usedBytes: number;
+  readonly limitBytes: number;
+  readonly pendingObjects: number;
+}
+
+export interface EvictorOptions {
+  readonly hands: Hands;
+  readonly marks: Marks;
+  readonly rules: RuleSet;
+  readonly endpoint: () => Endpoint;
+  /** Bytes that writes have brought, as a sum, and the part of it that the last reading contains. */
+  readonly growth: () => { readonly admitted: number; readonly read: number };
+  /** Asks for a reading soon. */
+  readonly pollSoon: () => void;
+  /** So many bytes can be freed while the mark is held. */
+  readonly onEvictable: (bytes: number) => void;
+  /** Keys that were found by SCAN have gone. */
+  readonly onEvicted: Evicted;
+  /** This process knows the key by itself. */
+  readonly knows: (db: number, key: Uint8Array) => boolean;
+  /** Monotonic milliseconds. */
+  readonly clock: () => number;
+  readonly log: Logger;
+}
+
+const LOOK_MS = 20;
+/** Below the start by more than this share of the limit, nothing is near. */
+const NEAR = 0.1;
+/** While it is near, readings are asked for this often. */
+const READ_MS = 25;
+/** The hands are looked at this often while nothing is to go. */
+const IDLE_MS = 500;
+/** A reading that is older says nothing any more. */
+const STALE_MS = 5000;
+
+export class Evictor {
+  private rules: RuleSet;
+  private marks: Marks;
+  private readonly pace: Pace;
+  private readonly shadow: Pace;
+  private readonly scan: ScanSource;
+  private readonly scanned: Unlinker;
+  private readonly troubles: TroubleWatch;
+  private timer: NodeJS.Timeout | undefined;
+  private readAt = Number.NEGATIVE_INFINITY;
+  private askedFor = Number.NEGATIVE_INFINITY;
+  private orderedAt = Number.NEGATIVE_INFINITY;
+  private freedWhenAsked = 0;
+  /** What rules that observe would have freed, and was not used up since. */
+  private credit = 0;
+  private observedBefore = 0;
+  private lastUsed = 0;
+
+  constructor(private readonly options: EvictorOptions) {
+    const { marks, rules, clock, log, endpoint, onEvicted, knows } = options;
+    this.rules = rules;
+    this.marks = marks;
+    this.pace = new Pace(marks);
+    this.shadow = new Pace(marks);
+    this.troubles = new TroubleWatch(log, clock);
+    const found = (): void => this.look();
+    this.scan = new ScanSource({ endpoint, clock, knows, rules: () => this.rules, onFound: found });
+    this.scanned = new Unlinker({
+      ...{ endpoint, clock, onEvicted },
+      source: this.scan,
+    });
+  }
+
+  start(): void {
+    this.adopt(this.rules, this.marks);
+  }
+
+  /** Goes by these from now on. */
+  adopt(rules: RuleSet, marks: Marks): void {
+    this.rules = rules;
+    this.marks = marks;
+    this.pace.reconfigure(marks);
+    this.shadow.reconfigure(marks);
+    this.scan.startOver();
+    if (this.needed) {
+      this.timer ??= setInterval(() => this.look(), LOOK_MS).unref();
+      return;
+    }
+    clearInterval(this.timer);
+    this.timer = undefined;
+    this.options.hands.order(undefined, 0);
+    this.options.onEvictable(0);
+  }
+
+  close(): void {
+    clearInterval(this.timer);
+    this.timer = undefined;
+    this.scan.close();
+    this.scanned.close();
+  }
+
+  /** A reading is about to be asked for. */
+  readingAsked(): void {
+    this.freedWhenAsked = this.freed;
+  }
+
+  /** A reading has come. */
+  readingTaken(memory: ServerMemory): void {
+    if (!this.needed) return;
+    const now = this.options.clock();
+    if (memory.limitBytes === 0) {
+      this.pace.forget();
+      this.shadow.forget();
+    } else {
+      this.readAt = now;
+      this.takeReading(memory, now);
+    }
+    this.look();
+  }
+
+  /** Why it does not do what rules with evict ask for; undefined: it does, or none does. */
+  get trouble(): string | undefined {
+    return this.needed ? (this.options.hands.progress().trouble ?? this.scanned.trouble) : undefined;
+  }
+
+  /** What it does less well than it could; undefined: nothing. */
+  get shortcoming(): string | undefined {
+    return this.needed && this.options.hands.progress().blindToReads
+      ? 'the user of upstream.url may not run OBJECT, so the keys that were written first go, read or not: ACL SETUSER … +object'
+      : undefined;
+  }
+
+  snapshot(): EvictionSnapshot | null {
+    if (!this.needed) return null;
+    const progress = this.options.hands.progress();
+    const { marks, pace } = this;
+    const nameOf = (slot: number): string => this.rules.rules.find((rule) => rule.slot === slot)?.name ?? '';
+    return {
+      startShare: marks.start,
+      stopShare: marks.stop,
+      active: pace.active,
+      holding: this.holding,
+      trouble: this.trouble ?? null,
+      byAgeAlone: progress.blindToReads,
+      evictableBytes: Math.round(this.evictableBytes),
+      ring: progress.ring,
+      rules: progress.stock.map(({ slot, keys, bytes, oldestMs }) => ({
+        rule: nameOf(slot),
+        keys,
+        bytes: Math.round(bytes),
+        oldestSeconds: Math.round(oldestMs / 1000),
+      })),
+    };
+  }
+
+  private get needed(): boolean {
+    return this.rules.rules.some(({ evict }) => evict);
+  }
+
+  private get enforces(): boolean {
+    return this.rules.rules.some(({ evict, observe }) => evict && !observe);
+  }
+
+  private get observes(): boolean {
+    return this.rules.rules.some(({ evict, observe }) => evict && observe);
+  }
+
+  private get freed(): number {
+    return this.options.hands.progress().freed + this.scanned.freed;
+  }
+
+  private get holding(): boolean {
+    return this.pace.held && this.trouble === undefined && this.enforces;
+  }
+
+  private get evictableBytes(): number {
+    const observed = new Set(
+      this.rules.rules.flatMap(({ slot, evict, observe }) => (evict && !observe ? [] : [slot])),
+    );
+    return this.options.hands
+      .progress()
+      .stock.reduce((sum, { slot, bytes }) => sum + (observed.has(slot) ? 0 : bytes), 0);
+  }
+
+  private takeReading(memory: ServerMemory, now: number): void {
+    const { growth, hands } = this.options;
+    const flow: Flow = { admitted: growth().read, freed: this.freedWhenAsked };
+    const pendingBytes = memory.pendingObjects * hands.progress().meanLazyBytes;
+    this.pace.take(memory, flow, pendingBytes, now);
+    const fallen = Math.max(0, this.lastUsed - memory.usedBytes);
+    this.lastUsed = memory.usedBytes;
+    this.credit = Math.max(0, Math.min(memory.usedBytes, this.credit - fallen));
+    this.shadow.take(memory, flow, pendingBytes, now);
+  }
+
+  private look(): void {
+    const { clock, hands, onEvictable, pollSoon } = this.options;
+    const now = clock();
+    if (now - this.readAt > STALE_MS) {
+      this.pace.forget();
+      this.shadow.forget();
+    }
+    const { admitted } = this.options.growth();
+    const progress = hands.progress();
+    const flow: Flow = { admitted, freed: progress.freed + this.scanned.freed };
+    this.credit += progress.observed - this.observedBefore;
+    this.observedBefore = progress.observed;
+    const due = this.enforces ? this.pace.due(flow, now) : 0;
+    const wouldBeDue = this.observes
+      ? this.shadow.due({ admitted, freed: flow.freed + this.credit }, now)
+      : 0;
+    if (due > 0 || wouldBeDue > 0 || now - this.orderedAt >= IDLE_MS) {
+      this.orderedAt = now;
+      hands.order(this.enforces ? due : undefined, wouldBeDue);
+    }
+    if (due > 0 && progress.dry) this.scanFor(due);
+    const share = this.pace.shareOf(flow);
+    if (share > this.marks.start - NEAR && now - this.askedFor >= READ_MS && now - this.readAt >= READ_MS) {
+      this.askedFor = now;
+      pollSoon();
+    }
+    this.troubles.see(this.trouble);
+    onEvictable(this.holding ? this.evictableBytes : 0);
+  }
+
+  private scanFor(bytes: number): void {
+    this.scan.walkOn();
+    this.scanned.free(bytes);
+  }
+}

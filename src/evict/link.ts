@@ -1,0 +1,135 @@
+// A connection on which keys of one database are asked about and unlinked, with the address and login of the memory monitor.
+// It connects again after a while when it is lost, or silent, and finds out on each connection whether it may do its work.
+// Invariants: it never leaves its database, so no refused SELECT can lead to another one's keys; what is under way when it is
+// lost fails, and is not sent again; one attempt to connect at a time.
+import { BackOff } from '../core/back-off.js';
+import { encodeCommand } from '../core/resp/encode.js';
+import { type Endpoint, endpointName, explainFailure } from '../tools/keyspace/endpoint.js';
+import { Pipe, type Reply } from '../tools/keyspace/pipe.js';
+
+export interface LinkOptions {
+  /** Called before each connection. */
+  readonly endpoint: () => Endpoint;
+  /** Monotonic milliseconds. */
+  readonly clock: () => number;
+}
+
+/** What `bytes` ask has `count` replies. */
+export interface Question {
+  readonly bytes: Buffer;
+  readonly count: number;
+}
+
+const NAME = 'spillway-evictor';
+const FIRST_DELAY_MS = 100;
+const LONGEST_DELAY_MS = 2000;
+/** A server that answers nothing for so long is given up. */
+const SILENT_MS = 3000;
+/** A key that nobody has: a server that lets its user unlink it answers 0. */
+const NO_KEY = `spillway:nobody's:${process.pid}`;
+const PROBE: Question = {
+  bytes: Buffer.concat([encodeCommand('UNLINK', NO_KEY), encodeCommand('OBJECT', 'IDLETIME', NO_KEY)]),
+  count: 2,
+};
+/** A user that may run the command, but not on this key, is refused in other words. */
+const MAY_NOT_RUN = /^NOPERM .*\brun the\b/;
+const UNKNOWN = /unknown command/i;
+
+export class Link {
+  /** Why nothing can be unlinked; undefined: it can be, or it is not known yet. */
+  trouble: string | undefined;
+  /** It may ask how long a key has not been read. */
+  mayAsk = true;
+  private pipe: Pipe | undefined;
+  private connecting: Promise<void> | undefined;
+  private closed = false;
+  private retryAt = Number.NEGATIVE_INFINITY;
+  private readonly delays = new BackOff(FIRST_DELAY_MS, LONGEST_DELAY_MS);
+
+  constructor(
+    private readonly db: number,
+    private readonly options: LinkOptions,
+  ) {}
+
+  /** Connects if there is no connection and the next attempt is due. To be called now and then. */
+  tend(): void {
+    if (this.closed || this.connecting !== undefined) return;
+    if (this.pipe?.isEnded === true) this.lost(new Error('the server closed the connection'));
+    if (this.pipe !== undefined || this.options.clock() < this.retryAt) return;
+    this.connecting = this.connect().finally(() => {
+      this.connecting = undefined;
+    });
+  }
+
+  /** Resolves with the replies. Rejects when the connection is lost, or the server is silent. */
+  async ask(question: Question): Promise<readonly Reply[]> {
+    if (this.pipe === undefined) this.tend();
+    if (this.connecting !== undefined) await this.connecting;
+    return this.send(question);
+  }
+
+  /** The server refuses the work: it is tried again on a new connection, after a while. */
+  refused(error: Error): void {
+    this.lost(error);
+  }
+
+  close(): void {
+    this.closed = true;
+    this.pipe?.close();
+  }
+
+  private async send(question: Question): Promise<readonly Reply[]> {
+    const { pipe } = this;
+    if (pipe === undefined) throw new Error(this.trouble ?? 'there is no connection');
+    const silent = setTimeout(() => {
+      this.lost(new Error(`the server was silent for ${SILENT_MS / 1000} s`));
+    }, SILENT_MS);
+    try {
+      return await pipe.ask(question);
+    } finally {
+      clearTimeout(silent);
+    }
+  }
+
+  private async connect(): Promise<void> {
+    const endpoint = this.options.endpoint();
+    try {
+      this.pipe = await Pipe.connect(endpoint, this.db, NAME);
+      if (this.closed) this.pipe.close();
+      const [unlinked, asked] = await this.send(PROBE);
+      this.mayAsk = !(asked instanceof Error && MAY_NOT_RUN.test(asked.message));
+      if (unlinked instanceof Error && isTrouble(unlinked)) this.lost(unlinked);
+      else this.found();
+    } catch (error) {
+      this.lost(error as Error);
+    }
+  }
+
+  private found(): void {
+    this.delays.reset();
+    this.trouble = undefined;
+  }
+
+  private lost(error: Error): void {
+    if (this.closed) return;
+    this.pipe?.close();
+    this.pipe = undefined;
+    this.retryAt = this.options.clock() + this.delays.next();
+    this.trouble = reasonOf(error, this.options.endpoint());
+  }
+}
+
+/** Whether the answer to UNLINK says that no key can be unlinked. */
+export function isTrouble(error: Error): boolean {
+  return !error.message.startsWith('NOPERM') || MAY_NOT_RUN.test(error.message);
+}
+
+function reasonOf(error: Error, endpoint: Endpoint): string {
+  const { message } = error;
+  if (MAY_NOT_RUN.test(message))
+    return 'the user of upstream.url may not run UNLINK: ACL SETUSER … +unlink +object';
+  if (UNKNOWN.test(message)) return 'the server has no UNLINK: that needs Redis 4.0 or later';
+  if (message.startsWith('READONLY')) return 'the server is a replica, and takes no UNLINK';
+  const where = endpointName(endpoint);
+  return message.startsWith(where) ? message : explainFailure(where, error);
+}

@@ -1,0 +1,42 @@
+// What the primary and a worker tell each other about keys that may go. Types only: plain data, cloned on the way.
+import type { RingFill, RuleStock } from './candidates.js';
+
+/** A key in a batch that the worker gave. */
+export type Place = readonly [batch: number, index: number];
+
+export interface EvictAsk {
+  /** Keys that are not to go now: they were read, or could not be unlinked. */
+  readonly again: readonly Place[];
+  /** Which of these keys may still go? */
+  readonly confirm: readonly Place[];
+  /** The next batch; undefined: none is wanted. */
+  readonly take: { readonly keys: number; readonly bytes: number } | undefined;
+  /** Bytes to be counted of rules that observe. */
+  readonly observe: number;
+  /** Sizes that were not known, by rule. */
+  readonly learned: readonly (readonly [slot: number, bytes: number])[];
+}
+
+/** Keys in one piece of memory. */
+export interface PackedKeys {
+  readonly batch: number;
+  readonly keys: Uint8Array;
+  /** Where each key ends. */
+  readonly ends: Uint32Array;
+  readonly dbs: Uint32Array;
+  readonly slots: Uint32Array;
+  readonly bytes: Float64Array;
+  /** Milliseconds since it was written; below 0: it has had its second chance, less 1. */
+  readonly ages: Float64Array;
+}
+
+/** The answer: one for each ask. */
+export interface EvictAnswer {
+  /** For each key of `confirm`: 1, it may go. */
+  readonly confirmed: Uint8Array;
+  readonly batch: PackedKeys | undefined;
+  /** Bytes that were counted of rules that observe, in all. */
+  readonly observed: number;
+  readonly stock: readonly RuleStock[];
+  readonly ring: RingFill;
+}

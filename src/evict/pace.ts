@@ -1,0 +1,124 @@
+// How much memory is to be freed now: begins when used memory passes the start, ends when it is down at the lower mark, and
+// goes as fast as memory grows meanwhile. Between two readings it reckons: what was read, plus what writes have added since,
+// minus what was freed since. Pure: time and figures come with each call.
+// Invariants: nothing is due without a reading or a limit; what is due never exceeds what is above the lower mark.
+
+/** Shares of the limit. */
+export interface Marks {
+  readonly start: number;
+  readonly stop: number;
+}
+
+/** What passes by the proxy, as sums that only grow. */
+export interface Flow {
+  /** Bytes that writes have brought, on the wire. */
+  readonly admitted: number;
+  /** Bytes that were freed, by estimate. */
+  readonly freed: number;
+}
+
+export interface PaceReading {
+  readonly usedBytes: number;
+  readonly limitBytes: number;
+}
+
+/** How far above the start the mark still counts as held, as a share of the limit. */
+const HELD_WITHIN = 0.07;
+/** It counts as held again from here on. */
+const HELD_AGAIN = 0.04;
+/** What is over at a start is freed within this time; near the upper end at once. */
+const CALM_MS = 400;
+/** A rest of this share of the limit goes as fast as this much. */
+const LEAST_OVER = 0.002;
+/** So much over the start it hurries. */
+const HURRY = 0.005;
+/** A factor of growth is learnt over at least this time, the newest weighing this much. */
+const LEARN_MS = 200;
+const WEIGHT = 0.3;
+const MOST_FACTOR = 3;
+
+export class Pace {
+  /** Memory is above the start, or is on its way down from there. */
+  active = false;
+  /** Memory is not far above the start. */
+  held = true;
+  private reading: PaceReading | undefined;
+  private atReading: Flow = { admitted: 0, freed: 0 };
+  /** Bytes of memory that come of a byte on the wire. */
+  private factor = 1;
+  private learnt: { readonly at: number; readonly used: number; readonly flow: Flow } | undefined;
+  private lookedAt = Number.NEGATIVE_INFINITY;
+  private cameAt = 0;
+
+  constructor(private marks: Marks) {}
+
+  reconfigure(marks: Marks): void {
+    this.marks = marks;
+  }
+
+  /** A reading has come; `flow` as of when it was asked for. `pendingBytes`: what the server still frees, by estimate. */
+  take(reading: PaceReading, flow: Flow, pendingBytes: number, now: number): void {
+    this.learn(reading.usedBytes, flow, now);
+    this.reading = { ...reading, usedBytes: Math.max(0, reading.usedBytes - pendingBytes) };
+    this.atReading = flow;
+  }
+
+  /** Readings fail, or say nothing any more. */
+  forget(): void {
+    this.reading = undefined;
+    this.learnt = undefined;
+    this.active = false;
+    this.held = false;
+  }
+
+  /** Used memory now, as a share of the limit; 0: not known. */
+  shareOf(flow: Flow): number {
+    const limit = this.reading?.limitBytes ?? 0;
+    return limit > 0 ? this.usedBytes(flow) / limit : 0;
+  }
+
+  /** Bytes that may be freed until the next call. */
+  due(flow: Flow, now: number): number {
+    const elapsed = Math.max(0, now - this.lookedAt);
+    this.lookedAt = now;
+    const limit = this.reading?.limitBytes ?? 0;
+    if (limit === 0) return 0;
+    const used = this.usedBytes(flow);
+    const share = used / limit;
+    const { start, stop } = this.marks;
+    this.held = share <= start + (this.held ? HELD_WITHIN : HELD_AGAIN);
+    if (share > start) this.active = true;
+    else if (share <= stop) this.active = false;
+    if (!this.active) return 0;
+    const over = Math.max(0, used - stop * limit);
+    if (share > start + HURRY) return over;
+    // As much as came in, and a part of what is over.
+    const came = this.factor * this.cameSince(flow);
+    const part = Math.max(over, LEAST_OVER * limit) * Math.min(1, elapsed / CALM_MS);
+    return Math.min(over, Math.max(0, came) + part);
+  }
+
+  private cameSince({ admitted }: Flow): number {
+    const came = admitted - this.cameAt;
+    this.cameAt = admitted;
+    return came;
+  }
+
+  private usedBytes(flow: Flow): number {
+    const used = this.reading?.usedBytes ?? 0;
+    const grown = this.factor * (flow.admitted - this.atReading.admitted);
+    return Math.max(0, used + grown - (flow.freed - this.atReading.freed));
+  }
+
+  private learn(used: number, flow: Flow, now: number): void {
+    const { learnt } = this;
+    if (learnt !== undefined && now - learnt.at < LEARN_MS) return;
+    this.learnt = { at: now, used, flow };
+    if (learnt === undefined) return;
+    const admitted = flow.admitted - learnt.flow.admitted;
+    if (admitted <= 0) return;
+    const grown = used - learnt.used + flow.freed - learnt.flow.freed;
+    const factor = Math.min(MOST_FACTOR, Math.max(0, grown / admitted));
+    this.factor += (factor - this.factor) * WEIGHT;
+  }
+}

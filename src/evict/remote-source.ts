@@ -1,0 +1,164 @@
+// The ring of one worker, as the primary sees it: keys come in batches, and what was written since is asked right before the
+// keys go. One question to the worker at a time: what is wanted meanwhile goes with the next one.
+// Bounded: one batch waits here. Invariants: each call of take() and current() is answered, with nothing once the worker is gone.
+import type { Candidate, RingFill, RuleStock } from './candidates.js';
+import type { KeySource } from './key-source.js';
+import type { EvictAnswer, EvictAsk, PackedKeys, Place } from './messages.js';
+
+/** Several batches of the unlinker at a time. */
+const TIMES = 4;
+/** What came so lately need not be confirmed: a question takes as long. */
+const FRESH_MS = 3;
+const NO_RING: RingFill = { keys: 0, bytes: 0, capacityBytes: 0, dropped: 0 };
+/** Sizes that wait to be told. */
+const MOST_LEARNED = 64;
+
+interface Placed extends Candidate {
+  readonly place: Place;
+  readonly cameAt: number;
+}
+
+interface Wanted {
+  readonly most: number;
+  readonly mostBytes: number;
+  readonly resolve: (taken: readonly Candidate[]) => void;
+}
+
+interface Doubted {
+  readonly places: readonly Place[];
+  readonly resolve: (may: (index: number) => boolean) => void;
+}
+
+export class RemoteSource implements KeySource {
+  stock: readonly RuleStock[] = [];
+  ring: RingFill = NO_RING;
+  observed = 0;
+  private ready: Placed[] = [];
+  private wanted: Wanted[] = [];
+  private doubted: Doubted[] = [];
+  private asked: readonly Doubted[] | undefined;
+  private back: Place[] = [];
+  private learned: [slot: number, bytes: number][] = [];
+  private observe = 0;
+  private closed = false;
+
+  /** `send` brings the question to the worker, whose answer hear() takes. */
+  constructor(
+    private readonly send: (ask: EvictAsk) => void,
+    /** Monotonic milliseconds. */
+    private readonly clock: () => number,
+  ) {}
+
+  /** Asks how things stand, and has so many bytes counted of rules that observe. */
+  look(observe: number): void {
+    this.observe += observe;
+    this.ask(true);
+  }
+
+  take(most: number, mostBytes: number): Promise<readonly Candidate[]> {
+    return new Promise((resolve) => {
+      this.wanted.push({ most, mostBytes, resolve });
+      this.serve();
+      this.ask(false);
+    });
+  }
+
+  async current<T extends { readonly candidate: Candidate }>(of: readonly T[]): Promise<readonly T[]> {
+    const now = this.clock();
+    const placed = of.map(({ candidate }) => candidate as Placed);
+    if (placed.every(({ cameAt }) => now - cameAt < FRESH_MS)) return of;
+    const may = await new Promise<(index: number) => boolean>((resolve) => {
+      this.doubted.push({ places: placed.map(({ place }) => place), resolve });
+      this.ask(false);
+    });
+    return of.filter((_, i) => may(i));
+  }
+
+  again(candidate: Candidate): void {
+    this.back.push((candidate as Placed).place);
+    this.ask(false);
+  }
+
+  learn(slot: number, bytes: number): void {
+    if (this.learned.length < MOST_LEARNED) this.learned.push([slot, bytes]);
+  }
+
+  /** The worker's answer. */
+  hear({ confirmed, batch, observed, stock, ring }: EvictAnswer): void {
+    const asked = this.asked ?? [];
+    this.asked = undefined;
+    this.stock = stock;
+    this.ring = ring;
+    this.observed = observed;
+    let at = 0;
+    for (const { places, resolve } of asked) {
+      const first = at;
+      at += places.length;
+      resolve((i) => confirmed[first + i] === 1);
+    }
+    if (batch !== undefined) this.ready.push(...unpack(batch, this.clock()));
+    this.serve();
+    // It has none, so nobody waits for any.
+    if (batch === undefined && this.tookPart) for (const { resolve } of this.wanted.splice(0)) resolve([]);
+    this.ask(false);
+  }
+
+  /** The worker is gone. */
+  close(): void {
+    this.closed = true;
+    this.ready = [];
+    this.stock = [];
+    this.ring = NO_RING;
+    for (const { resolve } of this.wanted.splice(0)) resolve([]);
+    for (const { resolve } of [...(this.asked ?? []), ...this.doubted.splice(0)]) resolve(() => false);
+    this.asked = undefined;
+  }
+
+  /** The question under way is for keys, too. */
+  private tookPart = false;
+
+  private serve(): void {
+    const { wanted, ready } = this;
+    while (wanted.length > 0 && ready.length > 0) {
+      const { most, mostBytes, resolve } = wanted.shift() as Wanted;
+      let bytes = 0;
+      let count = 0;
+      while (count < ready.length && count < most && (bytes < mostBytes || count === 0)) {
+        bytes += ready[count++].bytes;
+      }
+      resolve(ready.splice(0, count));
+    }
+  }
+
+  private ask(look: boolean): void {
+    if (this.closed) {
+      this.close();
+      return;
+    }
+    if (this.asked !== undefined) return;
+    const { wanted, doubted, back, observe, learned } = this;
+    if (!look && wanted.length === 0 && doubted.length === 0 && back.length === 0) return;
+    const [first] = wanted;
+    const take = first && { keys: TIMES * first.most, bytes: TIMES * first.mostBytes };
+    this.asked = doubted;
+    this.tookPart = take !== undefined;
+    this.doubted = [];
+    this.back = [];
+    this.learned = [];
+    this.observe = 0;
+    this.send({ again: back, confirm: this.asked.flatMap(({ places }) => places), take, observe, learned });
+  }
+}
+
+function unpack({ batch, keys, ends, dbs, slots, bytes, ages }: PackedKeys, now: number): Placed[] {
+  return Array.from(ends, (end, i) => ({
+    key: keys.subarray(i === 0 ? 0 : ends[i - 1], end),
+    db: dbs[i],
+    slot: slots[i],
+    bytes: bytes[i],
+    at: now - (ages[i] < 0 ? -1 - ages[i] : ages[i]),
+    again: ages[i] < 0,
+    place: [batch, i],
+    cameAt: now,
+  }));
+}

@@ -1,0 +1,19 @@
+// Whether a key was read since it was written, by what the server says of it: how long it was idle, or, where it counts how
+// often keys are used (lfu policies), that count. Pure.
+
+/** IDLETIME counts whole seconds by a clock that itself stands still for a second: it tells nothing about younger keys. */
+export const ASK_FROM_MS = 4000;
+const UNSHARP_S = 2;
+/** What a new key begins with (LFU_INIT_VAL), and how fast it loses that: 1 a minute, with the default lfu-decay-time. */
+const FREQ_OF_NEW = 5;
+const DECAY_MS = 60_000;
+
+/** `age`: milliseconds since it was written, `idle`: seconds. */
+export function readSinceByIdle(age: number, idle: number): boolean {
+  return idle + UNSHARP_S < age / 1000;
+}
+
+/** `age`: milliseconds since it was written, `freq`: as OBJECT FREQ says. */
+export function readSinceByFreq(age: number, freq: number): boolean {
+  return freq > Math.max(0, FREQ_OF_NEW - Math.floor(age / DECAY_MS));
+}

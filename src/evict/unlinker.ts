@@ -1,0 +1,312 @@
+// Unlinks the keys that are next to go, up to as many bytes as it is told, on connections of its own (link.ts): one for each
+// database that has such keys, up to LINKS.
+//
+//   take 64 keys, 1 MB ─▶ size? read since? (MEMORY USAGE, OBJECT IDLETIME or FREQ) ─▶ still as chosen? ─▶ UNLINK ─▶ count
+//
+// A key that was read since it was written goes to the end once. Where there are too many to be asked about, age alone decides.
+// Invariants: no key is unlinked that was written since it was chosen, as far as the source knows; at most LANES batches are
+// under way; after a fault nothing goes until the link is back.
+import { Batch, keyCommand } from '../tools/keyspace/batch.js';
+import type { Reply } from '../tools/keyspace/pipe.js';
+import type { Candidate } from './candidates.js';
+import type { KeySource } from './key-source.js';
+import { isTrouble, Link, type LinkOptions, type Question } from './link.js';
+import { LIKELY_BYTES } from './observation.js';
+import { ASK_FROM_MS, readSinceByFreq, readSinceByIdle } from './second-chance.js';
+import { UnlinkCommands } from './unlink-command.js';
+
+/** Counts keys of a rule that went. `livedMs`: since they were written, of all together. */
+export type Evicted = (slot: number, keys: number, bytes: number, livedMs: number) => void;
+
+export interface UnlinkerOptions extends Pick<LinkOptions, 'endpoint' | 'clock'> {
+  readonly source: KeySource;
+  readonly onEvicted: Evicted;
+}
+
+const KEYS = 64;
+const BYTES = 1024 * 1024;
+const LANES = 4;
+const LINKS = 16;
+/** Questions about keys in a second, and at once. */
+const QUESTIONS_PER_S = 10_000;
+const QUESTIONS_AT_ONCE = 1000;
+/** Values above this are freed in the background. */
+export const LAZY_BYTES = 16 * 1024;
+/** A refusal is waited out for so long. */
+const PAUSE_MS = 1000;
+
+const USAGE = keyCommand(['MEMORY', 'USAGE'], ['SAMPLES', '5']);
+const IDLETIME = keyCommand(['OBJECT', 'IDLETIME']);
+const FREQ = keyCommand(['OBJECT', 'FREQ']);
+/** Each server knows one of the two, by its policy. */
+const OTHER_POLICY = /LFU maxmemory policy/i;
+
+interface Asked {
+  readonly candidate: Candidate;
+  bytes: number;
+  /** Which of the batch's questions are about it; -1: none. */
+  usage: number;
+  idle: number;
+}
+
+interface Inquiry {
+  readonly question: Question;
+  readonly about: readonly Asked[];
+}
+
+export class Unlinker {
+  /** Estimated bytes that were freed. */
+  freed = 0;
+  /** The last time that it looked there was nothing to take. */
+  dry = false;
+  /** By database. That of database 0 is there from the start, so that what is missing is known before it is needed. */
+  private readonly links = new Map<number, Link>();
+  private readonly commands = new UnlinkCommands();
+  private readonly questions = new Batch();
+  private lanes = 0;
+  private underWay = 0;
+  private goal = 0;
+  private askFreq = false;
+  private tokens = QUESTIONS_AT_ONCE;
+  private refilledAt: number;
+  private pausedUntil = Number.NEGATIVE_INFINITY;
+  private refusal: string | undefined;
+  private meanLazy = LAZY_BYTES;
+  private meanBytes = LIKELY_BYTES;
+  private closed = false;
+
+  constructor(private readonly options: UnlinkerOptions) {
+    this.refilledAt = options.clock();
+    this.linkTo(0);
+  }
+
+  /** Why nothing is unlinked; undefined: it can be. */
+  get trouble(): string | undefined {
+    for (const { trouble } of this.links.values()) if (trouble !== undefined) return trouble;
+    return this.refusal;
+  }
+
+  /** It goes by age alone, because it may not ask what was read. */
+  get blindToReads(): boolean {
+    return [...this.links.values()].some(({ mayAsk }) => !mayAsk);
+  }
+
+  /** Mean bytes of the values that were freed in the background. */
+  get meanLazyBytes(): number {
+    return this.meanLazy;
+  }
+
+  /** Connects, and stays connected. To be called now and then. */
+  tend(): void {
+    if (this.refusal !== undefined && this.options.clock() >= this.pausedUntil) {
+      this.refusal = undefined;
+    }
+    for (const link of this.links.values()) link.tend();
+  }
+
+  /** It may free this many bytes from now on. What it was told before does not count any more. */
+  free(bytes: number): void {
+    this.tend();
+    this.goal = this.freed + bytes;
+    this.work();
+  }
+
+  close(): void {
+    this.closed = true;
+    for (const link of this.links.values()) link.close();
+  }
+
+  private linkTo(db: number): Link | undefined {
+    const known = this.links.get(db);
+    if (known !== undefined || this.links.size >= LINKS) return known;
+    const { endpoint, clock } = this.options;
+    const link = new Link(db, { endpoint, clock });
+    this.links.set(db, link);
+    return link;
+  }
+
+  private work(): void {
+    while (this.lanes < LANES && this.wants) {
+      this.lanes++;
+      void this.lane().finally(() => {
+        this.lanes--;
+      });
+    }
+  }
+
+  private get wants(): boolean {
+    return !this.closed && this.freed + this.underWay < this.goal && this.trouble === undefined;
+  }
+
+  /** One batch after the other, as long as something is to be freed. Never rejects. */
+  private async lane(): Promise<void> {
+    while (this.wants) {
+      const left = Math.min(BYTES, this.goal - this.freed - this.underWay);
+      const expected = Math.min(left, KEYS * this.meanBytes);
+      this.underWay += expected;
+      try {
+        const taken = await this.options.source.take(KEYS, left);
+        this.dry = taken.length === 0;
+        if (this.dry) return;
+        for (const [db, some] of byDatabase(taken)) await this.evictOf(db, some);
+      } finally {
+        this.underWay -= expected;
+      }
+    }
+  }
+
+  private async evictOf(db: number, taken: readonly Candidate[]): Promise<void> {
+    const link = this.linkTo(db);
+    // Of more databases than that the keys stay.
+    if (link === undefined) return;
+    try {
+      await this.evict(link, taken);
+    } catch {
+      // What was under way may be unlinked or not. The link says why.
+      for (const candidate of taken) this.options.source.again(candidate);
+    }
+  }
+
+  private async evict(link: Link, taken: readonly Candidate[]): Promise<void> {
+    const asksFreq = this.askFreq;
+    let due = await this.answered(link, taken);
+    // The server has another policy than it had: the other question is the one that it understands.
+    if (this.askFreq !== asksFreq)
+      due = await this.answered(
+        link,
+        due.map(({ candidate }) => candidate),
+      );
+    const bySlot = new Map<number, Asked[]>();
+    for (const each of await this.options.source.current(due)) {
+      const { slot } = each.candidate;
+      const group = bySlot.get(slot);
+      if (group === undefined) bySlot.set(slot, [each]);
+      else group.push(each);
+    }
+    if (bySlot.size > 0) await this.unlink(link, [...bySlot.values()]);
+  }
+
+  private async unlink(link: Link, groups: readonly Asked[][]): Promise<void> {
+    const { commands } = this;
+    commands.clear();
+    for (const group of groups) commands.unlink(group.map(({ candidate }) => candidate));
+    const replies = await link.ask({ bytes: commands.bytes, count: commands.count });
+    for (const [i, group] of groups.entries()) {
+      const reply = replies[i];
+      if (reply instanceof Error) this.refused(link, reply, group);
+      else this.count(group, Number(reply));
+    }
+  }
+
+  /** `there`: so many of these keys there were. */
+  private count(group: readonly Asked[], there: number): void {
+    if (there === 0) return;
+    const now = this.options.clock();
+    const share = there / group.length;
+    let bytes = 0;
+    let livedMs = 0;
+    for (const { bytes: size, candidate } of group) {
+      bytes += size;
+      livedMs += now - candidate.at;
+      if (size >= LAZY_BYTES) this.meanLazy += (size - this.meanLazy) / 8;
+    }
+    this.freed += bytes * share;
+    this.meanBytes += (bytes / group.length - this.meanBytes) / 8;
+    this.options.onEvicted(group[0].candidate.slot, there, bytes * share, livedMs * share);
+  }
+
+  /** The questions about keys whose size is not known, or that may have been read; undefined: there are none. */
+  private questionsAbout(link: Link, taken: readonly Candidate[]): Inquiry | undefined {
+    const now = this.options.clock();
+    const { questions } = this;
+    this.refill(now);
+    questions.clear();
+    const about: Asked[] = [];
+    let replies = 0;
+    for (const candidate of taken) {
+      const each = unasked(candidate);
+      const wantsUsage = candidate.bytes === 0;
+      const wantsIdle =
+        link.mayAsk && !candidate.again && now - candidate.at >= ASK_FROM_MS && this.tokens >= 1;
+      if (wantsUsage) {
+        questions.about(USAGE, candidate.key);
+        each.usage = replies++;
+      }
+      if (wantsIdle) {
+        this.tokens--;
+        questions.about(this.askFreq ? FREQ : IDLETIME, candidate.key);
+        each.idle = replies++;
+      }
+      about.push(each);
+    }
+    if (replies === 0) return undefined;
+    return { question: { bytes: Buffer.from(questions.bytes), count: replies }, about };
+  }
+
+  /** Asks; returns the keys that are to go. */
+  private async answered(link: Link, taken: readonly Candidate[]): Promise<Asked[]> {
+    const asksFreq = this.askFreq;
+    const inquiry = this.questionsAbout(link, taken);
+    if (inquiry === undefined) return taken.map(unasked);
+    const { question, about } = inquiry;
+    const replies = await link.ask(question);
+    const now = this.options.clock();
+    const due: Asked[] = [];
+    for (const each of about) {
+      const { candidate } = each;
+      const usage = each.usage < 0 ? undefined : replies[each.usage];
+      const idle = each.idle < 0 ? undefined : replies[each.idle];
+      // It is gone.
+      if (usage === null || idle === null) continue;
+      if (typeof usage === 'number') {
+        each.bytes = usage;
+        this.options.source.learn(candidate.slot, usage);
+      }
+      if (this.wasRead(idle, now - candidate.at, asksFreq)) this.options.source.again(candidate);
+      else due.push(each);
+    }
+    return due;
+  }
+
+  private wasRead(idle: Reply | undefined, age: number, asksFreq: boolean): boolean {
+    if (idle instanceof Error) {
+      if (OTHER_POLICY.test(idle.message)) this.askFreq = !asksFreq;
+      return false;
+    }
+    if (typeof idle !== 'number') return false;
+    return asksFreq ? readSinceByFreq(age, idle) : readSinceByIdle(age, idle);
+  }
+
+  private refill(now: number): void {
+    const passed = now - this.refilledAt;
+    this.refilledAt = now;
+    this.tokens = Math.min(QUESTIONS_AT_ONCE, this.tokens + (passed * QUESTIONS_PER_S) / 1000);
+  }
+
+  /** The server has refused to unlink these keys. */
+  private refused(link: Link, error: Error, group: readonly Asked[]): void {
+    for (const { candidate } of group) this.options.source.again(candidate);
+    if (isTrouble(error)) link.refused(error);
+    else
+      this.pause(`the user of upstream.url may not unlink the keys of a rule with evict: ${error.message}`);
+  }
+
+  private pause(why: string): void {
+    this.refusal = why;
+    this.pausedUntil = this.options.clock() + PAUSE_MS;
+  }
+}
+
+function unasked(candidate: Candidate): Asked {
+  return { candidate, bytes: candidate.bytes || LIKELY_BYTES, usage: -1, idle: -1 };
+}
+
+function byDatabase(taken: readonly Candidate[]): Map<number, Candidate[]> {
+  const groups = new Map<number, Candidate[]>();
+  for (const candidate of taken) {
+    const group = groups.get(candidate.db);
+    if (group === undefined) groups.set(candidate.db, [candidate]);
+    else group.push(candidate);
+  }
+  return groups;
+}

@@ -1,0 +1,130 @@
+// The hands of a proxy with workers, in the primary, which alone has the login: it unlinks the keys of their rings, each
+// worker's by a connection of its own. What is to go is shared among them by what they have of the rules of the lowest
+// priority that have anything, so that the oldest go everywhere.
+// Invariant: what a worker that has ended had done still counts.
+import type { Priority } from '../core/policy/rule.js';
+import type { RingFill, RuleStock } from './candidates.js';
+import type { Hands, Progress } from './hands.js';
+import type { EvictAnswer, EvictAsk } from './messages.js';
+import { RemoteSource } from './remote-source.js';
+import { LAZY_BYTES, Unlinker, type UnlinkerOptions } from './unlinker.js';
+
+interface Hand {
+  readonly source: RemoteSource;
+  readonly unlinker: Unlinker;
+}
+
+export interface WorkerHandsOptions extends Omit<UnlinkerOptions, 'source'> {
+  readonly priorityOf: (slot: number) => Priority;
+}
+
+export class WorkerHands implements Hands {
+  private readonly hands = new Map<object, Hand>();
+  private freedBefore = 0;
+  private observedBefore = 0;
+
+  constructor(private readonly options: WorkerHandsOptions) {}
+
+  /** A worker has started. `send` brings it a question. */
+  welcome(worker: object, send: (ask: EvictAsk) => void): void {
+    const source = new RemoteSource(send, this.options.clock);
+    this.hands.set(worker, { source, unlinker: new Unlinker({ ...this.options, source }) });
+  }
+
+  hear(worker: object, answer: EvictAnswer): void {
+    this.hands.get(worker)?.source.hear(answer);
+  }
+
+  /** A worker has ended. */
+  lose(worker: object): void {
+    const hand = this.hands.get(worker);
+    if (hand === undefined) return;
+    this.hands.delete(worker);
+    this.freedBefore += hand.unlinker.freed;
+    this.observedBefore += hand.source.observed;
+    hand.unlinker.close();
+    hand.source.close();
+  }
+
+  progress(): Progress {
+    const all = [...this.hands.values()];
+    const sum = (value: (hand: Hand) => number): number =>
+      all.reduce((total, hand) => total + value(hand), 0);
+    return {
+      freed: this.freedBefore + sum(({ unlinker }) => unlinker.freed),
+      observed: this.observedBefore + sum(({ source }) => source.observed),
+      dry: all.every(({ unlinker }) => unlinker.dry),
+      trouble: all.find(({ unlinker }) => unlinker.trouble !== undefined)?.unlinker.trouble,
+      blindToReads: all.some(({ unlinker }) => unlinker.blindToReads),
+      meanLazyBytes: Math.max(LAZY_BYTES, ...all.map(({ unlinker }) => unlinker.meanLazyBytes)),
+      stock: added(all.map(({ source }) => source.stock)),
+      ring: addedFill(all.map(({ source }) => source.ring)),
+    };
+  }
+
+  order(free: number | undefined, observe: number): void {
+    const all = [...this.hands.values()];
+    const shares = sharesOf(
+      all.map(({ source }) => source.stock),
+      free ?? 0,
+      this.options.priorityOf,
+    );
+    for (const [i, { unlinker, source }] of all.entries()) {
+      if (free !== undefined) unlinker.free(shares[i]);
+      source.look(observe / all.length);
+    }
+  }
+
+  close(): void {
+    for (const worker of [...this.hands.keys()]) this.lose(worker);
+  }
+}
+
+/** How many of `bytes` each is to free, by what each has: rules of the lowest priority first, and each its part. */
+export function sharesOf(
+  stocks: readonly (readonly RuleStock[])[],
+  bytes: number,
+  priorityOf: (slot: number) => Priority,
+): number[] {
+  const shares = stocks.map(() => 0);
+  const priorities = new Set(stocks.flat().map(({ slot }) => priorityOf(slot)));
+  let left = bytes;
+  for (const priority of [...priorities].sort((a, b) => a - b)) {
+    const has = stocks.map((stock) =>
+      stock.reduce((sum, rule) => sum + (priorityOf(rule.slot) === priority ? rule.bytes : 0), 0),
+    );
+    const total = has.reduce((sum, each) => sum + each, 0);
+    if (total === 0 || left <= 0) continue;
+    const part = Math.min(1, left / total);
+    for (const [i, each] of has.entries()) shares[i] += each * part;
+    left -= total * part;
+  }
+  // What is written since they last said: each may have some.
+  return left > 0 ? shares.map((share) => share + left / shares.length) : shares;
+}
+
+function added(stocks: readonly (readonly RuleStock[])[]): RuleStock[] {
+  const bySlot = new Map<number, RuleStock>();
+  for (const { slot, keys, bytes, oldestMs } of stocks.flat()) {
+    const before = bySlot.get(slot) ?? { slot, keys: 0, bytes: 0, oldestMs: 0 };
+    bySlot.set(slot, {
+      slot,
+      keys: before.keys + keys,
+      bytes: before.bytes + bytes,
+      oldestMs: Math.max(before.oldestMs, oldestMs),
+    });
+  }
+  return [...bySlot.values()].sort((a, b) => a.slot - b.slot);
+}
+
+function addedFill(fills: readonly RingFill[]): RingFill {
+  return fills.reduce(
+    (sum, { keys, bytes, capacityBytes, dropped }) => ({
+      keys: sum.keys + keys,
+      bytes: sum.bytes + bytes,
+      capacityBytes: sum.capacityBytes + capacityBytes,
+      dropped: sum.dropped + dropped,
+    }),
+    { keys: 0, bytes: 0, capacityBytes: 0, dropped: 0 },
+  );
+}

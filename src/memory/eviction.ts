@@ -1,0 +1,36 @@
+// The API's shapes about making room. Field names are an API. Types only.
+
+/** How Spillway makes room: part of GET /api/memory. */
+export interface EvictionSnapshot {
+  /** Shares of the limit: from `startShare` on, down to `stopShare`. */
+  readonly startShare: number;
+  readonly stopShare: number;
+  /** Keys are being removed now. */
+  readonly active: boolean;
+  /** Memory is not far above the start, so refusing goes by what cannot be evicted. */
+  readonly holding: boolean;
+  /** One sentence: why it removes nothing; null: it can. */
+  readonly trouble: string | null;
+  /** It may not ask the server which keys were read, so the oldest written ones go. */
+  readonly byAgeAlone: boolean;
+  /** Estimated bytes of the keys that it knows and may remove. */
+  readonly evictableBytes: number;
+  /** What is known of the keys. */
+  readonly ring: {
+    readonly keys: number;
+    readonly bytes: number;
+    readonly capacityBytes: number;
+    /** Keys that were forgotten because it was full. */
+    readonly dropped: number;
+  };
+  /** Of each rule with evict that has such keys. */
+  readonly rules: readonly RuleEvictionSnapshot[];
+}
+
+export interface RuleEvictionSnapshot {
+  readonly rule: string;
+  readonly keys: number;
+  readonly bytes: number;
+  /** How long ago the oldest was written. */
+  readonly oldestSeconds: number;
+}

@@ -1,0 +1,76 @@
+// Assembles what makes room: the evictor, with the hands of this process or of its workers, on the readings of the monitor.
+
+import type { Logger } from 'pino';
+import type { EffectiveConfig } from '../config/effective.js';
+import { Evictor } from '../evict/evictor.js';
+import type { MemoryMonitor } from '../memory/monitor.js';
+import type { Pressure } from '../memory/pressure.js';
+import type { Reading } from '../memory/reading.js';
+import type { Endpoint } from '../tools/keyspace/endpoint.js';
+import { secureOptions, type UpstreamTls } from '../wire/upstream/upstream-socket.js';
+import { ruleSetOf } from './rules.js';
+import type { Service } from './service.js';
+
+export interface RoomParts {
+  readonly service: Service;
+  readonly pressure: Pressure;
+  readonly monitor: () => MemoryMonitor;
+  /** What can be evicted has changed. */
+  readonly onEvictable: (bytes: number) => void;
+  readonly clock: () => number;
+  readonly log: Logger;
+}
+
+export class RoomMaker {
+  readonly evictor: Evictor;
+  private reading: Reading | undefined;
+
+  constructor(
+    config: EffectiveConfig,
+    endpoint: () => Endpoint,
+    private readonly parts: RoomParts,
+  ) {
+    const { service, pressure, monitor, clock, log, onEvictable } = parts;
+    const { gate } = service;
+    this.evictor = new Evictor({
+      hands: service.hands,
+      marks: config.memory.evict,
+      rules: ruleSetOf(config),
+      endpoint,
+      growth: () => ({ admitted: gate.admitted, read: gate.admitted - pressure.growthSinceReading }),
+      pollSoon: () => monitor().pollSoon(),
+      onEvictable,
+      onEvicted: (slot, keys, bytes, livedMs) => service.evicted(slot, keys, bytes, livedMs),
+      knows: (db, key) => service.knows(db, key),
+      clock,
+      log,
+    });
+  }
+
+  /** The monitor has a reading, or has none. */
+  readingTaken(): void {
+    const { pressure } = this.parts;
+    const { reading, applicability } = pressure;
+    if (reading === undefined || reading === this.reading) return;
+    this.reading = reading;
+    const { usedBytes, notCountedBytes, pendingObjects = 0 } = reading;
+    this.evictor.readingTaken({
+      usedBytes: Math.max(0, usedBytes - notCountedBytes),
+      limitBytes: applicability?.limitBytes ?? 0,
+      pendingObjects,
+    });
+  }
+
+  adopt(config: EffectiveConfig): void {
+    this.evictor.adopt(ruleSetOf(config), config.memory.evict);
+  }
+}
+
+/** The login and address of the memory monitor. */
+export function endpointOf(config: EffectiveConfig, secure: UpstreamTls | undefined): () => Endpoint {
+  const { host, port, path, username, password, connectTimeoutMs } = config.upstream;
+  return () => ({
+    ...{ host, port, path, username, password, connectTimeoutMs },
+    tls: secure && secureOptions(config.upstream, secure),
+  });
+}

@@ -1,0 +1,88 @@
+// The metrics about making room: a group of metric-groups.ts, in a file of its own.
+import type { EvictionSnapshot, RuleEvictionSnapshot } from '../../memory/eviction.js';
+import { one, perRule, type Reader } from './metric-readers.js';
+
+type Row = readonly [type: 'counter' | 'gauge', name: string, help: string, reader: Reader];
+
+/** Without a rule with evict it has no line. */
+function whole(value: (eviction: EvictionSnapshot) => number): Reader {
+  return one(({ memory: { eviction } }) => (eviction === null ? null : value(eviction)));
+}
+
+/** Of each rule with evict. */
+function known(value: (rule: RuleEvictionSnapshot) => number): Reader {
+  return {
+    labels: ['rule'],
+    read: ({ memory: { eviction } }) =>
+      (eviction?.rules ?? []).map((rule) => ({ value: value(rule), labels: { rule: rule.rule } })),
+  };
+}
+
+const ROWS: readonly Row[] = [
+  ['counter', 'evicted_total', 'Keys that Spillway removed to make room.', perRule((r) => r.evicted)],
+  [
+    'counter',
+    'evicted_bytes_total',
+    'Memory that these keys took, estimated.',
+    perRule((r) => r.evictedBytes),
+  ],
+  [
+    'counter',
+    'evicted_lived_seconds_total',
+    'How long these keys had lived since they were written, all together. Over evicted_total: how long one lives.',
+    perRule((r) => r.evictedLivedSeconds),
+  ],
+  [
+    'counter',
+    'would_evict_total',
+    'Observe mode: keys that would have been removed to make room.',
+    perRule((r) => r.wouldEvict),
+  ],
+  [
+    'counter',
+    'would_evict_bytes_total',
+    'Memory that these keys took, estimated.',
+    perRule((r) => r.wouldEvictBytes),
+  ],
+  ['gauge', 'evictable_keys', 'Keys that Spillway knows and may remove.', known((r) => r.keys)],
+  ['gauge', 'evictable_bytes', 'Memory that these keys take, estimated.', known((r) => r.bytes)],
+  [
+    'gauge',
+    'evict_oldest_seconds',
+    'How long ago the oldest of these keys was written.',
+    known((r) => r.oldestSeconds),
+  ],
+  ['gauge', 'evict_active', '1 while keys are removed.', whole(({ active }) => Number(active))],
+  [
+    'gauge',
+    'evict_holding',
+    '1 while memory stays near memory.evict.start. While it is 0, refusing goes by used memory.',
+    whole(({ holding }) => Number(holding)),
+  ],
+  [
+    'gauge',
+    'evict_trouble',
+    '1 while Spillway cannot remove keys. /readyz and the log say why.',
+    whole(({ trouble }) => Number(trouble !== null)),
+  ],
+  [
+    'gauge',
+    'evict_known_bytes',
+    'Memory of Spillway for the keys that it knows. At most memory.evict.keys in each worker.',
+    whole(({ ring }) => ring.bytes),
+  ],
+  [
+    'counter',
+    'evict_forgotten_total',
+    'Keys that it forgot because memory.evict.keys was used up. SCAN finds them.',
+    whole(({ ring }) => ring.dropped),
+  ],
+];
+
+export const EVICTION_METRICS = {
+  heading: 'Making room',
+  about:
+    'Keys of rules with `evict` that Spillway removes as memory fills up, and those that it could remove.',
+  look: 'to see how long caches live, whether memory is held, and what is left to remove before writes are refused',
+  metrics: ROWS,
+} as const;

@@ -1,0 +1,108 @@
+// How much is to be freed, and when: a model of a server that grows by what is written and shrinks by what is freed.
+import t from 'tap';
+import { Pace } from '../../../src/evict/pace.js';
+
+const MB = 1024 * 1024;
+const LIMIT = 100 * MB;
+const MARKS = { start: 0.78, stop: 0.76 };
+
+interface World {
+  used: number;
+  admitted: number;
+  freed: number;
+  pending: number;
+  now: number;
+}
+
+/** Looks each 20 ms, reads each `readMs`; what is due is freed at once, but for a part of `lost` that was gone already. */
+function run(
+  t0: Partial<World>,
+  ms: number,
+  {
+    perMs = 0,
+    perWire = 1,
+    readMs = 20,
+    estimate = 1,
+  }: { perMs?: number; perWire?: number; readMs?: number; estimate?: number } = {},
+  pace = new Pace(MARKS),
+): { world: World; pace: Pace; highest: number; lowest: number } {
+  const world: World = { used: 0, admitted: 0, freed: 0, pending: 0, now: 0, ...t0 };
+  let read = Number.NEGATIVE_INFINITY;
+  let [highest, lowest] = [0, Number.POSITIVE_INFINITY];
+  for (const end = world.now + ms; world.now < end; world.now += 20) {
+    const flow = (): { admitted: number; freed: number } => ({
+      admitted: world.admitted,
+      freed: world.freed,
+    });
+    if (world.now - read >= readMs) {
+      read = world.now;
+      pace.take({ usedBytes: world.used, limitBytes: LIMIT }, flow(), world.pending, world.now);
+    }
+    const due = pace.due(flow(), world.now);
+    world.freed += due;
+    world.used -= due * estimate;
+    world.admitted += perMs * 20;
+    world.used += perMs * 20 * perWire;
+    highest = Math.max(highest, world.used / LIMIT);
+    if (world.now > end / 2) lowest = Math.min(lowest, world.used / LIMIT);
+  }
+  return { world, pace, highest, lowest };
+}
+
+t.test('nothing is due without a reading, without a limit, or below the start', async (t) => {
+  const pace = new Pace(MARKS);
+  t.equal(pace.due({ admitted: 1e9, freed: 0 }, 0), 0);
+  pace.take({ usedBytes: 99 * MB, limitBytes: 0 }, { admitted: 0, freed: 0 }, 0, 0);
+  t.equal(pace.due({ admitted: 0, freed: 0 }, 20), 0);
+  t.equal(run({ used: 77.9 * MB }, 2000).world.freed, 0);
+});
+
+t.test('from the start it goes down to the lower mark, and rests there', async (t) => {
+  const { world, pace } = run({ used: 78.2 * MB }, 10_000);
+  t.ok(Math.abs(world.used / LIMIT - 0.76) < 0.001, String(world.used / LIMIT));
+  t.notOk(pace.active);
+  t.ok(pace.held);
+});
+
+for (const perMs of [1, 10, 100].map((each) => each * 1024)) {
+  for (const perWire of [0.5, 1, 1.5]) {
+    for (const estimate of [0.7, 1, 1.4]) {
+      t.test(
+        `${perMs} bytes/ms, ${perWire} of memory by the wire, keys of ${estimate} × what is thought`,
+        async (t) => {
+          const { highest, lowest } = run({ used: 77.9 * MB }, 20_000, { perMs, perWire, estimate });
+          t.ok(highest < 0.8 + (perMs * 20 * perWire) / LIMIT, `at most ${highest}`);
+          t.ok(lowest > 0.75 - (perMs * 20) / LIMIT, `at least ${lowest}`);
+        },
+      );
+    }
+  }
+}
+
+t.test('what the server still frees is not freed twice', async (t) => {
+  const pace = new Pace(MARKS);
+  const flow = { admitted: 0, freed: 5 * MB };
+  pace.take({ usedBytes: 80 * MB, limitBytes: LIMIT }, flow, 5 * MB, 0);
+  t.equal(pace.due(flow, 20), 0);
+});
+
+t.test('far above the start the mark is not held, until memory is well below again', async (t) => {
+  const pace = new Pace(MARKS);
+  const at = (used: number, now: number): boolean => {
+    pace.take({ usedBytes: used * LIMIT, limitBytes: LIMIT }, { admitted: 0, freed: 0 }, 0, now);
+    pace.due({ admitted: 0, freed: 0 }, now);
+    return pace.held;
+  };
+  t.ok(at(0.84, 0));
+  t.notOk(at(0.86, 1000));
+  t.notOk(at(0.83, 2000));
+  t.ok(at(0.81, 3000));
+  pace.forget();
+  t.notOk(pace.held);
+  t.equal(pace.due({ admitted: 0, freed: 0 }, 4000), 0);
+});
+
+t.test('rare readings: growth is reckoned in between', async (t) => {
+  const { highest } = run({ used: 77 * MB }, 10_000, { perMs: 20 * 1024, perWire: 1, readMs: 500 });
+  t.ok(highest < 0.81, `at most ${highest}`);
+});

@@ -1,0 +1,166 @@
+// How the primary shares out what is to go, and how keys come from the ring of a worker: in batches, over messages that may
+// take any time, and only those go that were not written since.
+import t from 'tap';
+import type { Candidate, Candidates } from '../../../src/evict/candidates.js';
+import { NO_CANDIDATES } from '../../../src/evict/candidates.js';
+import type { EvictAsk } from '../../../src/evict/messages.js';
+import { RemoteSource } from '../../../src/evict/remote-source.js';
+import { RingShare } from '../../../src/evict/ring-share.js';
+import { sharesOf } from '../../../src/evict/worker-hands.js';
+
+const stock = (slot: number, bytes: number) => ({ slot, keys: 1, bytes, oldestMs: 1 });
+const priorityOf = (slot: number) => (slot === 1 ? 0 : 1);
+
+t.test('what is to go is shared by what each has of the lowest priority', async (t) => {
+  t.same(sharesOf([[stock(1, 300)], [stock(1, 100)]], 100, priorityOf), [75, 25]);
+  t.same(sharesOf([[stock(1, 100), stock(2, 500)], [stock(2, 500)]], 200, priorityOf), [150, 50]);
+  t.same(sharesOf([[], []], 200, priorityOf), [100, 100]);
+  t.same(sharesOf([[stock(1, 10)], []], 30, priorityOf), [20, 10]);
+  t.same(sharesOf([], 30, priorityOf), []);
+});
+
+/** Keys of 100 bytes each, the lowest number first. */
+class List implements Candidates {
+  readonly fill = { keys: 1, bytes: 64, capacityBytes: 1024, dropped: 0 };
+  readonly returned: string[] = [];
+  readonly written = new Set<string>();
+  constructor(readonly keys: string[]) {}
+  take(most: number, mostBytes: number, observed: boolean): Candidate[] {
+    if (observed) return [];
+    const count = Math.max(1, Math.min(most, Math.ceil(mostBytes / 100)));
+    return this.keys.splice(0, count).map((key, i) => ({
+      ...{ db: 3, slot: 2, bytes: 100, at: 50, again: i % 2 === 1 },
+      key: Buffer.from(key),
+    }));
+  }
+  isCurrent({ key }: Candidate): boolean {
+    return !this.written.has(String(key));
+  }
+  again({ key }: Candidate): void {
+    this.returned.push(String(key));
+  }
+  learn(): void {}
+  stock() {
+    return [stock(2, this.keys.length * 100)];
+  }
+  knows(): boolean {
+    return false;
+  }
+}
+
+function pair(keys: string[]): {
+  list: List;
+  source: RemoteSource;
+  asks: EvictAsk[];
+  deliver: () => void;
+  time: { now: number };
+} {
+  const list = new List(keys);
+  const time = { now: 100 };
+  const clock = () => time.now;
+  const share = new RingShare(
+    () => list,
+    () => {},
+    clock,
+  );
+  const asks: EvictAsk[] = [];
+  const source = new RemoteSource((ask) => asks.push(structuredClone(ask)), clock);
+  const deliver = (): void => {
+    while (asks.length > 0) source.hear(structuredClone(share.answer(asks.shift() as EvictAsk)));
+  };
+  return { list, source, asks, deliver, time };
+}
+
+const texts = (taken: readonly Candidate[]) => taken.map(({ key }) => String(Buffer.from(key)));
+
+t.test('keys come as they are known, with their age and place', async (t) => {
+  const { source, deliver, time } = pair(['a', 'bb', '\u00ff'.repeat(3)]);
+  time.now = 1000;
+  const taking = source.take(64, 1e6);
+  deliver();
+  const taken = await taking;
+  t.same(texts(taken), ['a', 'bb', '\u00ff'.repeat(3)]);
+  t.match(taken, [
+    { db: 3, slot: 2, bytes: 100, at: 50, again: false },
+    { at: 50, again: true },
+  ]);
+});
+
+t.test(
+  'many takes at a time: each key is given once, one question at a time, and none is left waiting',
+  async (t) => {
+    const { source, asks, deliver } = pair(Array.from({ length: 500 }, (_, i) => `k${i}`));
+    const takes = [1, 2, 3, 4, 5].map(() => source.take(64, 1e6));
+    t.equal(asks.length, 1);
+    deliver();
+    const taken = (await Promise.all(takes)).flatMap(texts);
+    t.equal(new Set(taken).size, 320);
+    t.same(
+      taken,
+      Array.from({ length: 320 }, (_, i) => `k${i}`),
+    );
+  },
+);
+
+t.test('what was written since the batch came does not go', async (t) => {
+  const { list, source, deliver, time } = pair(['a', 'b', 'c']);
+  const taking = source.take(64, 1e6);
+  deliver();
+  const taken = (await taking).map((candidate) => ({ candidate }));
+  t.equal((await source.current(taken)).length, 3, 'fresh ones are not asked about');
+  time.now += 10;
+  list.written.add('b');
+  const confirming = source.current(taken);
+  deliver();
+  t.same(texts((await confirming).map(({ candidate }) => candidate)), ['a', 'c']);
+});
+
+t.test('keys go back to the ring they came from', async (t) => {
+  const { list, source, deliver } = pair(['a', 'b']);
+  const taking = source.take(64, 1e6);
+  deliver();
+  source.again((await taking)[1] as Candidate);
+  deliver();
+  t.same(list.returned, ['b']);
+});
+
+t.test('a ring without keys: nobody waits', async (t) => {
+  const { source, deliver } = pair([]);
+  const takes = [source.take(64, 1e6), source.take(64, 1e6)];
+  deliver();
+  t.same(await Promise.all(takes), [[], []]);
+});
+
+t.test('a batch of long ago is taken for written since', async (t) => {
+  const { source, deliver, time } = pair(Array.from({ length: 5000 }, (_, i) => `k${i}`));
+  const first = source.take(64, 1e6);
+  deliver();
+  const old = (await first).map((candidate) => ({ candidate }));
+  for (let i = 0; i < 60; i++) {
+    const next = source.take(64, 1e6);
+    deliver();
+    await next;
+  }
+  time.now += 100;
+  const confirming = source.current(old);
+  deliver();
+  t.same(await confirming, []);
+});
+
+t.test('the worker ends: nobody waits, and nothing may go', async (t) => {
+  const { source, deliver, time } = pair(['a', 'b']);
+  const taking = source.take(1, 1);
+  deliver();
+  const taken = (await taking).map((candidate) => ({ candidate }));
+  time.now += 100;
+  const waiting = [source.current(taken), source.take(1, 1), source.take(500, 1)];
+  source.close();
+  t.same(await Promise.all(waiting), [[], [], []]);
+  t.same(await source.take(1, 1), []);
+  t.same(await source.current(taken), []);
+});
+
+t.test('a process without rules with evict has nothing', async (t) => {
+  t.same(NO_CANDIDATES.take(1, 1, false), []);
+  t.notOk(NO_CANDIDATES.knows(0, Buffer.from('a')));
+});
