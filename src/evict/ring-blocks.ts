@@ -1,0 +1,268 @@
+// The ring's memory: one buffer of blocks of 64 bytes, of which a key takes one, or more if it is long, and an index that finds
+// a key's first block by its hash. Nothing is allocated after the start, and no block moves.
+//
+//   first block:  hash · next of the hash's chain · older · younger │ tick · length, size, again · slot, database · more │ 32 bytes
+//   further ones: more · 60 bytes
+//
+// A key is told from others by hash, length and database. Where two agree in these (some of a million keys), one of them is
+// unknown; it is never taken for one of another rule, since the bytes are those of a key that was written.
+// Invariants: block 0 is none; a block is in the index, or a further one of such, or free.
+import type { Size } from '../core/policy/size-class.js';
+
+export const NONE = 0;
+const BLOCK_BYTES = 64;
+const WORDS = BLOCK_BYTES / 4;
+const HASH = 0;
+const CHAIN = 1;
+const OLDER = 2;
+const YOUNGER = 3;
+const TICK = 4;
+const SHAPE = 5;
+const PLACE = 6;
+const MORE = 7;
+const KEY_BYTE = 32;
+const FIRST_BYTES = BLOCK_BYTES - KEY_BYTE;
+/** Of a further block, the word at which it names the next one is its first. */
+const FURTHER_BYTE = 4;
+const FURTHER_BYTES = BLOCK_BYTES - FURTHER_BYTE;
+const LENGTH_BITS = 16;
+const LENGTH_MASK = 2 ** LENGTH_BITS - 1;
+const SIZE_SHIFT = LENGTH_BITS;
+const SIZE_MASK = 0x7f;
+const AGAIN = 1 << 30;
+const DB_BITS = 16;
+/** Longer keys, later databases and rules are not kept. */
+export const MOST_KEY_BYTES = 4096;
+export const MOST_DATABASES = 2 ** DB_BITS;
+const MOST_SLOTS = 2 ** 15;
+const INDEX_ENTRY_BYTES = 4;
+
+export class RingBlocks {
+  readonly capacity: number;
+  /** Blocks in use. */
+  used = 0;
+  private readonly words: Int32Array;
+  private readonly bytes: Uint8Array;
+  private readonly heads: Int32Array;
+  private readonly mask: number;
+  /** Freed blocks, by MORE; and the first that was never used. */
+  private free = NONE;
+  private fresh = 1;
+
+  /** `bytes`: for blocks and index. */
+  constructor(readonly capacityBytes: number) {
+    let heads = 16;
+    while (heads * 2 * BLOCK_BYTES <= capacityBytes) heads *= 2;
+    this.heads = new Int32Array(heads);
+    this.mask = heads - 1;
+    this.capacity = Math.max(1, Math.floor((capacityBytes - heads * INDEX_ENTRY_BYTES) / BLOCK_BYTES) - 1);
+    const buffer = new ArrayBuffer((this.capacity + 1) * BLOCK_BYTES);
+    this.words = new Int32Array(buffer);
+    this.bytes = new Uint8Array(buffer);
+  }
+
+  get usedBytes(): number {
+    return this.used * BLOCK_BYTES + this.heads.length * INDEX_ENTRY_BYTES;
+  }
+
+  /** The block of the key, or NONE. */
+  find(length: number, hash: number, db: number): number {
+    const { words } = this;
+    const wanted = hash | 0;
+    let at = this.heads[hash & this.mask];
+    while (at !== NONE) {
+      const base = at * WORDS;
+      if (
+        words[base + HASH] === wanted &&
+        (words[base + SHAPE] & LENGTH_MASK) === length &&
+        (words[base + PLACE] & (MOST_DATABASES - 1)) === db
+      ) {
+        return at;
+      }
+      at = words[base + CHAIN];
+    }
+    return NONE;
+  }
+
+  /** Whether such a key can be kept at all. */
+  canKeep(length: number, slot: number, db: number): boolean {
+    return (
+      length <= MOST_KEY_BYTES &&
+      db >= 0 &&
+      db < MOST_DATABASES &&
+      slot < MOST_SLOTS &&
+      blocksFor(length) <= this.capacity
+    );
+  }
+
+  hasRoomFor(length: number): boolean {
+    return this.used + blocksFor(length) <= this.capacity;
+  }
+
+  /** Keeps a key that is not there, for which there is room; it is in no list yet. */
+  add(
+    key: Uint8Array,
+    start: number,
+    end: number,
+    hash: number,
+    slot: number,
+    db: number,
+    tick: number,
+    size: Size,
+    again: boolean,
+  ): number {
+    const { words, bytes, heads } = this;
+    const at = this.allocate();
+    const base = at * WORDS;
+    const bucket = hash & this.mask;
+    words[base + HASH] = hash | 0;
+    words[base + CHAIN] = heads[bucket];
+    heads[bucket] = at;
+    words[base + TICK] = tick;
+    words[base + SHAPE] = (end - start) | (size << SIZE_SHIFT) | (again ? AGAIN : 0);
+    words[base + PLACE] = (slot << DB_BITS) | db;
+    words[base + MORE] = NONE;
+    const until = Math.min(end, start + FIRST_BYTES);
+    let to = at * BLOCK_BYTES + KEY_BYTE;
+    for (let i = start; i < until; i++) bytes[to++] = key[i];
+    if (until < end) this.addMore(base + MORE, key, until, end);
+    return at;
+  }
+
+  /** Forgets a key that is in no list. */
+  remove(at: number): void {
+    const { words, heads } = this;
+    const base = at * WORDS;
+    const bucket = words[base + HASH] & this.mask;
+    let link = heads[bucket];
+    if (link === at) heads[bucket] = words[base + CHAIN];
+    else {
+      while (words[link * WORDS + CHAIN] !== at) link = words[link * WORDS + CHAIN];
+      words[link * WORDS + CHAIN] = words[base + CHAIN];
+    }
+    let more = words[base + MORE];
+    this.release(at);
+    while (more !== NONE) {
+      const next = words[more * WORDS];
+      this.release(more);
+      more = next;
+    }
+  }
+
+  clear(): void {
+    this.heads.fill(NONE);
+    this.used = 0;
+    this.free = NONE;
+    this.fresh = 1;
+  }
+
+  copyKey(at: number): Buffer {
+    const { words, bytes } = this;
+    const key = Buffer.allocUnsafe(this.length(at));
+    const from = at * BLOCK_BYTES + KEY_BYTE;
+    let done = Math.min(key.length, FIRST_BYTES);
+    for (let i = 0; i < done; i++) key[i] = bytes[from + i];
+    for (let more = words[at * WORDS + MORE]; more !== NONE; more = words[more * WORDS]) {
+      const part = Math.min(key.length - done, FURTHER_BYTES);
+      for (let i = 0; i < part; i++) key[done + i] = bytes[more * BLOCK_BYTES + FURTHER_BYTE + i];
+      done += part;
+    }
+    return key;
+  }
+
+  hash(at: number): number {
+    return this.words[at * WORDS + HASH] >>> 0;
+  }
+
+  length(at: number): number {
+    return this.words[at * WORDS + SHAPE] & LENGTH_MASK;
+  }
+
+  size(at: number): Size {
+    return (this.words[at * WORDS + SHAPE] >>> SIZE_SHIFT) & SIZE_MASK;
+  }
+
+  isAgain(at: number): boolean {
+    return (this.words[at * WORDS + SHAPE] & AGAIN) !== 0;
+  }
+
+  slot(at: number): number {
+    return this.words[at * WORDS + PLACE] >>> DB_BITS;
+  }
+
+  db(at: number): number {
+    return this.words[at * WORDS + PLACE] & (MOST_DATABASES - 1);
+  }
+
+  tick(at: number): number {
+    return this.words[at * WORDS + TICK];
+  }
+
+  older(at: number): number {
+    return this.words[at * WORDS + OLDER];
+  }
+
+  younger(at: number): number {
+    return this.words[at * WORDS + YOUNGER];
+  }
+
+  setOlder(at: number, other: number): void {
+    this.words[at * WORDS + OLDER] = other;
+  }
+
+  setYounger(at: number, other: number): void {
+    this.words[at * WORDS + YOUNGER] = other;
+  }
+
+  /** Whether the key is as it was written in this tick, without a second chance since. */
+  isAs(at: number, length: number, slot: number, db: number, tick: number, size: Size): boolean {
+    const { words } = this;
+    const base = at * WORDS;
+    return (
+      words[base + TICK] === tick &&
+      words[base + SHAPE] === (length | (size << SIZE_SHIFT)) &&
+      words[base + PLACE] === ((slot << DB_BITS) | db)
+    );
+  }
+
+  /** The key was written again: another size and rule, perhaps, and no second chance yet. */
+  rewrite(at: number, slot: number, tick: number, size: Size): void {
+    const { words } = this;
+    const base = at * WORDS;
+    words[base + TICK] = tick;
+    words[base + SHAPE] = (words[base + SHAPE] & LENGTH_MASK) | (size << SIZE_SHIFT);
+    words[base + PLACE] = (slot << DB_BITS) | (words[base + PLACE] & (MOST_DATABASES - 1));
+  }
+
+  private addMore(word: number, key: Uint8Array, start: number, end: number): void {
+    const { words, bytes } = this;
+    let link = word;
+    for (let from = start; from < end; from += FURTHER_BYTES) {
+      const at = this.allocate();
+      words[link] = at;
+      link = at * WORDS;
+      words[link] = NONE;
+      const until = Math.min(end, from + FURTHER_BYTES);
+      let to = at * BLOCK_BYTES + FURTHER_BYTE;
+      for (let i = from; i < until; i++) bytes[to++] = key[i];
+    }
+  }
+
+  private allocate(): number {
+    this.used++;
+    const at = this.free;
+    if (at === NONE) return this.fresh++;
+    this.free = this.words[at * WORDS + MORE];
+    return at;
+  }
+
+  private release(at: number): void {
+    this.used--;
+    this.words[at * WORDS + MORE] = this.free;
+    this.free = at;
+  }
+}
+
+function blocksFor(length: number): number {
+  return length <= FIRST_BYTES ? 1 : 1 + Math.ceil((length - FIRST_BYTES) / FURTHER_BYTES);
+}

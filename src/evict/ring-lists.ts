@@ -1,0 +1,118 @@
+// The keys of each rule in the order in which they were written, as lists through the ring's blocks; and what is counted of them.
+// Invariants: each key of the blocks is in the list of its slot; keys, bytes and unsized are what the list adds up to.
+import { NONE, type RingBlocks } from './ring-blocks.js';
+
+/** An entry in each of two tables, one of them for the TTL. */
+const ENTRIES_BYTES = 80;
+const KEY_HEADER_BYTES = 2;
+/** Until it is measured what the keys of a rule take whose size no write tells: a small hash. */
+const UNSIZED_BYTES = 256;
+const MEAN_WEIGHT = 1 / 64;
+const FINE_CLASSES = 8;
+const FINE_BYTES = 16;
+const CLASSES = 128;
+
+/** What the server allocates for a string of each size class; 0: the class says nothing. */
+const CLASS_BYTES = Float64Array.from({ length: CLASSES }, (_, size) => classBytes(size));
+
+function classBytes(size: number): number {
+  if (size === 0 || size >= CLASSES - 2) return 0;
+  if (size <= FINE_CLASSES) return size * FINE_BYTES;
+  const step = size - FINE_CLASSES - 1;
+  return ((step % 4) + 5) * 2 ** (Math.floor(step / 4) + 5);
+}
+
+/** Memory that a key takes with its value, by estimate; 0: not known. */
+export function memoryOfKey(length: number, size: number): number {
+  const value = CLASS_BYTES[size];
+  return value === 0 ? 0 : ENTRIES_BYTES + ((length + KEY_HEADER_BYTES + 15) & ~15) + value;
+}
+
+export class RingLists {
+  private admitted = new Uint8Array(0);
+  private oldest = new Int32Array(0);
+  private youngest = new Int32Array(0);
+  private keys = new Float64Array(0);
+  private sized = new Float64Array(0);
+  private unsized = new Float64Array(0);
+  private means = new Float64Array(0);
+
+  constructor(private readonly blocks: RingBlocks) {}
+
+  /** Only keys of these slots are taken in from now on; those of others stay until they are unlinked. */
+  admit(slots: readonly number[]): void {
+    const most = slots.reduce((max, slot) => Math.max(max, slot + 1), this.admitted.length);
+    this.admitted = new Uint8Array(most);
+    for (const slot of slots) this.admitted[slot] = 1;
+    if (most === this.oldest.length) return;
+    this.oldest = grown(this.oldest, new Int32Array(most));
+    this.youngest = grown(this.youngest, new Int32Array(most));
+    this.keys = grown(this.keys, new Float64Array(most));
+    this.sized = grown(this.sized, new Float64Array(most));
+    this.unsized = grown(this.unsized, new Float64Array(most));
+    this.means = grown(this.means, new Float64Array(most).fill(UNSIZED_BYTES));
+  }
+
+  admits(slot: number): boolean {
+    return this.admitted[slot] === 1;
+  }
+
+  head(slot: number): number {
+    return this.oldest[slot];
+  }
+
+  count(slot: number): number {
+    return this.keys[slot];
+  }
+
+  /** Of the rule's keys, by estimate. */
+  bytes(slot: number): number {
+    return this.sized[slot] + this.unsized[slot] * this.means[slot];
+  }
+
+  /** A key of a size that no write tells was measured. */
+  learn(slot: number, bytes: number): void {
+    if (slot < this.means.length) this.means[slot] += (bytes - this.means[slot]) * MEAN_WEIGHT;
+  }
+
+  /** Behind all others of its slot. */
+  append(at: number): void {
+    const { blocks, youngest } = this;
+    const slot = blocks.slot(at);
+    const last = youngest[slot];
+    blocks.setOlder(at, last);
+    blocks.setYounger(at, NONE);
+    if (last === NONE) this.oldest[slot] = at;
+    else blocks.setYounger(last, at);
+    youngest[slot] = at;
+    this.add(at, slot, 1);
+  }
+
+  unlink(at: number): void {
+    const { blocks } = this;
+    const slot = blocks.slot(at);
+    const older = blocks.older(at);
+    const younger = blocks.younger(at);
+    if (older === NONE) this.oldest[slot] = younger;
+    else blocks.setYounger(older, younger);
+    if (younger === NONE) this.youngest[slot] = older;
+    else blocks.setOlder(younger, older);
+    this.add(at, slot, -1);
+  }
+
+  clear(): void {
+    for (const each of [this.oldest, this.youngest, this.keys, this.sized, this.unsized]) each.fill(0);
+  }
+
+  private add(at: number, slot: number, sign: 1 | -1): void {
+    const bytes = memoryOfKey(this.blocks.length(at), this.blocks.size(at));
+    this.keys[slot] += sign;
+    if (bytes === 0) this.unsized[slot] += sign;
+    else this.sized[slot] += sign * bytes;
+  }
+}
+
+function grown<T extends Int32Array | Float64Array>(from: T, to: T): T {
+  to.set(from);
+  return to;
+}

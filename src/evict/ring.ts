@@ -1,0 +1,271 @@
+// What is known of the keys that may be evicted: those that were written through this process to rules with `evict`, the
+// oldest of each rule first. A key that is written again is the youngest of its rule. Bounded: when it is full the oldest is
+// forgotten, and counted; whoever needs keys that the ring does not know finds them by SCAN.
+// No clock, no I/O; written() and ended() are called on the hot path and allocate nothing.
+// Invariants: a key is known once at most; take() hands out nothing that adopt() has not said is evictable.
+
+import type { EvictableKeys } from '../core/policy/evictable-keys.js';
+import { hashKey } from '../core/policy/hash.js';
+import { ANY_DATABASE } from '../core/policy/key-memory.js';
+import type { Rule } from '../core/policy/rule.js';
+import type { Size } from '../core/policy/size-class.js';
+import type { Candidate, Candidates, RuleStock } from './candidates.js';
+import type { RingFill } from './hands.js';
+import { NONE, RingBlocks } from './ring-blocks.js';
+import { memoryOfKey, RingLists } from './ring-lists.js';
+
+/** Within so long a key that is written again keeps its place: a key that is written all the time costs little. */
+export const TICK_MS = 100;
+/** So many rules of a priority are compared for the oldest key; of more of them, so many in turn. */
+const MOST_COMPARED = 64;
+
+type Located = Pick<Rule, 'slot' | 'priority' | 'evict' | 'observe'>;
+
+/** A key as the ring hands it out. */
+interface RingKey extends Candidate {
+  readonly hash: number;
+  readonly size: Size;
+}
+
+/** The slot of the rule that has the key by now. */
+export type SlotOf = (key: Uint8Array, db: number) => number;
+
+export class Ring implements EvictableKeys, Candidates {
+  private dropped = 0;
+  private keys = 0;
+  private readonly blocks: RingBlocks;
+  private readonly lists: RingLists;
+  private readonly now: () => number;
+  private readonly startedAt: number;
+  /** Slots of rules with evict by priority, those that observe by themselves; all of them; and those that had it once. */
+  private order: number[][] = [];
+  private observed: number[][] = [];
+  private retired: number[] = [];
+  private all: number[] = [];
+  /** Keys written before this tick may have come under another rule since. */
+  private adoptedTick = -1;
+  private slotOf: SlotOf | undefined;
+  private turn = 0;
+  private victim = 0;
+
+  /** `now`: milliseconds, never goes back; read with every write, so it should be a cached value. */
+  constructor({ bytes, now }: { readonly bytes: number; readonly now: () => number }) {
+    this.blocks = new RingBlocks(bytes);
+    this.lists = new RingLists(this.blocks);
+    this.now = now;
+    this.startedAt = now();
+  }
+
+  get fill(): RingFill {
+    const { blocks, dropped } = this;
+    return { keys: this.keys, bytes: blocks.usedBytes, capacityBytes: blocks.capacityBytes, dropped };
+  }
+
+  /** Goes by these rules from now on. `slotOf`: to be asked of keys that were written before, where rules have changed. */
+  adopt(rules: readonly Located[], slotOf?: SlotOf): void {
+    const evicting = rules.filter(({ evict }) => evict === true);
+    const had = new Set([...this.all, ...this.retired]);
+    this.order = byPriority(evicting.filter(({ observe }) => !observe));
+    this.observed = byPriority(evicting.filter(({ observe }) => observe));
+    this.all = evicting.map(({ slot }) => slot);
+    this.lists.admit(this.all);
+    this.retired = [...had].filter((slot) => !this.all.includes(slot) && this.lists.count(slot) > 0);
+    this.victim = 0;
+    if (slotOf === undefined) return;
+    this.slotOf = slotOf;
+    this.adoptedTick = this.tick();
+  }
+
+  written(
+    slot: number,
+    key: Uint8Array,
+    start: number,
+    end: number,
+    hash: number,
+    db: number,
+    size: Size,
+  ): void {
+    if (db === ANY_DATABASE) return;
+    const { blocks, lists } = this;
+    const at = blocks.find(end - start, hash, db);
+    const tick = this.tick();
+    if (at !== NONE) {
+      if (blocks.isAs(at, end - start, slot, db, tick, size)) return;
+      if (!lists.admits(slot)) {
+        this.forget(at);
+        return;
+      }
+      lists.unlink(at);
+      blocks.rewrite(at, slot, tick, size);
+      lists.append(at);
+      return;
+    }
+    this.keep(key, start, end, hash, slot, db, tick, size, false);
+  }
+
+  ended(_key: Uint8Array, start: number, end: number, hash: number, db: number): void {
+    if (db === ANY_DATABASE || this.blocks.used === 0) return;
+    const at = this.blocks.find(end - start, hash, db);
+    if (at !== NONE) this.forget(at);
+  }
+
+  clear(): void {
+    if (this.blocks.used === 0) return;
+    this.blocks.clear();
+    this.lists.clear();
+    this.keys = 0;
+  }
+
+  /**
+   * Hands out keys that may go and forgets them: the oldest of the rules of the lowest priority; `observed`: of rules that
+   * observe, else of the others; or of the rule in `slot` alone. At least one if there is one, and no further ones once they
+   * take `mostBytes`.
+   */
+  take(most: number, mostBytes: number, observed = false, slot?: number): Candidate[] {
+    const taken: Candidate[] = [];
+    let bytes = 0;
+    const order = slot === undefined ? (observed ? this.observed : this.order) : this.ordered(slot);
+    for (const slots of order) {
+      while (taken.length < most && (bytes < mostBytes || taken.length === 0)) {
+        const at = this.oldestOf(slots);
+        if (at === NONE) break;
+        const candidate = this.takeOut(at);
+        if (candidate === undefined) continue;
+        taken.push(candidate);
+        bytes += candidate.bytes;
+      }
+    }
+    return taken;
+  }
+
+  /** Whether no younger write of the key is known than the one by which it was taken. */
+  isCurrent(candidate: Candidate): boolean {
+    const { key, hash, db } = candidate as RingKey;
+    return this.blocks.find(key.length, hash, db) === NONE;
+  }
+
+  /** A key that take() gave stays: it becomes the youngest, and has had its second chance. */
+  again(candidate: Candidate): void {
+    if (!this.isCurrent(candidate)) return;
+    const { key, hash, slot, db, size } = candidate as RingKey;
+    this.keep(key, 0, key.length, hash, slot, db, this.tick(), size, true);
+  }
+
+  /** The ring has a place for the key. */
+  knows(db: number, key: Uint8Array): boolean {
+    return this.blocks.find(key.length, hashKey(key, 0, key.length), db) !== NONE;
+  }
+
+  /** So much a key of the rule took whose size was not known (`bytes` 0). */
+  learn(slot: number, bytes: number): void {
+    this.lists.learn(slot, bytes);
+  }
+
+  /** Of each rule with evict. */
+  stock(): RuleStock[] {
+    const { blocks, lists } = this;
+    const now = this.now();
+    return this.all.map((slot) => {
+      const head = lists.head(slot);
+      const oldestMs = head === NONE ? 0 : now - this.startedAt - blocks.tick(head) * TICK_MS;
+      return { slot, keys: lists.count(slot), bytes: lists.bytes(slot), oldestMs };
+    });
+  }
+
+  private ordered(slot: number): number[][] {
+    return this.lists.admits(slot) ? [[slot]] : [];
+  }
+
+  private tick(): number {
+    return Math.floor((this.now() - this.startedAt) / TICK_MS);
+  }
+
+  private keep(
+    key: Uint8Array,
+    start: number,
+    end: number,
+    hash: number,
+    slot: number,
+    db: number,
+    tick: number,
+    size: Size,
+    again: boolean,
+  ): void {
+    const { blocks, lists } = this;
+    if (!lists.admits(slot)) return;
+    if (!blocks.canKeep(end - start, slot, db)) {
+      this.dropped++;
+      return;
+    }
+    while (!blocks.hasRoomFor(end - start)) this.dropOldest();
+    lists.append(blocks.add(key, start, end, hash, slot, db, tick, size, again));
+    this.keys++;
+  }
+
+  private forget(at: number): void {
+    this.lists.unlink(at);
+    this.blocks.remove(at);
+    this.keys--;
+  }
+
+  /** undefined: it is forgotten, since its rule has changed. */
+  private takeOut(at: number): RingKey | undefined {
+    const { blocks } = this;
+    const db = blocks.db(at);
+    const slot = blocks.slot(at);
+    const size = blocks.size(at);
+    const key = blocks.copyKey(at);
+    const candidate = {
+      ...{ db, key, slot, size, hash: blocks.hash(at), again: blocks.isAgain(at) },
+      bytes: memoryOfKey(key.length, size),
+      at: this.startedAt + blocks.tick(at) * TICK_MS,
+    };
+    const isOld = blocks.tick(at) <= this.adoptedTick;
+    this.forget(at);
+    if (isOld && this.slotOf !== undefined && this.slotOf(key, db) !== slot) return undefined;
+    return candidate;
+  }
+
+  private oldestOf(slots: readonly number[]): number {
+    const { lists, blocks } = this;
+    let oldest = NONE;
+    const compared = Math.min(slots.length, MOST_COMPARED);
+    for (let i = 0; i < slots.length; i++) {
+      if (i >= compared && oldest !== NONE) break;
+      if (slots.length > MOST_COMPARED) this.turn = (this.turn + 1) % slots.length;
+      const head = lists.head(slots[slots.length > MOST_COMPARED ? this.turn : i]);
+      if (head !== NONE && (oldest === NONE || blocks.tick(head) < blocks.tick(oldest))) oldest = head;
+    }
+    return oldest;
+  }
+
+  /** Nearly the oldest of all: with each call one more rule is compared with the one that had the oldest. */
+  private dropOldest(): void {
+    const { lists, blocks, all, retired } = this;
+    this.dropped++;
+    while (retired.length > 0) {
+      const head = lists.head(retired[retired.length - 1]);
+      if (head !== NONE) {
+        this.forget(head);
+        return;
+      }
+      retired.pop();
+    }
+    let head = lists.head(all[this.victim]);
+    for (let i = 0; i < all.length; i++) {
+      this.turn = this.turn + 1 >= all.length ? 0 : this.turn + 1;
+      const other = lists.head(all[this.turn]);
+      if (other !== NONE && (head === NONE || blocks.tick(other) < blocks.tick(head))) {
+        head = other;
+        this.victim = this.turn;
+      }
+      if (head !== NONE) break;
+    }
+    if (head !== NONE) this.forget(head);
+  }
+}
+
+function byPriority(rules: readonly Located[]): number[][] {
+  const priorities = [...new Set(rules.map(({ priority }) => priority))].sort((a, b) => a - b);
+  return priorities.map((one) => rules.filter(({ priority }) => priority === one).map(({ slot }) => slot));
+}
