@@ -9,6 +9,7 @@ import { RuleSet } from '../../src/core/policy/rule-set.js';
 import { ALL, ShedGate } from '../../src/core/policy/shed.js';
 import { EXPIRE_NX, encodeCommand } from '../../src/core/resp/encode.js';
 import { Session } from '../../src/core/session/session.js';
+import { Ring } from '../../src/evict/ring.js';
 import { CopyingSink, DEPTH, type MicroCase, NO_OBSERVER, rule, VALUE } from './case.js';
 
 const RULE = rule(1, 'session:*', { priority: Priority.LOW, applyToAll: true });
@@ -19,6 +20,18 @@ const QUOTA_RULE = {
   limit: { writesPerSecond: 1e9, bytesPerSecond: 1e12, valueBytes: 1e6, error: undefined },
   budget: { bytes: 1e12 },
 };
+
+const EVICT_RULE = { ...RULE, evict: true };
+/** More than fit into the ring that the benchmark has. */
+const MANY_KEYS = 200_000;
+const RING_BYTES = 8 * 1024 ** 2;
+
+function ringOf(rules: readonly Rule[]): Ring | undefined {
+  if (!rules.some(({ evict }) => evict)) return undefined;
+  const ring = new Ring({ bytes: RING_BYTES, now: () => 0 });
+  ring.adopt(rules);
+  return ring;
+}
 
 function quotasOf(rules: readonly Rule[]): Quotas {
   const quotas = new Quotas();
@@ -39,6 +52,7 @@ function makeSession(gate: ShedGate, rules: readonly Rule[]): Session {
       policy: new Policy({
         rules: new RuleSet({ rules, unregistered: { priority: Priority.NORMAL, observe: false } }),
         quotas: quotasOf(rules),
+        evictable: ringOf(rules),
         ...{ gate, observer: NO_OBSERVER, now: Date.now, random: Math.random, keys: new KeyMemory(() => 0) },
       }),
       followUps: true,
@@ -77,6 +91,29 @@ function through(
   };
 }
 
+/** SETs of ever other keys. */
+function throughMany(what: string, rules: readonly Rule[]): MicroCase {
+  const session = makeSession(new ShedGate(), rules);
+  const pipelines: Buffer[] = [];
+  for (let key = 0; key < MANY_KEYS; key += DEPTH) {
+    const commands = Array.from({ length: DEPTH }, (_, i) =>
+      encodeCommand('SET', `session:${1_234_567_890 + key + i}`, VALUE),
+    );
+    pipelines.push(Buffer.concat(commands));
+  }
+  const answers = Buffer.from('+OK\r\n'.repeat(DEPTH));
+  let next = 0;
+  return {
+    what,
+    commands: DEPTH,
+    run: () => {
+      session.fromClient(pipelines[next]);
+      session.fromUpstream(answers);
+      next = next + 1 === pipelines.length ? 0 : next + 1;
+    },
+  };
+}
+
 export function sessionCases(): MicroCase[] {
   const shedding = new ShedGate();
   shedding.active = shedding.byKey = true;
@@ -87,6 +124,9 @@ export function sessionCases(): MicroCase[] {
     through('SET of no rule passes', encodeCommand('SET', 'other:1234567890', VALUE), '+OK\r\n'),
     through('SET is given a TTL', set, '+OK\r\n'),
     through('SET is given a TTL; limit, budget', set, '+OK\r\n', new ShedGate(), [QUOTA_RULE]),
+    through('SET is given a TTL; evict', set, '+OK\r\n', new ShedGate(), [EVICT_RULE]),
+    throughMany('SET of ever other keys', [RULE]),
+    throughMany('SET of ever other keys; evict, ring full', [EVICT_RULE]),
     through('HSET gets a follow-up', encodeCommand('HSET', 'session:1234567890', 'f', VALUE), ':1\r\n:0\r\n'),
     through('SET is shed', set, '', shedding),
   ];

@@ -32,8 +32,8 @@ const SIZE_MASK = 0x7f;
 const AGAIN = 1 << 30;
 const DB_BITS = 16;
 /** Longer keys, later databases and rules are not kept. */
-export const MOST_KEY_BYTES = 4096;
-export const MOST_DATABASES = 2 ** DB_BITS;
+const MOST_KEY_BYTES = 4096;
+const MOST_DATABASES = 2 ** DB_BITS;
 const MOST_SLOTS = 2 ** 15;
 const INDEX_ENTRY_BYTES = 4;
 
@@ -171,7 +171,7 @@ export class RingBlocks {
   }
 
   hash(at: number): number {
-    return this.words[at * WORDS + HASH] >>> 0;
+    return this.words[at * WORDS + HASH];
   }
 
   length(at: number): number {

@@ -9,8 +9,7 @@ import { hashKey } from '../core/policy/hash.js';
 import { ANY_DATABASE } from '../core/policy/key-memory.js';
 import type { Rule } from '../core/policy/rule.js';
 import type { Size } from '../core/policy/size-class.js';
-import type { Candidate, Candidates, RuleStock } from './candidates.js';
-import type { RingFill } from './hands.js';
+import type { Candidate, Candidates, RingFill, RuleStock } from './candidates.js';
 import { NONE, RingBlocks } from './ring-blocks.js';
 import { memoryOfKey, RingLists } from './ring-lists.js';
 

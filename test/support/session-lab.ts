@@ -3,6 +3,7 @@
 // all have the same outcome; direct() plays it without Spillway in between, which is what a client should see.
 // The server here is a second, independent reading of RESP and of Redis's connection state; its own tests are below.
 import { defaultCommandTable } from '../../src/core/commands/table.js';
+import type { EvictableKeys } from '../../src/core/policy/evictable-keys.js';
 import type { KeyMemory } from '../../src/core/policy/key-memory.js';
 import {
   FollowUpReply,
@@ -698,6 +699,7 @@ function rule(slot: number, glob: string, rest: Partial<Rule>): Rule {
 }
 
 export interface Scenario {
+  readonly evictable?: EvictableKeys;
   readonly client: string;
   /** Sent before, and answered before `client` is. */
   readonly greeting?: string;
@@ -862,6 +864,7 @@ export function makeSession(scenario: Omit<Scenario, 'client'>, pooled = false, 
     policy: new Policy({
       rules: new RuleSet({ rules, unregistered: { priority: Priority.NORMAL, observe: false } }),
       ...{ gate, observer, now: () => NOW, random: () => 0.5, keys: scenario.keys, quotas },
+      evictable: scenario.evictable,
     }),
     followUps: scenario.followUps ?? true,
     followUp: scenario.server?.before7 ? EXPIRE_BY_SCRIPT : EXPIRE_NX,

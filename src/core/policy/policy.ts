@@ -6,6 +6,7 @@
 import { type CommandSpec, ScriptCall } from '../commands/spec.js';
 import { OOM_REPLY } from '../resp/refusal-replies.js';
 import type { RequestScanner } from '../resp/request-scanner.js';
+import type { EvictableKeys } from './evictable-keys.js';
 import { ANY_DATABASE, type KeyMemory } from './key-memory.js';
 import type { TrafficObserver } from './observer.js';
 import { type Quota, Quotas } from './quota.js';
@@ -49,6 +50,8 @@ export interface PolicyOptions {
   readonly known?: KnownKeys | undefined;
   /** What rules may write and hold; undefined: no rule has a limit or a budget. */
   readonly quotas?: Quotas | undefined;
+  /** Told of the keys of rules with evict; undefined: there are none. */
+  readonly evictable?: EvictableKeys | undefined;
   /** Knows which scripts cannot grow; undefined: every script may. */
   readonly scripts?: Scripts | undefined;
 }
@@ -66,6 +69,8 @@ export class Policy {
   readonly scripts: Scripts | undefined;
   protected readonly sparing: Sparing;
   protected readonly verdict = new Verdict();
+  /** May be replaced, as the rules may be. */
+  evictable: EvictableKeys | undefined;
   readonly ttl: TtlJudge;
   /** The key that is noted at present. One for all sessions, so that one which rests keeps no buffer by it. */
   readonly written: WrittenKey;
@@ -81,6 +86,7 @@ export class Policy {
     known = keys,
     quotas,
     scripts,
+    evictable,
   }: PolicyOptions) {
     this.rules = rules;
     this.gate = gate;
@@ -91,6 +97,7 @@ export class Policy {
     this.keys = keys;
     this.quotas = quotas ?? new Quotas();
     this.scripts = scripts;
+    this.evictable = evictable;
     this.ttl = new TtlJudge(this.verdict, now, random);
     this.written = new WrittenKey(rules.unregistered, NOTHING, 0, 0, 0);
     this.sparing = new Sparing(this.verdict, gate, this.ttl, known, scripts);

@@ -2,7 +2,14 @@
 // command means), is refused, is forwarded as the policy says, or changes the connection's state. Finds the command's row in
 // the command table, and counts it.
 // Never touches bytes: WriteForwarder does that for writes, ConnectionCommands for commands that concern the connection.
-import { arityFits, type CommandSpec, ConnectionRole, Sharing, TtlChange } from '../../commands/spec.js';
+import {
+  arityFits,
+  type CommandSpec,
+  ConnectionRole,
+  ScriptCall,
+  Sharing,
+  TtlChange,
+} from '../../commands/spec.js';
 import { Action, type Verdict } from '../../policy/verdict.js';
 import type { RequestScanner } from '../../resp/request-scanner.js';
 import type { Placement } from '../pooling/placement.js';
@@ -259,6 +266,7 @@ export class CommandRouter implements CommandHandler {
       if (noted) this.changes.before(spec);
       this.protocol.forwarded(spec.opaque ? Pending.OPAQUE : Pending.PASS);
       if (noted) this.writes.changed(spec);
+      if (spec.script !== ScriptCall.NONE && !this.args.streaming) this.writes.scripted();
     } else this.connection.command(spec);
     if (spec.eases) this.reliefs.forwarded(spec, this.args, this.protocol.inMulti);
     if (spec.role === ConnectionRole.CONSOLE) this.latency.asks();

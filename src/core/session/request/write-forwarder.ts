@@ -11,6 +11,7 @@ import { encodeCommand } from '../../resp/encode.js';
 import type { RequestScanner } from '../../resp/request-scanner.js';
 import { Pending } from '../reply/pending-kind.js';
 import type { ProtocolState } from '../state/protocol-state.js';
+import { EvictNotes } from './evict-notes.js';
 import type { GrowthMeter } from './growth-meter.js';
 import { HoldingsNotes } from './holdings-notes.js';
 import type { KeyChanges } from './key-changes.js';
@@ -32,6 +33,7 @@ const PX_BULK = Buffer.from('$2\r\nPX\r\n', 'latin1');
 export class WriteForwarder {
   private readonly notes: KeyNotes;
   private readonly holdings: HoldingsNotes;
+  private readonly evictable: EvictNotes;
 
   constructor(
     private readonly upstream: UpstreamWriter,
@@ -43,6 +45,7 @@ export class WriteForwarder {
   ) {
     this.notes = new KeyNotes(args, protocol, policy);
     this.holdings = new HoldingsNotes(args, protocol, policy);
+    this.evictable = new EvictNotes(args, protocol, policy);
   }
 
   /** Forwards the whole command under scan as `verdict` says. */
@@ -61,6 +64,7 @@ export class WriteForwarder {
     else if (verdict.persists) this.changed(spec);
     else if (spec.script !== ScriptCall.NONE && this.policy.quotas.anyBudget) this.holdings.scripted(verdict);
     if (spec.carry !== Carry.NONE) this.changes.carried(spec);
+    if (spec.script !== ScriptCall.NONE) this.evictable.scripted();
   }
 
   /** Refuses the whole command under scan. */
@@ -141,6 +145,7 @@ export class WriteForwarder {
     this.policy.observer.onWrite(rule.slot, spec, bytes, outcome, buf, start, end, hash);
     this.notes.written(spec, large, written, waits);
     if (rule.limited) this.holdings.written(spec, large, written, bytes);
+    if (rule.evict) this.evictable.written(written);
   }
 
   /** Takes from the quotas of its rules what a growing write is about to use, unless it would have been refused. */
@@ -158,6 +163,12 @@ export class WriteForwarder {
       this.holdings.changed(spec, this.changes.lifetimeGiven(spec.ttlChange));
     }
     this.changes.changed(spec);
+    this.evictable.changed(spec);
+  }
+
+  /** A script that no rule governs has gone up, whole. */
+  scripted(): void {
+    this.evictable.scripted();
   }
 
   private growthSoFar(large: LargeWrite, size: number): number {
@@ -224,6 +235,7 @@ export class WriteForwarder {
       if (rule.limited) {
         this.holdings.written(spec, verdict, written, this.holdings.bytesOf(spec, at, share));
       }
+      if (rule.evict) this.evictable.written(written);
     }
   }
 
