@@ -236,7 +236,7 @@ t.test('it knows what a plain list knows, whatever happens', async (t) => {
         model.check();
       },
     ),
-    { numRuns: 300 },
+    { numRuns: 150 },
   );
   t.pass();
 });
