@@ -28,6 +28,7 @@ export const REST: readonly string[] = [
   'integration/gone-clients.test.ts',
   'integration/demo.test.ts',
   'integration/exit-codes.test.ts',
+  'tools/oom-now.test.ts',
   'integration/job-commands.test.ts',
   'integration/rate-limits.test.ts',
 ];
