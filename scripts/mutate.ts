@@ -25,6 +25,9 @@ const explanations = z.array(
 /** CPU seconds for a test that nothing is known of yet. */
 const MOST_SECONDS = 60;
 
+/** A test below this runs in one process with others. */
+const SHORT_MS = 12_000;
+
 type Fate = 'killed' | 'timed out' | 'survived';
 
 /** The same numbers for the same seed (mulberry32). */
@@ -75,39 +78,55 @@ const chosen = candidates
 console.error(`${chosen.length} of ${candidates.length} mutants, --seed ${seed}`);
 
 const tests = new Tests(ROOT);
-const coverage = new Coverage(sandbox.folder);
-/** CPU seconds that a test may take, three times what it takes where nothing is changed; undefined: it does not pass there. */
-const limits = new Map<string, number | undefined>();
+const coverage = new Coverage(
+  sandbox.folder,
+  path.join(ROOT, 'node_modules/.cache/mutation', sandbox.fingerprint),
+);
+/** Milliseconds that a test takes where nothing is changed; undefined: it does not pass there. */
+const durations = new Map<string, number | undefined>();
 
-/** Runs a test where nothing is changed. */
+/** Runs a test where nothing is changed, unless it is known what it does there. */
 async function learn(test: string, covered: boolean): Promise<void> {
+  const known = covered ? coverage.recall(test) : undefined;
+  if (known !== undefined) {
+    durations.set(test, known.ms);
+    return;
+  }
   const folder = mkdtempSync(path.join(os.tmpdir(), 'spillway-coverage-'));
   const start = Date.now();
-  const sound = await sandbox.passes(test, MOST_SECONDS, covered ? folder : undefined);
-  limits.set(test, sound === true ? 2 + (3 * (Date.now() - start)) / 1000 : undefined);
+  const sound = await sandbox.passes([test], MOST_SECONDS, covered ? folder : undefined);
+  const ms = Date.now() - start;
+  durations.set(test, sound === true ? ms : undefined);
   if (sound !== true) console.error(`${test} does not pass without any change: left out`);
-  else if (covered) coverage.add(test, folder);
+  else if (covered) coverage.add(test, folder, ms);
   rmSync(folder, { recursive: true, force: true });
 }
 
-/** Of a file: those that have found most stand in front. */
-const order = new Map<string, string[]>();
+/** Short ones together, which saves the start of a process for each; the others one by one. */
+function inGroups(judges: readonly string[]): string[][] {
+  const short = judges.filter((test) => (durations.get(test) ?? 0) < SHORT_MS);
+  const long = judges.filter((test) => !short.includes(test)).map((test) => [test]);
+  return short.length > 0 ? [short, ...long] : long;
+}
 
 async function fateOf({ file, offset, text }: Mutant & { file: string }): Promise<Fate> {
-  const quick = order.get(file) ?? [];
-  const judges = quick.filter((test) => coverage.has(test, file, offset));
-  for (const test of values.quick ? judges : [...judges, ...tests.whole(file)]) {
-    if (!limits.has(test)) {
+  const judges = tests
+    .quick(file)
+    .filter((test) => durations.get(test) !== undefined && coverage.has(test, file, offset))
+    .sort((a, b) => (durations.get(a) ?? 0) - (durations.get(b) ?? 0));
+  const whole = values.quick ? [] : tests.whole(file).map((test) => [test]);
+  for (const group of [...inGroups(judges), ...whole]) {
+    for (const test of group) {
+      if (durations.has(test)) continue;
       sandbox.write(file, scripts.get(file)?.text ?? '');
       await learn(test, false);
     }
-    const limit = limits.get(test);
-    if (limit === undefined) continue;
+    const sound = group.filter((test) => durations.get(test) !== undefined);
+    if (sound.length === 0) continue;
+    const ms = sound.reduce((sum, test) => sum + (durations.get(test) ?? 0), 0);
     sandbox.write(file, text);
-    const passed = await sandbox.passes(test, limit);
-    if (passed === true) continue;
-    if (quick.includes(test)) order.set(file, [test, ...quick.filter((each) => each !== test)]);
-    return passed === undefined ? 'timed out' : 'killed';
+    const passed = await sandbox.passes(sound, 2 + (3 * ms) / 1000);
+    if (passed !== true) return passed === undefined ? 'timed out' : 'killed';
   }
   return 'survived';
 }
@@ -116,13 +135,16 @@ const fates: Record<Fate, number> = { killed: 0, 'timed out': 0, survived: 0 };
 const survivors: (Mutant & { place: string })[] = [];
 let known = 0;
 try {
-  for (const file of new Set(chosen.map((mutant) => mutant.file))) {
-    const quick = tests.quick(file);
-    for (const test of quick) if (!limits.has(test)) await learn(test, true);
-    order.set(file, quick);
-  }
+  const touched = new Set(chosen.map((mutant) => mutant.file));
+  const quick = new Set([...touched].flatMap((file) => tests.quick(file)));
+  for (const test of quick) await learn(test, true);
+  const short = inGroups([...quick].filter((test) => durations.get(test) !== undefined))[0] ?? [];
+  if ((await sandbox.passes(short, MOST_SECONDS * 4)) !== true)
+    throw new Error(
+      'the short tests do not pass in one process: what they say of a mutant would mean nothing',
+    );
   console.error(
-    `${limits.size} tests were asked what they execute, in ${Math.round((Date.now() - began) / 1000)} s`,
+    `${durations.size} tests were asked what they execute, in ${Math.round((Date.now() - began) / 1000)} s`,
   );
   for (const [i, mutant] of chosen.entries()) {
     const { file, place, before, after } = mutant;

@@ -3,6 +3,7 @@
 // Invariants: the source is never touched; no process outlives its test, not even when this one is killed: the kernel ends
 // each after its CPU time.
 import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { SourceMap } from 'node:module';
 import os from 'node:os';
@@ -58,15 +59,17 @@ export class Sandbox {
   }
 
   /**
-   * Whether the test passes; undefined: it was not done in time.
-   * @param seconds of CPU time that it may take
+   * Whether the tests pass, in one process; undefined: they were not done in time.
+   * @param seconds of CPU time that they may take
    * @param coverage a folder for what V8 counts
    */
-  passes(test: string, seconds: number, coverage?: string): Promise<boolean | undefined> {
+  passes(tests: readonly string[], seconds: number, coverage?: string): Promise<boolean | undefined> {
     const env: NodeJS.ProcessEnv = { ...process.env, NODE_OPTIONS: '', TAP_BAIL: '1', TAP_TIMEOUT: '0' };
     if (coverage !== undefined) env.NODE_V8_COVERAGE = coverage;
     const limited = ['-c', 'ulimit -t "$0"; exec "$@"', String(Math.ceil(seconds))];
-    const command = [process.execPath, '--max-old-space-size=1024', test.replace(/\.ts$/, '.js')];
+    const all = tests.map((test) => `await import('./${test.replace(/\.ts$/, '.js')}');`).join('');
+    const node = ['--max-old-space-size=1024', '--input-type=module', '--eval', all];
+    const command = [process.execPath, ...node];
     const child = spawn('/bin/sh', [...limited, ...command], {
       ...{ cwd: this.folder, env, stdio: 'ignore', detached: true },
     });
@@ -96,6 +99,18 @@ export class Sandbox {
         resolve(tooLong ? undefined : code === 0);
       });
     });
+  }
+
+  /** Of all that it holds. */
+  get fingerprint(): string {
+    const hash = createHash('sha1');
+    for (const folder of ['src', 'test'])
+      for (const name of readdirSync(path.join(this.folder, folder), {
+        recursive: true,
+        encoding: 'utf8',
+      }).sort())
+        if (name.endsWith('.js')) hash.update(readFileSync(path.join(this.folder, folder, name)));
+    return hash.digest('hex');
   }
 
   close(): void {
