@@ -78,7 +78,7 @@ export function describeRule(rule: Rule, globalMode: ConfigInput['mode']): RuleI
     ...(rule.durable && { durable: true }),
     priority: PRIORITY_NAMES[rule.priority],
     applyTo: rule.applyToAll ? 'all' : 'strings',
-    ...(rule.renew && { renew: true }),
+    ...(givesCollectionsTtl(rule) && { renew: rule.renew }),
     ...(rule.evict && { evict: true }),
     ...(rule.limit && { limit: describeLimit(rule.limit) }),
     scripts: rule.refusesScripts ? 'refuse' : 'pass',
@@ -87,6 +87,11 @@ export function describeRule(rule: Rule, globalMode: ConfigInput['mode']): RuleI
     ...(mode !== globalMode && { mode }),
     ...(rule.builtIn && { builtIn: true }),
   };
+}
+
+/** It matters whether such a TTL is renewed: the commands that write to these keys keep it. */
+function givesCollectionsTtl({ renew, applyToAll, ttlMs }: Rule): boolean {
+  return renew || (applyToAll && ttlMs > 0);
 }
 
 function oneOrAll<T>(values: readonly T[]): T | T[] {

@@ -19,6 +19,7 @@ import {
   TOKEN_VARIABLE,
   unknownVariables,
 } from './overrides.js';
+import { renewMistakes } from './renew-mistakes.js';
 import { ruleMistakes } from './rule-mistakes.js';
 import { readAuthorization, readPassword, readText, readToken, readWebhook } from './secrets.js';
 import { checkTlsFiles } from './tls-files.js';
@@ -74,6 +75,7 @@ function* load({ file: given, content, env, flags }: ConfigSources): WithFiles<L
     warnings: [
       ...unknownVariables(env),
       ...aboutRules(config, file),
+      ...renewMistakes(config.rules, config.workers),
       ...bandMistakes(config.memory.bands),
       ...aboutAlerts(config),
     ],

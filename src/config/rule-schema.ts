@@ -142,7 +142,8 @@ const ruleFields = strict({
     .optional()
     .describe(
       "true: each write makes the rule's TTL begin anew, also where the command keeps the TTL of its key (HSET, RPUSH, INCR " +
-        'with applyTo "all"). A TTL that the application set stays. false: such a key ends when its first TTL does.',
+        'with applyTo "all"). A TTL that the application set stays. A process renews only TTLs that it gave itself, so with several workers or ' +
+        'proxies, or after a restart, such a key may end early. false: it ends when its first TTL does.',
     ),
   limit: limit
     .optional()

@@ -59,6 +59,19 @@ export interface MemorySnapshot {
   eviction: EvictionSnapshot | null;
   /** Of rules with a budget, in their order. */
   budgets: readonly BudgetSnapshot[];
+  /** Of rules with a limit, in their order. */
+  limits: readonly LimitSnapshot[];
+}
+
+/** null: the limit says nothing of it. */
+export interface LimitSnapshot {
+  readonly rule: string;
+  readonly writesPerSecond: number | null;
+  readonly bytesPerSecond: number | null;
+  readonly valueBytes: number | null;
+  /** Growing writes that passed, and their bytes, since the rule has this limit. */
+  readonly writesTaken: number | null;
+  readonly bytesTaken: number | null;
 }
 
 export interface BudgetSnapshot {

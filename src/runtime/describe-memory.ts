@@ -6,7 +6,13 @@ import { ALL, type ShedGate } from '../core/policy/shed.js';
 import type { EvictionSnapshot } from '../memory/eviction.js';
 import type { MemoryMonitor } from '../memory/monitor.js';
 import type { Pressure } from '../memory/pressure.js';
-import type { BudgetSnapshot, MemorySnapshot, RehearsalSnapshot, ShedLevel } from '../memory/snapshot.js';
+import type {
+  BudgetSnapshot,
+  LimitSnapshot,
+  MemorySnapshot,
+  RehearsalSnapshot,
+  ShedLevel,
+} from '../memory/snapshot.js';
 
 /** `now`: monotonic milliseconds. */
 export function describeMemory(
@@ -17,6 +23,7 @@ export function describeMemory(
   rehearsal: RehearsalSnapshot | null,
   budgets: readonly BudgetSnapshot[],
   eviction: EvictionSnapshot | null,
+  limits: readonly LimitSnapshot[],
 ): MemorySnapshot {
   const { reading, applicability } = pressure;
   const limitBytes = applicability?.limitBytes ?? 0;
@@ -58,5 +65,6 @@ export function describeMemory(
     rehearsal,
     budgets,
     eviction,
+    limits,
   };
 }

@@ -8,6 +8,7 @@ import type { EffectiveConfig } from '../config/effective.js';
 import type { ReloadCause, ReloadOutcome } from '../config/reload-outcome.js';
 import type { TrafficObserver } from '../core/policy/observer.js';
 import { Budgets } from '../memory/budgets.js';
+import { limitsOf } from '../memory/limits.js';
 import { MemoryMonitor } from '../memory/monitor.js';
 import { Pressure } from '../memory/pressure.js';
 import type { MemorySnapshot, RehearsalOutcome, RehearsalRequest } from '../memory/snapshot.js';
@@ -186,6 +187,7 @@ export class SpillwayProxy {
       rehearsals.snapshot(),
       budgets.snapshot(),
       this.room.evictor.snapshot(),
+      limitsOf(this.service.quotas, this.reloader.config.rules),
     );
   }
 

@@ -247,6 +247,42 @@ for (const pool of POOLS) {
     t.ok((await later('r:1')) > before + 200, 'behind EXEC');
   });
 
+  t.test(
+    `renew: a reload keeps what is known of TTLs, and gives them the new length; ${pool} pooling`,
+    async (t) => {
+      const redis = await withRedis(t);
+      const rules = (ttl: string) => [{ name: 'renewed', match: 'r:*', ttl, applyTo: 'all', renew: true }];
+      const config = { rules: rules('20s'), upstream: { pool } };
+      const proxy = await withProxy(t, { redis, config, reloaded: () => ({ rules: rules('40s') }) });
+      const [behind, through] = [await withRaw(t, redis.port), await withRaw(t, proxy.port)];
+      await play(through, ['RPUSH r:1 v', 'SET r:2 v EX 1000', 'PING'], true);
+      t.match(await proxy.running.reload('SIGHUP'), { ok: true, applied: ['rules'] });
+      await play(through, ['RPUSH r:1 w', 'APPEND r:2 w', 'PING'], true);
+      near(t, await integer(behind, 'PTTL', 'r:1'), 40_000, "the rule's");
+      near(t, await integer(behind, 'PTTL', 'r:2'), 1_000_000, "the application's stays");
+    },
+  );
+
+  t.test(`renew: two workers, of which each renews its own; ${pool} pooling`, async (t) => {
+    const redis = await withRedis(t);
+    const rules = [{ name: 'renewed', match: 'r:*', ttl: '20s', applyTo: 'all', renew: true }];
+    const proxy = await withProxy(t, { redis, config: { rules, workers: 2, upstream: { pool } } });
+    const [behind, one, other] = [
+      await withRaw(t, redis.port),
+      await withRaw(t, proxy.port),
+      await withRaw(t, proxy.port),
+    ];
+    await play(one, ['RPUSH r:1 v', 'RPUSH r:2 v', 'SET r:3 v EX 1000', 'PING'], true);
+    await play(other, ['RPUSH r:1 w', 'APPEND r:3 w', 'PING'], true);
+    await until(async () => (await integer(behind, 'PTTL', 'r:2')) < 19_000, { describe: 'the TTLs to run' });
+    await play(other, ['RPUSH r:2 w', 'APPEND r:3 w', 'PING'], true);
+    t.ok((await integer(behind, 'PTTL', 'r:2')) < 19_000, 'not what the other one gave');
+    await play(one, ['RPUSH r:1 x', 'RPUSH r:2 x', 'APPEND r:3 x', 'PING'], true);
+    near(t, await integer(behind, 'PTTL', 'r:1'), 20_000, 'what it gave itself');
+    near(t, await integer(behind, 'PTTL', 'r:2'), 20_000, 'also behind a write by the other one');
+    near(t, await integer(behind, 'PTTL', 'r:3'), 1_000_000, "the application's stays");
+  });
+
   t.test(`a user who may run no scripts keeps the rule's TTLs; ${pool} pooling`, async (t) => {
     const { proxy, behind, through } = await twins(t, pool);
     await behind.call('ACL', 'SETUSER', 'plain', 'on', '>secret', '~*', '+@all', '-@scripting');
@@ -286,6 +322,14 @@ for (const pool of POOLS) {
     await refused(set('a:old', 200));
     await refused((i) => command('XADD', `a:stream:${i}`, '*', 'f', 'v'));
     await refused((i) => command('INCR', `a:count:${i}`));
+    await simulate(proxy, 0.935);
+    const nothingBetween = [
+      await refused(set('a:old', 200)),
+      await refused((i) => command('INCR', `a:count:${i}`)),
+      await refused((i) => command('XADD', `a:stream:${i}`, 'MAXLEN', '~', '10', '*', 'f', 'v')),
+    ];
+    t.same(nothingBetween, [0, 0, 0], 'with nothing written between: each of 300 passes');
+    await simulate(proxy, 0.01);
     await refused(set('fresh:other', 20), 131_072);
     await simulate(proxy, 0.935);
     const share = await refused(set('fresh:new', 200));

@@ -48,6 +48,8 @@ function readDeploy(file: string): string {
 
 const alerts = (parse(readDeploy('prometheus/alerts.yml')) as Alerts).groups.flatMap(({ rules }) => rules);
 
+const LIMIT = { writes: '1000/s', bytes: '1mb/s' };
+
 /** /metrics of a proxy with all that has lines of its own: rules, shared connections, TLS. */
 async function scrape(): Promise<Map<string, Map<string, Set<string>>>> {
   const authority = await Authority.create(t);
@@ -59,7 +61,7 @@ async function scrape(): Promise<Map<string, Map<string, Set<string>>>> {
       listenTls: files,
       upstream: { pool: 'command' },
       sweep: { every: '24h' },
-      rules: [{ name: 'a', match: 'a:*', ttl: '1m', budget: '1mb' }],
+      rules: [{ name: 'a', match: 'a:*', ttl: '1m', budget: '1mb', limit: LIMIT }],
     },
     // Nothing is told: memory is calm.
     secrets: { alertsWebhook: 'http://127.0.0.1:9/' },

@@ -1,10 +1,12 @@
 // Rates of rules on a real server: writers that know no bounds get what the rule allows, over ten seconds and in every second of
 // them, from one process and from two together, and so do two rules at a time. A reload to another rate counts at once.
 import t from 'tap';
+import type { MemorySnapshot } from '../../src/memory/snapshot.js';
 import { POOLS } from '../support/proxy.js';
 import { startProxyProcess } from '../support/proxy-process.js';
 import { command, withRaw } from '../support/raw-client.js';
 import { withRedis } from '../support/redis.js';
+import { until } from '../support/wait.js';
 
 const SECONDS = 10;
 const WRITES = 500;
@@ -71,6 +73,15 @@ for (const pool of POOLS) {
           Promise.all([1, 2, 3, 4].map(() => flood(t, proxy.port, key, value, amount, error))),
         ),
       );
+      const sumOf = (writers: readonly Writer[]) =>
+        writers.flatMap(({ passed }) => passed).reduce((sum, { amount }) => sum + amount, 0);
+      const limits = async () => ((await proxy.admin('/api/memory')) as MemorySnapshot).limits;
+      // Workers tell of what they took a moment later.
+      await until(async () => (await limits())[0]?.writesTaken === sumOf(counted)).catch(() => {});
+      t.match(await limits(), [
+        { rule: 'counted', writesPerSecond: WRITES, bytesPerSecond: null, writesTaken: sumOf(counted) },
+        { rule: 'weighed', writesPerSecond: null, bytesPerSecond: BYTES, bytesTaken: sumOf(weighed) },
+      ]);
       for (const [what, writers, rate] of [
         ['writes', counted, WRITES],
         ['bytes', weighed, BYTES],

@@ -11,9 +11,11 @@ const TOKENS = 0;
 /** Taken here since the others were told, and told and not yet answered. */
 const FRESH = 1;
 const TOLD = 2;
+/** All that was ever taken. */
+const TAKEN = 3;
 
 export class TokenBucket {
-  private readonly counts = new Float64Array(3);
+  private readonly counts = new Float64Array(4);
 
   /** `perSecond`: at least 1. It begins full. `takers`: workers that share it. */
   constructor(
@@ -33,6 +35,11 @@ export class TokenBucket {
 
   get rate(): number {
     return this.perSecond;
+  }
+
+  /** All that was ever taken. */
+  get taken(): number {
+    return this.counts[TAKEN];
   }
 
   /** At least one is there. */
@@ -60,6 +67,7 @@ export class TokenBucket {
   take(count: number): void {
     this.counts[TOKENS] -= count * this.takers;
     this.counts[FRESH] += count;
+    this.counts[TAKEN] += count;
   }
 
   /** What was taken here since the last call; heard() is to follow. */

@@ -7,7 +7,7 @@ import { PIN_REASONS } from '../../core/commands/spec.js';
 import { REFUSAL_NAMES } from '../../core/policy/refusal.js';
 import { PRIORITY_NAMES } from '../../core/policy/rule.js';
 import { SPARED_NAMES } from '../../core/policy/spared.js';
-import type { BudgetSnapshot, MemorySnapshot, ShedLevel } from '../../memory/snapshot.js';
+import type { BudgetSnapshot, LimitSnapshot, MemorySnapshot, ShedLevel } from '../../memory/snapshot.js';
 import type { AlertsSnapshot } from '../../observe/alerts/snapshot.js';
 import type { GrowthReport } from '../../observe/history/history.js';
 import type { ConnectionSnapshot, PoolSnapshot, TlsSnapshot } from '../../observe/snapshots/connections.js';
@@ -177,12 +177,25 @@ export const growthBytes = byPriority(({ growthBytesPerSecond }) => growthBytesP
 
 /** Of each rule with a budget. */
 export function budgets(value: (budget: BudgetSnapshot) => number | null): Reader {
+  return byRule(({ memory }) => memory.budgets, value);
+}
+
+/** Of each rule with a limit. */
+export function limits(value: (limit: LimitSnapshot) => number | null): Reader {
+  return byRule(({ memory }) => memory.limits, value);
+}
+
+/** No line where the value is null. */
+function byRule<T extends { readonly rule: string }>(
+  rows: (scrape: Scrape) => readonly T[],
+  value: (row: T) => number | null,
+): Reader {
   return {
     labels: ['rule'],
-    read: ({ memory }) =>
-      memory.budgets.flatMap((budget) => {
-        const sample = value(budget);
-        return sample === null ? [] : [{ value: sample, labels: { rule: budget.rule } }];
+    read: (scrape) =>
+      rows(scrape).flatMap((row) => {
+        const sample = value(row);
+        return sample === null ? [] : [{ value: sample, labels: { rule: row.rule } }];
       }),
   };
 }

@@ -183,7 +183,14 @@ interface Reasoned {
 function collection(suggested: RuleSuggestion, types: GroupAnalysis['types']): Reasoned {
   return {
     rule: { ...suggested, priority: priorityOf(types) },
-    why: ['Mostly not strings, so "durable": these keys are meant to stay. The rule changes nothing.'],
+    why: [
+      'Mostly not strings, so "durable": these keys are meant to stay. The rule changes nothing.',
+      ...((types.hash ?? 0) > 0.5
+        ? [
+            'Check: may they expire when nothing has written to them for some time, as carts and profiles do? Then write a "ttl", "applyTo": "all" and "renew": true instead.',
+          ]
+        : []),
+    ],
   };
 }
 

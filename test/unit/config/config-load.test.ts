@@ -179,6 +179,16 @@ t.test('described, a config loads again to the same', async (t) => {
   );
 });
 
+t.test('whether a TTL is renewed is said of rules for all types', async (t) => {
+  const rules = [{ match: 'a', applyTo: 'all' }, { match: 'b', renew: true }, { match: 'c' }];
+  const named = rules.map((rule, i) => ({ name: `r${i}`, ttl: '1h', ...rule }));
+  const { rules: described } = describeConfig(compileConfig(checkConfig({ rules: named })));
+  t.same(
+    described.map(({ renew }) => renew),
+    [false, true, undefined],
+  );
+});
+
 t.test('flags before environment before file before defaults', async (t) => {
   const dir = t.testdir({
     'file.json': JSON.stringify({

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { compileConfig } from '../../../src/config/compile.js';
+import { renewMistakes } from '../../../src/config/renew-mistakes.js';
 import { ruleMistakes } from '../../../src/config/rule-mistakes.js';
 import { configSchema } from '../../../src/config/schema.js';
 
@@ -186,4 +187,15 @@ t.test('the shipped rules, and lists of thousands', async (t) => {
   t.same(ruleMistakes(config.rules, config.families), []);
   const many = Array.from({ length: 5000 }, (_, i) => ({ match: `*x${i}y*` }));
   t.same(mistakes(...many), []);
+});
+
+t.test('TTLs that are renewed, and workers of which each renews its own', async (t) => {
+  const of = (workers: number, ...rules: Record<string, unknown>[]) => {
+    const named = rules.map((rule, i) => ({ name: `r${i}`, match: `${i}:*`, ttl: '1h', ...rule }));
+    return renewMistakes(compileConfig(configSchema.parse({ rules: named, workers })).rules, workers);
+  };
+  t.same(of(1, { renew: true }), []);
+  t.same(of(2, {}, { applyTo: 'all' }), []);
+  t.match(of(2, { renew: true }), [/"r0" renews its TTL, but each of the 2 workers/]);
+  t.match(of(4, { renew: true }, {}, { renew: true }), [/"r0", "r2" renew their TTLs/]);
 });

@@ -105,6 +105,16 @@ const memory: MemorySnapshot = {
       method: 'counting',
     },
   ],
+  limits: [
+    {
+      ...{ rule: 'cache', writesPerSecond: 401, bytesPerSecond: null, valueBytes: 402 },
+      ...{ writesTaken: 403, bytesTaken: null },
+    },
+    {
+      ...{ rule: 'feed', writesPerSecond: null, bytesPerSecond: 404, valueBytes: null },
+      ...{ writesTaken: null, bytesTaken: 405 },
+    },
+  ],
 };
 const connections: ConnectionSnapshot = {
   clients: 3,
@@ -304,6 +314,10 @@ const SINGLE: Record<string, number> = {
   'rule_budget_bytes{rule="cache"}': 400,
   'rule_held_bytes{rule="cache"}': 399,
   'rule_held_bytes{rule="unknown"}': 7,
+  'rule_limit_writes_per_second{rule="cache"}': 401,
+  'rule_limit_bytes_per_second{rule="feed"}': 404,
+  'rule_limit_writes_total{rule="cache"}': 403,
+  'rule_limit_bytes_total{rule="feed"}': 405,
   time_to_full_seconds: 64,
   memory_growth_bytes_per_second: 61,
   'growth_bytes_per_second{rule="cache"}': 73,

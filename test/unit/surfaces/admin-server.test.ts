@@ -53,6 +53,7 @@ const MEMORY: MemorySnapshot = {
   rehearsal: null,
   eviction: null,
   budgets: [],
+  limits: [],
 };
 const CONNECTIONS: ConnectionSnapshot = {
   clients: 3,

@@ -205,3 +205,9 @@ t.test('a job system gets one rule, however few its keys are', async (t) => {
     [{ match: 'queue:*', durable: true, priority: 'critical' }, { match: 'user:*' }],
   );
 });
+
+t.test('hashes that may expire: what to write instead', async (t) => {
+  const { ruleOf } = propose({ ...many('cart:*', { type: 'hash' }), ...many('feed:*', { type: 'list' }) });
+  t.match(ruleOf('cart:*'), { durable: true, comment: /"applyTo": "all" and "renew": true/ });
+  t.notMatch(ruleOf('feed:*')?.comment, /renew/, 'a list may be a queue');
+});
