@@ -45,6 +45,7 @@ export const POOLED_IN_FAST: readonly string[] = [
 /** Files that one kind of pooling is enough for: they choose it themselves, or it makes no difference. */
 export const ONE_POOLING: readonly string[] = [
   'integration/admin-live.test.ts',
+  'integration/advice.test.ts',
   'integration/alerts.test.ts',
   'integration/cli-ask.test.ts',
   'integration/cli-top.test.ts',

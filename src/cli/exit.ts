@@ -52,7 +52,12 @@ export const EXIT_STATUS = {
   },
   check: {
     commands: ['spillway check'],
-    rows: [[ExitCode.OK, 'the configuration is valid'], USAGE, CONFIG],
+    rows: [
+      [ExitCode.OK, 'the configuration is valid'],
+      [ExitCode.FAILURE, 'with --connect: the server could not be asked'],
+      USAGE,
+      CONFIG,
+    ],
   },
   ask: {
     commands: ['spillway explain', 'spillway stats', 'spillway top', 'spillway report', 'spillway simulate'],

@@ -81,13 +81,15 @@ addConfigOptions(program.command('check'))
     'Validates the configuration, including flags and environment, and prints the effective configuration.',
   )
   .option('--json', 'print one JSON document')
+  .option('--connect', 'also ask the server whether its eviction policy suits the rules')
   .addHelpText('after', exitStatusHelp('check'))
-  .action(async (own: ConfigOptions & { readonly json?: boolean }) => {
+  .action(async (own: ConfigOptions & { readonly json?: boolean; readonly connect?: boolean }) => {
     const { check } = await import('./check.js');
-    process.exitCode = check(
-      toSources({ ...program.opts<ConfigOptions>(), ...own }, process.env),
-      own.json ?? false,
-    );
+    const options = { ...program.opts<ConfigOptions>(), ...own };
+    process.exitCode = check(toSources(options, process.env), own.json ?? false);
+    if (own.connect !== true || process.exitCode !== ExitCode.OK) return;
+    const { checkConnected } = await import('./check-connected.js');
+    process.exitCode = await checkConnected(options, process.env);
   });
 
 addAskOptions(program.command('explain'))

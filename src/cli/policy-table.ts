@@ -1,9 +1,27 @@
-// What each eviction policy would do, as a table. Draws; reads nothing.
+// What the policy advisor says: its advice, and what each eviction policy would do as a table. Draws; reads nothing.
 import type { PolicyOutlook } from '../observe/advice/outlook.js';
+import type { AdviceSnapshot } from '../observe/advice/snapshot.js';
+import { stepText } from '../observe/advice/steps.js';
 import { spanText } from '../observe/advice/words.js';
 import { plainTable } from './tables.js';
 import { grouped, type Paint } from './terminal/paint.js';
 import { byteText, printable } from './words.js';
+
+const COLOURS = { critical: 'red', warning: 'yellow', notice: 'cyan' } as const;
+
+/** A paragraph for each advice, and the table; nothing where there is no advice. */
+export function drawAdvice({ advice, policies }: AdviceSnapshot, paint: Paint): string[] {
+  if (advice.length === 0) return [];
+  const paragraphs = advice.map(({ severity, title, evidence, reason, steps }) =>
+    [
+      `${paint(COLOURS[severity], severity.toUpperCase())}  ${paint('bold', title)}`,
+      `  ${printable(evidence)}`,
+      `  ${reason}`,
+      ...steps.map((step) => `    ${printable(stepText(step))}`),
+    ].join('\n'),
+  );
+  return policies.length === 0 ? paragraphs : [...paragraphs, drawPolicies(policies, paint)];
+}
 
 /** The present policy is marked with a star. */
 export function drawPolicies(policies: readonly PolicyOutlook[], paint: Paint): string {

@@ -126,6 +126,11 @@ export class MemoryMonitor {
     };
   }
 
+  /** How many keys there are, as last read; undefined: not yet. */
+  get lastKeyspace(): KeyspaceReading | undefined {
+    return this.keyspace;
+  }
+
   /** Connects and takes the first reading. Resolves once it has come, has failed, or takes long. */
   async start(): Promise<void> {
     const { connectTimeoutMs } = this.options.upstream;

@@ -23,6 +23,7 @@ import { answerQuestions, type ConsoleSources } from '../surfaces/console/consol
 import type { SweepJob } from '../tools/sweep/job.js';
 import { Listener } from '../wire/client/listener.js';
 import { secureOptions, type UpstreamTls } from '../wire/upstream/upstream-socket.js';
+import { Advisor } from './advisor.js';
 import { adminConnections, readRoom } from './capacity.js';
 import { consoleAnswers } from './console-answers.js';
 import { describeMemory } from './describe-memory.js';
@@ -34,7 +35,7 @@ import { ProxyEvents } from './proxy-events.js';
 import { CLOSING, NO_WORKER, REFUSING, type Readiness, readiness } from './readiness.js';
 import { Rehearsals } from './rehearsal.js';
 import { Reloader, type ReloadSource } from './reload.js';
-import { ruleSetOf } from './rules.js';
+import { allRules, ruleSetOf } from './rules.js';
 import { Sampler } from './sampler.js';
 import type { Service, ServiceEvents } from './service.js';
 import { SingleProcess } from './single-process.js';
@@ -76,6 +77,7 @@ export class SpillwayProxy {
   private readonly figures: Figures;
   private readonly serviceState = new ServiceState();
   private readonly sampler: Sampler;
+  private readonly advisor: Advisor;
   /** Known once it listens. */
   private data: DataAddress | undefined;
   private alerts: Alerts | undefined;
@@ -135,6 +137,7 @@ export class SpillwayProxy {
     this.sampler = new Sampler(config, read, eventLog, clock, log, (changes, leftOut) =>
       this.says.refusalsChanged(changes, leftOut),
     );
+    this.advisor = this.makeAdvisor();
   }
 
   /**
@@ -151,6 +154,7 @@ export class SpillwayProxy {
       this.data = await this.listener.start();
       this.says.capacity(config, this.service.capacity);
       sampler.start();
+      this.advisor.start();
       const instance = `${hostname()} (${formatListenAddress(this.data)})`;
       this.alerts = new Alerts(config.alerts, { subscribe: sampler.subscribe, instance, clock, log });
       this.sweep = startSweep(config, this.secure, log, eventLog);
@@ -209,6 +213,7 @@ export class SpillwayProxy {
       this.sweep?.close(),
     ]);
     this.sampler.close();
+    this.advisor.close();
     this.says.cut(ended);
     this.budgets.close();
     this.room.evictor.close();
@@ -259,6 +264,18 @@ export class SpillwayProxy {
     });
   }
 
+  private makeAdvisor(): Advisor {
+    const { figures, sampler, monitor, reloader, log, eventLog: events } = this;
+    const { growth, report } = sampler;
+    return new Advisor({
+      sources: { ...figures, growth, report },
+      keyspace: () => monitor.lastKeyspace,
+      rules: () => allRules(reloader.config),
+      log,
+      events,
+    });
+  }
+
   private makeListener(): Listener {
     const { config, service, reloader, says } = this;
     return new Listener({
@@ -288,6 +305,7 @@ export class SpillwayProxy {
       state: () => this.state(),
       alerts: () => alerts.snapshot(),
       sweep: () => sweep.snapshot(),
+      advice: () => this.advisor.snapshot(),
       listen: config.admin.listen,
       maxConnections: adminConnections(readRoom()),
       token: config.admin.token,

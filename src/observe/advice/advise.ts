@@ -29,7 +29,7 @@ export function advise(facts: AdviceFacts): Advice[] {
 
 /** With allkeys-* any key may go, jobs too. */
 function jobsEvictable(facts: AdviceFacts): Advice | undefined {
-  const { policy, holders, rules, evicted } = facts;
+  const { policy, holders, rules, evicting } = facts;
   if (!policy.startsWith('allkeys-')) return undefined;
   const held = (holders ?? []).filter((holder) => mustStay(holder) && holder.keys !== 0);
   const named = rulesToStay(rules).map(({ name }) => name);
@@ -41,9 +41,9 @@ function jobsEvictable(facts: AdviceFacts): Advice | undefined {
   const handled = makesRoom(rules);
   return {
     id: 'jobs-evictable',
-    severity: handled ? 'notice' : evicted > 0 || fullness(facts) >= FULL ? 'critical' : 'warning',
+    severity: handled ? 'notice' : evicting !== undefined || fullness(facts) >= FULL ? 'critical' : 'warning',
     title: jobs ? 'Redis may evict jobs' : 'Redis may evict keys that must stay',
-    evidence: `${policy}; keys that must stay: ${some(names)}${evicted > 0 ? `; ${evicted} keys evicted so far` : ''}`,
+    evidence: `${policy}; keys that must stay: ${some(names)}${also(evicting)}`,
     reason:
       'With an allkeys policy Redis evicts any key when it is full, also jobs and data that no rule may expire.' +
       (handled
@@ -70,7 +70,7 @@ const BULL: Step = {
 
 /** Locks, rate limits and one-time codes have a TTL, so they go with the caches. */
 function locksEvictable(facts: AdviceFacts): Advice | undefined {
-  const { policy, holders, rules, evicted } = facts;
+  const { policy, holders, rules, evicting } = facts;
   if (!/^(?:volatile|allkeys)-/.test(policy) || makesRoom(rules)) return undefined;
   const taken = (holders ?? []).filter(
     ({ shortLived, ttlKeys, keys }) => shortLived !== undefined && (ttlKeys > 0 || keys > 0),
@@ -82,12 +82,12 @@ function locksEvictable(facts: AdviceFacts): Advice | undefined {
   const caches = evictSteps(facts);
   return {
     id: 'locks-evictable',
-    severity: named && (evicted > 0 || fullness(facts) >= NEAR) ? 'warning' : 'notice',
+    severity: named && (evicting !== undefined || fullness(facts) >= NEAR) ? 'warning' : 'notice',
     title: `Redis may evict ${kinds.slice(0, 2).join(' and ')}`,
     evidence: `${policy}; ${taken
       .slice(0, 3)
       .map(({ name, shortLived }) => `${name} (${shortLived})`)
-      .join(', ')}${evicted > 0 ? `; ${evicted} keys evicted so far` : ''}`,
+      .join(', ')}${also(evicting)}`,
     reason:
       policy === 'volatile-ttl'
         ? 'When Redis is full it evicts the keys that expire soonest, so these go first: two processes hold one lock, and limits start again.'
@@ -154,6 +154,10 @@ function ttlsByPriority(rules: readonly Rule[]): LifeSpan {
   const timed = rules.filter(({ ttlMs }) => ttlMs > 0);
   if (new Set(timed.map(({ priority }) => priority)).size < 2) return 'alike';
   return wrongPairs(rules).length === 0 ? 'by priority' : 'alike';
+}
+
+function also(text: string | undefined): string {
+  return text === undefined ? '' : `; ${text}`;
 }
 
 /** Spillway itself evicts for some rule. */

@@ -37,8 +37,8 @@ export interface AdviceFacts {
   readonly keys: number;
   /** Keys with a TTL. */
   readonly expires: number;
-  /** Keys that Redis has evicted since its start. */
-  readonly evicted: number;
+  /** That Redis evicts, in words, such as "12 keys evicted so far"; undefined: it does not. */
+  readonly evicting: string | undefined;
   /** The rules of the config, in their order; empty: there is no config. */
   readonly rules: readonly Rule[];
   /** undefined: nobody has looked at the keys. */

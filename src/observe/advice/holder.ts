@@ -1,5 +1,6 @@
 // Makes a holder from a pattern's name and figures: its rule, its job system, and what its keys are. Pure.
-import { familyOf } from '../../core/policy/families.js';
+import { type FamilyName, familyOf } from '../../core/policy/families.js';
+import type { Rule } from '../../core/policy/rule.js';
 import type { RuleSet } from '../../core/policy/rule-set.js';
 import { A_MINUTE, type Holder } from './facts.js';
 import { looksLikeCache, shortLivedBy } from './meaning.js';
@@ -25,24 +26,45 @@ export interface HolderFigures {
 export function holderOf(pattern: string, rules: RuleSet | undefined, figures: HolderFigures): Holder {
   const key = Buffer.from(pattern.replace(/\\(.)/g, '$1'), 'latin1');
   const found = rules?.find(key, 0, key.length);
-  const rule = found !== undefined && found.slot > 0 && found.builtIn !== true ? found : undefined;
-  const family = rule?.family ?? found?.family ?? familyOf(Buffer.from(pattern, 'latin1'))?.name;
-  const words = rule === undefined ? [pattern] : [pattern, rule.name];
-  const { averageBytes = 0, minuteShare = 0, keys, bytes, ttlKeys, ttlBytes } = figures;
-  const named = words.map(shortLivedBy).find((kind) => kind !== undefined);
-  const evict = rule?.evict === true;
-  const cache = evict || (family === undefined && named === undefined && words.some(looksLikeCache));
-  const minute =
-    !cache && averageBytes <= SMALL_BYTES && (minuteShare >= MOSTLY || livesAMinute(rule?.ttlMs ?? 0));
-  return {
-    name: rule?.name ?? pattern,
+  if (found !== undefined && found.slot > 0) return ofRule(found, [pattern], figures);
+  const family = familyOf(Buffer.from(pattern, 'latin1'))?.name;
+  return whole({ name: pattern, rule: undefined, family, evict: false, ttlMs: 0 }, [pattern], figures);
+}
+
+/** Of a rule, or of a built-in one for a job system. */
+export function holderOfRule(rule: Rule, figures: HolderFigures): Holder {
+  return ofRule(
     rule,
-    family,
-    cache,
-    shortLived: evict || family !== undefined ? undefined : (named ?? (minute ? A_MINUTE : undefined)),
-    ...{ keys, bytes, ttlKeys, ttlBytes },
-    growthBytesPerSecond: figures.growthBytesPerSecond,
-  };
+    rule.globs.map((glob) => Buffer.from(glob).toString('latin1')),
+    figures,
+  );
+}
+
+function ofRule(rule: Rule, patterns: readonly string[], figures: HolderFigures): Holder {
+  const { name, family, evict = false, ttlMs } = rule;
+  if (rule.builtIn !== true) return whole({ name, rule, family, evict, ttlMs }, [name, ...patterns], figures);
+  return whole({ name: patterns[0] ?? name, rule: undefined, family, evict, ttlMs }, patterns, figures);
+}
+
+interface Known {
+  readonly name: string;
+  readonly rule: Rule | undefined;
+  readonly family: FamilyName | undefined;
+  readonly evict: boolean;
+  readonly ttlMs: number;
+}
+
+function whole(
+  { name, rule, family, evict, ttlMs }: Known,
+  words: readonly string[],
+  figures: HolderFigures,
+): Holder {
+  const { averageBytes = 0, minuteShare = 0, growthBytesPerSecond, ...sums } = figures;
+  const named = words.map(shortLivedBy).find((kind) => kind !== undefined);
+  const cache = evict || (family === undefined && named === undefined && words.some(looksLikeCache));
+  const minute = !cache && averageBytes <= SMALL_BYTES && (minuteShare >= MOSTLY || livesAMinute(ttlMs));
+  const shortLived = evict || family !== undefined ? undefined : (named ?? (minute ? A_MINUTE : undefined));
+  return { name, rule, family, cache, shortLived, ...sums, growthBytesPerSecond };
 }
 
 function livesAMinute(ttlMs: number): boolean {

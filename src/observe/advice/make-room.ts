@@ -36,7 +36,7 @@ export function makeRoom(facts: AdviceFacts, ttls: LifeSpan): Advice | undefined
       ? 'A cache shares this server, and when it has filled it everything is refused'
       : 'The server is used as a cache, and refuses writes when it is full',
     evidence: mixed
-      ? `noeviction; ${some(caches.map(({ name }) => name))}: ${bytesText(bytes)} of ${bytesText(limitBytes)}, beside ${some(beside.map(({ name }) => name))}`
+      ? `noeviction; ${some(caches.map(({ name }) => name))}${bytes > 0 ? `: ${bytesText(bytes)} of ${bytesText(limitBytes)}` : ''}, beside ${some(beside.map(({ name }) => name))}`
       : `noeviction, and ${share} of ${keys} keys have a TTL`,
     reason: mixed
       ? 'With noeviction Redis refuses writes of every key, also of jobs and locks. A volatile policy would evict locks with the cache.'

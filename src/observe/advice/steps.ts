@@ -53,6 +53,11 @@ function mayBeCache(rule: Rule): boolean {
   return rule.priority === Priority.LOW || texts.some(looksLikeCache);
 }
 
+/** One line for a person. */
+export function stepText(step: Step): string {
+  return step.kind === 'policy' ? `CONFIG SET maxmemory-policy ${step.policy}: ${step.why}` : step.text;
+}
+
 /** One line, as in a config. */
 export function inline(rule: object): string {
   const fields = Object.entries(rule).map(

@@ -79,6 +79,7 @@ function costOf({ name, keys, ttlKeys, bytes, ttlBytes }: Holder, { ttlBytes: co
   const [more, gain] = [Math.max(0, Math.round(keys - ttlKeys)), bytes - ttlBytes];
   if (!(more > 0 && gain > 0)) return [];
   const taken = cost(more);
+  if (!Number.isFinite(taken)) return [];
   const text = `TTLs for the ${more.toLocaleString('en-US')} keys of ${name} take up to ${bytesText(taken)} more, and make ${bytesText(gain)} evictable`;
   const dear =
     taken > DEAR * gain

@@ -14,6 +14,7 @@ export type EventKind =
   | 'worker'
   | 'config'
   | 'family'
+  | 'advice'
   | 'rehearsal'
   | 'sweep'
   | 'proxy';

@@ -11,6 +11,7 @@ const FILES: Readonly<Record<string, string>> = {
   'index.html': HTML,
   'page.css': 'text/css; charset=utf-8',
   'page.js': SCRIPT,
+  'advice.js': SCRIPT,
   'chart.js': SCRIPT,
   'dom.js': SCRIPT,
   'format.js': SCRIPT,

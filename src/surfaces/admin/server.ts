@@ -34,6 +34,7 @@ const ENDPOINTS: Readonly<Record<string, string>> = {
   '/api/history': 'Memory and writes over the last ten minutes; ?span=2h: two hours.',
   '/api/report':
     'What the rules did in the last hour, and what observing rules would have done; ?window=5m to 24h.',
+  '/api/advice': 'Whether the eviction policy suits these rules and keys, and what each policy could evict.',
   '/api/events': 'The last events, such as changes of a level and losses of the server.',
   '/api/alerts': 'The state that the webhook was told, and the state now.',
   '/api/clients': 'The clients that have sent the most bytes; ?limit=20.',
@@ -193,6 +194,7 @@ function addRoutes(app: FastifyInstance, options: AdminOptions): void {
       .send({ error: 'bad_request', message: 'window must be from 5m to 24h, such as 1h.' });
   });
   app.get('/api/events', async () => options.events());
+  app.get('/api/advice', async () => options.advice());
   app.get('/api/alerts', async () => options.alerts());
   app.get<{ Querystring: { limit: number } }>('/api/clients', { schema: CLIENTS_QUERY }, async ({ query }) =>
     (await options.clients()).slice(0, query.limit),

@@ -3,6 +3,7 @@
 import type { Logger } from 'pino';
 import type { ConfigSnapshot, ReloadOutcome } from '../../config/reload-outcome.js';
 import type { MemorySnapshot, RehearsalOutcome, RehearsalRequest } from '../../memory/snapshot.js';
+import type { AdviceSnapshot } from '../../observe/advice/snapshot.js';
 import type { AlertsSnapshot } from '../../observe/alerts/snapshot.js';
 import type { LoggedEvent } from '../../observe/history/event-log.js';
 import type { GrowthReport, HistorySeries, Span } from '../../observe/history/history.js';
@@ -41,6 +42,8 @@ export interface AdminSources {
   /** Explains what Spillway would do with a command. */
   explain(request: ExplainRequest): Explanation;
   alerts(): AlertsSnapshot;
+  /** What is wrong with the server's eviction policy for these rules and keys, and what each policy would do. */
+  advice(): Promise<AdviceSnapshot>;
   sweep(): SweepSnapshot;
   health(): { live: boolean };
   /** `reasons`: one sentence for each thing that is missing; empty when ready. */

@@ -39,12 +39,13 @@ export function policyOutlooks(facts: Facts): PolicyOutlook[] {
 function adviceFacts(facts: Facts): AdviceFacts {
   const { keys, expires } = keyspace(facts);
   const cost = new TtlCost(facts.info);
+  const evicted = figure(facts, 'evicted_keys');
   return {
     policy: facts.info.get('maxmemory_policy') ?? '',
     limitBytes: figure(facts, 'maxmemory') || 0,
     usedBytes: counted(facts),
     ...{ keys, expires },
-    evicted: figure(facts, 'evicted_keys') || 0,
+    evicting: evicted > 0 ? `${evicted} keys evicted so far` : undefined,
     rules: facts.rules?.rules.filter(({ builtIn }) => builtIn !== true) ?? [],
     holders: facts.keys?.groups.map((group) => holderFrom(group, facts)),
     refusedLastHour: undefined,

@@ -73,6 +73,7 @@ async function start(t: Test, token: string | undefined): Promise<string> {
     version: '1.2.3',
     stats: unused,
     rules: () => [],
+    advice: unused,
     config: unused,
     reload: unused,
     setRehearsal: unused,

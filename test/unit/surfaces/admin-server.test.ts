@@ -116,6 +116,7 @@ const REHEARSAL = { pressure: 0.9, endsAt: '2026-01-01T00:01:00.000Z', secondsLe
 const GROWTH = new History(() => 0).growth([]);
 const SERIES = new History(() => 0).series('10m', 0, 0);
 const ALERTS = { webhook: false, now: CALM, told: CALM, delivered: 0, failed: 0, problem: null };
+const ADVICE = { advice: [], policies: [] };
 const EVENT: LoggedEvent = { number: 1, at: '2026-01-01T00:00:00.000Z', kind: 'level', text: 'low shed' };
 const CLIENTS = Array.from({ length: 30 }, (_, i) => ({
   address: `127.0.0.1:${i}`,
@@ -141,6 +142,7 @@ async function start(t: Test, overrides: Partial<AdminOptions> = {}) {
     log: pino({ level: 'silent' }),
     version: '1.2.3',
     stats: () => snapshotStats(stats, 2000),
+    advice: async () => ADVICE,
     rules: () => [{ name: 'cache', match: 'cache:*' }],
     config: () => CONFIG,
     report: (windowMs) => new RuleHistory([]).report(windowMs, new Map(), 0, 0),
@@ -215,6 +217,7 @@ t.test('JSON endpoints answer what their source says', async (t) => {
     ['/api/history', SERIES],
     ['/api/events', [EVENT]],
     ['/api/alerts', ALERTS],
+    ['/api/advice', ADVICE],
     ['/api/clients', CLIENTS.slice(0, 20)],
   ];
   const index = await ask(admin.port, '/');

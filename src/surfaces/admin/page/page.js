@@ -1,6 +1,7 @@
 // The dashboard: shows a snapshot each second from the stream. Owns the content of the page, and stores nothing.
 // Invariant: all figures on the page come from one snapshot, whose time is in main's data-taken-at. Charts and sparklines
 // come from /api/history.
+import { showAdvice } from './advice.js';
 import { Chart, sparkline } from './chart.js';
 import { byId, element, setText } from './dom.js';
 import { ago, bytes, count, duration, NONE, percent, rate } from './format.js';
@@ -12,6 +13,7 @@ import { SortedTable } from './tables.js';
 /** @import { BudgetSnapshot } from '../../../memory/snapshot.js' */
 /** @import { DiscoveredPattern, RuleStats } from '../../../observe/stats/snapshot.js' */
 /** @import { HistorySeries, RuleGrowth } from '../../../observe/history/history.js' */
+/** @import { AdviceSnapshot } from '../../../observe/advice/snapshot.js' */
 /** @import { Report } from '../../../observe/history/report.js' */
 /** @import { ClientSnapshot } from '../../../observe/snapshots/connections.js' */
 /** @import { LiveSnapshot } from '../../../observe/snapshots/live.js' */
@@ -368,11 +370,13 @@ async function drawCharts() {
   if (drawing) return;
   drawing = true;
   try {
-    /** @type {[HistorySeries, Report]} */
-    const [history, report] = await Promise.all([
+    /** @type {[HistorySeries, Report, AdviceSnapshot]} */
+    const [history, report, advice] = await Promise.all([
       getJson(`/api/history?span=${span}`),
       getJson('/api/report'),
+      getJson('/api/advice'),
     ]);
+    showAdvice(advice);
     setText(byId('report'), `${report.text.charAt(0).toUpperCase()}${report.text.slice(1)}.`);
     sparks = new Map(history.rules.map(({ name, writesPerSecond }) => [name, writesPerSecond]));
     if (shown !== undefined) draw(history, shown);

@@ -1,0 +1,63 @@
+// What the policy advisor knows from a running proxy: its statistics, its readings, and what was refused. Pure.
+import type { Rule } from '../../core/policy/rule.js';
+import type { MemorySnapshot } from '../../memory/snapshot.js';
+import type { RuleGrowth } from '../history/history.js';
+import type { DiscoveredPattern, RuleStats } from '../stats/snapshot.js';
+import type { AdviceFacts, Holder } from './facts.js';
+import { type HolderFigures, holderOf, holderOfRule } from './holder.js';
+
+export interface LiveSources {
+  readonly memory: Pick<MemorySnapshot, 'policy' | 'maxmemoryBytes' | 'usedBytes' | 'notCountedBytes'>;
+  /** Keys, and those with a TTL; undefined: there is no reading yet. */
+  readonly keyspace: { readonly keys: number; readonly expires: number } | undefined;
+  readonly stats: { readonly rules: readonly RuleStats[]; readonly discovered: readonly DiscoveredPattern[] };
+  readonly growth: { readonly rules: readonly RuleGrowth[] };
+  /** The rules of the config, and the built-in ones. */
+  readonly rules: readonly Rule[];
+  readonly refusedLastHour: number;
+}
+
+/** undefined: the server's memory or its keys have not been read yet. */
+export function liveFacts(sources: LiveSources): AdviceFacts | undefined {
+  const { memory, keyspace, rules, refusedLastHour } = sources;
+  const { policy, maxmemoryBytes, usedBytes, notCountedBytes } = memory;
+  if (policy === null || usedBytes === null || keyspace === undefined) return undefined;
+  return {
+    policy,
+    limitBytes: maxmemoryBytes ?? 0,
+    usedBytes: Math.max(0, usedBytes - (notCountedBytes ?? 0)),
+    keys: keyspace.keys,
+    expires: keyspace.expires,
+    evicting: undefined,
+    rules: rules.filter(({ builtIn }) => builtIn !== true),
+    holders: holdersOf(sources),
+    refusedLastHour,
+    ttlBytes: () => Number.NaN,
+  };
+}
+
+function holdersOf({ stats, growth, rules }: LiveSources): Holder[] {
+  const growthOf = new Map(growth.rules.map((rule) => [rule.name, rule.growthBytesPerSecond]));
+  const ruled = stats.rules.flatMap((row) => {
+    const rule = rules.find(({ name }) => name === row.name);
+    if (rule === undefined || row.writes === 0) return [];
+    return [holderOfRule(rule, figuresOf(row, row.distinctKeys, growthOf.get(row.name)))];
+  });
+  const found = stats.discovered.map((row) =>
+    holderOf(row.pattern, undefined, figuresOf(row, row.writes, undefined)),
+  );
+  return [...ruled, ...found];
+}
+
+/** Nobody has looked at these keys: what they hold is not known, only how they were written. */
+function figuresOf(
+  row: RuleStats | DiscoveredPattern,
+  keys: number,
+  growthBytesPerSecond: number | undefined,
+): HolderFigures {
+  const given = 'ttlInjected' in row ? row.ttlInjected + row.ttlClamped + row.followUpsSet : 0;
+  const [withTtl, withoutTtl] = [row.hadTtl + given, row.withoutTtl];
+  const share = withTtl + withoutTtl > 0 ? withTtl / (withTtl + withoutTtl) : 0;
+  const unknown = Number.NaN;
+  return { keys, bytes: unknown, ttlKeys: share * keys, ttlBytes: unknown, growthBytesPerSecond };
+}

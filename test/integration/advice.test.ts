@@ -1,0 +1,89 @@
+// The policy advisor of a running proxy, on a real server whose policy does not suit the rules: API, log, events, `report`, and
+// `check --connect` without a proxy.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import path from 'node:path';
+import { text } from 'node:stream/consumers';
+import { Redis } from 'ioredis';
+import { pino } from 'pino';
+import t from 'tap';
+import type { AdviceSnapshot } from '../../src/observe/advice/snapshot.js';
+import type { LoggedEvent } from '../../src/observe/history/event-log.js';
+import { builtMain } from '../support/built.js';
+import { withProxy } from '../support/proxy.js';
+import { withRedis } from '../support/redis.js';
+import { until } from '../support/wait.js';
+
+const RULES = [
+  { name: 'cache', match: 'cache:*', ttl: '24h', priority: 'low' },
+  { name: 'sessions', match: 'session:*', ttl: '1h', priority: 'high' },
+  { name: 'jobs', match: 'queue:*', durable: true, priority: 'critical' },
+];
+
+/** Not synchronously: the proxy runs in this process. */
+async function spillway(...args: string[]) {
+  const child = spawn(process.execPath, [builtMain(), ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const [stdout, stderr, [status]] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    once(child, 'close'),
+  ]);
+  return { stdout, stderr, status };
+}
+
+t.test('a server that may evict jobs, then locks, then nothing', async (t) => {
+  const redis = await withRedis(t, ['--maxmemory', '100mb', '--maxmemory-policy', 'allkeys-lru']);
+  const direct = new Redis(redis.port, '127.0.0.1');
+  t.teardown(() => direct.disconnect());
+  const lines: { msg: string; advice?: string }[] = [];
+  const log = pino({ level: 'info' }, { write: (line: string) => void lines.push(JSON.parse(line)) });
+  const proxy = await withProxy(t, {
+    redis,
+    config: { rules: RULES, memory: { pollInterval: '100ms' } },
+    log,
+  });
+  const advice = async () => (await proxy.admin('/api/advice')) as AdviceSnapshot;
+  const ids = async () => (await advice()).advice.map(({ id }) => id);
+
+  await until(async () => (await ids()).includes('jobs-evictable'), { describe: 'the advice about jobs' });
+  await until(() => lines.some((line) => line.advice === 'jobs-evictable'), {
+    describe: 'its line in the log',
+  });
+  t.match(
+    lines.find((line) => line.advice)?.msg,
+    /^Redis may evict keys that must stay: allkeys-lru; .*jobs/,
+  );
+  const events = (await proxy.admin('/api/events')) as LoggedEvent[];
+  t.ok(events.some((event) => event.kind === 'advice' && event.text.includes('jobs')));
+  t.same((await advice()).policies.find(({ policy }) => policy === 'allkeys-lru')?.loses, ['jobs']);
+  const report = await spillway('report', '--admin', `http://127.0.0.1:${proxy.adminPort}`);
+  t.match(report.stdout, /WARNING {2}Redis may evict keys that must stay[\s\S]*CONFIG SET maxmemory-policy/);
+
+  const client = new Redis(proxy.port, '127.0.0.1');
+  t.teardown(() => client.disconnect());
+  for (let i = 0; i < 150; i++) await client.set(`cache:${i}`, 'x');
+  await client.set('lock:order:7', 'me', 'EX', 30, 'NX');
+  await direct.config('SET', 'maxmemory-policy', 'volatile-ttl');
+  await until(async () => (await ids()).join() === 'eviction-order,locks-evictable', {
+    describe: 'the order, and locks',
+  });
+
+  await direct.config('SET', 'maxmemory-policy', 'noeviction');
+  await until(async () => !(await ids()).some((id) => id !== 'noeviction-cache'), {
+    describe: 'the end of both',
+  });
+
+  const folder = t.testdir({ 'proxy.config.json': JSON.stringify({ rules: RULES }) });
+  const check = ['check', '--config', path.join(folder, 'proxy.config.json')];
+  const there = ['--upstream', `redis://127.0.0.1:${redis.port}`, '--connect'];
+  await direct.config('SET', 'maxmemory-policy', 'volatile-ttl');
+  const connected = await spillway(...check, ...there);
+  t.match(
+    connected.stderr,
+    /warning: 127\.0\.0\.1:\d+: volatile-ttl evicts more important keys first: .*"sessions" \(high, 60 min\) before "cache"/,
+  );
+  t.equal(connected.status, 0, 'a warning is no error');
+  t.match(connected.stdout, /valid/);
+  t.equal((await spillway(...check)).stderr, '', 'without --connect it asks nobody');
+  t.equal((await spillway(...check, '--upstream', 'redis://127.0.0.1:1', '--connect')).status, 1);
+});
