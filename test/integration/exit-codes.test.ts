@@ -97,7 +97,12 @@ t.test('every exit code of the table is what the program ends with', async (t) =
       64: () => run(['--no-such-flag']),
       78: () => run(['--config', bad]),
     },
-    check: { 0: () => run(['check', '-u', url]), 64: usage('check'), 78: config('check') },
+    check: {
+      0: () => run(['check', '-u', url, '--connect']),
+      1: async () => run(['check', '-u', `redis://127.0.0.1:${await closedPort()}`, '--connect']),
+      64: usage('check'),
+      78: config('check'),
+    },
     ask: {
       0: () => run(['stats'], { env: admin }),
       1: async () => run(['stats'], { env: { SPILLWAY_ADMIN: `127.0.0.1:${await closedPort()}` } }),
