@@ -204,6 +204,7 @@ t.test('docs/ALERTS.md shows a body with all its fields', async (t) => {
   const doc = readFileSync(new URL('../../docs/ALERTS.md', import.meta.url), 'utf8');
   const shown = JSON.parse(/```json\n([^`]*)```/.exec(doc)?.[1] ?? '') as AlertMessage;
   const live = {
+    state: { state: shown.state, text: shown.stateText },
     memory: { pressure: 0.912, usedBytes: 979252634, limitBytes: 1073741824 },
     growth: {
       timeToFull: { seconds: 731.4 },
@@ -217,6 +218,12 @@ t.test('docs/ALERTS.md shows a body with all its fields', async (t) => {
   const from = { ...CALM, levels: { ...levels, low: 'partial' as const } };
   const to = { ...CALM, levels, fullSoon: true };
   t.same(alertMessage({ number, instance, at, from, to, live }), shown);
+  const better = alertMessage({ number, instance, at, from: to, to: { ...to, fullSoon: false }, live });
+  t.match(
+    better.text,
+    'memory is no longer about to be full; still refused: low (all), normal (in part)',
+    'good news about one thing is no all clear',
+  );
   const described = [...doc.matchAll(/^\| (`.*?) \|/gm)].flatMap(([, names]) =>
     names.replaceAll('`', '').split(', '),
   );

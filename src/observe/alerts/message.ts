@@ -5,6 +5,7 @@
 import { PRIORITY_NAMES, type PriorityName } from '../../core/policy/rule.js';
 import type { Level } from '../../memory/levels.js';
 import type { LiveSnapshot } from '../snapshots/live.js';
+import type { StateName } from '../state/service-state.js';
 import { CALM, sameSituation } from './situation.js';
 import type { AlertSituation } from './snapshot.js';
 
@@ -21,6 +22,9 @@ export interface AlertMessage {
   readonly status: 'alert' | 'ok';
   readonly text: string;
   readonly instance: string;
+  /** The state of the service, as GET /api/state says it. */
+  readonly state: StateName;
+  readonly stateText: string;
   /** ISO 8601. */
   readonly at: string;
   /** At least one. */
@@ -45,13 +49,13 @@ export interface MessageParts {
   /** The last delivered state. */
   readonly from: AlertSituation;
   readonly to: AlertSituation;
-  readonly live: Pick<LiveSnapshot, 'growth' | 'memory'>;
+  readonly live: Pick<LiveSnapshot, 'growth' | 'memory' | 'state'>;
 }
 
 const TOP_RULES = 3;
 
 export function alertMessage({ number, instance, at, from, to, live }: MessageParts): AlertMessage {
-  const { memory, growth } = live;
+  const { memory, growth, state } = live;
   const changes = changesBetween(from, to);
   const topRules = growth.rules
     .filter(({ growthBytesPerSecond }) => growthBytesPerSecond > 0)
@@ -71,6 +75,8 @@ export function alertMessage({ number, instance, at, from, to, live }: MessagePa
     status: sameSituation({ ...to, rehearsal: false }, CALM) ? 'ok' : 'alert',
     text: sentence(instance, changes, to, facts),
     instance,
+    state: state.state,
+    stateText: state.text,
     at,
     changes,
     levels: to.levels,
@@ -106,7 +112,16 @@ function sentence(
   const memory = pressure === null ? '' : `; memory is at ${(pressure * 100).toFixed(1)} % of its limit`;
   const names = topRules.map(({ name }) => name).join(', ');
   const growing = names === '' || sameSituation(to, CALM) ? '' : `; growing most: ${names}`;
-  return `Spillway ${instance}: ${to.rehearsal ? 'REHEARSAL: ' : ''}${what}${memory}${growing}`;
+  return `Spillway ${instance}: ${to.rehearsal ? 'REHEARSAL: ' : ''}${what}${unchanged(changes, to)}${memory}${growing}`;
+}
+
+/** What is refused as before, so that good news about something else does not read as the all clear. */
+function unchanged(changes: readonly AlertChange[], { levels }: AlertSituation): string {
+  const told = new Set(changes.map((change) => (change.event === 'level' ? change.priority : undefined)));
+  const still = PRIORITY_NAMES.filter((name) => levels[name] !== 'open' && !told.has(name)).map(
+    (name) => `${name} (${levels[name] === 'full' ? 'all' : 'in part'})`,
+  );
+  return still.length === 0 ? '' : `; still refused: ${still.join(', ')}`;
 }
 
 function wording(change: AlertChange, { timeToFullSeconds }: Facts): string {

@@ -35,6 +35,7 @@ const seen: fc.Arbitrary<Seen> = fc.record({
 function liveOf({ low, normal, secondsToFull, rehearsal }: Seen, memory: object = {}): LiveSnapshot {
   const level = (shedShare: number) => ({ shedShare, band: null });
   return {
+    state: { state: 'ok', text: '' },
     memory: {
       level: { low: level(low), normal: level(normal), high: level(0), critical: level(0) },
       ...{ stale: false, pressure: 0.9, active: true, policy: 'noeviction', usedBytes: 9, limitBytes: 10 },
