@@ -8,10 +8,8 @@ export interface Candidate {
   readonly slot: number;
   /** Estimated bytes of memory that it takes; 0: not known. */
   readonly bytes: number;
-  /** When it was written, monotonic milliseconds. */
+  /** When it was written, or returned with again(): monotonic milliseconds. */
   readonly at: number;
-  /** It has had its second chance. */
-  readonly again: boolean;
 }
 
 /** What is known of the keys of one rule that may go. */
@@ -53,7 +51,7 @@ export interface Candidates {
   take(most: number, mostBytes: number, observed: boolean): Candidate[];
   /** It was not written, or deleted, since it was taken, as far as this process knows. */
   isCurrent(candidate: Candidate): boolean;
-  /** Puts it back behind all others: it was read since it was written, or could not be unlinked. */
+  /** Puts it back behind all others: it was read since `at`, or could not be unlinked. */
   again(candidate: Candidate): void;
   /** A key of the rule takes so much, whose size was not known. */
   learn(slot: number, bytes: number): void;

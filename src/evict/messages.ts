@@ -26,7 +26,7 @@ export interface PackedKeys {
   readonly dbs: Uint32Array;
   readonly slots: Uint32Array;
   readonly bytes: Float64Array;
-  /** Milliseconds since it was written; below 0: it has had its second chance, less 1. */
+  /** Milliseconds since the candidate's `at`. */
   readonly ages: Float64Array;
 }
 

@@ -156,8 +156,7 @@ function unpack({ batch, keys, ends, dbs, slots, bytes, ages }: PackedKeys, now:
     db: dbs[i],
     slot: slots[i],
     bytes: bytes[i],
-    at: now - (ages[i] < 0 ? -1 - ages[i] : ages[i]),
-    again: ages[i] < 0,
+    at: now - ages[i],
     place: [batch, i],
     cameAt: now,
   }));

@@ -1,7 +1,7 @@
 // The ring's memory: one buffer of blocks of 64 bytes, of which a key takes one, or more if it is long, and an index that finds
 // a key's first block by its hash. Nothing is allocated after the start, and no block moves.
 //
-//   first block:  hash · next of the hash's chain · older · younger │ tick · length, size, again · slot, database · more │ 32 bytes
+//   first block:  hash · next of the hash's chain · older · younger │ tick · length, size · slot, database · more │ 32 bytes
 //   further ones: more · 60 bytes
 //
 // A key is told from others by hash, length and database. Where two agree in these (some of a million keys), one of them is
@@ -29,7 +29,6 @@ const LENGTH_BITS = 16;
 const LENGTH_MASK = 2 ** LENGTH_BITS - 1;
 const SIZE_SHIFT = LENGTH_BITS;
 const SIZE_MASK = 0x7f;
-const AGAIN = 1 << 30;
 const DB_BITS = 16;
 /** Longer keys, later databases and rules are not kept. */
 const MOST_KEY_BYTES = 4096;
@@ -109,7 +108,6 @@ export class RingBlocks {
     db: number,
     tick: number,
     size: Size,
-    again: boolean,
   ): number {
     const { words, bytes, heads } = this;
     const at = this.allocate();
@@ -119,7 +117,7 @@ export class RingBlocks {
     words[base + CHAIN] = heads[bucket];
     heads[bucket] = at;
     words[base + TICK] = tick;
-    words[base + SHAPE] = (end - start) | (size << SIZE_SHIFT) | (again ? AGAIN : 0);
+    words[base + SHAPE] = (end - start) | (size << SIZE_SHIFT);
     words[base + PLACE] = (slot << DB_BITS) | db;
     words[base + MORE] = NONE;
     const until = Math.min(end, start + FIRST_BYTES);
@@ -182,10 +180,6 @@ export class RingBlocks {
     return (this.words[at * WORDS + SHAPE] >>> SIZE_SHIFT) & SIZE_MASK;
   }
 
-  isAgain(at: number): boolean {
-    return (this.words[at * WORDS + SHAPE] & AGAIN) !== 0;
-  }
-
   slot(at: number): number {
     return this.words[at * WORDS + PLACE] >>> DB_BITS;
   }
@@ -214,7 +208,7 @@ export class RingBlocks {
     this.words[at * WORDS + YOUNGER] = other;
   }
 
-  /** Whether the key is as it was written in this tick, without a second chance since. */
+  /** Whether the key is as it was written in this tick. */
   isAs(at: number, length: number, slot: number, db: number, tick: number, size: Size): boolean {
     const { words } = this;
     const base = at * WORDS;
@@ -225,7 +219,7 @@ export class RingBlocks {
     );
   }
 
-  /** The key was written again: another size and rule, perhaps, and no second chance yet. */
+  /** The key was written again: another size and rule, perhaps. */
   rewrite(at: number, slot: number, tick: number, size: Size): void {
     const { words } = this;
     const base = at * WORDS;

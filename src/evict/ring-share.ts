@@ -60,10 +60,7 @@ export class RingShare {
       dbs: Uint32Array.from(taken, ({ db }) => db),
       slots: Uint32Array.from(taken, ({ slot }) => slot),
       bytes: Float64Array.from(taken, ({ bytes }) => bytes),
-      ages: Float64Array.from(taken, ({ at, again }) => {
-        const age = Math.max(0, now - at);
-        return again ? -1 - age : age;
-      }),
+      ages: Float64Array.from(taken, ({ at }) => Math.max(0, now - at)),
     };
   }
 }

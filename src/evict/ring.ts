@@ -99,7 +99,7 @@ export class Ring implements EvictableKeys, Candidates {
       lists.append(at);
       return;
     }
-    this.keep(key, start, end, hash, slot, db, tick, size, false);
+    this.keep(key, start, end, hash, slot, db, tick, size);
   }
 
   ended(_key: Uint8Array, start: number, end: number, hash: number, db: number): void {
@@ -143,11 +143,11 @@ export class Ring implements EvictableKeys, Candidates {
     return this.blocks.find(key.length, hash, db) === NONE;
   }
 
-  /** A key that take() gave stays: it becomes the youngest, and has had its second chance. */
+  /** A key that take() gave stays: it becomes the youngest. */
   again(candidate: Candidate): void {
     if (!this.isCurrent(candidate)) return;
     const { key, hash, slot, db, size } = candidate as RingKey;
-    this.keep(key, 0, key.length, hash, slot, db, this.tick(), size, true);
+    this.keep(key, 0, key.length, hash, slot, db, this.tick(), size);
   }
 
   /** The ring has a place for the key. */
@@ -188,7 +188,6 @@ export class Ring implements EvictableKeys, Candidates {
     db: number,
     tick: number,
     size: Size,
-    again: boolean,
   ): void {
     const { blocks, lists } = this;
     if (!lists.admits(slot)) return;
@@ -197,7 +196,7 @@ export class Ring implements EvictableKeys, Candidates {
       return;
     }
     while (!blocks.hasRoomFor(end - start)) this.dropOldest();
-    lists.append(blocks.add(key, start, end, hash, slot, db, tick, size, again));
+    lists.append(blocks.add(key, start, end, hash, slot, db, tick, size));
     this.keys++;
   }
 
@@ -215,7 +214,7 @@ export class Ring implements EvictableKeys, Candidates {
     const size = blocks.size(at);
     const key = blocks.copyKey(at);
     const candidate = {
-      ...{ db, key, slot, size, hash: blocks.hash(at), again: blocks.isAgain(at) },
+      ...{ db, key, slot, size, hash: blocks.hash(at) },
       bytes: memoryOfKey(key.length, size),
       at: this.startedAt + blocks.tick(at) * TICK_MS,
     };

@@ -168,7 +168,7 @@ export class ScanSource implements KeySource {
       if (idle === undefined) continue;
       this.foundInWalk++;
       const at = askFreq ? now : now - idle * 1000;
-      this.pool.push({ db, key, slot, priority, idle, bytes: 0, at, again: false });
+      this.pool.push({ db, key, slot, priority, idle, bytes: 0, at });
     }
     this.sorted = false;
     this.nothing = false;

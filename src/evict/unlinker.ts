@@ -226,8 +226,7 @@ export class Unlinker {
     for (const candidate of taken) {
       const each = unasked(candidate);
       const wantsUsage = candidate.bytes === 0;
-      const wantsIdle =
-        link.mayAsk && !candidate.again && now - candidate.at >= ASK_FROM_MS && this.tokens >= 1;
+      const wantsIdle = link.mayAsk && now - candidate.at >= ASK_FROM_MS && this.tokens >= 1;
       if (wantsUsage) {
         questions.about(USAGE, candidate.key);
         each.usage = replies++;

@@ -16,8 +16,8 @@ class Keys {
   readonly learned: number[] = [];
   evicted = 0;
 
-  add(key: string, { db = 0, bytes = 100, age = 0, again = false } = {}): void {
-    this.left.push({ key: Buffer.from(key), db, slot: 1, bytes, at: performance.now() - age, again });
+  add(key: string, { db = 0, bytes = 100, age = 0 } = {}): void {
+    this.left.push({ key: Buffer.from(key), db, slot: 1, bytes, at: performance.now() - age });
   }
   take(most: number): Candidate[] {
     return this.left.splice(0, most);

@@ -57,10 +57,6 @@ export class EvictLab {
     return this.usedBytes / this.options.limitBytes;
   }
 
-  get meanUsed(): number {
-    return (this.lowest + this.highest) / 2;
-  }
-
   get(id: number): boolean {
     const value = this.store.get(id);
     if (value === undefined) return false;
@@ -117,7 +113,7 @@ export class EvictLab {
         const value = this.store.get(id);
         if (value === undefined) continue;
         const age = this.now - candidate.at;
-        if (!candidate.again && age >= ASK_FROM_MS && this.tokens >= 1) {
+        if (age >= ASK_FROM_MS && this.tokens >= 1) {
           this.tokens--;
           const idle = Math.floor(this.now / 1000) - Math.floor(value.usedAt / 1000);
           if (readSinceByIdle(age, idle)) {

@@ -1,16 +1,16 @@
 // What making room comes to, in virtual time: hit rates beside an exact LRU of the same memory, and how near memory stays to the
 // marks, under steady load, at full speed, and while memory grows that nobody may evict.
 import t from 'tap';
-import { EvictLab, type EvictLabOptions, seeded, zipf } from '../../support/evict-lab.js';
+import { EvictLab, seeded, zipf } from '../../support/evict-lab.js';
 
 const MIB = 1024 ** 2;
-const KEYS = 60_000;
-const READS_PER_MS = 2;
-const SECONDS = 60;
+const KEYS = 30_000;
+const READS_PER_MS = 1;
+const SECONDS = 50;
 
 /** Hit rates of the second half, by making room and by an LRU that may hold as many keys as there were. */
-function hitRates(exponent: number, seed: number, options: Partial<EvictLabOptions> = {}) {
-  const lab = new EvictLab({ limitBytes: 8 * MIB, valueBytes: 490, ...options });
+function hitRates(exponent: number, seed: number) {
+  const lab = new EvictLab({ limitBytes: 4 * MIB, valueBytes: 490 });
   const lru = new Map<number, true>();
   const random = seeded(seed);
   const next = zipf(KEYS, exponent, random);
@@ -37,23 +37,23 @@ function hitRates(exponent: number, seed: number, options: Partial<EvictLabOptio
 }
 
 for (const exponent of [0.8, 0.9, 1, 1.1]) {
-  t.test(`Zipf ${exponent}: as good as LRU, within three points`, async (t) => {
+  t.test(`Zipf ${exponent}: as good as LRU, within a point`, async (t) => {
     const { hits, lru, lab } = hitRates(exponent, 1);
     t.ok(lab.evicted > 1000, `${lab.evicted} keys had to go`);
-    t.ok(hits >= lru - 0.03, `${hits.toFixed(3)} beside ${lru.toFixed(3)}`);
+    t.ok(hits >= lru - 0.01, `${hits.toFixed(3)} beside ${lru.toFixed(3)}`);
     t.ok(lab.lowest >= 0.75 && lab.highest <= 0.8, `memory from ${lab.lowest} to ${lab.highest}`);
   });
 }
 
-for (const sizeFactor of [0.8, 1, 1.3]) {
+for (const sizeFactor of [0.8, 1.3]) {
   t.test(`at full speed, with sizes wrong by ${sizeFactor}: memory stays at the marks`, async (t) => {
     const lab = new EvictLab({ limitBytes: 64 * MIB, valueBytes: 490, sizeFactor });
     let id = 0;
-    for (let ms = 0; ms < 5000; ms++) {
+    for (let ms = 0; ms < 2500; ms++) {
       for (let i = 0; i < 90; i++) lab.set(id++);
       lab.pass(1);
     }
-    t.ok(lab.evicted > 100_000);
+    t.ok(lab.evicted > 50_000);
     t.ok(lab.lowest >= 0.75 && lab.highest <= 0.8, `memory from ${lab.lowest} to ${lab.highest}`);
   });
 }

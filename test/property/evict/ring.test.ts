@@ -18,7 +18,6 @@ interface Known {
   slot: number;
   tick: number;
   size: number;
-  again: boolean;
 }
 
 const RULES = [
@@ -72,12 +71,11 @@ class Model {
     const { tick } = this;
     for (const list of this.lists.values()) {
       const same = list.find((each) => each.id === id);
-      if (same !== undefined && same.tick === tick && same.size === size && same.slot === slot && !same.again)
-        return;
+      if (same !== undefined && same.tick === tick && same.size === size && same.slot === slot) return;
     }
     this.remove(id);
     if (!this.admits(slot)) return;
-    this.list(slot).push({ id, key, db, slot, tick, size, again: false });
+    this.list(slot).push({ id, key, db, slot, tick, size });
     this.settle();
   }
 
@@ -139,10 +137,9 @@ class Model {
       const expected = this.expectedNext(observed, slot);
       if (expected === undefined) throw new Error('handed out a key that is not known');
       this.remove(expected.id);
-      const { key, db, again } = candidate;
+      const { key, db } = candidate;
       if (Buffer.compare(key, expected.key) !== 0 || db !== expected.db) throw new Error('not the oldest');
-      if (candidate.slot !== expected.slot || again !== expected.again)
-        throw new Error('not as it was written');
+      if (candidate.slot !== expected.slot) throw new Error('not as it was written');
       this.taken.push(candidate);
     }
     if (got.length < most && this.expectedNext(observed, slot) !== undefined) throw new Error('too few');
@@ -158,7 +155,7 @@ class Model {
     if (known || !this.admits(candidate.slot)) return;
     const { key, db, slot } = candidate;
     const size = (candidate as Candidate & { readonly size: number }).size;
-    this.list(slot).push({ id, key: Buffer.from(key), db, slot, tick: this.tick, size, again: true });
+    this.list(slot).push({ id, key: Buffer.from(key), db, slot, tick: this.tick, size });
     this.settle();
   }
 

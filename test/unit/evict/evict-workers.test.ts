@@ -28,8 +28,8 @@ class List implements Candidates {
   take(most: number, mostBytes: number, observed: boolean): Candidate[] {
     if (observed) return [];
     const count = Math.max(1, Math.min(most, Math.ceil(mostBytes / 100)));
-    return this.keys.splice(0, count).map((key, i) => ({
-      ...{ db: 3, slot: 2, bytes: 100, at: 50, again: i % 2 === 1 },
+    return this.keys.splice(0, count).map((key) => ({
+      ...{ db: 3, slot: 2, bytes: 100, at: 50 },
       key: Buffer.from(key),
     }));
   }
@@ -80,10 +80,7 @@ t.test('keys come as they are known, with their age and place', async (t) => {
   deliver();
   const taken = await taking;
   t.same(texts(taken), ['a', 'bb', '\u00ff'.repeat(3)]);
-  t.match(taken, [
-    { db: 3, slot: 2, bytes: 100, at: 50, again: false },
-    { at: 50, again: true },
-  ]);
+  t.match(taken[1], { db: 3, slot: 2, bytes: 100, at: 50 });
 });
 
 t.test(
