@@ -62,6 +62,8 @@ export interface PooledOutcome {
   /** Connections of their own that were made, and shared ones. */
   readonly own: number;
   readonly shared: number;
+  /** See Store. */
+  readonly lifetimes: Record<string, number>;
 }
 
 /** Plays the scenarios at once. All have the server options of the first. @throws Error when a session is left stalled or busy. */
@@ -209,5 +211,6 @@ export function runPooled(scenarios: readonly Scenario[], way: Way): PooledOutco
     raw: players.map(({ context }) => context.counters.raw > 0),
     own: made,
     shared: shared.size,
+    lifetimes: store.lifetimes,
   };
 }

@@ -81,6 +81,7 @@ const KNOWN = new Set([
     'lrange',
     'hgetall',
   ],
+  ...['move', 'copy', 'swapdb'],
   ...['multi', 'exec', 'discard', 'watch', 'unwatch', 'auth', 'hello', 'client', 'select', 'acl', 'reset'],
   ...['monitor', 'quit', 'asking', 'wait', 'sync', 'psync'],
 ]);
@@ -110,7 +111,9 @@ export interface ServerOptions {
   /** Commands that any user but "admin" may not run, lower case. */
   readonly denied?: readonly string[];
   /** Refuse writes to these keys with OOM: what Spillway is to do in its place. */
-  readonly full?: (key: string) => boolean;
+  readonly full?: (key: string, db: number, user: string) => boolean;
+  /** The TTL that each key is to have that is written in this database by this user and has none: what rules are to do. */
+  readonly promise?: ((key: string, db: number, user: string) => number) | undefined;
   /** … and scripts that name them. */
   readonly fullForScripts?: boolean;
   /** Bytes between the replies, before that to this command: messages and pushes. */
@@ -133,6 +136,10 @@ export interface ServerOptions {
 }
 
 const DATABASES = 16;
+
+function isDatabase(text: string | undefined): boolean {
+  return text !== undefined && /^\d+$/.test(text) && Number(text) < DATABASES;
+}
 
 /** What one database holds. */
 class Database {
@@ -165,6 +172,14 @@ class Database {
 /** What all connections to one server see. */
 export class Store {
   readonly databases = Array.from({ length: DATABASES }, () => new Database());
+
+  /** The keys of all databases, as `1 key`, with their TTLs; 0: none. */
+  get lifetimes(): Record<string, number> {
+    const all = this.databases.flatMap(({ values, ttls }, db) =>
+      [...values.keys()].map((key) => [`${db} ${key}`, ttls.get(key) ?? 0] as const),
+    );
+    return Object.fromEntries(all.sort(([a], [b]) => (a < b ? -1 : 1)));
+  }
 }
 
 /** One connection's worth of Redis: commands in, replies out. */
@@ -179,6 +194,8 @@ export class ScriptedRedis {
   private user = 'default';
   private authenticated: boolean;
   private queued: string[][] | undefined;
+  /** The database that the open transaction asks for: refused, it is never executed. */
+  private queuedDb: number | undefined;
   private dirty = false;
   private mode: 'on' | 'off' | 'skip' | 'skipping' = 'on';
   private monitoring = false;
@@ -305,10 +322,24 @@ export class ScriptedRedis {
       this.output += `+1.0 [0 here] "${args[0]}"\r\n`;
   }
 
+  /** Runs a command, and gives the keys that it has written what they were promised. */
+  private execute(name: string, args: string[]): string {
+    const reply = this.executeBare(name, args);
+    const { promise } = this.options;
+    if (promise === undefined || !WRITES.has(name)) return reply;
+    for (const key of this.keysOf(name, args)) {
+      const ttl = promise(key, this.db, this.user);
+      if (ttl > 0 && this.values.has(key) && !this.ttls.has(key)) this.ttls.set(key, ttl);
+    }
+    return reply;
+  }
+
   /** In the order of refusals of processCommand(). */
   private answer(args: string[]): string {
     const name = args[0].toLowerCase();
     const refused = this.refusal(name, args);
+    if (this.queued === undefined) this.queuedDb = undefined;
+    else if (name === 'select' && isDatabase(args[1])) this.queuedDb = Number(args[1]);
     this.ran = refused === undefined;
     if (refused !== undefined && name === 'exec') {
       this.queued = undefined;
@@ -347,9 +378,9 @@ export class ScriptedRedis {
       if (moved) return '-MOVED 1 127.0.0.1:1\r\n';
     }
     if (
-      (WRITES.has(name) || (name === 'eval' && this.options.fullForScripts)) &&
+      (WRITES.has(name) || name === 'copy' || (name === 'eval' && this.options.fullForScripts)) &&
       !MOVERS.has(name) &&
-      this.keysOf(name, args).some((key) => this.options.full?.(key))
+      this.keysOf(name, args).some((key) => this.options.full?.(key, this.targetDb(name, args), this.user))
     ) {
       return OOM;
     }
@@ -364,12 +395,19 @@ export class ScriptedRedis {
     return undefined;
   }
 
+  /** Where the keys will be that it writes. */
+  private targetDb(name: string, args: string[]): number {
+    const at = name === 'copy' ? args.findIndex((word) => word.toUpperCase() === 'DB') : -1;
+    return at > 0 ? Number(args[at + 1]) : ((this.queued && this.queuedDb) ?? this.db);
+  }
+
   private keysOf(name: string, args: string[]): string[] {
+    if (name === 'copy') return [args[2]];
     if (name === 'eval') return args.slice(3, 3 + Number(args[2]));
     return name === 'mset' ? args.filter((_, i) => i % 2 === 1) : [args[1]];
   }
 
-  private execute(name: string, args: string[]): string {
+  private executeBare(name: string, args: string[]): string {
     const [, first = '', second = ''] = args;
     const { values, ttls, database } = this;
     const type = database.typeOf(first);
@@ -476,9 +514,24 @@ export class ScriptedRedis {
         return this.client(first.toUpperCase(), second);
       case 'select': {
         if (!/^\d+$/.test(first)) return '-ERR value is not an integer or out of range\r\n';
-        if (Number(first) >= DATABASES) return '-ERR DB index is out of range\r\n';
+        if (!isDatabase(first)) return '-ERR DB index is out of range\r\n';
         this.db = Number(first);
         return OK;
+      }
+      case 'swapdb': {
+        const { databases } = this.store;
+        if (!isDatabase(first) || !isDatabase(second)) return '-ERR DB index is out of range\r\n';
+        const [a, b] = [Number(first), Number(second)];
+        [databases[a], databases[b]] = [databases[b], databases[a]];
+        return OK;
+      }
+      case 'move':
+        return this.carry(first, first, Number(second), false, true);
+      case 'copy': {
+        const words = args.map((word) => word.toUpperCase());
+        const at = words.indexOf('DB');
+        const db = at > 0 ? Number(args[at + 1]) : this.db;
+        return this.carry(first, second, db, words.includes('REPLACE'), false);
       }
       case 'acl':
         return bulk(this.user);
@@ -531,6 +584,22 @@ export class ScriptedRedis {
     const unit = options.findIndex((option) => option === 'EX' || option === 'PX');
     if (unit >= 0) this.ttls.set(key, Number(options[unit + 1]) * (options[unit] === 'EX' ? 1000 : 1));
     return get ? before : OK;
+  }
+
+  /** MOVE or COPY: the key takes its TTL along. */
+  private carry(from: string, to: string, db: number, replaces: boolean, moves: boolean): string {
+    const target = this.store.databases[db];
+    if (target === undefined) return '-ERR DB index is out of range\r\n';
+    if (target === this.database && from === to)
+      return '-ERR source and destination objects are the same\r\n';
+    const value = this.values.get(from);
+    if (value === undefined || (target.values.has(to) && !replaces)) return ':0\r\n';
+    target.drop(to);
+    target.values.set(to, value);
+    const ttl = this.ttls.get(from);
+    if (ttl !== undefined) target.ttls.set(to, ttl);
+    if (moves) this.database.drop(from);
+    return ':1\r\n';
   }
 
   private move([, from, to, off, on]: string[]): string {
@@ -730,6 +799,8 @@ export interface Outcome {
   readonly commands: string[][];
   readonly ttls: Record<string, number>;
   readonly values: Record<string, string>;
+  /** See Store. */
+  readonly lifetimes: Record<string, number>;
   /** `SET ttl:a INJECTED` … */
   readonly writes: string[];
   readonly sheds: string[];
@@ -899,7 +970,8 @@ export function without(messages: readonly string[], seen: string): string {
 /** Plays the scenario in one way. @throws Error when the session is left stalled or busy. */
 export function run(scenario: Scenario, way: Way): Outcome {
   const { session, context, upstream, client, gate, observer } = makeSession(scenario);
-  const server = new ScriptedRedis(scenario.server ?? {});
+  const store = new Store();
+  const server = new ScriptedRedis(scenario.server ?? {}, store);
   const sent = Buffer.from(scenario.client, 'latin1');
   let at = 0;
   let replies = Buffer.alloc(0);
@@ -968,6 +1040,7 @@ export function run(scenario: Scenario, way: Way): Outcome {
     ...{ client: seen, replies: without(told, seen) },
     ...{ upstream: upstream.all(), commands: server.commands },
     ...{ ttls: Object.fromEntries(server.ttls), values: Object.fromEntries(server.values) },
+    lifetimes: store.lifetimes,
     ...{ writes, sheds, followUps, upstreamOoms, raw: context.counters.raw > 0 },
     lostLogins: server.lostLogins,
   };

@@ -68,6 +68,8 @@ export const Carry = {
   /** Only if the new name is free. */
   RENAMENX: 2,
   COPY: 3,
+  /** To another database, only if the name is free there. */
+  MOVE: 4,
 } as const;
 export type Carry = (typeof Carry)[keyof typeof Carry];
 

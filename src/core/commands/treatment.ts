@@ -78,6 +78,7 @@ export const CARRIES: ReadonlyMap<string, Carry> = new Map<string, Carry>([
   ['rename', Carry.RENAME],
   ['renamenx', Carry.RENAMENX],
   ['copy', Carry.COPY],
+  ['move', Carry.MOVE],
 ]);
 
 /** In doubt a TTL counts as removed on purpose: it is better to miss a loss than to report one that was none. */

@@ -6,6 +6,7 @@
 import { type CommandSpec, ScriptCall } from '../commands/spec.js';
 import { OOM_REPLY } from '../resp/refusal-replies.js';
 import type { RequestScanner } from '../resp/request-scanner.js';
+import { DatabaseRange } from './database-range.js';
 import type { EvictableKeys } from './evictable-keys.js';
 import { ANY_DATABASE, type KeyMemory } from './key-memory.js';
 import type { TrafficObserver } from './observer.js';
@@ -65,6 +66,8 @@ export class Policy {
   readonly nowKnown: () => boolean;
   readonly random: () => number;
   readonly keys: KeyMemory | undefined;
+  /** What sessions have learnt. */
+  readonly databases = new DatabaseRange();
   readonly quotas: Quotas;
   readonly scripts: Scripts | undefined;
   protected readonly sparing: Sparing;
@@ -106,7 +109,8 @@ export class Policy {
   /**
    * The verdict on the write under scan, of known arity, whole or up to its first large argument.
    * `size`: bytes of it on the wire, as far as known. `followUps`: whether one may be sent for it. `db`: the database, -1
-   * where that is not known. The object returned is the same each time: read it before the next call.
+   * where that is not known. `rules`: those that count for the client. The object returned is the same each time: read it
+   * before the next call.
    */
   decide(
     args: RequestScanner,
@@ -114,11 +118,12 @@ export class Policy {
     size: number,
     followUps: boolean,
     db = ANY_DATABASE,
+    rules = this.rules,
   ): Verdict {
     const verdict = this.verdict;
     verdict.reset();
-    if (spec.script !== ScriptCall.NONE) return this.decideScript(args, spec, size, followUps);
-    const allKeysKnown = findKeys(verdict, this.rules, args, spec);
+    if (spec.script !== ScriptCall.NONE) return this.decideScript(args, spec, size, followUps, rules);
+    const allKeysKnown = findKeys(verdict, rules, args, spec);
     if (verdict.count === 0) return verdict;
     if (spec.denyOom && !spec.mover) {
       verdict.growth = growthOf(size, verdict.count, args.argc);
@@ -139,9 +144,15 @@ export class Policy {
   }
 
   /** The same for a script, by the keys that it names. If it does not name them all, nothing is known of the others. */
-  private decideScript(args: RequestScanner, spec: CommandSpec, size: number, followUps: boolean): Verdict {
+  private decideScript(
+    args: RequestScanner,
+    spec: CommandSpec,
+    size: number,
+    followUps: boolean,
+    rules: RuleSet,
+  ): Verdict {
     const { verdict } = this;
-    findScriptKeys(verdict, this.rules, args);
+    findScriptKeys(verdict, rules, args);
     let [refuses, gives] = [false, false];
     for (let i = 0; i < verdict.count; i++) {
       refuses ||= verdict.rule[i].refusesScripts;

@@ -67,6 +67,10 @@ export interface RuleSetOptions {
 export class RuleSet {
   /** All rules, also those that do not count in this view. */
   readonly rules: readonly CompiledRule[];
+  /** Which rules count depends on a client's database and user. */
+  readonly scoped: boolean;
+  /** Stands for a rule that may count or not: no TTL, never refused. */
+  readonly unsure: CompiledRule;
   private readonly views: RuleViews<RuleSet> | undefined;
   private readonly givenUp: { keys: number };
   /** Stands for "no rule": slot 0, no TTL, neither durable nor limited. */
@@ -118,13 +122,13 @@ export class RuleSet {
       limited: false,
       ...unregistered,
     };
+    this.scoped = this.views !== undefined;
+    this.unsure = view?.of.unsure ?? { ...this.unregistered, priority: Priority.CRITICAL };
     this.governsScripts = rules.some(({ refusesScripts, scriptTtl }) => refusesScripts || scriptTtl);
-    // Spillway refuses none of the keys of a rule that may count or not.
-    const unsure: CompiledRule = { ...this.unregistered, priority: Priority.CRITICAL };
     const counting = this.rules.flatMap((rule, i) =>
       fits[i] === Fit.NO
         ? []
-        : [{ globs: rule.globs, builtIn: rule.builtIn, as: fits[i] === Fit.YES ? rule : unsure }],
+        : [{ globs: rule.globs, builtIn: rule.builtIn, as: fits[i] === Fit.YES ? rule : this.unsure }],
     );
     this.matchers = matchersOf(counting.filter(({ builtIn }) => builtIn !== true));
     this.buckets = Array.from({ length: 256 }, (_, byte) => bucketOf(this.matchers, byte));
@@ -144,11 +148,6 @@ export class RuleSet {
   /** Keys given up because matching took too long: they count as matched by no rule. Of all views together. */
   get keysGivenUp(): number {
     return this.givenUp.keys;
-  }
-
-  /** Which rules count depends on a client's database and user. */
-  get scoped(): boolean {
-    return this.views !== undefined;
   }
 
   /** The rules for clients of this database and user; ANY_DATABASE, undefined: not known. */

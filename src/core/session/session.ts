@@ -73,7 +73,7 @@ export class Session implements ReplyOwner {
     const { args, intake } = this;
     const upstream = new UpstreamWriter(own ?? NOWHERE, args);
     this.upstream = upstream;
-    const protocol = new ProtocolState(upstream, client, args, intake, policy.observer, context, hold);
+    const protocol = new ProtocolState(upstream, client, args, intake, policy, context, hold);
     this.protocol = protocol;
     if (hold.isPooled) {
       this.placement = new Placement(hold, protocol, pooling, owner ?? this, switchboard);

@@ -14,8 +14,8 @@ export interface ReplyListener {
   /** The answer to a follow-up for `slot`. */
   followUpAnswered(slot: number, reply: FollowUpReply): void;
   multiRefused(transaction: number): void;
-  /** EXEC with waiting follow-ups was answered; `executed`: by an array of replies. */
-  execAnswered(executed: boolean): void;
+  /** EXEC of kind EXEC was answered; `executed`: by an array of replies. */
+  execAnswered(executed: boolean, detail: number): void;
   /** CLIENT REPLY OFF or SKIP was checked; `silent`: it took effect. */
   replyCheckAnswered(silent: boolean): void;
   /** AUTH, HELLO, or a command of kind STATE was answered; `taken`: not with an error. */
@@ -94,7 +94,7 @@ export class UpstreamState {
         else this.letIn();
         return;
       case Pending.EXEC:
-        listener.execAnswered(scanner.type === STAR && scanner.length >= 0);
+        listener.execAnswered(scanner.type === STAR && scanner.length >= 0, detail);
         return;
       case Pending.HELLO:
       case Pending.AUTH:

@@ -4,6 +4,7 @@
 // Never touches bytes: WriteForwarder does that for writes, ConnectionCommands for commands that concern the connection.
 import {
   arityFits,
+  Carry,
   type CommandSpec,
   ConnectionRole,
   ScriptCall,
@@ -110,6 +111,7 @@ export class CommandRouter implements CommandHandler {
     if (spec !== undefined && spec.role !== ConnectionRole.NONE && this.waitsToBeUnderstood(spec.role)) {
       return this.wait();
     }
+    if (spec !== undefined && this.waitsForRules(spec)) return this.wait();
     if (placement?.isOwn && (spec !== undefined || found === undefined)) this.protocol.note(spec);
     if (spec === undefined) this.protocol.forwarded(Pending.OPAQUE);
     else if (!isGoverned(spec, this.context.policy)) this.ungoverned(spec);
@@ -152,6 +154,7 @@ export class CommandRouter implements CommandHandler {
     if (this.largeSpec !== undefined && this.waitsToLogIn(this.largeSpec.role)) return this.wait();
     if (this.largeSpec !== undefined && this.waitsForScript(this.largeSpec, size)) return Flow.HOLD;
     if (this.largeSpec === undefined || !isGoverned(this.largeSpec, this.context.policy)) return Flow.TAKEN;
+    if (this.waitsForRules(this.largeSpec)) return this.wait();
     let verdict = this.decide(this.largeSpec, size);
     if (verdict.action === Action.UNDECIDED) {
       if (size <= this.context.lookaheadBytes && this.authenticated) return Flow.HOLD;
@@ -196,7 +199,7 @@ export class CommandRouter implements CommandHandler {
   private refuses(spec: CommandSpec | undefined): boolean {
     if (spec === undefined || !this.context.policy.mayRefuse || !this.authenticated) return false;
     const { args } = this;
-    if (!isGoverned(spec, this.context.policy)) return false;
+    if (!isGoverned(spec, this.context.policy) || this.waitsForRules(spec)) return false;
     if (spec.sharing !== Sharing.SHARED || !arityFits(spec.arity, args.argc)) return false;
     // The verdict is not kept: while the client moves, the policy's one Verdict may be used for other clients.
     const verdict = this.decide(spec, args.next - args.start);
@@ -212,7 +215,10 @@ export class CommandRouter implements CommandHandler {
     const { args } = this;
     if (spec === undefined || arityFits(spec.arity, args.argc)) return spec;
     // EXEC is refused before it is executed: its transaction has come to nothing.
-    if (spec.role === ConnectionRole.EXEC) this.protocol.transaction.end();
+    if (spec.role === ConnectionRole.EXEC) {
+      this.protocol.transaction.end();
+      this.protocol.database.discard();
+    }
     return undefined;
   }
 
@@ -245,8 +251,9 @@ export class CommandRouter implements CommandHandler {
   }
 
   private decide(spec: CommandSpec, size: number): Verdict {
-    const db = this.protocol.database.current;
-    return this.context.policy.decide(this.args, spec, size, this.mayFollowUp, db);
+    const { database, view } = this.protocol;
+    const rules = view.rulesFor(spec, this.args);
+    return this.context.policy.decide(this.args, spec, size, this.mayFollowUp, database.current, rules);
   }
 
   private get isDrained(): boolean {
@@ -274,7 +281,25 @@ export class CommandRouter implements CommandHandler {
 
   /** What the command means depends on a pending reply. */
   private waitsToBeUnderstood(role: ConnectionRole): boolean {
-    return this.waitsToLogIn(role) || this.waitsForMulti(role);
+    return this.waitsToLogIn(role) || this.waitsForMulti(role) || this.waitsToSelect(role);
+  }
+
+  /**
+   * A SELECT in a transaction whose MULTI may have been refused, where rules name databases; or behind very many others. What
+   * is written behind it would not tell to which database it goes.
+   */
+  private waitsToSelect(role: ConnectionRole): boolean {
+    if (role !== ConnectionRole.SELECT) return false;
+    const { database, multiUnanswered, view } = this.protocol;
+    return database.full || (multiUnanswered && view.matters);
+  }
+
+  /** Which rules count for a write depends on the answer to SELECT, AUTH or EXEC. */
+  private waitsForRules(spec: CommandSpec): boolean {
+    const { view, replies } = this.protocol;
+    if (!view.matters || replies.idle) return false;
+    if (spec.carry === Carry.COPY || spec.carry === Carry.MOVE) return view.waitsElsewhere;
+    return view.waits && (spec.carry !== Carry.NONE || isGoverned(spec, this.context.policy));
   }
 
   /** An earlier MULTI may have been refused: then this MULTI begins the transaction, or this PROXY is in none. */

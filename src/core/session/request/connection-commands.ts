@@ -47,6 +47,7 @@ export class ConnectionCommands {
         break;
       case ConnectionRole.DISCARD:
         protocol.transaction.end();
+        protocol.database.discard();
         protocol.forwarded();
         break;
       case ConnectionRole.SUBSCRIBE:
@@ -64,10 +65,10 @@ export class ConnectionCommands {
         this.named(spec.role);
         // Without its reply, nothing would tell whether messages come as pushes or as arrays from then on.
         if (protocol.silence.any && protocol.replies.upstream.subscribed) protocol.goRaw();
-        else this.opaqueInMulti(Pending.HELLO);
+        else this.login(Pending.HELLO);
         break;
       case ConnectionRole.AUTH:
-        this.opaqueInMulti(Pending.AUTH);
+        this.login(Pending.AUTH);
         break;
       case ConnectionRole.RESET:
         this.reset();
@@ -148,9 +149,24 @@ export class ConnectionCommands {
   private select(): void {
     const { args, protocol } = this;
     const { database } = protocol;
-    const tells = !protocol.inMulti && !protocol.silence.any && !args.streaming;
-    const detail = tells ? database.asked(args.buf, args.starts[1], args.ends[1]) : database.lost();
+    const [start, end] = [args.starts[1], args.ends[1]];
+    const tells = !protocol.silence.any && !args.streaming;
+    if (protocol.inMulti) {
+      database.queue(tells && !protocol.transaction.inSilence, args.buf, start, end);
+      protocol.forwarded();
+      return;
+    }
+    const detail = tells ? database.ask(args.buf, start, end) : database.lost();
     protocol.forwarded(detail > 0 ? Pending.STATE : Pending.PASS, detail);
+  }
+
+  /** AUTH or HELLO. */
+  private login(kind: typeof Pending.AUTH | typeof Pending.HELLO): void {
+    const { args, protocol } = this;
+    const answers = !protocol.silence.any;
+    const detail =
+      kind === Pending.AUTH ? protocol.user.auth(args, answers) : protocol.user.hello(args, answers);
+    this.opaqueInMulti(kind, detail);
   }
 
   private multi(): void {
@@ -159,23 +175,27 @@ export class ConnectionCommands {
       protocol.forwarded();
       return;
     }
+    protocol.database.begin();
     protocol.forwarded(Pending.MULTI, protocol.transaction.begin(protocol.silence.any));
   }
 
   private exec(): void {
     const { protocol } = this;
     const { followUps } = protocol;
-    if (!protocol.transaction.execute() || !followUps.anyWaiting) {
+    const executes = protocol.transaction.execute();
+    const isSilent = protocol.silence.any;
+    const detail = executes ? protocol.database.execute(!isSilent) : 0;
+    if (!executes || (!followUps.anyWaiting && detail === 0)) {
       protocol.forwarded();
-    } else if (protocol.silence.any) {
+    } else if (isSilent) {
       // Nothing will tell whether it was executed.
       followUps.fail();
       protocol.forwarded();
     } else {
       const { asked } = followUps;
-      protocol.forwarded(Pending.EXEC);
+      protocol.forwarded(Pending.EXEC, detail);
       followUps.asked = asked;
-      this.intake.stall();
+      if (followUps.anyWaiting) this.intake.stall();
     }
   }
 
@@ -188,6 +208,7 @@ export class ConnectionCommands {
       return;
     }
     protocol.transaction.end();
+    protocol.database.discard();
     silence.off = false;
     protocol.followUps.userChanged();
     protocol.forwarded(Pending.RESET);

@@ -57,7 +57,7 @@ export class HoldingsNotes {
     const until = Math.min(args.argc - 1, last < 0 ? args.argc + last : last);
     for (let i = first; i <= until; i += step) {
       const [start, end] = [args.starts[i], args.ends[i]];
-      const keys = policy.quotaOf(policy.rules.find(args.buf, start, end))?.keys;
+      const keys = policy.quotaOf(this.protocol.view.rules.find(args.buf, start, end))?.keys;
       if (keys === undefined) continue;
       const hash = hashKey(args.buf, start, end);
       if (surely && FREEING.has(spec.name)) keys.ended(args.buf, start, end, hash);

@@ -14,10 +14,11 @@ import { ANY_DATABASE, type KeyMemory, sizeOf, TtlEffect, withoutTtl } from '../
 import type { Policy } from '../../policy/policy.js';
 import { ExpiryUnit, lifetimeOf, readExpiry } from '../../policy/ttl-options.js';
 import { drawTtl, givesTtl } from '../../policy/ttl-outcome.js';
-import { copyOf, equalsIgnoreCase, readPositiveInteger } from '../../resp/bytes.js';
+import { copyOf, readPositiveInteger } from '../../resp/bytes.js';
 import { encodeCarriedTtl } from '../../resp/own-ttl-script.js';
 import type { RequestScanner } from '../../resp/request-scanner.js';
 import type { ProtocolState } from '../state/protocol-state.js';
+import { readCopy } from './copy-options.js';
 import { Purpose } from './follow-ups.js';
 import type { UpstreamWriter } from './upstream-writer.js';
 
@@ -60,7 +61,7 @@ export class KeyChanges {
       return;
     }
     if (!protocol.followUps.mayChange) return;
-    const { slot } = policy.rules.find(args.buf, start, end);
+    const { slot } = protocol.view.rules.find(args.buf, start, end);
     const purpose = this.expireOptions.wantsTtl ? Purpose.LEND : Purpose.YIELD;
     protocol.followUps.release(slot, purpose, args.buf, start, end, leftMs);
     this.lentMs = leftMs;
@@ -123,7 +124,7 @@ export class KeyChanges {
     end: number,
     hash: number,
   ): void {
-    const { args, protocol, policy } = this;
+    const { args, protocol } = this;
     const { buf } = args;
     const db = protocol.database.current;
     const lifetimeMs = this.lifetimeGiven(change);
@@ -132,13 +133,13 @@ export class KeyChanges {
     const wantsTtl = optional && this.expireOptions.wantsTtl;
     if (lentMs > 0 && !protocol.inMulti && (wantsTtl || lifetimeMs <= 0)) {
       // It is refused, or does nothing to a key without a TTL.
-      const { slot } = policy.rules.find(buf, start, end);
+      const { slot } = protocol.view.rules.find(buf, start, end);
       protocol.followUps.send(slot, buf, start, end, Math.ceil(lentMs), Purpose.LEND);
       return;
     }
     // What it does to one that is known, and whether there is one, is not sure.
     if (!understood || wantsTtl) return;
-    const { brief } = policy.gate;
+    const { brief } = this.policy.gate;
     if (lifetimeMs > 0 && brief.waits && keys.ttlLeft(keys.find(buf, start, end, hash, db)) === 0)
       brief.expires(lifetimeMs);
     // With NX or LT the one that is there may stay; a lifetime of 0: the key is gone, or the command is refused.
@@ -155,58 +156,52 @@ export class KeyChanges {
     return value < 0 ? 0 : lifetimeOf(value, unit, this.policy.now);
   }
 
-  /** RENAME, RENAMENX or COPY has gone up: the key has another name, or a twin of that name. */
+  /** RENAME, RENAMENX, COPY or MOVE has gone up: the key has another name or database, or a twin there. */
   carried({ carry }: CommandSpec): void {
     const { args, protocol, policy } = this;
-    const { keys, rules } = policy;
+    const { keys } = policy;
     const { buf, starts, ends } = args;
     const from = protocol.database.current;
     if (keys === undefined || from === ANY_DATABASE || args.streaming) return;
+    const target = carry === Carry.MOVE ? 1 : 2;
+    const db = this.targetDatabase(carry);
+    const to = db ?? from;
+    const [start, end] = [starts[target], ends[target]];
     const source = hashKey(buf, starts[1], ends[1]);
-    const target = hashKey(buf, starts[2], ends[2]);
-    const copy = carry === Carry.COPY ? this.readCopy() : undefined;
-    const to = copy?.db ?? from;
+    const hash = hashKey(buf, start, end);
     const state = keys.find(buf, starts[1], ends[1], source, from);
-    const mayFail = carry === Carry.RENAMENX || copy?.replaces === false;
-    if (mayFail && keys.find(buf, starts[2], ends[2], target, to) !== 0) return;
-    const isSame = to === from && sameBytes(buf, starts[1], ends[1], starts[2], ends[2]);
+    const mayFail =
+      carry === Carry.RENAMENX || carry === Carry.MOVE || (carry === Carry.COPY && !readCopy(args).replaces);
+    if (mayFail && keys.find(buf, start, end, hash, to) !== 0) return;
+    const isSame = to === from && sameBytes(buf, starts[1], ends[1], start, end);
     if (isSame) return;
     if (carry !== Carry.COPY) keys.forget(buf, starts[1], ends[1], source, from);
-    keys.put(state, buf, starts[2], ends[2], target, to);
+    keys.put(state, buf, start, end, hash, to);
     const leftMs = keys.ownLeft(state);
     if (leftMs === 0 || !protocol.followUps.mayChange) return;
-    const rule = rules.find(buf, starts[2], ends[2]);
-    const old = rules.find(buf, starts[1], ends[1]);
+    const rules = protocol.view.rulesIn(db);
+    const rule = rules.find(buf, start, end);
+    const old = protocol.view.rules.find(buf, starts[1], ends[1]);
+    if (rule === rules.unsure) return;
     const ttlMs = givesTtl(rule) ? drawTtl(rule, policy.random) : 0;
     if (rule.observe || (givesTtl(rule) && (rule === old || rule.ttlMs === old.ttlMs))) return;
-    keys.put(withoutTtl(state), buf, starts[2], ends[2], target, to);
-    if (ttlMs > 0) {
-      const effect = TtlEffect.OWN;
-      keys.written(effect, ttlMs, sizeOf(state), false, buf, starts[2], ends[2], target, to);
-    }
+    keys.put(withoutTtl(state), buf, start, end, hash, to);
+    if (ttlMs > 0) keys.written(TtlEffect.OWN, ttlMs, sizeOf(state), false, buf, start, end, hash, to);
     const command = encodeCarriedTtl(
-      copyOf(buf, starts[2], ends[2]),
+      copyOf(buf, start, end),
       copyOf(buf, starts[1], ends[1]),
       carry === Carry.COPY,
-      ...([leftMs, ttlMs, copy?.db] as const),
+      ...([leftMs, ttlMs, db] as const),
     );
     if (protocol.inMulti) protocol.followUps.deferWhole(rule.slot, Purpose.LEAVE_BEHIND, command);
     else protocol.followUps.sendWhole(rule.slot, Purpose.LEAVE_BEHIND, command);
   }
 
-  /** COPY source destination [DB number] [REPLACE]. */
-  private readCopy(): { readonly db: number | undefined; readonly replaces: boolean } {
-    const { buf, starts, ends, argc } = this.args;
-    let db: number | undefined;
-    let replaces = false;
-    for (let i = 3; i < argc; i++) {
-      if (equalsIgnoreCase(buf, starts[i], ends[i], 'REPLACE')) replaces = true;
-      else if (equalsIgnoreCase(buf, starts[i], ends[i], 'DB') && i + 1 < argc) {
-        i++;
-        db = Math.max(0, readPositiveInteger(buf, starts[i], ends[i]));
-      }
-    }
-    return { db, replaces };
+  /** Where the key is then; undefined: in the client's database. */
+  private targetDatabase(carry: Carry): number | undefined {
+    const { args } = this;
+    if (carry === Carry.MOVE) return Math.max(0, readPositiveInteger(args.buf, args.starts[2], args.ends[2]));
+    return carry === Carry.COPY ? readCopy(args).db : undefined;
   }
 }
 

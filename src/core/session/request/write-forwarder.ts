@@ -78,7 +78,7 @@ export class WriteForwarder {
   /** Begins to forward, or to drop, a write of which only the head has come. */
   beginLarge(spec: CommandSpec, verdict: Verdict, size: number, followUps: boolean): LargeWrite {
     const { args } = this;
-    const large = new LargeWrite(spec, args, verdict, size, followUps, this.policy.rules);
+    const large = new LargeWrite(spec, args, verdict, size, followUps, this.protocol.view.rules);
     if (!large.inPairs) large.sizeAfter = this.notes.sizeAfter(spec, verdict.argument[0], verdict.hash[0]);
     if (verdict.shedKey >= 0) this.noteShed(spec, verdict, size, !large.shed);
     if (large.shed) {

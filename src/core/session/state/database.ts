@@ -1,46 +1,137 @@
 // Which database the client's connection has selected, as far as answers to SELECT have told. What waits for its answer leaves
-// it unknown until then; so does one whose answer does not tell (in a transaction, under CLIENT REPLY OFF) until the next one.
+// it unknown until then; what has no answer (under CLIENT REPLY OFF) until the next one.
+// In a transaction SELECT takes effect at EXEC: what is queued behind it is for the new database, or is never executed.
+//
+//   SELECT ─▶ asked ─▶ its answer       MULTI, SELECT ─▶ queued ─ EXEC ─▶ asked ─▶ EXEC's answer
+import type { DatabaseRange } from '../../policy/database-range.js';
 import { ANY_DATABASE } from '../../policy/key-memory.js';
 import { readPositiveInteger } from '../../resp/bytes.js';
 
 /** No server has more. */
 const MOST_DATABASES = 1_000_000;
-/** The `detail` of an answer is the database's number and this. */
-const FIRST = 1;
+/** The `detail` of an answer that tells. */
+const TELLS = 1;
+/** With so many SELECTs without an answer, the next one waits. */
+const MOST_ASKED = 1024;
 
 export class Database {
+  /** Of the next command; ANY_DATABASE: not known. */
+  current = 0;
+  /** Differs after each change. */
+  version = 0;
   private selected = 0;
-  private unanswered = 0;
+  private readonly asked: number[] = [];
+  /** How often each one is among those. */
+  private readonly askedOf = new Map<number, number>();
+  private queued: number | undefined;
+  private queuedAny = false;
 
-  /** ANY_DATABASE: not known. */
-  get current(): number {
-    return this.unanswered > 0 ? ANY_DATABASE : this.selected;
+  constructor(private readonly range: DatabaseRange) {}
+
+  /** Which ones it may be once all answers have come. */
+  get candidates(): readonly number[] {
+    return this.queued === undefined ? [this.selected, ...this.askedOf.keys()] : [this.queued];
+  }
+
+  /** No further SELECT may go up before an answer has come. */
+  get full(): boolean {
+    return this.asked.length >= MOST_ASKED;
+  }
+
+  get unanswered(): boolean {
+    return this.queued === undefined && this.asked.length > 0;
   }
 
   /** SELECT goes up, and its answer will tell. Returns the `detail` to owe it by. */
-  asked(buf: Uint8Array, start: number, end: number): number {
-    const zero = end - start === 1 && buf[start] === 0x30;
-    const db = zero ? 0 : readPositiveInteger(buf, start, end);
-    if (db < 0 || db > MOST_DATABASES) return this.lost();
-    this.unanswered++;
-    return db + FIRST;
+  ask(buf: Uint8Array, start: number, end: number): number {
+    return this.await(numberOf(buf, start, end));
+  }
+
+  /** SELECT goes up in a transaction. `tells`: its words and MULTI's answer are known. */
+  queue(tells: boolean, buf: Uint8Array, start: number, end: number): void {
+    const db = tells ? numberOf(buf, start, end) : ANY_DATABASE;
+    this.queued = db !== ANY_DATABASE && this.range.has(db) ? db : ANY_DATABASE;
+    this.queuedAny = true;
+    this.changed();
+  }
+
+  /** MULTI goes up. */
+  begin(): void {
+    this.queuedAny = false;
+  }
+
+  /** EXEC goes up; `tells`: it has an answer. Returns the `detail` to owe it by. */
+  execute(tells: boolean): number {
+    if (this.queued === undefined) return 0;
+    if (!tells) return this.lost();
+    const db = this.queued;
+    this.queued = undefined;
+    return this.await(db);
+  }
+
+  /** The transaction came to nothing. */
+  discard(): void {
+    if (this.queued === undefined) return;
+    this.queued = undefined;
+    this.changed();
+  }
+
+  /** MULTI was refused: what stood in the transaction was executed at once. */
+  multiRefused(): void {
+    if (this.queuedAny) this.lost();
   }
 
   /** It may have become another one. */
   lost(): 0 {
     this.selected = ANY_DATABASE;
+    this.queued = undefined;
+    this.askedOf.clear();
+    if (this.asked.length > 0) this.askedOf.set(ANY_DATABASE, this.asked.fill(ANY_DATABASE).length);
+    this.changed();
     return 0;
   }
 
+  /** `taken`: not with an error, and EXEC with replies. */
   answered(taken: boolean, detail: number): void {
-    if (detail < FIRST) return;
-    this.unanswered--;
-    if (taken) this.selected = detail - FIRST;
+    if (detail !== TELLS) return;
+    const db = this.asked.shift();
+    if (db === undefined) return;
+    const left = (this.askedOf.get(db) ?? 0) - 1;
+    if (left > 0) this.askedOf.set(db, left);
+    else this.askedOf.delete(db);
+    if (taken) {
+      this.selected = db;
+      if (db !== ANY_DATABASE) this.range.learn(db);
+    }
+    this.changed();
   }
 
   /** RESET was answered. */
   reset(): void {
     this.selected = 0;
-    this.unanswered = 0;
+    this.asked.length = 0;
+    this.askedOf.clear();
+    this.queued = undefined;
+    this.changed();
   }
+
+  /** The next answer that tells will say whether it is this one. */
+  private await(db: number): number {
+    this.asked.push(db);
+    this.askedOf.set(db, (this.askedOf.get(db) ?? 0) + 1);
+    this.changed();
+    return TELLS;
+  }
+
+  private changed(): void {
+    this.version++;
+    this.current = this.queued ?? (this.asked.length > 0 ? ANY_DATABASE : this.selected);
+  }
+}
+
+/** ANY_DATABASE: it is no number, and the server will refuse it. */
+function numberOf(buf: Uint8Array, start: number, end: number): number {
+  if (end - start === 1 && buf[start] === 0x30) return 0;
+  const db = readPositiveInteger(buf, start, end);
+  return db < 0 || db > MOST_DATABASES ? ANY_DATABASE : db;
 }

@@ -9,6 +9,7 @@
 //   any ── MONITOR, SYNC, SUBSCRIBE in MULTI, bad bytes ──▶ raw (a pipe), for good
 import type { CommandSpec } from '../../commands/spec.js';
 import type { FollowUpReply, TrafficObserver } from '../../policy/observer.js';
+import type { Policy } from '../../policy/policy.js';
 import { encodeCommand } from '../../resp/encode.js';
 import type { RequestScanner } from '../../resp/request-scanner.js';
 import type { ByteSink } from '../byte-sink.js';
@@ -23,7 +24,9 @@ import type { UpstreamWriter } from '../request/upstream-writer.js';
 import { ConsoleProbe } from './console-probe.js';
 import { Database } from './database.js';
 import { ReplySilence } from './reply-silence.js';
+import { RuleView } from './rule-view.js';
 import { Transaction } from './transaction.js';
+import { User } from './user.js';
 
 /** The stand-in: every server refuses it for its arity and queues it in no transaction; a module's command could fit. */
 export const BARE_GET = encodeCommand('GET');
@@ -32,7 +35,10 @@ export class ProtocolState implements ReplyListener {
   readonly replies: ReplySequencer;
   readonly followUps: FollowUps;
   readonly console: ConsoleProbe;
-  readonly database = new Database();
+  readonly database: Database;
+  readonly user = new User();
+  /** The rules for what goes up next. */
+  readonly view: RuleView;
   readonly transaction: Transaction;
   readonly silence: ReplySilence;
   /** The name that the client gave itself; '': none. For display only: the server may have refused it. */
@@ -50,16 +56,21 @@ export class ProtocolState implements ReplyListener {
   private bindsNext = false;
   /** The previous command was ASKING. */
   private asking = false;
+  private readonly observer: TrafficObserver;
 
   constructor(
     readonly upstream: UpstreamWriter,
     client: ByteSink,
     private readonly args: RequestScanner,
     private readonly intake: Intake,
-    private readonly observer: TrafficObserver,
+    policy: Policy,
     form: FollowUpForm,
     readonly hold: Hold,
   ) {
+    const { observer } = policy;
+    this.observer = observer;
+    this.database = new Database(policy.databases);
+    this.view = new RuleView(policy, this.database, this.user);
     this.replies = new ReplySequencer(client, this);
     this.silence = new ReplySilence(upstream, intake, this.replies);
     this.followUps = new FollowUps(upstream, this.replies, this.silence, observer, form);
@@ -184,10 +195,12 @@ export class ProtocolState implements ReplyListener {
   multiRefused(transaction: number): void {
     // Its WATCHed keys stay watched.
     this.hold.holdForGood();
+    this.database.multiRefused();
     this.transaction.refused(transaction);
   }
 
-  execAnswered(executed: boolean): void {
+  execAnswered(executed: boolean, detail: number): void {
+    this.database.answered(executed, detail);
     this.transaction.answered(executed);
   }
 
@@ -196,9 +209,12 @@ export class ProtocolState implements ReplyListener {
   }
 
   stateAnswered(kind: Pending, taken: boolean, detail: number): void {
-    this.database.answered(taken, detail);
-    // HELLO or AUTH: the user's rights may differ.
-    if (taken && kind !== Pending.STATE) this.followUps.userChanged();
+    if (kind === Pending.STATE) this.database.answered(taken, detail);
+    else {
+      this.user.answered(taken, detail);
+      // The user's rights may differ.
+      if (taken) this.followUps.userChanged();
+    }
     this.hold.answered(taken);
   }
 
@@ -220,6 +236,7 @@ export class ProtocolState implements ReplyListener {
   connectionReset(): void {
     this.name = '';
     this.database.reset();
+    this.user.reset();
     this.hold.reset();
   }
 

@@ -1,0 +1,99 @@
+// Which ACL user the client is, as far as answers to AUTH and HELLO have told: for rules by user. Who has not logged in is
+// "default". Names are Latin-1, a character a byte. Never holds a password.
+import { equalsIgnoreCase } from '../../resp/bytes.js';
+import type { RequestScanner } from '../../resp/request-scanner.js';
+
+const DEFAULT_USER = 'default';
+/** What the answer to AUTH or HELLO tells, in the `detail` of its pending reply. */
+const NOTHING = 0;
+const LOGIN = 1;
+/** A refusal may be for what stands behind a login that has taken effect. */
+const LOGIN_AND_MORE = 2;
+
+export class User {
+  /** Of the next command; undefined: not known. */
+  current: string | undefined = DEFAULT_USER;
+  /** Differs after each change. */
+  version = 0;
+  private known: string | undefined = DEFAULT_USER;
+  private asked: (string | undefined)[] = [];
+
+  /** Who it may be once all answers have come. */
+  get candidates(): readonly (string | undefined)[] {
+    return [this.known, ...this.asked];
+  }
+
+  get unanswered(): boolean {
+    return this.asked.length > 0;
+  }
+
+  /** AUTH goes up, whole or at the end of its streaming. Returns the `detail` to owe it by. */
+  auth(args: RequestScanner, answers: boolean): number {
+    if (!answers || args.streaming) return this.lost();
+    const name = args.argc === 2 ? DEFAULT_USER : args.argc === 3 ? textOf(args, 1) : undefined;
+    return this.ask(name, LOGIN);
+  }
+
+  /** The same for HELLO [version [AUTH user password] [SETNAME name]]. */
+  hello(args: RequestScanner, answers: boolean): number {
+    const { argc } = args;
+    if (argc <= 2) return NOTHING;
+    if (!answers || args.streaming) return this.lost();
+    let name: string | undefined;
+    let logins = 0;
+    let last = 0;
+    for (let i = 2; i < argc; ) {
+      if (is(args, i, 'AUTH') && i + 2 < argc) {
+        name = textOf(args, i + 1);
+        logins++;
+        last = i;
+        i += 3;
+      } else if (is(args, i, 'SETNAME') && i + 1 < argc) i += 2;
+      else break;
+    }
+    if (logins === 0) return NOTHING;
+    return this.ask(name, logins === 1 && last + 3 === argc ? LOGIN : LOGIN_AND_MORE);
+  }
+
+  answered(taken: boolean, detail: number): void {
+    if (detail === NOTHING) return;
+    const name = this.asked.shift();
+    if (taken) this.known = name;
+    else if (detail === LOGIN_AND_MORE) this.known = undefined;
+    this.changed();
+  }
+
+  /** RESET was answered. */
+  reset(): void {
+    this.known = DEFAULT_USER;
+    this.asked = [];
+    this.changed();
+  }
+
+  private ask(name: string | undefined, detail: number): number {
+    this.asked.push(name);
+    this.changed();
+    return detail;
+  }
+
+  /** Nothing will tell whether it has become another one. */
+  private lost(): 0 {
+    this.known = undefined;
+    this.asked.fill(undefined);
+    this.changed();
+    return NOTHING;
+  }
+
+  private changed(): void {
+    this.version++;
+    this.current = this.asked.length > 0 ? undefined : this.known;
+  }
+}
+
+function is(args: RequestScanner, i: number, word: string): boolean {
+  return equalsIgnoreCase(args.buf, args.starts[i], args.ends[i], word);
+}
+
+function textOf({ buf, starts, ends }: RequestScanner, i: number): string {
+  return Buffer.from(buf.buffer, buf.byteOffset + starts[i], ends[i] - starts[i]).toString('latin1');
+}
