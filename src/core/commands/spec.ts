@@ -179,6 +179,8 @@ export interface CommandSpec {
   /** Takes about as much memory as it frees (LMOVE …): never shed, whatever its flags. */
   readonly mover: boolean;
   readonly keys: KeyPositions;
+  /** The argument that is its one written key, and always stands there; 0: the keys are others, or several. */
+  readonly soleKey: number;
   readonly ttl: TtlTreatment;
   /** A write that removes the TTL of its keys unless it sets one. */
   readonly replaces: boolean;

@@ -90,6 +90,7 @@ export function specify(facts: CommandFacts, declared = false): CommandSpec {
     blocking,
     mover: MOVERS.has(name),
     keys,
+    soleKey: ttl === TtlTreatment.MSETEX ? 0 : soleKeyOf(keys),
     ttl,
     replaces: REPLACING.has(name),
     ifMissing: IF_MISSING.has(name),
@@ -106,6 +107,10 @@ export function specify(facts: CommandFacts, declared = false): CommandSpec {
     sharing: pin === undefined ? Sharing.SHARED : isLasting(name, pin) ? Sharing.LASTING : Sharing.OWN,
     pin,
   };
+}
+
+function soleKeyOf({ first, last, keywords, verbs }: KeyPositions): number {
+  return first === last && keywords.length === 0 && verbs === undefined ? first : 0;
 }
 
 /** A command that only the live server knows (such as a module's) may do anything to its connection. */

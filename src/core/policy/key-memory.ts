@@ -87,36 +87,39 @@ export class KeyMemory {
     if (db === ANY_DATABASE) return false;
     const { table } = this;
     const found = this.entryOf(buf, start, end, hash, db);
-    const now = this.clock() - this.startedAt;
     const endedAt = found < 0 ? 0 : table[found + 1] >>> END_SHIFT;
-    const lives = found >= 0 && (endedAt === 0 || endedAt > now / TICK_MS);
-    if (lives && ifMissing) return false;
-    let own = 0;
-    let endsAt = 0;
-    if (effect === TtlEffect.KEPT || (effect === TtlEffect.OWN_IF_NONE && lives && endedAt > 0)) {
-      if (lives) {
-        endsAt = endedAt;
-        own = table[found] & OWN;
-      }
-    } else if (effect !== TtlEffect.NONE) {
-      if (lifetimeMs < TICK_MS) {
-        if (found >= 0) this.clear(found);
-        return false;
-      }
-      endsAt = Math.min(LAST_TICK, Math.floor((now + lifetimeMs) / TICK_MS));
-      own = effect === TtlEffect.GIVEN ? 0 : OWN;
-    }
-    if (lives) {
-      table[found] = this.mark | (size << SIZE_SHIFT) | own;
-      table[found + 1] = (endsAt << END_SHIFT) | HOT | (table[found + 1] & HAND);
-      return effect === TtlEffect.NONE && endedAt > 0;
-    }
-    if (size === SizeClass.OTHER && endsAt === 0) {
-      if (found >= 0) this.clear(found);
+    const now = this.clock() - this.startedAt;
+    if (found < 0 || (endedAt !== 0 && endedAt <= now / TICK_MS)) {
+      this.begins(found, effect, lifetimeMs, size, now);
       return false;
     }
-    this.enter(found, size, own, endsAt, now);
-    return false;
+    if (ifMissing) return false;
+    let own = 0;
+    let endsAt = 0;
+    if (effect === TtlEffect.KEPT || (effect === TtlEffect.OWN_IF_NONE && endedAt > 0)) {
+      endsAt = endedAt;
+      own = table[found] & OWN;
+    } else if (effect !== TtlEffect.NONE) {
+      if (lifetimeMs < TICK_MS) {
+        this.clear(found);
+        return false;
+      }
+      endsAt = tickOf(now + lifetimeMs);
+      own = effect === TtlEffect.GIVEN ? 0 : OWN;
+    }
+    table[found] = this.mark | (size << SIZE_SHIFT) | own;
+    table[found + 1] = (endsAt << END_SHIFT) | HOT | (table[found + 1] & HAND);
+    return effect === TtlEffect.NONE && endedAt > 0;
+  }
+
+  /** A write makes the key that entryOf() looked for; `found`: it was there earlier, and its TTL has ended. */
+  private begins(found: number, effect: TtlEffect, lifetimeMs: number, size: Size, now: number): void {
+    const given = effect !== TtlEffect.NONE && effect !== TtlEffect.KEPT;
+    const isKnown = given ? lifetimeMs >= TICK_MS : size !== SizeClass.OTHER;
+    if (isKnown) {
+      const own = given && effect !== TtlEffect.GIVEN ? OWN : 0;
+      this.enter(found, size, own, given ? tickOf(now + lifetimeMs) : 0, now);
+    } else if (found >= 0) this.clear(found);
   }
 
   /** The key has a TTL of `lifetimeMs` from now on, given by the application; with `ifNone` only if it is not known to have one. */
@@ -141,7 +144,7 @@ export class KeyMemory {
     }
     const lives = found >= 0 && (endedAt === 0 || endedAt > now / TICK_MS);
     const size = lives ? (((table[found] & SIZE_MASK) >>> SIZE_SHIFT) as Size) : SizeClass.OTHER;
-    this.enter(found, size, 0, Math.min(LAST_TICK, Math.floor((now + lifetimeMs) / TICK_MS)), now);
+    this.enter(found, size, 0, tickOf(now + lifetimeMs), now);
   }
 
   /** The key lives on without a TTL: somebody took it away on purpose. */
@@ -264,20 +267,30 @@ export function withoutTtl(state: number): number {
   return (state % STATE_BITS) & SIZE_MASK;
 }
 
+/** Of a time in milliseconds since the start. */
+function tickOf(ms: number): number {
+  return Math.min(LAST_TICK, Math.floor(ms / TICK_MS));
+}
+
 function nextOf(first: number, at: number): number {
   return first + ((at - first + ENTRY) & (BUCKET - 1));
 }
 
 /** A second hash, which does not wait for each byte in turn: the last bytes are two numbers. */
 function markOf(buf: Uint8Array, start: number, end: number, hash: number, db: number): number {
-  let tail = (end - start) ^ Math.imul(db, 0x9e3779b1);
-  if (end - start >= TAIL_BYTES) {
-    const last = buf[end - 1] | (buf[end - 2] << 8) | (buf[end - 3] << 16) | (buf[end - 4] << 24);
-    const before = buf[end - 5] | (buf[end - 6] << 8) | (buf[end - 7] << 16) | (buf[end - 8] << 24);
-    tail = Math.imul(tail ^ last, 0x01000193) + Math.imul(before, 0xc2b2ae35);
-  } else {
-    for (let i = start; i < end; i++) tail = Math.imul(tail ^ buf[i], 0x01000193);
-  }
-  tail = Math.imul(tail ^ (tail >>> 15), 0x85ebca6b);
-  return (hash & ~BUCKET_MASK) | ((tail >>> 24) << 8);
+  const last = end - start < TAIL_BYTES ? shortTail(buf, start, end) : fourBytes(buf, end - 4);
+  const before = end - start < TAIL_BYTES ? 0 : fourBytes(buf, end - TAIL_BYTES);
+  const seed = (end - start) ^ Math.imul(db, 0x9e3779b1);
+  const tail = Math.imul(seed ^ last, 0x01000193) + Math.imul(before, 0xc2b2ae35);
+  return (hash & ~BUCKET_MASK) | ((Math.imul(tail ^ (tail >>> 15), 0x85ebca6b) >>> 24) << 8);
+}
+
+function fourBytes(buf: Uint8Array, at: number): number {
+  return buf[at] | (buf[at + 1] << 8) | (buf[at + 2] << 16) | (buf[at + 3] << 24);
+}
+
+function shortTail(buf: Uint8Array, start: number, end: number): number {
+  let tail = 0;
+  for (let i = start; i < end; i++) tail = Math.imul(tail ^ buf[i], 0x01000193);
+  return tail;
 }

@@ -127,14 +127,12 @@ export class Policy {
     if (verdict.count === 0) return verdict;
     if (spec.denyOom && !spec.mover) {
       verdict.growth = growthOf(size, verdict.count, args.argc);
-      if (verdict.limited) shareOut(verdict, args, spec, size);
       if (this.gate.active || verdict.limited) {
+        if (verdict.limited) shareOut(verdict, args, spec, size);
         this.sparing.ask(args, spec, size, followUps, db);
         this.judgeShed(args, size);
-        if (verdict.action === Action.SHED) return verdict;
       }
-      // Of a key that is still to come the rule may refuse the write.
-      if (!allKeysKnown && ((this.gate.active && this.gate.byKey) || this.quotas.any))
+      if (!allKeysKnown && verdict.action === Action.PASS && this.mayRefuseByKey)
         verdict.action = Action.UNDECIDED;
     }
     if (verdict.action !== Action.PASS) return verdict;
@@ -177,6 +175,11 @@ export class Policy {
     this.verdict.action = Action.PASS;
     this.ttl.judge(args, spec, followUps);
     return this.verdict;
+  }
+
+  /** The rule of a key that is still to come may refuse the write. */
+  private get mayRefuseByKey(): boolean {
+    return (this.gate.active && this.gate.byKey) || this.quotas.any;
   }
 
   /** False: refusalOf() refuses nothing, so it need not be called. */

@@ -26,13 +26,16 @@ export function sizeAfter({ sizing }: CommandSpec, args: RequestScanner, i: numb
     case Sizing.STREAM:
       return SizeClass.STREAM;
     case Sizing.RANGE:
-    case Sizing.BIT: {
-      const end = isString(known) ? endOfRange(sizing, args, i) : -1;
-      return end < 0 ? SizeClass.OTHER : Math.max(known, sizeClassOf(end));
-    }
+    case Sizing.BIT:
+      return sizeAfterRange(sizing, args, i, known);
     default:
       return SizeClass.OTHER;
   }
+}
+
+/** It writes into a string: how large that is then depends on how large it was. */
+export function isWithin({ sizing }: CommandSpec): boolean {
+  return sizing === Sizing.RANGE || sizing === Sizing.BIT;
 }
 
 /** The write under scan leaves the key at argument `i`, which is `known` to live, no larger than it is. */
@@ -47,6 +50,11 @@ export function isRewrite(spec: CommandSpec, args: RequestScanner, i: number, kn
 function classOfArgument(args: RequestScanner, i: number): Size {
   if (i < args.parsed) return sizeClassOf(args.ends[i] - args.starts[i]);
   return i === args.parsed && args.bulkLength >= 0 ? sizeClassOf(args.bulkLength) : SizeClass.OTHER;
+}
+
+function sizeAfterRange(sizing: Sizing, args: RequestScanner, i: number, known: Size): Size {
+  const end = isString(known) ? endOfRange(sizing, args, i) : -1;
+  return end < 0 ? SizeClass.OTHER : Math.max(known, sizeClassOf(end));
 }
 
 /** How many bytes a string has at least when so much is written into it; -1: that is not known, or Redis refuses it. */

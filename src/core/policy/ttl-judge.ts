@@ -47,15 +47,7 @@ export class TtlJudge {
         else this.judgeOptions(args, 3, rule, followUps);
         return;
       case TtlTreatment.GETEX:
-        verdict.recorded = false;
-        if (!this.pointsInTime) return;
-        switch (this.readOptions(args, 2, true)) {
-          case ExpiryKind.EXPIRY:
-            this.judgeExpiry(args, this.expiryIndex, this.options.unit, rule);
-            return;
-          case ExpiryKind.KEEP:
-            verdict.persists = true;
-        }
+        this.judgeGetex(args, rule);
         return;
       case TtlTreatment.SETEX:
         this.judgeExpiry(args, 2, ExpiryUnit.SECONDS, rule);
@@ -64,17 +56,21 @@ export class TtlJudge {
         this.judgeExpiry(args, 2, ExpiryUnit.MILLISECONDS, rule);
         return;
       case TtlTreatment.MSETEX:
-        // The options are not there yet, but a follow-up is right whatever they are: it gives a TTL only if there is none.
-        if (args.parsed < args.argc) {
-          verdict.replaces = false;
-          this.judgeEach(TtlTreatment.STRING, followUps);
-        } else this.judgeMsetex(args, followUps);
+        this.judgeMsetex(args, followUps);
         return;
       default:
         // A key without its value: MSET answers with an arity error of its own.
         verdict.recorded = spec.keys.step !== 2 || (args.argc - spec.keys.first) % 2 === 0;
         if (verdict.recorded) this.judgeEach(spec.ttl, followUps);
     }
+  }
+
+  private judgeGetex(args: RequestScanner, rule: CompiledRule): void {
+    this.verdict.recorded = false;
+    if (!this.pointsInTime) return;
+    const kind = this.readOptions(args, 2, true);
+    if (kind === ExpiryKind.EXPIRY) this.judgeExpiry(args, this.expiryIndex, this.options.unit, rule);
+    else if (kind === ExpiryKind.KEEP) this.verdict.persists = true;
   }
 
   /** SET and similar commands with all options, which begin at argument `from`. */
@@ -144,6 +140,12 @@ export class TtlJudge {
   /** MSETEX has one TTL for all keys: it is set in place if all keys need the same, otherwise by a follow-up for each key. */
   private judgeMsetex(args: RequestScanner, followUps: boolean): void {
     const verdict = this.verdict;
+    // The options are not there yet, but a follow-up is right whatever they are: it gives a TTL only if there is none.
+    if (args.parsed < args.argc) {
+      verdict.replaces = false;
+      this.judgeEach(TtlTreatment.STRING, followUps);
+      return;
+    }
     const from = verdict.argument[verdict.count - 1] + 2;
     const alike = verdict.rule.every((rule, i) => i >= verdict.count || rule === verdict.rule[0]);
     if (alike) {

@@ -12,6 +12,14 @@ const PAIR_FRAMING_BYTES = 12;
 
 /** Fills the verdict's keys from the arguments that are there; false: more arguments are to come. */
 export function findKeys(verdict: Verdict, rules: RuleSet, args: RequestScanner, spec: CommandSpec): boolean {
+  const { soleKey } = spec;
+  if (soleKey === 0) return findEach(verdict, rules, args, spec);
+  if (soleKey >= args.parsed) return false;
+  addKey(verdict, rules, args, soleKey);
+  return true;
+}
+
+function findEach(verdict: Verdict, rules: RuleSet, args: RequestScanner, spec: CommandSpec): boolean {
   const { first, last, step, keywords, verbs } = spec.keys;
   const { argc, parsed } = args;
   if (keywords.length > 0) {

@@ -124,7 +124,7 @@ export class CommandRouter implements CommandHandler {
   /** Carries out the policy's verdict on the write under scan. Returns false if that needs a reply first. */
   private govern(spec: CommandSpec): boolean {
     const { args } = this;
-    noteSource(spec, args, this.context.policy);
+    if (spec.script !== ScriptCall.NONE) noteSource(spec, args, this.context.policy);
     const verdict = this.decide(spec, args.next - args.start);
     if (verdict.action !== Action.SHED) {
       this.writes.forward(spec, verdict);
@@ -267,7 +267,7 @@ export class CommandRouter implements CommandHandler {
   }
 
   private ungoverned(spec: CommandSpec): void {
-    noteSource(spec, this.args, this.context.policy);
+    if (spec.script !== ScriptCall.NONE) noteSource(spec, this.args, this.context.policy);
     if (spec.role === ConnectionRole.NONE) {
       const noted = spec.ttlChange !== TtlChange.NONE && !this.args.streaming;
       if (noted) this.changes.before(spec);

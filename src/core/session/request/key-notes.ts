@@ -9,7 +9,7 @@ import { sizeOf, TtlEffect } from '../../policy/key-memory.js';
 import { TtlOutcome } from '../../policy/observer.js';
 import type { Policy } from '../../policy/policy.js';
 import { type Size, SizeClass } from '../../policy/size-class.js';
-import { sizeAfter } from '../../policy/sizing.js';
+import { isWithin, sizeAfter } from '../../policy/sizing.js';
 import { drawTtl, givesTtl } from '../../policy/ttl-outcome.js';
 import type { WrittenFacts, WrittenKey } from '../../policy/written-key.js';
 import type { RequestScanner } from '../../resp/request-scanner.js';
@@ -17,6 +17,25 @@ import type { ProtocolState } from '../state/protocol-state.js';
 
 /** A TTL is renewed when so much of it has gone: a key that is written a thousand times a second is renewed less often. */
 const RENEWED_SHARE = 0.99;
+
+/** What a write does to the TTL of a key that it replaces, by outcome; and of one that it only changes. */
+const REPLACING: Readonly<Record<TtlOutcome, TtlEffect>> = {
+  [TtlOutcome.INJECTED]: TtlEffect.OWN,
+  [TtlOutcome.CLAMPED]: TtlEffect.GIVEN,
+  [TtlOutcome.HAD_TTL]: TtlEffect.GIVEN,
+  [TtlOutcome.WITHOUT_TTL]: TtlEffect.NONE,
+  [TtlOutcome.FOLLOW_UP]: TtlEffect.OWN,
+  [TtlOutcome.KEPT]: TtlEffect.NONE,
+  [TtlOutcome.WOULD_INJECT]: TtlEffect.NONE,
+  [TtlOutcome.WOULD_CLAMP]: TtlEffect.GIVEN,
+};
+const KEEPING: Readonly<Record<TtlOutcome, TtlEffect>> = {
+  ...REPLACING,
+  [TtlOutcome.WITHOUT_TTL]: TtlEffect.KEPT,
+  [TtlOutcome.FOLLOW_UP]: TtlEffect.OWN_IF_NONE,
+  [TtlOutcome.KEPT]: TtlEffect.KEPT,
+  [TtlOutcome.WOULD_INJECT]: TtlEffect.KEPT,
+};
 
 export class KeyNotes {
   constructor(
@@ -27,37 +46,43 @@ export class KeyNotes {
 
   /** The size of the key at argument `i`, whose hashKey() is `hash`, when the write under scan is done. */
   sizeAfter(spec: CommandSpec, i: number, hash: number): Size {
-    const { args } = this;
-    const { keys } = this.policy;
-    if (keys === undefined || spec.sizing === Sizing.UNKNOWN || i === undefined) return SizeClass.OTHER;
-    const byRange = spec.sizing === Sizing.RANGE || spec.sizing === Sizing.BIT;
-    const state = byRange
-      ? keys.find(args.buf, args.starts[i], args.ends[i], hash, this.protocol.database.current)
-      : 0;
-    return sizeAfter(spec, args, i, sizeOf(state));
+    if (this.policy.keys === undefined || spec.sizing === Sizing.UNKNOWN || i === undefined)
+      return SizeClass.OTHER;
+    return sizeAfter(spec, this.args, i, isWithin(spec) ? this.knownSize(i, hash) : 0);
+  }
+
+  private knownSize(i: number, hash: number): Size {
+    const { buf, starts, ends } = this.args;
+    const db = this.protocol.database.current;
+    return sizeOf(this.policy.keys?.find(buf, starts[i], ends[i], hash, db) ?? 0);
   }
 
   /** One key of a governed write has gone up; gives it the TTL that it is still to get. `waits`: of that more is to come. */
   written(spec: CommandSpec, facts: WrittenFacts, written: WrittenKey, waits = false): void {
-    const { policy, protocol } = this;
-    const { keys } = policy;
-    const { rule, outcome, size, buf, start, end, hash } = written;
+    const { rule } = written;
     if (rule.renew && !waits && this.renewed(spec, facts, written)) return;
-    const follows = outcome === TtlOutcome.FOLLOW_UP;
-    const ttlMs = follows ? drawTtl(rule, policy.random) : facts.lifetimeMs;
-    if (keys !== undefined && spec.carry === Carry.NONE) {
-      const db = protocol.database.current;
-      if (spec.sizing === Sizing.FOREIGN) keys.forget(buf, start, end, hash, db);
-      else {
-        const effect = effectOf(outcome, facts.replaces);
-        if (keys.written(effect, ttlMs, size, facts.ifMissing, buf, start, end, hash, db)) {
-          policy.observer.onTtlDropped(rule.slot);
-        }
-      }
+    if (written.outcome !== TtlOutcome.FOLLOW_UP) {
+      this.remember(spec, facts, written, facts.lifetimeMs);
+      return;
     }
-    if (!follows) return;
-    if (waits) protocol.followUps.defer(rule.slot, buf, start, end, ttlMs);
-    else protocol.followUp(rule.slot, buf, start, end, ttlMs);
+    const ttlMs = drawTtl(rule, this.policy.random);
+    this.remember(spec, facts, written, ttlMs);
+    const { buf, start, end } = written;
+    if (waits) this.protocol.followUps.defer(rule.slot, buf, start, end, ttlMs);
+    else this.protocol.followUp(rule.slot, buf, start, end, ttlMs);
+  }
+
+  private remember(spec: CommandSpec, facts: WrittenFacts, written: WrittenKey, ttlMs: number): void {
+    const { keys, observer } = this.policy;
+    if (keys === undefined || spec.carry !== Carry.NONE) return;
+    const db = this.protocol.database.current;
+    const { outcome, size, buf, start, end, hash } = written;
+    if (spec.sizing === Sizing.FOREIGN) keys.forget(buf, start, end, hash, db);
+    else {
+      const effect = (facts.replaces ? REPLACING : KEEPING)[outcome];
+      const dropped = keys.written(effect, ttlMs, size, facts.ifMissing, buf, start, end, hash, db);
+      if (dropped) observer.onTtlDropped(written.rule.slot);
+    }
   }
 
   /** Whether the write renews the TTL that the rule gave its key, and so needs no other follow-up. */
@@ -78,20 +103,5 @@ export class KeyNotes {
     keys.written(TtlEffect.OWN, ttlMs, size, false, buf, start, end, hash, db);
     followUps.renew(rule.slot, buf, start, end, leftMs, ttlMs, protocol.inMulti);
     return true;
-  }
-}
-
-function effectOf(outcome: TtlOutcome, replaces: boolean): TtlEffect {
-  switch (outcome) {
-    case TtlOutcome.WITHOUT_TTL:
-    case TtlOutcome.WOULD_INJECT:
-    case TtlOutcome.KEPT:
-      return replaces ? TtlEffect.NONE : TtlEffect.KEPT;
-    case TtlOutcome.FOLLOW_UP:
-      return replaces ? TtlEffect.OWN : TtlEffect.OWN_IF_NONE;
-    case TtlOutcome.INJECTED:
-      return TtlEffect.OWN;
-    default:
-      return TtlEffect.GIVEN;
   }
 }

@@ -16,9 +16,9 @@ export function isNeededWhole({ script }: CommandSpec, policy: Policy): boolean 
   return script !== ScriptCall.NONE && policy.rules.governsScripts;
 }
 
-/** Learns the source that EVAL or SCRIPT LOAD brings, if the command under scan is one. */
+/** Learns the source that the command under scan brings, if that is EVAL or SCRIPT LOAD; it is one of scripts. */
 export function noteSource({ script }: CommandSpec, args: RequestScanner, policy: Policy): void {
-  if (script === ScriptCall.NONE || script > ScriptCall.SOURCE || !policy.rules.governsScripts) return;
+  if (script > ScriptCall.SOURCE || !policy.rules.governsScripts) return;
   const at = script === ScriptCall.SOURCE ? 1 : 2;
   if (args.argc <= at || args.streaming) return;
   if (script === ScriptCall.LOAD && !equalsIgnoreCase(args.buf, args.starts[1], args.ends[1], 'LOAD')) return;

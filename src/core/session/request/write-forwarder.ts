@@ -61,10 +61,14 @@ export class WriteForwarder {
     if (verdict.shedKey >= 0) this.noteShed(spec, verdict, size, true);
     if (verdict.sparedKey >= 0) this.noteSpared(verdict);
     if (verdict.recorded) this.record(spec, verdict, size);
-    else if (verdict.persists) this.changed(spec);
-    else if (spec.script !== ScriptCall.NONE && this.policy.quotas.anyBudget) this.holdings.scripted(verdict);
+    else this.noteUnrecorded(spec, verdict);
     if (spec.carry !== Carry.NONE) this.changes.carried(spec);
     if (spec.script !== ScriptCall.NONE) this.evictable.scripted();
+  }
+
+  private noteUnrecorded(spec: CommandSpec, verdict: Verdict): void {
+    if (verdict.persists) this.changed(spec);
+    else if (spec.script !== ScriptCall.NONE && this.policy.quotas.anyBudget) this.holdings.scripted(verdict);
   }
 
   /** Refuses the whole command under scan. */
