@@ -21,7 +21,8 @@ export class GlobFilter {
     /** The byte that stands this far before the end; 0: there is none. */
     private readonly fromEnd: number,
     private readonly byte: number,
-    private readonly run: Uint8Array,
+    /** Each key that the glob matches contains it; empty: there is none worth looking for. */
+    readonly run: Uint8Array,
   ) {
     const last = run.length - 1;
     this.steps = run.length === 0 ? NOTHING : new Uint8Array(256).fill(run.length);

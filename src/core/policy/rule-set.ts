@@ -5,6 +5,7 @@
 // Where rules name databases or users, view() gives the rules of one client (rule-views.ts). The set itself is then the view of
 // a client of whom neither is known.
 // Invariant: in a bucket the matchers are in the order of the rules, so the first match wins.
+import { NOTHING } from '../resp/bytes.js';
 import { encodePx } from '../resp/encode.js';
 import {
   boundGlobs,
@@ -22,6 +23,7 @@ import { GlobIndex } from './glob-index.js';
 import { ANY_DATABASE } from './key-memory.js';
 import { Priority, type Rule } from './rule.js';
 import { Fit, fitOf, isScoped, RuleViews } from './rule-views.js';
+import { RunsFilter } from './runs-filter.js';
 
 const WILDCARDS: ReadonlySet<number> = new Set([STAR, QUESTION, CLASS_OPEN, ESCAPE]);
 /** Cost units: comparing a literal, or a plain prefix, costs 1. A bucket that costs more uses the index (`npm run bench:micro -- decide`). */
@@ -55,6 +57,10 @@ interface Matcher {
 interface Behind {
   readonly first: readonly (readonly Matcher[])[];
   readonly last: readonly (readonly Matcher[])[];
+  /** Of `last`, without the globs that also end with a star. Each of these asks for one of the runs. */
+  readonly ending: readonly (readonly Matcher[])[];
+  /** undefined: there is no such glob, or nothing excludes keys quickly. */
+  readonly runs: RunsFilter | undefined;
 }
 
 export interface RuleSetOptions {
@@ -171,13 +177,13 @@ export class RuleSet {
   /** A built-in rule, else `unregistered`. */
   private findBehind(buf: Uint8Array, start: number, end: number): CompiledRule {
     if (this.behind === undefined) return this.unregistered;
-    const { first, last } = this.behind;
+    const { first, last, ending, runs } = this.behind;
     boundGlobs();
     let bucket = first[buf[start]];
     for (let i = 0; i < bucket.length; i++) {
       if (matches(bucket[i], buf, start, end)) return this.unlessCut(bucket[i].rule);
     }
-    bucket = last[buf[end - 1]];
+    bucket = (runs?.excludes(buf, start, end) === true ? ending : last)[buf[end - 1]];
     for (let i = 0; i < bucket.length; i++) {
       if (matches(bucket[i], buf, start, end)) return this.unlessCut(bucket[i].rule);
     }
@@ -229,9 +235,15 @@ function compileGlob(rule: CompiledRule, glob: Uint8Array): Matcher {
 function behindOf(matchers: readonly Matcher[]): Behind {
   const starred = ({ glob }: Matcher) => glob[0] === STAR;
   const bytes = Array.from({ length: 256 }, (_, byte) => byte);
+  const within = matchers.filter((each) => starred(each) && each.glob.at(-1) === STAR);
+  const runs = within.map(({ filter }) => filter?.run ?? NOTHING);
   return {
     first: bytes.map((byte) => matchers.filter((each) => !starred(each) && canBegin(each.glob, byte))),
     last: bytes.map((byte) => matchers.filter((each) => starred(each) && canEnd(each.glob, byte))),
+    ending: bytes.map((byte) =>
+      matchers.filter((each) => starred(each) && !within.includes(each) && canEnd(each.glob, byte)),
+    ),
+    runs: runs.length > 0 && runs.every(({ length }) => length > 0) ? new RunsFilter(runs) : undefined,
   };
 }
 
