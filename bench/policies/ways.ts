@@ -17,6 +17,7 @@ const DURABLE = [
 ];
 const CACHE = { name: 'cache', match: 'cache:*', ttl: '1h', priority: 'low' };
 export const TTL_RULES = [CACHE, ...DURABLE];
+export const EVICT_RULES = [{ ...CACHE, evict: true }, ...DURABLE];
 
 export const WAYS: readonly Way[] = [
   { name: 'noeviction', policy: 'noeviction' },
@@ -28,6 +29,8 @@ export const WAYS: readonly Way[] = [
   { name: 'Spillway, volatile-lru', policy: 'volatile-lru', rules: TTL_RULES },
   { name: 'Spillway, volatile-ttl', policy: 'volatile-ttl', rules: TTL_RULES },
   { name: 'Spillway, volatile-lfu', policy: 'volatile-lfu', rules: TTL_RULES },
+  { name: 'Spillway, noeviction, evict', policy: 'noeviction', rules: EVICT_RULES },
+  { name: 'Spillway, volatile-lru, evict', policy: 'volatile-lru', rules: EVICT_RULES },
 ];
 
 /** @throws Error naming the flag: no way's name contains `text` */
