@@ -1,5 +1,7 @@
 // Whether shedding applies to this server: by its limit and its eviction policy.
-// A healthy allkeys-* cache stays at its limit for ever and accepts every write. Refusing there would be the outage.
+// A healthy allkeys-* cache stays at its limit for ever and accepts every write. Refusing there would be the outage. With
+// volatile-* that is so while there are keys with a TTL: there it applies, and pressure goes by what cannot be evicted.
+import { evictionOf } from './evictable.js';
 import type { KeyspaceReading, Reading } from './reading.js';
 
 export interface Applicability {
@@ -8,6 +10,8 @@ export interface Applicability {
   readonly limitBytes: number;
   /** Redis itself refuses at maxmemory, so a write larger than the free memory would overshoot. */
   readonly refusesAtLimit: boolean;
+  /** What the server can evict does not count as used: pressure goes by committed memory. */
+  readonly evictionCounts: boolean;
   /** One sentence for the log, the API and the page. */
   readonly reason: string;
 }
@@ -18,10 +22,7 @@ export interface ApplicabilityOptions {
   readonly limitBytes: number | undefined;
 }
 
-/** With volatile-*, Redis evicts keys with a TTL. Below this share of all keys it soon has none left. */
-const FEW_EXPIRING = 0.05;
-
-/** `oomSeen`: Redis has answered OOM within the last seconds, so eviction does not help, whatever the policy says. */
+/** `oomSeen`: Redis has answered OOM within the last seconds, so it has nothing to evict, whatever is estimated. */
 export function judgeApplicability(
   reading: Reading,
   keyspace: KeyspaceReading | undefined,
@@ -31,28 +32,22 @@ export function judgeApplicability(
   const { maxmemoryBytes, policy } = reading;
   const limits = [maxmemoryBytes, options.limitBytes ?? 0].filter((bytes) => bytes > 0);
   const limitBytes = limits.length > 0 ? Math.min(...limits) : 0;
-  const evictingNothing = policy.startsWith('volatile-') && hasFewExpiring(keyspace);
-  const refusesAtLimit = maxmemoryBytes > 0 && (policy === 'noeviction' || policy === '' || evictingNothing);
-  const verdict = (applies: boolean, reason: string) => ({
-    applies,
-    limitBytes,
-    refusesAtLimit: applies && refusesAtLimit,
-    reason,
+  const eviction = evictionOf(reading);
+  const verdict = (applies: boolean, reason: string, evictionCounts = true): Applicability => ({
+    ...{ applies, limitBytes, reason, evictionCounts },
+    refusesAtLimit: applies && maxmemoryBytes > 0 && eviction !== 'all',
   });
   if (options.shedWhen === 'never') return verdict(false, 'off: memory.shedWhen is "never"');
   if (keyspace?.replica)
     return verdict(false, 'off: the server is a replica, which leaves its memory to its primary');
   if (limitBytes === 0)
     return verdict(false, 'off: the server has no maxmemory and the config no memory.limit');
-  if (options.shedWhen === 'always') return verdict(true, 'on: memory.shedWhen is "always"');
+  if (options.shedWhen === 'always') return verdict(true, 'on: memory.shedWhen is "always"', false);
   if (maxmemoryBytes === 0) return verdict(true, 'on: memory.limit is set and the server has no maxmemory');
-  if (refusesAtLimit && !evictingNothing)
+  if (eviction === 'none')
     return verdict(true, `on: with ${policy || 'no policy'} Redis refuses writes at maxmemory`);
-  if (evictingNothing) return verdict(true, `on: with ${policy} Redis has hardly any key to evict`);
-  if (oomSeen) return verdict(true, `on: Redis answers OOM although ${policy} should evict`);
+  if (oomSeen) return verdict(true, `on: Redis answers OOM although ${policy} should evict`, false);
+  if (eviction === 'volatile')
+    return verdict(true, `on: with ${policy} Redis refuses writes once no key with a TTL is left to evict`);
   return verdict(false, `off: with ${policy} Redis evicts at maxmemory and accepts writes`);
-}
-
-function hasFewExpiring(keyspace: KeyspaceReading | undefined): boolean {
-  return keyspace !== undefined && keyspace.keys > 0 && keyspace.expires / keyspace.keys < FEW_EXPIRING;
 }

@@ -19,6 +19,9 @@ export class GrowthRates {
   /** Over a time that is given with each interval: by priority what its writes added to memory, and what others did. */
   readonly byPriority = new Float64Array(PRIORITIES);
   steadyOthers = 0;
+  /** Over the same time: bytes that were let through, and the part of them that memory grew by. */
+  admitted = 0;
+  part = 1;
   private readonly origin = new GrowthOrigin();
   /** Means over that time, and how much of it has been seen. */
   private readonly admittedRate = new Float64Array(PRIORITIES);
@@ -64,11 +67,16 @@ export class GrowthRates {
     this.seen = Math.min(overMs, this.seen + elapsed);
     const weight = Math.min(1, elapsed / this.seen);
     let explained = 0;
+    let [admittedSum, kept] = [0, 0];
     for (let i = 0; i < PRIORITIES; i++) {
       explained += origin.parts[i] * admittedBy[i];
       admittedRate[i] += (admittedBy[i] / elapsed - admittedRate[i]) * weight;
       this.byPriority[i] = origin.parts[i] * admittedRate[i];
+      admittedSum += admittedRate[i];
+      kept += this.byPriority[i];
     }
+    this.admitted = admittedSum;
+    this.part = admittedSum > 0 ? kept / admittedSum : 1;
     // Memory that is freed says nothing of what others write meanwhile.
     const least = -NOISE_BYTES - Math.max(0, this.unexplained) * elapsed;
     const unexplained = Math.max(least, grown - explained) / elapsed;

@@ -8,10 +8,12 @@ import { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import type { ShedGate } from '../core/policy/shed.js';
 import type { Question } from './budgets.js';
+import { evictableOf } from './evictable.js';
+import { EvictionRates } from './eviction-rates.js';
 import { intervalAt, isNear, Pacing } from './pacing.js';
 import type { Pressure } from './pressure.js';
 import type { Covered } from './pressure-state.js';
-import { type KeyspaceReading, parseKeyspace, parseMemory, parseServerTime } from './reading.js';
+import { type KeyspaceReading, parseKeyspace, parseMemory, parseServerTime, parseStats } from './reading.js';
 import { KeySampler } from './sampling/key-sampler.js';
 import { askServer, type ServerFacts } from './server-facts.js';
 import { TroubleLog } from './trouble-log.js';
@@ -46,7 +48,8 @@ export interface MonitorOptions {
   readonly onLost: () => void;
 }
 
-const KEYSPACE_INTERVAL_MS = 2000;
+/** INFO replication, server and stats, and keyspace where nothing is evicted. */
+const SLOW_FACTS_INTERVAL_MS = 2000;
 const RECONNECT_MS = 250;
 /** A connection that is not made, or brings no answer, within this time is given up. */
 const LONGEST_WAIT_MS = 3000;
@@ -59,6 +62,8 @@ export class MemoryMonitor {
   polls = 0;
   pollErrors = 0;
   version: string | null = null;
+  /** How fast the server evicts. */
+  readonly evictions = new EvictionRates();
   /** Looks at random keys on this connection. */
   readonly sampler: KeySampler;
   private readonly redis: Redis;
@@ -66,7 +71,8 @@ export class MemoryMonitor {
   private readonly pacing: Pacing;
   private closed = false;
   private keyspace: KeyspaceReading | undefined;
-  private keyspaceAt = Number.NEGATIVE_INFINITY;
+  private replication = '';
+  private slowAt = Number.NEGATIVE_INFINITY;
   private firstPoll: Promise<void> | undefined;
   private pollIntervalMs: number;
 
@@ -182,9 +188,12 @@ export class MemoryMonitor {
     return answers ?? [];
   }
 
-  private learnTime(server: string | undefined): void {
-    const epochMs = server && parseServerTime(server);
-    if (epochMs) this.options.onServerTime(epochMs);
+  private learnSlow([replication, server, stats]: readonly string[], now: number): void {
+    const epochMs = parseServerTime(server);
+    if (epochMs !== undefined) this.options.onServerTime(epochMs);
+    this.replication = replication;
+    this.evictions.take(parseStats(stats), now);
+    this.slowAt = now;
   }
 
   private missed(): void {
@@ -214,22 +223,21 @@ export class MemoryMonitor {
     const overdue = setTimeout(() => this.sawNothing(), OVERDUE_MS).unref();
     try {
       const covered = await this.options.covered();
-      const withKeyspace = askedAt - this.keyspaceAt > KEYSPACE_INTERVAL_MS;
-      const [memory, keyspace, replication, server] = await Promise.all([
+      const withSlow = askedAt - this.slowAt > SLOW_FACTS_INTERVAL_MS;
+      const [memory, keyspace, ...slow] = await Promise.all([
         this.redis.info('memory'),
-        withKeyspace ? this.redis.info('keyspace') : undefined,
-        withKeyspace ? this.redis.info('replication') : undefined,
-        withKeyspace ? this.redis.info('server') : undefined,
+        // How many keys can be evicted must be as fresh as the memory that they are taken off.
+        withSlow || pressure.evictable.eviction !== 'none' ? this.redis.info('keyspace') : undefined,
+        ...(withSlow ? ['replication', 'server', 'stats'].map((section) => this.redis.info(section)) : []),
       ]);
-      this.learnTime(server);
-      if (keyspace !== undefined && replication !== undefined) {
-        this.keyspace = parseKeyspace(keyspace, replication);
-        this.keyspaceAt = askedAt;
-      }
+      if (withSlow) this.learnSlow(slow, askedAt);
+      if (keyspace !== undefined) this.keyspace = parseKeyspace(keyspace, this.replication);
       const reading = parseMemory(memory);
       this.polls++;
       this.troubles.recovered();
-      pressure.take(reading, this.keyspace, covered, clock());
+      const now = clock();
+      const evictable = evictableOf(reading, this.keyspace, this.sampler.window, now);
+      pressure.take(reading, this.keyspace, covered, now, evictable);
       this.options.onReading();
       if (reading.freeing && pressure.cause === 'relief') this.pollSoon();
     } catch (error) {

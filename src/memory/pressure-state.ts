@@ -2,6 +2,7 @@
 // passed a gate a reading contains.
 import type { ShedGate } from '../core/policy/shed.js';
 import type { Applicability } from './applicability.js';
+import type { Evictable } from './evictable.js';
 import type { Reading } from './reading.js';
 
 /** What a reading is certain to contain, as of when it is asked for. */
@@ -21,6 +22,8 @@ export function coveredBy({ answered, reliefsAnswered }: ShedGate): Covered {
 export interface PressureState {
   readonly reading: Reading | undefined;
   readonly applicability: Applicability | undefined;
+  readonly evictable: Evictable;
+  readonly ownEvictable: number;
   readonly readingAgeMs: number;
   readonly covered: Covered;
   readonly better: boolean;
@@ -30,6 +33,10 @@ export interface PressureState {
   readonly oomContradictedAt: number;
   readonly othersRate: number;
   readonly measuredRate: number;
+  /** Share of the growth that is let through that stays committed. */
+  readonly committedPart: number;
+  /** Bytes of growth that are let through in a second. */
+  readonly admittedPerSecond: number;
   /** By Priority: bytes that are kept for higher ones. */
   readonly reserved: readonly number[];
   readonly rehearsal: Rehearsal | undefined;

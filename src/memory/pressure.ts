@@ -3,8 +3,10 @@
 // The decision is made here alone, so the file is long; what it is based on (rates, latch, reserve, levels, relief) has files
 // of its own.
 //
-//   estimate = reading + growth let through that it may not contain + growth by others (their rate × age)
-//              while readings fail: reading + at most what memory was measured to grow by in such a time
+//   committed = used memory that nothing can take back (evictable.ts); with noeviction all of it
+//   estimate = committed + growth let through that it may not contain + growth by others (their rate × age)
+//              where the server evicts, the part of the growth that stays committed, by what was measured
+//              while readings fail: committed + at most what memory was measured to grow by in such a time
 //   latched  = the highest reading; it falls only once readings are `hysteresis` below it
 //   acting   = max(latched, estimate / limit, rehearsed)
 //   a priority's share is where `acting` stands in its band; the reserve moves the band down
@@ -17,12 +19,14 @@ import { Priority } from '../core/policy/rule.js';
 import { ALL, type ShedGate } from '../core/policy/shed.js';
 import { type Applicability, judgeApplicability } from './applicability.js';
 import { type Band, Bands } from './bands.js';
+import { CommittedFlow } from './committed-flow.js';
+import { type Evictable, evictableOf, NOTHING_EVICTABLE } from './evictable.js';
 import { GrowthRates } from './growth-rates.js';
 import { Latch } from './latch.js';
 import { type Cause, isAbove, Levels, levelOf } from './levels.js';
 import type { LevelChange, PressureOptions } from './pressure-options.js';
 import type { Covered, PressureState, Rehearsal } from './pressure-state.js';
-import type { KeyspaceReading, Reading } from './reading.js';
+import { countedBytes, type KeyspaceReading, type Reading } from './reading.js';
 import { Rehearsed } from './rehearsed.js';
 import { Relief } from './relief.js';
 import { meanOver, Reserve } from './reserve.js';
@@ -36,12 +40,18 @@ const OOM_TRUST = 0.1;
 const OOM_COUNTS_MS = 5000;
 /** Share of the limit by which memory must fall from one reading to the next to be called better. */
 const MUCH_FREED = 0.1;
+/** Keys with a TTL are spared while so much can be evicted: this share of the limit, and what is written in a second. */
+const SPARES_ABOVE = 0.02;
 
 export class Pressure {
   reading: Reading | undefined;
   applicability: Applicability | undefined;
   /** As last read; undefined in a worker, whose primary judges. */
   private keyspace: KeyspaceReading | undefined;
+  /** What the server can evict, as last read. */
+  evictable = NOTHING_EVICTABLE;
+  /** Bytes that Spillway itself can evict: 0 unless it holds its mark. Its owner sets this, then calls apply(). */
+  ownEvictable = 0;
   readonly levels = new Levels();
   /** What is acted upon now, as a share of the limit, and what it comes from. */
   acting = 0;
@@ -54,7 +64,10 @@ export class Pressure {
   private oomAt = Number.NEGATIVE_INFINITY;
   private readonly rehearsed = new Rehearsed();
   private readonly latch = new Latch();
+  private readonly flow = new CommittedFlow();
   private readonly rates = new GrowthRates();
+  private committedPart = 1;
+  private admittedPerSecond = 0;
   private readonly reserve = new Reserve();
   private readonly relief = new Relief();
   private bands: Bands;
@@ -77,17 +90,25 @@ export class Pressure {
   }
 
   /** A reading has come; `covered` is what was answered when it was asked for. */
-  take(reading: Reading, keyspace: KeyspaceReading | undefined, covered: Covered, now: number): void {
+  take(
+    reading: Reading,
+    keyspace: KeyspaceReading | undefined,
+    covered: Covered,
+    now: number,
+    evictable: Evictable = evictableOf(reading, keyspace, undefined, now),
+  ): void {
     const before = this.reading;
-    const freed = this.countedBytes - counted(reading);
-    const elapsed = this.learnRates(reading, now);
+    const committedBefore = this.committedBytes;
     this.reading = reading;
+    this.evictable = evictable;
     this.readAt = now;
     // While memory is being freed the reading does not show yet what the command has done.
     this.covered = reading.freeing ? { ...covered, reliefs: this.covered.reliefs } : covered;
     this.blind = false;
     this.keyspace = keyspace;
     const applicability = this.judge(reading, now);
+    const freed = before === undefined ? 0 : committedBefore - this.committedBytes;
+    const elapsed = this.learnRates(now);
     const { latch } = this;
     const { lowestStart } = this.bands;
     const refused = latch.pressure > lowestStart;
@@ -117,13 +138,14 @@ export class Pressure {
   }
 
   state(now: number): PressureState {
-    const { reading, applicability, covered, better, blind } = this;
-    const { latch, rates } = this;
+    const { reading, applicability, covered, better, blind, evictable, ownEvictable } = this;
+    const { latch, rates, committedPart, admittedPerSecond } = this;
     const [readingAgeMs, rehearsal] = [this.readingAge(now), this.rehearsal(now)];
     return {
-      ...{ reading, applicability, readingAgeMs, covered, better, blind },
+      ...{ reading, applicability, readingAgeMs, covered, better, blind, evictable, ownEvictable },
       ...{ latched: latch.pressure, oomContradictedAt: latch.contradictedAt, rehearsal },
       ...{ othersRate: rates.others, measuredRate: rates.measured },
+      ...{ committedPart, admittedPerSecond },
       reserved: Array.from(this.reserve.bytes),
     };
   }
@@ -132,6 +154,10 @@ export class Pressure {
   adopt(state: PressureState, now: number): void {
     this.reading = state.reading;
     this.applicability = state.applicability;
+    this.evictable = state.evictable;
+    this.ownEvictable = state.ownEvictable;
+    this.committedPart = state.committedPart;
+    this.admittedPerSecond = state.admittedPerSecond;
     this.readAt = now - state.readingAgeMs;
     this.covered = state.covered;
     this.better = state.better;
@@ -192,6 +218,7 @@ export class Pressure {
     this.setHeadroom(now, applicability);
     gate.brief.most = MOST_SHARE * applicability.limitBytes;
     gate.active = true;
+    gate.sparesExpiring = this.sparesExpiring(applicability);
     const distance = Math.max(STEP, (this.bands.begins - this.acting) / 2);
     gate.wakeAt = gate.admitted + Math.min(distance, 1) * applicability.limitBytes;
     this.tellLevels(now, trigger);
@@ -213,10 +240,26 @@ export class Pressure {
     return 1000 * (priority === 'others' ? this.rates.steadyOthers : this.rates.byPriority[priority]);
   }
 
-  /** used / limit as last read; 0 without a reading or a limit. */
+  /** committed / limit as last read; 0 without a reading or a limit. */
   get measured(): number {
     const limit = this.applicability?.limitBytes ?? 0;
-    return limit > 0 ? this.countedBytes / limit : 0;
+    return limit > 0 ? this.committedBytes / limit : 0;
+  }
+
+  /** What was read of memory that Redis compares with its limit, less what can be taken back. */
+  get committedBytes(): number {
+    return this.reading === undefined ? 0 : Math.max(0, countedBytes(this.reading) - this.takenBack);
+  }
+
+  /** Its changes from reading to reading: only differences mean something. */
+  get committedFlowBytes(): number {
+    return this.flow.bytes;
+  }
+
+  /** Bytes that the server or Spillway can evict, as far as they count. */
+  private get takenBack(): number {
+    const byServer = this.applicability?.evictionCounts === true ? this.evictable.bytes : 0;
+    return Math.max(byServer, this.ownEvictable);
   }
 
   /** Bytes of growth that the reading may not contain. */
@@ -248,21 +291,36 @@ export class Pressure {
 
   private estimate(now: number): number {
     const age = Math.max(0, this.readingAge(now));
-    const growth = this.growthSinceReading + this.rates.others * age;
-    if (!this.blind) return this.countedBytes + growth;
+    const growth = this.committing(this.growthSinceReading) + this.rates.others * age;
+    const { committedBytes } = this;
+    if (!this.blind) return committedBytes + growth;
     // Most growth overwrites what is there; without readings nobody takes that off again.
-    return (
-      this.countedBytes + Math.min(growth, this.rates.measured * Math.min(age, this.options.staleAfterMs))
-    );
+    return committedBytes + Math.min(growth, this.rates.measured * Math.min(age, this.options.staleAfterMs));
   }
 
-  private get countedBytes(): number {
-    return this.reading === undefined ? 0 : counted(this.reading);
+  /** How much of the growth stays committed: where keys are evicted, what of it can be evicted takes the place of others. */
+  private committing(growth: number): number {
+    const { takenBack } = this;
+    return growth - Math.min(takenBack, growth * (1 - this.committedPart));
   }
 
-  private learnRates(reading: Reading, now: number): number {
-    const { gate, options, rates } = this;
-    return rates.learn(counted(reading), gate.admitted, gate.admittedBy, now, meanOver(options.reserve));
+  private learnRates(now: number): number {
+    const { gate, options, rates, reading, applicability, flow } = this;
+    if (reading === undefined) return 0;
+    const byServer = applicability?.evictionCounts === true ? this.evictable : NOTHING_EVICTABLE;
+    const byOwn: Evictable = { ...byServer, bytes: this.ownEvictable, basis: 'known' };
+    flow.take(countedBytes(reading), byOwn.bytes > byServer.bytes ? byOwn : byServer, now);
+    const elapsed = rates.learn(flow.bytes, gate.admitted, gate.admittedBy, now, meanOver(options.reserve));
+    this.committedPart = rates.part;
+    this.admittedPerSecond = 1000 * rates.admitted;
+    return elapsed;
+  }
+
+  /** Enough can be evicted for writes whose keys have a TTL, of which the next ones can be evicted in turn. */
+  private sparesExpiring({ limitBytes, evictionCounts }: Applicability): boolean {
+    if (!evictionCounts || this.evictable.eviction !== 'volatile') return false;
+    const left = Math.min(this.evictable.bytes, Math.max(0, 1 - this.rehearsed.pressure) * limitBytes);
+    return left >= SPARES_ABOVE * limitBytes + this.admittedPerSecond;
   }
 
   private learnReserve(elapsedMs: number, { limitBytes }: Applicability): void {
@@ -293,7 +351,7 @@ export class Pressure {
     const ofServer = refusesAtLimit ? (this.reading?.maxmemoryBytes ?? 0) : Number.POSITIVE_INFINITY;
     for (const priority of PRIORITIES) {
       const left = bands.isNever(priority)
-        ? ofServer - this.countedBytes
+        ? ofServer - this.committedBytes
         : limitBytes - reserve.bytes[priority] - estimate;
       gate.headroom[priority] = Math.max(0, left);
     }
@@ -311,6 +369,7 @@ export class Pressure {
 
   private open(acting: number, cause: Cause, now: number, trigger: Cause | undefined): void {
     this.gate.open();
+    this.gate.sparesExpiring = false;
     this.relief.none();
     this.acting = acting;
     this.tellLevels(now, trigger ?? cause, 0);
@@ -333,8 +392,4 @@ export class Pressure {
       this.onChange({ priority, to, ...told, pressure: acting, reading: this.reading, sparesExpiring });
     }
   }
-}
-
-function counted(reading: Reading): number {
-  return Math.max(0, reading.usedBytes - reading.notCountedBytes);
 }

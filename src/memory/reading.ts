@@ -5,6 +5,8 @@ export interface Reading {
   readonly usedBytes: number;
   /** Replication and AOF buffers, which Redis leaves out when it compares with maxmemory. */
   readonly notCountedBytes: number;
+  /** What no key holds, as far as the server says: itself at the start, the buffers of clients, replication and the cluster. */
+  readonly notKeysBytes: number;
   /** 0: no limit. */
   readonly maxmemoryBytes: number;
   /** noeviction, allkeys-lru …; '': not in INFO. */
@@ -33,10 +35,28 @@ export interface KeyspaceReading {
   readonly replica: boolean;
 }
 
+/** Counters since the server's start. */
+export interface ServerCounters {
+  readonly evictedKeys: number;
+  readonly hits: number;
+  readonly misses: number;
+}
+
 /** INFO has an impossible value; the message names the field. */
 export class BadReading extends Error {}
 
 const LONGEST_SHOWN = 40;
+const NOT_KEYS = [
+  'used_memory_startup',
+  'mem_clients_normal',
+  'mem_cluster_links',
+  'mem_replication_backlog',
+] as const;
+
+/** What Redis compares with maxmemory. */
+export function countedBytes({ usedBytes, notCountedBytes }: Reading): number {
+  return Math.max(0, usedBytes - notCountedBytes);
+}
 
 /** The fields of an INFO text, by name. */
 export function infoFields(text: string): ReadonlyMap<string, string> {
@@ -59,6 +79,7 @@ export function parseMemory(text: string): Reading {
   return {
     usedBytes: count(fields, 'memory', 'used_memory'),
     notCountedBytes: count(fields, 'memory', 'mem_not_counted_for_evict'),
+    notKeysBytes: NOT_KEYS.reduce((sum, name) => sum + count(fields, 'memory', name), 0),
     maxmemoryBytes: count(fields, 'memory', 'maxmemory'),
     policy,
     freeing: pendingObjects > 0,
@@ -88,6 +109,16 @@ export function parseKeyspace(text: string, replication: string): KeyspaceReadin
     expires += database.expires;
   }
   return { keys, expires, databases, replica: infoFields(replication).get('role') === 'slave' };
+}
+
+/** Reads INFO stats. @throws BadReading when a field is no number. */
+export function parseStats(text: string): ServerCounters {
+  const fields = infoFields(text);
+  return {
+    evictedKeys: count(fields, 'stats', 'evicted_keys'),
+    hits: count(fields, 'stats', 'keyspace_hits'),
+    misses: count(fields, 'stats', 'keyspace_misses'),
+  };
 }
 
 /** The server's clock in an INFO server text, milliseconds since the epoch; undefined where it does not tell (before 6.2). */

@@ -1,5 +1,6 @@
 // The API's shapes about memory. Field names are an API. Types only.
 import type { PriorityName } from '../core/policy/rule.js';
+import type { Eviction } from './evictable.js';
 import type { EvictionSnapshot } from './eviction.js';
 
 /** How much one priority is held back. */
@@ -16,8 +17,10 @@ export interface ShedLevel {
 
 /** GET /api/memory. Bytes are null before the first reading, or where the server does not tell. */
 export interface MemorySnapshot {
-  /** (used - not counted) / limit; null without a limit or a reading. */
+  /** committed / limit; null without a limit or a reading. */
   pressure: number | null;
+  /** (used - not counted) / limit. The same where nothing is evicted. */
+  usedShare: number | null;
   /** What `level` stands on: `pressure`, or more by what was let through since, by hysteresis, by a rehearsal. */
   actingPressure: number | null;
   /** What that comes from. */
@@ -25,6 +28,22 @@ export interface MemorySnapshot {
   usedBytes: number | null;
   /** Replication and AOF buffers, which Redis leaves out when it compares with maxmemory. */
   notCountedBytes: number | null;
+  /** Used memory without what is not counted, and without what can be evicted. */
+  committedBytes: number | null;
+  /** How it changes, without the scatter of the samples that it is estimated from: only differences mean something. */
+  committedFlowBytes: number | null;
+  /** What can be evicted: by the server under its policy, or by Spillway. */
+  evictableBytes: number | null;
+  /** Half of its 95 % confidence interval; null: it is estimated roughly, by the share of keys with a TTL. */
+  evictableErrorBytes: number | null;
+  /** Which keys the server evicts: none, those with a TTL, all. */
+  eviction: Eviction;
+  evictedKeysPerSecond: number;
+  /** How long a key lives that is evicted in the end, in the mean; null: nothing is evicted. */
+  evictedAfterSeconds: number | null;
+  /** Reads of the server that found a key, and that did not. */
+  hitsPerSecond: number;
+  missesPerSecond: number;
   /** What pressure is measured against: maxmemory, or the config's own limit. */
   limitBytes: number | null;
   maxmemoryBytes: number | null;

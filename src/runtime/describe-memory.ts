@@ -6,6 +6,7 @@ import { ALL, type ShedGate } from '../core/policy/shed.js';
 import type { EvictionSnapshot } from '../memory/eviction.js';
 import type { MemoryMonitor } from '../memory/monitor.js';
 import type { Pressure } from '../memory/pressure.js';
+import { countedBytes } from '../memory/reading.js';
 import type {
   BudgetSnapshot,
   LimitSnapshot,
@@ -13,6 +14,9 @@ import type {
   RehearsalSnapshot,
   ShedLevel,
 } from '../memory/snapshot.js';
+
+/** Fewer keys a second that are evicted tell nothing of how long keys live. */
+const LEAST_EVICTED = 0.1;
 
 /** `now`: monotonic milliseconds. */
 export function describeMemory(
@@ -40,10 +44,14 @@ export function describeMemory(
   });
   return {
     pressure: limitBytes > 0 ? pressure.measured : null,
+    usedShare: limitBytes > 0 && reading !== undefined ? countedBytes(reading) / limitBytes : null,
     actingPressure: limitBytes > 0 ? pressure.acting : null,
     cause: pressure.cause,
     usedBytes: reading?.usedBytes ?? null,
     notCountedBytes: reading?.notCountedBytes ?? null,
+    committedBytes: reading === undefined ? null : Math.round(pressure.committedBytes),
+    committedFlowBytes: reading === undefined ? null : Math.round(pressure.committedFlowBytes),
+    ...evictionOf(pressure, monitor),
     limitBytes: limitBytes > 0 ? limitBytes : null,
     maxmemoryBytes: reading?.maxmemoryBytes ?? null,
     policy: reading?.policy ?? null,
@@ -66,5 +74,22 @@ export function describeMemory(
     budgets,
     eviction,
     limits,
+  };
+}
+
+function evictionOf(
+  { reading, evictable: { eviction, bytes, errorBytes, keys }, ownEvictable }: Pressure,
+  { evictions }: MemoryMonitor,
+) {
+  const { evictedPerSecond, hitsPerSecond, missesPerSecond } = evictions;
+  return {
+    evictableBytes: reading === undefined ? null : Math.round(Math.max(bytes, ownEvictable)),
+    evictableErrorBytes: errorBytes === null ? null : Math.round(errorBytes),
+    eviction,
+    evictedKeysPerSecond: evictedPerSecond,
+    // In a steady state what there is of something is its rate times how long it stays (Little's law).
+    evictedAfterSeconds: evictedPerSecond >= LEAST_EVICTED ? keys / evictedPerSecond : null,
+    hitsPerSecond,
+    missesPerSecond,
   };
 }

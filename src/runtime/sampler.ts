@@ -90,18 +90,12 @@ export class Sampler implements Shown {
       const memory = this.read.memory();
       // Asked for each second, so that `since` is right to a second.
       const state = this.read.state();
-      const { usedBytes, notCountedBytes, limitBytes, stale } = memory;
       const [at, rules] = [this.clock(), [...stats.rules, stats.unregistered]];
       this.families.take(stats.rules);
       this.ruleHistory.take(at, rules);
       const { changes, leftOut } = this.refusals.take(at, rules);
       if (changes.length > 0) this.onRefusals(changes, leftOut);
-      this.samples.take({
-        at,
-        countedBytes: usedBytes === null || stale ? null : usedBytes - (notCountedBytes ?? 0),
-        limitBytes,
-        rules,
-      });
+      this.samples.take({ at, rules, ...fullness(memory) });
       if (this.watchers.size === 0) return;
       const live = {
         state,
@@ -120,6 +114,20 @@ export class Sampler implements Shown {
       this.looking = false;
     }
   }
+}
+
+/** null where the last reading is too old. */
+function fullness(memory: MemorySnapshot) {
+  const { usedBytes, notCountedBytes, limitBytes, committedBytes, committedFlowBytes, stale } = memory;
+  const known = usedBytes !== null && !stale;
+  return {
+    limitBytes,
+    countedBytes: known ? usedBytes - (notCountedBytes ?? 0) : null,
+    committedBytes: known ? committedBytes : null,
+    flowBytes: known ? committedFlowBytes : null,
+    errorBytes: memory.evictableErrorBytes ?? 0,
+    evictsAll: memory.eviction === 'all',
+  };
 }
 
 function ttlsOf({ rules }: EffectiveConfig): Map<string, number> {

@@ -70,6 +70,7 @@ class Client {
       const reading = {
         usedBytes: used,
         notCountedBytes: 0,
+        notKeysBytes: 0,
         maxmemoryBytes: options.limit,
         policy: 'noeviction',
         freeing: false,

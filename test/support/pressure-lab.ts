@@ -23,6 +23,7 @@ export function reading(share: number, rest: Partial<Reading> = {}): Reading {
   return {
     usedBytes: share * LIMIT,
     notCountedBytes: 0,
+    notKeysBytes: 0,
     maxmemoryBytes: LIMIT,
     policy: 'noeviction',
     freeing: false,

@@ -47,17 +47,26 @@ export function measureGrowth(points: readonly Point[]): Growth | null {
   };
 }
 
-/** When `now` bytes will have become `mark` bytes. */
-export function timeTo(mark: number, now: number, growth: Growth | null): TimeTo {
+/** Samples that are so far apart in time have none in common. */
+const SAMPLES_LAST_SECONDS = 20;
+
+/**
+ * When `now` bytes will have become `mark` bytes. `errorBytes`: half of the 95 % confidence interval of `now`, and of what
+ * growth was measured by, where these are estimates.
+ */
+export function timeTo(mark: number, now: number, growth: Growth | null, errorBytes = 0): TimeTo {
   if (now >= mark) return { seconds: 0, soonestSeconds: 0, latestSeconds: 0 };
   if (growth === null || growth.lowBytesPerSecond <= 0) {
     return { seconds: null, soonestSeconds: null, latestSeconds: null };
   }
-  const at = (rate: number) => (mark - now) / rate;
+  // The standard error of a line's slope, for as many independent points as the time has samples of its own.
+  const independent = Math.max(1, growth.overSeconds / SAMPLES_LAST_SECONDS);
+  const slopeError = (errorBytes * Math.sqrt(12 / independent)) / growth.overSeconds;
+  const slowest = growth.lowBytesPerSecond - slopeError;
   return {
-    seconds: at(growth.bytesPerSecond),
-    soonestSeconds: at(growth.highBytesPerSecond),
-    latestSeconds: at(growth.lowBytesPerSecond),
+    seconds: (mark - now) / growth.bytesPerSecond,
+    soonestSeconds: Math.max(0, mark - now - errorBytes) / (growth.highBytesPerSecond + slopeError),
+    latestSeconds: slowest > 0 ? (mark - now + errorBytes) / slowest : null,
   };
 }
 

@@ -14,6 +14,13 @@ export interface HistorySample {
   /** The memory that Redis compares with the limit, and the limit; null: unknown. */
   readonly countedBytes: number | null;
   readonly limitBytes: number | null;
+  /** That memory without what can be evicted, and half of its 95 % confidence interval. */
+  readonly committedBytes: number | null;
+  readonly errorBytes: number;
+  /** The same up to a constant, without the scatter of the samples (memory/committed-flow). */
+  readonly flowBytes: number | null;
+  /** All keys are evicted: memory is never full. */
+  readonly evictsAll: boolean;
   /** All rules, and the keys that no rule matches. */
   readonly rules: readonly RuleTotals[];
 }
@@ -24,6 +31,7 @@ export interface HistorySeries {
   /** Epoch milliseconds. */
   at: number[];
   countedBytes: (number | null)[];
+  committedBytes: (number | null)[];
   limitBytes: (number | null)[];
   /** Since the previous sample. */
   writesPerSecond: number[];
@@ -49,9 +57,9 @@ export interface MarkForecast extends Mark, TimeTo {}
 
 /** GET /api/growth. */
 export interface GrowthReport {
-  /** Measured growth of memory; null: too few samples, or memory is unknown. */
+  /** Measured growth of committed memory; null: too few samples, or memory is unknown. */
   memory: Growth | null;
-  /** When the limit is reached; null without a limit. */
+  /** When the limit is reached; null without a limit, and where all keys are evicted. */
   timeToFull: TimeTo | null;
   marks: MarkForecast[];
   /** Sums of the rules. */
@@ -65,8 +73,8 @@ export interface GrowthReport {
 export type Span = '10m' | '2h';
 
 const SPANS = { '10m': { stepMs: 1000, rows: 600 }, '2h': { stepMs: 10_000, rows: 720 } } as const;
-const Column = { AT: 0, COUNTED: 1, LIMIT: 2, WRITES: 3, SHED: 4 } as const;
-const WIDTH = 5;
+const Column = { AT: 0, COUNTED: 1, LIMIT: 2, WRITES: 3, SHED: 4, COMMITTED: 5, FLOW: 6 } as const;
+const WIDTH = 7;
 /** A timer may be some milliseconds off; the sample still counts for its step. */
 const EARLY_MS = 250;
 
@@ -76,15 +84,25 @@ export class History {
   private tracks = new Map<string, RuleTrack>();
   private writes = 0;
   private shed = 0;
+  private errorBytes = 0;
+  private evictsAll = false;
   private readonly lastTotals = new Map<string, { readonly writes: number; readonly shed: number }>();
 
   /** `ttlMs`: the TTL of the rule; 0: unknown, or none. */
   constructor(private readonly ttlMs: (rule: string) => number) {}
 
-  take({ at, countedBytes, limitBytes, rules }: HistorySample): void {
+  take({ at, rules, ...memory }: HistorySample): void {
     if (at <= this.newest(this.fine)) return;
     this.addUp(rules);
-    const row = [at, countedBytes ?? Number.NaN, limitBytes ?? Number.NaN, this.writes, this.shed];
+    this.errorBytes = memory.errorBytes;
+    this.evictsAll = memory.evictsAll;
+    const [counted, limit, committed, flow] = [
+      memory.countedBytes,
+      memory.limitBytes,
+      memory.committedBytes,
+      memory.flowBytes,
+    ].map((bytes) => bytes ?? Number.NaN);
+    const row = [at, counted, limit, this.writes, this.shed, committed, flow];
     this.fine.push(row);
     const since = at - this.newest(this.coarse);
     if (!(since < SPANS['2h'].stepMs - EARLY_MS)) this.coarse.push(row);
@@ -105,6 +123,7 @@ export class History {
       intervalSeconds: SPANS[span].stepMs / 1000,
       at: at.map((time) => Math.round(wallNow - now + time)),
       countedBytes: column(Column.COUNTED).map(orNull),
+      committedBytes: column(Column.COMMITTED).map(orNull),
       limitBytes: column(Column.LIMIT).map(orNull),
       writesPerSecond: rate(Column.WRITES),
       shedPerSecond: rate(Column.SHED),
@@ -115,18 +134,17 @@ export class History {
   growth(marks: readonly Mark[]): GrowthReport {
     const memory = measureGrowth(this.memoryPoints());
     const last = this.fine.length - 1;
-    const counted = this.fine.read(last, Column.COUNTED);
+    const committed = this.fine.read(last, Column.COMMITTED);
     const limit = this.fine.read(last, Column.LIMIT);
-    const known = Number.isFinite(counted) && limit > 0;
+    const fills = Number.isFinite(committed) && limit > 0 && !this.evictsAll;
+    const to = (bytes: number) => timeTo(bytes, committed, memory, this.errorBytes);
     const rules = [...this.tracks].map(([name, track]) => ({ name, ...track.rates() }));
     const sum = (field: keyof RuleRates) => rules.reduce((total, rule) => total + rule[field], 0);
     const estimated = sum('growthBytesPerSecond');
     return {
       memory,
-      timeToFull: known ? timeTo(limit, counted, memory) : null,
-      marks: known
-        ? marks.map((mark) => ({ ...mark, ...timeTo(mark.pressure * limit, counted, memory) }))
-        : [],
+      timeToFull: fills ? to(limit) : null,
+      marks: fills ? marks.map((mark) => ({ ...mark, ...to(mark.pressure * limit) })) : [],
       writesPerSecond: sum('writesPerSecond'),
       shedPerSecond: sum('shedPerSecond'),
       estimatedBytesPerSecond: estimated,
@@ -166,7 +184,7 @@ export class History {
   private memoryPoints(): Point[] {
     const points: Point[] = [];
     for (let row = 0; row < this.fine.length; row++) {
-      const value = this.fine.read(row, Column.COUNTED);
+      const value = this.fine.read(row, Column.FLOW);
       if (Number.isFinite(value)) points.push({ at: this.fine.read(row, Column.AT) / 1000, value });
     }
     return points;

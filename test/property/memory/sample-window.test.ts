@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { allot } from '../../../src/memory/sampling/allot.js';
 import { SampleWindow } from '../../../src/memory/sampling/sample-window.js';
+import { lognormal, seeded } from '../../support/random.js';
 
 /** What a key holds beside what MEMORY USAGE says. */
 const UNCOUNTED = 32;
@@ -10,22 +11,6 @@ const UNCOUNTED = 32;
 interface Key {
   readonly bytes: number;
   readonly ttlMs: number;
-}
-
-/** A generator of numbers from 0 to 1 that a seed decides (mulberry32). */
-function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
-function lognormal(random: () => number, sigma: number): number {
-  const normal = Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
-  return Math.min(60_000, Math.max(20, Math.round(300 * Math.exp(sigma * normal))));
 }
 
 const held = (keys: readonly Key[]) =>

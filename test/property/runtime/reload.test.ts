@@ -97,7 +97,10 @@ t.test('a rule that is back is no burst of writes', async (t) => {
     ...{ ttlInjected: 0, ttlClamped: 0, hadTtl: 0, followUpsSet: 0 },
   });
   const look = (second: number, rules: RuleTotals[]) =>
-    history.take({ at: second * 1000, countedBytes: null, limitBytes: null, rules });
+    history.take({
+      ...{ at: second * 1000, countedBytes: null, committedBytes: null, flowBytes: null, limitBytes: null },
+      ...{ errorBytes: 0, evictsAll: false, rules },
+    });
   look(1, [rule('a', 1000), rule('b', 5)]);
   look(2, [rule('b', 6)]);
   look(3, [rule('a', 1002), rule('b', 6)]);

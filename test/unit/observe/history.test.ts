@@ -27,10 +27,18 @@ function after(seconds: number, each: Partial<RuleTotals>, name = 'a'): RuleTota
   return { ...NOTHING, ...Object.fromEntries(grown), name, commands: Object.fromEntries(commands) };
 }
 
+/** A server that evicts nothing. */
+function used(countedBytes: number | null) {
+  return {
+    ...{ countedBytes, committedBytes: countedBytes, flowBytes: countedBytes },
+    ...{ errorBytes: 0, evictsAll: false },
+  };
+}
+
 function run(history: History, from: number, to: number, rules: (second: number) => RuleTotals[]): void {
   for (let second = from; second <= to; second++) {
     const countedBytes = 1_000_000 + second * 1000;
-    history.take({ at: second * 1000, countedBytes, limitBytes: 2_000_000, rules: rules(second) });
+    history.take({ at: second * 1000, ...used(countedBytes), limitBytes: 2_000_000, rules: rules(second) });
   }
 }
 
@@ -109,7 +117,7 @@ t.test('rules come and go: sums go on, tracks do not pile up', async (t) => {
 t.test('a sample that is not later is left out, and an unknown one is a gap', async (t) => {
   const history = new History(() => 0);
   const take = (at: number, countedBytes: number | null) =>
-    history.take({ at, countedBytes, limitBytes: null, rules: [] });
+    history.take({ at, ...used(countedBytes), limitBytes: null, rules: [] });
   for (const at of [1000, 1000, 500]) take(at, 5);
   take(2000, null);
   t.same(history.series('10m', 0, 0).countedBytes, [5, null]);

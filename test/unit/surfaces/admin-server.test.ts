@@ -21,8 +21,15 @@ import { startAdmin } from '../../../src/surfaces/admin/server.js';
 import type { AdminOptions } from '../../../src/surfaces/admin/types.js';
 import type { ExplainRequest, Explanation } from '../../../src/surfaces/explain/types.js';
 
+/** Of a server with noeviction. */
+const UNEVICTED = {
+  ...{ usedShare: 0.85, committedBytes: 850, committedFlowBytes: 850, eviction: 'none' as const },
+  ...{ evictableBytes: 0, evictableErrorBytes: 0, evictedKeysPerSecond: 0, evictedAfterSeconds: null },
+  ...{ hitsPerSecond: 0, missesPerSecond: 0 },
+};
 const MEMORY: MemorySnapshot = {
   pressure: 0.85,
+  ...UNEVICTED,
   actingPressure: 0.86,
   cause: 'reading',
   usedBytes: 850,
