@@ -23,6 +23,7 @@ const CONFIG = { rules: RULES, memory: { ...POLL, shed: STEPS } };
 
 interface Memory {
   readonly pressure: number | null;
+  readonly usedShare: number | null;
   readonly active: boolean;
   readonly reason: string;
   readonly stale: boolean;
@@ -404,7 +405,8 @@ t.test('the eviction policy decides whether shedding makes sense', async (t) => 
       return now.polls > polls + 1 && now;
     });
     t.match(seen, { active: false, headroomBytes: null, reason: /allkeys-lru/ });
-    t.ok((seen.pressure ?? 0) > 0.95);
+    t.ok((seen.usedShare ?? 0) > 0.95);
+    t.ok((seen.pressure ?? 1) < 0.5, 'all that keys hold can be evicted');
     t.equal(await ask(proxy, 'SET low:1 x'), '+OK\r\n');
   });
 

@@ -2,7 +2,9 @@
 // last minutes. Pure; the clock comes with each call.
 // Invariants: while the server is away, the rest of its state does not change; at most MOST_POINTS readings are kept.
 
-import { judgeApplicability } from '../../memory/applicability.js';
+import { type Applicability, judgeApplicability } from '../../memory/applicability.js';
+import { evictableOf } from '../../memory/evictable.js';
+import { countedBytes } from '../../memory/reading.js';
 import { FullSoon } from '../../observe/alerts/full-soon.js';
 import { Lasting } from '../../observe/alerts/lasting.js';
 import { measureGrowth, type TimeTo, timeTo, WINDOW_SECONDS } from '../../observe/history/forecast.js';
@@ -41,7 +43,7 @@ export interface Seen {
   readonly look: Look | undefined;
   /** Bytes; null: there is no limit. */
   readonly limitBytes: number | null;
-  /** Share of it that is in use. */
+  /** Share of it that is in use, without what volatile-* can evict. */
   readonly pressure: number | null;
   /** null: not at the growth of the last minutes. */
   readonly timeToFull: TimeTo | null;
@@ -90,12 +92,12 @@ export class ServerState {
       { shedWhen: 'auto', limitBytes: own },
       refusing,
     );
-    const used = look.memory.usedBytes - look.memory.notCountedBytes;
-    this.remember(used, now);
+    const committed = countedBytes(look.memory) - takenBack(look, judged, now);
+    this.remember(committed, now);
     const limitBytes = judged.limitBytes > 0 ? judged.limitBytes : null;
-    const pressure = limitBytes === null ? null : used / limitBytes;
+    const pressure = limitBytes === null ? null : committed / limitBytes;
     const mayFill = judged.applies;
-    const forecast = limitBytes === null ? null : timeTo(limitBytes, used, measureGrowth(this.points));
+    const forecast = limitBytes === null ? null : timeTo(limitBytes, committed, measureGrowth(this.points));
     const timeToFull = forecast?.seconds == null ? null : forecast;
     const ms = mayFill && timeToFull?.seconds != null ? timeToFull.seconds * 1000 : Number.POSITIVE_INFINITY;
     const fullSoon = this.soon.see(ms, this.options, now);
@@ -144,4 +146,10 @@ export class ServerState {
     this.points.push({ at, value: used });
     this.points = this.points.filter((point) => point.at >= at - WINDOW_SECONDS).slice(-MOST_POINTS);
   }
+}
+
+/** Roughly, by the share of keys with a TTL: watch looks at no key. With allkeys-* memory is shown as it is, and is no trouble. */
+function takenBack({ memory, keyspace }: Look, { evictionCounts }: Applicability, now: number): number {
+  const evictable = evictableOf(memory, keyspace, undefined, now);
+  return evictionCounts && evictable.eviction === 'volatile' ? evictable.bytes : 0;
 }

@@ -41,11 +41,21 @@ function blame({ memory, rules }) {
 
 /** @param {MemorySnapshot} memory @param {GrowthReport} growth */
 function fullness(memory, growth) {
-  const { usedBytes, pressure, limitBytes, stale, readingAgeMs } = memory;
+  const { usedBytes, pressure, limitBytes, stale, readingAgeMs, eviction } = memory;
   if (usedBytes === null) return 'Memory is unknown: there is no reading yet';
   if (stale) return `Memory is unknown: the last reading is ${duration((readingAgeMs ?? 0) / 1000)} old`;
   if (limitBytes === null || pressure === null) return `Memory ${bytes(usedBytes)}, without a limit`;
-  return `Memory ${percent(pressure, true)} of ${bytes(limitBytes)}, ${outlook(growth)}`;
+  if (eviction === 'none')
+    return `Memory ${percent(pressure, true)} of ${bytes(limitBytes)}, ${outlook(growth)}`;
+  const used = `Memory ${percent(memory.usedShare ?? 0, true)} of ${bytes(limitBytes)}`;
+  const evicting = memory.evictedKeysPerSecond > 0 ? `, evicting, as configured${lifetime(memory)}` : '';
+  if (eviction === 'all') return `${used}${evicting}`;
+  return `${used}${evicting}; ${percent(pressure, true)} cannot be evicted, ${outlook(growth)}`;
+}
+
+/** How long evicted keys have lived. @param {MemorySnapshot} memory */
+function lifetime({ evictedAfterSeconds }) {
+  return evictedAfterSeconds === null ? '' : ` (keys live ${duration(evictedAfterSeconds)})`;
 }
 
 /** @param {GrowthReport} growth */

@@ -389,7 +389,8 @@ async function drawCharts() {
 
 /** @param {HistorySeries} history @param {LiveSnapshot} live */
 function draw(history, { memory, growth }) {
-  const { at, countedBytes, limitBytes } = history;
+  const { at, countedBytes, committedBytes, limitBytes } = history;
+  const evicts = memory.eviction !== 'none';
   const { seconds, text } = SPANS[span];
   const limit = limitBytes.at(-1) ?? undefined;
   const used = countedBytes.filter((value) => value !== null);
@@ -405,12 +406,17 @@ function draw(history, { memory, growth }) {
         ],
   );
   const high = limit === undefined ? 1.1 * Math.max(1, ...used) : Math.max(limit, ...used);
-  const least = Math.min(high, ...used, ...bands.map(({ from }) => from));
+  const committed = evicts ? committedBytes.filter((value) => value !== null) : [];
+  const least = Math.min(high, ...used, ...committed, ...bands.map(({ from }) => from));
   const low = Math.max(0, Math.floor((least / high - 0.05) * 10) / 10) * high;
   const rising = growth.memory !== null && growth.memory.lowBytesPerSecond > 0;
   memoryChart.draw({
     at,
-    lines: [{ name: 'used', values: countedBytes }],
+    // The slope goes on from the first line.
+    lines: [
+      { name: 'used', values: evicts ? committedBytes : countedBytes },
+      ...(evicts ? [{ name: 'evictable', values: countedBytes }] : []),
+    ],
     seconds,
     low,
     high,
@@ -421,7 +427,9 @@ function draw(history, { memory, growth }) {
     ...(rising && growth.memory !== null && { slope: growth.memory.bytesPerSecond }),
   });
   const perSecond = growth.memory === null ? '' : `, ${signed(growth.memory.bytesPerSecond)}/s`;
-  setText(byId('memory-now'), used.length === 0 ? NONE : `${bytes(used[used.length - 1])}${perSecond}`);
+  const [usedNow, committedNow] = [used.at(-1), committed.at(-1)];
+  const keeps = committedNow === undefined ? '' : `, ${bytes(committedNow)} of it committed`;
+  setText(byId('memory-now'), usedNow === undefined ? NONE : `${bytes(usedNow)}${keeps}${perSecond}`);
 
   const most = Math.max(1, ...history.writesPerSecond, ...history.shedPerSecond);
   writesChart.draw({
