@@ -10,7 +10,7 @@ import { byteText, percentage, printable, quoted } from './words.js';
 
 /** `memory 61.3 MB of 64.0 MB, pressure 95.8% …`, and the current refusals. */
 export function drawMemory(memory: MemorySnapshot, paint: Paint): string[] {
-  const { pressure, usedBytes, limitBytes, reason, stale, eviction } = memory;
+  const { pressure, usedBytes, limitBytes, reason, stale, serverEvicts } = memory;
   const used = usedBytes === null ? 'unknown' : byteText(usedBytes);
   const limit = limitBytes === null ? '' : ` of ${byteText(limitBytes)}`;
   const share = pressure === null ? '' : `, pressure ${percentage(pressure)}`;
@@ -23,7 +23,7 @@ export function drawMemory(memory: MemorySnapshot, paint: Paint): string[] {
   return [
     ...(rehearsal === null ? [] : [paint('yellow', `${acted} ${rehearsal.secondsLeft} s`)]),
     `memory ${used}${limit}${share}${stale ? paint('red', ' (the reading is stale)') : ''}`,
-    ...(eviction === 'none' ? [] : [drawEviction(memory)]),
+    ...(serverEvicts === 'none' ? [] : [drawEviction(memory)]),
     `refused now: ${refused.length === 0 ? paint('green', 'nothing') : paint('yellow', refused.join(', '))}` +
       `   shedding ${printable(reason)}`,
     ...kept(memory),
@@ -32,14 +32,16 @@ export function drawMemory(memory: MemorySnapshot, paint: Paint): string[] {
 
 /** `committed 12.4 MB: volatile-lru can evict 48.1 MB (± 1.2 MB); evicts 310 keys a second, which lived 4 min`. */
 function drawEviction(memory: MemorySnapshot): string {
-  const { policy, committedBytes, evictableBytes, evictableErrorBytes, eviction } = memory;
+  const { policy, committedBytes, evictableBytes, evictableErrorBytes, serverEvicts } = memory;
   const { evictedKeysPerSecond, evictedAfterSeconds, hitsPerSecond, missesPerSecond } = memory;
   const sure = evictableErrorBytes === null ? 'roughly' : `± ${byteText(evictableErrorBytes)}`;
-  const can = `${printable(policy ?? '')} can evict ${byteText(evictableBytes ?? 0)}${eviction === 'all' ? '' : ` (${sure})`}`;
+  const can = `${printable(policy ?? '')} can evict ${byteText(evictableBytes ?? 0)}${serverEvicts === 'all' ? '' : ` (${sure})`}`;
   const lived = evictedAfterSeconds === null ? '' : `, which lived ${timeText(evictedAfterSeconds)}`;
   const reads = hitsPerSecond + missesPerSecond;
   const hits =
-    eviction === 'all' && reads > 0 ? `; ${percentage(hitsPerSecond / reads)} of reads find their key` : '';
+    serverEvicts === 'all' && reads > 0
+      ? `; ${percentage(hitsPerSecond / reads)} of reads find their key`
+      : '';
   const evicts =
     evictedKeysPerSecond > 0
       ? `; evicts ${grouped(Math.round(evictedKeysPerSecond))} keys a second${lived}`

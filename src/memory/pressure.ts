@@ -50,7 +50,7 @@ export class Pressure {
   private keyspace: KeyspaceReading | undefined;
   /** What the server can evict, as last read. */
   evictable = NOTHING_EVICTABLE;
-  /** Bytes that Spillway itself can evict: 0 unless it holds its mark. Its owner sets this, then calls apply(). */
+  /** Bytes that Spillway itself can evict. */
   ownEvictable = 0;
   readonly levels = new Levels();
   /** What is acted upon now, as a share of the limit, and what it comes from. */
@@ -135,6 +135,17 @@ export class Pressure {
     if (this.blind) return;
     this.blind = true;
     this.apply(now);
+  }
+
+  /** Spillway itself can evict so many bytes now; 0 unless it holds its mark. Returns whether that changes something. */
+  canEvict(bytes: number, now: number): boolean {
+    const before = this.ownEvictable;
+    const limitBytes = this.applicability?.limitBytes ?? 0;
+    if (bytes === before || (bytes > 0 && before > 0 && Math.abs(bytes - before) < STEP * limitBytes))
+      return false;
+    this.ownEvictable = bytes;
+    this.apply(now);
+    return true;
   }
 
   state(now: number): PressureState {

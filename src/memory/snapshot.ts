@@ -37,7 +37,7 @@ export interface MemorySnapshot {
   /** Half of its 95 % confidence interval; null: it is estimated roughly, by the share of keys with a TTL. */
   evictableErrorBytes: number | null;
   /** Which keys the server evicts: none, those with a TTL, all. */
-  eviction: Eviction;
+  serverEvicts: Eviction;
   evictedKeysPerSecond: number;
   /** How long a key lives that is evicted in the end, in the mean; null: nothing is evicted. */
   evictedAfterSeconds: number | null;

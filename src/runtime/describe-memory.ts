@@ -85,7 +85,7 @@ function evictionOf(
   return {
     evictableBytes: reading === undefined ? null : Math.round(Math.max(bytes, ownEvictable)),
     evictableErrorBytes: errorBytes === null ? null : Math.round(errorBytes),
-    eviction,
+    serverEvicts: eviction,
     evictedKeysPerSecond: evictedPerSecond,
     // In a steady state what there is of something is its rate times how long it stays (Little's law).
     evictedAfterSeconds: evictedPerSecond >= LEAST_EVICTED ? keys / evictedPerSecond : null,

@@ -114,7 +114,9 @@ export class SpillwayProxy {
     this.room = new RoomMaker(config, endpoint, {
       ...{ service: this.service, pressure: this.pressure, clock, log },
       monitor: () => this.monitor,
-      onEvictable: () => {},
+      onEvictable: (bytes) => {
+        if (this.pressure.canEvict(bytes, clock())) this.pressureChanged();
+      },
     });
     this.rehearsals = new Rehearsals(this.pressure, () => this.pressureChanged(), clock, log, eventLog);
     this.reloader = new Reloader(

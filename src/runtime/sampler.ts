@@ -126,7 +126,7 @@ function fullness(memory: MemorySnapshot) {
     committedBytes: known ? committedBytes : null,
     flowBytes: known ? committedFlowBytes : null,
     errorBytes: memory.evictableErrorBytes ?? 0,
-    evictsAll: memory.eviction === 'all',
+    evictsAll: memory.serverEvicts === 'all',
   };
 }
 

@@ -168,15 +168,14 @@ t.test('what Spillway itself can evict does not count either, under any policy',
   const { pressure, shares, read, now } = makePressure();
   read(0.93);
   t.same(shares(), [100, 43, 0, 0]);
-  pressure.ownEvictable = 0.3 * LIMIT;
+  t.ok(pressure.canEvict(0.3 * LIMIT, now()));
   read(0.93);
   read(0.93);
   t.equal(Math.round(pressure.measured * 100), 63);
   t.same(shares(), [0, 0, 0, 0]);
-  pressure.ownEvictable = 0;
-  pressure.apply(now());
-  read(0.93);
-  t.same(shares(), [100, 43, 0, 0], 'it does not hold its mark');
+  t.notOk(pressure.canEvict(0.3005 * LIMIT, now()), 'too little to tell everybody');
+  t.ok(pressure.canEvict(0, now()));
+  t.same(shares(), [100, 43, 0, 0], 'it does not hold its mark: at once');
 });
 
 t.test('who goes by the readings of another decides the same', async (t) => {

@@ -47,7 +47,7 @@ const stats: StatsSnapshot = {
 };
 const memory: MemorySnapshot = {
   pressure: 0.85,
-  ...{ usedShare: 0.91, committedBytes: 801, committedFlowBytes: 802, eviction: 'volatile' as const },
+  ...{ usedShare: 0.91, committedBytes: 801, committedFlowBytes: 802, serverEvicts: 'volatile' as const },
   ...{ evictableBytes: 48, evictableErrorBytes: 4, evictedKeysPerSecond: 61, evictedAfterSeconds: 62 },
   ...{ hitsPerSecond: 63, missesPerSecond: 64 },
   actingPressure: 0.86,

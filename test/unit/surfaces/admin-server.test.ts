@@ -23,7 +23,7 @@ import type { ExplainRequest, Explanation } from '../../../src/surfaces/explain/
 
 /** Of a server with noeviction. */
 const UNEVICTED = {
-  ...{ usedShare: 0.85, committedBytes: 850, committedFlowBytes: 850, eviction: 'none' as const },
+  ...{ usedShare: 0.85, committedBytes: 850, committedFlowBytes: 850, serverEvicts: 'none' as const },
   ...{ evictableBytes: 0, evictableErrorBytes: 0, evictedKeysPerSecond: 0, evictedAfterSeconds: null },
   ...{ hitsPerSecond: 0, missesPerSecond: 0 },
 };

@@ -41,15 +41,15 @@ function blame({ memory, rules }) {
 
 /** @param {MemorySnapshot} memory @param {GrowthReport} growth */
 function fullness(memory, growth) {
-  const { usedBytes, pressure, limitBytes, stale, readingAgeMs, eviction } = memory;
+  const { usedBytes, pressure, limitBytes, stale, readingAgeMs, serverEvicts } = memory;
   if (usedBytes === null) return 'Memory is unknown: there is no reading yet';
   if (stale) return `Memory is unknown: the last reading is ${duration((readingAgeMs ?? 0) / 1000)} old`;
   if (limitBytes === null || pressure === null) return `Memory ${bytes(usedBytes)}, without a limit`;
-  if (eviction === 'none')
+  if (serverEvicts === 'none')
     return `Memory ${percent(pressure, true)} of ${bytes(limitBytes)}, ${outlook(growth)}`;
   const used = `Memory ${percent(memory.usedShare ?? 0, true)} of ${bytes(limitBytes)}`;
   const evicting = memory.evictedKeysPerSecond > 0 ? `, evicting, as configured${lifetime(memory)}` : '';
-  if (eviction === 'all') return `${used}${evicting}`;
+  if (serverEvicts === 'all') return `${used}${evicting}`;
   return `${used}${evicting}; ${percent(pressure, true)} cannot be evicted, ${outlook(growth)}`;
 }
 

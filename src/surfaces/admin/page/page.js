@@ -390,7 +390,7 @@ async function drawCharts() {
 /** @param {HistorySeries} history @param {LiveSnapshot} live */
 function draw(history, { memory, growth }) {
   const { at, countedBytes, committedBytes, limitBytes } = history;
-  const evicts = memory.eviction !== 'none';
+  const evicts = memory.serverEvicts !== 'none';
   const { seconds, text } = SPANS[span];
   const limit = limitBytes.at(-1) ?? undefined;
   const used = countedBytes.filter((value) => value !== null);
