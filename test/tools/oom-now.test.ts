@@ -42,6 +42,7 @@ t.test(
   { timeout: 240_000 },
   async (t) => {
     const { port, redis } = await fullServer(t);
+    const cached = (await redis.keys('cache:*')).length;
     const [listen, admin] = [await findFreePort(), await findFreePort()];
     const folder = t.testdir({});
     // `npx spillway` of a checkout.
@@ -62,8 +63,8 @@ t.test(
     const asHere = (block: string): string =>
       block.replaceAll('redis://127.0.0.1:6379', env.REDIS).replaceAll('127.0.0.1:9380', env.SPILLWAY_ADMIN);
     const shell = promisify(execFile);
-    const run = async (block: string): Promise<string> => {
-      const { stdout, stderr } = await shell('sh', ['-ec', asHere(block)], { cwd: folder, env });
+    const run = async (block: string, cwd = folder): Promise<string> => {
+      const { stdout, stderr } = await shell('sh', ['-ec', asHere(block)], { cwd, env });
       return stdout + stderr;
     };
     const said = new Map<string, string>();
@@ -90,7 +91,13 @@ t.test(
       await until(ready, { timeoutMs: 30_000, describe: 'the proxy to be ready' });
     }
     const output = (start: string): string => [...said].find(([block]) => block.includes(start))?.[1] ?? '';
-    t.match(output('doctor --upstream'), /CRITICAL {2}Memory is nearly at maxmemory/);
+    t.match(output('doctor --upstream'), /CRITICAL {2}Memory is (?:nearly )?at maxmemory/);
+    const elsewhere = path.join(folder, 'elsewhere');
+    mkdirSync(elsewhere);
+    const advised = output('doctor --upstream').match(/^ {4}spillway .*$/gm) ?? [];
+    t.ok(advised.length >= 3, 'doctor names commands');
+    for (const command of new Set(advised)) await run(`npx ${command.trim()}`, elsewhere);
+
     t.match(output('analyze'), /^cache:\* .* 100%$/m);
     t.match(output('--until never'), /^10,000 keys got a TTL/m);
     t.match(output('init'), /^spillway\.json: valid$/m);
@@ -104,12 +111,13 @@ t.test(
     for (const key of keys) lives.pttl(key);
     const answers = ((await lives.exec()) ?? []).map(([, ms]) => Number(ms));
     const soon = keys.filter((_, i) => answers[i] > 0);
-    t.equal(soon.length, 10_000);
+    // On a slow machine the minute may be over by now.
+    t.equal(cached - answers.filter((ms) => ms === -1).length, 10_000);
     t.ok(
       answers.every((ms) => ms <= 70_000),
       'in a minute, and the spread',
     );
-    await redis.unlink(soon);
+    if (soon.length > 0) await redis.unlink(soon);
     const client = new Redis(listen, '127.0.0.1');
     t.teardown(() => client.disconnect());
     await until(async () => (await client.set('order:1', 'x'.repeat(1000)).catch(() => 'OOM')) === 'OK', {

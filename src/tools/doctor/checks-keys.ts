@@ -73,10 +73,7 @@ export const KEY_CHECKS: readonly Check[] = [
         title: 'Most keys never expire, and memory fills up',
         evidence: `${share(1 - expires / keys)} of ${keys} keys have no TTL; most memory in ${most.join(', ')}`,
         reason: 'A key without a TTL stays until somebody deletes it, so memory only grows.',
-        mend: [
-          'spillway init      # proposes rules for them',
-          sweepMend(facts, 'gives them TTLs by the rules'),
-        ],
+        mend: sweepMend(facts, 'shows which would get a TTL by the rules; --apply gives it'),
       };
     },
   },

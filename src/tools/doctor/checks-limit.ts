@@ -37,7 +37,7 @@ export const LIMIT_CHECKS: readonly Check[] = [
       if (!(full >= NEAR) || evicts(facts)) return undefined;
       return {
         severity: full >= FULL ? 'critical' : 'warning',
-        title: 'Memory is nearly at maxmemory, and Redis has nothing to evict',
+        title: `Memory is ${full >= 1 ? '' : 'nearly '}at maxmemory, and Redis has nothing to evict`,
         evidence: `${share(full)} of ${size(limit)}, ${policy(facts)}`,
         reason: "At the limit Redis refuses writes: OOM command not allowed when used memory > 'maxmemory'.",
         mend: [...new Set([...fewerKeys(facts), ...limitMend(facts, 1.25 * limit, limit)])],

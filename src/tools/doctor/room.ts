@@ -11,6 +11,8 @@ export const MOST = 0.8;
 /** A limit must be at least this multiple of used memory; a lower one is reached at once. */
 const LEAST = 1.1;
 
+const PROPOSED = 'spillway.json';
+
 export interface Room {
   readonly bytes: number;
   readonly whose: "its container's" | "the machine's";
@@ -28,16 +30,24 @@ export function roomOf(facts: Facts): Room | undefined {
 export function fewerKeys(facts: Facts): string[] {
   return [
     'spillway analyze   # shows which keys hold the memory',
-    sweepMend(facts, 'shows how many keys have no TTL; --apply gives them one'),
+    ...sweepMend(facts, 'shows how many keys have no TTL; --apply gives them one'),
   ];
 }
 
-/** The sweep command, with the memory that its TTLs take. @param does what it does, in words */
-export function sweepMend(facts: Facts, does: string): string {
+/**
+ * The sweep command, with the memory that its TTLs take; without a configuration first the command that proposes one.
+ * @param does what it does, in words
+ */
+export function sweepMend(facts: Facts, does: string): string[] {
   const { keys, expires } = keyspace(facts);
   const [bytes, limit] = [new TtlCost(facts.info).bytes(expires, keys - expires), figure(facts, 'maxmemory')];
   const of = limit > 0 ? ` (${share((counted(facts) + bytes) / limit)} of maxmemory then)` : '';
-  return `spillway sweep     # ${does}; TTLs for all keys without one take up to ${size(bytes)} more${of}`;
+  const what = `# ${does}; TTLs for all keys without one take up to ${size(bytes)} more${of}`;
+  if (facts.rules !== undefined) return [`spillway sweep     ${what}`];
+  return [
+    `spillway init --output ${PROPOSED}   # proposes rules; "mode": "enforce" in the file makes them count`,
+    `spillway sweep --config ${PROPOSED}   ${what}`,
+  ];
 }
 
 /**

@@ -21,7 +21,7 @@ t.test('without a limit', (t) => {
   t.equal(proposed('no-maxmemory', crowded), undefined, 'every write would fail, or 4 GB be evicted');
   t.match(
     mendOf('no-maxmemory', crowded),
-    /first add memory or delete keys\nspillway analyze.*\nspillway sweep/,
+    /first add memory or delete keys\nspillway analyze.*\nspillway init --output spillway\.json.*\nspillway sweep --config spillway\.json/,
   );
   t.same(found(crowded), ['critical no-maxmemory']);
   t.end();
@@ -63,7 +63,10 @@ t.test('a limit reached', (t) => {
   t.equal(proposed('memory-full', { ...full, total_system_memory: 12 * GB }, contained(6 * GB)), 4915);
   const tight = { ...full, maxmemory: 9.5 * GB, used_memory: 9.4 * GB, total_system_memory: 12 * GB };
   t.equal(proposed('memory-full', tight), undefined);
-  t.match(mendOf('memory-full', tight), /^spillway analyze.*\nspillway sweep.*\n# no higher limit fits/);
+  t.match(
+    mendOf('memory-full', tight),
+    /^spillway analyze.*\nspillway init --output spillway\.json.*\nspillway sweep --config spillway\.json.*\n# no higher limit fits/,
+  );
   const above = { ...tight, total_system_memory: 11 * GB, used_memory: 8.6 * GB };
   t.equal(proposed('memory-full', above), undefined, 'never a lower one');
   t.end();
