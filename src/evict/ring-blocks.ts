@@ -64,6 +64,19 @@ export class RingBlocks {
     return this.used * BLOCK_BYTES + this.heads.length * INDEX_ENTRY_BYTES;
   }
 
+  /** Whether the key is surely there as it was written in this tick. One look: another key of its bucket may hide it. */
+  isFresh(length: number, hash: number, slot: number, db: number, tick: number, size: Size): boolean {
+    const { words } = this;
+    const base = this.heads[hash & this.mask] * WORDS;
+    return (
+      words[base + HASH] === (hash | 0) &&
+      words[base + TICK] === tick &&
+      words[base + SHAPE] === (length | (size << SIZE_SHIFT)) &&
+      words[base + PLACE] === ((slot << DB_BITS) | db) &&
+      base !== 0
+    );
+  }
+
   /** The block of the key, or NONE. */
   find(length: number, hash: number, db: number): number {
     const { words } = this;
@@ -206,17 +219,6 @@ export class RingBlocks {
 
   setYounger(at: number, other: number): void {
     this.words[at * WORDS + YOUNGER] = other;
-  }
-
-  /** Whether the key is as it was written in this tick. */
-  isAs(at: number, length: number, slot: number, db: number, tick: number, size: Size): boolean {
-    const { words } = this;
-    const base = at * WORDS;
-    return (
-      words[base + TICK] === tick &&
-      words[base + SHAPE] === (length | (size << SIZE_SHIFT)) &&
-      words[base + PLACE] === ((slot << DB_BITS) | db)
-    );
   }
 
   /** The key was written again: another size and rule, perhaps. */

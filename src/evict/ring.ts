@@ -44,6 +44,9 @@ export class Ring implements EvictableKeys, Candidates {
   /** Keys written before this tick may have come under another rule since. */
   private adoptedTick = -1;
   private slotOf: SlotOf | undefined;
+  /** The clock when it was read last, in ticks too. */
+  private tickedAt = Number.NaN;
+  private ticks = 0;
   private turn = 0;
   private victim = 0;
 
@@ -86,10 +89,11 @@ export class Ring implements EvictableKeys, Candidates {
   ): void {
     if (db === ANY_DATABASE) return;
     const { blocks, lists } = this;
-    const at = blocks.find(end - start, hash, db);
     const tick = this.tick();
+    if (blocks.isFresh(end - start, hash, slot, db, tick, size)) return;
+    const at = blocks.find(end - start, hash, db);
     if (at !== NONE) {
-      if (blocks.isAs(at, end - start, slot, db, tick, size)) return;
+      if (blocks.tick(at) === tick && blocks.size(at) === size && blocks.slot(at) === slot) return;
       if (!lists.admits(slot)) {
         this.forget(at);
         return;
@@ -176,7 +180,12 @@ export class Ring implements EvictableKeys, Candidates {
   }
 
   private tick(): number {
-    return Math.floor((this.now() - this.startedAt) / TICK_MS);
+    const now = this.now();
+    if (now !== this.tickedAt) {
+      this.tickedAt = now;
+      this.ticks = Math.floor((now - this.startedAt) / TICK_MS);
+    }
+    return this.ticks;
   }
 
   private keep(
