@@ -4,11 +4,12 @@
 // everything that another glob matches comes after it. The rules only observe, until somebody changes the mode.
 
 import { parseDuration } from '../../config/units.js';
-import { FAMILIES, type Family, familyGlobs } from '../../core/policy/families.js';
+import { FAMILIES, type Family, familyGlobs, familyOf } from '../../core/policy/families.js';
 import { FAMILY_PREFIX } from '../../core/policy/family-rules.js';
 import { globMatches } from '../../core/policy/glob.js';
 import { globCovers } from '../../core/policy/glob-cover.js';
 import type { PriorityName } from '../../core/policy/rule.js';
+import { looksLikeCache } from '../../observe/advice/meaning.js';
 import { ANYTHING, ideaOf, type RuleSuggestion, suggestByWords } from '../../observe/stats/suggest.js';
 import type { Analysis, GroupAnalysis } from '../analyze/analysis.js';
 import { type Bundle, bundlesOf } from './bundles.js';
@@ -222,6 +223,11 @@ function expiring(suggested: RuleSuggestion, pattern: string, observed: Observed
     rule.mode = 'observe';
     why.push(
       'Nothing suggests that these keys may expire. So this rule has its own "mode": it only observes, even in "enforce".',
+    );
+  }
+  if (looksLikeCache(pattern) && familyOf(Buffer.from(pattern, 'latin1')) === undefined) {
+    why.push(
+      'Looks like a cache. If these keys can be made again, add "evict": true: then Spillway removes the oldest as memory fills, before it refuses a write.',
     );
   }
   return { rule, why };

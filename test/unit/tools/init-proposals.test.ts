@@ -65,6 +65,23 @@ t.test('kinds below the name of an app stay apart', async (t) => {
   });
 });
 
+t.test('evict is proposed in a comment, for caches alone', async (t) => {
+  const { rules, ruleOf } = propose({
+    ...many('cache:* pagecache:*', { ttl: HOUR }),
+    ...many('cache:lock:* lock:* session:* order:* rate:*', { ttl: HOUR }),
+    ...many('cache-index:*', { type: 'hash' }),
+    ...many('bull:cache:*', { ttl: HOUR }),
+  });
+  t.match(ruleOf('cache:*')?.comment, /add "evict": true/);
+  t.match(ruleOf('pagecache:*')?.comment, /add "evict": true/);
+  const proposed = rules.filter(({ comment }) => comment.includes('evict'));
+  t.equal(proposed.length, 2, proposed.map(({ match }) => match).join());
+  t.notOk(
+    rules.some((rule) => 'evict' in rule),
+    'nothing is set',
+  );
+});
+
 t.test('so do small ones that are not alike', async (t) => {
   const most = { 'other:*': { keys: 1_000_000, type: 'hash' } };
   const small = {
