@@ -56,6 +56,7 @@ t.test('every field and metric is documented, and every documented one exists', 
     '/api/events',
     '/api/alerts',
     '/api/clients',
+    '/api/advice',
     '/api/explain?key=a:1',
     '/api/explain?key=b',
   ]) {

@@ -81,9 +81,6 @@ function costOf({ name, keys, ttlKeys, bytes, ttlBytes }: Holder, { ttlBytes: co
   const taken = cost(more);
   if (!Number.isFinite(taken)) return [];
   const text = `TTLs for the ${more.toLocaleString('en-US')} keys of ${name} take up to ${bytesText(taken)} more, and make ${bytesText(gain)} evictable`;
-  const dear =
-    taken > DEAR * gain
-      ? '; keep such small keys in hashes, or give their rule "evict", which needs no TTL'
-      : '';
+  const dear = taken > DEAR * gain ? '; keep such small keys in hashes' : '';
   return [{ kind: 'note', text: `${text}${dear}` }];
 }
