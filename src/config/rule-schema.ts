@@ -155,7 +155,8 @@ const ruleFields = strict({
     .default('pass')
     .describe(
       '"refuse": when Spillway refuses a key of this rule, it also refuses EVAL, EVALSHA and FCALL that name the key, unless ' +
-        'the script cannot make memory grow; see memory.passScripts. The whole script is refused. "pass": never.',
+        'the script cannot make memory grow; see memory.passScripts. The whole script is refused, and one that passes counts against the limits of the rule as one write to ' +
+        'each such key. "pass": never.',
     ),
   scriptTtl: flag()
     .default(false)

@@ -19,7 +19,7 @@ import { Spared } from './spared.js';
 import { type KnownKeys, Sparing } from './sparing.js';
 import { TtlJudge } from './ttl-judge.js';
 import { Action, Script, Verdict } from './verdict.js';
-import { findKeys, findScriptKeys, shareOf, shareOut } from './write-keys.js';
+import { findKeys, findScriptKeys, shareOf, shareOut, shareOutScript } from './write-keys.js';
 import { WrittenKey } from './written-key.js';
 
 /** Redis's overhead for a key: dict entries, object and string headers, the entry in the table of expiries. */
@@ -160,6 +160,7 @@ export class Policy {
     const grows = this.scripts?.mayGrow(args, spec.script) ?? true;
     verdict.script = grows ? Script.GROWING : Script.HARMLESS;
     if (!grows) return verdict;
+    if (refuses && verdict.limited) shareOutScript(verdict, args, size);
     if (refuses && this.mayRefuse) {
       this.sparing.ask(args, spec, size, followUps, ANY_DATABASE);
       this.judgeShed(args, size);
@@ -207,12 +208,10 @@ export class Policy {
 
   private refusalByQuota(args: RequestScanner, i: number): Refusal {
     const { verdict } = this;
-    const isScript = verdict.script !== Script.NONE;
     const quota = this.quotaOf(verdict.rule[i]);
     if (quota === undefined) return Refusal.NONE;
     const share = quota.threshold > 0 ? shareOf(args, verdict, i) : 0;
-    // How much a script writes is not known, so it takes nothing of what its rule may write.
-    return isScript ? quota.refusalByBudget(share) : quota.refusal(share, verdict.bytes[i]);
+    return quota.refusal(share, verdict.bytes[i]);
   }
 
   /** undefined: the rule has neither limit nor budget. */

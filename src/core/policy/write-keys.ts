@@ -64,6 +64,17 @@ export function shareOut(verdict: Verdict, args: RequestScanner, spec: CommandSp
   }
 }
 
+/** The same for a script, by what it is given: its keys and arguments, not its source. */
+export function shareOutScript(
+  verdict: Verdict,
+  { start, starts, parsed }: RequestScanner,
+  size: number,
+): void {
+  const { count, bytes } = verdict;
+  const given = parsed > 3 ? size - (starts[3] - start) : 0;
+  for (let i = 0; i < count; i++) bytes[i] = given / count;
+}
+
 /** The share hash of key `i` of the verdict. */
 export function shareOf(
   { buf, starts, ends }: RequestScanner,

@@ -132,3 +132,31 @@ t.test('another set of rules keeps the buckets of rules that stay', async (t) =>
   t.notOk(quotas.any);
   t.equal(quotas.of(2), undefined);
 });
+
+t.test(
+  'a script counts as one write to each key that it names, under rules that refuse scripts',
+  async (t) => {
+    const script = (...keys: string[]) => cmd('EVAL', 'said', keys.length, ...keys, 'x'.repeat(100));
+    const client = [
+      ...[script('str:a'), cmd('SET', 'str:a', 1), script('ttl:a', 'str:b'), script('str:a')],
+      ...[cmd('SET', 'str:a', 1), script('ttl:a'), cmd('EVAL', 'said', 0, 'str:a')],
+    ].join('');
+    const SAID = '-said\r\n';
+    const refusing = everyWay({ client, rules: limited({ writesPerSecond: 3 }, { refusesScripts: true }) });
+    t.equal(refusing.client, SAID + OK + SAID + OOM + OOM + SAID + SAID);
+    const passing = everyWay({ client, rules: limited({ writesPerSecond: 1 }) });
+    t.equal(passing.client, SAID + OK + SAID + SAID + OOM + SAID + SAID, 'under others it counts as nothing');
+  },
+);
+
+t.test('a script counts by what it is given, not by its source', async (t) => {
+  const script = (bytes: number) => cmd('EVAL', `-- ${'y'.repeat(2000)}`, 1, 'str:a', 'x'.repeat(bytes));
+  const outcome = everyWay({
+    client: script(900) + script(1100) + script(10),
+    rules: limited({ valueBytes: 1024 }, { refusesScripts: true }),
+  });
+  t.same(
+    outcome.client.split('\r\n').map((line) => line.slice(0, 4)),
+    ['--- ', '-OOM', '--- ', ''],
+  );
+});

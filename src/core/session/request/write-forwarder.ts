@@ -5,7 +5,7 @@ import { Carry, type CommandSpec, ScriptCall } from '../../commands/spec.js';
 import { OptionTail } from '../../policy/option-tail.js';
 import { growthOf, type Policy } from '../../policy/policy.js';
 import { sizeClassOf } from '../../policy/size-class.js';
-import { Action, type Verdict } from '../../policy/verdict.js';
+import { Action, Script, type Verdict } from '../../policy/verdict.js';
 import type { WrittenKey } from '../../policy/written-key.js';
 import { encodeCommand } from '../../resp/encode.js';
 import type { RequestScanner } from '../../resp/request-scanner.js';
@@ -57,7 +57,7 @@ export class WriteForwarder {
     if (verdict.growth > 0) {
       this.growth.add(verdict.growth, verdict.priority);
       if (verdict.limited) this.spend(verdict);
-    }
+    } else if (verdict.limited && verdict.script === Script.GROWING) this.spend(verdict);
     if (verdict.shedKey >= 0) this.noteShed(spec, verdict, size, true);
     if (verdict.sparedKey >= 0) this.noteSpared(verdict);
     if (verdict.recorded) this.record(spec, verdict, size);
@@ -157,6 +157,7 @@ export class WriteForwarder {
     for (let i = 0; i < verdict.count; i++) {
       const rule = verdict.rule[i];
       if (rule.observe && verdict.shedKey >= 0) continue;
+      if (verdict.script !== Script.NONE && !rule.refusesScripts) continue;
       this.policy.quotaOf(rule)?.take(verdict.bytes[i]);
     }
   }
