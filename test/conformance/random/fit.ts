@@ -154,6 +154,7 @@ function isRefusalPromised(command: Command, state: State): boolean {
   const { name, sub } = nameOf(command);
   // Behind what may free memory, or change its limit, nothing is refused until memory has been read again.
   if (RELIEVES.has(name)) return false;
+  if (mayBeSpared(command)) return false;
   // What a write invalidates for its own client follows its reply: a refusal that Spillway gives may come first.
   if (name === 'CLIENT' && sub === 'TRACKING') return false;
   // Redis would answer a stranger before it sees all keys: Spillway must not hold his commands back. With command pooling
@@ -161,6 +162,22 @@ function isRefusalPromised(command: Command, state: State): boolean {
   const large = wordsOf(command).some((word) => typeof word === 'number' && word >= LARGE);
   const stranger = state.protocol === 2 || state.reset || POOL === 'command';
   return !((name === 'MSET' || name === 'MSETNX') && large && stranger);
+}
+
+const COUNTS = /^(?:INCR|DECR)(?:BY|BYFLOAT)?$/;
+const BRIEF_MS = 60_000;
+
+/** A counter or a lock that is taken to be there already adds nothing, so it passes. What one proxy takes to be there, it has from
+ *  sessions before. */
+function mayBeSpared(command: Command): boolean {
+  const words = wordsOf(command).map((word) => String(word).toUpperCase());
+  if (!words[1]?.startsWith('A:')) return false;
+  const lives = (unit: string, ms: number) => {
+    const at = words.indexOf(unit);
+    return at > 2 && Number(words[at + 1]) * ms <= BRIEF_MS;
+  };
+  const isLock = words[0] === 'SET' && words.includes('NX') && (lives('EX', 1000) || lives('PX', 1));
+  return isLock || COUNTS.test(words[0] ?? '');
 }
 
 function advance(command: Command, state: State): void {

@@ -11,8 +11,14 @@ export function isMode(name: string): name is Mode {
 
 /** Read rarely, and never too old: readings have no part in what is tested here. */
 const CALM = { pollInterval: '1m', staleAfter: '1h' };
-/** Far above anything that sessions write, yet every low key is refused. */
-const FULL = { ...CALM, limit: '8gb', shedWhen: 'always', shed: { low: ['0%', '0%'] } };
+/**
+ * Every low key is refused, and no other. Of so small a limit nothing is left for small, short-lived writes, which pass
+ * otherwise.
+ */
+const FULL = {
+  ...{ ...CALM, limit: '1kb', shedWhen: 'always' },
+  shed: { low: ['0%', '0%'], normal: 'never', high: 'never', critical: 'never' },
+};
 
 export const TTL_MS = 3_600_000;
 export const MAX_TTL_MS = 7_200_000;
