@@ -15,8 +15,12 @@ import { Sandbox } from './mutation/sandbox.js';
 import { Tests } from './mutation/tests.js';
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url));
-// Nothing is left behind when this ends early.
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1));
+// Nothing is left behind when this ends early. Ctrl-C ends it after the present mutant, with the figures so far.
+for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1));
+let stopped = false;
+process.once('SIGINT', () => {
+  stopped = true;
+});
 const DEFAULT = ['src/core', 'src/wire', 'src/memory'];
 const EXPLAINED = path.join(ROOT, 'scripts/mutation/explained.json');
 const explanations = z.array(
@@ -147,6 +151,7 @@ try {
     `${durations.size} tests were asked what they execute, in ${Math.round((Date.now() - began) / 1000)} s`,
   );
   for (const [i, mutant] of chosen.entries()) {
+    if (stopped) break;
     const { file, place, before, after } = mutant;
     const fate = await fateOf(mutant);
     sandbox.write(file, scripts.get(file)?.text ?? '');
@@ -170,7 +175,7 @@ console.log(
     `${known} survived and are explained; ${survivors.length} survived; ${Math.round((Date.now() - began) / 1000)} s`,
 );
 keepFigures('mutation', {
-  ...{ places, seed, candidates: candidates.length, judged: chosen.length },
+  ...{ places, seed, candidates: candidates.length, judged: found + fates.survived + known },
   ...{ killed: fates.killed, timedOut: fates['timed out'], explained: known, survived: survivors.length },
   byQuickTestsAlone: values.quick,
 });

@@ -306,4 +306,36 @@ export const PROMISES: readonly Subject[] = [
       },
     ],
   },
+  {
+    heading: 'The tests themselves',
+    promises: [
+      {
+        promise:
+          'A change to the core that a client could notice fails a test. `npm run mutate` draws small changes at random and runs the tests that execute the changed place.',
+        tests: [],
+      },
+    ],
+    figures: [
+      run(
+        'mutation',
+        'npm run mutate',
+        {
+          ...{
+            places: z.array(z.string()),
+            seed: number,
+            candidates: number,
+            judged: number,
+            killed: number,
+          },
+          ...{ timedOut: number, explained: number, survived: number, byQuickTestsAlone: z.boolean() },
+          since: z.string().optional(),
+        },
+        (f) =>
+          `${n(f.judged)} of ${n(f.candidates)} possible changes of ${f.places.join(', ')} (seed ${f.seed}), judged by ` +
+          `${f.byQuickTestsAlone ? 'unit and property tests alone' : 'all tests of their part'}: ${n(f.killed + f.timedOut)} noticed, ` +
+          `${n(f.timedOut)} of them by a test that did not end; ${n(f.explained)} make no difference ` +
+          `([why](../scripts/mutation/explained.json)); ${n(f.survived)} survived.${f.since === undefined ? '' : ` ${f.since}`}`,
+      ),
+    ],
+  },
 ];

@@ -147,6 +147,22 @@ t.test('the keys that a command writes, wherever they stand', async (t) => {
     ],
     [['XADD', 'str:s', '*', 'f', 'v'], ['str:s']],
     [['LMOVE', 'a', 'b', 'LEFT', 'LEFT'], ['b']],
+    [['BLMOVE', 'a', 'b', 'LEFT', 'LEFT', 0], ['b']],
+    [['RPOPLPUSH', 'a', 'b'], ['b']],
+    [['BRPOPLPUSH', 'a', 'b', 0], ['b']],
+    [['SMOVE', 'a', 'b', 'm'], ['b']],
+    [['XGROUP', 'CREATE', 'str:s', 'g', '$', 'MKSTREAM'], ['str:s']],
+    [['GEOSEARCHSTORE', 'str:d', 'k', 'FROMMEMBER', 'm', 'BYRADIUS', 1, 'km'], ['str:d']],
+    [['GEORADIUSBYMEMBER', 'k', 'm', 1, 'km', 'STORE', 'str:d'], ['str:d']],
+    [['ZRANGESTORE', 'str:d', 'k', 0, 1], ['str:d']],
+    [['ZINTERSTORE', 'str:d', 2, 'a', 'b'], ['str:d']],
+    [['ZDIFFSTORE', 'str:d', 2, 'a', 'b'], ['str:d']],
+    [['SDIFFSTORE', 'str:d', 'a', 'b'], ['str:d']],
+    [['SINTERSTORE', 'str:d', 'a', 'b'], ['str:d']],
+    [['SUNIONSTORE', 'str:d', 'a', 'b'], ['str:d']],
+    [['PFMERGE', 'str:d', 'a', 'b'], ['str:d']],
+    [['BITFIELD', 'str:d', 'GET', 'u8', 0, 'SET', 'u8', 0, 1], ['str:d']],
+    [['BITFIELD', 'str:d', 'GET', 'u8', 0], []],
   ] as const) {
     t.same(decide(cmd(...sent)).keys, keys, sent.join(' '));
   }

@@ -282,3 +282,25 @@ t.test('a client that shares and has to log in gets the words of the server', as
   t.equal(line.batch.all(), cmd('GET', 'k') + SHED);
   t.same(observer.sheds, []);
 });
+
+t.test(
+  'the gate hears of an answered DEL while writes are refused by key, and of nothing else',
+  async (t) => {
+    for (const [shedding, sent, heard] of [
+      [true, cmd('DEL', 'a'), 1],
+      [true, cmd('UNLINK', 'a', 'b'), 1],
+      [true, cmd('DEL', 'a') + cmd('DEL', 'b'), 1],
+      [true, cmd('EXISTS', 'a') + cmd('SET', 'other', 1), 0],
+      [false, cmd('DEL', 'a'), 0],
+    ] as const) {
+      const { session, context } = makeSession({ shedding });
+      const told: boolean[] = [];
+      context.policy.gate.onRelief = (answered) => told.push(answered);
+      session.fromClient(Buffer.from(sent));
+      t.same(told, [], 'not before it is answered');
+      session.fromUpstream(Buffer.from(':1\r\n'));
+      session.fromUpstream(Buffer.from(':1\r\n'.repeat(sent.split('*').length - 2)));
+      t.same(told, Array(heard).fill(true), sent);
+    }
+  },
+);
