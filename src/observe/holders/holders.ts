@@ -1,0 +1,223 @@
+// Who holds the memory, live: takes the random keys that the monitor looks at, looks by itself at keys that are large or written
+// much, and says by rule, and by pattern where no rule matches, what their keys hold; and which rules do not grow.
+// Costs the server LOOKED_AT keys a second at most. Without the right to look at keys it says nothing.
+// The caller owns the timer. Invariant: one question to the server at a time.
+import { ANY_DATABASE } from '../../core/policy/key-memory.js';
+import type { RuleSet } from '../../core/policy/rule-set.js';
+import type { Question } from '../../memory/budgets.js';
+import type { KeyspaceReading } from '../../memory/reading.js';
+import type { KeySample, SampleListener } from '../../memory/sampling/key-sampler.js';
+import { PATTERN_SCRATCH, writePattern } from '../stats/prefix.js';
+import type { WrittenPick } from '../stats/written-picks.js';
+import { type GroupEstimate, type KeyCounts, NOTHING, Population } from './population.js';
+import type { Holding, HoldsSnapshot } from './snapshot.js';
+import { type RuleCounted, Steadiness } from './steadiness.js';
+import { type TrackedKey, TrackedKeys } from './tracked-keys.js';
+
+/** The slot of a rule, or the pattern of keys that no rule matches. */
+export type Group = number | string;
+
+export interface HoldersOptions {
+  /** Sends them together; each is answered by itself. Rejects when the server is not there. */
+  readonly ask: (questions: readonly Question[]) => Promise<readonly (readonly [Error | null, unknown])[]>;
+  /** Memory in use and its limit as last read; 0: not known. */
+  readonly memory: () => { readonly usedBytes: number; readonly limitBytes: number };
+  /** The monitor may not look at keys. */
+  readonly denied: () => boolean;
+  /** Monotonic milliseconds. */
+  readonly clock: () => number;
+}
+
+/** An estimate comes from the newest samples: so many, or those of so long. */
+const SAMPLES = 2400;
+const LONGEST_MS = 120_000;
+/** Growth by random keys is the difference between this minute and the one before. */
+const SPAN_MS = 60_000;
+const LOOKED_AT = 20;
+/** Elements that are looked at of a collection. */
+const ELEMENTS = 100;
+const MOST_DATABASES = 16;
+/** A key is large that holds this share of the memory in use, and no less than so much. */
+const LARGE_SHARE = 0.01;
+const LEAST_LARGE = 64 * 1024;
+const RECKONED_EVERY_MS = 1000;
+const COUNTS_EVERY_MS = 5000;
+const PATTERNS = 20;
+
+export class Holders implements SampleListener {
+  private readonly population = new Population<Group>();
+  private readonly tracked = new TrackedKeys<Group>();
+  private readonly steadiness = new Steadiness();
+  private readonly scratch = new Uint8Array(PATTERN_SCRATCH);
+  private keyspace: KeyspaceReading | undefined;
+  /** How many keys there were. */
+  private readonly counts: { readonly at: number; readonly counts: KeyCounts }[] = [];
+  private estimates: ReadonlyMap<Group, GroupEstimate> | undefined;
+  private reckonedAt = Number.NEGATIVE_INFINITY;
+  private spanMs = 0;
+  private asking = false;
+  /** Slots. */
+  private steadySlots: readonly number[] = [];
+
+  constructor(
+    private rules: RuleSet,
+    private readonly options: HoldersOptions,
+  ) {}
+
+  /** Goes by these rules from now on. `same`: they have the same patterns. */
+  adopt(rules: RuleSet, same: boolean): void {
+    this.rules = rules;
+    if (same) return;
+    this.population.clear();
+    this.tracked.clear();
+    this.steadiness.clear();
+    this.estimates = undefined;
+    this.steadySlots = [];
+  }
+
+  onSample = ({ db, key, bytes, ttlMs }: KeySample): void => {
+    const group = this.groupOf(db, key);
+    const now = this.options.clock();
+    this.population.add(group, bytes, ttlMs >= 0, now);
+    if (bytes >= this.tracked.largeBytes) this.tracked.seen(group, key, db, bytes, ttlMs >= 0, now);
+  };
+
+  onRound = (keyspace: KeyspaceReading, now: number): void => {
+    this.keyspace = keyspace;
+    const { counts } = this;
+    const last = counts.at(-1);
+    if (last !== undefined && now - last.at < COUNTS_EVERY_MS) return;
+    counts.push({ at: now, counts: countsOf(keyspace) });
+    if (now - (counts[0]?.at ?? now) > 2 * LONGEST_MS) counts.shift();
+  };
+
+  /** Once a second or so: what the statistics say of the rules, and what they picked. Returns the slots of rules that are steady. */
+  look(rules: readonly RuleCounted[], picks: readonly WrittenPick[]): readonly number[] {
+    const { tracked, options } = this;
+    const now = options.clock();
+    const { usedBytes, limitBytes } = options.memory();
+    tracked.largeBytes = usedBytes > 0 ? Math.max(LEAST_LARGE, LARGE_SHARE * usedBytes) : Number.POSITIVE_INFINITY;
+    for (const { slot, key } of picks) {
+      const name = Buffer.from(key.buffer, key.byteOffset, key.length);
+      tracked.pick(slot === 0 ? this.groupOf(ANY_DATABASE, name) : slot, name, now);
+    }
+    this.reckon(now);
+    const half = (to: number) => {
+      const counts = this.countsAt(to - SPAN_MS / 2);
+      const found = counts && this.population.estimate(counts, to - SPAN_MS, to, tracked.largeBytes);
+      return (slot: number) => found && (found.get(slot) ?? NOTHING);
+    };
+    const full = this.population.spanOf(Number.POSITIVE_INFINITY, now) >= 2 * SPAN_MS - COUNTS_EVERY_MS;
+    this.steadySlots = this.steadiness.look(
+      rules,
+      {
+        limitBytes,
+        tracked: (slot) => tracked.growthOf(slot, now),
+        recent: half(now),
+        earlier: full ? half(now - SPAN_MS) : () => undefined,
+      },
+      now,
+    );
+    this.ask(now);
+    return this.steadySlots;
+  }
+
+  /** Of a rule, by its slot; null: it is not known. */
+  holding(slot: number): Holding | null {
+    return this.holdingOf(slot);
+  }
+
+  snapshot(): HoldsSnapshot {
+    const { estimates, options, tracked, spanMs } = this;
+    const { usedBytes } = options.memory();
+    const groups = new Set<Group>([...(estimates?.keys() ?? []), ...tracked.large().map(({ group }) => group)]);
+    const all = [...groups].map((group) => ({ group, holding: this.holdingOf(group) }));
+    const sum = all.reduce((bytes, { holding }) => bytes + (holding?.bytes ?? 0), 0);
+    const patterns = all.flatMap(({ group, holding }) =>
+      typeof group === 'string' && holding !== null ? [{ pattern: group, ...holding }] : [],
+    );
+    const samples = [...(estimates?.values() ?? [])].reduce((count, { samples }) => count + samples, 0);
+    return {
+      method: options.denied() ? 'denied' : estimates === undefined ? 'waiting' : 'sampled',
+      samples,
+      seconds: Math.round(spanMs / 1000),
+      unaccountedBytes: estimates === undefined || usedBytes === 0 ? null : Math.max(0, Math.round(usedBytes - sum)),
+      patterns: patterns.sort((a, b) => b.bytes - a.bytes).slice(0, PATTERNS),
+      steady: this.rules.rules.filter(({ slot }) => this.steadySlots.includes(slot)).map(({ name }) => name),
+    };
+  }
+
+  private holdingOf(group: Group): Holding | null {
+    if (this.estimates === undefined) return null;
+    const { bytes, errorBytes, expiringBytes, keys } = this.estimates.get(group) ?? NOTHING;
+    const large = this.tracked.large().filter((key) => key.group === group);
+    const sumOf = (those: readonly TrackedKey<Group>[]) => those.reduce((sum, key) => sum + key.bytes, 0);
+    return {
+      bytes: Math.round(bytes + sumOf(large)),
+      errorBytes: Math.round(errorBytes),
+      expiringBytes: Math.round(expiringBytes + sumOf(large.filter(({ expiring }) => expiring))),
+      keys: Math.round(keys + large.length),
+      largeKeys: large.length,
+    };
+  }
+
+  private reckon(now: number): void {
+    if (this.keyspace === undefined || now - this.reckonedAt < RECKONED_EVERY_MS) return;
+    this.reckonedAt = now;
+    this.spanMs = Math.min(LONGEST_MS, this.population.spanOf(SAMPLES, now) + 1);
+    const counts = countsOf(this.keyspace);
+    this.estimates = this.population.estimate(counts, now - this.spanMs, now, this.tracked.largeBytes);
+  }
+
+  /** How many keys there were about then. */
+  private countsAt(at: number): KeyCounts | undefined {
+    return (this.counts.findLast((count) => count.at <= at) ?? this.counts[0])?.counts;
+  }
+
+  private groupOf(db: number, key: Buffer): Group {
+    const { slot } = this.rules.view(db, undefined).find(key, 0, key.length);
+    if (slot !== 0) return slot;
+    const length = writePattern(key, 0, key.length, this.scratch);
+    return Buffer.from(this.scratch.buffer, 0, length).toString('latin1');
+  }
+
+  private ask(now: number): void {
+    if (this.asking || this.keyspace === undefined || this.options.denied()) return;
+    const due = this.tracked.due(LOOKED_AT, now);
+    if (due.length === 0) return;
+    this.asking = true;
+    void this.measure(due)
+      .catch(() => {})
+      .finally(() => {
+        this.asking = false;
+      });
+  }
+
+  private async measure(due: readonly TrackedKey<Group>[]): Promise<void> {
+    const all = (this.keyspace?.databases ?? []).map(({ db }) => db).slice(0, MOST_DATABASES);
+    const asked = due.flatMap((key) => (key.db === undefined ? all : [key.db]).map((db) => ({ key, db })));
+    const answers = await this.options.ask(
+      asked.flatMap(({ key, db }): Question[] => [
+        ['select', db],
+        ['memory', 'usage', key.key, 'samples', ELEMENTS],
+        ['pttl', key.key],
+      ]),
+    );
+    const best = new Map<TrackedKey<Group>, { db: number | undefined; bytes: number; expiring: boolean }>();
+    for (const [i, { key, db }] of asked.entries()) {
+      const [[noDatabase], [failed, usage], [, ttl]] = answers.slice(3 * i, 3 * i + 3);
+      // Nothing is known of it: it is asked for again.
+      if (noDatabase !== null || failed !== null) continue;
+      const bytes = typeof usage === 'number' ? usage : -1;
+      const known = best.get(key);
+      if (known === undefined || bytes > known.bytes)
+        best.set(key, { db: bytes < 0 ? undefined : db, bytes, expiring: typeof ttl === 'number' && ttl >= 0 });
+    }
+    const now = this.options.clock();
+    for (const [key, { db, bytes, expiring }] of best) this.tracked.measured(key, db, bytes, expiring, now);
+  }
+}
+
+function countsOf({ keys, expires }: KeyspaceReading): KeyCounts {
+  return { expiring: expires, staying: Math.max(0, keys - expires) };
+}

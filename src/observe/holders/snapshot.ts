@@ -1,0 +1,33 @@
+// The API's shapes about who holds the memory. Field names are an API. Types only.
+
+/** What the keys of a rule, or of a pattern, hold by estimate. */
+export interface Holding {
+  bytes: number;
+  /** Half of the 95 % confidence interval; what large keys hold is measured and adds nothing to it. */
+  errorBytes: number;
+  /** Of `bytes`: keys with a TTL. The rest stays until somebody deletes it. */
+  expiringBytes: number;
+  keys: number;
+  /** Large keys among them, which are measured one by one. */
+  largeKeys: number;
+}
+
+export interface PatternHolding extends Holding {
+  pattern: string;
+}
+
+/** `sampled`; `waiting`: too few keys were looked at yet; `denied`: the monitor may not look at keys. */
+export type HoldsMethod = 'sampled' | 'waiting' | 'denied';
+
+export interface HoldsSnapshot {
+  method: HoldsMethod;
+  /** Random keys that the estimate comes from, and over how long. */
+  samples: number;
+  seconds: number;
+  /** What is in use and belongs to no key that was seen: the server's own memory, buffers, large keys that nobody wrote lately. */
+  unaccountedBytes: number | null;
+  /** Keys that no rule matches, by pattern, the most bytes first. */
+  patterns: PatternHolding[];
+  /** Names of the rules whose keys have not grown lately: within their priority they are refused last. */
+  steady: string[];
+}
