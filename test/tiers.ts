@@ -30,6 +30,7 @@ export const REST: readonly string[] = [
   'integration/exit-codes.test.ts',
   'tools/oom-now.test.ts',
   'integration/job-commands.test.ts',
+  'integration/holds-steady.test.ts',
   'integration/rate-limits.test.ts',
 ];
 

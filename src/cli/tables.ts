@@ -3,6 +3,7 @@ import Table from 'cli-table3';
 import { PRIORITY_NAMES } from '../core/policy/rule.js';
 import type { MemorySnapshot } from '../memory/snapshot.js';
 import type { Report } from '../observe/history/report.js';
+import type { Holding } from '../observe/holders/snapshot.js';
 import { timeText } from '../tools/watch/changes.js';
 import { type Picked, type Rates, type Sort, ttlsOf } from './rows.js';
 import { grouped, type Paint } from './terminal/paint.js';
@@ -60,7 +61,7 @@ function kept({ level }: MemorySnapshot): string[] {
 /** Everything counted since the start. */
 export function drawTotals({ rules, discovered }: Picked, paint: Paint): string {
   const table = plainTable(
-    ['rule', 'writes', 'bytes', 'TTLs given', 'no TTL', 'keys', 'shed', 'would shed'],
+    ['rule', 'writes', 'bytes', 'holds', 'TTLs given', 'no TTL', 'keys', 'shed', 'would shed'],
     paint,
   );
   for (const row of rules) {
@@ -68,6 +69,7 @@ export function drawTotals({ rules, discovered }: Picked, paint: Paint): string 
       quoted(row.name),
       grouped(row.writes),
       byteText(row.bytes),
+      holdsText(row.holds),
       grouped(ttlsOf(row)),
       grouped(row.withoutTtl),
       grouped(Math.round(row.distinctKeys)),
@@ -76,10 +78,15 @@ export function drawTotals({ rules, discovered }: Picked, paint: Paint): string 
     ]);
   }
   if (discovered.length === 0) return table.toString();
-  const found = plainTable(['keys without a rule', 'writes', 'bytes', 'no TTL'], paint);
-  for (const { pattern, writes, bytes, withoutTtl } of discovered)
-    found.push([printable(pattern), grouped(writes), byteText(bytes), grouped(withoutTtl)]);
+  const found = plainTable(['keys without a rule', 'writes', 'bytes', 'holds', 'no TTL'], paint);
+  for (const { pattern, writes, bytes, holds, withoutTtl } of discovered)
+    found.push([printable(pattern), grouped(writes), byteText(bytes), holdsText(holds), grouped(withoutTtl)]);
   return `${table.toString()}\n\n${found.toString()}`;
+}
+
+/** What keys hold now, whoever wrote them. */
+function holdsText(holds: Holding | null | undefined): string {
+  return holds === null || holds === undefined ? '-' : byteText(holds.bytes);
 }
 
 /** The sentence, and a line for each rule. */
@@ -113,6 +120,7 @@ export function drawRates(rates: readonly Rates[], sort: Sort, paint: Paint): st
     mark('bytes', 'bytes/s'),
     mark('sheds', 'sheds/s'),
     'TTLs/s',
+    'holds',
     'writes',
     'shed',
   ];
@@ -124,6 +132,7 @@ export function drawRates(rates: readonly Rates[], sort: Sort, paint: Paint): st
       byteText(bytes),
       sheds > 0 ? paint('yellow', rateText(sheds)) : rateText(sheds),
       rateText(ttls),
+      holdsText(total.holds),
       grouped(total.writes),
       grouped(total.shed),
     ]);

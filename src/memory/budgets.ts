@@ -2,7 +2,8 @@
 // learns of writes by itself. This looks at the server for what writes do not tell: it measures keys that were written, or not
 // for long (MEMORY USAGE, PTTL), and finds by SCAN those that were there before. All at a bounded rate, on the monitor's
 // connection. A key that several databases have counts as one that holds what all of them do.
-// Until the first SCAN is through and its keys are measured, what is held is known to be at least so much.
+// Until the first SCAN is through and its keys are measured, what is held is known to be at least so much; random keys that
+// the monitor looks at may say that it is more.
 // Invariants: one question at a time; no rule has a budget: no memory, no question.
 import type { Logger } from 'pino';
 import { hashKey } from '../core/policy/hash.js';
@@ -22,6 +23,11 @@ export interface BudgetsOptions {
   readonly limitBytes: () => number;
   /** Sends them together; each is answered by itself. Rejects when the server is not there. */
   readonly ask: (questions: readonly Question[]) => Promise<readonly (readonly [Error | null, unknown])[]>;
+  /**
+   * What the keys of a rule hold by random keys, with half of the 95 % confidence interval; undefined: not known. While not all
+   * keys are found yet it is better than what was counted.
+   */
+  readonly sampled?: (slot: number) => { readonly bytes: number; readonly errorBytes: number } | undefined;
   /** Monotonic milliseconds. */
   readonly clock: () => number;
   readonly log: Logger;
@@ -36,6 +42,8 @@ const MEASURED = 50;
 const SCANNED = 500;
 /** Elements that are looked at of a collection: some 5 µs. */
 const SAMPLES = 100;
+/** An estimate by random keys counts if its error is no larger than this share of it. */
+const SURE = 0.25;
 /** Between two walks over all keys. */
 const WALK_EVERY_MS = 5 * 60_000;
 const DENIED_FOR_MS = 60_000;
@@ -44,6 +52,8 @@ const MOST_DATABASES = 16;
 
 export class Budgets {
   private samples = new Map<number, KeySample>();
+  /** By slot: what its keys hold at least, by random keys. */
+  private readonly floors = new Map<number, number>();
   private timer: NodeJS.Timeout | undefined;
   private asking = false;
   private deniedUntil = Number.NEGATIVE_INFINITY;
@@ -70,7 +80,8 @@ export class Budgets {
     const most = Math.min(MOST_ENTRIES, Math.floor(ALL_ENTRIES / Math.max(1, watched.length)));
     for (const quota of watched) {
       const known = before.get(quota.slot);
-      const sample = known ?? new KeySample(most, (held) => quota.holds(held));
+      const sample =
+        known ?? new KeySample(most, (held) => quota.holds(Math.max(held, this.floors.get(quota.slot) ?? 0)));
       if (known === undefined) this.startOver();
       quota.keys = sample;
       this.samples.set(quota.slot, sample);
@@ -94,7 +105,7 @@ export class Budgets {
     return this.all().map(({ quota, sample }) => ({
       rule: this.rules.rules.find(({ slot }) => slot === quota.slot)?.name ?? '',
       budgetBytes: quota.budgetBytes || null,
-      heldBytes: Math.round(sample.held),
+      heldBytes: Math.round(quota.held),
       refusedShare: quota.threshold / 2 ** 32,
       sampledKeys: sample.size,
       sampledShare: sample.fraction,
@@ -112,6 +123,13 @@ export class Budgets {
       const sample = this.samples.get(quota.slot);
       return sample === undefined ? [] : [{ quota, sample }];
     });
+  }
+
+  /** While keys are still to be found: what random keys say, if that is sure enough. */
+  private setFloor(slot: number): void {
+    const sampled = this.counted ? undefined : this.options.sampled?.(slot);
+    if (sampled === undefined || sampled.errorBytes > SURE * sampled.bytes) this.floors.delete(slot);
+    else this.floors.set(slot, sampled.bytes);
   }
 
   private startOver(): void {
@@ -134,7 +152,8 @@ export class Budgets {
       // A different one is first in each look.
       const share = (i + this.turn) % all.length === 0 ? MEASURED : MEASURED - due.length;
       sample.look(due, Math.min(share, MEASURED - due.length));
-      quota.holds(sample.held);
+      this.setFloor(quota.slot);
+      quota.holds(Math.max(sample.held, this.floors.get(quota.slot) ?? 0));
     }
     if (this.asking || all.length === 0 || now < this.deniedUntil) return;
     this.asking = true;

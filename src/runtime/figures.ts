@@ -2,7 +2,7 @@
 import { describeRule } from '../config/describe.js';
 import type { EffectiveConfig } from '../config/effective.js';
 import type { MemorySnapshot } from '../memory/snapshot.js';
-import { shownRules, snapshotStats } from '../observe/stats/snapshot.js';
+import { type HoldsSource, shownRules, snapshotStats } from '../observe/stats/snapshot.js';
 import type { AdminSources } from '../surfaces/admin/types.js';
 import type { Listener } from '../wire/client/listener.js';
 import type { Service } from './service.js';
@@ -17,9 +17,10 @@ export function figuresOf(
   listener: Pick<Listener, 'snapshot'>,
   memory: () => MemorySnapshot,
   config: () => EffectiveConfig,
+  holds: HoldsSource,
 ): Figures {
   return {
-    stats: async () => snapshotStats(await service.stats(), Date.now()),
+    stats: async () => snapshotStats(await service.stats(), Date.now(), undefined, holds),
     memory,
     connections: async () => ({ ...(await service.snapshot()), ...listener.snapshot() }),
     workers: () => service.workers(),

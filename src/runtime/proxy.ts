@@ -14,6 +14,7 @@ import { Pressure } from '../memory/pressure.js';
 import type { MemorySnapshot, RehearsalOutcome, RehearsalRequest } from '../memory/snapshot.js';
 import { Alerts } from '../observe/alerts/alerts.js';
 import { EventLog } from '../observe/history/event-log.js';
+import { Holders } from '../observe/holders/holders.js';
 import { ServiceState, type ServiceStateSnapshot } from '../observe/state/service-state.js';
 import type { TrafficStats } from '../observe/stats/counters.js';
 import type { StatsSnapshot } from '../observe/stats/snapshot.js';
@@ -35,7 +36,7 @@ import { ProxyEvents } from './proxy-events.js';
 import { CLOSING, NO_WORKER, REFUSING, type Readiness, readiness } from './readiness.js';
 import { Rehearsals } from './rehearsal.js';
 import { Reloader, type ReloadSource } from './reload.js';
-import { allRules, ruleSetOf } from './rules.js';
+import { allRules, ruleSetOf, sameGlobs } from './rules.js';
 import { Sampler } from './sampler.js';
 import type { Service, ServiceEvents } from './service.js';
 import { SingleProcess } from './single-process.js';
@@ -70,6 +71,7 @@ export class SpillwayProxy {
   private readonly monitor: MemoryMonitor;
   private readonly budgets: Budgets;
   private readonly room: RoomMaker;
+  private readonly holders: Holders;
   private readonly rehearsals: Rehearsals;
   private readonly reloader: Reloader;
   private readonly explainer: Explainer;
@@ -110,6 +112,8 @@ export class SpillwayProxy {
       this.pressureChanged();
     });
     this.monitor = this.makeMonitor();
+    this.holders = this.makeHolders();
+    this.monitor.sampler.listen(this.holders);
     this.budgets = this.makeBudgets();
     this.room = new RoomMaker(config, endpoint, {
       ...{ service: this.service, pressure: this.pressure, clock, log },
@@ -134,10 +138,17 @@ export class SpillwayProxy {
       this.listener,
       () => this.memory(),
       () => this.reloader.config,
+      this.holders,
     );
     const read = { ...this.figures, state: () => this.state() };
-    this.sampler = new Sampler(config, read, eventLog, clock, log, (changes, leftOut) =>
-      this.says.refusalsChanged(changes, leftOut),
+    this.sampler = new Sampler(
+      config,
+      read,
+      eventLog,
+      clock,
+      log,
+      (changes, leftOut) => this.says.refusalsChanged(changes, leftOut),
+      (stats) => this.lookAtHolders(stats),
     );
     this.advisor = this.makeAdvisor();
   }
@@ -255,12 +266,37 @@ export class SpillwayProxy {
     });
   }
 
+  private makeHolders(): Holders {
+    const { pressure, monitor } = this;
+    return new Holders(ruleSetOf(this.config), {
+      ask: (questions) => monitor.ask(questions),
+      memory: () => ({
+        usedBytes: pressure.reading?.usedBytes ?? 0,
+        limitBytes: pressure.applicability?.limitBytes ?? 0,
+      }),
+      denied: () => monitor.sampler.denied,
+      clock,
+    });
+  }
+
+  /** Once a second. */
+  private lookAtHolders({ rules }: StatsSnapshot): void {
+    const { service, holders } = this;
+    const byName = new Map(rules.map((rule) => [rule.name, rule]));
+    const counted = allRules(this.reloader.config).flatMap(({ name, slot }) => {
+      const rule = byName.get(name);
+      return rule === undefined ? [] : [{ slot, ...rule }];
+    });
+    service.steadyChanged(holders.look(counted, service.takePicks()));
+  }
+
   private makeBudgets(): Budgets {
     const { config, service, pressure, monitor, log } = this;
     return new Budgets(ruleSetOf(config), {
       quotas: service.quotas,
       limitBytes: () => pressure.applicability?.limitBytes ?? 0,
       ask: (questions) => monitor.ask(questions),
+      sampled: (slot) => this.holders.holding(slot) ?? undefined,
       clock,
       log,
     });
@@ -381,6 +417,7 @@ export class SpillwayProxy {
     const pending = await service.reload(next);
     this.budgets.adopt(ruleSetOf(next));
     this.room.adopt(next);
+    this.holders.adopt(ruleSetOf(next), sameGlobs(this.reloader.config, next));
     this.says.capacity(next, service.capacity);
     this.monitor.reconfigure(next.memory);
     this.explainer.reload(next);

@@ -11,7 +11,7 @@ import { History, type Mark } from '../observe/history/history.js';
 import { type RefusalChange, RefusalWatch } from '../observe/history/refusal-watch.js';
 import { RuleHistory } from '../observe/history/report.js';
 import type { LiveSnapshot } from '../observe/snapshots/live.js';
-import { UNREGISTERED_NAME } from '../observe/stats/snapshot.js';
+import { type StatsSnapshot, UNREGISTERED_NAME } from '../observe/stats/snapshot.js';
 import type { AdminSources } from '../surfaces/admin/types.js';
 import { FamilyWatch } from './family-watch.js';
 import { allRules } from './rules.js';
@@ -41,6 +41,8 @@ export class Sampler implements Shown {
     private readonly clock: () => number,
     private readonly logger: Logger,
     private readonly onRefusals: (changes: readonly RefusalChange[], leftOut: number) => void,
+    /** Told of the counters of all present rules, first of all. */
+    private readonly onCounted: (stats: StatsSnapshot) => void,
   ) {
     this.ttls = ttlsOf(config);
     this.modes = modesOf(config);
@@ -87,6 +89,7 @@ export class Sampler implements Shown {
         this.read.workers(),
         this.read.clients(),
       ]);
+      this.onCounted(stats);
       const memory = this.read.memory();
       // Asked for each second, so that `since` is right to a second.
       const state = this.read.state();

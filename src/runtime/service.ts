@@ -12,6 +12,7 @@ import type { Covered, PressureState } from '../memory/pressure-state.js';
 import type { ServerFacts } from '../memory/server-facts.js';
 import type { WorkersSnapshot } from '../observe/snapshots/workers.js';
 import type { TrafficStats } from '../observe/stats/counters.js';
+import type { WrittenPick } from '../observe/stats/written-picks.js';
 import type { ClientTraffic } from '../wire/client/link-options.js';
 import type { Capacity } from './capacity.js';
 import type { DataPlaneSnapshot } from './data-plane.js';
@@ -66,6 +67,10 @@ export interface Service {
   covered(): Covered | Promise<Covered>;
   /** The pressure has changed. */
   pressureChanged(state: PressureState): void;
+  /** Slots of the rules that do not grow, from now on. */
+  steadyChanged(slots: readonly number[]): void;
+  /** Keys that were written much, as far as is known here, since the last call. */
+  takePicks(): readonly WrittenPick[];
   /** All counters so far. */
   stats(): TrafficStats | Promise<TrafficStats>;
   snapshot(): DataPlaneSnapshot | Promise<DataPlaneSnapshot>;

@@ -6,12 +6,13 @@ import type { KeyMemory } from '../core/policy/key-memory.js';
 import type { TrafficObserver } from '../core/policy/observer.js';
 import type { Quotas } from '../core/policy/quota.js';
 import type { Scripts } from '../core/policy/scripts.js';
-import type { ShedGate } from '../core/policy/shed.js';
+import { flags, type ShedGate } from '../core/policy/shed.js';
 import { LocalHands } from '../evict/local-hands.js';
 import { type Covered, coveredBy, type PressureState } from '../memory/pressure-state.js';
 import type { ServerFacts } from '../memory/server-facts.js';
 import type { WorkersSnapshot } from '../observe/snapshots/workers.js';
 import type { TrafficStats } from '../observe/stats/counters.js';
+import type { WrittenPick } from '../observe/stats/written-picks.js';
 import type { Endpoint } from '../tools/keyspace/endpoint.js';
 import type { ClientTraffic } from '../wire/client/link-options.js';
 import {
@@ -120,6 +121,14 @@ export class SingleProcess implements Service {
   /** The gate is set already. */
   pressureChanged({ readingAgeMs }: PressureState): void {
     this.plane.clients.serverAnswered(readingAgeMs);
+  }
+
+  steadyChanged(slots: readonly number[]): void {
+    this.gate.steady = flags(slots);
+  }
+
+  takePicks(): readonly WrittenPick[] {
+    return this.plane.stats.picks.take();
   }
 
   stats(): TrafficStats {

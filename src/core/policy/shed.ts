@@ -68,3 +68,10 @@ export class ShedGate extends GrowthLedger {
     this.wakeAt = Number.POSITIVE_INFINITY;
   }
 }
+
+/** 1 at each of the slots. */
+export function flags(slots: readonly number[]): Uint8Array<ArrayBuffer> {
+  const all = new Uint8Array(slots.reduce((most, slot) => Math.max(most, slot + 1), 0));
+  for (const slot of slots) all[slot] = 1;
+  return all;
+}

@@ -41,7 +41,6 @@ const MOST_DATABASES = 16;
 const LARGE_SHARE = 0.01;
 const LEAST_LARGE = 64 * 1024;
 const RECKONED_EVERY_MS = 1000;
-const COUNTS_EVERY_MS = 5000;
 const PATTERNS = 20;
 
 export class Holders implements SampleListener {
@@ -50,8 +49,6 @@ export class Holders implements SampleListener {
   private readonly steadiness = new Steadiness();
   private readonly scratch = new Uint8Array(PATTERN_SCRATCH);
   private keyspace: KeyspaceReading | undefined;
-  /** How many keys there were. */
-  private readonly counts: { readonly at: number; readonly counts: KeyCounts }[] = [];
   private estimates: ReadonlyMap<Group, GroupEstimate> | undefined;
   private reckonedAt = Number.NEGATIVE_INFINITY;
   private spanMs = 0;
@@ -78,17 +75,13 @@ export class Holders implements SampleListener {
   onSample = ({ db, key, bytes, ttlMs }: KeySample): void => {
     const group = this.groupOf(db, key);
     const now = this.options.clock();
-    this.population.add(group, bytes, ttlMs >= 0, now);
+    if (this.keyspace === undefined) return;
+    this.population.add(group, bytes, ttlMs >= 0, countsOf(this.keyspace), now);
     if (bytes >= this.tracked.largeBytes) this.tracked.seen(group, key, db, bytes, ttlMs >= 0, now);
   };
 
-  onRound = (keyspace: KeyspaceReading, now: number): void => {
+  onRound = (keyspace: KeyspaceReading): void => {
     this.keyspace = keyspace;
-    const { counts } = this;
-    const last = counts.at(-1);
-    if (last !== undefined && now - last.at < COUNTS_EVERY_MS) return;
-    counts.push({ at: now, counts: countsOf(keyspace) });
-    if (now - (counts[0]?.at ?? now) > 2 * LONGEST_MS) counts.shift();
   };
 
   /** Once a second or so: what the statistics say of the rules, and what they picked. Returns the slots of rules that are steady. */
@@ -96,25 +89,24 @@ export class Holders implements SampleListener {
     const { tracked, options } = this;
     const now = options.clock();
     const { usedBytes, limitBytes } = options.memory();
-    tracked.largeBytes = usedBytes > 0 ? Math.max(LEAST_LARGE, LARGE_SHARE * usedBytes) : Number.POSITIVE_INFINITY;
+    tracked.largeBytes =
+      usedBytes > 0 ? Math.max(LEAST_LARGE, LARGE_SHARE * usedBytes) : Number.POSITIVE_INFINITY;
     for (const { slot, key } of picks) {
       const name = Buffer.from(key.buffer, key.byteOffset, key.length);
       tracked.pick(slot === 0 ? this.groupOf(ANY_DATABASE, name) : slot, name, now);
     }
     this.reckon(now);
     const half = (to: number) => {
-      const counts = this.countsAt(to - SPAN_MS / 2);
-      const found = counts && this.population.estimate(counts, to - SPAN_MS, to, tracked.largeBytes);
+      const found = this.population.estimate(to - SPAN_MS, to, tracked.largeBytes);
       return (slot: number) => found && (found.get(slot) ?? NOTHING);
     };
-    const full = this.population.spanOf(Number.POSITIVE_INFINITY, now) >= 2 * SPAN_MS - COUNTS_EVERY_MS;
     this.steadySlots = this.steadiness.look(
       rules,
       {
         limitBytes,
         tracked: (slot) => tracked.growthOf(slot, now),
         recent: half(now),
-        earlier: full ? half(now - SPAN_MS) : () => undefined,
+        earlier: half(now - SPAN_MS),
       },
       now,
     );
@@ -122,56 +114,66 @@ export class Holders implements SampleListener {
     return this.steadySlots;
   }
 
-  /** Of a rule, by its slot; null: it is not known. */
-  holding(slot: number): Holding | null {
-    return this.holdingOf(slot);
+  /** Of a rule, by its slot, of a pattern, or with 0 of all keys that no rule matches; null: it is not known. */
+  holding(group: Group): Holding | null {
+    if (this.estimates === undefined) return null;
+    if (group !== 0) return this.holdingOf([group]);
+    return this.holdingOf(this.groups().filter((one) => typeof one === 'string'));
   }
 
   snapshot(): HoldsSnapshot {
-    const { estimates, options, tracked, spanMs } = this;
+    const { estimates, options, spanMs } = this;
     const { usedBytes } = options.memory();
-    const groups = new Set<Group>([...(estimates?.keys() ?? []), ...tracked.large().map(({ group }) => group)]);
-    const all = [...groups].map((group) => ({ group, holding: this.holdingOf(group) }));
-    const sum = all.reduce((bytes, { holding }) => bytes + (holding?.bytes ?? 0), 0);
+    const all = this.groups().map((group) => ({ group, holding: this.holdingOf([group]) }));
+    const sum = all.reduce((bytes, { holding }) => bytes + holding.bytes, 0);
     const patterns = all.flatMap(({ group, holding }) =>
-      typeof group === 'string' && holding !== null ? [{ pattern: group, ...holding }] : [],
+      typeof group === 'string' ? [{ pattern: group, ...holding }] : [],
     );
     const samples = [...(estimates?.values() ?? [])].reduce((count, { samples }) => count + samples, 0);
     return {
       method: options.denied() ? 'denied' : estimates === undefined ? 'waiting' : 'sampled',
       samples,
       seconds: Math.round(spanMs / 1000),
-      unaccountedBytes: estimates === undefined || usedBytes === 0 ? null : Math.max(0, Math.round(usedBytes - sum)),
+      unaccountedBytes:
+        estimates === undefined || usedBytes === 0 ? null : Math.max(0, Math.round(usedBytes - sum)),
       patterns: patterns.sort((a, b) => b.bytes - a.bytes).slice(0, PATTERNS),
       steady: this.rules.rules.filter(({ slot }) => this.steadySlots.includes(slot)).map(({ name }) => name),
     };
   }
 
-  private holdingOf(group: Group): Holding | null {
-    if (this.estimates === undefined) return null;
-    const { bytes, errorBytes, expiringBytes, keys } = this.estimates.get(group) ?? NOTHING;
-    const large = this.tracked.large().filter((key) => key.group === group);
-    const sumOf = (those: readonly TrackedKey<Group>[]) => those.reduce((sum, key) => sum + key.bytes, 0);
-    return {
-      bytes: Math.round(bytes + sumOf(large)),
-      errorBytes: Math.round(errorBytes),
-      expiringBytes: Math.round(expiringBytes + sumOf(large.filter(({ expiring }) => expiring))),
-      keys: Math.round(keys + large.length),
-      largeKeys: large.length,
-    };
+  private groups(): Group[] {
+    const large = this.tracked.large().map(({ group }) => group);
+    return [...new Set<Group>([...(this.estimates?.keys() ?? []), ...large])];
+  }
+
+  private holdingOf(groups: readonly Group[]): Holding {
+    const sum = { ...NOTHING, largeKeys: 0 };
+    for (const group of groups) {
+      const one = this.estimates?.get(group) ?? NOTHING;
+      sum.bytes += one.bytes;
+      sum.expiringBytes += one.expiringBytes;
+      sum.keys += one.keys;
+      sum.expiringKeys += one.expiringKeys;
+      sum.errorBytes = Math.hypot(sum.errorBytes, one.errorBytes);
+    }
+    for (const { bytes, expiring } of this.tracked.large().filter(({ group }) => groups.includes(group))) {
+      sum.bytes += bytes;
+      sum.keys++;
+      sum.largeKeys++;
+      if (!expiring) continue;
+      sum.expiringBytes += bytes;
+      sum.expiringKeys++;
+    }
+    const { samples: _, ...holding } = sum;
+    const rounded = Object.entries(holding).map(([name, value]) => [name, Math.round(value)]);
+    return Object.fromEntries(rounded) as Holding;
   }
 
   private reckon(now: number): void {
     if (this.keyspace === undefined || now - this.reckonedAt < RECKONED_EVERY_MS) return;
     this.reckonedAt = now;
-    this.spanMs = Math.min(LONGEST_MS, this.population.spanOf(SAMPLES, now) + 1);
-    const counts = countsOf(this.keyspace);
-    this.estimates = this.population.estimate(counts, now - this.spanMs, now, this.tracked.largeBytes);
-  }
-
-  /** How many keys there were about then. */
-  private countsAt(at: number): KeyCounts | undefined {
-    return (this.counts.findLast((count) => count.at <= at) ?? this.counts[0])?.counts;
+    this.spanMs = this.population.spanOf(SAMPLES, LONGEST_MS, now);
+    this.estimates = this.population.estimate(now - this.spanMs - 1, now, this.tracked.largeBytes);
   }
 
   private groupOf(db: number, key: Buffer): Group {
@@ -211,7 +213,11 @@ export class Holders implements SampleListener {
       const bytes = typeof usage === 'number' ? usage : -1;
       const known = best.get(key);
       if (known === undefined || bytes > known.bytes)
-        best.set(key, { db: bytes < 0 ? undefined : db, bytes, expiring: typeof ttl === 'number' && ttl >= 0 });
+        best.set(key, {
+          db: bytes < 0 ? undefined : db,
+          bytes,
+          expiring: typeof ttl === 'number' && ttl >= 0,
+        });
     }
     const now = this.options.clock();
     for (const [key, { db, bytes, expiring }] of best) this.tracked.measured(key, db, bytes, expiring, now);

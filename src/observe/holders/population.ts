@@ -19,6 +19,7 @@ export interface GroupEstimate {
   /** Of these, keys with a TTL. */
   expiringBytes: number;
   keys: number;
+  expiringKeys: number;
   /** Samples that it comes from. */
   samples: number;
 }
@@ -26,11 +27,14 @@ export interface GroupEstimate {
 const CAPACITY = 8192;
 /** From fewer samples nothing is said. */
 const LEAST = 32;
+/** So many times as many keys, or as few, are about as many. */
+const ALIKE = 1.25;
 /** 95 % of a normal distribution lie within this many standard deviations. */
 const Z = 1.96;
 
 interface Sums {
   count: number;
+  keys: number;
   sum: number;
   squares: number;
 }
@@ -39,12 +43,17 @@ export class Population<G> {
   private readonly at = new Float64Array(CAPACITY);
   private readonly bytes = new Float64Array(CAPACITY);
   private readonly expiring = new Uint8Array(CAPACITY);
+  /** How many keys there were then: of its kind, and in all. */
+  private readonly ofKind = new Float64Array(CAPACITY);
+  private readonly inAll = new Float64Array(CAPACITY);
   private readonly groups: (G | undefined)[] = new Array<G | undefined>(CAPACITY).fill(undefined);
   private next = 0;
   private used = 0;
 
-  /** A random key of `group` held `bytes` at `now`. */
-  add(group: G, bytes: number, expiring: boolean, now: number): void {
+  /** A random key of `group`, one of `counts`, held `bytes` at `now`. */
+  add(group: G, bytes: number, expiring: boolean, counts: KeyCounts, now: number): void {
+    this.ofKind[this.next] = expiring ? counts.expiring : counts.staying;
+    this.inAll[this.next] = counts.expiring + counts.staying;
     this.at[this.next] = now;
     this.bytes[this.next] = bytes;
     this.expiring[this.next] = expiring ? 1 : 0;
@@ -59,22 +68,28 @@ export class Population<G> {
     this.groups.fill(undefined);
   }
 
-  /** How long the newest `samples` samples go back, milliseconds. */
-  spanOf(samples: number, now: number): number {
-    if (this.used === 0) return 0;
-    return now - this.at[this.indexOf(Math.min(samples, this.used) - 1)];
+  /**
+   * How long the newest samples go back, milliseconds: `most` of them, of `longestMs`, and no longer than there were about as
+   * many keys as now.
+   */
+  spanOf(most: number, longestMs: number, now: number): number {
+    let span = 0;
+    for (let age = 0; age < Math.min(this.used, most); age++) {
+      const i = this.indexOf(age);
+      const before = now - this.at[i];
+      const ratio = this.inAll[i] / Math.max(1, this.inAll[this.indexOf(0)]);
+      const changed = ratio > ALIKE || ratio * ALIKE < 1;
+      if (before > longestMs || (changed && age >= 2 * LEAST)) break;
+      span = before;
+    }
+    return span;
   }
 
   /**
-   * By group, from the samples that came after `from` and not after `to`, of `counts` keys. Keys of `largeBytes` and more are left
-   * out. undefined: there are too few samples.
+   * By group, from the samples that came after `from` and not after `to`. Keys of `largeBytes` and more are left out. undefined:
+   * there are too few samples.
    */
-  estimate(
-    counts: KeyCounts,
-    from: number,
-    to: number,
-    largeBytes: number,
-  ): ReadonlyMap<G, GroupEstimate> | undefined {
+  estimate(from: number, to: number, largeBytes: number): ReadonlyMap<G, GroupEstimate> | undefined {
     const seen = [0, 0];
     const sums: [Map<G, Sums>, Map<G, Sums>] = [new Map(), new Map()];
     for (let age = 0; age < this.used; age++) {
@@ -83,24 +98,24 @@ export class Population<G> {
       if (this.at[i] <= from) break;
       const stratum = this.expiring[i];
       seen[stratum]++;
-      if (this.bytes[i] < largeBytes) addTo(sums[stratum], this.groups[i] as G, this.bytes[i]);
+      if (this.bytes[i] < largeBytes)
+        addTo(sums[stratum], this.groups[i] as G, this.ofKind[i], this.bytes[i] * this.ofKind[i]);
     }
     if (seen[0] + seen[1] < LEAST) return undefined;
     const estimates = new Map<G, GroupEstimate & { variance: number }>();
-    const keys = [counts.staying, counts.expiring];
     for (const stratum of [0, 1] as const) {
-      for (const [group, { count, sum, squares }] of sums[stratum]) {
+      for (const [group, { count, keys, sum, squares }] of sums[stratum]) {
         const n = seen[stratum];
-        const stands = keys[stratum] / n;
         const estimate = estimates.get(group) ?? { ...NOTHING, variance: 0 };
         estimates.set(group, estimate);
-        estimate.bytes += stands * sum;
-        if (stratum === 1) estimate.expiringBytes += stands * sum;
-        estimate.keys += stands * count;
+        estimate.bytes += sum / n;
+        estimate.keys += keys / n;
+        if (stratum === 1) estimate.expiringBytes += sum / n;
+        if (stratum === 1) estimate.expiringKeys += keys / n;
         estimate.samples += count;
         // Of few samples the variance among them says little: one more is taken to be like the mean of these.
-        const spread = (squares / n - (sum / n) ** 2) * (n / Math.max(1, n - 1)) + (sum / count / n) ** 2;
-        estimate.variance += (keys[stratum] ** 2 * Math.max(0, spread)) / n;
+        const spread = (squares / n - (sum / n) ** 2) * (n / Math.max(1, n - 1)) + (sum / count) ** 2 / n;
+        estimate.variance += Math.max(0, spread) / n;
       }
     }
     for (const estimate of estimates.values()) estimate.errorBytes = Z * Math.sqrt(estimate.variance);
@@ -114,14 +129,16 @@ export class Population<G> {
 }
 
 /** What a group holds of which there was no sample. */
-export const NOTHING: Readonly<GroupEstimate> = { bytes: 0, errorBytes: 0, expiringBytes: 0, keys: 0, samples: 0 };
+export const NOTHING: Readonly<GroupEstimate> = {
+  ...{ bytes: 0, errorBytes: 0, expiringBytes: 0 },
+  ...{ keys: 0, expiringKeys: 0, samples: 0 },
+};
 
-function addTo<G>(sums: Map<G, Sums>, group: G, bytes: number): void {
-  const sum = sums.get(group);
-  if (sum === undefined) sums.set(group, { count: 1, sum: bytes, squares: bytes * bytes });
-  else {
-    sum.count++;
-    sum.sum += bytes;
-    sum.squares += bytes * bytes;
-  }
+function addTo<G>(sums: Map<G, Sums>, group: G, keys: number, bytes: number): void {
+  const sum = sums.get(group) ?? { count: 0, keys: 0, sum: 0, squares: 0 };
+  sums.set(group, sum);
+  sum.count++;
+  sum.keys += keys;
+  sum.sum += bytes;
+  sum.squares += bytes * bytes;
 }

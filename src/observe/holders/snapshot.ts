@@ -8,6 +8,8 @@ export interface Holding {
   /** Of `bytes`: keys with a TTL. The rest stays until somebody deletes it. */
   expiringBytes: number;
   keys: number;
+  /** Of `keys`: those with a TTL. */
+  expiringKeys: number;
   /** Large keys among them, which are measured one by one. */
   largeKeys: number;
 }

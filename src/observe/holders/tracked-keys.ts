@@ -80,7 +80,7 @@ export class TrackedKeys<G> {
   /** Up to `most` keys to be looked at now, those with the longest wait first. */
   due(most: number, now: number): TrackedKey<G>[] {
     const due = [...this.keys.values()].filter(
-      ({ askedAt, pickedAt }) => now - askedAt >= AGAIN_MS && now - pickedAt >= SETTLED_MS,
+      ({ askedAt, enteredAt }) => now - askedAt >= AGAIN_MS && now - enteredAt >= SETTLED_MS,
     );
     due.sort((a, b) => a.askedAt - b.askedAt);
     for (const key of due.slice(0, most)) key.askedAt = now;

@@ -13,6 +13,7 @@ import { DistinctCounters } from './hyperloglog.js';
 import { LatencyHistogram, type LatencyPart } from './latency.js';
 import { OwnTimes, type OwnTimesPart } from './own-times.js';
 import { PATTERN_SCRATCH, writePattern } from './prefix.js';
+import { type WrittenPick, WrittenPicks } from './written-picks.js';
 
 const AFTER_REASONS = 20 + 2 * REFUSAL_NAMES.length + SPARED_NAMES.length;
 
@@ -55,6 +56,7 @@ export interface StatsPart {
   readonly latency: LatencyPart;
   readonly ownTimes: OwnTimesPart;
   readonly upstreamOom: number;
+  readonly picks: readonly WrittenPick[];
 }
 
 /** Refusals by reason; a reason that did not occur is left out. */
@@ -87,6 +89,8 @@ export class TrafficStats implements TrafficObserver {
   readonly ownTimes = new OwnTimes();
   /** Patterns of the keys that no rule matches. */
   readonly patterns = new HeavyHitters();
+  /** Keys that are written much. */
+  readonly picks = new WrittenPicks(1);
   upstreamOom = 0;
   /** Called at each OOM of Redis itself, because the memory monitor must know it too. */
   upstreamOomSeen: () => void = () => {};
@@ -121,6 +125,7 @@ export class TrafficStats implements TrafficObserver {
     this.cells = extended(this.cells, slots * WIDTH);
     this.commandCells = extended(this.commandCells, slots * COMMAND_WIDTH);
     this.distinct = this.distinct.extended(slots);
+    this.picks.extend(slots);
   }
 
   /** Discovers patterns anew, because a rule may match now what no rule matched before. */
@@ -146,6 +151,7 @@ export class TrafficStats implements TrafficObserver {
     cells[row + Column.OUTCOMES + outcome]++;
     this.countCommand(slot, command);
     this.distinct.add(slot, hash);
+    this.picks.wrote(slot, bytes, key, start, end);
     if (slot === 0) {
       this.patterns.add(this.scratch, writePattern(key, start, end, this.scratch), bytes, outcome);
     }
@@ -271,6 +277,7 @@ export class TrafficStats implements TrafficObserver {
       latency: this.latency.take(),
       ownTimes: this.ownTimes.take(),
       upstreamOom,
+      picks: this.picks.take(),
     };
   }
 
@@ -278,7 +285,7 @@ export class TrafficStats implements TrafficObserver {
    * Adds the counts taken from another process, whose rules have the same slots. Commands are matched by name: an instance
    * that adds must not count traffic itself, because its command ids may differ.
    */
-  add({ slots, patterns, latency, ownTimes, upstreamOom }: StatsPart): void {
+  add({ slots, patterns, latency, ownTimes, upstreamOom, picks }: StatsPart): void {
     for (const { slot, cells, distinct, commands } of slots) {
       const row = slot * WIDTH;
       const lastSeen = Math.max(this.cells[row + Column.LAST_SEEN], cells[Column.LAST_SEEN]);
@@ -293,6 +300,7 @@ export class TrafficStats implements TrafficObserver {
     this.latency.add(latency);
     this.ownTimes.add(ownTimes);
     this.upstreamOom += upstreamOom;
+    this.picks.add(picks);
   }
 
   /** The cell of a command that another process counted. */

@@ -1,6 +1,7 @@
 // The counters as JSON, for /api/stats, metrics, CLI and demo. Owns the names and meaning of the fields, which are an API. It
 // never changes a counter.
 import { FollowUpReply, OwnTtlChange, TtlOutcome } from '../../core/policy/observer.js';
+import type { Holding, HoldsSnapshot } from '../holders/snapshot.js';
 import {
   Column,
   type CountedRule,
@@ -71,6 +72,8 @@ export interface RuleStats {
   lastSeen: string | null;
   /** Written keys by command name, lower case. */
   commands: Record<string, number>;
+  /** What its keys hold, whoever wrote them, by random keys; null: not known. */
+  holds: Holding | null;
 }
 
 /** A pattern of keys that no rule matches. */
@@ -83,6 +86,8 @@ export interface DiscoveredPattern extends Advice {
   withoutTtl: number;
   /** The most writes of the pattern that may be missing (0 while there are few patterns). */
   writesMissedAtMost: number;
+  /** What its keys hold; null: not known. */
+  holds: Holding | null;
 }
 
 export interface StatsSnapshot {
@@ -94,6 +99,8 @@ export interface StatsSnapshot {
   unregistered: RuleStats;
   /** Most writes first. */
   discovered: DiscoveredPattern[];
+  /** Who holds the memory; null: nobody looks. */
+  holds: HoldsSnapshot | null;
   /** OOM errors that came from Redis itself. */
   upstreamOom: number;
   /** Time from the last byte of a command sent to the last byte of its reply, for a sample of commands. */
@@ -109,14 +116,26 @@ export function shownRules(stats: TrafficStats): readonly CountedRule[] {
   );
 }
 
+/** Knows who holds the memory. */
+export interface HoldsSource {
+  /** A slot, or a pattern of keys that no rule matches. */
+  holding(group: number | string): Holding | null;
+  snapshot(): HoldsSnapshot;
+}
+
 /** All counts so far; `discovered`: the most patterns listed. `now`: epoch milliseconds. */
-export function snapshotStats(stats: TrafficStats, now: number, discovered = DISCOVERED): StatsSnapshot {
+export function snapshotStats(
+  stats: TrafficStats,
+  now: number,
+  discovered = DISCOVERED,
+  holds?: HoldsSource,
+): StatsSnapshot {
   const taken = new Set([...stats.rules.map(({ name }) => name), UNREGISTERED_NAME]);
   return {
     since: new Date(stats.since).toISOString(),
     takenAt: new Date(now).toISOString(),
-    rules: shownRules(stats).map(({ name, slot }) => readSlot(stats, slot, name)),
-    unregistered: readSlot(stats, 0, UNREGISTERED_NAME),
+    rules: shownRules(stats).map(({ name, slot }) => readSlot(stats, slot, name, holds)),
+    unregistered: readSlot(stats, 0, UNREGISTERED_NAME, holds),
     discovered: stats.patterns.top(discovered).map((hitter) => ({
       pattern: hitter.pattern,
       writes: hitter.writes,
@@ -124,15 +143,17 @@ export function snapshotStats(stats: TrafficStats, now: number, discovered = DIS
       hadTtl: hitter.hadTtl,
       withoutTtl: hitter.withoutTtl,
       writesMissedAtMost: hitter.error,
+      holds: holds?.holding(hitter.pattern) ?? null,
       ...suggestRule(hitter, taken),
     })),
+    holds: holds?.snapshot() ?? null,
     upstreamOom: stats.upstreamOom,
     latency: stats.latency.snapshot(),
     ownTimes: stats.ownTimes.snapshot(),
   };
 }
 
-function readSlot(stats: TrafficStats, slot: number, name: string): RuleStats {
+function readSlot(stats: TrafficStats, slot: number, name: string, holds?: HoldsSource): RuleStats {
   const shedBy = stats.readRefusals(slot, Column.SHED);
   const wouldShedBy = stats.readRefusals(slot, Column.WOULD_SHED);
   const sparedBy = stats.readSpared(slot);
@@ -172,6 +193,7 @@ function readSlot(stats: TrafficStats, slot: number, name: string): RuleStats {
     distinctKeys: stats.distinctKeys(slot),
     lastSeen: lastSeen === 0 ? null : new Date(lastSeen).toISOString(),
     commands: stats.commands(slot),
+    holds: holds?.holding(slot) ?? null,
   };
 }
 

@@ -125,6 +125,8 @@ export type ToWorker =
   /** The server's clock, milliseconds since the epoch. */
   | { readonly type: 'serverTime'; readonly epochMs: number }
   | { readonly type: 'serverGone' }
+  /** Slots of the rules that do not grow. */
+  | { readonly type: 'steady'; readonly slots: readonly number[] }
   | { readonly type: 'askGrowth'; readonly question: number }
   /** The next one is sent when this one is answered. */
   | { readonly type: 'askReport' }

@@ -3,6 +3,7 @@
 import type { EffectiveConfig } from '../../config/effective.js';
 import type { WorkersSnapshot } from '../../observe/snapshots/workers.js';
 import { TrafficStats } from '../../observe/stats/counters.js';
+import type { WrittenPick } from '../../observe/stats/written-picks.js';
 import type { ClientTraffic } from '../../wire/client/link-options.js';
 import type { DataPlaneSnapshot } from '../data-plane.js';
 import type { LogLosses } from '../log/log-output.js';
@@ -66,6 +67,10 @@ export class Reports {
   /** All workers now use `after` in place of `before`; the total has all that they discovered under `before`. */
   adopted(before: EffectiveConfig, after: EffectiveConfig): void {
     if (!sameGlobs(before, after)) this.total.forgetPatterns();
+  }
+
+  takePicks(): readonly WrittenPick[] {
+    return this.total.picks.take();
   }
 
   async stats(): Promise<TrafficStats> {

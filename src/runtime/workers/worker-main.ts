@@ -2,6 +2,7 @@
 // reports. It listens nowhere, reads no config file and ignores signals. Only the primary starts, drains and ends it; it
 // also ends when the primary does.
 import type { Socket } from 'node:net';
+import { flags } from '../../core/policy/shed.js';
 import { RingShare } from '../../evict/ring-share.js';
 import { Pressure } from '../../memory/pressure.js';
 import { capacityOf, connectionsOf, readRoom } from '../capacity.js';
@@ -141,6 +142,9 @@ function start({ worker, workers, config, server }: Extract<ToWorker, { type: 's
         break;
       case 'serverGone':
         plane.clients.serverGone();
+        break;
+      case 'steady':
+        gate.steady = flags(message.slots);
         break;
       case 'askGrowth':
         question = message.question;

@@ -7,18 +7,20 @@
 // 13,500, but one of them takes nearly all of 50 lasting connections. A socket each (SO_REUSEPORT) reaches 14,000 evenly,
 // but Node has that only from 23.1 on, and maxClients could not be enforced.
 import type { Socket } from 'node:net';
+import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
 import type { EffectiveConfig } from '../../config/effective.js';
 import { BackOff } from '../../core/back-off.js';
 import { Quotas } from '../../core/policy/quota.js';
 import { Priority } from '../../core/policy/rule.js';
-import { ShedGate } from '../../core/policy/shed.js';
+import { flags, ShedGate } from '../../core/policy/shed.js';
 import { WorkerHands } from '../../evict/worker-hands.js';
 import { type Covered, coveredBy, type PressureState } from '../../memory/pressure-state.js';
 import { ServerClock } from '../../memory/server-clock.js';
 import type { ServerFacts } from '../../memory/server-facts.js';
 import type { WorkersSnapshot } from '../../observe/snapshots/workers.js';
 import type { TrafficStats } from '../../observe/stats/counters.js';
+import type { WrittenPick } from '../../observe/stats/written-picks.js';
 import type { Endpoint } from '../../tools/keyspace/endpoint.js';
 import type { ClientTraffic } from '../../wire/client/link-options.js';
 import { detach } from '../../wire/node/handover.js';
@@ -59,6 +61,7 @@ export class WorkerPool implements Service {
   private readonly reports: Reports;
   private server: ServerFacts | undefined;
   private pressure: PressureState | undefined;
+  private steady: readonly number[] = [];
   private restarts = 0;
   private readonly quickEnds = new BackOff(FIRST_DELAY_MS, LONGEST_DELAY_MS);
   private closing = false;
@@ -191,6 +194,17 @@ export class WorkerPool implements Service {
     for (const worker of this.ready) this.tellPressure(worker, state);
   }
 
+  steadyChanged(slots: readonly number[]): void {
+    if (isDeepStrictEqual(slots, this.steady)) return;
+    this.steady = slots;
+    this.gate.steady = flags(slots);
+    this.tellAll({ type: 'steady', slots });
+  }
+
+  takePicks(): readonly WrittenPick[] {
+    return this.reports.takePicks();
+  }
+
   stats(): Promise<TrafficStats> {
     return this.reports.stats();
   }
@@ -255,6 +269,7 @@ export class WorkerPool implements Service {
     // Its config may be from before the last reload.
     void worker.reload(this.config, RELOAD_LIMIT_MS);
     if (this.pressure !== undefined) this.tellPressure(worker, this.pressure);
+    worker.post({ type: 'steady', slots: this.steady });
     if (this.server !== undefined) worker.post({ type: 'server', server: this.server });
     if (this.serverClock.known) worker.post({ type: 'serverTime', epochMs: this.serverClock.now() });
     if (this.restarts > 0) this.log.info({ worker: worker.number }, 'the new worker serves clients');

@@ -13,6 +13,7 @@ import {
   latency,
   limits,
   one,
+  perHolding,
   perRule,
   perSide,
   perWorker,
@@ -150,6 +151,24 @@ export const METRIC_GROUPS: readonly MetricGroup[] = [
         'distinct_keys',
         'Estimated distinct keys written since the start.',
         perRule((r) => r.distinctKeys),
+      ],
+      [
+        'gauge',
+        'rule_memory_bytes',
+        'What the keys of the rule hold, whoever wrote them, estimated from random keys. None where the monitor may not look at keys.',
+        perHolding((h) => h.bytes),
+      ],
+      [
+        'gauge',
+        'rule_memory_error_bytes',
+        'Half of the 95 % confidence interval of that.',
+        perHolding((h) => h.errorBytes),
+      ],
+      [
+        'gauge',
+        'rule_memory_expiring_bytes',
+        'The part of it that keys with a TTL hold.',
+        perHolding((h) => h.expiringBytes),
       ],
       [
         'counter',

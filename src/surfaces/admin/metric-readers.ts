@@ -10,6 +10,7 @@ import { SPARED_NAMES } from '../../core/policy/spared.js';
 import type { BudgetSnapshot, LimitSnapshot, MemorySnapshot, ShedLevel } from '../../memory/snapshot.js';
 import type { AlertsSnapshot } from '../../observe/alerts/snapshot.js';
 import type { GrowthReport } from '../../observe/history/history.js';
+import type { Holding } from '../../observe/holders/snapshot.js';
 import type { ConnectionSnapshot, PoolSnapshot, TlsSnapshot } from '../../observe/snapshots/connections.js';
 import type { SweepSnapshot } from '../../observe/snapshots/sweep.js';
 import type { WorkerSnapshot, WorkersSnapshot } from '../../observe/snapshots/workers.js';
@@ -70,6 +71,17 @@ export function perRule(value: (rule: RuleStats) => number): Reader {
         value: value(rule),
         labels: { rule: rule.name },
       })),
+  };
+}
+
+/** What the keys of each rule hold, where that is known. */
+export function perHolding(value: (holding: Holding) => number): Reader {
+  return {
+    labels: ['rule'],
+    read: ({ stats }) =>
+      [...stats.rules, stats.unregistered].flatMap(({ name, holds }) =>
+        holds === null ? [] : [{ value: value(holds), labels: { rule: name } }],
+      ),
   };
 }
 

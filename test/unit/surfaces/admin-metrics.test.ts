@@ -24,12 +24,17 @@ function ruleStats(name: string, from: number): RuleStats {
   ]);
   const shedBy = { headroom: n++, rate: n++ };
   const sparedBy = { steady: n++, brief: n++ };
+  const holds =
+    name === 'unregistered'
+      ? null
+      : { bytes: n++, errorBytes: n++, expiringBytes: n++, keys: n++, expiringKeys: n++, largeKeys: n++ };
   return {
     ...(Object.fromEntries(numbered) as RuleStats),
     name,
     shedBy,
     wouldShedBy: { band: n++ },
     sparedBy,
+    holds,
   };
 }
 
@@ -429,6 +434,11 @@ t.test('values', async (t) => {
     }
     for (const [reason, count] of Object.entries({ band: 0, ...rule.shedBy }))
       expectValue(`shed_total{rule="${rule.name}",reason="${reason}"}`, count);
+    if (rule.holds !== null) {
+      expectValue(`rule_memory_bytes{rule="${rule.name}"}`, rule.holds.bytes);
+      expectValue(`rule_memory_error_bytes{rule="${rule.name}"}`, rule.holds.errorBytes);
+      expectValue(`rule_memory_expiring_bytes{rule="${rule.name}"}`, rule.holds.expiringBytes);
+    }
     for (const [reason, count] of Object.entries({ rewrite: 0, ...rule.sparedBy }))
       expectValue(`spared_total{rule="${rule.name}",reason="${reason}"}`, count);
     for (const [reason, count] of Object.entries(rule.wouldShedBy))

@@ -121,6 +121,12 @@ const rulesTable = new SortedTable(
       title: 'Number of distinct keys written since the start, estimated within about 1.6 %',
     },
     {
+      label: 'Holds',
+      value: ({ holds }) => holds?.bytes ?? null,
+      show: showHolds,
+      title: 'Memory that its keys hold now, whoever wrote them, estimated from random keys',
+    },
+    {
       label: 'Budget used',
       value: ({ budget }) => (budget?.budgetBytes ? budget.heldBytes / budget.budgetBytes : null),
       show: showBudget,
@@ -144,6 +150,12 @@ const discoveredTable = new SortedTable(
     },
     { label: 'Writes', value: ({ writes }) => writes, show: ({ writes }) => count(writes) },
     { label: 'Bytes', value: (row) => row.bytes, show: (row) => bytes(row.bytes) },
+    {
+      label: 'Holds',
+      value: ({ holds }) => holds?.bytes ?? null,
+      show: showHolds,
+      title: 'Memory that its keys hold now, whoever wrote them, estimated from random keys',
+    },
     { label: 'Without TTL', value: (row) => row.withoutTtl, show: (row) => count(row.withoutTtl) },
     {
       label: 'Rule',
@@ -186,6 +198,18 @@ function showRefused({ shed, shedBy, sparedBy }, cell) {
     reasons.push(`spared, ${reason}: ${count(passed)}`);
   cell.title = reasons.join(', ');
   return count(shed);
+}
+
+/**
+ * What its keys hold; on it, how sure that is.
+ * @param {{ holds: import('../../../observe/holders/snapshot.js').Holding | null }} row
+ * @param {HTMLElement} cell
+ */
+function showHolds({ holds }, cell) {
+  if (holds === null) return NONE;
+  const large = holds.largeKeys === 0 ? '' : `, ${count(holds.largeKeys)} of them large`;
+  cell.title = `${bytes(holds.bytes)}, give or take ${bytes(holds.errorBytes)}, in ${count(holds.keys)} keys${large}; ${bytes(holds.expiringBytes)} with a TTL`;
+  return bytes(holds.bytes);
 }
 
 /** How much of its budget a rule uses; on it, in bytes. @param {Row} row @param {HTMLElement} cell */
