@@ -86,6 +86,13 @@ export const PROMISES: readonly Subject[] = [
         { sessions: number, commands: number, mismatches: number },
         (f) => `${n(f.sessions)} random sessions, ${n(f.commands)} commands, ${f.mismatches} mismatches.`,
       ),
+      run(
+        'random-sessions-command',
+        'SPILLWAY_POOL=command npx tsx test/conformance/random-full.ts --minutes 8',
+        { sessions: number, commands: number, mismatches: number },
+        (f) =>
+          `${n(f.sessions)} random sessions with command pooling, ${n(f.commands)} commands, ${f.mismatches} mismatches.`,
+      ),
     ],
   },
   {
