@@ -88,7 +88,7 @@ function verdict({ shed, refused }: ExplainedNow): string {
 }
 
 function drawKey(key: ExplainedKey): string[] {
-  const { rule, priority, mode, ttl, shed, limit, budget } = key;
+  const { rule, priority, mode, ttl, shed, limit, budget, evict } = key;
   const tried = key.passedOver.map(({ name, match }) => `${quoted(name)} (${match.map(quoted).join(' ')})`);
   if (key.passedOverMore > 0) tried.push(`${key.passedOverMore} more`);
   return [
@@ -122,6 +122,7 @@ function drawKey(key: ExplainedKey): string[] {
     ...(shed.spared === null ? [] : [row('', `spared now (${shed.spared.reason}): ${shed.spared.why}`)]),
     ...(limit === null ? [] : [row('limit', limitText(limit))]),
     ...(budget === null ? [] : [row('budget', budgetText(budget))]),
+    ...(evict === null ? [] : [row('evict', evict)]),
   ];
 }
 

@@ -44,6 +44,7 @@ import type {
   Explanation,
   OutcomeName,
 } from './types.js';
+import { whenEvicted } from './when-evicted.js';
 
 export interface ExplainSubject extends Stage {
   /** By Priority: in a running proxy as they are now, with what is reserved taken off. */
@@ -183,6 +184,7 @@ function explainKey(
     shed: explainShed(subject, { spec, script }, found, today),
     limit: explainLimit(subject, rule),
     budget: explainBudget(subject, rule),
+    evict: whenEvicted(rules, rule),
   };
 }
 

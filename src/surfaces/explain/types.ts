@@ -71,6 +71,8 @@ export interface ExplainedKey {
   limit: ExplainedLimit | null;
   /** null: its rule has no budget. */
   budget: ExplainedBudget | null;
+  /** When Spillway would evict it to make room; null: never. */
+  evict: string | null;
 }
 
 export interface ExplainedRule {
