@@ -39,6 +39,8 @@ export interface AdviceFacts {
   readonly expires: number;
   /** That Redis evicts, in words, such as "12 keys evicted so far"; undefined: it does not. */
   readonly evicting: string | undefined;
+  /** What the server can evict under its present policy, and until when, as measured; undefined: nobody measures it. */
+  readonly measured?: { readonly evictableBytes: number; readonly lastsSeconds: number | null } | undefined;
   /** The rules of the config, in their order; empty: there is no config. */
   readonly rules: readonly Rule[];
   /** undefined: nobody has looked at the keys. */

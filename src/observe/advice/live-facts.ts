@@ -1,17 +1,26 @@
 // What the policy advisor knows from a running proxy: its statistics, its readings, and what was refused. Pure.
 import type { Rule } from '../../core/policy/rule.js';
 import type { MemorySnapshot } from '../../memory/snapshot.js';
-import type { RuleGrowth } from '../history/history.js';
+import type { GrowthReport } from '../history/history.js';
 import type { DiscoveredPattern, RuleStats } from '../stats/snapshot.js';
 import type { AdviceFacts, Holder } from './facts.js';
 import { type HolderFigures, holderOf, holderOfRule } from './holder.js';
 
 export interface LiveSources {
-  readonly memory: Pick<MemorySnapshot, 'policy' | 'maxmemoryBytes' | 'usedBytes' | 'notCountedBytes'>;
+  readonly memory: Pick<
+    MemorySnapshot,
+    | 'policy'
+    | 'maxmemoryBytes'
+    | 'usedBytes'
+    | 'notCountedBytes'
+    | 'evictableBytes'
+    | 'evictedKeysPerSecond'
+    | 'serverEvicts'
+  >;
   /** Keys, and those with a TTL; undefined: there is no reading yet. */
   readonly keyspace: { readonly keys: number; readonly expires: number } | undefined;
   readonly stats: { readonly rules: readonly RuleStats[]; readonly discovered: readonly DiscoveredPattern[] };
-  readonly growth: { readonly rules: readonly RuleGrowth[] };
+  readonly growth: Pick<GrowthReport, 'rules' | 'timeToFull'>;
   /** The rules of the config, and the built-in ones. */
   readonly rules: readonly Rule[];
   readonly refusedLastHour: number;
@@ -20,7 +29,7 @@ export interface LiveSources {
 /** undefined: the server's memory or its keys have not been read yet. */
 export function liveFacts(sources: LiveSources): AdviceFacts | undefined {
   const { memory, keyspace, rules, refusedLastHour } = sources;
-  const { policy, maxmemoryBytes, usedBytes, notCountedBytes } = memory;
+  const { policy, maxmemoryBytes, usedBytes, notCountedBytes, evictedKeysPerSecond } = memory;
   if (policy === null || usedBytes === null || keyspace === undefined) return undefined;
   return {
     policy,
@@ -28,12 +37,20 @@ export function liveFacts(sources: LiveSources): AdviceFacts | undefined {
     usedBytes: Math.max(0, usedBytes - (notCountedBytes ?? 0)),
     keys: keyspace.keys,
     expires: keyspace.expires,
-    evicting: undefined,
+    evicting:
+      evictedKeysPerSecond > 0 ? `evicting ${Math.ceil(evictedKeysPerSecond)} keys a second` : undefined,
+    measured: measuredOf(sources),
     rules: rules.filter(({ builtIn }) => builtIn !== true),
     holders: holdersOf(sources),
     refusedLastHour,
     ttlBytes: () => Number.NaN,
   };
+}
+
+/** The time to full is the time until what cannot be evicted reaches the limit. */
+function measuredOf({ memory, growth }: LiveSources): AdviceFacts['measured'] {
+  if (memory.serverEvicts !== 'volatile' || memory.evictableBytes === null) return undefined;
+  return { evictableBytes: memory.evictableBytes, lastsSeconds: growth.timeToFull?.seconds ?? null };
 }
 
 function holdersOf({ stats, growth, rules }: LiveSources): Holder[] {

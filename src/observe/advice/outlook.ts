@@ -45,15 +45,18 @@ function outlook(policy: OutlookName, facts: AdviceFacts): PolicyOutlook {
   const holders = facts.holders ?? [];
   const evictable = (holder: Holder) => evictableOf(policy, holder);
   const known = facts.holders !== undefined && holders.every((holder) => Number.isFinite(evictable(holder)));
-  const bytes = known ? Math.min(facts.usedBytes, sum(holders, evictable)) : null;
+  const current = isCurrent(policy, facts);
+  const measured = current && policy !== 'evict' ? facts.measured : undefined;
+  const counted = known ? Math.min(facts.usedBytes, sum(holders, evictable)) : null;
+  const bytes = measured?.evictableBytes ?? counted;
   const whose = [...holders].filter((holder) => evictable(holder) > 0);
   whose.sort((a, b) => evictable(b) - evictable(a));
   const touched = holders.filter((holder) => takes(policy, holder));
   const names = (some: readonly Holder[]) => [...new Set(some.map(({ name }) => name))].slice(0, SHOWN);
-  const lastsSeconds = bytes === null ? null : lasts(policy, facts, bytes);
+  const lastsSeconds = measured?.lastsSeconds ?? (counted === null ? null : lasts(policy, facts, counted));
   return {
     policy,
-    current: isCurrent(policy, facts),
+    current,
     evictableBytes: bytes === null ? null : Math.round(bytes),
     whose: names(whose),
     lastsSeconds,

@@ -23,15 +23,15 @@ export function withoutTtl(facts: AdviceFacts): Advice | undefined {
   const now = outlooks(facts).find(({ current }) => current);
   const evictable = now?.evictableBytes ?? (expires / keys) * usedBytes;
   const few = expires < HARDLY * keys;
-  const little = holders !== undefined && evictable < HARDLY * limitBytes && usedBytes >= HALF * limitBytes;
+  const little =
+    (holders?.every(({ bytes }) => Number.isFinite(bytes)) || facts.measured !== undefined) &&
+    evictable < HARDLY * limitBytes &&
+    usedBytes >= HALF * limitBytes;
   const seconds = now?.lastsSeconds ?? null;
   const soon = seconds !== null && seconds < SOON_SECONDS;
   if (!few && !little && !soon) return undefined;
   const filling = fillers(facts);
-  const named =
-    filling.length === 0
-      ? ''
-      : `; without a TTL: ${some(filling.map((holder) => `${holder.name} ${bytesText(holder.bytes - holder.ttlBytes)}`))}`;
+  const named = filling.length === 0 ? '' : `; without a TTL: ${some(filling.map(sizeOf))}`;
   const end = seconds === null ? '' : `; at the present growth nothing is left in ${spanText(seconds)}`;
   const pressing =
     usedBytes - evictable >= FULL * limitBytes || (seconds ?? AT_ONCE_SECONDS) < AT_ONCE_SECONDS;
@@ -49,11 +49,21 @@ export function withoutTtl(facts: AdviceFacts): Advice | undefined {
 
 /** What holds most memory that nothing can evict, the fastest growing first. */
 function fillers({ holders = [] }: AdviceFacts): Holder[] {
-  const stays = ({ bytes, ttlBytes }: Holder) => bytes - ttlBytes;
+  const stays = ({ bytes, ttlBytes }: Holder) => bytes - ttlBytes || 0;
   return holders
-    .filter((holder) => stays(holder) > 0)
+    .filter((holder) => stays(holder) > 0 || mayFill(holder))
     .sort((a, b) => (b.growthBytesPerSecond ?? 0) - (a.growthBytesPerSecond ?? 0) || stays(b) - stays(a))
     .slice(0, 3);
+}
+
+/** What it holds is not known, but most of its writes leave their key without a TTL, and it does not stand still. */
+function mayFill({ bytes, keys, ttlKeys, growthBytesPerSecond }: Holder): boolean {
+  return Number.isNaN(bytes) && ttlKeys < HALF * keys && growthBytesPerSecond !== 0;
+}
+
+function sizeOf({ name, bytes, ttlBytes, growthBytesPerSecond = 0 }: Holder): string {
+  if (Number.isFinite(bytes)) return `${name} ${bytesText(bytes - ttlBytes)}`;
+  return growthBytesPerSecond > 0 ? `${name} (${bytesText(growthBytesPerSecond)} a second)` : name;
 }
 
 function rulesFor(filling: readonly Holder[], facts: AdviceFacts): Step[] {

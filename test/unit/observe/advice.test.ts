@@ -181,6 +181,29 @@ t.test('volatile-* and keys that nobody gives a TTL: which, until when, the rule
   );
 });
 
+t.test(
+  'a running proxy: what can be evicted is measured, and patterns are known by their writes',
+  async (t) => {
+    const unknown = { bytes: Number.NaN, ttlBytes: Number.NaN };
+    const holders = [
+      held('cache:*', 30, 1, undefined, unknown),
+      held('profile:*', 10, 0, undefined, { ...unknown, growthBytesPerSecond: 20_000 }),
+      held('settings:*', 1, 0, undefined, { ...unknown, growthBytesPerSecond: 0 }),
+    ];
+    const live = { usedBytes: 99 * MB, keys: 100_000, expires: 60_000 };
+    const measured = { evictableBytes: 30 * MB, lastsSeconds: 1500 };
+    const advice = only(advise(facts('volatile-lru', holders, { ...live, measured })));
+    t.match(advice, { id: 'volatile-without-ttl', severity: 'critical' });
+    t.match(
+      advice.evidence,
+      /30\.0 MB of 100\.0 MB can be evicted; without a TTL: profile:\* \(19\.5 KB a second\); .* left in 25 min/,
+    );
+    t.match(texts(advice)[0], /if profile:\* may expire, add the rule/);
+    const lasting = { evictableBytes: 60 * MB, lastsSeconds: null };
+    t.same(advise(facts('volatile-lru', holders, { ...live, measured: lasting })), []);
+  },
+);
+
 t.test('small keys: their TTLs take much of what they make evictable', async (t) => {
   const small = { keys: 1_000_000, bytes: 88 * MB, ttlKeys: 0, ttlBytes: 0, averageBytes: 92 };
   const advice = only(advise(facts('volatile-lru', [held('flag:*', 0, 0, undefined, small)])));
