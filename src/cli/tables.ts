@@ -5,6 +5,7 @@ import type { MemorySnapshot } from '../memory/snapshot.js';
 import type { Report } from '../observe/history/report.js';
 import type { Holding } from '../observe/holders/snapshot.js';
 import { timeText } from '../tools/watch/changes.js';
+import { evictionLines } from './eviction-line.js';
 import { type Picked, type Rates, type Sort, ttlsOf } from './rows.js';
 import { grouped, type Paint } from './terminal/paint.js';
 import { byteText, percentage, printable, quoted } from './words.js';
@@ -28,6 +29,7 @@ export function drawMemory(memory: MemorySnapshot, paint: Paint): string[] {
     `refused now: ${refused.length === 0 ? paint('green', 'nothing') : paint('yellow', refused.join(', '))}` +
       `   shedding ${printable(reason)}`,
     ...kept(memory),
+    ...evictionLines(memory, paint),
   ];
 }
 

@@ -100,7 +100,7 @@ export class Evictor {
     }
     clearInterval(this.timer);
     this.timer = undefined;
-    this.options.hands.order(undefined, 0);
+    this.options.hands.order(undefined, 0, false);
     this.options.onEvictable(0);
   }
 
@@ -223,7 +223,7 @@ export class Evictor {
       : 0;
     if (due > 0 || wouldBeDue > 0 || now - this.orderedAt >= IDLE_MS) {
       this.orderedAt = now;
-      hands.order(this.enforces ? due : undefined, wouldBeDue);
+      hands.order(this.enforces ? due : undefined, wouldBeDue, this.pace.urgent);
     }
     if (due > 0 && progress.dry) this.scanFor(due);
     const share = this.pace.shareOf(flow);

@@ -20,7 +20,7 @@ export interface Hands {
   progress(): Progress;
   /**
    * They may free so many bytes from now on, and count so many of rules that observe; an earlier order ends. undefined: no rule
-   * asks for more than counting, so no connection is needed.
+   * asks for more than counting, so no connection is needed. `urgent`: memory is well above the start, so nothing is asked before.
    */
-  order(free: number | undefined, observe: number): void;
+  order(free: number | undefined, observe: number, urgent: boolean): void;
 }

@@ -34,8 +34,8 @@ export class LocalHands implements Hands {
     };
   }
 
-  order(free: number | undefined, observe: number): void {
-    if (free !== undefined) this.unlinker.free(free);
+  order(free: number | undefined, observe: number, urgent: boolean): void {
+    if (free !== undefined) this.unlinker.free(free, urgent);
     this.observation.count(observe);
   }
 

@@ -30,8 +30,11 @@ const HELD_AGAIN = 0.04;
 const CALM_MS = 400;
 /** A rest of this share of the limit goes as fast as this much. */
 const LEAST_OVER = 0.002;
+/** A reading that is so little above the lower mark counts as there. */
+const UNSHARP = 0.001;
 /** So much over the start it hurries. */
 const HURRY = 0.005;
+const URGENT = 0.015;
 /** A factor of growth is learnt over at least this time, the newest weighing this much. */
 const LEARN_MS = 200;
 const WEIGHT = 0.3;
@@ -42,6 +45,8 @@ export class Pace {
   active = false;
   /** Memory is not far above the start. */
   held = true;
+  /** Memory is well above the start. */
+  urgent = false;
   private reading: PaceReading | undefined;
   private atReading: Flow = { admitted: 0, freed: 0 };
   /** Bytes of memory that come of a byte on the wire. */
@@ -69,6 +74,7 @@ export class Pace {
     this.learnt = undefined;
     this.active = false;
     this.held = false;
+    this.urgent = false;
   }
 
   /** Used memory now, as a share of the limit; 0: not known. */
@@ -87,8 +93,9 @@ export class Pace {
     const share = used / limit;
     const { start, stop } = this.marks;
     this.held = share <= start + (this.held ? HELD_WITHIN : HELD_AGAIN);
+    this.urgent = share > start + URGENT;
     if (share > start) this.active = true;
-    else if (share <= stop) this.active = false;
+    else if (share <= stop && this.readShare <= stop + UNSHARP) this.active = false;
     if (!this.active) return 0;
     const over = Math.max(0, used - stop * limit);
     if (share > start + HURRY) return over;
@@ -96,6 +103,11 @@ export class Pace {
     const came = this.factor * this.cameSince(flow);
     const part = Math.max(over, LEAST_OVER * limit) * Math.min(1, elapsed / CALM_MS);
     return Math.min(over, Math.max(0, came) + part);
+  }
+
+  private get readShare(): number {
+    const { reading } = this;
+    return reading === undefined ? 0 : reading.usedBytes / reading.limitBytes;
   }
 
   private cameSince({ admitted }: Flow): number {

@@ -1,14 +1,15 @@
 // The ring of one worker, as the primary sees it: keys come in batches, and what was written since is asked right before the
 // keys go. One question to the worker at a time: what is wanted meanwhile goes with the next one.
-// Bounded: one batch waits here. Invariants: each call of take() and current() is answered, with nothing once the worker is gone.
+// Bounded: at most KEYS wait here. Invariants: each call of take() and current() is answered, with nothing once the worker is gone.
 import type { Candidate, RingFill, RuleStock } from './candidates.js';
 import type { KeySource } from './key-source.js';
 import type { EvictAnswer, EvictAsk, PackedKeys, Place } from './messages.js';
 
-/** Several batches of the unlinker at a time. */
-const TIMES = 4;
-/** What came so lately need not be confirmed: a question takes as long. */
-const FRESH_MS = 3;
+/** A worker that serves clients at full speed answers late: it is asked for many batches at once. */
+const KEYS = 2048;
+const BYTES = 16 * 1024 * 1024;
+/** What came so lately need not be confirmed: the question takes as long where a worker is busy. */
+const FRESH_MS = 20;
 const NO_RING: RingFill = { keys: 0, bytes: 0, capacityBytes: 0, dropped: 0 };
 /** Sizes that wait to be told. */
 const MOST_LEARNED = 64;
@@ -41,6 +42,8 @@ export class RemoteSource implements KeySource {
   private learned: [slot: number, bytes: number][] = [];
   private observe = 0;
   private closed = false;
+  /** The question that is under way is for keys, too. */
+  private tookPart = false;
 
   /** `send` brings the question to the worker, whose answer hear() takes. */
   constructor(
@@ -114,9 +117,6 @@ export class RemoteSource implements KeySource {
     this.asked = undefined;
   }
 
-  /** The question under way is for keys, too. */
-  private tookPart = false;
-
   private serve(): void {
     const { wanted, ready } = this;
     while (wanted.length > 0 && ready.length > 0) {
@@ -138,8 +138,7 @@ export class RemoteSource implements KeySource {
     if (this.asked !== undefined) return;
     const { wanted, doubted, back, observe, learned } = this;
     if (!look && wanted.length === 0 && doubted.length === 0 && back.length === 0) return;
-    const [first] = wanted;
-    const take = first && { keys: TIMES * first.most, bytes: TIMES * first.mostBytes };
+    const take = wanted.length > 0 ? { keys: KEYS, bytes: BYTES } : undefined;
     this.asked = doubted;
     this.tookPart = take !== undefined;
     this.doubted = [];

@@ -3,7 +3,8 @@
 //
 //   take 64 keys, 1 MB ─▶ size? read since? (MEMORY USAGE, OBJECT IDLETIME or FREQ) ─▶ still as chosen? ─▶ UNLINK ─▶ count
 //
-// A key that was read since it was written goes to the end once. Where there are too many to be asked about, age alone decides.
+// A key that was read since it was written, or since its last chance, goes to the end. Where there are too many to be asked
+// about, or memory is well above the start, age alone decides.
 // Invariants: no key is unlinked that was written since it was chosen, as far as the source knows; at most LANES batches are
 // under way; after a fault nothing goes until the link is back.
 import { Batch, keyCommand } from '../tools/keyspace/batch.js';
@@ -20,12 +21,16 @@ export type Evicted = (slot: number, keys: number, bytes: number, livedMs: numbe
 
 export interface UnlinkerOptions extends Pick<LinkOptions, 'endpoint' | 'clock'> {
   readonly source: KeySource;
+  /** Batches under way; more than the server has at a time where the source answers late. */
+  readonly lanes?: number;
   readonly onEvicted: Evicted;
 }
 
 const KEYS = 64;
 const BYTES = 1024 * 1024;
+/** Batches under way, and how many of them the server has at a time. */
 const LANES = 4;
+const AT_SERVER = 4;
 const LINKS = 16;
 /** Questions about keys in a second, and at once. */
 const QUESTIONS_PER_S = 10_000;
@@ -64,8 +69,11 @@ export class Unlinker {
   private readonly commands = new UnlinkCommands();
   private readonly questions = new Batch();
   private lanes = 0;
+  private atServer = 0;
+  private readonly waiting: (() => void)[] = [];
   private underWay = 0;
   private goal = 0;
+  private urgent = false;
   private askFreq = false;
   private tokens = QUESTIONS_AT_ONCE;
   private refilledAt: number;
@@ -104,9 +112,10 @@ export class Unlinker {
     for (const link of this.links.values()) link.tend();
   }
 
-  /** It may free this many bytes from now on. What it was told before does not count any more. */
-  free(bytes: number): void {
+  /** It may free this many bytes from now on. What it was told before does not count any more. `urgent`: by age alone. */
+  free(bytes: number, urgent = false): void {
     this.tend();
+    this.urgent = urgent;
     this.goal = this.freed + bytes;
     this.work();
   }
@@ -126,7 +135,7 @@ export class Unlinker {
   }
 
   private work(): void {
-    while (this.lanes < LANES && this.wants) {
+    while (this.lanes < (this.options.lanes ?? LANES) && this.wants) {
       this.lanes++;
       void this.lane().finally(() => {
         this.lanes--;
@@ -190,7 +199,13 @@ export class Unlinker {
     const { commands } = this;
     commands.clear();
     for (const group of groups) commands.unlink(group.map(({ candidate }) => candidate));
-    const replies = await link.ask({ bytes: commands.bytes, count: commands.count });
+    const question = { bytes: commands.bytes, count: commands.count };
+    if (this.atServer >= AT_SERVER) await new Promise<void>((resolve) => this.waiting.push(resolve));
+    this.atServer++;
+    const replies = await link.ask(question).finally(() => {
+      this.atServer--;
+      this.waiting.shift()?.();
+    });
     for (const [i, group] of groups.entries()) {
       const reply = replies[i];
       if (reply instanceof Error) this.refused(link, reply, group);
@@ -226,7 +241,7 @@ export class Unlinker {
     for (const candidate of taken) {
       const each = unasked(candidate);
       const wantsUsage = candidate.bytes === 0;
-      const wantsIdle = link.mayAsk && now - candidate.at >= ASK_FROM_MS && this.tokens >= 1;
+      const wantsIdle = link.mayAsk && !this.urgent && now - candidate.at >= ASK_FROM_MS && this.tokens >= 1;
       if (wantsUsage) {
         questions.about(USAGE, candidate.key);
         each.usage = replies++;

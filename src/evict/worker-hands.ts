@@ -9,6 +9,9 @@ import type { EvictAnswer, EvictAsk } from './messages.js';
 import { RemoteSource } from './remote-source.js';
 import { LAZY_BYTES, Unlinker, type UnlinkerOptions } from './unlinker.js';
 
+/** As many keys as a worker gives at once. */
+const LANES = 32;
+
 interface Hand {
   readonly source: RemoteSource;
   readonly unlinker: Unlinker;
@@ -28,7 +31,7 @@ export class WorkerHands implements Hands {
   /** A worker has started. `send` brings it a question. */
   welcome(worker: object, send: (ask: EvictAsk) => void): void {
     const source = new RemoteSource(send, this.options.clock);
-    this.hands.set(worker, { source, unlinker: new Unlinker({ ...this.options, source }) });
+    this.hands.set(worker, { source, unlinker: new Unlinker({ ...this.options, source, lanes: LANES }) });
   }
 
   hear(worker: object, answer: EvictAnswer): void {
@@ -62,7 +65,7 @@ export class WorkerHands implements Hands {
     };
   }
 
-  order(free: number | undefined, observe: number): void {
+  order(free: number | undefined, observe: number, urgent: boolean): void {
     const all = [...this.hands.values()];
     const shares = sharesOf(
       all.map(({ source }) => source.stock),
@@ -70,7 +73,7 @@ export class WorkerHands implements Hands {
       this.options.priorityOf,
     );
     for (const [i, { unlinker, source }] of all.entries()) {
-      if (free !== undefined) unlinker.free(shares[i]);
+      if (free !== undefined) unlinker.free(shares[i], urgent);
       source.look(observe / all.length);
     }
   }

@@ -12,7 +12,8 @@ import { Scripts } from '../core/policy/scripts.js';
 import { ShedGate } from '../core/policy/shed.js';
 import { noPoolingYet, type PoolingCounters, type SessionContext } from '../core/session/session-context.js';
 import type { ConsoleQuestion } from '../core/session/state/console-question.js';
-import { type Candidates, NO_CANDIDATES } from '../evict/candidates.js';
+import type { Candidates } from '../evict/candidates.js';
+import { RingKeeper } from '../evict/ring-keeper.js';
 import type { RenewalSnapshot } from '../files/renewal.js';
 import { ServerClock } from '../memory/server-clock.js';
 import type { ServerFacts } from '../memory/server-facts.js';
@@ -68,8 +69,7 @@ export class DataPlane {
   private readonly context: SessionContext;
   readonly scripts: Scripts;
   readonly keys: KeyMemory;
-  /** The keys of rules with evict that were written lately. */
-  readonly evictable: Candidates = NO_CANDIDATES;
+  private readonly ring: RingKeeper;
   private readonly pooling = noPoolingYet();
   /** Counted under the rules of earlier configs. */
   private keysGivenUp = 0;
@@ -107,6 +107,7 @@ export class DataPlane {
     this.table = commandTableOf(config);
     this.scripts = new Scripts(scriptsOf(config, this.table));
     this.keys = new KeyMemory(() => tickedAt);
+    this.ring = new RingKeeper(() => tickedAt);
     this.context = {
       table: this.table,
       policy: new Policy({
@@ -119,6 +120,7 @@ export class DataPlane {
         keys: this.keys,
         quotas: this.quotas,
         scripts: this.scripts,
+        evictable: this.ring.adopt(ruleSetOf(config), config.memory.evict.keysBytes),
       }),
       ...LIKELY_FORM,
       lookaheadBytes: config.limits.lookaheadBytes,
@@ -162,6 +164,11 @@ export class DataPlane {
     });
   }
 
+  /** The keys of rules with evict that were written lately. */
+  get evictable(): Candidates {
+    return this.ring.candidates;
+  }
+
   /** What the server says about itself: its commands, and its version, which decides the form of follow-ups. */
   adoptServer(server: ServerFacts): void {
     this.server = server;
@@ -184,6 +191,7 @@ export class DataPlane {
     this.keysGivenUp += context.policy.rules.keysGivenUp;
     context.policy.rules = ruleSetOf(config);
     this.quotas.adopt(config.rules);
+    context.policy.evictable = this.ring.adopt(context.policy.rules, config.memory.evict.keysBytes);
     this.keysGivenUp -= context.policy.rules.keysGivenUp;
     if (!sameCommands(before, config)) {
       this.table = commandTableOf(config);

@@ -14,6 +14,7 @@ const FILES: Readonly<Record<string, string>> = {
   'advice.js': SCRIPT,
   'chart.js': SCRIPT,
   'dom.js': SCRIPT,
+  'eviction.js': SCRIPT,
   'format.js': SCRIPT,
   'headline.js': SCRIPT,
   'state.js': SCRIPT,

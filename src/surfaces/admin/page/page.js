@@ -4,6 +4,7 @@
 import { showAdvice } from './advice.js';
 import { Chart, sparkline } from './chart.js';
 import { byId, element, setText } from './dom.js';
+import { evictedText, evictionText } from './eviction.js';
 import { ago, bytes, count, duration, NONE, percent, rate } from './format.js';
 import { headline } from './headline.js';
 import { showState } from './state.js';
@@ -113,6 +114,13 @@ const rulesTable = new SortedTable(
       alarm: ({ growth }) => (growth?.shedPerSecond ?? 0) > 0,
     },
     { label: 'Refused', value: ({ shed }) => shed, show: showRefused },
+    {
+      label: 'Evicted',
+      value: ({ evicted, wouldEvict }) => evicted || wouldEvict || null,
+      show: (row) => evictedText(row),
+      title:
+        'Keys removed to make room, and how long they lived; in brackets: keys that would have been, in observe mode',
+    },
     { label: 'Writes', value: ({ writes }) => writes, show: ({ writes }) => count(writes) },
     {
       label: 'Keys',
@@ -356,6 +364,7 @@ function showLevels({ memory, growth, state: service }) {
   const { maxmemoryBytes, policy, reason } = memory;
   const limit =
     maxmemoryBytes === null || maxmemoryBytes === 0 ? 'no maxmemory' : `maxmemory ${bytes(maxmemoryBytes)}`;
+  setText(byId('eviction'), evictionText(memory));
   setText(byId('reason'), `Shedding is ${reason} (${limit}, ${policy ?? 'policy unknown'}).`);
 }
 
