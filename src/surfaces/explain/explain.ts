@@ -293,7 +293,10 @@ function explainShed(
   const grows = (spec.denyOom && !spec.mover) || (script === Script.GROWING && rule.refusesScripts);
   return {
     possible: grows && band !== null,
-    why: whyShed(explained, rule, band !== null) + whatIsEvicted(now, grows && band !== null),
+    why:
+      whyShed(explained, rule, band !== null) +
+      whatIsEvicted(now, grows && band !== null) +
+      whoKnows(now, rule, today?.refusal === Refusal.BAND),
     band: band === null ? null : [...band],
     reserved: reserved[rule.priority],
     tag: tag === undefined ? null : text(tag),
@@ -313,6 +316,13 @@ function explainSparing(spared: Spared): ExplainedSparing | null {
 function whatIsEvicted(now: ExplainSubject['now'], possible: boolean): string {
   return possible && now?.gate.sparesExpiring === true
     ? ' The server can evict keys with a TTL: only writes that leave their key without one are refused now.'
+    : '';
+}
+
+/** The primary of several workers serves no client: what it says of a key holds for one that was not written lately. */
+function whoKnows(now: ExplainSubject['now'], { priority }: CompiledRule, refused: boolean): string {
+  return refused && now !== undefined && now.keys === undefined && now.gate.thresholds[priority] < ALL
+    ? ' A worker lets the write pass if it knows that the key is there and does not grow; each worker knows the keys of its own clients.'
     : '';
 }
 
