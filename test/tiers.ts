@@ -33,6 +33,7 @@ export const REST: readonly string[] = [
   'integration/job-commands.test.ts',
   'integration/holds-steady.test.ts',
   'integration/rate-limits.test.ts',
+  'integration/rules-by-database.test.ts',
 ];
 
 /** Run by `npm test` with command pooling, too: with session pooling, these go through every part of the proxy. */

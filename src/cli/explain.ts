@@ -11,6 +11,7 @@ import type {
   ExplainedKey,
   ExplainedLimit,
   ExplainedNow,
+  ExplainedOther,
   ExplainedRate,
   ExplainedTtl,
   ExplainRequest,
@@ -35,6 +36,8 @@ export async function explainCommand(
   const isConfigNamed = (options.config ?? nonEmpty(env[CONFIG_VARIABLE])) !== undefined;
   if (options.admin !== undefined || !isConfigNamed) {
     const query = new URLSearchParams({ key: request.key });
+    if (request.db !== undefined) query.set('db', String(request.db));
+    if (request.user !== undefined) query.set('user', request.user);
     for (const word of wordsOf(request)) query.append('command', word);
     const hint = isConfigNamed
       ? ''
@@ -89,7 +92,9 @@ function verdict({ shed, refused }: ExplainedNow): string {
 
 function drawKey(key: ExplainedKey): string[] {
   const { rule, priority, mode, ttl, shed, limit, budget, evict } = key;
-  const tried = key.passedOver.map(({ name, match }) => `${quoted(name)} (${match.map(quoted).join(' ')})`);
+  const tried = key.passedOver.map(
+    ({ name, match, ...scope }) => `${quoted(name)} (${match.map(quoted).join(' ')}${scopeText(scope)})`,
+  );
   if (key.passedOverMore > 0) tried.push(`${key.passedOverMore} more`);
   return [
     `key ${quoted(key.key)}`,
@@ -124,6 +129,12 @@ function drawKey(key: ExplainedKey): string[] {
     ...(budget === null ? [] : [row('budget', budgetText(budget))]),
     ...(evict === null ? [] : [row('evict', evict)]),
   ];
+}
+
+/** For which databases and users a rule counts. */
+function scopeText({ db, user }: Pick<ExplainedOther, 'db' | 'user'>): string {
+  const of = db === null ? '' : `, only in database ${db.join(', ')}`;
+  return user === null ? of : `${of}, only for user ${user.map(quoted).join(', ')}`;
 }
 
 const METHODS: Readonly<Record<BudgetMethod, string>> = {

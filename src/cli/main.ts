@@ -22,6 +22,7 @@ import type { ReportOptions } from './report.js';
 import { SORTS } from './rows.js';
 import type { SimulateOptions } from './simulate.js';
 import { declareSweep } from './sweep-command.js';
+import { databaseNumber } from './tool-options.js';
 import type { TopOptions } from './top.js';
 import { declareWatch } from './watch-command.js';
 
@@ -96,11 +97,17 @@ addAskOptions(program.command('explain'))
   .argument('<key>', 'the key, as the client sends it')
   .argument('[command...]', 'the command, with or without the key in it; default: SET')
   .summary('show what Spillway does with a command, and why')
+  .option('--db <number>', 'the database in which the client sends it (default: 0)', databaseNumber)
+  .option('--user <name>', 'the ACL user of the client (default: default)')
   .option('--json', 'print one JSON document')
   .addHelpText('after', EXPLAIN_MANUAL)
-  .action(async (key: string, command: string[], own: AskOptions) => {
+  .action(async (key: string, command: string[], own: AskOptions & { db?: number; user?: string }) => {
     const { explainCommand } = await import('./explain.js');
-    process.exitCode = await explainCommand({ key, command }, inherited(own), process.env);
+    process.exitCode = await explainCommand(
+      { key, command, db: own.db, user: own.user },
+      inherited(own),
+      process.env,
+    );
   });
 
 addAskOptions(program.command('stats'))

@@ -46,7 +46,7 @@ function threads(): number[] {
   }
 }
 
-function databaseNumber(text: string): number {
+export function databaseNumber(text: string): number {
   if (/^[0-9]{1,5}$/.test(text)) return Number(text);
   throw new InvalidArgumentError('It must be the number of a database, such as 0.');
 }

@@ -1,7 +1,7 @@
 // Keeps the estimates of what the keys of rules with a budget hold: a sample of keys for each (core/policy/key-sample), which
 // learns of writes by itself. This looks at the server for what writes do not tell: it measures keys that were written, or not
 // for long (MEMORY USAGE, PTTL), and finds by SCAN those that were there before. All at a bounded rate, on the monitor's
-// connection. A key that several databases have counts as one that holds what all of them do.
+// connection. A key that several databases have counts as one that holds what all of them do in which its rule counts.
 // Until the first SCAN is through and its keys are measured, what is held is known to be at least so much; random keys that
 // the monitor looks at may say that it is more.
 // Invariants: one question at a time; no rule has a budget: no memory, no question.
@@ -188,16 +188,20 @@ export class Budgets {
     if (this.denied(answers)) return;
     const width = 1 + 2 * due.length;
     for (const [i, key] of due.entries()) {
-      let bytes = -1;
-      let lifetime = 0;
-      for (const at of databases.keys()) {
-        const [usageFailed, usage] = answers[at * width + 1 + 2 * i];
-        const [, pttl] = answers[at * width + 2 + 2 * i];
-        if (usageFailed !== null || typeof usage !== 'number') continue;
-        bytes = Math.max(0, bytes) + usage;
-        lifetime = Math.max(lifetime, typeof pttl === 'number' && pttl >= 0 ? pttl : Lifetime.NONE);
+      for (const [slot, sample] of this.samples) {
+        const counting = this.rules.rules.find((rule) => rule.slot === slot)?.databases;
+        let bytes = -1;
+        let lifetime = 0;
+        for (const [at, db] of databases.entries()) {
+          if (counting?.includes(db) === false) continue;
+          const [usageFailed, usage] = answers[at * width + 1 + 2 * i];
+          const [, pttl] = answers[at * width + 2 + 2 * i];
+          if (usageFailed !== null || typeof usage !== 'number') continue;
+          bytes = Math.max(0, bytes) + usage;
+          lifetime = Math.max(lifetime, typeof pttl === 'number' && pttl >= 0 ? pttl : Lifetime.NONE);
+        }
+        sample.measured(key, bytes, lifetime);
       }
-      for (const sample of this.samples.values()) sample.measured(key, bytes, lifetime);
     }
   }
 
@@ -222,7 +226,8 @@ export class Budgets {
     const [failed, page] = answers[1];
     if (failed !== null) throw failed;
     const [cursor, keys] = page as [Buffer, Buffer[]];
-    for (const key of keys) this.found(key);
+    const rules = this.rules.view(db, undefined);
+    for (const key of keys) this.found(key, rules);
     walk.cursor = String(cursor);
     if (walk.cursor !== '0') return;
     walk.left.shift();
@@ -241,8 +246,9 @@ export class Budgets {
     this.walk = { left: [...this.databases], cursor: '0', clears };
   }
 
-  private found(key: Buffer): void {
-    this.samples.get(this.rules.find(key, 0, key.length).slot)?.found(key, hashKey(key, 0, key.length));
+  /** `rules`: those of the key's database. Who wrote it is not known, so the keys of rules for a user are those that are written. */
+  private found(key: Buffer, rules: RuleSet): void {
+    this.samples.get(rules.find(key, 0, key.length).slot)?.found(key, hashKey(key, 0, key.length));
   }
 
   private denied(answers: readonly (readonly [Error | null, unknown])[]): boolean {

@@ -13,6 +13,9 @@ export interface RuleScope {
   readonly users?: readonly string[] | undefined;
 }
 
+/** The user of a client that has not logged in, or only with a password. */
+export const DEFAULT_USER = 'default';
+
 export const Fit = { NO: 0, YES: 1, MAYBE: 2 } as const;
 export type Fit = (typeof Fit)[keyof typeof Fit];
 

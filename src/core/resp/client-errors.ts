@@ -76,6 +76,13 @@ export const CLIENT_ERRORS = {
     executed: 'no',
     advice: 'Give a shorter pattern.',
   },
+  PROXY_DATABASE: {
+    text: 'ERR the database must be a number',
+    words: 'Spillway',
+    when: '`PROXY EXPLAIN` with something else than a number behind the key.',
+    executed: 'no',
+    advice: 'Give the number of the database, as for SELECT.',
+  },
   PROXY_FAILED: {
     text: "ERR this could not be read; Spillway's log says why",
     words: 'Spillway',

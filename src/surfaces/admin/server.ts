@@ -40,7 +40,7 @@ const ENDPOINTS: Readonly<Record<string, string>> = {
   '/api/clients': 'The clients that have sent the most bytes; ?limit=20.',
   '/api/stream': 'Server-sent events: a snapshot each second.',
   '/api/explain':
-    'What Spillway does with a command, and why: ?key=KEY&command=WORD&command=WORD … (default: SET).',
+    'What Spillway does with a command, and why: ?key=KEY&command=WORD&command=WORD … (default: SET), &db=1&user=NAME.',
   '/metrics': 'All figures for Prometheus.',
   '/healthz': '200 while the process works.',
   '/readyz': '200 while clients can be served, otherwise 503 with the reasons.',

@@ -24,7 +24,7 @@ interface Subcommand {
   /** The argument in the help: `<needed>` or `[<optional>]`; '': none. */
   readonly usage: string;
   readonly help: string;
-  answer(from: ConsoleSources, pattern: string | undefined): unknown;
+  answer(from: ConsoleSources, pattern: string | undefined, more: string | undefined): unknown;
 }
 
 /** The default limit of the admin API. */
@@ -39,10 +39,12 @@ const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
     answer: async ({ clients }) => (await clients()).slice(0, SHOWN_CLIENTS),
   },
   EXPLAIN: {
-    usage: ' <key>',
-    help: 'What Spillway does with a SET of <key> at this moment, and why.',
-    answer: ({ explain }, key = '') =>
-      explain({ key: Buffer.from(key, 'latin1').toString('utf8'), command: [] }),
+    usage: ' <key> [<db>]',
+    help: 'What Spillway does with a SET of <key> in database <db> (default: 0) at this moment, and why.',
+    answer: ({ explain }, key = '', db = '0') =>
+      /^\d{1,6}$/.test(db)
+        ? explain({ key: Buffer.from(key, 'latin1').toString('utf8'), command: [], db: Number(db) })
+        : new Failure(errorText('PROXY_DATABASE')),
   },
   HELP: { usage: '', help: 'Print this help.', answer: () => HELP },
   INFO: { usage: '', help: 'All figures in the format of INFO.', answer: async (from) => info(from) },
@@ -131,14 +133,14 @@ async function answerQuestion(question: ConsoleQuestion, from: ConsoleSources): 
 }
 
 function answer({ words }: ConsoleQuestion, from: ConsoleSources): unknown {
-  const [name, pattern] = words;
+  const [name, pattern, more] = words;
   if (name === undefined) return new Failure(errorText('PROXY_ARITY', 'proxy'));
   const upper = name.toUpperCase();
   if (!Object.hasOwn(SUBCOMMANDS, upper)) {
     return new Failure(errorText('PROXY_SUBCOMMAND', name.slice(0, REPEATED)));
   }
   const subcommand = SUBCOMMANDS[upper];
-  const most = subcommand.usage === '' ? 1 : 2;
+  const most = subcommand.usage.split(' ').length;
   const least = subcommand.usage.startsWith(' <') ? 2 : 1;
   if (words.length > most || words.length < least) {
     return new Failure(errorText('PROXY_ARITY', `proxy|${name.toLowerCase()}`));
@@ -146,7 +148,7 @@ function answer({ words }: ConsoleQuestion, from: ConsoleSources): unknown {
   if (pattern !== undefined && pattern.length > MOST_BYTES) {
     return new Failure(errorText('PROXY_PATTERN', String(MOST_BYTES)));
   }
-  return subcommand.answer(from, pattern);
+  return subcommand.answer(from, pattern, more);
 }
 
 function matches(glob: Uint8Array | undefined, name: string): boolean {

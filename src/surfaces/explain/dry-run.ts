@@ -59,13 +59,21 @@ export interface DryRun {
 /** What an empty connection says: that commands may be run on it. */
 const PING = encodeCommand('PING');
 const PONG = Buffer.from('+PONG\r\n', 'latin1');
+const OK = Buffer.from('+OK\r\n', 'latin1');
 /** More than one command and its follow-ups make. */
 const PENDING_RUNS = 1000;
 /** An injected TTL in the middle of its jitter. */
 const MIDDLE = 0.5;
+/** Whom the command comes from. */
+export interface DryRunClient {
+  readonly db: number;
+  readonly user: string;
+}
+
 /** `gate` and `quotas`: as they are now; undefined: nothing is refused. `known`: keys whose rewrites are spared. */
 export function dryRun(
   stage: Stage,
+  { db, user }: DryRunClient,
   command: Buffer,
   gate?: ShedGate,
   quotas?: Quotas,
@@ -100,6 +108,15 @@ export function dryRun(
   );
   session.fromClient(PING);
   session.fromUpstream(PONG);
+  if (stage.rules.scoped) {
+    for (const greeting of [
+      encodeCommand('AUTH', Buffer.from(user, 'utf8'), ''),
+      encodeCommand('SELECT', String(db)),
+    ]) {
+      session.fromClient(greeting);
+      session.fromUpstream(OK);
+    }
+  }
   upstream.take();
   client.take();
   session.fromClient(command);
@@ -120,8 +137,9 @@ class RememberingPolicy extends Policy {
     size: number,
     followUps: boolean,
     db: number,
+    rules: RuleSet,
   ): Verdict {
-    const verdict = super.decide(args, spec, size, followUps, db);
+    const verdict = super.decide(args, spec, size, followUps, db, rules);
     const { argument, rule, hash, outcome, recorded, growth, shedKey, script } = verdict;
     const { sparedKey, spared, briefBytes } = verdict;
     const keys = Array.from({ length: verdict.count }, (_, i) => ({

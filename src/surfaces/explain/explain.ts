@@ -19,6 +19,7 @@ import type { Quotas } from '../../core/policy/quota.js';
 import { Refusal, refusalName, refusalText } from '../../core/policy/refusal.js';
 import { PRIORITY_NAMES, type Rule } from '../../core/policy/rule.js';
 import type { CompiledRule } from '../../core/policy/rule-set.js';
+import { DEFAULT_USER } from '../../core/policy/rule-views.js';
 import { ALL, type ShedGate } from '../../core/policy/shed.js';
 import { Spared, sparedName, sparedText } from '../../core/policy/spared.js';
 import type { KnownKeys } from '../../core/policy/sparing.js';
@@ -70,14 +71,17 @@ const LAST_DRAW = 1 - Number.EPSILON;
 export function explain(subject: ExplainSubject, request: ExplainRequest): Explanation {
   const command = assemble(request, subject.table);
   const bytes = encodeCommand(...command.map((word) => Buffer.from(word)));
-  const admitted = dryRun(subject, bytes);
+  const { db = 0, user = DEFAULT_USER } = request;
+  const client = { db, user };
+  const admitted = dryRun(subject, client, bytes);
   const { now } = subject;
-  const today = now && dryRun(subject, bytes, now.gate, now.quotas, now.keys);
+  const today = now && dryRun(subject, client, bytes, now.gate, now.quotas, now.keys);
   const name = Buffer.from(command[0]);
   const spec = subject.table.find(name, 0, name.length);
   const { verdict } = admitted;
   return {
     command,
+    ...client,
     ...kindOf(spec, command.length, admitted),
     sends: admitted.sent,
     changed: !admitted.sentBytes.equals(bytes),
@@ -176,9 +180,12 @@ function explainKey(
           },
     priority: PRIORITY_NAMES[rule.priority],
     mode: rule.observe ? 'observe' : 'enforce',
-    passedOver: before
-      .slice(0, PASSED_OVER)
-      .map((each) => ({ name: each.name, match: each.globs.map(text) })),
+    passedOver: before.slice(0, PASSED_OVER).map((each) => ({
+      name: each.name,
+      match: each.globs.map(text),
+      db: each.databases === undefined ? null : [...each.databases],
+      user: each.users?.map((name) => Buffer.from(name, 'latin1').toString('utf8')) ?? null,
+    })),
     passedOverMore: Math.max(0, before.length - PASSED_OVER),
     ttl: explainTtl(subject, spec, found),
     shed: explainShed(subject, { spec, script }, found, today),

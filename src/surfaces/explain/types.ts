@@ -9,11 +9,18 @@ export interface ExplainRequest {
   readonly key: string;
   /** The words of the command, its name first. If they do not contain the key, it is put in its place. Empty: SET. */
   readonly command: readonly string[];
+  /** The database in which it is sent; default 0. */
+  readonly db?: number | undefined;
+  /** The user who sends it; default "default". */
+  readonly user?: string | undefined;
 }
 
 export interface Explanation {
   /** The command that was explained, with the key, and with values that were left out. */
   command: string[];
+  /** The database and the user that were assumed. */
+  db: number;
+  user: string;
   /**
    * `write`: a governed write. `refused`: Redis refuses it. `passed`: any other command. `unknown`: a command that is not in
    * Spillway's table. All but `write` pass unchanged.
@@ -61,8 +68,8 @@ export interface ExplainedKey {
   rule: ExplainedRule | null;
   priority: PriorityName;
   mode: 'enforce' | 'observe';
-  /** Rules before it that do not match, in order, and how many more there are. */
-  passedOver: { name: string; match: string[] }[];
+  /** Rules before it that do not match, or do not count for the database or user, in order, and how many more there are. */
+  passedOver: ExplainedOther[];
   passedOverMore: number;
   /** null: the command writes nothing, or is invalid. */
   ttl: ExplainedTtl | null;
@@ -73,6 +80,14 @@ export interface ExplainedKey {
   budget: ExplainedBudget | null;
   /** When Spillway would evict it to make room; null: never. */
   evict: string | null;
+}
+
+export interface ExplainedOther {
+  name: string;
+  match: string[];
+  /** For which the rule counts; null: all. */
+  db: number[] | null;
+  user: string[] | null;
 }
 
 export interface ExplainedRule {

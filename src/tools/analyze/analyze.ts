@@ -1,6 +1,7 @@
 // Walks all keys of all servers, or a sample of them, and finds what holds the memory. Owns the order of the walk.
 // measure.ts asks about the keys; analysis.ts makes the result.
 
+import { ANY_DATABASE } from '../../core/policy/key-memory.js';
 import type { RuleSet } from '../../core/policy/rule-set.js';
 import { infoFields } from '../../memory/reading.js';
 import { ConnectionLost, ServerError } from '../keyspace/endpoint.js';
@@ -95,7 +96,7 @@ async function analyzeDatabase(
   const { endpoint } = server;
   const measure = new Measure(
     { endpoint, server: server.name, db, name, samples },
-    () => newPart(options),
+    () => newPart(options, db),
     refusals,
   );
   const maxRate = options.maxRate ?? (wanted < keys ? SAMPLE_RATE : undefined);
@@ -137,9 +138,10 @@ async function analyzeDatabase(
   return { ...measure.part, lost: false };
 }
 
-function newPart({ rules, biggest }: AnalyzeOptions): Part {
+/** `db`: of the keys that are counted. A key does not tell who wrote it, so rules for a user take none. */
+function newPart({ rules, biggest }: AnalyzeOptions, db = ANY_DATABASE): Part {
   return {
-    groups: new Groups(rules),
+    groups: new Groups(rules?.view(db, undefined)),
     biggest: new Biggest(biggest),
     looked: 0,
     gone: 0,

@@ -88,7 +88,8 @@ export class FencedVisit implements Visitor {
 
   /** The rule whose TTL the key should get; undefined: none. */
   private ruleOf(key: Buffer): CompiledRule | undefined {
-    const rule = this.options.rules.find(key, 0, key.length);
+    const { rules, db } = this.options;
+    const rule = rules.view(db, undefined).find(key, 0, key.length);
     return givesTtl(rule) && !rule.observe && !isSweepKey(key) ? rule : undefined;
   }
 

@@ -80,6 +80,11 @@ export interface ServerMemory {
   readonly stopped: boolean;
 }
 
+/** A key does not tell who wrote it. */
+function byUser(names: readonly string[]): string {
+  return `keys that rules with "user" match get no TTL, since a key does not tell who wrote it: ${names.join(', ')}`;
+}
+
 /** Cursors by place; see keyOf(). */
 export type Progressed = ReadonlyMap<string, string>;
 
@@ -107,6 +112,8 @@ export async function sweep(servers: Servers, options: SweepOptions): Promise<Sw
 
   const placement = await servers.placement();
   if (placement === undefined) notes.add(NOT_NOTICED);
+  const unknown = rules.rules.filter(({ users, ttlMs }) => users !== undefined && ttlMs > 0);
+  if (unknown.length > 0) notes.add(byUser(unknown.map(({ name }) => name)));
   let moved = false;
   for (const { server, databases } of all) {
     const giver =

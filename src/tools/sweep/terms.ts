@@ -14,10 +14,11 @@ export function digestTerms(
   only: ReadonlySet<string> | undefined,
   idleMs?: number | undefined,
 ): string {
-  const terms = rules.rules.map(({ name, globs, ttlMs, maxTtlMs, applyToAll, observe }) => [
+  const terms = rules.rules.map(({ name, globs, ttlMs, maxTtlMs, applyToAll, observe, databases, users }) => [
     globs.map((glob) => Buffer.from(glob).toString('base64')),
     ...[ttlMs, maxTtlMs, applyToAll, observe],
     only?.has(name) !== false,
+    ...(databases === undefined && users === undefined ? [] : [databases ?? null, users ?? null]),
   ]);
   const hash = createHash('sha256').update(JSON.stringify(terms));
   if (idleMs !== undefined) hash.update(`idle ${idleMs}`);

@@ -165,8 +165,8 @@ export class Visit implements Visitor {
 
   /** The rule whose TTL the key should get; undefined: none. */
   private ruleOf(key: Buffer): CompiledRule | undefined {
-    const { rules, only } = this.options;
-    const rule = rules.find(key, 0, key.length);
+    const { rules, only, place } = this.options;
+    const rule = rules.view(place.db, undefined).find(key, 0, key.length);
     if (rule.ttlMs === 0 || isSweepKey(key)) return undefined;
     return only === undefined || only.has(rule.name) ? rule : undefined;
   }

@@ -132,6 +132,8 @@ const CLIENTS = Array.from({ length: 30 }, (_, i) => ({
 }));
 const EXPLANATION: Explanation = {
   command: ['SET', 'a', 'value'],
+  db: 0,
+  user: 'default',
   kind: 'passed',
   why: '',
   sends: [],

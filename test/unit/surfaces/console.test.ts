@@ -152,7 +152,7 @@ t.test('HELP names every subcommand, in the form of Redis’s own', async (t) =>
     lines.slice(1).filter((line) => !line.startsWith('  ')),
     [
       'CLIENTS',
-      'EXPLAIN <key>',
+      'EXPLAIN <key> [<db>]',
       'INFO',
       'MEMORY',
       'PREFIXES',

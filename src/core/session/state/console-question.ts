@@ -16,7 +16,7 @@ export function questionKey({ resp, words }: ConsoleQuestion): string {
 }
 
 /** One more than any question has. */
-const MOST_WORDS = 3;
+const MOST_WORDS = 4;
 /** A longer word is cut one byte behind this, so that its excess length shows. */
 export const MOST_BYTES = 1024;
 

@@ -1,9 +1,9 @@
 // Which ACL user the client is, as far as answers to AUTH and HELLO have told: for rules by user. Who has not logged in is
 // "default". Names are Latin-1, a character a byte. Never holds a password.
+import { DEFAULT_USER } from '../../policy/rule-views.js';
 import { equalsIgnoreCase } from '../../resp/bytes.js';
 import type { RequestScanner } from '../../resp/request-scanner.js';
 
-const DEFAULT_USER = 'default';
 /** What the answer to AUTH or HELLO tells, in the `detail` of its pending reply. */
 const NOTHING = 0;
 const LOGIN = 1;
