@@ -7,9 +7,13 @@
 //
 //   held = sum of sampled keys / fraction + sum of large keys
 //
+// It is long because writes and measurements change the same numbers of a key, and `held` must follow both.
 // Invariants: no clock, no I/O: `now` is set by the owner; at most MOST entries; `held` is what the entries add up to.
 
 import { type HeldKeys, Lifetime } from './held-keys.js';
+import { FREE, KeyTable } from './key-table.js';
+import { MemoryRatio } from './memory-ratio.js';
+import { ENTRY_BYTES, stringMemory } from './string-memory.js';
 
 /** A write sees its key in the table of the server within so long. */
 const SETTLED_MS = 200;
@@ -19,14 +23,7 @@ const BUSY_MS = 1000;
 const STALE_MS = 10_000;
 /** A key of this share of the budget is large. */
 const LARGE = 0.01;
-/** Bytes of memory that a key takes beside its name and value: entry, object, headers. */
-const ENTRY_BYTES = 56;
-const STRING_HEADER_BYTES = 4;
-/** Counts of what was learnt before weigh half as much after so many bytes. */
-const LEARNT_KEYS = 256;
-const MOST_RATIO = 5;
 const LEAST_RATIO = 0.1;
-const FREE = -1;
 /** 2^32: the whole hash space. */
 const WHOLE = 2 ** 32;
 
@@ -54,12 +51,9 @@ export class KeySample implements HeldKeys {
   /** Keys whose mixed hash is below are sampled; and those below `joining` are on the way to being. */
   private limit = WHOLE;
   private joining = WHOLE;
-  private readonly mask: number;
-  private readonly heads: Int32Array;
-  private readonly next: Int32Array;
+  private readonly table: KeyTable;
   private readonly hashes: Int32Array;
-  private readonly lengths: Uint32Array;
-  private readonly keys: (Uint8Array | undefined)[];
+  private readonly keys: readonly (Uint8Array | undefined)[];
   private readonly sizes: Float64Array;
   private readonly ends: Float64Array;
   private readonly touchedAt: Float64Array;
@@ -70,27 +64,21 @@ export class KeySample implements HeldKeys {
   private readonly added: Float64Array;
   private readonly large: Uint8Array;
   private readonly dirty: Uint8Array;
-  private readonly free: number[] = [];
   private largeKeys = 0;
   private cursor = 0;
   /** Bytes that may still be written to keys beside the sample until one is looked at: it may be large. */
   private credit = 0;
-  private readonly values = new Ratio();
-  private readonly growth = new Ratio();
+  private readonly values = new MemoryRatio();
+  private readonly growth = new MemoryRatio();
 
   /** `onHeld` is told after each change. */
   constructor(
     readonly most: number,
     private readonly onHeld: (held: number) => void = () => {},
   ) {
-    let buckets = 16;
-    while (buckets < most) buckets *= 2;
-    this.mask = buckets - 1;
-    this.heads = new Int32Array(buckets).fill(FREE);
-    this.next = new Int32Array(most);
-    this.hashes = new Int32Array(most);
-    this.lengths = new Uint32Array(most);
-    this.keys = new Array<Uint8Array | undefined>(most).fill(undefined);
+    this.table = new KeyTable(most);
+    this.hashes = this.table.hashes;
+    this.keys = this.table.keys;
     this.sizes = new Float64Array(most);
     this.ends = new Float64Array(most);
     this.touchedAt = new Float64Array(most);
@@ -99,7 +87,6 @@ export class KeySample implements HeldKeys {
     this.added = new Float64Array(most);
     this.large = new Uint8Array(most);
     this.dirty = new Uint8Array(most);
-    for (let at = most - 1; at >= 0; at--) this.free.push(at);
   }
 
   /** Of all keys of the rule; each of them is known if it is 1. */
@@ -108,7 +95,7 @@ export class KeySample implements HeldKeys {
   }
 
   get size(): number {
-    return this.most - this.free.length;
+    return this.table.size;
   }
 
   set budgetBytes(bytes: number) {
@@ -322,21 +309,16 @@ export class KeySample implements HeldKeys {
   }
 
   private find(hash: number, length: number): number {
-    let at = this.heads[hash & this.mask];
-    while (at !== FREE && (this.hashes[at] !== hash || this.lengths[at] !== length)) at = this.next[at];
-    return at;
+    return this.table.find(hash, length);
   }
 
   private insert(key: Uint8Array, start: number, end: number, hash: number): number {
-    while (this.free.length === 0 && this.limit > 1) {
+    while (this.table.isFull && this.limit > 1) {
       this.halve();
       if (mixed(hash) >= this.joining) return FREE;
     }
-    const at = this.free.pop();
-    if (at === undefined) return FREE;
-    this.hashes[at] = hash;
-    this.lengths[at] = end - start;
-    this.keys[at] = Uint8Array.prototype.slice.call(key, start, end);
+    const at = this.table.insert(key, start, end, hash);
+    if (at === FREE) return FREE;
     this.sizes[at] = 0;
     this.ends[at] = Number.POSITIVE_INFINITY;
     this.measuredAt[at] = 0;
@@ -344,9 +326,6 @@ export class KeySample implements HeldKeys {
     this.added[at] = 0;
     this.large[at] = 0;
     this.dirty[at] = 1;
-    const bucket = hash & this.mask;
-    this.next[at] = this.heads[bucket];
-    this.heads[bucket] = at;
     return at;
   }
 
@@ -354,15 +333,7 @@ export class KeySample implements HeldKeys {
     this.resize(at, 0);
     if (this.large[at] === 1) this.largeKeys--;
     this.large[at] = 0;
-    this.keys[at] = undefined;
-    this.free.push(at);
-    const bucket = this.hashes[at] & this.mask;
-    if (this.heads[bucket] === at) this.heads[bucket] = this.next[at];
-    else {
-      let before = this.heads[bucket];
-      while (this.next[before] !== at) before = this.next[before];
-      this.next[before] = this.next[at];
-    }
+    this.table.remove(at);
   }
 
   private halve(): void {
@@ -381,37 +352,6 @@ export class KeySample implements HeldKeys {
       if (this.keys[at] !== undefined) this.held += this.weight(at) * this.sizes[at];
     }
   }
-}
-
-/** How many bytes of memory a byte comes to, by what was measured of late. */
-class Ratio {
-  value = 1;
-  private memory = 0;
-  private bytes = 0;
-  private keys = 0;
-
-  learn(memory: number, bytes: number, least: number): void {
-    this.memory += Math.min(memory, bytes * MOST_RATIO);
-    this.bytes += bytes;
-    if (++this.keys >= LEARNT_KEYS) {
-      this.keys /= 2;
-      this.memory /= 2;
-      this.bytes /= 2;
-    }
-    this.value = Math.max(least, this.memory / this.bytes);
-  }
-}
-
-/** What the server allocates for a string of so many bytes, and for its key. */
-export function stringMemory(keyBytes: number, bytes: number): number {
-  return ENTRY_BYTES + allocated(keyBytes + STRING_HEADER_BYTES) + allocated(bytes + STRING_HEADER_BYTES);
-}
-
-/** jemalloc's size classes: four for each doubling. */
-function allocated(bytes: number): number {
-  if (bytes <= 64) return (bytes + 15) & ~15;
-  const step = 1 << (29 - Math.clz32(bytes - 1));
-  return (bytes + step - 1) & -step;
 }
 
 /** Independent of the order of hashes, in which keys are refused. */

@@ -254,7 +254,7 @@ export class Policy {
       refusal === Refusal.BUDGET
         ? (this.quotaOf(rule)?.threshold ?? ALL)
         : this.gate.thresholds[rule.priority];
-    const spared = this.sparing.reason(i, refusal, share);
+    const spared = this.sparing.reason(i, refusal, share < ALL);
     if (spared === Spared.NONE) return false;
     verdict.sparedKey = i;
     verdict.spared = spared;

@@ -8,14 +8,14 @@ import { type CommandSpec, Sizing } from '../commands/spec.js';
 import type { RequestScanner } from '../resp/request-scanner.js';
 import { BRIEF_BYTES, BRIEF_MS, COUNTER_KEY_BYTES, EXPIRY_BYTES } from './brief.js';
 import { ANY_DATABASE, type KeyMemory, sizeOf } from './key-memory.js';
-import { stringMemory } from './key-sample.js';
 import { TtlOutcome } from './observer.js';
 import { Refusal } from './refusal.js';
 import type { CompiledRule } from './rule-set.js';
 import type { Scripts } from './scripts.js';
-import { ALL, type ShedGate } from './shed.js';
+import type { ShedGate } from './shed.js';
 import { isRewrite } from './sizing.js';
 import { Spared } from './spared.js';
+import { stringMemory } from './string-memory.js';
 import type { TtlJudge } from './ttl-judge.js';
 import { givesTtl } from './ttl-outcome.js';
 import { Script, type Verdict } from './verdict.js';
@@ -50,15 +50,15 @@ export class Sparing {
     this.db = db;
   }
 
-  /** Why key `i` passes although `refusal` stands; `share`: of its priority, or of its budget, that is refused, out of ALL. */
-  reason(i: number, refusal: Refusal, share: number): Spared {
+  /** Why key `i` passes although `refusal` stands; `partly`: not all keys of its priority, or of its rule, are refused. */
+  reason(i: number, refusal: Refusal, partly: boolean): Spared {
     const byPressure = refusal === Refusal.BAND || refusal === Refusal.RESERVE || refusal === Refusal.SCRIPT;
     if (!byPressure && refusal !== Refusal.BUDGET) return Spared.NONE;
-    if (share < ALL && refusal !== Refusal.SCRIPT && this.isRewrite(i)) return Spared.REWRITE;
+    if (partly && refusal !== Refusal.SCRIPT && this.isRewrite(i)) return Spared.REWRITE;
     const { gate } = this;
     const { priority, slot } = this.verdict.rule[i];
     if (!byPressure || !gate.fits(priority, this.size)) return Spared.NONE;
-    if (share < ALL && gate.steady[slot] === 1) return Spared.STEADY;
+    if (partly && gate.steady[slot] === 1) return Spared.STEADY;
     if (gate.sparesExpiring && this.leavesTtl(i)) return Spared.EXPIRING;
     return gate.brief.most > 0 && this.isBrief(i) ? Spared.BRIEF : Spared.NONE;
   }

@@ -3,8 +3,9 @@
 // and of what was written since, the share that lately stayed, once for each worker, since the others likely write the same.
 // Bounded: MOST keys between two answers; what comes beyond is not told, and found when its keys are measured.
 import type { HeldKeys } from '../../core/policy/held-keys.js';
-import { mixed, stringMemory } from '../../core/policy/key-sample.js';
+import { mixed } from '../../core/policy/key-sample.js';
 import type { Quota } from '../../core/policy/quota.js';
+import { stringMemory } from '../../core/policy/string-memory.js';
 import type { HoldingsNews, HoldingsTold, KeyTouch } from './messages.js';
 
 const MOST = 1024;

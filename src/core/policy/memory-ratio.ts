@@ -1,0 +1,24 @@
+// How many bytes of memory a byte written comes to, by the keys that were measured of late.
+
+/** Counts of what was learnt before weigh half as much after so many keys. */
+const LEARNT_KEYS = 256;
+const MOST_RATIO = 5;
+
+export class MemoryRatio {
+  value = 1;
+  private memory = 0;
+  private bytes = 0;
+  private keys = 0;
+
+  /** A key of `bytes` was measured to take `memory`; the ratio stays at `least` or above. */
+  learn(memory: number, bytes: number, least: number): void {
+    this.memory += Math.min(memory, bytes * MOST_RATIO);
+    this.bytes += bytes;
+    if (++this.keys >= LEARNT_KEYS) {
+      this.keys /= 2;
+      this.memory /= 2;
+      this.bytes /= 2;
+    }
+    this.value = Math.max(least, this.memory / this.bytes);
+  }
+}
