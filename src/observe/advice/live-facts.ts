@@ -2,7 +2,8 @@
 import type { Rule } from '../../core/policy/rule.js';
 import type { MemorySnapshot } from '../../memory/snapshot.js';
 import type { GrowthReport } from '../history/history.js';
-import type { DiscoveredPattern, RuleStats } from '../stats/snapshot.js';
+import type { Holding } from '../holders/snapshot.js';
+import type { DiscoveredPattern, RuleStats, StatsSnapshot } from '../stats/snapshot.js';
 import type { AdviceFacts, Holder } from './facts.js';
 import { type HolderFigures, holderOf, holderOfRule } from './holder.js';
 
@@ -19,7 +20,7 @@ export interface LiveSources {
   >;
   /** Keys, and those with a TTL; undefined: there is no reading yet. */
   readonly keyspace: { readonly keys: number; readonly expires: number } | undefined;
-  readonly stats: { readonly rules: readonly RuleStats[]; readonly discovered: readonly DiscoveredPattern[] };
+  readonly stats: Pick<StatsSnapshot, 'rules' | 'discovered' | 'holds'>;
   readonly growth: Pick<GrowthReport, 'rules' | 'timeToFull'>;
   /** The rules of the config, and the built-in ones. */
   readonly rules: readonly Rule[];
@@ -63,15 +64,32 @@ function holdersOf({ stats, growth, rules }: LiveSources): Holder[] {
   const found = stats.discovered.map((row) =>
     holderOf(row.pattern, undefined, figuresOf(row, row.writes, undefined)),
   );
-  return [...ruled, ...found];
+  const named = new Set(stats.discovered.map(({ pattern }) => pattern));
+  const silent = (stats.holds?.patterns ?? []).filter(({ pattern }) => !named.has(pattern));
+  return [
+    ...ruled,
+    ...found,
+    ...silent.map((row) => holderOf(row.pattern, undefined, heldBy(row, undefined))),
+  ];
 }
 
-/** Nobody has looked at these keys: what they hold is not known, only how they were written. */
+function heldBy(held: Holding, growthBytesPerSecond: number | undefined): HolderFigures {
+  const { keys, bytes, expiringKeys, expiringBytes } = held;
+  const averageBytes = keys > 0 ? bytes / keys : undefined;
+  return {
+    ...{ keys, bytes, averageBytes, growthBytesPerSecond },
+    ttlKeys: expiringKeys,
+    ttlBytes: expiringBytes,
+  };
+}
+
+/** Where nobody has looked at these keys, what they hold is not known, only how they were written. */
 function figuresOf(
   row: RuleStats | DiscoveredPattern,
   keys: number,
   growthBytesPerSecond: number | undefined,
 ): HolderFigures {
+  if (row.holds !== null && row.holds.keys > 0) return heldBy(row.holds, growthBytesPerSecond);
   const given = 'ttlInjected' in row ? row.ttlInjected + row.ttlClamped + row.followUpsSet : 0;
   const [withTtl, withoutTtl] = [row.hadTtl + given, row.withoutTtl];
   const share = withTtl + withoutTtl > 0 ? withTtl / (withTtl + withoutTtl) : 0;
