@@ -189,8 +189,9 @@ const memory = strict({
   shedWhen: oneOf(['auto', 'always', 'never'])
     .default('auto')
     .describe(
-      '"auto": Spillway refuses writes depending on maxmemory-policy: with noeviction, with volatile-* while hardly any ' +
-        'key can be evicted, and never with allkeys-*. "always": with every policy. "never": Spillway only watches.',
+      '"auto": Spillway goes by memory that the server cannot evict under its maxmemory-policy: with noeviction all of it, ' +
+        'with volatile-* what keys without a TTL hold; with allkeys-* it refuses nothing. "always": it goes by used ' +
+        'memory with every policy. "never": Spillway only watches.',
     ),
   passScripts: z
     .array(
