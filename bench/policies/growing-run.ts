@@ -15,7 +15,6 @@ export type Growing = (typeof GROWING)[number];
 const KEYS: Readonly<Record<Growing, string>> = { logs: 'log:app', orders: 'order:all', jobs: 'queue:mail' };
 const STEP_MS = 100;
 const WRITES_A_STEP = 50;
-const LOOK_MS = 2000;
 /** Beside the value each element takes some bytes; together about 1 KB. */
 const VALUE = 'g'.repeat(1000);
 /** What follows the first refusal of jobs, to see whether it lasts. */
@@ -43,29 +42,11 @@ export interface GrowingFigures {
   /** Refused by Redis itself. */
   readonly ownOom: number;
   readonly seconds: number;
-  /** What the proxy said of the time left, each two seconds; none without a proxy. */
-  readonly looks: readonly Look[];
   readonly fault: string | undefined;
 }
 
-export interface Look {
-  /** Seconds since the start. */
-  readonly at: number;
-  /** Until committed memory reaches the limit; null: it does not say. */
-  readonly left: number | null;
-}
-
-/** Of the looks after a third of the way to `end`: how many are within half to one and a half of the truth, and of how many. */
-export function rightLooks(looks: readonly Look[], end: number): readonly [right: number, of: number] {
-  const counted = looks.filter(({ at }) => at >= end / 3 && at < end);
-  const right = counted.filter(
-    ({ at, left }) => left !== null && left >= (end - at) / 2 && left <= (end - at) * 1.5,
-  );
-  return [right.length, counted.length];
-}
-
 export function runGrowing(way: Way, options: GrowingOptions): Promise<GrowingFigures> {
-  return withSetup(way, options, async ({ port, control, limitBytes, proxy }) => {
+  return withSetup(way, options, async ({ port, control, limitBytes }) => {
     const empty = await usedMemory(control);
     const begun = performance.now();
     const first: Partial<Record<Growing | 'caches', FirstRefusal>> = {};
@@ -76,13 +57,6 @@ export function runGrowing(way: Way, options: GrowingOptions): Promise<GrowingFi
       first[who] = { at, committed: (empty + (await durableBytes(control))) / limitBytes };
     };
     let fault: string | undefined;
-    const looks: Look[] = [];
-    const look = async (at: number): Promise<void> => {
-      const growth = (await proxy?.admin('/api/growth')) as
-        | { timeToFull: { seconds: number | null } | null }
-        | undefined;
-      if (growth !== undefined) looks.push({ at, left: growth.timeToFull?.seconds ?? null });
-    };
     const cache = await CacheWriter.start({ port, ...options });
     const clients = await Promise.all(
       GROWING.map(async (name) => [name, await connectRaw(port, 60_000)] as const),
@@ -90,7 +64,6 @@ export function runGrowing(way: Way, options: GrowingOptions): Promise<GrowingFi
     const end = begun + options.seconds * 1000;
     for (let due = begun; performance.now() < end; due += STEP_MS) {
       await delay(Math.max(0, due - performance.now()));
-      if ((due - begun) % LOOK_MS < STEP_MS) await look((performance.now() - begun) / 1000);
       for (const [name, client] of clients) {
         const push = command('RPUSH', KEYS[name], VALUE);
         void client.write(Buffer.concat(Array.from({ length: WRITES_A_STEP }, () => push)));
@@ -113,7 +86,7 @@ export function runGrowing(way: Way, options: GrowingOptions): Promise<GrowingFi
     const { oomErrors } = await readFigures(control);
     const { caches, logs, orders, jobs } = first;
     return {
-      ...{ first: { caches, logs, orders, jobs }, accepted, refused, looks, ownOom: oomErrors },
+      ...{ first: { caches, logs, orders, jobs }, accepted, refused, ownOom: oomErrors },
       ...{ seconds: (performance.now() - begun) / 1000, fault: fault ?? cache.fault },
     };
   });

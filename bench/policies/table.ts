@@ -1,5 +1,5 @@
 // The figures of the runs as Markdown tables, so that they can be pasted. Pure.
-import { type FirstRefusal, GROWING, type GrowingFigures, type Look, rightLooks } from './growing-run.js';
+import { type FirstRefusal, GROWING, type GrowingFigures } from './growing-run.js';
 import type { MixedFigures } from './mixed-run.js';
 
 export function drawMixed(rows: readonly (readonly [string, MixedFigures])[]): string {
@@ -28,30 +28,15 @@ export function drawMixed(rows: readonly (readonly [string, MixedFigures])[]): s
 export function drawGrowing(rows: readonly (readonly [string, GrowingFigures])[]): string {
   const who = ['caches', ...GROWING] as const;
   return markdown(
-    [
-      'way',
-      ...who.map((name) => `${name} first refused`),
-      'jobs taken',
-      'refused by Redis',
-      'time left right',
-      'seconds',
-    ],
-    rows.map(([name, { first, accepted, ownOom, looks, seconds }]) => [
+    ['way', ...who.map((name) => `${name} first refused`), 'jobs taken', 'refused by Redis', 'seconds'],
+    rows.map(([name, { first, accepted, ownOom, seconds }]) => [
       name,
       ...who.map((each) => refusal(first[each])),
       grouped(accepted.jobs),
       grouped(ownOom),
-      forecasts(looks, first.jobs?.at),
       seconds.toFixed(0),
     ]),
   );
-}
-
-/** Known once jobs alone have filled the limit. */
-function forecasts(looks: readonly Look[], end: number | undefined): string {
-  if (looks.length === 0 || end === undefined) return '–';
-  const [right, of] = rightLooks(looks, end);
-  return `${right} of ${of}`;
 }
 
 function refusal(first: FirstRefusal | undefined): string {

@@ -40,7 +40,7 @@ const OOM_TRUST = 0.1;
 const OOM_COUNTS_MS = 5000;
 /** Share of the limit by which memory must fall from one reading to the next to be called better. */
 const MUCH_FREED = 0.1;
-/** Keys with a TTL are spared while so much can be evicted: this share of the limit, and what is written in a second. */
+/** Keys with a TTL are spared while so much can be evicted: this share of the limit, and what writers commit in a second. */
 const SPARES_ABOVE = 0.02;
 
 export class Pressure {
@@ -327,11 +327,11 @@ export class Pressure {
     return elapsed;
   }
 
-  /** Enough can be evicted for writes whose keys have a TTL, of which the next ones can be evicted in turn. */
+  /** Enough can be evicted. What has a TTL takes the place of what had one, so only what stays committed uses it up. */
   private sparesExpiring({ limitBytes, evictionCounts }: Applicability): boolean {
     if (!evictionCounts || this.evictable.eviction !== 'volatile') return false;
     const left = Math.min(this.evictable.bytes, Math.max(0, 1 - this.rehearsed.pressure) * limitBytes);
-    return left >= SPARES_ABOVE * limitBytes + this.admittedPerSecond;
+    return left >= SPARES_ABOVE * limitBytes + this.admittedPerSecond * this.committedPart;
   }
 
   private learnReserve(elapsedMs: number, { limitBytes }: Applicability): void {

@@ -1,6 +1,5 @@
 // What `npm run bench:policies` prints of its figures, which are made up here, and which ways it runs.
 import t from 'tap';
-import { rightLooks } from '../../bench/policies/growing-run.js';
 import { drawGrowing, drawMixed } from '../../bench/policies/table.js';
 import { WAYS, waysNamed } from '../../bench/policies/ways.js';
 
@@ -37,22 +36,9 @@ t.test('who was refused first, when, and how full the server was', async (t) => 
     orders: undefined,
     jobs: undefined,
   };
-  const looks = [
-    { at: 10, left: 1 },
-    { at: 20, left: 20 },
-    { at: 30, left: null },
-  ];
-  const figures = {
-    ...{ first, accepted: counts, refused: counts, looks, ownOom: 7, seconds: 60.4 },
-    fault: undefined,
-  };
+  const figures = { first, accepted: counts, refused: counts, ownOom: 7, seconds: 60.4, fault: undefined };
   const row = drawGrowing([['x', figures]]).split('\n')[2];
-  t.match(row, /x +\| +never \| +41\.5 s, 80 % \| +never \| +never \| +5,000 \| +7 \| +– \| +60 \|/);
-});
-
-t.test('of what was said of the time left, what was right', async (t) => {
-  const look = (at: number, left: number | null) => ({ at, left });
-  t.same(rightLooks([look(10, 500), look(40, 30), look(40, 29), look(40, 90), look(50, null)], 100), [2, 4]);
+  t.match(row, /x +\| +never \| +41\.5 s, 80 % \| +never \| +never \| +5,000 \| +7 \| +60 \|/);
 });
 
 t.test('the ways are told apart by their names, and chosen by parts of them', async (t) => {
