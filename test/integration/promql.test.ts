@@ -7,7 +7,9 @@ import { METRIC_GROUPS, METRIC_PREFIX } from '../../src/surfaces/admin/metric-gr
 import { Authority } from '../support/certificates.js';
 import { readExposition, readPromql } from '../support/promql.js';
 import { withProxy } from '../support/proxy.js';
+import { withRaw } from '../support/raw-client.js';
 import { withRedis } from '../support/redis.js';
+import { until } from '../support/wait.js';
 
 /** What Prometheus itself adds to every line of a target. */
 const TARGET_LABELS = ['job', 'instance'];
@@ -61,13 +63,17 @@ async function scrape(): Promise<Map<string, Map<string, Set<string>>>> {
       listenTls: files,
       upstream: { pool: 'command' },
       sweep: { every: '24h' },
-      rules: [{ name: 'a', match: 'a:*', ttl: '1m', budget: '1mb', limit: LIMIT }],
+      rules: [{ name: 'a', match: 'a:*', ttl: '1m', budget: '1mb', limit: LIMIT, evict: true }],
     },
     // Nothing is told: memory is calm.
     secrets: { alertsWebhook: 'http://127.0.0.1:9/' },
   });
-  const response = await fetch(`http://127.0.0.1:${proxy.adminPort}/metrics`);
-  return readExposition(`${await response.text()}\nup 1\n`);
+  const direct = await withRaw(t, redis.port);
+  await direct.call('SET', 'a:1', 'x');
+  const read = async () => (await fetch(`http://127.0.0.1:${proxy.adminPort}/metrics`)).text();
+  // What the keys of a rule hold is known after the first samples.
+  await until(async () => (await read()).includes('spillway_rule_memory_bytes{'), { timeoutMs: 30_000 });
+  return readExposition(`${await read()}\nup 1\n`);
 }
 
 const metrics = await scrape();
