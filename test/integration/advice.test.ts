@@ -20,9 +20,14 @@ const RULES = [
   { name: 'jobs', match: 'queue:*', durable: true, priority: 'critical' },
 ];
 
+const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('SPILLWAY_'));
+
 /** Not synchronously: the proxy runs in this process. */
 async function spillway(...args: string[]) {
-  const child = spawn(process.execPath, [builtMain(), ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [builtMain(), ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: Object.fromEntries(inherited),
+  });
   const [stdout, stderr, [status]] = await Promise.all([
     text(child.stdout),
     text(child.stderr),

@@ -13,7 +13,7 @@ t.test('a client that has all its writes refused and reads none of the answers',
   const proxy = await withProxy(t, {
     redis,
     config: {
-      rules: [{ name: 'low', match: 'low:*', ttl: '1m', priority: 'low' }],
+      rules: [{ name: 'low', match: 'low:*', ttl: '1h', priority: 'low' }],
       memory: { shed: { low: ['0%', '0%'] } },
     },
   });

@@ -152,6 +152,7 @@ const SETTINGS: Record<string, readonly [unknown, unknown]> = {
   'sweep.maxRate': [1000, 2000],
   'sweep.until': ['80%', 'never'],
   'log.level': ['info', 'warn'],
+  'log.format': ['auto', 'json'],
   'reload.onChange': [true, false],
 };
 const PATHS = Object.keys(SETTINGS);
@@ -172,6 +173,7 @@ const RESTART = new Set([
     'admin.tokenFile',
     'limits.drainTimeout',
     'limits.tcpKeepAlive',
+    'log.format',
   ],
 ]);
 

@@ -117,7 +117,7 @@ async function insistOnEach(sockets: readonly net.Socket[], due: Digest): Promis
 
 const PONG = new Digest().add('+PONG\r\n').text();
 
-const REFUSED = [{ name: 'low', match: 'low:*', ttl: '1m', priority: 'low' }];
+const REFUSED = [{ name: 'low', match: 'low:*', ttl: '1h', priority: 'low' }];
 /** More than the kernel takes, less than Spillway keeps (16 MiB). */
 const REFUSALS_AT_ONCE = 100_000;
 const CLIENTS_REFUSED = 10;

@@ -14,7 +14,7 @@ import { SHED_PREFIX } from './workload.js';
 /** Every key gets a TTL, by rewriting or by a follow-up; what begins with SHED_PREFIX is refused. */
 const CONFIG = {
   rules: [
-    { name: 'low', match: `${SHED_PREFIX}*`, ttl: '1m', priority: 'low' },
+    { name: 'low', match: `${SHED_PREFIX}*`, ttl: '1h', priority: 'low' },
     { name: 'every', match: '*', ttl: '1h', maxTtl: '2h', applyTo: 'all', priority: 'critical' },
   ],
   // A monitor that is cut off, too, keeps to what it knew.
