@@ -31,6 +31,13 @@ export const REST: readonly string[] = [
   'integration/demo.test.ts',
   'integration/exit-codes.test.ts',
   'tools/oom-now.test.ts',
+  'integration/pooling-clients.test.ts',
+  'tools/sweep-job.test.ts',
+  'integration/alerts.test.ts',
+  'integration/own-ttls.test.ts',
+  'integration/budgets.test.ts',
+  'integration/limits.test.ts',
+  'integration/holds.test.ts',
   'integration/job-commands.test.ts',
   'integration/holds-steady.test.ts',
   'integration/rate-limits.test.ts',
@@ -41,7 +48,6 @@ export const REST: readonly string[] = [
 export const POOLED_IN_FAST: readonly string[] = [
   'conformance/pipelines.test.ts',
   'integration/framing.test.ts',
-  'integration/shed.test.ts',
   'robustness/bounds-refusals.test.ts',
   'robustness/fuzz-sockets.test.ts',
 ];
