@@ -104,9 +104,15 @@ step 'healthy'
 if [ -n "$redis_pid" ]; then
   [ "$(redis-cli -p "$port" PING)" = PONG ] || fail 'no PONG to PING'
   [ "$(redis-cli -p "$port" SET cache:prove-image x)" = OK ] || fail 'SET did not answer OK'
-  ttl=$(redis-cli -p "$upstream" TTL cache:prove-image)
-  ((ttl > 3000 && ttl <= 3960)) || fail "cache:* should have a TTL of an hour or so, but has $ttl"
-  step "PING answers, and cache:* got a TTL of $ttl s"
+  [ "$(redis-cli -p "$upstream" TTL cache:prove-image)" = -1 ] || fail 'the config of the image should only observe'
+  sed -i 's/"mode": "observe"/"mode": "enforce"/' "$SPILLWAY_CONFIG"
+  gets_ttl() {
+    redis-cli -p "$port" SET cache:prove-image x
+    ttl=$(redis-cli -p "$upstream" TTL cache:prove-image)
+    ((ttl > 3000 && ttl <= 3960))
+  }
+  eventually gets_ttl || fail "once it enforces, cache:* should have a TTL of an hour or so, but has $ttl"
+  step "PING answers; the config observes; with \"enforce\" in its file cache:* gets a TTL of $ttl s"
 else
   step 'no redis-server here: PING through the proxy not tried'
 fi
