@@ -32,6 +32,7 @@ export const REST: readonly string[] = [
   'integration/exit-codes.test.ts',
   'tools/oom-now.test.ts',
   'integration/pooling-clients.test.ts',
+  'integration/cli-ask.test.ts',
   'tools/sweep-job.test.ts',
   'integration/alerts.test.ts',
   'integration/own-ttls.test.ts',

@@ -33,6 +33,11 @@ export function shedOf(stats: StatsSnapshot, rule: string | undefined): number {
   return row?.shed ?? 0;
 }
 
+/** Keys of a pattern that Spillway has evicted. `rule` undefined: keys without a rule, which it leaves alone. */
+export function evictedOf(stats: StatsSnapshot, rule: string | undefined): number {
+  return stats.rules.find(({ name }) => name === rule)?.evicted ?? 0;
+}
+
 /** Sum of one field over all patterns. */
 export function total(side: Side, field: keyof Tally): number {
   return Object.values(side.tallies).reduce((sum, tally) => sum + tally[field], 0);

@@ -1,5 +1,5 @@
 // The writes of the demo's application: five kinds of keys that share many a Redis. None of the writes carries a TTL, which
-// is the problem that the demo shows.
+// is the problem that the demo shows. Pages in the cache and temporary files can be made again, so their rules have `evict`.
 // Invariant: sessions, reports and queues are bounded and fit into memory; cache and temp grow without end.
 import type { PriorityName } from '../../core/policy/rule.js';
 import { pick, type Random } from './random.js';
@@ -17,7 +17,7 @@ export interface Pattern {
   readonly ttl: string;
   readonly writesPerSecond: number;
   readonly valueBytes: number;
-  /** Its memory grows with every write, so this is what fills Redis. */
+  /** Its memory grows with every write, so this is what fills Redis. Its rule has `evict`. */
   readonly unbounded: boolean;
   /** `sequence` counts this pattern's writes. */
   key(random: Random, sequence: number): string;
@@ -94,4 +94,5 @@ export const DEMO_RULES = PATTERNS.filter((pattern) => pattern.rule !== undefine
   match: pattern.glob,
   priority: pattern.priority,
   ...(pattern.ttl === 'durable' ? { durable: true } : { ttl: pattern.ttl }),
+  evict: pattern.unbounded,
 }));

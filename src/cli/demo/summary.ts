@@ -1,7 +1,7 @@
 // The summary of the demo: both sides in a table, or as JSON. Draws; reads nothing.
 import Table from 'cli-table3';
 import { grouped, megabytes, type Paint, percent } from '../terminal/paint.js';
-import { type Frame, type Side, shedOf, total, ttlsGiven } from './frame.js';
+import { evictedOf, type Frame, type Side, shedOf, total, ttlsGiven } from './frame.js';
 import { PATTERNS, type PatternName } from './patterns.js';
 
 /** The result of one side. Counts are the application's writes, by pattern. */
@@ -22,7 +22,11 @@ interface SideSummary {
 export interface DemoSummary {
   seconds: number;
   straight: SideSummary;
-  spillway: SideSummary & { ttlsGiven: number; shed: Record<PatternName, number> };
+  spillway: SideSummary & {
+    ttlsGiven: number;
+    shed: Record<PatternName, number>;
+    evicted: Record<PatternName, number>;
+  };
 }
 
 export function summarize(frame: Frame): DemoSummary {
@@ -32,9 +36,14 @@ export function summarize(frame: Frame): DemoSummary {
     spillway: {
       ...summarizeSide(frame.spillway),
       ttlsGiven: ttlsGiven(frame),
-      shed: byPattern((name) => shedOf(frame.stats, PATTERNS.find((pattern) => pattern.name === name)?.rule)),
+      shed: byPattern((name) => shedOf(frame.stats, ruleOf(name))),
+      evicted: byPattern((name) => evictedOf(frame.stats, ruleOf(name))),
     },
   };
+}
+
+function ruleOf(name: PatternName): string | undefined {
+  return PATTERNS.find((pattern) => pattern.name === name)?.rule;
 }
 
 export function drawSummary(summary: DemoSummary, paint: Paint): string {
@@ -59,6 +68,7 @@ export function drawSummary(summary: DemoSummary, paint: Paint): string {
   }
   row('critical writes lost (queue)', (side) => grouped(side.refused.queue));
   row("Redis's own OOM errors", (side) => grouped(side.redisOom));
+  table.push(['cache and temp keys evicted by Spillway', '-', grouped(sum(spillway.evicted))]);
   table.push(['refused early by Spillway', '-', grouped(sum(spillway.shed))]);
   table.push(['TTLs added by Spillway', '-', grouped(spillway.ttlsGiven)]);
   row('keys without a TTL', (side) => `${grouped(side.keysWithoutTtl)} of ${grouped(side.keys)}`);
@@ -83,7 +93,7 @@ function verdict({ straight, spillway }: DemoSummary): string {
   }
   return (
     `Directly to Redis, ${grouped(important(straight))} session and queue writes got OOM errors. Through Spillway ` +
-    `${grouped(important(spillway))} did: Spillway refused cache writes first, and gave the keys TTLs.`
+    `${grouped(important(spillway))} did: the oldest cache and temp keys made room, and all keys but the jobs got TTLs.`
   );
 }
 

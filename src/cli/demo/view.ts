@@ -1,7 +1,7 @@
 // The demo's live view as text: a screen for a terminal, or a line for a log. Draws; reads and writes nothing.
 import { PRIORITY_NAMES } from '../../core/policy/rule.js';
 import { grouped, megabytes, type Paint, percent } from '../terminal/paint.js';
-import { type Frame, type Side, shedOf, total, ttlsGiven } from './frame.js';
+import { evictedOf, type Frame, type Side, shedOf, total, ttlsGiven } from './frame.js';
 import { PATTERNS } from './patterns.js';
 
 const BAR_CELLS = 50;
@@ -37,14 +37,21 @@ export function drawScreen(frame: Frame, paint: Paint): string[] {
 /** The same in one line, for pipes and logs. */
 export function drawLine(frame: Frame): string {
   const { spillway, straight } = frame;
-  const shed = PATTERNS.map(({ name, rule }) => [name, shedOf(frame.stats, rule)] as const)
-    .filter(([, count]) => count > 0)
-    .map(([name, count]) => `${name} ${grouped(count)}`);
+  const shed = byPattern((rule) => shedOf(frame.stats, rule));
+  const evicted = byPattern((rule) => evictedOf(frame.stats, rule));
   return [
     `${Math.floor(frame.elapsedSeconds)} s`,
-    `Spillway: ${memoryText(spillway)}, ${grouped(ttlsGiven(frame))} TTLs added, refused ${shed.join(', ') || 'nothing'}`,
+    `Spillway: ${memoryText(spillway)}, ${grouped(ttlsGiven(frame))} TTLs added, evicted ${evicted}, refused ${shed}`,
     `directly: ${memoryText(straight)}, ${grouped(total(straight, 'oom'))} OOM errors (queue ${grouped(straight.tallies.queue.oom)})`,
   ].join(' | ');
+}
+
+/** `cache 12, temp 7`: of each pattern that has any. */
+function byPattern(read: (rule: string | undefined) => number): string {
+  const counts = PATTERNS.map(({ name, rule }) => [name, read(rule)] as const).filter(
+    ([, count]) => count > 0,
+  );
+  return counts.map(([name, count]) => `${name} ${grouped(count)}`).join(', ') || 'nothing';
 }
 
 function memoryLine(label: string, side: Side, paint: Paint): string {
@@ -85,8 +92,18 @@ function sheddingNow(frame: Frame, paint: Paint): string {
 
 function patternTable(frame: Frame, paint: Paint): string[] {
   const row = (cells: readonly string[]): string =>
-    cells.map((cell, i) => (i < 3 ? cell.padEnd(10) : cell.padStart(12))).join('');
-  const heads = ['pattern', 'priority', 'TTL', 'accepted', 'refused', '  |', 'directly', 'OOM errors'];
+    cells.map((cell, i) => (i < 3 ? cell.padEnd(10) : cell.padStart(11))).join('');
+  const heads = [
+    'pattern',
+    'priority',
+    'TTL',
+    'accepted',
+    'evicted',
+    'refused',
+    '  |',
+    'directly',
+    'OOM errors',
+  ];
   return [
     paint('bold', row(heads)),
     ...PATTERNS.map((pattern) => {
@@ -97,11 +114,12 @@ function patternTable(frame: Frame, paint: Paint): string[] {
         pattern.priority,
         pattern.ttl,
         grouped(through.accepted),
+        grouped(evictedOf(frame.stats, pattern.rule)),
         grouped(shedOf(frame.stats, pattern.rule)),
         '  |',
         grouped(straight.accepted),
       ]);
-      return line + alarm(straight.oom, paint, 12);
+      return line + alarm(straight.oom, paint, 11);
     }),
   ];
 }
