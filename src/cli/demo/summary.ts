@@ -93,7 +93,7 @@ function verdict({ straight, spillway }: DemoSummary): string {
   }
   return (
     `Directly to Redis, ${grouped(important(straight))} session and queue writes got OOM errors. Through Spillway ` +
-    `${grouped(important(spillway))} did: the oldest cache and temp keys made room, and all keys but the jobs got TTLs.`
+    `${grouped(important(spillway))} did: the oldest cache and temp keys made room, and keys got the TTLs of their rules.`
   );
 }
 
