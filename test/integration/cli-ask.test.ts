@@ -11,6 +11,7 @@ import { closedPort, serving } from '../support/listen.js';
 import { startProxyProcess } from '../support/proxy-process.js';
 import { withRaw } from '../support/raw-client.js';
 import { withRedis } from '../support/redis.js';
+import { until } from '../support/wait.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('SPILLWAY_'));
@@ -87,6 +88,12 @@ t.test('a running proxy: its token, its figures, its answers', async (t) => {
   const admin = ['--admin', url];
   const env = { SPILLWAY_ADMIN_TOKEN: TOKEN };
   const dir = t.testdir({ token: `${TOKEN}\n` });
+  const headers = { authorization: `Bearer ${TOKEN}` };
+  const recent = async () =>
+    (await (await fetch(`${url}/api/report`, { headers })).json()) as { text: string };
+  await until(async () => (await recent()).text.includes(': 20 TTLs'), {
+    describe: 'the report to have the writes, which it looks for once a second',
+  });
 
   const [stats, picked, json, none, top, explained, explainedToo, byFile, byConfig] = await Promise.all([
     cli(['stats', ...admin], env),

@@ -27,8 +27,8 @@ function side(usedMb: number, oom: number): Side {
   };
 }
 
-function rule(name: string, shed: number): RuleStats {
-  return { name, ttlInjected: 700, followUpsSet: 0, shed } as RuleStats;
+function rule(name: string, shed: number, evicted = 0): RuleStats {
+  return { name, ttlInjected: 700, followUpsSet: 0, shed, evicted } as RuleStats;
 }
 
 function frame(straightOom: number): Frame {
@@ -49,7 +49,7 @@ function frame(straightOom: number): Frame {
       },
     } as unknown as MemorySnapshot,
     stats: {
-      rules: [rule('sessions', 0), rule('cache', 1234), rule('temp', 0), rule('jobs', 0)],
+      rules: [rule('sessions', 0), rule('cache', 1234, 567), rule('temp', 0, 8), rule('jobs', 0)],
       unregistered: rule('unregistered', 7),
       discovered: [{ pattern: 'report:*', writes: 120 }],
     } as StatsSnapshot,
@@ -65,8 +65,8 @@ t.test('the screen fits a terminal and shows the story', async (t) => {
   t.match(text, /through Spillway +█+░+ 58\.0 MB \(91 %\)/);
   t.match(text, /directly to Redis +█{50} 64\.0 MB \(100 %\)/);
   t.match(text, /refused now: 100 % of low, 25 % of normal\n/);
-  t.match(text, /cache:\* +low +1h +9 +1,234 +\| +1,000 +55/);
-  t.match(text, /report:\* +normal +- +1,000 +7 /);
+  t.match(text, /cache:\* +low +1h +9 +567 +1,234 +\| +1,000 +55/);
+  t.match(text, /report:\* +normal +- +1,000 +0 +7 /);
   t.match(text, /TTLs added by Spillway: 2,800 /);
   t.match(text, /patterns without a rule: report:\* \(120 writes\)/);
 });
@@ -88,7 +88,7 @@ t.test('one line for logs', async (t) => {
   t.notMatch(line, /\n/);
   t.match(
     line,
-    /^12 s \| Spillway: 58\.0 MB \(91 %\), 2,800 TTLs added, refused cache 1,234, report 7 \| directly: .*275 OOM/,
+    /^12 s \| Spillway: 58\.0 MB \(91 %\), 2,800 TTLs added, evicted cache 567, temp 8, refused cache 1,234, report 7 \| directly: .*275 OOM/,
   );
 });
 
@@ -102,11 +102,13 @@ t.test('the summary has both sides, and its verdict follows the figures', async 
       redisOom: 0,
       ttlsGiven: 2800,
       shed: { cache: 1234, report: 7 },
+      evicted: { cache: 567, temp: 8, report: 0 },
     },
   });
   const text = drawSummary(summary, plain);
   t.match(text, /critical writes lost \(queue\) +│ +55 │ +0 │/);
   t.match(text, /cache:\* \(low\) +│ +55 of 1,055 │ +1,234 of 1,243 │/);
+  t.match(text, /cache and temp keys evicted by Spillway +│ +- │ +575 │/);
   t.match(text, /110 session and queue writes got OOM errors\. Through Spillway 0 did/);
   t.notMatch(text, /other errors/);
   t.match(drawSummary(summarize(frame(0)), plain), /did not fill up/);
