@@ -105,6 +105,11 @@ t.test('what it shows of a second is what the API said of that second', async (t
     );
     t.equal(shown.events, said.events.length);
   }
+  t.match(
+    await page.locator('#state li.ok').first().textContent(),
+    /^OKall writes are admitted · for \d/,
+    'the state of the service',
+  );
   const [session] = (await tableOf(page, 'rules')).filter((row) => row.Rule?.startsWith('sessions'));
   t.equal(session['With TTL'], '100 %');
   await page.locator('#rules svg path.spark').first().waitFor({ state: 'attached', timeout: SHOWN_MS });
