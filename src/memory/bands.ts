@@ -1,22 +1,35 @@
-// Where each priority is shed: its band of the config, moved down by the room that is kept for higher priorities (reserve.ts).
+// Where each priority is shed: its band of the config, less the room that is kept for higher priorities (reserve.ts).
+//   moved     the whole band stands lower by that room. So it is where all growth counts: writers at full speed would cross a
+//             narrow band between two readings.
+//   squeezed  the bands begin where the config says, and end so much earlier that the room is left above them. So it is where
+//             the server evicts: only what nothing can take back counts there, which grows slowly.
 // Pure. Shares are 0 (none of the priority's keys) … 1 (all).
+// Invariants: bands keep their order; none begins or ends later than the config says; above the end of a band the room that is
+// kept from its priority is free.
 import type { Priority } from '../core/policy/rule.js';
 
 export type Band = readonly [start: number, full: number] | null;
 
 const NONE = Number.POSITIVE_INFINITY;
+/** Bands are squeezed to no less than this share of their width; if that leaves too little room, they are moved too. */
+const LEAST_WIDTH = 0.25;
 
 export class Bands {
-  /** By Priority, as a share of the limit. */
-  readonly reserved = new Float64Array(4);
+  /** By Priority, as shares of the limit: how much lower the band begins, and ends. */
+  private readonly beginsLower = new Float64Array(4);
+  private readonly endsLower = new Float64Array(4);
 
   /** By Priority. */
   constructor(private readonly bands: readonly Band[]) {}
 
-  reserve(bytes: ArrayLike<number>, limitBytes: number): void {
-    for (let i = 0; i < this.reserved.length; i++) {
-      this.reserved[i] = limitBytes > 0 ? bytes[i] / limitBytes : 0;
+  /** `bytes`: the room that is kept from each priority, never less than from the next higher one. */
+  reserve(bytes: ArrayLike<number>, limitBytes: number, squeezes = false): void {
+    const { beginsLower, endsLower, bands } = this;
+    for (let i = 0; i < bands.length; i++) {
+      beginsLower[i] = limitBytes > 0 ? bytes[i] / limitBytes : 0;
+      endsLower[i] = beginsLower[i];
     }
+    if (squeezes) this.squeeze();
   }
 
   /** Whether the priority is never refused. */
@@ -26,33 +39,59 @@ export class Bands {
 
   /** Share of the priority's keys that is refused at `pressure`. */
   share(priority: Priority, pressure: number): number {
-    return this.byBand(priority, pressure + this.reserved[priority]);
+    return shareWithin(this.at(priority), pressure);
   }
 
   /** The same if nothing was reserved. */
   byBand(priority: Priority, pressure: number): number {
-    const band = this.bands[priority];
-    if (band === null) return 0;
-    const [start, full] = band;
-    if (pressure >= full) return 1;
-    return pressure <= start ? 0 : (pressure - start) / (full - start);
+    return shareWithin(this.bands[priority], pressure);
   }
 
   /** Where the priority is refused as things are. */
   at(priority: Priority): Band {
     const band = this.bands[priority];
     if (band === null) return null;
-    const [start, full] = band.map((end) => Math.max(0, end - this.reserved[priority]));
-    return [start, full];
+    const [start, full] = band;
+    return [Math.max(0, start - this.beginsLower[priority]), Math.max(0, full - this.endsLower[priority])];
+  }
+
+  /** How much earlier all of the priority is refused than its band in the config says, as a share of the limit. */
+  earlier(priority: Priority): number {
+    return this.endsLower[priority];
   }
 
   /** The lowest pressure at which anything is refused. */
   get begins(): number {
-    return Math.min(...this.bands.map((band, priority) => (band?.[0] ?? NONE) - this.reserved[priority]));
+    return Math.min(...this.bands.map((_, priority) => this.at(priority as Priority)?.[0] ?? NONE));
   }
 
   /** The same if nothing was reserved. */
   get lowestStart(): number {
     return Math.min(...this.bands.map((band) => band?.[0] ?? NONE));
   }
+
+  /** From the lowest start on, each band by the least factor that it or a higher one needs. */
+  private squeeze(): void {
+    const { bands, beginsLower, endsLower, lowestStart: from } = this;
+    let factor = 1;
+    let moved = 0;
+    for (let priority = bands.length - 1; priority >= 0; priority--) {
+      const band = bands[priority];
+      if (band === null) continue;
+      const [start, full] = band;
+      const room = endsLower[priority];
+      const upTo = Math.min(full, 1 - room);
+      if (full > from) factor = Math.max(LEAST_WIDTH, Math.min(factor, (upTo - from) / (full - from)));
+      moved = Math.max(moved, from + (full - from) * factor - upTo);
+      beginsLower[priority] = moved + (start - from) * (1 - factor);
+      endsLower[priority] = moved + (full - from) * (1 - factor);
+    }
+  }
+}
+
+function shareWithin(band: Band, pressure: number): number {
+  if (band === null) return 0;
+  const [start, full] = band;
+  if (pressure >= full) return 1;
+  return pressure <= start ? 0 : (pressure - start) / (full - start);
 }

@@ -1,7 +1,8 @@
 // What eviction can take back under the server's policy, and what is left: committed memory. Pressure goes by that.
 //   noeviction, or no maxmemory   nothing
 //   volatile-*                    what keys with a TTL hold: how many there are (INFO keyspace) × their mean size, from random
-//                                 keys (sampling/). If all keys have a TTL, all that keys hold
+//                                 keys (sampling/), and their part of the tables of keys, which shrink once few are left. If
+//                                 all keys have a TTL, all that keys hold
 //   allkeys-*                     all that keys hold
 // Without samples, volatile-* goes by the share of keys that have a TTL, and says that this is rough.
 // What keys without a TTL hold is never estimated by their own samples, since one list may be half of memory: it is what is left.
@@ -29,6 +30,12 @@ export const NOTHING_EVICTABLE: Evictable = {
   ...{ eviction: 'none', basis: 'known', bytes: 0, errorBytes: 0, keys: 0 },
 };
 
+/**
+ * What MEMORY USAGE, or the window for a TTL, counts of the tables for each key: its entry and the head of its object. Servers that
+ * keep less (Valkey 8.1, Redis 8.2) then seem to have small buckets, or none.
+ */
+const ENTRY_BYTES = { key: 40, ttl: 24 } as const;
+
 /** What a server with this policy evicts at maxmemory. */
 export function evictionOf({ policy, maxmemoryBytes }: Pick<Reading, 'policy' | 'maxmemoryBytes'>): Eviction {
   if (maxmemoryBytes === 0) return 'none';
@@ -54,5 +61,12 @@ export function evictableOf(
   const sampled = window?.estimate('expiring', keys, ofKeys, now);
   if (sampled === undefined)
     return { eviction, bytes: (ofKeys * keys) / keyspace.keys, errorBytes: null, keys, basis: 'rough' };
-  return { eviction, bytes: sampled.bytes, errorBytes: sampled.errorBytes, keys, basis: 'sampled' };
+  const bytes = Math.min(ofKeys, sampled.bytes + bucketsOf(reading, keyspace, keys));
+  return { eviction, bytes, errorBytes: sampled.errorBytes, keys, basis: 'sampled' };
+}
+
+/** What the tables hold beside an entry for each key, which samples contain: the part of it that so many keys have with their TTLs. */
+function bucketsOf({ tablesBytes }: Reading, { keys, expires }: KeyspaceReading, evictable: number): number {
+  const buckets = Math.max(0, tablesBytes - keys * ENTRY_BYTES.key - expires * ENTRY_BYTES.ttl);
+  return (buckets * 2 * evictable) / (keys + expires);
 }

@@ -9,7 +9,7 @@
 //              while readings fail: committed + at most what memory was measured to grow by in such a time
 //   latched  = the highest reading; it falls only once readings are `hysteresis` below it
 //   acting   = max(latched, estimate / limit, rehearsed)
-//   a priority's share is where `acting` stands in its band; the reserve moves the band down
+//   a priority's share is where `acting` stands in its band, which the reserve moves down or squeezes (bands.ts)
 //
 // Growth counts from the moment it is forwarded, so a burst between two readings cannot overshoot.
 // Invariants: `apply` alone decides what is shed; the gate, the levels and their causes are its decision. Only readings and
@@ -224,7 +224,7 @@ export class Pressure {
     }
     const estimate = this.estimate(now) / applicability.limitBytes;
     this.acting = Math.max(this.effective, estimate);
-    this.bands.reserve(this.reserve.bytes, applicability.limitBytes);
+    this.bands.reserve(this.reserve.bytes, applicability.limitBytes, this.serverEvicts(applicability));
     this.setThresholds();
     this.setHeadroom(now, applicability);
     gate.brief.most = MOST_SHARE * applicability.limitBytes;
@@ -236,9 +236,10 @@ export class Pressure {
     this.pauseForRelief(applicability.limitBytes);
   }
 
-  /** Bytes that are kept from a priority's writes, for higher priorities to grow. */
+  /** Bytes by which all of a priority's writes are refused earlier than its band says, for higher priorities to grow. */
   reserved(priority: Priority): number {
-    return this.applicability?.applies === true ? this.reserve.bytes[priority] : 0;
+    const { applicability, bands } = this;
+    return applicability?.applies === true ? bands.earlier(priority) * applicability.limitBytes : 0;
   }
 
   /** Where a priority is refused as things are: its band, moved by what is kept for higher ones. */
@@ -325,6 +326,10 @@ export class Pressure {
     this.committedPart = rates.part;
     this.admittedPerSecond = 1000 * rates.admitted;
     return elapsed;
+  }
+
+  private serverEvicts({ evictionCounts }: Applicability): boolean {
+    return evictionCounts && this.evictable.eviction !== 'none';
   }
 
   /** Enough can be evicted. What has a TTL takes the place of what had one, so only what stays committed uses it up. */

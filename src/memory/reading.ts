@@ -7,6 +7,8 @@ export interface Reading {
   readonly notCountedBytes: number;
   /** What no key holds, as far as the server says: itself at the start, the buffers of clients, replication and the cluster. */
   readonly notKeysBytes: number;
+  /** The tables of all keys and of those with a TTL, with an entry for each; 0: the server does not say. */
+  readonly tablesBytes: number;
   /** 0: no limit. */
   readonly maxmemoryBytes: number;
   /** noeviction, allkeys-lru …; '': not in INFO. */
@@ -53,6 +55,14 @@ const NOT_KEYS = [
   'mem_replication_backlog',
 ] as const;
 
+/** What the server counts as overhead beside that and the tables. */
+const OVERHEAD_BESIDE = [
+  'mem_clients_slaves',
+  'mem_aof_buffer',
+  'used_memory_scripts_eval',
+  'used_memory_functions',
+] as const;
+
 /** What Redis compares with maxmemory. */
 export function countedBytes({ usedBytes, notCountedBytes }: Reading): number {
   return Math.max(0, usedBytes - notCountedBytes);
@@ -76,10 +86,15 @@ export function parseMemory(text: string): Reading {
     throw new BadReading('INFO memory has no used_memory: is the upstream a Redis?');
   if (!/^[a-z-]*$/.test(policy)) throw notA('policy', 'memory', 'maxmemory_policy', policy);
   const pendingObjects = count(fields, 'memory', 'lazyfree_pending_objects');
+  const ofNoKey = (names: readonly string[]) =>
+    names.reduce((sum, name) => sum + count(fields, 'memory', name), 0);
+  const notKeysBytes = ofNoKey(NOT_KEYS);
+  const overheadBytes = count(fields, 'memory', 'used_memory_overhead');
   return {
     usedBytes: count(fields, 'memory', 'used_memory'),
     notCountedBytes: count(fields, 'memory', 'mem_not_counted_for_evict'),
-    notKeysBytes: NOT_KEYS.reduce((sum, name) => sum + count(fields, 'memory', name), 0),
+    notKeysBytes,
+    tablesBytes: Math.max(0, overheadBytes - notKeysBytes - ofNoKey(OVERHEAD_BESIDE)),
     maxmemoryBytes: count(fields, 'memory', 'maxmemory'),
     policy,
     freeing: pendingObjects > 0,

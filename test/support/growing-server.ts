@@ -71,6 +71,7 @@ class Client {
         usedBytes: used,
         notCountedBytes: 0,
         notKeysBytes: 0,
+        tablesBytes: 0,
         maxmemoryBytes: options.limit,
         policy: 'noeviction',
         freeing: false,

@@ -24,6 +24,7 @@ export function reading(share: number, rest: Partial<Reading> = {}): Reading {
     usedBytes: share * LIMIT,
     notCountedBytes: 0,
     notKeysBytes: 0,
+    tablesBytes: 0,
     maxmemoryBytes: LIMIT,
     policy: 'noeviction',
     freeing: false,

@@ -76,7 +76,7 @@ function run({ sigma, growth, sessions, evicts }: Model, seed: number): { looks:
     }
     const usedBytes = LIMIT - room();
     const reading = {
-      ...{ usedBytes, notCountedBytes: 0, notKeysBytes: EMPTY, maxmemoryBytes: LIMIT },
+      ...{ usedBytes, notCountedBytes: 0, notKeysBytes: EMPTY, tablesBytes: 0, maxmemoryBytes: LIMIT },
       ...{ policy: 'volatile-lru', freeing: false },
     };
     const keyspace = {

@@ -41,7 +41,7 @@ t.test('what can be evicted, by policy', async (t) => {
   const window = new SampleWindow();
   const of = (policy: string, keys = keysOf(1000, 500), rest = {}) => {
     const { eviction, bytes, errorBytes, basis } = evictableOf(
-      reading(0.9, { policy, notKeysBytes: 0.1 * LIMIT, ...rest }),
+      reading(0.9, { policy, notKeysBytes: 0.1 * LIMIT, tablesBytes: 0, ...rest }),
       keys,
       window,
       0,
@@ -59,6 +59,13 @@ t.test('what can be evicted, by policy', async (t) => {
   t.same(of('volatile-ttl', keysOf(1000, 5000)), ['volatile', 0.8, 0, 'known'], 'impossible figures');
   for (let i = 0; i < 100; i++) window.add(10_000 - 32, i % 2 === 0 ? 5000 : -1, 0);
   t.same(of('volatile-ttl'), ['volatile', 0.05, 0, 'sampled']);
+  const tablesBytes = 1000 * 40 + 500 * 24 + 0.03 * LIMIT;
+  t.same(
+    of('volatile-ttl', keysOf(1000, 500), { tablesBytes }),
+    ['volatile', 0.07, 0, 'sampled'],
+    'with their part of the buckets, of which a key with a TTL has two',
+  );
+  t.same(of('volatile-ttl', keysOf(1000, 500), { tablesBytes: 40_000 }), ['volatile', 0.05, 0, 'sampled']);
   t.same(
     of('volatile-ttl', keysOf(1_000_000, 500_000)),
     ['volatile', 0.8, 0, 'sampled'],
@@ -77,6 +84,27 @@ t.test('a full server that can evict refuses nothing; bands follow what it canno
   t.equal(changes.length, 4);
   take(holding(0));
   t.same(shares(), [100, 100, 100, 0]);
+});
+
+t.test('room for higher priorities squeezes the bands; with noeviction it moves them', async (t) => {
+  const options = { reserve: { horizonMs: 30_000, most: 0.1 } };
+  for (const [policy, begins, ends] of [
+    ['volatile-lru', 80, 90],
+    ['noeviction', 70, 89],
+  ] as const) {
+    const none: Evictable = { eviction: 'none', bytes: 0, errorBytes: 0, keys: 0, basis: 'known' };
+    const { pressure, gate, take } = full(holding(0.9), options);
+    for (let i = 1; i <= 100; i++) {
+      gate.grow(0.002 * LIMIT, Priority.CRITICAL);
+      const used = 0.1 + i * 0.002;
+      if (policy === 'noeviction') take(none, used, policy);
+      else take(holding(1 - used, { keys: Math.round((1 - used) * 1e5) }));
+    }
+    const percent = (share: number | undefined) => Math.round(100 * (share ?? 0));
+    t.equal(percent(pressure.band(Priority.LOW)?.[0]), begins, policy);
+    t.equal(percent(pressure.band(Priority.HIGH)?.[1]), ends, policy);
+    t.equal(percent(pressure.reserved(Priority.HIGH) / LIMIT), policy === 'noeviction' ? 10 : 9, policy);
+  }
 });
 
 t.test('any policy to any other: right with the next reading', async (t) => {
