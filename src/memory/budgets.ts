@@ -44,8 +44,9 @@ const SCANNED = 500;
 const SAMPLES = 100;
 /** An estimate by random keys counts if its error is no larger than this share of it. */
 const SURE = 0.25;
-/** Between two walks over all keys. */
+/** Between two walks over all keys; and where writes were missed. */
 const WALK_EVERY_MS = 5 * 60_000;
+const WALK_AGAIN_MS = 1000;
 const DENIED_FOR_MS = 60_000;
 /** Of a server with more databases the others are not looked at. */
 const MOST_DATABASES = 16;
@@ -64,6 +65,7 @@ export class Budgets {
   private counted = false;
   private turn = 0;
   private clearsSeen = 0;
+  private gapsSeen = 0;
 
   constructor(
     private rules: RuleSet,
@@ -211,8 +213,11 @@ export class Budgets {
     if (this.walk !== undefined && this.walk.clears !== clears) this.walk = undefined;
     const now = this.options.clock();
     if (this.walk === undefined) {
-      if (now - this.walkedAt < WALK_EVERY_MS && this.clearsSeen === clears) return;
+      const gaps = this.all().reduce((sum, { sample }) => sum + sample.gaps, 0);
+      const every = this.gapsSeen === gaps ? WALK_EVERY_MS : WALK_AGAIN_MS;
+      if (now - this.walkedAt < every && this.clearsSeen === clears) return;
       this.clearsSeen = clears;
+      this.gapsSeen = gaps;
       await this.beginWalk(clears);
       return;
     }

@@ -46,6 +46,8 @@ export class KeySample implements HeldKeys {
   now = 0;
   /** Times that all keys were gone: what is there has to be found again. */
   clears = 0;
+  /** Times that somebody who saw writes could not tell of all: some keys have to be found. */
+  gaps = 0;
   /** Bytes from which on a key is large; Infinity until the budget is known. */
   private largeBytes = Number.POSITIVE_INFINITY;
   /** Keys whose mixed hash is below are sampled; and those below `joining` are on the way to being. */

@@ -66,6 +66,8 @@ export interface HoldingsTold {
   readonly slot: number;
   /** All were deleted, before what `touches` says. */
   readonly cleared: boolean;
+  /** Writes to keys that `touches` has no place for. */
+  readonly missed: number;
   /** Estimated bytes of all writes. */
   readonly written: number;
   /** Of keys in the sample, and of such as may be large. */

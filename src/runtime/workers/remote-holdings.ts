@@ -1,20 +1,22 @@
 // What a worker knows of the keys of one rule with a budget: the sample of them is the primary's, and this tells it of the
 // writes that concern it. Between two answers the worker estimates by itself what the rule's keys hold: what the primary said,
 // and of what was written since, the share that lately stayed, once for each worker, since the others likely write the same.
-// Bounded: MOST keys between two answers; what comes beyond is not told, and found when its keys are measured.
+// Bounded: MOST keys between two answers; of what comes beyond only the number is told, and the primary looks for these keys.
 import type { HeldKeys } from '../../core/policy/held-keys.js';
 import { mixed } from '../../core/policy/key-sample.js';
 import type { Quota } from '../../core/policy/quota.js';
 import { stringMemory } from '../../core/policy/string-memory.js';
 import type { HoldingsNews, HoldingsTold, KeyTouch } from './messages.js';
 
-const MOST = 1024;
+const MOST = 4096;
 type Touch = { -readonly [K in keyof KeyTouch]: KeyTouch[K] };
 
 export class RemoteHoldings implements HeldKeys {
   private news: HoldingsNews | undefined;
   private touches = new Map<number, Touch>();
   private cleared = false;
+  /** Keys beyond MOST. */
+  private missed = 0;
   private credit = 0;
   /** Bytes written since the primary was told, and told and not yet answered. */
   private fresh = 0;
@@ -65,15 +67,17 @@ export class RemoteHoldings implements HeldKeys {
 
   clear(): void {
     this.touches.clear();
+    this.missed = 0;
     this.cleared = true;
   }
 
   /** What the primary is to know; hear() is to follow. */
   tell(): HoldingsTold {
-    const { quota, cleared, fresh } = this;
-    const told = { slot: quota.slot, cleared, written: fresh, touches: [...this.touches.values()] };
+    const { quota, cleared, missed, fresh } = this;
+    const told = { slot: quota.slot, cleared, missed, written: fresh, touches: [...this.touches.values()] };
     this.touches = new Map();
     this.cleared = false;
+    this.missed = 0;
     this.told += fresh;
     this.fresh = 0;
     return told;
@@ -95,7 +99,11 @@ export class RemoteHoldings implements HeldKeys {
   private touch(key: Uint8Array, start: number, end: number, hash: number, bytes: number): Touch | undefined {
     const known = this.touches.get(hash);
     if (known !== undefined) return known;
-    if (!this.concerns(hash, bytes) || this.touches.size === MOST) return undefined;
+    if (!this.concerns(hash, bytes)) return undefined;
+    if (this.touches.size === MOST) {
+      this.missed++;
+      return undefined;
+    }
     const touch = {
       ...{ key: Uint8Array.prototype.slice.call(key, start, end), hash },
       ...{ ended: false, replaced: -1, grown: 0, changed: false, lifetime: 0 },

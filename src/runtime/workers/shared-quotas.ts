@@ -11,7 +11,15 @@ export class SharedQuotas {
   constructor(
     private readonly quotas: Quotas,
     private readonly workers: number,
-  ) {}
+  ) {
+    this.watch();
+  }
+
+  /** After other rules were adopted: no write to a key of a new budget may be missed. */
+  watch(): void {
+    for (const quota of this.quotas.all)
+      if (quota.budget !== undefined) quota.keys ??= new RemoteHoldings(quota, this.workers);
+  }
 
   /** The next report; undefined: no rule has a quota, or the last report is not answered yet. hear() takes the answer. */
   tell(): QuotaReport | undefined {
@@ -21,11 +29,9 @@ export class SharedQuotas {
       const taken = [slot, writes?.tell() ?? 0, bytes?.tell() ?? 0] as const;
       return taken[1] > 0 || taken[2] > 0 ? [taken] : [];
     });
-    const holdings = this.quotas.all.flatMap((quota): HoldingsTold[] => {
-      if (quota.budget === undefined) return [];
-      quota.keys ??= new RemoteHoldings(quota, this.workers);
-      return quota.keys instanceof RemoteHoldings ? [quota.keys.tell()] : [];
-    });
+    const holdings = this.quotas.all.flatMap(({ keys }): HoldingsTold[] =>
+      keys instanceof RemoteHoldings ? [keys.tell()] : [],
+    );
     return { takes, holdings };
   }
 

@@ -44,11 +44,12 @@ export class TotalQuotas {
     return { taken, holdings: this.quotas.all.flatMap((quota) => this.newsOf(quota)) };
   }
 
-  private touched({ slot, cleared, written, touches }: HoldingsTold): void {
+  private touched({ slot, cleared, missed, written, touches }: HoldingsTold): void {
     const quota = this.quotas.of(slot);
     if (quota?.keys === undefined) return;
     if (cleared) quota.keys.clear();
     for (const touch of touches) replay(quota.keys, touch);
+    if (missed > 0 && quota.keys instanceof KeySample) quota.keys.gaps++;
     let staying = this.staying.get(slot);
     if (staying === undefined) {
       staying = new Staying();

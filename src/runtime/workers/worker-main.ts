@@ -131,6 +131,7 @@ function start({ worker, workers, config, server }: Extract<ToWorker, { type: 's
       case 'reload':
         log.level = message.config.log.level;
         void plane.reload(message.config).then(() => primary.post({ type: 'reloaded' }));
+        quotas.watch();
         pressure.reconfigure(message.config.memory, clock());
         tellWhenDue();
         break;
