@@ -3,10 +3,13 @@
 import { once } from 'node:events';
 import net from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
+import { lognormal, seeded } from '../../test/support/random.js';
 import { ReplyLines } from '../scenario/reply-lines.js';
 
 /** SETs in flight. */
 const DEPTH = 20;
+/** Sizes that are drawn and come one after the other. */
+const SIZES = 4093;
 
 export interface CacheOptions {
   readonly port: number;
@@ -15,6 +18,8 @@ export interface CacheOptions {
   readonly rate: number;
   /** true: the writes carry a TTL of an hour; false: they carry none. */
   readonly ttl: boolean;
+  /** Sizes are lognormal around `valueBytes`; 0: all alike. */
+  readonly sigma: number;
 }
 
 export class CacheWriter {
@@ -30,15 +35,19 @@ export class CacheWriter {
   private answered: () => void = () => {};
   private done: Promise<void> = Promise.resolve();
   private readonly since = performance.now();
-  private readonly value: string;
+  private readonly values: readonly string[];
   private readonly tail: string;
 
   private constructor(
     private readonly options: CacheOptions,
     private readonly socket: net.Socket,
   ) {
-    const { valueBytes, ttl } = options;
-    this.value = `$${valueBytes}\r\n${'v'.repeat(valueBytes)}\r\n`;
+    const { valueBytes, ttl, sigma } = options;
+    const random = seeded(1);
+    this.values = Array.from({ length: sigma === 0 ? 1 : SIZES }, () => {
+      const size = sigma === 0 ? valueBytes : lognormal(random, sigma, valueBytes);
+      return `$${size}\r\n${'v'.repeat(size)}\r\n`;
+    });
     this.tail = ttl ? '$2\r\nEX\r\n$4\r\n3600\r\n' : '';
     const lines = new ReplyLines({
       ok: () => {
@@ -105,7 +114,8 @@ export class CacheWriter {
     let text = '';
     for (let i = 0; i < DEPTH; i++) {
       const key = `cache:${this.sequence++}`;
-      text += `*${parts}\r\n$3\r\nSET\r\n$${key.length}\r\n${key}\r\n${this.value}${this.tail}`;
+      const value = this.values[this.sequence % this.values.length] as string;
+      text += `*${parts}\r\n$3\r\nSET\r\n$${key.length}\r\n${key}\r\n${value}${this.tail}`;
     }
     this.socket.write(text, 'latin1');
     return answered;

@@ -19,6 +19,8 @@ const { values: options } = parseArgs({
     /** Cache writes a second; without it as fast as they are answered. */
     rate: { type: 'string' },
     value: { type: 'string', default: '400' },
+    /** Sizes of cache values are lognormal with this sigma, and `value` their median; 0: all alike. */
+    sigma: { type: 'string', default: '0' },
     /** Cache writes carry no TTL of their own. */
     bare: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
@@ -40,6 +42,7 @@ const each = {
   seconds,
   rate: options.rate === undefined ? 0 : wholeNumber('rate', options.rate),
   valueBytes: wholeNumber('value', options.value),
+  sigma: Number(options.sigma),
   ttl: !options.bare,
 };
 const ways = options.only === undefined ? WAYS : waysNamed(options.only);

@@ -15,6 +15,8 @@ export interface MixedOptions extends SetupOptions {
   readonly valueBytes: number;
   /** Whether cache writes carry a TTL of their own. */
   readonly ttl: boolean;
+  /** Of the sizes of caches, which are lognormal; 0: all alike. */
+  readonly sigma: number;
 }
 
 export interface MixedFigures extends BystanderFigures {

@@ -1,5 +1,5 @@
 // The figures of the runs as Markdown tables, so that they can be pasted. Pure.
-import { type FirstRefusal, GROWING, type GrowingFigures } from './growing-run.js';
+import { type FirstRefusal, GROWING, type GrowingFigures, rightLooks } from './growing-run.js';
 import type { MixedFigures } from './mixed-run.js';
 
 export function drawMixed(rows: readonly (readonly [string, MixedFigures])[]): string {
@@ -28,13 +28,27 @@ export function drawMixed(rows: readonly (readonly [string, MixedFigures])[]): s
 export function drawGrowing(rows: readonly (readonly [string, GrowingFigures])[]): string {
   const who = ['caches', ...GROWING] as const;
   return markdown(
-    ['way', ...who.map((name) => `${name} first refused`), 'jobs taken', 'refused by Redis', 'seconds'],
-    rows.map(([name, { first, accepted, ownOom, seconds }]) => [
+    [
+      'way',
+      ...who.map((name) => `${name} first refused`),
+      'jobs taken',
+      'refused by Redis',
+      'seconds',
+      'time left right: full, logs, orders',
+    ],
+    rows.map(([name, { first, accepted, looks, ownOom, seconds }]) => [
       name,
       ...who.map((each) => refusal(first[each])),
       grouped(accepted.jobs),
       grouped(ownOom),
       seconds.toFixed(0),
+      [
+        rightLooks(looks, 'full', first.jobs?.at),
+        rightLooks(looks, 'logs', first.logs?.at),
+        rightLooks(looks, 'orders', first.orders?.at),
+      ]
+        .map(([right, of]) => (of === 0 ? '-' : `${right} of ${of}`))
+        .join(', '),
     ]),
   );
 }

@@ -29,12 +29,15 @@ export const WAYS: readonly Way[] = [
   { name: 'Spillway, volatile-lru', policy: 'volatile-lru', rules: TTL_RULES },
   { name: 'Spillway, volatile-ttl', policy: 'volatile-ttl', rules: TTL_RULES },
   { name: 'Spillway, volatile-lfu', policy: 'volatile-lfu', rules: TTL_RULES },
+  { name: 'Spillway, volatile-random', policy: 'volatile-random', rules: TTL_RULES },
   { name: 'Spillway, noeviction, evict', policy: 'noeviction', rules: EVICT_RULES },
   { name: 'Spillway, volatile-lru, evict', policy: 'volatile-lru', rules: EVICT_RULES },
 ];
 
-/** @throws Error naming the flag: no way's name contains `text` */
+/** One way by its whole name, or all whose names contain one of the parts between commas. @throws Error naming the flag: no way's name contains `text` */
 export function waysNamed(text: string): readonly Way[] {
+  const one = WAYS.filter(({ name }) => name.toLowerCase() === text.trim().toLowerCase());
+  if (one.length > 0) return one;
   const wanted = text.split(',').map((part) => part.trim().toLowerCase());
   const found = WAYS.filter(({ name }) => wanted.some((part) => name.toLowerCase().includes(part)));
   if (found.length > 0) return found;

@@ -14,6 +14,7 @@ import type { LiveSnapshot } from '../observe/snapshots/live.js';
 import { type StatsSnapshot, UNREGISTERED_NAME } from '../observe/stats/snapshot.js';
 import type { AdminSources } from '../surfaces/admin/types.js';
 import { FamilyWatch } from './family-watch.js';
+import { classesOf, growthByClass, type RuleClasses } from './growth-by-class.js';
 import { allRules } from './rules.js';
 
 const INTERVAL_MS = 1000;
@@ -25,6 +26,7 @@ export class Sampler implements Shown {
   /** TTL of each rule. */
   private ttls: ReadonlyMap<string, number>;
   private modes: ReturnType<typeof modesOf>;
+  private classes: RuleClasses;
   private readonly samples: History;
   private readonly ruleHistory = new RuleHistory(REFUSAL_NAMES);
   private readonly refusals = new RefusalWatch(OWN_REASONS);
@@ -46,6 +48,7 @@ export class Sampler implements Shown {
   ) {
     this.ttls = ttlsOf(config);
     this.modes = modesOf(config);
+    this.classes = classesOf(config);
     this.families = new FamilyWatch(logger, eventLog);
     this.samples = new History((rule) => this.ttls.get(rule) ?? 0);
   }
@@ -58,6 +61,7 @@ export class Sampler implements Shown {
   reload(config: EffectiveConfig): void {
     this.ttls = ttlsOf(config);
     this.modes = modesOf(config);
+    this.classes = classesOf(config);
   }
 
   growth = () => this.samples.growth(marksOf(this.read.memory()));
@@ -98,7 +102,8 @@ export class Sampler implements Shown {
       this.ruleHistory.take(at, rules);
       const { changes, leftOut } = this.refusals.take(at, rules);
       if (changes.length > 0) this.onRefusals(changes, leftOut);
-      this.samples.take({ at, rules, ...fullness(memory) });
+      const growth = growthByClass(memory, this.classes, () => this.samples.ruleGrowth());
+      this.samples.take({ at, rules, ...fullness(memory), growth });
       if (this.watchers.size === 0) return;
       const live = {
         state,

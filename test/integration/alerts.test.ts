@@ -207,7 +207,8 @@ t.test('docs/ALERTS.md shows a body with all its fields', async (t) => {
     state: { state: shown.state, text: shown.stateText },
     memory: { pressure: 0.912, usedBytes: 979252634, limitBytes: 1073741824 },
     growth: {
-      timeToFull: { seconds: 731.4 },
+      timeToFull: { seconds: 800 },
+      timeToFullUnrefused: { seconds: 731.4 },
       rules: [
         { name: 'still', growthBytesPerSecond: 0 },
         { name: 'cache', growthBytesPerSecond: 90211.5 },

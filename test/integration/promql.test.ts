@@ -16,6 +16,7 @@ const TARGET_LABELS = ['job', 'instance'];
 /** They take ten seconds of readings, or a minute until a sweep; they have no labels. */
 const NO_LINE_YET = [
   'spillway_time_to_full_seconds',
+  'spillway_time_to_full_unrefused_seconds',
   'spillway_memory_growth_bytes_per_second',
   'spillway_sweep_last_success_timestamp_seconds',
 ];

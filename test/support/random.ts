@@ -11,8 +11,8 @@ export function seeded(seed: number): () => number {
   };
 }
 
-/** The size of a value: 300 bytes in the median, 20 to 60,000. */
-export function lognormal(random: () => number, sigma: number): number {
+/** The size of a value: 300 bytes in the median, unless another one is given; 20 to 60,000. */
+export function lognormal(random: () => number, sigma: number, median = 300): number {
   const normal = Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
-  return Math.min(60_000, Math.max(20, Math.round(300 * Math.exp(sigma * normal))));
+  return Math.min(60_000, Math.max(20, Math.round(median * Math.exp(sigma * normal))));
 }

@@ -36,15 +36,31 @@ t.test('who was refused first, when, and how full the server was', async (t) => 
     orders: undefined,
     jobs: undefined,
   };
-  const figures = { first, accepted: counts, refused: counts, ownOom: 7, seconds: 60.4, fault: undefined };
+  const looks = [10, 20, 30, 40].map((at) => ({
+    at,
+    full: null,
+    logs: at === 30 ? 40 : 45 - at,
+    orders: null,
+  }));
+  const figures = {
+    ...{ first, accepted: counts, refused: counts, looks, ownOom: 7, seconds: 60.4, fault: undefined },
+  };
   const row = drawGrowing([['x', figures]]).split('\n')[2];
-  t.match(row, /x +\| +never \| +41\.5 s, 80 % \| +never \| +never \| +5,000 \| +7 \| +60 \|/);
+  t.match(
+    row,
+    /x +\| +never \| +41\.5 s, 80 % \| +never \| +never \| +5,000 \| +7 \| +60 \| +-, 1 of 3, - \|/,
+  );
 });
 
 t.test('the ways are told apart by their names, and chosen by parts of them', async (t) => {
   t.equal(new Set(WAYS.map(({ name }) => name)).size, WAYS.length);
   const [direct, proxied] = waysNamed('volatile-lru');
   t.same([direct?.rules, direct?.policy, proxied?.policy], [undefined, 'volatile-lru', 'volatile-lru']);
+  t.same(
+    waysNamed('spillway, volatile-LRU').map(({ name }) => name),
+    ['Spillway, volatile-lru'],
+    'by its whole name',
+  );
   t.equal(waysNamed('spillway').length, WAYS.filter(({ rules }) => rules !== undefined).length);
   t.throws(() => waysNamed('volatile-best'), /--only volatile-best: names none of "noeviction"/);
 });

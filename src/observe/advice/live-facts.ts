@@ -21,7 +21,7 @@ export interface LiveSources {
   /** Keys, and those with a TTL; undefined: there is no reading yet. */
   readonly keyspace: { readonly keys: number; readonly expires: number } | undefined;
   readonly stats: Pick<StatsSnapshot, 'rules' | 'discovered' | 'holds'>;
-  readonly growth: Pick<GrowthReport, 'rules' | 'timeToFull'>;
+  readonly growth: Pick<GrowthReport, 'rules' | 'timeToFullUnrefused'>;
   /** The rules of the config, and the built-in ones. */
   readonly rules: readonly Rule[];
   readonly refusedLastHour: number;
@@ -51,7 +51,7 @@ export function liveFacts(sources: LiveSources): AdviceFacts | undefined {
 /** The time to full is the time until what cannot be evicted reaches the limit. */
 function measuredOf({ memory, growth }: LiveSources): AdviceFacts['measured'] {
   if (memory.serverEvicts !== 'volatile' || memory.evictableBytes === null) return undefined;
-  return { evictableBytes: memory.evictableBytes, lastsSeconds: growth.timeToFull?.seconds ?? null };
+  return { evictableBytes: memory.evictableBytes, lastsSeconds: growth.timeToFullUnrefused?.seconds ?? null };
 }
 
 function holdersOf({ stats, growth, rules }: LiveSources): Holder[] {

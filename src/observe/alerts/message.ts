@@ -66,7 +66,7 @@ export function alertMessage({ number, instance, at, from, to, live }: MessagePa
     pressure: memory.pressure,
     usedBytes: memory.usedBytes,
     limitBytes: memory.limitBytes,
-    timeToFullSeconds: growth.timeToFull?.seconds ?? null,
+    timeToFullSeconds: growth.timeToFullUnrefused?.seconds ?? null,
     topRules,
   };
   return {

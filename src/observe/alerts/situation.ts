@@ -44,7 +44,7 @@ export class SituationTracker {
       return [name, LEVELS[this.levels[i].see(rank, now, 0, options.holdMs)]] as const;
     });
     const msToFull =
-      (mayFill(memory) ? (growth.timeToFull?.seconds ?? Number.POSITIVE_INFINITY) : Infinity) * 1000;
+      (mayFill(memory) ? (growth.timeToFullUnrefused?.seconds ?? Number.POSITIVE_INFINITY) : Infinity) * 1000;
     const fullSoon = this.soon.see(msToFull, options, now);
     this.last = { levels: Object.fromEntries(levels) as AlertSituation['levels'], fullSoon, rehearsal };
     return this.last;

@@ -50,11 +50,25 @@ export function measureGrowth(points: readonly Point[]): Growth | null {
 /** Samples that are so far apart in time have none in common. */
 const SAMPLES_LAST_SECONDS = 20;
 
+/** Share of the growth that passes when memory has so many bytes: the rest is refused. */
+export type Passing = (bytes: number) => number;
+
+/** The way to a mark is followed in so many steps. */
+const STEPS = 200;
+/** Less of the growth than this is none: it is within the error of who grows. */
+const LEAST_PASSING = 0.005;
+
 /**
  * When `now` bytes will have become `mark` bytes. `errorBytes`: half of the 95 % confidence interval of `now`, and of what
- * growth was measured by, where these are estimates.
+ * growth was measured by, where these are estimates. `passing`: left out: all of the growth.
  */
-export function timeTo(mark: number, now: number, growth: Growth | null, errorBytes = 0): TimeTo {
+export function timeTo(
+  mark: number,
+  now: number,
+  growth: Growth | null,
+  errorBytes = 0,
+  passing?: Passing,
+): TimeTo {
   if (now >= mark) return { seconds: 0, soonestSeconds: 0, latestSeconds: 0 };
   if (growth === null || growth.lowBytesPerSecond <= 0) {
     return { seconds: null, soonestSeconds: null, latestSeconds: null };
@@ -63,11 +77,30 @@ export function timeTo(mark: number, now: number, growth: Growth | null, errorBy
   const independent = Math.max(1, growth.overSeconds / SAMPLES_LAST_SECONDS);
   const slopeError = (errorBytes * Math.sqrt(12 / independent)) / growth.overSeconds;
   const slowest = growth.lowBytesPerSecond - slopeError;
+  const seconds = (from: number, bytesPerSecond: number): number | null =>
+    from >= mark ? 0 : finite(wanted(from, mark, passing) / bytesPerSecond);
   return {
-    seconds: (mark - now) / growth.bytesPerSecond,
-    soonestSeconds: Math.max(0, mark - now - errorBytes) / (growth.highBytesPerSecond + slopeError),
-    latestSeconds: slowest > 0 ? (mark - now + errorBytes) / slowest : null,
+    seconds: seconds(now, growth.bytesPerSecond),
+    soonestSeconds: seconds(now + errorBytes, growth.highBytesPerSecond + slopeError),
+    latestSeconds: slowest > 0 ? seconds(now - errorBytes, slowest) : null,
   };
+}
+
+/** Bytes that must be wanted so that memory grows from one to the other; Infinity: it never does. */
+function wanted(from: number, to: number, passing: Passing | undefined): number {
+  if (passing === undefined) return to - from;
+  const step = (to - from) / STEPS;
+  let sum = 0;
+  for (let i = 0; i < STEPS; i++) {
+    const share = passing(from + (i + 0.5) * step);
+    if (share < LEAST_PASSING) return Number.POSITIVE_INFINITY;
+    sum += step / share;
+  }
+  return sum;
+}
+
+function finite(seconds: number): number | null {
+  return Number.isFinite(seconds) ? seconds : null;
 }
 
 function thin(points: readonly Point[]): readonly Point[] {

@@ -3,6 +3,7 @@
 // Invariants: memory is bounded (rings; a track for each present rule, and two numbers for each rule that ever existed, whose
 // names the caller bounds); times are monotonic, so setting the clock does no harm; a sample that is not later than the last
 // one is ignored.
+import { Demand, type GrowthByClass } from './demand.js';
 import { type Growth, measureGrowth, type TimeTo, timeTo } from './forecast.js';
 import { type RuleRates, type RuleTotals, RuleTrack } from './rule-track.js';
 import { SampleRing } from './sample-ring.js';
@@ -21,6 +22,8 @@ export interface HistorySample {
   readonly flowBytes: number | null;
   /** All keys are evicted: memory is never full. */
   readonly evictsAll: boolean;
+  /** Who makes memory grow, and what is refused of it; undefined: not known, as if nothing was refused. */
+  readonly growth?: GrowthByClass | undefined;
   /** All rules, and the keys that no rule matches. */
   readonly rules: readonly RuleTotals[];
 }
@@ -59,8 +62,14 @@ export interface MarkForecast extends Mark, TimeTo {}
 export interface GrowthReport {
   /** Measured growth of committed memory; null: too few samples, or memory is unknown. */
   memory: Growth | null;
-  /** When the limit is reached; null without a limit, and where all keys are evicted. */
+  /**
+   * When the limit is reached, with what Spillway refuses on the way: never, if that is all that grows. null without a limit, and
+   * where all keys are evicted.
+   */
   timeToFull: TimeTo | null;
+  /** The same if nothing is refused. */
+  timeToFullUnrefused: TimeTo | null;
+  /** With what is refused on the way. */
   marks: MarkForecast[];
   /** Sums of the rules. */
   writesPerSecond: number;
@@ -73,8 +82,8 @@ export interface GrowthReport {
 export type Span = '10m' | '2h';
 
 const SPANS = { '10m': { stepMs: 1000, rows: 600 }, '2h': { stepMs: 10_000, rows: 720 } } as const;
-const Column = { AT: 0, COUNTED: 1, LIMIT: 2, WRITES: 3, SHED: 4, COMMITTED: 5, FLOW: 6 } as const;
-const WIDTH = 7;
+const Column = { AT: 0, COUNTED: 1, LIMIT: 2, WRITES: 3, SHED: 4, COMMITTED: 5, FLOW: 6, WANTED: 7 } as const;
+const WIDTH = 8;
 /** A timer may be some milliseconds off; the sample still counts for its step. */
 const EARLY_MS = 250;
 
@@ -86,6 +95,7 @@ export class History {
   private shed = 0;
   private errorBytes = 0;
   private evictsAll = false;
+  private readonly demand = new Demand();
   private readonly lastTotals = new Map<string, { readonly writes: number; readonly shed: number }>();
 
   /** `ttlMs`: the TTL of the rule; 0: unknown, or none. */
@@ -102,7 +112,9 @@ export class History {
       memory.committedBytes,
       memory.flowBytes,
     ].map((bytes) => bytes ?? Number.NaN);
-    const row = [at, counted, limit, this.writes, this.shed, committed, flow];
+    if (memory.growth !== undefined) this.demand.take(memory.growth, at);
+    const wanted = flow + this.demand.refusedBytes;
+    const row = [at, counted, limit, this.writes, this.shed, committed, flow, wanted];
     this.fine.push(row);
     const since = at - this.newest(this.coarse);
     if (!(since < SPANS['2h'].stepMs - EARLY_MS)) this.coarse.push(row);
@@ -132,27 +144,37 @@ export class History {
   }
 
   growth(marks: readonly Mark[]): GrowthReport {
-    const memory = measureGrowth(this.memoryPoints());
+    const memory = measureGrowth(this.memoryPoints(Column.FLOW));
+    const nothingRefused = this.demand.refusedBytes === 0;
+    const wanted = nothingRefused ? memory : measureGrowth(this.memoryPoints(Column.WANTED));
     const last = this.fine.length - 1;
     const committed = this.fine.read(last, Column.COMMITTED);
     const limit = this.fine.read(last, Column.LIMIT);
     const fills = Number.isFinite(committed) && limit > 0 && !this.evictsAll;
-    const to = (bytes: number) => timeTo(bytes, committed, memory, this.errorBytes);
-    const rules = [...this.tracks].map(([name, track]) => ({ name, ...track.rates() }));
+    const passing = (bytes: number) => this.demand.passing(bytes / limit);
+    const to = (bytes: number) => timeTo(bytes, committed, wanted, this.errorBytes, passing);
+    const rules = this.rates();
     const sum = (field: keyof RuleRates) => rules.reduce((total, rule) => total + rule[field], 0);
     const estimated = sum('growthBytesPerSecond');
     return {
       memory,
       timeToFull: fills ? to(limit) : null,
+      timeToFullUnrefused: fills ? timeTo(limit, committed, wanted, this.errorBytes) : null,
       marks: fills ? marks.map((mark) => ({ ...mark, ...to(mark.pressure * limit) })) : [],
       writesPerSecond: sum('writesPerSecond'),
       shedPerSecond: sum('shedPerSecond'),
       estimatedBytesPerSecond: estimated,
-      rules: rules.map((rule) => ({
-        ...rule,
-        growthShare: estimated > 0 ? rule.growthBytesPerSecond / estimated : null,
-      })),
+      rules: this.ruleGrowth(rules),
     };
+  }
+
+  ruleGrowth(rules = this.rates()): RuleGrowth[] {
+    const sum = rules.reduce((total, rule) => total + rule.growthBytesPerSecond, 0);
+    return rules.map((rule) => ({ ...rule, growthShare: sum > 0 ? rule.growthBytesPerSecond / sum : null }));
+  }
+
+  private rates(): (RuleRates & { name: string })[] {
+    return [...this.tracks].map(([name, track]) => ({ name, ...track.rates() }));
   }
 
   private newest(ring: SampleRing): number {
@@ -181,10 +203,10 @@ export class History {
     this.tracks = tracks;
   }
 
-  private memoryPoints(): Point[] {
+  private memoryPoints(column: number): Point[] {
     const points: Point[] = [];
     for (let row = 0; row < this.fine.length; row++) {
-      const value = this.fine.read(row, Column.FLOW);
+      const value = this.fine.read(row, column);
       if (Number.isFinite(value)) points.push({ at: this.fine.read(row, Column.AT) / 1000, value });
     }
     return points;

@@ -199,8 +199,14 @@ export const METRIC_GROUPS: readonly MetricGroup[] = [
       [
         'gauge',
         'time_to_full_seconds',
-        'Time until committed memory reaches its limit at the present rate. No line: the limit is not in sight.',
+        'Time until committed memory reaches its limit, with what Spillway refuses on the way. No line: the limit is not in sight.',
         one((s) => s.growth.timeToFull?.seconds ?? null),
+      ],
+      [
+        'gauge',
+        'time_to_full_unrefused_seconds',
+        'Time until committed memory would reach its limit if nothing was refused. No line: the limit is not in sight.',
+        one((s) => s.growth.timeToFullUnrefused?.seconds ?? null),
       ],
       [
         'gauge',

@@ -52,8 +52,8 @@ const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
     usage: '',
     help: 'The last reading of memory, pressure, current refusals, and when memory will be full.',
     answer({ memory, growth }) {
-      const { memory: rate, timeToFull, marks } = growth();
-      return { ...memory(), growth: rate, timeToFull, marks };
+      const { memory: rate, timeToFull, timeToFullUnrefused, marks } = growth();
+      return { ...memory(), growth: rate, timeToFull, timeToFullUnrefused, marks };
     },
   },
   PREFIXES: {
@@ -160,7 +160,7 @@ function matches(glob: Uint8Array | undefined, name: string): boolean {
 async function info({ version, mode, state, stats, memory, connections, workers, growth }: ConsoleSources) {
   const [counted, network, processes] = await Promise.all([stats(), connections(), workers()]);
   const { rules, unregistered, since, takenAt, upstreamOom, latency } = counted;
-  const { memory: rate, timeToFull, writesPerSecond, shedPerSecond } = growth();
+  const { memory: rate, timeToFull, timeToFullUnrefused, writesPerSecond, shedPerSecond } = growth();
   const { level, ...reading } = memory();
   const uptimeSeconds = Math.floor((Date.parse(takenAt) - Date.parse(since)) / 1000);
   const byNumber = rules.map((rule, i) => [`rule${i}`, rule] as const);
@@ -176,7 +176,13 @@ async function info({ version, mode, state, stats, memory, connections, workers,
       infoSection('Connections', network),
       infoSection('Memory', reading),
       infoSection('Shedding', level),
-      infoSection('Growth', { writesPerSecond, shedPerSecond, growth: rate, timeToFull }),
+      infoSection('Growth', {
+        writesPerSecond,
+        shedPerSecond,
+        growth: rate,
+        timeToFull,
+        timeToFullUnrefused,
+      }),
       infoSection('Stats', { since, takenAt, upstreamOom, latency }),
       infoSection('Rules', { ...Object.fromEntries(byNumber), unregistered }),
     ].join('\r\n'),

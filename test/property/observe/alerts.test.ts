@@ -43,7 +43,8 @@ function liveOf({ low, normal, secondsToFull, rehearsal }: Seen, memory: object 
       ...memory,
     },
     growth: {
-      timeToFull: { seconds: secondsToFull, soonestSeconds: null, latestSeconds: null },
+      timeToFull: null,
+      timeToFullUnrefused: { seconds: secondsToFull, soonestSeconds: null, latestSeconds: null },
       rules: [],
     },
   } as unknown as LiveSnapshot;

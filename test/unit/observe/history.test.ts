@@ -124,6 +124,7 @@ t.test('a sample that is not later is left out, and an unknown one is a gap', as
   t.same(history.growth([{ name: 'limit', pressure: 1 }]), {
     memory: null,
     timeToFull: null,
+    timeToFullUnrefused: null,
     marks: [],
     writesPerSecond: 0,
     shedPerSecond: 0,

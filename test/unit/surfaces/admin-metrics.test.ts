@@ -186,6 +186,7 @@ const workers: WorkersSnapshot = {
 const growth: GrowthReport = {
   memory: { bytesPerSecond: 61, lowBytesPerSecond: 60, highBytesPerSecond: 62, overSeconds: 63 },
   timeToFull: { seconds: 64, soonestSeconds: 65, latestSeconds: 66 },
+  timeToFullUnrefused: { seconds: 61, soonestSeconds: 60, latestSeconds: 62 },
   marks: [],
   writesPerSecond: 67,
   shedPerSecond: 68,
@@ -332,6 +333,7 @@ const SINGLE: Record<string, number> = {
   'rule_limit_writes_total{rule="cache"}': 403,
   'rule_limit_bytes_total{rule="feed"}': 405,
   time_to_full_seconds: 64,
+  time_to_full_unrefused_seconds: 61,
   memory_growth_bytes_per_second: 61,
   'growth_bytes_per_second{rule="cache"}': 73,
   'growth_bytes_per_second{rule="unregistered"}': 74,
@@ -475,7 +477,7 @@ t.test('each scrape reads anew, takes each snapshot once, and each metric has it
 
 t.test('what is unknown has no line', async (t) => {
   const unread = { ...memory, pressure: null, usedBytes: null, limitBytes: null, readingAgeMs: null };
-  const still = { ...growth, memory: null, timeToFull: null };
+  const still = { ...growth, memory: null, timeToFull: null, timeToFullUnrefused: null };
   const off = { ...sweep, on: false };
   const untold = { ...alerts, webhook: false };
   const blind = {

@@ -74,6 +74,7 @@ const sources = {
   growth: () => ({
     memory: null,
     timeToFull: { seconds: 9 },
+    timeToFullUnrefused: { seconds: 8 },
     marks: [],
     writesPerSecond: 1,
     shedPerSecond: 0,
@@ -137,6 +138,7 @@ t.test('INFO tells the sums of all', async (t) => {
     'used_bytes:5',
     'low:shed_share=0,band=',
     'time_to_full:seconds=9',
+    'time_to_full_unrefused:seconds=8',
     'rule1:name=a:b,writes=3',
     'unregistered:name=unregistered,writes=3',
   ]) {

@@ -8,6 +8,8 @@ import { bytes, duration, percent, rate } from './format.js';
 /** From this pressure on the headline is red; a full server within SOON_SECONDS makes it yellow. */
 const NEARLY_FULL = 0.97;
 const SOON_SECONDS = 15 * 60;
+/** Refusals that put the end off by less are not worth a word. */
+const LATER = 1.1;
 
 /**
  * @param {LiveSnapshot} live
@@ -59,11 +61,18 @@ function lifetime({ evictedAfterSeconds }) {
 }
 
 /** @param {GrowthReport} growth */
-function outlook({ memory, timeToFull }) {
+function outlook({ memory, timeToFull, timeToFullUnrefused }) {
   if (memory === null || timeToFull === null) return 'too early to say when it will be full';
   if (timeToFull.seconds === 0) return 'full';
-  if (timeToFull.seconds === null) return memory.highBytesPerSecond < 0 ? 'shrinking' : 'not growing';
-  return `full in about ${duration(timeToFull.seconds)} at this rate`;
+  const unrefused = timeToFullUnrefused?.seconds ?? null;
+  if (unrefused === null) return memory.highBytesPerSecond < 0 ? 'shrinking' : 'not growing';
+  if (timeToFull.seconds === null) {
+    return `never full with refusals, in about ${duration(unrefused)} without`;
+  }
+  const full = `full in about ${duration(timeToFull.seconds)}`;
+  return timeToFull.seconds > LATER * unrefused
+    ? `${full} with refusals, ${duration(unrefused)} without`
+    : `${full} at this rate`;
 }
 
 /** @param {LiveSnapshot} live */
@@ -78,7 +87,7 @@ function refused({ memory, growth }) {
 
 /** @param {LiveSnapshot} live @returns {'' | 'warn' | 'bad'} */
 function tone({ memory, growth }) {
-  const seconds = growth.timeToFull?.seconds ?? null;
+  const seconds = growth.timeToFullUnrefused?.seconds ?? null;
   const full = Object.values(memory.level).some(({ shedShare }) => shedShare === 1);
   if (full || (memory.pressure ?? 0) >= NEARLY_FULL) return 'bad';
   const some = Object.values(memory.level).some(({ shedShare }) => shedShare > 0);
