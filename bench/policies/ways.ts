@@ -34,9 +34,11 @@ export const WAYS: readonly Way[] = [
   { name: 'Spillway, volatile-lru, evict', policy: 'volatile-lru', rules: EVICT_RULES },
 ];
 
-/** One way by its whole name, or all whose names contain one of the parts between commas. @throws Error naming the flag: no way's name contains `text` */
+/** One way by its whole name, if that has a comma, or all whose names contain one of the parts between commas. @throws Error naming the flag: no way's name contains `text` */
 export function waysNamed(text: string): readonly Way[] {
-  const one = WAYS.filter(({ name }) => name.toLowerCase() === text.trim().toLowerCase());
+  const one = WAYS.filter(
+    ({ name }) => name.includes(',') && name.toLowerCase() === text.trim().toLowerCase(),
+  );
   if (one.length > 0) return one;
   const wanted = text.split(',').map((part) => part.trim().toLowerCase());
   const found = WAYS.filter(({ name }) => wanted.some((part) => name.toLowerCase().includes(part)));

@@ -112,6 +112,8 @@ t.test('each subcommand, in any case', async (t) => {
     ['usedBytes', 5, 'level', ['low', ['shedShare', 0, 'band', null]], 'growth', null].concat([
       'timeToFull',
       ['seconds', 9],
+      'timeToFullUnrefused',
+      ['seconds', 8],
       'marks',
       [],
     ] as never[]),
