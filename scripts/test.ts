@@ -31,7 +31,10 @@ try {
   const jobs =
     values.jobs !== undefined ? wholeNumber('jobs', values.jobs) : what === 'repeat' ? 1 : undefined;
   try {
-    const options = { root: ROOT, compiled, signal: stopped.signal, ...(jobs !== undefined && { jobs }) };
+    const options = {
+      ...{ root: ROOT, compiled, signal: stopped.signal, again: what !== 'repeat' },
+      ...(jobs !== undefined && { jobs }),
+    };
     summarize(await runAll(withChromium(runs, what), options), { short: what === 'fast' });
   } finally {
     burner?.kill('SIGKILL');

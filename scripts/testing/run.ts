@@ -10,18 +10,25 @@ const SHOWN_FAILURES = 20;
 const SHOWN_LINES = 40;
 /** Of one file of `npm test`: about 150 of them share 4 minutes of two cores. */
 const LONGEST_CPU_S = 12;
+/** So many files that failed are run once more, by themselves. More of them are no chance. */
+const MOST_AGAIN = 3;
 
 export interface RunOptions {
   readonly root: string;
   readonly compiled: (file: string) => string;
   /** How many files run at a time; default: one more than there are cores, since tests wait, too. */
   readonly jobs?: number;
+  /** Files that fail beside others are run once more, by themselves: those that pass then are named unsteady. */
+  readonly again?: boolean;
   readonly signal?: AbortSignal;
 }
 
-/** Resolves with the outcomes once the last file has ended. */
-export async function runAll(runs: readonly TestRun[], options: RunOptions): Promise<Outcome[]> {
-  const outcomes: Outcome[] = [];
+/** `unsteady`: what failed in the file's first run; it passed in its second. */
+export type Result = Outcome & { readonly unsteady?: readonly Failure[] };
+
+/** Resolves with the outcomes, in the order of the runs, once the last file has ended. */
+export async function runAll(runs: readonly TestRun[], options: RunOptions): Promise<Result[]> {
+  const outcomes = new Map<TestRun, Result>();
   const lanes = async (queue: TestRun[], count: number): Promise<void> => {
     const lane = async (): Promise<void> => {
       for (let run = queue.shift(); run !== undefined; run = queue.shift()) {
@@ -33,7 +40,9 @@ export async function runAll(runs: readonly TestRun[], options: RunOptions): Pro
           env: run.env,
           ...(options.signal && { signal: options.signal }),
         });
-        outcomes.push(outcome);
+        const before = outcomes.get(run)?.failures ?? [];
+        const isUnsteady = before.length > 0 && outcome.failures.length === 0;
+        outcomes.set(run, isUnsteady ? { ...outcome, unsteady: before } : outcome);
         print(outcome, options.root);
       }
     };
@@ -47,16 +56,21 @@ export async function runAll(runs: readonly TestRun[], options: RunOptions): Pro
     runs.filter(({ alone }) => alone),
     1,
   );
-  return outcomes;
+  const failed = runs.filter((run) => (outcomes.get(run)?.failures.length ?? 0) > 0);
+  if (options.again && failed.length > 0 && failed.length <= MOST_AGAIN) {
+    console.log(`once more, by themselves: ${failed.length} that failed`);
+    await lanes(failed, 1);
+  }
+  return runs.flatMap((run) => outcomes.get(run) ?? []);
 }
 
 /**
  * What all of it came to. Sets the exit code when something failed. `short`: a file that has become too long for the quick
  * tier is named.
  */
-export function summarize(outcomes: readonly Outcome[], { short = false } = {}): void {
+export function summarize(outcomes: readonly Result[], { short = false } = {}): void {
   const tooLong = outcomes.filter(({ cpuSeconds = 0 }) => short && cpuSeconds > LONGEST_CPU_S);
-  const sum = (part: (outcome: Outcome) => number): number =>
+  const sum = (part: (outcome: Result) => number): number =>
     outcomes.reduce((total, one) => total + part(one), 0);
   const slowest = [...outcomes].sort((a, b) => b.seconds - a.seconds).slice(0, 5);
   console.log(
@@ -67,7 +81,11 @@ export function summarize(outcomes: readonly Outcome[], { short = false } = {}):
       `too long for npm test, over ${LONGEST_CPU_S} s of CPU time: ${label}; see CONTRIBUTING.md, Tests`,
     );
   }
-  for (const { label, failures, output } of outcomes) {
+  for (const { label, failures, unsteady = [], output } of outcomes) {
+    if (unsteady.length > 0)
+      console.log(
+        `unsteady: ${label}: ${unsteady.length} failed at first, none by itself: ${unsteady[0].name}`,
+      );
     if (failures.length > 0)
       console.log(`failed: ${label}, ${failures.length}; all that it printed: ${output}`);
   }
