@@ -66,7 +66,8 @@ export async function runFile({
   const mark = `${process.pid}-${++started}`;
   const output = outputFile(root, label);
   const began = performance.now();
-  const child = spawn(process.execPath, ['--enable-source-maps', script], {
+  // tap names a test's folder by file and arguments: two variants of a file at the same time must not share it.
+  const child = spawn(process.execPath, ['--enable-source-maps', script, `run${started}`], {
     cwd: root,
     // Slabs that return are filled with rubbish then (src/wire/slabs.ts).
     env: { ...process.env, NODE_ENV: 'test', TAP_TIMEOUT: String(TIMEOUT_S), ...env, [MARK]: mark },

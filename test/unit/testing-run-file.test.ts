@@ -36,6 +36,26 @@ t.test('assertions are counted, those of subtests too, and each failure is named
   t.match(outcome.output, /test-one\.test\.ts-a-cut-\.tap$/);
 });
 
+t.test('the same file twice at the same time: each has folders of its own', async (t) => {
+  const root = t.testdir();
+  const program = `
+    import { existsSync, writeFileSync } from 'node:fs';
+    import path from 'node:path';
+    import t from 'tap';
+    const own = path.join(t.testdir(), process.env.ME);
+    writeFileSync(own, '');
+    const root = import.meta.dirname;
+    writeFileSync(path.join(root, process.env.ME), '');
+    while (!existsSync(path.join(root, process.env.OTHER))) await new Promise((next) => setTimeout(next, 5));
+    t.ok(existsSync(own));`;
+  const script = path.join(root, 'one.test.mjs');
+  writeFileSync(script, program);
+  const start = (ME: string, OTHER: string) =>
+    runFile({ root, script, label: `test/one.test.ts (${ME})`, env: { ME, OTHER } });
+  for (const { failures } of await Promise.all([start('a', 'b'), start('b', 'a')]))
+    t.strictSame(failures, []);
+});
+
 t.test('a file that passes has no failures', async (t) => {
   t.match(await run(t, `import t from 'tap'; t.equal(process.env.X, 'y');`, { env: { X: 'y' } }), {
     passed: 1,
