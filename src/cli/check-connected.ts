@@ -1,7 +1,9 @@
-// `spillway check --connect`: beside the file it looks at the server, and warns where the eviction policy does not suit the rules.
+// `spillway check --connect`: beside the file it looks at the server, and warns where it is not what the config expects, or
+// its eviction policy does not suit the rules.
 import type { Environment } from '../config/overrides.js';
 import { ruleSetOf } from '../runtime/rules.js';
 import { POLICY_CHECKS } from '../tools/doctor/checks-policy.js';
+import { UPSTREAM_CHECKS } from '../tools/doctor/checks-upstream.js';
 import { examine, type ServerExamination } from '../tools/doctor/doctor.js';
 import { complain, ExitCode } from './exit.js';
 import { type ToolOptions, tooling } from './tool.js';
@@ -10,7 +12,7 @@ import { printable } from './words.js';
 const NAME = 'spillway-check';
 /** Keys that it looks at. */
 const SAMPLE = 5000;
-const IDS: ReadonlySet<string> = new Set(POLICY_CHECKS.map(({ id }) => id));
+const IDS: ReadonlySet<string> = new Set([...UPSTREAM_CHECKS, ...POLICY_CHECKS].map(({ id }) => id));
 
 type Warning = ServerExamination['findings'][number] & { readonly server: string };
 
@@ -19,6 +21,7 @@ export function checkConnected(options: ToolOptions, env: Environment): Promise<
   return tooling(options, env, NAME, async ({ config, servers, signal }) => {
     const { servers: examined } = await examine(servers, {
       ...{ name: NAME, tls: config.upstream.tls, told: options, rules: ruleSetOf(config) },
+      expect: config.upstream.expect,
       ...{ sample: SAMPLE, maxRate: undefined, signal },
     });
     for (const warning of examined.flatMap(warningsOf)) {

@@ -20,9 +20,9 @@ const COLOURS = { critical: 'red', warning: 'yellow', notice: 'cyan' } as const;
 export async function doctorCommand(options: DoctorCommandOptions, env: Environment): Promise<ExitCode> {
   return tooling(options, env, NAME, async ({ config, file, servers, signal, progress }) => {
     const { sample, maxRate } = options;
-    const rules = file === undefined ? undefined : ruleSetOf(config);
+    const ofConfig = file === undefined ? {} : { rules: ruleSetOf(config), expect: config.upstream.expect };
     const examination = await examine(servers, {
-      ...{ name: NAME, tls: config.upstream.tls, told: options, sample, maxRate, rules },
+      ...{ name: NAME, tls: config.upstream.tls, told: options, sample, maxRate, ...ofConfig },
       ...{ signal, progress },
     });
     progress.close();

@@ -12,6 +12,7 @@ const TAKEN_OVER: ReadonlySet<string> = new Set([
   'families',
   'console',
   'memory',
+  'upstream.expect',
   'upstream.shareCommands',
   'limits.maxClients',
   'limits.lookahead',
@@ -50,10 +51,11 @@ export function isTakenOver(path: string): boolean {
 /** The config of the proxy once it has applied the settings of `loaded` that need no restart. */
 export function configAfter(running: EffectiveConfig, loaded: EffectiveConfig): EffectiveConfig {
   const { mode, rules, families, familyRules, console, memory, alerts, sweep, log, reload } = loaded;
+  const { expect, shareCommands } = loaded.upstream;
   const { drainTimeoutMs, tcpKeepAliveMs } = running.limits;
   return Object.freeze({
     ...running,
-    upstream: Object.freeze({ ...running.upstream, shareCommands: loaded.upstream.shareCommands }),
+    upstream: Object.freeze({ ...running.upstream, expect, shareCommands }),
     mode,
     rules,
     families,

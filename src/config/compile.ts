@@ -43,6 +43,7 @@ export function compileConfig(parsed: ConfigInput, secrets: Secrets = {}): Effec
       ...upstream,
       password: secrets.upstreamPassword ?? upstream.password,
       tls: upstream.secure ? { ...parsed.upstream.tls } : undefined,
+      expect: parsed.upstream.expect,
       pool: parsed.upstream.pool,
       sharedConnections: parsed.upstream.sharedConnections,
       shareCommands: [...new Set(parsed.upstream.shareCommands.map((name) => name.toLowerCase()))],

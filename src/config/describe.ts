@@ -20,6 +20,7 @@ export function describeConfig(config: EffectiveConfig): Omit<ConfigInput, '$sch
     upstream: {
       url: formatRedactedUrl(config.upstream),
       ...(config.upstream.tls && { tls: config.upstream.tls }),
+      expect: config.upstream.expect,
       pool: config.upstream.pool,
       sharedConnections: config.upstream.sharedConnections,
       shareCommands: config.upstream.shareCommands.map((name) => name.toUpperCase()),

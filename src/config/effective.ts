@@ -9,6 +9,7 @@ import type { UpstreamAddress } from './upstream-url.js';
 export interface EffectiveUpstream extends UpstreamAddress {
   /** Paths of files, and a name; undefined: no TLS. */
   readonly tls: ConfigInput['upstream']['tls'];
+  readonly expect: ConfigInput['upstream']['expect'];
   readonly pool: ConfigInput['upstream']['pool'];
   readonly sharedConnections: number;
   /** Lower case, each once. */

@@ -17,6 +17,7 @@ import { type KeyspaceReading, parseKeyspace, parseMemory, parseServerTime, pars
 import { KeySampler } from './sampling/key-sampler.js';
 import { askServer, type ServerFacts } from './server-facts.js';
 import { TroubleLog } from './trouble-log.js';
+import { sameKind, UNKNOWN_KIND, type UpstreamKind, upstreamKind } from './upstream-kind.js';
 
 export interface MonitorOptions {
   readonly upstream: {
@@ -44,6 +45,8 @@ export interface MonitorOptions {
   readonly onServerTime: (epochMs: number) => void;
   /** Called on each connect with the server's facts. */
   readonly onServer: (server: ServerFacts) => void;
+  /** Called when the server turns out to be something else than before: a failover makes a replica of it. */
+  readonly onKind: (kind: UpstreamKind) => void;
   /** Called when its connection has ended, and for each failed attempt to connect. */
   readonly onLost: () => void;
 }
@@ -62,6 +65,8 @@ export class MemoryMonitor {
   polls = 0;
   pollErrors = 0;
   version: string | null = null;
+  /** What the server last said that it is. */
+  kind = UNKNOWN_KIND;
   /** How fast the server evicts. */
   readonly evictions = new EvictionRates();
   /** Looks at random keys on this connection. */
@@ -123,6 +128,7 @@ export class MemoryMonitor {
     });
     this.redis.on('ready', () => {
       this.sampler.startOver();
+      this.slowAt = Number.NEGATIVE_INFINITY;
       this.firstPoll = this.learnServer().then(() => this.pacing.now());
     });
     options.gate.onGrowth = () => this.grown();
@@ -194,6 +200,10 @@ export class MemoryMonitor {
     this.replication = replication;
     this.evictions.take(parseStats(stats), now);
     this.slowAt = now;
+    const kind = upstreamKind(server, replication);
+    if (sameKind(kind, this.kind)) return;
+    this.kind = kind;
+    this.options.onKind(kind);
   }
 
   private missed(): void {

@@ -2,6 +2,7 @@
 import type { PriorityName } from '../core/policy/rule.js';
 import type { Eviction } from './evictable.js';
 import type { EvictionSnapshot } from './eviction.js';
+import type { UpstreamKind } from './upstream-kind.js';
 
 /** How much one priority is held back. */
 export interface ShedLevel {
@@ -69,6 +70,9 @@ export interface MemorySnapshot {
   briefBytes: number;
   briefMostBytes: number;
   upstreamVersion: string | null;
+  /** As its INFO says. */
+  upstreamMode: UpstreamKind['mode'];
+  upstreamRole: UpstreamKind['role'];
   polls: number;
   pollErrors: number;
   levelChanges: number;

@@ -67,6 +67,8 @@ export function describeMemory(
     briefBytes: Math.round(gate.brief.total),
     briefMostBytes: Math.round(gate.brief.most),
     upstreamVersion: monitor.version,
+    upstreamMode: monitor.kind.mode,
+    upstreamRole: monitor.kind.role,
     polls: monitor.polls,
     pollErrors: monitor.pollErrors,
     levelChanges: pressure.levels.changes,

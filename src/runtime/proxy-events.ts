@@ -6,6 +6,7 @@ import { PRIORITY_NAMES } from '../core/policy/rule.js';
 import { EXPIRE_NX } from '../core/resp/encode.js';
 import type { LevelChange } from '../memory/pressure-options.js';
 import type { ServerFacts } from '../memory/server-facts.js';
+import { nameOfKind, type UpstreamKind } from '../memory/upstream-kind.js';
 import type { EventLog } from '../observe/history/event-log.js';
 import type { RefusalChange } from '../observe/history/refusal-watch.js';
 import type { Capacity } from './capacity.js';
@@ -46,6 +47,14 @@ export class ProxyEvents {
   recognised(server: ServerFacts): void {
     logServer(this.log, server);
     this.events.record('upstream', `connected to a server of version ${server.version || 'unknown'}`);
+  }
+
+  /** `trouble`: why it is not what it should be. */
+  upstreamIs(kind: UpstreamKind, trouble: string | undefined): void {
+    const { mode, role } = kind;
+    if (trouble === undefined) this.log.info({ mode, role }, `the upstream is ${nameOfKind(kind)}`);
+    else this.log.warn({ mode, role }, trouble);
+    this.events.record('upstream', trouble ?? `the upstream is ${nameOfKind(kind)}`);
   }
 
   monitorLost(): void {

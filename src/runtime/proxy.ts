@@ -12,6 +12,7 @@ import { limitsOf } from '../memory/limits.js';
 import { MemoryMonitor } from '../memory/monitor.js';
 import { Pressure } from '../memory/pressure.js';
 import type { MemorySnapshot, RehearsalOutcome, RehearsalRequest } from '../memory/snapshot.js';
+import { kindTrouble } from '../memory/upstream-kind.js';
 import { Alerts } from '../observe/alerts/alerts.js';
 import { EventLog } from '../observe/history/event-log.js';
 import { Holders } from '../observe/holders/holders.js';
@@ -259,6 +260,7 @@ export class SpillwayProxy {
         this.explainer.adoptServer(server);
         this.says.recognised(server);
       },
+      onKind: (kind) => this.says.upstreamIs(kind, kindTrouble(kind, this.reloader.config.upstream.expect)),
       onLost: () => {
         this.listener.suspectUpstream();
         this.says.monitorLost();
@@ -384,6 +386,7 @@ export class SpillwayProxy {
       this.monitor,
       this.pressure,
       this.listener.upstreamTrouble,
+      kindTrouble(this.monitor.kind, this.reloader.config.upstream.expect),
       this.room.evictor.trouble ?? this.room.evictor.shortcoming,
       clock(),
     );

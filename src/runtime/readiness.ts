@@ -21,17 +21,19 @@ export const NO_WORKER: Readiness = {
   reasons: ['no worker process is running: the log says why they ended'],
 };
 
-/** `trouble`: why no connection to the upstream can be made; `evictTrouble`: what keeps rules with evict from their work; `now`: monotonic milliseconds. */
+/** `trouble`: why no connection to the upstream can be made; `kindTrouble`: why it is not what it should be; `evictTrouble`: what keeps rules with evict from their work; `now`: monotonic milliseconds. */
 export function readiness(
   monitor: MemoryMonitor,
   pressure: Pressure,
   trouble: string | undefined,
+  kindTrouble: string | undefined,
   evictTrouble: string | undefined,
   now: number,
 ): Readiness {
   const reasons: string[] = [];
   if (!monitor.reachable) reasons.push('the upstream cannot be reached');
   else if (trouble !== undefined) reasons.push(`the upstream takes no new connection: ${trouble}`);
+  else if (kindTrouble !== undefined) reasons.push(kindTrouble);
   if (pressure.reading === undefined)
     reasons.push('there is no memory reading, so nothing is shed: may the monitor run INFO?');
   else if (pressure.isStale(now)) reasons.push('the last memory reading is stale');

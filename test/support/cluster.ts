@@ -1,5 +1,6 @@
 // A Cluster of two primaries with half of the slots each, ended with its test.
 import { Redis } from 'ioredis';
+import { findFreePort } from '../../src/cli/local-server/free-port.js';
 import type { RedisProcess } from '../../src/cli/local-server/redis-server.js';
 import { type TestScope, withRedis } from './redis.js';
 import { until } from './wait.js';
@@ -16,12 +17,14 @@ export interface TestCluster {
 
 export async function withCluster(t: TestScope): Promise<TestCluster> {
   const args = ['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000'];
-  const nodes = [await withRedis(t, args), await withRedis(t, args)] as const;
+  // Its own choice, ten thousand above its port, may be taken.
+  const node = async () => withRedis(t, [...args, '--cluster-port', String(await findFreePort())]);
+  const nodes = [await node(), await node()] as const;
   const clients = [client(t, nodes[0].port), client(t, nodes[1].port)] as const;
   const [one, two] = clients;
   await one.cluster('ADDSLOTSRANGE', 0, 8191);
   await two.cluster('ADDSLOTSRANGE', 8192, 16383);
-  await one.cluster('MEET', '127.0.0.1', nodes[1].port);
+  await one.call('CLUSTER', 'MEET', '127.0.0.1', nodes[1].port, await busPort(two));
   for (const node of clients) {
     const healthy = async () => String(await node.cluster('INFO')).includes('cluster_state:ok');
     await until(healthy, { timeoutMs: 20_000, describe: 'the Cluster to be healthy' });
@@ -43,6 +46,11 @@ export async function withCluster(t: TestScope): Promise<TestCluster> {
       await one.set(key, value).catch(() => two.set(key, value));
     },
   };
+}
+
+/** On which the nodes talk to this one. */
+export async function busPort(node: Redis): Promise<string> {
+  return /@(\d+)\S* myself/.exec(String(await node.cluster('NODES')))?.[1] ?? '';
 }
 
 function client(t: TestScope, port: number): Redis {

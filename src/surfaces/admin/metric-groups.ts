@@ -28,6 +28,7 @@ import {
   shedShare,
   spared,
   sweep,
+  upstreamInfo,
   wireBytes,
   workers,
 } from './metric-readers.js';
@@ -515,6 +516,12 @@ export const METRIC_GROUPS: readonly MetricGroup[] = [
         'state',
         '1 for the state of the service and for each other condition that holds, such as `down` or `shedding`; else 0.',
         serviceState,
+      ],
+      [
+        'gauge',
+        'upstream_info',
+        'What the server says it is: mode (`standalone`, `cluster`, `sentinel`), role (`primary`, `replica`) and version; always 1.',
+        upstreamInfo,
       ],
       ['gauge', 'build_info', 'Version of Spillway and Node; always 1.', buildInfo],
     ],

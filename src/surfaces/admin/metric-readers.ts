@@ -48,7 +48,9 @@ export const LABELS = {
   worker: 'numbers from 1 to `workers`; a new worker has the number of the one that it replaces',
   on: 'shared, own, waiting',
   reason: `for refusals: ${REFUSAL_NAMES.join(', ')}; for what was spared: ${SPARED_NAMES.join(', ')}; for pins: ${PIN_REASONS.join(', ')}`,
-  version: 'the version of Spillway',
+  mode: 'standalone, cluster, sentinel, unknown',
+  role: 'primary, replica, unknown',
+  version: 'the version of Spillway; for upstream_info: of the server',
   node: 'the version of Node',
   le: 'the upper bounds of the buckets, in seconds; the same for all proxies',
 } as const;
@@ -278,6 +280,13 @@ export const serviceState: Reader = {
 export const buildInfo: Reader = {
   labels: ['version', 'node'],
   read: ({ version }) => [{ value: 1, labels: { version, node: process.version } }],
+};
+
+export const upstreamInfo: Reader = {
+  labels: ['mode', 'role', 'version'],
+  read: ({ memory: { upstreamMode, upstreamRole, upstreamVersion } }) => [
+    { value: 1, labels: { mode: upstreamMode, role: upstreamRole, version: upstreamVersion ?? '' } },
+  ],
 };
 
 export function seconds(ms: number | null): number | null {

@@ -1,5 +1,6 @@
 // Examines servers: gathers the facts of each, runs every check, and sorts the findings. Owns the order of these steps.
 import type { RuleSet } from '../../core/policy/rule-set.js';
+import type { ExpectedUpstream } from '../../memory/upstream-kind.js';
 import type { PolicyOutlook } from '../../observe/advice/outlook.js';
 import { analyze } from '../analyze/analyze.js';
 import { ServerError } from '../keyspace/endpoint.js';
@@ -16,6 +17,7 @@ import { KEY_CHECKS } from './checks-keys.js';
 import { LIMIT_CHECKS } from './checks-limit.js';
 import { MEMORY_CHECKS } from './checks-memory.js';
 import { POLICY_CHECKS, policyOutlooks } from './checks-policy.js';
+import { UPSTREAM_CHECKS } from './checks-upstream.js';
 import { type Facts, gather, type KeyFacts } from './facts.js';
 import { type Check, type Finding, SEVERITIES, type Severity } from './finding.js';
 import { leavesToPrimary } from './room.js';
@@ -23,6 +25,7 @@ import { ShapeVisitor } from './shapes.js';
 
 /** Each has its line in docs/TOOLS.md. */
 export const CHECKS: readonly Check[] = [
+  ...UPSTREAM_CHECKS,
   ...LIMIT_CHECKS,
   ...POLICY_CHECKS,
   ...MEMORY_CHECKS,
@@ -66,6 +69,8 @@ export interface ExamineOptions {
   readonly told: Told;
   /** The rules of the config; undefined: there is none. */
   readonly rules?: RuleSet | undefined;
+  /** upstream.expect of the config; undefined: there is none. */
+  readonly expect?: ExpectedUpstream | undefined;
   /** Keys to look at; 0: none. */
   readonly sample: number;
   readonly maxRate: number | undefined;
@@ -80,7 +85,11 @@ export async function examine(servers: Servers, options: ExamineOptions): Promis
     if (options.signal.aborted) break;
     const unread: string[] = [];
     const keys = await keysOf(server, servers, options, unread);
-    const facts = await gather(server, keys, unread, { tls: options.tls, rules: options.rules });
+    const facts = await gather(server, keys, unread, {
+      tls: options.tls,
+      rules: options.rules,
+      expect: options.expect,
+    });
     if (facts.info.size === 0) throw new ServerError(`${server.name}: INFO is refused: ${unread[0]}`);
     examined.push(leadingThere(judge(facts), spillwayFlags(options.told)));
   }

@@ -7,6 +7,7 @@ import type { Redis } from 'ioredis';
 import { isLoopback } from '../../config/address.js';
 import type { RuleSet } from '../../core/policy/rule-set.js';
 import { infoFields } from '../../memory/reading.js';
+import type { ExpectedUpstream } from '../../memory/upstream-kind.js';
 import type { Analysis } from '../analyze/analysis.js';
 import type { Server } from '../keyspace/servers.js';
 import { redisCliFlags, type TlsWays } from '../keyspace/shell.js';
@@ -70,6 +71,8 @@ export interface Facts extends KeyFacts {
   readonly process: ProcessFacts | undefined;
   /** The rules of the config; undefined: there is none. */
   readonly rules: RuleSet | undefined;
+  /** upstream.expect of the config; undefined: there is none. */
+  readonly expect?: ExpectedUpstream | undefined;
   /** What could not be read: command and reason. */
   readonly unread: readonly string[];
   /** When it was read, seconds since 1970. */
@@ -103,7 +106,11 @@ export async function gather(
   server: Server,
   keys: KeyFacts,
   unread: string[],
-  { tls, rules }: { readonly tls?: TlsWays | undefined; readonly rules?: RuleSet | undefined } = {},
+  {
+    tls,
+    rules,
+    expect,
+  }: { readonly tls?: TlsWays | undefined } & Partial<Pick<Facts, 'rules' | 'expect'>> = {},
 ): Promise<Facts> {
   const { redis, name, endpoint } = server;
   const read = async <T>(command: string, ask: () => Promise<T>): Promise<T | undefined> => {
@@ -128,6 +135,7 @@ export async function gather(
     process: path !== undefined || isLoopback(host) ? processOf(info.get('process_id')) : undefined,
     ...keys,
     rules,
+    ...(expect && { expect }),
     unread,
     at: Date.now() / 1000,
   };

@@ -76,6 +76,8 @@ const memory: MemorySnapshot = {
   growthSinceReadingBytes: 5,
   headroomBytes: 150,
   upstreamVersion: null,
+  upstreamMode: 'standalone',
+  upstreamRole: 'primary',
   polls: 7,
   pollErrors: 6,
   levelChanges: 2,

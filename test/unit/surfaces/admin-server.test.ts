@@ -51,6 +51,8 @@ const MEMORY: MemorySnapshot = {
   growthSinceReadingBytes: 5,
   headroomBytes: 150,
   upstreamVersion: '7.0.15',
+  upstreamMode: 'standalone',
+  upstreamRole: 'primary',
   polls: 7,
   pollErrors: 1,
   levelChanges: 2,

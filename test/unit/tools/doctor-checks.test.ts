@@ -10,6 +10,16 @@ t.test('a healthy server', (t) => {
   t.end();
 });
 
+t.test('a server that is not what the config expects', (t) => {
+  const replica = { redis_mode: 'standalone', role: 'slave', master_host: '10.0.0.1', master_port: 6379 };
+  t.same(found(replica), [], 'without a config nothing is expected');
+  t.same(found(replica, { expect: 'primary' }), ['warning upstream-kind']);
+  t.same(found(replica, { expect: 'any' }), []);
+  t.match(mendOf('upstream-kind', replica, { expect: 'primary' }), /upstream\.expect/);
+  t.same(found({ redis_mode: 'cluster', role: 'master' }, { expect: 'primary' }), ['warning upstream-kind']);
+  t.end();
+});
+
 t.test('fragmentation, and what only looks like it', (t) => {
   const fragmented = {
     mem_fragmentation_ratio: 1.8,

@@ -1,0 +1,23 @@
+// The check of what the server is, against what the proxy's config expects of its upstream.
+import { kindTrouble, nameOfKind, upstreamKindOf } from '../../memory/upstream-kind.js';
+import type { Check } from './finding.js';
+
+export const UPSTREAM_CHECKS: readonly Check[] = [
+  {
+    id: 'upstream-kind',
+    run({ info, expect }) {
+      const kind = upstreamKindOf(info, info);
+      const trouble = expect && kindTrouble(kind, expect);
+      if (expect === undefined || trouble === undefined) return undefined;
+      return {
+        severity: 'warning',
+        title: `The upstream is ${nameOfKind(kind)}`,
+        evidence: `redis_mode ${kind.mode}, role ${kind.role}; upstream.expect is "${expect}"`,
+        reason: `A proxy with this config says: ${trouble}.`,
+        mend: [
+          'spillway config: upstream.url, or upstream.expect   # docs/CLUSTER.md says which for which server',
+        ],
+      };
+    },
+  },
+];
