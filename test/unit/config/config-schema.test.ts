@@ -25,6 +25,7 @@ t.test('the defaults', async (t) => {
     listen: '127.0.0.1:6380',
     upstream: {
       url: 'redis://127.0.0.1:6379',
+      expect: 'primary',
       pool: 'session',
       sharedConnections: 2,
       shareCommands: [],
@@ -99,7 +100,7 @@ t.test('one problem each, at its place', async (t) => {
     [{ upstream: 'redis://h' }, /^upstream: must be an object$/],
     [
       { upstream: { uri: 'x' } },
-      /^upstream\.uri: is not a setting here; did you mean "url"\? the settings here are url, tls, pool, sharedConnections, shareCommands, connectTimeout, responseTimeout$/,
+      /^upstream\.uri: is not a setting here; did you mean "url"\? the settings here are url, tls, expect, pool, sharedConnections, shareCommands, connectTimeout, responseTimeout$/,
     ],
     [{ upstream: { url: 5 } }, /^upstream\.url: must be a URL in quotes/],
     [{ upstream: { url: 'http://h' } }, /^upstream\.url: must start with redis:\/\/, rediss:\/\//],

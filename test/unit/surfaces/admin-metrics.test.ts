@@ -396,6 +396,7 @@ const SINGLE: Record<string, number> = {
   'held_bytes{what="stalled"}': 83,
   slab_lent_bytes: 84,
   slab_pooled_bytes: 86,
+  'upstream_info{mode="standalone",role="primary",version=""}': 1,
   [`build_info{version="1.2.3",node="${process.version}"}`]: 1,
 };
 
