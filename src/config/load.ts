@@ -1,6 +1,7 @@
 // Loads a config from file, environment and flags: returns the effective config, or throws one ConfigError with every
 // problem. Knows nothing about the command line or the process.
 // Invariant: flags > environment > file > defaults; no secret ever reaches an error or a warning.
+import type { Sliced } from '../core/policy/slices.js';
 import { type WithFiles, withFiles, withFilesNow } from '../files/with-files.js';
 import { formatListenAddress, isLoopback } from './address.js';
 import { bandMistakes } from './band-mistakes.js';
@@ -59,7 +60,9 @@ function* load({ file: given, content, env, flags }: ConfigSources): WithFiles<L
   const text = file === undefined ? undefined : yield* readText(file, 'the config file');
   const parsedFile = file === undefined || text === undefined ? {} : parseFile(file, text);
   const { value, origins } = override(content ?? parsedFile, env, flags);
+  yield;
   const parsed = checkConfig(value, file, origins, text);
+  yield;
   const config = compileConfig(parsed, {
     upstreamPassword: yield* readPassword(env),
     adminToken: yield* readToken(env, parsed.admin.tokenFile),
@@ -74,7 +77,7 @@ function* load({ file: given, content, env, flags }: ConfigSources): WithFiles<L
     text,
     warnings: [
       ...unknownVariables(env),
-      ...aboutRules(config, file),
+      ...(yield* aboutRules(config, file)),
       ...renewMistakes(config.rules, config.workers),
       ...bandMistakes(config.memory.bands),
       ...aboutAlerts(config),
@@ -92,8 +95,8 @@ function requireToken({ admin }: EffectiveConfig, source: string | undefined, wh
   throw new ConfigError('CONFIG_INVALID', source ?? 'configuration', [{ where, message }]);
 }
 
-function aboutRules(config: EffectiveConfig, file: string | undefined): string[] {
-  if (config.rules.length > 0) return ruleMistakes(config.rules, config.families);
+function* aboutRules(config: EffectiveConfig, file: string | undefined): Sliced<string[]> {
+  if (config.rules.length > 0) return yield* ruleMistakes(config.rules, config.families);
   const why =
     file === undefined ? 'no config file is named (--config FILE or SPILLWAY_CONFIG)' : `${file} has none`;
   return [

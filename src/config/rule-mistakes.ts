@@ -3,6 +3,7 @@ import type { FamilyChoice } from '../core/policy/families.js';
 import { globClassIsOpen, STAR } from '../core/policy/glob.js';
 import { literalRuns } from '../core/policy/glob-literals.js';
 import type { Rule } from '../core/policy/rule.js';
+import { forEachSliced, mapSliced, type Sliced } from '../core/policy/slices.js';
 import { familyMistakes } from './family-mistakes.js';
 import { Takers } from './rule-takers.js';
 
@@ -15,21 +16,21 @@ const ALTERNATIVES = /\{[^{}]*,[^{}]*\}/;
 const SEPARATOR = /[:/.|_-]$/;
 
 /** One line each, in the order of the rules. */
-export function ruleMistakes(rules: readonly Rule[], families: FamilyChoice): string[] {
+export function* ruleMistakes(rules: readonly Rule[], families: FamilyChoice): Sliced<string[]> {
   const found = [
-    ...shadowed(rules),
+    ...(yield* shadowed(rules)),
     ...familyMistakes(rules, families),
-    ...rules.flatMap((rule) => ofPatterns(rule)),
-    ...tooManyBare(rules),
+    ...(yield* mapSliced(rules, ofPatterns)).flat(),
+    ...(yield* tooManyBare(rules)),
   ];
   if (found.length <= MOST_TOLD) return found;
   return [...found.slice(0, MOST_TOLD), `rules: ${found.length - MOST_TOLD} more warnings of this kind`];
 }
 
 /** Patterns that no key reaches, because earlier rules match all of their keys. */
-function shadowed(rules: readonly Rule[]): string[] {
+function* shadowed(rules: readonly Rule[]): Sliced<string[]> {
   const takers = new Takers();
-  return rules.flatMap((rule) => {
+  const found = yield* mapSliced(rules, (rule) => {
     const takenBy = rule.globs.map((glob) => takers.of(glob, rule));
     takers.add(rule);
     const [first] = takenBy;
@@ -49,6 +50,7 @@ function shadowed(rules: readonly Rule[]): string[] {
         : [],
     );
   });
+  return found.flat();
 }
 
 function givesTtl({ ttlMs, maxTtlMs }: Rule): boolean {
@@ -87,10 +89,12 @@ function quoted(glob: Uint8Array): string {
   return JSON.stringify(Buffer.from(glob).toString());
 }
 
-function tooManyBare(rules: readonly Rule[]): string[] {
-  const bare = rules
-    .flatMap(({ globs }) => globs)
-    .filter((glob) => literalRuns(glob).length === 0 && !glob.every((byte) => byte === STAR)).length;
+function* tooManyBare(rules: readonly Rule[]): Sliced<string[]> {
+  let bare = 0;
+  yield* forEachSliced(rules, ({ globs }) => {
+    for (const glob of globs)
+      if (literalRuns(glob).length === 0 && !glob.every((byte) => byte === STAR)) bare++;
+  });
   if (bare <= MOST_BARE) return [];
   return [
     `rules: ${bare} patterns have no literal text, so each key is compared with all of them, and a key that takes too long ` +

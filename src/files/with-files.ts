@@ -1,5 +1,6 @@
-// Work that needs the content of files, and two ways to read them for it: at once, before anything is served, and in the
+// Work that needs the content of files, or takes long, and two ways to do it: at once, before anything is served, and in the
 // background, while clients are. So what is made of files is written once.
+import { setImmediate as turn } from 'node:timers/promises';
 import { readAnyFile, readInBackground, readRegularFile } from './read-file.js';
 
 export interface FileWanted {
@@ -8,13 +9,19 @@ export interface FileWanted {
   readonly regular: boolean;
 }
 
-/** Asks for one file after the other; why one cannot be read is thrown into it. */
-export type WithFiles<T> = Generator<FileWanted, T, Buffer>;
+/** Asks for one file after the other; why one cannot be read is thrown into it. undefined: it may pause here. */
+export type WithFiles<T> = Generator<FileWanted | undefined, T, Buffer>;
+
+const NOTHING = Buffer.alloc(0);
 
 /** Holds the process up for as long as the files take. */
 export function withFilesNow<T>(work: WithFiles<T>): T {
   let next = work.next();
   while (!next.done) {
+    if (next.value === undefined) {
+      next = work.next(NOTHING);
+      continue;
+    }
     const { path, regular } = next.value;
     let content: Buffer;
     try {
@@ -28,10 +35,15 @@ export function withFilesNow<T>(work: WithFiles<T>): T {
   return next.value;
 }
 
-/** Nothing but the promise waits for the files. Regular ones only. */
+/** Nothing but the promise waits for the files, and at each pause the event loop goes round. Regular files only. */
 export async function withFiles<T>(work: WithFiles<T>): Promise<T> {
   let next = work.next();
   while (!next.done) {
+    if (next.value === undefined) {
+      await turn();
+      next = work.next(NOTHING);
+      continue;
+    }
     let content: Buffer;
     try {
       content = await readInBackground(next.value.path);

@@ -2,6 +2,7 @@
 // that a running proxy can take over, and names what needs a restart. Owns the current config and the last attempt's outcome.
 // Invariants: one attempt at a time; each request is answered by an attempt that began after it; a failed attempt changes
 // nothing and says what is wrong, and where; no secret appears in an answer or the log; nothing else waits for a file.
+import { setImmediate as turn } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { changesBetween, configAfter } from '../config/changes.js';
 import { describeConfig } from '../config/describe.js';
@@ -14,7 +15,7 @@ import { isPassing, readInBackground } from '../files/read-file.js';
 import { FileWatch } from '../files/watch.js';
 import type { EventLog } from '../observe/history/event-log.js';
 import { RuleSlots } from '../observe/stats/rule-slots.js';
-import { allRules, ruleSetOf } from './rules.js';
+import { allRules, compileRules } from './rules.js';
 
 /** At most this many problems of a file are shown. */
 const SHOWN_PROBLEMS = 50;
@@ -111,10 +112,13 @@ export class Reloader {
     this.seen = await this.readFile();
     try {
       const { config, warnings } = await this.source.load();
-      if (this.closed) throw new ConfigError('CONFIG_INVALID', 'configuration', [CLOSING]);
       const { applied, needsRestart } = changesBetween(this.running, config);
+      await turn();
       // Even where nothing has changed, since certificates may have.
       const next = this.prepared(config);
+      // Before anything is replaced, in case that it fails.
+      await compileRules(next, this.running);
+      if (this.closed) throw new ConfigError('CONFIG_INVALID', 'configuration', [CLOSING]);
       const workersPending = await this.adopt(next);
       this.running = next;
       this.watchAsConfigured();
@@ -141,14 +145,11 @@ export class Reloader {
         { where: 'rules', message },
       ]);
     }
-    const config = configAfter(this.running, {
+    return configAfter(this.running, {
       ...loaded,
       rules: Object.freeze(rules.filter(({ builtIn }) => builtIn !== true)),
       familyRules: Object.freeze(rules.filter(({ builtIn }) => builtIn === true)),
     });
-    // Compiled here, so that nothing is replaced if that fails.
-    ruleSetOf(config);
-    return config;
   }
 
   private report(cause: ReloadCause, done: Omit<Extract<ReloadOutcome, { ok: true }>, 'ok'>): void {

@@ -5,21 +5,32 @@ import { isDeepStrictEqual } from 'node:util';
 import type { EffectiveConfig } from '../config/effective.js';
 import { type CommandTable, defaultCommandTable } from '../core/commands/table.js';
 import { Priority, type Rule } from '../core/policy/rule.js';
-import { RuleSet } from '../core/policy/rule-set.js';
+import { RuleSet, type RuleSetOptions } from '../core/policy/rule-set.js';
 import type { ScriptsOptions } from '../core/policy/scripts.js';
+import { withFiles } from '../files/with-files.js';
 
 const compiled = new WeakMap<EffectiveConfig, RuleSet>();
 
 export function ruleSetOf(config: EffectiveConfig): RuleSet {
   let rules = compiled.get(config);
   if (rules === undefined) {
-    rules = new RuleSet({
-      rules: allRules(config),
-      unregistered: { priority: Priority.NORMAL, observe: config.mode === 'observe' },
-    });
+    rules = new RuleSet(optionsOf(config));
     compiled.set(config, rules);
   }
   return rules;
+}
+
+/** Compiles the rules in the background, as `before` is in use, so that ruleSetOf() has them. */
+export async function compileRules(config: EffectiveConfig, before: EffectiveConfig): Promise<void> {
+  if (compiled.has(config)) return;
+  compiled.set(config, await withFiles(RuleSet.sliced(optionsOf(config), ruleSetOf(before))));
+}
+
+function optionsOf(config: EffectiveConfig): RuleSetOptions {
+  return {
+    rules: allRules(config),
+    unregistered: { priority: Priority.NORMAL, observe: config.mode === 'observe' },
+  };
 }
 
 /** The rules of the config, and behind them the built-in ones. */

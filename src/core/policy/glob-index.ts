@@ -10,6 +10,7 @@
 import { globMatchesWithin, STAR } from './glob.js';
 import type { GlobFilter } from './glob-filter.js';
 import { type LiteralRun, literalRuns } from './glob-literals.js';
+import { forEachSliced, mapSliced, type Sliced } from './slices.js';
 
 /** The most bytes of a run that are indexed. The glob itself is compared in any case. */
 const LONGEST = 64;
@@ -50,11 +51,21 @@ export class GlobIndex {
   private readonly slots: Int32Array;
 
   /** `filters`: by glob, what excludes most keys; undefined: nothing does. */
-  constructor(
+  static *sliced(
+    globs: readonly Uint8Array[],
+    filters: readonly (GlobFilter | undefined)[],
+  ): Sliced<GlobIndex> {
+    const places = yield* placesOf(globs);
+    const index = new GlobIndex(globs, filters, places);
+    yield* index.fill(places);
+    return index;
+  }
+
+  private constructor(
     private readonly globs: readonly Uint8Array[],
     private readonly filters: readonly (GlobFilter | undefined)[],
+    places: readonly (Place | undefined)[],
   ) {
-    const places = placesOf(globs);
     const most = places.reduce((sum, place) => sum + (place?.bytes.length ?? 0), 2);
     this.checks = Uint8Array.from(places, (place) => place?.check ?? Check.GLOB);
     this.next = new Int32Array(globs.length).fill(NONE);
@@ -64,12 +75,16 @@ export class GlobIndex {
     this.lowest = new Int32Array(most).fill(NONE);
     this.visited = new Uint32Array(most);
     this.slots = new Int32Array(2 ** Math.ceil(Math.log2(2 * most)));
+  }
+
+  private *fill(places: readonly (Place | undefined)[]): Sliced<void> {
     for (const [glob, place] of places.entries()) if (place === undefined) this.bare.push(glob);
     // From the last to the first, so that each becomes the head of its node's list.
-    for (let glob = globs.length - 1; glob >= 0; glob--) {
+    yield* forEachSliced(places, (_, i) => {
+      const glob = places.length - 1 - i;
       const place = places[glob];
       if (place !== undefined) this.insert(glob, place);
-    }
+    });
   }
 
   /** The least index of a glob that matches the key buf[start, end), which is not empty; -1: none does. */
@@ -161,13 +176,14 @@ function hash(node: number, byte: number): number {
 }
 
 /** The place of a glob; undefined: it has no literal byte. */
-function placesOf(globs: readonly Uint8Array[]): (Place | undefined)[] {
-  const runsOf = globs.map(literalRuns);
+function* placesOf(globs: readonly Uint8Array[]): Sliced<(Place | undefined)[]> {
   const shared = new Map<string, number>();
-  for (const runs of runsOf) {
+  const runsOf = yield* mapSliced(globs, (glob) => {
+    const runs = literalRuns(glob);
     for (const run of runs) shared.set(nameOf(run), (shared.get(nameOf(run)) ?? 0) + 1);
-  }
-  return runsOf.map((runs) => {
+    return runs;
+  });
+  return yield* mapSliced(runsOf, (runs) => {
     const [front] = runs;
     if (front === undefined) return undefined;
     if (front.isFirst && front.rest.every((byte) => byte === STAR)) return wholePlace(front);

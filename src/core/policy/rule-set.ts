@@ -24,6 +24,7 @@ import { ANY_DATABASE } from './key-memory.js';
 import { Priority, type Rule } from './rule.js';
 import { Fit, fitOf, isScoped, RuleViews } from './rule-views.js';
 import { RunsFilter } from './runs-filter.js';
+import { atOnce, forEachSliced, mapSliced, type Sliced } from './slices.js';
 
 const WILDCARDS: ReadonlySet<number> = new Set([STAR, QUESTION, CLASS_OPEN, ESCAPE]);
 /** Cost units: comparing a literal, or a plain prefix, costs 1. A bucket that costs more uses the index (`npm run bench:micro -- decide`). */
@@ -70,6 +71,25 @@ export interface RuleSetOptions {
   readonly unregistered: { readonly priority: Priority; readonly observe: boolean };
 }
 
+/** What finds the rules that count. */
+interface Finders {
+  readonly matchers: readonly Matcher[];
+  /** By first byte; undefined: too many, see the index. */
+  readonly buckets: readonly (readonly Matcher[] | undefined)[];
+  readonly index: GlobIndex | undefined;
+  /** undefined: there are no built-in rules. */
+  readonly behind: Behind | undefined;
+  readonly matchesEmptyKey: CompiledRule | undefined;
+  /** Stands for a rule that may count or not. */
+  readonly unsure: CompiledRule;
+}
+
+/** The set that a view is of, and which of its rules count. */
+interface ViewOf {
+  readonly of: RuleSet;
+  readonly fits: readonly Fit[];
+}
+
 export class RuleSet {
   /** All rules, also those that do not count in this view. */
   readonly rules: readonly CompiledRule[];
@@ -83,72 +103,39 @@ export class RuleSet {
   readonly unregistered: CompiledRule;
   /** Some rule has a say in scripts; otherwise they pass unread. */
   readonly governsScripts: boolean;
-  private readonly matchers: readonly Matcher[];
-  /** By first byte; undefined: too many, see the index. */
-  private readonly buckets: readonly (readonly Matcher[] | undefined)[];
-  private readonly index: GlobIndex | undefined;
-  /** undefined: there are no built-in rules. */
-  private readonly behind: Behind | undefined;
-  private readonly matchesEmptyKey: CompiledRule | undefined;
+  private readonly matchers: Finders['matchers'];
+  private readonly buckets: Finders['buckets'];
+  private readonly index: Finders['index'];
+  private readonly behind: Finders['behind'];
+  private readonly matchesEmptyKey: Finders['matchesEmptyKey'];
 
-  /** `view`: the set that this is a view of, and which of its rules count. */
-  constructor(
-    { rules, unregistered }: RuleSetOptions,
-    view?: { readonly of: RuleSet; readonly fits: readonly Fit[] },
-  ) {
-    this.rules =
-      view?.of.rules ??
-      rules.map((rule) => ({
-        ...rule,
-        pxSuffix: rule.ttlMs > 0 && rule.jitter === 0 ? encodePx(rule.ttlMs) : undefined,
-        limited: rule.limit !== undefined || rule.budget !== undefined,
-        evict: rule.evict ?? false,
-      }));
+  /** Compiles the rules without a pause. The rest of the arguments is for sliced(). */
+  constructor({ rules, unregistered }: RuleSetOptions, view?: ViewOf, made?: Finders) {
+    this.rules = view?.of.rules ?? (made === undefined ? rules.map(compileRule) : (rules as CompiledRule[]));
     this.givenUp = view?.of.givenUp ?? { keys: 0 };
-    const fits = view?.fits ?? rules.map((rule) => fitOf(rule, ANY_DATABASE, undefined));
     if (view !== undefined) this.views = view.of.views;
     else if (rules.some(isScoped))
-      this.views = new RuleViews(
-        rules,
-        (fits) => new RuleSet({ rules: this.rules, unregistered }, { of: this, fits }),
-      );
-    this.unregistered = {
-      name: 'unregistered',
-      slot: 0,
-      globs: [],
-      ttlMs: 0,
-      maxTtlMs: 0,
-      jitter: 0,
-      durable: false,
-      applyToAll: false,
-      ...{ refusesScripts: false, scriptTtl: false },
-      renew: false,
-      evict: false,
-      pxSuffix: undefined,
-      limited: false,
-      ...unregistered,
-    };
+      this.views = new RuleViews(rules, (fits) => viewOf({ rules: this.rules, unregistered }, this, fits));
+    this.unregistered = unregisteredRule(unregistered);
     this.scoped = this.views !== undefined;
-    this.unsure = view?.of.unsure ?? { ...this.unregistered, priority: Priority.CRITICAL };
     this.governsScripts = rules.some(({ refusesScripts, scriptTtl }) => refusesScripts || scriptTtl);
-    const counting = this.rules.flatMap((rule, i) =>
-      fits[i] === Fit.NO
-        ? []
-        : [{ globs: rule.globs, builtIn: rule.builtIn, as: fits[i] === Fit.YES ? rule : this.unsure }],
-    );
-    this.matchers = matchersOf(counting.filter(({ builtIn }) => builtIn !== true));
-    this.buckets = Array.from({ length: 256 }, (_, byte) => bucketOf(this.matchers, byte));
-    const behind = matchersOf(counting.filter(({ builtIn }) => builtIn === true));
-    this.behind = behind.length > 0 ? behindOf(behind) : undefined;
-    this.index = this.buckets.includes(undefined)
-      ? new GlobIndex(
-          this.matchers.map(({ glob }) => glob),
-          this.matchers.map(({ filter }) => filter),
-        )
-      : undefined;
-    this.matchesEmptyKey = [...this.matchers, ...behind].find(({ glob }) =>
-      globMatches(glob, glob, 0, 0),
-    )?.rule;
+    ({
+      matchers: this.matchers,
+      buckets: this.buckets,
+      index: this.index,
+      behind: this.behind,
+      matchesEmptyKey: this.matchesEmptyKey,
+      unsure: this.unsure,
+    } = made ?? atOnce(findersOf(this.rules, fitsOf(this.rules), unsureRule(unregistered))));
+  }
+
+  /** Compiles the rules, and those of its views that `before` has. */
+  static *sliced(options: RuleSetOptions, before?: RuleSet): Sliced<RuleSet> {
+    const rules = yield* mapSliced(options.rules, compileRule);
+    const made = yield* findersOf(rules, fitsOf(rules), unsureRule(options.unregistered));
+    const set = new RuleSet({ ...options, rules }, undefined, made);
+    if (before?.views !== undefined) yield* set.views?.makeThoseOf(before.views) ?? [];
+    return set;
   }
 
   /** Keys given up because matching took too long: they count as matched by no rule. Of all views together. */
@@ -220,9 +207,79 @@ export class RuleSet {
   }
 }
 
-/** `as`: the rule that stands for it. */
-function matchersOf(rules: readonly (Pick<Rule, 'globs'> & { readonly as: CompiledRule })[]): Matcher[] {
-  return rules.flatMap(({ globs, as }) => globs.map((glob) => compileGlob(as, glob)));
+function compileRule(rule: Rule): CompiledRule {
+  return {
+    ...rule,
+    pxSuffix: rule.ttlMs > 0 && rule.jitter === 0 ? encodePx(rule.ttlMs) : undefined,
+    limited: rule.limit !== undefined || rule.budget !== undefined,
+    evict: rule.evict ?? false,
+  };
+}
+
+type Unregistered = RuleSetOptions['unregistered'];
+
+function unregisteredRule(unregistered: Unregistered): CompiledRule {
+  return {
+    name: 'unregistered',
+    slot: 0,
+    globs: [],
+    ttlMs: 0,
+    maxTtlMs: 0,
+    jitter: 0,
+    durable: false,
+    applyToAll: false,
+    ...{ refusesScripts: false, scriptTtl: false },
+    renew: false,
+    evict: false,
+    pxSuffix: undefined,
+    limited: false,
+    ...unregistered,
+  };
+}
+
+function unsureRule(unregistered: Unregistered): CompiledRule {
+  return { ...unregisteredRule(unregistered), priority: Priority.CRITICAL };
+}
+
+/** Which rules count for a client of whom nothing is known. */
+function fitsOf(rules: readonly Rule[]): Fit[] {
+  return rules.map((rule) => fitOf(rule, ANY_DATABASE, undefined));
+}
+
+function* viewOf(options: RuleSetOptions, of: RuleSet, fits: readonly Fit[]): Sliced<RuleSet> {
+  const made = yield* findersOf(of.rules, fits, of.unsure);
+  return new RuleSet(options, { of, fits }, made);
+}
+
+/** `unsure`: stands for a rule that may count or not. */
+function* findersOf(
+  rules: readonly CompiledRule[],
+  fits: readonly Fit[],
+  unsure: CompiledRule,
+): Sliced<Finders> {
+  const [matchers, behind]: [Matcher[], Matcher[]] = [[], []];
+  yield* forEachSliced(rules, (rule, i) => {
+    if (fits[i] === Fit.NO) return;
+    const as = fits[i] === Fit.YES ? rule : unsure;
+    const list = rule.builtIn === true ? behind : matchers;
+    for (const glob of rule.globs) list.push(compileGlob(as, glob));
+  });
+  const buckets = yield* bucketsOf(matchers);
+  const all = [...matchers, ...behind];
+  let matchesEmptyKey: CompiledRule | undefined;
+  yield* forEachSliced(all, ({ glob, rule }) => {
+    if (matchesEmptyKey === undefined && globMatches(glob, glob, 0, 0)) matchesEmptyKey = rule;
+  });
+  return {
+    ...{ matchers, buckets, matchesEmptyKey, unsure },
+    behind: behind.length > 0 ? behindOf(behind) : undefined,
+    index: buckets.includes(undefined)
+      ? yield* GlobIndex.sliced(
+          matchers.map(({ glob }) => glob),
+          matchers.map(({ filter }) => filter),
+        )
+      : undefined,
+  };
 }
 
 function compileGlob(rule: CompiledRule, glob: Uint8Array): Matcher {
@@ -247,17 +304,23 @@ function behindOf(matchers: readonly Matcher[]): Behind {
   };
 }
 
-/** The globs that a key with this first byte can match; undefined: trying them takes too long. */
-function bucketOf(matchers: readonly Matcher[], byte: number): Matcher[] | undefined {
-  const bucket: Matcher[] = [];
-  let time = 0;
-  for (const matcher of matchers) {
-    if (!canBegin(matcher.glob, byte)) continue;
-    time += matcher.literal !== undefined ? 1 : matcher.filter === undefined ? GLOB : FILTERED;
-    if (time > FEW) return undefined;
-    bucket.push(matcher);
-  }
-  return bucket;
+/** By first byte of a key, the globs that it can match; undefined: trying them takes too long. */
+function* bucketsOf(matchers: readonly Matcher[]): Sliced<(readonly Matcher[] | undefined)[]> {
+  const buckets = Array.from({ length: 256 }, (): Matcher[] | undefined => []);
+  const times = new Uint8Array(256);
+  const add = (matcher: Matcher, byte: number): void => {
+    if (buckets[byte] === undefined) return;
+    times[byte] += matcher.literal !== undefined ? 1 : matcher.filter === undefined ? GLOB : FILTERED;
+    if (times[byte] > FEW) buckets[byte] = undefined;
+    else buckets[byte].push(matcher);
+  };
+  yield* forEachSliced(matchers, (matcher) => {
+    const [first] = matcher.glob;
+    if (first === undefined) return;
+    if (!WILDCARDS.has(first)) add(matcher, first);
+    else for (let byte = 0; byte < 256; byte++) add(matcher, byte);
+  });
+  return buckets;
 }
 
 function canBegin(glob: Uint8Array, byte: number): boolean {

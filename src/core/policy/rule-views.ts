@@ -4,6 +4,7 @@
 // Invariant: what is not known (the database while SELECT waits for its answer) never makes a rule count: a rule that may
 // count or not is a MAYBE, and whoever asks must leave its keys alone.
 import { ANY_DATABASE } from './key-memory.js';
+import { atOnce, type Sliced } from './slices.js';
 
 /** What a rule says of the clients for whom it counts. */
 export interface RuleScope {
@@ -35,7 +36,7 @@ export class RuleViews<View> {
   /** `make` makes the view in which the rules count as told, in their order. */
   constructor(
     private readonly scopes: readonly RuleScope[],
-    private readonly make: (fits: readonly Fit[]) => View,
+    private readonly make: (fits: readonly Fit[]) => Sliced<View>,
   ) {
     this.databases = new Set(scopes.flatMap(({ databases = [] }) => databases));
     this.users = new Set(scopes.flatMap(({ users = [] }) => users));
@@ -43,26 +44,50 @@ export class RuleViews<View> {
 
   /** The view for a database and user; ANY_DATABASE, undefined: not known. */
   of(db: number, user: string | undefined): View {
-    const database = db === ANY_DATABASE || this.databases.has(db) ? db : OTHER_DATABASE;
-    const name = user === undefined ? UNKNOWN_USER : this.users.has(user) ? user : OTHER_USER;
+    const known = this.known(db, user);
+    return known ?? atOnce(this.making(db, user));
+  }
+
+  /** Makes the views that were asked for in `before`, so that nobody who asks for them now waits. */
+  *makeThoseOf(before: RuleViews<View>): Sliced<void> {
+    for (const [db, users] of before.views) {
+      for (const name of users.keys()) {
+        // Names that the rules of `before` did not name stand for others here, too.
+        const user = name === UNKNOWN_USER ? undefined : name;
+        if (this.known(db, user) === undefined) yield* this.making(db, user);
+      }
+    }
+  }
+
+  private known(db: number, user: string | undefined): View | undefined {
+    return this.views.get(this.databaseOf(db))?.get(this.userOf(user));
+  }
+
+  private databaseOf(db: number): number {
+    return db === ANY_DATABASE || this.databases.has(db) ? db : OTHER_DATABASE;
+  }
+
+  private userOf(user: string | undefined): string {
+    return user === undefined ? UNKNOWN_USER : this.users.has(user) ? user : OTHER_USER;
+  }
+
+  private *making(db: number, user: string | undefined): Sliced<View> {
+    const database = this.databaseOf(db);
+    const view = yield* this.withFits(this.scopes.map((scope) => fitOf(scope, database, user)));
     let ofDatabase = this.views.get(database);
     if (ofDatabase === undefined) {
       ofDatabase = new Map();
       this.views.set(database, ofDatabase);
     }
-    let view = ofDatabase.get(name);
-    if (view === undefined) {
-      view = this.withFits(this.scopes.map((scope) => fitOf(scope, database, user)));
-      ofDatabase.set(name, view);
-    }
+    ofDatabase.set(this.userOf(user), view);
     return view;
   }
 
-  private withFits(fits: readonly Fit[]): View {
+  private *withFits(fits: readonly Fit[]): Sliced<View> {
     const key = fits.join('');
     let view = this.byFits.get(key);
     if (view === undefined) {
-      view = this.make(fits);
+      view = yield* this.make(fits);
       this.byFits.set(key, view);
     }
     return view;

@@ -2,6 +2,7 @@
 // reports. It listens nowhere, reads no config file and ignores signals. Only the primary starts, drains and ends it; it
 // also ends when the primary does.
 import type { Socket } from 'node:net';
+import type { EffectiveConfig } from '../../config/effective.js';
 import { flags } from '../../core/policy/shed.js';
 import { RingShare } from '../../evict/ring-share.js';
 import { Pressure } from '../../memory/pressure.js';
@@ -10,6 +11,7 @@ import { consoleAnswers } from '../console-answers.js';
 import { DataPlane } from '../data-plane.js';
 import { LogOutput, logTo } from '../log/log-output.js';
 import { ownUsage } from '../own-usage.js';
+import { compileRules } from '../rules.js';
 import { REFILL_INTERVAL_MS, TOP_CLIENTS } from '../service.js';
 import { ConsoleLine } from './console-line.js';
 import type { FromWorker, Report, ToWorker } from './messages.js';
@@ -109,6 +111,20 @@ function start({ worker, workers, config, server }: Extract<ToWorker, { type: 's
     topClients: plane.clients.top(TOP_CLIENTS),
   });
 
+  let current = config;
+  let reloading: Promise<void> = Promise.resolve();
+  const reload = async (next: EffectiveConfig): Promise<void> => {
+    await compileRules(next, current);
+    current = next;
+    log.level = next.log.level;
+    const renewed = plane.reload(next);
+    quotas.watch();
+    pressure.reconfigure(next.memory, clock());
+    tellWhenDue();
+    await renewed;
+    primary.post({ type: 'reloaded' });
+  };
+
   process.on('message', (message: ToWorker, socket?: Socket) => {
     switch (message.type) {
       case 'client':
@@ -129,11 +145,7 @@ function start({ worker, workers, config, server }: Extract<ToWorker, { type: 's
         look();
         break;
       case 'reload':
-        log.level = message.config.log.level;
-        void plane.reload(message.config).then(() => primary.post({ type: 'reloaded' }));
-        quotas.watch();
-        pressure.reconfigure(message.config.memory, clock());
-        tellWhenDue();
+        reloading = reloading.then(() => reload(message.config));
         break;
       case 'server':
         plane.adoptServer(message.server);

@@ -5,6 +5,7 @@ import { compileConfig } from '../../../src/config/compile.js';
 import { renewMistakes } from '../../../src/config/renew-mistakes.js';
 import { ruleMistakes } from '../../../src/config/rule-mistakes.js';
 import { configSchema } from '../../../src/config/schema.js';
+import { atOnce } from '../../../src/core/policy/slices.js';
 
 /** Of rules on a Redis that no job system uses. */
 function mistakes(...rules: Record<string, unknown>[]): string[] {
@@ -18,7 +19,7 @@ function mistakesWith(families: unknown, ...rules: Record<string, unknown>[]): s
     ...rule,
   }));
   const config = compileConfig(configSchema.parse({ rules: named, families }));
-  return ruleMistakes(config.rules, config.families);
+  return atOnce(ruleMistakes(config.rules, config.families));
 }
 
 t.test('a rule that is never reached', async (t) => {
@@ -184,7 +185,7 @@ t.test('a rule for every key hides the built-in ones', async (t) => {
 t.test('the shipped rules, and lists of thousands', async (t) => {
   const shipped = JSON.parse(readFileSync('proxy.config.json', 'utf8')) as { rules: object[] };
   const config = compileConfig(configSchema.parse({ rules: shipped.rules }));
-  t.same(ruleMistakes(config.rules, config.families), []);
+  t.same(atOnce(ruleMistakes(config.rules, config.families)), []);
   const many = Array.from({ length: 5000 }, (_, i) => ({ match: `*x${i}y*` }));
   t.same(mistakes(...many), []);
 });
