@@ -50,8 +50,9 @@ export class RingBlocks {
 
   /** `bytes`: for blocks and index. */
   constructor(readonly capacityBytes: number) {
+    // One to two for each block: with fewer a key that is not there costs a look at others, which are far apart.
     let heads = 16;
-    while (heads * 2 * BLOCK_BYTES <= capacityBytes) heads *= 2;
+    while (heads * BLOCK_BYTES <= capacityBytes) heads *= 2;
     this.heads = new Int32Array(heads);
     this.mask = heads - 1;
     this.capacity = Math.max(1, Math.floor((capacityBytes - heads * INDEX_ENTRY_BYTES) / BLOCK_BYTES) - 1);

@@ -117,9 +117,10 @@ export class KeySample implements HeldKeys {
     bytes: number,
     lifetimeMs: number,
   ): void {
-    const base = stringMemory(end - start, bytes);
-    const at = this.touch(key, start, end, hash, base);
+    // Of most keys of a rule with many it is only told that they are beside the sample.
+    const at = this.touch(key, start, end, hash, ENTRY_BYTES + end - start + bytes);
     if (at === FREE) return;
+    const base = stringMemory(end - start, bytes);
     this.live(at, lifetimeMs, false);
     this.bases[at] = base;
     this.added[at] = 0;
@@ -266,9 +267,10 @@ export class KeySample implements HeldKeys {
   /** The entry of a key that is written; FREE: it has none. */
   private touch(key: Uint8Array, start: number, end: number, hash: number, bytes: number): number {
     const inside = mixed(hash) < this.joining;
-    let at = inside || this.largeKeys > 0 ? this.find(hash, end - start) : FREE;
+    if (!inside && this.largeKeys === 0 && !this.mayBeLarge(bytes)) return FREE;
+    let at = this.find(hash, end - start);
     if (at === FREE) {
-      if (!inside && !this.mayBeLarge(bytes)) return FREE;
+      if (!inside && this.largeKeys > 0 && !this.mayBeLarge(bytes)) return FREE;
       at = this.insert(key, start, end, hash);
       if (at === FREE) return FREE;
     }

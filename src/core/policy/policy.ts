@@ -127,8 +127,8 @@ export class Policy {
     if (verdict.count === 0) return verdict;
     if (spec.denyOom && !spec.mover) {
       verdict.growth = growthOf(size, verdict.count, args.argc);
-      if (this.gate.active || verdict.limited) {
-        if (verdict.limited) shareOut(verdict, args, spec, size);
+      if (verdict.limited) shareOut(verdict, args, spec, size);
+      if (this.gate.active || (verdict.limited && !this.quotasPass())) {
         this.sparing.ask(args, spec, size, followUps, db);
         this.judgeShed(args, size);
       }
@@ -204,6 +204,15 @@ export class Policy {
         return isScript && refusal !== Refusal.HEADROOM ? Refusal.SCRIPT : refusal;
     }
     return this.refusalByQuota(args, i);
+  }
+
+  /** The quotas of its rules refuse no key of the verdict. */
+  private quotasPass(): boolean {
+    const { count, rule, bytes } = this.verdict;
+    for (let i = 0; i < count; i++) {
+      if (this.quotaOf(rule[i])?.passes(bytes[i]) === false) return false;
+    }
+    return true;
   }
 
   private refusalByQuota(args: RequestScanner, i: number): Refusal {

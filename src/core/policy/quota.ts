@@ -48,6 +48,13 @@ export class Quota {
     this.holds(0);
   }
 
+  /** A growing write of `bytes` is refused to none of its keys: then refusal() need not be called. */
+  passes(bytes: number): boolean {
+    const { threshold, valueBytes, writes } = this;
+    if (threshold > 0 || (valueBytes > 0 && bytes > valueBytes)) return false;
+    return (writes === undefined || writes.open) && (this.bytes === undefined || this.bytes.open);
+  }
+
   /** Whether, and why, a growing write of `bytes` to a key with this share hash is refused. */
   refusal(share: number, bytes: number): Refusal {
     if (this.valueBytes > 0 && bytes > this.valueBytes) return Refusal.VALUE;

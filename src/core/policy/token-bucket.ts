@@ -5,14 +5,16 @@
 // of them, since they likely do the same. When it hears what they really took, the difference is settled. So all workers together
 // take no more than one may, except for what is on its way between them, and that is paid back too.
 // Invariants: no clock; tokens never exceed the capacity; tokens = what arrived - what was taken - what did not fit.
+// A write changes one number, since each command pays for it; the others follow from it.
 
 /** The numbers of a bucket. They are in an array: as fields each change would make a number object on the heap. */
-const TOKENS = 0;
+/** Tokens, before what FRESH has taken is taken off. */
+const LEFT = 0;
 /** Taken here since the others were told, and told and not yet answered. */
 const FRESH = 1;
 const TOLD = 2;
-/** All that was ever taken. */
-const TAKEN = 3;
+/** All that was ever taken before FRESH. */
+const SETTLED = 3;
 
 export class TokenBucket {
   private readonly counts = new Float64Array(4);
@@ -26,11 +28,11 @@ export class TokenBucket {
   }
 
   get tokens(): number {
-    return this.counts[TOKENS];
+    return this.counts[LEFT] - this.counts[FRESH] * this.takers;
   }
 
   set tokens(count: number) {
-    this.counts[TOKENS] = count;
+    this.counts[LEFT] = count + this.counts[FRESH] * this.takers;
   }
 
   get rate(): number {
@@ -39,7 +41,7 @@ export class TokenBucket {
 
   /** All that was ever taken. */
   get taken(): number {
-    return this.counts[TAKEN];
+    return this.counts[SETTLED] + this.counts[FRESH];
   }
 
   /** At least one is there. */
@@ -65,15 +67,15 @@ export class TokenBucket {
   }
 
   take(count: number): void {
-    this.counts[TOKENS] -= count * this.takers;
     this.counts[FRESH] += count;
-    this.counts[TAKEN] += count;
   }
 
   /** What was taken here since the last call; heard() is to follow. */
   tell(): number {
     const { counts } = this;
     const fresh = counts[FRESH];
+    counts[LEFT] -= fresh * this.takers;
+    counts[SETTLED] += fresh;
     counts[TOLD] += fresh;
     counts[FRESH] = 0;
     return fresh;

@@ -2,7 +2,7 @@
 import { type CommandSpec, TtlChange, TtlTreatment } from '../../commands/spec.js';
 import { FREEING } from '../../commands/treatment.js';
 import { hashKey } from '../../policy/hash.js';
-import { Lifetime } from '../../policy/held-keys.js';
+import { type HeldKeys, Lifetime } from '../../policy/held-keys.js';
 import { TtlOutcome } from '../../policy/observer.js';
 import type { Policy } from '../../policy/policy.js';
 import type { Verdict } from '../../policy/verdict.js';
@@ -23,11 +23,9 @@ export class HoldingsNotes {
     return value > 0 ? this.args.ends[value] - this.args.starts[value] : otherwise;
   }
 
-  /** What one key's write of `bytes`, or of a string of so many, does to what its rule's keys hold. */
-  written(spec: CommandSpec, facts: WrittenFacts, written: WrittenKey, bytes: number): void {
+  /** What one key's write of `bytes`, or of a string of so many, does to what its rule's `keys` hold. */
+  written(keys: HeldKeys, spec: CommandSpec, facts: WrittenFacts, written: WrittenKey, bytes: number): void {
     const { rule, outcome, buf, start, end, hash } = written;
-    const keys = this.policy.quotaOf(rule)?.keys;
-    if (keys === undefined) return;
     const lifetime = lifetimeBehind(outcome, facts.replaces, facts.lifetimeMs, rule.ttlMs);
     if (valueAt(spec, 0) > 0) keys.replaced(buf, start, end, hash, bytes, lifetime);
     else if (spec.replaces || spec.mover || !spec.denyOom || spec.ttl === TtlTreatment.NONE) {

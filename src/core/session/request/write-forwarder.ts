@@ -148,7 +148,8 @@ export class WriteForwarder {
     const { rule, outcome, buf, start, end, hash } = written;
     this.policy.observer.onWrite(rule.slot, spec, bytes, outcome, buf, start, end, hash);
     this.notes.written(spec, large, written, waits);
-    if (rule.limited) this.holdings.written(spec, large, written, bytes);
+    const held = rule.limited ? this.policy.quotaOf(rule)?.keys : undefined;
+    if (held !== undefined) this.holdings.written(held, spec, large, written, bytes);
     if (rule.evict) this.evictable.written(written);
   }
 
@@ -237,8 +238,9 @@ export class WriteForwarder {
       observer.onWrite(rule.slot, spec, share, outcome, args.buf, start, end, hash);
       written.size = this.notes.sizeAfter(spec, at, hash);
       this.notes.written(spec, verdict, written);
-      if (rule.limited) {
-        this.holdings.written(spec, verdict, written, this.holdings.bytesOf(spec, at, share));
+      const held = rule.limited ? this.policy.quotaOf(rule)?.keys : undefined;
+      if (held !== undefined) {
+        this.holdings.written(held, spec, verdict, written, this.holdings.bytesOf(spec, at, share));
       }
       if (rule.evict) this.evictable.written(written);
     }
