@@ -3,8 +3,10 @@
 import type { Environment } from '../config/overrides.js';
 import type { AdviceSnapshot } from '../observe/advice/snapshot.js';
 import type { Report } from '../observe/history/report.js';
+import type { StatsSnapshot } from '../observe/stats/snapshot.js';
 import { asking } from './ask.js';
 import { ExitCode } from './exit.js';
+import { lifetimeLines } from './lifetime-lines.js';
 import type { AskOptions } from './options.js';
 import { drawAdvice } from './policy-table.js';
 import { drawReport } from './tables.js';
@@ -22,6 +24,7 @@ export async function reportCommand(options: ReportOptions, env: Environment): P
       ? JSON.stringify(report, null, 2)
       : [
           drawReport(report, paint),
+          ...lifetimeLines((await client.get<StatsSnapshot>('/api/stats')).rules),
           ...drawAdvice(await client.get<AdviceSnapshot>('/api/advice'), paint),
         ].join('\n\n');
     process.stdout.write(`${text}\n`);

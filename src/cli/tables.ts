@@ -6,6 +6,7 @@ import type { Report } from '../observe/history/report.js';
 import type { Holding } from '../observe/holders/snapshot.js';
 import { timeText } from '../tools/watch/changes.js';
 import { evictionLines } from './eviction-line.js';
+import { lifetimeLines } from './lifetime-lines.js';
 import { type Picked, type Rates, type Sort, ttlsOf } from './rows.js';
 import { grouped, type Paint } from './terminal/paint.js';
 import { byteText, percentage, printable, quoted } from './words.js';
@@ -79,11 +80,12 @@ export function drawTotals({ rules, discovered }: Picked, paint: Paint): string 
       grouped(row.wouldShed),
     ]);
   }
-  if (discovered.length === 0) return table.toString();
+  const text = [table.toString(), ...lifetimeLines(rules)].join('\n');
+  if (discovered.length === 0) return text;
   const found = plainTable(['keys without a rule', 'writes', 'bytes', 'holds', 'no TTL'], paint);
   for (const { pattern, writes, bytes, holds, withoutTtl } of discovered)
     found.push([printable(pattern), grouped(writes), byteText(bytes), holdsText(holds), grouped(withoutTtl)]);
-  return `${table.toString()}\n\n${found.toString()}`;
+  return `${text}\n\n${found.toString()}`;
 }
 
 /** What keys hold now, whoever wrote them. */

@@ -3,6 +3,8 @@
 import type { ServerCounters } from './reading.js';
 
 const OVER_MS = 30_000;
+/** Fewer keys a second that are evicted tell nothing of how long keys live. */
+export const LEAST_EVICTED = 0.1;
 
 interface Mark extends ServerCounters {
   readonly at: number;

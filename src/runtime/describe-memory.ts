@@ -4,6 +4,7 @@ import type { Priority, PriorityName } from '../core/policy/rule.js';
 import { PRIORITY_NAMES } from '../core/policy/rule.js';
 import { ALL, type ShedGate } from '../core/policy/shed.js';
 import type { EvictionSnapshot } from '../memory/eviction.js';
+import { LEAST_EVICTED } from '../memory/eviction-rates.js';
 import type { MemoryMonitor } from '../memory/monitor.js';
 import type { Pressure } from '../memory/pressure.js';
 import { countedBytes } from '../memory/reading.js';
@@ -14,9 +15,6 @@ import type {
   RehearsalSnapshot,
   ShedLevel,
 } from '../memory/snapshot.js';
-
-/** Fewer keys a second that are evicted tell nothing of how long keys live. */
-const LEAST_EVICTED = 0.1;
 
 /** `now`: monotonic milliseconds. */
 export function describeMemory(

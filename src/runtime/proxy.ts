@@ -8,6 +8,7 @@ import type { EffectiveConfig } from '../config/effective.js';
 import type { ReloadCause, ReloadOutcome } from '../config/reload-outcome.js';
 import type { TrafficObserver } from '../core/policy/observer.js';
 import { Budgets } from '../memory/budgets.js';
+import { LEAST_EVICTED } from '../memory/eviction-rates.js';
 import { limitsOf } from '../memory/limits.js';
 import { MemoryMonitor } from '../memory/monitor.js';
 import { Pressure } from '../memory/pressure.js';
@@ -277,6 +278,7 @@ export class SpillwayProxy {
         limitBytes: pressure.applicability?.limitBytes ?? 0,
       }),
       denied: () => monitor.sampler.denied,
+      evicts: () => monitor.evictions.evictedPerSecond >= LEAST_EVICTED,
       clock,
     });
   }

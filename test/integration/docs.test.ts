@@ -13,7 +13,9 @@ const documentedMetrics = new Set([...metricsDoc.matchAll(/^\| `(\w+)`/gm)].map(
 /** Fields of /api/growth that take ten seconds of readings. */
 const MEASURED = ['lowBytesPerSecond', 'highBytesPerSecond', 'overSeconds'];
 /** Fields of /api/stats that take a round of samples, and of an event that has happened twice. */
-const LATER = ['errorBytes', 'expiringBytes', 'expiringKeys', 'largeKeys', 'firstAt'];
+const LATER = ['errorBytes', 'expiringBytes', 'expiringKeys', 'largeKeys', 'firstAt', 'lifetime'];
+/** Fields that need a server that evicts. */
+const EVICTING = ['livesSeconds', 'ofSeconds', 'errorSeconds'];
 
 /** All field names in a JSON answer; `opaque` objects are keyed by data or are the config's own. */
 function fieldNames(value: unknown, opaque: readonly string[], into = new Set<string>()): Set<string> {
@@ -88,6 +90,7 @@ t.test('every field and metric is documented, and every documented one exists', 
     'secondsLeft',
     ...MEASURED,
     ...LATER,
+    ...EVICTING,
   ])
     shown.add(name);
 

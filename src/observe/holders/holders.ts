@@ -9,6 +9,7 @@ import type { KeyspaceReading } from '../../memory/reading.js';
 import type { KeySample, SampleListener } from '../../memory/sampling/key-sampler.js';
 import { PATTERN_SCRATCH, writePattern } from '../stats/prefix.js';
 import type { WrittenPick } from '../stats/written-picks.js';
+import { type Lifetime, Lifetimes } from './lifetimes.js';
 import { type GroupEstimate, type KeyCounts, NOTHING, Population } from './population.js';
 import type { Holding, HoldsSnapshot } from './snapshot.js';
 import { type RuleCounted, Steadiness } from './steadiness.js';
@@ -24,6 +25,8 @@ export interface HoldersOptions {
   readonly memory: () => { readonly usedBytes: number; readonly limitBytes: number };
   /** The monitor may not look at keys. */
   readonly denied: () => boolean;
+  /** The server evicts keys now. */
+  readonly evicts: () => boolean;
   /** Monotonic milliseconds. */
   readonly clock: () => number;
 }
@@ -47,6 +50,7 @@ export class Holders implements SampleListener {
   private readonly population = new Population<Group>();
   private readonly tracked = new TrackedKeys<Group>();
   private readonly steadiness = new Steadiness();
+  private readonly lifetimes = new Lifetimes<Group>();
   private readonly scratch = new Uint8Array(PATTERN_SCRATCH);
   private keyspace: KeyspaceReading | undefined;
   private estimates: ReadonlyMap<Group, GroupEstimate> | undefined;
@@ -68,6 +72,7 @@ export class Holders implements SampleListener {
     this.population.clear();
     this.tracked.clear();
     this.steadiness.clear();
+    this.lifetimes.clear();
     this.estimates = undefined;
     this.steadySlots = [];
   }
@@ -76,6 +81,7 @@ export class Holders implements SampleListener {
     const group = this.groupOf(db, key);
     const now = this.options.clock();
     if (this.keyspace === undefined) return;
+    if (ttlMs >= 0) this.lifetimes.add(group, ttlMs, now);
     this.population.add(group, bytes, ttlMs >= 0, countsOf(this.keyspace), now);
     if (bytes >= this.tracked.largeBytes) this.tracked.seen(group, key, db, bytes, ttlMs >= 0, now);
   };
@@ -166,7 +172,18 @@ export class Holders implements SampleListener {
     }
     const { samples: _, ...holding } = sum;
     const rounded = Object.entries(holding).map(([name, value]) => [name, Math.round(value)]);
-    return Object.fromEntries(rounded) as Holding;
+    return {
+      ...(Object.fromEntries(rounded) as Omit<Holding, 'lifetime'>),
+      lifetime: groups.length === 1 ? this.lifetimeOf(groups[0]) : null,
+    };
+  }
+
+  private lifetimeOf(group: Group): Lifetime | null {
+    const { options, rules } = this;
+    if (!options.evicts()) return null;
+    const rule = typeof group === 'number' ? rules.rules.find(({ slot }) => slot === group) : undefined;
+    const { ttlMs, jitter } = rule ?? { ttlMs: 0, jitter: 0 };
+    return this.lifetimes.of(group, ttlMs, 2 * jitter * ttlMs, options.clock());
   }
 
   private reckon(now: number): void {

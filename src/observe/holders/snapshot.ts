@@ -1,4 +1,5 @@
 // The API's shapes about who holds the memory. Field names are an API. Types only.
+import type { Lifetime } from './lifetimes.js';
 
 /** What the keys of a rule, or of a pattern, hold by estimate. */
 export interface Holding {
@@ -12,6 +13,8 @@ export interface Holding {
   expiringKeys: number;
   /** Large keys among them, which are measured one by one. */
   largeKeys: number;
+  /** How long its keys live before they are evicted; null: none are, or it cannot be told. */
+  lifetime: Lifetime | null;
 }
 
 export interface PatternHolding extends Holding {

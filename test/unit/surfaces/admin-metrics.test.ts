@@ -27,7 +27,17 @@ function ruleStats(name: string, from: number): RuleStats {
   const holds =
     name === 'unregistered'
       ? null
-      : { bytes: n++, errorBytes: n++, expiringBytes: n++, keys: n++, expiringKeys: n++, largeKeys: n++ };
+      : {
+          ...{
+            bytes: n++,
+            errorBytes: n++,
+            expiringBytes: n++,
+            keys: n++,
+            expiringKeys: n++,
+            largeKeys: n++,
+          },
+          lifetime: null,
+        };
   return {
     ...(Object.fromEntries(numbered) as RuleStats),
     name,

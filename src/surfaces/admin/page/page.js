@@ -216,8 +216,15 @@ function showRefused({ shed, shedBy, sparedBy }, cell) {
 function showHolds({ holds }, cell) {
   if (holds === null) return NONE;
   const large = holds.largeKeys === 0 ? '' : `, ${count(holds.largeKeys)} of them large`;
-  cell.title = `${bytes(holds.bytes)}, give or take ${bytes(holds.errorBytes)}, in ${count(holds.keys)} keys${large}; ${bytes(holds.expiringBytes)} with a TTL`;
+  cell.title = `${bytes(holds.bytes)}, give or take ${bytes(holds.errorBytes)}, in ${count(holds.keys)} keys${large}; ${bytes(holds.expiringBytes)} with a TTL${lives(holds)}`;
   return bytes(holds.bytes);
+}
+
+/** @param {import('../../../observe/holders/snapshot.js').Holding} holds */
+function lives({ lifetime }) {
+  if (lifetime === null) return '';
+  const { livesSeconds, ofSeconds, errorSeconds } = lifetime;
+  return `; keys live ${duration(livesSeconds)} of their ${duration(ofSeconds)}, give or take ${duration(errorSeconds)}`;
 }
 
 /** How much of its budget a rule uses; on it, in bytes. @param {Row} row @param {HTMLElement} cell */
