@@ -31,6 +31,8 @@ export interface EvictorOptions {
   readonly pollSoon: () => void;
   /** So many bytes can be freed while the mark is held. */
   readonly onEvictable: (bytes: number) => void;
+  /** Proxies that make room on this server, this one included. */
+  readonly proxies: () => number;
   /** Keys that were found by SCAN have gone. */
   readonly onEvicted: Evicted;
   /** This process knows the key by itself. */
@@ -69,11 +71,11 @@ export class Evictor {
   private lastUsed = 0;
 
   constructor(private readonly options: EvictorOptions) {
-    const { marks, rules, clock, log, endpoint, onEvicted, knows } = options;
+    const { marks, rules, clock, log, endpoint, proxies, onEvicted, knows } = options;
     this.rules = rules;
     this.marks = marks;
-    this.pace = new Pace(marks);
-    this.shadow = new Pace(marks);
+    this.pace = new Pace(marks, proxies);
+    this.shadow = new Pace(marks, proxies);
     this.troubles = new TroubleWatch(log, clock);
     const found = (): void => this.look();
     this.scan = new ScanSource({ endpoint, clock, knows, rules: () => this.rules, onFound: found });
@@ -138,7 +140,7 @@ export class Evictor {
   /** What it does less well than it could; undefined: nothing. */
   get shortcoming(): string | undefined {
     return this.needed && this.options.hands.progress().blindToReads
-      ? 'the user of upstream.url may not run OBJECT, so the keys that were written first go, read or not: ACL SETUSER … +object'
+      ? 'the server has no OBJECT command, so the keys that were written first go, read or not'
       : undefined;
   }
 

@@ -9,7 +9,7 @@ export interface Progress {
   /** There was no key to take when it looked last. */
   readonly dry: boolean;
   readonly trouble: string | undefined;
-  /** It may not ask which keys were read. */
+  /** It cannot ask which keys were read. */
   readonly blindToReads: boolean;
   readonly meanLazyBytes: number;
   readonly stock: readonly RuleStock[];

@@ -38,7 +38,7 @@ const UNKNOWN = /unknown command/i;
 export class Link {
   /** Why nothing can be unlinked; undefined: it can be, or it is not known yet. */
   trouble: string | undefined;
-  /** It may ask how long a key has not been read. */
+  /** It can ask how long a key has not been read. A server may have renamed OBJECT. */
   mayAsk = true;
   private pipe: Pipe | undefined;
   private connecting: Promise<void> | undefined;
@@ -97,8 +97,9 @@ export class Link {
       this.pipe = await Pipe.connect(endpoint, this.db, NAME);
       if (this.closed) this.pipe.close();
       const [unlinked, asked] = await this.send(PROBE);
-      this.mayAsk = !(asked instanceof Error && MAY_NOT_RUN.test(asked.message));
+      this.mayAsk = !(asked instanceof Error && UNKNOWN.test(asked.message));
       if (unlinked instanceof Error && isTrouble(unlinked)) this.lost(unlinked);
+      else if (asked instanceof Error && mayNotRun(asked)) this.lost(asked);
       else this.found();
     } catch (error) {
       this.lost(error as Error);
@@ -119,15 +120,22 @@ export class Link {
   }
 }
 
+/** Whether the user has no right to the command, whatever the key. */
+export function mayNotRun(error: Error): boolean {
+  return MAY_NOT_RUN.test(error.message);
+}
+
 /** Whether the answer to UNLINK says that no key can be unlinked. */
 export function isTrouble(error: Error): boolean {
-  return !error.message.startsWith('NOPERM') || MAY_NOT_RUN.test(error.message);
+  return !error.message.startsWith('NOPERM') || mayNotRun(error);
 }
 
 function reasonOf(error: Error, endpoint: Endpoint): string {
   const { message } = error;
-  if (MAY_NOT_RUN.test(message))
-    return 'the user of upstream.url may not run UNLINK: ACL SETUSER … +unlink +object';
+  if (mayNotRun(error)) {
+    const command = /'object/i.test(message) ? 'OBJECT' : 'UNLINK';
+    return `the user of upstream.url may not run ${command}: ACL SETUSER … +unlink +object`;
+  }
   if (UNKNOWN.test(message)) return 'the server has no UNLINK: that needs Redis 4.0 or later';
   if (message.startsWith('READONLY')) return 'the server is a replica, and takes no UNLINK';
   const where = endpointName(endpoint);

@@ -1,7 +1,10 @@
 // How much memory is to be freed now: begins when used memory passes the start, ends when it is down at the lower mark, and
 // goes as fast as memory grows meanwhile. Between two readings it reckons: what was read, plus what writes have added since,
 // minus what was freed since. Pure: time and figures come with each call.
-// Invariants: nothing is due without a reading or a limit; what is due never exceeds what is above the lower mark.
+// Where several proxies make room on one server, each frees what it let in itself since the reading, and its part of what the
+// reading was over. So all of them together free what is over once, and not each of them.
+// Invariants: nothing is due without a reading or a limit; what is due never exceeds what is above the lower mark, as far as one
+// proxy can tell: below it by what all let in between two readings at most.
 
 /** Shares of the limit. */
 export interface Marks {
@@ -55,7 +58,11 @@ export class Pace {
   private lookedAt = Number.NEGATIVE_INFINITY;
   private cameAt = 0;
 
-  constructor(private marks: Marks) {}
+  constructor(
+    private marks: Marks,
+    /** Proxies that make room on this server, this one included. */
+    private readonly proxies: () => number = () => 1,
+  ) {}
 
   reconfigure(marks: Marks): void {
     this.marks = marks;
@@ -97,7 +104,7 @@ export class Pace {
     if (share > start) this.active = true;
     else if (share <= stop && this.readShare <= stop + UNSHARP) this.active = false;
     if (!this.active) return 0;
-    const over = Math.max(0, used - stop * limit);
+    const over = this.overBytes(stop * limit, flow);
     if (share > start + HURRY) return over;
     // As much as came in, and a part of what is over.
     const came = this.factor * this.cameSince(flow);
@@ -117,16 +124,27 @@ export class Pace {
   }
 
   private usedBytes(flow: Flow): number {
-    const used = this.reading?.usedBytes ?? 0;
-    const grown = this.factor * (flow.admitted - this.atReading.admitted);
-    return Math.max(0, used + grown - (flow.freed - this.atReading.freed));
+    return Math.max(0, (this.reading?.usedBytes ?? 0) + this.changeSince(flow));
+  }
+
+  /** What is over `mark`, as far as it is this proxy's to free. */
+  private overBytes(mark: number, flow: Flow): number {
+    const over = (this.reading?.usedBytes ?? 0) - mark;
+    return Math.max(0, over / this.proxies() + this.changeSince(flow));
+  }
+
+  private changeSince({ admitted, freed }: Flow): number {
+    const { atReading, factor } = this;
+    return factor * (admitted - atReading.admitted) - (freed - atReading.freed);
   }
 
   private learn(used: number, flow: Flow, now: number): void {
     const { learnt } = this;
     if (learnt !== undefined && now - learnt.at < LEARN_MS) return;
     this.learnt = { at: now, used, flow };
-    if (learnt === undefined) return;
+    // What others write and free shows in the readings, too: then a byte on the wire counts as one of memory.
+    if (this.proxies() > 1) this.factor = 1;
+    if (learnt === undefined || this.proxies() > 1) return;
     const admitted = flow.admitted - learnt.flow.admitted;
     if (admitted <= 0) return;
     const grown = used - learnt.used + flow.freed - learnt.flow.freed;

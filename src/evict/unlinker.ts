@@ -11,7 +11,7 @@ import { Batch, keyCommand } from '../tools/keyspace/batch.js';
 import type { Reply } from '../tools/keyspace/pipe.js';
 import type { Candidate } from './candidates.js';
 import type { KeySource } from './key-source.js';
-import { isTrouble, Link, type LinkOptions, type Question } from './link.js';
+import { isTrouble, Link, type LinkOptions, mayNotRun, type Question } from './link.js';
 import { LIKELY_BYTES } from './observation.js';
 import { ASK_FROM_MS, readSinceByFreq, readSinceByIdle } from './second-chance.js';
 import { UnlinkCommands } from './unlink-command.js';
@@ -94,7 +94,7 @@ export class Unlinker {
     return this.refusal;
   }
 
-  /** It goes by age alone, because it may not ask what was read. */
+  /** It goes by age alone, because the server has no OBJECT. */
   get blindToReads(): boolean {
     return [...this.links.values()].some(({ mayAsk }) => !mayAsk);
   }
@@ -270,6 +270,10 @@ export class Unlinker {
       const { candidate } = each;
       const usage = each.usage < 0 ? undefined : replies[each.usage];
       const idle = each.idle < 0 ? undefined : replies[each.idle];
+      if (idle instanceof Error && mayNotRun(idle)) {
+        link.refused(idle);
+        throw idle;
+      }
       // It is gone.
       if (usage === null || idle === null) continue;
       if (typeof usage === 'number') {

@@ -11,7 +11,7 @@ export interface EvictionSnapshot {
   readonly holding: boolean;
   /** One sentence: why it removes nothing; null: it can. */
   readonly trouble: string | null;
-  /** It may not ask the server which keys were read, so the oldest written ones go. */
+  /** The server cannot say which keys were read (it has no OBJECT), so the oldest written ones go. */
   readonly byAgeAlone: boolean;
   /** Estimated bytes of the keys that it knows and may remove. */
   readonly evictableBytes: number;

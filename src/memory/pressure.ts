@@ -50,6 +50,8 @@ export class Pressure {
   private keyspace: KeyspaceReading | undefined;
   /** What the server can evict, as last read. */
   evictable = NOTHING_EVICTABLE;
+  /** Proxies that write to this server, this one among them. */
+  proxies = 1;
   /** Bytes that Spillway itself can evict. */
   ownEvictable = 0;
   readonly levels = new Levels();

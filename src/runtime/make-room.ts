@@ -40,6 +40,7 @@ export class RoomMaker {
       growth: () => ({ admitted: gate.admitted, read: gate.admitted - pressure.growthSinceReading }),
       pollSoon: () => monitor().pollSoon(),
       onEvictable,
+      proxies: () => pressure.proxies,
       onEvicted: (slot, keys, bytes, livedMs) => service.evicted(slot, keys, bytes, livedMs),
       knows: (db, key) => service.knows(db, key),
       clock,

@@ -186,24 +186,37 @@ t.test('one server', async (t) => {
     t.equal(await number(direct, 'DBSIZE'), 100);
   });
 
-  t.test('without the right to UNLINK nothing goes, the right is named, and given it works', async (t) => {
-    await admin.call('ACL', 'SETUSER', 'weak', 'reset', 'on', '>pass', '~*', '+@all', '-unlink', '-object');
-    t.teardown(() => admin.call('ACL', 'DELUSER', 'weak'));
-    const { keys, unlinker, direct, work } = await withUnlinker(t, redis.port, {
-      username: 'weak',
-      password: 'pass',
-    });
-    await fill(direct, 10);
-    keys.add('k1', { age: 30_000 });
-    await work(() => unlinker.trouble !== undefined);
-    t.match(unlinker.trouble, /may not run UNLINK.*\+unlink \+object/);
-    t.equal(await number(direct, 'DBSIZE'), 10);
-    await admin.call('ACL', 'SETUSER', 'weak', '+unlink');
-    keys.add('k2', { age: 30_000 });
-    await work(() => keys.evicted > 0);
-    t.ok(unlinker.blindToReads, 'without OBJECT it goes by age');
-    t.equal(unlinker.trouble, undefined);
-  });
+  t.test(
+    'without the right to UNLINK or to OBJECT nothing goes, the right is named, and given it works',
+    async (t) => {
+      await admin.call('ACL', 'SETUSER', 'weak', 'reset', 'on', '>pass', '~*', '+@all', '-unlink', '-object');
+      t.teardown(() => admin.call('ACL', 'DELUSER', 'weak'));
+      const { keys, unlinker, direct, work } = await withUnlinker(t, redis.port, {
+        username: 'weak',
+        password: 'pass',
+      });
+      await fill(direct, 10);
+      keys.add('k1', { age: 30_000 });
+      await work(() => unlinker.trouble !== undefined);
+      t.match(unlinker.trouble, /may not run UNLINK.*\+unlink \+object/);
+      t.equal(await number(direct, 'DBSIZE'), 10);
+      await admin.call('ACL', 'SETUSER', 'weak', '+unlink');
+      await until(() => {
+        unlinker.tend();
+        return /may not run OBJECT.*\+unlink \+object/.test(unlinker.trouble ?? '');
+      });
+      keys.add('k2');
+      await admin.call('ACL', 'SETUSER', 'weak', '+object');
+      await work(() => keys.evicted > 0);
+      t.equal(unlinker.trouble, undefined);
+      keys.add('k3', { age: 30_000 });
+      await admin.call('ACL', 'SETUSER', 'weak', '-object');
+      const before = keys.evicted;
+      await work(() => unlinker.trouble !== undefined);
+      t.equal(keys.evicted, before, 'a right that is taken away ends it, too');
+      t.equal(keys.back.at(-1), 'k3');
+    },
+  );
 
   t.test('a user for other keys: nothing goes, and the log can say so', async (t) => {
     await admin.call('ACL', 'SETUSER', 'narrow', 'reset', 'on', '>pass', '~other:*', '+@all');
@@ -242,6 +255,15 @@ t.test('a server without UNLINK, as before 4.0', async (t) => {
   await work(() => unlinker.trouble !== undefined);
   t.match(unlinker.trouble, /has no UNLINK/);
   t.equal(await number(direct, 'DBSIZE'), 1);
+});
+
+t.test('a server without OBJECT: the keys that were written first go', async (t) => {
+  const redis = await withRedis(t, ['--rename-command', 'OBJECT', '']);
+  const { keys, unlinker, direct, work } = await withUnlinker(t, redis.port);
+  await direct.call('SET', 'k1', 'x');
+  keys.add('k1', { age: 30_000 });
+  await work(() => keys.evicted === 1);
+  t.ok(unlinker.blindToReads);
 });
 
 t.test('no server: it says so, and does not ask in a loop', async (t) => {

@@ -106,3 +106,82 @@ t.test('rare readings: growth is reckoned in between', async (t) => {
   const { highest } = run({ used: 77 * MB }, 10_000, { perMs: 20 * 1024, perWire: 1, readMs: 500 });
   t.ok(highest < 0.81, `at most ${highest}`);
 });
+
+/** What each of several proxies lets in, bytes a millisecond; it reads and looks at times of its own. */
+interface Peer {
+  perMs: number;
+  readonly pace: Pace;
+  readonly started: number;
+  admitted: number;
+  freed: number;
+  /** What it let in as memory, and has not freed yet: it knows its own keys only. */
+  known: number;
+}
+
+interface Crowd {
+  used: number;
+  highest: number;
+  lowest: number;
+  readonly peers: Peer[];
+}
+
+const peer = (perMs: number, proxies: () => number, started = 0): Peer => ({
+  ...{ perMs, started, pace: new Pace(MARKS, proxies) },
+  ...{ admitted: 0, freed: 0, known: 0 },
+});
+
+/** `perWire`: memory by a byte on the wire. A reading comes each 25 ms, and each proxy's is asked for at another time. */
+function together(crowd: Crowd, from: number, to: number, perWire: number): void {
+  for (let now = from; now < to; now++) {
+    for (const [i, each] of crowd.peers.entries()) {
+      const flow = (): { admitted: number; freed: number } => ({
+        admitted: each.admitted,
+        freed: each.freed,
+      });
+      each.admitted += each.perMs;
+      each.known += each.perMs * perWire;
+      crowd.used += each.perMs * perWire;
+      if ((now + i * 7) % 25 === 0)
+        each.pace.take({ usedBytes: crowd.used, limitBytes: LIMIT }, flow(), 0, now);
+      if ((now + i * 3) % 20 !== 0) continue;
+      const freed = Math.min(each.known, each.pace.due(flow(), now));
+      each.freed += freed;
+      each.known -= freed;
+      crowd.used -= freed;
+    }
+    if (crowd.used > 0.77 * LIMIT || crowd.highest > 0)
+      crowd.highest = Math.max(crowd.highest, crowd.used / LIMIT);
+    if (crowd.highest > 0) crowd.lowest = Math.min(crowd.lowest, crowd.used / LIMIT);
+  }
+}
+
+const KB = 1024;
+for (const [load, perMs] of [
+  ['even', [10, 10, 10, 10]],
+  ['uneven', [40, 4, 1, 0]],
+] as const) {
+  for (const perWire of [0.3, 1, 1.4]) {
+    t.test(
+      `four proxies, ${load} load, ${perWire} of memory by the wire; one killed, one added`,
+      async (t) => {
+        let proxies = 4;
+        const peers = perMs.map((each) => peer(each * KB, () => proxies));
+        const crowd: Crowd = { used: 0, highest: 0, lowest: 1, peers };
+        together(crowd, 0, 20_000, perWire);
+        const killed = peers.shift() as Peer;
+        // Its clients go to another one; the number is known later.
+        peers[0].perMs += killed.perMs;
+        together(crowd, 20_000, 25_000, perWire);
+        proxies = 3;
+        together(crowd, 25_000, 30_000, perWire);
+        const added = peer(10 * KB, () => proxies, 30_000);
+        peers.push(added);
+        together(crowd, 30_000, 31_000, perWire);
+        proxies = 4;
+        together(crowd, 31_000, 45_000, perWire);
+        t.ok(crowd.highest < 0.82, `at most ${crowd.highest}`);
+        t.ok(crowd.lowest > 0.74, `at least ${crowd.lowest}`);
+      },
+    );
+  }
+}
