@@ -11,10 +11,10 @@ const HEAD = `<!-- Generated from docs/figures by scripts/generate-reliability.t
 
 # Reliability
 
-The promises of Spillway, the tests that check each of them, and the figures of the last full runs.
+The promises of Spillway, the tests that check each of them, and the figures of the last long runs.
 
-The tests are part of \`npm run test:all\`, in sizes that take minutes. Full sizes run by script (\`npm run robustness\`) and
-produce the figures. All tests use a real Redis on a machine with two cores, which the load, the proxy and the server share: use
+The tests are part of \`npm run test:all\`, in sizes that take minutes. Long runs by script (\`npm run robustness\`, with each
+kind of pooling) produce the figures. All tests use a real Redis on a machine with two cores, which the load, the proxy and the server share: use
 the figures for comparison, not for sizing. [ARCHITECTURE.md](ARCHITECTURE.md) explains how Spillway keeps these promises,
 [COMPATIBILITY.md](COMPATIBILITY.md) what a client can still notice.
 `;
@@ -38,6 +38,12 @@ function testsOf(tests: readonly (readonly [file: string, title?: string])[]): s
     .join('; ');
 }
 
+/** undefined: there are no such figures. */
+function textOf(file: string, text: (figures: unknown) => string): string | undefined {
+  const url = new URL(`docs/figures/${file}.json`, ROOT);
+  return existsSync(url) ? text(JSON.parse(readFileSync(url, 'utf8'))) : undefined;
+}
+
 /** The text of docs/RELIABILITY.md. */
 function generate(): string {
   const parts = PROMISES.map(({ heading, promises, figures }) => {
@@ -45,11 +51,10 @@ function generate(): string {
     return [
       `## ${heading}`,
       ['| promise | tests |', '| --- | --- |', ...rows].join('\n'),
-      ...figures.map(({ file, text }) => {
-        const url = new URL(`docs/figures/${file}.json`, ROOT);
-        if (!existsSync(url)) return `Not measured yet (\`docs/figures/${file}.json\`).`;
-        return text(JSON.parse(readFileSync(url, 'utf8')));
-      }),
+      ...figures.flatMap(({ file, text }) => [
+        textOf(file, text) ?? `Not measured yet (\`docs/figures/${file}.json\`).`,
+        textOf(`${file}-command`, text)?.replace('Last run', 'With command pooling') ?? [],
+      ]),
     ].join('\n\n');
   });
   return `${HEAD}\n${parts.join('\n\n')}\n`;

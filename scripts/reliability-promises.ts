@@ -14,7 +14,8 @@ interface Subject {
   readonly figures: readonly { readonly file: string; readonly text: (figures: unknown) => string }[];
 }
 
-const measured = z.object({ day: z.string(), node: z.string() });
+/** `command`: what was run; undefined: the full size. */
+const measured = z.object({ day: z.string(), node: z.string(), command: z.string().optional() });
 
 /** A full run's figures, checked against `shape`, as text. */
 function run<Shape extends z.ZodRawShape>(
@@ -26,8 +27,8 @@ function run<Shape extends z.ZodRawShape>(
   return {
     file,
     text: (figures) => {
-      const { day, node } = measured.parse(figures);
-      return `Last full run (\`${command}\`, ${day}, Node ${node}): ${text(z.object(shape).parse(figures))}`;
+      const { day, node, command: ran = command } = measured.parse(figures);
+      return `Last run (\`${ran}\`, ${day}, Node ${node}): ${text(z.object(shape).parse(figures))}`;
     },
   };
 }
@@ -85,13 +86,6 @@ export const PROMISES: readonly Subject[] = [
         'npx tsx test/conformance/random-full.ts --minutes 10',
         { sessions: number, commands: number, mismatches: number },
         (f) => `${n(f.sessions)} random sessions, ${n(f.commands)} commands, ${f.mismatches} mismatches.`,
-      ),
-      run(
-        'random-sessions-command',
-        'SPILLWAY_POOL=command npx tsx test/conformance/random-full.ts --minutes 8',
-        { sessions: number, commands: number, mismatches: number },
-        (f) =>
-          `${n(f.sessions)} random sessions with command pooling, ${n(f.commands)} commands, ${f.mismatches} mismatches.`,
       ),
     ],
   },
@@ -181,6 +175,25 @@ export const PROMISES: readonly Subject[] = [
           `${f.kills} kills under load: ${n(f.killCommands)} commands in ${n(f.killSessions)} sessions (${n(f.killCutSessions)} cut), ${f.killFaults} faults; ` +
           `the first reply through Spillway came ${f.recoveryMedianMs} ms (median) and ${f.recoveryMaxMs} ms (most) after the first direct reply, and /readyz after ${f.readyMaxMs} ms at most. ` +
           `Server stopped for ${f.pauseMs} ms under load: ${n(f.pauseCommands)} commands, ${f.pauseFaults} faults, ${f.pauseGrownMiB} MiB more resident memory.`,
+      ),
+    ],
+  },
+  {
+    heading: 'Rights',
+    promises: [
+      {
+        promise:
+          'A client’s commands run with the rights of a connection of its own: one made when it came, for what it may do without a login, and one that logged in when it did, for the rest. Passwords and rights change, users are deleted, connections are killed and servers restarted meanwhile.',
+        tests: [['robustness/rights.test.ts'], ['integration/pooling-rights.test.ts']],
+      },
+    ],
+    figures: [
+      run(
+        'rights',
+        'npx tsx test/robustness/rights-full.ts',
+        { ...{ steps: number, replies: number, wrong: number, ended: number, lost: number, anew: number } },
+        (f) =>
+          `${n(f.steps)} random steps, ${n(f.replies)} replies compared with those of connections of their own, ${f.wrong} wrong; ${n(f.ended)} clients were closed, ${n(f.lost)} lost a shared connection.`,
       ),
     ],
   },

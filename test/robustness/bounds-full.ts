@@ -1,4 +1,4 @@
-// All scenarios of bad behaviour at full size: `tsx test/robustness/bounds-full.ts [--only NAME] [--entry source]`.
+// All scenarios of bad behaviour at full size: `tsx test/robustness/bounds-full.ts [--only NAME] [--entry source] [--share S]`: at so much of the full sizes.
 // Each through a fresh proxy (the built one: run `npm run build` first) and at a Redis itself, with an ordinary client
 // beside it. Prints a table, keeps the figures, and fails when memory, descriptors or the ordinary client's p99 do.
 import { parseArgs } from 'node:util';
@@ -32,8 +32,14 @@ interface Row {
 }
 
 const { values: options } = parseArgs({
-  options: { only: { type: 'string' }, entry: { type: 'string', default: 'dist' } },
+  options: {
+    only: { type: 'string' },
+    entry: { type: 'string', default: 'dist' },
+    share: { type: 'string', default: '1' },
+  },
 });
+const share = Number(options.share);
+if (!(share > 0 && share <= 1)) throw new Error(`--share ${options.share}: must be above 0, and 1 at most`);
 const entry = options.entry === 'source' ? 'source' : 'dist';
 const chosen = SCENARIOS.filter(({ name }) => options.only === undefined || name === options.only);
 raiseDescriptorLimit(process.pid, DESCRIPTORS);
@@ -42,7 +48,7 @@ const bystander = new Bystander();
 const rows: Row[] = [];
 let broken = 0;
 for (const scenario of chosen) {
-  console.error(`${scenario.name}: ${scenario.full} ${scenario.unit}`);
+  console.error(`${scenario.name}: ${sizeOf(scenario)} ${scenario.unit}`);
   try {
     rows.push(await play(scenario));
   } catch (error) {
@@ -82,8 +88,12 @@ function leaveOut(error: unknown): null {
   return null;
 }
 
+function sizeOf({ ci, full }: Scenario): number {
+  return Math.max(ci, Math.ceil(full * share));
+}
+
 async function play(scenario: Scenario): Promise<Row> {
-  const size = scenario.full;
+  const size = sizeOf(scenario);
   const proxied = await runProxied(
     scenario,
     { bystander, size, entry, samplesAlone: SAMPLES_ALONE },

@@ -182,3 +182,17 @@ t.test('after all was deleted all keys count again', async (t) => {
   world.sample.clear();
   t.same([world.sample.held, world.sample.fraction, world.sample.size], [0, 1, 0]);
 });
+
+t.test('a sample that is not small takes in no more with the next walk', async (t) => {
+  const world = new World(256);
+  for (let i = 0; i < 3000; i++) world.set(`key:${i}`, 100);
+  const { fraction, size } = world.sample;
+  t.ok(size >= 256 / 4, `${size} keys`);
+  world.sample.beginWalk();
+  for (const name of world.values.keys()) {
+    const key = Buffer.from(name);
+    world.sample.found(key, hashKey(key, 0, key.length));
+  }
+  world.sample.endWalk();
+  t.same([world.sample.fraction, world.sample.size], [fraction, size]);
+});

@@ -53,21 +53,19 @@ export function insistOnPromises({ sent, forwarded }: Traffic, variant: Variant)
     const rule = ruleOf(before[1] ?? '');
     const name = before[0].toLowerCase();
     if (rule === undefined || rule.observe) return false;
-    if (changed.length === 2) {
-      // A point in time becomes a span.
-      const [unit, number] = changed;
-      const point = /^(EX|PX)AT$/i.test(before[unit]) && number === unit + 1;
-      return point && CLAMPED.has(name) && after[unit] === 'PX' && after[number] === String(rule.maxTtlMs);
-    }
-    if (changed.length > 2) return false;
+    // A point in time becomes a span.
+    const [unit, number] = changed;
+    const point = changed.length === 2 && /^(EX|PX)AT$/i.test(before[unit]) && number === unit + 1;
+    if (point && after[unit] === 'PX') return CLAMPED.has(name) && after[number] === String(rule.maxTtlMs);
     if (changed.length === 0) {
       const added = after.slice(before.length);
       const hadExpiry = before.slice(3).some((arg) => EXPIRIES.has(arg.toLowerCase()));
       return name === 'set' && !hadExpiry && added.join(' ') === `PX ${rule.ttlMs}` && rule.ttlMs > 0;
     }
-    const [at] = changed;
-    const clamps = CLAMPED.has(name) && rule.maxTtlMs > 0 && MAX_TTLS.includes(after[at]);
-    return clamps && before.length === after.length && Number(after[at]) < Number(before[at]);
+    // Behind a value that streams an expiry is cut as it comes, and so is one that is given again.
+    const isCut = (at: number) => MAX_TTLS.includes(after[at]) && Number(after[at]) < Number(before[at]);
+    const clamps = CLAMPED.has(name) && rule.maxTtlMs > 0 && before.length === after.length;
+    return clamps && changed.every(isCut);
   };
 
   /** How many of the sent commands may be accounted for so far. */

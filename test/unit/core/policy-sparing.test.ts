@@ -4,13 +4,14 @@ import { createHash } from 'node:crypto';
 import t from 'tap';
 import { defaultCommandTable } from '../../../src/core/commands/table.js';
 import { hashKey } from '../../../src/core/policy/hash.js';
-import { KeyMemory } from '../../../src/core/policy/key-memory.js';
+import { KeyMemory, TtlEffect } from '../../../src/core/policy/key-memory.js';
 import { Policy } from '../../../src/core/policy/policy.js';
 import { Priority, type Rule } from '../../../src/core/policy/rule.js';
 import { RuleSet } from '../../../src/core/policy/rule-set.js';
 import { Scripts } from '../../../src/core/policy/scripts.js';
 import { ALL, ShedGate } from '../../../src/core/policy/shed.js';
-import { Spared } from '../../../src/core/policy/spared.js';
+import { sizeClassOf } from '../../../src/core/policy/size-class.js';
+import { SPARED_NAMES, Spared } from '../../../src/core/policy/spared.js';
 import { Action } from '../../../src/core/policy/verdict.js';
 import { RequestScanner } from '../../../src/core/resp/request-scanner.js';
 import { cmd, NOW, RULES } from '../../support/session-lab.js';
@@ -254,4 +255,24 @@ t.test('a rule that does not grow is spared until all of its priority is refused
   t.equal(decide(['ZADD', 'script:1', 1, 'a']), 'shed');
   gate.thresholds.fill(ALL);
   t.equal(decide(['ZADD', 'durable:1', 1, 'a']), 'shed');
+});
+
+t.test('a large value of which the length is known may rewrite its key', async (t) => {
+  const { decide, keys, key, gate } = lab((gate) => {
+    gate.brief.most = 0;
+  });
+  gate.thresholds.fill(ALL - 1);
+  const value = 'x'.repeat(20_000);
+  keys.written(TtlEffect.NONE, 0, sizeClassOf(value.length), false, ...key('a'));
+  // It ends within the value.
+  const came = cmd('SET', 'a', value).length - value.length + 10;
+  t.equal(decide(['SET', 'a', value], true, came), 'REWRITE', 'no larger');
+  t.equal(decide(['SET', 'a', 'x'.repeat(80_000)], true, came), 'shed', 'larger');
+});
+
+t.test('each reason to spare a write has its own row of names', async (t) => {
+  t.same(
+    SPARED_NAMES.map((name) => (Spared as Record<string, number>)[name.toUpperCase()]),
+    SPARED_NAMES.map((_, i) => i + 1),
+  );
 });

@@ -171,3 +171,8 @@ t.test('a promise calls the owner of the gate, who measures large writes against
   meter.begin(10);
   t.equal(calls, 1);
 });
+
+t.test('before anything has gone up, nothing is promised', async (t) => {
+  const { promised, promisedElsewhere, admitted, answered } = new ShedGate();
+  t.same([promised, promisedElsewhere, admitted, answered], [0, 0, 0, 0]);
+});

@@ -1,7 +1,7 @@
 // A shared connection that is lost under a client that a fault of Spillway's own has ended: nothing of that client stays on
 // it, nothing is said to it any more, and the loss is no second fault.
 import t from 'tap';
-import type { SharedUpstream } from '../../../src/core/session/pooling/placement.js';
+import { Place, type SharedUpstream } from '../../../src/core/session/pooling/placement.js';
 import { SharedLane } from '../../../src/core/session/pooling/shared-lane.js';
 import { cmd, makeSession, Sink } from '../../support/session-lab.js';
 
@@ -54,3 +54,14 @@ for (const [when, reply] of [
     t.equal(client.take().length, 0, 'and none is made up');
   });
 }
+
+t.test('a client for whose shared connection there is no room wants an own one', async (t) => {
+  const { session } = makeSession({}, true, () => undefined);
+  session.vouched(true);
+  session.fromClient(bytes('SET', 'k', 'v'));
+  t.equal(session.wants, Place.SHARED);
+  session.keepOwn();
+  t.equal(session.wants, Place.OWN);
+  session.keepOwn();
+  t.equal(session.wants, Place.OWN, 'and goes on wanting it');
+});

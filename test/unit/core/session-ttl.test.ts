@@ -1,6 +1,7 @@
 // TTLs through a whole session: rewritten in place, by follow-up commands whose answers stay hidden, and never where
 // they don't belong. The client sees what it would see without Spillway, however the bytes are cut.
 import t, { type Test } from 'tap';
+import { KeyMemory } from '../../../src/core/policy/key-memory.js';
 import {
   cmd,
   direct,
@@ -263,4 +264,15 @@ t.test('a server without PEXPIRE NX: rewrites only', async (t) => {
     ['SET', 'SETNX', 'INCR'],
   );
   t.same(writes, ['set str:a INJECTED', 'setnx str:b WITHOUT_TTL', 'incr ttl:c KEPT']);
+});
+
+t.test('the reply to a TTL that Spillway takes back for EXPIRE … NX is not the client’s', async (t) => {
+  const { session, client, upstream } = makeSession({ keys: new KeyMemory(() => 0) });
+  session.fromClient(Buffer.from(cmd('SET', 'ttl:a', 1)));
+  session.fromUpstream(Buffer.from('+OK\r\n'));
+  client.take();
+  session.fromClient(Buffer.from(cmd('EXPIRE', 'ttl:a', 60, 'NX') + cmd('PING')));
+  t.match(upstream.take().toString(), 'EVAL');
+  session.fromUpstream(Buffer.from(':1\r\n:0\r\n+PONG\r\n'));
+  t.equal(client.take().toString(), ':0\r\n+PONG\r\n');
 });
