@@ -1,14 +1,15 @@
-// Writes docs/METRICS.md from src/surfaces/admin/metric-groups.ts and deploy/prometheus/alerts.yml; with --check writes nothing
+// Writes docs/METRICS.md from src/surfaces/admin/metric-groups/ and deploy/prometheus/alerts.yml; with --check writes nothing
 // and exits 1 when the document differs.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { parse } from 'yaml';
-import { METRIC_GROUPS, METRIC_PREFIX, type MetricRow } from '../src/surfaces/admin/metric-groups.js';
+import type { MetricRow } from '../src/surfaces/admin/metric-groups/metric-group.js';
+import { METRIC_GROUPS, METRIC_PREFIX } from '../src/surfaces/admin/metric-groups.js';
 import { LABELS, type Label } from '../src/surfaces/admin/metric-readers.js';
 
 const ROOT = new URL('../', import.meta.url);
 const DOCUMENT = new URL('docs/METRICS.md', ROOT);
 
-const HEAD = `<!-- Generated from src/surfaces/admin/metric-groups.ts by scripts/generate-metrics.ts: change that instead. -->
+const HEAD = `<!-- Generated from src/surfaces/admin/metric-groups/ by scripts/generate-metrics.ts: change that instead. -->
 
 # Metrics
 

@@ -1,8 +1,7 @@
-// The metrics about making room: a group of metric-groups.ts, in a file of its own.
-import type { EvictionSnapshot, RuleEvictionSnapshot } from '../../memory/eviction.js';
-import { one, perRule, type Reader } from './metric-readers.js';
-
-type Row = readonly [type: 'counter' | 'gauge', name: string, help: string, reader: Reader];
+// Metrics of making room: src/evict.
+import type { EvictionSnapshot, RuleEvictionSnapshot } from '../../../memory/eviction.js';
+import { one, perRule, type Reader } from '../metric-readers.js';
+import type { MetricGroup, MetricRow } from './metric-group.js';
 
 /** Without a rule with evict it has no line. */
 function whole(value: (eviction: EvictionSnapshot) => number): Reader {
@@ -18,7 +17,7 @@ function known(value: (rule: RuleEvictionSnapshot) => number): Reader {
   };
 }
 
-const ROWS: readonly Row[] = [
+const ROWS: readonly MetricRow[] = [
   ['counter', 'evicted_total', 'Keys that Spillway removed to make room.', perRule((r) => r.evicted)],
   [
     'counter',
@@ -79,10 +78,10 @@ const ROWS: readonly Row[] = [
   ],
 ];
 
-export const EVICTION_METRICS = {
+export const EVICTION_METRICS: MetricGroup = {
   heading: 'Making room',
   about:
     'Keys of rules with `evict` that Spillway removes as memory fills up, and those that it could remove.',
   look: 'to see how long caches live, whether memory is held, and what is left to remove before writes are refused',
   metrics: ROWS,
-} as const;
+};

@@ -1,0 +1,162 @@
+// Metrics of the server's memory: how full, how fast it grows, what is refused.
+import {
+  budgets,
+  growth,
+  growthBytes,
+  limits,
+  one,
+  reservedBytes,
+  seconds,
+  shedShare,
+} from '../metric-readers.js';
+import type { MetricGroup } from './metric-group.js';
+
+export const MEMORY_METRICS: MetricGroup = {
+  heading: 'Memory',
+  about: "The server's memory as last read, how fast it grows, and what Spillway refuses.",
+  look: 'after an alert: how full memory is, when it will be full, and which priorities are refused',
+  metrics: [
+    ['gauge', 'memory_pressure_ratio', 'Committed memory over its limit.', one((s) => s.memory.pressure)],
+    [
+      'gauge',
+      'time_to_full_seconds',
+      'Time until committed memory reaches its limit, with what Spillway refuses on the way. No line: the limit is not in sight.',
+      one((s) => s.growth.timeToFull?.seconds ?? null),
+    ],
+    [
+      'gauge',
+      'time_to_full_unrefused_seconds',
+      'Time until committed memory would reach its limit if nothing was refused. No line: the limit is not in sight.',
+      one((s) => s.growth.timeToFullUnrefused?.seconds ?? null),
+    ],
+    [
+      'gauge',
+      'memory_growth_bytes_per_second',
+      'How fast committed memory grows, measured over two minutes.',
+      one((s) => s.growth.memory?.bytesPerSecond ?? null),
+    ],
+    ['gauge', 'growth_bytes_per_second', 'Estimated growth of memory by the writes of a rule.', growth],
+    ['gauge', 'memory_used_bytes', "Redis's used_memory.", one((s) => s.memory.usedBytes)],
+    [
+      'gauge',
+      'memory_committed_bytes',
+      'Used memory without what can be evicted: the same where nothing is.',
+      one((s) => s.memory.committedBytes),
+    ],
+    [
+      'gauge',
+      'memory_evictable_bytes',
+      'What can be evicted: all that keys hold with allkeys-*, what keys with a TTL hold with volatile-* (an estimate).',
+      one((s) => s.memory.evictableBytes),
+    ],
+    [
+      'gauge',
+      'memory_evictable_error_bytes',
+      'Half of the 95 % confidence interval of that estimate. No line: it is rough.',
+      one((s) => s.memory.evictableErrorBytes),
+    ],
+    [
+      'gauge',
+      'server_evicted_keys_per_second',
+      'Keys that the server evicts in a second, over half a minute.',
+      one((s) => s.memory.evictedKeysPerSecond),
+    ],
+    [
+      'gauge',
+      'server_evicted_after_seconds',
+      'How long a key lives that is evicted in the end, in the mean. No line: nothing is evicted.',
+      one((s) => s.memory.evictedAfterSeconds),
+    ],
+    [
+      'gauge',
+      'memory_limit_bytes',
+      'The limit of memory: maxmemory, or memory.limit.',
+      one((s) => s.memory.limitBytes),
+    ],
+    [
+      'gauge',
+      'memory_reading_age_seconds',
+      'Age of the last reading of memory.',
+      one((s) => seconds(s.memory.readingAgeMs)),
+    ],
+    [
+      'counter',
+      'memory_polls_total',
+      'Readings of memory that Spillway asked for.',
+      one((s) => s.memory.polls),
+    ],
+    [
+      'counter',
+      'memory_poll_errors_total',
+      'Readings of memory that failed.',
+      one((s) => s.memory.pollErrors),
+    ],
+    [
+      'counter',
+      'shed_level_changes_total',
+      "Changes of a priority's level.",
+      one((s) => s.memory.levelChanges),
+    ],
+    [
+      'gauge',
+      'rehearsal_active',
+      '1 during a rehearsal (POST /api/simulate).',
+      one((s) => Number(s.memory.rehearsal !== null)),
+    ],
+    [
+      'gauge',
+      'shed_active',
+      '1 while Spillway can refuse writes, 0 while it cannot.',
+      one((s) => Number(s.memory.active)),
+    ],
+    ['gauge', 'shed_share', 'Share of the keys to which growing writes are refused now, 0 to 1.', shedShare],
+    [
+      'gauge',
+      'memory_reserved_bytes',
+      'Room that is kept from writes of this priority, for higher priorities to grow: so much earlier than its band it is refused.',
+      reservedBytes,
+    ],
+    [
+      'gauge',
+      'priority_growth_bytes_per_second',
+      'Bytes that writes of this priority add to memory in a second, as readings show; overwriting adds nothing.',
+      growthBytes,
+    ],
+    [
+      'gauge',
+      'rule_budget_bytes',
+      'Memory that the keys of a rule with a budget may hold.',
+      budgets(({ budgetBytes }) => budgetBytes),
+    ],
+    [
+      'gauge',
+      'rule_held_bytes',
+      'Memory that the keys of a rule with a budget hold, estimated from a sample of its keys.',
+      budgets(({ heldBytes }) => heldBytes),
+    ],
+    [
+      'gauge',
+      'rule_limit_writes_per_second',
+      'Growing writes a second that the limit of a rule allows.',
+      limits(({ writesPerSecond }) => writesPerSecond),
+    ],
+    [
+      'gauge',
+      'rule_limit_bytes_per_second',
+      'Bytes a second in growing writes that the limit of a rule allows.',
+      limits(({ bytesPerSecond }) => bytesPerSecond),
+    ],
+    [
+      'counter',
+      'rule_limit_writes_total',
+      'Growing writes that passed and count against the limit of their rule.',
+      limits(({ writesTaken }) => writesTaken),
+    ],
+    [
+      'counter',
+      'rule_limit_bytes_total',
+      'Bytes in growing writes that passed and count against the limit of their rule.',
+      limits(({ bytesTaken }) => bytesTaken),
+    ],
+  ],
+};
