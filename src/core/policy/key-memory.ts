@@ -59,6 +59,10 @@ export class KeyMemory {
   private readonly table = new Int32Array(BUCKETS * BUCKET);
   private readonly startedAt: number;
   private used = false;
+  /** The clock when it was read last; since the start in ticks, and the milliseconds over. */
+  private readAt = Number.NaN;
+  private tick = 0;
+  private over = 0;
   /** Set by entryOf(): the mark and the bucket of the key that it looked for. */
   private mark = 0;
   private first = 0;
@@ -88,9 +92,9 @@ export class KeyMemory {
     const { table } = this;
     const found = this.entryOf(buf, start, end, hash, db);
     const endedAt = found < 0 ? 0 : table[found + 1] >>> END_SHIFT;
-    const now = this.clock() - this.startedAt;
-    if (found < 0 || (endedAt !== 0 && endedAt <= now / TICK_MS)) {
-      this.begins(found, effect, lifetimeMs, size, now);
+    this.readClock();
+    if (found < 0 || (endedAt !== 0 && endedAt <= this.tick)) {
+      this.begins(found, effect, lifetimeMs, size);
       return false;
     }
     if (ifMissing) return false;
@@ -104,7 +108,7 @@ export class KeyMemory {
         this.clear(found);
         return false;
       }
-      endsAt = tickOf(now + lifetimeMs);
+      endsAt = this.endOf(lifetimeMs);
       own = effect === TtlEffect.GIVEN ? 0 : OWN;
     }
     table[found] = this.mark | (size << SIZE_SHIFT) | own;
@@ -113,12 +117,12 @@ export class KeyMemory {
   }
 
   /** A write makes the key that entryOf() looked for; `found`: it was there earlier, and its TTL has ended. */
-  private begins(found: number, effect: TtlEffect, lifetimeMs: number, size: Size, now: number): void {
+  private begins(found: number, effect: TtlEffect, lifetimeMs: number, size: Size): void {
     const given = effect !== TtlEffect.NONE && effect !== TtlEffect.KEPT;
     const isKnown = given ? lifetimeMs >= TICK_MS : size !== SizeClass.OTHER;
     if (isKnown) {
       const own = given && effect !== TtlEffect.GIVEN ? OWN : 0;
-      this.enter(found, size, own, given ? tickOf(now + lifetimeMs) : 0, now);
+      this.enter(found, size, own, given ? this.endOf(lifetimeMs) : 0);
     } else if (found >= 0) this.clear(found);
   }
 
@@ -135,16 +139,17 @@ export class KeyMemory {
     if (db === ANY_DATABASE) return;
     const { table } = this;
     const found = this.entryOf(buf, start, end, hash, db);
-    const now = this.clock() - this.startedAt;
+    this.readClock();
+    const { tick } = this;
     const endedAt = found < 0 ? 0 : table[found + 1] >>> END_SHIFT;
-    if (ifNone && endedAt > now / TICK_MS) return;
+    if (ifNone && endedAt > tick) return;
     if (lifetimeMs < TICK_MS) {
       if (found >= 0) this.clear(found);
       return;
     }
-    const lives = found >= 0 && (endedAt === 0 || endedAt > now / TICK_MS);
+    const lives = found >= 0 && (endedAt === 0 || endedAt > tick);
     const size = lives ? (((table[found] & SIZE_MASK) >>> SIZE_SHIFT) as Size) : SizeClass.OTHER;
-    this.enter(found, size, 0, tickOf(now + lifetimeMs), now);
+    this.enter(found, size, 0, this.endOf(lifetimeMs));
   }
 
   /** The key lives on without a TTL: somebody took it away on purpose. */
@@ -153,7 +158,8 @@ export class KeyMemory {
     const found = this.entryOf(buf, start, end, hash, db);
     if (found < 0) return;
     const endedAt = this.table[found + 1] >>> END_SHIFT;
-    const ended = endedAt > 0 && endedAt <= (this.clock() - this.startedAt) / TICK_MS;
+    this.readClock();
+    const ended = endedAt > 0 && endedAt <= this.tick;
     const isOther = (this.table[found] & SIZE_MASK) === SizeClass.OTHER << SIZE_SHIFT;
     if (ended || isOther) this.clear(found);
     else {
@@ -167,7 +173,8 @@ export class KeyMemory {
     if (db === ANY_DATABASE) return false;
     const found = this.entryOf(buf, start, end, hash, db);
     if (found < 0) return false;
-    const had = this.table[found + 1] >>> END_SHIFT > (this.clock() - this.startedAt) / TICK_MS;
+    this.readClock();
+    const had = this.table[found + 1] >>> END_SHIFT > this.tick;
     this.clear(found);
     return had;
   }
@@ -178,7 +185,8 @@ export class KeyMemory {
     const found = this.entryOf(buf, start, end, hash, db);
     if (found < 0) return 0;
     const endsAt = this.table[found + 1] >>> END_SHIFT;
-    if (endsAt !== 0 && endsAt <= (this.clock() - this.startedAt) / TICK_MS) return 0;
+    this.readClock();
+    if (endsAt !== 0 && endsAt <= this.tick) return 0;
     return (this.table[found] & STATE_MASK) + endsAt * STATE_BITS;
   }
 
@@ -202,8 +210,8 @@ export class KeyMemory {
       if (found >= 0) this.clear(found);
       return;
     }
-    const now = this.clock() - this.startedAt;
-    this.enter(found, sizeOf(state), state & OWN, Math.floor(state / STATE_BITS), now);
+    this.readClock();
+    this.enter(found, sizeOf(state), state & OWN, Math.floor(state / STATE_BITS));
   }
 
   forgetAll(): void {
@@ -225,20 +233,20 @@ export class KeyMemory {
   }
 
   /** Writes the entry of the key that entryOf() looked for: over its own at `found`, or in a place to be found. */
-  private enter(found: number, size: Size, own: number, endsAt: number, now: number): void {
+  private enter(found: number, size: Size, own: number, endsAt: number): void {
     const { table } = this;
-    const at = found < 0 ? this.place(now / TICK_MS) : found;
+    const at = found < 0 ? this.place() : found;
     table[at] = this.mark | (size << SIZE_SHIFT) | own;
     table[at + 1] = (endsAt << END_SHIFT) | (found < 0 ? 0 : table[at + 1] & HOT) | (table[at + 1] & HAND);
     this.used = true;
   }
 
-  private place(nowTicks: number): number {
-    const { table, first } = this;
+  private place(): number {
+    const { table, first, tick } = this;
     let hand = first;
     for (let at = first; at < first + BUCKET; at += ENTRY) {
       const endsAt = table[at + 1] >>> END_SHIFT;
-      if ((table[at] & SIZE_MASK) === 0 || (endsAt !== 0 && endsAt <= nowTicks)) return at;
+      if ((table[at] & SIZE_MASK) === 0 || (endsAt !== 0 && endsAt <= tick)) return at;
       if ((table[at + 1] & HAND) !== 0) hand = at;
     }
     table[hand + 1] &= ~HAND;
@@ -249,6 +257,21 @@ export class KeyMemory {
     }
     table[nextOf(first, at) + 1] |= HAND;
     return at;
+  }
+
+  /** In whole numbers: a number with a fraction that a function is given or returns takes memory of its own. */
+  private readClock(): void {
+    const now = this.clock();
+    if (now === this.readAt) return;
+    this.readAt = now;
+    const ms = now - this.startedAt;
+    this.tick = Math.floor(ms / TICK_MS);
+    this.over = Math.floor(ms - this.tick * TICK_MS);
+  }
+
+  /** The tick in which a TTL of `lifetimeMs` from now on ends. */
+  private endOf(lifetimeMs: number): number {
+    return Math.min(LAST_TICK, this.tick + Math.floor((this.over + lifetimeMs) / TICK_MS));
   }
 
   private clear(at: number): void {
@@ -265,11 +288,6 @@ export function sizeOf(state: number): Size {
 /** The same state of a key that has no TTL any more. */
 export function withoutTtl(state: number): number {
   return (state % STATE_BITS) & SIZE_MASK;
-}
-
-/** Of a time in milliseconds since the start. */
-function tickOf(ms: number): number {
-  return Math.min(LAST_TICK, Math.floor(ms / TICK_MS));
 }
 
 function nextOf(first: number, at: number): number {
