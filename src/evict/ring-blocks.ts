@@ -4,6 +4,9 @@
 //   first block:  hash · next of the hash's chain · older · younger │ tick · length, size · slot, database · more │ 32 bytes
 //   further ones: more · 60 bytes
 //
+// The index has of each chain the first block, whether there are more, and some bits of its hash, so that a key that is new is
+// mostly told without a look at a block: blocks are far apart, and each look at one that was not used lately takes long.
+//
 // A key is told from others by hash, length and database. Where two agree in these (some of a million keys), one of them is
 // unknown; it is never taken for one of another rule, since the bytes are those of a key that was written.
 // Invariants: block 0 is none; a block is in the index, or a further one of such, or free.
@@ -35,6 +38,11 @@ const MOST_KEY_BYTES = 4096;
 const MOST_DATABASES = 2 ** DB_BITS;
 const MOST_SLOTS = 2 ** 15;
 const INDEX_ENTRY_BYTES = 4;
+/** An entry of the index: the chain's first block, its first bits of the hash, and whether it is not the only one. */
+const BLOCK_BITS = 24;
+const BLOCK_MASK = 2 ** BLOCK_BITS - 1;
+const MORE_BIT = 1 << BLOCK_BITS;
+const TAG_MASK = ~(BLOCK_MASK | MORE_BIT);
 
 export class RingBlocks {
   readonly capacity: number;
@@ -55,7 +63,8 @@ export class RingBlocks {
     while (heads * BLOCK_BYTES <= capacityBytes) heads *= 2;
     this.heads = new Int32Array(heads);
     this.mask = heads - 1;
-    this.capacity = Math.max(1, Math.floor((capacityBytes - heads * INDEX_ENTRY_BYTES) / BLOCK_BYTES) - 1);
+    const blocks = Math.floor((capacityBytes - heads * INDEX_ENTRY_BYTES) / BLOCK_BYTES) - 1;
+    this.capacity = Math.min(BLOCK_MASK, Math.max(1, blocks));
     const buffer = new ArrayBuffer((this.capacity + 1) * BLOCK_BYTES);
     this.words = new Int32Array(buffer);
     this.bytes = new Uint8Array(buffer);
@@ -68,7 +77,9 @@ export class RingBlocks {
   /** Whether the key is surely there as it was written in this tick. One look: another key of its bucket may hide it. */
   isFresh(length: number, hash: number, slot: number, db: number, tick: number, size: Size): boolean {
     const { words } = this;
-    const base = this.heads[hash & this.mask] * WORDS;
+    const head = this.heads[hash & this.mask];
+    if (((head ^ hash) & TAG_MASK) !== 0) return false;
+    const base = (head & BLOCK_MASK) * WORDS;
     return (
       words[base + HASH] === (hash | 0) &&
       words[base + TICK] === tick &&
@@ -82,7 +93,9 @@ export class RingBlocks {
   find(length: number, hash: number, db: number): number {
     const { words } = this;
     const wanted = hash | 0;
-    let at = this.heads[hash & this.mask];
+    const head = this.heads[hash & this.mask];
+    if ((head & MORE_BIT) === 0 && ((head ^ hash) & TAG_MASK) !== 0) return NONE;
+    let at = head & BLOCK_MASK;
     while (at !== NONE) {
       const base = at * WORDS;
       if (
@@ -128,8 +141,9 @@ export class RingBlocks {
     const base = at * WORDS;
     const bucket = hash & this.mask;
     words[base + HASH] = hash | 0;
-    words[base + CHAIN] = heads[bucket];
-    heads[bucket] = at;
+    const next = heads[bucket] & BLOCK_MASK;
+    words[base + CHAIN] = next;
+    heads[bucket] = (hash & TAG_MASK) | (next === NONE ? 0 : MORE_BIT) | at;
     words[base + TICK] = tick;
     words[base + SHAPE] = (end - start) | (size << SIZE_SHIFT);
     words[base + PLACE] = (slot << DB_BITS) | db;
@@ -146,11 +160,13 @@ export class RingBlocks {
     const { words, heads } = this;
     const base = at * WORDS;
     const bucket = words[base + HASH] & this.mask;
-    let link = heads[bucket];
-    if (link === at) heads[bucket] = words[base + CHAIN];
+    const head = heads[bucket];
+    let link = head & BLOCK_MASK;
+    if (link === at) heads[bucket] = this.headOf(words[base + CHAIN]);
     else {
       while (words[link * WORDS + CHAIN] !== at) link = words[link * WORDS + CHAIN];
       words[link * WORDS + CHAIN] = words[base + CHAIN];
+      if (link === (head & BLOCK_MASK) && words[base + CHAIN] === NONE) heads[bucket] = head & ~MORE_BIT;
     }
     let more = words[base + MORE];
     this.release(at);
@@ -229,6 +245,14 @@ export class RingBlocks {
     words[base + TICK] = tick;
     words[base + SHAPE] = (words[base + SHAPE] & LENGTH_MASK) | (size << SIZE_SHIFT);
     words[base + PLACE] = (slot << DB_BITS) | (words[base + PLACE] & (MOST_DATABASES - 1));
+  }
+
+  /** The index's entry of a chain that begins with this block. */
+  private headOf(at: number): number {
+    if (at === NONE) return NONE;
+    const { words } = this;
+    const base = at * WORDS;
+    return (words[base + HASH] & TAG_MASK) | (words[base + CHAIN] === NONE ? 0 : MORE_BIT) | at;
   }
 
   private addMore(word: number, key: Uint8Array, start: number, end: number): void {
