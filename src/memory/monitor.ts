@@ -17,6 +17,7 @@ import { type KeyspaceReading, parseKeyspace, parseMemory, parseServerTime, pars
 import { KeySampler } from './sampling/key-sampler.js';
 import { askServer, type ServerFacts } from './server-facts.js';
 import { TroubleLog } from './trouble-log.js';
+import type { TtlCost } from './ttl-cost.js';
 import { sameKind, UNKNOWN_KIND, type UpstreamKind, upstreamKind } from './upstream-kind.js';
 
 export interface MonitorOptions {
@@ -65,6 +66,8 @@ export class MemoryMonitor {
   polls = 0;
   pollErrors = 0;
   version: string | null = null;
+  /** What TTLs take on this server; undefined: it was not asked yet. */
+  ttlCost: TtlCost | undefined;
   /** What the server last said that it is. */
   kind = UNKNOWN_KIND;
   /** How fast the server evicts. */
@@ -263,7 +266,7 @@ export class MemoryMonitor {
   private async learnServer(): Promise<void> {
     const { log, onServer, onServerTime } = this.options;
     try {
-      const { version, commands, commandsError, epochMs } = await askServer(this.redis);
+      const { version, commands, ttlCost, commandsError, epochMs } = await askServer(this.redis);
       if (commandsError !== undefined) {
         log.warn(
           { err: commandsError.message },
@@ -272,6 +275,7 @@ export class MemoryMonitor {
       }
       if (epochMs !== undefined) onServerTime(epochMs);
       this.version = version;
+      this.ttlCost = ttlCost;
       onServer({ version, commands });
     } catch (error) {
       this.report(error as Error);

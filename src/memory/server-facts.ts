@@ -3,6 +3,7 @@ import type { Redis } from 'ioredis';
 import { factsFromCommandReply } from '../core/commands/overlay.js';
 import type { CommandFacts } from '../core/commands/table.js';
 import { infoFields, parseServerTime } from './reading.js';
+import { TtlCost } from './ttl-cost.js';
 
 export interface ServerFacts {
   /** redis_version in INFO server; '': not there. */
@@ -11,6 +12,8 @@ export interface ServerFacts {
 }
 
 export interface Introduction extends ServerFacts {
+  /** What TTLs take there. */
+  readonly ttlCost: TtlCost;
   /** Why COMMAND failed; then there are no commands. */
   readonly commandsError: Error | undefined;
   /** Of a server whose INFO does not tell: its clock, milliseconds since the epoch, if TIME does. */
@@ -20,13 +23,16 @@ export interface Introduction extends ServerFacts {
 /** @throws the error of a server that does not answer INFO */
 export async function askServer(redis: Redis): Promise<Introduction> {
   const server = await redis.info('server');
-  const version = infoFields(server).get('redis_version') ?? '';
+  const fields = infoFields(server);
+  const version = fields.get('redis_version') ?? '';
+  const ttlCost = new TtlCost(fields);
   const epochMs = parseServerTime(server) === undefined ? await askTime(redis) : undefined;
   try {
     const commands = factsFromCommandReply(await redis.call('COMMAND'));
-    return { version, commands, commandsError: undefined, epochMs };
+    return { version, commands, ttlCost, commandsError: undefined, epochMs };
   } catch (error) {
-    return { version, commands: factsFromCommandReply([]), commandsError: error as Error, epochMs };
+    const none = factsFromCommandReply([]);
+    return { version, commands: none, ttlCost, commandsError: error as Error, epochMs };
   }
 }
 

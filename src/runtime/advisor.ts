@@ -3,6 +3,7 @@
 import type { Logger } from 'pino';
 import type { Rule } from '../core/policy/rule.js';
 import type { KeyspaceReading } from '../memory/reading.js';
+import type { TtlCost } from '../memory/ttl-cost.js';
 import type { Advice } from '../observe/advice/advice.js';
 import { advise } from '../observe/advice/advise.js';
 import { liveFacts } from '../observe/advice/live-facts.js';
@@ -22,6 +23,7 @@ const HOUR_MS = 3_600_000;
 export interface AdvisorOptions {
   readonly sources: Pick<AdminSources, 'stats' | 'memory' | 'growth' | 'report'>;
   readonly keyspace: () => KeyspaceReading | undefined;
+  readonly ttlCost: () => TtlCost | undefined;
   /** The rules of the config, and the built-in ones. */
   readonly rules: () => readonly Rule[];
   readonly log: Logger;
@@ -47,10 +49,10 @@ export class Advisor {
   }
 
   async snapshot(): Promise<AdviceSnapshot> {
-    const { sources, keyspace, rules } = this.options;
+    const { sources, keyspace, rules, ttlCost } = this.options;
     const facts = liveFacts({
       ...{ memory: sources.memory(), growth: sources.growth(), stats: await sources.stats() },
-      ...{ keyspace: keyspace(), rules: rules() },
+      ...{ keyspace: keyspace(), rules: rules(), ttlCost: ttlCost() },
       refusedLastHour: sources.report(HOUR_MS).total.shed,
     });
     if (facts === undefined || facts.limitBytes === 0) return { advice: [], policies: [] };

@@ -312,6 +312,7 @@ export class SpillwayProxy {
     return new Advisor({
       sources: { ...figures, growth, report },
       keyspace: () => monitor.lastKeyspace,
+      ttlCost: () => monitor.ttlCost,
       rules: () => allRules(reloader.config),
       log,
       events,

@@ -116,7 +116,11 @@ t.test(
 
 t.test('keys of patterns beyond the limit make no rule, and are told', async (t) => {
   const groups = [groupOf('a:*'), { ...groupOf('(others)'), by: 'others' }];
-  const { rules, wordless, left } = proposeRules({ groups, keys: { total: 100 } } as unknown as Analysis);
+  const { rules, wordless, left } = proposeRules({
+    groups,
+    keys: { total: 100 },
+    memory: { ttlBytes: 0 },
+  } as unknown as Analysis);
   t.strictSame(
     rules.map(({ rule }) => rule.match),
     ['a:*'],
@@ -141,6 +145,7 @@ t.test('each key falls under the rule of its pattern, whatever other patterns th
       const proposals = proposeRules({
         groups: patterns.map(groupOf),
         keys: { total: 100 },
+        memory: { ttlBytes: 0 },
       } as unknown as Analysis);
       const upstream = {
         secure: false,

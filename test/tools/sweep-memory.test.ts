@@ -7,7 +7,7 @@ import { Redis } from 'ioredis';
 import t, { type Test } from 'tap';
 import { declareSweep } from '../../src/cli/sweep-command.js';
 import { infoFields } from '../../src/memory/reading.js';
-import { TtlCost } from '../../src/tools/keyspace/ttl-cost.js';
+import { TtlCost } from '../../src/memory/ttl-cost.js';
 import type { SweepResult } from '../../src/tools/sweep/sweep.js';
 import { runCommand } from '../support/command.js';
 import { withRedis } from '../support/redis.js';

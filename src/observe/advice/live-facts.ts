@@ -1,6 +1,7 @@
 // What the policy advisor knows from a running proxy: its statistics, its readings, and what was refused. Pure.
 import type { Rule } from '../../core/policy/rule.js';
 import type { MemorySnapshot } from '../../memory/snapshot.js';
+import type { TtlCost } from '../../memory/ttl-cost.js';
 import type { GrowthReport } from '../history/history.js';
 import type { Holding } from '../holders/snapshot.js';
 import type { DiscoveredPattern, RuleStats, StatsSnapshot } from '../stats/snapshot.js';
@@ -25,11 +26,13 @@ export interface LiveSources {
   /** The rules of the config, and the built-in ones. */
   readonly rules: readonly Rule[];
   readonly refusedLastHour: number;
+  /** What TTLs take on this server; undefined: not known yet. */
+  readonly ttlCost: Pick<TtlCost, 'bytes'> | undefined;
 }
 
 /** undefined: the server's memory or its keys have not been read yet. */
 export function liveFacts(sources: LiveSources): AdviceFacts | undefined {
-  const { memory, keyspace, rules, refusedLastHour } = sources;
+  const { memory, keyspace, rules, refusedLastHour, ttlCost } = sources;
   const { policy, maxmemoryBytes, usedBytes, notCountedBytes, evictedKeysPerSecond } = memory;
   if (policy === null || usedBytes === null || keyspace === undefined) return undefined;
   return {
@@ -44,7 +47,7 @@ export function liveFacts(sources: LiveSources): AdviceFacts | undefined {
     rules: rules.filter(({ builtIn }) => builtIn !== true),
     holders: holdersOf(sources),
     refusedLastHour,
-    ttlBytes: () => Number.NaN,
+    ttlBytes: (more) => ttlCost?.bytes(keyspace.expires, more) ?? Number.NaN,
   };
 }
 

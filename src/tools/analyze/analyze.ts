@@ -4,11 +4,11 @@
 import { ANY_DATABASE } from '../../core/policy/key-memory.js';
 import type { RuleSet } from '../../core/policy/rule-set.js';
 import { infoFields } from '../../memory/reading.js';
+import { TtlCost } from '../../memory/ttl-cost.js';
 import { ConnectionLost, ServerError } from '../keyspace/endpoint.js';
 import { Pace } from '../keyspace/pace.js';
 import type { WalkProgress } from '../keyspace/progress.js';
 import { databasesOf, type KeyedDatabase, type Server, type Servers, stayed } from '../keyspace/servers.js';
-import { TtlCost } from '../keyspace/ttl-cost.js';
 import { walk } from '../keyspace/walk.js';
 import { type Analysis, assemble, type Looked, type ServerMemory } from './analysis.js';
 import { Biggest } from './biggest.js';

@@ -1,4 +1,6 @@
 // Checks of the eviction policy against the keys and the rules: what the policy advisor says, as findings.
+
+import { TtlCost } from '../../memory/ttl-cost.js';
 import type { Advice, AdviceId } from '../../observe/advice/advice.js';
 import { advise } from '../../observe/advice/advise.js';
 import type { AdviceFacts, Holder } from '../../observe/advice/facts.js';
@@ -6,7 +8,6 @@ import { holderOf } from '../../observe/advice/holder.js';
 import { outlooks, type PolicyOutlook } from '../../observe/advice/outlook.js';
 import type { Step } from '../../observe/advice/steps.js';
 import type { GroupAnalysis } from '../analyze/analysis.js';
-import { TtlCost } from '../keyspace/ttl-cost.js';
 import type { Facts } from './facts.js';
 import { type Check, type Finding, figure, keyspace, set } from './finding.js';
 import { counted, leavesToPrimary, sweepMend } from './room.js';

@@ -1,7 +1,7 @@
 // The memory that is available to a server, and the maxmemory that fits into it. A limit below the used memory makes Redis
 // refuse or evict at once. With one near the available memory the kernel may kill Redis. Neither may be proposed.
 
-import { TtlCost } from '../keyspace/ttl-cost.js';
+import { TtlCost } from '../../memory/ttl-cost.js';
 import type { Facts } from './facts.js';
 import { figure, keyspace, set, share, size } from './finding.js';
 

@@ -13,7 +13,9 @@ import { looksLikeCache } from '../../observe/advice/meaning.js';
 import { ANYTHING, ideaOf, type RuleSuggestion, suggestByWords } from '../../observe/stats/suggest.js';
 import type { Analysis, GroupAnalysis } from '../analyze/analysis.js';
 import { type Bundle, bundlesOf } from './bundles.js';
+import { costOf } from './cost.js';
 import { COVERED, type ObservedTtl, observeTtl } from './observed.js';
+import { percent, size } from './words.js';
 
 export interface Proposal {
   readonly rule: RuleSuggestion;
@@ -66,9 +68,14 @@ const QUEUES: ReadonlySet<string> = new Set(['list', 'stream']);
  */
 const OWN_WORD = /^[:/|]|[a-z0-9]{3}|[a-z0-9](?![a-z0-9*])/i;
 
-export function proposeRules({ groups, keys }: Analysis, discovered: readonly Discovered[] = []): Proposals {
+export function proposeRules(
+  { groups, keys, memory }: Analysis,
+  discovered: readonly Discovered[] = [],
+): Proposals {
   const total = groups.reduce((sum, group) => sum + group.keys.estimate, 0);
   const taken = new Set<string>();
+  const bare = groups.reduce((sum, { withoutTtl }) => sum + withoutTtl.estimate, 0);
+  const ttlBytes = memory.ttlBytes / Math.max(1, bare);
   const jobs = groups.flatMap((group) => proposeFamily(group, taken, keys.total));
   const covered = jobs.flatMap(({ rule: { family } }) => (family === undefined ? [] : familyGlobs(family)));
   const ofJobs = (group: GroupAnalysis) =>
@@ -81,7 +88,7 @@ export function proposeRules({ groups, keys }: Analysis, discovered: readonly Di
   const proposals: Proposal[] = [];
   const wordless: GroupAnalysis[] = [];
   for (const bundle of weighty.slice(0, MOST_RULES)) {
-    const proposal = propose(bundle, taken, keys.total);
+    const proposal = propose(bundle, taken, keys.total, ttlBytes);
     if (proposal !== undefined) proposals.push(proposal);
     else wordless.push(bundle.group);
   }
@@ -143,7 +150,13 @@ function leftOf(groups: readonly GroupAnalysis[], proposals: readonly Proposal[]
   return { keys: count(without), share: count(without) / Math.max(1, total), beyond };
 }
 
-function propose({ group, members }: Bundle, taken: Set<string>, total: number): Proposal | undefined {
+/** `ttlBytes`: what a TTL takes. */
+function propose(
+  { group, members }: Bundle,
+  taken: Set<string>,
+  total: number,
+  ttlBytes: number,
+): Proposal | undefined {
   const { name: pattern, keys, bytes, withoutTtl, types } = group;
   const strings = types.string ?? 0;
   const bare = withoutTtl.estimate;
@@ -165,7 +178,8 @@ function propose({ group, members }: Bundle, taken: Set<string>, total: number):
   const { rule, why } = suggestion.durable
     ? collection(suggestion, types)
     : expiring(suggestion, pattern, observeTtl(members));
-  return { rule, comment: [seen, ...why] };
+  const cost = rule.ttl === undefined ? [] : costOf(group, ttlBytes);
+  return { rule, comment: [seen, ...why, ...cost] };
 }
 
 function seenIn({ keys, bytes, share, withoutTtl, types }: GroupAnalysis, total: number): string {
@@ -268,19 +282,8 @@ function grouped(value: number): string {
   return Math.round(value).toLocaleString('en-US');
 }
 
-/** Says 100 % only for all, and 0 % only for none. */
-function percent(share: number): string {
-  if (share > 0.995 && share < 1) return 'over 99 %';
-  if (share > 0 && share < 0.0005) return 'under 0.1 %';
-  return `${(share * 100).toFixed(share < 0.1 && share > 0 ? 1 : 0)} %`;
-}
-
 /** A duration as in a rule: minutes below an hour, hours up to a day, then days. */
 function durationText(seconds: number): string {
   if (seconds < 3600) return `${seconds / 60}m`;
   return seconds <= 86_400 ? `${seconds / 3600}h` : `${seconds / 86_400}d`;
-}
-
-function size(bytes: number): string {
-  return bytes >= 2 ** 30 ? `${(bytes / 2 ** 30).toFixed(1)} GB` : `${(bytes / 2 ** 20).toFixed(1)} MB`;
 }

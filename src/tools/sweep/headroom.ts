@@ -4,9 +4,9 @@
 // used for READING_MS at most, because other clients write too.
 
 import { parseMemory, type Reading } from '../../memory/reading.js';
+import { TtlCost } from '../../memory/ttl-cost.js';
 import { refusal } from '../keyspace/endpoint.js';
 import { databasesOf, type Server } from '../keyspace/servers.js';
-import { TtlCost } from '../keyspace/ttl-cost.js';
 
 /** Where a sweep must stop. */
 export interface MemoryMark {

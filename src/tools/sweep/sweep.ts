@@ -2,11 +2,11 @@
 // servers, databases, the journal, and where an interrupted sweep continues.
 import { createHash } from 'node:crypto';
 import type { CompiledRule, RuleSet } from '../../core/policy/rule-set.js';
+import { TtlCost } from '../../memory/ttl-cost.js';
 import { ServerError } from '../keyspace/endpoint.js';
 import { Pace } from '../keyspace/pace.js';
 import type { WalkProgress } from '../keyspace/progress.js';
 import { databasesOf, type KeyedDatabase, type Server, type Servers, stayed } from '../keyspace/servers.js';
-import { TtlCost } from '../keyspace/ttl-cost.js';
 import { walk } from '../keyspace/walk.js';
 import { newCounts, type RuleCounts } from './counts.js';
 import { drawSweptTtl } from './draw-ttl.js';

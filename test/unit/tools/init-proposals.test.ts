@@ -39,7 +39,11 @@ function propose(groups: Record<string, Told>) {
   const made = Object.entries(groups).map(([name, told]) => groupOf(name, told));
   const total = made.reduce((sum, { keys }) => sum + keys.estimate, 0);
   const shared = made.map((group) => ({ ...group, share: group.keys.estimate / total }));
-  const proposals = proposeRules({ groups: shared, keys: { total } } as unknown as Analysis);
+  const proposals = proposeRules({
+    groups: shared,
+    keys: { total },
+    memory: { ttlBytes: 0 },
+  } as unknown as Analysis);
   const rules = proposals.rules.map(({ rule, comment }) => ({ ...rule, comment: comment.join(' ') }));
   return { ...proposals, rules, ruleOf: (match: string) => rules.find((rule) => rule.match === match) };
 }
@@ -206,7 +210,7 @@ t.test('a job system gets one rule, however few its keys are', async (t) => {
     group('queue:*', 'pattern', 10_000),
     group('user:*', 'pattern', 1_000_000, 'hash'),
   ];
-  const analysis = { groups, keys: { total: 1_010_003 } } as unknown as Analysis;
+  const analysis = { groups, keys: { total: 1_010_003 }, memory: { ttlBytes: 0 } } as unknown as Analysis;
   const { rules, left } = proposeRules(analysis);
   t.same(rules[0]?.rule, { name: 'sidekiq', family: 'sidekiq', priority: 'critical' });
   t.match(rules[0]?.comment, [/^Sidekiq: 3 keys/, /jobs would be lost/]);
@@ -227,4 +231,24 @@ t.test('hashes that may expire: what to write instead', async (t) => {
   const { ruleOf } = propose({ ...many('cart:*', { type: 'hash' }), ...many('feed:*', { type: 'list' }) });
   t.match(ruleOf('cart:*'), { durable: true, comment: /"applyTo": "all" and "renew": true/ });
   t.notMatch(ruleOf('feed:*')?.comment, /renew/, 'a list may be a queue');
+});
+
+t.test('what TTLs take is told where it is much, and that small keys are cheaper in hashes', async (t) => {
+  const costOf = (ttlBytes: number, share: number) => {
+    const group = { ...groupOf('cache:*', { keys: 1_000_000 }), share: 1, withoutTtlBytes: 1e8 };
+    const analysis = {
+      groups: [group],
+      keys: { total: 1_000_000 },
+      memory: { ttlBytes: ttlBytes * 1e6 * share },
+    };
+    return proposeRules(analysis as unknown as Analysis).rules[0]?.comment.find((line) =>
+      /take up to/.test(line),
+    );
+  };
+  t.match(
+    costOf(40, 1),
+    /take up to 38\.1 MB more \(40 bytes a key, 40 % of what they hold\)\. Such small keys are cheaper/,
+  );
+  t.match(costOf(10, 1), /10 bytes a key, 10 % of what they hold\)\.$/);
+  t.equal(costOf(1, 1), undefined);
 });

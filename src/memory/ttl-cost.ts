@@ -48,7 +48,8 @@ export class TtlCost {
 
   /** Places of the table for this many entries. */
   private places(entries: number): number {
-    return 2 ** Math.ceil(Math.log2(Math.max(LEAST_TABLE, entries * this.placesPerEntry)));
+    // Newer servers double a table when it is full, older ones with the next entry.
+    return 2 ** Math.ceil(Math.log2(Math.max(LEAST_TABLE, entries * this.placesPerEntry + 1)));
   }
 }
 

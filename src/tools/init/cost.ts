@@ -1,0 +1,18 @@
+// What the TTLs of a proposed rule take, in words. Pure.
+import type { GroupAnalysis } from '../analyze/analysis.js';
+import { percent, size } from './words.js';
+
+/** Shares of what the keys hold: from the first on it is told, from the second on it is dear. */
+const LEAST_COST = 0.02;
+const DEAR = 0.15;
+
+/** Of TTLs for the keys of a group without one, at `ttlBytes` each; nothing where that is little. */
+export function costOf({ withoutTtl, withoutTtlBytes }: GroupAnalysis, ttlBytes: number): string[] {
+  const taken = withoutTtl.estimate * ttlBytes;
+  const share = taken / Math.max(1, withoutTtlBytes);
+  if (!(share >= LEAST_COST)) return [];
+  const dear = share >= DEAR ? ' Such small keys are cheaper in hashes.' : '';
+  return [
+    `TTLs for its keys without one take up to ${size(taken)} more (${Math.ceil(ttlBytes)} bytes a key, ${percent(share)} of what they hold).${dear}`,
+  ];
+}
