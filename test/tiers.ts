@@ -39,6 +39,7 @@ export const REST: readonly string[] = [
   'integration/cluster-recipes.test.ts',
   'integration/upstream-kind.test.ts',
   'integration/budgets.test.ts',
+  'integration/evict-budget.test.ts',
   'integration/limits.test.ts',
   'integration/holds.test.ts',
   'integration/job-commands.test.ts',

@@ -46,9 +46,9 @@ export const NO_CANDIDATES: Candidates = {
 export interface Candidates {
   /**
    * Takes out the next keys to go: the oldest ones of the rules with the lowest priority, up to so many and so many bytes, at
-   * least one if there is any. `observed`: only of rules that observe, otherwise only of the others.
+   * least one if there is any. `observed`: only of rules that observe, otherwise only of the others; `slot`: only of this rule.
    */
-  take(most: number, mostBytes: number, observed: boolean): Candidate[];
+  take(most: number, mostBytes: number, observed: boolean, slot?: number): Candidate[];
   /** It was not written, or deleted, since it was taken, as far as this process knows. */
   isCurrent(candidate: Candidate): boolean;
   /** Puts it back behind all others: it was read since `at`, or could not be unlinked. */

@@ -8,6 +8,7 @@ import type { RuleSet } from '../core/policy/rule-set.js';
 import type { EvictionSnapshot } from '../memory/eviction.js';
 import type { Endpoint } from '../tools/keyspace/endpoint.js';
 import type { Hands } from './hands.js';
+import { type BudgetState, Owed } from './owed.js';
 import { type Flow, type Marks, Pace } from './pace.js';
 import { ScanSource } from './scan-source.js';
 import { TroubleWatch } from './trouble-watch.js';
@@ -35,6 +36,10 @@ export interface EvictorOptions {
   readonly proxies: () => number;
   /** Keys that were found by SCAN have gone. */
   readonly onEvicted: Evicted;
+  /** A key of the rule is not there any more. */
+  readonly onGone: (slot: number, key: Uint8Array) => void;
+  /** What the keys of rules with a budget hold. */
+  readonly budgets: () => readonly BudgetState[];
   /** This process knows the key by itself. */
   readonly knows: (db: number, key: Uint8Array) => boolean;
   /** Monotonic milliseconds. */
@@ -60,6 +65,7 @@ export class Evictor {
   private readonly scan: ScanSource;
   private readonly scanned: Unlinker;
   private readonly troubles: TroubleWatch;
+  private readonly owed = new Owed();
   private timer: NodeJS.Timeout | undefined;
   private readAt = Number.NEGATIVE_INFINITY;
   private askedFor = Number.NEGATIVE_INFINITY;
@@ -71,7 +77,7 @@ export class Evictor {
   private lastUsed = 0;
 
   constructor(private readonly options: EvictorOptions) {
-    const { marks, rules, clock, log, endpoint, proxies, onEvicted, knows } = options;
+    const { marks, rules, clock, log, endpoint, proxies, onEvicted, onGone, knows } = options;
     this.rules = rules;
     this.marks = marks;
     this.pace = new Pace(marks, proxies);
@@ -80,7 +86,7 @@ export class Evictor {
     const found = (): void => this.look();
     this.scan = new ScanSource({ endpoint, clock, knows, rules: () => this.rules, onFound: found });
     this.scanned = new Unlinker({
-      ...{ endpoint, clock, onEvicted },
+      ...{ endpoint, clock, onEvicted, onGone },
       source: this.scan,
     });
   }
@@ -227,6 +233,7 @@ export class Evictor {
       this.orderedAt = now;
       hands.order(this.enforces ? due : undefined, wouldBeDue, this.pace.urgent);
     }
+    this.orderForBudgets();
     if (due > 0 && progress.dry) this.scanFor(due);
     const share = this.pace.shareOf(flow);
     if (share > this.marks.start - NEAR && now - this.askedFor >= READ_MS && now - this.readAt >= READ_MS) {
@@ -235,6 +242,17 @@ export class Evictor {
     }
     this.troubles.see(this.trouble);
     onEvictable(this.holding ? this.evictableBytes : 0);
+  }
+
+  /** A rule near its budget makes room among its own keys, whatever the server's memory is. */
+  private orderForBudgets(): void {
+    const { budgets, hands } = this.options;
+    this.owed.see(budgets().filter(({ slot }) => this.evicts(slot)));
+    hands.orderOf(this.owed.all);
+  }
+
+  private evicts(slot: number): boolean {
+    return this.rules.rules.some((rule) => rule.slot === slot && rule.evict && !rule.observe);
   }
 
   private scanFor(bytes: number): void {

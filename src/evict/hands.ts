@@ -23,4 +23,6 @@ export interface Hands {
    * asks for more than counting, so no connection is needed. `urgent`: memory is well above the start, so nothing is asked before.
    */
   order(free: number | undefined, observe: number, urgent: boolean): void;
+  /** So many bytes of keys of these rules, by slot, are to go whatever the memory is; an earlier order ends. */
+  orderOf(owed: ReadonlyMap<number, number>): void;
 }

@@ -2,7 +2,8 @@
 import type { Candidate, Candidates } from './candidates.js';
 import type { Hands, Progress } from './hands.js';
 import type { KeySource } from './key-source.js';
-import { Observation } from './observation.js';
+import { LIKELY_BYTES, Observation } from './observation.js';
+import { Owed } from './owed.js';
 import { Unlinker, type UnlinkerOptions } from './unlinker.js';
 
 export interface LocalHandsOptions extends Omit<UnlinkerOptions, 'source'> {
@@ -13,10 +14,13 @@ export interface LocalHandsOptions extends Omit<UnlinkerOptions, 'source'> {
 export class LocalHands implements Hands {
   private readonly unlinker: Unlinker;
   private readonly observation: Observation;
+  private readonly owed = new Owed();
+  /** For rules near their budget; undefined: there has been none. */
+  private budgets: Unlinker | undefined;
 
   constructor(
     private readonly known: () => Candidates,
-    options: LocalHandsOptions,
+    private readonly options: LocalHandsOptions,
   ) {
     this.unlinker = new Unlinker({ ...options, source: sourceOf(known) });
     this.observation = new Observation(known, options.onWouldEvict);
@@ -25,9 +29,10 @@ export class LocalHands implements Hands {
   progress(): Progress {
     const { unlinker, observation } = this;
     const known = this.known();
-    const { freed, dry, trouble, blindToReads, meanLazyBytes } = unlinker;
+    const { dry, trouble, blindToReads, meanLazyBytes } = unlinker;
     return {
-      ...{ freed, dry, trouble, blindToReads, meanLazyBytes },
+      ...{ dry, trouble, blindToReads, meanLazyBytes },
+      freed: unlinker.freed + (this.budgets?.freed ?? 0),
       observed: observation.bytes,
       stock: known.stock(),
       ring: known.fill,
@@ -39,7 +44,15 @@ export class LocalHands implements Hands {
     this.observation.count(observe);
   }
 
+  orderOf(owed: ReadonlyMap<number, number>): void {
+    if (owed.size === 0 && this.budgets === undefined) return;
+    this.owed.order(owed);
+    this.budgets ??= new Unlinker({ ...this.options, source: owedSourceOf(this.known, this.owed) });
+    this.budgets.free(this.owed.bytes);
+  }
+
   close(): void {
+    this.budgets?.close();
     this.unlinker.close();
   }
 }
@@ -50,5 +63,22 @@ function sourceOf(known: () => Candidates): KeySource {
     current: (of) => of.filter(({ candidate }) => known().isCurrent(candidate)),
     again: (candidate: Candidate) => known().again(candidate),
     learn: (slot, bytes) => known().learn(slot, bytes),
+  };
+}
+
+function owedSourceOf(known: () => Candidates, owed: Owed): KeySource {
+  return {
+    ...sourceOf(known),
+    take: (most, mostBytes) => {
+      for (let next = owed.next(); next !== undefined; next = owed.next()) {
+        const taken = known().take(most, Math.min(mostBytes, next.bytes), false, next.slot);
+        owed.took(
+          next.slot,
+          taken.reduce((sum, { bytes }) => sum + (bytes || LIKELY_BYTES), 0),
+        );
+        if (taken.length > 0) return taken;
+      }
+      return [];
+    },
   };
 }

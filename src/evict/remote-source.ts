@@ -3,11 +3,16 @@
 // Bounded: at most KEYS wait here. Invariants: each call of take() and current() is answered, with nothing once the worker is gone.
 import type { Candidate, RingFill, RuleStock } from './candidates.js';
 import type { KeySource } from './key-source.js';
-import type { EvictAnswer, EvictAsk, PackedKeys, Place } from './messages.js';
+import type { EvictAnswer, EvictAsk, PackedKeys, Place, TakeAsk } from './messages.js';
+import { LIKELY_BYTES } from './observation.js';
+import type { Owed } from './owed.js';
 
 /** A worker that serves clients at full speed answers late: it is asked for many batches at once. */
 const KEYS = 2048;
 const BYTES = 16 * 1024 * 1024;
+/** For a rule near its budget, at once. */
+const OWED_KEYS = 512;
+const NO_KEY: TakeAsk = { keys: 0, bytes: 0, slot: undefined };
 /** What came so lately need not be confirmed: the question takes as long where a worker is busy. */
 const FRESH_MS = 20;
 const NO_RING: RingFill = { keys: 0, bytes: 0, capacityBytes: 0, dropped: 0 };
@@ -44,12 +49,15 @@ export class RemoteSource implements KeySource {
   private closed = false;
   /** The question that is under way is for keys, too. */
   private tookPart = false;
+  private askedSlot: number | undefined;
 
   /** `send` brings the question to the worker, whose answer hear() takes. */
   constructor(
     private readonly send: (ask: EvictAsk) => void,
     /** Monotonic milliseconds. */
     private readonly clock: () => number,
+    /** Only keys of rules that owe something; undefined: those that are next to go. */
+    private readonly owed?: Owed,
   ) {}
 
   /** Asks how things stand, and has so many bytes counted of rules that observe. */
@@ -99,7 +107,8 @@ export class RemoteSource implements KeySource {
       at += places.length;
       resolve((i) => confirmed[first + i] === 1);
     }
-    if (batch !== undefined) this.ready.push(...unpack(batch, this.clock()));
+    if (batch !== undefined) this.came(unpack(batch, this.clock()));
+    else if (this.askedSlot !== undefined) this.owed?.took(this.askedSlot, 0);
     this.serve();
     // It has none, so nobody waits for any.
     if (batch === undefined && this.tookPart) for (const { resolve } of this.wanted.splice(0)) resolve([]);
@@ -115,6 +124,11 @@ export class RemoteSource implements KeySource {
     for (const { resolve } of this.wanted.splice(0)) resolve([]);
     for (const { resolve } of [...(this.asked ?? []), ...this.doubted.splice(0)]) resolve(() => false);
     this.asked = undefined;
+  }
+
+  private came(keys: readonly Placed[]): void {
+    this.ready.push(...keys);
+    for (const { slot, bytes } of keys) this.owed?.took(slot, bytes || LIKELY_BYTES);
   }
 
   private serve(): void {
@@ -138,14 +152,24 @@ export class RemoteSource implements KeySource {
     if (this.asked !== undefined) return;
     const { wanted, doubted, back, observe, learned } = this;
     if (!look && wanted.length === 0 && doubted.length === 0 && back.length === 0) return;
-    const take = wanted.length > 0 ? { keys: KEYS, bytes: BYTES } : undefined;
+    const take = wanted.length > 0 ? this.wish : undefined;
     this.asked = doubted;
     this.tookPart = take !== undefined;
+    this.askedSlot = take?.slot;
     this.doubted = [];
     this.back = [];
     this.learned = [];
     this.observe = 0;
-    this.send({ again: back, confirm: this.asked.flatMap(({ places }) => places), take, observe, learned });
+    const purpose = this.owed === undefined ? 'memory' : 'budgets';
+    const confirm = this.asked.flatMap(({ places }) => places);
+    this.send({ purpose, again: back, confirm, take, observe, learned });
+  }
+
+  private get wish(): TakeAsk {
+    const { owed } = this;
+    const next = owed?.next();
+    if (owed === undefined) return { keys: KEYS, bytes: BYTES, slot: undefined };
+    return next === undefined ? NO_KEY : { keys: OWED_KEYS, ...next };
   }
 }
 

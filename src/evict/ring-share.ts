@@ -1,10 +1,10 @@
 // A worker's side of making room: hands the keys of its ring to the primary, which unlinks them, and says right before that
 // which may still go. It remembers the last BATCHES batches; a key of an older one is taken for written since.
 import type { Candidate, Candidates } from './candidates.js';
-import type { EvictAnswer, EvictAsk, PackedKeys } from './messages.js';
+import type { EvictAnswer, EvictAsk, PackedKeys, TakeAsk } from './messages.js';
 import { Observation } from './observation.js';
 
-const BATCHES = 8;
+const BATCHES = 16;
 
 export class RingShare {
   private readonly given = new Map<number, readonly Candidate[]>();
@@ -20,7 +20,7 @@ export class RingShare {
     this.observation = new Observation(known, onWouldEvict);
   }
 
-  answer({ again, confirm, take, observe, learned }: EvictAsk): EvictAnswer {
+  answer({ purpose, again, confirm, take, observe, learned }: EvictAsk): EvictAnswer {
     const { given, observation } = this;
     const known = this.known();
     for (const [slot, bytes] of learned) known.learn(slot, bytes);
@@ -34,16 +34,17 @@ export class RingShare {
     });
     observation.count(observe);
     return {
+      purpose,
       confirmed,
-      batch: take && this.give(take.keys, take.bytes),
+      batch: take && this.give(take),
       observed: observation.bytes,
       stock: known.stock(),
       ring: known.fill,
     };
   }
 
-  private give(most: number, mostBytes: number): PackedKeys | undefined {
-    const taken = this.known().take(most, mostBytes, false);
+  private give({ keys, bytes, slot }: TakeAsk): PackedKeys | undefined {
+    const taken = this.known().take(keys, bytes, false, slot);
     if (taken.length === 0) return undefined;
     const batch = ++this.batches;
     this.given.set(batch, taken);

@@ -24,6 +24,8 @@ export interface UnlinkerOptions extends Pick<LinkOptions, 'endpoint' | 'clock'>
   /** Batches under way; more than the server has at a time where the source answers late. */
   readonly lanes?: number;
   readonly onEvicted: Evicted;
+  /** A key of the rule is not there any more. */
+  readonly onGone: (slot: number, key: Uint8Array) => void;
 }
 
 const KEYS = 64;
@@ -215,6 +217,7 @@ export class Unlinker {
 
   /** `there`: so many of these keys there were. */
   private count(group: readonly Asked[], there: number): void {
+    for (const { candidate } of group) this.options.onGone(candidate.slot, candidate.key);
     if (there === 0) return;
     const now = this.options.clock();
     const share = there / group.length;

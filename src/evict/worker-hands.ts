@@ -6,6 +6,7 @@ import type { Priority } from '../core/policy/rule.js';
 import type { RingFill, RuleStock } from './candidates.js';
 import type { Hands, Progress } from './hands.js';
 import type { EvictAnswer, EvictAsk } from './messages.js';
+import { Owed } from './owed.js';
 import { RemoteSource } from './remote-source.js';
 import { LAZY_BYTES, Unlinker, type UnlinkerOptions } from './unlinker.js';
 
@@ -15,6 +16,10 @@ const LANES = 32;
 interface Hand {
   readonly source: RemoteSource;
   readonly unlinker: Unlinker;
+  /** For rules near their budget. */
+  readonly owed: Owed;
+  readonly owing: RemoteSource;
+  budgets: Unlinker | undefined;
 }
 
 export interface WorkerHandsOptions extends Omit<UnlinkerOptions, 'source'> {
@@ -31,11 +36,15 @@ export class WorkerHands implements Hands {
   /** A worker has started. `send` brings it a question. */
   welcome(worker: object, send: (ask: EvictAsk) => void): void {
     const source = new RemoteSource(send, this.options.clock);
-    this.hands.set(worker, { source, unlinker: new Unlinker({ ...this.options, source, lanes: LANES }) });
+    const unlinker = new Unlinker({ ...this.options, source, lanes: LANES });
+    const owed = new Owed();
+    const owing = new RemoteSource(send, this.options.clock, owed);
+    this.hands.set(worker, { source, unlinker, owed, owing, budgets: undefined });
   }
 
   hear(worker: object, answer: EvictAnswer): void {
-    this.hands.get(worker)?.source.hear(answer);
+    const hand = this.hands.get(worker);
+    (answer.purpose === 'budgets' ? hand?.owing : hand?.source)?.hear(answer);
   }
 
   /** A worker has ended. */
@@ -43,10 +52,12 @@ export class WorkerHands implements Hands {
     const hand = this.hands.get(worker);
     if (hand === undefined) return;
     this.hands.delete(worker);
-    this.freedBefore += hand.unlinker.freed;
+    this.freedBefore += freedBy(hand);
     this.observedBefore += hand.source.observed;
     hand.unlinker.close();
     hand.source.close();
+    hand.budgets?.close();
+    hand.owing.close();
   }
 
   progress(): Progress {
@@ -54,7 +65,7 @@ export class WorkerHands implements Hands {
     const sum = (value: (hand: Hand) => number): number =>
       all.reduce((total, hand) => total + value(hand), 0);
     return {
-      freed: this.freedBefore + sum(({ unlinker }) => unlinker.freed),
+      freed: this.freedBefore + sum(freedBy),
       observed: this.observedBefore + sum(({ source }) => source.observed),
       dry: all.every(({ unlinker }) => unlinker.dry),
       trouble: all.find(({ unlinker }) => unlinker.trouble !== undefined)?.unlinker.trouble,
@@ -78,9 +89,30 @@ export class WorkerHands implements Hands {
     }
   }
 
+  orderOf(owed: ReadonlyMap<number, number>): void {
+    const all = [...this.hands.values()];
+    for (const hand of all) {
+      if (owed.size === 0 && hand.budgets === undefined) continue;
+      hand.owed.order(new Map([...owed].map(([slot, bytes]) => [slot, bytes * this.part(hand, slot)])));
+      hand.budgets ??= new Unlinker({ ...this.options, source: hand.owing, lanes: LANES });
+      hand.budgets.free(hand.owed.bytes);
+    }
+  }
+
+  /** How much of the rule's known keys are this worker's. */
+  private part({ source }: Hand, slot: number): number {
+    const bytesOf = (one: RemoteSource): number => one.stock.find((rule) => rule.slot === slot)?.bytes ?? 0;
+    const sum = [...this.hands.values()].reduce((bytes, hand) => bytes + bytesOf(hand.source), 0);
+    return sum === 0 ? 1 / this.hands.size : bytesOf(source) / sum;
+  }
+
   close(): void {
     for (const worker of [...this.hands.keys()]) this.lose(worker);
   }
+}
+
+function freedBy({ unlinker, budgets }: Hand): number {
+  return unlinker.freed + (budgets?.freed ?? 0);
 }
 
 /** How many of `bytes` each is to free, by what each has: rules of the lowest priority first, and each its part. */

@@ -3,6 +3,7 @@
 import type { Logger } from 'pino';
 import type { EffectiveConfig } from '../config/effective.js';
 import { Evictor } from '../evict/evictor.js';
+import { tellGone } from '../evict/tell-gone.js';
 import type { MemoryMonitor } from '../memory/monitor.js';
 import type { Pressure } from '../memory/pressure.js';
 import type { Reading } from '../memory/reading.js';
@@ -42,6 +43,9 @@ export class RoomMaker {
       onEvictable,
       proxies: () => pressure.proxies,
       onEvicted: (slot, keys, bytes, livedMs) => service.evicted(slot, keys, bytes, livedMs),
+      onGone: tellGone(service.quotas),
+      budgets: () =>
+        service.quotas.all.map(({ slot, held, budgetBytes }) => ({ slot, budgetBytes, heldBytes: held })),
       knows: (db, key) => service.knows(db, key),
       clock,
       log,

@@ -8,6 +8,7 @@ import type { Quotas } from '../core/policy/quota.js';
 import type { Scripts } from '../core/policy/scripts.js';
 import { flags, type ShedGate } from '../core/policy/shed.js';
 import { LocalHands } from '../evict/local-hands.js';
+import { tellGone } from '../evict/tell-gone.js';
 import { type Covered, coveredBy, type PressureState } from '../memory/pressure-state.js';
 import type { ServerFacts } from '../memory/server-facts.js';
 import type { WorkersSnapshot } from '../observe/snapshots/workers.js';
@@ -53,6 +54,7 @@ export class SingleProcess implements Service {
     this.hands = new LocalHands(() => this.plane.evictable, {
       endpoint,
       onEvicted: (slot, keys, bytes, livedMs) => stats.onEvicted(slot, keys, bytes, livedMs),
+      onGone: tellGone(this.quotas),
       onWouldEvict: (slot, bytes) => stats.onWouldEvict(slot, bytes),
       clock: () => performance.now(),
     });

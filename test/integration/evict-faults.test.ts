@@ -53,6 +53,7 @@ async function withUnlinker(
     onEvicted: (_slot, count) => {
       keys.evicted += count;
     },
+    onGone: () => {},
     clock: () => performance.now(),
   });
   t.teardown(() => unlinker.close());

@@ -14,6 +14,7 @@ import { BackOff } from '../../core/back-off.js';
 import { Quotas } from '../../core/policy/quota.js';
 import { Priority } from '../../core/policy/rule.js';
 import { flags, ShedGate } from '../../core/policy/shed.js';
+import { tellGone } from '../../evict/tell-gone.js';
 import { WorkerHands } from '../../evict/worker-hands.js';
 import { type Covered, coveredBy, type PressureState } from '../../memory/pressure-state.js';
 import { ServerClock } from '../../memory/server-clock.js';
@@ -86,6 +87,7 @@ export class WorkerPool implements Service {
     this.hands = new WorkerHands({
       endpoint,
       onEvicted: (slot, keys, bytes, livedMs) => this.reports.evicted(slot, keys, bytes, livedMs),
+      onGone: tellGone(this.quotas),
       priorityOf: (slot) => this.config.rules.find((rule) => rule.slot === slot)?.priority ?? Priority.NORMAL,
       clock: () => performance.now(),
     });

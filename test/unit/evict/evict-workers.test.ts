@@ -4,6 +4,7 @@ import t from 'tap';
 import type { Candidate, Candidates } from '../../../src/evict/candidates.js';
 import { NO_CANDIDATES } from '../../../src/evict/candidates.js';
 import type { EvictAsk } from '../../../src/evict/messages.js';
+import { Owed } from '../../../src/evict/owed.js';
 import { RemoteSource } from '../../../src/evict/remote-source.js';
 import { RingShare } from '../../../src/evict/ring-share.js';
 import { sharesOf } from '../../../src/evict/worker-hands.js';
@@ -25,8 +26,8 @@ class List implements Candidates {
   readonly returned: string[] = [];
   readonly written = new Set<string>();
   constructor(readonly keys: string[]) {}
-  take(most: number, mostBytes: number, observed: boolean): Candidate[] {
-    if (observed) return [];
+  take(most: number, mostBytes: number, observed: boolean, slot = 2): Candidate[] {
+    if (observed || slot !== 2 || most === 0) return [];
     const count = Math.max(1, Math.min(most, Math.ceil(mostBytes / 100)));
     return this.keys.splice(0, count).map((key) => ({
       ...{ db: 3, slot: 2, bytes: 100, at: 50 },
@@ -48,7 +49,10 @@ class List implements Candidates {
   }
 }
 
-function pair(keys: string[]): {
+function pair(
+  keys: string[],
+  owed?: Owed,
+): {
   list: List;
   source: RemoteSource;
   asks: EvictAsk[];
@@ -64,7 +68,7 @@ function pair(keys: string[]): {
     clock,
   );
   const asks: EvictAsk[] = [];
-  const source = new RemoteSource((ask) => asks.push(structuredClone(ask)), clock);
+  const source = new RemoteSource((ask) => asks.push(structuredClone(ask)), clock, owed);
   const deliver = (): void => {
     while (asks.length > 0) source.hear(structuredClone(share.answer(asks.shift() as EvictAsk)));
   };
@@ -119,6 +123,28 @@ t.test('keys go back to the ring they came from', async (t) => {
   source.again((await taking)[1] as Candidate);
   deliver();
   t.same(list.returned, ['b']);
+});
+
+t.test('for a rule near its budget only keys of that rule come, and no more than it owes', async (t) => {
+  const owed = new Owed();
+  const { source, deliver, asks } = pair(
+    Array.from({ length: 50 }, (_, i) => `k${i}`),
+    owed,
+  );
+  const take = async (): Promise<string[]> => {
+    const taking = source.take(64, 1e6);
+    deliver();
+    return texts(await taking);
+  };
+  t.same(await take(), [], 'nothing is owed');
+  owed.order(new Map([[2, 250]]));
+  t.same(await take(), ['k0', 'k1', 'k2']);
+  t.same(await take(), []);
+  owed.order(new Map([[7, 500]]));
+  t.same(await take(), [], 'another rule has none here');
+  t.equal(owed.bytes, 0, 'so it is not asked for again');
+  source.take(64, 1e6);
+  t.equal(asks[0]?.purpose, 'budgets');
 });
 
 t.test('a ring without keys: nobody waits', async (t) => {
