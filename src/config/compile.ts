@@ -146,6 +146,7 @@ function compileMemory(memory: ConfigInput['memory']): EffectiveMemory {
   const { low, normal, high, critical } = memory.shed;
   return {
     pollIntervalMs: parseDuration(memory.pollInterval),
+    proxies: memory.proxies,
     staleAfterMs: parseDuration(memory.staleAfter),
     onStale: memory.onStale,
     hysteresis: parsePercent(memory.hysteresis),

@@ -121,6 +121,7 @@ function describeMemory(memory: EffectiveMemory): ConfigInput['memory'] {
   const [low, normal, high, critical] = memory.bands;
   return {
     pollInterval: formatDuration(memory.pollIntervalMs),
+    proxies: memory.proxies,
     staleAfter: formatDuration(memory.staleAfterMs),
     onStale: memory.onStale,
     hysteresis: formatPercent(memory.hysteresis),

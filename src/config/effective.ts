@@ -23,6 +23,8 @@ export type Band = readonly [start: number, full: number] | null;
 
 export interface EffectiveMemory {
   readonly pollIntervalMs: number;
+  /** How many write to the server; "auto": they are counted. */
+  readonly proxies: number | 'auto';
   readonly staleAfterMs: number;
   readonly onStale: ConfigInput['memory']['onStale'];
   /** Share of the limit, 0 … 0.5. */

@@ -39,6 +39,7 @@ const MAX_RULES = 10_000;
 /** With more of them the samples of keys, which share a bounded memory, say too little. */
 const MAX_BUDGETS = 100;
 const MAX_WORKERS = 64;
+const MAX_PROXIES = 1000;
 const MAX_SHARED_COMMANDS = 1000;
 const MAX_SOURCES = 1000;
 const MAX_MEMORY = 2 ** 50;
@@ -182,6 +183,16 @@ const memory = strict({
   staleAfter: duration(20, HOUR)
     .default('5s')
     .describe('A reading that is older than this no longer counts.'),
+  proxies: z
+    .union([z.int().min(1).max(MAX_PROXIES), z.literal('auto')], {
+      error: `must be a whole number from 1 to ${MAX_PROXIES}, or "auto"`,
+    })
+    .default(1)
+    .describe(
+      'How many proxies write to this Redis. Near the limit, each one reads memory as early as if the others wrote as much as it ' +
+        'does, so that a burst through all of them is refused in time. No write is refused because of this number. "auto" counts ' +
+        'them: each one subscribes to the channel __spillway__:here and asks PUBSUB NUMSUB.',
+    ),
   onStale: oneOf(['admit', 'hold'])
     .default('admit')
     .describe('Without a valid reading: "admit" lets every write pass, "hold" keeps the last level.'),

@@ -13,6 +13,7 @@ import { EvictionRates } from './eviction-rates.js';
 import { intervalAt, isNear, Pacing } from './pacing.js';
 import type { Pressure } from './pressure.js';
 import type { Covered } from './pressure-state.js';
+import { ProxyCount } from './proxy-count.js';
 import { type KeyspaceReading, parseKeyspace, parseMemory, parseServerTime, parseStats } from './reading.js';
 import { KeySampler } from './sampling/key-sampler.js';
 import { askServer, type ServerFacts } from './server-facts.js';
@@ -33,6 +34,8 @@ export interface MonitorOptions {
   /** Options of tls.connect(), called before each connection; undefined: no TLS. */
   readonly tls: (() => ConnectionOptions) | undefined;
   readonly pollIntervalMs: number;
+  /** How many proxies write to the server; "auto": it counts them. */
+  readonly proxies: number | 'auto';
   readonly pressure: Pressure;
   readonly gate: ShedGate;
   /** What the next reading contains for certain. */
@@ -77,6 +80,7 @@ export class MemoryMonitor {
   private readonly redis: Redis;
   private readonly troubles: TroubleLog;
   private readonly pacing: Pacing;
+  private readonly count: ProxyCount;
   private closed = false;
   private keyspace: KeyspaceReading | undefined;
   private replication = '';
@@ -91,7 +95,7 @@ export class MemoryMonitor {
     this.pacing = new Pacing(
       () => this.poll(),
       () => pressure.apply(clock()),
-      () => intervalAt(pressure.distanceToShedding(clock()), this.pollIntervalMs),
+      () => intervalAt(pressure.distanceToReading(clock()), this.pollIntervalMs),
       clock,
     );
     this.sampler = new KeySampler({
@@ -124,6 +128,14 @@ export class MemoryMonitor {
       },
       // ioredis would wait as long as a loading server says it needs, up to 10 s.
       maxLoadingRetryTime: RECONNECT_MS,
+    });
+    this.count = new ProxyCount({
+      connect: () => this.another('spillway-proxies'),
+      ask: (questions) => this.ask(questions),
+      onCount: (proxies) => {
+        pressure.proxies = proxies;
+      },
+      log,
     });
     this.redis.on('error', (error: Error) => this.report(error));
     this.redis.on('close', () => {
@@ -158,11 +170,13 @@ export class MemoryMonitor {
     ]);
     this.pacing.schedule();
     this.sampler.start();
+    this.count.adopt(this.options.proxies);
   }
 
   close(): void {
     this.closed = true;
     this.sampler.close();
+    this.count.close();
     this.pacing.close();
     this.options.gate.onGrowth = () => {};
     this.options.gate.onRelief = () => {};
@@ -185,8 +199,9 @@ export class MemoryMonitor {
   }
 
   /** The settings have changed: a reading is due. */
-  reconfigure({ pollIntervalMs }: Pick<MonitorOptions, 'pollIntervalMs'>): void {
+  reconfigure({ pollIntervalMs, proxies }: Pick<MonitorOptions, 'pollIntervalMs' | 'proxies'>): void {
     this.pollIntervalMs = pollIntervalMs;
+    this.count.adopt(proxies);
     this.pollSoon();
   }
 
@@ -195,6 +210,21 @@ export class MemoryMonitor {
     if (!this.connected) throw new Error('the server is not there');
     const answers = await this.redis.pipeline(questions.map((question) => [...question])).exec();
     return answers ?? [];
+  }
+
+  /** A connection like its own, for what cannot be asked on it. */
+  private another(connectionName: string): Redis {
+    const { tls } = this.options;
+    const redis = this.redis.duplicate({
+      connectionName,
+      ...(tls && { tls: tls() }),
+      autoResubscribe: false,
+      retryStrategy: () => {
+        if (tls) redis.options.tls = tls();
+        return RECONNECT_MS;
+      },
+    });
+    return redis;
   }
 
   private learnSlow([replication, server, stats]: readonly string[], now: number): void {
@@ -223,7 +253,7 @@ export class MemoryMonitor {
     const { pressure, clock } = this.options;
     const now = clock();
     pressure.apply(now);
-    if (isNear(pressure.distanceToShedding(now))) this.pollSoon();
+    if (isNear(pressure.distanceToReading(now))) this.pollSoon();
   }
 
   private async poll(): Promise<void> {

@@ -37,6 +37,8 @@ export interface PressureState {
   readonly committedPart: number;
   /** Bytes of growth that are let through in a second. */
   readonly admittedPerSecond: number;
+  /** Proxies that write to the server. */
+  readonly proxies: number;
   /** By Priority: bytes that are kept for higher ones. */
   readonly reserved: readonly number[];
   readonly rehearsal: Rehearsal | undefined;

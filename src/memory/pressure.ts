@@ -152,13 +152,13 @@ export class Pressure {
 
   state(now: number): PressureState {
     const { reading, applicability, covered, better, blind, evictable, ownEvictable } = this;
-    const { latch, rates, committedPart, admittedPerSecond } = this;
+    const { latch, rates, committedPart, admittedPerSecond, proxies } = this;
     const [readingAgeMs, rehearsal] = [this.readingAge(now), this.rehearsal(now)];
     return {
       ...{ reading, applicability, readingAgeMs, covered, better, blind, evictable, ownEvictable },
       ...{ latched: latch.pressure, oomContradictedAt: latch.contradictedAt, rehearsal },
       ...{ othersRate: rates.others, measuredRate: rates.measured },
-      ...{ committedPart, admittedPerSecond },
+      ...{ committedPart, admittedPerSecond, proxies },
       reserved: Array.from(this.reserve.bytes),
     };
   }
@@ -171,6 +171,7 @@ export class Pressure {
     this.ownEvictable = state.ownEvictable;
     this.committedPart = state.committedPart;
     this.admittedPerSecond = state.admittedPerSecond;
+    this.proxies = state.proxies;
     this.readAt = now - state.readingAgeMs;
     this.covered = state.covered;
     this.better = state.better;
@@ -232,8 +233,8 @@ export class Pressure {
     gate.brief.most = MOST_SHARE * applicability.limitBytes;
     gate.active = true;
     gate.sparesExpiring = this.sparesExpiring(applicability);
-    const distance = Math.max(STEP, (this.bands.begins - this.acting) / 2);
-    gate.wakeAt = gate.admitted + Math.min(distance, 1) * applicability.limitBytes;
+    const distance = Math.max(STEP, (this.bands.begins - Math.max(this.acting, this.wary(now))) / 2);
+    gate.wakeAt = gate.admitted + (Math.min(distance, 1) * applicability.limitBytes) / this.proxies;
     this.tellLevels(now, trigger);
     this.pauseForRelief(applicability.limitBytes);
   }
@@ -296,6 +297,22 @@ export class Pressure {
       0,
       this.bands.begins - Math.max(this.latch.pressure, this.estimate(now) / this.applicability.limitBytes),
     );
+  }
+
+  /**
+   * The same if all proxies have written as much as this one since the reading. It only says how soon the next reading is due:
+   * nothing is refused by it.
+   */
+  distanceToReading(now: number): number {
+    const distance = this.distanceToShedding(now);
+    return Number.isFinite(distance)
+      ? Math.max(0, Math.min(distance, this.bands.begins - this.wary(now)))
+      : distance;
+  }
+
+  private wary(now: number): number {
+    const others = (this.proxies - 1) * this.committing(this.growthSinceReading);
+    return (this.estimate(now) + others) / (this.applicability?.limitBytes ?? 1);
   }
 
   /** The pressure without what is estimated. */

@@ -70,6 +70,8 @@ export interface MemorySnapshot {
   briefBytes: number;
   briefMostBytes: number;
   upstreamVersion: string | null;
+  /** Proxies that write to the server, this one among them, as far as it is told. */
+  proxies: number;
   /** As its INFO says. */
   upstreamMode: UpstreamKind['mode'];
   upstreamRole: UpstreamKind['role'];

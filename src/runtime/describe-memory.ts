@@ -65,6 +65,7 @@ export function describeMemory(
     briefBytes: Math.round(gate.brief.total),
     briefMostBytes: Math.round(gate.brief.most),
     upstreamVersion: monitor.version,
+    proxies: pressure.proxies,
     upstreamMode: monitor.kind.mode,
     upstreamRole: monitor.kind.role,
     polls: monitor.polls,

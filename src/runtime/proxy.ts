@@ -243,6 +243,7 @@ export class SpillwayProxy {
       upstream: config.upstream,
       tls: secure && (() => secureOptions(config.upstream, secure)),
       pollIntervalMs: config.memory.pollIntervalMs,
+      proxies: config.memory.proxies,
       pressure,
       gate: service.gate,
       log,

@@ -40,6 +40,7 @@ t.test('the defaults', async (t) => {
     families: 'auto',
     memory: {
       pollInterval: '500ms',
+      proxies: 1,
       staleAfter: '5s',
       onStale: 'admit',
       hysteresis: '2%',

@@ -51,6 +51,7 @@ const MEMORY: MemorySnapshot = {
   growthSinceReadingBytes: 5,
   headroomBytes: 150,
   upstreamVersion: '7.0.15',
+  proxies: 1,
   upstreamMode: 'standalone',
   upstreamRole: 'primary',
   polls: 7,

@@ -75,6 +75,12 @@ export const MEMORY_METRICS: MetricGroup = {
     ],
     [
       'gauge',
+      'memory_proxies',
+      'Proxies that write to the server, this one among them: `memory.proxies`, or what was counted.',
+      one((s) => s.memory.proxies),
+    ],
+    [
+      'gauge',
       'memory_reading_age_seconds',
       'Age of the last reading of memory.',
       one((s) => seconds(s.memory.readingAgeMs)),
