@@ -3,7 +3,9 @@
 import t from 'tap';
 import { compileConfig } from '../../../src/config/compile.js';
 import { configSchema } from '../../../src/config/schema.js';
+import { GlobIndex } from '../../../src/core/policy/glob-index.js';
 import { RuleSet } from '../../../src/core/policy/rule-set.js';
+import { atOnce } from '../../../src/core/policy/slices.js';
 
 function ruleSet(globs: readonly string[]): RuleSet {
   const rules = globs.map((match, i) => ({ name: `r${i}`, match, ttl: '1h' }));
@@ -43,4 +45,14 @@ t.test('what people write is never given up', async (t) => {
   t.equal(find(rules, Buffer.from('a0'.repeat(512))), 'r1500');
   t.equal(find(ruleSet(['*a!', '*b*c*d', 'a*']), LONG), 'r2');
   t.equal(rules.keysGivenUp, 0);
+});
+
+t.test('an index that has been asked four billion times knows nothing of its first searches', async (t) => {
+  const globs = ['*abc*x', '*abd*x'].map((glob) => Buffer.from(glob));
+  const index = atOnce(GlobIndex.sliced(globs, [undefined, undefined]));
+  const key = Buffer.from('-abc-x');
+  t.equal(index.find(key, 0, key.length), 0);
+  Object.assign(index, { visit: 0xffff_ffff });
+  t.equal(index.find(key, 0, key.length), 0);
+  t.equal(index.find(key, 0, key.length), 0);
 });

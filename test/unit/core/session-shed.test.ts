@@ -1,7 +1,10 @@
 // Sheds through a whole session: Redis's own words, in the right place of any pipeline, silent where the client asked
 // for silence, and never before Redis would have had its say about rights.
 import t from 'tap';
+import { hashKey } from '../../../src/core/policy/hash.js';
+import { KeyMemory, sizeOf } from '../../../src/core/policy/key-memory.js';
 import { Priority } from '../../../src/core/policy/rule.js';
+import { sizeClassOf } from '../../../src/core/policy/size-class.js';
 import { Place } from '../../../src/core/session/pooling/placement.js';
 import { SharedLane } from '../../../src/core/session/pooling/shared-lane.js';
 import {
@@ -304,3 +307,19 @@ t.test(
     }
   },
 );
+
+t.test('SETRANGE and SETBIT within a string leave its size as it is', async (t) => {
+  for (const within of [
+    ['SETRANGE', 'other', 10, 'xyz'],
+    ['SETBIT', 'other', 100, 1],
+  ]) {
+    const keys = new KeyMemory(() => 0);
+    const { session } = makeSession({ keys });
+    const key = Buffer.from('other');
+    const size = () => sizeOf(keys.find(key, 0, key.length, hashKey(key, 0, key.length), 0));
+    session.fromClient(Buffer.from(cmd('SET', 'other', 'x'.repeat(1000))));
+    t.equal(size(), sizeClassOf(1000));
+    session.fromClient(Buffer.from(cmd(...within)));
+    t.equal(size(), sizeClassOf(1000), String(within[0]));
+  }
+});
