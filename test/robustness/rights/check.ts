@@ -13,6 +13,8 @@ import { withRedis } from '../../support/redis.js';
 import { until } from '../../support/wait.js';
 import { Random } from '../fuzz/random.js';
 
+/** What the end of a client may begin with: no connection can be made for it any more. */
+const ENDS = /^-(NOAUTH|WRONGPASS|ERR AUTH)/;
 const USERS = ['alice', 'bob', 'default'];
 const PASSWORDS = ['p1', 'p2', 'p3'];
 const CLIENTS = 6;
@@ -219,7 +221,7 @@ export class RightsCheck {
     if (due.closed && got.closed) return this.replace(i, false);
     this.tally.replies += got.replies.length;
     const same = got.replies.every((reply, n) => reply === due.replies[n]);
-    if (!same && !got.closed && got.replies.at(-1)?.startsWith('-NOAUTH')) {
+    if (!same && !got.closed && ENDS.test(got.replies.at(-1) ?? '')) {
       // The end comes right behind it, if it is one.
       await actor.pooled.readUntilClosed().catch(() => {});
       got = { ...got, closed: actor.pooled.closed };
@@ -228,7 +230,7 @@ export class RightsCheck {
       // Its last words say why, in place of a reply.
       const told = same || got.replies.slice(0, -1).every((reply, n) => reply === due.replies[n]);
       const words = got.replies.at(-1) ?? '';
-      const fair = same || /^-(NOAUTH|WRONGPASS|ERR AUTH)/.test(words);
+      const fair = same || ENDS.test(words);
       if (!told || !fair || !(await this.mayEnd(actor))) this.wrong(i, due, got);
       else this.tally.ended++;
       return this.replace(i, false);
