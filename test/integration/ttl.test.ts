@@ -645,12 +645,11 @@ t.test('waiting for work is no latency', async (t) => {
   const redis = await withRedis(t);
   const proxy = await withProxy(t, { redis, config: { rules: RULES } });
   const client = await withRaw(t, proxy.port);
-  for (const line of ['BLPOP u:q 0.2', 'BLMOVE u:q a:r LEFT RIGHT 0.2', 'PING', 'SET s:1 x']) {
+  for (const line of ['BLPOP u:q 0.01', 'BLMOVE u:q a:r LEFT RIGHT 0.01', 'PING', 'SET s:1 x']) {
     await client.call(...line.split(' '));
   }
-  const { latency } = (await proxy.admin('/api/stats')) as { latency: { samples: number; maxMs: number } };
-  t.ok(latency.samples >= 2, `${latency.samples} samples`);
-  t.ok(latency.maxMs < 150, `at most ${latency.maxMs} ms`);
+  const { latency } = (await proxy.admin('/api/stats')) as { latency: { samples: number } };
+  t.equal(latency.samples, 2, 'PING and SET, each sent alone');
 });
 
 t.test('an expiry far beyond maxTtl, such as one in microseconds, is clamped', async (t) => {

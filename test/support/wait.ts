@@ -2,9 +2,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
 const INTERVAL_MS = 5;
+/** Long: a wait that ends well ends at once, and a busy machine may need seconds for what an idle one does in milliseconds. */
+const PATIENCE_MS = 30_000;
 
 export interface UntilOptions {
-  /** Default 5000. */
+  /** Default: half a minute. No test passes because it runs out. */
   timeoutMs?: number;
   /** What is waited for: said when it doesn't come. A function is asked at that time. */
   describe?: string | (() => string);
@@ -16,7 +18,7 @@ export interface UntilOptions {
  */
 export async function until<T>(
   condition: () => T | Promise<T>,
-  { timeoutMs = 5000, describe = 'the condition' }: UntilOptions = {},
+  { timeoutMs = PATIENCE_MS, describe = 'the condition' }: UntilOptions = {},
 ): Promise<Exclude<T, false | null | undefined>> {
   const deadline = Date.now() + timeoutMs;
   for (;;) {
