@@ -43,6 +43,12 @@ export const REST: readonly string[] = [
   'integration/evict-budget.test.ts',
   'integration/limits.test.ts',
   'integration/holds.test.ts',
+  'integration/pooling-lanes.test.ts',
+  'integration/console.test.ts',
+  'robustness/links.test.ts',
+  'tools/keyspace.test.ts',
+  'tools/sweep-memory.test.ts',
+  'robustness/servers-starting.test.ts',
   'integration/job-commands.test.ts',
   'integration/holds-steady.test.ts',
   'integration/rate-limits.test.ts',
@@ -54,7 +60,6 @@ export const POOLED_IN_FAST: readonly string[] = [
   'conformance/pipelines.test.ts',
   'integration/framing.test.ts',
   'robustness/bounds-refusals.test.ts',
-  'robustness/fuzz-sockets.test.ts',
 ];
 
 /** Files that one kind of pooling is enough for: they choose it themselves, or it makes no difference. */
