@@ -125,7 +125,12 @@ const ruleFields = strict({
     .describe(
       'The share by which added TTLs vary up and down, so that keys written together do not expire together.',
     ),
-  durable: flag().optional().describe('true: these keys are meant to stay, so they get no TTL.'),
+  durable: flag()
+    .optional()
+    .describe(
+      'true: these keys are meant to stay, so they get no TTL. Each rule has either ttl or durable, also one that is there only for ' +
+        'its limit, budget or scripts.',
+    ),
   priority: oneOf(PRIORITY_NAMES)
     .optional()
     .describe(
