@@ -5,6 +5,7 @@
 //
 // A key that was read since it was written, or since its last chance, goes to the end. Where there are too many to be asked
 // about, or memory is well above the start, age alone decides.
+// It is long because a batch's way from choice to count stands here whole, with what each fault on it means.
 // Invariants: no key is unlinked that was written since it was chosen, as far as the source knows; at most LANES batches are
 // under way; after a fault nothing goes until the link is back.
 import { Batch, keyCommand } from '../tools/keyspace/batch.js';

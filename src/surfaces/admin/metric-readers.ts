@@ -1,5 +1,5 @@
 // The readers of the metrics: each picks the values of one metric from the snapshots of a scrape. Owns the labels and their
-// bounds, not the names and help texts. It keeps nothing.
+// bounds, not the names and help texts. It keeps nothing. It is long because it has a function for each shape of metric.
 // Invariant: the config bounds the labels (rules, workers), or they are fixed; no key and no client is a label.
 
 import type { ConfigSnapshot } from '../../config/reload-outcome.js';

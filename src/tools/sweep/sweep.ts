@@ -1,5 +1,5 @@
 // `spillway sweep`: gives TTLs to the keys that have none, by the rules, or in a dry run counts them. Owns the order:
-// servers, databases, the journal, and where an interrupted sweep continues.
+// servers, databases, the journal, and where an interrupted sweep continues. That order is one story, so the file is long.
 import { createHash } from 'node:crypto';
 import type { CompiledRule, RuleSet } from '../../core/policy/rule-set.js';
 import { TtlCost } from '../../memory/ttl-cost.js';
