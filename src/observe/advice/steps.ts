@@ -1,7 +1,7 @@
 // What an advice tells the operator to do: rules to change, a policy to set. Pure.
 // Invariant: it never proposes to evict keys of a job system, locks, counters, or what a rule calls durable or critical.
 import { Priority, type Rule } from '../../core/policy/rule.js';
-import { suggestByWords } from '../stats/suggest.js';
+import { ANYTHING, draftByWords, ideaOf } from '../stats/suggest.js';
 import type { AdviceFacts, Holder } from './facts.js';
 import { looksLikeCache, shortLivedBy } from './meaning.js';
 import { mustStay, rulesToStay } from './outlook.js';
@@ -37,13 +37,16 @@ export function evictSteps({ holders, rules }: AdviceFacts): Step[] {
   return steps;
 }
 
-/** The rule that gives these keys a TTL; undefined: none can be said. */
+/** The rule that gives these keys a TTL, and only observes; undefined: none can be said. */
 export function ruleFor({ name, keys, ttlKeys }: Holder, rules: readonly Rule[]): object | undefined {
   const taken = new Set(rules.map((rule) => rule.name));
   const writes = Number.isFinite(keys) ? Math.max(1, Math.round(keys)) : 1;
   const hadTtl = Number.isFinite(ttlKeys) ? Math.min(writes, Math.round(ttlKeys)) : 0;
   const hitter = { pattern: name, writes, hadTtl, withoutTtl: writes - hadTtl, bytes: 0, error: 0 };
-  return suggestByWords(hitter, taken).suggestion ?? undefined;
+  const { suggestion } = draftByWords(hitter, taken);
+  if (suggestion === null) return undefined;
+  const priority = ideaOf(name) === ANYTHING ? 'normal' : suggestion.priority;
+  return { ...suggestion, priority, mode: 'observe' };
 }
 
 function mayBeCache(rule: Rule): boolean {

@@ -1,8 +1,9 @@
 // Suggests a rule for a discovered pattern, ready to paste into `rules`, and says why.
 // Invariants: a suggestion is valid by the config's rule schema; its name is unique among the rules and the other
-// suggestions; pasting it loses no data without a warning in the note.
+// suggestions; pasted, it only observes; nothing gets a TTL unless the application's own TTLs or the name say that it expires.
 import { type Family, type FamilyName, familyOf } from '../../core/policy/families.js';
 import type { PriorityName } from '../../core/policy/rule.js';
+import { shortLivedBy } from '../advice/meaning.js';
 import type { HeavyHitter } from './heavy-hitters.js';
 
 /** One entry of the config's `rules`: with a family, or with a pattern and either `ttl` or `durable`. */
@@ -30,13 +31,16 @@ const MOSTLY_EXPIRING = 0.95;
 /** Above this share of INCR, HSET, LPUSH … the keys count as collections, where a TTL may delete live work. */
 const MOSTLY_COLLECTIONS = 0.5;
 const NAME_LENGTH = 64;
+const ONLY_OBSERVES = 'The rule only observes until you remove its "mode".';
+const WORDLESS =
+  'The pattern has no word of its own, so it matches many other keys: put the rule last, and give such keys a prefix.';
 
 export interface Idea {
   readonly words: RegExp;
   readonly ttl: string;
   readonly priority: PriorityName;
 }
-/** For words that suggest nothing. */
+/** For words that suggest nothing. Its TTL is only for keys that already expire. */
 export const ANYTHING: Idea = { words: /^/, ttl: '24h', priority: 'low' };
 const IDEAS: readonly Idea[] = [
   { words: /(^|[^a-z])(sess|session|sessions|token|tokens)([^a-z]|$)/i, ttl: '24h', priority: 'high' },
@@ -57,8 +61,26 @@ export function suggestRule(hitter: HeavyHitter, taken: Set<string>): Advice {
   return family === undefined ? suggestByWords(hitter, taken) : ofFamily(family, taken);
 }
 
-/** Advice by the words of the pattern and its writes alone. Names as for suggestRule(). */
+/** Advice by the words of the pattern and its writes alone, families aside. Names as for suggestRule(). */
 export function suggestByWords(hitter: HeavyHitter, taken: Set<string>): Advice {
+  const { suggestion, note } = draftByWords(hitter, taken);
+  if (suggestion === null) return { suggestion, note };
+  const { name } = suggestion;
+  const { pattern, writes, hadTtl } = hitter;
+  const known = ideaOf(pattern) !== ANYTHING && shortLivedBy(pattern) === undefined;
+  const expires = hadTtl >= writes * MOSTLY_EXPIRING;
+  if (suggestion.ttl !== undefined && !known && !expires) {
+    return {
+      suggestion: { name, match: pattern, durable: true, priority: 'normal', mode: 'observe' },
+      note: `${noSign(hitter)}${suggestion.mode === undefined ? '' : ` ${WORDLESS}`}`,
+    };
+  }
+  const priority = known ? suggestion.priority : 'normal';
+  return { suggestion: { ...suggestion, priority, mode: 'observe' }, note: `${note} ${ONLY_OBSERVES}` };
+}
+
+/** What a rule for keys that may expire would be. The caller must know that they may: nothing here does. */
+export function draftByWords(hitter: HeavyHitter, taken: Set<string>): Advice {
   const { pattern, writes, hadTtl, withoutTtl } = hitter;
   if (pattern === '')
     return {
@@ -86,8 +108,7 @@ export function suggestByWords(hitter: HeavyHitter, taken: Set<string>): Advice 
   }
   if (stem === '') {
     suggestion = { ...suggestion, mode: 'observe' };
-    note +=
-      ' The pattern has no word of its own, so it matches many other keys: put the rule last, and give such keys a prefix.';
+    note += ` ${WORDLESS}`;
   }
   return { suggestion, note };
 }
@@ -98,9 +119,17 @@ function ofFamily({ name, title }: Family, taken: Set<string>): Advice {
   if (taken.has(name)) return { suggestion: null, note: `${why} The rule "${name}" is for all of them.` };
   taken.add(name);
   return {
-    suggestion: { name, family: name, priority: 'critical' },
-    note: `${why} The rule is for all of them, also those without this pattern.`,
+    suggestion: { name, family: name, priority: 'critical', mode: 'observe' },
+    note: `${why} The rule is for all of them, also those without this pattern. ${ONLY_OBSERVES}`,
   };
+}
+
+function noSign({ writes, hadTtl, withoutTtl }: HeavyHitter): string {
+  const seen =
+    hadTtl > 0
+      ? `Only ${percent(hadTtl, writes)} of the writes carry a TTL`
+      : `${percent(withoutTtl, writes)} of the writes leave the key without a TTL`;
+  return `${seen}, and no sign says that the other keys may expire, so the rule is durable and changes nothing. If they may, write "ttl" in place of "durable".`;
 }
 
 /** The literal words of a pattern, as a rule name: `order:*:items:*` is `order-items`; empty when it has none. */

@@ -10,7 +10,7 @@ import { globMatches } from '../../core/policy/glob.js';
 import { globCovers } from '../../core/policy/glob-cover.js';
 import type { PriorityName } from '../../core/policy/rule.js';
 import { looksLikeCache } from '../../observe/advice/meaning.js';
-import { ANYTHING, ideaOf, type RuleSuggestion, suggestByWords } from '../../observe/stats/suggest.js';
+import { ANYTHING, draftByWords, ideaOf, type RuleSuggestion } from '../../observe/stats/suggest.js';
 import type { Analysis, GroupAnalysis } from '../analyze/analysis.js';
 import { type Bundle, bundlesOf } from './bundles.js';
 import { costOf } from './cost.js';
@@ -161,7 +161,7 @@ function propose(
   const strings = types.string ?? 0;
   const bare = withoutTtl.estimate;
   if (!OWN_WORD.test(pattern.replaceAll(/\\./g, ''))) return undefined;
-  const { suggestion } = suggestByWords(
+  const { suggestion } = draftByWords(
     {
       pattern,
       error: 0,

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { ruleSchema } from '../../../src/config/rule-schema.js';
 import { PATTERN_SCRATCH, writePattern } from '../../../src/observe/stats/prefix.js';
-import { suggestRule } from '../../../src/observe/stats/suggest.js';
+import { ANYTHING, ideaOf, suggestRule } from '../../../src/observe/stats/suggest.js';
 
 t.test('every suggestion is a valid rule with a name of its own', async (t) => {
   const key = fc
@@ -41,4 +41,54 @@ t.test('every suggestion is a valid rule with a name of its own', async (t) => {
     { numRuns: 2000 },
   );
   t.pass('always');
+});
+
+t.test(
+  'a rule, pasted, never deletes or refuses by itself, and only keys that expire get a TTL',
+  async (t) => {
+    const word = fc.constantFrom(
+      'order',
+      'user',
+      'lock',
+      'ratelimit',
+      'page-cache',
+      'tmp',
+      'session',
+      'feed',
+      '',
+      'queue',
+    );
+    const writes = fc.record({ hadTtl: fc.nat(50), withoutTtl: fc.nat(50), kept: fc.nat(50) });
+    fc.assert(
+      fc.property(word, writes, (word, { hadTtl, withoutTtl, kept }) => {
+        const total = hadTtl + withoutTtl + kept;
+        fc.pre(total > 0);
+        const pattern = `${word}:*`;
+        const { suggestion } = suggestRule(
+          { pattern, writes: total, error: 0, bytes: 0, hadTtl, withoutTtl },
+          new Set(),
+        );
+        if (suggestion === null || suggestion.mode !== 'observe') return false;
+        const expires = hadTtl >= total * 0.95;
+        const named = ideaOf(pattern) !== ANYTHING;
+        return (
+          (suggestion.ttl === undefined || expires || (named && kept <= total / 2)) &&
+          (named || suggestion.family !== undefined || suggestion.priority === 'normal')
+        );
+      }),
+      { numRuns: 2000 },
+    );
+    t.pass('always');
+  },
+);
+
+t.test('a job system gets a rule for the whole family, never a TTL', async (t) => {
+  for (const pattern of ['bull:mail:*', 'celery-task-meta-*', 'rq:job:*']) {
+    const { suggestion } = suggestRule(
+      { pattern, writes: 10, error: 0, bytes: 0, hadTtl: 10, withoutTtl: 0 },
+      new Set(),
+    );
+    t.match(suggestion, { priority: 'critical', mode: 'observe', family: String }, pattern);
+    t.equal(suggestion?.ttl, undefined, pattern);
+  }
 });

@@ -81,7 +81,7 @@ t.test('the same without a config: the whole rule', async (t) => {
   const [step] = only(advise(facts('noeviction', holders))).steps;
   t.match(step, {
     kind: 'rule',
-    text: /add the rule \{ "name": "pagecache", "match": "pagecache:\*", "ttl": "1h", "priority": "low", "evict": true \}/,
+    text: /add the rule \{ "name": "pagecache", "match": "pagecache:\*", "ttl": "1h", "priority": "low", "mode": "observe", "evict": true \}/,
   });
 });
 

@@ -162,7 +162,7 @@ t.test('only unregistered keys are discovered, most written first, bounded', asy
       pattern: 'feed:*',
       writes: 3,
       bytes: 300,
-      suggestion: { name: 'feed', match: 'feed:*', ttl: '24h', priority: 'low' },
+      suggestion: { name: 'feed', match: 'feed:*', durable: true, priority: 'normal', mode: 'observe' },
     },
   ]);
   t.equal(discovered.length, 2);

@@ -70,10 +70,17 @@ t.test('suggestions', async (t) => {
   t.same(advise('feed:*', 10, 0, 10).suggestion, {
     name: 'feed',
     match: 'feed:*',
-    ttl: '24h',
-    priority: 'low',
+    durable: true,
+    priority: 'normal',
+    mode: 'observe',
   });
-  t.same(advise('tmp:*', 10, 0, 10).suggestion, { name: 'tmp', match: 'tmp:*', ttl: '5m', priority: 'low' });
+  t.same(advise('tmp:*', 10, 0, 10).suggestion, {
+    name: 'tmp',
+    match: 'tmp:*',
+    ttl: '5m',
+    priority: 'low',
+    mode: 'observe',
+  });
   t.match(advise('page-cache:*', 10, 0, 10).suggestion, { ttl: '1h', priority: 'low' });
   t.match(advise('user:*:session:*', 10, 0, 10).suggestion, {
     name: 'user-session',
@@ -81,13 +88,17 @@ t.test('suggestions', async (t) => {
     priority: 'high',
   });
   t.match(advise('feed:*', 100, 96, 4), {
-    suggestion: { ttl: '24h' },
+    suggestion: { ttl: '24h', priority: 'normal', mode: 'observe' },
     note: /^These keys already expire: 96%/,
   });
-  t.match(advise('feed:*', 100, 90, 10).note, /^10% of the writes leave/);
+  t.match(advise('feed:*', 100, 90, 10).note, /^Only 90% of the writes carry a TTL, and no sign/);
+  t.match(advise('order:*', 100, 0, 100), {
+    suggestion: { durable: true, priority: 'normal', mode: 'observe' },
+    note: /^100% of the writes leave the key without a TTL, and no sign/,
+  });
   t.same(
     advise('mail:*', 10, 0, 1).suggestion,
-    { name: 'mail', match: 'mail:*', durable: true, priority: 'normal' },
+    { name: 'mail', match: 'mail:*', durable: true, priority: 'normal', mode: 'observe' },
     'no TTL for what may be a queue',
   );
   t.match(advise('*:*', 10, 0, 10).suggestion, { name: 'everything-else', match: '*:*', mode: 'observe' });
