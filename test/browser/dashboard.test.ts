@@ -189,7 +189,7 @@ t.test('sorted by keyboard, a rule copied', async (t) => {
   await page.keyboard.press('Enter');
   await page.locator('#copied', { hasText: 'Copied' }).waitFor();
   const copied = JSON.parse(await page.evaluate(() => navigator.clipboard.readText()));
-  t.match(copied, { match: 'order:*:*', ttl: '24h' });
+  t.match(copied, { match: 'order:*:*', durable: true, priority: 'normal', mode: 'observe' });
 });
 
 t.test('keys are text, whatever they say; nothing but its own scripts runs', async (t) => {
