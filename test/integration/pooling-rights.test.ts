@@ -72,6 +72,46 @@ async function comes(t: Test): Promise<RawClient> {
   return client;
 }
 
+t.test(
+  'a client whose password was changed logs in with the new one, as on a connection of its own',
+  async (t) => {
+    for (const [pool, proxy] of POOLS) {
+      for (const login of ['AUTH alice new', 'HELLO 3 AUTH alice new SETNAME me']) {
+        await t.test(`${pool}, ${login}`, async (t) => {
+          await told('ACL SETUSER alice on resetpass >old ~* +@all');
+          const client = await withRaw(t, proxy.port);
+          t.equal(await ask(client, 'AUTH alice old'), '+OK\r\n');
+          t.equal(await ask(client, 'SELECT 2'), '+OK\r\n');
+          t.equal(await ask(client, 'SET k in-2'), '+OK\r\n');
+          await settled();
+          await told('ACL SETUSER alice resetpass >new');
+          const reply = await ask(client, login);
+          t.notMatch(reply, /^-/);
+          t.match(await ask(client, 'ACL WHOAMI'), /alice/);
+          t.match(await ask(client, 'GET k'), /in-2/, 'in its database');
+          await settled();
+          t.match(await ask(client, 'MULTI'), /OK/, 'on a connection that is logged in anew');
+          t.match(await ask(client, 'DISCARD'), /OK/);
+        });
+      }
+    }
+    await t.test('command, a wrong one', async (t) => {
+      await told('ACL SETUSER alice on resetpass >old ~* +@all');
+      const client = await withRaw(t, pooled.port);
+      await ask(client, 'AUTH alice old');
+      await ask(client, 'GET k');
+      await settled();
+      await told('ACL SETUSER alice resetpass >new');
+      t.match(await ask(client, 'AUTH alice wrong'), /^-WRONGPASS/);
+      t.equal(
+        String(await client.readUntilClosed()),
+        '',
+        'a connection that it had would have gone on with its old rights',
+      );
+    });
+  },
+);
+
 /** It is known of each client what it may do, and none has a connection of its own that it does not need. */
 async function settled(): Promise<void> {
   await until(async () => {

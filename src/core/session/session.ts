@@ -149,6 +149,12 @@ export class Session implements ReplyOwner {
     return this.placement?.hold.identity ?? NOBODY;
   }
 
+  /** The identity that it will have once the command is answered that `wants` a connection; undefined: that is no login. */
+  get nextIdentity(): Identity | undefined {
+    const { identity, nextLogin } = this.placement?.hold ?? {};
+    return identity && nextLogin && { ...identity, credential: nextLogin };
+  }
+
   /** It has an own connection and does not need it any more. */
   get mayRelease(): boolean {
     return this.mayRest && this.placement?.mayShare === true;

@@ -62,7 +62,7 @@ export function suggestRule(hitter: HeavyHitter, taken: Set<string>): Advice {
 }
 
 /** Advice by the words of the pattern and its writes alone, families aside. Names as for suggestRule(). */
-export function suggestByWords(hitter: HeavyHitter, taken: Set<string>): Advice {
+function suggestByWords(hitter: HeavyHitter, taken: Set<string>): Advice {
   const { suggestion, note } = draftByWords(hitter, taken);
   if (suggestion === null) return { suggestion, note };
   const { name } = suggestion;

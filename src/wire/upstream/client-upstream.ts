@@ -5,6 +5,7 @@
 import { ownGreeting } from '../../core/session/pooling/identity.js';
 import { Place } from '../../core/session/pooling/placement.js';
 import { type AddedLatency, Way } from '../added-latency.js';
+import { Refused } from './greet.js';
 import { OwnUpstream, type OwnUpstreamOptions, type OwnUpstreamUser } from './own-upstream.js';
 import { type SeatUser, SharedSeat } from './shared-seat.js';
 import type { UpstreamPool } from './upstream-pool.js';
@@ -27,6 +28,8 @@ export interface ClientUpstreamUser extends SeatUser {
 
 export class ClientUpstream implements OwnUpstreamUser {
   own: OwnUpstream | undefined;
+  /** The present own connection is the second try: with the login that comes next. */
+  private retried = false;
   /** undefined: session pooling. */
   readonly seat: SharedSeat | undefined;
 
@@ -137,8 +140,16 @@ export class ClientUpstream implements OwnUpstreamUser {
     this.link.flush();
   }
 
+  /** A login that does not hold any more does no harm to a client that is about to log in anew. */
   ownRefused(error: Error): void {
-    this.link.turnAway(error);
+    const next = this.link.session.nextIdentity;
+    if (next === undefined || this.retried || !(error instanceof Refused && error.ofLogin)) {
+      this.link.turnAway(error);
+      return;
+    }
+    this.endOwn();
+    this.retried = true;
+    this.own = new OwnUpstream(this.options, ownGreeting(next), this);
   }
 
   ownDrained(): void {
@@ -177,6 +188,7 @@ export class ClientUpstream implements OwnUpstreamUser {
     const { session } = this.link;
     this.own ??= new OwnUpstream(this.options, ownGreeting(session.identity), this);
     if (!this.own.isGreeted) return false;
+    this.retried = false;
     this.own.take();
     session.attach(this.own.batch);
     return true;

@@ -14,11 +14,18 @@ const PING: Greeting = { command: encodeCommand('PING'), essential: false };
 /** No answer to a greeting is longer. */
 const MOST_BYTES = 64 * 1024;
 const NOAUTH = Buffer.from('-NOAUTH', 'latin1');
+/** How a server refuses a login (acl.c, authCommand; before 6.0 `ERR invalid password`). */
+const LOGIN_REFUSED = /^-(?:WRONGPASS|NOAUTH|ERR invalid password|ERR (?:Client sent )?AUTH)/;
 
 /** The server does not take the connection, or not for what it was to be: in its own words, an error reply. */
 export class Refused extends Error {
   constructor(readonly words: Buffer) {
     super(`the server refuses the connection: ${words.toString('latin1', 1).trim()}`);
+  }
+
+  /** What it refuses is the login. */
+  get ofLogin(): boolean {
+    return LOGIN_REFUSED.test(this.words.toString('latin1'));
   }
 }
 

@@ -230,7 +230,10 @@ export class RightsCheck {
       // Its last words say why, in place of a reply.
       const told = same || got.replies.slice(0, -1).every((reply, n) => reply === due.replies[n]);
       const words = got.replies.at(-1) ?? '';
-      const fair = same || ENDS.test(words);
+      // Who logs in anew with a password that counts needs the old one no more.
+      const at = got.replies.length - 1;
+      const logsIn = lines[at]?.includes('AUTH') === true && due.replies[at]?.startsWith('-') === false;
+      const fair = same || (ENDS.test(words) && !logsIn);
       if (!told || !fair || !(await this.mayEnd(actor))) this.wrong(i, due, got);
       else this.tally.ended++;
       return this.replace(i, false);

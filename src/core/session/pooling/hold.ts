@@ -13,7 +13,7 @@
 import { type CommandSpec, ConnectionRole, Sharing } from '../../commands/spec.js';
 import { equalsIgnoreCase, readPositiveInteger } from '../../resp/bytes.js';
 import type { RequestScanner } from '../../resp/request-scanner.js';
-import { type Identity, NOBODY } from './identity.js';
+import { type Credential, type Identity, NOBODY } from './identity.js';
 
 /** What a client without a login may do. */
 export const Standing = {
@@ -65,6 +65,11 @@ export class Hold {
   lasting: boolean;
   /** Counts only while the client has no login. */
   standing: Standing = Standing.UNKNOWN;
+  /**
+   * What the client logs in as by the command that waits for a connection; undefined: that command is no login. Its present
+   * login may not hold any more: then the connection is made with this one.
+   */
+  nextLogin: Credential | undefined;
   /** Its last replies were large: others should not wait behind the next one. */
   bulky = false;
   private weight = 0;
@@ -90,6 +95,13 @@ export class Hold {
   /** It was not let in: only an own connection answers it as the server would without a proxy. */
   get isShut(): boolean {
     return this.standing === Standing.SHUT && !this.loggedIn;
+  }
+
+  /** The command under scan waits for a connection; `spec` undefined: an unknown one. */
+  waits(spec: CommandSpec | undefined, args: RequestScanner): void {
+    const role = args.streaming ? undefined : spec?.role;
+    const logsIn = role === ConnectionRole.AUTH || role === ConnectionRole.HELLO;
+    this.nextLogin = logsIn ? claimOf(role, args)?.identity.credential : undefined;
   }
 
   /**

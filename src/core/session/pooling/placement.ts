@@ -192,6 +192,7 @@ export class Placement {
   }
 
   private attached(): void {
+    this.hold.nextLogin = undefined;
     this.wants = Place.NOWHERE;
     this.strayed = 0;
     invariant(++this.moves <= MOST_MOVES, 'what a client is given is what its next command needs');

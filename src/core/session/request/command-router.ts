@@ -105,7 +105,10 @@ export class CommandRouter implements CommandHandler {
     const { placement } = this;
     if (placement !== undefined) {
       if (placement.movesForWrites && this.refuses(found)) return Flow.TAKEN;
-      if (!placement.suits(found)) return this.wait();
+      if (!placement.suits(found)) {
+        placement.hold.waits(found, args);
+        return this.wait();
+      }
       placement.taken();
     }
     const spec = this.understood(found);
