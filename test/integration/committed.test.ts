@@ -192,7 +192,8 @@ t.test(
       },
       { timeoutMs: 60_000 },
     );
-    t.ok((low.pressure ?? 0) > 0.88, `${low.pressure}`);
+    // What went up since the reading counts, too: the reading itself is somewhat lower.
+    t.ok((low.pressure ?? 0) > 0.85, `${low.pressure}`);
     t.match(String(await client.call('HSET', 'low:3', 'field', 'x')), /^-OOM/);
     t.match(
       String(await client.call('SET', 'low:4', 'x', 'EX', '60')),

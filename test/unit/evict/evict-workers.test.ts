@@ -155,11 +155,11 @@ t.test('a ring without keys: nobody waits', async (t) => {
 });
 
 t.test('a batch of long ago is taken for written since', async (t) => {
-  const { source, deliver, time } = pair(Array.from({ length: 20_000 }, (_, i) => `k${i}`));
+  const { source, deliver, time } = pair(Array.from({ length: 45_000 }, (_, i) => `k${i}`));
   const first = source.take(64, 1e6);
   deliver();
   const old = (await first).map((candidate) => ({ candidate }));
-  for (let i = 0; i < 300; i++) {
+  for (let i = 0; i < 640; i++) {
     const next = source.take(64, 1e6);
     deliver();
     await next;
