@@ -260,11 +260,10 @@ for (const [pool, workers] of [
     const redis = await withRedis(t);
     const proxy = await start(t, redis, LONG_DRAIN, { workers, upstream: { pool } });
     const control = await lookAt(t, redis);
-    const [staying, ending] = [await withRaw(t, proxy.port, 60_000), await withRaw(t, proxy.port, 60_000)];
-    for (const client of [staying, ending]) {
-      await client.call('SET', 'greeting', 1);
-      void client.write(commands('CLIENT REPLY OFF', 'INCR off'));
-    }
+    const connect = () => withRaw(t, proxy.port, 60_000);
+    const [staying, ending, asking] = [await connect(), await connect(), await connect()];
+    for (const client of [staying, ending, asking]) await client.call('SET', 'greeting', 1);
+    for (const client of [staying, ending]) void client.write(commands('CLIENT REPLY OFF', 'INCR off'));
     await until(async () => (await counter(control, 'off')) === 2);
     process.kill(redis.pid, 'SIGSTOP');
     t.teardown(() => process.kill(redis.pid, 'SIGCONT'));
@@ -282,20 +281,26 @@ for (const [pool, workers] of [
       return Math.floor((now - before) / silenced('ending', 0).length);
     };
     const due: number[] = [];
-    for (const [name, client] of Object.entries({ ending, staying })) {
+    for (const [name, client] of Object.entries({ ending, staying, asking })) {
+      if (client === asking) {
+        const before = await taken();
+        void client.write(commands('CLIENT REPLY OFF'));
+        await untilStill(before);
+      }
       const before = await taken();
       for (let i = 0; i < MORE_THAN_FITS; i++) void client.write(silenced(name, i));
       if (client === ending) client.end();
       due.push(await untilStill(before));
     }
     t.ok(Math.max(...due) < MORE_THAN_FITS, 'more was sent than the server and the proxy take');
+    t.ok(due[2] > 2, 'the proxy holds commands of the client whose CLIENT REPLY OFF is not answered');
     proxy.signal('SIGTERM');
     await until(() => refused(proxy.port), PATIENCE);
     process.kill(redis.pid, 'SIGCONT');
     t.same(await proxy.exited, { code: 0, signal: null });
-    // Each has a key of its own, beside the two that both wrote before. Bytes of the first client that a worker reports
-    // late count with the second's, which may make one command too many of two parts.
-    const all = due[0] + due[1] + 2 - 1;
+    // Each has a key of its own, beside the two that were written before. Bytes of one client that a worker reports late
+    // count with the next one's, which may make one command too many of two parts, twice.
+    const all = due.reduce((sum, commands) => sum + commands) + 2 - 2;
     let keys = 0;
     const allRun = async (): Promise<boolean> => {
       keys = await integer(control, 'DBSIZE');

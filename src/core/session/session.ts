@@ -255,9 +255,9 @@ export class Session implements ReplyOwner {
     });
   }
 
-  /** Takes no further command, except those of a transaction that has begun. */
+  /** Takes no further command, except those of a transaction that has begun, and held ones that will get no reply. */
   drain(): void {
-    this.router.draining = true;
+    this.router.drain();
   }
 
   /** The client's next bytes, lent until this returns. */
@@ -357,6 +357,7 @@ export class Session implements ReplyOwner {
       (replies.idle || replies.raw)
     ) {
       this.feed.resume();
+      this.router.resumed();
       this.afterRequests();
     }
   }

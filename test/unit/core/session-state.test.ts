@@ -7,6 +7,7 @@ import {
   direct,
   everyWay,
   makeSession,
+  OK,
   OOM,
   type ServerOptions,
   Sink,
@@ -284,6 +285,57 @@ t.test('draining: what has begun is finished, nothing else is begun', async (t) 
   }
   t.equal(forwarded('', transaction, ''), '', 'a transaction that has not begun');
 });
+
+for (const pooled of [false, true]) {
+  const pooling = pooled ? 'command' : 'session';
+  t.test(
+    `draining during the check of CLIENT REPLY, ${pooling} pooling: what was held goes up`,
+    async (t) => {
+      const begin = (client: string) => {
+        const made = makeSession({ rules: [] }, pooled);
+        const { session, upstream } = made;
+        session.fromClient(Buffer.from(client));
+        if (pooled) session.attach(upstream);
+        const checked = upstream.all().length;
+        session.drain();
+        t.notOk(session.idle, 'the check is waited for');
+        return { ...made, behind: () => upstream.all().slice(checked) };
+      };
+      const writes = cmd('SET', 'k', 1) + cmd('INCR', 'n');
+      const transaction = cmd('MULTI') + cmd('SET', 'k', 1) + cmd('EXEC');
+      for (const held of [writes, transaction, cmd('SET', 'k', 'v'.repeat(100_000)) + writes]) {
+        for (let cut = 0; cut <= held.length; cut += Math.ceil(held.length / 40)) {
+          const { session, behind, client } = begin(reply('OFF') + held.slice(0, cut));
+          session.fromClient(Buffer.from(held.slice(cut)));
+          session.fromUpstream(Buffer.from(OK));
+          t.equal(behind(), held, `cut at ${cut}`);
+          session.fromClient(Buffer.from(writes));
+          t.equal(behind(), held, 'what comes once it has gone up is not begun');
+          t.equal(client.all(), '');
+          t.match(session, { idle: true, unanswered: true, fault: undefined });
+        }
+      }
+      const skip = begin(reply('SKIP') + writes);
+      skip.session.fromUpstream(Buffer.from(OK));
+      t.equal(skip.behind(), reply('SKIP') + cmd('SET', 'k', 1), 'of SKIP the one command that it silences');
+      t.ok(skip.session.idle);
+      const ended = begin(reply('OFF') + writes + reply('ON') + writes);
+      for (let answers = 0; answers < 2; answers++) ended.session.fromUpstream(Buffer.from(OK));
+      t.equal(ended.behind(), writes + reply('ON'), 'the client is told, and what is behind is not begun');
+      t.equal(ended.client.all(), OK);
+      t.ok(ended.session.idle);
+      const refused = begin(reply('OFF') + writes);
+      const no = '-NOPERM no\r\n';
+      refused.session.fromUpstream(Buffer.from(no.repeat(3)));
+      t.equal(refused.behind(), '', 'the client is not silent, so it is told');
+      t.equal(refused.client.all(), no);
+      t.ok(refused.session.idle);
+      const large = begin(reply('OFF') + writes + cmd('SET', 'k', 'v'.repeat(100_000)).slice(0, 50_000));
+      large.session.fromUpstream(Buffer.from(OK));
+      t.notOk(large.session.idle, 'a large command of which a part has gone up');
+    },
+  );
+}
 
 t.test(
   'a shared connection that is lost: an error for each command, none for what Spillway asked',

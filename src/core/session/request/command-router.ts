@@ -55,8 +55,12 @@ export interface RouterParts {
 const MOST_HELD_BYTES = 256 * 1024;
 
 export class CommandRouter implements CommandHandler {
-  /** Takes no further command, except those of a transaction that has begun. */
-  draining = false;
+  private draining = false;
+  /**
+   * The drain began during a check of CLIENT REPLY. Held commands without a reply still go up: nothing would tell the client
+   * that they were dropped.
+   */
+  private sendsSilenced = false;
   /** The command that streams, if it is a governed write. */
   private largeWrite: LargeWrite | undefined;
   private largeSpec: CommandSpec | undefined;
@@ -87,6 +91,17 @@ export class CommandRouter implements CommandHandler {
     this.changes = parts.changes;
     this.latency = parts.latency;
     this.reliefs = parts.reliefs;
+  }
+
+  /** Takes no further command, except those of a transaction that has begun, and held ones that will get no reply. */
+  drain(): void {
+    this.draining = true;
+    this.sendsSilenced = this.protocol.silence.isChecking;
+  }
+
+  /** A stall has ended, or begun again. */
+  resumed(): void {
+    if (!this.intake.stalled) this.sendsSilenced = false;
   }
 
   get lookahead(): number {
@@ -261,7 +276,8 @@ export class CommandRouter implements CommandHandler {
   }
 
   private get isDrained(): boolean {
-    return this.draining && !this.protocol.inMulti;
+    if (!this.draining || this.protocol.inMulti) return false;
+    return !this.sendsSilenced || !this.protocol.silence.any;
   }
 
   /** A script that is to be held until it is whole. */

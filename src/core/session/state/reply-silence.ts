@@ -17,6 +17,8 @@ export class ReplySilence {
   off = false;
   /** The next command gets no reply. */
   skipNext = false;
+  /** A check is under way: its first reply tells whether the held commands will get replies. */
+  isChecking = false;
   /** The current check is for OFF; else for SKIP. */
   private checkingOff = false;
 
@@ -62,6 +64,7 @@ export class ReplySilence {
 
   /** The check's first reply has come. */
   checked(taken: boolean): void {
+    this.isChecking = false;
     if (!taken) this.replies.owe(Pending.SWALLOW, 0, this.checkingOff ? 2 : 1);
     else if (this.checkingOff) this.off = true;
     else {
@@ -72,6 +75,7 @@ export class ReplySilence {
   }
 
   private check(off: boolean, ...behind: readonly Buffer[]): void {
+    this.isChecking = true;
     this.checkingOff = off;
     for (const command of behind) this.upstream.insertBehind(command);
     this.replies.owe(Pending.REPLY_CHECK);
