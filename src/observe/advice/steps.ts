@@ -1,7 +1,7 @@
 // What an advice tells the operator to do: rules to change, a policy to set. Pure.
 // Invariant: it never proposes to evict keys of a job system, locks, counters, or what a rule calls durable or critical.
 import { Priority, type Rule } from '../../core/policy/rule.js';
-import { ANYTHING, draftByWords, ideaOf } from '../stats/suggest.js';
+import { draftByWords, expiresByName } from '../stats/suggest.js';
 import type { AdviceFacts, Holder } from './facts.js';
 import { looksLikeCache, shortLivedBy } from './meaning.js';
 import { mustStay, rulesToStay } from './outlook.js';
@@ -45,7 +45,7 @@ export function ruleFor({ name, keys, ttlKeys }: Holder, rules: readonly Rule[])
   const hitter = { pattern: name, writes, hadTtl, withoutTtl: writes - hadTtl, bytes: 0, error: 0 };
   const { suggestion } = draftByWords(hitter, taken);
   if (suggestion === null) return undefined;
-  const priority = ideaOf(name) === ANYTHING ? 'normal' : suggestion.priority;
+  const priority = expiresByName(name) ? suggestion.priority : 'normal';
   return { ...suggestion, priority, mode: 'observe' };
 }
 

@@ -3,7 +3,7 @@
 // suggestions; pasted, it only observes; nothing gets a TTL unless the application's own TTLs or the name say that it expires.
 import { type Family, type FamilyName, familyOf } from '../../core/policy/families.js';
 import type { PriorityName } from '../../core/policy/rule.js';
-import { shortLivedBy } from '../advice/meaning.js';
+import { looksLikeCache, shortLivedBy } from '../advice/meaning.js';
 import type { HeavyHitter } from './heavy-hitters.js';
 
 /** One entry of the config's `rules`: with a family, or with a pattern and either `ttl` or `durable`. */
@@ -55,6 +55,16 @@ export function ideaOf(pattern: string): Idea {
   return IDEAS.find(({ words }) => words.test(stem)) ?? ANYTHING;
 }
 
+/** The name says that the keys expire: a cache, temporary keys, sessions; but no locks, rate limits or one-time codes. */
+export function expiresByName(pattern: string): boolean {
+  return shortLivedBy(pattern) === undefined && (ideaOf(pattern) !== ANYTHING || looksLikeCache(pattern));
+}
+
+/** Whether a rule may give the keys without a TTL one: nearly all have one already, or their name says that they expire. */
+export function mayExpire(pattern: string, withTtl: number, all: number): boolean {
+  return expiresByName(pattern) || (all > 0 && withTtl >= all * MOSTLY_EXPIRING);
+}
+
 /** Advice on one pattern. A pattern of a job system gets a rule for the whole family. The suggested name is not in `taken`, and is added to it. */
 export function suggestRule(hitter: HeavyHitter, taken: Set<string>): Advice {
   const family = familyOf(Buffer.from(hitter.pattern, 'latin1'));
@@ -67,15 +77,13 @@ function suggestByWords(hitter: HeavyHitter, taken: Set<string>): Advice {
   if (suggestion === null) return { suggestion, note };
   const { name } = suggestion;
   const { pattern, writes, hadTtl } = hitter;
-  const known = ideaOf(pattern) !== ANYTHING && shortLivedBy(pattern) === undefined;
-  const expires = hadTtl >= writes * MOSTLY_EXPIRING;
-  if (suggestion.ttl !== undefined && !known && !expires) {
+  if (suggestion.ttl !== undefined && !mayExpire(pattern, hadTtl, writes)) {
     return {
       suggestion: { name, match: pattern, durable: true, priority: 'normal', mode: 'observe' },
       note: `${noSign(hitter)}${suggestion.mode === undefined ? '' : ` ${WORDLESS}`}`,
     };
   }
-  const priority = known ? suggestion.priority : 'normal';
+  const priority = expiresByName(pattern) ? suggestion.priority : 'normal';
   return { suggestion: { ...suggestion, priority, mode: 'observe' }, note: `${note} ${ONLY_OBSERVES}` };
 }
 

@@ -10,7 +10,7 @@ import { globMatches } from '../../core/policy/glob.js';
 import { globCovers } from '../../core/policy/glob-cover.js';
 import type { PriorityName } from '../../core/policy/rule.js';
 import { looksLikeCache } from '../../observe/advice/meaning.js';
-import { ANYTHING, draftByWords, ideaOf, type RuleSuggestion } from '../../observe/stats/suggest.js';
+import { draftByWords, expiresByName, mayExpire, type RuleSuggestion } from '../../observe/stats/suggest.js';
 import type { Analysis, GroupAnalysis } from '../analyze/analysis.js';
 import { type Bundle, bundlesOf } from './bundles.js';
 import { costOf } from './cost.js';
@@ -57,10 +57,10 @@ const MOST_RULES = 50;
 const LEAST_WRITES = 10;
 /** If a smaller share has a TTL, the rule gets that TTL only if it is longer than what the name suggests. */
 const TELLING = 0.5;
-/** If a smaller share has a TTL, the other keys may be meant to stay. */
-const HARDLY_ANY = 0.05;
 /** Seconds. An application that sets longer TTLs wants the keys to stay. */
 const FOR_EVER = 10 * 365 * 86_400;
+const NO_SIGN =
+  'No sign says that keys without a TTL may expire, so "durable": the rule changes nothing. If they may, write "ttl" in place of "durable".';
 const QUEUES: ReadonlySet<string> = new Set(['list', 'stream']);
 /**
  * Matches a pattern that has a word of its own, or the beginning of one (`t*:*` has only a letter), or that begins with a
@@ -175,9 +175,7 @@ function propose(
   if (suggestion === null) return undefined;
   if (!/[a-z0-9]/i.test(pattern)) suggestion.name = freeName('no-prefix', taken);
   const seen = seenIn(group, total);
-  const { rule, why } = suggestion.durable
-    ? collection(suggestion, types)
-    : expiring(suggestion, pattern, observeTtl(members));
+  const { rule, why } = judge(suggestion, group, observeTtl(members));
   const cost = rule.ttl === undefined ? [] : costOf(group, ttlBytes);
   return { rule, comment: [seen, ...why, ...cost] };
 }
@@ -193,6 +191,32 @@ function seenIn({ keys, bytes, share, withoutTtl, types }: GroupAnalysis, total:
 interface Reasoned {
   readonly rule: RuleSuggestion;
   readonly why: readonly string[];
+}
+
+/** Goes by the same signs as the suggestions of a running proxy: without one the keys get no TTL. */
+function judge(suggested: RuleSuggestion, group: GroupAnalysis, observed: ObservedTtl | undefined): Reasoned {
+  const { name: pattern, keys, withoutTtl, types } = group;
+  const family = familyOf(Buffer.from(pattern, 'latin1'));
+  if (family !== undefined) {
+    return {
+      rule: durable(suggested, 'critical'),
+      why: [`Keys of ${family.title}: if a part of these were refused or expired, jobs would be lost.`],
+    };
+  }
+  if (suggested.durable) return collection(suggested, types);
+  if (!mayExpire(pattern, keys.estimate - withoutTtl.estimate, keys.estimate)) {
+    return { rule: durable(suggested, priorityOf(types)), why: [usualTtl(observed), NO_SIGN] };
+  }
+  return expiring(suggested, pattern, observed);
+}
+
+function durable({ ttl, ...kept }: RuleSuggestion, priority: PriorityName): RuleSuggestion {
+  return { ...kept, durable: true, priority };
+}
+
+function usualTtl(observed: ObservedTtl | undefined): string {
+  if (observed === undefined) return 'No key has a TTL.';
+  return `${percent(COVERED)} of the keys with a TTL expire within ${durationText(observed.seconds)}.`;
 }
 
 function collection(suggested: RuleSuggestion, types: GroupAnalysis['types']): Reasoned {
@@ -213,33 +237,24 @@ function expiring(suggested: RuleSuggestion, pattern: string, observed: Observed
   const share = observed?.share ?? 0;
   const byName = parseDuration(suggested.ttl ?? '') / 1000;
   if (observed !== undefined && observed.seconds > FOR_EVER) {
-    const { ttl, ...kept } = suggested;
     return {
-      rule: { ...kept, durable: true, priority: 'normal' },
+      rule: durable(suggested, 'normal'),
       why: [
         'Some TTLs are longer than ten years, so "durable": these keys are meant to stay. The rule changes nothing.',
       ],
     };
   }
   const rule: RuleSuggestion = { ...suggested };
-  const why: string[] = [];
-  if (observed !== undefined) {
-    const within = durationText(observed.seconds);
-    if (share >= TELLING || observed.seconds > byName) rule.ttl = within;
-    why.push(`${percent(COVERED)} of the keys with a TTL expire within ${within}.`);
-  } else why.push('No key has a TTL.');
+  if (!expiresByName(pattern)) rule.priority = 'normal';
+  if (observed !== undefined && (share >= TELLING || observed.seconds > byName)) {
+    rule.ttl = durationText(observed.seconds);
+  }
+  const why = [usualTtl(observed)];
   if (share < TELLING)
     why.push(
       `Check: is ${rule.ttl} long enough for the keys without a TTL? If they must stay, write "durable": true instead.`,
     );
-  if (share < HARDLY_ANY && ideaOf(pattern) === ANYTHING) {
-    rule.priority = 'normal';
-    rule.mode = 'observe';
-    why.push(
-      'Nothing suggests that these keys may expire. So this rule has its own "mode": it only observes, even in "enforce".',
-    );
-  }
-  if (looksLikeCache(pattern) && familyOf(Buffer.from(pattern, 'latin1')) === undefined) {
+  if (looksLikeCache(pattern)) {
     why.push(
       'Looks like a cache. If these keys can be made again, add "evict": true: then Spillway removes the oldest as memory fills, before it refuses a write.',
     );

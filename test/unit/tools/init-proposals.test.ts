@@ -62,10 +62,10 @@ t.test('kinds below the name of an app stay apart', async (t) => {
   t.match(ruleOf('shop:otp:*'), { ttl: '10m' });
   t.match(ruleOf('shop:session:*'), { ttl: '24h', priority: 'high' });
   t.match(ruleOf('shop:order:*'), {
-    ttl: '24h',
-    mode: 'observe',
+    ttl: undefined,
+    durable: true,
     priority: 'normal',
-    comment: /No key has a TTL/,
+    comment: /No key has a TTL\. No sign says/,
   });
 });
 
@@ -159,19 +159,21 @@ t.test('a TTL is no shorter than what is seen, and comments are true', async (t)
   t.match(of({ ttl: 30 * DAY }), { ttl: '30d' });
   const few = of({ ttl: 7 * DAY, withTtl: 0.025 });
   t.match(few, {
-    ttl: '7d',
-    mode: 'observe',
-    comment: /98 % without a TTL;.* 90 % of the keys with a TTL expire within 7d\. Check: is 7d long/,
+    ttl: undefined,
+    durable: true,
+    comment: /98 % without a TTL;.* 90 % of the keys with a TTL expire within 7d\. No sign says/,
   });
   t.notMatch(few?.comment, 'No key has');
-  t.match(of({ ttl: MINUTE, withTtl: 0.3 }), {
-    ttl: '24h',
-    mode: undefined,
-    comment: /within 1m\. Check: is 24h long enough/,
+  t.match(of({ ttl: MINUTE, withTtl: 0.3 }), { ttl: undefined, durable: true, priority: 'normal' });
+  t.match(of({ ttl: MINUTE, withTtl: 0.3 }, 'tmp-cache:*'), {
+    comment: /within 1m\. Check: is 5m long enough/,
   });
   t.match(of({ ttl: MINUTE, withTtl: 0.3 }, 'page-cache:*'), { ttl: '1h' });
   t.match(of({ ttl: MINUTE, withTtl: 0.999 }), { ttl: '1m', comment: /0\.1 % without a TTL/ });
-  t.match(of({}), { ttl: '24h', comment: /100 % without a TTL.*No key has a TTL\. Check: is 24h/ });
+  t.match(of({}, 'token:*'), {
+    ttl: '24h',
+    comment: /100 % without a TTL.*No key has a TTL\. Check: is 24h/,
+  });
   t.match(of({ ttl: DAY, withTtl: 0.001 }), {
     comment: /over 99 % without a TTL; string 90 % of the keys with a TTL/,
   });
