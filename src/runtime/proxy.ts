@@ -38,7 +38,7 @@ import { ProxyEvents } from './proxy-events.js';
 import { CLOSING, NO_WORKER, REFUSING, type Readiness, readiness } from './readiness.js';
 import { Rehearsals } from './rehearsal.js';
 import { Reloader, type ReloadSource } from './reload.js';
-import { allRules, ruleSetOf, sameGlobs } from './rules.js';
+import { allRules, ruleSetOf, rulesInForce, sameGlobs } from './rules.js';
 import { Sampler } from './sampler.js';
 import type { Service, ServiceEvents } from './service.js';
 import { SingleProcess } from './single-process.js';
@@ -377,8 +377,8 @@ export class SpillwayProxy {
   }
 
   private state(): ServiceStateSnapshot {
-    const { mode } = this.reloader.config;
-    const facts = { ...this.ready(), closing: this.closing, memory: this.memory(), mode };
+    const rules = rulesInForce(this.reloader.config);
+    const facts = { ...this.ready(), closing: this.closing, memory: this.memory(), rules };
     return this.serviceState.see({ ...facts, configError: this.reloader.problem }, Date.now());
   }
 

@@ -4,10 +4,11 @@ import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import type { EffectiveConfig } from '../config/effective.js';
 import { type CommandTable, defaultCommandTable } from '../core/commands/table.js';
-import { Priority, type Rule } from '../core/policy/rule.js';
+import { PRIORITY_NAMES, Priority, type Rule } from '../core/policy/rule.js';
 import { RuleSet, type RuleSetOptions } from '../core/policy/rule-set.js';
 import type { ScriptsOptions } from '../core/policy/scripts.js';
 import { withFiles } from '../files/with-files.js';
+import type { RulesInForce } from '../observe/state/service-state.js';
 
 const compiled = new WeakMap<EffectiveConfig, RuleSet>();
 
@@ -36,6 +37,27 @@ function optionsOf(config: EffectiveConfig): RuleSetOptions {
 /** The rules of the config, and behind them the built-in ones. */
 export function allRules({ rules, familyRules }: EffectiveConfig): readonly Rule[] {
   return [...rules, ...familyRules];
+}
+
+const inForce = new WeakMap<EffectiveConfig, RulesInForce>();
+
+/** Which rules and priorities enforce; counted once for a config. */
+export function rulesInForce(config: EffectiveConfig): RulesInForce {
+  let found = inForce.get(config);
+  if (found === undefined) {
+    const { mode, rules } = config;
+    const refusing = allRules(config).filter(({ observe }) => !observe);
+    found = {
+      mode,
+      allObserve: rules.every(({ observe }) => observe) && (rules.length > 0 || mode === 'observe'),
+      refusing: new Set([
+        ...refusing.map(({ priority }) => PRIORITY_NAMES[priority]),
+        ...(mode === 'enforce' ? [PRIORITY_NAMES[Priority.NORMAL]] : []),
+      ]),
+    };
+    inForce.set(config, found);
+  }
+  return found;
 }
 
 /** Whether both configs have the same patterns, judged by their text. */

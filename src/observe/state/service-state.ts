@@ -3,7 +3,7 @@
 // CONDITIONS that holds is the state, and the others follow it.
 // Pure; the clock comes with each call (milliseconds since 1970).
 // Invariants: there is exactly one state; `ok` alone means that nothing has to be done or known.
-import { PRIORITY_NAMES } from '../../core/policy/rule.js';
+import { PRIORITY_NAMES, type PriorityName } from '../../core/policy/rule.js';
 import type { MemorySnapshot } from '../../memory/snapshot.js';
 
 /** The worst first. Names are an API. */
@@ -21,6 +21,16 @@ export const STATES = [...CONDITIONS, 'ok'] as const;
 export type Condition = (typeof CONDITIONS)[number];
 export type StateName = (typeof STATES)[number];
 
+/** Who of a configuration enforces, and who only observes. */
+export interface RulesInForce {
+  /** The mode of keys that no rule matches, and of rules without one of their own. */
+  readonly mode: 'enforce' | 'observe';
+  /** Every rule only observes. */
+  readonly allObserve: boolean;
+  /** Priorities of which something is refused in earnest: a rule of that priority enforces, or keys without a rule have it. */
+  readonly refusing: ReadonlySet<PriorityName>;
+}
+
 export interface StateFacts {
   readonly closing: boolean;
   /** As /readyz says it: whether clients can be served, and what is missing. */
@@ -30,7 +40,7 @@ export interface StateFacts {
     MemorySnapshot,
     'readingAgeMs' | 'stale' | 'rehearsal' | 'level' | 'active' | 'reason' | 'pressure'
   >;
-  readonly mode: 'enforce' | 'observe';
+  readonly rules: RulesInForce;
   /** Why the config file could not be taken over; null: it was. */
   readonly configError: string | null;
 }
@@ -88,11 +98,11 @@ export class ServiceState {
 
 /** A sentence for each condition that holds. */
 function conditionsOf(facts: StateFacts): Partial<Record<Condition, string>> {
-  const { closing, ready, reasons, memory, mode, configError } = facts;
+  const { closing, ready, reasons, memory, rules, configError } = facts;
   const { rehearsal, stale, readingAgeMs } = memory;
   const blind = readingAgeMs === null || stale;
   const why = reasons.join('; ');
-  const refused = refusedShares(memory);
+  const refused = refusedShares(memory, (name) => rules.refusing.has(name));
   const holds: Partial<Record<Condition, string | false>> = {
     closing: closing && 'the proxy is closing; it accepts no more clients',
     down: !closing && !ready && why,
@@ -101,12 +111,10 @@ function conditionsOf(facts: StateFacts): Partial<Record<Condition, string>> {
     rehearsing:
       rehearsal !== null &&
       `a rehearsal: Spillway acts as if memory were ${percent(rehearsal.pressure)} full, until ${rehearsal.endsAt}`,
-    shedding: mode === 'enforce' && refused !== '' && `refusing growing writes of priority ${refused}`,
+    shedding: refused !== '' && `refusing growing writes of priority ${refused}`,
     'config-error':
       configError !== null && `the config file has an error, so the old one stays in use: ${configError}`,
-    observing:
-      mode === 'observe' &&
-      `nothing is changed or refused${refused === '' ? '' : `; growing writes of priority ${refused} would be refused`}`,
+    observing: (rules.mode === 'observe' || rules.allObserve) && observingText(rules, memory),
   };
   return Object.fromEntries(Object.entries(holds).filter(([, text]) => text)) as Partial<
     Record<Condition, string>
@@ -117,9 +125,20 @@ function okText({ memory: { active, reason } }: StateFacts): string {
   return active ? 'all writes are admitted' : `all writes are admitted; shedding is ${reason}`;
 }
 
+function observingText({ mode, allObserve, refusing }: RulesInForce, memory: StateFacts['memory']): string {
+  const what =
+    mode === 'enforce'
+      ? 'every rule only observes; keys without a rule may be refused'
+      : allObserve
+        ? 'nothing is changed or refused'
+        : 'only rules with mode enforce change or refuse anything';
+  const would = refusedShares(memory, (name) => !refusing.has(name));
+  return would === '' ? what : `${what}; growing writes of priority ${would} would be refused`;
+}
+
 /** `low (all), normal (30 %)`; '': none. */
-function refusedShares({ level }: StateFacts['memory']): string {
-  return PRIORITY_NAMES.filter((name) => level[name].shedShare > 0)
+function refusedShares({ level }: StateFacts['memory'], counts: (name: PriorityName) => boolean): string {
+  return PRIORITY_NAMES.filter((name) => level[name].shedShare > 0 && counts(name))
     .map((name) => `${name} (${level[name].shedShare === 1 ? 'all' : percent(level[name].shedShare)})`)
     .join(', ');
 }

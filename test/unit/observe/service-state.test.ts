@@ -10,12 +10,20 @@ function levels(shares: Partial<Record<(typeof PRIORITY_NAMES)[number], number>>
 }
 
 const FACTS: StateFacts = {
-  ...{ closing: false, ready: true, reasons: [], mode: 'enforce', configError: null },
+  ...{
+    closing: false,
+    ready: true,
+    reasons: [],
+    configError: null,
+    rules: { mode: 'enforce', allObserve: false, refusing: new Set(PRIORITY_NAMES) },
+  },
   memory: {
     ...{ readingAgeMs: 100, stale: false, rehearsal: null, level: levels(), active: true },
     ...{ reason: 'on: noeviction refuses writes at maxmemory', pressure: 0.4 },
   },
 };
+const OBSERVING = { mode: 'observe', allObserve: true, refusing: new Set<never>() } as const;
+const LOW = levels({ low: 1 });
 const memory = (some: Partial<StateFacts['memory']>): Partial<StateFacts> => ({
   memory: { ...FACTS.memory, ...some },
 });
@@ -50,21 +58,41 @@ t.test('each condition, and what it says', async (t) => {
     ],
     ['shedding', 'bad', memory({ level: levels({ low: 0.001 }) }), /low \(< 1 %\)$/],
     ['config-error', 'warn', { configError: 'rules[0]: bad' }, /the old one stays in use: rules\[0\]: bad$/],
-    ['observing', 'warn', { mode: 'observe' }, /^nothing is changed or refused$/],
+    ['observing', 'warn', { rules: OBSERVING }, /^nothing is changed or refused$/],
     [
       'observing',
       'warn',
-      { mode: 'observe', ...memory({ level: levels({ low: 1 }) }) },
+      { rules: OBSERVING, ...memory({ level: levels({ low: 1 }) }) },
       /low \(all\) would be/,
     ],
   ];
+  cases.push(
+    [
+      'observing',
+      'warn',
+      {
+        rules: { mode: 'enforce', allObserve: true, refusing: new Set(['normal']) },
+        ...memory({ level: LOW }),
+      },
+      /^every rule only observes; keys without a rule may be refused; .* low \(all\) would be refused$/,
+    ],
+    [
+      'ok',
+      'ok',
+      {
+        rules: { mode: 'enforce', allObserve: false, refusing: new Set(['high']) },
+        ...memory({ level: LOW }),
+      },
+      /^all writes are admitted$/,
+    ],
+  );
   for (const [state, severity, facts, text] of cases)
     t.match(see(facts), { state, severity, text, also: [] });
 });
 
 t.test('the worst comes first, and the others follow', async (t) => {
   const all = see(
-    { mode: 'observe', configError: 'x', reasons: ['y'] },
+    { rules: OBSERVING, configError: 'x', reasons: ['y'] },
     memory({ rehearsal: REHEARSAL, level: levels({ low: 1 }) }),
   );
   t.same(
@@ -86,9 +114,23 @@ t.test('since: from when it began to hold, whatever else comes and goes', async 
     service.see(Object.assign({}, FACTS, ...some), now);
   t.equal(at(1000).since, new Date(1000).toISOString());
   t.equal(at(2000).since, new Date(1000).toISOString());
-  t.match(at(3000, { mode: 'observe' }), { state: 'observing', since: new Date(3000).toISOString() });
-  const down = at(4000, { mode: 'observe', ready: false, reasons: ['gone'] });
+  t.match(at(3000, { rules: OBSERVING }), { state: 'observing', since: new Date(3000).toISOString() });
+  const down = at(4000, { rules: OBSERVING, ready: false, reasons: ['gone'] });
   t.match(down, { state: 'down', since: new Date(4000).toISOString() });
   t.match(down.also, [{ state: 'observing', since: new Date(3000).toISOString() }]);
   t.match(at(5000), { state: 'ok', since: new Date(5000).toISOString() });
+});
+
+t.test('in observe mode, a rule that enforces refuses, and the state says so', async (t) => {
+  const rules = { mode: 'observe', allObserve: false, refusing: new Set(['low'] as const) } as const;
+  t.match(see({ rules }, memory({ level: levels({ low: 1, normal: 0.5 }) })), {
+    state: 'shedding',
+    text: 'refusing growing writes of priority low (all)',
+    also: [
+      {
+        state: 'observing',
+        text: /^only rules with mode enforce change or refuse anything; .*normal \(50 %\) would be refused$/,
+      },
+    ],
+  });
 });
