@@ -1,4 +1,5 @@
-// Makes docs/dashboard.png anew: the dashboard in front of a small Redis that fills up under a mixed load.
+// Makes the pictures of the dashboard in docs anew, light and dark: the overview, a rule, and the width of a phone, in front of a
+// small Redis that fills up under a mixed load.
 import { setTimeout as delay } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { pino } from 'pino';
@@ -9,9 +10,11 @@ import { configSchema } from '../src/config/schema.js';
 import { startProxy } from '../src/runtime/proxy.js';
 import { launch } from '../test/browser/open-page.js';
 
-const FILE = new URL('../docs/dashboard.png', import.meta.url).pathname;
+const FOLDER = new URL('../docs/', import.meta.url).pathname;
 /** So long the load goes on after the first refusals: long enough for these to be a curve. */
 const REFUSING_MS = 25_000;
+/** Charts are drawn again every other second. */
+const SETTLING_MS = 3000;
 const LONGEST_MS = 300_000;
 const VALUE = 'x'.repeat(400);
 
@@ -57,8 +60,23 @@ const page = await browser.newPage({ viewport: { width: 1280, height: 800 }, col
 await page.goto(`http://127.0.0.1:${proxy.adminAddress?.port}/`);
 await page.locator('#levels li.partial').first().waitFor({ timeout: LONGEST_MS });
 await delay(REFUSING_MS);
-await page.screenshot({ path: FILE, fullPage: true });
-console.log(`${await page.textContent('#headline')}\n${FILE}`);
+const overview = page.url();
+for (const colorScheme of ['light', 'dark'] as const) {
+  const suffix = colorScheme === 'light' ? '' : '-dark';
+  await page.emulateMedia({ colorScheme });
+  const take = async (name: string, width: number, hash: string) => {
+    await page.setViewportSize({ width, height: 800 });
+    await page.goto(`${overview}${hash}`);
+    await delay(SETTLING_MS);
+    const path = `${FOLDER}${name}${suffix}.png`;
+    await page.screenshot({ path, fullPage: width > 760 });
+    console.log(path);
+  };
+  await take('dashboard', 1280, '#overview');
+  await take('dashboard-rule', 1280, '#rule=cache');
+  await take('dashboard-phone', 390, '#overview');
+}
+console.log(await page.textContent('#headline'));
 going = false;
 await Promise.all(running);
 await browser.close();

@@ -8,9 +8,12 @@ export interface LiveTap {
   close(): void;
 }
 
-export async function tapLive(adminPort: number): Promise<LiveTap> {
+export async function tapLive(adminPort: number, headers?: Record<string, string>): Promise<LiveTap> {
   const end = new AbortController();
-  const response = await fetch(`http://127.0.0.1:${adminPort}/api/stream`, { signal: end.signal });
+  const response = await fetch(`http://127.0.0.1:${adminPort}/api/stream`, {
+    signal: end.signal,
+    ...(headers && { headers }),
+  });
   const byTime = new Map<string, LiveSnapshot>();
   const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
   const read = async (): Promise<void> => {

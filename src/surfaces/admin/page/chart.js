@@ -1,5 +1,6 @@
-// Charts of lines over time as SVG, redrawn with each change. Owns scales, axes and bands; knows nothing about Redis.
-import { svg } from './dom.js';
+// Charts of lines over time as SVG, redrawn with each change; a pointer or the arrow keys read values. Owns scales, axes and bands; knows nothing about Redis.
+import { element, setText, svg } from './dom.js';
+import { NONE } from './format.js';
 
 const MARGIN = { top: 8, right: 34, bottom: 18, left: 58 };
 const BAR = 6;
@@ -8,6 +9,7 @@ const BAR = 6;
  * @typedef {object} Line
  * @property {(number | null)[]} values null: a gap
  * @property {string} name its classes are `name` and `name-area`
+ * @property {string} what as the readout names it
  *
  * @typedef {object} Drawing
  * @property {number[]} at epoch milliseconds
@@ -26,11 +28,21 @@ export class Chart {
   #place;
   /** @type {Drawing | undefined} */
   #drawing;
+  /** The moment that is pointed at, epoch milliseconds. */
+  /** @type {number | undefined} */
+  #pointed;
+  #readout = element('p', { class: 'readout', role: 'status', hidden: true });
 
   /** @param {HTMLElement} place */
   constructor(place) {
     this.#place = place;
     new ResizeObserver(() => this.#redraw()).observe(place);
+    place.tabIndex = 0;
+    place.setAttribute('role', 'group');
+    place.addEventListener('pointermove', (event) => this.#point(this.#timeAt(event.offsetX)));
+    place.addEventListener('pointerleave', () => this.#point(undefined));
+    place.addEventListener('blur', () => this.#point(undefined));
+    place.addEventListener('keydown', (event) => this.#step(event));
   }
 
   /** @param {Drawing} drawing */
@@ -44,13 +56,58 @@ export class Chart {
     const { clientWidth: width, clientHeight: height } = this.#place;
     if (drawing === undefined || width === 0) return;
     const root = svg('svg', { width, height, role: 'img', 'aria-label': drawing.label });
-    root.append(...marks(drawing, width, height));
-    this.#place.replaceChildren(root);
+    root.append(...marks(drawing, width, height, this.#pointed));
+    this.#place.setAttribute('aria-label', `${drawing.label}; arrow keys read values`);
+    this.#place.replaceChildren(root, this.#readout);
+    const i = nearest(drawing, this.#pointed);
+    this.#readout.hidden = i === undefined;
+    if (i !== undefined) setText(this.#readout, readout(drawing, i));
+  }
+
+  /** @param {number | undefined} time */
+  #point(time) {
+    this.#pointed = time;
+    this.#redraw();
+  }
+
+  /** @param {number} offset pixels from the left */
+  #timeAt(offset) {
+    if (this.#drawing === undefined) return undefined;
+    const { at, seconds, slope } = this.#drawing;
+    const [left, right] = [MARGIN.left, this.#place.clientWidth - MARGIN.right];
+    const all = seconds + (slope === undefined ? 0 : seconds / 6);
+    return (at.at(-1) ?? 0) + (((offset - left) / (right - left)) * all - seconds) * 1000;
+  }
+
+  /** @param {KeyboardEvent} event */
+  #step(event) {
+    const steps = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    const drawing = this.#drawing;
+    if (steps === undefined || drawing === undefined || drawing.at.length === 0) return;
+    event.preventDefault();
+    const from = nearest(drawing, this.#pointed) ?? drawing.at.length - 1;
+    const large = event.shiftKey ? 10 : 1;
+    this.#point(drawing.at[Math.max(0, Math.min(drawing.at.length - 1, from + steps * large))]);
   }
 }
 
-/** @param {Drawing} drawing @param {number} width @param {number} height */
-function marks(drawing, width, height) {
+/** The sample next to a time; undefined: there is none. @param {Drawing} drawing @param {number | undefined} time */
+function nearest({ at }, time) {
+  if (time === undefined || at.length === 0) return undefined;
+  return at.reduce((best, each, i) => (Math.abs(each - time) < Math.abs(at[best] - time) ? i : best), 0);
+}
+
+/** @param {Drawing} drawing @param {number} i */
+function readout({ at, lines, format }, i) {
+  const values = lines.map(({ values, what }) => {
+    const value = values[i];
+    return `${what} ${typeof value === 'number' ? format(value) : NONE}`;
+  });
+  return `${new Date(at[i]).toLocaleTimeString('en-GB')}: ${values.join(', ')}`;
+}
+
+/** @param {Drawing} drawing @param {number} width @param {number} height @param {number} [pointed] */
+function marks(drawing, width, height, pointed) {
   const { at, lines, low, high, format, bands = [], limit, slope, seconds } = drawing;
   const [left, right] = [MARGIN.left, width - MARGIN.right];
   const [top, bottom] = [MARGIN.top, height - MARGIN.bottom];
@@ -93,6 +150,11 @@ function marks(drawing, width, height) {
       parts.push(svg('path', { class: `${name}-area`, d: `M${first},${bottom}L${line}L${last},${bottom}Z` }));
       parts.push(svg('path', { class: name, d: `M${line}` }));
     }
+  }
+  const i = nearest(drawing, pointed);
+  if (i !== undefined) {
+    const place = Math.max(left, x(at[i]));
+    parts.push(svg('line', { class: 'cursor', x1: place, x2: place, y1: top, y2: bottom }));
   }
   const last = lines[0]?.values.at(-1);
   if (slope !== undefined && typeof last === 'number') {

@@ -1,6 +1,7 @@
 // Formats numbers, sizes and times for the page. Pure.
 
-const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+/** Binary units, named as in Redis's `64mb` and by the command line. */
+const UNITS = ['B', 'KB', 'MB', 'GB', 'TB'];
 const whole = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 });
 const tenths = new Intl.NumberFormat('en-US', { maximumFractionDigits: 1, minimumFractionDigits: 1 });
 

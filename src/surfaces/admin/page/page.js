@@ -2,24 +2,26 @@
 // Invariant: all figures on the page come from one snapshot, whose time is in main's data-taken-at. Charts and sparklines
 // come from /api/history.
 import { showAdvice } from './advice.js';
-import { Chart, sparkline } from './chart.js';
+import { Chart } from './chart.js';
+import { followAddress, showDetail } from './detail.js';
 import { byId, element, setText } from './dom.js';
-import { evictedText, evictionText } from './eviction.js';
-import { ago, bytes, count, duration, NONE, percent, rate } from './format.js';
+import { evictionText } from './eviction.js';
+import { bytes, count, duration, NONE, percent, rate } from './format.js';
 import { headline } from './headline.js';
+import { learnIdentity, showIdentity } from './identity.js';
+import { matchText } from './outcomes.js';
+import { makeRulesTable, rowsOf, showHolds } from './rules.js';
 import { showState } from './state.js';
 import { follow, getJson, keepToken, Unauthorized } from './stream.js';
 import { SortedTable } from './tables.js';
 
-/** @import { BudgetSnapshot } from '../../../memory/snapshot.js' */
-/** @import { DiscoveredPattern, RuleStats } from '../../../observe/stats/snapshot.js' */
-/** @import { HistorySeries, RuleGrowth } from '../../../observe/history/history.js' */
+/** @import { DiscoveredPattern } from '../../../observe/stats/snapshot.js' */
+/** @import { HistorySeries } from '../../../observe/history/history.js' */
 /** @import { AdviceSnapshot } from '../../../observe/advice/snapshot.js' */
 /** @import { Report } from '../../../observe/history/report.js' */
 /** @import { ClientSnapshot } from '../../../observe/snapshots/connections.js' */
 /** @import { LiveSnapshot } from '../../../observe/snapshots/live.js' */
 
-/** @typedef {RuleStats & { growth: RuleGrowth | undefined, budget: BudgetSnapshot | undefined, match: string }} Row */
 /** @typedef {ClientSnapshot & { key: string, perSecond: number | null }} ClientRow */
 
 /** @typedef {'10m' | '2h'} Span */
@@ -34,8 +36,10 @@ const LARGE = 100;
 
 const main = byId('main');
 const connection = byId('connection');
-/** @type {Map<string, string>} */
-let matches = new Map();
+/** @type {Map<string, import('./outcomes.js').RuleSettings>} */
+let settings = new Map();
+/** @type {import('./identity.js').Identity | undefined} */
+let identity;
 /** Number of the last event that changed the rules shown; undefined: before the first snapshot. */
 /** @type {number | undefined} */
 let configured;
@@ -54,97 +58,7 @@ let drawing = false;
 const memoryChart = new Chart(byId('memory-chart'));
 const writesChart = new Chart(byId('writes-chart'));
 
-/** @param {number | undefined} n */
-const rateOrNone = (n) => (n === undefined ? NONE : rate(n));
-
-const rulesTable = new SortedTable(
-  byId('rules'),
-  'Writes by rule',
-  /** @type {import('./tables.js').Column<Row>[]} */ ([
-    { label: 'Rule', text: true, value: ({ name }) => name, show: showName },
-    {
-      label: 'Growth',
-      value: ({ growth }) => growth?.growthShare ?? null,
-      show: ({ growth }) => (growth?.growthShare ? percent(growth.growthShare) : NONE),
-      title: 'Share of the growth of memory, estimated over the last minute',
-    },
-    {
-      label: 'Growth/s',
-      value: ({ growth }) => growth?.growthBytesPerSecond ?? null,
-      show: ({ growth }) => (growth === undefined ? NONE : bytes(growth.growthBytesPerSecond)),
-      title: 'Bytes a second that its writes add to memory, estimated over the last minute',
-    },
-    {
-      label: 'Writes/s',
-      value: ({ growth }) => growth?.writesPerSecond ?? null,
-      show: ({ growth }) => rateOrNone(growth?.writesPerSecond),
-    },
-    {
-      label: 'Last 10 min',
-      value: ({ growth }) => growth?.writesPerSecond ?? null,
-      show: (row, cell) => showSpark(row, cell),
-      title: 'Writes per second over the last ten minutes',
-    },
-    {
-      label: 'Bytes/s',
-      value: ({ growth }) => growth?.bytesPerSecond ?? null,
-      show: ({ growth }) => (growth === undefined ? NONE : bytes(growth.bytesPerSecond)),
-    },
-    {
-      label: 'With TTL',
-      value: coverage,
-      show: (row) => {
-        const share = coverage(row);
-        return share === null ? NONE : percent(share);
-      },
-      title:
-        'Share of its writes that left their key with a TTL. Writes that keep the TTL of their key do not count.',
-    },
-    {
-      label: 'TTLs lost',
-      value: ({ ttlDropped }) => ttlDropped,
-      show: ({ ttlDropped }) => count(ttlDropped),
-      title: 'Writes that removed the TTL of their key; a lower bound',
-      alarm: ({ ttlDropped }) => ttlDropped > 0,
-    },
-    {
-      label: 'Refused/s',
-      value: ({ growth }) => growth?.shedPerSecond ?? null,
-      show: ({ growth }) => rateOrNone(growth?.shedPerSecond),
-      alarm: ({ growth }) => (growth?.shedPerSecond ?? 0) > 0,
-    },
-    { label: 'Refused', value: ({ shed }) => shed, show: showRefused },
-    {
-      label: 'Evicted',
-      value: ({ evicted, wouldEvict }) => evicted || wouldEvict || null,
-      show: (row) => evictedText(row),
-      title:
-        'Keys removed to make room, and how long they lived; in brackets: keys that would have been, in observe mode',
-    },
-    { label: 'Writes', value: ({ writes }) => writes, show: ({ writes }) => count(writes) },
-    {
-      label: 'Keys',
-      value: ({ distinctKeys }) => distinctKeys,
-      show: ({ distinctKeys }) => count(distinctKeys),
-      title: 'Number of distinct keys written since the start, estimated within about 1.6 %',
-    },
-    {
-      label: 'Holds',
-      value: ({ holds }) => holds?.bytes ?? null,
-      show: showHolds,
-      title: 'Memory that its keys hold now, whoever wrote them, estimated from random keys',
-    },
-    {
-      label: 'Budget used',
-      value: ({ budget }) => (budget?.budgetBytes ? budget.heldBytes / budget.budgetBytes : null),
-      show: showBudget,
-      alarm: ({ budget }) => (budget?.refusedShare ?? 0) > 0,
-    },
-    { label: 'Last seen', value: ({ lastSeen }) => lastSeen, show: ({ lastSeen }) => ago(lastSeen, now()) },
-  ]),
-  ({ name }) => name,
-  1,
-);
+const rulesTable = makeRulesTable();
 
 const discoveredTable = new SortedTable(
   byId('discovered'),
@@ -199,61 +113,6 @@ function now() {
   return shown === undefined ? 0 : Date.parse(shown.stats.takenAt);
 }
 
-/** The number; on it, what it consists of. @param {Row} row @param {HTMLElement} cell */
-function showRefused({ shed, shedBy, sparedBy }, cell) {
-  const reasons = Object.entries(shedBy).map(([reason, refused]) => `${reason}: ${count(refused)}`);
-  for (const [reason, passed] of Object.entries(sparedBy))
-    reasons.push(`spared, ${reason}: ${count(passed)}`);
-  cell.title = reasons.join(', ');
-  return count(shed);
-}
-
-/**
- * What its keys hold; on it, how sure that is.
- * @param {{ holds: import('../../../observe/holders/snapshot.js').Holding | null }} row
- * @param {HTMLElement} cell
- */
-function showHolds({ holds }, cell) {
-  if (holds === null) return NONE;
-  const large = holds.largeKeys === 0 ? '' : `, ${count(holds.largeKeys)} of them large`;
-  cell.title = `${bytes(holds.bytes)}, give or take ${bytes(holds.errorBytes)}, in ${count(holds.keys)} keys${large}; ${bytes(holds.expiringBytes)} with a TTL${lives(holds)}`;
-  return bytes(holds.bytes);
-}
-
-/** @param {import('../../../observe/holders/snapshot.js').Holding} holds */
-function lives({ lifetime }) {
-  if (lifetime === null) return '';
-  const { livesSeconds, ofSeconds, errorSeconds } = lifetime;
-  return `; keys live ${duration(livesSeconds)} of their ${duration(ofSeconds)}, give or take ${duration(errorSeconds)}`;
-}
-
-/** How much of its budget a rule uses; on it, in bytes. @param {Row} row @param {HTMLElement} cell */
-function showBudget({ budget }, cell) {
-  if (budget === undefined) return NONE;
-  const { budgetBytes, heldBytes, method } = budget;
-  const held = `${method === 'counting' ? 'at least ' : ''}${bytes(heldBytes)}`;
-  cell.title = `Its keys hold ${held} of ${budgetBytes === null ? 'a share of an unknown limit' : bytes(budgetBytes)} (${method})`;
-  return budgetBytes === null ? held : percent(heldBytes / budgetBytes);
-}
-
-/** @param {Row} row @param {HTMLElement} cell */
-function showName({ name, match }, cell) {
-  if (cell.firstChild === null) cell.append(element('span'), element('small'));
-  setText(cell.children[0], name);
-  setText(cell.children[1], match);
-  cell.title = match;
-  return undefined;
-}
-
-/** @param {Row} row @param {HTMLElement} cell */
-function showSpark({ name }, cell) {
-  const values = sparks.get(name);
-  if (values === undefined || cell.dataset.drawn === String(values.length) + values.at(-1)) return undefined;
-  cell.dataset.drawn = String(values.length) + values.at(-1);
-  cell.replaceChildren(sparkline(values, `writes per second, at most ${rate(Math.max(0, ...values))}`));
-  return undefined;
-}
-
 /** @param {DiscoveredPattern} row @param {HTMLElement} cell */
 function showCopyButton({ pattern, suggestion }, cell) {
   if (suggestion === null) return NONE;
@@ -289,23 +148,12 @@ async function copy(text) {
   }
 }
 
-/**
- * Share of the writes that left their key with a TTL, among those that do not just keep the key's TTL; null: there are none.
- * @param {RuleStats} row
- */
-function coverage(row) {
-  const deciding = row.writes - row.kept;
-  if (deciding <= 0) return null;
-  const followed = row.followUps - row.followUpsDenied - row.followUpsFailed;
-  return Math.max(0, row.ttlInjected + row.ttlClamped + row.hadTtl + followed) / deciding;
-}
-
 /** @param {LiveSnapshot} live */
 function show(live) {
   shown = live;
-  const { stats, memory, growth, events } = live;
+  const { stats, memory, events } = live;
   const lastReload = events.find(({ kind }) => kind === 'config' || kind === 'family')?.number ?? 0;
-  if (configured !== undefined && configured !== lastReload) learnMatches().catch(() => {});
+  if (configured !== undefined && configured !== lastReload) learnSettings().catch(() => {});
   configured = lastReload;
   showState(byId('state'), live.state, Date.parse(stats.takenAt));
   const { text, tone } = headline(live, (rule) => nameOf(rule, stats.discovered));
@@ -314,16 +162,10 @@ function show(live) {
   head.className = tone;
   document.title = memory.pressure === null ? 'Spillway' : `${percent(memory.pressure)} · Spillway`;
   showLevels(live);
-  const growthOf = new Map(growth.rules.map((rule) => [rule.name, rule]));
-  const budgetOf = new Map(memory.budgets.map((budget) => [budget.rule, budget]));
-  rulesTable.update(
-    [...stats.rules, stats.unregistered].map((rule) => ({
-      ...rule,
-      growth: growthOf.get(rule.name),
-      budget: budgetOf.get(rule.name),
-      match: rule.name === UNREGISTERED ? 'keys that no rule matches' : (matches.get(rule.name) ?? ''),
-    })),
-  );
+  const rows = rowsOf(live, settings, identity?.mode ?? 'enforce', sparks);
+  rulesTable.update(rows);
+  showDetail(rows, live);
+  if (identity !== undefined) showIdentity(identity, live);
   discoveredTable.update(stats.discovered);
   clientsTable.update(withRates(live));
   showEvents(live);
@@ -335,7 +177,10 @@ function show(live) {
 
 /** @param {string} rule @param {DiscoveredPattern[]} discovered */
 function nameOf(rule, discovered) {
-  if (rule !== UNREGISTERED) return matches.get(rule) ?? rule;
+  if (rule !== UNREGISTERED) {
+    const known = settings.get(rule);
+    return known === undefined ? rule : matchText(known);
+  }
   const [most] = discovered.toSorted((a, b) => b.bytes - a.bytes);
   return most === undefined ? 'keys without a rule' : `keys without a rule (mostly ${most.pattern})`;
 }
@@ -454,8 +299,8 @@ function draw(history, { memory, growth }) {
     at,
     // The slope goes on from the first line.
     lines: [
-      { name: 'used', values: evicts ? committedBytes : countedBytes },
-      ...(evicts ? [{ name: 'evictable', values: countedBytes }] : []),
+      { name: 'used', what: evicts ? 'committed' : 'used', values: evicts ? committedBytes : countedBytes },
+      ...(evicts ? [{ name: 'evictable', what: 'used', values: countedBytes }] : []),
     ],
     seconds,
     low,
@@ -475,8 +320,8 @@ function draw(history, { memory, growth }) {
   writesChart.draw({
     at,
     lines: [
-      { name: 'used', values: history.writesPerSecond },
-      { name: 'shed', values: history.shedPerSecond },
+      { name: 'used', what: 'admitted', values: history.writesPerSecond },
+      { name: 'shed', what: 'refused', values: history.shedPerSecond },
     ],
     seconds,
     low: 0,
@@ -543,31 +388,28 @@ function tell({ live, text }) {
   document.body.classList.toggle('stale', !live);
 }
 
-/** Reads the patterns of the rules. Snapshots do not have them, because they change only with the configuration. */
-async function learnMatches() {
-  const rules = await getJson('/api/rules');
-  matches = new Map(
-    rules.map((/** @type {{ name: string, match?: string | string[], family?: string }} */ rule) => [
-      rule.name,
-      textOf(rule),
-    ]),
-  );
-}
-
-/**
- * The patterns of a rule; for a family its name, because its patterns are long.
- * @param {{ match?: string | string[], family?: string, builtIn?: boolean }} rule
- */
-function textOf({ match = [], family, builtIn }) {
-  const patterns = builtIn ? [] : [match].flat();
-  return [...patterns, ...(family === undefined ? [] : [`keys of ${family}`])].join(' ');
+/** Reads the rules and who this is. Snapshots do not have them, because they change only with the configuration. */
+async function learnSettings() {
+  /** @type {[import('./outcomes.js').RuleSettings[], import('./identity.js').Identity]} */
+  const [rules, who] = await Promise.all([getJson('/api/rules'), learnIdentity(getJson)]);
+  settings = new Map(rules.map((rule) => [rule.name, rule]));
+  identity = who;
 }
 
 async function start() {
   addSpans();
+  // What scrolls, scrolls by keyboard.
+  for (const place of document.querySelectorAll('.scroll')) {
+    place.setAttribute('tabindex', '0');
+    place.setAttribute('role', 'group');
+    place.setAttribute('aria-labelledby', place.closest('section')?.getAttribute('aria-labelledby') ?? '');
+  }
+  followAddress(() => {
+    if (shown !== undefined) show(shown);
+  });
   for (;;) {
     try {
-      await learnMatches();
+      await learnSettings();
       await follow(show, tell);
     } catch (error) {
       if (!(error instanceof Unauthorized)) {

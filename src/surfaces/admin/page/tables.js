@@ -1,5 +1,5 @@
 // A table that a click on a header sorts, updated in place. Owns its rows and their order.
-// Invariants: a row stays the same element while its key is there; no row moves while an element of the table has the focus;
+// Invariants: a row stays the same element while its key is there; no row moves while it is pointed at or an element of it has the focus;
 // at most ROWS rows are shown.
 import { element, setText } from './dom.js';
 
@@ -22,6 +22,8 @@ export class SortedTable {
   #rows = new Map();
   /** @type {R[]} */
   #data = [];
+  /** @type {(row: R) => boolean} */
+  #keeps = () => true;
   #body = element('tbody');
   #more = element('p', { class: 'note' });
   /** @type {HTMLElement[]} */
@@ -67,6 +69,13 @@ export class SortedTable {
     this.#draw();
   }
 
+  /** Shows only rows that `keeps`. @param {(row: R) => boolean} keeps @returns {{ shown: number, all: number }} */
+  filter(keeps) {
+    this.#keeps = keeps;
+    this.#draw();
+    return { shown: this.#data.filter(keeps).length, all: this.#data.length };
+  }
+
   /** @param {number} column */
   #sortBy(column) {
     this.#descending = column === this.#sorted ? !this.#descending : this.#columns[column].text !== true;
@@ -85,7 +94,7 @@ export class SortedTable {
   #draw() {
     const { value } = this.#columns[this.#sorted];
     const direction = this.#descending ? -1 : 1;
-    const sorted = this.#data.toSorted((a, b) => compare(value(a), value(b), direction));
+    const sorted = this.#data.filter(this.#keeps).toSorted((a, b) => compare(value(a), value(b), direction));
     const shown = sorted.slice(0, ROWS);
     const keys = new Set(shown.map((row) => this.#key(row)));
     for (const [key, row] of this.#rows) {
@@ -93,7 +102,7 @@ export class SortedTable {
       row.remove();
       this.#rows.delete(key);
     }
-    const mayMove = !this.#body.contains(document.activeElement);
+    const mayMove = !this.#body.contains(document.activeElement) && !this.#body.matches(':hover');
     let before = this.#body.firstElementChild;
     for (const data of shown) {
       const known = this.#rows.get(this.#key(data));
@@ -103,7 +112,7 @@ export class SortedTable {
       else if (mayMove || known === undefined) this.#body.insertBefore(row, before);
     }
     const left = sorted.length - shown.length;
-    setText(this.#more, left > 0 ? `${left} more are in /api/stats` : '');
+    setText(this.#more, left > 0 ? `${left} more: narrow the filter, or see /api/stats` : '');
   }
 
   /** @param {string} key */
