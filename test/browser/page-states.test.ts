@@ -80,14 +80,18 @@ t.test('each state as the API has it, without a violation', { timeout: 120_000 }
     memory: { pollInterval: '100ms', staleAfter: '1s', reserve: 'off' },
     rules: [{ name: 'cache', match: 'cache:*', ttl: '1h', priority: 'low' }],
   };
-  const authorization = { authorization: 'Bearer secret' };
-  const proxy = await startProxyProcess({ config, env: { ...process.env, SPILLWAY_ADMIN_TOKEN: 'secret' } });
+  const authorization = { authorization: 'Bearer a-token-of-this-test' };
+  const proxy = await startProxyProcess({
+    config,
+    env: { ...process.env, SPILLWAY_ADMIN_TOKEN: 'a-token-of-this-test' },
+  });
   t.teardown(() => proxy.stop());
   const url = `http://127.0.0.1:${proxy.adminPort}`;
   const live = await tapLive(Number(proxy.adminPort), authorization);
   t.teardown(() => live.close());
   const { page, complaints } = await openPage(t, browser, proxy.adminPort, {
-    prepare: (page) => page.addInitScript(() => sessionStorage.setItem('spillway-token', 'secret')),
+    prepare: (page) =>
+      page.addInitScript(() => sessionStorage.setItem('spillway-token', 'a-token-of-this-test')),
   });
   const reload = (text: string) => {
     writeFileSync(proxy.file, text);
@@ -123,7 +127,9 @@ t.test('each state as the API has it, without a violation', { timeout: 120_000 }
     });
   t.equal((await simulate('POST', { pressure: 0.9, seconds: 600 })).status, 200);
   await check('rehearsing');
-  const { also } = (await (await fetch(`${url}/api/state`, { headers: authorization })).json()) as ServiceStateSnapshot;
+  const { also } = (await (
+    await fetch(`${url}/api/state`, { headers: authorization })
+  ).json()) as ServiceStateSnapshot;
   t.ok(
     also.some(({ state }) => state === 'shedding'),
     'and it sheds',
