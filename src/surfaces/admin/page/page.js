@@ -390,8 +390,10 @@ function tell({ live, text }) {
 
 /** Reads the rules and who this is. Snapshots do not have them, because they change only with the configuration. */
 async function learnSettings() {
-  /** @type {[import('./outcomes.js').RuleSettings[], import('./identity.js').Identity]} */
-  const [rules, who] = await Promise.all([getJson('/api/rules'), learnIdentity(getJson)]);
+  // One after the other: a missing token is refused once, not three times.
+  /** @type {import('./outcomes.js').RuleSettings[]} */
+  const rules = await getJson('/api/rules');
+  const who = await learnIdentity(getJson);
   settings = new Map(rules.map((rule) => [rule.name, rule]));
   identity = who;
 }
