@@ -66,6 +66,8 @@ export class Evictor {
   private readonly scanned: Unlinker;
   private readonly troubles: TroubleWatch;
   private readonly owed = new Owed();
+  /** Slots of the rules that make room, and do not only observe. */
+  private evicting: ReadonlySet<number> = new Set();
   private timer: NodeJS.Timeout | undefined;
   private readAt = Number.NEGATIVE_INFINITY;
   private askedFor = Number.NEGATIVE_INFINITY;
@@ -98,6 +100,9 @@ export class Evictor {
   /** Goes by these from now on. */
   adopt(rules: RuleSet, marks: Marks): void {
     this.rules = rules;
+    this.evicting = new Set(
+      rules.rules.filter(({ evict, observe }) => evict && !observe).map(({ slot }) => slot),
+    );
     this.marks = marks;
     this.pace.reconfigure(marks);
     this.shadow.reconfigure(marks);
@@ -247,12 +252,8 @@ export class Evictor {
   /** A rule near its budget makes room among its own keys, whatever the server's memory is. */
   private orderForBudgets(): void {
     const { budgets, hands } = this.options;
-    this.owed.see(budgets().filter(({ slot }) => this.evicts(slot)));
+    this.owed.see(budgets().filter(({ slot }) => this.evicting.has(slot)));
     hands.orderOf(this.owed.all);
-  }
-
-  private evicts(slot: number): boolean {
-    return this.rules.rules.some((rule) => rule.slot === slot && rule.evict && !rule.observe);
   }
 
   private scanFor(bytes: number): void {

@@ -4,7 +4,7 @@
 // Built-in rules have buckets of their own, which are tried when no rule of the config matches.
 // Where rules name databases or users, view() gives the rules of one client (rule-views.ts). The set itself is then the view of
 // a client of whom neither is known.
-// It is long because the search stands here whole, in functions that inline, and every write goes through it.
+// It is long because the search for a key's rule stands here whole: every write goes through it.
 // Invariant: in a bucket the matchers are in the order of the rules, so the first match wins.
 import { NOTHING } from '../resp/bytes.js';
 import { encodePx } from '../resp/encode.js';

@@ -1,7 +1,7 @@
 // The counters of writes by rule: the TrafficObserver of the proxy.
 // Owns all counters; it decides nothing and keeps no key. Readers (snapshot.ts) are rare and may allocate. Writers run with
 // every write and may not, so a counter is a cell of a Float64Array.
-// It is long because each counter has a name, a writer and a reader here.
+// It is long because the columns, and all that writes and adds them up, stand here together.
 // Invariants: slot 0 is "unregistered", and each rule has its own slot; counters go down only when they are taken to be added
 // to those of other processes; a removed rule keeps its counters, unseen; a slot out of range (a bug elsewhere) is ignored,
 // because stores beyond a typed array are.
