@@ -9,8 +9,9 @@ const MAY_IMPORT = {
   observe: ['core', 'memory', 'config'],
   tools: ['core', 'files', 'memory', 'observe', 'config'],
   evict: ['core', 'memory', 'tools'],
-  surfaces: ['core', 'memory', 'observe', 'config'],
-  runtime: ['core', 'files', 'memory', 'wire', 'config', 'observe', 'tools', 'evict', 'surfaces'],
+  failover: ['core', 'memory', 'config', 'tools'],
+  surfaces: ['core', 'memory', 'failover', 'observe', 'config'],
+  runtime: ['core', 'files', 'memory', 'wire', 'config', 'observe', 'tools', 'evict', 'failover', 'surfaces'],
 };
 const folders = Object.entries(MAY_IMPORT).map(([folder, others]) => ({
   name: `${folder}-imports-only-${['itself', ...others].join('-')}`,
