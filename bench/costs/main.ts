@@ -9,6 +9,7 @@ import { measureConnections } from './connections.js';
 import { measureCrowd } from './crowd.js';
 import { measureIdle } from './idle.js';
 import type { PartOptions } from './part.js';
+import { measurePolicy } from './policy.js';
 import { measureRules } from './rules.js';
 import { measureStatistics } from './statistics.js';
 import { measureUnix } from './unix.js';
@@ -16,6 +17,7 @@ import { measureValues } from './values.js';
 
 const PARTS: Readonly<Record<string, (options: PartOptions) => Promise<Partial<CostsResults>>>> = {
   rules: async (options) => ({ rules: await measureRules(options) }),
+  policy: async (options) => ({ policy: await measurePolicy(options) }),
   statistics: async (options) => ({ statistics: await measureStatistics(options) }),
   connections: async (options) => ({ connections: await measureConnections(options) }),
   values: async (options) => ({ values: await measureValues(options) }),
@@ -40,7 +42,7 @@ for (const name of chosen) {
 
 /** A part that was never measured has no rows, and its rates are 0. */
 const NOTHING: Omit<CostsResults, keyof Circumstances> = {
-  ...{ rules: [], connections: [], values: [], idle: [], crowd: [], unix: [] },
+  ...{ rules: [], policy: [], connections: [], values: [], idle: [], crowd: [], unix: [] },
   statistics: { onPerSecond: 0, offPerSecond: 0 },
 };
 let results: CostsResults = { ...NOTHING, ...keptResults<CostsResults>('costs'), ...circumstances(rounds) };

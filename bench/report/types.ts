@@ -62,6 +62,15 @@ export interface LatencyRow {
   readonly max: number;
 }
 
+/** Each step has the settings of those before it. */
+export const SETTINGS = [
+  'TTL and priority',
+  'families, limits, scripts and renew',
+  'budgets too',
+  'evict too',
+] as const;
+export type Settings = (typeof SETTINGS)[number];
+
 /** results/costs.json: one thing varied at a time. */
 export interface CostsResults extends Circumstances {
   /** SETs at pipeline 16 with so many rules, the one that matches last; of prefixes, and of globs that are none. */
@@ -70,6 +79,8 @@ export interface CostsResults extends Circumstances {
     readonly kind: 'prefix' | 'glob';
     readonly perSecond: number;
   }[];
+  /** SETs at pipeline 16 with four rules, by what these set. */
+  readonly policy: readonly { readonly settings: Settings; readonly perSecond: number }[];
   /** SETs at pipeline 16 with the statistics counted, and not. */
   readonly statistics: { readonly onPerSecond: number; readonly offPerSecond: number };
   /** GETs at pipeline 1 by number of connections. */

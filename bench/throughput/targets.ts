@@ -54,17 +54,20 @@ export interface SpillwayOptions {
   readonly pool: Pool;
   /** Default: RULES. */
   readonly rules?: readonly Record<string, unknown>[];
+  /** Default: as Spillway's own. */
+  readonly families?: 'auto' | 'off';
   readonly entry?: 'dist' | 'source' | URL;
 }
 
 export async function privateSpillway(
   endings: Endings,
   redisPort: number,
-  { pool, rules = RULES, entry = 'dist' }: SpillwayOptions,
+  { pool, rules = RULES, families = 'auto', entry = 'dist' }: SpillwayOptions,
 ): Promise<ProxyProcess> {
   const config = {
     upstream: { url: `redis://127.0.0.1:${redisPort}`, pool },
     limits: { maxClients: 20_000 },
+    families,
     rules,
   };
   const proxy = await startProxyProcess({ entry, config });

@@ -174,6 +174,21 @@ ${show('rules.svg')}
 ${table(['kind', '>rules', '>SETs a second', '>of the fewest rules'], lines)}`;
 }
 
+function policy({ policy: rows }: CostsResults): string {
+  const [plain] = rows;
+  if (plain === undefined) return '';
+  const lines = rows.map(({ settings, perSecond }) => [
+    settings,
+    whole(perSecond),
+    ratio(perSecond / plain.perSecond),
+  ]);
+  return `## Cost of settings
+
+SETs, 16 in flight, with four rules, by what these set. Each line adds to the one above it. Nothing is refused.
+
+${table(['settings', '>SETs a second', '>of the first line'], lines)}`;
+}
+
 function statistics({ statistics: { onPerSecond, offPerSecond } }: CostsResults): string {
   if (offPerSecond === 0) return '';
   return `## Cost of statistics
@@ -318,6 +333,7 @@ export function performanceDocument(results: Results, figures: readonly Figure[]
           ? []
           : [
               rules(costs, show),
+              policy(costs),
               statistics(costs),
               connections(costs, show),
               values(costs, show),

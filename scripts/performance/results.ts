@@ -9,6 +9,7 @@ import {
   MICRO_STEPS,
   type MicroResults,
   type ScenarioResults,
+  SETTINGS,
   TARGETS,
   type ThroughputResults,
 } from '../../bench/report/types.js';
@@ -69,6 +70,7 @@ const latency = circumstances.extend({
 
 const costs = circumstances.extend({
   rules: z.array(z.object({ rules: figure, kind: z.enum(['prefix', 'glob']), perSecond: figure })),
+  policy: z.array(z.object({ settings: z.enum(SETTINGS), perSecond: figure })),
   statistics: z.object({ onPerSecond: figure, offPerSecond: figure }),
   connections: z.array(z.object({ connections: figure, target, perSecond: figure })),
   values: z.array(

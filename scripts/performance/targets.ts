@@ -4,6 +4,7 @@
 import type {
   CostsResults,
   LatencyResults,
+  Settings,
   Target,
   ThroughputResults,
   ThroughputRow,
@@ -167,7 +168,22 @@ function settings(results: CostsResults | undefined): Outcome[] {
     (value) => value >= 0.97,
     lost,
   );
-  return [...rules, statistics];
+  const settled = (settings: Settings): number | undefined =>
+    results?.policy.find((row) => row.settings === settings)?.perSecond;
+  const policy = (
+    [
+      ['families, limits, scripts and renew', 3],
+      ['budgets too', 6],
+    ] as const
+  ).map(([settings, most]) =>
+    judge(
+      `rules with ${settings}: at most ${most} % slower than with TTL and priority`,
+      [{ label: '', value: quotient(settled(settings), settled('TTL and priority')) }],
+      (value) => value >= 1 - most / 100,
+      lost,
+    ),
+  );
+  return [...rules, ...policy, statistics];
 }
 
 function large(results: CostsResults | undefined): Outcome[] {

@@ -7,7 +7,7 @@ import { text } from 'node:stream/consumers';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import t, { type Test } from 'tap';
 import type { MixedFigures } from '../../bench/policies/mixed-run.js';
-import { MICRO_STEPS, TARGETS, type Target } from '../../bench/report/types.js';
+import { MICRO_STEPS, SETTINGS, TARGETS, type Target } from '../../bench/report/types.js';
 import { performanceDocument } from '../../scripts/performance/document.js';
 import { plots } from '../../scripts/performance/plots.js';
 import { type Results, readResults } from '../../scripts/performance/results.js';
@@ -105,6 +105,10 @@ t.test('costs', async (t) => {
     costs.rules.map(({ kind, rules }) => `${rules} ${kind}`),
     ['prefix', 'glob'].flatMap((kind) => [4, 100, 1000].map((rules) => `${rules} ${kind}`)),
   );
+  t.same(
+    costs.policy.map(({ settings }) => settings),
+    SETTINGS,
+  );
   t.same([...new Set(costs.connections.map(({ connections }) => connections))], [1, 50, 500, 5000]);
   t.same(new Set(costs.connections.map(({ target }) => target)), new Set(installed));
   const sizes = [64, 2 ** 10, 2 ** 14, 2 ** 16, 2 ** 20, 100 * 2 ** 20];
@@ -130,7 +134,7 @@ t.test('costs', async (t) => {
   above0(t, Object.values(costs.statistics));
   above0(
     t,
-    [...costs.rules, ...costs.connections, ...costs.unix].map(({ perSecond }) => perSecond),
+    [...costs.rules, ...costs.policy, ...costs.connections, ...costs.unix].map(({ perSecond }) => perSecond),
   );
   above0(
     t,

@@ -11,6 +11,7 @@ import {
   MICRO_STEPS,
   type MicroResults,
   type ScenarioResults,
+  SETTINGS,
   TARGETS,
   type Target,
   type ThroughputResults,
@@ -99,6 +100,7 @@ const costs: CostsResults = {
   rules: (['prefix', 'glob'] as const).flatMap((kind) =>
     [4, 100, 1000].map((rules) => ({ rules, kind, perSecond: rules === 1000 ? 95_000 : 100_000 })),
   ),
+  policy: SETTINGS.map((settings, i) => ({ settings, perSecond: 100_000 - 3000 * i })),
   statistics: { onPerSecond: 97_000, offPerSecond: 100_000 },
   connections: [1, 50, 1000, 5000].flatMap((connections) =>
     TARGETS.map((target, i) => ({ connections, target, perSecond: 90_000 - 10_000 * i })),
@@ -317,6 +319,7 @@ t.test('a section stands where its figures do', async (t) => {
   const first = ['What was measured, where and when', 'How to read it', 'Targets'];
   const ofCosts = [
     'Cost of rules',
+    'Cost of settings',
     'Cost of statistics',
     'Cost of connections',
     'Cost of values',
@@ -335,7 +338,16 @@ t.test('a section stands where its figures do', async (t) => {
   t.same(headings(document({ throughput })), [...first, 'Throughput']);
   t.same(headings(document({ latency })), [...first, 'Latency at a fixed rate']);
   t.same(headings(document({ costs })), [...first, ...ofCosts]);
-  const empty = { ...costs, rules: [], connections: [], values: [], idle: [], crowd: [], unix: [] };
+  const empty = {
+    ...costs,
+    rules: [],
+    policy: [],
+    connections: [],
+    values: [],
+    idle: [],
+    crowd: [],
+    unix: [],
+  };
   t.same(headings(document({ costs: empty })), [...first, 'Cost of statistics']);
   t.same(headings(document({})), []);
   t.match(document({}), 'Nothing was measured yet');
