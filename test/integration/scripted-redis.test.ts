@@ -95,6 +95,26 @@ const lines = (...all: string[]): string => commands(...all).toString('latin1');
 const bySubscription = (...all: string[]): string =>
   lines('SUBSCRIBE c', ...all) + lines('RESET', 'HELLO 3', 'SUBSCRIBE c', ...all);
 
+const REPLY = ['ON', 'OFF', 'SKIP'].map((how) => cmd('CLIENT', 'REPLY', how));
+
+/** All transactions of up to three of these commands, with replies on before it, off, and to be skipped. */
+function silencedTransactions(): string {
+  const commands = [...REPLY, lines('INCR n'), lines('INCR l'), lines('NOSUCH'), lines('AUTH admin wrong')];
+  let all = [''];
+  for (let length = 0; length < 3; length++)
+    all = ['', ...all.flatMap((some) => commands.map((command) => some + command))];
+  const before = ['', REPLY[1], REPLY[2], lines('MULTI') + REPLY[2] + lines('EXEC')];
+  const behind = lines('ECHO a', 'ECHO b', 'RESET') + REPLY[0];
+  return (
+    lines('RPUSH l x') +
+    all
+      .flatMap((some) =>
+        before.map((silence) => `${silence}${lines('MULTI')}${some}${lines('EXEC')}${behind}`),
+      )
+      .join('')
+  );
+}
+
 /** Each thing that the script knows, in the words of its own. */
 const CONVERSATIONS: Record<string, Conversation> = {
   strings: {
@@ -298,6 +318,11 @@ const CONVERSATIONS: Record<string, Conversation> = {
       lines('CLIENT REPLY SKIP') +
       '\r\n' +
       lines('ECHO c', 'ECHO d'),
+  },
+  'replies kept back in transactions': { client: silencedTransactions() },
+  'what a transaction may not any more': {
+    client: lines('AUTH admin secret', 'MULTI', 'AUTH other secret', 'SETNX k v', 'GET k', 'EXEC', 'GET k'),
+    options: { denied: ['setnx'] },
   },
   tracking: {
     client: lines(
@@ -514,6 +539,22 @@ const SETINFO = cmd('CLIENT', 'SETINFO', 'LIB-NAME', 'lab');
 const endsSeveral = (client: string): boolean =>
   /SUBSCRIBE/.test(client) && /\r\nc\*?\r\n/.test(client) && /\r\nd\r\n/.test(client);
 
+/** Commands of which half are in transactions, which may change whose they are, and what is answered. */
+const transactions = fc
+  .array(
+    fc.oneof(
+      pipeline.map(([first]) => first),
+      pipeline.map(([first]) => first),
+      fc.constantFrom(...REPLY),
+      carried,
+    ),
+    { maxLength: 12 },
+  )
+  .chain((parts) =>
+    fc.nat(parts.length).map((at) => [...parts.slice(0, at), lines('MULTI'), ...parts.slice(at)]),
+  )
+  .map((parts) => parts.join('') + lines('EXEC', 'ECHO a', 'ECHO b'));
+
 t.test('random pipelines', { ...NEEDS_7_0, timeout: 60_000 }, async () => {
   const option = fc.record({
     password: fc.boolean(),
@@ -531,6 +572,7 @@ t.test('random pipelines', { ...NEEDS_7_0, timeout: 60_000 }, async () => {
         { maxLength: 25 },
       )
       .map((parts) => parts.join('')),
+    transactions,
   );
   await fc.assert(
     fc.asyncProperty(

@@ -98,6 +98,8 @@ const NO_PASSWORD =
 const NO_CACHING =
   '-ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT mode enabled\r\n';
 const NO_OPT_IN = '-ERR CLIENT CACHING YES is only valid when tracking is enabled in OPTIN mode.\r\n';
+const NO_LONGER_ALLOWED =
+  '-NOPERM ACLs rules changed between the moment the transaction was accumulated and the EXEC call. This command is no longer allowed for the following reason: no permission to execute the command or subcommand\r\n';
 const WRONG_TYPE = '-WRONGTYPE Operation against a key holding the wrong kind of value\r\n';
 const ARITY: Record<string, number> = {
   ...{ set: -3, setnx: 3, setex: 4, psetex: 4, getset: 3, mset: -3, incr: 2, append: 3, rpush: -3 },
@@ -197,12 +199,13 @@ export class ScriptedRedis {
   /** The database that the open transaction asks for: refused, it is never executed. */
   private queuedDb: number | undefined;
   private dirty = false;
-  private mode: 'on' | 'off' | 'skip' | 'skipping' = 'on';
+  /** CLIENT REPLY, as networking.c has it: replies are off; or to this command; or to the next one. */
+  private off = false;
+  private skip = false;
+  private skipNext = false;
   private monitoring = false;
   /** The command under way was not refused. */
   private ran = false;
-  /** RESET is answered although replies are off. */
-  private resetting = false;
   private executing = false;
   /** Of a reply that is kept back what is sent all the same: confirmations of subscriptions (networking.c, CLIENT_PUSHING). */
   private unsilenced = '';
@@ -242,7 +245,7 @@ export class ScriptedRedis {
     this.input += bytes.toString('latin1');
     for (let args = this.read(); args !== undefined; args = this.read()) {
       if (args.length > 0) this.handle(args);
-      else if (this.mode === 'skip' && !this.options.emptyKeepsSkip) this.mode = 'on';
+      else if (!this.options.emptyKeepsSkip) this.skip = false;
     }
     const out = this.output;
     this.output = '';
@@ -308,18 +311,21 @@ export class ScriptedRedis {
   private handle(args: string[]): void {
     this.commands.push(args);
     this.output += this.options.noise?.(args, this) ?? '';
-    if (this.mode === 'skip') this.mode = 'skipping';
     const asked = this.asked;
-    const reply = this.answer(args);
-    this.output += this.mode === 'on' || this.resetting ? reply : this.unsilenced;
-    this.unsilenced = '';
+    this.say(this.answer(args));
     // networking.c, resetClient.
     if (args[0].toLowerCase() === 'asking') this.asked = true;
     else if (asked && this.queued === undefined) this.asked = false;
-    this.resetting = false;
-    if (this.mode === 'skipping') this.mode = 'on';
+    this.skip = this.skipNext;
+    this.skipNext = false;
     if (this.monitoring && this.ran && args[0].toLowerCase() !== 'monitor')
       this.output += `+1.0 [0 here] "${args[0]}"\r\n`;
+  }
+
+  /** Sends a reply, or the part of one that is there by now: what was kept back at its time never comes. */
+  private say(reply: string): void {
+    this.output += this.off || this.skip ? this.unsilenced : reply;
+    this.unsilenced = '';
   }
 
   /** Runs a command, and gives the keys that it has written what they were promised. */
@@ -625,9 +631,21 @@ export class ScriptedRedis {
     if (this.dirty) return '-EXECABORT Transaction discarded because of previous errors.\r\n';
     if (this.options.watchFails) return this.resp === 3 ? '_\r\n' : '*-1\r\n';
     this.executing = true;
-    const replies = array(queued.map((args) => this.execute(args[0].toLowerCase(), args)));
+    // The head goes first: CLIENT REPLY in between keeps back, or lets through, what is behind it.
+    this.say(`*${queued.length}\r\n`);
+    for (const args of queued) {
+      const name = args[0].toLowerCase();
+      this.say(this.refusalInExec(name) ?? this.execute(name, args));
+    }
     this.executing = false;
-    return replies;
+    return '';
+  }
+
+  /** What was queued may be refused after all: the user may be another one by now (multi.c, execCommand). */
+  private refusalInExec(name: string): string | undefined {
+    if (this.user !== 'admin' && this.options.denied?.includes(name)) return NO_LONGER_ALLOWED;
+    if (!['ssubscribe', 'monitor'].includes(name)) return undefined;
+    return `-ERR ${name.toUpperCase()} isn't allowed for ${name === 'monitor' ? '' : 'a '}DENY BLOCKING client\r\n`;
   }
 
   private auth(password: string, user: string): string {
@@ -673,10 +691,11 @@ export class ScriptedRedis {
     if (what === 'GETNAME') return this.name === '' ? this.null : bulk(this.name);
     if (what !== 'REPLY') return OK;
     if (!['ON', 'OFF', 'SKIP'].includes(how)) return SYNTAX;
-    if (how === 'ON') this.mode = 'on';
-    else if (how === 'OFF') this.mode = 'off';
-    else if (this.mode !== 'off') this.mode = 'skip';
-    return how === 'ON' ? OK : '';
+    if (how === 'SKIP') this.skipNext ||= !this.off;
+    else this.off = how === 'OFF';
+    if (how !== 'ON') return '';
+    this.skip = false;
+    return OK;
   }
 
   private reset(): string {
@@ -684,8 +703,8 @@ export class ScriptedRedis {
     this.resp = 2;
     this.db = 0;
     this.name = '';
-    this.resetting = this.mode === 'off';
-    if (this.mode === 'off') this.mode = 'on';
+    this.off = false;
+    this.skipNext = false;
     this.monitoring = false;
     this.tracking = false;
     this.user = 'default';
