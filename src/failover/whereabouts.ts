@@ -82,3 +82,8 @@ export interface Whereabouts {
 export function sameAddress(a: PrimaryAddress | undefined, b: PrimaryAddress | undefined): boolean {
   return a !== undefined && b !== undefined && a.port === b.port && a.host === b.host;
 }
+
+/** host:port. */
+export function nameOf({ host, port }: PrimaryAddress): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`;
+}

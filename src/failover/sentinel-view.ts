@@ -1,0 +1,273 @@
+// What several Sentinels say, and what the data path sees, as decisions: pause, resume where, give up. A pure machine: events
+// and answers in, decisions out; the caller has the sockets, the timers and the clock (monotonic milliseconds).
+// Why a pause begins before the switch and ends by a majority: a server that is demoted takes writes for some 10 s more, and a
+// replica that one Sentinel promoted may be taken back by the others.
+// Invariants:
+// - there is one address; it changes only in a `resume`, which comes only after `pause` or `gone`;
+// - it resumes only at an address whose server said that it is primary, asked after the last reason for doubt;
+// - it changes to what a majority names (or, where no majority answers and `onMinority` admits, to a higher epoch; or, with
+//   resume "promoted", to what a Sentinel promotes, for as long as the others may need to follow).
+import { type Decision, type FenceResult, type SentinelEvent, SIGNS, type ViewOptions } from './decisions.js';
+import { type Answer, type Vote, Votes } from './votes.js';
+import { nameOf, type PrimaryAddress, type Sign, sameAddress, type WhereaboutsState } from './whereabouts.js';
+
+/** A failover that has announced itself is over after this long: without a switch the Sentinels are taken at their word. */
+const SWITCH_LIMIT_MS = 3000;
+/** Answers that are older do not count. */
+const FRESH_MS = 3000;
+/** So long after a resumption signs are looked into before clients pause: most are echoes of the switch, or false. */
+const CALM_MS = 1000;
+const BLIND_AFTER_MS = 10_000;
+/** With onMinority "pause", clients must pause before the other side of a partition has a new primary. */
+const SHARE_OF_DOWN_AFTER = 0.6;
+const LEAST_BLIND_MS = 300;
+const LONGEST_CALM_MS = 30_000;
+/** So long a Sentinel is not believed when it announces again a switch that no other one knew. */
+const DISBELIEF_MS = 60_000;
+
+export class SentinelView {
+  state: WhereaboutsState = 'gone';
+  address: PrimaryAddress | undefined;
+  /** Why it is not here; null: it is. */
+  reason: string | null = 'no Sentinel has named the primary yet';
+  blind: string | null = null;
+  private readonly votes: Votes;
+  private epoch = -1;
+  private since: number;
+  /** When a failover last announced itself during this pause; undefined: none did. */
+  private failoverAt: number | undefined;
+  /** The Sentinel that announced it, and from where to where. */
+  private announcer = -1;
+  private leaves: PrimaryAddress | undefined;
+  private promised: PrimaryAddress | undefined;
+  /** Answers from before it say nothing about the primary. */
+  private doubtAt: number;
+  /** Until then, ahead of the other Sentinels on the word of one. */
+  private aheadUntil = 0;
+  private calmUntil = 0;
+  /** A sign that came in calm times is being looked into. */
+  private verifying: Sign | undefined;
+  /** Pauses in a row that signs caused and that the server ended by being primary. */
+  private falseAlarms = 0;
+  /** Who announced a switch to where, in vain. */
+  private liar:
+    | { readonly sentinel: number; readonly address: PrimaryAddress; readonly until: number }
+    | undefined;
+  private lastTrouble = '';
+  private out: Decision[] = [];
+
+  constructor(
+    private readonly options: ViewOptions,
+    now: number,
+  ) {
+    this.votes = new Votes(options.sentinels, now);
+    this.since = now;
+    this.doubtAt = now;
+  }
+
+  /** What this Sentinel last named; undefined: it does not answer. */
+  named(sentinel: number): PrimaryAddress | undefined {
+    return this.votes.of(sentinel)?.address;
+  }
+
+  /** How often the Sentinels are to be asked. */
+  get askEveryMs(): number {
+    if (this.state === 'paused') return 100;
+    return this.options.onMinority === 'pause' ? Math.min(1000, this.blindAfterMs / 4) : 1000;
+  }
+
+  /** The address to ask now whether it is primary; undefined: none. */
+  toFence(now: number): PrimaryAddress | undefined {
+    return this.target(now)?.address;
+  }
+
+  heard(sentinel: number, event: SentinelEvent, now: number): Decision[] {
+    if (event.type === 'aborted') this.aborted(sentinel);
+    else if (!sameAddress(event.address, this.address)) this.announced(sentinel, event, now);
+    if (this.state !== 'here') this.ask();
+    return this.take();
+  }
+
+  answered(sentinel: number, answer: Answer, now: number): Decision[] {
+    this.votes.take(sentinel, answer);
+    this.look(now);
+    return this.take();
+  }
+
+  /** This Sentinel does not answer any more. */
+  silent(sentinel: number, now: number): Decision[] {
+    this.votes.forget(sentinel);
+    this.look(now);
+    return this.take();
+  }
+
+  sign(sign: Sign, now: number): Decision[] {
+    if (this.state !== 'here') return [];
+    if (now < this.calmUntil) this.verifying = sign;
+    else this.pause(SIGNS[sign], now);
+    return this.take();
+  }
+
+  fenced({ address, askedAt, trouble }: FenceResult, now: number): Decision[] {
+    const target = this.target(now);
+    if (target === undefined || !sameAddress(target.address, address) || askedAt < this.doubtAt) return [];
+    if (this.state === 'here') {
+      const sign = this.verifying as Sign;
+      this.verifying = undefined;
+      if (trouble !== undefined) this.pause(`${SIGNS[sign]}, and ${trouble}`, now);
+    } else if (trouble === undefined) this.resume(target, now);
+    else this.lastTrouble = `${nameOf(address)}: ${trouble}`;
+    return this.take();
+  }
+
+  /** Time has passed. */
+  tick(now: number): Decision[] {
+    this.look(now);
+    if (this.state === 'paused' && now - this.since >= this.options.pauseMs) {
+      this.state = 'gone';
+      this.reason = this.whyGone(now);
+      this.out.push({ type: 'gone', reason: this.reason });
+    }
+    return this.take();
+  }
+
+  private announced(
+    sentinel: number,
+    { type, from, address }: Exclude<SentinelEvent, { type: 'aborted' }>,
+    now: number,
+  ): void {
+    const promoting = type === 'promoting';
+    if (this.state === 'here') {
+      if (!promoting && this.isLie(sentinel, address, now)) return;
+      const what = promoting ? 'is about to promote' : 'has switched to';
+      this.pause(`a Sentinel ${what} ${nameOf(address)}`, now);
+    }
+    this.failoverAt = now;
+    this.announcer = sentinel;
+    this.leaves = from;
+    this.promised = address;
+    if (promoting) this.doubtAt = now;
+  }
+
+  private aborted(sentinel: number): void {
+    if (sentinel !== this.announcer) return;
+    this.failoverAt = undefined;
+    this.leaves = undefined;
+    this.promised = undefined;
+  }
+
+  private look(now: number): void {
+    this.lookForSentinels(now);
+    if (this.state !== 'here') return;
+    const most = this.votes.majority(Math.max(this.since, now - FRESH_MS));
+    if (most === undefined) return;
+    if (sameAddress(most.address, this.address)) {
+      this.epoch = Math.max(this.epoch, most.epoch);
+      this.aheadUntil = 0;
+    } else if (this.aheadUntil === 0 || (now >= this.aheadUntil && !this.votes.leaving(most.address))) {
+      this.pause(`the Sentinels name another primary, ${nameOf(most.address)}`, now);
+    }
+  }
+
+  private lookForSentinels(now: number): void {
+    const blind = now - this.votes.enoughAt >= this.blindAfterMs;
+    if (blind === (this.blind !== null)) return;
+    const { sentinels, onMinority } = this.options;
+    this.blind = blind
+      ? `fewer than ${this.votes.enough} of ${sentinels} Sentinels answer, so a failover could pass unseen`
+      : null;
+    this.out.push({ type: 'blind', reason: this.blind });
+    if (this.blind !== null && onMinority === 'pause' && this.state === 'here') this.pause(this.blind, now);
+  }
+
+  private get blindAfterMs(): number {
+    const { downAfterMs } = this.votes;
+    if (this.options.onMinority === 'admit' || downAfterMs === undefined) return BLIND_AFTER_MS;
+    return Math.min(BLIND_AFTER_MS, Math.max(LEAST_BLIND_MS, downAfterMs * SHARE_OF_DOWN_AFTER));
+  }
+
+  private target(now: number): Vote | undefined {
+    const { votes, address, epoch } = this;
+    const here = address && { address, epoch };
+    if (this.state === 'here') return this.verifying === undefined ? undefined : here;
+    const since = this.state === 'paused' ? this.since : Math.max(this.since, now - FRESH_MS);
+    const most = votes.majority(since);
+    if (most !== undefined && !sameAddress(most.address, address))
+      return this.isLeft(most.address, now) ? undefined : most;
+    if (this.promised !== undefined && this.options.resume === 'promoted' && this.state === 'paused')
+      return { address: this.promised, epoch };
+    const back = this.mayReturn(now) ? here : undefined;
+    if (most !== undefined) return back;
+    if (this.blind === null || this.options.onMinority === 'pause') return undefined;
+    const highest = votes.highest(since);
+    const ahead = highest !== undefined && !highest.leaving && highest.epoch > epoch;
+    return ahead && !sameAddress(highest.address, address) ? highest : back;
+  }
+
+  private mayReturn(now: number): boolean {
+    if (this.address === undefined) return false;
+    const leaving = this.votes.leaving(this.address);
+    if (this.failoverAt === undefined) return !leaving || now - this.since >= SWITCH_LIMIT_MS;
+    return !leaving && now - this.failoverAt >= SWITCH_LIMIT_MS;
+  }
+
+  /** A failover away from there is going on, the second within a short time. */
+  private isLeft(address: PrimaryAddress, now: number): boolean {
+    if (this.votes.leaving(address)) return true;
+    const { failoverAt, leaves } = this;
+    return failoverAt !== undefined && now - failoverAt < SWITCH_LIMIT_MS && sameAddress(leaves, address);
+  }
+
+  private isLie(sentinel: number, address: PrimaryAddress, now: number): boolean {
+    const { liar } = this;
+    return liar?.sentinel === sentinel && now < liar.until && sameAddress(liar.address, address);
+  }
+
+  private pause(reason: string, now: number): void {
+    Object.assign(this, { state: 'paused', reason, since: now, doubtAt: now, lastTrouble: '' });
+    this.failoverAt = undefined;
+    this.promised = undefined;
+    this.leaves = undefined;
+    this.announcer = -1;
+    this.verifying = undefined;
+    this.out.push({ type: 'pause', reason });
+    this.ask();
+  }
+
+  private resume({ address, epoch }: Vote, now: number): void {
+    const moved = !sameAddress(address, this.address);
+    const pausedMs = this.state === 'paused' ? now - this.since : 0;
+    const agreed = sameAddress(this.votes.majority(Math.max(this.since, now - FRESH_MS))?.address, address);
+    if (!moved && this.promised !== undefined)
+      this.liar = { sentinel: this.announcer, address: this.promised, until: now + DISBELIEF_MS };
+    this.falseAlarms = moved || this.failoverAt !== undefined ? 0 : this.falseAlarms + 1;
+    this.aheadUntil = agreed || !moved ? 0 : now + SWITCH_LIMIT_MS;
+    this.address = address;
+    this.epoch = epoch;
+    this.state = 'here';
+    this.reason = null;
+    this.since = now;
+    this.calmUntil = now + Math.min(LONGEST_CALM_MS, CALM_MS * 2 ** Math.max(0, this.falseAlarms - 1));
+    this.out.push({ type: 'resume', address, moved, pausedMs });
+  }
+
+  private whyGone(now: number): string {
+    const { votes, options } = this;
+    const seconds = `${options.pauseMs / 1000} s`;
+    if (now - votes.enoughAt >= Math.min(FRESH_MS, options.pauseMs))
+      return `no primary within ${seconds}: fewer than ${votes.enough} of ${options.sentinels} Sentinels answer`;
+    const most = votes.majority(now - FRESH_MS);
+    if (most === undefined) return `no primary within ${seconds}: the Sentinels name different ones`;
+    return `no primary within ${seconds}: the Sentinels name ${nameOf(most.address)}${this.lastTrouble === '' ? ', and a failover goes on' : `; ${this.lastTrouble}`}`;
+  }
+
+  private ask(): void {
+    this.out.push({ type: 'ask' });
+  }
+
+  private take(): Decision[] {
+    const { out } = this;
+    this.out = [];
+    return out;
+  }
+}

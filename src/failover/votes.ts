@@ -1,0 +1,85 @@
+// What each Sentinel last answered, and what follows from all of them together. Pure; times are monotonic milliseconds.
+// Invariants: a Sentinel has one vote, its last answer; an answer is as old as its question.
+import { type PrimaryAddress, sameAddress } from './whereabouts.js';
+
+export interface Answer {
+  readonly address: PrimaryAddress;
+  /** Sentinel's config-epoch: it grows with each switch. */
+  readonly epoch: number;
+  /** It is failing over away from `address` at present. */
+  readonly leaving: boolean;
+  /** After how long without an answer it takes the primary for down. */
+  readonly downAfterMs: number;
+  readonly askedAt: number;
+}
+
+export interface Vote {
+  readonly address: PrimaryAddress;
+  readonly epoch: number;
+}
+
+export class Votes {
+  /** How many Sentinels must say the same. */
+  readonly enough: number;
+  private readonly answers: (Answer | undefined)[];
+  private readonly lastAskedAt: number[];
+
+  constructor(count: number, now: number) {
+    this.enough = Math.floor(count / 2) + 1;
+    this.answers = new Array<Answer | undefined>(count).fill(undefined);
+    this.lastAskedAt = new Array<number>(count).fill(now);
+  }
+
+  take(sentinel: number, answer: Answer): void {
+    this.answers[sentinel] = answer;
+    this.lastAskedAt[sentinel] = answer.askedAt;
+  }
+
+  /** It does not answer any more. */
+  forget(sentinel: number): void {
+    this.answers[sentinel] = undefined;
+  }
+
+  of(sentinel: number): Answer | undefined {
+    return this.answers[sentinel];
+  }
+
+  /** What most of all Sentinels name, by answers to questions since then; its epoch is the highest of theirs. */
+  majority(since: number): Vote | undefined {
+    const fresh = this.since(since);
+    for (const { address } of fresh) {
+      const same = fresh.filter((other) => sameAddress(other.address, address));
+      if (same.length >= this.enough) return { address, epoch: Math.max(...same.map(({ epoch }) => epoch)) };
+    }
+    return undefined;
+  }
+
+  /** The answer with the highest epoch. */
+  highest(since: number): Answer | undefined {
+    let highest: Answer | undefined;
+    for (const answer of this.since(since)) {
+      if (highest === undefined || answer.epoch > highest.epoch) highest = answer;
+    }
+    return highest;
+  }
+
+  /** Some Sentinel fails over away from there. */
+  leaving(address: PrimaryAddress): boolean {
+    return this.answers.some((answer) => answer?.leaving && sameAddress(answer.address, address));
+  }
+
+  /** When a majority was last asked and did answer. */
+  get enoughAt(): number {
+    return [...this.lastAskedAt].sort((a, b) => b - a)[this.enough - 1] as number;
+  }
+
+  /** The shortest of the Sentinels' down-after-milliseconds; undefined: not known. */
+  get downAfterMs(): number | undefined {
+    const all = this.answers.flatMap((answer) => (answer === undefined ? [] : [answer.downAfterMs]));
+    return all.length === 0 ? undefined : Math.min(...all);
+  }
+
+  private since(since: number): Answer[] {
+    return this.answers.filter((answer): answer is Answer => answer !== undefined && answer.askedAt >= since);
+  }
+}
