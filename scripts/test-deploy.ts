@@ -1,11 +1,13 @@
 // npm run test:deploy: what only the tools themselves can say of deploy/. promtool reads the configs of Prometheus and runs
-// alerts.test.yml, in which each alert is seen to fire and not to fire; systemd-analyze verifies the unit.
+// alerts.test.yml, in which each alert is seen to fire and to clear, and the alerts on scrapes before real servers;
+// systemd-analyze verifies the unit.
 // Needs both; without one this fails and says where it comes from: it never skips.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { alertsOnServers } from './deploy/alerts-on-servers.js';
 
 const DEPLOY = fileURLToPath(new URL('../deploy/', import.meta.url));
 const PACKAGES: Readonly<Record<string, string>> = { promtool: 'prometheus', 'systemd-analyze': 'systemd' };
@@ -17,14 +19,20 @@ const unit = path.join(folder, 'spillway.service');
 const text = readFileSync(path.join(DEPLOY, 'systemd/spillway.service'), 'utf8');
 writeFileSync(unit, text.replace('/usr/local/bin/spillway', '/bin/true'));
 
+const alerts = path.join(DEPLOY, 'prometheus/alerts.yml');
+const onServers = path.join(folder, 'on-servers.test.yml');
+
 const CHECKS: readonly (readonly [string, ...string[]])[] = [
   ['promtool', 'check', 'config', 'prometheus/prometheus.yml'],
   // Its alerts and the token are elsewhere in the container.
   ['promtool', 'check', 'config', '--syntax-only', 'compose/prometheus.yml'],
   ['promtool', 'check', 'rules', 'prometheus/alerts.yml'],
   ['promtool', 'test', 'rules', 'prometheus/alerts.test.yml'],
+  ['promtool', 'test', 'rules', onServers],
   ['systemd-analyze', 'verify', '--man=no', unit],
 ];
+
+writeFileSync(onServers, await alertsOnServers(alerts, readFileSync(alerts, 'utf8')));
 
 for (const [command, ...args] of CHECKS) {
   console.log(`${command} ${args.join(' ')}`);
