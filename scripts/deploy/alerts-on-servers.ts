@@ -37,6 +37,8 @@ const FULL = [
   'SpillwayShedding',
   'SpillwaySheddingImportant',
 ];
+/** Judges the machine that the proxies run on here, which may be busy. */
+const OF_THE_MACHINE = 'SpillwayEventLoopSlow';
 const CLUSTER = ['--cluster-enabled', 'yes'];
 const CASES: readonly Case[] = [
   {
@@ -93,7 +95,7 @@ export async function alertsOnServers(rulesFile: string, rules: string): Promise
       }),
       promql_expr_test: [
         {
-          expr: 'count by (alertname) (ALERTS{alertstate="firing"})',
+          expr: `count by (alertname) (ALERTS{alertstate="firing", alertname!="${OF_THE_MACHINE}"})`,
           eval_time: `${PLAYED - 1}m`,
           exp_samples: each.fires.map((alert) => ({ labels: `{alertname="${alert}"}`, value: 1 })),
         },
