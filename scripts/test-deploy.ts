@@ -1,6 +1,6 @@
 // npm run test:deploy: what only the tools themselves can say of deploy/. promtool reads the configs of Prometheus and runs
 // alerts.test.yml, in which each alert is seen to fire and to clear, and the alerts on scrapes before real servers;
-// systemd-analyze verifies the unit.
+// a real Prometheus answers each query of the Grafana dashboard; systemd-analyze verifies the unit.
 // Needs both; without one this fails and says where it comes from: it never skips.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -8,6 +8,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { alertsOnServers } from './deploy/alerts-on-servers.js';
+import { unansweredPanels } from './deploy/panels-on-prometheus.js';
 
 const DEPLOY = fileURLToPath(new URL('../deploy/', import.meta.url));
 const PACKAGES: Readonly<Record<string, string>> = { promtool: 'prometheus', 'systemd-analyze': 'systemd' };
@@ -44,4 +45,12 @@ for (const [command, ...args] of CHECKS) {
   if (status === 0) continue;
   process.exitCode = 1;
   break;
+}
+
+if (process.exitCode === undefined) {
+  const dashboard = readFileSync(path.join(DEPLOY, 'grafana/spillway.json'), 'utf8');
+  for (const query of await unansweredPanels(dashboard)) {
+    console.error(`no answer for ${query}`);
+    process.exitCode = 1;
+  }
 }
