@@ -126,7 +126,36 @@ export function runPooled(scenarios: readonly Scenario[], way: Way): PooledOutco
     const sent = Buffer.from(scenario.client, 'latin1');
     return { session, client, context, sent, at: 0, told: [], own: undefined, ended: false };
   });
+  /** All are paused, as when the primary may move; nothing of those that were idle may go up. */
+  let quiet: readonly Player[] = [];
+  const pause = (choice: number): void => {
+    if (choice < 0.1) {
+      quiet = players.filter((player) => quiet.includes(player) || player.session.idle);
+      for (const { session } of players) session.pause();
+    } else if (choice < 0.15) {
+      quiet = players;
+      for (const { session } of players) session.pause(true);
+    } else if (choice < 0.3) goOn();
+  };
+  const goOn = (): void => {
+    quiet = [];
+    for (const player of players) {
+      player.session.unpause();
+      provide(player);
+    }
+  };
+  const sent = (): number => {
+    let bytes = 0;
+    for (const { sink } of shared.values()) bytes += sink.bytes;
+    for (const { own } of players) bytes += own?.sink.bytes ?? 0;
+    return bytes;
+  };
   const send = (player: Player): void => {
+    const before = sent();
+    sendPiece(player);
+    if (quiet.includes(player) && sent() > before) throw new Error('a command has gone up in a pause');
+  };
+  const sendPiece = (player: Player): void => {
     const to = Math.min(player.sent.length, player.at + way.clientPiece());
     lend(player.sent.subarray(player.at, to), (bytes) => player.session.fromClient(bytes));
     player.at = to;
@@ -193,8 +222,10 @@ export function runPooled(scenarios: readonly Scenario[], way: Way): PooledOutco
       deliver();
       send(listener);
     }
+    if (scenarios[0].pausing) pause(random());
     left = left.filter(({ at, sent }) => at < sent.length);
   }
+  goOn();
   while (deliver() || players.some(answer)) {
     // Until nothing is left to say.
   }

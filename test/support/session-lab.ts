@@ -802,6 +802,8 @@ export interface Scenario {
   readonly pendingRuns?: number;
   /** At any time the server tells of what its client wants to know of: in the middle of anything, and of nothing. */
   readonly telling?: boolean;
+  /** The session is paused at any time, and goes on at any later one. */
+  readonly pausing?: boolean;
   /** The session ends with something half done. */
   readonly unfinished?: boolean;
   readonly rules?: readonly Rule[];
@@ -986,6 +988,41 @@ export function without(messages: readonly string[], seen: string): string {
   return rest + seen.slice(at);
 }
 
+/** Pauses of one session, and what must not go up in one. */
+class Pauses {
+  /** Nothing of the client may go up. */
+  private shut = false;
+
+  constructor(
+    private readonly session: Session,
+    private readonly upstream: Sink,
+  ) {}
+
+  /** `choice`: 0 to 1. */
+  pass(choice: number): void {
+    if (choice < 0.1) {
+      // Neither a transaction nor a large command has begun.
+      this.shut ||= this.session.idle;
+      this.session.pause();
+    } else if (choice < 0.15) {
+      this.session.pause(true);
+      this.shut = true;
+    } else if (choice < 0.3) this.end();
+  }
+
+  end(): void {
+    this.shut = false;
+    this.session.unpause();
+  }
+
+  /** The client sends. @throws Error when something goes up that must not */
+  watch(send: () => void): void {
+    const { bytes } = this.upstream;
+    send();
+    if (this.shut && this.upstream.bytes > bytes) throw new Error('a command has gone up in a pause');
+  }
+}
+
 /** Plays the scenario in one way. @throws Error when the session is left stalled or busy. */
 export function run(scenario: Scenario, way: Way): Outcome {
   const { session, context, upstream, client, gate, observer } = makeSession(scenario);
@@ -994,9 +1031,10 @@ export function run(scenario: Scenario, way: Way): Outcome {
   const sent = Buffer.from(scenario.client, 'latin1');
   let at = 0;
   let replies = Buffer.alloc(0);
+  const pauses = new Pauses(session, upstream);
   const sendPiece = () => {
     const to = Math.min(sent.length, at + way.clientPiece());
-    lend(sent.subarray(at, to), (bytes) => session.fromClient(bytes));
+    pauses.watch(() => lend(sent.subarray(at, to), (bytes) => session.fromClient(bytes)));
     at = to;
   };
   const serve = () => {
@@ -1045,7 +1083,10 @@ export function run(scenario: Scenario, way: Way): Outcome {
     else if (next < 0.95) tell();
     else answer();
     if (way.turns === 'eager') settle();
+    if (scenario.pausing && typeof way.turns === 'function') pauses.pass(way.turns());
   }
+  settle();
+  pauses.end();
   settle();
   if (!scenario.unfinished && session.stalled) throw new Error('left stalled');
   if (!scenario.unfinished && !context.counters.raw && !session.idle) throw new Error('left busy');

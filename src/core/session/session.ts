@@ -126,7 +126,7 @@ export class Session implements ReplyOwner {
    */
   get mayTimeOut(): boolean {
     const { replies } = this.protocol;
-    return replies.idle && !replies.upstream.subscribed && !replies.raw;
+    return replies.idle && !this.intake.stalled && !replies.upstream.subscribed && !replies.raw;
   }
 
   /** The name that the client gave itself; '': none. */
@@ -260,6 +260,23 @@ export class Session implements ReplyOwner {
     this.router.drain();
   }
 
+  /**
+   * Takes no new command until unpause(): what the client sends is held, replies come on. A command that streams may go on to
+   * its end and an open transaction to its EXEC, unless `all` is to stop. May be called again, to stop all.
+   */
+  pause(all = false): void {
+    this.intake.paused = true;
+    this.router.pause(all);
+    if (all || this.intake.raw) this.intake.stall();
+  }
+
+  /** Takes commands again, the held ones first. */
+  unpause(): void {
+    this.intake.paused = false;
+    this.router.unpause();
+    this.guarded(() => this.goOn());
+  }
+
   /** The client's next bytes, lent until this returns. */
   fromClient(chunk: Uint8Array): void {
     if (this.fault !== undefined) return;
@@ -274,9 +291,15 @@ export class Session implements ReplyOwner {
 
   /**
    * The client sends no more. If it is blocked, it may be gone, and only the server can end the wait. So that the server learns
-   * of the end, held commands go up as they are, and the connection becomes a pipe.
+   * of the end, held commands go up as they are, and the connection becomes a pipe. In a pause held commands go nowhere: a
+   * client that gave up waiting sends them again elsewhere.
    */
   clientEnded(): void {
+    if (this.intake.paused) {
+      this.placement?.wantsNothing();
+      this.feed.forget();
+      return;
+    }
     if (!this.intake.stalled || !this.latency.blocked) return;
     this.guarded(() => {
       this.placement?.wantsNothing();
@@ -345,16 +368,22 @@ export class Session implements ReplyOwner {
   }
 
   private answered(): void {
-    const { replies } = this.protocol;
-    if (replies.raw) this.intake.raw = true;
+    if (this.protocol.replies.raw && !this.intake.raw) this.intake.goRaw();
     this.growth.settle();
     this.reliefs.settle();
     this.latency.settle();
+    this.goOn();
+  }
+
+  /** Goes on with what is held, unless something else is to be waited for. */
+  private goOn(): void {
+    const { replies } = this.protocol;
     if (
+      this.intake.stalled &&
       this.wants === Place.NOWHERE &&
       !this.closed &&
-      this.intake.stalled &&
-      (replies.idle || replies.raw)
+      (replies.idle || replies.raw) &&
+      !this.router.isPaused
     ) {
       this.feed.resume();
       this.router.resumed();

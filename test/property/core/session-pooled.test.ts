@@ -79,10 +79,11 @@ t.test('clients that share see what each would see alone', { timeout: 120_000 },
       server.filter(rightsAreEqual),
       fc.boolean(),
       fc.boolean(),
+      fc.boolean(),
       fc.integer(),
-      (pipelines, options, shedding, messages, seed) => {
+      (pipelines, options, shedding, messages, pausing, seed) => {
         const scenarios = pipelines.map((commands, i) => ({
-          ...{ client: asOf(i, commands.join('')), server: options, shedding, telling: messages },
+          ...{ client: asOf(i, commands.join('')), server: options, shedding, telling: messages, pausing },
         }));
         const outcome = runPooled(scenarios, randomWay(seed));
         own += outcome.own;

@@ -16,7 +16,8 @@ t.test(
         fc.integer(),
         fc.constantFrom(2, 1_000_000),
         fc.boolean(),
-        (commands, options, seed, pendingRuns, telling) => {
+        fc.boolean(),
+        (commands, options, seed, pendingRuns, telling, pausing) => {
           const client = commands.join('');
           const scenario = {
             client,
@@ -25,6 +26,7 @@ t.test(
             unfinished: true,
             pendingRuns,
             telling,
+            pausing,
           };
           const outcome = run(scenario, randomWay(seed));
           // From where its bytes pass unread, nothing is shed any more.
@@ -45,15 +47,22 @@ t.test(
   { timeout: 60_000 },
   async () => {
     fc.assert(
-      fc.property(pipeline, server, fc.integer(), fc.boolean(), (commands, options, seed, telling) => {
-        const scenario = { client: commands.join(''), server: options, unfinished: true, telling };
-        const outcome = run(scenario, randomWay(seed));
-        const expected = direct(scenario, outcome.lostLogins);
-        if (outcome.replies !== expected) {
-          throw new Error(`seen ${JSON.stringify(outcome.replies)}\nnot  ${JSON.stringify(expected)}`);
-        }
-        return true;
-      }),
+      fc.property(
+        pipeline,
+        server,
+        fc.integer(),
+        fc.boolean(),
+        fc.boolean(),
+        (commands, options, seed, telling, pausing) => {
+          const scenario = { client: commands.join(''), server: options, unfinished: true, telling, pausing };
+          const outcome = run(scenario, randomWay(seed));
+          const expected = direct(scenario, outcome.lostLogins);
+          if (outcome.replies !== expected) {
+            throw new Error(`seen ${JSON.stringify(outcome.replies)}\nnot  ${JSON.stringify(expected)}`);
+          }
+          return true;
+        },
+      ),
       { numRuns: 4000 },
     );
   },
@@ -72,16 +81,26 @@ t.test('every key that a rule gives a TTL has one in the end', { timeout: 60_000
     { minLength: 1, maxLength: 25 },
   );
   fc.assert(
-    fc.property(plain, fc.integer(), fc.boolean(), fc.boolean(), (commands, seed, watchFails, before7) => {
-      const client = commands.join('');
-      const outcome = run({ client, server: { watchFails, before7 }, unfinished: true }, randomWay(seed));
-      if (outcome.raw) return true;
-      const missing = Object.keys(outcome.values).filter(
-        (name) => name.startsWith('ttl:') && outcome.ttls[name] === undefined,
-      );
-      if (missing.length > 0) throw new Error(`${missing} without a TTL`);
-      return Object.entries(outcome.ttls).every(([name, ttl]) => !name.startsWith('max:') || ttl <= 10_000);
-    }),
+    fc.property(
+      plain,
+      fc.integer(),
+      fc.boolean(),
+      fc.boolean(),
+      fc.boolean(),
+      (commands, seed, watchFails, before7, pausing) => {
+        const client = commands.join('');
+        const outcome = run(
+          { client, server: { watchFails, before7 }, unfinished: true, pausing },
+          randomWay(seed),
+        );
+        if (outcome.raw) return true;
+        const missing = Object.keys(outcome.values).filter(
+          (name) => name.startsWith('ttl:') && outcome.ttls[name] === undefined,
+        );
+        if (missing.length > 0) throw new Error(`${missing} without a TTL`);
+        return Object.entries(outcome.ttls).every(([name, ttl]) => !name.startsWith('max:') || ttl <= 10_000);
+      },
+    ),
     { numRuns: 3000 },
   );
 });

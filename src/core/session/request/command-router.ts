@@ -54,8 +54,12 @@ export interface RouterParts {
 /** What a client may hold back of a command, rather than have a connection of its own for it. */
 const MOST_HELD_BYTES = 256 * 1024;
 
+/** Why no new command is taken; bits of one number, so that the hot path tests one field. */
+const Stop = { DRAIN: 1, PAUSE: 2, PAUSE_ALL: 4 } as const;
+
 export class CommandRouter implements CommandHandler {
-  private draining = false;
+  /** Bits of Stop; 0: nothing stops. */
+  private stops = 0;
   /**
    * The drain began during a check of CLIENT REPLY. Held commands without a reply still go up: nothing would tell the client
    * that they were dropped.
@@ -95,8 +99,23 @@ export class CommandRouter implements CommandHandler {
 
   /** Takes no further command, except those of a transaction that has begun, and held ones that will get no reply. */
   drain(): void {
-    this.draining = true;
+    this.stops |= Stop.DRAIN;
     this.sendsSilenced = this.protocol.silence.isChecking;
+  }
+
+  /** Takes no new command until unpause(), except those of a transaction that has begun; with `all` not even these. */
+  pause(all: boolean): void {
+    this.stops |= all ? Stop.PAUSE | Stop.PAUSE_ALL : Stop.PAUSE;
+  }
+
+  unpause(): void {
+    this.stops &= ~(Stop.PAUSE | Stop.PAUSE_ALL);
+  }
+
+  /** Whether a pause speaks against going on with what is held. */
+  get isPaused(): boolean {
+    if (this.stops < Stop.PAUSE) return false;
+    return this.stops >= Stop.PAUSE_ALL || this.intake.raw || !this.protocol.inMulti;
   }
 
   /** A stall has ended, or begun again. */
@@ -115,7 +134,7 @@ export class CommandRouter implements CommandHandler {
 
   command(): Flow {
     const { args } = this;
-    if (this.queue.runs >= this.context.pendingRuns || this.isDrained) return this.wait();
+    if (this.queue.runs >= this.context.pendingRuns || this.isStopped) return this.wait();
     const found = this.context.table.find(args.buf, args.starts[0], args.ends[0]);
     const { placement } = this;
     if (placement !== undefined) {
@@ -155,8 +174,10 @@ export class CommandRouter implements CommandHandler {
     return mayRefuse !== undefined;
   }
 
-  empty(): void {
+  empty(): Flow {
+    if (this.isPaused) return this.wait();
     this.connection.empty();
+    return Flow.TAKEN;
   }
 
   mayBeTooMany(argc: number): boolean {
@@ -166,7 +187,7 @@ export class CommandRouter implements CommandHandler {
   large(held: number): Flow {
     const size = held + this.args.missing(this.args.start + held);
     if (this.waitsWhole(size)) return Flow.HOLD;
-    if (this.isDrained || this.placement?.getsOwn('large-value') === false) return this.wait();
+    if (this.isStopped || this.placement?.getsOwn('large-value') === false) return this.wait();
     this.placement?.taken();
     const { args } = this;
     this.largeSpec = args.parsed > 0 ? this.largeUnderstood() : undefined;
@@ -206,6 +227,7 @@ export class CommandRouter implements CommandHandler {
   }
 
   malformed(): Flow {
+    if (this.stops >= Stop.PAUSE) return this.wait();
     if (this.placement?.getsOwn('malformed') === false) return this.wait();
     this.protocol.goRaw();
     return Flow.TAKEN;
@@ -256,7 +278,7 @@ export class CommandRouter implements CommandHandler {
   private waitsWhole(size: number): boolean {
     const { placement } = this;
     // The server refuses by the head alone what clients without a login must not send.
-    if (placement === undefined || placement.isOwn || !placement.isKnown || this.isDrained) return false;
+    if (placement === undefined || placement.isOwn || !placement.isKnown || this.isStopped) return false;
     if (this.mayBeTooMany(this.args.argc)) return false;
     return size <= MOST_HELD_BYTES && this.context.memory?.isShort !== true;
   }
@@ -275,8 +297,13 @@ export class CommandRouter implements CommandHandler {
     return this.context.policy.decide(this.args, spec, size, this.mayFollowUp, database.current, rules);
   }
 
-  private get isDrained(): boolean {
-    if (!this.draining || this.protocol.inMulti) return false;
+  /** The next command is not taken. */
+  private get isStopped(): boolean {
+    const { stops } = this;
+    if (stops === 0) return false;
+    if (stops >= Stop.PAUSE_ALL) return true;
+    if (this.protocol.inMulti) return false;
+    if (stops >= Stop.PAUSE) return true;
     return !this.sendsSilenced || !this.protocol.silence.any;
   }
 

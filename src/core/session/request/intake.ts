@@ -3,11 +3,19 @@
 export class Intake {
   /** The connection is a pipe: bytes pass unread. */
   raw = false;
-  /** The next command is held until a reply has come. */
+  /** The next command is held until a reply has come, or a pause is over. */
   stalled = false;
+  /** New commands wait. Nobody knows what stands in a pipe's bytes, so all of them wait. */
+  paused = false;
 
   /** Holds the next command until RequestFeed.resume(). */
   stall(): void {
     this.stalled = true;
+  }
+
+  /** From now on bytes pass unread. */
+  goRaw(): void {
+    this.raw = true;
+    if (this.paused) this.stalled = true;
   }
 }

@@ -29,8 +29,8 @@ export interface CommandHandler {
   readonly lookahead: number;
   /** A whole command is in the scanner's arguments. */
   command(): Flow;
-  /** A blank line or a command without arguments has passed. It gets no reply. */
-  empty(): void;
+  /** A blank line or a command without arguments. It gets no reply. */
+  empty(): Flow;
   /** The server may refuse a command for its number of arguments alone, so it must see that number at once. */
   mayBeTooMany(argc: number): boolean;
   /** A command too large to hold has begun; `held` bytes of it have come. TAKEN: the rest streams. */
@@ -82,11 +82,11 @@ export class RequestFeed {
   /** The client's next bytes, lent until this returns. */
   receive(chunk: Uint8Array): void {
     let at = 0;
+    if (this.intake.stalled) {
+      this.held.append(chunk, 0, chunk.length);
+      return;
+    }
     if (this.held.length > 0) {
-      if (this.intake.stalled) {
-        this.held.append(chunk, 0, chunk.length);
-        return;
-      }
       at = this.completeHeld(chunk);
       if (at < 0) return;
     }
@@ -102,6 +102,12 @@ export class RequestFeed {
   /** Nothing comes any more: what is held goes nowhere. */
   close(): void {
     this.held.close();
+  }
+
+  /** What is held, and all that comes, goes nowhere: the client has left. */
+  forget(): void {
+    this.held.close();
+    this.intake.stalled = false;
   }
 
   /** Ends the stall: goes on with the held bytes. */
@@ -176,7 +182,7 @@ export class RequestFeed {
           break;
         case Scan.EMPTY:
           this.resuming = false;
-          this.handler.empty();
+          if (this.handler.empty() === Flow.AGAIN) return this.args.start;
           at = this.args.next;
           break;
         case Scan.INCOMPLETE:
@@ -186,13 +192,13 @@ export class RequestFeed {
             this.resuming = false;
             return this.args.start;
           }
-          this.intake.raw = true;
+          this.intake.goRaw();
           // A dropped command's value must not go up without its head: the server would read it as commands. Broken bytes
           // where an argument is expected draw the same error.
           this.upstream.stopDropping(UNFINISHED);
       }
     }
-    return this.intake.raw ? end : at;
+    return this.intake.raw && !this.intake.stalled ? end : at;
   }
 
   /** The bytes end inside a command. Returns the offset from which they are held. */

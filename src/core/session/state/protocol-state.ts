@@ -141,7 +141,7 @@ export class ProtocolState implements ReplyListener {
 
   /** The connection becomes a pipe: from here on bytes pass both ways unread. */
   goRaw(): void {
-    this.intake.raw = true;
+    this.intake.goRaw();
     this.followUps.fail();
     this.replies.owe(Pending.RAW);
   }
