@@ -361,7 +361,7 @@ t.test('the document names every plot once, and each table row is as wide as its
   for (const { file } of plots(everything)) t.equal(count(text, `(performance/${file})`), 1, file);
   t.equal(count(text, '](performance/'), plots(everything).length);
   const tables = text.split('\n\n').filter((block) => block.startsWith('| '));
-  t.equal(tables.length, 15);
+  t.equal(tables.length, 16);
   t.match(text, '| 16 | session pooling | unix | unix | 345,000 | 0.88 | 1.50 |');
   for (const table of tables) {
     const widths = table
