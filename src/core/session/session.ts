@@ -19,6 +19,7 @@
 //
 // A stall holds the client's next command until all pending replies have come, for the few decisions that depend on a
 // reply. Every stall ends, because each pending reply comes or the connection ends.
+import type { PinReason } from '../commands/spec.js';
 import { invariant } from '../resp/invariant.js';
 import { RequestScanner } from '../resp/request-scanner.js';
 import { type ByteSink, NOWHERE } from './byte-sink.js';
@@ -174,9 +175,9 @@ export class Session implements ReplyOwner {
     this.placement?.hold.holdForGood();
   }
 
-  /** There is no room for the shared connection that it wants: it gets an own one, for good. */
-  keepOwn(): void {
-    this.placement?.keepOwn();
+  /** See Placement. */
+  keepOwn(reason: PinReason): void {
+    this.placement?.keepOwn(reason);
   }
 
   /** Its own connection has other rights than the client: the owner must end the client. */

@@ -69,6 +69,10 @@ export class ClientLink implements ClientSocketUser, ClientUpstreamUser, TurnEnd
     return this.client.isPaused;
   }
 
+  get hasParked(): boolean {
+    return this.upstream.hasParked;
+  }
+
   /** Bytes that wait here: replies for the client, commands for its own upstream, and commands that may not go yet. */
   get heldBytes(): HeldBytes {
     return {

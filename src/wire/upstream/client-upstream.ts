@@ -174,7 +174,9 @@ export class ClientUpstream implements OwnUpstreamUser {
   }
 
   parkingOver(): void {
-    this.endOwn();
+    // Where another connection cannot be had, the client goes on with this one.
+    if (this.link.session.wants === Place.NOWHERE) this.endOwn();
+    else this.own?.park();
   }
 
   restOver(): void {

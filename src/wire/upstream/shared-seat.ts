@@ -24,6 +24,8 @@ export interface SeatUser {
   readonly session: Session;
   /** Bytes that the client has sent. */
   readonly bytes: number;
+  /** The connection that it had before still stands. */
+  readonly hasParked: boolean;
   /** Sends what there is to send, and gives the session what it wants. */
   flush(): void;
   /** There is no connection for the client's next command. */
@@ -157,15 +159,20 @@ export class SharedSeat implements Member, Applicant, VouchApplicant, Newcomer {
     if (this.isClosed) return;
     this.applying = false;
     const { session } = this.link;
-    if (session.identity === this.appliedFor && !session.hasOwnUpstream) this.link.turnAway(error);
-    else this.link.flush();
+    const counts = session.identity === this.appliedFor && !session.hasOwnUpstream;
+    // The server may refuse a fresh connection what it has granted before: its user may not SELECT, say.
+    if (counts && !this.link.hasParked) this.link.turnAway(error);
+    else {
+      if (counts) session.keepOwn('client-state');
+      this.link.flush();
+    }
   }
 
   crowded(): void {
     if (this.isClosed) return;
     this.applying = false;
     const { session } = this.link;
-    if (session.identity === this.appliedFor) session.keepOwn();
+    if (session.identity === this.appliedFor) session.keepOwn('no-room');
     this.link.flush();
   }
 

@@ -14,7 +14,7 @@ import { until } from '../../support/wait.js';
 import { Random } from '../fuzz/random.js';
 
 /** What the end of a client may begin with: no connection can be made for it any more. */
-const ENDS = /^-(NOAUTH|WRONGPASS|ERR AUTH)/;
+const ENDS = /^-(NOAUTH|WRONGPASS|ERR AUTH|NOPERM [^\r]*'select')/;
 const USERS = ['alice', 'bob', 'default'];
 const PASSWORDS = ['p1', 'p2', 'p3'];
 const CLIENTS = 6;

@@ -60,8 +60,8 @@ t.test('a client for whose shared connection there is no room wants an own one',
   session.vouched(true);
   session.fromClient(bytes('SET', 'k', 'v'));
   t.equal(session.wants, Place.SHARED);
-  session.keepOwn();
+  session.keepOwn('no-room');
   t.equal(session.wants, Place.OWN);
-  session.keepOwn();
+  session.keepOwn('no-room');
   t.equal(session.wants, Place.OWN, 'and goes on wanting it');
 });

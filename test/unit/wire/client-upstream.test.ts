@@ -57,6 +57,10 @@ class Link implements ClientUpstreamUser {
     this.flush();
   }
 
+  get hasParked(): boolean {
+    return this.upstream.hasParked;
+  }
+
   flush(): void {
     if (this.isOver) return;
     this.upstream.provide();
@@ -230,6 +234,36 @@ t.test('without room for a shared connection it keeps its own', async (t) => {
   t.equal(await link.ask('RESET'), '+RESET\r\n');
   t.equal(await link.ask('GET', 'k'), '$1\r\nv\r\n');
   t.equal(link.upstream.isSharing, true, 'or until it is as new');
+});
+
+t.test('whose identity no fresh connection can have keeps its own', async (t) => {
+  const refusals: Record<string, () => Promise<unknown>> = {
+    'it may not SELECT the database that it is in': () => look.call('ACL', 'SETUSER', 'alice', '-select'),
+    'its password is another one': () => look.call('ACL', 'SETUSER', 'alice', 'resetpass', '>b'),
+    'its user is off': () => look.call('ACL', 'SETUSER', 'alice', 'off'),
+  };
+  for (const [name, refuse] of Object.entries(refusals)) {
+    await t.test(name, async (t) => {
+      await anew();
+      const { settled } = lab(t);
+      const link = await settled();
+      t.equal(await link.ask('SELECT', '1'), '+OK\r\n');
+      const { fromOwn } = link;
+      link.fromOwn = (chunk) => {
+        link.fromOwn = fromOwn;
+        fromOwn.call(link, chunk);
+        // At once, while the connection is parked.
+        void refuse().then(() => link.send('GET', 'k'));
+      };
+      link.send('AUTH', 'alice', 'a');
+      await until(() => link.upstream.isPinned && link.client.bytes >= 15, {
+        describe: () => `an answer on its own connection; ${link.told}`,
+      });
+      t.equal(link.client.take().toString('latin1'), '+OK\r\n$-1\r\n');
+      t.equal(await link.ask('ACL', 'WHOAMI'), '$5\r\nalice\r\n', 'for good');
+      t.same(link.told, []);
+    });
+  }
 });
 
 t.test('one that goes while it waits is waited for no longer', async (t) => {

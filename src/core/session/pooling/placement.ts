@@ -141,12 +141,12 @@ export class Placement {
     this.moves = 0;
   }
 
-  /** There is no room for the shared connection that it wants: it gets an own one, for good. */
-  keepOwn(): void {
+  /** The shared connection that it wants cannot be had: it gets an own one, for good. */
+  keepOwn(reason: PinReason): void {
     if (this.wants !== Place.SHARED) return;
     this.hold.holdForGood();
     this.wants = Place.OWN;
-    if (this.counters !== undefined) this.counters.pins['no-room']++;
+    if (this.counters !== undefined) this.counters.pins[reason]++;
   }
 
   /** The command that needed it will not go up. */
