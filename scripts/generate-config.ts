@@ -8,6 +8,8 @@ import {
   CONFIG_VARIABLE,
   PASSWORD_FILE_VARIABLE,
   PASSWORD_VARIABLE,
+  SENTINEL_PASSWORD_FILE_VARIABLE,
+  SENTINEL_PASSWORD_VARIABLE,
   SETTINGS,
   TOKEN_VARIABLE,
   WEBHOOK_VARIABLE,
@@ -38,6 +40,8 @@ Variables that are not settings of the file:
 | \`${CONFIG_VARIABLE}\` | path of the file, as \`--config\` |
 | \`${PASSWORD_VARIABLE}\` | the password of the memory monitor's connection, in place of the one in \`upstream.url\` |
 | \`${PASSWORD_FILE_VARIABLE}\` | a file with that password |
+| \`${SENTINEL_PASSWORD_VARIABLE}\` | the password of the Sentinels in \`redis-sentinel://\`, if they have one |
+| \`${SENTINEL_PASSWORD_FILE_VARIABLE}\` | a file with that password |
 | \`${TOKEN_VARIABLE}\` | the token of the admin server, in place of \`admin.tokenFile\` |
 | \`${WEBHOOK_VARIABLE}\` | the URL that alerts are posted to, in place of \`alerts.webhookFile\` |
 | \`${AUTHORIZATION_VARIABLE}\` | the Authorization header of the alerts, in place of \`alerts.authorizationFile\` |

@@ -47,7 +47,6 @@ Environment:
   SPILLWAY_ADMIN                       as --admin
   SPILLWAY_ADMIN_TOKEN                 bearer token of the admin server; required beyond loopback
   SPILLWAY_ADMIN_TOKEN_FILE            as admin.tokenFile: the same, read from a file (a mounted secret)
-  SPILLWAY_SENTINEL_PASSWORD           for the tools: the password of the Sentinels in redis-sentinel://
   SPILLWAY_ALERTS_WEBHOOK              URL that alerts are posted to; a secret
   SPILLWAY_ALERTS_WEBHOOK_FILE         as alerts.webhookFile: the same, read from a file
   SPILLWAY_ALERTS_AUTHORIZATION        the Authorization header of the alerts
@@ -57,4 +56,6 @@ Environment:
   SPILLWAY_LOG_FORMAT                  as --log-format
   SPILLWAY_UPSTREAM_PASSWORD           password of the memory monitor's connection, in place of one in the URL
   SPILLWAY_UPSTREAM_PASSWORD_FILE      the same, read from a file (a mounted secret)
+  SPILLWAY_SENTINEL_PASSWORD           password of the Sentinels themselves, with redis-sentinel://
+  SPILLWAY_SENTINEL_PASSWORD_FILE      the same, read from a file
 ${exitStatusHelp('run')}`;

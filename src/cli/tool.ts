@@ -4,9 +4,8 @@ import path from 'node:path';
 import type { EffectiveConfig } from '../config/effective.js';
 import { ConfigError } from '../config/error.js';
 import { type LoadedConfig, loadConfig } from '../config/load.js';
-import { type Environment, nonEmpty, SENTINEL_PASSWORD_VARIABLE } from '../config/overrides.js';
-import { isSentinelUrl, parseSentinelUrl } from '../config/sentinel-url.js';
-import { type UpstreamAddress, UpstreamUrlError } from '../config/upstream-url.js';
+import type { Environment } from '../config/overrides.js';
+import type { UpstreamAddress } from '../config/upstream-url.js';
 import { TlsRenewal } from '../files/renewal.js';
 import { ServerError } from '../tools/keyspace/endpoint.js';
 import { connectServers, type Servers, type Where } from '../tools/keyspace/servers.js';
@@ -121,23 +120,13 @@ function whereabouts(
   { config: file, upstream, upstreamCa }: ToolOptions,
   env: Environment,
 ): Pick<LoadedConfig, 'config' | 'file'> & { where: Where } {
-  const bySentinel = upstream !== undefined && isSentinelUrl(upstream) ? sentinelOf(upstream) : undefined;
   // The admin server is not started, so its settings are not checked.
-  const flags = { upstream: bySentinel === undefined ? upstream : undefined, upstreamCa, admin: 'off' };
+  const flags = { upstream, upstreamCa, admin: 'off' };
   const loaded = loadConfig({ file, env, flags });
   const { config } = loaded;
-  const server = bySentinel === undefined ? config.upstream : { ...config.upstream, ...bySentinel.server };
-  const where: Where = {
-    ...server,
-    password: server.password ?? config.upstream.password,
-    tls: tlsOf(server, config),
-    sentinel: bySentinel && {
-      sentinels: bySentinel.sentinels,
-      primary: bySentinel.primary,
-      password: nonEmpty(env[SENTINEL_PASSWORD_VARIABLE]),
-    },
-  };
-  return { config: { ...config, upstream: { ...config.upstream, ...server } }, file: loaded.file, where };
+  const { failover } = config.upstream;
+  const where: Where = { ...config.upstream, tls: tlsOf(config.upstream, config), sentinel: failover };
+  return { config, file: loaded.file, where };
 }
 
 function tlsOf(server: UpstreamAddress, { upstream }: EffectiveConfig): Where['tls'] {
@@ -147,15 +136,6 @@ function tlsOf(server: UpstreamAddress, { upstream }: EffectiveConfig): Where['t
   const options = secureOptions({ ...server, connectTimeoutMs: 0 }, { renewal, serverName });
   renewal.close();
   return options;
-}
-
-function sentinelOf(url: string) {
-  try {
-    return parseSentinelUrl(url);
-  } catch (error) {
-    if (!(error instanceof UpstreamUrlError)) throw error;
-    throw new ConfigError('CONFIG_INVALID', 'the flags', [{ where: '--upstream', message: error.message }]);
-  }
 }
 
 /** The exit code that shells use: 128 plus the signal's number. */

@@ -82,8 +82,9 @@ function settingsOf(config: EffectiveConfig): Map<string, string> {
       settings.set(`${name}.${inner}`, JSON.stringify(setting));
     }
   }
+  const { password, failover } = config.upstream;
   // Secrets, which describeConfig redacts or leaves out.
-  settings.set('upstream.url', JSON.stringify([settings.get('upstream.url'), config.upstream.password]));
+  settings.set('upstream.url', JSON.stringify([settings.get('upstream.url'), password, failover?.password]));
   settings.set('admin.token', JSON.stringify(config.admin.token ?? null));
   settings.set('alerts.webhook', JSON.stringify(config.alerts.webhook ?? null));
   settings.set('alerts.authorization', JSON.stringify(config.alerts.authorization ?? null));

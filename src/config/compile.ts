@@ -11,12 +11,19 @@ import {
   type RuleLimit,
 } from '../core/policy/rule.js';
 import { parseDataAddress, parseListenAddress } from './address.js';
-import type { Band, EffectiveConfig, EffectiveMemory, EffectiveSweep } from './effective.js';
+import type {
+  Band,
+  EffectiveConfig,
+  EffectiveFailover,
+  EffectiveMemory,
+  EffectiveSweep,
+} from './effective.js';
+import { failoverSchema } from './failover-schema.js';
 import type { RuleInput } from './rule-schema.js';
 import { namedIn, patternsOf } from './rule-scope.js';
 import type { ConfigInput } from './schema.js';
+import { parseAnyUrl } from './sentinel-url.js';
 import { parseCountRate, parseDuration, parsePercent, parseSize, parseSizeRate } from './units.js';
-import { parseUpstreamUrl } from './upstream-url.js';
 
 const SHA1 = /^[0-9A-Fa-f]{40}$/;
 
@@ -24,6 +31,7 @@ const SHA1 = /^[0-9A-Fa-f]{40}$/;
 export interface Secrets {
   /** Replaces a password in the upstream's URL. */
   readonly upstreamPassword?: string | undefined;
+  readonly sentinelPassword?: string | undefined;
   readonly adminToken?: string | undefined;
   readonly alertsWebhook?: string | undefined;
   readonly alertsAuthorization?: string | undefined;
@@ -33,7 +41,7 @@ export interface Secrets {
  * Compiles the output of configSchema. Deeply frozen, except the globs' bytes, which JavaScript cannot freeze.
  */
 export function compileConfig(parsed: ConfigInput, secrets: Secrets = {}): EffectiveConfig {
-  const upstream = parseUpstreamUrl(parsed.upstream.url);
+  const { sentinel: _, ...upstream } = parseAnyUrl(parsed.upstream.url);
   return deepFreeze({
     listen: parseDataAddress(parsed.listen),
     listenMode: Number.parseInt(parsed.listenMode, 8),
@@ -49,6 +57,7 @@ export function compileConfig(parsed: ConfigInput, secrets: Secrets = {}): Effec
       shareCommands: [...new Set(parsed.upstream.shareCommands.map((name) => name.toLowerCase()))],
       connectTimeoutMs: parseDuration(parsed.upstream.connectTimeout),
       responseTimeoutMs: parseDuration(parsed.upstream.responseTimeout),
+      failover: compileFailover(parsed.upstream, secrets.sentinelPassword),
     },
     workers: parsed.workers === 'auto' ? availableParallelism() : parsed.workers,
     mode: parsed.mode,
@@ -87,6 +96,17 @@ export function compileConfig(parsed: ConfigInput, secrets: Secrets = {}): Effec
     log: parsed.log,
     reload: { onChange: parsed.reload.onChange },
   });
+}
+
+function compileFailover(
+  { url, failover }: ConfigInput['upstream'],
+  password: string | undefined,
+): EffectiveFailover | undefined {
+  const { sentinel } = parseAnyUrl(url);
+  if (sentinel === undefined) return undefined;
+  const { pause, resume, onMinority, user, natMap } = failover ?? failoverSchema.parse({});
+  const { sentinels, primary } = sentinel;
+  return { sentinels, primary, user, password, pauseMs: parseDuration(pause), resume, onMinority, natMap };
 }
 
 function compileRule(rule: RuleInput, slot: number, globalMode: ConfigInput['mode']): Rule {

@@ -4,11 +4,19 @@
 import { familyNamed } from '../core/policy/families.js';
 import { PRIORITY_NAMES, type Rule, type RuleBudget, type RuleLimit } from '../core/policy/rule.js';
 import { formatListenAddress } from './address.js';
-import type { Band, EffectiveAlerts, EffectiveConfig, EffectiveMemory } from './effective.js';
+import type {
+  Band,
+  EffectiveAlerts,
+  EffectiveConfig,
+  EffectiveMemory,
+  EffectiveUpstream,
+} from './effective.js';
+import type { FailoverInput } from './failover-schema.js';
 import type { RuleInput } from './rule-schema.js';
 import type { ConfigInput } from './schema.js';
+import { formatRedactedSentinelUrl } from './sentinel-url.js';
 import { formatCountRate, formatDuration, formatPercent, formatSize, formatSizeRate } from './units.js';
-import { formatRedactedUrl } from './upstream-url.js';
+import { formatRedactedUrl, type UpstreamAddress } from './upstream-url.js';
 
 /** Every setting, including defaults, as JSON. */
 export function describeConfig(config: EffectiveConfig): Omit<ConfigInput, '$schema'> {
@@ -18,7 +26,7 @@ export function describeConfig(config: EffectiveConfig): Omit<ConfigInput, '$sch
     ...(config.listenTls && { listenTls: config.listenTls }),
     proxyProtocol: { from: [...config.proxyFrom] },
     upstream: {
-      url: formatRedactedUrl(config.upstream),
+      url: urlOf(config.upstream),
       ...(config.upstream.tls && { tls: config.upstream.tls }),
       expect: config.upstream.expect,
       pool: config.upstream.pool,
@@ -26,6 +34,7 @@ export function describeConfig(config: EffectiveConfig): Omit<ConfigInput, '$sch
       shareCommands: config.upstream.shareCommands.map((name) => name.toUpperCase()),
       connectTimeout: formatDuration(config.upstream.connectTimeoutMs),
       responseTimeout: formatDuration(config.upstream.responseTimeoutMs),
+      ...(config.upstream.failover && { failover: describeFailover(config.upstream.failover) }),
     },
     workers: config.workers,
     mode: config.mode,
@@ -55,6 +64,34 @@ export function describeConfig(config: EffectiveConfig): Omit<ConfigInput, '$sch
     },
     log: { level: config.log.level, format: config.log.format },
     reload: { onChange: config.reload.onChange },
+  };
+}
+
+/** The upstream's URL as in the file, with *** for a password. */
+export function urlOf(
+  upstream: UpstreamAddress & { readonly failover?: EffectiveUpstream['failover'] },
+): string {
+  const { failover } = upstream;
+  return failover === undefined
+    ? formatRedactedUrl(upstream)
+    : formatRedactedSentinelUrl({
+        sentinels: failover.sentinels,
+        primary: failover.primary,
+        server: upstream,
+      });
+}
+
+function describeFailover({
+  pauseMs,
+  resume,
+  onMinority,
+  user,
+  natMap,
+}: NonNullable<EffectiveUpstream['failover']>): FailoverInput {
+  return {
+    ...{ pause: formatDuration(pauseMs), resume, onMinority },
+    ...(user !== undefined && { user }),
+    natMap: { ...natMap },
   };
 }
 

@@ -3,10 +3,29 @@
 import type { FamilyChoice } from '../core/policy/families.js';
 import type { Rule } from '../core/policy/rule.js';
 import type { DataAddress, ListenAddress } from './address.js';
+import type { FailoverInput } from './failover-schema.js';
 import type { ConfigInput } from './schema.js';
+import type { SentinelAddress } from './sentinel-url.js';
 import type { UpstreamAddress } from './upstream-url.js';
 
+/** How the primary is followed. */
+export interface EffectiveFailover {
+  readonly sentinels: SentinelAddress['sentinels'];
+  /** As the Sentinels call the primary. */
+  readonly primary: string;
+  /** For the Sentinels themselves. The password is never to be logged or shown. */
+  readonly user: string | undefined;
+  readonly password: string | undefined;
+  readonly pauseMs: number;
+  readonly resume: FailoverInput['resume'];
+  readonly onMinority: FailoverInput['onMinority'];
+  /** host:port as the Sentinels say it, to host:port as Spillway connects. */
+  readonly natMap: Readonly<Record<string, string>>;
+}
+
 export interface EffectiveUpstream extends UpstreamAddress {
+  /** undefined: a fixed address. Otherwise host is '' and port 0 until the Sentinels have named the primary. */
+  readonly failover: EffectiveFailover | undefined;
   /** Paths of files, and a name; undefined: no TLS. */
   readonly tls: ConfigInput['upstream']['tls'];
   readonly expect: ConfigInput['upstream']['expect'];

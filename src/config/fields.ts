@@ -5,6 +5,7 @@ import { closest, distance } from 'fastest-levenshtein';
 import { z } from 'zod';
 import { whyNotShared } from '../core/commands/table.js';
 import { AddressError, isClientSource, parseDataAddress, parseListenAddress } from './address.js';
+import { parseAnyUrl } from './sentinel-url.js';
 import {
   COUNT_RATE_PATTERN,
   DURATION_PATTERN,
@@ -22,7 +23,7 @@ import {
   SIZE_RATE_PATTERN,
   UnitError,
 } from './units.js';
-import { parseUpstreamUrl, UpstreamUrlError } from './upstream-url.js';
+import { UpstreamUrlError } from './upstream-url.js';
 
 /** An object in which an unknown key is an error that lists the known ones: one line for each unknown key, in their order. */
 export function strict<S extends z.core.$ZodLooseShape>(shape: S) {
@@ -162,12 +163,12 @@ export function clientSource() {
     });
 }
 
-/** `"redis://…"`, see parseUpstreamUrl. */
+/** `"redis://…"` or `"redis-sentinel://…"`, see parseAnyUrl. */
 export function upstreamUrl() {
   return z
     .string({ error: (issue) => expected(issue, 'a URL in quotes, such as "redis://127.0.0.1:6379"') })
     .check((context) => {
-      quantity(context, parseUpstreamUrl);
+      quantity(context, parseAnyUrl);
     });
 }
 

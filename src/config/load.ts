@@ -22,7 +22,14 @@ import {
 } from './overrides.js';
 import { renewMistakes } from './renew-mistakes.js';
 import { ruleMistakes } from './rule-mistakes.js';
-import { readAuthorization, readPassword, readText, readToken, readWebhook } from './secrets.js';
+import {
+  readAuthorization,
+  readPassword,
+  readSentinelPassword,
+  readText,
+  readToken,
+  readWebhook,
+} from './secrets.js';
 import { checkTlsFiles } from './tls-files.js';
 
 export interface ConfigSources {
@@ -65,6 +72,7 @@ function* load({ file: given, content, env, flags }: ConfigSources): WithFiles<L
   yield;
   const config = compileConfig(parsed, {
     upstreamPassword: yield* readPassword(env),
+    sentinelPassword: yield* readSentinelPassword(env),
     adminToken: yield* readToken(env, parsed.admin.tokenFile),
     alertsWebhook: yield* readWebhook(env, parsed.alerts.webhookFile),
     alertsAuthorization: yield* readAuthorization(env, parsed.alerts.authorizationFile),

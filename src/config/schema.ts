@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { FAMILY_NAMES } from '../core/policy/families.js';
 import { isLoopback, parseDataAddress, parseListenAddress } from './address.js';
 import { evictProblem, evictSchema } from './evict-schema.js';
+import { failoverSchema } from './failover-schema.js';
 import {
   clientSource,
   commandName,
@@ -28,8 +29,8 @@ import {
 import { LOG_FORMATS, LOG_LEVELS } from './log-levels.js';
 import { ruleSchema } from './rule-schema.js';
 import { boundViews } from './rule-scope.js';
+import { isSentinelUrl, parseAnyUrl } from './sentinel-url.js';
 import { parseDuration, parsePercent } from './units.js';
-import { parseUpstreamUrl } from './upstream-url.js';
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
@@ -94,7 +95,9 @@ const upstream = strict({
     .default('redis://127.0.0.1:6379')
     .describe(
       'Redis or Valkey: redis://[user:password@]host[:port][/db], rediss:// with TLS, or a unix socket: ' +
-        "unix://[user:password@]/path[?db=N]. Spillway uses user, password and db only for its memory monitor's " +
+        'unix://[user:password@]/path[?db=N]. A primary behind Sentinels: redis-sentinel://[user:password@]host[:port],…/NAME, where ' +
+        'NAME is what the Sentinels call it; name all of them. FAILOVER.md says more. ' +
+        "Spillway uses user, password and db only for its memory monitor's " +
         'connection. Clients log in themselves.',
     ),
   tls: upstreamTls.optional().describe('TLS settings for rediss://.'),
@@ -137,10 +140,22 @@ const upstream = strict({
         'gives the silent connection up. With either pool: a client that has ended, and whose own connection is silent ' +
         'while the server answers elsewhere, is closed after 1.5 times this long.',
     ),
+  failover: failoverSchema
+    .optional()
+    .describe('How Spillway follows the primary, with redis-sentinel:// in upstream.url.'),
 }).check((context) => {
-  const { url, tls } = context.value;
-  if (tls !== undefined && quietly(url, parseUpstreamUrl)?.secure === false) {
-    fail(context, 'needs TLS: write rediss:// in upstream.url, or remove this setting', ['tls']);
+  const { url, tls, failover } = context.value;
+  if (tls !== undefined && quietly(url, parseAnyUrl)?.secure === false) {
+    fail(
+      context,
+      `needs TLS: write ${isSentinelUrl(url) ? 'rediss-sentinel' : 'rediss'}:// in upstream.url, or remove this setting`,
+      ['tls'],
+    );
+  }
+  if (failover !== undefined && !isSentinelUrl(url)) {
+    fail(context, 'needs Sentinels: write redis-sentinel:// in upstream.url, or remove this setting', [
+      'failover',
+    ]);
   }
 });
 
@@ -477,7 +492,7 @@ export const configSchema = strict({
   .check((context) => {
     const { listen, upstream, admin } = context.value;
     const own = quietly(listen, parseDataAddress);
-    const target = quietly(upstream.url, parseUpstreamUrl);
+    const target = quietly(upstream.url, parseAnyUrl);
     if (own?.path !== undefined && own.path === target?.path) {
       fail(context, OWN_CLIENT, ['upstream', 'url']);
     }

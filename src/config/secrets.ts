@@ -11,6 +11,7 @@ import {
   nonEmpty,
   PASSWORD_FILE_VARIABLE,
   PASSWORD_VARIABLE,
+  SENTINEL_PASSWORD_FILE_VARIABLE,
   SENTINEL_PASSWORD_VARIABLE,
   TOKEN_FILE_VARIABLE,
   TOKEN_VARIABLE,
@@ -24,12 +25,25 @@ const TOKEN = /^[A-Za-z0-9._~+/-]{16,512}=*$/;
 const AUTHORIZATION = /^[!-~](?:[ -~]{0,4094}[!-~])?$/;
 
 /** The password of the memory monitor's connection. @throws ConfigError */
-export function* readPassword(env: Environment): WithFiles<string | undefined> {
-  const password = nonEmpty(env[PASSWORD_VARIABLE]);
-  const file = nonEmpty(env[PASSWORD_FILE_VARIABLE]);
+export function readPassword(env: Environment): WithFiles<string | undefined> {
+  return readVariable(env, PASSWORD_VARIABLE, PASSWORD_FILE_VARIABLE);
+}
+
+/** The password of the Sentinels themselves. @throws ConfigError */
+export function readSentinelPassword(env: Environment): WithFiles<string | undefined> {
+  return readVariable(env, SENTINEL_PASSWORD_VARIABLE, SENTINEL_PASSWORD_FILE_VARIABLE);
+}
+
+function* readVariable(
+  env: Environment,
+  variable: string,
+  fileVariable: string,
+): WithFiles<string | undefined> {
+  const password = nonEmpty(env[variable]);
+  const file = nonEmpty(env[fileVariable]);
   if (file === undefined) return password;
-  if (password !== undefined) throw twice(PASSWORD_FILE_VARIABLE, PASSWORD_VARIABLE);
-  return yield* readSecret(file, 'the password file', PASSWORD_FILE_VARIABLE);
+  if (password !== undefined) throw twice(fileVariable, variable);
+  return yield* readSecret(file, 'the password file', fileVariable);
 }
 
 /** A secret from a variable, or from a file. `setting` names the file; the variable for the file overrides it. */
@@ -110,7 +124,11 @@ function whyNoWebhook(text: string): string | undefined {
 export function withoutSecrets(config: EffectiveConfig): EffectiveConfig {
   return {
     ...config,
-    upstream: { ...config.upstream, password: undefined },
+    upstream: {
+      ...config.upstream,
+      password: undefined,
+      failover: config.upstream.failover && { ...config.upstream.failover, password: undefined },
+    },
     admin: { ...config.admin, token: undefined },
     alerts: { ...config.alerts, webhook: undefined, authorization: undefined },
   };

@@ -1,17 +1,19 @@
 // Writes the text of a first configuration: JSON with comments, as config/json reads it. Pure.
 // Invariants: it contains no password; no name of a key can end a comment early.
-import { formatRedactedUrl, type UpstreamAddress } from '../../config/upstream-url.js';
+import { urlOf } from '../../config/describe.js';
+import type { EffectiveUpstream } from '../../config/effective.js';
+import type { UpstreamAddress } from '../../config/upstream-url.js';
 import type { Left, Proposals } from './propose.js';
 
 export interface FirstConfig {
   /** The day, such as 2026-11-23. */
   readonly on: string;
-  readonly upstream: UpstreamAddress;
+  readonly upstream: UpstreamAddress & { readonly failover?: EffectiveUpstream['failover'] };
   readonly proposals: Proposals;
 }
 
 export function writeConfig({ on, upstream, proposals }: FirstConfig): string {
-  const url = formatRedactedUrl({ ...upstream, password: undefined });
+  const url = urlOf({ ...upstream, password: undefined });
   const secret =
     upstream.password === undefined
       ? []

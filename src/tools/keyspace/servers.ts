@@ -4,6 +4,7 @@
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
+import { parseListenAddress } from '../../config/address.js';
 import { infoFields } from '../../memory/reading.js';
 import { type Endpoint, endpointName, explainFailure, ServerError } from './endpoint.js';
 
@@ -16,7 +17,10 @@ export interface SentinelWhere {
   readonly sentinels: readonly { readonly host: string; readonly port: number }[];
   /** The primary's name in the Sentinels' configuration. */
   readonly primary: string;
+  readonly user?: string | undefined;
   readonly password?: string | undefined;
+  /** host:port as the Sentinels say it, to host:port as it is reached. */
+  readonly natMap?: Readonly<Record<string, string>>;
 }
 
 export interface Server {
@@ -124,6 +128,8 @@ async function bySentinel(where: Where, sentinel: SentinelWhere, name: string): 
     ...common(where, name),
     sentinels: sentinel.sentinels.map(({ host, port }) => ({ host, port })),
     name: sentinel.primary,
+    ...(sentinel.natMap && { natMap: natOf(sentinel.natMap) }),
+    ...(sentinel.user !== undefined && { sentinelUsername: sentinel.user }),
     ...(sentinel.password !== undefined && { sentinelPassword: sentinel.password }),
     ...(where.tls && { enableTLSForSentinelMode: true, sentinelTLS: where.tls }),
     sentinelRetryStrategy: () => null,
@@ -132,6 +138,10 @@ async function bySentinel(where: Where, sentinel: SentinelWhere, name: string): 
   await connected(redis, `Sentinel ${asked}, primary "${sentinel.primary}"`, where);
   const { remoteAddress: host = '', remotePort: port = 0 } = redis.stream;
   return ready(redis, { ...where, host, port });
+}
+
+function natOf(map: Readonly<Record<string, string>>): Record<string, { host: string; port: number }> {
+  return Object.fromEntries(Object.entries(map).map(([from, to]) => [from, parseListenAddress(to)]));
 }
 
 async function cluster(where: Where, name: string): Promise<Servers> {

@@ -115,7 +115,8 @@ const SETTINGS: Record<string, readonly [unknown, unknown]> = {
   listen: ['127.0.0.1:7001', '127.0.0.1:7002'],
   listenMode: ['0600', '0660'],
   'proxyProtocol.from': [[], ['10.0.0.0/8']],
-  'upstream.url': ['redis://127.0.0.1:7003', 'redis://127.0.0.1:7004'],
+  'upstream.url': ['redis-sentinel://127.0.0.1:7003/a', 'redis-sentinel://127.0.0.1:7003/b'],
+  'upstream.failover': [{}, { pause: '5s', natMap: { 'a:1': 'b:2' } }],
   'upstream.pool': ['session', 'command'],
   'upstream.sharedConnections': [2, 3],
   'upstream.responseTimeout': ['1s', '2s'],
@@ -164,6 +165,7 @@ const RESTART = new Set([
     'listenMode',
     'proxyProtocol.from',
     'upstream.url',
+    'upstream.failover',
     'upstream.pool',
     'upstream.responseTimeout',
     'upstream.sharedConnections',
@@ -223,6 +225,11 @@ t.test('each setting that differs is taken over, or waits for a restart', async 
 
 t.test('secrets count, and are not shown', async (t) => {
   const config = checkConfig({ upstream: { url: 'redis://u:old-secret@h:1' } });
+  const behind = checkConfig({ upstream: { url: 'redis-sentinel://s1,s2,s3/mymaster' } });
+  t.same(changesBetween(compileConfig(behind), compileConfig(behind, { sentinelPassword: 'new-secret' })), {
+    applied: [],
+    needsRestart: ['upstream.url'],
+  });
   const [running, password, token, webhook, authorization] = [
     compileConfig(config),
     compileConfig(config, { upstreamPassword: 'new-secret' }),

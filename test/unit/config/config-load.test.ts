@@ -8,6 +8,7 @@ import { compileConfig } from '../../../src/config/compile.js';
 import { describeConfig } from '../../../src/config/describe.js';
 import { ConfigError } from '../../../src/config/error.js';
 import { type ConfigSources, loadConfig } from '../../../src/config/load.js';
+import { withoutSecrets } from '../../../src/config/secrets.js';
 import { formatDuration } from '../../../src/config/units.js';
 import { Priority } from '../../../src/core/policy/rule.js';
 
@@ -310,6 +311,40 @@ t.test('the password comes by variable or file, and goes nowhere', async (t) => 
   });
   t.equal(describeConfig(config).upstream.url, 'redis://u:***@h:6379');
   t.notMatch(JSON.stringify(describeConfig(config)), /hunter/);
+});
+
+t.test('a primary behind Sentinels: its own settings, its own password, one URL', async (t) => {
+  const dir = t.testdir({ secret: 'hunter2\n' });
+  const url = 'rediss-sentinel://app:hunter1@s1:26379,[::1]:26380,s3/the%2Fone?db=3';
+  const env = { SPILLWAY_UPSTREAM: url, SPILLWAY_SENTINEL_PASSWORD_FILE: `${dir}/secret` };
+  const content = {
+    upstream: { failover: { pause: '4s', user: 'watcher', natMap: { '10.0.0.1:1': 'h:2' } } },
+  };
+  const { config } = load({ env, content });
+  t.match(config.upstream, { username: 'app', password: 'hunter1', db: 3, secure: true });
+  t.same(config.upstream.failover, {
+    sentinels: [
+      { host: 's1', port: 26379 },
+      { host: '::1', port: 26380 },
+      { host: 's3', port: 26379 },
+    ],
+    ...{ primary: 'the/one', user: 'watcher', password: 'hunter2' },
+    ...{ pauseMs: 4000, resume: 'agreed', onMinority: 'admit', natMap: { '10.0.0.1:1': 'h:2' } },
+  });
+  const described = describeConfig(config);
+  t.equal(described.upstream.url, 'rediss-sentinel://app:***@s1:26379,[::1]:26380,s3:26379/the%2Fone?db=3');
+  t.notMatch(JSON.stringify(described), /hunter/);
+  t.notMatch(JSON.stringify(withoutSecrets(config)), /hunter/);
+  t.same(load({ content: { upstream: { ...described.upstream } } }).config.upstream.failover, {
+    ...config.upstream.failover,
+    password: undefined,
+  });
+  t.equal(load({ env: { SPILLWAY_UPSTREAM: 'redis://h' } }).config.upstream.failover, undefined);
+  const both = { SPILLWAY_SENTINEL_PASSWORD: 'x', SPILLWAY_SENTINEL_PASSWORD_FILE: `${dir}/secret` };
+  t.match(
+    problemsOf(() => load({ env: both })),
+    [/^SPILLWAY_SENTINEL_PASSWORD_FILE: .*only one of the two/],
+  );
 });
 
 t.test("the admin server's token comes by variable or file, and goes nowhere", async (t) => {

@@ -97,11 +97,36 @@ t.test('one problem each, at its place', async (t) => {
     ],
     [memory({ passScripts: ['a-b'] }), /^memory\.passScripts\[0\]: must be a SHA1 \(40 hexadecimal digits\)/],
     [memory({ passScripts: 'x' }), /^memory\.passScripts: must be a list of SHA1s and names of functions/],
+    [
+      { upstream: { url: 'redis-sentinel://s1:26379' } },
+      /^upstream\.url: must look like redis-sentinel:\/\/host:26379,host:26379\/name-of-the-primary/,
+    ],
+    [{ upstream: { url: 'redis-sentinel://s1,s2,s1/m' } }, /^upstream\.url: must name each Sentinel once$/],
+    [
+      { upstream: { url: `redis-sentinel://${Array.from({ length: 17 }, (_, i) => `s${i}`)}/m` } },
+      /^upstream\.url: must name at most 16 Sentinels$/,
+    ],
+    [
+      { upstream: { url: 'redis://h', failover: {} } },
+      /^upstream\.failover: needs Sentinels: write redis-sentinel:\/\/ in upstream\.url, or remove this setting$/,
+    ],
+    [
+      { upstream: { url: 'redis-sentinel://s1/m', tls: {} } },
+      /^upstream\.tls: needs TLS: write rediss-sentinel:\/\/ in upstream\.url/,
+    ],
+    [
+      { upstream: { url: 'redis-sentinel://s1/m', failover: { natMap: { 'a:1': 'b' } } } },
+      /^upstream\.failover\.natMap\["a:1"\]: must map host:port to host:port/,
+    ],
+    [
+      { upstream: { url: 'redis-sentinel://s1/m', failover: { pause: '0.5s' } } },
+      /^upstream\.failover\.pause: must be/,
+    ],
     [{ mode: 'Observe' }, /^mode: must be "enforce" or "observe"$/],
     [{ upstream: 'redis://h' }, /^upstream: must be an object$/],
     [
       { upstream: { uri: 'x' } },
-      /^upstream\.uri: is not a setting here; did you mean "url"\? the settings here are url, tls, expect, pool, sharedConnections, shareCommands, connectTimeout, responseTimeout$/,
+      /^upstream\.uri: is not a setting here; did you mean "url"\? the settings here are url, tls, expect, pool, sharedConnections, shareCommands, connectTimeout, responseTimeout, failover$/,
     ],
     [{ upstream: { url: 5 } }, /^upstream\.url: must be a URL in quotes/],
     [{ upstream: { url: 'http://h' } }, /^upstream\.url: must start with redis:\/\/, rediss:\/\//],
