@@ -1,13 +1,14 @@
 // npm run test:deploy: what only the tools themselves can say of deploy/. promtool reads the configs of Prometheus and runs
 // alerts.test.yml, in which each alert is seen to fire and to clear, and the alerts on scrapes before real servers;
-// a real Prometheus answers each query of the Grafana dashboard; systemd-analyze verifies the unit.
-// Needs both; without one this fails and says where it comes from: it never skips.
+// a real Prometheus answers each query of the Grafana dashboard; systemd-analyze verifies the unit; Go renders the Helm chart as the tests' own renderer does.
+// Needs all of them; without one this fails and says where it comes from: it never skips.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { alertsOnServers } from './deploy/alerts-on-servers.js';
+import { chartDifferences } from './deploy/chart-by-go.js';
 import { unansweredPanels } from './deploy/panels-on-prometheus.js';
 
 const DEPLOY = fileURLToPath(new URL('../deploy/', import.meta.url));
@@ -45,6 +46,12 @@ for (const [command, ...args] of CHECKS) {
   if (status === 0) continue;
   process.exitCode = 1;
   break;
+}
+
+console.log('the Helm chart by Go and Sprig');
+for (const difference of chartDifferences()) {
+  console.error(`rendered otherwise by Go: ${difference}`);
+  process.exitCode = 1;
 }
 
 if (process.exitCode === undefined) {

@@ -1,21 +1,24 @@
-// deploy/kubernetes and deploy/compose against their schemas, and against what the program does: its config, its
+// deploy/kubernetes, deploy/helm as rendered, and deploy/compose against their schemas, and against what the program does: its config, its
 // variables, its ports, its probes, its drain.
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Ajv2019 } from 'ajv/dist/2019.js';
 import t from 'tap';
 import ts from 'typescript';
-import { parse, parseAllDocuments } from 'yaml';
+import { parse } from 'yaml';
 import { loadConfig } from '../../src/config/load.js';
 import { configSchema } from '../../src/config/schema.js';
 import { parseDuration } from '../../src/config/units.js';
+import { deployManifests } from '../support/manifests.js';
 import { withProxy } from '../support/proxy.js';
 import { withRedis } from '../support/redis.js';
 import { until } from '../support/wait.js';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+/** Made from the operator's own description of its kinds. */
+const OPERATOR = '@kubernetes-models/prometheus-operator';
 const TOKEN = 'a-token-that-only-this-test-knows';
 const DRAIN_MS = parseDuration(configSchema.parse({}).limits.drainTimeout);
 
@@ -55,10 +58,8 @@ interface Volume {
   readonly secret?: { readonly secretName: string; readonly items: readonly { readonly path: string }[] };
 }
 
-const kubernetes = readdirSync(path.join(ROOT, 'deploy/kubernetes')).map((file) => ({
-  file,
-  manifests: parseAllDocuments(read(`deploy/kubernetes/${file}`)).map((each) => each.toJS() as Manifest),
-}));
+const kubernetes = deployManifests<Manifest>();
+const withPods = kubernetes.filter(({ manifests }) => manifests.some(({ kind }) => kind === 'Deployment'));
 
 t.test('every manifest has the fields of its kind, and no others', (t) => {
   const all = kubernetes.flatMap(({ manifests }) => manifests);
@@ -73,7 +74,7 @@ t.test('every manifest has the fields of its kind, and no others', (t) => {
   t.end();
 });
 
-for (const { file, manifests } of kubernetes) {
+for (const { file, manifests } of withPods) {
   t.test(file, async (t) => {
     const pod = manifests.find(({ kind }) => kind === 'Deployment')?.spec?.template?.spec as Pod;
     const containers = [...(pod.initContainers ?? []), ...pod.containers];
@@ -90,9 +91,11 @@ for (const { file, manifests } of kubernetes) {
     t.equal(mounted(configVolume.name)?.subPath, undefined, 'a subPath is never renewed');
     const secretVolume = pod.volumes.find(({ secret }) => secret) as Volume;
     const tokenFile = `${mounted(secretVolume.name)?.mountPath}/${secretVolume.secret?.items[0]?.path}`;
-    t.ok(text.includes(`"${tokenFile}"`), 'the token is read from where it is mounted');
+    const env = JSON.stringify(envOf(container));
+    t.ok((text + env).includes(`"${tokenFile}"`), 'the token is read from where it is mounted');
 
-    const { config } = loadAs(folder, text.replace(tokenFile, path.join(folder, 'token')), envOf(container));
+    const here = (named: string) => named.replace(tokenFile, path.join(folder, 'token'));
+    const { config } = loadAs(folder, here(text), JSON.parse(here(env)) as Record<string, string>);
     const ports = container.ports?.map(({ containerPort }) => containerPort) ?? [];
     const { listen } = config.admin;
     t.ok(
@@ -196,7 +199,8 @@ function envOf({ env = [] }: Container): Record<string, string> {
 function typeErrors(manifests: readonly Manifest[]): string[] {
   const lines = manifests.map((manifest, i) => {
     const { apiVersion, kind } = manifest;
-    const module = `kubernetes-models/${apiVersion}/${kind}`;
+    const models = apiVersion.startsWith('monitoring.') ? OPERATOR : 'kubernetes-models';
+    const module = `${models}/${apiVersion}/${kind}`;
     return `import { I${kind} as I${i} } from '${module}';\nexport const m${i}: I${i} = ${JSON.stringify(manifest)};`;
   });
   const name = path.join(ROOT, 'test/manifests.ts');
