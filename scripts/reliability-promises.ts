@@ -283,6 +283,14 @@ export const PROMISES: readonly Subject[] = [
         ],
       },
       {
+        promise:
+          'The first command that a drain drops is one for whose reply the client waits. So `CLIENT REPLY OFF` and `SKIP`, and what they silence, reach the server if Spillway has read them. What it has not read is lost, as it is when Redis itself shuts down.',
+        tests: [
+          ['property/core/session-drain.test.ts', 'pooling'],
+          ['robustness/drain.test.ts', 'no command is lost that was sent under CLIENT REPLY OFF'],
+        ],
+      },
+      {
         promise: 'A second signal ends Spillway at once.',
         tests: [['robustness/drain.test.ts', 'it ends at once']],
       },

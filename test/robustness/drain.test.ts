@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import net from 'node:net';
 import t, { type Test } from 'tap';
 import type { RedisProcess } from '../../src/cli/local-server/redis-server.js';
+import type { PoolSnapshot } from '../../src/observe/snapshots/connections.js';
 import { type ProxyProcess, startProxyProcess } from '../support/proxy-process.js';
 import { command, connectRaw, type RawClient, withRaw } from '../support/raw-client.js';
 import { withRedis } from '../support/redis.js';
@@ -263,6 +264,12 @@ for (const [pool, workers] of [
     const connect = () => withRaw(t, proxy.port, 60_000);
     const [staying, ending, asking] = [await connect(), await connect(), await connect()];
     for (const client of [staying, ending, asking]) await client.call('SET', 'greeting', 1);
+    // With command pooling its CLIENT REPLY OFF waits for a connection that is greeted so.
+    await asking.call('HELLO', 3);
+    await until(
+      async () =>
+        !((await proxy.admin('/api/connections')) as { pool: PoolSnapshot | null }).pool?.parkedConnections,
+    );
     for (const client of [staying, ending]) void client.write(commands('CLIENT REPLY OFF', 'INCR off'));
     await until(async () => (await counter(control, 'off')) === 2);
     process.kill(redis.pid, 'SIGSTOP');

@@ -111,6 +111,11 @@ export class Session implements ReplyOwner {
     return replies.idle && replies.between && !this.args.midStream && !this.protocol.inMulti;
   }
 
+  /** During a drain: nothing is under way, and no held command goes up any more. */
+  get isDrained(): boolean {
+    return this.idle && !this.router.owesSilenced;
+  }
+
   /** Commands may be under way without a pending reply: after CLIENT REPLY OFF, or in a pipe. */
   get unanswered(): boolean {
     return this.protocol.unanswered;
@@ -232,9 +237,7 @@ export class Session implements ReplyOwner {
       invariant(this.idle, 'a client changes its connection when no reply is due to it');
       invariant(this.placement !== undefined, 'only a client that shares changes its connection');
       to(this.placement);
-      if (!this.intake.stalled) return;
-      this.feed.resume();
-      this.afterRequests();
+      if (this.intake.stalled) this.resume();
     });
   }
 
@@ -305,8 +308,7 @@ export class Session implements ReplyOwner {
     this.guarded(() => {
       this.placement?.wantsNothing();
       this.protocol.goRaw();
-      this.feed.resume();
-      this.afterRequests();
+      this.resume();
     });
   }
 
@@ -386,10 +388,14 @@ export class Session implements ReplyOwner {
       (replies.idle || replies.raw) &&
       !this.router.isPaused
     ) {
-      this.feed.resume();
-      this.router.resumed();
-      this.afterRequests();
+      this.resume();
     }
+  }
+
+  private resume(): void {
+    this.feed.resume();
+    this.router.resumed();
+    this.afterRequests();
   }
 
   /** The client is gone: nothing of it counts as under way any more. */

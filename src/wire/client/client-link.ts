@@ -307,7 +307,7 @@ export class ClientLink implements ClientSocketUser, ClientUpstreamUser, TurnEnd
 
   private endIfDrained(): void {
     const { session, upstream, client } = this;
-    if (this.isDrained || !session.idle || upstream.isTaking || client.waiting > 0) return;
+    if (this.isDrained || !session.isDrained || upstream.isTaking || client.waiting > 0) return;
     this.isDrained = true;
     upstream.leave();
     client.linger();

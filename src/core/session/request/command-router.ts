@@ -20,6 +20,7 @@ import type { PendingQueue } from '../reply/pending-queue.js';
 import { Auth } from '../reply/upstream-state.js';
 import type { SessionContext } from '../session-context.js';
 import type { ProtocolState } from '../state/protocol-state.js';
+import { isReply } from '../state/reply-silence.js';
 import type { ConnectionCommands } from './connection-commands.js';
 import type { FollowUps } from './follow-ups.js';
 import type { Intake } from './intake.js';
@@ -61,10 +62,12 @@ export class CommandRouter implements CommandHandler {
   /** Bits of Stop; 0: nothing stops. */
   private stops = 0;
   /**
-   * The drain began during a check of CLIENT REPLY. Held commands without a reply still go up: nothing would tell the client
-   * that they were dropped.
+   * The drain began during a stall. Held commands without a reply still go up, and a CLIENT REPLY that asks for none: of the
+   * first command that is dropped a client must miss the reply, or nothing would tell it.
    */
   private sendsSilenced = false;
+  /** The held command that waits is such a one. */
+  private holdsSilenced = false;
   /** The command that streams, if it is a governed write. */
   private largeWrite: LargeWrite | undefined;
   private largeSpec: CommandSpec | undefined;
@@ -100,7 +103,7 @@ export class CommandRouter implements CommandHandler {
   /** Takes no further command, except those of a transaction that has begun, and held ones that will get no reply. */
   drain(): void {
     this.stops |= Stop.DRAIN;
-    this.sendsSilenced = this.protocol.silence.isChecking;
+    this.sendsSilenced = this.intake.stalled;
   }
 
   /** Takes no new command until unpause(), except those of a transaction that has begun; with `all` not even these. */
@@ -121,6 +124,11 @@ export class CommandRouter implements CommandHandler {
   /** A stall has ended, or begun again. */
   resumed(): void {
     if (!this.intake.stalled) this.sendsSilenced = false;
+  }
+
+  /** A held command will go up in spite of the drain. */
+  get owesSilenced(): boolean {
+    return this.sendsSilenced && this.holdsSilenced && this.intake.stalled;
   }
 
   get lookahead(): number {
@@ -304,7 +312,13 @@ export class CommandRouter implements CommandHandler {
     if (stops >= Stop.PAUSE_ALL) return true;
     if (this.protocol.inMulti) return false;
     if (stops >= Stop.PAUSE) return true;
-    return !this.sendsSilenced || !this.protocol.silence.any;
+    return !this.sendsSilenced || !this.isSilenced;
+  }
+
+  /** The command under scan gets no reply: by an earlier CLIENT REPLY, or as one that asks for silence. */
+  private get isSilenced(): boolean {
+    const { args } = this;
+    return this.protocol.silence.any || isReply(args, 'OFF') || isReply(args, 'SKIP');
   }
 
   /** A script that is to be held until it is whole. */
@@ -367,6 +381,7 @@ export class CommandRouter implements CommandHandler {
   }
 
   private wait(): Flow {
+    this.holdsSilenced = this.isSilenced;
     this.intake.stall();
     return Flow.AGAIN;
   }

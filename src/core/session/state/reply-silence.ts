@@ -2,7 +2,9 @@
 // behind each, which is answered with OK only if the first took effect (then OFF once more). If the user may not run them, all
 // are refused, and the client gets the one refusal that it waits for.
 // Invariant: during such a check the client is stalled, so no other reply can become due behind it.
+import { equalsIgnoreCase } from '../../resp/bytes.js';
 import { encodeCommand } from '../../resp/encode.js';
+import type { RequestScanner } from '../../resp/request-scanner.js';
 import { Pending } from '../reply/pending-kind.js';
 import type { ReplySequencer } from '../reply/reply-sequencer.js';
 import type { Intake } from '../request/intake.js';
@@ -12,13 +14,17 @@ const REPLY_ON = encodeCommand('CLIENT', 'REPLY', 'ON');
 const REPLY_OFF = encodeCommand('CLIENT', 'REPLY', 'OFF');
 const REPLY_SKIP = encodeCommand('CLIENT', 'REPLY', 'SKIP');
 
+/** Whether the whole command in `args` is CLIENT REPLY `how`, lower or upper case. */
+export function isReply({ buf, starts, ends, argc, parsed }: RequestScanner, how: string): boolean {
+  const is = (i: number, word: string) => equalsIgnoreCase(buf, starts[i], ends[i], word);
+  return argc === 3 && parsed === 3 && is(0, 'CLIENT') && is(1, 'REPLY') && is(2, how);
+}
+
 export class ReplySilence {
   /** CLIENT REPLY OFF is in effect. */
   off = false;
   /** The next command gets no reply. */
   skipNext = false;
-  /** A check is under way: its first reply tells whether the held commands will get replies. */
-  isChecking = false;
   /** The current check is for OFF; else for SKIP. */
   private checkingOff = false;
 
@@ -64,7 +70,6 @@ export class ReplySilence {
 
   /** The check's first reply has come. */
   checked(taken: boolean): void {
-    this.isChecking = false;
     if (!taken) this.replies.owe(Pending.SWALLOW, 0, this.checkingOff ? 2 : 1);
     else if (this.checkingOff) this.off = true;
     else {
@@ -75,7 +80,6 @@ export class ReplySilence {
   }
 
   private check(off: boolean, ...behind: readonly Buffer[]): void {
-    this.isChecking = true;
     this.checkingOff = off;
     for (const command of behind) this.upstream.insertBehind(command);
     this.replies.owe(Pending.REPLY_CHECK);
