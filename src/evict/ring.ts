@@ -222,8 +222,13 @@ export class Ring implements EvictableKeys, Candidates {
     const slot = blocks.slot(at);
     const size = blocks.size(at);
     const key = blocks.copyKey(at);
-    const candidate = {
-      ...{ db, key, slot, size, hash: blocks.hash(at) },
+    // Field by field: a spread object took a fifth of the proxy's time with a cache at full speed.
+    const candidate: RingKey = {
+      db,
+      key,
+      slot,
+      size,
+      hash: blocks.hash(at),
       bytes: memoryOfKey(key.length, size),
       at: this.startedAt + blocks.tick(at) * TICK_MS,
     };

@@ -323,7 +323,9 @@ function unasked(candidate: Candidate): Asked {
   return { candidate, bytes: candidate.bytes || LIKELY_BYTES, usage: -1, idle: -1 };
 }
 
-function byDatabase(taken: readonly Candidate[]): Map<number, Candidate[]> {
+function byDatabase(taken: readonly Candidate[]): Iterable<readonly [number, readonly Candidate[]]> {
+  const [{ db: first }] = taken;
+  if (taken.every(({ db }) => db === first)) return [[first, taken]];
   const groups = new Map<number, Candidate[]>();
   for (const candidate of taken) {
     const group = groups.get(candidate.db);
