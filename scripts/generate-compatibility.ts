@@ -140,7 +140,7 @@ const POOLED: readonly (readonly [what: string, why: string])[] = [
     'The client is no longer on that connection.',
   ],
   [
-    'When more than 128 MiB of replies wait for clients that do not read, Spillway closes the client with the most waiting bytes. Before that, such clients delay the others on their connection for at most 0.1 s of each second.',
+    'When more than 128 MB of replies wait for clients that do not read, Spillway closes the client with the most waiting bytes. Before that, such clients delay the others on their connection for at most 0.1 s of each second.',
     'Redis cannot hold back the replies of one client on a connection that others share.',
   ],
   [

@@ -174,7 +174,7 @@ export const PROMISES: readonly Subject[] = [
         (f) =>
           `${f.kills} kills under load: ${n(f.killCommands)} commands in ${n(f.killSessions)} sessions (${n(f.killCutSessions)} cut), ${f.killFaults} faults; ` +
           `the first reply through Spillway came ${f.recoveryMedianMs} ms (median) and ${f.recoveryMaxMs} ms (most) after the first direct reply, and /readyz after ${f.readyMaxMs} ms at most. ` +
-          `Server stopped for ${f.pauseMs} ms under load: ${n(f.pauseCommands)} commands, ${f.pauseFaults} faults, ${f.pauseGrownMiB} MiB more resident memory.`,
+          `Server stopped for ${f.pauseMs} ms under load: ${n(f.pauseCommands)} commands, ${f.pauseFaults} faults, ${f.pauseGrownMiB} MB more resident memory.`,
       ),
     ],
   },
@@ -202,7 +202,7 @@ export const PROMISES: readonly Subject[] = [
     promises: [
       {
         promise:
-          'Command pooling: clients that read slowly delay the other clients of their connection for at most 0.1 s of each second, all of them together. They still get replies that are larger than the buffer limit. When more than 128 MiB are unread in all, Spillway closes the client with the most unread bytes, and the others continue.',
+          'Command pooling: clients that read slowly delay the other clients of their connection for at most 0.1 s of each second, all of them together. They still get replies that are larger than the buffer limit. When more than 128 MB are unread in all, Spillway closes the client with the most unread bytes, and the others continue.',
         tests: [
           [
             'integration/pooling.test.ts',
@@ -260,7 +260,7 @@ export const PROMISES: readonly Subject[] = [
           [
             `the p99 of another client may be ${f.p99Factor} times the larger of two values: its p99 alone, and the p99 of a direct client beside the same offender.`,
             '',
-            '| what a client does | size | memory, MiB (bound) | descriptors before, after | p99 of another client: alone, beside it, direct beside it (ms) | held |',
+            '| what a client does | size | memory, MB (bound) | descriptors before, after | p99 of another client: alone, beside it, direct beside it (ms) | held |',
             '| --- | --- | --- | --- | --- | --- |',
             ...f.scenarios.map(
               (s) =>
@@ -315,7 +315,7 @@ export const PROMISES: readonly Subject[] = [
         },
         (f) =>
           `${f.minutes} minutes, ${n(f.replies)} replies and ${n(f.messages)} messages checked, ${f.mismatches} mismatches; ${n(f.visits)} connects, ${n(f.kills)} CLIENT KILLs, ${n(f.sheds)} sheds, ${f.keysWithoutTtl} keys without the TTL of their rule. ` +
-          `Resident memory ${f.residentFirstMiB} MiB at the start, ${f.residentLastMiB} at the end, ${f.residentPeakMiB} at most (${f.residentSlopeMiBAMinute} MiB a minute over the last two thirds); descriptors ${f.descriptorsBefore} before, ${f.descriptorsMost} at most, ${f.descriptorsAfter} after.`,
+          `Resident memory ${f.residentFirstMiB} MB at the start, ${f.residentLastMiB} at the end, ${f.residentPeakMiB} at most (${f.residentSlopeMiBAMinute} MB a minute over the last two thirds); descriptors ${f.descriptorsBefore} before, ${f.descriptorsMost} at most, ${f.descriptorsAfter} after.`,
       ),
       {
         file: 'matrix',

@@ -45,7 +45,7 @@ async function run(name: string, write: (client: Redis, n: number) => Promise<un
 }
 const running = [
   run('checkout', (client, n) => [0, 1, 2, 3, 4].map((i) => client.set(`session:${5 * n + i}`, VALUE))),
-  run('catalogue', (client, n) =>
+  run('catalog', (client, n) =>
     [0, 1, 2, 3].map((i) => client.set(`cache:product:${(4 * n + i) % 30_000}`, VALUE)),
   ),
   run('reports', (client, n) => [

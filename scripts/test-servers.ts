@@ -28,7 +28,7 @@ const FAULTS = ['servers-killed', 'servers-refusing', 'servers-starting', 'drain
 const PARTS: readonly Part[] = [
   { name: 'conformance', files: CONFORMANCE },
   {
-    name: 'behaviour',
+    name: 'behavior',
     files: [COMMANDS, ...BEHAVIOUR.map((name) => `test/integration/${name}.test.ts`)],
   },
   { name: 'tools', files: ['test/tools/*.test.ts'] },

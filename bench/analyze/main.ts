@@ -154,7 +154,7 @@ async function drawTruth(port: number): Promise<void> {
     const exact = truth.get(name) ?? 0;
     return low <= exact && exact <= high;
   });
-  console.log(`bytes by pattern, in full: off by ${(worst * 100).toFixed(2)} % at most`);
+  console.log(`bytes by pattern, in full: off by ${(worst * 100).toFixed(2)}% at most`);
   console.log(`of a sample: ${inside.length} of ${checked.length} patterns within the stated bounds`);
 }
 

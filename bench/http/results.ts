@@ -37,7 +37,7 @@ export function drawTable(rows: readonly HttpRow[]): string {
     style: { head: [], border: [], compact: true },
   });
   for (const { route, target, perSecond, ratio, p50, p99 } of rows) {
-    const overhead = target === 'direct' ? '' : `${((1 - ratio) * 100).toFixed(1)} %`;
+    const overhead = target === 'direct' ? '' : `${((1 - ratio) * 100).toFixed(1)}%`;
     const figures = [Math.round(perSecond).toLocaleString('en-US'), p50.toFixed(1), p99.toFixed(1)];
     table.push([route, target, ...figures, overhead]);
   }

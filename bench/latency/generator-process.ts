@@ -12,7 +12,7 @@ const ERROR = 0x2d;
 const CONNECT_AT_A_TIME = 100;
 /** Within which all replies must be there after the last request. */
 const GRACE_MS = 30_000;
-/** The histograms count in ten-thousandths of a millisecond: 1 % of the shortest times is still seen. */
+/** The histograms count in ten-thousandths of a millisecond: 1% of the shortest times is still seen. */
 const UNITS_PER_MS = 10_000;
 
 const options = JSON.parse(process.argv[2] ?? '') as GeneratorOptions;

@@ -29,7 +29,7 @@ export interface ThroughputResults extends Circumstances {
 }
 
 export interface ThroughputRow {
-  /** mixed: 80 % GET, 20 % SET */
+  /** mixed: 80% GET, 20% SET */
   readonly test: 'set' | 'get' | 'mixed';
   /** Of a value. */
   readonly bytes: number;

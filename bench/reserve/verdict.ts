@@ -39,9 +39,9 @@ export function judgeReserve(figures: ReserveFigures): Verdict[] {
       measured: times,
     },
     {
-      requirement: `memory is never fuller than ${MOST_FULL * 100} %`,
+      requirement: `memory is never fuller than ${MOST_FULL * 100}%`,
       pass: memory.samples > 0 && peak <= MOST_FULL,
-      measured: `${(peak * 100).toFixed(1)} %`,
+      measured: `${(peak * 100).toFixed(1)}%`,
     },
     {
       requirement: `freed memory admits again within ${READMISSION_MS} ms`,

@@ -27,5 +27,5 @@ export const RULES = PATTERNS.map((pattern) => ({
   durable: true,
 }));
 
-/** Full mark of the highest band that sheds (high: 98 %): growth beyond it is overshoot. The config's default. */
+/** Full mark of the highest band that sheds (high: 98%): growth beyond it is overshoot. The config's default. */
 export const CEILING = 0.98;

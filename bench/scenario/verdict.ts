@@ -87,9 +87,9 @@ function judgeProxied(run: RunFigures): Verdict[] {
       measured: `highest ${memory.maximum} of ${server.maxmemory} in ${memory.samples} samples`,
     },
     {
-      requirement: `proxied: overshoot above the shed ceiling (${CEILING * 100} %) at most 1 % of maxmemory`,
+      requirement: `proxied: overshoot above the shed ceiling (${CEILING * 100}%) at most 1% of maxmemory`,
       pass: overshoot(run) <= OVERSHOOT_ALLOWED,
-      measured: `${(overshoot(run) * 100).toFixed(3)} % of maxmemory`,
+      measured: `${(overshoot(run) * 100).toFixed(3)}% of maxmemory`,
     },
   ];
 }

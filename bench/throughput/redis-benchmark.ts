@@ -11,7 +11,7 @@ const MOST_KEYS = 100_000;
 /** All keys together take no more of Redis's memory. */
 const DATA_BYTES = 256 * 2 ** 20;
 
-/** mixed: 80 % GET, 20 % SET. */
+/** mixed: 80% GET, 20% SET. */
 export const TESTS = ['set', 'get', 'mixed'] as const;
 export type Test = (typeof TESTS)[number];
 

@@ -92,7 +92,7 @@ function stageAll(requests: readonly Request[], events: ReadonlyMap<number, Even
 function drawStages(pool: Pool, staged: readonly Staged[]): string {
   const usual = meanStages(staged, 0.4, 0.6);
   const slow = meanStages(staged, 0.99, 1);
-  const table = new Table({ head: [`${pool} pooling`, 'usual', 'slowest 1 %'], style: PLAIN });
+  const table = new Table({ head: [`${pool} pooling`, 'usual', 'slowest 1%'], style: PLAIN });
   STAGES.forEach((stage, i) => {
     table.push([stage, usual.stages[i].toFixed(2), slow.stages[i].toFixed(2)]);
   });

@@ -66,7 +66,7 @@ function circumstances(results: Results): string {
     const versions = Object.entries(part.versions)
       .sort(([a], [b]) => (a < b ? -1 : 1))
       .map(([program, version]) => `${program} ${version}`);
-    const machine = `${cpu}, ${cores} cores, ${memoryGiB} GiB, ${kernel}`;
+    const machine = `${cpu}, ${cores} cores, ${memoryGiB} GB, ${kernel}`;
     return [[name, part.date, `\`${part.commit}\``, part.rounds, machine, versions.join(', ')]];
   });
   return `## What was measured, where and when

@@ -26,7 +26,7 @@ export function size(bytes: number): string {
 }
 
 /**
- * `value` with `digits` decimals, rounded towards the worse side, so that a figure that misses its limit is never shown
+ * `value` with `digits` decimals, rounded toward the worse side, so that a figure that misses its limit is never shown
  * as one that keeps it.
  */
 export function worse(value: number, digits: number, better: 'more' | 'less'): string {
@@ -36,8 +36,8 @@ export function worse(value: number, digits: number, better: 'more' | 'less'): s
   return (near < value ? near + step : near).toFixed(digits);
 }
 
-/** How much slower than 1 a ratio is, towards the worse side: 2.4 %, from 0.9765. */
-export const lost = (value: number): string => `${worse(100 - value * 100, 1, 'less')} %`;
+/** How much slower than 1 a ratio is, toward the worse side: 2.4%, from 0.9765. */
+export const lost = (value: number): string => `${worse(100 - value * 100, 1, 'less')}%`;
 
 /** A Markdown table; columns are to the left unless their heading begins with `>`. */
 export function table(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {

@@ -1,12 +1,12 @@
 // Draws bars and lines as SVG text. Pure; knows nothing of what is measured.
 // Every datum is one element of class "mark" whose <title> says its value. No background, script or outside font: text
-// is of a middle grey that reads on white and on black, and series differ by shape as well as by a colour that the
-// colour-blind can tell apart (after Okabe and Ito). Texts are laid out by an estimate of their width, so that none
+// is of a middle grey that reads on white and on black, and series differ by shape as well as by a color that the
+// color-blind can tell apart (after Okabe and Ito). Texts are laid out by an estimate of their width, so that none
 // overlaps another; of the ticks of an axis, those without room lose their label.
 
 export interface Series {
   readonly name: string;
-  /** Which colour and shape, from 0: the same for the same thing in every plot. 0 is grey. */
+  /** Which color and shape, from 0: the same for the same thing in every plot. 0 is grey. */
   readonly look: number;
   readonly points: readonly { readonly x: number; readonly y: number }[];
 }
@@ -42,7 +42,7 @@ const RIGHT = WIDTH - 24;
 const TOP = 68;
 const BOTTOM = HEIGHT - 56;
 const TEXT = '#7a7a7a';
-const COLOURS = ['#8c8c8c', '#0072b2', '#d55e00', '#009e73', '#cc79a7'];
+const COLORS = ['#8c8c8c', '#0072b2', '#d55e00', '#009e73', '#cc79a7'];
 const LETTER = 7;
 
 function escapeXml(text: string): string {
@@ -55,7 +55,7 @@ function escapeXml(text: string): string {
 }
 
 const at = (value: number): string => value.toFixed(1).replace(/\.0$/, '');
-const colour = (look: number): string => COLOURS[look % COLOURS.length] as string;
+const color = (look: number): string => COLORS[look % COLORS.length] as string;
 const title = (value: string): string => `<title>${escapeXml(value)}</title>`;
 
 function label(x: number, y: number, value: string, more = ''): string {
@@ -148,7 +148,7 @@ function shape(look: number, x: number, y: number, inside: string): string {
     'm0 6l5.5-10h-11z',
   ];
   const path = paths[look % paths.length];
-  const body = `d="M${at(x)} ${at(y)}${path}" fill="${colour(look)}"`;
+  const body = `d="M${at(x)} ${at(y)}${path}" fill="${color(look)}"`;
   return inside === '' ? `<path ${body}/>` : `<path class="mark" ${body}>${inside}</path>`;
 }
 
@@ -188,7 +188,7 @@ export function drawLines(plot: LinePlot): string {
   const name = (value: number): string => plot.x.named?.[value] ?? plot.x.show(value);
   const lines = plot.series.map((series) => {
     const places = series.points.map((point) => `${at(x.place(point.x))} ${at(y.place(point.y))}`);
-    return `<path class="line" stroke="${colour(series.look)}" d="M${places.join('L')}"/>`;
+    return `<path class="line" stroke="${color(series.look)}" d="M${places.join('L')}"/>`;
   });
   const marks = plot.series.flatMap((series) =>
     series.points.map((point) =>
@@ -218,10 +218,10 @@ export function drawBars(plot: BarPlot): string {
   const y = linear([...points.map((point) => point.y), plot.reference.value], BOTTOM, TOP);
   const wide = (RIGHT - LEFT) / groups.length;
   const bar = Math.min((wide * 0.84) / plot.series.length, 60);
-  const centre = (group: number): number => LEFT + wide * (groups.indexOf(group) + 0.5);
+  const center = (group: number): number => LEFT + wide * (groups.indexOf(group) + 0.5);
   const bars = plot.series.flatMap((series, i) =>
     series.points.map((point) => {
-      const left = centre(point.x) + bar * (i - plot.series.length / 2);
+      const left = center(point.x) + bar * (i - plot.series.length / 2);
       const top = y.place(point.y);
       const shown = plot.y.show(point.y);
       const says = title(`${series.name}, ${plot.x.show(point.x)}: ${shown}`);
@@ -232,7 +232,7 @@ export function drawBars(plot: BarPlot): string {
         shown,
         ` text-anchor="middle"${low ? '' : ' fill="#000"'}`,
       );
-      return `<rect class="mark" x="${at(left + 1)}" y="${at(top)}" width="${at(bar - 2)}" height="${at(BOTTOM - top)}" fill="${colour(series.look)}">${says}</rect>${value}`;
+      return `<rect class="mark" x="${at(left + 1)}" y="${at(top)}" width="${at(bar - 2)}" height="${at(BOTTOM - top)}" fill="${color(series.look)}">${says}</rect>${value}`;
     }),
   );
   const reference = y.place(plot.reference.value);
@@ -240,7 +240,7 @@ export function drawBars(plot: BarPlot): string {
     ...drawY(plot.y, y),
     ...drawX(
       plot.x.title,
-      groups.map((group) => ({ x: centre(group), text: plot.x.show(group) })),
+      groups.map((group) => ({ x: center(group), text: plot.x.show(group) })),
     ),
     ...drawLegend(plot.series),
     ...bars,

@@ -12,7 +12,7 @@ import { ratio, size, whole } from './format.js';
 import { drawBars, drawLines, type Series } from './plot.js';
 import type { Results } from './results.js';
 
-export const TESTS = { set: 'SET', get: 'GET', mixed: '80 % GET, 20 % SET' } as const;
+export const TESTS = { set: 'SET', get: 'GET', mixed: '80% GET, 20% SET' } as const;
 const PERCENTILES = ['p50', 'p90', 'p99', 'p999', 'max'] as const;
 const PERCENTILE_NAMES = ['p50', 'p90', 'p99', 'p99.9', 'longest'];
 

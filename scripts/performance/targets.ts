@@ -155,7 +155,7 @@ function settings(results: CostsResults | undefined): Outcome[] {
     const find = (count: number): number | undefined =>
       results?.rules.find((row) => row.kind === kind && row.rules === count)?.perSecond;
     return judge(
-      `1,000 ${kind} rules: at most 5 % slower than 4`,
+      `1,000 ${kind} rules: at most 5% slower than 4`,
       [{ label: '', value: quotient(find(1000), find(4)) }],
       (value) => value >= 0.95,
       lost,
@@ -163,7 +163,7 @@ function settings(results: CostsResults | undefined): Outcome[] {
   });
   const { onPerSecond, offPerSecond } = results?.statistics ?? {};
   const statistics = judge(
-    'statistics: at most 3 % slower than without',
+    'statistics: at most 3% slower than without',
     [{ label: '', value: quotient(onPerSecond, offPerSecond) }],
     (value) => value >= 0.97,
     lost,

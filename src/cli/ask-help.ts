@@ -7,7 +7,7 @@ Environment:
   SPILLWAY_ADMIN              host:port of the admin server; overrides admin.listen in the file
   SPILLWAY_ADMIN_TOKEN        the proxy's admin token, if it was started with one
   SPILLWAY_ADMIN_TOKEN_FILE   the same, read from a file (a mounted secret)
-  NO_COLOR                    if set: no colours
+  NO_COLOR                    if set: no colors
 `;
 
 const EXIT_STATUS = exitStatusHelp('ask');
@@ -64,7 +64,7 @@ Examples:
   spillway top --sort sheds --interval 5
       The rules with most refusals first, over five seconds.
   spillway top | head -n 8
-      One table, without colours.
+      One table, without colors.
 ${ENVIRONMENT}${EXIT_STATUS}`;
 
 export const REPORT_MANUAL = `

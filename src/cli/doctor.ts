@@ -15,7 +15,7 @@ export interface DoctorCommandOptions extends ToolOptions {
 }
 
 const NAME = 'spillway-doctor';
-const COLOURS = { critical: 'red', warning: 'yellow', notice: 'cyan' } as const;
+const COLORS = { critical: 'red', warning: 'yellow', notice: 'cyan' } as const;
 
 export async function doctorCommand(options: DoctorCommandOptions, env: Environment): Promise<ExitCode> {
   return tooling(options, env, NAME, async ({ config, file, servers, signal, progress }) => {
@@ -51,7 +51,7 @@ function drawServer(examination: ServerExamination, paint: Paint): string {
   const { server, findings, fine, notMade, notApplicable, needsPassword, unread, policies } = examination;
   const lines = [paint('bold', server)];
   for (const { id, severity, title, evidence, reason, mend } of findings) {
-    lines.push('', `${paint(COLOURS[severity], severity.toUpperCase())}  ${paint('bold', title)}  (${id})`);
+    lines.push('', `${paint(COLORS[severity], severity.toUpperCase())}  ${paint('bold', title)}  (${id})`);
     lines.push(`  ${printable(evidence)}`, `  ${reason}`, ...mend.map((line) => `    ${printable(line)}`));
   }
   if (needsPassword && findings.length > 0) {

@@ -4,7 +4,7 @@ import { TOOL_ENVIRONMENT, TOOL_EXIT_STATUS } from './tool-help.js';
 export const INIT_MANUAL = `
 Description:
   Looks at the keys of a Redis and writes a first configuration, with a rule for each pattern of
-  some weight. A rule gives a TTL only if 95 % of the keys carry one, or if their name says
+  some weight. A rule gives a TTL only if 95% of the keys carry one, or if their name says
   cache, temporary or session; all others are "durable". Each rule has a priority, and a comment
   with what init saw.
 

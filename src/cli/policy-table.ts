@@ -7,14 +7,14 @@ import { plainTable } from './tables.js';
 import { grouped, type Paint } from './terminal/paint.js';
 import { byteText, printable } from './words.js';
 
-const COLOURS = { critical: 'red', warning: 'yellow', notice: 'cyan' } as const;
+const COLORS = { critical: 'red', warning: 'yellow', notice: 'cyan' } as const;
 
 /** A paragraph for each advice, and the table; nothing where there is no advice. */
 export function drawAdvice({ advice, policies }: AdviceSnapshot, paint: Paint): string[] {
   if (advice.length === 0) return [];
   const paragraphs = advice.map(({ severity, title, evidence, reason, steps }) =>
     [
-      `${paint(COLOURS[severity], severity.toUpperCase())}  ${paint('bold', title)}`,
+      `${paint(COLORS[severity], severity.toUpperCase())}  ${paint('bold', title)}`,
       `  ${printable(evidence)}`,
       `  ${reason}`,
       ...steps.map((step) => `    ${printable(stepText(step))}`),

@@ -5,7 +5,7 @@ import type { ServiceStateSnapshot, StateSnapshot } from '../observe/state/servi
 import type { Paint } from './terminal/paint.js';
 import { printable } from './words.js';
 
-const COLOURS = { ok: 'green', warn: 'yellow', bad: 'red' } as const;
+const COLORS = { ok: 'green', warn: 'yellow', bad: 'red' } as const;
 
 /** @param now milliseconds since 1970, by the proxy's clock */
 export function drawState({ also, ...first }: ServiceStateSnapshot, paint: Paint, now: number): string[] {
@@ -20,5 +20,5 @@ function line(
 ): string {
   const seconds = Math.max(0, Math.round((now - Date.parse(since)) / 1000));
   const lasting = seconds === 0 ? '' : ` for ${formatDuration(seconds * 1000)}`;
-  return `${label}${paint(COLOURS[severity], state.toUpperCase())}${lasting}: ${printable(text)}`;
+  return `${label}${paint(COLORS[severity], state.toUpperCase())}${lasting}: ${printable(text)}`;
 }

@@ -18,7 +18,7 @@ Description:
 
   TTLs take memory themselves, on Redis 7 some 40 to 56 bytes a key. The dry run prints how much.
   --apply watches the server's memory and stops before it reaches the lowest band of memory.shed
-  (80 %), or --until. The exit code is then 1, and --resume continues when memory has fallen. If
+  (80%), or --until. The exit code is then 1, and --resume continues when memory has fallen. If
   the server is already full, give slices of keys a short TTL, one after the other has expired:
   --until 95% --max-keys 10000 --ttl 1m.
 

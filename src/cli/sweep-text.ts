@@ -112,7 +112,7 @@ function markOf({ untilBytes, limitBytes }: Pick<ServerMemory, 'untilBytes' | 'l
 }
 
 function percent(part: number): string {
-  return `${(part * 100).toFixed(1)} %`;
+  return `${(part * 100).toFixed(1)}%`;
 }
 
 /** The command that goes to the same server with the same rules. */

@@ -10,7 +10,7 @@ Environment:
   SPILLWAY_UPSTREAM_PASSWORD_FILE   the same, read from a file (a mounted secret)
   SPILLWAY_SENTINEL_PASSWORD        the password of the Sentinels in redis-sentinel://
   SPILLWAY_SENTINEL_PASSWORD_FILE   the same, read from a file
-  NO_COLOR                          if set: no colours
+  NO_COLOR                          if set: no colors
 `;
 
 export const TOOL_EXIT_STATUS = exitStatusHelp('tool');

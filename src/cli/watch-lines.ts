@@ -6,7 +6,7 @@ import type { Seen, Situation } from '../tools/watch/server-state.js';
 import type { Paint } from './terminal/paint.js';
 import { byteText, printable } from './words.js';
 
-/** `12:45:01  127.0.0.1:6379  84.2 % of 100.0 MB, full in 12 min` */
+/** `12:45:01  127.0.0.1:6379  84.2% of 100.0 MB, full in 12 min` */
 export function readingLine(seen: Seen, at: Date, paint: Paint): string {
   return `${paint('dim', clock(at))}  ${printable(seen.server)}  ${stateText(seen, paint)}`;
 }

@@ -4,7 +4,7 @@ import { PRIORITY_NAMES, type PriorityName } from '../core/policy/rule.js';
 import type { Band } from './effective.js';
 import { formatPercent } from './units.js';
 
-/** One line for each pair of neighbouring bands that overlap. `bands`: by Priority. */
+/** One line for each pair of neighboring bands that overlap. `bands`: by Priority. */
 export function bandMistakes(bands: readonly Band[]): string[] {
   const found: string[] = [];
   let lower: { readonly name: PriorityName; readonly full: number } | undefined;

@@ -27,10 +27,10 @@ export function familyMistakes(rules: readonly Rule[], choice: FamilyChoice): st
   const own = rules.flatMap((rule) =>
     rule.globs.map((glob): Own => ({ rule, elements: globElements(glob) })),
   );
-  const recognised = new Set(chosenFamilies(choice));
+  const recognized = new Set(chosenFamilies(choice));
   return [
-    ...hidden(own, recognised),
-    ...FAMILIES.flatMap((family) => ofFamily(family, own, recognised.has(family))),
+    ...hidden(own, recognized),
+    ...FAMILIES.flatMap((family) => ofFamily(family, own, recognized.has(family))),
   ];
 }
 
@@ -43,7 +43,7 @@ interface Treatment {
   readonly naming: readonly Rule[];
 }
 
-function ofFamily(family: Family, own: readonly Own[], recognised: boolean): string[] {
+function ofFamily(family: Family, own: readonly Own[], recognized: boolean): string[] {
   const treatments = familyGlobs(family.name).map((glob, i) =>
     treatmentOf(family.globs[i] as string, globElements(glob), own),
   );
@@ -67,10 +67,10 @@ function ofFamily(family: Family, own: readonly Own[], recognised: boolean): str
   for (const rule of naming) {
     if (rule.family === family.name || expiring.includes(rule)) continue;
     const other = treatments.find(
-      ({ taker, naming }) => !naming.includes(rule) && priorityOf(taker, recognised) !== rule.priority,
+      ({ taker, naming }) => !naming.includes(rule) && priorityOf(taker, recognized) !== rule.priority,
     );
     if (other === undefined) continue;
-    const rest = PRIORITY_NAMES[priorityOf(other.taker, recognised)];
+    const rest = PRIORITY_NAMES[priorityOf(other.taker, recognized)];
     found.push(
       `rules: "${rule.name}" names only a part of the keys of ${family.title}: it has priority ${PRIORITY_NAMES[rule.priority]}, ` +
         `but ${JSON.stringify(other.glob)} has ${rest}, and if only some of them are refused, jobs are lost or run twice; use "family": "${family.name}"`,
@@ -94,19 +94,19 @@ function treatmentOf(glob: string, family: readonly GlobElement[], own: readonly
   return { glob, taker: undefined, naming: [...naming] };
 }
 
-function priorityOf(taker: Rule | undefined, recognised: boolean): Priority {
-  return taker?.priority ?? (recognised ? Priority.CRITICAL : Priority.NORMAL);
+function priorityOf(taker: Rule | undefined, recognized: boolean): Priority {
+  return taker?.priority ?? (recognized ? Priority.CRITICAL : Priority.NORMAL);
 }
 
 /** A rule for all keys comes before the built-in ones, so none of these protects anything. */
-function hidden(all: readonly Own[], recognised: ReadonlySet<Family>): string[] {
+function hidden(all: readonly Own[], recognized: ReadonlySet<Family>): string[] {
   // One for a database or user was meant for all of their keys.
   const own = all.filter(({ rule }) => !isScoped(rule));
   const at = own.findIndex(({ elements }) => elements.length > 0 && elements.every((each) => each === STAR));
   const rule = own[at]?.rule;
   if (rule === undefined || (rule.durable && rule.priority === Priority.CRITICAL)) return [];
   const before = own.slice(0, at);
-  const left = [...recognised].filter(
+  const left = [...recognized].filter(
     ({ name }) =>
       !familyGlobs(name).every((glob) => {
         const elements = globElements(glob);

@@ -427,7 +427,7 @@ const families = z
   )
   .default('auto')
   .describe(
-    'Job systems whose keys Spillway recognises if no rule matches them. They are critical and get no TTL, because refusing or ' +
+    'Job systems whose keys Spillway recognizes if no rule matches them. They are critical and get no TTL, because refusing or ' +
       `expiring a part of them loses jobs. "auto": all that Spillway knows (${FAMILY_NAMES.join(', ')}). "off": none.`,
   );
 

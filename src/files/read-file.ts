@@ -6,7 +6,7 @@ import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from 
 import { open } from 'node:fs/promises';
 import { FileLane, NO_ANSWER } from './file-lane.js';
 
-/** A config of 10,000 rules takes less than 2 MiB. */
+/** A config of 10,000 rules takes less than 2 MB. */
 const LARGEST_BYTES = 4 * 1024 * 1024;
 const PIECE_BYTES = 64 * 1024;
 // Otherwise opening a FIFO waits for a writer.
@@ -75,7 +75,7 @@ const REASONS: Readonly<Record<string, string>> = {
   ENFILE: 'this machine has too many files open',
   [NO_ANSWER]: 'the file system does not answer',
   [NOT_REGULAR]: 'it is not a regular file',
-  [TOO_LARGE]: 'it is larger than 4 MiB',
+  [TOO_LARGE]: 'it is larger than 4 MB',
 };
 
 function codeOf(error: unknown): string {

@@ -24,7 +24,7 @@ export interface BudgetsOptions {
   /** Sends them together; each is answered by itself. Rejects when the server is not there. */
   readonly ask: (questions: readonly Question[]) => Promise<readonly (readonly [Error | null, unknown])[]>;
   /**
-   * What the keys of a rule hold by random keys, with half of the 95 % confidence interval; undefined: not known. While not all
+   * What the keys of a rule hold by random keys, with half of the 95% confidence interval; undefined: not known. While not all
    * keys are found yet it is better than what was counted.
    */
   readonly sampled?: (slot: number) => { readonly bytes: number; readonly errorBytes: number } | undefined;

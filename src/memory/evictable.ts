@@ -19,7 +19,7 @@ export type Basis = 'known' | 'sampled' | 'rough';
 export interface Evictable {
   readonly eviction: Eviction;
   readonly bytes: number;
-  /** Half of the 95 % confidence interval; null: rough. */
+  /** Half of the 95% confidence interval; null: rough. */
   readonly errorBytes: number | null;
   /** Keys that may be evicted. */
   readonly keys: number;

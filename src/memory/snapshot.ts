@@ -35,7 +35,7 @@ export interface MemorySnapshot {
   committedFlowBytes: number | null;
   /** What can be evicted: by the server under its policy, or by Spillway. */
   evictableBytes: number | null;
-  /** Half of its 95 % confidence interval; null: it is estimated roughly, by the share of keys with a TTL. */
+  /** Half of its 95% confidence interval; null: it is estimated roughly, by the share of keys with a TTL. */
   evictableErrorBytes: number | null;
   /** Which keys the server evicts: none, those with a TTL, all. */
   serverEvicts: Eviction;

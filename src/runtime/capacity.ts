@@ -12,7 +12,7 @@ const MIB = 1024 ** 2;
 const RESERVED_FILES = 32;
 /**
  * Heap: everything but clients (half of it is V8's space for short-lived objects), a rule's counters and index, and a client
- * (measured idle: 9 KiB, with TLS 12).
+ * (measured idle: 9 KB, with TLS 12).
  */
 const HEAP = {
   base: 96 * MIB,
@@ -20,7 +20,7 @@ const HEAP = {
   perClient: 16 * 1024,
   perSecureClient: 24 * 1024,
 } as const;
-/** All memory, the kernel's for sockets included (measured idle, without the kernel's: 11 KiB, with TLS 40). */
+/** All memory, the kernel's for sockets included (measured idle, without the kernel's: 11 KB, with TLS 40). */
 const MEMORY = { perProcess: 110 * MIB, perClient: 24 * 1024, perSecureClient: 96 * 1024 } as const;
 /** A process serves at least this many. */
 const LEAST = 8;

@@ -44,7 +44,7 @@ export class ProxyEvents {
       this.log.warn({ rules: leftOut }, 'more rules began or ceased to refuse writes; see /api/stats');
   }
 
-  recognised(server: ServerFacts): void {
+  recognized(server: ServerFacts): void {
     logServer(this.log, server);
     this.events.record('upstream', `connected to a server of version ${server.version || 'unknown'}`);
   }
@@ -105,7 +105,7 @@ export class ProxyEvents {
 
 const CAPACITY: Readonly<Record<Capacity['by'], string>> = {
   'open files': 'the process may not open more files; raise the limit of open files (ulimit -n, LimitNOFILE)',
-  heap: "node's heap has no room for more; give the container more memory, or set NODE_OPTIONS=--max-old-space-size=MiB",
+  heap: "node's heap has no room for more; give the container more memory, or set NODE_OPTIONS=--max-old-space-size=MB",
   memory: 'the container has no memory for more; give it more memory',
 };
 
@@ -145,7 +145,7 @@ function logLevelChange(log: Logger, change: LevelChange): void {
 
 function describeLevelChange({ priority, from, to, pressure, cause, sparesExpiring }: LevelChange): string {
   const what = { open: 'admitted again', partial: 'refused in part', full: 'all refused' }[to];
-  const percent = `${(pressure * 100).toFixed(1)} %`;
+  const percent = `${(pressure * 100).toFixed(1)}%`;
   const which = sparesExpiring && to !== 'open' ? ' that leave their key without a TTL' : '';
   return `writes of priority ${PRIORITY_NAMES[priority]}${which} ${what} (${from} → ${to}) at ${percent}: ${cause}`;
 }

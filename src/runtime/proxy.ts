@@ -260,7 +260,7 @@ export class SpillwayProxy {
       onServer: (server) => {
         service.adoptServer(server);
         this.explainer.adoptServer(server);
-        this.says.recognised(server);
+        this.says.recognized(server);
       },
       onKind: (kind) => this.says.upstreamIs(kind, kindTrouble(kind, this.reloader.config.upstream.expect)),
       onLost: () => {

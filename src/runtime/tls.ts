@@ -7,14 +7,14 @@ import type { EntranceOptions } from '../wire/client/entrance.js';
 import { SourceList } from '../wire/client/sources.js';
 import type { UpstreamTls } from '../wire/upstream/upstream-socket.js';
 
-/** TLS towards the server; undefined: none. */
+/** TLS toward the server; undefined: none. */
 export function upstreamTls({ upstream }: EffectiveConfig, log: Logger): UpstreamTls | undefined {
   if (upstream.tls === undefined) return undefined;
   const { serverName, ...files } = upstream.tls;
   return { renewal: new TlsRenewal(files, logged(log, 'upstream')), serverName };
 }
 
-/** TLS and PROXY headers towards clients. `renewed`: called with a new certificate. */
+/** TLS and PROXY headers toward clients. `renewed`: called with a new certificate. */
 export function entranceOptions(
   { listenTls, proxyFrom }: EffectiveConfig,
   log: Logger,

@@ -203,7 +203,7 @@ t.test('analyze', async (t) => {
     ['no Redis, only work', 'bare ioredis loop', 'bare lean loop', 'analyze', 'analyze --sample'],
   );
   for (const [, , ...figures] of rows) above0(t, figures.map(Number));
-  t.match(output, /^bytes by pattern, in full: off by 0\.\d\d % at most\n.* within the stated bounds$/m);
+  t.match(output, /^bytes by pattern, in full: off by 0\.\d\d% at most\n.* within the stated bounds$/m);
 });
 
 t.test('policies', async (t) => {

@@ -79,7 +79,7 @@ t.test('what it shows of a second is what the API said of that second', async (t
     compared.add(shown.takenAt);
     const { stats, growth } = said;
     t.equal(shown.levels, 4);
-    t.match(shown.headline, `Memory ${((said.memory.pressure ?? 0) * 100).toFixed(1)} % of 200 MB`);
+    t.match(shown.headline, `Memory ${((said.memory.pressure ?? 0) * 100).toFixed(1)}% of 200 MB`);
     t.match(shown.headline, 'nothing refused');
     for (const rule of [...stats.rules, stats.unregistered]) {
       const row = shown.rules.find(([name]) => name === rule.name) ?? [];
@@ -111,7 +111,7 @@ t.test('what it shows of a second is what the API said of that second', async (t
     'the state of the service',
   );
   const [session] = (await tableOf(page, 'rules')).filter((row) => row.Rule?.startsWith('sessions'));
-  t.equal(session['With TTL'], '100 %');
+  t.equal(session['With TTL'], '100%');
   await page.locator('#rules svg path.spark').first().waitFor({ state: 'attached', timeout: SHOWN_MS });
   t.ok(await page.locator('#memory-chart path.used').count(), 'memory is drawn');
   t.match(await page.locator('#report').textContent(), /^In the last \d+ \w+: [\d,]+ TTLs, 0 sheds\.$/);

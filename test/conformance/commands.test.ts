@@ -99,7 +99,7 @@ async function plainMatrix(t: Test): Promise<Matrix> {
     places,
     list: await readCommandList(places.direct.admin),
     prepare: emptied,
-    localise: (_, line) => line,
+    localize: (_, line) => line,
     neutral: (_, text) => text,
   };
 }
@@ -130,7 +130,7 @@ async function clusteredMatrix(t: Test, list: CommandList): Promise<Matrix> {
       );
       ids.set(place, await own(place));
     },
-    localise: (place, line) =>
+    localize: (place, line) =>
       typeof line === 'string' ? line.replace(/ NODE$/, ` ${ids.get(place)}`) : line,
     neutral: (place, text) =>
       text

@@ -18,7 +18,7 @@ const AUTH_DIFFERENCES: Readonly<Record<string, string>> = {
 
 /** Redis 8.6 reads on where a length has no end, so there is no answer to compare. */
 const ENDLESS: Readonly<Record<string, string>> = {
-  'a length line without end': 'Others end the connection beyond 64 KiB.',
+  'a length line without end': 'Others end the connection beyond 64 KB.',
 };
 
 /** What is played only where the server has the command that it waits for: elsewhere it would wait for ever. */

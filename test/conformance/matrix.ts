@@ -36,7 +36,7 @@ export interface Matrix {
   /** The server's, not the client's, state between two cases. */
   readonly prepare: (place: Place) => Promise<void>;
   /** What a line of the script says where it means something of the place it is run at. */
-  readonly localise: (place: Place, line: Line) => Line | Promise<Line>;
+  readonly localize: (place: Place, line: Line) => Line | Promise<Line>;
   /** What only that place's answers can hold. */
   readonly neutral: (place: Place, text: string) => string;
 }
@@ -64,7 +64,7 @@ export async function runSuccess(
 ): Promise<Outcome> {
   const { lines, next, stream, settles } = detailed(family[name]);
   const answers = await atAll(matrix, async (place) => {
-    const asked = await Promise.all(lines.map((line) => matrix.localise(place, line)));
+    const asked = await Promise.all(lines.map((line) => matrix.localize(place, line)));
     const seen = await converse(matrix, place, version, asked, next, stream);
     if (settles) await until(() => settled(place.admin), { timeoutMs: TIMEOUT_MS });
     return seen;

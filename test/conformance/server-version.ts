@@ -14,7 +14,7 @@ export interface Server {
   readonly suffix: string;
   /** It says nothing of an AUTH that fails behind replies that wait to be sent: Redis from 7.2 on. */
   readonly losesAuthErrors: boolean;
-  /** The digits of an argument's length may go on beyond 64 KiB: Redis 8.6. */
+  /** The digits of an argument's length may go on beyond 64 KB: Redis 8.6. */
   readonly readsLengthsForEver: boolean;
   /** Names, lower case. */
   readonly commands: ReadonlySet<string>;

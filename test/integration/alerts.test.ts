@@ -109,7 +109,7 @@ for (const workers of [1, 2]) {
         ...{ version: 1, number: 1, status: 'alert', rehearsal: false, limitBytes: 500 * 1024 },
         levels: { low: 'full', normal: 'full', critical: 'open' },
         instance: /\(127\.0\.0\.1:\d+\)$/,
-        text: /^Spillway .*writes of priority low are all refused; .*; memory is at \d+\.\d % of its limit/,
+        text: /^Spillway .*writes of priority low are all refused; .*; memory is at \d+\.\d% of its limit/,
       },
     });
     t.match(receiver.taken[0]?.body.changes[0], {

@@ -1,4 +1,4 @@
-// Budgets of rules on a real server: what the keys of a rule hold stays within 10 % of the budget by the server's own measure,
+// Budgets of rules on a real server: what the keys of a rule hold stays within 10% of the budget by the server's own measure,
 // whoever writes, and nothing else is refused. Keys that were there before count.
 import t, { type Test } from 'tap';
 import type { MemorySnapshot } from '../../src/memory/snapshot.js';
@@ -77,7 +77,7 @@ for (const pool of POOLS) {
         let done = false;
         let refusedOthers = 0;
         const writers = [1, 2, 3].map(() => flood(t, proxy.port, () => done));
-        const neighbour = (async () => {
+        const neighbor = (async () => {
           for (let i = 0; !done; i++) {
             if (OOM.test(String(await others.call('SET', `other:${i % 100}`, 'x'.repeat(100)))))
               refusedOthers++;
@@ -95,7 +95,7 @@ for (const pool of POOLS) {
           shares.push((await truth(direct)) / BUDGET);
         }
         done = true;
-        await Promise.all([...writers, neighbour]);
+        await Promise.all([...writers, neighbor]);
         for (const share of shares) t.ok(share > 0.85 && share < 1.1, `${share} of the budget`);
         t.equal(refusedOthers, 0);
         const [rule] = ((await proxy.admin('/api/stats')) as StatsSnapshot).rules;

@@ -111,7 +111,7 @@ t.test('a running proxy: its token, its figures, its answers', async (t) => {
   t.match(stats.stdout, /^memory [\d.]+ [KM]B of 50\.0 MB, pressure/m);
   t.match(stats.stdout, /^cache +20 +\d+ B +(?:-|[\d.]+ K?B) +20 +0 +20 +0 +0$/m);
   t.match(stats.stdout, /^other:\* +1 /m);
-  t.notMatch(stats.stdout, '\x1b', 'no colours outside a terminal');
+  t.notMatch(stats.stdout, '\x1b', 'no colors outside a terminal');
   t.match(byFile.stdout, /^cache +20 /m);
   t.match(JSON.parse(picked.stdout), {
     rules: [{ name: 'cache', writes: 20 }],

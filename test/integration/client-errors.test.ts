@@ -27,7 +27,7 @@ const TABLE = path.join(SRC, 'core/resp/client-errors.ts');
 const ERROR_TEXT =
   /^-?(ERR|OOM(?! errors)|NOAUTH|NOPERM|WRONGPASS|WRONGTYPE|EXECABORT|LOADING|BUSY|READONLY|MISCONF|MASTERDOWN|NOREPLICAS|MOVED|ASK|CLUSTERDOWN|TRYAGAIN|NOSCRIPT|UNKILLABLE|NOPROTO) \S/;
 
-/** Texts that Spillway recognises in what a server sends, and never sends itself. */
+/** Texts that Spillway recognizes in what a server sends, and never sends itself. */
 const RECOGNISED = new Set(['-ERR Protocol error', '-ERR max number of clients']);
 
 t.test('no other place in src has the text of an error reply', async (t) => {

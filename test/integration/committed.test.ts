@@ -97,7 +97,7 @@ async function cachesAndList(direct: RawClient, size: () => number): Promise<str
   return names;
 }
 
-t.test('what can be evicted: within 10 % of a scan for equal sizes', async (t) => {
+t.test('what can be evicted: within 10% of a scan for equal sizes', async (t) => {
   const { redis, direct } = await server(t, 'volatile-lru');
   const names = await cachesAndList(direct, () => 300);
   const proxy = await withProxy(t, { redis, config: CONFIG });
@@ -105,14 +105,14 @@ t.test('what can be evicted: within 10 % of a scan for equal sizes', async (t) =
   await proxy.running.stop(0);
   const truth = await scanned(direct, names);
   const off = (seen.evictableBytes ?? 0) / truth - 1;
-  t.ok(Math.abs(off) < 0.1, `${Math.round(off * 100)} % off`);
+  t.ok(Math.abs(off) < 0.1, `${Math.round(off * 100)}% off`);
   t.ok(Math.abs((seen.committedBytes ?? 0) - ((seen.usedBytes ?? 0) - truth)) < 0.1 * truth);
   t.equal(seen.serverEvicts, 'volatile');
 });
 
-// A proxy has some 400 samples at a time, whose error is 15 % then: no bound that a test could hold. So many that it is 4 %
+// A proxy has some 400 samples at a time, whose error is 15% then: no bound that a test could hold. So many that it is 4%
 // come from the sampler itself.
-t.test('what can be evicted: within 25 % of a scan for lognormal sizes', async (t) => {
+t.test('what can be evicted: within 25% of a scan for lognormal sizes', async (t) => {
   const { redis, direct } = await server(t, 'volatile-lru');
   const random = seeded(11);
   const names = await cachesAndList(direct, () => lognormal(random, 1.5));
@@ -133,7 +133,7 @@ t.test('what can be evicted: within 25 % of a scan for lognormal sizes', async (
   const seen = evictableOf(reading, keyspace, sampler.window, 0);
   const truth = await scanned(direct, names);
   const off = seen.bytes / truth - 1;
-  t.ok(Math.abs(off) < 0.25, `${Math.round(off * 100)} % off`);
+  t.ok(Math.abs(off) < 0.25, `${Math.round(off * 100)}% off`);
   t.equal(seen.basis, 'sampled');
 });
 

@@ -108,7 +108,7 @@ for (const pool of POOLS) {
       await keepsakes(clients[0] as RawClient);
       const { refused, most } = await flood(clients, direct, 2 * LIMIT, 0.785);
       t.equal(refused, 0, 'no write is refused');
-      t.ok(most < LIMIT, `at most ${((100 * most) / LIMIT).toFixed(1)} % of the limit`);
+      t.ok(most < LIMIT, `at most ${((100 * most) / LIMIT).toFixed(1)}% of the limit`);
       t.equal(await number(direct, 'EVAL', "return #redis.call('KEYS', 'lock:*')", '0'), 500);
       t.equal(await number(direct, 'EVAL', "return #redis.call('KEYS', 'order:*')", '0'), 500);
       await until(async () => (await used(direct)) < 0.785 * LIMIT, PATIENCE);

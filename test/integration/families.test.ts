@@ -1,4 +1,4 @@
-// Job systems are recognised by their keys: what is refused, what gets a TTL, and where it is said; with both kinds of pooling, with
+// Job systems are recognized by their keys: what is refused, what gets a TTL, and where it is said; with both kinds of pooling, with
 // two workers, and while the configuration changes.
 import { Writable } from 'node:stream';
 import { pino } from 'pino';
@@ -17,7 +17,7 @@ const OOM = "-OOM command not allowed when used memory > 'maxmemory'.\r\n";
 const PROCESS = 'web-1:4711:0a1b2c3d4e5f';
 /** All is beyond the limit, so Spillway refuses whatever it may. */
 const FULL = { limit: '1kb' };
-const NEVER = 'not recognised any more';
+const NEVER = 'not recognized any more';
 
 interface Event {
   readonly kind: string;

@@ -1,4 +1,4 @@
-// Who grows is refused first: of two rules of one priority, of which one only changes its keys, at 93 % only the other is refused.
+// Who grows is refused first: of two rules of one priority, of which one only changes its keys, at 93% only the other is refused.
 // It takes a minute to know that a rule does not grow, so all variants run at the same time.
 import { pino } from 'pino';
 import t, { type Test } from 'tap';

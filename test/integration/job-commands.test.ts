@@ -199,7 +199,7 @@ for (const pool of POOLS) {
   });
 }
 
-t.test('at 95 %', async (t) => {
+t.test('at 95%', async (t) => {
   await fill(0.95);
   for (const pool of POOLS) {
     const config = { rules, upstream: { pool }, memory: { pollInterval: '50ms' } };

@@ -87,7 +87,7 @@ t.test(
             for (const client of slow) client.destroy();
           }
           t.ok(slowest < SLOWEST_MS, `${Math.round(slowest)} ms at most for two replies`);
-          t.ok(held < UNREAD_BYTES, `${Math.round(held / MIB)} MiB wait in memory`);
+          t.ok(held < UNREAD_BYTES, `${Math.round(held / MIB)} MB wait in memory`);
           t.equal(
             String(await look.call('EXISTS', 'upload', 'upload0')),
             ':0\r\n',

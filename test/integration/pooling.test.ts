@@ -403,7 +403,7 @@ t.test('a value larger than may wait arrives whole at a client that reads, if la
 
 t.test('one that never reads is given up, and others go on', async (t) => {
   const pool = await pooled(t, { rules: [], upstream: { sharedConnections: 1 } });
-  // 128 MiB are read on the way.
+  // 128 MB are read on the way.
   const [never, other] = [await pool.open(), await pool.open(60_000)];
   await pool.look.call('SET', 'big', Buffer.alloc(150 * 1024 * 1024, 'v'));
   for (const client of [never, other]) await client.call('PING');

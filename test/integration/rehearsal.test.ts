@@ -84,7 +84,7 @@ for (const workers of [1, 2]) {
     });
     t.match(
       ((await ask('/api/events')).json() as LoggedEvent[]).map(({ text }) => text).join('\n'),
-      'as if memory were 85 % full',
+      'as if memory were 85% full',
     );
 
     t.equal((await ask('/api/simulate', 'DELETE')).status, 204);

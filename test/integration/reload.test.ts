@@ -290,7 +290,7 @@ t.test('who may ask, what needs a restart, and a bad file', async (t) => {
     await writeFile(proxy.file, '');
     await truncate(proxy.file, 80 * 1024 * 1024);
     t.match(await problem(), {
-      problems: [{ message: 'cannot read the config file: it is larger than 4 MiB' }],
+      problems: [{ message: 'cannot read the config file: it is larger than 4 MB' }],
     });
     await replace(proxy.file, good);
     t.match(await problem(), { ok: true });

@@ -102,7 +102,7 @@ for (const way of WAYS) {
     };
     const client = await withRaw(t, proxy.port);
     const refused = async (): Promise<boolean> => String(await client.call('SET', 'low:1', 'x')) === OOM;
-    /** Makes the proxy see a server at 81 %: an answered command has it read. */
+    /** Makes the proxy see a server at 81%: an answered command has it read. */
     const fillUp = async (): Promise<void> => {
       await pad();
       await client.call('MEMORY', 'PURGE');

@@ -468,8 +468,8 @@ t.test('jitter spreads injected TTLs within its bounds', async (t) => {
   const direct = await lookAt(t, redis);
   const seen: number[] = [];
   for (const key of keys) seen.push(await integer(direct, 'PTTL', key));
-  t.ok(Math.min(...seen) > 898_000, 'none below 90 %');
-  t.ok(Math.max(...seen) <= 1_100_000, 'none above 110 %');
+  t.ok(Math.min(...seen) > 898_000, 'none below 90%');
+  t.ok(Math.max(...seen) <= 1_100_000, 'none above 110%');
   t.ok(Math.min(...seen) < 940_000 && Math.max(...seen) > 1_060_000, 'spread to both sides');
   t.ok(new Set(seen.map((ms) => Math.round(ms / 1000))).size > 50, 'no two alike, nearly');
 });

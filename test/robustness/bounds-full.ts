@@ -1,4 +1,4 @@
-// All scenarios of bad behaviour at full size: `tsx test/robustness/bounds-full.ts [--only NAME] [--entry source] [--share S]`: at so much of the full sizes.
+// All scenarios of bad behavior at full size: `tsx test/robustness/bounds-full.ts [--only NAME] [--entry source] [--share S]`: at so much of the full sizes.
 // Each through a fresh proxy (the built one: run `npm run build` first) and at a Redis itself, with an ordinary client
 // beside it. Prints a table, keeps the figures, and fails when memory, descriptors or the ordinary client's p99 do.
 import { parseArgs } from 'node:util';
@@ -111,7 +111,7 @@ function judge(proxied: Outcome, directP99Ms: number): string[] {
   const { grown, bound, beside, descriptorsBefore, descriptorsAfter } = proxied;
   const allowed = allowedP99(proxied, directP99Ms);
   return [
-    ...(grown > bound ? [`memory grew by ${megabytes(grown)} MiB, above ${megabytes(bound)}`] : []),
+    ...(grown > bound ? [`memory grew by ${megabytes(grown)} MB, above ${megabytes(bound)}`] : []),
     ...(descriptorsAfter > descriptorsBefore ? ['descriptors did not come back'] : []),
     ...(beside.wrong > 0 ? [`${beside.wrong} wrong replies to the ordinary client: ${beside.example}`] : []),
     ...(beside.p99Ms > allowed ? [`p99 ${beside.p99Ms.toFixed(1)} ms, above ${allowed.toFixed(1)}`] : []),
@@ -155,7 +155,7 @@ function draw(all: readonly Row[]): string {
     const { name, size, grownMiB, boundMiB, directGrownMiB, descriptorsBefore, descriptorsAfter, ...rest } =
       describe(row);
     table.push([
-      ...[name, String(size), `${grownMiB} MiB`, `${boundMiB} MiB`, `${directGrownMiB} MiB`],
+      ...[name, String(size), `${grownMiB} MB`, `${boundMiB} MB`, `${directGrownMiB} MB`],
       ...[`${descriptorsBefore} → ${descriptorsAfter}`, `${rest.p99AloneMs} ms`, `${rest.p99BesideMs} ms`],
       ...[`${rest.p99DirectBesideMs} ms`, rest.held ? 'yes' : 'NO'],
     ]);

@@ -39,7 +39,7 @@ console.log(`SPILLWAY_SEED=${seed}: ${items} requests and replies on ${workers} 
 const lanes = await runWorkers();
 keepFailures(lanes);
 const watched = await runStorm();
-process.exitCode = summarise();
+process.exitCode = summarize();
 
 interface Lanes {
   readonly reports: readonly Report[];
@@ -107,7 +107,7 @@ function keepFailures({ reports }: Lanes): void {
 }
 
 /** Prints and keeps the figures; returns the exit code. */
-function summarise(): number {
+function summarize(): number {
   const { reports, seconds } = lanes;
   const ends = reports.flatMap(({ end }) => (end === undefined ? [] : [end]));
   for (const { message, case: stream } of watched.failures) {

@@ -56,7 +56,7 @@ const HEADERS: Record<string, Case> = {
 
 const UNAUTHENTICATED: Record<string, Case> = {
   'eleven arguments': { error: 'unauthenticated multibulk length', bytes: '*11\r\n' },
-  'an argument of more than 16 KiB': {
+  'an argument of more than 16 KB': {
     error: 'unauthenticated bulk length',
     bytes: '*3\r\n$3\r\nSET\r\n$1\r\na\r\n$16385\r\n',
   },
@@ -129,7 +129,7 @@ for (const [name, config] of Object.entries({ 'no rules': {}, rules: { rules: RU
 t.test('just within the limits is no error', async (t) => {
   const twins = await withTwins(t, { rules: RULES }, ['--proto-max-bulk-len', '1mb']);
   const within: Record<string, Buffer> = {
-    'an inline command of 64 KiB': Buffer.from(`SET a ${'x'.repeat(LINE - 8)}\r\nSTRLEN a\r\nQUIT\r\n`),
+    'an inline command of 64 KB': Buffer.from(`SET a ${'x'.repeat(LINE - 8)}\r\nSTRLEN a\r\nQUIT\r\n`),
     'a value of proto-max-bulk-len': Buffer.concat([
       command('SET', 'a', Buffer.alloc(1024 ** 2, 'v')),
       commands('STRLEN a', 'QUIT'),

@@ -113,7 +113,7 @@ async function outages(t: Test, net: Namespaces): Promise<void> {
 async function losses(t: Test, net: Namespaces): Promise<void> {
   await withLab(t, net, CONFIG);
   for (const [i, { link, ends, what }] of SIDES.entries()) {
-    await t.test(`2 % of the packets lost ${what}`, { timeout: 120_000 }, async (t) => {
+    await t.test(`2% of the packets lost ${what}`, { timeout: 120_000 }, async (t) => {
       for (const host of ends) net.drop(link, host, 2);
       const result = await load(({ tally }) => tally.answered >= 4000 || tally.faults > 0, 10 + i);
       net.heal();

@@ -64,7 +64,7 @@ const sample = (): void => {
   const { right, wrong, sheds, kills } = soak.tally;
   const { residentBytes, descriptors: open } = samples.at(-1) as Sample;
   console.error(
-    `${minute.toFixed(1)} min: ${(residentBytes / MB).toFixed(1)} MiB, ${open} descriptors, ${right} right, ${wrong} wrong, ${sheds} shed, ${kills} killed`,
+    `${minute.toFixed(1)} min: ${(residentBytes / MB).toFixed(1)} MB, ${open} descriptors, ${right} right, ${wrong} wrong, ${sheds} shed, ${kills} killed`,
   );
 };
 const failed = (error: Error): void => soak.tally.mismatch(`control: ${error.message}`);

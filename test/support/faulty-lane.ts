@@ -1,6 +1,6 @@
 // One direction of a faulty connection: takes bytes from one socket and gives them to the other, late, cut, slowly,
 // in fits and starts, or not to the end. Names and meanings of the toxics are toxiproxy's.
-// Invariants: what it delivers is a beginning of what it took, in order; it holds about 64 KiB and then stops reading.
+// Invariants: what it delivers is a beginning of what it took, in order; it holds about 64 KB and then stops reading.
 import type { Socket } from 'node:net';
 import { pick, type Random } from '../../src/cli/demo/random.js';
 

@@ -153,7 +153,7 @@ export class GrowingServer {
 
   describe(): string {
     const mb = (bytes: number) => (bytes / 1e6).toFixed(2);
-    return `${(this.now / 1000).toFixed(1)} s: used ${((100 * this.used) / this.options.limit).toFixed(1)} %, peak ${((100 * this.peak) / this.options.limit).toFixed(1)} %, ${PRIORITY_NAMES.map(
+    return `${(this.now / 1000).toFixed(1)} s: used ${((100 * this.used) / this.options.limit).toFixed(1)}%, peak ${((100 * this.peak) / this.options.limit).toFixed(1)}%, ${PRIORITY_NAMES.map(
       (name, i) =>
         `${name} +${mb(this.added[i] as number)} oom ${mb(this.oom[i] as number)} from ${this.firstRefused[i]} all ${this.allRefused[i]}`,
     ).join('; ')}`;

@@ -95,7 +95,7 @@ t.test('of a mixed keyspace', async (t) => {
     t.same([found, bare], [keys + more, withoutTtl + more], `the data set tells what it wrote of ${pattern}`);
   }
 
-  await t.test('all keys: counts exact, bytes within 3 % by pattern', async (t) => {
+  await t.test('all keys: counts exact, bytes within 3% by pattern', async (t) => {
     const analysis = await analysed(t, redis.port);
     t.match(analysis, { partial: false, sampled: false, notes: [], keys: { gone: 0 } });
     const found = byWord(analysis);

@@ -174,7 +174,7 @@ t.test('a replica that does not keep up, and a subscriber that does not', async 
   t.teardown(() => lazy.destroy());
   lazy.write('SUBSCRIBE news\r\n');
   await until(async () => (await direct.pubsub('NUMSUB', 'news'))[1] === 1);
-  // What Valkey 9 sends uncopied, from 16 KiB on, it does not count as the client's.
+  // What Valkey 9 sends uncopied, from 16 KB on, it does not count as the client's.
   await fill(direct, 2800, (pipeline) => pipeline.publish('news', 'x'.repeat(10_000)));
   t.match((await look()).findings, [{ id: 'client-buffers', evidence: /^pubsub clients: \d/ }]);
 });

@@ -127,7 +127,7 @@ t.test('keys of patterns beyond the limit make no rule, and are told', async (t)
   );
   t.strictSame(wordless, []);
   t.strictSame(left, { keys: 10, share: 0.5, beyond: 10 });
-  t.match(leftText(left), /^50 % of the keys \(10\) have no rule.*10 of them .* beyond the first 10,000/);
+  t.match(leftText(left), /^50% of the keys \(10\) have no rule.*10 of them .* beyond the first 10,000/);
 });
 
 const word = fc.constantFrom('a', 'b', 'user', 'cart', '42', '77', 'x*y', '[z]', 'q?', '\\', '*/', '\n');

@@ -4,7 +4,7 @@ import { judge } from '../../bench/ab/verdict.js';
 
 const old = [100, 200, 400];
 
-t.test('slower by more than 3 % and than the old one ever was against itself', async (t) => {
+t.test('slower by more than 3% and than the old one ever was against itself', async (t) => {
   const verdict = judge({ old, oldAgain: old, new: [95, 192, 380] });
   t.same(verdict, {
     newByOld: { median: 0.95, min: 0.95, max: 0.96 },
@@ -29,7 +29,7 @@ t.test('which of the two old ones is the faster makes no difference', async (t) 
 t.test('not slower', async (t) => {
   const within = { old, oldAgain: [80, 200, 404], new: [85, 180, 380] };
   t.notOk(judge(within).slower, 'the old one differs from itself as much');
-  t.notOk(judge({ old, oldAgain: old, new: [98, 196, 392] }).slower, 'less than 3 %');
+  t.notOk(judge({ old, oldAgain: old, new: [98, 196, 392] }).slower, 'less than 3%');
   t.notOk(judge({ old, oldAgain: old, new: [50, 200, 400] }).slower, 'only one disturbed round');
   t.notOk(judge({ old, oldAgain: old, new: [110, 220, 440] }).slower, 'faster');
 });

@@ -24,7 +24,7 @@ t.test('a table of what was written, refused and lost', async (t) => {
   t.match(rule, /^\|-+\|-+:\|/);
   t.match(
     row,
-    /volatile-lru \| +1,670,180 \| +0 \| +417 of 1,000 \| +91 of 200 \| +3 of 1,000 \| +83 % to 100 %/,
+    /volatile-lru \| +1,670,180 \| +0 \| +417 of 1,000 \| +91 of 200 \| +3 of 1,000 \| +83% to 100%/,
   );
 });
 
@@ -48,7 +48,7 @@ t.test('who was refused first, when, and how full the server was', async (t) => 
   const row = drawGrowing([['x', figures]]).split('\n')[2];
   t.match(
     row,
-    /x +\| +never \| +41\.5 s, 80 % \| +never \| +never \| +5,000 \| +7 \| +60 \| +-, 1 of 3, - \|/,
+    /x +\| +never \| +41\.5 s, 80% \| +never \| +never \| +5,000 \| +7 \| +60 \| +-, 1 of 3, - \|/,
   );
 });
 

@@ -290,7 +290,7 @@ t.test('what was not measured is said to be so', async (t) => {
   const [outcome] = about(partly, 'command pooling, 64 bytes, 1 in flight');
   t.equal(outcome?.verdict, 'not measured', 'two of three are not all');
   t.equal(outcome?.measured, 'set 1.10, get 1.10, mixed not measured');
-  t.notMatch(document(partly), '### 80 % GET');
+  t.notMatch(document(partly), '### 80% GET');
 
   const missed = {
     throughput: {
@@ -374,7 +374,7 @@ t.test('the document names every plot once, and each table row is as wide as its
     text,
     '| 64 bytes | 16 | command pooling | 97,000 | 0.48 (0.24 to 0.97) | 1.08 | 0.97 | 1.50 | 3.50 | 1.75 |',
   );
-  t.match(text, '| `/get` | command pooling | 9,000 | 9.5 % | 4.50 | 10.0 |');
+  t.match(text, '| `/get` | command pooling | 9,000 | 9.5% | 4.50 | 10.0 |');
   t.match(text, 'Of 2 requirements\n1 hold.');
   t.match(text, '| low goes first | high at 3 ms | **does not hold** |');
   t.match(text, '| identify: the command’s row | case of identify | 24.7 |');
@@ -426,19 +426,19 @@ t.test('plots are well-formed and have a mark for each datum', async (t) => {
   t.same(plots({}), []);
 });
 
-t.test('a target has one colour, in every plot, and no other has it', async (t) => {
+t.test('a target has one color, in every plot, and no other has it', async (t) => {
   const byTarget = new Map<string, Set<string>>();
   for (const { svg } of plots(everything)) {
     for (const [, fill, name] of svg.matchAll(/class="mark"[^>]* fill="([^"]+)"><title>([^,]+),/g)) {
       byTarget.set(name as string, (byTarget.get(name as string) ?? new Set()).add(fill as string));
     }
   }
-  const colours = TARGETS.map((target) => [...(byTarget.get(target) ?? [])]);
+  const colors = TARGETS.map((target) => [...(byTarget.get(target) ?? [])]);
   t.same(
-    colours.map(({ length }) => length),
+    colors.map(({ length }) => length),
     [1, 1, 1, 1, 1],
   );
-  t.equal(new Set(colours.flat()).size, 5);
+  t.equal(new Set(colors.flat()).size, 5);
 });
 
 t.test('no two texts of a plot overlap, and none leaves it', async (t) => {
@@ -534,5 +534,5 @@ t.test('how figures read', async (t) => {
     [worse(0.95, 2, 'more'), worse(0.9499, 2, 'more'), worse(1.5, 2, 'less'), worse(1.5001, 2, 'less')],
     ['0.95', '0.94', '1.50', '1.51'],
   );
-  t.same([0.97, 0.9699, 1.02].map(lost), ['3.0 %', '3.1 %', '-2.0 %']);
+  t.same([0.97, 0.9699, 1.02].map(lost), ['3.0%', '3.1%', '-2.0%']);
 });

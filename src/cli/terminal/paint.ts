@@ -1,13 +1,13 @@
-// Colours for terminals that have them, and formats of numbers.
+// Colors for terminals that have them, and formats of numbers.
 import { styleText } from 'node:util';
 
 type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan';
 export type Paint = (style: Style, text: string) => string;
 
-/** Colours if the stream is a terminal that has colours. hasColors() respects NO_COLOR and FORCE_COLOR. */
+/** Colors if the stream is a terminal that has colors. hasColors() respects NO_COLOR and FORCE_COLOR. */
 export function createPaint(stream: NodeJS.WriteStream): Paint {
-  const colours = stream.isTTY === true && stream.hasColors();
-  return colours ? (style, text) => styleText(style, text) : (_, text) => text;
+  const colors = stream.isTTY === true && stream.hasColors();
+  return colors ? (style, text) => styleText(style, text) : (_, text) => text;
 }
 
 const MEBIBYTE = 2 ** 20;
@@ -23,5 +23,5 @@ export function grouped(value: number): string {
 }
 
 export function percent(share: number): string {
-  return `${Math.round(share * 100)} %`;
+  return `${Math.round(share * 100)}%`;
 }

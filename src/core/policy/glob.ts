@@ -12,7 +12,7 @@ const CARET = 0x5e;
 const DASH = 0x2d;
 export const ESCAPE = 0x5c;
 
-/** The most bytes that may be read again for one key: 10 to 20 ms. A key of 1 KiB stays below it with a thousand globs. */
+/** The most bytes that may be read again for one key: 10 to 20 ms. A key of 1 KB stays below it with a thousand globs. */
 const MOST_REPEATED = 4 * 1024 * 1024;
 const UNBOUNDED = 2 ** 30 - 1;
 let left = UNBOUNDED;

@@ -1,6 +1,6 @@
 // Remembers the keys that were written lately, judged by the writes that passed: that a key lives, about how large its
 // string is, when its TTL ends, and whether a rule gave that TTL. So a write that loses a TTL, a value that only replaces one
-// of its size, and a TTL of Spillway's own are told without asking the server. One table of 4 MiB, 524,288 keys; no
+// of its size, and a TTL of Spillway's own are told without asking the server. One table of 4 MB, 524,288 keys; no
 // allocation per command; no key is stored. What another worker, a script or another way to the server did it cannot know:
 // each entry is a hint, and who acts on it must be right, or harmless, when it is wrong.
 //

@@ -1,6 +1,6 @@
 // Estimates what the keys of one rule hold, from a sample of them: keys whose mixed hash lies in a fraction of the hash space.
 // The fraction is all of it as long as the keys fit; each time they do not, it is halved. So the sample has between half of
-// MOST and MOST keys, and its sum over the fraction is what all hold, with a standard error of 3 % or less for keys of like
+// MOST and MOST keys, and its sum over the fraction is what all hold, with a standard error of 3% or less for keys of like
 // size. A large key counts by itself once it is known, since a sample of large keys would say little.
 // A key's size comes from the writes that passed, and is set right whenever somebody measures the key: measurements also teach
 // how many bytes of memory a byte written comes to, so that the sum is right for keys that were not measured yet.

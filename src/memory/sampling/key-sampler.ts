@@ -1,7 +1,7 @@
 // Looks at random keys on the monitor's connection, some 20 at a time: RANDOMKEY in each database by its share of the keys,
 // then PTTL and MEMORY USAGE of what came. Hands each sample to the window (sample-window.ts) and to those who listen.
 // Bounded: one round at a time, MOST_KEYS keys a round, names of LONGEST_NAME bytes, and of the server's time one part in REST
-// (0.2 % of a core). Where keys are slow to measure, rounds get smaller and rarer.
+// (0.2% of a core). Where keys are slow to measure, rounds get smaller and rarer.
 // The monitor's connection sends each list of questions in one piece, and each begins with SELECT; so a database that
 // somebody else has chosen there does no harm, nor does this one's: INFO does not care.
 // Never looks at values. A server that does not let its user do this is asked again now and then.

@@ -2,7 +2,7 @@
 // Pure: the clock comes with each call (monotonic milliseconds).
 // A few large keys may hold most of what keys hold. One that is in the window by chance would stand for many like it, so what
 // one sample stands for is bounded: by MOST_SHARE of used memory, or by its own size where that is more. So the estimate errs
-// towards too little where single keys are huge, and never jumps.
+// toward too little where single keys are huge, and never jumps.
 // Invariants: at most CAPACITY samples, of at most LONGEST_MS; nothing is allocated after construction; an estimate is never
 // negative and never more than used memory.
 
@@ -11,7 +11,7 @@ export type Kind = 'expiring' | 'all';
 
 export interface SizeEstimate {
   readonly bytes: number;
-  /** Half of the 95 % confidence interval. */
+  /** Half of the 95% confidence interval. */
   readonly errorBytes: number;
   /** Samples that it comes from. */
   readonly samples: number;
@@ -31,7 +31,7 @@ const MOST_SHARE = 0.1;
  * 7.0: 24 to 32 bytes a key, without the tables' buckets, which eviction does not free at once.
  */
 const UNCOUNTED_BYTES = 32;
-/** 95 % of a normal distribution lie within this many standard deviations. */
+/** 95% of a normal distribution lie within this many standard deviations. */
 const Z = 1.96;
 
 export class SampleWindow {

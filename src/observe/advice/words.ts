@@ -24,5 +24,5 @@ export function some(all: readonly string[]): string {
 }
 
 export function percentText(share: number): string {
-  return `${(share * 100).toFixed(1)} %`;
+  return `${(share * 100).toFixed(1)}%`;
 }

@@ -1,6 +1,6 @@
 // The body of an alert: what has changed since the last delivered alert, the state now, and a sentence for hooks that show
 // text (such as Slack). Field names are an API: docs/ALERTS.md. Pure.
-// Invariant: it contains no key, no client and no secret, and has a few KiB at most.
+// Invariant: it contains no key, no client and no secret, and has a few KB at most.
 
 import { PRIORITY_NAMES, type PriorityName } from '../../core/policy/rule.js';
 import type { Level } from '../../memory/levels.js';
@@ -109,7 +109,7 @@ function sentence(
 ): string {
   const what = changes.map((change) => wording(change, facts)).join('; ');
   const { pressure, topRules } = facts;
-  const memory = pressure === null ? '' : `; memory is at ${(pressure * 100).toFixed(1)} % of its limit`;
+  const memory = pressure === null ? '' : `; memory is at ${(pressure * 100).toFixed(1)}% of its limit`;
   const names = topRules.map(({ name }) => name).join(', ');
   const growing = names === '' || sameSituation(to, CALM) ? '' : `; growing most: ${names}`;
   return `Spillway ${instance}: ${to.rehearsal ? 'REHEARSAL: ' : ''}${what}${unchanged(changes, to)}${memory}${growing}`;

@@ -15,7 +15,7 @@ const MOST_POINTS = 60;
 export interface Growth {
   /** Bytes a second, by which memory grew; negative: it shrank. */
   readonly bytesPerSecond: number;
-  /** The 95 % confidence interval. */
+  /** The 95% confidence interval. */
   readonly lowBytesPerSecond: number;
   readonly highBytesPerSecond: number;
   /** The time over which it was measured. */
@@ -59,7 +59,7 @@ const STEPS = 200;
 const LEAST_PASSING = 0.005;
 
 /**
- * When `now` bytes will have become `mark` bytes. `errorBytes`: half of the 95 % confidence interval of `now`, and of what
+ * When `now` bytes will have become `mark` bytes. `errorBytes`: half of the 95% confidence interval of `now`, and of what
  * growth was measured by, where these are estimates. `passing`: left out: all of the growth.
  */
 export function timeTo(

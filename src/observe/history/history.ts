@@ -15,7 +15,7 @@ export interface HistorySample {
   /** The memory that Redis compares with the limit, and the limit; null: unknown. */
   readonly countedBytes: number | null;
   readonly limitBytes: number | null;
-  /** That memory without what can be evicted, and half of its 95 % confidence interval. */
+  /** That memory without what can be evicted, and half of its 95% confidence interval. */
   readonly committedBytes: number | null;
   readonly errorBytes: number;
   /** The same up to a constant, without the scatter of the samples (memory/committed-flow). */

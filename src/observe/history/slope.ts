@@ -11,12 +11,12 @@ export interface Point {
 
 export interface Slope {
   readonly slope: number;
-  /** The 95 % confidence interval, if the points scatter independently of each other. */
+  /** The 95% confidence interval, if the points scatter independently of each other. */
   readonly low: number;
   readonly high: number;
 }
 
-/** 95 % of a normal distribution lie within this many standard deviations. */
+/** 95% of a normal distribution lie within this many standard deviations. */
 const Z = 1.96;
 
 /** undefined: there are no two points at different times. Takes n² / 2 steps, so pass at most some hundred points. */

@@ -11,7 +11,7 @@
 export interface Lifetime {
   livesSeconds: number;
   ofSeconds: number;
-  /** Half of the 95 % confidence interval. */
+  /** Half of the 95% confidence interval. */
   errorSeconds: number;
 }
 
@@ -25,7 +25,7 @@ const PART = 0.25;
 const LEAST_YOUNG = 0.35;
 /** A TTL may be so much longer than the rule's: it was given a moment ago, by another clock. */
 const SLACK_MS = 1000;
-/** 95 % of a normal distribution lie within this many standard deviations. */
+/** 95% of a normal distribution lie within this many standard deviations. */
 const Z = 1.96;
 
 interface Left {

@@ -12,7 +12,7 @@ export interface KeyCounts {
   readonly staying: number;
 }
 
-/** What a group's keys hold; error: half of the 95 % confidence interval. */
+/** What a group's keys hold; error: half of the 95% confidence interval. */
 export interface GroupEstimate {
   bytes: number;
   errorBytes: number;
@@ -29,7 +29,7 @@ const CAPACITY = 8192;
 const LEAST = 32;
 /** So many times as many keys, or as few, are about as many. */
 const ALIKE = 1.25;
-/** 95 % of a normal distribution lie within this many standard deviations. */
+/** 95% of a normal distribution lie within this many standard deviations. */
 const Z = 1.96;
 
 interface Sums {

@@ -136,7 +136,7 @@ function observingText({ mode, allObserve, refusing }: RulesInForce, memory: Sta
   return would === '' ? what : `${what}; growing writes of priority ${would} would be refused`;
 }
 
-/** `low (all), normal (30 %)`; '': none. */
+/** `low (all), normal (30%)`; '': none. */
 function refusedShares({ level }: StateFacts['memory'], counts: (name: PriorityName) => boolean): string {
   return PRIORITY_NAMES.filter((name) => level[name].shedShare > 0 && counts(name))
     .map((name) => `${name} (${level[name].shedShare === 1 ? 'all' : percent(level[name].shedShare)})`)
@@ -145,5 +145,5 @@ function refusedShares({ level }: StateFacts['memory'], counts: (name: PriorityN
 
 function percent(share: number): string {
   const value = share * 100;
-  return `${value > 0 && value < 1 ? '< 1' : Math.round(value)} %`;
+  return `${value > 0 && value < 1 ? '< 1' : Math.round(value)}%`;
 }

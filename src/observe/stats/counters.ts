@@ -243,7 +243,7 @@ export class TrafficStats implements TrafficObserver {
     return this.read(slot, Column.FOLLOW_UP_REPLIES + reply);
   }
 
-  /** Estimated number of distinct keys written, within about 1.6 % (one standard deviation). */
+  /** Estimated number of distinct keys written, within about 1.6% (one standard deviation). */
   distinctKeys(slot: number): number {
     return this.distinct.estimate(slot);
   }

@@ -1,5 +1,5 @@
 // Counts of values in buckets that widen with the values (after HdrHistogram). Memory is fixed, and percentiles are within
-// 1 % of the recorded values. Has no unit.
+// 1% of the recorded values. Has no unit.
 // Values are whole numbers from 0 to MAXIMUM; a value outside counts as the nearer end.
 //
 //   value   0 … 127 | 128 … 255 | 256 … 511 | 512 … 1023 | …

@@ -2,7 +2,7 @@
 // Owns only the registers; the caller hashes. It never allocates after construction and never throws.
 // Invariants: a register only grows, except when its row is taken; 0: untouched; 1 … 21: the longest run of zeros plus one.
 //
-// 2^12 registers give a standard error of 1.04 / sqrt(4096) = 1.63 %. The estimate is Ertl's ("New cardinality
+// 2^12 registers give a standard error of 1.04 / sqrt(4096) = 1.63%. The estimate is Ertl's ("New cardinality
 // estimation algorithms for HyperLogLog sketches", 2017), the one that Redis's own PFCOUNT uses: sigma corrects
 // small counts (empty registers), tau large ones (saturated registers), with no switch between formulas.
 
@@ -21,7 +21,7 @@ export class DistinctCounters {
   private readonly estimates: Float64Array;
   private readonly changed: Uint8Array;
 
-  /** `rows` independent counters, 4 KiB each. */
+  /** `rows` independent counters, 4 KB each. */
   constructor(rows: number) {
     this.registers = new Uint8Array(rows * REGISTERS);
     this.estimates = new Float64Array(rows);

@@ -17,7 +17,7 @@ export interface LatencySnapshot {
   samples: number;
   /** Sum of all samples in seconds. */
   sumSeconds: number;
-  /** Milliseconds, within 1 %; null while there are no samples. */
+  /** Milliseconds, within 1%; null while there are no samples. */
   meanMs: number | null;
   p50Ms: number | null;
   p90Ms: number | null;

@@ -1,5 +1,5 @@
 // Turns a key into the pattern of the family it belongs to: `user:8412:cart` becomes `user:*:*`.
-// It only normalises, from one buffer into another. It never allocates and never reads beyond the first 128 bytes of a key.
+// It only normalizes, from one buffer into another. It never allocates and never reads beyond the first 128 bytes of a key.
 // Invariants: the pattern is printable ASCII, at most MAX_PATTERN bytes, and as a Redis glob matches its key.
 //
 //   with separators (`:` `/` `|`)      last segment, and every earlier one that looks like an id, becomes `*`; of an earlier

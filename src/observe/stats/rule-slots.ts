@@ -5,7 +5,7 @@
 // names are ever known. More are refused, and then nothing changes.
 import type { Rule } from '../../core/policy/rule.js';
 
-/** Twice as many as a config may have rules. Each used row has 8 KiB of counters. */
+/** Twice as many as a config may have rules. Each used row has 8 KB of counters. */
 const MOST_NAMES = 20_000;
 
 export class RuleSlots {

@@ -66,7 +66,7 @@ export interface RuleStats {
   /** Observe mode: keys that would have been removed. */
   wouldEvict: number;
   wouldEvictBytes: number;
-  /** Estimated, within about 1.6 % (one standard deviation). */
+  /** Estimated, within about 1.6% (one standard deviation). */
   distinctKeys: number;
   /** ISO 8601 time of the last write, forwarded or shed. */
   lastSeen: string | null;

@@ -24,7 +24,7 @@ const FAILED_RETRY_MS = 500;
  * ends. Turns, not time: while the loop itself is blocked, it cannot learn that a write has ended.
  */
 const STUCK = { turns: 20, everyMs: 50 } as const;
-/** A stuck write is recognised after this time. */
+/** A stuck write is recognized after this time. */
 export const STUCK_AFTER_MS = 1.5 * STUCK.turns * STUCK.everyMs;
 /** How long an exit that did not wait for the log gives a running write that may never end. */
 const LAST_WAIT_MS = 50;

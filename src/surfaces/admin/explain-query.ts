@@ -1,6 +1,6 @@
 // Parses the query of /api/explain: key=KEY, command=WORD for each word of the command, or one command=LINE, and db=NUMBER and
 // user=NAME of the client. Its length
-// is bounded by Node's limit for a request's head (16 KiB).
+// is bounded by Node's limit for a request's head (16 KB).
 
 import { splitInline } from '../../core/resp/inline.js';
 import type { ExplainRequest } from '../explain/types.js';

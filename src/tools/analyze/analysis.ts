@@ -14,7 +14,7 @@ export interface Analysis {
   readonly servers: readonly string[];
   /** The walk ended before all keys were seen. */
   readonly partial: boolean;
-  /** Estimated from a sample of the keys: the truth is between low and high in 95 % of samples. */
+  /** Estimated from a sample of the keys: the truth is between low and high in 95% of samples. */
   readonly sampled: boolean;
   readonly keys: { readonly total: number; readonly looked: number; readonly gone: number };
   readonly memory: {

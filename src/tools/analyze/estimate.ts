@@ -1,4 +1,4 @@
-// Estimates for all keys from a sample, with the bounds of the 95 % confidence interval. Pure.
+// Estimates for all keys from a sample, with the bounds of the 95% confidence interval. Pure.
 // Shares of keys use Wilson's interval; bytes use the normal interval of a mean, bounded by the memory that the server uses.
 
 export interface Estimate {
@@ -7,7 +7,7 @@ export interface Estimate {
   readonly high: number;
 }
 
-/** 95 %. */
+/** 95%. */
 const Z = 1.96;
 
 export interface Sample {

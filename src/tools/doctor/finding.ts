@@ -53,7 +53,7 @@ export function size(bytes: number): string {
 }
 
 export function share(part: number): string {
-  return `${(part * 100).toFixed(1)} %`;
+  return `${(part * 100).toFixed(1)}%`;
 }
 
 /** How long the server has run. */

@@ -60,7 +60,7 @@ export function limitMend(facts: Facts, wanted: number, above = 0): string[] {
   const used = counted(facts);
   if (room === undefined) {
     return [
-      `redis-cli ${facts.cli} CONFIG SET maxmemory <size>   # above ${size(used * LEAST)}, and at most 80 % of the available memory`,
+      `redis-cli ${facts.cli} CONFIG SET maxmemory <size>   # above ${size(used * LEAST)}, and at most 80% of the available memory`,
     ];
   }
   const least = Math.ceil((used * LEAST) / MB);

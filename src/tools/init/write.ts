@@ -59,7 +59,7 @@ export function leftText({ keys, share, beyond }: Left): string | undefined {
     beyond > 0
       ? `; ${count(beyond)} of them belong to patterns beyond the first 10,000, which are not told apart`
       : '';
-  return `${(share * 100).toFixed(0)} % of the keys (${count(keys)}) have no rule: their patterns are too small or too many${many}.`;
+  return `${(share * 100).toFixed(0)}% of the keys (${count(keys)}) have no rule: their patterns are too small or too many${many}.`;
 }
 
 function inline(rule: object): string {

@@ -121,7 +121,7 @@ export class Pace {
         `the server answers in ${latencyMs.toFixed(1)} ms, before the walk in ${this.calmMs.toFixed(1)} ms`,
       );
     } else if (alone && cpu >= BUSY_ALONE) {
-      this.pause(`the server's processor is ${Math.round(cpu * 100)} % busy with other clients`);
+      this.pause(`the server's processor is ${Math.round(cpu * 100)}% busy with other clients`);
     } else if (alone) {
       this.trustedUntil = now + TRUST_MS;
       this.resume();

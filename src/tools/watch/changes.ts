@@ -97,7 +97,7 @@ export function timeText(seconds: number): string {
 }
 
 export function pressureText(share: number): string {
-  return `${(share * 100).toFixed(1)} %`;
+  return `${(share * 100).toFixed(1)}%`;
 }
 
 function reachText({ situation, problem }: Seen): string {

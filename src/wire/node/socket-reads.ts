@@ -1,4 +1,4 @@
-// How sockets are read: all into one buffer, because Node's streams allocate 64 KiB for each read, however little arrives.
+// How sockets are read: all into one buffer, because Node's streams allocate 64 KB for each read, however little arrives.
 // The buffer holds most values whole, and a command that arrives in one read need not be cut.
 // Owns this buffer. One is enough: nothing is read while the previous read is being processed.
 // Invariant: bytes are lent only until the callback returns.

@@ -5,7 +5,7 @@ import { until } from '../../support/wait.js';
 import type { Later } from './cases.js';
 import { PATIENCE } from './sides.js';
 
-/** No colours, no history file, messages in English. */
+/** No colors, no history file, messages in English. */
 const PLAIN = { TERM: 'dumb', NO_COLOR: '1', REDISCLI_HISTFILE: '/dev/null', LC_ALL: 'C.UTF-8' };
 
 export interface Ended {

@@ -1,4 +1,4 @@
-// redis-cli while somebody watches it: on a terminal, subscribed, monitoring. Each case returns the whole dialogue.
+// redis-cli while somebody watches it: on a terminal, subscribed, monitoring. Each case returns the whole dialog.
 import type { ClientCase } from './cases.js';
 import type { Program } from './program.js';
 import type { CliTools } from './redis-cli-modes.js';

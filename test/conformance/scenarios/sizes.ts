@@ -86,4 +86,4 @@ export const sizes: Scenarios = {
 };
 
 /** Too long to be sent to every place. */
-export const hugeValues: Scenarios = { 'a value of 20 MiB': longValue(20 * 1024 * 1024) };
+export const hugeValues: Scenarios = { 'a value of 20 MB': longValue(20 * 1024 * 1024) };

@@ -1,4 +1,4 @@
-// Estimates of what keys hold, against a server that is known: exact where all keys fit, within 10 % where a sample stands for
+// Estimates of what keys hold, against a server that is known: exact where all keys fit, within 10% where a sample stands for
 // them, whatever a byte written comes to there.
 import fc from 'fast-check';
 import t from 'tap';
@@ -108,7 +108,7 @@ t.test('as long as all keys fit, the estimate is exact once they have been measu
 
 const MOST = 2048;
 
-t.test('a sample stands for many keys within 10 %, also for those that were never measured', async (t) => {
+t.test('a sample stands for many keys within 10%, also for those that were never measured', async (t) => {
   const world = new World(MOST, 1.7);
   for (let i = 0; i < 20_000; i++) {
     world.set(`session:${i}`, 100 + ((i * 7919) % 900));

@@ -27,7 +27,7 @@ function sampled(keys: readonly Key[], samples: number, random: () => number, ov
   return window;
 }
 
-/** By how much the estimate is off, as a share of the truth, in the worst of 95 % of `runs` runs. */
+/** By how much the estimate is off, as a share of the truth, in the worst of 95% of `runs` runs. */
 function off(population: (random: () => number) => Key[], runs = 60): number {
   const errors = Array.from({ length: runs }, (_, run) => {
     const random = seeded(run + 1);
@@ -42,7 +42,7 @@ function off(population: (random: () => number) => Key[], runs = 60): number {
 const caches = (random: () => number, sigma: number, count = 20_000): Key[] =>
   Array.from({ length: count }, () => ({ bytes: 100 + lognormal(random, sigma), ttlMs: 60_000 }));
 
-t.test('equal sizes: within 10 %; lognormal ones (sigma 1.5): within 25 %', async (t) => {
+t.test('equal sizes: within 10%; lognormal ones (sigma 1.5): within 25%', async (t) => {
   t.ok(off((random) => caches(random, 0)) < 0.01);
   t.ok(off((random) => caches(random, 1.5)) < 0.25);
   const mixed = (random: () => number) => [
@@ -150,7 +150,7 @@ t.test('each key is as likely to be looked at as any other, in whichever databas
   t.same(allot([{ db: 3, keys: 1, expires: 0 }], 20, 0.99), [{ db: 3, samples: 20 }]);
 });
 
-t.test('ten databases that differ in everything: within 10 %', async (t) => {
+t.test('ten databases that differ in everything: within 10%', async (t) => {
   const random = seeded(3);
   const databases = Array.from({ length: 10 }, (_, db) => ({
     ...{ db, keys: 500 * (db + 1) ** 2, expires: 0 },

@@ -114,7 +114,7 @@ for (const [name, model] of Object.entries(MODELS)) {
   t.test(`time left while writes are refused: ${name}`, async (t) => {
     const { full, begins } = right(model, Number(process.env.RUNS ?? 1));
     t.comment(full, begins);
-    t.ok(full >= 0.8, `${Math.round(full * 100)} % of the looks at the end are right`);
-    t.ok(begins >= 0.8, `${Math.round(begins * 100)} % of the looks at first refusals are right`);
+    t.ok(full >= 0.8, `${Math.round(full * 100)}% of the looks at the end are right`);
+    t.ok(begins >= 0.8, `${Math.round(begins * 100)}% of the looks at first refusals are right`);
   });
 }

@@ -134,6 +134,6 @@ for (const [name, model] of Object.entries(MODELS)) {
   t.test(`time left: ${name}`, async (t) => {
     const share = right(model, Number(process.env.RUNS ?? 2));
     t.comment(share);
-    t.ok(share >= 0.8, `${Math.round(share * 100)} % of the looks are right`);
+    t.ok(share >= 0.8, `${Math.round(share * 100)}% of the looks are right`);
   });
 }

@@ -21,7 +21,7 @@ interface Key {
   readonly expiring: boolean;
 }
 
-/** Shares 50, 30 and 20 %; those of `cache` have a TTL, half of `mixed` too. */
+/** Shares 50, 30 and 20%; those of `cache` have a TTL, half of `mixed` too. */
 function keysOf(count: number, sizeOf: (random: () => number) => number, random: () => number): Key[] {
   return Array.from({ length: count }, (_, i) => {
     const group = i % 10 < 5 ? 'cache' : i % 10 < 8 ? 'jobs' : 'mixed';
@@ -61,7 +61,7 @@ const SIZES: Record<string, readonly [sizeOf: (random: () => number) => number, 
 };
 
 for (const [name, [sizeOf, within]] of Object.entries(SIZES)) {
-  t.test(`${name}: by group within ${100 * within} %, and the truth is within the error`, async (t) => {
+  t.test(`${name}: by group within ${100 * within}%, and the truth is within the error`, async (t) => {
     let [inside, all] = [0, 0];
     for (let seed = 1; seed <= 40; seed++) {
       const random = randomBy(seed);

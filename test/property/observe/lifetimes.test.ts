@@ -39,7 +39,7 @@ t.test('keys that go in the order of their age', async (t) => {
   }
 });
 
-t.test('any may go: some 15 % too long', async (t) => {
+t.test('any may go: some 15% too long', async (t) => {
   const { mean, covered } = over(any, 240_000, 400, 1.15);
   t.ok(mean > 1.05 && mean < 1.25, `${mean}`);
   t.ok(covered >= 0.85, `${covered} within the error`);

@@ -37,7 +37,7 @@ t.test('distinct keys are estimated within four standard deviations', async (t) 
   }
 });
 
-// Bytes that matter to the normalisation far more often than chance would bring them.
+// Bytes that matter to the normalization far more often than chance would bring them.
 const telling = fc.constantFrom(...Buffer.from(':/|@{}[]*?\\^_-.0123456789abcdefXYZ \n\xff', 'latin1'));
 const byte = fc.oneof(
   { arbitrary: telling, weight: 9 },

@@ -8,7 +8,7 @@ import { atMost, insist, type Place, type Scenario, TRAFFIC } from './scenario.j
 import { Digest, digestOf, open, openMany, send } from './sockets.js';
 
 const KB = 1024;
-/** What a connection costs, by itself and with its upstream one: about 11 KiB of ten thousand. */
+/** What a connection costs, by itself and with its upstream one: about 11 KB of ten thousand. */
 const CLIENT = 16 * KB;
 const PONG = '+PONG\r\n';
 const PING = command('PING');
@@ -105,7 +105,7 @@ const halfCommands: Scenario = {
   unit: 'clients',
   ci: 500,
   full: 5_000,
-  ...atMost('a connection, and the few bytes in a buffer of 2 KiB', CLIENT + 4 * KB),
+  ...atMost('a connection, and the few bytes in a buffer of 2 KB', CLIENT + 4 * KB),
   offend: (place, size) => stopAndGoOn(place, size, 'MSET', 100),
 };
 
@@ -116,7 +116,7 @@ const heldMaximum: Scenario = {
   ci: 200,
   full: 1_000,
   ...atMost(
-    '64 KiB are held of each, in a buffer of up to twice that, and eight bytes for each of ten thousand arguments',
+    '64 KB are held of each, in a buffer of up to twice that, and eight bytes for each of ten thousand arguments',
     256 * KB + CLIENT,
   ),
   offend: (place, size) => stopAndGoOn(place, size, 'MSET', 63 * KB),
@@ -129,7 +129,7 @@ const beyondHeld: Scenario = {
   ci: 60,
   full: 500,
   ...atMost(
-    'from 64 KiB on it streams: Redis has all but the last, cut argument; two reads of 64 KiB wait for their turn',
+    'from 64 KB on it streams: Redis has all but the last, cut argument; two reads of 64 KB wait for their turn',
     384 * KB + CLIENT,
   ),
   offend: (place, size) => stopAndGoOn(place, size, 'SADD', 1000 * KB),
@@ -141,7 +141,7 @@ const notedKeys: Scenario = {
   unit: 'clients',
   ci: 30,
   full: 200,
-  ...atMost('keys noted of one command take at most 1 MiB, beside what is held', (1024 + 128) * KB + CLIENT),
+  ...atMost('keys noted of one command take at most 1 MB, beside what is held', (1024 + 128) * KB + CLIENT),
   offend: (place, size) => stopAndGoOn(place, size, 'MSET', 1000 * KB),
 };
 
@@ -152,7 +152,7 @@ const heldLookahead: Scenario = {
   ci: 20,
   full: 200,
   ...atMost(
-    'limits.lookahead (1 MiB) is held of each, in a buffer of up to twice that; eight bytes an argument, which is as ' +
+    'limits.lookahead (1 MB) is held of each, in a buffer of up to twice that; eight bytes an argument, which is as ' +
       'much again; and what both have grown out of, until V8 collects it',
     8 * 1024 * KB + CLIENT,
   ),

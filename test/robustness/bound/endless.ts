@@ -1,4 +1,4 @@
-// Clients that begin a line and never end it. Redis refuses such a line at 64 KiB and closes; so must it be seen here.
+// Clients that begin a line and never end it. Redis refuses such a line at 64 KB and closes; so must it be seen here.
 // The exact texts, at every cut, are in limits.test.ts: here it is many at once, who go on sending regardless.
 
 import { until } from '../../support/wait.js';
@@ -16,7 +16,7 @@ function endless(name: string, what: string, begin: string, unit: string): Scena
     ci: 20,
     full: 500,
     bound: () => TRAFFIC,
-    because: 'Spillway holds at most 64 KiB of a line, then leaves it to Redis, which closes',
+    because: 'Spillway holds at most 64 KB of a line, then leaves it to Redis, which closes',
     async offend({ port }, size) {
       let ended = 0;
       await Promise.all(

@@ -20,7 +20,7 @@ export function judge(t: Test, scenarios: readonly Scenario[]): void {
         samplesAlone: SAMPLES_ALONE,
       });
       const { grown, bound, beside, descriptorsBefore, descriptorsAfter } = outcome;
-      t.ok(grown <= bound, `grown by ${(grown / MB).toFixed(1)} MiB of ${(bound / MB).toFixed(1)}`);
+      t.ok(grown <= bound, `grown by ${(grown / MB).toFixed(1)} MB of ${(bound / MB).toFixed(1)}`);
       t.ok(descriptorsAfter <= descriptorsBefore, `descriptors: ${descriptorsBefore}, ${descriptorsAfter}`);
       t.equal(beside.example, '', 'an ordinary client had no wrong reply');
       t.ok(beside.samples > 0 && beside.wrong === 0, `and ${beside.samples} right ones`);

@@ -46,7 +46,7 @@ const WAYS: readonly (readonly [what: string, head: string, tail: string, reply:
 const largeValue: Scenario = {
   name: 'large-value',
   title: 'a value is set in three ways, each with a TTL given on its way, and read',
-  unit: 'MiB (512 is the most that Redis takes)',
+  unit: 'MB (512 is the most that Redis takes)',
   ci: 96,
   full: 512,
   ...atMost('a large argument passes as it comes', 0),
@@ -122,11 +122,11 @@ const KEY_BYTES = 15 * 1024;
 
 const largeKeys: Scenario = {
   name: 'large-keys',
-  title: 'one MSET of very many keys of 15 KiB, each to be given a TTL',
+  title: 'one MSET of very many keys of 15 KB, each to be given a TTL',
   unit: 'keys',
   ci: 6_000,
   full: 50_000,
-  ...atMost('of a command that streams at most 1 MiB of keys is noted; the rest gets no follow-up', 0),
+  ...atMost('of a command that streams at most 1 MB of keys is noted; the rest gets no follow-up', 0),
   config: { rules: RULES },
   async offend({ port, control }, size) {
     const socket = await open(port);

@@ -43,7 +43,7 @@ export function atMost(
 }
 
 /**
- * What full traffic of whatever kind costs for a while, since Node reads into buffers of 64 KiB that V8 collects
+ * What full traffic of whatever kind costs for a while, since Node reads into buffers of 64 KB that V8 collects
  * only when some dozen megabytes of them have come together; from Node 24 on later still.
  */
 export const TRAFFIC = (Number.parseInt(process.versions.node, 10) < 24 ? 80 : 128) * MB;

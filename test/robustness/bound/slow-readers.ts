@@ -23,11 +23,11 @@ const VALUE_REPLY = Buffer.concat([Buffer.from('$1024\r\n'), VALUE, Buffer.from(
 
 const unreadGets: Scenario = {
   name: 'unread-gets',
-  title: 'a client pipelines GETs of 1 KiB and reads nothing until Redis has run them all',
+  title: 'a client pipelines GETs of 1 KB and reads nothing until Redis has run them all',
   unit: 'GETs',
   ci: 100_000,
   full: 1_000_000,
-  ...atMost('replies wait in Redis, as without a proxy: Spillway stops reading it at 64 KiB', 0),
+  ...atMost('replies wait in Redis, as without a proxy: Spillway stops reading it at 64 KB', 0),
   async offend({ port, control }, size) {
     await control.call('SET', 'k', VALUE);
     const before = await calls(control, 'get');
@@ -57,7 +57,7 @@ const manySmallReplies: Scenario = {
   unit: 'clients',
   ci: 12,
   full: 100,
-  ...atMost('of each client 64 KiB and one read may wait, in one buffer of 64 KiB', 256 * 1024),
+  ...atMost('of each client 64 KB and one read may wait, in one buffer of 64 KB', 256 * 1024),
   async offend({ port, control }, size) {
     await control.call('SET', 'k', VALUE);
     const fill = Math.floor(((await kernelTakes()) - BELOW_FULL) / VALUE_REPLY.length);
@@ -118,7 +118,7 @@ async function insistOnEach(sockets: readonly net.Socket[], due: Digest): Promis
 const PONG = new Digest().add('+PONG\r\n').text();
 
 const REFUSED = [{ name: 'low', match: 'low:*', ttl: '1h', priority: 'low' }];
-/** More than the kernel takes, less than Spillway keeps (16 MiB). */
+/** More than the kernel takes, less than Spillway keeps (16 MB). */
 const REFUSALS_AT_ONCE = 100_000;
 const CLIENTS_REFUSED = 10;
 
@@ -129,7 +129,7 @@ const unreadRefusals: Scenario = {
   ci: 3_500,
   full: 20_000,
   ...atMost(
-    'Redis cannot keep what Spillway says itself: it waits here, up to 16 MiB a client, and takes no more than it is',
+    'Redis cannot keep what Spillway says itself: it waits here, up to 16 MB a client, and takes no more than it is',
     CLIENTS_REFUSED * OOM.length,
     TRAFFIC + CLIENTS_REFUSED * REFUSALS_AT_ONCE * OOM.length,
   ),
@@ -176,7 +176,7 @@ const unreadMessages: Scenario = {
   unit: 'subscribers',
   ci: 10,
   full: 100,
-  ...atMost('of each subscriber 64 KiB and one read may wait here, the rest in Redis', 256 * 1024),
+  ...atMost('of each subscriber 64 KB and one read may wait here, the rest in Redis', 256 * 1024),
   redisArgs: ['--client-output-buffer-limit', 'pubsub 4mb 1mb 60'],
   async offend({ port, control }, size) {
     const sockets = await Promise.all(Array.from({ length: size }, () => subscribe(port)));

@@ -61,7 +61,7 @@ function readLine(bytes: Buffer, from: number): { text: string; to: number; odd:
 }
 
 /**
- * Redis refuses a line of more than 64 KiB as too big if it sees it before its end, else for what is wrong with it:
+ * Redis refuses a line of more than 64 KB as too big if it sees it before its end, else for what is wrong with it:
  * a matter of timing, so here it is always the latter.
  */
 function unended(bytes: Buffer, args: string[], at: number, error: string, doubtful: boolean): Reading {
@@ -94,7 +94,7 @@ function readInline(bytes: Buffer, from: number): Reading {
     if (bytes.length - from > INLINE_MAX_BYTES) return refused([], from, 'too big inline request');
     return cut([], from, bytes.length);
   }
-  // Redis looks for the end after each read of 16 KiB; lines that are only just too long are in no test.
+  // Redis looks for the end after each read of 16 KB; lines that are only just too long are in no test.
   if (at - from > INLINE_MAX_BYTES) return refused([], from, 'too big inline request');
   const line = bytes.toString('latin1', from, at > from && bytes[at - 1] === 0x0d ? at - 1 : at);
   const args = splitWords(line);

@@ -64,7 +64,7 @@ const UNSUBSCRIBE = [['UNSUBSCRIBE'], ['UNSUBSCRIBE', 'c', 'x'], ['PUNSUBSCRIBE'
 const ENDINGS = ['MONITOR', 'SYNC', 'QUIT', 'PSYNC'];
 
 const encodeArgument = (text: string): Buffer => Buffer.from(`$${text.length}\r\n${text}\r\n`, 'latin1');
-/** Around the sizes from which on values stream (16 KiB) and commands are settled early (64 KiB). */
+/** Around the sizes from which on values stream (16 KB) and commands are settled early (64 KB). */
 const LARGE_VALUES = [5000, 16_383, 16_384, 20_000, 70_000].map((size) => encodeArgument('x'.repeat(size)));
 
 /** A stream that is longer gets no more large values. */
@@ -151,7 +151,7 @@ export class RequestWriter {
   private pairs(): void {
     const { random } = this;
     this.words('MSET');
-    // Past 64 KiB though no value of it is large.
+    // Past 64 KB though no value of it is large.
     const bulky = this.length < MOST_BYTES && random.oneIn(200);
     const count = bulky ? 20 : 1 + random.below(random.oneIn(30) ? 400 : 4);
     for (let i = 0; i < count; i++) {

@@ -13,7 +13,7 @@ import { Workload } from './workload.js';
 const WAIT_MS = 60_000;
 const RETRY_MS = 5;
 const QUIT: Request = { bytes: command('QUIT'), reply: Buffer.from('+OK\r\n') };
-/** Redis writes 64 KiB at a time, and at a client's end frees it with what it has not written: so do not ask for more. */
+/** Redis writes 64 KB at a time, and at a client's end frees it with what it has not written: so do not ask for more. */
 const HALF_CLOSE_BYTES = 32 * 1024;
 const SESSION = { from: 100, to: 1500 };
 

@@ -62,9 +62,9 @@ t.test('the screen fits a terminal and shows the story', async (t) => {
   const lines = drawScreen(frame(55), plain);
   for (const line of lines) t.ok(line.length <= 100, line);
   const text = lines.join('\n');
-  t.match(text, /through Spillway +█+░+ 58\.0 MB \(91 %\)/);
-  t.match(text, /directly to Redis +█{50} 64\.0 MB \(100 %\)/);
-  t.match(text, /refused now: 100 % of low, 25 % of normal\n/);
+  t.match(text, /through Spillway +█+░+ 58\.0 MB \(91%\)/);
+  t.match(text, /directly to Redis +█{50} 64\.0 MB \(100%\)/);
+  t.match(text, /refused now: 100% of low, 25% of normal\n/);
   t.match(text, /cache:\* +low +1h +9 +567 +1,234 +\| +1,000 +55/);
   t.match(text, /report:\* +normal +- +1,000 +0 +7 /);
   t.match(text, /TTLs added by Spillway: 2,800 /);
@@ -73,11 +73,11 @@ t.test('the screen fits a terminal and shows the story', async (t) => {
 
 t.test('the bands stand below the cells that they cover', async (t) => {
   const [, , bar = '', marks = ''] = drawScreen(frame(0), plain);
-  t.equal(marks.indexOf('l'), bar.indexOf('█') + 40, 'low starts at 80 % of 50 cells');
+  t.equal(marks.indexOf('l'), bar.indexOf('█') + 40, 'low starts at 80% of 50 cells');
   t.match(marks, / {2}lllllnn\+h {2}/);
 });
 
-t.test('colours mark what is lost', async (t) => {
+t.test('colors mark what is lost', async (t) => {
   const marked = drawScreen(frame(55), (style, text) => `<${style}>${text}</>`).join('\n');
   t.match(marked, /<red> +55<\/>/);
   t.notMatch(drawScreen(frame(0), (style, text) => `<${style}>${text}</>`).join('\n'), /<red> +0</);
@@ -88,7 +88,7 @@ t.test('one line for logs', async (t) => {
   t.notMatch(line, /\n/);
   t.match(
     line,
-    /^12 s \| Spillway: 58\.0 MB \(91 %\), 2,800 TTLs added, evicted cache 567, temp 8, refused cache 1,234, report 7 \| directly: .*275 OOM/,
+    /^12 s \| Spillway: 58\.0 MB \(91%\), 2,800 TTLs added, evicted cache 567, temp 8, refused cache 1,234, report 7 \| directly: .*275 OOM/,
   );
 });
 

@@ -62,7 +62,7 @@ t.test('it tells how far, how fast, and how long it still takes', async (t) => {
   const { progress, pass, text } = progressOn(false);
   progress.begin('walk', 100_000);
   for (let i = 0; i < 10; i++) pass(1000, 1000);
-  t.equal(text(), 'walk  10,000 of 100,000 (10 %) keys  1,000/s  2 min left\n', 'a line now and then');
+  t.equal(text(), 'walk  10,000 of 100,000 (10%) keys  1,000/s  2 min left\n', 'a line now and then');
   for (let i = 0; i < 3; i++) progress.waiting(`busy ${i}`);
   t.notMatch(text(), 'busy', 'not at each change');
   pass(10_000, 0);

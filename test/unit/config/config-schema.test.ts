@@ -412,7 +412,7 @@ t.test('all problems come at once, and the message lists them', async (t) => {
   });
 });
 
-t.test("no value reaches the message, not even a secret's neighbour", async (t) => {
+t.test("no value reaches the message, not even a secret's neighbor", async (t) => {
   const secret = 'hunter2';
   const everywhere = {
     listen: secret,
@@ -452,7 +452,7 @@ t.test('every setting has a description: the reference is made of them', async (
   t.same(walk(z.toJSONSchema(configSchema, { io: 'input' }) as Node, ''), []);
 });
 
-t.test('a proxy that would be its own client, or its own neighbour', async (t) => {
+t.test('a proxy that would be its own client, or its own neighbor', async (t) => {
   const itself =
     'upstream.url: is the address on which Spillway itself listens, so it would be its own client';
   for (const listen of ['127.0.0.1:6379', ':6379', '0.0.0.0:6379', 'localhost:6379']) {

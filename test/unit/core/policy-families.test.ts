@@ -1,4 +1,4 @@
-// The table of job systems: the keys that each library makes are recognised, and names that look alike are not.
+// The table of job systems: the keys that each library makes are recognized, and names that look alike are not.
 import t from 'tap';
 import { FAMILIES, FAMILY_NAMES, type FamilyName, familyOf } from '../../../src/core/policy/families.js';
 import { familyRules } from '../../../src/core/policy/family-rules.js';

@@ -285,7 +285,7 @@ t.test('WAIT that streams on a connection of its own: its reply, and its bytes o
 });
 
 t.test(
-  'a client that shares waits for the rest of a command of up to 256 KiB, while memory is not short',
+  'a client that shares waits for the rest of a command of up to 256 KB, while memory is not short',
   async (t) => {
     const part = (size: number) => `*3\r\n$3\r\nSET\r\n$5\r\nstr:a\r\n$${size}\r\n${'x'.repeat(20 * KB)}`;
     for (const [size, isShort, waits] of [

@@ -17,7 +17,7 @@ function why(read: () => unknown): string {
   return 'read';
 }
 
-t.test('a regular file of up to 4 MiB is read, and nothing else', async (t) => {
+t.test('a regular file of up to 4 MB is read, and nothing else', async (t) => {
   const folder = t.testdir({ small: 'héllo', empty: '' });
   const at = (name: string): string => path.join(folder, name);
   execFileSync('mkfifo', [at('fifo')]);
@@ -42,15 +42,15 @@ t.test('a regular file of up to 4 MiB is read, and nothing else', async (t) => {
   );
   t.equal(
     why(() => readRegularFile(at('huge'))),
-    'it is larger than 4 MiB',
+    'it is larger than 4 MB',
   );
   t.equal(
     why(() => readAnyFile(at('huge'))),
-    'it is larger than 4 MiB',
+    'it is larger than 4 MB',
   );
   t.equal(
     why(() => readAnyFile('/dev/zero')),
-    'it is larger than 4 MiB',
+    'it is larger than 4 MB',
     'however much there is',
   );
   t.equal(

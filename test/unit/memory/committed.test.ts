@@ -136,16 +136,16 @@ t.test(
       gate.grow(0.01 * LIMIT, Priority.LOW);
       take(holding(0.04));
     }
-    t.ok(gate.sparesExpiring, 'in a second 5 % are written, all of which can be evicted in turn');
+    t.ok(gate.sparesExpiring, 'in a second 5% are written, all of which can be evicted in turn');
     for (let left = 0.8; left > 0.045; left -= 0.01) {
       gate.grow(0.01 * LIMIT, Priority.LOW);
       take(holding(left, { keys: Math.round(left * 1e5) }));
     }
-    t.notOk(gate.sparesExpiring, 'in a second 5 % are written that stay');
+    t.notOk(gate.sparesExpiring, 'in a second 5% are written that stay');
     take(holding(0.08, { keys: 8000 }));
     t.ok(gate.sparesExpiring);
     pressure.startRehearsal(0.99, 60_000, at());
-    t.notOk(gate.sparesExpiring, 'at 99 % committed no more than 1 % could be evicted');
+    t.notOk(gate.sparesExpiring, 'at 99% committed no more than 1% could be evicted');
   },
 );
 

@@ -69,7 +69,7 @@ t.test(
   'without readings memory is taken to grow as it did, and growth that was let through bounds that',
   async (t) => {
     const { read, write, pressure, miss, pass } = makePressure({ onStale: 'hold' });
-    // 1 % of the limit in each 100 ms.
+    // 1% of the limit in each 100 ms.
     for (let i = 0; i < 20; i++) {
       write(0.01);
       read(0.3 + i * 0.01);

@@ -94,7 +94,7 @@ t.test('a refusal for the reserve has a reason of its own', async (t) => {
   }
   t.equal(Math.round((100 * pressure.reserved(Priority.LOW)) / LIMIT), 10);
   t.ok(pressure.measured > 0.81);
-  t.equal(gate.refusal(Priority.LOW, 0, 1), Refusal.BAND, 'at 82 % the band of low refuses some');
+  t.equal(gate.refusal(Priority.LOW, 0, 1), Refusal.BAND, 'at 82% the band of low refuses some');
   t.equal(gate.refusal(Priority.LOW, ALL - 1, 1), Refusal.RESERVE, 'and the reserve all others');
   t.equal(gate.refusal(Priority.NORMAL, 0, 1), Refusal.RESERVE);
   t.equal(gate.refusal(Priority.CRITICAL, 0, 1), Refusal.NONE);

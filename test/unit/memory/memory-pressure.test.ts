@@ -51,7 +51,7 @@ t.test('other bands count at once, for the levels, too; other limits from the ne
   t.same(changes.slice(3), ['low full open: configuration', 'normal partial open: configuration']);
   pressure.reconfigure({ ...OPTIONS, limitBytes: LIMIT / 2 }, now());
   read(0.475);
-  t.same(shares(), [100, 71, 0, 0], 'at 95 % of the half');
+  t.same(shares(), [100, 71, 0, 0], 'at 95% of the half');
   pressure.reconfigure({ ...OPTIONS, shedWhen: 'never' }, now());
   read(0.99);
   t.same(shares(), [0, 0, 0, 0]);
@@ -103,7 +103,7 @@ t.test('growth between readings counts from the moment it is forwarded', async (
   read(0.79);
   t.same(shares(), [0, 0, 0, 0]);
   for (let i = 0; i < 60; i++) gate.grow(100_000);
-  t.ok(shares()[0] > 40, `6 % of the limit later, low is shed by ${shares()[0]} %`);
+  t.ok(shares()[0] > 40, `6% of the limit later, low is shed by ${shares()[0]}%`);
   t.same(changes, ['low open partial: growth since the reading'], 'and is told, as it is what is refused');
   gate.answered = gate.admitted;
   read(0.85);
@@ -268,11 +268,11 @@ t.test('a stale reading: admit opens and says so, hold keeps', async (t) => {
 
 t.test('what others write is learnt, and counted while a reading ages', async (t) => {
   const { read, shares, pass, gate } = makePressure();
-  // 1 % of the limit each 100 ms, none of it through this gate.
+  // 1% of the limit each 100 ms, none of it through this gate.
   for (let i = 0; i < 30; i++) read(0.49 + i * 0.01);
   t.same(shares(), [0, 0, 0, 0]);
   pass(300);
-  t.ok(shares()[0] > 5, `300 ms later some 3 % more are assumed: low is shed by ${shares()[0]} %`);
+  t.ok(shares()[0] > 5, `300 ms later some 3% more are assumed: low is shed by ${shares()[0]}%`);
   const own = makePressure();
   for (let i = 0; i < 30; i++) {
     own.gate.grow(0.01 * LIMIT);

@@ -49,14 +49,9 @@ t.test('each condition, and what it says', async (t) => {
       /is stale$/,
     ],
     ['limited', 'warn', { reasons: ['no right to UNLINK'] }, /^no right to UNLINK$/],
-    ['rehearsing', 'warn', memory({ rehearsal: REHEARSAL }), /as if memory were 95 % full, until 2026/],
-    [
-      'shedding',
-      'bad',
-      memory({ level: levels({ low: 1, normal: 0.301 }) }),
-      /low \(all\), normal \(30 %\)$/,
-    ],
-    ['shedding', 'bad', memory({ level: levels({ low: 0.001 }) }), /low \(< 1 %\)$/],
+    ['rehearsing', 'warn', memory({ rehearsal: REHEARSAL }), /as if memory were 95% full, until 2026/],
+    ['shedding', 'bad', memory({ level: levels({ low: 1, normal: 0.301 }) }), /low \(all\), normal \(30%\)$/],
+    ['shedding', 'bad', memory({ level: levels({ low: 0.001 }) }), /low \(< 1%\)$/],
     ['config-error', 'warn', { configError: 'rules[0]: bad' }, /the old one stays in use: rules\[0\]: bad$/],
     ['observing', 'warn', { rules: OBSERVING }, /^nothing is changed or refused$/],
     [
@@ -129,7 +124,7 @@ t.test('in observe mode, a rule that enforces refuses, and the state says so', a
     also: [
       {
         state: 'observing',
-        text: /^only rules with mode enforce change or refuse anything; .*normal \(50 %\) would be refused$/,
+        text: /^only rules with mode enforce change or refuse anything; .*normal \(50%\) would be refused$/,
       },
     ],
   });

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { Histogram, MAXIMUM } from '../../../src/observe/stats/histogram.js';
 
-t.test('every value is read back within 1 %', async (t) => {
+t.test('every value is read back within 1%', async (t) => {
   fc.assert(
     fc.property(fc.integer({ min: 0, max: MAXIMUM }), (value) => {
       const histogram = new Histogram();

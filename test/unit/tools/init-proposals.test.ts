@@ -133,7 +133,7 @@ t.test('queues, languages and tenants are one; what weighs something stays by it
   });
   t.match(
     pages.ruleOf('page:*'),
-    { ttl: '6h', comment: /90 % of the keys with a TTL expire within 6h/ },
+    { ttl: '6h', comment: /90% of the keys with a TTL expire within 6h/ },
     'no shorter than of any',
   );
   const tenants = propose({
@@ -151,7 +151,7 @@ t.test('a TTL is no shorter than what is seen, and comments are true', async (t)
   const of = (told: Told, match = 'thing:*') => propose({ [match]: told }).ruleOf(match);
   t.match(of({ ttl: 364 * DAY }), {
     ttl: '365d',
-    comment: /90 % of the keys with a TTL expire within 365d\.$/,
+    comment: /90% of the keys with a TTL expire within 365d\.$/,
   });
   t.match(of({ ttl: 60 * DAY }), { ttl: '90d' });
   t.match(of({ ttl: 400 * DAY }), { ttl: '730d' });
@@ -161,7 +161,7 @@ t.test('a TTL is no shorter than what is seen, and comments are true', async (t)
   t.match(few, {
     ttl: undefined,
     durable: true,
-    comment: /98 % without a TTL;.* 90 % of the keys with a TTL expire within 7d\. No sign says/,
+    comment: /98% without a TTL;.* 90% of the keys with a TTL expire within 7d\. No sign says/,
   });
   t.notMatch(few?.comment, 'No key has');
   t.match(of({ ttl: MINUTE, withTtl: 0.3 }), { ttl: undefined, durable: true, priority: 'normal' });
@@ -169,13 +169,13 @@ t.test('a TTL is no shorter than what is seen, and comments are true', async (t)
     comment: /within 1m\. Check: is 5m long enough/,
   });
   t.match(of({ ttl: MINUTE, withTtl: 0.3 }, 'page-cache:*'), { ttl: '1h' });
-  t.match(of({ ttl: MINUTE, withTtl: 0.999 }), { ttl: '1m', comment: /0\.1 % without a TTL/ });
+  t.match(of({ ttl: MINUTE, withTtl: 0.999 }), { ttl: '1m', comment: /0\.1% without a TTL/ });
   t.match(of({}, 'token:*'), {
     ttl: '24h',
-    comment: /100 % without a TTL.*No key has a TTL\. Check: is 24h/,
+    comment: /100% without a TTL.*No key has a TTL\. Check: is 24h/,
   });
   t.match(of({ ttl: DAY, withTtl: 0.001 }), {
-    comment: /over 99 % without a TTL; string 90 % of the keys with a TTL/,
+    comment: /over 99% without a TTL; string 90% of the keys with a TTL/,
   });
 });
 
@@ -249,8 +249,8 @@ t.test('what TTLs take is told where it is much, and that small keys are cheaper
   };
   t.match(
     costOf(40, 1),
-    /take up to 38\.1 MB more \(40 bytes a key, 40 % of what they hold\)\. Such small keys are cheaper/,
+    /take up to 38\.1 MB more \(40 bytes a key, 40% of what they hold\)\. Such small keys are cheaper/,
   );
-  t.match(costOf(10, 1), /10 bytes a key, 10 % of what they hold\)\.$/);
+  t.match(costOf(10, 1), /10 bytes a key, 10% of what they hold\)\.$/);
   t.equal(costOf(1, 1), undefined);
 });

@@ -26,7 +26,7 @@ export class Subscriptions {
   }
 
   /**
-   * Recognises an item by its first bytes (`>3\r\n$9\r\nsubscribe\r\n…`, `*` in RESP2), and sets `kind`. NONE: not pub/sub.
+   * Recognizes an item by its first bytes (`>3\r\n$9\r\nsubscribe\r\n…`, `*` in RESP2), and sets `kind`. NONE: not pub/sub.
    */
   read(prefix: Uint8Array, length: number): Confirmation {
     const header = prefix.indexOf(LF);

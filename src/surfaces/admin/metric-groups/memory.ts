@@ -52,7 +52,7 @@ export const MEMORY_METRICS: MetricGroup = {
     [
       'gauge',
       'memory_evictable_error_bytes',
-      'Half of the 95 % confidence interval of that estimate. No line: it is rough.',
+      'Half of the 95% confidence interval of that estimate. No line: it is rough.',
       one((s) => s.memory.evictableErrorBytes),
     ],
     [

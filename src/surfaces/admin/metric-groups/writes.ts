@@ -106,7 +106,7 @@ export const WRITE_METRICS: MetricGroup = {
     [
       'gauge',
       'rule_memory_error_bytes',
-      'Half of the 95 % confidence interval of that.',
+      'Half of the 95% confidence interval of that.',
       perHolding((h) => h.errorBytes),
     ],
     [

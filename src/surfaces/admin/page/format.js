@@ -34,7 +34,7 @@ export function bytes(n) {
 
 /** @param {number} share 0 … 1 @param {boolean} [exact] with one decimal */
 export function percent(share, exact = false) {
-  return `${(exact ? tenths : whole).format(share * 100)} %`;
+  return `${(exact ? tenths : whole).format(share * 100)}%`;
 }
 
 /** @param {number} seconds */

@@ -114,7 +114,7 @@ const COLUMNS = [
     label: 'Keys',
     value: ({ distinctKeys }) => distinctKeys,
     show: ({ distinctKeys }) => count(distinctKeys),
-    title: 'Number of distinct keys written since the start, estimated within about 1.6 %',
+    title: 'Number of distinct keys written since the start, estimated within about 1.6%',
   },
   {
     label: 'Holds',

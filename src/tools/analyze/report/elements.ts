@@ -44,11 +44,11 @@ export interface Slice {
   /** 0 … 1, of the whole. */
   readonly share: number;
   /** Of STYLE. */
-  readonly colour: string;
+  readonly color: string;
 }
 
 export function bar(share: number): string {
-  return stacked([{ name: percent(share), share, colour: 'plain' }]);
+  return stacked([{ name: percent(share), share, color: 'plain' }]);
 }
 
 /** Slices beside each other. Pointing at a slice shows its name. */
@@ -65,9 +65,9 @@ export function column(slices: readonly Slice[], label: string): string {
 function pieces(slices: readonly Slice[], side: 'width' | 'height'): string {
   return slices
     .filter(({ share }) => share > 0)
-    .map(({ name, share, colour }) => {
+    .map(({ name, share, color }) => {
       const length = Math.min(100, share * 100).toFixed(2);
-      return `<span class="${colour}" style="${side}:${length}%" title="${text(name)}"></span>`;
+      return `<span class="${color}" style="${side}:${length}%" title="${text(name)}"></span>`;
     })
     .join('');
 }

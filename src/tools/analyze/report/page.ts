@@ -15,7 +15,7 @@ export function reportHtml(analysis: Analysis): string {
   const warnings = [
     ...(partial ? ['Ended early: not all keys were seen.'] : []),
     ...(sampled || partial
-      ? ['Estimated from a part of the keys. The bounds are 95 % confidence intervals.']
+      ? ['Estimated from a part of the keys. The bounds are 95% confidence intervals.']
       : []),
     ...notes,
   ];
@@ -80,7 +80,7 @@ function shapeRow({ name, types, encodings, idle }: GroupAnalysis): string[] {
   const slices = idle.map(({ band, share }, i) => ({
     name: `${band} ${percent(share)}`,
     share,
-    colour: `i${i}`,
+    color: `i${i}`,
   }));
   const told = idle.filter(({ share }) => share > 0);
   return [

@@ -12,7 +12,7 @@ export const REDIS_SUITE_SERVER = ['protected-configs', 'debug-command', 'module
   `--enable-${each}`,
   'yes',
 ]);
-const COLOURS = new RegExp(`${String.fromCharCode(27)}\\[[0-9;]*m`, 'g');
+const COLORS = new RegExp(`${String.fromCharCode(27)}\\[[0-9;]*m`, 'g');
 const LINE = /^\[(ok|err|ignore)\]: (.*)$/gm;
 
 /**
@@ -40,7 +40,7 @@ export async function runRedisSuite(
   const address = ['--host', '127.0.0.1', '--port', String(port)];
   const inCopy = ['-c', 'cd "$0" && exec ./runtest "$@"', copy];
   const { stdout } = await new Program('/bin/sh', [...inCopy, ...address, ...tests], later).end();
-  return parse(stdout.replace(COLOURS, ''));
+  return parse(stdout.replace(COLORS, ''));
 }
 
 function parse(output: string): SuiteRun {
