@@ -177,7 +177,7 @@ function settings(results: CostsResults | undefined): Outcome[] {
     ] as const
   ).map(([settings, most]) =>
     judge(
-      `rules with ${settings}: at most ${most} % slower than with TTL and priority`,
+      `rules with ${settings}: at most ${most}% slower than with TTL and priority`,
       [{ label: '', value: quotient(settled(settings), settled('TTL and priority')) }],
       (value) => value >= 1 - most / 100,
       lost,
