@@ -86,6 +86,9 @@ t.test('every manifest has the fields of its kind, and no others', (t) => {
   t.end();
 });
 
+/** Asked by the probes of each. */
+const running = await withProxy(t, { redis: await withRedis(t), secrets: { adminToken: TOKEN } });
+
 for (const { file, manifests } of withPods) {
   t.test(file, async (t) => {
     const pod = manifests.find(({ kind }) => kind === 'Deployment')?.spec?.template?.spec as Pod;
@@ -123,7 +126,6 @@ for (const { file, manifests } of withPods) {
       'the drain ends before the kubelet kills',
     );
 
-    const proxy = await withProxy(t, { redis: await withRedis(t), secrets: { adminToken: TOKEN } });
     const probes = ['startupProbe', 'livenessProbe', 'readinessProbe'] as const;
     for (const { httpGet } of probes.flatMap((probe) => container[probe] ?? [])) {
       t.ok(
@@ -131,7 +133,7 @@ for (const { file, manifests } of withPods) {
           ({ name, containerPort }) => name === httpGet.port && listen && containerPort === listen.port,
         ),
       );
-      const { status } = await fetch(`http://127.0.0.1:${proxy.adminPort}${httpGet.path}`);
+      const { status } = await fetch(`http://127.0.0.1:${running.adminPort}${httpGet.path}`);
       t.equal(status, 200, `${httpGet.path} without a token`);
     }
   });
