@@ -4,7 +4,7 @@
 //   take 64 keys, 1 MB ─▶ size? read since? (MEMORY USAGE, OBJECT IDLETIME or FREQ) ─▶ still as chosen? ─▶ UNLINK ─▶ count
 //
 // A key that was read since it was written, or since its last chance, goes to the end. Where there are too many to be asked
-// about, or memory is well above the start, age alone decides.
+// about, hardly any was read (read-share.ts), or memory is well above the start, age alone decides.
 // It is long because a batch's way from choice to count stands here whole, with what each fault on it means.
 // Invariants: no key is unlinked that was written since it was chosen, as far as the source knows; at most LANES batches are
 // under way; after a fault nothing goes until the link is back.
@@ -14,6 +14,7 @@ import type { Candidate } from './candidates.js';
 import type { KeySource } from './key-source.js';
 import { isTrouble, Link, type LinkOptions, mayNotRun, type Question } from './link.js';
 import { LIKELY_BYTES } from './observation.js';
+import { ReadShare } from './read-share.js';
 import { ASK_FROM_MS, readSinceByFreq, readSinceByIdle } from './second-chance.js';
 import { UnlinkCommands } from './unlink-command.js';
 
@@ -71,6 +72,7 @@ export class Unlinker {
   private readonly links = new Map<number, Link>();
   private readonly commands = new UnlinkCommands();
   private readonly questions = new Batch();
+  private readonly reads = new ReadShare();
   private lanes = 0;
   private atServer = 0;
   private readonly waiting: (() => void)[] = [];
@@ -243,9 +245,10 @@ export class Unlinker {
     const about: Asked[] = [];
     let replies = 0;
     for (const candidate of taken) {
+      const mayAsk = link.mayAsk && !this.urgent && this.tokens >= 1;
       const each = unasked(candidate);
       const wantsUsage = candidate.bytes === 0;
-      const wantsIdle = link.mayAsk && !this.urgent && now - candidate.at >= ASK_FROM_MS && this.tokens >= 1;
+      const wantsIdle = mayAsk && now - candidate.at >= ASK_FROM_MS && this.reads.asks(candidate.slot);
       if (wantsUsage) {
         questions.about(USAGE, candidate.key);
         each.usage = replies++;
@@ -284,7 +287,9 @@ export class Unlinker {
         each.bytes = usage;
         this.options.source.learn(candidate.slot, usage);
       }
-      if (this.wasRead(idle, now - candidate.at, asksFreq)) this.options.source.again(candidate);
+      const wasRead = this.wasRead(idle, now - candidate.at, asksFreq);
+      if (typeof idle === 'number') this.reads.learn(candidate.slot, wasRead);
+      if (wasRead) this.options.source.again(candidate);
       else due.push(each);
     }
     return due;

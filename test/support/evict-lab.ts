@@ -3,6 +3,7 @@
 import { hashKey } from '../../src/core/policy/hash.js';
 import { sizeClassOf } from '../../src/core/policy/size-class.js';
 import { type Flow, Pace } from '../../src/evict/pace.js';
+import { ReadShare } from '../../src/evict/read-share.js';
 import { Ring } from '../../src/evict/ring.js';
 import { memoryOfKey } from '../../src/evict/ring-lists.js';
 import { ASK_FROM_MS, readSinceByIdle } from '../../src/evict/second-chance.js';
@@ -44,6 +45,7 @@ export class EvictLab {
   private freed = 0;
   private lookedAt = 0;
   private readAt = 0;
+  private readonly reads = new ReadShare();
   private tokens = 0;
   private begun = false;
 
@@ -113,10 +115,12 @@ export class EvictLab {
         const value = this.store.get(id);
         if (value === undefined) continue;
         const age = this.now - candidate.at;
-        if (age >= ASK_FROM_MS && this.tokens >= 1) {
+        if (age >= ASK_FROM_MS && this.tokens >= 1 && this.reads.asks(1)) {
           this.tokens--;
           const idle = Math.floor(this.now / 1000) - Math.floor(value.usedAt / 1000);
-          if (readSinceByIdle(age, idle)) {
+          const wasRead = readSinceByIdle(age, idle);
+          this.reads.learn(1, wasRead);
+          if (wasRead) {
             this.ring.again(candidate);
             continue;
           }
