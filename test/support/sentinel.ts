@@ -32,7 +32,7 @@ export async function withSentinel(t: TestScope, watched: number): Promise<{ por
 }
 
 /** The server binary reads a config file only as its first argument; this puts it there and drops the rest. */
-async function launchSentinel(binary: string, config: string, folder: string, port: number) {
+export async function launchSentinel(binary: string, config: string, folder: string, port: number) {
   const wrapper = path.join(folder, 'sentinel.sh');
   const script = `#!/usr/bin/env bash\nexec -a '${SERVER_ARGV0}' '${binary}' '${config}' --sentinel\n`;
   await writeFile(wrapper, script, { mode: 0o755 });

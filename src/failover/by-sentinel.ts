@@ -1,0 +1,226 @@
+// Follows a primary by its Sentinels: hands their words to the view, asks and fences as the view wants, and tells what it decides.
+// Owns the lines, the fence's attempts and one timer.
+// Invariants: decisions are told in the turn in which they fall; nothing is told after close().
+import type { ConnectionOptions } from 'node:tls';
+import type { Logger } from 'pino';
+import type { Decision, ViewOptions } from './decisions.js';
+import { askWhetherPrimary, type FenceAnswer } from './fence.js';
+import type { NatMap } from './nat-map.js';
+import { SentinelLine } from './sentinel-line.js';
+import { SentinelView } from './sentinel-view.js';
+import {
+  type FailoverSnapshot,
+  nameOf,
+  type PrimaryAddress,
+  type Sign,
+  sameAddress,
+  type Whereabouts,
+  type WhereaboutsEvents,
+  type WhereaboutsState,
+} from './whereabouts.js';
+
+/** Between two looks at the time, and two attempts of the fence, while clients wait. */
+const PAUSED_TICK_MS = 20;
+const CALM_TICK_MS = 100;
+/** After this long a start goes on without a primary. */
+const START_MS = 3000;
+
+export interface BySentinelOptions extends Pick<ViewOptions, 'pauseMs' | 'resume' | 'onMinority'> {
+  readonly sentinels: readonly PrimaryAddress[];
+  readonly primary: string;
+  /** For the Sentinels. */
+  readonly user: string | undefined;
+  readonly password: string | undefined;
+  readonly natMap: NatMap;
+  /** For the servers. */
+  readonly server: { readonly username: string | undefined; readonly password: string | undefined };
+  readonly tls: ((host: string) => ConnectionOptions) | undefined;
+  readonly connectTimeoutMs: number;
+  /** Monotonic milliseconds. */
+  readonly clock: () => number;
+  readonly log: Logger;
+}
+
+export class BySentinel implements Whereabouts {
+  private readonly view: SentinelView;
+  private readonly lines: readonly SentinelLine[];
+  /** By Sentinel: why it does not answer; null: it does. */
+  private readonly errors: (string | null)[];
+  private readonly counts = { switched: 0, returned: 0, timedOut: 0 };
+  private events: WhereaboutsEvents | undefined;
+  private timer: NodeJS.Timeout | undefined;
+  /** Who is being asked whether it is primary. Another one does not wait for its answer: it may be frozen. */
+  private fencing: PrimaryAddress | undefined;
+  private found = false;
+  private askedAt: number;
+  private lastFence: FenceAnswer = { trouble: '' };
+  private wake: () => void = () => {};
+
+  constructor(private readonly options: BySentinelOptions) {
+    const { sentinels, pauseMs, resume, onMinority, clock } = options;
+    this.view = new SentinelView({ sentinels: sentinels.length, pauseMs, resume, onMinority }, clock());
+    this.askedAt = clock();
+    this.errors = sentinels.map(() => 'no answer yet');
+    this.lines = sentinels.map(
+      (sentinel, i) =>
+        new SentinelLine({
+          ...options,
+          sentinel,
+          onEvent: (event) => this.act(this.view.heard(i, event, clock())),
+          onAnswer: (answer) => {
+            this.answers(i, null);
+            this.act(this.view.answered(i, answer, clock()));
+          },
+          onSilent: (reason) => {
+            this.answers(i, reason);
+            this.act(this.view.silent(i, clock()));
+          },
+        }),
+    );
+  }
+
+  get address(): PrimaryAddress | undefined {
+    return this.view.address;
+  }
+
+  get state(): WhereaboutsState {
+    return this.view.state;
+  }
+
+  async start(events: WhereaboutsEvents): Promise<void> {
+    this.events = events;
+    const { clock, log } = this.options;
+    const started = clock();
+    for (const line of this.lines) line.start();
+    this.tick();
+    await new Promise<void>((resolve) => {
+      const timeout = setTimeout(resolve, START_MS);
+      this.wake = () => {
+        clearTimeout(timeout);
+        resolve();
+      };
+    });
+    this.wake = () => {};
+    if (this.events === undefined || this.view.address !== undefined) return;
+    const reason = this.whyNotFound();
+    log.error({ waitedMs: Math.round(clock() - started) }, `${reason}; Spillway keeps looking`);
+    events.gone(reason);
+  }
+
+  suspect(sign: Sign): void {
+    this.act(this.view.sign(sign, this.options.clock()));
+  }
+
+  snapshot(): FailoverSnapshot {
+    const { view, options } = this;
+    const { state, address, reason, blind } = view;
+    return {
+      ...{ state, blind, name: options.primary, address: address === undefined ? null : nameOf(address) },
+      reason: state === 'gone' && address === undefined ? this.whyNotFound() : reason,
+      sentinels: options.sentinels.map(({ host, port }, i) => {
+        const named = view.named(i);
+        const silent = named === undefined;
+        const state = silent ? 'silent' : sameAddress(named, address) ? 'agrees' : 'differs';
+        return { host, port, state, error: silent ? (this.errors[i] as string | null) : null };
+      }),
+      ...this.counts,
+    };
+  }
+
+  close(): void {
+    this.events = undefined;
+    clearTimeout(this.timer);
+    for (const line of this.lines) line.close();
+    this.wake();
+  }
+
+  private tick(): void {
+    const { clock } = this.options;
+    const now = clock();
+    this.act(this.view.tick(now));
+    if (now - this.askedAt >= this.view.askEveryMs) this.ask();
+    this.fence();
+    if (this.events === undefined) return;
+    clearTimeout(this.timer);
+    const paused = this.view.state !== 'here';
+    this.timer = setTimeout(() => this.tick(), paused ? PAUSED_TICK_MS : CALM_TICK_MS).unref();
+  }
+
+  private ask(): void {
+    this.askedAt = this.options.clock();
+    for (const line of this.lines) line.ask();
+  }
+
+  private act(decisions: readonly Decision[]): void {
+    for (const decision of decisions) this.tell(decision);
+    if (decisions.length > 0 && this.events !== undefined) {
+      clearTimeout(this.timer);
+      this.timer = setTimeout(() => this.tick(), PAUSED_TICK_MS).unref();
+    }
+    this.fence();
+  }
+
+  private tell(decision: Decision): void {
+    const { events, counts } = this;
+    if (events === undefined) return;
+    if (decision.type === 'ask') this.ask();
+    else if (decision.type === 'pause') events.paused(decision.reason);
+    else if (decision.type === 'blind') events.blind(decision.reason);
+    else if (decision.type === 'gone') {
+      counts.timedOut++;
+      events.gone(decision.reason);
+    } else {
+      const { address, moved, pausedMs } = decision;
+      if (this.found) counts[moved ? 'switched' : 'returned']++;
+      this.found = true;
+      if (!('reading' in this.lastFence)) throw new Error('resumed without a reading');
+      events.resumed({ address, moved, pausedMs, reading: this.lastFence.reading });
+      this.wake();
+    }
+  }
+
+  /** Asks the server that the view wants to know about, if any. */
+  private fence(): void {
+    const { clock, server, tls } = this.options;
+    const address = this.events === undefined ? undefined : this.view.toFence(clock());
+    if (address === undefined || sameAddress(address, this.fencing)) return;
+    this.fencing = address;
+    const askedAt = clock();
+    void askWhetherPrimary(address, { ...server, tls }).then((answer) => {
+      this.lastFence = answer;
+      const trouble = 'trouble' in answer ? answer.trouble : undefined;
+      this.act(this.view.fenced({ address, askedAt, trouble }, clock()));
+      const again = () => {
+        if (this.fencing === address) this.fencing = undefined;
+        this.fence();
+      };
+      if (trouble === undefined) again();
+      else setTimeout(again, PAUSED_TICK_MS).unref();
+    });
+  }
+
+  /** Logs when a Sentinel ceases to answer, and when it answers again. */
+  private answers(sentinel: number, error: string | null): void {
+    const before = this.errors[sentinel];
+    this.errors[sentinel] = error;
+    if (before === error || this.events === undefined) return;
+    const { log, sentinels } = this.options;
+    const where = { sentinel: nameOf(sentinels[sentinel] as PrimaryAddress) };
+    if (error !== null) log.warn({ ...where, err: error }, 'a Sentinel does not answer');
+    else if (before !== 'no answer yet') log.info(where, 'a Sentinel answers again');
+  }
+
+  private whyNotFound(): string {
+    const { sentinels, primary } = this.options;
+    const silent = this.errors.flatMap((error, i) =>
+      error === null ? [] : [`${nameOf(sentinels[i] as PrimaryAddress)}: ${error}`],
+    );
+    const most = Math.floor(sentinels.length / 2) + 1;
+    const { trouble } = { trouble: '', ...this.lastFence };
+    if (sentinels.length - silent.length >= most)
+      return trouble === ''
+        ? `no majority of the Sentinels names the same primary "${primary}"`
+        : `the server that the Sentinels name as "${primary}" cannot be used: ${trouble}`;
+    return `fewer than ${most} of ${sentinels.length} Sentinels name the primary "${primary}" (${silent.join('; ')})`;
+  }
+}

@@ -1,0 +1,154 @@
+// One Sentinel: its messages on one connection, its answers on another (a subscribed connection takes no questions in RESP2).
+// Both are made again for as long as it takes. Owns the two ioredis clients.
+// Invariants: one question at a time, and one more when it was asked meanwhile; whatever does not answer within ANSWER_MS is cut
+// and made anew, since a route that died gives no error.
+import type { ConnectionOptions } from 'node:tls';
+import { Redis } from 'ioredis';
+import type { SentinelEvent } from './decisions.js';
+import type { NatMap } from './nat-map.js';
+import { answerOf, CHANNELS, eventOf } from './sentinel-words.js';
+import type { Answer } from './votes.js';
+import type { PrimaryAddress } from './whereabouts.js';
+
+const ANSWER_MS = 1000;
+const RETRY_MS = 250;
+
+export interface LineOptions {
+  readonly sentinel: PrimaryAddress;
+  readonly primary: string;
+  readonly user: string | undefined;
+  readonly password: string | undefined;
+  readonly tls: ((host: string) => ConnectionOptions) | undefined;
+  readonly connectTimeoutMs: number;
+  readonly natMap: NatMap;
+  /** Monotonic milliseconds. */
+  readonly clock: () => number;
+  readonly onEvent: (event: SentinelEvent) => void;
+  readonly onAnswer: (answer: Answer) => void;
+  /** It does not answer, or does not know the primary. */
+  readonly onSilent: (reason: string) => void;
+}
+
+export class SentinelLine {
+  private readonly messages: Redis;
+  private readonly answers: Redis;
+  private asking = false;
+  private again = false;
+  private lastError = 'no connection yet';
+  private closed = false;
+
+  constructor(private readonly options: LineOptions) {
+    this.messages = this.connection('spillway-failover-events');
+    this.answers = this.connection('spillway-failover');
+    this.messages.on('message', (channel: string, message: string) => {
+      const event = eventOf(channel, message, options.primary, options.natMap);
+      if (event !== undefined) options.onEvent(event);
+    });
+    this.messages.on('ready', () => {
+      // Where subscribing is refused, questions alone find a switch.
+      this.messages.subscribe(...CHANNELS).catch((error: Error) => this.failed(error));
+    });
+    this.answers.on('ready', () => this.ask());
+    this.answers.on('close', () => {
+      if (!this.closed) options.onSilent(this.lastError);
+    });
+  }
+
+  start(): void {
+    // 'error' gives the reason; the rejection does not.
+    for (const redis of [this.messages, this.answers]) redis.connect().catch(() => {});
+  }
+
+  /** Asks now, or as soon as the answer that is due has come. */
+  ask(): void {
+    if (this.asking) this.again = true;
+    else if (this.answers.status === 'ready') void this.question();
+  }
+
+  close(): void {
+    this.closed = true;
+    this.messages.disconnect();
+    this.answers.disconnect();
+  }
+
+  private async question(): Promise<void> {
+    const { primary, natMap, clock, onAnswer, onSilent } = this.options;
+    this.asking = true;
+    const askedAt = clock();
+    try {
+      const replies = await this.answers
+        .pipeline([
+          ['sentinel', 'master', primary],
+          ['sentinel', 'get-master-addr-by-name', primary],
+        ])
+        .exec();
+      for (const [error] of replies ?? []) if (error !== null) throw error;
+      const answer = answerOf(replies?.[0]?.[1], replies?.[1]?.[1], natMap);
+      if (answer === undefined) throw new Error('its answer cannot be read');
+      if (!this.closed) onAnswer({ ...answer, askedAt });
+    } catch (error) {
+      this.failed(error as Error);
+      if (!this.closed) onSilent(this.lastError);
+      if ((error as Error).message === TIMED_OUT) this.answers.disconnect(true);
+    } finally {
+      this.asking = false;
+    }
+    if (this.messages.status === 'ready') this.messages.ping().catch(() => this.messages.disconnect(true));
+    if (this.again && !this.closed) {
+      this.again = false;
+      this.ask();
+    }
+  }
+
+  private connection(connectionName: string): Redis {
+    const { sentinel, user, password, tls, connectTimeoutMs } = this.options;
+    const { host, port } = sentinel;
+    const redis = new Redis({
+      ...{ host, port, connectionName, protocol: 2, lazyConnect: true },
+      ...(tls && { tls: tls(host) }),
+      ...(user === undefined ? {} : { username: user }),
+      ...(password === undefined ? {} : { password }),
+      connectTimeout: Math.min(connectTimeoutMs, 3 * ANSWER_MS),
+      commandTimeout: ANSWER_MS,
+      disconnectTimeout: RETRY_MS,
+      // INFO needs a right that this does not, and says nothing here.
+      enableReadyCheck: false,
+      enableOfflineQueue: false,
+      autoResubscribe: false,
+      maxRetriesPerRequest: 0,
+      retryStrategy: () => {
+        if (tls) redis.options.tls = tls(host);
+        return RETRY_MS;
+      },
+    });
+    redis.on('error', (error: Error) => this.failed(error));
+    return redis;
+  }
+
+  private failed(error: Error): void {
+    this.lastError = wordsOf(error, this.options.primary);
+  }
+}
+
+/** ioredis's own words. */
+const TIMED_OUT = 'Command timed out';
+
+const REMEDIES: readonly (readonly [RegExp, string])[] = [
+  [/ECONNREFUSED/, 'nothing listens there; check the address in upstream.url'],
+  [/ENOTFOUND|EAI_AGAIN/, 'this host name has no address; check its spelling in upstream.url'],
+  [/timed out|ETIMEDOUT/i, 'check the address, and firewalls in between'],
+  [
+    /NOAUTH|WRONGPASS|without any password/i,
+    "set the Sentinels' password in SPILLWAY_SENTINEL_PASSWORD, and their user in upstream.failover.user",
+  ],
+  [/NOPERM/, 'give this user the rights +sentinel +subscribe +ping and the channels with ACL SETUSER'],
+];
+
+function wordsOf(error: Error, primary: string): string {
+  const { message } = error instanceof AggregateError ? (error.errors[0] as Error) : error;
+  if (/no such master/i.test(message))
+    return `it knows no primary "${primary}"; SENTINEL MASTERS lists the names that it knows`;
+  const line = (message.split('\n', 1)[0] as string).slice(0, 200);
+  const remedy = REMEDIES.find(([pattern]) => pattern.test(line))?.[1];
+  return remedy === undefined ? line : `${line} (${remedy})`;
+}

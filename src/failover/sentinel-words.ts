@@ -1,0 +1,76 @@
+// What a Sentinel says, read: its messages about one primary, and its answers to SENTINEL MASTER and
+// GET-MASTER-ADDR-BY-NAME. Pure. Messages about other primaries, and what is not understood, are undefined.
+// sentinel.c, sentinelEvent(): "%@" is `slave NAME IP PORT @ MASTER IP PORT` of a replica, `master NAME IP PORT` of a primary.
+import type { SentinelEvent } from './decisions.js';
+import { mapped, type NatMap } from './nat-map.js';
+import type { Answer } from './votes.js';
+import { type PrimaryAddress, sameAddress } from './whereabouts.js';
+
+const PROMOTING: ReadonlySet<string> = new Set(['+failover-state-send-slaveof-noone', '+promoted-slave']);
+const SWITCHED = '+switch-master';
+const ABORTED: ReadonlySet<string> = new Set([
+  '-failover-abort-not-elected',
+  '-failover-abort-no-good-slave',
+  '-failover-abort-slave-timeout',
+]);
+
+/** The channels to subscribe to. */
+export const CHANNELS: readonly string[] = [...PROMOTING, SWITCHED, ...ABORTED];
+
+export function eventOf(
+  channel: string,
+  message: string,
+  primary: string,
+  map: NatMap,
+): SentinelEvent | undefined {
+  const words = message.split(' ');
+  if (PROMOTING.has(channel)) {
+    const [, , ip, port, at, name, fromIp, fromPort] = words;
+    return at === '@' && name === primary
+      ? moving('promoting', addressOf(fromIp, fromPort, map), addressOf(ip, port, map))
+      : undefined;
+  }
+  if (channel === SWITCHED) {
+    const [name, fromIp, fromPort, ip, port] = words;
+    return name === primary
+      ? moving('switched', addressOf(fromIp, fromPort, map), addressOf(ip, port, map))
+      : undefined;
+  }
+  return ABORTED.has(channel) && words[1] === primary ? { type: 'aborted' } : undefined;
+}
+
+/** `master`: the reply to SENTINEL MASTER, names and values in turn; `address`: that to GET-MASTER-ADDR-BY-NAME, asked together. */
+export function answerOf(
+  master: unknown,
+  address: unknown,
+  map: NatMap,
+): Omit<Answer, 'askedAt'> | undefined {
+  if (!Array.isArray(master) || !Array.isArray(address)) return undefined;
+  const fields = new Map<string, string>();
+  for (let i = 0; i + 1 < master.length; i += 2) fields.set(String(master[i]), String(master[i + 1]));
+  const named = addressOf(address[0], address[1], map);
+  const epoch = Number(fields.get('config-epoch'));
+  if (named === undefined || !Number.isSafeInteger(epoch)) return undefined;
+  // While it fails over, it names the old primary up to the promotion, then the new one: sentinelGetCurrentMasterAddress().
+  const old = addressOf(fields.get('ip'), fields.get('port'), map);
+  const failing = (fields.get('flags') ?? '').split(',').includes('failover_in_progress');
+  return {
+    ...{ address: named, epoch, leaving: failing && sameAddress(named, old) },
+    downAfterMs: Number(fields.get('down-after-milliseconds')) || 30_000,
+  };
+}
+
+function moving(
+  type: 'promoting' | 'switched',
+  from: PrimaryAddress | undefined,
+  address: PrimaryAddress | undefined,
+): SentinelEvent | undefined {
+  return from === undefined || address === undefined ? undefined : { type, from, address };
+}
+
+function addressOf(host: unknown, port: unknown, map: NatMap): PrimaryAddress | undefined {
+  const number = Number(port);
+  if (typeof host !== 'string' || host === '' || !Number.isInteger(number) || number < 1 || number > 65_535)
+    return undefined;
+  return mapped({ host, port: number }, map);
+}

@@ -1,0 +1,291 @@
+// A primary, two replicas and three Sentinels that take a server for down after a second; and writers that look for each write
+// that was acknowledged, at the end, on the server that is primary then.
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import net from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Redis } from 'ioredis';
+import { findFreePort } from '../../src/cli/local-server/free-port.js';
+import type { RedisProcess } from '../../src/cli/local-server/redis-server.js';
+import { ensureServerBinary } from '../../src/cli/local-server/server-binary.js';
+import { endServer, type Launched } from '../../src/cli/local-server/server-launch.js';
+import { type TestScope, withRedis } from './redis.js';
+import { launchSentinel, SENTINEL_PRIMARY } from './sentinel.js';
+import { until } from './wait.js';
+
+const SERVERS = 3;
+const SENTINELS = 3;
+/** As long as a busy machine may need for what takes Sentinels a second or two. */
+const PATIENCE = { timeoutMs: 60_000 };
+
+export interface SentinelProcess {
+  readonly port: number;
+  ask(...words: string[]): Promise<unknown>;
+  signal(signal: NodeJS.Signals): void;
+}
+
+export class SentinelRig {
+  private constructor(
+    /** The first one begins as primary. */
+    readonly servers: readonly RedisProcess[],
+    readonly sentinels: readonly SentinelProcess[],
+  ) {}
+
+  static async start(t: TestScope, serverArgs: readonly string[] = []): Promise<SentinelRig> {
+    const quick = ['--repl-diskless-sync-delay', '0', '--repl-ping-replica-period', '1', ...serverArgs];
+    const primary = await withRedis(t, quick);
+    const follow = ['--replicaof', `127.0.0.1 ${primary.port}`, ...quick];
+    const replicas = await Promise.all(Array.from({ length: SERVERS - 1 }, () => withRedis(t, follow)));
+    const sentinels: SentinelProcess[] = [];
+    for (let i = 0; i < SENTINELS; i++) sentinels.push(await withRigSentinel(t, primary.port));
+    const rig = new SentinelRig([primary, ...replicas], sentinels);
+    await rig.healthy();
+    return rig;
+  }
+
+  /** redis-sentinel://… of all Sentinels. */
+  get url(): string {
+    return `redis-sentinel://${this.sentinels.map(({ port }) => `127.0.0.1:${port}`).join(',')}/${SENTINEL_PRIMARY}`;
+  }
+
+  server(port: number): RedisProcess {
+    return this.servers.find((server) => server.port === port) as RedisProcess;
+  }
+
+  /** The port of the primary by this Sentinel. */
+  async primaryBy(sentinel = 0): Promise<number> {
+    const { ask } = this.sentinels[sentinel] as SentinelProcess;
+    const [, port] = (await ask('get-master-addr-by-name', SENTINEL_PRIMARY)) as string[];
+    return Number(port);
+  }
+
+  /** All Sentinels name the same primary, see its two replicas in good order, and each other; the replicas follow it. */
+  async healthy(sentinels: readonly number[] = [0, 1, 2]): Promise<number> {
+    return until(
+      async () => {
+        const ports = new Set<number>();
+        for (const i of sentinels) {
+          const { ask } = this.sentinels[i] as SentinelProcess;
+          const master = fieldsOf(await ask('master', SENTINEL_PRIMARY));
+          if (master.get('flags') !== 'master' || Number(master.get('num-other-sentinels')) < SENTINELS - 1)
+            return false;
+          const replicas = ((await ask('replicas', SENTINEL_PRIMARY)) as unknown[]).map(fieldsOf);
+          const good = replicas.filter(
+            (replica) => replica.get('flags') === 'slave' && replica.get('master-link-status') === 'ok',
+          );
+          if (good.length !== SERVERS - 1) return false;
+          ports.add(Number(master.get('port')));
+        }
+        const [port] = ports;
+        return ports.size === 1 && port;
+      },
+      { ...PATIENCE, describe: 'Sentinels and replicas in good order' },
+    );
+  }
+
+  /** Resolves when so many replicas of the server at `port` are in step with it. A server that is no replica yet could be promoted with what it has. */
+  async replicated(port: number, replicas = SERVERS - 1): Promise<void> {
+    const redis = new Redis(port, '127.0.0.1');
+    try {
+      await until(async () => (await redis.info('replication')).split('state=online').length > replicas, {
+        ...PATIENCE,
+        describe: `${replicas} replicas in step`,
+      });
+    } finally {
+      redis.disconnect();
+    }
+  }
+
+  /** Begins a planned failover; resolves when all Sentinels name another primary. */
+  async failover(): Promise<number> {
+    const before = await this.primaryBy();
+    await this.sentinels[0]?.ask('failover', SENTINEL_PRIMARY);
+    return this.moved(before);
+  }
+
+  /** Resolves with the port of the primary when these Sentinels have left `before`. */
+  async moved(before: number, sentinels: readonly number[] = [0, 1, 2]): Promise<number> {
+    return until(
+      async () => {
+        const ports = await Promise.all(sentinels.map((i) => this.primaryBy(i)));
+        return ports.every((port) => port !== before) && ports[0];
+      },
+      { ...PATIENCE, describe: 'the Sentinels to switch' },
+    );
+  }
+}
+
+function fieldsOf(reply: unknown): Map<string, string> {
+  const flat = reply as string[];
+  return new Map(flat.flatMap((name, i) => (i % 2 === 0 ? [[name, flat[i + 1] as string] as const] : [])));
+}
+
+async function withRigSentinel(t: TestScope, watched: number): Promise<SentinelProcess> {
+  const binary = await ensureServerBinary((line) => t.comment(line));
+  const folder = await mkdtemp(path.join(os.tmpdir(), 'spillway-sentinel-'));
+  const port = await findFreePort();
+  const file = path.join(folder, 'sentinel.conf');
+  const group = SENTINEL_PRIMARY;
+  const lines = [
+    `port ${port}`,
+    `sentinel monitor ${group} 127.0.0.1 ${watched} 2`,
+    `sentinel down-after-milliseconds ${group} 1000`,
+    `sentinel failover-timeout ${group} 10000`,
+    `sentinel parallel-syncs ${group} 2`,
+  ];
+  await writeFile(file, `${lines.join('\n')}\n`);
+  const launched: Launched = await launchSentinel(binary, file, folder, port);
+  const asked = new Redis({ host: '127.0.0.1', port, protocol: 2, retryStrategy: () => 100 });
+  asked.on('error', () => {});
+  t.teardown(async () => {
+    asked.disconnect();
+    launched.child.kill('SIGCONT');
+    await endServer(launched);
+    await rm(folder, { recursive: true, force: true });
+  });
+  return {
+    port,
+    ask: (...words) => asked.call('sentinel', ...words),
+    signal: (signal) => {
+      launched.child.kill(signal);
+    },
+  };
+}
+
+/** Where a writer sends its next write; undefined: it waits. */
+export type WriteTo = () => number | undefined;
+
+const WRITER_RETRY_MS = 5;
+
+interface Write {
+  readonly key: string;
+  readonly at: number;
+}
+
+/** Writes unique keys one after another, each on a connection of its own, and keeps what was acknowledged. */
+export class Writers {
+  readonly acknowledged: Write[] = [];
+  /** Error replies, and connections that ended with a command under way. */
+  readonly errors: { readonly text: string; readonly at: number }[] = [];
+  reconnects = 0;
+  private readonly sockets = new Set<net.Socket>();
+  private readonly running: Promise<void>[];
+  private stopped = false;
+
+  constructor(
+    count: number,
+    private readonly to: WriteTo,
+    private readonly name = 'w',
+  ) {
+    this.running = Array.from({ length: count }, (_, i) => this.write(i));
+  }
+
+  /** Ends all connections, as a proxy does that has moved. */
+  cut(): void {
+    for (const socket of this.sockets) socket.destroy();
+  }
+
+  /** The longest time without any acknowledged write, milliseconds. */
+  get longestGap(): number {
+    let longest = 0;
+    for (let i = 1; i < this.acknowledged.length; i++)
+      longest = Math.max(
+        longest,
+        (this.acknowledged[i] as Write).at - (this.acknowledged[i - 1] as Write).at,
+      );
+    return longest;
+  }
+
+  /** Resolves when so many more writes are acknowledged. */
+  async more(count = 100): Promise<void> {
+    const enough = this.acknowledged.length + count;
+    await until(() => this.acknowledged.length >= enough, { ...PATIENCE, describe: `${count} more writes` });
+  }
+
+  async stop(): Promise<void> {
+    this.stopped = true;
+    const late = setTimeout(() => this.cut(), 2000);
+    await Promise.all(this.running);
+    clearTimeout(late);
+  }
+
+  /** Acknowledged writes that the server at `port` does not have. */
+  async lostOn(port: number): Promise<string[]> {
+    const redis = new Redis(port, '127.0.0.1');
+    const lost: string[] = [];
+    try {
+      for (let i = 0; i < this.acknowledged.length; i += 1000) {
+        const keys = this.acknowledged.slice(i, i + 1000).map(({ key }) => key);
+        const values = await redis.mget(keys);
+        lost.push(...keys.filter((_, j) => values[j] === null));
+      }
+    } finally {
+      redis.disconnect();
+    }
+    return lost;
+  }
+
+  private async write(writer: number): Promise<void> {
+    let socket: net.Socket | undefined;
+    let port: number | undefined;
+    for (let i = 0; !this.stopped; ) {
+      const to = this.to();
+      if (to === undefined) {
+        await delay(1);
+        continue;
+      }
+      if (socket === undefined || socket.destroyed || port !== to) {
+        socket?.destroy();
+        socket = await this.connect(to);
+        port = to;
+        if (socket === undefined) await delay(WRITER_RETRY_MS);
+        continue;
+      }
+      const key = `${this.name}:${writer}:${i++}`;
+      const reply = await answerTo(socket, `*3\r\n$3\r\nSET\r\n$${key.length}\r\n${key}\r\n$1\r\nv\r\n`);
+      if (reply === '+OK\r\n') this.acknowledged.push({ key, at: performance.now() });
+      else {
+        this.errors.push({ text: reply.trim(), at: performance.now() });
+        await delay(WRITER_RETRY_MS);
+      }
+    }
+    socket?.destroy();
+  }
+
+  private async connect(port: number): Promise<net.Socket | undefined> {
+    const socket = net.connect({ port, host: '127.0.0.1', noDelay: true });
+    this.sockets.add(socket);
+    socket.on('close', () => this.sockets.delete(socket));
+    socket.on('error', () => {});
+    const made = await new Promise<boolean>((resolve) => {
+      socket.once('connect', () => resolve(true));
+      socket.once('close', () => resolve(false));
+    });
+    if (!made) return undefined;
+    this.reconnects++;
+    socket.on('end', () => socket.destroy());
+    return socket;
+  }
+}
+
+/** The reply line; what is no reply: why. */
+function answerTo(socket: net.Socket, bytes: string): Promise<string> {
+  return new Promise((resolve) => {
+    let text = '';
+    const hear = (chunk: Buffer): void => {
+      text += chunk.toString('latin1');
+      if (text.endsWith('\r\n')) finish(text);
+    };
+    const end = (): void => finish('the connection ended');
+    const finish = (reply: string): void => {
+      socket.off('data', hear);
+      socket.off('close', end);
+      resolve(reply);
+    };
+    socket.on('data', hear);
+    socket.once('close', end);
+    if (socket.destroyed) end();
+    else socket.write(bytes);
+  });
+}
