@@ -1,10 +1,11 @@
 // A client of the admin API of a running proxy. Owns its address, the token, and the errors for the user.
 // Bounds: an answer takes at most TIMEOUT_MS and MOST_BYTES. Redirects are not followed, because they would send the token
 // to another server.
+
 import type { ListenAddress } from '../config/address.js';
 import { formatListenAddress } from '../config/address.js';
 import type { EffectiveConfig } from '../config/effective.js';
-import { printable } from './words.js';
+import { printable } from '../core/words.js';
 
 const TIMEOUT_MS = 5000;
 const MOST_BYTES = 64 * 1024 * 1024;

@@ -1,10 +1,10 @@
 // The tables of `spillway analyze`. Draws; reads nothing.
+import { bytesText, countText, percentText, printable, quoted } from '../core/words.js';
 import type { Analysis, GroupAnalysis } from '../tools/analyze/analysis.js';
 import { spanText } from '../tools/analyze/bands.js';
 import type { Estimate } from '../tools/analyze/estimate.js';
 import { plainTable } from './tables.js';
-import { grouped, type Paint } from './terminal/paint.js';
-import { byteText, percentage, printable, quoted } from './words.js';
+import type { Paint } from './terminal/paint.js';
 
 export function drawAnalysis(analysis: Analysis, top: number, paint: Paint): string {
   const { groups } = analysis;
@@ -16,7 +16,7 @@ export function drawAnalysis(analysis: Analysis, top: number, paint: Paint): str
     ...head(analysis, paint),
     '',
     groupTable(shown, analysis, paint),
-    ...(more > 0 ? [`… and ${grouped(more)} more (--top)`] : []),
+    ...(more > 0 ? [`… and ${countText(more)} more (--top)`] : []),
     '',
     ttlTable(analysis, paint),
     ttlCostText(analysis),
@@ -28,16 +28,16 @@ export function drawAnalysis(analysis: Analysis, top: number, paint: Paint): str
 
 function head({ keys, memory, seconds, partial, sampled, servers }: Analysis, paint: Paint): string[] {
   const { keyBytes, usedBytes, limitBytes, otherBytes } = memory;
-  const limit = limitBytes > 0 ? ` of ${byteText(limitBytes)}` : ', no maxmemory';
+  const limit = limitBytes > 0 ? ` of ${bytesText(limitBytes)}` : ', no maxmemory';
   const bounds = sampled || partial ? ` (${bytesBetween(keyBytes)})` : '';
-  const how = `${grouped(keys.looked)} of ${grouped(keys.total)} keys in ${seconds.toFixed(1)} s`;
+  const how = `${countText(keys.looked)} of ${countText(keys.total)} keys in ${seconds.toFixed(1)} s`;
   return [
     `${servers.join(', ')}: ${how}${sampled ? ', the rest is estimated' : ''}`,
     ...(partial
       ? [paint('yellow', 'Ended early: all figures are estimates from the keys seen until then.')]
       : []),
-    `used ${byteText(usedBytes)}${limit}: keys ${byteText(keyBytes.estimate)}${bounds}, tables, buffers and the server itself ${byteText(otherBytes)}`,
-    ...(keys.gone > 0 ? [`${grouped(keys.gone)} keys were gone before analyze looked at them`] : []),
+    `used ${bytesText(usedBytes)}${limit}: keys ${bytesText(keyBytes.estimate)}${bounds}, tables, buffers and the server itself ${bytesText(otherBytes)}`,
+    ...(keys.gone > 0 ? [`${countText(keys.gone)} keys were gone before analyze looked at them`] : []),
   ];
 }
 
@@ -50,13 +50,13 @@ function groupTable(groups: readonly GroupAnalysis[], { sampled, partial }: Anal
   for (const { name, by, keys, bytes, share, averageBytes, largestBytes, withoutTtl } of groups) {
     table.push([
       by === 'rule' ? `${shortName(name)} (rule)` : shortName(name),
-      grouped(Math.round(keys.estimate)),
-      byteText(bytes.estimate),
+      countText(Math.round(keys.estimate)),
+      bytesText(bytes.estimate),
       ...(bounded ? [bytesBetween(bytes)] : []),
-      percentage(share),
-      byteText(averageBytes),
-      byteText(largestBytes),
-      percentage(keys.estimate === 0 ? 0 : withoutTtl.estimate / keys.estimate),
+      percentText(share),
+      bytesText(averageBytes),
+      bytesText(largestBytes),
+      percentText(keys.estimate === 0 ? 0 : withoutTtl.estimate / keys.estimate),
     ]);
   }
   return table.toString();
@@ -71,11 +71,16 @@ function ttlTable({ groups, memory }: Analysis, paint: Paint): string {
     const keys = groups.reduce((sum, { ttl }) => sum + (ttl[i]?.keys ?? 0), 0);
     const bytes = groups.reduce((sum, { ttl }) => sum + (ttl[i]?.bytes ?? 0), 0);
     freed += bytes;
-    table.push([band, grouped(Math.round(keys)), byteText(bytes), percentage(all === 0 ? 0 : freed / all)]);
+    table.push([
+      band,
+      countText(Math.round(keys)),
+      bytesText(bytes),
+      percentText(all === 0 ? 0 : freed / all),
+    ]);
   }
   const never = groups.reduce((sum, { withoutTtlBytes }) => sum + withoutTtlBytes, 0);
   const keys = groups.reduce((sum, { withoutTtl }) => sum + withoutTtl.estimate, 0);
-  table.push(['no TTL', grouped(Math.round(keys)), byteText(never), '']);
+  table.push(['no TTL', countText(Math.round(keys)), bytesText(never), '']);
   return table.toString();
 }
 
@@ -84,8 +89,8 @@ export function ttlCostText({
   memory: { ttlBytes, usedBytes, limitBytes },
 }: Pick<Analysis, 'memory'>): string {
   const after =
-    limitBytes > 0 ? `: ${percentage((usedBytes + ttlBytes) / limitBytes)} of maxmemory then` : '';
-  return `TTLs for all keys without one would themselves take up to ${byteText(ttlBytes)} of memory${after}.`;
+    limitBytes > 0 ? `: ${percentText((usedBytes + ttlBytes) / limitBytes)} of maxmemory then` : '';
+  return `TTLs for all keys without one would themselves take up to ${bytesText(ttlBytes)} of memory${after}.`;
 }
 
 function detailTable(groups: readonly GroupAnalysis[], paint: Paint): string {
@@ -93,7 +98,7 @@ function detailTable(groups: readonly GroupAnalysis[], paint: Paint): string {
   for (const { name, types, encodings, idle } of groups) {
     const longest = idle
       .filter(({ share }) => share > 0)
-      .map(({ band, share }) => `${band} ${percentage(share)}`);
+      .map(({ band, share }) => `${band} ${percentText(share)}`);
     table.push([shortName(name), shares(types), shares(encodings), longest.join(', ')]);
   }
   return table.toString();
@@ -104,7 +109,7 @@ function biggestTable({ biggest }: Analysis, paint: Paint): string {
   for (const [type, list] of Object.entries(biggest)) {
     for (const { key, encoding, bytes, db, ttlSeconds } of list) {
       const ttl = ttlSeconds === null ? 'none' : spanText(ttlSeconds);
-      table.push([shortKey(key), type, encoding, byteText(bytes), db, ttl]);
+      table.push([shortKey(key), type, encoding, bytesText(bytes), db, ttl]);
     }
   }
   return table.toString();
@@ -127,9 +132,9 @@ function shortKey(key: string): string {
 function shares(counts: Readonly<Record<string, number>>): string {
   const entries = Object.entries(counts);
   if (entries.length === 1) return printable((entries[0] as [string, number])[0]);
-  return entries.map(([name, share]) => `${printable(name)} ${percentage(share)}`).join(', ');
+  return entries.map(([name, share]) => `${printable(name)} ${percentText(share)}`).join(', ');
 }
 
 function bytesBetween({ low, high }: Estimate): string {
-  return `${byteText(low)} – ${byteText(high)}`;
+  return `${bytesText(low)} – ${bytesText(high)}`;
 }

@@ -1,13 +1,14 @@
 // `spillway check --connect`: beside the file it looks at the server, and warns where it is not what the config expects, or
 // its eviction policy does not suit the rules.
+
 import type { Environment } from '../config/overrides.js';
+import { printable } from '../core/words.js';
 import { ruleSetOf } from '../runtime/rules.js';
 import { POLICY_CHECKS } from '../tools/doctor/checks-policy.js';
 import { UPSTREAM_CHECKS } from '../tools/doctor/checks-upstream.js';
 import { examine, type ServerExamination } from '../tools/doctor/doctor.js';
 import { complain, ExitCode } from './exit.js';
 import { type ToolOptions, tooling } from './tool.js';
-import { printable } from './words.js';
 
 const NAME = 'spillway-check';
 /** Keys that it looks at. */

@@ -1,5 +1,7 @@
 // `spillway doctor`: lists what endangers the memory of a server.
+
 import type { Environment } from '../config/overrides.js';
+import { printable } from '../core/words.js';
 import { ruleSetOf } from '../runtime/rules.js';
 import { type Examination, examine, type ServerExamination } from '../tools/doctor/doctor.js';
 import { SEVERITIES, type Severity } from '../tools/doctor/finding.js';
@@ -7,7 +9,6 @@ import { ExitCode } from './exit.js';
 import { drawPolicies } from './policy-table.js';
 import { createPaint, type Paint } from './terminal/paint.js';
 import { type ToolOptions, tooling } from './tool.js';
-import { printable } from './words.js';
 
 export interface DoctorCommandOptions extends ToolOptions {
   readonly sample: number;

@@ -4,6 +4,7 @@
 import { loadConfig } from '../config/load.js';
 import { CONFIG_VARIABLE, type Environment, nonEmpty } from '../config/overrides.js';
 import { formatDuration, formatSize } from '../config/units.js';
+import { percentText, printable, quoted } from '../core/words.js';
 import type { BudgetMethod } from '../memory/snapshot.js';
 import { Explainer } from '../runtime/explainer.js';
 import type {
@@ -20,7 +21,6 @@ import type {
 import { asking, mendable } from './ask.js';
 import { ExitCode } from './exit.js';
 import type { AskOptions } from './options.js';
-import { percentage, printable, quoted } from './words.js';
 
 /** With --admin, or where no config file is named, a running proxy answers, as with `stats`; otherwise the config. */
 export async function explainCommand(
@@ -74,14 +74,14 @@ function drawExplanation(explanation: Explanation): string {
     lines.push(
       row(
         'now',
-        `${verdict(now)} (pressure ${now.pressure === null ? 'unknown' : percentage(now.pressure)}${rehearsed(now)}; shedding ${printable(now.reason)})`,
+        `${verdict(now)} (pressure ${now.pressure === null ? 'unknown' : percentText(now.pressure)}${rehearsed(now)}; shedding ${printable(now.reason)})`,
       ),
     );
   return lines.join('\n');
 }
 
 function rehearsed({ rehearsal }: ExplainedNow): string {
-  return rehearsal === null ? '' : `; a rehearsal sets it to ${percentage(rehearsal)}`;
+  return rehearsal === null ? '' : `; a rehearsal sets it to ${percentText(rehearsal)}`;
 }
 
 function verdict({ shed, refused }: ExplainedNow): string {
@@ -113,14 +113,14 @@ function drawKey(key: ExplainedKey): string[] {
       : [
           row(
             '',
-            `from ${percentage(shed.band[0])}, this key${shed.tag === null ? '' : `, as all with {${printable(shed.tag)}},`} above ${percentage(shed.keyAbove)}, all from ${percentage(shed.band[1])}`,
+            `from ${percentText(shed.band[0])}, this key${shed.tag === null ? '' : `, as all with {${printable(shed.tag)}},`} above ${percentText(shed.keyAbove)}, all from ${percentText(shed.band[1])}`,
           ),
           ...(shed.reserved === 0
             ? []
             : [
                 row(
                   '',
-                  `of which ${percentage(shed.reserved)} earlier: room kept for higher priorities to grow`,
+                  `of which ${percentText(shed.reserved)} earlier: room kept for higher priorities to grow`,
                 ),
               ]),
         ]),
@@ -146,11 +146,11 @@ const METHODS: Readonly<Record<BudgetMethod, string>> = {
 function budgetText({ setting, budgetBytes, heldBytes, refusedShare, method }: ExplainedBudget): string {
   if (heldBytes === null || method === null) return setting;
   if (budgetBytes === null) return `${setting} of a limit that is not known yet; refuses nothing`;
-  const share = `${percentage(heldBytes / budgetBytes)} of ${formatSize(Math.round(budgetBytes))} is used`;
+  const share = `${percentText(heldBytes / budgetBytes)} of ${formatSize(Math.round(budgetBytes))} is used`;
   const refused =
     refusedShare === null || refusedShare === 0
       ? ''
-      : `; ${percentage(refusedShare)} of its keys are refused`;
+      : `; ${percentText(refusedShare)} of its keys are refused`;
   return `${setting}: ${share} (${METHODS[method]})${refused}`;
 }
 

@@ -1,7 +1,6 @@
 // How long the keys of each rule live where the server evicts them, as `spillway stats` and `report` say it. Draws; reads nothing.
+import { quoted, timeText } from '../core/words.js';
 import type { RuleStats } from '../observe/stats/snapshot.js';
-import { timeText } from '../tools/watch/changes.js';
-import { quoted } from './words.js';
 
 /** `cache: keys live 4 min of their 1 h (± 20 s), then the server evicts them`; a line for each such rule. */
 export function lifetimeLines(rules: readonly Pick<RuleStats, 'name' | 'holds'>[]): string[] {

@@ -1,11 +1,10 @@
 // What the policy advisor says: its advice, and what each eviction policy would do as a table. Draws; reads nothing.
+import { bytesText, countText, printable, timeText } from '../core/words.js';
 import type { PolicyOutlook } from '../observe/advice/outlook.js';
 import type { AdviceSnapshot } from '../observe/advice/snapshot.js';
 import { stepText } from '../observe/advice/steps.js';
-import { spanText } from '../observe/advice/words.js';
 import { plainTable } from './tables.js';
-import { grouped, type Paint } from './terminal/paint.js';
-import { byteText, printable } from './words.js';
+import type { Paint } from './terminal/paint.js';
 
 const COLORS = { critical: 'red', warning: 'yellow', notice: 'cyan' } as const;
 
@@ -43,9 +42,9 @@ export function drawPolicies(policies: readonly PolicyOutlook[], paint: Paint): 
     const { whose, takes, loses } = names;
     table.push([
       `${policy}${current ? ' *' : ''}`,
-      evictableBytes === null ? '?' : byteText(evictableBytes),
-      ...(lasting ? [lastsSeconds === null ? '' : spanText(lastsSeconds)] : []),
-      ...(refusing ? [refusedLastHour === null ? '?' : grouped(refusedLastHour)] : []),
+      evictableBytes === null ? '?' : bytesText(evictableBytes),
+      ...(lasting ? [lastsSeconds === null ? '' : timeText(lastsSeconds)] : []),
+      ...(refusing ? [refusedLastHour === null ? '?' : countText(refusedLastHour)] : []),
       list(whose),
       paint('yellow', list(takes)),
       paint('red', list(loses)),

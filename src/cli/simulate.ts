@@ -1,11 +1,11 @@
 // `spillway simulate`: begins or ends a rehearsal of a full memory in a running proxy.
 
 import type { Environment } from '../config/overrides.js';
+import { percentText } from '../core/words.js';
 import type { RehearsalSnapshot } from '../memory/snapshot.js';
 import { asking } from './ask.js';
 import { ExitCode } from './exit.js';
 import type { AskOptions } from './options.js';
-import { percentage } from './words.js';
 
 export interface SimulateOptions extends AskOptions {
   readonly seconds: number;
@@ -30,7 +30,7 @@ export async function simulateCommand(
     const rehearsal = await client.post<RehearsalSnapshot>('/api/simulate', { pressure, seconds });
     say(
       rehearsal,
-      `rehearsal until ${rehearsal.endsAt}: writes are refused as if memory were ${percentage(pressure)} full; ` +
+      `rehearsal until ${rehearsal.endsAt}: writes are refused as if memory were ${percentText(pressure)} full; ` +
         'spillway simulate off ends it',
     );
     return ExitCode.OK;

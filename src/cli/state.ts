@@ -1,9 +1,10 @@
 // The state of the service above `spillway stats` and `spillway top`: a line for what holds now, and one for each other
 // condition. Draws; reads nothing.
+
 import { formatDuration } from '../config/units.js';
+import { printable } from '../core/words.js';
 import type { ServiceStateSnapshot, StateSnapshot } from '../observe/state/service-state.js';
 import type { Paint } from './terminal/paint.js';
-import { printable } from './words.js';
 
 const COLORS = { ok: 'green', warn: 'yellow', bad: 'red' } as const;
 

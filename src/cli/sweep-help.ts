@@ -38,7 +38,7 @@ Examples:
   spillway sweep --config proxy.config.json --apply --resume spillway-sweep-….jsonl
       Continue after an interruption.
   spillway sweep --config proxy.config.json --rule cache --idle 7d --ttl 1m
-      How many keys of one rule nobody has used for a week: with --apply, they end in a minute.
+      How many keys of one rule nobody has used for a week: with --apply, they expire in a minute.
   spillway sweep --config proxy.config.json --undo spillway-sweep-….jsonl
       Take the TTLs back.
 

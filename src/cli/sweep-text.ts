@@ -1,11 +1,11 @@
 // What `spillway sweep` prints: tables, the cost of the TTLs, how to go on. Pure.
+import { bytesText, countText, percentText, printable, quoted } from '../core/words.js';
 import { shellQuoted, spillwayFlags } from '../tools/keyspace/shell.js';
 import type { ServerMemory, SweepResult } from '../tools/sweep/sweep.js';
 import type { UndoResult } from '../tools/sweep/undo.js';
 import type { SweepCommandOptions } from './sweep-options.js';
 import { plainTable } from './tables.js';
-import { grouped, megabytes, type Paint } from './terminal/paint.js';
-import { printable, quoted } from './words.js';
+import type { Paint } from './terminal/paint.js';
 
 /** What a sweep found and did, for people. */
 export function drawSweep(
@@ -31,24 +31,24 @@ export function drawSweep(
         ...(idle ? [inUse] : []),
         due,
         ...(applied ? [given, changed] : []),
-      ].map(grouped),
+      ].map(countText),
     ]);
   }
   const due = rules.reduce((sum, count) => sum + (count.observe ? 0 : count.due), 0);
   const given = rules.reduce((sum, count) => sum + count.given, 0);
   const observed = rules.reduce((sum, count) => sum + (count.observe ? count.due : 0), 0);
   return [
-    `Looked at ${grouped(looked)} keys in ${seconds.toFixed(1)} s`,
+    `Looked at ${countText(looked)} keys in ${seconds.toFixed(1)} s`,
     '',
     table.toString(),
     '',
     applied
-      ? paint('bold', `${grouped(given)} keys got a TTL.`) +
+      ? paint('bold', `${countText(given)} keys got a TTL.`) +
         (given > 0 ? ` To take them back:\n  ${again(options, '--undo', journal)}` : '')
-      : `${paint('bold', `${grouped(due)} keys would get a TTL.`)} Nothing has changed; --apply gives the TTLs.`,
+      : `${paint('bold', `${countText(due)} keys would get a TTL.`)} Nothing has changed; --apply gives the TTLs.`,
     ...(observed > 0
       ? [
-          `${grouped(observed)} more keys would get one if the observing rules were enforced ("mode": "enforce").`,
+          `${countText(observed)} more keys would get one if the observing rules were enforced ("mode": "enforce").`,
         ]
       : []),
     ...(applied ? [] : memory.flatMap((each) => costText(each, paint))),
@@ -96,11 +96,11 @@ const WAYS_OUT = [
 function costText(each: ServerMemory, paint: Paint): string[] {
   const { server, usedBytes, limitBytes, untilBytes, due, costBytes } = each;
   if (due === 0) return [];
-  const takes = `${server}: ${grouped(due)} TTLs take up to ${megabytes(costBytes)} (${Math.ceil(costBytes / due)} bytes a key)`;
+  const takes = `${server}: ${countText(due)} TTLs take up to ${bytesText(costBytes)} (${Math.ceil(costBytes / due)} bytes a key)`;
   if (limitBytes === null) return [`${takes}. It has no maxmemory.`];
-  const after = percent((usedBytes + costBytes) / limitBytes);
+  const after = percentText((usedBytes + costBytes) / limitBytes);
   const lines = [
-    `${takes}: memory goes from ${percent(usedBytes / limitBytes)} to ${after} of ${megabytes(limitBytes)}.`,
+    `${takes}: memory goes from ${percentText(usedBytes / limitBytes)} to ${after} of ${bytesText(limitBytes)}.`,
   ];
   if (untilBytes === null || usedBytes + costBytes <= untilBytes) return lines;
   const when = usedBytes >= untilBytes ? 'at once' : 'before it is done';
@@ -108,11 +108,7 @@ function costText(each: ServerMemory, paint: Paint): string[] {
 }
 
 function markOf({ untilBytes, limitBytes }: Pick<ServerMemory, 'untilBytes' | 'limitBytes'>): string {
-  return `${percent((untilBytes ?? 0) / (limitBytes ?? 1))} of ${megabytes(limitBytes ?? 0)}`;
-}
-
-function percent(part: number): string {
-  return `${(part * 100).toFixed(1)}%`;
+  return `${percentText((untilBytes ?? 0) / (limitBytes ?? 1))} of ${bytesText(limitBytes ?? 0)}`;
 }
 
 /** The command that goes to the same server with the same rules. */
@@ -126,8 +122,8 @@ function again(options: SweepCommandOptions, what: string, journal: string | nul
 export function drawUndone({ entries, undone, left, damaged, interrupted }: UndoResult): string {
   const unread =
     damaged > 0
-      ? `\n${grouped(damaged)} lines of the journal are damaged: the keys in them keep their TTLs.`
+      ? `\n${countText(damaged)} lines of the journal are damaged: the keys in them keep their TTLs.`
       : '';
-  const counts = `${grouped(undone)} of ${grouped(entries)} keys have no TTL any more; ${grouped(left)} were gone or had changed, and stay as they are.${unread}`;
+  const counts = `${countText(undone)} of ${countText(entries)} keys have no TTL any more; ${countText(left)} were gone or had changed, and stay as they are.${unread}`;
   return interrupted ? `${counts}\nInterrupted: run it again for the rest.` : counts;
 }

@@ -1,8 +1,10 @@
 // `spillway sweep`: gives TTLs to keys that have none.
+
 import type { Environment } from '../config/overrides.js';
 import { parseDuration } from '../config/units.js';
 import { Priority } from '../core/policy/rule.js';
 import { RuleSet } from '../core/policy/rule-set.js';
+import { quoted } from '../core/words.js';
 import { ServerError } from '../tools/keyspace/endpoint.js';
 import { firstBand } from '../tools/sweep/headroom.js';
 import { Journal } from '../tools/sweep/journal.js';
@@ -14,7 +16,6 @@ import type { SweepCommandOptions } from './sweep-options.js';
 import { drawSweep, drawUndone } from './sweep-text.js';
 import { createPaint } from './terminal/paint.js';
 import { chosenDb, type Tool, tooling } from './tool.js';
-import { quoted } from './words.js';
 
 const NAME = 'spillway-sweep';
 

@@ -1,34 +1,34 @@
 // The tables of `spillway stats` and `spillway top`, and the line about memory above them. Draws; reads nothing.
+
 import Table from 'cli-table3';
 import { PRIORITY_NAMES } from '../core/policy/rule.js';
+import { bytesText, countText, percentText, printable, quoted, timeText } from '../core/words.js';
 import type { MemorySnapshot } from '../memory/snapshot.js';
 import type { Report } from '../observe/history/report.js';
 import type { Holding } from '../observe/holders/snapshot.js';
-import { timeText } from '../tools/watch/changes.js';
 import { evictionLines } from './eviction-line.js';
 import { lifetimeLines } from './lifetime-lines.js';
 import { type Picked, type Rates, type Sort, ttlsOf } from './rows.js';
-import { grouped, type Paint } from './terminal/paint.js';
-import { byteText, percentage, printable, quoted } from './words.js';
+import type { Paint } from './terminal/paint.js';
 
 /** `memory 61.3 MB of 64.0 MB, pressure 95.8% …`, and the current refusals. */
 export function drawMemory(memory: MemorySnapshot, paint: Paint): string[] {
   const { pressure, usedBytes, limitBytes, reason, stale, serverEvicts } = memory;
-  const used = usedBytes === null ? 'unknown' : byteText(usedBytes);
-  const limit = limitBytes === null ? '' : ` of ${byteText(limitBytes)}`;
-  const share = pressure === null ? '' : `, pressure ${percentage(pressure)}`;
+  const used = usedBytes === null ? 'unknown' : bytesText(usedBytes);
+  const limit = limitBytes === null ? '' : ` of ${bytesText(limitBytes)}`;
+  const share = pressure === null ? '' : `, pressure ${percentText(pressure)}`;
   const refused = PRIORITY_NAMES.filter((name) => memory.level[name].shedShare > 0).map(
-    (name) => `${percentage(memory.level[name].shedShare)} of ${name}`,
+    (name) => `${percentText(memory.level[name].shedShare)} of ${name}`,
   );
   const { rehearsal } = memory;
   const acted =
-    rehearsal && `REHEARSAL: as if memory were ${percentage(rehearsal.pressure)} full, for another`;
+    rehearsal && `REHEARSAL: as if memory were ${percentText(rehearsal.pressure)} full, for another`;
   return [
     ...(rehearsal === null ? [] : [paint('yellow', `${acted} ${rehearsal.secondsLeft} s`)]),
     `memory ${used}${limit}${share}${stale ? paint('red', ' (the reading is stale)') : ''}`,
     ...(serverEvicts === 'none' ? [] : [drawEviction(memory)]),
-    `refused now: ${refused.length === 0 ? paint('green', 'nothing') : paint('yellow', refused.join(', '))}` +
-      `   shedding ${printable(reason)}`,
+    `refusing: ${refused.length === 0 ? paint('green', 'nothing') : paint('yellow', refused.join(', '))}` +
+      ` (shedding ${printable(refused.length === 0 ? reason.replace(/^on:/, 'armed:') : reason)})`,
     ...kept(memory),
     ...evictionLines(memory, paint),
   ];
@@ -38,25 +38,25 @@ export function drawMemory(memory: MemorySnapshot, paint: Paint): string[] {
 function drawEviction(memory: MemorySnapshot): string {
   const { policy, committedBytes, evictableBytes, evictableErrorBytes, serverEvicts } = memory;
   const { evictedKeysPerSecond, evictedAfterSeconds, hitsPerSecond, missesPerSecond } = memory;
-  const sure = evictableErrorBytes === null ? 'roughly' : `± ${byteText(evictableErrorBytes)}`;
-  const can = `${printable(policy ?? '')} can evict ${byteText(evictableBytes ?? 0)}${serverEvicts === 'all' ? '' : ` (${sure})`}`;
+  const sure = evictableErrorBytes === null ? 'roughly' : `± ${bytesText(evictableErrorBytes)}`;
+  const can = `${printable(policy ?? '')} can evict ${bytesText(evictableBytes ?? 0)}${serverEvicts === 'all' ? '' : ` (${sure})`}`;
   const lived = evictedAfterSeconds === null ? '' : `, which lived ${timeText(evictedAfterSeconds)}`;
   const reads = hitsPerSecond + missesPerSecond;
   const hits =
     serverEvicts === 'all' && reads > 0
-      ? `; ${percentage(hitsPerSecond / reads)} of reads find their key`
+      ? `; ${percentText(hitsPerSecond / reads)} of reads find their key`
       : '';
   const evicts =
     evictedKeysPerSecond > 0
-      ? `; evicts ${grouped(Math.round(evictedKeysPerSecond))} keys a second${lived}`
+      ? `; evicts ${countText(Math.round(evictedKeysPerSecond))} keys a second${lived}`
       : '';
-  return `committed ${byteText(committedBytes ?? 0)}: ${can}${evicts}${hits}`;
+  return `committed ${bytesText(committedBytes ?? 0)}: ${can}${evicts}${hits}`;
 }
 
 /** `kept for higher priorities: 6.4 MB from low …`, where anything is. */
 function kept({ level }: MemorySnapshot): string[] {
   const rooms = PRIORITY_NAMES.filter((name) => level[name].reservedBytes > 0).map(
-    (name) => `${byteText(level[name].reservedBytes)} from ${name}`,
+    (name) => `${bytesText(level[name].reservedBytes)} from ${name}`,
   );
   return rooms.length === 0 ? [] : [`kept for higher priorities: ${rooms.join(', ')}`];
 }
@@ -70,27 +70,33 @@ export function drawTotals({ rules, discovered }: Picked, paint: Paint): string 
   for (const row of rules) {
     table.push([
       quoted(row.name),
-      grouped(row.writes),
-      byteText(row.bytes),
+      countText(row.writes),
+      bytesText(row.bytes),
       holdsText(row.holds),
-      grouped(ttlsOf(row)),
-      grouped(row.withoutTtl),
-      grouped(Math.round(row.distinctKeys)),
-      grouped(row.shed),
-      grouped(row.wouldShed),
+      countText(ttlsOf(row)),
+      countText(row.withoutTtl),
+      countText(Math.round(row.distinctKeys)),
+      countText(row.shed),
+      countText(row.wouldShed),
     ]);
   }
   const text = [table.toString(), ...lifetimeLines(rules)].join('\n');
   if (discovered.length === 0) return text;
   const found = plainTable(['keys without a rule', 'writes', 'bytes', 'holds', 'no TTL'], paint);
   for (const { pattern, writes, bytes, holds, withoutTtl } of discovered)
-    found.push([printable(pattern), grouped(writes), byteText(bytes), holdsText(holds), grouped(withoutTtl)]);
+    found.push([
+      printable(pattern),
+      countText(writes),
+      bytesText(bytes),
+      holdsText(holds),
+      countText(withoutTtl),
+    ]);
   return `${text}\n\n${found.toString()}`;
 }
 
 /** What keys hold now, whoever wrote them. */
 function holdsText(holds: Holding | null | undefined): string {
-  return holds === null || holds === undefined ? '-' : byteText(holds.bytes);
+  return holds === null || holds === undefined ? '-' : bytesText(holds.bytes);
 }
 
 /** The sentence, and a line for each rule. */
@@ -100,18 +106,18 @@ export function drawReport({ since, text, total, rules }: Report, paint: Paint):
     paint,
   );
   for (const { name, mode, writes, ttls, wouldTtls, shed, wouldShed, withoutTtl } of rules) {
-    const counts = [writes, ttls, wouldTtls, shed, wouldShed, withoutTtl].map(grouped);
+    const counts = [writes, ttls, wouldTtls, shed, wouldShed, withoutTtl].map(countText);
     table.push([quoted(name), mode ?? 'gone', ...counts]);
   }
   const reasons = [refusedBy('refused', total.shedBy), refusedBy('would refuse', total.wouldShedBy)];
   if (total.spared > 0)
-    reasons.push([`passed though their key is among those refused: ${grouped(total.spared)}`]);
+    reasons.push([`passed though their key is among those refused: ${countText(total.spared)}`]);
   return [text, `since ${since}`, ...reasons.flat(), '', table.toString()].join('\n');
 }
 
 /** `refused by band 12, headroom 1`; nothing where nothing was. */
 function refusedBy(verb: string, counts: Report['total']['shedBy']): string[] {
-  const parts = Object.entries(counts).map(([reason, count]) => `${reason} ${grouped(count)}`);
+  const parts = Object.entries(counts).map(([reason, count]) => `${reason} ${countText(count)}`);
   return parts.length === 0 ? [] : [`${verb}, by reason: ${parts.join(', ')}`];
 }
 
@@ -133,19 +139,19 @@ export function drawRates(rates: readonly Rates[], sort: Sort, paint: Paint): st
     table.push([
       quoted(name),
       rateText(writes),
-      byteText(bytes),
+      bytesText(bytes),
       sheds > 0 ? paint('yellow', rateText(sheds)) : rateText(sheds),
       rateText(ttls),
       holdsText(total.holds),
-      grouped(total.writes),
-      grouped(total.shed),
+      countText(total.writes),
+      countText(total.shed),
     ]);
   }
   return table.toString();
 }
 
 function rateText(value: number): string {
-  return value >= 10 || value === 0 ? grouped(Math.round(value)) : value.toFixed(1);
+  return value >= 10 || value === 0 ? countText(Math.round(value)) : value.toFixed(1);
 }
 
 /** Columns without borders, which tools in a pipe can cut. */

@@ -1,10 +1,10 @@
 // The lines that watch prints and writes to its log: one for each reading, one for each change. Draws; reads nothing.
 // Invariant: no text from the network reaches a terminal as control characters.
 
-import { isCalm, isWorse, pressureText, timeText, type WatchChange } from '../tools/watch/changes.js';
+import { bytesText, percentText, printable, timeText } from '../core/words.js';
+import { isCalm, isWorse, type WatchChange } from '../tools/watch/changes.js';
 import type { Seen, Situation } from '../tools/watch/server-state.js';
 import type { Paint } from './terminal/paint.js';
-import { byteText, printable } from './words.js';
 
 /** `12:45:01  127.0.0.1:6379  84.2% of 100.0 MB, full in 12 min` */
 export function readingLine(seen: Seen, at: Date, paint: Paint): string {
@@ -47,9 +47,9 @@ function stateText(seen: Seen, paint: Paint): string {
   if (situation.reach === 'away') return paint('red', `away: ${printable(problem ?? 'no answer')}`);
   if (situation.reach === 'gone') return 'no longer a primary';
   if (look === undefined) return 'no reading yet';
-  const used = byteText(look.memory.usedBytes);
+  const used = bytesText(look.memory.usedBytes);
   if (limitBytes === null || pressure === null) return `${used} in use, no limit is set`;
-  const parts = [`${paint(mark(seen), pressureText(pressure))} of ${byteText(limitBytes)}`];
+  const parts = [`${paint(mark(seen), percentText(pressure))} of ${bytesText(limitBytes)}`];
   if (!mayFill) parts.push(look.keyspace.replica ? 'a replica' : `${printable(look.memory.policy)} evicts`);
   else if (timeToFull?.seconds) parts.push(`full in ${timeText(timeToFull.seconds)}`);
   if (situation.refusing) parts.push(paint('red', 'refuses writes'));

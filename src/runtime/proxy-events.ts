@@ -1,9 +1,11 @@
 // The wording of events that concern the whole proxy, for the log and for the API's event list.
+
 import type { Logger } from 'pino';
 import type { EffectiveConfig } from '../config/effective.js';
 import { type RefusalName, refusalText } from '../core/policy/refusal.js';
 import { PRIORITY_NAMES } from '../core/policy/rule.js';
 import { EXPIRE_NX } from '../core/resp/encode.js';
+import { percentText } from '../core/words.js';
 import type { LevelChange } from '../memory/pressure-options.js';
 import type { ServerFacts } from '../memory/server-facts.js';
 import { nameOfKind, type UpstreamKind } from '../memory/upstream-kind.js';
@@ -131,8 +133,14 @@ function logLevelChange(log: Logger, change: LevelChange): void {
   const but = sparesExpiring
     ? ', except those that leave their key with a TTL, which the server can evict'
     : '';
-  const percent = `${(pressure * 100).toFixed(1)}%`;
-  const fields = { priority: PRIORITY_NAMES[priority], from, to, pressure: percent, cause, reading };
+  const fields = {
+    priority: PRIORITY_NAMES[priority],
+    from,
+    to,
+    pressure: percentText(pressure),
+    cause,
+    reading,
+  };
   if (to === 'open') log.info(fields, 'Spillway admits all writes of this priority again');
   else
     log.warn(
@@ -145,7 +153,6 @@ function logLevelChange(log: Logger, change: LevelChange): void {
 
 function describeLevelChange({ priority, from, to, pressure, cause, sparesExpiring }: LevelChange): string {
   const what = { open: 'admitted again', partial: 'refused in part', full: 'all refused' }[to];
-  const percent = `${(pressure * 100).toFixed(1)}%`;
   const which = sparesExpiring && to !== 'open' ? ' that leave their key without a TTL' : '';
-  return `writes of priority ${PRIORITY_NAMES[priority]}${which} ${what} (${from} → ${to}) at ${percent}: ${cause}`;
+  return `writes of priority ${PRIORITY_NAMES[priority]}${which} ${what} (${from} → ${to}) at ${percentText(pressure)}: ${cause}`;
 }

@@ -2,7 +2,9 @@
 // applications do with OOM. Owns the timer that ends it, and reports its begin and end in the log and the events.
 // Invariants: one rehearsal at a time, and a new one replaces the last; it ends by itself; what real pressure refuses is
 // refused all the same. A restart ends it, a reload does not.
+
 import type { Logger } from 'pino';
+import { percentText } from '../core/words.js';
 import type { Pressure } from '../memory/pressure.js';
 import type { RehearsalOutcome, RehearsalRequest, RehearsalSnapshot } from '../memory/snapshot.js';
 import type { EventLog } from '../observe/history/event-log.js';
@@ -26,8 +28,8 @@ export class Rehearsals {
     }
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.end('its time is over'), seconds * 1000).unref();
-    const text = `a rehearsal begins: as if memory were ${percent(share)} full, for ${seconds} s`;
-    this.log.warn({ pressure: percent(share), seconds }, text);
+    const text = `a rehearsal begins: as if memory were ${percentText(share)} full, for ${seconds} s`;
+    this.log.warn({ pressure: percentText(share), seconds }, text);
     this.events.record('rehearsal', text);
     this.act(share, seconds * 1000);
     return { ok: true, rehearsal: this.snapshot() };
@@ -60,8 +62,4 @@ export class Rehearsals {
     this.pressure.startRehearsal(share, durationMs, this.clock());
     this.changed();
   }
-}
-
-function percent(share: number): string {
-  return `${Number((share * 100).toFixed(1))}%`;
 }

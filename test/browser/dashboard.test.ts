@@ -114,7 +114,10 @@ t.test('what it shows of a second is what the API said of that second', async (t
   t.equal(session['With TTL'], '100%');
   await page.locator('#rules svg path.spark').first().waitFor({ state: 'attached', timeout: SHOWN_MS });
   t.ok(await page.locator('#memory-chart path.used').count(), 'memory is drawn');
-  t.match(await page.locator('#report').textContent(), /^In the last \d+ \w+: [\d,]+ TTLs, 0 sheds\.$/);
+  t.match(
+    await page.locator('#report').textContent(),
+    /^In the last \d+ \w+: [\d,]+ TTLs given, 0 writes refused\.$/,
+  );
   t.equal(await page.locator('#memory-chart rect.band').count(), 3, 'with the bands of three priorities');
   t.same(complaints, []);
 });

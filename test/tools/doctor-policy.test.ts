@@ -30,7 +30,7 @@ t.test('a cache beside locks and jobs, under each policy', async (t) => {
   };
   const full = await under('noeviction');
   t.same(full.ids, ['noeviction-cache']);
-  t.match(full.findings[0]?.evidence, /cache: \d+\.\d MB of 100\.0 MB, beside .*lock:\*/);
+  t.match(full.findings[0]?.evidence, /cache: \d+\.\d MB of 100 MB, beside .*lock:\*/);
   t.match(full.findings[0]?.mend[0], 'add "evict": true to the rule "cache"');
   const row = (name: string) => full.policies.find(({ policy }) => policy === name);
   const [all, volatile_, evict] = ['allkeys-lru', 'volatile-ttl', 'evict'].map(row);

@@ -77,9 +77,9 @@ t.test('the dry run tells the cost, and where --apply ends', async (t) => {
   await redis.config('SET', 'maxmemory', Math.ceil((used + costBytes / 2) / 0.8));
   const { stdout, status } = await run();
   t.equal(status, 0);
-  t.match(stdout, /memory goes from \d+\.\d% to \d+\.\d% of .*--apply ends before it is done, at 80\.0% of/s);
+  t.match(stdout, /memory goes from [\d.]+% to [\d.]+% of .*--apply ends before it is done, at 80% of/s);
   t.match(stdout, /--max-keys 10000 --ttl 1m/);
-  t.match((await run('--until', '10%')).stdout, /--apply ends at once, at 10\.0% of/);
+  t.match((await run('--until', '10%')).stdout, /--apply ends at once, at 10% of/);
   await redis.config('SET', 'maxmemory', 10 * (used + costBytes));
   t.notMatch((await run()).stdout, /--apply ends/);
 });
@@ -101,7 +101,7 @@ t.test('--apply ends before the server is full, and goes on when there is room',
   t.equal(again.status, 1);
   t.match(
     again.stdout,
-    /More TTLs would fill 127\.0\.0\.1:\d+ beyond 80\.0% of .*To continue when memory has fallen:/s,
+    /More TTLs would fill 127\.0\.0\.1:\d+ beyond 80% of .*To continue when memory has fallen:/s,
   );
   t.match(again.stdout, new RegExp(`sweep .*--apply --resume ${journal}`));
 

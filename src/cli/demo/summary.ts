@@ -1,6 +1,8 @@
 // The summary of the demo: both sides in a table, or as JSON. Draws; reads nothing.
+
 import Table from 'cli-table3';
-import { grouped, megabytes, type Paint, percent } from '../terminal/paint.js';
+import { bytesText, countText, percentText } from '../../core/words.js';
+import type { Paint } from '../terminal/paint.js';
 import { evictedOf, type Frame, type Side, shedOf, total, ttlsGiven } from './frame.js';
 import { PATTERNS, type PatternName } from './patterns.js';
 
@@ -56,29 +58,32 @@ export function drawSummary(summary: DemoSummary, paint: Paint): string {
   const row = (label: string, read: (side: SideSummary) => string): void => {
     table.push([label, read(straight), read(spillway)]);
   };
-  row('writes accepted', (side) => grouped(sum(side.accepted)));
-  row('writes refused', (side) => grouped(sum(side.refused)));
+  row('writes accepted', (side) => countText(sum(side.accepted)));
+  row('writes refused', (side) => countText(sum(side.refused)));
   for (const { name, glob, priority, rule } of PATTERNS) {
     const label = `  ${glob} (${rule === undefined ? 'no rule' : priority})`;
     row(label, ({ accepted, refused }) => {
       return refused[name] === 0
         ? '0'
-        : `${grouped(refused[name])} of ${grouped(accepted[name] + refused[name])}`;
+        : `${countText(refused[name])} of ${countText(accepted[name] + refused[name])}`;
     });
   }
-  row('critical writes lost (queue)', (side) => grouped(side.refused.queue));
-  row("Redis's own OOM errors", (side) => grouped(side.redisOom));
-  table.push(['cache and temp keys evicted by Spillway', '-', grouped(sum(spillway.evicted))]);
-  table.push(['refused early by Spillway', '-', grouped(sum(spillway.shed))]);
-  table.push(['TTLs added by Spillway', '-', grouped(spillway.ttlsGiven)]);
-  row('keys without a TTL', (side) => `${grouped(side.keysWithoutTtl)} of ${grouped(side.keys)}`);
-  row('memory now', (side) => `${megabytes(side.usedBytes)} (${percent(side.usedBytes / side.limitBytes)})`);
+  row('critical writes lost (queue)', (side) => countText(side.refused.queue));
+  row("Redis's own OOM errors", (side) => countText(side.redisOom));
+  table.push(['cache and temp keys evicted by Spillway', '-', countText(sum(spillway.evicted))]);
+  table.push(['refused early by Spillway', '-', countText(sum(spillway.shed))]);
+  table.push(['TTLs added by Spillway', '-', countText(spillway.ttlsGiven)]);
+  row('keys without a TTL', (side) => `${countText(side.keysWithoutTtl)} of ${countText(side.keys)}`);
+  row(
+    'memory now',
+    (side) => `${bytesText(side.usedBytes)} (${percentText(side.usedBytes / side.limitBytes)})`,
+  );
   row(
     'highest memory',
-    (side) => `${megabytes(side.peakBytes)} (${percent(side.peakBytes / side.limitBytes)})`,
+    (side) => `${bytesText(side.peakBytes)} (${percentText(side.peakBytes / side.limitBytes)})`,
   );
   if (straight.otherErrors + spillway.otherErrors > 0)
-    row('other errors', (side) => grouped(side.otherErrors));
+    row('other errors', (side) => countText(side.otherErrors));
   return [
     paint('bold', `After ${summary.seconds} s of the same workload on both sides:`),
     table.toString(),
@@ -92,8 +97,8 @@ function verdict({ straight, spillway }: DemoSummary): string {
     return 'Memory did not fill up in this time. Run the demo longer to see what happens when it does.';
   }
   return (
-    `Directly to Redis, ${grouped(important(straight))} session and queue writes got OOM errors. Through Spillway ` +
-    `${grouped(important(spillway))} did: the oldest cache and temp keys made room, and keys got the TTLs of their rules.`
+    `Directly to Redis, ${countText(important(straight))} session and queue writes got OOM errors. Through Spillway ` +
+    `${countText(important(spillway))} did: the oldest cache and temp keys made room, and keys got the TTLs of their rules.`
   );
 }
 

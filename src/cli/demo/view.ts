@@ -1,6 +1,8 @@
 // The demo's live view as text: a screen for a terminal, or a line for a log. Draws; reads and writes nothing.
+
 import { PRIORITY_NAMES } from '../../core/policy/rule.js';
-import { grouped, megabytes, type Paint, percent } from '../terminal/paint.js';
+import { bytesText, countText, percentText } from '../../core/words.js';
+import type { Paint } from '../terminal/paint.js';
 import { evictedOf, type Frame, type Side, shedOf, total, ttlsGiven } from './frame.js';
 import { PATTERNS } from './patterns.js';
 
@@ -21,13 +23,13 @@ export function drawScreen(frame: Frame, paint: Paint): string[] {
     ' '.repeat(INDENT) + paint('dim', bandMarks(frame)),
     memoryLine('directly to Redis', frame.straight, paint),
     '',
-    `refused now: ${sheddingNow(frame, paint)}`,
+    `refusing: ${sheddingNow(frame, paint)}`,
     '',
     ...patternTable(frame, paint),
     '',
-    `TTLs added by Spillway: ${paint('green', grouped(ttlsGiven(frame)))}` +
-      `   keys without a TTL: ${grouped(frame.spillway.server.keysWithoutTtl)}` +
-      ` (directly: ${paint('red', grouped(frame.straight.server.keysWithoutTtl))})`,
+    `TTLs added by Spillway: ${paint('green', countText(ttlsGiven(frame)))}` +
+      `   keys without a TTL: ${countText(frame.spillway.server.keysWithoutTtl)}` +
+      ` (directly: ${paint('red', countText(frame.straight.server.keysWithoutTtl))})`,
     `OOM errors of Redis itself: ${alarm(frame.spillway.server.ownOom, paint)}` +
       ` (directly: ${alarm(frame.straight.server.ownOom, paint)})`,
     `patterns without a rule: ${discovered(frame)}`,
@@ -41,8 +43,8 @@ export function drawLine(frame: Frame): string {
   const evicted = byPattern((rule) => evictedOf(frame.stats, rule));
   return [
     `${Math.floor(frame.elapsedSeconds)} s`,
-    `Spillway: ${memoryText(spillway)}, ${grouped(ttlsGiven(frame))} TTLs added, evicted ${evicted}, refused ${shed}`,
-    `directly: ${memoryText(straight)}, ${grouped(total(straight, 'oom'))} OOM errors (queue ${grouped(straight.tallies.queue.oom)})`,
+    `Spillway: ${memoryText(spillway)}, ${countText(ttlsGiven(frame))} TTLs added, evicted ${evicted}, refused ${shed}`,
+    `directly: ${memoryText(straight)}, ${countText(total(straight, 'oom'))} OOM errors (queue ${countText(straight.tallies.queue.oom)})`,
   ].join(' | ');
 }
 
@@ -51,7 +53,7 @@ function byPattern(read: (rule: string | undefined) => number): string {
   const counts = PATTERNS.map(({ name, rule }) => [name, read(rule)] as const).filter(
     ([, count]) => count > 0,
   );
-  return counts.map(([name, count]) => `${name} ${grouped(count)}`).join(', ') || 'nothing';
+  return counts.map(([name, count]) => `${name} ${countText(count)}`).join(', ') || 'nothing';
 }
 
 function memoryLine(label: string, side: Side, paint: Paint): string {
@@ -63,7 +65,7 @@ function memoryLine(label: string, side: Side, paint: Paint): string {
 }
 
 function memoryText({ server }: Side): string {
-  return `${megabytes(server.usedBytes)} (${percent(server.usedBytes / server.limitBytes)})`;
+  return `${bytesText(server.usedBytes)} (${percentText(server.usedBytes / server.limitBytes)})`;
 }
 
 /** A line below the bar that marks the band of each priority. */
@@ -86,7 +88,7 @@ function sheddingNow(frame: Frame, paint: Paint): string {
   const refused = PRIORITY_NAMES.filter((name) => frame.memory.level[name].shedShare > 0);
   if (refused.length === 0) return paint('green', 'nothing');
   return refused
-    .map((name) => paint('yellow', `${percent(frame.memory.level[name].shedShare)} of ${name}`))
+    .map((name) => paint('yellow', `${percentText(frame.memory.level[name].shedShare)} of ${name}`))
     .join(', ');
 }
 
@@ -113,11 +115,11 @@ function patternTable(frame: Frame, paint: Paint): string[] {
         pattern.glob,
         pattern.priority,
         pattern.ttl,
-        grouped(through.accepted),
-        grouped(evictedOf(frame.stats, pattern.rule)),
-        grouped(shedOf(frame.stats, pattern.rule)),
+        countText(through.accepted),
+        countText(evictedOf(frame.stats, pattern.rule)),
+        countText(shedOf(frame.stats, pattern.rule)),
         '  |',
-        grouped(straight.accepted),
+        countText(straight.accepted),
       ]);
       return line + alarm(straight.oom, paint, 11);
     }),
@@ -125,12 +127,12 @@ function patternTable(frame: Frame, paint: Paint): string[] {
 }
 
 function alarm(count: number, paint: Paint, width = 0): string {
-  return paint(count === 0 ? 'green' : 'red', grouped(count).padStart(width));
+  return paint(count === 0 ? 'green' : 'red', countText(count).padStart(width));
 }
 
 function discovered(frame: Frame): string {
   const found = frame.stats.discovered
     .slice(0, 3)
-    .map(({ pattern, writes }) => `${pattern} (${grouped(writes)} writes)`);
+    .map(({ pattern, writes }) => `${pattern} (${countText(writes)} writes)`);
   return found.length === 0 ? 'nothing yet' : found.join(', ');
 }

@@ -1,4 +1,4 @@
-// Colors for terminals that have them, and formats of numbers.
+// Colors for terminals that have them.
 import { styleText } from 'node:util';
 
 type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan';
@@ -8,20 +8,4 @@ export type Paint = (style: Style, text: string) => string;
 export function createPaint(stream: NodeJS.WriteStream): Paint {
   const colors = stream.isTTY === true && stream.hasColors();
   return colors ? (style, text) => styleText(style, text) : (_, text) => text;
-}
-
-const MEBIBYTE = 2 ** 20;
-
-/** 61.3 MB: binary megabytes, as in Redis's `64mb`. */
-export function megabytes(bytes: number): string {
-  return `${(bytes / MEBIBYTE).toFixed(1)} MB`;
-}
-
-/** 12,345 */
-export function grouped(value: number): string {
-  return value.toLocaleString('en-US');
-}
-
-export function percent(share: number): string {
-  return `${Math.round(share * 100)}%`;
 }

@@ -1,7 +1,7 @@
 // Shows the progress of a long walk on standard error: one line in place on a terminal, a line now and then elsewhere.
 // Owns the line while it is drawn. Draws only a few times a second.
+import { countText, percentText } from '../../core/words.js';
 import { InPlace, isAddressable } from './in-place.js';
-import { grouped, percent } from './paint.js';
 
 const DRAW_EVERY_MS = 100;
 const SAY_EVERY_MS = 10_000;
@@ -80,11 +80,11 @@ export class Progress {
 
   private line(now: number): string {
     const { title, total, done, note } = this;
-    const share = total > 0 ? ` of ${grouped(total)} (${percent(Math.min(1, done / total))})` : '';
-    const parts = [title, `${grouped(done)}${share} ${this.options.unit}`];
+    const share = total > 0 ? ` of ${countText(total)} (${percentText(Math.min(1, done / total))})` : '';
+    const parts = [title, `${countText(done)}${share} ${this.options.unit}`];
     const speed = this.speed(now);
     if (speed > 0) {
-      parts.push(`${grouped(Math.round(speed))}/s`);
+      parts.push(`${countText(Math.round(speed))}/s`);
       if (total > done) parts.push(`${timeText((total - done) / speed)} left`);
     }
     if (note !== undefined) parts.push(`waiting: ${note}`);

@@ -1,13 +1,15 @@
 // The policy advisor: what is wrong with the eviction policy of a server for these keys and rules, and what to do. Pure; it
 // changes nothing. Each advice has an id, under which `spillway doctor` lists it too.
+
 import { PRIORITY_NAMES, type Rule } from '../../core/policy/rule.js';
+import { timeText } from '../../core/words.js';
 import type { Advice } from './advice.js';
 import { A_MINUTE, type AdviceFacts } from './facts.js';
 import { type LifeSpan, makeRoom } from './make-room.js';
 import { mustStay, rulesToStay } from './outlook.js';
 import { evictSteps, type Step } from './steps.js';
 import { withoutTtl } from './without-ttl.js';
-import { some, spanText } from './words.js';
+import { some } from './words.js';
 
 /** From this share of the limit on, eviction is near. */
 const NEAR = 0.7;
@@ -128,7 +130,7 @@ function evictionOrder(facts: AdviceFacts): Advice | undefined {
     steps: [
       {
         kind: 'rule',
-        text: `give "${late.name}" a TTL of at most ${spanText(early.ttlMs / 1000)}, or "${early.name}" one of at least ${spanText(late.ttlMs / 1000)}`,
+        text: `give "${late.name}" a TTL of at most ${timeText(early.ttlMs / 1000)}, or "${early.name}" one of at least ${timeText(late.ttlMs / 1000)}`,
       },
       { kind: 'policy', policy: 'volatile-lru', why: 'or this: evicts what was not used for longest' },
     ],
@@ -136,7 +138,7 @@ function evictionOrder(facts: AdviceFacts): Advice | undefined {
 }
 
 function ttlOf({ name, ttlMs, priority }: Rule): string {
-  return `"${name}" (${PRIORITY_NAMES[priority]}, ${spanText(ttlMs / 1000)})`;
+  return `"${name}" (${PRIORITY_NAMES[priority]}, ${timeText(ttlMs / 1000)})`;
 }
 
 /** Pairs of rules of which the first goes first although its priority is higher. */

@@ -1,9 +1,10 @@
 // The advice for a server that refuses writes although part of its keys can be made again. Pure.
+import { bytesText, percentText } from '../../core/words.js';
 import type { Advice } from './advice.js';
 import type { AdviceFacts, Holder } from './facts.js';
 import { mustStay } from './outlook.js';
 import { evictSteps, type Step } from './steps.js';
-import { bytesText, percentText, some } from './words.js';
+import { some } from './words.js';
 
 /** Whether keys of a lower priority expire earlier. */
 export type LifeSpan = 'by priority' | 'alike';

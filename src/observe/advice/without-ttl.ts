@@ -1,9 +1,10 @@
 // The advice for a volatile policy that has little left to evict, or soon: keys without a TTL fill the server. Pure.
+import { bytesText, percentText, timeText } from '../../core/words.js';
 import type { Advice } from './advice.js';
 import type { AdviceFacts, Holder } from './facts.js';
 import { mustStay, outlooks } from './outlook.js';
 import { evictSteps, inline, ruleFor, type Step } from './steps.js';
-import { bytesText, percentText, some, spanText } from './words.js';
+import { some } from './words.js';
 
 const FEW_KEYS = 100;
 /** Below this share of the keys, or of the limit, there is hardly anything to evict. */
@@ -32,7 +33,7 @@ export function withoutTtl(facts: AdviceFacts): Advice | undefined {
   if (!few && !little && !soon) return undefined;
   const filling = fillers(facts);
   const named = filling.length === 0 ? '' : `; without a TTL: ${some(filling.map(sizeOf))}`;
-  const end = seconds === null ? '' : `; at the present growth nothing is left in ${spanText(seconds)}`;
+  const end = seconds === null ? '' : `; at the present growth nothing is left in ${timeText(seconds)}`;
   const pressing =
     usedBytes - evictable >= FULL * limitBytes || (seconds ?? AT_ONCE_SECONDS) < AT_ONCE_SECONDS;
   return {

@@ -3,6 +3,7 @@
 // Invariant: it contains no key, no client and no secret, and has a few KB at most.
 
 import { PRIORITY_NAMES, type PriorityName } from '../../core/policy/rule.js';
+import { percentText } from '../../core/words.js';
 import type { Level } from '../../memory/levels.js';
 import type { LiveSnapshot } from '../snapshots/live.js';
 import type { StateName } from '../state/service-state.js';
@@ -109,7 +110,7 @@ function sentence(
 ): string {
   const what = changes.map((change) => wording(change, facts)).join('; ');
   const { pressure, topRules } = facts;
-  const memory = pressure === null ? '' : `; memory is at ${(pressure * 100).toFixed(1)}% of its limit`;
+  const memory = pressure === null ? '' : `; memory is at ${percentText(pressure)} of its limit`;
   const names = topRules.map(({ name }) => name).join(', ');
   const growing = names === '' || sameSituation(to, CALM) ? '' : `; growing most: ${names}`;
   return `Spillway ${instance}: ${to.rehearsal ? 'REHEARSAL: ' : ''}${what}${unchanged(changes, to)}${memory}${growing}`;

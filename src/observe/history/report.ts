@@ -178,9 +178,9 @@ function sentence(
   { ttls, wouldTtls, shed, wouldShed }: ReportFigures,
   observing: boolean,
 ): string {
-  const done = `in the last ${lasting(ms)}: ${counted(ttls, 'TTL')}, ${counted(shed, 'shed')}`;
+  const done = `in the last ${lasting(ms)}: ${counted(ttls, 'TTL')} given, ${counted(shed, 'write')} refused`;
   if (!observing && wouldTtls + wouldShed === 0) return done;
-  return `${done}; observing rules would have added ${counted(wouldTtls, 'TTL')} and ${counted(wouldShed, 'shed')}`;
+  return `${done}; rules in observe mode would have given ${counted(wouldTtls, 'TTL')} and refused ${counted(wouldShed, 'write')}`;
 }
 
 function counted(count: number, what: string): string {

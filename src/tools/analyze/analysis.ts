@@ -1,5 +1,6 @@
 // The result of an analysis, from which the JSON, the tables and the report are made. Field names are an API (docs/TOOLS.md).
 // Pure.
+import { bytesText } from '../../core/words.js';
 import { bandName, IDLE_BANDS, TTL_BANDS } from './bands.js';
 import { type ByteSums, type Estimate, estimateBytes, estimateCount, type Sample } from './estimate.js';
 import type { Group } from './groups.js';
@@ -178,7 +179,7 @@ function difference(told: number, known: number, keys: number): string[] {
     told < known
       ? 'MEMORY USAGE saw too few elements of large collections (--samples 0 measures all)'
       : 'MEMORY USAGE overestimates some types, such as streams with many pending entries';
-  return [`MEMORY USAGE adds up to ${megabytes(told)}, but INFO reports ${megabytes(known)} of data: ${why}`];
+  return [`MEMORY USAGE adds up to ${bytesText(told)}, but INFO reports ${bytesText(known)} of data: ${why}`];
 }
 
 function groupAnalysis(
@@ -221,8 +222,4 @@ function groupAnalysis(
 
 function sum<T>(list: readonly T[], of: (each: T) => number): number {
   return list.reduce((total, each) => total + of(each), 0);
-}
-
-function megabytes(bytes: number): string {
-  return `${(bytes / MB).toFixed(1)} MB`;
 }

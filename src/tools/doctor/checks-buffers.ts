@@ -1,7 +1,7 @@
 // Checks of the server's buffers: data that waits for replicas, for the disk or for clients.
 import { type OutputLimit, outputLimit } from './clients.js';
 import type { Facts } from './facts.js';
-import { type Check, type Finding, figure, set, size } from './finding.js';
+import { type Check, type Finding, figure, set, sizeText } from './finding.js';
 
 const MB = 2 ** 20;
 const LARGE = 16 * MB;
@@ -15,7 +15,7 @@ export const BUFFER_CHECKS: readonly Check[] = [
       const [buffers, limit] = [figure(facts, 'mem_not_counted_for_evict'), figure(facts, 'maxmemory')];
       if (!(limit > 0) || !(buffers > Math.max(0.1 * limit, LARGE))) return undefined;
       const aof = figure(facts, 'mem_aof_buffer') || 0;
-      const evidence = `mem_not_counted_for_evict ${size(buffers)}, of which the AOF buffer ${size(aof)}; maxmemory ${size(limit)}`;
+      const evidence = `mem_not_counted_for_evict ${sizeText(buffers)}, of which the AOF buffer ${sizeText(aof)}; maxmemory ${sizeText(limit)}`;
       return aof > buffers / 2 ? diskLags(facts, evidence) : replicaLags(facts, evidence);
     },
   },
@@ -98,7 +98,7 @@ function unread(facts: Facts, slow: readonly ('normal' | 'pubsub')[]): Finding {
       !(Number.parseInt(config?.get('maxmemory-clients') ?? '0', 10) > 0);
     const bound = unbounded ? `; no client is limited (client-output-buffer-limit ${of} 0 0 0)` : '';
     evidence.push(
-      `${of} clients: ${size(output)} of unread replies, up to ${size(largestOutput)} for one client${bound}`,
+      `${of} clients: ${sizeText(output)} of unread replies, up to ${sizeText(largestOutput)} for one client${bound}`,
     );
     mend.push(`redis-cli ${cli} CLIENT LIST TYPE ${of}   # omem: unread replies of each client, in bytes`);
     if (!unbounded) {
@@ -118,7 +118,7 @@ function unread(facts: Facts, slow: readonly ('normal' | 'pubsub')[]): Finding {
   return {
     severity: 'warning',
     title: 'Replies that clients do not read take memory from the data',
-    evidence: `${evidence.join('; ')}; used ${size(figure(facts, 'used_memory'))}`,
+    evidence: `${evidence.join('; ')}; used ${sizeText(figure(facts, 'used_memory'))}`,
     reason:
       'These buffers count against maxmemory: a few slow clients can make Redis evict keys or refuse writes.',
     mend,
@@ -128,8 +128,8 @@ function unread(facts: Facts, slow: readonly ('normal' | 'pubsub')[]): Finding {
 /** When the server disconnects a client: by the class's limit, or by maxmemory-clients if the class has none. */
 function ending({ hard, soft, seconds }: OutputLimit): string {
   const bounds = [
-    ...(hard > 0 ? [`at ${size(hard)}`] : []),
-    ...(soft > 0 ? [`at ${size(soft)} for ${seconds} s`] : []),
+    ...(hard > 0 ? [`at ${sizeText(hard)}`] : []),
+    ...(soft > 0 ? [`at ${sizeText(soft)} for ${seconds} s`] : []),
   ];
   return `Redis disconnects a client ${bounds.length > 0 ? bounds.join(', or ') : 'by maxmemory-clients'}`;
 }
@@ -138,7 +138,7 @@ function arriving(facts: Facts, input: number): Finding {
   return {
     severity: 'notice',
     title: 'Incomplete requests take memory from the data',
-    evidence: `${size(input)} in query buffers, used ${size(figure(facts, 'used_memory'))}`,
+    evidence: `${sizeText(input)} in query buffers, used ${sizeText(figure(facts, 'used_memory'))}`,
     reason:
       'Query buffers count against maxmemory: a few large values on their way can make Redis evict keys or refuse writes.',
     mend: [

@@ -1,7 +1,8 @@
 // Checks of collections that are just past one of the two limits of compact storage: number of elements, and length of an
 // element. A key counts only if raising that one limit makes it compact: a key past both limits does not count.
+import { percentText } from '../../core/words.js';
 import type { Facts, Setting } from './facts.js';
-import { type Check, type Finding, share } from './finding.js';
+import type { Check, Finding } from './finding.js';
 import type { Collection, Roomy } from './shapes.js';
 
 /** With fewer keys just past a limit there is no finding. */
@@ -85,7 +86,7 @@ function justPast(type: Collection, limits: Limits, facts: Facts): Finding | und
   return {
     severity: 'notice',
     title: `Many keys of type ${type} ${what} to be stored compactly`,
-    evidence: `${past} of ${keys} in the sample (${share(past / keys)}) have ${limit + 1} to ${2 * limit} ${of} (${setting} ${limit}${known})`,
+    evidence: `${past} of ${keys} in the sample (${percentText(past / keys)}) have ${limit + 1} to ${2 * limit} ${of} (${setting} ${limit}${known})`,
     reason:
       'Compact storage takes less memory, above all with short elements, and a little more processor time.',
     mend: [

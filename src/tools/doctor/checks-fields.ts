@@ -2,7 +2,7 @@
 import type { GroupAnalysis } from '../analyze/analysis.js';
 import { hashValueLimit } from './checks-compact.js';
 import type { Facts } from './facts.js';
-import { type Check, figure, size } from './finding.js';
+import { type Check, figure, sizeText } from './finding.js';
 
 const SMALL_BYTES = 128;
 /** A hash has one TTL for all fields, so either nearly all of the keys must have a TTL or nearly none. */
@@ -65,7 +65,7 @@ function candidates(facts: Facts): Candidate[] {
 
 function told({ group, names, savedBytes }: Candidate): string {
   const keys = Math.round(group.keys.estimate);
-  return `${group.name}: ${keys} keys of ${size(group.averageBytes)} (${some(names).join(', ')}), at least ${size(savedBytes)} less as hashes`;
+  return `${group.name}: ${keys} keys of ${sizeText(group.averageBytes)} (${some(names).join(', ')}), at least ${sizeText(savedBytes)} less as hashes`;
 }
 
 /** Key, fields and values for HSET. */

@@ -1,7 +1,8 @@
 // Checks of the keys themselves: big keys, keys that never expire or are deleted late, lists in small nodes.
+import { percentText } from '../../core/words.js';
 import { shellQuoted } from '../keyspace/shell.js';
 import type { Facts } from './facts.js';
-import { type Check, figure, keyspace, set, share, size } from './finding.js';
+import { type Check, figure, keyspace, set, sizeText } from './finding.js';
 import { fullness, sweepMend } from './room.js';
 
 const MB = 2 ** 20;
@@ -38,7 +39,9 @@ export const KEY_CHECKS: readonly Check[] = [
       if (big.length === 0) return undefined;
       const shown = big
         .slice(0, 3)
-        .map(({ type, key, bytes }) => `${type} ${JSON.stringify(key.slice(0, SHOWN_KEY))} ${size(bytes)}`);
+        .map(
+          ({ type, key, bytes }) => `${type} ${JSON.stringify(key.slice(0, SHOWN_KEY))} ${sizeText(bytes)}`,
+        );
       return {
         severity: 'warning',
         title: `${big.length} big ${big.length === 1 ? 'key' : 'keys'} in the sample`,
@@ -67,11 +70,11 @@ export const KEY_CHECKS: readonly Check[] = [
       const most = [...(facts.keys?.groups ?? [])]
         .sort((a, b) => b.withoutTtlBytes - a.withoutTtlBytes)
         .slice(0, 3)
-        .map(({ name, withoutTtlBytes }) => `${name} ${size(withoutTtlBytes)}`);
+        .map(({ name, withoutTtlBytes }) => `${name} ${sizeText(withoutTtlBytes)}`);
       return {
         severity: 'warning',
         title: 'Most keys never expire, and memory fills up',
-        evidence: `${share(1 - expires / keys)} of ${keys} keys have no TTL; most memory in ${most.join(', ')}`,
+        evidence: `${percentText(1 - expires / keys)} of ${keys} keys have no TTL; most memory in ${most.join(', ')}`,
         reason: 'A key without a TTL stays until somebody deletes it, so memory only grows.',
         mend: sweepMend(facts, 'shows which would get a TTL by the rules; --apply gives it'),
       };
@@ -90,7 +93,7 @@ export const KEY_CHECKS: readonly Check[] = [
       return {
         severity: 'warning',
         title: 'Many expired keys are still in memory',
-        evidence: `expired_stale_perc ${stale}, of ${expires} keys with a TTL: about ${size(bytes)}; expired_time_cap_reached_count ${outOfTime} since the start`,
+        evidence: `expired_stale_perc ${stale}, of ${expires} keys with a TTL: about ${sizeText(bytes)}; expired_time_cap_reached_count ${outOfTime} since the start`,
         reason: 'Redis deletes expired keys bit by bit and falls behind, because too many expire at once.',
         mend: [...moreEffort(facts), '# and spread the TTLs (jitter), so that fewer keys expire at once'],
       };

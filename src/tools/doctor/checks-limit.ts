@@ -1,6 +1,7 @@
 // Checks of maxmemory, and of what happens when it is reached.
+import { percentText } from '../../core/words.js';
 import type { Facts } from './facts.js';
-import { type Check, figure, keyspace, set, share, size, uptime } from './finding.js';
+import { type Check, figure, keyspace, set, sizeText, uptime } from './finding.js';
 import { counted, fewerKeys, fullness, leavesToPrimary, limitMend, MOST, roomOf } from './room.js';
 
 const NEAR = 0.9;
@@ -18,11 +19,11 @@ export const LIMIT_CHECKS: readonly Check[] = [
     run(facts) {
       if (figure(facts, 'maxmemory') !== 0) return undefined;
       const [used, room] = [counted(facts), roomOf(facts)];
-      const of = room === undefined ? '' : ` of ${room.whose} ${size(room.bytes)}`;
+      const of = room === undefined ? '' : ` of ${room.whose} ${sizeText(room.bytes)}`;
       return {
         severity: room !== undefined && used > 0.75 * room.bytes ? 'critical' : 'warning',
         title: 'There is no maxmemory',
-        evidence: `maxmemory:0, used ${size(used)}${of}`,
+        evidence: `maxmemory:0, used ${sizeText(used)}${of}`,
         reason:
           'Redis grows until the kernel kills it, and loses all data that was not saved. With a limit it evicts keys or refuses writes instead.',
         mend: limitMend(facts, USUAL * (room?.bytes ?? 0)),
@@ -38,7 +39,7 @@ export const LIMIT_CHECKS: readonly Check[] = [
       return {
         severity: full >= FULL ? 'critical' : 'warning',
         title: `Memory is ${full >= 1 ? '' : 'nearly '}at maxmemory, and Redis has nothing to evict`,
-        evidence: `${share(full)} of ${size(limit)}, ${policy(facts)}`,
+        evidence: `${percentText(full)} of ${sizeText(limit)}, ${policy(facts)}`,
         reason: "At the limit Redis refuses writes: OOM command not allowed when used memory > 'maxmemory'.",
         mend: [...new Set([...fewerKeys(facts), ...limitMend(facts, 1.25 * limit, limit)])],
       };
@@ -73,7 +74,7 @@ export const LIMIT_CHECKS: readonly Check[] = [
       return {
         severity: 'warning',
         title: 'A replica applies its own maxmemory',
-        evidence: `role:slave, replica-ignore-maxmemory no, maxmemory ${size(limit)}`,
+        evidence: `role:slave, replica-ignore-maxmemory no, maxmemory ${sizeText(limit)}`,
         reason: 'The replica evicts keys that its primary still has. After a failover they are lost.',
         mend: set(facts, 'replica-ignore-maxmemory', 'yes'),
       };
@@ -87,7 +88,7 @@ export const LIMIT_CHECKS: readonly Check[] = [
       return {
         severity: limit > room.bytes ? 'critical' : 'warning',
         title: `maxmemory leaves no room in ${room.whose} memory`,
-        evidence: `maxmemory ${size(limit)}, ${room.whose} memory ${size(room.bytes)}, used ${size(counted(facts))}`,
+        evidence: `maxmemory ${sizeText(limit)}, ${room.whose} memory ${sizeText(room.bytes)}, used ${sizeText(counted(facts))}`,
         reason:
           'Redis also needs memory for fragmentation, buffers and the copy that a fork makes while saving. The kernel kills it before it reaches its limit.',
         mend: limitMend(facts, USUAL * room.bytes),

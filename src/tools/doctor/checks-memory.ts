@@ -1,6 +1,6 @@
 // Checks of memory that the process takes in addition to its data.
 import type { Facts } from './facts.js';
-import { type Check, type Finding, figure, set, size } from './finding.js';
+import { type Check, type Finding, figure, set, sizeText } from './finding.js';
 
 const MB = 2 ** 20;
 /** The parts of mem_fragmentation_ratio: gaps between the data, pages that the allocator keeps, the rest of the process. */
@@ -18,7 +18,7 @@ export const MEMORY_CHECKS: readonly Check[] = [
       const parts = PARTS.filter((part) => facts.info.has(part)).map(
         (part) => `${part} ${facts.info.get(part)}`,
       );
-      const evidence = `mem_fragmentation_ratio ${ratio}: ${size(lost)}; ${parts.join(', ')}`;
+      const evidence = `mem_fragmentation_ratio ${ratio}: ${sizeText(lost)}; ${parts.join(', ')}`;
       if (figure(facts, 'allocator_frag_ratio') > HIGH) {
         return isDefragmented(facts) ? undefined : fragmented(facts, evidence);
       }
@@ -27,7 +27,7 @@ export const MEMORY_CHECKS: readonly Check[] = [
       return {
         severity: 'notice',
         title: 'The process keeps memory from an earlier peak',
-        evidence: `${evidence}; peak ${size(peak)}, now ${size(used)}`,
+        evidence: `${evidence}; peak ${sizeText(peak)}, now ${sizeText(used)}`,
         reason:
           'This is not fragmentation: the allocator still holds pages from the peak, and will use them again.',
         mend: [purge(facts)],
@@ -42,7 +42,7 @@ export const MEMORY_CHECKS: readonly Check[] = [
       return {
         severity: 'warning',
         title: 'A part of Redis is in swap',
-        evidence: `VmSwap ${size(here.swapBytes)}`,
+        evidence: `VmSwap ${sizeText(here.swapBytes)}`,
         reason: 'An access to a swapped page waits for the disk, and all clients wait with it.',
         mend: ['swapoff -a   # if there is enough free memory; otherwise lower maxmemory or vm.swappiness'],
       };

@@ -1,4 +1,5 @@
 // The form of a check and of its finding. Field names are an API (docs/TOOLS.md).
+import { bytesText } from '../../core/words.js';
 import type { Facts } from './facts.js';
 
 /** Critical: writes fail or data is in danger, now or soon. Warning: they will be some day. Notice: worth knowing. */
@@ -44,16 +45,9 @@ export function keyspace({ info }: Facts): { keys: number; expires: number } {
   return { keys, expires };
 }
 
-const UNITS = ['B', 'KB', 'MB', 'GB', 'TB'];
-
-export function size(bytes: number): string {
-  if (Number.isNaN(bytes)) return 'an unknown size';
-  const unit = Math.min(UNITS.length - 1, Math.max(0, Math.floor(Math.log2(Math.max(1, bytes)) / 10)));
-  return `${(bytes / 1024 ** unit).toFixed(unit === 0 ? 0 : 1)} ${UNITS[unit]}`;
-}
-
-export function share(part: number): string {
-  return `${(part * 100).toFixed(1)}%`;
+/** NaN: the server does not tell it. */
+export function sizeText(bytes: number): string {
+  return Number.isNaN(bytes) ? 'an unknown size' : bytesText(bytes);
 }
 
 /** How long the server has run. */

@@ -1,9 +1,10 @@
 // The memory that is available to a server, and the maxmemory that fits into it. A limit below the used memory makes Redis
 // refuse or evict at once. With one near the available memory the kernel may kill Redis. Neither may be proposed.
 
+import { percentText } from '../../core/words.js';
 import { TtlCost } from '../../memory/ttl-cost.js';
 import type { Facts } from './facts.js';
-import { figure, keyspace, set, share, size } from './finding.js';
+import { figure, keyspace, set, sizeText } from './finding.js';
 
 const MB = 2 ** 20;
 /** The rest is for fragmentation, buffers and the copy that a fork makes while saving. */
@@ -41,8 +42,8 @@ export function fewerKeys(facts: Facts): string[] {
 export function sweepMend(facts: Facts, does: string): string[] {
   const { keys, expires } = keyspace(facts);
   const [bytes, limit] = [new TtlCost(facts.info).bytes(expires, keys - expires), figure(facts, 'maxmemory')];
-  const of = limit > 0 ? ` (${share((counted(facts) + bytes) / limit)} of maxmemory then)` : '';
-  const what = `# ${does}; TTLs for all keys without one take up to ${size(bytes)} more${of}`;
+  const of = limit > 0 ? ` (${percentText((counted(facts) + bytes) / limit)} of maxmemory then)` : '';
+  const what = `# ${does}; TTLs for all keys without one take up to ${sizeText(bytes)} more${of}`;
   if (facts.rules !== undefined) return [`spillway sweep     ${what}`];
   return [
     `spillway init --output ${PROPOSED}   # proposes rules; "mode": "enforce" in the file makes them count`,
@@ -60,7 +61,7 @@ export function limitMend(facts: Facts, wanted: number, above = 0): string[] {
   const used = counted(facts);
   if (room === undefined) {
     return [
-      `redis-cli ${facts.cli} CONFIG SET maxmemory <size>   # above ${size(used * LEAST)}, and at most 80% of the available memory`,
+      `redis-cli ${facts.cli} CONFIG SET maxmemory <size>   # above ${sizeText(used * LEAST)}, and at most 80% of the available memory`,
     ];
   }
   const least = Math.ceil((used * LEAST) / MB);
@@ -68,7 +69,7 @@ export function limitMend(facts: Facts, wanted: number, above = 0): string[] {
   const best = Math.min(Math.max(Math.ceil(wanted / MB), least), most);
   if (least > most || best * MB <= above) {
     return [
-      `# no ${above > 0 ? 'higher ' : ''}limit fits: ${size(used)} used of ${room.whose} ${size(room.bytes)}; first add memory or delete keys`,
+      `# no ${above > 0 ? 'higher ' : ''}limit fits: ${sizeText(used)} used of ${room.whose} ${sizeText(room.bytes)}; first add memory or delete keys`,
       ...fewerKeys(facts),
     ];
   }

@@ -1,6 +1,7 @@
 // What the TTLs of a proposed rule take, in words. Pure.
+import { bytesText } from '../../core/words.js';
 import type { GroupAnalysis } from '../analyze/analysis.js';
-import { percent, size } from './words.js';
+import { percent } from './words.js';
 
 /** Shares of what the keys hold: from the first on it is told, from the second on it is dear. */
 const LEAST_COST = 0.02;
@@ -13,6 +14,6 @@ export function costOf({ withoutTtl, withoutTtlBytes }: GroupAnalysis, ttlBytes:
   if (!(share >= LEAST_COST)) return [];
   const dear = share >= DEAR ? ' Such small keys are cheaper in hashes.' : '';
   return [
-    `TTLs for its keys without one take up to ${size(taken)} more (${Math.ceil(ttlBytes)} bytes a key, ${percent(share)} of what they hold).${dear}`,
+    `TTLs for its keys without one take up to ${bytesText(taken)} more (${Math.ceil(ttlBytes)} bytes a key, ${percent(share)} of what they hold).${dear}`,
   ];
 }

@@ -9,13 +9,14 @@ import { FAMILY_PREFIX } from '../../core/policy/family-rules.js';
 import { globMatches } from '../../core/policy/glob.js';
 import { globCovers } from '../../core/policy/glob-cover.js';
 import type { PriorityName } from '../../core/policy/rule.js';
+import { bytesText } from '../../core/words.js';
 import { looksLikeCache } from '../../observe/advice/meaning.js';
 import { draftByWords, expiresByName, mayExpire, type RuleSuggestion } from '../../observe/stats/suggest.js';
 import type { Analysis, GroupAnalysis } from '../analyze/analysis.js';
 import { type Bundle, bundlesOf } from './bundles.js';
 import { costOf } from './cost.js';
 import { COVERED, type ObservedTtl, observeTtl } from './observed.js';
-import { percent, size } from './words.js';
+import { percent } from './words.js';
 
 export interface Proposal {
   readonly rule: RuleSuggestion;
@@ -183,7 +184,7 @@ function propose(
 function seenIn({ keys, bytes, share, withoutTtl, types }: GroupAnalysis, total: number): string {
   const what = Object.entries(types).map(([type, part]) => (part > 0.99 ? type : `${type} ${percent(part)}`));
   return (
-    `${grouped(keys.estimate)} keys (${percent(keys.estimate / Math.max(1, total))}), ${size(bytes.estimate)} (${percent(share)}), ` +
+    `${grouped(keys.estimate)} keys (${percent(keys.estimate / Math.max(1, total))}), ${bytesText(bytes.estimate)} (${percent(share)}), ` +
     `${percent(withoutTtl.estimate / Math.max(1, keys.estimate))} without a TTL; ${what.join(', ')}`
   );
 }

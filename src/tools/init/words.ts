@@ -6,7 +6,3 @@ export function percent(share: number): string {
   if (share > 0 && share < 0.0005) return 'under 0.1%';
   return `${(share * 100).toFixed(share < 0.1 && share > 0 ? 1 : 0)}%`;
 }
-
-export function size(bytes: number): string {
-  return bytes >= 2 ** 30 ? `${(bytes / 2 ** 30).toFixed(1)} GB` : `${(bytes / 2 ** 20).toFixed(1)} MB`;
-}

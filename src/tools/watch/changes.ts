@@ -1,5 +1,6 @@
 // The changes of a server in words and as fields, and the body of an alert about them. Pure.
 // Invariants: it contains no key, no client and no secret; it is bounded, however many servers there are.
+import { percentText, timeText } from '../../core/words.js';
 import type { Seen, Situation } from './server-state.js';
 
 export interface WatchChange {
@@ -90,16 +91,6 @@ export function isCalm({ reach, level, fullSoon, refusing }: Situation): boolean
   return reach !== 'away' && level === 0 && !fullSoon && !refusing;
 }
 
-/** 45 s, 12 min, 3.4 h. */
-export function timeText(seconds: number): string {
-  if (seconds < 90) return `${Math.ceil(seconds)} s`;
-  return seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
-}
-
-export function pressureText(share: number): string {
-  return `${(share * 100).toFixed(1)}%`;
-}
-
 function reachText({ situation, problem }: Seen): string {
   if (situation.reach === 'gone') return 'no primary any more, no longer watched';
   return situation.reach === 'here' ? 'there again' : `away: ${problem ?? 'no answer'}`;
@@ -111,11 +102,11 @@ function levelText(
   thresholds: readonly number[],
 ): string {
   if (pressure === null) return 'memory has no limit any more';
-  const is = `memory is at ${pressureText(pressure)} of its limit`;
-  if (rises) return `${is}, above ${pressureText(thresholds[situation.level - 1])}`;
+  const is = `memory is at ${percentText(pressure)} of its limit`;
+  if (rises) return `${is}, above ${percentText(thresholds[situation.level - 1])}`;
   if (!mayFill) return `${is}, and keys are evicted now`;
   const below = thresholds[situation.level];
-  return `${is}, below ${pressureText(below)} again`;
+  return `${is}, below ${percentText(below)} again`;
 }
 
 function soonText({ situation, timeToFull }: Seen): string {

@@ -133,18 +133,18 @@ t.test('in words', async (t) => {
     history.report(60 * MINUTE, modes(mode), at, at).text;
   t.equal(
     new RuleHistory(REFUSAL_NAMES).report(MINUTE, new Map(), 5, 5).text,
-    'in the last 1 second: 0 TTLs, 0 sheds',
+    'in the last 1 second: 0 TTLs given, 0 writes refused',
   );
   history.take(0, []);
   history.take(30_000, [countsOf('a', [41_207, 0, 41_207, 0, 0, 0])]);
-  t.equal(text('enforce', 30_000), 'in the last 30 seconds: 41,207 TTLs, 0 sheds');
+  t.equal(text('enforce', 30_000), 'in the last 30 seconds: 41,207 TTLs given, 0 writes refused');
   t.equal(
     text('observe', 50 * MINUTE),
-    'in the last 50 minutes: 41,207 TTLs, 0 sheds; observing rules would have added 0 TTLs and 0 sheds',
+    'in the last 50 minutes: 41,207 TTLs given, 0 writes refused; rules in observe mode would have given 0 TTLs and refused 0 writes',
   );
   history.take(60 * MINUTE, [countsOf('a', [41_208, 0, 41_207, 2, 0, 1])]);
   t.equal(
     text('enforce', 60 * MINUTE),
-    'in the last 60 minutes: 41,207 TTLs, 0 sheds; observing rules would have added 2 TTLs and 1 shed',
+    'in the last 60 minutes: 41,207 TTLs given, 0 writes refused; rules in observe mode would have given 2 TTLs and refused 1 write',
   );
 });

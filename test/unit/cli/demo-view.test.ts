@@ -62,9 +62,9 @@ t.test('the screen fits a terminal and shows the story', async (t) => {
   const lines = drawScreen(frame(55), plain);
   for (const line of lines) t.ok(line.length <= 100, line);
   const text = lines.join('\n');
-  t.match(text, /through Spillway +█+░+ 58\.0 MB \(91%\)/);
+  t.match(text, /through Spillway +█+░+ 58\.0 MB \(90\.6%\)/);
   t.match(text, /directly to Redis +█{50} 64\.0 MB \(100%\)/);
-  t.match(text, /refused now: 100% of low, 25% of normal\n/);
+  t.match(text, /refusing: 100% of low, 25% of normal\n/);
   t.match(text, /cache:\* +low +1h +9 +567 +1,234 +\| +1,000 +55/);
   t.match(text, /report:\* +normal +- +1,000 +0 +7 /);
   t.match(text, /TTLs added by Spillway: 2,800 /);
@@ -88,7 +88,7 @@ t.test('one line for logs', async (t) => {
   t.notMatch(line, /\n/);
   t.match(
     line,
-    /^12 s \| Spillway: 58\.0 MB \(91%\), 2,800 TTLs added, evicted cache 567, temp 8, refused cache 1,234, report 7 \| directly: .*275 OOM/,
+    /^12 s \| Spillway: 58\.0 MB \(90\.6%\), 2,800 TTLs added, evicted cache 567, temp 8, refused cache 1,234, report 7 \| directly: .*275 OOM/,
   );
 });
 

@@ -144,7 +144,7 @@ t.test('what changes is told in words, and an alert is bounded', async (t) => {
   const state = new ServerState('s:1', OPTIONS);
   const full = state.see(look({ usedMb: 95 }), 0);
   t.match(changesBetween(CALM, full, OPTIONS.thresholds), [
-    { server: 's:1', event: 'threshold', from: null, to: 0.9, text: /95\.0% of its limit, above 90\.0%/ },
+    { server: 's:1', event: 'threshold', from: null, to: 0.9, text: /95% of its limit, above 90%/ },
   ]);
   t.same(changesBetween(full.situation, full, OPTIONS.thresholds), []);
   const away = state.miss('gone fishing');
@@ -152,7 +152,7 @@ t.test('what changes is told in words, and an alert is bounded', async (t) => {
   const less = state.see(look({ usedMb: 85 }), 10_000);
   t.match(changesBetween(away.situation, less, OPTIONS.thresholds), [
     { to: 'here' },
-    { event: 'threshold', from: 0.9, to: 0.8, text: /below 90\.0% again/ },
+    { event: 'threshold', from: 0.9, to: 0.8, text: /below 90% again/ },
   ]);
   t.match(changesBetween(less.situation, state.leave(), OPTIONS.thresholds), [{ to: 'gone' }]);
   const many = Array.from({ length: 300 }, () => changesBetween(CALM, full, OPTIONS.thresholds)).flat();

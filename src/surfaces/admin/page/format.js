@@ -1,4 +1,4 @@
-// Formats numbers, sizes and times for the page. Pure.
+// Formats numbers, sizes and times for the page, as src/core/words.ts does for everything else. Pure.
 
 /** Binary units, named as in Redis's `64mb` and by the command line. */
 const UNITS = ['B', 'KB', 'MB', 'GB', 'TB'];
@@ -24,17 +24,17 @@ export function rate(n) {
 export function bytes(n) {
   let unit = 0;
   let value = Math.abs(n);
-  while (value >= 1024 && unit < UNITS.length - 1) {
+  while (value >= 1023.5 && unit < UNITS.length - 1) {
     value /= 1024;
     unit++;
   }
-  const digits = unit > 0 && value < 100 ? tenths : whole;
+  const digits = unit > 0 && value < 99.95 ? tenths : whole;
   return `${n < 0 ? '−' : ''}${digits.format(value)} ${UNITS[unit]}`;
 }
 
-/** @param {number} share 0 … 1 @param {boolean} [exact] with one decimal */
-export function percent(share, exact = false) {
-  return `${(exact ? tenths : whole).format(share * 100)}%`;
+/** "84.2%", "80%". @param {number} share 0 … 1 */
+export function percent(share) {
+  return `${tenths.format(share * 100).replace(/\.0$/, '')}%`;
 }
 
 /** @param {number} seconds */
@@ -42,8 +42,8 @@ export function duration(seconds) {
   if (seconds < 1) return '0 s';
   if (seconds < 90) return `${whole.format(seconds)} s`;
   if (seconds < 90 * 60) return `${whole.format(seconds / 60)} min`;
-  if (seconds < 36 * 3600) return `${tenths.format(seconds / 3600)} h`;
-  return `${tenths.format(seconds / 86_400)} days`;
+  if (seconds < 48 * 3600) return `${tenths.format(seconds / 3600)} h`;
+  return `${whole.format(seconds / 86_400)} days`;
 }
 
 /** How long ago, seen from `now`. @param {string | null} iso @param {number} now epoch milliseconds */

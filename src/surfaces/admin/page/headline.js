@@ -48,11 +48,11 @@ function fullness(memory, growth) {
   if (stale) return `Memory is unknown: the last reading is ${duration((readingAgeMs ?? 0) / 1000)} old`;
   if (limitBytes === null || pressure === null) return `Memory ${bytes(usedBytes)}, without a limit`;
   if (serverEvicts === 'none')
-    return `Memory ${percent(pressure, true)} of ${bytes(limitBytes)}, ${outlook(growth)}`;
-  const used = `Memory ${percent(memory.usedShare ?? 0, true)} of ${bytes(limitBytes)}`;
+    return `Memory ${percent(pressure)} of ${bytes(limitBytes)}, ${outlook(growth)}`;
+  const used = `Memory ${percent(memory.usedShare ?? 0)} of ${bytes(limitBytes)}`;
   const evicting = memory.evictedKeysPerSecond > 0 ? `, evicting, as configured${lifetime(memory)}` : '';
   if (serverEvicts === 'all') return `${used}${evicting}`;
-  return `${used}${evicting}; ${percent(pressure, true)} cannot be evicted, ${outlook(growth)}`;
+  return `${used}${evicting}; ${percent(pressure)} cannot be evicted, ${outlook(growth)}`;
 }
 
 /** How long evicted keys have lived. @param {MemorySnapshot} memory */

@@ -1,8 +1,7 @@
 // The elements of a report: texts, figures, tables, bars. Pure.
 // Invariant: every text from a key or a server passes through text(). Bars are elements with a width, so the report has no
 // SVG to break.
-
-const UNITS = ['B', 'KB', 'MB', 'GB', 'TB'];
+import { bytesText, percentText } from '../../../core/words.js';
 
 /** Escapes a text for elements and attributes, and shows invisible characters as \uXXXX. */
 export function text(value: string): string {
@@ -13,18 +12,13 @@ export function text(value: string): string {
   return visible.replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`);
 }
 
-export function bytes(value: number): string {
-  const unit = Math.min(UNITS.length - 1, Math.max(0, Math.floor(Math.log2(Math.max(1, value)) / 10)));
-  return `${(value / 1024 ** unit).toFixed(unit === 0 ? 0 : 1)} ${UNITS[unit]}`;
-}
+export const bytes = bytesText;
 
 export function count(value: number): string {
   return Math.round(value).toLocaleString('en-US');
 }
 
-export function percent(share: number): string {
-  return `${(share * 100).toFixed(1)}%`;
-}
+export const percent = percentText;
 
 export function ratio(part: number, whole: number): number {
   return whole === 0 ? 0 : part / whole;
