@@ -16,6 +16,7 @@ export function sequencerCases(): MicroCase[] {
     loginWanted() {},
     protocolRefused() {},
     upstreamOom() {},
+    upstreamReadonly() {},
   });
   const answers = Buffer.from('+OK\r\n'.repeat(DEPTH));
   const mixed = Buffer.from('+OK\r\n:0\r\n'.repeat(DEPTH));

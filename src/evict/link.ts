@@ -41,6 +41,8 @@ export class Link {
   /** It can ask how long a key has not been read. A server may have renamed OBJECT. */
   mayAsk = true;
   private pipe: Pipe | undefined;
+  /** Where it leads. */
+  private where = '';
   private connecting: Promise<void> | undefined;
   private closed = false;
   private retryAt = Number.NEGATIVE_INFINITY;
@@ -54,6 +56,7 @@ export class Link {
   /** Connects if there is no connection and the next attempt is due. To be called now and then. */
   tend(): void {
     if (this.closed || this.connecting !== undefined) return;
+    this.leaveMoved();
     if (this.pipe?.isEnded === true) this.lost(new Error('the server closed the connection'));
     if (this.pipe !== undefined || this.options.clock() < this.retryAt) return;
     this.connecting = this.connect().finally(() => {
@@ -63,6 +66,7 @@ export class Link {
 
   /** Resolves with the replies. Rejects when the connection is lost, or the server is silent. */
   async ask(question: Question): Promise<readonly Reply[]> {
+    this.leaveMoved();
     if (this.pipe === undefined) this.tend();
     if (this.connecting !== undefined) await this.connecting;
     return this.send(question);
@@ -93,6 +97,7 @@ export class Link {
 
   private async connect(): Promise<void> {
     const endpoint = this.options.endpoint();
+    this.where = endpointName(endpoint);
     try {
       this.pipe = await Pipe.connect(endpoint, this.db, NAME);
       if (this.closed) this.pipe.close();
@@ -104,6 +109,15 @@ export class Link {
     } catch (error) {
       this.lost(error as Error);
     }
+  }
+
+  /** The server is elsewhere: nothing is asked any more where it was. */
+  private leaveMoved(): void {
+    if (this.pipe === undefined || this.where === endpointName(this.options.endpoint())) return;
+    this.pipe.close();
+    this.pipe = undefined;
+    this.retryAt = Number.NEGATIVE_INFINITY;
+    this.delays.reset();
   }
 
   private found(): void {

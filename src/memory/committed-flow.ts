@@ -20,6 +20,12 @@ export class CommittedFlow {
   private offset = 0;
   private before: Before | undefined;
 
+  /** The next reading is another server's. */
+  startOver(): void {
+    this.before = undefined;
+    this.offset = 0;
+  }
+
   take(countedBytes: number, evictable: Evictable, now: number): void {
     const { eviction, basis, keys } = evictable;
     const committedBytes = countedBytes - evictable.bytes;

@@ -61,6 +61,13 @@ export class GrowthRates {
     return elapsed;
   }
 
+  /** The next reading is another server's: its memory says nothing of growth, nor of what others write. */
+  startOver(): void {
+    this.others = 0;
+    this.measured = 0;
+    this.since = { at: Number.NEGATIVE_INFINITY, counted: 0, admitted: 0 };
+  }
+
   private learnOrigin(grown: number, elapsed: number, overMs: number): void {
     const { origin, admittedBy, admittedRate } = this;
     origin.learn(grown, admittedBy, elapsed);

@@ -4,12 +4,13 @@
 // Owns the ioredis client. It touches the data path only through Pressure and the facts that it reports.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ConnectionOptions } from 'node:tls';
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import type { ShedGate } from '../core/policy/shed.js';
 import type { Question } from './budgets.js';
 import { evictableOf } from './evictable.js';
 import { EvictionRates } from './eviction-rates.js';
+import { connectionLike, type MonitoredServer, monitorConnection } from './monitor-connection.js';
 import { intervalAt, isNear, Pacing } from './pacing.js';
 import type { Pressure } from './pressure.js';
 import type { Covered } from './pressure-state.js';
@@ -22,15 +23,7 @@ import type { TtlCost } from './ttl-cost.js';
 import { sameKind, UNKNOWN_KIND, type UpstreamKind, upstreamKind } from './upstream-kind.js';
 
 export interface MonitorOptions {
-  readonly upstream: {
-    readonly host: string;
-    readonly port: number;
-    /** A unix socket; host and port then mean nothing. */
-    readonly path?: string | undefined;
-    readonly username?: string | undefined;
-    readonly password?: string | undefined;
-    readonly connectTimeoutMs: number;
-  };
+  readonly upstream: MonitoredServer;
   /** Options of tls.connect(), called before each connection; undefined: no TLS. */
   readonly tls: (() => ConnectionOptions) | undefined;
   readonly pollIntervalMs: number;
@@ -49,6 +42,8 @@ export interface MonitorOptions {
   readonly onServerTime: (epochMs: number) => void;
   /** Called on each connect with the server's facts. */
   readonly onServer: (server: ServerFacts) => void;
+  /** Called with each reading with the server's role, "master" or "slave"; undefined: it is asked now and then, for `onKind`. */
+  readonly onRole?: ((role: string) => void) | undefined;
   /** Called when the server turns out to be something else than before: a failover makes a replica of it. */
   readonly onKind: (kind: UpstreamKind) => void;
   /** Called when its connection has ended, and for each failed attempt to connect. */
@@ -57,14 +52,13 @@ export interface MonitorOptions {
 
 /** INFO replication, server and stats, and keyspace where nothing is evicted. */
 const SLOW_FACTS_INTERVAL_MS = 2000;
-const RECONNECT_MS = 250;
-/** A connection that is not made, or brings no answer, within this time is given up. */
-const LONGEST_WAIT_MS = 3000;
 /** A reading that takes longer counts as failed: new growth could not be told from overwritten values. */
 const OVERDUE_MS = 1000;
 const REFUSED = /NOAUTH|WRONGPASS|NOPERM/;
 /** ioredis's own words. */
 const TIMED_OUT = 'Command timed out';
+const ROLE = /^role:(\S+)/m;
+
 export class MemoryMonitor {
   polls = 0;
   pollErrors = 0;
@@ -77,7 +71,8 @@ export class MemoryMonitor {
   readonly evictions = new EvictionRates();
   /** Looks at random keys on this connection. */
   readonly sampler: KeySampler;
-  private readonly redis: Redis;
+  private redis: Redis;
+  private address: Pick<MonitoredServer, 'host' | 'port' | 'path'>;
   private readonly troubles: TroubleLog;
   private readonly pacing: Pacing;
   private readonly count: ProxyCount;
@@ -106,45 +101,15 @@ export class MemoryMonitor {
       random: Math.random,
       log,
     });
-    const { host, port, path, username, password, connectTimeoutMs } = options.upstream;
-    const { tls } = options;
-    const waitMs = Math.min(connectTimeoutMs, LONGEST_WAIT_MS);
-    this.redis = new Redis({
-      ...(path === undefined ? { host, port } : { path }),
-      ...(tls && { tls: tls() }),
-      ...(username === undefined ? {} : { username }),
-      ...(password === undefined ? {} : { password }),
-      connectTimeout: waitMs,
-      commandTimeout: waitMs,
-      // A server that does not answer sends no end either.
-      disconnectTimeout: RECONNECT_MS,
-      connectionName: 'spillway-monitor',
-      lazyConnect: true,
-      enableOfflineQueue: false,
-      maxRetriesPerRequest: 0,
-      retryStrategy: () => {
-        if (tls) this.redis.options.tls = tls();
-        return RECONNECT_MS;
-      },
-      // ioredis would wait as long as a loading server says it needs, up to 10 s.
-      maxLoadingRetryTime: RECONNECT_MS,
-    });
+    this.address = options.upstream;
+    this.redis = this.make();
     this.count = new ProxyCount({
-      connect: () => this.another('spillway-proxies'),
+      connect: () => connectionLike(this.redis, 'spillway-proxies', options.tls),
       ask: (questions) => this.ask(questions),
       onCount: (proxies) => {
         pressure.proxies = proxies;
       },
       log,
-    });
-    this.redis.on('error', (error: Error) => this.report(error));
-    this.redis.on('close', () => {
-      if (!this.closed) options.onLost();
-    });
-    this.redis.on('ready', () => {
-      this.sampler.startOver();
-      this.slowAt = Number.NEGATIVE_INFINITY;
-      this.firstPoll = this.learnServer().then(() => this.pacing.now());
     });
     options.gate.onGrowth = () => this.grown();
     options.gate.onRelief = (answered) => {
@@ -183,6 +148,18 @@ export class MemoryMonitor {
     this.redis.disconnect();
   }
 
+  /** The server is elsewhere: it is asked there from now on, also what it is. */
+  moved({ host, port }: { readonly host: string; readonly port: number }): void {
+    if (this.closed) return;
+    const before = this.redis;
+    this.address = { host, port, path: undefined };
+    this.redis = this.make();
+    before.disconnect();
+    this.slowAt = Number.NEGATIVE_INFINITY;
+    this.count.moved();
+    this.redis.connect().catch(() => {});
+  }
+
   /** It is connected to the server. */
   get connected(): boolean {
     return this.redis.status === 'ready';
@@ -212,17 +189,21 @@ export class MemoryMonitor {
     return answers ?? [];
   }
 
-  /** A connection like its own, for what cannot be asked on it. */
-  private another(connectionName: string): Redis {
-    const { tls } = this.options;
-    const redis = this.redis.duplicate({
-      connectionName,
-      ...(tls && { tls: tls() }),
-      autoResubscribe: false,
-      retryStrategy: () => {
-        if (tls) redis.options.tls = tls();
-        return RECONNECT_MS;
-      },
+  /** What its connection says counts until it is another one. */
+  private make(): Redis {
+    const { options } = this;
+    const redis = monitorConnection({ ...options.upstream, ...this.address }, options.tls);
+    redis.on('error', (error: Error) => {
+      if (redis === this.redis) this.report(error);
+    });
+    redis.on('close', () => {
+      if (!this.closed && redis === this.redis) options.onLost();
+    });
+    redis.on('ready', () => {
+      if (redis !== this.redis) return;
+      this.sampler.startOver();
+      this.slowAt = Number.NEGATIVE_INFINITY;
+      this.firstPoll = this.learnServer().then(() => this.pacing.now());
     });
     return redis;
   }
@@ -261,18 +242,24 @@ export class MemoryMonitor {
       this.missed();
       return;
     }
-    const { pressure, clock } = this.options;
+    const { pressure, clock, onRole } = this.options;
+    const { redis } = this;
     const askedAt = clock();
-    const overdue = setTimeout(() => this.sawNothing(), OVERDUE_MS).unref();
+    const overdue = setTimeout(() => {
+      if (redis === this.redis) this.sawNothing();
+    }, OVERDUE_MS).unref();
     try {
       const covered = await this.options.covered();
       const withSlow = askedAt - this.slowAt > SLOW_FACTS_INTERVAL_MS;
-      const [memory, keyspace, ...slow] = await Promise.all([
-        this.redis.info('memory'),
+      const [memory, keyspace, role, ...slow] = await Promise.all([
+        redis.info('memory'),
         // How many keys can be evicted must be as fresh as the memory that they are taken off.
-        withSlow || pressure.evictable.eviction !== 'none' ? this.redis.info('keyspace') : undefined,
-        ...(withSlow ? ['replication', 'server', 'stats'].map((section) => this.redis.info(section)) : []),
+        withSlow || pressure.evictable.eviction !== 'none' ? redis.info('keyspace') : undefined,
+        onRole !== undefined ? redis.info('replication') : undefined,
+        ...(withSlow ? ['replication', 'server', 'stats'].map((section) => redis.info(section)) : []),
       ]);
+      if (redis !== this.redis) return;
+      if (role !== undefined) onRole?.(ROLE.exec(role)?.[1] ?? 'unknown');
       if (withSlow) this.learnSlow(slow, askedAt);
       if (keyspace !== undefined) this.keyspace = parseKeyspace(keyspace, this.replication);
       const reading = parseMemory(memory);
@@ -284,10 +271,12 @@ export class MemoryMonitor {
       this.options.onReading();
       if (reading.freeing && pressure.cause === 'relief') this.pollSoon();
     } catch (error) {
+      // It was asked where the server is no more.
+      if (redis !== this.redis) return;
       this.missed();
       this.report(error as Error);
       // A server that answers with an error is not silent.
-      if ((error as Error).message === TIMED_OUT) this.redis.disconnect(true);
+      if ((error as Error).message === TIMED_OUT) redis.disconnect(true);
     } finally {
       clearTimeout(overdue);
     }
@@ -295,8 +284,10 @@ export class MemoryMonitor {
 
   private async learnServer(): Promise<void> {
     const { log, onServer, onServerTime } = this.options;
+    const { redis } = this;
     try {
-      const { version, commands, ttlCost, commandsError, epochMs } = await askServer(this.redis);
+      const { version, commands, ttlCost, commandsError, epochMs } = await askServer(redis);
+      if (redis !== this.redis) return;
       if (commandsError !== undefined) {
         log.warn(
           { err: commandsError.message },
@@ -308,7 +299,7 @@ export class MemoryMonitor {
       this.ttlCost = ttlCost;
       onServer({ version, commands });
     } catch (error) {
-      this.report(error as Error);
+      if (redis === this.redis) this.report(error as Error);
     }
   }
 

@@ -26,7 +26,7 @@ import { Latch } from './latch.js';
 import { type Cause, isAbove, Levels, levelOf } from './levels.js';
 import type { LevelChange, PressureOptions } from './pressure-options.js';
 import type { Covered, PressureState, Rehearsal } from './pressure-state.js';
-import { countedBytes, type KeyspaceReading, type Reading } from './reading.js';
+import { countedBytes, differenceOf, type KeyspaceReading, type Reading } from './reading.js';
 import { Rehearsed } from './rehearsed.js';
 import { Relief } from './relief.js';
 import { meanOver, Reserve } from './reserve.js';
@@ -65,7 +65,7 @@ export class Pressure {
   private blind = false;
   private oomAt = Number.NEGATIVE_INFINITY;
   private readonly rehearsed = new Rehearsed();
-  private readonly latch = new Latch();
+  private latch = new Latch();
   private readonly flow = new CommittedFlow();
   private readonly rates = new GrowthRates();
   private committedPart = 1;
@@ -124,6 +124,25 @@ export class Pressure {
     this.relief.see(this.gate.reliefs, now);
     this.relief.take(this.covered.reliefs, this.better);
     this.apply(now, applicability.applies ? 'reading' : 'not applicable');
+  }
+
+  /**
+   * The server is another one, and `reading` is its first: it is taken as it is. What was under way to the old one is over, and
+   * its peaks mean nothing here. Returns in words how its limit or policy differs from the old one's; undefined: it does not.
+   */
+  moved(reading: Reading, now: number): string | undefined {
+    const before = this.reading;
+    // It has said that it is no replica.
+    const keyspace = this.keyspace && { ...this.keyspace, replica: false };
+    this.reading = undefined;
+    this.oomAt = Number.NEGATIVE_INFINITY;
+    this.latch = new Latch();
+    this.flow.startOver();
+    this.rates.startOver();
+    const { admitted, reliefs } = this.gate;
+    this.covered = { growth: admitted, reliefs };
+    this.take(reading, keyspace, this.covered, now);
+    return before && differenceOf(before, reading);
   }
 
   private judge(reading: Reading, now: number): Applicability {

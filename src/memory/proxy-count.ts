@@ -35,6 +35,13 @@ export class ProxyCount {
     } else if (this.subscriber === undefined) this.begin();
   }
 
+  /** The server is elsewhere: counted there. */
+  moved(): void {
+    if (this.subscriber === undefined) return;
+    this.close();
+    this.begin();
+  }
+
   close(): void {
     clearInterval(this.timer);
     this.subscriber?.disconnect();

@@ -69,6 +69,16 @@ export function countedBytes({ usedBytes, notCountedBytes }: Reading): number {
 }
 
 /** The fields of an INFO text, by name. */
+/** In words, how the limit or policy of a server differs from that of the one that it takes the place of; undefined: they do not. */
+export function differenceOf(before: Reading, after: Reading): string | undefined {
+  const differences = [
+    before.maxmemoryBytes !== after.maxmemoryBytes &&
+      `maxmemory is ${after.maxmemoryBytes} bytes, where it was ${before.maxmemoryBytes}`,
+    before.policy !== after.policy && `maxmemory-policy is ${after.policy}, where it was ${before.policy}`,
+  ].filter((difference) => difference !== false);
+  return differences.length === 0 ? undefined : differences.join('; ');
+}
+
 export function infoFields(text: string): ReadonlyMap<string, string> {
   const fields = new Map<string, string>();
   for (const line of text.split('\n')) {

@@ -22,14 +22,18 @@ import { Way } from '../wire/added-latency.js';
 import { Clients, type ClientsSnapshot } from '../wire/client/clients.js';
 import type { EntranceOptions } from '../wire/client/entrance.js';
 import { slabs } from '../wire/slabs.js';
-import type { UpstreamTls } from '../wire/upstream/upstream-socket.js';
+import { MovingAddress } from '../wire/upstream/moving-address.js';
+import type { UpstreamAddress, UpstreamTls } from '../wire/upstream/upstream-socket.js';
 import { followUpFormOf, hasPointsInTime, LIKELY_FORM } from './follow-up-form.js';
 import { allRules, commandTableOf, ruleSetOf, sameCommands, sameGlobs, scriptsOf } from './rules.js';
 import { entranceOptions, upstreamTls } from './tls.js';
+import { follows, type UpstreamNews } from './where.js';
 
 export interface DataPlaneEvents {
   /** A connection to the server could not be made. */
   upstreamFailed(error: Error): void;
+  /** The server has answered a write with READONLY. Only where the primary may be elsewhere later. */
+  upstreamReadonly(): void;
   clientClosed(): void;
   /** A client's question to Spillway: resolves with complete replies, in any case and before long. */
   asked(question: ConsoleQuestion): Promise<Uint8Array>;
@@ -75,6 +79,7 @@ export class DataPlane {
   private keysGivenUp = 0;
   private readonly stamping: NodeJS.Timeout;
   private readonly upstreamTls: UpstreamTls | undefined;
+  private readonly upstream: UpstreamAddress;
   private readonly entrance: EntranceOptions;
   private failureLoggedAt = Number.NEGATIVE_INFINITY;
   private turnedAwayLoggedAt = Number.NEGATIVE_INFINITY;
@@ -129,15 +134,16 @@ export class DataPlane {
       clock: () => performance.now(),
       counters: { commands: 0, stalls: 0, raw: 0 },
       pooling: this.pooling,
+      readonlySeen: follows(config) ? events.upstreamReadonly : undefined,
     };
     this.upstreamTls = upstreamTls(config, log);
+    const { tcpKeepAliveMs: keepAliveMs } = config.limits;
+    this.upstream = follows(config)
+      ? new MovingAddress(config.upstream, keepAliveMs, this.upstreamTls)
+      : { ...config.upstream, tls: this.upstreamTls, keepAliveMs };
     this.entrance = entranceOptions(config, log, () => this.clients.renewCertificate());
     this.clients = new Clients({
-      upstream: {
-        ...config.upstream,
-        tls: this.upstreamTls,
-        keepAliveMs: config.limits.tcpKeepAliveMs,
-      },
+      upstream: this.upstream,
       entrance: this.entrance,
       onTurnedAway: (source, error) => this.logTurnedAway(source, error),
       onFault: ({ address }, fault) => this.logFault(address, fault),
@@ -176,6 +182,22 @@ export class DataPlane {
     this.scripts.adopt({ commands: this.context.table });
     Object.assign(this.context, followUpFormOf(server));
     this.context.policy.ttl.pointsInTime = hasPointsInTime(server);
+  }
+
+  /** The primary is elsewhere: all connections to where it was are cut. */
+  moved(address: { readonly host: string; readonly port: number }): void {
+    if (!(this.upstream instanceof MovingAddress)) return;
+    this.upstream.moved(address);
+    this.clients.moved();
+  }
+
+  /** As the primary process says. */
+  follow({ state, address }: UpstreamNews): void {
+    if (!(this.upstream instanceof MovingAddress)) return;
+    if (address !== undefined && !this.upstream.is(address)) this.moved(address);
+    if (state === 'here') this.clients.resume();
+    else this.clients.pause();
+    if (state === 'gone') this.clients.primaryLost();
   }
 
   /**
@@ -254,6 +276,8 @@ export class DataPlane {
     const now = performance.now();
     if (now - this.failureLoggedAt < FAILURE_LOG_MS) return;
     this.failureLoggedAt = now;
-    this.log.error({ err: error.message }, 'cannot reach the server, so Spillway reset a client');
+    if (this.upstream.following !== undefined)
+      this.log.warn({ err: error.message }, 'cannot reach the primary; clients wait for a failover to end');
+    else this.log.error({ err: error.message }, 'cannot reach the server, so Spillway reset a client');
   }
 }

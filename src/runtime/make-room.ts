@@ -11,6 +11,7 @@ import type { Endpoint } from '../tools/keyspace/endpoint.js';
 import { secureOptions, type UpstreamTls } from '../wire/upstream/upstream-socket.js';
 import { ruleSetOf } from './rules.js';
 import type { Service } from './service.js';
+import type { Where } from './where.js';
 
 export interface RoomParts {
   readonly service: Service;
@@ -72,10 +73,14 @@ export class RoomMaker {
 }
 
 /** The login and address of the memory monitor. */
-export function endpointOf(config: EffectiveConfig, secure: UpstreamTls | undefined): () => Endpoint {
-  const { host, port, path, username, password, connectTimeoutMs } = config.upstream;
-  return () => ({
-    ...{ host, port, path, username, password, connectTimeoutMs },
-    tls: secure && secureOptions(config.upstream, secure),
-  });
+export function endpointOf(
+  config: EffectiveConfig,
+  secure: UpstreamTls | undefined,
+  where: Where,
+): () => Endpoint {
+  const { username, password, connectTimeoutMs } = config.upstream;
+  return () => {
+    const endpoint = { ...where.current, username, password, connectTimeoutMs };
+    return { ...endpoint, tls: secure && secureOptions(endpoint, secure) };
+  };
 }

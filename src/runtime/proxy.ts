@@ -45,6 +45,7 @@ import { SingleProcess } from './single-process.js';
 import { startSweep } from './sweep.js';
 import { upstreamTls } from './tls.js';
 import { VERSION } from './version.js';
+import { Where } from './where.js';
 import { WorkerPool } from './workers/worker-pool.js';
 
 export interface ProxyParts {
@@ -68,6 +69,7 @@ export class SpillwayProxy {
   private readonly eventLog = new EventLog(Date.now);
   private readonly says: ProxyEvents;
   private readonly secure: UpstreamTls | undefined;
+  private readonly where: Where;
   private readonly service: Service;
   private readonly pressure: Pressure;
   private readonly monitor: MemoryMonitor;
@@ -101,10 +103,12 @@ export class SpillwayProxy {
     this.secure = upstreamTls(config, log.child({}, { level: 'silent' }));
     const events: ServiceEvents = {
       upstreamFailed: (error) => this.listener.upstreamFailed(error),
+      upstreamReadonly: () => {},
       upstreamOom: () => this.upstreamOom(),
       asked: consoleAnswers((questions) => answerQuestions(questions, this.consoleSources())),
     };
-    const endpoint = endpointOf(config, this.secure);
+    this.where = new Where(config.upstream);
+    const endpoint = endpointOf(config, this.secure, this.where);
     this.service =
       config.workers === 1
         ? new SingleProcess(config, log, events, endpoint, observe, logOutput)
@@ -172,7 +176,7 @@ export class SpillwayProxy {
       this.advisor.start();
       const instance = `${hostname()} (${formatListenAddress(this.data)})`;
       this.alerts = new Alerts(config.alerts, { subscribe: sampler.subscribe, instance, clock, log });
-      this.sweep = startSweep(config, this.secure, log, eventLog);
+      this.sweep = startSweep(config, this.secure, this.where, log, eventLog);
       this.admin = await this.startAdmin(this.alerts, this.sweep);
       this.reloader.start();
     } catch (error) {

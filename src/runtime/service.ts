@@ -55,6 +55,19 @@ export interface Service {
   accept(client: Socket): void;
   /** The server refuses connections: closes the clients that share. Others end with their own connections. */
   serverGone(): void;
+  /**
+   * The primary may be about to be another one: no new command goes up from this call on, and clients wait. Resolves when each
+   * worker has confirmed it. Pauses, moves and their ends do nothing where the server is always at the same address.
+   */
+  pause(): Promise<void>;
+  /** The primary is elsewhere: all connections to where it was are cut, and new ones lead there. */
+  moved(address: { readonly host: string; readonly port: number }): void;
+  /** The pause is over. */
+  resume(): void;
+  /** The pause has run out: clients are told, and end. New commands still wait for resume(). */
+  gone(): void;
+  /** Clients that have something to send in a pause, as far as is known here. */
+  readonly waiting: number;
   adoptServer(server: ServerFacts): void;
   /** The server's clock now, milliseconds since the epoch. */
   adoptServerTime(epochMs: number): void;
@@ -84,6 +97,8 @@ export interface Service {
 export interface ServiceEvents {
   /** A connection to the server could not be made. */
   upstreamFailed(error: Error): void;
+  /** The server has answered a client's write with READONLY. Only where the primary may be elsewhere later; may repeat. */
+  upstreamReadonly(): void;
   /** The server has answered OOM to a client. */
   upstreamOom(): void;
   /** A client's question to Spillway: resolves with complete replies, in any case. */

@@ -102,6 +102,26 @@ export class SingleProcess implements Service {
     this.plane.clients.serverGone();
   }
 
+  async pause(): Promise<void> {
+    this.plane.clients.pause();
+  }
+
+  moved(address: { readonly host: string; readonly port: number }): void {
+    this.plane.moved(address);
+  }
+
+  resume(): void {
+    this.plane.clients.resume();
+  }
+
+  gone(): void {
+    this.plane.clients.primaryLost();
+  }
+
+  get waiting(): number {
+    return this.plane.clients.waiting;
+  }
+
   adoptServer(server: ServerFacts): void {
     this.plane.adoptServer(server);
   }

@@ -13,8 +13,9 @@ import {
 } from '../../src/core/resp/client-errors.js';
 import { ConsoleLine } from '../../src/runtime/workers/console-line.js';
 import { answerQuestions, type ConsoleSources } from '../../src/surfaces/console/console.js';
+import { withMoving } from '../support/moving-lab.js';
 import { withProxy } from '../support/proxy.js';
-import { withRaw } from '../support/raw-client.js';
+import { command, withRaw } from '../support/raw-client.js';
 import { withRedis } from '../support/redis.js';
 import { cmd, makeSession } from '../support/session-lab.js';
 import { commands, lookAt } from '../support/twins.js';
@@ -94,6 +95,16 @@ const PROVOKED: Record<ClientErrorName, (t: Test) => Promise<string>> = {
     t.equal(String(await client.call('SET', 'k', 'v')), '+OK\r\n');
     await (await lookAt(t, redis)).call('CONFIG', 'SET', 'requirepass', 'secret');
     return String(await client.call('MULTI'));
+  },
+  async NO_PRIMARY(t) {
+    const { port, service } = await withMoving(t, { redis: await withRedis(t), pool: 'command' });
+    const client = await withRaw(t, port);
+    await client.call('PING');
+    await service.pause();
+    void client.write(command('SET', 'k', 'v'));
+    await until(() => service.waiting === 1);
+    service.gone();
+    return String(await client.readUntilClosed());
   },
   async LOST(t) {
     const { client, redis, proxy } = await withPooled(t);

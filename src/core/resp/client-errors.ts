@@ -47,6 +47,13 @@ export const CLIENT_ERRORS = {
     executed: 'unknown',
     advice: 'Retry the command if it may run twice. Otherwise read the key first.',
   },
+  NO_PRIMARY: {
+    text: 'ERR spillway found no primary in time: the command was not executed',
+    words: 'Spillway',
+    when: 'With `upstream.failover` only: the client waited through a failover, and no server had become primary when `failover.pause` was over. Spillway then closes the client, and its data port until there is a primary.',
+    executed: 'no',
+    advice: 'Connect again and send the command again. docs/FAILOVER.md says what a failover waits for.',
+  },
   IN_TRANSACTION: {
     // server.c, processCommand, of a command that is not queued
     text: 'ERR Command not allowed inside a transaction',

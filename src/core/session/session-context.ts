@@ -21,6 +21,8 @@ export interface SessionContext extends FollowUpForm {
   /** Monotonic milliseconds, for latency samples. */
   readonly clock: () => number;
   readonly counters: SessionCounters;
+  /** The server has answered a write with READONLY: it is no primary. Set where somebody wants to know. */
+  readonly readonlySeen?: (() => void) | undefined;
   /** Command pooling only. */
   readonly pooling?: PoolingCounters;
 }

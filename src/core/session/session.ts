@@ -171,6 +171,12 @@ export class Session implements ReplyOwner {
     return this.placement?.isOwn === true && this.idle && !this.protocol.held;
   }
 
+  /** Something of what went up is not answered, or only in part. */
+  get owes(): boolean {
+    const { replies } = this.protocol;
+    return !replies.idle || !replies.between || this.upstream.midCommand;
+  }
+
   get hasOwnUpstream(): boolean {
     return this.placement === undefined || this.placement.isOwn;
   }
@@ -220,6 +226,11 @@ export class Session implements ReplyOwner {
 
   get taken(): number {
     return this.protocol.replies.taken;
+  }
+
+  /** Session pooling: its own connection, which was not there when it was made. Nothing may have gone up; see pause(). */
+  connect(own: ByteSink): void {
+    this.upstream.switchTo(own);
   }
 
   /** Attaches an own upstream connection. The session must be idle. */

@@ -11,6 +11,7 @@ import type { ClientTraffic } from '../../wire/client/link-options.js';
 import type { Capacity } from '../capacity.js';
 import type { DataPlaneSnapshot } from '../data-plane.js';
 import type { Usage } from '../own-usage.js';
+import type { UpstreamNews } from '../where.js';
 
 /** The growth that a worker has let through, bytes. */
 export interface Growth {
@@ -116,6 +117,7 @@ export type ToWorker =
       readonly workers: number;
       readonly config: EffectiveConfig;
       readonly server: ServerFacts | undefined;
+      readonly upstream: UpstreamNews | undefined;
     }
   /** Comes with a socket. The next one is sent when the worker has confirmed this one. */
   | { readonly type: 'client' }
@@ -123,6 +125,13 @@ export type ToWorker =
   | { readonly type: 'growth'; readonly known: GrowthKnown }
   /** The next one is sent when the worker has confirmed this one. No client overtakes it. */
   | { readonly type: 'reload'; readonly config: EffectiveConfig }
+  /** No client overtakes it. It is sent again until the worker has confirmed its epoch. */
+  | {
+      readonly type: 'upstream';
+      readonly news: UpstreamNews;
+      /** With the end of a pause: writes are judged by it from the first one on. */
+      readonly pressure: { readonly state: PressureState; readonly known: GrowthKnown } | undefined;
+    }
   | { readonly type: 'server'; readonly server: ServerFacts }
   /** The server's clock, milliseconds since the epoch. */
   | { readonly type: 'serverTime'; readonly epochMs: number }
@@ -155,6 +164,9 @@ export type FromWorker =
   | { readonly type: 'reloaded' }
   | { readonly type: 'upstreamFailed'; readonly message: string; readonly code: string | undefined }
   | { readonly type: 'upstreamOom' }
+  | { readonly type: 'upstreamReadonly' }
+  /** The worker goes by the news of this epoch. `waiting`: its clients that have something to send. */
+  | { readonly type: 'upstreamHeard'; readonly epoch: number; readonly waiting: number }
   /** A round of PROXY questions. The next one is sent when this one is answered or given up. */
   | { readonly type: 'asked'; readonly question: number; readonly asked: readonly ConsoleQuestion[] }
   /** The last message. */

@@ -6,6 +6,7 @@ import type { EffectiveConfig } from '../../config/effective.js';
 import { flags } from '../../core/policy/shed.js';
 import { RingShare } from '../../evict/ring-share.js';
 import { Pressure } from '../../memory/pressure.js';
+import type { PressureState } from '../../memory/pressure-state.js';
 import { capacityOf, connectionsOf, readRoom } from '../capacity.js';
 import { consoleAnswers } from '../console-answers.js';
 import { DataPlane } from '../data-plane.js';
@@ -13,8 +14,9 @@ import { LogOutput, logTo } from '../log/log-output.js';
 import { ownUsage } from '../own-usage.js';
 import { compileRules } from '../rules.js';
 import { REFILL_INTERVAL_MS, TOP_CLIENTS } from '../service.js';
+import type { UpstreamNews } from '../where.js';
 import { ConsoleLine } from './console-line.js';
-import type { FromWorker, Report, ToWorker } from './messages.js';
+import type { FromWorker, GrowthKnown, Report, ToWorker } from './messages.js';
 import { Outbox } from './outbox.js';
 import { SharedGrowth } from './shared-growth.js';
 import { SharedQuotas } from './shared-quotas.js';
@@ -35,7 +37,7 @@ process.once('message', (message: ToWorker) => {
   if (message.type === 'start') start(message);
 });
 
-function start({ worker, workers, config, server }: Extract<ToWorker, { type: 'start' }>): void {
+function start({ worker, workers, config, server, upstream }: Extract<ToWorker, { type: 'start' }>): void {
   const output = new LogOutput(STDOUT);
   const log = logTo(output, config.log, { worker });
   exit = (code) => output.exit(code);
@@ -60,6 +62,7 @@ function start({ worker, workers, config, server }: Extract<ToWorker, { type: 's
       asked: answers,
       upstreamFailed: ({ message, code }: NodeJS.ErrnoException) =>
         primary.post({ type: 'upstreamFailed', message, code }),
+      upstreamReadonly: () => primary.post({ type: 'upstreamReadonly' }),
       clientClosed: () => {
         clients.closed++;
         clientsChanged();
@@ -125,8 +128,28 @@ function start({ worker, workers, config, server }: Extract<ToWorker, { type: 's
     primary.post({ type: 'reloaded' });
   };
 
+  const adoptPressure = ({ state, known }: { state: PressureState; known: GrowthKnown }): void => {
+    growth.hear(known);
+    pressure.adopt(state, clock());
+    plane.clients.serverAnswered(state.readingAgeMs);
+    tellWhenDue();
+  };
+  let epoch = 0;
+  const hear = (news: UpstreamNews): void => {
+    const waiting = plane.clients.waiting;
+    if (news.epoch > epoch) {
+      epoch = news.epoch;
+      plane.follow(news);
+    }
+    primary.post({ type: 'upstreamHeard', epoch, waiting });
+  };
+
   process.on('message', (message: ToWorker, socket?: Socket) => {
     switch (message.type) {
+      case 'upstream':
+        if (message.pressure !== undefined) adoptPressure(message.pressure);
+        hear(message.news);
+        break;
       case 'client':
         clients.taken++;
         // The client may have gone on the way.
@@ -135,10 +158,7 @@ function start({ worker, workers, config, server }: Extract<ToWorker, { type: 's
         clientsChanged();
         break;
       case 'pressure':
-        growth.hear(message.known);
-        pressure.adopt(message.state, clock());
-        plane.clients.serverAnswered(message.state.readingAgeMs);
-        tellWhenDue();
+        adoptPressure(message);
         break;
       case 'growth':
         growth.hear(message.known);
@@ -184,6 +204,7 @@ function start({ worker, workers, config, server }: Extract<ToWorker, { type: 's
     }
   });
   if (server !== undefined) plane.adoptServer(server);
+  if (upstream !== undefined) hear(upstream);
   // The admin server is the primary's.
   const capacity = capacityOf(config, room, 0);
   primary.post({ type: 'ready', snapshot: plane.snapshot(), capacity });

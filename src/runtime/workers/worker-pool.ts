@@ -29,6 +29,7 @@ import { adminConnections, type Capacity, handoverRoom, readRoom } from '../capa
 import type { DataPlaneSnapshot } from '../data-plane.js';
 import type { LogLosses } from '../log/log-output.js';
 import { REFILL_INTERVAL_MS, type Service, type ServiceEvents } from '../service.js';
+import { follows, type UpstreamNews } from '../where.js';
 import { HandoverQueue } from './handover-queue.js';
 import type { ToWorker } from './messages.js';
 import { Reports } from './reports.js';
@@ -40,6 +41,8 @@ import { type WorkerEvents, WorkerProcess } from './worker-process.js';
 const GROWTH_LIMIT_MS = 100;
 /** A reload's answer names the workers that take longer than this. */
 const RELOAD_LIMIT_MS = 2000;
+/** A worker that has not confirmed a pause by then is late: it is told on. */
+const PAUSE_LIMIT_MS = 1000;
 /** A worker that ends sooner than this is replaced after a delay, which doubles each time. */
 const STABLE_MS = 5000;
 const FIRST_DELAY_MS = 100;
@@ -61,6 +64,7 @@ export class WorkerPool implements Service {
   private readonly handover: HandoverQueue;
   private readonly reports: Reports;
   private server: ServerFacts | undefined;
+  private upstream: UpstreamNews | undefined;
   private pressure: PressureState | undefined;
   private steady: readonly number[] = [];
   private restarts = 0;
@@ -165,6 +169,40 @@ export class WorkerPool implements Service {
     this.tellAll({ type: 'serverGone' });
   }
 
+  pause(): Promise<void> {
+    return this.tellUpstream('paused');
+  }
+
+  moved(address: { readonly host: string; readonly port: number }): void {
+    void this.tellUpstream(this.upstream?.state ?? 'here', address);
+  }
+
+  resume(): void {
+    void this.tellUpstream('here');
+  }
+
+  gone(): void {
+    void this.tellUpstream('gone');
+  }
+
+  get waiting(): number {
+    let { length: waiting } = this.handover;
+    for (const worker of this.workersByNumber.values()) waiting += worker.heldUp;
+    return waiting;
+  }
+
+  private async tellUpstream(state: UpstreamNews['state'], address = this.upstream?.address): Promise<void> {
+    if (!follows(this.config)) return;
+    this.upstream = { epoch: (this.upstream?.epoch ?? 0) + 1, state, address };
+    const { upstream, pressure } = this;
+    const goesOn = state === 'here' && pressure !== undefined;
+    const tells = this.all.map((worker) => {
+      const now = goesOn ? { state: pressure, known: this.growth.known(worker) } : undefined;
+      return worker.tellUpstream(upstream, PAUSE_LIMIT_MS, now);
+    });
+    await Promise.all(tells);
+  }
+
   adoptServer(server: ServerFacts): void {
     this.server = server;
     this.tellAll({ type: 'server', server });
@@ -259,8 +297,8 @@ export class WorkerPool implements Service {
   }
 
   private startWorker(number: number): void {
-    const { config, server } = this;
-    const start = { workers: config.workers, config, server };
+    const { config, server, upstream } = this;
+    const start = { workers: config.workers, config, server, upstream };
     this.workersByNumber.set(number, new WorkerProcess(number, start, this.workerEvents));
   }
 
@@ -268,6 +306,7 @@ export class WorkerPool implements Service {
     this.perWorker = worker.atMost;
     this.takes.welcome(worker);
     this.hands.welcome(worker, (ask) => worker.post({ type: 'evict', ask }));
+    if (this.upstream !== undefined) void worker.tellUpstream(this.upstream, PAUSE_LIMIT_MS);
     // Its config may be from before the last reload.
     void worker.reload(this.config, RELOAD_LIMIT_MS);
     if (this.pressure !== undefined) this.tellPressure(worker, this.pressure);

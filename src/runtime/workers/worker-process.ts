@@ -12,6 +12,7 @@ import type { ClientTraffic } from '../../wire/client/link-options.js';
 import { type Capacity, loweredTo } from '../capacity.js';
 import type { DataPlaneSnapshot } from '../data-plane.js';
 import type { Usage } from '../own-usage.js';
+import type { UpstreamNews } from '../where.js';
 import type { FromWorker, Growth, QuotaNews, QuotaReport, Report, ToWorker } from './messages.js';
 import { Outbox } from './outbox.js';
 
@@ -28,6 +29,7 @@ export interface WorkerEvents {
   reported(report: Report): void;
   upstreamFailed(error: Error): void;
   upstreamOom(): void;
+  upstreamReadonly(): void;
   asked(question: ConsoleQuestion): Promise<Uint8Array>;
   gone(worker: WorkerProcess, how: string): void;
 }
@@ -39,6 +41,8 @@ const MAIN = new URL(
 
 /** After this time without a confirmation, the next clients go to other workers. */
 export const LATE_MS = 100;
+/** What a worker has not confirmed for this time it is told again. */
+const TELL_AGAIN_MS = 20;
 
 export class WorkerProcess {
   isReady = false;
@@ -64,6 +68,12 @@ export class WorkerProcess {
   private config: EffectiveConfig;
   private sentConfig: EffectiveConfig | undefined;
   private wanted: EffectiveConfig;
+  /** Where the primary is, as it was last told, and what it has confirmed. */
+  private news: UpstreamNews | undefined;
+  private heardEpoch = 0;
+  private tellingAgain: NodeJS.Timeout | undefined;
+  /** Its clients that waited when it confirmed that. */
+  heldUp = 0;
   private question = 0;
   private answer = 0;
   /** The last round of its clients' questions. */
@@ -91,6 +101,7 @@ export class WorkerProcess {
     const gone = (): void => {
       if (how === undefined || this.child.connected) return;
       this.isReady = false;
+      clearInterval(this.tellingAgain);
       this.settle(true);
       events.gone(this, how);
     };
@@ -139,6 +150,27 @@ export class WorkerProcess {
     this.sendConfig();
     await this.until(() => this.config === config, limitMs);
     return this.isReady && this.config !== config;
+  }
+
+  /** Resolves when it goes by the news, or is gone. Bypasses the outbox: no client that is handed over later arrives before it. */
+  async tellUpstream(
+    news: UpstreamNews,
+    limitMs: number,
+    pressure?: Extract<ToWorker, { type: 'upstream' }>['pressure'],
+  ): Promise<void> {
+    this.news = news;
+    this.sendNews(pressure);
+    this.tellingAgain ??= setInterval(() => this.sendNews(), TELL_AGAIN_MS).unref();
+    await this.until(() => this.heardEpoch >= news.epoch, limitMs);
+  }
+
+  private sendNews(pressure?: Extract<ToWorker, { type: 'upstream' }>['pressure']): void {
+    const { news } = this;
+    if (news === undefined || this.heardEpoch >= news.epoch) {
+      clearInterval(this.tellingAgain);
+      this.tellingAgain = undefined;
+    } else if (this.child.connected)
+      this.child.send({ type: 'upstream', news, pressure } satisfies ToWorker, () => {});
   }
 
   /** Resolves when it has reported its growth so far, or is gone, or after `limitMs`. */
@@ -216,6 +248,13 @@ export class WorkerProcess {
         break;
       case 'upstreamOom':
         events.upstreamOom();
+        break;
+      case 'upstreamReadonly':
+        events.upstreamReadonly();
+        break;
+      case 'upstreamHeard':
+        this.heardEpoch = message.epoch;
+        this.heldUp = message.waiting;
         break;
       case 'asked':
         void this.reply(message.question, message.asked);

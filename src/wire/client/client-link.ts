@@ -8,6 +8,7 @@
 //   client error ─▶ upstream destroyed at once            upstream error ─▶ the same; reset if nothing waits
 //   client idle  ─▶ closed, where limits.idleTimeout is   upstream unreachable ─▶ client reset
 //   drain        ─▶ client FIN once all owed is delivered; what it sends later is read and dropped
+import { NOWHERE } from '../../core/session/byte-sink.js';
 import { Place } from '../../core/session/pooling/placement.js';
 import { Session } from '../../core/session/session.js';
 import type { SessionContext } from '../../core/session/session-context.js';
@@ -57,11 +58,13 @@ export class ClientLink implements ClientSocketUser, ClientUpstreamUser, TurnEnd
     this.client = new ClientSocket(arrival, options, this);
     this.upstream = new ClientUpstream(options, this, pool);
     const { own, seat } = this.upstream;
-    this.session = new Session(context, this.client.batch, own?.batch, seat, (pausable) =>
+    const toServer = own?.batch ?? (seat === undefined ? NOWHERE : undefined);
+    this.session = new Session(context, this.client.batch, toServer, seat, (pausable) =>
       seat?.find(pausable),
     );
     this.pressure = new BackPressure(this, this.client, this.session, this.upstream, options);
-    seat?.come();
+    if (options.upstream.following?.isPaused) this.session.pause();
+    this.upstream.come();
   }
 
   /** The client waits: for its upstream's buffers, or for a reply that decides on its next command. */
@@ -107,6 +110,48 @@ export class ClientLink implements ClientSocketUser, ClientUpstreamUser, TurnEnd
     this.session.drain();
     this.flush();
     this.endIfDrained();
+  }
+
+  /** Takes no new command for now; with `all` nothing goes up any more. */
+  pause(all: boolean): void {
+    if (!this.isOver) this.session.pause(all);
+  }
+
+  /** The pause is over. */
+  resume(): void {
+    if (this.isOver) return;
+    if (!this.upstream.isComing) this.session.unpause();
+    this.upstream.goOn();
+    this.flush();
+  }
+
+  /** The client waits for the end of a pause. */
+  get isHeldUp(): boolean {
+    return !this.isOver && this.session.stalled;
+  }
+
+  /** The server is elsewhere: the client's own connection is cut. */
+  moved(): void {
+    if (!this.isOver) this.upstream.moved();
+  }
+
+  /** There is no server to wait for any more. */
+  serverLost(error: Uint8Array): void {
+    if (this.isOver) return;
+    const { session } = this;
+    if (session.owes) {
+      this.close(true);
+      return;
+    }
+    if (session.stalled && !session.unanswered) this.client.batch.write(error, 0, error.length);
+    this.sayLast();
+  }
+
+  ownCut(): void {
+    const { owes } = this.session;
+    this.upstreamEnded = true;
+    if (owes && this.client.waiting === 0) this.close(true);
+    else this.finish();
   }
 
   /** As in LinkOptions; what the client was silent for before that counts no more. */
@@ -288,7 +333,8 @@ export class ClientLink implements ClientSocketUser, ClientUpstreamUser, TurnEnd
 
   private endUpstreamIfDone(): void {
     if (!this.client.hasEnded || this.session.stalled) return;
-    if (this.session.hasOwnUpstream) this.upstream.own?.finish();
+    const { own } = this.upstream;
+    if (this.session.hasOwnUpstream && own !== undefined) own.finish();
     else if (this.session.idle) this.finish();
   }
 

@@ -1,6 +1,7 @@
 // The clients of this process. Gives each a link to its upstream, and drains them on close. Owns the set of links and the
 // counters over all of them. Never looks into bytes.
 import type { Socket } from 'node:net';
+import { errorReply } from '../../core/resp/client-errors.js';
 import type { SessionContext } from '../../core/session/session-context.js';
 import { AddedLatency, type Way } from '../added-latency.js';
 import { BulkTurns } from '../bulk-turns.js';
@@ -18,6 +19,9 @@ import type { ClientTraffic, LinkCounters, LinkEvents, LinkOptions } from './lin
 
 /** Memory that was not needed for some of these goes back to the system. */
 const TRIM_MS = 1000;
+/** What has begun before a pause may go on for this time: an open transaction to its EXEC. */
+const BEGUN_MS = 100;
+const NO_PRIMARY_ERROR = errorReply('NO_PRIMARY');
 
 export interface ClientsOptions
   extends Omit<LinkOptions<ClientLink>, 'bulkTurns' | 'turn' | 'added' | 'unread' | 'counters'> {
@@ -94,6 +98,7 @@ export class Clients {
   private handshakesFailed = 0;
   private proxyHeadersRefused = 0;
   private whenEmpty: (() => void) | undefined;
+  private stopping: NodeJS.Timeout | undefined;
 
   constructor(private readonly options: ClientsOptions) {
     const { upstream, idleTimeoutMs, sharedConnections, onAsked } = options;
@@ -188,6 +193,52 @@ export class Clients {
     for (const link of this.links) link.serverGone();
   }
 
+  /**
+   * The server may be about to be another one: no new command goes up, replies come on, new clients wait. Only where
+   * `upstream.following` is. May be called again.
+   */
+  pause(): void {
+    const { following } = this.options.upstream;
+    if (following === undefined || following.isPaused) return;
+    following.isPaused = true;
+    for (const link of this.links) link.pause(false);
+    this.stopping = setTimeout(() => {
+      for (const link of this.links) link.pause(true);
+    }, BEGUN_MS).unref();
+  }
+
+  /** `upstream` leads elsewhere now: all connections to where it was are cut. */
+  moved(): void {
+    this.pool?.moved();
+    for (const link of this.links) link.moved();
+  }
+
+  /** Commands go up again. */
+  resume(): void {
+    const { following } = this.options.upstream;
+    if (following?.isPaused !== true) return;
+    clearTimeout(this.stopping);
+    following.isPaused = false;
+    following.isGone = false;
+    this.pool?.goOn();
+    for (const link of this.links) link.resume();
+  }
+
+  /** In a pause: nobody need wait any more. All clients end; it stays paused. */
+  primaryLost(): void {
+    const { following } = this.options.upstream;
+    if (following?.isPaused !== true) return;
+    following.isGone = true;
+    for (const link of this.links) link.serverLost(NO_PRIMARY_ERROR);
+  }
+
+  /** Clients that have something to send, in a pause. */
+  get waiting(): number {
+    let waiting = 0;
+    for (const { isHeldUp } of this.links) if (isHeldUp) waiting++;
+    return waiting;
+  }
+
   snapshot(): ClientsSnapshot {
     let pausedClients = 0;
     let [heldReplyBytes, heldCommandBytes, stalledCommandBytes] = [0, this.pool?.heldBytes ?? 0, 0];
@@ -256,12 +307,15 @@ export class Clients {
     this.pool?.close();
     this.health.close();
     clearInterval(this.trimming);
+    clearTimeout(this.stopping);
     return left;
   }
 
   private admit(arrival: Arrival): void {
-    const { context } = this.options;
-    this.links.add(new ClientLink(arrival, this.linkOptions, context, this.linkEvents, this.pool));
+    const { context, upstream } = this.options;
+    const link = new ClientLink(arrival, this.linkOptions, context, this.linkEvents, this.pool);
+    this.links.add(link);
+    if (upstream.following?.isGone) link.serverLost(NO_PRIMARY_ERROR);
   }
 
   private forget(link: ClientLink): void {

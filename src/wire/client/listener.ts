@@ -2,6 +2,7 @@
 // Owns the port and the server's health. Who serves the clients is the caller's matter. Never looks into bytes.
 import type { Socket } from 'node:net';
 import { errorReply } from '../../core/resp/client-errors.js';
+import type { MovingAddress } from '../upstream/moving-address.js';
 import { UpstreamHealth } from '../upstream/upstream-health.js';
 import type { Endpoint } from '../upstream/upstream-socket.js';
 import { DataPort, type PortAddress } from './data-port.js';
@@ -12,7 +13,9 @@ export interface ListenerOptions {
   readonly listen: PortAddress;
   /** Clients use TLS: one that is turned away gets no error, which would have to be encrypted. */
   readonly secure: boolean;
-  readonly upstream: Endpoint;
+  readonly upstream: Endpoint | MovingAddress;
+  /** The server refuses connections, and may be elsewhere by now: the port stays open. undefined: it is always there. */
+  readonly onSign?: ((reason: string) => void) | undefined;
   /** How many may be. */
   readonly maxClients: () => number;
   /** One more can be taken over now. */
@@ -49,10 +52,15 @@ export class Listener {
     });
     this.health = new UpstreamHealth(options.upstream, {
       refused: () => {
+        if (options.onSign !== undefined) {
+          options.onSign('it refuses connections');
+          return;
+        }
         this.port.shut();
         options.onRefusing(true);
       },
       back: async () => {
+        if (options.onSign !== undefined) return;
         await this.port.reopen();
         if (this.listening) options.onRefusing(false);
       },
@@ -92,6 +100,23 @@ export class Listener {
   snapshot(): ListenerSnapshot {
     const { listening, clientsTotal, clientsRejected } = this;
     return { listening, clientsTotal, clientsRejected, clientsLimit: this.options.maxClients() };
+  }
+
+  /** The server is elsewhere. */
+  moved(address: { readonly host: string; readonly port: number }): void {
+    const { upstream } = this.options;
+    if ('moved' in upstream) upstream.moved(address);
+    this.health.moved();
+  }
+
+  /** Accepts no client until reopen(). */
+  shut(): void {
+    this.port.shut();
+  }
+
+  /** Accepts clients again. */
+  async reopen(): Promise<void> {
+    await this.port.reopen();
   }
 
   /** Accepts no client any more. */

@@ -2,10 +2,11 @@
 // wants, which is its seat on shared connections or, for a while, an own one. An own connection that is not needed is parked,
 // and after a while closed.
 // Owns the own connection and the seat. Invariant: a session changes its upstream only when no reply is due to it.
-import { ownGreeting } from '../../core/session/pooling/identity.js';
+import { HELLO, ownGreeting } from '../../core/session/pooling/identity.js';
 import { Place } from '../../core/session/pooling/placement.js';
 import { type AddedLatency, Way } from '../added-latency.js';
-import { Refused } from './greet.js';
+import { AGAIN_MS } from './following.js';
+import { NotPrimary, Refused } from './greet.js';
 import { OwnUpstream, type OwnUpstreamOptions, type OwnUpstreamUser } from './own-upstream.js';
 import { type SeatUser, SharedSeat } from './shared-seat.js';
 import type { UpstreamPool } from './upstream-pool.js';
@@ -24,23 +25,64 @@ export interface ClientUpstreamUser extends SeatUser {
   endTurn(): void;
   /** The server has ended the client's own connection, unasked. `parked`: it was not needed, and is gone. */
   ownEnded(parked: boolean, isConnected: boolean, error: Error | undefined): void;
+  /** Its own connection, which it needs, was cut: the server is elsewhere. */
+  ownCut(): void;
 }
 
 export class ClientUpstream implements OwnUpstreamUser {
   own: OwnUpstream | undefined;
   /** The present own connection is the second try: with the login that comes next. */
   private retried = false;
+  /** Since when no connection can be made to a server that may be elsewhere, and when that is tried again. */
+  private failsSince: number | undefined;
+  private again: NodeJS.Timeout | undefined;
   /** undefined: session pooling. */
   readonly seat: SharedSeat | undefined;
 
-  /** `pool`: command pooling; without it the client gets its own connection at once. */
+  /** `pool`: command pooling; without it the client gets its own connection at once, unless the server may be elsewhere. */
   constructor(
     private readonly options: OwnUpstreamOptions,
     private readonly link: ClientUpstreamUser,
     pool: UpstreamPool | undefined,
   ) {
-    if (pool === undefined) this.own = new OwnUpstream(options, [], this);
-    else this.seat = new SharedSeat(pool, link);
+    if (pool !== undefined) this.seat = new SharedSeat(pool, link);
+    else if (options.upstream.following === undefined) this.own = new OwnUpstream(options, [], this);
+  }
+
+  /** The client has its session. */
+  come(): void {
+    if (this.seat !== undefined) this.seat.come();
+    else if (this.own === undefined) {
+      // Nothing goes up before the server has said that it is the primary.
+      this.link.session.pause();
+      this.goOn();
+    }
+  }
+
+  /** Session pooling: the client's connection is still to be made. */
+  get isComing(): boolean {
+    return this.seat === undefined && this.own?.isGreeted !== true;
+  }
+
+  /** Connections may be made again. */
+  goOn(): void {
+    clearTimeout(this.again);
+    this.again = undefined;
+    const { upstream } = this.options;
+    if (this.seat !== undefined) this.link.flush();
+    else if (this.own === undefined && upstream.following?.isPaused !== true && !this.link.isOver)
+      this.own = new OwnUpstream(this.options, [HELLO], this);
+  }
+
+  /** The server is elsewhere: what leads to where it was is cut, with all that has not been sent. */
+  moved(): void {
+    const { own } = this;
+    if (own === undefined || own.hasEnded) return;
+    const { session } = this.link;
+    const isNeeded = own.isGreeted && !own.isParked && session.hasOwnUpstream && !session.mayRest;
+    own.cut();
+    if (isNeeded) this.link.ownCut();
+    else this.drop(own);
   }
 
   /** The client has a connection of its own that it needs now. */
@@ -122,6 +164,7 @@ export class ClientUpstream implements OwnUpstreamUser {
 
   /** The client is gone. */
   close(): void {
+    clearTimeout(this.again);
     this.endOwn();
     this.seat?.close();
   }
@@ -137,11 +180,22 @@ export class ClientUpstream implements OwnUpstreamUser {
   }
 
   ownGreeted(): void {
+    const { own } = this;
+    this.failsSince = undefined;
+    if (this.seat === undefined && own !== undefined) {
+      const { session } = this.link;
+      session.connect(own.batch);
+      if (this.options.upstream.following?.isPaused !== true) session.unpause();
+    }
     this.link.flush();
   }
 
   /** A login that does not hold any more does no harm to a client that is about to log in anew. */
   ownRefused(error: Error): void {
+    if (error instanceof NotPrimary && this.triesAgain()) {
+      this.link.upstreamFailed(error);
+      return;
+    }
     const next = this.link.session.nextIdentity;
     if (next === undefined || this.retried || !(error instanceof Refused && error.ofLogin)) {
       this.link.turnAway(error);
@@ -168,7 +222,14 @@ export class ClientUpstream implements OwnUpstreamUser {
       this.link.flush();
       return;
     }
+    if (!own.isGreeted && this.triesAgain()) return;
     const { isParked } = own;
+    if (this.options.upstream.following !== undefined && (isParked || this.link.session.mayRest)) {
+      // Of a server that fails, say: its client needs nothing of it.
+      this.drop(own);
+      this.link.flush();
+      return;
+    }
     if (isParked) this.endOwn();
     this.link.ownEnded(isParked, own.isConnected, error);
   }
@@ -186,8 +247,28 @@ export class ClientUpstream implements OwnUpstreamUser {
     this.endOwn();
   }
 
+  /** It is not needed: its client does not notice. */
+  private drop(own: OwnUpstream): void {
+    const { session } = this.link;
+    if (own.isGreeted && !own.isParked && session.hasOwnUpstream) session.detach();
+    this.endOwn();
+  }
+
+  /** The server may be elsewhere by now, so the connection that could not be made is tried again. */
+  private triesAgain(): boolean {
+    const { following } = this.options.upstream;
+    if (following === undefined) return false;
+    this.failsSince ??= performance.now();
+    if (!following.waits(this.failsSince)) return false;
+    this.endOwn();
+    this.again ??= setTimeout(() => this.goOn(), AGAIN_MS).unref();
+    return true;
+  }
+
   private provideOwn(): boolean {
     const { session } = this.link;
+    const mayNot = this.again !== undefined || this.options.upstream.following?.isPaused === true;
+    if (this.own === undefined && mayNot) return false;
     this.own ??= new OwnUpstream(this.options, ownGreeting(session.identity), this);
     if (!this.own.isGreeted) return false;
     this.retried = false;

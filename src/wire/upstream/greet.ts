@@ -2,6 +2,8 @@
 // A full server sends its error unasked, where the first answer would stand, and closes. So a connection counts as made once
 // the server has answered something that a full server never answers. That is HELLO, which every user may send (server.c,
 // CMD_NO_AUTH): a refused HELLO is not logged as a denied command.
+// The same answer tells the server's role. Where the server may be elsewhere by now (`fenced`), only a primary will do. A server
+// that wants a login before it answers cannot be asked on a connection that has none.
 import { MINUS } from '../../core/resp/bytes.js';
 import { errorReply } from '../../core/resp/client-errors.js';
 import { encodeCommand } from '../../core/resp/encode.js';
@@ -9,6 +11,12 @@ import { ReplyScanner } from '../../core/resp/reply-scanner.js';
 import { type Greeting, HELLO } from '../../core/session/pooling/identity.js';
 import type { UpstreamSocket } from './upstream-socket.js';
 
+/** Answered by servers that do not know HELLO, to who has the right. */
+const ROLE: Greeting = { command: encodeCommand('ROLE'), essential: false };
+const IS_HELLO = /^\*\d+\r\n\$5\r\nHELLO\r\n/;
+/** In the answer to HELLO, and in that to ROLE. */
+const ROLE_OF = /(?:\$4\r\nrole\r\n|^\*\d+\r\n)\$\d+\r\n(master|active-replica|replica|slave)\r\n/;
+const PRIMARY = /^(?:master|active-replica)$/;
 /** Where HELLO is not known (before 6.0) there are no rights that could be missing. */
 const PING: Greeting = { command: encodeCommand('PING'), essential: false };
 /** No answer to a greeting is longer. */
@@ -29,6 +37,13 @@ export class Refused extends Error {
   }
 }
 
+/** The server has turned out to be no primary, or none any more. */
+export class NotPrimary extends Error {
+  constructor(role: string) {
+    super(`the server is a ${role}, not the primary`);
+  }
+}
+
 /** For who has no login, and may not do without one any more: as the server says it (shared.noautherr). */
 export function loginWanted(): Refused {
   return new Refused(errorReply('NOAUTH'));
@@ -37,14 +52,18 @@ export function loginWanted(): Refused {
 /**
  * Calls `done` once all is answered, or with an error when the connection cannot become what was wanted. Without an
  * error `open` says whether it may run commands: the greeting logged it in, or the default user needs no password.
+ * With `fenced` a server that says that it is no primary is refused (NotPrimary).
  * Ends and errors of the socket with nothing said before are the caller's to see; listen to them behind this.
  */
 export function greet(
   socket: UpstreamSocket,
   greeting: readonly Greeting[],
   done: (error: Error | undefined, open: boolean) => void,
+  fenced = false,
 ): void {
   const asked: Greeting[] = [];
+  let role: string | undefined;
+  let askedForRole = false;
   const scanner = new ReplyScanner();
   let answered = 0;
   let pieces: Buffer[] = [];
@@ -71,6 +90,7 @@ export function greet(
       const { essential } = asked[answered++];
       if (scanner.type !== MINUS) {
         taken = true;
+        if (fenced) role ??= ROLE_OF.exec(Buffer.concat(reply).toString('latin1'))?.[1];
         continue;
       }
       const words = Buffer.concat(reply);
@@ -87,7 +107,11 @@ export function greet(
       }
     }
     if (answered < asked.length) return;
-    if (taken) finish();
+    if (role !== undefined && !PRIMARY.test(role)) finish(new NotPrimary(role));
+    else if (fenced && role === undefined && open && !askedForRole) {
+      askedForRole = true;
+      ask(ROLE);
+    } else if (taken) finish();
     else ask(PING);
   };
   const ask = (...more: readonly Greeting[]): void => {
@@ -104,5 +128,7 @@ export function greet(
   };
   socket.listen(heard);
   socket.on('end', ended).on('error', ended);
-  ask(...(greeting.length > 0 ? greeting : [HELLO]));
+  const tells = greeting.some(({ command }) => IS_HELLO.test(command.toString('latin1')));
+  // Without one it speaks RESP2, which HELLO 2 does not change.
+  ask(...greeting, ...(greeting.length === 0 || (fenced && !tells) ? [HELLO] : []));
 }

@@ -11,7 +11,8 @@ import { createHash } from 'node:crypto';
 import { type Credential, NOBODY, sharedGreeting } from '../../core/session/pooling/identity.js';
 import { resetSocket } from '../node/socket-reads.js';
 import { type Attempt, Attempts } from './attempts.js';
-import { greet } from './greet.js';
+import { AGAIN_MS } from './following.js';
+import { greet, Refused } from './greet.js';
 import { connectUpstream, type UpstreamAddress } from './upstream-socket.js';
 
 /** Where the server wanted a login of the last client, a silent client is checked after this time. */
@@ -44,6 +45,8 @@ interface Login {
   /** They asked after the last attempt was begun. */
   waiting: Set<VouchApplicant>;
   readonly attempts: Attempts<Asking>;
+  /** Since when no connection can be made to a server that may be elsewhere. */
+  failsSince: number | undefined;
   /** How many attempts have been begun since the server answered one. */
   unanswered: number;
 }
@@ -52,12 +55,15 @@ export class LoginCheck {
   private readonly logins = new Map<string, Login>();
   private readonly silent = new Set<Newcomer>();
   private silence: NodeJS.Timeout | undefined;
+  private again: NodeJS.Timeout | undefined;
   /** A connection without a login was refused commands, when last seen. */
   private isShut = false;
 
   constructor(
     private readonly upstream: UpstreamAddress,
     private readonly clock: () => number = () => performance.now(),
+    /** A connection to a server that may be elsewhere could not be made. */
+    private readonly onFailed: (error: Error) => void = () => {},
   ) {}
 
   /** How many wait to be vouched for. */
@@ -90,7 +96,7 @@ export class LoginCheck {
     let login = this.logins.get(key);
     if (login === undefined) {
       const attempts = new Attempts<Asking>(MOST_ATTEMPTS, MOST_DOUBLINGS, this.clock);
-      login = { credential, waiting: new Set(), attempts, unanswered: 0 };
+      login = { credential, waiting: new Set(), attempts, failsSince: undefined, unanswered: 0 };
       this.logins.set(key, login);
     }
     login.waiting.add(applicant);
@@ -112,8 +118,24 @@ export class LoginCheck {
       if (login.attempts.isDue(login.unanswered - 1)) this.attempt(key, login);
   }
 
+  /** Connections may be made again. */
+  goOn(): void {
+    for (const [key, login] of this.logins) if (login.attempts.size === 0) this.attempt(key, login);
+  }
+
+  /** The server is elsewhere: it is asked again. */
+  moved(): void {
+    for (const [key, login] of this.logins) {
+      for (const applicant of login.attempts.newest?.applicants ?? []) login.waiting.add(applicant);
+      login.attempts.closeAll();
+      login.unanswered = 0;
+      this.attempt(key, login);
+    }
+  }
+
   close(): void {
     clearTimeout(this.silence);
+    clearTimeout(this.again);
     for (const { attempts } of this.logins.values()) attempts.closeAll();
     this.logins.clear();
   }
@@ -129,6 +151,7 @@ export class LoginCheck {
   }
 
   private attempt(key: string, login: Login): void {
+    if (this.upstream.following?.isPaused) return;
     const applicants = new Set([...(login.attempts.newest?.applicants ?? []), ...login.waiting]);
     login.waiting = new Set();
     login.unanswered++;
@@ -145,6 +168,8 @@ export class LoginCheck {
       attempts.take(asking);
       return;
     }
+    if (error !== undefined && this.triesAgain(login, asking, error)) return;
+    login.failsSince = undefined;
     attempts.closeOlder(asking);
     attempts.take(asking);
     for (const later of attempts) for (const applicant of applicants) later.applicants.delete(applicant);
@@ -154,6 +179,23 @@ export class LoginCheck {
       if (error === undefined) applicant.vouched(open);
       else applicant.notVouched(error);
     }
+  }
+
+  /** No connection can be made to a server that may be elsewhere by now: it is tried again in a moment, or behind a pause. */
+  private triesAgain(login: Login, asking: Asking, error: Error): boolean {
+    const { following } = this.upstream;
+    if (following === undefined || error instanceof Refused) return false;
+    this.onFailed(error);
+    login.failsSince ??= performance.now();
+    if (!following.waits(login.failsSince)) return false;
+    login.attempts.take(asking);
+    for (const applicant of asking.applicants) login.waiting.add(applicant);
+    login.unanswered = 0;
+    this.again ??= setTimeout(() => {
+      this.again = undefined;
+      this.goOn();
+    }, AGAIN_MS).unref();
+    return true;
   }
 
   /** @returns what ends it without a word */
@@ -170,7 +212,8 @@ export class LoginCheck {
       done(error, open);
     };
     const socket = connectUpstream(this.upstream, (bytes) => socket.hear(bytes));
-    greet(socket, sharedGreeting({ ...NOBODY, credential }), tell);
+    const fenced = this.upstream.following !== undefined;
+    greet(socket, sharedGreeting({ ...NOBODY, credential }), tell, fenced);
     socket.on('error', (error) => tell(error, false));
     socket.on('end', () => tell(new Error('the server ended the connection'), false));
     return () => {

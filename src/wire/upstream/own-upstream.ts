@@ -9,7 +9,12 @@
 import type { Greeting } from '../../core/session/pooling/identity.js';
 import { WriteBatch } from '../write-batch.js';
 import { greet } from './greet.js';
-import { connectUpstream, type UpstreamAddress, type UpstreamSocket } from './upstream-socket.js';
+import {
+  connectUpstream,
+  cutUpstream,
+  type UpstreamAddress,
+  type UpstreamSocket,
+} from './upstream-socket.js';
 
 /** A parked connection ends after this time. */
 const PARKED_MS = 1000;
@@ -132,10 +137,21 @@ export class OwnUpstream {
 
   /** Ends it at once. */
   end(): void {
+    this.beOver();
+    this.socket.destroy();
+  }
+
+  /** The same, and what the server has not been sent yet is lost. */
+  cut(): void {
+    this.beOver();
+    this.hasEnded = true;
+    cutUpstream(this.socket);
+  }
+
+  private beOver(): void {
     this.isOver = true;
     clearTimeout(this.parked);
     clearTimeout(this.resting);
-    this.socket.destroy();
   }
 
   private begin(): void {
@@ -147,12 +163,14 @@ export class OwnUpstream {
   }
 
   private greet(greeting: readonly Greeting[]): void {
-    greet(this.socket, greeting, (error) => {
+    const fenced = this.options.upstream.following !== undefined;
+    const done = (error: Error | undefined): void => {
       if (this.isOver) return;
       if (error === undefined) {
         this.begin();
         this.link.ownGreeted();
       } else this.link.ownRefused(error);
-    });
+    };
+    greet(this.socket, greeting, done, fenced);
   }
 }

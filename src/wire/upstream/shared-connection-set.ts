@@ -14,6 +14,8 @@ import type { Turn } from '../turn.js';
 import { Allowance } from './allowance.js';
 import { type Applicant, Applicants } from './applicants.js';
 import { Attempts } from './attempts.js';
+import { PATIENCE_MS } from './following.js';
+import { Refused } from './greet.js';
 import { type ByteCounters, SharedConnection } from './shared-connection.js';
 import type { SharedRoom } from './shared-room.js';
 import { READ_QUESTION, SilenceWatch } from './silence-watch.js';
@@ -141,6 +143,22 @@ export class SharedConnectionSet {
     this.silence.clear();
   }
 
+  /** Connections may be made again. */
+  goOn(): void {
+    clearTimeout(this.retry);
+    this.retry = undefined;
+    this.backOff.reset();
+    if (this.applicants.size > 0) this.connect();
+  }
+
+  /** The server is elsewhere: all connections to where it was are cut. */
+  moved(): void {
+    this.attempts.closeAll();
+    for (const connection of [...this.connections]) connection.cut();
+    this.silence.clear();
+    this.goOn();
+  }
+
   /** To be called `ticks` times in upstream.responseTimeout. */
   tick(): void {
     for (const connection of this.connections) {
@@ -216,6 +234,10 @@ export class SharedConnectionSet {
     if (!this.closed && this.retry === undefined && this.attempts.size === 0) this.attempt();
   }
 
+  private get isPaused(): boolean {
+    return this.options.upstream.following?.isPaused === true;
+  }
+
   /** One more attempt, beside those that have come to nothing yet. */
   private tryAgain(): void {
     if (this.attempts.size > 0) this.attempt();
@@ -225,12 +247,13 @@ export class SharedConnectionSet {
 
   /** Who waits has nothing to wait for where there is no room for an attempt. */
   private turnAwayIfCrowded(): void {
-    if (!this.closed && this.attempts.size === 0 && this.retry === undefined) this.applicants.crowd();
+    if (this.closed || this.isPaused) return;
+    if (this.attempts.size === 0 && this.retry === undefined) this.applicants.crowd();
   }
 
   private attempt(): void {
     const { room } = this.options;
-    if (!room.isThere) return;
+    if (!room.isThere || this.isPaused) return;
     room.take();
     const { upstream, turn, added, counters } = this.options;
     const connection = new SharedConnection(upstream, this.identity, turn, added, counters, {
@@ -264,7 +287,7 @@ export class SharedConnectionSet {
   private lost(connection: SharedConnection): void {
     const silent = this.silence.isDead(connection);
     this.silence.forget(connection);
-    if (!this.connections.delete(connection)) return;
+    if (!this.connections.delete(connection) || connection.wasCut) return;
     this.totals.lost++;
     if (silent) {
       this.totals.silent++;
@@ -290,7 +313,15 @@ export class SharedConnectionSet {
       return;
     }
     // Who came while it was under way has the others still.
-    this.applicants.refuse(reason, this.attempts.size > 0 ? attempt.begunAt : undefined);
+    const others = this.attempts.size > 0 ? attempt.begunAt : Number.POSITIVE_INFINITY;
+    this.applicants.refuse(reason, Math.min(others, this.waitedEnough(reason)));
+  }
+
+  /** Who came before that is told that there is no connection: where the server may be elsewhere by now, the others wait. */
+  private waitedEnough(reason: Error): number {
+    const { following } = this.options.upstream;
+    if (following === undefined || reason instanceof Refused) return Number.POSITIVE_INFINITY;
+    return following.isPaused ? Number.NEGATIVE_INFINITY : performance.now() - PATIENCE_MS;
   }
 
   private allow(): void {

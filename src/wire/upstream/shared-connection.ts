@@ -16,7 +16,12 @@ import { WriteBatch } from '../write-batch.js';
 import { greet, loginWanted } from './greet.js';
 import { LagBrake } from './lag-brake.js';
 import { SharedQuestion } from './shared-question.js';
-import { connectUpstream, type UpstreamAddress, type UpstreamSocket } from './upstream-socket.js';
+import {
+  connectUpstream,
+  cutUpstream,
+  type UpstreamAddress,
+  type UpstreamSocket,
+} from './upstream-socket.js';
 
 /** The reply to each command that was under way when the connection was lost. */
 const LOST_ERROR = errorReply('LOST');
@@ -69,6 +74,8 @@ export class SharedConnection implements TurnEnder, SharedUpstream {
   answers = 0;
   /** It was lost while replies were owed. */
   endedOwing = false;
+  /** It was cut, since the server is elsewhere. */
+  wasCut = false;
   private heard = false;
   private readonly socket: UpstreamSocket;
   private readonly touched: Member[] = [];
@@ -104,11 +111,12 @@ export class SharedConnection implements TurnEnder, SharedUpstream {
         this.events.opened(this);
       },
     });
-    greet(this.socket, sharedGreeting(identity), (error, open) => {
+    const greeted = (error: Error | undefined, open: boolean): void => {
       if (error !== undefined) this.end(error);
       else if (open) this.begin();
       else this.end(loginWanted());
-    });
+    };
+    greet(this.socket, sharedGreeting(identity), greeted, address.following !== undefined);
     this.socket.on('error', (error) => this.end(error));
     this.socket.on('end', () => this.end());
     this.socket.on('close', () => this.events.closed());
@@ -191,6 +199,13 @@ export class SharedConnection implements TurnEnder, SharedUpstream {
    */
   giveUp(fault: unknown): void {
     this.end(fault instanceof Error ? fault : new Error(String(fault)));
+  }
+
+  /** The server is elsewhere: what it has not been sent yet is lost, and members get an error for each reply that they wait for. */
+  cut(): void {
+    this.wasCut = true;
+    cutUpstream(this.socket);
+    this.end();
   }
 
   private begin(): void {

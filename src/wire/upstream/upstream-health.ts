@@ -78,6 +78,14 @@ export class UpstreamHealth {
     this.lookLater();
   }
 
+  /** The server is elsewhere: what is known of where it was counts no more. */
+  moved(): void {
+    this.refuses = false;
+    this.trouble = undefined;
+    clearTimeout(this.looking);
+    this.probe?.destroy();
+  }
+
   /** Asks no further; who waits is called at once. */
   close(): void {
     this.closed = true;

@@ -56,7 +56,7 @@ export class UpstreamPool {
   private readonly ticks: number;
 
   constructor(private readonly options: UpstreamPoolOptions) {
-    this.logins = new LoginCheck(options.upstream);
+    this.logins = new LoginCheck(options.upstream, undefined, options.onFailed);
     const { responseTimeoutMs } = options;
     const tickMs = Math.min(TICK_MS, responseTimeoutMs / TICKS);
     this.ticks = Math.round(responseTimeoutMs / tickMs);
@@ -107,6 +107,18 @@ export class UpstreamPool {
     this.unshared.delete(key);
     if (!this.options.room.isThere) for (const [other, unused] of this.unshared) this.end(other, unused);
     return share.sets[Number(pausable)].acquire(applicant);
+  }
+
+  /** Connections may be made again. */
+  goOn(): void {
+    this.logins.goOn();
+    for (const { sets } of this.shares.values()) for (const set of sets) set.goOn();
+  }
+
+  /** The server is elsewhere: all connections to where it was are cut. */
+  moved(): void {
+    this.logins.moved();
+    for (const { sets } of [...this.shares.values()]) for (const set of sets) set.moved();
   }
 
   /** The applicant does not wait any more. */
@@ -164,6 +176,8 @@ export class UpstreamPool {
   }
 
   private tick(): void {
+    // While the server may be elsewhere its silence says nothing.
+    if (this.options.upstream.following?.isPaused) return;
     this.logins.tick();
     for (const [key, share] of this.shares) {
       for (const set of share.sets) set.tick();

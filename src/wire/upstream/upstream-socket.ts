@@ -9,7 +9,8 @@ import { readSync } from 'node:fs';
 import net from 'node:net';
 import tls from 'node:tls';
 import type { TlsRenewal } from '../../files/renewal.js';
-import { HIGH_WATER_BYTES, readInto } from '../node/socket-reads.js';
+import { HIGH_WATER_BYTES, readInto, resetSocket } from '../node/socket-reads.js';
+import type { Following } from './following.js';
 
 const PIECE_BYTES = 64 * 1024;
 
@@ -27,6 +28,8 @@ export interface UpstreamAddress extends Endpoint {
   readonly keepAliveMs: number;
   /** undefined: no TLS. */
   readonly tls?: UpstreamTls | undefined;
+  /** undefined: the server is always there. */
+  readonly following?: Following | undefined;
 }
 
 export interface UpstreamTls {
@@ -65,6 +68,15 @@ export function connectUpstream(
     onMade();
   });
   return socket;
+}
+
+/**
+ * Ends it at once, with all that the server has not been sent yet: what lies here for a server that is frozen, say, is not to be
+ * executed when it wakes.
+ */
+export function cutUpstream(socket: UpstreamSocket): void {
+  if (socket.connecting) socket.destroy();
+  else resetSocket(socket);
 }
 
 /** Where to connect, as net.connect() takes it. */

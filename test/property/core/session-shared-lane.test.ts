@@ -13,6 +13,7 @@ const OWNERS = 5;
 const ERROR = Buffer.from('-LOST\r\n');
 const nothing = (): void => {};
 const listener: ReplyListener = {
+  upstreamReadonly: () => {},
   followUpAnswered: nothing,
   multiRefused: nothing,
   execAnswered: nothing,

@@ -114,6 +114,7 @@ class Recording {
       loginWanted: () => {},
       protocolRefused: () => {},
       upstreamOom: () => note('oom'),
+      upstreamReadonly: () => {},
     });
   }
 

@@ -86,6 +86,8 @@ class Link implements ClientUpstreamUser {
 
   endTurn(): void {}
 
+  ownCut(): void {}
+
   ownEnded(parked: boolean): void {
     this.told.push(parked ? 'the parked one ended' : 'its own one ended');
   }

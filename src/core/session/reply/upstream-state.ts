@@ -27,6 +27,7 @@ export interface ReplyListener {
   /** RESET was answered: the connection is like a new one. */
   connectionReset(): void;
   upstreamOom(): void;
+  upstreamReadonly(): void;
   /** The server lets the client read INFO, so Spillway may answer PROXY question `number`, in this version of RESP. */
   consoleAllowed(number: number, resp: 2 | 3): void;
   /** The server has answered a protocol error, and closes the connection. */
@@ -159,6 +160,7 @@ export class UpstreamState {
     if (kind === Pending.OPAQUE && this.auth === Auth.YES) return;
     // Exactly the text with which servers of all versions refuse a command (server.c, shared.oomerr).
     if (kind === Pending.PASS && errorIs(scanner, OOM_TEXT)) this.listener.upstreamOom();
+    else if (kind === Pending.PASS && errorIs(scanner, '-READONLY ')) this.listener.upstreamReadonly();
     else if (errorIs(scanner, '-NOAUTH ')) {
       const never = this.auth !== Auth.YES;
       this.auth = Auth.NO;

@@ -64,7 +64,7 @@ export class ProtocolState implements ReplyListener {
     private readonly args: RequestScanner,
     private readonly intake: Intake,
     policy: Policy,
-    form: FollowUpForm,
+    private readonly context: FollowUpForm & { readonly readonlySeen?: (() => void) | undefined },
     readonly hold: Hold,
   ) {
     const { observer } = policy;
@@ -73,7 +73,7 @@ export class ProtocolState implements ReplyListener {
     this.view = new RuleView(policy, this.database, this.user);
     this.replies = new ReplySequencer(client, this);
     this.silence = new ReplySilence(upstream, intake, this.replies);
-    this.followUps = new FollowUps(upstream, this.replies, this.silence, observer, form);
+    this.followUps = new FollowUps(upstream, this.replies, this.silence, observer, context);
     this.transaction = new Transaction(this.followUps, upstream);
     this.console = new ConsoleProbe(upstream, args);
   }
@@ -242,6 +242,10 @@ export class ProtocolState implements ReplyListener {
 
   upstreamOom(): void {
     this.observer.onUpstreamOom();
+  }
+
+  upstreamReadonly(): void {
+    this.context.readonlySeen?.();
   }
 
   protocolRefused(): void {
