@@ -1,5 +1,6 @@
 // Following a primary that moves, as the data path does it, by hand: pauses, cuts, the fence, and what clients see, with both
 // kinds of pooling, with one process and with workers. Who decides when to do so is in other tests (failover).
+import { setTimeout as delay } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { closedPort } from '../support/listen.js';
 import { follow, here, type MovingOptions, withMoving } from '../support/moving-lab.js';
@@ -173,6 +174,8 @@ for (const pool of POOLS) {
         await idle.call('PING');
         await waits.call('PING');
         await service.pause();
+        // Until all has stopped.
+        await delay(150);
         const late = await client();
         for (const one of [waits, late]) void one.write(command('SET', 'k', 'v'));
         if (workers === 1) await until(() => service.waiting === 2);

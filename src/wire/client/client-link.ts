@@ -127,7 +127,7 @@ export class ClientLink implements ClientSocketUser, ClientUpstreamUser, TurnEnd
 
   /** The client waits for the end of a pause. */
   get isHeldUp(): boolean {
-    return !this.isOver && this.session.stalled;
+    return !this.isOver && this.session.stalled && this.session.heldBytes > 0;
   }
 
   /** The server is elsewhere: the client's own connection is cut. */
@@ -143,7 +143,7 @@ export class ClientLink implements ClientSocketUser, ClientUpstreamUser, TurnEnd
       this.close(true);
       return;
     }
-    if (session.stalled && !session.unanswered) this.client.batch.write(error, 0, error.length);
+    if (this.isHeldUp && !session.unanswered) this.client.batch.write(error, 0, error.length);
     this.sayLast();
   }
 
