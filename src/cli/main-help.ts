@@ -44,6 +44,9 @@ Environment:
   SPILLWAY_TLS_KEY                     as --tls-key
   SPILLWAY_TLS_CLIENT_CA               as --tls-client-ca
   SPILLWAY_UPSTREAM_CA                 as --upstream-ca
+  SPILLWAY_UPSTREAM_CERT               as --upstream-cert
+  SPILLWAY_UPSTREAM_KEY                as --upstream-key
+  SPILLWAY_UPSTREAM_SERVER_NAME        as --upstream-server-name
   SPILLWAY_ADMIN                       as --admin
   SPILLWAY_ADMIN_TOKEN                 bearer token of the admin server; required beyond loopback
   SPILLWAY_ADMIN_TOKEN_FILE            as admin.tokenFile: the same, read from a file (a mounted secret)

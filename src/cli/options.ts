@@ -12,6 +12,9 @@ export interface ConfigOptions {
   readonly tlsKey?: string;
   readonly tlsClientCa?: string;
   readonly upstreamCa?: string;
+  readonly upstreamCert?: string;
+  readonly upstreamKey?: string;
+  readonly upstreamServerName?: string;
   readonly admin?: string;
   readonly workers?: string;
   readonly config?: string;
@@ -32,6 +35,9 @@ export function addConfigOptions(command: Command): Command {
       'the Redis or Valkey server: redis://[user:password@]host[:port][/db], rediss:// (TLS) or unix:///path',
     )
     .option('--upstream-ca <file>', "the CAs that may sign a rediss:// server's certificate, PEM")
+    .option('--upstream-cert <file>', 'the certificate that Spillway shows to the server, PEM')
+    .option('--upstream-key <file>', 'the private key of that certificate, PEM')
+    .option('--upstream-server-name <name>', "the name that the server's certificate must be for")
     .option(
       '-a, --admin <host:port>',
       'serve statistics, metrics and health here; needs a token beyond loopback; "off": nowhere',

@@ -2,24 +2,28 @@
 // spillway reads this file.
 import { readdirSync } from 'node:fs';
 import os from 'node:os';
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { addRedisCliFlags, INSTEAD_OF_URL } from './redis-cli-flags.js';
 
 /** Declares the flags that name the server. */
 export function addServerOptions(command: Command): Command {
-  return command
+  command
     .option('-c, --config <file>', 'read the server and the rules from FILE')
-    .option(
-      '-u, --upstream <url>',
-      'the server: redis://[user:password@]host[:port][/db], rediss:// (TLS), unix:///path, any node of a ' +
-        'Cluster, or redis-sentinel://host:port,host:port/name',
+    .addOption(
+      new Option(
+        '-u, --upstream <url>',
+        'the server: redis://[user:password@]host[:port][/db], rediss:// (TLS), unix:///path, any node of a ' +
+          'Cluster, or redis-sentinel://host:port,host:port/name',
+      ).conflicts([...INSTEAD_OF_URL]),
     )
-    .option('--upstream-ca <file>', "the CAs that may sign a rediss:// server's certificate, PEM");
+    .addOption(new Option('--upstream-ca <file>', 'as --cacert').hideHelp().conflicts('cacert'));
+  return addRedisCliFlags(command);
 }
 
 /** Also declares the flags of a walk over the keys. */
 export function addWalkOptions(command: Command): Command {
   return addServerOptions(command)
-    .option('--db <number>', 'only this database; default: the one in the URL, else all', databaseNumber)
+    .option('-n, --db <number>', 'only this database; default: the one in the URL, else all', databaseNumber)
     .option('--max-rate <keys>', 'look at this many keys a second at most', wholeNumber);
 }
 

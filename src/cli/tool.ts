@@ -17,6 +17,10 @@ export interface ToolOptions {
   readonly config?: string;
   readonly upstream?: string;
   readonly upstreamCa?: string;
+  /** Files for TLS, and the name of the server. */
+  readonly cert?: string;
+  readonly key?: string;
+  readonly sni?: string;
   readonly db?: number;
   /** Keys a second. */
   readonly maxRate?: number;
@@ -117,11 +121,14 @@ export function chosenDb({ db }: ToolOptions, { upstream }: EffectiveConfig): nu
 }
 
 function whereabouts(
-  { config: file, upstream, upstreamCa }: ToolOptions,
+  { config: file, upstream, upstreamCa, cert, key, sni }: ToolOptions,
   env: Environment,
 ): Pick<LoadedConfig, 'config' | 'file'> & { where: Where } {
   // The admin server is not started, so its settings are not checked.
-  const flags = { upstream, upstreamCa, admin: 'off' };
+  const flags = {
+    ...{ upstream, upstreamCa, upstreamCert: cert, upstreamKey: key, upstreamServerName: sni },
+    admin: 'off',
+  };
   const loaded = loadConfig({ file, env, flags });
   const { config } = loaded;
   const { failover } = config.upstream;

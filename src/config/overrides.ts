@@ -10,6 +10,9 @@ export interface ConfigFlags {
   readonly tlsKey?: string | undefined;
   readonly tlsClientCa?: string | undefined;
   readonly upstreamCa?: string | undefined;
+  readonly upstreamCert?: string | undefined;
+  readonly upstreamKey?: string | undefined;
+  readonly upstreamServerName?: string | undefined;
   /** host:port, or "off". */
   readonly admin?: string | undefined;
   /** A number, or "auto". */
@@ -28,6 +31,7 @@ export interface Setting {
   readonly path: readonly string[];
 }
 
+export const UPSTREAM_VARIABLE = 'SPILLWAY_UPSTREAM';
 export const TOKEN_FILE_VARIABLE = 'SPILLWAY_ADMIN_TOKEN_FILE';
 export const WEBHOOK_FILE_VARIABLE = 'SPILLWAY_ALERTS_WEBHOOK_FILE';
 export const AUTHORIZATION_FILE_VARIABLE = 'SPILLWAY_ALERTS_AUTHORIZATION_FILE';
@@ -35,7 +39,7 @@ export const AUTHORIZATION_FILE_VARIABLE = 'SPILLWAY_ALERTS_AUTHORIZATION_FILE';
 /** docs/CONFIG.md is generated from this as well. */
 export const SETTINGS: readonly Setting[] = [
   { flag: 'listen', option: '--listen', variable: 'SPILLWAY_LISTEN', path: ['listen'] },
-  { flag: 'upstream', option: '--upstream', variable: 'SPILLWAY_UPSTREAM', path: ['upstream', 'url'] },
+  { flag: 'upstream', option: '--upstream', variable: UPSTREAM_VARIABLE, path: ['upstream', 'url'] },
   { flag: 'tlsCert', option: '--tls-cert', variable: 'SPILLWAY_TLS_CERT', path: ['listenTls', 'cert'] },
   { flag: 'tlsKey', option: '--tls-key', variable: 'SPILLWAY_TLS_KEY', path: ['listenTls', 'key'] },
   {
@@ -49,6 +53,24 @@ export const SETTINGS: readonly Setting[] = [
     option: '--upstream-ca',
     variable: 'SPILLWAY_UPSTREAM_CA',
     path: ['upstream', 'tls', 'ca'],
+  },
+  {
+    flag: 'upstreamCert',
+    option: '--upstream-cert',
+    variable: 'SPILLWAY_UPSTREAM_CERT',
+    path: ['upstream', 'tls', 'cert'],
+  },
+  {
+    flag: 'upstreamKey',
+    option: '--upstream-key',
+    variable: 'SPILLWAY_UPSTREAM_KEY',
+    path: ['upstream', 'tls', 'key'],
+  },
+  {
+    flag: 'upstreamServerName',
+    option: '--upstream-server-name',
+    variable: 'SPILLWAY_UPSTREAM_SERVER_NAME',
+    path: ['upstream', 'tls', 'serverName'],
   },
   { flag: 'admin', option: '--admin', variable: 'SPILLWAY_ADMIN', path: ['admin', 'listen'] },
   { variable: TOKEN_FILE_VARIABLE, path: ['admin', 'tokenFile'] },

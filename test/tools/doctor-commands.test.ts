@@ -15,15 +15,25 @@ const MAIN = builtMain();
 const PASSWORD = 'se$cret \'x\' "y"';
 const ENCODED = encodeURIComponent(PASSWORD).replaceAll("'", '%27');
 
+interface Around {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly input?: string;
+}
+
+function doctor(args: readonly string[], { env, input }: Around = {}) {
+  return spawnSync(process.execPath, [MAIN, 'doctor', '--sample', '0', ...args], {
+    ...{ encoding: 'utf8', env: { ...process.env, ...env } },
+    ...(input !== undefined && { input }),
+  });
+}
+
 /** Runs what it prints for a server without maxmemory, and sees that there is one then. */
-async function mends(t: Test, port: number, args: readonly string[]): Promise<string> {
+async function mends(t: Test, port: number, args: readonly string[], around: Around = {}): Promise<string> {
   const direct = new Redis(port, '127.0.0.1', { password: PASSWORD });
   t.teardown(() => direct.disconnect());
   const limit = async () => Number(((await direct.config('GET', 'maxmemory')) as string[])[1]);
   await direct.config('SET', 'maxmemory', '0');
-  const { stdout, stderr } = spawnSync(process.execPath, [MAIN, 'doctor', '--sample', '0', ...args], {
-    encoding: 'utf8',
-  });
+  const { stdout, stderr } = doctor(args, around);
   const commands = stdout.match(/^ {4}redis-cli .*$/gm) ?? [];
   t.ok(commands.length > 0, stderr);
   for (const command of commands) {
@@ -57,6 +67,18 @@ t.test('the printed commands mend', async (t) => {
   await mends(t, port, ['-u', `redis://:${ENCODED}@127.0.0.1:${port}`]);
   t.match(await mends(t, port, ['-u', `redis://op's:${ENCODED}@127.0.0.1:${port}`]), /--user 'op'\\''s'/);
   await mends(t, port, ['-u', `unix://:${ENCODED}@${socket.replaceAll(' ', '%20')}`]);
+  const auth = { env: { REDISCLI_AUTH: PASSWORD } };
+  const at = ['-h', '127.0.0.1', '-p', String(port)];
+  await mends(t, port, [...at, '--user', "op's"], auth);
+  await mends(t, port, [...at, '-a', PASSWORD]);
+  await mends(t, port, [...at, '--askpass'], { input: `${PASSWORD}\n` });
+  await mends(t, port, ['-s', socket], auth);
+  await mends(t, port, ['-u', `redis://127.0.0.1:${port}`], auth);
+  const byTls = ['-p', String(secure), '--tls', '--cacert', authority.ca, '--sni', 'localhost'];
+  t.match(
+    await mends(t, port, [...byTls, '--cert', client.cert, '--key', client.key], auth),
+    /--cert .* --key /,
+  );
   const url = `rediss://:${ENCODED}@127.0.0.1:${secure}`;
   t.match(await mends(t, port, ['-u', url, '--upstream-ca', authority.ca]), /--tls --cacert /);
   const config = path.join(folder, 'proxy.config.json');
@@ -83,7 +105,7 @@ t.test('flags', (t) => {
   t.equal(spillwayFlags({}), '');
   t.equal(
     spillwayFlags({ upstream: 'rediss://me:p@ss@h:1/2', upstreamCa: 'a b' }),
-    "-u rediss://me@h:1/2 --upstream-ca 'a b'",
+    "-u rediss://me@h:1/2 --cacert 'a b'",
   );
   t.equal(
     spillwayFlags({ upstream: 'redis-sentinel://:pw@h:1,g:2/m', config: 'c' }),
@@ -100,4 +122,29 @@ t.test('flags', (t) => {
     'a name that a Cluster tells',
   );
   t.end();
+});
+
+t.test("redis-cli's flags that do not go together, and what they say", async (t) => {
+  const refused = (args: readonly string[], around?: Around): string => {
+    const { status, stderr } = doctor(args, around);
+    t.equal(status, 64, stderr);
+    return stderr;
+  };
+  t.match(
+    refused(['-u', 'redis://h', '-p', '1']),
+    /'-u, --upstream <url>' cannot be used with .*'-p, --port <port>'/,
+  );
+  t.match(refused(['-s', '/x', '-h', 'a']), /'-s, --socket <path>' cannot be used with .*'-h, --host/);
+  t.match(
+    refused(['-p', '70000']),
+    /'-p, --port <port>' argument '70000' is invalid. It must be a number from 1 to 65535/,
+  );
+  t.match(
+    doctor(['-p', '1', '-a', 'x']).stderr,
+    /others on this machine can see a password that -a gives.*\n.*127.0.0.1:1/,
+  );
+  t.notMatch(doctor(['-p', '1', '-a', 'x', '--no-auth-warning']).stderr, /password/);
+  const help = doctor(['-h']);
+  t.equal(help.status, 0);
+  t.match(help.stdout, /^Usage: spillway doctor/, '-h alone asks for help');
 });

@@ -54,7 +54,7 @@ const REMEDIES: readonly (readonly [RegExp, string])[] = [
   [/MASTERDOWN|READONLY/, 'this is a replica; name the primary'],
   [
     /certificate|self.signed|wrong version number|packet length|altnames/i,
-    'TLS failed; check that the port has TLS (rediss://), and the certificate authority (--upstream-ca)',
+    'TLS failed; check that the port has TLS (rediss://), and the certificate authority (--cacert)',
   ],
 ];
 

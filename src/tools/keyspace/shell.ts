@@ -31,14 +31,21 @@ export interface Told {
   readonly config?: string | undefined;
   readonly upstream?: string | undefined;
   readonly upstreamCa?: string | undefined;
+  readonly cert?: string | undefined;
+  readonly key?: string | undefined;
+  readonly sni?: string | undefined;
 }
 
 /** Quoted for a POSIX shell. Settings from the environment are left out, because they still come from there. */
-export function spillwayFlags({ config, upstream, upstreamCa }: Told): string {
+export function spillwayFlags({ config, upstream, upstreamCa, ...tls }: Told): string {
   const flags: string[] = [];
   if (config !== undefined) flags.push('-c', config);
   if (upstream !== undefined) flags.push('-u', withoutPassword(upstream));
-  if (upstreamCa !== undefined) flags.push('--upstream-ca', upstreamCa);
+  if (upstreamCa !== undefined) flags.push('--cacert', upstreamCa);
+  for (const name of ['cert', 'key', 'sni'] as const) {
+    const value = tls[name];
+    if (value !== undefined) flags.push(`--${name}`, value);
+  }
   return flags.map(shellQuoted).join(' ');
 }
 

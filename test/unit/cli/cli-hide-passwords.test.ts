@@ -13,6 +13,20 @@ t.test('passwords', async (t) => {
   t.same(hidePasswords(['redis://a:p@b', 'redis://c:q@d']), ['redis://a:***@b', 'redis://c:***@d']);
 });
 
+t.test("redis-cli's flag, of the commands that talk to Redis", async (t) => {
+  t.same(hidePasswords(['spillway', 'doctor', '-a', 'secret', '-p', '1']), [
+    'spillway',
+    'doctor',
+    '-a',
+    '***',
+    '-p',
+    '1',
+  ]);
+  t.same(hidePasswords(['sweep', '--pass', 'secret']), ['sweep', '--pass', '***']);
+  t.same(hidePasswords(['watch', '--pass=secret', '-asecret']), ['watch', '--pass=***', '-a***']);
+  t.equal(hidePasswords(['spillway', 'stats', '-a', 'http://10.0.0.7:9380']), undefined, 'an admin address');
+});
+
 t.test('what holds none is left alone', async (t) => {
   t.equal(
     hidePasswords(['-u', 'redis://user@host:1', '--listen', ':6380', 'a:b@c', 'redis://host:6379/0']),
