@@ -24,19 +24,32 @@ export interface SharedAnswersOptions<A> {
   readonly longestRestMs?: number;
   /** The answer to a question that has waited for `afterMs`. */
   readonly late?: { readonly afterMs: number; readonly answer: A };
+  /** Default: the real ones. */
+  readonly time?: Time;
 }
+
+interface Time {
+  /** Monotonic milliseconds. */
+  now(): number;
+  after(ms: number, run: () => void): void;
+}
+
+const REAL_TIME: Time = { now: () => performance.now(), after: (ms, run) => void setTimeout(run, ms) };
 
 export class SharedAnswers<Q, A> {
   /** By key, in the order in which they were first asked. */
   private waiting = new Map<string, Waiting<Q, A>>();
   private makes = false;
   private mayMakeAt = 0;
+  private readonly time: Time;
 
   /** @param make answers the first questions in order, at least one; the others wait for the next round */
   constructor(
     private readonly make: (questions: readonly Q[]) => Promise<readonly A[]>,
     private readonly options: SharedAnswersOptions<A> = {},
-  ) {}
+  ) {
+    this.time = options.time ?? REAL_TIME;
+  }
 
   /** Resolves or rejects as `make` does. Questions with the same `key` are equal. */
   ask(key: string, question: Q): Promise<A> {
@@ -70,21 +83,21 @@ export class SharedAnswers<Q, A> {
   private next(): void {
     if (this.makes || this.waiting.size === 0) return;
     this.makes = true;
-    const rest = this.mayMakeAt - performance.now();
-    if (rest > 0) setTimeout(() => void this.round(), rest);
+    const rest = this.mayMakeAt - this.time.now();
+    if (rest > 0) this.time.after(rest, () => void this.round());
     else void this.round();
   }
 
   private async round(): Promise<void> {
     const asked = [...this.waiting].slice(0, MOST_AT_ONCE);
     for (const [key] of asked) this.waiting.delete(key);
-    const from = performance.now();
+    const from = this.time.now();
     try {
       if (asked.length > 0) await this.answer(asked);
     } catch (error) {
       for (const [, { reject }] of asked) reject(error);
     }
-    const to = performance.now();
+    const to = this.time.now();
     const { longestRestMs = LONGEST_REST_MS } = this.options;
     this.mayMakeAt = to + Math.min(longestRestMs, REST * (to - from));
     this.makes = false;
