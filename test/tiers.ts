@@ -42,7 +42,6 @@ export const REST: readonly string[] = [
   'integration/proxy-count.test.ts',
   'integration/budgets.test.ts',
   'integration/evict-budget.test.ts',
-  'integration/limits.test.ts',
   'integration/holds.test.ts',
   'integration/pooling-lanes.test.ts',
   'integration/console.test.ts',
@@ -52,7 +51,6 @@ export const REST: readonly string[] = [
   'robustness/servers-starting.test.ts',
   'integration/job-commands.test.ts',
   'integration/holds-steady.test.ts',
-  'integration/rate-limits.test.ts',
   'integration/rules-by-database.test.ts',
 ];
 

@@ -1,28 +1,45 @@
-// Rates of rules on a real server: held over all workers together, at any pressure, told everywhere, kept by a reload.
+// Rates of rules on a real server: held over all workers together, told everywhere, kept by a reload. How exactly workers hold
+// a rate is in property/runtime/shared-quotas: here no lower bound goes by the time that this machine takes.
 import t, { type Test } from 'tap';
+import type { LimitSnapshot, MemorySnapshot } from '../../src/memory/snapshot.js';
 import type { StatsSnapshot } from '../../src/observe/stats/snapshot.js';
 import type { Explanation } from '../../src/surfaces/explain/types.js';
 import { POOLS, withProxy } from '../support/proxy.js';
 import { startProxyProcess } from '../support/proxy-process.js';
-import { command, type RawClient, withRaw } from '../support/raw-client.js';
+import { command, withRaw } from '../support/raw-client.js';
 import { withRedis } from '../support/redis.js';
 import { FULL } from '../support/tier.js';
 import { until } from '../support/wait.js';
 
 const OOM = "-OOM command not allowed when used memory > 'maxmemory'.\r\n";
-const RATE = 300;
-const limited = (limit: Record<string, unknown>, rest: Record<string, unknown> = {}) => [
-  { name: 'debug', match: 'debug:*', ttl: '1h', limit, ...rest },
+const BUSY = 'BUSY too fast';
+const WRITES = 300;
+const BYTES = 200 * 1024;
+const RATES = [
+  { name: 'counted', match: 'counted:*', durable: true, limit: { writes: `${WRITES}/s` } },
+  { name: 'weighed', match: 'weighed:*', durable: true, limit: { bytes: '200kb/s', error: BUSY } },
 ];
+/** In flight at a time, of each client. */
+const DEPTH = 20;
 
-/** Writes without a pause until `enough`; returns how many writes passed. */
-async function flood(client: RawClient, prefix: string, enough: () => boolean): Promise<number> {
-  let passed = 0;
-  for (let i = 0; !enough(); i++) {
-    const writes = Array.from({ length: 20 }, (_, n) => command('SET', `debug:${prefix}:${i}:${n}`, 'x'));
-    void client.write(Buffer.concat(writes));
-    const replies = await client.readReplies(writes.length);
-    passed += replies.filter((reply) => String(reply) === '+OK\r\n').length;
+/** Writes without a pause until `enough`; returns how many writes and bytes passed. */
+async function flood(
+  t: Test,
+  port: number,
+  { key, value, error }: { key: string; value: string; error: string },
+  enough: () => boolean,
+): Promise<{ writes: number; bytes: number }> {
+  const client = await withRaw(t, port);
+  const passed = { writes: 0, bytes: 0 };
+  while (!enough()) {
+    const batch = Array.from({ length: DEPTH }, (_, i) => command('SET', `${key}:${i}`, value));
+    void client.write(Buffer.concat(batch));
+    for (const [i, reply] of (await client.readReplies(DEPTH)).map(String).entries()) {
+      if (reply === error) continue;
+      if (reply !== '+OK\r\n') throw new Error(reply);
+      passed.writes++;
+      passed.bytes += batch[i].length;
+    }
   }
   return passed;
 }
@@ -33,35 +50,46 @@ for (const pool of POOLS) {
     if (!FULL && (pool === 'session') === (workers === 1)) continue;
     t.test(`pool ${pool}, ${workers} workers: no more passes than comes, and all of it does`, async (t) => {
       const redis = await withRedis(t);
-      const proxy = await startProxyProcess({
-        config: {
-          upstream: { url: `redis://127.0.0.1:${redis.port}`, pool },
-          workers,
-          rules: limited({ writes: `${RATE}/s` }),
-          // Nothing else refuses here.
-          memory: { shedWhen: 'never' },
-        },
-      });
+      const config = {
+        upstream: { url: `redis://127.0.0.1:${redis.port}`, pool },
+        workers,
+        rules: RATES,
+        // Nothing else refuses here.
+        memory: { shedWhen: 'never' },
+      };
+      const proxy = await startProxyProcess({ config });
       t.teardown(() => proxy.stop());
-      const clients: RawClient[] = [];
-      while (clients.length < 4) clients.push(await withRaw(t, proxy.port, 20_000));
-      for (const client of clients) await client.call('PING');
+      const limits = async () => ((await proxy.admin('/api/memory')) as MemorySnapshot).limits;
+      const came = ([counted, weighed]: readonly LimitSnapshot[]) =>
+        (counted?.writesTaken ?? 0) >= 3 * WRITES && (weighed?.bytesTaken ?? 0) >= 3 * BYTES;
       const began = performance.now();
-      const passed = async (direct: RawClient) => Number(String(await direct.call('DBSIZE')).slice(1));
-      const direct = await withRaw(t, redis.port);
       let done = false;
-      const floods = clients.map((client, i) => flood(client, String(i), () => done));
-      await until(async () => (await passed(direct)) > 4 * RATE, { timeoutMs: 30_000 });
+      const floods = [
+        { key: 'counted', value: 'v', error: OOM },
+        { key: 'weighed', value: 'v'.repeat(1000), error: `-${BUSY}\r\n` },
+      ].map((what) => Promise.all([1, 2, 3, 4].map(() => flood(t, proxy.port, what, () => done))));
+      await until(async () => came(await limits()), { describe: 'three seconds of each rate to pass' });
       done = true;
-      const sum = (await Promise.all(floods)).reduce((a, b) => a + b, 0);
+      const [counted, weighed] = (await Promise.all(floods)).map((each) => ({
+        writes: each.reduce((sum, { writes }) => sum + writes, 0),
+        bytes: each.reduce((sum, { bytes }) => sum + bytes, 0),
+      }));
       const seconds = (performance.now() - began) / 1000;
-      t.equal(await passed(direct), sum, 'what was answered OK was written, and nothing else');
-      // One second's worth at once, and what the workers are about to tell each other.
-      const most = RATE * (seconds + 1) * 1.05 + 20 * workers;
-      t.ok(sum <= most, `${sum} in ${seconds} s`);
+      const expected = [
+        { rule: 'counted', writesPerSecond: WRITES, bytesPerSecond: null, writesTaken: counted?.writes },
+        { rule: 'weighed', writesPerSecond: null, bytesPerSecond: BYTES, bytesTaken: weighed?.bytes },
+      ];
+      // Workers tell what they took a moment later.
+      await until(async () => (await limits())[1]?.bytesTaken === weighed?.bytes).catch(() => {});
+      t.match(await limits(), expected, 'what was answered OK was taken, and nothing else');
+      // One second's worth at once. Of two workers one may be held up: then the other takes what it does not hear of.
+      const most = (seconds + 1) * (workers === 1 ? 1 : 1.5);
+      t.ok((counted?.writes ?? 0) <= WRITES * most, `${counted?.writes} writes in ${seconds} s`);
+      t.ok((weighed?.bytes ?? 0) <= BYTES * most + 4 * 1100, `${weighed?.bytes} bytes in ${seconds} s`);
       const stats = (await proxy.admin('/api/stats')) as StatsSnapshot;
-      t.equal(stats.rules[0]?.writes, sum);
-      t.ok((stats.rules[0]?.shedBy.rate ?? 0) > 0, 'and counted by its reason');
+      t.equal(stats.rules[0]?.writes, counted?.writes);
+      for (const { name, shedBy } of stats.rules)
+        t.ok((shedBy.rate ?? 0) > 0, `${name}: refused by its rate`);
     });
   }
 }
@@ -76,6 +104,9 @@ async function transcript(t: Test, port: number, ...commands: string[][]): Promi
 t.test('explain, reload and observe', async (t) => {
   const redis = await withRedis(t);
   const error = 'TOOBIG ask the platform team';
+  const limited = (limit: Record<string, unknown>, rest: Record<string, unknown> = {}) => [
+    { name: 'debug', match: 'debug:*', ttl: '1h', limit, ...rest },
+  ];
   let rules = limited({ value: '2kb', error });
   const proxy = await withProxy(t, {
     redis,
