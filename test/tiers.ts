@@ -80,6 +80,7 @@ export const ONE_POOLING: readonly string[] = [
   'integration/exit-codes.test.ts',
   'integration/failover-follower.test.ts',
   'integration/keep-alive.test.ts',
+  'integration/pooling-readers.test.ts',
   'integration/proxy-count.test.ts',
   'integration/scripted-redis.test.ts',
   'integration/upstream-kind.test.ts',

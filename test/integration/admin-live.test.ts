@@ -33,7 +33,7 @@ t.test('growth, history and the share of a pattern that grows', async (t) => {
       const sessions = rules.find(({ name }) => name === 'sessions');
       return (sessions?.growthShare ?? 0) > 0.95 && (sessions?.writesPerSecond ?? 0) > 0;
     },
-    { timeoutMs: 20_000, describe: 'sessions to be all of the growth' },
+    { describe: 'sessions to be all of the growth' },
   );
   const growth = (await proxy.admin('/api/growth')) as GrowthReport;
   t.same(
@@ -49,23 +49,21 @@ t.test('growth, history and the share of a pattern that grows', async (t) => {
 
 t.test('a change of level is an event, and so is a server that is gone and back', async (t) => {
   const redis = await withRedis(t, ['--maxmemory', '8mb']);
-  const config = { rules: [{ name: 'cache', match: 'cache:*', durable: true, priority: 'low' }] };
+  const rules = [{ name: 'cache', match: 'cache:*', durable: true, priority: 'low' }];
+  const config = { rules, memory: { reserve: 'off' } };
   const proxy = await withProxy(t, { redis, config });
   const client = await withRaw(t, proxy.port);
   const events = async (wanted: RegExp) =>
     ((await proxy.admin('/api/events')) as LoggedEvent[]).find(({ text }) => wanted.test(text));
   let i = 0;
-  const shed = await until(
-    async () => {
-      await client.write(command('SET', `cache:${i++}`, 'x'.repeat(50_000)));
-      await client.readReplies(1);
-      return events(/priority low/);
-    },
-    { timeoutMs: 20_000 },
-  );
+  const shed = await until(async () => {
+    await client.write(command('SET', `cache:${i++}`, 'x'.repeat(50_000)));
+    await client.readReplies(1);
+    return events(/priority low/);
+  });
   t.match(shed, {
     kind: 'level',
-    text: /^writes of priority low refused in part \(open → partial\) at \d+\.\d%/,
+    text: /^writes of priority low refused in part \(open → partial\) at [89]\d\.\d%/,
   });
   await redis.stop();
   t.match(await until(() => events(/refuses connections/)), { kind: 'upstream' });
