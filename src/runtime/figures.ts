@@ -1,8 +1,9 @@
 // The figures of the running proxy, in one place: the page, the metrics, the console and the history read them here.
 import { describeRule } from '../config/describe.js';
 import type { EffectiveConfig } from '../config/effective.js';
+import { withFiles } from '../files/with-files.js';
 import type { MemorySnapshot } from '../memory/snapshot.js';
-import { type HoldsSource, shownRules, snapshotStats } from '../observe/stats/snapshot.js';
+import { type HoldsSource, shownRules, statsSliced } from '../observe/stats/snapshot.js';
 import type { AdminSources } from '../surfaces/admin/types.js';
 import type { Listener } from '../wire/client/listener.js';
 import type { Service } from './service.js';
@@ -20,7 +21,7 @@ export function figuresOf(
   holds: HoldsSource,
 ): Figures {
   return {
-    stats: async () => snapshotStats(await service.stats(), Date.now(), undefined, holds),
+    stats: async () => withFiles(statsSliced(await service.stats(), Date.now(), undefined, holds)),
     memory,
     connections: async () => ({ ...(await service.snapshot()), ...listener.snapshot() }),
     workers: () => service.workers(),

@@ -291,10 +291,10 @@ export class SpillwayProxy {
   /** Once a second. */
   private lookAtHolders({ rules }: StatsSnapshot): void {
     const { service, holders } = this;
-    const byName = new Map(rules.map((rule) => [rule.name, rule]));
-    const counted = allRules(this.reloader.config).flatMap(({ name, slot }) => {
-      const rule = byName.get(name);
-      return rule === undefined ? [] : [{ slot, ...rule }];
+    const slots = new Map(allRules(this.reloader.config).map(({ name, slot }) => [name, slot]));
+    const counted = rules.flatMap(({ name, writes, bytes, distinctKeys }) => {
+      const slot = slots.get(name);
+      return slot === undefined ? [] : [{ slot, writes, bytes, distinctKeys }];
     });
     service.steadyChanged(holders.look(counted, service.takePicks()));
   }

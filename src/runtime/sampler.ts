@@ -1,10 +1,12 @@
 // Takes a sample of everything once a second, for the history and for readers of the live stream. Owns the timer and the
 // readers.
 // Invariants: one sample at a time; a new reader gets one within a second, if the sources answer; sampling changes nothing.
+import { setImmediate as turn } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { EffectiveConfig } from '../config/effective.js';
 import { OWN_REASONS, REFUSAL_NAMES } from '../core/policy/refusal.js';
 import { PRIORITY_NAMES } from '../core/policy/rule.js';
+import { SLICE } from '../core/policy/slices.js';
 import type { MemorySnapshot } from '../memory/snapshot.js';
 import type { EventLog } from '../observe/history/event-log.js';
 import { History, type Mark } from '../observe/history/history.js';
@@ -94,14 +96,19 @@ export class Sampler implements Shown {
         this.read.clients(),
       ]);
       this.onCounted(stats);
+      // Each step takes milliseconds with thousands of rules.
+      const pause = async () => stats.rules.length > SLICE && (await turn());
+      await pause();
       const memory = this.read.memory();
       // Asked for each second, so that `since` is right to a second.
       const state = this.read.state();
       const [at, rules] = [this.clock(), [...stats.rules, stats.unregistered]];
       this.families.take(stats.rules);
       this.ruleHistory.take(at, rules);
+      await pause();
       const { changes, leftOut } = this.refusals.take(at, rules);
       if (changes.length > 0) this.onRefusals(changes, leftOut);
+      await pause();
       const growth = growthByClass(memory, this.classes, () => this.samples.ruleGrowth());
       this.samples.take({ at, rules, ...fullness(memory), growth });
       if (this.watchers.size === 0) return;

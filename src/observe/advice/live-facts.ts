@@ -59,9 +59,10 @@ function measuredOf({ memory, growth }: LiveSources): AdviceFacts['measured'] {
 
 function holdersOf({ stats, growth, rules }: LiveSources): Holder[] {
   const growthOf = new Map(growth.rules.map((rule) => [rule.name, rule.growthBytesPerSecond]));
+  const byName = new Map(rules.map((rule) => [rule.name, rule]));
   const ruled = stats.rules.flatMap((row) => {
-    const rule = rules.find(({ name }) => name === row.name);
-    if (rule === undefined || row.writes === 0) return [];
+    const rule = row.writes === 0 ? undefined : byName.get(row.name);
+    if (rule === undefined) return [];
     return [holderOfRule(rule, figuresOf(row, row.distinctKeys, growthOf.get(row.name)))];
   });
   const found = stats.discovered.map((row) =>

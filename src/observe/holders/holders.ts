@@ -3,6 +3,7 @@
 // Costs the server LOOKED_AT keys a second at most. Without the right to look at keys it says nothing.
 // The caller owns the timer. Invariant: one question to the server at a time.
 import { ANY_DATABASE } from '../../core/policy/key-memory.js';
+import type { Rule } from '../../core/policy/rule.js';
 import type { RuleSet } from '../../core/policy/rule-set.js';
 import type { Question } from '../../memory/budgets.js';
 import type { KeyspaceReading } from '../../memory/reading.js';
@@ -60,14 +61,19 @@ export class Holders implements SampleListener {
   /** Slots. */
   private steadySlots: readonly number[] = [];
 
+  private bySlot: ReadonlyMap<number, Rule>;
+
   constructor(
     private rules: RuleSet,
     private readonly options: HoldersOptions,
-  ) {}
+  ) {
+    this.bySlot = bySlot(rules);
+  }
 
   /** Goes by these rules from now on. `same`: they have the same patterns. */
   adopt(rules: RuleSet, same: boolean): void {
     this.rules = rules;
+    this.bySlot = bySlot(rules);
     if (same) return;
     this.population.clear();
     this.tracked.clear();
@@ -143,7 +149,7 @@ export class Holders implements SampleListener {
       unaccountedBytes:
         estimates === undefined || usedBytes === 0 ? null : Math.max(0, Math.round(usedBytes - sum)),
       patterns: patterns.sort((a, b) => b.bytes - a.bytes).slice(0, PATTERNS),
-      steady: this.rules.rules.filter(({ slot }) => this.steadySlots.includes(slot)).map(({ name }) => name),
+      steady: this.steadySlots.flatMap((slot) => this.bySlot.get(slot)?.name ?? []),
     };
   }
 
@@ -162,7 +168,8 @@ export class Holders implements SampleListener {
       sum.expiringKeys += one.expiringKeys;
       sum.errorBytes = Math.hypot(sum.errorBytes, one.errorBytes);
     }
-    for (const { bytes, expiring } of this.tracked.large().filter(({ group }) => groups.includes(group))) {
+    for (const { group, bytes, expiring } of this.tracked.all) {
+      if (bytes < this.tracked.largeBytes || !groups.includes(group)) continue;
       sum.bytes += bytes;
       sum.keys++;
       sum.largeKeys++;
@@ -170,18 +177,21 @@ export class Holders implements SampleListener {
       sum.expiringBytes += bytes;
       sum.expiringKeys++;
     }
-    const { samples: _, ...holding } = sum;
-    const rounded = Object.entries(holding).map(([name, value]) => [name, Math.round(value)]);
     return {
-      ...(Object.fromEntries(rounded) as Omit<Holding, 'lifetime'>),
+      bytes: Math.round(sum.bytes),
+      errorBytes: Math.round(sum.errorBytes),
+      expiringBytes: Math.round(sum.expiringBytes),
+      keys: Math.round(sum.keys),
+      expiringKeys: Math.round(sum.expiringKeys),
+      largeKeys: sum.largeKeys,
       lifetime: groups.length === 1 ? this.lifetimeOf(groups[0]) : null,
     };
   }
 
   private lifetimeOf(group: Group): Lifetime | null {
-    const { options, rules } = this;
+    const { options } = this;
     if (!options.evicts()) return null;
-    const rule = typeof group === 'number' ? rules.rules.find(({ slot }) => slot === group) : undefined;
+    const rule = typeof group === 'number' ? this.bySlot.get(group) : undefined;
     const { ttlMs, jitter } = rule ?? { ttlMs: 0, jitter: 0 };
     return this.lifetimes.of(group, ttlMs, 2 * jitter * ttlMs, options.clock());
   }
@@ -239,6 +249,10 @@ export class Holders implements SampleListener {
     const now = this.options.clock();
     for (const [key, { db, bytes, expiring }] of best) this.tracked.measured(key, db, bytes, expiring, now);
   }
+}
+
+function bySlot({ rules }: RuleSet): ReadonlyMap<number, Rule> {
+  return new Map(rules.map((rule) => [rule.slot, rule]));
 }
 
 function countsOf({ keys, expires }: KeyspaceReading): KeyCounts {

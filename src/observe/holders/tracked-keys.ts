@@ -50,6 +50,10 @@ export class TrackedKeys<G> {
     return this.keys.size;
   }
 
+  get all(): Iterable<TrackedKey<G>> {
+    return this.keys.values();
+  }
+
   clear(): void {
     this.keys.clear();
   }

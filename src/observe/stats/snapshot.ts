@@ -1,6 +1,7 @@
 // The counters as JSON, for /api/stats, metrics, CLI and demo. Owns the names and meaning of the fields, which are an API. It
 // never changes a counter.
 import { FollowUpReply, OwnTtlChange, TtlOutcome } from '../../core/policy/observer.js';
+import { atOnce, mapSliced, type Sliced } from '../../core/policy/slices.js';
 import type { Holding, HoldsSnapshot } from '../holders/snapshot.js';
 import {
   Column,
@@ -130,11 +131,25 @@ export function snapshotStats(
   discovered = DISCOVERED,
   holds?: HoldsSource,
 ): StatsSnapshot {
-  const taken = new Set([...stats.rules.map(({ name }) => name), UNREGISTERED_NAME]);
+  return atOnce(statsSliced(stats, now, discovered, holds));
+}
+
+/** The same, a slice of the rules at a time: each rule's counts belong together. */
+export function* statsSliced(
+  stats: TrafficStats,
+  now: number,
+  discovered = DISCOVERED,
+  holds?: HoldsSource,
+): Sliced<StatsSnapshot> {
+  const { rules: present } = stats;
+  const taken = new Set([...present.map(({ name }) => name), UNREGISTERED_NAME]);
+  const rules = yield* mapSliced(shownRules(stats), ({ name, slot }) => readSlot(stats, slot, name, holds));
+  // A reload in between may have given the slots to other rules.
+  if (stats.rules !== present) return yield* statsSliced(stats, now, discovered, holds);
   return {
     since: new Date(stats.since).toISOString(),
     takenAt: new Date(now).toISOString(),
-    rules: shownRules(stats).map(({ name, slot }) => readSlot(stats, slot, name, holds)),
+    rules,
     unregistered: readSlot(stats, 0, UNREGISTERED_NAME, holds),
     discovered: stats.patterns.top(discovered).map((hitter) => ({
       pattern: hitter.pattern,
