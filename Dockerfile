@@ -3,7 +3,9 @@
 #          -v ./proxy.config.json:/etc/spillway/proxy.config.json:ro redis-spillway
 # scripts/prove-image.sh takes the same steps without a Docker engine; it reads them from this file.
 
-FROM node:22-slim AS build
+# Node 24 has long-term support until April 2028. Raise its exact version for each security release. Where builds must repeat to
+# the byte, pin the digest as well: docker buildx imagetools inspect node:24.22.3-bookworm-slim
+FROM node:24.22.3-bookworm-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
 RUN npm ci --ignore-scripts --no-audit --no-fund
@@ -11,7 +13,15 @@ COPY tsconfig.json tsconfig.build.json ./
 COPY src ./src
 RUN npm run build
 
-FROM node:22-slim
+FROM node:24.22.3-bookworm-slim
+# --build-arg REVISION="$(git rev-parse HEAD)"
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="Spillway" \
+      org.opencontainers.image.description="A transparent proxy that keeps Redis and Valkey away from OOM" \
+      org.opencontainers.image.version="0.2.0" \
+      org.opencontainers.image.revision="$REVISION" \
+      org.opencontainers.image.licenses="MIT" \
+      org.opencontainers.image.base.name="docker.io/library/node:24.22.3-bookworm-slim"
 ENV NODE_ENV=production
 WORKDIR /app
 COPY package.json package-lock.json ./

@@ -1,6 +1,7 @@
 // npm run test:deploy: what only the tools themselves can say of deploy/. promtool reads the configs of Prometheus and runs
 // alerts.test.yml, in which each alert is seen to fire and to clear, and the alerts on scrapes before real servers;
-// a real Prometheus answers each query of the Grafana dashboard; systemd-analyze verifies the unit; Go renders the Helm chart as the tests' own renderer does.
+// a real Prometheus answers each query of the Grafana dashboard; Spillway is installed from a tarball
+// by the commands of deploy/README.md, and systemd-analyze verifies that unit; Go renders the Helm chart as the tests' own renderer does.
 // Needs all of them; without one this fails and says where it comes from: it never skips.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -9,6 +10,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { alertsOnServers } from './deploy/alerts-on-servers.js';
 import { chartDifferences } from './deploy/chart-by-go.js';
+import { installFromTarball } from './deploy/install-from-tarball.js';
 import { unansweredPanels } from './deploy/panels-on-prometheus.js';
 
 const DEPLOY = fileURLToPath(new URL('../deploy/', import.meta.url));
@@ -16,10 +18,8 @@ const PACKAGES: Readonly<Record<string, string>> = { promtool: 'prometheus', 'sy
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'spillway-unit-'));
 process.on('exit', () => rmSync(folder, { recursive: true }));
-const unit = path.join(folder, 'spillway.service');
-// What it starts has to be there, and is not where Spillway is not installed.
-const text = readFileSync(path.join(DEPLOY, 'systemd/spillway.service'), 'utf8');
-writeFileSync(unit, text.replace('/usr/local/bin/spillway', '/bin/true'));
+console.log('installing from a tarball, as deploy/README.md says');
+const unit = installFromTarball(folder);
 
 const alerts = path.join(DEPLOY, 'prometheus/alerts.yml');
 const onServers = path.join(folder, 'on-servers.test.yml');

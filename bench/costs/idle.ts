@@ -15,15 +15,16 @@ interface Resident {
 }
 
 export async function measureIdle({ rounds, quick, report }: PartOptions): Promise<CostsResults['idle']> {
-  const connections = quick ? Math.min(1000, clientLimit()) : clientLimit();
-  const samples = await inTurn(rounds, POOLS, async (pool) => {
+  const levels = quick ? [0, Math.min(1000, clientLimit())] : [0, 1000, clientLimit()];
+  const cases = levels.flatMap((connections) => POOLS.map((pool) => ({ connections, pool })));
+  const samples = await inTurn(rounds, cases, async ({ connections, pool }) => {
     const resident = await measure(pool, connections);
     report(
       `${connections} idle, ${pool ?? 'direct'}: proxy ${resident.proxy}, Redis ${resident.redis} bytes`,
     );
     return resident;
   });
-  return POOLS.map((pool, i) => ({
+  return cases.map(({ connections, pool }, i) => ({
     connections,
     target: pool === undefined ? 'direct' : `${pool} pooling`,
     proxyResident: median((samples[i] as Resident[]).map(({ proxy }) => proxy)),
