@@ -84,19 +84,19 @@ const DIFFERENCES: readonly (readonly [what: string, why: string])[] = [
     'Spillway opens a connection to the server for each client.',
   ],
   [
-    'Cluster and Sentinel clients that follow the addresses in replies (`CLUSTER SLOTS`, `MOVED`, `SENTINEL …`) go around Spillway.',
+    'Cluster and Sentinel clients that follow the addresses in replies (`CLUSTER SLOTS`, `MOVED`, `SENTINEL …`) bypass Spillway.',
     'Spillway does not rewrite replies. A client without such a mode, in front of one node, sees that node’s replies unchanged.',
   ],
   [
-    'A failed `AUTH`, or a failed `HELLO` with `AUTH`, behind other commands of a pipeline gets its error, also where the server itself would send nothing (Redis 7.2 to 8, Valkey 8).',
-    'These servers leave out the error while earlier replies wait to be sent ([redis#15640](https://github.com/redis/redis/issues/15640)), and every later reply goes to the wrong command. Spillway sends such a command only after the earlier replies. In a transaction that does not help: from there on the connection is a plain pipe.',
+    'A failed `AUTH`, or a failed `HELLO` with `AUTH`, after other commands of a pipeline gets its error, even if the server itself would send nothing (Redis 7.2 to 8, Valkey 8).',
+    'These servers omit the error while earlier replies wait to be sent ([redis#15640](https://github.com/redis/redis/issues/15640)), and every later reply goes to the wrong command. Spillway sends such a command only after the earlier replies. In a transaction that does not help: from there on the connection is a plain pipe.',
   ],
   [
     'A replica that replicates through Spillway gets its stream byte for byte, one hop further away.',
     '`SYNC`, `PSYNC` and `REPLCONF` turn the connection into a plain pipe.',
   ],
   [
-    'Spillway itself answers `PROXY`, for clients that may run `INFO`, unless the server has a command of that name. With `"console": false` Redis answers that it does not know it.',
+    'Spillway itself answers `PROXY`, for clients that may run `INFO`, unless the server has a command of that name. With `"console": false` Redis gets the command and does not know it.',
     'So redis-cli is enough to see what Spillway does. To learn whether the client may ask, Spillway sends `INFO spillway` in its place. That shows in `MONITOR` and in the server’s command statistics.',
   ],
   [
@@ -124,8 +124,8 @@ const POOLED: readonly (readonly [what: string, why: string])[] = [
     'Spillway opens no connection for a client before its first command.',
   ],
   [
-    'A client that needs a new connection (for `MULTI` or `SUBSCRIBE`, or after a shared one was lost) may get the server’s error, and its connection is closed. That happens when the server is full, busy with a script (`SELECT`), or has another password by then; for a client without a login also when the default user has got a password since.',
-    'Spillway opens and authenticates that connection when the client needs it. A client that logs in anew, with a password that counts, goes on. The client never gets other rights than it came with.',
+    'A client that needs a new connection (for `MULTI` or `SUBSCRIBE`, or after a shared one was lost) may get the server’s error, and its connection is closed. This happens when the server is full, busy with a script (`SELECT`), or has another password by then; for a client without a login also when the default user has a password by now.',
+    'Spillway opens and authenticates that connection when the client needs it. A client that logs in again with a valid password continues. The client never gets other rights than it had when it connected.',
   ],
   [
     'A client that connects while the default user has a password, and sends its first command when it has none, is closed after the first reply.',

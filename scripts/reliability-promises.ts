@@ -183,7 +183,7 @@ export const PROMISES: readonly Subject[] = [
     promises: [
       {
         promise:
-          'A client’s commands run with the rights of a connection of its own: one made when it came, for what it may do without a login, and one that logged in when it did, for the rest. Passwords and rights change, users are deleted, connections are killed and servers restarted meanwhile.',
+          'A client’s commands run with the rights that the client would have on its own connection: one made when the client connected, or, after a login, one that logged in at the same time. Meanwhile passwords and rights change, users are deleted, connections are killed and servers restarted.',
         tests: [['robustness/rights.test.ts'], ['integration/pooling-rights.test.ts']],
       },
     ],
@@ -284,7 +284,7 @@ export const PROMISES: readonly Subject[] = [
       },
       {
         promise:
-          'The first command that a drain drops is one for whose reply the client waits. So `CLIENT REPLY OFF` and `SKIP`, and what they silence, reach the server if Spillway has read them. What it has not read is lost, as it is when Redis itself shuts down.',
+          'The client waits for the reply of the first command that a drain drops. So `CLIENT REPLY OFF` and `SKIP`, and the commands that they silence, reach the server if Spillway has read them. Commands that it has not read are lost, as when Redis itself shuts down.',
         tests: [
           ['property/core/session-drain.test.ts', 'pooling'],
           ['robustness/drain.test.ts', 'no command is lost that was sent under CLIENT REPLY OFF'],
