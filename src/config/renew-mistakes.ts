@@ -1,5 +1,5 @@
-// Warns about rules that renew TTLs where a write may come by another process than the one before: each worker renews only what
-// it gave itself. Only warns, because many writes to a key come by all workers. Pure.
+// Warns about rules that renew TTLs if there are several workers: each worker renews only the TTLs that it gave itself.
+// It only warns, because a key with many writes is written through all workers. Pure.
 import type { Rule } from '../core/policy/rule.js';
 
 /** One line for all such rules. */

@@ -1,6 +1,6 @@
-// Finds the earlier rule that takes all keys of a glob, in all databases and of all users of its rule, judged by the texts. Patterns like `text*` are looked up by their
-// prefix; all other ones are compared one by one, as long as these are few.
-// Invariant: what it says is true. It does not see that several rules together take all keys.
+// Finds the earlier rule that takes all keys of a glob, in all databases and of all users of its rule, judged by the
+// texts. Patterns like `text*` are looked up by their prefix; all others are compared one by one if there are only a few.
+// Invariant: a rule that it names really takes all keys. It does not notice that several rules together take all keys.
 import { STAR } from '../core/policy/glob.js';
 import { elementsCover } from '../core/policy/glob-cover.js';
 import { type GlobElement, globElements } from '../core/policy/glob-elements.js';

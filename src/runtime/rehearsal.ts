@@ -1,7 +1,8 @@
 // A rehearsal: for a while the proxy sheds as if memory were fuller than it is, so that teams see in advance what their
-// applications do with OOM. Owns the timer that ends it, and reports its begin and end in the log and the events.
-// Invariants: one rehearsal at a time, and a new one replaces the last; it ends by itself; what real pressure refuses is
-// refused all the same. A restart ends it, a reload does not.
+// applications do with OOM.
+// Owns the timer that ends it, and reports its begin and end in the log and the events.
+// Invariants: one rehearsal at a time, and a new one replaces the last; it ends by itself; writes that real pressure
+// refuses are still refused. A restart ends it, a reload does not.
 
 import type { Logger } from 'pino';
 import { percentText } from '../core/words.js';

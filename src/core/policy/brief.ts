@@ -1,9 +1,10 @@
-// What stands of the small, short-lived writes that were spared: locks, rate limits, one-time codes. They pass for as long as
-// that is little, MOST_SHARE of the limit at most. Where they come steadily it is their bytes a second times their TTL.
+// Counts the memory of spared small, short-lived writes that have not expired yet: locks, rate limits, one-time codes.
+// Such writes pass while this memory is at most MOST_SHARE of the limit. With a steady flow it is their bytes a second
+// times their TTL.
 //
 //   ends: a ring of ticks ─▶ bytes that end in this tick          standing = sum of the ring + untimed
-//   untimed: counters that got no TTL yet. The EXPIRE that follows moves one into the ring. What none follows stays counted for
-//   a long while: so counters that are meant to stay cannot fill the server by this way.
+//   untimed: counters that got no TTL yet. The EXPIRE that follows moves one into the ring. If none follows, the counter
+//   stays counted for a long while, so that permanent counters cannot fill the server this way.
 //
 // Numbers only, written on the hot path; the caller with the clock calls pass().
 // Invariants: `standing` is what the ring and `untimed` add up to, never below 0; a write that lives longer than the ring

@@ -1,5 +1,5 @@
-// What is told of the writes to keys that may be evicted: those of rules with `evict`. Called on the hot path: no allocation.
-// `hash` is hashKey() of key[start, end); a database that is not known (ANY_DATABASE) may be given.
+// The interface that learns of writes to keys that Spillway may evict: keys of rules with `evict`. Called on the hot
+// path: no allocation. `hash` is hashKey() of key[start, end); the database may be unknown (ANY_DATABASE).
 import type { Size } from './size-class.js';
 
 export interface EvictableKeys {

@@ -1,5 +1,5 @@
-// Whether every key that one glob matches is matched by another one too. Compares the globs' elements, not all keys, so it
-// may miss a case (`[ab]*` and `a*` together), but what it says is true. Not for the hot path.
+// Whether every key that one glob matches is matched by another one too. Compares the globs' elements, not all keys, so
+// it may miss a case (`[ab]*` and `a*` together), but a yes is always right. Not for the hot path.
 import { STAR } from './glob.js';
 import { type ByteSet, type GlobElement, globElements } from './glob-elements.js';
 

@@ -1,7 +1,7 @@
-// The hash of a key: a 32-bit number that the count of distinct keys uses, and that decides which keys are shed first. There
-// a key with a {tag} has the hash of its tag, so that all keys of a tag are shed together.
-// A key's hash is signed: V8 keeps such numbers without an object of their own on the heap. A share hash is not.
-// All versions must agree, or two proxies would shed different keys: do not change it.
+// The hash of a key: a 32-bit number that the count of distinct keys uses, and that decides which keys are shed first.
+// The share hash of a key with a {tag} is the hash of the tag, so that all keys with that tag are shed together. A key's
+// hash is signed, because V8 stores such numbers without a heap object. A share hash is unsigned. All versions must
+// agree, or two proxies would shed different keys: do not change it.
 
 const OPEN = 0x7b;
 const CLOSE = 0x7d;

@@ -1,5 +1,6 @@
-// What is told of the writes to the keys of a rule with a budget. Called on the hot path: no allocation for keys that are not
-// watched. `bytes` are on the wire; a lifetime is in milliseconds, or one of Lifetime, and below 0 "only if it has none".
+// The interface that learns of writes to the keys of a rule with a budget. Called on the hot path: no allocation for keys
+// that are not watched. `bytes` are on the wire; a lifetime is in milliseconds, or one of Lifetime, and below 0 "only if
+// it has none".
 
 export const Lifetime = {
   /** As it was; a new key has none. */

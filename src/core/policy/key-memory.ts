@@ -1,8 +1,8 @@
 // Remembers the keys that were written lately, judged by the writes that passed: that a key lives, about how large its
-// string is, when its TTL ends, and whether a rule gave that TTL. So a write that loses a TTL, a value that only replaces one
-// of its size, and a TTL of Spillway's own are told without asking the server. One table of 4 MB, 524,288 keys; no
-// allocation per command; no key is stored. What another worker, a script or another way to the server did it cannot know:
-// each entry is a hint, and who acts on it must be right, or harmless, when it is wrong.
+// string is, when its TTL ends, and whether a rule gave that TTL. So Spillway recognizes a write that loses a TTL, a
+// value that only replaces one of its size, and its own TTLs without asking the server. One table of 4 MB, 524,288 keys;
+// no allocation per command; no key is stored. It does not see the writes of other workers, of scripts, or of clients
+// that bypass Spillway. So each entry is a hint: code that uses a wrong one must do no harm.
 //
 //   bucket: lower 16 bits of the key's hash ─▶ 8 entries of two words, 64 bytes
 //   word 0: 16 bits of the hash · 8 bits of a second hash over length, last bytes and database │ 7 bits of size │ own TTL

@@ -1,8 +1,8 @@
-// Whether and how a Lua script may make memory grow, judged by the commands that it calls. It does not run or understand the script. It
-// follows only the plain form `redis.call('NAME', …)`, also through `local call = redis.call`.
-// Invariant: when unsure, a script counts as growing. Every other use of `redis`, `server` or such a local name is unsure, and so
-// are names with escapes, commands that are not in the table, and anything that could reach the globals another way. Each byte is
-// looked at once, or LOOKED_AHEAD tokens more behind a SET.
+// Whether and how a Lua script may make memory grow, judged by the commands that it calls. It does not run or understand
+// the script. It follows only the plain form `redis.call('NAME', …)`, also through `local call = redis.call`.
+// Invariant: when unsure, a script counts as growing. Every other use of `redis`, `server` or such a local name is
+// unsure, and so are names with escapes, commands that are not in the table, and anything that could reach the globals
+// another way. It reads each byte once, and after a SET up to LOOKED_AHEAD tokens a second time.
 import { type CommandSpec, Sizing, TtlTreatment } from '../commands/spec.js';
 import type { CommandTable } from '../commands/table.js';
 import { BRIEF_MS } from './brief.js';

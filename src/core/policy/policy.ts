@@ -1,8 +1,8 @@
-// Decides about one write: forward, rewrite, follow up or shed. Pure except for the clock and the random numbers that it is
-// given: deciding twice changes nothing, and counting is a separate step. Which keys the write names is policy/write-keys,
-// which TTL they get policy/ttl-judge; whether and why it is refused stands here.
-// It does not refuse a write that Redis refuses for another reason, as far as the arguments show, and leaves alone what it
-// does not understand.
+// Decides about one write: forward, rewrite, follow up or shed. Pure except for the clock and the random numbers that it
+// is given: deciding twice changes nothing, and counting is a separate step. Which keys the write names is
+// policy/write-keys, which TTL they get policy/ttl-judge; this file decides whether and why the write is refused. It does
+// not refuse a write that Redis refuses for another reason, as far as the arguments show, and leaves alone what it does
+// not understand.
 import { type CommandSpec, ScriptCall } from '../commands/spec.js';
 import { OOM_REPLY } from '../resp/refusal-replies.js';
 import type { RequestScanner } from '../resp/request-scanner.js';

@@ -1,8 +1,8 @@
-// Which rules count for which clients. A rule may name databases and users; the rules that count for one database and user are
-// a view. Views are made when they are first asked for, so looking up a key costs what it costs without databases and users.
+// Which rules apply to which clients. A rule may name databases and users; the rules that apply to one database and user
+// are a view. A view is made when it is first needed, so looking up a key costs the same as without databases and users.
 // Databases that no rule names have one view, and so have users; views of the same rules are one.
-// Invariant: what is not known (the database while SELECT waits for its answer) never makes a rule count: a rule that may
-// count or not is a MAYBE, and whoever asks must leave its keys alone.
+// Invariant: a rule never applies by guess. While the database or user is unknown (SELECT waits for its answer), a rule
+// that may or may not apply is a MAYBE, and the caller must not touch its keys.
 import { ANY_DATABASE } from './key-memory.js';
 import { atOnce, type Sliced } from './slices.js';
 

@@ -1,6 +1,6 @@
-// How large a write leaves its key, and so whether it can make memory grow at all: a value that replaces one of its size
-// class does not, nor does what is written into a string within its size, a counter, or a stream that the write itself trims.
-// Reads only the arguments that are there, and of a streaming one its announced length.
+// How large a key is after a write, and so whether the write can make memory grow. These do not grow: a value that
+// replaces one of its size class, a write inside a string, a counter, a stream that the write itself trims. Reads only
+// the arguments that have arrived, and the announced length of a streaming one.
 import { type CommandSpec, Sizing } from '../commands/spec.js';
 import { equalsIgnoreCase, readPositiveInteger } from '../resp/bytes.js';
 import type { RequestScanner } from '../resp/request-scanner.js';

@@ -1,9 +1,9 @@
 // Whether a growing write passes although the pressure or its rule's budget refuses its key, and why (policy/spared):
-// - rewrite: it leaves its key no larger than it is known to be. steady: its rule does not grow. Both only while a share is
-//   refused: what was taken for such and is not can fill no more than the band.
-// - expiring: the server can evict the key again. brief: what stands of such writes is little. Both whatever the pressure is.
-// A large write that does not fit is not spared for these, nor what the limits of rules refuse.
-// Changes nothing but what the verdict says of it; the session counts what was spared when the write goes up.
+// - rewrite: it does not make its key larger, as far as is known. steady: its rule does not grow. Both apply only while a
+//   share is refused, so that a wrong guess can fill no more than the band.
+// - expiring: the server can evict the key again. brief: such writes hold little memory. Both apply at any pressure.
+// No reason spares a large write that does not fit, or a write that a rule's limit refuses.
+// Changes only the verdict; the session counts a spared write when it forwards it.
 import { type CommandSpec, Sizing } from '../commands/spec.js';
 import type { RequestScanner } from '../resp/request-scanner.js';
 import { BRIEF_BYTES, BRIEF_MS, COUNTER_KEY_BYTES, EXPIRY_BYTES } from './brief.js';

@@ -1,11 +1,11 @@
-// One rate of a rule. Tokens arrive at the rate, up to one second's worth, and each write takes some.
-// A write that finds any token may take more than there are. The overdraft is paid back before the next write takes tokens. So
-// no write is too large to pass ever, and in the long run no more is taken than arrives.
-// With several workers each has the whole bucket. What a worker has taken, and others may not know of yet, counts once for each
-// of them, since they likely do the same. When it hears what they really took, the difference is settled. So all workers together
-// take no more than one may, except for what is on its way between them, and that is paid back too.
-// Invariants: no clock; tokens never exceed the capacity; tokens = what arrived - what was taken - what did not fit.
-// A write changes one number, since each command pays for it; the others follow from it.
+// One rate of a rule. Tokens arrive at the rate, up to one second's worth, and each write takes some. A write that finds
+// any token may take more than there are. The overdraft is paid back before the next write takes tokens. So every write
+// can pass at some time, and in the long run writes take no more than arrives. With several workers each has the whole
+// bucket. Tokens that a worker has taken since its last report count once for each worker, because the others probably
+// take as much. When the worker learns what they really took, it corrects the difference. So all workers together take no
+// more than one may, except for tokens not reported yet, which are paid back too.
+// Invariants: no clock; tokens never exceed the capacity; tokens = what arrived - what was taken - what did not fit. A
+// write changes one number, since each command pays for it; the others follow from it.
 
 /** The numbers of a bucket. They are in an array: as fields each change would make a number object on the heap. */
 /** Tokens, before what FRESH has taken is taken off. */

@@ -1,6 +1,6 @@
-// Decides which TTL each key of a write gets, and how: in place, by changed bytes, by a follow-up, or not at all. Writes this
-// into the verdict whose keys and rules are there. Judging twice changes nothing.
-// It leaves alone what it does not understand, and counts nothing where Redis refuses the command for its options.
+// Decides which TTL each key of a write gets, and how: in place, by changed bytes, by a follow-up, or not at all.
+// Completes a verdict that already has its keys and rules. Judging twice changes nothing. It leaves alone what it does
+// not understand, and counts nothing where Redis refuses the command for its options.
 import { type CommandSpec, TtlTreatment } from '../commands/spec.js';
 import { PX_BYTES, writePx } from '../resp/encode.js';
 import type { RequestScanner } from '../resp/request-scanner.js';

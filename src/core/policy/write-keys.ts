@@ -1,5 +1,5 @@
-// Finds the keys that a write names, with their rules and hashes, and how many of its bytes each stands for. Writes them into
-// the verdict; of a command that still arrives, what is there.
+// Finds the keys that a write names, with their rules and hashes, and each key's share of the bytes. Writes them into the
+// verdict; for a command that is still arriving, the keys so far.
 import { type CommandSpec, TtlTreatment } from '../commands/spec.js';
 import { equalsIgnoreCase, readPositiveInteger } from '../resp/bytes.js';
 import type { RequestScanner } from '../resp/request-scanner.js';

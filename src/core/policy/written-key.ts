@@ -1,4 +1,4 @@
-// One key of a governed write that has gone up: where it stands, and what was decided for it.
+// One key of a forwarded governed write: its position in the command, and the decision for it.
 import { TtlOutcome } from './observer.js';
 import type { CompiledRule } from './rule-set.js';
 import { type Size, SizeClass } from './size-class.js';

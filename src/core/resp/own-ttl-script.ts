@@ -1,6 +1,6 @@
-// The script by which Spillway changes a TTL of its own, and only that: it compares what is left of the key's TTL with what
-// should be left of the one that a rule gave, and does nothing where another one is there. In one step, so that no TTL that an
-// application sets meanwhile is lost. Its text never changes, so the server keeps one script.
+// The script that changes a TTL that Spillway gave, and no other. It compares the remaining time of the key with the time
+// that should remain of the rule's TTL, and does nothing if they differ. It does so in one step, so that a TTL that an
+// application sets meanwhile is not lost. Its text never changes, so the server keeps one script.
 import { writeInteger } from './bytes.js';
 import { encodeCommand, writeNumberBulk } from './encode.js';
 

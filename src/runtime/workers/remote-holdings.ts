@@ -1,7 +1,8 @@
-// What a worker knows of the keys of one rule with a budget: the sample of them is the primary's, and this tells it of the
-// writes that concern it. Between two answers the worker estimates by itself what the rule's keys hold: what the primary said,
-// and of what was written since, the share that lately stayed, once for each worker, since the others likely write the same.
-// Bounded: MOST keys between two answers; of what comes beyond only the number is told, and the primary looks for these keys.
+// A worker's view of the keys of one rule with a budget. The primary has the sample of these keys; this class reports the
+// writes that concern it. Between two answers the worker estimates what the rule's keys hold: the primary's last figure,
+// plus the share of its writes since then that lately stayed, once for each worker, because the others probably write as
+// much. Bounded: it reports MOST keys between two answers. Of further keys it reports only the number, and the primary
+// looks for them.
 import type { HeldKeys } from '../../core/policy/held-keys.js';
 import { mixed } from '../../core/policy/key-sample.js';
 import type { Quota } from '../../core/policy/quota.js';

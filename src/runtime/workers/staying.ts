@@ -1,5 +1,5 @@
-// How much of what is written to the keys of a rule stays: the rest replaces what was there, or ends soon. Learnt over
-// intervals in which enough was written; between them the last one holds.
+// The share of the bytes written to a rule's keys that stays in memory: the rest replaces old values, or expires soon. It
+// is measured over intervals with enough writes; until the next one the last value applies.
 
 /** So much must be written for an interval to mean something. */
 const ENOUGH_BYTES = 64 * 1024;

@@ -1,7 +1,7 @@
-// The growth that all workers have let through, in the primary's gate: the sum of the last figures of each, those of ended
+// The growth that all workers have admitted, in the primary's gate: the sum of the last figures of each, those of ended
 // workers included.
-// Invariants: the gate includes all that workers have told; growth of a lost worker counts as executed, and no sum ever goes
-// down, since nobody can correct it any more.
+// Invariants: the gate includes everything that workers have reported; growth of a lost worker counts as executed, and no
+// sum ever goes down, since nobody can correct it any more.
 import type { ShedGate } from '../../core/policy/shed.js';
 import type { Growth, GrowthKnown } from './messages.js';
 

@@ -1,6 +1,7 @@
-// The primary's side of one worker process: what it was sent, what it said last, and its end.
-// Invariants: at most one client is on its way to the worker, since Node holds back all messages behind a socket until that
-// has arrived; no message of the worker is missed: it counts as gone only when its process has ended and all was read.
+// The primary's side of one worker process: the messages to it, its last report, and its end.
+// Invariants: at most one client is on its way to the worker, because Node holds back all messages after a socket until
+// the socket has arrived; no message of the worker is missed: it counts as gone only when its process has ended and all
+// was read.
 import { type ChildProcess, fork } from 'node:child_process';
 import type { Socket } from 'node:net';
 import type { EffectiveConfig } from '../../config/effective.js';

@@ -1,4 +1,5 @@
-// The body of POST /api/simulate. Owns reading it, and what is said of one that is wrong.
+// The body of POST /api/simulate.
+// Owns parsing it, and the messages about an invalid one.
 import { z } from 'zod';
 import type { RehearsalRequest } from '../../memory/snapshot.js';
 

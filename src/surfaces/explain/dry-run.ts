@@ -1,5 +1,6 @@
-// Lets one command run through a real session that leads nowhere, and says what came out of it: so what is explained
-// is what the proxy does. Owns the scratch session; the gate and the counters of a running proxy are never touched.
+// Runs one command through a real session without a server, and reports the result. So an explanation shows what the
+// proxy really does.
+// Owns the scratch session; the gate and the counters of a running proxy are never touched.
 import type { CommandSpec } from '../../core/commands/spec.js';
 import type { CommandTable } from '../../core/commands/table.js';
 import { hashShare } from '../../core/policy/hash.js';

@@ -1,8 +1,10 @@
-// Clients that have ended while their own connection to the server still stands. A server that is alive reads the client's end
-// behind all commands, and ends the connection too. A server that is silent on it for the allowed time, and answers elsewhere,
-// has lost that connection without an end (a moved VIP, a firewall that lost its state), so the client's connection is gone
-// too. A server that answers nowhere may be slow or paused, and a half-closed client still waits for its replies.
-// Owns the set of such clients. Invariant: a client leaves the set when its connection ends, or is given up once.
+// Clients that have ended while their own connection to the server is still open. A live server reads the client's end
+// after all commands, and closes the connection too. If the server is silent on that connection for the allowed time, and
+// answers on others, the connection was lost without a close (a moved VIP, a firewall that lost its state), so the
+// client's connection is gone too. If the server answers nowhere, it may be slow or paused, and a half-closed client
+// still waits for its replies.
+// Owns the set of such clients.
+// Invariant: a client leaves the set when its connection ends, or is given up once.
 
 /** So often the server is to answer elsewhere behind the time allowed: of the second answer the question is behind it, too. */
 const ANSWERS_NEEDED = 2;

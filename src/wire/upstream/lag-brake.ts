@@ -1,8 +1,9 @@
-// A client that reads its replies more slowly than a shared connection brings them may stop the reading of that connection,
-// so that a large reply arrives whole and does not wait in memory. While other clients wait behind it, this is limited to a
-// share of each second, for all slow readers together: what they cost the others does not grow with their number. A slow
-// reader that nobody waits behind may stop the reading for as long as it likes.
-// Owns a timer while others wait. Invariant: 0 <= left <= BRAKE_MS.
+// A client that reads its replies more slowly than a shared connection brings them may stop the reading of that
+// connection, so that a large reply arrives whole and does not wait in memory. While other clients wait for that
+// connection, the stop is limited to a share of each second, for all slow readers together: the delay for the others does
+// not grow with the number of slow readers. If no other client waits, a slow reader may stop the reading for any time.
+// Owns a timer while others wait.
+// Invariant: 0 <= left <= BRAKE_MS.
 
 /** Of each second. */
 const BRAKE_MS = 100;

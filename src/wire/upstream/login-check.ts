@@ -1,6 +1,6 @@
 // Finds out what rights a connection with a given login gets now, by asking on a fresh one (a check). One check runs at a
-// time for each login. It vouches for every client that was waiting when it began, so a thousand clients that arrive at
-// once cost a few checks. A check without an answer gets a second one beside it (attempts.ts).
+// time for each login. Its answer counts for every client that was waiting when the check began, so a thousand clients
+// that arrive at once cost a few checks. If a check gets no answer, a second one starts beside it (attempts.ts).
 // Owns these connections, which carry no client's command. The decision is the server's.
 //
 //   ask() ─▶ waiting ── a check begins ─▶ its applicants ── greeted ─▶ vouched(open)   refused ─▶ notVouched(error)

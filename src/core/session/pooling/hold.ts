@@ -1,5 +1,6 @@
-// Why a client needs an upstream connection of its own (a hold), and the identity that it takes along when it leaves one.
-// Notes what each command would change (a claim) and learns from the answer whether it did. When unsure, it holds for good.
+// Why a client needs its own upstream connection (a hold), and the identity that it keeps when it leaves that connection.
+// Notes what each command would change (a claim) and learns from the answer whether it did. When unsure, it holds for
+// good.
 //
 //   note(HELLO, AUTH, SELECT, CLIENT SETNAME …) ─▶ claim ── answered: the identity changes
 //                                                      └── refused: nothing changes (or, if that is not sure: held for good)

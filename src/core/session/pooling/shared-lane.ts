@@ -1,10 +1,11 @@
-// Whose replies come next on a shared connection: a ring of owners, each with the number of replies in a row that are theirs.
-// Owns the connection's reply scanner. What an owner does with its replies is its own matter.
+// Whose replies come next on a shared connection: a ring of owners, each with the number of replies in a row that are
+// theirs.
+// Owns the connection's reply scanner. It does not know what owners do with their replies.
 //
 //   upstream bytes ─▶ owner of the first run ─▶ takes up to `count` replies ─▶ next owner …
 //
-// Invariants: every count is at least 1; an owner's bytes end where its replies end. Bytes that arrive while no reply is due
-// belong to nobody. A push among them is dropped (another client's CLIENT TRACKING … REDIRECT may name this connection);
+// Invariants: every count is at least 1; an owner's bytes end where its replies end. Bytes that arrive while no reply is
+// due have no owner. A push among them is dropped (another client's CLIENT TRACKING … REDIRECT may name this connection);
 // after anything else the connection cannot be used any more.
 import { GREATER } from '../../resp/bytes.js';
 import { invariant } from '../../resp/invariant.js';

@@ -1,6 +1,6 @@
-// Tells the ring of keys that may be evicted (policy/evictable-keys) which of them are written, and which are gone. Takes note
-// only. What is told of a command that then fails, or is never executed, does no harm: a key that is not there may be evicted,
-// and one that is not known is found by SCAN.
+// Reports to the ring of evictable keys (policy/evictable-keys) which keys are written, and which are gone. Changes
+// nothing else. A report does no harm if the command then fails or is never executed: evicting a missing key is harmless,
+// and SCAN finds an unknown one.
 import { Carry, type CommandSpec, TtlChange } from '../../commands/spec.js';
 import { hashKey } from '../../policy/hash.js';
 import type { Policy } from '../../policy/policy.js';
