@@ -3,18 +3,19 @@ import { TOOL_ENVIRONMENT, TOOL_EXIT_STATUS } from './tool-help.js';
 
 export const ANALYZE_MANUAL = `
 Description:
-  Walks over the keys of a Redis and shows which of them hold its memory, grouped by the rules of
-  the configuration, and by the pattern of the key's name where no rule matches. Each group shows
-  its keys, its bytes, how many keys have no TTL, when the others expire, types, encodings and
-  idle times. The biggest keys of each type are listed too. In a Cluster it walks over all
-  primaries.
+  Walks over the keys of a Redis and shows which of them hold its memory. It groups keys by the
+  rules of the configuration, and by the pattern of their names where no rule matches. For each
+  group it shows the number of keys, their bytes, how many have no TTL, when the others expire,
+  types, encodings and idle times. It also lists the biggest keys of each type. In a Cluster it
+  walks over all primaries.
 
-  It looks at all keys, unless --sample says how many. Then each figure is an estimate, with
-  bounds that hold 19 times out of 20. Types, encodings and idle times always come from a part of
-  the keys.
+  It examines all keys, or about as many as --sample says. With --sample each figure is an
+  estimate, with bounds that hold 19 times out of 20. Types, encodings and idle times always come
+  from a part of the keys.
 
   It only reads, and changes no key's idle time. It pauses while the server answers slowly or is
-  busy with others; --max-rate limits it further. Ctrl-C ends it and prints what it found so far.
+  busy with other clients; --max-rate limits it further. Ctrl-C ends it and prints what it has
+  found so far.
 
 Examples:
   spillway analyze --upstream redis://10.0.0.5:6379

@@ -9,8 +9,8 @@ Description:
   errors so far. Each finding has its evidence, the reason, and the command that fixes it. In a
   Cluster it examines each primary. It prints no password: redis-cli takes it from REDISCLI_AUTH.
 
-  It only reads. It lists what it may not read, such as CONFIG on managed services, and which
-  checks it could not make for that reason. It names keys only if they are very big.
+  It only reads. It lists what its user may not read, such as CONFIG on managed services, and the
+  checks that it could not make for that reason. It names keys only if they are very big.
 
 Examples:
   spillway doctor --upstream redis://10.0.0.5:6379

@@ -22,15 +22,12 @@ export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
 const USAGE = [ExitCode.USAGE, 'wrong usage: an unknown flag or command, a missing value'] as const;
 const CONFIG = [
   ExitCode.CONFIG,
-  'the configuration, a variable or an address is invalid; every problem is listed with its place',
+  'the configuration, a variable or an address is invalid; the output lists each problem with its place',
 ] as const;
-const UNASKED = [
-  ExitCode.FAILURE,
-  'the server could not be asked; the message says why and what to do',
-] as const;
+const UNASKED = [ExitCode.FAILURE, 'the server did not answer; the message says why and what to do'] as const;
 const SIGNALS = [
-  [ExitCode.INTERRUPTED, 'ended by SIGINT (Ctrl-C) before it was done'],
-  [ExitCode.TERMINATED, 'ended by SIGTERM before it was done'],
+  [ExitCode.INTERRUPTED, 'ended by SIGINT (Ctrl-C) before it finished'],
+  [ExitCode.TERMINATED, 'ended by SIGTERM before it finished'],
 ] as const;
 
 export interface ExitStatus {
@@ -44,8 +41,8 @@ export const EXIT_STATUS = {
   run: {
     commands: ['spillway'],
     rows: [
-      [ExitCode.OK, 'ended by SIGTERM or SIGINT, and all clients were let finish'],
-      [ExitCode.FAILURE, 'could not listen, failed while running, or was cut short by a second signal'],
+      [ExitCode.OK, 'ended by SIGTERM or SIGINT after all clients had finished'],
+      [ExitCode.FAILURE, 'could not listen, failed while running, or was ended by a second signal'],
       USAGE,
       CONFIG,
     ],
@@ -54,7 +51,7 @@ export const EXIT_STATUS = {
     commands: ['spillway check'],
     rows: [
       [ExitCode.OK, 'the configuration is valid'],
-      [ExitCode.FAILURE, 'with --connect: the server could not be asked'],
+      [ExitCode.FAILURE, 'with --connect: the server did not answer'],
       USAGE,
       CONFIG,
     ],
@@ -63,7 +60,7 @@ export const EXIT_STATUS = {
     commands: ['spillway explain', 'spillway stats', 'spillway top', 'spillway report', 'spillway simulate'],
     rows: [
       [ExitCode.OK, 'answered'],
-      [ExitCode.FAILURE, 'the proxy could not be asked; the message says why and what to do'],
+      [ExitCode.FAILURE, 'the proxy did not answer; the message says why and what to do'],
       USAGE,
       CONFIG,
     ],
@@ -71,10 +68,10 @@ export const EXIT_STATUS = {
   doctor: {
     commands: ['spillway doctor'],
     rows: [
-      [ExitCode.OK, 'nothing was found, or less than --fail-on says'],
+      [ExitCode.OK, 'no findings, or only findings below --fail-on'],
       UNASKED,
-      [ExitCode.WARNING, 'the worst that was found is a warning or a notice'],
-      [ExitCode.CRITICAL, 'something critical was found'],
+      [ExitCode.WARNING, 'the worst finding is a warning or a notice'],
+      [ExitCode.CRITICAL, 'the worst finding is critical'],
       USAGE,
       CONFIG,
       ...SIGNALS,
@@ -82,7 +79,7 @@ export const EXIT_STATUS = {
   },
   watch: {
     commands: ['spillway watch'],
-    about: 'with --once; without it, watch goes on until it is ended',
+    about: 'with --once; otherwise watch runs until you end it',
     rows: [
       [ExitCode.OK, 'below all thresholds, or the server evicts'],
       UNASKED,
@@ -97,7 +94,7 @@ export const EXIT_STATUS = {
     commands: ['spillway analyze', 'spillway init', 'spillway sweep'],
     rows: [
       [ExitCode.OK, 'done'],
-      [ExitCode.FAILURE, 'failed, or was not done to the end; the message says why and what to do'],
+      [ExitCode.FAILURE, 'failed or did not finish; the message says why and what to do'],
       USAGE,
       CONFIG,
       ...SIGNALS,
@@ -106,7 +103,7 @@ export const EXIT_STATUS = {
   demo: {
     commands: ['spillway demo'],
     rows: [
-      [ExitCode.OK, 'it ran, and was ended by --seconds or Ctrl-C'],
+      [ExitCode.OK, 'it ran until --seconds or Ctrl-C ended it'],
       [ExitCode.FAILURE, 'it could not run; the message says why and what to do'],
       USAGE,
     ],

@@ -12,17 +12,17 @@ Description:
   Without a command, spillway runs the proxy in the foreground until SIGTERM or SIGINT. Then it
   gives clients limits.drainTimeout to finish; a second signal ends it at once. It reads the
   configuration again on SIGHUP and when the file changes. Without a configuration file it runs
-  with defaults and without rules. It logs to standard output: text on a terminal, JSON lines elsewhere.
+  with default settings and without rules. It logs to standard output: text on a terminal, JSON lines elsewhere.
 
 Examples:
   spillway --config proxy.config.json
       Run with the rules of a file.
   spillway --upstream redis://10.0.0.5:6379 --listen :6380
-      In front of another machine's Redis, for clients on all interfaces.
+      In front of a Redis on another machine, for clients on all interfaces.
   spillway check --config proxy.config.json
       Validate a file and print the effective configuration; for CI.
   spillway explain session:42 --config proxy.config.json
-      Which rule and TTL a key gets, when its writes are refused, and why.
+      Which rule and TTL a key gets, when Spillway refuses its writes, and why.
   spillway stats
   spillway top
       The counters of a running proxy, and its current traffic.
@@ -31,9 +31,9 @@ Examples:
   spillway sweep --config proxy.config.json
       What endangers a Redis, which keys hold its memory, and which would get a TTL.
   spillway watch --upstream redis://10.0.0.5:6379
-      How full a Redis is, when it will be full, and each change; alerts by webhook.
+      How full a Redis is, and when it will be full; alerts by webhook.
   spillway demo --seconds 30
-      See it work on a private Redis, beside a Redis without it.
+      See Spillway work on its own small Redis, beside a Redis without it.
 
 Environment:
   Flags override variables, variables override the file. An empty variable counts as not set.
@@ -48,7 +48,7 @@ Environment:
   SPILLWAY_UPSTREAM_KEY                as --upstream-key
   SPILLWAY_UPSTREAM_SERVER_NAME        as --upstream-server-name
   SPILLWAY_ADMIN                       as --admin
-  SPILLWAY_ADMIN_TOKEN                 bearer token of the admin server; required beyond loopback
+  SPILLWAY_ADMIN_TOKEN                 bearer token of the admin server; required if it listens beyond loopback
   SPILLWAY_ADMIN_TOKEN_FILE            as admin.tokenFile: the same, read from a file (a mounted secret)
   SPILLWAY_ALERTS_WEBHOOK              URL that alerts are posted to; a secret
   SPILLWAY_ALERTS_WEBHOOK_FILE         as alerts.webhookFile: the same, read from a file

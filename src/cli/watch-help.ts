@@ -10,14 +10,15 @@ Description:
   does not answer, or answers again. It sends one PING at the start, and INFO every ten seconds,
   or every --interval if that is shorter.
 
-  A server that evicts is always full and accepts every write, so watch sends no alert. The limit
-  is maxmemory, or memory.limit of the configuration if that is lower or there is no maxmemory.
+  A server that evicts is always full and accepts every write, so watch sends no alert about it.
+  The limit is maxmemory, or memory.limit of the configuration if that is lower or there is no
+  maxmemory.
 
-  The server must be there at the start. Later, if it is away, watch reports that and retries
-  until it is back. Behind Sentinels and in a Cluster it watches the current primaries.
+  The server must answer at the start. If it is away later, watch reports that and retries until
+  it is back. Behind Sentinels and in a Cluster it watches the current primaries.
 
   With a webhook it posts each change (docs/TOOLS.md lists the fields), and retries until the
-  change is delivered or no longer true. The webhook is a secret: give it by a variable or a file.
+  change is delivered or no longer true. The webhook is a secret: set it in a variable or a file.
 
 Examples:
   spillway watch --upstream redis://10.0.0.5:6379

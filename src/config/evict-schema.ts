@@ -12,12 +12,12 @@ export const evictSchema = strict({
       'Spillway begins to make room when used memory reaches this share of the limit. It must lie below the lowest band of ' +
         'memory.shed if a rule has evict.',
     ),
-  stop: percent().default('76%').describe('It makes room down to this share.'),
+  stop: percent().default('76%').describe('Spillway removes keys until used memory is down to this share.'),
   keys: size(MIN_KEYS, MAX_KEYS)
     .default('32mb')
     .describe(
-      'Memory for the keys that it knows as written to rules with evict, some 64 bytes each. Beyond that it forgets the ' +
-        'oldest, and finds keys by SCAN when it knows none.',
+      'Memory of each process for the list of keys written to rules with evict, some 64 bytes a key. If the list is full, ' +
+        'Spillway forgets the oldest key. If the list is empty, it finds keys by SCAN.',
     ),
 }).check((context) => {
   const start = quietly(context.value.start, parsePercent);

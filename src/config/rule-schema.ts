@@ -44,7 +44,7 @@ const limit = strict({
   value: size(1024, MAX_BYTES)
     .optional()
     .describe(
-      'The largest single growing write: the bytes of the command; of MSET and its like those of each key with its value.',
+      'The largest single growing write, by the bytes of the command; for MSET and similar commands, of each key with its value.',
     ),
   error: z
     .string({
@@ -105,14 +105,14 @@ const ruleFields = strict({
     })
     .optional()
     .describe(
-      "One or more of Redis's glob patterns (* ? [a-z] \\x). A pattern must match the whole key, byte by byte. Needed unless " +
+      "One or more of Redis's glob patterns (* ? [a-z] \\x). A pattern must match the whole key, byte by byte. Required unless " +
         'the rule has a family, db or user.',
     ),
   family: oneOf(FAMILY_NAMES)
     .optional()
     .describe(
-      'A job system, instead of its patterns: all of its keys, which are then durable. `match` adds further patterns, such as ' +
-        'those of queues with names of their own.',
+      'A job system: the rule covers all of its keys, which are then durable. `match` adds further patterns, such as ' +
+        'those of queues with their own names.',
     ),
   db: databases,
   user: users,
@@ -128,8 +128,8 @@ const ruleFields = strict({
   durable: flag()
     .optional()
     .describe(
-      'true: these keys are meant to stay, so they get no TTL. Each rule has either ttl or durable, also one that is there only for ' +
-        'its limit, budget or scripts.',
+      'true: these keys are meant to stay, so they get no TTL. Each rule has either ttl or durable, even a rule that is there only ' +
+        'for its limit, budget or scripts.',
     ),
   priority: oneOf(PRIORITY_NAMES)
     .optional()
@@ -146,9 +146,9 @@ const ruleFields = strict({
   renew: flag()
     .optional()
     .describe(
-      "true: each write makes the rule's TTL begin anew, also where the command keeps the TTL of its key (HSET, RPUSH, INCR " +
-        'with applyTo "all"). A TTL that the application set stays. A process renews only TTLs that it gave itself, so with several workers or ' +
-        'proxies, or after a restart, such a key may end early. false: it ends when its first TTL does.',
+      "true: each write renews the rule's TTL, even if the command keeps the TTL of its key (HSET, RPUSH, INCR " +
+        'with applyTo "all"). A TTL that the application set stays. A process renews only TTLs that it gave itself. So with several workers or ' +
+        'proxies, or after a restart, a key may expire early. false: a key expires when its first TTL ends.',
     ),
   limit: limit
     .optional()
@@ -160,26 +160,26 @@ const ruleFields = strict({
     .default('pass')
     .describe(
       '"refuse": when Spillway refuses a key of this rule, it also refuses EVAL, EVALSHA and FCALL that name the key, unless ' +
-        'the script cannot make memory grow; see memory.passScripts. The whole script is refused, and one that passes counts against the limits of the rule as one write to ' +
-        'each such key. "pass": never.',
+        'the script cannot make memory grow; see memory.passScripts. Spillway refuses the whole script. A script that passes counts against the limits of the rule as one write to ' +
+        'each such key. "pass": Spillway refuses no script.',
     ),
   scriptTtl: flag()
     .default(false)
     .describe(
-      'true: keys of this rule that EVAL, EVALSHA or FCALL name get the TTL behind the script if they have none. Needs ' +
+      'true: keys of this rule that EVAL, EVALSHA or FCALL name get the TTL after the script if they have none. Requires ' +
         'applyTo "all".',
     ),
   budget: budget
     .optional()
     .describe(
-      'The memory that these keys may hold together: a size, or a percentage of the limit of the server. Spillway estimates ' +
-        'what they hold, and refuses their growing writes between 90% and 100% of it, at any memory pressure.',
+      'The memory that these keys together may hold: a size, or a percentage of the limit of the server. Spillway estimates ' +
+        'what they hold. From 90% of the budget on it refuses a share of their growing writes, and at 100% all of them, at any memory pressure.',
     ),
   evict: flag()
     .optional()
     .describe(
-      'true: these keys can be made again, as in a cache. When memory is short, Spillway removes the oldest of them, before ' +
-        'it refuses any write; see memory.evict. Rules of a lower priority give way first.',
+      'true: the application can recreate these keys, as in a cache. When memory is short, Spillway removes the oldest of them before ' +
+        'it refuses any write, beginning with rules of the lowest priority; see memory.evict.',
     ),
   mode: oneOf(['enforce', 'observe'])
     .optional()

@@ -53,7 +53,7 @@ const upstreamTls = strict({
     .describe(
       "PEM file with the certificate authorities that may have issued the server's certificate. Default: the well-known ones.",
     ),
-  cert: filePath().optional().describe('PEM file: the certificate that Spillway shows to the server.'),
+  cert: filePath().optional().describe('PEM file: the certificate that Spillway presents to the server.'),
   key: filePath().optional().describe('PEM file: the private key of that certificate, without a passphrase.'),
   serverName: z
     .string({ error: (issue) => expected(issue, 'a host name in quotes') })
@@ -85,7 +85,7 @@ const proxyProtocol = strict({
     .max(MAX_SOURCES, `must hold at most ${MAX_SOURCES} sources`)
     .default([])
     .describe(
-      'Load balancers that begin every connection with a PROXY protocol header, version 2: addresses, networks ' +
+      'Load balancers that send a PROXY protocol header, version 2, at the start of every connection: addresses, networks ' +
         '("10.0.0.0/8"), "unix" for unix sockets. Spillway reads no such header from other clients.',
     ),
 });
@@ -126,8 +126,8 @@ const upstream = strict({
     .default([])
     .describe(
       'With pool "command": further commands that may use shared connections, because they leave no state on their ' +
-        'connection: commands of modules ("JSON.GET") or scripts ("EVALSHA"). While a script runs on a shared connection, ' +
-        'other clients wait behind it and get no BUSY error.',
+        'connection: module commands ("JSON.GET") or scripts ("EVALSHA"). While a script runs on a shared connection, ' +
+        'other clients of that connection wait and get no BUSY error.',
     ),
   connectTimeout: duration(1, 5 * MINUTE)
     .default('5s')
@@ -137,8 +137,8 @@ const upstream = strict({
     .describe(
       'With pool "command": if replies are due on a shared connection and nothing arrives for this long, Spillway sends ' +
         'further commands over another one. If the server answers on that one and stays silent on the first, Spillway ' +
-        'gives the silent connection up. With either pool: a client that has ended, and whose own connection is silent ' +
-        'while the server answers elsewhere, is closed after 1.5 times this long.',
+        'gives the silent connection up. With either pool: if a client has ended, and its own connection is silent while ' +
+        'the server answers on others, Spillway closes the client after 1.5 times this long.',
     ),
   failover: failoverSchema
     .optional()
@@ -183,10 +183,10 @@ const shed = strict({
 const reserve = strict({
   horizon: duration(SECOND, HOUR)
     .default('30s')
-    .describe('Spillway keeps as much room as higher priorities add to memory in this time.'),
+    .describe('Spillway keeps room for the memory that higher priorities add in this time.'),
   most: percent(MAX_RESERVE)
     .default('10%')
-    .describe('The most room that it keeps, as a share of the limit. 0%: none.'),
+    .describe('The most room that Spillway keeps, as a share of the limit. 0%: none.'),
 });
 
 const memory = strict({
@@ -197,7 +197,7 @@ const memory = strict({
     ),
   staleAfter: duration(20, HOUR)
     .default('5s')
-    .describe('A reading that is older than this no longer counts.'),
+    .describe('Spillway does not use a reading that is older than this.'),
   proxies: z
     .union([z.int().min(1).max(MAX_PROXIES), z.literal('auto')], {
       error: `must be a whole number from 1 to ${MAX_PROXIES}, or "auto"`,
@@ -205,7 +205,7 @@ const memory = strict({
     .default(1)
     .describe(
       'How many proxies write to this Redis. Near the limit, each one reads memory as early as if the others wrote as much as it ' +
-        'does, so that a burst through all of them is refused in time. No write is refused because of this number. "auto" counts ' +
+        'does, so that Spillway refuses a burst through all of them in time. This number alone refuses no write. "auto" counts ' +
         'them: each one subscribes to the channel __spillway__:here and asks PUBSUB NUMSUB.',
     ),
   onStale: oneOf(['admit', 'hold'])
@@ -218,13 +218,15 @@ const memory = strict({
     ),
   limit: size(1, MAX_MEMORY)
     .optional()
-    .describe("A memory limit for a server without one (maxmemory 0), or a lower one than the server's."),
+    .describe(
+      "A memory limit for a server without one (maxmemory 0), or one that is lower than the server's.",
+    ),
   shedWhen: oneOf(['auto', 'always', 'never'])
     .default('auto')
     .describe(
-      '"auto": Spillway goes by memory that the server cannot evict under its maxmemory-policy: with noeviction all of it, ' +
-        'with volatile-* what keys without a TTL hold; with allkeys-* it refuses nothing. "always": it goes by used ' +
-        'memory with every policy. "never": Spillway only watches.',
+      '"auto": the bands apply to memory that the server cannot evict under its maxmemory-policy. With noeviction that is ' +
+        'all memory, with volatile-* the memory of keys without a TTL; with allkeys-* Spillway refuses nothing. "always": they ' +
+        'apply to used memory under every policy. "never": Spillway only watches.',
     ),
   passScripts: z
     .array(
@@ -236,16 +238,16 @@ const memory = strict({
     .max(1000, 'must hold at most 1000 names')
     .default([])
     .describe(
-      'Scripts by SHA1 and functions by name that rules with scripts "refuse" never refuse: those that free memory. Spillway ' +
-        'finds scripts by itself whose source it has seen (in EVAL or SCRIPT LOAD) and that call no command that may grow.',
+      'Scripts (by SHA1) and functions (by name) that rules with scripts "refuse" let pass: those that free memory. You need not ' +
+        'list a script if Spillway has seen its source (in EVAL or SCRIPT LOAD) and it calls no command that may grow.',
     ),
   shed: shed
     .prefault({})
     .describe(
-      'A band [start, full] for each priority, as shares of the limit. Below start Spillway refuses nothing, at full every ' +
-        'growing write, in between writes to a rising share of the keys, the same ones ' +
-        'each time; keys with the same {tag} are refused together. "never": no refusals. Let each band begin where ' +
-        'the one below it ends: otherwise a priority is refused while a lower one still fills memory.',
+      'A band [start, full] for each priority, as shares of the limit. Below start Spillway refuses nothing. At full it refuses ' +
+        'every growing write. Between the two it refuses writes to a rising share of the keys, the same keys each time; keys ' +
+        'with the same {tag} are refused together. "never": no refusals. Begin each band where the lower priority\'s ' +
+        'band ends: otherwise Spillway refuses a priority while a lower one still fills memory.',
     ),
   reserve: z
     .union([z.literal('off'), reserve], {
@@ -253,13 +255,13 @@ const memory = strict({
     })
     .prefault({})
     .describe(
-      'Room for higher priorities: Spillway refuses each priority earlier by what all higher ones, and writers that bypass ' +
-        'it, add to memory in `horizon`, as measured. So lower priorities do not fill the memory that higher ones need ' +
-        'next. "off": bands alone decide.',
+      'Room for higher priorities. Spillway measures the memory that all higher priorities, and writers that bypass it, add ' +
+        'in `horizon`, and refuses a priority that much earlier. So lower priorities do not fill the memory that higher ones ' +
+        'need next. "off": the bands alone decide.',
     ),
   evict: evictSchema
     .prefault({})
-    .describe('Making room: how rules with evict give way before anything is refused.'),
+    .describe('Making room: how Spillway removes keys of rules with evict before it refuses any write.'),
 }).check((context) => {
   const pollInterval = quietly(context.value.pollInterval, parseDuration);
   const staleAfter = quietly(context.value.staleAfter, parseDuration);
@@ -329,11 +331,11 @@ const limits = strict({
 const log = strict({
   level: oneOf(LOG_LEVELS)
     .default('info')
-    .describe('The least severe level that is logged. The log goes to standard output.'),
+    .describe('The least severe level that Spillway logs. The log goes to standard output.'),
   format: oneOf(LOG_FORMATS)
     .default('auto')
     .describe(
-      'The form of a line: json for programs, text for people. auto: text where standard output is a terminal, else json.',
+      'The format of a line: json for programs, text for people. auto: text if standard output is a terminal, else json.',
     ),
 });
 
@@ -367,9 +369,8 @@ const alerts = strict({
   hold: duration(0, HOUR)
     .default('1m')
     .describe(
-      'How long a level must have been lower, or memory about to be full, before an alert says so. An alert about a ' +
-        'higher level comes at once. One about memory that is about to be full comes before half of the time that is ' +
-        'left has passed.',
+      'How long a level must have been lower, or memory about to be full, before Spillway sends an alert. It alerts at once ' +
+        'if a level rises. If memory is about to be full, it alerts before half of the remaining time has passed.',
     ),
   timeout: duration(100, MINUTE).default('5s').describe('How long one attempt to post an alert may take.'),
 });
@@ -378,11 +379,11 @@ const sweep = strict({
   every: duration(0, 30 * 24 * HOUR)
     .default('0s')
     .describe(
-      'How often Spillway gives keys without a TTL the TTL of their rule, if the rule is enforced. Of several proxies on ' +
-        'one Redis only one does it at a time. There is no undo: first do a dry run with `spillway sweep`. At least 1m; ' +
+      'How often Spillway gives keys without a TTL the TTL of their rule, if the rule is enforced. If several proxies ' +
+        'serve one Redis, only one sweeps at a time. There is no undo: first do a dry run with `spillway sweep`. At least 1m; ' +
         '0s: never.',
     ),
-  maxRate: count(1, 1_000_000).default(1000).describe('The most keys to look at in a second.'),
+  maxRate: count(1, 1_000_000).default(1000).describe('The most keys that the sweep examines in a second.'),
   until: z
     .union([z.literal('never'), percent()], {
       error: (issue) => expected(issue, 'a percentage in quotes such as "80%", or "never"'),

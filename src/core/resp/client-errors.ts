@@ -19,10 +19,10 @@ export const CLIENT_ERRORS = {
     // shared.oomerr in server.c
     text: "OOM command not allowed when used memory > 'maxmemory'.",
     words: 'Redis',
-    when: 'The write would make memory grow, and Spillway sheds its key at the present memory pressure. Redis answers the same line when it is full. A rule with a `limit` answers it at any pressure, unless the rule has an `error` of its own.',
+    when: 'The write would make memory grow, and Spillway sheds its key at the present memory pressure. Redis answers the same line when it is full. A rule with a `limit` answers it at any pressure, unless the rule has its own `error`.',
     executed: 'no',
     advice:
-      'Handle it as an OOM of Redis. `spillway explain KEY` names the rule and the pressure at which it is refused; [GUIDE.md](GUIDE.md) says how to make room.',
+      'Handle it like an OOM error of Redis. `spillway explain KEY` names the rule and the pressure above which Spillway refuses the key; [GUIDE.md](GUIDE.md) says how to make room.',
   },
   MAX_CLIENTS: {
     // networking.c, acceptCommonHandler
@@ -81,14 +81,14 @@ export const CLIENT_ERRORS = {
     words: 'Spillway',
     when: '`PROXY STATS` with a pattern that is too long.',
     executed: 'no',
-    advice: 'Give a shorter pattern.',
+    advice: 'Use a shorter pattern.',
   },
   PROXY_DATABASE: {
     text: 'ERR the database must be a number',
     words: 'Spillway',
-    when: '`PROXY EXPLAIN` with something else than a number behind the key.',
+    when: '`PROXY EXPLAIN` with a second argument that is not a number.',
     executed: 'no',
-    advice: 'Give the number of the database, as for SELECT.',
+    advice: 'Write the number of the database, as for SELECT.',
   },
   PROXY_FAILED: {
     text: "ERR this could not be read; Spillway's log says why",

@@ -28,7 +28,7 @@ const ROWS: readonly MetricRow[] = [
   [
     'counter',
     'evicted_lived_seconds_total',
-    'How long these keys had lived since they were written, all together. Over evicted_total: how long one lives.',
+    'Sum of the times that these keys had lived since they were written. Divided by evicted_total: how long a key lives.',
     perRule((r) => r.evictedLivedSeconds),
   ],
   [
@@ -51,11 +51,11 @@ const ROWS: readonly MetricRow[] = [
     'How long ago the oldest of these keys was written.',
     known((r) => r.oldestSeconds),
   ],
-  ['gauge', 'evict_active', '1 while keys are removed.', whole(({ active }) => Number(active))],
+  ['gauge', 'evict_active', '1 while Spillway removes keys.', whole(({ active }) => Number(active))],
   [
     'gauge',
     'evict_holding',
-    '1 while memory stays near memory.evict.start. While it is 0, refusing goes by used memory.',
+    '1 while memory stays near memory.evict.start. While it is 0, Spillway refuses writes by used memory.',
     whole(({ holding }) => Number(holding)),
   ],
   [
@@ -67,13 +67,13 @@ const ROWS: readonly MetricRow[] = [
   [
     'gauge',
     'evict_known_bytes',
-    'Memory of Spillway for the keys that it knows. At most memory.evict.keys in each worker.',
+    "Spillway's own memory for its list of these keys. At most memory.evict.keys in each worker.",
     whole(({ ring }) => ring.bytes),
   ],
   [
     'counter',
     'evict_forgotten_total',
-    'Keys that it forgot because memory.evict.keys was used up. SCAN finds them.',
+    'Keys that Spillway forgot because memory.evict.keys was used up. SCAN finds them again.',
     whole(({ ring }) => ring.dropped),
   ],
 ];

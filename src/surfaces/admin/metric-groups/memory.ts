@@ -20,13 +20,13 @@ export const MEMORY_METRICS: MetricGroup = {
     [
       'gauge',
       'time_to_full_seconds',
-      'Time until committed memory reaches its limit, with what Spillway refuses on the way. No line: the limit is not in sight.',
+      "Time until committed memory reaches its limit, counting Spillway's refusals. No line: memory will not reach the limit.",
       one((s) => s.growth.timeToFull?.seconds ?? null),
     ],
     [
       'gauge',
       'time_to_full_unrefused_seconds',
-      'Time until committed memory would reach its limit if nothing was refused. No line: the limit is not in sight.',
+      'Time until committed memory would reach its limit if Spillway refused nothing. No line: memory will not reach the limit.',
       one((s) => s.growth.timeToFullUnrefused?.seconds ?? null),
     ],
     [
@@ -40,13 +40,13 @@ export const MEMORY_METRICS: MetricGroup = {
     [
       'gauge',
       'memory_committed_bytes',
-      'Used memory without what can be evicted: the same where nothing is.',
+      'Used memory minus the memory that can be evicted.',
       one((s) => s.memory.committedBytes),
     ],
     [
       'gauge',
       'memory_evictable_bytes',
-      'What can be evicted: all that keys hold with allkeys-*, what keys with a TTL hold with volatile-* (an estimate).',
+      'Memory that can be evicted: of all keys with allkeys-*, of keys with a TTL with volatile-* (an estimate).',
       one((s) => s.memory.evictableBytes),
     ],
     [
@@ -64,7 +64,7 @@ export const MEMORY_METRICS: MetricGroup = {
     [
       'gauge',
       'server_evicted_after_seconds',
-      'How long a key lives that is evicted in the end, in the mean. No line: nothing is evicted.',
+      'How long an evicted key has lived on average. No line: the server evicts nothing.',
       one((s) => s.memory.evictedAfterSeconds),
     ],
     [
@@ -76,7 +76,7 @@ export const MEMORY_METRICS: MetricGroup = {
     [
       'gauge',
       'memory_proxies',
-      'Proxies that write to the server, this one among them: `memory.proxies`, or what was counted.',
+      'Proxies that write to the server, including this one: `memory.proxies`, or the counted number.',
       one((s) => s.memory.proxies),
     ],
     [
@@ -119,13 +119,13 @@ export const MEMORY_METRICS: MetricGroup = {
     [
       'gauge',
       'memory_reserved_bytes',
-      'Room that is kept from writes of this priority, for higher priorities to grow: so much earlier than its band it is refused.',
+      'Room that Spillway keeps for higher priorities: it refuses this priority that much earlier.',
       reservedBytes,
     ],
     [
       'gauge',
       'priority_growth_bytes_per_second',
-      'Bytes that writes of this priority add to memory in a second, as readings show; overwriting adds nothing.',
+      'Measured bytes that writes of this priority add to memory in a second; overwriting adds nothing.',
       growthBytes,
     ],
     [

@@ -5,7 +5,7 @@ import type { MetricGroup } from './metric-group.js';
 export const POOL_METRICS: MetricGroup = {
   heading: 'Shared connections',
   about: 'These have lines only with `upstream.pool: "command"`.',
-  look: 'when the server has more connections than expected: pins say why clients need connections of their own',
+  look: 'when the server has more connections than expected: pins say why clients need their own connections',
   metrics: [
     ['gauge', 'pool_shared_connections', 'Shared upstream connections.', pool((p) => p.sharedConnections)],
     [
@@ -23,7 +23,7 @@ export const POOL_METRICS: MetricGroup = {
     [
       'counter',
       'pool_shared_connections_silent_total',
-      'Shared upstream connections given up because the server was silent on them and answered on others.',
+      'Shared upstream connections that Spillway gave up, because the server was silent on them and answered on others.',
       pool((p) => p.sharedConnectionsSilent),
     ],
     [
@@ -33,7 +33,7 @@ export const POOL_METRICS: MetricGroup = {
       pool((p) => p.parkedConnections),
     ],
     ['gauge', 'pool_clients', 'Clients by the connection that they use.', poolClients],
-    ['counter', 'pool_pins_total', 'Times that a client got a connection of its own, by reason.', pins],
+    ['counter', 'pool_pins_total', 'Times that a client got its own connection, by reason.', pins],
     [
       'counter',
       'pool_commands_lost_total',

@@ -4,7 +4,8 @@ import type { MetricGroup } from './metric-group.js';
 
 export const SWEEP_METRICS: MetricGroup = {
   heading: 'Sweep',
-  about: 'These have lines only with `sweep.every`. Of several proxies on one Redis, one sweeps at a time.',
+  about:
+    'These have lines only with `sweep.every`. If several proxies serve one Redis, only one sweeps at a time.',
   look: 'when the number of keys without a TTL does not fall',
   metrics: [
     ['gauge', 'sweep_running', '1 while this proxy sweeps.', sweep((s) => Number(s.running))],

@@ -24,10 +24,10 @@ export const WRITE_METRICS: MetricGroup = {
     [
       'counter',
       'ttl_present_total',
-      'Writes with a TTL of their own, not longer than maxTtl.',
+      'Writes with their own TTL, not longer than maxTtl.',
       perRule((r) => r.hadTtl),
     ],
-    ['counter', 'ttl_kept_total', 'Writes that leave the TTL of their key as it is.', perRule((r) => r.kept)],
+    ['counter', 'ttl_kept_total', 'Writes that do not change the TTL of their key.', perRule((r) => r.kept)],
     [
       'counter',
       'without_ttl_total',
@@ -55,7 +55,7 @@ export const WRITE_METRICS: MetricGroup = {
     [
       'counter',
       'ttl_left_behind_total',
-      "Keys that were renamed or copied to names of the rule, and lost another rule's TTL there.",
+      'Keys renamed or copied to names of the rule, which lost the TTL of their former rule.',
       perRule((r) => r.ttlLeftBehind),
     ],
     [
@@ -69,7 +69,7 @@ export const WRITE_METRICS: MetricGroup = {
     [
       'counter',
       'spared_total',
-      'Commands let pass though their key is among those refused, by reason.',
+      'Commands that passed although Spillway refused their key at that moment, by reason.',
       spared,
     ],
     ['counter', 'shed_bytes_total', 'Payload bytes of refused commands.', perRule((r) => r.shedBytes)],
@@ -100,25 +100,25 @@ export const WRITE_METRICS: MetricGroup = {
     [
       'gauge',
       'rule_memory_bytes',
-      'What the keys of the rule hold, whoever wrote them, estimated from random keys. None where the monitor may not look at keys.',
+      'Memory that the keys of the rule hold, no matter which client wrote them, estimated from random keys. No line: the monitor lacks the rights to measure keys.',
       perHolding((h) => h.bytes),
     ],
     [
       'gauge',
       'rule_memory_error_bytes',
-      'Half of the 95% confidence interval of that.',
+      'Half of the 95% confidence interval of spillway_rule_memory_bytes.',
       perHolding((h) => h.errorBytes),
     ],
     [
       'gauge',
       'rule_memory_expiring_bytes',
-      'The part of it that keys with a TTL hold.',
+      'The part of spillway_rule_memory_bytes that keys with a TTL hold.',
       perHolding((h) => h.expiringBytes),
     ],
     [
       'counter',
       'keys_given_up_total',
-      'Keys that counted as matched by no rule, because comparing them with the patterns took too long.',
+      'Keys to which no rule was applied, because comparing them with the patterns took too long.',
       one((s) => s.connections.keysGivenUp),
     ],
     [

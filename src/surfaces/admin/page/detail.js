@@ -78,7 +78,7 @@ export function showDetail(rows, live) {
   byId('rule-facts').hidden = row === undefined;
   setText(
     byId('rule-match'),
-    row === undefined ? 'There is no such rule, or none of its keys was seen.' : row.match,
+    row === undefined ? 'There is no such rule, or Spillway has seen none of its keys.' : row.match,
   );
   if (row === undefined) return;
   const now = Date.parse(live.stats.takenAt);

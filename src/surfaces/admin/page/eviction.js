@@ -11,7 +11,9 @@ export function evictionText({ eviction }) {
   if (trouble !== null) return `No room is made, so writes are refused as memory fills up: ${trouble}.`;
   const oldest = Math.max(0, ...rules.map(({ oldestSeconds }) => oldestSeconds));
   const left = `${bytes(evictableBytes)} known that can go${oldest > 0 ? `, the oldest written ${duration(oldest)} ago` : ''}`;
-  const blind = byAgeAlone ? ' Keys go by age alone, because the server has no OBJECT command.' : '';
+  const blind = byAgeAlone
+    ? ' Spillway removes the oldest keys even if they were read, because the server has no OBJECT command.'
+    : '';
   if (!holding) return `Memory grows faster than room can be made, so writes are refused; ${left}.${blind}`;
   const doing = active
     ? `Making room down to ${percent(stopShare)}`

@@ -76,7 +76,7 @@ const discoveredTable = new SortedTable(
       label: 'Holds',
       value: ({ holds }) => holds?.bytes ?? null,
       show: showHolds,
-      title: 'Memory that its keys hold now, whoever wrote them, estimated from random keys',
+      title: 'Memory that its keys hold now, no matter which client wrote them, estimated from random keys',
     },
     { label: 'Without TTL', value: (row) => row.withoutTtl, show: (row) => count(row.withoutTtl) },
     {

@@ -100,14 +100,14 @@ const COLUMNS = [
     value: ({ wouldInject, wouldClamp, wouldShed, wouldEvict }) =>
       wouldInject + wouldClamp + wouldShed + wouldEvict || null,
     show: (row) => wouldText(row) || NONE,
-    title: 'What the rule would have done since the start if it did not only observe',
+    title: 'What the rule would have done since the start in enforce mode',
   },
   {
     label: 'Evicted',
     value: ({ evicted, wouldEvict }) => evicted || wouldEvict || null,
     show: (row) => evictedText(row),
     title:
-      'Keys removed to make room, and how long they lived; in brackets: keys that would have been, in observe mode',
+      'Keys that Spillway removed to make room, and how long they lived; in brackets: keys that it would have removed, in observe mode',
   },
   { label: 'Writes', value: ({ writes }) => writes, show: ({ writes }) => count(writes) },
   {
@@ -120,7 +120,7 @@ const COLUMNS = [
     label: 'Holds',
     value: ({ holds }) => holds?.bytes ?? null,
     show: showHolds,
-    title: 'Memory that its keys hold now, whoever wrote them, estimated from random keys',
+    title: 'Memory that its keys hold now, no matter which client wrote them, estimated from random keys',
   },
   {
     label: 'Budget used',
