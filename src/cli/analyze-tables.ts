@@ -3,7 +3,7 @@ import { bytesText, countText, percentText, printable, quoted } from '../core/wo
 import type { Analysis, GroupAnalysis } from '../tools/analyze/analysis.js';
 import { spanText } from '../tools/analyze/bands.js';
 import type { Estimate } from '../tools/analyze/estimate.js';
-import { plainTable } from './tables.js';
+import { Columns } from './terminal/columns.js';
 import type { Paint } from './terminal/paint.js';
 
 export function drawAnalysis(analysis: Analysis, top: number, paint: Paint): string {
@@ -43,7 +43,7 @@ function head({ keys, memory, seconds, partial, sampled, servers }: Analysis, pa
 
 function groupTable(groups: readonly GroupAnalysis[], { sampled, partial }: Analysis, paint: Paint): string {
   const bounded = sampled || partial;
-  const table = plainTable(
+  const table = new Columns(
     ['group', 'keys', 'bytes', ...(bounded ? ['between'] : []), 'share', 'average', 'largest', 'no TTL'],
     paint,
   );
@@ -64,7 +64,7 @@ function groupTable(groups: readonly GroupAnalysis[], { sampled, partial }: Anal
 
 /** Memory to be freed over time. */
 function ttlTable({ groups, memory }: Analysis, paint: Paint): string {
-  const table = plainTable(['expires within', 'keys', 'bytes', 'freed by then'], paint);
+  const table = new Columns(['expires within', 'keys', 'bytes', 'freed by then'], paint);
   const all = memory.keyBytes.estimate;
   let freed = 0;
   for (const [i, { band }] of (groups[0]?.ttl ?? []).entries()) {
@@ -94,7 +94,7 @@ export function ttlCostText({
 }
 
 function detailTable(groups: readonly GroupAnalysis[], paint: Paint): string {
-  const table = plainTable(['group (from a part of the keys)', 'types', 'encodings', 'idle'], paint);
+  const table = new Columns(['group (from a part of the keys)', 'types', 'encodings', 'idle'], paint);
   for (const { name, types, encodings, idle } of groups) {
     const longest = idle
       .filter(({ share }) => share > 0)
@@ -105,11 +105,11 @@ function detailTable(groups: readonly GroupAnalysis[], paint: Paint): string {
 }
 
 function biggestTable({ biggest }: Analysis, paint: Paint): string {
-  const table = plainTable(['biggest keys', 'type', 'encoding', 'bytes', 'db', 'TTL'], paint);
+  const table = new Columns(['biggest keys', 'type', 'encoding', 'bytes', 'db', 'TTL'], paint);
   for (const [type, list] of Object.entries(biggest)) {
     for (const { key, encoding, bytes, db, ttlSeconds } of list) {
       const ttl = ttlSeconds === null ? 'none' : spanText(ttlSeconds);
-      table.push([shortKey(key), type, encoding, bytesText(bytes), db, ttl]);
+      table.push([shortKey(key), type, encoding, bytesText(bytes), String(db), ttl]);
     }
   }
   return table.toString();

@@ -3,7 +3,7 @@ import { bytesText, countText, printable, timeText } from '../core/words.js';
 import type { PolicyOutlook } from '../observe/advice/outlook.js';
 import type { AdviceSnapshot } from '../observe/advice/snapshot.js';
 import { stepText } from '../observe/advice/steps.js';
-import { plainTable } from './tables.js';
+import { Columns } from './terminal/columns.js';
 import type { Paint } from './terminal/paint.js';
 
 const COLORS = { critical: 'red', warning: 'yellow', notice: 'cyan' } as const;
@@ -26,7 +26,7 @@ export function drawAdvice({ advice, policies }: AdviceSnapshot, paint: Paint): 
 export function drawPolicies(policies: readonly PolicyOutlook[], paint: Paint): string {
   const lasting = policies.some(({ lastsSeconds }) => lastsSeconds !== null);
   const refusing = policies.some(({ refusedLastHour }) => (refusedLastHour ?? 0) > 0);
-  const table = plainTable(
+  const table = new Columns(
     [
       'policy',
       'can evict',

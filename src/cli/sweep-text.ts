@@ -4,7 +4,7 @@ import { shellQuoted, spillwayFlags } from '../tools/keyspace/shell.js';
 import type { ServerMemory, SweepResult } from '../tools/sweep/sweep.js';
 import type { UndoResult } from '../tools/sweep/undo.js';
 import type { SweepCommandOptions } from './sweep-options.js';
-import { plainTable } from './tables.js';
+import { Columns } from './terminal/columns.js';
 import type { Paint } from './terminal/paint.js';
 
 /** What a sweep found and did, for people. */
@@ -14,7 +14,7 @@ export function drawSweep(
   paint: Paint,
 ): string {
   const idle = options.idle !== undefined;
-  const table = plainTable(
+  const table = new Columns(
     [
       ...['rule', 'keys', 'with a TTL', 'other type', ...(idle ? ['in use'] : []), idle ? 'idle' : 'without'],
       ...(applied ? ['given', 'changed'] : []),

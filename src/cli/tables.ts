@@ -1,6 +1,5 @@
 // The tables of `spillway stats` and `spillway top`, and the line about memory above them. Draws; reads nothing.
 
-import Table from 'cli-table3';
 import { PRIORITY_NAMES } from '../core/policy/rule.js';
 import { bytesText, countText, percentText, printable, quoted, timeText } from '../core/words.js';
 import type { MemorySnapshot } from '../memory/snapshot.js';
@@ -9,6 +8,7 @@ import type { Holding } from '../observe/holders/snapshot.js';
 import { evictionLines } from './eviction-line.js';
 import { lifetimeLines } from './lifetime-lines.js';
 import { type Picked, type Rates, type Sort, ttlsOf } from './rows.js';
+import { Columns } from './terminal/columns.js';
 import type { Paint } from './terminal/paint.js';
 
 /** `memory 61.3 MB of 64.0 MB, pressure 95.8% …`, and the current refusals. */
@@ -63,7 +63,7 @@ function kept({ level }: MemorySnapshot): string[] {
 
 /** Everything counted since the start. */
 export function drawTotals({ rules, discovered }: Picked, paint: Paint): string {
-  const table = plainTable(
+  const table = new Columns(
     ['rule', 'writes', 'bytes', 'holds', 'TTLs given', 'no TTL', 'keys', 'shed', 'would shed'],
     paint,
   );
@@ -82,7 +82,7 @@ export function drawTotals({ rules, discovered }: Picked, paint: Paint): string 
   }
   const text = [table.toString(), ...lifetimeLines(rules)].join('\n');
   if (discovered.length === 0) return text;
-  const found = plainTable(['keys without a rule', 'writes', 'bytes', 'holds', 'no TTL'], paint);
+  const found = new Columns(['keys without a rule', 'writes', 'bytes', 'holds', 'no TTL'], paint);
   for (const { pattern, writes, bytes, holds, withoutTtl } of discovered)
     found.push([
       printable(pattern),
@@ -101,7 +101,7 @@ function holdsText(holds: Holding | null | undefined): string {
 
 /** The sentence, and a line for each rule. */
 export function drawReport({ since, text, total, rules }: Report, paint: Paint): string {
-  const table = plainTable(
+  const table = new Columns(
     ['rule', 'mode', 'writes', 'TTLs', 'would give', 'sheds', 'would shed', 'no TTL'],
     paint,
   );
@@ -134,7 +134,7 @@ export function drawRates(rates: readonly Rates[], sort: Sort, paint: Paint): st
     'writes',
     'shed',
   ];
-  const table = plainTable(head, paint);
+  const table = new Columns(head, paint);
   for (const { name, writes, bytes, sheds, ttls, total } of rates) {
     table.push([
       quoted(name),
@@ -152,26 +152,4 @@ export function drawRates(rates: readonly Rates[], sort: Sort, paint: Paint): st
 
 function rateText(value: number): string {
   return value >= 10 || value === 0 ? countText(Math.round(value)) : value.toFixed(1);
-}
-
-/** Columns without borders, which tools in a pipe can cut. */
-export function plainTable(head: string[], paint: Paint) {
-  const none = [
-    'top',
-    'top-mid',
-    'top-left',
-    'top-right',
-    'bottom',
-    'bottom-mid',
-    'bottom-left',
-    'bottom-right',
-  ];
-  const more = ['left', 'left-mid', 'mid', 'mid-mid', 'right', 'right-mid', 'middle'];
-  const chars = Object.fromEntries([...none, ...more].map((part) => [part, part === 'middle' ? '  ' : '']));
-  return new Table({
-    head: head.map((text) => paint('bold', text)),
-    colAligns: head.map((_, i) => (i === 0 ? 'left' : 'right')),
-    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
-    chars,
-  });
 }

@@ -122,12 +122,12 @@ t.test('a running proxy: its token, its figures, its answers', async (t) => {
   t.match(none, { code: 1, stdout: '', stderr: /no rule and no discovered pattern matches/ });
   t.match(top.stdout, /^rule +writes\/s +bytes\/s v +sheds\/s/m);
   t.match(top.stdout, /^cache +0 .* 20 +0$/m);
-  t.match(stats.stdout, /^in the last \d+ seconds?: 20 TTLs, 0 sheds$/m);
+  t.match(stats.stdout, /^in the last \d+ seconds?: 20 TTLs given, 0 writes refused$/m);
   const report = await cli(['report', ...admin], env);
   t.match(report, {
     code: 0,
     stderr: '',
-    stdout: /^in the last \d+ seconds?: 20 TTLs, 0 sheds\nsince 2\d{3}-/,
+    stdout: /^in the last \d+ seconds?: 20 TTLs given, 0 writes refused\nsince 2\d{3}-/,
   });
   t.match(report.stdout, /^cache +enforce +20 +20 +0 +0 +0 +0$/m);
   const long = await cli(['report', '--window', '24h', '--json', ...admin], env);
