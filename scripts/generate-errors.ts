@@ -23,8 +23,8 @@ and passes unchanged. Texts in Redis's words are the same as Redis's own, byte f
 
 ${table(['error', 'words of', 'when', 'command executed', 'what to do'], rows)}
 
-Where no right reply can follow, Spillway closes the client connection without an error: the server closed the connection
-of that client, or part of a reply had been delivered when a shared connection ended. It also closes a client after
+If Spillway cannot send a correct reply, it closes the client's connection without an error: when the server has closed that
+client's connection, or a shared connection ended after part of a reply had been delivered. It also closes a client after
 \`limits.idleTimeout\`, at the end of \`limits.drainTimeout\`, and with command pooling the client with the most unread
 replies when these exceed 128 MB. [COMPATIBILITY.md](COMPATIBILITY.md) lists what else a client can notice.
 `;

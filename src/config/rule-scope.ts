@@ -19,7 +19,7 @@ export const databases = z
   })
   .optional()
   .describe(
-    'The databases (SELECT) in which the rule counts. Default: all. Without match and family, a rule with db or user counts for ' +
+    'The databases (SELECT) in which the rule applies. Default: all. Without match and family, a rule with db or user applies to ' +
       'all of their keys.',
   );
 
@@ -40,8 +40,8 @@ export const users = z
   })
   .optional()
   .describe(
-    'The ACL users for whose writes the rule counts. Default: all. Clients that do not log in, or only with a password, are the ' +
-      'user "default". A key does not tell who wrote it, so analyze and sweep pass over rules with user.',
+    'The ACL users to whose writes the rule applies. Default: all. Clients that do not log in, or only with a password, are the ' +
+      'user "default". Redis does not record who wrote a key, so analyze and sweep skip rules with user.',
   );
 
 interface Patterns {
