@@ -129,7 +129,7 @@ const PROVOKED: Record<ClientErrorName, (t: Test) => Promise<string>> = {
   PROXY_ARITY: (t) => asked(t, 'STATS', 'a', 'b'),
   PROXY_SUBCOMMAND: (t) => asked(t, 'NOPE'),
   PROXY_PATTERN: (t) => asked(t, 'STATS', 'x'.repeat(2000)),
-  PROXY_DATABASE: (t) => asked(t, 'EXPLAIN', 'key', 'x'),
+  PROXY_DATABASE: (t) => asked(t, 'EXPLAIN', 'DB', 'x', 'key'),
   async PROXY_FAILED() {
     const failing = { failed: () => {}, stats: () => Promise.reject(new Error('broken')) };
     const question = { number: 1, words: ['STATS'], resp: 2 } as const;

@@ -1,8 +1,9 @@
 // PROXY on the data port, as operators use it: by redis-cli and by client libraries, in both protocols, with both kinds of
 // pooling, by users with and without the right, and with several workers. What it says is what the admin address says.
+import { spawn } from '@lydell/node-pty';
 import { Redis } from 'ioredis';
 import { createClient } from 'redis';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import type { StatsSnapshot } from '../../src/observe/stats/snapshot.js';
 import { need } from '../conformance/clients/apt.js';
 import { Program } from '../conformance/clients/program.js';
@@ -17,8 +18,6 @@ const RULES = [
   { name: 'users', match: 'user:*', durable: true },
 ];
 const EXPLAINED = '/api/explain?key=STATS&command=PROXY';
-/** What RESP2 makes of a map. */
-const flat = (map: object): unknown[] => Object.entries(map).flat();
 
 for (const pool of POOLS) {
   t.test(`libraries get what the admin address says, with ${pool} pooling`, async (t) => {
@@ -40,22 +39,29 @@ for (const pool of POOLS) {
       .exec();
     const said = answers?.map(([error, answer]) => error ?? answer) ?? [];
     t.same([said[0], said[2], said[4]], ['OK', 'OK', 'v'], 'what stands around it is answered in order');
-    t.match(said[1], ['cache', { 0: 'name', 1: 'cache', 2: 'writes', 3: 1 }]);
+    t.match(said[1], [/^RULE +WRITES /, /^cache +1 /], 'a list of lines, in RESP2');
 
     const { rules, unregistered } = (await proxy.admin('/api/stats')) as StatsSnapshot;
     const all = Object.fromEntries([...rules, unregistered].map((rule) => [rule.name, rule]));
-    t.same(plain(await node.sendCommand(['PROXY', 'STATS'])), all, 'a map, in RESP3');
-    t.same(plain(await node.sendCommand(['PROXY', 'RULES'])), await proxy.admin('/api/rules'));
-    const memory = plain(await node.sendCommand(['PROXY', 'MEMORY'])) as Record<string, unknown>;
-    t.match(memory, { policy: 'noeviction', level: { low: { band: [0.8, 0.88] } }, timeToFull: null });
+    const json = async (...words: string[]) =>
+      JSON.parse(String(await node.sendCommand(['PROXY', ...words, 'JSON']))) as unknown;
+    t.same(await json('STATS'), all);
+    t.same(await json('RULES'), await proxy.admin('/api/rules'));
+    t.match(await json('MEMORY'), {
+      policy: 'noeviction',
+      level: { low: { band: [0.8, 0.88] } },
+      timeToFull: null,
+    });
+    t.match(await json('CLIENTS'), [{ address: /^127/ }, { address: /^127/ }]);
+    t.match(await json('EXPLAIN', 'SET', 'cache:9', 'v'), {
+      sends: [['SET', 'cache:9', 'v', 'PX', '3600000']],
+    });
+    t.match(await node.sendCommand(['PROXY', 'STATS']), /^RULE +WRITES .*\ncache +1 /, 'a text, in RESP3');
     t.match(await node.sendCommand(['PROXY', 'INFO']), /^# Spillway\r\nspillway_version:/);
-    t.match(plain(await node.sendCommand(['PROXY', 'CLIENTS'])), [{ address: /^127/ }, { address: /^127/ }]);
 
     const resp2 = createClient({ socket: { port: proxy.port }, RESP: 2 });
     await resp2.connect();
     t.teardown(() => resp2.destroy());
-    const [rule] = (await proxy.admin('/api/rules')) as object[];
-    t.same(((await resp2.sendCommand(['PROXY', 'RULES'])) as unknown[])[0], flat(rule));
     await t.rejects(resp2.sendCommand(['PROXY', 'NOPE']), {
       message: "ERR unknown subcommand 'NOPE'. Try PROXY HELP.",
     });
@@ -97,14 +103,16 @@ for (const pool of POOLS) {
       const other = await withRaw(t, proxy.port);
       client.socket.pause();
       const ASKED = 400;
-      await client.write(Buffer.concat(Array.from({ length: ASKED }, () => command('PROXY', 'STATS'))));
+      await client.write(
+        Buffer.concat(Array.from({ length: ASKED }, () => command('PROXY', 'STATS', 'JSON'))),
+      );
       const commands = async () => ((await proxy.admin('/api/connections')) as { commands: number }).commands;
-      const size = (await other.call('PROXY', 'STATS')).length;
+      const size = (await other.call('PROXY', 'STATS', 'JSON')).length;
       let [asked, still] = [await commands(), 0];
       await until(
         async () => {
           // An answer for another client takes as long as one for this one would.
-          await other.call('PROXY', 'STATS');
+          await other.call('PROXY', 'STATS', 'JSON');
           const now = await commands();
           still = now === asked + 1 ? still + 1 : 0;
           asked = now;
@@ -128,13 +136,50 @@ t.test('redis-cli is enough', async (t) => {
     return stdout;
   };
   t.equal(await cli('SET', 'cache:1', 'v'), 'OK\n');
-  t.match(await cli('PROXY', 'STATS'), /^cache\nname\ncache\nwrites\n1\n/);
-  t.match(await cli('-3', 'PROXY', 'STATS', 'cache'), /writes 1\n/);
+  const onScreen = (...args: string[]) => screenOf(t, binary, ['-p', String(proxy.port), ...args]);
+  const table = /^RULE +WRITES +BYTES .*\r?\ncache +1 .*\r?\nusers +0 /;
+  t.match(await cli('PROXY', 'STATS'), table, 'in a pipe');
+  t.match(await cli('--raw', '-3', 'PROXY', 'STATS'), table, 'in a pipe, RESP3');
+  t.match(await onScreen('--raw', 'PROXY', 'STATS'), table, '--raw');
+  t.match(await onScreen('-3', 'PROXY', 'STATS'), table, 'on a terminal, RESP3');
+  t.match(await onScreen('PROXY', 'STATS'), /^1\) RULE +WRITES .*\r?\n2\) cache +1 /, 'on a terminal, RESP2');
+  for (const words of [
+    ['STATS'],
+    ['RULES'],
+    ['MEMORY'],
+    ['CLIENTS'],
+    ['PREFIXES'],
+    ['EXPLAIN', 'cache:1'],
+    ['HELP'],
+  ])
+    for (const protocol of ['-2', '-3']) {
+      const lines = (await onScreen(protocol, 'PROXY', ...words)).split(/\r?\n/);
+      t.same(
+        lines.filter((line) => line.length > 80 || /\\n|ERR/.test(line)),
+        [],
+        `${words.join(' ')} ${protocol}`,
+      );
+    }
+  t.match(JSON.parse(await cli('PROXY', 'STATS', 'cache', 'JSON')), { cache: { writes: 1 } });
+  t.match(await cli('PROXY', 'EXPLAIN', 'SET', 'cache:1', 'v'), /sent as +SET cache:1 v PX 3600000/);
   t.match(await cli('PROXY', 'HELP'), /^PROXY <subcommand>/);
   t.match(await proxy.admin(EXPLAINED), { kind: 'passed', sends: [['INFO', 'spillway']], changed: true });
   t.match(await cli('PROXY', 'INFO'), /\nrule0:name=cache,writes=1,/);
   t.match(await cli('-3', 'PROXY', 'INFO'), /^# Spillway\r?\n/, 'text for people, not quoted');
 });
+
+/** What a program writes on a terminal of 80 columns. */
+function screenOf(t: Test, binary: string, args: string[]): Promise<string> {
+  const terminal = spawn(binary, args, { cols: 80, rows: 50 });
+  t.teardown(() => terminal.kill());
+  return new Promise((resolve) => {
+    let text = '';
+    terminal.onData((data) => {
+      text += data;
+    });
+    terminal.onExit(() => resolve(text));
+  });
+}
 
 t.test('switched off, Redis answers', async (t) => {
   const redis = await withRedis(t);
@@ -161,20 +206,12 @@ t.test('each of several workers answers for all', async (t) => {
   for (const client of clients) {
     void client.write(Buffer.concat([ask, command('GET', 'cache:1'), ask, command('PING')]));
     const [first, value, second, pong] = await client.readReplies(4);
-    t.match(first.toString(), /\$6\r\nwrites\r\n:2\r\n/, 'what the other one counted, too');
+    t.match(first.toString(), /\r\n\+cache +2 /, 'what the other one counted, too');
     t.equal(value.toString(), '$1\r\nv\r\n');
-    t.match(second.toString(), /\$6\r\nwrites\r\n:2\r\n/);
+    t.match(second.toString(), /\r\n\+cache +2 /);
     t.equal(pong.toString(), '+PONG\r\n');
   }
 });
-
-/** Maps as objects. */
-function plain(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(plain);
-  if (value instanceof Map) return Object.fromEntries([...value].map(([k, v]) => [k, plain(v)]));
-  if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, plain(v)]));
-}
 
 t.test('many clients with many patterns are all answered, by one process and by workers', async (t) => {
   const redis = await withRedis(t);
@@ -184,7 +221,7 @@ t.test('many clients with many patterns are all answered, by one process and by 
     const clients = await Promise.all(rules.map(() => withRaw(t, proxy.port)));
     const replies = await Promise.all(clients.map((client, i) => client.call('PROXY', 'STATS', `rule${i}`)));
     for (const [i, reply] of replies.entries()) {
-      if (!String(reply).startsWith(`*2\r\n$${`rule${i}`.length}\r\nrule${i}\r\n`)) t.fail(String(reply));
+      if (!String(reply).includes(`\r\n+rule${i} `)) t.fail(String(reply));
     }
     t.pass(`${workers} worker(s)`);
   }

@@ -1,26 +1,26 @@
 // What the console answers, as bytes of both protocols and in Redis's own manner.
 import RedisParser from 'redis-parser';
 import t from 'tap';
+import { PRIORITY_NAMES } from '../../../src/core/policy/rule.js';
 import { answerQuestions, type ConsoleSources } from '../../../src/surfaces/console/console.js';
-import { encodeReply, Failure, Status, Text } from '../../../src/surfaces/console/encode.js';
+import {
+  type Answer,
+  encodeReply,
+  Failure,
+  Json,
+  Lines,
+  Text,
+} from '../../../src/surfaces/console/encode.js';
 import { infoSection } from '../../../src/surfaces/console/info.js';
+import { table, wrap } from '../../../src/surfaces/console/layout.js';
 import type { ExplainRequest } from '../../../src/surfaces/explain/types.js';
 
-t.test('values become what Redis makes of such values', async (t) => {
-  const cases: readonly (readonly [value: unknown, resp2: string, resp3: string])[] = [
+t.test('lines, text, JSON and errors in both protocols', async (t) => {
+  const cases: readonly (readonly [value: Answer, resp2: string, resp3: string])[] = [
     ['äb', '$3\r\näb\r\n', '$3\r\näb\r\n'],
-    ['', '$0\r\n\r\n', '$0\r\n\r\n'],
-    [42, ':42\r\n', ':42\r\n'],
-    [-1, ':-1\r\n', ':-1\r\n'],
-    [0.25, '$4\r\n0.25\r\n', ',0.25\r\n'],
-    [2 ** 60, '$19\r\n1152921504606847000\r\n', ',1152921504606847000\r\n'],
-    [true, ':1\r\n', '#t\r\n'],
-    [false, ':0\r\n', '#f\r\n'],
-    [null, '$-1\r\n', '_\r\n'],
-    [[1, ['a']], '*2\r\n:1\r\n*1\r\n$1\r\na\r\n', '*2\r\n:1\r\n*1\r\n$1\r\na\r\n'],
-    [{ a: 1, b: undefined }, '*2\r\n$1\r\na\r\n:1\r\n', '%1\r\n$1\r\na\r\n:1\r\n'],
-    [{}, '*0\r\n', '%0\r\n'],
-    [new Status('OK'), '+OK\r\n', '+OK\r\n'],
+    [new Lines(['a  b', '', 'é']), '*3\r\n+a  b\r\n+\r\n+é\r\n', '=12\r\ntxt:a  b\n\né\r\n'],
+    [new Lines(['two\r\nlines']), '*1\r\n+two  lines\r\n', '=14\r\ntxt:two\r\nlines\r\n'],
+    [new Json({ a: 1, b: undefined }), '$7\r\n{"a":1}\r\n', '$7\r\n{"a":1}\r\n'],
     [new Failure('ERR two\r\nlines'), '-ERR two  lines\r\n', '-ERR two  lines\r\n'],
     [new Text('é\r\n'), '$4\r\né\r\n\r\n', '=8\r\ntxt:é\r\n\r\n'],
   ];
@@ -28,6 +28,30 @@ t.test('values become what Redis makes of such values', async (t) => {
     t.equal(encodeReply(value, 2).toString(), resp2);
     t.equal(encodeReply(value, 3).toString(), resp3);
   }
+});
+
+t.test('a screen is 75 columns wide', async (t) => {
+  const long = 'x'.repeat(90);
+  const rows = table(
+    ['NAME', 'N'],
+    [
+      [long, '7'],
+      ['b', '12'],
+    ],
+  );
+  t.same(
+    rows.map(({ length }) => length),
+    [75, 75, 75],
+  );
+  t.match(rows[1], /^x{70}… {3}7$/);
+  t.same(table(['A', 'B'], [['x', 'y']], 2), ['A  B', 'x  y']);
+  const words = 'word '.repeat(40).trim();
+  const wrapped = wrap(`  label  ${words}`, 9);
+  t.ok(wrapped.length > 1 && wrapped.every(({ length }) => length <= 75));
+  t.equal(wrapped.map((line) => line.trim()).join(' '), `label  ${words}`, 'no word is lost');
+  t.same(wrap(`  ${long}`), [`  ${long}`], 'a long word stays whole');
+  t.same(wrap(`  ${long} ${long}`), [`  ${long}`, `  ${long}`]);
+  t.same(wrap(''), ['']);
 });
 
 t.test('a section is lines that whoever reads INFO can read', async (t) => {
@@ -45,7 +69,19 @@ t.test('a section is lines that whoever reads INFO can read', async (t) => {
   );
 });
 
-const rule = (name: string) => ({ name, writes: 3, commands: { set: 3 } });
+const rule = (name: string) => ({
+  ...{
+    name,
+    writes: 3,
+    bytes: 2048,
+    holds: null,
+    commands: { set: 3 },
+    withoutTtl: 0,
+    shed: 1,
+    wouldShed: 0,
+  },
+  ...{ ttlInjected: 1200, ttlClamped: 30, followUpsSet: 4 },
+});
 const failures: unknown[] = [];
 const sources = {
   version: '1.2.3',
@@ -53,14 +89,35 @@ const sources = {
   stats: () => ({
     rules: [rule('cache'), rule('a:b')],
     unregistered: rule('unregistered'),
-    discovered: [{ pattern: 'x:*', writes: 1 }],
+    discovered: [
+      { pattern: 'x:*', writes: 1, bytes: 9, holds: { bytes: 64 }, hadTtl: 0, withoutTtl: 1 },
+      { pattern: 'h\x1b:*', writes: 1, bytes: 9, holds: null, hadTtl: 0, withoutTtl: 0 },
+    ],
     since: '2026-01-01T00:00:00.000Z',
     takenAt: '2026-01-01T00:01:30.500Z',
     upstreamOom: 0,
     latency: { samples: 0, buckets: [] },
   }),
-  rules: () => [{ name: 'cache', match: 'cache:*' }],
-  explain: ({ key, command }: ExplainRequest) => ({ explained: key, words: command.length }),
+  rules: () => [
+    { name: 'cache', match: ['cache:*', 'c:*'], ttl: '1h', priority: 'low' },
+    {
+      name: 'users',
+      match: 'user:*',
+      durable: true,
+      priority: 'high',
+      mode: 'enforce',
+      budget: '50mb',
+      evict: true,
+    },
+  ],
+  explain: ({ key, command, db }: ExplainRequest) => ({
+    ...{
+      command: command.length === 0 ? ['SET', key] : command,
+      db: db ?? 0,
+      why: 'because '.repeat(20).trim(),
+    },
+    ...{ keys: [], sends: [], changed: false, now: null },
+  }),
   state: () => ({
     ...{
       state: 'observing',
@@ -70,7 +127,15 @@ const sources = {
     },
     also: [],
   }),
-  memory: () => ({ usedBytes: 5, level: { low: { shedShare: 0, band: null } } }),
+  memory: () => ({
+    ...{ usedBytes: 5, limitBytes: 10, pressure: 0.5, stale: false, rehearsal: null, reason: 'on: it may' },
+    level: Object.fromEntries(
+      PRIORITY_NAMES.map((name) => [
+        name,
+        { shedShare: 0, band: name === 'low' ? [0.8, 0.88] : null, reservedBytes: 0 },
+      ]),
+    ),
+  }),
   growth: () => ({
     memory: null,
     timeToFull: { seconds: 9 },
@@ -100,30 +165,60 @@ async function ask(words: readonly string[], from = sources): Promise<unknown> {
   return said;
 }
 
-t.test('each subcommand, in any case', async (t) => {
+t.test('each subcommand, in any case, as a table', async (t) => {
   t.equal(await ask(['version']), '1.2.3');
-  t.same(await ask(['RULES']), [['name', 'cache', 'match', 'cache:*']]);
-  t.same(await ask(['Prefixes']), [['pattern', 'x:*', 'writes', 1]]);
-  const clients = (await ask(['CLIENTS'])) as unknown[];
-  t.equal(clients.length, 20);
-  t.same(clients[0], ['address', 'h:0', 'name', '', 'bytes', 50]);
-  t.same(
-    await ask(['MEMORY']),
-    ['usedBytes', 5, 'level', ['low', ['shedShare', 0, 'band', null]], 'growth', null].concat([
-      'timeToFull',
-      ['seconds', 9],
-      'timeToFullUnrefused',
-      ['seconds', 8],
-      'marks',
-      [],
-    ] as never[]),
-  );
-  const row = (name: string) => [name, ['name', name, 'writes', 3, 'commands', ['set', 3]]];
-  t.same(await ask(['STATS']), [row('cache'), row('a:b'), row('unregistered')].flat());
-  t.same(await ask(['stats', 'a*']), row('a:b'));
-  t.same(await ask(['stats', '[']), []);
-  t.same(await ask(['Explain', Buffer.from('kä').toString('latin1')]), ['explained', 'kä', 'words', 0]);
-  t.same(await ask(['EXPLAIN', '']), ['explained', '', 'words', 0]);
+  t.same(await ask(['RULES']), [
+    'RULE     MATCH        TTL      PRIORITY  MODE     BUDGET  EVICT',
+    '1 cache  cache:* c:*  1h       low       observe       -      -',
+    '2 users  user:*       durable  high      enforce    50mb    yes',
+  ]);
+  t.same(await ask(['Prefixes']), [
+    'KEYS WITHOUT A RULE  WRITES  BYTES  HOLDS  WITH TTL  NO TTL',
+    'x:*                       1    9 B   64 B         0       1',
+    'h\\u001b:*                 1    9 B      -         -       -',
+    'A rule for each, and why: PROXY PREFIXES JSON, or the dashboard.',
+  ]);
+  const clients = (await ask(['CLIENTS'])) as string[];
+  t.equal(clients.length, 21);
+  t.same(clients.slice(0, 2), ['CLIENT  NAME  SENT', 'h:0     -     50 B']);
+  t.same(await ask(['MEMORY']), [
+    'state     observing: nothing is refused',
+    'memory    5 B of 10 B (50%)',
+    'growth    -',
+    'full in   9 s',
+    'shedding  on: it may',
+    '',
+    'PRIORITY  REFUSED   FROM  ALL FROM  KEPT FROM IT',
+    'low            0%    80%       88%           0 B',
+    'normal         0%  never         -           0 B',
+    'high           0%  never         -           0 B',
+    'critical       0%  never         -           0 B',
+  ]);
+  const [head, row] = [
+    'RULE          WRITES   BYTES  HOLDS   TTLS  NO TTL  SHED  WOULD',
+    'cache              3  2.0 KB      -  1,234       0     1      0',
+  ];
+  t.same(((await ask(['STATS'])) as string[]).slice(0, 2), [head, row]);
+  t.match(await ask(['stats', 'a*']), [/^RULE/, /^a:b +3 /]);
+  t.same(await ask(['stats', '[']), ['no rule has such a name; PROXY STATS shows all']);
+  const [said, why, ...more] = (await ask(['Explain', Buffer.from('kä').toString('latin1')])) as string[];
+  t.same([said, why.length <= 75], ['SET kä', true]);
+  t.ok(more.every((line) => line.length <= 75));
+  t.match(await ask(['EXPLAIN', 'HSET', 'h', 'f', 'v']), ['HSET h f v']);
+  t.match(await ask(['EXPLAIN', '']), ['SET ""']);
+});
+
+t.test('JSON at the end is for programs', async (t) => {
+  const json = async (...words: string[]) => JSON.parse((await ask(words)) as string) as unknown;
+  t.match(await json('RULES', 'json'), [{ name: 'cache' }, { evict: true }]);
+  t.match(await json('PREFIXES', 'JSON'), [{ pattern: 'x:*' }, {}]);
+  t.match(await json('STATS', 'a*', 'JSON'), { 'a:b': { writes: 3 } });
+  t.match(Object.keys((await json('STATS', 'JSON')) as object), ['cache', 'a:b', 'unregistered']);
+  t.match(await json('MEMORY', 'JSON'), { usedBytes: 5, timeToFull: { seconds: 9 }, marks: [] });
+  t.equal(((await json('CLIENTS', 'JSON')) as unknown[]).length, 20);
+  t.match(await json('EXPLAIN', 'DB', '3', 'k', 'JSON'), { command: ['SET', 'k'], db: 3 });
+  t.match(await json('EXPLAIN', 'SET', 'k', 'JSON'), { command: ['SET', 'k'] });
+  t.match(await ask(['EXPLAIN', 'JSON']), ['SET JSON'], 'a key of that name');
 });
 
 t.test('INFO tells the sums of all', async (t) => {
@@ -138,13 +233,13 @@ t.test('INFO tells the sums of all', async (t) => {
     'uptime_in_seconds:90',
     'clients:2',
     'used_bytes:5',
-    'low:shed_share=0,band=',
+    'low:shed_share=0,reserved_bytes=0',
     'time_to_full:seconds=9',
     'time_to_full_unrefused:seconds=8',
-    'rule1:name=a:b,writes=3',
-    'unregistered:name=unregistered,writes=3',
+    'rule1:name=a:b,writes=3,bytes=2048',
+    'unregistered:name=unregistered,writes=3,bytes=2048',
   ]) {
-    t.ok(text.includes(`${line}\r\n`), line);
+    t.ok(text.includes(`\r\n${line}`) || text.startsWith(line), line);
   }
 });
 
@@ -155,13 +250,13 @@ t.test('HELP names every subcommand, in the form of Redis’s own', async (t) =>
   t.same(
     lines.slice(1).filter((line) => !line.startsWith('  ')),
     [
-      'CLIENTS',
-      'EXPLAIN <key> [<db>]',
+      'CLIENTS [JSON]',
+      'EXPLAIN [DB <number>] <key> | <command> <arg> ... [JSON]',
       'INFO',
-      'MEMORY',
-      'PREFIXES',
-      'RULES',
-      'STATS [<pattern>]',
+      'MEMORY [JSON]',
+      'PREFIXES [JSON]',
+      'RULES [JSON]',
+      'STATS [<pattern>] [JSON]',
       'VERSION',
       'HELP',
     ],
@@ -176,7 +271,11 @@ t.test('errors are Redis’s own words', async (t) => {
   t.equal(await ask(['x'.repeat(200)]), `ERR unknown subcommand '${'x'.repeat(128)}'. Try PROXY HELP.`);
   t.equal(await ask(['Stats', 'a', 'b']), "ERR wrong number of arguments for 'proxy|stats' command");
   t.equal(await ask(['HELP', 'me']), "ERR wrong number of arguments for 'proxy|help' command");
-  t.equal(await ask(['STATS', '*'.repeat(1025)]), 'ERR the pattern is longer than 1024 bytes');
+  t.equal(await ask(['STATS', '*'.repeat(1025)]), 'ERR an argument is longer than 1024 bytes');
+  t.equal(await ask(['EXPLAIN']), "ERR wrong number of arguments for 'proxy|explain' command");
+  t.equal(await ask(['EXPLAIN', 'DB', 'x', 'k']), 'ERR the database must be a number');
+  t.equal(await ask(['EXPLAIN', 'DB', '1']), "ERR wrong number of arguments for 'proxy|explain' command");
+  t.match(await ask(['EXPLAIN', ...'123456789ab']), /wrong number/);
   t.same(failures, []);
 });
 

@@ -15,8 +15,8 @@ export function questionKey({ resp, words }: ConsoleQuestion): string {
   return JSON.stringify([resp, ...words]);
 }
 
-/** One more than any question has. */
-const MOST_WORDS = 4;
+/** One more than any question has: EXPLAIN takes a command. */
+export const MOST_WORDS = 13;
 /** A longer word is cut one byte behind this, so that its excess length shows. */
 export const MOST_BYTES = 1024;
 

@@ -1,0 +1,114 @@
+// What PROXY says to people: each answer as lines of a table. Draws; reads nothing.
+// Invariant: names of keys and clients are shown without control characters.
+
+import { PRIORITY_NAMES } from '../../core/policy/rule.js';
+import { bytesText, countText, percentText, printable, quoted, timeText } from '../../core/words.js';
+import type { MemorySnapshot } from '../../memory/snapshot.js';
+import type { GrowthReport } from '../../observe/history/history.js';
+import type { ClientSnapshot } from '../../observe/snapshots/connections.js';
+import type { ServiceStateSnapshot } from '../../observe/state/service-state.js';
+import type { DiscoveredPattern, RuleStats } from '../../observe/stats/snapshot.js';
+import { labelled, table, wrap } from './layout.js';
+
+const NONE = '-';
+
+export function statsText(rules: readonly RuleStats[]): string[] {
+  if (rules.length === 0) return ['no rule has such a name; PROXY STATS shows all'];
+  const rows = rules.map(({ name, writes, bytes, holds, withoutTtl, shed, wouldShed, ...ttls }) => [
+    quoted(name),
+    ...[countText(writes), bytesText(bytes), holds === null ? NONE : bytesText(holds.bytes)],
+    countText(ttls.ttlInjected + ttls.ttlClamped + ttls.followUpsSet),
+    ...[withoutTtl, shed, wouldShed].map(countText),
+  ]);
+  return table(['RULE', 'WRITES', 'BYTES', 'HOLDS', 'TTLS', 'NO TTL', 'SHED', 'WOULD'], rows);
+}
+
+export function prefixesText(patterns: readonly DiscoveredPattern[]): string[] {
+  if (patterns.length === 0) return ['every key that was written has a rule'];
+  const rows = patterns.map(({ pattern, writes, bytes, holds, hadTtl, withoutTtl }) => [
+    printable(pattern),
+    ...[countText(writes), bytesText(bytes), holds === null ? NONE : bytesText(holds.bytes)],
+    // Hashes, lists and the like carry no TTL with their write: nothing is known of theirs.
+    ...(hadTtl + withoutTtl === 0 ? [NONE, NONE] : [countText(hadTtl), countText(withoutTtl)]),
+  ]);
+  return [
+    ...table(['KEYS WITHOUT A RULE', 'WRITES', 'BYTES', 'HOLDS', 'WITH TTL', 'NO TTL'], rows),
+    ...wrap('A rule for each, and why: PROXY PREFIXES JSON, or the dashboard.'),
+  ];
+}
+
+/** Rules in the configuration's own words, as describeRule() gives them. */
+export function rulesText(rules: unknown, mode: string): string[] {
+  const all = rules as readonly Readonly<Record<string, unknown>>[];
+  if (all.length === 0) return ['no rules: Spillway gives no TTL'];
+  const rows = all.map((rule, i) => [
+    `${i + 1} ${quoted(String(rule.name ?? NONE))}`,
+    printable([rule.match ?? NONE].flat().join(' ')),
+    rule.durable === true ? 'durable' : String(rule.ttl ?? NONE),
+    String(rule.priority ?? NONE),
+    String(rule.mode ?? mode),
+    ...['budget', 'evict'].map((name) => shown(rule[name])),
+  ]);
+  return table(['RULE', 'MATCH', 'TTL', 'PRIORITY', 'MODE', 'BUDGET', 'EVICT'], rows.map(cutMatch), 5);
+}
+
+const MATCH_SHOWN = 20;
+
+function cutMatch([rule, match, ...more]: string[]): string[] {
+  return [rule, match.length > MATCH_SHOWN ? `${match.slice(0, MATCH_SHOWN - 1)}…` : match, ...more];
+}
+
+function shown(value: unknown): string {
+  if (value === undefined || value === false) return NONE;
+  return value === true ? 'yes' : String(value);
+}
+
+export function clientsText(clients: readonly ClientSnapshot[]): string[] {
+  const rows = clients.map(({ address, name, bytes }) => [
+    printable(address),
+    name === '' ? NONE : quoted(name),
+    bytesText(bytes),
+  ]);
+  return table(['CLIENT', 'NAME', 'SENT'], rows, 2);
+}
+
+export function memoryText(
+  memory: MemorySnapshot,
+  { memory: growth, timeToFull }: Pick<GrowthReport, 'memory' | 'timeToFull'>,
+  { state, text, also }: ServiceStateSnapshot,
+): string[] {
+  const { usedBytes, limitBytes, pressure, level, reason, rehearsal, stale } = memory;
+  const of = limitBytes === null ? '' : ` of ${bytesText(limitBytes)}`;
+  const share = pressure === null ? '' : ` (${percentText(pressure)})`;
+  const rate = growth === null ? undefined : Math.round(growth.bytesPerSecond);
+  return [
+    ...labelled([
+      ['state', `${state}: ${printable(text)}`],
+      ...also.map((one): [string, string] => ['also', `${one.state}: ${printable(one.text)}`]),
+      [
+        'memory',
+        usedBytes === null ? 'unknown' : `${bytesText(usedBytes)}${of}${share}${stale ? ', stale' : ''}`,
+      ],
+      ['growth', rate === undefined ? NONE : `${rate < 0 ? '-' : ''}${bytesText(Math.abs(rate))}/s`],
+      ['full in', timeToFull?.seconds == null ? NONE : timeText(timeToFull.seconds)],
+      ['shedding', printable(reason)],
+      ...(rehearsal === null
+        ? []
+        : [
+            [
+              'rehearsal',
+              `${percentText(rehearsal.pressure)}, for another ${rehearsal.secondsLeft} s`,
+            ] as const,
+          ]),
+    ]),
+    '',
+    ...table(
+      ['PRIORITY', 'REFUSED', 'FROM', 'ALL FROM', 'KEPT FROM IT'],
+      PRIORITY_NAMES.map((name) => {
+        const { shedShare, band, reservedBytes } = level[name];
+        const [from, all] = band === null ? ['never', NONE] : band.map(percentText);
+        return [name, percentText(shedShare), from, all, bytesText(reservedBytes)];
+      }),
+    ),
+  ];
+}
