@@ -1,7 +1,8 @@
-// A connection on which keys of one database are asked about and unlinked, with the address and login of the memory monitor.
-// It connects again after a while when it is lost, or silent, and finds out on each connection whether it may do its work.
-// Invariants: it never leaves its database, so no refused SELECT can lead to another one's keys; what is under way when it is
-// lost fails, and is not sent again; one attempt to connect at a time.
+// A connection on which the evictor examines and unlinks keys of one database, with the address and login of the memory
+// monitor. It connects again after a while when it is lost, or silent, and finds out on each connection whether it may do
+// its work.
+// Invariants: it never leaves its database, so no refused SELECT can lead to another one's keys; what is under way when
+// it is lost fails, and is not sent again; one attempt to connect at a time.
 import { BackOff } from '../core/back-off.js';
 import { encodeCommand } from '../core/resp/encode.js';
 import { type Endpoint, endpointName, explainFailure } from '../tools/keyspace/endpoint.js';

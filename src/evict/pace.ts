@@ -1,10 +1,10 @@
-// How much memory is to be freed now: begins when used memory passes the start, ends when it is down at the lower mark, and
-// goes as fast as memory grows meanwhile. Between two readings it reckons: what was read, plus what writes have added since,
-// minus what was freed since. Pure: time and figures come with each call.
-// Where several proxies make room on one server, each frees what it let in itself since the reading, and its part of what the
-// reading was over. So all of them together free what is over once, and not each of them.
-// Invariants: nothing is due without a reading or a limit; what is due never exceeds what is above the lower mark, as far as one
-// proxy can tell: below it by what all let in between two readings at most.
+// How much memory is to be freed now: begins when used memory passes the start, ends when it is down at the lower mark,
+// and goes as fast as memory grows meanwhile. Between two readings it estimates used memory: the last reading, plus what
+// writes have added since, minus what was freed since. Pure: time and figures come with each call. Where several proxies
+// make room on one server, each frees what it let in itself since the reading, and its part of what the reading was over.
+// So all of them together free what is over once, and not each of them.
+// Invariants: nothing is due without a reading or a limit; what is due never exceeds what is above the lower mark, as far
+// as one proxy can tell: below it by what all let in between two readings at most.
 
 /** Shares of the limit. */
 export interface Marks {

@@ -1,6 +1,7 @@
-// The ring of one worker, as the primary sees it: keys come in batches, and what was written since is asked right before the
-// keys go. One question to the worker at a time: what is wanted meanwhile goes with the next one.
-// Bounded: at most KEYS wait here. Invariants: each call of take() and current() is answered, with nothing once the worker is gone.
+// The ring of one worker, as the primary sees it: keys come in batches, and right before they are unlinked the primary
+// asks which were written since. One question to the worker at a time: further requests go with the next one. Bounded: at
+// most KEYS wait here.
+// Invariants: each call of take() and current() is answered, with nothing once the worker is gone.
 import type { Candidate, RingFill, RuleStock } from './candidates.js';
 import type { KeySource } from './key-source.js';
 import type { EvictAnswer, EvictAsk, PackedKeys, Place, TakeAsk } from './messages.js';

@@ -1,7 +1,7 @@
-// What is known of the keys that may be evicted: those that were written through this process to rules with `evict`, the
-// oldest of each rule first. A key that is written again is the youngest of its rule. Bounded: when it is full the oldest is
-// forgotten, and counted; whoever needs keys that the ring does not know finds them by SCAN.
-// No clock, no I/O; written() and ended() are called on the hot path and allocate nothing.
+// The keys that this process knows and may evict: those written through it to rules with `evict`, the oldest of each rule
+// first. A key that is written again is the youngest of its rule. Bounded: when it is full, it forgets the oldest key and
+// counts that; SCAN (scan-source) finds keys that the ring does not know. No clock, no I/O; written() and ended() are
+// called on the hot path and allocate nothing.
 // Invariants: a key is known once at most; take() hands out nothing that adopt() has not said is evictable.
 
 import type { EvictableKeys } from '../core/policy/evictable-keys.js';

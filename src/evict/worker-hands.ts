@@ -1,7 +1,7 @@
 // The hands of a proxy with workers, in the primary, which alone has the login: it unlinks the keys of their rings, each
-// worker's by a connection of its own. What is to go is shared among them by what they have of the rules of the lowest
-// priority that have anything, so that the oldest go everywhere.
-// Invariant: what a worker that has ended had done still counts.
+// worker's by a connection of its own. It divides the removals among the workers by how much each has of the
+// lowest-priority rules that have keys, so that each worker's oldest keys go.
+// Invariant: the work of a worker that has ended still counts.
 import type { Priority } from '../core/policy/rule.js';
 import type { RingFill, RuleStock } from './candidates.js';
 import type { Hands, Progress } from './hands.js';

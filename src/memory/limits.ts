@@ -1,4 +1,5 @@
-// What the limits of rules allow, and what was taken of it by all workers together. Owns nothing: it reads the quotas.
+// What the limits of rules allow, and how much all workers together have used.
+// Owns nothing: it reads the quotas.
 import type { Quotas } from '../core/policy/quota.js';
 import type { Rule } from '../core/policy/rule.js';
 import type { LimitSnapshot } from './snapshot.js';

@@ -1,6 +1,8 @@
-// How many proxies write to the server, with memory.proxies "auto": each subscribes to one channel on a connection of its own, and
-// asks now and then how many do. No keys, one command every few seconds, and a proxy that is gone counts no more.
-// Owns that connection and a timer. Invariant: what is not known counts as 1, so Spillway acts as if it was alone.
+// How many proxies write to the server, with memory.proxies "auto": each subscribes to one channel on a connection of its
+// own, and asks now and then how many do. No keys, one command every few seconds, and a proxy that is gone no longer
+// counts.
+// Owns that connection and a timer.
+// Invariant: an unknown number counts as 1, so Spillway acts as if it was alone.
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import type { Question } from './budgets.js';

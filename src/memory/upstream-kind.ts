@@ -1,6 +1,6 @@
-// What the upstream is: a primary, a replica, a node of a Cluster or a Sentinel, as its INFO says. And what is wrong with that,
-// by what the config expects. Pure.
-// Invariant: what the server does not tell is unknown, and nothing is said against it.
+// What the upstream is: a primary, a replica, a node of a Cluster or a Sentinel, as its INFO says. And what is wrong with
+// that, by what the config expects. Pure.
+// Invariant: what the server does not say is unknown, and never reported as wrong.
 import { infoFields } from './reading.js';
 
 export interface UpstreamKind {

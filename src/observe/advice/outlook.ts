@@ -1,5 +1,5 @@
-// What each eviction policy would do with the keys of this server: what it could evict and whose, how long that lasts, what it
-// would have refused, and what goes with it that must not. Pure.
+// What each eviction policy would do with the keys of this server: what it could evict and of which patterns, how long
+// that lasts, what it would have refused, and which keys it would evict that must stay. Pure.
 import { Priority } from '../../core/policy/rule.js';
 import type { AdviceFacts, Holder } from './facts.js';
 

@@ -1,4 +1,4 @@
-// The API's shapes about who holds the memory. Field names are an API. Types only.
+// The API's shapes about which keys hold the memory. Field names are an API. Types only.
 import type { Lifetime } from './lifetimes.js';
 
 /** What the keys of a rule, or of a pattern, hold by estimate. */
