@@ -36,6 +36,5 @@ export class Where {
 
 /** The primary may be elsewhere later. */
 export function follows(config: EffectiveConfig): boolean {
-  const { failover } = config.upstream as { readonly failover?: object };
-  return failover !== undefined;
+  return config.upstream.failover !== undefined;
 }
