@@ -25,6 +25,7 @@ export const REST: readonly string[] = [
   'robustness/memory-monitor.test.ts',
   'integration/failover-follower.test.ts',
   'integration/evict.test.ts',
+  'integration/evict-scan.test.ts',
   'integration/shed-between-readings.test.ts',
   'integration/committed.test.ts',
   'robustness/log-destinations.test.ts',

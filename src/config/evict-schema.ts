@@ -17,7 +17,7 @@ export const evictSchema = strict({
     .default('32mb')
     .describe(
       'Memory of each process for the list of keys written to rules with evict, some 64 bytes a key. If the list is full, ' +
-        'Spillway forgets the oldest key. If the list is empty, it finds keys by SCAN.',
+        'Spillway forgets the oldest key, and finds it by SCAN.',
     ),
 }).check((context) => {
   const start = quietly(context.value.start, parsePercent);

@@ -1,16 +1,18 @@
 // Makes room: decides after each reading, and between readings, how much memory is to go (pace.ts), and has the hands unlink
-// the keys of rules with `evict` (hands.ts). Where they know of none, it finds some by SCAN (scan-source.ts). One for all
-// workers. Says whether it holds its mark, and how much it can still free: refusing waits for as long (memory/pressure).
+// the keys of rules with `evict` (hands.ts). Where they know of none, or older ones than they know may be there, it finds some by
+// SCAN (scan-source.ts). One for all workers. Says whether it holds its mark, and how much it can still free: refusing waits for as long (memory/pressure).
 // Owns the timer. It never touches the data path. Invariants: without a reading, a limit or a rule with evict nothing goes;
 // nor on a replica.
 import type { Logger } from 'pino';
+import type { Priority } from '../core/policy/rule.js';
 import type { RuleSet } from '../core/policy/rule-set.js';
 import type { EvictionSnapshot } from '../memory/eviction.js';
 import type { Endpoint } from '../tools/keyspace/endpoint.js';
-import type { Hands } from './hands.js';
+import type { RuleStock } from './candidates.js';
+import type { Hands, Progress } from './hands.js';
 import { type BudgetState, Owed } from './owed.js';
 import { type Flow, type Marks, Pace } from './pace.js';
-import { ScanSource } from './scan-source.js';
+import { type RingMark, ScanSource } from './scan-source.js';
 import { TroubleWatch } from './trouble-watch.js';
 import { type Evicted, Unlinker } from './unlinker.js';
 
@@ -48,7 +50,7 @@ export interface EvictorOptions {
 }
 
 const LOOK_MS = 20;
-/** Below the start by more than this share of the limit, nothing is near. */
+/** Below the start by more than this share of the limit, nothing is near; from there on keys are looked for by SCAN. */
 const NEAR = 0.1;
 /** While it is near, readings are asked for this often. */
 const READ_MS = 25;
@@ -68,6 +70,9 @@ export class Evictor {
   private readonly owed = new Owed();
   /** Slots of the rules that make room, and do not only observe. */
   private evicting: ReadonlySet<number> = new Set();
+  private priorities: ReadonlyMap<number, Priority> = new Map();
+  /** Bytes that were left to SCAN when it was asked last. */
+  private scanShare = 0;
   private timer: NodeJS.Timeout | undefined;
   private readAt = Number.NEGATIVE_INFINITY;
   private askedFor = Number.NEGATIVE_INFINITY;
@@ -90,6 +95,7 @@ export class Evictor {
     this.scanned = new Unlinker({
       ...{ endpoint, clock, onEvicted, onGone },
       source: this.scan,
+      asksAll: true,
     });
   }
 
@@ -103,6 +109,7 @@ export class Evictor {
     this.evicting = new Set(
       rules.rules.filter(({ evict, observe }) => evict && !observe).map(({ slot }) => slot),
     );
+    this.priorities = new Map(rules.rules.map(({ slot, priority }) => [slot, priority]));
     this.marks = marks;
     this.pace.reconfigure(marks);
     this.shadow.reconfigure(marks);
@@ -234,14 +241,15 @@ export class Evictor {
     const wouldBeDue = this.observes
       ? this.shadow.due({ admitted, freed: flow.freed + this.credit }, now)
       : 0;
+    const share = this.pace.shareOf(flow);
+    const isNear = share > this.marks.start - NEAR;
+    const scanned = this.enforces && isNear ? this.scanFor(due, progress) : 0;
     if (due > 0 || wouldBeDue > 0 || now - this.orderedAt >= IDLE_MS) {
       this.orderedAt = now;
-      hands.order(this.enforces ? due : undefined, wouldBeDue, this.pace.urgent);
+      hands.order(this.enforces ? due - scanned : undefined, wouldBeDue, this.pace.urgent);
     }
     this.orderForBudgets();
-    if (due > 0 && progress.dry) this.scanFor(due);
-    const share = this.pace.shareOf(flow);
-    if (share > this.marks.start - NEAR && now - this.askedFor >= READ_MS && now - this.readAt >= READ_MS) {
+    if (isNear && now - this.askedFor >= READ_MS && now - this.readAt >= READ_MS) {
       this.askedFor = now;
       pollSoon();
     }
@@ -256,8 +264,29 @@ export class Evictor {
     hands.orderOf(this.owed.all);
   }
 
-  private scanFor(bytes: number): void {
-    this.scan.walkOn();
-    this.scanned.free(bytes);
+  /** Looks for keys by SCAN that go before those of the rings, if need be ahead. Returns how many of `bytes` are left to them. */
+  private scanFor(bytes: number, { dry, stock, ring }: Progress): number {
+    const ready = this.scan.seek(dry ? undefined : this.markOf(stock, ring.dropped));
+    if (bytes > 0 || !dry) this.scan.walkOn();
+    if (dry && bytes > 0) {
+      this.scanned.free(bytes);
+      return 0;
+    }
+    if (ready === 0 && this.scanShare === 0) return 0;
+    this.scanShare = Math.min(bytes, ready * this.scanned.meanBytes);
+    this.scanned.free(this.scanShare);
+    return this.scanShare;
+  }
+
+  /** The key that goes next of those that the rings know; undefined: they know none. */
+  private markOf(stock: readonly RuleStock[], dropped: number): RingMark | undefined {
+    let mark: RingMark | undefined;
+    for (const { slot, keys, oldestMs } of stock) {
+      if (keys === 0 || !this.evicting.has(slot)) continue;
+      const priority = this.priorities.get(slot) ?? 0;
+      if (mark === undefined || priority < mark.priority) mark = { priority, ageMs: oldestMs, dropped };
+      else if (priority === mark.priority) mark = { ...mark, ageMs: Math.max(mark.ageMs, oldestMs) };
+    }
+    return mark;
   }
 }

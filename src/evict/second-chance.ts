@@ -4,6 +4,7 @@
 /** IDLETIME counts whole seconds by a clock that itself stands still for a second: it tells nothing about younger keys. */
 export const ASK_FROM_MS = 4000;
 const UNSHARP_S = 2;
+export const UNSHARP_MS = UNSHARP_S * 1000;
 /** What a new key begins with (LFU_INIT_VAL), and how fast it loses that: 1 a minute, with the default lfu-decay-time. */
 const FREQ_OF_NEW = 5;
 const DECAY_MS = 60_000;
@@ -16,4 +17,9 @@ export function readSinceByIdle(age: number, idle: number): boolean {
 /** `age`: milliseconds since it was written, `freq`: as OBJECT FREQ says. */
 export function readSinceByFreq(age: number, freq: number): boolean {
   return freq > Math.max(0, FREQ_OF_NEW - Math.floor(age / DECAY_MS));
+}
+
+/** How long a key was not used at least, in milliseconds, by its count of uses. */
+export function idleByFreq(freq: number): number {
+  return Math.max(0, FREQ_OF_NEW - freq) * DECAY_MS;
 }

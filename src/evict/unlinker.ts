@@ -25,6 +25,8 @@ export interface UnlinkerOptions extends Pick<LinkOptions, 'endpoint' | 'clock'>
   readonly source: KeySource;
   /** Batches under way; more than the server has at a time where the source answers late. */
   readonly lanes?: number;
+  /** Keys that were chosen some time ago: each is asked about, if it can be, however few were read. */
+  readonly asksAll?: boolean;
   readonly onEvicted: Evicted;
   /** A key of the rule is not there any more. */
   readonly onGone: (slot: number, key: Uint8Array) => void;
@@ -85,7 +87,8 @@ export class Unlinker {
   private pausedUntil = Number.NEGATIVE_INFINITY;
   private refusal: string | undefined;
   private meanLazy = LAZY_BYTES;
-  private meanBytes = LIKELY_BYTES;
+  /** Of the keys that went lately. */
+  meanBytes = LIKELY_BYTES;
   private closed = false;
 
   constructor(private readonly options: UnlinkerOptions) {
@@ -248,7 +251,8 @@ export class Unlinker {
       const mayAsk = link.mayAsk && !this.urgent && this.tokens >= 1;
       const each = unasked(candidate);
       const wantsUsage = candidate.bytes === 0;
-      const wantsIdle = mayAsk && now - candidate.at >= ASK_FROM_MS && this.reads.asks(candidate.slot);
+      const asks = this.options.asksAll === true || this.reads.asks(candidate.slot);
+      const wantsIdle = asks && mayAsk && now - candidate.at >= ASK_FROM_MS;
       if (wantsUsage) {
         questions.about(USAGE, candidate.key);
         each.usage = replies++;
