@@ -1,7 +1,7 @@
 // What an advice tells the operator to do: rules to change, a policy to set. Pure.
 // Invariant: it never proposes to evict keys of a job system, locks, counters, or what a rule calls durable or critical.
 import { Priority, type Rule } from '../../core/policy/rule.js';
-import { draftByWords, expiresByName } from '../stats/suggest.js';
+import { type RuleSuggestion, suggestRule } from '../stats/suggest.js';
 import type { AdviceFacts, Holder } from './facts.js';
 import { looksLikeCache, shortLivedBy } from './meaning.js';
 import { mustStay, rulesToStay } from './outlook.js';
@@ -31,22 +31,19 @@ export function evictSteps({ holders, rules }: AdviceFacts): Step[] {
   }
   for (const holder of caches.filter(({ rule }) => rule === undefined).slice(0, 3)) {
     const rule = ruleFor(holder, rules);
-    if (rule !== undefined)
+    if (rule?.ttl !== undefined)
       steps.push({ kind: 'rule', text: `add the rule ${inline({ ...rule, evict: true })}` });
   }
   return steps;
 }
 
-/** The rule that gives these keys a TTL, and only observes; undefined: none can be said. */
-export function ruleFor({ name, keys, ttlKeys }: Holder, rules: readonly Rule[]): object | undefined {
+/** The rule that the page and `init` suggest for these keys; it only observes. undefined: none can be said. */
+export function ruleFor({ name, keys, ttlKeys }: Holder, rules: readonly Rule[]): RuleSuggestion | undefined {
   const taken = new Set(rules.map((rule) => rule.name));
   const writes = Number.isFinite(keys) ? Math.max(1, Math.round(keys)) : 1;
   const hadTtl = Number.isFinite(ttlKeys) ? Math.min(writes, Math.round(ttlKeys)) : 0;
   const hitter = { pattern: name, writes, hadTtl, withoutTtl: writes - hadTtl, bytes: 0, error: 0 };
-  const { suggestion } = draftByWords(hitter, taken);
-  if (suggestion === null) return undefined;
-  const priority = expiresByName(name) ? suggestion.priority : 'normal';
-  return { ...suggestion, priority, mode: 'observe' };
+  return suggestRule(hitter, taken).suggestion ?? undefined;
 }
 
 function mayBeCache(rule: Rule): boolean {

@@ -1,5 +1,6 @@
 // The advice for a volatile policy that has little left to evict, or soon: keys without a TTL fill the server. Pure.
 import { bytesText, percentText, timeText } from '../../core/words.js';
+import type { RuleSuggestion } from '../stats/suggest.js';
 import type { Advice } from './advice.js';
 import type { AdviceFacts, Holder } from './facts.js';
 import { mustStay, outlooks } from './outlook.js';
@@ -77,12 +78,17 @@ function rulesFor(filling: readonly Holder[], facts: AdviceFacts): Step[] {
       });
     } else if (holder.rule === undefined) {
       const rule = ruleFor(holder, facts.rules);
-      if (rule !== undefined)
-        steps.push({ kind: 'rule', text: `if ${holder.name} may expire, add the rule ${inline(rule)}` });
-      steps.push(...costOf(holder, facts));
+      if (rule !== undefined) steps.push({ kind: 'rule', text: adding(holder.name, rule) });
+      if (rule?.family === undefined) steps.push(...costOf(holder, facts));
     }
   }
   return steps;
+}
+
+/** A TTL is proposed only where the keys' own TTLs or their name say that they expire. */
+function adding(name: string, rule: RuleSuggestion): string {
+  if (rule.durable !== true) return `add the rule ${inline(rule)}`;
+  return `nothing tells that ${name} may expire: add the rule ${inline(rule)}, and write "ttl" in place of "durable" if it may`;
 }
 
 /** What TTLs for these keys take, beside what they make evictable. */

@@ -166,7 +166,7 @@ t.test('volatile-* and keys that nobody gives a TTL: which, until when, the rule
   t.match(advice.evidence, /nothing is left in 68 min/, '39 MB at 10 kB a second');
   t.match(
     texts(advice)[0],
-    /if profile:\* may expire, add the rule \{ "name": "profile", "match": "profile:\*"/,
+    /^nothing tells that profile:\* may expire: add the rule \{ "name": "profile", "match": "profile:\*", "durable": true, .*"mode": "observe" \}, and write "ttl"/,
   );
   t.match(
     texts(advice)[1],
@@ -198,7 +198,7 @@ t.test(
       advice.evidence,
       /30\.0 MB of 100 MB can be evicted; without a TTL: profile:\* \(19\.5 KB a second\); .* left in 25 min/,
     );
-    t.match(texts(advice)[0], /if profile:\* may expire, add the rule/);
+    t.match(texts(advice)[0], /nothing tells that profile:\* may expire: add the rule/);
     const lasting = { evictableBytes: 60 * MB, lastsSeconds: null };
     t.same(advise(facts('volatile-lru', holders, { ...live, measured: lasting })), []);
   },
