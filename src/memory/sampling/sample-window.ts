@@ -11,7 +11,7 @@ export type Kind = 'expiring' | 'all';
 
 export interface SizeEstimate {
   readonly bytes: number;
-  /** Half of the 95% confidence interval. */
+  /** Half of the 95% confidence interval, with what all keys may be off by alike (KEY_ERROR_BYTES). */
   readonly errorBytes: number;
   /** Samples that it comes from. */
   readonly samples: number;
@@ -31,6 +31,11 @@ const MOST_SHARE = 0.1;
  * 7.0: 24 to 32 bytes a key, without the tables' buckets, which eviction does not free at once.
  */
 const UNCOUNTED_BYTES = 32;
+/**
+ * So far a key's true size may lie from what is taken for it, on one side for all keys: the 24 to 32 bytes above. It is no
+ * scatter, so no number of samples makes it smaller.
+ */
+export const KEY_ERROR_BYTES = 8;
 /** 95% of a normal distribution lie within this many standard deviations. */
 const Z = 1.96;
 
@@ -81,7 +86,7 @@ export class SampleWindow {
     const variance = Math.max(0, squares / samples - (sum / samples) ** 2);
     return {
       bytes: Math.min(sum, usedBytes),
-      errorBytes: Math.min(Z * Math.sqrt(samples * variance), usedBytes),
+      errorBytes: Math.min(Math.hypot(Z * Math.sqrt(samples * variance), KEY_ERROR_BYTES * keys), usedBytes),
       samples,
     };
   }

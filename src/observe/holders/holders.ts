@@ -2,12 +2,14 @@
 // much, and says by rule, and by pattern where no rule matches, what their keys hold; and which rules do not grow.
 // Costs the server LOOKED_AT keys a second at most. Without the right to look at keys it says nothing.
 // The caller owns the timer. Invariant: one question to the server at a time.
+
 import { ANY_DATABASE } from '../../core/policy/key-memory.js';
 import type { Rule } from '../../core/policy/rule.js';
 import type { RuleSet } from '../../core/policy/rule-set.js';
 import type { Question } from '../../memory/budgets.js';
 import type { KeyspaceReading } from '../../memory/reading.js';
 import type { KeySample, SampleListener } from '../../memory/sampling/key-sampler.js';
+import { KEY_ERROR_BYTES } from '../../memory/sampling/sample-window.js';
 import { PATTERN_SCRATCH, writePattern } from '../stats/prefix.js';
 import type { WrittenPick } from '../stats/written-picks.js';
 import { type Lifetime, Lifetimes } from './lifetimes.js';
@@ -168,6 +170,8 @@ export class Holders implements SampleListener {
       sum.expiringKeys += one.expiringKeys;
       sum.errorBytes = Math.hypot(sum.errorBytes, one.errorBytes);
     }
+    // What MEMORY USAGE rounds away, it does for every key.
+    sum.errorBytes = Math.hypot(sum.errorBytes, KEY_ERROR_BYTES * sum.keys);
     for (const { group, bytes, expiring } of this.tracked.all) {
       if (bytes < this.tracked.largeBytes || !groups.includes(group)) continue;
       sum.bytes += bytes;

@@ -4,7 +4,10 @@ import type { Lifetime } from './lifetimes.js';
 /** What the keys of a rule, or of a pattern, hold by estimate. */
 export interface Holding {
   bytes: number;
-  /** Half of the 95% confidence interval; what large keys hold is measured and adds nothing to it. */
+  /**
+   * Half of the 95% confidence interval, with 8 bytes a key that MEMORY USAGE may be off by for all keys alike. What large keys
+   * hold is measured and adds nothing to it.
+   */
   errorBytes: number;
   /** Of `bytes`: keys with a TTL. The rest stays until somebody deletes it. */
   expiringBytes: number;

@@ -52,6 +52,22 @@ t.test('equal sizes: within 10%; lognormal ones (sigma 1.5): within 25%', async 
   t.ok(off(mixed) < 0.25, 'beside durable keys');
 });
 
+t.test(
+  'keys of one size: the error holds what every key may be off by, and no number of samples hides it',
+  async (t) => {
+    for (const uncounted of [24, 32]) {
+      for (const samples of [50, 500, 4000]) {
+        const window = new SampleWindow();
+        for (let i = 0; i < samples; i++) window.add(176, 60_000, 0);
+        const truth = 1e6 * (176 + uncounted);
+        const { bytes = 0, errorBytes = 0 } = window.estimate('expiring', 1e6, 1e9, 0) ?? {};
+        t.ok(Math.abs(bytes - truth) <= errorBytes, `${uncounted} bytes uncounted, ${samples} samples`);
+        t.ok(errorBytes < 0.06 * bytes, 'and it says something');
+      }
+    }
+  },
+);
+
 t.test('a durable key of half of the memory changes nothing', async (t) => {
   const giant = { bytes: 20_000 * 432, ttlMs: -1 };
   t.ok(off((random) => [...caches(random, 0), giant]) < 0.01);
