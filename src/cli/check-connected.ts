@@ -1,9 +1,10 @@
-// `spillway check --connect`: beside the file it looks at the server, and warns where it is not what the config expects, or
-// its eviction policy does not suit the rules.
+// `spillway check --connect`: beside the file it looks at the server, and warns where it is not what the config expects, has
+// not the databases and users that rules name, or its eviction policy does not suit the rules.
 
 import type { Environment } from '../config/overrides.js';
 import { printable } from '../core/words.js';
 import { ruleSetOf } from '../runtime/rules.js';
+import { PLACE_CHECKS } from '../tools/doctor/checks-places.js';
 import { POLICY_CHECKS } from '../tools/doctor/checks-policy.js';
 import { UPSTREAM_CHECKS } from '../tools/doctor/checks-upstream.js';
 import { examine, type ServerExamination } from '../tools/doctor/doctor.js';
@@ -13,7 +14,9 @@ import { type ToolOptions, tooling } from './tool.js';
 const NAME = 'spillway-check';
 /** Keys that it looks at. */
 const SAMPLE = 5000;
-const IDS: ReadonlySet<string> = new Set([...UPSTREAM_CHECKS, ...POLICY_CHECKS].map(({ id }) => id));
+const IDS: ReadonlySet<string> = new Set(
+  [...UPSTREAM_CHECKS, ...PLACE_CHECKS, ...POLICY_CHECKS].map(({ id }) => id),
+);
 
 type Warning = ServerExamination['findings'][number] & { readonly server: string };
 

@@ -90,5 +90,17 @@ t.test('a server that may evict jobs, then locks, then nothing', async (t) => {
   t.equal(connected.status, 0, 'a warning is no error');
   t.match(connected.stdout, /valid/);
   t.equal((await spillway(...check)).stderr, '', 'without --connect it asks nobody');
+
+  await direct.acl('SETUSER', 'app', 'on', 'nopass', '~*', '+@all');
+  const places = [
+    { name: 'there', match: 'p:*', db: 15, user: ['app', 'default'], ttl: '1m' },
+    { name: 'beyond', match: 'q:*', db: [3, 16], ttl: '1m' },
+    { name: 'nobody', match: 'r:*', user: 'apps', ttl: '1m' },
+  ];
+  const other = t.testdir({ 'proxy.config.json': JSON.stringify({ rules: places }) });
+  t.match(
+    (await spillway('check', '--config', path.join(other, 'proxy.config.json'), ...there)).stderr,
+    /do(?:es)? not have: rule "beyond": database 16, but the server has 16 \(0 to 15\); rule "nobody": no user "apps"\n/,
+  );
   t.equal((await spillway(...check, '--upstream', 'redis://127.0.0.1:1', '--connect')).status, 1);
 });

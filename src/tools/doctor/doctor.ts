@@ -16,6 +16,7 @@ import { HEALTH_CHECKS } from './checks-health.js';
 import { KEY_CHECKS } from './checks-keys.js';
 import { LIMIT_CHECKS } from './checks-limit.js';
 import { MEMORY_CHECKS } from './checks-memory.js';
+import { PLACE_CHECKS } from './checks-places.js';
 import { POLICY_CHECKS, policyOutlooks } from './checks-policy.js';
 import { UPSTREAM_CHECKS } from './checks-upstream.js';
 import { type Facts, gather, type KeyFacts } from './facts.js';
@@ -26,6 +27,7 @@ import { ShapeVisitor } from './shapes.js';
 /** Each has its line in docs/TOOLS.md. */
 export const CHECKS: readonly Check[] = [
   ...UPSTREAM_CHECKS,
+  ...PLACE_CHECKS,
   ...LIMIT_CHECKS,
   ...POLICY_CHECKS,
   ...MEMORY_CHECKS,

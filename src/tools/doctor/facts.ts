@@ -42,6 +42,7 @@ const SETTINGS = [
   'active-expire-effort',
   'save',
   'stop-writes-on-bgsave-error',
+  'databases',
 ] as const;
 export type Setting = (typeof SETTINGS)[number];
 
@@ -71,6 +72,8 @@ export interface Facts extends KeyFacts {
   readonly process: ProcessFacts | undefined;
   /** The rules of the config; undefined: there is none. */
   readonly rules: RuleSet | undefined;
+  /** Its users, as rules name them (latin1); undefined: no rule names any, or ACL USERS is not allowed. */
+  readonly users?: ReadonlySet<string> | undefined;
   /** upstream.expect of the config; undefined: there is none. */
   readonly expect?: ExpectedUpstream | undefined;
   /** What could not be read: command and reason. */
@@ -135,10 +138,21 @@ export async function gather(
     process: path !== undefined || isLoopback(host) ? processOf(info.get('process_id')) : undefined,
     ...keys,
     rules,
+    users: namesUsers(rules) ? await read('ACL USERS', () => usersOf(redis)) : undefined,
     ...(expect && { expect }),
     unread,
     at: Date.now() / 1000,
   };
+}
+
+/** Only then is the server asked for its users. */
+function namesUsers(rules: RuleSet | undefined): boolean {
+  return rules?.rules.some(({ users }) => users !== undefined) ?? false;
+}
+
+async function usersOf(redis: Redis): Promise<ReadonlySet<string>> {
+  const names = (await redis.callBuffer('ACL', 'USERS')) as Buffer[];
+  return new Set(names.map((name) => name.toString('latin1')));
 }
 
 /** One by one: several in one request need Redis 7.0. */

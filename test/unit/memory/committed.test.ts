@@ -67,7 +67,12 @@ t.test('what can be evicted, by policy', async (t) => {
     ['volatile', 0.07, alike, 'sampled'],
     'with their part of the buckets, of which a key with a TTL has two',
   );
-  t.same(of('volatile-ttl', keysOf(1000, 500), { tablesBytes: 40_000 }), ['volatile', 0.05, alike, 'sampled']);
+  t.same(of('volatile-ttl', keysOf(1000, 500), { tablesBytes: 40_000 }), [
+    'volatile',
+    0.05,
+    alike,
+    'sampled',
+  ]);
   t.same(
     of('volatile-ttl', keysOf(1_000_000, 500_000)),
     ['volatile', 0.8, 1000 * alike, 'sampled'],

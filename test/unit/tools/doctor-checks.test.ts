@@ -1,9 +1,12 @@
 // The checks whose faults are hard to plant: on what a server would say. And each check has its line in docs/TOOLS.md.
 import { readFileSync } from 'node:fs';
 import t from 'tap';
+import { compileConfig } from '../../../src/config/compile.js';
+import { configSchema } from '../../../src/config/schema.js';
+import { ruleSetOf } from '../../../src/runtime/rules.js';
 import { CHECKS, judge } from '../../../src/tools/doctor/doctor.js';
 import type { Facts, LatencySpike, Setting } from '../../../src/tools/doctor/facts.js';
-import { facts, found, MB, mendOf } from '../../support/doctor-facts.js';
+import { facts, found, type Info, MB, mendOf } from '../../support/doctor-facts.js';
 
 t.test('a healthy server', (t) => {
   t.same(found({}), []);
@@ -17,6 +20,30 @@ t.test('a server that is not what the config expects', (t) => {
   t.same(found(replica, { expect: 'any' }), []);
   t.match(mendOf('upstream-kind', replica, { expect: 'primary' }), /upstream\.expect/);
   t.same(found({ redis_mode: 'cluster', role: 'master' }, { expect: 'primary' }), ['warning upstream-kind']);
+  t.end();
+});
+
+t.test('rules for databases and users that are not there', (t) => {
+  const rule = (more: object) => ({ name: 'r', match: 'a:*', ttl: '1m', ...more });
+  const by = (rules: object[], more: Partial<Facts> = {}, info: Info = {}) =>
+    found(info, {
+      rules: ruleSetOf(compileConfig(configSchema.parse({ rules }))),
+      config: new Map<Setting, string>([
+        ['databases', '16'],
+        ['activedefrag', 'no'],
+      ]),
+      users: new Set(['default', 'app', Buffer.from('caf\u00e9').toString('latin1')]),
+      ...more,
+    }).filter((each) => each.endsWith('rule-places'));
+  t.same(
+    by([rule({ db: [0, 15] }), rule({ name: 's', user: ['app', 'caf\u00e9'] }), rule({ name: 'u' })]),
+    [],
+  );
+  t.same(by([rule({ db: [0, 16] })]), ['warning rule-places']);
+  t.same(by([rule({ user: 'ap' })]), ['warning rule-places']);
+  t.same(by([rule({ user: 'ap' })], { users: undefined }), [], 'ACL USERS is not allowed');
+  t.same(by([rule({ db: 16 })], { config: undefined }), [], 'CONFIG is not allowed');
+  t.same(by([rule({ db: 16 })], {}, { redis_mode: 'cluster' }), [], 'told by another setting there');
   t.end();
 });
 
