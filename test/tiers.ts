@@ -44,6 +44,7 @@ export const REST: readonly string[] = [
   'integration/proxy-count.test.ts',
   'integration/budgets.test.ts',
   'integration/evict-budget.test.ts',
+  'integration/limits.test.ts',
   'integration/holds.test.ts',
   'integration/pooling-lanes.test.ts',
   'integration/console.test.ts',
