@@ -11,6 +11,8 @@ import { FULL } from '../support/tier.js';
 import { until } from '../support/wait.js';
 
 const OK = '+OK\r\n';
+/** So late in a pause, no reply can be of a command that was executed before it. */
+const LATE_MS = 300;
 const NO_PRIMARY = '-ERR spillway found no primary in time: the command was not executed\r\n';
 const LOST =
   '-ERR spillway lost its connection to the server before the reply: the command may or may not have been executed\r\n';
@@ -69,9 +71,9 @@ for (const pool of POOLS) {
         const late = await client();
         void late.write(command('INCR', 'n'));
         await atOld.call('PUBLISH', 'c', 'm');
-        t.match(String((await two.readReplies(1))[0]), 'message', 'messages come');
         t.equal(await calls(atOld, 'incr'), before);
         service.resume();
+        t.match(String((await two.readReplies(1))[0]), 'message', 'messages come');
         const replies = [...(await one.readReplies(1)), ...(await late.readReplies(1))].map(String).sort();
         t.same(replies, [':1\r\n', ':2\r\n']);
         t.equal(await calls(atOld, 'incr'), before + 2);
@@ -113,6 +115,30 @@ for (const pool of POOLS) {
         }
         t.equal(String(await atNext.call('GET', 'late')), '$1\r\n1\r\n');
         t.same(signs, [], 'what was cut is no sign');
+      });
+
+      t.test('what the server answers late in a pause counts only if it stays the primary', async (t) => {
+        const { service, client, move, atOld } = await begin(t);
+        for (const moves of [false, true]) {
+          const one = await client();
+          await one.call('PING');
+          const before = await calls(atOld, 'incr');
+          await atOld.call('CLIENT', 'PAUSE', '60000', 'WRITE');
+          await one.write(command('INCR', 'n'));
+          await until(async () => /cmd=incr/.test(String(await atOld.call('CLIENT', 'LIST'))));
+          await service.pause();
+          await delay(LATE_MS);
+          await atOld.call('CLIENT', 'UNPAUSE');
+          await until(async () => (await calls(atOld, 'incr')) > before);
+          if (moves) {
+            await move();
+            const end = await (pool === 'command' ? one.readReplies(1) : one.readUntilClosed());
+            t.equal(String(end), pool === 'command' ? LOST : '', 'no client is told that it was executed');
+          } else {
+            service.resume();
+            t.equal(String((await one.readReplies(1))[0]), ':1\r\n');
+          }
+        }
       });
 
       t.test('a move: clients whose connection is their own', async (t) => {

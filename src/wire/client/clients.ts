@@ -19,8 +19,8 @@ import type { ClientTraffic, LinkCounters, LinkEvents, LinkOptions } from './lin
 
 /** Memory that was not needed for some of these goes back to the system. */
 const TRIM_MS = 1000;
-/** What has begun before a pause may go on for this time: an open transaction to its EXEC. */
-const BEGUN_MS = 100;
+/** What has begun before a pause may go on for this time: an open transaction to its EXEC, and replies to come. Sentinel promotes 55 ms after it says so at the earliest. */
+const BEGUN_MS = 50;
 const NO_PRIMARY_ERROR = errorReply('NO_PRIMARY');
 
 export interface ClientsOptions
@@ -203,6 +203,7 @@ export class Clients {
     following.isPaused = true;
     for (const link of this.links) link.pause(false);
     this.stopping = setTimeout(() => {
+      following.isDeaf = true;
       for (const link of this.links) link.pause(true);
     }, BEGUN_MS).unref();
   }
@@ -219,6 +220,7 @@ export class Clients {
     if (following?.isPaused !== true) return;
     clearTimeout(this.stopping);
     following.isPaused = false;
+    following.isDeaf = false;
     following.isGone = false;
     this.pool?.goOn();
     for (const link of this.links) link.resume();

@@ -68,6 +68,7 @@ export class ClientUpstream implements OwnUpstreamUser {
   goOn(): void {
     clearTimeout(this.again);
     this.again = undefined;
+    this.own?.hearAgain();
     const { upstream } = this.options;
     if (this.seat !== undefined) this.link.flush();
     else if (this.own === undefined && upstream.following?.isPaused !== true && !this.link.isOver)

@@ -10,6 +10,8 @@ export const AGAIN_MS = 20;
 export class Following {
   /** No new command goes up, and no connection is made. */
   isPaused = false;
+  /** The pause has lasted so long that a reply may come of a server that is not the primary any more: none is taken. */
+  isDeaf = false;
   /** The pause has run out: nobody waits any more. */
   isGone = false;
 

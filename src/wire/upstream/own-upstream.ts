@@ -9,6 +9,7 @@
 import type { Greeting } from '../../core/session/pooling/identity.js';
 import { WriteBatch } from '../write-batch.js';
 import { greet } from './greet.js';
+import { HeldReplies } from './held-replies.js';
 import {
   connectUpstream,
   cutUpstream,
@@ -54,6 +55,7 @@ export class OwnUpstream {
   /** Bytes that the server has sent. */
   heardBytes = 0;
   private readonly socket: UpstreamSocket;
+  private readonly held: HeldReplies;
   private parked: NodeJS.Timeout | undefined;
   /** Runs while its client has it for no more than the size of its replies. */
   private resting: NodeJS.Timeout | undefined;
@@ -66,11 +68,12 @@ export class OwnUpstream {
   ) {
     const lastWords = (bytes: Buffer): void => {
       if (!this.isGreeted) this.socket.hear(bytes);
-      else if (!this.isOver) link.lastWords(bytes);
+      else if (!this.isOver && options.upstream.following?.isDeaf !== true) link.lastWords(bytes);
     };
     this.socket = connectUpstream(options.upstream, lastWords, () => {
       this.isConnected = true;
     });
+    this.held = new HeldReplies(options.upstream.following, () => this.socket.pause());
     this.batch = new WriteBatch(this.socket, () => link.ownDrained());
     if (greeting.length === 0) this.begin();
     else this.greet(greeting);
@@ -110,6 +113,14 @@ export class OwnUpstream {
 
   resume(): void {
     this.socket.resume();
+  }
+
+  /** A pause is over: what has come in it counts. */
+  hearAgain(): void {
+    if (this.isOver || !this.isGreeted) return;
+    const chunks = this.held.take();
+    if (chunks.length > 0) this.socket.resume();
+    for (const chunk of chunks) if (!this.isOver) this.receive(chunk);
   }
 
   flush(): void {
@@ -157,9 +168,13 @@ export class OwnUpstream {
   private begin(): void {
     this.isGreeted = true;
     this.socket.listen((chunk) => {
-      this.heardBytes += chunk.length;
-      this.link.fromOwn(chunk);
+      if (!this.held.hold(chunk)) this.receive(chunk);
     });
+  }
+
+  private receive(chunk: Buffer): void {
+    this.heardBytes += chunk.length;
+    this.link.fromOwn(chunk);
   }
 
   private greet(greeting: readonly Greeting[]): void {

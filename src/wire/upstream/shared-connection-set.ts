@@ -148,6 +148,7 @@ export class SharedConnectionSet {
     clearTimeout(this.retry);
     this.retry = undefined;
     this.backOff.reset();
+    for (const connection of [...this.connections]) connection.hearAgain();
     if (this.applicants.size > 0) this.connect();
   }
 

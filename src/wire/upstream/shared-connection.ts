@@ -14,6 +14,7 @@ import { LARGEST_SLAB } from '../slabs.js';
 import type { Turn, TurnEnder } from '../turn.js';
 import { WriteBatch } from '../write-batch.js';
 import { greet, loginWanted } from './greet.js';
+import { HeldReplies } from './held-replies.js';
 import { LagBrake } from './lag-brake.js';
 import { SharedQuestion } from './shared-question.js';
 import {
@@ -78,6 +79,7 @@ export class SharedConnection implements TurnEnder, SharedUpstream {
   wasCut = false;
   private heard = false;
   private readonly socket: UpstreamSocket;
+  private readonly held: HeldReplies;
   private readonly touched: Member[] = [];
   private endsTurn = false;
   private readonly brake: LagBrake<Member>;
@@ -99,6 +101,7 @@ export class SharedConnection implements TurnEnder, SharedUpstream {
         this.stands = true;
       },
     );
+    this.held = new HeldReplies(address.following, () => this.socket.pause());
     const drained = (): void => {
       for (const member of this.members) member.upstreamDrained();
     };
@@ -208,10 +211,20 @@ export class SharedConnection implements TurnEnder, SharedUpstream {
     this.end();
   }
 
+  /** A pause is over: what has come in it counts. */
+  hearAgain(): void {
+    if (!this.isReady || this.isEnded) return;
+    const chunks = this.held.take();
+    if (chunks.length > 0) this.socket.resume();
+    for (const chunk of chunks) this.receive(chunk);
+  }
+
   private begin(): void {
     if (this.isEnded) return;
     this.isReady = true;
-    this.socket.listen((chunk) => this.receive(chunk));
+    this.socket.listen((chunk) => {
+      if (!this.held.hold(chunk)) this.receive(chunk);
+    });
     this.events.ready(this);
   }
 
