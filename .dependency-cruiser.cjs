@@ -9,8 +9,8 @@ const MAY_IMPORT = {
   observe: ['core', 'memory', 'config'],
   tools: ['core', 'files', 'memory', 'observe', 'config'],
   evict: ['core', 'memory', 'tools'],
-  failover: ['core', 'memory', 'config', 'tools'],
-  surfaces: ['core', 'memory', 'failover', 'observe', 'config'],
+  failover: ['core', 'memory', 'observe'],
+  surfaces: ['core', 'memory', 'observe', 'config'],
   runtime: ['core', 'files', 'memory', 'wire', 'config', 'observe', 'tools', 'evict', 'failover', 'surfaces'],
 };
 const folders = Object.entries(MAY_IMPORT).map(([folder, others]) => ({

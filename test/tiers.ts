@@ -23,6 +23,7 @@ export const REST: readonly string[] = [
   'robustness/servers-refusing.test.ts',
   'robustness/limits-clients.test.ts',
   'robustness/memory-monitor.test.ts',
+  'integration/failover.test.ts',
   'integration/failover-follower.test.ts',
   'integration/evict.test.ts',
   'integration/evict-scan.test.ts',

@@ -3,20 +3,19 @@
 // Invariants: decisions are told in the turn in which they fall; nothing is told after close().
 import type { ConnectionOptions } from 'node:tls';
 import type { Logger } from 'pino';
+import type { FollowedSnapshot, WhereaboutsState } from '../observe/snapshots/failover.js';
 import type { Decision, ViewOptions } from './decisions.js';
 import { askWhetherPrimary, type FenceAnswer } from './fence.js';
 import type { NatMap } from './nat-map.js';
 import { SentinelLine } from './sentinel-line.js';
 import { SentinelView } from './sentinel-view.js';
 import {
-  type FailoverSnapshot,
   nameOf,
   type PrimaryAddress,
   type Sign,
   sameAddress,
   type Whereabouts,
   type WhereaboutsEvents,
-  type WhereaboutsState,
 } from './whereabouts.js';
 
 /** Between two looks at the time, and two attempts of the fence, while clients wait. */
@@ -46,7 +45,7 @@ export class BySentinel implements Whereabouts {
   private readonly lines: readonly SentinelLine[];
   /** By Sentinel: why it does not answer; null: it does. */
   private readonly errors: (string | null)[];
-  private readonly counts = { switched: 0, returned: 0, timedOut: 0 };
+  private readonly counts = { switched: 0, returned: 0, timedOut: 0, pausedMs: 0, lastPauseMs: 0 };
   private events: WhereaboutsEvents | undefined;
   private timer: NodeJS.Timeout | undefined;
   /** Who is being asked whether it is primary. Another one does not wait for its answer: it may be frozen. */
@@ -111,7 +110,7 @@ export class BySentinel implements Whereabouts {
     this.act(this.view.sign(sign, this.options.clock()));
   }
 
-  snapshot(): FailoverSnapshot {
+  snapshot(): FollowedSnapshot {
     const { view, options } = this;
     const { state, address, reason, blind } = view;
     return {
@@ -168,15 +167,22 @@ export class BySentinel implements Whereabouts {
     else if (decision.type === 'blind') events.blind(decision.reason);
     else if (decision.type === 'gone') {
       counts.timedOut++;
+      this.waited(this.options.pauseMs);
       events.gone(decision.reason);
     } else {
       const { address, moved, pausedMs } = decision;
       if (this.found) counts[moved ? 'switched' : 'returned']++;
       this.found = true;
+      if (pausedMs > 0) this.waited(pausedMs);
       if (!('reading' in this.lastFence)) throw new Error('resumed without a reading');
       events.resumed({ address, moved, pausedMs, reading: this.lastFence.reading });
       this.wake();
     }
+  }
+
+  private waited(milliseconds: number): void {
+    this.counts.pausedMs += milliseconds;
+    this.counts.lastPauseMs = milliseconds;
   }
 
   /** Asks the server that the view wants to know about, if any. */

@@ -7,9 +7,10 @@
 // - it resumes only at an address whose server said that it is primary, asked after the last reason for doubt;
 // - it changes to what a majority names (or, where no majority answers and `onMinority` admits, to a higher epoch; or, with
 //   resume "promoted", to what a Sentinel promotes, for as long as the others may need to follow).
+import type { WhereaboutsState } from '../observe/snapshots/failover.js';
 import { type Decision, type FenceResult, type SentinelEvent, SIGNS, type ViewOptions } from './decisions.js';
 import { type Answer, type Vote, Votes } from './votes.js';
-import { nameOf, type PrimaryAddress, type Sign, sameAddress, type WhereaboutsState } from './whereabouts.js';
+import { nameOf, type PrimaryAddress, type Sign, sameAddress } from './whereabouts.js';
 
 /** A failover that has announced itself is over after this long: without a switch the Sentinels are taken at their word. */
 const SWITCH_LIMIT_MS = 3000;

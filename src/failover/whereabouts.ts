@@ -5,17 +5,12 @@
 // - `resumed` names a server that has said, on a fresh connection, that it is primary;
 // - there is one address at a time, and it changes in `resumed` alone.
 import type { Reading } from '../memory/reading.js';
+import type { FollowedSnapshot, WhereaboutsState } from '../observe/snapshots/failover.js';
 
 export interface PrimaryAddress {
   readonly host: string;
   readonly port: number;
 }
-
-/**
- * `here`: commands go to `address`. `paused`: a failover is going on; no new command goes up, clients wait.
- * `gone`: the pause ran out, or the address was never known; clients are refused as a dead server refuses them.
- */
-export type WhereaboutsState = 'here' | 'paused' | 'gone';
 
 /** What the data path saw of the server at `address` that speaks against its being primary. */
 export type Sign = 'refused' | 'lost' | 'replica' | 'readonly';
@@ -41,32 +36,6 @@ export interface WhereaboutsEvents {
   blind(reason: string | null): void;
 }
 
-/** One Sentinel: `agrees` with the address in use, names another one (`differs`), or does not answer (`silent`). */
-export interface SentinelSnapshot {
-  readonly host: string;
-  readonly port: number;
-  readonly state: 'agrees' | 'differs' | 'silent';
-  /** Why it does not answer; null: it does. */
-  readonly error: string | null;
-}
-
-export interface FailoverSnapshot {
-  readonly state: WhereaboutsState;
-  /** As Sentinel calls the primary. */
-  readonly name: string;
-  /** host:port; null: never known. */
-  readonly address: string | null;
-  /** Why it is paused or gone; null: it is here. */
-  readonly reason: string | null;
-  /** Why a failover could pass unseen; null: enough Sentinels answer. */
-  readonly blind: string | null;
-  readonly sentinels: readonly SentinelSnapshot[];
-  /** Pauses that ended with another primary, with the same one, or without any. */
-  readonly switched: number;
-  readonly returned: number;
-  readonly timedOut: number;
-}
-
 export interface Whereabouts {
   /** undefined: not known yet; the state is then `gone`. */
   readonly address: PrimaryAddress | undefined;
@@ -75,7 +44,7 @@ export interface Whereabouts {
   start(events: WhereaboutsEvents): Promise<void>;
   /** The data path has seen a sign against the server in use. Cheap, and may be called for each connection. */
   suspect(sign: Sign): void;
-  snapshot(): FailoverSnapshot;
+  snapshot(): FollowedSnapshot;
   close(): void;
 }
 

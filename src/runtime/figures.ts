@@ -3,6 +3,7 @@ import { describeRule } from '../config/describe.js';
 import type { EffectiveConfig } from '../config/effective.js';
 import { withFiles } from '../files/with-files.js';
 import type { MemorySnapshot } from '../memory/snapshot.js';
+import type { ConnectionSnapshot } from '../observe/snapshots/connections.js';
 import { type HoldsSource, shownRules, statsSliced } from '../observe/stats/snapshot.js';
 import type { AdminSources } from '../surfaces/admin/types.js';
 import type { Listener } from '../wire/client/listener.js';
@@ -15,7 +16,7 @@ export type Figures = Pick<
 
 export function figuresOf(
   service: Service,
-  listener: Pick<Listener, 'snapshot'>,
+  listener: { snapshot(): ReturnType<Listener['snapshot']> & Pick<ConnectionSnapshot, 'failover'> },
   memory: () => MemorySnapshot,
   config: () => EffectiveConfig,
   holds: HoldsSource,

@@ -12,6 +12,7 @@ import { LEAST_EVICTED } from '../memory/eviction-rates.js';
 import { limitsOf } from '../memory/limits.js';
 import { MemoryMonitor } from '../memory/monitor.js';
 import { Pressure } from '../memory/pressure.js';
+import type { Reading } from '../memory/reading.js';
 import type { MemorySnapshot, RehearsalOutcome, RehearsalRequest } from '../memory/snapshot.js';
 import { kindTrouble } from '../memory/upstream-kind.js';
 import { Alerts } from '../observe/alerts/alerts.js';
@@ -25,12 +26,14 @@ import type { AdminServer } from '../surfaces/admin/types.js';
 import { answerQuestions, type ConsoleSources } from '../surfaces/console/console.js';
 import type { SweepJob } from '../tools/sweep/job.js';
 import { Listener } from '../wire/client/listener.js';
-import { secureOptions, type UpstreamTls } from '../wire/upstream/upstream-socket.js';
+import { MovingAddress } from '../wire/upstream/moving-address.js';
+import { asOne, secureOptions, type UpstreamTls } from '../wire/upstream/upstream-socket.js';
 import { Advisor } from './advisor.js';
 import { adminConnections, readRoom } from './capacity.js';
 import { consoleAnswers } from './console-answers.js';
 import { describeMemory } from './describe-memory.js';
 import { Explainer } from './explainer.js';
+import { Failover, whereaboutsOf } from './failover.js';
 import { type Figures, figuresOf } from './figures.js';
 import type { LogLosses } from './log/log-output.js';
 import { endpointOf, RoomMaker } from './make-room.js';
@@ -70,6 +73,8 @@ export class SpillwayProxy {
   private readonly says: ProxyEvents;
   private readonly secure: UpstreamTls | undefined;
   private readonly where: Where;
+  /** undefined: the server's address is fixed. */
+  private readonly failover: Failover | undefined;
   private readonly service: Service;
   private readonly pressure: Pressure;
   private readonly monitor: MemoryMonitor;
@@ -102,8 +107,11 @@ export class SpillwayProxy {
     // The service reports what is wrong with the files.
     this.secure = upstreamTls(config, log.child({}, { level: 'silent' }));
     const events: ServiceEvents = {
-      upstreamFailed: (error) => this.listener.upstreamFailed(error),
-      upstreamReadonly: () => {},
+      upstreamFailed: (error) => {
+        this.listener.upstreamFailed(error);
+        this.failover?.suspect(asOne(error).code === 'ECONNREFUSED' ? 'refused' : 'lost');
+      },
+      upstreamReadonly: () => this.failover?.suspect('readonly'),
       upstreamOom: () => this.upstreamOom(),
       asked: consoleAnswers((questions) => answerQuestions(questions, this.consoleSources())),
     };
@@ -139,9 +147,10 @@ export class SpillwayProxy {
     const { gate, quotas, scripts, keys } = this.service;
     this.explainer = new Explainer(config, { gate, quotas, scripts, keys, memory: () => this.memory() });
     this.listener = this.makeListener();
+    this.failover = this.makeFailover();
     this.figures = figuresOf(
       this.service,
-      this.listener,
+      { snapshot: () => ({ ...this.listener.snapshot(), failover: this.failover?.snapshot() ?? null }) },
       () => this.memory(),
       () => this.reloader.config,
       this.holders,
@@ -167,10 +176,12 @@ export class SpillwayProxy {
     const { config, log, eventLog, sampler } = this;
     try {
       await this.service.start();
+      await this.failover?.start();
       await this.monitor.start();
       this.budgets.adopt(ruleSetOf(config));
       this.room.evictor.start();
       this.data = await this.listener.start();
+      this.failover?.listening();
       this.says.capacity(config, this.service.capacity);
       sampler.start();
       this.advisor.start();
@@ -225,6 +236,7 @@ export class SpillwayProxy {
     this.reloader.close();
     this.rehearsals.close();
     this.listener.close();
+    this.failover?.close();
     this.says.closing();
     const [ended] = await Promise.all([
       this.service.close(graceMs),
@@ -266,9 +278,15 @@ export class SpillwayProxy {
         this.explainer.adoptServer(server);
         this.says.recognized(server);
       },
+      ...(config.upstream.failover && {
+        onRole: (role: string) => {
+          if (role === 'slave') this.failover?.suspect('replica');
+        },
+      }),
       onKind: (kind) => this.says.upstreamIs(kind, kindTrouble(kind, this.reloader.config.upstream.expect)),
       onLost: () => {
         this.listener.suspectUpstream();
+        this.failover?.suspect('lost');
         this.says.monitorLost();
       },
     });
@@ -329,7 +347,8 @@ export class SpillwayProxy {
     return new Listener({
       listen: { ...config.listen, mode: config.listenMode },
       secure: config.listenTls !== undefined,
-      upstream: config.upstream,
+      upstream: config.upstream.failover ? new MovingAddress(config.upstream) : config.upstream,
+      ...(config.upstream.failover && { onSign: () => this.failover?.suspect('refused') }),
       maxClients: () => Math.min(reloader.config.limits.maxClients, service.capacity.clients),
       hasRoom: () => service.hasRoom,
       clients: () => service.clients,
@@ -341,6 +360,18 @@ export class SpillwayProxy {
       },
       onReopenFailed: (error) => says.reopenFailed(error),
     });
+  }
+
+  private makeFailover(): Failover | undefined {
+    const { config, secure, log, eventLog: events, service, listener, monitor, where, pressure } = this;
+    const whereabouts = whereaboutsOf(config, secure, clock, log);
+    if (whereabouts === undefined) return undefined;
+    const memoryMoved = (reading: Reading) => {
+      const difference = pressure.moved(reading, clock());
+      this.pressureChanged();
+      return difference;
+    };
+    return new Failover(whereabouts, { service, listener, monitor, where, memoryMoved, log, events });
   }
 
   private async startAdmin(alerts: Alerts, sweep: SweepJob): Promise<AdminServer | undefined> {
@@ -382,15 +413,18 @@ export class SpillwayProxy {
 
   private state(): ServiceStateSnapshot {
     const rules = rulesInForce(this.reloader.config);
-    const facts = { ...this.ready(), closing: this.closing, memory: this.memory(), rules };
+    const failover = this.failover?.waitsFor ?? null;
+    const facts = { ...this.ready(), failover, closing: this.closing, memory: this.memory(), rules };
     return this.serviceState.see({ ...facts, configError: this.reloader.problem }, Date.now());
   }
 
   private ready(): Readiness {
     if (this.closing) return CLOSING;
+    const { failover } = this;
+    if (failover?.isGone) return failover.readiness([]);
     if (!this.listener.listening) return REFUSING;
     if (!this.service.running) return NO_WORKER;
-    return readiness(
+    const known = readiness(
       this.monitor,
       this.pressure,
       this.listener.upstreamTrouble,
@@ -398,6 +432,7 @@ export class SpillwayProxy {
       this.room.evictor.trouble ?? this.room.evictor.shortcoming,
       clock(),
     );
+    return failover?.readiness(known.reasons) ?? known;
   }
 
   private setRehearsal(request: RehearsalRequest | undefined): RehearsalOutcome {

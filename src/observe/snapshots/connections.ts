@@ -1,5 +1,6 @@
 // The snapshots of connections and clients. Field names are an API. Types only.
 import type { PinReason } from '../../core/commands/spec.js';
+import type { FailoverSnapshot } from './failover.js';
 
 /** GET /api/connections. */
 export interface ConnectionSnapshot {
@@ -46,6 +47,8 @@ export interface ConnectionSnapshot {
   /** Memory of buffers: in use, and kept for reuse. */
   slabLentBytes: number;
   slabPooledBytes: number;
+  /** What follows the primary; null: its address is fixed. */
+  failover: FailoverSnapshot | null;
   /** null: no TLS on that side. */
   tls: TlsSnapshot | null;
   upstreamTls: TlsSnapshot | null;

@@ -10,6 +10,7 @@ import type { MemorySnapshot } from '../../memory/snapshot.js';
 export const CONDITIONS = [
   'closing',
   'down',
+  'failover',
   'blind',
   'rehearsing',
   'shedding',
@@ -36,6 +37,8 @@ export interface StateFacts {
   /** As /readyz says it: whether clients can be served, and what is missing. */
   readonly ready: boolean;
   readonly reasons: readonly string[];
+  /** Why clients wait for a primary; null: they do not. */
+  readonly failover: string | null;
   readonly memory: Pick<
     MemorySnapshot,
     'readingAgeMs' | 'stale' | 'rehearsal' | 'level' | 'active' | 'reason' | 'pressure'
@@ -49,6 +52,7 @@ export interface StateFacts {
 const SEVERITY: Readonly<Record<StateName, 'ok' | 'warn' | 'bad'>> = {
   closing: 'bad',
   down: 'bad',
+  failover: 'bad',
   blind: 'bad',
   rehearsing: 'warn',
   shedding: 'bad',
@@ -98,7 +102,7 @@ export class ServiceState {
 
 /** A sentence for each condition that holds. */
 function conditionsOf(facts: StateFacts): Partial<Record<Condition, string>> {
-  const { closing, ready, reasons, memory, rules, configError } = facts;
+  const { closing, ready, reasons, failover, memory, rules, configError } = facts;
   const { rehearsal, stale, readingAgeMs } = memory;
   const blind = readingAgeMs === null || stale;
   const why = reasons.join('; ');
@@ -106,6 +110,7 @@ function conditionsOf(facts: StateFacts): Partial<Record<Condition, string>> {
   const holds: Partial<Record<Condition, string | false>> = {
     closing: closing && 'the proxy is closing; it accepts no more clients',
     down: !closing && !ready && why,
+    failover: ready && failover !== null && `clients wait for a primary: ${failover}`,
     blind: ready && blind && (why === '' ? 'there is no reading of memory' : why),
     limited: ready && !blind && why,
     rehearsing:

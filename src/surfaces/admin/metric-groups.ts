@@ -2,6 +2,7 @@
 // for each subject. Keeps no values.
 import { CONNECTION_METRICS } from './metric-groups/connections.js';
 import { EVICTION_METRICS } from './metric-groups/eviction.js';
+import { FAILOVER_METRICS } from './metric-groups/failover.js';
 import { LATENCY_METRICS } from './metric-groups/latency.js';
 import { MEMORY_METRICS } from './metric-groups/memory.js';
 import type { MetricGroup } from './metric-groups/metric-group.js';
@@ -20,6 +21,7 @@ export const METRIC_GROUPS: readonly MetricGroup[] = [
   EVICTION_METRICS,
   LATENCY_METRICS,
   CONNECTION_METRICS,
+  FAILOVER_METRICS,
   SERVICE_METRICS,
   SWEEP_METRICS,
   WORKER_METRICS,

@@ -12,6 +12,7 @@ import type { AlertsSnapshot } from '../../observe/alerts/snapshot.js';
 import type { GrowthReport } from '../../observe/history/history.js';
 import type { Holding } from '../../observe/holders/snapshot.js';
 import type { ConnectionSnapshot, PoolSnapshot, TlsSnapshot } from '../../observe/snapshots/connections.js';
+import { type FailoverSnapshot, SENTINEL_STATES } from '../../observe/snapshots/failover.js';
 import type { SweepSnapshot } from '../../observe/snapshots/sweep.js';
 import type { WorkerSnapshot, WorkersSnapshot } from '../../observe/snapshots/workers.js';
 import { type ServiceStateSnapshot, STATES } from '../../observe/state/service-state.js';
@@ -39,12 +40,13 @@ export interface Scrape {
 export const LABELS = {
   rule: 'the rules of the config (10,000 at most), and `unregistered` for keys that no rule matches',
   priority: PRIORITY_NAMES.join(', '),
-  result: 'for follow-ups: set, unchanged, denied, failed; for alerts: delivered, failed',
+  result:
+    'for follow-ups: set, unchanged, denied, failed; for alerts: delivered, failed; for failovers: switched, returned, timed_out',
   direction: 'from_clients, to_clients, to_upstream, from_upstream',
   side: 'clients, upstream',
   way: 'request (client to server), reply (server to client)',
   what: 'replies (that clients have not read), commands (that the server has not read), stalled (commands that must wait)',
-  state: `of workers: configured, running, silent; of the service: ${STATES.join(', ')}`,
+  state: `of workers: configured, running, silent; of the service: ${STATES.join(', ')}; of Sentinels: ${SENTINEL_STATES.join(', ')}`,
   worker: 'numbers from 1 to `workers`; a new worker has the number of the one that it replaces',
   on: 'shared, own, waiting',
   reason: `for refusals: ${REFUSAL_NAMES.join(', ')}; for what was spared: ${SPARED_NAMES.join(', ')}; for pins: ${PIN_REASONS.join(', ')}`,
@@ -115,6 +117,28 @@ export function perSide(value: (tls: TlsSnapshot) => number | null): Reader {
 export function pool(value: (pool: PoolSnapshot) => number): Reader {
   return one(({ connections }) => (connections.pool === null ? null : value(connections.pool)));
 }
+
+/** A metric about a primary that is followed. With a fixed address it has no line. */
+export function failover(value: (failover: FailoverSnapshot) => number): Reader {
+  return one(({ connections }) => (connections.failover === null ? null : value(connections.failover)));
+}
+
+export const pauses = byLabel('result', ({ connections: { failover } }) =>
+  failover === null
+    ? {}
+    : { switched: failover.switched, returned: failover.returned, timed_out: failover.timedOut },
+);
+
+export const sentinels = byLabel('state', ({ connections: { failover } }) =>
+  failover === null
+    ? {}
+    : Object.fromEntries(
+        SENTINEL_STATES.map((state) => [
+          state,
+          failover.sentinels.filter((sentinel) => sentinel.state === state).length,
+        ]),
+      ),
+);
 
 export const poolClients = byLabel('on', ({ connections: { pool } }) =>
   pool === null ? {} : { shared: pool.clientsSharing, own: pool.clientsPinned, waiting: pool.clientsWaiting },

@@ -7,6 +7,7 @@ import { CALM } from '../../../src/observe/alerts/situation.js';
 import type { AlertsSnapshot } from '../../../src/observe/alerts/snapshot.js';
 import type { GrowthReport } from '../../../src/observe/history/history.js';
 import type { ConnectionSnapshot, PoolSnapshot } from '../../../src/observe/snapshots/connections.js';
+import type { FailoverSnapshot, SentinelSnapshot } from '../../../src/observe/snapshots/failover.js';
 import type { SweepSnapshot } from '../../../src/observe/snapshots/sweep.js';
 import type { WorkersSnapshot } from '../../../src/observe/snapshots/workers.js';
 import type { ServiceStateSnapshot } from '../../../src/observe/state/service-state.js';
@@ -150,6 +151,7 @@ const connections: ConnectionSnapshot = {
   handshakesFailed: 19,
   proxyHeadersRefused: 20,
   tls: { certificateExpiresAt: 1_900_000_000_000, renewals: 1, problem: 'it has expired' },
+  failover: null,
   upstreamTls: null,
   upstreamFailures: 12,
   bytesFromClients: 100,
@@ -301,6 +303,7 @@ const SINGLE: Record<string, number> = {
   'state{state="down"}': 0,
   'state{state="closing"}': 0,
   'state{state="blind"}': 0,
+  'state{state="failover"}': 0,
   'state{state="rehearsing"}': 0,
   'state{state="config-error"}': 0,
   'state{state="observing"}': 0,
@@ -434,6 +437,30 @@ t.test('command pooling has its own, session pooling none of these', async (t) =
   for (const [name, value] of Object.entries(POOL)) t.equal(values.get(`spillway_pool_${name}`), value, name);
   const shown = [...values.keys()].filter((name) => name.startsWith('spillway_pool_'));
   t.equal(shown.length, Object.keys(POOL).length, 'and no other');
+});
+
+t.test('a primary that is followed has its own, a fixed address none of these', async (t) => {
+  const sentinel = (state: SentinelSnapshot['state']) => ({ host: 's', port: 1, state, error: null });
+  const failover: FailoverSnapshot = {
+    ...{ state: 'paused', name: 'm', address: 'h:1', reason: 'x', blind: null, waiting: 7 },
+    ...{ switched: 1, returned: 2, timedOut: 3, pausedMs: 4500, lastPauseMs: 1500 },
+    sentinels: [sentinel('agrees'), sentinel('silent'), sentinel('agrees')],
+  };
+  const of = async (some: Partial<ConnectionSnapshot>) =>
+    parse(
+      await createMetrics({ ...sources, connections: () => ({ ...connections, ...some }) }, '1').render(),
+    );
+  const [followed, fixed] = [await of({ failover }), await of({})];
+  for (const [name, value] of Object.entries({
+    ...{ failover_paused: 1, clients_waiting_for_primary: 7 },
+    ...{ failover_pause_seconds_total: 4.5, failover_last_pause_seconds: 1.5 },
+    ...{ 'failovers_total{result="switched"}': 1, 'failovers_total{result="returned"}': 2 },
+    ...{ 'failovers_total{result="timed_out"}': 3, 'sentinels{state="agrees"}': 2 },
+    ...{ 'sentinels{state="differs"}': 0, 'sentinels{state="silent"}': 1 },
+  })) {
+    t.equal(followed.get(`spillway_${name}`), value, name);
+    t.notOk(fixed.has(`spillway_${name}`), name);
+  }
 });
 
 t.test('values', async (t) => {

@@ -77,6 +77,7 @@ const CONNECTIONS: ConnectionSnapshot = {
   handshakesFailed: 0,
   proxyHeadersRefused: 0,
   tls: null,
+  failover: null,
   upstreamTls: null,
   pool: null,
   clientsTimedOut: 0,

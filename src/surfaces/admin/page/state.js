@@ -8,6 +8,7 @@ import { duration } from './format.js';
 const NAMES = {
   closing: 'Closing',
   down: 'Down',
+  failover: 'Failover',
   blind: 'Blind',
   rehearsing: 'Rehearsing',
   shedding: 'Shedding',

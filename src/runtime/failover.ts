@@ -1,0 +1,203 @@
+// Joins what knows where the primary is to what must obey: data path, data port, monitor, pressure, log and events.
+// Order matters on a resumption: first everything learns the address and its memory, then commands go up.
+// Owns the follower. Invariant: with a fixed address there is none of it.
+import type { Logger } from 'pino';
+import type { EffectiveConfig } from '../config/effective.js';
+import { BySentinel } from '../failover/by-sentinel.js';
+import {
+  nameOf,
+  type PrimaryAddress,
+  type Resumption,
+  type Sign,
+  type Whereabouts,
+} from '../failover/whereabouts.js';
+import type { Reading } from '../memory/reading.js';
+import type { EventLog } from '../observe/history/event-log.js';
+import type { FailoverSnapshot } from '../observe/snapshots/failover.js';
+import { secureOptions, type UpstreamTls } from '../wire/upstream/upstream-socket.js';
+import type { Readiness } from './readiness.js';
+
+export interface FailoverParts {
+  readonly service: {
+    pause(): Promise<void>;
+    moved(address: PrimaryAddress): void;
+    resume(): void;
+    gone(): void;
+    readonly waiting: number;
+  };
+  readonly listener: { moved(address: PrimaryAddress): void; shut(): void; reopen(): Promise<void> };
+  readonly monitor: { moved(address: PrimaryAddress): void };
+  /** Returns in words how the new server differs from the old one. */
+  readonly memoryMoved: (reading: Reading) => string | undefined;
+  readonly where: { moved(address: PrimaryAddress): void };
+  readonly log: Logger;
+  readonly events: EventLog;
+}
+
+/** A pause that is shorter and ends where it began is no news: a connection was lost, and the server is primary. */
+const NEWS_MS = 100;
+
+/** What follows the primary by its Sentinels; undefined: the address is fixed. */
+export function whereaboutsOf(
+  { upstream }: EffectiveConfig,
+  secure: UpstreamTls | undefined,
+  clock: () => number,
+  log: Logger,
+): Whereabouts | undefined {
+  const { failover, username, password, connectTimeoutMs } = upstream;
+  if (failover === undefined) return undefined;
+  return new BySentinel({
+    ...failover,
+    ...{ server: { username, password }, connectTimeoutMs, clock, log },
+    tls: secure && ((host) => secureOptions({ host, port: 0, connectTimeoutMs }, secure)),
+  });
+}
+
+export class Failover {
+  private shut = false;
+  private isListening = false;
+  private waited = 0;
+  private was: PrimaryAddress | undefined;
+  private pausedReason = '';
+
+  constructor(
+    private readonly whereabouts: Whereabouts,
+    private readonly parts: FailoverParts,
+  ) {}
+
+  /** Resolves when the primary is known, or could not be found at once. Call it before anything listens. */
+  start(): Promise<void> {
+    return this.whereabouts.start({
+      paused: (reason) => this.paused(reason),
+      resumed: (resumption) => this.resumed(resumption),
+      gone: (reason) => this.gone(reason),
+      blind: (reason) => this.blind(reason),
+    });
+  }
+
+  /** The data port listens: if there is no primary it must not. */
+  listening(): void {
+    this.isListening = true;
+    if (this.isGone) this.parts.listener.shut();
+  }
+
+  /** There is no primary. */
+  get isGone(): boolean {
+    return this.whereabouts.state === 'gone';
+  }
+
+  /** Why clients wait; undefined: they do not. */
+  get waitsFor(): string | undefined {
+    const { state, reason } = this.whereabouts.snapshot();
+    return state === 'paused' ? (reason ?? undefined) : undefined;
+  }
+
+  /** The answer of GET /readyz, with what else is missing. While clients wait, more of them may come. */
+  readiness(reasons: readonly string[]): Readiness {
+    const { state, reason, blind } = this.whereabouts.snapshot();
+    if (state === 'gone') return { ready: false, reasons: [`there is no primary: ${reason}`] };
+    if (state === 'paused') return { ready: true, reasons: [`clients wait for a primary: ${reason}`] };
+    return { ready: true, reasons: blind === null ? [...reasons] : [blind, ...reasons] };
+  }
+
+  suspect(sign: Sign): void {
+    this.whereabouts.suspect(sign);
+  }
+
+  snapshot(): FailoverSnapshot {
+    return { ...this.whereabouts.snapshot(), waiting: this.parts.service.waiting };
+  }
+
+  close(): void {
+    this.whereabouts.close();
+  }
+
+  private paused(reason: string): void {
+    this.pausedReason = reason;
+    this.parts.service.pause().catch(() => {});
+    this.parts.log.debug({ reason }, 'clients wait: the primary may be elsewhere soon');
+  }
+
+  private resumed({ address, moved, reading, pausedMs }: Resumption): void {
+    const { service, listener, monitor, where, memoryMoved, log } = this.parts;
+    this.waited = service.waiting;
+    const was = this.was;
+    if (moved) {
+      this.was = address;
+      where.moved(address);
+      const differs = memoryMoved(reading);
+      listener.moved(address);
+      service.moved(address);
+      if (differs !== undefined && was !== undefined) {
+        log.warn(
+          { primary: nameOf(address) },
+          `the new primary is set up otherwise than the old one: ${differs}`,
+        );
+        this.record(`the new primary is set up otherwise than the old one: ${differs}`);
+      }
+    }
+    service.resume();
+    // Behind the clients' connections: it takes one of its own.
+    if (moved) monitor.moved(address);
+    if (this.shut) {
+      this.shut = false;
+      if (this.isListening) void listener.reopen();
+    }
+    this.tellResumed(address, moved, pausedMs, was);
+  }
+
+  private gone(reason: string): void {
+    const { service, listener, log } = this.parts;
+    this.shut = true;
+    // At a start nothing is paused yet.
+    service.pause().catch(() => {});
+    service.gone();
+    if (this.isListening) listener.shut();
+    log.error({ reason }, 'there is no primary, so Spillway closes its data port until there is one');
+    this.record(`there is no primary, so the data port is closed: ${reason}`);
+  }
+
+  private blind(reason: string | null): void {
+    const { log } = this.parts;
+    if (reason === null) log.info('enough Sentinels answer again');
+    else log.warn(`${reason}; docs/FAILOVER.md says what that means`);
+    this.record(reason ?? 'enough Sentinels answer again');
+  }
+
+  private tellResumed(
+    address: PrimaryAddress,
+    moved: boolean,
+    pausedMs: number,
+    was: PrimaryAddress | undefined,
+  ): void {
+    const { log } = this.parts;
+    const primary = nameOf(address);
+    const { waited } = this;
+    const long = `${(pausedMs / 1000).toFixed(2)} s`;
+    const clients = `${waited} ${waited === 1 ? 'client' : 'clients'} waited`;
+    if (was === undefined) {
+      log.info({ primary }, 'the Sentinels name the primary');
+      this.record(`the primary is ${primary}`);
+    } else if (moved) {
+      const fields = {
+        primary,
+        was: nameOf(was),
+        pausedMs: Math.round(pausedMs),
+        waited,
+        reason: this.pausedReason,
+      };
+      log.warn(fields, 'the primary is another server now');
+      this.record(`primary is now ${primary}, was ${nameOf(was)}, paused ${long}, ${clients}`);
+    } else if (pausedMs >= NEWS_MS) {
+      log.warn(
+        { primary, pausedMs: Math.round(pausedMs), waited, reason: this.pausedReason },
+        'the primary has stayed the same',
+      );
+      this.record(`primary is still ${primary}, paused ${long} (${this.pausedReason}), ${clients}`);
+    }
+  }
+
+  private record(text: string): void {
+    this.parts.events.record('upstream', text);
+  }
+}
