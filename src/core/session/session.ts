@@ -233,9 +233,9 @@ export class Session implements ReplyOwner {
     this.upstream.switchTo(own);
   }
 
-  /** Attaches an own upstream connection, a `fresh` one or one that it had before. The session must be idle. */
-  attach(upstream: ByteSink, fresh = false): void {
-    this.move((placement) => placement.attachOwn(upstream, fresh));
+  /** Attaches an own upstream connection. The session must be idle. */
+  attach(upstream: ByteSink): void {
+    this.move((placement) => placement.attachOwn(upstream));
   }
 
   /** Attaches the shared connection that it wants. The session must be idle. */

@@ -273,9 +273,8 @@ export class ClientUpstream implements OwnUpstreamUser {
     this.own ??= new OwnUpstream(this.options, ownGreeting(session.identity), this);
     if (!this.own.isGreeted) return false;
     this.retried = false;
-    const isFresh = !this.own.wasTaken;
     this.own.take();
-    session.attach(this.own.batch, isFresh);
+    session.attach(this.own.batch);
     return true;
   }
 

@@ -52,8 +52,6 @@ export class OwnUpstream {
   hasEnded = false;
   /** It waits for the server to take what was sent without a reply being owed, and to end in turn. */
   isEnding = false;
-  /** Its client has had it already. */
-  wasTaken = false;
   /** Bytes that the server has sent. */
   heardBytes = 0;
   private readonly socket: UpstreamSocket;
@@ -98,7 +96,6 @@ export class OwnUpstream {
 
   /** It is needed. */
   take(): void {
-    this.wasTaken = true;
     clearTimeout(this.parked);
     this.parked = undefined;
   }

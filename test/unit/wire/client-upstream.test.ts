@@ -238,40 +238,6 @@ t.test('without room for a shared connection it keeps its own', async (t) => {
   t.equal(link.upstream.isSharing, true, 'or until it is as new');
 });
 
-t.test('an own connection made since a login is wanted is none for who came before', async (t) => {
-  const no = '-NOAUTH Authentication required.\r\n';
-  const wrong = '-WRONGPASS invalid username-password pair or user is disabled.\r\n';
-  // None of these is answered with NOAUTH there, so by itself none shows that the connection is not logged in.
-  for (const [command, answer] of [
-    [['AUTH', 'default', 'wrong'], wrong + no],
-    [['HELLO', '2', 'AUTH', 'default', 'wrong'], wrong + no],
-    [['NOSUCH'], `-ERR unknown command 'NOSUCH', with args beginning with: \r\n${no}`],
-    [['MULTI'], no],
-  ] as const) {
-    const { settled } = lab(t);
-    const link = await settled();
-    t.equal(await link.ask('GET', 'k'), '$-1\r\n');
-    await look.call('CONFIG', 'SET', 'requirepass', 'secret');
-    link.send(...command);
-    await until(() => link.told.length > 0, { describe: () => `the end; ${link.client.all()}` });
-    t.same(link.told, ['other rights'], command.join(' '));
-    t.equal(link.client.all(), `$-1\r\n${answer}`);
-    await look.call('CONFIG', 'SET', 'requirepass', '');
-  }
-  for (const login of [
-    ['AUTH', 'secret'],
-    ['HELLO', '3', 'AUTH', 'default', 'secret'],
-  ]) {
-    const { settled } = lab(t);
-    const link = await settled();
-    await look.call('CONFIG', 'SET', 'requirepass', 'secret');
-    t.match(await link.ask(...login), /^(\+OK|%7)/);
-    t.equal(await link.ask('GET', 'k'), login[0] === 'AUTH' ? '$-1\r\n' : '_\r\n', 'who logs in stays');
-    t.same(link.told, []);
-    await look.call('CONFIG', 'SET', 'requirepass', '');
-  }
-});
-
 t.test('whose identity no fresh connection can have keeps its own', async (t) => {
   const refusals: Record<string, () => Promise<unknown>> = {
     'it may not SELECT the database that it is in': () => look.call('ACL', 'SETUSER', 'alice', '-select'),

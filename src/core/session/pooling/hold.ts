@@ -71,8 +71,6 @@ export class Hold {
    * login may not hold any more: then the connection is made with this one.
    */
   nextLogin: Credential | undefined;
-  /** Its own connection is fresh, and nothing has shown yet that it has the client's rights. */
-  unproven = false;
   /** Its last replies were large: others should not wait behind the next one. */
   bulky = false;
   private weight = 0;

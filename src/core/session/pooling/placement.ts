@@ -154,19 +154,14 @@ export class Placement {
     this.wants = Place.NOWHERE;
   }
 
-  /**
-   * Gives it an own connection. `fresh`: it was made just now. If the client was let in without a login, and one is wanted since,
-   * such a connection has fewer rights than the client: see ConnectionCommands.prove().
-   */
-  attachOwn(upstream: ByteSink, fresh = false): void {
-    const { hold, session } = this;
-    const { replies } = session;
-    session.upstream.switchTo(upstream);
+  /** Gives it an own connection. */
+  attachOwn(upstream: ByteSink): void {
+    const { replies } = this.session;
+    this.session.upstream.switchTo(upstream);
     this.at = Place.OWN;
     this.shared = undefined;
     replies.attach();
-    if (!hold.loggedIn) replies.upstream.auth = Auth.UNKNOWN;
-    hold.unproven = fresh && !hold.loggedIn && hold.standing === Standing.OPEN && hold.identity.resp === 2;
+    if (!this.hold.loggedIn) replies.upstream.auth = Auth.UNKNOWN;
     this.attached();
   }
 

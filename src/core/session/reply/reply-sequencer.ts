@@ -78,11 +78,6 @@ export class ReplySequencer {
     this.scanner = shared?.scanner ?? this.ownScanner;
   }
 
-  /** Tells the client why it is ended, where none of its own replies will. */
-  sayLast(reply: Uint8Array): void {
-    this.say(reply);
-  }
-
   /** The client is gone: its replies are dropped. */
   abandon(): void {
     this.client = NOWHERE;

@@ -23,7 +23,7 @@ export interface ReplyListener {
   /** The first reply has come that shows that the connection may run commands. */
   letIn(): void;
   /** NOAUTH has come, and no earlier reply has shown that the connection may run commands. */
-  loginWanted(hidden: boolean): void;
+  loginWanted(): void;
   /** RESET was answered: the connection is like a new one. */
   connectionReset(): void;
   upstreamOom(): void;
@@ -164,7 +164,7 @@ export class UpstreamState {
     else if (errorIs(scanner, '-NOAUTH ')) {
       const never = this.auth !== Auth.YES;
       this.auth = Auth.NO;
-      if (never) this.listener.loginWanted(kind === Pending.AUTH_PROBE);
+      if (never) this.listener.loginWanted();
     } else if (errorIs(scanner, '-ERR Protocol error')) this.listener.protocolRefused();
   }
 }

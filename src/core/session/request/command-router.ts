@@ -163,7 +163,6 @@ export class CommandRouter implements CommandHandler {
     else if (!isGoverned(spec, this.context.policy)) this.ungoverned(spec);
     else if (!this.govern(spec)) return this.wait();
     if (spec?.blocking) this.latency.blocks();
-    if (this.protocol.hold.unproven) this.connection.prove(spec);
     this.context.counters.commands++;
     return Flow.TAKEN;
   }

@@ -16,8 +16,6 @@ import type { Intake } from './intake.js';
 import type { UpstreamWriter } from './upstream-writer.js';
 
 const ECHO = encodeCommand('ECHO', '');
-/** Changes no protocol version. */
-const BARE_HELLO = encodeCommand('HELLO');
 /** What a command with such a role subscribes to, or unsubscribes from. */
 const SUBSCRIBED: Partial<Record<ConnectionRole, Kind>> = {
   [ConnectionRole.SUBSCRIBE]: Kind.CHANNEL,
@@ -169,20 +167,6 @@ export class ConnectionCommands {
     const detail =
       kind === Pending.AUTH ? protocol.user.auth(args, answers) : protocol.user.hello(args, answers);
     this.opaqueInMulti(kind, detail);
-  }
-
-  /**
-   * The command under scan, the first one on a fresh own connection, has gone up. Most show by NOAUTH that a login is wanted there.
-   * AUTH, HELLO and what the server refuses before it looks at rights do not, so HELLO shows it behind them.
-   */
-  prove(spec: CommandSpec | undefined): void {
-    const { protocol } = this;
-    protocol.hold.unproven = false;
-    const shows =
-      spec !== undefined && spec.role !== ConnectionRole.AUTH && spec.role !== ConnectionRole.HELLO;
-    if (shows || this.args.streaming || this.intake.raw || protocol.silence.any) return;
-    this.upstream.insertBehind(BARE_HELLO);
-    protocol.replies.owe(Pending.AUTH_PROBE);
   }
 
   private multi(): void {

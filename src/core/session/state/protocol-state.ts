@@ -10,7 +10,6 @@
 import type { CommandSpec } from '../../commands/spec.js';
 import type { FollowUpReply, TrafficObserver } from '../../policy/observer.js';
 import type { Policy } from '../../policy/policy.js';
-import { errorReply } from '../../resp/client-errors.js';
 import { encodeCommand } from '../../resp/encode.js';
 import type { RequestScanner } from '../../resp/request-scanner.js';
 import type { ByteSink } from '../byte-sink.js';
@@ -31,8 +30,6 @@ import { User } from './user.js';
 
 /** The stand-in: every server refuses it for its arity and queues it in no transaction; a module's command could fit. */
 export const BARE_GET = encodeCommand('GET');
-
-const NOAUTH = errorReply('NOAUTH');
 
 export class ProtocolState implements ReplyListener {
   readonly replies: ReplySequencer;
@@ -229,10 +226,9 @@ export class ProtocolState implements ReplyListener {
     this.hold.letIn();
   }
 
-  loginWanted(hidden: boolean): void {
+  loginWanted(): void {
     if (!this.hold.loginWanted()) return;
     this.hasOtherRights = true;
-    if (hidden) this.replies.sayLast(NOAUTH);
     // Replies still to come were made for other rights.
     this.replies.abandon();
   }
