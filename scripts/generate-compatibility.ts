@@ -132,6 +132,10 @@ const POOLED: readonly (readonly [what: string, why: string])[] = [
     'Without Spillway its connection would lose its rights with the next password. A connection opened for it now would keep them.',
   ],
   [
+    'A client that connected while the default user had no password, and sends a wrong `AUTH` once it has one, may later get `NOAUTH`: when that password is taken away and set again, all while the client goes on using an own connection.',
+    'That connection was made when a login was wanted, and a wrong `AUTH` does not show that. The client gets fewer rights than without Spillway, never more.',
+  ],
+  [
     '`MONITOR` and `INFO commandstats` show a `HELLO` when clients connect and after each `RESET`. If the server wants a login, idle clients and each `RESET` add a `NOAUTH` to `INFO errorstats`.',
     'Before clients share connections, Spillway asks on a fresh connection what they may do. One question serves all clients that wait for the answer.',
   ],
