@@ -257,7 +257,7 @@ export class SpillwayProxy {
     const { config, log, pressure, secure, service } = this;
     return new MemoryMonitor({
       upstream: config.upstream,
-      tls: secure && (() => secureOptions(config.upstream, secure)),
+      tls: secure && (() => secureOptions({ ...config.upstream, ...this.where.current }, secure)),
       pollIntervalMs: config.memory.pollIntervalMs,
       proxies: config.memory.proxies,
       pressure,

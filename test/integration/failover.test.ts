@@ -2,6 +2,11 @@
 // workers) at once: no acknowledged write is lost, and with command pooling a planned failover is not even seen.
 import t, { type Test } from 'tap';
 import { type EventOutcome, FailoverLab, failoverOf } from '../support/failover-lab.js';
+import { POOLS, withProxy } from '../support/proxy.js';
+import { connectRaw, withRaw } from '../support/raw-client.js';
+import { withRedis } from '../support/redis.js';
+import { withSentinel } from '../support/sentinel.js';
+import { until } from '../support/wait.js';
 
 const name = ({ pool, workers }: { pool: string; workers: number }) => `${pool} pooling, workers ${workers}`;
 
@@ -48,5 +53,54 @@ t.test('events', async (t) => {
     t.equal(said.length, 3, 'each switch is an event');
     t.match(await proxy.admin('/readyz'), { ready: true });
     t.equal((await failoverOf(proxy)).blind, null);
+  }
+});
+
+t.test('no primary: at the start, and when a pause runs out', async (t) => {
+  const redis = await withRedis(t);
+  const sentinel = await withSentinel(t, redis.port);
+  const look = await withRaw(t, sentinel.port);
+  const name = 'later';
+  const proxies = await Promise.all(
+    POOLS.map((pool) => {
+      const url = `redis-sentinel://127.0.0.1:${sentinel.port}/${name}`;
+      return withProxy(t, { redis, config: { upstream: { url, pool, failover: { pause: '1s' } } } });
+    }),
+  );
+  const ready = async ({ adminPort }: { adminPort: number | undefined }) => {
+    const response = await fetch(`http://127.0.0.1:${adminPort}/readyz`);
+    return { status: response.status, ...((await response.json()) as { reasons: string[]; state: string }) };
+  };
+
+  for (const proxy of proxies) {
+    t.match(await ready(proxy), {
+      status: 503,
+      state: 'down',
+      reasons: [/^there is no primary: fewer than 1 of 1 Sentinels .* it knows no primary "later"/],
+    });
+    await t.rejects(connectRaw(proxy.port), { code: 'ECONNREFUSED' });
+  }
+  await look.call('SENTINEL', 'MONITOR', name, '127.0.0.1', redis.port, '1');
+  for (const proxy of proxies) {
+    await until(async () => (await ready(proxy)).status === 200);
+    const client = await withRaw(t, proxy.port);
+    t.equal(String(await client.call('SET', 'k', 'v')), '+OK\r\n');
+  }
+
+  const clients = await Promise.all(proxies.map(({ port }) => withRaw(t, port)));
+  for (const client of clients) await client.call('PING');
+  await redis.kill('SIGKILL');
+  for (const [i, proxy] of proxies.entries()) {
+    await until(async () => (await ready(proxy)).status === 503);
+    t.match(await ready(proxy), { state: 'down', reasons: [/no primary within 1 s: .*ECONNREFUSED/] });
+    await clients[i]?.readUntilClosed();
+    await t.rejects(connectRaw(proxy.port), { code: 'ECONNREFUSED' });
+  }
+  await redis.restart();
+  for (const proxy of proxies) {
+    await until(async () => (await ready(proxy)).status === 200);
+    const client = await withRaw(t, proxy.port);
+    t.equal(String(await client.call('SET', 'k', 'v')), '+OK\r\n');
+    t.match(await failoverOf(proxy), { state: 'here', timedOut: 1 });
   }
 });
