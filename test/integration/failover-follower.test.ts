@@ -71,31 +71,33 @@ t.test('planned, frozen, killed, a leader that crashes: nothing that was acknowl
     t.not(after, before);
     t.equal(resumptions.filter(({ moved }) => moved).length, 2, 'the first look, and one switch');
     t.ok((resumptions.at(-1)?.reading.usedBytes ?? 0) > 0, 'its memory is known');
-    await rig.replicated(after);
+    await rig.settled();
   });
 
   await t.test('the primary freezes and wakes', async (t) => {
     const before = follower.address?.port as number;
+    writers.died();
     await rig.server(before).kill('SIGSTOP');
     const after = await rig.moved(before);
     await until(() => follower.address?.port === after && follower.state === 'here', PATIENCE);
     await rig.server(before).kill('SIGCONT');
     await writers.more();
     t.comment(said.splice(0).join('\n'), `gap ${Math.round(writers.longestGap)} ms`);
-    await rig.replicated(after);
+    await rig.settled();
   });
 
   await t.test('the primary is killed', async (t) => {
     const before = follower.address?.port as number;
+    writers.died();
     await rig.server(before).kill('SIGKILL');
     const after = await rig.moved(before);
     await until(() => follower.address?.port === after && follower.state === 'here', PATIENCE);
     await writers.more();
     t.comment(said.splice(0).join('\n'), `gap ${Math.round(writers.longestGap)} ms`);
     await rig.server(before).restart();
-    await rig.replicated(after);
+    await rig.settled();
     await rig.server(before).restart();
-    await rig.replicated(after);
+    await rig.settled();
   });
 
   await t.test('the leading Sentinel crashes right after the promotion', async (t) => {

@@ -82,10 +82,9 @@ export class FailoverLab {
     return new FailoverLab(rig, proxies);
   }
 
-  /** Writes through all proxies while `event` happens; it resolves with the port of the primary that is to be used afterwards. */
-  async play(event: (primary: number) => Promise<number>): Promise<EventOutcome> {
-    const before = await this.rig.primaryBy(1);
-    await this.rig.replicated(before);
+  /** Writes through all proxies while `event` happens, and looks for what was acknowledged on the primary afterwards. */
+  async play(event: (primary: number, died: () => void) => Promise<number>): Promise<EventOutcome> {
+    const before = await this.rig.settled();
     const run = ++this.runs;
     const all = this.proxies.map(({ variant, proxy }, i) => ({
       variant,
@@ -93,12 +92,18 @@ export class FailoverLab {
       writers: new Writers(WRITERS, () => proxy.port, `r${run}:${i}`),
     }));
     for (const { writers } of all) await writers.more(50);
-    const primary = await event(before);
+    await event(before, () => {
+      for (const { writers } of all) writers.died();
+    });
+    let primary = 0;
     for (const { proxy, writers } of all) {
-      await until(async () => (await addressOf(proxy)) === `127.0.0.1:${primary}`, {
-        ...PATIENCE,
-        describe: `the proxy to use ${primary}`,
-      });
+      await until(
+        async () => {
+          primary = await this.rig.primaryBy(1);
+          return (await addressOf(proxy)) === `127.0.0.1:${primary}`;
+        },
+        { ...PATIENCE, describe: 'the proxy to use the primary' },
+      );
       await writers.more();
     }
     for (const { writers } of all) await writers.stop();
@@ -123,8 +128,9 @@ export class FailoverLab {
   /** kill -9; the server is started again in the end. */
   async killed(): Promise<EventOutcome> {
     let dead = 0;
-    const outcome = await this.play(async (primary) => {
+    const outcome = await this.play(async (primary, died) => {
       dead = primary;
+      died();
       await this.rig.server(primary).kill('SIGKILL');
       return this.rig.moved(primary);
     });
@@ -134,8 +140,9 @@ export class FailoverLab {
 
   /** SIGSTOP for so long at least, then SIGCONT. */
   frozen(milliseconds: number): Promise<EventOutcome> {
-    return this.play(async (primary) => {
+    return this.play(async (primary, died) => {
       const server = this.rig.server(primary);
+      died();
       await server.kill('SIGSTOP');
       const [after] = await Promise.all([this.rig.moved(primary), delay(milliseconds)]);
       await server.kill('SIGCONT');
