@@ -4,8 +4,9 @@ import pino from 'pino';
 import t from 'tap';
 import { BySentinel } from '../../src/failover/by-sentinel.js';
 import type { Resumption } from '../../src/failover/whereabouts.js';
-import type { TestScope } from '../support/redis.js';
-import { SENTINEL_PRIMARY } from '../support/sentinel.js';
+import { withRaw } from '../support/raw-client.js';
+import { type TestScope, withRedis } from '../support/redis.js';
+import { SENTINEL_PRIMARY, withSentinel } from '../support/sentinel.js';
 import { SentinelRig, Writers } from '../support/sentinel-rig.js';
 import { until } from '../support/wait.js';
 
@@ -120,3 +121,45 @@ t.test('planned, frozen, killed, a leader that crashes: nothing that was acknowl
     `${lost.length} of ${writers.acknowledged.length} acknowledged writes are lost`,
   );
 });
+
+t.test(
+  'a Sentinel that lies is not believed; of three, one is enough to switch when the others are dead',
+  async (t) => {
+    const rig = await SentinelRig.start(t);
+    const elsewhere = await withRedis(t);
+    const liar = await withSentinel(t, elsewhere.port);
+    const [first, second] = rig.sentinels.map(({ port }) => port) as [number, number, number];
+    const { follower, writers, said } = await follow(t, rig, [first, second, liar.port]);
+
+    const after = await rig.failover();
+    await until(() => follower.address?.port === after && follower.state === 'here', PATIENCE);
+    await writers.more();
+    t.match(
+      follower.snapshot().sentinels.map(({ state }) => state),
+      ['agrees', 'agrees', 'differs'],
+    );
+    t.notOk(said.includes(`moved to ${elsewhere.port}`), 'never there');
+
+    await rig.settled();
+    for (const sentinel of rig.sentinels.slice(1)) sentinel.signal('SIGSTOP');
+    const lie = await withRaw(t, liar.port);
+    await lie.call('SENTINEL', 'REMOVE', SENTINEL_PRIMARY);
+    await until(() => follower.snapshot().blind !== null, PATIENCE);
+    t.equal(follower.state, 'here', 'it goes on');
+    await rig.sentinels[0]?.ask('failover', SENTINEL_PRIMARY);
+    const next = await rig.moved(after, [0]);
+    await until(() => follower.address?.port === next && follower.state === 'here', PATIENCE);
+    await writers.more();
+    for (const sentinel of rig.sentinels.slice(1)) sentinel.signal('SIGCONT');
+    await until(() => follower.snapshot().blind === null, PATIENCE);
+
+    await writers.stop();
+    const lost = await writers.lostOn(next);
+    t.comment(said.join('\n'));
+    t.same(
+      lost.slice(0, 5),
+      [],
+      `${lost.length} of ${writers.acknowledged.length} acknowledged writes are lost`,
+    );
+  },
+);
