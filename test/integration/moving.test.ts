@@ -125,7 +125,7 @@ for (const pool of POOLS) {
           const before = await calls(atOld, 'incr');
           await atOld.call('CLIENT', 'PAUSE', '60000', 'WRITE');
           await one.write(command('INCR', 'n'));
-          await until(async () => /cmd=incr/.test(String(await atOld.call('CLIENT', 'LIST'))));
+          await until(async () => /flags=b .*cmd=incr/.test(String(await atOld.call('CLIENT', 'LIST'))));
           await service.pause();
           await delay(LATE_MS);
           await atOld.call('CLIENT', 'UNPAUSE');

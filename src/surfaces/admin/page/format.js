@@ -3,7 +3,8 @@
 /** Binary units, named as in Redis's `64mb` and by the command line. */
 const UNITS = ['B', 'KB', 'MB', 'GB', 'TB'];
 const whole = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 });
-const tenths = new Intl.NumberFormat('en-US', { maximumFractionDigits: 1, minimumFractionDigits: 1 });
+/** As the command line rounds: by the number's binary value. */
+const tenths = { format: (/** @type {number} */ n) => n.toFixed(1) };
 
 /** Shown for a value that is unknown or does not apply. */
 export const NONE = '–';
@@ -42,7 +43,7 @@ export function duration(seconds) {
   if (seconds < 1) return '0 s';
   if (seconds < 90) return `${whole.format(seconds)} s`;
   if (seconds < 90 * 60) return `${whole.format(seconds / 60)} min`;
-  if (seconds < 48 * 3600) return `${tenths.format(seconds / 3600)} h`;
+  if (seconds < 48 * 3600) return `${tenths.format(seconds / 3600).replace(/\.0$/, '')} h`;
   return `${whole.format(seconds / 86_400)} days`;
 }
 
