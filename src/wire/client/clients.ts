@@ -1,5 +1,6 @@
 // The clients of this process. Gives each a link to its upstream, and drains them on close. Owns the set of links and the
-// counters over all of them. Never looks into bytes.
+// counters over all of them. Never looks into bytes. It is long because every order that concerns all clients (drain, pause,
+// move, resume, end) is here, beside their snapshot.
 import type { Socket } from 'node:net';
 import { errorReply } from '../../core/resp/client-errors.js';
 import type { SessionContext } from '../../core/session/session-context.js';

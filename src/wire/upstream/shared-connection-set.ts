@@ -1,6 +1,7 @@
 // The shared connections of one identity for one kind of commands: those that the server may delay (writes), or all others,
 // so that a read never waits behind another client's write while the server is paused. Made when first needed, and made
-// again with back-off when lost. Owns the connections, the attempts to make them, and the clients that wait for them.
+// again with back-off when lost. Owns the connections, the attempts to make them, and the clients that wait for them. It is long because
+// making, losing, replacing and moving connections all change these three lists.
 //
 // A connection that owes replies and has brought nothing for upstream.responseTimeout gets no further commands. They go up a
 // fresh one, where silence-watch.ts asks the server whether it is alive.
