@@ -9,6 +9,7 @@ import { printable } from '../core/words.js';
 
 const TIMEOUT_MS = 5000;
 const MOST_BYTES = 64 * 1024 * 1024;
+const TIMED_OUT = 408;
 
 /** The proxy could not be asked. The message says what to do. */
 export class AdminError extends Error {
@@ -49,10 +50,8 @@ export class AdminClient {
 
   private async ask<T>(path: string, { signal, headers, ...request }: RequestInit): Promise<T> {
     const timeout = AbortSignal.timeout(TIMEOUT_MS);
-    let response: Response;
-    let body: string;
-    try {
-      response = await fetch(this.url + path, {
+    const send = () =>
+      fetch(this.url + path, {
         ...request,
         headers: {
           accept: 'application/json',
@@ -62,6 +61,15 @@ export class AdminClient {
         redirect: 'error',
         signal: signal == null ? timeout : AbortSignal.any([timeout, signal]),
       });
+    let response: Response;
+    let body: string;
+    try {
+      response = await send();
+      if (response.status === TIMED_OUT) {
+        // The request came too late on its connection, so it was not taken: this process got no processor for some seconds.
+        await response.body?.cancel();
+        response = await send();
+      }
       body = await this.read(response);
     } catch (error) {
       if (error instanceof AdminError) throw error;

@@ -69,11 +69,7 @@ for (const pool of POOLS) {
       };
       const proxy = await startProxyProcess({ config });
       t.teardown(() => proxy.stop());
-      const limits = async () => {
-        const answer = (await proxy.admin('/api/memory')) as MemorySnapshot;
-        if (answer.limits === undefined) throw new Error(`/api/memory: ${JSON.stringify(answer)}`);
-        return answer.limits;
-      };
+      const limits = async () => ((await proxy.admin('/api/memory')) as MemorySnapshot).limits;
       const came = ([counted, weighed]: readonly LimitSnapshot[]) =>
         (counted?.writesTaken ?? 0) >= 3 * WRITES && (weighed?.bytesTaken ?? 0) >= 3 * BYTES;
       const began = performance.now();

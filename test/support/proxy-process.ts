@@ -8,6 +8,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { LastLines } from '../../src/cli/local-server/last-lines.js';
 import { guardProcess } from '../../src/cli/local-server/process-guard.js';
+import { askAdmin } from './ask-admin.js';
 import { builtMain } from './built.js';
 import { POOL, WORKERS } from './proxy.js';
 
@@ -117,7 +118,7 @@ export async function startProxyProcess(options: ProxyProcessOptions): Promise<P
     file,
     port: portOf(found.listen),
     adminPort: found.admin === 'off' ? undefined : portOf(found.admin),
-    admin: async (address) => (await fetch(`http://${found.admin}${address}`)).json(),
+    admin: (address) => askAdmin(`http://${found.admin}${address}`),
     log: () => log.text(),
     signal: (signal) => child.kill(signal),
     exited,

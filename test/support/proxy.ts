@@ -3,6 +3,7 @@ import { type Logger, pino } from 'pino';
 import { compileConfig } from '../../src/config/compile.js';
 import { configSchema } from '../../src/config/schema.js';
 import { type ProxyParts, type SpillwayProxy, startProxy } from '../../src/runtime/proxy.js';
+import { askAdmin } from './ask-admin.js';
 import type { TestScope } from './redis.js';
 
 export interface ProxyOptions {
@@ -72,8 +73,7 @@ export async function withProxy(
     running,
     async admin(path) {
       if (adminPort === undefined) throw new Error('this proxy has no admin server');
-      const response = await fetch(`http://127.0.0.1:${adminPort}${path}`);
-      return response.json();
+      return askAdmin(`http://127.0.0.1:${adminPort}${path}`);
     },
   };
 }
