@@ -20,13 +20,26 @@ export function checkConfig(
 ): ConfigInput {
   const result = configSchema.safeParse(value);
   if (result.success) return result.data;
+  const locate = locator(origins, text);
+  const problems = result.error.issues
+    .flatMap(toProblems)
+    .map(({ path, message }): ConfigProblem => ({ ...locate(path), message }))
+    // As they stand in the file; those of flags and variables come first.
+    .sort((a, b) => (a.line ?? 0) - (b.line ?? 0));
+  throw new ConfigError('CONFIG_INVALID', source, problems);
+}
+
+/** Where the setting at a path was made. */
+export type Locate = (path: readonly PropertyKey[]) => Omit<ConfigProblem, 'message'>;
+
+/** @param origins and @param text as for checkConfig() */
+export function locator(origins: ReadonlyMap<string, string>, text: string | undefined): Locate {
   const places = text === undefined ? undefined : new Places(text);
-  const problems = result.error.issues.flatMap(toProblems).map(({ path, message }): ConfigProblem => {
+  return (path) => {
     const where = formatPath(path);
     const origin = origins.get(where);
-    return origin === undefined ? { where, ...places?.of(path), message } : { where: origin, message };
-  });
-  throw new ConfigError('CONFIG_INVALID', source, problems);
+    return origin === undefined ? { where, ...places?.of(path) } : { where: origin };
+  };
 }
 
 function toProblems(issue: z.core.$ZodIssue): { path: readonly PropertyKey[]; message: string }[] {

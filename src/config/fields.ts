@@ -1,10 +1,10 @@
 // Building blocks of the schema: texts with a quantity or an address, and objects with known keys.
 // Owns the wording of violations. Values stay as written; compile.ts turns them into numbers.
 // Invariant: a message names the place and the remedy, never the value, which may be a secret.
-import { closest, distance } from 'fastest-levenshtein';
 import { z } from 'zod';
 import { whyNotShared } from '../core/commands/table.js';
 import { AddressError, isClientSource, parseDataAddress, parseListenAddress } from './address.js';
+import { meantSetting } from './meant.js';
 import { parseAnyUrl } from './sentinel-url.js';
 import {
   COUNT_RATE_PATTERN,
@@ -36,13 +36,9 @@ export function strict<S extends z.core.$ZodLooseShape>(shape: S) {
   });
 }
 
-/** Settings that differ by more letters from what was written were hardly meant. */
-const MISSPELT = 2;
-
 function unknownSetting(key: string, known: readonly string[]): string {
-  const meant = closest(key.toLowerCase(), known);
-  const near = distance(key.toLowerCase(), meant.toLowerCase()) <= Math.min(MISSPELT, meant.length / 2);
-  const hint = near ? `did you mean "${meant}"? ` : '';
+  const meant = meantSetting(key, known);
+  const hint = meant === undefined ? '' : `did you mean "${meant}"? `;
   return `is not a setting here; ${hint}the settings here are ${known.join(', ')}`;
 }
 
@@ -197,7 +193,10 @@ export function count(min: number, max: number) {
 
 /** One of a few words. */
 export function oneOf<const W extends readonly [string, ...string[]]>(words: W) {
-  return z.enum(words, { error: `must be ${words.map((word) => `"${word}"`).join(' or ')}` });
+  const quoted = words.map((word) => `"${word}"`);
+  const [last] = quoted.slice(-1);
+  const others = quoted.slice(0, -1).join(', ');
+  return z.enum(words, { error: `must be ${others === '' ? last : `${others} or ${last}`}` });
 }
 
 /** true or false, without quotes. */

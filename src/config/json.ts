@@ -5,7 +5,9 @@
 import { type ParseErrorCode, printParseErrorCode, stripComments, visit } from 'jsonc-parser';
 
 const MAX_DEPTH = 64;
-const NO_JSON = 'this is not JSON: a text has no quotes, or a word is misspelt';
+const NO_JSON = 'this is not valid JSON: a text has no quotes, or a word is misspelt';
+const EMPTY = 'the file is empty; write at least {}';
+const NOT_UTF8 = 'the file is not UTF-8; save it as UTF-8';
 
 const REASONS: Readonly<Record<string, string>> = {
   ValueExpected: 'expected a value',
@@ -38,6 +40,8 @@ export class JsonSyntaxError extends Error {
 
 /** @throws JsonSyntaxError for the first thing that is wrong */
 export function parseJson(text: string): unknown {
+  if (/^[\0\ufffd]|^.\0/.test(text)) throw new JsonSyntaxError(NOT_UTF8, 1, 1);
+  if (stripComments(text, ' ').trim() === '') throw new JsonSyntaxError(EMPTY, 1, 1);
   const keys: Set<string>[] = [];
   let depth = 0;
   const enter = (_offset: number, _length: number, line: number, character: number): void => {

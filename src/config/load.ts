@@ -5,7 +5,8 @@ import type { Sliced } from '../core/policy/slices.js';
 import { type WithFiles, withFiles, withFilesNow } from '../files/with-files.js';
 import { formatListenAddress, isLoopback } from './address.js';
 import { bandMistakes } from './band-mistakes.js';
-import { checkConfig } from './check.js';
+import { budgetMistakes } from './budget-mistakes.js';
+import { checkConfig, type Locate, locator } from './check.js';
 import { compileConfig } from './compile.js';
 import type { EffectiveConfig } from './effective.js';
 import { ConfigError } from './error.js';
@@ -77,8 +78,9 @@ function* load({ file: given, content, env, flags }: ConfigSources): WithFiles<L
     alertsWebhook: yield* readWebhook(env, parsed.alerts.webhookFile),
     alertsAuthorization: yield* readAuthorization(env, parsed.alerts.authorizationFile),
   });
-  requireToken(config, file, origins.get('admin.listen') ?? 'admin.listen');
-  yield* checkTlsFiles(config, file);
+  const locate = locator(origins, text);
+  requireToken(config, file, locate);
+  yield* checkTlsFiles(config, locate, file);
   return {
     config,
     file,
@@ -88,19 +90,22 @@ function* load({ file: given, content, env, flags }: ConfigSources): WithFiles<L
       ...(yield* aboutRules(config, file)),
       ...renewMistakes(config.rules, config.workers),
       ...bandMistakes(config.memory.bands),
+      ...budgetMistakes(config.rules),
       ...aboutAlerts(config),
     ],
   };
 }
 
 /** The admin server shows key patterns, so beyond this machine it needs a token. */
-function requireToken({ admin }: EffectiveConfig, source: string | undefined, where: string): void {
+function requireToken({ admin }: EffectiveConfig, source: string | undefined, locate: Locate): void {
   if (admin.listen === false || admin.token !== undefined || isLoopback(admin.listen.host)) return;
   const loopback = formatListenAddress({ host: '127.0.0.1', port: admin.listen.port });
   const message =
     `can be reached from other machines, so it needs a token: set ${TOKEN_VARIABLE}, or set ${TOKEN_FILE_VARIABLE} or ` +
     `admin.tokenFile to a file with one; or listen on loopback (${loopback})`;
-  throw new ConfigError('CONFIG_INVALID', source ?? 'configuration', [{ where, message }]);
+  throw new ConfigError('CONFIG_INVALID', source ?? 'configuration', [
+    { ...locate(['admin', 'listen']), message },
+  ]);
 }
 
 function* aboutRules(config: EffectiveConfig, file: string | undefined): Sliced<string[]> {

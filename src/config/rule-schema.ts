@@ -71,7 +71,10 @@ const limit = strict({
 const budget = z
   .union([size(MIN_BUDGET, MAX_BYTES), percent()], {
     error: (issue) =>
-      expected(issue, 'a size of 64kb or more such as "200mb", or a percentage of the limit such as "20%"'),
+      expected(
+        issue,
+        'a size of 64kb or more such as "200mb", or a percentage of the limit, such as "20%" (100% at most)',
+      ),
   })
   .check((context) => {
     if (/^0+(?:\.0+)?%$/.test(String(context.value))) fail(context, 'must be more than 0%');

@@ -161,13 +161,13 @@ const upstream = strict({
 
 const band = z
   .union([z.literal('never'), z.tuple([percent(), percent()])], {
-    error: (issue) => expected(issue, '"never", or a pair of percentages such as ["80%", "88%"]'),
+    error: (issue) => expected(issue, '"never", or a pair of percentages in quotes, such as ["80%", "88%"]'),
   })
   .check((context) => {
     if (typeof context.value === 'string') return;
     const [start, full] = context.value.map((text) => quietly(text, parsePercent));
     if (start !== undefined && full !== undefined && start > full) {
-      fail(context, 'must be [start, full], with start not above full');
+      fail(context, 'must be [start, full], with start not above full: exchange the two');
     }
   });
 
@@ -399,7 +399,10 @@ const sweep = strict({
 });
 
 const rules = z
-  .array(ruleSchema, { error: (issue) => expected(issue, 'a list of rules') })
+  .array(ruleSchema, {
+    error: (issue) =>
+      expected(issue, 'a list of rules, such as [{ "name": "cache", "match": "cache:*", "ttl": "1h" }]'),
+  })
   .max(MAX_RULES, `must hold at most ${MAX_RULES} rules`)
   .check((context) => {
     const firstOf = new Map<string, number>();

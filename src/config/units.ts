@@ -37,7 +37,8 @@ export class UnitError extends Error {
 export function parseDuration(text: string): number {
   const parts = [...text.matchAll(/([0-9]+)(ms|[dhms])/g)];
   if (text === '' || parts.map((part) => part[0]).join('') !== text) {
-    throw new UnitError('must be a duration such as "500ms", "24h" or "1h30m" (units: d, h, m, s, ms)');
+    const why = /^[0-9]+$/.test(text) ? 'must have a unit,' : 'must be a duration';
+    throw new UnitError(`${why} such as "500ms", "24h" or "1h30m" (units: d, h, m, s, ms)`);
   }
   let total = 0;
   let lastUnit = -1;

@@ -29,14 +29,18 @@ export function parseUpstreamUrl(text: string): UpstreamAddress {
   if (scheme === 'unix') return parseUnix(text);
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || url.hostname === '' || url.port === '0') {
-    throw new UpstreamUrlError('must look like redis://host:port or redis://user:password@host:port/db');
+    throw new UpstreamUrlError(
+      'must look like redis://host:port or redis://user:password@host:port/db; ports go from 1 to 65535, and special characters in a password are percent-encoded (%2F for "/")',
+    );
   }
   if (url.search !== '' || url.hash !== '') {
     throw new UpstreamUrlError('must not have a "?" or "#" (in a password write %3F and %23)');
   }
   const db = url.pathname.replace(/^\//, '');
   if (!/^[0-9]{0,5}$/.test(db))
-    throw new UpstreamUrlError('must have a database number after the "/", or nothing');
+    throw new UpstreamUrlError(
+      'must have a database number after the "/", or nothing (a "/" in a password is %2F)',
+    );
   return {
     secure: scheme === 'rediss',
     path: undefined,

@@ -20,13 +20,15 @@ function missingPlaces(facts: Facts): Finding | undefined {
         `${named}: database ${beyond.join(', ')}, but the server has ${databases} (0 to ${databases - 1})`,
       );
       mend.add(
-        'spillway config: correct "db" of the rule   # or raise `databases` in redis.conf, and restart the server',
+        '# correct "db" of the rule in the configuration; or raise `databases` in redis.conf, and restart the server',
       );
     }
     const unknown = rule.users?.filter((user) => users !== undefined && !users.has(user)) ?? [];
     for (const user of unknown.map((name) => printable(Buffer.from(name, 'latin1').toString('utf8')))) {
       missing.push(`${named}: no user "${user}"`);
-      mend.add('spillway config: correct "user" of the rule   # ACL USERS lists those that the server has');
+      mend.add(
+        '# correct "user" of the rule in the configuration; ACL USERS lists those that the server has',
+      );
     }
   }
   if (missing.length === 0) return undefined;

@@ -5,7 +5,7 @@ import { parseJson } from '../../../src/config/json.js';
 
 t.test('places and reasons', async (t) => {
   const bad: [string, number, number, RegExp][] = [
-    ['', 1, 1, /expected a value/],
+    ['', 1, 1, /the file is empty/],
     ['{\n  "a": 1,\n}', 3, 1, /expected a key in double quotes; remove the comma before this/],
     ['[1, 2,]', 1, 7, /expected a value; remove the comma before this/],
     ['{ "a" 1 }', 1, 7, /expected ":" after the key/],
@@ -13,11 +13,11 @@ t.test('places and reasons', async (t) => {
     ['[1 2]', 1, 4, /expected a comma/],
     ['{\n  /* note\n  "a": 1\n}', 2, 3, /this comment does not end/],
     ["{ 'a': 1 }", 1, 3, /double quotes only/],
-    ['{ "a": tru }', 1, 8, /not JSON/],
+    ['{ "a": tru }', 1, 8, /not valid JSON/],
     ['{ "a": 01 }', 1, 9, /expected a comma/],
     ['{ "a": "x\ny" }', 1, 8, /does not end on its line/],
     ['{ "a": "\\d" }', 1, 8, /bad escape/],
-    ['{} x', 1, 4, /not JSON/],
+    ['{} x', 1, 4, /not valid JSON/],
     ['{} 1', 1, 4, /expected the end/],
     ['{ "a": 1', 1, 9, /expected "}", but the file ends here/],
     ['{\n "a": 1,\n "b": { "a": 2 },\n "\\u0061": 3 }', 4, 2, /stands twice/],

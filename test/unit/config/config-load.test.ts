@@ -278,7 +278,7 @@ t.test('files that cannot be used', async (t) => {
   t.throws(() => load({ file: dir }), { code: 'CONFIG_UNREADABLE', message: /it is a directory/ });
   t.throws(() => load({ file: `${dir}/syntax.json` }), {
     code: 'CONFIG_SYNTAX',
-    message: /syntax\.json: 1 problem\n {2}line 2, column 13: this is not JSON: .*$/,
+    message: /syntax\.json: 1 problem\n {2}line 2, column 13: this is not valid JSON: .*$/,
   });
   t.equal(load({ file: `${dir}/bom.json` }).config.mode, 'observe', 'a byte order mark is no matter');
 });

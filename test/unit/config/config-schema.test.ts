@@ -184,7 +184,7 @@ t.test('one problem each, at its place', async (t) => {
     [{ upstream: { connectTimeout: '0s' } }, /^upstream\.connectTimeout: must be from 1ms to 5m$/],
     [{ upstream: { responseTimeout: '10ms' } }, /^upstream\.responseTimeout: must be from 100ms to 5m$/],
     [{ upstream: { connectTimeout: 5000 } }, /^upstream\.connectTimeout: must be a duration in quotes/],
-    [{ rules: {} }, /^rules: must be a list of rules$/],
+    [{ rules: {} }, /^rules: must be a list of rules, such as \[\{ "name": /],
     [
       {
         rules: Array(10_001)
@@ -227,7 +227,7 @@ t.test('one problem each, at its place', async (t) => {
       /^rules: name so many databases and users that their combinations have \d+ patterns, and at most 500000 are possible/,
     ],
     [rules({ ...rule, name: 'family:rq' }), /^rules\[0\]\.name: must not begin with "family:"/],
-    [rules({ name: 'a', family: 'cron' }), /^rules\[0\]\.family: must be "sidekiq" or "celery" or /],
+    [rules({ name: 'a', family: 'cron' }), /^rules\[0\]\.family: must be "sidekiq", "celery", /],
     [rules({ ...rule, family: 'rq' }), /^rules\[0\]\.ttl: cannot be set together with family/],
     [
       rules({ name: 'a', family: 'rq', maxTtl: '1h' }),
@@ -262,7 +262,7 @@ t.test('one problem each, at its place', async (t) => {
     [rules({ name: 'a', match: 'a', durable: false }), /^rules\[0\]: must have a "ttl"/],
     [
       rules({ ...rule, priority: 'urgent' }),
-      /^rules\[0\]\.priority: must be "low" or "normal" or "high" or "critical"$/,
+      /^rules\[0\]\.priority: must be "low", "normal", "high" or "critical"$/,
     ],
     [rules({ ...rule, applyTo: 'hashes' }), /^rules\[0\]\.applyTo: must be "strings" or "all"$/],
     [rules({ ...rule, budget: '0%' }), /^rules\[0\]\.budget: must be/],
@@ -340,7 +340,7 @@ t.test('one problem each, at its place', async (t) => {
     [memory({ limit: -1 }), /^memory\.limit: must/],
     [memory({ limit: 1.5 }), /^memory\.limit: must be a size/],
     [memory({ limit: null }), /^memory\.limit: must be a size/],
-    [memory({ shedWhen: true }), /^memory\.shedWhen: must be "auto" or "always" or "never"$/],
+    [memory({ shedWhen: true }), /^memory\.shedWhen: must be "auto", "always" or "never"$/],
     [memory({ shed: { low: '80%' } }), /^memory\.shed\.low: must be "never", or a pair/],
     [memory({ shed: { low: ['80%'] } }), /^memory\.shed\.low: must be "never", or a pair/],
     [memory({ shed: { low: ['1%', '2%', '3%'] } }), /^memory\.shed\.low: must be "never", or a pair/],
@@ -359,14 +359,14 @@ t.test('one problem each, at its place', async (t) => {
     [{ admin: { tokenFile: '' } }, /^admin\.tokenFile: must be the path of a file/],
     [
       { admin: { token: 'x' } },
-      /^admin\.token: is not a setting here; the settings here are listen, tokenFile/,
+      /^admin\.token: is not a setting here; did you mean "tokenFile"\? the settings here are listen, tokenFile/,
     ],
     [{ limits: { maxClients: 0 } }, /^limits\.maxClients: must be a whole number from 1 to 1000000$/],
     [{ limits: { maxClients: '5' } }, /^limits\.maxClients: must be a whole number/],
     [{ limits: { lookahead: '1023' } }, /^limits\.lookahead: must be from 1kb to 512mb$/],
     [{ limits: { pendingReplies: 1.5 } }, /^limits\.pendingReplies: must be a whole number/],
     [{ limits: { drainTimeout: '2h' } }, /^limits\.drainTimeout: must be from 0s to 1h$/],
-    [{ log: { level: 'verbose' } }, /^log\.level: must be "trace" or /],
+    [{ log: { level: 'verbose' } }, /^log\.level: must be "trace", "debug", /],
   ];
   for (const [config, expected] of cases) {
     const found = problems(config);
