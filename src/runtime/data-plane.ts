@@ -22,12 +22,11 @@ import { Way } from '../wire/added-latency.js';
 import { Clients, type ClientsSnapshot } from '../wire/client/clients.js';
 import type { EntranceOptions } from '../wire/client/entrance.js';
 import { slabs } from '../wire/slabs.js';
-import { MovingAddress } from '../wire/upstream/moving-address.js';
-import type { UpstreamAddress, UpstreamTls } from '../wire/upstream/upstream-socket.js';
+import type { ServerAddress } from '../wire/upstream/server-address.js';
 import { followUpFormOf, hasPointsInTime, LIKELY_FORM } from './follow-up-form.js';
 import { allRules, commandTableOf, ruleSetOf, sameCommands, sameGlobs, scriptsOf } from './rules.js';
-import { entranceOptions, upstreamTls } from './tls.js';
-import { follows, type UpstreamNews } from './where.js';
+import { entranceOptions } from './tls.js';
+import type { UpstreamNews } from './upstream.js';
 
 export interface DataPlaneEvents {
   /** A connection to the server could not be made. */
@@ -78,8 +77,6 @@ export class DataPlane {
   /** Counted under the rules of earlier configs. */
   private keysGivenUp = 0;
   private readonly stamping: NodeJS.Timeout;
-  private readonly upstreamTls: UpstreamTls | undefined;
-  private readonly upstream: UpstreamAddress;
   private readonly entrance: EntranceOptions;
   private failureLoggedAt = Number.NEGATIVE_INFINITY;
   private turnedAwayLoggedAt = Number.NEGATIVE_INFINITY;
@@ -89,6 +86,7 @@ export class DataPlane {
   constructor(
     private config: EffectiveConfig,
     private readonly log: Logger,
+    private readonly upstream: ServerAddress,
     events: DataPlaneEvents,
     /** How many connections, clients' and upstream ones, this process may have. */
     connections: number,
@@ -134,16 +132,11 @@ export class DataPlane {
       clock: () => performance.now(),
       counters: { commands: 0, stalls: 0, raw: 0 },
       pooling: this.pooling,
-      readonlySeen: follows(config) ? events.upstreamReadonly : undefined,
+      readonlySeen: upstream.following ? events.upstreamReadonly : undefined,
     };
-    this.upstreamTls = upstreamTls(config, log);
-    const { tcpKeepAliveMs: keepAliveMs } = config.limits;
-    this.upstream = follows(config)
-      ? new MovingAddress(config.upstream, keepAliveMs, this.upstreamTls)
-      : { ...config.upstream, tls: this.upstreamTls, keepAliveMs };
     this.entrance = entranceOptions(config, log, () => this.clients.renewCertificate());
     this.clients = new Clients({
-      upstream: this.upstream,
+      upstream,
       entrance: this.entrance,
       onTurnedAway: (source, error) => this.logTurnedAway(source, error),
       onFault: ({ address }, fault) => this.logFault(address, fault),
@@ -186,14 +179,13 @@ export class DataPlane {
 
   /** The primary is elsewhere: all connections to where it was are cut. */
   moved(address: { readonly host: string; readonly port: number }): void {
-    if (!(this.upstream instanceof MovingAddress)) return;
+    if (this.upstream.following === undefined) return;
     this.upstream.moved(address);
     this.clients.moved();
   }
 
   /** As the primary process says. */
   follow({ state, address }: UpstreamNews): void {
-    if (!(this.upstream instanceof MovingAddress)) return;
     if (address !== undefined && !this.upstream.is(address)) this.moved(address);
     if (state === 'here') this.clients.resume();
     else this.clients.pause();
@@ -224,7 +216,7 @@ export class DataPlane {
     context.lookaheadBytes = lookaheadBytes;
     context.pendingRuns = pendingReplies;
     if (idleTimeoutMs !== before.limits.idleTimeoutMs) clients.setIdleTimeout(idleTimeoutMs);
-    const renewals = [this.upstreamTls, this.entrance.tls].map((tls) => tls?.renewal.reload());
+    const renewals = [this.upstream.tls, this.entrance.tls].map((tls) => tls?.renewal.reload());
     await Promise.race([Promise.all(renewals), delay(RENEWAL_LIMIT_MS, undefined, { ref: false })]);
   }
 
@@ -240,7 +232,7 @@ export class DataPlane {
       followUpsUnsupported: !followUps,
       keysGivenUp: this.keysGivenUp + this.context.policy.rules.keysGivenUp,
       tls: this.entrance.tls?.renewal.snapshot() ?? null,
-      upstreamTls: this.upstreamTls?.renewal.snapshot() ?? null,
+      upstreamTls: this.upstream.tls?.renewal.snapshot() ?? null,
     };
   }
 
@@ -248,7 +240,6 @@ export class DataPlane {
   async close(graceMs: number): Promise<number> {
     const ended = await this.clients.close(graceMs);
     clearInterval(this.stamping);
-    this.upstreamTls?.renewal.close();
     this.entrance.tls?.renewal.close();
     return ended;
   }

@@ -25,11 +25,10 @@ export interface FailoverParts {
     gone(): void;
     readonly waiting: number;
   };
-  readonly listener: { moved(address: PrimaryAddress): void; shut(): void; reopen(): Promise<void> };
+  readonly listener: { moved(): void; shut(): void; reopen(): Promise<void> };
   readonly monitor: { moved(address: PrimaryAddress): void };
   /** Returns in words how the new server differs from the old one. */
   readonly memoryMoved: (reading: Reading) => string | undefined;
-  readonly where: { moved(address: PrimaryAddress): void };
   readonly log: Logger;
   readonly events: EventLog;
 }
@@ -119,14 +118,13 @@ export class Failover {
   }
 
   private resumed({ address, moved, reading, pausedMs }: Resumption): void {
-    const { service, listener, monitor, where, memoryMoved, log } = this.parts;
+    const { service, listener, monitor, memoryMoved, log } = this.parts;
     this.waited = service.waiting;
     const was = this.was;
     if (moved) {
       this.was = address;
-      where.moved(address);
       const differs = memoryMoved(reading);
-      listener.moved(address);
+      listener.moved();
       service.moved(address);
       if (differs !== undefined && was !== undefined) {
         log.warn(

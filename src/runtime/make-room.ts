@@ -8,10 +8,8 @@ import type { MemoryMonitor } from '../memory/monitor.js';
 import type { Pressure } from '../memory/pressure.js';
 import type { Reading } from '../memory/reading.js';
 import type { Endpoint } from '../tools/keyspace/endpoint.js';
-import { secureOptions, type UpstreamTls } from '../wire/upstream/upstream-socket.js';
 import { ruleSetOf } from './rules.js';
 import type { Service } from './service.js';
-import type { Where } from './where.js';
 
 export interface RoomParts {
   readonly service: Service;
@@ -70,17 +68,4 @@ export class RoomMaker {
   adopt(config: EffectiveConfig): void {
     this.evictor.adopt(ruleSetOf(config), config.memory.evict);
   }
-}
-
-/** The login and address of the memory monitor. */
-export function endpointOf(
-  config: EffectiveConfig,
-  secure: UpstreamTls | undefined,
-  where: Where,
-): () => Endpoint {
-  const { username, password, connectTimeoutMs } = config.upstream;
-  return () => {
-    const endpoint = { ...where.current, username, password, connectTimeoutMs };
-    return { ...endpoint, tls: secure && secureOptions(endpoint, secure) };
-  };
 }

@@ -24,10 +24,11 @@ import type { StatsSnapshot } from '../observe/stats/snapshot.js';
 import { startAdmin } from '../surfaces/admin/server.js';
 import type { AdminServer } from '../surfaces/admin/types.js';
 import { answerQuestions, type ConsoleSources } from '../surfaces/console/console.js';
+import type { Endpoint } from '../tools/keyspace/endpoint.js';
 import type { SweepJob } from '../tools/sweep/job.js';
 import { Listener } from '../wire/client/listener.js';
-import { MovingAddress } from '../wire/upstream/moving-address.js';
-import { asOne, secureOptions, type UpstreamTls } from '../wire/upstream/upstream-socket.js';
+import type { ServerAddress } from '../wire/upstream/server-address.js';
+import { asOne, secureOptions } from '../wire/upstream/upstream-socket.js';
 import { Advisor } from './advisor.js';
 import { adminConnections, readRoom } from './capacity.js';
 import { consoleAnswers } from './console-answers.js';
@@ -36,7 +37,7 @@ import { Explainer } from './explainer.js';
 import { Failover, whereaboutsOf } from './failover.js';
 import { type Figures, figuresOf } from './figures.js';
 import type { LogLosses } from './log/log-output.js';
-import { endpointOf, RoomMaker } from './make-room.js';
+import { RoomMaker } from './make-room.js';
 import { ProxyEvents } from './proxy-events.js';
 import { CLOSING, NO_WORKER, REFUSING, type Readiness, readiness } from './readiness.js';
 import { Rehearsals } from './rehearsal.js';
@@ -46,9 +47,8 @@ import { Sampler } from './sampler.js';
 import type { Service, ServiceEvents } from './service.js';
 import { SingleProcess } from './single-process.js';
 import { startSweep } from './sweep.js';
-import { upstreamTls } from './tls.js';
+import { endpointOf, upstreamOf } from './upstream.js';
 import { VERSION } from './version.js';
-import { Where } from './where.js';
 import { WorkerPool } from './workers/worker-pool.js';
 
 export interface ProxyParts {
@@ -71,8 +71,8 @@ const clock = (): number => performance.now();
 export class SpillwayProxy {
   private readonly eventLog = new EventLog(Date.now);
   private readonly says: ProxyEvents;
-  private readonly secure: UpstreamTls | undefined;
-  private readonly where: Where;
+  private readonly upstream: ServerAddress;
+  private readonly endpoint: () => Endpoint;
   /** undefined: the server's address is fixed. */
   private readonly failover: Failover | undefined;
   private readonly service: Service;
@@ -104,8 +104,9 @@ export class SpillwayProxy {
   ) {
     const { eventLog } = this;
     this.says = new ProxyEvents(log, eventLog);
-    // The service reports what is wrong with the files.
-    this.secure = upstreamTls(config, log.child({}, { level: 'silent' }));
+    // With workers each of them reports what is wrong with the files.
+    this.upstream = upstreamOf(config, config.workers === 1 ? log : log.child({}, { level: 'silent' }));
+    this.endpoint = endpointOf(config, this.upstream);
     const events: ServiceEvents = {
       upstreamFailed: (error) => {
         this.listener.upstreamFailed(error);
@@ -115,12 +116,10 @@ export class SpillwayProxy {
       upstreamOom: () => this.upstreamOom(),
       asked: consoleAnswers((questions) => answerQuestions(questions, this.consoleSources())),
     };
-    this.where = new Where(config.upstream);
-    const endpoint = endpointOf(config, this.secure, this.where);
     this.service =
       config.workers === 1
-        ? new SingleProcess(config, log, events, endpoint, observe, logOutput)
-        : new WorkerPool(config, log, events, endpoint, logOutput);
+        ? new SingleProcess(config, log, events, this.upstream, observe, logOutput)
+        : new WorkerPool(config, log, events, this.upstream, logOutput);
     this.pressure = new Pressure(config.memory, this.service.gate, (change) => {
       this.says.levelChanged(change);
       this.pressureChanged();
@@ -129,7 +128,7 @@ export class SpillwayProxy {
     this.holders = this.makeHolders();
     this.monitor.sampler.listen(this.holders);
     this.budgets = this.makeBudgets();
-    this.room = new RoomMaker(config, endpoint, {
+    this.room = new RoomMaker(config, this.endpoint, {
       ...{ service: this.service, pressure: this.pressure, clock, log },
       monitor: () => this.monitor,
       onEvictable: (bytes) => {
@@ -187,7 +186,7 @@ export class SpillwayProxy {
       this.advisor.start();
       const instance = `${hostname()} (${formatListenAddress(this.data)})`;
       this.alerts = new Alerts(config.alerts, { subscribe: sampler.subscribe, instance, clock, log });
-      this.sweep = startSweep(config, this.secure, this.where, log, eventLog);
+      this.sweep = startSweep(config, this.endpoint, log, eventLog);
       this.admin = await this.startAdmin(this.alerts, this.sweep);
       this.reloader.start();
     } catch (error) {
@@ -249,15 +248,16 @@ export class SpillwayProxy {
     this.budgets.close();
     this.room.evictor.close();
     this.monitor.close();
-    this.secure?.renewal.close();
+    this.upstream.tls?.renewal.close();
     await this.admin?.close();
   }
 
   private makeMonitor(): MemoryMonitor {
-    const { config, log, pressure, secure, service } = this;
+    const { config, log, pressure, upstream, service } = this;
+    const { tls } = upstream;
     return new MemoryMonitor({
       upstream: config.upstream,
-      tls: secure && (() => secureOptions({ ...config.upstream, ...this.where.current }, secure)),
+      tls: tls && (() => secureOptions(upstream, tls)),
       pollIntervalMs: config.memory.pollIntervalMs,
       proxies: config.memory.proxies,
       pressure,
@@ -347,7 +347,7 @@ export class SpillwayProxy {
     return new Listener({
       listen: { ...config.listen, mode: config.listenMode },
       secure: config.listenTls !== undefined,
-      upstream: config.upstream.failover ? new MovingAddress(config.upstream) : config.upstream,
+      upstream: this.upstream,
       ...(config.upstream.failover && { onSign: () => this.failover?.suspect('refused') }),
       maxClients: () => Math.min(reloader.config.limits.maxClients, service.capacity.clients),
       hasRoom: () => service.hasRoom,
@@ -363,15 +363,15 @@ export class SpillwayProxy {
   }
 
   private makeFailover(): Failover | undefined {
-    const { config, secure, log, eventLog: events, service, listener, monitor, where, pressure } = this;
-    const whereabouts = whereaboutsOf(config, secure, clock, log);
+    const { config, upstream, log, eventLog: events, service, listener, monitor, pressure } = this;
+    const whereabouts = whereaboutsOf(config, upstream.tls, clock, log);
     if (whereabouts === undefined) return undefined;
     const memoryMoved = (reading: Reading) => {
       const difference = pressure.moved(reading, clock());
       this.pressureChanged();
       return difference;
     };
-    return new Failover(whereabouts, { service, listener, monitor, where, memoryMoved, log, events });
+    return new Failover(whereabouts, { service, listener, monitor, memoryMoved, log, events });
   }
 
   private async startAdmin(alerts: Alerts, sweep: SweepJob): Promise<AdminServer | undefined> {
@@ -470,7 +470,6 @@ export class SpillwayProxy {
     this.sampler.reload(next);
     this.alerts?.reload(next.alerts);
     this.sweep?.reload(next);
-    void this.secure?.renewal.reload();
     return pending;
   }
 }

@@ -14,8 +14,8 @@ import type { ServerFacts } from '../memory/server-facts.js';
 import type { WorkersSnapshot } from '../observe/snapshots/workers.js';
 import type { TrafficStats } from '../observe/stats/counters.js';
 import type { WrittenPick } from '../observe/stats/written-picks.js';
-import type { Endpoint } from '../tools/keyspace/endpoint.js';
 import type { ClientTraffic } from '../wire/client/link-options.js';
+import type { ServerAddress } from '../wire/upstream/server-address.js';
 import {
   adminConnections,
   type Capacity,
@@ -28,6 +28,7 @@ import { DataPlane, type DataPlaneSnapshot } from './data-plane.js';
 import type { LogLosses } from './log/log-output.js';
 import { ownUsage } from './own-usage.js';
 import { type Service, type ServiceEvents, TOP_CLIENTS } from './service.js';
+import { endpointOf } from './upstream.js';
 
 export class SingleProcess implements Service {
   readonly running = true;
@@ -40,7 +41,7 @@ export class SingleProcess implements Service {
     config: EffectiveConfig,
     log: Logger,
     events: ServiceEvents,
-    endpoint: () => Endpoint,
+    upstream: ServerAddress,
     observe?: (stats: TrafficStats) => TrafficObserver,
     private readonly logOutput?: LogLosses,
   ) {
@@ -48,11 +49,18 @@ export class SingleProcess implements Service {
     const kept = config.admin.listen ? adminConnections(room) : 0;
     this.atMost = capacityOf(config, room, kept);
     const connections = connectionsOf(room, kept);
-    this.plane = new DataPlane(config, log, { ...events, clientClosed: () => {} }, connections, observe);
+    this.plane = new DataPlane(
+      config,
+      log,
+      upstream,
+      { ...events, clientClosed: () => {} },
+      connections,
+      observe,
+    );
     const { stats } = this.plane;
     stats.upstreamOomSeen = events.upstreamOom;
     this.hands = new LocalHands(() => this.plane.evictable, {
-      endpoint,
+      endpoint: endpointOf(config, upstream),
       onEvicted: (slot, keys, bytes, livedMs) => stats.onEvicted(slot, keys, bytes, livedMs),
       onGone: tellGone(this.quotas),
       onWouldEvict: (slot, bytes) => stats.onWouldEvict(slot, bytes),

@@ -2,24 +2,17 @@
 import type { Logger } from 'pino';
 import type { EffectiveConfig } from '../config/effective.js';
 import type { EventLog } from '../observe/history/event-log.js';
+import type { Endpoint } from '../tools/keyspace/endpoint.js';
 import { SweepJob } from '../tools/sweep/job.js';
-import { secureOptions, type UpstreamTls } from '../wire/upstream/upstream-socket.js';
-import type { Where } from './where.js';
 
-/** @param secure of the upstream; undefined: no TLS */
 export function startSweep(
   config: EffectiveConfig,
-  secure: UpstreamTls | undefined,
-  where: Where,
+  where: () => Endpoint,
   log: Logger,
   events: EventLog,
 ): SweepJob {
-  const { upstream } = config;
   return new SweepJob(config, {
-    where: () => {
-      const now = { ...upstream, ...where.current };
-      return { ...now, tls: secure && secureOptions(now, secure) };
-    },
+    where,
     now: Date.now,
     onDone(db, given, seconds) {
       log.info(

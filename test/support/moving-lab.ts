@@ -9,6 +9,7 @@ import type { EffectiveConfig } from '../../src/config/effective.js';
 import { configSchema } from '../../src/config/schema.js';
 import type { Service, ServiceEvents } from '../../src/runtime/service.js';
 import { SingleProcess } from '../../src/runtime/single-process.js';
+import { upstreamOf } from '../../src/runtime/upstream.js';
 import { WorkerPool } from '../../src/runtime/workers/worker-pool.js';
 import { serving } from './listen.js';
 
@@ -59,11 +60,11 @@ export async function withMoving(
     asked: async () => Buffer.from('-ERR not asked\r\n'),
   };
   const log = pino({ level: 'silent' });
-  const endpoint = () => ({ ...here(redis), connectTimeoutMs: 1000 });
+  const address = upstreamOf(effective, log);
   const service: Service =
     workers === 1
-      ? new SingleProcess(effective, log, events, endpoint)
-      : new WorkerPool(effective, log, events, endpoint, undefined);
+      ? new SingleProcess(effective, log, events, address)
+      : new WorkerPool(effective, log, events, address, undefined);
   t.teardown(() => service.close(0));
   await service.start();
   const server = net.createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }, (client) =>

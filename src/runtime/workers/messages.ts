@@ -11,7 +11,7 @@ import type { ClientTraffic } from '../../wire/client/link-options.js';
 import type { Capacity } from '../capacity.js';
 import type { DataPlaneSnapshot } from '../data-plane.js';
 import type { Usage } from '../own-usage.js';
-import type { UpstreamNews } from '../where.js';
+import type { UpstreamNews } from '../upstream.js';
 
 /** The growth that a worker has let through, bytes. */
 export interface Growth {

@@ -14,7 +14,7 @@ import { LogOutput, logTo } from '../log/log-output.js';
 import { ownUsage } from '../own-usage.js';
 import { compileRules } from '../rules.js';
 import { REFILL_INTERVAL_MS, TOP_CLIENTS } from '../service.js';
-import type { UpstreamNews } from '../where.js';
+import { type UpstreamNews, upstreamOf } from '../upstream.js';
 import { ConsoleLine } from './console-line.js';
 import type { FromWorker, GrowthKnown, Report, ToWorker } from './messages.js';
 import { Outbox } from './outbox.js';
@@ -37,7 +37,13 @@ process.once('message', (message: ToWorker) => {
   if (message.type === 'start') start(message);
 });
 
-function start({ worker, workers, config, server, upstream }: Extract<ToWorker, { type: 'start' }>): void {
+function start({
+  worker,
+  workers,
+  config,
+  server,
+  upstream: news,
+}: Extract<ToWorker, { type: 'start' }>): void {
   const output = new LogOutput(STDOUT);
   const log = logTo(output, config.log, { worker });
   exit = (code) => output.exit(code);
@@ -55,9 +61,11 @@ function start({ worker, workers, config, server, upstream }: Extract<ToWorker, 
   const line = new ConsoleLine((question, asked) => primary.post({ type: 'asked', question, asked }));
   const answers = consoleAnswers((questions) => line.ask(questions), 0);
   const room = readRoom();
+  const upstream = upstreamOf(config, log);
   const plane = new DataPlane(
     config,
     log,
+    upstream,
     {
       asked: answers,
       upstreamFailed: ({ message, code }: NodeJS.ErrnoException) =>
@@ -198,13 +206,14 @@ function start({ worker, workers, config, server, upstream }: Extract<ToWorker, 
         break;
       case 'drain':
         void plane.close(message.graceMs).then((ended) => {
+          upstream.tls?.renewal.close();
           primary.post({ type: 'drained', ended, report: report() });
         });
         break;
     }
   });
   if (server !== undefined) plane.adoptServer(server);
-  if (upstream !== undefined) hear(upstream);
+  if (news !== undefined) hear(news);
   // The admin server is the primary's.
   const capacity = capacityOf(config, room, 0);
   primary.post({ type: 'ready', snapshot: plane.snapshot(), capacity });

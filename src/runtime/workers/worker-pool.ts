@@ -22,14 +22,14 @@ import type { ServerFacts } from '../../memory/server-facts.js';
 import type { WorkersSnapshot } from '../../observe/snapshots/workers.js';
 import type { TrafficStats } from '../../observe/stats/counters.js';
 import type { WrittenPick } from '../../observe/stats/written-picks.js';
-import type { Endpoint } from '../../tools/keyspace/endpoint.js';
 import type { ClientTraffic } from '../../wire/client/link-options.js';
 import { detach } from '../../wire/node/handover.js';
+import type { ServerAddress } from '../../wire/upstream/server-address.js';
 import { adminConnections, type Capacity, handoverRoom, readRoom } from '../capacity.js';
 import type { DataPlaneSnapshot } from '../data-plane.js';
 import type { LogLosses } from '../log/log-output.js';
 import { REFILL_INTERVAL_MS, type Service, type ServiceEvents } from '../service.js';
-import { follows, type UpstreamNews } from '../where.js';
+import { endpointOf, type UpstreamNews } from '../upstream.js';
 import { HandoverQueue } from './handover-queue.js';
 import type { ToWorker } from './messages.js';
 import { Reports } from './reports.js';
@@ -64,7 +64,7 @@ export class WorkerPool implements Service {
   private readonly handover: HandoverQueue;
   private readonly reports: Reports;
   private server: ServerFacts | undefined;
-  private upstream: UpstreamNews | undefined;
+  private news: UpstreamNews | undefined;
   private pressure: PressureState | undefined;
   private steady: readonly number[] = [];
   private restarts = 0;
@@ -80,7 +80,7 @@ export class WorkerPool implements Service {
     private config: EffectiveConfig,
     private readonly log: Logger,
     events: ServiceEvents,
-    endpoint: () => Endpoint,
+    private readonly upstream: ServerAddress,
     logOutput: LogLosses | undefined,
   ) {
     this.quotas.adopt(config.rules);
@@ -89,7 +89,7 @@ export class WorkerPool implements Service {
     this.handover = new HandoverQueue(() => this.workersByNumber.values(), mayWait);
     this.reports = new Reports(config, () => this.all, logOutput);
     this.hands = new WorkerHands({
-      endpoint,
+      endpoint: endpointOf(config, upstream),
       onEvicted: (slot, keys, bytes, livedMs) => this.reports.evicted(slot, keys, bytes, livedMs),
       onGone: tellGone(this.quotas),
       priorityOf: (slot) => this.config.rules.find((rule) => rule.slot === slot)?.priority ?? Priority.NORMAL,
@@ -174,7 +174,9 @@ export class WorkerPool implements Service {
   }
 
   moved(address: { readonly host: string; readonly port: number }): void {
-    void this.tellUpstream(this.upstream?.state ?? 'here', address);
+    if (this.upstream.following === undefined) return;
+    this.upstream.moved(address);
+    void this.tellUpstream(this.news?.state ?? 'here', address);
   }
 
   resume(): void {
@@ -191,14 +193,15 @@ export class WorkerPool implements Service {
     return waiting;
   }
 
-  private async tellUpstream(state: UpstreamNews['state'], address = this.upstream?.address): Promise<void> {
-    if (!follows(this.config)) return;
-    this.upstream = { epoch: (this.upstream?.epoch ?? 0) + 1, state, address };
-    const { upstream, pressure } = this;
+  private async tellUpstream(state: UpstreamNews['state'], address = this.news?.address): Promise<void> {
+    if (this.upstream.following === undefined) return;
+    const news = { epoch: (this.news?.epoch ?? 0) + 1, state, address };
+    this.news = news;
+    const { pressure } = this;
     const goesOn = state === 'here' && pressure !== undefined;
     const tells = this.all.map((worker) => {
       const now = goesOn ? { state: pressure, known: this.growth.known(worker) } : undefined;
-      return worker.tellUpstream(upstream, PAUSE_LIMIT_MS, now);
+      return worker.tellUpstream(news, PAUSE_LIMIT_MS, now);
     });
     await Promise.all(tells);
   }
@@ -218,6 +221,7 @@ export class WorkerPool implements Service {
     this.config = config;
     this.reports.adopt(config);
     this.quotas.adopt(config.rules);
+    void this.upstream.tls?.renewal.reload();
     const workers = this.all;
     const late = await Promise.all(workers.map((worker) => worker.reload(config, RELOAD_LIMIT_MS)));
     this.reports.adopted(before, config);
@@ -297,8 +301,8 @@ export class WorkerPool implements Service {
   }
 
   private startWorker(number: number): void {
-    const { config, server, upstream } = this;
-    const start = { workers: config.workers, config, server, upstream };
+    const { config, server, news } = this;
+    const start = { workers: config.workers, config, server, upstream: news };
     this.workersByNumber.set(number, new WorkerProcess(number, start, this.workerEvents));
   }
 
@@ -306,7 +310,7 @@ export class WorkerPool implements Service {
     this.perWorker = worker.atMost;
     this.takes.welcome(worker);
     this.hands.welcome(worker, (ask) => worker.post({ type: 'evict', ask }));
-    if (this.upstream !== undefined) void worker.tellUpstream(this.upstream, PAUSE_LIMIT_MS);
+    if (this.news !== undefined) void worker.tellUpstream(this.news, PAUSE_LIMIT_MS);
     // Its config may be from before the last reload.
     void worker.reload(this.config, RELOAD_LIMIT_MS);
     if (this.pressure !== undefined) this.tellPressure(worker, this.pressure);

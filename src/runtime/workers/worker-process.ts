@@ -13,7 +13,7 @@ import type { ClientTraffic } from '../../wire/client/link-options.js';
 import { type Capacity, loweredTo } from '../capacity.js';
 import type { DataPlaneSnapshot } from '../data-plane.js';
 import type { Usage } from '../own-usage.js';
-import type { UpstreamNews } from '../where.js';
+import type { UpstreamNews } from '../upstream.js';
 import type { FromWorker, Growth, QuotaNews, QuotaReport, Report, ToWorker } from './messages.js';
 import { Outbox } from './outbox.js';
 

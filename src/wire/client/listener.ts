@@ -2,7 +2,6 @@
 // Owns the port and the server's health. Who serves the clients is the caller's matter. Never looks into bytes.
 import type { Socket } from 'node:net';
 import { errorReply } from '../../core/resp/client-errors.js';
-import type { MovingAddress } from '../upstream/moving-address.js';
 import { UpstreamHealth } from '../upstream/upstream-health.js';
 import type { Endpoint } from '../upstream/upstream-socket.js';
 import { DataPort, type PortAddress } from './data-port.js';
@@ -13,7 +12,7 @@ export interface ListenerOptions {
   readonly listen: PortAddress;
   /** Clients use TLS: one that is turned away gets no error, which would have to be encrypted. */
   readonly secure: boolean;
-  readonly upstream: Endpoint | MovingAddress;
+  readonly upstream: Endpoint;
   /** The server refuses connections, and may be elsewhere by now: the port stays open. undefined: it is always there. */
   readonly onSign?: ((reason: string) => void) | undefined;
   /** How many may be. */
@@ -103,9 +102,7 @@ export class Listener {
   }
 
   /** The server is elsewhere. */
-  moved(address: { readonly host: string; readonly port: number }): void {
-    const { upstream } = this.options;
-    if ('moved' in upstream) upstream.moved(address);
+  moved(): void {
     this.health.moved();
   }
 

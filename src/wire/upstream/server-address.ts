@@ -1,24 +1,30 @@
-// The one place of a process that says where a server is that may be elsewhere later. Each connection asks it when it is made.
-// Invariant: host and port change together, by moved() alone.
+// Where the server is, for all connections of a process, clients' and Spillway's own. Each connection asks when it is made.
+// Invariant: host, port and path change together, by moved() alone.
 import { Following } from './following.js';
 import type { Endpoint, UpstreamAddress, UpstreamTls } from './upstream-socket.js';
 
-export class MovingAddress implements UpstreamAddress {
+interface Settings extends Endpoint {
+  /** Present: the server may be elsewhere later. */
+  readonly failover?: unknown;
+}
+
+export class ServerAddress implements UpstreamAddress {
   host: string;
   port: number;
   path: string | undefined;
   readonly connectTimeoutMs: number;
-  readonly keepAliveMs: number;
-  readonly tls: UpstreamTls | undefined;
-  readonly following = new Following();
+  readonly following: Following | undefined;
 
-  constructor({ host, port, path, connectTimeoutMs }: Endpoint, keepAliveMs = 0, tls?: UpstreamTls) {
+  constructor(
+    { host, port, path, connectTimeoutMs, failover }: Settings,
+    readonly keepAliveMs: number,
+    readonly tls: UpstreamTls | undefined,
+  ) {
     this.host = host;
     this.port = port;
     this.path = path;
     this.connectTimeoutMs = connectTimeoutMs;
-    this.keepAliveMs = keepAliveMs;
-    this.tls = tls;
+    this.following = failover === undefined ? undefined : new Following();
   }
 
   is({ host, port }: { readonly host: string; readonly port: number }): boolean {

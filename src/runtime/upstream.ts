@@ -1,0 +1,35 @@
+// The server of the config as one process finds it: its address, TLS and login, and what a worker is told of a move.
+import type { Logger } from 'pino';
+import type { EffectiveConfig } from '../config/effective.js';
+import type { Endpoint } from '../tools/keyspace/endpoint.js';
+import { ServerAddress } from '../wire/upstream/server-address.js';
+import { secureOptions } from '../wire/upstream/upstream-socket.js';
+import { upstreamTls } from './tls.js';
+
+/** Where the primary is, and whether commands may go to it. */
+export interface UpstreamNews {
+  /** Grows with each change. */
+  readonly epoch: number;
+  readonly state: 'here' | 'paused' | 'gone';
+  /** undefined: as in the config. */
+  readonly address: { readonly host: string; readonly port: number } | undefined;
+}
+
+/**
+ * One for a process. Close `tls.renewal` in the end.
+ * @param log hears of renewed certificate files
+ * @throws TlsFileError
+ */
+export function upstreamOf(config: EffectiveConfig, log: Logger): ServerAddress {
+  return new ServerAddress(config.upstream, config.limits.tcpKeepAliveMs, upstreamTls(config, log));
+}
+
+/** Where Spillway's own connections lead when they are made, and their login. */
+export function endpointOf(config: EffectiveConfig, upstream: ServerAddress): () => Endpoint {
+  const { username, password, connectTimeoutMs } = config.upstream;
+  return () => {
+    const { host, port, path, tls } = upstream;
+    const endpoint = { host, port, path, username, password, connectTimeoutMs };
+    return { ...endpoint, tls: tls && secureOptions(endpoint, tls) };
+  };
+}
