@@ -43,7 +43,7 @@ export async function run(sources: ConfigSources, version: string): Promise<Exit
     },
     async ({ err, signal }) => {
       if (err !== undefined) log.fatal({ err }, 'crashed');
-      else log.info({ signal, drainTimeoutMs }, 'closing: clients may finish');
+      else log.info({ signal, drainTimeoutMs }, 'closing: clients may finish their commands');
       await proxy?.stop(err === undefined ? drainTimeoutMs : 0);
       log.info('closed');
       await output.flush(STUCK_AFTER_MS);

@@ -158,7 +158,7 @@ export class Evictor {
   /** What it does less well than it could; undefined: nothing. */
   get shortcoming(): string | undefined {
     return this.needed && this.options.hands.progress().blindToReads
-      ? 'the server has no OBJECT command, so the keys that were written first go, read or not'
+      ? 'the server has no OBJECT command, so Spillway evicts the keys that were written first, even if they were read since'
       : undefined;
   }
 

@@ -152,7 +152,7 @@ function reasonOf(error: Error, endpoint: Endpoint): string {
     return `the user of upstream.url may not run ${command}: ACL SETUSER … +unlink +object`;
   }
   if (UNKNOWN.test(message)) return 'the server has no UNLINK: that needs Redis 4.0 or later';
-  if (message.startsWith('READONLY')) return 'the server is a replica, and takes no UNLINK';
+  if (message.startsWith('READONLY')) return 'the server is a replica, and refuses UNLINK';
   const where = endpointName(endpoint);
   return message.startsWith(where) ? message : explainFailure(where, error);
 }

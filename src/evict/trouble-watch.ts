@@ -29,7 +29,7 @@ export class TroubleWatch {
     this.logged = trouble;
     this.log.error(
       { err: trouble },
-      'evict: Spillway cannot remove keys, so it refuses writes as it does without evict when memory fills up',
+      'evict: Spillway cannot remove keys; when memory fills up it refuses writes, as it does without evict',
     );
   }
 }

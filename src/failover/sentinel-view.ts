@@ -175,7 +175,7 @@ export class SentinelView {
     if (blind === (this.blind !== null)) return;
     const { sentinels, onMinority } = this.options;
     this.blind = blind
-      ? `fewer than ${this.votes.enough} of ${sentinels} Sentinels answer, so a failover could pass unseen`
+      ? `fewer than ${this.votes.enough} of ${sentinels} Sentinels answer, so Spillway could miss a failover`
       : null;
     this.out.push({ type: 'blind', reason: this.blind });
     if (this.blind !== null && onMinority === 'pause' && this.state === 'here') this.pause(this.blind, now);

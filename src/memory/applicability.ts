@@ -39,9 +39,9 @@ export function judgeApplicability(
   });
   if (options.shedWhen === 'never') return verdict(false, 'off: memory.shedWhen is "never"');
   if (keyspace?.replica)
-    return verdict(false, 'off: the server is a replica, which leaves its memory to its primary');
+    return verdict(false, 'off: the server is a replica, so its primary decides about memory');
   if (limitBytes === 0)
-    return verdict(false, 'off: the server has no maxmemory and the config no memory.limit');
+    return verdict(false, 'off: the server has no maxmemory and the config has no memory.limit');
   if (options.shedWhen === 'always') return verdict(true, 'on: memory.shedWhen is "always"', false);
   if (maxmemoryBytes === 0) return verdict(true, 'on: memory.limit is set and the server has no maxmemory');
   if (eviction === 'none')

@@ -265,7 +265,7 @@ export class Budgets {
     if (this.deniedUntil === Number.NEGATIVE_INFINITY)
       log.warn(
         { err: refusal[0]?.message },
-        'budgets: cannot look at keys, so what rules hold is estimated from writes alone; give the user of upstream.url the rights to SELECT, SCAN, PTTL and MEMORY USAGE',
+        'budgets: cannot look at keys, so Spillway estimates the memory of rules from their writes alone; give the user of upstream.url the rights to SELECT, SCAN, PTTL and MEMORY USAGE',
       );
     this.deniedUntil = clock() + DENIED_FOR_MS;
     return true;

@@ -1,4 +1,4 @@
-// Says what to do about an error of the monitor, as the end of "no reading from the upstream: …". Pure.
+// Says what to do about an error of the monitor, as the end of "no reading from the server: …". Pure.
 // The first row that matches counts. A server's error is recognized by its first word, a system error by its code, and some
 // errors only by their text, because ioredis passes both kinds on as an Error.
 
@@ -23,7 +23,7 @@ const HINTS: readonly (readonly [fits: RegExp, hint: string])[] = [
     /ECONNRESET|EPIPE|Connection is closed/i,
     `the server or a device in between closed the connection; ${AGAIN}`,
   ],
-  [/ENOTFOUND|EAI_/, `this name has no address: check the host in upstream.url, and DNS; ${AGAIN}`],
+  [/ENOTFOUND|EAI_/, `this host name has no address: check the host in upstream.url, and DNS; ${AGAIN}`],
   [/EHOSTUNREACH|ENETUNREACH/, `no route leads to this address: check routes and firewalls; ${AGAIN}`],
   [
     /EMFILE|ENFILE/,

@@ -184,7 +184,7 @@ export class MemoryMonitor {
 
   /** Asks on its connection, all at once; each is answered by itself. Rejects when the connection is not there. */
   async ask(questions: readonly Question[]): Promise<[Error | null, unknown][]> {
-    if (!this.connected) throw new Error('the server is not there');
+    if (!this.connected) throw new Error('the monitor is not connected to the server');
     const answers = await this.redis.pipeline(questions.map((question) => [...question])).exec();
     return answers ?? [];
   }

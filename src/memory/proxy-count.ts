@@ -85,7 +85,7 @@ export class ProxyCount {
     this.options.onCount(1);
     this.options.log.warn(
       { err: message },
-      `cannot count the proxies, so this one acts as if it was alone; give its user the rights +subscribe +pubsub|numsub &${PROXIES_CHANNEL}, or set memory.proxies to their number`,
+      `cannot count the proxies, so this one acts as if it were the only one; give its user the rights +subscribe +pubsub|numsub &${PROXIES_CHANNEL}, or set memory.proxies to their number`,
     );
   }
 }

@@ -73,8 +73,8 @@ export function countedBytes({ usedBytes, notCountedBytes }: Reading): number {
 export function differenceOf(before: Reading, after: Reading): string | undefined {
   const differences = [
     before.maxmemoryBytes !== after.maxmemoryBytes &&
-      `maxmemory is ${after.maxmemoryBytes} bytes, where it was ${before.maxmemoryBytes}`,
-    before.policy !== after.policy && `maxmemory-policy is ${after.policy}, where it was ${before.policy}`,
+      `maxmemory is ${after.maxmemoryBytes} bytes (it was ${before.maxmemoryBytes})`,
+    before.policy !== after.policy && `maxmemory-policy is ${after.policy} (it was ${before.policy})`,
   ].filter((difference) => difference !== false);
   return differences.length === 0 ? undefined : differences.join('; ');
 }
@@ -93,7 +93,7 @@ export function parseMemory(text: string): Reading {
   const fields = infoFields(text);
   const policy = fields.get('maxmemory_policy') ?? '';
   if (!fields.has('used_memory'))
-    throw new BadReading('INFO memory has no used_memory: is the upstream a Redis?');
+    throw new BadReading('INFO memory has no used_memory: is the server a Redis?');
   if (!/^[a-z-]*$/.test(policy)) throw notA('policy', 'memory', 'maxmemory_policy', policy);
   const pendingObjects = count(fields, 'memory', 'lazyfree_pending_objects');
   const ofNoKey = (names: readonly string[]) =>
@@ -162,6 +162,6 @@ function count(fields: ReadonlyMap<string, string>, section: string, name: strin
 
 function notA(what: string, section: string, field: string, text: string): BadReading {
   return new BadReading(
-    `INFO ${section}: ${field} is no ${what}: ${JSON.stringify(text.slice(0, LONGEST_SHOWN))}`,
+    `INFO ${section}: ${field} is not a ${what}: ${JSON.stringify(text.slice(0, LONGEST_SHOWN))}`,
   );
 }

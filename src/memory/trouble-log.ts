@@ -4,7 +4,7 @@ import type { Logger } from 'pino';
 import { hintFor } from './hints.js';
 import { BadReading } from './reading.js';
 
-const BAD_READING = 'its INFO cannot be used; trying again';
+const BAD_READING = 'Spillway cannot use what INFO says; trying again';
 /** A trouble that has ended and comes back is logged at most this often. */
 const REPEAT_MS = 60_000;
 const NEVER = Number.NEGATIVE_INFINITY;
@@ -28,7 +28,7 @@ export class TroubleLog {
     if (this.reported.has(hint) || now - (this.reportedAt.get(hint) ?? NEVER) < REPEAT_MS) return;
     this.reported.add(hint);
     this.reportedAt.set(hint, now);
-    this.log.error({ err: error.message }, `memory monitor: no reading from the upstream: ${hint}`);
+    this.log.error({ err: error.message }, `memory monitor: no reading from the server: ${hint}`);
   }
 
   recovered(): void {
@@ -36,6 +36,6 @@ export class TroubleLog {
     this.lastError = '';
     if (this.reported.size === 0) return;
     this.reported.clear();
-    this.log.info('memory monitor: reading the upstream again');
+    this.log.info('memory monitor: readings from the server arrive again');
   }
 }

@@ -57,12 +57,12 @@ export function nameOfKind({ mode, role, primary }: UpstreamKind): string {
 export function kindTrouble(kind: UpstreamKind, expect: ExpectedUpstream): string | undefined {
   const { mode, role } = kind;
   if (mode === 'sentinel')
-    return 'the upstream is a Sentinel, which holds no keys: name the primary in upstream.url';
+    return 'the server is a Sentinel, which holds no keys: name the primary in upstream.url';
   if (expect === 'cluster' && mode === 'standalone')
-    return `upstream.expect is "cluster", but the upstream is ${nameOfKind(kind)} without a Cluster: correct upstream.url or upstream.expect`;
+    return `upstream.expect is "cluster", but the server is ${nameOfKind(kind)} without a Cluster: correct upstream.url or upstream.expect`;
   if (expect === 'primary' && mode === 'cluster')
-    return 'the upstream is a node of a Cluster: Cluster clients learn the addresses of the nodes and go around Spillway, so their keys get no TTL and no protection. docs/CLUSTER.md says how to keep them; then set upstream.expect to "cluster"';
+    return 'the server is a node of a Cluster: Cluster clients learn the addresses of the nodes and go around Spillway, so their keys get no TTL and no protection. docs/CLUSTER.md says how to keep them; then set upstream.expect to "cluster"';
   if (expect === 'primary' && role === 'replica')
-    return `the upstream is ${nameOfKind(kind)}: it refuses writes. Name the primary in upstream.url, or set upstream.expect to "any" if the role of this server may change`;
+    return `the server is ${nameOfKind(kind)}: it refuses writes. Name the primary in upstream.url, or set upstream.expect to "any" if the role of this server may change`;
   return undefined;
 }

@@ -152,7 +152,7 @@ export class DataPlane {
       onUpstreamGone: events.upstreamFailed,
       onSilent: () =>
         this.log.warn(
-          'gave up a shared connection, because the server was silent on it and answered on another one',
+          'closed a shared connection: the server did not answer on it, but answered on another one',
         ),
       onAdded: (way, milliseconds) => {
         const { requests, replies } = this.stats.ownTimes;
@@ -260,7 +260,7 @@ export class DataPlane {
     const now = performance.now();
     if (now - this.faultLoggedAt < FAILURE_LOG_MS) return;
     this.faultLoggedAt = now;
-    this.log.error({ client, err: fault }, 'a fault in Spillway ended this client; please report it');
+    this.log.error({ client, err: fault }, 'a bug in Spillway ended this client; please report it');
   }
 
   private logFailure(error: Error): void {

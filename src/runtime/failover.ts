@@ -114,7 +114,7 @@ export class Failover {
   private paused(reason: string): void {
     this.pausedReason = reason;
     this.parts.service.pause().catch(() => {});
-    this.parts.log.debug({ reason }, 'clients wait: the primary may be elsewhere soon');
+    this.parts.log.debug({ reason }, 'clients wait: the primary may be about to change');
   }
 
   private resumed({ address, moved, reading, pausedMs }: Resumption): void {
@@ -129,9 +129,9 @@ export class Failover {
       if (differs !== undefined && was !== undefined) {
         log.warn(
           { primary: nameOf(address) },
-          `the new primary is set up otherwise than the old one: ${differs}`,
+          `the new primary is configured differently from the old one: ${differs}`,
         );
-        this.record(`the new primary is set up otherwise than the old one: ${differs}`);
+        this.record(`the new primary is configured differently from the old one: ${differs}`);
       }
     }
     service.resume();
@@ -158,7 +158,7 @@ export class Failover {
   private blind(reason: string | null): void {
     const { log } = this.parts;
     if (reason === null) log.info('enough Sentinels answer again');
-    else log.warn(`${reason}; docs/FAILOVER.md says what that means`);
+    else log.warn(`${reason}; see docs/FAILOVER.md`);
     this.record(reason ?? 'enough Sentinels answer again');
   }
 

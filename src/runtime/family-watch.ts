@@ -19,8 +19,11 @@ export class FamilyWatch {
       this.told.add(name);
       const family = FAMILIES.find((each) => name === FAMILY_PREFIX + each.name);
       if (family === undefined) continue;
-      const what = `keys like those of ${family.title} are written: they have priority critical and get no TTL`;
-      this.log.info({ family: family.name, rule: name }, `${what}; a rule with this family changes that`);
+      const what = `clients write keys like those of ${family.title}, which have priority critical and get no TTL`;
+      this.log.info(
+        { family: family.name, rule: name },
+        `${what}; to change that, add a rule with this "family"`,
+      );
       this.events.record('family', what);
     }
   }

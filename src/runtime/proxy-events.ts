@@ -34,16 +34,16 @@ export class ProxyEvents {
       } else {
         this.log.info(
           { rule, reason, refused },
-          'Spillway has refused no write of this rule for this reason for a minute',
+          'Spillway no longer refuses writes of this rule for this reason: none in the last minute',
         );
         this.events.record(
           'refusal',
-          `no write of rule ${rule} was refused (${reason}) for a minute; ${refused} were before`,
+          `writes of rule ${rule} are no longer refused (${reason}): none in the last minute, ${refused} before`,
         );
       }
     }
     if (leftOut > 0)
-      this.log.warn({ rules: leftOut }, 'more rules began or ceased to refuse writes; see /api/stats');
+      this.log.warn({ rules: leftOut }, 'the refusals of more rules began or ended; see /api/stats');
   }
 
   recognized(server: ServerFacts): void {
@@ -54,9 +54,9 @@ export class ProxyEvents {
   /** `trouble`: why it is not what it should be. */
   upstreamIs(kind: UpstreamKind, trouble: string | undefined): void {
     const { mode, role } = kind;
-    if (trouble === undefined) this.log.info({ mode, role }, `the upstream is ${nameOfKind(kind)}`);
+    if (trouble === undefined) this.log.info({ mode, role }, `the server is ${nameOfKind(kind)}`);
     else this.log.warn({ mode, role }, trouble);
-    this.events.record('upstream', trouble ?? `the upstream is ${nameOfKind(kind)}`);
+    this.events.record('upstream', trouble ?? `the server is ${nameOfKind(kind)}`);
   }
 
   monitorLost(): void {
@@ -88,11 +88,11 @@ export class ProxyEvents {
   }
 
   closing(): void {
-    this.events.record('proxy', 'closing: clients may finish');
+    this.events.record('proxy', 'closing: clients may finish their commands');
   }
 
   cut(connections: number): void {
-    if (connections > 0) this.log.warn({ connections }, 'closed connections on which replies were still due');
+    if (connections > 0) this.log.warn({ connections }, 'closed connections that still waited for replies');
   }
 
   /** Warns, as Redis does, if the process cannot have as many clients as configured. */

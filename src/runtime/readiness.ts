@@ -14,7 +14,7 @@ export const CLOSING: Readiness = {
 };
 export const REFUSING: Readiness = {
   ready: false,
-  reasons: ['the upstream refuses connections, and so does the data port'],
+  reasons: ['the server refuses connections, so the data port is closed'],
 };
 export const NO_WORKER: Readiness = {
   ready: false,
@@ -31,11 +31,13 @@ export function readiness(
   now: number,
 ): Readiness {
   const reasons: string[] = [];
-  if (!monitor.reachable) reasons.push('the upstream cannot be reached');
-  else if (trouble !== undefined) reasons.push(`the upstream takes no new connection: ${trouble}`);
+  if (!monitor.reachable) reasons.push('Spillway cannot reach the server');
+  else if (trouble !== undefined) reasons.push(`the server accepts no new connection: ${trouble}`);
   else if (kindTrouble !== undefined) reasons.push(kindTrouble);
   if (pressure.reading === undefined)
-    reasons.push('there is no memory reading, so nothing is shed: may the monitor run INFO?');
+    reasons.push(
+      'there is no memory reading, so Spillway sheds nothing: check that the user of upstream.url may run INFO',
+    );
   else if (pressure.isStale(now)) reasons.push('the last memory reading is stale');
   if (evictTrouble !== undefined) reasons.push(`evict: ${evictTrouble}`);
   return { ready: monitor.reachable && trouble === undefined, reasons };

@@ -29,7 +29,7 @@ export class Rehearsals {
     }
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.end('its time is over'), seconds * 1000).unref();
-    const text = `a rehearsal begins: as if memory were ${percentText(share)} full, for ${seconds} s`;
+    const text = `a rehearsal has begun: for ${seconds} s Spillway acts as if memory were ${percentText(share)} full`;
     this.log.warn({ pressure: percentText(share), seconds }, text);
     this.events.record('rehearsal', text);
     this.act(share, seconds * 1000);

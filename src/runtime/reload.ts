@@ -157,17 +157,18 @@ export class Reloader {
     for (const warning of warnings) this.log.warn(warning);
     const changed = applied.length > 0 ? `changed: ${applied.join(', ')}` : 'nothing has changed';
     this.log.info({ cause, rules: done.rules }, `configuration reloaded; ${changed}`);
-    if (needsRestart.length > 0) this.log.warn(`needs a restart: ${needsRestart.join(', ')}`);
+    if (needsRestart.length > 0) this.log.warn(`some changes need a restart: ${needsRestart.join(', ')}`);
     if (workersPending.length > 0) {
       this.log.warn({ workers: workersPending }, 'workers have not confirmed the new configuration yet');
     }
-    const restart = needsRestart.length > 0 ? `; needs a restart: ${needsRestart.join(', ')}` : '';
+    const restart =
+      needsRestart.length > 0 ? `; some changes need a restart: ${needsRestart.join(', ')}` : '';
     this.events.record('config', `reloaded (${cause}); ${changed}${restart}`);
   }
 
   private failed(cause: ReloadCause, error: unknown): ReloadOutcome {
     if (!(error instanceof ConfigError))
-      this.log.error({ err: error }, 'a reload failed because of a fault in Spillway; please report it');
+      this.log.error({ err: error }, 'a bug in Spillway made a reload fail; please report it');
     const { code, source, problems } =
       error instanceof ConfigError
         ? error

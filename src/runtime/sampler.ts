@@ -124,7 +124,7 @@ export class Sampler implements Shown {
       };
       for (const take of this.watchers) take(live);
     } catch (error) {
-      this.logger.warn({ err: error }, 'the second that was to be recorded could not be');
+      this.logger.warn({ err: error }, 'could not record the last second in the history');
     } finally {
       this.looking = false;
     }

@@ -17,7 +17,7 @@ export function startSweep(
     onDone(db, given, seconds) {
       log.info(
         { db, given, seconds: Number(seconds.toFixed(3)) },
-        'a sweep has given TTLs to the keys of a database that had none',
+        'a sweep of a database has ended: keys that had no TTL got one',
       );
       events.record('sweep', `database ${db} was swept: ${given} keys got a TTL`);
     },

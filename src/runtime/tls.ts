@@ -46,7 +46,7 @@ function logged(log: Logger, side: 'clients' | 'upstream'): RenewalEvents {
     kept: (error) =>
       log.error(
         { side, err: error.message },
-        'the changed TLS files cannot be used: the old ones stay in use until they are fixed',
+        'cannot use the changed TLS files; the old ones stay in use until you fix the new ones',
       ),
   };
 }

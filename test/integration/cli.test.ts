@@ -213,7 +213,7 @@ t.test('a client that waits holds the drain, and a second signal ends it at once
   client.write('*3\r\n$5\r\nBLPOP\r\n$1\r\nq\r\n$1\r\n0\r\n');
   await waits;
   child.kill('SIGTERM');
-  await logged('closing: clients may finish');
+  await logged('closing: clients may finish their commands');
   child.kill('SIGTERM');
   t.same(await exited, [1, null]);
 });

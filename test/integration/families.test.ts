@@ -81,7 +81,7 @@ for (const pool of POOLS) {
           .reverse(),
       );
       t.match(`${rq} ${celery} ${sidekiq}`, /like those of Sidekiq.*like those of RQ.*like those of Celery/);
-      const said = lines.filter((line) => line.includes('keys like those of'));
+      const said = lines.filter((line) => line.includes('clients write keys like those of'));
       t.equal(said.length, 3, 'said once each');
       t.match((await listed()).slice(1), [
         { name: 'family:sidekiq', family: 'sidekiq', builtIn: true, priority: 'critical', durable: true },

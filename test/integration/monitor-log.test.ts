@@ -27,7 +27,7 @@ t.test('a script that keeps the server busy, again and again', async (t) => {
     const polls = await polled();
     await until(async () => (await polled()) > polls);
   }
-  const told = lines.filter((line) => line.includes('no reading from the upstream'));
+  const told = lines.filter((line) => line.includes('no reading from the server'));
   t.equal(told.length, 1, told.join(''));
   t.match(told[0], 'a script keeps the server busy');
   t.notMatch(lines.join(''), 'upstream.url');

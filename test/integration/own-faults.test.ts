@@ -80,7 +80,7 @@ for (const pool of POOLS) {
       t.equal(await failed(proxy), told, `${where}: counted`);
       if (pool === 'session' || where === 'fault:reply') t.equal(lost, 0, `${where}: no reply is lost`);
     }
-    const told1 = lines.filter((line) => line.includes('a fault in Spillway ended this client'));
+    const told1 = lines.filter((line) => line.includes('a bug in Spillway ended this client'));
     t.ok(told1.length > 0, 'logged');
     t.match(
       told1[0],

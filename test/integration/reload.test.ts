@@ -230,7 +230,10 @@ t.test('who may ask, what needs a restart, and a bad file', async (t) => {
       limits: { maxClients: 1, drainTimeout: '10s' },
       memory: { pollInterval: '100ms' },
     });
-    await until(() => proxy.log().includes('needs a restart: workers, limits.drainTimeout'), PATIENCE);
+    await until(
+      () => proxy.log().includes('some changes need a restart: workers, limits.drainTimeout'),
+      PATIENCE,
+    );
     await withRaw(t, proxy.port).then((client) => client.call('PING'));
     const second = await withRaw(t, proxy.port);
     t.match(String(await second.readUntilClosed()), 'max number of clients reached');

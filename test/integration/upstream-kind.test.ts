@@ -69,7 +69,7 @@ t.test('a server that becomes a replica, and a primary again', { timeout: 60_000
   const client = await withRaw(t, proxy.port);
   const info = String(await client.call('PROXY', 'INFO'));
   t.match(info, /\r\nupstream_mode:standalone\r\nupstream_role:replica\r\n/);
-  t.match(info, /\r\nstate:limited\r\nstate_text:the upstream is a replica of /);
+  t.match(info, /\r\nstate:limited\r\nstate_text:the server is a replica of /);
 
   await direct.replicaof('NO', 'ONE');
   await until(async () => (await ready()).reasons.length === 0, {
@@ -84,7 +84,7 @@ t.test('a node of a Cluster', { timeout: 60_000 }, async (t) => {
   const { ready, warnings, metrics } = await start(t, node.port);
   t.match(await ready(), {
     status: 200,
-    reasons: [/^the upstream is a node of a Cluster/],
+    reasons: [/^the server is a node of a Cluster/],
     state: 'limited',
   });
   t.match(warnings(), [/go around Spillway.*docs\/CLUSTER\.md/]);
@@ -98,6 +98,6 @@ t.test('a Sentinel', { timeout: 60_000 }, async (t) => {
   const redis = await withRedis(t);
   const sentinel = await withSentinel(t, redis.port);
   const { ready, warnings } = await start(t, sentinel.port, { expect: 'any' });
-  t.match(await ready(), { reasons: [/^the upstream is a Sentinel, which holds no keys/], state: 'blind' });
-  t.match(warnings(), [/^the upstream is a Sentinel/]);
+  t.match(await ready(), { reasons: [/^the server is a Sentinel, which holds no keys/], state: 'blind' });
+  t.match(warnings(), [/^the server is a Sentinel/]);
 });

@@ -71,7 +71,7 @@ t.test('a reading that cannot be is none, whichever field it is', async (t) => {
     }
   }
   t.equal(
-    lines.filter((line) => /INFO memory: used_memory is no number/.test(line)).length,
+    lines.filter((line) => /INFO memory: used_memory is not a number/.test(line)).length,
     1,
     'the log names the first, and does not repeat itself',
   );
@@ -79,7 +79,7 @@ t.test('a reading that cannot be is none, whichever field it is', async (t) => {
   await failed();
   t.equal((await ready(proxy)).ready, true, 'the server is there');
   relay.change = undefined;
-  await until(async () => lines.some((line) => line.includes('reading the upstream again')));
+  await until(async () => lines.some((line) => line.includes('readings from the server arrive again')));
   t.equal(await lowShare(proxy), 1);
   await direct.call('FLUSHALL');
   await until(async () => (await lowShare(proxy)) === 0, { describe: 'a good reading to count' });
@@ -151,7 +151,7 @@ t.test('a server that accepts and never answers makes it unready, until it does'
   const { relay, proxy } = await nearFull(t);
   relay.dead = true;
   await until(async () => !(await ready(proxy)).ready);
-  t.match((await ready(proxy)).reasons, ['the upstream cannot be reached']);
+  t.match((await ready(proxy)).reasons, ['Spillway cannot reach the server']);
   const { polls } = await memory(proxy);
   relay.dead = false;
   await until(async () => (await memory(proxy)).polls > polls, { describe: 'a reading' });

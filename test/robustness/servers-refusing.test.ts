@@ -76,7 +76,7 @@ t.test('full of clients', { timeout: 60_000 }, async (t) => {
       )?.[1];
       if (id !== undefined) await monitor.call('CLIENT', 'KILL', 'ID', id);
       crowd.push(await withRaw(t, behind.port));
-      return (await unreadiness(twins))?.includes('the upstream cannot be reached');
+      return (await unreadiness(twins))?.includes('Spillway cannot reach the server');
     },
     { timeoutMs: 20_000, describe: 'the memory monitor to find no place' },
   );
@@ -103,7 +103,7 @@ t.test('full of clients while the memory monitor has its connection', { timeout:
   void late.write('PING\r\n');
   t.match(await ending(late), /^-ERR max number of clients/);
   const reason = await until(() => unreadiness(twins), { describe: 'the proxy to be unready' });
-  t.match(reason, /takes no new connection: ERR max number of clients reached/);
+  t.match(reason, /accepts no new connection: ERR max number of clients reached/);
   for (const client of crowd) client.destroy();
   await untilReady(twins);
   await rulesWork(t, twins);

@@ -210,7 +210,7 @@ export class KeySampler {
     if (this.deniedUntil === Number.NEGATIVE_INFINITY)
       log.warn(
         { err: refusal.message },
-        'cannot look at random keys, so what the server can evict is estimated roughly, by the share of keys with a TTL; give the user of upstream.url the rights to SELECT, RANDOMKEY, PTTL and MEMORY USAGE',
+        'cannot look at random keys, so Spillway only has a rough estimate of what the server can evict, from the share of keys with a TTL; give the user of upstream.url the rights to SELECT, RANDOMKEY, PTTL and MEMORY USAGE',
       );
     this.deniedUntil = clock() + DENIED_FOR_MS;
     return true;

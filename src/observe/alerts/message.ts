@@ -134,8 +134,8 @@ function wording(change: AlertChange, { timeToFullSeconds }: Facts): string {
     case 'timeToFull':
       if (change.to === 'later') return 'memory is no longer about to be full';
       return timeToFullSeconds === null
-        ? 'memory is full soon'
-        : `memory is full in ${lasting(timeToFullSeconds)}`;
+        ? 'memory will be full soon'
+        : `memory will be full in ${lasting(timeToFullSeconds)}`;
     case 'rehearsal':
       return change.to === 'on'
         ? 'a rehearsal has begun: Spillway acts as if memory were fuller'

@@ -111,7 +111,7 @@ function conditionsOf(facts: StateFacts): Partial<Record<Condition, string>> {
     closing: closing && 'the proxy is closing; it accepts no more clients',
     down: !closing && !ready && why,
     failover: ready && failover !== null && `clients wait for a primary: ${failover}`,
-    blind: ready && blind && (why === '' ? 'there is no reading of memory' : why),
+    blind: ready && blind && (why === '' ? 'there is no memory reading' : why),
     limited: ready && !blind && why,
     rehearsing:
       rehearsal !== null &&

@@ -333,7 +333,7 @@ export class WorkerPool implements Service {
     if (!this.closing) {
       this.log.error(
         { worker: number, how, clients },
-        'a worker ended: its clients have lost their connections, and a new worker starts',
+        'a worker ended: its clients lost their connections, and a new worker starts',
       );
       this.restarts++;
       this.replace(number, performance.now() - startedAt);

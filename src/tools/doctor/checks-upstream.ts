@@ -11,7 +11,7 @@ export const UPSTREAM_CHECKS: readonly Check[] = [
       if (expect === undefined || trouble === undefined) return undefined;
       return {
         severity: 'warning',
-        title: `The upstream is ${nameOfKind(kind)}`,
+        title: `The server is ${nameOfKind(kind)}`,
         evidence: `redis_mode ${kind.mode}, role ${kind.role}; upstream.expect is "${expect}"`,
         reason: `A proxy with this config says: ${trouble}.`,
         mend: [

@@ -111,6 +111,8 @@ function levelText(
 
 function soonText({ situation, timeToFull }: Seen): string {
   if (!situation.fullSoon) return 'memory is no longer about to be full';
-  if (timeToFull?.seconds == null) return 'memory is full soon';
-  return timeToFull.seconds === 0 ? 'memory is full' : `memory is full in ${timeText(timeToFull.seconds)}`;
+  if (timeToFull?.seconds == null) return 'memory will be full soon';
+  return timeToFull.seconds === 0
+    ? 'memory is full'
+    : `memory will be full in ${timeText(timeToFull.seconds)}`;
 }

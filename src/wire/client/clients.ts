@@ -116,7 +116,7 @@ export class Clients {
         this.proxyHeadersRefused++;
         options.onTurnedAway(
           source,
-          new Error('it is in proxyProtocol.from, and sent no PROXY protocol version 2'),
+          new Error('its address is in proxyProtocol.from, but it sent no PROXY protocol version 2 header'),
         );
       },
     });

@@ -80,7 +80,7 @@ export function greet(
       pieces.push(Buffer.from(chunk.subarray(from, at)));
       bytes += at - from;
       if (scanner.malformed || answered === asked.length || bytes > MOST_BYTES) {
-        finish(new Error('the server answers what was not asked'));
+        finish(new Error('the server sent a reply that no command was waiting for'));
         return;
       }
       if (!scanner.atBoundary) continue;

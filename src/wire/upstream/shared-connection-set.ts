@@ -227,7 +227,7 @@ export class SharedConnectionSet {
     if (silence.doubt(connection)) this.options.onDoubt();
     if (silence.isDead(connection))
       connection.giveUp(
-        new Error('the server was silent on a shared connection, and answered on another one'),
+        new Error('the server did not answer on this shared connection, but answered on another one'),
       );
     else silence.look(connection);
   }

@@ -248,7 +248,9 @@ export class SharedConnection implements TurnEnder, SharedUpstream {
 
   private deliver(chunk: Buffer): Error | undefined {
     try {
-      return this.lane.receive(chunk) ? undefined : new Error('the server answers what was not asked');
+      return this.lane.receive(chunk)
+        ? undefined
+        : new Error('the server sent a reply that no command was waiting for');
     } catch (fault) {
       return fault instanceof Error ? fault : new Error(String(fault));
     }

@@ -123,7 +123,7 @@ export class UpstreamHealth {
     }
     const socket = net.connect({ ...target(this.upstream), timeout: PATIENCE_MS }).unref();
     this.question = socket;
-    let trouble: string | undefined = `it has not taken a connection for ${PATIENCE_MS} ms`;
+    let trouble: string | undefined = `it has accepted no connection for ${PATIENCE_MS} ms`;
     const end = (): void => {
       known = true;
       socket.destroy();

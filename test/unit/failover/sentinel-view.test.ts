@@ -266,7 +266,7 @@ test('too few Sentinels: it warns; a switch of the one that is left counts', asy
   t.same(lab.take(), []);
   lab.pass(2000);
   t.match(lab.take(), [
-    { type: 'blind', reason: 'fewer than 2 of 3 Sentinels answer, so a failover could pass unseen' },
+    { type: 'blind', reason: 'fewer than 2 of 3 Sentinels answer, so Spillway could miss a failover' },
   ]);
   lab.promoting(0, A, B);
   lab.says(0, A, { leaving: true });

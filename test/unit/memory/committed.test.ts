@@ -271,5 +271,5 @@ t.test('rates of eviction and of reads; counters that go back begin anew', async
   t.equal(rates.evictedPerSecond, 0, 'half a minute later');
   at(94, 3);
   t.equal(rates.evictedPerSecond, 0);
-  t.throws(() => parseStats('evicted_keys:-1\r\n'), /evicted_keys is no number/);
+  t.throws(() => parseStats('evicted_keys:-1\r\n'), /evicted_keys is not a number/);
 });

@@ -306,7 +306,7 @@ t.test('INFO is read as it comes', async (t) => {
     freeing: false,
   });
   t.throws(() => parseMemory('# Memory\r\n'), /no used_memory/);
-  t.throws(() => parseMemory('used_memory:lots\r\n'), /used_memory is no number: "lots"/);
+  t.throws(() => parseMemory('used_memory:lots\r\n'), /used_memory is not a number: "lots"/);
   const keyspace =
     '# Keyspace\r\ndb0:keys=3,expires=1,avg_ttl=0\r\ndb12:keys=10,expires=4,avg_ttl=5,subexpiry=0\r\n';
   t.same(parseKeyspace(keyspace, ''), {

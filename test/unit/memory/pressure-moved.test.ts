@@ -53,6 +53,6 @@ t.test('another limit or policy is said, with both', async (t) => {
   t.equal(pressure.moved(reading(0.5), at.now()), undefined);
   t.equal(
     pressure.moved(reading(0.5, { maxmemoryBytes: 2 * LIMIT, policy: 'allkeys-lru' }), at.now()),
-    `maxmemory is ${2 * LIMIT} bytes, where it was ${LIMIT}; maxmemory-policy is allkeys-lru, where it was noeviction`,
+    `maxmemory is ${2 * LIMIT} bytes (it was ${LIMIT}); maxmemory-policy is allkeys-lru (it was noeviction)`,
   );
 });

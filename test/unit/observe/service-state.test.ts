@@ -43,7 +43,7 @@ t.test('each condition, and what it says', async (t) => {
     ['closing', 'bad', { closing: true, ready: false, reasons: ['the proxy is closing'] }, /no more clients/],
     ['down', 'bad', { ready: false, reasons: ['a is gone', 'b is stale'] }, /^a is gone; b is stale$/],
     ['failover', 'bad', { failover: 'x is about to promote y' }, /^clients wait for a primary: x is/],
-    ['blind', 'bad', memory({ readingAgeMs: null }), /^there is no reading of memory$/],
+    ['blind', 'bad', memory({ readingAgeMs: null }), /^there is no memory reading$/],
     [
       'blind',
       'bad',

@@ -74,7 +74,7 @@ t.test('full sooner than the hold is over: told while there is time left', async
     seen.map(({ situation }) => situation.fullSoon),
     [false, false, true],
   );
-  t.match(changesBetween(CALM, seen[2], OPTIONS.thresholds), [{ text: /memory is full in 2\d s/ }]);
+  t.match(changesBetween(CALM, seen[2], OPTIONS.thresholds), [{ text: /memory will be full in 2\d s/ }]);
   const full = new ServerState('s', OPTIONS);
   const of = (now: number) => full.see(look({ usedMb: 100 }), now).situation;
   t.match(of(0), { level: 2, fullSoon: false }, 'full already is told as such');

@@ -76,7 +76,7 @@ const hello = must('HELLO', '3');
 const select = must('SELECT', '3');
 const name = may('CLIENT', 'SETNAME', 'me');
 const HELLO = '%1\r\n+proto\r\n:3\r\n';
-const UNASKED = { failed: 'the server answers what was not asked' };
+const UNASKED = { failed: 'the server sent a reply that no command was waiting for' };
 
 const CASES: readonly (readonly [what: string, Greeting[], said: string, ends: boolean, Outcome])[] = [
   ['all is answered', [hello, select], `${HELLO}+OK\r\n`, false, 'greeted'],
