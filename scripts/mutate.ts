@@ -1,6 +1,7 @@
 // `npm run mutate -- [DIR|FILE…] [--count N] [--seed N] [--quick]`: breaks the core, one small change at a time, and runs
-// the tests that execute what was changed. What survives is a line without a test: printed with its place. Survivors that
-// nothing can tell from the original stand in scripts/mutation/explained.json, with the reason. Exit 1 when there are others.
+// the tests that execute what was changed: unit and property tests first; what they let pass, the fastest of those that play
+// whole connections. What survives is a line without a test: printed with its place. Survivors that nothing can tell from
+// the original stand in scripts/mutation/explained.json, with the reason. Exit 1 when there are others.
 // --quick: by unit and property tests alone. Works on a copy, as JavaScript: the source is never touched.
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import os from 'node:os';
@@ -12,7 +13,8 @@ import { keepFigures } from '../test/support/figures.js';
 import { Coverage } from './mutation/coverage.js';
 import { type Mutant, mutantsOf } from './mutation/mutants.js';
 import { Sandbox } from './mutation/sandbox.js';
-import { Tests } from './mutation/tests.js';
+import { type Judge, Tests } from './mutation/tests.js';
+import { type Fate, Verdicts } from './mutation/verdicts.js';
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url));
 // Nothing is left behind when this ends early. Ctrl-C ends it after the present mutant, with the figures so far.
@@ -28,11 +30,12 @@ const explanations = z.array(
 );
 /** CPU seconds for a test that nothing is known of yet. */
 const MOST_SECONDS = 60;
+/** CPU time of tests that play whole connections to look for a change. */
+const WHOLE_MS = 20_000;
+/** Environment of tests that play whole connections: what `npm test` plays of them. */
+const AS_IN_NPM_TEST = { SPILLWAY_TIER: 'fast' };
 
-/** A test below this runs in one process with others. */
-const SHORT_MS = 12_000;
-
-type Fate = 'killed' | 'timed out' | 'survived';
+type Place = Mutant & { file: string; place: string };
 
 /** The same numbers for the same seed (mulberry32). */
 function random(seed: number): () => number {
@@ -81,102 +84,136 @@ const chosen = candidates
   .map(({ mutant }) => mutant);
 console.error(`${chosen.length} of ${candidates.length} mutants, --seed ${seed}`);
 
-const tests = new Tests(ROOT);
-const coverage = new Coverage(
-  sandbox.folder,
-  path.join(ROOT, 'node_modules/.cache/mutation', sandbox.fingerprint),
-);
-/** Milliseconds that a test takes where nothing is changed; undefined: it does not pass there. */
-const durations = new Map<string, number | undefined>();
+const tests = new Tests(sandbox.folder);
+const KEPT = path.join(ROOT, 'node_modules/.cache/mutation');
+const coverage = new Coverage(sandbox.folder, path.join(KEPT, 'coverage'), sandbox.sources);
+const verdicts = new Verdicts(path.join(KEPT, 'verdicts'));
+/** CPU milliseconds that a test takes where nothing is changed; those that do not pass there are not in it. */
+const durations = new Map<string, number>();
+
+/** CPU time of the processes that this one has started and that have ended (proc(5), cutime and cstime). */
+function childrensMs(): number {
+  const fields = readFileSync('/proc/self/stat', 'utf8')
+    .replace(/^.*\) /, '')
+    .split(' ');
+  return 10 * (Number(fields[13]) + Number(fields[14]));
+}
 
 /** Runs a test where nothing is changed, unless it is known what it does there. */
-async function learn(test: string, covered: boolean): Promise<void> {
-  const known = covered ? coverage.recall(test) : undefined;
-  if (known !== undefined) {
-    durations.set(test, known.ms);
-    return;
+async function learn(judge: Judge, ifStale: boolean): Promise<void> {
+  const fingerprint = tests.fingerprint(judge);
+  let lesson = coverage.recall(judge.name, fingerprint);
+  if (lesson === undefined || (ifStale && !coverage.isFresh(lesson))) {
+    const folder = mkdtempSync(path.join(os.tmpdir(), 'spillway-coverage-'));
+    const start = childrensMs();
+    const sound = await sandbox.passes([judge.file], MOST_SECONDS, {
+      ...{ ...AS_IN_NPM_TEST, ...judge.env, NODE_V8_COVERAGE: folder },
+    });
+    if (sound !== true) console.error(`${judge.name} does not pass without any change: left out`);
+    lesson = coverage.add(judge.name, fingerprint, folder, sound === true ? childrensMs() - start : null);
+    rmSync(folder, { recursive: true, force: true });
   }
-  const folder = mkdtempSync(path.join(os.tmpdir(), 'spillway-coverage-'));
-  const start = Date.now();
-  const sound = await sandbox.passes([test], MOST_SECONDS, covered ? folder : undefined);
-  const ms = Date.now() - start;
-  durations.set(test, sound === true ? ms : undefined);
-  if (sound !== true) console.error(`${test} does not pass without any change: left out`);
-  else if (covered) coverage.add(test, folder, ms);
-  rmSync(folder, { recursive: true, force: true });
+  if (lesson.ms !== null) durations.set(judge.name, lesson.ms);
 }
 
-/** Short ones together, which saves the start of a process for each; the others one by one. */
-function inGroups(judges: readonly string[]): string[][] {
-  const short = judges.filter((test) => (durations.get(test) ?? 0) < SHORT_MS);
-  const long = judges.filter((test) => !short.includes(test)).map((test) => [test]);
-  return short.length > 0 ? [short, ...long] : long;
+/** Of `judges`, those that execute the place of a mutant, the fastest first. */
+function executing(judges: readonly Judge[], { file, offset }: Place): Judge[] {
+  return judges
+    .filter(({ name }) => durations.has(name) && coverage.has(name, file, offset))
+    .sort((a, b) => took(a) - took(b));
 }
 
-async function fateOf({ file, offset, text }: Mutant & { file: string }): Promise<Fate> {
-  const judges = tests
-    .quick(file)
-    .filter((test) => durations.get(test) !== undefined && coverage.has(test, file, offset))
-    .sort((a, b) => (durations.get(a) ?? 0) - (durations.get(b) ?? 0));
-  const whole = values.quick ? [] : tests.whole(file).map((test) => [test]);
-  for (const group of [...inGroups(judges), ...whole]) {
-    for (const test of group) {
-      if (durations.has(test)) continue;
-      sandbox.write(file, scripts.get(file)?.text ?? '');
-      await learn(test, false);
-    }
-    const sound = group.filter((test) => durations.get(test) !== undefined);
-    if (sound.length === 0) continue;
-    const ms = sound.reduce((sum, test) => sum + (durations.get(test) ?? 0), 0);
-    sandbox.write(file, text);
-    const passed = await sandbox.passes(sound, 2 + (3 * ms) / 1000);
-    if (passed !== true) return passed === undefined ? 'timed out' : 'killed';
+function took({ name }: Judge): number {
+  return durations.get(name) ?? 0;
+}
+
+/**
+ * What `judges`, run in one process, say of a mutant; without one: of what nothing is changed in.
+ * @param times how often they must notice it: on a busy machine a test may fail by itself
+ */
+async function fateBy(judges: readonly Judge[], mutant: Place | undefined, times: number): Promise<Fate> {
+  if (judges.length === 0) return 'survived';
+  const text = mutant?.text ?? JSON.stringify([...sandbox.sources]);
+  const fingerprints = judges.map((judge) => `${judge.name} ${tests.fingerprint(judge)}`);
+  const known = verdicts.recall(text, fingerprints);
+  if (known !== undefined) return known;
+  const ms = judges.reduce((sum, judge) => sum + took(judge), 0);
+  const names = judges.map((judge) => judge.file);
+  let fate: Fate = 'killed';
+  if (mutant !== undefined) sandbox.write(mutant.file, text);
+  for (let i = 0; i < times && fate !== 'survived'; i++) {
+    const passed = await sandbox.passes(names, 2 + (3 * ms) / 1000, { ...AS_IN_NPM_TEST, ...judges[0]?.env });
+    fate = passed === undefined ? 'timed out' : passed ? 'survived' : 'killed';
   }
-  return 'survived';
+  if (mutant !== undefined) sandbox.write(mutant.file, scripts.get(mutant.file)?.text ?? '');
+  verdicts.add(text, fingerprints, fate);
+  return fate;
 }
 
-const fates: Record<Fate, number> = { killed: 0, 'timed out': 0, survived: 0 };
-const survivors: (Mutant & { place: string })[] = [];
-let known = 0;
-try {
-  const touched = new Set(chosen.map((mutant) => mutant.file));
-  const quick = new Set([...touched].flatMap((file) => tests.quick(file)));
-  for (const test of quick) await learn(test, true);
-  const short = inGroups([...quick].filter((test) => durations.get(test) !== undefined))[0] ?? [];
-  if ((await sandbox.passes(short, MOST_SECONDS * 4)) !== true)
-    throw new Error(
-      'the short tests do not pass in one process: what they say of a mutant would mean nothing',
-    );
+/** One test after the other: the first that notices ends it. */
+async function fateByWhole(mutant: Place): Promise<{ fate: Fate; by?: string }> {
+  let left = WHOLE_MS;
+  for (const judge of executing(tests.whole, mutant)) {
+    left -= took(judge);
+    if (left < 0) break;
+    const fate = await fateBy([judge], mutant, 2);
+    if (fate !== 'survived') return { fate, by: judge.name };
+  }
+  return { fate: 'survived' };
+}
+
+const fates = new Map<Place, Fate>();
+const passed = (): number => Math.round((Date.now() - began) / 1000);
+const whyOf = ({ file, before, after }: Place): string | undefined =>
+  explained.find((each) => each.file === file && each.before === before && each.after === after)?.why;
+function tell({ place, before, after }: Place, what: string): void {
   console.error(
-    `${durations.size} tests were asked what they execute, in ${Math.round((Date.now() - began) / 1000)} s`,
+    `${fates.size}/${chosen.length}, ${passed()} s: ${what}: ${place}\n  - ${before}\n  + ${after}`,
   );
-  for (const [i, mutant] of chosen.entries()) {
+}
+try {
+  const quick = new Map(
+    chosen.flatMap((mutant) => tests.quick(mutant.file)).map((judge) => [judge.name, judge]),
+  );
+  for (const judge of quick.values()) await learn(judge, true);
+  const sound = [...quick.values()].filter(({ name }) => durations.has(name));
+  if ((await fateBy(sound, undefined, 1)) !== 'survived')
+    throw new Error(
+      'unit and property tests fail in one process: what they say of a mutant would mean nothing',
+    );
+  console.error(`${sound.length} tests were asked what they execute, in ${passed()} s`);
+  const unnoticed: Place[] = [];
+  for (const mutant of chosen) {
     if (stopped) break;
-    const { file, place, before, after } = mutant;
-    const fate = await fateOf(mutant);
-    sandbox.write(file, scripts.get(file)?.text ?? '');
-    const why = explained.find(
-      (each) => each.file === file && each.before === before && each.after === after,
-    );
-    if (fate === 'survived' && why !== undefined) known++;
-    else fates[fate]++;
-    if (fate === 'survived' && why === undefined) survivors.push(mutant);
-    console.error(
-      `${i + 1}/${chosen.length} ${fate}${why ? ' (explained)' : ''}: ${place}\n  - ${before}\n  + ${after}`,
-    );
+    const fate = await fateBy(executing(tests.quick(mutant.file), mutant), mutant, 1);
+    const explanation = fate === 'survived' ? whyOf(mutant) : undefined;
+    if (fate === 'survived' && !values.quick && explanation === undefined) unnoticed.push(mutant);
+    else fates.set(mutant, fate);
+    tell(mutant, explanation === undefined ? `unit and property tests: ${fate}` : 'explained');
+  }
+  if (unnoticed.length > 0 && !stopped) for (const judge of tests.whole) await learn(judge, false);
+  for (const mutant of unnoticed) {
+    if (stopped) break;
+    const { fate, by } = await fateByWhole(mutant);
+    fates.set(mutant, fate);
+    tell(mutant, by === undefined ? fate : `${fate} by ${by}`);
   }
 } finally {
   sandbox.close();
 }
-for (const { place, before, after } of survivors) console.log(`${place}\n  - ${before}\n  + ${after}`);
-const found = fates.killed + fates['timed out'];
+const survivors = [...fates].filter(([, fate]) => fate === 'survived').map(([mutant]) => mutant);
+const open = survivors.filter((mutant) => whyOf(mutant) === undefined);
+const timedOut = [...fates.values()].filter((fate) => fate === 'timed out').length;
+const known = survivors.length - open.length;
+const noticed = fates.size - survivors.length;
+for (const { place, before, after } of open) console.log(`${place}\n  - ${before}\n  + ${after}`);
 console.log(
-  `${found} of ${found + fates.survived} were noticed (${fates['timed out']} by a test that did not end); ` +
-    `${known} survived and are explained; ${survivors.length} survived; ${Math.round((Date.now() - began) / 1000)} s`,
+  `${noticed} of ${fates.size} were noticed (${timedOut} by a test that did not end); ` +
+    `${known} survived and are explained; ${open.length} survived; ${passed()} s`,
 );
 keepFigures('mutation', {
-  ...{ places, seed, candidates: candidates.length, judged: found + fates.survived + known },
-  ...{ killed: fates.killed, timedOut: fates['timed out'], explained: known, survived: survivors.length },
+  ...{ places, seed, candidates: candidates.length, judged: fates.size },
+  ...{ killed: noticed - timedOut, timedOut, explained: known, survived: open.length },
   byQuickTestsAlone: values.quick,
 });
-if (survivors.length > 0) process.exitCode = 1;
+if (open.length > 0) process.exitCode = 1;

@@ -4,15 +4,24 @@
 // each after its CPU time.
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { SourceMap } from 'node:module';
 import os from 'node:os';
 import path from 'node:path';
 import { transformSync } from 'esbuild';
 
-const COPIED = ['src', 'test', 'dist', 'docs', 'package.json', 'tsconfig.json', 'proxy.config.json'];
-/** Time for a process that waits: for something that a change has kept from coming. */
-const WALL_PER_CPU = 4;
+const COPIED = ['src', 'test', 'docs', 'package.json', 'tsconfig.json', 'proxy.config.json'];
+/** Time for a process that waits for something that a change has kept from coming, or for its share of a busy machine. */
+const wallMs = (cpuSeconds: number): number => 60_000 + 15_000 * cpuSeconds;
 
 export interface Script {
   /** As it runs when nothing is changed. */
@@ -23,6 +32,8 @@ export interface Script {
 
 export class Sandbox {
   readonly folder = mkdtempSync(path.join(os.tmpdir(), 'spillway-mutate-'));
+  /** Of each file of src, what tells it from another. */
+  readonly sources = new Map<string, string>();
   private readonly end = (): void => rmSync(this.folder, { recursive: true, force: true });
 
   constructor(root: string) {
@@ -34,9 +45,15 @@ export class Sandbox {
       for (const name of readdirSync(path.join(this.folder, folder), { recursive: true, encoding: 'utf8' })) {
         if (!name.endsWith('.ts')) continue;
         const file = path.join(folder, name);
-        this.write(file, this.compile(file).code);
+        const { code } = this.compile(file);
+        this.write(file, code);
+        if (folder === 'src') this.sources.set(file, createHash('sha1').update(code).digest('hex'));
       }
     }
+    // Proxies that tests start as processes run what is changed, too; what is built is never older than its source.
+    symlinkSync('src', path.join(this.folder, 'dist'));
+    const never = new Date(Date.now() + 1e9);
+    utimesSync(path.join(this.folder, 'src/cli/main.js'), never, never);
   }
 
   /** @param file its TypeScript, from the root */
@@ -59,13 +76,11 @@ export class Sandbox {
   }
 
   /**
-   * Whether the tests pass, in one process; undefined: they were not done in time.
+   * Whether the test files pass, in one process; undefined: they were not done in time.
    * @param seconds of CPU time that they may take
-   * @param coverage a folder for what V8 counts
    */
-  passes(tests: readonly string[], seconds: number, coverage?: string): Promise<boolean | undefined> {
-    const env: NodeJS.ProcessEnv = { ...process.env, NODE_OPTIONS: '', TAP_BAIL: '1', TAP_TIMEOUT: '0' };
-    if (coverage !== undefined) env.NODE_V8_COVERAGE = coverage;
+  passes(tests: readonly string[], seconds: number, more: NodeJS.ProcessEnv): Promise<boolean | undefined> {
+    const env = { ...process.env, NODE_OPTIONS: '', TAP_BAIL: '1', TAP_TIMEOUT: '0', ...more };
     const limited = ['-c', 'ulimit -t "$0"; exec "$@"', String(Math.ceil(seconds))];
     const all = tests.map((test) => `await import('./${test.replace(/\.ts$/, '.js')}');`).join('');
     const node = ['--max-old-space-size=1024', '--input-type=module', '--eval', all];
@@ -84,13 +99,10 @@ export class Sandbox {
     process.once('exit', kill);
     return new Promise((resolve) => {
       let late = false;
-      const timer = setTimeout(
-        () => {
-          late = true;
-          kill();
-        },
-        1000 * WALL_PER_CPU * seconds,
-      );
+      const timer = setTimeout(() => {
+        late = true;
+        kill();
+      }, wallMs(seconds));
       child.once('exit', (code, signal) => {
         clearTimeout(timer);
         kill();
@@ -99,18 +111,6 @@ export class Sandbox {
         resolve(tooLong ? undefined : code === 0);
       });
     });
-  }
-
-  /** Of all that it holds. */
-  get fingerprint(): string {
-    const hash = createHash('sha1');
-    for (const folder of ['src', 'test'])
-      for (const name of readdirSync(path.join(this.folder, folder), {
-        recursive: true,
-        encoding: 'utf8',
-      }).sort())
-        if (name.endsWith('.js')) hash.update(readFileSync(path.join(this.folder, folder, name)));
-    return hash.digest('hex');
   }
 
   close(): void {

@@ -1,43 +1,58 @@
-// Which test files may notice a change of a source file: unit and property tests that import it by any number of steps, and
-// those of its part that play whole connections. Reads the imports of src and test once.
+// Which tests may notice a change of a source file: unit and property tests of its part that import it by any number of
+// steps, and then those of `npm test` that play whole connections. Reads the imports of src and test once; runs nothing.
+import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
+import { plan, testFiles } from '../testing/plan.js';
 
-/** By folder of src: what tests it through a running proxy. */
-const BY_PART: Readonly<Record<string, readonly string[]>> = {
-  'core/resp': ['integration/framing'],
-  'core/commands': ['integration/ttl', 'integration/shed', 'integration/pooling'],
-  'core/policy': ['integration/ttl', 'integration/shed'],
-  'core/session': ['integration/ttl', 'integration/pooling', 'integration/framing', 'conformance/pipelines'],
-  wire: ['integration/pooling', 'robustness/drain', 'robustness/limits'],
-  memory: ['integration/shed'],
-};
+/** A test file and the environment it runs in. */
+export interface Judge {
+  /** Unlike that of every other. */
+  readonly name: string;
+  readonly file: string;
+  readonly env: Readonly<Record<string, string>>;
+}
+
 /** These run in seconds; the part of src that they are for. */
 const QUICK = /^test\/(?:unit|property)\/(\w+)\/.*\.test\.ts$/;
+const WHOLE = /^test\/(?:conformance|integration|robustness)\//;
+/** What lets a test play whole connections. */
+const PLAYS = ['src/runtime/proxy.ts', 'test/support/proxy-process.ts'];
 
 export class Tests {
   private readonly imports = new Map<string, readonly string[]>();
+  /** Those that play whole connections, in no order. */
+  readonly whole: readonly Judge[];
 
+  /** @param root a copy of the project in which nothing changes */
   constructor(private readonly root: string) {
     for (const folder of ['src', 'test']) {
       for (const file of readdirSync(path.join(root, folder), { recursive: true, encoding: 'utf8' }))
         if (file.endsWith('.ts')) this.read(path.join(folder, file));
     }
+    const play = new Set(PLAYS.flatMap((file) => [...this.distancesTo(file).keys()]));
+    this.whole = plan('fast', testFiles(root))
+      .filter(({ file }) => WHOLE.test(file) && play.has(file))
+      .map(({ file, variant, env }) => ({ name: variant === '' ? file : `${file} (${variant})`, file, env }));
   }
 
   /** Unit and property tests of its part that import `source`, the nearest first. Paths from the root. */
-  quick(source: string): string[] {
+  quick(source: string): Judge[] {
     const [, part] = /^src\/(\w+)\//.exec(source) ?? [];
     return [...this.distancesTo(source)]
       .filter(([file]) => QUICK.exec(file)?.[1] === part)
       .sort((a, b) => a[1] - b[1] || (a[0] < b[0] ? -1 : 1))
-      .map(([file]) => file);
+      .map(([file]) => ({ name: file, file, env: {} }));
   }
 
-  /** Those that play whole connections. */
-  whole(source: string): string[] {
-    const part = Object.keys(BY_PART).find((folder) => source.startsWith(`src/${folder}/`));
-    return part === undefined ? [] : BY_PART[part].map((name) => `test/${name}.test.ts`);
+  /** Of a test and all that it imports of test/: it changes with any of them. */
+  fingerprint({ file }: Judge): string {
+    const seen = new Set([file]);
+    for (const each of seen)
+      for (const to of this.imports.get(each) ?? []) if (to.startsWith('test/')) seen.add(to);
+    const hash = createHash('sha1');
+    for (const each of [...seen].sort()) hash.update(readFileSync(path.join(this.root, each)));
+    return hash.digest('hex');
   }
 
   private read(file: string): void {
