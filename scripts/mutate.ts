@@ -30,8 +30,10 @@ const explanations = z.array(
 );
 /** CPU seconds for a test that nothing is known of yet. */
 const MOST_SECONDS = 60;
-/** CPU time of tests that play whole connections to look for a change. */
-const WHOLE_MS = 20_000;
+/** A test below this runs in one process with others. */
+const SHORT_MS = 3000;
+/** CPU time for the other ones to look for a change: of unit and property tests, and of those that play whole connections. */
+const LOOK_MS = 20_000;
 /** Environment of tests that play whole connections: what `npm test` plays of them. */
 const AS_IN_NPM_TEST = { SPILLWAY_TIER: 'fast' };
 
@@ -81,7 +83,8 @@ const chosen = candidates
   .map((mutant) => ({ mutant, at: draw() }))
   .sort((a, b) => a.at - b.at)
   .slice(0, count)
-  .map(({ mutant }) => mutant);
+  .map(({ mutant }) => mutant)
+  .sort((a, b) => (a.file < b.file ? 1 : a.file > b.file ? -1 : a.offset - b.offset));
 console.error(`${chosen.length} of ${candidates.length} mutants, --seed ${seed}`);
 
 const tests = new Tests(sandbox.folder);
@@ -99,21 +102,25 @@ function childrensMs(): number {
   return 10 * (Number(fields[13]) + Number(fields[14]));
 }
 
-/** Runs a test where nothing is changed, unless it is known what it does there. */
-async function learn(judge: Judge, ifStale: boolean): Promise<void> {
-  const fingerprint = tests.fingerprint(judge);
-  let lesson = coverage.recall(judge.name, fingerprint);
-  if (lesson === undefined || (ifStale && !coverage.isFresh(lesson))) {
-    const folder = mkdtempSync(path.join(os.tmpdir(), 'spillway-coverage-'));
-    const start = childrensMs();
-    const sound = await sandbox.passes([judge.file], MOST_SECONDS, {
-      ...{ ...AS_IN_NPM_TEST, ...judge.env, NODE_V8_COVERAGE: folder },
-    });
-    if (sound !== true) console.error(`${judge.name} does not pass without any change: left out`);
-    lesson = coverage.add(judge.name, fingerprint, folder, sound === true ? childrensMs() - start : null);
-    rmSync(folder, { recursive: true, force: true });
-  }
+/** What earlier runs learnt of a test; false: nothing. */
+function isKnown(judge: Judge, isFresh: boolean): boolean {
+  const lesson = coverage.recall(judge.name, tests.fingerprint(judge));
+  if (lesson === undefined || (isFresh && !coverage.isFresh(lesson))) return false;
   if (lesson.ms !== null) durations.set(judge.name, lesson.ms);
+  return true;
+}
+
+/** Runs a test where nothing is changed. */
+async function learn(judge: Judge): Promise<void> {
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'spillway-coverage-'));
+  const start = childrensMs();
+  const env = { ...AS_IN_NPM_TEST, ...judge.env, NODE_V8_COVERAGE: folder };
+  const sound = (await sandbox.passes([judge.file], MOST_SECONDS, env)) === true;
+  const ms = childrensMs() - start;
+  if (sound) durations.set(judge.name, ms);
+  else console.error(`${judge.name} does not pass without any change: left out`);
+  coverage.add(judge.name, tests.fingerprint(judge), folder, sound ? ms : null);
+  rmSync(folder, { recursive: true, force: true });
 }
 
 /** Of `judges`, those that execute the place of a mutant, the fastest first. */
@@ -150,16 +157,66 @@ async function fateBy(judges: readonly Judge[], mutant: Place | undefined, times
   return fate;
 }
 
-/** One test after the other: the first that notices ends it. */
-async function fateByWhole(mutant: Place): Promise<{ fate: Fate; by?: string }> {
-  let left = WHOLE_MS;
-  for (const judge of executing(tests.whole, mutant)) {
+/** Unit and property tests of its part: short ones in one process, then others, each by itself. */
+async function fateByQuick(mutant: Place): Promise<Fate> {
+  const judges = executing(tests.quick(mutant.file), mutant);
+  const isShort = (judge: Judge): boolean => took(judge) < SHORT_MS;
+  const fate = await fateBy(judges.filter(isShort), mutant, 1);
+  let left = LOOK_MS;
+  for (const judge of judges) {
+    if (fate !== 'survived' || left <= 0) break;
+    if (isShort(judge)) continue;
     left -= took(judge);
-    if (left < 0) break;
+    const found = await fateBy([judge], mutant, 1);
+    if (found !== 'survived') return found;
+  }
+  return fate;
+}
+
+/** One test after the other, the fastest first, and those of which nothing is known last: the first that notices ends it. */
+async function fateByWhole(mutant: Place): Promise<{ fate: Fate; by?: string }> {
+  const asked = new Set<Judge>();
+  for (let left = LOOK_MS; left > 0; ) {
+    const judge = executing(tests.whole, mutant).find((each) => !asked.has(each));
+    if (judge === undefined) {
+      const unknown = strangers.pop();
+      if (unknown === undefined) break;
+      await learn(unknown);
+      continue;
+    }
+    asked.add(judge);
+    left -= took(judge);
     const fate = await fateBy([judge], mutant, 2);
     if (fate !== 'survived') return { fate, by: judge.name };
   }
   return { fate: 'survived' };
+}
+
+/** Those that play whole connections, of which nothing is known yet. */
+const strangers = tests.whole.filter((judge) => !isKnown(judge, false));
+/** Parts of src whose unit and property tests are known. */
+const parts = new Set<string>();
+
+/** Learns what unit and property tests of a part execute, and whether they can run in one process. */
+async function learnPart(part: string): Promise<void> {
+  if (parts.has(part)) return;
+  parts.add(part);
+  const judges = new Map(
+    chosen
+      .flatMap(({ file }) => (partOf(file) === part ? tests.quick(file) : []))
+      .map((each) => [each.name, each]),
+  );
+  for (const judge of judges.values()) if (!isKnown(judge, true)) await learn(judge);
+  const short = [...judges.values()].filter(({ name }) => (durations.get(name) ?? SHORT_MS) < SHORT_MS);
+  if ((await fateBy(short, undefined, 1)) !== 'survived')
+    throw new Error(
+      `unit and property tests of ${part} fail in one process: what they say of a mutant would mean nothing`,
+    );
+  console.error(`${judges.size} tests of ${part} were asked what they execute; ${passed()} s`);
+}
+
+function partOf(file: string): string {
+  return file.split('/').slice(0, 2).join('/');
 }
 
 const fates = new Map<Place, Fate>();
@@ -172,26 +229,16 @@ function tell({ place, before, after }: Place, what: string): void {
   );
 }
 try {
-  const quick = new Map(
-    chosen.flatMap((mutant) => tests.quick(mutant.file)).map((judge) => [judge.name, judge]),
-  );
-  for (const judge of quick.values()) await learn(judge, true);
-  const sound = [...quick.values()].filter(({ name }) => durations.has(name));
-  if ((await fateBy(sound, undefined, 1)) !== 'survived')
-    throw new Error(
-      'unit and property tests fail in one process: what they say of a mutant would mean nothing',
-    );
-  console.error(`${sound.length} tests were asked what they execute, in ${passed()} s`);
   const unnoticed: Place[] = [];
   for (const mutant of chosen) {
     if (stopped) break;
-    const fate = await fateBy(executing(tests.quick(mutant.file), mutant), mutant, 1);
+    await learnPart(partOf(mutant.file));
+    const fate = await fateByQuick(mutant);
     const explanation = fate === 'survived' ? whyOf(mutant) : undefined;
     if (fate === 'survived' && !values.quick && explanation === undefined) unnoticed.push(mutant);
     else fates.set(mutant, fate);
     tell(mutant, explanation === undefined ? `unit and property tests: ${fate}` : 'explained');
   }
-  if (unnoticed.length > 0 && !stopped) for (const judge of tests.whole) await learn(judge, false);
   for (const mutant of unnoticed) {
     if (stopped) break;
     const { fate, by } = await fateByWhole(mutant);

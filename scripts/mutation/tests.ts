@@ -36,11 +36,14 @@ export class Tests {
       .map(({ file, variant, env }) => ({ name: variant === '' ? file : `${file} (${variant})`, file, env }));
   }
 
-  /** Unit and property tests of its part that import `source`, the nearest first. Paths from the root. */
+  /** Unit and property tests that import `source`: those of its part by any number of steps, the nearest first. */
   quick(source: string): Judge[] {
     const [, part] = /^src\/(\w+)\//.exec(source) ?? [];
     return [...this.distancesTo(source)]
-      .filter(([file]) => QUICK.exec(file)?.[1] === part)
+      .filter(([file, steps]) => {
+        const of = QUICK.exec(file)?.[1];
+        return of === part || (of !== undefined && steps === 1);
+      })
       .sort((a, b) => a[1] - b[1] || (a[0] < b[0] ? -1 : 1))
       .map(([file]) => ({ name: file, file, env: {} }));
   }

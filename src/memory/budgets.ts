@@ -146,14 +146,14 @@ export class Budgets {
     const due: DueKey[] = [];
     const all = this.all();
     this.turn++;
-    for (const [i, { quota, sample }] of all.entries()) {
+    for (let i = 0; i < all.length; i++) {
+      // A different one is first in each look, and so has all of it if it needs to.
+      const { quota, sample } = all[(i + this.turn) % all.length];
       sample.now = now;
       const { budget } = quota;
       quota.budgetBytes = budget === undefined ? 0 : 'bytes' in budget ? budget.bytes : budget.share * limit;
       sample.budgetBytes = quota.budgetBytes;
-      // A different one is first in each look.
-      const share = (i + this.turn) % all.length === 0 ? MEASURED : MEASURED - due.length;
-      sample.look(due, Math.min(share, MEASURED - due.length));
+      sample.look(due, MEASURED - due.length);
       this.setFloor(quota.slot);
       quota.holds(Math.max(sample.held, this.floors.get(quota.slot) ?? 0));
     }
