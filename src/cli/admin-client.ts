@@ -98,13 +98,13 @@ export class AdminClient {
       Record<'error' | 'message', unknown>
     >;
     if (typeof error !== 'string')
-      return `${this.url} is no admin address of Spillway (it answers ${status}); name it with --admin URL`;
+      return `${this.url} is not an admin address of Spillway (it answers ${status}); name it with --admin URL`;
     if (error === 'token_missing')
-      return `${this.url} asks for a token: set SPILLWAY_ADMIN_TOKEN, or SPILLWAY_ADMIN_TOKEN_FILE to a file with it`;
+      return `${this.url} needs a token: set SPILLWAY_ADMIN_TOKEN, or SPILLWAY_ADMIN_TOKEN_FILE to a file with it`;
     if (error === 'token_wrong')
-      return `${this.url} was started with another token than SPILLWAY_ADMIN_TOKEN (or its file) has here`;
+      return `${this.url} has another token than SPILLWAY_ADMIN_TOKEN (or its file) here`;
     if (error === 'not_found')
-      return `${this.url} knows no ${path.split('?', 1)[0]}: it is another version of Spillway than this one; update it`;
+      return `${this.url} knows no ${path.split('?', 1)[0]}: it is another version of Spillway; update it, or use its own version of this command`;
     return `${this.url} refuses (${status}): ${printable(String(message))}`;
   }
 }

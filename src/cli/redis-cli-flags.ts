@@ -62,7 +62,7 @@ export function addRedisCliFlags(command: Command): Command {
     .addOption(
       new Option(
         '-a, --pass <password>',
-        `the password; others can see it: rather set ${REDIS_CLI_PASSWORD_VARIABLE}`,
+        `the password; others can see it, so better set ${REDIS_CLI_PASSWORD_VARIABLE}`,
       ),
     )
     .addOption(new Option('--askpass', 'ask for the password').conflicts('pass'))
@@ -94,7 +94,7 @@ async function namedServer(flags: RedisCliFlags, env: Environment): Promise<Name
   if (pass !== undefined) {
     if (authWarning !== false) {
       complain(
-        `warning: others on this machine can see a password that -a gives (ps): use ${REDIS_CLI_PASSWORD_VARIABLE} or --askpass`,
+        `warning: other users of this machine can see a password after -a (ps): use ${REDIS_CLI_PASSWORD_VARIABLE} or --askpass`,
       );
     }
     return { upstream, password: pass };

@@ -124,6 +124,6 @@ export function drawUndone({ entries, undone, left, damaged, interrupted }: Undo
     damaged > 0
       ? `\n${countText(damaged)} lines of the journal are damaged: the keys in them keep their TTLs.`
       : '';
-  const counts = `${countText(undone)} of ${countText(entries)} keys have no TTL any more; ${countText(left)} were gone or had changed, and stay as they are.${unread}`;
+  const counts = `${countText(undone)} of ${countText(entries)} keys no longer have a TTL; ${countText(left)} were gone or had changed, and stay as they are.${unread}`;
   return interrupted ? `${counts}\nInterrupted: run it again for the rest.` : counts;
 }

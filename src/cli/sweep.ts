@@ -105,7 +105,7 @@ async function runSweep(options: SweepCommandOptions, { config, file, servers, s
   } catch (error) {
     if (!(error instanceof ServerError) || journal === undefined) throw error;
     throw new ServerError(
-      `${error.message}\n${journal.file} has everything that was done until then: ${WAYS_ON}`,
+      `${error.message}\n${journal.file} records everything that was done until then: ${WAYS_ON}`,
     );
   } finally {
     progress.close();

@@ -111,7 +111,7 @@ export function drawReport({ since, text, total, rules }: Report, paint: Paint):
   }
   const reasons = [refusedBy('refused', total.shedBy), refusedBy('would refuse', total.wouldShedBy)];
   if (total.spared > 0)
-    reasons.push([`passed though their key is among those refused: ${countText(total.spared)}`]);
+    reasons.push([`passed although their key is among those refused: ${countText(total.spared)}`]);
   return [text, `since ${since}`, ...reasons.flat(), '', table.toString()].join('\n');
 }
 

@@ -10,7 +10,7 @@ export interface Readiness {
 
 export const CLOSING: Readiness = {
   ready: false,
-  reasons: ['the proxy is closing: no client is accepted any more'],
+  reasons: ['the proxy is closing: it accepts no more clients'],
 };
 export const REFUSING: Readiness = {
   ready: false,

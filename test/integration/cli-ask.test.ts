@@ -160,8 +160,8 @@ t.test('a running proxy: its token, its figures, its answers', async (t) => {
     cli(['stats', ...admin]),
     cli(['explain', 'a', ...admin], { SPILLWAY_ADMIN_TOKEN: `${TOKEN}x` }),
   ]);
-  t.match(missing, { code: 1, stdout: '', stderr: /asks for a token: set SPILLWAY_ADMIN_TOKEN/ });
-  t.match(wrong, { code: 1, stdout: '', stderr: /started with another token/ });
+  t.match(missing, { code: 1, stdout: '', stderr: /needs a token: set SPILLWAY_ADMIN_TOKEN/ });
+  t.match(wrong, { code: 1, stdout: '', stderr: /has another token/ });
   t.notMatch(proxy.log() + missing.stderr + wrong.stderr, TOKEN, 'the token is shown nowhere');
   t.equal((await fetch(`${url}/readyz`)).status, 200, 'probes need none');
 });
@@ -176,7 +176,7 @@ t.test('what is no proxy, or not one of this version: one message that says what
     [['explain', 'a', '--admin', `127.0.0.1:${port}`], 1, /nothing listens there; .*or name a config file/],
     [['top', '--admin', `http://127.0.0.1:${port}`], 1, /nothing listens there/],
     [['explain', 'a', '--admin', old], 1, /knows no \/api\/explain: .*another version/],
-    [['stats', '--admin', other], 1, /is no admin address of Spillway/],
+    [['stats', '--admin', other], 1, /is not an admin address of Spillway/],
     [['stats', '--admin', elsewhere], 1, /refuses \(403\): Use \\u001b\[2J it/],
     [['stats', '--admin', 'ftp://x'], 1, /--admin must be a URL/],
     [['stats', '--admin', 'http://u:p@x'], 1, /--admin must be a URL/],

@@ -141,7 +141,7 @@ t.test("redis-cli's flags that do not go together, and what they say", async (t)
   );
   t.match(
     doctor(['-p', '1', '-a', 'x']).stderr,
-    /others on this machine can see a password that -a gives.*\n.*127.0.0.1:1/,
+    /other users of this machine can see a password after -a.*\n.*127.0.0.1:1/,
   );
   t.notMatch(doctor(['-p', '1', '-a', 'x', '--no-auth-warning']).stderr, /password/);
   const help = doctor(['-h']);

@@ -38,7 +38,7 @@ export async function findServerBinary(folders = searchFolders()): Promise<strin
     if (await isExecutable(named)) return named;
     throw new ServerSetupError(
       'ERR_SERVER_BINARY',
-      `SPILLWAY_REDIS_SERVER is "${named}", which is no executable file: correct it, or unset it to search PATH.`,
+      `SPILLWAY_REDIS_SERVER is "${named}", which is not an executable file: correct it, or unset it to search PATH.`,
     );
   }
   for (const name of SERVER_NAMES) {

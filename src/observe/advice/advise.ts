@@ -92,8 +92,8 @@ function locksEvictable(facts: AdviceFacts): Advice | undefined {
       .join(', ')}${also(evicting)}`,
     reason:
       policy === 'volatile-ttl'
-        ? 'When Redis is full it evicts the keys that expire soonest, so these go first: two processes hold one lock, and limits start again.'
-        : 'When Redis is full it cannot tell these keys from a cache: two processes hold one lock, and limits start again.',
+        ? 'When Redis is full it evicts the keys that expire soonest, so it evicts these first: then two processes hold the same lock, and rate limits start again.'
+        : 'When Redis is full it cannot distinguish these keys from a cache: then two processes hold the same lock, and rate limits start again.',
     steps:
       caches.length > 0
         ? [
@@ -132,7 +132,11 @@ function evictionOrder(facts: AdviceFacts): Advice | undefined {
         kind: 'rule',
         text: `give "${late.name}" a TTL of at most ${timeText(early.ttlMs / 1000)}, or "${early.name}" one of at least ${timeText(late.ttlMs / 1000)}`,
       },
-      { kind: 'policy', policy: 'volatile-lru', why: 'or this: evicts what was not used for longest' },
+      {
+        kind: 'policy',
+        policy: 'volatile-lru',
+        why: 'or this: evicts the keys that were not used for the longest time',
+      },
     ],
   };
 }

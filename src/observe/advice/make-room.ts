@@ -34,14 +34,14 @@ export function makeRoom(facts: AdviceFacts, ttls: LifeSpan): Advice | undefined
     id: 'noeviction-cache',
     severity: mostly || usedBytes >= NEAR * limitBytes ? 'warning' : 'notice',
     title: mixed
-      ? 'A cache shares this server, and when it has filled it everything is refused'
-      : 'The server is used as a cache, and refuses writes when it is full',
+      ? 'A cache shares this server; once it fills the memory, Redis refuses every write'
+      : 'The server is used as a cache, but refuses writes when it is full',
     evidence: mixed
       ? `noeviction; ${some(caches.map(({ name }) => name))}${bytes > 0 ? `: ${bytesText(bytes)} of ${bytesText(limitBytes)}` : ''}, beside ${some(beside.map(({ name }) => name))}`
       : `noeviction, and ${share} of ${keys} keys have a TTL`,
     reason: mixed
-      ? 'With noeviction Redis refuses writes of every key, also of jobs and locks. A volatile policy would evict locks with the cache.'
-      : 'Keys that expire some day can be evicted when memory is short. With noeviction Redis refuses writes instead.',
+      ? 'With noeviction a full Redis refuses writes to every key, jobs and locks included. A volatile policy would evict locks along with the cache.'
+      : 'Redis could evict the keys that have a TTL when memory is short. With noeviction it refuses writes instead.',
     steps: mixed ? [...steps, KEEP] : alone(ttls, steps),
   };
 }
@@ -58,7 +58,7 @@ function alone(ttls: LifeSpan, evict: readonly Step[]): Step[] {
       ? {
           kind: 'policy',
           policy: 'volatile-ttl',
-          why: 'evicts what expires soonest, which is what matters least by your rules',
+          why: 'evicts the keys that expire soonest, which are the least important ones by your rules',
         }
       : { kind: 'policy', policy: 'volatile-lru', why: 'volatile-lfu where a few hot keys matter most' };
   return [

@@ -26,7 +26,7 @@ export function evictSteps({ holders, rules }: AdviceFacts): Step[] {
     const sure = found.every(({ name, globs }) => [name, ...globs.map(textOf)].some(looksLikeCache));
     steps.push({
       kind: 'rule',
-      text: `${sure ? 'add' : 'if their keys can be made again, add'} "evict": true to ${found.length === 1 ? 'the rule' : 'the rules'} ${some(found.map(({ name }) => JSON.stringify(name)))}`,
+      text: `${sure ? 'add' : 'if their keys can be recreated, add'} "evict": true to ${found.length === 1 ? 'the rule' : 'the rules'} ${some(found.map(({ name }) => JSON.stringify(name)))}`,
     });
   }
   for (const holder of caches.filter(({ rule }) => rule === undefined).slice(0, 3)) {

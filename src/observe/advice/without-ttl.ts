@@ -34,7 +34,8 @@ export function withoutTtl(facts: AdviceFacts): Advice | undefined {
   if (!few && !little && !soon) return undefined;
   const filling = fillers(facts);
   const named = filling.length === 0 ? '' : `; without a TTL: ${some(filling.map(sizeOf))}`;
-  const end = seconds === null ? '' : `; at the present growth nothing is left in ${timeText(seconds)}`;
+  const end =
+    seconds === null ? '' : `; at the present growth nothing is left to evict in ${timeText(seconds)}`;
   const pressing =
     usedBytes - evictable >= FULL * limitBytes || (seconds ?? AT_ONCE_SECONDS) < AT_ONCE_SECONDS;
   return {
@@ -42,7 +43,7 @@ export function withoutTtl(facts: AdviceFacts): Advice | undefined {
     severity: pressing || (few && usedBytes >= FULL * limitBytes) ? 'critical' : 'warning',
     title: few
       ? 'Redis may evict only keys with a TTL, and hardly any key has one'
-      : 'Redis may evict only keys with a TTL, and the others fill it',
+      : 'Redis may evict only keys with a TTL, and keys without one fill it',
     evidence: `${policy}, and ${percentText(expires / keys)} of ${keys} keys have a TTL: about ${bytesText(evictable)} of ${bytesText(limitBytes)} can be evicted${named}${end}`,
     reason: 'When these keys are gone, Redis refuses writes, as with noeviction.',
     steps: [...rulesFor(filling, facts), ...evictSteps(facts)],
@@ -88,7 +89,7 @@ function rulesFor(filling: readonly Holder[], facts: AdviceFacts): Step[] {
 /** A TTL is proposed only where the keys' own TTLs or their name say that they expire. */
 function adding(name: string, rule: RuleSuggestion): string {
   if (rule.durable !== true) return `add the rule ${inline(rule)}`;
-  return `nothing tells that ${name} may expire: add the rule ${inline(rule)}, and write "ttl" in place of "durable" if it may`;
+  return `no sign says that ${name} may expire: add the rule ${inline(rule)}, and write "ttl" in place of "durable" if it may`;
 }
 
 /** What TTLs for these keys take, beside what they make evictable. */

@@ -137,7 +137,7 @@ function noSign({ writes, hadTtl, withoutTtl }: HeavyHitter): string {
     hadTtl > 0
       ? `Only ${percent(hadTtl, writes)} of the writes carry a TTL`
       : `${percent(withoutTtl, writes)} of the writes leave the key without a TTL`;
-  return `${seen}, and nothing tells that these keys may expire. So the rule is durable, which changes nothing. If they may, write "ttl" in place of "durable".`;
+  return `${seen}, and no sign says that these keys may expire. So the rule is durable, which changes nothing. If they may expire, write "ttl" in place of "durable".`;
 }
 
 /** The literal words of a pattern, as a rule name: `order:*:items:*` is `order-items`; empty when it has none. */

@@ -36,7 +36,7 @@ const ENDPOINTS: Readonly<Record<string, string>> = {
     'What the rules did in the last hour, and what observing rules would have done; ?window=5m to 24h.',
   '/api/advice': 'Whether the eviction policy suits these rules and keys, and what each policy could evict.',
   '/api/events': 'The last events, such as changes of a level and losses of the server.',
-  '/api/alerts': 'The state that the webhook was told, and the state now.',
+  '/api/alerts': 'The state that the webhook received last, and the state now.',
   '/api/clients': 'The clients that have sent the most bytes; ?limit=20.',
   '/api/stream': 'Server-sent events: a snapshot each second.',
   '/api/explain':

@@ -72,7 +72,7 @@ const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
   },
   PREFIXES: {
     usage: ' [JSON]',
-    help: 'Patterns of keys that no rule matches, the most written first; in JSON with a rule for each.',
+    help: 'Patterns of keys that no rule matches, those with the most writes first; in JSON with a rule for each.',
     async answer({ stats }, _, json) {
       const { discovered } = await stats();
       return json ? new Json(discovered) : new Lines(prefixesText(discovered));

@@ -125,7 +125,7 @@ function sparing({ sizing }: CommandSpec): string {
     case Sizing.STREAM:
       return ' Until all are refused, it passes with MAXLEN or MINID if the stream was written lately.';
     default:
-      return ' Until all are refused, it passes if the key was written lately and it leaves it no larger.';
+      return ' Until all are refused, the write passes if the key was written lately and does not become larger.';
   }
 }
 

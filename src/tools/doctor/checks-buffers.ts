@@ -37,7 +37,7 @@ export const BUFFER_CHECKS: readonly Check[] = [
   },
 ];
 
-const UNCOUNTED = 'The process needs that much memory above maxmemory.';
+const UNCOUNTED = 'The process needs this memory on top of maxmemory.';
 
 function diskLags(facts: Facts, evidence: string): Finding {
   return {
@@ -103,7 +103,7 @@ function unread(facts: Facts, slow: readonly ('normal' | 'pubsub')[]): Finding {
     mend.push(`redis-cli ${cli} CLIENT LIST TYPE ${of}   # omem: unread replies of each client, in bytes`);
     if (!unbounded) {
       if (limit !== undefined)
-        mend.push(`# ${ending(limit)}; make replies fewer or smaller, or clients read faster`);
+        mend.push(`# ${ending(limit)}; ask for fewer or smaller replies, or read them faster`);
       continue;
     }
     mend.push(

@@ -90,7 +90,7 @@ function justPast(type: Collection, limits: Limits, facts: Facts): Finding | und
     reason:
       'Compact storage takes less memory, above all with short elements, and a little more processor time.',
     mend: [
-      `redis-cli ${facts.cli} CONFIG SET ${setting} ${2 * limit}   # applies to keys that are written anew, or loaded at a restart`,
+      `redis-cli ${facts.cli} CONFIG SET ${setting} ${2 * limit}   # applies to a key when it is written again, or when a restart loads it`,
     ],
   };
 }

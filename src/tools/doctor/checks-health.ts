@@ -113,7 +113,8 @@ function consequence({ config }: Facts, failed: readonly string[]): Pick<Finding
   if (config?.get('stop-writes-on-bgsave-error') === 'no' || config?.get('save') === '') {
     return {
       severity: 'warning',
-      reason: 'Redis is set to accept writes all the same; a restart loses all data that was not saved.',
+      reason:
+        'Redis accepts writes all the same, as configured; a restart loses all data that was not saved.',
     };
   }
   return { severity: 'critical', reason: config === undefined ? `By default ${refused}` : refused };

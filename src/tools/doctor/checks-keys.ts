@@ -76,7 +76,7 @@ export const KEY_CHECKS: readonly Check[] = [
         title: 'Most keys never expire, and memory fills up',
         evidence: `${percentText(1 - expires / keys)} of ${keys} keys have no TTL; most memory in ${most.join(', ')}`,
         reason: 'A key without a TTL stays until somebody deletes it, so memory only grows.',
-        mend: sweepMend(facts, 'shows which would get a TTL by the rules; --apply gives it'),
+        mend: sweepMend(facts, 'shows which keys would get a TTL by the rules; --apply gives it'),
       };
     },
   },
@@ -115,7 +115,7 @@ export const KEY_CHECKS: readonly Check[] = [
         evidence: `${setting} ${most}: at most that many elements share a node`,
         reason: 'Each node has an overhead. With short elements it is larger than the elements.',
         mend: [
-          `redis-cli ${cli} CONFIG SET ${setting} ${LIST_NODE}   # 8 KB; applies to lists that are written anew`,
+          `redis-cli ${cli} CONFIG SET ${setting} ${LIST_NODE}   # 8 KB; applies to a list when it is written again`,
         ],
       };
     },

@@ -36,7 +36,7 @@ function missingPlaces(facts: Facts): Finding | undefined {
     severity: 'warning',
     title: 'Rules name databases or users that the server does not have',
     evidence: missing.join('; '),
-    reason: 'Such a rule never applies to anybody, so other rules, or none, decide about its keys.',
+    reason: 'Such a rule never applies: other rules, or none, decide about its keys.',
     mend: [...mend],
   };
 }

@@ -70,7 +70,7 @@ function holderFrom(group: GroupAnalysis, { rules }: Facts): Holder {
 function findingOf({ id, severity, title, evidence, reason, steps }: Advice, facts: Facts): Finding {
   const mend = steps.flatMap((step) => mendOf(step, facts));
   if (id === 'volatile-without-ttl')
-    mend.push(...sweepMend(facts, 'shows which others would get a TTL by the rules; --apply gives it'));
+    mend.push(...sweepMend(facts, 'shows which other keys would get a TTL by the rules; --apply gives it'));
   else if (facts.rules === undefined && steps.some(({ kind }) => kind === 'rule')) {
     mend.push('spillway init      # writes a first configuration, with rules for these keys');
   }

@@ -15,7 +15,7 @@ export const UPSTREAM_CHECKS: readonly Check[] = [
         evidence: `redis_mode ${kind.mode}, role ${kind.role}; upstream.expect is "${expect}"`,
         reason: `A proxy with this config says: ${trouble}.`,
         mend: [
-          '# change upstream.url or upstream.expect in the configuration; docs/CLUSTER.md says which for which server',
+          '# change upstream.url or upstream.expect in the configuration; docs/CLUSTER.md shows what to set for each kind of server',
         ],
       };
     },

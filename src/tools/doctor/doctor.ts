@@ -156,7 +156,7 @@ async function keysOf(
     });
     const looks = await looksOf(server, options, unread);
     if (!keys.partial && !signal.aborted) return { keys, ...looks };
-    unread.push('the keys: it ended before enough of them were looked at');
+    unread.push('the keys: doctor ended before it had examined enough of them');
     return NO_KEYS;
   } catch (error) {
     if (!(error instanceof ServerError)) throw error;

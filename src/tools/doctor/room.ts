@@ -46,7 +46,7 @@ export function sweepMend(facts: Facts, does: string): string[] {
   const what = `# ${does}; TTLs for all keys without one take up to ${sizeText(bytes)} more${of}`;
   if (facts.rules !== undefined) return [`spillway sweep     ${what}`];
   return [
-    `spillway init --output ${PROPOSED}   # proposes rules; "mode": "enforce" in the file makes them count`,
+    `spillway init --output ${PROPOSED}   # proposes rules; "mode": "enforce" in the file puts them into effect`,
     `spillway sweep --config ${PROPOSED}   ${what}`,
   ];
 }

@@ -257,7 +257,7 @@ function expiring(suggested: RuleSuggestion, pattern: string, observed: Observed
     );
   if (looksLikeCache(pattern)) {
     why.push(
-      'Looks like a cache. If these keys can be made again, add "evict": true: then Spillway removes the oldest as memory fills, before it refuses a write.',
+      'Looks like a cache. If these keys can be recreated, add "evict": true: then Spillway removes the oldest as memory fills, before it refuses a write.',
     );
   }
   return { rule, why };

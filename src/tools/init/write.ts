@@ -28,7 +28,7 @@ export function writeConfig({ on, upstream, proposals }: FirstConfig): string {
     wordless.length === 0
       ? []
       : [
-          '  // These patterns have no rule: they have no word of their own, so their globs would match the keys of others.',
+          '  // These patterns have no rule: no word is theirs alone, so their globs would match the keys of others.',
           '  // Give such keys a prefix.',
           `  // ${oneLine(wordless.join(', '))}`,
         ];
@@ -57,7 +57,7 @@ export function leftText({ keys, share, beyond }: Left): string | undefined {
   const count = (of: number) => Math.round(of).toLocaleString('en-US');
   const many =
     beyond > 0
-      ? `; ${count(beyond)} of them belong to patterns beyond the first 10,000, which are not told apart`
+      ? `; ${count(beyond)} of them belong to patterns beyond the first 10,000, which init does not distinguish`
       : '';
   return `${(share * 100).toFixed(0)}% of the keys (${count(keys)}) have no rule: their patterns are too small or too many${many}.`;
 }

@@ -118,7 +118,7 @@ export class Pace {
     const now = performance.now();
     if (latencyMs > this.calmMs + SLOWER_MS) {
       this.pause(
-        `the server answers in ${latencyMs.toFixed(1)} ms, before the walk in ${this.calmMs.toFixed(1)} ms`,
+        `the server answers in ${latencyMs.toFixed(1)} ms (${this.calmMs.toFixed(1)} ms before the walk)`,
       );
     } else if (alone && cpu >= BUSY_ALONE) {
       this.pause(`the server's processor is ${Math.round(cpu * 100)}% busy with other clients`);

@@ -30,7 +30,7 @@ const PATIENCE_MS = 5000;
 const LAST_MS = 1500;
 
 const LOST =
-  'the lease was lost: another proxy has taken it, or its key spillway:sweep was deleted or evicted; the sweep is tried again';
+  'the lease was lost: another proxy has taken it, or its key spillway:sweep was deleted or evicted; Spillway tries the sweep again';
 
 const FULL =
   'more TTLs would fill its memory beyond sweep.until; the sweep continues when memory has fallen. Raise maxmemory, or run ' +

@@ -82,7 +82,7 @@ export interface ServerMemory {
 
 /** A key does not tell who wrote it. */
 function byUser(names: readonly string[]): string {
-  return `keys that rules with "user" match get no TTL, since a key does not tell who wrote it: ${names.join(', ')}`;
+  return `keys that rules with "user" match get no TTL, because a key does not show which user wrote it: ${names.join(', ')}`;
 }
 
 /** Cursors by place; see keyOf(). */

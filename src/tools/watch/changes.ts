@@ -54,7 +54,7 @@ export function changesBetween(from: Situation, seen: Seen, thresholds: readonly
   add(
     'refused',
     [refused(from.refusing), refused(to.refusing)],
-    to.refusing ? 'Redis refuses writes for lack of memory (OOM)' : 'Redis refuses no writes any more',
+    to.refusing ? 'Redis refuses writes for lack of memory (OOM)' : 'Redis no longer refuses writes',
   );
   return all;
 }
@@ -92,7 +92,7 @@ export function isCalm({ reach, level, fullSoon, refusing }: Situation): boolean
 }
 
 function reachText({ situation, problem }: Seen): string {
-  if (situation.reach === 'gone') return 'no primary any more, no longer watched';
+  if (situation.reach === 'gone') return 'no longer a primary, so no longer watched';
   return situation.reach === 'here' ? 'there again' : `away: ${problem ?? 'no answer'}`;
 }
 
@@ -101,7 +101,7 @@ function levelText(
   { pressure, situation, mayFill }: Seen,
   thresholds: readonly number[],
 ): string {
-  if (pressure === null) return 'memory has no limit any more';
+  if (pressure === null) return 'memory no longer has a limit';
   const is = `memory is at ${percentText(pressure)} of its limit`;
   if (rises) return `${is}, above ${percentText(thresholds[situation.level - 1])}`;
   if (!mayFill) return `${is}, and keys are evicted now`;

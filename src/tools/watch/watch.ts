@@ -58,7 +58,7 @@ export class Watch {
       }
       const look = parseLook(info);
       return look === undefined
-        ? { server, problem: 'its INFO does not tell how much memory is used' }
+        ? { server, problem: 'its INFO does not say how much memory is used' }
         : { server, look };
     } catch (error) {
       return { server, problem: (error as Error).message.split('\n', 1)[0].slice(0, 200) };

@@ -163,10 +163,10 @@ t.test('volatile-* and keys that nobody gives a TTL: which, until when, the rule
   const soon = [cache, { ...growing, growthBytesPerSecond: 50_000 }];
   t.equal(only(advise(facts('volatile-lru', soon))).severity, 'critical', 'within an hour');
   t.match(advice.evidence, /30\.0 MB of 100 MB can be evicted; without a TTL: profile:\* 60\.0 MB/);
-  t.match(advice.evidence, /nothing is left in 68 min/, '39 MB at 10 kB a second');
+  t.match(advice.evidence, /nothing is left to evict in 68 min/, '39 MB at 10 kB a second');
   t.match(
     texts(advice)[0],
-    /^nothing tells that profile:\* may expire: add the rule \{ "name": "profile", "match": "profile:\*", "durable": true, .*"mode": "observe" \}, and write "ttl"/,
+    /^no sign says that profile:\* may expire: add the rule \{ "name": "profile", "match": "profile:\*", "durable": true, .*"mode": "observe" \}, and write "ttl"/,
   );
   t.match(
     texts(advice)[1],
@@ -198,7 +198,7 @@ t.test(
       advice.evidence,
       /30\.0 MB of 100 MB can be evicted; without a TTL: profile:\* \(19\.5 KB a second\); .* left in 25 min/,
     );
-    t.match(texts(advice)[0], /nothing tells that profile:\* may expire: add the rule/);
+    t.match(texts(advice)[0], /no sign says that profile:\* may expire: add the rule/);
     const lasting = { evictableBytes: 60 * MB, lastsSeconds: null };
     t.same(advise(facts('volatile-lru', holders, { ...live, measured: lasting })), []);
   },
