@@ -26,22 +26,22 @@ export class AddedLatency {
     private readonly clock: () => number = () => performance.now(),
   ) {}
 
-  /** `by` has read something. Those read while one is timed are not, however many: a full turn would hide its start. */
+  /** `by` has read something. While one read is timed, others are not: otherwise a full turn would hide its start. */
   read(way: Way, by: object): void {
     if (++this.reads >= EVERY) this.begin(way, by);
   }
 
-  /** Whether there is anything to pass or to send: asked at each flush, so as cheap as can be. */
+  /** Whether anything is to be passed or sent. Asked at each flush, so it must be cheap. */
   get timing(): boolean {
     return this.by !== undefined;
   }
 
-  /** What `from` has read is for `to` to send. */
+  /** What `from` has read will be sent by `to`. */
   pass(way: Way, from: object, to: object): void {
     if (this.by === from && this.way === way) this.by = to;
   }
 
-  /** `by` has sent all that it had to send this way. */
+  /** `by` has sent everything that it had to send in this direction. */
   sent(way: Way, by: object): void {
     if (this.by !== by || this.way !== way) return;
     this.by = undefined;

@@ -13,12 +13,12 @@ export class BulkTurns {
   private scheduled = false;
   private spentMs = 0;
 
-  /** One more full read may be worked off in this turn. */
+  /** Whether one more full read may be processed in this turn. */
   get hasTime(): boolean {
     return this.spentMs < TURN_MS;
   }
 
-  /** Works off a full read now, in the time of this turn. */
+  /** Processes a full read now, and counts its time for this turn. */
   spend(work: () => void): void {
     const start = performance.now();
     work();
@@ -26,7 +26,7 @@ export class BulkTurns {
     this.schedule();
   }
 
-  /** Calls `then` when it is its turn, behind all that wait already. */
+  /** Calls `then` when its turn comes, after all that already wait. */
   enqueue(then: () => void): void {
     this.queue.push(then);
     this.schedule();

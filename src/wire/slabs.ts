@@ -11,21 +11,21 @@
 import { invariant } from '../core/resp/invariant.js';
 import type { Lender, Loan } from '../core/session/request/held-bytes.js';
 
-/** How much a socket reads at once at most. */
+/** The most that a socket reads at once. */
 export const READ_BYTES = 256 * 1024;
-/** Room beside a value, for what Spillway adds to it and for small commands around it. */
+/** Room next to a value, for what Spillway adds to it and for small commands around it. */
 const BESIDE = 16 * 1024;
-/** For small commands, for values as caches hold them, and for a whole read. */
+/** Sizes for small commands, for typical values of caches, and for a whole read. */
 const SIZES = [BESIDE, 64 * 1024 + BESIDE, READ_BYTES + BESIDE] as const;
 export const LARGEST_SLAB = SIZES[SIZES.length - 1];
-/** Bytes of each size that stay in the pool, at most. What was not needed lately is freed, too. */
+/** The most bytes of each size that stay in the pool. What was not needed lately is freed, too. */
 const POOLED_BYTES = 8 * 1024 * 1024;
-/** Smaller pieces are allocated: a slab for each client that has sent half a command would be too much. */
+/** Smaller pieces are allocated: one slab for each client that has sent half a command would be too much. */
 const SMALL_BYTES = 2048;
 const NOTHING_TO_DO = (): void => {};
-/** While more is lent, slow readers hold it: slabs are cut to what they are for, and reads are shorter. */
+/** Above this, slow readers hold the memory: slabs are then no larger than their purpose, and reads are shorter. */
 const TIGHT_BYTES = 64 * 1024 * 1024;
-/** While more holds what waits, clients with cut commands get connections of their own. */
+/** Above this, clients with cut commands get connections of their own. */
 const SHORT_BYTES = 16 * 1024 * 1024;
 const POISON = 0xdb;
 
@@ -37,9 +37,9 @@ export class Slab implements LentBuffer {
   /** Writes from it that the kernel has not taken. */
   private underWay = 0;
   private failed = false;
-  /** The batch that fills it; undefined: none, or it holds what waits. */
+  /** The batch that fills it; undefined: no batch does, or it holds bytes that wait. */
   private holder: SlabHolder | undefined;
-  /** It holds what waits: nothing is sent from it. */
+  /** It holds bytes that wait: nothing is sent from it. */
   private keeps = false;
 
   constructor(
@@ -62,7 +62,7 @@ export class Slab implements LentBuffer {
     return this;
   }
 
-  /** A write from it begins. sent() ends it, once. */
+  /** A write from it begins. sent() ends that write, once. */
   sending(): void {
     this.underWay++;
   }
@@ -77,7 +77,7 @@ export class Slab implements LentBuffer {
     else this.holder.slabSent();
   };
 
-  /** Its borrower does not use it any more. */
+  /** Its borrower no longer uses it. */
   end(): void {
     const kept = this.keeps ? this.bytes.length : 0;
     this.holder = undefined;
@@ -87,19 +87,19 @@ export class Slab implements LentBuffer {
 }
 
 export interface SlabHolder {
-  /** All that was sent from its slab is taken. */
+  /** The kernel has taken everything that was sent from its slab. */
   slabSent(): void;
 }
 
 export class SlabPool implements Lender {
   private readonly spare: Slab[][] = SIZES.map(() => []);
-  /** By size: how many were never needed since trim(). */
+  /** By size: how many were not needed at any time since trim(). */
   private readonly unneeded = SIZES.map(() => 0);
-  /** Of slabs that are with a batch, or on their way. */
+  /** Bytes of slabs that are with a batch, or being sent. */
   lentBytes = 0;
-  /** Of those from which nothing is sent: cut commands, and what waits for its turn. */
+  /** Bytes of slabs from which nothing is sent: cut commands, and bytes that wait for their turn. */
   private keptBytes = 0;
-  /** Of slabs that wait here. */
+  /** Bytes of slabs in the pool. */
   pooledBytes = 0;
 
   /** @param poison fills what returns, so that tests see a use after that @param tightBytes as TIGHT_BYTES */
@@ -108,12 +108,12 @@ export class SlabPool implements Lender {
     private readonly tightBytes = TIGHT_BYTES,
   ) {}
 
-  /** Slow readers hold much: sockets are to read less at once. */
+  /** Slow readers hold much memory: sockets should read less at once. */
   get isTight(): boolean {
     return this.lentBytes > this.tightBytes;
   }
 
-  /** Cut commands and the like hold much. */
+  /** Cut commands and other waiting bytes hold much memory. */
   get isShort(): boolean {
     return this.keptBytes > SHORT_BYTES;
   }
@@ -125,7 +125,7 @@ export class SlabPool implements Lender {
     return slab.lend(holder);
   }
 
-  /** Memory for bytes that are not sent, but wait: `least` may be above LARGEST_SLAB. */
+  /** Memory for bytes that wait instead of being sent; `least` may be above LARGEST_SLAB. */
   lend(least: number, wanted = least): LentBuffer {
     if (wanted <= SMALL_BYTES) return { bytes: Buffer.allocUnsafe(SMALL_BYTES), end: NOTHING_TO_DO };
     const length = wanted <= LARGEST_SLAB ? wanted : least <= LARGEST_SLAB ? LARGEST_SLAB : wanted;
@@ -141,7 +141,7 @@ export class SlabPool implements Lender {
     return slab;
   }
 
-  /** Only of a slab itself. */
+  /** Only for a slab itself. */
   give(slab: Slab, kept: number, failed: boolean): void {
     const { length } = slab.bytes;
     this.lentBytes -= length;
@@ -154,7 +154,7 @@ export class SlabPool implements Lender {
     this.pooledBytes += length;
   }
 
-  /** To be called now and then: frees half of what was not needed since the last time. */
+  /** Must be called now and then: frees half of what was not needed since the last call. */
   trim(): void {
     for (const [i, spare] of this.spare.entries()) {
       const freed = spare.splice(0, Math.ceil(this.unneeded[i] / 2));
@@ -179,10 +179,10 @@ export class SlabPool implements Lender {
   }
 }
 
-/** The index in SIZES of the smallest that has room. */
+/** The index in SIZES of the smallest size that has room. */
 function sizeOf(length: number): number {
   return length <= SIZES[0] ? 0 : length <= SIZES[1] ? 1 : 2;
 }
 
-/** Of this process. */
+/** The pool of this process. */
 export const slabs = new SlabPool();

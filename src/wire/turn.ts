@@ -4,14 +4,14 @@
 // Owns the list of links and connections that have something to send. Each is in it once.
 
 export interface TurnEnder {
-  /** Sends what is there to send. May be called with nothing there. */
+  /** Sends whatever is to be sent. May be called when nothing is. */
   endTurn(): void;
 }
 
 export class Turn {
   private readonly waiting: TurnEnder[] = [];
 
-  /** Calls `ender` when all that this turn of the event loop brings has been looked at. */
+  /** Calls `ender` when everything that this turn of the event loop brings has been processed. */
   add(ender: TurnEnder): void {
     if (this.waiting.length === 0) setImmediate(this.end);
     this.waiting.push(ender);

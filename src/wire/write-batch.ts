@@ -10,7 +10,7 @@ import { TLSSocket } from 'node:tls';
 import type { ByteSink } from '../core/session/byte-sink.js';
 import { LARGEST_SLAB, type Slab, type SlabHolder, type SlabPool, slabs } from './slabs.js';
 
-/** What is moved to a larger slab at most, so that what follows it goes up with it in one piece. */
+/** The most bytes that are moved to a larger slab so that what follows goes up with them in one piece. */
 const MOVED_BYTES = 4096;
 
 export class WriteBatch implements ByteSink, SlabHolder {
@@ -20,17 +20,17 @@ export class WriteBatch implements ByteSink, SlabHolder {
   private filled = 0;
   private sentUpTo = 0;
   private corked = false;
-  /** Bytes that went past the stream, and that the kernel has not taken yet. */
+  /** Bytes that bypassed the stream and that the kernel has not taken yet. */
   private direct = 0;
   /** The slab that they are in. */
   private directSlab: Slab | undefined;
   private isLate = false;
-  /** What is written now goes nowhere. */
+  /** From now on writes are dropped. */
   private isClosed = false;
-  /** TLS has its own buffers below the stream: nothing goes past that, and all is taken a moment later. */
+  /** TLS has its own buffers below the stream: nothing bypasses them, and they take everything a moment later. */
   private readonly encrypts: boolean;
 
-  /** `onDrain` is called when the socket can take more, after it could not. `leastBytes`: what a turn brings, as a rule. */
+  /** `onDrain` is called when the socket can take more, after it could not. `leastBytes`: how much a turn usually brings. */
   constructor(
     private readonly socket: Socket,
     private readonly onDrain: () => void,
@@ -88,14 +88,14 @@ export class WriteBatch implements ByteSink, SlabHolder {
     return bytes;
   }
 
-  /** Once the kernel has taken all, the slab is free: a client that waits for nothing holds none. */
+  /** When the kernel has taken everything, the slab is free: a client that waits for nothing holds none. */
   slabSent(): void {
     if (this.slab?.isSent && this.filled === this.sentUpTo) this.leaveSlab();
   }
 
   /**
-   * A slab with room for some of `length` bytes: for all of them, where it is large enough. What comes behind what the
-   * socket still has in it goes there, too: many small writes to a reader that is slow must not take a slab each.
+   * A slab with room for some of `length` bytes, or for all of them if it is large enough. Bytes that follow what the socket
+   * still holds go there too: many small writes to a slow reader must not take a slab each.
    */
   private roomFor(length: number): Slab {
     const { slab } = this;
@@ -144,14 +144,14 @@ export class WriteBatch implements ByteSink, SlabHolder {
     this.sendBehind(slab, bytes);
   }
 
-  /** By the stream. */
+  /** Writes through the stream. */
   private sendBehind(slab: Slab, bytes: Buffer): void {
     this.bytes += bytes.length;
     slab.sending();
     this.socket.write(bytes, slab.sent);
   }
 
-  /** All that this flush sends: with nothing before it, all that it needs of the stream is the last step. */
+  /** All that this flush sends. If nothing waits before it, only the last step of the stream is needed. */
   private sendAlone(slab: Slab, bytes: Buffer): void {
     const { socket } = this;
     const mustQueue = socket.connecting || !socket.writable || socket.writableCorked > 0;
@@ -167,7 +167,7 @@ export class WriteBatch implements ByteSink, SlabHolder {
     this.isLate = this.direct > 0;
   }
 
-  /** The kernel has taken all that went past the stream: before _write() returned, as a rule. */
+  /** The kernel has taken all that bypassed the stream, usually before _write() returned. */
   private readonly directDone = (error?: Error | null): void => {
     const { isLate, directSlab } = this;
     this.direct = 0;
@@ -179,7 +179,7 @@ export class WriteBatch implements ByteSink, SlabHolder {
   };
 }
 
-/** Short spans go byte by byte: a call into the runtime costs more than they do. */
+/** Short spans are copied byte by byte: a call into the runtime costs more. */
 function copy(from: Uint8Array, start: number, end: number, to: Buffer, at: number): void {
   if (end - start > 64) {
     to.set(from.subarray(start, end), at);

@@ -1,18 +1,18 @@
-// Stops reading a side while the other side is slow. A client is not read while its upstream is slow, or while it does not
-// read its own replies. An own upstream connection is not read while its client is slow; a shared one only for as long as
-// the other clients can bear (lag-brake.ts). Sees no bytes. Owns nothing; it keeps its client's share of the process's sum
-// of unread replies up to date (unread-replies.ts).
+// Stops reading one side while the other side is slow. Spillway does not read a client while its upstream is slow, or while the
+// client does not read its replies. It does not read an own upstream connection while its client is slow, and a shared one only
+// for as long as the other clients can bear (lag-brake.ts). Sees no bytes. Owns nothing; it updates its client's part of the
+// process's sum of unread replies (unread-replies.ts).
 import type { Session } from '../../core/session/session.js';
 import { HIGH_WATER_BYTES } from '../node/socket-reads.js';
 import type { ClientUpstream } from '../upstream/client-upstream.js';
 import type { UnreadReplies } from '../upstream/unread-replies.js';
 import type { ClientSocket } from './client-socket.js';
 
-/** A client with more bytes unread stops sharing: Redis can keep the replies on a connection of its own. */
+/** A client with more unread bytes stops sharing: on a connection of its own, Redis can keep the replies. */
 const UNREAD_SHARED_BYTES = 1024 * 1024;
-/** A client with more bytes unread holds the shared connection up. */
+/** A client with more unread bytes delays the shared connection. */
 const UNREAD_HOLD_BYTES = 4 * 1024 * 1024;
-/** Unread bytes of a client that sends all before it reads, at most. */
+/** The most unread bytes of a client that sends everything before it reads. */
 const UNREAD_STUCK_BYTES = 64 * 1024 * 1024;
 
 export interface BackPressureOptions<Link> {
@@ -29,13 +29,13 @@ export class BackPressure<Link extends { close(reset: boolean): void }> {
     private readonly options: BackPressureOptions<Link>,
   ) {}
 
-  /** Reads the client, or does not, as things are now. */
+  /** Reads the client or stops reading it, as the state now demands. */
   settle(): void {
     if (this.mayReadClient) this.client.resume();
     else this.client.pause();
   }
 
-  /** Something has got better: reads the client again if nothing else speaks against it. */
+  /** One reason has gone: reads the client again if no other reason stands. */
   readClient(): void {
     if (this.client.isPaused && this.mayReadClient) this.client.resume();
   }
@@ -57,7 +57,7 @@ export class BackPressure<Link extends { close(reset: boolean): void }> {
     }
     if (seat?.isMember !== true || client.waiting < UNREAD_SHARED_BYTES) return;
     session.stopSharing();
-    // Only what is still to come can be held up.
+    // Only what is still to come can be delayed.
     const owed = !session.hasOwnUpstream && !session.idle;
     if (!owed) seat.release();
     else if (client.waiting >= UNREAD_HOLD_BYTES) seat.hold();
@@ -69,7 +69,7 @@ export class BackPressure<Link extends { close(reset: boolean): void }> {
     this.options.unread.set(this.link, 0);
   }
 
-  /** Too much waits for all clients together. */
+  /** Too many bytes wait for all clients together. */
   private endSlowest(): void {
     const slowest = this.options.unread.most();
     if (slowest === undefined) return;
@@ -77,7 +77,7 @@ export class BackPressure<Link extends { close(reset: boolean): void }> {
     slowest.close(true);
   }
 
-  /** A stalled client is still read, for a while: its end would not be seen otherwise. */
+  /** A stalled client is still read for a while: otherwise Spillway would not notice that it ends. */
   private get mayReadClient(): boolean {
     const { session } = this;
     return (
@@ -88,8 +88,8 @@ export class BackPressure<Link extends { close(reset: boolean): void }> {
   }
 
   /**
-   * It waits for what its server answers, and sends more than may wait meanwhile. One that reads only when it has sent all
-   * would wait for ever if its server were not read.
+   * The client waits for its server's answer, and meanwhile sends more than may wait here. If it reads only after it has sent
+   * everything, it would wait for ever unless its server were read.
    */
   private get isStuck(): boolean {
     const { stalled, heldBytes } = this.session;

@@ -23,13 +23,13 @@ import { ClientSocket, type ClientSocketUser } from './client-socket.js';
 import type { Arrival } from './entrance.js';
 import type { ClientTraffic, HeldBytes, LinkEvents, LinkOptions } from './link-options.js';
 
-/** The result of a read of this size or more is sent at once. */
+/** Spillway sends the result of a read of this size or more at once. */
 const AT_ONCE_BYTES = 16 * 1024;
-/** Characters of a client's name that are shown. */
+/** The most characters of a client's name that are shown. */
 const SHOWN_NAME = 64;
 
 export class ClientLink implements ClientSocketUser, ClientUpstreamUser, TurnEnder {
-  /** Where the client comes from: its address, or what a PROXY header says. */
+  /** Where the client comes from: its socket's address, or the one in the PROXY header. */
   readonly source: string;
   /** Bytes that the client has sent. */
   bytes = 0;
@@ -37,13 +37,13 @@ export class ClientLink implements ClientSocketUser, ClientUpstreamUser, TurnEnd
   private readonly client: ClientSocket;
   readonly upstream: ClientUpstream;
   private readonly pressure: BackPressure<ClientLink>;
-  /** What it has to send goes at the end of the turn. */
+  /** What the link has to send goes at the end of the turn. */
   private endsTurn = false;
   private isClosed = false;
-  /** The server has said its last: only what is on its way to the client still counts. */
+  /** The server has ended: only what is on its way to the client still counts. */
   private upstreamEnded = false;
   private draining = false;
-  /** All that was owed is delivered, and our end sent. */
+  /** Everything that was owed is delivered, and Spillway's FIN is sent. */
   private isDrained = false;
 
   /** `pool`: command pooling; without it the client gets its own upstream connection at once. */
@@ -67,7 +67,7 @@ export class ClientLink implements ClientSocketUser, ClientUpstreamUser, TurnEnd
     this.upstream.come();
   }
 
-  /** The client waits: for its upstream's buffers, or for a reply that decides on its next command. */
+  /** Whether the client waits: for its upstream's buffers, or for a reply that decides about its next command. */
   get paused(): boolean {
     return this.client.isPaused;
   }
@@ -76,7 +76,7 @@ export class ClientLink implements ClientSocketUser, ClientUpstreamUser, TurnEnd
     return this.upstream.hasParked;
   }
 
-  /** Bytes that wait here: replies for the client, commands for its own upstream, and commands that may not go yet. */
+  /** Bytes that wait here: replies for the client, commands for its own upstream, and commands that may not go up yet. */
   get heldBytes(): HeldBytes {
     return {
       replies: this.client.waiting,
@@ -95,8 +95,8 @@ export class ClientLink implements ClientSocketUser, ClientUpstreamUser, TurnEnd
   }
 
   /**
-   * Changes whenever its own upstream connection takes or brings something; undefined where it has none, or where its client
-   * does not take what came.
+   * A number that changes whenever the own upstream connection sends or receives something; undefined without such a
+   * connection, or while the client does not read.
    */
   get ownProgress(): number | undefined {
     const { own } = this.upstream;
@@ -112,7 +112,7 @@ export class ClientLink implements ClientSocketUser, ClientUpstreamUser, TurnEnd
     this.endIfDrained();
   }
 
-  /** Takes no new command for now; with `all` nothing goes up any more. */
+  /** Accepts no new command for now; with `all`, nothing more goes up. */
   pause(all: boolean): void {
     if (!this.isOver) this.session.pause(all);
   }
@@ -130,12 +130,12 @@ export class ClientLink implements ClientSocketUser, ClientUpstreamUser, TurnEnd
     return !this.isOver && this.session.stalled && this.session.heldBytes > 0;
   }
 
-  /** The server is elsewhere: the client's own connection is cut. */
+  /** The primary has moved: cuts the client's own connection. */
   moved(): void {
     if (!this.isOver) this.upstream.moved();
   }
 
-  /** There is no server to wait for any more. */
+  /** No server will come: the client need not wait. */
   serverLost(error: Uint8Array): void {
     if (this.isOver) return;
     const { session } = this;
@@ -154,19 +154,19 @@ export class ClientLink implements ClientSocketUser, ClientUpstreamUser, TurnEnd
     else this.finish();
   }
 
-  /** As in LinkOptions; what the client was silent for before that counts no more. */
+  /** As in LinkOptions. The client's silence until now does not count. */
   setIdleTimeout(idleTimeoutMs: number): void {
-    // Of a client that is being waited for, the time runs already.
+    // For a client that Spillway waits for, the time is already running.
     if (!this.isOver && !this.isDrained) this.client.setIdleTimeout(idleTimeoutMs);
   }
 
-  /** The server refuses connections: a client that shares one ends, as one with its own connection does. */
+  /** The server refuses connections: a client that shares a connection ends, as one with an own connection does. */
   serverGone(): void {
     if (this.session.hasOwnUpstream || this.upstreamEnded) return;
     this.finish();
   }
 
-  /** Ends the link at once; with `reset` so that the client sees a reset, not an orderly end. */
+  /** Ends the link at once. With `reset` the client sees a reset instead of an orderly end. */
   close(reset = false): void {
     this.endTurn();
     if (this.isClosed) return;
@@ -187,7 +187,7 @@ export class ClientLink implements ClientSocketUser, ClientUpstreamUser, TurnEnd
   }
 
   clientHasItsTurn(): void {
-    // Behind our end, what it still sends is read and dropped: bytes left unread would reset the connection.
+    // After Spillway's FIN, what the client still sends is read and dropped: unread bytes would reset the connection.
     if (this.isDrained) this.client.resume();
     else this.pressure.readClient();
   }
@@ -202,7 +202,7 @@ export class ClientLink implements ClientSocketUser, ClientUpstreamUser, TurnEnd
 
   clientSilent(): void {
     if (!this.upstreamEnded) {
-      // One that is not read may well have sent something.
+      // A client that is not read may well have sent something.
       if (!this.session.mayTimeOut || this.heldBytes.commands > 0 || this.client.isPaused) return;
       this.options.counters.clientsTimedOut++;
     }
@@ -240,7 +240,7 @@ export class ClientLink implements ClientSocketUser, ClientUpstreamUser, TurnEnd
       else this.events.upstreamEnded(then);
     };
     if (parked) {
-      // Its client was killed, say. One that has gone on elsewhere meanwhile goes on.
+      // Its client was killed, for example. A client that meanwhile continues elsewhere goes on.
       const { bytes } = this;
       told(() => this.session.idle && this.bytes === bytes && this.finish());
       return;
@@ -265,7 +265,7 @@ export class ClientLink implements ClientSocketUser, ClientUpstreamUser, TurnEnd
     if (!this.isClosed) this.flushSoon(this.urgency(bytes));
   }
 
-  /** It gets the server's words, if there are any, and the end. */
+  /** Sends the client the server's last words, if any, and the end. */
   turnAway(error: Error): void {
     this.upstreamFailed(error);
     if (!(error instanceof Refused)) {
@@ -301,7 +301,10 @@ export class ClientLink implements ClientSocketUser, ClientUpstreamUser, TurnEnd
     if (this.draining) this.endIfDrained();
   }
 
-  /** Sends what came of `bytes`: of a few at the end of the turn, of many at once, so that it does not pile up. */
+  /**
+   * Sends what came of `bytes`: after a small read at the end of the turn; after a large one at once, so that bytes do not pile
+   * up.
+   */
   private flushSoon(bytes: number): void {
     if (bytes >= AT_ONCE_BYTES) this.flush();
     else if (!this.endsTurn) {
@@ -310,7 +313,7 @@ export class ClientLink implements ClientSocketUser, ClientUpstreamUser, TurnEnd
     }
   }
 
-  /** A fault is seen to at once: nobody may send anything behind half a command. */
+  /** Handles a fault at once: nobody may send anything after half a command. */
   private urgency(bytes: number): number {
     return this.session.fault === undefined ? bytes : AT_ONCE_BYTES;
   }

@@ -1,6 +1,6 @@
-// One client's socket: reads it (in turns where it sends much), holds what waits for it, and ends it. Decides nothing: the
-// link says when to read, pause and end. Never looks into bytes.
-// Owns the socket, its batch and its timers. Invariants: a socket that waits for its turn is not read; a destroyed one
+// One client's socket: reads it (in turns if the client sends much), holds the bytes that wait for it, and ends it. Decides
+// nothing: the link says when to read, pause and end. Never looks into bytes.
+// Owns the socket, its batch and its timers. Invariants: a socket that waits for its turn is not read; a destroyed socket
 // reports nothing but `close`.
 import type { Socket } from 'node:net';
 import { type AddedLatency, Way } from '../added-latency.js';
@@ -11,29 +11,32 @@ import { WriteBatch } from '../write-batch.js';
 import type { Arrival } from './entrance.js';
 
 /**
- * What may wait for a client that sends and does not read. Redis's replies stop at the high-water mark, since
- * Redis can keep them; Spillway's own can only be stopped by not reading the client, which one that sends all
- * before it reads would not survive: so that comes late.
+ * The most bytes that may wait for a client that sends and does not read. For Redis's replies the high-water mark is enough,
+ * since Redis can keep the rest. Spillway's own replies stop only if Spillway does not read the client, and a client that sends
+ * everything before it reads would then wait for ever. So that limit is far higher.
  */
 const UNREAD_REPLIES_BYTES = 16 * 1024 * 1024;
-/** With its server gone, a client that reads nothing for this time is closed. */
+/** When its server is gone, Spillway closes a client that reads nothing for this time. */
 const FAREWELL_MS = 30_000;
-/** Time for the client to end, too, after Spillway's end: a close with bytes unread would reset what it still has to read. */
+/**
+ * How long Spillway waits for the client's FIN after its own: a close with unread bytes would reset replies that the client
+ * still has to read.
+ */
 const LINGER_MS = 500;
 
-/** The link whose client it is. */
+/** The link that owns the client. */
 export interface ClientSocketUser {
-  /** To be done with before it returns. */
+  /** Bytes from the client. The buffer is valid only until the call returns. */
   fromClient(chunk: Buffer): void;
-  /** It is its turn to be read on. */
+  /** Its turn has come: it is read again. */
   clientHasItsTurn(): void;
   /** The client sends no more. */
   clientEnded(): void;
-  /** It has been silent for the idle time, or has taken nothing for the time of a farewell. */
+  /** The client was silent for the idle time, or took nothing for the time of a farewell. */
   clientSilent(): void;
-  /** It takes replies again, after it did not. */
+  /** The client takes replies again, after it did not. */
   clientDrained(): void;
-  /** It is gone, or to be given up. May come more than once. */
+  /** The client is gone, or must be given up. May come more than once. */
   close(): void;
 }
 
@@ -46,19 +49,19 @@ export interface ClientSocketOptions {
 }
 
 export class ClientSocket {
-  /** Gathers what is for the client. */
+  /** Gathers bytes for the client. */
   readonly batch: WriteBatch;
-  /** The client has sent its end. */
+  /** The client has sent its FIN. */
   hasEnded = false;
-  /** The server's replies have come since the last flush. */
+  /** Replies of the server have come since the last flush. */
   hasReplies = false;
   private readonly socket: Socket;
-  /** Below TLS. */
+  /** The socket below TLS. */
   private readonly raw: Socket;
   private awaitsTurn = false;
   /** What the kernel had not taken at the last timeout. */
   private unsentBytes = 0;
-  /** What was waiting for the client with the last of the server's replies. */
+  /** How many bytes waited for the client when the server's last replies had come. */
   private unreadReplies = 0;
 
   constructor(
@@ -89,7 +92,7 @@ export class ClientSocket {
     return this.batch.waiting;
   }
 
-  /** Nothing of its own speaks against reading the client on. */
+  /** Whether nothing in this socket itself forbids reading the client. */
   get mayRead(): boolean {
     return !this.awaitsTurn && this.batch.waiting < this.unreadReplies + UNREAD_REPLIES_BYTES;
   }
@@ -123,7 +126,7 @@ export class ClientSocket {
     this.socket.destroySoon();
   }
 
-  /** Sends our end behind what waits, and waits a while for the client's; what it sends meanwhile is read. */
+  /** Sends Spillway's FIN after what waits, and waits a while for the client's; what the client sends meanwhile is read. */
   linger(): void {
     this.socket.end();
     this.socket.resume();
@@ -131,9 +134,9 @@ export class ClientSocket {
     setTimeout(() => this.link.close(), LINGER_MS).unref();
   }
 
-  /** Ends it at once; with `reset` so that the client sees a reset, not an orderly end. */
+  /** Ends it at once. With `reset` the client sees a reset instead of an orderly end. */
   destroy(reset: boolean): void {
-    // While its end is on its way libuv refuses to reset a socket, and Node then never gives back the descriptor.
+    // While its FIN is on its way libuv refuses to reset a socket, and Node then never frees the descriptor.
     const ending = this.socket.writableEnded && !this.socket.writableFinished;
     if (reset && !ending) resetSocket(this.raw);
     this.socket.destroy();
@@ -147,7 +150,7 @@ export class ClientSocket {
       link.clientEnded();
     });
     socket.setTimeout(idleTimeoutMs);
-    // Again and again: one that may not be closed now, a subscriber say, may be the next time.
+    // Asked again each time: a client that may not be closed now, such as a subscriber, may be closed next time.
     socket.on('timeout', () => {
       if (this.isTaking()) socket.setTimeout(socket.timeout ?? 0);
       else link.clientSilent();
@@ -158,7 +161,7 @@ export class ClientSocket {
     socket.on('close', () => link.close());
   }
 
-  /** There is more where this came from: others have their turn first. Returns whether `bytes` was worked off already. */
+  /** More bytes are there: other clients have their turn first. Returns whether `bytes` was processed already. */
   private takeInTurn(bytes: Buffer): boolean {
     const { bulkTurns } = this.options;
     const { length } = bytes;
@@ -178,7 +181,10 @@ export class ClientSocket {
     return isNow;
   }
 
-  /** It has taken some of what waits for it since the last look. Node sees that of the stream's own writes alone. */
+  /**
+   * Whether the client has taken some of what waits for it since the last look. Node reports that only for the stream's own
+   * writes.
+   */
   private isTaking(): boolean {
     const before = this.unsentBytes;
     this.unsentBytes = unsentBytes(this.socket);

@@ -18,9 +18,12 @@ import { type Arrival, Entrance, type EntranceOptions } from './entrance.js';
 import { GoneClients } from './gone-clients.js';
 import type { ClientTraffic, LinkCounters, LinkEvents, LinkOptions } from './link-options.js';
 
-/** Memory that was not needed for some of these goes back to the system. */
+/** A pool frees the memory that it did not need for this many of these intervals. */
 const TRIM_MS = 1000;
-/** What has begun before a pause may go on for this time: an open transaction to its EXEC, and replies to come. Sentinel promotes 55 ms after it says so at the earliest. */
+/**
+ * What began before a pause may continue for this time: an open transaction up to its EXEC, and replies that are due. Sentinel
+ * promotes 55 ms after it says so at the earliest.
+ */
 const BEGUN_MS = 50;
 const NO_PRIMARY_ERROR = errorReply('NO_PRIMARY');
 
@@ -30,27 +33,27 @@ export interface ClientsOptions
   readonly sharedConnections: number;
   /** Connections of clients and to the server that this process may have. */
   readonly connections: number;
-  /** A shared connection that owes replies and is silent for this time takes no further commands. */
+  /** A shared connection that owes replies and is silent for this time gets no further commands. */
   readonly responseTimeoutMs: number;
   readonly context: SessionContext;
   readonly entrance: EntranceOptions;
-  /** A client's TLS handshake has failed, or it did not send the PROXY header that it was to send. */
+  /** A client's TLS handshake has failed, or the client did not send the PROXY header that it must send. */
   readonly onTurnedAway: (source: string, error: Error) => void;
-  /** A fault of Spillway's own has ended a client. */
+  /** A bug in Spillway has ended a client. */
   readonly onFault: (client: ClientTraffic, fault: unknown) => void;
   /** An upstream connection could not be made. */
   readonly onUpstreamFailed: (error: Error) => void;
-  /** A shared connection was given up: the server was silent on it, and answered on another one. */
+  /** A shared connection was closed: the server was silent on it, and answered on another one. */
   readonly onSilent: () => void;
-  /** The upstream has ended a connection, and another one could not be made. */
+  /** The server has closed a connection, and Spillway could not open another one. */
   readonly onUpstreamGone: (error: Error) => void;
-  /** What this process has added to a command or a reply, of a sample. */
+  /** How long this process delayed a command or a reply; measured for a sample. */
   readonly onAdded: (way: Way, milliseconds: number) => void;
   /** A client's connection has ended. */
   readonly onClosed: () => void;
 }
 
-/** Command pooling: who has which connection now. */
+/** Command pooling: which client has which connection now. */
 export interface PoolSnapshot extends UpstreamPoolSnapshot {
   readonly clientsSharing: number;
   readonly clientsPinned: number;
@@ -58,9 +61,9 @@ export interface PoolSnapshot extends UpstreamPoolSnapshot {
 }
 
 export interface ClientsSnapshot extends LinkCounters {
-  /** TLS handshakes of clients that were begun and failed. */
+  /** TLS handshakes of clients that began and failed. */
   readonly handshakesFailed: number;
-  /** Connections that were to begin with a PROXY header and did not. */
+  /** Connections that had to begin with a PROXY header and did not. */
   readonly proxyHeadersRefused: number;
   readonly clients: number;
   readonly pausedClients: number;
@@ -68,7 +71,7 @@ export interface ClientsSnapshot extends LinkCounters {
   readonly heldReplyBytes: number;
   readonly heldCommandBytes: number;
   readonly stalledCommandBytes: number;
-  /** Memory for what waits to be sent: in use, and kept for the next use. */
+  /** Memory for bytes that wait to be sent: in use, and kept for the next use. */
   readonly slabLentBytes: number;
   readonly slabPooledBytes: number;
   /** null: session pooling. */
@@ -151,40 +154,40 @@ export class Clients {
         added,
         counters,
         onFailed: onUpstreamFailed,
-        // Its members stay: they are told if the server refuses connections.
+        // Its members stay: if the server refuses connections, they are told.
         onLost: () => this.health.afterwards(() => {}),
         onSilent: options.onSilent,
       });
     }
   }
 
-  /** Those on their way in count, too. */
+  /** Connections that are still in the entrance count, too. */
   get size(): number {
     return this.links.size + this.entrance.size;
   }
 
-  /** The most clients that can be served: the more connections they share, the fewer. */
+  /** The most clients that can be served. The more connections they share, the fewer. */
   get most(): number {
     return this.room.mostClients;
   }
 
-  /** Takes over an accepted client, which is not read yet. */
+  /** Takes over an accepted client that has not been read yet. */
   accept(client: Socket): void {
     this.entrance.enter(client);
   }
 
-  /** From now on, for clients that are there, too. */
+  /** Applies from now on, to connected clients as well. */
   setIdleTimeout(idleTimeoutMs: number): void {
     this.linkOptions = { ...this.linkOptions, idleTimeoutMs };
     for (const link of this.links) link.setIdleTimeout(idleTimeoutMs);
   }
 
-  /** The files of the listener's certificate were renewed: clients that come from now on get the new one. */
+  /** The listener's certificate files were renewed: clients that connect from now on get the new certificate. */
   renewCertificate(): void {
     this.entrance.renew();
   }
 
-  /** How long ago the server answered a question of Spillway's own. */
+  /** How long ago the server answered one of Spillway's own questions. */
   serverAnswered(ageMs: number): void {
     this.gone.serverAnswered(ageMs);
   }
@@ -195,8 +198,8 @@ export class Clients {
   }
 
   /**
-   * The server may be about to be another one: no new command goes up, replies come on, new clients wait. Only where
-   * `upstream.following` is. May be called again.
+   * The primary may be about to change: no new command goes up, replies still come, new clients wait. Only with
+   * `upstream.following`. May be called again.
    */
   pause(): void {
     const { following } = this.options.upstream;
@@ -209,7 +212,7 @@ export class Clients {
     }, BEGUN_MS).unref();
   }
 
-  /** `upstream` leads elsewhere now: all connections to where it was are cut. */
+  /** `upstream` has moved: cuts all connections to the old address. */
   moved(): void {
     this.pool?.moved();
     for (const link of this.links) link.moved();
@@ -227,7 +230,7 @@ export class Clients {
     for (const link of this.links) link.resume();
   }
 
-  /** In a pause: nobody need wait any more. All clients end; it stays paused. */
+  /** During a pause: no primary will come, so nobody waits longer. All clients end, and the pause stays. */
   primaryLost(): void {
     const { following } = this.options.upstream;
     if (following?.isPaused !== true) return;
@@ -235,7 +238,7 @@ export class Clients {
     for (const link of this.links) link.serverLost(NO_PRIMARY_ERROR);
   }
 
-  /** Clients that have something to send, in a pause. */
+  /** During a pause: the clients that have something to send. */
   get waiting(): number {
     let waiting = 0;
     for (const { isHeldUp } of this.links) if (isHeldUp) waiting++;
@@ -266,7 +269,7 @@ export class Clients {
     };
   }
 
-  /** The `n` clients that have sent most, most first. */
+  /** The `n` clients that have sent the most bytes, the largest first. */
   top(n: number): ClientTraffic[] {
     const top: ClientLink[] = [];
     for (const link of this.links) {
@@ -290,8 +293,7 @@ export class Clients {
   }
 
   /**
-   * Lets what is under way on each connection finish for up to `graceMs`, then ends the rest.
-   * Returns how many had to be ended.
+   * Lets what is under way on each connection finish for up to `graceMs`, then ends the rest. Returns how many it had to end.
    */
   async close(graceMs: number): Promise<number> {
     this.entrance.close();

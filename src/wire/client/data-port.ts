@@ -9,24 +9,24 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 /** As Redis's tcp-backlog. */
 const BACKLOG = 511;
-/** Between two attempts to open the port again while somebody else has it. */
+/** Between two attempts to open the port again while another process has it. */
 const REOPEN_EVERY_MS = 100;
 
 export interface PortAddress {
   readonly host: string;
   readonly port: number;
-  /** Of a unix socket: then host and port mean nothing. */
+  /** The path of a unix socket: host and port then mean nothing. */
   readonly path?: string | undefined;
-  /** File mode of the unix socket. */
+  /** The file mode of the unix socket. */
   readonly mode: number;
 }
 
 export interface DataPortEvents {
-  /** Not read yet. */
+  /** A client that has not been read yet. */
   accepted(client: Socket): void;
-  /** Out of descriptors, say: that connection is lost, the port stays open. */
+  /** A connection could not be accepted, for lack of descriptors for example. That connection is lost; the port stays open. */
   acceptFailed(error: Error): void;
-  /** The port cannot be opened again now; it is tried on. Called once for each time it was shut. */
+  /** The port could not be opened again; further attempts follow. Called once for each time that it was shut. */
   reopenFailed(error: Error): void;
 }
 
@@ -51,7 +51,7 @@ export class DataPort {
     return this.server.listening;
   }
 
-  /** Begins to listen; says where. Rejects with the system's error (EADDRINUSE, EACCES …) when it cannot. */
+  /** Begins to listen, and returns the address. Rejects with the system's error (EADDRINUSE, EACCES …) on failure. */
   async open(): Promise<PortAddress> {
     const { host, port, path, mode } = this.address;
     if (path === undefined) {
@@ -61,7 +61,7 @@ export class DataPort {
       this.address = { host: bound.address, port: bound.port, mode };
     } else {
       await removeStale(path);
-      // The file is made while listen() runs: so nobody can connect by another mode, not for a moment.
+      // The file is created while listen() runs, so nobody can connect under another mode, not even for a moment.
       const before = process.umask(0o777 & ~mode);
       try {
         this.server.listen({ path, backlog: BACKLOG });
@@ -73,13 +73,13 @@ export class DataPort {
     return this.address;
   }
 
-  /** Takes no further connection; those that are open stay. */
+  /** Accepts no further connection; open ones stay. */
   shut(): void {
     this.wanted = false;
     this.server.close();
   }
 
-  /** Listens again where it did, as soon as that can be had. Resolves when it does, or is shut again. */
+  /** Listens at the same address again as soon as it is free. Resolves when it listens, or when it is shut again. */
   async reopen(): Promise<void> {
     this.wanted = true;
     if (this.reopening) return;
@@ -97,7 +97,7 @@ export class DataPort {
   }
 }
 
-/** A process that was killed leaves the file of its unix socket behind; nobody could listen there ever again. */
+/** A process that was killed leaves the file of its unix socket behind, and nobody could ever listen there again. */
 async function removeStale(path: string): Promise<void> {
   const isSocket = await lstat(path).then(
     (stats) => stats.isSocket(),

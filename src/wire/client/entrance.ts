@@ -16,17 +16,17 @@ import { type SourceList, sourceOf } from './sources.js';
 /** How long header and handshake may take together. */
 const ENTER_MS = 10_000;
 
-/** A client that has come in, not read yet. */
+/** A client that has passed, and has not been read yet. */
 export interface Arrival {
   readonly socket: Socket;
   /** The connection itself, below TLS. */
   readonly raw: Socket;
-  /** Where it comes from: its address, or what the PROXY header says. */
+  /** The client's address: of its socket, or from the PROXY header. */
   readonly source: string;
 }
 
 export interface EntranceOptions {
-  /** Whose connections begin with a PROXY header; undefined: nobody's. */
+  /** The sources whose connections begin with a PROXY header; undefined: none. */
   readonly proxied?: SourceList | undefined;
   /** undefined: clients use no TLS. */
   readonly tls?: ServerTls | undefined;
@@ -34,16 +34,16 @@ export interface EntranceOptions {
 
 export interface ServerTls {
   readonly renewal: TlsRenewal;
-  /** Only clients with a certificate from the CA come in. */
+  /** Admits only clients with a certificate from the CA. */
   readonly verifyClients: boolean;
 }
 
 export interface EntranceEvents {
   admitted(arrival: Arrival): void;
   turnedAway(): void;
-  /** Its TLS handshake was begun and failed. */
+  /** A TLS handshake began and failed. */
   handshakeFailed(source: string, error: Error): void;
-  /** It is to begin with a PROXY header and did not. */
+  /** A connection had to begin with a PROXY header, and did not. */
   headerRefused(source: string): void;
 }
 
@@ -66,7 +66,7 @@ export class Entrance {
     if (options.tls !== undefined) this.server = this.createTls(options.tls);
   }
 
-  /** Connections on their way in. */
+  /** Connections that are still on their way in. */
   get size(): number {
     return this.incoming.size;
   }
@@ -92,7 +92,7 @@ export class Entrance {
     else this.handshake(incoming);
   }
 
-  /** The files were renewed: new connections get what they hold now. */
+  /** The files were renewed: new connections get the new certificate. */
   renew(): void {
     const { tls } = this.options;
     if (tls !== undefined) this.server?.setSecureContext(serverOptions(tls));
@@ -129,7 +129,7 @@ export class Entrance {
     const { raw } = incoming;
     incoming.tls = true;
     this.bySocket.set(raw, incoming);
-    // Until it is in, its end is the end.
+    // Until the connection is in, its end is simply its end.
     raw.allowHalfOpen = false;
     this.server?.emit('connection', raw);
   }
@@ -167,7 +167,7 @@ export class Entrance {
 
   private turnAway(incoming: Incoming, error: Error): void {
     if (!this.leave(incoming)) return;
-    // One that came and went, as probes of the port do, has not begun.
+    // A connection that came and went, such as a probe of the port, has not begun.
     if (incoming.tls && incoming.raw.bytesRead > 0) this.events.handshakeFailed(incoming.source, error);
     incoming.raw.destroy();
     this.events.turnedAway();

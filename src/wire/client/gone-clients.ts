@@ -6,20 +6,26 @@
 // Owns the set of such clients.
 // Invariant: a client leaves the set when its connection ends, or is given up once.
 
-/** So often the server is to answer elsewhere behind the time allowed: of the second answer the question is behind it, too. */
+/**
+ * How many answers elsewhere, after the allowed time, show that the connection is lost. The second answer certainly belongs to
+ * a question that was asked after that time.
+ */
 const ANSWERS_NEEDED = 2;
 /** A silent connection is given up after this multiple of the allowed time, as a shared one is. */
 const PATIENCE = 1.5;
 
 export interface EndedClient {
-  /** Changes whenever its own upstream connection takes or brings something; undefined: it has none that could be judged. */
+  /**
+   * A number that changes whenever the own upstream connection sends or receives something; undefined: there is no connection
+   * to judge by.
+   */
   readonly ownProgress: number | undefined;
 }
 
 interface Silence {
   progress: number | undefined;
   since: number;
-  /** How often the server has answered elsewhere after the time allowed. */
+  /** How often the server has answered elsewhere after the allowed time. */
   answers: number;
 }
 
@@ -46,12 +52,12 @@ export class GoneClients<Client extends EndedClient> {
     this.silences.delete(client);
   }
 
-  /** How long ago the server answered a question of Spillway's own. May be called again. */
+  /** How long ago the server answered one of Spillway's own questions. May be called again. */
   serverAnswered(ageMs: number): void {
     if (this.silences.size === 0) return;
     const now = this.clock();
     const at = now - ageMs;
-    // The same answer, told again by way of another process.
+    // The same answer, reported again by another process.
     if (at < this.answeredAt + this.responseTimeoutMs / 10) return;
     this.answeredAt = at;
     for (const [client, silence] of this.silences) {

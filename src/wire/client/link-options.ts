@@ -6,30 +6,30 @@ import type { Turn } from '../turn.js';
 import type { UnreadReplies } from '../upstream/unread-replies.js';
 import type { UpstreamAddress } from '../upstream/upstream-socket.js';
 
-/** What one client has sent, for a list of those that send most. */
+/** What one client has sent, for the list of the clients that send most. */
 export interface ClientTraffic {
   /** host:port, or "unix". */
   readonly address: string;
-  /** What it calls itself (CLIENT SETNAME, HELLO … SETNAME); '' if it doesn't. */
+  /** The name that the client gave itself (CLIENT SETNAME, HELLO … SETNAME); '' without one. */
   readonly name: string;
   readonly bytes: number;
 }
 
-/** Bytes in this process's memory: the kernel has not taken them, or they may not go yet. */
+/** Bytes in this process's memory: the kernel has not taken them, or they may not go up yet. */
 export interface HeldBytes {
   readonly replies: number;
   readonly commands: number;
   readonly stalled: number;
 }
 
-/** Counted over all links. */
+/** Counters over all links. */
 export interface LinkCounters {
   clientsTimedOut: number;
-  /** Closed, since more waited for them than may (command pooling). */
+  /** Closed because more bytes waited for them than allowed (command pooling). */
   clientsTooSlow: number;
-  /** They had ended, and their server was silent: given up once it answered elsewhere. */
+  /** Clients that had ended and whose server was silent: closed once the server answered elsewhere. */
   clientsGivenUp: number;
-  /** Ended by a fault of Spillway's own. */
+  /** Ended by a bug in Spillway. */
   clientsFailed: number;
   upstreamFailures: number;
   bytesFromClients: number;
@@ -39,13 +39,13 @@ export interface LinkCounters {
 }
 
 export interface LinkEvents<Link> {
-  /** The upstream could not be reached. */
+  /** The server could not be reached. */
   upstreamFailed(error: Error): void;
-  /** A fault of Spillway's own ends a client. */
+  /** A bug in Spillway ends a client. */
   failed(link: Link, fault: unknown): void;
-  /** The client sends no more, and its own connection to the server stands. */
+  /** The client sends no more, and its own connection to the server is still open. */
   clientEnded(link: Link): void;
-  /** The server has ended or reset a connection, unasked. `then` ends the client. */
+  /** The server has ended or reset a connection on its own. `then` ends the client. */
   upstreamEnded(then: () => void): void;
   closed(link: Link): void;
 }
@@ -56,7 +56,7 @@ export interface LinkOptions<Link> {
   readonly idleTimeoutMs: number;
   readonly bulkTurns: BulkTurns;
   readonly turn: Turn;
-  /** Answers a client's question to Spillway: resolves with complete replies, in any case and before long. */
+  /** Answers a client's PROXY command: always resolves with complete replies, and soon. */
   readonly onAsked: (question: ConsoleQuestion) => Promise<Uint8Array>;
   readonly added: AddedLatency;
   readonly unread: UnreadReplies<Link>;

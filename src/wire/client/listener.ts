@@ -1,5 +1,5 @@
-// Accepts clients on the data port up to a limit, hands them on, and closes the port while the server refuses connections.
-// Owns the port and the server's health. Who serves the clients is the caller's matter. Never looks into bytes.
+// Accepts clients on the data port up to a limit, hands them on, and closes the port while the server refuses connections. Owns
+// the port and the server's health. The caller serves the clients. Never looks into bytes.
 import type { Socket } from 'node:net';
 import { errorReply } from '../../core/resp/client-errors.js';
 import { UpstreamHealth } from '../upstream/upstream-health.js';
@@ -10,21 +10,24 @@ const MAX_CLIENTS_ERROR = errorReply('MAX_CLIENTS');
 
 export interface ListenerOptions {
   readonly listen: PortAddress;
-  /** Clients use TLS: one that is turned away gets no error, which would have to be encrypted. */
+  /** Clients use TLS: a client that is turned away gets no error, since that would have to be encrypted. */
   readonly secure: boolean;
   readonly upstream: Endpoint;
-  /** The server refuses connections, and may be elsewhere by now: the port stays open. undefined: it is always there. */
+  /**
+   * Present if the primary may change: the port then stays open while the server refuses connections. undefined: the address of
+   * the server does not change.
+   */
   readonly onSign?: ((reason: string) => void) | undefined;
-  /** How many may be. */
+  /** How many clients may be connected. */
   readonly maxClients: () => number;
-  /** One more can be taken over now. */
+  /** Whether one more client can be taken over now. */
   readonly hasRoom: () => boolean;
   /** Clients that are connected now. */
   readonly clients: () => number;
-  /** Takes over a client, which is not read yet. */
+  /** Takes over a client that has not been read yet. */
   readonly onClient: (client: Socket) => void;
   readonly onAcceptFailed: (error: Error) => void;
-  /** The server refuses connections, and from now on the data port does; or both accept them again. */
+  /** The server refuses connections, so the data port does too from now on; or both accept them again. */
   readonly onRefusing: (refusing: boolean) => void;
   /** The data port cannot be opened again for now. */
   readonly onReopenFailed: (error: Error) => void;
@@ -67,8 +70,8 @@ export class Listener {
   }
 
   /**
-   * Begins to listen, and resolves when it is known whether the server does.
-   * Rejects with the system's error (EADDRINUSE, EACCES …) when it cannot.
+   * Begins to listen, and resolves when it is known whether the server accepts connections. Rejects with the system's error
+   * (EADDRINUSE, EACCES …) if it cannot listen.
    */
   async start(): Promise<PortAddress> {
     const address = await this.port.open();
@@ -76,22 +79,22 @@ export class Listener {
     return address;
   }
 
-  /** The server may be gone: if it refuses connections, so shall the data port. */
+  /** The server may be gone: if it refuses connections, the data port must, too. */
   suspectUpstream(): void {
     if (this.listening) this.health.afterwards(() => {});
   }
 
-  /** A connection to the server could not be made: if it refused, so does the data port from now on. */
+  /** A connection to the server could not be made: if the server refused it, the data port closes. */
   upstreamFailed(error: Error): void {
     this.health.failed(error);
   }
 
-  /** Why no connection to the server can be made, though it does not refuse it; undefined: nothing speaks against it. */
+  /** Why no connection to the server can be made, although the server does not refuse it; undefined: no known reason. */
   get upstreamTrouble(): string | undefined {
     return this.health.trouble;
   }
 
-  /** The data port is open: it is closed while the server refuses connections. */
+  /** Whether the data port is open. It is closed while the server refuses connections. */
   get listening(): boolean {
     return this.port.listening;
   }
@@ -101,7 +104,7 @@ export class Listener {
     return { listening, clientsTotal, clientsRejected, clientsLimit: this.options.maxClients() };
   }
 
-  /** The server is elsewhere. */
+  /** The primary has moved. */
   moved(): void {
     this.health.moved();
   }
@@ -116,7 +119,7 @@ export class Listener {
     await this.port.reopen();
   }
 
-  /** Accepts no client any more. */
+  /** Stops accepting clients, for good. */
   close(): void {
     this.health.close();
     this.port.shut();
@@ -128,7 +131,7 @@ export class Listener {
       this.clientsRejected++;
       client.on('error', () => {});
       if (!secure) client.write(MAX_CLIENTS_ERROR);
-      // At once: of a crowd that comes in one turn of the event loop, each would hold a descriptor until its end.
+      // At once: of a crowd that comes in one turn of the event loop, each client would hold a descriptor until the turn ends.
       client.destroy();
       return;
     }

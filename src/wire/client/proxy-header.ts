@@ -14,14 +14,14 @@ const PROXY = 0x21;
 /** Address family and protocol, and the bytes that its addresses take. */
 const TCP4 = { code: 0x11, bytes: 12 } as const;
 const TCP6 = { code: 0x21, bytes: 36 } as const;
-/** Least bytes of the other ones, by family: unspecified, IPv4, IPv6, unix. */
+/** The fewest address bytes of the other kinds, by family: unspecified, IPv4, IPv6, unix. */
 const LEAST_BYTES = [0, 12, 36, 216] as const;
 
 export type HeaderState = 'more' | 'done' | 'malformed';
 
 export class ProxyHeader {
   state: HeaderState = 'more';
-  /** The client's address, as "192.0.2.1:50000" or "[2001:db8::1]:50000", if the header tells one. */
+  /** The client's address, such as "192.0.2.1:50000" or "[2001:db8::1]:50000", if the header names one. */
   source: string | undefined;
   private readonly held = Buffer.alloc(HEADER_BYTES);
   /** Bytes of the header seen so far; of these, up to HEADER_BYTES are held. */
@@ -74,7 +74,7 @@ export class ProxyHeader {
   }
 }
 
-/** In the usual short form. */
+/** The address in its usual short form. */
 function ipv6(bytes: Buffer): string {
   const groups = Array.from({ length: 8 }, (_, i) => bytes.readUInt16BE(2 * i).toString(16));
   return new URL(`http://[${groups.join(':')}]`).hostname.slice(1, -1);

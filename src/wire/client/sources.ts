@@ -3,10 +3,10 @@ import { BlockList, isIPv4, type Socket } from 'node:net';
 
 /** In a list: clients of a unix socket. */
 const UNIX = 'unix';
-/** An IPv4 address as a socket sees it that listens for both kinds. */
+/** An IPv4 address as seen by a socket that listens for both kinds. */
 const MAPPED = /^::ffff:([0-9.]+)$/;
 
-/** "192.0.2.1:50000", "[2001:db8::1]:50000"; "unix" for a unix socket, and for a peer that is gone already. */
+/** "192.0.2.1:50000" or "[2001:db8::1]:50000"; "unix" for a unix socket, and for a peer that has already gone. */
 export function sourceOf({ remoteAddress, remotePort }: Socket): string {
   if (remoteAddress === undefined) return UNIX;
   const mapped = MAPPED.exec(remoteAddress)?.[1];

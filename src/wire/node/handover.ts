@@ -2,7 +2,7 @@
 // would keep track of it in both processes. Touches Node internals, as socket-reads does.
 import net from 'node:net';
 
-/** The same connection, not read, in a socket that belongs to nobody. `accepted` is of no use from now on. */
+/** The same connection, not yet read, in a socket that no server keeps track of. `accepted` must not be used from now on. */
 export function detach(accepted: net.Socket): net.Socket {
   const holder = accepted as unknown as { _handle: unknown };
   const handle = holder._handle;

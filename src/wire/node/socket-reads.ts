@@ -6,30 +6,32 @@ import net from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { READ_BYTES, slabs } from '../slabs.js';
 
-/** A socket whose last long read took less time may read longer pieces. */
+/** A socket whose last long read was processed in less time may read longer pieces. */
 const CHEAP_MS = 1;
 /** Bytes that may wait in a socket before its source is paused. */
 export const HIGH_WATER_BYTES = 64 * 1024;
-/** The most that TLS decrypts at once: a full record probably has another behind it. */
+/** The most that TLS decrypts at once: a full record probably has another one after it. */
 const TLS_RECORD_BYTES = 16 * 1024;
 const shared = Buffer.allocUnsafeSlow(READ_BYTES);
-/** For a socket whose bytes take long to handle, and for all sockets while slow readers hold much memory. */
+/** For a socket whose bytes take long to process, and for all sockets while slow readers hold much memory. */
 const short = shared.subarray(0, HIGH_WATER_BYTES);
 
 /** A socket that is read once in a turn of the event loop. */
 export interface PacedReader {
-  /** Stops reading it, also when others resume it. */
+  /** Stops reading it, even if others resume it. */
   rest(): void;
-  /** It may be read again, if nobody has paused it. */
+  /** Reads it again, unless somebody has paused it. */
   readOn(): void;
 }
 
 /**
- * For the `onread` of a socket. It reads HIGH_WATER_BYTES at once, and up to READ_BYTES while so much is worked off in less
- * than CHEAP_MS, as large values are, and many small commands are not.
- * @param take gets what was read, and whether there may be more: the read filled the buffer. false: it kept a copy, for later
- * @param reader is not read further after such a read in a turn of the event loop: libuv would go on up to 32 times, and a
- *   turn would last as long as all that many sockets have brought
+ * For the `onread` of a socket. It reads HIGH_WATER_BYTES at once, and up to READ_BYTES while that much is processed in less
+ * than CHEAP_MS (as large values are, and many small commands are not).
+ * @param take gets the bytes, and whether more may follow because the read filled the buffer. It returns false if it kept a
+ * copy for later.
+ * @param reader is not read again in the same turn of the event loop after such a read: libuv would go on up to 32 times, and a
+ * turn
+ *    would last as long as everything that so many sockets have brought
  */
 export function readInto(
   take: (bytes: Buffer, more: boolean) => unknown,
@@ -60,9 +62,9 @@ export function readInto(
 }
 
 /**
- * A socket that a server has accepted with `pauseOnConnect`, begun to be read so. Returns the socket to use from now
- * on: `onread` can only be said when a socket is made, so it is one more around the same handle, where there is one.
- * What TLS has decrypted comes in buffers of its own anyway. `take` as that of readInto().
+ * Begins to read a socket that a server has accepted with `pauseOnConnect`. Returns the socket to use from now on: `onread` can
+ * only be set when a socket is made, so this makes another one around the same handle, if there is one. TLS delivers decrypted
+ * bytes in buffers of its own anyway. `take` as for readInto().
  */
 export function readAccepted(
   accepted: net.Socket,
@@ -74,7 +76,7 @@ export function readAccepted(
     accepted.on('data', (bytes: Buffer) => take(bytes, bytes.length >= TLS_RECORD_BYTES));
     return accepted.resume();
   }
-  // Behind a PROXY header the client's first bytes may have been read already.
+  // After a PROXY header the client's first bytes may have been read already.
   const early = accepted.read() as Buffer | null;
   if (early !== null) process.nextTick(take, early, false);
   holder._handle = null;
@@ -88,13 +90,13 @@ export function readAccepted(
   return new net.Socket(options as net.SocketConstructorOpts);
 }
 
-/** Bytes of a socket that the kernel has not taken, of those that Node has handed to it. */
+/** Bytes that Node has handed to the socket and the kernel has not taken. */
 export function unsentBytes(socket: net.Socket): number {
   const { _handle: handle } = socket as unknown as { _handle?: { writeQueueSize?: number } | null };
   return handle?.writeQueueSize ?? 0;
 }
 
-/** Ends a connection by a reset, where it can have one: a unix socket cannot. */
+/** Ends a connection by a reset, if it can have one: a unix socket cannot. */
 export function resetSocket(socket: net.Socket): void {
   try {
     socket.resetAndDestroy();

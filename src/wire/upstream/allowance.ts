@@ -20,7 +20,7 @@ export class Allowance {
     this.set(Math.max(LEAST_BYTES, this.bytes / SHRINKS_BY));
   }
 
-  /** To be called now and then. Returns whether it has grown. */
+  /** Must be called now and then. Returns whether the allowance has grown. */
   grow(): boolean {
     if (this.bytes === MOST_BYTES || this.clock() - this.changedAt < GROWS_EVERY_MS) return false;
     this.set(Math.min(MOST_BYTES, this.bytes * GROWS_BY));

@@ -3,16 +3,16 @@
 
 /** Waits for a shared connection. */
 export interface Applicant {
-  /** One can be had now: to be asked for again. */
+  /** A connection can be had now: ask for it again. */
   granted(): void;
-  /** It can't be had now. */
+  /** No connection can be had now. */
   refused(error: Error): void;
-  /** It can't be had: the process may have no more of them. */
+  /** No connection can be had: the process may not open more of them. */
   crowded(): void;
 }
 
 export class Applicants {
-  /** Since when they wait. */
+  /** Since when they have been waiting. */
   private readonly since = new Map<Applicant, number>();
 
   get size(): number {
@@ -35,7 +35,7 @@ export class Applicants {
     for (const applicant of this.takeAll()) applicant.crowded();
   }
 
-  /** `until`: those that came later are told nothing. */
+  /** `until`: those that came later are not told. */
   refuse(reason: Error, until = Number.POSITIVE_INFINITY): void {
     for (const [applicant, since] of [...this.since]) {
       if (since > until) continue;

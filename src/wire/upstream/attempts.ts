@@ -3,7 +3,7 @@
 // Owns the list of running attempts. Invariants: at most `most` run at a time, and the oldest gives way; an attempt that has
 // left the list is closed, or was taken out by its user.
 
-/** An attempt that has brought nothing by then gets company. */
+/** An attempt without an answer gets a second one beside it after this time. */
 const ATTEMPT_MS = 1000;
 
 export interface Attempt {
@@ -24,17 +24,17 @@ export class Attempts<A extends Attempt> implements Iterable<A> {
     return this.open.length;
   }
 
-  /** The one that was begun last. */
+  /** The attempt that began last. */
   get newest(): A | undefined {
     return this.open.at(-1);
   }
 
-  /** The oldest one first. */
+  /** The oldest first. */
   [Symbol.iterator](): Iterator<A> {
     return this.open[Symbol.iterator]();
   }
 
-  /** The last one has had its time, which is doubled as often as that. */
+  /** The last attempt has had its time. It doubles with each doubling. */
   isDue(doublings: number): boolean {
     const patience = ATTEMPT_MS * 2 ** Math.min(doublings, this.mostDoublings);
     return this.clock() - this.begunAt >= patience;
@@ -46,14 +46,14 @@ export class Attempts<A extends Attempt> implements Iterable<A> {
     this.open.push(attempt);
   }
 
-  /** Takes the attempt out of the list, as it is. Returns whether it was there. */
+  /** Takes the attempt off the list, unchanged. Returns whether it was there. */
   take(attempt: A): boolean {
     const at = this.open.indexOf(attempt);
     if (at >= 0) this.open.splice(at, 1);
     return at >= 0;
   }
 
-  /** Ends those that were begun before that one. */
+  /** Ends the attempts that began before that one. */
   closeOlder(attempt: A): void {
     for (const older of this.open.splice(0, Math.max(0, this.open.indexOf(attempt)))) older.close();
   }

@@ -1,6 +1,6 @@
-// Where one client's commands go. With session pooling: an own connection, for good. With command pooling: what its session
-// wants, which is its seat on shared connections or, for a while, an own one. An own connection that is not needed is parked,
-// and after a while closed.
+// Where one client's commands go. With session pooling: to an own connection, for good. With command pooling: wherever its
+// session wants, which is its seat on shared connections or, for a while, an own one. An own connection that is not needed is
+// parked, and closed after a while.
 // Owns the own connection and the seat. Invariant: a session changes its upstream only when no reply is due to it.
 import { HELLO, ownGreeting } from '../../core/session/pooling/identity.js';
 import { Place } from '../../core/session/pooling/placement.js';
@@ -11,35 +11,37 @@ import { OwnUpstream, type OwnUpstreamOptions, type OwnUpstreamUser } from './ow
 import { type SeatUser, SharedSeat } from './shared-seat.js';
 import type { UpstreamPool } from './upstream-pool.js';
 
-/** The link whose client it is. */
+/** The link that owns the client. */
 export interface ClientUpstreamUser extends SeatUser {
-  /** Nothing goes up for the client any more. */
+  /** Nothing more goes up for the client. */
   readonly isOver: boolean;
-  /** Replies on the client's own connection, to be done with before it returns. */
+  /** Replies on the client's own connection. The buffer is valid only until the call returns. */
   fromOwn(chunk: Buffer): void;
-  /** What a server that closed the client's own connection had said before. */
+  /** The last words of a server that has closed the client's own connection. */
   lastWords(bytes: Buffer): void;
   /** A connection for the client could not be made. */
   upstreamFailed(error: Error): void;
   /** Sends what was to be sent at the end of the turn. */
   endTurn(): void;
-  /** The server has ended the client's own connection, unasked. `parked`: it was not needed, and is gone. */
+  /** The server has closed the client's own connection on its own. `parked`: the client did not need it, and it is gone. */
   ownEnded(parked: boolean, isConnected: boolean, error: Error | undefined): void;
-  /** Its own connection, which it needs, was cut: the server is elsewhere. */
+  /** The client's own connection, which it needs, was cut because the primary has moved. */
   ownCut(): void;
 }
 
 export class ClientUpstream implements OwnUpstreamUser {
   own: OwnUpstream | undefined;
-  /** The present own connection is the second try: with the login that comes next. */
+  /** The present own connection is the second try, with the login that comes next. */
   private retried = false;
-  /** Since when no connection can be made to a server that may be elsewhere, and when that is tried again. */
+  /** Since when no connection can be made to a primary that may have moved, and when the next attempt is due. */
   private failsSince: number | undefined;
   private again: NodeJS.Timeout | undefined;
   /** undefined: session pooling. */
   readonly seat: SharedSeat | undefined;
 
-  /** `pool`: command pooling; without it the client gets its own connection at once, unless the server may be elsewhere. */
+  /**
+   * `pool`: command pooling; without it the client gets its own connection at once, unless the primary may be about to change.
+   */
   constructor(
     private readonly options: OwnUpstreamOptions,
     private readonly link: ClientUpstreamUser,
@@ -49,7 +51,7 @@ export class ClientUpstream implements OwnUpstreamUser {
     else if (options.upstream.following === undefined) this.own = new OwnUpstream(options, [], this);
   }
 
-  /** The client has its session. */
+  /** The client now has its session. */
   come(): void {
     if (this.seat !== undefined) this.seat.come();
     else if (this.own === undefined) {
@@ -59,7 +61,7 @@ export class ClientUpstream implements OwnUpstreamUser {
     }
   }
 
-  /** Session pooling: the client's connection is still to be made. */
+  /** Session pooling: the client's connection has yet to be made. */
   get isComing(): boolean {
     return this.seat === undefined && this.own?.isGreeted !== true;
   }
@@ -75,7 +77,7 @@ export class ClientUpstream implements OwnUpstreamUser {
       this.own = new OwnUpstream(this.options, [HELLO], this);
   }
 
-  /** The server is elsewhere: what leads to where it was is cut, with all that has not been sent. */
+  /** The primary has moved: cuts the connections to the old address, and drops what was not sent. */
   moved(): void {
     const { own } = this;
     if (own === undefined || own.hasEnded) return;
@@ -86,7 +88,7 @@ export class ClientUpstream implements OwnUpstreamUser {
     else this.drop(own);
   }
 
-  /** The client has a connection of its own that it needs now. */
+  /** The client has an own connection, and needs it now. */
   get isPinned(): boolean {
     return this.own?.isParked === false;
   }
@@ -95,24 +97,24 @@ export class ClientUpstream implements OwnUpstreamUser {
     return this.own?.isParked === true;
   }
 
-  /** The client is a member of a shared connection, and has none of its own in use. */
+  /** The client is a member of a shared connection, and uses no own one. */
   get isSharing(): boolean {
     return this.seat?.isMember === true && !this.isPinned;
   }
 
-  /** What the client's commands go up asks to wait. */
+  /** The connection for the client's commands asks to wait. */
   get needsDrain(): boolean {
     if (this.link.session.hasOwnUpstream) return this.own?.batch.needsDrain === true;
     return this.seat?.needsDrain === true;
   }
 
-  /** What was sent has no reply to come, and may not have been taken yet. */
+  /** Whether something was sent that no reply will confirm, and that the server may not have taken yet. */
   get isTaking(): boolean {
     const { session } = this.link;
     return this.own !== undefined && session.hasOwnUpstream && this.own.isTaking(session.unanswered);
   }
 
-  /** Gives the session what its next command wants, once all is answered that was asked before. */
+  /** Gives the session the connection that its next command needs, once all earlier commands are answered. */
   provide(): void {
     const { link } = this;
     const { session } = link;
@@ -126,7 +128,7 @@ export class ClientUpstream implements OwnUpstreamUser {
     this.seat?.flushSoon();
   }
 
-  /** Both ways are sent, but what goes up a shared connection, which sends it at the end of the turn. */
+  /** Sends in both directions, except to a shared connection, which sends at the end of the turn. */
   sent(added: AddedLatency): void {
     const { link } = this;
     const shared = link.session.hasOwnUpstream ? undefined : this.seat?.connection;
@@ -135,7 +137,7 @@ export class ClientUpstream implements OwnUpstreamUser {
     else added.sent(Way.REQUEST, link);
   }
 
-  /** Replies have come on the own connection: is it needed on? */
+  /** Replies have come on the own connection: checks whether the client still needs it. */
   answered(): void {
     const { seat } = this;
     if (seat === undefined) return;
@@ -157,7 +159,7 @@ export class ClientUpstream implements OwnUpstreamUser {
     this.seat?.ownEnded();
   }
 
-  /** Nothing is to go up any more, but what is on its way. */
+  /** Nothing more will go up, except what is on its way. */
   leave(): void {
     this.endOwn();
     this.seat?.leaveAll();
@@ -171,7 +173,7 @@ export class ClientUpstream implements OwnUpstreamUser {
   }
 
   fromOwn(chunk: Buffer): void {
-    // Parked it is asked nothing, so there is nothing that it could say to the client.
+    // Nothing is asked on a parked connection, so it has nothing for the client.
     if (this.own?.isParked) this.endOwn();
     else this.link.fromOwn(chunk);
   }
@@ -191,7 +193,7 @@ export class ClientUpstream implements OwnUpstreamUser {
     this.link.flush();
   }
 
-  /** A login that does not hold any more does no harm to a client that is about to log in anew. */
+  /** A login that is no longer valid does no harm to a client that is about to log in again. */
   ownRefused(error: Error): void {
     if (error instanceof NotPrimary && this.triesAgain()) {
       this.link.upstreamFailed(error);
@@ -226,7 +228,7 @@ export class ClientUpstream implements OwnUpstreamUser {
     if (!own.isGreeted && this.triesAgain()) return;
     const { isParked } = own;
     if (this.options.upstream.following !== undefined && (isParked || this.link.session.mayRest)) {
-      // Of a server that fails, say: its client needs nothing of it.
+      // The server of this connection fails, for example; its client needs nothing from it.
       this.drop(own);
       this.link.flush();
       return;
@@ -236,7 +238,7 @@ export class ClientUpstream implements OwnUpstreamUser {
   }
 
   parkingOver(): void {
-    // Where another connection cannot be had, the client goes on with this one.
+    // If another connection cannot be had, the client goes on with this one.
     if (this.link.session.wants === Place.NOWHERE) this.endOwn();
     else this.own?.park();
   }
@@ -248,14 +250,14 @@ export class ClientUpstream implements OwnUpstreamUser {
     this.endOwn();
   }
 
-  /** It is not needed: its client does not notice. */
+  /** The client does not need it, and does not notice. */
   private drop(own: OwnUpstream): void {
     const { session } = this.link;
     if (own.isGreeted && !own.isParked && session.hasOwnUpstream) session.detach();
     this.endOwn();
   }
 
-  /** The server may be elsewhere by now, so the connection that could not be made is tried again. */
+  /** The primary may have moved, so Spillway tries again to make the connection. */
   private triesAgain(): boolean {
     const { following } = this.options.upstream;
     if (following === undefined) return false;
@@ -283,7 +285,7 @@ export class ClientUpstream implements OwnUpstreamUser {
     return this.seat?.provide() === true;
   }
 
-  /** Keeps the client's own connection for a while, in case it is needed again. */
+  /** Keeps the client's own connection for a while, in case the client needs it again. */
   private park(): void {
     this.link.session.detach();
     this.own?.park();

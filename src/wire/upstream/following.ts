@@ -1,7 +1,7 @@
-// What connections to a server that may move need to know: whether they may be made, and how long to wait. One for all
+// What connections to a primary that may move need to know: whether they may be made, and how long to wait. One object for all
 // connections of a process, set by wire/client/clients.ts. With a fixed address there is none.
 
-/** What connections that cannot be made wait for, while no pause is told. */
+/** How long a connection that cannot be made waits while no pause is announced. */
 export const PATIENCE_MS = 3000;
 /** Between two attempts to connect. */
 export const AGAIN_MS = 20;
@@ -11,10 +11,10 @@ export class Following {
   isPaused = false;
   /** The pause has lasted so long that the server may no longer be the primary: replies that come now are held. */
   isDeaf = false;
-  /** The pause has run out: nobody waits any more. */
+  /** The pause has ended without a primary: nobody waits longer. */
   isGone = false;
 
-  /** Whether a connection that could not be made, first at `since` (performance.now()), is tried again. */
+  /** Whether to try again to make a connection that first failed at `since` (performance.now()). */
   waits(since: number): boolean {
     return this.isPaused ? !this.isGone : performance.now() - since < PATIENCE_MS;
   }

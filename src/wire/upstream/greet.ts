@@ -1,9 +1,9 @@
 // Sends a greeting on a fresh upstream connection and reads the answers before anything else goes up.
-// A full server sends its error unasked, where the first answer would stand, and closes. So a connection counts as made once
-// the server has answered something that a full server never answers. That is HELLO, which every user may send (server.c,
+// A full server sends its error unasked, in place of the first answer, and closes. So a connection counts as made once the
+// server has answered something that a full server never answers. That is HELLO, which every user may send (server.c,
 // CMD_NO_AUTH): a refused HELLO is not logged as a denied command.
-// The same answer tells the server's role. Where the server may be elsewhere by now (`fenced`), only a primary will do. A server
-// that wants a login before it answers cannot be asked on a connection that has none.
+// The same answer names the server's role. If the primary may have moved (`fenced`), only a primary is accepted. A server that
+// demands a login before it answers cannot be asked on a connection without one.
 import { MINUS } from '../../core/resp/bytes.js';
 import { errorReply } from '../../core/resp/client-errors.js';
 import { encodeCommand } from '../../core/resp/encode.js';
@@ -11,49 +11,49 @@ import { ReplyScanner } from '../../core/resp/reply-scanner.js';
 import { type Greeting, HELLO } from '../../core/session/pooling/identity.js';
 import type { UpstreamSocket } from './upstream-socket.js';
 
-/** Answered by servers that do not know HELLO, to who has the right. */
+/** A question that servers without HELLO answer, for a user with the right. */
 const ROLE: Greeting = { command: encodeCommand('ROLE'), essential: false };
 const IS_HELLO = /^\*\d+\r\n\$5\r\nHELLO\r\n/;
-/** In the answer to HELLO, and in that to ROLE. */
+/** In the answers to HELLO and to ROLE. */
 const ROLE_OF = /(?:\$4\r\nrole\r\n|^\*\d+\r\n)\$\d+\r\n(master|active-replica|replica|slave)\r\n/;
 const PRIMARY = /^(?:master|active-replica)$/;
-/** Where HELLO is not known (before 6.0) there are no rights that could be missing. */
+/** A server without HELLO (before 6.0) has no rights that could be missing. */
 const PING: Greeting = { command: encodeCommand('PING'), essential: false };
-/** No answer to a greeting is longer. */
+/** The most bytes of an answer to a greeting. */
 const MOST_BYTES = 64 * 1024;
 const NOAUTH = Buffer.from('-NOAUTH', 'latin1');
 /** How a server refuses a login (acl.c, authCommand; before 6.0 `ERR invalid password`). */
 const LOGIN_REFUSED = /^-(?:WRONGPASS|NOAUTH|ERR invalid password|ERR (?:Client sent )?AUTH)/;
 
-/** The server does not take the connection, or not for what it was to be: in its own words, an error reply. */
+/** The server refuses the connection, or the login or state that it should have: an error reply, in the server's own words. */
 export class Refused extends Error {
   constructor(readonly words: Buffer) {
     super(`the server refuses the connection: ${words.toString('latin1', 1).trim()}`);
   }
 
-  /** What it refuses is the login. */
+  /** Whether it refuses the login. */
   get ofLogin(): boolean {
     return LOGIN_REFUSED.test(this.words.toString('latin1'));
   }
 }
 
-/** The server has turned out to be no primary, or none any more. */
+/** The server has turned out not to be the primary, or no longer to be it. */
 export class NotPrimary extends Error {
   constructor(role: string) {
     super(`the server is a ${role}, not the primary`);
   }
 }
 
-/** For who has no login, and may not do without one any more: as the server says it (shared.noautherr). */
+/** For a client without a login that now needs one: the server's own line (shared.noautherr). */
 export function loginWanted(): Refused {
   return new Refused(errorReply('NOAUTH'));
 }
 
 /**
- * Calls `done` once all is answered, or with an error when the connection cannot become what was wanted. Without an
- * error `open` says whether it may run commands: the greeting logged it in, or the default user needs no password.
- * With `fenced` a server that says that it is no primary is refused (NotPrimary).
- * Ends and errors of the socket with nothing said before are the caller's to see; listen to them behind this.
+ * Calls `done` when everything is answered, or with an error if the connection cannot become what was wanted. Without an error
+ * `open` says whether it may run commands: the greeting logged it in, or the default user needs no password.
+ * With `fenced`, a server that says that it is not a primary is refused (NotPrimary).
+ * The caller must watch for ends and errors of the socket that come without an answer, with listeners added after this call.
  */
 export function greet(
   socket: UpstreamSocket,
@@ -69,14 +69,14 @@ export function greet(
   let pieces: Buffer[] = [];
   let bytes = 0;
   let refusal: Buffer | undefined;
-  /** Something was answered that only a server says which has taken the connection. */
+  /** Something was answered that shows that the server has accepted the connection. */
   let taken = false;
   let open = true;
   const heard = (chunk: Buffer): void => {
     for (let at = 0; at < chunk.length; ) {
       const from = at;
       at = scanner.scan(chunk, at, chunk.length);
-      // Bytes are lent only until this returns.
+      // The buffer is valid only until this returns.
       pieces.push(Buffer.from(chunk.subarray(from, at)));
       bytes += at - from;
       if (scanner.malformed || answered === asked.length || bytes > MOST_BYTES) {
@@ -98,7 +98,7 @@ export function greet(
         finish(new Refused(words));
         return;
       }
-      // The second answer comes from a server that has not ended the connection with the first.
+      // The second answer comes from a server that has not closed the connection with the first.
       taken ||= refusal !== undefined;
       refusal = words;
       if (words.subarray(0, NOAUTH.length).equals(NOAUTH)) {
@@ -129,6 +129,6 @@ export function greet(
   socket.listen(heard);
   socket.on('end', ended).on('error', ended);
   const tells = greeting.some(({ command }) => IS_HELLO.test(command.toString('latin1')));
-  // Without one it speaks RESP2, which HELLO 2 does not change.
+  // Without HELLO the connection speaks RESP2, which HELLO 2 does not change.
   ask(...greeting, ...(greeting.length === 0 || (fenced && !tells) ? [HELLO] : []));
 }

@@ -5,13 +5,13 @@
 // Owns a timer while others wait.
 // Invariant: 0 <= left <= BRAKE_MS.
 
-/** Of each second. */
+/** The limit for each second. */
 const BRAKE_MS = 100;
 const SECOND_MS = 1000;
 /** A shorter pause is not worth its system calls. */
 const LEAST_MS = 10;
 
-/** What is braked. */
+/** The connection whose reading is stopped. */
 export interface Braked {
   pause(): void;
   resume(): void;
@@ -20,7 +20,7 @@ export interface Braked {
 export class LagBrake<Client> {
   private readonly clients = new Set<Client>();
   private leftMs = BRAKE_MS;
-  /** When `leftMs` was so. */
+  /** The time at which `leftMs` was computed. */
   private at: number;
   private timer: NodeJS.Timeout | undefined;
 
@@ -35,7 +35,7 @@ export class LagBrake<Client> {
     return this.clients.size > 0;
   }
 
-  /** `alone`: nobody waits behind the client. Without effect when the share of this second is used up. */
+  /** `alone`: nobody waits behind the client. Without effect once this second's share is used up. */
   apply(client: Client, alone: boolean): void {
     if (this.clients.has(client)) return;
     const costs = !alone || this.timer !== undefined;
@@ -48,12 +48,12 @@ export class LagBrake<Client> {
     this.braked.pause();
   }
 
-  /** The client keeps up again, or is owed nothing more on the connection. */
+  /** The client keeps up again, or waits for nothing more on the connection. */
   release(client: Client): void {
     if (this.clients.delete(client) && this.clients.size === 0) this.letGo();
   }
 
-  /** Reads on, although members brake it. */
+  /** Reads on, although members want it stopped. */
   letGo(): void {
     this.settle();
     clearTimeout(this.timer);
@@ -62,7 +62,7 @@ export class LagBrake<Client> {
     this.braked.resume();
   }
 
-  /** What was paused since the last time is taken from what is left, and what has come back is given to it. */
+  /** Subtracts the time that reading was stopped since the last call, and adds what has been earned since. */
   private settle(): void {
     const now = this.clock();
     const passed = now - this.at;

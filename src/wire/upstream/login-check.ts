@@ -15,39 +15,39 @@ import { AGAIN_MS } from './following.js';
 import { greet, Refused } from './greet.js';
 import { connectUpstream, type UpstreamAddress } from './upstream-socket.js';
 
-/** Where the server wanted a login of the last client, a silent client is checked after this time. */
+/** If the server demanded a login of the last client, a silent client is checked after this time. */
 const SILENT_MS = 100;
-/** Attempts at a time for a login. */
+/** Attempts at a time for one login. */
 const MOST_ATTEMPTS = 3;
-/** The server is asked again every 16 s at least while it says nothing. */
+/** While the server says nothing, it is asked again at least every 16 s. */
 const MOST_DOUBLINGS = 4;
 
 export interface VouchApplicant {
-  /** Of a login that is none, `open` says whether the default user needs no password; else it is true. */
+  /** Without a login, `open` says whether the default user needs no password; otherwise it is true. */
   vouched(open: boolean): void;
   /** There can be no such connection now. */
   notVouched(error: Error): void;
 }
 
-/** A client that has only just come. */
+/** A client that has just connected. */
 export interface Newcomer {
-  /** It is time to ask, if it has not begun to speak. */
+  /** The time to ask has come, unless the client has begun to speak. */
   isStillSilent(): void;
 }
 
-/** A connection under way, and for whom it vouches: also for all of those that were begun before it. */
+/** A connection under way, and the clients for whom it vouches: also those of all attempts that began before it. */
 interface Asking extends Attempt {
   readonly applicants: Set<VouchApplicant>;
 }
 
 interface Login {
   readonly credential: Credential | undefined;
-  /** They asked after the last attempt was begun. */
+  /** They asked after the last attempt began. */
   waiting: Set<VouchApplicant>;
   readonly attempts: Attempts<Asking>;
-  /** Since when no connection can be made to a server that may be elsewhere. */
+  /** Since when no connection can be made to a primary that may have moved. */
   failsSince: number | undefined;
-  /** How many attempts have been begun since the server answered one. */
+  /** How many attempts have begun since the server last answered one. */
   unanswered: number;
 }
 
@@ -56,17 +56,17 @@ export class LoginCheck {
   private readonly silent = new Set<Newcomer>();
   private silence: NodeJS.Timeout | undefined;
   private again: NodeJS.Timeout | undefined;
-  /** A connection without a login was refused commands, when last seen. */
+  /** Whether the server last refused commands on a connection without a login. */
   private isShut = false;
 
   constructor(
     private readonly upstream: UpstreamAddress,
     private readonly clock: () => number = () => performance.now(),
-    /** A connection to a server that may be elsewhere could not be made. */
+    /** A connection to a primary that may have moved could not be made. */
     private readonly onFailed: (error: Error) => void = () => {},
   ) {}
 
-  /** How many wait to be vouched for. */
+  /** How many clients wait to be vouched for. */
   get applicants(): number {
     let applicants = 0;
     for (const { waiting, attempts } of this.logins.values())
@@ -75,9 +75,10 @@ export class LoginCheck {
   }
 
   /**
-   * Where logins are wanted nearly every client brings one at once: then nothing is asked, which the server would answer,
-   * and count, as an error. Where they are not, what a client may do without one is asked as soon as it is there.
-   * @returns whether to ask now; else the newcomer will be told when it is time
+   * If the server demands logins, nearly every client sends one at once: then Spillway asks nothing, since the server would
+   * answer and count the question as an error. Otherwise Spillway asks what the client may do without a login as soon as it
+   * connects.
+   * @returns whether to ask now; otherwise the newcomer is called when the time has come
    */
   admit(newcomer: Newcomer): boolean {
     if (!this.isShut) return true;
@@ -112,7 +113,7 @@ export class LoginCheck {
     }
   }
 
-  /** To be called several times a second: makes one more attempt where the last one has brought nothing. */
+  /** Must be called several times a second: makes one more attempt if the last one has brought nothing. */
   tick(): void {
     for (const [key, login] of this.logins)
       if (login.attempts.isDue(login.unanswered - 1)) this.attempt(key, login);
@@ -123,7 +124,7 @@ export class LoginCheck {
     for (const [key, login] of this.logins) if (login.attempts.size === 0) this.attempt(key, login);
   }
 
-  /** The server is elsewhere: it is asked again. */
+  /** The primary has moved: asks again. */
   moved(): void {
     for (const [key, login] of this.logins) {
       for (const applicant of login.attempts.newest?.applicants ?? []) login.waiting.add(applicant);
@@ -140,7 +141,7 @@ export class LoginCheck {
     this.logins.clear();
   }
 
-  /** Ends the checks under way, for which nobody waits: the next client needs a later connection anyway. */
+  /** Ends the checks under way that nobody waits for: the next client needs a later connection anyway. */
   private endIfUnwanted(key: string, login: Login): void {
     const { attempts, waiting } = login;
     if (attempts.newest !== undefined && attempts.newest.applicants.size > 0) return;
@@ -164,7 +165,7 @@ export class LoginCheck {
     const { attempts } = login;
     const { applicants } = asking;
     if (error !== undefined && asking !== attempts.newest) {
-      // A later one is under way for the same.
+      // A later attempt for the same login is under way.
       attempts.take(asking);
       return;
     }
@@ -181,7 +182,7 @@ export class LoginCheck {
     }
   }
 
-  /** No connection can be made to a server that may be elsewhere by now: it is tried again in a moment, or behind a pause. */
+  /** No connection can be made to a primary that may have moved: tries again in a moment, or after a pause. */
   private triesAgain(login: Login, asking: Asking, error: Error): boolean {
     const { following } = this.upstream;
     if (following === undefined || error instanceof Refused) return false;
@@ -198,7 +199,7 @@ export class LoginCheck {
     return true;
   }
 
-  /** @returns what ends it without a word */
+  /** @returns what closes it without a word */
   private connect(
     credential: Credential | undefined,
     done: (error: Error | undefined, open: boolean) => void,
@@ -207,7 +208,7 @@ export class LoginCheck {
     const tell = (error: Error | undefined, open: boolean): void => {
       if (told) return;
       told = true;
-      // By a reset: an orderly end would keep the port for a minute, and these may be many.
+      // By a reset: an orderly end would occupy the port for a minute, and there may be many of these.
       resetSocket(socket);
       done(error, open);
     };
@@ -224,8 +225,8 @@ export class LoginCheck {
 }
 
 /**
- * The same for the same login; tells nothing of the password. The default user's without its name is another one: the
- * server refuses it where that user needs no password.
+ * Equal for equal logins, without revealing the password. The default user's password without its name is a different login:
+ * the server refuses it if that user needs no password.
  */
 export function loginKey(credential: Credential | undefined): string {
   if (credential === undefined) return '';

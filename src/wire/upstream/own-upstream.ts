@@ -20,20 +20,20 @@ import {
 /** A parked connection ends after this time. */
 const PARKED_MS = 1000;
 
-/** The link whose client's connection it is. */
+/** The link whose client owns the connection. */
 export interface OwnUpstreamUser {
-  /** To be done with before it returns. */
+  /** Bytes from the server. The buffer is valid only until the call returns. */
   fromOwn(chunk: Buffer): void;
-  /** What a server that closed had said before, found when a write to it failed. */
+  /** The last words of a server that closed, found when a write to it failed. */
   lastWords(bytes: Buffer): void;
-  /** The greeting was answered: commands may go up. Not called where nothing had to be said. */
+  /** The greeting was answered: commands may go up. Not called if no greeting was needed. */
   ownGreeted(): void;
-  /** It cannot become what it was to be. */
+  /** It cannot become the connection that was wanted. */
   ownRefused(error: Error): void;
   ownDrained(): void;
-  /** It could not be made, as `ownEnded` will say. */
+  /** It could not be made; `ownEnded` follows. */
   ownFailed(error: Error): void;
-  /** The server has ended it, with `error` when it was not orderly. */
+  /** The server has closed it; `error` if not in an orderly way. */
   ownEnded(own: OwnUpstream, error?: Error): void;
   parkingOver(): void;
   restOver(): void;
@@ -48,16 +48,16 @@ export class OwnUpstream {
   readonly batch: WriteBatch;
   isConnected = false;
   isGreeted = false;
-  /** The server has ended it. */
+  /** The server has closed it. */
   hasEnded = false;
-  /** It waits for the server to take what was sent without a reply being owed, and to end in turn. */
+  /** It waits for the server to take commands that get no reply, and then to end in turn. */
   isEnding = false;
   /** Bytes that the server has sent. */
   heardBytes = 0;
   private readonly socket: UpstreamSocket;
   private readonly held: HeldReplies;
   private parked: NodeJS.Timeout | undefined;
-  /** Runs while its client has it for no more than the size of its replies. */
+  /** Runs while the client keeps it only because of the size of its replies. */
   private resting: NodeJS.Timeout | undefined;
   private isOver = false;
 
@@ -88,25 +88,25 @@ export class OwnUpstream {
     return this.parked !== undefined;
   }
 
-  /** It is not needed just now. */
+  /** Not needed at present. */
   park(): void {
     clearTimeout(this.parked);
     this.parked = setTimeout(() => this.link.parkingOver(), PARKED_MS).unref();
   }
 
-  /** It is needed. */
+  /** Needed again. */
   take(): void {
     clearTimeout(this.parked);
     this.parked = undefined;
   }
 
-  /** Nothing is on it: if that lasts, the next command may as well go up another one. */
+  /** Nothing is due on it: if that lasts, the next command may go up another connection. */
   rest(): void {
     this.resting ??= setTimeout(() => this.link.restOver(), PARKED_MS).unref();
     this.resting.refresh();
   }
 
-  /** The server is not read, or read on. */
+  /** Stops or resumes reading the server. */
   pause(): void {
     this.socket.pause();
   }
@@ -115,7 +115,7 @@ export class OwnUpstream {
     this.socket.resume();
   }
 
-  /** A pause is over: what has come in it counts. */
+  /** A pause is over: processes what arrived during it. */
   hearAgain(): void {
     if (this.isOver || !this.isGreeted) return;
     const chunks = this.held.take();
@@ -128,14 +128,14 @@ export class OwnUpstream {
     this.options.counters.bytesToUpstream += this.batch.takeBytes();
   }
 
-  /** Sends our end behind all that was forwarded. */
+  /** Sends Spillway's FIN after everything that was forwarded. */
   finish(): void {
     if (!this.socket.writableEnded) this.socket.end();
   }
 
   /**
-   * Whether it may still carry what nothing is owed for: commands under CLIENT REPLY OFF, or bytes that pass unread
-   * (`unanswered`). The server takes them before it ends, as it does when a client that is served directly ends.
+   * Whether it may still carry bytes that get no reply: commands under CLIENT REPLY OFF, or bytes that pass unread
+   * (`unanswered`). The server reads them before it ends, as it does when a client without a proxy ends.
    */
   isTaking(unanswered: boolean): boolean {
     if (this.hasEnded) return false;
@@ -152,7 +152,7 @@ export class OwnUpstream {
     this.socket.destroy();
   }
 
-  /** The same, and what the server has not been sent yet is lost. */
+  /** Ends it at once; what was not sent to the server yet is lost. */
   cut(): void {
     this.beOver();
     this.hasEnded = true;

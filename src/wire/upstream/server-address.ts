@@ -1,10 +1,11 @@
-// Where the server is, for all connections of a process, clients' and Spillway's own. Each connection asks when it is made.
+// The server's present address, for all connections of a process, clients' and Spillway's own. Each connection asks when it is
+// made.
 // Invariant: host, port and path change together, by moved() alone.
 import { Following } from './following.js';
 import type { Endpoint, UpstreamAddress, UpstreamTls } from './upstream-socket.js';
 
 interface Settings extends Endpoint {
-  /** Present: the server may be elsewhere later. */
+  /** Present: the primary may move later. */
   readonly failover?: unknown;
 }
 

@@ -1,13 +1,13 @@
-// The shared connections of one identity for one kind of commands: those that the server may delay (writes), or all others,
-// so that a read never waits behind another client's write while the server is paused. Made when first needed, and made
-// again with back-off when lost. Owns the connections, the attempts to make them, and the clients that wait for them. It is long because
+// The shared connections of one identity for one kind of commands: those that the server may delay (writes), or all others, so
+// that a read never waits behind another client's write while the server is paused. Made when first needed, and made again with
+// back-off when lost. Owns the connections, the attempts to make them, and the clients that wait for them. It is long because
 // making, losing, replacing and moving connections all change these three lists.
 //
 // A connection that owes replies and has brought nothing for upstream.responseTimeout gets no further commands. They go up a
 // fresh one, where silence-watch.ts asks the server whether it is alive.
 //
-//   silent for `ticks` ─▶ overdue ─┬─ the server sends something here ─▶ open again
-//                                  └─ it answers twice on another one ─▶ given up: pending replies become an error
+//    silent for `ticks` ─▶ overdue ─┬─ the server sends something here ─▶ open again
+//                                   └─ it answers twice on another one ─▶ given up: pending replies become an error
 import { BackOff } from '../../core/back-off.js';
 import type { Identity } from '../../core/session/pooling/identity.js';
 import type { AddedLatency } from '../added-latency.js';
@@ -22,13 +22,13 @@ import type { SharedRoom } from './shared-room.js';
 import { READ_QUESTION, SilenceWatch } from './silence-watch.js';
 import type { UpstreamAddress } from './upstream-socket.js';
 
-/** Before the next attempt when the last one failed. */
+/** The pause before the next attempt after a failure. */
 const BACK_OFF_MS = { first: 20, longest: 1000 } as const;
 /** Attempts at a time. */
 const MOST_ATTEMPTS = 6;
-/** For each one that the server leaves waiting the next one comes twice as late, up to about a minute. */
+/** After each attempt that the server does not answer, the next one waits twice as long, up to about a minute. */
 const MOST_DOUBLINGS = 6;
-/** While this number of connections is overdue, no other one is made in place of them. */
+/** While this many connections are overdue, none is made in their place. */
 const MOST_OVERDUE = 4;
 
 /** Counted over all sets. */
@@ -41,7 +41,7 @@ export interface PoolTotals {
 export interface SharedConnectionSetOptions {
   readonly upstream: UpstreamAddress;
   readonly room: SharedRoom;
-  /** Connections that take commands at a time. */
+  /** The most connections that accept commands at a time. */
   readonly size: number;
   readonly pausable: boolean;
   /** A connection is overdue after this number of silent ticks. */
@@ -51,16 +51,16 @@ export interface SharedConnectionSetOptions {
   readonly counters: ByteCounters;
   /** A connection could not be made. */
   readonly onFailed: (error: Error) => void;
-  /** A connection that was in use has ended, or was given up. */
+  /** A connection that was in use has ended, or was closed. */
   readonly onLost: () => void;
-  /** The server is silent on one: it may be on others, too, on which nobody waits for it. */
+  /** The server is silent on one connection: it may also be silent on others, on which nobody waits for it. */
   readonly onDoubt: () => void;
-  /** One was given up, since the server was silent on it and answered on another one. */
+  /** One was closed because the server was silent on it and answered on another one. */
   readonly onSilent: () => void;
 }
 
 export class SharedConnectionSet {
-  /** Those that were made. */
+  /** Connections that were made. */
   private readonly connections = new Set<SharedConnection>();
   private readonly attempts = new Attempts<SharedConnection>(MOST_ATTEMPTS, MOST_DOUBLINGS);
   private readonly silence: SilenceWatch;
@@ -74,7 +74,7 @@ export class SharedConnectionSet {
     private readonly identity: Identity,
     private readonly options: SharedConnectionSetOptions,
     private readonly totals: PoolTotals,
-    /** A connection for the other kind of commands: used where there can be none for this kind. */
+    /** A connection for the other kind of commands, used if this kind can have none. */
     private readonly other: () => SharedConnection | undefined,
   ) {
     this.silence = new SilenceWatch(options.pausable, options.ticks, () => this.least);
@@ -106,7 +106,7 @@ export class SharedConnectionSet {
     return this.connections.has(connection);
   }
 
-  /** The least shared one that takes commands. */
+  /** The connection with the fewest members that accepts commands. */
   get least(): SharedConnection | undefined {
     let least: SharedConnection | undefined;
     for (const connection of this.connections) {
@@ -116,10 +116,10 @@ export class SharedConnectionSet {
     return least;
   }
 
-  /** The least shared one that takes commands; undefined: `applicant`, if there is one, will be told. */
+  /** The connection with the fewest members that accepts commands; undefined: `applicant`, if given, will be called. */
   acquire(applicant?: Applicant): SharedConnection | undefined {
     const { least } = this;
-    // Another one as soon as every one is shared, up to the size of the set.
+    // Another connection as soon as each has a member, up to the size of the set.
     if (least === undefined || (least.members.size > 0 && this.usable < this.options.size)) this.connect();
     if (least !== undefined) return least;
     const cannotBeHad = this.retry !== undefined || this.attempts.size === 0;
@@ -153,7 +153,7 @@ export class SharedConnectionSet {
     if (this.applicants.size > 0) this.connect();
   }
 
-  /** The server is elsewhere: all connections to where it was are cut. */
+  /** The primary has moved: cuts all connections to the old address. */
   moved(): void {
     this.attempts.closeAll();
     for (const connection of [...this.connections]) connection.cut();
@@ -161,7 +161,7 @@ export class SharedConnectionSet {
     this.goOn();
   }
 
-  /** To be called `ticks` times in upstream.responseTimeout. */
+  /** Must be called `ticks` times in upstream.responseTimeout. */
   tick(): void {
     for (const connection of this.connections) {
       connection.tick();
@@ -175,13 +175,13 @@ export class SharedConnectionSet {
       this.tryAgain();
   }
 
-  /** Asks the server on each connection on which nothing is owed whether it is there, so that silence shows. */
+  /** Asks the server on each connection without pending replies whether it is there, so that silence shows. */
   suspect(): void {
     for (const connection of this.connections)
       if (connection.isOpen && connection.lane.idle) connection.ask(READ_QUESTION, () => {});
   }
 
-  /** Somebody waits, or no connection takes commands: one more is to be made. */
+  /** Whether one more connection must be made: somebody waits, or none accepts commands. */
   private get isWanting(): boolean {
     return this.applicants.size > 0 || (this.silence.size > 0 && this.least === undefined);
   }
@@ -193,14 +193,14 @@ export class SharedConnectionSet {
     return standing;
   }
 
-  /** Connections that take commands, or will as soon as they are made. */
+  /** Connections that accept commands, or will as soon as they are made. */
   private get usable(): number {
     let usable = this.attempts.size;
     for (const { isOpen } of this.connections) if (isOpen) usable++;
     return usable;
   }
 
-  /** More than are needed were made while some were not to be used. */
+  /** Ends connections beyond those needed: more were made while some could not be used. */
   private retire(): void {
     let open = 0;
     for (const connection of this.connections)
@@ -213,7 +213,7 @@ export class SharedConnectionSet {
     if (heir !== undefined && connection.dismiss(heir)) this.connections.delete(connection);
   }
 
-  /** Of several that are all overdue, the freshest: so the server puts off what it is asked, or is not there at all. */
+  /** If several are overdue, returns the one used last: the server either delays what it is asked, or is gone. */
   private lastResort(): SharedConnection | undefined {
     if (this.silence.size < 2) return undefined;
     let last: SharedConnection | undefined;
@@ -221,7 +221,7 @@ export class SharedConnectionSet {
     return last;
   }
 
-  /** The server is silent on `connection`: is it elsewhere? */
+  /** The server is silent on `connection`: does it answer elsewhere? */
   private doubt(connection: SharedConnection): void {
     const { silence } = this;
     if (silence.doubt(connection)) this.options.onDoubt();
@@ -240,14 +240,14 @@ export class SharedConnectionSet {
     return this.options.upstream.following?.isPaused === true;
   }
 
-  /** One more attempt, beside those that have come to nothing yet. */
+  /** One more attempt, beside those that have brought nothing yet. */
   private tryAgain(): void {
     if (this.attempts.size > 0) this.attempt();
     else if (this.silence.size < MOST_OVERDUE || this.applicants.size > 0) this.connect();
     this.turnAwayIfCrowded();
   }
 
-  /** Who waits has nothing to wait for where there is no room for an attempt. */
+  /** If there is no room for an attempt, the clients that wait have nothing to wait for. */
   private turnAwayIfCrowded(): void {
     if (this.closed || this.isPaused) return;
     if (this.attempts.size === 0 && this.retry === undefined) this.applicants.crowd();
@@ -275,7 +275,7 @@ export class SharedConnectionSet {
     this.totals.made++;
     this.backOff.reset();
     this.attempts.take(connection);
-    // They were for the same.
+    // These attempts had the same purpose.
     this.attempts.closeAll();
     this.connections.add(connection);
     this.applicants.grant();
@@ -314,12 +314,12 @@ export class SharedConnectionSet {
       this.applicants.grant();
       return;
     }
-    // Who came while it was under way has the others still.
+    // Clients that came while it was under way still have the other attempts.
     const others = this.attempts.size > 0 ? attempt.begunAt : Number.POSITIVE_INFINITY;
     this.applicants.refuse(reason, Math.min(others, this.waitedEnough(reason)));
   }
 
-  /** Who came before that is told that there is no connection: where the server may be elsewhere by now, the others wait. */
+  /** Tells clients that came before it that there is no connection. If the primary may have moved, the others wait. */
   private waitedEnough(reason: Error): number {
     const { following } = this.options.upstream;
     if (following === undefined || reason instanceof Refused) return Number.POSITIVE_INFINITY;

@@ -29,23 +29,23 @@ const LOST_ERROR = errorReply('LOST');
 
 /** A client that shares a connection. */
 export interface Member extends ReplyOwner {
-  /** Who sends on what comes for it. */
+  /** The sender of the bytes that arrive for it. */
   readonly link: object;
-  /** Replies were delivered to it, of `bytes` that came for all. */
+  /** Replies were delivered to it; `bytes` is the size of all that came. */
   repliesCame(bytes: number): void;
   /** The connection takes bytes again. */
   upstreamDrained(): void;
-  /** That connection is lost; what was owed was answered. `cut`: part of a reply was delivered. */
+  /** The connection is lost, and pending replies were answered with an error. `cut`: part of a reply was delivered. */
   upstreamLost(shared: SharedConnection, cut: boolean): void;
-  /** Nothing is owed on that connection, and it ends: the member is `heir`'s now. */
+  /** No reply is due on the connection, and it ends: the member now belongs to `heir`. */
   upstreamReplaced(shared: SharedConnection, heir: SharedConnection): void;
 }
 
 export interface SharedConnectionEvents {
   ready(shared: SharedConnection): void;
-  /** The server answers again, or is read again: it may be used again. */
+  /** The server answers again, or is read again: the connection may be used again. */
   opened(shared: SharedConnection): void;
-  /** `error` when it was not orderly, or the greeting was refused; `wasReady` when commands could use it. */
+  /** `error` if it did not end in an orderly way, or the greeting was refused; `wasReady` if commands could use it. */
   ended(shared: SharedConnection, wasReady: boolean, error: Error | undefined): void;
   /** Its socket is gone. */
   closed(): void;
@@ -63,19 +63,19 @@ export class SharedConnection implements TurnEnder, SharedUpstream {
   readonly begunAt = performance.now();
   isReady = false;
   allowance = 0;
-  /** How many ticks in a row the server has owed replies and said nothing. */
+  /** How many ticks in a row the server has owed replies and sent nothing. */
   silentTicks = 0;
-  /** It has been silent for too long: others are to be used. */
+  /** It has been silent for too long: others should be used. */
   isOverdue = false;
-  /** It is not needed any more, and ends as soon as nothing is owed. */
+  /** It is no longer needed, and ends as soon as no reply is due. */
   isRetiring = false;
-  /** The server's host has taken the connection, whatever the server does with it. */
+  /** The server's host has accepted the connection, whatever the server does with it. */
   stands = false;
-  /** How often something other than an error came. */
+  /** How often a reply other than an error came. */
   answers = 0;
   /** It was lost while replies were owed. */
   endedOwing = false;
-  /** It was cut, since the server is elsewhere. */
+  /** It was cut because the primary has moved. */
   wasCut = false;
   private heard = false;
   private readonly socket: UpstreamSocket;
@@ -93,7 +93,7 @@ export class SharedConnection implements TurnEnder, SharedUpstream {
     private readonly counters: ByteCounters,
     private readonly events: SharedConnectionEvents,
   ) {
-    // What the server said last is heard like all else, also while it is greeted.
+    // The server's last words are processed like all others, even during the greeting.
     this.socket = connectUpstream(
       address,
       (bytes) => this.socket.hear(bytes),
@@ -129,12 +129,12 @@ export class SharedConnection implements TurnEnder, SharedUpstream {
     return this.batch.needsDrain;
   }
 
-  /** Commands may go up it: it answers, and nobody holds it up. */
+  /** Whether commands may go up it: the server answers, and no slow reader stops it. */
   get isOpen(): boolean {
     return this.isReady && !this.isOverdue && !this.isRetiring && !this.brake.isOn;
   }
 
-  /** Sends what was written, once all that this turn of the event loop brings has been written. */
+  /** Sends what was written, after everything that this turn of the event loop brings has been written. */
   flushSoon(): void {
     if (this.endsTurn) return;
     this.endsTurn = true;
@@ -148,7 +148,7 @@ export class SharedConnection implements TurnEnder, SharedUpstream {
     if (this.added.timing) this.added.sent(Way.REQUEST, this);
   }
 
-  /** A member does not read what has come for it: so nothing is read, for as long as the others can bear. */
+  /** A member does not read its replies: the connection is not read, for as long as the others can bear. */
   hold(member: Member): void {
     this.brake.apply(member, this.lane.isOnly(member));
   }
@@ -157,26 +157,28 @@ export class SharedConnection implements TurnEnder, SharedUpstream {
     this.brake.release(member);
   }
 
-  /** A member got replies. It is notified when the whole chunk is handed out. */
+  /** A member got replies. It is notified when the whole chunk is distributed. */
   touch(member: Member): void {
     this.touched.push(member);
   }
 
-  /** To be called at regular times: how long the server has been silent is counted in these. */
+  /** Must be called at regular intervals: the server's silence is counted in them. */
   tick(): void {
     const waits = this.isReady && !this.lane.idle && !this.brake.isOn;
     this.silentTicks = waits && !this.heard ? this.silentTicks + 1 : 0;
     this.heard = false;
   }
 
-  /** Asks the server something on Spillway's own account; `done` as SharedQuestion's. */
+  /** Asks the server a question of Spillway's own; `done` as SharedQuestion's. */
   ask(command: Uint8Array, done: (reply: string | undefined) => void): void {
     this.lane.owe(new SharedQuestion(this.lane.scanner, done), 1);
     this.batch.write(command, 0, command.length);
     this.flushSoon();
   }
 
-  /** It is not needed any more: its members become `heir`'s. Returns whether it could be ended: nothing was owed. */
+  /**
+   * It is no longer needed: its members move to `heir`. Returns whether it could be ended, which needs that no reply is due.
+   */
   dismiss(heir: SharedConnection): boolean {
     if (!this.lane.idle || this.batch.waiting > 0) return false;
     const members = [...this.members];
@@ -189,7 +191,7 @@ export class SharedConnection implements TurnEnder, SharedUpstream {
     return true;
   }
 
-  /** Ends the connection; nobody may be a member any more. */
+  /** Ends the connection, which must have no members. */
   close(): void {
     this.isEnded = true;
     this.isReady = false;
@@ -204,14 +206,14 @@ export class SharedConnection implements TurnEnder, SharedUpstream {
     this.end(fault instanceof Error ? fault : new Error(String(fault)));
   }
 
-  /** The server is elsewhere: what it has not been sent yet is lost, and members get an error for each reply that they wait for. */
+  /** The primary has moved: what was not sent yet is lost, and members get an error for each reply that they wait for. */
   cut(): void {
     this.wasCut = true;
     cutUpstream(this.socket);
     this.end();
   }
 
-  /** A pause is over: what has come in it counts. */
+  /** A pause is over: processes what arrived during it. */
   hearAgain(): void {
     if (!this.isReady || this.isEnded) return;
     const chunks = this.held.take();
@@ -268,7 +270,7 @@ export class SharedConnection implements TurnEnder, SharedUpstream {
     const members = [...this.members];
     this.members.clear();
     this.touched.length = 0;
-    // Also when one of them fails: the pool must know that the connection is gone.
+    // Even if one of them fails: the pool must know that the connection is gone.
     try {
       for (const member of members) member.upstreamLost(this, member === cut);
     } finally {

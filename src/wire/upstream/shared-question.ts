@@ -1,5 +1,5 @@
-// A question of Spillway's own on a shared connection. Takes its one reply from among the clients' replies and hands out how
-// it begins. Owns nothing.
+// A question of Spillway's own on a shared connection. Takes its one reply from among the clients' replies and reports the
+// beginning of it. Owns nothing.
 import { MINUS } from '../../core/resp/bytes.js';
 import type { ReplyScanner } from '../../core/resp/reply-scanner.js';
 import type { ReplyOwner } from '../../core/session/reply/reply-owner.js';
@@ -9,7 +9,7 @@ export class SharedQuestion implements ReplyOwner {
 
   constructor(
     private readonly scanner: ReplyScanner,
-    /** Gets an error's first bytes, of any other reply its type alone; undefined: the connection ended before. */
+    /** Gets an error's first bytes, or the type alone of any other reply; undefined: the connection ended first. */
     private readonly done: (reply: string | undefined) => void,
   ) {}
 

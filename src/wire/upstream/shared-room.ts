@@ -5,9 +5,9 @@
 // Owns the count of shared connections. Invariant: two for each client, plus the shared ones, are at most `connections`, as
 // long as no more than `mostClients` come.
 
-/** A client's own, and one to the server. */
+/** A client's connection, and its own one to the server. */
 export const CONNECTIONS_PER_CLIENT = 2;
-/** The part of all connections that may be shared ones. */
+/** The part of all connections that may be shared. */
 const MOST_SHARED = 1 / 4;
 /** One for writes, and one that does not wait behind them. */
 export const LEAST_SHARED = 2;
@@ -19,15 +19,15 @@ export class SharedRoom {
   constructor(
     /** Connections of clients and to the server that the process may have. */
     private readonly connections: number,
-    /** What one user's clients share: as many have room in any case. */
+    /** The shared connections of one user's clients: these always have room. */
     size: number,
-    /** Clients that are there. */
+    /** Clients that are connected. */
     private readonly clients: () => number,
   ) {
     this.kept = size === 0 ? 0 : Math.max(size, LEAST_SHARED);
   }
 
-  /** One more may be made. */
+  /** Whether one more may be made. */
   get isThere(): boolean {
     const { shared, connections } = this;
     if (shared < this.kept) return true;
@@ -36,7 +36,7 @@ export class SharedRoom {
     );
   }
 
-  /** The most clients that can be served, with the shared connections that there are. */
+  /** The most clients that can be served, given the shared connections that exist. */
   get mostClients(): number {
     return Math.floor((this.connections - Math.max(this.kept, this.shared)) / CONNECTIONS_PER_CLIENT);
   }

@@ -1,13 +1,14 @@
-// One client's membership of shared connections (command pooling): one for commands that the server may delay and one for
-// the rest, or the same one for both where another cannot be had. Gets the client there, keeps its rights exact, and hands it
-// its replies. Knows its session and its link; owns no connection.
+// One client's membership of shared connections (command pooling): one connection for commands that the server may delay and
+// one for the rest, or a single one if another is not available. It gets the client its connections, keeps the client's rights
+// exact, and hands it its replies. Knows its session and its link; owns no connection.
 //
-// A client may share while a connection vouches for it: its own one has shown that it may run commands, or it has been a
-// member of a standing shared connection ever since. Otherwise a fresh connection is asked (login-check.ts). So a client has
-// the rights of a connection made when it came, and loses them when that connection would have ended.
+// A client may share while a connection vouches for it: its own connection has shown that the client may run commands, or the
+// client has been a member of a standing shared connection ever since. Otherwise Spillway asks on a fresh connection
+// (login-check.ts). So a client has the rights of a connection made when it came, and loses them when that connection would
+// have ended.
 //
-//   comes ─▶ vouched for ─▶ applies ─▶ member ─┬─ another identity, or it has left ─▶ none
-//                ▲─────────────────────────────┴─ the connection is lost
+//    comes ─▶ vouched for ─▶ applies ─▶ member ─┬─ another identity, or it has left ─▶ none
+//                  ▲─────────────────────────────┴─ the connection is lost
 //
 // Invariant: it is a member of the connections that its fields name, and of no others.
 import type { Identity } from '../../core/session/pooling/identity.js';
@@ -19,18 +20,18 @@ import type { Newcomer, VouchApplicant } from './login-check.js';
 import type { Member, SharedConnection } from './shared-connection.js';
 import type { UpstreamPool } from './upstream-pool.js';
 
-/** The link whose client it is. */
+/** The link that owns the client. */
 export interface SeatUser {
   readonly session: Session;
   /** Bytes that the client has sent. */
   readonly bytes: number;
-  /** The connection that it had before still stands. */
+  /** Whether the connection that the client had before still stands. */
   readonly hasParked: boolean;
-  /** Sends what there is to send, and gives the session what it wants. */
+  /** Sends what there is to send, and gives the session the connection that it wants. */
   flush(): void;
   /** There is no connection for the client's next command. */
   turnAway(error: Error): void;
-  /** Replies came, with `bytes` for all. */
+  /** Replies came; `bytes` is their total size. */
   repliesCame(bytes: number): void;
   /** The shared connection takes bytes again. */
   upstreamDrained(): void;
@@ -39,17 +40,17 @@ export interface SeatUser {
 }
 
 export class SharedSeat implements Member, Applicant, VouchApplicant, Newcomer {
-  /** The connection that its commands go up, or went up last. */
+  /** The connection that the client's commands use, or used last. */
   private current: SharedConnection | undefined;
   private writesTo: SharedConnection | undefined;
   private readsFrom: SharedConnection | undefined;
-  /** Whose identity these have. */
+  /** The identity of these connections. */
   private identity: Identity | undefined;
   private applying = false;
   private appliedFor: Identity | undefined;
   private isVouched = false;
   private seeksVoucherFor: Identity | undefined;
-  /** It is in the list of those that got replies this time. */
+  /** Whether it is in the list of seats that got replies this time. */
   private isTouched = false;
   private isClosed = false;
 
@@ -66,27 +67,27 @@ export class SharedSeat implements Member, Applicant, VouchApplicant, Newcomer {
     return this.current?.needsDrain === true;
   }
 
-  /** What its session's commands go up, for measurements. */
+  /** The connection that the session's commands use, for measurements. */
   get connection(): SharedConnection | undefined {
     return this.current;
   }
 
-  /** The client has come: it is asked what it may do, at once or when it has been silent for a while. */
+  /** The client has connected: Spillway asks what it may do, at once or after it has been silent for a while. */
   come(): void {
     if (this.pool.logins.admit(this)) this.seekVoucher();
   }
 
-  /** An own connection of the client has told that it may run commands. */
+  /** An own connection of the client has shown that the client may run commands. */
   letIn(): void {
     this.isVouched = true;
   }
 
-  /** The client's own connection has ended: it vouches for nobody. */
+  /** The client's own connection has ended, and vouches for nobody. */
   ownEnded(): void {
     if (this.identity !== this.link.session.identity) this.isVouched = false;
   }
 
-  /** Attaches the session to a shared connection. Returns false if that is to come, or cannot be. */
+  /** Attaches the session to a shared connection. Returns false if none is ready yet, or none can be had. */
   provide(): boolean {
     const { session } = this.link;
     if (!this.isVouched || session.isNew) {
@@ -99,7 +100,7 @@ export class SharedSeat implements Member, Applicant, VouchApplicant, Newcomer {
     return true;
   }
 
-  /** The shared connection for its next command, nothing being owed; undefined: `applicant`, if there is one, will be told. */
+  /** The shared connection for the next command, when no reply is owed; undefined: `applicant`, if given, will be called. */
   find(pausable: boolean, applicant?: Applicant): SharedConnection | undefined {
     const { identity } = this.link.session;
     if (this.identity !== identity) this.leaveAll();
@@ -118,7 +119,10 @@ export class SharedSeat implements Member, Applicant, VouchApplicant, Newcomer {
     this.current?.flushSoon();
   }
 
-  /** The client does not read what has come for it: the connection is not read, for as long as the others can bear. */
+  /**
+   * The client does not read what has come for it: its shared connection is not read, for as long as the other clients can
+   * bear.
+   */
   hold(): void {
     this.current?.hold(this);
   }
@@ -135,7 +139,7 @@ export class SharedSeat implements Member, Applicant, VouchApplicant, Newcomer {
     this.pool.logins.withdraw(this);
   }
 
-  /** It is a member of nothing any more. */
+  /** The client is no longer a member of any connection. */
   leaveAll(): void {
     const { writesTo, readsFrom } = this;
     this.writesTo = undefined;
@@ -160,7 +164,7 @@ export class SharedSeat implements Member, Applicant, VouchApplicant, Newcomer {
     this.applying = false;
     const { session } = this.link;
     const counts = session.identity === this.appliedFor && !session.hasOwnUpstream;
-    // The server may refuse a fresh connection what it has granted before: its user may not SELECT, say.
+    // On a fresh connection the server may refuse what it granted before: its user may no longer SELECT, for example.
     if (counts && !this.link.hasParked) this.link.turnAway(error);
     else {
       if (counts) session.keepOwn('client-state');
@@ -195,7 +199,7 @@ export class SharedSeat implements Member, Applicant, VouchApplicant, Newcomer {
         return;
       }
       this.isVouched = open;
-      // One that is silent joins as well: so it is known when the connection is lost that it would have had.
+      // A silent connection is joined as well, so that its loss reaches this client too.
       if (open && !session.hasOwnUpstream && session.wants === Place.NOWHERE) this.apply(false);
     }
     this.link.flush();
@@ -246,7 +250,7 @@ export class SharedSeat implements Member, Applicant, VouchApplicant, Newcomer {
     }
     this.link.session.detachShared(shared);
     if (this.isClosed) return;
-    // Nothing right can be said to one that has got part of a reply.
+    // A client that has got part of a reply can be told nothing that it would understand.
     if (cut) this.link.close(true);
     else this.link.flush();
   }
@@ -265,7 +269,7 @@ export class SharedSeat implements Member, Applicant, VouchApplicant, Newcomer {
     this.isTouched = false;
   }
 
-  /** Makes it a member of a shared connection, at once or when there is one. */
+  /** Makes the client a member of a shared connection, at once or when one is ready. */
   private apply(pausable: boolean): SharedConnection | undefined {
     if (this.applying) return undefined;
     this.appliedFor = this.link.session.identity;
@@ -280,7 +284,7 @@ export class SharedSeat implements Member, Applicant, VouchApplicant, Newcomer {
     this.pool.logins.ask(this.seeksVoucherFor.credential, this);
   }
 
-  /** What it asked has been told meanwhile, by a connection of its own: it may even wait for a reply on a shared one. */
+  /** A connection of its own has answered its question meanwhile; it may even wait for a reply on a shared one. */
   private get needsNoVoucher(): boolean {
     const { session } = this.link;
     return this.isClosed || (this.isVouched && !session.isNew) || !session.idle;
@@ -296,7 +300,7 @@ export class SharedSeat implements Member, Applicant, VouchApplicant, Newcomer {
   }
 
   private leave(shared: SharedConnection | undefined): void {
-    // It may serve for both, where another one cannot be had.
+    // One connection may serve for both, if another one cannot be had.
     if (shared === undefined || shared === this.writesTo || shared === this.readsFrom) return;
     shared.release(this);
     shared.members.delete(this);

@@ -1,27 +1,27 @@
-// Decides whether a silent shared connection is dead. The server may be slow, paused, or gone without an end. So Spillway
-// asks it a question of the same kind on another connection of the set. When the server has answered there ANSWERS_NEEDED
+// Decides whether a silent shared connection is dead. The server may be slow, paused, or gone without an end. So Spillway asks
+// the server a question of the same kind on another connection of the set. If the server has answered there ANSWERS_NEEDED
 // times, half of the allowed silence apart, and this connection is still silent, it is dead.
 // Owns what is known of each silent connection. Asks and judges; ends nothing.
 import { encodeCommand } from '../../core/resp/encode.js';
 import type { SharedConnection } from './shared-connection.js';
 
-/** So often the server is to answer elsewhere before it is taken to be gone from here. */
+/** How many answers elsewhere show that a silent connection is dead. */
 const ANSWERS_NEEDED = 2;
-/** Answered by a server that answers reads. */
+/** A question that a server answers if it answers reads. */
 export const READ_QUESTION = encodeCommand('PING');
-/** Put off where writes are, though it writes nothing. */
+/** A question that the server delays when it delays writes, although it writes nothing. */
 const WRITE_QUESTION = encodeCommand('EVAL', 'return 1', '0');
-/** The server itself says that it is slow: that another connection waits means nothing. */
+/** The server itself says that it is slow, so the silence of another connection means nothing. */
 const BUSY = /^-(BUSY|LOADING|MASTERDOWN)\b/;
 
-/** What was asked elsewhere for the sake of a silent connection. */
+/** The question that was sent elsewhere because of a silent connection. */
 interface Doubt {
   /** How often the server has answered elsewhere, and how long the connection had been silent by then, in ticks. */
   answers: number;
   at: number;
-  /** An answer is on its way. */
+  /** Whether an answer is on its way. */
   asked: boolean;
-  /** The client may not ask such a question: what others are answered on this connection has to tell. */
+  /** The client may not ask such a question: then the answers to other clients on that connection must show it. */
   witness: SharedConnection | undefined;
   seen: number;
 }
@@ -30,7 +30,7 @@ export class SilenceWatch {
   private readonly doubts = new Map<SharedConnection, Doubt>();
 
   constructor(
-    /** The connections are for what the server may put off. */
+    /** Whether the connections are for commands that the server may delay. */
     private readonly pausable: boolean,
     /** A connection is overdue after this number of silent ticks. */
     private readonly ticks: number,
@@ -38,12 +38,12 @@ export class SilenceWatch {
     private readonly another: () => SharedConnection | undefined,
   ) {}
 
-  /** Connections on which the server is silent. */
+  /** The connections on which the server is silent. */
   get size(): number {
     return this.doubts.size;
   }
 
-  /** The server has been silent on it for too long. Returns whether it has only now shown. */
+  /** The server has been silent on it for too long. Returns whether this is new. */
   doubt(connection: SharedConnection): boolean {
     const isNew = !this.doubts.has(connection);
     if (isNew) {
@@ -53,12 +53,12 @@ export class SilenceWatch {
     return isNew;
   }
 
-  /** The server was silent on it, and has answered elsewhere often enough. */
+  /** Whether the server was silent on it, and has answered elsewhere often enough. */
   isDead(connection: SharedConnection): boolean {
     return (this.doubts.get(connection)?.answers ?? 0) >= ANSWERS_NEEDED;
   }
 
-  /** Asks the server elsewhere, or hears what it has answered there. */
+  /** Asks the server on another connection, or reads its answer there. */
   look(connection: SharedConnection): void {
     const doubt = this.doubts.get(connection);
     if (doubt === undefined) return;
@@ -89,7 +89,7 @@ export class SilenceWatch {
       if (reply === undefined || BUSY.test(reply)) return;
       if (!this.pausable || !reply.startsWith('-')) answered(connection, doubt);
       else {
-        // A refusal comes before the putting off, and says nothing of writes.
+        // The server checks rights before it delays writes, so a refusal says nothing about writes.
         doubt.witness = other;
         doubt.seen = other.answers;
       }

@@ -1,8 +1,8 @@
-// Bytes in memory for clients that share connections and read slowly, for all of them together. Their replies come mixed
-// with those of other clients, so they could not be left with the server. Owns the sum.
+// The sum of the bytes in memory for clients that share connections and read slowly. Their replies come mixed with those of
+// other clients, so they cannot be left with the server. Owns the sum.
 // Invariant: the sum is that of the figures that each client last set.
 
-/** Of all clients of a process. */
+/** The limit for all clients of a process. */
 const MOST_BYTES = 128 * 1024 * 1024;
 
 export class UnreadReplies<Client> {
@@ -21,7 +21,7 @@ export class UnreadReplies<Client> {
     return this.sum <= this.mostBytes;
   }
 
-  /** The client for which most waits. */
+  /** The client with the most waiting bytes. */
   most(): Client | undefined {
     let most: Client | undefined;
     let mostBytes = 0;

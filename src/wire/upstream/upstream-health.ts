@@ -1,45 +1,45 @@
-// Whether the server takes connections. Asked after the server has closed a connection unexpectedly, and after one could not
-// be made. Only then does Spillway close the client's connection: by then the data port is closed if the server refuses, so a
-// client that reconnects at once meets a closed port, not a proxy that loses its commands. With workers the refusal is only
-// on its way to the data port.
-// Owns at most one connection that asks, one that probes, and two timers. All questions of one turn of the event loop share
-// one connection. It uses plain TCP or a unix socket, even where clients' connections use TLS.
+// Whether the server accepts connections. Spillway asks after the server has closed a connection unexpectedly, and after a
+// connection could not be made. Only then does it close the client's connection: by then the data port is closed if the server
+// refuses, so a client that reconnects at once meets a closed port, not a proxy that loses its commands. With workers the
+// refusal is only on its way to the data port.
+// Owns at most one connection that asks, one that probes, and two timers. All questions of one turn of the event loop share one
+// connection. It uses plain TCP or a unix socket, even if clients' connections use TLS.
 //
-//   accepts ── a connection is refused ─▶ refuses: probes every LOOK_EVERY_MS ── one is made ─▶ accepts
-//      └── one fails for another reason ─▶ asked: `trouble` says why, and it is asked again each second
+//    accepts ── a connection is refused ─▶ refuses: probes every LOOK_EVERY_MS ── one is made ─▶ accepts
+//       └── one fails for another reason ─▶ asked: `trouble` says why, and it is asked again each second
 //
 // Only a refusal shows that nobody listens. A timeout or a lost route says nothing about the server.
 import net from 'node:net';
 import { encodeCommand } from '../../core/resp/encode.js';
 import { asOne, type Endpoint, target } from './upstream-socket.js';
 
-/** Between two looks at a server that refuses. */
+/** Between two probes of a server that refuses. */
 const LOOK_EVERY_MS = 10;
-/** A server that takes longer is not known to be gone. */
+/** A server that takes longer than this may still be there. */
 const PATIENCE_MS = 250;
-/** Between two questions to a server to which no connection can be made. */
+/** Between two questions to a server that no connection reaches. */
 const TROUBLE_EVERY_MS = 1000;
-/** The server answers it without a login. Redis 7.0 neither counts it nor shows it to MONITOR. */
+/** The server answers this without a login. Redis 7.0 neither counts it nor shows it to MONITOR. */
 const QUIT = encodeCommand('QUIT');
 /**
- * A connection that can be made is no sign of life: of a process that was killed the kernel closes the connections first
- * and the port last. So the server is to answer, or its port to be there once more: the first attempt may be taken by a
- * server that is killed then, the second by its port; one that expects TLS answers none.
+ * A connection that can be made is no sign of life: when a process is killed, the kernel closes its connections first and its
+ * port last. So either the server must answer, or its port must accept a second connection: the kernel may accept the first one
+ * for a server that is just being killed. A server that expects TLS does not answer.
  */
 const ATTEMPTS = 3;
-/** Of a connection that stood. */
+/** A connection that stood has ended. */
 const CUT: ReadonlySet<string> = new Set(['ECONNRESET', 'EPIPE']);
 const FULL = '-ERR max number of clients';
 
 export interface UpstreamHealthEvents {
-  /** A connection could not be made when that was asked; without it that counts as told by failed(). */
+  /** A connection could not be made when Spillway asked; without it, failed() is called instead. */
   failed?(error: Error): void;
   refused?(): void;
   back?(): void;
 }
 
 export class UpstreamHealth {
-  /** Why no connection can be made, though the server does not refuse it; undefined: nothing speaks against it. */
+  /** Why no connection can be made, although the server does not refuse; undefined: no known reason. */
   trouble: string | undefined;
   private refuses = false;
   private closed = false;
@@ -55,7 +55,7 @@ export class UpstreamHealth {
     private readonly events: UpstreamHealthEvents,
   ) {}
 
-  /** Calls `then` when an attempt to connect that begins after this call has ended, well or not. */
+  /** Calls `then` when an attempt to connect that begins after this call has ended, successful or not. */
   afterwards(then: () => void): void {
     this.waiting.push(then);
     if (this.asks) return;
@@ -78,7 +78,7 @@ export class UpstreamHealth {
     this.lookLater();
   }
 
-  /** The server is elsewhere: what is known of where it was counts no more. */
+  /** The primary has moved: forgets what is known about the old address. */
   moved(): void {
     this.refuses = false;
     this.trouble = undefined;
@@ -86,7 +86,7 @@ export class UpstreamHealth {
     this.probe?.destroy();
   }
 
-  /** Asks no further; who waits is called at once. */
+  /** Asks no further; all that wait are called at once. */
   close(): void {
     this.closed = true;
     clearTimeout(this.looking);
@@ -114,7 +114,7 @@ export class UpstreamHealth {
     for (const then of waiting) then();
   }
 
-  /** Puts the question once; `done` learns whether it is known now if the server is there. */
+  /** Asks once; `done` receives whether it is now known if the server is there. */
   private put(done: (known: boolean) => void): void {
     let known = this.closed;
     if (known) {
@@ -160,7 +160,7 @@ export class UpstreamHealth {
     else this.events.failed(error);
   }
 
-  /** Connections fail, and not since nobody listens: is that so for all? */
+  /** Connections fail, but not because nobody listens: checks whether all of them fail. */
   private doubt(): void {
     if (this.doubting !== undefined || this.closed || this.events.refused === undefined) return;
     this.doubting = setTimeout(() => {

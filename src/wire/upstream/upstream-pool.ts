@@ -1,7 +1,6 @@
-// All shared upstream connections, by what their clients have in common (user, database, protocol): a few for each
-// identity, some for commands that the server may delay and some for the rest (shared-connection-set.ts). Closes them when
-// nobody has used them for a while. Owns the sets and their clock. Never looks into bytes; never lends a connection to a
-// client of another identity.
+// All shared upstream connections, by identity (user, database, protocol): for each identity a few, some for commands that the
+// server may delay and some for the rest (shared-connection-set.ts). Closes them when nobody has used them for a while. Owns
+// the sets and their clock. Never looks into bytes; never lends a connection to a client of another identity.
 import type { Identity } from '../../core/session/pooling/identity.js';
 import type { Applicant } from './applicants.js';
 import { LoginCheck, loginKey } from './login-check.js';
@@ -15,18 +14,18 @@ import { LEAST_SHARED } from './shared-room.js';
 
 /** A connection without members is kept for this time. */
 const UNSHARED_MS = 10_000;
-/** The most identities without clients that keep connections: one client can log in as many users, one by one. */
+/** The most identities without clients that keep connections: one client can log in as many users, one after the other. */
 const MOST_UNSHARED = 8;
-/** So often it is looked whether servers answer: at least as often in upstream.responseTimeout as TICKS. */
+/** How often Spillway checks whether servers answer: at least TICKS times in upstream.responseTimeout. */
 const TICK_MS = 250;
 const TICKS = 4;
 
 export interface UpstreamPoolSnapshot {
-  /** Shared connections that stand, and those that ever did; how many of these were lost. */
+  /** Shared connections that stand, all that ever stood, and how many of these were lost. */
   readonly sharedConnections: number;
   readonly sharedConnectionsTotal: number;
   readonly sharedConnectionsLost: number;
-  /** Of those lost: given up, since the server was silent on them and answered on others. */
+  /** Of those lost: closed because the server was silent on them and answered on others. */
   readonly sharedConnectionsSilent: number;
   /** Clients that wait for a shared connection. */
   readonly clientsWaiting: number;
@@ -40,14 +39,14 @@ export interface UpstreamPoolOptions
 }
 
 interface Share {
-  /** By whether the server may put off what goes up them. */
+  /** By whether the server may delay the commands on them. */
   readonly sets: readonly [SharedConnectionSet, SharedConnectionSet];
   unshared: NodeJS.Timeout | undefined;
 }
 
 export class UpstreamPool {
   private readonly shares = new Map<string, Share>();
-  /** Those that nobody shares, the one that has been so for longest first. */
+  /** Connections that nobody shares, the one unused for longest first. */
   private readonly unshared = new Map<string, Share>();
   /** Vouches for clients before they share. */
   readonly logins: LoginCheck;
@@ -63,7 +62,7 @@ export class UpstreamPool {
     this.clock = setInterval(() => this.tick(), tickMs).unref();
   }
 
-  /** What waits on shared connections for the kernel to take it. */
+  /** Bytes on shared connections that the kernel has not taken yet. */
   get heldBytes(): number {
     let bytes = 0;
     for (const { sets } of this.shares.values()) for (const set of sets) bytes += set.heldBytes;
@@ -90,8 +89,8 @@ export class UpstreamPool {
   }
 
   /**
-   * A connection for a client of this identity, the least shared one that takes commands; undefined: `applicant`, if there
-   * is one, will be told. `pausable`: for commands that the server may put off.
+   * A connection for a client of this identity: the one with the fewest members that accepts commands; undefined: `applicant`,
+   * if given, will be called. `pausable`: for commands that the server may delay.
    */
   acquire(identity: Identity, pausable: boolean, applicant?: Applicant): SharedConnection | undefined {
     const key = shareKey(identity);
@@ -115,18 +114,18 @@ export class UpstreamPool {
     for (const { sets } of this.shares.values()) for (const set of sets) set.goOn();
   }
 
-  /** The server is elsewhere: all connections to where it was are cut. */
+  /** The primary has moved: cuts all connections to the old address. */
   moved(): void {
     this.logins.moved();
     for (const { sets } of [...this.shares.values()]) for (const set of sets) set.moved();
   }
 
-  /** The applicant does not wait any more. */
+  /** The applicant no longer waits. */
   withdraw(applicant: Applicant): void {
     for (const { sets } of this.shares.values()) for (const set of sets) set.withdraw(applicant);
   }
 
-  /** A client has left `shared`: if it was the last one of all with its key, they end after a while. */
+  /** A client has left `shared`. If it was the last one with this key, the connections end after a while. */
   left(shared: SharedConnection): void {
     for (const [key, share] of this.shares) {
       if (!share.sets.some((set) => set.has(shared)) || share.unshared !== undefined) continue;
@@ -135,7 +134,7 @@ export class UpstreamPool {
     }
   }
 
-  /** Nobody shares it: it ends in a while, or now if there are too many such. */
+  /** Nobody shares it: it ends after a while, or now if there are too many of these. */
   private endSoon(key: string, share: Share): void {
     share.unshared = setTimeout(() => this.end(key, share), UNSHARED_MS).unref();
     this.unshared.set(key, share);
@@ -176,7 +175,7 @@ export class UpstreamPool {
   }
 
   private tick(): void {
-    // While the server may be elsewhere its silence says nothing.
+    // While the primary may be about to change, its silence says nothing.
     if (this.options.upstream.following?.isPaused) return;
     this.logins.tick();
     for (const [key, share] of this.shares) {

@@ -14,11 +14,11 @@ import type { Following } from './following.js';
 
 const PIECE_BYTES = 64 * 1024;
 
-/** Where the server listens. */
+/** The address at which the server listens. */
 export interface Endpoint {
   readonly host: string;
   readonly port: number;
-  /** Of a unix socket: then host and port mean nothing. */
+  /** The path of a unix socket: host and port then mean nothing. */
   readonly path?: string | undefined;
   readonly connectTimeoutMs: number;
 }
@@ -28,21 +28,21 @@ export interface UpstreamAddress extends Endpoint {
   readonly keepAliveMs: number;
   /** undefined: no TLS. */
   readonly tls?: UpstreamTls | undefined;
-  /** undefined: the server is always there. */
+  /** undefined: the address of the server does not change. */
   readonly following?: Following | undefined;
 }
 
 export interface UpstreamTls {
   readonly renewal: TlsRenewal;
-  /** The name that the server's certificate must be for, if not the host's; asked for by SNI. */
+  /** The name that the server's certificate must be for (default: the host's name); also sent by SNI. */
   readonly serverName: string | undefined;
 }
 
-/** Hands on the bytes that come. */
+/** Receives the bytes that come. */
 interface ByteListener {
-  /** From now on `hear` gets what comes, to be done with before it returns. */
+  /** From now on `hear` gets the bytes that come; the buffer is valid only until it returns. */
   listen(hear: (bytes: Buffer) => void): void;
-  /** As if these bytes had just come. */
+  /** Acts as if these bytes had just come. */
   hear(bytes: Buffer): void;
 }
 
@@ -70,10 +70,7 @@ export function connectUpstream(
   return socket;
 }
 
-/**
- * Ends it at once, with all that the server has not been sent yet: what lies here for a server that is frozen, say, is not to be
- * executed when it wakes.
- */
+/** Ends it at once, with everything that has not been sent yet: a frozen server must not execute that when it wakes. */
 export function cutUpstream(socket: UpstreamSocket): void {
   if (socket.connecting) socket.destroy();
   else resetSocket(socket);
@@ -84,7 +81,7 @@ export function target({ host, port, path }: Endpoint): net.NetConnectOpts {
   return path === undefined ? { host, port } : { path };
 }
 
-/** A host with several addresses fails with an error for each. It refuses only if it does at all of them. */
+/** A host with several addresses fails with one error for each. It refuses only if all of them refuse. */
 export function asOne(error: Error): NodeJS.ErrnoException {
   if (!(error instanceof AggregateError)) return error;
   const errors = error.errors as NodeJS.ErrnoException[];
@@ -93,7 +90,7 @@ export function asOne(error: Error): NodeJS.ErrnoException {
   return one;
 }
 
-/** For tls.connect(): verified against the CA, or the well-known ones, and the server's name. */
+/** Options for tls.connect(): the certificate is checked against the CA, or the well-known ones, and the server's name. */
 export function secureOptions({ host }: Endpoint, { renewal, serverName }: UpstreamTls) {
   const name = serverName ?? (net.isIP(host) === 0 ? host : undefined);
   return { secureContext: renewal.context, ...(name !== undefined && { servername: name }) };
@@ -117,7 +114,7 @@ function secureSocket(address: UpstreamAddress, secure: UpstreamTls): UpstreamSo
 class PlainSocket extends net.Socket implements ByteListener {
   private readonly listener: { hear(bytes: Buffer): void };
   private readonly onLastWords: (bytes: Buffer) => void;
-  /** It has had its share of this turn of the event loop. */
+  /** It has used its part of this turn of the event loop. */
   private rests = false;
   private held = false;
 
@@ -172,7 +169,7 @@ class PlainSocket extends net.Socket implements ByteListener {
   }
 }
 
-/** What the kernel holds for a socket and nobody has read; nothing where Node doesn't tell the descriptor. */
+/** What the kernel holds unread for a socket; nothing if Node does not expose the descriptor. */
 function* unread(socket: net.Socket): Generator<Buffer> {
   const { _handle: handle } = socket as { _handle?: { fd?: unknown } | null };
   const fd = handle?.fd;
