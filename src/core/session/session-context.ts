@@ -16,12 +16,12 @@ export interface SessionContext extends FollowUpForm {
   lookaheadBytes: number;
   /** A session with this many runs of pending replies takes no further command. */
   pendingRuns: number;
-  /** Where the memory of what must wait comes from; undefined: made anew. */
+  /** The source of memory for bytes that must wait; undefined: allocates it. */
   readonly memory?: Lender;
   /** Monotonic milliseconds, for latency samples. */
   readonly clock: () => number;
   readonly counters: SessionCounters;
-  /** The server has answered a write with READONLY: it is no primary. Set where somebody wants to know. */
+  /** The server has answered a write with READONLY: it is not the primary. Set if somebody wants to know. */
   readonly readonlySeen?: (() => void) | undefined;
   /** Command pooling only. */
   readonly pooling?: PoolingCounters;

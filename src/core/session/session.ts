@@ -42,9 +42,9 @@ import type { ConsoleQuestion } from './state/console-question.js';
 import { ProtocolState } from './state/protocol-state.js';
 
 export class Session implements ReplyOwner {
-  /** A fault of Spillway's own: the owner must end the client. */
+  /** A bug in Spillway: the owner must end the client. */
   fault: unknown;
-  /** The shared connection may have got half a command, or one for whose reply nobody waits: it must be given up. */
+  /** The shared connection may have got half a command, or a command whose reply nobody waits for: it must be closed. */
   spoilsShared = false;
   private readonly args = new RequestScanner();
   private readonly intake = new Intake();
@@ -65,7 +65,7 @@ export class Session implements ReplyOwner {
     client: ByteSink,
     /** Its own upstream connection, for good; undefined: command pooling, the owner attaches one. */
     own?: ByteSink,
-    /** Who gets its replies on shared connections (itself, or its seat), and how it finds these connections. */
+    /** The owner of its replies on shared connections (itself, or its seat), and the source of these connections. */
     owner?: ReplyOwner,
     switchboard?: Switchboard,
   ) {
@@ -105,29 +105,29 @@ export class Session implements ReplyOwner {
     return this.feed.heldBytes;
   }
 
-  /** No reply is due or half delivered, no command has gone up in part, and no transaction is open. */
+  /** Whether no reply is due or half delivered, no command has gone up in part, and no transaction is open. */
   get idle(): boolean {
     const { replies } = this.protocol;
     return replies.idle && replies.between && !this.args.midStream && !this.protocol.inMulti;
   }
 
-  /** During a drain: nothing is under way, and no held command goes up any more. */
+  /** During a drain: whether nothing is under way, and no held command will go up. */
   get isDrained(): boolean {
     return this.idle && !this.router.owesSilenced;
   }
 
-  /** Commands may be under way without a pending reply: after CLIENT REPLY OFF, or in a pipe. */
+  /** Whether commands may be under way without a pending reply: after CLIENT REPLY OFF, or in a pipe. */
   get unanswered(): boolean {
     return this.protocol.unanswered;
   }
 
-  /** The client has sent QUIT. */
+  /** Whether the client has sent QUIT. */
   get quits(): boolean {
     return this.protocol.quits;
   }
 
   /**
-   * A silent client may be closed: no reply is due, and it is not subscribed or a pipe (as in clientsCronHandleTimeout,
+   * Whether a silent client may be closed: no reply is due, and it is not subscribed or a pipe (as in clientsCronHandleTimeout,
    * timeout.c: not blocked, not subscribed, no MONITOR, no replica).
    */
   get mayTimeOut(): boolean {
@@ -140,12 +140,15 @@ export class Session implements ReplyOwner {
     return this.protocol.name;
   }
 
-  /** The connection that the next command needs and the session has not. Attach it once the session is `idle`. NOWHERE: none. */
+  /**
+   * The connection that the next command needs and the session does not have. Attach it once the session is `idle`. NOWHERE:
+   * none.
+   */
   get wants(): Place {
     return this.placement?.wants ?? Place.NOWHERE;
   }
 
-  /** The shared connection is wanted for a command that the server may delay. */
+  /** Whether `wants` is for a command that the server may delay. */
   get wantsPausable(): boolean {
     return this.placement?.wantsPausable === true;
   }
@@ -155,23 +158,23 @@ export class Session implements ReplyOwner {
     return this.placement?.hold.identity ?? NOBODY;
   }
 
-  /** The identity that it will have once the command is answered that `wants` a connection; undefined: that is no login. */
+  /** The client's identity after the login that `wants` a connection; undefined: the command is no login. */
   get nextIdentity(): Identity | undefined {
     const { identity, nextLogin } = this.placement?.hold ?? {};
     return identity && nextLogin && { ...identity, credential: nextLogin };
   }
 
-  /** It has an own connection and does not need it any more. */
+  /** Whether it has an own connection and no longer needs it. */
   get mayRelease(): boolean {
     return this.mayRest && this.placement?.mayShare === true;
   }
 
-  /** It has an own connection with nothing under way: its next command may use another own one. */
+  /** Whether it has an own connection with nothing under way: its next command may use another own one. */
   get mayRest(): boolean {
     return this.placement?.isOwn === true && this.idle && !this.protocol.held;
   }
 
-  /** Something of what went up is not answered, or only in part. */
+  /** Whether something that went up has no answer yet, or only part of one. */
   get owes(): boolean {
     const { replies } = this.protocol;
     return !replies.idle || !replies.between || this.upstream.midCommand;
@@ -228,7 +231,10 @@ export class Session implements ReplyOwner {
     return this.protocol.replies.taken;
   }
 
-  /** Session pooling: its own connection, which was not there when it was made. Nothing may have gone up; see pause(). */
+  /**
+   * Session pooling: sets its own connection, which did not exist when the session was made. Nothing may have gone up; see
+   * pause().
+   */
   connect(own: ByteSink): void {
     this.upstream.switchTo(own);
   }
@@ -270,7 +276,7 @@ export class Session implements ReplyOwner {
     });
   }
 
-  /** Takes no further command, except those of a transaction that has begun, and held ones that will get no reply. */
+  /** Takes no further command, except those of an open transaction, and held ones that get no reply. */
   drain(): void {
     this.router.drain();
   }
@@ -292,7 +298,7 @@ export class Session implements ReplyOwner {
     this.guarded(() => this.goOn());
   }
 
-  /** The client's next bytes, lent until this returns. */
+  /** The client's next bytes, valid only until this returns. */
   fromClient(chunk: Uint8Array): void {
     if (this.fault !== undefined) return;
     try {
@@ -306,7 +312,7 @@ export class Session implements ReplyOwner {
 
   /**
    * The client sends no more. If it is blocked, it may be gone, and only the server can end the wait. So that the server learns
-   * of the end, held commands go up as they are, and the connection becomes a pipe. In a pause held commands go nowhere: a
+   * of the end, held commands go up as they are, and the connection becomes a pipe. In a pause held commands are dropped: a
    * client that gave up waiting sends them again elsewhere.
    */
   clientEnded(): void {
@@ -323,7 +329,7 @@ export class Session implements ReplyOwner {
     });
   }
 
-  /** The server's next bytes, lent until this returns. */
+  /** The server's next bytes, valid only until this returns. */
   fromUpstream(chunk: Uint8Array): void {
     this.protocol.replies.receive(chunk);
     this.received(chunk.length);
@@ -389,7 +395,7 @@ export class Session implements ReplyOwner {
     this.goOn();
   }
 
-  /** Goes on with what is held, unless something else is to be waited for. */
+  /** Continues with the held bytes, unless something else must be waited for. */
   private goOn(): void {
     const { replies } = this.protocol;
     if (
@@ -409,11 +415,11 @@ export class Session implements ReplyOwner {
     this.afterRequests();
   }
 
-  /** The client is gone: nothing of it counts as under way any more. */
+  /** The client is gone: nothing of it counts as under way any longer. */
   close(): void {
     this.closed = true;
     this.protocol.replies.abandon();
-    // Also after a fault: what was under way must not count for ever.
+    // Also after a bug: what was under way must not count for ever.
     for (const part of [this.growth, this.reliefs, this.feed]) {
       try {
         part.close();
@@ -426,7 +432,7 @@ export class Session implements ReplyOwner {
   private afterRequests(): void {
     this.router.progressed(this.feed.streamed);
     this.growth.mark();
-    // Under CLIENT REPLY OFF no reply is due that could settle them.
+    // Under CLIENT REPLY OFF no reply will settle them.
     this.reliefs.settle();
     this.latency.begin();
     if (this.intake.stalled) this.context.counters.stalls++;

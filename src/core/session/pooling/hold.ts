@@ -20,18 +20,18 @@ import { type Credential, type Identity, NOBODY } from './identity.js';
 export const Standing = {
   /** Not known yet. */
   UNKNOWN: 0,
-  /** The default user needed no password when the client came, so the client is that user (clientSetDefaultAuth). */
+  /** The default user needed no password when the client connected, so the client is that user (clientSetDefaultAuth). */
   OPEN: 1,
   /** A login is required. Only its own connection can tell whether it still is when a command comes (authRequired). */
   SHUT: 2,
 } as const;
 export type Standing = (typeof Standing)[keyof typeof Standing];
 
-/** What a command changes unless it is answered with an error. */
+/** What a command changes, unless the server answers it with an error. */
 interface Claim {
   readonly identity: Partial<Identity>;
   readonly unwatches: boolean;
-  /** After which answer the state is not known any more, so that the client is held for good. */
+  /** The answers after which the state is unknown, so that the client is held for good. */
   readonly holds: 'never' | 'if refused' | 'if taken';
 }
 
@@ -42,18 +42,18 @@ const DISCARD: Claim = { identity: {}, unwatches: true, holds: 'if refused' };
 const SOMETHING: Claim = { identity: {}, unwatches: false, holds: 'if taken' };
 /** A client is bulky when, without a pause, its replies exceed small ones by this sum. */
 const BULK_BYTES = 256 * 1024;
-/** A reply up to this size is small. After BULK_BYTES / SMALL_BYTES = 64 small ones a client is not bulky any more. */
+/** A reply up to this size is small. After BULK_BYTES / SMALL_BYTES = 64 small replies a client is no longer bulky. */
 const SMALL_BYTES = 4 * 1024;
 /** Assumed size of a client's first reply, so its first command goes alone. */
 const UNKNOWN_REPLY_BYTES = 256 * 1024;
 const LEAST_REPLY_BYTES = 64;
 /** The share of the largest recent size that remains after each smaller reply. */
 const DECAY = 1 / 2;
-/** After this many replies nothing of it remains. */
+/** After this many replies the largest one no longer counts. */
 const DECAYED = 32;
 /** The largest window: other clients wait behind these commands. */
 const MOST_AT_ONCE = 1024;
-/** No client's greeting has more claims; with more, the client is held for good. */
+/** A greeting with more claims holds the client for good. No known client sends so many. */
 const MAX_CLAIMS = 64;
 /** CLIENT subcommands that only read, or act on other clients. Not CLIENT ID: a client that asks for it will use it. */
 const TELLING = ['LIST', 'INFO', 'GETNAME', 'KILL', 'PAUSE', 'UNPAUSE', 'UNBLOCK', 'HELP'] as const;
@@ -67,11 +67,11 @@ export class Hold {
   /** Counts only while the client has no login. */
   standing: Standing = Standing.UNKNOWN;
   /**
-   * What the client logs in as by the command that waits for a connection; undefined: that command is no login. Its present
-   * login may not hold any more: then the connection is made with this one.
+   * The login that the command waiting for a connection would make; undefined: that command is no login. The client's present
+   * login may no longer be valid, so the connection is made with this one.
    */
   nextLogin: Credential | undefined;
-  /** Its last replies were large: others should not wait behind the next one. */
+  /** Its last replies were large: others should not wait behind its next one. */
   bulky = false;
   private weight = 0;
   /** Size of the largest recent reply; `begun`: bytes of the current one that have come. */
@@ -98,7 +98,7 @@ export class Hold {
     return this.standing === Standing.SHUT && !this.loggedIn;
   }
 
-  /** The command under scan waits for a connection; `spec` undefined: an unknown one. */
+  /** The command under scan waits for a connection; `spec` undefined: an unknown command. */
   waits(spec: CommandSpec | undefined, args: RequestScanner): void {
     const role = args.streaming ? undefined : spec?.role;
     const logsIn = role === ConnectionRole.AUTH || role === ConnectionRole.HELLO;
@@ -106,7 +106,7 @@ export class Hold {
   }
 
   /**
-   * A command goes up the client's own connection; `spec` undefined: an unknown one. Returns whether answered() must be
+   * A command goes up the client's own connection; `spec` undefined: an unknown command. Returns whether answered() must be
    * called with its answer.
    */
   note(spec: CommandSpec | undefined, args: RequestScanner, inMulti: boolean): boolean {
@@ -136,7 +136,7 @@ export class Hold {
         return false;
     }
     if (spec.role === ConnectionRole.CLIENT && this.isOneOf(args, TELLING)) return false;
-    // In a transaction it is executed at EXEC; if it streams, its words have passed.
+    // In a transaction it runs at EXEC; if it streams, its words have already passed.
     const claim = inMulti || args.streaming ? undefined : claimOf(spec.role, args);
     return claim === undefined ? this.holdForGood() : this.claim(claim);
   }
@@ -157,7 +157,10 @@ export class Hold {
     if (this.standing === Standing.UNKNOWN) this.standing = Standing.OPEN;
   }
 
-  /** The client's own connection wants a login. Returns whether it has fewer rights than the client, who was let in before. */
+  /**
+   * The client's own connection demands a login. Returns whether the connection has fewer rights than the client, which was let
+   * in before.
+   */
   loginWanted(): boolean {
     if (!this.isPooled || this.loggedIn) return false;
     if (this.standing === Standing.OPEN) return true;
@@ -165,17 +168,17 @@ export class Hold {
     return false;
   }
 
-  /** Whether its next reply is at most `bytes`, judged by its last ones. */
+  /** Whether its next reply will be at most `bytes` long, judging by its last ones. */
   fits(bytes: number): boolean {
     return this.replyBytes <= bytes;
   }
 
-  /** How many commands it may have pending so that their replies are at most `bytes`, judged by its last ones. */
+  /** How many commands it may have pending so that their replies take at most `bytes`, judging by its last ones. */
   window(bytes: number): number {
     return Math.min(Math.max(1, bytes / this.replyBytes), MOST_AT_ONCE);
   }
 
-  /** `bytes` have come for the client, with the ends of `replies` replies. `idle`: no reply is due any more. */
+  /** `bytes` have come for the client, with the ends of `replies` replies. `idle`: no further reply is due. */
   weigh(bytes: number, replies: number, idle: boolean): void {
     this.measure(bytes, replies);
     const weight = this.weight + bytes - replies * SMALL_BYTES;
@@ -231,7 +234,7 @@ export function nameGiven(role: ConnectionRole, args: RequestScanner): string | 
   return name !== undefined && /^[!-~]*$/.test(name) ? name : undefined;
 }
 
-/** What the command would change; undefined: not known. */
+/** What the command would change; undefined: unknown. */
 function claimOf(role: ConnectionRole, args: RequestScanner): Claim | undefined {
   switch (role) {
     case ConnectionRole.HELLO:
@@ -278,7 +281,7 @@ function clientClaim(args: RequestScanner): Claim | undefined {
     if (is(args, 2, 'LIB-NAME')) return claimTo({ libName: text(args, 3) });
     if (is(args, 2, 'LIB-VER')) return claimTo({ libVersion: text(args, 3) });
   }
-  // It concerns the next command only, and is refused unless the client tracks keys, which holds it already.
+  // It concerns only the next command, and is refused unless the client tracks keys, which already holds the client.
   if (is(args, 1, 'CACHING')) return NO_CHANGE;
   // It may get no reply.
   return is(args, 1, 'REPLY') ? undefined : SOMETHING;

@@ -3,10 +3,10 @@
 // Holds a password while its client is connected: never log or show it.
 import { encodeCommand } from '../../resp/encode.js';
 
-/** Text is latin1, a character a byte. '': not given. */
+/** Text is latin1, one character a byte. '': not given. */
 export interface Identity {
   readonly resp: 2 | 3;
-  /** From AUTH or HELLO; undefined: no login, so the default user if that needs no password. */
+  /** From AUTH or HELLO; undefined: no login, so the client is the default user if that needs no password. */
   readonly credential: Credential | undefined;
   readonly db: number;
   readonly name: string;
@@ -43,19 +43,19 @@ export const HELLO: Greeting = { command: encodeCommand('HELLO', '2'), essential
 export const HELLO_3: Greeting = { command: encodeCommand('HELLO', '3'), essential: false };
 
 /**
- * The greeting of a shared connection, for any client of this identity. HELLO with AUTH comes first, since a server may
- * refuse everything else before.
+ * The greeting of a shared connection, for any client of this identity. HELLO with AUTH comes first, since a server may refuse
+ * everything before a login.
  */
 export function sharedGreeting(identity: Identity): Greeting[] {
   return [...login(identity, []), ...select(identity)];
 }
 
-/** The greeting of a client's own connection; with the names that CLIENT LIST shows. */
+/** The greeting of a client's own connection, including the names that CLIENT LIST shows. */
 export function ownGreeting(identity: Identity): Greeting[] {
   const { resp, credential, name, libName, libVersion } = identity;
   const greeting: Greeting[] = [];
   const say = (...words: string[]) => greeting.push({ command: encodeCommand(...words), essential: false });
-  // The name goes by HELLO, which no user can be forbidden; CLIENT SETNAME may be forbidden by now.
+  // HELLO sets the name, because no user can be forbidden HELLO, but CLIENT SETNAME may be forbidden by now.
   const naming = name === '' ? [] : ['SETNAME', name];
   if (resp === 3 || credential !== undefined) greeting.push(...login(identity, naming));
   if (resp === 2 && name !== '') say('HELLO', '2', ...naming);

@@ -18,7 +18,7 @@ import { type Hold, Standing } from './hold.js';
 
 /** A client whose pipeline never ends leaves its own connection after this many commands. */
 const MOST_STRAYED = 1024;
-/** To a shared connection, from there to an own one, and a few more if one is lost in between. */
+/** One move to a shared connection, one from there to an own one, and a few more in case one is lost in between. */
 const MOST_MOVES = 8;
 
 /** Where a session's commands go. */
@@ -29,7 +29,7 @@ export type Place = (typeof Place)[keyof typeof Place];
 export interface SharedUpstream {
   readonly batch: ByteSink;
   readonly lane: SharedReplies;
-  /** How many bytes of pending replies one client may have on it, as far as can be estimated. */
+  /** The most bytes of pending replies that one client may have on it, as far as can be estimated. */
   readonly allowance: number;
 }
 
@@ -43,19 +43,19 @@ export type Switchboard = (pausable: boolean) => SharedUpstream | undefined;
 export interface PlacedSession {
   readonly upstream: UpstreamWriter;
   readonly replies: ReplySequencer;
-  /** The client needs this very connection, not just any of the same identity. */
+  /** Whether the client needs this very connection, not just any of the same identity. */
   readonly held: boolean;
 }
 
 export class Placement {
-  /** The connection that the next command needs and the client has not, for the owner to attach. NOWHERE: none. */
+  /** The connection that the next command needs and the client does not have; its owner must attach it. NOWHERE: none. */
   wants: Place = Place.NOWHERE;
-  /** The shared connection is wanted for a command that the server may delay. */
+  /** Whether `wants` is for a command that the server may delay. */
   wantsPausable = false;
   private at: Place = Place.NOWHERE;
-  /** The shared connection that it has. */
+  /** The shared connection that the client has. */
   private shared: SharedUpstream | undefined;
-  /** It is the shared connection for commands that the server may delay. */
+  /** Whether that is the shared connection for commands that the server may delay. */
   private onPausable = false;
   /** How many commands in a row have used its own connection only because earlier ones are still pending there. */
   private strayed = 0;
@@ -68,7 +68,7 @@ export class Placement {
     readonly hold: Hold,
     private readonly session: PlacedSession,
     private readonly counters: PoolingCounters | undefined,
-    /** Who gets its replies on shared connections, and where it finds these. */
+    /** The owner of its replies on shared connections, and the source of these connections. */
     private readonly owner: ReplyOwner,
     private readonly switchboard: Switchboard | undefined,
   ) {}
@@ -81,7 +81,7 @@ export class Placement {
     return this.at === Place.SHARED;
   }
 
-  /** A write would use another shared connection than the client has now. */
+  /** Whether a write would use another shared connection than the client has now. */
   get movesForWrites(): boolean {
     return this.at === Place.SHARED && !this.onPausable;
   }
@@ -96,18 +96,18 @@ export class Placement {
     return this.isOwn && this.isAuthenticated && this.isKnown;
   }
 
-  /** It may run commands, as far as its login or the connection that it came with has shown. */
+  /** Whether it may run commands, as far as its login or the connection that it came with has shown. */
   get isKnown(): boolean {
     return this.hold.loggedIn || this.hold.standing === Standing.OPEN;
   }
 
-  /** It has no login, and it is not known yet whether it needs one. */
+  /** Whether it has no login, and it is unknown yet whether it needs one. */
   get isNew(): boolean {
     return !this.hold.loggedIn && this.hold.standing === Standing.UNKNOWN;
   }
 
   /**
-   * A fresh connection of that login is let in (`open`), or not: see Standing. A client that is not let in gets an own
+   * A fresh connection with that login was let in (`open`), or not: see Standing. A client that is not let in gets an own
    * connection, where the server answers for itself.
    */
   vouched(open: boolean): void {
@@ -128,7 +128,7 @@ export class Placement {
     return this.sharesFor(spec.pausable);
   }
 
-  /** Whether the client has an own connection, which the command under scan needs for `reason`; if not, it `wants` one. */
+  /** Whether the client has an own connection, which the command under scan needs for `reason`; otherwise `wants` says so. */
   getsOwn(reason: PinReason): boolean {
     if (this.isOwn) return true;
     if (this.counters !== undefined && this.wants !== Place.OWN) this.counters.pins[reason]++;
@@ -136,7 +136,7 @@ export class Placement {
     return false;
   }
 
-  /** A command was taken on the present connection. */
+  /** The present connection has taken a command. */
   taken(): void {
     this.moves = 0;
   }
@@ -149,7 +149,7 @@ export class Placement {
     if (this.counters !== undefined) this.counters.pins[reason]++;
   }
 
-  /** The command that needed it will not go up. */
+  /** The command that needed the connection will not go up. */
   wantsNothing(): void {
     this.wants = Place.NOWHERE;
   }
@@ -171,7 +171,7 @@ export class Placement {
     this.attached();
   }
 
-  /** The shared connection is gone, whether it is attached or not. */
+  /** A shared connection is gone, whether it is attached or not. */
   lost(shared: SharedUpstream): void {
     this.moves = 0;
     if (this.isShared && this.shared === shared) this.leave();
@@ -183,7 +183,7 @@ export class Placement {
     this.leave();
   }
 
-  /** It has no connection any more. */
+  /** It no longer has a connection. */
   leave(): void {
     this.session.upstream.switchTo(NOWHERE);
     this.at = Place.NOWHERE;
@@ -213,7 +213,7 @@ export class Placement {
     return this.session.replies.upstream.auth === Auth.YES;
   }
 
-  /** The client shares a connection that suits the command under scan. */
+  /** Whether the client shares a connection that suits the command under scan. */
   private sharesFor(pausable: boolean): boolean {
     const { replies } = this.session;
     if (!this.isShared || this.shared === undefined) return this.wantsShared(pausable);
@@ -226,7 +226,7 @@ export class Placement {
     return false;
   }
 
-  /** The same while no reply is due: the client may move between connections. */
+  /** The same while no reply is due: then the client may move between connections. */
   private sharesAnyFor(pausable: boolean): boolean {
     if (this.switchboard === undefined) return this.onPausable === pausable || this.wantsShared(pausable);
     const shared = this.switchboard(pausable);
@@ -247,8 +247,8 @@ export class Placement {
   }
 
   /**
-   * Whether the command under scan uses the client's own connection although a shared one would do: if the client is held
-   * there, or behind pending replies (it strays). The latter is bounded, since a pipeline may never end.
+   * Whether the command under scan uses the client's own connection although a shared one would do: because the client is held
+   * there, or because replies are pending there (it strays). Straying is bounded, since a pipeline may never end.
    */
   private staysOnOwn(): boolean {
     if (this.session.held) {
@@ -264,7 +264,7 @@ export class Placement {
     return false;
   }
 
-  /** Its next reply would be too large for the shared connection that it was last offered. */
+  /** Whether its next reply would be too large for the shared connection that it was last offered. */
   private get outgrown(): boolean {
     return !this.hold.fits(this.outgrownAllowance);
   }

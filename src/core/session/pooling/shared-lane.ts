@@ -48,7 +48,7 @@ export class SharedLane implements SharedReplies {
     this.size++;
   }
 
-  /** Hands the server's next bytes to their owners. Returns false if they belong to nobody or are no RESP. */
+  /** Hands the server's next bytes to their owners. Returns false if they belong to nobody or are not RESP. */
   receive(buf: Uint8Array): boolean {
     const end = buf.length;
     for (let at = 0; at < end; ) {

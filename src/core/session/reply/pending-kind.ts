@@ -13,27 +13,27 @@ export const Pending = {
   LOCAL_OOM: 3,
   /** Redis's refusal of a stand-in: its text becomes REFUSALS[detail]. */
   REFUSAL: 4,
-  /** MULTI of transaction number `detail`. */
+  /** The answer to MULTI of transaction number `detail`. */
   MULTI: 5,
-  /** EXEC of a transaction with waiting follow-ups. */
+  /** The answer to EXEC of a transaction with waiting follow-ups. */
   EXEC: 6,
   HELLO: 7,
   AUTH: 8,
   RESET: 9,
-  /** (P|S)(UN)SUBSCRIBE, `detail` says which kind: `count` confirmations, each a reply or a push. */
+  /** (P|S)(UN)SUBSCRIBE, `detail` says which: `count` confirmations, each a reply or a push. */
   SUBSCRIPTION: 10,
   /** (P|S)UNSUBSCRIBE without channels: as many confirmations as there are subscriptions, at least one. */
   UNSUBSCRIBE_ALL: 11,
   /** An injected HELLO that shows whether the connection is authenticated. */
   AUTH_PROBE: 12,
-  /** Did CLIENT REPLY OFF or SKIP take effect? `+` answers the injected CLIENT REPLY ON: yes. */
+  /** The answer to the injected CLIENT REPLY ON, which shows whether CLIENT REPLY OFF or SKIP took effect: with `+` it did. */
   REPLY_CHECK: 13,
   MONITOR: 14,
-  /** Local: from here on bytes pass unread, since replies cannot be counted any more. */
+  /** Local: from here on bytes pass unread, since replies can no longer be counted. */
   RAW: 15,
   /** A command that changes the client's identity, if it is not refused. */
   STATE: 16,
-  /** The injected INFO that shows whether the client may ask PROXY question number `detail`. */
+  /** The answer to the injected INFO, which shows whether the client may ask PROXY question number `detail`. */
   CONSOLE: 17,
   /** Local: Spillway's answer to PROXY question number `detail`. */
   ANSWER: 18,
@@ -50,7 +50,7 @@ export type Refusal = (typeof Refusal)[keyof typeof Refusal];
 export const Lost = {
   /** The client gets an error. */
   TOLD: 0,
-  /** The client gets nothing: the reply was hidden. */
+  /** The client gets nothing, since the reply was hidden. */
   UNTOLD: 1,
   /** The same, and a follow-up counts as failed. */
   FOLLOW_UP: 2,
@@ -58,13 +58,13 @@ export const Lost = {
 export type Lost = (typeof Lost)[keyof typeof Lost];
 
 interface PendingKind {
-  /** A local reply: nothing comes from upstream. */
+  /** A local reply: nothing comes from upstream for it. */
   readonly local: boolean;
   /** Runs of this kind share an entry in the queue. */
   readonly merges: boolean;
-  /** Whether an item that begins with `type` is the reply, and hidden. */
+  /** Whether an item that begins with `type` is this reply, which is hidden. */
   readonly hides: (type: number) => boolean;
-  /** Answered by confirmations. The first bytes of an array or push show whether it is one, so they are captured. */
+  /** Its answer is confirmations. The first bytes of an array or push show whether it is one, so they are captured. */
   readonly isConfirmed: boolean;
   readonly lost: Lost;
 }
@@ -92,7 +92,7 @@ const KINDS: Readonly<Record<Pending, PendingKind>> = {
   [Pending.OPAQUE]: { ...PASSED, merges: true },
   [Pending.FOLLOW_UP]: { ...SWALLOWED, lost: Lost.FOLLOW_UP },
   [Pending.SWALLOW]: SWALLOWED,
-  // A client that is not authenticated cannot subscribe, so an array is no message.
+  // A client that is not authenticated cannot subscribe, so an array is not a message.
   [Pending.AUTH_PROBE]: { ...SWALLOWED, merges: false, hides: (type) => type !== GREATER },
   [Pending.LOCAL_OOM]: { ...LOCAL, merges: true },
   [Pending.RAW]: LOCAL,
@@ -111,7 +111,7 @@ const KINDS: Readonly<Record<Pending, PendingKind>> = {
   [Pending.STATE]: PASSED,
 };
 
-/** A bit for each kind, for questions on the hot path. */
+/** One bit for each kind, for questions on the hot path. */
 function bitsOf(holds: (row: PendingKind) => boolean): number {
   const kinds = Object.values(Pending).filter((kind) => holds(KINDS[kind]));
   return kinds.reduce<number>((bits, kind) => bits | (1 << kind), 0);

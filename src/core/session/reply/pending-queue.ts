@@ -18,7 +18,10 @@ const WIDTH = 2;
 /** Differs from every entry's word. */
 const NOTHING = -1;
 export class PendingQueue {
-  /** Replies ever queued and ever settled. A reply's number is `pushed` right after it was queued; it came once `popped` >= it. */
+  /**
+   * Replies ever queued and ever settled. A reply's number is `pushed` right after it was queued. The reply has come when
+   * `popped` >= its number.
+   */
   pushed = 0;
   popped = 0;
   private ring = new Int32Array(16);
@@ -29,7 +32,7 @@ export class PendingQueue {
   private last = 0;
   private growing = NOTHING;
 
-  /** Entries in the ring, on which its memory depends. */
+  /** Entries in the ring; its memory depends on them. */
   get runs(): number {
     return this.size;
   }
@@ -43,7 +46,7 @@ export class PendingQueue {
     return (this.ring[this.first * WIDTH] & KIND_MASK) as Pending;
   }
 
-  /** The next reply is a local one. */
+  /** Whether the next reply is a local one. */
   get headIsLocal(): boolean {
     return this.size > 0 && isLocal(this.kind);
   }
@@ -86,7 +89,7 @@ export class PendingQueue {
     else this.shift();
   }
 
-  /** Settles the whole first entry: an error answers all of it. */
+  /** Settles the whole first entry with one error. */
   popRun(): void {
     this.pop(this.count);
   }

@@ -27,14 +27,14 @@ const REFUSALS: Readonly<Record<Refusal, Buffer>> = {
   [Refusal.OOM]: errorReply('OOM'),
   [Refusal.IN_TRANSACTION]: errorReply('IN_TRANSACTION'),
 };
-/** In place of an answer that comes after the server's next bytes. */
+/** Sent in place of an answer that comes after the server's next bytes. */
 const UNANSWERED = errorReply('PROXY_OVERTAKEN');
 
 export class ReplySequencer {
   readonly queue = new PendingQueue();
   /** Everything passes unread, for good. */
   raw = false;
-  /** A fault of Spillway's own; the client gets no replies any more. */
+  /** A bug in Spillway was met; the client gets no more replies. */
   broken: unknown;
   /** What the replies have shown about the connection. */
   readonly upstream: UpstreamState;
@@ -59,18 +59,18 @@ export class ReplySequencer {
     this.upstream = new UpstreamState(listener);
   }
 
-  /** No reply is due. */
+  /** Whether no reply is due. */
   get idle(): boolean {
     return this.queue.empty;
   }
 
-  /** No item is half delivered to the client, pushes included. */
+  /** Whether no item is half delivered to the client, pushes included. */
   get between(): boolean {
     // A shared connection brings its clients no pushes.
     return this.shared !== undefined || this.scanner.atBoundary || this.raw;
   }
 
-  /** From now on replies come on a shared connection, where they are `owner`'s, or on an own one. */
+  /** From now on replies come on a shared connection, where they belong to `owner`, or on an own one. */
   attach(shared?: SharedReplies, owner?: ReplyOwner): void {
     invariant(this.between, 'a client leaves no connection in the middle of a reply');
     this.shared = shared;
@@ -84,8 +84,8 @@ export class ReplySequencer {
   }
 
   /**
-   * Takes the server's next bytes, up to the end of the `most`th reply (pushes do not count). The bytes are lent until this
-   * returns. Returns the offset behind what it took.
+   * Takes the server's next bytes, up to the end of the `most`th reply (pushes do not count). `bytes` is valid only until this
+   * returns. Returns the offset after what it took.
    */
   receive(buf: Uint8Array, at = 0, end = buf.length, most = Number.POSITIVE_INFINITY): number {
     let passFrom = at;
@@ -112,7 +112,7 @@ export class ReplySequencer {
         }
         at = this.scanner.scan(buf, at, end);
         if (this.scanner.malformed) {
-          // Not RESP: nothing can be matched any more, so nothing may be withheld.
+          // Not RESP: replies can no longer be matched to commands, so nothing may be withheld.
           if (this.suppressed) passFrom = at;
           this.raw = true;
           break;
@@ -139,7 +139,7 @@ export class ReplySequencer {
     }
   }
 
-  /** The next reply is an ordinary one, from which nothing can be learnt unless it is an error or a push. */
+  /** Whether the next reply is an ordinary one, which tells something only if it is an error or a push. */
   private get awaitsPlain(): boolean {
     const { queue } = this;
     return (
@@ -151,7 +151,7 @@ export class ReplySequencer {
     );
   }
 
-  /** Takes such replies, up to the first item from which something may be learnt. */
+  /** Takes such replies, up to the first item that may tell something. */
   private takePlain(buf: Uint8Array, at: number, end: number, most: number): number {
     const { scanner, queue } = this;
     const available = Math.min(queue.count, most - this.taken);
@@ -170,7 +170,7 @@ export class ReplySequencer {
     return at;
   }
 
-  /** Drops the replies, but still finds their ends: other clients share the connection. */
+  /** Drops the replies, but still finds their ends, because other clients share the connection. */
   private skim(buf: Uint8Array, at: number, end: number, most: number): number {
     while (at < end && this.taken < most && !this.scanner.malformed) {
       at = this.scanner.scan(buf, at, end);
@@ -218,7 +218,7 @@ export class ReplySequencer {
   private begin(type: number): void {
     const { scanner, queue } = this;
     this.suppressed = false;
-    // Not again behind an attribute, which was this item's first byte.
+    // Not again after an attribute, which was this item's first byte.
     if (scanner.type !== BAR) this.asked = this.mayAnswer(type);
     const mayTell = type === STAR || type === GREATER;
     if (mayTell && this.upstream.subscribed) scanner.capture = true;
@@ -294,7 +294,7 @@ export class ReplySequencer {
   }
 }
 
-/** Refusal, or the number of a rule's own error. */
+/** The refusal, or the number of a rule's own error. */
 function replyOf(refusal: number): Buffer {
   return refusalReply(refusal) ?? REFUSALS[refusal as Refusal];
 }

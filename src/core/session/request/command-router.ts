@@ -35,7 +35,7 @@ import type { WriteForwarder } from './write-forwarder.js';
 /** Redis 7 refuses more arguments before authentication (networking.c). Before 7.0 it refuses MOST_ARGUMENTS at any time. */
 const MOST_ARGUMENTS_UNAUTHENTICATED = 10;
 const MOST_ARGUMENTS = 1024 * 1024;
-/** Words of a HELLO without AUTH: the name and the version. */
+/** The number of words in a HELLO without AUTH: the name and the version. */
 const BARE_HELLO = 2;
 
 /** The parts of a session that its commands concern. */
@@ -52,21 +52,22 @@ export interface RouterParts {
   readonly reliefs: ReliefWatch;
 }
 
-/** What a client may hold back of a command, rather than have a connection of its own for it. */
+/** How much of a command a client may hold back before it gets a connection of its own for it. */
 const MOST_HELD_BYTES = 256 * 1024;
 
-/** Why no new command is taken; bits of one number, so that the hot path tests one field. */
+/** Why no new command is taken: bits of one number, so that the hot path tests one field. */
 const Stop = { DRAIN: 1, PAUSE: 2, PAUSE_ALL: 4 } as const;
 
 export class CommandRouter implements CommandHandler {
   /** Bits of Stop; 0: nothing stops. */
   private stops = 0;
   /**
-   * The drain began during a stall. Held commands without a reply still go up, and a CLIENT REPLY that asks for none: of the
-   * first command that is dropped a client must miss the reply, or nothing would tell it.
+   * The drain began during a stall. Held commands that get no reply still go up, and so does a CLIENT REPLY that asks for
+   * silence. The first command that is dropped must be one whose reply the client misses: otherwise the client could not
+   * notice.
    */
   private sendsSilenced = false;
-  /** The held command that waits is such a one. */
+  /** The held command that waits is such a command. */
   private holdsSilenced = false;
   /** The command that streams, if it is a governed write. */
   private largeWrite: LargeWrite | undefined;
@@ -100,13 +101,13 @@ export class CommandRouter implements CommandHandler {
     this.reliefs = parts.reliefs;
   }
 
-  /** Takes no further command, except those of a transaction that has begun, and held ones that will get no reply. */
+  /** Takes no further command, except those of an open transaction, and held ones that get no reply. */
   drain(): void {
     this.stops |= Stop.DRAIN;
     this.sendsSilenced = this.intake.stalled;
   }
 
-  /** Takes no new command until unpause(), except those of a transaction that has begun; with `all` not even these. */
+  /** Takes no new command until unpause(), except those of an open transaction; with `all`, not even these. */
   pause(all: boolean): void {
     this.stops |= all ? Stop.PAUSE | Stop.PAUSE_ALL : Stop.PAUSE;
   }
@@ -115,7 +116,7 @@ export class CommandRouter implements CommandHandler {
     this.stops &= ~(Stop.PAUSE | Stop.PAUSE_ALL);
   }
 
-  /** Whether a pause speaks against going on with what is held. */
+  /** Whether a pause forbids continuing with the held bytes. */
   get isPaused(): boolean {
     if (this.stops < Stop.PAUSE) return false;
     return this.stops >= Stop.PAUSE_ALL || this.intake.raw || !this.protocol.inMulti;
@@ -126,7 +127,7 @@ export class CommandRouter implements CommandHandler {
     if (!this.intake.stalled) this.sendsSilenced = false;
   }
 
-  /** A held command will go up in spite of the drain. */
+  /** A held command will go up despite the drain. */
   get owesSilenced(): boolean {
     return this.sendsSilenced && this.holdsSilenced && this.intake.stalled;
   }
@@ -263,7 +264,7 @@ export class CommandRouter implements CommandHandler {
   private understood(spec: CommandSpec | undefined): CommandSpec | undefined {
     const { args } = this;
     if (spec === undefined || arityFits(spec.arity, args.argc)) return spec;
-    // EXEC is refused before it is executed: its transaction has come to nothing.
+    // EXEC is refused before it is executed: its transaction has failed.
     if (spec.role === ConnectionRole.EXEC) {
       this.protocol.transaction.end();
       this.protocol.database.discard();
@@ -275,13 +276,13 @@ export class CommandRouter implements CommandHandler {
     const { args } = this;
     if (args.starts[0] < 0) return undefined;
     const spec = this.understood(this.context.table.find(args.buf, args.starts[0], args.ends[0]));
-    // A PROXY question is never this large: it has gone up, for the server to refuse.
+    // A PROXY question is never this large: it has gone up, so that the server refuses it.
     return spec?.role === ConnectionRole.CONSOLE ? undefined : spec;
   }
 
   /**
-   * A client that shares would need a connection of its own for a command that streams. One that is cut and not too large
-   * waits for its rest instead, while not much waits so.
+   * For a command that streams, a client that shares would need a connection of its own. If a cut command is not too large, it
+   * waits for its rest instead, unless much waits already.
    */
   private waitsWhole(size: number): boolean {
     const { placement } = this;
@@ -315,13 +316,15 @@ export class CommandRouter implements CommandHandler {
     return !this.sendsSilenced || !this.isSilenced;
   }
 
-  /** The command under scan gets no reply: by an earlier CLIENT REPLY, or as one that asks for silence. */
+  /**
+   * Whether the command under scan gets no reply: because of an earlier CLIENT REPLY, or because it asks for silence itself.
+   */
   private get isSilenced(): boolean {
     const { args } = this;
     return this.protocol.silence.any || isReply(args, 'OFF') || isReply(args, 'SKIP');
   }
 
-  /** A script that is to be held until it is whole. */
+  /** Whether it is a script that must be held until it is whole. */
   private waitsForScript(spec: CommandSpec, size: number): boolean {
     if (!isNeededWhole(spec, this.context.policy)) return false;
     return size <= this.context.lookaheadBytes && this.authenticated;
@@ -340,14 +343,14 @@ export class CommandRouter implements CommandHandler {
     if (spec.role === ConnectionRole.CONSOLE) this.latency.asks();
   }
 
-  /** What the command means depends on a pending reply. */
+  /** Whether the meaning of the command depends on a pending reply. */
   private waitsToBeUnderstood(role: ConnectionRole): boolean {
     return this.waitsToLogIn(role) || this.waitsForMulti(role) || this.waitsToSelect(role);
   }
 
   /**
-   * A SELECT in a transaction whose MULTI may have been refused, where rules name databases; or behind very many others. What
-   * is written behind it would not tell to which database it goes.
+   * Whether to wait before a SELECT: in a transaction whose MULTI may have been refused, if rules name databases; or after very
+   * many other SELECTs. Otherwise the database of later writes would be unknown.
    */
   private waitsToSelect(role: ConnectionRole): boolean {
     if (role !== ConnectionRole.SELECT) return false;
@@ -355,7 +358,7 @@ export class CommandRouter implements CommandHandler {
     return database.full || (multiUnanswered && view.matters);
   }
 
-  /** Which rules count for a write depends on the answer to SELECT, AUTH or EXEC. */
+  /** Whether the rules for a write depend on the answer to SELECT, AUTH or EXEC. */
   private waitsForRules(spec: CommandSpec): boolean {
     const { view, replies } = this.protocol;
     if (!view.matters || replies.idle) return false;
@@ -363,7 +366,7 @@ export class CommandRouter implements CommandHandler {
     return view.waits && (spec.carry !== Carry.NONE || isGoverned(spec, this.context.policy));
   }
 
-  /** An earlier MULTI may have been refused: then this MULTI begins the transaction, or this PROXY is in none. */
+  /** Whether an earlier MULTI may have been refused: then this MULTI begins the transaction, or this PROXY is not in one. */
   private waitsForMulti(role: ConnectionRole): boolean {
     const decided = role === ConnectionRole.MULTI || role === ConnectionRole.CONSOLE;
     return decided && this.protocol.multiUnanswered;

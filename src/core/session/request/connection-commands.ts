@@ -63,7 +63,7 @@ export class ConnectionCommands {
         break;
       case ConnectionRole.HELLO:
         this.named(spec.role);
-        // Without its reply, nothing would tell whether messages come as pushes or as arrays from then on.
+        // Without its reply, it would be unknown whether later messages come as pushes or as arrays.
         if (protocol.silence.any && protocol.replies.upstream.subscribed) protocol.goRaw();
         else this.login(Pending.HELLO);
         break;
@@ -89,7 +89,7 @@ export class ConnectionCommands {
         protocol.goRaw();
         break;
       case ConnectionRole.QUIT:
-        // The server reads nothing behind QUIT, so Spillway must not answer anything behind it.
+        // The server reads nothing after QUIT, so Spillway must not answer anything after it.
         protocol.forwarded();
         protocol.goRaw();
         protocol.quits = true;
@@ -132,7 +132,7 @@ export class ConnectionCommands {
     protocol.forwarded();
   }
 
-  /** A PROXY question. The commands behind it wait for the answer. */
+  /** A PROXY question. The commands after it wait for the answer. */
   private question(): void {
     const { protocol } = this;
     if (protocol.inMulti && protocol.transaction.inSilence) protocol.goRaw();
@@ -188,7 +188,7 @@ export class ConnectionCommands {
     if (!executes || (!followUps.anyWaiting && detail === 0)) {
       protocol.forwarded();
     } else if (isSilent) {
-      // Nothing will tell whether it was executed.
+      // It will never be known whether it was executed.
       followUps.fail();
       protocol.forwarded();
     } else {
@@ -202,7 +202,7 @@ export class ConnectionCommands {
   private reset(): void {
     const { protocol } = this;
     const { silence } = protocol;
-    // Its reply is skipped too, so nothing would tell when it took effect.
+    // Its reply is skipped too, so it would be unknown when it took effect.
     if (silence.skipNext) {
       protocol.goRaw();
       return;
@@ -226,7 +226,7 @@ export class ConnectionCommands {
     else this.opaqueInMulti(kind, SUBSCRIBED[role], confirmations);
   }
 
-  /** Only the reply to MONITOR tells whether a stream of lines follows. */
+  /** Only the reply to MONITOR shows whether a stream of lines follows. */
   private monitor(): void {
     if (this.protocol.silence.any) {
       this.protocol.goRaw();

@@ -3,12 +3,12 @@ import { equalsIgnoreCase, readPositiveInteger } from '../../resp/bytes.js';
 import type { RequestScanner } from '../../resp/request-scanner.js';
 
 export interface CopyOptions {
-  /** undefined: that of the source. */
+  /** undefined: the database of the source. */
   readonly db: number | undefined;
   readonly replaces: boolean;
 }
 
-/** Of the command under scan. What the server refuses is read as something. */
+/** The options of the command under scan. If the server will refuse them, the result means nothing. */
 export function readCopy({ buf, starts, ends, argc, parsed }: RequestScanner): CopyOptions {
   let db: number | undefined;
   let replaces = false;

@@ -57,7 +57,7 @@ export class EvictNotes {
     for (let i = FIRST; i < FIRST + count; i++) this.touched(i);
   }
 
-  /** The key at argument `i` may hold anything now. */
+  /** The key at argument `i` may hold any value now. */
   private touched(i: number): void {
     const { buf, starts, ends } = this.args;
     const [start, end] = [starts[i], ends[i]];

@@ -1,8 +1,8 @@
-// Follow-ups: the command behind a write that gives its key a TTL where the write could not carry one. It goes up right
-// behind the write. Inside a transaction it would change EXEC's reply, so there it waits until EXEC has succeeded. Behind a
-// streaming write it waits for the write's end.
+// Follow-ups: the command after a write that gives its key a TTL when the write could not carry one. It goes up right after the
+// write. Inside a transaction it would change EXEC's reply, so there it waits until EXEC has succeeded. After a streaming write
+// it waits for the write's end.
 // Owns the keys of waiting follow-ups, within a bound: one that does not fit counts as failed and is never kept in part.
-// Owns what a NOPERM has shown: this user may not send follow-ups.
+// Remembers a NOPERM: this user may not send follow-ups.
 // Also sends the commands that change a TTL that a rule gave (own-ttl-script.ts); one of these may stand before a command.
 import { FollowUpReply, OwnTtlChange, type TrafficObserver } from '../../policy/observer.js';
 import { NOTHING } from '../../resp/bytes.js';
@@ -13,23 +13,23 @@ import type { ReplySequencer } from '../reply/reply-sequencer.js';
 import type { ReplySilence } from '../state/reply-silence.js';
 import type { UpstreamWriter } from './upstream-writer.js';
 
-/** A slot that is being imported accepts a command only behind its own ASKING. */
+/** A slot that is being imported accepts a command only right after its own ASKING. */
 const ASKING = encodeCommand('ASKING');
 /** Bound on a client's waiting follow-ups. */
 const MAX_WAITING_BYTES = 1024 * 1024;
-/** What each counts for in addition to its key. */
+/** Bytes that each counts for in addition to its key. */
 const WAITING_OVERHEAD = 50;
-/** In place of a TTL: what waits is the whole command. */
+/** In place of a TTL: the whole command waits. */
 const WHOLE = -1;
 
-/** What a hidden command is for, in the `detail` of its pending reply, above the slot. */
+/** The purpose of a hidden command, in the `detail` of its pending reply, above the slot. */
 export const Purpose = {
   /** It gives a TTL where there is none. */
   GIVE: 0,
   YIELD: 1,
   RENEW: 2,
   LEAVE_BEHIND: 3,
-  /** It takes a TTL away for a moment, or gives it back. */
+  /** It removes a TTL for a moment, or restores it. */
   LEND: 4,
 } as const;
 export type Purpose = (typeof Purpose)[keyof typeof Purpose];
@@ -75,7 +75,7 @@ export class FollowUps {
     return this.form.followUps && this.denied !== this.form.followUp;
   }
 
-  /** TTLs of Spillway's own may be changed. */
+  /** Whether TTLs of Spillway's own may be changed. */
   get mayChange(): boolean {
     return this.possible && !this.changesDenied;
   }
@@ -84,7 +84,7 @@ export class FollowUps {
     return this.slots.length > 0;
   }
 
-  /** Sends one now, behind the command that is under scan or has just passed. */
+  /** Sends one now, after the command that is under scan or has just passed. */
   send(
     slot: number,
     key: Uint8Array,
@@ -114,7 +114,7 @@ export class FollowUps {
     else this.insert(scratch, length, slot, Purpose.RENEW);
   }
 
-  /** Takes a TTL of which about `leftMs` are left away, before the command under scan. */
+  /** Removes a TTL of which about `leftMs` are left, before the command under scan. */
   release(slot: number, purpose: Purpose, key: Uint8Array, start: number, end: number, leftMs: number): void {
     const scratch = this.room(ownTtlSize(end - start));
     const length = writeOwnTtl(scratch, 0, key, start, end, leftMs, 0);
@@ -192,7 +192,7 @@ export class FollowUps {
     this.ends = [];
   }
 
-  /** They are due and cannot be sent. */
+  /** They are due, but cannot be sent. */
   fail(): void {
     for (const detail of this.slots) this.observer.onFollowUpReply(detail & SLOT_MASK, FollowUpReply.FAILED);
     this.forget();

@@ -1,7 +1,7 @@
-// Tells the gate how much growth of this session is under way: forwarded, and not yet certain to be in the server's memory.
-// Answered growth is in used_memory. Unanswered growth may be; it counts on top for as long as the gate's ages say. Of a
-// streaming command only the bytes that have gone up count, since the client may never send the rest.
-// One mark at a time is enough: it is set behind what was sent, and acknowledged when that reply comes.
+// Tells the gate how much growth of this session is under way: forwarded, but perhaps not yet in the server's memory. Answered
+// growth is in used_memory. Unanswered growth may be; it counts on top for as long as the gate's ages say. Of a streaming
+// command only the bytes that have gone up count, since the client may never send the rest.
+// One mark at a time is enough: it is set after what was sent, and acknowledged when that reply comes.
 // Invariants: acknowledged <= marked <= whole <= sent; close() leaves nothing under way, and nothing counts after it.
 import type { Priority } from '../../policy/rule.js';
 import type { ShedGate } from '../../policy/shed.js';

@@ -6,12 +6,12 @@ import { NOTHING } from '../../resp/bytes.js';
 /** Borrowed memory. */
 export interface Loan {
   readonly bytes: Uint8Array;
-  /** Gives it back: others write into it from now on. Call it once. */
+  /** Returns the memory: others write into it from now on. Call it once. */
   end(): void;
 }
 
 export interface Lender {
-  /** Much is lent already: ask for more only if there is need. */
+  /** Much is lent already: borrow more only if necessary. */
   readonly isShort: boolean;
   /** Memory for at least `least` bytes, if possible for `wanted`. Its content is undefined. */
   lend(least: number, wanted: number): Loan;
@@ -36,7 +36,7 @@ export class HeldBytes {
 
   /**
    * After close() it keeps nothing.
-   * @param lacking how many more bytes are to come, at least; leave it out where that is not known
+   * @param lacking how many more bytes will come, at least; left out if unknown
    */
   append(buf: Uint8Array, from: number, to: number, lacking = Number.POSITIVE_INFINITY): void {
     if (this.isClosed) return;
@@ -75,7 +75,7 @@ export class HeldBytes {
     }
   }
 
-  /** What `use` makes of the bytes; it may not append to them. */
+  /** What `use` makes of the bytes; it must not append to them. */
   use<T>(use: (bytes: Uint8Array, length: number) => T): T {
     this.inUse = true;
     try {
@@ -90,7 +90,7 @@ export class HeldBytes {
     return this.isClosed;
   }
 
-  /** Their client is gone: their memory goes back, once use() is over. */
+  /** Their client is gone: returns their memory, once use() is over. */
   close(): void {
     this.isClosed = true;
     if (!this.inUse) this.clear();
@@ -105,7 +105,7 @@ export class HeldBytes {
   }
 }
 
-/** The room that is taken beside `length` bytes: at least an eighth, so that not every piece moves all before it. */
+/** The free room that is taken beyond `length` bytes: at least an eighth, so that not every piece moves all earlier ones. */
 function roomBeside(length: number, lacking: number): number {
   return Math.max(length >> 3, Math.min(lacking, length, Math.max(SPARE_BYTES, length >> 2)));
 }

@@ -1,4 +1,4 @@
-// Tells what writes do to the memory that the keys of rules with a budget hold. Takes note only; the WriteForwarder forwards.
+// Reports how writes change the memory that the keys of rules with a budget hold. Only reports; the WriteForwarder forwards.
 import { type CommandSpec, TtlChange, TtlTreatment } from '../../commands/spec.js';
 import { FREEING } from '../../commands/treatment.js';
 import { hashKey } from '../../policy/hash.js';
@@ -17,13 +17,13 @@ export class HoldingsNotes {
     private readonly policy: Policy,
   ) {}
 
-  /** Bytes of the string that becomes the value of the key at argument `key`; of another write `otherwise`. */
+  /** The size of the string that becomes the value of the key at argument `key`; for any other write, `otherwise`. */
   bytesOf(spec: CommandSpec, key: number, otherwise: number): number {
     const value = valueAt(spec, key);
     return value > 0 ? this.args.ends[value] - this.args.starts[value] : otherwise;
   }
 
-  /** What one key's write of `bytes`, or of a string of so many, does to what its rule's `keys` hold. */
+  /** How one key's write of `bytes`, or of a string of that size, changes what its rule's `keys` hold. */
   written(keys: HeldKeys, spec: CommandSpec, facts: WrittenFacts, written: WrittenKey, bytes: number): void {
     const { rule, outcome, buf, start, end, hash } = written;
     const lifetime = lifetimeBehind(outcome, facts.replaces, facts.lifetimeMs, rule.ttlMs);
@@ -33,7 +33,7 @@ export class HoldingsNotes {
     } else keys.grown(buf, start, end, hash, bytes, lifetime);
   }
 
-  /** A script passes that may have done anything to the keys that it names. */
+  /** A script passes that may have changed the keys that it names in any way. */
   scripted({ count, argument, rule, hash }: Verdict): void {
     const { args, policy } = this;
     for (let i = 0; i < count; i++) {
@@ -45,7 +45,7 @@ export class HoldingsNotes {
   /** The same for a command that no rule governs: it frees its keys, or gives them `lifetimeMs` (0: none). */
   changed(spec: CommandSpec, lifetimeMs: number): void {
     const { args, policy } = this;
-    // What is queued may never be executed: then the keys are only looked at again.
+    // A queued command may never be executed, so its keys are only examined again.
     const surely = !this.protocol.inMulti;
     if (spec.ttlChange === TtlChange.ENDS_ALL) {
       for (const { keys } of policy.quotas.all) keys?.clear();
@@ -60,7 +60,7 @@ export class HoldingsNotes {
       const hash = hashKey(args.buf, start, end);
       if (surely && FREEING.has(spec.name)) keys.ended(args.buf, start, end, hash);
       else if (surely && spec.name === 'persist') keys.lives(args.buf, start, end, hash, Lifetime.NONE);
-      // With NX, GT or LT the one that is there may stay.
+      // With NX, GT or LT the present TTL may stay.
       else if (surely && lifetimeMs > 0 && args.argc === 3)
         keys.lives(args.buf, start, end, hash, lifetimeMs);
       else keys.changed(args.buf, start, end, hash, Lifetime.KEPT);
@@ -68,7 +68,7 @@ export class HoldingsNotes {
   }
 }
 
-/** Where the string stands that becomes the value of the key at argument `key`; 0: the command writes no whole string. */
+/** The position of the string that becomes the value of the key at argument `key`; 0: the command writes no whole string. */
 function valueAt(spec: CommandSpec, key: number): number {
   switch (spec.ttl) {
     case TtlTreatment.SET:
@@ -83,7 +83,7 @@ function valueAt(spec: CommandSpec, key: number): number {
   }
 }
 
-/** How long a key lives that was written, as in HeldKeys. */
+/** How long a key lives after this write, as in HeldKeys. */
 function lifetimeBehind(outcome: TtlOutcome, replaces: boolean, ownMs: number, ruleMs: number): number {
   switch (outcome) {
     case TtlOutcome.INJECTED:

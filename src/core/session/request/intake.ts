@@ -5,7 +5,7 @@ export class Intake {
   raw = false;
   /** The next command is held until a reply has come, or a pause is over. */
   stalled = false;
-  /** New commands wait. Nobody knows what stands in a pipe's bytes, so all of them wait. */
+  /** New commands wait. A pipe's bytes cannot be told apart, so all of them wait. */
   paused = false;
 
   /** Holds the next command until RequestFeed.resume(). */

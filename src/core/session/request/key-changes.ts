@@ -1,12 +1,12 @@
-// Keeps the memory of keys (policy/key-memory) true to commands that no rule governs and that change TTLs or names (EXPIRE,
-// PERSIST, DEL, RENAME, COPY), and acts on what it says of TTLs that a rule gave: one gives way to the application's, or stays
-// behind when its key gets another name.
-// That memory only hints. So each of these goes up as a command that compares the TTL first (resp/own-ttl-script).
+// Updates the key memory (policy/key-memory) for commands that no rule governs and that change TTLs or names (EXPIRE, PERSIST,
+// DEL, RENAME, COPY). If the key had a TTL that a rule gave, that TTL gives way to the application's, or does not follow a
+// renamed key.
+// The key memory only hints. So each change goes up as a command that compares the TTL first (resp/own-ttl-script).
 //
-//   EXPIRE key 60 NX     ─▶ [take the rule's TTL away]  EXPIRE key 60 NX  [give it back if the key has none]
-//   RENAME key other     ─▶ RENAME key other  [take the rule's TTL away, or put that of other's rule in its place]
+//    EXPIRE key 60 NX     ─▶ [remove the rule's TTL]  EXPIRE key 60 NX  [restore it if the key has none]
+//    RENAME key other     ─▶ RENAME key other  [remove the rule's TTL, or set that of other's rule instead]
 //
-// In a transaction nothing can stand before a command, and what stands behind waits for EXEC.
+// In a transaction nothing can be inserted before a command, and what comes after one waits for EXEC.
 import { Carry, type CommandSpec, TtlChange } from '../../commands/spec.js';
 import { ExpireOptions } from '../../policy/expire-options.js';
 import { hashKey } from '../../policy/hash.js';
@@ -29,12 +29,12 @@ const UNITS: Partial<Record<TtlChange, ExpiryUnit>> = {
   [TtlChange.PEXPIREAT]: ExpiryUnit.AT_MILLISECONDS,
 };
 const LT_BULK = Buffer.from('$2\r\nLT\r\n', 'latin1');
-/** EXPIRE key seconds NX: that many words, and the last of them. */
+/** The number of words in EXPIRE key seconds NX, and the index of the last. */
 const WORDS_WITH_OPTION = 4;
 const OPTION = 3;
 
 export class KeyChanges {
-  /** What is left of the rule's TTL that was taken away before the command under scan; 0: none was. */
+  /** What is left of the rule's TTL that was removed before the command under scan; 0: none was removed. */
   private lentMs = 0;
   private readonly expireOptions = new ExpireOptions();
 
@@ -68,8 +68,8 @@ export class KeyChanges {
   }
 
   /**
-   * Where nothing can stand before EXPIRE … NX: LT takes the place of NX. It sets the TTL where the rule's is longer, and, as NX
-   * would, leaves an application's that is no longer than the new one.
+   * Used if nothing can be inserted before EXPIRE … NX: LT replaces NX. It sets the TTL if the rule's is longer and, as NX
+   * would, leaves an application's TTL that is no longer than the new one.
    */
   private relax(change: TtlChange, leftMs: number): void {
     const { args, protocol } = this;
@@ -115,7 +115,7 @@ export class KeyChanges {
     }
   }
 
-  /** EXPIRE and its like has gone up; of the rule's TTL, `lentMs` were left before. */
+  /** EXPIRE or a similar command has gone up; of the rule's TTL, `lentMs` were left before. */
   private expired(
     keys: KeyMemory,
     change: TtlChange,
@@ -132,22 +132,22 @@ export class KeyChanges {
     const understood = !optional || this.expireOptions.read(args);
     const wantsTtl = optional && this.expireOptions.wantsTtl;
     if (lentMs > 0 && !protocol.inMulti && (wantsTtl || lifetimeMs <= 0)) {
-      // It is refused, or does nothing to a key without a TTL.
+      // The server refuses it, or it does nothing to a key without a TTL.
       const { slot } = protocol.view.rules.find(buf, start, end);
       protocol.followUps.send(slot, buf, start, end, Math.ceil(lentMs), Purpose.LEND);
       return;
     }
-    // What it does to one that is known, and whether there is one, is not sure.
+    // Its effect on a known key, and whether there is one, is uncertain.
     if (!understood || wantsTtl) return;
     const { brief } = this.policy.gate;
     if (lifetimeMs > 0 && brief.waits && keys.ttlLeft(keys.find(buf, start, end, hash, db)) === 0)
       brief.expires(lifetimeMs);
-    // With NX or LT the one that is there may stay; a lifetime of 0: the key is gone, or the command is refused.
+    // With NX or LT the present TTL may stay; a lifetime of 0: the key is gone, or the command is refused.
     if (lifetimeMs > 0) keys.expires(lifetimeMs, optional && lentMs === 0, buf, start, end, hash, db);
     else keys.forget(buf, start, end, hash, db);
   }
 
-  /** Of EXPIRE and its like; 0 and below: the TTL or the key is gone, or the command refused. */
+  /** The TTL of EXPIRE and similar commands; 0 and below: the TTL or the key is gone, or the command is refused. */
   lifetimeGiven(change: TtlChange): number {
     const { args } = this;
     const unit = UNITS[change];
@@ -156,7 +156,7 @@ export class KeyChanges {
     return value < 0 ? 0 : lifetimeOf(value, unit, this.policy.now);
   }
 
-  /** RENAME, RENAMENX, COPY or MOVE has gone up: the key has another name or database, or a twin there. */
+  /** RENAME, RENAMENX, COPY or MOVE has gone up: the key has another name or database, or a copy there. */
   carried({ carry }: CommandSpec): void {
     const { args, protocol, policy } = this;
     const { keys } = policy;
@@ -197,7 +197,7 @@ export class KeyChanges {
     else protocol.followUps.sendWhole(rule.slot, Purpose.LEAVE_BEHIND, command);
   }
 
-  /** Where the key is then; undefined: in the client's database. */
+  /** The database of the key after the command; undefined: the client's own. */
   private targetDatabase(carry: Carry): number | undefined {
     const { args } = this;
     if (carry === Carry.MOVE) return Math.max(0, readPositiveInteger(args.buf, args.starts[2], args.ends[2]));

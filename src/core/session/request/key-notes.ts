@@ -1,9 +1,9 @@
-// Keeps the memory of keys (policy/key-memory) true to the governed writes that go up, and gives each key the TTL that it is
-// still to get: by a follow-up, or, under a rule that renews, by one that begins the rule's own TTL anew.
-// That memory only hints, so a renewal goes up as a command that compares the TTL first (resp/own-ttl-script).
+// Updates the key memory (policy/key-memory) for the governed writes that go up, and gives each key the TTL that it still
+// lacks: by a follow-up, or, under a rule that renews, by one that restarts the rule's own TTL.
+// The key memory only hints, so a renewal goes up as a command that compares the TTL first (resp/own-ttl-script).
 //
-//   HSET key f v         ─▶ HSET key f v  [the rule's TTL if the key has none]
-//   HSET key f v, renew  ─▶ HSET key f v  [begin the rule's TTL anew]
+//    HSET key f v         ─▶ HSET key f v  [the rule's TTL if the key has none]
+//    HSET key f v, renew  ─▶ HSET key f v  [restart the rule's TTL]
 import { Carry, type CommandSpec, Sizing } from '../../commands/spec.js';
 import { sizeOf, TtlEffect } from '../../policy/key-memory.js';
 import { TtlOutcome } from '../../policy/observer.js';
@@ -15,10 +15,10 @@ import type { WrittenFacts, WrittenKey } from '../../policy/written-key.js';
 import type { RequestScanner } from '../../resp/request-scanner.js';
 import type { ProtocolState } from '../state/protocol-state.js';
 
-/** A TTL is renewed when so much of it has gone: a key that is written a thousand times a second is renewed less often. */
+/** A TTL is renewed when this part of it has passed: a key that is written a thousand times a second is renewed less often. */
 const RENEWED_SHARE = 0.99;
 
-/** What a write does to the TTL of a key that it replaces, by outcome; and of one that it only changes. */
+/** What a write does to the TTL of a key that it replaces, by outcome; and of a key that it only changes. */
 const REPLACING: Readonly<Record<TtlOutcome, TtlEffect>> = {
   [TtlOutcome.INJECTED]: TtlEffect.OWN,
   [TtlOutcome.CLAMPED]: TtlEffect.GIVEN,
@@ -44,7 +44,7 @@ export class KeyNotes {
     private readonly policy: Policy,
   ) {}
 
-  /** The size of the key at argument `i`, whose hashKey() is `hash`, when the write under scan is done. */
+  /** The size of the key at argument `i`, whose hashKey() is `hash`, after the write under scan. */
   sizeAfter(spec: CommandSpec, i: number, hash: number): Size {
     if (this.policy.keys === undefined || spec.sizing === Sizing.UNKNOWN || i === undefined)
       return SizeClass.OTHER;
@@ -57,7 +57,9 @@ export class KeyNotes {
     return sizeOf(this.policy.keys?.find(buf, starts[i], ends[i], hash, db) ?? 0);
   }
 
-  /** One key of a governed write has gone up; gives it the TTL that it is still to get. `waits`: of that more is to come. */
+  /**
+   * One key of a governed write has gone up: gives the key the TTL that it still lacks. `waits`: more of the write is to come.
+   */
   written(spec: CommandSpec, facts: WrittenFacts, written: WrittenKey, waits = false): void {
     const { rule } = written;
     if (rule.renew && !waits && this.renewed(spec, facts, written)) return;

@@ -19,7 +19,7 @@ import type { RequestScanner } from '../../resp/request-scanner.js';
 const HEADER_BYTES = 5;
 
 export class LargeWrite {
-  /** Keys whose size is not known yet: the current one of a write in pairs, else all. */
+  /** Keys whose size is unknown yet: the current one of a write in pairs, otherwise all. */
   readonly keys: WrittenKey[] = [];
   /** Number of keys so far. */
   keysSeen = 0;
@@ -27,23 +27,23 @@ export class LargeWrite {
   grows = false;
   /** It is refused: its bytes are dropped. */
   readonly shed: boolean;
-  /** The number of the error that it is answered with then. */
+  /** The number of the error that answers it in that case. */
   readonly reply: number;
   /** Keys and values alternate (MSET). */
   readonly inPairs: boolean;
   /** Reads the options behind a SET's value; undefined if no option matters. */
   tail: OptionTail | undefined;
-  /** False once it turns out that Redis will refuse the command. */
+  /** False once it is clear that Redis will refuse the command. */
   recorded: boolean;
   /** From the verdict. */
   replaces: boolean;
   ifMissing: boolean;
-  /** As of the verdict: by the keys that its head told. */
+  /** From the verdict, by the keys in its head. */
   readonly priority: Priority;
   lifetimeMs: number;
-  /** Of its key, where the write is not in pairs. */
+  /** Of its key, if the write is not in pairs. */
   sizeAfter: Size = SizeClass.OTHER;
-  /** No argument behind this one is a key. */
+  /** No argument after this one is a key. */
   private readonly lastKey: number;
   /** Bytes of the command up to the last pair's end. */
   private pairFrom = 0;
@@ -52,10 +52,10 @@ export class LargeWrite {
     readonly spec: CommandSpec,
     args: RequestScanner,
     verdict: Verdict,
-    /** Its size as far as its head tells. */
+    /** Its size as far as its head shows. */
     readonly knownSize: number,
     private readonly followUps: boolean,
-    /** The rules at its begin, which apply to its end: a reload may bring others meanwhile. */
+    /** The rules at its beginning, which also apply to its end: a reload may bring others meanwhile. */
     private readonly rules: RuleSet,
   ) {
     this.shed = verdict.action === Action.SHED;

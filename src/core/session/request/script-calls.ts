@@ -6,17 +6,19 @@ import type { Policy } from '../../policy/policy.js';
 import { equalsIgnoreCase } from '../../resp/bytes.js';
 import type { RequestScanner } from '../../resp/request-scanner.js';
 
-/** The policy decides about it: a governed write, or a call of a script while rules decide about scripts. */
+/** Whether the policy decides about it: a governed write, or a call of a script while rules decide about scripts. */
 export function isGoverned(spec: CommandSpec, policy: Policy): boolean {
   return spec.governed || (spec.script > ScriptCall.LOAD && policy.rules.governsScripts);
 }
 
-/** It must not stream if it can be held: its keys stand behind its source, and the source is learnt only whole. */
+/**
+ * Whether to hold it if possible instead of streaming: its keys stand after its source, and only a whole source can be learnt.
+ */
 export function isNeededWhole({ script }: CommandSpec, policy: Policy): boolean {
   return script !== ScriptCall.NONE && policy.rules.governsScripts;
 }
 
-/** Learns the source that the command under scan brings, if that is EVAL or SCRIPT LOAD; it is one of scripts. */
+/** Learns the source in the command under scan, a script command, if that is EVAL or SCRIPT LOAD. */
 export function noteSource({ script }: CommandSpec, args: RequestScanner, policy: Policy): void {
   if (script > ScriptCall.SOURCE || !policy.rules.governsScripts) return;
   const at = script === ScriptCall.SOURCE ? 1 : 2;

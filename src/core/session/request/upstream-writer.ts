@@ -39,7 +39,7 @@ export class UpstreamWriter {
     this.sink = sink;
   }
 
-  /** A fault has ended the session: nothing goes up any more. The buffer under scan will soon be another client's. */
+  /** A bug has ended the session: nothing more goes up. The buffer under scan will soon be another client's. */
   abandon(): void {
     this.source = NOTHING;
     this.settled = ALL;
@@ -52,7 +52,7 @@ export class UpstreamWriter {
     this.settled = at;
   }
 
-  /** Ends the scan: what stands before `at` passes, the rest will come again. */
+  /** Ends the scan: what stands before `at` passes; the rest will come again. */
   end(at: number): void {
     this.passThrough(at);
     this.source = NOTHING;
@@ -96,7 +96,7 @@ export class UpstreamWriter {
     this.settled = this.args.ends[i] + 2;
   }
 
-  /** `count` arguments, the first `length` bytes of `bulks`, go up behind the last one of the multibulk command under scan. */
+  /** `count` arguments, the first `length` bytes of `bulks`, go up after the last one of the multibulk command under scan. */
   appendArguments(count: number, bulks: Uint8Array, length: number): void {
     const { args } = this;
     this.passThrough(args.start);

@@ -19,10 +19,14 @@ import { KeyNotes } from './key-notes.js';
 import { LargeWrite } from './large-write.js';
 import type { UpstreamWriter } from './upstream-writer.js';
 
-/** `$n\r\n` before a short key and `\r\n` behind its value. */
+/**
+ * `$n\r
+ * ` before a short key and `\r
+ * ` after its value.
+ */
 const FRAMING_BYTES = 7;
 
-/** The same of a pair that streams, as it is counted. */
+/** The same for a pair that streams, as it is counted. */
 const PAIR_FRAMING_BYTES = 20;
 /** Arguments of a verdict's suffix: PX and its milliseconds. */
 const APPENDED = 2;
@@ -153,7 +157,7 @@ export class WriteForwarder {
     if (rule.evict) this.evictable.written(written);
   }
 
-  /** Takes from the quotas of its rules what a growing write is about to use, unless it would have been refused. */
+  /** Takes what a growing write will use from the quotas of its rules, unless it would have been refused. */
   private spend(verdict: Verdict): void {
     for (let i = 0; i < verdict.count; i++) {
       const rule = verdict.rule[i];

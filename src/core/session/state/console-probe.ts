@@ -10,7 +10,7 @@ import { type ConsoleQuestion, wordsOf } from './console-question.js';
 const PROBE = encodeCommand('INFO', 'spillway');
 
 export class ConsoleProbe {
-  /** The question that the client may ask, until it is taken. */
+  /** The question that the client may ask, until the owner takes it. */
   private question: ConsoleQuestion | undefined;
   private words: readonly string[] = [];
   private number = 0;

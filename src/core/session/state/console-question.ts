@@ -10,17 +10,17 @@ export interface ConsoleQuestion {
   readonly resp: 2 | 3;
 }
 
-/** Equal for questions that have the same answer. */
+/** Equal for questions with the same answer. */
 export function questionKey({ resp, words }: ConsoleQuestion): string {
   return JSON.stringify([resp, ...words]);
 }
 
-/** One more than any question has: EXPLAIN takes a command. */
+/** One more than any question has, because EXPLAIN takes a command. */
 export const MOST_WORDS = 13;
-/** A longer word is cut one byte behind this, so that its excess length shows. */
+/** A longer word is cut one byte after this, so that its excess length shows. */
 export const MOST_BYTES = 1024;
 
-/** The words behind the name of the command under scan. */
+/** The words after the name of the command under scan. */
 export function wordsOf({ buf, argc, starts, ends }: RequestScanner): string[] {
   const words: string[] = [];
   for (let i = 1; i < argc && words.length < MOST_WORDS; i++) {

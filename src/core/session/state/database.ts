@@ -1,39 +1,39 @@
-// Which database the client's connection has selected, as far as answers to SELECT have told. What waits for its answer leaves
-// it unknown until then; what has no answer (under CLIENT REPLY OFF) until the next one.
-// In a transaction SELECT takes effect at EXEC: what is queued behind it is for the new database, or is never executed.
+// Which database the client's connection has selected, as far as answers to SELECT have shown. Between a SELECT and its answer
+// the database is unknown; after a SELECT without an answer (CLIENT REPLY OFF) it stays unknown until the next answer.
+// In a transaction SELECT takes effect at EXEC: what is queued after it is for the new database, or is never executed.
 //
-//   SELECT ─▶ asked ─▶ its answer       MULTI, SELECT ─▶ queued ─ EXEC ─▶ asked ─▶ EXEC's answer
+//    SELECT ─▶ asked ─▶ its answer       MULTI, SELECT ─▶ queued ─ EXEC ─▶ asked ─▶ EXEC's answer
 import type { DatabaseRange } from '../../policy/database-range.js';
 import { ANY_DATABASE } from '../../policy/key-memory.js';
 import { readPositiveInteger } from '../../resp/bytes.js';
 
-/** No server has more. */
+/** No server has more databases. */
 const MOST_DATABASES = 1_000_000;
-/** The `detail` of an answer that tells. */
+/** The `detail` of an answer that shows the database. */
 const TELLS = 1;
-/** With so many SELECTs without an answer, the next one waits. */
+/** With this many SELECTs without an answer, the next one waits. */
 const MOST_ASKED = 1024;
 
 export class Database {
-  /** Of the next command; ANY_DATABASE: not known. */
+  /** The database of the next command; ANY_DATABASE: unknown. */
   current = 0;
   /** Differs after each change. */
   version = 0;
   private selected = 0;
   private readonly asked: number[] = [];
-  /** How often each one is among those. */
+  /** How often each database is among those. */
   private readonly askedOf = new Map<number, number>();
   private queued: number | undefined;
   private queuedAny = false;
 
   constructor(private readonly range: DatabaseRange) {}
 
-  /** Which ones it may be once all answers have come. */
+  /** The databases that it may be once all answers have come. */
   get candidates(): readonly number[] {
     return this.queued === undefined ? [this.selected, ...this.askedOf.keys()] : [this.queued];
   }
 
-  /** No further SELECT may go up before an answer has come. */
+  /** Whether no further SELECT may go up before an answer has come. */
   get full(): boolean {
     return this.asked.length >= MOST_ASKED;
   }
@@ -42,7 +42,7 @@ export class Database {
     return this.queued === undefined && this.asked.length > 0;
   }
 
-  /** SELECT goes up, and its answer will tell. Returns the `detail` to owe it by. */
+  /** SELECT goes up, and its answer will show the database. Returns the `detail` of its pending reply. */
   ask(buf: Uint8Array, start: number, end: number): number {
     return this.await(numberOf(buf, start, end));
   }
@@ -60,7 +60,7 @@ export class Database {
     this.queuedAny = false;
   }
 
-  /** EXEC goes up; `tells`: it has an answer. Returns the `detail` to owe it by. */
+  /** EXEC goes up; `tells`: it gets an answer. Returns the `detail` of its pending reply. */
   execute(tells: boolean): number {
     if (this.queued === undefined) return 0;
     if (!tells) return this.lost();
@@ -69,19 +69,19 @@ export class Database {
     return this.await(db);
   }
 
-  /** The transaction came to nothing. */
+  /** The transaction failed. */
   discard(): void {
     if (this.queued === undefined) return;
     this.queued = undefined;
     this.changed();
   }
 
-  /** MULTI was refused: what stood in the transaction was executed at once. */
+  /** MULTI was refused: the commands in the transaction were executed at once. */
   multiRefused(): void {
     if (this.queuedAny) this.lost();
   }
 
-  /** It may have become another one. */
+  /** The database may have changed. */
   lost(): 0 {
     this.selected = ANY_DATABASE;
     this.queued = undefined;
@@ -91,7 +91,7 @@ export class Database {
     return 0;
   }
 
-  /** `taken`: not with an error, and EXEC with replies. */
+  /** `taken`: the answer was not an error, and EXEC's contained replies. */
   answered(taken: boolean, detail: number): void {
     if (detail !== TELLS) return;
     const db = this.asked.shift();
@@ -115,7 +115,7 @@ export class Database {
     this.changed();
   }
 
-  /** The next answer that tells will say whether it is this one. */
+  /** The next answer that shows the database will say whether it is this one. */
   private await(db: number): number {
     this.asked.push(db);
     this.askedOf.set(db, (this.askedOf.get(db) ?? 0) + 1);
@@ -129,7 +129,7 @@ export class Database {
   }
 }
 
-/** ANY_DATABASE: it is no number, and the server will refuse it. */
+/** ANY_DATABASE: not a number, so the server will refuse it. */
 function numberOf(buf: Uint8Array, start: number, end: number): number {
   if (end - start === 1 && buf[start] === 0x30) return 0;
   const db = readPositiveInteger(buf, start, end);

@@ -46,11 +46,11 @@ export class ProtocolState implements ReplyListener {
   /** QUIT has gone up. */
   quits = false;
   /**
-   * The connection that was made for the client has fewer rights than one made when it came: the default user has got a
+   * The connection that was made for the client has fewer rights than one made when the client came: the default user has got a
    * password meanwhile. The client must be ended.
    */
   hasOtherRights = false;
-  /** The hold must learn how the command under scan is answered. */
+  /** Whether the hold must learn how the command under scan is answered. */
   private telling = false;
   /** ASKING or CLIENT CACHING binds the next command, so the server must see that command or a stand-in. */
   private bindsNext = false;
@@ -109,7 +109,7 @@ export class ProtocolState implements ReplyListener {
     return this.transaction.open;
   }
 
-  /** Whether a transaction is open depends on a pending reply. */
+  /** Whether a pending reply decides if a transaction is open. */
   get multiUnanswered(): boolean {
     return this.inMulti && !this.replies.idle;
   }
@@ -129,7 +129,7 @@ export class ProtocolState implements ReplyListener {
     );
   }
 
-  /** Nothing shows when the server has executed what goes up. */
+  /** Whether nothing shows when the server has executed what goes up. */
   get unanswered(): boolean {
     return this.silence.any || this.intake.raw || this.replies.raw;
   }
@@ -229,7 +229,7 @@ export class ProtocolState implements ReplyListener {
   loginWanted(): void {
     if (!this.hold.loginWanted()) return;
     this.hasOtherRights = true;
-    // Replies still to come were made for other rights.
+    // Replies still to come were made under other rights.
     this.replies.abandon();
   }
 

@@ -1,7 +1,7 @@
-// CLIENT REPLY OFF and SKIP: which commands get no reply. A success shows only by silence. So Spillway sends CLIENT REPLY ON
-// behind each, which is answered with OK only if the first took effect (then OFF once more). If the user may not run them, all
+// CLIENT REPLY OFF and SKIP: which commands get no reply. Only silence shows that one took effect. So Spillway sends CLIENT
+// REPLY ON after each, which gets an OK only if the first took effect (then OFF once more). If the user may not run them, all
 // are refused, and the client gets the one refusal that it waits for.
-// Invariant: during such a check the client is stalled, so no other reply can become due behind it.
+// Invariant: during such a check the client is stalled, so no other reply can become due after it.
 import { equalsIgnoreCase } from '../../resp/bytes.js';
 import { encodeCommand } from '../../resp/encode.js';
 import type { RequestScanner } from '../../resp/request-scanner.js';
@@ -25,7 +25,7 @@ export class ReplySilence {
   off = false;
   /** The next command gets no reply. */
   skipNext = false;
-  /** The current check is for OFF; else for SKIP. */
+  /** The current check is for OFF; otherwise for SKIP. */
   private checkingOff = false;
 
   constructor(

@@ -1,5 +1,5 @@
-// The rules that count for the client's next write: those of its database and user (policy/rule-views). Where these depend on a
-// pending reply, and the rules with them, the write waits for that; where no rule names either, this costs one comparison.
+// The rules for the client's next write: those of its database and user (policy/rule-views). If these, and so the rules, depend
+// on a pending reply, the write waits for it. If no rule names a database or user, this costs one comparison.
 import { Carry, type CommandSpec } from '../../commands/spec.js';
 import type { Policy } from '../../policy/policy.js';
 import type { RuleSet } from '../../policy/rule-set.js';
@@ -22,12 +22,12 @@ export class RuleView {
     this.view = policy.rules;
   }
 
-  /** Some rule names databases or users. */
+  /** Whether some rule names databases or users. */
   get matters(): boolean {
     return this.policy.rules.scoped;
   }
 
-  /** As far as is known now. */
+  /** The view, as far as is known now. */
   get rules(): RuleSet {
     const { rules } = this.policy;
     if (!rules.scoped) return rules;
@@ -35,7 +35,7 @@ export class RuleView {
     return this.view;
   }
 
-  /** A pending reply will tell which rules count in the client's database. */
+  /** Whether a pending reply decides which rules apply in the client's database. */
   get waits(): boolean {
     const { rules } = this.policy;
     if (!rules.scoped) return false;
@@ -43,7 +43,7 @@ export class RuleView {
     return this.undecided;
   }
 
-  /** The same for another database: what its rules are is not known before the user is. */
+  /** The same for another database: its rules are unknown until the user is known. */
   get waitsElsewhere(): boolean {
     return this.matters && (this.database.unanswered || this.user.unanswered);
   }

@@ -31,13 +31,13 @@ export class Transaction {
     return open;
   }
 
-  /** It has come to nothing, by DISCARD, RESET, or an EXEC that is refused (server.c, rejectCommand). */
+  /** It has failed, by DISCARD, RESET, or an EXEC that is refused (server.c, rejectCommand). */
   end(): void {
     this.open = false;
     this.followUps.forget();
   }
 
-  /** MULTI was refused, so the commands behind it were executed at once. Their follow-ups are due, even if EXEC has gone up. */
+  /** MULTI was refused, so the commands after it were executed at once. Their follow-ups are due, even if EXEC has gone up. */
   refused(number: number): void {
     if (number !== this.number) return;
     this.open = false;

@@ -1,24 +1,24 @@
-// Which ACL user the client is, as far as answers to AUTH and HELLO have told: for rules by user. Who has not logged in is
-// "default". Names are Latin-1, a character a byte. Never holds a password.
+// Which ACL user the client is, as far as answers to AUTH and HELLO have shown; for rules by user. A client that has not logged
+// in is "default". Names are Latin-1, one character a byte. Never holds a password.
 import { DEFAULT_USER } from '../../policy/rule-views.js';
 import { equalsIgnoreCase } from '../../resp/bytes.js';
 import type { RequestScanner } from '../../resp/request-scanner.js';
 
-/** What the answer to AUTH or HELLO tells, in the `detail` of its pending reply. */
+/** What the answer to AUTH or HELLO shows, in the `detail` of its pending reply. */
 const NOTHING = 0;
 const LOGIN = 1;
-/** A refusal may be for what stands behind a login that has taken effect. */
+/** A refusal may concern what follows a login that has taken effect. */
 const LOGIN_AND_MORE = 2;
 
 export class User {
-  /** Of the next command; undefined: not known. */
+  /** The user of the next command; undefined: unknown. */
   current: string | undefined = DEFAULT_USER;
   /** Differs after each change. */
   version = 0;
   private known: string | undefined = DEFAULT_USER;
   private asked: (string | undefined)[] = [];
 
-  /** Who it may be once all answers have come. */
+  /** The users that it may be once all answers have come. */
   get candidates(): readonly (string | undefined)[] {
     return [this.known, ...this.asked];
   }
@@ -27,7 +27,7 @@ export class User {
     return this.asked.length > 0;
   }
 
-  /** AUTH goes up, whole or at the end of its streaming. Returns the `detail` to owe it by. */
+  /** AUTH goes up, whole or at the end of its streaming. Returns the `detail` of its pending reply. */
   auth(args: RequestScanner, answers: boolean): number {
     if (!answers || args.streaming) return this.lost();
     const name = args.argc === 2 ? DEFAULT_USER : args.argc === 3 ? textOf(args, 1) : undefined;
@@ -76,7 +76,7 @@ export class User {
     return detail;
   }
 
-  /** Nothing will tell whether it has become another one. */
+  /** It will never be known whether the user has changed. */
   private lost(): 0 {
     this.known = undefined;
     this.asked.fill(undefined);
