@@ -27,7 +27,7 @@ export function factsFromCommandReply(reply: unknown): CommandFacts[] {
   return facts;
 }
 
-/** The first key spec (Redis 7) that says: at a fixed index, a range of keys that this command inserts or updates. */
+/** The first key spec (Redis 7) that names, at a fixed index, a range of keys that this command inserts or updates. */
 function writtenKeys(keySpecs: unknown): KeyPositions | undefined {
   if (!isList(keySpecs)) return undefined;
   for (const keySpec of keySpecs) {
@@ -39,7 +39,7 @@ function writtenKeys(keySpecs: unknown): KeyPositions | undefined {
     const lastKey = field(range, 'lastkey');
     const step = field(range, 'keystep');
     if (typeof index !== 'number' || typeof lastKey !== 'number' || typeof step !== 'number') continue;
-    // lastkey counts from the first key where positive, from the end of the command where negative.
+    // lastkey counts from the first key if positive, from the end of the command if negative.
     return { first: index, last: lastKey < 0 ? lastKey : index + lastKey, step, keywords: [] };
   }
   return undefined;

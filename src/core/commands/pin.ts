@@ -1,5 +1,5 @@
-// Pin reasons: why a command needs an own connection of its client with command pooling. For the counters, and for the error
-// about upstream.shareCommands. Owns the words; the command table says which command needs what.
+// Pin reasons: why a command needs its client's own connection with command pooling. For the counters, and for the error about
+// upstream.shareCommands. Owns the words; the command table says which command needs what.
 import { ConnectionRole, type PinReason } from './spec.js';
 import { LASTING, SCRIPTS, UNSHARED } from './treatment.js';
 
@@ -30,7 +30,7 @@ export function pinOf(name: string, role: ConnectionRole, blocking: boolean): Pi
   return UNSHARED.has(name) ? 'server' : undefined;
 }
 
-/** By pin reason: why the operator cannot declare such a command free of connection state; undefined: this is allowed. */
+/** By pin reason: why the operator cannot declare such a command free of connection state; undefined: allowed. */
 export const UNDECLARABLE: Partial<Record<PinReason, string>> = {
   transaction: 'begins or ends a transaction on its connection',
   watch: 'watches keys for its connection',

@@ -25,7 +25,7 @@ export type TtlTreatment = (typeof TtlTreatment)[keyof typeof TtlTreatment];
 /** What a command that no rule governs does to the TTLs of the keys that it names. */
 export const TtlChange = {
   NONE: 0,
-  /** Gives one, by argument 2. */
+  /** Sets one, by argument 2. */
   EXPIRE: 1,
   PEXPIRE: 2,
   EXPIREAT: 3,
@@ -39,36 +39,36 @@ export const TtlChange = {
 } as const;
 export type TtlChange = (typeof TtlChange)[keyof typeof TtlChange];
 
-/** How large a governed write leaves its key, as far as its arguments tell. */
+/** How large a governed write leaves its key, as far as its arguments show. */
 export const Sizing = {
-  /** They do not: it adds to the key, or makes it of others. */
+  /** Unknown: it adds to the key, or makes it from others. */
   UNKNOWN: 0,
   /** As large as it was. */
   KEEPS: 1,
-  /** As large as the value right behind the key. */
+  /** As large as the value right after the key. */
   VALUE: 2,
-  /** As large as the argument behind that one. */
+  /** As large as the argument after that one. */
   SECOND: 3,
   /** A number: INCR. */
   NUMBER: 4,
   /** At least up to the end of what is written into it: SETRANGE, SETBIT. */
   RANGE: 5,
   BIT: 6,
-  /** A stream, which MAXLEN or MINID bounds. */
+  /** A stream, limited by MAXLEN or MINID. */
   STREAM: 7,
-  /** What it holds comes from elsewhere: RESTORE, COPY. */
+  /** Its content comes from elsewhere: RESTORE, COPY. */
   FOREIGN: 8,
 } as const;
 export type Sizing = (typeof Sizing)[keyof typeof Sizing];
 
-/** A command that gives what one key holds, with its TTL, to another name. */
+/** A command that gives the content of one key, with its TTL, to another name. */
 export const Carry = {
   NONE: 0,
   RENAME: 1,
   /** Only if the new name is free. */
   RENAMENX: 2,
   COPY: 3,
-  /** To another database, only if the name is free there. */
+  /** To another database, and only if the name is free there. */
   MOVE: 4,
 } as const;
 export type Carry = (typeof Carry)[keyof typeof Carry];
@@ -97,7 +97,7 @@ export const ConnectionRole = {
   QUIT: 18,
   WATCH: 19,
   UNWATCH: 20,
-  /** WAIT, WAITAOF: about what this connection has written before. */
+  /** WAIT, WAITAOF: they concern what this connection has written before. */
   WAIT: 21,
   /** PROXY: a question to Spillway itself. */
   CONSOLE: 22,
@@ -109,7 +109,7 @@ export const ScriptCall = {
   NONE: 0,
   /** SCRIPT LOAD: by its source, argument 2; it runs nothing. */
   LOAD: 1,
-  /** EVAL: by its source. Like those below it has the number of its keys in argument 2 and its keys behind that. */
+  /** EVAL: by its source. Argument 2 is the number of its keys, and the keys follow it; the same for the two below. */
   SOURCE: 2,
   /** EVALSHA. */
   SHA1: 3,
@@ -120,16 +120,16 @@ export type ScriptCall = (typeof ScriptCall)[keyof typeof ScriptCall];
 
 /** What a command needs of its connection when clients share connections (upstream.pool "command"). */
 export const Sharing = {
-  /** Nothing: any connection with the same user, database and protocol version. */
+  /** Nothing: any connection with the same user, database and protocol version will do. */
   SHARED: 0,
-  /** One of its own, until it is answered or the state that it makes ends. */
+  /** A connection of its own, until it is answered or the state that it makes ends. */
   OWN: 1,
-  /** One of its own from now on: it leaves state on the connection that no known command ends. */
+  /** A connection of its own from now on: it leaves state on the connection that no known command ends. */
   LASTING: 2,
 } as const;
 export type Sharing = (typeof Sharing)[keyof typeof Sharing];
 
-/** Why a client gets a connection of its own: a fixed set, because it is a label of a metric. */
+/** Why a client gets a connection of its own. A fixed set, because it is a label of a metric. */
 export const PIN_REASONS = [
   'transaction',
   'watch',
@@ -156,9 +156,9 @@ export interface KeyPositions {
   /** Last written key; negative counts from the end, as in Redis's COMMAND. */
   readonly last: number;
   readonly step: number;
-  /** Options that are followed by a destination key (SORT … STORE k), upper case; in place of first and last. */
+  /** Options after which a destination key follows (SORT … STORE k), upper case; they replace first and last. */
   readonly keywords: readonly string[];
-  /** Upper case: a call with none of these words only reads. */
+  /** Upper case: a call without any of these words only reads. */
   readonly verbs?: readonly string[];
 }
 
@@ -170,7 +170,7 @@ export interface CommandSpec {
   /** As Redis counts: the name included; negative is "at least". */
   readonly arity: number;
   readonly write: boolean;
-  /** The server may defer it while it answers reads: CLIENT PAUSE WRITE, FAILOVER, SHUTDOWN that waits for replicas. */
+  /** The server may delay it while it answers reads: CLIENT PAUSE WRITE, FAILOVER, SHUTDOWN that waits for replicas. */
   readonly pausable: boolean;
   /** Redis refuses it with OOM at the limit. */
   readonly denyOom: boolean;
@@ -179,12 +179,12 @@ export interface CommandSpec {
   /** Takes about as much memory as it frees (LMOVE …): never shed, whatever its flags. */
   readonly mover: boolean;
   readonly keys: KeyPositions;
-  /** The argument that is its one written key, and always stands there; 0: the keys are others, or several. */
+  /** The argument that is its only written key, always at this place; 0: other keys, or several. */
   readonly soleKey: number;
   readonly ttl: TtlTreatment;
   /** A write that removes the TTL of its keys unless it sets one. */
   readonly replaces: boolean;
-  /** It leaves a key that exists as it is: SETNX. */
+  /** It leaves an existing key unchanged: SETNX. */
   readonly ifMissing: boolean;
   readonly sizing: Sizing;
   readonly carry: Carry;
@@ -201,7 +201,7 @@ export interface CommandSpec {
   readonly relief: readonly string[] | undefined;
   /** It frees the keys that it names, mostly little memory. */
   readonly frees: boolean;
-  /** Either of these, or EXEC, which may stand for them. */
+  /** One of these two, or EXEC, whose transaction may contain them. */
   readonly eases: boolean;
   readonly sharing: Sharing;
   /** Why it is not SHARED. */

@@ -74,7 +74,7 @@ export function specify(facts: CommandFacts, declared = false): CommandSpec {
   const keys = WRITTEN_KEYS.get(name) ?? facts.keys;
   const known = TTL_TREATMENTS.get(name);
   const ttl = known ?? (flags.has('write') && denyOom ? TtlTreatment.CREATES : TtlTreatment.NONE);
-  // A container such as XGROUP has its flags at its subcommands.
+  // A container such as XGROUP has the flags at its subcommands.
   const write = flags.has('write') || ttl !== TtlTreatment.NONE;
   const role = CONNECTION_ROLES.get(name) ?? ConnectionRole.NONE;
   const blocking = flags.has('blocking') || BLOCKING.has(name);
@@ -113,7 +113,7 @@ function soleKeyOf({ first, last, keywords, verbs }: KeyPositions): number {
   return first === last && keywords.length === 0 && verbs === undefined ? first : 0;
 }
 
-/** A command that only the live server knows (such as a module's) may do anything to its connection. */
+/** A command that only the live server knows, such as a module's: it may change its connection in any way. */
 function pinned(name: string, role: ConnectionRole, blocking: boolean): PinReason | undefined {
   return KNOWN.has(name) ? pinOf(name, role, blocking) : 'unknown-command';
 }
@@ -178,7 +178,7 @@ export class CommandTable {
   }
 }
 
-/** PROXY, which Spillway answers itself. If the server has a command of this name, that one is used. */
+/** PROXY, which Spillway answers itself. If the server has a command of this name, the server's is used. */
 const CONSOLE: CommandSpec = {
   ...specify({ name: 'proxy', arity: -1, flags: new Set(), keys: NO_KEYS }, true),
   role: ConnectionRole.CONSOLE,
@@ -186,7 +186,7 @@ const CONSOLE: CommandSpec = {
 
 /**
  * The table before a server has been asked. `declared`: names (lower case) that the operator has declared free of connection
- * state, even if no table has them. `console`: Spillway answers PROXY.
+ * state, even if no table has them. `console`: whether Spillway answers PROXY.
  */
 export function defaultCommandTable(declared: readonly string[] = [], console = false): CommandTable {
   const names = new Set(declared);

@@ -24,10 +24,10 @@ export const TTL_TREATMENTS: ReadonlyMap<string, TtlTreatment> = new Map<string,
   ['setnx', TtlTreatment.STRING],
   ['mset', TtlTreatment.STRING],
   ['msetnx', TtlTreatment.STRING],
-  // Not denyoom, yet able to create a key.
+  // Not denyoom, but able to create a key.
   ['smove', TtlTreatment.CREATES],
   ['xgroup', TtlTreatment.CREATES],
-  // They carry the TTL that the key has elsewhere, or change only keys that exist.
+  // They carry the TTL that the key has elsewhere, or change only existing keys.
   ['restore', TtlTreatment.NONE],
   ['restore-asking', TtlTreatment.NONE],
   ['copy', TtlTreatment.NONE],
@@ -47,10 +47,10 @@ export const REPLACING: ReadonlySet<string> = new Set([
   ...['sort', 'georadius', 'georadiusbymember', 'geosearchstore'],
 ]);
 
-/** Writes that do nothing to a key that exists. */
+/** Writes that do nothing to an existing key. */
 export const IF_MISSING: ReadonlySet<string> = new Set(['setnx', 'msetnx']);
 
-/** Of every other write the arguments do not tell how large its key is then. */
+/** For every other write the arguments do not show how large its key becomes. */
 export const SIZINGS: ReadonlyMap<string, Sizing> = new Map<string, Sizing>([
   ['getex', Sizing.KEEPS],
   ['set', Sizing.VALUE],
@@ -81,7 +81,7 @@ export const CARRIES: ReadonlyMap<string, Carry> = new Map<string, Carry>([
   ['move', Carry.MOVE],
 ]);
 
-/** In doubt a TTL counts as removed on purpose: it is better to miss a loss than to report one that was none. */
+/** If in doubt, a TTL counts as removed on purpose: it is better to miss a loss than to report a false one. */
 export const TTL_CHANGES: ReadonlyMap<string, TtlChange> = new Map<string, TtlChange>([
   ['expire', TtlChange.EXPIRE],
   ['pexpire', TtlChange.PEXPIRE],
@@ -91,7 +91,7 @@ export const TTL_CHANGES: ReadonlyMap<string, TtlChange> = new Map<string, TtlCh
   ['del', TtlChange.ENDS],
   ['unlink', TtlChange.ENDS],
   ['getdel', TtlChange.ENDS],
-  // GETEX is governed; with PERSIST it is told as one of these.
+  // GETEX is governed; with PERSIST it is reported as one of these.
   ['getex', TtlChange.PERSISTS],
   ['delex', TtlChange.ENDS],
   ['delifeq', TtlChange.ENDS],
@@ -103,7 +103,9 @@ export const TTL_CHANGES: ReadonlyMap<string, TtlChange> = new Map<string, TtlCh
   ['swapdb', TtlChange.ENDS_ALL],
 ]);
 
-/** Commands after which an earlier reading of memory may be worthless, by their next words; []: whatever these are. */
+/**
+ * Commands after which an earlier reading of memory may be worthless, by the words that follow the name; []: whatever follows.
+ */
 export const RELIEFS: ReadonlyMap<string, readonly string[]> = new Map<string, readonly string[]>([
   ['config', ['SET', 'RESETSTAT']],
   ['flushall', []],
@@ -208,7 +210,7 @@ export const SCRIPT_CALLS: ReadonlyMap<string, ScriptCall> = new Map<string, Scr
   ['fcall', ScriptCall.FUNCTION],
 ]);
 
-/** Deferred together with writes, although no flag says so (CMD_MAY_REPLICATE, server.h). */
+/** Delayed together with writes, although no flag says so (CMD_MAY_REPLICATE, server.h). */
 export const REPLICATED: ReadonlySet<string> = new Set([
   'publish',
   'spublish',
@@ -218,7 +220,7 @@ export const REPLICATED: ReadonlySet<string> = new Set([
   'fcall',
 ]);
 
-/** Free of connection state, but not to be sent where other commands wait, before or after it. */
+/** Free of connection state, but not to be sent on a connection where other commands wait, before or after it. */
 export const UNSHARED: ReadonlySet<string> = new Set([
   // SCRIPT KILL and FUNCTION KILL end it.
   'script',

@@ -1,7 +1,7 @@
 // Byte constants of RESP, and functions to read and write numbers for the scanners, the policy and the encoders. Pure; only
 // copyOf() allocates.
 
-/** No bytes: for what holds none, so that an idle client costs no buffers. */
+/** No bytes: for objects that hold none, so that an idle client costs no buffers. */
 export const NOTHING = Buffer.alloc(0);
 
 export const CR = 0x0d;

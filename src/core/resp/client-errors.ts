@@ -2,9 +2,9 @@
 // comes from the server, byte for byte. A test finds error texts that stand elsewhere in src.
 
 export interface ClientError {
-  /** The line without `-` and line end. `<…>` stands for what errorText() puts there. */
+  /** The line without `-` and line end. errorText() replaces `<…>`. */
   readonly text: string;
-  /** Whose words these are: clients compare Redis's, so they may not be changed. */
+  /** The author of the text: clients compare Redis's texts, so they must not be changed. */
   readonly words: 'Redis' | 'Spillway';
   /** When a client gets it. */
   readonly when: string;

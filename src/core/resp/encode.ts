@@ -53,8 +53,8 @@ export const EXPIRE_NX: ExpireIfNone = {
   tail: Buffer.from('$2\r\nNX\r\n', 'latin1'),
 };
 
-// Servers up to 4.0, and later ones with lua-replicate-commands no, refuse a write after PTTL unless the script asks to have
-// its effects replicated. If the user lacks a command that the script calls, Redis 6 answers in the script's words
+// Servers up to 4.0, and later ones with lua-replicate-commands no, refuse a write after PTTL unless the script asks for its
+// effects to be replicated. If the user lacks a command that the script calls, Redis 6 answers in the script's words
 // (scripting.c).
 const EXPIRE_SCRIPT = [
   'pcall(redis.replicate_commands)',

@@ -32,7 +32,7 @@ export function splitInline(buf: Uint8Array, start: number, end: number): Uint8A
       }
       at =
         byte === DOUBLE_QUOTE ? readDoubleQuoted(buf, at, end, word) : readSingleQuoted(buf, at, end, word);
-      // A closing quote must be followed by a space or the end of the line; whether these two are one differs.
+      // A closing quote must be followed by a space or the end of the line; servers differ on what follows otherwise.
       if (at < 0 || (at < end && !endsWord(buf[at]))) return undefined;
       break;
     }

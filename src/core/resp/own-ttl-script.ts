@@ -4,8 +4,8 @@
 import { writeInteger } from './bytes.js';
 import { encodeCommand, writeNumberBulk } from './encode.js';
 
-// ARGV: least and most milliseconds that are left; the new TTL, 0 for none; with a second key, which was renamed to the first
-// or copied there, 'moved' or 'copied'; the database of the first key, where that is another one.
+// ARGV: the least and the most milliseconds that are left; the new TTL, 0 for none; with a second key, which was renamed to the
+// first or copied there, 'moved' or 'copied'; the database of the first key, if it is another one.
 // The TTL is changed only if the second key is gone, or its copy has the same end (PTTL reads the clock each time).
 const SCRIPT = [
   'pcall(redis.replicate_commands)',
@@ -25,10 +25,10 @@ const SCRIPT = [
   'return r',
 ].join(' ');
 
-/** How far what is left may be from what should be, milliseconds: commands wait on their way, and the clock is a cached one. */
+/** How many milliseconds the remaining time may be off: commands wait on their way, and the clock is a cached one. */
 const MOST_OFF_MS = 2000;
 const LEAST_OFF_MS = 250;
-/** Of a TTL with little left, so much of that. */
+/** The share that it may be off, for a TTL with little left. */
 const OFF_SHARE = 1 / 4;
 /** Five numbers of at most 16 digits, with their headers. */
 const NUMBER_BYTES = 5 * 32;
@@ -45,8 +45,8 @@ export function ownTtlSize(keyLength: number): number {
 }
 
 /**
- * Writes the command that gives key `buf[start, end)`, of whose own TTL about `leftMs` are left, another one of `milliseconds`,
- * or none (0); one that has none gets it too. Returns the offset behind it.
+ * Writes the command that gives key `buf[start, end)`, of whose own TTL about `leftMs` are left, a TTL of `milliseconds`, or
+ * none (0). A key without a TTL gets it too. Returns the offset after it.
  */
 export function writeOwnTtl(
   out: Buffer,
@@ -66,7 +66,7 @@ export function writeOwnTtl(
   return writeNumberBulk(out, behind, milliseconds);
 }
 
-/** The same for a key that was `source` (renamed, or copied from it), in database `db` where that is another one. */
+/** The same for a key that was `source` (renamed, or copied from it), in database `db` if that is another one. */
 export function encodeCarriedTtl(
   key: Uint8Array,
   source: Uint8Array,

@@ -1,12 +1,12 @@
 // The error replies that rules give to refused writes, by number: replies that wait for their turn are kept as numbers.
-// Invariants: a number stands for the same text as long as the process lives, so that a reload changes no reply that waits;
-// at most MOST texts are kept, and further ones are Redis's OOM.
+// Invariants: a number stands for the same text as long as the process lives, so that a reload changes no waiting reply; at
+// most MOST texts are kept, and further ones become Redis's OOM.
 
 /** Redis's OOM; see client-errors.ts. */
 export const OOM_REPLY = 0;
-/** Numbers below are the session's own. */
+/** The session itself uses the numbers below this. */
 const FIRST = 2;
-/** Twice as many as a config may have rules. */
+/** Twice the most rules that a config may have. */
 const MOST = 20_000;
 
 const replies: Buffer[] = [];
@@ -22,7 +22,7 @@ export function refusalReplyNumber(text: string): number {
   return FIRST + replies.length - 1;
 }
 
-/** The whole reply; undefined: not one of these. */
+/** The whole reply; undefined: no rule's error has this number. */
 export function refusalReply(number: number): Buffer | undefined {
   // A negative index would be looked up as the name of a property.
   return number < FIRST ? undefined : replies[number - FIRST];

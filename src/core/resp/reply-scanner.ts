@@ -59,7 +59,7 @@ export class ReplyScanner {
   private heading = false;
   private number = 0;
   private negative = false;
-  /** Bytes of the payload, its CRLF included, still to pass. */
+  /** Bytes of the payload that are still to come, its CRLF included. */
   private skip = 0;
 
   /** Between items: the next byte begins a reply or a push. */
@@ -217,8 +217,8 @@ export class ReplyScanner {
         this.outstanding += n < 0 ? -1 : 2 * n - 1;
         break;
       case GREATER:
-        // Inside a reply it stands beside the elements, not among them: Redis 7.0 delivers a message that EXEC's own
-        // PUBLISH sent in the middle of EXEC's array.
+        // Inside a reply a push does not count among the elements: Redis 7.0 delivers a message that EXEC's own PUBLISH sent in
+        // the middle of EXEC's array.
         this.outstanding += this.heading ? n - 1 : n;
         break;
       default:

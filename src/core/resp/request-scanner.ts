@@ -21,7 +21,7 @@ export type Scan = (typeof Scan)[keyof typeof Scan];
 
 /** PROTO_INLINE_MAX_SIZE in Redis's server.h: a longer line without an end is refused. */
 const INLINE_MAX_BYTES = 64 * 1024;
-/** Redis refuses a multibulk count or bulk length of more digits than these can hold, whatever follows. */
+/** Redis refuses a multibulk count or bulk length with more digits than these can hold, whatever follows. */
 const MAX_HEADER_DIGITS = 10;
 const MAX_INT = 2 ** 31 - 1;
 /** A negative count is ignored, whatever it is; numbers with this many digits always fit Redis's 64-bit integers. */
@@ -57,7 +57,7 @@ export class RequestScanner {
   starts = new Int32Array(FEW_ARGUMENTS);
   ends = new Int32Array(FEW_ARGUMENTS);
 
-  /** Everything before it is understood; resume() goes on here. */
+  /** Everything before it is understood; resume() continues here. */
   position = 0;
   /** Set by readHeader: the number read. */
   private number = 0;
@@ -80,7 +80,7 @@ export class RequestScanner {
     return this.streaming && this.parsed < this.argc;
   }
 
-  /** Releases memory. No command may be under scan, and the last one's arguments must not be read any more. */
+  /** Releases memory. No command may be under scan, and the last one's arguments must no longer be read. */
   rest(): void {
     this.buf = NOTHING;
     if (this.starts.length <= MANY_ARGUMENTS) return;
@@ -101,7 +101,7 @@ export class RequestScanner {
     this.bulkStart += shift;
   }
 
-  /** Goes on with an INCOMPLETE command; `buf` holds its bytes from `start` on, up to `end`. */
+  /** Continues with an INCOMPLETE command; `buf` holds its bytes from `start` on, up to `end`. */
   resume(buf: Uint8Array, end: number): Scan {
     this.buf = buf;
     if (this.inline) return this.scanLine(buf, end);
@@ -145,15 +145,16 @@ export class RequestScanner {
     return Scan.COMPLETE;
   }
 
-  /** At least how many bytes an INCOMPLETE command lacks, given those up to `end`. */
+  /** The fewest bytes that an INCOMPLETE command still lacks, given those up to `end`. */
   missing(end: number): number {
     return this.bulkLength >= 0 ? this.bulkStart + this.bulkLength + 2 - end : 1;
   }
 
   /**
-   * Reads the number of a `*N` or `$N` line from `at` (behind the type byte) into `number`.
-   * Returns the offset behind the line, 0 when it is cut, -1 when it may be refused: Redis takes any byte for its LF, and
-   * any two behind an argument, but Valkey since 9 only CR LF. Of a streamed command all is taken, as it goes up already.
+   * Reads the number of a `*N` or `$N` line from `at` (after the type byte) into `number`.
+   * Returns the offset after the line, 0 if the line is cut, -1 if a server may refuse it: Redis accepts any byte for its LF,
+   * and any two after an argument, but Valkey since 9 only CR LF. Of a streamed command everything is accepted, since it goes
+   * up already.
    */
   private readHeader(buf: Uint8Array, at: number, end: number): number {
     const negative = at < end && buf[at] === MINUS;
