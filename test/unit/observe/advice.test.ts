@@ -196,7 +196,7 @@ t.test(
     t.match(advice, { id: 'volatile-without-ttl', severity: 'critical' });
     t.match(
       advice.evidence,
-      /30\.0 MB of 100 MB can be evicted; without a TTL: profile:\* \(19\.5 KB a second\); .* left in 25 min/,
+      /30\.0 MB of 100 MB can be evicted; without a TTL: profile:\* \(19\.5 KB a second\); .* left to evict in 25 min/,
     );
     t.match(texts(advice)[0], /no sign says that profile:\* may expire: add the rule/);
     const lasting = { evictableBytes: 60 * MB, lastsSeconds: null };
