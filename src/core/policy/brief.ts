@@ -1,21 +1,21 @@
-// Counts the memory of spared small, short-lived writes that have not expired yet: locks, rate limits, one-time codes.
-// Such writes pass while this memory is at most MOST_SHARE of the limit. With a steady flow it is their bytes a second
-// times their TTL.
+// Counts the memory of spared small, short-lived writes that have not expired yet: locks, rate limits, one-time codes. Such
+// writes pass while this memory is at most MOST_SHARE of the limit. With a steady flow it is their bytes a second times their
+// TTL.
 //
-//   ends: a ring of ticks ─▶ bytes that end in this tick          standing = sum of the ring + untimed
-//   untimed: counters that got no TTL yet. The EXPIRE that follows moves one into the ring. If none follows, the counter
-//   stays counted for a long while, so that permanent counters cannot fill the server this way.
+//    ends: a ring of ticks ─▶ bytes that end in this tick          standing = sum of the ring + untimed
+//    untimed: counters that got no TTL yet. The EXPIRE that follows moves one into the ring. If none follows, the counter
+//    stays counted for a long while, so that permanent counters cannot fill the server this way.
 //
 // Numbers only, written on the hot path; the caller with the clock calls pass().
-// Invariants: `standing` is what the ring and `untimed` add up to, never below 0; a write that lives longer than the ring
-// counts as so many times its bytes as its TTL is longer.
+// Invariants: `standing` is the sum of the ring and `untimed`, never below 0; the bytes of a write that lives longer than the
+// ring count as often as its TTL contains the ring's length.
 
-/** Bytes on the wire of the largest write that is brief, and of the name of a counter. */
+/** Bytes on the wire of the largest brief write, and the longest name of a counter. */
 export const BRIEF_BYTES = 1024;
 export const COUNTER_KEY_BYTES = 64;
 /** The longest TTL of a brief write. */
 export const BRIEF_MS = 60_000;
-/** Share of the limit that may stand. */
+/** The most memory that may stand, as a share of the limit. */
 export const MOST_SHARE = 0.01;
 /** An entry in the table of expiries, with its share of the table (measured: 40 bytes on Redis 7.0). */
 export const EXPIRY_BYTES = 40;
@@ -24,28 +24,28 @@ const TICK_MS = 125;
 const TICKS = 512;
 const MASK = TICKS - 1;
 const LAST_TICK = Math.ceil(BRIEF_MS / TICK_MS);
-/** In so long half of the counters that got no TTL are forgotten. */
+/** In this time half of the counters without a TTL are forgotten. */
 const UNTIMED_HALF_LIFE_MS = 10 * 60_000;
-/** A counter with its name and its TTL, of which only the EXPIRE is known. */
+/** A counter with its name and its TTL, known only from its EXPIRE. */
 const COUNTER_BYTES = 160;
 
-/** What one process has spared, for the others in front of the same server. */
+/** What one process has spared; the other processes in front of the same server need to know it. */
 export interface BriefTold {
-  /** All that was ever spared, bytes. */
+  /** Bytes that were ever spared. */
   readonly spared: number;
   readonly standing: number;
 }
 
 export class BriefWrites {
-  /** Bytes that may stand in all processes together; 0: nothing is spared. */
+  /** The most bytes that may stand in all processes together; 0: nothing is spared. */
   most = 0;
-  /** What stands of the writes that passed here. */
+  /** The standing bytes of the writes that this process let pass. */
   standing = 0;
-  /** All that ever passed here. */
+  /** Bytes that ever passed here. */
   spared = 0;
-  /** What stands at the other processes, as last heard. */
+  /** Standing bytes of the other processes, as last reported. */
   private elsewhere = 0;
-  /** `spared` as the others knew it then. */
+  /** `spared` of this process as the others knew it then. */
   private heard = 0;
   /** Processes that spare, this one included. */
   processes = 1;
@@ -54,19 +54,22 @@ export class BriefWrites {
   private tick = 0;
   private passedAt = Number.NaN;
 
-  /** What stands everywhere. What was spared since the others were heard from counts once for each: they likely do the same. */
+  /**
+   * Standing bytes in all processes. What this process has spared since the last report counts once for each process, because
+   * the others probably spare as much.
+   */
   get total(): number {
     return this.standing + this.elsewhere + (this.spared - this.heard) * (this.processes - 1);
   }
 
-  /** There is room for a write that adds so many bytes. */
+  /** Whether there is room for a write that adds this many bytes. */
   hasRoom(bytes: number): boolean {
     return this.total + bytes <= this.most;
   }
 
   /**
-   * A write that adds `bytes` was spared. `lifetimeMs`: of its key, 0: it has no TTL yet. `leftMs`: what its key had left before,
-   * if it is known to live; then only its end moves.
+   * A write that adds `bytes` was spared. `lifetimeMs`: of its key, 0: it has no TTL yet. `leftMs`: the remaining lifetime of
+   * its key before, if the key is known to live; then only its end moves.
    */
   add(bytes: number, lifetimeMs: number, leftMs: number): void {
     this.spared += bytes;
@@ -76,7 +79,7 @@ export class BriefWrites {
     this.standing += lifetimeMs === 0 ? bytes : weighed(bytes, lifetimeMs);
   }
 
-  /** There are counters that got no TTL yet. */
+  /** Whether there are counters that have no TTL yet. */
   get waits(): boolean {
     return this.untimed > 0;
   }
@@ -90,7 +93,7 @@ export class BriefWrites {
     this.standing += weighed(bytes, lifetimeMs) - bytes;
   }
 
-  /** To be called often. `now`: monotonic milliseconds. */
+  /** Must be called often. `now`: monotonic milliseconds. */
   pass(now: number): void {
     const tick = Math.floor(now / TICK_MS);
     const elapsed = now - this.passedAt;
@@ -99,18 +102,18 @@ export class BriefWrites {
     this.tick = tick;
   }
 
-  /** What the others need to know of this process. */
+  /** What the other processes need to know about this one. */
   tell(): BriefTold {
     return { spared: this.spared, standing: this.standing };
   }
 
-  /** What stands at the others, and `spared` of this process as they know it. */
+  /** The standing bytes of the others, and `spared` of this process as they know it. */
   hear(elsewhere: number, spared: number): void {
     this.elsewhere = elsewhere;
     this.heard = spared;
   }
 
-  /** As it stands, to try a write that is none. */
+  /** A copy, to try a write that is not sent. */
   copyTo(copy: BriefWrites): void {
     copy.most = this.most;
     copy.standing = this.standing;
@@ -126,7 +129,7 @@ export class BriefWrites {
     this.standing = ends.reduce((sum, bytes) => sum + bytes, this.untimed);
   }
 
-  /** Of what ends about then. */
+  /** The bytes of what ends about then. */
   private takeBack(bytes: number, leftMs: number): void {
     const { ends } = this;
     const end = this.place(leftMs);

@@ -1,4 +1,5 @@
-// Which databases the server is known to have. A SELECT in a transaction cannot be waited for; to one of these it succeeds.
+// Which databases the server is known to have. Spillway cannot wait for the answer to a SELECT in a transaction; for one of
+// these databases it will succeed.
 
 export class DatabaseRange {
   private highest = 0;
@@ -8,7 +9,7 @@ export class DatabaseRange {
     return db <= this.highest;
   }
 
-  /** The server has taken a SELECT to this one, or has keys there. */
+  /** The server has accepted a SELECT of this one, or has keys in it. */
   learn(db: number): void {
     if (db > this.highest) this.highest = db;
   }

@@ -1,4 +1,4 @@
-// Reads the options behind EXPIRE, PEXPIRE, EXPIREAT and PEXPIREAT (expire.c, parseExtendedExpireArgumentsOrReply).
+// Reads the options after EXPIRE, PEXPIRE, EXPIREAT and PEXPIREAT (expire.c, parseExtendedExpireArgumentsOrReply).
 import { equalsIgnoreCase } from '../resp/bytes.js';
 import type { RequestScanner } from '../resp/request-scanner.js';
 
@@ -11,7 +11,7 @@ const FIRST = 3;
 export class ExpireOptions {
   private seen = 0;
 
-  /** Reads those of the command under scan; false: there are none, or Redis refuses them. */
+  /** Reads the options of the command under scan; false: there are none, or Redis refuses them. */
   read({ buf, starts, ends, argc }: RequestScanner): boolean {
     this.seen = 0;
     for (let i = FIRST; i < argc; i++) {
@@ -29,7 +29,7 @@ export class ExpireOptions {
     return this.seen === Option.NX;
   }
 
-  /** XX or GT: to a key without a TTL it does nothing. */
+  /** XX or GT: these do nothing to a key without a TTL. */
   get wantsTtl(): boolean {
     return (this.seen & (Option.XX | Option.GT)) !== 0;
   }

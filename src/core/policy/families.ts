@@ -1,6 +1,5 @@
-// The table of job systems whose keys Spillway knows. A family is all keys of one of them: lists, sets and counters that
-// belong together, so that refusing or expiring a part of them loses jobs. Pure data; the names come from the libraries'
-// sources.
+// The table of job systems whose keys Spillway knows. A family is all keys of one of them: lists, sets and counters that belong
+// together, so that refusing or expiring a part of them loses jobs. Pure data; the names come from the libraries' sources.
 // Invariants: a glob matches hardly anything but names that its library makes; words that an application might use for itself
 // (`retry`, `dead`) match as whole keys only.
 import { elementsCover } from './glob-cover.js';
@@ -22,11 +21,11 @@ export type FamilyName = (typeof FAMILY_NAMES)[number];
 
 export interface Family {
   readonly name: FamilyName;
-  /** The name that its users know. */
+  /** The name by which users know it. */
   readonly title: string;
   /** Redis globs. */
   readonly globs: readonly string[];
-  /** Those of `globs` whose names others use, too: alone they do not tell that it is this job system. */
+  /** Those of `globs` that other software uses, too: alone they do not show that it is this job system. */
   readonly common?: readonly string[];
 }
 
@@ -58,7 +57,7 @@ export const FAMILIES: readonly Family[] = [
     title: 'Celery',
     globs: [
       ...['celery', 'unacked', 'unacked_index', 'unacked_mutex', '_kombu.*'],
-      // Kombu sets the priority behind a queue's name apart by these two bytes.
+      // Kombu separates the priority from the queue's name by these two bytes.
       '*\x06\x16[0-9]',
       ...['celery-task-meta-*', 'celery-taskset-meta-*', 'chord-unlock-*'],
       ...['celeryev.*', '*.reply.celery.pidbox'],
@@ -78,7 +77,7 @@ export const FAMILIES: readonly Family[] = [
   { name: 'arq', title: 'arq', globs: ['arq:*'] },
 ];
 
-/** Which families the built-in rules are for, in the config's words. */
+/** The families that have built-in rules, in the config's words. */
 export type FamilyChoice = 'auto' | 'off' | readonly FamilyName[];
 
 /** The families that a choice names, in the order of the table. */
@@ -97,7 +96,7 @@ export function familyGlobs(name: FamilyName): Uint8Array[] {
   return familyNamed(name).globs.map(bytesOf);
 }
 
-/** The globs that tell by themselves that it is this family. */
+/** The globs that suffice to show that it is this family. */
 export function tellingGlobs(name: FamilyName): Uint8Array[] {
   const { globs, common = [] } = familyNamed(name);
   return globs.filter((glob) => !common.includes(glob)).map(bytesOf);

@@ -1,5 +1,5 @@
-// The built-in rules: one for each family whose keys Spillway is to recognize. They come after the rules of the config,
-// so they apply to keys that no rule of the config matches.
+// The built-in rules: one for each family whose keys Spillway recognizes. They come after the rules of the config, so they
+// apply to keys that no rule of the config matches.
 // Invariants: their keys are never refused because memory is nearly full, and get no TTL.
 import { type Family, familyGlobs } from './families.js';
 import { Priority, type Rule } from './rule.js';

@@ -3,7 +3,7 @@
 import { STAR } from './glob.js';
 import { type ByteSet, type GlobElement, globElements } from './glob-elements.js';
 
-/** Whether `wide` matches whatever `narrow` matches, as far as their elements tell. */
+/** Whether `wide` matches every key that `narrow` matches, as far as their elements show. */
 export function globCovers(wide: Uint8Array, narrow: Uint8Array): boolean {
   return elementsCover(globElements(wide), globElements(narrow));
 }

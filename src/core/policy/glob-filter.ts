@@ -5,7 +5,7 @@
 import { STAR } from './glob.js';
 import { type GlobElement, globElements } from './glob-elements.js';
 
-/** A shorter run is not worth looking for. */
+/** A shorter run is not worth a search. */
 const LEAST_RUN = 3;
 /** Longer runs are cut, so that a step fits in a byte. */
 const LONGEST_RUN = 64;
@@ -18,10 +18,10 @@ export class GlobFilter {
   private constructor(
     /** No shorter key matches. */
     private readonly least: number,
-    /** The byte that stands this far before the end; 0: there is none. */
+    /** The byte at this distance from the end; 0: there is none. */
     private readonly fromEnd: number,
     private readonly byte: number,
-    /** Each key that the glob matches contains it; empty: there is none worth looking for. */
+    /** A run that every matching key contains; empty: none is worth a search. */
     readonly run: Uint8Array,
   ) {
     const last = run.length - 1;
@@ -61,7 +61,7 @@ export class GlobFilter {
   }
 }
 
-/** Where behind the last star the first literal byte stands, counted from the end; 0: nowhere. */
+/** The position of the first literal byte after the last star, counted from the end; 0: there is none. */
 function literalFromEnd(elements: readonly GlobElement[]): number {
   const tail = elements.slice(elements.lastIndexOf(STAR) + 1);
   const at = tail.findIndex((element) => element !== STAR && element.only !== undefined);

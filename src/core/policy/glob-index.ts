@@ -14,7 +14,7 @@ import { forEachSliced, mapSliced, type Sliced } from './slices.js';
 
 /** The most bytes of a run that are indexed. The glob itself is compared in any case. */
 const LONGEST = 64;
-/** Up to this many globs with one prefix are cheaper to try than a run further back is to look for. */
+/** Up to this many globs with one prefix, trying them costs less than looking for a run further back. */
 const FEW_SHARE = 4;
 /** Stands for "no glob", at the end of a list and as a result: above every index. */
 const NONE = 0x7fffffff;
@@ -50,7 +50,7 @@ export class GlobIndex {
   private readonly first = new Int32Array(2 * 256);
   private readonly slots: Int32Array;
 
-  /** `filters`: by glob, what excludes most keys; undefined: nothing does. */
+  /** `filters`: by glob, the filter that excludes most keys; undefined: there is none. */
   static *sliced(
     globs: readonly Uint8Array[],
     filters: readonly (GlobFilter | undefined)[],
@@ -87,7 +87,7 @@ export class GlobIndex {
     });
   }
 
-  /** The least index of a glob that matches the key buf[start, end), which is not empty; -1: none does. */
+  /** The lowest index of a glob that matches the key buf[start, end), which is not empty; -1: none does. */
   find(buf: Uint8Array, start: number, end: number): number {
     this.beginVisit();
     let best = this.walk(PREFIX, buf, start, start, end, NONE);
@@ -100,7 +100,7 @@ export class GlobIndex {
     return best === NONE ? -1 : best;
   }
 
-  /** Follows the key from `at` on. Returns the least index found, `best` if there is none below it. */
+  /** Follows the key from `at` on. Returns the lowest index found, or `best` if none is below it. */
   private walk(root: number, buf: Uint8Array, start: number, at: number, end: number, best: number): number {
     let node = this.first[(root << 8) | buf[at]];
     while (node !== 0 && this.lowest[node] < best) {
@@ -198,7 +198,10 @@ function wholePlace({ bytes, rest }: LiteralRun): Place {
   return { root: PREFIX, bytes, check: rest.length > 0 ? Check.NOTHING : Check.LENGTH };
 }
 
-/** The run that the fewest globs share, and of these the longest; a prefix that few globs share goes first, because it is cheap. */
+/**
+ * The run that the fewest globs share, and among these the longest. A prefix that few globs share is preferred, because it is
+ * cheap.
+ */
 function mostTelling(runs: readonly LiteralRun[], shared: ReadonlyMap<string, number>): LiteralRun {
   const sharers = (run: LiteralRun): number => shared.get(nameOf(run)) ?? 0;
   const [front] = runs;

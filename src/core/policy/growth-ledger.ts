@@ -1,9 +1,9 @@
-// Counts the admitted growth in estimated bytes, and how much of it a reading of memory surely contains.
+// Counts the admitted growth in estimated bytes, and how much of it a reading of memory certainly contains.
 // Growth is pending from the moment its bytes are sent until its reply comes, but for two ages at most: bytes sent earlier are
 // in the server's memory by then, executed or in a buffer. Asking for a reading ends an age. Numbers only, written on the hot
 // path.
-// Invariants: growth is answered only while it is pending; answered + fresh + older is the growth admitted here; all are
-// whole numbers, so rounding leaves no rest.
+// Invariants: growth is answered only while it is pending; answered + fresh + older is the growth admitted here; all are whole
+// numbers, so rounding leaves no rest.
 import { invariant } from '../resp/invariant.js';
 import { Priority } from './rule.js';
 
@@ -11,16 +11,16 @@ import { Priority } from './rule.js';
 const AGE_MS = 400;
 
 export class GrowthLedger {
-  /** Admitted growth, cumulative; with several gates the growth that all of them have admitted, as far as is known. */
+  /** Admitted growth, cumulative; with several gates, that of all of them, as far as known. */
   admitted = 0;
-  /** By priority: what was admitted here, or in the gates that this one is the sum of. */
+  /** By priority: the growth admitted here, or in the gates that this one sums up. */
   readonly admittedBy = new Float64Array(4);
   /**
    * Number of gates before the same server. Until workers have exchanged figures, each assumes that the others admit as much
    * as it does; then the owner corrects `admitted`.
    */
   gates = 1;
-  /** Growth admitted here that a reading asked for now surely contains. */
+  /** Growth admitted here that a reading asked for now certainly contains. */
   answered = 0;
   /** Bytes still to come of large writes that began at most two ages ago. */
   promised = 0;
@@ -28,7 +28,9 @@ export class GrowthLedger {
   promisedElsewhere = 0;
   /** Number of the present age. */
   age = 0;
-  /** onGrowth is called with each promise, and when `admitted` passes this: the next edge of a band, or a step on the way. */
+  /**
+   * onGrowth is called for each promise, and when `admitted` passes this value: the next edge of a band, or a step on the way.
+   */
   wakeAt = Number.POSITIVE_INFINITY;
   /** Set by the owner: computes the pressure again and sets a new wakeAt. */
   onGrowth: () => void = () => {};

@@ -1,7 +1,7 @@
-// The hash of a key: a 32-bit number that the count of distinct keys uses, and that decides which keys are shed first.
-// The share hash of a key with a {tag} is the hash of the tag, so that all keys with that tag are shed together. A key's
-// hash is signed, because V8 stores such numbers without a heap object. A share hash is unsigned. All versions must
-// agree, or two proxies would shed different keys: do not change it.
+// The hash of a key: a 32-bit number. The count of distinct keys uses it, and it decides which keys are shed first. The share
+// hash of a key with a {tag} is the hash of the tag, so that all keys with that tag are shed together. A key's hash is signed,
+// because V8 stores such numbers without a heap object. A share hash is unsigned. All versions must agree, or two proxies would
+// shed different keys: do not change it.
 
 const OPEN = 0x7b;
 const CLOSE = 0x7d;
@@ -22,20 +22,23 @@ export function hashShare(buf: Uint8Array, start: number, end: number, hash: num
   return (to > from ? hashKey(buf, from, to) : hash) >>> 0;
 }
 
-/** The part of the key that hashShare() hashes, if that is not all of it. */
+/** The part of the key that hashShare() hashes, if it is not the whole key. */
 export function tagOf(key: Uint8Array): Uint8Array | undefined {
   const from = tagStart(key, 0, key.length);
   const to = tagEnd(key, from, key.length);
   return to > from ? key.subarray(from, to) : undefined;
 }
 
-/** What Redis Cluster hashes is between the first `{` and the first `}` behind it, if that is not empty (keyHashSlot in cluster.c). */
+/**
+ * Redis Cluster hashes what is between the first `{` and the first `}` after it, unless that is empty (keyHashSlot in
+ * cluster.c).
+ */
 function tagStart(buf: Uint8Array, start: number, end: number): number {
   for (let i = start; i < end; i++) if (buf[i] === OPEN) return i + 1;
   return end;
 }
 
-/** `from` where no `}` is. */
+/** `from` if there is no `}`. */
 function tagEnd(buf: Uint8Array, from: number, end: number): number {
   for (let i = from; i < end; i++) if (buf[i] === CLOSE) return i;
   return from;

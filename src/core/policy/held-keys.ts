@@ -1,9 +1,9 @@
-// The interface that learns of writes to the keys of a rule with a budget. Called on the hot path: no allocation for keys
-// that are not watched. `bytes` are on the wire; a lifetime is in milliseconds, or one of Lifetime, and below 0 "only if
-// it has none".
+// The interface that hears of writes to the keys of a rule with a budget. Called on the hot path: no allocation for keys that
+// are not watched. `bytes` are on the wire; a lifetime is in milliseconds, or one of Lifetime; a negative one means "only if
+// the key has no TTL".
 
 export const Lifetime = {
-  /** As it was; a new key has none. */
+  /** As before; a new key has none. */
   KEPT: 0,
   NONE: Number.POSITIVE_INFINITY,
 } as const;
@@ -13,12 +13,12 @@ export interface HeldKeys {
   replaced(key: Uint8Array, start: number, end: number, hash: number, bytes: number, lifetime: number): void;
   /** `bytes` were added to the value of the key, or replaced a part of it. */
   grown(key: Uint8Array, start: number, end: number, hash: number, bytes: number, lifetime: number): void;
-  /** The key may hold anything now, or be gone. */
+  /** The key may have any value now, or be gone. */
   changed(key: Uint8Array, start: number, end: number, hash: number, lifetime: number): void;
   /** The key has another lifetime. */
   lives(key: Uint8Array, start: number, end: number, hash: number, lifetime: number): void;
   /** The key is gone. */
   ended(key: Uint8Array, start: number, end: number, hash: number): void;
-  /** All keys are gone, as far as is known. */
+  /** All keys are gone, as far as known. */
   clear(): void;
 }

@@ -34,32 +34,32 @@ const TICK_MS = 100;
 const LAST_TICK = 2 ** 30 - 1;
 /** How many of the key's last bytes the second hash covers. */
 const TAIL_BYTES = 8;
-/** Of a state as find() gives it: one number of size, own, and end. */
+/** Of a state as find() returns it: one number for size, own, and end. */
 const STATE_BITS = 256;
 
 /** What a write does to the TTL of its key. */
 export const TtlEffect = {
-  /** The key has none any more. */
+  /** Afterwards the key has no TTL. */
   NONE: 0,
-  /** It keeps what it has. */
+  /** The key keeps the TTL that it has. */
   KEPT: 1,
-  /** A rule gives it one. */
+  /** A rule sets one. */
   OWN: 2,
-  /** A rule gives it one if it has none. */
+  /** A rule sets one if the key has none. */
   OWN_IF_NONE: 3,
-  /** The application gives it one. */
+  /** The application sets one. */
   GIVEN: 4,
 } as const;
 export type TtlEffect = (typeof TtlEffect)[keyof typeof TtlEffect];
 
-/** The database is not known: the key is not looked up, and nothing is kept. */
+/** The database is unknown: the key is not looked up, and nothing is kept. */
 export const ANY_DATABASE = -1;
 
 export class KeyMemory {
   private readonly table = new Int32Array(BUCKETS * BUCKET);
   private readonly startedAt: number;
   private used = false;
-  /** The clock when it was read last; since the start in ticks, and the milliseconds over. */
+  /** The clock when it was last read; since the start in ticks, and the remaining milliseconds. */
   private readAt = Number.NaN;
   private tick = 0;
   private over = 0;
@@ -73,9 +73,9 @@ export class KeyMemory {
   }
 
   /**
-   * A write of the key buf[start, end) of database `db`, whose hashKey() is `hash`, was sent; it is assumed to succeed.
-   * `lifetimeMs`: with a TTL that it gives. `size`: of what the key holds then. `ifMissing`: a key that exists stays as it
-   * is. Returns whether a TTL was lost.
+   * A write to the key buf[start, end) of database `db`, whose hashKey() is `hash`, was sent; it is assumed to succeed.
+   * `lifetimeMs`: of the TTL that it sets. `size`: of the key's value afterwards. `ifMissing`: an existing key stays unchanged.
+   * Returns whether a TTL was lost.
    */
   written(
     effect: TtlEffect,
@@ -116,7 +116,7 @@ export class KeyMemory {
     return effect === TtlEffect.NONE && endedAt > 0;
   }
 
-  /** A write makes the key that entryOf() looked for; `found`: it was there earlier, and its TTL has ended. */
+  /** A write creates the key that entryOf() looked for; `found`: the key existed earlier, and its TTL has ended. */
   private begins(found: number, effect: TtlEffect, lifetimeMs: number, size: Size): void {
     const given = effect !== TtlEffect.NONE && effect !== TtlEffect.KEPT;
     const isKnown = given ? lifetimeMs >= TICK_MS : size !== SizeClass.OTHER;
@@ -126,7 +126,9 @@ export class KeyMemory {
     } else if (found >= 0) this.clear(found);
   }
 
-  /** The key has a TTL of `lifetimeMs` from now on, given by the application; with `ifNone` only if it is not known to have one. */
+  /**
+   * The application gives the key a TTL of `lifetimeMs` from now on; with `ifNone` only if the key is not known to have one.
+   */
   expires(
     lifetimeMs: number,
     ifNone: boolean,
@@ -152,7 +154,7 @@ export class KeyMemory {
     this.enter(found, size, 0, this.endOf(lifetimeMs));
   }
 
-  /** The key lives on without a TTL: somebody took it away on purpose. */
+  /** The key lives on without a TTL: it was removed on purpose. */
   persists(buf: Uint8Array, start: number, end: number, hash: number, db: number): void {
     if (db === ANY_DATABASE) return;
     const found = this.entryOf(buf, start, end, hash, db);
@@ -168,7 +170,7 @@ export class KeyMemory {
     }
   }
 
-  /** The key is gone, or what it is now is not known; returns whether it was known to have a TTL. */
+  /** The key is gone, or its state is now unknown; returns whether it was known to have a TTL. */
   forget(buf: Uint8Array, start: number, end: number, hash: number, db: number): boolean {
     if (db === ANY_DATABASE) return false;
     const found = this.entryOf(buf, start, end, hash, db);
@@ -179,7 +181,7 @@ export class KeyMemory {
     return had;
   }
 
-  /** What is known of a key that lives, as one number for sizeOf(), ownLeft() and put(); 0: nothing. */
+  /** What is known about a living key, as one number for sizeOf(), ownLeft() and put(); 0: nothing. */
   find(buf: Uint8Array, start: number, end: number, hash: number, db: number): number {
     if (db === ANY_DATABASE) return 0;
     const found = this.entryOf(buf, start, end, hash, db);
@@ -190,19 +192,19 @@ export class KeyMemory {
     return (this.table[found] & STATE_MASK) + endsAt * STATE_BITS;
   }
 
-  /** How long a TTL that a rule gave still lasts, milliseconds, within a tenth of a second; 0: none is known. */
+  /** The remaining milliseconds of a TTL that a rule gave, within a tenth of a second; 0: none is known. */
   ownLeft(state: number): number {
     if ((state & OWN) === 0) return 0;
     return Math.max(0, Math.floor(state / STATE_BITS) * TICK_MS - (this.clock() - this.startedAt));
   }
 
-  /** How long its TTL still lasts, whoever gave it, milliseconds; 0: none is known. */
+  /** The remaining milliseconds of its TTL, whoever set it; 0: none is known. */
   ttlLeft(state: number): number {
     const endsAt = Math.floor(state / STATE_BITS);
     return endsAt === 0 ? 0 : Math.max(1, endsAt * TICK_MS - (this.clock() - this.startedAt));
   }
 
-  /** The key is now what `state` says, as find() gave it for the key that it was or is a copy of. */
+  /** Sets the key to `state`, as find() returned it for the key that was renamed to this one or copied. */
   put(state: number, buf: Uint8Array, start: number, end: number, hash: number, db: number): void {
     if (db === ANY_DATABASE) return;
     const found = this.entryOf(buf, start, end, hash, db);
@@ -232,7 +234,7 @@ export class KeyMemory {
     return -1;
   }
 
-  /** Writes the entry of the key that entryOf() looked for: over its own at `found`, or in a place to be found. */
+  /** Writes the entry of the key that entryOf() looked for: over its own at `found`, or in a place that it chooses. */
   private enter(found: number, size: Size, own: number, endsAt: number): void {
     const { table } = this;
     const at = found < 0 ? this.place() : found;
@@ -259,7 +261,7 @@ export class KeyMemory {
     return at;
   }
 
-  /** In whole numbers: a number with a fraction that a function is given or returns takes memory of its own. */
+  /** Whole numbers only: a fractional number as an argument or result would be allocated. */
   private readClock(): void {
     const now = this.clock();
     if (now === this.readAt) return;
@@ -285,7 +287,7 @@ export function sizeOf(state: number): Size {
   return ((state & SIZE_MASK) >>> SIZE_SHIFT) as Size;
 }
 
-/** The same state of a key that has no TTL any more. */
+/** The same state for a key that no longer has a TTL. */
 export function withoutTtl(state: number): number {
   return (state % STATE_BITS) & SIZE_MASK;
 }
@@ -294,7 +296,7 @@ function nextOf(first: number, at: number): number {
   return first + ((at - first + ENTRY) & (BUCKET - 1));
 }
 
-/** A second hash, which does not wait for each byte in turn: the last bytes are two numbers. */
+/** A second hash, which need not read each byte in turn: the last bytes are two numbers. */
 function markOf(buf: Uint8Array, start: number, end: number, hash: number, db: number): number {
   const last = end - start < TAIL_BYTES ? shortTail(buf, start, end) : fourBytes(buf, end - 4);
   const before = end - start < TAIL_BYTES ? 0 : fourBytes(buf, end - TAIL_BYTES);

@@ -1,33 +1,33 @@
-// Estimates what the keys of one rule hold, from a sample of them: keys whose mixed hash lies in a fraction of the hash space.
-// The fraction is all of it as long as the keys fit; each time they do not, it is halved. So the sample has between half of
-// MOST and MOST keys, and its sum over the fraction is what all hold, with a standard error of 3% or less for keys of like
-// size. A large key counts by itself once it is known, since a sample of large keys would say little.
-// A key's size comes from the writes that passed, and is set right whenever somebody measures the key: measurements also teach
-// how many bytes of memory a byte written comes to, so that the sum is right for keys that were not measured yet.
+// Estimates the memory of one rule's keys from a sample: keys whose mixed hash lies in a fraction of the hash space. The
+// fraction is 1 as long as all keys fit; each time they do not, it is halved. So the sample has between half of MOST and MOST
+// keys, and its sum divided by the fraction estimates the sum of all keys, with a standard error of 3% or less for keys of
+// similar size. A large key counts by itself once it is known, since a sample of large keys would say little.
+// A key's size comes from the writes that passed, and is corrected when somebody measures the key. Measurements also show how
+// many bytes of memory a written byte takes, so that the sum is right for keys that were not measured yet.
 //
-//   held = sum of sampled keys / fraction + sum of large keys
+//    held = sum of sampled keys / fraction + sum of large keys
 //
 // It is long because writes and measurements change the same numbers of a key, and `held` must follow both.
-// Invariants: no clock, no I/O: `now` is set by the owner; at most MOST entries; `held` is what the entries add up to.
+// Invariants: no clock, no I/O: `now` is set by the owner; at most MOST entries; `held` is the sum of the entries.
 
 import { type HeldKeys, Lifetime } from './held-keys.js';
 import { FREE, KeyTable } from './key-table.js';
 import { MemoryRatio } from './memory-ratio.js';
 import { ENTRY_BYTES, stringMemory } from './string-memory.js';
 
-/** A write sees its key in the table of the server within so long. */
+/** After this time a write is visible in the server's table of keys. */
 const SETTLED_MS = 200;
-/** A key that is written all the time is measured so often nevertheless. */
+/** A key that is written all the time is still measured this often. */
 const BUSY_MS = 1000;
-/** One that is not written is measured again, since it may have been evicted, or changed by others. */
+/** After this time a key that is not written is measured again, since it may have been evicted, or changed by others. */
 const STALE_MS = 10_000;
-/** A key of this share of the budget is large. */
+/** A key with at least this share of the budget is large. */
 const LARGE = 0.01;
 const LEAST_RATIO = 0.1;
 /** 2^32: the whole hash space. */
 const WHOLE = 2 ** 32;
 
-/** Which writes concern a sample: keys whose mixed hash is below, and what may be to a large key. */
+/** Which writes concern a sample: those of keys whose mixed hash is below this, and those that may be to a large key. */
 export interface SampleScope {
   readonly below: number;
   readonly largeBytes: number;
@@ -37,20 +37,20 @@ export interface SampleScope {
 export interface DueKey {
   readonly key: Uint8Array;
   readonly hash: number;
-  /** Of `now`. */
+  /** In the unit of `now`. */
   readonly askedAt: number;
 }
 
 export class KeySample implements HeldKeys {
   held = 0;
   now = 0;
-  /** Times that all keys were gone: what is there has to be found again. */
+  /** How often all keys were gone, so that the present ones must be found again. */
   clears = 0;
-  /** Times that somebody who saw writes could not tell of all: some keys have to be found. */
+  /** How often somebody who saw writes could not report all of them, so that some keys must be found. */
   gaps = 0;
-  /** Bytes from which on a key is large; Infinity until the budget is known. */
+  /** From this many bytes on a key is large; Infinity until the budget is known. */
   private largeBytes = Number.POSITIVE_INFINITY;
-  /** Keys whose mixed hash is below are sampled; and those below `joining` are on the way to being. */
+  /** Keys whose mixed hash is below this are sampled; those below `joining` are being added. */
   private limit = WHOLE;
   private joining = WHOLE;
   private readonly table: KeyTable;
@@ -61,19 +61,19 @@ export class KeySample implements HeldKeys {
   private readonly touchedAt: Float64Array;
   /** 0: never. */
   private readonly measuredAt: Float64Array;
-  /** By estimate, and the bytes written since the key was measured, before they are weighed by what was learnt. */
+  /** The size by estimate, and the bytes written since the key was measured, before the ratio is applied. */
   private readonly bases: Float64Array;
   private readonly added: Float64Array;
   private readonly large: Uint8Array;
   private readonly dirty: Uint8Array;
   private largeKeys = 0;
   private cursor = 0;
-  /** Bytes that may still be written to keys beside the sample until one is looked at: it may be large. */
+  /** Bytes that may still be written to keys outside the sample until one of them is examined: it may be large. */
   private credit = 0;
   private readonly values = new MemoryRatio();
   private readonly growth = new MemoryRatio();
 
-  /** `onHeld` is told after each change. */
+  /** `onHeld` is called after each change. */
   constructor(
     readonly most: number,
     private readonly onHeld: (held: number) => void = () => {},
@@ -91,7 +91,7 @@ export class KeySample implements HeldKeys {
     this.dirty = new Uint8Array(most);
   }
 
-  /** Of all keys of the rule; each of them is known if it is 1. */
+  /** The fraction of all keys of the rule; at 1 each of them is known. */
   get fraction(): number {
     return this.limit / WHOLE;
   }
@@ -104,7 +104,7 @@ export class KeySample implements HeldKeys {
     this.largeBytes = bytes > 0 ? bytes * LARGE : Number.POSITIVE_INFINITY;
   }
 
-  /** What others who see writes need to know which of them to tell. */
+  /** Which writes others must report. */
   get scope(): SampleScope {
     return { below: this.joining, largeBytes: this.largeBytes };
   }
@@ -117,7 +117,7 @@ export class KeySample implements HeldKeys {
     bytes: number,
     lifetimeMs: number,
   ): void {
-    // Of most keys of a rule with many it is only told that they are beside the sample.
+    // For a rule with many keys, most writes are reported only as "outside the sample".
     const at = this.touch(key, start, end, hash, ENTRY_BYTES + end - start + bytes);
     if (at === FREE) return;
     const base = stringMemory(end - start, bytes);
@@ -177,8 +177,8 @@ export class KeySample implements HeldKeys {
   }
 
   /**
-   * Takes another look at the server's keys, all of which will be found(): a sample that has become small takes in more
-   * of them when that is done.
+   * Begins another walk over the server's keys, all of which will be passed to found(). Afterwards a sample that has become
+   * small accepts more of them.
    */
   beginWalk(): void {
     this.joining = this.size < this.most / 4 ? Math.min(WHOLE, this.limit * 2) : this.limit;
@@ -200,7 +200,7 @@ export class KeySample implements HeldKeys {
     return count;
   }
 
-  /** Ends keys whose time is over. Puts into `due` up to `most` keys that should be measured; measured() is to follow. */
+  /** Removes keys whose time is over. Adds to `due` up to `most` keys that should be measured; measured() must follow. */
   look(due: DueKey[], most: number): void {
     const { now } = this;
     let ended = false;
@@ -221,13 +221,13 @@ export class KeySample implements HeldKeys {
     }
   }
 
-  /** What the server says of a key that was due: its bytes; -1: it is gone. `lifetimeMs`: or Lifetime.NONE. */
+  /** The server's answer about a key that was due: its bytes; -1: it is gone. `lifetimeMs`: or Lifetime.NONE. */
   measured({ key, hash, askedAt }: DueKey, bytes: number, lifetimeMs: number): void {
     const at = this.find(hash, key.length);
     if (at === FREE) return;
     const settled = this.touchedAt[at] <= askedAt - SETTLED_MS;
     if (bytes < 0) {
-      // What was written just now may not have come there.
+      // A write of the last moment may not be in it yet.
       if (this.touchedAt[at] <= askedAt - BUSY_MS || (settled && this.measuredAt[at] > 0)) this.remove(at);
       else this.measuredAt[at] = Math.max(this.measuredAt[at], 1);
       this.onHeld(this.held);
@@ -254,17 +254,17 @@ export class KeySample implements HeldKeys {
     return now - this.touchedAt[at] >= SETTLED_MS || since >= BUSY_MS;
   }
 
-  /** Of a key whose size was known, or whose value is all that was written. */
+  /** For a key whose size was known, or whose value is all that was written. */
   private learn(at: number, bytes: number): void {
     const { bases, added } = this;
     if (added[at] > 0) {
-      // How much of what was written to a key that is there stays: nothing, where it replaces what was there.
+      // How much of what is written to an existing key stays: nothing if it replaces the value.
       if (bases[at] > 0) this.growth.learn(Math.max(0, bytes - bases[at]), added[at], 0);
     } else if (this.measuredAt[at] === 0 && bases[at] > 0) this.values.learn(bytes, bases[at], LEAST_RATIO);
     else if (this.dirty[at] === 1 && bases[at] > 0) this.values.learn(bytes, bases[at], LEAST_RATIO);
   }
 
-  /** The entry of a key that is written; FREE: it has none. */
+  /** The entry of the key that is written; FREE: it has none. */
   private touch(key: Uint8Array, start: number, end: number, hash: number, bytes: number): number {
     const inside = mixed(hash) < this.joining;
     if (!inside && this.largeKeys === 0 && !this.mayBeLarge(bytes)) return FREE;
@@ -279,7 +279,7 @@ export class KeySample implements HeldKeys {
     return at;
   }
 
-  /** Of the keys beside the sample one is looked at each time so much was written to them. */
+  /** One key outside the sample is examined each time this much was written to them. */
   private mayBeLarge(bytes: number): boolean {
     if (bytes >= this.largeBytes) return true;
     this.credit -= bytes;
@@ -358,7 +358,7 @@ export class KeySample implements HeldKeys {
   }
 }
 
-/** Independent of the order of hashes, in which keys are refused. */
+/** Independent of the hash's order, which decides which keys are refused. */
 export function mixed(hash: number): number {
   return Math.imul(hash, 0x9e3779b1) >>> 0;
 }

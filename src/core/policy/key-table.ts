@@ -1,17 +1,17 @@
-// A table of a bounded number of keys with their names: each has a number, by which its owner keeps what it knows of it.
-// Keys are found by their hash and length, so two keys of one hash and length are one.
-// Invariant: a key that is there is in the chain of its bucket; a number that is free is in `free`.
+// A table of a bounded number of keys with their names. Each key has a number, by which its owner keeps what it knows about the
+// key. Keys are found by hash and length, so two keys with the same hash and length count as one.
+// Invariant: a key in the table is in the chain of its bucket; a free number is in `free`.
 
 /** No key's number. */
 export const FREE = -1;
 
 export class KeyTable {
-  /** By number; undefined: it is free. */
+  /** By number; undefined: free. */
   readonly keys: (Uint8Array | undefined)[];
   readonly hashes: Int32Array;
   private readonly lengths: Uint32Array;
   private readonly mask: number;
-  /** Of each bucket the first key, and behind each key the next one. */
+  /** The first key of each bucket, and after each key the next one. */
   private readonly heads: Int32Array;
   private readonly next: Int32Array;
   private readonly free: number[] = [];
@@ -36,14 +36,14 @@ export class KeyTable {
     return this.free.length === 0;
   }
 
-  /** The number of a key; FREE: it is not there. */
+  /** The number of a key; FREE: not in the table. */
   find(hash: number, length: number): number {
     let at = this.heads[hash & this.mask];
     while (at !== FREE && (this.hashes[at] !== hash || this.lengths[at] !== length)) at = this.next[at];
     return at;
   }
 
-  /** Takes in a key that is not there; FREE: the table is full. */
+  /** Adds a key that is not in the table; FREE: the table is full. */
   insert(key: Uint8Array, start: number, end: number, hash: number): number {
     const at = this.free.pop();
     if (at === undefined) return FREE;

@@ -7,7 +7,7 @@ import { type CommandSpec, Sizing, TtlTreatment } from '../commands/spec.js';
 import type { CommandTable } from '../commands/table.js';
 import { BRIEF_MS } from './brief.js';
 
-/** By these a script could reach `redis` without naming it. */
+/** With these a script could reach `redis` without naming it. */
 const DOUBTFUL: ReadonlySet<string> = new Set([
   ...[
     '_G',
@@ -28,7 +28,7 @@ const DOUBTFUL: ReadonlySet<string> = new Set([
 const HARMLESS_FLAGS: ReadonlySet<string> = new Set(['allow-oom', 'no-writes']);
 /** Words of SET before a TTL. */
 const UNITS_MS: Readonly<Record<string, number>> = { EX: 1000, PX: 1 };
-/** How far behind `SET` its TTL is looked for. */
+/** How many tokens after `SET` its TTL may be found. */
 const LOOKED_AHEAD = 64;
 const SPACE = /\s/;
 const DIGIT = /[0-9]/;
@@ -38,7 +38,7 @@ const WORD_START = /[A-Za-z_]/;
 const WORD = /[A-Za-z0-9_]/;
 
 interface Token {
-  /** `text`: of a string its content. `opaque`: a string with escapes. `broken`: no Lua. */
+  /** `text`: the content of a string. `opaque`: a string with escapes. `broken`: not Lua. */
   readonly kind: 'word' | 'text' | 'opaque' | 'symbol' | 'number' | 'end' | 'broken';
   readonly text: string;
 }
@@ -49,7 +49,7 @@ const BROKEN: Token = { kind: 'broken', text: '' };
 export const Growth = {
   /** It cannot make memory grow. */
   NONE: 0,
-  /** It only counts, or sets strings with a TTL of a minute at most, or one that its source does not tell. */
+  /** It only counts, or sets strings with a TTL of a minute at most, or with a TTL that its source does not show. */
   BRIEF: 1,
   ANY: 2,
 } as const;
@@ -62,7 +62,7 @@ export function growthOfScript(source: string, commands: CommandTable): Growth {
   return new Calls(source, head.length, commands).growth();
 }
 
-/** Of `#!lua name=x flags=a,b`. */
+/** The flags in `#!lua name=x flags=a,b`. */
 function flagsOf(head: string): string[] {
   const flags = head.split(/\s+/).find((word) => word.startsWith('flags='));
   return flags === undefined ? [] : flags.slice('flags='.length).split(',');
@@ -84,7 +84,7 @@ class Calls {
   }
 
   private growsBeyondBrief(): boolean {
-    /** The tokens before: of `local name = redis.call` the first three. */
+    /** The tokens before it: the first three of `local name = redis.call`. */
     let [first, second, third] = [END, END, END];
     this.advance();
     for (;;) {
@@ -102,7 +102,7 @@ class Calls {
     }
   }
 
-  /** Behind `redis`. `local`: the name that what follows is given to. */
+  /** After `redis`. `local`: the name that receives what follows. */
   private memberMayGrow(local: string | undefined): boolean {
     if (!this.takes('.')) return true;
     const { kind, text } = this.token;
@@ -115,7 +115,7 @@ class Calls {
     return false;
   }
 
-  /** Behind the name of what calls: `('NAME', …`, `('NAME')` or `'NAME'`. */
+  /** After the name of the function that calls: `('NAME', …`, `('NAME')` or `'NAME'`. */
   private callMayGrow(): boolean {
     const parenthesis = this.takes('(');
     const { kind, text } = this.token;
@@ -131,7 +131,7 @@ class Calls {
     return false;
   }
 
-  /** The call, behind whose name this stands, counts or gives a short TTL. The place where this stands stays. */
+  /** Whether the call whose name was just read counts or sets a short TTL. Does not move the position. */
   private isBrief({ sizing, ttl }: CommandSpec): boolean {
     if (sizing === Sizing.NUMBER) return true;
     if (ttl !== TtlTreatment.SET) return false;
@@ -165,7 +165,10 @@ class Calls {
     this.token = this.next();
   }
 
-  /** As Lua 5.1 reads (llex.c). Each byte is looked at once, except by a search for the end of a bracket, which ends all. */
+  /**
+   * Reads as Lua 5.1 does (llex.c). It reads each byte once, except in a search for the end of a bracket, which ends
+   * everything.
+   */
   private next(): Token {
     const { source } = this;
     for (;;) {
@@ -218,7 +221,7 @@ class Calls {
     return BROKEN;
   }
 
-  /** `[[…]]` or `[=[…]=]` here; undefined: none. */
+  /** `[[…]]` or `[=[…]=]` at this position; undefined: none. */
   private longBracket(): Token | undefined {
     const { source, at } = this;
     if (source[at] !== '[') return undefined;

@@ -1,6 +1,6 @@
-// How many bytes of memory a byte written comes to, by the keys that were measured of late.
+// How many bytes of memory a written byte takes, by the keys that were measured lately.
 
-/** Counts of what was learnt before weigh half as much after so many keys. */
+/** After this many keys, what was learnt before weighs half as much. */
 const LEARNT_KEYS = 256;
 const MOST_RATIO = 5;
 
@@ -10,7 +10,7 @@ export class MemoryRatio {
   private bytes = 0;
   private keys = 0;
 
-  /** A key of `bytes` was measured to take `memory`; the ratio stays at `least` or above. */
+  /** A key of `bytes` took `memory`; the ratio stays at `least` or above. */
   learn(memory: number, bytes: number, least: number): void {
     this.memory += Math.min(memory, bytes * MOST_RATIO);
     this.bytes += bytes;

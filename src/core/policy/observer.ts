@@ -38,11 +38,11 @@ export const FollowUpReply = {
 } as const;
 export type FollowUpReply = (typeof FollowUpReply)[keyof typeof FollowUpReply];
 
-/** What became of a TTL that a rule had given. */
+/** What happened to a TTL that a rule had given. */
 export const OwnTtlChange = {
-  /** It gave way to the one that the application set. */
+  /** It gave way to the TTL that the application set. */
   YIELDED: 0,
-  /** A write to its key made it begin anew. */
+  /** A write to its key restarted it. */
   RENEWED: 1,
   /** Its key got another name, and the rule there has another TTL or none. */
   LEFT_BEHIND: 2,
@@ -64,13 +64,15 @@ export interface TrafficObserver {
     end: number,
     hash: number,
   ): void;
-  /** A forwarded write removed the TTL of its key, and no rule gave it one again, as far as is known. */
+  /** A forwarded write removed the TTL of its key, and no rule gave it another, as far as known. */
   onTtlDropped(slot: number): void;
-  /** A write was refused with OOM (`observed`: would have been, in observe mode). Once a command, by its deciding key. */
+  /**
+   * A write was refused with OOM (`observed`: would have been, in observe mode). Once for each command, by its deciding key.
+   */
   onShed(slot: number, command: CommandSpec, bytes: number, refusal: Refusal, observed: boolean): void;
-  /** A write was let pass though its key is among those that are refused. Once a command, by the last such key. */
+  /** A write passed although its key is among those that are refused. Once for each command, by the last such key. */
   onSpared(slot: number, reason: Spared): void;
-  /** Redis changed a TTL that a rule had given, in the way that was asked for. */
+  /** Redis changed a TTL that a rule had given, as Spillway had asked. */
   onOwnTtl(slot: number, change: OwnTtlChange): void;
   onFollowUpReply(slot: number, reply: FollowUpReply): void;
   /** Redis itself answered OOM to a client's command. */

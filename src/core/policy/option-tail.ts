@@ -41,7 +41,7 @@ export class OptionTail {
     return this.options.kind !== ExpiryKind.KEEP && !this.options.ifMissing;
   }
 
-  /** NX: a key that exists stays as it is. */
+  /** NX: an existing key stays unchanged. */
   get ifMissing(): boolean {
     return this.options.ifMissing;
   }

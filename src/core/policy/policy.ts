@@ -45,15 +45,15 @@ export interface PolicyOptions {
   readonly nowKnown?: () => boolean;
   /** 0 ≤ r < 1. */
   readonly random: () => number;
-  /** Knows the keys that were written lately; undefined: nothing is known of any. */
+  /** The keys that were written lately; undefined: none is known. */
   readonly keys?: KeyMemory | undefined;
-  /** Those of another policy, to be asked only; default: `keys`. */
+  /** The key memory of another policy, only to be read; default: `keys`. */
   readonly known?: KnownKeys | undefined;
   /** What rules may write and hold; undefined: no rule has a limit or a budget. */
   readonly quotas?: Quotas | undefined;
-  /** Told of the keys of rules with evict; undefined: there are none. */
+  /** Hears of the keys of rules with evict; undefined: there are no such rules. */
   readonly evictable?: EvictableKeys | undefined;
-  /** Knows which scripts cannot grow; undefined: every script may. */
+  /** Knows which scripts cannot make memory grow; undefined: every script may. */
   readonly scripts?: Scripts | undefined;
 }
 
@@ -75,7 +75,7 @@ export class Policy {
   /** May be replaced, as the rules may be. */
   evictable: EvictableKeys | undefined;
   readonly ttl: TtlJudge;
-  /** The key that is noted at present. One for all sessions, so that one which rests keeps no buffer by it. */
+  /** The key that is being noted. One object for all sessions, so that an idle session keeps no buffer alive through it. */
   readonly written: WrittenKey;
 
   constructor({
@@ -107,10 +107,9 @@ export class Policy {
   }
 
   /**
-   * The verdict on the write under scan, of known arity, whole or up to its first large argument.
-   * `size`: bytes of it on the wire, as far as known. `followUps`: whether one may be sent for it. `db`: the database, -1
-   * where that is not known. `rules`: those that count for the client. The object returned is the same each time: read it
-   * before the next call.
+   * The verdict on the write under scan, of known arity, whole or up to its first large argument. `size`: its bytes on the
+   * wire, as far as known. `followUps`: whether one may be sent for it. `db`: the database, -1 if unknown. `rules`: those that
+   * apply to the client. Each call returns the same object: read it before the next call.
    */
   decide(
     args: RequestScanner,
@@ -141,7 +140,7 @@ export class Policy {
     return verdict;
   }
 
-  /** The same for a script, by the keys that it names. If it does not name them all, nothing is known of the others. */
+  /** The same for a script, by the keys that it names. If it does not name them all, nothing is known about the others. */
   private decideScript(
     args: RequestScanner,
     spec: CommandSpec,
@@ -165,20 +164,20 @@ export class Policy {
       this.sparing.ask(args, spec, size, followUps, ANY_DATABASE);
       this.judgeShed(args, size);
     }
-    // One that streams is not waited for to its end.
+    // A streaming script is judged before its end.
     if (verdict.action === Action.SHED || !gives || args.parsed < args.argc) return verdict;
     this.ttl.judgeScript(followUps);
     return verdict;
   }
 
-  /** Decides an UNDECIDED command that cannot be held back any longer, by the keys that are known. */
+  /** Decides an UNDECIDED command that can no longer be held back, by the keys that are known. */
   settle(args: RequestScanner, spec: CommandSpec, followUps: boolean): Verdict {
     this.verdict.action = Action.PASS;
     this.ttl.judge(args, spec, followUps);
     return this.verdict;
   }
 
-  /** The rule of a key that is still to come may refuse the write. */
+  /** Whether the rule of a key that is still to come may refuse the write. */
   private get mayRefuseByKey(): boolean {
     return (this.gate.active && this.gate.byKey) || this.quotas.any;
   }
@@ -189,8 +188,8 @@ export class Policy {
   }
 
   /**
-   * Whether, and why, the write under scan, a growing one of `size` bytes, is refused for key `i` of the verdict. Every
-   * refusal comes from here, and so does what is said of one. It changes nothing.
+   * Whether, and why, the growing write under scan, of `size` bytes, is refused for key `i` of the verdict. Every refusal comes
+   * from here, and so does every explanation of one. It changes nothing.
    */
   refusalOf(args: RequestScanner, i: number, size: number): Refusal {
     const { gate, verdict } = this;
@@ -206,7 +205,7 @@ export class Policy {
     return this.refusalByQuota(args, i);
   }
 
-  /** The quotas of its rules refuse no key of the verdict. */
+  /** Whether the quotas of its rules refuse no key of the verdict. */
   private quotasPass(): boolean {
     const { count, rule, bytes } = this.verdict;
     for (let i = 0; i < count; i++) {
@@ -248,7 +247,10 @@ export class Policy {
     return ofLimit ? (this.quotaOf(rule)?.reply ?? OOM_REPLY) : OOM_REPLY;
   }
 
-  /** refusalOf() less what is spared (policy/sparing, which was asked about the write): then only its rule's quota refuses it. */
+  /**
+   * refusalOf() without what is spared (policy/sparing, which was asked about the write): then only its rule's quota refuses
+   * it.
+   */
   protected unsparedRefusal(i: number, args: RequestScanner, size: number): Refusal {
     const refusal = this.refusalOf(args, i, size);
     if (refusal === Refusal.NONE || !this.spares(i, refusal)) return refusal;

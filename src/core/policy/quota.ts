@@ -17,16 +17,16 @@ export class Quota {
   bytes: TokenBucket | undefined;
   /** The largest write, bytes on the wire; 0: any. */
   valueBytes = 0;
-  /** The number of the error for what its limit refuses (resp/refusal-replies). */
+  /** The number of the error for writes that its limit refuses (resp/refusal-replies). */
   reply = OOM_REPLY;
   budget: RuleBudget | undefined;
-  /** The budget in bytes; 0: none, or a share of a limit that is not known. */
+  /** The budget in bytes; 0: none, or a share of an unknown limit. */
   budgetBytes = 0;
-  /** What the rule's keys hold, by estimate. */
+  /** The estimated memory of the rule's keys. */
   held = 0;
-  /** A key whose share hash is below it is refused, since the rule's keys hold what they may. */
+  /** A key with a lower share hash is refused, because the rule's keys have used up the budget. */
   threshold = 0;
-  /** Told of each write to the rule's keys, while it has a budget. */
+  /** Hears of each write to the rule's keys, while the rule has a budget. */
   keys: HeldKeys | undefined;
 
   /** `takers`: processes that share its rates. */
@@ -35,7 +35,7 @@ export class Quota {
     private readonly takers: number,
   ) {}
 
-  /** Goes by these from now on, and keeps what was taken and held under others. */
+  /** Applies these settings from now on, and keeps what was taken and held under others. */
   adopt(limit: RuleLimit | undefined, budget: RuleBudget | undefined): void {
     this.writes = bucket(this.writes, limit?.writesPerSecond ?? 0, this.takers);
     this.bytes = bucket(this.bytes, limit?.bytesPerSecond ?? 0, this.takers);
@@ -48,7 +48,7 @@ export class Quota {
     this.holds(0);
   }
 
-  /** A growing write of `bytes` is refused to none of its keys: then refusal() need not be called. */
+  /** Whether a growing write of `bytes` is refused for none of its keys: then refusal() need not be called. */
   passes(bytes: number): boolean {
     const { threshold, valueBytes, writes } = this;
     if (threshold > 0 || (valueBytes > 0 && bytes > valueBytes)) return false;
@@ -67,7 +67,7 @@ export class Quota {
     return share < this.threshold ? Refusal.BUDGET : Refusal.NONE;
   }
 
-  /** The rule's keys hold so much. Refusing begins at BAND of the budget and is full at all of it. */
+  /** The rule's keys hold this much. Refusals begin at BAND of the budget and reach all keys at all of it. */
   holds(held: number): void {
     this.held = held;
     const share = this.budgetBytes > 0 ? (held / this.budgetBytes - BAND) / (1 - BAND) : 0;
@@ -80,7 +80,7 @@ export class Quota {
     this.bytes?.take(bytes);
   }
 
-  /** As it stands, to try a write that is none. */
+  /** A copy, to try a write that is not sent. */
   copy(): Quota {
     const copy = new Quota(this.slot, 1);
     copy.writes = this.writes?.copy();
@@ -117,12 +117,12 @@ export class Quotas {
   /** `takers`: processes that share the rates. */
   constructor(private readonly takers = 1) {}
 
-  /** Some rule has a limit or a budget. */
+  /** Whether some rule has a limit or a budget. */
   get any(): boolean {
     return this.present.length > 0;
   }
 
-  /** Some rule has a budget. */
+  /** Whether some rule has a budget. */
   get anyBudget(): boolean {
     return this.budgets;
   }
@@ -131,7 +131,7 @@ export class Quotas {
     return this.present;
   }
 
-  /** Goes by these rules from now on. Those that stay, by slot, keep what they have. */
+  /** Applies these rules from now on. Rules that stay, by slot, keep what they have. */
   adopt(rules: readonly Rule[]): void {
     const before = this.bySlot;
     this.bySlot = [];
@@ -151,7 +151,7 @@ export class Quotas {
     return this.bySlot[slot];
   }
 
-  /** As they stand, to try a write that is none. */
+  /** A copy, to try a write that is not sent. */
   copy(): Quotas {
     const copy = new Quotas();
     for (const quota of this.present) {
@@ -161,7 +161,7 @@ export class Quotas {
     return copy;
   }
 
-  /** To be called often: tokens come since the last call. `now`: monotonic milliseconds. */
+  /** Must be called often: adds the tokens since the last call. `now`: monotonic milliseconds. */
   refill(now: number): void {
     const ms = now - this.refilledAt;
     this.refilledAt = now;

@@ -1,5 +1,5 @@
-// Why a growing write is refused: each reason once, with its number on the hot path, its name and its sentence. The name is an
-// API: metric label, field of /api/stats and /api/explain, log field. Policy.refusalOf() alone says which one it is.
+// Why a growing write is refused: each reason with its number on the hot path, its name and its sentence. The name is an API:
+// metric label, field of /api/stats and /api/explain, log field. Only Policy.refusalOf() decides on a reason.
 // Invariant: the numbers are the rows of REFUSAL_NAMES, from 1 on.
 
 export const Refusal = {
@@ -9,12 +9,12 @@ export const Refusal = {
   BAND: 1,
   /** A large write that does not fit. */
   HEADROOM: 2,
-  /** The band alone would let it pass; the room kept for higher priorities does not. */
+  /** By its band alone it would pass, but the room kept for higher priorities stops it. */
   RESERVE: 3,
   BUDGET: 4,
   RATE: 5,
   VALUE: 6,
-  /** A script that a rule with `scripts: "refuse"` refuses, by the pressure. */
+  /** A script that a rule with `scripts: "refuse"` refuses, because of the pressure. */
   SCRIPT: 7,
 } as const;
 export type Refusal = (typeof Refusal)[keyof typeof Refusal];
@@ -34,7 +34,7 @@ const TEXTS: Readonly<Record<RefusalName, string>> = {
     'the rule refuses scripts, and the key is among those of its priority that are refused at this pressure',
 };
 
-/** Reasons that do not follow the pressure of a priority: where one begins, no change of a level tells of it. */
+/** Reasons that do not follow the pressure of a priority: no change of a level reports when one begins. */
 export const OWN_REASONS = REFUSAL_NAMES.filter((name) => name !== 'band' && name !== 'reserve');
 
 /** undefined: it is not refused. */

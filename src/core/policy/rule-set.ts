@@ -1,10 +1,10 @@
 // The compiled rules: finds the first rule that matches a key. Immutable; a reload replaces the whole set.
 // Globs are in buckets by the first byte of the key. In a small bucket they are tried in order, which is fastest there.
-// Otherwise an index finds the first match, in time that hardly depends on the number of globs.
-// Built-in rules have buckets of their own, which are tried when no rule of the config matches.
-// Where rules name databases or users, view() gives the rules of one client (rule-views.ts). The set itself is then the view of
-// a client of whom neither is known.
-// It is long because the search for a key's rule stands here whole: every write goes through it.
+// Otherwise an index finds the first match, in time that hardly depends on the number of globs. Built-in rules have buckets of
+// their own, which are tried if no rule of the config matches.
+// If rules name databases or users, view() gives the rules for one client (rule-views.ts). The set itself is then the view for
+// a client whose database and user are unknown.
+// It is long because the whole search for a key's rule is here: every write goes through it.
 // Invariant: in a bucket the matchers are in the order of the rules, so the first match wins.
 import { NOTHING } from '../resp/bytes.js';
 import { encodePx } from '../resp/encode.js';
@@ -38,41 +38,43 @@ const FILTERED = 1;
 export interface CompiledRule extends Rule {
   /** The arguments `PX <ttl>`, encoded; undefined with jitter (then they are made for each write) or without a ttl. */
   readonly pxSuffix: Uint8Array | undefined;
-  /** It has a limit or a budget: there is a quota of its slot. */
+  /** It has a limit or a budget: its slot has a quota. */
   readonly limited: boolean;
   readonly evict: boolean;
 }
 
 interface Matcher {
-  /** Whose key it is: the glob's rule, or `unregistered` where that may count or not. */
+  /** The rule of a key that matches: the glob's rule, or `unregistered` if that rule may or may not apply. */
   readonly rule: CompiledRule;
   readonly glob: Uint8Array;
   /** The glob is this literal, or this literal and a star; undefined: any other shape. */
   readonly literal: Uint8Array | undefined;
-  /** It has no star, so nothing may stand behind the literal. */
+  /** It has no star, so nothing may follow the literal. */
   readonly whole: boolean;
   /** Excludes most keys without comparing the glob. */
   readonly filter: GlobFilter | undefined;
 }
 
-/** The globs of built-in rules: by first byte, and those that begin with a star by last byte. They are few, so there is no index. */
+/**
+ * The globs of built-in rules: by first byte; those that begin with a star, by last byte. They are few, so there is no index.
+ */
 interface Behind {
   readonly first: readonly (readonly Matcher[])[];
   readonly last: readonly (readonly Matcher[])[];
-  /** Of `last`, without the globs that also end with a star. Each of these asks for one of the runs. */
+  /** Of `last`, without the globs that also end with a star. Each of those looks for one of the runs. */
   readonly ending: readonly (readonly Matcher[])[];
   /** undefined: there is no such glob, or nothing excludes keys quickly. */
   readonly runs: RunsFilter | undefined;
 }
 
 export interface RuleSetOptions {
-  /** Built-in ones come last. */
+  /** Built-in rules come last. */
   readonly rules: readonly Rule[];
   /** Priority and mode of keys that no rule matches. */
   readonly unregistered: { readonly priority: Priority; readonly observe: boolean };
 }
 
-/** What finds the rules that count. */
+/** What finds the rules that apply. */
 interface Finders {
   readonly matchers: readonly Matcher[];
   /** By first byte; undefined: too many, see the index. */
@@ -81,28 +83,28 @@ interface Finders {
   /** undefined: there are no built-in rules. */
   readonly behind: Behind | undefined;
   readonly matchesEmptyKey: CompiledRule | undefined;
-  /** Stands for a rule that may count or not. */
+  /** Stands for a rule that may or may not apply. */
   readonly unsure: CompiledRule;
 }
 
-/** The set that a view is of, and which of its rules count. */
+/** The set that this is a view of, and which of its rules apply. */
 interface ViewOf {
   readonly of: RuleSet;
   readonly fits: readonly Fit[];
 }
 
 export class RuleSet {
-  /** All rules, also those that do not count in this view. */
+  /** All rules, also those that do not apply in this view. */
   readonly rules: readonly CompiledRule[];
-  /** Which rules count depends on a client's database and user. */
+  /** Whether a client's database and user decide which rules apply. */
   readonly scoped: boolean;
-  /** Stands for a rule that may count or not: no TTL, never refused. */
+  /** Stands for a rule that may or may not apply: no TTL, never refused. */
   readonly unsure: CompiledRule;
   private readonly views: RuleViews<RuleSet> | undefined;
   private readonly givenUp: { keys: number };
   /** Stands for "no rule": slot 0, no TTL, neither durable nor limited. */
   readonly unregistered: CompiledRule;
-  /** Some rule has a say in scripts; otherwise they pass unread. */
+  /** Whether some rule decides about scripts; otherwise they pass unread. */
   readonly governsScripts: boolean;
   private readonly matchers: Finders['matchers'];
   private readonly buckets: Finders['buckets'];
@@ -110,7 +112,7 @@ export class RuleSet {
   private readonly behind: Finders['behind'];
   private readonly matchesEmptyKey: Finders['matchesEmptyKey'];
 
-  /** Compiles the rules without a pause. The rest of the arguments is for sliced(). */
+  /** Compiles the rules without a pause. The other arguments are for sliced(). */
   constructor({ rules, unregistered }: RuleSetOptions, view?: ViewOf, made?: Finders) {
     this.rules = view?.of.rules ?? (made === undefined ? rules.map(compileRule) : (rules as CompiledRule[]));
     this.givenUp = view?.of.givenUp ?? { keys: 0 };
@@ -139,12 +141,12 @@ export class RuleSet {
     return set;
   }
 
-  /** Keys given up because matching took too long: they count as matched by no rule. Of all views together. */
+  /** Keys that were given up because matching took too long: they count as matched by no rule. For all views together. */
   get keysGivenUp(): number {
     return this.givenUp.keys;
   }
 
-  /** The rules for clients of this database and user; ANY_DATABASE, undefined: not known. */
+  /** The rules for clients of this database and user; ANY_DATABASE, undefined: unknown. */
   view(db: number, user: string | undefined): RuleSet {
     return this.views === undefined ? this : this.views.of(db, user);
   }
@@ -200,7 +202,7 @@ export class RuleSet {
     return this.unlessCut(found < 0 ? this.unregistered : this.matchers[found].rule);
   }
 
-  /** After a glob that was not compared to its end, no later one can be the first match. */
+  /** After a glob that was not fully compared, no later one can be the first match. */
   private unlessCut(found: CompiledRule): CompiledRule {
     if (!globsWereCut()) return found;
     this.givenUp.keys++;
@@ -242,7 +244,7 @@ function unsureRule(unregistered: Unregistered): CompiledRule {
   return { ...unregisteredRule(unregistered), priority: Priority.CRITICAL };
 }
 
-/** Which rules count for a client of whom nothing is known. */
+/** Which rules apply to a client about which nothing is known. */
 function fitsOf(rules: readonly Rule[]): Fit[] {
   return rules.map((rule) => fitOf(rule, ANY_DATABASE, undefined));
 }
@@ -252,7 +254,7 @@ function* viewOf(options: RuleSetOptions, of: RuleSet, fits: readonly Fit[]): Sl
   return new RuleSet(options, { of, fits }, made);
 }
 
-/** `unsure`: stands for a rule that may count or not. */
+/** `unsure`: stands for a rule that may or may not apply. */
 function* findersOf(
   rules: readonly CompiledRule[],
   fits: readonly Fit[],

@@ -6,11 +6,11 @@
 import { ANY_DATABASE } from './key-memory.js';
 import { atOnce, type Sliced } from './slices.js';
 
-/** What a rule says of the clients for whom it counts. */
+/** The clients to which a rule applies. */
 export interface RuleScope {
   /** undefined: all. */
   readonly databases?: readonly number[] | undefined;
-  /** Names as Redis compares them, Latin-1, a character a byte; undefined: all. */
+  /** Names as Redis compares them, Latin-1, one character a byte; undefined: all. */
   readonly users?: readonly string[] | undefined;
 }
 
@@ -24,7 +24,7 @@ export type Fit = (typeof Fit)[keyof typeof Fit];
 const OTHER_DATABASE = -2;
 const OTHER_USER = ' ';
 const UNKNOWN_USER = '';
-/** Each of databases and users has these beside those that rules name: others, and unknown. */
+/** Each of databases and users has these in addition to those that rules name: others, and unknown. */
 const UNNAMED = 2;
 
 export class RuleViews<View> {
@@ -33,7 +33,7 @@ export class RuleViews<View> {
   private readonly views = new Map<number, Map<string, View>>();
   private readonly byFits = new Map<string, View>();
 
-  /** `make` makes the view in which the rules count as told, in their order. */
+  /** `make` makes the view in which the given rules apply, in their order. */
   constructor(
     private readonly scopes: readonly RuleScope[],
     private readonly make: (fits: readonly Fit[]) => Sliced<View>,
@@ -42,17 +42,17 @@ export class RuleViews<View> {
     this.users = new Set(scopes.flatMap(({ users = [] }) => users));
   }
 
-  /** The view for a database and user; ANY_DATABASE, undefined: not known. */
+  /** The view for a database and user; ANY_DATABASE, undefined: unknown. */
   of(db: number, user: string | undefined): View {
     const known = this.known(db, user);
     return known ?? atOnce(this.making(db, user));
   }
 
-  /** Makes the views that were asked for in `before`, so that nobody who asks for them now waits. */
+  /** Makes the views that were used in `before`, so that nobody waits for them now. */
   *makeThoseOf(before: RuleViews<View>): Sliced<void> {
     for (const [db, users] of before.views) {
       for (const name of users.keys()) {
-        // Names that the rules of `before` did not name stand for others here, too.
+        // Names that the rules of `before` did not name count as others here, too.
         const user = name === UNKNOWN_USER ? undefined : name;
         if (this.known(db, user) === undefined) yield* this.making(db, user);
       }
@@ -98,7 +98,7 @@ export function isScoped({ databases, users }: RuleScope): boolean {
   return databases !== undefined || users !== undefined;
 }
 
-/** Whether a rule counts for a client of this database and user. */
+/** Whether a rule applies to a client of this database and user. */
 export function fitOf({ databases, users }: RuleScope, db: number, user: string | undefined): Fit {
   const ofDatabase = databases === undefined ? Fit.YES : db === ANY_DATABASE ? Fit.MAYBE : fit(databases, db);
   const ofUser = users === undefined ? Fit.YES : user === undefined ? Fit.MAYBE : fit(users, user);
@@ -110,7 +110,7 @@ function fit<T>(named: readonly T[], one: T): Fit {
   return named.includes(one) ? Fit.YES : Fit.NO;
 }
 
-/** Whether the first one counts wherever the second one does. */
+/** Whether the first rule applies wherever the second one does. */
 export function scopeCovers(wide: RuleScope, narrow: RuleScope): boolean {
   return covers(wide.databases, narrow.databases) && covers(wide.users, narrow.users);
 }
@@ -119,7 +119,7 @@ function covers<T>(wide: readonly T[] | undefined, narrow: readonly T[] | undefi
   return wide === undefined || (narrow?.every((one) => wide.includes(one)) ?? false);
 }
 
-/** The most patterns that all views together can hold. `globs`: of each rule. */
+/** The most patterns that all views together can hold. `globs`: the number of each rule. */
 export function patternsOfViews(rules: readonly (RuleScope & { readonly globs: number })[]): number {
   const databases = new Set(rules.flatMap(({ databases = [] }) => databases)).size + UNNAMED;
   const users = new Set(rules.flatMap(({ users = [] }) => users)).size + UNNAMED;

@@ -34,7 +34,7 @@ export interface Rule extends RuleScope {
   readonly maxTtlMs: number;
   /** Share of ttlMs by which an injected TTL varies, both ways: 0 … 1. */
   readonly jitter: number;
-  /** The keys are meant to stay, so they get no TTL. */
+  /** The keys are durable: they get no TTL. */
   readonly durable: boolean;
   readonly priority: Priority;
   /** true: decide and count, change nothing. */
@@ -43,16 +43,16 @@ export interface Rule extends RuleScope {
   readonly applyToAll: boolean;
   /** true: each write renews the TTL that the rule gave. */
   readonly renew: boolean;
-  /** true: its keys can be made again, so Spillway may remove them to make room. */
+  /** true: its keys can be recreated, so Spillway may evict them to make room. */
   readonly evict?: boolean | undefined;
   readonly limit?: RuleLimit | undefined;
   readonly budget?: RuleBudget | undefined;
-  /** Scripts that name a key of it are refused as its growing writes are. */
+  /** Scripts that name a key of it are refused, as its growing writes are. */
   readonly refusesScripts: boolean;
-  /** The keys that a script names get the TTL behind it. */
+  /** After a script, the keys that it names get the TTL. */
   readonly scriptTtl: boolean;
-  /** The family whose globs it has, behind those of its own. */
+  /** The family whose globs it has, after its own. */
   readonly family?: FamilyName | undefined;
-  /** It is none of the config's, but one for a family. */
+  /** A built-in rule for a family, not one of the config. */
   readonly builtIn?: boolean | undefined;
 }

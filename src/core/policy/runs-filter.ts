@@ -1,12 +1,12 @@
-// Says in one pass over a key that it contains none of a few literal runs: Horspool's search for a set, which looks at few of
-// the key's bytes. Never allocates after its construction.
+// Shows in one pass over a key that it contains none of a few literal runs: Horspool's search for a set, which reads few of the
+// key's bytes. Never allocates after its construction.
 // Invariant: it excludes no key that contains one of the runs.
 
 export class RunsFilter {
-  /** As many bytes of each run as the shortest has. */
+  /** The first bytes of each run, as many as the shortest run has. */
   private readonly windows: readonly Uint8Array[];
   private readonly width: number;
-  /** How far the windows may move, by the byte under their last one. */
+  /** How far the windows may move, by the last byte under them. */
   private readonly steps: Uint8Array;
 
   /** Runs of at least one byte, and fewer than 256. */

@@ -23,9 +23,9 @@ export interface ScriptsOptions {
 }
 
 export class Scripts {
-  /** How each may grow, by SHA1, oldest first; and a mark of its source. */
+  /** How each may grow memory, by SHA1, oldest first; and a mark of its source. */
   private readonly seen = new Map<string, { readonly grows: Growth; readonly mark: number }>();
-  /** The marks of all these. A source whose mark is here already is taken for one of them: then it stays unknown. */
+  /** Their marks. A source with a known mark counts as known. If only the marks are equal, it stays unknown: it may grow. */
   private readonly marks = new Set<number>();
 
   constructor(private options: ScriptsOptions) {}
@@ -39,7 +39,7 @@ export class Scripts {
     this.options = { ...this.options, ...options };
   }
 
-  /** A table of its own with the same knowledge: what it learns stays there. */
+  /** A copy with the same knowledge: what it learns stays there. */
   copy(): Scripts {
     const copy = new Scripts(this.options);
     for (const [sha1, known] of this.seen) copy.seen.set(sha1, known);
@@ -52,7 +52,7 @@ export class Scripts {
     return this.growthOf(args, call) !== Growth.NONE;
   }
 
-  /** It grows by counters and short-lived strings alone. */
+  /** Whether it makes memory grow only by counters and short-lived strings. */
   isBrief(args: RequestScanner, call: ScriptCall): boolean {
     return this.growthOf(args, call) === Growth.BRIEF;
   }

@@ -1,5 +1,5 @@
-// The gate: the numbers on the hot path that say which growing writes are shed. memory/pressure writes them after each
-// reading; the policy only reads them.
+// The gate: the numbers on the hot path that say which growing writes are shed. memory/pressure writes them after each reading;
+// the policy only reads them.
 // Invariants: thresholds are 0 … 2^32; the threshold of CRITICAL follows its band like the others (0 with "never").
 import { BriefWrites } from './brief.js';
 import { GrowthLedger } from './growth-ledger.js';
@@ -24,13 +24,13 @@ export class ShedGate extends GrowthLedger {
   byKey = false;
   /** By priority: a key whose share hash (policy/hash) is below the threshold is shed. */
   readonly thresholds = new Float64Array(4);
-  /** By priority: the threshold by its band alone. Between the two lies what is shed for the reserve. */
+  /** By priority: the threshold by its band alone. Keys between the two thresholds are shed for the reserve. */
   readonly byBand = new Float64Array(4).fill(ALL);
-  /** By priority: bytes left up to the limit at which Redis itself refuses; Infinity: it does not. */
+  /** By priority: bytes left up to the limit at which Redis itself refuses; Infinity: Redis does not refuse. */
   readonly headroom = new Float64Array(4).fill(Number.POSITIVE_INFINITY);
-  /** The server evicts keys with a TTL, and enough of what they hold can go: writes that leave one are not refused. */
+  /** The server evicts keys with a TTL, and can evict enough of them: writes that leave a TTL are not refused. */
   sparesExpiring = false;
-  /** By slot: 1 where the keys of the rule do not grow (memory/holders). */
+  /** By slot: 1 if the keys of the rule do not grow (observe/holders). */
   steady = new Uint8Array(0);
   /** The small, short-lived writes that were spared. */
   readonly brief = new BriefWrites();
@@ -40,7 +40,7 @@ export class ShedGate extends GrowthLedger {
   /** Set by the owner. `answered`: the reply to such a command has come; otherwise one more was sent. */
   onRelief: (answered: boolean) => void = () => {};
 
-  /** Only a share of this priority's keys is shed, or is by its band alone: refusal() depends on `share`. */
+  /** Whether only a share of this priority's keys is shed, or is by its band alone: then refusal() depends on `share`. */
   splits(priority: Priority): boolean {
     const threshold = this.thresholds[priority];
     return threshold > 0 && (threshold < ALL || this.byBand[priority] < ALL);
@@ -54,7 +54,7 @@ export class ShedGate extends GrowthLedger {
     return this.fits(priority, size) ? Refusal.NONE : Refusal.HEADROOM;
   }
 
-  /** A write of `size` bytes on the wire is not too large for what is left below the limit. */
+  /** Whether a write of `size` bytes on the wire fits below the limit. */
   fits(priority: Priority, size: number): boolean {
     return size < LARGE_WRITE_BYTES || HELD_TIMES * size <= this.headroom[priority];
   }

@@ -1,9 +1,9 @@
-// How large a string is, as far as memory goes: the class of the allocator that its bytes fall into. Two values of one class
-// take the same memory. A class is a small number; a larger one is for more bytes.
+// How large a string is in memory: the allocator's class for its bytes. Two values of one class take the same memory. A class
+// is a small number; larger classes are for more bytes.
 
 /** An object's header, a string's header, and its NUL. */
 const HEADER_BYTES = 20;
-/** Up to here classes are 16 bytes apart, behind it four for each doubling (jemalloc). */
+/** Up to here classes are 16 bytes apart; above, there are four for each doubling (jemalloc). */
 const FINE_BYTES = 128;
 const FINE_STEP_BITS = 4;
 const FINE_CLASSES = FINE_BYTES >> FINE_STEP_BITS;
@@ -17,7 +17,7 @@ export type Size = number;
 export const SizeClass = {
   /** A stream. */
   STREAM: 126,
-  /** The key lives; what it holds, or how large that is, is not known. */
+  /** The key lives; its type or size is unknown. */
   OTHER: 127,
 } as const;
 
@@ -29,10 +29,10 @@ export function sizeClassOf(bytes: number): Size {
   return FINE_CLASSES + (log - FINE_LOG) * 4 + ((size - 1) >>> (log - 2)) - 3;
 }
 
-/** What INCR makes of a key. */
+/** The class of a key after INCR. */
 export const INTEGER_CLASS = sizeClassOf(INTEGER_BYTES);
 
-/** It is the class of a string. */
+/** Whether it is the class of a string. */
 export function isString(size: Size): boolean {
   return size > 0 && size < SizeClass.STREAM;
 }

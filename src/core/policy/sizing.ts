@@ -1,6 +1,6 @@
-// How large a key is after a write, and so whether the write can make memory grow. These do not grow: a value that
-// replaces one of its size class, a write inside a string, a counter, a stream that the write itself trims. Reads only
-// the arguments that have arrived, and the announced length of a streaming one.
+// How large a key is after a write, and so whether the write can make memory grow. These do not: a value that replaces one of
+// its size class, a write inside a string, a counter, a stream that the write itself trims. Reads only the arguments that have
+// arrived, and the announced length of a streaming one.
 import { type CommandSpec, Sizing } from '../commands/spec.js';
 import { equalsIgnoreCase, readPositiveInteger } from '../resp/bytes.js';
 import type { RequestScanner } from '../resp/request-scanner.js';
@@ -12,7 +12,7 @@ const BITS = 8;
 /** No string is longer. */
 const MOST_BYTES = 512 * 1024 * 1024;
 
-/** The size of the key at argument `i` when the write under scan is done, if it was `known` before; 0: as it was. */
+/** The size of the key at argument `i` after the write under scan, if it was `known` before; 0: unchanged. */
 export function sizeAfter({ sizing }: CommandSpec, args: RequestScanner, i: number, known: Size): Size {
   switch (sizing) {
     case Sizing.KEEPS:
@@ -33,16 +33,16 @@ export function sizeAfter({ sizing }: CommandSpec, args: RequestScanner, i: numb
   }
 }
 
-/** It writes into a string: how large that is then depends on how large it was. */
+/** It writes into a string, so the size afterwards depends on the size before. */
 export function isWithin({ sizing }: CommandSpec): boolean {
   return sizing === Sizing.RANGE || sizing === Sizing.BIT;
 }
 
-/** The write under scan leaves the key at argument `i`, which is `known` to live, no larger than it is. */
+/** Whether the write under scan leaves the key at argument `i`, which is `known` to live, no larger. */
 export function isRewrite(spec: CommandSpec, args: RequestScanner, i: number, known: Size): boolean {
   if (known === 0) return false;
   if (spec.sizing === Sizing.STREAM) return known === SizeClass.STREAM && trims(args, i);
-  // An integer is kept in the key's object, or takes what one of the other sign and length took.
+  // An integer is kept in the key's object, or takes as much memory as another one of another sign or length.
   if (spec.sizing === Sizing.NUMBER) return isString(known);
   return isString(known) && sizeAfter(spec, args, i, known) <= known;
 }
@@ -57,7 +57,7 @@ function sizeAfterRange(sizing: Sizing, args: RequestScanner, i: number, known: 
   return end < 0 ? SizeClass.OTHER : Math.max(known, sizeClassOf(end));
 }
 
-/** How many bytes a string has at least when so much is written into it; -1: that is not known, or Redis refuses it. */
+/** The fewest bytes that a string has after this much is written into it; -1: unknown, or Redis refuses it. */
 function endOfRange(sizing: Sizing, args: RequestScanner, i: number): number {
   const { buf, starts, ends, parsed } = args;
   if (i + 1 >= parsed) return -1;

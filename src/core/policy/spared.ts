@@ -1,5 +1,5 @@
-// Why a growing write passes although the pressure or a budget refuses its key: each reason once, with its number on the hot
-// path, its name and its sentence. The name is an API: metric label, field of /api/stats and /api/explain.
+// Why a growing write passes although the pressure or a budget refuses its key: each reason with its number on the hot path,
+// its name and its sentence. The name is an API: metric label, field of /api/stats and /api/explain.
 // Invariant: the numbers are the rows of SPARED_NAMES, from 1 on.
 
 export const Spared = {

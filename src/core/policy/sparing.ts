@@ -20,7 +20,7 @@ import type { TtlJudge } from './ttl-judge.js';
 import { givesTtl } from './ttl-outcome.js';
 import { Script, type Verdict } from './verdict.js';
 
-/** SET key value EX 60: with so many arguments a value that has not come is likely followed by a TTL. */
+/** SET key value EX 60: with this many arguments, a TTL probably follows a value that has not come yet. */
 const WORDS_WITH_EXPIRY = 5;
 
 export type KnownKeys = Pick<KeyMemory, 'find' | 'ttlLeft'>;
@@ -41,7 +41,7 @@ export class Sparing {
     private readonly scripts: Scripts | undefined,
   ) {}
 
-  /** What follows is asked about the write under scan, whose keys the verdict has. As for Policy.decide(). */
+  /** Prepares for questions about the write under scan, whose keys the verdict has. As for Policy.decide(). */
   ask(args: RequestScanner, spec: CommandSpec, size: number, followUps: boolean, db: number): void {
     this.args = args;
     this.spec = spec;
@@ -50,7 +50,7 @@ export class Sparing {
     this.db = db;
   }
 
-  /** Why key `i` passes although `refusal` stands; `partly`: not all keys of its priority, or of its rule, are refused. */
+  /** Why key `i` passes despite `refusal`; `partly`: not all keys of its priority, or of its rule, are refused. */
   reason(i: number, refusal: Refusal, partly: boolean): Spared {
     const byPressure = refusal === Refusal.BAND || refusal === Refusal.RESERVE || refusal === Refusal.SCRIPT;
     if (!byPressure && refusal !== Refusal.BUDGET) return Spared.NONE;
@@ -70,7 +70,7 @@ export class Sparing {
     return known !== 0 && isRewrite(spec, args, this.verdict.argument[i], sizeOf(known));
   }
 
-  /** What is known of the key; 0: nothing. */
+  /** What is known about the key; 0: nothing. */
   private stateOf(i: number): number {
     const { args, db } = this;
     const { argument, hash } = this.verdict;
@@ -78,7 +78,7 @@ export class Sparing {
     return this.known?.find(args.buf, args.starts[at], args.ends[at], hash[i], db) ?? 0;
   }
 
-  /** The key has a TTL when the write is done, as far as is known. */
+  /** Whether the key has a TTL after the write, as far as known. */
   private leavesTtl(i: number): boolean {
     const { args, followUps, verdict } = this;
     const rule = verdict.rule[i];
@@ -111,7 +111,7 @@ export class Sparing {
     const counts = spec.sizing === Sizing.NUMBER;
     if (counts ? keyBytes > COUNTER_KEY_BYTES : lifetimeMs === 0 || lifetimeMs > BRIEF_MS) return false;
     const known = this.stateOf(i);
-    // It adds nothing to a counter that is there, nor NX to a key that is.
+    // It adds nothing to an existing counter, and NX adds nothing to an existing key.
     if (known !== 0 && (counts || verdict.ifMissing)) return true;
     const bytes = stringMemory(keyBytes, this.valueBytes(at)) + EXPIRY_BYTES;
     if (!gate.brief.hasRoom(verdict.briefBytes + bytes)) return false;
@@ -119,10 +119,10 @@ export class Sparing {
     return true;
   }
 
-  /** A script that only counts, or sets short TTLs, as far as its source tells: a minute is taken for each. */
+  /** A script that only counts, or sets short TTLs, as far as its source shows: each counts as a minute. */
   private isBriefScript(i: number): boolean {
     const { args, spec, size, verdict, gate } = this;
-    // Its source goes nowhere.
+    // Its source is not stored.
     const sourceBytes = args.ends[1] - args.starts[1];
     if (size - sourceBytes > BRIEF_BYTES || this.scripts?.isBrief(args, spec.script) !== true) return false;
     const at = verdict.argument[i];
@@ -146,7 +146,7 @@ export class Sparing {
     return value > 0 && value < args.parsed ? args.ends[value] - args.starts[value] : size;
   }
 
-  /** What becomes of the TTL, once for each write: the action is the caller's to take over if the write passes. */
+  /** Decides about the TTL, once for each write: the caller takes over the action if the write passes. */
   private judge(): void {
     const { args, spec, followUps, verdict } = this;
     if (verdict.judged >= 0) return;
@@ -161,7 +161,7 @@ function givesByRule(rule: CompiledRule): boolean {
   return givesTtl(rule) && !rule.observe;
 }
 
-/** Of the key by this write; 0: it gives none. */
+/** The lifetime that this write gives the key; 0: none. */
 function lifetimeOf({ outcome, lifetimeMs, rule }: Verdict, i: number): number {
   switch (outcome[i]) {
     case TtlOutcome.INJECTED:

@@ -1,10 +1,10 @@
-// What strings take of the server's memory: by the size classes of its allocator.
+// How much of the server's memory strings take, by the size classes of its allocator.
 
-/** Bytes of memory that a key takes beside its name and value: entry, object, headers. */
+/** Bytes of memory that a key takes in addition to its name and value: entry, object, headers. */
 export const ENTRY_BYTES = 56;
 const STRING_HEADER_BYTES = 4;
 
-/** What the server allocates for a string of so many bytes, and for its key. */
+/** What the server allocates for a string of this many bytes, and for its key. */
 export function stringMemory(keyBytes: number, bytes: number): number {
   return ENTRY_BYTES + allocated(keyBytes + STRING_HEADER_BYTES) + allocated(bytes + STRING_HEADER_BYTES);
 }

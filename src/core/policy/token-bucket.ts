@@ -1,19 +1,19 @@
-// One rate of a rule. Tokens arrive at the rate, up to one second's worth, and each write takes some. A write that finds
-// any token may take more than there are. The overdraft is paid back before the next write takes tokens. So every write
-// can pass at some time, and in the long run writes take no more than arrives. With several workers each has the whole
-// bucket. Tokens that a worker has taken since its last report count once for each worker, because the others probably
-// take as much. When the worker learns what they really took, it corrects the difference. So all workers together take no
-// more than one may, except for tokens not reported yet, which are paid back too.
-// Invariants: no clock; tokens never exceed the capacity; tokens = what arrived - what was taken - what did not fit. A
-// write changes one number, since each command pays for it; the others follow from it.
+// One rate of a rule. Tokens arrive at the rate, up to one second's worth, and each write takes some. A write that finds any
+// token may take more than there are. The overdraft is paid back before the next write takes tokens. So every write can pass at
+// some time, and in the long run writes take no more than arrives. With several workers each has the whole bucket. Tokens that
+// a worker has taken since its last report count once for each worker, because the others probably take as much. When the
+// worker learns what they really took, it corrects the difference. So all workers together take no more than one may, except
+// for tokens not reported yet, which are paid back too.
+// Invariants: no clock; tokens never exceed the capacity; tokens = what arrived - what was taken - what did not fit. A write
+// changes one number, since each command pays for it; the others follow from it.
 
 /** The numbers of a bucket. They are in an array: as fields each change would make a number object on the heap. */
 /** Tokens, before what FRESH has taken is taken off. */
 const LEFT = 0;
-/** Taken here since the others were told, and told and not yet answered. */
+/** Tokens taken here since the last report, and those reported and not yet confirmed. */
 const FRESH = 1;
 const TOLD = 2;
-/** All that was ever taken before FRESH. */
+/** All tokens that were ever taken before FRESH. */
 const SETTLED = 3;
 
 export class TokenBucket {
@@ -44,18 +44,18 @@ export class TokenBucket {
     return this.counts[SETTLED] + this.counts[FRESH];
   }
 
-  /** At least one is there. */
+  /** Whether at least one token is there. */
   get open(): boolean {
     return this.tokens >= 1;
   }
 
-  /** Another rate from now on; what is there stays, as far as it fits. */
+  /** Sets another rate from now on; the present tokens stay, as far as they fit. */
   setRate(perSecond: number): void {
     this.perSecond = perSecond;
     this.tokens = Math.min(this.tokens, perSecond);
   }
 
-  /** As it stands, for whoever takes from it alone. */
+  /** A copy for a single process that takes from it alone. */
   copy(): TokenBucket {
     const copy = new TokenBucket(this.perSecond);
     copy.tokens = this.tokens;
@@ -70,7 +70,7 @@ export class TokenBucket {
     this.counts[FRESH] += count;
   }
 
-  /** What was taken here since the last call; heard() is to follow. */
+  /** The tokens taken here since the last call; heard() must follow. */
   tell(): number {
     const { counts } = this;
     const fresh = counts[FRESH];
@@ -81,7 +81,7 @@ export class TokenBucket {
     return fresh;
   }
 
-  /** The others know what was told, and have taken `count` since this was last called. */
+  /** The others know what was reported, and have taken `count` since the last call. */
   heard(count: number): void {
     const told = this.counts[TOLD];
     this.counts[TOLD] = 0;

@@ -19,7 +19,7 @@ import { drawTtl, expiryOutcome, followUpOutcome, givesTtl, keptOutcome } from '
 import { Action, type Verdict } from './verdict.js';
 
 export class TtlJudge {
-  /** The server has GETEX, EXAT and PXAT. May change with the server; what it refuses stays as it is. */
+  /** The server has GETEX, EXAT and PXAT. May change with the server; what the server refuses stays unchanged. */
   pointsInTime = true;
   private readonly options = new TtlOptions();
   private readonly jitteredPx = Buffer.alloc(PX_BYTES);
@@ -119,7 +119,7 @@ export class TtlJudge {
     const expiry =
       index < args.parsed ? readExpiry(args.buf, args.starts[index], args.ends[index], unit, this.now) : -1;
     verdict.recorded = expiry >= 0 && (this.pointsInTime || isRelative(unit));
-    // A point in time becomes PX: beside a second EXAT or PXAT that would be a syntax error.
+    // A point in time becomes PX, which would be a syntax error next to a second EXAT or PXAT.
     const replaceable = isRelative(unit) || !this.options.repeated;
     const clamped =
       verdict.recorded && rule.maxTtlMs > 0 && replaceable
@@ -140,7 +140,7 @@ export class TtlJudge {
   /** MSETEX has one TTL for all keys: it is set in place if all keys need the same, otherwise by a follow-up for each key. */
   private judgeMsetex(args: RequestScanner, followUps: boolean): void {
     const verdict = this.verdict;
-    // The options are not there yet, but a follow-up is right whatever they are: it gives a TTL only if there is none.
+    // The options have not come yet, but a follow-up is right in any case: it gives a TTL only if there is none.
     if (args.parsed < args.argc) {
       verdict.replaces = false;
       this.judgeEach(TtlTreatment.STRING, followUps);
@@ -201,7 +201,7 @@ export class TtlJudge {
     if (this.options.ifMissing) this.verdict.ifMissing = true;
     return kind;
   }
-  /** The outcome of each key that a script names, which may do anything to them. */
+  /** The outcome for each key that a script names: the script may do anything to them. */
   judgeScript(followUps: boolean): void {
     const { verdict } = this;
     verdict.recorded = true;

@@ -80,7 +80,7 @@ export class TtlOptions {
     else if (!equalsIgnoreCase(buf, start, end, 'GET')) this.readComparison(buf, start, end);
   }
 
-  /** Redis takes the same expiry option twice, the last number counts; two different ones contradict each other. */
+  /** Redis accepts the same expiry option twice (the last number counts); two different ones contradict each other. */
   private expiry(unit: ExpiryUnit): void {
     this.repeated = this.kind === ExpiryKind.EXPIRY && this.unit === unit;
     if (this.kind !== ExpiryKind.NONE && !this.repeated) {
@@ -96,13 +96,13 @@ export class TtlOptions {
     this.kind = this.kind === ExpiryKind.EXPIRY ? ExpiryKind.MALFORMED : ExpiryKind.KEEP;
   }
 
-  /** The same one may be repeated, and stand behind a comparison (Redis 8.4); the two contradict each other. */
+  /** The same option may be repeated, and may follow a comparison (Redis 8.4); the two contradict each other. */
   private requireExistence(existence: Existence): void {
     if (this.existence !== Existence.ANY && this.existence !== existence) this.kind = ExpiryKind.MALFORMED;
     this.existence = existence;
   }
 
-  /** IFEQ and the like, with a comparand behind it; not behind NX or XX, nor behind another comparison. */
+  /** IFEQ and similar options, with a comparand after them; not after NX or XX, nor after another comparison. */
   private readComparison(buf: Uint8Array, start: number, end: number): void {
     let comparison = COMPARISONS.length - 1;
     while (comparison >= 0 && !equalsIgnoreCase(buf, start, end, COMPARISONS[comparison])) comparison--;
@@ -116,12 +116,12 @@ export class TtlOptions {
 /** The largest 64-bit integer, in which Redis keeps an expiry as milliseconds since the epoch. */
 const LLONG_MAX = 2 ** 63;
 const LLONG_DIGITS = 19;
-/** How far the server's clock may be from what is known of it; near 2^63 numbers are not exact either. */
+/** How far the server's clock may differ from the known one; near 2^63 numbers are not exact either. */
 const UNSURE_MS = 24 * 60 * 60 * 1000;
 
 /**
- * The expiry buf[start, end) as a number of its unit; -1 for what Redis refuses, and for what it may refuse: within a day of
- * the largest that it can keep (getExpireMillisecondsOrReply, t_string.c). `now`: the server's time, epoch.
+ * The expiry buf[start, end) as a number of its unit; -1 if Redis refuses it or may refuse it: within a day of the largest that
+ * Redis can keep (getExpireMillisecondsOrReply, t_string.c). `now`: the server's time, epoch.
  */
 export function readExpiry(
   buf: Uint8Array,
@@ -132,15 +132,15 @@ export function readExpiry(
 ): number {
   const value = readPositiveInteger(buf, start, end, LLONG_DIGITS);
   const milliseconds = inSeconds(unit) ? value * 1000 : value;
-  // No clock is asked for what is far from it.
+  // An expiry far from the bound needs no clock.
   if (milliseconds < LLONG_MAX / 2) return value;
   return milliseconds < LLONG_MAX - UNSURE_MS - (isRelative(unit) ? now() : 0) ? value : -1;
 }
 
 /**
- * The number to put in place of an expiry of `value` units so that the key lives at most `maxTtlMs`; -1 where it stands as
- * it is. A span keeps its unit, rounded down, but never below one unit of life; a point in time becomes a span of
- * milliseconds, so that a wrong clock can delete nothing.
+ * The number that replaces an expiry of `value` units so that the key lives at most `maxTtlMs`; -1 if the expiry stays. A span
+ * keeps its unit, rounded down, but never below one unit of life; a point in time becomes a span of milliseconds, so that a
+ * wrong clock can delete nothing.
  */
 export function clampExpiry(value: number, unit: ExpiryUnit, maxTtlMs: number, now: () => number): number {
   if (unit === ExpiryUnit.SECONDS) return inBounds(value, Math.max(1, Math.floor(maxTtlMs / 1000)));
@@ -148,7 +148,7 @@ export function clampExpiry(value: number, unit: ExpiryUnit, maxTtlMs: number, n
   return lifetimeOf(value, unit, now) > maxTtlMs ? maxTtlMs : -1;
 }
 
-/** The same where only the number can be replaced: its unit has gone up already. */
+/** The same if only the number can be replaced, because its unit has gone up already. */
 export function clampNumber(value: number, unit: ExpiryUnit, maxTtlMs: number, now: () => number): number {
   if (isRelative(unit)) return clampExpiry(value, unit, maxTtlMs, now);
   const until = now() + maxTtlMs;
@@ -156,13 +156,13 @@ export function clampNumber(value: number, unit: ExpiryUnit, maxTtlMs: number, n
   return inBounds(value, Math.max(Math.floor(until / 1000), Math.ceil((until - maxTtlMs) / 1000) + 1));
 }
 
-/** How long a key lives that gets an expiry of `value` units now, milliseconds. `now`: the server's time, epoch. */
+/** The lifetime of a key that gets an expiry of `value` units now, in milliseconds. `now`: the server's time, epoch. */
 export function lifetimeOf(value: number, unit: ExpiryUnit, now: () => number): number {
   const milliseconds = inSeconds(unit) ? value * 1000 : value;
   return isRelative(unit) ? milliseconds : milliseconds - now();
 }
 
-/** EX and PX; not EXAT and PXAT. */
+/** Whether it is EX or PX, not EXAT or PXAT. */
 export function isRelative(unit: ExpiryUnit): boolean {
   return unit === ExpiryUnit.SECONDS || unit === ExpiryUnit.MILLISECONDS;
 }

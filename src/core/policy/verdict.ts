@@ -8,20 +8,20 @@ import type { CompiledRule } from './rule-set.js';
 import { Spared } from './spared.js';
 
 export const Action = {
-  /** Forward as it is. */
+  /** Forward unchanged. */
   PASS: 0,
-  /** Forward with `suffix` behind it and two arguments more. */
+  /** Forward with `suffix` after it and two more arguments. */
   APPEND: 1,
   /** Forward with argument `replaceIndex` changed to the number `replacement`, and its unit if `replaceUnit`. */
   REPLACE: 2,
   /** Refuse with OOM. */
   SHED: 3,
-  /** The arguments so far do not decide it; hold the command back if possible. */
+  /** The arguments so far do not decide; hold the command back if possible. */
   UNDECIDED: 4,
 } as const;
 export type Action = (typeof Action)[keyof typeof Action];
 
-/** What a command is as a script. */
+/** What kind of script the command is. */
 export const Script = { NONE: 0, HARMLESS: 1, GROWING: 2 } as const;
 export type Script = (typeof Script)[keyof typeof Script];
 
@@ -33,7 +33,7 @@ export class Verdict {
   readonly argument: number[] = [];
   readonly rule: CompiledRule[] = [];
   readonly hash: number[] = [];
-  /** The rule of some key has a limit or a budget. */
+  /** Whether the rule of some key has a limit or a budget. */
   limited = false;
   /** Bytes on the wire of each key with its value; only if `limited`. */
   readonly bytes: number[] = [];
@@ -41,30 +41,30 @@ export class Verdict {
   readonly outcome: TtlOutcome[] = [];
   /** The keys lose the TTL that they had, unless `outcome` gives one. */
   replaces = false;
-  /** A key that exists stays as it is. */
+  /** An existing key stays unchanged. */
   ifMissing = false;
-  /** GETEX PERSIST: its key loses it on purpose. */
+  /** GETEX PERSIST: its key loses the TTL on purpose. */
   persists = false;
-  /** Lifetime of the keys by the expiry that the write is forwarded with, milliseconds; 0: none. */
+  /** The lifetime of the keys by the expiry that the write is forwarded with, in milliseconds; 0: none. */
   lifetimeMs = 0;
   /** False: Redis will refuse the command, so nothing is counted. */
   recorded = false;
   /** Estimated growth of Redis's memory in bytes; 0: the command never grows it. */
   growth = 0;
-  /** A script that rules have a say in; only a growing one is refused, and gives TTLs to the keys that it names. */
+  /** A script that rules decide about; only a growing one is refused, and gives TTLs to the keys that it names. */
   script: Script = Script.NONE;
-  /** The lowest of its keys: it is refused with that one. */
+  /** The lowest priority of its keys: the script is refused with that one. */
   priority: Priority = Priority.CRITICAL;
   /** Index of the key for which the command is shed, or in observe mode would be; -1: none. */
   shedKey = -1;
   /** Index of the last key that would be refused and was spared, and why; -1: none. */
   sparedKey = -1;
   spared: Spared = Spared.NONE;
-  /** What a brief write adds to memory, with the TTL of its keys and what one had left; see policy/brief. */
+  /** What a brief write adds to memory, with the TTL of its keys and what was left of one; see policy/brief. */
   briefBytes = 0;
   briefMs = 0;
   briefLeftMs = 0;
-  /** The action that its TTL asks for, if that is known before it is known whether the write passes; -1: it is not. */
+  /** The action for its TTL, if it is known before the decision whether the write passes; -1: unknown. */
   judged: Action | -1 = -1;
   /** Why it is shed, or would be. */
   refusal: Refusal = Refusal.NONE;

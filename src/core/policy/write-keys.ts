@@ -7,10 +7,14 @@ import { hashKey, hashShare } from './hash.js';
 import type { RuleSet } from './rule-set.js';
 import type { Verdict } from './verdict.js';
 
-/** `$n\r\n` before key and value and `\r\n` behind them, for short ones. */
+/**
+ * `$n\r
+ * ` before a short key and value, and `\r
+ * ` after each.
+ */
 const PAIR_FRAMING_BYTES = 12;
 
-/** Fills the verdict's keys from the arguments that are there; false: more arguments are to come. */
+/** Fills the verdict's keys from the arguments that are there; false: more arguments will come. */
 export function findKeys(verdict: Verdict, rules: RuleSet, args: RequestScanner, spec: CommandSpec): boolean {
   const { soleKey } = spec;
   if (soleKey === 0) return findEach(verdict, rules, args, spec);
@@ -43,7 +47,7 @@ function findEach(verdict: Verdict, rules: RuleSet, args: RequestScanner, spec: 
   return until < parsed;
 }
 
-/** Those of a script: `numkeys key …` from argument 2 on; none where Redis refuses the number. */
+/** The keys of a script: `numkeys key …` from argument 2 on; none if Redis refuses the number. */
 export function findScriptKeys(verdict: Verdict, rules: RuleSet, args: RequestScanner): void {
   const { buf, starts, ends, argc, parsed } = args;
   const count = parsed > 2 ? readPositiveInteger(buf, starts[2], ends[2]) : 0;
@@ -51,7 +55,7 @@ export function findScriptKeys(verdict: Verdict, rules: RuleSet, args: RequestSc
   for (let i = 3; i < 3 + count && i < parsed; i++) addKey(verdict, rules, args, i);
 }
 
-/** How many bytes of the command each of the verdict's keys stands for, as far as they are known. */
+/** How many bytes of the command belong to each of the verdict's keys, as far as known. */
 export function shareOut(verdict: Verdict, args: RequestScanner, spec: CommandSpec, size: number): void {
   const { count, argument, bytes } = verdict;
   if (count === 1) {
@@ -64,7 +68,7 @@ export function shareOut(verdict: Verdict, args: RequestScanner, spec: CommandSp
   }
 }
 
-/** The same for a script, by what it is given: its keys and arguments, not its source. */
+/** The same for a script, by its keys and arguments, without its source. */
 export function shareOutScript(
   verdict: Verdict,
   { start, starts, parsed }: RequestScanner,
@@ -95,7 +99,7 @@ function namesAny({ buf, starts, ends, parsed }: RequestScanner, words: readonly
   return false;
 }
 
-/** Bytes of a key and its value, of which the latter may not be there but announced. */
+/** Bytes of a key and its value; the value may only be announced. */
 function pairBytes(args: RequestScanner, key: number): number {
   const { starts, ends, parsed, bulkLength } = args;
   const value =

@@ -6,7 +6,7 @@ import type { Verdict } from './verdict.js';
 
 export class WrittenKey {
   outcome: TtlOutcome = TtlOutcome.WITHOUT_TTL;
-  /** Of what it holds now. */
+  /** The size of its value now. */
   size: Size = SizeClass.OTHER;
 
   /** The key is buf[start, end), and `hash` its hashKey(). */
