@@ -1,6 +1,6 @@
-// Follows a primary by its Sentinels: hands their words to the view, asks and fences as the view wants, and tells what it decides.
-// Owns the lines, the fence's attempts and one timer.
-// Invariants: decisions are told in the turn in which they fall; nothing is told after close().
+// Follows a primary by its Sentinels: passes what they say to the view, asks Sentinels and servers when the view wants it, and
+// reports what the view decides. Owns the lines, the fence's attempts and one timer.
+// Invariants: a decision is reported in the turn in which it is made; nothing is reported after close().
 import type { ConnectionOptions } from 'node:tls';
 import type { Logger } from 'pino';
 import type { FollowedSnapshot, WhereaboutsState } from '../observe/snapshots/failover.js';
@@ -18,20 +18,20 @@ import {
   type WhereaboutsEvents,
 } from './whereabouts.js';
 
-/** Between two looks at the time, and two attempts of the fence, while clients wait. */
+/** Between two looks at the clock, and between two attempts of the fence, while clients wait. */
 const PAUSED_TICK_MS = 20;
 const CALM_TICK_MS = 100;
-/** After this long a start goes on without a primary. */
+/** After this time a start continues without a primary. */
 const START_MS = 3000;
 
 export interface BySentinelOptions extends Pick<ViewOptions, 'pauseMs' | 'resume' | 'onMinority'> {
   readonly sentinels: readonly PrimaryAddress[];
   readonly primary: string;
-  /** For the Sentinels. */
+  /** Options for the connections to Sentinels. */
   readonly user: string | undefined;
   readonly password: string | undefined;
   readonly natMap: NatMap;
-  /** For the servers. */
+  /** Options for the connections to servers. */
   readonly server: { readonly username: string | undefined; readonly password: string | undefined };
   readonly tls: ((host: string) => ConnectionOptions) | undefined;
   readonly connectTimeoutMs: number;
@@ -43,12 +43,15 @@ export interface BySentinelOptions extends Pick<ViewOptions, 'pauseMs' | 'resume
 export class BySentinel implements Whereabouts {
   private readonly view: SentinelView;
   private readonly lines: readonly SentinelLine[];
-  /** By Sentinel: why it does not answer; null: it does. */
+  /** By Sentinel: why it does not answer; null: it answers. */
   private readonly errors: (string | null)[];
   private readonly counts = { switched: 0, returned: 0, timedOut: 0, pausedMs: 0, lastPauseMs: 0 };
   private events: WhereaboutsEvents | undefined;
   private timer: NodeJS.Timeout | undefined;
-  /** Who is being asked whether it is primary. Another one does not wait for its answer: it may be frozen. */
+  /**
+   * The server that is being asked whether it is primary. A question to another server does not wait for its answer, since it
+   * may be frozen.
+   */
   private fencing: PrimaryAddress | undefined;
   private found = false;
   private askedAt: number;
@@ -185,7 +188,7 @@ export class BySentinel implements Whereabouts {
     this.counts.lastPauseMs = milliseconds;
   }
 
-  /** Asks the server that the view wants to know about, if any. */
+  /** Asks the server that the view wants to know about, if there is one. */
   private fence(): void {
     const { clock, server, tls } = this.options;
     const address = this.events === undefined ? undefined : this.view.toFence(clock());
@@ -205,7 +208,7 @@ export class BySentinel implements Whereabouts {
     });
   }
 
-  /** Logs when a Sentinel ceases to answer, and when it answers again. */
+  /** Logs when a Sentinel stops answering, and when it answers again. */
   private answers(sentinel: number, error: string | null): void {
     const before = this.errors[sentinel];
     this.errors[sentinel] = error;

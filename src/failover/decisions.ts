@@ -1,7 +1,7 @@
-// What goes into the view of the Sentinels, and what comes out.
+// The inputs and outputs of the view of the Sentinels.
 import type { PrimaryAddress, Sign } from './whereabouts.js';
 
-/** What a Sentinel publishes about its primary, reduced to what matters. `address`: where the primary is going to be. */
+/** What a Sentinel publishes about its primary, reduced to what matters. `address`: the primary's future address. */
 export type SentinelEvent =
   | {
       readonly type: 'promoting' | 'switched';
@@ -31,7 +31,7 @@ export interface ViewOptions {
   readonly onMinority: 'admit' | 'pause';
 }
 
-/** How a server answered when it was asked whether it is primary. */
+/** How a server answered the question whether it is primary. */
 export interface FenceResult {
   readonly address: PrimaryAddress;
   readonly askedAt: number;

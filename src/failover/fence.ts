@@ -1,5 +1,5 @@
-// The fence: asks a server, on a connection of its own, whether it is primary. Its memory comes with the answer, so that it is known
-// before the first write.
+// The fence: asks a server, on a connection of its own, whether it is primary. The answer includes its memory, so that this is
+// known before the first write.
 // Invariant: it ends within FENCE_MS, whatever the server does.
 import type { ConnectionOptions } from 'node:tls';
 import { Redis } from 'ioredis';
@@ -15,7 +15,7 @@ export interface FenceOptions {
   readonly tls: ((host: string) => ConnectionOptions) | undefined;
 }
 
-/** `reading`: it is primary; `trouble`: why it is not, or why that is not known. */
+/** `reading`: the server is primary; `trouble`: why it is not, or why that is unknown. */
 export type FenceAnswer = { readonly reading: Reading } | { readonly trouble: string };
 
 export async function askWhetherPrimary(
@@ -41,7 +41,7 @@ export async function askWhetherPrimary(
   });
   try {
     await redis.connect();
-    // Two questions: before 7.0 INFO takes one section.
+    // Two questions, because INFO before 7.0 accepts only one section.
     const replies = await redis
       .pipeline([
         ['info', 'replication'],

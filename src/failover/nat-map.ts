@@ -1,10 +1,10 @@
-// Addresses as the Sentinels say them, to addresses as Spillway connects. Pure.
+// Maps the addresses that the Sentinels name to the addresses that Spillway connects to. Pure.
 import type { PrimaryAddress } from './whereabouts.js';
 import { nameOf } from './whereabouts.js';
 
 export type NatMap = Readonly<Record<string, string>>;
 
-/** The address to connect to. An address that the map does not name stays as it is. */
+/** The address to connect to. An address that is not in the map stays unchanged. */
 export function mapped(address: PrimaryAddress, map: NatMap): PrimaryAddress {
   const name = nameOf(address);
   const to = Object.hasOwn(map, name) ? map[name] : undefined;

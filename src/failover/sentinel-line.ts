@@ -1,7 +1,7 @@
-// One Sentinel: its messages on one connection, its answers on another (a subscribed connection takes no questions in RESP2).
-// Both are made again for as long as it takes. Owns the two ioredis clients.
-// Invariants: one question at a time, and one more when it was asked meanwhile; whatever does not answer within ANSWER_MS is cut
-// and made anew, since a route that died gives no error.
+// One Sentinel: its messages on one connection, its answers on another (in RESP2 a subscribed connection accepts no questions).
+// Both reconnect for ever. Owns the two ioredis clients.
+// Invariants: one question at a time, and one more if it was requested meanwhile; a connection without an answer within
+// ANSWER_MS is closed and opened again, since a dead route gives no error.
 import type { ConnectionOptions } from 'node:tls';
 import { Redis } from 'ioredis';
 import type { SentinelEvent } from './decisions.js';
@@ -25,7 +25,7 @@ export interface LineOptions {
   readonly clock: () => number;
   readonly onEvent: (event: SentinelEvent) => void;
   readonly onAnswer: (answer: Answer) => void;
-  /** It does not answer, or does not know the primary. */
+  /** The Sentinel does not answer, or does not know the primary. */
   readonly onSilent: (reason: string) => void;
 }
 
@@ -45,7 +45,7 @@ export class SentinelLine {
       if (event !== undefined) options.onEvent(event);
     });
     this.messages.on('ready', () => {
-      // Where subscribing is refused, questions alone find a switch.
+      // If the Sentinel refuses SUBSCRIBE, only questions can find a switch.
       this.messages.subscribe(...CHANNELS).catch((error: Error) => this.failed(error));
     });
     this.answers.on('ready', () => this.ask());
@@ -59,7 +59,7 @@ export class SentinelLine {
     for (const redis of [this.messages, this.answers]) redis.connect().catch(() => {});
   }
 
-  /** Asks now, or as soon as the answer that is due has come. */
+  /** Asks now, or as soon as the pending answer has come. */
   ask(): void {
     if (this.asking) this.again = true;
     else if (this.answers.status === 'ready') void this.question();
@@ -111,7 +111,7 @@ export class SentinelLine {
       connectTimeout: Math.min(connectTimeoutMs, 3 * ANSWER_MS),
       commandTimeout: ANSWER_MS,
       disconnectTimeout: RETRY_MS,
-      // INFO needs a right that this does not, and says nothing here.
+      // INFO needs a right that SENTINEL does not, and shows nothing here.
       enableReadyCheck: false,
       enableOfflineQueue: false,
       autoResubscribe: false,

@@ -1,35 +1,35 @@
-// What several Sentinels say, and what the data path sees, as decisions: pause, resume where, give up. A pure machine: events
-// and answers in, decisions out; the caller has the sockets, the timers and the clock (monotonic milliseconds).
-// Why a pause begins before the switch and ends by a majority: a server that is demoted takes writes for some 10 s more, and a
-// replica that one Sentinel promoted may be taken back by the others.
+// Turns what several Sentinels say, and what the data path sees, into decisions: pause, resume at an address, give up. A pure
+// machine: events and answers in, decisions out; the caller has the sockets, the timers and the clock (monotonic milliseconds).
+// A pause begins before the switch, because a demoted server accepts writes for some 10 s more. It ends by a majority, because
+// the other Sentinels may take back a replica that only one of them promoted.
 // Invariants:
 // - there is one address; it changes only in a `resume`, which comes only after `pause` or `gone`;
 // - it resumes only at an address whose server said that it is primary, asked after the last reason for doubt;
-// - it changes to what a majority names (or, where no majority answers and `onMinority` admits, to a higher epoch; or, with
-//   resume "promoted", to what a Sentinel promotes, for as long as the others may need to follow).
+// - it changes to the address that a majority names (or, if no majority answers and `onMinority` allows it, to a higher epoch;
+//   or, with resume "promoted", to the server that a Sentinel promotes, for as long as the others may need to follow).
 import type { WhereaboutsState } from '../observe/snapshots/failover.js';
 import { type Decision, type FenceResult, type SentinelEvent, SIGNS, type ViewOptions } from './decisions.js';
 import { type Answer, type Vote, Votes } from './votes.js';
 import { nameOf, type PrimaryAddress, type Sign, sameAddress } from './whereabouts.js';
 
-/** A failover that has announced itself is over after this long: without a switch the Sentinels are taken at their word. */
+/** An announced failover that brings no switch within this time is over: then the Sentinels' answers count again. */
 const SWITCH_LIMIT_MS = 3000;
-/** Answers that are older do not count. */
+/** Older answers do not count. */
 const FRESH_MS = 3000;
-/** So long after a resumption signs are looked into before clients pause: most are echoes of the switch, or false. */
+/** For this time after a resumption, signs are checked before clients pause: most are echoes of the switch, or false. */
 const CALM_MS = 1000;
 const BLIND_AFTER_MS = 10_000;
 /** With onMinority "pause", clients must pause before the other side of a partition has a new primary. */
 const SHARE_OF_DOWN_AFTER = 0.6;
 const LEAST_BLIND_MS = 300;
 const LONGEST_CALM_MS = 30_000;
-/** So long a Sentinel is not believed when it announces again a switch that no other one knew. */
+/** For this time a Sentinel is not believed when it announces again a switch that no other one knew. */
 const DISBELIEF_MS = 60_000;
 
 export class SentinelView {
   state: WhereaboutsState = 'gone';
   address: PrimaryAddress | undefined;
-  /** Why it is not here; null: it is. */
+  /** Why commands do not go to the primary; null: they do. */
   reason: string | null = 'no Sentinel has named the primary yet';
   blind: string | null = null;
   private readonly votes: Votes;
@@ -37,20 +37,20 @@ export class SentinelView {
   private since: number;
   /** When a failover last announced itself during this pause; undefined: none did. */
   private failoverAt: number | undefined;
-  /** The Sentinel that announced it, and from where to where. */
+  /** The Sentinel that announced it, and from which address to which. */
   private announcer = -1;
   private leaves: PrimaryAddress | undefined;
   private promised: PrimaryAddress | undefined;
-  /** Answers from before it say nothing about the primary. */
+  /** Answers to questions from before this time say nothing about the primary. */
   private doubtAt: number;
-  /** Until then, ahead of the other Sentinels on the word of one. */
+  /** Until this time Spillway may be ahead of the other Sentinels, on the word of one. */
   private aheadUntil = 0;
   private calmUntil = 0;
-  /** A sign that came in calm times is being looked into. */
+  /** A sign that came in a calm time is being checked. */
   private verifying: Sign | undefined;
-  /** Pauses in a row that signs caused and that the server ended by being primary. */
+  /** Pauses in a row that a sign caused and that ended because the server was primary. */
   private falseAlarms = 0;
-  /** Who announced a switch to where, in vain. */
+  /** The Sentinel that announced a switch without effect, and the address that it named. */
   private liar:
     | { readonly sentinel: number; readonly address: PrimaryAddress; readonly until: number }
     | undefined;
@@ -71,13 +71,13 @@ export class SentinelView {
     return this.votes.of(sentinel)?.address;
   }
 
-  /** How often the Sentinels are to be asked. */
+  /** How often the Sentinels should be asked. */
   get askEveryMs(): number {
     if (this.state === 'paused') return 100;
     return this.options.onMinority === 'pause' ? Math.min(1000, this.blindAfterMs / 4) : 1000;
   }
 
-  /** The address to ask now whether it is primary; undefined: none. */
+  /** The address to ask now whether its server is primary; undefined: none. */
   toFence(now: number): PrimaryAddress | undefined {
     return this.target(now)?.address;
   }
@@ -95,7 +95,7 @@ export class SentinelView {
     return this.take();
   }
 
-  /** This Sentinel does not answer any more. */
+  /** This Sentinel no longer answers. */
   silent(sentinel: number, now: number): Decision[] {
     this.votes.forget(sentinel);
     this.look(now);
@@ -212,7 +212,7 @@ export class SentinelView {
     return !leaving && now - this.failoverAt >= SWITCH_LIMIT_MS;
   }
 
-  /** A failover away from there is going on, the second within a short time. */
+  /** Whether a failover away from that address is under way, the second within a short time. */
   private isLeft(address: PrimaryAddress, now: number): boolean {
     if (this.votes.leaving(address)) return true;
     const { failoverAt, leaves } = this;

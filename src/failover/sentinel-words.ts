@@ -1,6 +1,7 @@
-// What a Sentinel says, read: its messages about one primary, and its answers to SENTINEL MASTER and
-// GET-MASTER-ADDR-BY-NAME. Pure. Messages about other primaries, and what is not understood, are undefined.
-// sentinel.c, sentinelEvent(): "%@" is `slave NAME IP PORT @ MASTER IP PORT` of a replica, `master NAME IP PORT` of a primary.
+// Parses what a Sentinel says: its messages about one primary, and its answers to SENTINEL MASTER and GET-MASTER-ADDR-BY-NAME.
+// Pure. Messages about other primaries, and unknown ones, become undefined.
+// sentinel.c, sentinelEvent(): "%@" is `slave NAME IP PORT @ MASTER IP PORT` for a replica, `master NAME IP PORT` for a
+// primary.
 import type { SentinelEvent } from './decisions.js';
 import { mapped, type NatMap } from './nat-map.js';
 import type { Answer } from './votes.js';
@@ -39,7 +40,10 @@ export function eventOf(
   return ABORTED.has(channel) && words[1] === primary ? { type: 'aborted' } : undefined;
 }
 
-/** `master`: the reply to SENTINEL MASTER, names and values in turn; `address`: that to GET-MASTER-ADDR-BY-NAME, asked together. */
+/**
+ * `master`: the reply to SENTINEL MASTER, names and values in turn; `address`: the reply to GET-MASTER-ADDR-BY-NAME, asked
+ * together.
+ */
 export function answerOf(
   master: unknown,
   address: unknown,
@@ -51,7 +55,7 @@ export function answerOf(
   const named = addressOf(address[0], address[1], map);
   const epoch = Number(fields.get('config-epoch'));
   if (named === undefined || !Number.isSafeInteger(epoch)) return undefined;
-  // While it fails over, it names the old primary up to the promotion, then the new one: sentinelGetCurrentMasterAddress().
+  // During a failover it names the old primary until the promotion, then the new one: sentinelGetCurrentMasterAddress().
   const old = addressOf(fields.get('ip'), fields.get('port'), map);
   const failing = (fields.get('flags') ?? '').split(',').includes('failover_in_progress');
   return {

@@ -1,4 +1,4 @@
-// What each Sentinel last answered, and what follows from all of them together. Pure; times are monotonic milliseconds.
+// What each Sentinel last answered, and what all answers together mean. Pure; times are monotonic milliseconds.
 // Invariants: a Sentinel has one vote, its last answer; an answer is as old as its question.
 import { type PrimaryAddress, sameAddress } from './whereabouts.js';
 
@@ -6,9 +6,9 @@ export interface Answer {
   readonly address: PrimaryAddress;
   /** Sentinel's config-epoch: it grows with each switch. */
   readonly epoch: number;
-  /** It is failing over away from `address` at present. */
+  /** Whether it is failing over away from `address` now. */
   readonly leaving: boolean;
-  /** After how long without an answer it takes the primary for down. */
+  /** After this time without an answer it considers the primary down. */
   readonly downAfterMs: number;
   readonly askedAt: number;
 }
@@ -19,7 +19,7 @@ export interface Vote {
 }
 
 export class Votes {
-  /** How many Sentinels must say the same. */
+  /** How many Sentinels must agree. */
   readonly enough: number;
   private readonly answers: (Answer | undefined)[];
   private readonly lastAskedAt: number[];
@@ -35,7 +35,7 @@ export class Votes {
     this.lastAskedAt[sentinel] = answer.askedAt;
   }
 
-  /** It does not answer any more. */
+  /** It no longer answers. */
   forget(sentinel: number): void {
     this.answers[sentinel] = undefined;
   }
@@ -44,7 +44,7 @@ export class Votes {
     return this.answers[sentinel];
   }
 
-  /** What most of all Sentinels name, by answers to questions since then; its epoch is the highest of theirs. */
+  /** The address that most of all Sentinels name, by answers to questions since then; its epoch is the highest of theirs. */
   majority(since: number): Vote | undefined {
     const fresh = this.since(since);
     for (const { address } of fresh) {
@@ -63,17 +63,17 @@ export class Votes {
     return highest;
   }
 
-  /** Some Sentinel fails over away from there. */
+  /** Whether some Sentinel is failing over away from that address. */
   leaving(address: PrimaryAddress): boolean {
     return this.answers.some((answer) => answer?.leaving && sameAddress(answer.address, address));
   }
 
-  /** When a majority was last asked and did answer. */
+  /** When a majority was last asked and answered. */
   get enoughAt(): number {
     return [...this.lastAskedAt].sort((a, b) => b - a)[this.enough - 1] as number;
   }
 
-  /** The shortest of the Sentinels' down-after-milliseconds; undefined: not known. */
+  /** The shortest of the Sentinels' down-after-milliseconds; undefined: unknown. */
   get downAfterMs(): number | undefined {
     const all = this.answers.flatMap((answer) => (answer === undefined ? [] : [answer.downAfterMs]));
     return all.length === 0 ? undefined : Math.min(...all);

@@ -1,9 +1,9 @@
-// Where the primary is: the one interface between what decides that (this folder) and what acts on it (runtime, wire, memory).
-// Types only. Whoever has a fixed address has no whereabouts, and pays nothing.
+// Where the primary is: the one interface between the code that decides this (this folder) and the code that acts on it
+// (runtime, wire, memory). Types only. With a fixed address there are no whereabouts, and no cost.
 // Invariants, for every implementation:
 // - `paused` comes before the address changes, and is called within the turn in which the sign came;
 // - `resumed` names a server that has said, on a fresh connection, that it is primary;
-// - there is one address at a time, and it changes in `resumed` alone.
+// - there is one address at a time, and only `resumed` changes it.
 import type { Reading } from '../memory/reading.js';
 import type { FollowedSnapshot, WhereaboutsState } from '../observe/snapshots/failover.js';
 
@@ -12,14 +12,14 @@ export interface PrimaryAddress {
   readonly port: number;
 }
 
-/** What the data path saw of the server at `address` that speaks against its being primary. */
+/** What the data path saw of the server at `address` that suggests that it is not the primary. */
 export type Sign = 'refused' | 'lost' | 'replica' | 'readonly';
 
 export interface Resumption {
   readonly address: PrimaryAddress;
-  /** It is another address than before: connections to the old one must end. */
+  /** The address has changed: connections to the old one must end. */
   readonly moved: boolean;
-  /** INFO memory of the primary, asked when it said that it is one. */
+  /** INFO memory of the primary, from the answer in which it said that it is one. */
   readonly reading: Reading;
   /** 0 after `gone`: nobody waited. */
   readonly pausedMs: number;
@@ -30,19 +30,19 @@ export interface WhereaboutsEvents {
   paused(reason: string): void;
   /** Commands may go to `address` from now on. */
   resumed(resumption: Resumption): void;
-  /** The pause ran out without a primary, or none was found at the start. It is looked for on. */
+  /** The pause ended without a primary, or none was found at the start. The search continues. */
   gone(reason: string): void;
-  /** Fewer than a majority of the Sentinels answer: a failover may pass unseen. null: enough answer again. */
+  /** Fewer than a majority of the Sentinels answer, so a failover may be missed. null: enough answer again. */
   blind(reason: string | null): void;
 }
 
 export interface Whereabouts {
-  /** undefined: not known yet; the state is then `gone`. */
+  /** undefined: unknown yet; the state is then `gone`. */
   readonly address: PrimaryAddress | undefined;
   readonly state: WhereaboutsState;
-  /** Looks for the primary. Resolves when it is `here`, or `gone` since the first look brought nothing; never rejects. */
+  /** Looks for the primary. Resolves when it is `here`, or when the first search brought nothing (`gone`); never rejects. */
   start(events: WhereaboutsEvents): Promise<void>;
-  /** The data path has seen a sign against the server in use. Cheap, and may be called for each connection. */
+  /** The data path has seen a sign that the server in use is not the primary. Cheap: may be called for each connection. */
   suspect(sign: Sign): void;
   snapshot(): FollowedSnapshot;
   close(): void;

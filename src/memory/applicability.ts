@@ -1,6 +1,7 @@
 // Whether shedding applies to this server: by its limit and its eviction policy.
 // A healthy allkeys-* cache stays at its limit for ever and accepts every write. Refusing there would be the outage. With
-// volatile-* that is so while there are keys with a TTL: there it applies, and pressure goes by what cannot be evicted.
+// volatile-* that is true while there are keys with a TTL: so shedding applies, and pressure counts only what cannot be
+// evicted.
 import { evictionOf } from './evictable.js';
 import type { KeyspaceReading, Reading } from './reading.js';
 
@@ -10,7 +11,7 @@ export interface Applicability {
   readonly limitBytes: number;
   /** Redis itself refuses at maxmemory, so a write larger than the free memory would overshoot. */
   readonly refusesAtLimit: boolean;
-  /** What the server can evict does not count as used: pressure goes by committed memory. */
+  /** What the server can evict does not count as used: pressure is committed memory as a share of the limit. */
   readonly evictionCounts: boolean;
   /** One sentence for the log, the API and the page. */
   readonly reason: string;
@@ -18,11 +19,11 @@ export interface Applicability {
 
 export interface ApplicabilityOptions {
   readonly shedWhen: 'auto' | 'always' | 'never';
-  /** The user's own limit, bytes. */
+  /** The limit from the config, in bytes. */
   readonly limitBytes: number | undefined;
 }
 
-/** `oomSeen`: Redis has answered OOM within the last seconds, so it has nothing to evict, whatever is estimated. */
+/** `oomSeen`: Redis has answered OOM within the last seconds, so it has nothing to evict, whatever the estimate says. */
 export function judgeApplicability(
   reading: Reading,
   keyspace: KeyspaceReading | undefined,

@@ -1,8 +1,9 @@
-// Where each priority is shed: its band of the config, less the room that is kept for higher priorities (reserve.ts).
-//   moved     the whole band stands lower by that room. So it is where all growth counts: writers at full speed would cross a
-//             narrow band between two readings.
-//   squeezed  the bands begin where the config says, and end so much earlier that the room is left above them. So it is where
-//             the server evicts: only what nothing can take back counts there, which grows slowly.
+// The pressures at which each priority is shed: its band from the config, less the room that is kept for higher priorities
+// (reserve.ts).
+// - moved: the whole band begins and ends lower by that room. Used if all growth counts: writers at full speed would cross a
+//   narrow band between two readings.
+// - squeezed: the bands begin where the config says, and end early enough to leave that room above them. Used if the server
+//   evicts: only what nothing can take back counts there, and that grows slowly.
 // Pure. Shares are 0 (none of the priority's keys) … 1 (all).
 // Invariants: bands keep their order; none begins or ends later than the config says; above the end of a band the room that is
 // kept from its priority is free.
@@ -11,11 +12,11 @@ import type { Priority } from '../core/policy/rule.js';
 export type Band = readonly [start: number, full: number] | null;
 
 const NONE = Number.POSITIVE_INFINITY;
-/** Bands are squeezed to no less than this share of their width; if that leaves too little room, they are moved too. */
+/** Bands are squeezed to no less than this share of their width; if that leaves too little room, they are moved as well. */
 const LEAST_WIDTH = 0.25;
 
 export class Bands {
-  /** By Priority, as shares of the limit: how much lower the band begins, and ends. */
+  /** By Priority, as shares of the limit: how much lower the band begins, and how much lower it ends. */
   private readonly beginsLower = new Float64Array(4);
   private readonly endsLower = new Float64Array(4);
 
@@ -42,12 +43,12 @@ export class Bands {
     return shareWithin(this.at(priority), pressure);
   }
 
-  /** The same if nothing was reserved. */
+  /** The same without a reserve. */
   byBand(priority: Priority, pressure: number): number {
     return shareWithin(this.bands[priority], pressure);
   }
 
-  /** Where the priority is refused as things are. */
+  /** The band in which the priority is refused now. */
   at(priority: Priority): Band {
     const band = this.bands[priority];
     if (band === null) return null;
@@ -55,7 +56,7 @@ export class Bands {
     return [Math.max(0, start - this.beginsLower[priority]), Math.max(0, full - this.endsLower[priority])];
   }
 
-  /** How much earlier all of the priority is refused than its band in the config says, as a share of the limit. */
+  /** How much earlier than in the config the whole priority is refused, as a share of the limit. */
   earlier(priority: Priority): number {
     return this.endsLower[priority];
   }
@@ -65,12 +66,12 @@ export class Bands {
     return Math.min(...this.bands.map((_, priority) => this.at(priority as Priority)?.[0] ?? NONE));
   }
 
-  /** The same if nothing was reserved. */
+  /** The same without a reserve. */
   get lowestStart(): number {
     return Math.min(...this.bands.map((band) => band?.[0] ?? NONE));
   }
 
-  /** From the lowest start on, each band by the least factor that it or a higher one needs. */
+  /** From the lowest start on, each band by the smallest factor that it or a higher one needs. */
   private squeeze(): void {
     const { bands, beginsLower, endsLower, lowestStart: from } = this;
     let factor = 1;

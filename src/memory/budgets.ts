@@ -1,10 +1,10 @@
-// Keeps the estimates of what the keys of rules with a budget hold: a sample of keys for each (core/policy/key-sample), which
-// learns of writes by itself. This looks at the server for what writes do not tell: it measures keys that were written, or not
-// for long (MEMORY USAGE, PTTL), and finds by SCAN those that were there before. All at a bounded rate, on the monitor's
-// connection. A key that several databases have counts as one that holds what all of them do in which its rule counts.
-// Until the first SCAN is through and its keys are measured, what is held is known to be at least so much; random keys that
-// the monitor looks at may say that it is more.
-// Invariants: one question at a time; no rule has a budget: no memory, no question.
+// Estimates the memory of the keys of rules with a budget, by a sample of keys for each rule (core/policy/key-sample), which
+// sees the writes itself. This file asks the server for what writes do not show: it measures keys that were just written, or
+// not for long (MEMORY USAGE, PTTL), and finds older keys by SCAN. All at a bounded rate, on the monitor's connection. A key
+// that exists in several databases counts as one key with the memory of all databases in which its rule applies. Until the
+// first SCAN is finished and its keys are measured, the estimate is a lower bound; random keys that the monitor examines may
+// show that it is higher.
+// Invariants: one question at a time; without a rule with a budget, no memory and no question.
 import type { Logger } from 'pino';
 import { hashKey } from '../core/policy/hash.js';
 import { Lifetime } from '../core/policy/held-keys.js';
@@ -19,13 +19,13 @@ export type Question = readonly [command: string, ...args: (string | number | Bu
 
 export interface BudgetsOptions {
   readonly quotas: Quotas;
-  /** What shares are shares of, bytes; 0: unknown. */
+  /** The limit of which budgets are shares, in bytes; 0: unknown. */
   readonly limitBytes: () => number;
-  /** Sends them together; each is answered by itself. Rejects when the server is not there. */
+  /** Sends them together; each is answered separately. Rejects if the monitor is not connected. */
   readonly ask: (questions: readonly Question[]) => Promise<readonly (readonly [Error | null, unknown])[]>;
   /**
-   * What the keys of a rule hold by random keys, with half of the 95% confidence interval; undefined: not known. While not all
-   * keys are found yet it is better than what was counted.
+   * The memory of a rule's keys by random keys, with half of the 95% confidence interval; undefined: unknown. Until all keys
+   * are found this is better than the sum of the counted ones.
    */
   readonly sampled?: (slot: number) => { readonly bytes: number; readonly errorBytes: number } | undefined;
   /** Monotonic milliseconds. */
@@ -33,33 +33,33 @@ export interface BudgetsOptions {
   readonly log: Logger;
 }
 
-/** Entries of all samples together, and of one. */
+/** The most entries of all samples together, and of one. */
 const ALL_ENTRIES = 64 * 1024;
 const MOST_ENTRIES = 4096;
 const LOOK_MS = 50;
-/** Keys that are measured in each look, 1,000 a second, and keys that SCAN passes by, 10,000 a second. */
+/** Keys measured in each round (1,000 a second), and keys that SCAN passes (10,000 a second). */
 const MEASURED = 50;
 const SCANNED = 500;
-/** Elements that are looked at of a collection: some 5 µs. */
+/** How many elements of a collection MEMORY USAGE reads: some 5 µs. */
 const SAMPLES = 100;
-/** An estimate by random keys counts if its error is no larger than this share of it. */
+/** An estimate by random keys counts if its error is at most this share of it. */
 const SURE = 0.25;
-/** Between two walks over all keys; and where writes were missed. */
+/** Between two walks over all keys; and after writes were missed. */
 const WALK_EVERY_MS = 5 * 60_000;
 const WALK_AGAIN_MS = 1000;
 const DENIED_FOR_MS = 60_000;
-/** Of a server with more databases the others are not looked at. */
+/** On a server with more databases the others are not examined. */
 const MOST_DATABASES = 16;
 
 export class Budgets {
   private samples = new Map<number, KeySample>();
-  /** By slot: what its keys hold at least, by random keys. */
+  /** By slot: the least memory of its keys, by random keys. */
   private readonly floors = new Map<number, number>();
   private timer: NodeJS.Timeout | undefined;
   private asking = false;
   private deniedUntil = Number.NEGATIVE_INFINITY;
   private databases: number[] = [0];
-  /** Where the walk is: undefined, there is none under way. */
+  /** The position of the walk; undefined: none is under way. */
   private walk: { readonly left: number[]; cursor: string; readonly clears: number } | undefined;
   private walkedAt = Number.NEGATIVE_INFINITY;
   private counted = false;
@@ -72,7 +72,7 @@ export class Budgets {
     private readonly options: BudgetsOptions,
   ) {}
 
-  /** Goes by these rules from now on. */
+  /** Applies these rules from now on. */
   adopt(rules: RuleSet): void {
     this.rules = rules;
     const { quotas } = this.options;
@@ -127,7 +127,7 @@ export class Budgets {
     });
   }
 
-  /** While keys are still to be found: what random keys say, if that is sure enough. */
+  /** While keys are still to be found: the estimate by random keys, if it is reliable enough. */
   private setFloor(slot: number): void {
     const sampled = this.counted ? undefined : this.options.sampled?.(slot);
     if (sampled === undefined || sampled.errorBytes > SURE * sampled.bytes) this.floors.delete(slot);
@@ -251,7 +251,10 @@ export class Budgets {
     this.walk = { left: [...this.databases], cursor: '0', clears };
   }
 
-  /** `rules`: those of the key's database. Who wrote it is not known, so the keys of rules for a user are those that are written. */
+  /**
+   * `rules`: those of the key's database. Who wrote the key is unknown, so rules for a user have only the keys that they see
+   * written.
+   */
   private found(key: Buffer, rules: RuleSet): void {
     this.samples.get(rules.find(key, 0, key.length).slot)?.found(key, hashKey(key, 0, key.length));
   }

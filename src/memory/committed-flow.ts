@@ -1,10 +1,10 @@
-// How committed memory changes from one reading to the next, without the scatter of the samples that it is estimated from:
-// between two readings what can be evicted changes by the number of those keys times their mean size, the same for both. By and
-// by the sum is led to what the estimates say, so that a mean size that drifts does no harm.
-// Where nothing can be evicted it is memory itself, to the byte.
+// How committed memory changes from one reading to the next, without the noise of the samples from which it is estimated:
+// between two readings the evictable memory changes by the number of evictable keys times one mean size, the same for both
+// readings. The sum is slowly corrected toward the estimates, so that a drifting mean size does no harm.
+// If nothing can be evicted it is used memory itself, to the byte.
 import type { Evictable } from './evictable.js';
 
-/** In about so long a difference to the estimates is gone. */
+/** After about this time a difference from the estimates is gone. */
 const FOLLOWS_MS = 20_000;
 
 interface Before extends Pick<Evictable, 'eviction' | 'basis' | 'keys'> {
@@ -16,11 +16,11 @@ interface Before extends Pick<Evictable, 'eviction' | 'basis' | 'keys'> {
 export class CommittedFlow {
   /** Bytes; only differences mean something. */
   bytes = 0;
-  /** What `bytes` is led to is so much away from the estimates, because these are of another kind than before. */
+  /** How far `bytes` is from the estimates at present, because these changed their kind. */
   private offset = 0;
   private before: Before | undefined;
 
-  /** The next reading is another server's. */
+  /** The next reading comes from another server. */
   startOver(): void {
     this.before = undefined;
     this.offset = 0;

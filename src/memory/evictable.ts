@@ -1,12 +1,13 @@
-// What eviction can take back under the server's policy, and what is left: committed memory. Pressure goes by that.
-//   noeviction, or no maxmemory   nothing
-//   volatile-*                    what keys with a TTL hold: how many there are (INFO keyspace) × their mean size, from random
-//                                 keys (sampling/), and their part of the tables of keys, which shrink once few are left. If
-//                                 all keys have a TTL, all that keys hold
-//   allkeys-*                     all that keys hold
-// Without samples, volatile-* goes by the share of keys that have a TTL, and says that this is rough.
-// What keys without a TTL hold is never estimated by their own samples, since one list may be half of memory: it is what is left.
-// Pure. Invariant: 0 <= bytes <= what Redis compares with maxmemory, less what is no key.
+// How much memory the server can evict under its policy, and what remains: committed memory. Pressure counts only that.
+//    noeviction, or no maxmemory   nothing
+//    volatile-*                    the keys with a TTL: their number (INFO keyspace) × their mean size, from random keys
+//                                  (sampling/), and their part of the tables of keys, which shrink once few keys are left.
+//                                  If all keys have a TTL, all keys
+//    allkeys-*                     all keys
+// Without samples, volatile-* uses the share of keys that have a TTL, and marks the result as rough.
+// The memory of keys without a TTL is never estimated from their own samples, since one list may be half of memory: it
+// is the rest.
+// Pure. Invariant: 0 <= bytes <= what Redis compares with maxmemory, less what belongs to no key.
 import { countedBytes, type KeyspaceReading, type Reading } from './reading.js';
 import type { SampleWindow } from './sampling/sample-window.js';
 
@@ -31,8 +32,8 @@ export const NOTHING_EVICTABLE: Evictable = {
 };
 
 /**
- * What MEMORY USAGE, or the window for a TTL, counts of the tables for each key: its entry and the head of its object. Servers that
- * keep less (Valkey 8.1, Redis 8.2) then seem to have small buckets, or none.
+ * What MEMORY USAGE, or the window for a TTL, counts of the tables for each key: its entry and the head of its object. Servers
+ * with smaller entries (Valkey 8.1, Redis 8.2) then seem to have small buckets, or none.
  */
 const ENTRY_BYTES = { key: 40, ttl: 24 } as const;
 
@@ -43,7 +44,7 @@ export function evictionOf({ policy, maxmemoryBytes }: Pick<Reading, 'policy' | 
   return policy.startsWith('volatile-') ? 'volatile' : 'none';
 }
 
-/** `window`: the sizes of random keys; undefined: nobody looks at keys. */
+/** `window`: the sizes of random keys; undefined: nobody samples keys. */
 export function evictableOf(
   reading: Reading,
   keyspace: KeyspaceReading | undefined,
@@ -53,7 +54,7 @@ export function evictableOf(
   const eviction = evictionOf(reading);
   if (eviction === 'none') return NOTHING_EVICTABLE;
   const ofKeys = Math.max(0, countedBytes(reading) - reading.notKeysBytes);
-  // Until it is known which keys there are, nothing is refused for them.
+  // Until the server has reported its keys, nothing is refused because of them.
   if (keyspace === undefined) return { eviction, bytes: ofKeys, errorBytes: null, keys: 0, basis: 'rough' };
   const keys = eviction === 'all' ? keyspace.keys : Math.min(keyspace.expires, keyspace.keys);
   if (keys === keyspace.keys || keys === 0)
@@ -65,7 +66,7 @@ export function evictableOf(
   return { eviction, bytes, errorBytes: sampled.errorBytes, keys, basis: 'sampled' };
 }
 
-/** What the tables hold beside an entry for each key, which samples contain: the part of it that so many keys have with their TTLs. */
+/** The part of the tables, apart from the entries that samples contain, that belongs to this many keys and their TTLs. */
 function bucketsOf({ tablesBytes }: Reading, { keys, expires }: KeyspaceReading, evictable: number): number {
   const buckets = Math.max(0, tablesBytes - keys * ENTRY_BYTES.key - expires * ENTRY_BYTES.ttl);
   return (buckets * 2 * evictable) / (keys + expires);

@@ -1,9 +1,9 @@
-// How many keys the server evicts in a second, and how its reads fare, over the last half minute, from its own counters.
-// Pure. Invariant: no rate is negative; counters that go back (a restart, CONFIG RESETSTAT) begin anew.
+// How many keys the server evicts in a second, and how many of its reads find a key, over the last half minute, from its own
+// counters. Pure. Invariant: no rate is negative; counters that go back (a restart, CONFIG RESETSTAT) start anew.
 import type { ServerCounters } from './reading.js';
 
 const OVER_MS = 30_000;
-/** Fewer keys a second that are evicted tell nothing of how long keys live. */
+/** With fewer evicted keys a second, how long keys live is unknown. */
 export const LEAST_EVICTED = 0.1;
 
 interface Mark extends ServerCounters {
@@ -21,7 +21,7 @@ export class EvictionRates {
       (counters.evictedKeys < last.evictedKeys || counters.hits < last.hits || counters.misses < last.misses);
     if (isBack) marks.length = 0;
     marks.push({ ...counters, at: now });
-    // One mark before the window stays, so that it is covered.
+    // One mark before the window stays, so that the whole window is covered.
     while (marks.length > 2 && now - marks[1].at >= OVER_MS) marks.shift();
   }
 

@@ -2,20 +2,20 @@
 
 /** How Spillway makes room: part of GET /api/memory. */
 export interface EvictionSnapshot {
-  /** Shares of the limit: from `startShare` on, down to `stopShare`. */
+  /** Shares of the limit: it begins at `startShare`, and goes down to `stopShare`. */
   readonly startShare: number;
   readonly stopShare: number;
   /** Keys are being removed now. */
   readonly active: boolean;
-  /** Memory is not far above the start, so refusing goes by what cannot be evicted. */
+  /** Memory is not far above the start, so pressure counts only what cannot be evicted. */
   readonly holding: boolean;
   /** One sentence: why it removes nothing; null: it can. */
   readonly trouble: string | null;
-  /** The server cannot say which keys were read (it has no OBJECT), so the oldest written ones go. */
+  /** The server cannot say which keys were read (it has no OBJECT), so Spillway removes those that were written first. */
   readonly byAgeAlone: boolean;
   /** Estimated bytes of the keys that it knows and may remove. */
   readonly evictableBytes: number;
-  /** What is known of the keys. */
+  /** What is known about the keys. */
   readonly ring: {
     readonly keys: number;
     readonly bytes: number;
@@ -23,7 +23,7 @@ export interface EvictionSnapshot {
     /** Keys that were forgotten because it was full. */
     readonly dropped: number;
   };
-  /** Of each rule with evict that has such keys. */
+  /** For each rule with evict that has such keys. */
   readonly rules: readonly RuleEvictionSnapshot[];
 }
 

@@ -1,20 +1,20 @@
-// Estimates which priority's writes make memory grow. Growth that is let through is only an estimate: much of it may overwrite
-// existing data or be freed again, and a reading shows only what all writes together have added. But priorities never write in
-// step for long, and near the limit they are shed one after the other. So the part of each shows in how the sum goes up and
-// down. This is a Kalman filter: the four parts are unknown, and each reading is a measurement of their weighted sum.
+// Estimates which priority's writes make memory grow. Admitted growth is only an estimate: much of it may overwrite existing
+// data or be freed again, and a reading shows only what all writes together have added. But priorities never write in step for
+// long, and near the limit they are shed one after the other. So the changes of the sum show the part of each. This is a Kalman
+// filter: the four parts are unknown, and each reading is a measurement of their weighted sum.
 // Pure. Invariants: parts are 0 … 1; no uncertainty exceeds UNKNOWN, so nothing that was learnt lasts for ever.
 
 const PRIORITIES = 4;
-/** A part before anything is known of it: the estimate is some 1.4 times what Redis takes. */
+/** A part before anything is known about it: the estimate is some 1.4 times what Redis takes. */
 const LIKELY = 0.7;
-/** Variance of a part of which nothing is known, and by how much it grows in a millisecond. */
+/** The variance of an unknown part, and how much it grows in a millisecond. */
 const UNKNOWN = 0.25;
 const DRIFT = UNKNOWN / 60_000;
-/** Standard deviation of a measurement: of what was let through, and bytes that come and go (buffers, tables). */
+/** The standard deviation of a measurement: for the admitted growth, and for bytes that come and go (buffers, tables). */
 const NOISE = { part: 0.1, bytes: 64 * 1024 } as const;
 
 export class GrowthOrigin {
-  /** By priority: what a byte of growth that was let through has added to memory. */
+  /** By priority: how much a byte of admitted growth has added to memory. */
   readonly parts = new Float64Array(PRIORITIES).fill(LIKELY);
   /** Row by row. */
   private readonly covariance = new Float64Array(PRIORITIES * PRIORITIES);
@@ -24,7 +24,7 @@ export class GrowthOrigin {
     for (let i = 0; i < PRIORITIES; i++) this.covariance[i * PRIORITIES + i] = UNKNOWN;
   }
 
-  /** Memory has grown by `grown` bytes while `admitted` bytes of each priority were let through, in `elapsedMs`. */
+  /** Memory has grown by `grown` bytes while `admitted` bytes of each priority were admitted, in `elapsedMs`. */
   learn(grown: number, admitted: ArrayLike<number>, elapsedMs: number): void {
     const { parts, covariance, gain } = this;
     let total = 0;
@@ -42,7 +42,7 @@ export class GrowthOrigin {
       for (let j = 0; j < PRIORITIES; j++) gain[i] += covariance[i * PRIORITIES + j] * admitted[j];
       variance += admitted[i] * gain[i];
     }
-    // What memory falls by, or grows by beyond all that was let through, is not these writes' doing.
+    // A decrease of memory, or a growth beyond all that was admitted, does not come from these writes.
     const surprise = Math.min(total, Math.max(0, grown)) - expected;
     for (let i = 0; i < PRIORITIES; i++) {
       parts[i] = Math.min(1, Math.max(0, parts[i] + (gain[i] / variance) * surprise));

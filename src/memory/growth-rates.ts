@@ -1,40 +1,40 @@
-// How fast memory grows, and by whose writes, learnt from readings over intervals that are long enough. Bytes a millisecond.
+// How fast memory grows, and by whose writes, learnt from readings over sufficiently long intervals. Bytes a millisecond.
 import { GrowthOrigin } from './growth-origin.js';
 
-/** Rates are learnt over intervals of at least this length, the newest weighing this much. */
+/** Rates are learnt over intervals of at least this length; the newest one has this weight. */
 const INTERVAL_MS = 200;
 const WEIGHT = 0.3;
-/** In so long the fastest growth that was measured counts half. */
+/** After this time the fastest measured growth counts half. */
 const HALF_LIFE_MS = 10_000;
-/** What comes and goes in buffers and tables is no growth by others. */
+/** Changes of buffers and tables below this are not growth by others. */
 const NOISE_BYTES = 64 * 1024;
 
 const PRIORITIES = 4;
 
 export class GrowthRates {
-  /** By what comes from elsewhere: other proxies, direct writers. */
+  /** Growth from elsewhere: other proxies, clients that bypass Spillway. */
   others = 0;
-  /** The fastest that memory grew by, of late. */
+  /** The fastest recent growth of memory. */
   measured = 0;
-  /** Over a time that is given with each interval: by priority what its writes added to memory, and what others did. */
+  /** Over a time that each interval names: by priority what its writes added to memory, and what others did. */
   readonly byPriority = new Float64Array(PRIORITIES);
   steadyOthers = 0;
-  /** Over the same time: bytes that were let through, and the part of them that memory grew by. */
+  /** Over the same time: admitted bytes, and how many of them made memory grow. */
   admitted = 0;
   part = 1;
   private readonly origin = new GrowthOrigin();
-  /** Means over that time, and how much of it has been seen. */
+  /** Means over that time, and how much of it is covered. */
   private readonly admittedRate = new Float64Array(PRIORITIES);
   private unexplained = 0;
   private seen = 0;
-  /** The reading, and the growth let through, when the rates were last learnt. */
+  /** The reading, and the admitted growth, when the rates were last learnt. */
   private since = { at: Number.NEGATIVE_INFINITY, counted: 0, admitted: 0 };
   private readonly sinceBy = new Float64Array(PRIORITIES);
   private readonly admittedBy = new Float64Array(PRIORITIES);
 
   /**
-   * A reading of `counted` bytes; so much growth was let through until then, in all and of each priority. The means go over
-   * some `overMs`. Returns the milliseconds since rates were learnt before; 0: they were not learnt now.
+   * A reading of `counted` bytes, and the growth admitted until then, in all and by priority. The means cover some `overMs`.
+   * Returns the milliseconds since rates were last learnt; 0: no rates were learnt now.
    */
   learn(
     counted: number,
@@ -61,7 +61,7 @@ export class GrowthRates {
     return elapsed;
   }
 
-  /** The next reading is another server's: its memory says nothing of growth, nor of what others write. */
+  /** The next reading comes from another server: its memory says nothing about growth, nor about what others write. */
   startOver(): void {
     this.others = 0;
     this.measured = 0;
@@ -84,7 +84,7 @@ export class GrowthRates {
     }
     this.admitted = admittedSum;
     this.part = admittedSum > 0 ? kept / admittedSum : 1;
-    // Memory that is freed says nothing of what others write meanwhile.
+    // Freed memory says nothing about what others write meanwhile.
     const least = -NOISE_BYTES - Math.max(0, this.unexplained) * elapsed;
     const unexplained = Math.max(least, grown - explained) / elapsed;
     this.unexplained += (unexplained - this.unexplained) * weight;

@@ -7,7 +7,7 @@ export class Latch {
   /** Share of the limit. */
   pressure = 0;
   by: Cause = 'reading';
-  /** What was read when an OOM that raised it turned out to say nothing of memory. */
+  /** The pressure at which an OOM that had raised it turned out to say nothing about memory. */
   contradictedAt = Number.NEGATIVE_INFINITY;
 
   /** A reading says `ratio`; refusing begins at `begins`. */
@@ -20,7 +20,7 @@ export class Latch {
     this.by = 'reading';
   }
 
-  /** Redis has answered OOM at a pressure of `ratio`, as last read. Returns whether that is believed. */
+  /** Redis has answered OOM at a pressure of `ratio`, as last read. Returns whether that counts. */
   takeOom(ratio: number, hysteresis: number): boolean {
     if (this.pressure >= 1 || ratio <= this.contradictedAt + hysteresis) return false;
     this.pressure = 1;

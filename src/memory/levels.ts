@@ -1,12 +1,12 @@
 // The level of each priority in three steps, as reported to the log, the events and the API.
-// Invariants: a level rises at once. It also falls at once, unless it rose by growth alone, which comes and goes with each
-// reading, or by the reserve, which follows rates: then it falls once it has not been reached for a while. Its fall has the
-// cause of its rise, unless something else ended it.
+// Invariants: a level rises at once. It also falls at once, with two exceptions: it rose by growth alone, which comes and goes
+// with each reading, or by the reserve, which follows rates. Then it falls when it has not been reached for a while. Its fall
+// has the cause of its rise, unless something else ended it.
 import type { Priority } from '../core/policy/rule.js';
 
 export type Level = 'open' | 'partial' | 'full';
 
-/** What a level stands on, or what ended it. */
+/** The reason for a level, or for its end. */
 export type Cause =
   | 'reading'
   | 'growth since the reading'
@@ -17,12 +17,12 @@ export type Cause =
   | 'not applicable'
   | 'configuration'
   | 'rehearsal'
-  /** A command has passed that may free memory or change its limit: nothing is refused until a reading shows it. */
+  /** A command has passed that may free memory or change its limit: nothing is refused until a reading shows the result. */
   | 'relief'
   | 'no reading yet';
 
 const RANK: Readonly<Record<Level, number>> = { open: 0, partial: 1, full: 2 };
-/** A level that stood on growth alone, or on the reserve, is told to have fallen when it has not been reached for so long. */
+/** A level that rose by growth alone, or by the reserve, is reported as fallen when it has not been reached for this time. */
 const SETTLED_MS = { growth: 1000, reserve: 5000 } as const;
 
 export function levelOf(share: number): Level {
@@ -34,29 +34,29 @@ export function isAbove(level: Level, other: Level): boolean {
   return RANK[level] > RANK[other];
 }
 
-/** What a level stands on now. */
+/** The reasons for a level now. */
 export interface Standing {
-  /** It would be lower by what was read. */
+  /** By the reading alone it would be lower. */
   readonly byGrowth: boolean;
-  /** It would be lower by its band alone. */
+  /** By its band alone it would be lower. */
   readonly byReserve: boolean;
-  /** What has come about; undefined: only time has passed, or growth. */
+  /** What has happened; undefined: only time has passed, or growth. */
   readonly trigger: Cause | undefined;
   readonly cause: Cause;
-  /** It falls at once, whatever it stood on: nothing is refused any more. */
+  /** It falls at once, whatever its reason: nothing is refused any longer. */
   readonly atOnce: boolean;
 }
 
 export class Levels {
   changes = 0;
-  /** By priority, as told. */
+  /** By priority, as reported. */
   readonly told: Level[] = ['open', 'open', 'open', 'open'];
-  /** By priority: when the told level was last reached, how long it takes to settle, and what it rose by. */
+  /** By priority: when the reported level was last reached, how long it takes to settle, and why it rose. */
   private readonly reachedAt = [0, 0, 0, 0];
   private readonly settleMs = [0, 0, 0, 0];
   private readonly causes: Cause[] = ['reading', 'reading', 'reading', 'reading'];
 
-  /** Where the level of `priority` is now. Returns what is to be told of it; undefined: nothing. */
+  /** The level of `priority` now. Returns the change to report; undefined: none. */
   see(
     priority: Priority,
     to: Level,

@@ -1,9 +1,8 @@
-// The connections of the memory monitor, made by ioredis: how long they wait, how they come back, by which name the server
-// knows them.
+// The connections of the memory monitor, made by ioredis: their timeouts, how they reconnect, and their name on the server.
 import type { ConnectionOptions } from 'node:tls';
 import { Redis } from 'ioredis';
 
-/** The server, and the login of what Spillway asks it. */
+/** The server, and the login for Spillway's own questions. */
 export interface MonitoredServer {
   readonly host: string;
   readonly port: number;
@@ -15,13 +14,13 @@ export interface MonitoredServer {
 }
 
 const RECONNECT_MS = 250;
-/** A connection that is not made, or brings no answer, within this time is given up. */
+/** A connection that is not made, or brings no answer, within this time is closed. */
 const LONGEST_WAIT_MS = 3000;
 
 /** Options of tls.connect(), called before each connection; undefined: no TLS. */
 type Tls = (() => ConnectionOptions) | undefined;
 
-/** One that is not connected yet. */
+/** A connection that is not connected yet. */
 export function monitorConnection(server: MonitoredServer, tls: Tls): Redis {
   const { host, port, path, username, password, connectTimeoutMs } = server;
   const waitMs = Math.min(connectTimeoutMs, LONGEST_WAIT_MS);
@@ -42,13 +41,13 @@ export function monitorConnection(server: MonitoredServer, tls: Tls): Redis {
       if (tls) redis.options.tls = tls();
       return RECONNECT_MS;
     },
-    // ioredis would wait as long as a loading server says it needs, up to 10 s.
+    // ioredis would wait as long as a loading server says, up to 10 s.
     maxLoadingRetryTime: RECONNECT_MS,
   });
   return redis;
 }
 
-/** One more, for what cannot be asked on `other`. */
+/** Another connection, for questions that cannot be asked on `other`. */
 export function connectionLike(other: Redis, connectionName: string, tls: Tls): Redis {
   const redis = other.duplicate({
     connectionName,

@@ -1,7 +1,7 @@
 // Asks the server, on a connection of its own: INFO as often as pacing.ts says, and on each connect what the server is
 // (server-facts.ts).
 // If a reading does not come in time, the connection may be silent for good: the monitor opens a new one.
-// Owns the ioredis client. It touches the data path only through Pressure and the facts that it reports.
+// Owns the ioredis client. It affects the data path only through Pressure and the facts that it reports.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ConnectionOptions } from 'node:tls';
 import type { Redis } from 'ioredis';
@@ -31,7 +31,7 @@ export interface MonitorOptions {
   readonly proxies: number | 'auto';
   readonly pressure: Pressure;
   readonly gate: ShedGate;
-  /** What the next reading contains for certain. */
+  /** What the next reading certainly contains. */
   readonly covered: () => Covered | Promise<Covered>;
   /** Called after `pressure` has taken a reading, or a reading has failed. */
   readonly onReading: () => void;
@@ -42,17 +42,20 @@ export interface MonitorOptions {
   readonly onServerTime: (epochMs: number) => void;
   /** Called on each connect with the server's facts. */
   readonly onServer: (server: ServerFacts) => void;
-  /** Called with each reading with the server's role, "master" or "slave"; undefined: it is asked now and then, for `onKind`. */
+  /**
+   * Called with each reading with the server's role, "master" or "slave"; undefined: the role is asked now and then, for
+   * `onKind`.
+   */
   readonly onRole?: ((role: string) => void) | undefined;
-  /** Called when the server turns out to be something else than before: a failover makes a replica of it. */
+  /** Called when the server's kind has changed: for example, a failover has made it a replica. */
   readonly onKind: (kind: UpstreamKind) => void;
   /** Called when its connection has ended, and for each failed attempt to connect. */
   readonly onLost: () => void;
 }
 
-/** INFO replication, server and stats, and keyspace where nothing is evicted. */
+/** Asks INFO replication, server and stats; and keyspace if nothing is evicted. */
 const SLOW_FACTS_INTERVAL_MS = 2000;
-/** A reading that takes longer counts as failed: new growth could not be told from overwritten values. */
+/** A reading that takes longer counts as failed: it could not distinguish new growth from overwritten values. */
 const OVERDUE_MS = 1000;
 const REFUSED = /NOAUTH|WRONGPASS|NOPERM/;
 /** ioredis's own words. */
@@ -63,9 +66,9 @@ export class MemoryMonitor {
   polls = 0;
   pollErrors = 0;
   version: string | null = null;
-  /** What TTLs take on this server; undefined: it was not asked yet. */
+  /** The memory that TTLs take on this server; undefined: not asked yet. */
   ttlCost: TtlCost | undefined;
-  /** What the server last said that it is. */
+  /** The server's kind, as it last said. */
   kind = UNKNOWN_KIND;
   /** How fast the server evicts. */
   readonly evictions = new EvictionRates();
@@ -118,12 +121,12 @@ export class MemoryMonitor {
     };
   }
 
-  /** How many keys there are, as last read; undefined: not yet. */
+  /** How many keys there are, as last read; undefined: unknown yet. */
   get lastKeyspace(): KeyspaceReading | undefined {
     return this.keyspace;
   }
 
-  /** Connects and takes the first reading. Resolves once it has come, has failed, or takes long. */
+  /** Connects and takes the first reading. Resolves when it has come, has failed, or takes long. */
   async start(): Promise<void> {
     const { connectTimeoutMs } = this.options.upstream;
     // The 'error' event gives the reason; the rejection does not.
@@ -148,7 +151,7 @@ export class MemoryMonitor {
     this.redis.disconnect();
   }
 
-  /** The server is elsewhere: it is asked there from now on, also what it is. */
+  /** The primary has moved: the monitor asks the new one from now on, also what it is. */
   moved({ host, port }: { readonly host: string; readonly port: number }): void {
     if (this.closed) return;
     const before = this.redis;
@@ -160,12 +163,12 @@ export class MemoryMonitor {
     this.redis.connect().catch(() => {});
   }
 
-  /** It is connected to the server. */
+  /** Whether it is connected to the server. */
   get connected(): boolean {
     return this.redis.status === 'ready';
   }
 
-  /** The server answers, even if only to refuse the monitor's credentials. */
+  /** Whether the server answers, even if only to refuse the monitor's credentials. */
   get reachable(): boolean {
     return this.connected || REFUSED.test(this.troubles.lastError);
   }
@@ -182,14 +185,14 @@ export class MemoryMonitor {
     this.pollSoon();
   }
 
-  /** Asks on its connection, all at once; each is answered by itself. Rejects when the connection is not there. */
+  /** Sends questions on its connection, all at once; each is answered separately. Rejects if it is not connected. */
   async ask(questions: readonly Question[]): Promise<[Error | null, unknown][]> {
     if (!this.connected) throw new Error('the monitor is not connected to the server');
     const answers = await this.redis.pipeline(questions.map((question) => [...question])).exec();
     return answers ?? [];
   }
 
-  /** What its connection says counts until it is another one. */
+  /** The facts from its connection, valid until there is another one. */
   private make(): Redis {
     const { options } = this;
     const redis = monitorConnection({ ...options.upstream, ...this.address }, options.tls);
@@ -253,7 +256,7 @@ export class MemoryMonitor {
       const withSlow = askedAt - this.slowAt > SLOW_FACTS_INTERVAL_MS;
       const [memory, keyspace, role, ...slow] = await Promise.all([
         redis.info('memory'),
-        // How many keys can be evicted must be as fresh as the memory that they are taken off.
+        // The number of evictable keys must be as fresh as the memory from which they are subtracted.
         withSlow || pressure.evictable.eviction !== 'none' ? redis.info('keyspace') : undefined,
         onRole !== undefined ? redis.info('replication') : undefined,
         ...(withSlow ? ['replication', 'server', 'stats'].map((section) => redis.info(section)) : []),
@@ -271,7 +274,7 @@ export class MemoryMonitor {
       this.options.onReading();
       if (reading.freeing && pressure.cause === 'relief') this.pollSoon();
     } catch (error) {
-      // It was asked where the server is no more.
+      // The question went to the old address.
       if (redis !== this.redis) return;
       this.missed();
       this.report(error as Error);

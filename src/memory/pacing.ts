@@ -5,10 +5,10 @@
 const NEAR = { distance: 0.1, divisor: 5 } as const;
 const INSIDE_DIVISOR = 10;
 const SHORTEST_INTERVAL_MS = 10;
-/** Readings that events ask for begin at least this far apart. */
+/** Readings that events request begin at least this far apart. */
 const SHORTEST_GAP_MS = 5;
 
-/** Whether shedding is so near that growth is worth a reading of its own. `distance`: see intervalAt(). */
+/** Whether shedding is so near that growth deserves a reading of its own. `distance`: see intervalAt(). */
 export function isNear(distance: number): boolean {
   return distance <= NEAR.distance;
 }

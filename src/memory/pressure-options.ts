@@ -21,7 +21,7 @@ export interface LevelChange {
   readonly priority: Priority;
   readonly from: Level;
   readonly to: Level;
-  /** The pressure that is acted upon, and what it comes from. */
+  /** The pressure that Spillway acts on, and what it comes from. */
   readonly pressure: number;
   readonly cause: Cause;
   readonly reading: Reading | undefined;

@@ -5,7 +5,7 @@ import type { Applicability } from './applicability.js';
 import type { Evictable } from './evictable.js';
 import type { Reading } from './reading.js';
 
-/** What a reading is certain to contain, as of when it is asked for. */
+/** What a reading certainly contains, as of the moment when it is asked for. */
 export interface Covered {
   /** Growth, as ShedGate.answered. */
   readonly growth: number;
@@ -13,12 +13,12 @@ export interface Covered {
   readonly reliefs: number;
 }
 
-/** What a reading that is asked for now contains of what has passed `gate`. */
+/** What a reading that is asked for now certainly contains of the growth that passed `gate`. */
 export function coveredBy({ answered, reliefsAnswered }: ShedGate): Covered {
   return { growth: answered, reliefs: reliefsAnswered };
 }
 
-/** What one Pressure has made of its readings, as plain data: for others, in front of the same server, to go by. */
+/** What one Pressure has made of its readings, as plain data, so that other processes can act on it. */
 export interface PressureState {
   readonly reading: Reading | undefined;
   readonly applicability: Applicability | undefined;
@@ -29,13 +29,13 @@ export interface PressureState {
   readonly better: boolean;
   readonly blind: boolean;
   readonly latched: number;
-  /** At what pressure an OOM was last contradicted. */
+  /** The pressure at which an OOM was last contradicted. */
   readonly oomContradictedAt: number;
   readonly othersRate: number;
   readonly measuredRate: number;
-  /** Share of the growth that is let through that stays committed. */
+  /** The share of admitted growth that stays committed. */
   readonly committedPart: number;
-  /** Bytes of growth that are let through in a second. */
+  /** Bytes of growth that are admitted in a second. */
   readonly admittedPerSecond: number;
   /** Proxies that write to the server. */
   readonly proxies: number;
@@ -44,7 +44,7 @@ export interface PressureState {
   readonly rehearsal: Rehearsal | undefined;
 }
 
-/** A pressure that is acted as if it were there. */
+/** A pressure to act on as if it were measured. */
 export interface Rehearsal {
   readonly pressure: number;
   readonly leftMs: number;

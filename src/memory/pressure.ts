@@ -1,18 +1,18 @@
-// From readings to the gate: how full the server is, what was let through since, and what to shed now and why.
+// From readings to the gate: how full the server is, what was admitted since, and what to shed now and why.
 // Pure except for the gate that it writes: no timers, no I/O; the clock comes with each call (monotonic milliseconds).
-// The decision is made here alone, so the file is long; what it is based on (rates, latch, reserve, levels, relief) has files
-// of its own.
+// The file is long because the decision is made only here; its inputs (rates, latch, reserve, levels, relief) have files of
+// their own.
 //
-//   committed = used memory that nothing can take back (evictable.ts); with noeviction all of it
-//   estimate = committed + growth let through that it may not contain + growth by others (their rate × age)
-//              where the server evicts, the part of the growth that stays committed, by what was measured
-//              while readings fail: committed + at most what memory was measured to grow by in such a time
-//   latched  = the highest reading; it falls only once readings are `hysteresis` below it
-//   acting   = max(latched, estimate / limit, rehearsed)
-//   a priority's share is where `acting` stands in its band, which the reserve moves down or squeezes (bands.ts)
+//    committed = used memory that nothing can take back (evictable.ts); with noeviction all of it
+//    estimate = committed + admitted growth that it may not contain + growth by others (their rate × age)
+//               if the server evicts: only the part of the growth that stays committed, as measured
+//               while readings fail: committed + at most the growth that was measured over such a time
+//    latched  = the highest reading; it falls only once readings are `hysteresis` below it
+//    acting   = max(latched, estimate / limit, rehearsed)
+//    a priority's share is the position of `acting` in its band, which the reserve moves down or squeezes (bands.ts)
 //
 // Growth counts from the moment it is forwarded, so a burst between two readings cannot overshoot.
-// Invariants: `apply` alone decides what is shed; the gate, the levels and their causes are its decision. Only readings and
+// Invariants: only `apply` decides what is shed; the gate, the levels and their causes follow from it. Only readings and
 // Redis's own OOM move `latched`. A rehearsal can only add to what is shed, and leaves nothing behind.
 import { MOST_SHARE } from '../core/policy/brief.js';
 import { Priority } from '../core/policy/rule.js';
@@ -32,21 +32,23 @@ import { Relief } from './relief.js';
 import { meanOver, Reserve } from './reserve.js';
 
 const PRIORITIES = [Priority.LOW, Priority.NORMAL, Priority.HIGH, Priority.CRITICAL] as const;
-/** The estimate is looked at again each time it has grown by this share of the limit. */
+/** The estimate is computed again each time it has grown by this share of the limit. */
 const STEP = 0.002;
-/** Share of the limit below the first band within which an OOM is taken for what it says. */
+/** Share of the limit below the first band within which Redis's OOM is believed at once. */
 const OOM_TRUST = 0.1;
 /** How long Redis's OOM counts as proof that eviction does not help. */
 const OOM_COUNTS_MS = 5000;
-/** Share of the limit by which memory must fall from one reading to the next to be called better. */
+/** Memory has improved if it falls by this share of the limit from one reading to the next. */
 const MUCH_FREED = 0.1;
-/** Keys with a TTL are spared while so much can be evicted: this share of the limit, and what writers commit in a second. */
+/**
+ * Writes with a TTL are spared while this much can be evicted: this share of the limit, and what writers commit in a second.
+ */
 const SPARES_ABOVE = 0.02;
 
 export class Pressure {
   reading: Reading | undefined;
   applicability: Applicability | undefined;
-  /** As last read; undefined in a worker, whose primary judges. */
+  /** As last read; undefined in a worker, because its primary decides. */
   private keyspace: KeyspaceReading | undefined;
   /** What the server can evict, as last read. */
   evictable = NOTHING_EVICTABLE;
@@ -55,13 +57,13 @@ export class Pressure {
   /** Bytes that Spillway itself can evict. */
   ownEvictable = 0;
   readonly levels = new Levels();
-  /** What is acted upon now, as a share of the limit, and what it comes from. */
+  /** The pressure that Spillway acts on, as a share of the limit, and what it comes from. */
   acting = 0;
   cause: Cause = 'no reading yet';
   private readAt = Number.NEGATIVE_INFINITY;
   private covered: Covered = { growth: 0, reliefs: 0 };
   private better = true;
-  /** Readings that were asked for since the last one have failed, or are overdue. */
+  /** Readings that were requested since the last one have failed, or are overdue. */
   private blind = false;
   private oomAt = Number.NEGATIVE_INFINITY;
   private readonly rehearsed = new Rehearsed();
@@ -82,7 +84,7 @@ export class Pressure {
     this.bands = new Bands(options.bands);
   }
 
-  /** Other options from now on, also while no readings come. */
+  /** Sets other options, also while no readings come. */
   reconfigure(options: PressureOptions, now: number): void {
     this.options = options;
     this.bands = new Bands(options.bands);
@@ -91,7 +93,7 @@ export class Pressure {
     this.apply(now, 'configuration');
   }
 
-  /** A reading has come; `covered` is what was answered when it was asked for. */
+  /** A reading has come; `covered` is what was answered when it was requested. */
   take(
     reading: Reading,
     keyspace: KeyspaceReading | undefined,
@@ -104,7 +106,7 @@ export class Pressure {
     this.reading = reading;
     this.evictable = evictable;
     this.readAt = now;
-    // While memory is being freed the reading does not show yet what the command has done.
+    // While memory is being freed, the reading does not yet show the command's effect.
     this.covered = reading.freeing ? { ...covered, reliefs: this.covered.reliefs } : covered;
     this.blind = false;
     this.keyspace = keyspace;
@@ -127,12 +129,13 @@ export class Pressure {
   }
 
   /**
-   * The server is another one, and `reading` is its first: it is taken as it is. What was under way to the old one is over, and
-   * its peaks mean nothing here. Returns in words how its limit or policy differs from the old one's; undefined: it does not.
+   * The primary has moved, and `reading` is the first of the new server: it is accepted as it is. What was under way to the old
+   * server is over, and the old peaks mean nothing here. Returns in words how the new server's limit or policy differs from the
+   * old one's; undefined: they do not differ.
    */
   moved(reading: Reading, now: number): string | undefined {
     const before = this.reading;
-    // It has said that it is no replica.
+    // It has said that it is not a replica.
     const keyspace = this.keyspace && { ...this.keyspace, replica: false };
     this.reading = undefined;
     this.oomAt = Number.NEGATIVE_INFINITY;
@@ -151,14 +154,14 @@ export class Pressure {
     return this.applicability;
   }
 
-  /** A reading that was asked for has failed, or is long in coming: until there is one, what was read is held on to. */
+  /** A requested reading has failed, or is overdue: until the next one, the last reading stays in use. */
   missed(now: number): void {
     if (this.blind) return;
     this.blind = true;
     this.apply(now);
   }
 
-  /** Spillway itself can evict so many bytes now; 0 unless it holds its mark. Returns whether that changes something. */
+  /** Spillway itself can evict this many bytes now; 0 unless it holds its mark. Returns whether that changes something. */
   canEvict(bytes: number, now: number): boolean {
     const before = this.ownEvictable;
     const limitBytes = this.applicability?.limitBytes ?? 0;
@@ -182,7 +185,9 @@ export class Pressure {
     };
   }
 
-  /** Goes by another's readings from now on, instead of take(). The gate must count all that the other's counts. */
+  /**
+   * Acts on another process's readings from now on, instead of take(). The gate must count everything that the other's counts.
+   */
   adopt(state: PressureState, now: number): void {
     this.reading = state.reading;
     this.applicability = state.applicability;
@@ -206,21 +211,21 @@ export class Pressure {
     this.apply(now);
   }
 
-  /** Acts for so long as if the pressure were at least this one; 0 ends that. Nothing comes of it where nothing is shed. */
+  /** Acts for this time as if the pressure were at least this high; 0 ends that. Without effect if nothing is shed. */
   startRehearsal(pressure: number, durationMs: number, now: number): void {
     this.rehearsed.start(pressure, durationMs, now);
     this.apply(now, 'rehearsal');
   }
 
-  /** undefined: there is none now. */
+  /** undefined: no rehearsal. */
   rehearsal(now: number): Rehearsal | undefined {
     return this.rehearsed.at(now);
   }
 
   /**
-   * Redis itself answered OOM to a client: memory is at its limit now. Far below the first band that is not taken on
-   * trust, since one huge value is refused on a half empty server; there the reading that follows at once decides. Nor is
-   * it where a reading has just contradicted one, until memory is fuller than then.
+   * Redis itself answered OOM to a client: memory is at its limit now. Far below the first band this is not believed at once,
+   * since one huge value is refused even by a half empty server; there the next reading decides, which comes at once. It is
+   * also not believed if a reading has just contradicted an OOM, until memory is fuller than then.
    */
   upstreamOom(now: number): void {
     this.oomAt = now;
@@ -229,8 +234,8 @@ export class Pressure {
   }
 
   /**
-   * Decides what is refused from now on: writes the gate, tells the levels that have changed. `trigger`: what has come
-   * about; without one only time has passed, or growth.
+   * Decides what is refused from now on: writes the gate, and reports the levels that have changed. `trigger`: what has
+   * happened; without it only time has passed, or growth.
    */
   apply(now: number, trigger?: Cause): void {
     const { gate, applicability } = this;
@@ -258,18 +263,18 @@ export class Pressure {
     this.pauseForRelief(applicability.limitBytes);
   }
 
-  /** Bytes by which all of a priority's writes are refused earlier than its band says, for higher priorities to grow. */
+  /** Bytes by which all writes of a priority are refused earlier than its band says, so that higher ones can grow. */
   reserved(priority: Priority): number {
     const { applicability, bands } = this;
     return applicability?.applies === true ? bands.earlier(priority) * applicability.limitBytes : 0;
   }
 
-  /** Where a priority is refused as things are: its band, moved by what is kept for higher ones. */
+  /** The present band of a priority: its configured band, moved or squeezed by the room for higher ones. */
   band(priority: Priority): Band {
     return this.bands.at(priority);
   }
 
-  /** Bytes that the writes of a priority add to memory in a second, and those that do not come through here. */
+  /** Bytes that the writes of a priority add to memory in a second, and those from elsewhere. */
   growthPerSecond(priority: Priority | 'others'): number {
     return 1000 * (priority === 'others' ? this.rates.steadyOthers : this.rates.byPriority[priority]);
   }
@@ -280,7 +285,7 @@ export class Pressure {
     return limit > 0 ? this.committedBytes / limit : 0;
   }
 
-  /** What was read of memory that Redis compares with its limit, less what can be taken back. */
+  /** The memory that Redis compares with its limit, as last read, less what can be taken back. */
   get committedBytes(): number {
     return this.reading === undefined ? 0 : Math.max(0, countedBytes(this.reading) - this.takenBack);
   }
@@ -309,7 +314,7 @@ export class Pressure {
     return this.readingAge(now) > this.options.staleAfterMs;
   }
 
-  /** How close the estimate is to where refusing begins: 0 at or above it, else the share of the limit between. */
+  /** How close the estimate is to the start of refusing: 0 at or above it, otherwise the share of the limit in between. */
   distanceToShedding(now: number): number {
     if (this.applicability?.applies !== true) return Number.POSITIVE_INFINITY;
     return Math.max(
@@ -319,8 +324,8 @@ export class Pressure {
   }
 
   /**
-   * The same if all proxies have written as much as this one since the reading. It only says how soon the next reading is due:
-   * nothing is refused by it.
+   * The same if all proxies have written as much as this one since the reading. It only decides how soon the next reading is
+   * due; nothing is refused by it.
    */
   distanceToReading(now: number): number {
     const distance = this.distanceToShedding(now);
@@ -334,7 +339,7 @@ export class Pressure {
     return (this.estimate(now) + others) / (this.applicability?.limitBytes ?? 1);
   }
 
-  /** The pressure without what is estimated. */
+  /** The pressure without the estimated part. */
   private get effective(): number {
     return Math.max(this.latch.pressure, this.rehearsed.pressure);
   }
@@ -344,11 +349,11 @@ export class Pressure {
     const growth = this.committing(this.growthSinceReading) + this.rates.others * age;
     const { committedBytes } = this;
     if (!this.blind) return committedBytes + growth;
-    // Most growth overwrites what is there; without readings nobody takes that off again.
+    // Most growth overwrites existing data; without readings nothing corrects for that.
     return committedBytes + Math.min(growth, this.rates.measured * Math.min(age, this.options.staleAfterMs));
   }
 
-  /** How much of the growth stays committed: where keys are evicted, what of it can be evicted takes the place of others. */
+  /** How much of the growth stays committed: if keys are evicted, the evictable part of the growth replaces others. */
   private committing(growth: number): number {
     const { takenBack } = this;
     return growth - Math.min(takenBack, growth * (1 - this.committedPart));
@@ -370,7 +375,7 @@ export class Pressure {
     return evictionCounts && this.evictable.eviction !== 'none';
   }
 
-  /** Enough can be evicted. What has a TTL takes the place of what had one, so only what stays committed uses it up. */
+  /** Whether enough can be evicted. What has a TTL replaces what had one, so only what stays committed uses it up. */
   private sparesExpiring({ limitBytes, evictionCounts }: Applicability): boolean {
     if (!evictionCounts || this.evictable.eviction !== 'volatile') return false;
     const left = Math.min(this.evictable.bytes, Math.max(0, 1 - this.rehearsed.pressure) * limitBytes);
@@ -395,9 +400,9 @@ export class Pressure {
   }
 
   /**
-   * What a single write may still take, up to the limit that pressure is measured against. Growth under way counts
-   * against all but priorities that are never shed: for them only what was read does, since what they have under way may
-   * overwrite what is there, and only where Redis itself would refuse.
+   * What a single write may still take, up to the limit of the pressure. Growth under way counts against all priorities except
+   * those that are never shed: for these only the reading counts, since what they have under way may overwrite existing data;
+   * and only if Redis itself would refuse.
    */
   private setHeadroom(now: number, { limitBytes, refusesAtLimit }: Applicability): void {
     const { gate, bands, reserve } = this;
@@ -430,7 +435,7 @@ export class Pressure {
     this.cause = cause;
   }
 
-  /** `most`: 0 where nothing is refused whatever the pressure. */
+  /** `most`: 0 if nothing is refused at any pressure. */
   private tellLevels(now: number, trigger: Cause | undefined, most = 1): void {
     const { bands, acting, effective } = this;
     this.cause = this.rehearsed.pressure > this.latch.pressure ? 'rehearsal' : this.latch.by;

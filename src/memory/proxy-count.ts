@@ -1,20 +1,19 @@
-// How many proxies write to the server, with memory.proxies "auto": each subscribes to one channel on a connection of its
-// own, and asks now and then how many do. No keys, one command every few seconds, and a proxy that is gone no longer
-// counts.
+// How many proxies write to the server, with memory.proxies "auto": each subscribes to one channel on a connection of its own,
+// and asks now and then how many do. No keys, one command every few seconds, and a proxy that is gone no longer counts.
 // Owns that connection and a timer.
-// Invariant: an unknown number counts as 1, so Spillway acts as if it was alone.
+// Invariant: an unknown number counts as 1, so Spillway acts as if it were the only proxy.
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import type { Question } from './budgets.js';
 
 const PROXIES_CHANNEL = '__spillway__:here';
-/** More are counted as so many. */
+/** A higher number counts as this one. */
 const MOST_PROXIES = 1000;
 const ASK_MS = 2000;
 const DENIED = /^NOPERM/;
 
 export interface ProxyCountOptions {
-  /** A new connection to the server, which connects again by itself. */
+  /** A new connection to the server, which reconnects by itself. */
   readonly connect: () => Redis;
   /** Asks on the monitor's connection. */
   readonly ask: (questions: readonly Question[]) => Promise<readonly [Error | null, unknown][]>;
@@ -37,7 +36,7 @@ export class ProxyCount {
     } else if (this.subscriber === undefined) this.begin();
   }
 
-  /** The server is elsewhere: counted there. */
+  /** The primary has moved: counts there. */
   moved(): void {
     if (this.subscriber === undefined) return;
     this.close();
@@ -54,7 +53,7 @@ export class ProxyCount {
     this.options.onCount(1);
     const subscriber = this.options.connect();
     this.subscriber = subscriber;
-    // The monitor says what is wrong with the server.
+    // The monitor reports what is wrong with the server.
     subscriber.on('error', () => {});
     subscriber.on('ready', () => {
       this.isDenied = false;
@@ -74,11 +73,11 @@ export class ProxyCount {
     if (this.subscriber === undefined) return;
     if (error) this.failed(error);
     const count = Array.isArray(reply) ? Number(reply[1]) : Number.NaN;
-    // While the server is away the last count stays: the others are cut off from it as well.
+    // While the server is away the last count stays: the other proxies are cut off from it as well.
     if (count >= 0) this.options.onCount(Math.min(MOST_PROXIES, Math.max(1, count)));
   }
 
-  /** Each further attempt would be an entry in ACL LOG. */
+  /** Each further attempt would add an entry to ACL LOG. */
   private failed({ message }: Error): void {
     if (!DENIED.test(message) || this.isDenied) return;
     this.isDenied = true;

@@ -1,11 +1,14 @@
-// One reading of a server's memory, from INFO. Managed services forbid CONFIG but never INFO, so only INFO is used.
-// Input is checked here: if a field is not what it should be, there is no reading.
+// One reading of a server's memory, from INFO. Managed services forbid CONFIG but never INFO, so only INFO is used. The fields
+// are checked here: if one is invalid, there is no reading.
 
 export interface Reading {
   readonly usedBytes: number;
-  /** Replication and AOF buffers, which Redis leaves out when it compares with maxmemory. */
+  /** Replication and AOF buffers, which Redis subtracts before it compares with maxmemory. */
   readonly notCountedBytes: number;
-  /** What no key holds, as far as the server says: itself at the start, the buffers of clients, replication and the cluster. */
+  /**
+   * Memory that belongs to no key, as far as the server says: the server itself at the start, the buffers of clients,
+   * replication and the cluster.
+   */
   readonly notKeysBytes: number;
   /** The tables of all keys and of those with a TTL, with an entry for each; 0: the server does not say. */
   readonly tablesBytes: number;
@@ -15,7 +18,7 @@ export interface Reading {
   readonly policy: string;
   /** The server is still freeing memory after UNLINK, FLUSHALL ASYNC and the like. */
   readonly freeing: boolean;
-  /** So many objects are still to be freed; left out: none. */
+  /** How many objects are still to be freed; absent: none. */
   readonly pendingObjects?: number;
 }
 
@@ -31,9 +34,9 @@ export interface KeyspaceReading {
   /** Keys in all databases, and how many of them have a TTL. */
   readonly keys: number;
   readonly expires: number;
-  /** Those that have keys. */
+  /** The databases that have keys. */
   readonly databases: readonly DatabaseKeys[];
-  /** A replica: it leaves memory to its master and answers no OOM (replica-ignore-maxmemory). */
+  /** Whether it is a replica: it leaves memory to its primary and answers no OOM (replica-ignore-maxmemory). */
   readonly replica: boolean;
 }
 
@@ -55,7 +58,7 @@ const NOT_KEYS = [
   'mem_replication_backlog',
 ] as const;
 
-/** What the server counts as overhead beside that and the tables. */
+/** What the server counts as overhead apart from that and the tables. */
 const OVERHEAD_BESIDE = [
   'mem_clients_slaves',
   'mem_aof_buffer',
@@ -68,8 +71,7 @@ export function countedBytes({ usedBytes, notCountedBytes }: Reading): number {
   return Math.max(0, usedBytes - notCountedBytes);
 }
 
-/** The fields of an INFO text, by name. */
-/** In words, how the limit or policy of a server differs from that of the one that it takes the place of; undefined: they do not. */
+/** In words, how the limit or policy of a server differs from that of the one that it replaces; undefined: it does not. */
 export function differenceOf(before: Reading, after: Reading): string | undefined {
   const differences = [
     before.maxmemoryBytes !== after.maxmemoryBytes &&
@@ -79,6 +81,7 @@ export function differenceOf(before: Reading, after: Reading): string | undefine
   return differences.length === 0 ? undefined : differences.join('; ');
 }
 
+/** The fields of an INFO text, by name. */
 export function infoFields(text: string): ReadonlyMap<string, string> {
   const fields = new Map<string, string>();
   for (const line of text.split('\n')) {
@@ -88,7 +91,7 @@ export function infoFields(text: string): ReadonlyMap<string, string> {
   return fields;
 }
 
-/** Reads INFO memory. @throws BadReading without a used_memory, or when a field is no number of bytes. */
+/** Reads INFO memory. @throws BadReading without a used_memory, or if a field is not a number of bytes. */
 export function parseMemory(text: string): Reading {
   const fields = infoFields(text);
   const policy = fields.get('maxmemory_policy') ?? '';
@@ -136,7 +139,7 @@ export function parseKeyspace(text: string, replication: string): KeyspaceReadin
   return { keys, expires, databases, replica: infoFields(replication).get('role') === 'slave' };
 }
 
-/** Reads INFO stats. @throws BadReading when a field is no number. */
+/** Reads INFO stats. @throws BadReading if a field is not a number. */
 export function parseStats(text: string): ServerCounters {
   const fields = infoFields(text);
   return {
@@ -146,7 +149,7 @@ export function parseStats(text: string): ServerCounters {
   };
 }
 
-/** The server's clock in an INFO server text, milliseconds since the epoch; undefined where it does not tell (before 6.2). */
+/** The server's clock in an INFO server text, milliseconds since the epoch; undefined if it is not there (before 6.2). */
 export function parseServerTime(text: string): number | undefined {
   const microseconds = infoFields(text).get('server_time_usec') ?? '';
   return /^\d{15,16}$/.test(microseconds) ? Number(microseconds) / 1000 : undefined;

@@ -6,18 +6,18 @@ export class Rehearsed {
   pressure = 0;
   private until = Number.NEGATIVE_INFINITY;
 
-  /** 0 ends the one that there is. */
+  /** 0 ends the present one. */
   start(pressure: number, durationMs: number, now: number): void {
     this.pressure = pressure;
     this.until = now + durationMs;
   }
 
-  /** To be called before `pressure` is used. */
+  /** Must be called before `pressure` is used. */
   pass(now: number): void {
     if (now >= this.until) this.pressure = 0;
   }
 
-  /** undefined: there is none now. */
+  /** undefined: no rehearsal. */
   at(now: number): Rehearsal | undefined {
     const leftMs = this.until - now;
     return this.pressure > 0 && leftMs > 0 ? { pressure: this.pressure, leftMs } : undefined;

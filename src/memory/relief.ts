@@ -1,14 +1,14 @@
-// The pause of shedding behind a relief, a command that may free memory or change its limit (FLUSHALL, CONFIG SET maxmemory
-// …). The last reading says nothing any more, so shedding pauses until a reading that was asked for after the relief's reply.
-// A client must not hold the gate open by reliefs in a loop, or by one that is never answered. So two things are bounded: the
-// growth that passes in pauses, until a reading shows a change for the better, and the time that a reply may take.
-// A relief without an answer for that time may stay so for hours (behind a BLPOP). Then others pause as before once the server
-// has answered one. It is not known which one was answered, so the youngest counts as answered.
+// The pause of shedding after a relief, a command that may free memory or change its limit (FLUSHALL, CONFIG SET maxmemory …).
+// The last reading is then no longer true, so shedding pauses until a reading that was requested after the relief's reply.
+// A client must not keep the gate open by reliefs in a loop, or by one that is never answered. So two things are bounded: the
+// growth that passes in pauses until a reading shows an improvement, and the time that a reply may take. A relief without an
+// answer for that time may stay so for hours (behind a BLPOP). Later reliefs pause as usual once the server has answered one.
+// It is unknown which one it answered, so the youngest counts as answered.
 // Pure: the clock comes with each call.
-// Invariants: between two changes for the better at most the budget, and one step of the gate, passes in pauses; `open` has
-// all reliefs that have gone up and are not covered, the oldest first, in some 20 entries.
+// Invariants: between two improvements at most the budget, and one step of the gate, passes in pauses; `open` has all reliefs
+// that have gone up and are not covered, the oldest first, in some 20 entries.
 
-/** Share of the limit, and bytes at least: a limit may have been set to next to nothing. */
+/** Share of the limit, and at least this many bytes: the limit may have been set to next to nothing. */
 const BUDGET = { share: 0.01, atLeast: 1024 * 1024 } as const;
 const LONGEST_MS = 2000;
 /** Commands that go up within this time count as one. */
@@ -20,19 +20,19 @@ interface Open {
 }
 
 export class Relief {
-  /** So many of these commands have gone up, and so many of them were answered when the last reading was asked for. */
+  /** How many of these commands have gone up, and how many were answered when the last reading was requested. */
   private gone = 0;
   private covered = 0;
-  /** Those that are not covered: of the last LONGEST_MS by when they went up, and how many older ones. */
+  /** Those that are not covered: from the last LONGEST_MS by the time when they went up, and the number of older ones. */
   private readonly open: Open[] = [];
   private overdue = 0;
   /** The last one that was waited for was answered in time, or another one since. */
   private trusted = true;
   private spent = 0;
-  /** What had been let through when the pause was last looked at; -1: there is none. */
+  /** The admitted growth when the pause was last checked; -1: there is no pause. */
   private pausedAt = -1;
 
-  /** To be called before all else: so many commands have gone up by now. */
+  /** Must be called before all else: this many commands have gone up by now. */
   see(gone: number, now: number): void {
     const more = Math.min(gone - this.gone, gone - this.covered);
     this.gone = gone;
@@ -47,8 +47,8 @@ export class Relief {
   }
 
   /**
-   * How much growth may still pass before refusing goes on; 0: there is no pause. To be asked whenever there is
-   * something to refuse. `admitted`: growth let through so far, with what large writes have announced.
+   * How much growth may still pass before refusing continues; 0: there is no pause. To be asked whenever there is something to
+   * refuse. `admitted`: growth admitted so far, including what large writes have announced.
    */
   pause(admitted: number, limitBytes: number): number {
     if (this.pausedAt >= 0) this.spent += Math.max(0, admitted - this.pausedAt);
@@ -58,12 +58,14 @@ export class Relief {
     return left;
   }
 
-  /** There is nothing to refuse: what passes is no matter of a pause. */
+  /** There is nothing to refuse: what passes does not count for a pause. */
   none(): void {
     this.pausedAt = -1;
   }
 
-  /** A reading has come that shows what `covered` commands have done. `better`: other limits, or less need to refuse. */
+  /**
+   * A reading has come that shows the effect of `covered` commands. `better`: the limits have changed, or less must be refused.
+   */
   take(covered: number, better: boolean): void {
     if (covered !== this.covered) this.trusted = true;
     this.covered = covered;

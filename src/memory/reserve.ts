@@ -1,13 +1,13 @@
 // The room kept for more important writes: each priority is shed earlier, by what all higher priorities really add to memory
 // within the horizon.
 //
-// Growth by others (other proxies, clients that write past the proxy, scripts) has no priority here. It counts as higher than
-// every priority until it shows otherwise. What goes on while all of a priority is shed is higher than that priority, or cannot
-// be shed at all. What stops then was of that priority or a lower one, in another proxy with the same bands. This is learnt for
-// each priority and forgotten slowly. So four proxies in front of one server keep room for the critical writes of all of them,
-// and none for each other's low writes once these have been shed.
+// Growth by others (other proxies, clients that bypass Spillway, scripts) has no priority here. It counts as higher than every
+// priority until it shows otherwise. Growth that continues while all of a priority is shed is higher than that priority, or
+// cannot be shed at all. Growth that stops then was of that priority or a lower one, in another proxy with the same bands. This
+// is learnt for each priority and forgotten slowly. So four proxies in front of one server keep room for the critical writes of
+// all of them, and none for each other's low writes once these have been shed.
 //
-// The reserve rises at once and falls late, to the most that was needed in the last while, since rates go up and down.
+// The reserve rises at once and falls late, to the highest recent need, since rates vary.
 //
 // Pure. Invariants: nothing is kept from the highest priority; a lower priority never has less kept from it than a higher one;
 // from no priority more than `most` of the limit is kept.
@@ -18,9 +18,9 @@ export interface ReserveOptions {
   readonly most: number;
 }
 
-/** Rates are means over this part of the horizon, and a period is as long. */
+/** Rates are means over this part of the horizon; a period has the same length. */
 const MEAN_PART = 1 / 6;
-/** In about so long it is forgotten what part of others' growth stopped when a priority was refused. */
+/** After about this time the learnt part of others' growth is forgotten. */
 const FORGET_MS = 60_000;
 const HIGHEST = 3;
 
@@ -31,7 +31,7 @@ export function meanOver({ horizonMs }: ReserveOptions): number {
 export class Reserve {
   /** By priority: bytes below the limit that its writes may not take. */
   readonly bytes = new Float64Array(HIGHEST + 1);
-  /** By priority: the most that was wanted in this period so far, and in the one before. */
+  /** By priority: the most that was needed in this period so far, and in the one before. */
   private readonly most = new Float64Array(HIGHEST + 1);
   private readonly mostBefore = new Float64Array(HIGHEST + 1);
   private periodMs = 0;
@@ -39,7 +39,7 @@ export class Reserve {
   private readonly othersBefore = new Float64Array(HIGHEST + 1);
   private readonly stopped = new Float64Array(HIGHEST + 1);
 
-  /** Rates as they are now, bytes a millisecond; `refused`: the share of each priority that was refused meanwhile. */
+  /** The present rates, in bytes a millisecond; `refused`: the share of each priority that was refused meanwhile. */
   learn(
     byPriority: ArrayLike<number>,
     others: number,
@@ -66,7 +66,7 @@ export class Reserve {
     }
   }
 
-  /** As another one, by whose readings this process goes, has learnt it. */
+  /** Takes over what the process whose readings this one uses has learnt. */
   adopt(bytes: readonly number[]): void {
     this.bytes.set(bytes);
   }

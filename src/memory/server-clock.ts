@@ -1,9 +1,9 @@
-// The server's clock as far as it is known. EXAT and PXAT are in its time, from which this machine's may differ much.
-// It continues by the monotonic clock from the server's last answer, so a step of this machine's clock changes nothing.
-// Until the server has answered, this machine's clock stands in, and `known` says so.
+// The server's clock, as far as it is known. EXAT and PXAT are in the server's time, and this machine's clock may differ
+// greatly. It continues by the monotonic clock from the server's last answer, so a step of this machine's clock changes
+// nothing. Until the server has answered, this machine's clock is used, and `known` is false.
 
 export class ServerClock {
-  /** The difference to the monotonic clock. */
+  /** The difference from the monotonic clock. */
   private offset: number | undefined;
 
   /** Both in milliseconds; `wall` is this machine's time, since the epoch. */

@@ -6,17 +6,17 @@ import { infoFields, parseServerTime } from './reading.js';
 import { TtlCost } from './ttl-cost.js';
 
 export interface ServerFacts {
-  /** redis_version in INFO server; '': not there. */
+  /** redis_version in INFO server; '': absent. */
   readonly version: string;
   readonly commands: readonly CommandFacts[];
 }
 
 export interface Introduction extends ServerFacts {
-  /** What TTLs take there. */
+  /** The memory that TTLs take there. */
   readonly ttlCost: TtlCost;
   /** Why COMMAND failed; then there are no commands. */
   readonly commandsError: Error | undefined;
-  /** Of a server whose INFO does not tell: its clock, milliseconds since the epoch, if TIME does. */
+  /** The server's clock from TIME, milliseconds since the epoch, if its INFO does not contain it. */
   readonly epochMs: number | undefined;
 }
 
@@ -36,7 +36,7 @@ export async function askServer(redis: Redis): Promise<Introduction> {
   }
 }
 
-/** Once a connection: where it is not allowed, each attempt is an entry in ACL LOG. */
+/** Once for each connection: if the user may not run it, each attempt adds an entry to ACL LOG. */
 async function askTime(redis: Redis): Promise<number | undefined> {
   const [seconds, microseconds] = await redis.time().catch(() => []);
   const epochMs = Number(seconds) * 1000 + Number(microseconds) / 1000;

@@ -4,25 +4,25 @@ import type { Eviction } from './evictable.js';
 import type { EvictionSnapshot } from './eviction.js';
 import type { UpstreamKind } from './upstream-kind.js';
 
-/** How much one priority is held back. */
+/** How much of one priority is refused. */
 export interface ShedLevel {
   /** Share of its growing writes refused now, 0 (none) … 1 (all). */
   shedShare: number;
-  /** Pressures at which refusing starts and is full, 0 … 1, with `reservedBytes` taken off; null: never refused. */
+  /** The pressures at which refusing starts and is full, 0 … 1, after `reservedBytes`; null: never refused. */
   band: readonly [start: number, full: number] | null;
-  /** Room that is kept from it for higher priorities: so much earlier it is refused than its band in the config says. */
+  /** Room that is kept from it for higher priorities: it is refused this much earlier than its configured band says. */
   reservedBytes: number;
   /** What its writes add to memory, as measured; overwriting adds nothing. */
   growthBytesPerSecond: number;
 }
 
-/** GET /api/memory. Bytes are null before the first reading, or where the server does not tell. */
+/** GET /api/memory. Bytes are null before the first reading, or if the server does not report them. */
 export interface MemorySnapshot {
   /** committed / limit; null without a limit or a reading. */
   pressure: number | null;
-  /** (used - not counted) / limit. The same where nothing is evicted. */
+  /** (used - not counted) / limit. The same as `pressure` if nothing is evicted. */
   usedShare: number | null;
-  /** What `level` stands on: `pressure`, or more by what was let through since, by hysteresis, by a rehearsal. */
+  /** The pressure that `level` is based on: `pressure`, or more because of admitted growth, hysteresis or a rehearsal. */
   actingPressure: number | null;
   /** What that comes from. */
   cause: string;
@@ -31,16 +31,16 @@ export interface MemorySnapshot {
   notCountedBytes: number | null;
   /** Used memory without what is not counted, and without what can be evicted. */
   committedBytes: number | null;
-  /** How it changes, without the scatter of the samples that it is estimated from: only differences mean something. */
+  /** How it changes, without the noise of the samples that it is estimated from: only differences mean something. */
   committedFlowBytes: number | null;
   /** What can be evicted: by the server under its policy, or by Spillway. */
   evictableBytes: number | null;
-  /** Half of its 95% confidence interval; null: it is estimated roughly, by the share of keys with a TTL. */
+  /** Half of its 95% confidence interval; null: a rough estimate, from the share of keys with a TTL. */
   evictableErrorBytes: number | null;
   /** Which keys the server evicts: none, those with a TTL, all. */
   serverEvicts: Eviction;
   evictedKeysPerSecond: number;
-  /** How long a key lives that is evicted in the end, in the mean; null: nothing is evicted. */
+  /** The mean lifetime of a key that is evicted in the end; null: nothing is evicted. */
   evictedAfterSeconds: number | null;
   /** Reads of the server that found a key, and that did not. */
   hitsPerSecond: number;
@@ -51,7 +51,7 @@ export interface MemorySnapshot {
   /** maxmemory_policy as Redis names it. */
   policy: string | null;
   level: Record<PriorityName, ShedLevel>;
-  /** What writes that do not come through Spillway add to memory, as measured. */
+  /** What writes from elsewhere add to memory, as measured. */
   othersBytesPerSecond: number;
   /** Whether anything can be refused at all. */
   active: boolean;
@@ -62,15 +62,15 @@ export interface MemorySnapshot {
   reason: string;
   /** Estimated growth of forwarded writes that the reading cannot contain yet. */
   growthSinceReadingBytes: number;
-  /** What is left up to the point where Redis itself refuses; null where it would not. */
+  /** What is left up to the point where Redis itself refuses; null if it does not refuse. */
   headroomBytes: number | null;
-  /** The server evicts keys with a TTL, and enough can go: writes that leave their key with one are not refused. */
+  /** The server evicts keys with a TTL, and can evict enough: writes that leave their key with a TTL are not refused. */
   sparesExpiring: boolean;
-  /** What stands of the small, short-lived writes that were spared, by estimate, and how much of them may. */
+  /** The standing memory of small, short-lived writes that were spared, by estimate, and how much of it is allowed. */
   briefBytes: number;
   briefMostBytes: number;
   upstreamVersion: string | null;
-  /** Proxies that write to the server, this one among them, as far as it is told. */
+  /** Proxies that write to the server, this one among them, as far as known. */
   proxies: number;
   /** As its INFO says. */
   upstreamMode: UpstreamKind['mode'];
@@ -78,17 +78,17 @@ export interface MemorySnapshot {
   polls: number;
   pollErrors: number;
   levelChanges: number;
-  /** null: what is refused is what memory demands. */
+  /** null: only real memory decides what is refused. */
   rehearsal: RehearsalSnapshot | null;
-  /** How room is made; null: no rule has evict. */
+  /** How Spillway makes room; null: no rule has evict. */
   eviction: EvictionSnapshot | null;
-  /** Of rules with a budget, in their order. */
+  /** For rules with a budget, in their order. */
   budgets: readonly BudgetSnapshot[];
-  /** Of rules with a limit, in their order. */
+  /** For rules with a limit, in their order. */
   limits: readonly LimitSnapshot[];
 }
 
-/** null: the limit says nothing of it. */
+/** null: the limit does not restrict this. */
 export interface LimitSnapshot {
   readonly rule: string;
   readonly writesPerSecond: number | null;
@@ -101,12 +101,12 @@ export interface LimitSnapshot {
 
 export interface BudgetSnapshot {
   readonly rule: string;
-  /** null: a share of a limit that is not known. */
+  /** null: a share of an unknown limit. */
   readonly budgetBytes: number | null;
   readonly heldBytes: number;
   /** Share of the rule's keys that are refused now. */
   readonly refusedShare: number;
-  /** Keys that the estimate comes from, and the share of the rule's keys that these are. */
+  /** Keys that the estimate comes from, and which share of the rule's keys these are. */
   readonly sampledKeys: number;
   readonly sampledShare: number;
   readonly method: BudgetMethod;
@@ -115,7 +115,7 @@ export interface BudgetSnapshot {
 /** `measured`; `counting`: the keys that were there before are still to be found; `written`: the server may not be asked. */
 export type BudgetMethod = 'measured' | 'counting' | 'written';
 
-/** As if memory were so full. */
+/** The pressure that is rehearsed. */
 export interface RehearsalSnapshot {
   /** As `pressure` above; the higher one counts. */
   readonly pressure: number;

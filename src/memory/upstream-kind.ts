@@ -1,5 +1,5 @@
-// What the upstream is: a primary, a replica, a node of a Cluster or a Sentinel, as its INFO says. And what is wrong with
-// that, by what the config expects. Pure.
+// What the server is, by its INFO: a primary, a replica, a node of a Cluster or a Sentinel; and what is wrong with that, by the
+// config's expectation. Pure.
 // Invariant: what the server does not say is unknown, and never reported as wrong.
 import { infoFields } from './reading.js';
 

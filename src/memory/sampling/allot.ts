@@ -1,4 +1,4 @@
-// Shares out the samples of a round over the databases, each by its share of the keys. Pure.
+// Distributes the samples of a round over the databases, by their shares of the keys. Pure.
 import type { DatabaseKeys } from '../reading.js';
 
 export interface Allotment {
@@ -7,8 +7,8 @@ export interface Allotment {
 }
 
 /**
- * Systematic sampling: as if all keys stood in a row, and every n-th was taken from a random one on. So each key is as likely
- * as any other, and a database with few keys gets its sample now and then. `random`: 0 (included) to 1 (not).
+ * Systematic sampling: as if all keys stood in a row and every n-th was taken, starting at random. So each key is equally
+ * likely, and a database with few keys gets a sample now and then. `random`: 0 (included) to 1 (excluded).
  */
 export function allot(databases: readonly DatabaseKeys[], samples: number, random: number): Allotment[] {
   const keys = databases.reduce((sum, database) => sum + database.keys, 0);

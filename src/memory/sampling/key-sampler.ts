@@ -1,10 +1,10 @@
-// Looks at random keys on the monitor's connection, some 20 at a time: RANDOMKEY in each database by its share of the keys,
-// then PTTL and MEMORY USAGE of what came. Hands each sample to the window (sample-window.ts) and to those who listen.
-// Bounded: one round at a time, MOST_KEYS keys a round, names of LONGEST_NAME bytes, and of the server's time one part in REST
-// (0.2% of a core). Where keys are slow to measure, rounds get smaller and rarer.
-// The monitor's connection sends each list of questions in one piece, and each begins with SELECT; so a database that
-// somebody else has chosen there does no harm, nor does this one's: INFO does not care.
-// Never looks at values. A server that does not let its user do this is asked again now and then.
+// Samples random keys on the monitor's connection, some 20 at a time: RANDOMKEY in each database by its share of the keys, then
+// PTTL and MEMORY USAGE of the keys that came. Hands each sample to the window (sample-window.ts) and to listeners.
+// Bounded: one round at a time, MOST_KEYS keys a round, names of LONGEST_NAME bytes, and one part in REST of the server's time
+// (0.2% of a core). If keys are slow to measure, rounds become smaller and rarer.
+// The monitor's connection sends each list of questions in one piece, and each list begins with SELECT. So it does no harm that
+// others choose a database there, and the choice of this code does none either, since INFO does not depend on it.
+// Never reads values. If the server refuses its user these commands, it tries again now and then.
 import type { Logger } from 'pino';
 import type { Question } from '../budgets.js';
 import { infoFields, type KeyspaceReading } from '../reading.js';
@@ -27,15 +27,15 @@ export interface SampleListener {
 }
 
 export interface KeySamplerOptions {
-  /** Sends them together, in one piece; each is answered by itself. Rejects when the server is not there. */
+  /** Sends them together, in one piece; each is answered separately. Rejects if the monitor is not connected. */
   readonly ask: (questions: readonly Question[]) => Promise<readonly (readonly [Error | null, unknown])[]>;
   /** As last read; undefined: not yet. */
   readonly keyspace: () => KeyspaceReading | undefined;
-  /** What is learnt decides something soon. */
+  /** Whether the result will soon decide something. */
   readonly isNear: () => boolean;
   /** Monotonic milliseconds. */
   readonly clock: () => number;
-  /** 0 (included) to 1 (not). */
+  /** 0 (included) to 1 (excluded). */
   readonly random: () => number;
   readonly log: Logger;
 }
@@ -43,20 +43,23 @@ export interface KeySamplerOptions {
 type Answers = Awaited<ReturnType<KeySamplerOptions['ask']>>;
 
 const MOST_KEYS = 20;
-/** Of the first round: nothing is known yet of how long a key takes. */
+/** The size of the first round: how long a key takes is unknown yet. */
 const FIRST_KEYS = 4;
 const LONGEST_NAME = 4096;
-/** Elements that are looked at of a collection. */
+/** How many elements of a collection MEMORY USAGE reads. */
 const ELEMENTS = 5;
-/** Between two rounds. The first ones follow fast, so that something is known soon. */
+/** Between two rounds. The first ones follow quickly, so that something is known soon. */
 const EVERY_MS = { first: 100, near: 500, leisure: 1000, longest: 60_000 } as const;
 const FIRST_ROUNDS = 10;
-/** After a round that took the server a millisecond, so many milliseconds without one. */
+/** After a round that took the server a millisecond, this many milliseconds pass without one. */
 const REST = 500;
-/** A round that takes so much longer than its RANDOMKEYs may be slow for the server: the next ones ask it how long they take. */
+/**
+ * If a round takes this much longer than its RANDOMKEYs, it may be slow for the server: the next rounds ask the server how long
+ * they take.
+ */
 const SUSPICIOUS_MS = 10;
 const WATCHED_ROUNDS = 5;
-/** What a round may take the server before the next one has fewer keys. */
+/** If a round takes the server longer, the next one has fewer keys. */
 const SLOW_MS = 2;
 const DENIED_FOR_MS = 60_000;
 const DENIAL = /^(?:NOPERM|ERR unknown (?:sub)?command)/i;
@@ -90,12 +93,12 @@ export class KeySampler {
     this.listeners.push(listener);
   }
 
-  /** The server does not let its user look at keys. */
+  /** Whether the server refuses its user to examine keys. */
   get denied(): boolean {
     return this.options.clock() < this.deniedUntil;
   }
 
-  /** The server may be another one: what was learnt is forgotten. */
+  /** The server may be another one: forgets what was learnt. */
   startOver(): void {
     this.window.clear();
     this.rounds = 0;
@@ -118,7 +121,7 @@ export class KeySampler {
       this.pace(pickedAt - askedAt, clock() - pickedAt, answers);
       this.rounds++;
     } catch {
-      // The server is not there. The monitor says so.
+      // The server is not there; the monitor reports that.
       return;
     }
     for (const { onRound } of this.listeners) onRound(known, clock());
@@ -189,10 +192,10 @@ export class KeySampler {
     for (const { onSample } of this.listeners) onSample(sample);
   }
 
-  /** How large the next round is, and when: by what this one took the server. */
+  /** How large the next round is, and when it comes: by the time that this one took the server. */
   private pace(pickedInMs: number, measuredInMs: number, answers: Answers): void {
     const moreMs = measuredInMs - pickedInMs;
-    // Time on the way and in this process is none of the server's. Where it cannot say, all of it counts.
+    // Time on the network and in this process does not count as the server's. If the server cannot say, all of it counts.
     const tookMs = this.watched > 0 ? (usageMs(answers) ?? moreMs) : 0;
     const slow = tookMs > SLOW_MS;
     if (slow || (this.watched === 0 && moreMs > SUSPICIOUS_MS)) this.watched = WATCHED_ROUNDS;
@@ -217,7 +220,10 @@ export class KeySampler {
   }
 }
 
-/** What MEMORY USAGE took the server between the first and the last answer, INFO commandstats both; undefined: it does not say. */
+/**
+ * The time that MEMORY USAGE took the server between the first and the last answer, both from INFO commandstats; undefined:
+ * unknown.
+ */
 function usageMs(answers: Answers): number | undefined {
   const [before, after] = [answers.at(0), answers.at(-1)].map((answer) => usageMicroseconds(answer?.[1]));
   return before === undefined || after === undefined ? undefined : Math.max(0, after - before) / 1000;

@@ -1,8 +1,8 @@
-// Estimates what keys hold in all, from random keys whose sizes the server told: their mean size times how many there are.
-// Pure: the clock comes with each call (monotonic milliseconds).
-// A few large keys may hold most of what keys hold. One that is in the window by chance would stand for many like it, so what
-// one sample stands for is bounded: by MOST_SHARE of used memory, or by its own size where that is more. So the estimate errs
-// toward too little where single keys are huge, and never jumps.
+// Estimates the memory of all keys from random keys with sizes measured by the server: their mean size times the number of
+// keys. Pure: the clock comes with each call (monotonic milliseconds).
+// A few large keys may hold most of the memory. If one is in the window by chance, it would stand for many like it. So what one
+// sample stands for is bounded: by MOST_SHARE of used memory, or by its own size if that is more. So the estimate is too low if
+// single keys are huge, but it never jumps.
 // Invariants: at most CAPACITY samples, of at most LONGEST_MS; nothing is allocated after construction; an estimate is never
 // negative and never more than used memory.
 
@@ -11,9 +11,9 @@ export type Kind = 'expiring' | 'all';
 
 export interface SizeEstimate {
   readonly bytes: number;
-  /** Half of the 95% confidence interval, with what all keys may be off by alike (KEY_ERROR_BYTES). */
+  /** Half of the 95% confidence interval, plus the error that all keys may share (KEY_ERROR_BYTES). */
   readonly errorBytes: number;
-  /** Samples that it comes from. */
+  /** The number of samples that it comes from. */
   readonly samples: number;
 }
 
@@ -22,7 +22,7 @@ const CAPACITY = 4096;
 const WINDOW_MS = 20_000;
 const LONGEST_MS = 120_000;
 const ENOUGH = 64;
-/** From fewer nothing is estimated. */
+/** With fewer samples nothing is estimated. */
 const LEAST = 8;
 /** Share of used memory. */
 const MOST_SHARE = 0.1;
@@ -32,8 +32,8 @@ const MOST_SHARE = 0.1;
  */
 const UNCOUNTED_BYTES = 32;
 /**
- * So far a key's true size may lie from what is taken for it, on one side for all keys: the 24 to 32 bytes above. It is no
- * scatter, so no number of samples makes it smaller.
+ * How far a key's true size may differ from the assumed one, in the same direction for all keys: the 24 to 32 bytes above. More
+ * samples do not make this error smaller.
  */
 export const KEY_ERROR_BYTES = 8;
 /** 95% of a normal distribution lie within this many standard deviations. */
@@ -46,7 +46,7 @@ export class SampleWindow {
   private next = 0;
   private used = 0;
 
-  /** A random key held `bytes` at `now`. @returns false: these figures are none, and there is no sample. */
+  /** A random key held `bytes` at `now`. @returns false: the figures are invalid, and there is no sample. */
   add(bytes: unknown, ttlMs: unknown, now: number): boolean {
     if (!isCount(bytes) || bytes === 0 || !Number.isSafeInteger(ttlMs) || (ttlMs as number) < -1)
       return false;
@@ -58,12 +58,12 @@ export class SampleWindow {
     return true;
   }
 
-  /** Forgets all: the keys are others now. */
+  /** Forgets everything: the keys are others now. */
   clear(): void {
     this.used = 0;
   }
 
-  /** What `keys` keys of a kind hold on a server with `usedBytes` in use; undefined: there are too few samples. */
+  /** The memory of `keys` keys of a kind on a server with `usedBytes` in use; undefined: too few samples. */
   estimate(kind: Kind, keys: number, usedBytes: number, now: number): SizeEstimate | undefined {
     if (keys === 0) return { bytes: 0, errorBytes: 0, samples: 0 };
     const samples = this.countOf(kind, now);
@@ -103,7 +103,7 @@ export class SampleWindow {
     return count;
   }
 
-  /** The place of the sample that `age` newer ones follow. */
+  /** The place of the sample that has `age` newer ones after it. */
   private indexOf(age: number): number {
     return (this.next - 1 - age + 2 * CAPACITY) % CAPACITY;
   }
