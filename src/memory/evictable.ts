@@ -1,9 +1,9 @@
 // How much memory the server can evict under its policy, and what remains: committed memory. Pressure counts only that.
-//    noeviction, or no maxmemory   nothing
-//    volatile-*                    the keys with a TTL: their number (INFO keyspace) × their mean size, from random keys
-//                                  (sampling/), and their part of the tables of keys, which shrink once few keys are left.
-//                                  If all keys have a TTL, all keys
-//    allkeys-*                     all keys
+//   noeviction, or no maxmemory   nothing
+//   volatile-*                    the keys with a TTL: their number (INFO keyspace) × their mean size, from random keys
+//                                 (sampling/), and their part of the tables of keys, which shrink once few keys are left.
+//                                 If all keys have a TTL, all keys
+//   allkeys-*                     all keys
 // Without samples, volatile-* uses the share of keys that have a TTL, and marks the result as rough.
 // The memory of keys without a TTL is never estimated from their own samples, since one list may be half of memory: it
 // is the rest.

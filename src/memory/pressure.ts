@@ -3,13 +3,13 @@
 // The file is long because the decision is made only here; its inputs (rates, latch, reserve, levels, relief) have files of
 // their own.
 //
-//    committed = used memory that nothing can take back (evictable.ts); with noeviction all of it
-//    estimate = committed + admitted growth that it may not contain + growth by others (their rate × age)
-//               if the server evicts: only the part of the growth that stays committed, as measured
-//               while readings fail: committed + at most the growth that was measured over such a time
-//    latched  = the highest reading; it falls only once readings are `hysteresis` below it
-//    acting   = max(latched, estimate / limit, rehearsed)
-//    a priority's share is the position of `acting` in its band, which the reserve moves down or squeezes (bands.ts)
+//   committed = used memory that nothing can take back (evictable.ts); with noeviction all of it
+//   estimate = committed + admitted growth that it may not contain + growth by others (their rate × age)
+//              if the server evicts: only the part of the growth that stays committed, as measured
+//              while readings fail: committed + at most the growth that was measured over such a time
+//   latched  = the highest reading; it falls only once readings are `hysteresis` below it
+//   acting   = max(latched, estimate / limit, rehearsed)
+//   a priority's share is the position of `acting` in its band, which the reserve moves down or squeezes (bands.ts)
 //
 // Growth counts from the moment it is forwarded, so a burst between two readings cannot overshoot.
 // Invariants: only `apply` decides what is shed; the gate, the levels and their causes follow from it. Only readings and

@@ -2,9 +2,9 @@
 // writes pass while this memory is at most MOST_SHARE of the limit. With a steady flow it is their bytes a second times their
 // TTL.
 //
-//    ends: a ring of ticks ─▶ bytes that end in this tick          standing = sum of the ring + untimed
-//    untimed: counters that got no TTL yet. The EXPIRE that follows moves one into the ring. If none follows, the counter
-//    stays counted for a long while, so that permanent counters cannot fill the server this way.
+//   ends: a ring of ticks ─▶ bytes that end in this tick          standing = sum of the ring + untimed
+//   untimed: counters that got no TTL yet. The EXPIRE that follows moves one into the ring. If none follows, the counter
+//   stays counted for a long while, so that permanent counters cannot fill the server this way.
 //
 // Numbers only, written on the hot path; the caller with the clock calls pass().
 // Invariants: `standing` is the sum of the ring and `untimed`, never below 0; the bytes of a write that lives longer than the

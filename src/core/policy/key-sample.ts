@@ -5,7 +5,7 @@
 // A key's size comes from the writes that passed, and is corrected when somebody measures the key. Measurements also show how
 // many bytes of memory a written byte takes, so that the sum is right for keys that were not measured yet.
 //
-//    held = sum of sampled keys / fraction + sum of large keys
+//   held = sum of sampled keys / fraction + sum of large keys
 //
 // It is long because writes and measurements change the same numbers of a key, and `held` must follow both.
 // Invariants: no clock, no I/O: `now` is set by the owner; at most MOST entries; `held` is the sum of the entries.

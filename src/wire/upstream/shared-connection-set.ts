@@ -6,8 +6,8 @@
 // A connection that owes replies and has brought nothing for upstream.responseTimeout gets no further commands. They go up a
 // fresh one, where silence-watch.ts asks the server whether it is alive.
 //
-//    silent for `ticks` ─▶ overdue ─┬─ the server sends something here ─▶ open again
-//                                   └─ it answers twice on another one ─▶ given up: pending replies become an error
+//   silent for `ticks` ─▶ overdue ─┬─ the server sends something here ─▶ open again
+//                                  └─ it answers twice on another one ─▶ given up: pending replies become an error
 import { BackOff } from '../../core/back-off.js';
 import type { Identity } from '../../core/session/pooling/identity.js';
 import type { AddedLatency } from '../added-latency.js';

@@ -7,8 +7,8 @@
 // (login-check.ts). So a client has the rights of a connection made when it came, and loses them when that connection would
 // have ended.
 //
-//    comes ─▶ vouched for ─▶ applies ─▶ member ─┬─ another identity, or it has left ─▶ none
-//                  ▲─────────────────────────────┴─ the connection is lost
+//   comes ─▶ vouched for ─▶ applies ─▶ member ─┬─ another identity, or it has left ─▶ none
+//                ▲─────────────────────────────┴─ the connection is lost
 //
 // Invariant: it is a member of the connections that its fields name, and of no others.
 import type { Identity } from '../../core/session/pooling/identity.js';

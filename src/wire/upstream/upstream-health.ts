@@ -5,8 +5,8 @@
 // Owns at most one connection that asks, one that probes, and two timers. All questions of one turn of the event loop share one
 // connection. It uses plain TCP or a unix socket, even if clients' connections use TLS.
 //
-//    accepts ── a connection is refused ─▶ refuses: probes every LOOK_EVERY_MS ── one is made ─▶ accepts
-//       └── one fails for another reason ─▶ asked: `trouble` says why, and it is asked again each second
+//   accepts ── a connection is refused ─▶ refuses: probes every LOOK_EVERY_MS ── one is made ─▶ accepts
+//      └── one fails for another reason ─▶ asked: `trouble` says why, and it is asked again each second
 //
 // Only a refusal shows that nobody listens. A timeout or a lost route says nothing about the server.
 import net from 'node:net';

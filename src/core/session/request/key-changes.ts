@@ -3,8 +3,8 @@
 // renamed key.
 // The key memory only hints. So each change goes up as a command that compares the TTL first (resp/own-ttl-script).
 //
-//    EXPIRE key 60 NX     ─▶ [remove the rule's TTL]  EXPIRE key 60 NX  [restore it if the key has none]
-//    RENAME key other     ─▶ RENAME key other  [remove the rule's TTL, or set that of other's rule instead]
+//   EXPIRE key 60 NX     ─▶ [remove the rule's TTL]  EXPIRE key 60 NX  [restore it if the key has none]
+//   RENAME key other     ─▶ RENAME key other  [remove the rule's TTL, or set that of other's rule instead]
 //
 // In a transaction nothing can be inserted before a command, and what comes after one waits for EXEC.
 import { Carry, type CommandSpec, TtlChange } from '../../commands/spec.js';

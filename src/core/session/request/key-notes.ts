@@ -2,8 +2,8 @@
 // lacks: by a follow-up, or, under a rule that renews, by one that restarts the rule's own TTL.
 // The key memory only hints, so a renewal goes up as a command that compares the TTL first (resp/own-ttl-script).
 //
-//    HSET key f v         ─▶ HSET key f v  [the rule's TTL if the key has none]
-//    HSET key f v, renew  ─▶ HSET key f v  [restart the rule's TTL]
+//   HSET key f v         ─▶ HSET key f v  [the rule's TTL if the key has none]
+//   HSET key f v, renew  ─▶ HSET key f v  [restart the rule's TTL]
 import { Carry, type CommandSpec, Sizing } from '../../commands/spec.js';
 import { sizeOf, TtlEffect } from '../../policy/key-memory.js';
 import { TtlOutcome } from '../../policy/observer.js';

@@ -2,7 +2,7 @@
 // the database is unknown; after a SELECT without an answer (CLIENT REPLY OFF) it stays unknown until the next answer.
 // In a transaction SELECT takes effect at EXEC: what is queued after it is for the new database, or is never executed.
 //
-//    SELECT ─▶ asked ─▶ its answer       MULTI, SELECT ─▶ queued ─ EXEC ─▶ asked ─▶ EXEC's answer
+//   SELECT ─▶ asked ─▶ its answer       MULTI, SELECT ─▶ queued ─ EXEC ─▶ asked ─▶ EXEC's answer
 import type { DatabaseRange } from '../../policy/database-range.js';
 import { ANY_DATABASE } from '../../policy/key-memory.js';
 import { readPositiveInteger } from '../../resp/bytes.js';
