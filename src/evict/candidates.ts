@@ -1,22 +1,22 @@
-// The keys that may go, as the ring of a process that serves clients hands them out.
+// The keys that may be evicted, as the ring of a process that serves clients hands them out.
 
 export interface Candidate {
   readonly db: number;
-  /** A copy of its own. */
+  /** A copy that belongs to the candidate. */
   readonly key: Uint8Array;
-  /** Of its rule. */
+  /** The slot of its rule. */
   readonly slot: number;
-  /** Estimated bytes of memory that it takes; 0: not known. */
+  /** Estimated bytes of memory that it takes; 0: unknown. */
   readonly bytes: number;
-  /** When it was written, or returned with again(): monotonic milliseconds. */
+  /** When it was written, or returned by again(): monotonic milliseconds. */
   readonly at: number;
 }
 
-/** What is known of the keys of one rule that may go. */
+/** What is known about the keys of one rule that may be evicted. */
 export interface RuleStock {
   readonly slot: number;
   readonly keys: number;
-  /** Estimated memory that they take. */
+  /** The estimated memory that they take. */
   readonly bytes: number;
   /** How long ago the oldest was written, milliseconds; 0: there is none. */
   readonly oldestMs: number;
@@ -27,11 +27,11 @@ export interface RingFill {
   readonly keys: number;
   readonly bytes: number;
   readonly capacityBytes: number;
-  /** Keys that fell out because it was full; they are found by SCAN. */
+  /** Keys that the ring forgot because it was full; SCAN finds them. */
   readonly dropped: number;
 }
 
-/** Of a process that has no rule with evict. */
+/** For a process without a rule with evict. */
 export const NO_CANDIDATES: Candidates = {
   take: () => [],
   isCurrent: () => false,
@@ -42,22 +42,23 @@ export const NO_CANDIDATES: Candidates = {
   knows: () => false,
 };
 
-/** What is known of the keys that were written through this process. */
+/** What is known about the keys that were written through this process. */
 export interface Candidates {
   /**
-   * Takes out the next keys to go: the oldest ones of the rules with the lowest priority, up to so many and so many bytes, at
-   * least one if there is any. `observed`: only of rules that observe, otherwise only of the others; `slot`: only of this rule.
+   * Takes out the next keys to evict: the oldest ones of the rules with the lowest priority, up to this many keys and bytes,
+   * but at least one if there is any. `observed`: only from rules that observe, otherwise only from the others; `slot`: only
+   * from this rule.
    */
   take(most: number, mostBytes: number, observed: boolean, slot?: number): Candidate[];
-  /** It was not written, or deleted, since it was taken, as far as this process knows. */
+  /** Whether it was not written or deleted since it was taken, as far as this process knows. */
   isCurrent(candidate: Candidate): boolean;
-  /** Puts it back behind all others: it was read since `at`, or could not be unlinked. */
+  /** Puts it back as the youngest: it was read since `at`, or could not be unlinked. */
   again(candidate: Candidate): void;
-  /** A key of the rule takes so much, whose size was not known. */
+  /** A key of the rule takes this much memory; its size was unknown before. */
   learn(slot: number, bytes: number): void;
   /** By rule. */
   stock(): readonly RuleStock[];
   readonly fill: RingFill;
-  /** It knows the key. */
+  /** Whether it knows the key. */
   knows(db: number, key: Uint8Array): boolean;
 }

@@ -1,7 +1,8 @@
-// Makes room: decides after each reading, and between readings, how much memory is to go (pace.ts), and has the hands unlink
-// the keys of rules with `evict` (hands.ts). Where they know of none, or older ones than they know may be there, it finds some by
-// SCAN (scan-source.ts). One for all workers. Says whether it holds its mark, and how much it can still free: refusing waits for as long (memory/pressure).
-// Owns the timer. It never touches the data path. Invariants: without a reading, a limit or a rule with evict nothing goes;
+// Makes room: decides after each reading, and between readings, how much memory to free (pace.ts), and tells the hands to
+// unlink keys of rules with `evict` (hands.ts). If the hands know no keys, or older keys may exist than they know, it finds
+// some by SCAN (scan-source.ts). One evictor for all workers. It says whether it holds its mark, and how much it can still
+// free: refusals wait for that (memory/pressure).
+// Owns the timer. It never touches the data path. Invariants: without a reading, a limit or a rule with evict it frees nothing;
 // nor on a replica.
 import type { Logger } from 'pino';
 import type { Priority } from '../core/policy/rule.js';
@@ -30,19 +31,19 @@ export interface EvictorOptions {
   readonly endpoint: () => Endpoint;
   /** Bytes that writes have brought, as a sum, and the part of it that the last reading contains. */
   readonly growth: () => { readonly admitted: number; readonly read: number };
-  /** Asks for a reading soon. */
+  /** Requests a reading soon. */
   readonly pollSoon: () => void;
-  /** So many bytes can be freed while the mark is held. */
+  /** This many bytes can be freed while the mark is held. */
   readonly onEvictable: (bytes: number) => void;
   /** Proxies that make room on this server, this one included. */
   readonly proxies: () => number;
-  /** Keys that were found by SCAN have gone. */
+  /** Keys that SCAN found were unlinked. */
   readonly onEvicted: Evicted;
-  /** A key of the rule is not there any more. */
+  /** A key of the rule no longer exists. */
   readonly onGone: (slot: number, key: Uint8Array) => void;
-  /** What the keys of rules with a budget hold. */
+  /** The memory of the keys of rules with a budget. */
   readonly budgets: () => readonly BudgetState[];
-  /** This process knows the key by itself. */
+  /** Whether this process already knows the key. */
   readonly knows: (db: number, key: Uint8Array) => boolean;
   /** Monotonic milliseconds. */
   readonly clock: () => number;
@@ -50,13 +51,13 @@ export interface EvictorOptions {
 }
 
 const LOOK_MS = 20;
-/** Below the start by more than this share of the limit, nothing is near; from there on keys are looked for by SCAN. */
+/** Further below the start than this share of the limit, nothing is near; from there on SCAN looks for keys. */
 const NEAR = 0.1;
-/** While it is near, readings are asked for this often. */
+/** While the start is near, readings are requested this often. */
 const READ_MS = 25;
-/** The hands are looked at this often while nothing is to go. */
+/** How often the hands are checked while nothing must be freed. */
 const IDLE_MS = 500;
-/** A reading that is older says nothing any more. */
+/** An older reading no longer counts. */
 const STALE_MS = 5000;
 
 export class Evictor {
@@ -68,17 +69,17 @@ export class Evictor {
   private readonly scanned: Unlinker;
   private readonly troubles: TroubleWatch;
   private readonly owed = new Owed();
-  /** Slots of the rules that make room, and do not only observe. */
+  /** Slots of the rules that make room and do not only observe. */
   private evicting: ReadonlySet<number> = new Set();
   private priorities: ReadonlyMap<number, Priority> = new Map();
-  /** Bytes that were left to SCAN when it was asked last. */
+  /** Bytes that were left to SCAN when it was last asked. */
   private scanShare = 0;
   private timer: NodeJS.Timeout | undefined;
   private readAt = Number.NEGATIVE_INFINITY;
   private askedFor = Number.NEGATIVE_INFINITY;
   private orderedAt = Number.NEGATIVE_INFINITY;
   private freedWhenAsked = 0;
-  /** What rules that observe would have freed, and was not used up since. */
+  /** Bytes that observing rules would have freed and that were not used up since. */
   private credit = 0;
   private observedBefore = 0;
   private lastUsed = 0;
@@ -103,7 +104,7 @@ export class Evictor {
     this.adopt(this.rules, this.marks);
   }
 
-  /** Goes by these from now on. */
+  /** Applies these rules and settings from now on. */
   adopt(rules: RuleSet, marks: Marks): void {
     this.rules = rules;
     this.evicting = new Set(
@@ -131,7 +132,7 @@ export class Evictor {
     this.scanned.close();
   }
 
-  /** A reading is about to be asked for. */
+  /** A reading will be requested now. */
   readingAsked(): void {
     this.freedWhenAsked = this.freed;
   }
@@ -150,7 +151,7 @@ export class Evictor {
     this.look();
   }
 
-  /** Why it does not do what rules with evict ask for; undefined: it does, or none does. */
+  /** Why it does not do what rules with evict demand; undefined: it does, or no rule does. */
   get trouble(): string | undefined {
     return this.needed ? (this.options.hands.progress().trouble ?? this.scanned.trouble) : undefined;
   }
@@ -264,7 +265,10 @@ export class Evictor {
     hands.orderOf(this.owed.all);
   }
 
-  /** Looks for keys by SCAN that go before those of the rings, if need be ahead. Returns how many of `bytes` are left to them. */
+  /**
+   * Looks for keys by SCAN that should go before those of the rings, in advance if necessary. Returns how many of `bytes` are
+   * left to them.
+   */
   private scanFor(bytes: number, { dry, stock, ring }: Progress): number {
     const ready = this.scan.seek(dry ? undefined : this.markOf(stock, ring.dropped));
     if (bytes > 0 || !dry) this.scan.walkOn();
@@ -278,7 +282,7 @@ export class Evictor {
     return this.scanShare;
   }
 
-  /** The key that goes next of those that the rings know; undefined: they know none. */
+  /** The next key among those that the rings know; undefined: they know none. */
   private markOf(stock: readonly RuleStock[], dropped: number): RingMark | undefined {
     let mark: RingMark | undefined;
     for (const { slot, keys, oldestMs } of stock) {

@@ -1,8 +1,7 @@
 // A connection on which the evictor examines and unlinks keys of one database, with the address and login of the memory
-// monitor. It connects again after a while when it is lost, or silent, and finds out on each connection whether it may do
-// its work.
-// Invariants: it never leaves its database, so no refused SELECT can lead to another one's keys; what is under way when
-// it is lost fails, and is not sent again; one attempt to connect at a time.
+// monitor. If it is lost or silent it reconnects after a while, and finds out on each connection whether it may do its work.
+// Invariants: it never leaves its database, so no refused SELECT can lead to another one's keys; what is under way when it is
+// lost fails, and is not sent again; one attempt to connect at a time.
 import { BackOff } from '../core/back-off.js';
 import { encodeCommand } from '../core/resp/encode.js';
 import { type Endpoint, endpointName, explainFailure } from '../tools/keyspace/endpoint.js';
@@ -15,7 +14,7 @@ export interface LinkOptions {
   readonly clock: () => number;
 }
 
-/** What `bytes` ask has `count` replies. */
+/** `bytes` get `count` replies. */
 export interface Question {
   readonly bytes: Buffer;
   readonly count: number;
@@ -24,22 +23,22 @@ export interface Question {
 const NAME = 'spillway-evictor';
 const FIRST_DELAY_MS = 100;
 const LONGEST_DELAY_MS = 2000;
-/** A server that answers nothing for so long is given up. */
+/** A server that answers nothing for this time is given up. */
 const SILENT_MS = 3000;
-/** A key that nobody has: a server that lets its user unlink it answers 0. */
+/** A key that does not exist: a server that lets its user unlink it answers 0. */
 const NO_KEY = `spillway:nobody's:${process.pid}`;
 const PROBE: Question = {
   bytes: Buffer.concat([encodeCommand('UNLINK', NO_KEY), encodeCommand('OBJECT', 'IDLETIME', NO_KEY)]),
   count: 2,
 };
-/** A user that may run the command, but not on this key, is refused in other words. */
+/** A user that may run the command, but not on this key, gets another text. */
 const MAY_NOT_RUN = /^NOPERM .*\brun the\b/;
 const UNKNOWN = /unknown command/i;
 
 export class Link {
-  /** Why nothing can be unlinked; undefined: it can be, or it is not known yet. */
+  /** Why nothing can be unlinked; undefined: keys can be unlinked, or it is unknown yet. */
   trouble: string | undefined;
-  /** It can ask how long a key has not been read. A server may have renamed OBJECT. */
+  /** Whether it can ask how long a key has not been read. A server may have renamed OBJECT. */
   mayAsk = true;
   private pipe: Pipe | undefined;
   /** Where it leads. */
@@ -54,7 +53,7 @@ export class Link {
     private readonly options: LinkOptions,
   ) {}
 
-  /** Connects if there is no connection and the next attempt is due. To be called now and then. */
+  /** Connects if there is no connection and the next attempt is due. Must be called now and then. */
   tend(): void {
     if (this.closed || this.connecting !== undefined) return;
     this.leaveMoved();
@@ -65,7 +64,7 @@ export class Link {
     });
   }
 
-  /** Resolves with the replies. Rejects when the connection is lost, or the server is silent. */
+  /** Resolves with the replies. Rejects if the connection is lost, or the server is silent. */
   async ask(question: Question): Promise<readonly Reply[]> {
     this.leaveMoved();
     if (this.pipe === undefined) this.tend();
@@ -73,7 +72,7 @@ export class Link {
     return this.send(question);
   }
 
-  /** The server refuses the work: it is tried again on a new connection, after a while. */
+  /** The server refuses the work: it tries again on a new connection, after a while. */
   refused(error: Error): void {
     this.lost(error);
   }
@@ -112,7 +111,7 @@ export class Link {
     }
   }
 
-  /** The server is elsewhere: nothing is asked any more where it was. */
+  /** The primary has moved: asks nothing more at the old address. */
   private leaveMoved(): void {
     if (this.pipe === undefined || this.where === endpointName(this.options.endpoint())) return;
     this.pipe.close();

@@ -7,7 +7,7 @@ import { Owed } from './owed.js';
 import { Unlinker, type UnlinkerOptions } from './unlinker.js';
 
 export interface LocalHandsOptions extends Omit<UnlinkerOptions, 'source'> {
-  /** A key of a rule that observes would have gone. */
+  /** A key of an observing rule would have been evicted. */
   readonly onWouldEvict: (slot: number, bytes: number) => void;
 }
 
@@ -15,7 +15,7 @@ export class LocalHands implements Hands {
   private readonly unlinker: Unlinker;
   private readonly observation: Observation;
   private readonly owed = new Owed();
-  /** For rules near their budget; undefined: there has been none. */
+  /** For rules near their budget; undefined: no rule has been near it. */
   private budgets: Unlinker | undefined;
 
   constructor(

@@ -1,34 +1,34 @@
-// What the primary and a worker tell each other about keys that may go. Types only: plain data, cloned on the way.
+// The messages between the primary and a worker about keys that may be evicted. Types only: plain data, cloned on the way.
 import type { RingFill, RuleStock } from './candidates.js';
 
-/** A key in a batch that the worker gave. */
+/** A key in a batch from the worker. */
 export type Place = readonly [batch: number, index: number];
 
-/** What keys are to go for: the server's memory, or the budgets of their rules. */
+/** Why keys must be evicted: because of the server's memory, or of the budgets of their rules. */
 export type Purpose = 'memory' | 'budgets';
 
 export interface EvictAsk {
   readonly purpose: Purpose;
-  /** Keys that are not to go now: they were read, or could not be unlinked. */
+  /** Keys that are not evicted now: they were read, or could not be unlinked. */
   readonly again: readonly Place[];
-  /** Which of these keys may still go? */
+  /** Which of these keys may still be evicted? */
   readonly confirm: readonly Place[];
   /** The next batch; undefined: none is wanted. */
   readonly take: TakeAsk | undefined;
-  /** Bytes to be counted of rules that observe. */
+  /** Bytes to be counted for observing rules. */
   readonly observe: number;
-  /** Sizes that were not known, by rule. */
+  /** Sizes that were unknown, by rule. */
   readonly learned: readonly (readonly [slot: number, bytes: number])[];
 }
 
 export interface TakeAsk {
   readonly keys: number;
   readonly bytes: number;
-  /** Only of this rule; undefined: those that are next to go. */
+  /** Only of this rule; undefined: the next ones of all rules. */
   readonly slot: number | undefined;
 }
 
-/** Keys in one piece of memory. */
+/** Keys in one buffer. */
 export interface PackedKeys {
   readonly batch: number;
   readonly keys: Uint8Array;
@@ -44,10 +44,10 @@ export interface PackedKeys {
 /** The answer: one for each ask. */
 export interface EvictAnswer {
   readonly purpose: Purpose;
-  /** For each key of `confirm`: 1, it may go. */
+  /** For each key of `confirm`: 1 if it may be evicted. */
   readonly confirmed: Uint8Array;
   readonly batch: PackedKeys | undefined;
-  /** Bytes that were counted of rules that observe, in all. */
+  /** Bytes that were counted for observing rules, in all. */
   readonly observed: number;
   readonly stock: readonly RuleStock[];
   readonly ring: RingFill;

@@ -1,8 +1,8 @@
-// Counts what would go of rules that only observe: takes keys out of the ring as if they went, and leaves them to the server.
+// Counts what observing rules would evict: takes keys out of the ring as if they were unlinked, and leaves them on the server.
 import type { Candidates } from './candidates.js';
 
 const KEYS = 64;
-/** What is assumed of a key whose size is not known. */
+/** The assumed size of a key whose size is unknown. */
 export const LIKELY_BYTES = 1024;
 
 export class Observation {
@@ -14,7 +14,7 @@ export class Observation {
     private readonly onCounted: (slot: number, bytes: number) => void,
   ) {}
 
-  /** Counts keys of so many bytes, as far as there are any. */
+  /** Counts keys of this many bytes, as far as there are any. */
   count(bytes: number): void {
     const goal = this.bytes + bytes;
     while (this.bytes < goal) {

@@ -1,8 +1,8 @@
-// Which rules are to make room among their own keys, because they are near their budget, and how much each still owes.
-// Pure. Invariants: a rule begins at START of its budget and ends at STOP, both below the share from which keys are refused
-// (core/policy/quota); a rule whose budget is not known owes nothing.
+// Which rules must make room among their own keys because they are near their budget, and how much each still owes. Pure.
+// Invariants: a rule begins at START of its budget and ends at STOP, both below the share from which keys are refused
+// (core/policy/quota); a rule whose budget is unknown owes nothing.
 
-/** What the keys of a rule with budget and evict hold. */
+/** The memory of the keys of a rule with budget and evict. */
 export interface BudgetState {
   readonly slot: number;
   readonly heldBytes: number;
@@ -16,7 +16,7 @@ export class Owed {
   private readonly active = new Set<number>();
   private left = new Map<number, number>();
 
-  /** Things stand like this now. What was owed before does not count any more. */
+  /** Sets the present state. What was owed before no longer counts. */
   see(states: readonly BudgetState[]): void {
     this.left = new Map();
     for (const { slot, heldBytes, budgetBytes } of states) {
@@ -35,7 +35,7 @@ export class Owed {
     return [...this.left.values()].reduce((sum, bytes) => sum + bytes, 0);
   }
 
-  /** Another's orders, instead of see(). */
+  /** Takes another process's orders, instead of see(). */
   order(owed: ReadonlyMap<number, number>): void {
     this.left = new Map(owed);
   }
@@ -47,7 +47,7 @@ export class Owed {
     return most;
   }
 
-  /** Keys of so many bytes were chosen; none: the rule has none that are known. */
+  /** Keys of this many bytes were chosen; none: no keys of the rule are known. */
   took(slot: number, bytes: number): void {
     const left = (this.left.get(slot) ?? 0) - bytes;
     if (left > 0 && bytes > 0) this.left.set(slot, left);

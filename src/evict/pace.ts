@@ -1,10 +1,10 @@
-// How much memory is to be freed now: begins when used memory passes the start, ends when it is down at the lower mark,
-// and goes as fast as memory grows meanwhile. Between two readings it estimates used memory: the last reading, plus what
-// writes have added since, minus what was freed since. Pure: time and figures come with each call. Where several proxies
-// make room on one server, each frees what it let in itself since the reading, and its part of what the reading was over.
-// So all of them together free what is over once, and not each of them.
-// Invariants: nothing is due without a reading or a limit; what is due never exceeds what is above the lower mark, as far
-// as one proxy can tell: below it by what all let in between two readings at most.
+// How much memory to free now: begins when used memory passes the start, ends at the lower mark, and keeps up with the growth
+// of memory meanwhile. Between two readings it estimates used memory: the last reading, plus what writes have added since,
+// minus what was freed since. Pure: time and figures come with each call. If several proxies make room on one server, each
+// frees what it let in itself since the reading, and its part of the reading's excess. So together they free the excess once,
+// not once each.
+// Invariants: nothing is due without a reading or a limit; what is due never exceeds what is above the lower mark, as far as
+// one proxy knows: the overshoot is at most what all proxies let in between two readings.
 
 /** Shares of the limit. */
 export interface Marks {
@@ -12,7 +12,7 @@ export interface Marks {
   readonly stop: number;
 }
 
-/** What passes by the proxy, as sums that only grow. */
+/** The traffic through the proxy, as sums that only grow. */
 export interface Flow {
   /** Bytes that writes have brought, on the wire. */
   readonly admitted: number;
@@ -27,24 +27,24 @@ export interface PaceReading {
 
 /** How far above the start the mark still counts as held, as a share of the limit. */
 const HELD_WITHIN = 0.07;
-/** It counts as held again from here on. */
+/** From here on it counts as held again. */
 const HELD_AGAIN = 0.04;
-/** What is over at a start is freed within this time; near the upper end at once. */
+/** The excess at a start is freed within this time; near the upper end at once. */
 const CALM_MS = 400;
-/** A rest of this share of the limit goes as fast as this much. */
+/** A rest of this share of the limit is freed as fast as this much. */
 const LEAST_OVER = 0.002;
-/** A reading that is so little above the lower mark counts as there. */
+/** A reading this little above the lower mark counts as at the mark. */
 const UNSHARP = 0.001;
-/** So much over the start it hurries. */
+/** This far above the start it hurries. */
 const HURRY = 0.005;
 const URGENT = 0.015;
-/** A factor of growth is learnt over at least this time, the newest weighing this much. */
+/** A factor of growth is learnt over at least this time; the newest has this weight. */
 const LEARN_MS = 200;
 const WEIGHT = 0.3;
 const MOST_FACTOR = 3;
 
 export class Pace {
-  /** Memory is above the start, or is on its way down from there. */
+  /** Memory is above the start, or on its way down from there. */
   active = false;
   /** Memory is not far above the start. */
   held = true;
@@ -52,7 +52,7 @@ export class Pace {
   urgent = false;
   private reading: PaceReading | undefined;
   private atReading: Flow = { admitted: 0, freed: 0 };
-  /** Bytes of memory that come of a byte on the wire. */
+  /** Bytes of memory that a byte on the wire becomes. */
   private factor = 1;
   private learnt: { readonly at: number; readonly used: number; readonly flow: Flow } | undefined;
   private lookedAt = Number.NEGATIVE_INFINITY;
@@ -68,14 +68,14 @@ export class Pace {
     this.marks = marks;
   }
 
-  /** A reading has come; `flow` as of when it was asked for. `pendingBytes`: what the server still frees, by estimate. */
+  /** A reading has come; `flow` as of when it was requested. `pendingBytes`: what the server still has to free, by estimate. */
   take(reading: PaceReading, flow: Flow, pendingBytes: number, now: number): void {
     this.learn(reading.usedBytes, flow, now);
     this.reading = { ...reading, usedBytes: Math.max(0, reading.usedBytes - pendingBytes) };
     this.atReading = flow;
   }
 
-  /** Readings fail, or say nothing any more. */
+  /** Readings fail, or no longer count. */
   forget(): void {
     this.reading = undefined;
     this.learnt = undefined;
@@ -84,7 +84,7 @@ export class Pace {
     this.urgent = false;
   }
 
-  /** Used memory now, as a share of the limit; 0: not known. */
+  /** Used memory now, as a share of the limit; 0: unknown. */
   shareOf(flow: Flow): number {
     const limit = this.reading?.limitBytes ?? 0;
     return limit > 0 ? this.usedBytes(flow) / limit : 0;
@@ -106,7 +106,7 @@ export class Pace {
     if (!this.active) return 0;
     const over = this.overBytes(stop * limit, flow);
     if (share > start + HURRY) return over;
-    // As much as came in, and a part of what is over.
+    // As much as came in, and a part of the excess.
     const came = this.factor * this.cameSince(flow);
     const part = Math.max(over, LEAST_OVER * limit) * Math.min(1, elapsed / CALM_MS);
     return Math.min(over, Math.max(0, came) + part);
@@ -127,7 +127,7 @@ export class Pace {
     return Math.max(0, (this.reading?.usedBytes ?? 0) + this.changeSince(flow));
   }
 
-  /** What is over `mark`, as far as it is this proxy's to free. */
+  /** The excess above `mark`, as far as this proxy must free it. */
   private overBytes(mark: number, flow: Flow): number {
     const over = (this.reading?.usedBytes ?? 0) - mark;
     return Math.max(0, over / this.proxies() + this.changeSince(flow));
@@ -142,7 +142,7 @@ export class Pace {
     const { learnt } = this;
     if (learnt !== undefined && now - learnt.at < LEARN_MS) return;
     this.learnt = { at: now, used, flow };
-    // What others write and free shows in the readings, too: then a byte on the wire counts as one of memory.
+    // Others' writes and evictions show in the readings, too: then a byte on the wire counts as one of memory.
     if (this.proxies() > 1) this.factor = 1;
     if (learnt === undefined || this.proxies() > 1) return;
     const admitted = flow.admitted - learnt.flow.admitted;

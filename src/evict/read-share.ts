@@ -1,15 +1,16 @@
-// How many of a rule's oldest keys were read since they were written, as far as the server was asked: where hardly any was, only
-// a sample is asked about, and age decides for the others. Each question costs the server half of what the UNLINK does.
-// Pure. Invariants: one key in SAMPLE is always asked about, so reads that begin are found; one key that was read is enough to
+// How many of a rule's oldest keys were read since they were written, as far as the server was asked. If hardly any was,
+// Spillway asks only about a sample, and age decides for the others. Each question costs the server half of what the UNLINK
+// does.
+// Pure. Invariants: one key in SAMPLE is always asked about, so that a change is noticed; one key that was read is enough to
 // ask about all again.
 
 const SAMPLE = 8;
 const WEIGHT = 1 / 256;
-/** Below it one key in SAMPLE is asked about: some 500 questions after the last key that was read. */
+/** Below this share one key in SAMPLE is asked about: some 500 questions after the last key that was read. */
 const FEW = 1 / 2048;
 
 export class ReadShare {
-  /** By slot; a rule that nothing is known of is asked about. */
+  /** By slot; for an unknown rule Spillway asks. */
   private shares = new Float64Array(0);
   private turn = 0;
 

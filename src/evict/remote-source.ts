@@ -1,6 +1,6 @@
-// The ring of one worker, as the primary sees it: keys come in batches, and right before they are unlinked the primary
-// asks which were written since. One question to the worker at a time: further requests go with the next one. Bounded: at
-// most KEYS wait here.
+// The ring of one worker, as the primary sees it: keys come in batches, and right before they are unlinked the primary asks
+// which were written since. One question to the worker at a time: further requests go with the next one. Bounded: at most KEYS
+// wait here.
 // Invariants: each call of take() and current() is answered, with nothing once the worker is gone.
 import type { Candidate, RingFill, RuleStock } from './candidates.js';
 import type { KeySource } from './key-source.js';
@@ -8,16 +8,16 @@ import type { EvictAnswer, EvictAsk, PackedKeys, Place, TakeAsk } from './messag
 import { LIKELY_BYTES } from './observation.js';
 import type { Owed } from './owed.js';
 
-/** A worker that serves clients at full speed answers late: it is asked for many batches at once. */
+/** A worker that serves clients at full speed answers late, so it is asked for many batches at once. */
 const KEYS = 2048;
 const BYTES = 16 * 1024 * 1024;
-/** For a rule near its budget, at once. */
+/** For a rule near its budget, in one question. */
 const OWED_KEYS = 512;
 const NO_KEY: TakeAsk = { keys: 0, bytes: 0, slot: undefined };
-/** What came so lately need not be confirmed: the question takes as long where a worker is busy. */
+/** Keys that came this recently need no confirmation: if the worker is busy, the question would take as long. */
 const FRESH_MS = 20;
 const NO_RING: RingFill = { keys: 0, bytes: 0, capacityBytes: 0, dropped: 0 };
-/** Sizes that wait to be told. */
+/** Sizes that wait to be reported. */
 const MOST_LEARNED = 64;
 
 interface Placed extends Candidate {
@@ -48,20 +48,20 @@ export class RemoteSource implements KeySource {
   private learned: [slot: number, bytes: number][] = [];
   private observe = 0;
   private closed = false;
-  /** The question that is under way is for keys, too. */
+  /** The question under way also asks for keys. */
   private tookPart = false;
   private askedSlot: number | undefined;
 
-  /** `send` brings the question to the worker, whose answer hear() takes. */
+  /** `send` brings the question to the worker; hear() takes the answer. */
   constructor(
     private readonly send: (ask: EvictAsk) => void,
     /** Monotonic milliseconds. */
     private readonly clock: () => number,
-    /** Only keys of rules that owe something; undefined: those that are next to go. */
+    /** Only keys of rules that owe something; undefined: the next keys of all rules. */
     private readonly owed?: Owed,
   ) {}
 
-  /** Asks how things stand, and has so many bytes counted of rules that observe. */
+  /** Asks for the present state, and has this many bytes counted for observing rules. */
   look(observe: number): void {
     this.observe += observe;
     this.ask(true);
@@ -111,7 +111,7 @@ export class RemoteSource implements KeySource {
     if (batch !== undefined) this.came(unpack(batch, this.clock()));
     else if (this.askedSlot !== undefined) this.owed?.took(this.askedSlot, 0);
     this.serve();
-    // It has none, so nobody waits for any.
+    // The worker has none, so nobody waits for any.
     if (batch === undefined && this.tookPart) for (const { resolve } of this.wanted.splice(0)) resolve([]);
     this.ask(false);
   }

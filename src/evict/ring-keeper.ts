@@ -1,5 +1,5 @@
-// The ring of a process that serves clients: there is one while some rule has evict, and it goes by the present rules.
-// Invariant: without such a rule it takes no memory, and sessions tell nobody of their keys.
+// The ring of a process that serves clients: it exists while some rule has evict, and applies the present rules.
+// Invariant: without such a rule it takes no memory, and sessions report no keys.
 import type { EvictableKeys } from '../core/policy/evictable-keys.js';
 import type { RuleSet } from '../core/policy/rule-set.js';
 import { type Candidates, NO_CANDIDATES } from './candidates.js';
@@ -12,12 +12,12 @@ export class RingKeeper {
   /** `now`: monotonic milliseconds; read with every write, so it should be a cached value. */
   constructor(private readonly now: () => number) {}
 
-  /** The keys that may go. */
+  /** The keys that may be evicted. */
   get candidates(): Candidates {
     return this.ring ?? NO_CANDIDATES;
   }
 
-  /** Goes by these rules from now on, with so many bytes for keys. Returns whom sessions are to tell of their keys. */
+  /** Applies these rules from now on, with this many bytes for keys. Returns the object to which sessions report their keys. */
   adopt(rules: RuleSet, keysBytes: number): EvictableKeys | undefined {
     if (!rules.rules.some(({ evict }) => evict)) {
       this.ring = undefined;

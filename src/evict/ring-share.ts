@@ -1,5 +1,5 @@
-// A worker's side of making room: hands the keys of its ring to the primary, which unlinks them, and says right before that
-// which may still go. It remembers the last BATCHES batches; a key of an older one is taken for written since.
+// A worker's side of making room: hands the keys of its ring to the primary, which unlinks them, and says right before UNLINK
+// which may still be evicted. It remembers the last BATCHES batches; a key of an older one counts as written since.
 import type { Candidate, Candidates } from './candidates.js';
 import type { EvictAnswer, EvictAsk, PackedKeys, TakeAsk } from './messages.js';
 import { Observation } from './observation.js';

@@ -1,8 +1,8 @@
 // Finds keys that no ring knows: from before the start, written by others, or forgotten by a full ring. Walks over all keys by
-// SCAN, page by page, keeps the idlest of those whose rule says evict, and hands them out, rules of the lowest priority first,
-// then the idlest. While the rings have keys, only those are handed out that come before them.
-// Invariants: at most POOL keys are kept; SCAN passes by at most PAGE_KEYS keys each PAGE_MS, and only while keys are wanted;
-// what was used after it was found is not unlinked: the unlinker asks again.
+// SCAN, page by page, keeps the idlest of those whose rule has evict, and hands them out: rules of the lowest priority first,
+// then the idlest keys. While the rings have keys, it hands out only keys that come before those.
+// Invariants: at most POOL keys are kept; SCAN passes at most PAGE_KEYS keys each PAGE_MS, and only while keys are wanted; a
+// key that was used after it was found is not unlinked, because the unlinker asks again.
 import type { RuleSet } from '../core/policy/rule-set.js';
 import { encodeCommand } from '../core/resp/encode.js';
 import { Batch, keyCommand } from '../tools/keyspace/batch.js';
@@ -14,7 +14,7 @@ import { idleByFreq, UNSHARP_MS } from './second-chance.js';
 
 export interface ScanOptions extends Pick<LinkOptions, 'endpoint' | 'clock'> {
   readonly rules: () => RuleSet;
-  /** This process knows the key by itself. */
+  /** Whether this process already knows the key. */
   readonly knows: (db: number, key: Uint8Array) => boolean;
   /** More keys were found. */
   readonly onFound: () => void;
@@ -23,20 +23,20 @@ export interface ScanOptions extends Pick<LinkOptions, 'endpoint' | 'clock'> {
 const POOL = 4096;
 const PAGE_KEYS = 500;
 const PAGE_MS = 25;
-/** After a walk that found nothing the next one begins so much later; and so much where the rings have keys and forget none. */
+/** How long the next walk waits: after a walk that found nothing; and while the rings have keys and forget none. */
 const AFTER_NOTHING_MS = 30_000;
 const AFTER_ALL_KNOWN_MS = 600_000;
 const MOST_DATABASES = 16;
 const IDLETIME = keyCommand(['OBJECT', 'IDLETIME']);
 const FREQ = keyCommand(['OBJECT', 'FREQ']);
 const OTHER_POLICY = /LFU maxmemory policy/i;
-/** Idle seconds by which a count of uses orders keys: they need only compare. */
+/** Idle seconds for a count of uses: they only need to order keys. */
 const IDLE_OF_FREQ = 255;
 
 interface Found extends Candidate {
   readonly priority: number;
   readonly idle: number;
-  /** It was not used for at least so long. */
+  /** It was not used for at least this time. */
   readonly idleMs: number;
 }
 
@@ -69,12 +69,12 @@ export class ScanSource implements KeySource {
   constructor(private readonly options: ScanOptions) {}
 
   take(most: number, mostBytes: number): Candidate[] {
-    // Sizes are not known: some keys at a time.
+    // Their sizes are unknown, so it hands out a few keys at a time.
     const count = Math.min(most, Math.max(1, Math.floor(mostBytes / 1024)), this.ready);
     return this.pool.splice(this.pool.length - count, count).reverse();
   }
 
-  /** Only keys that come before this one are wanted from now on. Returns how many of them there are. */
+  /** From now on only keys that come before this one are wanted. Returns how many there are. */
   seek(mark: RingMark | undefined): number {
     this.mark = mark;
     return this.ready;
@@ -89,7 +89,7 @@ export class ScanSource implements KeySource {
 
   learn(): void {}
 
-  /** Keys are wanted: the walk goes on where it is its time. */
+  /** Keys are wanted: continues the walk if its time has come. */
   walkOn(): void {
     const now = this.options.clock();
     if (this.closed || this.asking || this.ready >= POOL / 2) return;
@@ -117,14 +117,14 @@ export class ScanSource implements KeySource {
     return pool.length - from;
   }
 
-  /** The next walk begins later where all keys are known, until a ring forgets some. */
+  /** If all keys are known, the next walk begins later, unless a ring forgets some. */
   private get waitsUntil(): number {
     const { mark, nothingUntil } = this;
     const allKnown = mark !== undefined && mark.dropped === this.droppedBefore;
     return allKnown ? nothingUntil - AFTER_NOTHING_MS + AFTER_ALL_KNOWN_MS : nothingUntil;
   }
 
-  /** Others rules apply: what was found under old ones may have to stay. */
+  /** The rules have changed: keys that were found under the old ones may have to stay. */
   startOver(): void {
     this.pool = [];
     this.left = [];
@@ -203,7 +203,7 @@ export class ScanSource implements KeySource {
     const replies = await link.ask({ bytes: Buffer.from(questions.bytes), count: keys.length });
     if (replies.some((reply) => reply instanceof Error && OTHER_POLICY.test(reply.message))) {
       this.askFreq = !askFreq;
-      // The other question is the one that the server understands; unless its policy changes at this moment again.
+      // The other question is the one that the server understands, unless its policy changes again at this moment.
       return again ? this.judge(link, db, keys, false) : undefined;
     }
     const now = this.options.clock();
@@ -226,14 +226,14 @@ export class ScanSource implements KeySource {
 
   /** undefined: the key is gone. */
   private idleBy(reply: Reply, askFreq: boolean): number | undefined {
-    // Without the right to ask, all are alike.
+    // Without the right to ask, all keys count alike.
     if (reply instanceof Error) return 0;
     if (typeof reply !== 'number') return undefined;
     return askFreq ? IDLE_OF_FREQ - reply : reply;
   }
 }
 
-/** Whether the key goes before the next one of the rings: of a lower priority, or older than anything in them. */
+/** Whether the key comes before the next one of the rings: it has a lower priority, or is older than all of them. */
 function isBefore({ priority, idleMs }: Found, mark: RingMark): boolean {
   return priority < mark.priority || (priority === mark.priority && idleMs > mark.ageMs + UNSHARP_MS);
 }

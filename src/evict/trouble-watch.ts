@@ -1,5 +1,5 @@
-// The log of what keeps Spillway from making room: one line when it begins, one when it ends, and none each time that it comes
-// back soon. Invariant: the same trouble is logged once in REPEAT_MS at most.
+// Logs what keeps Spillway from making room: one line when it begins, one when it ends, and none each time that it comes back
+// soon. Invariant: the same trouble is logged at most once in REPEAT_MS.
 import type { Logger } from 'pino';
 
 const REPEAT_MS = 60_000;
@@ -23,7 +23,7 @@ export class TroubleWatch {
       return;
     }
     if (now - (this.loggedAt.get(trouble) ?? Number.NEGATIVE_INFINITY) < REPEAT_MS) return;
-    // Texts come from the server: they are not kept for ever.
+    // Texts come from the server, so they are not kept for ever.
     if (this.loggedAt.size >= 16) this.loggedAt.clear();
     this.loggedAt.set(trouble, now);
     this.logged = trouble;

@@ -1,10 +1,10 @@
-// Encodes UNLINK into one buffer, which it owns and fills again for each batch: 90,000 keys a second pass here.
+// Encodes UNLINK into one buffer, which it owns and reuses for each batch: 90,000 keys a second pass here.
 // Invariant: the server answers `bytes` with `count` replies; bytes are valid until clear().
 import { writeArrayHeader } from '../core/resp/encode.js';
 
 const UNLINK = Buffer.from('$6\r\nUNLINK\r\n', 'latin1');
 const FIRST_BYTES = 8 * 1024;
-/** Around a key, and before the first one. */
+/** Bytes around a key, and before the first one. */
 const AROUND = 40;
 
 export class UnlinkCommands {
@@ -12,7 +12,7 @@ export class UnlinkCommands {
   private buffer = Buffer.allocUnsafe(FIRST_BYTES);
   private length = 0;
 
-  /** Of its own, to be sent. */
+  /** A copy, to be sent. */
   get bytes(): Buffer {
     return Buffer.from(this.buffer.subarray(0, this.length));
   }

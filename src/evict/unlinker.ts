@@ -1,13 +1,13 @@
-// Unlinks the keys that are next to go, up to as many bytes as it is told, on connections of its own (link.ts): one for each
-// database that has such keys, up to LINKS.
+// Unlinks the next keys, up to as many bytes as it is told, on connections of its own (link.ts): one for each database that has
+// such keys, up to LINKS.
 //
 //   take 64 keys, 1 MB ─▶ size? read since? (MEMORY USAGE, OBJECT IDLETIME or FREQ) ─▶ still as chosen? ─▶ UNLINK ─▶ count
 //
-// A key that was read since it was written, or since its last chance, goes to the end. Where there are too many to be asked
-// about, hardly any was read (read-share.ts), or memory is well above the start, age alone decides.
-// It is long because a batch's way from choice to count stands here whole, with what each fault on it means.
+// A key that was read since it was written, or since its last chance, goes to the end of the ring. If there are too many keys
+// to ask about, if hardly any was read (read-share.ts), or if memory is well above the start, age alone decides.
+// It is long because the whole way of a batch is here, from choice to count, with the meaning of each fault on it.
 // Invariants: no key is unlinked that was written since it was chosen, as far as the source knows; at most LANES batches are
-// under way; after a fault nothing goes until the link is back.
+// under way; after a fault nothing is unlinked until the link is back.
 import { Batch, keyCommand } from '../tools/keyspace/batch.js';
 import type { Reply } from '../tools/keyspace/pipe.js';
 import type { Candidate } from './candidates.js';
@@ -18,17 +18,17 @@ import { ReadShare } from './read-share.js';
 import { ASK_FROM_MS, readSinceByFreq, readSinceByIdle } from './second-chance.js';
 import { UnlinkCommands } from './unlink-command.js';
 
-/** Counts keys of a rule that went. `livedMs`: since they were written, of all together. */
+/** Counts unlinked keys of a rule. `livedMs`: from their writes until now, the sum of all. */
 export type Evicted = (slot: number, keys: number, bytes: number, livedMs: number) => void;
 
 export interface UnlinkerOptions extends Pick<LinkOptions, 'endpoint' | 'clock'> {
   readonly source: KeySource;
-  /** Batches under way; more than the server has at a time where the source answers late. */
+  /** Batches under way; if the source answers late, more than the server has at a time. */
   readonly lanes?: number;
-  /** Keys that were chosen some time ago: each is asked about, if it can be, however few were read. */
+  /** These keys were chosen some time ago: each is asked about, if possible, however few were read. */
   readonly asksAll?: boolean;
   readonly onEvicted: Evicted;
-  /** A key of the rule is not there any more. */
+  /** A key of the rule no longer exists. */
   readonly onGone: (slot: number, key: Uint8Array) => void;
 }
 
@@ -38,24 +38,24 @@ const BYTES = 1024 * 1024;
 const LANES = 4;
 const AT_SERVER = 4;
 const LINKS = 16;
-/** Questions about keys in a second, and at once. */
+/** Questions about keys in a second, and at a time. */
 const QUESTIONS_PER_S = 10_000;
 const QUESTIONS_AT_ONCE = 1000;
-/** Values above this are freed in the background. */
+/** The server frees larger values in the background. */
 export const LAZY_BYTES = 16 * 1024;
-/** A refusal is waited out for so long. */
+/** How long to wait after a refusal. */
 const PAUSE_MS = 1000;
 
 const USAGE = keyCommand(['MEMORY', 'USAGE'], ['SAMPLES', '5']);
 const IDLETIME = keyCommand(['OBJECT', 'IDLETIME']);
 const FREQ = keyCommand(['OBJECT', 'FREQ']);
-/** Each server knows one of the two, by its policy. */
+/** Which of the two questions a server understands depends on its policy. */
 const OTHER_POLICY = /LFU maxmemory policy/i;
 
 interface Asked {
   readonly candidate: Candidate;
   bytes: number;
-  /** Which of the batch's questions are about it; -1: none. */
+  /** Which of the batch's questions concern it; -1: none. */
   usage: number;
   idle: number;
 }
@@ -68,9 +68,9 @@ interface Inquiry {
 export class Unlinker {
   /** Estimated bytes that were freed. */
   freed = 0;
-  /** The last time that it looked there was nothing to take. */
+  /** The last time that it looked, there was nothing to take. */
   dry = false;
-  /** By database. That of database 0 is there from the start, so that what is missing is known before it is needed. */
+  /** By database. The link to database 0 exists from the start, so that a missing right is known before it is needed. */
   private readonly links = new Map<number, Link>();
   private readonly commands = new UnlinkCommands();
   private readonly questions = new Batch();
@@ -87,7 +87,7 @@ export class Unlinker {
   private pausedUntil = Number.NEGATIVE_INFINITY;
   private refusal: string | undefined;
   private meanLazy = LAZY_BYTES;
-  /** Of the keys that went lately. */
+  /** For the keys that were unlinked lately. */
   meanBytes = LIKELY_BYTES;
   private closed = false;
 
@@ -96,23 +96,23 @@ export class Unlinker {
     this.linkTo(0);
   }
 
-  /** Why nothing is unlinked; undefined: it can be. */
+  /** Why nothing is unlinked; undefined: keys can be unlinked. */
   get trouble(): string | undefined {
     for (const { trouble } of this.links.values()) if (trouble !== undefined) return trouble;
     return this.refusal;
   }
 
-  /** It goes by age alone, because the server has no OBJECT. */
+  /** Whether age alone decides, because the server has no OBJECT. */
   get blindToReads(): boolean {
     return [...this.links.values()].some(({ mayAsk }) => !mayAsk);
   }
 
-  /** Mean bytes of the values that were freed in the background. */
+  /** Mean size of the values that were freed in the background. */
   get meanLazyBytes(): number {
     return this.meanLazy;
   }
 
-  /** Connects, and stays connected. To be called now and then. */
+  /** Connects, and stays connected. Must be called now and then. */
   tend(): void {
     if (this.refusal !== undefined && this.options.clock() >= this.pausedUntil) {
       this.refusal = undefined;
@@ -120,7 +120,7 @@ export class Unlinker {
     for (const link of this.links.values()) link.tend();
   }
 
-  /** It may free this many bytes from now on. What it was told before does not count any more. `urgent`: by age alone. */
+  /** It may free this many bytes from now on. The order before no longer counts. `urgent`: by age alone. */
   free(bytes: number, urgent = false): void {
     this.tend();
     this.urgent = urgent;
@@ -155,7 +155,7 @@ export class Unlinker {
     return !this.closed && this.freed + this.underWay < this.goal && this.trouble === undefined;
   }
 
-  /** One batch after the other, as long as something is to be freed. Never rejects. */
+  /** One batch after the other, as long as something must be freed. Never rejects. */
   private async lane(): Promise<void> {
     while (this.wants) {
       const left = Math.min(BYTES, this.goal - this.freed - this.underWay);
@@ -174,12 +174,12 @@ export class Unlinker {
 
   private async evictOf(db: number, taken: readonly Candidate[]): Promise<void> {
     const link = this.linkTo(db);
-    // Of more databases than that the keys stay.
+    // With more databases than that, the keys of the others stay.
     if (link === undefined) return;
     try {
       await this.evict(link, taken);
     } catch {
-      // What was under way may be unlinked or not. The link says why.
+      // The keys under way may have been unlinked or not. The link says why.
       for (const candidate of taken) this.options.source.again(candidate);
     }
   }
@@ -187,7 +187,7 @@ export class Unlinker {
   private async evict(link: Link, taken: readonly Candidate[]): Promise<void> {
     const asksFreq = this.askFreq;
     let due = await this.answered(link, taken);
-    // The server has another policy than it had: the other question is the one that it understands.
+    // The server's policy has changed: it understands the other question.
     if (this.askFreq !== asksFreq)
       due = await this.answered(
         link,
@@ -221,7 +221,7 @@ export class Unlinker {
     }
   }
 
-  /** `there`: so many of these keys there were. */
+  /** `there`: how many of these keys existed. */
   private count(group: readonly Asked[], there: number): void {
     for (const { candidate } of group) this.options.onGone(candidate.slot, candidate.key);
     if (there === 0) return;
@@ -239,7 +239,7 @@ export class Unlinker {
     this.options.onEvicted(group[0].candidate.slot, there, bytes * share, livedMs * share);
   }
 
-  /** The questions about keys whose size is not known, or that may have been read; undefined: there are none. */
+  /** The questions about keys whose size is unknown, or that may have been read; undefined: none. */
   private questionsAbout(link: Link, taken: readonly Candidate[]): Inquiry | undefined {
     const now = this.options.clock();
     const { questions } = this;
@@ -268,7 +268,7 @@ export class Unlinker {
     return { question: { bytes: Buffer.from(questions.bytes), count: replies }, about };
   }
 
-  /** Asks; returns the keys that are to go. */
+  /** Asks; returns the keys to unlink. */
   private async answered(link: Link, taken: readonly Candidate[]): Promise<Asked[]> {
     const asksFreq = this.askFreq;
     const inquiry = this.questionsAbout(link, taken);

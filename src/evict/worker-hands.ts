@@ -1,6 +1,6 @@
 // The hands of a proxy with workers, in the primary, which alone has the login: it unlinks the keys of their rings, each
-// worker's by a connection of its own. It divides the removals among the workers by how much each has of the
-// lowest-priority rules that have keys, so that each worker's oldest keys go.
+// worker's on a connection of its own. It divides the removals among the workers by how many bytes each has of the
+// lowest-priority rules with keys, so that each worker's oldest keys go.
 // Invariant: the work of a worker that has ended still counts.
 import type { Priority } from '../core/policy/rule.js';
 import type { RingFill, RuleStock } from './candidates.js';
@@ -99,7 +99,7 @@ export class WorkerHands implements Hands {
     }
   }
 
-  /** How much of the rule's known keys are this worker's. */
+  /** The share of the rule's known keys that this worker has. */
   private part({ source }: Hand, slot: number): number {
     const bytesOf = (one: RemoteSource): number => one.stock.find((rule) => rule.slot === slot)?.bytes ?? 0;
     const sum = [...this.hands.values()].reduce((bytes, hand) => bytes + bytesOf(hand.source), 0);
@@ -115,7 +115,7 @@ function freedBy({ unlinker, budgets }: Hand): number {
   return unlinker.freed + (budgets?.freed ?? 0);
 }
 
-/** How many of `bytes` each is to free, by what each has: rules of the lowest priority first, and each its part. */
+/** How many of `bytes` each must free, by what each has: rules of the lowest priority first, and of each rule its part. */
 export function sharesOf(
   stocks: readonly (readonly RuleStock[])[],
   bytes: number,
@@ -134,7 +134,7 @@ export function sharesOf(
     for (const [i, each] of has.entries()) shares[i] += each * part;
     left -= total * part;
   }
-  // What is written since they last said: each may have some.
+  // What was written since their last report: each may have some.
   return left > 0 ? shares.map((share) => share + left / shares.length) : shares;
 }
 

@@ -1,7 +1,7 @@
 // Reads a whole file that a config names, or the config itself. A wrong path must do no harm: a FIFO or a device would block
 // the process for ever, and a file of gigabytes would take its memory.
-// Invariants: it does not wait for a file that is not regular, unless the caller asks for it; it reads at most a piece beyond
-// LARGEST_BYTES.
+// Invariants: it does not wait for a file that is not regular, unless the caller asks for that; it reads at most one piece
+// beyond LARGEST_BYTES.
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { FileLane, NO_ANSWER } from './file-lane.js';

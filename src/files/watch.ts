@@ -26,7 +26,7 @@ export class FileWatch {
     this.looking = setInterval(() => void this.lookNow(), LOOK_EVERY_MS).unref();
   }
 
-  /** The owner has looked: what has changed up to now needs no other look. */
+  /** The owner has looked: the changes up to now need no other look. */
   looked(): void {
     clearTimeout(this.settling);
     this.settling = undefined;
@@ -42,11 +42,11 @@ export class FileWatch {
   private watch(folder: string): void {
     try {
       const watcher = watch(folder, { persistent: false }, () => this.lookSoon());
-      // The folder is gone, say: what is left is the look once a minute.
+      // The folder is gone, for example: then only the look once a minute remains.
       watcher.on('error', () => watcher.close());
       this.watchers.push(watcher);
     } catch {
-      // No watch to be had here (their number is limited): as above.
+      // No watch is available (their number is limited): as above.
     }
   }
 

@@ -1,20 +1,20 @@
-// Work that needs the content of files, or takes long, and two ways to do it: at once, before anything is served, and in the
-// background, while clients are. So what is made of files is written once.
+// Work that needs the content of files, or takes long, and two ways to do it: at once, before clients are served, and in the
+// background, while they are. So the code that uses the files is written once.
 import { setImmediate as turn } from 'node:timers/promises';
 import { readAnyFile, readInBackground, readRegularFile } from './read-file.js';
 
 export interface FileWanted {
   readonly path: string;
-  /** Anything else, such as a FIFO, is refused before anything is served, too. */
+  /** Anything else, such as a FIFO, is refused, also before clients are served. */
   readonly regular: boolean;
 }
 
-/** Asks for one file after the other; why one cannot be read is thrown into it. undefined: it may pause here. */
+/** Requests one file after the other; the reason why one cannot be read is thrown into it. undefined: it may pause here. */
 export type WithFiles<T> = Generator<FileWanted | undefined, T, Buffer>;
 
 const NOTHING = Buffer.alloc(0);
 
-/** Holds the process up for as long as the files take. */
+/** Blocks the process for as long as the files take. */
 export function withFilesNow<T>(work: WithFiles<T>): T {
   let next = work.next();
   while (!next.done) {
@@ -35,7 +35,7 @@ export function withFilesNow<T>(work: WithFiles<T>): T {
   return next.value;
 }
 
-/** Nothing but the promise waits for the files, and at each pause the event loop goes round. Regular files only. */
+/** Only the promise waits for the files, and the event loop goes round at each pause. Regular files only. */
 export async function withFiles<T>(work: WithFiles<T>): Promise<T> {
   let next = work.next();
   while (!next.done) {
