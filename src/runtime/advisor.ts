@@ -1,4 +1,4 @@
-// The policy advisor of a running proxy: gathers what it knows, and tells the log and the events when an advice is new or has
+// The policy advisor of a running proxy: collects its facts, and reports to the log and the events when an advice is new or has
 // gone. Owns its timer. It only reads, and asks the server nothing.
 import type { Logger } from 'pino';
 import type { Rule } from '../core/policy/rule.js';
@@ -13,10 +13,10 @@ import { stepText } from '../observe/advice/steps.js';
 import type { EventLog } from '../observe/history/event-log.js';
 import type { AdminSources } from '../surfaces/admin/types.js';
 
-/** The first look comes early, so that a wrong policy is in the log of the start. */
+/** The first look comes early, so that a wrong policy is in the log from the start. */
 const FIRST_MS = 1000;
 const INTERVAL_MS = 10_000;
-/** An advice has gone when so many looks in a row did not give it: figures near a bound come and go. */
+/** An advice has gone when this many looks in a row did not give it: figures near a bound fluctuate. */
 const GONE_AFTER = 6;
 const HOUR_MS = 3_600_000;
 
@@ -32,7 +32,7 @@ export interface AdvisorOptions {
 
 export class Advisor {
   private timer: NodeJS.Timeout | undefined;
-  /** By id: the looks since it was last given. */
+  /** By id: the number of looks since it was last given. */
   private readonly told = new Map<string, number>();
 
   constructor(private readonly options: AdvisorOptions) {}

@@ -8,7 +8,7 @@ import { CONNECTIONS_PER_CLIENT } from '../wire/upstream/shared-room.js';
 
 const MIB = 1024 ** 2;
 
-/** For the monitor, probes, files that are read again, and connections that are refused: as Redis keeps back 32. */
+/** For the monitor, probes, files that are read again, and connections that are refused. Redis reserves 32. */
 const RESERVED_FILES = 32;
 /**
  * Heap: everything but clients (half of it is V8's space for short-lived objects), a rule's counters and index, and a client
@@ -25,7 +25,7 @@ const MEMORY = { perProcess: 110 * MIB, perClient: 24 * 1024, perSecureClient: 9
 /** A process serves at least this many. */
 const LEAST = 8;
 
-/** What the system lets this process have; undefined: not known, or no limit. */
+/** The system's limits for this process; undefined: unknown, or no limit. */
 export interface Room {
   readonly openFiles: number | undefined;
   readonly filesInUse: number;
@@ -36,7 +36,7 @@ export interface Room {
 
 export interface Capacity {
   readonly clients: number;
-  /** What runs out first. */
+  /** The resource that runs out first. */
   readonly by: 'open files' | 'heap' | 'memory';
 }
 
@@ -68,7 +68,7 @@ export function connectionsOf({ openFiles, filesInUse }: Room, adminConnections:
   return (openFiles ?? Number.POSITIVE_INFINITY) - filesInUse - RESERVED_FILES - adminConnections;
 }
 
-/** The capacity where shared connections leave room for only `most` clients. */
+/** The capacity if shared connections leave room for only `most` clients. */
 export function loweredTo(capacity: Capacity, most: number): Capacity {
   return most < capacity.clients ? { clients: Math.max(LEAST, most), by: 'open files' } : capacity;
 }
@@ -85,7 +85,7 @@ export function readRoom(): Room {
   };
 }
 
-/** How many more connections a process may have that serves no clients and hands them on. */
+/** How many more connections a process may have that serves no clients and hands them over. */
 export function handoverRoom(
   { openFiles = Number.POSITIVE_INFINITY, filesInUse }: Room,
   kept: number,
@@ -93,7 +93,7 @@ export function handoverRoom(
   return Math.max(LEAST, openFiles - filesInUse - RESERVED_FILES - kept);
 }
 
-/** How many connections the admin server may have at a time; fewer where few files may be open. */
+/** How many connections the admin server may have at a time; fewer if few files may be open. */
 export function adminConnections({ openFiles = Number.POSITIVE_INFINITY }: Room): number {
   return Math.max(8, Math.min(64, Math.floor(openFiles / 16)));
 }

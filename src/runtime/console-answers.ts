@@ -4,7 +4,7 @@ import { type ConsoleQuestion, questionKey } from '../core/session/state/console
 import { SharedAnswers } from '../surfaces/admin/shared-answers.js';
 import { CONSOLE_LIMIT_MS } from './service.js';
 
-/** @param make as of SharedAnswers, and `longestRestMs` as well */
+/** @param make as for SharedAnswers; so is `longestRestMs` */
 export function consoleAnswers(
   make: (questions: readonly ConsoleQuestion[]) => Promise<readonly Uint8Array[]>,
   longestRestMs?: number,

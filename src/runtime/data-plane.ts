@@ -1,5 +1,5 @@
-// What serves clients in one process: the sessions' context, the policy with its gate, the counters, the connections.
-// Wiring only. It decides by its gate, which is set from outside by the part that knows the memory readings.
+// The part that serves clients in one process: the sessions' context, the policy with its gate, the counters, the connections.
+// Wiring only. Its gate decides, and is set from outside by the part that knows the memory readings.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { EffectiveConfig } from '../config/effective.js';
@@ -31,10 +31,10 @@ import type { UpstreamNews } from './upstream.js';
 export interface DataPlaneEvents {
   /** A connection to the server could not be made. */
   upstreamFailed(error: Error): void;
-  /** The server has answered a write with READONLY. Only where the primary may be elsewhere later. */
+  /** The server has answered a write with READONLY. Only if the primary may move later. */
   upstreamReadonly(): void;
   clientClosed(): void;
-  /** A client's question to Spillway: resolves with complete replies, in any case and before long. */
+  /** A client's PROXY command: always resolves with complete replies, and soon. */
   asked(question: ConsoleQuestion): Promise<Uint8Array>;
 }
 
@@ -43,7 +43,7 @@ export interface DataPlaneSnapshot extends Omit<ClientsSnapshot, 'pool'> {
   readonly stalls: number;
   readonly rawSessions: number;
   readonly followUpsUnsupported: boolean;
-  /** Keys that count as matched by no rule, because the search reached its bound. */
+  /** Keys that count as matched by no rule because the search reached its bound. */
   readonly keysGivenUp: number;
   /** Certificate files for clients; null: clients use no TLS. */
   readonly tls: RenewalSnapshot | null;
@@ -66,7 +66,7 @@ export class DataPlane {
   readonly serverClock = new ServerClock(() => performance.now(), Date.now);
   readonly stats: TrafficStats;
   readonly clients: Clients;
-  /** The commands known without the server, then what the server has said about itself. */
+  /** The commands known without the server; later, what the server has said about itself. */
   private table: CommandTable;
   private server: ServerFacts | undefined;
   private readonly context: SessionContext;
@@ -82,7 +82,7 @@ export class DataPlane {
   private turnedAwayLoggedAt = Number.NEGATIVE_INFINITY;
   private faultLoggedAt = Number.NEGATIVE_INFINITY;
 
-  /** `observe`: who observes the traffic in place of the statistics. */
+  /** `observe`: the observer of the traffic, in place of the statistics. */
   constructor(
     private config: EffectiveConfig,
     private readonly log: Logger,
@@ -177,7 +177,7 @@ export class DataPlane {
     this.context.policy.ttl.pointsInTime = hasPointsInTime(server);
   }
 
-  /** The primary is elsewhere: all connections to where it was are cut. */
+  /** The primary has moved: cuts all connections to the old address. */
   moved(address: { readonly host: string; readonly port: number }): void {
     if (this.upstream.following === undefined) return;
     this.upstream.moved(address);
@@ -193,8 +193,8 @@ export class DataPlane {
   }
 
   /**
-   * Uses another config from now on. What was decided under the old one is completed under it. Resolves when certificates
-   * are renewed too, or after RENEWAL_LIMIT_MS.
+   * Uses another config from now on. What was decided under the old one is completed under it. Resolves when certificates are
+   * renewed too, or after RENEWAL_LIMIT_MS.
    */
   async reload(config: EffectiveConfig): Promise<void> {
     const before = this.config;
@@ -236,7 +236,7 @@ export class DataPlane {
     };
   }
 
-  /** Lets clients finish for up to `graceMs`, then ends them; returns how many had to be ended. */
+  /** Lets clients finish for up to `graceMs`, then ends them; returns how many it had to end. */
   async close(graceMs: number): Promise<number> {
     const ended = await this.clients.close(graceMs);
     clearInterval(this.stamping);

@@ -88,7 +88,7 @@ function evictionOf(
     evictableErrorBytes: errorBytes === null ? null : Math.round(errorBytes),
     serverEvicts: eviction,
     evictedKeysPerSecond: evictedPerSecond,
-    // In a steady state what there is of something is its rate times how long it stays (Little's law).
+    // In a steady state the amount of something is its rate times how long it stays (Little's law).
     evictedAfterSeconds: evictedPerSecond >= LEAST_EVICTED ? keys / evictedPerSecond : null,
     hitsPerSecond,
     missesPerSecond,

@@ -1,5 +1,5 @@
-// What `explain` works from: a config's rules and bands, the server's commands once they are known, and in a running proxy
-// the gate. It has a command table of its own, because the primary of a worker pool serves no client and has no other.
+// The inputs of `explain`: a config's rules and bands, the server's commands once they are known, and in a running proxy the
+// gate. It has a command table of its own, because the primary of a worker pool serves no client and has no other.
 
 import type { EffectiveConfig } from '../config/effective.js';
 import type { CommandTable } from '../core/commands/table.js';
@@ -78,7 +78,7 @@ export class Explainer {
   }
 }
 
-/** As they are now in a running proxy, else those of the config. */
+/** The present ones in a running proxy, otherwise those of the config. */
 function bandsOf(config: EffectiveConfig, memory: MemorySnapshot | undefined) {
   if (memory === undefined) return { bands: config.memory.bands, reserved: PRIORITY_NAMES.map(() => 0) };
   const levels = PRIORITY_NAMES.map((name) => memory.level[name]);

@@ -1,6 +1,6 @@
-// Joins what knows where the primary is to what must obey: data path, data port, monitor, pressure, log and events.
-// Order matters on a resumption: first everything learns the address and its memory, then commands go up.
-// Owns the follower. Invariant: with a fixed address there is none of it.
+// Connects the code that knows where the primary is to the parts that must follow: data path, data port, monitor, pressure, log
+// and events. The order matters on a resumption: first every part learns the address and its memory, then commands go up.
+// Owns the follower. Invariant: with a fixed address none of this exists.
 import type { Logger } from 'pino';
 import type { EffectiveConfig } from '../config/effective.js';
 import { BySentinel } from '../failover/by-sentinel.js';
@@ -33,10 +33,10 @@ export interface FailoverParts {
   readonly events: EventLog;
 }
 
-/** A pause that is shorter and ends where it began is no news: a connection was lost, and the server is primary. */
+/** A shorter pause that ends with the same primary is not reported: only a connection was lost. */
 const NEWS_MS = 100;
 
-/** What follows the primary by its Sentinels; undefined: the address is fixed. */
+/** The code that follows the primary by its Sentinels; undefined: the address is fixed. */
 export function whereaboutsOf(
   { upstream }: EffectiveConfig,
   secure: UpstreamTls | undefined,
@@ -74,7 +74,7 @@ export class Failover {
     });
   }
 
-  /** The data port listens: if there is no primary it must not. */
+  /** The data port listens: it must not if there is no primary. */
   listening(): void {
     this.isListening = true;
     if (this.isGone) this.parts.listener.shut();
@@ -91,7 +91,7 @@ export class Failover {
     return state === 'paused' ? (reason ?? undefined) : undefined;
   }
 
-  /** The answer of GET /readyz, with what else is missing. While clients wait, more of them may come. */
+  /** The answer of GET /readyz, including what else is missing. While clients wait, more clients may connect. */
   readiness(reasons: readonly string[]): Readiness {
     const { state, reason, blind } = this.whereabouts.snapshot();
     if (state === 'gone') return { ready: false, reasons: [`there is no primary: ${reason}`] };
@@ -135,7 +135,7 @@ export class Failover {
       }
     }
     service.resume();
-    // Behind the clients' connections: it takes one of its own.
+    // After the clients' connections: it takes a connection of its own.
     if (moved) monitor.moved(address);
     if (this.shut) {
       this.shut = false;

@@ -1,4 +1,4 @@
-// Says once, in the log and in the events, that keys of a job system are written for which no rule of the config is.
+// Reports once, in the log and in the events, that clients write keys of a job system for which the config has no rule.
 import type { Logger } from 'pino';
 import { FAMILIES } from '../core/policy/families.js';
 import { FAMILY_PREFIX } from '../core/policy/family-rules.js';

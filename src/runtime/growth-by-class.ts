@@ -1,4 +1,4 @@
-// Who makes memory grow, by priority, and what is refused of it: for the forecast. Pure.
+// How much each priority makes memory grow, and how much of that is refused: for the forecast. Pure.
 import type { EffectiveConfig } from '../config/effective.js';
 import { PRIORITY_NAMES, Priority } from '../core/policy/rule.js';
 import type { MemorySnapshot } from '../memory/snapshot.js';
@@ -7,7 +7,7 @@ import type { RuleGrowth } from '../observe/history/history.js';
 import { UNREGISTERED_NAME } from '../observe/stats/snapshot.js';
 import { allRules } from './rules.js';
 
-/** The rules of one priority, and the keys that no rule matches among them: which of them only observe. */
+/** The rules of one priority, including the keys that no rule matches: which of them only observe. */
 interface RuleClass {
   readonly observe: ReadonlyMap<string, boolean>;
   readonly observing: number;
@@ -30,7 +30,7 @@ export function classesOf(config: EffectiveConfig): RuleClasses {
   });
 }
 
-/** `growth`: of the rules; asked for only where some of a priority's rules observe and others enforce. */
+/** `growth`: of the rules; requested only if some of a priority's rules observe and others enforce. */
 export function growthByClass(
   memory: MemorySnapshot,
   classes: RuleClasses,

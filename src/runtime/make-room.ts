@@ -1,4 +1,4 @@
-// Assembles what makes room: the evictor, with the hands of this process or of its workers, on the readings of the monitor.
+// Assembles the parts that make room: the evictor, the hands of this process or of its workers, and the monitor's readings.
 
 import type { Logger } from 'pino';
 import type { EffectiveConfig } from '../config/effective.js';
@@ -15,7 +15,7 @@ export interface RoomParts {
   readonly service: Service;
   readonly pressure: Pressure;
   readonly monitor: () => MemoryMonitor;
-  /** What can be evicted has changed. */
+  /** The amount of evictable memory has changed. */
   readonly onEvictable: (bytes: number) => void;
   readonly clock: () => number;
   readonly log: Logger;

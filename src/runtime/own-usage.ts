@@ -18,7 +18,7 @@ function residentBytes(): number {
   try {
     lastResident = process.memoryUsage.rss();
   } catch {
-    // The report goes out all the same.
+    // The report is sent all the same.
   }
   return lastResident;
 }

@@ -51,7 +51,7 @@ export class ProxyEvents {
     this.events.record('upstream', `connected to a server of version ${server.version || 'unknown'}`);
   }
 
-  /** `trouble`: why it is not what it should be. */
+  /** `trouble`: what is wrong with the server; undefined: nothing. */
   upstreamIs(kind: UpstreamKind, trouble: string | undefined): void {
     const { mode, role } = kind;
     if (trouble === undefined) this.log.info({ mode, role }, `the server is ${nameOfKind(kind)}`);

@@ -52,11 +52,11 @@ import { VERSION } from './version.js';
 import { WorkerPool } from './workers/worker-pool.js';
 
 export interface ProxyParts {
-  /** Observes the traffic in place of the statistics; only with one process. */
+  /** The observer of the traffic, in place of the statistics; only with one process. */
   readonly observe?: (stats: TrafficStats) => TrafficObserver;
-  /** Where the config came from; without it nothing can be reloaded. */
+  /** The source of the config; without it nothing can be reloaded. */
   readonly source?: ReloadSource;
-  /** Where `log` writes, if it may lose lines. */
+  /** The log's destination, if it may lose lines. */
   readonly logOutput?: LogLosses;
 }
 
@@ -104,7 +104,7 @@ export class SpillwayProxy {
   ) {
     const { eventLog } = this;
     this.says = new ProxyEvents(log, eventLog);
-    // With workers each of them reports what is wrong with the files.
+    // With workers, each of them reports what is wrong with the files.
     this.upstream = upstreamOf(config, config.workers === 1 ? log : log.child({}, { level: 'silent' }));
     this.endpoint = endpointOf(config, this.upstream);
     const events: ServiceEvents = {
@@ -168,8 +168,8 @@ export class SpillwayProxy {
   }
 
   /**
-   * Resolves when it listens and the first memory reading was taken or has failed. Rejects with the system's error when it
-   * cannot listen. An unreachable upstream is no error: until it is back, clients are refused as a dead Redis refuses them.
+   * Resolves when it listens and the first memory reading has come or failed. Rejects with the system's error if it cannot
+   * listen. An unreachable server is no error: until it is back, clients are refused as a dead Redis refuses them.
    */
   async start(): Promise<void> {
     const { config, log, eventLog, sampler } = this;
@@ -195,7 +195,7 @@ export class SpillwayProxy {
     }
   }
 
-  /** Where clients connect. It must have started. */
+  /** The address where clients connect. The proxy must have started. */
   get address(): DataAddress {
     if (this.data === undefined) throw new Error('the proxy has not started');
     return this.data;
@@ -224,7 +224,7 @@ export class SpillwayProxy {
     );
   }
 
-  /** Reads the configuration again; how that ended is in the log, too. */
+  /** Reads the configuration again; the log also reports the result. */
   reload(cause: ReloadCause): Promise<ReloadOutcome> {
     return this.reloader.reload(cause);
   }

@@ -21,7 +21,7 @@ export function ruleSetOf(config: EffectiveConfig): RuleSet {
   return rules;
 }
 
-/** Compiles the rules in the background, as `before` is in use, so that ruleSetOf() has them. */
+/** Compiles the rules in the background, with the views in use in `before`, so that ruleSetOf() has them. */
 export async function compileRules(config: EffectiveConfig, before: EffectiveConfig): Promise<void> {
   if (compiled.has(config)) return;
   compiled.set(config, await withFiles(RuleSet.sliced(optionsOf(config), ruleSetOf(before))));
@@ -34,7 +34,7 @@ function optionsOf(config: EffectiveConfig): RuleSetOptions {
   };
 }
 
-/** The rules of the config, and behind them the built-in ones. */
+/** The rules of the config, and after them the built-in ones. */
 export function allRules({ rules, familyRules }: EffectiveConfig): readonly Rule[] {
   return [...rules, ...familyRules];
 }
@@ -71,7 +71,7 @@ export function commandTableOf({ upstream, console }: EffectiveConfig): CommandT
   return defaultCommandTable(upstream.shareCommands, console);
 }
 
-/** What is known of scripts before any has passed. */
+/** What is known about scripts before any has passed. */
 export function scriptsOf({ memory }: EffectiveConfig, commands: CommandTable): ScriptsOptions {
   const sha1 = (source: Uint8Array) => createHash('sha1').update(source).digest('hex');
   return { pass: new Set(memory.passScripts), commands, sha1 };

@@ -45,7 +45,7 @@ export class Sampler implements Shown {
     private readonly clock: () => number,
     private readonly logger: Logger,
     private readonly onRefusals: (changes: readonly RefusalChange[], leftOut: number) => void,
-    /** Told of the counters of all present rules, first of all. */
+    /** Receives the counters of all present rules, first of all. */
     private readonly onCounted: (stats: StatsSnapshot) => void,
   ) {
     this.ttls = ttlsOf(config);
@@ -100,7 +100,7 @@ export class Sampler implements Shown {
       const pause = async () => stats.rules.length > SLICE && (await turn());
       await pause();
       const memory = this.read.memory();
-      // Asked for each second, so that `since` is right to a second.
+      // Requested each second, so that `since` is right to a second.
       const state = this.read.state();
       const [at, rules] = [this.clock(), [...stats.rules, stats.unregistered]];
       this.families.take(stats.rules);
@@ -131,7 +131,7 @@ export class Sampler implements Shown {
   }
 }
 
-/** null where the last reading is too old. */
+/** null if the last reading is too old. */
 function fullness(memory: MemorySnapshot) {
   const { usedBytes, notCountedBytes, limitBytes, committedBytes, committedFlowBytes, stale } = memory;
   const known = usedBytes !== null && !stale;
@@ -154,7 +154,7 @@ function modesOf(config: EffectiveConfig): Map<string, 'enforce' | 'observe'> {
   return new Map([...modes, [UNREGISTERED_NAME, config.mode]]);
 }
 
-/** Where each priority begins to be shed, and where all of it is; lowest first, the limit last. */
+/** The pressures at which each priority begins to be shed and at which all of it is; lowest first, the limit last. */
 function marksOf({ level }: MemorySnapshot): Mark[] {
   const marks = PRIORITY_NAMES.flatMap((priority): Mark[] => {
     const { band } = level[priority];

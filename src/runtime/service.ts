@@ -1,5 +1,5 @@
-// What serves the clients, as the rest of the proxy sees it: this process itself, or a pool of workers. The part that knows
-// memory sets the gate and reports changes.
+// The part that serves the clients, as the rest of the proxy sees it: this process itself, or a pool of workers. The part that
+// knows memory sets the gate and reports changes.
 import type { Socket } from 'node:net';
 import type { EffectiveConfig } from '../config/effective.js';
 import type { KeyMemory } from '../core/policy/key-memory.js';
@@ -20,87 +20,87 @@ import type { DataPlaneSnapshot } from './data-plane.js';
 /** How many of the clients that send most are shown. */
 export const TOP_CLIENTS = 50;
 
-/** How long a client's question to Spillway may wait for its answer. */
+/** How long a client's PROXY command may wait for its answer. */
 export const CONSOLE_LIMIT_MS = 3000;
 
-/** How often tokens come to the rates of rules, and how often workers tell each other what they took. */
+/** How often the rates of rules get tokens, and how often workers report to each other what they took. */
 export const REFILL_INTERVAL_MS = 50;
 
 export interface Service {
-  /** Counts all growth that was let through, and says when to look at the pressure again. */
+  /** Counts all admitted growth, and says when to check the pressure again. */
   readonly gate: ShedGate;
   /** What rules may still write and hold. Read only. */
   readonly quotas: Quotas;
-  /** What is known of scripts; undefined: several processes know, each for itself. */
+  /** What is known about scripts; undefined: several processes know, each for itself. */
   readonly scripts?: Scripts;
   /** The keys that were written lately; undefined: several processes know, each its own. */
   readonly keys?: KeyMemory;
-  /** Unlinks the keys that it knows of rules with evict. */
+  /** Unlinks those keys of rules with evict that it knows. */
   readonly hands: Hands;
-  /** This process knows that the key may go. */
+  /** Whether this process already knows that the key may be evicted. */
   knows(db: number, key: Uint8Array): boolean;
-  /** Counts keys that were evicted without its doing. */
+  /** Counts keys that another part evicted. */
   evicted(slot: number, keys: number, bytes: number, livedMs: number): void;
   /** Clients that are connected now. */
   readonly clients: number;
   /** How many clients can be served, and what limits that. */
   readonly capacity: Capacity;
-  /** Another client can be taken now, while `capacity` is not reached. */
+  /** Another client can be accepted now, if `capacity` is not reached. */
   readonly hasRoom: boolean;
   /** Clients can be served. */
   readonly running: boolean;
-  /** Resolves when clients can be served; rejects if they never can be. */
+  /** Resolves when clients can be served; rejects if they never can. */
   start(): Promise<void>;
-  /** Takes over an accepted client, which is not read yet. */
+  /** Takes over an accepted client that has not been read yet. */
   accept(client: Socket): void;
   /** The server refuses connections: closes the clients that share. Others end with their own connections. */
   serverGone(): void;
   /**
-   * The primary may be about to be another one: no new command goes up from this call on, and clients wait. Resolves when each
-   * worker has confirmed it. Pauses, moves and their ends do nothing where the server is always at the same address.
+   * The primary may be about to change: no new command goes up from this call on, and clients wait. Resolves when each worker
+   * has confirmed it. Pauses, moves and their ends do nothing if the server's address is fixed.
    */
   pause(): Promise<void>;
-  /** The primary is elsewhere: all connections to where it was are cut, and new ones lead there. */
+  /** The primary has moved: cuts all connections to the old address; new ones lead to the new one. */
   moved(address: { readonly host: string; readonly port: number }): void;
   /** The pause is over. */
   resume(): void;
-  /** The pause has run out: clients are told, and end. New commands still wait for resume(). */
+  /** The pause ended without a primary: clients get an error, and end. New commands still wait for resume(). */
   gone(): void;
-  /** Clients that have something to send in a pause, as far as is known here. */
+  /** Clients that have something to send during a pause, as far as known here. */
   readonly waiting: number;
   adoptServer(server: ServerFacts): void;
   /** The server's clock now, milliseconds since the epoch. */
   adoptServerTime(epochMs: number): void;
   /**
-   * Uses another config from now on. Resolves when all processes do, or with the numbers of the workers that have not
+   * Uses another config from now on. Resolves when all processes use it, or with the numbers of the workers that have not
    * confirmed it in time and may still use the old one.
    */
   reload(config: EffectiveConfig): Promise<readonly number[]>;
-  /** The growth that a reading contains for certain if it is asked for after this call. */
+  /** The growth that a reading certainly contains if it is requested after this call. */
   covered(): Covered | Promise<Covered>;
   /** The pressure has changed. */
   pressureChanged(state: PressureState): void;
   /** Slots of the rules that do not grow, from now on. */
   steadyChanged(slots: readonly number[]): void;
-  /** Keys that were written much, as far as is known here, since the last call. */
+  /** Keys that were written often, as far as known here, since the last call. */
   takePicks(): readonly WrittenPick[];
   /** All counters so far. */
   stats(): TrafficStats | Promise<TrafficStats>;
   snapshot(): DataPlaneSnapshot | Promise<DataPlaneSnapshot>;
-  /** The TOP_CLIENTS clients that have sent most, most first. */
+  /** The TOP_CLIENTS clients that have sent the most bytes, the largest first. */
   topClients(): readonly ClientTraffic[] | Promise<readonly ClientTraffic[]>;
   workers(): WorkersSnapshot | Promise<WorkersSnapshot>;
-  /** Lets clients finish for up to `graceMs`, then ends them; returns how many had to be ended. */
+  /** Lets clients finish for up to `graceMs`, then ends them; returns how many it had to end. */
   close(graceMs: number): Promise<number>;
 }
 
 export interface ServiceEvents {
   /** A connection to the server could not be made. */
   upstreamFailed(error: Error): void;
-  /** The server has answered a client's write with READONLY. Only where the primary may be elsewhere later; may repeat. */
+  /** The server has answered a client's write with READONLY. Only if the primary may move later; may repeat. */
   upstreamReadonly(): void;
   /** The server has answered OOM to a client. */
   upstreamOom(): void;
-  /** A client's question to Spillway: resolves with complete replies, in any case. */
+  /** A client's PROXY command: always resolves with complete replies. */
   asked(question: ConsoleQuestion): Promise<Uint8Array>;
 }

@@ -1,4 +1,4 @@
-// The server of the config as one process finds it: its address, TLS and login, and what a worker is told of a move.
+// The server of the config as one process sees it: its address, TLS and login, and how a worker learns of a move.
 import type { Logger } from 'pino';
 import type { EffectiveConfig } from '../config/effective.js';
 import type { Endpoint } from '../tools/keyspace/endpoint.js';
@@ -16,15 +16,15 @@ export interface UpstreamNews {
 }
 
 /**
- * One for a process. Close `tls.renewal` in the end.
- * @param log hears of renewed certificate files
+ * One object for each process. Close `tls.renewal` in the end.
+ * @param log gets a line for renewed certificate files
  * @throws TlsFileError
  */
 export function upstreamOf(config: EffectiveConfig, log: Logger): ServerAddress {
   return new ServerAddress(config.upstream, config.limits.tcpKeepAliveMs, upstreamTls(config, log));
 }
 
-/** Where Spillway's own connections lead when they are made, and their login. */
+/** The present address for Spillway's own connections, and their login. */
 export function endpointOf(config: EffectiveConfig, upstream: ServerAddress): () => Endpoint {
   const { username, password, connectTimeoutMs } = config.upstream;
   return () => {

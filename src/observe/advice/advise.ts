@@ -29,7 +29,7 @@ export function advise(facts: AdviceFacts): Advice[] {
   return found.sort((a, b) => order.indexOf(a.severity) - order.indexOf(b.severity));
 }
 
-/** With allkeys-* any key may go, jobs too. */
+/** With allkeys-* any key may be evicted, jobs included. */
 function jobsEvictable(facts: AdviceFacts): Advice | undefined {
   const { policy, holders, rules, evicting } = facts;
   if (!policy.startsWith('allkeys-')) return undefined;
@@ -70,7 +70,7 @@ const BULL: Step = {
   text: 'BullMQ asks for noeviction; its own keys have no TTL, so a volatile policy never evicts them either',
 };
 
-/** Locks, rate limits and one-time codes have a TTL, so they go with the caches. */
+/** Locks, rate limits and one-time codes have a TTL, so they are evicted along with the caches. */
 function locksEvictable(facts: AdviceFacts): Advice | undefined {
   const { policy, holders, rules, evicting } = facts;
   if (!/^(?:volatile|allkeys)-/.test(policy) || makesRoom(rules)) return undefined;
@@ -79,7 +79,7 @@ function locksEvictable(facts: AdviceFacts): Advice | undefined {
   );
   if (taken.length === 0) return undefined;
   const kinds = [...new Set(taken.flatMap(({ shortLived }) => shortLived ?? []))];
-  // A short TTL alone may also be that of a cache.
+  // A cache may also have a short TTL.
   const named = kinds.some((kind) => kind !== A_MINUTE);
   const caches = evictSteps(facts);
   return {
@@ -112,7 +112,7 @@ function locksEvictable(facts: AdviceFacts): Advice | undefined {
   };
 }
 
-/** volatile-ttl evicts what expires soonest, which is the wrong order if less important keys live longer. */
+/** volatile-ttl evicts the keys that expire soonest. That is the wrong order if less important keys live longer. */
 function evictionOrder(facts: AdviceFacts): Advice | undefined {
   if (facts.policy !== 'volatile-ttl') return undefined;
   const pairs = wrongPairs(facts.rules);
@@ -145,7 +145,7 @@ function ttlOf({ name, ttlMs, priority }: Rule): string {
   return `"${name}" (${PRIORITY_NAMES[priority]}, ${timeText(ttlMs / 1000)})`;
 }
 
-/** Pairs of rules of which the first goes first although its priority is higher. */
+/** Pairs of rules of which the first is evicted first although its priority is higher. */
 function wrongPairs(rules: readonly Rule[]): [Rule, Rule][] {
   const timed = rules.filter(({ ttlMs }) => ttlMs > 0);
   return timed.flatMap((early) =>
@@ -166,7 +166,7 @@ function also(text: string | undefined): string {
   return text === undefined ? '' : `; ${text}`;
 }
 
-/** Spillway itself evicts for some rule. */
+/** Whether Spillway itself evicts for some rule. */
 function makesRoom(rules: readonly Rule[]): boolean {
   return rules.some(({ evict, observe }) => evict === true && !observe);
 }

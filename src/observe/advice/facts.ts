@@ -1,26 +1,26 @@
-// What the policy advisor knows of a server and its keys.
+// The facts that the policy advisor has about a server and its keys.
 import type { FamilyName } from '../../core/policy/families.js';
 import type { Rule } from '../../core/policy/rule.js';
 
-/** No word says what they are, and their TTLs are that short. */
+/** For keys whose name says nothing, but whose TTLs are that short. */
 export const A_MINUTE = 'keys that live for a minute at most';
-/** Which keys must not be evicted although they have a TTL, in the words of the advice. */
+/** Kinds of keys that must not be evicted although they have a TTL, in the words of the advice. */
 export type ShortLived = 'locks' | 'rate limits' | 'one-time codes' | typeof A_MINUTE;
 
-/** Keys that hold memory together: those of a rule, or of a pattern that no rule matches. */
+/** Keys that are counted together: those of a rule, or of a pattern that no rule matches. */
 export interface Holder {
   readonly name: string;
   /** The rule that matches them; undefined: none. */
   readonly rule: Rule | undefined;
-  /** The job system whose keys they are. */
+  /** The job system that owns the keys. */
   readonly family: FamilyName | undefined;
-  /** They look like, or their rule says that they are, keys that can be made again. */
+  /** Whether the keys can be recreated: they look like it, or their rule says so. */
   readonly cache: boolean;
   readonly shortLived: ShortLived | undefined;
-  /** NaN: not known. */
+  /** NaN: unknown. */
   readonly keys: number;
   readonly bytes: number;
-  /** Of those that have a TTL. */
+  /** For the keys that have a TTL. */
   readonly ttlKeys: number;
   readonly ttlBytes: number;
   /** What they add to memory; undefined: not measured. */
@@ -28,11 +28,11 @@ export interface Holder {
 }
 
 export interface AdviceFacts {
-  /** maxmemory_policy; '': not told. */
+  /** maxmemory_policy; '': unknown. */
   readonly policy: string;
   /** maxmemory, bytes; 0: none. */
   readonly limitBytes: number;
-  /** What Redis compares with it. */
+  /** The memory that Redis compares with it. */
   readonly usedBytes: number;
   readonly keys: number;
   /** Keys with a TTL. */
@@ -43,10 +43,10 @@ export interface AdviceFacts {
   readonly measured?: { readonly evictableBytes: number; readonly lastsSeconds: number | null } | undefined;
   /** The rules of the config, in their order; empty: there is no config. */
   readonly rules: readonly Rule[];
-  /** undefined: nobody has looked at the keys. */
+  /** undefined: nobody has examined the keys. */
   readonly holders: readonly Holder[] | undefined;
   /** Writes refused in the last hour, by Spillway and by Redis; undefined: not counted. */
   readonly refusedLastHour: number | undefined;
-  /** The most bytes that TTLs for so many more keys take on this server. */
+  /** The most bytes that TTLs for this many more keys take on this server. */
   readonly ttlBytes: (moreKeys: number) => number;
 }

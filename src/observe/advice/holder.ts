@@ -1,4 +1,4 @@
-// Makes a holder from a pattern's name and figures: its rule, its job system, and what its keys are. Pure.
+// Makes a holder from a pattern's name and figures: its rule, its job system, and the kind of its keys. Pure.
 import { type FamilyName, familyOf } from '../../core/policy/families.js';
 import type { Rule } from '../../core/policy/rule.js';
 import type { RuleSet } from '../../core/policy/rule-set.js';
@@ -6,7 +6,7 @@ import { A_MINUTE, type Holder } from './facts.js';
 import { looksLikeCache, shortLivedBy } from './meaning.js';
 
 const MINUTE_MS = 60_000;
-/** Keys that are larger are no locks, however short they live. */
+/** Larger keys are not locks, however short they live. */
 const SMALL_BYTES = 1024;
 const MOSTLY = 0.8;
 
@@ -15,14 +15,14 @@ export interface HolderFigures {
   readonly bytes: number;
   readonly ttlKeys: number;
   readonly ttlBytes: number;
-  /** Of one key; undefined: not known. */
+  /** The size of one key; undefined: unknown. */
   readonly averageBytes?: number | undefined;
   /** Share of those with a TTL that have at most a minute left. */
   readonly minuteShare?: number | undefined;
   readonly growthBytesPerSecond?: number | undefined;
 }
 
-/** `pattern`: a glob as the analysis and the statistics name it. */
+/** `pattern`: a glob, as the analysis and the statistics name it. */
 export function holderOf(pattern: string, rules: RuleSet | undefined, figures: HolderFigures): Holder {
   const key = Buffer.from(pattern.replace(/\\(.)/g, '$1'), 'latin1');
   const found = rules?.find(key, 0, key.length);
@@ -31,7 +31,7 @@ export function holderOf(pattern: string, rules: RuleSet | undefined, figures: H
   return whole({ name: pattern, rule: undefined, family, evict: false, ttlMs: 0 }, [pattern], figures);
 }
 
-/** Of a rule, or of a built-in one for a job system. */
+/** The holder of a rule, or of a built-in rule for a job system. */
 export function holderOfRule(rule: Rule, figures: HolderFigures): Holder {
   return ofRule(
     rule,

@@ -1,4 +1,4 @@
-// What the policy advisor knows from a running proxy: its statistics, its readings, and what was refused. Pure.
+// The facts that the policy advisor gets from a running proxy: statistics, readings, and refusals. Pure.
 import type { Rule } from '../../core/policy/rule.js';
 import type { MemorySnapshot } from '../../memory/snapshot.js';
 import type { TtlCost } from '../../memory/ttl-cost.js';
@@ -26,7 +26,7 @@ export interface LiveSources {
   /** The rules of the config, and the built-in ones. */
   readonly rules: readonly Rule[];
   readonly refusedLastHour: number;
-  /** What TTLs take on this server; undefined: not known yet. */
+  /** The memory that TTLs take on this server; undefined: unknown yet. */
   readonly ttlCost: Pick<TtlCost, 'bytes'> | undefined;
 }
 
@@ -51,7 +51,7 @@ export function liveFacts(sources: LiveSources): AdviceFacts | undefined {
   };
 }
 
-/** The time to full is the time until what cannot be evicted reaches the limit. */
+/** The time to full is the time until the memory that cannot be evicted reaches the limit. */
 function measuredOf({ memory, growth }: LiveSources): AdviceFacts['measured'] {
   if (memory.serverEvicts !== 'volatile' || memory.evictableBytes === null) return undefined;
   return { evictableBytes: memory.evictableBytes, lastsSeconds: growth.timeToFullUnrefused?.seconds ?? null };
@@ -87,7 +87,7 @@ function heldBy(held: Holding, growthBytesPerSecond: number | undefined): Holder
   };
 }
 
-/** Where nobody has looked at these keys, what they hold is not known, only how they were written. */
+/** If nobody has examined these keys, their memory is unknown; only their writes are known. */
 function figuresOf(
   row: RuleStats | DiscoveredPattern,
   keys: number,

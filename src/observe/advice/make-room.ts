@@ -1,4 +1,4 @@
-// The advice for a server that refuses writes although part of its keys can be made again. Pure.
+// The advice for a server that refuses writes although part of its keys can be recreated. Pure.
 import { bytesText, percentText } from '../../core/words.js';
 import type { Advice } from './advice.js';
 import type { AdviceFacts, Holder } from './facts.js';
@@ -10,11 +10,11 @@ import { some } from './words.js';
 export type LifeSpan = 'by priority' | 'alike';
 
 const FEW_KEYS = 100;
-/** With this share of its keys a server counts as a cache, and a cache of this share of the limit is worth evicting. */
+/** A server counts as a cache if this share of its keys expires; a cache with this share of the limit is worth evicting. */
 const MOSTLY = 0.8;
 const WORTH = 0.05;
 const NEAR = 0.7;
-/** What holds less than this share of the memory is no reason to treat a server as mixed. */
+/** Keys that hold a smaller share of the memory are no reason to treat a server as mixed. */
 const SIDE = 0.01;
 
 /** undefined: the server evicts, Spillway does, or there is nothing to evict. */
@@ -51,7 +51,7 @@ const KEEP: Step = {
   text: 'Spillway then removes the oldest cache keys before memory is full; leave the policy at noeviction',
 };
 
-/** Redis can do it by itself, as every key with a TTL may go. */
+/** Redis can evict them itself, since every key with a TTL may be evicted. */
 function alone(ttls: LifeSpan, evict: readonly Step[]): Step[] {
   const policy: Step =
     ttls === 'by priority'

@@ -1,5 +1,5 @@
 // What the words of a pattern say about its keys: a cache, or keys that must not be evicted although they have a TTL. Pure.
-// Invariant: a word counts only as a whole, so `clock:*` is no lock and `blockchain:*` is none either.
+// Invariant: only whole words count, so neither `clock:*` nor `blockchain:*` is a lock.
 import type { ShortLived } from './facts.js';
 
 const SHORT_LIVED: readonly (readonly [ShortLived, RegExp])[] = [
@@ -21,7 +21,7 @@ export function shortLivedBy(pattern: string): ShortLived | undefined {
   return SHORT_LIVED.find(([, words]) => words.test(pattern))?.[0];
 }
 
-/** Whether a word of the pattern says that its keys can be made again. */
+/** Whether a word of the pattern says that its keys can be recreated. */
 export function looksLikeCache(pattern: string): boolean {
   return shortLivedBy(pattern) === undefined && (CACHE.test(pattern) || CACHE_PART.test(pattern));
 }

@@ -1,9 +1,9 @@
-// What each eviction policy would do with the keys of this server: what it could evict and of which patterns, how long
-// that lasts, what it would have refused, and which keys it would evict that must stay. Pure.
+// What each eviction policy would do with the keys of this server: how much it could evict and of which patterns, how long that
+// lasts, how many writes it would have refused, and which keys it would evict that must stay. Pure.
 import { Priority } from '../../core/policy/rule.js';
 import type { AdviceFacts, Holder } from './facts.js';
 
-/** The policies that are compared. "evict": Spillway makes room by rule, with whatever policy there is. */
+/** The policies that are compared. "evict": Spillway makes room by rule, under any policy. */
 export const OUTLOOKS = [
   'noeviction',
   'volatile-ttl',
@@ -18,13 +18,13 @@ export interface PolicyOutlook {
   policy: OutlookName;
   /** The server has it now; for "evict": a rule has it. */
   current: boolean;
-  /** null: nobody has looked at the keys. */
+  /** null: nobody has examined the keys. */
   evictableBytes: number | null;
-  /** The rules and patterns with most of these bytes, the most first. */
+  /** The rules and patterns with most of these bytes, the largest first. */
   whose: string[];
   /** Seconds until nothing is left to evict and writes are refused; null: never at the present growth, or growth is unknown. */
   lastsSeconds: number | null;
-  /** Of the writes that were refused in the last hour, those that it would have refused; null: not known. */
+  /** How many of the writes that were refused in the last hour it would have refused; null: unknown. */
   refusedLastHour: number | null;
   /** Rules and patterns of locks, rate limits and the like that it evicts too. */
   takes: string[];
@@ -33,7 +33,7 @@ export interface PolicyOutlook {
 }
 
 const SHOWN = 3;
-/** With less than this share of the limit to evict, writes are refused. */
+/** With less than this share of the limit left to evict, writes are refused. */
 const ENOUGH = 0.02;
 
 /** One row for each of OUTLOOKS. */
@@ -66,14 +66,16 @@ function outlook(policy: OutlookName, facts: AdviceFacts): PolicyOutlook {
   };
 }
 
-/** Of keys that must stay. A sample may miss a queue that is one key, so the rules count even where none of their keys was seen. */
+/**
+ * For keys that must stay. A sample may miss a queue that is one key, so the rules count even if none of their keys was seen.
+ */
 function loses(policy: OutlookName, touched: readonly Holder[], { rules }: AdviceFacts): string[] {
   const seen = touched.filter(mustStay).map(({ name }) => name);
   const ruled = policy === 'allkeys-lru' ? rulesToStay(rules).map(({ name }) => name) : [];
   return [...new Set([...seen, ...ruled])].slice(0, SHOWN);
 }
 
-/** Keys that an application loses when they are evicted: jobs, and what a rule calls durable or critical. */
+/** Keys whose eviction loses data: jobs, and keys of durable or critical rules. */
 export function mustStay({ family, rule }: Holder): boolean {
   return family !== undefined || (rule !== undefined && rulesToStay([rule]).length > 0);
 }
@@ -99,7 +101,7 @@ function evictableOf(policy: OutlookName, holder: Holder): number {
   return policy.startsWith('volatile-') ? holder.ttlBytes : holder.bytes;
 }
 
-/** At the growth of what it cannot evict. */
+/** At the growth of the memory that it cannot evict. */
 function lasts(policy: OutlookName, facts: AdviceFacts, evictableBytes: number): number | null {
   const { holders = [], limitBytes, usedBytes } = facts;
   if (policy === 'allkeys-lru' || limitBytes <= 0) return null;

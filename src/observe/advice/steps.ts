@@ -1,5 +1,5 @@
-// What an advice tells the operator to do: rules to change, a policy to set. Pure.
-// Invariant: it never proposes to evict keys of a job system, locks, counters, or what a rule calls durable or critical.
+// The steps that an advice proposes to the operator: rules to change, a policy to set. Pure.
+// Invariant: it never proposes to evict keys of a job system, locks, counters, or keys of durable or critical rules.
 import { Priority, type Rule } from '../../core/policy/rule.js';
 import { type RuleSuggestion, suggestRule } from '../stats/suggest.js';
 import type { AdviceFacts, Holder } from './facts.js';
@@ -37,7 +37,7 @@ export function evictSteps({ holders, rules }: AdviceFacts): Step[] {
   return steps;
 }
 
-/** The rule that the page and `init` suggest for these keys; it only observes. undefined: none can be said. */
+/** The rule that the page and `init` suggest for these keys; it only observes. undefined: no rule can be suggested. */
 export function ruleFor({ name, keys, ttlKeys }: Holder, rules: readonly Rule[]): RuleSuggestion | undefined {
   const taken = new Set(rules.map((rule) => rule.name));
   const writes = Number.isFinite(keys) ? Math.max(1, Math.round(keys)) : 1;

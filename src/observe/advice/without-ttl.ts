@@ -1,4 +1,4 @@
-// The advice for a volatile policy that has little left to evict, or soon: keys without a TTL fill the server. Pure.
+// The advice for a volatile policy that has little left to evict, or soon will: keys without a TTL fill the server. Pure.
 import { bytesText, percentText, timeText } from '../../core/words.js';
 import type { RuleSuggestion } from '../stats/suggest.js';
 import type { Advice } from './advice.js';
@@ -12,13 +12,13 @@ const FEW_KEYS = 100;
 const HARDLY = 0.1;
 const HALF = 0.5;
 const FULL = 0.9;
-/** An end within this time is told. */
+/** An end within this time is reported. */
 const SOON_SECONDS = 86_400;
 const AT_ONCE_SECONDS = 3600;
-/** TTLs that take more than this share of what they make evictable are not worth it. */
+/** If TTLs take more than this share of what they make evictable, they are not worth it. */
 const DEAR = 0.15;
 
-/** undefined: enough can be evicted, for as long as anybody can tell. */
+/** undefined: enough can be evicted, for as long as known. */
 export function withoutTtl(facts: AdviceFacts): Advice | undefined {
   const { policy, keys, expires, usedBytes, limitBytes, holders } = facts;
   if (!policy.startsWith('volatile-') || keys < FEW_KEYS) return undefined;
@@ -50,7 +50,7 @@ export function withoutTtl(facts: AdviceFacts): Advice | undefined {
   };
 }
 
-/** What holds most memory that nothing can evict, the fastest growing first. */
+/** The keys that hold most memory that nothing can evict, the fastest growing first. */
 function fillers({ holders = [] }: AdviceFacts): Holder[] {
   const stays = ({ bytes, ttlBytes }: Holder) => bytes - ttlBytes || 0;
   return holders
@@ -59,7 +59,7 @@ function fillers({ holders = [] }: AdviceFacts): Holder[] {
     .slice(0, 3);
 }
 
-/** What it holds is not known, but most of its writes leave their key without a TTL, and it does not stand still. */
+/** Keys whose memory is unknown, but most of whose writes leave them without a TTL, and that keep growing. */
 function mayFill({ bytes, keys, ttlKeys, growthBytesPerSecond }: Holder): boolean {
   return Number.isNaN(bytes) && ttlKeys < HALF * keys && growthBytesPerSecond !== 0;
 }
@@ -86,13 +86,13 @@ function rulesFor(filling: readonly Holder[], facts: AdviceFacts): Step[] {
   return steps;
 }
 
-/** A TTL is proposed only where the keys' own TTLs or their name say that they expire. */
+/** A TTL is proposed only if the keys' own TTLs or their name show that they expire. */
 function adding(name: string, rule: RuleSuggestion): string {
   if (rule.durable !== true) return `add the rule ${inline(rule)}`;
   return `no sign says that ${name} may expire: add the rule ${inline(rule)}, and write "ttl" in place of "durable" if it may`;
 }
 
-/** What TTLs for these keys take, beside what they make evictable. */
+/** The memory that TTLs for these keys take, compared with what they make evictable. */
 function costOf({ name, keys, ttlKeys, bytes, ttlBytes }: Holder, { ttlBytes: cost }: AdviceFacts): Step[] {
   const [more, gain] = [Math.max(0, Math.round(keys - ttlKeys)), bytes - ttlBytes];
   if (!(more > 0 && gain > 0)) return [];

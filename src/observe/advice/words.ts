@@ -2,7 +2,7 @@
 
 const SHOWN = 3;
 
-/** The first three, and how many more there are; each once. */
+/** The first three different names, and how many more there are. */
 export function some(all: readonly string[]): string {
   const names = [...new Set(all)];
   const shown = names.slice(0, SHOWN).join(', ');

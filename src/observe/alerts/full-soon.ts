@@ -5,7 +5,7 @@ import { Lasting } from './lasting.js';
 
 /** It ends beyond this multiple of the threshold, because forecasts fluctuate. */
 const BEYOND = 1.5;
-/** The share of the time that is left that may pass before it says so. */
+/** The share of the remaining time that may pass before it says so. */
 const MOST_WAITED = 0.5;
 
 export interface FullSoonOptions {

@@ -116,7 +116,7 @@ function sentence(
   return `Spillway ${instance}: ${to.rehearsal ? 'REHEARSAL: ' : ''}${what}${unchanged(changes, to)}${memory}${growing}`;
 }
 
-/** What is refused as before, so that good news about something else does not read as the all clear. */
+/** What is still refused, so that good news about something else does not read as the all clear. */
 function unchanged(changes: readonly AlertChange[], { levels }: AlertSituation): string {
   const told = new Set(changes.map((change) => (change.event === 'level' ? change.priority : undefined)));
   const still = PRIORITY_NAMES.filter((name) => levels[name] !== 'open' && !told.has(name)).map(

@@ -1,32 +1,32 @@
-// What memory would grow by if nothing was refused, and how much of that passes at a pressure: by priority, from what the writes
-// of each add to memory (memory/growth-rates) and the share of them that is refused meanwhile.
-// What a priority wants is learnt while little of it is refused, and held on to while much is.
+// How fast memory would grow if nothing was refused, and how much of that growth passes at a pressure: by priority, from what
+// the writes of each add to memory (memory/growth-rates) and the share of them that is refused meanwhile.
+// The demand of a priority is learnt while little of it is refused, and kept while much is.
 // Pure: the clock comes with each call (monotonic milliseconds).
-// Invariants: nothing wanted is negative; what passes is a share, 0 … 1, and never grows with the pressure.
+// Invariants: demand is never negative; the passing share is 0 … 1, and never grows with the pressure.
 
-/** Of one priority. */
+/** For one priority. */
 export interface ClassGrowth {
   /** What its admitted writes add to memory. */
   readonly bytesPerSecond: number;
   /** Share of its growing writes that is refused now. */
   readonly refusedShare: number;
-  /** Where it is refused, as shares of the limit; null: never. */
+  /** The pressures at which it is refused, as shares of the limit; null: never. */
   readonly band: readonly [start: number, full: number] | null;
-  /** Share of its growth by rules that enforce. */
+  /** Share of its growth that comes from rules that enforce. */
   readonly enforced: number;
 }
 
 export interface GrowthByClass {
   readonly classes: readonly ClassGrowth[];
-  /** What does not come through Spillway adds to memory; it is never refused. */
+  /** What writes from elsewhere add to memory; they are never refused. */
   readonly othersBytesPerSecond: number;
 }
 
-/** In about so long what a priority wants is learnt anew. */
+/** The demand of a priority is learnt anew in about this time. */
 const LEARNT_MS = 60_000;
 
 export class Demand {
-  /** Bytes that were refused so far, by what was wanted. */
+  /** Bytes that were refused so far, by the learnt demand. */
   refusedBytes = 0;
   private wanted: number[] = [];
   private others = 0;
@@ -47,12 +47,12 @@ export class Demand {
       const admitted = Math.max(0, bytesPerSecond);
       if (before === undefined) return passes > 0 ? admitted / passes : 0;
       this.refusedBytes += (before * (1 - passes) * elapsed) / 1000;
-      // Rates follow some seconds behind: the more is refused, the less they say of what is wanted.
+      // Rates lag by some seconds: the more is refused, the less they say about the demand.
       return passes > 0 ? before + (admitted / passes - before) * weight * passes ** 2 : before;
     });
   }
 
-  /** Share of what is wanted that passes when so much of the limit is committed; 1: nothing is known. */
+  /** Share of the demand that passes when this share of the limit is committed; 1: nothing is known. */
   passing(pressure: number): number {
     let [wanted, passes] = [this.others, this.others];
     for (const [i, { band, enforced }] of this.classes.entries()) {

@@ -4,7 +4,10 @@
 
 const EVENTS = 200;
 const TEXT_LENGTH = 300;
-/** An event that equals one of the last few is the same one again: an outage repeats itself, and must not push out the rest. */
+/**
+ * An event that equals one of the last few counts as a repetition: an outage repeats its events, and must not push out the
+ * others.
+ */
 const LOOK_BACK = 8;
 
 export type EventKind =
@@ -20,11 +23,11 @@ export type EventKind =
   | 'proxy';
 
 export interface LoggedEvent {
-  /** 1 and up; of an event that was repeated, that of the last time. */
+  /** 1 and up; of a repeated event, the number of its last time. */
   number: number;
   /** ISO 8601: when it happened last. */
   at: string;
-  /** How often it has happened, and when for the first time; without these, once. */
+  /** How often it has happened, and when first; absent: once. */
   times?: number;
   firstAt?: string;
   kind: EventKind;

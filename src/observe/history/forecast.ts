@@ -47,20 +47,20 @@ export function measureGrowth(points: readonly Point[]): Growth | null {
   };
 }
 
-/** Samples that are so far apart in time have none in common. */
+/** Samples this far apart in time have nothing in common. */
 const SAMPLES_LAST_SECONDS = 20;
 
-/** Share of the growth that passes when memory has so many bytes: the rest is refused. */
+/** Share of the growth that passes when memory has this many bytes: the rest is refused. */
 export type Passing = (bytes: number) => number;
 
-/** The way to a mark is followed in so many steps. */
+/** The way to a mark is computed in this many steps. */
 const STEPS = 200;
-/** Less of the growth than this is none: it is within the error of who grows. */
+/** Less of the growth than this counts as none: it is within the error of the rates. */
 const LEAST_PASSING = 0.005;
 
 /**
- * When `now` bytes will have become `mark` bytes. `errorBytes`: half of the 95% confidence interval of `now`, and of what
- * growth was measured by, where these are estimates. `passing`: left out: all of the growth.
+ * When `now` bytes will have become `mark` bytes. `errorBytes`: half of the 95% confidence interval of `now`, and of the values
+ * that growth was measured from, if these are estimates. `passing`: absent: all of the growth.
  */
 export function timeTo(
   mark: number,
@@ -73,7 +73,7 @@ export function timeTo(
   if (growth === null || growth.lowBytesPerSecond <= 0) {
     return { seconds: null, soonestSeconds: null, latestSeconds: null };
   }
-  // The standard error of a line's slope, for as many independent points as the time has samples of its own.
+  // The standard error of a line's slope, with as many independent points as the time has independent samples.
   const independent = Math.max(1, growth.overSeconds / SAMPLES_LAST_SECONDS);
   const slopeError = (errorBytes * Math.sqrt(12 / independent)) / growth.overSeconds;
   const slowest = growth.lowBytesPerSecond - slopeError;
@@ -86,7 +86,7 @@ export function timeTo(
   };
 }
 
-/** Bytes that must be wanted so that memory grows from one to the other; Infinity: it never does. */
+/** Bytes of demand until memory has grown from one to the other; Infinity: it never does. */
 function wanted(from: number, to: number, passing: Passing | undefined): number {
   if (passing === undefined) return to - from;
   const step = (to - from) / STEPS;

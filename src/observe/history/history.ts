@@ -18,11 +18,11 @@ export interface HistorySample {
   /** That memory without what can be evicted, and half of its 95% confidence interval. */
   readonly committedBytes: number | null;
   readonly errorBytes: number;
-  /** The same up to a constant, without the scatter of the samples (memory/committed-flow). */
+  /** The same up to a constant, without the noise of the samples (memory/committed-flow). */
   readonly flowBytes: number | null;
   /** All keys are evicted: memory is never full. */
   readonly evictsAll: boolean;
-  /** Who makes memory grow, and what is refused of it; undefined: not known, as if nothing was refused. */
+  /** How much each priority makes memory grow, and what is refused of it; undefined: unknown, as if nothing was refused. */
   readonly growth?: GrowthByClass | undefined;
   /** All rules, and the keys that no rule matches. */
   readonly rules: readonly RuleTotals[];
@@ -63,13 +63,13 @@ export interface GrowthReport {
   /** Measured growth of committed memory; null: too few samples, or memory is unknown. */
   memory: Growth | null;
   /**
-   * When the limit is reached, with what Spillway refuses on the way: never, if that is all that grows. null without a limit, and
-   * where all keys are evicted.
+   * When the limit is reached, counting what Spillway refuses on the way: never, if the refused writes are all that grows. null
+   * without a limit, and if all keys are evicted.
    */
   timeToFull: TimeTo | null;
   /** The same if nothing is refused. */
   timeToFullUnrefused: TimeTo | null;
-  /** With what is refused on the way. */
+  /** Counting what is refused on the way. */
   marks: MarkForecast[];
   /** Sums of the rules. */
   writesPerSecond: number;

@@ -33,7 +33,7 @@ export interface ReportFigures {
   /** Commands refused, and commands that observing rules would have refused. */
   shed: number;
   wouldShed: number;
-  /** Commands let pass though their key was among those refused, because they left it no larger. */
+  /** Commands that passed although their key was among those refused, because they left it no larger. */
   spared: number;
   /** The refused ones by reason. */
   shedBy: Refusals;
@@ -77,7 +77,7 @@ export class RuleHistory {
   private readonly now = new Map<string, Float64Array>();
   private readonly marks: readonly Mark[][] = STEPS.map(() => []);
 
-  /** `reasons`: the names of what a refusal may be due to. */
+  /** `reasons`: the names of the reasons for a refusal. */
   constructor(private readonly reasons: readonly string[]) {}
 
   /** `at`: monotonic milliseconds. `counts` never go down for a name. The first call marks the start. */
@@ -98,7 +98,7 @@ export class RuleHistory {
       cells[4] = rule.shed;
       cells[5] = rule.wouldShed;
       cells[6] = rule.spared;
-      // Where nothing was refused there are no cells for these, and they are 0.
+      // If nothing was refused there are no cells for these, and they count as 0.
       for (const [i, reason] of this.reasons.entries()) {
         cells[this.reasonAt(i, 0)] = rule.shedBy[reason] ?? 0;
         cells[this.reasonAt(i, 1)] = rule.wouldShedBy[reason] ?? 0;
@@ -113,7 +113,7 @@ export class RuleHistory {
   }
 
   /**
-   * The report of the last `windowMs`, or up to a step more: it begins at the last mark before them, or at the start.
+   * The report of the last `windowMs`, or up to one step more: it begins at the last mark before that, or at the start.
    * `modes`: the modes of the present rules, in their order. `at` and `wallAt`: the same moment, monotonic and epoch.
    */
   report(
@@ -163,7 +163,7 @@ export class RuleHistory {
     };
   }
 
-  /** The cell of reason `i`: of what was refused, or would have been. */
+  /** The cell of reason `i`: for refused commands, or for those that would have been refused. */
   private reasonAt(i: number, kind: 0 | 1): number {
     return FIELDS.length + kind * this.reasons.length + i;
   }

@@ -1,6 +1,7 @@
-// Who holds the memory, live: takes the random keys that the monitor looks at, looks by itself at keys that are large or written
-// much, and says by rule, and by pattern where no rule matches, what their keys hold; and which rules do not grow.
-// Costs the server LOOKED_AT keys a second at most. Without the right to look at keys it says nothing.
+// Which keys hold the memory, live: takes the random keys that the monitor samples, measures large or often written keys
+// itself, and reports for each rule, and for each pattern that no rule matches, the memory of its keys; and which rules do not
+// grow.
+// Costs the server LOOKED_AT keys a second at most. Without the right to examine keys it reports nothing.
 // The caller owns the timer. Invariant: one question to the server at a time.
 
 import { ANY_DATABASE } from '../../core/policy/key-memory.js';
@@ -22,9 +23,9 @@ import { type TrackedKey, TrackedKeys } from './tracked-keys.js';
 export type Group = number | string;
 
 export interface HoldersOptions {
-  /** Sends them together; each is answered by itself. Rejects when the server is not there. */
+  /** Sends them together; each is answered separately. Rejects if the monitor is not connected. */
   readonly ask: (questions: readonly Question[]) => Promise<readonly (readonly [Error | null, unknown])[]>;
-  /** Memory in use and its limit as last read; 0: not known. */
+  /** Memory in use and its limit as last read; 0: unknown. */
   readonly memory: () => { readonly usedBytes: number; readonly limitBytes: number };
   /** The monitor may not look at keys. */
   readonly denied: () => boolean;
@@ -34,16 +35,16 @@ export interface HoldersOptions {
   readonly clock: () => number;
 }
 
-/** An estimate comes from the newest samples: so many, or those of so long. */
+/** An estimate comes from the newest samples: this many, or those of this time. */
 const SAMPLES = 2400;
 const LONGEST_MS = 120_000;
 /** Growth by random keys is the difference between this minute and the one before. */
 const SPAN_MS = 60_000;
 const LOOKED_AT = 20;
-/** Elements that are looked at of a collection. */
+/** How many elements of a collection MEMORY USAGE reads. */
 const ELEMENTS = 100;
 const MOST_DATABASES = 16;
-/** A key is large that holds this share of the memory in use, and no less than so much. */
+/** A key is large if it holds this share of the memory in use, and at least this many bytes. */
 const LARGE_SHARE = 0.01;
 const LEAST_LARGE = 64 * 1024;
 const RECKONED_EVERY_MS = 1000;
@@ -72,7 +73,7 @@ export class Holders implements SampleListener {
     this.bySlot = bySlot(rules);
   }
 
-  /** Goes by these rules from now on. `same`: they have the same patterns. */
+  /** Applies these rules from now on. `same`: they have the same patterns. */
   adopt(rules: RuleSet, same: boolean): void {
     this.rules = rules;
     this.bySlot = bySlot(rules);
@@ -98,7 +99,10 @@ export class Holders implements SampleListener {
     this.keyspace = keyspace;
   };
 
-  /** Once a second or so: what the statistics say of the rules, and what they picked. Returns the slots of rules that are steady. */
+  /**
+   * Must be called about once a second: with the statistics of the rules, and the keys that they picked. Returns the slots of
+   * steady rules.
+   */
   look(rules: readonly RuleCounted[], picks: readonly WrittenPick[]): readonly number[] {
     const { tracked, options } = this;
     const now = options.clock();
@@ -128,7 +132,7 @@ export class Holders implements SampleListener {
     return this.steadySlots;
   }
 
-  /** Of a rule, by its slot, of a pattern, or with 0 of all keys that no rule matches; null: it is not known. */
+  /** For a rule, by its slot, for a pattern, or with 0 for all keys that no rule matches; null: unknown. */
   holding(group: Group): Holding | null {
     if (this.estimates === undefined) return null;
     if (group !== 0) return this.holdingOf([group]);
@@ -170,7 +174,7 @@ export class Holders implements SampleListener {
       sum.expiringKeys += one.expiringKeys;
       sum.errorBytes = Math.hypot(sum.errorBytes, one.errorBytes);
     }
-    // What MEMORY USAGE rounds away, it does for every key.
+    // What MEMORY USAGE rounds away, it rounds away for every key.
     sum.errorBytes = Math.hypot(sum.errorBytes, KEY_ERROR_BYTES * sum.keys);
     for (const { group, bytes, expiring } of this.tracked.all) {
       if (bytes < this.tracked.largeBytes || !groups.includes(group)) continue;
@@ -239,7 +243,7 @@ export class Holders implements SampleListener {
     const best = new Map<TrackedKey<Group>, { db: number | undefined; bytes: number; expiring: boolean }>();
     for (const [i, { key, db }] of asked.entries()) {
       const [[noDatabase], [failed, usage], [, ttl]] = answers.slice(3 * i, 3 * i + 3);
-      // Nothing is known of it: it is asked for again.
+      // Nothing is known about it: it is asked for again.
       if (noDatabase !== null || failed !== null) continue;
       const bytes = typeof usage === 'number' ? usage : -1;
       const known = best.get(key);

@@ -1,13 +1,13 @@
-// How long the keys of a group live before they are evicted: from random keys, by how much of their TTL is left. With the same
-// TTL for all, what is missing of it is a key's age since its last write. Of keys that come and go at a steady pace, the share
-// that is younger than some age is that age over the mean life (renewal theory: the density of ages at 0 is one over the mean life). So the
-// mean life is the youngest quarter's oldest age, times four.
-// Which TTL was given is the rule's own, unless the keys contradict it, else the longest that is left of any.
+// How long the keys of a group live before they are evicted: from random keys, by how much of their TTL is left. If all keys
+// have the same TTL, the missing part is a key's age since its last write. If keys come and go steadily, the share that is
+// younger than some age is that age divided by the mean life (renewal theory: the density of ages at 0 is one over the mean
+// life). So the mean life is the oldest age in the youngest quarter, times four.
+// The TTL is the rule's, unless the keys contradict it; then it is the longest that is left of any.
 // Pure: the clock comes with each call (monotonic milliseconds).
-// Invariants: PER_GROUP samples of a group at most, GROUPS groups; nothing is said that comes from fewer than LEAST samples, or where the
-// ages are not those of keys of one TTL (more old ones than young ones).
+// Invariants: at most PER_GROUP samples of a group, and GROUPS groups; there is no result from fewer than LEAST samples, or if
+// the ages are not those of keys with one TTL (more old ones than young ones).
 
-/** How long the keys of a group live, of which TTL; by estimate. */
+/** How long the keys of a group live, and of which TTL; an estimate. */
 export interface Lifetime {
   livesSeconds: number;
   ofSeconds: number;
@@ -19,11 +19,14 @@ const PER_GROUP = 512;
 const GROUPS = 512;
 const LEAST = 64;
 const LONGEST_MS = 300_000;
-/** The part of the samples, youngest first, whose oldest age is looked at: less is unsure, more counts what dies before. */
+/**
+ * The part of the samples, youngest first, whose oldest age is used: a smaller part is less certain, a larger one is distorted
+ * by keys that die early.
+ */
 const PART = 0.25;
-/** Of keys that come and go steadily, no fewer are in the younger half of the ages; less this, for chance. */
+/** If keys come and go steadily, at least half of them are in the younger half of the ages; less this much, for chance. */
 const LEAST_YOUNG = 0.35;
-/** A TTL may be so much longer than the rule's: it was given a moment ago, by another clock. */
+/** A TTL may be this much longer than the rule's: it was given a moment ago, by another clock. */
 const SLACK_MS = 1000;
 /** 95% of a normal distribution lie within this many standard deviations. */
 const Z = 1.96;
@@ -38,7 +41,7 @@ interface Left {
 export class Lifetimes<G> {
   private readonly groups = new Map<G, Left>();
 
-  /** A random key of `group` that has so much left of its TTL. */
+  /** A random key of `group` that has this much left of its TTL. */
   add(group: G, leftMs: number, now: number): void {
     let left = this.groups.get(group);
     if (left === undefined) {
@@ -52,12 +55,12 @@ export class Lifetimes<G> {
     left.used = Math.min(PER_GROUP, left.used + 1);
   }
 
-  /** Forgets all: the groups are others now. */
+  /** Forgets everything: the groups are others now. */
   clear(): void {
     this.groups.clear();
   }
 
-  /** `ttlMs`: that the rule gives, and how much these differ among keys; 0: none. null: it cannot be told. */
+  /** `ttlMs`: the TTL that the rule gives, and how much it varies among keys; 0: none. null: unknown. */
   of(group: G, ttlMs: number, spreadMs: number, now: number): Lifetime | null {
     const left = this.groups.get(group);
     if (left === undefined) return null;
@@ -79,7 +82,7 @@ function livesOf(leftMs: readonly number[], ttlMs: number, spreadMs: number): Li
   const young = ages.filter((age) => age <= oldest / 2).length;
   if (young < LEAST_YOUNG * ages.length) return null;
   const rank = Math.floor(PART * ages.length);
-  // The youngest quarter may be no younger than others: their TTLs differ by more.
+  // The youngest quarter may be no younger than the others: their TTLs differ by more.
   if (ages[rank] < spreadMs) return null;
   const livesMs = Math.min(ttlMs, ages[rank] / PART);
   const error = Z * Math.sqrt((1 - PART) / (PART * ages.length));

@@ -1,10 +1,10 @@
-// Estimates from random keys what each group of keys holds (a rule's, or a discovered prefix's), with its error. Each key of the
-// server is as likely to be a sample as any other, and the server says how many keys there are with a TTL and without. So in each
-// of these two strata a sample stands for as many keys as there are for each sample.
+// Estimates from random keys the memory of each group of keys (a rule's, or a discovered prefix's), with its error. Each key of
+// the server is equally likely to be a sample, and the server reports how many keys there are with a TTL and without. So in
+// each of these two strata a sample stands for the number of keys divided by the number of samples.
 // A key that holds much of the server's memory is not estimated by samples: it would stand for many like it, or be missed. Such
 // keys count by themselves (tracked-keys.ts), and are left out here.
 // Pure: the clock comes with each call (monotonic milliseconds).
-// Invariants: at most CAPACITY samples; a window that is asked for twice gives the same.
+// Invariants: at most CAPACITY samples; the same window always gives the same result.
 
 /** How many keys there are: with a TTL, and without. */
 export interface KeyCounts {
@@ -12,7 +12,7 @@ export interface KeyCounts {
   readonly staying: number;
 }
 
-/** What a group's keys hold; error: half of the 95% confidence interval. */
+/** The memory of a group's keys; error: half of the 95% confidence interval. */
 export interface GroupEstimate {
   bytes: number;
   errorBytes: number;
@@ -25,9 +25,9 @@ export interface GroupEstimate {
 }
 
 const CAPACITY = 8192;
-/** From fewer samples nothing is said. */
+/** With fewer samples there is no result. */
 const LEAST = 32;
-/** So many times as many keys, or as few, are about as many. */
+/** Up to this factor, numbers of keys count as about equal. */
 const ALIKE = 1.25;
 /** 95% of a normal distribution lie within this many standard deviations. */
 const Z = 1.96;
@@ -62,15 +62,15 @@ export class Population<G> {
     this.used = Math.min(CAPACITY, this.used + 1);
   }
 
-  /** Forgets all: the keys, or their groups, are others now. */
+  /** Forgets everything: the keys, or their groups, are others now. */
   clear(): void {
     this.used = 0;
     this.groups.fill(undefined);
   }
 
   /**
-   * How long the newest samples go back, milliseconds: `most` of them, of `longestMs`, and no longer than there were about as
-   * many keys as now.
+   * How many milliseconds the newest samples go back: at most `most` samples and `longestMs`, and only while the number of keys
+   * was about the same as now.
    */
   spanOf(most: number, longestMs: number, now: number): number {
     let span = 0;
@@ -113,7 +113,7 @@ export class Population<G> {
         if (stratum === 1) estimate.expiringBytes += sum / n;
         if (stratum === 1) estimate.expiringKeys += keys / n;
         estimate.samples += count;
-        // Of few samples the variance among them says little: one more is taken to be like the mean of these.
+        // A few samples say little about their variance: one more is assumed, close to their mean.
         const spread = (squares / n - (sum / n) ** 2) * (n / Math.max(1, n - 1)) + (sum / count) ** 2 / n;
         estimate.variance += Math.max(0, spread) / n;
       }
@@ -122,13 +122,13 @@ export class Population<G> {
     return estimates;
   }
 
-  /** The place of the sample that `age` newer ones follow. */
+  /** The place of the sample that has `age` newer ones after it. */
   private indexOf(age: number): number {
     return (this.next - 1 - age + 2 * CAPACITY) % CAPACITY;
   }
 }
 
-/** What a group holds of which there was no sample. */
+/** The memory of a group without a sample. */
 export const NOTHING: Readonly<GroupEstimate> = {
   ...{ bytes: 0, errorBytes: 0, expiringBytes: 0 },
   ...{ keys: 0, expiringKeys: 0, samples: 0 },

@@ -1,9 +1,9 @@
-// Which rules do not grow: their keys hold no more than some minutes ago, as far as can be told. Within a priority these are
-// refused last. A rule is steady if it was watched for long enough and
+// Which rules do not grow: their keys hold no more than some minutes ago, as far as known. Within a priority these are refused
+// last. A rule is steady if it was watched for long enough and
 //   it has written next to nothing, or
-//   those of its keys that are written and looked at again are no larger than before, random keys show no growth either
-//   beyond their error, and the names that were not written before could not hold much (or the error itself is small).
-// When in doubt a rule grows. A rule that is taken for steady and is not, is refused with the others once all of its priority is.
+//   those of its keys that are written and measured again are no larger than before, random keys show no growth beyond their
+//   error either, and the names that were not written before could not hold much (or the error itself is small).
+// If in doubt, a rule grows. A rule that wrongly counts as steady is refused along with the others once all of its priority is.
 // Pure: the clock comes with each call (monotonic milliseconds).
 import type { GroupEstimate } from './population.js';
 import type { TrackedGrowth } from './tracked-keys.js';
@@ -16,10 +16,10 @@ export interface RuleCounted {
   readonly distinctKeys: number;
 }
 
-/** What was looked at. */
+/** What was measured. */
 export interface Looked {
   readonly limitBytes: number;
-  /** Of the keys of a rule that are looked at by themselves. */
+  /** For the keys of a rule that are measured individually. */
   readonly tracked: (slot: number) => TrackedGrowth | undefined;
   /** By random keys: now, and a minute before. undefined: there are too few samples. */
   readonly recent: (slot: number) => GroupEstimate | undefined;
@@ -30,16 +30,16 @@ interface Point extends Omit<RuleCounted, 'slot'> {
   readonly at: number;
 }
 
-/** What a rule did is kept for so long, in steps, and it is watched for so long before it may be steady. */
+/** The history of a rule is kept for this time, in steps, and a rule is watched for this time before it may be steady. */
 const WINDOW_MS = 120_000;
 const STEP_MS = 5000;
 const WATCHED_MS = 60_000;
-/** Share of the limit that is next to nothing, and the most that an error may be. */
+/** Shares of the limit: what counts as next to nothing, and the largest error. */
 const LITTLE = 0.0025;
 const SMALL_ERROR = 0.01;
-/** Keys that are looked at may be measured so much larger than they are: collections are measured by some of their elements. */
+/** Measured keys may seem this much larger than they are, since collections are measured by some of their elements. */
 const NOISE = 0.02;
-/** Memory that a key takes beside what is written, and a byte that is written. */
+/** Memory that a key takes in addition to what is written, and for each written byte. */
 const KEY_BYTES = 100;
 const SLACK = 1.25;
 
@@ -50,7 +50,7 @@ export class Steadiness {
     this.points.clear();
   }
 
-  /** The slots of the rules that are steady. To be called once a second or so. */
+  /** The slots of the steady rules. Must be called about once a second. */
   look(rules: readonly RuleCounted[], looked: Looked, now: number): number[] {
     const present = new Set(rules.map(({ slot }) => slot));
     for (const slot of this.points.keys()) if (!present.has(slot)) this.points.delete(slot);

@@ -1,13 +1,14 @@
-// Keys that are looked at by themselves, again and again: those that hold much of the server's memory, and of each rule some that
-// are written much. Of the first random keys tell too little; by the second it shows whether what is written to a rule grows its
-// keys. Which are written much the statistics pick: one for so many bytes that are written (stats/written-picks).
+// Keys that are measured individually, again and again: those that hold much of the server's memory, and of each rule some that
+// are often written. Random keys say too little about the first kind; the second kind shows whether writes make the keys of a
+// rule grow. The statistics pick often written keys: one for each so many written bytes (stats/written-picks).
 // Pure: the clock comes with each call (monotonic milliseconds).
-// Invariants: at most MOST keys, PER_RULE of a rule beside large ones; a key that is not large and is not picked again gives way.
+// Invariants: at most MOST keys, PER_RULE of a rule beside large ones; a key that is not large and is not picked again gives
+// way.
 
 export interface TrackedKey<G> {
   readonly group: G;
   readonly key: Buffer;
-  /** Not known: it is asked for in each. */
+  /** Unknown: it is asked for in each database. */
   db: number | undefined;
   bytes: number;
   expiring: boolean;
@@ -16,14 +17,14 @@ export interface TrackedKey<G> {
   /** When it was last asked for, and measured. */
   askedAt: number;
   measuredAt: number;
-  /** Earlier looks: what it held then. Growth counts from the first, which the second replaces after a while. */
+  /** Earlier measurements. Growth counts from the first, which the second replaces after a while. */
   baseBytes: number;
   baseAt: number;
   laterBytes: number;
   laterAt: number;
 }
 
-/** How much the keys of a group that are looked at have grown, and what they held before. */
+/** How much the measured keys of a group have grown, and how large they were before. */
 export interface TrackedGrowth {
   readonly baseBytes: number;
   readonly grownBytes: number;
@@ -34,15 +35,15 @@ const PER_RULE = 8;
 const AGAIN_MS = 5000;
 /** A write that was picked has come to the server. */
 const SETTLED_MS = 300;
-/** A key is looked at for so long before another one takes its place. */
+/** A key is measured for this time before another one takes its place. */
 const KEPT_MS = 20_000;
-/** Growth counts over this time at least, and up to twice that. */
+/** Growth counts over at least this time, and up to twice that. */
 const SHORTEST_MS = 8000;
 const BASE_MS = 30_000;
 const STALE_MS = 60_000;
 
 export class TrackedKeys<G> {
-  /** A key of so many bytes holds much. */
+  /** A key of this many bytes holds much. */
   largeBytes = Number.POSITIVE_INFINITY;
   private readonly keys = new Map<string, TrackedKey<G>>();
 
@@ -58,7 +59,7 @@ export class TrackedKeys<G> {
     this.keys.clear();
   }
 
-  /** A key of `group` that was written much. */
+  /** A key of `group` that is often written. */
   pick(group: G, key: Buffer, now: number): void {
     const name = key.toString('latin1');
     const known = this.keys.get(name);
@@ -72,7 +73,7 @@ export class TrackedKeys<G> {
     if (others.length < PER_RULE || this.makeRoom(others, now)) this.enter(name, blank(group, key, now), now);
   }
 
-  /** A key was seen to hold much. */
+  /** A key turned out to hold much. */
   seen(group: G, key: Buffer, db: number, bytes: number, expiring: boolean, now: number): void {
     const name = key.toString('latin1');
     const known = this.keys.get(name) ?? blank(group, key, now);
@@ -81,7 +82,7 @@ export class TrackedKeys<G> {
     if (!this.keys.has(name)) this.enter(name, known, now);
   }
 
-  /** Up to `most` keys to be looked at now, those with the longest wait first. */
+  /** Up to `most` keys to measure now, those with the longest wait first. */
   due(most: number, now: number): TrackedKey<G>[] {
     const due = [...this.keys.values()].filter(
       ({ askedAt, enteredAt }) => now - askedAt >= AGAIN_MS && now - enteredAt >= SETTLED_MS,
@@ -91,7 +92,7 @@ export class TrackedKeys<G> {
     return due.slice(0, most);
   }
 
-  /** What the server says of a key that was due; -1: it is gone. */
+  /** The server's answer for a key that was due; -1: it is gone. */
   measured(key: TrackedKey<G>, db: number | undefined, bytes: number, expiring: boolean, now: number): void {
     if (bytes < 0) {
       this.keys.delete(key.key.toString('latin1'));
@@ -101,12 +102,12 @@ export class TrackedKeys<G> {
     take(key, bytes, expiring, now);
   }
 
-  /** Those that hold much. */
+  /** The keys that hold much. */
   large(): TrackedKey<G>[] {
     return [...this.keys.values()].filter(({ bytes }) => bytes >= this.largeBytes);
   }
 
-  /** undefined: none was looked at for long enough. */
+  /** undefined: none was measured for long enough. */
   growthOf(group: G, now: number): TrackedGrowth | undefined {
     let baseBytes = 0;
     let grownBytes = 0;
@@ -123,7 +124,7 @@ export class TrackedKeys<G> {
     if (this.keys.size < MOST || this.makeRoom([...this.keys.values()], now)) this.keys.set(name, key);
   }
 
-  /** Takes out the one that was picked longest ago, if it has been here for long enough and does not hold much. */
+  /** Removes the key that was picked longest ago, if it has been here for long enough and does not hold much. */
   private makeRoom(among: readonly TrackedKey<G>[], now: number): boolean {
     const old = among.filter(({ bytes, enteredAt }) => bytes < this.largeBytes && now - enteredAt >= KEPT_MS);
     const [first] = old;

@@ -17,7 +17,7 @@ export interface ConnectionSnapshot {
   clientsTooSlow: number;
   /** Clients that had ended, closed because the server was silent on their connection and answered elsewhere. */
   clientsGivenUp: number;
-  /** Clients closed because of a fault of Spillway itself, which the log reports. */
+  /** Clients closed because of a bug in Spillway, which the log reports. */
   clientsFailed: number;
   /** TLS handshakes of clients that failed. */
   handshakesFailed: number;
@@ -72,7 +72,7 @@ export interface PoolSnapshot {
   sharedConnections: number;
   sharedConnectionsTotal: number;
   sharedConnectionsLost: number;
-  /** Lost connections that Spillway gave up because the server was silent on them and answered on others. */
+  /** Lost connections that Spillway closed because the server was silent on them and answered on others. */
   sharedConnectionsSilent: number;
   /** Own connections that their clients do not need now and that Spillway keeps for a while. */
   parkedConnections: number;

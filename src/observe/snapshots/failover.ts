@@ -1,4 +1,4 @@
-// The snapshot of what follows a primary that may be elsewhere later. Field names are an API. Types only.
+// The snapshot of the code that follows a primary that may move. Field names are an API. Types only.
 
 /** `here`: commands go to the address. `paused`: clients wait. `gone`: there is no primary, and the data port is closed. */
 export type WhereaboutsState = 'here' | 'paused' | 'gone';
@@ -16,13 +16,13 @@ export interface SentinelSnapshot {
 
 export interface FollowedSnapshot {
   readonly state: WhereaboutsState;
-  /** As Sentinel calls the primary. */
+  /** Sentinel's name for the primary. */
   readonly name: string;
   /** host:port; null: never known. */
   readonly address: string | null;
-  /** Why clients wait, or there is no primary; null: it is here. */
+  /** Why clients wait, or why there is no primary; null: commands go to it. */
   readonly reason: string | null;
-  /** Why a failover could pass unseen; null: enough Sentinels answer. */
+  /** Why a failover could be missed; null: enough Sentinels answer. */
   readonly blind: string | null;
   readonly sentinels: readonly SentinelSnapshot[];
   /** Pauses that ended with another primary, with the same one, or without any. */

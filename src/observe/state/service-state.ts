@@ -1,8 +1,8 @@
-// The state of the service in one word, with a sentence and since when: decided here, and shown in the same words by the page,
-// the API, the probes, the metrics, the console and the command line. Several conditions may hold at once: the first of
-// CONDITIONS that holds is the state, and the others follow it.
+// The state of the service in one word, with a sentence and since when. The page, the API, the probes, the metrics, the console
+// and the command line show it in the same words. Several conditions may hold at once: the first of CONDITIONS that holds is
+// the state, and the others follow it.
 // Pure; the clock comes with each call (milliseconds since 1970).
-// Invariants: there is exactly one state; `ok` alone means that nothing has to be done or known.
+// Invariants: there is exactly one state; only with `ok` there is nothing to do or to know.
 import { PRIORITY_NAMES, type PriorityName } from '../../core/policy/rule.js';
 import type { MemorySnapshot } from '../../memory/snapshot.js';
 
@@ -22,19 +22,19 @@ export const STATES = [...CONDITIONS, 'ok'] as const;
 export type Condition = (typeof CONDITIONS)[number];
 export type StateName = (typeof STATES)[number];
 
-/** Who of a configuration enforces, and who only observes. */
+/** Which parts of a configuration enforce, and which only observe. */
 export interface RulesInForce {
   /** The mode of keys that no rule matches, and of rules without one of their own. */
   readonly mode: 'enforce' | 'observe';
   /** Every rule only observes. */
   readonly allObserve: boolean;
-  /** Priorities of which something is refused in earnest: a rule of that priority enforces, or keys without a rule have it. */
+  /** Priorities of which writes are really refused: a rule of that priority enforces, or keys without a rule have it. */
   readonly refusing: ReadonlySet<PriorityName>;
 }
 
 export interface StateFacts {
   readonly closing: boolean;
-  /** As /readyz says it: whether clients can be served, and what is missing. */
+  /** As in /readyz: whether clients can be served, and what is missing. */
   readonly ready: boolean;
   readonly reasons: readonly string[];
   /** Why clients wait for a primary; null: they do not. */
@@ -44,11 +44,11 @@ export interface StateFacts {
     'readingAgeMs' | 'stale' | 'rehearsal' | 'level' | 'active' | 'reason' | 'pressure'
   >;
   readonly rules: RulesInForce;
-  /** Why the config file could not be taken over; null: it was. */
+  /** Why the config file could not be applied; null: it was. */
   readonly configError: string | null;
 }
 
-/** Of `bad` ones clients notice something, or memory is not watched; of `warn` ones an operator should know. */
+/** `bad` ones affect clients, or leave memory unwatched; an operator should know of `warn` ones. */
 const SEVERITY: Readonly<Record<StateName, 'ok' | 'warn' | 'bad'>> = {
   closing: 'bad',
   down: 'bad',

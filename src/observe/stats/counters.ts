@@ -41,7 +41,7 @@ export const Column = {
   WOULD_EVICT_BYTES: AFTER_REASONS + 4,
 } as const;
 const WIDTH = Column.WOULD_EVICT_BYTES + 1;
-/** Of the columns of the first reason. */
+/** The reason of the first column. */
 const FIRST_REFUSAL = Refusal.BAND;
 const FIRST_SPARED = Spared.REWRITE;
 
@@ -70,7 +70,7 @@ export type SparedCounts = Partial<Record<SparedName, number>>;
 export interface CountedRule {
   readonly name: string;
   readonly slot: number;
-  /** It is for a family, and shown only when keys of that have been written. */
+  /** It is for a family, and shown only once keys of that family have been written. */
   readonly builtIn?: boolean | undefined;
 }
 
@@ -90,7 +90,7 @@ export class TrafficStats implements TrafficObserver {
   readonly ownTimes = new OwnTimes();
   /** Patterns of the keys that no rule matches. */
   readonly patterns = new HeavyHitters();
-  /** Keys that are written much. */
+  /** Keys that are often written. */
   readonly picks = new WrittenPicks(1);
   upstreamOom = 0;
   /** Called at each OOM of Redis itself, because the memory monitor must know it too. */
@@ -178,7 +178,7 @@ export class TrafficStats implements TrafficObserver {
     this.cells[slot * WIDTH + Column.SPARED + reason - FIRST_SPARED]++;
   }
 
-  /** Keys of the rule were removed to make room. `livedMs`: since they were written, of all together. */
+  /** Keys of the rule were evicted to make room. `livedMs`: from their writes until now, the sum of all. */
   onEvicted(slot: number, keys: number, bytes: number, livedMs: number): void {
     const row = slot * WIDTH;
     this.cells[row + Column.EVICTED] += keys;
@@ -186,7 +186,7 @@ export class TrafficStats implements TrafficObserver {
     this.cells[row + Column.EVICTED_LIVED_MS] += livedMs;
   }
 
-  /** A key of a rule that observes would have been removed. */
+  /** A key of an observing rule would have been evicted. */
   onWouldEvict(slot: number, bytes: number): void {
     const row = slot * WIDTH;
     this.cells[row + Column.WOULD_EVICT]++;

@@ -53,18 +53,18 @@ export interface RuleStats {
   shed: number;
   shedBytes: number;
   wouldShed: number;
-  /** Commands let pass though their key is among those refused. */
+  /** Commands that passed although their key is among those refused. */
   spared: number;
   /** The same by reason: they add up to `shed` and `wouldShed`. */
   shedBy: RefusalCounts;
   wouldShedBy: RefusalCounts;
   /** Spared commands by reason: they add up to `spared`. */
   sparedBy: SparedCounts;
-  /** Keys that were removed to make room, their estimated bytes of memory, and how long they had lived in all. */
+  /** Keys that were evicted to make room, their estimated bytes of memory, and the sum of their lifetimes. */
   evicted: number;
   evictedBytes: number;
   evictedLivedSeconds: number;
-  /** Observe mode: keys that would have been removed. */
+  /** Observe mode: keys that would have been evicted. */
   wouldEvict: number;
   wouldEvictBytes: number;
   /** Estimated, within about 1.6% (one standard deviation). */
@@ -73,7 +73,7 @@ export interface RuleStats {
   lastSeen: string | null;
   /** Written keys by command name, lower case. */
   commands: Record<string, number>;
-  /** What its keys hold, whoever wrote them, by random keys; null: not known. */
+  /** The memory of its keys, whoever wrote them, by random keys; null: unknown. */
   holds: Holding | null;
 }
 
@@ -87,7 +87,7 @@ export interface DiscoveredPattern extends Advice {
   withoutTtl: number;
   /** The most writes of the pattern that may be missing (0 while there are few patterns). */
   writesMissedAtMost: number;
-  /** What its keys hold; null: not known. */
+  /** The memory of its keys; null: unknown. */
   holds: Holding | null;
 }
 
@@ -95,12 +95,12 @@ export interface StatsSnapshot {
   /** ISO 8601: when counting began, and when this was taken. */
   since: string;
   takenAt: string;
-  /** In the order of the config, and behind them the built-in ones whose keys have been seen (`family:sidekiq`). */
+  /** In the order of the config, then the built-in rules whose keys have been seen (`family:sidekiq`). */
   rules: RuleStats[];
   unregistered: RuleStats;
   /** Most writes first. */
   discovered: DiscoveredPattern[];
-  /** Who holds the memory; null: nobody looks. */
+  /** Which keys hold the memory; null: nobody measures it. */
   holds: HoldsSnapshot | null;
   /** OOM errors that came from Redis itself. */
   upstreamOom: number;
@@ -117,7 +117,7 @@ export function shownRules(stats: TrafficStats): readonly CountedRule[] {
   );
 }
 
-/** Knows who holds the memory. */
+/** Knows which keys hold the memory. */
 export interface HoldsSource {
   /** A slot, or a pattern of keys that no rule matches. */
   holding(group: number | string): Holding | null;

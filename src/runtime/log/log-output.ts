@@ -1,20 +1,20 @@
-// Writes log lines to one descriptor, on a thread of Node's pool and never on the event loop. So a full disk, a reader that
-// has stopped or a hanging file system costs lines and nothing else.
+// Writes log lines to one descriptor, on a thread of Node's pool and never on the event loop. So a full disk, a reader that has
+// stopped or a hanging file system costs lines and nothing else.
 // Owns the lines that wait and the count of lost ones.
-// Invariants: write() returns at once, whatever becomes of the line. One write runs at a time, so at most one thread is ever
-// stuck. Lines keep their order and are never cut or mixed: what a write left over goes first. At most QUEUE_BYTES wait; a
-// line beyond that is lost and counted. The process can end at any time, with SIGKILL where a write may never end, because
-// Node's exit waits for the thread that writes.
+// Invariants: write() returns at once, whatever happens to the line. One write runs at a time, so at most one thread is ever
+// stuck. Lines keep their order and are never cut or mixed: the rest of a write goes first. At most QUEUE_BYTES wait; a line
+// beyond that is lost and counted. The process can end at any time, by SIGKILL if a write may never end, because Node's exit
+// waits for the thread that writes.
 import { constants, fstatSync, openSync, write, writeSync } from 'node:fs';
 import { isatty } from 'node:tty';
 import { type Logger, pino } from 'pino';
 import { textLine } from './text-line.js';
 
-/** How much may wait for a destination that takes nothing: some 5,000 lines. */
+/** The most bytes that may wait for a destination that accepts nothing: some 5,000 lines. */
 const QUEUE_BYTES = 1024 * 1024;
 /** A write of up to PIPE_BUF is all or nothing, so lines of several processes never mix in a pipe. */
 const CHUNK_BYTES = 4096;
-/** The error code when a pipe can take nothing now. */
+/** The error code of a pipe that is full now. */
 const FULL = 'EAGAIN';
 /** Delay before the next attempt: for a reader that does not keep up, and for any other failure. */
 const FULL_RETRY_MS = 20;
@@ -58,7 +58,7 @@ export class LogOutput implements LogLosses {
   private turns = 0;
   private retry: NodeJS.Timeout | undefined;
   private lostBefore = 0;
-  /** Why the last attempt failed; undefined: it did not, or all was written since. */
+  /** Why the last attempt failed; undefined: it did not, or everything was written since. */
   private failure: string | undefined;
   private idle: (() => void) | undefined;
 
@@ -86,7 +86,7 @@ export class LogOutput implements LogLosses {
     this.next();
   }
 
-  /** Resolves when all lines are written, or cannot be, or after `limitMs`. */
+  /** Resolves when all lines are written, or cannot be written, or after `limitMs`. */
   async flush(limitMs: number): Promise<void> {
     if (this.current === undefined && this.lines.length === 0) return;
     if (this.writing === undefined && this.failure !== undefined && this.failure !== FULL) return;
@@ -99,7 +99,7 @@ export class LogOutput implements LogLosses {
     });
   }
 
-  /** Ends the process, with `code` unless a write is stuck, once the last lines are written or cannot be. */
+  /** Ends the process, with `code` unless a write is stuck, once the last lines are written or cannot be written. */
   async exit(code: number): Promise<never> {
     await this.flush(STUCK_AFTER_MS);
     process.exit(code);
@@ -159,7 +159,7 @@ export class LogOutput implements LogLosses {
     return Buffer.from(this.lines.splice(0, count).join(''));
   }
 
-  /** The process ends: writes what waits, as far as that is possible at once. */
+  /** The process ends: writes the waiting lines, as far as that is possible at once. */
   private end(): void {
     const stuck = this.turns >= STUCK.turns;
     if (this.writing !== undefined && (stuck || this.mayBlock)) {
@@ -175,7 +175,7 @@ export class LogOutput implements LogLosses {
     try {
       for (let at = 0; at < bytes.length; ) at += writeSync(this.fd, bytes, at);
     } catch {
-      // There is nobody left to tell.
+      // Nobody is left to be told.
     }
   }
 }
@@ -197,14 +197,14 @@ export function logTo(output: LogOutput, { level, format }: LogOptions, base: ob
 }
 
 /**
- * A non-blocking descriptor of the same pipe or terminal. It is opened anew, since the flag belongs to the open file, which
- * other processes may share. What cannot be opened, such as another user's pipe, is used as it is.
+ * A non-blocking descriptor of the same pipe or terminal. It is opened again, since the flag belongs to the open file, which
+ * other processes may share. A file that cannot be opened, such as another user's pipe, is used as it is.
  */
 function neverBlocking(fd: number): { readonly fd: number; readonly mayBlock: boolean } {
   let mayBlock = false;
   try {
     const stats = fstatSync(fd);
-    // A socket cannot be opened anew; Node makes it non-blocking when it wraps it.
+    // A socket cannot be opened again; Node makes it non-blocking when it wraps it.
     if (stats.isSocket() && fd === 1) void process.stdout;
     else mayBlock = stats.isSocket() || stats.isFIFO() || stats.isCharacterDevice();
     if (!stats.isFIFO() && !stats.isCharacterDevice()) return { fd, mayBlock };

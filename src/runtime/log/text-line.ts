@@ -1,6 +1,6 @@
 // The log as text for people: one line for each entry, `2026-11-30T08:15:02.123Z WARN  message  name=value …`. Pure.
-// Invariants: a line has no control characters, so nothing that a server or a file says can move a terminal's cursor; an entry
-// that is not pino's JSON stays as it is.
+// Invariants: a line has no control characters, so text from a server or a file cannot move a terminal's cursor; an entry that
+// is not pino's JSON stays unchanged.
 
 const LEVELS: Readonly<Record<number, string>> = {
   10: 'TRACE',

@@ -17,7 +17,7 @@ const GAUGES: ReadonlySet<string> = new Set([
   'clientsWaiting',
 ]);
 
-/** The same in all processes, sooner or later, since they read the same files. The lowest counts. */
+/** Sooner or later the same in all processes, since they read the same files. The lowest counts. */
 const SAME: ReadonlySet<string> = new Set(['certificateExpiresAt', 'renewals']);
 
 /** Numbers are added; a flag is true if any is. There must be at least one snapshot. */

@@ -29,7 +29,7 @@ export class HandoverQueue {
     this.next();
   }
 
-  /** To be called whenever a worker may take another client. */
+  /** Must be called whenever a worker may take another client. */
   next(): void {
     clearTimeout(this.retry);
     while (this.waiting.length > 0) {

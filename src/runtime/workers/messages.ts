@@ -13,28 +13,28 @@ import type { DataPlaneSnapshot } from '../data-plane.js';
 import type { Usage } from '../own-usage.js';
 import type { UpstreamNews } from '../upstream.js';
 
-/** The growth that a worker has let through, bytes. */
+/** The growth that a worker has admitted, in bytes. */
 export interface Growth {
   readonly admitted: number;
   /** The same by Priority. */
   readonly admittedBy: readonly number[];
-  /** The part that a reading contains for certain. */
+  /** The part that a reading certainly contains. */
   readonly answered: number;
   /** What is still to come of streaming writes. */
   readonly promised: number;
   /** Commands that may free memory or change the limit: sent, and answered. */
   readonly reliefs: number;
   readonly reliefsAnswered: number;
-  /** How many replies have come after which memory may be less: to reliefs, and to DEL and the like. */
+  /** How many replies have come after which memory may be less: to reliefs, and to DEL and similar commands. */
   readonly eased: number;
-  /** What stands of the small, short-lived writes that were spared, and all that ever were. */
+  /** The standing memory of the small, short-lived writes that were spared, and the memory of all that ever were. */
   readonly briefStanding: number;
   readonly briefSpared: number;
 }
 
 /** The growth that the primary knows of when it writes to a worker. */
 export interface GrowthKnown {
-  /** Growth that all other workers have let through, bytes since the start. */
+  /** Growth that all other workers have admitted, in bytes since the start. */
   readonly elsewhere: number;
   /** The worker's own growth, as it last reported it. */
   readonly own: number;
@@ -46,7 +46,7 @@ export interface GrowthKnown {
   readonly briefSpared: number;
 }
 
-/** What a worker took of the rates of rules since it last said so; only rules of which it took any. */
+/** What a worker took from the rates of rules since its last report; only for rules from which it took any. */
 export type QuotaTakes = readonly (readonly [slot: number, writes: number, bytes: number])[];
 
 /** What a worker did to one key of a rule with a budget, in this order. */
@@ -62,32 +62,32 @@ export interface KeyTouch {
   readonly lifetime: number;
 }
 
-/** What a worker did to the keys of a rule with a budget since it last said so. */
+/** What a worker did to the keys of a rule with a budget since its last report. */
 export interface HoldingsTold {
   readonly slot: number;
-  /** All were deleted, before what `touches` says. */
+  /** All keys were deleted, before what `touches` says. */
   readonly cleared: boolean;
-  /** Writes to keys that `touches` has no place for. */
+  /** Writes to keys for which `touches` has no place. */
   readonly missed: number;
   /** Estimated bytes of all writes. */
   readonly written: number;
-  /** Of keys in the sample, and of such as may be large. */
+  /** Of keys in the sample, and of keys that may be large. */
   readonly touches: readonly KeyTouch[];
 }
 
-/** What a worker is to know of a rule with a budget. */
+/** What a worker must know about a rule with a budget. */
 export interface HoldingsNews {
   readonly slot: number;
   readonly budgetBytes: number;
   readonly held: number;
-  /** The share of what was written of late by which `held` has grown. */
+  /** The share of the recently written bytes by which `held` has grown. */
   readonly stays: number;
   /** The scope of the sample: see SampleScope. */
   readonly below: number;
   readonly largeBytes: number;
 }
 
-/** What a worker tells of rules with a limit or a budget. */
+/** What a worker reports about rules with a limit or a budget. */
 export interface QuotaReport {
   readonly takes: QuotaTakes;
   readonly holdings: readonly HoldingsTold[];
@@ -104,7 +104,7 @@ export interface Report {
   readonly stats: StatsPart;
   readonly snapshot: DataPlaneSnapshot;
   readonly usage: Usage;
-  /** The clients that have sent most, most first. */
+  /** The clients that have sent the most bytes, the largest first. */
   readonly topClients: readonly ClientTraffic[];
 }
 
@@ -129,7 +129,7 @@ export type ToWorker =
   | {
       readonly type: 'upstream';
       readonly news: UpstreamNews;
-      /** With the end of a pause: writes are judged by it from the first one on. */
+      /** Comes with the end of a pause: from the first write on, it decides. */
       readonly pressure: { readonly state: PressureState; readonly known: GrowthKnown } | undefined;
     }
   | { readonly type: 'server'; readonly server: ServerFacts }
@@ -165,7 +165,7 @@ export type FromWorker =
   | { readonly type: 'upstreamFailed'; readonly message: string; readonly code: string | undefined }
   | { readonly type: 'upstreamOom' }
   | { readonly type: 'upstreamReadonly' }
-  /** The worker goes by the news of this epoch. `waiting`: its clients that have something to send. */
+  /** The worker has applied the news of this epoch. `waiting`: its clients that have something to send. */
   | { readonly type: 'upstreamHeard'; readonly epoch: number; readonly waiting: number }
   /** A round of PROXY questions. The next one is sent when this one is answered or given up. */
   | { readonly type: 'asked'; readonly question: number; readonly asked: readonly ConsoleQuestion[] }

@@ -19,7 +19,7 @@ export class RemoteHoldings implements HeldKeys {
   /** Keys beyond MOST. */
   private missed = 0;
   private credit = 0;
-  /** Bytes written since the primary was told, and told and not yet answered. */
+  /** Bytes written since the last report, and those reported and not yet answered. */
   private fresh = 0;
   private told = 0;
 
@@ -72,7 +72,7 @@ export class RemoteHoldings implements HeldKeys {
     this.cleared = true;
   }
 
-  /** What the primary is to know; hear() is to follow. */
+  /** What the primary must know; hear() must follow. */
   tell(): HoldingsTold {
     const { quota, cleared, missed, fresh } = this;
     const told = { slot: quota.slot, cleared, missed, written: fresh, touches: [...this.touches.values()] };
@@ -113,7 +113,7 @@ export class RemoteHoldings implements HeldKeys {
     return touch;
   }
 
-  /** In the sample, or now and then a key that may be large. */
+  /** Whether to report the key: it is in the sample, or its turn has come as a key that may be large. */
   private concerns(hash: number, bytes: number): boolean {
     const { news } = this;
     if (news === undefined) return true;

@@ -13,7 +13,7 @@ import { addSnapshots, countersOnly } from './add-snapshots.js';
 import type { Report } from './messages.js';
 import type { WorkerProcess } from './worker-process.js';
 
-/** Reports are asked for at least this often. What a worker counts in between is lost if it crashes. */
+/** Reports are requested at least this often. What a worker counts in between is lost if it crashes. */
 const EVERY_MS = 1000;
 const LIMIT_MS = 500;
 
@@ -47,7 +47,7 @@ export class Reports {
     this.total.add(stats);
   }
 
-  /** Keys were removed by the primary itself. */
+  /** The primary itself evicted keys. */
   evicted(slot: number, keys: number, bytes: number, livedMs: number): void {
     this.total.onEvicted(slot, keys, bytes, livedMs);
   }
@@ -64,7 +64,7 @@ export class Reports {
     this.total.adopt(allRules(config));
   }
 
-  /** All workers now use `after` in place of `before`; the total has all that they discovered under `before`. */
+  /** All workers now use `after` in place of `before`; the total includes everything that they discovered under `before`. */
   adopted(before: EffectiveConfig, after: EffectiveConfig): void {
     if (!sameGlobs(before, after)) this.total.forgetPatterns();
   }

@@ -1,8 +1,8 @@
-// One worker's share in the growth that all workers let through: keeps its gate as if all growth passed it. What this worker
-// has let through since the others were last heard from also counts once for each of them: they likely do the same, and
-// their figures take a while to arrive. So workers that write at the same time do not pass the limit together.
-// Invariants: gate.admitted is the known growth of all, plus that assumption; the others lack at most a step of this
-// worker's growth, as long as tell() follows whenever it is due.
+// One worker's view of the growth that all workers admit: keeps its gate as if all growth passed it. What this worker has
+// admitted since the last news of the others also counts once for each of them, because they probably admit as much, and their
+// figures take a while to arrive. So workers that write at the same time do not pass the limit together.
+// Invariants: gate.admitted is the known growth of all, plus that assumption; the others miss at most one step of this worker's
+// growth, as long as tell() follows whenever it is due.
 import type { ShedGate } from '../../core/policy/shed.js';
 import type { Growth, GrowthKnown } from './messages.js';
 
@@ -45,7 +45,7 @@ export class SharedGrowth {
     this.eased++;
   }
 
-  /** Whether tell() is due. Ask after each look at the pressure, which sets how far growth may go until the next look. */
+  /** Whether tell() is due. Check after each look at the pressure, which sets how far growth may go until the next look. */
   isDue(): boolean {
     this.count();
     if (Math.abs(this.gate.promised - this.promisedTold) >= PROMISE_STEP_BYTES) return true;

@@ -1,6 +1,6 @@
-// One worker's share in limits and budgets that all workers observe together: reports to the primary what it has used of each
-// rate and done to the keys of each budget, and takes over what the others have. One report at a time: the next one waits for
-// the answer, so no figure is counted twice or lost in an outbox.
+// One worker's part of the limits and budgets that all workers share: reports to the primary what it has used of each rate and
+// what it did to the keys of each budget, and takes over the others' figures. One report at a time: the next one waits for the
+// answer, so no figure is counted twice or lost in an outbox.
 import type { Quotas } from '../../core/policy/quota.js';
 import type { HoldingsTold, QuotaNews, QuotaReport, QuotaTakes } from './messages.js';
 import { RemoteHoldings } from './remote-holdings.js';
@@ -35,7 +35,7 @@ export class SharedQuotas {
     return { takes, holdings };
   }
 
-  /** Takes the primary's answer: what the others have used since its last one, and what the rules' keys hold. */
+  /** Takes the primary's answer: what the others have used since its last one, and the memory of the rules' keys. */
   hear({ taken, holdings }: QuotaNews): void {
     this.asked = false;
     const bySlot = new Map(taken.map((each) => [each[0], each]));

@@ -1,9 +1,9 @@
 // The share of the bytes written to a rule's keys that stays in memory: the rest replaces old values, or expires soon. It
 // is measured over intervals with enough writes; until the next one the last value applies.
 
-/** So much must be written for an interval to mean something. */
+/** An interval with fewer written bytes means nothing. */
 const ENOUGH_BYTES = 64 * 1024;
-/** In doubt at least so much is taken to stay, lest a change from rewriting to growing be seen too late. */
+/** If in doubt, at least this share is assumed to stay, so that a change from rewriting to growing is not noticed too late. */
 const LEAST = 0.1;
 const WEIGHT = 0.5;
 
@@ -12,7 +12,7 @@ export class Staying {
   private written = 0;
   private heldBefore = Number.NaN;
 
-  /** So many bytes were written since the last call, and so many are held by now. */
+  /** This many bytes were written since the last call, and this many are held now. */
   see(written: number, held: number): void {
     if (Number.isNaN(this.heldBefore)) this.heldBefore = held;
     this.written += written;

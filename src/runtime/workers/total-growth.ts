@@ -1,7 +1,7 @@
-// The growth that all workers have admitted, in the primary's gate: the sum of the last figures of each, those of ended
-// workers included.
-// Invariants: the gate includes everything that workers have reported; growth of a lost worker counts as executed, and no
-// sum ever goes down, since nobody can correct it any more.
+// The growth that all workers have admitted, in the primary's gate: the sum of the last figures of each, those of ended workers
+// included.
+// Invariants: the gate includes everything that workers have reported; growth of a lost worker counts as executed, and no sum
+// ever goes down, since nobody could correct it.
 import type { ShedGate } from '../../core/policy/shed.js';
 import type { Growth, GrowthKnown } from './messages.js';
 
@@ -40,7 +40,7 @@ export class TotalGrowth {
   lose(worker: object): void {
     const { admitted, admittedBy, reliefs, eased } = this.of(worker);
     this.saidBy.delete(worker);
-    // What it had spared stands a minute longer; a new worker may spare as much meanwhile.
+    // What it had spared stands for a minute longer; a new worker may spare as much meanwhile.
     const ended = {
       ...NO_GROWTH,
       admitted,
@@ -55,7 +55,7 @@ export class TotalGrowth {
     this.addUp();
   }
 
-  /** What a worker is sent: its own last figures, and the sum of all others'. */
+  /** What a worker receives: its own last figures, and the sum of all others'. */
   known(worker: object): GrowthKnown {
     const { admitted, promised, reliefs, briefStanding, briefSpared } = this.of(worker);
     const { gate } = this;

@@ -1,5 +1,6 @@
-// What all workers have used of the rules' limits and done to the keys of their budgets, in the primary: passes what each used of
-// a rate on to the others, keeps the sum in quotas of its own, and replays writes into the samples of keys (memory/budgets).
+// What all workers have used of the rules' limits and done to the keys of their budgets, in the primary: passes on to each
+// worker what the others used of a rate, keeps the sum in quotas of its own, and replays writes into the samples of keys
+// (memory/budgets).
 // Invariants: a worker's figure reaches each other worker once; at most one entry for each rule waits for a worker.
 import type { HeldKeys } from '../../core/policy/held-keys.js';
 import { KeySample } from '../../core/policy/key-sample.js';

@@ -51,7 +51,7 @@ function start({
   process.on('uncaughtException', (error) => {
     log.fatal({ err: error }, 'crashed');
     exit(1);
-    // A worker in an unknown state serves nobody.
+    // A worker in an unknown state must not serve clients.
     process.removeAllListeners('message');
     stopServing();
   });

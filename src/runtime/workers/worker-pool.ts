@@ -41,7 +41,7 @@ import { type WorkerEvents, WorkerProcess } from './worker-process.js';
 const GROWTH_LIMIT_MS = 100;
 /** A reload's answer names the workers that take longer than this. */
 const RELOAD_LIMIT_MS = 2000;
-/** A worker that has not confirmed a pause by then is late: it is told on. */
+/** A worker that has not confirmed a pause within this time is late: nobody waits for it, and it is told again. */
 const PAUSE_LIMIT_MS = 1000;
 /** A worker that ends sooner than this is replaced after a delay, which doubles each time. */
 const STABLE_MS = 5000;
@@ -59,7 +59,7 @@ export class WorkerPool implements Service {
   private refilling: NodeJS.Timeout | undefined;
   private readonly serverClock = new ServerClock(() => performance.now(), Date.now);
   private readonly workersByNumber = new Map<number, WorkerProcess>();
-  /** A worker's capacity, as the last one that started says. */
+  /** A worker's capacity, as the last one that started reported. */
   private perWorker: Capacity | undefined;
   private readonly handover: HandoverQueue;
   private readonly reports: Reports;

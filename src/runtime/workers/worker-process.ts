@@ -23,9 +23,9 @@ export interface WorkerEvents {
   clientsChanged(worker: WorkerProcess): void;
   /** It reports its growth. `unasked`: much has passed since its last report. */
   grown(worker: WorkerProcess, growth: Growth, unasked: boolean): void;
-  /** It says what it did by rules with a limit or a budget; returns what it is to know. */
+  /** It reports what it did under rules with a limit or a budget; returns what it must know. */
   took(worker: WorkerProcess, report: QuotaReport): QuotaNews;
-  /** It answers what it was asked about keys that may go. */
+  /** It answers questions about keys that may be evicted. */
   evicts(worker: WorkerProcess, answer: EvictAnswer): void;
   reported(report: Report): void;
   upstreamFailed(error: Error): void;
@@ -42,7 +42,7 @@ const MAIN = new URL(
 
 /** After this time without a confirmation, the next clients go to other workers. */
 export const LATE_MS = 100;
-/** What a worker has not confirmed for this time it is told again. */
+/** After this time without a confirmation, the message is sent again. */
 const TELL_AGAIN_MS = 20;
 
 export class WorkerProcess {
@@ -69,7 +69,7 @@ export class WorkerProcess {
   private config: EffectiveConfig;
   private sentConfig: EffectiveConfig | undefined;
   private wanted: EffectiveConfig;
-  /** Where the primary is, as it was last told, and what it has confirmed. */
+  /** Where the primary is, as last sent, and what the worker has confirmed. */
   private news: UpstreamNews | undefined;
   private heardEpoch = 0;
   private tellingAgain: NodeJS.Timeout | undefined;
@@ -127,7 +127,7 @@ export class WorkerProcess {
     return this.isReady && this.handed === this.taken && this.clients < (this.capacity?.clients ?? 0);
   }
 
-  /** The last client has been on its way for so long that no other needs to wait for this worker. */
+  /** The last client has been on its way for so long that no other client should wait for this worker. */
   isLate(now: number): boolean {
     return !this.isReady || (this.handed > this.taken && now - this.handedAt >= LATE_MS);
   }
@@ -153,7 +153,10 @@ export class WorkerProcess {
     return this.isReady && this.config !== config;
   }
 
-  /** Resolves when it goes by the news, or is gone. Bypasses the outbox: no client that is handed over later arrives before it. */
+  /**
+   * Resolves when it has applied the news, or is gone. Bypasses the outbox: no client that is handed over later arrives before
+   * it.
+   */
   async tellUpstream(
     news: UpstreamNews,
     limitMs: number,
