@@ -1,5 +1,5 @@
-// The package as a library: a proxy in the process of a program, such as its tests (docs/EMBEDDING.md). What is exported here
-// is an API; nothing else of the package is. Reads no arguments, no variables and no signals of the process.
+// The package as a library: a proxy in the process of another program, such as its tests (docs/EMBEDDING.md). The exports are
+// an API; nothing else in the package is. It reads no arguments, variables or signals of the process.
 import { type Logger, pino } from 'pino';
 import type { z } from 'zod';
 import { formatListenAddress } from './config/address.js';
@@ -13,14 +13,14 @@ import { SpillwayProxy } from './runtime/proxy.js';
 export { ConfigError } from './config/error.js';
 export type { MemorySnapshot, ReloadOutcome, StatsSnapshot };
 
-/** A configuration, as in proxy.config.json: what is left out has its default. */
+/** A configuration, as in proxy.config.json: absent settings have their defaults. */
 export type SpillwayConfig = z.input<typeof configSchema>;
 
 export interface SpillwayOptions {
   readonly config?: SpillwayConfig;
-  /** Variables that the configuration goes by, SPILLWAY_ADMIN_TOKEN and the like; none unless given, not even the process's. */
+  /** Variables for the configuration, such as SPILLWAY_ADMIN_TOKEN; by default none, not even the process's. */
   readonly env?: Readonly<Record<string, string | undefined>>;
-  /** Nothing is logged without one. */
+  /** Without a logger nothing is logged. */
   readonly log?: Logger;
 }
 
@@ -40,8 +40,8 @@ export class Spillway {
   }
 
   /**
-   * Resolves when clients can connect and memory was read, or could not be. A server that is not there is no error: the
-   * proxy refuses clients until it is. Rejects with the system's error when it cannot listen. To be called once.
+   * Resolves when clients can connect and memory was read, or could not be read. A missing server is no error: the proxy
+   * refuses clients until the server is there. Rejects with the system's error if it cannot listen. Call it once.
    */
   start(): Promise<void> {
     return this.proxy.start();
@@ -52,24 +52,27 @@ export class Spillway {
     return this.proxy.stop(graceMs);
   }
 
-  /** Where clients connect: `redis://host:port`, or `unix:/path`. @throws Error before it has started */
+  /** The address for clients: `redis://host:port`, or `unix:/path`. @throws Error before it has started */
   get url(): string {
     const { address } = this.proxy;
     return `${address.path === undefined ? 'redis://' : ''}${formatListenAddress(address)}`;
   }
 
-  /** Where clients connect, as numbers say it: the port is the real one where the configuration says 0. */
+  /** The same in parts: the port is the real one if the configuration says 0. */
   get address(): { readonly host: string; readonly port: number; readonly path?: string | undefined } {
     return this.proxy.address;
   }
 
-  /** The admin server: `http://host:port`; undefined where the configuration wants none. */
+  /** The admin server: `http://host:port`; undefined if the configuration turns it off. */
   get adminUrl(): string | undefined {
     const { adminAddress } = this.proxy;
     return adminAddress && `http://${formatListenAddress(adminAddress)}`;
   }
 
-  /** Goes by another configuration, as a reload of the file does; what needs a restart is named, and stays. */
+  /**
+   * Applies another configuration, like a reload of the file. The result names the settings that need a restart and stay
+   * unchanged.
+   */
   async reload(config: SpillwayConfig): Promise<ReloadOutcome> {
     const before = this.config;
     this.config = config;
@@ -78,12 +81,12 @@ export class Spillway {
     return outcome;
   }
 
-  /** As GET /api/stats. */
+  /** The answer of GET /api/stats. */
   stats(): Promise<StatsSnapshot> {
     return this.proxy.stats();
   }
 
-  /** As GET /api/memory. */
+  /** The answer of GET /api/memory. */
   memory(): MemorySnapshot {
     return this.proxy.memory();
   }

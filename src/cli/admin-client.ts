@@ -124,7 +124,7 @@ function baseOf(given: string): string {
   return url.origin + url.pathname.replace(/\/+$/, '');
 }
 
-/** A server that listens on all interfaces is reached on loopback. */
+/** Maps a server that listens on all interfaces to loopback. */
 function reachable({ host, port }: ListenAddress): ListenAddress {
   if (host === '' || host === '0.0.0.0') return { host: '127.0.0.1', port };
   return { host: host === '::' ? '::1' : host, port };

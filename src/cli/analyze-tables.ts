@@ -62,7 +62,7 @@ function groupTable(groups: readonly GroupAnalysis[], { sampled, partial }: Anal
   return table.toString();
 }
 
-/** Memory to be freed over time. */
+/** How much memory becomes free, and when. */
 function ttlTable({ groups, memory }: Analysis, paint: Paint): string {
   const table = new Columns(['expires within', 'keys', 'bytes', 'freed by then'], paint);
   const all = memory.keyBytes.estimate;
@@ -84,7 +84,7 @@ function ttlTable({ groups, memory }: Analysis, paint: Paint): string {
   return table.toString();
 }
 
-/** What it takes to give TTLs to those that have none. */
+/** The memory that TTLs for keys without one would take. */
 export function ttlCostText({
   memory: { ttlBytes, usedBytes, limitBytes },
 }: Pick<Analysis, 'memory'>): string {
@@ -117,7 +117,7 @@ function biggestTable({ biggest }: Analysis, paint: Paint): string {
 
 const SHOWN_KEY = 80;
 
-/** Of a group. The whole is in the JSON. */
+/** The name of a group, shortened. The JSON has the whole name. */
 const SHOWN_NAME = 40;
 
 function shortName(name: string): string {

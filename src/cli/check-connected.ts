@@ -1,5 +1,5 @@
-// `spillway check --connect`: beside the file it looks at the server, and warns where it is not what the config expects, has
-// not the databases and users that rules name, or its eviction policy does not suit the rules.
+// `spillway check --connect`: also asks the server, and warns if it is not what the config expects, if it does not have the
+// databases and users that rules name, or if its eviction policy does not suit the rules.
 
 import type { Environment } from '../config/overrides.js';
 import { printable } from '../core/words.js';
@@ -12,7 +12,7 @@ import { complain, ExitCode } from './exit.js';
 import { type ToolOptions, tooling } from './tool.js';
 
 const NAME = 'spillway-check';
-/** Keys that it looks at. */
+/** How many keys it samples. */
 const SAMPLE = 5000;
 const IDS: ReadonlySet<string> = new Set(
   [...UPSTREAM_CHECKS, ...PLACE_CHECKS, ...POLICY_CHECKS].map(({ id }) => id),

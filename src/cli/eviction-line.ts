@@ -1,9 +1,9 @@
-// How room is made, as `spillway stats` and `top` say it. Draws; reads nothing.
+// The line about making room in `spillway stats` and `top`. Draws; reads nothing.
 import { bytesText, percentText, printable } from '../core/words.js';
 import type { MemorySnapshot } from '../memory/snapshot.js';
 import type { Paint } from './terminal/paint.js';
 
-/** `evict: making room down to 76.0%, 43.1 MB can go, the oldest written 62 s ago`; none where no rule has evict. */
+/** `evict: making room down to 76.0%, 43.1 MB can go, the oldest written 62 s ago`; no line without a rule with evict. */
 export function evictionLines({ eviction }: MemorySnapshot, paint: Paint): string[] {
   if (eviction === null) return [];
   const { trouble, active, holding, startShare, stopShare, evictableBytes, rules } = eviction;

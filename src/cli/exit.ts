@@ -36,7 +36,7 @@ export interface ExitStatus {
   readonly rows: readonly (readonly [code: ExitCode, meaning: string])[];
 }
 
-/** What each command ends with, by kind of command. A second SIGINT or SIGTERM ends any of them at once. */
+/** The exit codes of each kind of command. A second SIGINT or SIGTERM ends any of them at once. */
 export const EXIT_STATUS = {
   run: {
     commands: ['spillway'],
@@ -117,7 +117,7 @@ export function exitStatusHelp(kind: keyof typeof EXIT_STATUS): string {
   return `\nExit status${about === undefined ? '' : ` (${about})`}:\n${lines.join('\n')}\n`;
 }
 
-/** Of a URL on the command line. */
+/** The warning about a URL on the command line. */
 export const PASSWORD_SEEN =
   'warning: a password on the command line can be seen by all users of this machine (ps): use SPILLWAY_UPSTREAM_PASSWORD or SPILLWAY_UPSTREAM_PASSWORD_FILE';
 

@@ -9,7 +9,7 @@ import { asking, mendable } from './ask.js';
 import { ExitCode } from './exit.js';
 import type { AskOptions } from './options.js';
 
-/** With --admin, or where no config file is named, a running proxy answers, as with `stats`; otherwise the config. */
+/** With --admin, or without a config file, a running proxy answers, as for `stats`; otherwise the config. */
 export async function explainCommand(
   request: ExplainRequest,
   options: AskOptions,
@@ -37,7 +37,7 @@ export async function explainCommand(
   });
 }
 
-/** A single word is a line to the API, which splits it: one with spaces or quotes in it must be quoted. */
+/** The API splits a single word as a line, so a word with spaces or quotes in it must be quoted. */
 function wordsOf({ command }: ExplainRequest): readonly string[] {
   const [only] = command;
   return command.length === 1 && only !== undefined && /[\s"'\\]/.test(only)

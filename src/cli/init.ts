@@ -1,4 +1,4 @@
-// `spillway init`: writes a first configuration from the keys that are there.
+// `spillway init`: writes a first configuration from the keys on the server.
 import { existsSync, writeFileSync } from 'node:fs';
 import type { Environment } from '../config/overrides.js';
 import { FAMILIES, type Family, tellingGlobs } from '../core/policy/families.js';
@@ -18,7 +18,7 @@ export interface InitCommandOptions extends ToolOptions {
   readonly sample?: number;
   readonly admin?: string;
   readonly output?: string;
-  /** How long a server may be away during the walk; no flag. */
+  /** How long a server may be away during the walk; there is no flag for it. */
   readonly patienceMs?: number;
 }
 

@@ -1,4 +1,4 @@
-// How long the keys of each rule live where the server evicts them, as `spillway stats` and `report` say it. Draws; reads nothing.
+// How long the keys of each rule live if the server evicts them, for `spillway stats` and `report`. Draws; reads nothing.
 import { quoted, timeText } from '../core/words.js';
 import type { RuleStats } from '../observe/stats/snapshot.js';
 

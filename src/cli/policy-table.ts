@@ -1,4 +1,4 @@
-// What the policy advisor says: its advice, and what each eviction policy would do as a table. Draws; reads nothing.
+// Prints the policy advisor's results: its advice, and a table of what each eviction policy would do. Draws; reads nothing.
 import { bytesText, countText, printable, timeText } from '../core/words.js';
 import type { PolicyOutlook } from '../observe/advice/outlook.js';
 import type { AdviceSnapshot } from '../observe/advice/snapshot.js';
@@ -8,7 +8,7 @@ import type { Paint } from './terminal/paint.js';
 
 const COLORS = { critical: 'red', warning: 'yellow', notice: 'cyan' } as const;
 
-/** A paragraph for each advice, and the table; nothing where there is no advice. */
+/** A paragraph for each advice, and the table; nothing if there is no advice. */
 export function drawAdvice({ advice, policies }: AdviceSnapshot, paint: Paint): string[] {
   if (advice.length === 0) return [];
   const paragraphs = advice.map(({ severity, title, evidence, reason, steps }) =>

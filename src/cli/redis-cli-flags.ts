@@ -31,11 +31,11 @@ interface RedisCliFlags {
   readonly tls?: boolean;
 }
 
-/** What the flags come to. */
+/** The result of the flags. */
 interface NamedServer {
   /** undefined: they name no server. */
   readonly upstream: string | undefined;
-  /** What the environment is to have for the password; undefined: it stays as it is. */
+  /** The password for the environment; undefined: the environment stays unchanged. */
   readonly password: string | undefined;
 }
 
@@ -84,10 +84,10 @@ export function addRedisCliFlags(command: Command): Command {
     });
 }
 
-/** The flags that --upstream has everything of. */
+/** The flags whose content --upstream already has. */
 export const INSTEAD_OF_URL = ['host', 'port', 'socket', 'user', 'tls'] as const;
 
-/** Asks for the password if --askpass says so; warns of one on the command line. */
+/** Asks for the password with --askpass; warns about one on the command line. */
 async function namedServer(flags: RedisCliFlags, env: Environment): Promise<NamedServer> {
   const upstream = urlOf(flags);
   const { pass, askpass, authWarning } = flags;
@@ -106,7 +106,7 @@ async function namedServer(flags: RedisCliFlags, env: Environment): Promise<Name
   };
 }
 
-/** It is for a server that the command line names, or that nothing does; a config file has the password of its own server. */
+/** The password is for a server named by the command line, or by nothing; a config file has the password of its own server. */
 function mayUseRedisCliAuth(flags: RedisCliFlags, upstream: string | undefined, env: Environment): boolean {
   const set = (name: string): boolean => nonEmpty(env[name]) !== undefined;
   if (!set(REDIS_CLI_PASSWORD_VARIABLE) || set(PASSWORD_VARIABLE) || set(PASSWORD_FILE_VARIABLE))

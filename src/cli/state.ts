@@ -1,5 +1,5 @@
-// The state of the service above `spillway stats` and `spillway top`: a line for what holds now, and one for each other
-// condition. Draws; reads nothing.
+// The state of the service, printed above `spillway stats` and `spillway top`: a line for the main condition, and one for each
+// other condition. Draws; reads nothing.
 
 import { formatDuration } from '../config/units.js';
 import { printable } from '../core/words.js';

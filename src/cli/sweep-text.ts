@@ -1,4 +1,4 @@
-// What `spillway sweep` prints: tables, the cost of the TTLs, how to go on. Pure.
+// The output of `spillway sweep`: tables, the cost of the TTLs, how to continue. Pure.
 import { bytesText, countText, percentText, printable, quoted } from '../core/words.js';
 import { shellQuoted, spillwayFlags } from '../tools/keyspace/shell.js';
 import type { ServerMemory, SweepResult } from '../tools/sweep/sweep.js';
@@ -7,7 +7,7 @@ import type { SweepCommandOptions } from './sweep-options.js';
 import { Columns } from './terminal/columns.js';
 import type { Paint } from './terminal/paint.js';
 
-/** What a sweep found and did, for people. */
+/** The result of a sweep, for people. */
 export function drawSweep(
   { applied, ended, looked, rules, memory, seconds, journal, notes }: SweepResult,
   options: SweepCommandOptions,
@@ -83,7 +83,7 @@ function endedText(
   return `${why} To continue when memory has fallen:\n  ${goOn}\n${WAYS_OUT}`;
 }
 
-/** What to do where the server has no memory for the TTLs. */
+/** What to do if the server has no memory for the TTLs. */
 const WAYS_OUT = [
   'Memory falls when keys expire. Any of these helps sooner:',
   '  a slice of keys with a short TTL, the next slice after these have expired: --max-keys 10000 --ttl 1m',
@@ -92,7 +92,7 @@ const WAYS_OUT = [
   '  a higher maxmemory',
 ].join('\n');
 
-/** What the TTLs of a dry run take of a server. */
+/** How much of a server's memory the TTLs of a dry run would take. */
 function costText(each: ServerMemory, paint: Paint): string[] {
   const { server, usedBytes, limitBytes, untilBytes, due, costBytes } = each;
   if (due === 0) return [];
@@ -111,14 +111,14 @@ function markOf({ untilBytes, limitBytes }: Pick<ServerMemory, 'untilBytes' | 'l
   return `${percentText((untilBytes ?? 0) / (limitBytes ?? 1))} of ${bytesText(limitBytes ?? 0)}`;
 }
 
-/** The command that goes to the same server with the same rules. */
+/** The command for the same server and the same rules. */
 function again(options: SweepCommandOptions, what: string, journal: string | null): string {
   return ['spillway sweep', spillwayFlags(options), what, shellQuoted(journal ?? '')]
     .filter((part) => part !== '')
     .join(' ');
 }
 
-/** The same of --undo. */
+/** The output of --undo. */
 export function drawUndone({ entries, undone, left, damaged, interrupted }: UndoResult): string {
   const unread =
     damaged > 0

@@ -26,7 +26,7 @@ export interface WatchCommandOptions extends ToolOptions {
 const NAME = 'spillway-watch';
 /** The fewest looks that a forecast needs. */
 const LOOK_MS = 10_000;
-/** What an alert may take after Ctrl-C. */
+/** How long an alert may take after Ctrl-C. */
 const LAST_MS = 1500;
 
 export async function watchCommand(options: WatchCommandOptions, env: Environment): Promise<ExitCode> {
@@ -35,7 +35,7 @@ export async function watchCommand(options: WatchCommandOptions, env: Environmen
     const { alerts, memory, upstream } = tool.config;
     const told = {
       timeToFullMs: options.timeToFull ?? alerts.timeToFullMs,
-      // One look settles everything where there is no other.
+      // With --once, a single look settles everything.
       holdMs: once ? 0 : alerts.holdMs,
       limitBytes: memory.limitBytes,
     };
@@ -89,7 +89,7 @@ function courierOf({ config: { alerts } }: Tool, thresholds: readonly number[]):
   });
 }
 
-/** Where it goes: standard output, and the log. */
+/** The destinations: standard output, and the log. */
 class Report {
   private readonly known = new Map<string, Situation>();
   private readonly paint = createPaint(process.stdout);

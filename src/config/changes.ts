@@ -5,7 +5,7 @@
 import { describeConfig } from './describe.js';
 import type { EffectiveConfig } from './effective.js';
 
-/** Settings that apply without a restart. The name of a group stands for all of its settings. */
+/** Settings that apply without a restart. The name of a group stands for all settings in it. */
 const TAKEN_OVER: ReadonlySet<string> = new Set([
   'mode',
   'rules',

@@ -8,12 +8,12 @@ import type { ConfigInput } from './schema.js';
 import type { SentinelAddress } from './sentinel-url.js';
 import type { UpstreamAddress } from './upstream-url.js';
 
-/** How the primary is followed. */
+/** How Spillway follows the primary. */
 export interface EffectiveFailover {
   readonly sentinels: SentinelAddress['sentinels'];
-  /** As the Sentinels call the primary. */
+  /** The Sentinels' name for the primary. */
   readonly primary: string;
-  /** For the Sentinels themselves. The password is never to be logged or shown. */
+  /** The login for the Sentinels themselves. Never log or show the password. */
   readonly user: string | undefined;
   readonly password: string | undefined;
   readonly pauseMs: number;
@@ -42,20 +42,20 @@ export type Band = readonly [start: number, full: number] | null;
 
 export interface EffectiveMemory {
   readonly pollIntervalMs: number;
-  /** How many write to the server; "auto": they are counted. */
+  /** How many proxies write to the server; "auto": Spillway counts them. */
   readonly proxies: number | 'auto';
   readonly staleAfterMs: number;
   readonly onStale: ConfigInput['memory']['onStale'];
   /** Share of the limit, 0 … 0.5. */
   readonly hysteresis: number;
-  /** undefined: Redis's own maxmemory alone counts. */
+  /** undefined: only Redis's own maxmemory counts. */
   readonly limitBytes: number | undefined;
   readonly shedWhen: ConfigInput['memory']['shedWhen'];
   /** Lower-case SHA1s and names of functions, each once. */
   readonly passScripts: readonly string[];
   /** Room that is kept for higher priorities; `most`: share of the limit, 0: none. */
   readonly reserve: { readonly horizonMs: number; readonly most: number };
-  /** Rules with `evict` make room from `start` down to `stop`, shares of the limit; `keysBytes`: for what is known of their keys. */
+  /** Rules with `evict` make room from `start` down to `stop`, shares of the limit; `keysBytes`: memory for the known keys. */
   readonly evict: { readonly start: number; readonly stop: number; readonly keysBytes: number };
   /** By Priority: low, normal, high, critical. */
   readonly bands: readonly [Band, Band, Band, Band];
@@ -63,19 +63,19 @@ export interface EffectiveMemory {
 
 export interface EffectiveAdmin {
   readonly listen: ListenAddress | false;
-  /** The file that the token comes from, unless a variable gave it. */
+  /** The file with the token, unless a variable gave the token. */
   readonly tokenFile: string | undefined;
-  /** undefined: none, which is possible on loopback only. Never to be logged or shown. */
+  /** undefined: none, which is possible on loopback only. Never log or show it. */
   readonly token: string | undefined;
 }
 
 export interface EffectiveAlerts {
-  /** The files that URL and header come from, unless a variable gave them. */
+  /** The files with URL and header, unless a variable gave them. */
   readonly webhookFile: string | undefined;
   readonly authorizationFile: string | undefined;
-  /** undefined: no alerts. Never to be logged or shown. */
+  /** undefined: no alerts. Never log or show it. */
   readonly webhook: string | undefined;
-  /** Never to be logged or shown. */
+  /** Never log or show it. */
   readonly authorization: string | undefined;
   /** 0: never. */
   readonly timeToFullMs: number;
@@ -118,7 +118,7 @@ export interface EffectiveConfig {
   readonly mode: ConfigInput['mode'];
   readonly rules: readonly Rule[];
   readonly families: FamilyChoice;
-  /** Built-in rules, behind `rules`. */
+  /** Built-in rules, after `rules`. */
   readonly familyRules: readonly Rule[];
   readonly memory: EffectiveMemory;
   readonly admin: EffectiveAdmin;

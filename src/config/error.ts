@@ -7,7 +7,7 @@ export type ConfigErrorCode = 'CONFIG_UNREADABLE' | 'CONFIG_SYNTAX' | 'CONFIG_IN
 export interface ConfigProblem {
   /** `rules[2].ttl`, `SPILLWAY_LISTEN`, `--admin`, or `line 3, column 7`; '' for the whole. */
   readonly where: string;
-  /** Of the config file, from 1, where the problem is in one. */
+  /** The line in the config file, from 1, if the problem is in one. */
   readonly line?: number;
   /** The name of the rule that `where` is in, if it has one. */
   readonly rule?: string;
@@ -34,7 +34,7 @@ export class ConfigError extends Error {
   }
 }
 
-/** `rules[4].ttl (rule "queue", line 11): `, as far as it is known. */
+/** `rules[4].ttl (rule "queue", line 11): `, as far as known. */
 function place({ where, line, rule }: ConfigProblem): string {
   const more = [
     ...(rule === undefined ? [] : [`rule "${rule}"`]),

@@ -1,4 +1,4 @@
-// The schema of `memory.evict`, and its checks: room must be made before anything is refused.
+// The schema of `memory.evict`, and its checks: Spillway must make room before it refuses anything.
 import { fail, percent, quietly, size, strict } from './fields.js';
 import { formatPercent, parsePercent } from './units.js';
 
@@ -35,7 +35,7 @@ interface Judged {
   };
 }
 
-/** What is wrong with memory.evict.start beside the bands; undefined: nothing, or no rule has evict. */
+/** What is wrong with memory.evict.start compared with the bands; undefined: nothing, or no rule has evict. */
 export function evictProblem({ rules, memory }: Judged): string | undefined {
   if (!rules.some(({ evict }) => evict === true)) return undefined;
   const start = quietly(memory.evict.start, parsePercent);

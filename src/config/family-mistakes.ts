@@ -1,5 +1,5 @@
-// Warns about rules that tear the keys of a job system apart: that give a part of them a TTL, or another priority than the
-// rest. Judged by the texts alone, so a family counts as used if a rule names a part of it. Pure.
+// Warns about rules that split the keys of a job system: that give a part of them a TTL, or another priority than the rest.
+// Judges by the texts alone, so a family counts as used if a rule names a part of it. Pure.
 import {
   chosenFamilies,
   FAMILIES,
@@ -18,7 +18,7 @@ interface Own {
   readonly elements: readonly GlobElement[];
 }
 
-/** More patterns than these are not compared with the table, which would take seconds. */
+/** With more patterns, they are not compared with the table, which would take seconds. */
 const MOST_COMPARED = 1000;
 
 /** One line for each rule and family. */
@@ -34,10 +34,10 @@ export function familyMistakes(rules: readonly Rule[], choice: FamilyChoice): st
   ];
 }
 
-/** What the first rule does that takes all keys of one of the family's globs, or parts of them. */
+/** The first rule that matches all keys of one of the family's globs, or parts of them. */
 interface Treatment {
   readonly glob: string;
-  /** The rule that takes all of them; undefined: the rest goes to the built-in rule, or to none. */
+  /** The rule that matches all of them; undefined: the rest goes to the built-in rule, or to none. */
   readonly taker: Rule | undefined;
   /** Rules that name only these keys, or a part of them. */
   readonly naming: readonly Rule[];
@@ -63,7 +63,7 @@ function ofFamily(family: Family, own: readonly Own[], recognized: boolean): str
       `rules: "${rule.name}" evicts keys of ${family.title} if it uses this Redis, and jobs are lost; take "evict" away`,
     );
   }
-  // A rule that says of the family what the built-in one would is no tear.
+  // A rule that treats the family as the built-in rule would does not split it.
   for (const rule of naming) {
     if (rule.family === family.name || expiring.includes(rule)) continue;
     const other = treatments.find(
@@ -98,9 +98,9 @@ function priorityOf(taker: Rule | undefined, recognized: boolean): Priority {
   return taker?.priority ?? (recognized ? Priority.CRITICAL : Priority.NORMAL);
 }
 
-/** A rule for all keys comes before the built-in ones, so none of these protects anything. */
+/** A rule for all keys comes before the built-in rules, so none of these protects anything. */
 function hidden(all: readonly Own[], recognized: ReadonlySet<Family>): string[] {
-  // One for a database or user was meant for all of their keys.
+  // A rule for a database or user was meant for all of their keys.
   const own = all.filter(({ rule }) => !isScoped(rule));
   const at = own.findIndex(({ elements }) => elements.length > 0 && elements.every((each) => each === STAR));
   const rule = own[at]?.rule;

@@ -36,7 +36,7 @@ import { checkTlsFiles } from './tls-files.js';
 export interface ConfigSources {
   /** Path of the config file; it overrides SPILLWAY_CONFIG. Without either only the defaults apply. */
   readonly file?: string | undefined;
-  /** What would stand in a file, instead of one. */
+  /** The content of a file, instead of a file. */
   readonly content?: unknown;
   /** Usually process.env. */
   readonly env: Environment;
@@ -49,7 +49,7 @@ export interface LoadedConfig {
   readonly file: string | undefined;
   /** The file's text. Never to be shown. */
   readonly text: string | undefined;
-  /** Likely mistakes that do not stop the proxy, one line each. */
+  /** Probable mistakes that do not stop the proxy, one line each. */
   readonly warnings: readonly string[];
 }
 

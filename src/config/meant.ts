@@ -3,7 +3,7 @@
 // Invariant: it names only settings that exist where the key stands.
 import { closest, distance } from 'fastest-levenshtein';
 
-/** Settings that differ by more letters from what was written were hardly meant. */
+/** A setting that differs in more letters was probably not meant. */
 const MISSPELT = 2;
 /** Shorter parts of a name say nothing. */
 const SHORTEST_PART = 3;

@@ -27,10 +27,10 @@ const MAX_GLOB_LENGTH = 1024;
 
 const MAX_WRITES = 1_000_000;
 const MAX_BYTES = 2 ** 40;
-/** Below this a rule's one key would pass it. */
+/** Below this limit one key of the rule could exceed it. */
 const MIN_BUDGET = 64 * 1024;
 const MAX_ERROR_LENGTH = 200;
-/** A client acts on these codes: it would follow a redirection, log in again or reload a script. */
+/** Clients act on these codes: they would follow a redirection, log in again or reload a script. */
 const ACTED_ON =
   /^(?:MOVED|ASK|TRYAGAIN|CLUSTERDOWN|CROSSSLOT|NOAUTH|WRONGPASS|NOPERM|LOADING|MASTERDOWN|READONLY|NOSCRIPT|EXECABORT|UNBLOCKED|NOPROTO) /;
 
@@ -191,7 +191,7 @@ const ruleFields = strict({
 
 export type RuleInput = z.infer<typeof ruleFields>;
 
-/** One rule of the config file. Suggested rules are held to it too. */
+/** One rule of the config file. Suggested rules must satisfy it, too. */
 export const ruleSchema = ruleFields.check((context) => {
   const { match, family, db, user, ttl, maxTtl, jitter, durable, applyTo, renew, scriptTtl, evict } =
     context.value;

@@ -1,4 +1,4 @@
-// The fields of a rule that say for which clients it counts, `db` and `user`, and how many different ones rules may name.
+// The fields of a rule that say to which clients it applies, `db` and `user`, and how many different ones rules may name.
 import { z } from 'zod';
 import { type FamilyName, familyGlobs } from '../core/policy/families.js';
 import { patternsOfViews } from '../core/policy/rule-views.js';
@@ -7,7 +7,7 @@ import { count, expected, fail } from './fields.js';
 /** No server has more databases. */
 const MAX_DATABASE = 999_999;
 const MAX_USER_LENGTH = 256;
-/** Of all databases and users together: each view has an index of its patterns, some 300 bytes for each. */
+/** The most databases and users together: each view has an index of its patterns, some 300 bytes for each. */
 const MAX_PATTERNS = 500_000;
 
 const number = count(0, MAX_DATABASE);
@@ -49,7 +49,7 @@ interface Patterns {
   readonly family?: FamilyName | undefined;
 }
 
-/** What of a rule says for which keys and clients it counts. */
+/** The part of a rule that says to which keys and clients it applies. */
 interface Scoped extends Patterns {
   readonly db?: number | number[] | undefined;
   readonly user?: string | string[] | undefined;
@@ -60,7 +60,7 @@ export function patternsOf({ match, family }: Patterns): string[] {
   return [match ?? (family === undefined ? '*' : [])].flat();
 }
 
-/** Each of one or more values once; undefined: all. */
+/** The different ones among one or more values; undefined: all. */
 export function namedIn<T extends string | number>(values: T | readonly T[] | undefined): T[] | undefined {
   return values === undefined ? undefined : [...new Set([values].flat() as T[])];
 }

@@ -1,6 +1,6 @@
-// Finds the earlier rule that takes all keys of a glob, in all databases and of all users of its rule, judged by the
-// texts. Patterns like `text*` are looked up by their prefix; all others are compared one by one if there are only a few.
-// Invariant: a rule that it names really takes all keys. It does not notice that several rules together take all keys.
+// Finds the earlier rule that matches all keys of a glob, in all databases and for all users of its rule, judged by the texts.
+// Patterns like `text*` are looked up by their prefix; all others are compared one by one if there are only a few.
+// Invariant: a rule that it names really matches all keys. It does not notice that several rules together match all keys.
 import { STAR } from '../core/policy/glob.js';
 import { elementsCover } from '../core/policy/glob-cover.js';
 import { type GlobElement, globElements } from '../core/policy/glob-elements.js';
@@ -17,7 +17,7 @@ export class Takers {
   private readonly byPrefix = new Map<string, Rule[]>();
   private readonly others: { readonly rule: Rule; readonly elements: readonly GlobElement[] }[] = [];
 
-  /** An earlier rule that matches all keys that the glob matches where its rule counts; undefined: none is known. */
+  /** An earlier rule that matches all keys that the glob matches wherever its rule applies; undefined: none is known. */
   of(glob: Uint8Array, scope: RuleScope): Rule | undefined {
     const [front] = literalRuns(glob);
     const text = front?.isFirst === true ? Buffer.from(front.bytes).toString('latin1') : '';
@@ -32,7 +32,7 @@ export class Takers {
     )?.rule;
   }
 
-  /** It comes before those that are asked about from now on. */
+  /** From now on this rule counts as an earlier one. */
   add(rule: Rule): void {
     for (const glob of rule.globs) {
       const prefix = prefixOf(glob);

@@ -1,12 +1,12 @@
-// Ends a child, and removes its temp folder, when this process is gone: by exit, by a signal, even by SIGKILL.
-// A shell holds the reading end of a pipe whose other end lives here; the kernel closes that in every case.
-// No signal handlers, so none to collide with.
+// Ends a child, and removes its temp folder, when this process is gone: by exit, by a signal, even by SIGKILL. A shell holds
+// the reading end of a pipe whose other end is in this process; the kernel closes that in every case. It uses no signal
+// handlers, so it collides with none.
 import { type ChildProcess, spawn } from 'node:child_process';
 import net from 'node:net';
 
 const SCRIPT = 'read -r _; kill -9 "$1" 2>/dev/null; rm -rf "$2"';
 
-/** Kill the returned guard as soon as the child has ended: the pid may be somebody else's from then on. */
+/** Kill the returned guard as soon as the child has ended: from then on the pid may belong to another process. */
 export function guardProcess(pid: number, folder: string): ChildProcess {
   const child = spawn('/bin/sh', ['-c', SCRIPT, 'sh', String(pid), folder], {
     detached: true,
@@ -20,7 +20,9 @@ export function guardProcess(pid: number, folder: string): ChildProcess {
   return child;
 }
 
-/** Lets the process end though this pipe of a child is open. They are sockets at run time; their types say less. */
+/**
+ * Lets the process end while this pipe of a child is open. At run time they are sockets, although their types do not say so.
+ */
 export function unrefStream(stream: object): void {
   if (stream instanceof net.Socket) stream.unref();
 }

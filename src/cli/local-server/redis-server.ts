@@ -13,7 +13,7 @@ const START_ATTEMPTS = 5;
 export interface RedisOptions {
   /** From findServerBinary() or ensureServerBinary(). */
   readonly binary: string;
-  /** More of the server's own arguments, e.g. `['--maxmemory', '64mb']`; they win over the defaults. */
+  /** More arguments for the server, such as `['--maxmemory', '64mb']`; they override the defaults. */
   readonly args?: readonly string[];
   /** Default: a free one. */
   readonly port?: number;
@@ -22,7 +22,7 @@ export interface RedisOptions {
 export interface RedisProcess {
   readonly host: '127.0.0.1';
   readonly port: number;
-  /** Of the process that runs now; another one after restart(). */
+  /** The pid of the process that runs now; restart() changes it. */
   readonly pid: number;
   /** Ends the server and removes its folder. May be called again. */
   stop(): Promise<void>;
@@ -49,7 +49,7 @@ export async function startRedis(options: RedisOptions): Promise<RedisProcess> {
           await launchServer(options.binary, options.args ?? [], folder, port),
         );
       } catch (error) {
-        // Somebody else took the port between the look and the start.
+        // Another process took the port between the check and the start.
         const lostRace = error instanceof ServerSetupError && /in use/i.test(error.message);
         if (!lostRace || options.port !== undefined || attempt === START_ATTEMPTS) throw error;
       }
@@ -87,7 +87,7 @@ class PrivateRedis implements RedisProcess {
     const { child, exited } = this.#launched;
     child.kill(signal);
     if (signal === 'SIGSTOP' || signal === 'SIGCONT') return;
-    // Unreferenced otherwise: the wait must keep the process alive.
+    // Otherwise nothing would keep the process alive during the wait.
     child.ref();
     await exited;
   }

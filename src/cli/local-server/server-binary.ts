@@ -1,5 +1,5 @@
-// Finds a Redis or Valkey server binary on this machine, or installs one with the system's package manager.
-// Never starts, stops or configures a service; says every command before it runs it.
+// Finds a Redis or Valkey server binary on this machine, or installs one with the system's package manager. Never starts, stops
+// or configures a service; reports every command before it runs it.
 import { execFile, spawnSync } from 'node:child_process';
 import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
@@ -7,7 +7,9 @@ import path from 'node:path';
 import { type InstallStep, PACKAGE_MANAGERS, type PackageManager, suggestion } from './package-manager.js';
 import { ServerSetupError } from './setup-error.js';
 
-/** `*-check-rdb` last: the server under another name (see SERVER_ARGV0), there where only the tools are installed. */
+/**
+ * `*-check-rdb` comes last: it is the server under another name (see SERVER_ARGV0), present if only the tools are installed.
+ */
 const SERVER_NAMES = ['redis-server', 'valkey-server', 'redis-check-rdb', 'valkey-check-rdb'];
 
 /** Places that are often missing from a user's PATH. */
@@ -49,8 +51,8 @@ export async function findServerBinary(folders = searchFolders()): Promise<strin
 }
 
 /**
- * As findServerBinary, but installs a server when there is none. `report` is told each command before it runs.
- * @throws ServerSetupError with instructions where it cannot install.
+ * Like findServerBinary, but installs a server if there is none. `report` receives each command before it runs.
+ * @throws ServerSetupError with instructions if it cannot install.
  */
 export async function ensureServerBinary(
   report: (line: string) => void,
@@ -112,7 +114,7 @@ async function isExecutable(file: string): Promise<boolean> {
   }
 }
 
-/** Under another name it may be a tool of its own that is no server: its --version tells. */
+/** Under another name it may be a separate tool and not a server: its --version shows that. */
 /** By spawn, not execFile, which takes no argv0. */
 function isServer(file: string): boolean {
   const { status, stdout } = spawnSync(file, ['--version'], {
@@ -146,7 +148,7 @@ async function privilegePrefix(
   );
 }
 
-/** Undefined when every needed step succeeded, else what failed and how. */
+/** undefined if every needed step succeeded, otherwise what failed and how. */
 async function runPlan(
   plan: readonly InstallStep[],
   prefix: readonly string[],
@@ -157,7 +159,7 @@ async function runPlan(
     const line = [...prefix, command, ...args];
     report(`Running: ${line.join(' ')}`);
     const [file = command, ...rest] = line;
-    // Package scripts want the sbin folders, which a user's PATH may lack.
+    // Package scripts need the sbin folders, which a user's PATH may lack.
     const { failed, output } = await run(file, rest, { timeout: INSTALL_TIMEOUT_MS, folders });
     if (failed && !mayFail)
       return `"${line.join(' ')}" failed:\n${output.trim().split('\n').slice(-8).join('\n')}`;

@@ -31,7 +31,7 @@ export async function launchServer(
   folder: string,
   port: number,
 ): Promise<Launched> {
-  // Otherwise another server that listens there would answer in place of ours.
+  // Otherwise another server that listens there would answer in place of this one.
   if (!(await isPortFree(port))) {
     throw new ServerSetupError(
       'ERR_SERVER_START',
@@ -40,7 +40,7 @@ export async function launchServer(
   }
   const own = ['--port', String(port), '--bind', '127.0.0.1', '--protected-mode', 'no', '--daemonize', 'no'];
   own.push('--save', '', '--appendonly', 'no', '--dir', folder);
-  // Detached: a Ctrl-C in the terminal goes to this process, which ends the server when it has said its last word.
+  // Detached: a Ctrl-C in the terminal goes to this process, which ends the server after its last command.
   const child = spawn(binary, [...own, ...args], {
     argv0: SERVER_ARGV0,
     detached: true,
@@ -91,13 +91,13 @@ export async function endServer({ child, guard, exited }: Launched): Promise<voi
     await exited;
     clearTimeout(timer);
   }
-  // The pid is free for anybody from here on: the guard must never use it.
+  // From here on the pid may belong to another process, so the guard must never use it.
   guard.kill('SIGKILL');
 }
 
 /**
- * One look: true when it is this very process that answers on the port and its data is loaded. An error such as
- * NOAUTH is an answer, too; its process can't be asked then.
+ * One check: true if this very process answers on the port and has loaded its data. An error such as NOAUTH is an answer, too;
+ * then its process cannot be asked.
  */
 function answers(port: number, pid: number, timeoutMs: number): Promise<boolean> {
   return new Promise((resolve) => {

@@ -5,7 +5,7 @@ import { Writable } from 'node:stream';
 /** Ctrl-C ends the process as usual. */
 export async function askPassword(): Promise<string> {
   const { stdin, stderr } = process;
-  // readline echoes what is typed to its output, so that goes nowhere.
+  // readline echoes what is typed to its output, so its output is discarded.
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
   const lines = createInterface({ input: stdin, output: nowhere, terminal: stdin.isTTY });
   lines.on('SIGINT', () => process.kill(process.pid, 'SIGINT'));

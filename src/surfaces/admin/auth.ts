@@ -18,7 +18,7 @@ declare module 'fastify' {
 /** The parts of a request that the decision depends on. */
 export interface Asking {
   readonly method: string;
-  /** The route asks for no token. */
+  /** The route needs no token. */
   readonly open: boolean;
   readonly host: string | undefined;
   readonly origin: string | undefined;

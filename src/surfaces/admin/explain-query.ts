@@ -1,6 +1,5 @@
 // Parses the query of /api/explain: key=KEY, command=WORD for each word of the command, or one command=LINE, and db=NUMBER and
-// user=NAME of the client. Its length
-// is bounded by Node's limit for a request's head (16 KB).
+// user=NAME of the client. Node's limit for a request's head (16 KB) bounds its length.
 
 import { splitInline } from '../../core/resp/inline.js';
 import type { ExplainRequest } from '../explain/types.js';

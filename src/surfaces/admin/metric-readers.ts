@@ -78,7 +78,7 @@ export function perRule(value: (rule: RuleStats) => number): Reader {
   };
 }
 
-/** What the keys of each rule hold, where that is known. */
+/** The memory of the keys of each rule, if known. */
 export function perHolding(value: (holding: Holding) => number): Reader {
   return {
     labels: ['rule'],
@@ -118,7 +118,7 @@ export function pool(value: (pool: PoolSnapshot) => number): Reader {
   return one(({ connections }) => (connections.pool === null ? null : value(connections.pool)));
 }
 
-/** A metric about a primary that is followed. With a fixed address it has no line. */
+/** A metric about a primary that Spillway follows. With a fixed address it has no line. */
 export function failover(value: (failover: FailoverSnapshot) => number): Reader {
   return one(({ connections }) => (connections.failover === null ? null : value(connections.failover)));
 }
@@ -187,7 +187,7 @@ export function refusals(counts: (rule: RuleStats) => RefusalCounts): Reader {
 
 export const spared: Reader = perReason(SPARED_NAMES[0], (rule) => rule.sparedBy);
 
-/** `first`: the reason that is shown though it did not occur. */
+/** `first`: the reason that is shown even if it did not occur. */
 function perReason(first: string, counts: (rule: RuleStats) => RefusalCounts | SparedCounts): Reader {
   return {
     labels: ['rule', 'reason'],
@@ -213,17 +213,17 @@ export const shedShare = byPriority(({ shedShare }) => shedShare);
 export const reservedBytes = byPriority(({ reservedBytes }) => reservedBytes);
 export const growthBytes = byPriority(({ growthBytesPerSecond }) => growthBytesPerSecond);
 
-/** Of each rule with a budget. */
+/** A line for each rule with a budget. */
 export function budgets(value: (budget: BudgetSnapshot) => number | null): Reader {
   return byRule(({ memory }) => memory.budgets, value);
 }
 
-/** Of each rule with a limit. */
+/** A line for each rule with a limit. */
 export function limits(value: (limit: LimitSnapshot) => number | null): Reader {
   return byRule(({ memory }) => memory.limits, value);
 }
 
-/** No line where the value is null. */
+/** No line if the value is null. */
 function byRule<T extends { readonly rule: string }>(
   rows: (scrape: Scrape) => readonly T[],
   value: (row: T) => number | null,

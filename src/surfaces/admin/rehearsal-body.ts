@@ -1,5 +1,4 @@
-// The body of POST /api/simulate.
-// Owns parsing it, and the messages about an invalid one.
+// Parses the body of POST /api/simulate, and owns the messages about an invalid one.
 import { z } from 'zod';
 import type { RehearsalRequest } from '../../memory/snapshot.js';
 
@@ -20,7 +19,7 @@ const body = z.strictObject(
   'must be { "pressure": 0.95, "seconds": 60 }, and nothing else',
 );
 
-/** A text instead of a request: what is wrong with it, and where. */
+/** A text instead of a request: what is wrong with the body, and where. */
 export function readRehearsalBody(value: unknown): RehearsalRequest | string {
   const parsed = body.safeParse(value);
   if (parsed.success) return parsed.data;

@@ -131,7 +131,7 @@ function explainAnswer({ explain }: ConsoleSources, args: readonly string[], jso
       );
 }
 
-/** Where the texts of an explanation begin, behind their labels. */
+/** The column where the texts of an explanation begin, after their labels. */
 const EXPLAINED_INDENT = 14;
 
 /** Limits of one round: no further question is answered after this time or this many bytes. */

@@ -1,4 +1,5 @@
-// Tables and wrapped lines for a screen of 80 columns. redis-cli puts "12) " before each line in RESP2, so WIDTH is what is left. Pure.
+// Tables and wrapped lines for a screen of 80 columns. In RESP2 redis-cli puts "12) " before each line; WIDTH is what remains.
+// Pure.
 
 const WIDTH = 75;
 const GAP = '  ';
@@ -23,7 +24,10 @@ function cut(text: string, width: number): string {
   return text.length <= width ? text : `${text.slice(0, width - 1)}…`;
 }
 
-/** Breaks a line at spaces. What follows is indented by `indent`, else as the line is. A word that is too long stays whole. */
+/**
+ * Breaks a line at spaces. Further lines are indented by `indent`, by default like the first. A word that is too long stays
+ * whole.
+ */
 export function wrap(line: string, indent?: number): string[] {
   const lines: string[] = [];
   const margin = ' '.repeat(indent ?? line.search(/\S|$/));

@@ -1,4 +1,4 @@
-// What PROXY says to people: each answer as lines of a table. Draws; reads nothing.
+// The answers of PROXY for people: each as lines of a table. Draws; reads nothing.
 // Invariant: names of keys and clients are shown without control characters.
 
 import { PRIORITY_NAMES } from '../../core/policy/rule.js';
@@ -28,7 +28,7 @@ export function prefixesText(patterns: readonly DiscoveredPattern[]): string[] {
   const rows = patterns.map(({ pattern, writes, bytes, holds, hadTtl, withoutTtl }) => [
     printable(pattern),
     ...[countText(writes), bytesText(bytes), holds === null ? NONE : bytesText(holds.bytes)],
-    // Hashes, lists and the like carry no TTL with their write: nothing is known of theirs.
+    // Writes to hashes, lists and the like carry no TTL, so nothing is known about theirs.
     ...(hadTtl + withoutTtl === 0 ? [NONE, NONE] : [countText(hadTtl), countText(withoutTtl)]),
   ]);
   return [

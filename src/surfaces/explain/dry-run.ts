@@ -33,45 +33,45 @@ export interface Stage {
 export interface DryRunKey {
   readonly key: Buffer;
   readonly rule: CompiledRule;
-  /** Decides whether it is in the share that is refused. */
+  /** Decides whether the key is in the share that is refused. */
   readonly share: number;
   /** undefined: the command writes nothing, or nothing that is counted. */
   readonly outcome: TtlOutcome | undefined;
-  /** Why the command is refused for this key, by this key alone. */
+  /** Why the command is refused for this key, considering only this key. */
   readonly refusal: Refusal;
-  /** Why it is not, although its share is. */
+  /** Why it is not refused, although its key is among those refused. */
   readonly spared: Spared;
 }
 
 export interface DryRun {
-  /** What the policy said; undefined: it has no say in this command. */
+  /** The policy's verdict; undefined: the policy does not decide about this command. */
   readonly verdict:
     | { readonly keys: readonly DryRunKey[]; readonly shedKey: number; readonly script: Script }
     | undefined;
   /** What went up: the command and its follow-ups, decoded and as bytes. */
   readonly sent: string[][];
   readonly sentBytes: Buffer;
-  /** It was answered with OOM. */
+  /** Whether it was answered with OOM. */
   readonly shed: boolean;
-  /** Observe mode let pass what would have been refused. */
+  /** Whether observe mode let it pass although it would have been refused. */
   readonly wouldShed: boolean;
 }
 
-/** What an empty connection says: that commands may be run on it. */
+/** The first reply of an empty connection: it may run commands. */
 const PING = encodeCommand('PING');
 const PONG = Buffer.from('+PONG\r\n', 'latin1');
 const OK = Buffer.from('+OK\r\n', 'latin1');
-/** More than one command and its follow-ups make. */
+/** No command and its follow-ups make more. */
 const PENDING_RUNS = 1000;
 /** An injected TTL in the middle of its jitter. */
 const MIDDLE = 0.5;
-/** Whom the command comes from. */
+/** The client that sends the command. */
 export interface DryRunClient {
   readonly db: number;
   readonly user: string;
 }
 
-/** `gate` and `quotas`: as they are now; undefined: nothing is refused. `known`: keys whose rewrites are spared. */
+/** `gate` and `quotas`: the present ones; undefined: nothing is refused. `known`: keys whose rewrites are spared. */
 export function dryRun(
   stage: Stage,
   { db, user }: DryRunClient,
@@ -128,7 +128,7 @@ export function dryRun(
   return { verdict: policy.last, sent: decode(sentBytes), sentBytes, shed, wouldShed: observer.wouldShed };
 }
 
-/** Decides as ever, and keeps what it has said: the verdict itself is filled anew each time. */
+/** Decides as usual, and keeps a copy of the verdict: the verdict itself is filled again each time. */
 class RememberingPolicy extends Policy {
   last: DryRun['verdict'];
 
@@ -157,7 +157,7 @@ class RememberingPolicy extends Policy {
     return verdict;
   }
 
-  /** Of this key alone. */
+  /** For this key alone. */
   private judged(
     i: number,
     args: RequestScanner,
@@ -201,7 +201,7 @@ class Collected implements ByteSink {
   }
 }
 
-/** Of its own: what passes it must not count as growth of the running proxy. */
+/** A copy: what passes it must not count as growth of the running proxy. */
 function copyOf(gate: ShedGate | undefined): ShedGate {
   const copy = new ShedGate();
   if (gate === undefined) return copy;

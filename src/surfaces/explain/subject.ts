@@ -1,4 +1,4 @@
-// What an explanation is asked about: rules, the form of follow-ups and, in a running proxy, what refuses now. Types only.
+// The inputs of an explanation: rules, the form of follow-ups and, in a running proxy, what refuses now. Types only.
 
 import type { CommandSpec } from '../../core/commands/spec.js';
 import type { Quotas } from '../../core/policy/quota.js';
@@ -10,7 +10,7 @@ import type { Stage } from './dry-run.js';
 import type { ExplainedNow } from './types.js';
 
 export interface ExplainSubject extends Stage {
-  /** By Priority: in a running proxy as they are now, with what is reserved taken off. */
+  /** By Priority: in a running proxy the present bands, after the reserve. */
   readonly bands: readonly (readonly [start: number, full: number] | null)[];
   /** By Priority: share of the limit that is kept for higher ones. */
   readonly reserved: readonly number[];
@@ -26,7 +26,7 @@ export interface ExplainSubject extends Stage {
     | undefined;
 }
 
-/** What is explained of a key: the command, and what it is as a script. */
+/** The subject of an explanation: the command, and its kind as a script. */
 export interface Explained {
   readonly spec: CommandSpec;
   readonly script: Script;

@@ -87,7 +87,7 @@ function drawKey(key: ExplainedKey): string[] {
   ];
 }
 
-/** For which databases and users a rule counts. */
+/** The databases and users to which a rule applies. */
 function scopeText({ db, user }: Pick<ExplainedOther, 'db' | 'user'>): string {
   const of = db === null ? '' : `, only in database ${db.join(', ')}`;
   return user === null ? of : `${of}, only for user ${user.map(quoted).join(', ')}`;

@@ -68,7 +68,7 @@ export interface ExplainedKey {
   rule: ExplainedRule | null;
   priority: PriorityName;
   mode: 'enforce' | 'observe';
-  /** Rules before it that do not match, or do not count for the database or user, in order, and how many more there are. */
+  /** Earlier rules that do not match, or do not apply to the database or user, in order, and how many more there are. */
   passedOver: ExplainedOther[];
   passedOverMore: number;
   /** null: the command writes nothing, or is invalid. */
@@ -85,7 +85,7 @@ export interface ExplainedKey {
 export interface ExplainedOther {
   name: string;
   match: string[];
-  /** For which the rule counts; null: all. */
+  /** The databases or users to which the rule applies; null: all. */
   db: number[] | null;
   user: string[] | null;
 }
@@ -126,7 +126,7 @@ export interface ExplainedShed {
   band: [start: number, full: number] | null;
   /** Share of the limit that is kept from the key's priority for higher ones; 0 offline. */
   reserved: number;
-  /** What stands in braces in the key, as in Redis Cluster: keys of a tag are refused together; null: it has no tag. */
+  /** The tag in braces in the key, as in Redis Cluster: keys with the same tag are refused together; null: no tag. */
   tag: string | null;
   /** The pressure above which this very key is refused, by the hash of its tag or of the key; null: never. */
   keyAbove: number | null;
@@ -157,7 +157,7 @@ export interface ExplainedLimit {
 
 export interface ExplainedRate {
   perSecond: number;
-  /** What may be written at once now; below 0: so much was overdrawn; null: offline. */
+  /** What may be written at once now; below 0: the overdraft; null: offline. */
   left: number | null;
 }
 

@@ -1,7 +1,7 @@
 // Says when Spillway would evict a key of a rule, judged by the rules alone. Pure.
 import type { CompiledRule } from '../../core/policy/rule-set.js';
 
-/** So many rules are named. */
+/** The most rules that are named. */
 const NAMED = 3;
 
 /** null: never. `rules`: all of them. */

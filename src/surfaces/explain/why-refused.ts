@@ -20,7 +20,7 @@ import type {
   ExplainedSparing,
 } from './types.js';
 
-/** Of the key that decides; null: nothing is, or would be, refused. */
+/** For the key that decides; null: nothing is, or would be, refused. */
 export function explainRefusal({ verdict }: DryRun): ExplainedRefusal | null {
   const key = verdict?.keys[verdict.shedKey];
   if (key === undefined) return null;
@@ -60,14 +60,14 @@ function explainSparing(spared: Spared): ExplainedSparing | null {
   return reason === undefined ? null : { reason, why: sparedText(reason) };
 }
 
-/** On a server that evicts: which of the writes are refused. */
+/** On a server that evicts: which writes are refused. */
 function whatIsEvicted(now: ExplainSubject['now'], possible: boolean): string {
   return possible && now?.gate.sparesExpiring === true
     ? ' The server can evict keys with a TTL: only writes that leave their key without one are refused now.'
     : '';
 }
 
-/** The primary of several workers serves no client: what it says of a key holds for one that was not written lately. */
+/** The primary of several workers serves no client: what it says about a key holds for a key that was not written lately. */
 function whoKnows(now: ExplainSubject['now'], { priority }: CompiledRule, refused: boolean): string {
   return refused && now !== undefined && now.keys === undefined && now.gate.thresholds[priority] < ALL
     ? ' A worker lets the write pass if it knows that the key is there and does not grow; each worker knows the keys of its own clients.'
@@ -104,7 +104,7 @@ export function explainLimit({ now }: ExplainSubject, { slot, limit }: CompiledR
   };
 }
 
-/** What the rule's keys hold; null: it has no budget. */
+/** The memory of the rule's keys; null: it has no budget. */
 export function explainBudget(
   { now }: ExplainSubject,
   { name, budget }: CompiledRule,
@@ -116,7 +116,7 @@ export function explainBudget(
   return { setting, budgetBytes, heldBytes, refusedShare, method };
 }
 
-/** Which writes of the kind pass although their key is refused. */
+/** Which writes of this kind pass although their key is refused. */
 function sparing({ sizing }: CommandSpec): string {
   switch (sizing) {
     case Sizing.UNKNOWN:

@@ -127,7 +127,7 @@ async function analyzeDatabase(
     const from = wanted < keys ? String(Math.floor(Math.random() * 2 ** 32)) : '0';
     if ((await go(from)) && from !== '0' && measure.part.looked < wanted) await go('0');
   } catch (error) {
-    // What was seen until then is reported: it may have taken long.
+    // Reports what was seen until then: it may have taken long.
     if (!(error instanceof ConnectionLost) || measure.part.looked === 0) throw error;
     measure.part.mishaps.push(`lost before the end: ${error.message}`);
     return { ...measure.part, lost: true };
@@ -138,7 +138,7 @@ async function analyzeDatabase(
   return { ...measure.part, lost: false };
 }
 
-/** `db`: of the keys that are counted. A key does not tell who wrote it, so rules for a user take none. */
+/** `db`: the database of the counted keys. A key does not show who wrote it, so rules for a user match none. */
 function newPart({ rules, biggest }: AnalyzeOptions, db = ANY_DATABASE): Part {
   return {
     groups: new Groups(rules?.view(db, undefined)),

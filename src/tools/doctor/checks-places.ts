@@ -1,5 +1,5 @@
-// The check of the databases and users that rules name, against those that the server has. A slip there passes every check of
-// the file, and the rule never applies.
+// Checks the databases and users that rules name against those of the server. The checks of the file cannot notice a mistake
+// there, and the rule would never apply.
 import { printable } from '../../core/words.js';
 import type { Facts } from './facts.js';
 import type { Check, Finding } from './finding.js';
@@ -8,7 +8,7 @@ export const PLACE_CHECKS: readonly Check[] = [{ id: 'rule-places', run: missing
 
 function missingPlaces(facts: Facts): Finding | undefined {
   const { info, config, users, rules } = facts;
-  // A Cluster has database 0 alone, whatever CONFIG says; newer ones may have more, by another setting.
+  // A Cluster has only database 0, whatever CONFIG says; newer ones may have more, by another setting.
   const databases = info.get('redis_mode') === 'cluster' ? Number.NaN : Number(config?.get('databases'));
   const missing: string[] = [];
   const mend = new Set<string>();

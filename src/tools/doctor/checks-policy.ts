@@ -1,4 +1,4 @@
-// Checks of the eviction policy against the keys and the rules: what the policy advisor says, as findings.
+// Checks the eviction policy against the keys and the rules: the policy advisor's results, as findings.
 
 import { TtlCost } from '../../memory/ttl-cost.js';
 import type { Advice, AdviceId } from '../../observe/advice/advice.js';
@@ -36,7 +36,7 @@ export function policyOutlooks(facts: Facts): PolicyOutlook[] {
   return outlooks(known);
 }
 
-/** Facts for the advisor from one look: growth and refusals are not known. */
+/** Facts for the advisor from one look: growth and refusals are unknown. */
 function adviceFacts(facts: Facts): AdviceFacts {
   const { keys, expires } = keyspace(facts);
   const cost = new TtlCost(facts.info);

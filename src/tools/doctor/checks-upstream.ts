@@ -1,4 +1,4 @@
-// The check of what the server is, against what the proxy's config expects of its upstream.
+// Checks what the server is against what the config expects of it.
 import { kindTrouble, nameOfKind, upstreamKindOf } from '../../memory/upstream-kind.js';
 import type { Check } from './finding.js';
 

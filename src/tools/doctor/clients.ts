@@ -1,10 +1,10 @@
 // The server's buffers for clients, by the classes of client-output-buffer-limit: CLIENT LIST, added up. No name or address
 // is kept.
 
-/** As client-output-buffer-limit names them; `master`: on a replica, the link to its primary. */
+/** The names in client-output-buffer-limit; `master`: on a replica, the link to its primary. */
 export type ClientClass = 'normal' | 'replica' | 'pubsub' | 'master';
 
-/** Of one class, bytes. */
+/** For one class, in bytes. */
 export interface ClassMemory {
   count: number;
   /** Bytes of unread replies. */
@@ -41,7 +41,7 @@ function classOf(flags: string): ClientClass {
   return flags.includes('P') ? 'pubsub' : 'normal';
 }
 
-/** An empty one that is kept for the next request holds none. */
+/** An empty buffer that is kept for the next request holds no bytes. */
 function queryBuffer(filled: number, free: number): number {
   return filled === 0 ? 0 : filled + free;
 }
@@ -53,9 +53,9 @@ export interface OutputLimit {
   readonly seconds: number;
 }
 
-/** undefined: not told. */
+/** undefined: unknown. */
 export function outputLimit(setting: string | undefined, of: ClientClass): OutputLimit | undefined {
-  // Before 7.0, and where it has stayed so for old clients, replicas have their former name.
+  // Servers before 7.0, and those that keep the old words for old clients, call replicas by their former name.
   const name = of === 'replica' ? '(?:replica|slave)' : of;
   const words = new RegExp(`(?:^| )${name} (\\d+) (\\d+) (\\d+)`).exec(setting ?? '');
   return words === null

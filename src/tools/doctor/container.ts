@@ -6,9 +6,9 @@ const ROOT = '/sys/fs/cgroup';
 const ABSURD = 2 ** 60;
 
 /**
- * Bytes: the least of its group's and those of the groups around it, which bound it, too. undefined: none.
- * @param groups what /proc/PID/cgroup holds
- * @param read of a file; throws where there is none. Of the groups around a container not all are seen from in it.
+ * The limit in bytes: the lowest of its group's and those of the groups around it, which also bound it; undefined: none.
+ * @param groups the content of /proc/PID/cgroup
+ * @param read reads a file; throws if there is none. Not all groups around a container are visible inside it.
  */
 export function containerLimit(groups: string, read: (file: string) => string): number | undefined {
   const v2 = /^0::(\/.*)$/m.exec(groups)?.[1];
@@ -29,7 +29,7 @@ export function containerLimit(groups: string, read: (file: string) => string): 
   return limits.length === 0 ? undefined : Math.min(...limits);
 }
 
-/** The group, and each that holds it, up to '/'. */
+/** The group, and each that contains it, up to '/'. */
 function around(group: string): string[] {
   return group === '/' ? ['/'] : [group, ...around(path.dirname(group))];
 }

@@ -1,4 +1,4 @@
-// Examines servers: gathers the facts of each, runs every check, and sorts the findings. Owns the order of these steps.
+// Examines servers: collects the facts of each, runs every check, and sorts the findings. Owns the order of these steps.
 import type { RuleSet } from '../../core/policy/rule-set.js';
 import type { ExpectedUpstream } from '../../memory/upstream-kind.js';
 import type { PolicyOutlook } from '../../observe/advice/outlook.js';
@@ -41,7 +41,7 @@ export const CHECKS: readonly Check[] = [
 export interface Examination {
   readonly version: 1;
   readonly servers: readonly ServerExamination[];
-  /** The worst of all; null: nothing was found. */
+  /** The worst severity; null: nothing was found. */
   readonly worst: Severity | null;
 }
 
@@ -49,17 +49,17 @@ export interface ServerExamination {
   readonly server: string;
   /** The worst first. */
   readonly findings: readonly (Finding & { readonly id: string })[];
-  /** Ids of those that found nothing. */
+  /** Ids of the checks that found nothing. */
   readonly fine: readonly string[];
-  /** Ids of those that could not be made. */
+  /** Ids of the checks that could not be made. */
   readonly notMade: readonly string[];
-  /** Ids of those that ask for what a replica leaves to its primary; empty but for one. */
+  /** Ids of the checks that concern what a replica leaves to its primary; empty except on a replica. */
   readonly notApplicable: readonly string[];
-  /** The commands of the mends take the password from REDISCLI_AUTH. */
+  /** Whether the commands of the mends take the password from REDISCLI_AUTH. */
   readonly needsPassword: boolean;
   /** What could not be read, and why. */
   readonly unread: readonly string[];
-  /** What each eviction policy would do here; empty: there is no limit, or nobody has looked at the keys. */
+  /** What each eviction policy would do here; empty: there is no limit, or nobody has examined the keys. */
   readonly policies: readonly PolicyOutlook[];
 }
 
@@ -69,11 +69,11 @@ export interface ExamineOptions {
   /** For the commands of the mends. */
   readonly tls?: TlsWays | undefined;
   readonly told: Told;
-  /** The rules of the config; undefined: there is none. */
+  /** The rules of the config; undefined: there is no config. */
   readonly rules?: RuleSet | undefined;
-  /** upstream.expect of the config; undefined: there is none. */
+  /** upstream.expect of the config; undefined: there is no config. */
   readonly expect?: ExpectedUpstream | undefined;
-  /** Keys to look at; 0: none. */
+  /** How many keys to sample; 0: none. */
   readonly sample: number;
   readonly maxRate: number | undefined;
   readonly signal: AbortSignal;
@@ -165,7 +165,7 @@ async function keysOf(
   }
 }
 
-/** Of the largest database. */
+/** For the largest database. */
 async function looksOf(
   server: Server,
   { name, sample, signal }: ExamineOptions,
@@ -198,7 +198,7 @@ async function looksOf(
   }
 }
 
-/** undefined where the server refuses it, which is noted. */
+/** undefined if the server refuses it, which is noted. */
 async function readable<T>(asked: Promise<T>, unread: string[]): Promise<T | undefined> {
   try {
     return await asked;

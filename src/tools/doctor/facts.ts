@@ -58,7 +58,7 @@ export interface Facts extends KeyFacts {
   readonly server: string;
   /** Flags of redis-cli that lead there, quoted for a shell. */
   readonly cli: string;
-  /** Beside them redis-cli needs the password, in REDISCLI_AUTH. */
+  /** Whether redis-cli also needs the password, in REDISCLI_AUTH. */
   readonly needsPassword: boolean;
   /** INFO, all sections, by field. */
   readonly info: ReadonlyMap<string, string>;
@@ -68,13 +68,13 @@ export interface Facts extends KeyFacts {
   /** What LATENCY HISTORY has kept. */
   readonly latency: readonly LatencySpike[] | undefined;
   readonly clients: ClientMemory | undefined;
-  /** Of its process, where that is on this machine. */
+  /** For its process, if that is on this machine. */
   readonly process: ProcessFacts | undefined;
-  /** The rules of the config; undefined: there is none. */
+  /** The rules of the config; undefined: there is no config. */
   readonly rules: RuleSet | undefined;
   /** Its users, as rules name them (latin1); undefined: no rule names any, or ACL USERS is not allowed. */
   readonly users?: ReadonlySet<string> | undefined;
-  /** upstream.expect of the config; undefined: there is none. */
+  /** upstream.expect of the config; undefined: there is no config. */
   readonly expect?: ExpectedUpstream | undefined;
   /** What could not be read: command and reason. */
   readonly unread: readonly string[];
@@ -86,7 +86,7 @@ export interface SlowCommand {
   /** Seconds since 1970. */
   readonly at: number;
   readonly microseconds: number;
-  /** Its name alone. */
+  /** The name alone. */
   readonly command: string;
 }
 
@@ -99,7 +99,7 @@ export interface LatencySpike {
 
 export interface ProcessFacts {
   readonly swapBytes: number;
-  /** Of its container; undefined: none. */
+  /** The limit of its container; undefined: none. */
   readonly limitBytes: number | undefined;
 }
 

@@ -7,13 +7,13 @@ import type { Reply } from '../keyspace/pipe.js';
 import type { KeyQuestion } from '../keyspace/redirect.js';
 
 export interface FieldNames {
-  /** The one that is met most often first. */
+  /** The field that is met most often first. */
   readonly names: readonly string[];
-  /** Things for each key, 0 to 1: 1 where each has one field only. An estimate. */
+  /** Objects for each key, 0 to 1: 1 if each object has only one field. An estimate. */
   readonly things: number;
-  /** Of a name and its value, the mean; bytes. */
+  /** The mean of a name and its value, in bytes. */
   readonly pairBytes: number;
-  /** The longest value that was met, bytes. */
+  /** The longest value that was met, in bytes. */
   readonly longest: number;
 }
 
@@ -21,11 +21,11 @@ export interface FieldNames {
 export type Fields = ReadonlyMap<string, FieldNames>;
 
 const MOST_PATTERNS = 1000;
-/** More different words than that are no fields. */
+/** More different words than this are not fields. */
 const MOST_FIELDS = 32;
 const BEHIND_ID = /\*[:/|]\*$/;
 const FIELD = /[:/|]([A-Za-z][A-Za-z_-]{0,31})$/;
-/** Of a pattern; with fewer it is not looked at. */
+/** Keys of a pattern; a pattern with fewer is not examined. */
 const KEYS = 20;
 /** Patterns whose keys are asked about, and fields of each: the most frequent ones. */
 const MOST_ASKED = 10;
@@ -41,11 +41,11 @@ interface Noted {
 }
 
 export class FieldTally {
-  /** null: what stands there are no fields. */
+  /** null: these words are not fields. */
   private readonly noted = new Map<string, Noted | null>();
   private readonly scratch = Buffer.allocUnsafe(PATTERN_SCRATCH);
 
-  /** @param key of a small string */
+  /** @param key the key of a small string */
   note(key: Buffer): void {
     const pattern = this.scratch.toString('latin1', 0, writePattern(key, 0, key.length, this.scratch));
     if (!BEHIND_ID.test(pattern)) return;
@@ -60,7 +60,7 @@ export class FieldTally {
   }
 
   /**
-   * Looks which other fields some of the keys have beside them, and how long their values are.
+   * Checks which other fields some of the keys have, and how long their values are.
    * @param ask as Follower.ask() of the database; what it throws is thrown
    */
   async fields(ask: (questions: readonly KeyQuestion[]) => Promise<readonly Reply[]>): Promise<Fields> {
@@ -102,7 +102,7 @@ function wordOf(key: Buffer): string | undefined {
   return FIELD.exec(key.toString('latin1'))?.[1];
 }
 
-/** The keys that the same thing's other fields would have. */
+/** The keys of the other fields of the same object. */
 function siblingsOf(key: Buffer, names: readonly string[]): Buffer[] {
   const own = wordOf(key) ?? '';
   const stem = key.subarray(0, key.length - own.length);

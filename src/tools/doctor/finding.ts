@@ -45,7 +45,7 @@ export function keyspace({ info }: Facts): { keys: number; expires: number } {
   return { keys, expires };
 }
 
-/** NaN: the server does not tell it. */
+/** NaN: the server does not report it. */
 export function sizeText(bytes: number): string {
   return Number.isNaN(bytes) ? 'an unknown size' : bytesText(bytes);
 }

@@ -14,15 +14,15 @@ export type Collection = 'hash' | 'zset' | 'set';
 /** A key with the roomy encoding. */
 export interface Roomy {
   readonly count: number;
-  /** Of the elements that were drawn (of a hash: fields and values), bytes; Infinity where none was. */
+  /** For the sampled elements (of a hash: fields and values), in bytes; Infinity if none was sampled. */
   readonly longest: number;
-  /** All that were drawn are whole numbers. */
+  /** Whether all sampled elements are whole numbers. */
   readonly numbers: boolean;
 }
 
-/** Of one type. */
+/** For one type. */
 export interface Shape {
-  /** Keys of the type that were looked at. */
+  /** Keys of the type that were examined. */
   keys: number;
   readonly roomy: Roomy[];
 }
@@ -32,7 +32,7 @@ export type Shapes = Readonly<Record<Collection, Shape>>;
 const TYPE = keyCommand(['TYPE']);
 const ENCODING = keyCommand(['OBJECT', 'ENCODING']);
 const USAGE = keyCommand(['MEMORY', 'USAGE']);
-// The order of a hash table is as good as chance; HRANDFIELD is there only since 6.2.
+// The order of a hash table is as good as random; HRANDFIELD exists only since 6.2.
 const DRAW = ['0', 'COUNT', '10'];
 const COMMANDS = {
   hash: { count: keyCommand(['HLEN']), draw: keyCommand(['HSCAN'], DRAW) },
@@ -41,13 +41,13 @@ const COMMANDS = {
 } as const;
 const WHOLE = /^-?\d{1,19}$/;
 const ROOMY: ReadonlySet<string> = new Set(['hashtable', 'skiplist']);
-/** Of strings up to 44 bytes. */
+/** For strings up to 44 bytes. */
 const SMALL: ReadonlySet<string> = new Set(['int', 'embstr']);
-/** Of a type; more would tell no more. */
+/** The most keys of a type; more would show no more. */
 const MOST_ROOMY = 1000;
 /** Bytes of an element, its overhead included: longer ones are not just past any limit, and would be much to read. */
 const MOST_AVERAGE = 512;
-/** What a sorted set takes before its first element, and more. */
+/** More than a sorted set takes before its first element. */
 const BASE = 1024;
 
 interface Asked {
@@ -57,7 +57,7 @@ interface Asked {
 
 interface Counted extends Asked {
   readonly count: number;
-  /** Its elements are, on average: none is read. */
+  /** Whether its elements are longer on average: then none is read. */
   readonly long: boolean;
 }
 
@@ -104,7 +104,7 @@ export class ShapeVisitor implements Visitor {
     this.aside.close();
   }
 
-  /** Those that are still there. */
+  /** Those that still exist. */
   private async count(asked: readonly Asked[]): Promise<Counted[]> {
     const batch = new Batch();
     for (const { key, type } of asked) {
@@ -139,7 +139,7 @@ export class ShapeVisitor implements Visitor {
   }
 }
 
-/** Of a reply of HSCAN, SSCAN or ZSCAN, whose scores are no elements. */
+/** The elements in a reply of HSCAN, SSCAN or ZSCAN; scores are not elements. */
 function elements(type: Collection, reply: Reply | undefined): Buffer[] {
   const list: unknown = Array.isArray(reply) ? reply[1] : undefined;
   if (!Array.isArray(list)) return [];

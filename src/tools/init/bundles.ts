@@ -8,7 +8,7 @@ import { ideaOf } from '../../observe/stats/suggest.js';
 import type { GroupAnalysis } from '../analyze/analysis.js';
 import { bandOfMost } from './observed.js';
 
-/** This many patterns that are alike are members of one bundle, not kinds of keys that somebody designed. */
+/** This many similar patterns are members of one bundle, not kinds of keys that somebody designed. */
 const MANY = 5;
 /** Share of the keys, and of the bytes, below which a pattern may join a bundle. */
 const SMALL = 0.02;
@@ -19,7 +19,7 @@ const BANDS_APART = 1;
 
 /** Keys that get one rule. */
 export interface Bundle {
-  /** Of all members. */
+  /** For all members. */
   readonly group: GroupAnalysis;
   readonly members: readonly GroupAnalysis[];
 }

@@ -1,13 +1,13 @@
-// What the TTLs of a proposed rule take, in words. Pure.
+// How much memory the TTLs of a proposed rule take, in words. Pure.
 import { bytesText } from '../../core/words.js';
 import type { GroupAnalysis } from '../analyze/analysis.js';
 import { percent } from './words.js';
 
-/** Shares of what the keys hold: from the first on it is told, from the second on it is dear. */
+/** Shares of the keys' memory: from the first on the cost is reported, from the second on it counts as high. */
 const LEAST_COST = 0.02;
 const DEAR = 0.15;
 
-/** Of TTLs for the keys of a group without one, at `ttlBytes` each; nothing where that is little. */
+/** For TTLs of the keys of a group without one, at `ttlBytes` each; nothing if that is little. */
 export function costOf({ withoutTtl, withoutTtlBytes }: GroupAnalysis, ttlBytes: number): string[] {
   const taken = withoutTtl.estimate * ttlBytes;
   const share = taken / Math.max(1, withoutTtlBytes);

@@ -1,4 +1,4 @@
-// Derives the TTL of a rule from the TTLs of the keys that are there. Pure.
+// Derives the TTL of a rule from the TTLs of the existing keys. Pure.
 // Invariant: the TTL is never longer than the keys suggest: beyond the longest band it follows the longest TTL seen.
 import type { GroupAnalysis } from '../analyze/analysis.js';
 import { TTL_BANDS } from '../analyze/bands.js';
@@ -6,7 +6,7 @@ import { TTL_BANDS } from '../analyze/bands.js';
 export interface ObservedTtl {
   /** Share of the keys that have a TTL; above 0. */
   readonly share: number;
-  /** The shortest usual duration within which nearly all of these expire, in each of the groups. */
+  /** The shortest usual duration within which nearly all of them expire, in each of the groups. */
   readonly seconds: number;
 }
 

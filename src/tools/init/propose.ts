@@ -151,7 +151,7 @@ function leftOf(groups: readonly GroupAnalysis[], proposals: readonly Proposal[]
   return { keys: count(without), share: count(without) / Math.max(1, total), beyond };
 }
 
-/** `ttlBytes`: what a TTL takes. */
+/** `ttlBytes`: the memory that a TTL takes. */
 function propose(
   { group, members }: Bundle,
   taken: Set<string>,
@@ -194,7 +194,7 @@ interface Reasoned {
   readonly why: readonly string[];
 }
 
-/** Goes by the same signs as the suggestions of a running proxy: without one the keys get no TTL. */
+/** Uses the same signs as the suggestions of a running proxy: without one the keys get no TTL. */
 function judge(suggested: RuleSuggestion, group: GroupAnalysis, observed: ObservedTtl | undefined): Reasoned {
   const { name: pattern, keys, withoutTtl, types } = group;
   const family = familyOf(Buffer.from(pattern, 'latin1'));

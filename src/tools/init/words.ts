@@ -1,4 +1,4 @@
-// Shares and sizes as the comments of a proposed config say them. Pure.
+// Shares and sizes in the comments of a proposed config. Pure.
 
 /** Says 100% only for all, and 0% only for none. */
 export function percent(share: number): string {

@@ -1,4 +1,4 @@
-// Measures how much of a wait is this process's own: while it computes, or other processes have the processor, replies lie
+// Measures how much of a wait comes from this process: while it computes, or other processes use the processor, replies stay
 // unread. A walk runs at the lowest priority, so on a busy machine that may be most of the wait.
 
 const TICK_MS = 1;

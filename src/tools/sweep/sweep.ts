@@ -80,7 +80,7 @@ export interface ServerMemory {
   readonly stopped: boolean;
 }
 
-/** A key does not tell who wrote it. */
+/** A key does not show who wrote it. */
 function byUser(names: readonly string[]): string {
   return `keys that rules with "user" match get no TTL, because a key does not show which user wrote it: ${names.join(', ')}`;
 }

@@ -6,7 +6,7 @@ import type { Seen, Situation } from './server-state.js';
 export interface WatchChange {
   readonly server: string;
   readonly event: 'reach' | 'threshold' | 'timeToFull' | 'refused';
-  /** Of "threshold" a share, null: below all; of "reach" here, away, gone; of the others later, soon; no, yes. */
+  /** For "threshold" a share, null: below all; for "reach" here, away, gone; for the others later, soon; no, yes. */
   readonly from: string | number | null;
   readonly to: string | number | null;
   readonly text: string;
@@ -20,7 +20,7 @@ export interface WatchAlert {
   /** "ok": every server is there, below all thresholds, not full before long, and refuses nothing. */
   readonly status: 'alert' | 'ok';
   readonly text: string;
-  /** Of the machine that watches. */
+  /** The name of the machine that watches. */
   readonly instance: string;
   /** ISO 8601. */
   readonly at: string;
@@ -45,7 +45,7 @@ export function changesBetween(from: Situation, seen: Seen, thresholds: readonly
       all.push({ server, event, from: values[0], to: values[1], text: `${server}: ${text}` });
   };
   add('reach', [from.reach, to.reach], reachText(seen));
-  // What held of one that is no primary any more is over without a word.
+  // The conditions of a server that is no longer a primary end without a message.
   if (to.reach === 'gone') return all;
   add('threshold', [share(from.level), share(to.level)], levelText(from.level < to.level, seen, thresholds));
   const soon = (is: boolean) => (is ? 'soon' : 'later');
@@ -80,13 +80,13 @@ export function alertOf(
   };
 }
 
-/** Something is so now that somebody should know of; else the change is for the better, though all need not be well. */
+/** Whether somebody should know of it; otherwise the change is for the better, although other problems may remain. */
 export function isWorse({ event, from, to }: WatchChange): boolean {
   if (event === 'threshold') return to !== null && (from === null || to > from);
   return to === 'away' || to === 'soon' || to === 'yes';
 }
 
-/** Nobody need act; not for one that is no primary any more either. */
+/** Whether nobody need act; also true for a server that is no longer a primary. */
 export function isCalm({ reach, level, fullSoon, refusing }: Situation): boolean {
   return reach !== 'away' && level === 0 && !fullSoon && !refusing;
 }

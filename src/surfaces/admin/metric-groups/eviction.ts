@@ -3,12 +3,12 @@ import type { EvictionSnapshot, RuleEvictionSnapshot } from '../../../memory/evi
 import { one, perRule, type Reader } from '../metric-readers.js';
 import type { MetricGroup, MetricRow } from './metric-group.js';
 
-/** Without a rule with evict it has no line. */
+/** No line without a rule with evict. */
 function whole(value: (eviction: EvictionSnapshot) => number): Reader {
   return one(({ memory: { eviction } }) => (eviction === null ? null : value(eviction)));
 }
 
-/** Of each rule with evict. */
+/** A line for each rule with evict. */
 function known(value: (rule: RuleEvictionSnapshot) => number): Reader {
   return {
     labels: ['rule'],

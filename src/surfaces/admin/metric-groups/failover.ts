@@ -1,4 +1,4 @@
-// Metrics of a primary that is followed.
+// Metrics of a primary that Spillway follows.
 import { failover, pauses, sentinels } from '../metric-readers.js';
 import type { MetricGroup } from './metric-group.js';
 
