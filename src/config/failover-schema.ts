@@ -1,4 +1,4 @@
-// The settings of a primary behind Sentinels: `upstream.failover`. They count with a redis-sentinel:// URL only.
+// The settings of a primary behind Sentinels: `upstream.failover`. They apply only with a redis-sentinel:// URL.
 import { z } from 'zod';
 import { parseListenAddress } from './address.js';
 import { duration, expected, fail, oneOf, quietly, strict } from './fields.js';

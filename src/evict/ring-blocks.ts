@@ -4,12 +4,12 @@
 //   first block:  hash · next of the hash's chain · older · younger │ tick · length, size · slot, database · more │ 32 bytes
 //   further ones: more · 60 bytes
 //
-// The index has of each chain the first block, whether there are more, and some bits of its hash, so that a key that is new is
-// mostly told without a look at a block: blocks are far apart, and each look at one that was not used lately takes long.
+// For each chain the index has the first block, whether there are more, and some bits of its hash. So a new key is mostly
+// recognized without reading a block: blocks are far apart, and reading one that was not used lately takes long.
 //
-// A key is told from others by hash, length and database. Where two agree in these (some of a million keys), one of them is
-// unknown; it is never taken for one of another rule, since the bytes are those of a key that was written.
-// Invariants: block 0 is none; a block is in the index, or a further one of such, or free.
+// Keys are distinguished by hash, length and database. If two keys agree in these (some of a million keys), one of them is
+// unknown. A key never counts as one of another rule, since the bytes are those of a key that was written.
+// Invariants: block 0 means none; a block is in the index, or a further block of one in the index, or free.
 import type { Size } from '../core/policy/size-class.js';
 
 export const NONE = 0;
@@ -25,7 +25,7 @@ const PLACE = 6;
 const MORE = 7;
 const KEY_BYTE = 32;
 const FIRST_BYTES = BLOCK_BYTES - KEY_BYTE;
-/** Of a further block, the word at which it names the next one is its first. */
+/** In a further block, the first word names the next one. */
 const FURTHER_BYTE = 4;
 const FURTHER_BYTES = BLOCK_BYTES - FURTHER_BYTE;
 const LENGTH_BITS = 16;
@@ -33,7 +33,7 @@ const LENGTH_MASK = 2 ** LENGTH_BITS - 1;
 const SIZE_SHIFT = LENGTH_BITS;
 const SIZE_MASK = 0x7f;
 const DB_BITS = 16;
-/** Longer keys, later databases and rules are not kept. */
+/** Longer keys, and later databases and rules, are not kept. */
 const MOST_KEY_BYTES = 4096;
 const MOST_DATABASES = 2 ** DB_BITS;
 const MOST_SLOTS = 2 ** 15;
@@ -58,7 +58,7 @@ export class RingBlocks {
 
   /** `bytes`: for blocks and index. */
   constructor(readonly capacityBytes: number) {
-    // One to two for each block: with fewer a key that is not there costs a look at others, which are far apart.
+    // One to two for each block: with fewer, an unknown key would cost a look at others, which are far apart.
     let heads = 16;
     while (heads * BLOCK_BYTES <= capacityBytes) heads *= 2;
     this.heads = new Int32Array(heads);
@@ -74,7 +74,7 @@ export class RingBlocks {
     return this.used * BLOCK_BYTES + this.heads.length * INDEX_ENTRY_BYTES;
   }
 
-  /** Whether the key is surely there as it was written in this tick. One look: another key of its bucket may hide it. */
+  /** Whether the key is certainly known as written in this tick. One look: another key of its bucket may hide it. */
   isFresh(length: number, hash: number, slot: number, db: number, tick: number, size: Size): boolean {
     const { words } = this;
     const head = this.heads[hash & this.mask];
@@ -125,7 +125,7 @@ export class RingBlocks {
     return this.used + blocksFor(length) <= this.capacity;
   }
 
-  /** Keeps a key that is not there, for which there is room; it is in no list yet. */
+  /** Keeps a key that is not known yet, if there is room; it is in no list yet. */
   add(
     key: Uint8Array,
     start: number,

@@ -1,18 +1,18 @@
-// The keys of each rule in the order in which they were written, as lists through the ring's blocks; and what is counted of them.
-// Invariants: each key of the blocks is in the list of its slot; keys, bytes and unsized are what the list adds up to.
+// The keys of each rule in the order in which they were written, as lists through the ring's blocks; and their counts.
+// Invariants: each key of the blocks is in the list of its slot; keys, bytes and unsized are the sums of the list.
 import { NONE, type RingBlocks } from './ring-blocks.js';
 
 /** An entry in each of two tables, one of them for the TTL. */
 const ENTRIES_BYTES = 80;
 const KEY_HEADER_BYTES = 2;
-/** Until it is measured what the keys of a rule take whose size no write tells: a small hash. */
+/** The assumed size of a rule's keys whose size no write shows, until it is measured: a small hash. */
 const UNSIZED_BYTES = 256;
 const MEAN_WEIGHT = 1 / 64;
 const FINE_CLASSES = 8;
 const FINE_BYTES = 16;
 const CLASSES = 128;
 
-/** What the server allocates for a string of each size class; 0: the class says nothing. */
+/** What the server allocates for a string of each size class; 0: the class does not show it. */
 const CLASS_BYTES = Float64Array.from({ length: CLASSES }, (_, size) => classBytes(size));
 
 function classBytes(size: number): number {
@@ -22,7 +22,7 @@ function classBytes(size: number): number {
   return ((step % 4) + 5) * 2 ** (Math.floor(step / 4) + 5);
 }
 
-/** Memory that a key takes with its value, by estimate; 0: not known. */
+/** The estimated memory of a key with its value; 0: unknown. */
 export function memoryOfKey(length: number, size: number): number {
   const value = CLASS_BYTES[size];
   return value === 0 ? 0 : ENTRIES_BYTES + ((length + KEY_HEADER_BYTES + 15) & ~15) + value;
@@ -39,7 +39,7 @@ export class RingLists {
 
   constructor(private readonly blocks: RingBlocks) {}
 
-  /** Only keys of these slots are taken in from now on; those of others stay until they are unlinked. */
+  /** From now on only keys of these slots are added; those of others stay until they are unlinked. */
   admit(slots: readonly number[]): void {
     const most = slots.reduce((max, slot) => Math.max(max, slot + 1), this.admitted.length);
     this.admitted = new Uint8Array(most);
@@ -65,17 +65,17 @@ export class RingLists {
     return this.keys[slot];
   }
 
-  /** Of the rule's keys, by estimate. */
+  /** The estimated memory of the rule's keys. */
   bytes(slot: number): number {
     return this.sized[slot] + this.unsized[slot] * this.means[slot];
   }
 
-  /** A key of a size that no write tells was measured. */
+  /** A key whose size no write shows was measured. */
   learn(slot: number, bytes: number): void {
     if (slot < this.means.length) this.means[slot] += (bytes - this.means[slot]) * MEAN_WEIGHT;
   }
 
-  /** Behind all others of its slot. */
+  /** As the youngest of its slot. */
   append(at: number): void {
     const { blocks, youngest } = this;
     const slot = blocks.slot(at);

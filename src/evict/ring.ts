@@ -13,9 +13,9 @@ import type { Candidate, Candidates, RingFill, RuleStock } from './candidates.js
 import { NONE, RingBlocks } from './ring-blocks.js';
 import { memoryOfKey, RingLists } from './ring-lists.js';
 
-/** Within so long a key that is written again keeps its place: a key that is written all the time costs little. */
+/** A key that is written again within this time keeps its place, so that a key that is written all the time costs little. */
 export const TICK_MS = 100;
-/** So many rules of a priority are compared for the oldest key; of more of them, so many in turn. */
+/** This many rules of a priority are compared for the oldest key; if there are more, this many at a time, in turn. */
 const MOST_COMPARED = 64;
 
 type Located = Pick<Rule, 'slot' | 'priority' | 'evict' | 'observe'>;
@@ -26,7 +26,7 @@ interface RingKey extends Candidate {
   readonly size: Size;
 }
 
-/** The slot of the rule that has the key by now. */
+/** The slot of the rule that matches the key now. */
 export type SlotOf = (key: Uint8Array, db: number) => number;
 
 export class Ring implements EvictableKeys, Candidates {
@@ -36,15 +36,15 @@ export class Ring implements EvictableKeys, Candidates {
   private readonly lists: RingLists;
   private readonly now: () => number;
   private readonly startedAt: number;
-  /** Slots of rules with evict by priority, those that observe by themselves; all of them; and those that had it once. */
+  /** Slots of rules with evict by priority, with observing rules separate; all of them; and those that once had evict. */
   private order: number[][] = [];
   private observed: number[][] = [];
   private retired: number[] = [];
   private all: number[] = [];
-  /** Keys written before this tick may have come under another rule since. */
+  /** Keys written before this tick may belong to another rule since. */
   private adoptedTick = -1;
   private slotOf: SlotOf | undefined;
-  /** The clock when it was read last, in ticks too. */
+  /** The clock when it was last read, also in ticks. */
   private tickedAt = Number.NaN;
   private ticks = 0;
   private turn = 0;
@@ -63,7 +63,7 @@ export class Ring implements EvictableKeys, Candidates {
     return { keys: this.keys, bytes: blocks.usedBytes, capacityBytes: blocks.capacityBytes, dropped };
   }
 
-  /** Goes by these rules from now on. `slotOf`: to be asked of keys that were written before, where rules have changed. */
+  /** Applies these rules from now on. `slotOf`: finds the rule of a key that was written before, if rules have changed. */
   adopt(rules: readonly Located[], slotOf?: SlotOf): void {
     const evicting = rules.filter(({ evict }) => evict === true);
     const had = new Set([...this.all, ...this.retired]);
@@ -120,8 +120,8 @@ export class Ring implements EvictableKeys, Candidates {
   }
 
   /**
-   * Hands out keys that may go and forgets them: the oldest of the rules of the lowest priority; `observed`: of rules that
-   * observe, else of the others; or of the rule in `slot` alone. At least one if there is one, and no further ones once they
+   * Hands out keys that may be evicted and forgets them: the oldest of the rules of the lowest priority; `observed`: of rules
+   * that observe, otherwise of the others; or only of the rule in `slot`. At least one if there is any, and no more once they
    * take `mostBytes`.
    */
   take(most: number, mostBytes: number, observed = false, slot?: number): Candidate[] {
@@ -147,24 +147,24 @@ export class Ring implements EvictableKeys, Candidates {
     return this.blocks.find(key.length, hash, db) === NONE;
   }
 
-  /** A key that take() gave stays: it becomes the youngest. */
+  /** A key from take() stays: it becomes the youngest. */
   again(candidate: Candidate): void {
     if (!this.isCurrent(candidate)) return;
     const { key, hash, slot, db, size } = candidate as RingKey;
     this.keep(key, 0, key.length, hash, slot, db, this.tick(), size);
   }
 
-  /** The ring has a place for the key. */
+  /** Whether the ring knows the key. */
   knows(db: number, key: Uint8Array): boolean {
     return this.blocks.find(key.length, hashKey(key, 0, key.length), db) !== NONE;
   }
 
-  /** So much a key of the rule took whose size was not known (`bytes` 0). */
+  /** A key of the rule, whose size was unknown (`bytes` 0), took this much. */
   learn(slot: number, bytes: number): void {
     this.lists.learn(slot, bytes);
   }
 
-  /** Of each rule with evict. */
+  /** For each rule with evict. */
   stock(): RuleStock[] {
     const { blocks, lists } = this;
     const now = this.now();
@@ -215,7 +215,7 @@ export class Ring implements EvictableKeys, Candidates {
     this.keys--;
   }
 
-  /** undefined: it is forgotten, since its rule has changed. */
+  /** undefined: it is forgotten, because its rule has changed. */
   private takeOut(at: number): RingKey | undefined {
     const { blocks } = this;
     const db = blocks.db(at);
@@ -251,7 +251,7 @@ export class Ring implements EvictableKeys, Candidates {
     return oldest;
   }
 
-  /** Nearly the oldest of all: with each call one more rule is compared with the one that had the oldest. */
+  /** Nearly the oldest of all: each call compares one more rule with the one that had the oldest. */
   private dropOldest(): void {
     const { lists, blocks, all, retired } = this;
     this.dropped++;

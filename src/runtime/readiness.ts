@@ -1,5 +1,5 @@
-// The answer of GET /readyz. Ready means that clients will find an upstream. A ready proxy may still give reasons: what works
-// only in part.
+// The answer of GET /readyz. Ready means that clients will find a server. A ready proxy may still give reasons: the parts that
+// work only partly.
 import type { MemoryMonitor } from '../memory/monitor.js';
 import type { Pressure } from '../memory/pressure.js';
 
@@ -21,7 +21,10 @@ export const NO_WORKER: Readiness = {
   reasons: ['no worker process is running: the log says why they ended'],
 };
 
-/** `trouble`: why no connection to the upstream can be made; `kindTrouble`: why it is not what it should be; `evictTrouble`: what keeps rules with evict from their work; `now`: monotonic milliseconds. */
+/**
+ * `trouble`: why no connection to the server can be made; `kindTrouble`: what is wrong with the server's kind; `evictTrouble`:
+ * what prevents rules with evict from working; `now`: monotonic milliseconds.
+ */
 export function readiness(
   monitor: MemoryMonitor,
   pressure: Pressure,

@@ -1,5 +1,5 @@
-// Reads the configuration again while the proxy runs: on a signal, on request, and when its file has changed. Applies all
-// that a running proxy can take over, and names what needs a restart. Owns the current config and the last attempt's outcome.
+// Reads the configuration again while the proxy runs: on a signal, on request, and when its file has changed. Applies all that
+// a running proxy can apply, and names what needs a restart. Owns the current config and the last attempt's outcome.
 // Invariants: one attempt at a time; each request is answered by an attempt that began after it; a failed attempt changes
 // nothing and says what is wrong, and where; no secret appears in an answer or the log; nothing else waits for a file.
 import { setImmediate as turn } from 'node:timers/promises';
@@ -65,7 +65,7 @@ export class Reloader {
     return this.running;
   }
 
-  /** Why the config file as it is now is not in use; null: it is. */
+  /** Why the present config file is not in use; null: it is. */
   get problem(): string | null {
     if (this.lastError === null) return null;
     const [{ where, message }, ...more] = this.lastError.problems as [ConfigProblem, ...ConfigProblem[]];
@@ -114,9 +114,9 @@ export class Reloader {
       const { config, warnings } = await this.source.load();
       const { applied, needsRestart } = changesBetween(this.running, config);
       await turn();
-      // Even where nothing has changed, since certificates may have.
+      // Even if nothing has changed, since certificates may have changed.
       const next = this.prepared(config);
-      // Before anything is replaced, in case that it fails.
+      // Before anything is replaced, in case it fails.
       await compileRules(next, this.running);
       if (this.closed) throw new ConfigError('CONFIG_INVALID', 'configuration', [CLOSING]);
       const workersPending = await this.adopt(next);

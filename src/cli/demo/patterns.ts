@@ -1,5 +1,5 @@
 // The writes of the demo's application: five kinds of keys that share many a Redis. None of the writes carries a TTL, which
-// is the problem that the demo shows. Pages in the cache and temporary files can be made again, so their rules have `evict`.
+// is the problem that the demo shows. Pages in the cache and temporary files can be recreated, so their rules have `evict`.
 // Invariant: sessions, reports and queues are bounded and fit into memory; cache and temp grow without end.
 import type { PriorityName } from '../../core/policy/rule.js';
 import { pick, type Random } from './random.js';

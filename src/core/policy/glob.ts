@@ -67,7 +67,7 @@ export function globMatchesWithin(pattern: Uint8Array, buf: Uint8Array, start: n
   return p === length;
 }
 
-/** Matches one byte against the pattern element at `p`; returns the offset behind the element, or -1. */
+/** Matches one byte against the pattern element at `p`; returns the offset after the element, or -1. */
 function matchOne(pattern: Uint8Array, p: number, byte: number): number {
   switch (pattern[p]) {
     case QUESTION:
@@ -129,7 +129,7 @@ export function globClassIsOpen(pattern: Uint8Array): boolean {
     if (pattern[p] === ESCAPE) p += 2;
     else if (pattern[p] !== CLASS_OPEN) p++;
     else {
-      // Something closes the class exactly if it ends before a byte that is put behind the glob.
+      // Something closes the class exactly if it ends before a byte that follows the glob.
       const longer = Uint8Array.of(...pattern.subarray(p), STAR);
       const end = globClassEnd(longer, 1);
       if (end === longer.length) return true;

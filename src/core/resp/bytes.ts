@@ -47,7 +47,7 @@ export function readPositiveInteger(
   return value;
 }
 
-/** Writes a non-negative integer in decimal at `at`; returns the offset behind it. */
+/** Writes a non-negative integer in decimal at `at`; returns the offset after it. */
 export function writeInteger(buf: Uint8Array, at: number, value: number): number {
   let end = at + digitsOf(value);
   const behind = end;

@@ -11,13 +11,13 @@ export function encodeCommand(...args: readonly (string | Uint8Array)[]): Buffer
   return Buffer.concat(parts);
 }
 
-/** Writes `*N\r\n` at `at`; returns the offset behind it. */
+/** Writes `*N\r\n` at `at`; returns the offset after it. */
 export function writeArrayHeader(out: Buffer, at: number, count: number): number {
   out[at] = 0x2a;
   return writeLineEnd(out, writeInteger(out, at + 1, count));
 }
 
-/** Writes a number as a bulk string at `at`; returns the offset behind it. At most 36 bytes. */
+/** Writes a number as a bulk string at `at`; returns the offset after it. At most 36 bytes. */
 export function writeNumberBulk(out: Buffer, at: number, value: number): number {
   out[at] = 0x24;
   const length = writeLineEnd(out, writeInteger(out, at + 1, digitsOf(value)));
@@ -28,7 +28,7 @@ const PX_WORD = Buffer.from('$2\r\nPX\r\n', 'latin1');
 /** Room for the arguments `PX <milliseconds>`. */
 export const PX_BYTES = PX_WORD.length + 36;
 
-/** Writes the arguments `PX <milliseconds>` at `at`; returns the offset behind them. */
+/** Writes the arguments `PX <milliseconds>` at `at`; returns the offset after them. */
 export function writePx(out: Buffer, at: number, milliseconds: number): number {
   out.set(PX_WORD, at);
   return writeNumberBulk(out, at + PX_WORD.length, milliseconds);
@@ -79,7 +79,7 @@ export function expireIfNoneSize({ head, tail }: ExpireIfNone, keyLength: number
   return head.length + keyLength + tail.length + 64;
 }
 
-/** Writes the follow-up for key `buf[start, end)`; returns the offset behind it. */
+/** Writes the follow-up for key `buf[start, end)`; returns the offset after it. */
 export function writeExpireIfNone(
   { head, tail }: ExpireIfNone,
   out: Buffer,

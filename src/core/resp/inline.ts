@@ -40,7 +40,7 @@ export function splitInline(buf: Uint8Array, start: number, end: number): Uint8A
   }
 }
 
-/** Reads up to the closing quote; returns the offset behind it, or -1 when there is none. */
+/** Reads up to the closing quote; returns the offset after it, or -1 when there is none. */
 function readDoubleQuoted(buf: Uint8Array, at: number, end: number, word: number[]): number {
   while (at < end) {
     const byte = buf[at++];

@@ -37,9 +37,9 @@ export class RequestScanner {
   buf: Uint8Array = NOTHING;
   /** Where the command's first byte is. */
   start = 0;
-  /** Behind the `*N` line of a multibulk command. */
+  /** After the `*N` line of a multibulk command. */
   afterHeader = 0;
-  /** Behind the last byte of a COMPLETE or EMPTY command. */
+  /** After the last byte of a COMPLETE or EMPTY command. */
   next = 0;
   /** Declared number of arguments, the name included. */
   argc = 0;

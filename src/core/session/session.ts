@@ -283,7 +283,7 @@ export class Session implements ReplyOwner {
 
   /**
    * Takes no new command until unpause(): what the client sends is held, replies come on. A command that streams may go on to
-   * its end and an open transaction to its EXEC, unless `all` is to stop. May be called again, to stop all.
+   * its end and an open transaction to its EXEC, unless `all` must stop. May be called again, to stop all.
    */
   pause(all = false): void {
     this.intake.paused = true;

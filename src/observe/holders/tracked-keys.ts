@@ -1,6 +1,6 @@
 // Keys that are measured individually, again and again: those that hold much of the server's memory, and of each rule some that
 // are often written. Random keys say too little about the first kind; the second kind shows whether writes make the keys of a
-// rule grow. The statistics pick often written keys: one for each so many written bytes (stats/written-picks).
+// rule grow. The statistics pick often written keys: the key that receives each EVERY-th byte (stats/written-picks).
 // Pure: the clock comes with each call (monotonic milliseconds).
 // Invariants: at most MOST keys, PER_RULE of a rule beside large ones; a key that is not large and is not picked again gives
 // way.

@@ -1,6 +1,6 @@
-// Picks of each rule a few of the keys that are written most: the key with each EVERY-th byte that is written to the rule. So a key
-// is picked the more often the more is written to it. Called with each write, so it counts down and does no more.
-// Bounded: PER_SLOT keys of a rule between two calls of take(), MOST in all, of LONGEST bytes.
+// Picks some of the most written keys of each rule: the key that receives each EVERY-th byte written to the rule. So a key is
+// picked more often the more is written to it. Called with each write, so it only counts down.
+// Bounded: PER_SLOT keys of a rule between two calls of take(), MOST in all, of at most LONGEST bytes.
 
 export interface WrittenPick {
   readonly slot: number;
@@ -11,7 +11,7 @@ const EVERY = 64 * 1024;
 const PER_SLOT = 4;
 const MOST = 256;
 const LONGEST = 1024;
-/** When a rule has its picks, it is not asked again for so many bytes. */
+/** When a rule has its picks, this many bytes pass before it is checked again. */
 const REST = 16 * 1024 * 1024;
 
 export class WrittenPicks {
@@ -28,13 +28,13 @@ export class WrittenPicks {
     this.left = larger;
   }
 
-  /** So many bytes were written to the key in key[start, end). */
+  /** This many bytes were written to the key in key[start, end). */
   wrote(slot: number, bytes: number, key: Uint8Array, start: number, end: number): void {
     this.left[slot] -= bytes;
     if (this.left[slot] < 0) this.pick(slot, key, start, end);
   }
 
-  /** What was picked since the last call. */
+  /** The picks since the last call. */
   take(): readonly WrittenPick[] {
     const { picked } = this;
     for (const { slot } of picked) this.left[slot] = Math.min(this.left[slot], EVERY);
@@ -42,7 +42,7 @@ export class WrittenPicks {
     return picked;
   }
 
-  /** Those of another process. */
+  /** The picks of another process. */
   add(picks: readonly WrittenPick[]): void {
     this.picked.push(...picks.slice(0, MOST - this.picked.length));
   }

@@ -41,7 +41,7 @@ import { type WorkerEvents, WorkerProcess } from './worker-process.js';
 const GROWTH_LIMIT_MS = 100;
 /** A reload's answer names the workers that take longer than this. */
 const RELOAD_LIMIT_MS = 2000;
-/** A worker that has not confirmed a pause within this time is late: nobody waits for it, and it is told again. */
+/** A worker that has not confirmed a pause within this time is late: nobody waits for it, and the message is sent again. */
 const PAUSE_LIMIT_MS = 1000;
 /** A worker that ends sooner than this is replaced after a delay, which doubles each time. */
 const STABLE_MS = 5000;

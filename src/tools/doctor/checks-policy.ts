@@ -29,7 +29,7 @@ export const POLICY_CHECKS: readonly Check[] = (
   },
 }));
 
-/** What each policy would do; empty: there is nothing to say. */
+/** What each policy would do; empty: without a limit, or without facts about the keys. */
 export function policyOutlooks(facts: Facts): PolicyOutlook[] {
   const known = adviceFacts(facts);
   if (!(known.limitBytes > 0) || known.holders === undefined || leavesToPrimary(facts)) return [];

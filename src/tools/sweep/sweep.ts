@@ -34,7 +34,7 @@ export interface SweepOptions {
   readonly spread: number;
   /** Replaces the TTL of a rule that has a longer one; undefined: the rules' TTLs. */
   readonly mostTtlMs?: number | undefined;
-  /** Only keys that nobody has used for so long; undefined: all. */
+  /** Only keys that nobody has used for this time; undefined: all. */
   readonly idleMs?: number | undefined;
   /** How full the sweep may make a server. */
   readonly mark: MemoryMark;

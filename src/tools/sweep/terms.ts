@@ -7,7 +7,7 @@ import type { RuleSet } from '../../core/policy/rule-set.js';
  * The same digest for rules that give the same TTLs, in this version of Spillway and later ones. It covers the rules' order,
  * not their names and priorities, and not the spread, which excludes no key.
  * @param only names of the rules that are swept; undefined: all
- * @param idleMs only keys that nobody has used for so long; undefined: all
+ * @param idleMs only keys that nobody has used for this time; undefined: all
  */
 export function digestTerms(
   rules: RuleSet,

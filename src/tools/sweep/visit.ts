@@ -25,7 +25,7 @@ export interface VisitOptions {
   readonly rules: RuleSet;
   /** Names of rules; undefined: all rules with a TTL. */
   readonly only: ReadonlySet<string> | undefined;
-  /** Only keys that nobody has used for so long; undefined: all. */
+  /** Only keys that nobody has used for this time; undefined: all. */
   readonly idleMs?: number | undefined;
   readonly counts: (rule: CompiledRule) => RuleCounts;
   /** undefined: a dry run. */

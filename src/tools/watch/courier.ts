@@ -13,10 +13,10 @@ export interface CourierParts {
   readonly url: string;
   readonly authorization: string | undefined;
   readonly timeoutMs: number;
-  /** Of the machine that watches. */
+  /** The name of the machine that watches. */
   readonly instance: string;
   readonly thresholds: readonly number[];
-  /** Why alerts do not arrive, once; undefined: they do again. */
+  /** Called with the reason when alerts stop arriving, once; with undefined when they arrive again. */
   readonly onProblem: (problem: string | undefined) => void;
   readonly firstRetryMs?: number;
 }
@@ -35,7 +35,7 @@ export class Courier {
   }
 
   see(seen: readonly Seen[]): void {
-    // Those that are gone stay until that is told, if anything was told of them.
+    // A server that is gone stays until that is delivered, if anything about it was delivered before.
     const gone = [...this.now.values()].filter(
       ({ server, situation }) => situation.reach === 'gone' && this.told.has(server),
     );
@@ -43,7 +43,7 @@ export class Courier {
     if (this.retry === undefined) this.tell();
   }
 
-  /** Gives what is under way, or not told yet, up to `graceMs`. */
+  /** Gives the current request, and what was not delivered yet, up to `graceMs`. */
   async close(graceMs: number): Promise<void> {
     const end = setTimeout(() => this.ending.abort(), graceMs);
     clearTimeout(this.retry);
@@ -60,7 +60,7 @@ export class Courier {
     const seen = [...this.now.values()];
     const changes = seen.flatMap((each) => {
       const before = this.told.get(each.server);
-      // Nobody needs to hear that one is gone of which nothing was said.
+      // If nothing about a server was ever delivered, its end is not reported either.
       if (before === undefined && each.situation.reach === 'gone') return [];
       return changesBetween(before ?? CALM, each, this.parts.thresholds);
     });

@@ -1,4 +1,4 @@
-// One look at a server, taken from INFO: what `spillway watch` goes by. INFO alone, since managed services forbid more. Pure.
+// One look at a server: the facts that `spillway watch` uses. From INFO alone, since managed services forbid more. Pure.
 import {
   infoFields,
   type KeyspaceReading,
@@ -10,16 +10,16 @@ import {
 export interface Look {
   readonly memory: Reading;
   readonly keyspace: KeyspaceReading;
-  /** Another one after each start of the server. */
+  /** Changes with each start of the server. */
   readonly run: string;
   /** Writes that Redis has refused for lack of memory, and keys that it has evicted, since its start or CONFIG RESETSTAT. */
   readonly oomErrors: number;
   readonly evictedKeys: number;
-  /** Memory of the process by memory in use; null: not told. */
+  /** Memory of the process divided by memory in use; null: unknown. */
   readonly fragmentation: number | null;
 }
 
-/** undefined: that is no INFO of a server that holds keys. @throws BadReading when a field is no number of bytes. */
+/** undefined: this is not the INFO of a server that holds keys. @throws BadReading if a field is not a number of bytes. */
 export function parseLook(info: string): Look | undefined {
   const fields = infoFields(info);
   if (!fields.has('used_memory')) return undefined;

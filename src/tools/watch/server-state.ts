@@ -15,16 +15,16 @@ import { Thresholds } from './thresholds.js';
 export interface WatchOptions {
   /** Shares of the limit, rising. */
   readonly thresholds: readonly number[];
-  /** 0: no forecast is told. */
+  /** 0: no forecast is reported. */
   readonly timeToFullMs: number;
-  /** How long the forecast must have been so, and refusals over, before that is told. */
+  /** How long the forecast must have said so, or refusals must be over, before that is reported. */
   readonly holdMs: number;
-  /** The user's own limit, where it is lower than maxmemory or there is none; bytes. */
+  /** The limit that the user set, if it is lower than maxmemory or there is no maxmemory; bytes. */
   readonly limitBytes: number | undefined;
 }
 
 export interface Situation {
-  /** "gone": it is no primary any more. */
+  /** "gone": it is no longer a primary. */
   readonly reach: 'here' | 'away' | 'gone';
   /** How many thresholds are reached. */
   readonly level: number;
@@ -39,19 +39,19 @@ export interface Seen {
   readonly situation: Situation;
   /** Why it is away, in words. */
   readonly problem: string | undefined;
-  /** Of the last look; undefined: there was none yet. */
+  /** From the last look; undefined: there was none yet. */
   readonly look: Look | undefined;
   /** Bytes; null: there is no limit. */
   readonly limitBytes: number | null;
-  /** Share of it that is in use, without what volatile-* can evict. */
+  /** The share of it that is in use, without what volatile-* can evict. */
   readonly pressure: number | null;
   /** null: not at the growth of the last minutes. */
   readonly timeToFull: TimeTo | null;
-  /** Being full is trouble: the server does not evict then, or in vain. */
+  /** Whether being full is a problem: the server does not evict then, or cannot. */
   readonly mayFill: boolean;
 }
 
-/** What everybody takes for granted. */
+/** The state that is assumed before the first report. */
 export const CALM: Situation = { reach: 'here', level: 0, fullSoon: false, refusing: false };
 
 const MOST_POINTS = 200;
@@ -122,7 +122,7 @@ export class ServerState {
     return this.last;
   }
 
-  /** The last that is said of it. */
+  /** The last report about it. */
   leave(): Seen {
     return { ...this.last, problem: undefined, situation: { ...CALM, reach: 'gone' } };
   }
@@ -134,7 +134,7 @@ export class ServerState {
     return before.run === run && oomErrors >= before.oomErrors ? oomErrors - before.oomErrors : oomErrors;
   }
 
-  /** What was so before a restart tells nothing of what is now: neither refusals nor growth. */
+  /** The time before a restart says nothing about refusals or growth now. */
   private beginAnew(): void {
     this.refusals = new Lasting(1);
     this.soon = new FullSoon();
@@ -148,7 +148,10 @@ export class ServerState {
   }
 }
 
-/** Roughly, by the share of keys with a TTL: watch looks at no key. With allkeys-* memory is shown as it is, and is no trouble. */
+/**
+ * A rough estimate, from the share of keys with a TTL: watch samples no keys. With allkeys-* memory is shown as it is, and is
+ * no problem.
+ */
 function takenBack({ memory, keyspace }: Look, { evictionCounts }: Applicability, now: number): number {
   const evictable = evictableOf(memory, keyspace, undefined, now);
   return evictionCounts && evictable.eviction === 'volatile' ? evictable.bytes : 0;

@@ -9,11 +9,11 @@ import { type Seen, ServerState, type WatchOptions } from './server-state.js';
 
 export interface WatchParts {
   readonly servers: Servers;
-  /** Finds and connects them anew; those before are closed once that has worked. */
+  /** Finds and connects the servers again; then closes the old connections. */
   readonly reconnect: () => Promise<Servers>;
   /** Monotonic milliseconds. */
   readonly clock: () => number;
-  /** What an answer may take. */
+  /** How long an answer may take. */
   readonly timeoutMs: number;
 }
 
@@ -28,7 +28,7 @@ export class Watch {
     this.servers = parts.servers;
   }
 
-  /** Of each server, in order; those that are gone are told this once. */
+  /** For each server, in order; a server that is gone is reported once. */
   async look(): Promise<readonly Seen[]> {
     const answers = await this.askAll();
     if (!this.inTrouble(answers)) return this.conclude(answers);
@@ -52,7 +52,7 @@ export class Watch {
     try {
       const info = await Promise.race([server.redis.info(), overdue(timeoutMs, late.signal)]);
       if (info === undefined) {
-        // Fails what waits, and connects anew.
+        // Fails the open questions, and connects again.
         server.redis.disconnect(true);
         return { server, problem: `no answer within ${timeoutMs} ms` };
       }
@@ -72,7 +72,7 @@ export class Watch {
     return answers.some(({ look }) => look === undefined || (moves && look.keyspace.replica));
   }
 
-  /** `why`: what is known better than by the answers. */
+  /** `why`: a reason that is known better than from the answers. */
   private conclude(answers: readonly Answer[], why?: string): Seen[] {
     const now = this.parts.clock();
     return answers.map(({ server: { name }, look, problem = '' }) => {

@@ -154,7 +154,7 @@ export class Clients {
         added,
         counters,
         onFailed: onUpstreamFailed,
-        // Its members stay: if the server refuses connections, they are told.
+        // Its members stay: if the server refuses connections, they learn it then.
         onLost: () => this.health.afterwards(() => {}),
         onSilent: options.onSilent,
       });

@@ -1,9 +1,9 @@
 // The header of the PROXY protocol, version 2 (haproxy.org, proxy-protocol.txt, 2.2): a load balancer sends it ahead of the
 // client's bytes to say who the client is. Bytes in, an address out; no socket.
-// Invariant: takes no byte behind the header; holds at most HEADER_BYTES of it, whatever length it declares.
+// Invariant: takes no byte after the header; holds at most HEADER_BYTES of it, whatever length it declares.
 //
 //   12 bytes signature │ version 2, command │ family, protocol │ length, 2 bytes │ addresses │ TLVs, skipped
-//                      └─ 0x20 LOCAL, 0x21 PROXY              └─ counts what is behind it
+//                      └─ 0x20 LOCAL, 0x21 PROXY              └─ counts what follows
 
 const SIGNATURE = Buffer.from('\r\n\r\n\0\r\nQUIT\n', 'latin1');
 const FIXED_BYTES = 16;

@@ -66,7 +66,7 @@ export class ClientUpstream implements OwnUpstreamUser {
     return this.seat === undefined && this.own?.isGreeted !== true;
   }
 
-  /** Connections may be made again. */
+  /** The pause is over: connections may be made again. */
   goOn(): void {
     clearTimeout(this.again);
     this.again = undefined;

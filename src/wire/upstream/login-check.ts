@@ -119,7 +119,7 @@ export class LoginCheck {
       if (login.attempts.isDue(login.unanswered - 1)) this.attempt(key, login);
   }
 
-  /** Connections may be made again. */
+  /** The pause is over: connections may be made again. */
   goOn(): void {
     for (const [key, login] of this.logins) if (login.attempts.size === 0) this.attempt(key, login);
   }

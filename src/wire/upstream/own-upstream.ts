@@ -1,5 +1,5 @@
 // One client's own connection to the server: for good (session pooling), or while the client needs one (command pooling).
-// It is first greeted as that client, if the client has said who it is.
+// If the client has logged in, the connection is first greeted with that login.
 // Owns its socket, batch and timers. Invariants: no command goes up before the greeting is answered; an ended connection
 // sends its client nothing more; it is never lent to another client.
 //

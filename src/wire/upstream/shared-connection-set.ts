@@ -144,7 +144,7 @@ export class SharedConnectionSet {
     this.silence.clear();
   }
 
-  /** Connections may be made again. */
+  /** The pause is over: connections may be made again. */
   goOn(): void {
     clearTimeout(this.retry);
     this.retry = undefined;

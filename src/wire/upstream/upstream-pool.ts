@@ -108,7 +108,7 @@ export class UpstreamPool {
     return share.sets[Number(pausable)].acquire(applicant);
   }
 
-  /** Connections may be made again. */
+  /** The pause is over: connections may be made again. */
   goOn(): void {
     this.logins.goOn();
     for (const { sets } of this.shares.values()) for (const set of sets) set.goOn();

@@ -6,7 +6,7 @@
 //
 // Invariants: every count is at least 1; an owner's bytes end where its replies end. Bytes that arrive while no reply is
 // due have no owner. A push among them is dropped (another client's CLIENT TRACKING … REDIRECT may name this connection);
-// after anything else the connection cannot be used any more.
+// after anything else the connection is no longer usable.
 import { GREATER } from '../../resp/bytes.js';
 import { invariant } from '../../resp/invariant.js';
 import { ReplyScanner } from '../../resp/reply-scanner.js';

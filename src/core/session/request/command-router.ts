@@ -1,4 +1,4 @@
-// Decides what happens to each of a client's commands. It stalls (for a connection, or for a reply that tells what the
+// Decides what happens to each of a client's commands. It stalls (for a connection, or for a reply that decides what the
 // command means), is refused, is forwarded as the policy says, or changes the connection's state. Finds the command's row in
 // the command table, and counts it.
 // It is long because it is one decision: each way a command can go, whole or in pieces, in the order in which they are tried.

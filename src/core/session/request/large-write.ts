@@ -31,7 +31,7 @@ export class LargeWrite {
   readonly reply: number;
   /** Keys and values alternate (MSET). */
   readonly inPairs: boolean;
-  /** Reads the options behind a SET's value; undefined if no option matters. */
+  /** Reads the options after a SET's value; undefined if no option matters. */
   tail: OptionTail | undefined;
   /** False once it is clear that Redis will refuse the command. */
   recorded: boolean;

@@ -99,12 +99,12 @@ export class RequestFeed {
     } else if (!this.resuming) this.rest();
   }
 
-  /** Nothing comes any more: what is held goes nowhere. */
+  /** The client sends no more: the held bytes are dropped. */
   close(): void {
     this.held.close();
   }
 
-  /** What is held, and all that comes, goes nowhere: the client has left. */
+  /** The client has left: the held bytes are dropped, and all that come. */
   forget(): void {
     this.held.close();
     this.intake.stalled = false;

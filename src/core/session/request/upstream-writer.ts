@@ -71,7 +71,7 @@ export class UpstreamWriter {
     this.sink.write(command, 0, command.length);
   }
 
-  /** The first `length` bytes of `command`, a whole one, go up behind the command under scan and earlier insertions. */
+  /** The first `length` bytes of `command`, a whole one, go up after the command under scan and earlier insertions. */
   insertBehind(command: Uint8Array, length = command.length): void {
     if (this.midCommand) broken('nothing is put into a command');
     this.passThrough(this.args.next);

@@ -1,4 +1,4 @@
-// A client's PROXY question: the words behind PROXY, and the protocol version for the answer.
+// A client's PROXY question: the words after PROXY, and the protocol version for the answer.
 // It is kept until the server has said whether the client may ask, so its size is bounded.
 import type { RequestScanner } from '../../resp/request-scanner.js';
 

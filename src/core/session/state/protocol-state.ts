@@ -174,7 +174,7 @@ export class ProtocolState implements ReplyListener {
     }
   }
 
-  /** Gives key[start, end) a TTL if it has none, by a follow-up behind the command just forwarded. */
+  /** Gives key[start, end) a TTL if it has none, by a follow-up after the command just forwarded. */
   followUp(slot: number, key: Uint8Array, start: number, end: number, ttlMs: number): void {
     if (this.inMulti) {
       this.followUps.defer(slot, key, start, end, ttlMs);
