@@ -1,7 +1,7 @@
 // `spillway doctor`: lists what endangers the memory of a server.
 
 import type { Environment } from '../config/overrides.js';
-import { printable } from '../core/words.js';
+import { bytesText, percentText, printable } from '../core/words.js';
 import { ruleSetOf } from '../runtime/rules.js';
 import { type Examination, examine, type ServerExamination } from '../tools/doctor/doctor.js';
 import { SEVERITIES, type Severity } from '../tools/doctor/finding.js';
@@ -49,8 +49,9 @@ function draw({ servers }: Examination, paint: Paint): string {
 }
 
 function drawServer(examination: ServerExamination, paint: Paint): string {
-  const { server, findings, fine, notMade, notApplicable, needsPassword, unread, policies } = examination;
-  const lines = [paint('bold', server)];
+  const { server, findings, fine, notMade, notApplicable, needsPassword, unread, memory, policies } =
+    examination;
+  const lines = [paint('bold', server), ...(memory === null ? [] : [drawMemory(memory)])];
   for (const { id, severity, title, evidence, reason, mend } of findings) {
     lines.push('', `${paint(COLORS[severity], severity.toUpperCase())}  ${paint('bold', title)}  (${id})`);
     lines.push(`  ${printable(evidence)}`, `  ${reason}`, ...mend.map((line) => `    ${printable(line)}`));
@@ -70,4 +71,14 @@ function drawServer(examination: ServerExamination, paint: Paint): string {
   }
   for (const each of unread) lines.push(paint('dim', `Could not read ${printable(each)}`));
   return lines.join('\n');
+}
+
+/** `memory 62 MB of 64 MB (96.9%); 40 MB of it can be evicted, so 22 MB (34.4%) is committed`. */
+function drawMemory(memory: NonNullable<ServerExamination['memory']>): string {
+  const { usedBytes, committedBytes, evictableBytes, limitBytes, basis } = memory;
+  const share = (bytes: number) => `${bytesText(bytes)} (${percentText(bytes / limitBytes)})`;
+  const used = `memory ${bytesText(usedBytes)} of ${bytesText(limitBytes)} (${percentText(usedBytes / limitBytes)})`;
+  if (evictableBytes === 0) return used;
+  const about = basis === 'known' ? '' : 'about ';
+  return `${used}; ${about}${bytesText(evictableBytes)} of it can be evicted, so ${share(committedBytes)} is committed`;
 }

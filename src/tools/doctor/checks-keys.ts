@@ -1,9 +1,10 @@
 // Checks of the keys themselves: big keys, keys that never expire or are deleted late, lists in small nodes.
 import { percentText } from '../../core/words.js';
 import { shellQuoted } from '../keyspace/shell.js';
+import { committedShare } from './committed.js';
 import type { Facts } from './facts.js';
 import { type Check, figure, keyspace, set, sizeText } from './finding.js';
-import { fullness, sweepMend } from './room.js';
+import { sweepMend } from './room.js';
 
 const MB = 2 ** 20;
 const BIG_BYTES = 10 * MB;
@@ -65,7 +66,8 @@ export const KEY_CHECKS: readonly Check[] = [
     needs: 'keys',
     run(facts) {
       const { keys, expires } = keyspace(facts);
-      if (facts.info.get('maxmemory_policy') !== 'noeviction' || !(fullness(facts) >= 0.7)) return undefined;
+      if (facts.info.get('maxmemory_policy') !== 'noeviction' || !(committedShare(facts) >= 0.7))
+        return undefined;
       if (keys < 100 || expires >= 0.5 * keys) return undefined;
       const most = [...(facts.keys?.groups ?? [])]
         .sort((a, b) => b.withoutTtlBytes - a.withoutTtlBytes)

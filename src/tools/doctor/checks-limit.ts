@@ -1,8 +1,7 @@
 // Checks of maxmemory, and of what happens when it is reached.
-import { percentText } from '../../core/words.js';
-import type { Facts } from './facts.js';
-import { type Check, figure, keyspace, set, sizeText, uptime } from './finding.js';
-import { counted, fewerKeys, fullness, leavesToPrimary, limitMend, MOST, roomOf } from './room.js';
+import { committedOf, committedShare, committedText } from './committed.js';
+import { type Check, figure, set, sizeText, uptime } from './finding.js';
+import { counted, fewerKeys, leavesToPrimary, limitMend, MOST, roomOf } from './room.js';
 
 const NEAR = 0.9;
 const FULL = 0.97;
@@ -34,12 +33,13 @@ export const LIMIT_CHECKS: readonly Check[] = [
     id: 'memory-full',
     primaryOnly: true,
     run(facts) {
-      const [full, limit] = [fullness(facts), figure(facts, 'maxmemory')];
-      if (!(full >= NEAR) || evicts(facts)) return undefined;
+      const [full, limit] = [committedShare(facts), figure(facts, 'maxmemory')];
+      if (!(full >= NEAR)) return undefined;
+      const what = committedOf(facts).evictableBytes > 0 ? 'little' : 'nothing';
       return {
         severity: full >= FULL ? 'critical' : 'warning',
-        title: `Memory is ${full >= 1 ? '' : 'nearly '}at maxmemory, and Redis has nothing to evict`,
-        evidence: `${percentText(full)} of ${sizeText(limit)}, ${policy(facts)}`,
+        title: `Memory is ${full >= 1 ? '' : 'nearly '}at maxmemory, and Redis has ${what} to evict`,
+        evidence: committedText(facts) ?? '',
         reason: "At the limit Redis refuses writes: OOM command not allowed when used memory > 'maxmemory'.",
         mend: [...new Set([...fewerKeys(facts), ...limitMend(facts, 1.25 * limit, limit)])],
       };
@@ -51,7 +51,7 @@ export const LIMIT_CHECKS: readonly Check[] = [
       const count = Number(/count=(\d+)/.exec(facts.info.get('errorstat_OOM') ?? '')?.[1] ?? 0);
       if (count === 0) return undefined;
       const daily = count / Math.max(1, figure(facts, 'uptime_in_seconds') / DAY);
-      const refuses = fullness(facts) >= NEAR && !evicts(facts) && !leavesToPrimary(facts);
+      const refuses = committedShare(facts) >= NEAR && !leavesToPrimary(facts);
       return {
         severity: refuses ? 'critical' : daily < RARE ? 'notice' : 'warning',
         title: 'Redis has refused writes for lack of memory',
@@ -96,14 +96,3 @@ export const LIMIT_CHECKS: readonly Check[] = [
     },
   },
 ];
-
-function policy({ info }: Facts): string {
-  return info.get('maxmemory_policy') ?? '';
-}
-
-/** Whether Redis has something to evict when the limit is reached. */
-function evicts(facts: Facts): boolean {
-  const { keys, expires } = keyspace(facts);
-  const how = policy(facts);
-  return how.startsWith('allkeys-') || (how.startsWith('volatile-') && expires >= 0.1 * keys);
-}

@@ -19,8 +19,9 @@ import { MEMORY_CHECKS } from './checks-memory.js';
 import { PLACE_CHECKS } from './checks-places.js';
 import { POLICY_CHECKS, policyOutlooks } from './checks-policy.js';
 import { UPSTREAM_CHECKS } from './checks-upstream.js';
+import { type Committed, committedOf } from './committed.js';
 import { type Facts, gather, type KeyFacts } from './facts.js';
-import { type Check, type Finding, SEVERITIES, type Severity } from './finding.js';
+import { type Check, type Finding, figure, SEVERITIES, type Severity } from './finding.js';
 import { leavesToPrimary } from './room.js';
 import { ShapeVisitor } from './shapes.js';
 
@@ -59,6 +60,8 @@ export interface ServerExamination {
   readonly needsPassword: boolean;
   /** What could not be read, and why. */
   readonly unread: readonly string[];
+  /** Memory against the limit; null: there is no limit, or a replica leaves it to its primary. */
+  readonly memory: (Committed & { readonly limitBytes: number }) | null;
   /** What each eviction policy would do here; empty: there is no limit, or nobody has examined the keys. */
   readonly policies: readonly PolicyOutlook[];
 }
@@ -129,7 +132,22 @@ export function judge(facts: Facts): ServerExamination {
   findings.sort((a, b) => SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity));
   const { server, needsPassword, unread } = facts;
   const policies = policyOutlooks(facts);
-  return { server, findings, fine, notMade, notApplicable, needsPassword, unread, policies };
+  return {
+    server,
+    findings,
+    fine,
+    notMade,
+    notApplicable,
+    needsPassword,
+    unread,
+    memory: memoryOf(facts),
+    policies,
+  };
+}
+
+function memoryOf(facts: Facts): ServerExamination['memory'] {
+  const limitBytes = figure(facts, 'maxmemory');
+  return limitBytes > 0 && !leavesToPrimary(facts) ? { ...committedOf(facts), limitBytes } : null;
 }
 
 const NO_KEYS: KeyFacts = { keys: undefined, shapes: undefined, fields: undefined };

@@ -85,12 +85,6 @@ export function counted(facts: Facts): number {
   return figure(facts, 'used_memory') - (figure(facts, 'mem_not_counted_for_evict') || 0);
 }
 
-/** The same as a share of maxmemory; NaN without a limit. */
-export function fullness(facts: Facts): number {
-  const limit = figure(facts, 'maxmemory');
-  return limit > 0 ? counted(facts) / limit : Number.NaN;
-}
-
 /** A replica that ignores maxmemory (the default): its primary evicts and refuses for it. */
 export function leavesToPrimary({ info, config }: Facts): boolean {
   return info.get('role') === 'slave' && config?.get('replica-ignore-maxmemory') !== 'no';
