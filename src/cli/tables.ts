@@ -83,9 +83,9 @@ export function drawTotals({ rules, discovered }: Picked, paint: Paint): string 
   const text = [table.toString(), ...lifetimeLines(rules)].join('\n');
   if (discovered.length === 0) return text;
   const found = new Columns(['keys without a rule', 'writes', 'bytes', 'holds', 'no TTL'], paint);
-  for (const { pattern, writes, bytes, holds, withoutTtl } of discovered)
+  for (const { pattern, db, writes, bytes, holds, withoutTtl } of discovered)
     found.push([
-      printable(pattern),
+      printable(pattern) + (db === null ? '' : ` (db ${db})`),
       countText(writes),
       bytesText(bytes),
       holdsText(holds),

@@ -5,6 +5,7 @@ import { Redis } from 'ioredis';
 import t from 'tap';
 import { POOLS, withProxy } from '../support/proxy.js';
 import { withRedis } from '../support/redis.js';
+import { until } from '../support/wait.js';
 
 const HOUR = 3_600_000;
 const RULES = [
@@ -119,6 +120,24 @@ for (const pool of POOLS) {
       },
     );
 
+    await t.test('keys without a rule are named with their database', async (t) => {
+      const client = connect({});
+      await client.pipeline().select(4).set('visit:1', 'v').select(5).set('page:1', 'v').exec();
+      // A SELECT in a transaction, and one that the server refuses.
+      await client.multi().set('page:2', 'v').select(4).set('visit:2', 'v').exec();
+      await client.select(99).catch(() => {});
+      await client.set('visit:3', 'v');
+      const seen = async () => {
+        const found = JSON.parse(String(await client.call('PROXY', 'PREFIXES', 'JSON'))) as {
+          [field: string]: unknown;
+        }[];
+        return found.map(({ pattern, db, writes }) => `${pattern} ${db} ${writes}`).sort();
+      };
+      await until(async () => (await seen()).length === 2 && (await seen())[1]?.endsWith('3'));
+      t.same(await seen(), ['page:* 5 2', 'visit:* 4 3']);
+      t.match(JSON.stringify(await client.call('PROXY', 'PREFIXES')), /visit:\* \(db 4\)/);
+    });
+
     await t.test('PROXY EXPLAIN', async (t) => {
       const client = connect({});
       t.match(JSON.stringify(await client.call('PROXY', 'EXPLAIN', 'DB', '1', 'k')), /cache, number/);
@@ -149,11 +168,11 @@ t.test('analyze and sweep go by the database, and pass over rules by user', asyn
       { encoding: 'utf8' },
     );
   const analyzed = JSON.parse(run('analyze', '--json').stdout) as {
-    groups: { name: string; keys: { estimate: number } }[];
+    groups: { name: string; db: number | null; keys: { estimate: number } }[];
   };
   t.match(
-    Object.fromEntries(analyzed.groups.map(({ name, keys }) => [name, keys.estimate])),
-    { cache: 2, rest: 1 },
+    Object.fromEntries(analyzed.groups.map(({ name, db, keys }) => [name, [db, keys.estimate]])),
+    { cache: [1, 2], rest: [0, 1] },
     analyzed.groups.map(({ name }) => name).join(' '),
   );
   const swept = run('sweep', '--apply', '--journal', `${dir}/journal`);

@@ -176,6 +176,7 @@ function groupOf(name: string): GroupAnalysis {
   return {
     name,
     by: 'pattern',
+    db: null,
     keys: exactly(10),
     bytes: exactly(1000),
     share: 0.1,

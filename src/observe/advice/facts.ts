@@ -14,6 +14,8 @@ export interface Holder {
   readonly rule: Rule | undefined;
   /** The job system that owns the keys. */
   readonly family: FamilyName | undefined;
+  /** The database of keys without a rule; null: several, or no other database has keys. */
+  readonly db: number | null;
   /** Whether the keys can be recreated: they look like it, or their rule says so. */
   readonly cache: boolean;
   readonly shortLived: ShortLived | undefined;

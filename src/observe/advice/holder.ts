@@ -20,6 +20,8 @@ export interface HolderFigures {
   /** Share of those with a TTL that have at most a minute left. */
   readonly minuteShare?: number | undefined;
   readonly growthBytesPerSecond?: number | undefined;
+  /** The database of its keys; null or left out: several, or no other database has keys. */
+  readonly db?: number | null;
 }
 
 /** `pattern`: a glob, as the analysis and the statistics name it. */
@@ -59,12 +61,12 @@ function whole(
   words: readonly string[],
   figures: HolderFigures,
 ): Holder {
-  const { averageBytes = 0, minuteShare = 0, growthBytesPerSecond, ...sums } = figures;
+  const { averageBytes = 0, minuteShare = 0, growthBytesPerSecond, db = null, ...sums } = figures;
   const named = words.map(shortLivedBy).find((kind) => kind !== undefined);
   const cache = evict || (family === undefined && named === undefined && words.some(looksLikeCache));
   const minute = !cache && averageBytes <= SMALL_BYTES && (minuteShare >= MOSTLY || livesAMinute(ttlMs));
   const shortLived = evict || family !== undefined ? undefined : (named ?? (minute ? A_MINUTE : undefined));
-  return { name, rule, family, cache, shortLived, ...sums, growthBytesPerSecond };
+  return { name, rule, family, db, cache, shortLived, ...sums, growthBytesPerSecond };
 }
 
 function livesAMinute(ttlMs: number): boolean {

@@ -66,7 +66,7 @@ function holdersOf({ stats, growth, rules }: LiveSources): Holder[] {
     return [holderOfRule(rule, figuresOf(row, row.distinctKeys, growthOf.get(row.name)))];
   });
   const found = stats.discovered.map((row) =>
-    holderOf(row.pattern, undefined, figuresOf(row, row.writes, undefined)),
+    holderOf(row.pattern, undefined, { ...figuresOf(row, row.writes, undefined), db: row.db }),
   );
   const named = new Set(stats.discovered.map(({ pattern }) => pattern));
   const silent = (stats.holds?.patterns ?? []).filter(({ pattern }) => !named.has(pattern));

@@ -1,7 +1,7 @@
 // The steps that an advice proposes to the operator: rules to change, a policy to set. Pure.
 // Invariant: it never proposes to evict keys of a job system, locks, counters, or keys of durable or critical rules.
 import { Priority, type Rule } from '../../core/policy/rule.js';
-import { type RuleSuggestion, suggestRule } from '../stats/suggest.js';
+import { inDatabase, type RuleSuggestion, suggestRule } from '../stats/suggest.js';
 import type { AdviceFacts, Holder } from './facts.js';
 import { looksLikeCache, shortLivedBy } from './meaning.js';
 import { mustStay, rulesToStay } from './outlook.js';
@@ -38,12 +38,16 @@ export function evictSteps({ holders, rules }: AdviceFacts): Step[] {
 }
 
 /** The rule that the page and `init` suggest for these keys; it only observes. undefined: no rule can be suggested. */
-export function ruleFor({ name, keys, ttlKeys }: Holder, rules: readonly Rule[]): RuleSuggestion | undefined {
+export function ruleFor(
+  { name, db, keys, ttlKeys }: Holder,
+  rules: readonly Rule[],
+): RuleSuggestion | undefined {
   const taken = new Set(rules.map((rule) => rule.name));
   const writes = Number.isFinite(keys) ? Math.max(1, Math.round(keys)) : 1;
   const hadTtl = Number.isFinite(ttlKeys) ? Math.min(writes, Math.round(ttlKeys)) : 0;
   const hitter = { pattern: name, writes, hadTtl, withoutTtl: writes - hadTtl, bytes: 0, error: 0 };
-  return suggestRule(hitter, taken).suggestion ?? undefined;
+  const { suggestion } = suggestRule(hitter, taken);
+  return suggestion === null ? undefined : inDatabase(suggestion, db);
 }
 
 function mayBeCache(rule: Rule): boolean {

@@ -143,6 +143,7 @@ export class TrafficStats implements TrafficObserver {
     start: number,
     end: number,
     hash: number,
+    db: number,
   ): void {
     const cells = this.cells;
     const row = slot * WIDTH;
@@ -154,7 +155,7 @@ export class TrafficStats implements TrafficObserver {
     this.distinct.add(slot, hash);
     this.picks.wrote(slot, bytes, key, start, end);
     if (slot === 0) {
-      this.patterns.add(this.scratch, writePattern(key, start, end, this.scratch), bytes, outcome);
+      this.patterns.add(this.scratch, writePattern(key, start, end, this.scratch), bytes, outcome, db);
     }
   }
 

@@ -14,9 +14,13 @@ export const HITTERS = 256;
 /** Four table slots an entry: probes stay short. A power of two. */
 const TABLE = 4 * HITTERS;
 const MASK = TABLE - 1;
+/** In place of the number of a database: no write told, and several did. */
+const [UNKNOWN, SEVERAL] = [-1, -2];
 
 export interface HeavyHitter {
   pattern: string;
+  /** The database of its keys; negative: several, or not known. */
+  db: number;
   /** Writes counted since the pattern was last taken in; the true number is at most `error` higher. */
   writes: number;
   error: number;
@@ -46,9 +50,13 @@ export class HeavyHitters {
   private readonly bytes = new Float64Array(HITTERS);
   private readonly hadTtl = new Float64Array(HITTERS);
   private readonly withoutTtl = new Float64Array(HITTERS);
+  private readonly dbs = new Int32Array(HITTERS);
 
-  /** Counts one write of `bytes` payload bytes to a key of the pattern in pattern[0, length), which is copied. */
-  add(pattern: Uint8Array, length: number, bytes: number, outcome: TtlOutcome): void {
+  /**
+   * Counts one write of `bytes` payload bytes to a key of the pattern in pattern[0, length), which is copied. `db`: the
+   * database; -1: not known.
+   */
+  add(pattern: Uint8Array, length: number, bytes: number, outcome: TtlOutcome, db: number): void {
     const hash = hashPattern(pattern, length);
     const table = this.table;
     let slot = hash & MASK;
@@ -61,7 +69,8 @@ export class HeavyHitters {
       }
       slot = (slot + 1) & MASK;
     }
-    if (entry < 0) entry = this.enter(pattern, length, hash);
+    if (entry < 0) entry = this.enter(pattern, length, hash, db);
+    if (this.dbs[entry] !== db) this.dbs[entry] = joined(this.dbs[entry], db);
     this.counts[entry]++;
     this.bytes[entry] += bytes;
     if (outcome === TtlOutcome.HAD_TTL) this.hadTtl[entry]++;
@@ -76,6 +85,7 @@ export class HeavyHitters {
       const from = entry * MAX_PATTERN;
       all.push({
         pattern: Buffer.from(this.cells.subarray(from, from + this.lengths[entry])).toString('latin1'),
+        db: this.dbs[entry],
         writes: this.counts[entry] - this.errors[entry],
         error: this.errors[entry],
         bytes: this.bytes[entry],
@@ -104,6 +114,7 @@ export class HeavyHitters {
       if (own === undefined) {
         sums.set(other.pattern, { ...other, error: other.error + this.floor });
       } else {
+        own.db = joined(own.db, other.db);
         own.writes += other.writes;
         own.error += other.error - floor;
         own.bytes += other.bytes;
@@ -144,9 +155,9 @@ export class HeavyHitters {
   }
 
   /** Adds an entry for a new pattern, with its counts. There must be room. */
-  private put({ pattern, writes, error, bytes, hadTtl, withoutTtl }: HeavyHitter): void {
+  private put({ pattern, db, writes, error, bytes, hadTtl, withoutTtl }: HeavyHitter): void {
     const name = Buffer.from(pattern, 'latin1');
-    const entry = this.enter(name, name.length, hashPattern(name, name.length));
+    const entry = this.enter(name, name.length, hashPattern(name, name.length), db);
     this.counts[entry] = writes + error;
     this.errors[entry] = error;
     this.bytes[entry] = bytes;
@@ -164,7 +175,7 @@ export class HeavyHitters {
   }
 
   /** An entry for a new pattern: a free one, or else the one with the smallest count. */
-  private enter(pattern: Uint8Array, length: number, hash: number): number {
+  private enter(pattern: Uint8Array, length: number, hash: number, db: number): number {
     let entry: number;
     if (this.used < HITTERS) {
       entry = this.used++;
@@ -180,6 +191,7 @@ export class HeavyHitters {
     this.hadTtl[entry] = 0;
     this.withoutTtl[entry] = 0;
     this.hashes[entry] = hash;
+    this.dbs[entry] = db;
     this.lengths[entry] = length;
     const from = entry * MAX_PATTERN;
     for (let i = 0; i < length; i++) this.cells[from + i] = pattern[i];
@@ -242,6 +254,11 @@ export class HeavyHitters {
 }
 
 /** FNV-1a over the pattern with a final mix, since the table reads only the low bits. */
+function joined(one: number, other: number): number {
+  if (one === other || other === UNKNOWN) return one;
+  return one === UNKNOWN ? other : SEVERAL;
+}
+
 function hashPattern(pattern: Uint8Array, length: number): number {
   let hash = 0x811c9dc5 ^ length;
   for (let i = 0; i < length; i++) hash = Math.imul(hash ^ pattern[i], 0x01000193);

@@ -10,9 +10,10 @@ import {
   type SparedCounts,
   type TrafficStats,
 } from './counters.js';
+import type { HeavyHitter } from './heavy-hitters.js';
 import type { LatencySnapshot } from './latency.js';
 import type { OwnTimesSnapshot } from './own-times.js';
-import { type Advice, suggestRule } from './suggest.js';
+import { type Advice, inDatabase, suggestRule } from './suggest.js';
 
 /** Name of slot 0 in statistics and metrics: keys that no rule matches. No rule may have this name. */
 export const UNREGISTERED_NAME = 'unregistered';
@@ -81,6 +82,8 @@ export interface RuleStats {
 export interface DiscoveredPattern extends Advice {
   /** Redis glob, printable ASCII. */
   pattern: string;
+  /** The database of its keys; null: several, or all patterns are in the same one. */
+  db: number | null;
   writes: number;
   bytes: number;
   hadTtl: number;
@@ -146,25 +149,37 @@ export function* statsSliced(
   const rules = yield* mapSliced(shownRules(stats), ({ name, slot }) => readSlot(stats, slot, name, holds));
   // A reload in between may have given the slots to other rules.
   if (stats.rules !== present) return yield* statsSliced(stats, now, discovered, holds);
+  const found = stats.patterns.top(discovered);
+  const several = found.some(({ db }) => db !== found[0].db);
   return {
     since: new Date(stats.since).toISOString(),
     takenAt: new Date(now).toISOString(),
     rules,
     unregistered: readSlot(stats, 0, UNREGISTERED_NAME, holds),
-    discovered: stats.patterns.top(discovered).map((hitter) => ({
-      pattern: hitter.pattern,
-      writes: hitter.writes,
-      bytes: hitter.bytes,
-      hadTtl: hitter.hadTtl,
-      withoutTtl: hitter.withoutTtl,
-      writesMissedAtMost: hitter.error,
-      holds: holds?.holding(hitter.pattern) ?? null,
-      ...suggestRule(hitter, taken),
-    })),
+    discovered: found.map((hitter) =>
+      discoveredFrom(hitter, several && hitter.db >= 0 ? hitter.db : null, taken, holds),
+    ),
     holds: holds?.snapshot() ?? null,
     upstreamOom: stats.upstreamOom,
     latency: stats.latency.snapshot(),
     ownTimes: stats.ownTimes.snapshot(),
+  };
+}
+
+function discoveredFrom(
+  hitter: HeavyHitter,
+  db: number | null,
+  taken: Set<string>,
+  holds: HoldsSource | undefined,
+): DiscoveredPattern {
+  const { pattern, writes, bytes, hadTtl, withoutTtl, error } = hitter;
+  const { suggestion, note } = suggestRule(hitter, taken);
+  return {
+    ...{ pattern, db, writes, bytes, hadTtl, withoutTtl },
+    writesMissedAtMost: error,
+    holds: holds?.holding(pattern) ?? null,
+    suggestion: suggestion && inDatabase(suggestion, db),
+    note,
   };
 }
 

@@ -6,12 +6,17 @@ import type { PriorityName } from '../../core/policy/rule.js';
 import { looksLikeCache, shortLivedBy } from '../advice/meaning.js';
 import type { HeavyHitter } from './heavy-hitters.js';
 
+/** How keys of a pattern were written. */
+export type WrittenPattern = Omit<HeavyHitter, 'db'>;
+
 /** One entry of the config's `rules`: with a family, or with a pattern and either `ttl` or `durable`. */
 export interface RuleSuggestion {
   name: string;
   /** With a family there is none. */
   match?: string;
   family?: FamilyName;
+  /** Left out: in every database. */
+  db?: number;
   /** Duration with its unit, such as "24h". */
   ttl?: string;
   durable?: true;
@@ -66,13 +71,13 @@ export function mayExpire(pattern: string, withTtl: number, all: number): boolea
 }
 
 /** Advice on one pattern. A pattern of a job system gets a rule for the whole family. The suggested name is not in `taken`, and is added to it. */
-export function suggestRule(hitter: HeavyHitter, taken: Set<string>): Advice {
+export function suggestRule(hitter: WrittenPattern, taken: Set<string>): Advice {
   const family = familyOf(Buffer.from(hitter.pattern, 'latin1'));
   return family === undefined ? suggestByWords(hitter, taken) : ofFamily(family, taken);
 }
 
 /** Advice by the words of the pattern and its writes alone, families aside. Names as for suggestRule(). */
-function suggestByWords(hitter: HeavyHitter, taken: Set<string>): Advice {
+function suggestByWords(hitter: WrittenPattern, taken: Set<string>): Advice {
   const { suggestion, note } = draftByWords(hitter, taken);
   if (suggestion === null) return { suggestion, note };
   const { name } = suggestion;
@@ -87,8 +92,15 @@ function suggestByWords(hitter: HeavyHitter, taken: Set<string>): Advice {
   return { suggestion: { ...suggestion, priority, mode: 'observe' }, note: `${note} ${ONLY_OBSERVES}` };
 }
 
+/** The same for keys of this database alone; null: of every database. A family's keys belong together wherever they are. */
+export function inDatabase(suggestion: RuleSuggestion, db: number | null): RuleSuggestion {
+  if (db === null || suggestion.match === undefined) return suggestion;
+  const { name, match, ...rest } = suggestion;
+  return { name, match, db, ...rest };
+}
+
 /** What a rule for keys that may expire would be. The caller must know that they may: nothing here does. */
-export function draftByWords(hitter: HeavyHitter, taken: Set<string>): Advice {
+export function draftByWords(hitter: WrittenPattern, taken: Set<string>): Advice {
   const { pattern, writes, hadTtl, withoutTtl } = hitter;
   if (pattern === '')
     return {
@@ -132,7 +144,7 @@ function ofFamily({ name, title }: Family, taken: Set<string>): Advice {
   };
 }
 
-function noSign({ writes, hadTtl, withoutTtl }: HeavyHitter): string {
+function noSign({ writes, hadTtl, withoutTtl }: WrittenPattern): string {
   const seen =
     hadTtl > 0
       ? `Only ${percent(hadTtl, writes)} of the writes carry a TTL`

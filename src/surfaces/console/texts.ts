@@ -25,8 +25,8 @@ export function statsText(rules: readonly RuleStats[]): string[] {
 
 export function prefixesText(patterns: readonly DiscoveredPattern[]): string[] {
   if (patterns.length === 0) return ['every key that was written has a rule'];
-  const rows = patterns.map(({ pattern, writes, bytes, holds, hadTtl, withoutTtl }) => [
-    printable(pattern),
+  const rows = patterns.map(({ pattern, db, writes, bytes, holds, hadTtl, withoutTtl }) => [
+    printable(pattern) + inDb(db),
     ...[countText(writes), bytesText(bytes), holds === null ? NONE : bytesText(holds.bytes)],
     // Writes to hashes, lists and the like carry no TTL, so nothing is known about theirs.
     ...(hadTtl + withoutTtl === 0 ? [NONE, NONE] : [countText(hadTtl), countText(withoutTtl)]),
@@ -35,6 +35,10 @@ export function prefixesText(patterns: readonly DiscoveredPattern[]): string[] {
     ...table(['KEYS WITHOUT A RULE', 'WRITES', 'BYTES', 'HOLDS', 'WITH TTL', 'NO TTL'], rows),
     ...wrap('A rule for each, and why: PROXY PREFIXES JSON, or the dashboard.'),
   ];
+}
+
+function inDb(db: number | null): string {
+  return db === null ? '' : ` (db ${db})`;
 }
 
 /** Rules in the configuration's own words, as describeRule() gives them. */

@@ -39,6 +39,8 @@ export interface Analysis {
 export interface GroupAnalysis {
   readonly name: string;
   readonly by: 'rule' | 'pattern' | 'others';
+  /** The database of its keys; null: several, or no other database has keys. */
+  readonly db: number | null;
   readonly keys: Estimate;
   readonly bytes: Estimate;
   /** Share of the bytes of all groups. */
@@ -115,6 +117,7 @@ export function assemble(
   const share = part.looked === 0 ? 1 : sampled / part.looked;
   const sample: Sample = { population: whole ? sampled : Math.max(sampled, looked.keys * share), sampled };
   const groups = part.groups.all.filter(({ tally }) => tally.keys > 0);
+  const several = groups.some(({ db }) => db !== groups[0]?.db);
   const sums = { bytes: 0, squares: 0 };
   for (const { tally } of groups) {
     sums.bytes += tally.bytes;
@@ -140,7 +143,7 @@ export function assemble(
       ttlBytes: sum(memory, ({ ttlBytes }) => ttlBytes),
     },
     groups: groups
-      .map((group) => groupAnalysis(group, sample, sums, known))
+      .map((group) => groupAnalysis(group, sample, sums, known, several))
       .sort((a, b) => b.bytes.estimate - a.bytes.estimate),
     biggest: Object.fromEntries(
       [...part.biggest.byType].map(([type, list]) => [
@@ -183,10 +186,11 @@ function difference(told: number, known: number, keys: number): string[] {
 }
 
 function groupAnalysis(
-  { name, by, tally }: Group,
+  { name, by, tally, db }: Group,
   sample: Sample,
   all: ByteSums,
   known: number,
+  several: boolean,
 ): GroupAnalysis {
   const scale = sample.sampled === 0 ? 1 : sample.population / sample.sampled;
   const shares = (counts: ReadonlyMap<string, number>) =>
@@ -197,6 +201,7 @@ function groupAnalysis(
   return {
     name,
     by,
+    db: several ? db : null,
     keys: estimateCount(sample, tally.keys),
     bytes: estimateBytes(sample, tally, all, known),
     share: all.bytes === 0 ? 0 : tally.bytes / all.bytes,

@@ -141,7 +141,7 @@ async function analyzeDatabase(
 /** `db`: the database of the counted keys. A key does not show who wrote it, so rules for a user match none. */
 function newPart({ rules, biggest }: AnalyzeOptions, db = ANY_DATABASE): Part {
   return {
-    groups: new Groups(rules?.view(db, undefined)),
+    groups: new Groups(rules?.view(db, undefined), db),
     biggest: new Biggest(biggest),
     looked: 0,
     gone: 0,

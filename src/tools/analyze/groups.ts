@@ -12,6 +12,8 @@ export interface Group {
   /** A rule's name, a pattern of keys that no rule matches, or the keys of all patterns beyond MAX_GROUPS. */
   readonly by: 'rule' | 'pattern' | 'others';
   readonly tally: Tally;
+  /** The database of its keys; null: several. */
+  db: number | null;
 }
 
 export class Groups {
@@ -20,12 +22,15 @@ export class Groups {
   private readonly scratch = Buffer.allocUnsafe(PATTERN_SCRATCH);
 
   /** `ruleSet` undefined: groups by patterns alone. */
-  constructor(private readonly ruleSet: RuleSet | undefined) {}
+  constructor(
+    private readonly ruleSet: RuleSet | undefined,
+    private readonly db: number,
+  ) {}
 
   of(key: Buffer): Group {
     const rule = this.ruleSet?.find(key, 0, key.length);
     if (rule !== undefined && rule.slot > 0) {
-      this.rules[rule.slot] ??= { name: rule.name, by: 'rule', tally: new Tally() };
+      this.rules[rule.slot] ??= this.group(rule.name, 'rule');
       return this.rules[rule.slot] as Group;
     }
     const length = writePattern(key, 0, key.length, this.scratch);
@@ -37,10 +42,11 @@ export class Groups {
     for (const [slot, group] of other.rules.entries()) {
       if (group === undefined) continue;
       this.rules[slot] ??= { ...group, tally: new Tally() };
-      this.rules[slot].tally.merge(group.tally);
+      join(this.rules[slot], group);
     }
-    for (const { name, tally } of other.patterns.values()) {
-      (this.patterns.get(name) ?? this.begin(name)).tally.merge(tally);
+    for (const group of other.patterns.values()) {
+      const own = this.patterns.get(group.name);
+      join(own ?? this.begin(group.name, group.db), group);
     }
   }
 
@@ -48,14 +54,21 @@ export class Groups {
     return [...this.rules.filter((group) => group !== undefined), ...this.patterns.values()];
   }
 
-  private begin(name: string): Group {
+  private begin(name: string, db: number | null = this.db): Group {
     const full = this.patterns.size >= MAX_GROUPS - 1;
     const existing = full ? this.patterns.get(OTHERS) : undefined;
     if (existing !== undefined) return existing;
-    const group: Group = full
-      ? { name: OTHERS, by: 'others', tally: new Tally() }
-      : { name, by: 'pattern', tally: new Tally() };
+    const group = full ? this.group(OTHERS, 'others', db) : this.group(name, 'pattern', db);
     this.patterns.set(group.name, group);
     return group;
   }
+
+  private group(name: string, by: Group['by'], db: number | null = this.db): Group {
+    return { name, by, tally: new Tally(), db };
+  }
+}
+
+function join(group: Group, other: Group): void {
+  group.tally.merge(other.tally);
+  if (group.db !== other.db) group.db = null;
 }

@@ -55,10 +55,11 @@ function adviceFacts(facts: Facts): AdviceFacts {
 }
 
 function holderFrom(group: GroupAnalysis, { rules }: Facts): Holder {
-  const { name, keys, bytes, withoutTtl, withoutTtlBytes, ttl, averageBytes } = group;
+  const { name, keys, bytes, withoutTtl, withoutTtlBytes, ttl, averageBytes, db } = group;
   const ttlKeys = Math.max(0, keys.estimate - withoutTtl.estimate);
   return holderOf(name, rules, {
     keys: keys.estimate,
+    db,
     bytes: bytes.estimate,
     ttlKeys,
     ttlBytes: Math.max(0, bytes.estimate - withoutTtlBytes),

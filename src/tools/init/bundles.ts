@@ -85,6 +85,7 @@ function together(name: string, bundle: readonly GroupAnalysis[]): GroupAnalysis
   return {
     ...first,
     name,
+    db: bundle.every(({ db }) => db === first.db) ? first.db : null,
     keys: estimate('keys'),
     bytes: estimate('bytes'),
     withoutTtl: estimate('withoutTtl'),

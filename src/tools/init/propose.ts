@@ -11,7 +11,13 @@ import { globCovers } from '../../core/policy/glob-cover.js';
 import type { PriorityName } from '../../core/policy/rule.js';
 import { bytesText } from '../../core/words.js';
 import { looksLikeCache } from '../../observe/advice/meaning.js';
-import { draftByWords, expiresByName, mayExpire, type RuleSuggestion } from '../../observe/stats/suggest.js';
+import {
+  draftByWords,
+  expiresByName,
+  inDatabase,
+  mayExpire,
+  type RuleSuggestion,
+} from '../../observe/stats/suggest.js';
 import type { Analysis, GroupAnalysis } from '../analyze/analysis.js';
 import { type Bundle, bundlesOf } from './bundles.js';
 import { costOf } from './cost.js';
@@ -139,11 +145,14 @@ function proposeFamily(group: GroupAnalysis, taken: Set<string>, total: number):
 }
 
 function leftOf(groups: readonly GroupAnalysis[], proposals: readonly Proposal[], total: number): Left {
-  const globs = proposals.map(({ rule }) => Buffer.from(rule.match ?? '', 'latin1'));
-  const covered = ({ name, by }: GroupAnalysis) => {
+  const globs = proposals.map(({ rule }) => ({ glob: Buffer.from(rule.match ?? '', 'latin1'), db: rule.db }));
+  const covered = ({ name, by, db: of }: GroupAnalysis) => {
     // Stands for a key of the pattern.
     const key = Buffer.from(name.replace(/\\(.)/g, '$1'), 'latin1');
-    return by !== 'others' && globs.some((glob) => globMatches(glob, key, 0, key.length));
+    return (
+      by !== 'others' &&
+      globs.some(({ glob, db }) => (db === undefined || db === of) && globMatches(glob, key, 0, key.length))
+    );
   };
   const without = groups.filter((group) => !covered(group));
   const count = (some: readonly GroupAnalysis[]) => some.reduce((sum, { keys }) => sum + keys.estimate, 0);
@@ -178,7 +187,7 @@ function propose(
   const seen = seenIn(group, total);
   const { rule, why } = judge(suggestion, group, observeTtl(members));
   const cost = rule.ttl === undefined ? [] : costOf(group, ttlBytes);
-  return { rule, comment: [seen, ...why, ...cost] };
+  return { rule: inDatabase(rule, group.db), comment: [seen, ...why, ...cost] };
 }
 
 function seenIn({ keys, bytes, share, withoutTtl, types }: GroupAnalysis, total: number): string {

@@ -39,7 +39,7 @@ const event: fc.Arbitrary<Event> = fc.oneof(
         const key = Buffer.from(`app${id % 7}:item:${id}`);
         const hash = hashKey(key, 0, key.length);
         return (stats, commands) =>
-          stats.onWrite(slot, commands[command], bytes, outcome, key, 0, key.length, hash);
+          stats.onWrite(slot, commands[command], bytes, outcome, key, 0, key.length, hash, 0);
       }),
   },
   fc.tuple(slot, fc.nat(10_000), fc.constantFrom(...REASONS), fc.boolean()).map(
@@ -136,13 +136,17 @@ t.test('heavy hitters keep their guarantees when they are added up', async (t) =
     fc.property(stream, fc.integer({ min: 200, max: 3000 }), (events, every) => {
       const sum = new HeavyHitters();
       const parts = [new HeavyHitters(), new HeavyHitters(), new HeavyHitters()];
-      const exact = new Map<string, { writes: number; bytes: number }>();
+      const exact = new Map<string, { writes: number; bytes: number; dbs: Set<number> }>();
       for (const [i, [weight, bytes, part, ttl]] of events.entries()) {
-        const pattern = `p${Math.floor(weight ** 3 * 2000)}:*`;
+        const number = Math.floor(weight ** 3 * 2000);
+        const pattern = `p${number}:*`;
         const cell = Buffer.from(pattern);
-        parts[part].add(cell, cell.length, bytes, ttl ? TtlOutcome.HAD_TTL : TtlOutcome.KEPT);
-        const truth = exact.get(pattern) ?? { writes: 0, bytes: 0 };
-        exact.set(pattern, { writes: truth.writes + 1, bytes: truth.bytes + bytes });
+        // Every fourth pattern is in several databases, each worker in its own.
+        const db = number % 4 === 0 ? part : number % 3;
+        parts[part].add(cell, cell.length, bytes, ttl ? TtlOutcome.HAD_TTL : TtlOutcome.KEPT, db);
+        const truth = exact.get(pattern) ?? { writes: 0, bytes: 0, dbs: new Set() };
+        const dbs = truth.dbs.add(db);
+        exact.set(pattern, { writes: truth.writes + 1, bytes: truth.bytes + bytes, dbs });
         if (i % every === 0) sum.merge(structuredClone(parts[part].take()));
       }
       for (const part of parts) sum.merge(part.take());
@@ -155,8 +159,10 @@ t.test('heavy hitters keep their guarantees when they are added up', async (t) =
         found.size === Math.min(HITTERS, exact.size) &&
         // At most twice what one that saw it all may miss.
         floor <= (2 * events.length) / HITTERS &&
-        hitters.every(({ pattern, writes, error, bytes, hadTtl }) => {
-          const truth = exact.get(pattern) ?? { writes: 0, bytes: 0 };
+        hitters.every(({ pattern, db, writes, error, bytes, hadTtl }) => {
+          const truth = exact.get(pattern) ?? { writes: 0, bytes: 0, dbs: new Set() };
+          const [only = -1, another] = truth.dbs;
+          if (error === 0 && db !== (another === undefined ? only : -2)) return false;
           if (error === 0 && (writes !== truth.writes || bytes !== truth.bytes)) return false;
           return writes <= truth.writes && truth.writes <= writes + error && hadTtl <= writes;
         })

@@ -30,10 +30,11 @@ function write(
   outcome: TtlOutcome,
   spec = SET,
   bytes = 10,
+  db = 0,
 ): void {
   const framed = Buffer.from(`xx${key}yy`);
   const end = framed.length - 2;
-  stats.onWrite(slot, spec, bytes, outcome, framed, 2, end, hashKey(framed, 2, end));
+  stats.onWrite(slot, spec, bytes, outcome, framed, 2, end, hashKey(framed, 2, end), db);
 }
 
 const OUTCOME_FIELDS: Record<keyof typeof TtlOutcome, keyof RuleStats> = {
@@ -200,4 +201,24 @@ t.test('OOM from Redis, and latency', async (t) => {
   stats.onLatency(1e12);
   t.equal(snapshotStats(stats, START).latency.samples, 102, 'endless waits are cut to ten minutes');
   t.equal(snapshotStats(stats, START).latency.buckets.at(-1)?.count, 101);
+});
+
+t.test('discovered patterns name their database where there are several', (t) => {
+  const stats = new TrafficStats([], () => 0);
+  const found = () =>
+    snapshotStats(stats, 0).discovered.map(({ pattern, db, suggestion }) => [pattern, db, suggestion?.db]);
+  write(stats, 0, 'user:1:name', TtlOutcome.WITHOUT_TTL, SET, 10, 3);
+  write(stats, 0, 'user:2:name', TtlOutcome.WITHOUT_TTL, SET, 10, 3);
+  t.same(found(), [['user:*:*', null, undefined]], 'all are in database 3');
+  write(stats, 0, 'cart:1', TtlOutcome.WITHOUT_TTL, SET, 10, 1);
+  t.same(found(), [
+    ['user:*:*', 3, 3],
+    ['cart:*', 1, 1],
+  ]);
+  write(stats, 0, 'user:3:name', TtlOutcome.WITHOUT_TTL, SET, 10, 1);
+  t.same(found(), [
+    ['user:*:*', null, undefined],
+    ['cart:*', 1, 1],
+  ]);
+  t.end();
 });

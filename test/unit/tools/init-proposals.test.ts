@@ -12,13 +12,14 @@ interface Told {
   readonly keys?: number;
   /** Seconds that all have which have one. */
   readonly ttl?: number;
+  readonly db?: number | null;
   readonly withTtl?: number;
   readonly type?: string;
 }
 
 function groupOf(
   name: string,
-  { keys = 1000, ttl, withTtl = ttl === undefined ? 0 : 1, type = 'string' }: Told,
+  { db = null, keys = 1000, ttl, withTtl = ttl === undefined ? 0 : 1, type = 'string' }: Told,
 ): GroupAnalysis {
   const exactly = (estimate: number) => ({ estimate, low: estimate, high: estimate });
   const band = ttl === undefined ? -1 : bandOf(ttl, TTL_BANDS);
@@ -26,6 +27,7 @@ function groupOf(
     ...{
       name,
       by: name === '(others)' ? 'others' : 'pattern',
+      db,
       keys: exactly(keys),
       bytes: exactly(100 * keys),
     },
@@ -253,4 +255,29 @@ t.test('what TTLs take is told where it is much, and that small keys are cheaper
   );
   t.match(costOf(10, 1), /10 bytes a key, 10% of what they hold\)\.$/);
   t.equal(costOf(1, 1), undefined);
+});
+
+t.test('where several databases have keys, a rule is for the one that has its pattern', (t) => {
+  const { rules, ruleOf, left } = propose({
+    'cache:page:*': { db: 1, withTtl: 1, ttl: DAY },
+    'order:*': { db: 0 },
+    'session:*': { db: null, withTtl: 1, ttl: DAY },
+  });
+  t.match(ruleOf('cache:page:*'), { db: 1, ttl: '24h' });
+  t.match(ruleOf('order:*'), { db: 0, durable: true });
+  t.equal(ruleOf('session:*')?.db, undefined, 'it is in both');
+  t.equal(left.keys, 0);
+  t.same(Object.keys(rules[0] ?? {}).slice(0, 3), ['name', 'match', 'db'], 'where an operator looks for it');
+  t.end();
+});
+
+t.test('a bundle of patterns of several databases is for all of them', (t) => {
+  const queue = (db: number) => ({ db, type: 'list', keys: 100 });
+  const names = ['amber', 'black', 'coral', 'dusty', 'ebony', 'fawny'];
+  const apart = Object.fromEntries(names.map((name, i) => [`queue:${name}:*`, queue(i % 2)]));
+  const alike = Object.fromEntries(names.map((name) => [`queue:${name}:*`, queue(1)]));
+  const others = { 'order:*': { db: 0, keys: 50_000 } };
+  t.equal(propose({ ...apart, ...others }).ruleOf('queue:*')?.db, undefined);
+  t.equal(propose({ ...alike, ...others }).ruleOf('queue:*')?.db, 1);
+  t.end();
 });

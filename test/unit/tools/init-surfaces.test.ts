@@ -21,6 +21,7 @@ function init(pattern: string, withTtl: number): RuleSuggestion | undefined {
     family === undefined ? { name: pattern, by: 'pattern' } : { name: `family:${family.name}`, by: 'rule' };
   const group: GroupAnalysis = {
     ...named,
+    db: null,
     ...{ keys: exactly(KEYS), bytes: exactly(100 * KEYS), withoutTtl: exactly(KEYS - withTtl) },
     ...{ share: 1, averageBytes: 100, largestBytes: 100, withoutTtlBytes: 0, encodings: {}, idle: [] },
     ...{ longestTtlSeconds: HOUR, types: { string: 1 } },
@@ -38,7 +39,7 @@ function discovered(pattern: string, withTtl: number): RuleSuggestion | null {
 function advised(pattern: string, withTtl: number): object | undefined {
   const holder = {
     ...{ name: pattern, keys: KEYS, ttlKeys: withTtl, bytes: 100 * KEYS, ttlBytes: 0 },
-    ...{ rule: undefined, family: undefined, cache: true, growthBytesPerSecond: undefined },
+    ...{ rule: undefined, family: undefined, db: null, cache: true, growthBytesPerSecond: undefined },
     shortLived: shortLivedBy(pattern),
   };
   return ruleFor(holder, []);

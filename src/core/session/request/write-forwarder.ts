@@ -150,7 +150,8 @@ export class WriteForwarder {
   private noteLarge(large: LargeWrite, written: WrittenKey, bytes: number, waits = false): void {
     const { spec } = large;
     const { rule, outcome, buf, start, end, hash } = written;
-    this.policy.observer.onWrite(rule.slot, spec, bytes, outcome, buf, start, end, hash);
+    const db = this.protocol.database.likely;
+    this.policy.observer.onWrite(rule.slot, spec, bytes, outcome, buf, start, end, hash, db);
     this.notes.written(spec, large, written, waits);
     const held = rule.limited ? this.policy.quotaOf(rule)?.keys : undefined;
     if (held !== undefined) this.holdings.written(held, spec, large, written, bytes);
@@ -227,6 +228,7 @@ export class WriteForwarder {
     const { args } = this;
     const { observer, written } = this.policy;
     const { count } = verdict;
+    const db = this.protocol.database.likely;
     written.buf = args.buf;
     for (let i = 0; i < count; i++) {
       const rule = verdict.rule[i];
@@ -239,7 +241,7 @@ export class WriteForwarder {
       written.hash = verdict.hash[i];
       const { outcome, start, end, hash } = written;
       const share = count === 1 ? size : this.shareOf(spec, at, size / count);
-      observer.onWrite(rule.slot, spec, share, outcome, args.buf, start, end, hash);
+      observer.onWrite(rule.slot, spec, share, outcome, args.buf, start, end, hash, db);
       written.size = this.notes.sizeAfter(spec, at, hash);
       this.notes.written(spec, verdict, written);
       const held = rule.limited ? this.policy.quotaOf(rule)?.keys : undefined;

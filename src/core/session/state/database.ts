@@ -17,6 +17,8 @@ const MOST_ASKED = 1024;
 export class Database {
   /** The database of the next command; ANY_DATABASE: unknown. */
   current = 0;
+  /** The same, if every SELECT that waits for its answer succeeds. For statistics alone. */
+  likely = 0;
   /** Differs after each change. */
   version = 0;
   private selected = 0;
@@ -126,6 +128,7 @@ export class Database {
   private changed(): void {
     this.version++;
     this.current = this.queued ?? (this.asked.length > 0 ? ANY_DATABASE : this.selected);
+    this.likely = this.queued ?? this.asked.at(-1) ?? this.selected;
   }
 }
 

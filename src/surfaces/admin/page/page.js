@@ -68,7 +68,7 @@ const discoveredTable = new SortedTable(
       label: 'Pattern',
       text: true,
       value: ({ pattern }) => pattern,
-      show: ({ pattern }) => pattern || '(empty key)',
+      show: ({ pattern, db }) => (pattern || '(empty key)') + (db === null ? '' : ` (db ${db})`),
     },
     { label: 'Writes', value: ({ writes }) => writes, show: ({ writes }) => count(writes) },
     { label: 'Bytes', value: (row) => row.bytes, show: (row) => bytes(row.bytes) },
