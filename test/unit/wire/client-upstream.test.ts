@@ -30,6 +30,8 @@ class Link implements ClientUpstreamUser {
   readonly upstream: ClientUpstream;
   readonly client = new Sink();
   bytes = 0;
+  /** Of replies on shared connections, as it was told. */
+  cameBytes = 0;
   isOver = false;
 
   constructor(
@@ -92,7 +94,8 @@ class Link implements ClientUpstreamUser {
     this.told.push(parked ? 'the parked one ended' : 'its own one ended');
   }
 
-  repliesCame(): void {
+  repliesCame(bytes: number): void {
+    this.cameBytes += bytes;
     this.flush();
   }
 
@@ -162,6 +165,29 @@ t.test('one of its own while it needs that, parked for a while, and ended', asyn
   await until(() => upstream.own === undefined);
   t.equal(upstream.isSharing, true);
   t.same(link.told, []);
+});
+
+t.test('it is told of all replies, and stays where it is while that takes commands', async (t) => {
+  const { settled } = lab(t);
+  const link = await settled();
+  const first = link.upstream.seat?.connection;
+  await Promise.all([settled(), settled()]);
+  for (let i = 1; i <= 3; i++) {
+    t.equal(await link.ask('PING'), '+PONG\r\n');
+    await until(() => link.cameBytes === 7 * i, { describe: 'the client to be told of its replies' });
+    t.equal(link.upstream.seat?.connection, first);
+  }
+  if (first === undefined) throw new Error('it has no seat');
+  first.isOverdue = true;
+  await until(
+    () => {
+      const found = link.upstream.seat?.find(false);
+      return found !== undefined && found !== first;
+    },
+    { describe: 'another one to be found' },
+  );
+  t.equal(await link.ask('PING'), '+PONG\r\n');
+  t.notOk(first.members.has(link.upstream.seat as never), 'it has left the one that is overdue');
 });
 
 t.test('another identity is another seat', async (t) => {

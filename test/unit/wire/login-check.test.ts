@@ -1,6 +1,7 @@
 import net, { type Socket } from 'node:net';
 import t, { type Test } from 'tap';
 import type { Credential } from '../../../src/core/session/pooling/identity.js';
+import { Following } from '../../../src/wire/upstream/following.js';
 import { LoginCheck, type VouchApplicant } from '../../../src/wire/upstream/login-check.js';
 import { listen } from '../../support/listen.js';
 import { until } from '../../support/wait.js';
@@ -8,7 +9,7 @@ import { until } from '../../support/wait.js';
 const LET_IN = '*2\r\n+proto\r\n:2\r\n';
 const NOAUTH = '-NOAUTH HELLO must be called with the client already authenticated\r\n';
 /** A server that answers when it is told to, and the check of the logins to it. */
-async function checked(t: Test) {
+async function checked(t: Test, following?: Following) {
   const connections: Socket[] = [];
   let closed = 0;
   const server = net.createServer((socket) => {
@@ -17,9 +18,14 @@ async function checked(t: Test) {
     socket.on('close', () => closed++);
   });
   const port = await listen(server);
-  const upstream = { host: '127.0.0.1', port, connectTimeoutMs: 60_000, keepAliveMs: 0 };
+  const upstream = { host: '127.0.0.1', port, connectTimeoutMs: 60_000, keepAliveMs: 0, following };
   let now = 0;
-  const logins = new LoginCheck(upstream, () => now);
+  const failures: string[] = [];
+  const logins = new LoginCheck(
+    upstream,
+    () => now,
+    ({ message }) => void failures.push(message),
+  );
   t.teardown(() => {
     logins.close();
     server.close();
@@ -28,6 +34,7 @@ async function checked(t: Test) {
   return {
     logins,
     connections,
+    failures,
     /** Lets so many seconds pass by the clock. */
     passes(seconds: number): void {
       for (const end = now + seconds * 1000; now < end; now += 250) logins.tick();
@@ -185,6 +192,58 @@ t.test('where the last client was not let in, the next is asked about when it st
 t.test('a client that waits when the check closes gets no answer', async (t) => {
   const { logins, first, ended } = await withAttempt(t);
   logins.close();
+  t.equal(logins.applicants, 0);
   await ended(1);
   t.same(first.told, []);
 });
+
+t.test('when the server is elsewhere it is asked there for all that wait', async (t) => {
+  const { logins, connections, first, asks, made, ended, answered } = await withAttempt(t);
+  const second = asks();
+  logins.moved();
+  await ended(1);
+  await made(2);
+  connections[1].write(LET_IN);
+  await answered(first, second);
+  t.same([first.told, second.told], [[true], [true]]);
+  t.equal(connections.length, 2, 'one connection for both');
+});
+
+t.test('in a pause nothing is asked, and behind it all that wait are', async (t) => {
+  const following = new Following();
+  following.isPaused = true;
+  const { logins, connections, asks, passes, made, answered } = await checked(t, following);
+  const [first, second] = [asks(), asks()];
+  passes(60);
+  t.same([logins.applicants, connections.length], [2, 0]);
+  following.isPaused = false;
+  logins.goOn();
+  await made(1);
+  connections[0].write('*4\r\n$5\r\nproto\r\n:2\r\n$4\r\nrole\r\n$6\r\nmaster\r\n');
+  await answered(first, second);
+  t.equal(logins.applicants, 0);
+});
+
+t.test(
+  'where the server may be elsewhere, one that cannot be reached is tried again for a while',
+  async (t) => {
+    const following = new Following();
+    let patient = true;
+    following.waits = () => patient;
+    const { logins, connections, failures, asks, made, answered } = await checked(t, following);
+    const first = asks();
+    for (const count of [1, 2]) {
+      await made(count);
+      connections[count - 1].destroy();
+    }
+    await made(3);
+    t.equal(failures.length, 2, 'each failure is told');
+    t.same([first.told, logins.applicants], [[], 1]);
+    patient = false;
+    connections[2].destroy();
+    await answered(first);
+    t.match(first.told, [/ended the connection|ECONNRESET/]);
+    t.equal(failures.length, 3);
+    t.equal(logins.applicants, 0);
+  },
+);

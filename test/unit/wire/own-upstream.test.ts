@@ -1,6 +1,7 @@
 import t, { type Test } from 'tap';
 import { encodeCommand } from '../../../src/core/resp/encode.js';
 import { NOBODY, ownGreeting } from '../../../src/core/session/pooling/identity.js';
+import { Following } from '../../../src/wire/upstream/following.js';
 import { OwnUpstream, type OwnUpstreamUser } from '../../../src/wire/upstream/own-upstream.js';
 import { closedPort } from '../../support/listen.js';
 import { withRaw } from '../../support/raw-client.js';
@@ -54,10 +55,10 @@ class Link implements OwnUpstreamUser {
   }
 }
 
-function lab(t: Test, greeting = ownGreeting(NOBODY), port = redis.port) {
+function lab(t: Test, greeting = ownGreeting(NOBODY), port = redis.port, following?: Following) {
   const link = new Link();
   const counters = { bytesToUpstream: 0 };
-  const upstream = { host: '127.0.0.1', port, connectTimeoutMs: 5000, keepAliveMs: 0 };
+  const upstream = { host: '127.0.0.1', port, connectTimeoutMs: 5000, keepAliveMs: 0, following };
   const own = new OwnUpstream({ upstream, counters }, greeting, link);
   t.teardown(() => own.end());
   const send = (command: Buffer): void => {
@@ -149,4 +150,46 @@ t.test('once ended it says nothing', async (t) => {
   await until(async () => !String(await look.call('CLIENT', 'LIST')).includes('name=gone'));
   t.same(link.told, ['greeted']);
   t.equal(link.heard, '');
+});
+
+/** A pause in which replies are held; and how often somebody has asked whether there is one. */
+function deafness() {
+  const following = new Following();
+  const state = { asked: 0, isDeaf: true };
+  Object.defineProperty(following, 'isDeaf', {
+    get() {
+      state.asked++;
+      return state.isDeaf;
+    },
+  });
+  return { following, state };
+}
+
+t.test('what comes late in a pause waits for its end, and is followed by the rest', async (t) => {
+  const { following, state } = deafness();
+  const { own, link, send } = lab(t, [], redis.port, following);
+  send(PING);
+  await until(() => state.asked > 0, { describe: 'a reply to come' });
+  t.equal(link.heard, '');
+  state.isDeaf = false;
+  own.hearAgain();
+  t.equal(link.heard, '+PONG\r\n');
+  t.equal(own.heardBytes, 7);
+  send(PING);
+  await until(() => link.heard === '+PONG\r\n+PONG\r\n', { describe: 'the connection to be read on' });
+  own.hearAgain();
+  t.equal(own.heardBytes, 14, 'nothing comes twice');
+});
+
+t.test('what came late in a pause on a connection that is over is for nobody', async (t) => {
+  for (const end of ['end', 'cut'] as const) {
+    const { following, state } = deafness();
+    const { own, link, send } = lab(t, [], redis.port, following);
+    send(PING);
+    await until(() => state.asked > 0, { describe: 'a reply to come' });
+    own[end]();
+    state.isDeaf = false;
+    own.hearAgain();
+    t.equal(link.heard, '', end);
+  }
 });

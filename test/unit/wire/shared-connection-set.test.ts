@@ -79,7 +79,7 @@ t.test(
 );
 
 t.test('one that is lost', async (t) => {
-  const { set, told, totals, acquire } = lab(t, {});
+  const { set, room, told, totals, acquire } = lab(t, {});
   const connection = await acquire();
   const [member, applicant] = [new TestClient().join(connection), new TestClient()];
   await look.call('CLIENT', 'PAUSE', '60000', 'WRITE');
@@ -90,6 +90,7 @@ t.test('one that is lost', async (t) => {
   t.same(member.told, ['lost']);
   t.same(told, ['lost']);
   t.match(totals, { made: 1, lost: 1, silent: 0 });
+  await until(() => room.count === 0, { describe: 'no other one, for which nobody waits' });
   t.equal(set.acquire(applicant), undefined);
   await until(() => applicant.told.length > 0);
   const next = await acquire();

@@ -59,3 +59,29 @@ t.test('little is not taken from the pool', async (t) => {
   pool.lend(100, 200).end();
   t.same([pool.lentBytes, pool.pooledBytes], [0, 0]);
 });
+
+t.test(
+  'each is no larger than it needs to be, of three sizes, and of each size only so much is kept',
+  async (t) => {
+    const pool = new SlabPool(true);
+    const KIB = 1024;
+    for (const [length, size] of [
+      [1, 16],
+      [16 * KIB, 16],
+      [16 * KIB + 1, 80],
+      [80 * KIB, 80],
+      [80 * KIB + 1, 272],
+      [272 * KIB, 272],
+    ]) {
+      const kept = Math.floor((8 * KIB) / size);
+      const taken = Array.from({ length: kept + 2 }, () => pool.take(length, { slabSent() {} }));
+      t.equal(taken[0].bytes.length, size * KIB, `for ${length} bytes`);
+      const before = pool.pooledBytes;
+      for (const slab of taken) slab.end();
+      const most = Math.floor((8 * KIB) / size) * size * KIB;
+      t.ok(pool.pooledBytes === before + most, `${pool.pooledBytes} bytes are kept`);
+      for (let i = 0; i < 20; i++) pool.trim();
+      t.equal(pool.pooledBytes, 0);
+    }
+  },
+);
