@@ -179,7 +179,7 @@ async function fateByWhole(mutant: Place): Promise<{ fate: Fate; by?: string }> 
   for (let left = LOOK_MS; left > 0; ) {
     const judge = executing(tests.whole, mutant).find((each) => !asked.has(each));
     if (judge === undefined) {
-      const unknown = strangers.pop();
+      const unknown = strangers.shift();
       if (unknown === undefined) break;
       await learn(unknown);
       continue;

@@ -16,12 +16,16 @@ export interface Judge {
 /** These run in seconds; the part of src that they are for. */
 const QUICK = /^test\/(?:unit|property)\/(\w+)\/.*\.test\.ts$/;
 const WHOLE = /^test\/(?:conformance|integration|robustness)\//;
+/** Of those the ones that play most of it. */
+const TELLING = ['pooling', 'framing', 'limits', 'shed', 'ttl', 'drain'].map((name) => `/${name}.test.ts`);
 /** What lets a test play whole connections. */
 const PLAYS = ['src/runtime/proxy.ts', 'test/support/proxy-process.ts'];
 
+const isTelling = ({ file }: Judge): boolean => TELLING.some((name) => file.endsWith(name));
+
 export class Tests {
   private readonly imports = new Map<string, readonly string[]>();
-  /** Those that play whole connections, in no order. */
+  /** Those that play whole connections, the ones that play most first. */
   readonly whole: readonly Judge[];
 
   /** @param root a copy of the project in which nothing changes */
@@ -33,7 +37,8 @@ export class Tests {
     const play = new Set(PLAYS.flatMap((file) => [...this.distancesTo(file).keys()]));
     this.whole = plan('fast', testFiles(root))
       .filter(({ file }) => WHOLE.test(file) && play.has(file))
-      .map(({ file, variant, env }) => ({ name: variant === '' ? file : `${file} (${variant})`, file, env }));
+      .map(({ file, variant, env }) => ({ name: variant === '' ? file : `${file} (${variant})`, file, env }))
+      .sort((a, b) => Number(isTelling(b)) - Number(isTelling(a)));
   }
 
   /** Unit and property tests that import `source`: those of its part by any number of steps, the nearest first. */

@@ -1,5 +1,6 @@
 // Random keys are looked at by so many at a time, never longer than the server can spare, and not at all where its user may
 // not; a figure that is none is no sample. The server's answers are scripted: no real one gives these.
+import { mock } from 'node:test';
 import { pino } from 'pino';
 import t from 'tap';
 import type { Question } from '../../../src/memory/budgets.js';
@@ -15,6 +16,7 @@ function lab(answer: (question: Question) => unknown) {
     lines: [] as string[],
     samples: [] as KeySample[],
     rounds: 0,
+    near: true,
   };
   const sampler = new KeySampler({
     ask: async (questions) => {
@@ -25,7 +27,7 @@ function lab(answer: (question: Question) => unknown) {
       });
     },
     keyspace: () => ONE,
-    isNear: () => true,
+    isNear: () => state.near,
     clock: () => state.now,
     random: () => 0.5,
     log: pino({ level: 'warn' }, { write: (line: string) => void state.lines.push(line) }),
@@ -139,3 +141,33 @@ t.test('time on the way is none of the server’s', async (t) => {
   for (let i = 0; i < 5; i++) await sampler.round();
   t.equal(count('memory'), 20);
 });
+
+t.test(
+  'rounds follow one another: fast at first, then as it matters, and rarely where keys are slow',
+  async (t) => {
+    mock.timers.enable({ apis: ['setTimeout'] });
+    t.teardown(() => mock.timers.reset());
+    let slowMs = 0;
+    const { state, sampler } = lab((question) => {
+      if (question[0] === 'memory') state.now += slowMs;
+      return question[0] === 'info' ? '' : usual(question);
+    });
+    const passes = async (ms: number): Promise<number> => {
+      const before = state.rounds;
+      mock.timers.tick(ms);
+      for (let turn = 0; turn < 12; turn++) await undefined;
+      return state.rounds - before;
+    };
+    sampler.start();
+    for (let i = 0; i < 10; i++) t.same([await passes(99), await passes(1)], [0, 1]);
+    t.same([await passes(499), await passes(1)], [0, 1], 'it is near');
+    state.near = false;
+    await passes(500);
+    t.same([await passes(999), await passes(1)], [0, 1], 'it is not');
+    slowMs = 30;
+    for (let i = 0; i < 4; i++) await passes(60_000);
+    t.same([await passes(14_999), await passes(1)], [0, 1], 'one key took 30 ms');
+    sampler.close();
+    t.equal(await passes(120_000), 0);
+  },
+);
