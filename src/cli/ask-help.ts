@@ -61,7 +61,7 @@ Description:
 Examples:
   spillway top
       The proxy on this machine.
-  spillway top --sort sheds --interval 5
+  spillway top --sort sheds --interval 5s
       The rules with most refusals first, over five seconds.
   spillway top | head -n 8
       One table, without colors.
@@ -94,7 +94,7 @@ Description:
 Examples:
   spillway simulate 95%
       One minute.
-  spillway simulate 100% --seconds 300
+  spillway simulate 100% --seconds 5m
       For five minutes, refuse every write that bands can refuse.
   spillway simulate off
       End it now.

@@ -32,7 +32,7 @@ Examples:
       What endangers a Redis, which keys hold its memory, and which would get a TTL.
   spillway watch --upstream redis://10.0.0.5:6379
       How full a Redis is, and when it will be full; alerts by webhook.
-  spillway demo --seconds 30
+  spillway demo --seconds 30s
       See Spillway work on its own small Redis, beside a Redis without it.
 
 Environment:

@@ -7,6 +7,7 @@ import { VERSION } from '../runtime/version.js';
 import { declareAnalyze } from './analyze-command.js';
 import { EXPLAIN_MANUAL, REPORT_MANUAL, SIMULATE_MANUAL, STATS_MANUAL, TOP_MANUAL } from './ask-help.js';
 import { declareDoctor } from './doctor-command.js';
+import { secondsFlag } from './duration-flags.js';
 import { complain, ExitCode, exitStatusHelp, PASSWORD_SEEN } from './exit.js';
 import { hideOwnPasswords } from './hide-passwords.js';
 import { declareInit } from './init-command.js';
@@ -25,6 +26,8 @@ import { declareSweep } from './sweep-command.js';
 import { databaseNumber } from './tool-options.js';
 import type { TopOptions } from './top.js';
 import { declareWatch } from './watch-command.js';
+
+const HOUR_MS = 3_600_000;
 
 /** Hides passwords first, because other users can see the command line. */
 const passwordSeen = hideOwnPasswords();
@@ -127,7 +130,11 @@ addAskOptions(program.command('top'))
   .addOption(
     new Option('--sort <column>', 'sort by this column, the most first').choices(SORTS).default('writes'),
   )
-  .addOption(new Option('--interval <seconds>', 'time between two updates').default(1).argParser(interval))
+  .addOption(
+    new Option('--interval <duration>', 'time between two updates, such as 2s; a bare number is in seconds')
+      .default(1, '1s')
+      .argParser(secondsFlag(100, HOUR_MS)),
+  )
   .addHelpText('after', TOP_MANUAL)
   .action(async (own: TopOptions) => {
     const { topCommand } = await import('./top.js');
@@ -150,9 +157,12 @@ addAskOptions(program.command('simulate'))
   .allowExcessArguments(false)
   .summary('rehearse full memory on a running proxy')
   .addOption(
-    new Option('--seconds <number>', 'length of the rehearsal, 3600 at most')
-      .default(60)
-      .argParser(rehearsalSeconds),
+    new Option(
+      '--seconds <duration>',
+      'length of the rehearsal, such as 5m, at most 1h; a bare number is in seconds',
+    )
+      .default(60, '60s')
+      .argParser(secondsFlag(1000, HOUR_MS)),
   )
   .option('--json', 'print one JSON document')
   .addHelpText('after', SIMULATE_MANUAL)
@@ -175,7 +185,11 @@ program
   .description(
     'Runs one workload through Spillway and directly against a second Redis, and shows both side by side.',
   )
-  .option('--seconds <n>', 'end after N seconds with a summary', positiveNumber)
+  .option(
+    '--seconds <duration>',
+    'end after this time with a summary, such as 30s; a bare number is in seconds',
+    secondsFlag(1, 7 * 24 * HOUR_MS),
+  )
   .option('--json', 'print the summary as JSON')
   .addHelpText('after', exitStatusHelp('demo'))
   .action(async ({ seconds, json = false }: { readonly seconds?: number; readonly json?: boolean }) => {
@@ -226,28 +240,10 @@ function inherited<O extends object>(own: O): O {
   return config === undefined ? own : { config, ...own };
 }
 
-function interval(text: string): number {
-  const seconds = positiveNumber(text);
-  if (seconds >= 0.1 && seconds <= 3600) return seconds;
-  throw new InvalidArgumentError('It must be from 0.1 to 3600.');
-}
-
 function simulatedPressure(text: string): number | 'off' {
   if (text === 'off') return text;
   const percent = /^(\d+(?:\.\d+)?)%$/.exec(text)?.[1];
   const pressure = percent === undefined ? Number.NaN : Number(percent) / 100;
   if (pressure > 0 && pressure <= 2) return pressure;
   throw new InvalidArgumentError('It must be a share such as 95%, at most 200%, or off.');
-}
-
-function rehearsalSeconds(text: string): number {
-  const seconds = positiveNumber(text);
-  if (seconds >= 1 && seconds <= 3600) return seconds;
-  throw new InvalidArgumentError('It must be from 1 to 3600.');
-}
-
-function positiveNumber(text: string): number {
-  const number = Number(text);
-  if (number > 0 && Number.isFinite(number)) return number;
-  throw new InvalidArgumentError('It must be a number above 0.');
 }

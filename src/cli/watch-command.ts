@@ -1,6 +1,7 @@
 // Declares `spillway watch`.
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { parseDuration, parsePercent, UnitError } from '../config/units.js';
+import { parsePercent } from '../config/units.js';
+import { durationFlag, unitFlag } from './duration-flags.js';
 import { addServerOptions } from './tool-options.js';
 import type { WatchCommandOptions } from './watch.js';
 import { WATCH_MANUAL } from './watch-help.js';
@@ -21,12 +22,12 @@ export function declareWatch(program: Command, inherited: <O extends object>(own
     .addOption(
       new Option('--interval <duration>', 'time between two lines, from 1s to 1h')
         .default(10 * SECOND, '10s')
-        .argParser((text) => duration(text, SECOND, HOUR)),
+        .argParser(durationFlag(SECOND, HOUR)),
     )
     .option(
       '--time-to-full <duration>',
       'report when the forecast says full within this time; 0s: never (default: alerts.timeToFull, 30m)',
-      (text) => duration(text, 0, 7 * 24 * HOUR),
+      durationFlag(0, 7 * 24 * HOUR),
     )
     .option('--log <file>', 'append changes and readings to FILE as lines of JSON')
     .option('--quiet', 'print only changes')
@@ -40,23 +41,8 @@ export function declareWatch(program: Command, inherited: <O extends object>(own
 }
 
 function thresholds(text: string): number[] {
-  const shares = text.split(',').map((word) => unit(() => parsePercent(word.trim())));
+  const shares = text.split(',').map((word) => unitFlag(() => parsePercent(word.trim())));
   const rising = shares.every((share, i) => share > 0 && (i === 0 || share > shares[i - 1]));
   if (rising && shares.length <= MOST_THRESHOLDS) return shares;
   throw new InvalidArgumentError(`It must be at most ${MOST_THRESHOLDS} rising shares, such as 80%,90%.`);
-}
-
-function duration(text: string, least: number, most: number): number {
-  const ms = unit(() => parseDuration(text));
-  if (ms >= least && ms <= most) return ms;
-  throw new InvalidArgumentError('It is too short or too long.');
-}
-
-function unit<T>(parse: () => T): T {
-  try {
-    return parse();
-  } catch (error) {
-    if (error instanceof UnitError) throw new InvalidArgumentError(`It ${error.message}.`);
-    throw error;
-  }
 }

@@ -74,8 +74,14 @@ t.test('wrong usage exits 64 and says how to find help', async (t) => {
     [['--listen'], /option '-l, --listen <host:port>' argument missing/],
     [['check', '--nope'], /unknown option '--nope'/],
     [['check', 'nope'], /too many arguments for 'check'/],
-    [['demo', '--seconds', 'x'], /'--seconds <n>' argument 'x' is invalid/],
-    [['demo', '--seconds', '0'], /'--seconds <n>' argument '0' is invalid/],
+    [
+      ['demo', '--seconds', 'x'],
+      /'--seconds <duration>' argument 'x' is invalid\. It must be a duration such as/,
+    ],
+    [
+      ['demo', '--seconds', '0'],
+      /'--seconds <duration>' argument '0' is invalid\. It must be from 1ms to 7d/,
+    ],
   ];
   await Promise.all(
     cases.map(async ([args, message]) => {
