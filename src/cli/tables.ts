@@ -1,10 +1,13 @@
 // The tables of `spillway stats` and `spillway top`, and the line about memory above them. Draws; reads nothing.
 
+import { FAMILY_PREFIX } from '../core/policy/family-rules.js';
 import { PRIORITY_NAMES } from '../core/policy/rule.js';
 import { bytesText, countText, percentText, printable, quoted, timeText } from '../core/words.js';
+import { sheddingText } from '../memory/shedding-words.js';
 import type { MemorySnapshot } from '../memory/snapshot.js';
 import type { Report } from '../observe/history/report.js';
 import type { Holding } from '../observe/holders/snapshot.js';
+import { discoveredWithoutTtl, leftWithoutTtl } from '../observe/stats/left-without-ttl.js';
 import { evictionLines } from './eviction-line.js';
 import { lifetimeLines } from './lifetime-lines.js';
 import { type Picked, type Rates, type Sort, ttlsOf } from './rows.js';
@@ -28,7 +31,7 @@ export function drawMemory(memory: MemorySnapshot, paint: Paint): string[] {
     `memory ${used}${limit}${share}${stale ? paint('red', ' (the reading is stale)') : ''}`,
     ...(serverEvicts === 'none' ? [] : [drawEviction(memory)]),
     `refusing: ${refused.length === 0 ? paint('green', 'nothing') : paint('yellow', refused.join(', '))}` +
-      ` (shedding ${printable(refused.length === 0 ? reason.replace(/^on:/, 'armed:') : reason)})`,
+      ` (shedding ${printable(sheddingText(reason, refused.length > 0))})`,
     ...kept(memory),
     ...evictionLines(memory, paint),
   ];
@@ -63,8 +66,13 @@ function kept({ level }: MemorySnapshot): string[] {
 
 /** Everything counted since the start. */
 export function drawTotals({ rules, discovered }: Picked, paint: Paint): string {
+  // Where no rule observes, two columns of zeros only take room.
+  const would = rules.some(
+    ({ wouldInject, wouldClamp, wouldShed }) => wouldInject + wouldClamp + wouldShed > 0,
+  );
+  const [wouldGive, wouldShed] = would ? [['would give'], ['would shed']] : [[], []];
   const table = new Columns(
-    ['rule', 'writes', 'bytes', 'holds', 'TTLs given', 'no TTL', 'keys', 'shed', 'would shed'],
+    ['rule', 'writes', 'bytes', 'holds', 'TTLs', ...wouldGive, 'no TTL', 'keys', 'shed', ...wouldShed],
     paint,
   );
   for (const row of rules) {
@@ -74,24 +82,30 @@ export function drawTotals({ rules, discovered }: Picked, paint: Paint): string 
       bytesText(row.bytes),
       holdsText(row.holds),
       countText(ttlsOf(row)),
-      countText(row.withoutTtl),
+      ...(would ? [countText(row.wouldInject + row.wouldClamp)] : []),
+      countOrNone(leftWithoutTtl(row)),
       countText(Math.round(row.distinctKeys)),
       countText(row.shed),
-      countText(row.wouldShed),
+      ...(would ? [countText(row.wouldShed)] : []),
     ]);
   }
   const text = [table.toString(), ...lifetimeLines(rules)].join('\n');
   if (discovered.length === 0) return text;
   const found = new Columns(['keys without a rule', 'writes', 'bytes', 'holds', 'no TTL'], paint);
-  for (const { pattern, db, writes, bytes, holds, withoutTtl } of discovered)
+  for (const row of discovered)
     found.push([
-      printable(pattern) + (db === null ? '' : ` (db ${db})`),
-      countText(writes),
-      bytesText(bytes),
-      holdsText(holds),
-      countText(withoutTtl),
+      printable(row.pattern) + (row.db === null ? '' : ` (db ${row.db})`),
+      countText(row.writes),
+      bytesText(row.bytes),
+      holdsText(row.holds),
+      countOrNone(discoveredWithoutTtl(row)),
     ]);
   return `${text}\n\n${found.toString()}`;
+}
+
+/** null: not counted. */
+function countOrNone(count: number | null): string {
+  return count === null ? '-' : countText(count);
 }
 
 /** What keys hold now, whoever wrote them. */
@@ -106,6 +120,8 @@ export function drawReport({ since, text, total, rules }: Report, paint: Paint):
     paint,
   );
   for (const { name, mode, writes, ttls, wouldTtls, shed, wouldShed, withoutTtl } of rules) {
+    // A job system that is not here.
+    if (name.startsWith(FAMILY_PREFIX) && writes + shed + wouldShed === 0) continue;
     const counts = [writes, ttls, wouldTtls, shed, wouldShed, withoutTtl].map(countText);
     table.push([quoted(name), mode ?? 'gone', ...counts]);
   }

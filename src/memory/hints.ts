@@ -7,7 +7,14 @@ const CREDENTIALS =
   'put a user and password that may run INFO into upstream.url (or set SPILLWAY_UPSTREAM_PASSWORD)';
 const AGAIN = 'trying again';
 
+/** ioredis's reader, about a reply that is none. */
+const NOT_RESP = /Unknown RESP type/;
+
 const HINTS: readonly (readonly [fits: RegExp, hint: string])[] = [
+  [
+    NOT_RESP,
+    `what answers there is no Redis: check host and port in upstream.url, and whether the port needs rediss:// (TLS); ${AGAIN}`,
+  ],
   [/NOAUTH|WRONGPASS|NOPERM|invalid password|AUTH.*without any password/i, CREDENTIALS],
   [/^BUSY /, `a script keeps the server busy; SCRIPT KILL ends one that has not written yet; ${AGAIN}`],
   [/^LOADING/, `the server loads its data; ${AGAIN}`],
@@ -40,10 +47,15 @@ const HINTS: readonly (readonly [fits: RegExp, hint: string])[] = [
   ],
   [
     /ETIMEDOUT|timed out|timeout|no connection within/i,
-    `the server does not answer in time: check that it runs, and firewalls in between; ${AGAIN}`,
+    `the server does not answer in time: check that it runs, firewalls in between, and that its port has TLS if upstream.url begins with rediss://; ${AGAIN}`,
   ],
   [/has no used_memory/, 'check that upstream.url leads to a Redis or Valkey'],
 ];
+
+/** The error itself, for the log. A reader's advice to report a fault is for its own authors. */
+export function messageOf({ message }: Error): string {
+  return NOT_RESP.test(message) ? 'the answer is not in the Redis protocol' : message;
+}
 
 /** @returns words without a full stop */
 export function hintFor(error: Error): string {

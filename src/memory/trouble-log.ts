@@ -1,7 +1,7 @@
 // The log of failing readings: one line for the same trouble, not one for each attempt, and not one each time that a trouble
 // comes back soon. Invariant: it keeps at most one entry for each hint.
 import type { Logger } from 'pino';
-import { hintFor } from './hints.js';
+import { hintFor, messageOf } from './hints.js';
 import { BadReading } from './reading.js';
 
 const BAD_READING = 'Spillway cannot use what INFO says; trying again';
@@ -22,13 +22,13 @@ export class TroubleLog {
   ) {}
 
   report(error: Error): void {
-    this.lastError = error.message;
+    this.lastError = messageOf(error);
     const hint = error instanceof BadReading ? BAD_READING : hintFor(error);
     const now = this.clock();
     if (this.reported.has(hint) || now - (this.reportedAt.get(hint) ?? NEVER) < REPEAT_MS) return;
     this.reported.add(hint);
     this.reportedAt.set(hint, now);
-    this.log.error({ err: error.message }, `memory monitor: no reading from the server: ${hint}`);
+    this.log.error({ err: this.lastError }, `memory monitor: no reading from the server: ${hint}`);
   }
 
   recovered(): void {

@@ -39,7 +39,7 @@ export function readiness(
   else if (kindTrouble !== undefined) reasons.push(kindTrouble);
   if (pressure.reading === undefined)
     reasons.push(
-      'there is no memory reading, so Spillway sheds nothing: check that the user of upstream.url may run INFO',
+      `there is no memory reading, so Spillway sheds nothing${monitor.reachable ? ': check that the user of upstream.url may run INFO' : ''}`,
     );
   else if (pressure.isStale(now)) reasons.push('the last memory reading is stale');
   if (evictTrouble !== undefined) reasons.push(`evict: ${evictTrouble}`);

@@ -92,7 +92,7 @@ export class RuleHistory {
         this.now.set(rule.name, cells);
       }
       cells[0] = rule.writes;
-      cells[1] = rule.withoutTtl;
+      cells[1] = rule.withoutTtl + rule.wouldInject;
       cells[2] = rule.ttlInjected + rule.ttlClamped + rule.followUpsSet;
       cells[3] = rule.wouldInject + rule.wouldClamp;
       cells[4] = rule.shed;

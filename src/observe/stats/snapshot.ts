@@ -188,9 +188,10 @@ function readSlot(stats: TrafficStats, slot: number, name: string, holds?: Holds
   const wouldShedBy = stats.readRefusals(slot, Column.WOULD_SHED);
   const sparedBy = stats.readSpared(slot);
   const lastSeen = stats.read(slot, Column.LAST_SEEN);
+  const writes = stats.read(slot, Column.WRITES);
   return {
     name,
-    writes: stats.read(slot, Column.WRITES),
+    writes,
     bytes: stats.read(slot, Column.BYTES),
     ttlInjected: stats.readOutcome(slot, TtlOutcome.INJECTED),
     ttlClamped: stats.readOutcome(slot, TtlOutcome.CLAMPED),
@@ -220,7 +221,8 @@ function readSlot(stats: TrafficStats, slot: number, name: string, holds?: Holds
     evictedLivedSeconds: Math.round(stats.read(slot, Column.EVICTED_LIVED_MS) / 1000),
     wouldEvict: stats.read(slot, Column.WOULD_EVICT),
     wouldEvictBytes: Math.round(stats.read(slot, Column.WOULD_EVICT_BYTES)),
-    distinctKeys: stats.distinctKeys(slot),
+    // The estimate may be a little above what is possible.
+    distinctKeys: Math.min(writes, stats.distinctKeys(slot)),
     lastSeen: lastSeen === 0 ? null : new Date(lastSeen).toISOString(),
     commands: stats.commands(slot),
     holds: holds?.holding(slot) ?? null,

@@ -3,10 +3,12 @@
 
 import { PRIORITY_NAMES } from '../../core/policy/rule.js';
 import { bytesText, countText, percentText, printable, quoted, timeText } from '../../core/words.js';
+import { sheddingText } from '../../memory/shedding-words.js';
 import type { MemorySnapshot } from '../../memory/snapshot.js';
 import type { GrowthReport } from '../../observe/history/history.js';
 import type { ClientSnapshot } from '../../observe/snapshots/connections.js';
 import type { ServiceStateSnapshot } from '../../observe/state/service-state.js';
+import { discoveredWithoutTtl, leftWithoutTtl } from '../../observe/stats/left-without-ttl.js';
 import type { DiscoveredPattern, RuleStats } from '../../observe/stats/snapshot.js';
 import { labelled, table, wrap } from './layout.js';
 
@@ -14,23 +16,27 @@ const NONE = '-';
 
 export function statsText(rules: readonly RuleStats[]): string[] {
   if (rules.length === 0) return ['no rule has such a name; PROXY STATS shows all'];
-  const rows = rules.map(({ name, writes, bytes, holds, withoutTtl, shed, wouldShed, ...ttls }) => [
-    quoted(name),
-    ...[countText(writes), bytesText(bytes), holds === null ? NONE : bytesText(holds.bytes)],
-    countText(ttls.ttlInjected + ttls.ttlClamped + ttls.followUpsSet),
-    ...[withoutTtl, shed, wouldShed].map(countText),
+  const rows = rules.map((row) => [
+    quoted(row.name),
+    ...[countText(row.writes), bytesText(row.bytes), row.holds === null ? NONE : bytesText(row.holds.bytes)],
+    countText(row.ttlInjected + row.ttlClamped + row.followUpsSet),
+    countText(row.wouldInject + row.wouldClamp),
+    countOrNone(leftWithoutTtl(row)),
+    ...[row.shed, row.wouldShed].map(countText),
   ]);
-  return table(['RULE', 'WRITES', 'BYTES', 'HOLDS', 'TTLS', 'NO TTL', 'SHED', 'WOULD'], rows);
+  return table(['RULE', 'WRITES', 'BYTES', 'HOLDS', 'TTLS', 'WOULD', 'NO TTL', 'SHED', 'WOULD'], rows);
 }
 
 export function prefixesText(patterns: readonly DiscoveredPattern[]): string[] {
   if (patterns.length === 0) return ['every key that was written has a rule'];
-  const rows = patterns.map(({ pattern, db, writes, bytes, holds, hadTtl, withoutTtl }) => [
-    printable(pattern) + inDb(db),
-    ...[countText(writes), bytesText(bytes), holds === null ? NONE : bytesText(holds.bytes)],
-    // Writes to hashes, lists and the like carry no TTL, so nothing is known about theirs.
-    ...(hadTtl + withoutTtl === 0 ? [NONE, NONE] : [countText(hadTtl), countText(withoutTtl)]),
-  ]);
+  const rows = patterns.map(({ pattern, db, writes, bytes, holds, ...ttls }) => {
+    const without = discoveredWithoutTtl(ttls);
+    return [
+      printable(pattern) + inDb(db),
+      ...[countText(writes), bytesText(bytes), holds === null ? NONE : bytesText(holds.bytes)],
+      ...[without === null ? NONE : countText(ttls.hadTtl), countOrNone(without)],
+    ];
+  });
   return [
     ...table(['KEYS WITHOUT A RULE', 'WRITES', 'BYTES', 'HOLDS', 'WITH TTL', 'NO TTL'], rows),
     ...wrap('A rule for each, and why: PROXY PREFIXES JSON, or the dashboard.'),
@@ -39,6 +45,11 @@ export function prefixesText(patterns: readonly DiscoveredPattern[]): string[] {
 
 function inDb(db: number | null): string {
   return db === null ? '' : ` (db ${db})`;
+}
+
+/** null: not counted. */
+function countOrNone(count: number | null): string {
+  return count === null ? NONE : countText(count);
 }
 
 /** Rules in the configuration's own words, as describeRule() gives them. */
@@ -95,7 +106,15 @@ export function memoryText(
       ],
       ['growth', rate === undefined ? NONE : `${rate < 0 ? '-' : ''}${bytesText(Math.abs(rate))}/s`],
       ['full in', timeToFull?.seconds == null ? NONE : timeText(timeToFull.seconds)],
-      ['shedding', printable(reason)],
+      [
+        'shedding',
+        printable(
+          sheddingText(
+            reason,
+            PRIORITY_NAMES.some((name) => level[name].shedShare > 0),
+          ),
+        ),
+      ],
       ...(rehearsal === null
         ? []
         : [

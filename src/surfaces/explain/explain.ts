@@ -87,8 +87,7 @@ function kindOf(
   if (spec.script > ScriptCall.LOAD) return SCRIPTS[verdict?.script ?? Script.NONE];
   if (verdict === undefined || verdict.keys.length === 0)
     return { kind: 'passed', why: 'It writes no key that could grow or get a TTL: it passes unchanged.' };
-  if (verdict.keys[0].outcome !== undefined)
-    return { kind: 'write', why: 'It is a write that rules apply to.' };
+  if (verdict.keys[0].outcome !== undefined) return { kind: 'write', why: 'Rules apply to this write.' };
   return spec.ttl === TtlTreatment.GETEX
     ? { kind: 'passed', why: 'It sets no TTL: it passes unchanged.' }
     : { kind: 'refused', why: 'Its arguments are invalid: it passes unchanged, and Redis refuses it.' };

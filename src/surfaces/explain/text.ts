@@ -1,6 +1,7 @@
 // An explanation as text, for `spillway explain` and PROXY EXPLAIN. Draws; decides nothing.
 import { formatDuration, formatSize } from '../../config/units.js';
 import { percentText, printable, quoted } from '../../core/words.js';
+import { sheddingText } from '../../memory/shedding-words.js';
 import type { BudgetMethod } from '../../memory/snapshot.js';
 import type {
   ExplainedBudget,
@@ -30,7 +31,7 @@ export function explanationText(explanation: Explanation): string {
     lines.push(
       row(
         'now',
-        `${verdict(now)} (pressure ${now.pressure === null ? 'unknown' : percentText(now.pressure)}${rehearsed(now)}; shedding ${printable(now.reason)})`,
+        `${verdict(now)} (pressure ${now.pressure === null ? 'unknown' : percentText(now.pressure)}${rehearsed(now)}; shedding ${printable(sheddingText(now.reason, now.refused !== null))})`,
       ),
     );
   return lines.join('\n');

@@ -1,5 +1,6 @@
 // The address and credentials of a server, and the errors of reaching it, in words for the user of a tool.
 import type { ConnectionOptions } from 'node:tls';
+import { messageOf } from '../../memory/hints.js';
 
 export interface Endpoint {
   readonly host: string;
@@ -40,7 +41,11 @@ export function refusal(where: string, reply: Error): ServerError {
 const REMEDIES: readonly (readonly [RegExp, string])[] = [
   [/ECONNREFUSED|ENOENT/, 'nothing listens there; check that the server runs, and the address'],
   [/ENOTFOUND|EAI_AGAIN/, 'this host name has no address; check its spelling'],
-  [/ETIMEDOUT|no answer within|connect timeout/i, 'check the address, and firewalls in between'],
+  [
+    /ETIMEDOUT|no answer within|connect timeout/i,
+    'check the address, firewalls in between, and that the port has TLS if the URL begins with rediss://',
+  ],
+  [/not in the Redis protocol/, 'check host and port, and whether the port needs TLS (rediss:// or --tls)'],
   [/EHOSTUNREACH|ENETUNREACH/, 'no route leads there; check routes and firewalls'],
   [
     /NOAUTH|WRONGPASS|invalid password|without any password/i,
@@ -67,7 +72,7 @@ export function explainFailure(where: string, error: unknown): string {
 
 function describe(error: unknown): string {
   if (error instanceof AggregateError && error.errors.length > 0) return describe(error.errors[0]);
-  const text = error instanceof Error ? error.message || error.name : String(error);
+  const text = error instanceof Error ? messageOf(error) || error.name : String(error);
   // Some errors repeat what the server was sent: one line is enough.
   return text.split('\n', 1)[0].slice(0, 200);
 }

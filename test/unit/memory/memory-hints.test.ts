@@ -1,6 +1,6 @@
 // What the log advises for each error that the monitor can meet: texts and codes as Redis 7.0, ioredis and Node give them.
 import t from 'tap';
-import { hintFor } from '../../../src/memory/hints.js';
+import { hintFor, messageOf } from '../../../src/memory/hints.js';
 
 /** By a word of the advice: the errors that it is for. */
 const ERRORS: Record<string, readonly (string | readonly [message: string, code: string])[]> = {
@@ -48,6 +48,10 @@ const ERRORS: Record<string, readonly (string | readonly [message: string, code:
     ['write EPROTO 139:error:0A00010B:SSL routines:ssl3_get_record:wrong version number', 'EPROTO'],
     'Client network socket disconnected before secure TLS connection was established',
   ],
+  'is no Redis': [
+    'Unknown RESP type 60 "<". Please report this.',
+    'Unknown RESP type 21 "\x15". Please report this.',
+  ],
   'in time': [['connect ETIMEDOUT', 'ETIMEDOUT'], 'Command timed out', 'no connection within 5000 ms'],
 };
 
@@ -59,5 +63,10 @@ t.test('each error gets the advice that fits', async (t) => {
       t.ok(hint.includes(advice), `${message}: ${hint}`);
     }
   }
+  t.equal(
+    messageOf(new Error('Unknown RESP type 60 "<". Please report this.')),
+    'the answer is not in the Redis protocol',
+  );
+  t.equal(messageOf(new Error('ERR something new')), 'ERR something new');
   t.equal(hintFor(new Error('ERR something new')), 'trying again', 'and what is not known gets none');
 });

@@ -94,6 +94,14 @@ t.test(
   },
 );
 
+t.test('never more distinct keys than writes, although their number is an estimate', async (t) => {
+  const stats = new TrafficStats(['one'], () => START);
+  for (let writes = 1; writes <= 20_000; writes++) {
+    write(stats, 1, `key:${writes}`, TtlOutcome.KEPT);
+    if (writes % 250 === 0) t.ok(snapshotStats(stats, START).rules[0].distinctKeys <= writes, String(writes));
+  }
+});
+
 t.test('answers to follow-ups', async (t) => {
   for (const [name, field] of Object.entries(REPLY_FIELDS)) {
     const stats = new TrafficStats(['one'], () => START);

@@ -77,6 +77,9 @@ const rule = (name: string) => ({
     holds: null,
     commands: { set: 3 },
     withoutTtl: 0,
+    kept: 0,
+    wouldInject: 5,
+    wouldClamp: 1,
     shed: 1,
     wouldShed: 0,
   },
@@ -186,7 +189,7 @@ t.test('each subcommand, in any case, as a table', async (t) => {
     'memory    5 B of 10 B (50%)',
     'growth    -',
     'full in   9 s',
-    'shedding  on: it may',
+    'shedding  armed: it may',
     '',
     'PRIORITY  REFUSED   FROM  ALL FROM  KEPT FROM IT',
     'low            0%    80%       88%           0 B',
@@ -195,8 +198,8 @@ t.test('each subcommand, in any case, as a table', async (t) => {
     'critical       0%  never         -           0 B',
   ]);
   const [head, row] = [
-    'RULE          WRITES   BYTES  HOLDS   TTLS  NO TTL  SHED  WOULD',
-    'cache              3  2.0 KB      -  1,234       0     1      0',
+    'RULE          WRITES   BYTES  HOLDS   TTLS  WOULD  NO TTL  SHED  WOULD',
+    'cache              3  2.0 KB      -  1,234      6       5     1      0',
   ];
   t.same(((await ask(['STATS'])) as string[]).slice(0, 2), [head, row]);
   t.match(await ask(['stats', 'a*']), [/^RULE/, /^a:b +3 /]);

@@ -78,7 +78,12 @@ const discoveredTable = new SortedTable(
       show: showHolds,
       title: 'Memory that its keys hold now, no matter which client wrote them, estimated from random keys',
     },
-    { label: 'Without TTL', value: (row) => row.withoutTtl, show: (row) => count(row.withoutTtl) },
+    {
+      label: 'Without TTL',
+      value: (row) => (row.hadTtl + row.withoutTtl === 0 ? null : row.withoutTtl),
+      show: (row) => (row.hadTtl + row.withoutTtl === 0 ? NONE : count(row.withoutTtl)),
+      title: 'Writes that left their key without a TTL. Writes that keep the TTL of their key do not count.',
+    },
     {
       label: 'Rule',
       value: ({ suggestion }) => suggestion?.ttl ?? null,
@@ -217,7 +222,9 @@ function showLevels({ memory, growth, state: service }) {
   const limit =
     maxmemoryBytes === null || maxmemoryBytes === 0 ? 'no maxmemory' : `maxmemory ${bytes(maxmemoryBytes)}`;
   setText(byId('eviction'), evictionText(memory));
-  setText(byId('reason'), `Shedding is ${reason} (${limit}, ${policy ?? 'policy unknown'}).`);
+  const refusing = Object.values(memory.level).some(({ shedShare }) => shedShare > 0);
+  const state = refusing ? reason : reason.replace(/^on:/, 'armed:');
+  setText(byId('reason'), `Shedding is ${state} (${limit}, ${policy ?? 'policy unknown'}).`);
 }
 
 /** @param {LiveSnapshot} live @returns {ClientRow[]} */
@@ -245,7 +252,10 @@ function showEvents({ events }) {
   list.dataset.newest = newest;
   const items = events.slice(0, EVENTS).map(({ at, times, firstAt, text }) => {
     const time = element('time', { datetime: at, title: at }, new Date(at).toLocaleTimeString('en-GB'));
-    const often = times === undefined ? '' : ` (${times} times since ${firstAt ?? at})`;
+    const often =
+      times === undefined
+        ? ''
+        : ` (${times} times since ${new Date(firstAt ?? at).toLocaleTimeString('en-GB')})`;
     return element('li', {}, time, element('span', {}, text + often));
   });
   list.replaceChildren(...(items.length > 0 ? items : [element('li', {}, 'Nothing yet.')]));
