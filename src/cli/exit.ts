@@ -51,7 +51,7 @@ export const EXIT_STATUS = {
     commands: ['spillway check'],
     rows: [
       [ExitCode.OK, 'the configuration is valid'],
-      [ExitCode.FAILURE, 'with --connect: the server did not answer'],
+      [ExitCode.FAILURE, 'with --connect: the server, or a majority of its Sentinels, did not answer'],
       USAGE,
       CONFIG,
     ],

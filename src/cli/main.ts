@@ -85,7 +85,10 @@ addConfigOptions(program.command('check'))
     'Validates the configuration, including flags and environment, and prints the effective configuration.',
   )
   .option('--json', 'print one JSON document')
-  .option('--connect', 'also ask the server whether its eviction policy suits the rules')
+  .option(
+    '--connect',
+    'also ask the Sentinels for the primary, and the server whether its eviction policy suits the rules',
+  )
   .addHelpText('after', exitStatusHelp('check'))
   .action(async (own: ConfigOptions & { readonly json?: boolean; readonly connect?: boolean }) => {
     const { check } = await import('./check.js');

@@ -120,7 +120,8 @@ export function chosenDb({ db }: ToolOptions, { upstream }: EffectiveConfig): nu
   return db ?? upstream.db;
 }
 
-function whereabouts(
+/** The config as the commands that talk to Redis read it, and where its server is. @throws ConfigError */
+export function whereabouts(
   { config: file, upstream, upstreamCa, cert, key, sni }: ToolOptions,
   env: Environment,
 ): Pick<LoadedConfig, 'config' | 'file'> & { where: Where } {

@@ -1,5 +1,5 @@
 // The advice for a server that refuses writes although part of its keys can be recreated. Pure.
-import { bytesText, percentText } from '../../core/words.js';
+import { bytesText, countText, percentText } from '../../core/words.js';
 import type { Advice } from './advice.js';
 import type { AdviceFacts, Holder } from './facts.js';
 import { mustStay } from './outlook.js';
@@ -29,16 +29,17 @@ export function makeRoom(facts: AdviceFacts, ttls: LifeSpan): Advice | undefined
   const beside = holders.filter((holder) => !caches.includes(holder) && stands(holder, usedBytes));
   const steps = evictSteps(facts);
   const mixed = beside.length > 0 && steps.length > 0;
-  const share = percentText(expires / keys);
+  const withTtl = `${percentText(expires / keys)} of ${countText(keys)} keys have a TTL`;
+  const size = bytes > 0 ? `: ${bytesText(bytes)} of ${bytesText(limitBytes)}` : '';
+  const names = (all: readonly Holder[]) => some(all.map(({ name }) => name));
+  const what = caches.length === 0 ? withTtl : `${names(caches)}${size}, beside ${names(beside)}`;
   return {
     id: 'noeviction-cache',
     severity: mostly || usedBytes >= NEAR * limitBytes ? 'warning' : 'notice',
     title: mixed
       ? 'A cache shares this server; once it fills the memory, Redis refuses every write'
       : 'The server is used as a cache, but refuses writes when it is full',
-    evidence: mixed
-      ? `noeviction; ${some(caches.map(({ name }) => name))}${bytes > 0 ? `: ${bytesText(bytes)} of ${bytesText(limitBytes)}` : ''}, beside ${some(beside.map(({ name }) => name))}`
-      : `noeviction, and ${share} of ${keys} keys have a TTL`,
+    evidence: mixed ? `noeviction; ${what}` : `noeviction, and ${withTtl}`,
     reason: mixed
       ? 'With noeviction a full Redis refuses writes to every key, jobs and locks included. A volatile policy would evict locks along with the cache.'
       : 'Redis could evict the keys that have a TTL when memory is short. With noeviction it refuses writes instead.',

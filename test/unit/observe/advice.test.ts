@@ -76,6 +76,17 @@ t.test('a cache beside jobs and locks under noeviction: evict on the rule of the
   );
 });
 
+t.test('keys that no name calls a cache: their TTLs are the evidence', async (t) => {
+  const rules = rulesOf(
+    { name: 'render', match: 'render:*', ttl: '30s', priority: 'low' },
+    { name: 'carts', match: 'cart:*', ttl: '2d', priority: 'high' },
+  );
+  const holders = [held('render:*', 40, 1, rules), held('cart:*', 20, 0.7, rules)];
+  const advice = only(advise(facts('noeviction', holders, own(rules))));
+  t.equal(advice.evidence, 'noeviction; 90% of 120,000 keys have a TTL');
+  t.same(texts(advice)[0], 'if their keys can be made again, add "evict": true to the rule "render"');
+});
+
 t.test('the same without a config: the whole rule', async (t) => {
   const holders = [held('pagecache:*', 60, 1), held('bull:*', 10, 0)];
   const [step] = only(advise(facts('noeviction', holders))).steps;
