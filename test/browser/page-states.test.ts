@@ -10,6 +10,7 @@ import { withProxy } from '../support/proxy.js';
 import { startProxyProcess } from '../support/proxy-process.js';
 import { withRaw } from '../support/raw-client.js';
 import { withRedis } from '../support/redis.js';
+import { SENTINEL_PRIMARY, withSentinel } from '../support/sentinel.js';
 import { until } from '../support/wait.js';
 import { tapLive } from './live-tap.js';
 import { startLoad } from './load.js';
@@ -42,6 +43,15 @@ function shownStates(page: Page) {
     })),
     levels: [...document.querySelectorAll('#levels li')].map((level) => level.className),
   }));
+}
+
+/** Tables that are wider than their place, so that a part of them is out of sight. */
+function cutOff(page: Page): Promise<string[]> {
+  return page.evaluate(() =>
+    [...document.querySelectorAll('.scroll')]
+      .filter(({ scrollWidth, clientWidth }) => scrollWidth > clientWidth)
+      .map(({ id, scrollWidth, clientWidth }) => `${id}: ${scrollWidth} px in ${clientWidth}`),
+  );
 }
 
 /** Holds what is shown of a second against what the API said of it. */
@@ -148,6 +158,11 @@ t.test('each state as the API has it, without a violation', { timeout: 120_000 }
   await client.call('CONFIG', 'SET', 'maxmemory', '100mb');
   await compare(t, page, live, 'ok');
 
+  await client.call('ACL', 'SETUSER', 'default', '-info');
+  await check('blind');
+  await client.call('ACL', 'SETUSER', 'default', '+info');
+  await compare(t, page, live, 'ok');
+
   await redis.stop();
   await check('down');
   t.same(complaints, []);
@@ -206,6 +221,12 @@ t.test('hundreds of rules: filter, address, keyboard, 390 px', { timeout: 120_00
     Math.max(...[...document.querySelectorAll('tbody tr')].map((row) => row.getBoundingClientRect().height)),
   );
   t.ok(tallest <= 64, `rows are at most ${tallest} px high`);
+  t.same(await cutOff(page), [], 'no table is cut off');
+  t.same(
+    await page.locator('#rules thead th:visible').allTextContents(),
+    ['Rule', 'Writes/s', 'Refused/s', 'Holds'],
+    'what matters at night',
+  );
   t.same(await violations(page), [], 'on a phone: axe');
 
   await page.setViewportSize({ width: 1280, height: 900 });
@@ -241,6 +262,22 @@ t.test('hundreds of rules: filter, address, keyboard, 390 px', { timeout: 120_00
   await page.locator('#rule-match', { hasText: 'There is no such rule' }).waitFor({ timeout: SHOWN_MS });
 });
 
+t.test('behind Sentinels the page names the primary of the moment', { timeout: 60_000 }, async (t) => {
+  const redis = await withRedis(t);
+  const sentinel = await withSentinel(t, redis.port);
+  const proxy = await withProxy(t, {
+    redis,
+    config: { upstream: { url: `redis-sentinel://127.0.0.1:${sentinel.port}/${SENTINEL_PRIMARY}` } },
+  });
+  const { page, complaints } = await openPage(t, browser, proxy.adminPort);
+  await page
+    .locator('#identity', {
+      hasText: `redis-sentinel://127.0.0.1:${sentinel.port}/${SENTINEL_PRIMARY}, primary 127.0.0.1:${redis.port} (`,
+    })
+    .waitFor({ timeout: SHOWN_MS });
+  t.same(complaints, []);
+});
+
 t.test('the advice on the eviction policy', { timeout: 60_000 }, async (t) => {
   const redis = await withRedis(t, ['--maxmemory', '100mb', '--maxmemory-policy', 'allkeys-lru']);
   const rules = [{ name: 'jobs', match: 'queue:*', durable: true, priority: 'critical' }];
@@ -267,5 +304,7 @@ t.test('the advice on the eviction policy', { timeout: 60_000 }, async (t) => {
     said.policies.map(({ policy, current }) => `${policy}${current ? ' (now)' : ''}`),
   );
   t.same(await violations(page), [], 'axe');
+  await page.setViewportSize({ width: 390, height: 800 });
+  t.same(await cutOff(page), [], 'nor is its table on a phone');
   t.same(complaints, []);
 });

@@ -81,7 +81,8 @@ function row({ policy, current, evictableBytes, lastsSeconds, refusedLastHour, w
 
 /** @param {number} column */
 function kind(column) {
-  return column === 0 || column > 3 ? 'text' : '';
+  const text = column === 0 || column > 3 ? 'text' : '';
+  return column > 1 && column < HEADS.length - 1 ? `${text} minor` : text;
 }
 
 /** @param {readonly string[]} names */

@@ -12,8 +12,19 @@ export async function learnIdentity(getJson) {
   return { version, file, listen: String(config.listen), upstream: config.upstream.url, mode: config.mode };
 }
 
+/** Which server is the primary now, behind Sentinels. @param {LiveSnapshot['connections']} connections */
+function primaryOf({ failover }) {
+  if (failover === null) return '';
+  const { state, address } = failover;
+  if (state === 'here') return `, primary ${address}`;
+  return address === null ? ', no primary yet' : `, no primary now (last ${address})`;
+}
+
 /** @param {Identity} identity @param {LiveSnapshot} live */
-export function showIdentity({ version, listen, upstream, file, mode }, { memory, workers, stats }) {
+export function showIdentity(
+  { version, listen, upstream, file, mode },
+  { memory, workers, stats, connections },
+) {
   const { upstreamVersion, upstreamMode, upstreamRole } = memory;
   const server = [upstreamVersion, upstreamMode, upstreamRole].filter((part) => part !== null).join(', ');
   const up = (Date.parse(stats.takenAt) - Date.parse(stats.since)) / 1000;
@@ -22,7 +33,7 @@ export function showIdentity({ version, listen, upstream, file, mode }, { memory
       ? `${workers.configured} ${workers.configured === 1 ? 'worker' : 'workers'}`
       : `${workers.running} of ${workers.configured} workers`;
   const parts = [
-    `${listen} → ${upstream}${server === '' ? '' : ` (${server})`}`,
+    `${listen} → ${upstream}${primaryOf(connections)}${server === '' ? '' : ` (${server})`}`,
     `version ${version}`,
     `mode ${mode}`,
     file ?? 'no config file',

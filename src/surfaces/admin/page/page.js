@@ -71,7 +71,7 @@ const discoveredTable = new SortedTable(
       show: ({ pattern, db }) => (pattern || '(empty key)') + (db === null ? '' : ` (db ${db})`),
     },
     { label: 'Writes', value: ({ writes }) => writes, show: ({ writes }) => count(writes) },
-    { label: 'Bytes', value: (row) => row.bytes, show: (row) => bytes(row.bytes) },
+    { label: 'Bytes', minor: true, value: (row) => row.bytes, show: (row) => bytes(row.bytes) },
     {
       label: 'Holds',
       value: ({ holds }) => holds?.bytes ?? null,
@@ -80,6 +80,7 @@ const discoveredTable = new SortedTable(
     },
     {
       label: 'Without TTL',
+      minor: true,
       value: (row) => (row.hadTtl + row.withoutTtl === 0 ? null : row.withoutTtl),
       show: (row) => (row.hadTtl + row.withoutTtl === 0 ? NONE : count(row.withoutTtl)),
       title: 'Writes that left their key without a TTL. Writes that keep the TTL of their key do not count.',
@@ -90,7 +91,7 @@ const discoveredTable = new SortedTable(
       show: showCopyButton,
       title: 'Copies a rule to paste into the configuration',
     },
-    { label: 'Why', text: true, value: ({ note }) => note, show: showNote },
+    { label: 'Why', minor: true, text: true, value: ({ note }) => note, show: showNote },
   ]),
   ({ pattern }) => pattern,
   1,
@@ -119,17 +120,18 @@ function now() {
 }
 
 /** @param {DiscoveredPattern} row @param {HTMLElement} cell */
-function showCopyButton({ pattern, suggestion }, cell) {
+function showCopyButton({ pattern, suggestion, note }, cell) {
   if (suggestion === null) return NONE;
   const rule = JSON.stringify(suggestion);
   cell.dataset.rule = rule;
+  cell.dataset.why = note;
   if (cell.firstChild !== null) return undefined;
   const button = element(
     'button',
     { type: 'button', 'aria-label': `Copy a rule for ${pattern}` },
     'Copy rule',
   );
-  button.addEventListener('click', () => void copy(cell.dataset.rule ?? rule));
+  button.addEventListener('click', () => void copy(cell.dataset.rule ?? rule, cell.dataset.why ?? note));
   cell.append(button);
   return undefined;
 }
@@ -140,12 +142,12 @@ function showNote({ note }, cell) {
   return note;
 }
 
-/** @param {string} text */
-async function copy(text) {
+/** @param {string} text @param {string} why a phone has no column for it */
+async function copy(text, why) {
   const said = byId('copied');
   try {
     await navigator.clipboard.writeText(text);
-    setText(said, `Copied: ${text}`);
+    setText(said, `Copied: ${text} ${why}`);
   } catch {
     // Without TLS a browser has a clipboard for localhost only. So the rule is shown and selected.
     setText(said, text);

@@ -30,26 +30,36 @@ const COLUMNS = [
   { label: 'Rule', text: true, value: ({ name }) => name, show: showName },
   {
     label: 'Priority',
+    minor: true,
     text: true,
     value: ({ priority }) => PRIORITIES.indexOf(priority),
     show: ({ priority }) => priority,
   },
-  { label: 'TTL', text: true, value: ({ rule }) => ttlText(rule), show: ({ rule }) => ttlText(rule) },
-  { label: 'Mode', text: true, value: ({ mode }) => mode, show: ({ mode }) => mode },
+  {
+    label: 'TTL',
+    minor: true,
+    text: true,
+    value: ({ rule }) => ttlText(rule),
+    show: ({ rule }) => ttlText(rule),
+  },
+  { label: 'Mode', minor: true, text: true, value: ({ mode }) => mode, show: ({ mode }) => mode },
   {
     label: 'Family',
+    minor: true,
     text: true,
     value: ({ rule }) => rule?.family ?? null,
     show: ({ rule }) => rule?.family ?? NONE,
   },
   {
     label: 'Growth',
+    minor: true,
     value: ({ growth }) => growth?.growthShare ?? null,
     show: ({ growth }) => (growth?.growthShare ? percent(growth.growthShare) : NONE),
     title: 'Share of the growth of memory, estimated over the last minute',
   },
   {
     label: 'Growth/s',
+    minor: true,
     value: ({ growth }) => growth?.growthBytesPerSecond ?? null,
     show: ({ growth }) => (growth === undefined ? NONE : bytes(growth.growthBytesPerSecond)),
     title: 'Bytes a second that its writes add to memory, estimated over the last minute',
@@ -61,17 +71,20 @@ const COLUMNS = [
   },
   {
     label: 'Last 10 min',
+    minor: true,
     value: ({ growth }) => growth?.writesPerSecond ?? null,
     show: showSpark,
     title: 'Writes per second over the last ten minutes',
   },
   {
     label: 'Bytes/s',
+    minor: true,
     value: ({ growth }) => growth?.bytesPerSecond ?? null,
     show: ({ growth }) => (growth === undefined ? NONE : bytes(growth.bytesPerSecond)),
   },
   {
     label: 'With TTL',
+    minor: true,
     value: coverage,
     show: (row) => {
       const share = coverage(row);
@@ -82,6 +95,7 @@ const COLUMNS = [
   },
   {
     label: 'TTLs lost',
+    minor: true,
     value: ({ ttlDropped }) => ttlDropped,
     show: ({ ttlDropped }) => count(ttlDropped),
     title: 'Writes that removed the TTL of their key; a lower bound',
@@ -93,9 +107,10 @@ const COLUMNS = [
     show: ({ growth }) => rateOrNone(growth?.shedPerSecond),
     alarm: ({ growth }) => (growth?.shedPerSecond ?? 0) > 0,
   },
-  { label: 'Refused', value: ({ shed }) => shed, show: showRefused },
+  { label: 'Refused', minor: true, value: ({ shed }) => shed, show: showRefused },
   {
     label: 'Would',
+    minor: true,
     text: true,
     value: ({ wouldInject, wouldClamp, wouldShed, wouldEvict }) =>
       wouldInject + wouldClamp + wouldShed + wouldEvict || null,
@@ -104,14 +119,16 @@ const COLUMNS = [
   },
   {
     label: 'Evicted',
+    minor: true,
     value: ({ evicted, wouldEvict }) => evicted || wouldEvict || null,
     show: (row) => evictedText(row),
     title:
       'Keys that Spillway removed to make room, and how long they lived; in brackets: keys that it would have removed, in observe mode',
   },
-  { label: 'Writes', value: ({ writes }) => writes, show: ({ writes }) => count(writes) },
+  { label: 'Writes', minor: true, value: ({ writes }) => writes, show: ({ writes }) => count(writes) },
   {
     label: 'Keys',
+    minor: true,
     value: ({ distinctKeys }) => distinctKeys,
     show: ({ distinctKeys }) => count(distinctKeys),
     title: 'Number of distinct keys written since the start, estimated within about 1.6%',
@@ -124,11 +141,17 @@ const COLUMNS = [
   },
   {
     label: 'Budget used',
+    minor: true,
     value: ({ budget }) => (budget?.budgetBytes ? budget.heldBytes / budget.budgetBytes : null),
     show: showBudget,
     alarm: ({ budget }) => (budget?.refusedShare ?? 0) > 0,
   },
-  { label: 'Last seen', value: ({ lastSeen }) => lastSeen, show: ({ lastSeen, now }) => ago(lastSeen, now) },
+  {
+    label: 'Last seen',
+    minor: true,
+    value: ({ lastSeen }) => lastSeen,
+    show: ({ lastSeen, now }) => ago(lastSeen, now),
+  },
 ];
 
 /** Sorted by growth at first. */

@@ -14,6 +14,7 @@ const ROWS = 200;
  * @property {string} [title] the column's tooltip
  * @property {boolean} [text] aligned left, and sorted from A first
  * @property {(row: R) => boolean} [alarm]
+ * @property {boolean} [minor] not shown on a phone
  */
 
 /** @template R */
@@ -45,10 +46,10 @@ export class SortedTable {
     this.#key = key;
     this.#sorted = sorted;
     this.#descending = columns[sorted].text !== true;
-    this.#heads = columns.map(({ label, text, title }, i) => {
+    this.#heads = columns.map(({ label, text, minor, title }, i) => {
       const button = element('button', { type: 'button', ...(title && { title }) }, label);
       button.addEventListener('click', () => this.#sortBy(i));
-      return element('th', { scope: 'col', class: text ? 'text' : '' }, button);
+      return element('th', { scope: 'col', class: classOf({ text, minor }) }, button);
     });
     place.replaceChildren(
       element(
@@ -117,8 +118,8 @@ export class SortedTable {
 
   /** @param {string} key */
   #makeRow(key) {
-    const cells = this.#columns.map(({ text }, i) =>
-      i === 0 ? element('th', { scope: 'row' }) : element('td', { class: text ? 'text' : '' }),
+    const cells = this.#columns.map(({ text, minor }, i) =>
+      i === 0 ? element('th', { scope: 'row' }) : element('td', { class: classOf({ text, minor }) }),
     );
     const row = element('tr', {}, ...cells);
     this.#rows.set(key, row);
@@ -134,6 +135,11 @@ export class SortedTable {
       if (alarm) cell.classList.toggle('alarm', alarm(data));
     });
   }
+}
+
+/** @param {{ text?: boolean | undefined, minor?: boolean | undefined }} column */
+function classOf({ text, minor }) {
+  return [text ? 'text' : '', minor ? 'minor' : ''].filter((name) => name !== '').join(' ');
 }
 
 /** @param {string | number | null} a @param {string | number | null} b @param {number} direction */
