@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { parse } from 'yaml';
+import { SENTINEL_STATES } from '../../src/observe/snapshots/failover.js';
 import { METRIC_GROUPS, METRIC_PREFIX } from '../../src/surfaces/admin/metric-groups.js';
 import { Authority } from '../support/certificates.js';
 import { readExposition, readPromql } from '../support/promql.js';
@@ -112,6 +113,8 @@ async function scrape(): Promise<Map<string, Map<string, Set<string>>>> {
 }
 
 const metrics = await scrape();
+// This proxy follows no primary.
+metrics.set('spillway_sentinels', new Map([['state', new Set<string>(SENTINEL_STATES)]]));
 
 /** What of an expression a scrape does not have; empty: all is there. */
 function missing(expression: string): string[] {

@@ -47,7 +47,7 @@ t.test('stats: where no rule observes, there are no columns for it', async (t) =
 
 t.test('stats: of hashes and lists without a rule nobody counts TTLs', async (t) => {
   const found = (pattern: string, hadTtl: number, withoutTtl: number) => ({
-    ...{ pattern, writes: 10, bytes: 2048, holds: null, hadTtl, withoutTtl },
+    ...{ pattern, db: null, writes: 10, bytes: 2048, holds: null, hadTtl, withoutTtl },
   });
   t.same(totals([], [found('order:*', 0, 0), found('user:*', 4, 6), found('session:*', 10, 0)]).slice(2), [
     'keys without a rule  writes   bytes  holds  no TTL',

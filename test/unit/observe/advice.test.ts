@@ -84,7 +84,7 @@ t.test('keys that no name calls a cache: their TTLs are the evidence', async (t)
   const holders = [held('render:*', 40, 1, rules), held('cart:*', 20, 0.7, rules)];
   const advice = only(advise(facts('noeviction', holders, own(rules))));
   t.equal(advice.evidence, 'noeviction; 90% of 120,000 keys have a TTL');
-  t.same(texts(advice)[0], 'if their keys can be made again, add "evict": true to the rule "render"');
+  t.same(texts(advice)[0], 'if their keys can be recreated, add "evict": true to the rule "render"');
 });
 
 t.test('the same without a config: the whole rule', async (t) => {

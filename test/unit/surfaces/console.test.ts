@@ -93,8 +93,8 @@ const sources = {
     rules: [rule('cache'), rule('a:b')],
     unregistered: rule('unregistered'),
     discovered: [
-      { pattern: 'x:*', writes: 1, bytes: 9, holds: { bytes: 64 }, hadTtl: 0, withoutTtl: 1 },
-      { pattern: 'h\x1b:*', writes: 1, bytes: 9, holds: null, hadTtl: 0, withoutTtl: 0 },
+      { pattern: 'x:*', db: null, writes: 1, bytes: 9, holds: { bytes: 64 }, hadTtl: 0, withoutTtl: 1 },
+      { pattern: 'h\x1b:*', db: null, writes: 1, bytes: 9, holds: null, hadTtl: 0, withoutTtl: 0 },
     ],
     since: '2026-01-01T00:00:00.000Z',
     takenAt: '2026-01-01T00:01:30.500Z',
