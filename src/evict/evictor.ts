@@ -16,6 +16,7 @@ import { type Flow, type Marks, Pace } from './pace.js';
 import { type RingMark, ScanSource } from './scan-source.js';
 import { TroubleWatch } from './trouble-watch.js';
 import { type Evicted, Unlinker } from './unlinker.js';
+import { Unlisted } from './unlisted.js';
 
 /** What the last reading said. */
 export interface ServerMemory {
@@ -43,6 +44,8 @@ export interface EvictorOptions {
   readonly onGone: (slot: number, key: Uint8Array) => void;
   /** The memory of the keys of rules with a budget. */
   readonly budgets: () => readonly BudgetState[];
+  /** What the keys of the rule hold at least, by random keys; undefined: unknown. */
+  readonly sampled: (slot: number) => number | undefined;
   /** Whether this process already knows the key. */
   readonly knows: (db: number, key: Uint8Array) => boolean;
   /** Monotonic milliseconds. */
@@ -69,6 +72,7 @@ export class Evictor {
   private readonly scanned: Unlinker;
   private readonly troubles: TroubleWatch;
   private readonly owed = new Owed();
+  private readonly unlisted = new Unlisted();
   /** Slots of the rules that make room and do not only observe. */
   private evicting: ReadonlySet<number> = new Set();
   private priorities: ReadonlyMap<number, Priority> = new Map();
@@ -115,6 +119,7 @@ export class Evictor {
     this.pace.reconfigure(marks);
     this.shadow.reconfigure(marks);
     this.scan.startOver();
+    this.unlisted.startOver();
     if (this.needed) {
       this.timer ??= setInterval(() => this.look(), LOOK_MS).unref();
       return;
@@ -206,13 +211,12 @@ export class Evictor {
     return this.pace.held && this.trouble === undefined && this.enforces;
   }
 
+  /** What the rings know, and what SCAN will find. */
   private get evictableBytes(): number {
-    const observed = new Set(
-      this.rules.rules.flatMap(({ slot, evict, observe }) => (evict && !observe ? [] : [slot])),
-    );
-    return this.options.hands
-      .progress()
-      .stock.reduce((sum, { slot, bytes }) => sum + (observed.has(slot) ? 0 : bytes), 0);
+    const { stock, dry } = this.options.hands.progress();
+    const finds = this.scan.finds && !(dry && this.scan.foundNone);
+    const found = finds ? this.unlisted.bytes : 0;
+    return stock.reduce((sum, { slot, bytes }) => sum + (this.evicting.has(slot) ? bytes : 0), found);
   }
 
   private takeReading(memory: ServerMemory, now: number): void {
@@ -227,7 +231,7 @@ export class Evictor {
   }
 
   private look(): void {
-    const { clock, hands, onEvictable, pollSoon } = this.options;
+    const { clock, hands, onEvictable, pollSoon, sampled } = this.options;
     const now = clock();
     if (now - this.readAt > STALE_MS) {
       this.pace.forget();
@@ -250,6 +254,8 @@ export class Evictor {
       hands.order(this.enforces ? due - scanned : undefined, wouldBeDue, this.pace.urgent);
     }
     this.orderForBudgets();
+    const facts = { slots: this.evicting, usedBytes: this.lastUsed, unlinked: this.scanned.freed };
+    this.unlisted.see(progress, { ...facts, sampled }, now);
     if (isNear && now - this.askedFor >= READ_MS && now - this.readAt >= READ_MS) {
       this.askedFor = now;
       pollSoon();

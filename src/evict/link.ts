@@ -129,6 +129,8 @@ export class Link {
     if (this.closed) return;
     this.pipe?.close();
     this.pipe = undefined;
+    // While the server takes no writes at all, it is asked often: with the first write that it takes memory grows again.
+    if (isReadonly(error)) this.delays.reset();
     this.retryAt = this.options.clock() + this.delays.next();
     this.trouble = reasonOf(error, this.options.endpoint());
   }
@@ -144,6 +146,10 @@ export function isTrouble(error: Error): boolean {
   return !error.message.startsWith('NOPERM') || mayNotRun(error);
 }
 
+function isReadonly(error: Error): boolean {
+  return error.message.startsWith('READONLY');
+}
+
 function reasonOf(error: Error, endpoint: Endpoint): string {
   const { message } = error;
   if (mayNotRun(error)) {
@@ -151,7 +157,7 @@ function reasonOf(error: Error, endpoint: Endpoint): string {
     return `the user of upstream.url may not run ${command}: ACL SETUSER … +unlink +object`;
   }
   if (UNKNOWN.test(message)) return 'the server has no UNLINK: that needs Redis 4.0 or later';
-  if (message.startsWith('READONLY')) return 'the server is a replica, and refuses UNLINK';
+  if (isReadonly(error)) return 'the server is a replica, and refuses UNLINK';
   const where = endpointName(endpoint);
   return message.startsWith(where) ? message : explainFailure(where, error);
 }

@@ -64,6 +64,10 @@ export class ScanSource implements KeySource {
   private asking = false;
   private askFreq = false;
   private closed = false;
+  /** The server has answered the last question. */
+  finds = true;
+  /** The last walk came past no key that comes before those of the rings. */
+  foundNone = false;
   private readonly questions = new Batch();
 
   constructor(private readonly options: ScanOptions) {}
@@ -97,7 +101,11 @@ export class ScanSource implements KeySource {
     this.pageAt = now;
     this.asking = true;
     void this.page()
+      .then(() => {
+        this.finds = true;
+      })
       .catch(() => {
+        this.finds = false;
         this.left = [];
         this.nothingUntil = this.options.clock() + AFTER_NOTHING_MS / 30;
       })
@@ -128,6 +136,7 @@ export class ScanSource implements KeySource {
   startOver(): void {
     this.pool = [];
     this.left = [];
+    this.foundNone = false;
     this.nothingUntil = Number.NEGATIVE_INFINITY;
   }
 
@@ -173,7 +182,8 @@ export class ScanSource implements KeySource {
     if (next !== '0') return;
     left.shift();
     if (left.length > 0) return;
-    if (this.dueInWalk === 0) this.foundNothing();
+    this.foundNone = this.dueInWalk === 0;
+    if (this.foundNone) this.foundNothing();
   }
 
   private foundNothing(): void {
@@ -188,7 +198,9 @@ export class ScanSource implements KeySource {
     this.left = used.slice(0, MOST_DATABASES);
     this.cursor = '0';
     this.dueInWalk = 0;
-    if (used.length === 0) this.foundNothing();
+    if (used.length > 0) return;
+    this.foundNone = true;
+    this.foundNothing();
   }
 
   private async judge(

@@ -15,6 +15,8 @@ export interface RoomParts {
   readonly service: Service;
   readonly pressure: Pressure;
   readonly monitor: () => MemoryMonitor;
+  /** What the keys of a rule hold at least, by random keys; undefined: unknown. */
+  readonly sampled: (slot: number) => number | undefined;
   /** The amount of evictable memory has changed. */
   readonly onEvictable: (bytes: number) => void;
   readonly clock: () => number;
@@ -30,7 +32,7 @@ export class RoomMaker {
     endpoint: () => Endpoint,
     private readonly parts: RoomParts,
   ) {
-    const { service, pressure, monitor, clock, log, onEvictable } = parts;
+    const { service, pressure, monitor, clock, log, onEvictable, sampled } = parts;
     const { gate } = service;
     this.evictor = new Evictor({
       hands: service.hands,
@@ -40,6 +42,7 @@ export class RoomMaker {
       growth: () => ({ admitted: gate.admitted, read: gate.admitted - pressure.growthSinceReading }),
       pollSoon: () => monitor().pollSoon(),
       onEvictable,
+      sampled,
       proxies: () => pressure.proxies,
       onEvicted: (slot, keys, bytes, livedMs) => service.evicted(slot, keys, bytes, livedMs),
       onGone: tellGone(service.quotas),

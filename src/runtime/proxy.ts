@@ -131,6 +131,7 @@ export class SpillwayProxy {
     this.room = new RoomMaker(config, this.endpoint, {
       ...{ service: this.service, pressure: this.pressure, clock, log },
       monitor: () => this.monitor,
+      sampled: (slot) => this.holders.leastOf(slot),
       onEvictable: (bytes) => {
         if (this.pressure.canEvict(bytes, clock())) this.pressureChanged();
       },

@@ -45,6 +45,7 @@ async function withUnlinker(
   t: Test,
   port: number,
   login: { username?: string; password?: string } = {},
+  clock = () => performance.now(),
 ): Promise<Bench> {
   const keys = new Keys();
   const unlinker = new Unlinker({
@@ -54,7 +55,7 @@ async function withUnlinker(
       keys.evicted += count;
     },
     onGone: () => {},
-    clock: () => performance.now(),
+    clock,
   });
   t.teardown(() => unlinker.close());
   const direct = await withRaw(t, port);
@@ -245,6 +246,34 @@ t.test('one server', async (t) => {
     await direct.call('REPLICAOF', 'NO', 'ONE');
     keys.add('k2');
     await work(() => keys.evicted > 0);
+  });
+
+  t.test('however long it was a replica, it is asked again at once when it is a primary', async (t) => {
+    let now = 0;
+    const { keys, unlinker, direct, work } = await withUnlinker(t, redis.port, {}, () => now);
+    await fill(direct, 10);
+    await work(() => unlinker.trouble === undefined);
+    await direct.call('REPLICAOF', '127.0.0.1', '1');
+    t.teardown(() => direct.call('REPLICAOF', 'NO', 'ONE'));
+    const attempts = async (): Promise<number> =>
+      Number(/connections_received:(\d+)/.exec(String(await direct.call('INFO', 'stats')))?.[1]);
+    keys.add('k1');
+    await work(() => unlinker.trouble !== undefined);
+    const before = await attempts();
+    await until(async () => {
+      now += 5000;
+      unlinker.tend();
+      const clients = String(await direct.call('CLIENT', 'LIST'));
+      return (await attempts()) >= before + 8 && !clients.includes('spillway-evictor');
+    });
+    await direct.call('REPLICAOF', 'NO', 'ONE');
+    keys.add('k2', { age: performance.now() - now });
+    const since = now;
+    await until(() => {
+      now = Math.min(now + 10, since + 250);
+      unlinker.free(1e9);
+      return keys.evicted > 0;
+    });
   });
 });
 

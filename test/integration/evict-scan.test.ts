@@ -4,7 +4,8 @@ import t, { type Test } from 'tap';
 import { Priority, type Rule } from '../../src/core/policy/rule.js';
 import { RuleSet } from '../../src/core/policy/rule-set.js';
 import { ScanSource } from '../../src/evict/scan-source.js';
-import { withProxy } from '../support/proxy.js';
+import type { MemorySnapshot } from '../../src/memory/snapshot.js';
+import { POOLS, withProxy } from '../support/proxy.js';
 import { command, type RawClient, withRaw } from '../support/raw-client.js';
 import { withRedis } from '../support/redis.js';
 import { until } from '../support/wait.js';
@@ -149,4 +150,51 @@ t.test('one server', async (t) => {
     t.ok(old < 7500, `${old} of 8,000 old keys are left`);
     t.ok(left > 0.8 * written, `${left} of ${written} new keys are there`);
   });
+
+  for (const [i, pool] of POOLS.entries()) {
+    t.test(
+      `pool ${pool}: jobs fill all; caches that no ring knows go to the last before low is refused`,
+      async (t) => {
+        await restore(direct, 8000, 8000, 'cache:old:', 'IDLETIME', 3600);
+        const proxy = await withProxy(t, {
+          redis,
+          config: {
+            rules: [
+              { name: 'cache', match: 'cache:*', ttl: '1h', priority: 'low', evict: true },
+              { name: 'notes', match: 'note:*', ttl: '1h', priority: 'low' },
+              { name: 'jobs', match: 'job:*', durable: true, priority: 'critical' },
+            ],
+            ...{ workers: i + 1, upstream: { pool }, memory: { evict: { keys: '64kb' } } },
+          },
+        });
+        const evictable = async () =>
+          ((await proxy.admin('/api/memory')) as MemorySnapshot).eviction?.evictableBytes ?? 0;
+        await until(async () => (await evictable()) > 0.4 * LIMIT, PATIENCE);
+        const client = await withRaw(t, proxy.port, 60_000);
+        const used = () => infoOf(direct, 'memory', /used_memory:(\d+)/);
+        const value = 'x'.repeat(8000);
+        const push = async (words: (n: number) => string[], count: number): Promise<string[]> => {
+          void client.write(Buffer.concat(Array.from({ length: count }, (_, n) => command(...words(n)))));
+          return (await client.readReplies(count)).map(String);
+        };
+        let [refused, jobs] = [0, 0];
+        while (refused === 0 && jobs * value.length < 0.85 * LIMIT) {
+          const pushed = await push((n) => ['RPUSH', `job:${(jobs + n) % 100}`, value], 25);
+          t.notOk(
+            pushed.find((reply) => reply.startsWith('-')),
+            'jobs are never refused',
+          );
+          jobs += 25;
+          const noted = await push((n) => ['SET', `note:${jobs + n}`, value, 'EX', '3600'], 2);
+          refused += noted.filter((reply) => reply.startsWith('-')).length;
+          // Machines differ in how fast they write beside how fast they remove.
+          const left = await number(direct, 'EVAL', "return #redis.call('KEYS', 'cache:*')", '0');
+          if (left > 0) await until(async () => (await used()) < 0.785 * LIMIT, PATIENCE);
+        }
+        const left = await number(direct, 'EVAL', "return #redis.call('KEYS', 'cache:*')", '0');
+        t.ok(refused > 0, `low is refused once there are ${jobs} jobs`);
+        t.ok(left < 1600, `${left} of 8,000 caches are left then`);
+      },
+    );
+  }
 });

@@ -48,6 +48,10 @@ const MOST_DATABASES = 16;
 const LARGE_SHARE = 0.01;
 const LEAST_LARGE = 64 * 1024;
 const RECKONED_EVERY_MS = 1000;
+/** What keys hold at this moment comes from so many samples, or those of so long, and is reckoned again so often. */
+const LATE_SAMPLES = 400;
+const LATE_MS = 10_000;
+const LATE_EVERY_MS = 250;
 const PATTERNS = 20;
 
 export class Holders implements SampleListener {
@@ -59,6 +63,8 @@ export class Holders implements SampleListener {
   private keyspace: KeyspaceReading | undefined;
   private estimates: ReadonlyMap<Group, GroupEstimate> | undefined;
   private reckonedAt = Number.NEGATIVE_INFINITY;
+  private late: ReadonlyMap<Group, GroupEstimate> | undefined;
+  private lateAt = Number.NEGATIVE_INFINITY;
   private spanMs = 0;
   private asking = false;
   /** Slots. */
@@ -83,6 +89,7 @@ export class Holders implements SampleListener {
     this.steadiness.clear();
     this.lifetimes.clear();
     this.estimates = undefined;
+    this.late = undefined;
     this.steadySlots = [];
   }
 
@@ -137,6 +144,19 @@ export class Holders implements SampleListener {
     if (this.estimates === undefined) return null;
     if (group !== 0) return this.holdingOf([group]);
     return this.holdingOf(this.groups().filter((one) => typeof one === 'string'));
+  }
+
+  /** What the keys of a rule hold at least (97.5%), by the newest samples alone; undefined: it is not known. */
+  leastOf(slot: number): number | undefined {
+    const now = this.options.clock();
+    if (now - this.lateAt >= LATE_EVERY_MS) {
+      this.lateAt = now;
+      const spanMs = this.population.spanOf(LATE_SAMPLES, LATE_MS, now);
+      this.late = this.population.estimate(now - spanMs - 1, now, this.tracked.largeBytes);
+    }
+    if (this.late === undefined) return undefined;
+    const { bytes, errorBytes } = this.late.get(slot) ?? NOTHING;
+    return Math.max(0, bytes - errorBytes);
   }
 
   snapshot(): HoldsSnapshot {
