@@ -55,6 +55,8 @@ export class RingBlocks {
   /** Freed blocks, by MORE; and the first that was never used. */
   private free = NONE;
   private fresh = 1;
+  /** Nobody reads it. It keeps the compiler from leaving out the reads of warm(). */
+  protected warmed = 0;
 
   /** `bytes`: for blocks and index. */
   constructor(readonly capacityBytes: number) {
@@ -74,15 +76,15 @@ export class RingBlocks {
     return this.used * BLOCK_BYTES + this.heads.length * INDEX_ENTRY_BYTES;
   }
 
-  /** Whether the key is certainly known as written in this tick. One look: another key of its bucket may hide it. */
-  isFresh(length: number, hash: number, slot: number, db: number, tick: number, size: Size): boolean {
+  /** Whether the key is certainly known as written after tick `since`. One look: another key of its bucket may hide it. */
+  isFresh(length: number, hash: number, slot: number, db: number, since: number, size: Size): boolean {
     const { words } = this;
     const head = this.heads[hash & this.mask];
     if (((head ^ hash) & TAG_MASK) !== 0) return false;
     const base = (head & BLOCK_MASK) * WORDS;
     return (
       words[base + HASH] === (hash | 0) &&
-      words[base + TICK] === tick &&
+      words[base + TICK] > since &&
       words[base + SHAPE] === (length | (size << SIZE_SHIFT)) &&
       words[base + PLACE] === ((slot << DB_BITS) | db) &&
       base !== 0
@@ -175,6 +177,15 @@ export class RingBlocks {
       this.release(more);
       more = next;
     }
+  }
+
+  /**
+   * Reads what remove() will read for this block, so that the CPU has it in its cache by then. No instruction waits for the
+   * value that is read here, so this costs little; remove() would wait.
+   */
+  warm(at: number): void {
+    const head = this.heads[this.words[at * WORDS + HASH] & this.mask] & BLOCK_MASK;
+    this.warmed = this.words[head * WORDS + CHAIN];
   }
 
   clear(): void {
