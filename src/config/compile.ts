@@ -29,7 +29,7 @@ const SHA1 = /^[0-9A-Fa-f]{40}$/;
 
 /** Secrets from outside the file. */
 export interface Secrets {
-  /** Replaces a password in the upstream's URL. */
+  /** Replaces a password in `upstream.url`. */
   readonly upstreamPassword?: string | undefined;
   readonly sentinelPassword?: string | undefined;
   readonly adminToken?: string | undefined;

@@ -67,7 +67,7 @@ export function describeConfig(config: EffectiveConfig): Omit<ConfigInput, '$sch
   };
 }
 
-/** The upstream's URL as in the file, with *** for a password. */
+/** `upstream.url` as in the file, with *** for a password. */
 export function urlOf(
   upstream: UpstreamAddress & { readonly failover?: EffectiveUpstream['failover'] },
 ): string {

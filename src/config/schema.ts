@@ -104,7 +104,7 @@ const upstream = strict({
   expect: oneOf(['primary', 'cluster', 'any'])
     .default('primary')
     .describe(
-      'What the upstream should be. If it is something else, the log, /readyz and the state of the service say so. ' +
+      'What the server should be. If it is something else, the log, /readyz and the state of the service say so. ' +
         '"primary": a primary outside a Cluster. "cluster": a node of a Cluster. "any": any server, such as one whose role changes ' +
         'with a failover. Spillway always says that a Sentinel is no upstream. CLUSTER.md has examples.',
     ),

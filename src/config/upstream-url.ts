@@ -1,4 +1,4 @@
-// Parses and formats the upstream's URL:
+// Parses and formats `upstream.url`:
 //   redis://[user][:password]@host[:port][/db], rediss:// the same with TLS, unix://[user][:password]@/path[?db=N].
 // Never puts any part of the URL into an error: it may contain a password.
 

@@ -1,4 +1,4 @@
-// Parses what a Sentinel says: its messages about one primary, and its answers to SENTINEL MASTER and GET-MASTER-ADDR-BY-NAME.
+// Parses what a Sentinel says: its messages about one primary, and its answers to `MASTER` and `GET-MASTER-ADDR-BY-NAME`.
 // Pure. Messages about other primaries, and unknown ones, become undefined.
 // sentinel.c, sentinelEvent(): "%@" is `slave NAME IP PORT @ MASTER IP PORT` for a replica, `master NAME IP PORT` for a
 // primary.
@@ -41,7 +41,7 @@ export function eventOf(
 }
 
 /**
- * `master`: the reply to SENTINEL MASTER, names and values in turn; `address`: the reply to GET-MASTER-ADDR-BY-NAME, asked
+ * `master`: the reply to `SENTINEL MASTER`, names and values in turn; `address`: the reply to `GET-MASTER-ADDR-BY-NAME`, asked
  * together.
  */
 export function answerOf(

@@ -1,27 +1,179 @@
-// One word for one thing: the documents use the words of the glossary (ARCHITECTURE.md, Words), and not these.
+// One word for one thing: documents, comments and names use the words of the glossary (ARCHITECTURE.md, Words), and not their
+// synonyms. And what ARCHITECTURE names exists: files, metrics.
 import { readdirSync, readFileSync } from 'node:fs';
 import t from 'tap';
+import ts from 'typescript';
+import { METRIC_GROUPS } from '../../src/surfaces/admin/metric-groups.js';
+import { LABELS } from '../../src/surfaces/admin/metric-readers.js';
 
 const ROOT = new URL('../../', import.meta.url);
-/** A word of no document, and the one for it. */
+/** A synonym, and the word for it. */
 const INSTEAD: readonly (readonly [RegExp, string])[] = [
   [/\bback-?\s?ends?\b/i, 'server'],
   [/\bupstream servers?\b/i, 'server'],
+  [/\bthe upstream\b(?! (connection|sink))/i, 'the server'],
   [/\bdatastores?\b/i, 'server'],
+  [/\bmasters?\b/i, 'primary'],
+  [/\bslaves?\b/i, 'replica'],
   [/\bload[- ]shed/i, 'to shed'],
   [/\btime[- ]to[- ]live\b/i, 'TTL'],
   [/\b(black|white)lists?\b/i, 'rules'],
   [/\bhash ?tags?\b/i, '{tag}'],
   [/\b(memory )?watermarks?\b/i, 'band'],
+  [/\bfaults? (of|in) Spillway\b/i, 'bug in Spillway'],
 ];
+const ANY = new RegExp(INSTEAD.map(([{ source }]) => source).join('|'), 'i');
+/** Names that belong to others: settings of the command line, words of Redis's and Sentinel's protocols. */
+const NAMES_OF_OTHERS: ReadonlySet<string> = new Set(['upstreamServerName', 'master']);
 
-t.test('no synonyms', async (t) => {
+t.test('no synonyms in the documents', async (t) => {
   const docs = readdirSync(new URL('docs/', ROOT)).filter((name) => name.endsWith('.md'));
   for (const name of ['README.md', 'CONTRIBUTING.md', ...docs.map((doc) => `docs/${doc}`)]) {
-    const lines = readFileSync(new URL(name, ROOT), 'utf8').split('\n');
-    const found = INSTEAD.flatMap(([synonym, word]) =>
-      lines.flatMap((line, i) => (synonym.test(line) ? [`${name}:${i + 1}: say "${word}": ${line}`] : [])),
-    );
-    t.same(found, [], name);
+    t.same(synonymsIn(read(name), name), [], name);
   }
 });
+
+t.test('no synonyms in the comments and names of src', async (t) => {
+  const found: string[] = [];
+  const names = new Map<string, string>();
+  for (const source of sources()) {
+    const parts = partsOf(read(source));
+    found.push(...synonymsIn(parts.comments, source));
+    for (const name of parts.names) names.set(name, source);
+  }
+  for (const name of NAMES_OF_OTHERS) t.ok(names.delete(name), `${name} is still used`);
+  for (const [name, source] of names) found.push(...synonymsIn(wordsOf(name), source));
+  t.same(found, []);
+});
+
+t.test('where synonyms are looked for', async (t) => {
+  t.match(synonymsIn('a\nthe backend', 'x'), [/^x:2: say "server"/]);
+  t.match(synonymsIn('the upstream answers', 'x'), [/^x:1: say "the server"/]);
+  t.same(synonymsIn('`SENTINEL MASTER` and "slave", the upstream connection', 'x'), [], 'not in quotation');
+  const { comments, names } = partsOf(
+    `const a = \`// \${b} it's\`; // c\nconst MASTER_HOST = '/* d'; /** e\n * f */`,
+  );
+  t.equal(comments, '// c\n/** e\n * f */', 'not in strings');
+  t.same([...names], ['a', 'b', 'MASTER_HOST']);
+  t.equal(wordsOf('MASTER_HOST'), 'master host');
+  t.equal(wordsOf('hashTagOf'), 'hash tag of');
+});
+
+t.test('each word of the glossary is explained once', async (t) => {
+  const rows = [...sectionOf('Words').matchAll(/^\| ([^|]+) \|/gm)].map(([, word]) => word);
+  const words = rows.filter((word) => word !== 'word');
+  t.ok(words.length > 60);
+  t.same(
+    words.filter((word, i) => words.indexOf(word) !== i),
+    [],
+  );
+});
+
+t.test('the files that ARCHITECTURE names are there', async (t) => {
+  const files = new Set(sources().map((name) => name.replace(/^src\//, '').replace(/\.(ts|js)$/, '')));
+  const folders = new Set(
+    [...files].flatMap((file) => file.split('/').map((_, i, parts) => parts.slice(0, i).join('/'))),
+  );
+  const named = ['Words', 'Where to start', 'Bounds'].flatMap((title) =>
+    [...sectionOf(title).matchAll(/`([a-z]+(?:\/[a-z0-9-]+)+)`/g)].map(([, file]) => file),
+  );
+  t.ok(named.length > 60);
+  t.same(
+    named.filter((file) => !files.has(file) && !folders.has(file)),
+    [],
+  );
+});
+
+t.test('the metrics in the tables of bounds exist', async (t) => {
+  const metrics = new Set(METRIC_GROUPS.flatMap(({ metrics }) => metrics.map(([, name]) => name)));
+  const labels = Object.values(LABELS).join(' ');
+  const rows = sectionOf('Bounds')
+    .split('\n')
+    .filter((line) => line.startsWith('| ') && !line.startsWith('| what |'));
+  t.ok(rows.length > 40);
+  for (const row of rows) {
+    const cells = row.split('|').slice(1, -1);
+    t.equal(cells.length, 4, row);
+    for (const [, name, , value] of (cells[3] ?? '').matchAll(/`([a-z_]+)(\{[a-z]+="([^"]+)"\})?`/g)) {
+      t.ok(metrics.has(name), `${name}: ${row}`);
+      if (value !== undefined) t.ok(labels.includes(value), `${value}: ${row}`);
+    }
+  }
+});
+
+function read(name: string): string {
+  return readFileSync(new URL(name, ROOT), 'utf8');
+}
+
+function sources(): string[] {
+  return readdirSync(new URL('src/', ROOT), { recursive: true, encoding: 'utf8' })
+    .map((name) => `src/${name.replaceAll('\\', '/')}`)
+    .filter((name) => /\.(ts|js)$/.test(name) && !name.endsWith('.generated.ts'));
+}
+
+function sectionOf(title: string): string {
+  const text = read('docs/ARCHITECTURE.md');
+  const begin = text.indexOf(`\n## ${title}\n`);
+  if (begin === -1) throw new Error(`ARCHITECTURE has no section ${title}`);
+  const end = text.indexOf('\n## ', begin + 1);
+  return text.slice(begin, end === -1 ? undefined : end);
+}
+
+/** What is in quotation marks or backticks is somebody else's word. */
+function synonymsIn(text: string, where: string): string[] {
+  return text.split('\n').flatMap((line, i) => {
+    if (!ANY.test(line)) return [];
+    const own = line.replace(/`[^`]*`|"[^"]*"/g, '');
+    return INSTEAD.filter(([synonym]) => synonym.test(own)).map(
+      ([, word]) => `${where}:${i + 1}: say "${word}": ${line.trim()}`,
+    );
+  });
+}
+
+interface Parts {
+  /** The text with everything but comments and line ends left out. */
+  readonly comments: string;
+  /** The names that it uses. */
+  readonly names: ReadonlySet<string>;
+}
+
+function partsOf(text: string): Parts {
+  const file = ts.createSourceFile('x', text, ts.ScriptTarget.Latest);
+  const names = new Set<string>();
+  let code = '';
+  let at = 0;
+  const visit = (node: ts.Node): void => {
+    if (ts.isIdentifier(node)) names.add(node.text);
+    else if (
+      ts.isStringLiteral(node) ||
+      ts.isTemplateLiteralToken(node) ||
+      ts.isRegularExpressionLiteral(node)
+    ) {
+      const start = node.getStart(file);
+      code += text.slice(at, start) + blank(text.slice(start, node.end));
+      at = node.end;
+    }
+    ts.forEachChild(node, visit);
+  };
+  visit(file);
+  code += text.slice(at);
+  let end = 0;
+  let comments = '';
+  for (const { 0: comment, index } of code.matchAll(/\/\*[\s\S]*?\*\/|\/\/[^\n]*/g)) {
+    comments += blank(code.slice(end, index)) + comment;
+    end = index + comment.length;
+  }
+  return { comments, names };
+}
+
+function blank(text: string): string {
+  return text.replace(/[^\n]+/g, '');
+}
+
+/** "hash tag of" for hashTagOf. */
+function wordsOf(name: string): string {
+  return name
+    .replace(/([a-z0-9])([A-Z])/g, '$1 $2')
+    .replaceAll('_', ' ')
+    .toLowerCase();
+}

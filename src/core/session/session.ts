@@ -14,7 +14,7 @@
 // set a flag to look at after the call. Most of these are states, not events: `wants` counts once the session is `idle`. So a
 // listener would add code and a way to go wrong. rustls and quinn-proto are asked in the same way.
 //
-// A fault of Spillway's own ends the session, not the process. `fault` says what it was. From then on the session takes
+// A bug in Spillway ends the session, not the process. `fault` says what it was. From then on the session takes
 // nothing from the client and sends it nothing; it still counts the client's replies on a shared connection.
 //
 // A stall holds the client's next command until all pending replies have come, for the few decisions that depend on a

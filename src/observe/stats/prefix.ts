@@ -10,7 +10,7 @@
 //
 // An id: digits only; has an `@`; 8 or more of hex digits and `-` with a digit; 16 or more bytes with a digit.
 // An earlier segment is one, too, if digits begin and end it (`2026-11`, `10.0.0.1`); `v1` and the like are words.
-// `{` and `}` (cluster hash tags) are ignored in this test.
+// `{` and `}` (of a {tag}) are ignored in this test.
 
 /** Longest pattern in bytes; a longer one is cut there and ends in `*`. */
 export const MAX_PATTERN = 64;

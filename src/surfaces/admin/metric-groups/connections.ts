@@ -74,7 +74,7 @@ export const CONNECTION_METRICS: MetricGroup = {
     [
       'counter',
       'clients_failed_total',
-      'Clients closed because of a fault of Spillway itself. The log has the error: report it.',
+      'Clients closed because of a bug in Spillway. The log has the error: please report it.',
       one((s) => s.connections.clientsFailed),
     ],
     [

@@ -6,7 +6,7 @@ export const LATENCY_METRICS: MetricGroup = {
   heading: 'Added latency and buffers',
   about:
     'The time that Spillway itself adds, from the read of a command or reply until Spillway hands the result to the other socket. Each process measures one read in 61. The time that a command waits for the server or for other commands is not included.',
-  look: 'when clients are slow and the upstream latency is low',
+  look: 'when clients are slow although the server answers fast',
   metrics: [
     [
       'histogram',
