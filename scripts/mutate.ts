@@ -194,13 +194,8 @@ async function fateByWhole(mutant: Place): Promise<{ fate: Fate; by?: string }> 
 
 /** Those that play whole connections, of which nothing is known yet. */
 const strangers = tests.whole.filter((judge) => !isKnown(judge, false));
-/** Parts of src whose unit and property tests are known. */
-const parts = new Set<string>();
-
 /** Learns what unit and property tests of a part execute, and whether they can run in one process. */
 async function learnPart(part: string): Promise<void> {
-  if (parts.has(part)) return;
-  parts.add(part);
   const judges = new Map(
     chosen
       .flatMap(({ file }) => (partOf(file) === part ? tests.quick(file) : []))
@@ -229,21 +224,24 @@ function tell({ place, before, after }: Place, what: string): void {
   );
 }
 try {
-  const unnoticed: Place[] = [];
-  for (const mutant of chosen) {
+  for (const part of new Set(chosen.map(({ file }) => partOf(file)))) {
     if (stopped) break;
-    await learnPart(partOf(mutant.file));
-    const fate = await fateByQuick(mutant);
-    const explanation = fate === 'survived' ? whyOf(mutant) : undefined;
-    if (fate === 'survived' && !values.quick && explanation === undefined) unnoticed.push(mutant);
-    else fates.set(mutant, fate);
-    tell(mutant, explanation === undefined ? `unit and property tests: ${fate}` : 'explained');
-  }
-  for (const mutant of unnoticed) {
-    if (stopped) break;
-    const { fate, by } = await fateByWhole(mutant);
-    fates.set(mutant, fate);
-    tell(mutant, by === undefined ? fate : `${fate} by ${by}`);
+    await learnPart(part);
+    const unnoticed: Place[] = [];
+    for (const mutant of chosen) {
+      if (stopped || partOf(mutant.file) !== part) continue;
+      const fate = await fateByQuick(mutant);
+      const explanation = fate === 'survived' ? whyOf(mutant) : undefined;
+      if (fate === 'survived' && !values.quick && explanation === undefined) unnoticed.push(mutant);
+      else fates.set(mutant, fate);
+      tell(mutant, explanation === undefined ? `unit and property tests: ${fate}` : 'explained');
+    }
+    for (const mutant of unnoticed) {
+      if (stopped) break;
+      const { fate, by } = await fateByWhole(mutant);
+      fates.set(mutant, fate);
+      tell(mutant, by === undefined ? fate : `${fate} by ${by}`);
+    }
   }
 } finally {
   sandbox.close();

@@ -112,3 +112,26 @@ t.test('processes let stand no more than they may together', async (t) => {
   );
   t.pass('always');
 });
+
+t.test('a copy has room for what it was made of, and changes nothing there', async (t) => {
+  const [brief, copy] = [new BriefWrites(), new BriefWrites()];
+  brief.most = 1000;
+  brief.pass(0);
+  brief.add(300, 10_000, 0);
+  brief.hear(200, 300);
+  brief.copyTo(copy);
+  t.same([copy.hasRoom(500), copy.hasRoom(501)], [true, false]);
+  t.same([brief.hasRoom(500), brief.hasRoom(501)], [true, false]);
+  copy.add(500, 1000, 0);
+  t.equal(brief.standing, 300);
+});
+
+t.test('an end is moved from the tick before or behind, too', async (t) => {
+  for (const offMs of [-TICK_MS, 0, TICK_MS]) {
+    const brief = new BriefWrites();
+    brief.pass(0);
+    brief.add(100, 10_000, 0);
+    brief.add(100, 20_000, 10_000 + offMs);
+    t.equal(brief.standing, 100, `off by ${offMs} ms`);
+  }
+});
