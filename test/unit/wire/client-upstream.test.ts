@@ -219,11 +219,31 @@ t.test(
     await until(() => link.session.idle);
     t.match(link.client.take().toString('latin1'), /^-ERR spillway lost its connection/);
     await until(() => pool.snapshot().sharedConnectionsLost === 2);
-    t.match(await link.ask('GET', 'k'), /^\$1\r\n/);
+    const before = link.cameBytes;
+    const { length } = await link.ask('GET', 'k');
+    await until(() => link.cameBytes === before + length, { describe: 'the client to be told of its reply' });
     t.match(await silent.ask('GET', 'k'), /^\$1\r\n/);
     t.same([...link.told, ...silent.told], []);
   },
 );
+
+t.test('one whose own connection has ended shares with its like once it is vouched for anew', async (t) => {
+  const { settled } = lab(t);
+  const [link, other] = [await settled(), await settled()];
+  t.equal(await other.ask('AUTH', 'alice', 'a'), '+OK\r\n');
+  t.equal(await other.ask('GET', 'k'), '$-1\r\n');
+  await until(() => other.upstream.isSharing && other.upstream.own === undefined);
+  t.equal(await link.ask('CLIENT', 'SETNAME', 'mine'), '+OK\r\n');
+  t.equal(await link.ask('AUTH', 'alice', 'a'), '+OK\r\n');
+  await look.call('ACL', 'SETUSER', 'alice', 'resetpass', '>b');
+  const own = /id=(\d+) [^\n]* name=mine /.exec(String(await look.call('CLIENT', 'LIST')))?.[1];
+  t.equal(String(await look.call('CLIENT', 'KILL', 'ID', own ?? '')), ':1\r\n');
+  await until(() => link.upstream.own === undefined, { describe: 'its own connection to be gone' });
+  link.send('GET', 'k');
+  await until(() => link.isOver, { describe: 'the client to be turned away' });
+  t.match(link.told, ['the parked one ended', /^turned away: .*WRONGPASS/]);
+  t.equal(await other.ask('ACL', 'WHOAMI'), '$5\r\nalice\r\n', 'a connection that stands stays as it is');
+});
 
 t.test(
   'a login that is wanted since changes nothing for a member, until it needs another connection',
