@@ -173,18 +173,22 @@ async function fateByQuick(mutant: Place): Promise<Fate> {
   return fate;
 }
 
-/** One test after the other, the fastest first, and those of which nothing is known last: the first that notices ends it. */
+/** One test after the other, those that are for the source first, then the fastest: the first that notices ends it. */
 async function fateByWhole(mutant: Place): Promise<{ fate: Fate; by?: string }> {
-  const asked = new Set<Judge>();
+  const first = tests.first(mutant.file);
+  for (const judge of first) if (!isKnown(judge, false)) await learn(judge);
+  const asked = new Set<string>();
   for (let left = LOOK_MS; left > 0; ) {
-    const judge = executing(tests.whole, mutant).find((each) => !asked.has(each));
+    const judges = [...executing(first, mutant), ...executing(tests.whole, mutant)];
+    const judge = judges.find(({ name }) => !asked.has(name));
     if (judge === undefined) {
       const unknown = strangers.shift();
       if (unknown === undefined) break;
       await learn(unknown);
+      left -= took(unknown);
       continue;
     }
-    asked.add(judge);
+    asked.add(judge.name);
     left -= took(judge);
     const fate = await fateBy([judge], mutant, 2);
     if (fate !== 'survived') return { fate, by: judge.name };

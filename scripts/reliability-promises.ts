@@ -360,7 +360,7 @@ export const PROMISES: readonly Subject[] = [
         },
         (f) =>
           `${n(f.judged)} of ${n(f.candidates)} possible changes of ${f.places.join(', ')} (seed ${f.seed}), judged by ` +
-          `${f.byQuickTestsAlone ? 'unit and property tests alone' : 'all tests of their part'}: ${n(f.killed + f.timedOut)} noticed, ` +
+          `${f.byQuickTestsAlone ? 'unit and property tests alone' : 'unit and property tests, then by those of `npm test` that play whole connections'}: ${n(f.killed + f.timedOut)} noticed, ` +
           `${n(f.timedOut)} of them by a test that did not end; ${n(f.explained)} make no difference ` +
           `([why](../scripts/mutation/explained.json)); ${n(f.survived)} survived.${f.since === undefined ? '' : ` ${f.since}`}`,
       ),

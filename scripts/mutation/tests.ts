@@ -16,16 +16,25 @@ export interface Judge {
 /** These run in seconds; the part of src that they are for. */
 const QUICK = /^test\/(?:unit|property)\/(\w+)\/.*\.test\.ts$/;
 const WHOLE = /^test\/(?:conformance|integration|robustness)\//;
-/** Of those the ones that play most of it. */
-const TELLING = ['pooling', 'framing', 'limits', 'shed', 'ttl', 'drain'].map((name) => `/${name}.test.ts`);
+/** Tests that are for a source, by the beginning of its path: they are asked first, also when `npm test` leaves them out. */
+const FOR: Readonly<Record<string, readonly string[]>> = {
+  'src/memory/monitor': ['integration/monitor-moved', 'integration/monitor-log'],
+  'src/memory/': ['integration/shed'],
+  'src/wire/client/client-link': ['integration/console', 'robustness/limits-clients', 'robustness/drain'],
+  'src/wire/client/clients': ['integration/moving', 'robustness/drain'],
+  'src/wire/client/entrance': ['integration/tls', 'integration/addresses'],
+  'src/wire/client/listener': ['robustness/servers-killed', 'robustness/limits-clients'],
+  'src/wire/upstream/upstream-socket': ['integration/last-words'],
+  'src/core/session/pooling': ['integration/pooling'],
+  'src/core/session/': ['integration/framing', 'integration/ttl'],
+  'src/core/policy/': ['integration/ttl', 'integration/shed'],
+};
 /** What lets a test play whole connections. */
 const PLAYS = ['src/runtime/proxy.ts', 'test/support/proxy-process.ts'];
 
-const isTelling = ({ file }: Judge): boolean => TELLING.some((name) => file.endsWith(name));
-
 export class Tests {
   private readonly imports = new Map<string, readonly string[]>();
-  /** Those that play whole connections, the ones that play most first. */
+  /** Those of `npm test` that play whole connections. */
   readonly whole: readonly Judge[];
 
   /** @param root a copy of the project in which nothing changes */
@@ -37,8 +46,7 @@ export class Tests {
     const play = new Set(PLAYS.flatMap((file) => [...this.distancesTo(file).keys()]));
     this.whole = plan('fast', testFiles(root))
       .filter(({ file }) => WHOLE.test(file) && play.has(file))
-      .map(({ file, variant, env }) => ({ name: variant === '' ? file : `${file} (${variant})`, file, env }))
-      .sort((a, b) => Number(isTelling(b)) - Number(isTelling(a)));
+      .map(({ file, variant, env }) => ({ name: variant === '' ? file : `${file} (${variant})`, file, env }));
   }
 
   /** Unit and property tests that import `source`: those of its part by any number of steps, the nearest first. */
@@ -51,6 +59,15 @@ export class Tests {
       })
       .sort((a, b) => a[1] - b[1] || (a[0] < b[0] ? -1 : 1))
       .map(([file]) => ({ name: file, file, env: {} }));
+  }
+
+  /** Those that are for `source`. */
+  first(source: string): Judge[] {
+    const names = Object.entries(FOR).flatMap(([start, files]) => (source.startsWith(start) ? files : []));
+    return [...new Set(names)].map((name) => {
+      const file = `test/${name}.test.ts`;
+      return this.whole.find((judge) => judge.name === file) ?? { name: file, file, env: {} };
+    });
   }
 
   /** Of a test and all that it imports of test/: it changes with any of them. */
