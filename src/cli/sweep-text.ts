@@ -1,7 +1,7 @@
 // The output of `spillway sweep`: tables, the cost of the TTLs, how to continue. Pure.
-import { bytesText, countText, percentText, printable, quoted } from '../core/words.js';
+import { bytesText, countText, percentText, printable, quoted, timeText } from '../core/words.js';
 import { shellQuoted, spillwayFlags } from '../tools/keyspace/shell.js';
-import type { ServerMemory, SweepResult } from '../tools/sweep/sweep.js';
+import type { ServerMemory, SweepResult, SweptRule } from '../tools/sweep/sweep.js';
 import type { UndoResult } from '../tools/sweep/undo.js';
 import type { SweepCommandOptions } from './sweep-options.js';
 import { Columns } from './terminal/columns.js';
@@ -17,11 +17,12 @@ export function drawSweep(
   const table = new Columns(
     [
       ...['rule', 'keys', 'with a TTL', 'other type', ...(idle ? ['in use'] : []), idle ? 'idle' : 'without'],
-      ...(applied ? ['given', 'changed'] : []),
+      ...(applied ? ['given', 'changed'] : ['they hold', 'expire after']),
     ],
     paint,
   );
-  for (const { rule, observe, matching, withTtl, otherType, inUse, due, given, changed } of rules) {
+  for (const each of rules) {
+    const { rule, observe, matching, withTtl, otherType, inUse, due, given, changed } = each;
     table.push([
       `${quoted(rule)}${observe ? ' (observes)' : ''}`,
       ...[
@@ -32,6 +33,7 @@ export function drawSweep(
         due,
         ...(applied ? [given, changed] : []),
       ].map(countText),
+      ...(applied ? [] : [bytesOrNone(each.dueBytes), lifetimeText(each.expireAfterSeconds)]),
     ]);
   }
   const due = rules.reduce((sum, count) => sum + (count.observe ? 0 : count.due), 0);
@@ -51,10 +53,31 @@ export function drawSweep(
           `${countText(observed)} more keys would get one if the observing rules were enforced ("mode": "enforce").`,
         ]
       : []),
+    ...(applied ? [] : freedText(rules)),
     ...(applied ? [] : memory.flatMap((each) => costText(each, paint))),
     ...(ended === null ? [] : [paint('yellow', endedText(ended, memory, options, journal))]),
     ...notes.map((note) => paint('yellow', printable(note))),
   ].join('\n');
+}
+
+function bytesOrNone(bytes: number | null): string {
+  return bytes === null ? '-' : bytesText(bytes);
+}
+
+/** `1h to 1h6m`. */
+function lifetimeText(seconds: SweptRule['expireAfterSeconds']): string {
+  return seconds === null ? '-' : [...new Set(seconds.map(timeText))].join(' to ');
+}
+
+/** What comes free, and when the last of it does. */
+function freedText(rules: readonly SweptRule[]): string[] {
+  const due = rules.filter((rule) => !rule.observe && rule.due > 0);
+  if (due.length === 0 || due.some(({ dueBytes }) => dueBytes === null)) return [];
+  const bytes = due.reduce((sum, { dueBytes }) => sum + (dueBytes ?? 0), 0);
+  const last = Math.max(...due.map(({ expireAfterSeconds }) => expireAfterSeconds?.[1] ?? 0));
+  return [
+    `These keys hold about ${bytesText(bytes)}, all of which is free ${timeText(last)} after --apply, if nobody writes them again.`,
+  ];
 }
 
 const ENDED = {

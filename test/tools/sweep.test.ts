@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { Redis } from 'ioredis';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { checkConfig } from '../../src/config/check.js';
 import { compileConfig } from '../../src/config/compile.js';
 import type { SweepResult } from '../../src/tools/sweep/sweep.js';
@@ -24,6 +24,7 @@ t.test('exact, and undone', async (t) => {
   t.equal(command.status, 0);
   const dry = JSON.parse(String(command.stdout)) as SweepResult;
   t.match(dry, { applied: false, ended: null, journal: null });
+  await judgeSizes(t, direct, dry);
   judgeNothing(t, before, await everything(direct));
   t.same(readdirSync(folder), ['proxy.config.json'], 'a dry run writes no file');
 
@@ -61,6 +62,34 @@ t.test('exact, and undone', async (t) => {
   judgeNothing(t, before, restored);
   t.match(await undone(), { undone: 0, left: given });
 });
+
+/** What a dry run says of the memory of the due keys, beside MEMORY USAGE of each. */
+async function judgeSizes(t: Test, direct: Redis, { rules }: SweepResult): Promise<void> {
+  for (const [rule, hours] of [
+    ['cache', [0.9, 1.1 + 0.1]],
+    ['timeline', [3, 3.3]],
+  ] as const) {
+    const counted = rules.find((each) => each.rule === rule);
+    const keys = (await direct.keys(`${rule}:*`)).filter((key) => due(key, '') > 0);
+    const asked = direct.pipeline();
+    for (const key of keys) asked.ttl(key).call('MEMORY', 'USAGE', key);
+    const replies = ((await asked.exec()) ?? []).map(([, reply]) => Number(reply));
+    const held = keys.reduce(
+      (sum, _key, i) => sum + (replies[2 * i] === -1 ? (replies[2 * i + 1] as number) : 0),
+      0,
+    );
+    const share = (counted?.dueBytes ?? 0) / held;
+    // Of the few timelines one in eight may be a small or a large one.
+    if (rule === 'cache')
+      t.ok(share > 0.5 && share < 2, `${share} of what its keys hold, by one key in eight`);
+    else t.ok(share > 0);
+    const after = counted?.expireAfterSeconds ?? [0, 0];
+    t.ok(
+      after.every((seconds, i) => Math.abs(seconds / 3600 - hours[i]) < 0.02),
+      `${rule}: ${after} s`,
+    );
+  }
+}
 
 /** What `sweep --apply` runs, in a process that is ready before it is told what to do: most of a kill is else its start. */
 const SWEEPER = `

@@ -10,6 +10,7 @@ import { databasesOf, type KeyedDatabase, type Server, type Servers, stayed } fr
 import { walk } from '../keyspace/walk.js';
 import { newCounts, type RuleCounts } from './counts.js';
 import { drawSweptTtl } from './draw-ttl.js';
+import { DueSizes, ttlRange } from './dry-sizes.js';
 import { type Fullness, fullnessOf, Headroom, type MemoryMark } from './headroom.js';
 import { idleNote } from './idle.js';
 import { type Journal, type Place, readJournal } from './journal.js';
@@ -54,12 +55,20 @@ export interface SweepResult {
   readonly ended: 'interrupted' | 'maxKeys' | 'memory' | 'moved' | null;
   readonly seconds: number;
   readonly looked: number;
-  readonly rules: readonly RuleCounts[];
+  readonly rules: readonly SweptRule[];
   readonly memory: readonly ServerMemory[];
   /** The journal's file; null: a dry run. */
   readonly journal: string | null;
   /** What the operator should know. */
   readonly notes: readonly string[];
+}
+
+/** A rule's counts, and of a dry run what comes of its due keys. */
+export interface SweptRule extends RuleCounts {
+  /** What the due keys hold, by the sizes of some; null: not known, or not a dry run. */
+  readonly dueBytes: number | null;
+  /** After how many seconds the first and the last of them expire; null: not a dry run. */
+  readonly expireAfterSeconds: readonly [number, number] | null;
 }
 
 /** The memory of a server, and how much of it the TTLs take. */
@@ -96,6 +105,8 @@ export async function sweep(servers: Servers, options: SweepOptions): Promise<Sw
   for (const { name, ttlMs, observe } of rules.rules) {
     if (ttlMs > 0 && only?.has(name) !== false) counts.set(name, newCounts(name, observe));
   }
+  const sizes = new Map<string, DueSizes>([...counts.keys()].map((name) => [name, new DueSizes()]));
+  const sizesOf = ({ name }: CompiledRule): DueSizes => sizes.get(name) as DueSizes;
   const sum = (of: (count: RuleCounts) => number) =>
     [...counts.values()].reduce((total, count) => total + of(count), 0);
   const due = () => sum((count) => (count.observe ? 0 : count.due));
@@ -148,11 +159,27 @@ export async function sweep(servers: Servers, options: SweepOptions): Promise<Sw
       const place = placeOf(server, db, placement);
       const dueHere = due();
       moved =
-        (await sweepDatabase(server, place, { ...options, signal: here }, apply, countsOf, onPage)) || moved;
+        (await sweepDatabase(
+          server,
+          place,
+          { ...options, signal: here },
+          apply,
+          countsOf,
+          sizesOf,
+          onPage,
+        )) || moved;
       costBytes += cost.bytes(expires, due() - dueHere);
     }
     memory.push(memoryOf(server, before, options.mark, due() - dueBefore, costBytes, stop.signal.aborted));
   }
+  const outcomeOf = (rule: CompiledRule): Omit<SweptRule, keyof RuleCounts> => {
+    if (journal !== undefined) return { dueBytes: null, expireAfterSeconds: null };
+    const [first, last] = ttlRange(rule, options.spread, options.mostTtlMs);
+    return {
+      dueBytes: sizesOf(rule).estimate(counts.get(rule.name)?.due ?? 0),
+      expireAfterSeconds: [first / 1000, last / 1000],
+    };
+  };
   moved ||= !(signal.aborted || (await stayed(servers, placement)));
   return {
     version: 1,
@@ -160,7 +187,9 @@ export async function sweep(servers: Servers, options: SweepOptions): Promise<Sw
     ended: endOf(options.signal.aborted, memory, full.signal.aborted, moved),
     seconds: (performance.now() - begun) / 1000,
     looked,
-    rules: [...counts.values()],
+    rules: rules.rules
+      .filter(({ name }) => counts.has(name))
+      .map((rule) => ({ ...(counts.get(rule.name) as RuleCounts), ...outcomeOf(rule) })),
     memory,
     journal: journal?.file ?? null,
     notes: [...notes],
@@ -256,6 +285,7 @@ async function sweepDatabase(
   options: SweepOptions,
   apply: Apply | undefined,
   counts: (rule: CompiledRule) => RuleCounts,
+  sizes: (rule: CompiledRule) => DueSizes,
   onPage: (keys: number) => void,
 ): Promise<boolean> {
   const { name, rules, only, idleMs, signal, maxRate, progress } = options;
@@ -263,7 +293,10 @@ async function sweepDatabase(
   const { db } = place;
   const cursor = options.from?.get(keyOf(place));
   if (cursor === '0') return false;
-  const visit = new Visit({ endpoint, place, name, rules, only, idleMs, counts, apply });
+  const visit = new Visit({
+    ...{ endpoint, place, name, rules, only, idleMs, counts, apply },
+    ...(apply === undefined && { sizes }),
+  });
   const pace = new Pace(server.redis, { maxRate, onPause: (reason) => progress?.waiting(reason) });
   try {
     await pace.start();

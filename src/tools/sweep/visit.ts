@@ -13,6 +13,7 @@ import type { Reply } from '../keyspace/pipe.js';
 import { isElsewhere } from '../keyspace/redirect.js';
 import type { Visitor } from '../keyspace/walk.js';
 import type { RuleCounts } from './counts.js';
+import { type DueSizes, isSized } from './dry-sizes.js';
 import type { Given, Journal, Place } from './journal.js';
 import { isSweepKey } from './lease.js';
 import { CLOCK_MOVED, type Giver } from './scripts.js';
@@ -28,6 +29,8 @@ export interface VisitOptions {
   /** Only keys that nobody has used for this time; undefined: all. */
   readonly idleMs?: number | undefined;
   readonly counts: (rule: CompiledRule) => RuleCounts;
+  /** Of a dry run: takes the sizes of some due keys. */
+  readonly sizes?: (rule: CompiledRule) => DueSizes;
   /** undefined: a dry run. */
   readonly apply: Apply | undefined;
 }
@@ -52,6 +55,7 @@ const PTTL = keyCommand(['PTTL']);
 const TYPE = keyCommand(['TYPE']);
 /** None of the three counts as a use of the key. */
 const IDLETIME = keyCommand(['OBJECT', 'IDLETIME']);
+const USAGE = keyCommand(['MEMORY', 'USAGE']);
 const NOTE_EVERY_MS = 500;
 
 export class Visit implements Visitor {
@@ -72,13 +76,14 @@ export class Visit implements Visitor {
   }
 
   ask(keys: readonly Buffer[], batch: Batch): void {
-    for (const key of keys) {
+    for (const [place, key] of keys.entries()) {
       if (this.ruleOf(key) === undefined) continue;
       // Asked for each page: a clock may be set, a machine may sleep, a name may lead to another server.
       if (batch.count === 0) batch.command('TIME');
       batch.about(PTTL, key);
       batch.about(TYPE, key);
       if (this.leastIdle > 0) batch.about(IDLETIME, key);
+      if (this.sizes(place)) batch.about(USAGE, key);
     }
   }
 
@@ -86,16 +91,20 @@ export class Visit implements Visitor {
     const { apply } = this.options;
     const found: Found[] = [];
     let at = 1;
-    for (const key of keys) {
+    for (const [place, key] of keys.entries()) {
       const rule = this.ruleOf(key);
       if (rule === undefined) continue;
       const [ttlMs, type] = [this.must(replies[at++]), this.must(replies[at++])];
       const idle = this.leastIdle > 0 ? this.must(replies[at++]) : 0;
+      // Whoever may not ask for sizes gets none.
+      const size = this.sizes(place) ? replies[at++] : undefined;
       // The key is gone, or has moved to another server.
       if (typeof ttlMs !== 'number' || ttlMs === -2 || !Buffer.isBuffer(type) || typeof idle !== 'number')
         continue;
       const as = this.countsAs(key, rule, ttlMs, type);
-      found.push({ key, rule, as: as === 'due' && idle < this.leastIdle ? 'inUse' : as });
+      const used = as === 'due' && idle < this.leastIdle;
+      found.push({ key, rule, as: used ? 'inUse' : as });
+      if (as === 'due' && !used && typeof size === 'number') this.options.sizes?.(rule).add(size);
     }
     const due = found.filter(({ as, rule }) => as === 'due' && !rule.observe);
     if (apply !== undefined && due.length > 0) await this.give(due, timeOf(this.must(replies[0])), apply);
@@ -109,6 +118,10 @@ export class Visit implements Visitor {
 
   close(): void {
     this.aside.close();
+  }
+
+  private sizes(place: number): boolean {
+    return this.options.sizes !== undefined && isSized(place);
   }
 
   private countsAs(key: Buffer, rule: CompiledRule, ttlMs: number, type: Buffer): Found['as'] {

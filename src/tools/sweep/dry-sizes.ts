@@ -1,0 +1,35 @@
+// What the keys hold that a dry run finds due, and when they would expire: the memory that --apply gets back, and when.
+// Sizes are those of a part of the keys: MEMORY USAGE takes longer than all other questions together. Pure.
+import type { CompiledRule } from '../../core/policy/rule-set.js';
+import { drawSweptTtl } from './draw-ttl.js';
+
+/** Of each page, the size of the first key and of every eighth after it is asked for. */
+const EVERY = 8;
+
+/** Whether the key at this place of a page is one whose size is asked for. */
+export function isSized(place: number): boolean {
+  return place % EVERY === 0;
+}
+
+/** The sizes of some due keys of a rule. */
+export class DueSizes {
+  private keys = 0;
+  private bytes = 0;
+
+  add(bytes: number): void {
+    this.keys++;
+    this.bytes += bytes;
+  }
+
+  /** What this many due keys hold; null: no size is known. */
+  estimate(due: number): number | null {
+    if (due === 0) return 0;
+    return this.keys === 0 ? null : Math.round((this.bytes / this.keys) * due);
+  }
+}
+
+/** The shortest and the longest TTL, in milliseconds, that a sweep gives to keys of this rule. */
+export function ttlRange(rule: CompiledRule, spread: number, mostMs?: number): readonly [number, number] {
+  const at = (random: number) => drawSweptTtl(rule, spread, () => random, mostMs);
+  return [at(0), at(1 - Number.EPSILON)];
+}
