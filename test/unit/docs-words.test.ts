@@ -1,6 +1,6 @@
 // One word for one thing: documents, comments and names use the words of the glossary (ARCHITECTURE.md, Words), and not their
-// synonyms. And what ARCHITECTURE names exists: files, metrics.
-import { readdirSync, readFileSync } from 'node:fs';
+// synonyms. The files and metrics that ARCHITECTURE and CONTRIBUTING name exist.
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import t from 'tap';
 import ts from 'typescript';
 import { METRIC_GROUPS } from '../../src/surfaces/admin/metric-groups.js';
@@ -80,6 +80,17 @@ t.test('the files that ARCHITECTURE names are there', async (t) => {
   t.ok(named.length > 60);
   t.same(
     named.filter((file) => !files.has(file) && !folders.has(file)),
+    [],
+  );
+});
+
+t.test('the files that CONTRIBUTING names are there', async (t) => {
+  const named = [...read('CONTRIBUTING.md').matchAll(/`((?:src|test|scripts|deploy|bench)\/[\w./-]+)`/g)]
+    .map(([, file]) => file)
+    .filter((file) => !file.includes('NAME'));
+  t.ok(named.length > 30);
+  t.same(
+    named.filter((file) => !existsSync(new URL(file, ROOT))),
     [],
   );
 });

@@ -1,5 +1,6 @@
 // The row type of the command table: what Spillway knows about a Redis command. Types only; the rows come from
-// table.generated.ts, overlaid by the live server's COMMAND.
+// table.generated.ts, overlaid by the live server's COMMAND. Which arguments are keys is a row's KeyPositions: overlay.ts reads
+// them, treatment.ts corrects them, policy/write-keys.ts uses them.
 
 /** What a command without a TTL option of its own does to the TTL of the keys that it writes. */
 export const TtlTreatment = {

@@ -18,7 +18,7 @@ import { type Arrival, Entrance, type EntranceOptions } from './entrance.js';
 import { GoneClients } from './gone-clients.js';
 import type { ClientTraffic, LinkCounters, LinkEvents, LinkOptions } from './link-options.js';
 
-/** A pool frees the memory that it did not need for this many of these intervals. */
+/** How often buffers that were not needed lately are freed. */
 const TRIM_MS = 1000;
 /**
  * What began before a pause may continue for this time: an open transaction up to its EXEC, and replies that are due. Sentinel

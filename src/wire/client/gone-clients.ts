@@ -1,8 +1,8 @@
-// Clients that have ended while their own connection to the server is still open. A live server reads the client's end
-// after all commands, and closes the connection too. If the server is silent on that connection for the allowed time, and
-// answers on others, the connection was lost without a close (a moved VIP, a firewall that lost its state), so the
-// client's connection is gone too. If the server answers nowhere, it may be slow or paused, and a half-closed client
-// still waits for its replies.
+// Clients that have ended while their own connection to the server is still open. (The session drops replies that still come
+// for them.) A live server reads the client's end after all commands, and closes the connection too. If the server is silent on
+// that connection for the allowed time, and answers on others, the connection was lost without a close (a moved VIP, a firewall
+// that lost its state): then Spillway closes it. If the server answers nowhere, it may be slow or paused, and a half-closed
+// client still waits for its replies.
 // Owns the set of such clients.
 // Invariant: a client leaves the set when its connection ends, or is given up once.
 

@@ -213,7 +213,7 @@ export class SharedConnectionSet {
     if (heir !== undefined && connection.dismiss(heir)) this.connections.delete(connection);
   }
 
-  /** If several are overdue, returns the one used last: the server either delays what it is asked, or is gone. */
+  /** If several are overdue, returns the newest: the server either delays what it is asked, or is gone. */
   private lastResort(): SharedConnection | undefined {
     if (this.silence.size < 2) return undefined;
     let last: SharedConnection | undefined;
