@@ -33,12 +33,14 @@ t.test('no synonyms in the documents', async (t) => {
   }
 });
 
-t.test('no synonyms in the comments and names of src', async (t) => {
+t.test('no synonyms in the comments, names and texts of src', async (t) => {
   const found: string[] = [];
   const names = new Map<string, string>();
   for (const source of sources()) {
     const parts = partsOf(read(source));
     found.push(...synonymsIn(parts.comments, source));
+    for (const text of parts.texts)
+      found.push(...synonymsIn(text.replace(/\b[A-Z]+\b|\w+:\w+/g, ''), source));
     for (const name of parts.names) names.set(name, source);
   }
   for (const name of NAMES_OF_OTHERS) t.ok(names.delete(name), `${name} is still used`);
@@ -50,11 +52,12 @@ t.test('where synonyms are looked for', async (t) => {
   t.match(synonymsIn('a\nthe backend', 'x'), [/^x:2: say "server"/]);
   t.match(synonymsIn('the upstream answers', 'x'), [/^x:1: say "the server"/]);
   t.same(synonymsIn('`SENTINEL MASTER` and "slave", the upstream connection', 'x'), [], 'not in quotation');
-  const { comments, names } = partsOf(
-    `const a = \`// \${b} it's\`; // c\nconst MASTER_HOST = '/* d'; /** e\n * f */`,
+  const { comments, names, texts } = partsOf(
+    `const a = \`// it is \${b} d's\`; // c\nconst MASTER_HOST = '/* d'; /** e\n * f */`,
   );
   t.equal(comments, '// c\n/** e\n * f */', 'not in strings');
   t.same([...names], ['a', 'b', 'MASTER_HOST']);
+  t.same(texts, ['// it is ']);
   t.equal(wordsOf('MASTER_HOST'), 'master host');
   t.equal(wordsOf('hashTagOf'), 'hash tag of');
 });
@@ -145,11 +148,14 @@ interface Parts {
   readonly comments: string;
   /** The names that it uses. */
   readonly names: ReadonlySet<string>;
+  /** What it says to people: its texts of several words. */
+  readonly texts: readonly string[];
 }
 
 function partsOf(text: string): Parts {
   const file = ts.createSourceFile('x', text, ts.ScriptTarget.Latest);
   const names = new Set<string>();
+  const texts: string[] = [];
   let code = '';
   let at = 0;
   const visit = (node: ts.Node): void => {
@@ -160,6 +166,7 @@ function partsOf(text: string): Parts {
       ts.isRegularExpressionLiteral(node)
     ) {
       const start = node.getStart(file);
+      if (!ts.isRegularExpressionLiteral(node) && node.text.split(' ').length >= 3) texts.push(node.text);
       code += text.slice(at, start) + blank(text.slice(start, node.end));
       at = node.end;
     }
@@ -173,7 +180,7 @@ function partsOf(text: string): Parts {
     comments += blank(code.slice(end, index)) + comment;
     end = index + comment.length;
   }
-  return { comments, names };
+  return { comments, names, texts };
 }
 
 function blank(text: string): string {
