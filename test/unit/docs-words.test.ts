@@ -37,10 +37,13 @@ t.test('no synonyms in the comments, names and texts of src', async (t) => {
   const found: string[] = [];
   const names = new Map<string, string>();
   for (const source of sources()) {
-    const parts = partsOf(read(source));
+    const text = read(source);
+    // Parsing all of src takes seconds.
+    if (!ANY.test(text) && !ANY.test(wordsOf(text))) continue;
+    const parts = partsOf(text);
     found.push(...synonymsIn(parts.comments, source));
-    for (const text of parts.texts)
-      found.push(...synonymsIn(text.replace(/\b[A-Z]+\b|\w+:\w+/g, ''), source));
+    for (const said of parts.texts)
+      found.push(...synonymsIn(said.replace(/\b[A-Z]+\b|\w+:\w+/g, ''), source));
     for (const name of parts.names) names.set(name, source);
   }
   for (const name of NAMES_OF_OTHERS) t.ok(names.delete(name), `${name} is still used`);
