@@ -1,31 +1,31 @@
 // How much memory SCAN can find: keys of rules with evict that no ring knows, from before the start, written by others, or
-// forgotten by a full ring. Random keys say how much there is at least; their scatter must not look like growth, so the
-// estimate follows them slowly, and what a ring forgets and what SCAN unlinks changes it at once.
-// Pure. Invariants: never below 0, nor above used memory; 0 while random keys say nothing.
+// forgotten by a full ring. Random keys show the least amount. Their noise must not look like growth, so the estimate follows
+// them slowly; keys that a ring forgets and keys that SCAN unlinks change it at once.
+// Pure. Invariants: never below 0, nor above used memory; 0 while random keys show nothing.
 import type { RuleStock } from './candidates.js';
 import type { Progress } from './hands.js';
 
 export interface UnlistedFacts {
-  /** Of the rules that make room. */
+  /** The slots of the rules that make room. */
   readonly slots: Iterable<number>;
-  /** What the keys of the rule hold at least, by random keys; undefined: it is not known. */
+  /** The least memory of the rule's keys, by random keys; undefined: unknown. */
   readonly sampled: (slot: number) => number | undefined;
   /** Bytes of keys found by SCAN that were unlinked, as a sum. */
   readonly unlinked: number;
   readonly usedBytes: number;
 }
 
-/** In about so long a difference to the random keys is gone. */
+/** After about this time a difference from the random keys is gone. */
 const FOLLOWS_MS = 10_000;
 
 export class Unlisted {
   bytes = 0;
   private forgotten = 0;
   private unlinked = 0;
-  /** When random keys were followed last; undefined: they have said nothing yet. */
+  /** When random keys last changed it; undefined: they have shown nothing yet. */
   private followedAt: number | undefined;
 
-  /** What the rings know, and what random keys say, stand like this now. */
+  /** The present figures of the rings and of the random keys. */
   see({ stock, ring }: Pick<Progress, 'stock' | 'ring'>, facts: UnlistedFacts, now: number): void {
     const { unlinked, usedBytes } = facts;
     const forgotten = Math.max(0, ring.dropped - this.forgotten) * meanOf(stock);
@@ -38,7 +38,7 @@ export class Unlisted {
     this.bytes = Math.min(usedBytes, Math.max(0, this.bytes));
   }
 
-  /** Nothing is known: other rules apply. */
+  /** Forgets everything: other rules apply. */
   startOver(): void {
     this.bytes = 0;
     this.followedAt = undefined;
@@ -53,7 +53,7 @@ export class Unlisted {
   }
 }
 
-/** What the rules' keys hold beyond what the rings know. */
+/** The memory of the rules' keys beyond what the rings know. */
 function sampledBytes(stock: readonly RuleStock[], { slots, sampled }: UnlistedFacts): number | undefined {
   const listed = new Map(stock.map(({ slot, bytes }) => [slot, bytes]));
   let sum: number | undefined;

@@ -1,4 +1,4 @@
-// Asks each Sentinel once which primary it names, as the follower asks them, and judges by the same votes.
+// Asks each Sentinel once which primary it names, with the same questions and votes as the follower (by-sentinel.ts).
 // Invariant: it ends, at the latest when all connections have timed out, and closes them.
 
 import type { LineOptions } from './sentinel-line.js';
@@ -19,9 +19,9 @@ interface SentinelsAnswered {
     /** Why it does not answer. */
     readonly error: string | undefined;
   }[];
-  /** What a majority names. */
+  /** The address that a majority names. */
   readonly primary: string | undefined;
-  /** How many must name the same. */
+  /** How many Sentinels must agree. */
   readonly enough: number;
 }
 

@@ -48,7 +48,7 @@ const MOST_DATABASES = 16;
 const LARGE_SHARE = 0.01;
 const LEAST_LARGE = 64 * 1024;
 const RECKONED_EVERY_MS = 1000;
-/** What keys hold at this moment comes from so many samples, or those of so long, and is reckoned again so often. */
+/** The present memory of keys comes from this many samples, or those of this time; it is computed again this often. */
 const LATE_SAMPLES = 400;
 const LATE_MS = 10_000;
 const LATE_EVERY_MS = 250;

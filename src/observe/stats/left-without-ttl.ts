@@ -1,5 +1,5 @@
-// How many writes left their key without a TTL, as people ask it: what a rule in observe mode only would have given is missing,
-// too. Pure.
+// How many writes left their key without a TTL, as an operator means it: a TTL that a rule only would have given, in observe
+// mode, counts as missing. Pure.
 import type { DiscoveredPattern, RuleStats } from './snapshot.js';
 
 /** null: its writes say nothing, because they only keep the TTL that their key has (HSET, LPUSH, INCR …). */
@@ -12,7 +12,7 @@ export function leftWithoutTtl({
   return writes > 0 && writes === kept ? null : withoutTtl + wouldInject;
 }
 
-/** As leftWithoutTtl(), of keys without a rule. */
+/** As leftWithoutTtl(), for keys without a rule. */
 export function discoveredWithoutTtl({
   hadTtl,
   withoutTtl,

@@ -3,7 +3,7 @@
 // Invariants: the pattern is printable ASCII, at most MAX_PATTERN bytes, and as a Redis glob matches its key.
 //
 //   with separators (`:` `/` `|`)      last segment, and every earlier one that looks like an id, becomes `*`; of an earlier
-//                                      word with a number behind it, `user132`, the word stays: `user*`
+//                                      word with a number after it, `user132`, the word stays: `user*`
 //   without, like an id                `*`, or the words in front of the first digit: `sess_9aF…` becomes `sess_*`
 //   without, ending in digits          `job42` becomes `job*`
 //   without, otherwise                 the key itself

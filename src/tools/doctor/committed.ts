@@ -1,5 +1,5 @@
-// Committed memory of a server: what eviction cannot take back under its policy. The checks of the limit go by it, because on
-// a server that evicts, used memory stays at maxmemory. memory/evictable.ts is the same rule, for the proxy that runs.
+// Committed memory of a server: what eviction cannot take back under its policy. The checks of the limit use it, because on a
+// server that evicts, used memory stays at maxmemory. memory/evictable.ts has the same rule for the running proxy.
 import { percentText } from '../../core/words.js';
 import { evictionOf } from '../../memory/evictable.js';
 import type { Facts } from './facts.js';
@@ -10,7 +10,7 @@ export interface Committed {
   readonly usedBytes: number;
   readonly committedBytes: number;
   readonly evictableBytes: number;
-  /** `known`: INFO alone says it; `sampled`: from the keys that were looked at; `rough`: by the share of keys with a TTL. */
+  /** `known`: from INFO alone; `sampled`: from the sampled keys; `rough`: from the share of keys with a TTL. */
   readonly basis: 'known' | 'sampled' | 'rough';
 }
 

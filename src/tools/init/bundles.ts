@@ -1,5 +1,5 @@
 // Bundles: patterns that differ only in their second word, such as fifteen named queues, languages or tenants, become one
-// pattern if nothing speaks against it. In `app:kind:id` the second word says what kind of key it is and so which TTL it
+// pattern if they are alike. In `app:kind:id` the second word says what kind of key it is and so which TTL it
 // needs: such patterns stay apart. Pure.
 // Invariants: all patterns that begin with a bundle's first word are alike in type, in TTLs and in what their names suggest;
 // a pattern that holds many keys or much memory keeps its own rule.

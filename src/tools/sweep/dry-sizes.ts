@@ -1,12 +1,12 @@
-// What the keys hold that a dry run finds due, and when they would expire: the memory that --apply gets back, and when.
-// Sizes are those of a part of the keys: MEMORY USAGE takes longer than all other questions together. Pure.
+// How much memory the keys that a dry run finds due hold, and when they would expire: the memory that --apply gets back, and
+// when. Sizes come from a part of the keys: MEMORY USAGE takes longer than all other questions together. Pure.
 import type { CompiledRule } from '../../core/policy/rule-set.js';
 import { drawSweptTtl } from './draw-ttl.js';
 
 /** Of each page, the size of the first key and of every eighth after it is asked for. */
 const EVERY = 8;
 
-/** Whether the key at this place of a page is one whose size is asked for. */
+/** Whether to ask for the size of the key at this place of a page. */
 export function isSized(place: number): boolean {
   return place % EVERY === 0;
 }
@@ -21,7 +21,7 @@ export class DueSizes {
     this.bytes += bytes;
   }
 
-  /** What this many due keys hold; null: no size is known. */
+  /** The memory of this many due keys; null: no size is known. */
   estimate(due: number): number | null {
     if (due === 0) return 0;
     return this.keys === 0 ? null : Math.round((this.bytes / this.keys) * due);

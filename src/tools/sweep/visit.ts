@@ -96,7 +96,7 @@ export class Visit implements Visitor {
       if (rule === undefined) continue;
       const [ttlMs, type] = [this.must(replies[at++]), this.must(replies[at++])];
       const idle = this.leastIdle > 0 ? this.must(replies[at++]) : 0;
-      // Whoever may not ask for sizes gets none.
+      // A user without the right to MEMORY USAGE gets no sizes.
       const size = this.sizes(place) ? replies[at++] : undefined;
       // The key is gone, or has moved to another server.
       if (typeof ttlMs !== 'number' || ttlMs === -2 || !Buffer.isBuffer(type) || typeof idle !== 'number')
