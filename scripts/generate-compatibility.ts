@@ -125,15 +125,11 @@ const POOLED: readonly (readonly [what: string, why: string])[] = [
   ],
   [
     'A client that needs a new connection (for `MULTI` or `SUBSCRIBE`, or after a shared one was lost) may get the server’s error, and its connection is closed. This happens when the server is full, busy with a script (`SELECT`), or has another password by then; for a client without a login also when the default user has a password by now.',
-    'Spillway opens and authenticates that connection when the client needs it. A client that logs in again with a valid password continues. The client never gets other rights than it had when it connected.',
+    'Spillway opens and authenticates that connection when the client needs it. A client that logs in again continues: with a valid password as that user, with a wrong one with the rights that it had. The client never gets other rights than it had when it connected.',
   ],
   [
     'A client that connects while the default user has a password, and sends its first command when it has none, is closed after the first reply.',
     'Without Spillway its connection would lose its rights with the next password. A connection opened for it now would keep them.',
-  ],
-  [
-    'A client that connected while the default user had no password, and sends a wrong `AUTH` once it has one, may later get `NOAUTH`: when that password is taken away and set again, all while the client goes on using an own connection.',
-    'That connection was made when a login was wanted, and a wrong `AUTH` does not show that. The client gets fewer rights than without Spillway, never more.',
   ],
   [
     '`MONITOR` and `INFO commandstats` show a `HELLO` when clients connect and after each `RESET`. If the server wants a login, idle clients and each `RESET` add a `NOAUTH` to `INFO errorstats`.',

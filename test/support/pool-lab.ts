@@ -100,7 +100,7 @@ export function runPooled(scenarios: readonly Scenario[], way: Way): PooledOutco
         player.own = connect(ownGreeting(session.identity));
         made++;
         if (player.own === undefined) player.ended = true;
-        else session.attach(player.own.sink);
+        else session.attach(player.own.sink, true);
       } else {
         if (session.hasOwnUpstream) release(player);
         if (session.isNew) {

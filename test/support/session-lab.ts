@@ -103,7 +103,7 @@ const NO_LONGER_ALLOWED =
 const WRONG_TYPE = '-WRONGTYPE Operation against a key holding the wrong kind of value\r\n';
 const ARITY: Record<string, number> = {
   ...{ set: -3, setnx: 3, setex: 4, psetex: 4, getset: 3, mset: -3, incr: 2, append: 3, rpush: -3 },
-  ...{ subscribe: -2, psubscribe: -2, ssubscribe: -2, client: -2 },
+  ...{ auth: -2, hello: -1, subscribe: -2, psubscribe: -2, ssubscribe: -2, client: -2 },
   ...{ hset: -4, lmove: 5, get: 2, getex: -2, del: -2, exec: 1, multi: 1, discard: 1, pexpire: -3, echo: 2 },
 };
 
@@ -173,6 +173,8 @@ class Database {
 
 /** What all connections to one server see. */
 export class Store {
+  /** The default user needs a password now; undefined: as the options of the server say. */
+  wantsPassword: boolean | undefined;
   readonly databases = Array.from({ length: DATABASES }, () => new Database());
 
   /** The keys of all databases, as `1 key`, with their TTLs; 0: none. */
@@ -220,7 +222,11 @@ export class ScriptedRedis {
     private readonly options: ServerOptions,
     private readonly store = new Store(),
   ) {
-    this.authenticated = options.password !== true;
+    this.authenticated = !this.wantsPassword;
+  }
+
+  private get wantsPassword(): boolean {
+    return this.store.wantsPassword ?? this.options.password === true;
   }
 
   /** Of the database that is selected. */
@@ -369,7 +375,7 @@ export class ScriptedRedis {
     if (arity < 0 ? args.length < -arity : args.length !== arity) {
       return `-ERR wrong number of arguments for '${name}' command\r\n`;
     }
-    if (!this.authenticated && !['auth', 'hello', 'reset', 'quit'].includes(name)) {
+    if (!this.authenticated && this.wantsPassword && !['auth', 'hello', 'reset', 'quit'].includes(name)) {
       return '-NOAUTH Authentication required.\r\n';
     }
     if (name === 'proxy' && this.options.console) {
@@ -513,7 +519,7 @@ export class ScriptedRedis {
         return OK;
       case 'auth':
         if (args.length > 2) return this.auth(second, first);
-        return this.options.password ? this.auth(first, 'default') : NO_PASSWORD;
+        return this.wantsPassword ? this.auth(first, 'default') : NO_PASSWORD;
       case 'hello':
         return this.hello(args);
       case 'client':
@@ -649,7 +655,7 @@ export class ScriptedRedis {
   }
 
   private auth(password: string, user: string): string {
-    const needsNone = user === 'default' && !this.options.password;
+    const needsNone = user === 'default' && !this.wantsPassword;
     if (password !== 'secret' && !needsNone) {
       const { losesAuthErrors = false } = this.options;
       if (losesAuthErrors !== false && this.executing) return '';
@@ -672,13 +678,16 @@ export class ScriptedRedis {
   private hello(args: string[]): string {
     if (args[1] !== undefined && args[1] !== '2' && args[1] !== '3')
       return '-NOPROTO unsupported protocol version\r\n';
-    if (args[2]?.toUpperCase() === 'AUTH') {
-      const refused = this.auth(args[4] ?? '', args[3] ?? '');
-      if (refused !== OK) return refused;
+    for (let at = 2; at < args.length; at++) {
+      const option = args[at].toUpperCase();
+      if (option === 'AUTH' && at + 2 < args.length) {
+        const refused = this.auth(args[at + 2], args[at + 1]);
+        if (refused !== OK) return refused;
+        at += 2;
+      } else if (option === 'SETNAME' && at + 1 < args.length) this.name = args[++at];
+      else return `-ERR Syntax error in HELLO option '${args[at]}'\r\n`;
     }
     if (!this.authenticated) return HELLO_NOAUTH;
-    const name = args.findIndex((word) => word.toUpperCase() === 'SETNAME');
-    if (name > 0) this.name = args[name + 1];
     if (args[1] !== undefined) this.resp = Number(args[1]);
     return `${this.resp === 3 ? '%1' : '*2'}\r\n${bulk('proto')}:${this.resp}\r\n`;
   }
@@ -708,7 +717,7 @@ export class ScriptedRedis {
     this.monitoring = false;
     this.tracking = false;
     this.user = 'default';
-    this.authenticated = this.options.password !== true;
+    this.authenticated = !this.wantsPassword;
     for (const names of this.subscribed) names.clear();
     return '+RESET\r\n';
   }

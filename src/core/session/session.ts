@@ -91,7 +91,7 @@ export class Session implements ReplyOwner {
     this.growth = growth;
     this.reliefs = reliefs;
     this.router = new CommandRouter(context, {
-      ...{ args, intake, protocol, connection, placement, writes, changes, latency, reliefs },
+      ...{ args, intake, upstream, protocol, connection, placement, writes, changes, latency, reliefs },
     });
     this.feed = new RequestFeed(args, intake, upstream, this.router, context.memory);
   }
@@ -239,9 +239,27 @@ export class Session implements ReplyOwner {
     this.upstream.switchTo(own);
   }
 
-  /** Attaches an own upstream connection. The session must be idle. */
-  attach(upstream: ByteSink): void {
-    this.move((placement) => placement.attachOwn(upstream));
+  /**
+   * Attaches an own upstream connection: a `fresh` one, made as the client or `asNext` (see nextIdentity), or one that it had
+   * before. The session must be idle.
+   */
+  attach(upstream: ByteSink, fresh: boolean, asNext = false): void {
+    this.move((placement) => placement.attachOwn(upstream, fresh, asNext));
+  }
+
+  /**
+   * No connection could be made with the login that waits for one (see nextIdentity): the client gets the server's words, an
+   * error reply, and keeps the rights that it has. The session must be idle.
+   */
+  refuseLogin(words: Uint8Array): void {
+    this.guarded(() => {
+      invariant(
+        this.idle && this.nextIdentity !== undefined,
+        'a login is refused that waits for a connection',
+      );
+      this.router.refuseLogin(words);
+      this.goOn();
+    });
   }
 
   /** Attaches the shared connection that it wants. The session must be idle. */
@@ -362,7 +380,9 @@ export class Session implements ReplyOwner {
     if (this.fault !== undefined) return;
     try {
       const { replies } = this.protocol;
-      this.placement?.hold.weigh(bytes, replies.taken, replies.idle && !this.intake.stalled);
+      const { placement } = this;
+      placement?.hold.weigh(bytes, replies.taken, replies.idle && !this.intake.stalled);
+      if (placement?.hold.onTrial && replies.idle && placement.endTrial()) this.protocol.endRights();
       this.answered();
     } catch (error) {
       this.end(error);

@@ -142,6 +142,8 @@ export class ClientUpstream implements OwnUpstreamUser {
     const { seat } = this;
     if (seat === undefined) return;
     const { session } = this.link;
+    // It was refused there what it has elsewhere.
+    if (!session.hasOwnUpstream && this.isPinned) this.endOwn();
     if (session.isLetIn) seat.letIn();
     if (session.mayRelease) this.park();
     else if (session.mayRest) this.own?.rest();
@@ -156,6 +158,7 @@ export class ClientUpstream implements OwnUpstreamUser {
   endOwn(): void {
     this.own?.end();
     this.own = undefined;
+    this.retried = false;
     this.seat?.ownEnded();
   }
 
@@ -193,18 +196,28 @@ export class ClientUpstream implements OwnUpstreamUser {
     this.link.flush();
   }
 
-  /** A login that is no longer valid does no harm to a client that is about to log in again. */
+  /**
+   * A login that is no longer valid does no harm to a client that is about to log in again. A new login that is not valid does
+   * none either: the client gets the server's error and keeps what it had.
+   */
   ownRefused(error: Error): void {
     if (error instanceof NotPrimary && this.triesAgain()) {
       this.link.upstreamFailed(error);
       return;
     }
-    const next = this.link.session.nextIdentity;
-    if (next === undefined || this.retried || !(error instanceof Refused && error.ofLogin)) {
+    const { session } = this.link;
+    const next = session.nextIdentity;
+    if (next === undefined || !(error instanceof Refused && error.ofLogin)) {
       this.link.turnAway(error);
       return;
     }
+    const { retried } = this;
     this.endOwn();
+    if (retried) {
+      session.refuseLogin(error.words);
+      this.link.flush();
+      return;
+    }
     this.retried = true;
     this.own = new OwnUpstream(this.options, ownGreeting(next), this);
   }
@@ -274,9 +287,11 @@ export class ClientUpstream implements OwnUpstreamUser {
     if (this.own === undefined && mayNot) return false;
     this.own ??= new OwnUpstream(this.options, ownGreeting(session.identity), this);
     if (!this.own.isGreeted) return false;
+    const isFresh = !this.own.wasTaken;
+    const asNext = this.retried;
     this.retried = false;
     this.own.take();
-    session.attach(this.own.batch);
+    session.attach(this.own.batch, isFresh, asNext);
     return true;
   }
 

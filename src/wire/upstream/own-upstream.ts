@@ -52,6 +52,8 @@ export class OwnUpstream {
   hasEnded = false;
   /** It waits for the server to take commands that get no reply, and then to end in turn. */
   isEnding = false;
+  /** Its client has had it already. */
+  wasTaken = false;
   /** Bytes that the server has sent. */
   heardBytes = 0;
   private readonly socket: UpstreamSocket;
@@ -96,6 +98,7 @@ export class OwnUpstream {
 
   /** Needed again. */
   take(): void {
+    this.wasTaken = true;
     clearTimeout(this.parked);
     this.parked = undefined;
   }

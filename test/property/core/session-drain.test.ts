@@ -78,7 +78,7 @@ class Rig {
     while (session.wants !== Place.NOWHERE && session.idle && this.random() < 0.5) {
       if (session.wants === Place.OWN) {
         this.own = this.connect(ownGreeting(session.identity));
-        session.attach(this.own.sink);
+        session.attach(this.own.sink, true);
       } else if (session.isNew) session.vouched(true);
       else {
         if (session.hasOwnUpstream) session.detach();

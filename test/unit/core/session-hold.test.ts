@@ -37,6 +37,8 @@ interface Case {
   readonly taken?: Partial<Identity>;
   /** With which answer it holds for good. */
   readonly holds?: 'taken' | 'refused';
+  /** Not so if that is because its login failed. */
+  readonly logsIn?: boolean;
 }
 
 const admin = { user: 'admin', password: 'secret' };
@@ -46,16 +48,23 @@ const CLAIMS: readonly Case[] = [
   { line: 'HELLO 3', taken: { resp: 3 } },
   { line: 'HELLO 4' },
   { line: 'HELLO three' },
-  { line: 'HELLO 3 AUTH admin secret', taken: { resp: 3, credential: admin }, holds: 'refused' },
-  { line: 'hello 3 auth admin secret', taken: { resp: 3, credential: admin }, holds: 'refused' },
+  { line: 'HELLO 3 AUTH admin secret', taken: { resp: 3, credential: admin } },
+  { line: 'hello 3 auth admin secret', taken: { resp: 3, credential: admin } },
+  {
+    line: 'HELLO 3 AUTH admin other AUTH admin secret',
+    taken: { resp: 3, credential: admin },
+    holds: 'refused',
+  },
   { line: 'HELLO 3 SETNAME me', taken: { resp: 3, name: 'me' }, holds: 'refused' },
   {
     line: 'HELLO 2 SETNAME me AUTH admin secret',
     taken: { name: 'me', credential: admin },
     holds: 'refused',
+    logsIn: true,
   },
   { line: 'AUTH secret', taken: { credential: { user: undefined, password: 'secret' } } },
   { line: 'AUTH admin secret', taken: { credential: admin } },
+  { line: 'AUTH admin secret more' },
   { line: 'SELECT 3', taken: { db: 3 } },
   { line: 'CLIENT SETNAME me', taken: { name: 'me' } },
   { line: 'CLIENT SETINFO LIB-NAME lib', taken: { libName: 'lib' } },
@@ -69,17 +78,14 @@ const CLAIMS: readonly Case[] = [
 ];
 
 t.test('what changes the connection counts once it was answered', async (t) => {
-  for (const { line, taken = {}, holds } of CLAIMS) {
-    for (const answer of ['taken', 'refused'] as const) {
+  for (const { line, taken = {}, holds, logsIn } of CLAIMS) {
+    for (const answer of ['taken', 'refused', 'login failed'] as const) {
       const hold = new Hold();
       t.equal(note(hold, line), true, `${line}: its answer is waited for`);
       t.match(hold, { any: true, lasting: false, identity: NOBODY }, 'and until it has come nothing counts');
-      hold.answered(answer === 'taken');
-      t.equal(
-        hold.lasting,
-        holds === answer,
-        `${line}, ${answer}: ${holds === answer ? 'for good' : 'free'}`,
-      );
+      hold.answered(answer === 'taken', answer === 'login failed');
+      const lasting = holds === (answer === 'login failed' && !logsIn ? 'refused' : answer);
+      t.equal(hold.lasting, lasting, `${line}, ${answer}: ${lasting ? 'for good' : 'free'}`);
       t.equal(hold.any, hold.lasting);
       t.same(hold.identity, answer === 'taken' ? { ...NOBODY, ...taken } : NOBODY);
     }

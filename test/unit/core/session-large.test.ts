@@ -275,7 +275,7 @@ t.test('WAIT that streams on a connection of its own: its reply, and its bytes o
     const { session, client, upstream } = makeSession({}, true);
     const server = new ScriptedRedis({});
     session.fromClient(bytes.subarray(0, cut));
-    session.attach(upstream);
+    session.attach(upstream, true);
     session.fromClient(bytes.subarray(cut));
     session.fromUpstream(server.receive(upstream.take()));
     t.equal(session.fault, undefined);

@@ -94,7 +94,7 @@ function askedWithin({ greeting, asked, told, cut, pooled }: Within): string {
     while (session.wants !== Place.NOWHERE && session.idle) {
       if (session.wants === Place.SHARED)
         session.attachShared({ batch: upstream, lane, allowance: ALLOWANCE });
-      else session.attach(upstream);
+      else session.attach(upstream, true);
     }
   };
   const say = (text: string): void => {

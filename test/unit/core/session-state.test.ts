@@ -295,7 +295,7 @@ for (const pooled of [false, true]) {
         const made = makeSession({ rules: [] }, pooled);
         const { session, upstream } = made;
         session.fromClient(Buffer.from(client));
-        if (pooled) session.attach(upstream);
+        if (pooled) session.attach(upstream, true);
         const checked = upstream.all().length;
         session.drain();
         t.notOk(session.idle, 'the check is waited for');

@@ -284,6 +284,101 @@ t.test('without room for a shared connection it keeps its own', async (t) => {
   t.equal(link.upstream.isSharing, true, 'or until it is as new');
 });
 
+t.test('a login that fails leaves a client what it had', async (t) => {
+  const wrong = '-WRONGPASS invalid username-password pair or user is disabled.\r\n';
+  const logins = [
+    ['AUTH', 'wrong'],
+    ['AUTH', 'alice', 'wrong'],
+    ['HELLO', '2', 'AUTH', 'default', 'wrong'],
+    ['HELLO', '3', 'AUTH', 'default', 'wrong'],
+  ];
+  const before: readonly (readonly string[])[] = [
+    [],
+    ['HELLO', '3'],
+    ['SELECT', '1'],
+    ['CLIENT', 'SETNAME', 'me'],
+  ];
+  const { settled } = lab(t);
+  const clients: { link: Link; login: readonly string[]; none: string; name: string }[] = [];
+  for (const command of before) {
+    for (const login of logins) {
+      const link = await settled();
+      if (command.length > 0) await link.ask(...command);
+      const none = await link.ask('GET', 'k');
+      clients.push({ link, login, none, name: `${login.join(' ')} behind ${command.join(' ')}` });
+    }
+  }
+  // They have no connections of their own to go on with.
+  await until(() => clients.every(({ link }) => link.upstream.own === undefined));
+  await look.call('CONFIG', 'SET', 'requirepass', 'secret');
+  for (const { link, login, none, name } of clients) {
+    t.equal(await link.ask(...login), wrong, name);
+    t.equal(await link.ask('GET', 'k'), none, name);
+  }
+  // Nor to one that was made meanwhile.
+  await look.call('CONFIG', 'SET', 'requirepass', '');
+  for (const { link } of clients) t.equal(await link.ask('WATCH', 'k'), '+OK\r\n');
+  await look.call('CONFIG', 'SET', 'requirepass', 'secret');
+  for (const { link, login, none, name } of clients) {
+    t.equal(await link.ask('GET', 'k'), none, name);
+    t.equal(await link.ask('UNWATCH'), '+OK\r\n', name);
+    t.equal(await link.ask(...login), wrong, 'once more');
+    t.equal(await link.ask('AUTH', 'secret'), '+OK\r\n', 'then the right one');
+    t.equal(await link.ask('ACL', 'WHOAMI'), '$7\r\ndefault\r\n');
+    t.same(link.told, [], name);
+  }
+});
+
+t.test('one whose password has changed, too', async (t) => {
+  const { settled } = lab(t);
+  const logins = [
+    { hello: '2', login: ['AUTH', 'alice', 'wrong'], refusal: /^-WRONGPASS/ },
+    { hello: '3', login: ['AUTH', 'alice', 'wrong'], refusal: /^-WRONGPASS/ },
+    // A connection is made with that login by HELLO, which needs no password; AUTH without a user is refused there.
+    { hello: '3', login: ['AUTH', 'any'], refusal: /^-ERR AUTH/ },
+  ];
+  const links: Link[] = [];
+  for (const { hello } of logins) {
+    const link = await settled();
+    await link.ask('HELLO', hello, 'AUTH', 'alice', 'a');
+    t.equal(await link.ask('ACL', 'WHOAMI'), '$5\r\nalice\r\n');
+    links.push(link);
+  }
+  await until(() => links.every(({ upstream }) => upstream.own === undefined));
+  await look.call('ACL', 'SETUSER', 'alice', 'resetpass', '>b');
+  for (const [i, { login, refusal }] of logins.entries()) {
+    const link = links[i];
+    t.match(await link.ask(...login), refusal, login.join(' '));
+    t.equal(await link.ask('ACL', 'WHOAMI'), '$5\r\nalice\r\n', 'it is who it was');
+    t.equal(await link.ask('AUTH', 'alice', 'b'), '+OK\r\n');
+    t.equal(await link.ask('ACL', 'WHOAMI'), '$5\r\nalice\r\n');
+    t.same(link.told, []);
+  }
+});
+
+t.test('a connection made since a login is wanted is none for who came before', async (t) => {
+  const no = '-NOAUTH Authentication required.\r\n';
+  for (const command of [['MULTI'], ['NOSUCH'], ['SUBSCRIBE', 'c'], ['HELLO', '3']]) {
+    await anew();
+    const { settled } = lab(t);
+    const link = await settled();
+    await look.call('CONFIG', 'SET', 'requirepass', 'secret');
+    link.send(...command);
+    await until(() => link.told.length > 0, { describe: () => `the end; ${link.client.all()}` });
+    t.same(link.told, ['other rights'], command.join(' '));
+    if (command[0] !== 'HELLO') t.equal(link.client.all(), no);
+  }
+  await anew();
+  const { settled } = lab(t);
+  const [link, other] = [await settled(), await settled()];
+  await look.call('CONFIG', 'SET', 'requirepass', 'secret');
+  t.match(await link.ask('WATCH'), /^-ERR wrong number/);
+  t.equal(await link.ask('GET', 'k'), '$-1\r\n', 'what is no command ends nobody');
+  t.equal(await other.ask('RESET'), '+RESET\r\n');
+  t.equal(await other.ask('GET', 'k'), no, 'and RESET means what it does');
+  t.same([...link.told, ...other.told], []);
+});
+
 t.test('whose identity no fresh connection can have keeps its own', async (t) => {
   const refusals: Record<string, () => Promise<unknown>> = {
     'it may not SELECT the database that it is in': () => look.call('ACL', 'SETUSER', 'alice', '-select'),

@@ -32,7 +32,7 @@ interface Claim {
   readonly identity: Partial<Identity>;
   readonly unwatches: boolean;
   /** The answers after which the state is unknown, so that the client is held for good. */
-  readonly holds: 'never' | 'if refused' | 'if taken';
+  readonly holds: 'never' | 'if refused' | 'if refused after its login' | 'if taken';
 }
 
 const NO_CHANGE: Claim = { identity: {}, unwatches: false, holds: 'never' };
@@ -71,6 +71,10 @@ export class Hold {
    * login may no longer be valid, so the connection is made with this one.
    */
   nextLogin: Credential | undefined;
+  /** The client's own connection is fresh, and nothing has shown yet that it has the client's rights: own-proof.ts. */
+  unproven = false;
+  /** The first command of such a connection is under way, and its answer decides about the connection. */
+  onTrial = false;
   /** Its last replies were large: others should not wait behind its next one. */
   bulky = false;
   private weight = 0;
@@ -141,11 +145,13 @@ export class Hold {
     return claim === undefined ? this.holdForGood() : this.claim(claim);
   }
 
-  /** The next answer that note() asked for. */
-  answered(taken: boolean): void {
+  /** The next answer that note() asked for. `loginFailed`: an error that says so. */
+  answered(taken: boolean, loginFailed = false): void {
     const claim = this.claims.shift();
     if (claim === undefined) return;
-    if (claim.holds === (taken ? 'if taken' : 'if refused')) this.holdForGood();
+    const { holds } = claim;
+    if (holds === (taken ? 'if taken' : 'if refused')) this.holdForGood();
+    else if (holds === 'if refused after its login' && !taken && !loginFailed) this.holdForGood();
     if (!taken) return;
     this.identity = { ...this.identity, ...claim.identity };
     if (claim.unwatches) this.watching = false;
@@ -209,6 +215,7 @@ export class Hold {
     this.lasting = !this.isPooled;
     this.watching = false;
     this.claims = [];
+    this.onTrial = false;
   }
 
   holdForGood(): false {
@@ -240,6 +247,8 @@ function claimOf(role: ConnectionRole, args: RequestScanner): Claim | undefined 
     case ConnectionRole.HELLO:
       return helloClaim(args);
     case ConnectionRole.AUTH:
+      // A syntax error, of which the words that are missing are not there.
+      if (args.argc !== 2 && args.argc !== 3) return NO_CHANGE;
       return claimTo({
         credential:
           args.argc === 2
@@ -259,9 +268,12 @@ function helloClaim(args: RequestScanner): Claim | undefined {
   const resp = readPositiveInteger(args.buf, args.starts[1], args.ends[1]);
   if (resp !== 2 && resp !== 3) return NO_CHANGE;
   let identity: Partial<Identity> = { resp };
-  for (let i = 2; i < args.argc; ) {
+  let options = 0;
+  let logins = 0;
+  for (let i = 2; i < args.argc; options++) {
     if (is(args, i, 'AUTH') && i + 2 < args.argc) {
       identity = { ...identity, credential: { user: text(args, i + 1), password: text(args, i + 2) } };
+      logins++;
       i += 3;
     } else if (is(args, i, 'SETNAME') && i + 1 < args.argc) {
       identity = { ...identity, name: text(args, i + 1) };
@@ -271,8 +283,9 @@ function helloClaim(args: RequestScanner): Claim | undefined {
       return undefined;
     }
   }
-  // If HELLO is refused for the name, its AUTH has taken effect all the same.
-  return { ...claimTo(identity), holds: args.argc > 2 ? 'if refused' : 'never' };
+  // If HELLO is refused for what stands behind its AUTH, or its name, that has taken effect all the same.
+  if (options === logins && logins <= 1) return claimTo(identity);
+  return { ...claimTo(identity), holds: logins === 1 ? 'if refused after its login' : 'if refused' };
 }
 
 function clientClaim(args: RequestScanner): Claim | undefined {

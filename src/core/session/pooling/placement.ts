@@ -57,6 +57,8 @@ export class Placement {
   private shared: SharedUpstream | undefined;
   /** Whether that is the shared connection for commands that the server may delay. */
   private onPausable = false;
+  /** Its own connection was made with the login that came next. */
+  private asNext = false;
   /** How many commands in a row have used its own connection only because earlier ones are still pending there. */
   private strayed = 0;
   /** How often it got another connection since its last command, or since it lost one. */
@@ -151,18 +153,40 @@ export class Placement {
 
   /** The command that needed the connection will not go up. */
   wantsNothing(): void {
+    this.hold.nextLogin = undefined;
     this.wants = Place.NOWHERE;
   }
 
-  /** Gives it an own connection. */
-  attachOwn(upstream: ByteSink): void {
-    const { replies } = this.session;
-    this.session.upstream.switchTo(upstream);
+  /** See Session.attach(). */
+  attachOwn(upstream: ByteSink, fresh: boolean, asNext: boolean): void {
+    const { hold, session } = this;
+    const { replies } = session;
+    session.upstream.switchTo(upstream);
     this.at = Place.OWN;
     this.shared = undefined;
     replies.attach();
-    if (!this.hold.loggedIn) replies.upstream.auth = Auth.UNKNOWN;
+    if (!hold.loggedIn) replies.upstream.auth = Auth.UNKNOWN;
+    // Where HELLO 3 has greeted it, it is authenticated.
+    const isDoubted = !hold.loggedIn && hold.standing === Standing.OPEN && hold.identity.resp === 2;
+    if (fresh) {
+      this.asNext = asNext;
+      hold.unproven = asNext || isDoubted;
+    }
     this.attached();
+  }
+
+  /**
+   * The first command of an unproven own connection was refused: the client leaves that connection, which must end. If the
+   * command may have left something there, it stays, and the next command shows what rights it has.
+   * @returns whether the connection may have the rights of another login than the client's
+   */
+  endTrial(): boolean {
+    const { hold } = this;
+    hold.onTrial = false;
+    if (!this.session.held) this.leave();
+    else if (this.asNext) return true;
+    else hold.unproven = true;
+    return false;
   }
 
   /** Gives it the shared connection that it wants. */

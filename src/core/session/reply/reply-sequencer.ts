@@ -27,6 +27,7 @@ const REFUSALS: Readonly<Record<Refusal, Buffer>> = {
   [Refusal.OOM]: errorReply('OOM'),
   [Refusal.IN_TRANSACTION]: errorReply('IN_TRANSACTION'),
 };
+const FULL = errorReply('MAX_CLIENTS');
 /** Sent in place of an answer that comes after the server's next bytes. */
 const UNANSWERED = errorReply('PROXY_OVERTAKEN');
 
@@ -76,6 +77,11 @@ export class ReplySequencer {
     this.shared = shared;
     this.owner = owner;
     this.scanner = shared?.scanner ?? this.ownScanner;
+  }
+
+  /** A reply of Spillway's own, to a client to which no other is due: or its last words. */
+  sayAtOnce(reply: Uint8Array): void {
+    this.say(reply);
   }
 
   /** The client is gone: its replies are dropped. */
@@ -264,6 +270,8 @@ export class ReplySequencer {
     queue.pop();
     upstream.learn(kind, detail, scanner);
     if (kind === Pending.REFUSAL && refused) this.say(replyOf(detail));
+    // A full server says so unasked, in place of its first reply, and closes the connection.
+    if (kind === Pending.AUTH_PROBE && refused && upstream.isFull(scanner)) this.say(FULL);
     if (kind === Pending.MONITOR && !refused) this.raw = true;
     return true;
   }

@@ -18,12 +18,12 @@ export interface ReplyListener {
   execAnswered(executed: boolean, detail: number): void;
   /** CLIENT REPLY OFF or SKIP was checked; `silent`: it took effect. */
   replyCheckAnswered(silent: boolean): void;
-  /** AUTH, HELLO, or a command of kind STATE was answered; `taken`: not with an error. */
-  stateAnswered(kind: Pending, taken: boolean, detail: number): void;
+  /** AUTH, HELLO, or a command of kind STATE was answered; `taken`: not with an error; `loginFailed`: with that of a failed login. */
+  stateAnswered(kind: Pending, taken: boolean, detail: number, loginFailed: boolean): void;
   /** The first reply has come that shows that the connection may run commands. */
   letIn(): void;
-  /** NOAUTH has come, and no earlier reply has shown that the connection may run commands. */
-  loginWanted(): void;
+  /** NOAUTH has come, and no earlier reply has shown that the connection may run commands. `hidden`: the client does not see it. */
+  loginWanted(hidden: boolean): void;
   /** RESET was answered: the connection is like a new one. */
   connectionReset(): void;
   upstreamOom(): void;
@@ -39,6 +39,7 @@ export const Auth = { UNKNOWN: 0, YES: 1, NO: 2 } as const;
 export type Auth = (typeof Auth)[keyof typeof Auth];
 
 const OOM_TEXT = errorReply('OOM').toString('latin1');
+const FULL_TEXT = '-ERR max number of clients';
 
 export class UpstreamState {
   auth: Auth = Auth.UNKNOWN;
@@ -102,7 +103,7 @@ export class UpstreamState {
       case Pending.STATE:
         if (kind === Pending.HELLO && !refused) this.resp2 = scanner.type !== PERCENT;
         // The identity comes first: a client that has just logged in is let in by its login.
-        listener.stateAnswered(kind, !refused, detail);
+        listener.stateAnswered(kind, !refused, detail, refused && errorIs(scanner, '-WRONGPASS '));
         if (!refused) this.letIn();
         return;
       case Pending.RESET:
@@ -147,6 +148,11 @@ export class UpstreamState {
     return true;
   }
 
+  /** The error that has just ended is that of a server without room for the connection. */
+  isFull(scanner: ReplyScanner): boolean {
+    return errorIs(scanner, FULL_TEXT);
+  }
+
   /** RESET: RESP2, no subscriptions, the default user. */
   private restart(): void {
     this.resp2 = true;
@@ -164,7 +170,7 @@ export class UpstreamState {
     else if (errorIs(scanner, '-NOAUTH ')) {
       const never = this.auth !== Auth.YES;
       this.auth = Auth.NO;
-      if (never) this.listener.loginWanted();
+      if (never) this.listener.loginWanted(kind === Pending.AUTH_PROBE);
     } else if (errorIs(scanner, '-ERR Protocol error')) this.listener.protocolRefused();
   }
 }

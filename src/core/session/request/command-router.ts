@@ -14,6 +14,7 @@ import {
 } from '../../commands/spec.js';
 import { Action, type Verdict } from '../../policy/verdict.js';
 import type { RequestScanner } from '../../resp/request-scanner.js';
+import { mayLogIn } from '../pooling/own-proof.js';
 import type { Placement } from '../pooling/placement.js';
 import { Pending } from '../reply/pending-kind.js';
 import type { PendingQueue } from '../reply/pending-queue.js';
@@ -30,18 +31,18 @@ import type { LatencySampler } from './latency-sampler.js';
 import type { ReliefWatch } from './relief-watch.js';
 import { type CommandHandler, Flow } from './request-feed.js';
 import { isGoverned, isNeededWhole, noteSource } from './script-calls.js';
+import type { UpstreamWriter } from './upstream-writer.js';
 import type { WriteForwarder } from './write-forwarder.js';
 
 /** Redis 7 refuses more arguments before authentication (networking.c). Before 7.0 it refuses MOST_ARGUMENTS at any time. */
 const MOST_ARGUMENTS_UNAUTHENTICATED = 10;
 const MOST_ARGUMENTS = 1024 * 1024;
-/** The number of words in a HELLO without AUTH: the name and the version. */
-const BARE_HELLO = 2;
 
 /** The parts of a session that its commands concern. */
 export interface RouterParts {
   readonly args: RequestScanner;
   readonly intake: Intake;
+  readonly upstream: UpstreamWriter;
   readonly protocol: ProtocolState;
   readonly connection: ConnectionCommands;
   /** Command pooling only. */
@@ -69,11 +70,14 @@ export class CommandRouter implements CommandHandler {
   private sendsSilenced = false;
   /** The held command that waits is such a command. */
   private holdsSilenced = false;
+  /** What the server has said to the login that is held. */
+  private loginRefusal: Uint8Array | undefined;
   /** The command that streams, if it is a governed write. */
   private largeWrite: LargeWrite | undefined;
   private largeSpec: CommandSpec | undefined;
   private readonly args: RequestScanner;
   private readonly intake: Intake;
+  private readonly upstream: UpstreamWriter;
   private readonly protocol: ProtocolState;
   private readonly connection: ConnectionCommands;
   private readonly queue: PendingQueue;
@@ -90,6 +94,7 @@ export class CommandRouter implements CommandHandler {
   ) {
     this.args = parts.args;
     this.intake = parts.intake;
+    this.upstream = parts.upstream;
     this.protocol = parts.protocol;
     this.connection = parts.connection;
     this.queue = parts.protocol.replies.queue;
@@ -149,6 +154,7 @@ export class CommandRouter implements CommandHandler {
     if (placement !== undefined) {
       if (placement.movesForWrites && this.refuses(found)) return Flow.TAKEN;
       if (!placement.suits(found)) {
+        if (this.loginRefusal !== undefined) return this.answerLogin(this.loginRefusal);
         placement.hold.waits(found, args);
         return this.wait();
       }
@@ -159,11 +165,31 @@ export class CommandRouter implements CommandHandler {
       return this.wait();
     }
     if (spec !== undefined && this.waitsForRules(spec)) return this.wait();
-    if (placement?.isOwn && (spec !== undefined || found === undefined)) this.protocol.note(spec);
+    let onTrial = false;
+    if (placement?.isOwn) {
+      if (placement.hold.unproven) onTrial = this.connection.prove(found, spec !== undefined);
+      if (spec !== undefined || found === undefined) this.protocol.note(spec);
+    }
     if (spec === undefined) this.protocol.forwarded(Pending.OPAQUE);
     else if (!isGoverned(spec, this.context.policy)) this.ungoverned(spec);
     else if (!this.govern(spec)) return this.wait();
     if (spec?.blocking) this.latency.blocks();
+    if (onTrial) this.intake.stall();
+    this.context.counters.commands++;
+    return Flow.TAKEN;
+  }
+
+  /** The held command is a login, and gets these words in place of a connection. */
+  refuseLogin(words: Uint8Array): void {
+    this.loginRefusal = words;
+    this.placement?.wantsNothing();
+  }
+
+  private answerLogin(words: Uint8Array): Flow {
+    this.loginRefusal = undefined;
+    this.placement?.wantsNothing();
+    this.upstream.drop();
+    this.protocol.replies.sayAtOnce(words);
     this.context.counters.commands++;
     return Flow.TAKEN;
   }
@@ -200,6 +226,7 @@ export class CommandRouter implements CommandHandler {
     this.placement?.taken();
     const { args } = this;
     this.largeSpec = args.parsed > 0 ? this.largeUnderstood() : undefined;
+    if (this.placement?.isOwn && this.placement.hold.unproven) this.connection.proveLarge(this.largeSpec);
     if (this.largeSpec !== undefined && this.waitsToLogIn(this.largeSpec.role)) return this.wait();
     if (this.largeSpec !== undefined && this.waitsForScript(this.largeSpec, size)) return Flow.HOLD;
     if (this.largeSpec === undefined || !isGoverned(this.largeSpec, this.context.policy)) return Flow.TAKEN;
@@ -378,9 +405,11 @@ export class CommandRouter implements CommandHandler {
    * to the wrong commands. In a transaction this cannot be avoided; see ConnectionCommands.opaqueInMulti().
    */
   private waitsToLogIn(role: ConnectionRole): boolean {
-    const may =
-      role === ConnectionRole.AUTH || (role === ConnectionRole.HELLO && this.args.argc > BARE_HELLO);
-    return may && !this.protocol.replies.idle && (!this.protocol.inMulti || this.protocol.multiUnanswered);
+    return (
+      mayLogIn(role, this.args.argc) &&
+      !this.protocol.replies.idle &&
+      (!this.protocol.inMulti || this.protocol.multiUnanswered)
+    );
   }
 
   private wait(): Flow {

@@ -10,6 +10,7 @@
 import type { CommandSpec } from '../../commands/spec.js';
 import type { FollowUpReply, TrafficObserver } from '../../policy/observer.js';
 import type { Policy } from '../../policy/policy.js';
+import { errorReply } from '../../resp/client-errors.js';
 import { encodeCommand } from '../../resp/encode.js';
 import type { RequestScanner } from '../../resp/request-scanner.js';
 import type { ByteSink } from '../byte-sink.js';
@@ -30,6 +31,8 @@ import { User } from './user.js';
 
 /** The stand-in: every server refuses it for its arity and queues it in no transaction; a module's command could fit. */
 export const BARE_GET = encodeCommand('GET');
+
+const NOAUTH = errorReply('NOAUTH');
 
 export class ProtocolState implements ReplyListener {
   readonly replies: ReplySequencer;
@@ -208,14 +211,15 @@ export class ProtocolState implements ReplyListener {
     this.silence.checked(silent);
   }
 
-  stateAnswered(kind: Pending, taken: boolean, detail: number): void {
+  stateAnswered(kind: Pending, taken: boolean, detail: number, loginFailed: boolean): void {
     if (kind === Pending.STATE) this.database.answered(taken, detail);
     else {
       this.user.answered(taken, detail);
       // The user's rights may differ.
       if (taken) this.followUps.userChanged();
     }
-    this.hold.answered(taken);
+    this.hold.answered(taken, loginFailed);
+    if (taken) this.hold.onTrial = false;
   }
 
   consoleAllowed(number: number, resp: 2 | 3): void {
@@ -223,11 +227,18 @@ export class ProtocolState implements ReplyListener {
   }
 
   letIn(): void {
+    this.hold.onTrial = false;
     this.hold.letIn();
   }
 
-  loginWanted(): void {
+  loginWanted(hidden: boolean): void {
     if (!this.hold.loginWanted()) return;
+    if (hidden) this.replies.sayAtOnce(NOAUTH);
+    this.endRights();
+  }
+
+  /** Its own connection has other rights than the client. */
+  endRights(): void {
     this.hasOtherRights = true;
     // Replies still to come were made under other rights.
     this.replies.abandon();
