@@ -1,13 +1,12 @@
 // Declares `spillway watch`.
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { parsePercent } from '../config/units.js';
+import { DAY_MS, HOUR_MS, SECOND_MS } from '../core/units.js';
 import { durationFlag, unitFlag } from './duration-flags.js';
 import { addServerOptions } from './tool-options.js';
 import type { WatchCommandOptions } from './watch.js';
 import { WATCH_MANUAL } from './watch-help.js';
 
-const SECOND = 1000;
-const HOUR = 3_600_000;
 const MOST_THRESHOLDS = 10;
 
 export function declareWatch(program: Command, inherited: <O extends object>(own: O) => O): void {
@@ -21,13 +20,13 @@ export function declareWatch(program: Command, inherited: <O extends object>(own
     )
     .addOption(
       new Option('--interval <duration>', 'time between two lines, from 1s to 1h')
-        .default(10 * SECOND, '10s')
-        .argParser(durationFlag(SECOND, HOUR)),
+        .default(10 * SECOND_MS, '10s')
+        .argParser(durationFlag(SECOND_MS, HOUR_MS)),
     )
     .option(
       '--time-to-full <duration>',
       'report when the forecast says full within this time; 0s: never (default: alerts.timeToFull, 30m)',
-      durationFlag(0, 7 * 24 * HOUR),
+      durationFlag(0, 7 * DAY_MS),
     )
     .option('--log <file>', 'append changes and readings to FILE as lines of JSON')
     .option('--quiet', 'print only changes')

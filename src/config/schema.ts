@@ -4,6 +4,7 @@
 // Invariant: unknown keys are errors at every level, so a mistyped key never becomes a silent default.
 import { z } from 'zod';
 import { FAMILY_NAMES } from '../core/policy/families.js';
+import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../core/units.js';
 import { isLoopback, parseDataAddress, parseListenAddress } from './address.js';
 import { evictProblem, evictSchema } from './evict-schema.js';
 import { failoverSchema } from './failover-schema.js';
@@ -32,10 +33,6 @@ import { boundViews } from './rule-scope.js';
 import { isSentinelUrl, parseAnyUrl } from './sentinel-url.js';
 import { parseDuration, parsePercent } from './units.js';
 
-const SECOND = 1000;
-const MINUTE = 60 * SECOND;
-const HOUR = 60 * MINUTE;
-const DAY = 24 * HOUR;
 const MAX_RULES = 10_000;
 /** With more of them the samples of keys, which share a bounded memory, say too little. */
 const MAX_BUDGETS = 100;
@@ -129,10 +126,10 @@ const upstream = strict({
         'connection: module commands ("JSON.GET") or scripts ("EVALSHA"). While a script runs on a shared connection, ' +
         'other clients of that connection wait and get no BUSY error.',
     ),
-  connectTimeout: duration(1, 5 * MINUTE)
+  connectTimeout: duration(1, 5 * MINUTE_MS)
     .default('5s')
     .describe('How long connecting to the server may take.'),
-  responseTimeout: duration(100, 5 * MINUTE)
+  responseTimeout: duration(100, 5 * MINUTE_MS)
     .default('1s')
     .describe(
       'With pool "command": if replies are due on a shared connection and nothing arrives for this long, Spillway sends ' +
@@ -181,7 +178,7 @@ const shed = strict({
 });
 
 const reserve = strict({
-  horizon: duration(SECOND, HOUR)
+  horizon: duration(SECOND_MS, HOUR_MS)
     .default('30s')
     .describe('Spillway keeps room for the memory that higher priorities add in this time.'),
   most: percent(MAX_RESERVE)
@@ -190,12 +187,12 @@ const reserve = strict({
 });
 
 const memory = strict({
-  pollInterval: duration(10, MINUTE)
+  pollInterval: duration(10, MINUTE_MS)
     .default('500ms')
     .describe(
       'How often Spillway reads INFO memory while memory is far from the limit. Near the limit it reads more often.',
     ),
-  staleAfter: duration(20, HOUR)
+  staleAfter: duration(20, HOUR_MS)
     .default('5s')
     .describe('Spillway does not use a reading that is older than this.'),
   proxies: z
@@ -303,27 +300,27 @@ const limits = strict({
   pendingReplies: count(1, 100_000_000)
     .default(1_000_000)
     .describe('The most pending replies of one client. Beyond that Spillway does not read from it.'),
-  idleTimeout: duration(0, 30 * 24 * HOUR)
+  idleTimeout: duration(0, 30 * DAY_MS)
     .default('0s')
     .describe(
       "Spillway closes clients that are silent for this long, await no reply and are not subscribed, like Redis's own " +
         'timeout setting. 0s: never.',
     ),
-  tcpKeepAlive: duration(0, DAY)
+  tcpKeepAlive: duration(0, DAY_MS)
     .default('60s')
     .describe(
       'How long a TCP connection to a client or the server may be idle before the system checks that the other side is ' +
         'still there. Choose less than the idle timeout of load balancers and firewalls in between (often 240s or 350s). ' +
         '0s: never.',
     ),
-  drainTimeout: duration(0, HOUR)
+  drainTimeout: duration(0, HOUR_MS)
     .default('10s')
     .describe(
       'After SIGTERM or SIGINT: how long Spillway waits for replies that are due before it closes the connections.',
     ),
 }).check((context) => {
   const keepAlive = quietly(context.value.tcpKeepAlive, parseDuration) ?? 0;
-  if (keepAlive > 0 && keepAlive < SECOND) {
+  if (keepAlive > 0 && keepAlive < SECOND_MS) {
     fail(context, 'must be 0s (never), or 1s or more', ['tcpKeepAlive']);
   }
 });
@@ -361,22 +358,22 @@ const alerts = strict({
       'A file with the value of the Authorization header of alerts, such as "Bearer …". The value itself can be in ' +
         'SPILLWAY_ALERTS_AUTHORIZATION.',
     ),
-  timeToFull: duration(0, 7 * 24 * HOUR)
+  timeToFull: duration(0, 7 * DAY_MS)
     .default('30m')
     .describe(
       'Alert when memory will be full within this time at the growth of the last minutes. 0s: no such alert.',
     ),
-  hold: duration(0, HOUR)
+  hold: duration(0, HOUR_MS)
     .default('1m')
     .describe(
       'How long a level must have been lower, or memory about to be full, before Spillway sends an alert. It alerts at once ' +
         'if a level rises. If memory is about to be full, it alerts before half of the remaining time has passed.',
     ),
-  timeout: duration(100, MINUTE).default('5s').describe('How long one attempt to post an alert may take.'),
+  timeout: duration(100, MINUTE_MS).default('5s').describe('How long one attempt to post an alert may take.'),
 });
 
 const sweep = strict({
-  every: duration(0, 30 * 24 * HOUR)
+  every: duration(0, 30 * DAY_MS)
     .default('0s')
     .describe(
       'How often Spillway gives keys without a TTL the TTL of their rule, if the rule is enforced. If several proxies ' +
@@ -395,7 +392,7 @@ const sweep = strict({
     ),
 }).check((context) => {
   const every = quietly(context.value.every, parseDuration) ?? 0;
-  if (every > 0 && every < MINUTE) fail(context, 'must be 0s (never), or 1m or more', ['every']);
+  if (every > 0 && every < MINUTE_MS) fail(context, 'must be 0s (never), or 1m or more', ['every']);
 });
 
 const rules = z

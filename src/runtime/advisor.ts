@@ -2,6 +2,7 @@
 // gone. Owns its timer. It only reads, and asks the server nothing.
 import type { Logger } from 'pino';
 import type { Rule } from '../core/policy/rule.js';
+import { HOUR_MS } from '../core/units.js';
 import type { KeyspaceReading } from '../memory/reading.js';
 import type { TtlCost } from '../memory/ttl-cost.js';
 import type { Advice } from '../observe/advice/advice.js';
@@ -18,7 +19,6 @@ const FIRST_MS = 1000;
 const INTERVAL_MS = 10_000;
 /** An advice has gone when this many looks in a row did not give it: figures near a bound fluctuate. */
 const GONE_AFTER = 6;
-const HOUR_MS = 3_600_000;
 
 export interface AdvisorOptions {
   readonly sources: Pick<AdminSources, 'stats' | 'memory' | 'growth' | 'report'>;

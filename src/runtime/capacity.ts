@@ -4,9 +4,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { getHeapStatistics } from 'node:v8';
 import type { EffectiveConfig } from '../config/effective.js';
+import { MB } from '../core/units.js';
 import { CONNECTIONS_PER_CLIENT } from '../wire/upstream/shared-room.js';
-
-const MIB = 1024 ** 2;
 
 /** For the monitor, probes, files that are read again, and connections that are refused. Redis reserves 32. */
 const RESERVED_FILES = 32;
@@ -15,13 +14,13 @@ const RESERVED_FILES = 32;
  * (measured idle: 9 KB, with TLS 12).
  */
 const HEAP = {
-  base: 96 * MIB,
+  base: 96 * MB,
   perRule: 10 * 1024,
   perClient: 16 * 1024,
   perSecureClient: 24 * 1024,
 } as const;
 /** All memory, the kernel's for sockets included (measured idle, without the kernel's: 11 KB, with TLS 40). */
-const MEMORY = { perProcess: 110 * MIB, perClient: 24 * 1024, perSecureClient: 96 * 1024 } as const;
+const MEMORY = { perProcess: 110 * MB, perClient: 24 * 1024, perSecureClient: 96 * 1024 } as const;
 /** A process serves at least this many. */
 const LEAST = 8;
 

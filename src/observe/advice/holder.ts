@@ -2,10 +2,10 @@
 import { type FamilyName, familyOf } from '../../core/policy/families.js';
 import type { Rule } from '../../core/policy/rule.js';
 import type { RuleSet } from '../../core/policy/rule-set.js';
+import { MINUTE_MS } from '../../core/units.js';
 import { A_MINUTE, type Holder } from './facts.js';
 import { looksLikeCache, shortLivedBy } from './meaning.js';
 
-const MINUTE_MS = 60_000;
 /** Larger keys are not locks, however short they live. */
 const SMALL_BYTES = 1024;
 const MOSTLY = 0.8;

@@ -1,8 +1,9 @@
 // Parses the window of a report.
 import { parseDuration, UnitError } from '../../config/units.js';
+import { DAY_MS, MINUTE_MS } from '../../core/units.js';
 
-const LEAST_MS = 5 * 60_000;
-const MOST_MS = 24 * 60 * 60_000;
+const LEAST_MS = 5 * MINUTE_MS;
+const MOST_MS = DAY_MS;
 
 /** "1h" → milliseconds; default an hour; undefined: not a valid window. */
 export function readWindow(text = '1h'): number | undefined {

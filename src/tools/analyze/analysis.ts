@@ -1,5 +1,6 @@
 // The result of an analysis, from which the JSON, the tables and the report are made. Field names are an API (docs/TOOLS.md).
 // Pure.
+import { MB } from '../../core/units.js';
 import { bytesText } from '../../core/words.js';
 import { bandName, IDLE_BANDS, TTL_BANDS } from './bands.js';
 import { type ByteSums, type Estimate, estimateBytes, estimateCount, type Sample } from './estimate.js';
@@ -101,7 +102,6 @@ export interface ServerMemory {
  */
 const COUNTED_TWICE = 32;
 
-const MB = 2 ** 20;
 /** A note is made if INFO and MEMORY USAGE differ by more than each of these. */
 const APART = { share: 0.2, bytes: 16 * MB, keyBytes: 2 * COUNTED_TWICE };
 

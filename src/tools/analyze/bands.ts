@@ -1,21 +1,19 @@
 // Bands of durations: of TTLs, which say when memory will be free again, and of the time since a key was last used.
 
-const MINUTE = 60;
-const HOUR = 60 * MINUTE;
-const DAY = 24 * HOUR;
+import { DAY_S, HOUR_S, MINUTE_S } from '../../core/units.js';
 
 /** Upper ends in seconds. The last band has no end. */
 export const TTL_BANDS = [
-  MINUTE,
-  10 * MINUTE,
-  HOUR,
-  6 * HOUR,
-  DAY,
-  7 * DAY,
-  30 * DAY,
+  MINUTE_S,
+  10 * MINUTE_S,
+  HOUR_S,
+  6 * HOUR_S,
+  DAY_S,
+  7 * DAY_S,
+  30 * DAY_S,
   Number.POSITIVE_INFINITY,
 ];
-export const IDLE_BANDS = [HOUR, DAY, 7 * DAY, 30 * DAY, Number.POSITIVE_INFINITY];
+export const IDLE_BANDS = [HOUR_S, DAY_S, 7 * DAY_S, 30 * DAY_S, Number.POSITIVE_INFINITY];
 
 export function bandOf(seconds: number, bands: readonly number[]): number {
   let i = 0;
@@ -31,11 +29,11 @@ export function bandName(i: number, bands: readonly number[]): string {
 /** `45 s`, `12 min`, `36 h`, `29 d`. */
 export function spanText(seconds: number): string {
   if (seconds < 90) return `${Math.round(seconds)} s`;
-  if (seconds < 1.5 * HOUR) return `${Math.round(seconds / MINUTE)} min`;
-  return seconds < 2 * DAY ? `${Math.round(seconds / HOUR)} h` : `${Math.round(seconds / DAY)} d`;
+  if (seconds < 1.5 * HOUR_S) return `${Math.round(seconds / MINUTE_S)} min`;
+  return seconds < 2 * DAY_S ? `${Math.round(seconds / HOUR_S)} h` : `${Math.round(seconds / DAY_S)} d`;
 }
 
 function short(seconds: number): string {
-  if (seconds < HOUR) return `${seconds / MINUTE} min`;
-  return seconds < DAY ? `${seconds / HOUR} h` : `${seconds / DAY} d`;
+  if (seconds < HOUR_S) return `${seconds / MINUTE_S} min`;
+  return seconds < DAY_S ? `${seconds / HOUR_S} h` : `${seconds / DAY_S} d`;
 }

@@ -1,9 +1,9 @@
 // Checks of the server's buffers: data that waits for replicas, for the disk or for clients.
+import { MB } from '../../core/units.js';
 import { type OutputLimit, outputLimit } from './clients.js';
 import type { Facts } from './facts.js';
 import { type Check, type Finding, figure, set, sizeText } from './finding.js';
 
-const MB = 2 ** 20;
 const LARGE = 16 * MB;
 /** The largest backlog that is proposed, as a share of maxmemory. */
 const BACKLOG_SHARE = 0.05;

@@ -1,8 +1,8 @@
 // Checks of other causes of lost writes and long waits: saving, connections, slow commands.
+import { HOUR_S } from '../../core/units.js';
 import type { Facts } from './facts.js';
 import { type Check, type Finding, figure, set, uptime } from './finding.js';
 
-const HOUR = 3600;
 const SLOW_MICROSECONDS = 100_000;
 const SLOW_MS = 100;
 /** The most that is proposed for maxclients: a process has about that many file descriptors, and each client takes one. */
@@ -62,7 +62,7 @@ export const HEALTH_CHECKS: readonly Check[] = [
     needs: 'slow',
     run({ slow, at, cli }) {
       const recent = (slow ?? []).filter(
-        ({ microseconds, at: when }) => microseconds >= SLOW_MICROSECONDS && at - when < HOUR,
+        ({ microseconds, at: when }) => microseconds >= SLOW_MICROSECONDS && at - when < HOUR_S,
       );
       if (recent.length === 0) return undefined;
       const worst = Math.max(...recent.map(({ microseconds }) => microseconds)) / 1000;
@@ -82,7 +82,7 @@ export const HEALTH_CHECKS: readonly Check[] = [
     run({ latency, at, cli }) {
       const worst = new Map<string, number>();
       for (const { event, ms, at: when } of latency ?? []) {
-        if (ms >= SLOW_MS && at - when < HOUR) worst.set(event, Math.max(ms, worst.get(event) ?? 0));
+        if (ms >= SLOW_MS && at - when < HOUR_S) worst.set(event, Math.max(ms, worst.get(event) ?? 0));
       }
       if (worst.size === 0) return undefined;
       return {

@@ -1,4 +1,5 @@
 // Checks of the keys themselves: big keys, keys that never expire or are deleted late, lists in small nodes.
+import { MB } from '../../core/units.js';
 import { percentText } from '../../core/words.js';
 import { shellQuoted } from '../keyspace/shell.js';
 import { committedShare } from './committed.js';
@@ -6,7 +7,6 @@ import type { Facts } from './facts.js';
 import { type Check, figure, keyspace, set, sizeText } from './finding.js';
 import { sweepMend } from './room.js';
 
-const MB = 2 ** 20;
 const BIG_BYTES = 10 * MB;
 const STALE_BYTES = 16 * MB;
 /** Of active-expire-effort. */

@@ -7,7 +7,6 @@ const NEAR = 0.9;
 const FULL = 0.97;
 /** A proposed limit as a share of the available memory, unless used memory needs more. */
 const USUAL = 0.6;
-const DAY = 86_400;
 /** Fewer refused writes a day are a notice, not a warning. */
 const RARE = 1;
 
@@ -50,7 +49,7 @@ export const LIMIT_CHECKS: readonly Check[] = [
     run(facts) {
       const count = Number(/count=(\d+)/.exec(facts.info.get('errorstat_OOM') ?? '')?.[1] ?? 0);
       if (count === 0) return undefined;
-      const daily = count / Math.max(1, figure(facts, 'uptime_in_seconds') / DAY);
+      const daily = count / Math.max(1, figure(facts, 'uptime_in_seconds') / DAY_S);
       const refuses = committedShare(facts) >= NEAR && !leavesToPrimary(facts);
       return {
         severity: refuses ? 'critical' : daily < RARE ? 'notice' : 'warning',

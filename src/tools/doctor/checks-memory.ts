@@ -1,8 +1,8 @@
 // Checks of memory that the process takes in addition to its data.
+import { MB } from '../../core/units.js';
 import type { Facts } from './facts.js';
 import { type Check, type Finding, figure, set, sizeText } from './finding.js';
 
-const MB = 2 ** 20;
 /** The parts of mem_fragmentation_ratio: gaps between the data, pages that the allocator keeps, the rest of the process. */
 const PARTS = ['allocator_frag_ratio', 'allocator_rss_ratio', 'rss_overhead_ratio'] as const;
 const HIGH = 1.3;

@@ -1,12 +1,12 @@
 // The memory that is available to a server, and the maxmemory that fits into it. A limit below the used memory makes Redis
 // refuse or evict at once. With one near the available memory the kernel may kill Redis. Neither may be proposed.
 
+import { MB } from '../../core/units.js';
 import { percentText } from '../../core/words.js';
 import { TtlCost } from '../../memory/ttl-cost.js';
 import type { Facts } from './facts.js';
 import { figure, keyspace, set, sizeText } from './finding.js';
 
-const MB = 2 ** 20;
 /** The rest is for fragmentation, buffers and the copy that a fork makes while saving. */
 export const MOST = 0.8;
 /** A limit must be at least this multiple of used memory; a lower one is reached at once. */

@@ -1,5 +1,6 @@
 // Derives the TTL of a rule from the TTLs of the existing keys. Pure.
 // Invariant: the TTL is never longer than the keys suggest: beyond the longest band it follows the longest TTL seen.
+import { DAY_S } from '../../core/units.js';
 import type { GroupAnalysis } from '../analyze/analysis.js';
 import { TTL_BANDS } from '../analyze/bands.js';
 
@@ -13,10 +14,9 @@ export interface ObservedTtl {
 /** Share of the keys with a TTL that must expire within the suggested one. */
 export const COVERED = 0.9;
 
-const DAY = 86_400;
 /** Durations beyond the bands, seconds. */
-const LONG = [90 * DAY, 180 * DAY];
-const YEAR = 365 * DAY;
+const LONG = [90 * DAY_S, 180 * DAY_S];
+const YEAR = 365 * DAY_S;
 
 /** For groups that share one rule; undefined: no key has a TTL. */
 export function observeTtl(groups: readonly GroupAnalysis[]): ObservedTtl | undefined {

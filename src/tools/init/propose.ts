@@ -9,6 +9,7 @@ import { FAMILY_PREFIX } from '../../core/policy/family-rules.js';
 import { globMatches } from '../../core/policy/glob.js';
 import { globCovers } from '../../core/policy/glob-cover.js';
 import type { PriorityName } from '../../core/policy/rule.js';
+import { DAY_S, HOUR_S } from '../../core/units.js';
 import { bytesText } from '../../core/words.js';
 import { looksLikeCache } from '../../observe/advice/meaning.js';
 import {
@@ -65,7 +66,7 @@ const LEAST_WRITES = 10;
 /** If a smaller share has a TTL, the rule gets that TTL only if it is longer than what the name suggests. */
 const TELLING = 0.5;
 /** Seconds. An application that sets longer TTLs wants the keys to stay. */
-const FOR_EVER = 10 * 365 * 86_400;
+const FOR_EVER = 10 * 365 * DAY_S;
 const NO_SIGN =
   'No sign says that keys without a TTL may expire, so "durable": the rule changes nothing. If they may, write "ttl" in place of "durable".';
 const QUEUES: ReadonlySet<string> = new Set(['list', 'stream']);
@@ -310,5 +311,5 @@ function grouped(value: number): string {
 /** A duration as in a rule: minutes below an hour, hours up to a day, then days. */
 function durationText(seconds: number): string {
   if (seconds < 3600) return `${seconds / 60}m`;
-  return seconds <= 86_400 ? `${seconds / 3600}h` : `${seconds / 86_400}d`;
+  return seconds <= DAY_S ? `${seconds / HOUR_S}h` : `${seconds / DAY_S}d`;
 }

@@ -25,7 +25,7 @@ const NAME = 'spillway-sweep-job';
 const LOOK_MS = 60_000;
 const LEASE_MS = 30_000;
 /** How long a run waits for a server that goes away; then the next run continues. */
-const PATIENCE_MS = 5000;
+const RECONNECT_LIMIT_MS = 5000;
 /** How long close() waits for the run to end. */
 const LAST_MS = 1500;
 
@@ -185,7 +185,10 @@ export class SweepJob {
     try {
       await pace.start();
       const go = (keys: number, until: AbortSignal) => pace.go(keys, until);
-      const all = await walk({ endpoint, db, name: NAME, signal, pace: go, patienceMs: PATIENCE_MS }, visit);
+      const all = await walk(
+        { endpoint, db, name: NAME, signal, pace: go, patienceMs: RECONNECT_LIMIT_MS },
+        visit,
+      );
       // The last page may have shown that the lease was lost; lease.end() shows it otherwise.
       done = all && !lease.lost.aborted && !full.signal.aborted;
     } finally {

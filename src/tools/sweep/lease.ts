@@ -16,6 +16,7 @@
 // clock that is set back, makes others wait no longer than the lease.
 import { randomBytes } from 'node:crypto';
 import type { Redis } from 'ioredis';
+import { DAY_MS } from '../../core/units.js';
 import { explainFailure, ServerError } from '../keyspace/endpoint.js';
 import type { Server } from '../keyspace/servers.js';
 
@@ -68,7 +69,7 @@ if ARGV[3] then redis.call('HSET', KEYS[1], 'swept:' .. ARGV[3], held[2]) end
 return 1`;
 
 /** No config asks for a sweep less often. */
-const FORGET_MS = 31 * 24 * 3_600_000;
+const FORGET_MS = 31 * DAY_MS;
 
 export interface LeaseOptions {
   /** Must be the same in all proxies that share the server. */

@@ -2,7 +2,7 @@
 // connections of a process, set by wire/client/clients.ts. With a fixed address there is none.
 
 /** How long a connection that cannot be made waits while no pause is announced. */
-export const PATIENCE_MS = 3000;
+export const UNTOLD_PAUSE_MS = 3000;
 /** Between two attempts to connect. */
 export const AGAIN_MS = 20;
 
@@ -16,6 +16,6 @@ export class Following {
 
   /** Whether to try again to make a connection that first failed at `since` (performance.now()). */
   waits(since: number): boolean {
-    return this.isPaused ? !this.isGone : performance.now() - since < PATIENCE_MS;
+    return this.isPaused ? !this.isGone : performance.now() - since < UNTOLD_PAUSE_MS;
   }
 }

@@ -15,7 +15,7 @@ import type { Turn } from '../turn.js';
 import { Allowance } from './allowance.js';
 import { type Applicant, Applicants } from './applicants.js';
 import { Attempts } from './attempts.js';
-import { PATIENCE_MS } from './following.js';
+import { UNTOLD_PAUSE_MS } from './following.js';
 import { Refused } from './greet.js';
 import { type ByteCounters, SharedConnection } from './shared-connection.js';
 import type { SharedRoom } from './shared-room.js';
@@ -323,7 +323,7 @@ export class SharedConnectionSet {
   private waitedEnough(reason: Error): number {
     const { following } = this.options.upstream;
     if (following === undefined || reason instanceof Refused) return Number.POSITIVE_INFINITY;
-    return following.isPaused ? Number.NEGATIVE_INFINITY : performance.now() - PATIENCE_MS;
+    return following.isPaused ? Number.NEGATIVE_INFINITY : performance.now() - UNTOLD_PAUSE_MS;
   }
 
   private allow(): void {

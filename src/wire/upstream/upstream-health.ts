@@ -16,7 +16,7 @@ import { asOne, type Endpoint, target } from './upstream-socket.js';
 /** Between two probes of a server that refuses. */
 const LOOK_EVERY_MS = 10;
 /** A server that takes longer than this may still be there. */
-const PATIENCE_MS = 250;
+const ANSWER_LIMIT_MS = 250;
 /** Between two questions to a server that no connection reaches. */
 const TROUBLE_EVERY_MS = 1000;
 /** The server answers this without a login. Redis 7.0 neither counts it nor shows it to MONITOR. */
@@ -121,9 +121,9 @@ export class UpstreamHealth {
       done(known);
       return;
     }
-    const socket = net.connect({ ...target(this.upstream), timeout: PATIENCE_MS }).unref();
+    const socket = net.connect({ ...target(this.upstream), timeout: ANSWER_LIMIT_MS }).unref();
     this.question = socket;
-    let trouble: string | undefined = `it has accepted no connection for ${PATIENCE_MS} ms`;
+    let trouble: string | undefined = `it has accepted no connection for ${ANSWER_LIMIT_MS} ms`;
     const end = (): void => {
       known = true;
       socket.destroy();
