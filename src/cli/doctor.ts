@@ -7,7 +7,7 @@ import { type Examination, examine, type ServerExamination } from '../tools/doct
 import { SEVERITIES, type Severity } from '../tools/doctor/finding.js';
 import { ExitCode } from './exit.js';
 import { drawPolicies } from './policy-table.js';
-import { createPaint, type Paint } from './terminal/paint.js';
+import { createPaint, type Paint, SEVERITY_COLORS } from './terminal/paint.js';
 import { type ToolOptions, tooling } from './tool.js';
 
 export interface DoctorCommandOptions extends ToolOptions {
@@ -16,7 +16,6 @@ export interface DoctorCommandOptions extends ToolOptions {
 }
 
 const NAME = 'spillway-doctor';
-const COLORS = { critical: 'red', warning: 'yellow', notice: 'cyan' } as const;
 
 export async function doctorCommand(options: DoctorCommandOptions, env: Environment): Promise<ExitCode> {
   return tooling(options, env, NAME, async ({ config, file, servers, signal, progress }) => {
@@ -53,7 +52,10 @@ function drawServer(examination: ServerExamination, paint: Paint): string {
     examination;
   const lines = [paint('bold', server), ...(memory === null ? [] : [drawMemory(memory)])];
   for (const { id, severity, title, evidence, reason, mend } of findings) {
-    lines.push('', `${paint(COLORS[severity], severity.toUpperCase())}  ${paint('bold', title)}  (${id})`);
+    lines.push(
+      '',
+      `${paint(SEVERITY_COLORS[severity], severity.toUpperCase())}  ${paint('bold', title)}  (${id})`,
+    );
     lines.push(`  ${printable(evidence)}`, `  ${reason}`, ...mend.map((line) => `    ${printable(line)}`));
   }
   if (needsPassword && findings.length > 0) {

@@ -5,15 +5,14 @@ import type { AdviceSnapshot } from '../observe/advice/snapshot.js';
 import { stepText } from '../observe/advice/steps.js';
 import { Columns } from './terminal/columns.js';
 import type { Paint } from './terminal/paint.js';
-
-const COLORS = { critical: 'red', warning: 'yellow', notice: 'cyan' } as const;
+import { SEVERITY_COLORS } from './terminal/paint.js';
 
 /** A paragraph for each advice, and the table; nothing if there is no advice. */
 export function drawAdvice({ advice, policies }: AdviceSnapshot, paint: Paint): string[] {
   if (advice.length === 0) return [];
   const paragraphs = advice.map(({ severity, title, evidence, reason, steps }) =>
     [
-      `${paint(COLORS[severity], severity.toUpperCase())}  ${paint('bold', title)}`,
+      `${paint(SEVERITY_COLORS[severity], severity.toUpperCase())}  ${paint('bold', title)}`,
       `  ${printable(evidence)}`,
       `  ${reason}`,
       ...steps.map((step) => `    ${printable(stepText(step))}`),

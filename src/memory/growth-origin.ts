@@ -3,8 +3,9 @@
 // long, and near the limit they are shed one after the other. So the changes of the sum show the part of each. This is a Kalman
 // filter: the four parts are unknown, and each reading is a measurement of their weighted sum.
 // Pure. Invariants: parts are 0 … 1; no uncertainty exceeds UNKNOWN, so nothing that was learnt lasts for ever.
+import { PRIORITY_NAMES } from '../core/policy/rule.js';
 
-const PRIORITIES = 4;
+const PRIORITIES = PRIORITY_NAMES.length;
 /** A part before anything is known about it: the estimate is some 1.4 times what Redis takes. */
 const LIKELY = 0.7;
 /** The variance of an unknown part, and how much it grows in a millisecond. */

@@ -1,4 +1,5 @@
 // How fast memory grows, and by whose writes, learnt from readings over sufficiently long intervals. Bytes a millisecond.
+import { PRIORITY_NAMES } from '../core/policy/rule.js';
 import { GrowthOrigin } from './growth-origin.js';
 
 /** Rates are learnt over intervals of at least this length; the newest one has this weight. */
@@ -9,7 +10,7 @@ const HALF_LIFE_MS = 10_000;
 /** Changes of buffers and tables below this are not growth by others. */
 const NOISE_BYTES = 64 * 1024;
 
-const PRIORITIES = 4;
+const PRIORITIES = PRIORITY_NAMES.length;
 
 export class GrowthRates {
   /** Growth from elsewhere: other proxies, clients that bypass Spillway. */

@@ -5,6 +5,9 @@
 /** INFO server, whose versions say which kind of table the server has. */
 export type ServerInfo = ReadonlyMap<string, string>;
 
+/** TTLs that take more than this share of what the keys hold are not worth it: such small keys are cheaper in hashes. */
+export const DEAR_SHARE = 0.15;
+
 /** Bytes of an entry with an allocation of its own, and of one that the server stores within the key. */
 const ENTRY = 32;
 const ENTRY_IN_KEY = 16;

@@ -9,3 +9,6 @@ export function createPaint(stream: NodeJS.WriteStream): Paint {
   const colors = stream.isTTY === true && stream.hasColors();
   return colors ? (style, text) => styleText(style, text) : (_, text) => text;
 }
+
+/** Of findings and advice. */
+export const SEVERITY_COLORS = { critical: 'red', warning: 'yellow', notice: 'cyan' } as const;

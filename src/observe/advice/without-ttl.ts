@@ -1,5 +1,6 @@
 // The advice for a volatile policy that has little left to evict, or soon will: keys without a TTL fill the server. Pure.
 import { bytesText, percentText, timeText } from '../../core/words.js';
+import { DEAR_SHARE } from '../../memory/ttl-cost.js';
 import type { RuleSuggestion } from '../stats/suggest.js';
 import type { Advice } from './advice.js';
 import type { AdviceFacts, Holder } from './facts.js';
@@ -15,8 +16,6 @@ const FULL = 0.9;
 /** An end within this time is reported. */
 const SOON_SECONDS = 86_400;
 const AT_ONCE_SECONDS = 3600;
-/** If TTLs take more than this share of what they make evictable, they are not worth it. */
-const DEAR = 0.15;
 
 /** undefined: enough can be evicted, for as long as known. */
 export function withoutTtl(facts: AdviceFacts): Advice | undefined {
@@ -99,6 +98,6 @@ function costOf({ name, keys, ttlKeys, bytes, ttlBytes }: Holder, { ttlBytes: co
   const taken = cost(more);
   if (!Number.isFinite(taken)) return [];
   const text = `TTLs for the ${more.toLocaleString('en-US')} keys of ${name} take up to ${bytesText(taken)} more, and make ${bytesText(gain)} evictable`;
-  const dear = taken > DEAR * gain ? '; keep such small keys in hashes' : '';
+  const dear = taken > DEAR_SHARE * gain ? '; keep such small keys in hashes' : '';
   return [{ kind: 'note', text: `${text}${dear}` }];
 }

@@ -1,4 +1,5 @@
 // Checks of maxmemory, and of what happens when it is reached.
+import { DAY_S } from '../../core/units.js';
 import { committedOf, committedShare, committedText } from './committed.js';
 import { type Check, figure, set, sizeText, uptime } from './finding.js';
 import { counted, fewerKeys, leavesToPrimary, limitMend, MOST, roomOf } from './room.js';
