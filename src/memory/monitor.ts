@@ -110,7 +110,7 @@ export class MemoryMonitor {
       connect: () => connectionLike(this.redis, 'spillway-proxies', options.tls),
       ask: (questions) => this.ask(questions),
       onCount: (proxies) => {
-        pressure.proxies = proxies;
+        pressure.memory.proxies = proxies;
       },
       log,
     });
@@ -257,7 +257,7 @@ export class MemoryMonitor {
       const [memory, keyspace, role, ...slow] = await Promise.all([
         redis.info('memory'),
         // The number of evictable keys must be as fresh as the memory from which they are subtracted.
-        withSlow || pressure.evictable.eviction !== 'none' ? redis.info('keyspace') : undefined,
+        withSlow || pressure.memory.evictable.eviction !== 'none' ? redis.info('keyspace') : undefined,
         onRole !== undefined ? redis.info('replication') : undefined,
         ...(withSlow ? ['replication', 'server', 'stats'].map((section) => redis.info(section)) : []),
       ]);

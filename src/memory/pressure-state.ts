@@ -18,19 +18,15 @@ export function coveredBy({ answered, reliefsAnswered }: ShedGate): Covered {
   return { growth: answered, reliefs: reliefsAnswered };
 }
 
-/** What one Pressure has made of its readings, as plain data, so that other processes can act on it. */
-export interface PressureState {
+/** What one MemoryEstimate knows, as plain data. */
+export interface MemoryState {
   readonly reading: Reading | undefined;
   readonly applicability: Applicability | undefined;
   readonly evictable: Evictable;
   readonly ownEvictable: number;
   readonly readingAgeMs: number;
   readonly covered: Covered;
-  readonly better: boolean;
   readonly blind: boolean;
-  readonly latched: number;
-  /** The pressure at which an OOM was last contradicted. */
-  readonly oomContradictedAt: number;
   readonly othersRate: number;
   readonly measuredRate: number;
   /** The share of admitted growth that stays committed. */
@@ -39,6 +35,14 @@ export interface PressureState {
   readonly admittedPerSecond: number;
   /** Proxies that write to the server. */
   readonly proxies: number;
+}
+
+/** What one Pressure has made of its readings, as plain data, so that other processes can act on it. */
+export interface PressureState extends MemoryState {
+  readonly better: boolean;
+  readonly latched: number;
+  /** The pressure at which an OOM was last contradicted. */
+  readonly oomContradictedAt: number;
   /** By Priority: bytes that are kept for higher ones. */
   readonly reserved: readonly number[];
   readonly rehearsal: Rehearsal | undefined;

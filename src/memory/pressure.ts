@@ -1,43 +1,34 @@
-// From readings to the gate: how full the server is, what was admitted since, and what to shed now and why.
-// Pure except for the gate that it writes: no timers, no I/O; the clock comes with each call (monotonic milliseconds).
-// The file is long because the decision is made only here; its inputs (rates, latch, reserve, levels, relief) have files of
-// their own.
+// What to shed now and why: from the memory that is taken to be in use (estimate.ts) to the gate. Pure except for the gate that
+// it writes: no timers, no I/O; the clock comes with each call (monotonic milliseconds).
 //
-//   committed = used memory that nothing can take back (evictable.ts); with noeviction all of it
-//   estimate = committed + admitted growth that it may not contain + growth by others (their rate × age)
-//              if the server evicts: only the part of the growth that stays committed, as measured
-//              while readings fail: committed + at most the growth that was measured over such a time
 //   latched  = the highest reading; it falls only once readings are `hysteresis` below it
 //   acting   = max(latched, estimate / limit, rehearsed)
 //   a priority's share is the position of `acting` in its band, which the reserve moves down or squeezes (bands.ts)
 //
-// Growth counts from the moment it is forwarded, so a burst between two readings cannot overshoot.
 // Invariants: only `apply` decides what is shed; the gate, the levels and their causes follow from it. Only readings and
 // Redis's own OOM move `latched`. A rehearsal can only add to what is shed, and leaves nothing behind.
+// It is long because the decision is made only here.
 import { MOST_SHARE } from '../core/policy/brief.js';
 import { Priority } from '../core/policy/rule.js';
 import { ALL, type ShedGate } from '../core/policy/shed.js';
-import { type Applicability, judgeApplicability } from './applicability.js';
+import type { Applicability } from './applicability.js';
 import { type Band, Bands } from './bands.js';
-import { CommittedFlow } from './committed-flow.js';
-import { type Evictable, evictableOf, NOTHING_EVICTABLE } from './evictable.js';
-import { GrowthRates } from './growth-rates.js';
+import { MemoryEstimate } from './estimate.js';
+import { type Evictable, evictableOf } from './evictable.js';
 import { Latch } from './latch.js';
 import { type Cause, isAbove, Levels, levelOf } from './levels.js';
 import type { LevelChange, PressureOptions } from './pressure-options.js';
 import type { Covered, PressureState, Rehearsal } from './pressure-state.js';
-import { countedBytes, differenceOf, type KeyspaceReading, type Reading } from './reading.js';
+import { differenceOf, type KeyspaceReading, type Reading } from './reading.js';
 import { Rehearsed } from './rehearsed.js';
 import { Relief } from './relief.js';
-import { meanOver, Reserve } from './reserve.js';
+import { Reserve } from './reserve.js';
 
 const PRIORITIES = [Priority.LOW, Priority.NORMAL, Priority.HIGH, Priority.CRITICAL] as const;
 /** The estimate is computed again each time it has grown by this share of the limit. */
 const STEP = 0.002;
 /** Share of the limit below the first band within which Redis's OOM is believed at once. */
 const OOM_TRUST = 0.1;
-/** How long Redis's OOM counts as proof that eviction does not help. */
-const OOM_COUNTS_MS = 5000;
 /** Memory has improved if it falls by this share of the limit from one reading to the next. */
 const MUCH_FREED = 0.1;
 /**
@@ -46,32 +37,15 @@ const MUCH_FREED = 0.1;
 const SPARES_ABOVE = 0.02;
 
 export class Pressure {
-  reading: Reading | undefined;
-  applicability: Applicability | undefined;
-  /** As last read; undefined in a worker, because its primary decides. */
-  private keyspace: KeyspaceReading | undefined;
-  /** What the server can evict, as last read. */
-  evictable = NOTHING_EVICTABLE;
-  /** Proxies that write to this server, this one among them. */
-  proxies = 1;
-  /** Bytes that Spillway itself can evict. */
-  ownEvictable = 0;
+  /** What is known of the server's memory. */
+  readonly memory: MemoryEstimate;
   readonly levels = new Levels();
   /** The pressure that Spillway acts on, as a share of the limit, and what it comes from. */
   acting = 0;
   cause: Cause = 'no reading yet';
-  private readAt = Number.NEGATIVE_INFINITY;
-  private covered: Covered = { growth: 0, reliefs: 0 };
   private better = true;
-  /** Readings that were requested since the last one have failed, or are overdue. */
-  private blind = false;
-  private oomAt = Number.NEGATIVE_INFINITY;
   private readonly rehearsed = new Rehearsed();
   private latch = new Latch();
-  private readonly flow = new CommittedFlow();
-  private readonly rates = new GrowthRates();
-  private committedPart = 1;
-  private admittedPerSecond = 0;
   private readonly reserve = new Reserve();
   private readonly relief = new Relief();
   private bands: Bands;
@@ -81,6 +55,7 @@ export class Pressure {
     private readonly gate: ShedGate,
     private readonly onChange: (change: LevelChange) => void,
   ) {
+    this.memory = new MemoryEstimate(options, gate);
     this.bands = new Bands(options.bands);
   }
 
@@ -89,7 +64,7 @@ export class Pressure {
     this.options = options;
     this.bands = new Bands(options.bands);
     if (options.reserve.most === 0) this.reserve.bytes.fill(0);
-    if (this.reading !== undefined && this.keyspace !== undefined) this.judge(this.reading, now);
+    this.memory.reconfigure(options, now);
     this.apply(now, 'configuration');
   }
 
@@ -101,30 +76,21 @@ export class Pressure {
     now: number,
     evictable: Evictable = evictableOf(reading, keyspace, undefined, now),
   ): void {
-    const before = this.reading;
-    const committedBefore = this.committedBytes;
-    this.reading = reading;
-    this.evictable = evictable;
-    this.readAt = now;
-    // While memory is being freed, the reading does not yet show the command's effect.
-    this.covered = reading.freeing ? { ...covered, reliefs: this.covered.reliefs } : covered;
-    this.blind = false;
-    this.keyspace = keyspace;
-    const applicability = this.judge(reading, now);
-    const freed = before === undefined ? 0 : committedBefore - this.committedBytes;
-    const elapsed = this.learnRates(now);
+    const { memory } = this;
+    const { reading: before } = memory;
+    const { applicability, freedBytes, learntMs } = memory.take(reading, keyspace, covered, now, evictable);
     const { latch } = this;
     const { lowestStart } = this.bands;
     const refused = latch.pressure > lowestStart;
-    latch.take(this.measured, lowestStart, this.options.hysteresis);
-    if (elapsed > 0) this.learnReserve(elapsed, applicability);
+    latch.take(memory.measured, lowestStart, this.options.hysteresis);
+    if (learntMs > 0) this.learnReserve(learntMs, applicability);
     this.better =
       before?.maxmemoryBytes !== reading.maxmemoryBytes ||
       before.policy !== reading.policy ||
-      freed >= MUCH_FREED * applicability.limitBytes ||
+      freedBytes >= MUCH_FREED * applicability.limitBytes ||
       (refused && latch.pressure <= lowestStart);
     this.relief.see(this.gate.reliefs, now);
-    this.relief.take(this.covered.reliefs, this.better);
+    this.relief.take(memory.covered.reliefs, this.better);
     this.apply(now, applicability.applies ? 'reading' : 'not applicable');
   }
 
@@ -134,53 +100,41 @@ export class Pressure {
    * old one's; undefined: they do not differ.
    */
   moved(reading: Reading, now: number): string | undefined {
-    const before = this.reading;
+    const { memory } = this;
+    const { reading: before, keyspace: known } = memory;
     // It has said that it is not a replica.
-    const keyspace = this.keyspace && { ...this.keyspace, replica: false };
-    this.reading = undefined;
-    this.oomAt = Number.NEGATIVE_INFINITY;
+    const keyspace = known && { ...known, replica: false };
+    memory.startOver();
     this.latch = new Latch();
-    this.flow.startOver();
-    this.rates.startOver();
-    const { admitted, reliefs } = this.gate;
-    this.covered = { growth: admitted, reliefs };
-    this.take(reading, keyspace, this.covered, now);
+    this.take(reading, keyspace, memory.covered, now);
     return before && differenceOf(before, reading);
-  }
-
-  private judge(reading: Reading, now: number): Applicability {
-    const oom = now - this.oomAt < OOM_COUNTS_MS;
-    this.applicability = judgeApplicability(reading, this.keyspace, this.options, oom);
-    return this.applicability;
   }
 
   /** A requested reading has failed, or is overdue: until the next one, the last reading stays in use. */
   missed(now: number): void {
-    if (this.blind) return;
-    this.blind = true;
+    if (this.memory.isBlind) return;
+    this.memory.isBlind = true;
     this.apply(now);
   }
 
   /** Spillway itself can evict this many bytes now; 0 unless it holds its mark. Returns whether that changes something. */
   canEvict(bytes: number, now: number): boolean {
-    const before = this.ownEvictable;
-    const limitBytes = this.applicability?.limitBytes ?? 0;
+    const { memory } = this;
+    const before = memory.ownEvictable;
+    const limitBytes = memory.applicability?.limitBytes ?? 0;
     if (bytes === before || (bytes > 0 && before > 0 && Math.abs(bytes - before) < STEP * limitBytes))
       return false;
-    this.ownEvictable = bytes;
+    memory.ownEvictable = bytes;
     this.apply(now);
     return true;
   }
 
   state(now: number): PressureState {
-    const { reading, applicability, covered, better, blind, evictable, ownEvictable } = this;
-    const { latch, rates, committedPart, admittedPerSecond, proxies } = this;
-    const [readingAgeMs, rehearsal] = [this.readingAge(now), this.rehearsal(now)];
+    const { latch, better } = this;
     return {
-      ...{ reading, applicability, readingAgeMs, covered, better, blind, evictable, ownEvictable },
-      ...{ latched: latch.pressure, oomContradictedAt: latch.contradictedAt, rehearsal },
-      ...{ othersRate: rates.others, measuredRate: rates.measured },
-      ...{ committedPart, admittedPerSecond, proxies },
+      ...this.memory.state(now),
+      ...{ latched: latch.pressure, oomContradictedAt: latch.contradictedAt, better },
+      rehearsal: this.rehearsal(now),
       reserved: Array.from(this.reserve.bytes),
     };
   }
@@ -189,22 +143,11 @@ export class Pressure {
    * Acts on another process's readings from now on, instead of take(). The gate must count everything that the other's counts.
    */
   adopt(state: PressureState, now: number): void {
-    this.reading = state.reading;
-    this.applicability = state.applicability;
-    this.evictable = state.evictable;
-    this.ownEvictable = state.ownEvictable;
-    this.committedPart = state.committedPart;
-    this.admittedPerSecond = state.admittedPerSecond;
-    this.proxies = state.proxies;
-    this.readAt = now - state.readingAgeMs;
-    this.covered = state.covered;
+    this.memory.adopt(state, now);
     this.better = state.better;
-    this.blind = state.blind;
     this.latch.pressure = state.latched;
     this.latch.contradictedAt = state.oomContradictedAt;
     this.reserve.adopt(state.reserved);
-    this.rates.others = state.othersRate;
-    this.rates.measured = state.measuredRate;
     this.rehearsed.start(state.rehearsal?.pressure ?? 0, state.rehearsal?.leftMs ?? 0, now);
     this.relief.see(this.gate.reliefs, now);
     this.relief.take(state.covered.reliefs, state.better);
@@ -228,9 +171,9 @@ export class Pressure {
    * also not believed if a reading has just contradicted an OOM, until memory is fuller than then.
    */
   upstreamOom(now: number): void {
-    this.oomAt = now;
-    if (this.applicability?.applies !== true || this.distanceToShedding(now) > OOM_TRUST) return;
-    if (this.latch.takeOom(this.measured, this.options.hysteresis)) this.apply(now, 'upstream OOM');
+    this.memory.oomSeen(now);
+    if (this.memory.applicability?.applies !== true || this.distanceToShedding(now) > OOM_TRUST) return;
+    if (this.latch.takeOom(this.memory.measured, this.options.hysteresis)) this.apply(now, 'upstream OOM');
   }
 
   /**
@@ -238,34 +181,35 @@ export class Pressure {
    * happened; without it only time has passed, or growth.
    */
   apply(now: number, trigger?: Cause): void {
-    const { gate, applicability } = this;
+    const { gate, memory } = this;
+    const { applicability } = memory;
     this.relief.see(gate.reliefs, now);
     this.rehearsed.pass(now);
-    if (this.reading === undefined || applicability?.applies !== true) {
-      this.open(0, this.reading === undefined ? 'no reading yet' : 'not applicable', now, trigger);
+    if (memory.reading === undefined || applicability?.applies !== true) {
+      this.open(0, memory.reading === undefined ? 'no reading yet' : 'not applicable', now, trigger);
       return;
     }
-    if (this.isStale(now) && this.options.onStale === 'admit') {
+    if (memory.isStale(now) && this.options.onStale === 'admit') {
       this.open(this.effective, 'stale reading', now, 'stale reading');
       return;
     }
-    const estimate = this.estimate(now) / applicability.limitBytes;
-    this.acting = Math.max(this.effective, estimate);
-    this.bands.reserve(this.reserve.bytes, applicability.limitBytes, this.serverEvicts(applicability));
+    this.acting = Math.max(this.effective, memory.now(now) / applicability.limitBytes);
+    this.bands.reserve(this.reserve.bytes, applicability.limitBytes, memory.serverEvicts);
     this.setThresholds();
     this.setHeadroom(now, applicability);
     gate.brief.most = MOST_SHARE * applicability.limitBytes;
     gate.active = true;
     gate.sparesExpiring = this.sparesExpiring(applicability);
     const distance = Math.max(STEP, (this.bands.begins - Math.max(this.acting, this.wary(now))) / 2);
-    gate.wakeAt = gate.admitted + (Math.min(distance, 1) * applicability.limitBytes) / this.proxies;
+    gate.wakeAt = gate.admitted + (Math.min(distance, 1) * applicability.limitBytes) / memory.proxies;
     this.tellLevels(now, trigger);
     this.pauseForRelief(applicability.limitBytes);
   }
 
   /** Bytes by which all writes of a priority are refused earlier than its band says, so that higher ones can grow. */
   reserved(priority: Priority): number {
-    const { applicability, bands } = this;
+    const { bands } = this;
+    const { applicability } = this.memory;
     return applicability?.applies === true ? bands.earlier(priority) * applicability.limitBytes : 0;
   }
 
@@ -274,53 +218,12 @@ export class Pressure {
     return this.bands.at(priority);
   }
 
-  /** Bytes that the writes of a priority add to memory in a second, and those from elsewhere. */
-  growthPerSecond(priority: Priority | 'others'): number {
-    return 1000 * (priority === 'others' ? this.rates.steadyOthers : this.rates.byPriority[priority]);
-  }
-
-  /** committed / limit as last read; 0 without a reading or a limit. */
-  get measured(): number {
-    const limit = this.applicability?.limitBytes ?? 0;
-    return limit > 0 ? this.committedBytes / limit : 0;
-  }
-
-  /** The memory that Redis compares with its limit, as last read, less what can be taken back. */
-  get committedBytes(): number {
-    return this.reading === undefined ? 0 : Math.max(0, countedBytes(this.reading) - this.takenBack);
-  }
-
-  /** Its changes from reading to reading: only differences mean something. */
-  get committedFlowBytes(): number {
-    return this.flow.bytes;
-  }
-
-  /** Bytes that the server or Spillway can evict, as far as they count. */
-  private get takenBack(): number {
-    const byServer = this.applicability?.evictionCounts === true ? this.evictable.bytes : 0;
-    return Math.max(byServer, this.ownEvictable);
-  }
-
-  /** Bytes of growth that the reading may not contain. */
-  get growthSinceReading(): number {
-    return Math.max(0, this.gate.admitted - this.covered.growth);
-  }
-
-  readingAge(now: number): number {
-    return now - this.readAt;
-  }
-
-  isStale(now: number): boolean {
-    return this.readingAge(now) > this.options.staleAfterMs;
-  }
-
   /** How close the estimate is to the start of refusing: 0 at or above it, otherwise the share of the limit in between. */
   distanceToShedding(now: number): number {
-    if (this.applicability?.applies !== true) return Number.POSITIVE_INFINITY;
-    return Math.max(
-      0,
-      this.bands.begins - Math.max(this.latch.pressure, this.estimate(now) / this.applicability.limitBytes),
-    );
+    const { applicability } = this.memory;
+    if (applicability?.applies !== true) return Number.POSITIVE_INFINITY;
+    const estimate = this.memory.now(now) / applicability.limitBytes;
+    return Math.max(0, this.bands.begins - Math.max(this.latch.pressure, estimate));
   }
 
   /**
@@ -335,8 +238,7 @@ export class Pressure {
   }
 
   private wary(now: number): number {
-    const others = (this.proxies - 1) * this.committing(this.growthSinceReading);
-    return (this.estimate(now) + others) / (this.applicability?.limitBytes ?? 1);
+    return this.memory.ifOthersGrewAlike(now) / (this.memory.applicability?.limitBytes ?? 1);
   }
 
   /** The pressure without the estimated part. */
@@ -344,46 +246,17 @@ export class Pressure {
     return Math.max(this.latch.pressure, this.rehearsed.pressure);
   }
 
-  private estimate(now: number): number {
-    const age = Math.max(0, this.readingAge(now));
-    const growth = this.committing(this.growthSinceReading) + this.rates.others * age;
-    const { committedBytes } = this;
-    if (!this.blind) return committedBytes + growth;
-    // Most growth overwrites existing data; without readings nothing corrects for that.
-    return committedBytes + Math.min(growth, this.rates.measured * Math.min(age, this.options.staleAfterMs));
-  }
-
-  /** How much of the growth stays committed: if keys are evicted, the evictable part of the growth replaces others. */
-  private committing(growth: number): number {
-    const { takenBack } = this;
-    return growth - Math.min(takenBack, growth * (1 - this.committedPart));
-  }
-
-  private learnRates(now: number): number {
-    const { gate, options, rates, reading, applicability, flow } = this;
-    if (reading === undefined) return 0;
-    const byServer = applicability?.evictionCounts === true ? this.evictable : NOTHING_EVICTABLE;
-    const byOwn: Evictable = { ...byServer, bytes: this.ownEvictable, basis: 'known' };
-    flow.take(countedBytes(reading), byOwn.bytes > byServer.bytes ? byOwn : byServer, now);
-    const elapsed = rates.learn(flow.bytes, gate.admitted, gate.admittedBy, now, meanOver(options.reserve));
-    this.committedPart = rates.part;
-    this.admittedPerSecond = 1000 * rates.admitted;
-    return elapsed;
-  }
-
-  private serverEvicts({ evictionCounts }: Applicability): boolean {
-    return evictionCounts && this.evictable.eviction !== 'none';
-  }
-
   /** Whether enough can be evicted. What has a TTL replaces what had one, so only what stays committed uses it up. */
   private sparesExpiring({ limitBytes, evictionCounts }: Applicability): boolean {
-    if (!evictionCounts || this.evictable.eviction !== 'volatile') return false;
-    const left = Math.min(this.evictable.bytes, Math.max(0, 1 - this.rehearsed.pressure) * limitBytes);
-    return left >= SPARES_ABOVE * limitBytes + this.admittedPerSecond * this.committedPart;
+    const { evictable, committedPerSecond } = this.memory;
+    if (!evictionCounts || evictable.eviction !== 'volatile') return false;
+    const left = Math.min(evictable.bytes, Math.max(0, 1 - this.rehearsed.pressure) * limitBytes);
+    return left >= SPARES_ABOVE * limitBytes + committedPerSecond;
   }
 
   private learnReserve(elapsedMs: number, { limitBytes }: Applicability): void {
-    const { gate, rates, options, reserve } = this;
+    const { gate, options, reserve } = this;
+    const { rates } = this.memory;
     const refused = (priority: number): number => gate.thresholds[priority] / ALL;
     reserve.learn(rates.byPriority, rates.steadyOthers, refused, elapsedMs, options.reserve, limitBytes);
   }
@@ -405,12 +278,12 @@ export class Pressure {
    * and only if Redis itself would refuse.
    */
   private setHeadroom(now: number, { limitBytes, refusesAtLimit }: Applicability): void {
-    const { gate, bands, reserve } = this;
-    const estimate = this.estimate(now) + gate.promised + gate.promisedElsewhere;
-    const ofServer = refusesAtLimit ? (this.reading?.maxmemoryBytes ?? 0) : Number.POSITIVE_INFINITY;
+    const { gate, bands, reserve, memory } = this;
+    const estimate = memory.now(now) + gate.promised + gate.promisedElsewhere;
+    const ofServer = refusesAtLimit ? (memory.reading?.maxmemoryBytes ?? 0) : Number.POSITIVE_INFINITY;
     for (const priority of PRIORITIES) {
       const left = bands.isNever(priority)
-        ? ofServer - this.committedBytes
+        ? ofServer - memory.committedBytes
         : limitBytes - reserve.bytes[priority] - estimate;
       gate.headroom[priority] = Math.max(0, left);
     }
@@ -448,7 +321,14 @@ export class Pressure {
       const told = this.levels.see(priority, to, standing, now);
       if (told === undefined) continue;
       const { sparesExpiring } = this.gate;
-      this.onChange({ priority, to, ...told, pressure: acting, reading: this.reading, sparesExpiring });
+      this.onChange({
+        priority,
+        to,
+        ...told,
+        pressure: acting,
+        reading: this.memory.reading,
+        sparesExpiring,
+      });
     }
   }
 }

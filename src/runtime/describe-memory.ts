@@ -3,6 +3,7 @@
 import type { Priority, PriorityName } from '../core/policy/rule.js';
 import { PRIORITY_NAMES } from '../core/policy/rule.js';
 import { ALL, type ShedGate } from '../core/policy/shed.js';
+import type { MemoryEstimate } from '../memory/estimate.js';
 import type { EvictionSnapshot } from '../memory/eviction.js';
 import { LEAST_EVICTED } from '../memory/eviction-rates.js';
 import type { MemoryMonitor } from '../memory/monitor.js';
@@ -27,7 +28,8 @@ export function describeMemory(
   eviction: EvictionSnapshot | null,
   limits: readonly LimitSnapshot[],
 ): MemorySnapshot {
-  const { reading, applicability } = pressure;
+  const { memory } = pressure;
+  const { reading, applicability } = memory;
   const limitBytes = applicability?.limitBytes ?? 0;
   const headroomBytes = Math.min(...gate.headroom);
   const levels = PRIORITY_NAMES.map((name, index): [PriorityName, ShedLevel] => {
@@ -36,36 +38,36 @@ export function describeMemory(
       shedShare: gate.thresholds[priority] / ALL,
       band: pressure.band(priority),
       reservedBytes: Math.round(pressure.reserved(priority)),
-      growthBytesPerSecond: Math.round(pressure.growthPerSecond(priority)),
+      growthBytesPerSecond: Math.round(memory.growthPerSecond(priority)),
     };
     return [name, level];
   });
   return {
-    pressure: limitBytes > 0 ? pressure.measured : null,
+    pressure: limitBytes > 0 ? memory.measured : null,
     usedShare: limitBytes > 0 && reading !== undefined ? countedBytes(reading) / limitBytes : null,
     actingPressure: limitBytes > 0 ? pressure.acting : null,
     cause: pressure.cause,
     usedBytes: reading?.usedBytes ?? null,
     notCountedBytes: reading?.notCountedBytes ?? null,
-    committedBytes: reading === undefined ? null : Math.round(pressure.committedBytes),
-    committedFlowBytes: reading === undefined ? null : Math.round(pressure.committedFlowBytes),
-    ...evictionOf(pressure, monitor),
+    committedBytes: reading === undefined ? null : Math.round(memory.committedBytes),
+    committedFlowBytes: reading === undefined ? null : Math.round(memory.committedFlowBytes),
+    ...evictionOf(memory, monitor),
     limitBytes: limitBytes > 0 ? limitBytes : null,
     maxmemoryBytes: reading?.maxmemoryBytes ?? null,
     policy: reading?.policy ?? null,
     level: Object.fromEntries(levels) as Record<PriorityName, ShedLevel>,
-    othersBytesPerSecond: Math.round(pressure.growthPerSecond('others')),
+    othersBytesPerSecond: Math.round(memory.growthPerSecond('others')),
     active: applicability?.applies === true,
-    readingAgeMs: reading === undefined ? null : Math.round(pressure.readingAge(now)),
-    stale: reading !== undefined && pressure.isStale(now),
+    readingAgeMs: reading === undefined ? null : Math.round(memory.readingAge(now)),
+    stale: reading !== undefined && memory.isStale(now),
     reason: applicability?.reason ?? 'off: no reading yet',
-    growthSinceReadingBytes: Math.round(pressure.growthSinceReading),
+    growthSinceReadingBytes: Math.round(memory.growthSinceReading),
     headroomBytes: Number.isFinite(headroomBytes) ? Math.round(headroomBytes) : null,
     sparesExpiring: gate.sparesExpiring,
     briefBytes: Math.round(gate.brief.total),
     briefMostBytes: Math.round(gate.brief.most),
     upstreamVersion: monitor.version,
-    proxies: pressure.proxies,
+    proxies: memory.proxies,
     upstreamMode: monitor.kind.mode,
     upstreamRole: monitor.kind.role,
     polls: monitor.polls,
@@ -79,7 +81,7 @@ export function describeMemory(
 }
 
 function evictionOf(
-  { reading, evictable: { eviction, bytes, errorBytes, keys }, ownEvictable }: Pressure,
+  { reading, evictable: { eviction, bytes, errorBytes, keys }, ownEvictable }: MemoryEstimate,
   { evictions }: MemoryMonitor,
 ) {
   const { evictedPerSecond, hitsPerSecond, missesPerSecond } = evictions;

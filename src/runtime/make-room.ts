@@ -33,17 +33,18 @@ export class RoomMaker {
     private readonly parts: RoomParts,
   ) {
     const { service, pressure, monitor, clock, log, onEvictable, sampled } = parts;
+    const { memory } = pressure;
     const { gate } = service;
     this.evictor = new Evictor({
       hands: service.hands,
       marks: config.memory.evict,
       rules: ruleSetOf(config),
       endpoint,
-      growth: () => ({ admitted: gate.admitted, read: gate.admitted - pressure.growthSinceReading }),
+      growth: () => ({ admitted: gate.admitted, read: gate.admitted - memory.growthSinceReading }),
       pollSoon: () => monitor().pollSoon(),
       onEvictable,
       sampled,
-      proxies: () => pressure.proxies,
+      proxies: () => memory.proxies,
       onEvicted: (slot, keys, bytes, livedMs) => service.evicted(slot, keys, bytes, livedMs),
       onGone: tellGone(service.quotas),
       budgets: () =>
@@ -56,8 +57,7 @@ export class RoomMaker {
 
   /** The monitor has a reading, or has none. */
   readingTaken(): void {
-    const { pressure } = this.parts;
-    const { reading, applicability } = pressure;
+    const { reading, applicability } = this.parts.pressure.memory;
     if (reading === undefined || reading === this.reading) return;
     this.reading = reading;
     const { usedBytes, notCountedBytes, pendingObjects = 0 } = reading;

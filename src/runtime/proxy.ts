@@ -298,8 +298,8 @@ export class SpillwayProxy {
     return new Holders(ruleSetOf(this.config), {
       ask: (questions) => monitor.ask(questions),
       memory: () => ({
-        usedBytes: pressure.reading?.usedBytes ?? 0,
-        limitBytes: pressure.applicability?.limitBytes ?? 0,
+        usedBytes: pressure.memory.reading?.usedBytes ?? 0,
+        limitBytes: pressure.memory.applicability?.limitBytes ?? 0,
       }),
       denied: () => monitor.sampler.denied,
       evicts: () => monitor.evictions.evictedPerSecond >= LEAST_EVICTED,
@@ -322,7 +322,7 @@ export class SpillwayProxy {
     const { config, service, pressure, monitor, log } = this;
     return new Budgets(ruleSetOf(config), {
       quotas: service.quotas,
-      limitBytes: () => pressure.applicability?.limitBytes ?? 0,
+      limitBytes: () => pressure.memory.applicability?.limitBytes ?? 0,
       ask: (questions) => monitor.ask(questions),
       sampled: (slot) => this.holders.holding(slot) ?? undefined,
       clock,

@@ -37,11 +37,11 @@ export function readiness(
   if (!monitor.reachable) reasons.push('Spillway cannot reach the server');
   else if (trouble !== undefined) reasons.push(`the server accepts no new connection: ${trouble}`);
   else if (kindTrouble !== undefined) reasons.push(kindTrouble);
-  if (pressure.reading === undefined)
+  if (pressure.memory.reading === undefined)
     reasons.push(
       `there is no memory reading, so Spillway sheds nothing${monitor.reachable ? ': check that the user of upstream.url may run INFO' : ''}`,
     );
-  else if (pressure.isStale(now)) reasons.push('the last memory reading is stale');
+  else if (pressure.memory.isStale(now)) reasons.push('the last memory reading is stale');
   if (evictTrouble !== undefined) reasons.push(`evict: ${evictTrouble}`);
   return { ready: monitor.reachable && trouble === undefined, reasons };
 }

@@ -23,7 +23,7 @@ export class Rehearsals {
   ) {}
 
   begin({ pressure: share, seconds }: RehearsalRequest): RehearsalOutcome {
-    const { applicability } = this.pressure;
+    const { applicability } = this.pressure.memory;
     if (applicability?.applies !== true) {
       return { ok: false, reason: applicability?.reason ?? 'off: no reading yet' };
     }

@@ -35,12 +35,12 @@ t.test(
     });
     t.teardown(() => monitor.close());
     await monitor.start();
-    t.equal(pressure.reading?.maxmemoryBytes, 100 * 1024 * 1024);
+    t.equal(pressure.memory.reading?.maxmemoryBytes, 100 * 1024 * 1024);
     await until(() => roles.includes('master'));
     await old.kill('SIGSTOP');
     const { polls } = monitor;
     monitor.moved(here(next));
-    await until(() => monitor.polls > polls && pressure.reading?.maxmemoryBytes === 200 * 1024 * 1024);
+    await until(() => monitor.polls > polls && pressure.memory.reading?.maxmemoryBytes === 200 * 1024 * 1024);
     t.equal(learnt, 2);
     t.equal(lost, 0, 'the connection that it left is not lost');
     await until(async () => / name=spillway-proxies /.test(String(await atNext.call('CLIENT', 'LIST'))));
@@ -48,6 +48,6 @@ t.test(
     await until(() => roles.includes('slave'));
     await old.kill('SIGCONT');
     await until(() => monitor.polls > polls + 3);
-    t.equal(pressure.reading?.maxmemoryBytes, 200 * 1024 * 1024);
+    t.equal(pressure.memory.reading?.maxmemoryBytes, 200 * 1024 * 1024);
   },
 );

@@ -33,7 +33,7 @@ function play({ proxies, writing, perSecond, told, phaseMs }: Scenario): { peak:
   let now = 0;
   const all = Array.from({ length: proxies }, (_, i) => {
     const { gate, pressure } = makePressure({ bands: OPTIONS.bands.map(() => [START, FULL] as const) });
-    pressure.proxies = told;
+    pressure.memory.proxies = told;
     const proxy = {
       gate,
       pressure,

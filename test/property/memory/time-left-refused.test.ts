@@ -43,14 +43,14 @@ function run({ adds, overwrites = 0, reserve = 0.1 }: Model, seed: number) {
     if (server.used > 0.995 * LIMIT) fullAt = Math.min(fullAt, server.now);
     if (server.now < next || fullAt < server.now) return;
     next += 1000;
-    const committedBytes = pressure.committedBytes;
+    const committedBytes = pressure.memory.committedBytes;
     history.take({
       ...{ at: server.now, countedBytes: committedBytes, limitBytes: LIMIT, committedBytes, rules: [] },
-      ...{ flowBytes: pressure.committedFlowBytes, errorBytes: 0, evictsAll: false },
+      ...{ flowBytes: pressure.memory.committedFlowBytes, errorBytes: 0, evictsAll: false },
       growth: {
-        othersBytesPerSecond: pressure.growthPerSecond('others'),
+        othersBytesPerSecond: pressure.memory.growthPerSecond('others'),
         classes: PRIORITY_NAMES.map((_, i) => ({
-          bytesPerSecond: pressure.growthPerSecond(i as Priority),
+          bytesPerSecond: pressure.memory.growthPerSecond(i as Priority),
           refusedShare: gate.thresholds[i] / ALL,
           band: pressure.band(i as Priority),
           enforced: 1,

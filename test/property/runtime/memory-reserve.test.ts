@@ -190,7 +190,7 @@ t.test('off, or at most 0: nothing is kept, whatever grows', async (t) => {
   one.run(20_000, () => {
     if (proxy.pressure.reserved(Priority.LOW) > 0) t.fail('something is kept');
   });
-  t.ok(proxy.pressure.growthPerSecond(Priority.CRITICAL) > 0.5 * MB, 'rates are known all the same');
+  t.ok(proxy.pressure.memory.growthPerSecond(Priority.CRITICAL) > 0.5 * MB, 'rates are known all the same');
 });
 
 t.test('a reload turns it off and on, and other limits count from the next reading on', async (t) => {

@@ -83,7 +83,7 @@ t.test('what can be evicted, by policy', async (t) => {
 t.test('a full server that can evict refuses nothing; bands follow what it cannot', async (t) => {
   const { pressure, shares, take, changes } = full(holding(0.5));
   t.same(shares(), [0, 0, 0, 0]);
-  t.equal(pressure.measured, 0.5);
+  t.equal(pressure.memory.measured, 0.5);
   take(holding(0.15));
   t.same(shares(), [50, 0, 0, 0]);
   take(holding(0.035));
@@ -211,7 +211,7 @@ t.test('what Spillway itself can evict does not count either, under any policy',
   t.ok(pressure.canEvict(0.3 * LIMIT, now()));
   read(0.93);
   read(0.93);
-  t.equal(Math.round(pressure.measured * 100), 63);
+  t.equal(Math.round(pressure.memory.measured * 100), 63);
   t.same(shares(), [0, 0, 0, 0]);
   t.notOk(pressure.canEvict(0.3005 * LIMIT, now()), 'too little to tell everybody');
   t.ok(pressure.canEvict(0, now()));
@@ -225,7 +225,7 @@ t.test('who goes by the readings of another decides the same', async (t) => {
   worker.adopt(structuredClone(pressure.state(at())), at());
   t.same(Array.from(other.thresholds), Array.from(gate.thresholds));
   t.equal(other.sparesExpiring, true);
-  t.equal(worker.measured, pressure.measured);
+  t.equal(worker.memory.measured, pressure.memory.measured);
   t.equal(shares()[0], 50);
 });
 

@@ -93,7 +93,7 @@ t.test('a refusal for the reserve has a reason of its own', async (t) => {
     read(0.7 + i * 0.002);
   }
   t.equal(Math.round((100 * pressure.reserved(Priority.LOW)) / LIMIT), 10);
-  t.ok(pressure.measured > 0.81);
+  t.ok(pressure.memory.measured > 0.81);
   t.equal(gate.refusal(Priority.LOW, 0, 1), Refusal.BAND, 'at 82% the band of low refuses some');
   t.equal(gate.refusal(Priority.LOW, ALL - 1, 1), Refusal.RESERVE, 'and the reserve all others');
   t.equal(gate.refusal(Priority.NORMAL, 0, 1), Refusal.RESERVE);

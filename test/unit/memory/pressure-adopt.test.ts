@@ -7,7 +7,7 @@ import { keysOf, LIMIT, makePressure, OPTIONS } from '../../support/pressure-lab
 function primary() {
   const lab = makePressure({ shedWhen: 'always', reserve: { horizonMs: 30_000, most: 0.2 } });
   const { pressure, gate, ...at } = lab;
-  pressure.proxies = 3;
+  pressure.memory.proxies = 3;
   for (let i = 0; i < 20; i++) {
     gate.grow(0.001 * LIMIT);
     at.read(0.5 + 0.01 * i, { policy: 'allkeys-lru' }, keysOf(1000, 500));

@@ -13,7 +13,7 @@ t.test('the gate is right before the first write, whichever of the two is fuller
     at.read(before);
     pressure.moved(reading(after), at.now());
     t.equal(gate.thresholds[Priority.LOW], shed);
-    t.equal(pressure.measured, after);
+    t.equal(pressure.memory.measured, after);
     t.equal(pressure.acting, after, 'no peak of the old one is held on to');
   }
 });
@@ -25,7 +25,7 @@ t.test('growth that was under way to the old one counts no more', async (t) => {
   pressure.apply(at.now());
   t.ok(pressure.acting > 1);
   pressure.moved(reading(0.5), at.now());
-  t.equal(pressure.growthSinceReading, 0);
+  t.equal(pressure.memory.growthSinceReading, 0);
   t.equal(pressure.acting, 0.5);
 });
 
@@ -36,7 +36,7 @@ t.test('that the new one holds more is no growth by others', async (t) => {
   for (let i = 0; i < 20; i++) at.read(0.7);
   at.pass(400);
   t.equal(pressure.acting, 0.7);
-  t.equal(pressure.growthPerSecond('others'), 0);
+  t.equal(pressure.memory.growthPerSecond('others'), 0);
 });
 
 t.test('the fence has seen a primary, whatever the old one has become', async (t) => {
