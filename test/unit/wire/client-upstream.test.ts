@@ -40,7 +40,7 @@ class Link implements ClientUpstreamUser {
   ) {
     this.upstream = new ClientUpstream(options, this, pool);
     const { seat } = this.upstream;
-    const { context } = makeSession({}, true);
+    const { context } = makeSession({ shedding: true }, true);
     this.session = new Session(context, this.client, undefined, seat, (pausable) => seat?.find(pausable));
     seat?.come();
   }
@@ -189,6 +189,31 @@ t.test('it is told of all replies, and stays where it is while that takes comman
   t.equal(await link.ask('PING'), '+PONG\r\n');
   t.notOk(first.members.has(link.upstream.seat as never), 'it has left the one that is overdue');
 });
+
+t.test(
+  'behind commands that Spillway refuses by itself, one that needs another connection is not held up',
+  async (t) => {
+    const { comes, settled } = lab(t);
+    const commands = [
+      ['SET', 'low:k', 'v'],
+      ['WATCH', 'k'],
+      ['UNWATCH'],
+      ['SET', 'low:k', 'v'],
+      ['GET', 'k'],
+    ];
+    const bytes = Buffer.concat(commands.map((words) => encodeCommand(...words)));
+    for (const link of [await settled(), comes()]) {
+      link.bytes += bytes.length;
+      link.session.fromClient(bytes);
+      link.flush();
+      await until(() => link.session.idle && !link.session.stalled, { describe: 'all to be answered' });
+      t.match(
+        link.client.take().toString('latin1'),
+        /^-OOM [^\r]*\r\n\+OK\r\n\+OK\r\n-OOM [^\r]*\r\n\$-1\r\n$/,
+      );
+    }
+  },
+);
 
 t.test('another identity is another seat', async (t) => {
   const { settled } = lab(t);
