@@ -84,7 +84,10 @@ const chosen = candidates
   .sort((a, b) => a.at - b.at)
   .slice(0, count)
   .map(({ mutant }) => mutant)
-  .sort((a, b) => (a.file < b.file ? 1 : a.file > b.file ? -1 : a.offset - b.offset));
+  .sort(
+    (a, b) =>
+      partOf(b.file).localeCompare(partOf(a.file)) || a.file.localeCompare(b.file) || a.offset - b.offset,
+  );
 console.error(`${chosen.length} of ${candidates.length} mutants, --seed ${seed}`);
 
 const tests = new Tests(sandbox.folder);
