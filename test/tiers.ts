@@ -50,6 +50,7 @@ export const REST: readonly string[] = [
   'integration/pooling-lanes.test.ts',
   'integration/console.test.ts',
   'robustness/links.test.ts',
+  'robustness/victims.test.ts',
   'tools/keyspace.test.ts',
   'tools/sweep-memory.test.ts',
   'robustness/servers-starting.test.ts',
