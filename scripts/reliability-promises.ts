@@ -212,6 +212,17 @@ export const PROMISES: readonly Subject[] = [
         ],
       },
       {
+        promise:
+          'One, four or thirty clients that stay at a limit change nothing for other clients of the same identity: each of their commands gets its right reply, and new clients get in.',
+        tests: [
+          ['robustness/victims.test.ts'],
+          [
+            'integration/pooling-readers.test.ts',
+            'what clients that read nothing, stop in a command or block cost the others does not grow with their number',
+          ],
+        ],
+      },
+      {
         promise: 'Clients that read slowly or not at all take a bounded amount of memory.',
         tests: [['robustness/bounds-readers.test.ts'], ['robustness/bounds-refusals.test.ts']],
       },

@@ -43,7 +43,7 @@ export class Tally {
   }
 
   note(what: string): void {
-    if (this.samples.length < 5) this.samples.push(what.slice(0, 400));
+    if (this.samples.length < 5) this.samples.push(what.slice(0, 4000));
   }
 }
 
@@ -140,7 +140,11 @@ export class Ledger {
       if (same()) return;
     }
     this.#tally.inconsistent++;
-    this.#tally.note(`state: ${describe(state)}; answered: ${describe(this.confirmed)}; owed: ${this.owed}`);
+    const owed = this.#owed.slice(this.#next).flatMap(({ writes }) => writes ?? []);
+    const left = owed.map(([key, value]) => `${key}=${value?.slice(0, 30)}`);
+    this.#tally.note(
+      `state: ${describe(state)}; answered: ${describe(this.confirmed)}; owed: ${this.owed}, ${JSON.stringify(left)}`,
+    );
   }
 
   /** The first of the owed requests, and who knows which of those behind it, may not have been executed. */
