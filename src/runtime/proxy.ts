@@ -1,4 +1,4 @@
-// The assembled proxy: data port, service, memory monitor and admin server. The constructor builds them and hands each what
+// The assembled proxy: data port, service, memory control and admin server. The constructor builds them and hands each what
 // it needs; start() and stop() go through them in order. Wiring only. The file is long because it names every part once.
 // Invariants: nothing listens or connects before start(); after a rejected start(), and after stop(), nothing is left.
 import { hostname } from 'node:os';
@@ -7,42 +7,33 @@ import { formatListenAddress } from '../config/address.js';
 import type { EffectiveConfig } from '../config/effective.js';
 import type { ReloadCause, ReloadOutcome } from '../config/reload-outcome.js';
 import type { TrafficObserver } from '../core/policy/observer.js';
-import { Budgets } from '../memory/budgets.js';
-import { LEAST_EVICTED } from '../memory/eviction-rates.js';
-import { limitsOf } from '../memory/limits.js';
-import { MemoryMonitor } from '../memory/monitor.js';
-import { Pressure } from '../memory/pressure.js';
 import type { Reading } from '../memory/reading.js';
-import type { MemorySnapshot, RehearsalOutcome, RehearsalRequest } from '../memory/snapshot.js';
+import type { MemorySnapshot } from '../memory/snapshot.js';
 import { kindTrouble } from '../memory/upstream-kind.js';
 import { Alerts } from '../observe/alerts/alerts.js';
 import { EventLog } from '../observe/history/event-log.js';
-import { Holders } from '../observe/holders/holders.js';
 import { ServiceState, type ServiceStateSnapshot } from '../observe/state/service-state.js';
 import type { TrafficStats } from '../observe/stats/counters.js';
 import type { StatsSnapshot } from '../observe/stats/snapshot.js';
 import { startAdmin } from '../surfaces/admin/server.js';
 import type { AdminServer } from '../surfaces/admin/types.js';
 import { answerQuestions, type ConsoleSources } from '../surfaces/console/console.js';
-import type { Endpoint } from '../tools/keyspace/endpoint.js';
 import type { SweepJob } from '../tools/sweep/job.js';
 import { Listener } from '../wire/client/listener.js';
 import type { ServerAddress } from '../wire/upstream/server-address.js';
-import { asOne, secureOptions } from '../wire/upstream/upstream-socket.js';
+import { asOne } from '../wire/upstream/upstream-socket.js';
 import { Advisor } from './advisor.js';
 import { adminConnections, readRoom } from './capacity.js';
 import { consoleAnswers } from './console-answers.js';
-import { describeMemory } from './describe-memory.js';
 import { Explainer } from './explainer.js';
 import { Failover, whereaboutsOf } from './failover.js';
 import { type Figures, figuresOf } from './figures.js';
 import type { LogLosses } from './log/log-output.js';
-import { RoomMaker } from './make-room.js';
+import { MemoryControl } from './memory-control.js';
 import { ProxyEvents } from './proxy-events.js';
 import { CLOSING, NO_WORKER, REFUSING, type Readiness, readiness } from './readiness.js';
-import { Rehearsals } from './rehearsal.js';
 import { Reloader, type ReloadSource } from './reload.js';
-import { allRules, ruleSetOf, rulesInForce, sameGlobs } from './rules.js';
+import { allRules, rulesInForce } from './rules.js';
 import { Sampler } from './sampler.js';
 import type { Service, ServiceEvents } from './service.js';
 import { SingleProcess } from './single-process.js';
@@ -72,16 +63,10 @@ export class SpillwayProxy {
   private readonly eventLog = new EventLog(Date.now);
   private readonly says: ProxyEvents;
   private readonly upstream: ServerAddress;
-  private readonly endpoint: () => Endpoint;
   /** undefined: the server's address is fixed. */
   private readonly failover: Failover | undefined;
   private readonly service: Service;
-  private readonly pressure: Pressure;
-  private readonly monitor: MemoryMonitor;
-  private readonly budgets: Budgets;
-  private readonly room: RoomMaker;
-  private readonly holders: Holders;
-  private readonly rehearsals: Rehearsals;
+  private readonly memoryControl: MemoryControl;
   private readonly reloader: Reloader;
   private readonly explainer: Explainer;
   private readonly listener: Listener;
@@ -106,37 +91,20 @@ export class SpillwayProxy {
     this.says = new ProxyEvents(log, eventLog);
     // With workers, each of them reports what is wrong with the files.
     this.upstream = upstreamOf(config, config.workers === 1 ? log : log.child({}, { level: 'silent' }));
-    this.endpoint = endpointOf(config, this.upstream);
     const events: ServiceEvents = {
       upstreamFailed: (error) => {
         this.listener.upstreamFailed(error);
         this.failover?.suspect(asOne(error).code === 'ECONNREFUSED' ? 'refused' : 'lost');
       },
       upstreamReadonly: () => this.failover?.suspect('readonly'),
-      upstreamOom: () => this.upstreamOom(),
+      upstreamOom: () => this.memoryControl.upstreamOom(),
       asked: consoleAnswers((questions) => answerQuestions(questions, this.consoleSources())),
     };
     this.service =
       config.workers === 1
         ? new SingleProcess(config, log, events, this.upstream, observe, logOutput)
         : new WorkerPool(config, log, events, this.upstream, logOutput);
-    this.pressure = new Pressure(config.memory, this.service.gate, (change) => {
-      this.says.levelChanged(change);
-      this.pressureChanged();
-    });
-    this.monitor = this.makeMonitor();
-    this.holders = this.makeHolders();
-    this.monitor.sampler.listen(this.holders);
-    this.budgets = this.makeBudgets();
-    this.room = new RoomMaker(config, this.endpoint, {
-      ...{ service: this.service, pressure: this.pressure, clock, log },
-      monitor: () => this.monitor,
-      sampled: (slot) => this.holders.leastOf(slot),
-      onEvictable: (bytes) => {
-        if (this.pressure.canEvict(bytes, clock())) this.pressureChanged();
-      },
-    });
-    this.rehearsals = new Rehearsals(this.pressure, () => this.pressureChanged(), clock, log, eventLog);
+    this.memoryControl = this.makeMemoryControl();
     this.reloader = new Reloader(
       config,
       source ?? unchanging(config),
@@ -153,7 +121,7 @@ export class SpillwayProxy {
       { snapshot: () => ({ ...this.listener.snapshot(), failover: this.failover?.snapshot() ?? null }) },
       () => this.memory(),
       () => this.reloader.config,
-      this.holders,
+      this.memoryControl.holders,
     );
     const read = { ...this.figures, state: () => this.state() };
     this.sampler = new Sampler(
@@ -163,7 +131,7 @@ export class SpillwayProxy {
       clock,
       log,
       (changes, leftOut) => this.says.refusalsChanged(changes, leftOut),
-      (stats) => this.lookAtHolders(stats),
+      (stats) => this.memoryControl.look(stats),
     );
     this.advisor = this.makeAdvisor();
   }
@@ -177,9 +145,7 @@ export class SpillwayProxy {
     try {
       await this.service.start();
       await this.failover?.start();
-      await this.monitor.start();
-      this.budgets.adopt(ruleSetOf(config));
-      this.room.evictor.start();
+      await this.memoryControl.start();
       this.data = await this.listener.start();
       this.failover?.listening();
       this.says.capacity(config, this.service.capacity);
@@ -187,7 +153,7 @@ export class SpillwayProxy {
       this.advisor.start();
       const instance = `${hostname()} (${formatListenAddress(this.data)})`;
       this.alerts = new Alerts(config.alerts, { subscribe: sampler.subscribe, instance, clock, log });
-      this.sweep = startSweep(config, this.endpoint, log, eventLog);
+      this.sweep = startSweep(config, endpointOf(config, this.upstream), log, eventLog);
       this.admin = await this.startAdmin(this.alerts, this.sweep);
       this.reloader.start();
     } catch (error) {
@@ -212,17 +178,7 @@ export class SpillwayProxy {
   }
 
   memory(): MemorySnapshot {
-    const { pressure, monitor, rehearsals, budgets } = this;
-    return describeMemory(
-      pressure,
-      this.service.gate,
-      monitor,
-      clock(),
-      rehearsals.snapshot(),
-      budgets.snapshot(),
-      this.room.evictor.snapshot(),
-      limitsOf(this.service.quotas, this.reloader.config.rules),
-    );
+    return this.memoryControl.snapshot();
   }
 
   /** Reads the configuration again; the log also reports the result. */
@@ -234,7 +190,7 @@ export class SpillwayProxy {
   async stop(graceMs: number): Promise<void> {
     this.closing = true;
     this.reloader.close();
-    this.rehearsals.close();
+    this.memoryControl.closing();
     this.listener.close();
     this.failover?.close();
     this.says.closing();
@@ -246,92 +202,32 @@ export class SpillwayProxy {
     this.sampler.close();
     this.advisor.close();
     this.says.cut(ended);
-    this.budgets.close();
-    this.room.evictor.close();
-    this.monitor.close();
+    this.memoryControl.close();
     this.upstream.tls?.renewal.close();
     await this.admin?.close();
   }
 
-  private makeMonitor(): MemoryMonitor {
-    const { config, log, pressure, upstream, service } = this;
-    const { tls } = upstream;
-    return new MemoryMonitor({
-      upstream: config.upstream,
-      tls: tls && (() => secureOptions(upstream, tls)),
-      pollIntervalMs: config.memory.pollIntervalMs,
-      proxies: config.memory.proxies,
-      pressure,
-      gate: service.gate,
-      log,
-      clock,
-      covered: () => {
-        this.room.evictor.readingAsked();
-        return service.covered();
-      },
-      onReading: () => {
-        this.room.readingTaken();
-        this.pressureChanged();
-      },
-      onServerTime: (epochMs) => service.adoptServerTime(epochMs),
-      onServer: (server) => {
-        service.adoptServer(server);
+  private makeMemoryControl(): MemoryControl {
+    const { config, service, upstream, log, eventLog, says } = this;
+    return new MemoryControl(config, service, upstream, log, eventLog, {
+      levelChanged: (change) => says.levelChanged(change),
+      recognized: (server) => {
         this.explainer.adoptServer(server);
-        this.says.recognized(server);
+        says.recognized(server);
       },
-      ...(config.upstream.failover && {
-        onRole: (role: string) => {
-          if (role === 'slave') this.failover?.suspect('replica');
-        },
-      }),
-      onKind: (kind) => this.says.upstreamIs(kind, kindTrouble(kind, this.reloader.config.upstream.expect)),
-      onLost: () => {
+      kindChanged: (kind) => says.upstreamIs(kind, kindTrouble(kind, this.reloader.config.upstream.expect)),
+      replicaSeen: () => this.failover?.suspect('replica'),
+      lost: () => {
         this.listener.suspectUpstream();
         this.failover?.suspect('lost');
-        this.says.monitorLost();
+        says.monitorLost();
       },
-    });
-  }
-
-  private makeHolders(): Holders {
-    const { pressure, monitor } = this;
-    return new Holders(ruleSetOf(this.config), {
-      ask: (questions) => monitor.ask(questions),
-      memory: () => ({
-        usedBytes: pressure.memory.reading?.usedBytes ?? 0,
-        limitBytes: pressure.memory.applicability?.limitBytes ?? 0,
-      }),
-      denied: () => monitor.sampler.denied,
-      evicts: () => monitor.evictions.evictedPerSecond >= LEAST_EVICTED,
-      clock,
-    });
-  }
-
-  /** Once a second. */
-  private lookAtHolders({ rules }: StatsSnapshot): void {
-    const { service, holders } = this;
-    const slots = new Map(allRules(this.reloader.config).map(({ name, slot }) => [name, slot]));
-    const counted = rules.flatMap(({ name, writes, bytes, distinctKeys }) => {
-      const slot = slots.get(name);
-      return slot === undefined ? [] : [{ slot, writes, bytes, distinctKeys }];
-    });
-    service.steadyChanged(holders.look(counted, service.takePicks()));
-  }
-
-  private makeBudgets(): Budgets {
-    const { config, service, pressure, monitor, log } = this;
-    return new Budgets(ruleSetOf(config), {
-      quotas: service.quotas,
-      limitBytes: () => pressure.memory.applicability?.limitBytes ?? 0,
-      ask: (questions) => monitor.ask(questions),
-      sampled: (slot) => this.holders.holding(slot) ?? undefined,
-      clock,
-      log,
     });
   }
 
   private makeAdvisor(): Advisor {
-    const { figures, sampler, monitor, reloader, log, eventLog: events } = this;
+    const { figures, sampler, reloader, log, eventLog: events } = this;
+    const { monitor } = this.memoryControl;
     const { growth, report } = sampler;
     return new Advisor({
       sources: { ...figures, growth, report },
@@ -364,14 +260,11 @@ export class SpillwayProxy {
   }
 
   private makeFailover(): Failover | undefined {
-    const { config, upstream, log, eventLog: events, service, listener, monitor, pressure } = this;
+    const { config, upstream, log, eventLog: events, service, listener, memoryControl } = this;
     const whereabouts = whereaboutsOf(config, upstream.tls, clock, log);
     if (whereabouts === undefined) return undefined;
-    const memoryMoved = (reading: Reading) => {
-      const difference = pressure.moved(reading, clock());
-      this.pressureChanged();
-      return difference;
-    };
+    const { monitor } = memoryControl;
+    const memoryMoved = (reading: Reading) => memoryControl.moved(reading);
     return new Failover(whereabouts, { service, listener, monitor, memoryMoved, log, events });
   }
 
@@ -393,7 +286,7 @@ export class SpillwayProxy {
       log,
       version: VERSION,
       config: () => reloader.snapshot(),
-      setRehearsal: (request) => this.setRehearsal(request),
+      setRehearsal: (request) => this.memoryControl.setRehearsal(request),
       reload: () => reloader.reload('POST /api/reload'),
       health: () => ({ live: true }),
       ready: () => this.ready(),
@@ -425,31 +318,10 @@ export class SpillwayProxy {
     if (failover?.isGone) return failover.readiness([]);
     if (!this.listener.listening) return REFUSING;
     if (!this.service.running) return NO_WORKER;
-    const known = readiness(
-      this.monitor,
-      this.pressure,
-      this.listener.upstreamTrouble,
-      kindTrouble(this.monitor.kind, this.reloader.config.upstream.expect),
-      this.room.evictor.trouble ?? this.room.evictor.shortcoming,
-      clock(),
-    );
+    const { monitor, pressure, evictTrouble } = this.memoryControl;
+    const kind = kindTrouble(monitor.kind, this.reloader.config.upstream.expect);
+    const known = readiness(monitor, pressure, this.listener.upstreamTrouble, kind, evictTrouble, clock());
     return failover?.readiness(known.reasons) ?? known;
-  }
-
-  private setRehearsal(request: RehearsalRequest | undefined): RehearsalOutcome {
-    if (request !== undefined) return this.rehearsals.begin(request);
-    this.rehearsals.end();
-    return { ok: true, rehearsal: null };
-  }
-
-  private upstreamOom(): void {
-    this.pressure.upstreamOom(clock());
-    this.pressureChanged();
-    this.monitor.pollSoon();
-  }
-
-  private pressureChanged(): void {
-    this.service.pressureChanged(this.pressure.state(clock()));
   }
 
   /** Applies another config; returns the workers that have not confirmed it. */
@@ -459,14 +331,10 @@ export class SpillwayProxy {
       log.level = next.log.level;
       this.admin?.setLogLevel(next.log.level);
     }
-    this.pressure.reconfigure(next.memory, clock());
-    this.pressureChanged();
+    this.memoryControl.prepare(next);
     const pending = await service.reload(next);
-    this.budgets.adopt(ruleSetOf(next));
-    this.room.adopt(next);
-    this.holders.adopt(ruleSetOf(next), sameGlobs(this.reloader.config, next));
+    this.memoryControl.adopt(next);
     this.says.capacity(next, service.capacity);
-    this.monitor.reconfigure(next.memory);
     this.explainer.reload(next);
     this.sampler.reload(next);
     this.alerts?.reload(next.alerts);
