@@ -1,6 +1,6 @@
-// The worker processes that serve the clients together. Starts them, replaces those that end, and hands clients to them.
-// Sends the memory state to all, and to each the growth of the others. reports.ts adds up their reports, total-growth.ts
-// their growth. The clients' bytes never pass through here. It is long because each message to and from a worker is named here.
+// The worker processes that serve the clients together: hands clients to them, sends the memory state to all, and to each the
+// growth of the others. worker-set.ts starts and replaces them, reports.ts adds up their reports, total-growth.ts their growth.
+// The clients' bytes never pass through here.
 //
 // Handing clients over one by one limits new connections to some 7,900 a second with two workers (node:cluster's round
 // robin: 8,000; measured with `redis-benchmark -k 0` on two cores). Workers that accept from one listening socket reach
@@ -10,7 +10,6 @@ import type { Socket } from 'node:net';
 import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
 import type { EffectiveConfig } from '../../config/effective.js';
-import { BackOff } from '../../core/back-off.js';
 import { Quotas } from '../../core/policy/quota.js';
 import { Priority } from '../../core/policy/rule.js';
 import { flags, ShedGate } from '../../core/policy/shed.js';
@@ -36,6 +35,7 @@ import { Reports } from './reports.js';
 import { TotalGrowth } from './total-growth.js';
 import { TotalQuotas } from './total-quotas.js';
 import { type WorkerEvents, WorkerProcess } from './worker-process.js';
+import { WorkerSet } from './worker-set.js';
 
 /** How long a memory reading waits for the workers' figures. Older figures err on the safe side. */
 const GROWTH_LIMIT_MS = 100;
@@ -43,12 +43,6 @@ const GROWTH_LIMIT_MS = 100;
 const RELOAD_LIMIT_MS = 2000;
 /** A worker that has not confirmed a pause within this time is late: nobody waits for it, and the message is sent again. */
 const PAUSE_LIMIT_MS = 1000;
-/** A worker that ends sooner than this is replaced after a delay, which doubles each time. */
-const STABLE_MS = 5000;
-const FIRST_DELAY_MS = 100;
-const LONGEST_DELAY_MS = 5000;
-/** Workers are killed this long after the grace of a drain. */
-const DRAIN_MARGIN_MS = 1000;
 
 export class WorkerPool implements Service {
   readonly gate = new ShedGate();
@@ -58,7 +52,7 @@ export class WorkerPool implements Service {
   private readonly takes = new TotalQuotas(this.quotas);
   private refilling: NodeJS.Timeout | undefined;
   private readonly serverClock = new ServerClock(() => performance.now(), Date.now);
-  private readonly workersByNumber = new Map<number, WorkerProcess>();
+  private readonly set: WorkerSet;
   /** A worker's capacity, as the last one that started reported. */
   private perWorker: Capacity | undefined;
   private readonly handover: HandoverQueue;
@@ -67,18 +61,10 @@ export class WorkerPool implements Service {
   private news: UpstreamNews | undefined;
   private pressure: PressureState | undefined;
   private steady: readonly number[] = [];
-  private restarts = 0;
-  private readonly quickEnds = new BackOff(FIRST_DELAY_MS, LONGEST_DELAY_MS);
-  private closing = false;
-  private ended = 0;
-  private readonly delayed = new Set<NodeJS.Timeout>();
-  private readonly workerEvents: WorkerEvents;
-  /** Called with each worker that is ready or gone. */
-  private onChange: (gone?: string) => void = () => {};
 
   constructor(
     private config: EffectiveConfig,
-    private readonly log: Logger,
+    log: Logger,
     events: ServiceEvents,
     private readonly upstream: ServerAddress,
     logOutput: LogLosses | undefined,
@@ -86,8 +72,8 @@ export class WorkerPool implements Service {
     this.quotas.adopt(config.rules);
     const room = readRoom();
     const mayWait = handoverRoom(room, adminConnections(room) + config.workers);
-    this.handover = new HandoverQueue(() => this.workersByNumber.values(), mayWait);
-    this.reports = new Reports(config, () => this.all, logOutput);
+    this.handover = new HandoverQueue(() => this.set.values(), mayWait);
+    this.reports = new Reports(config, () => this.set.all, logOutput);
     this.hands = new WorkerHands({
       endpoint: endpointOf(config, upstream),
       onEvicted: (slot, keys, bytes, livedMs) => this.reports.evicted(slot, keys, bytes, livedMs),
@@ -95,7 +81,7 @@ export class WorkerPool implements Service {
       priorityOf: (slot) => this.config.rules.find((rule) => rule.slot === slot)?.priority ?? Priority.NORMAL,
       clock: () => performance.now(),
     });
-    this.workerEvents = {
+    const workerEvents: WorkerEvents = {
       ...events,
       ready: (worker) => this.welcome(worker),
       clientsChanged: () => this.handover.next(),
@@ -108,6 +94,7 @@ export class WorkerPool implements Service {
       reported: (report) => this.reports.take(report),
       gone: (worker, how) => this.lost(worker, how),
     };
+    this.set = new WorkerSet((number) => this.startWorker(number, workerEvents), log);
   }
 
   /** Starts all workers of the config. Rejects when one of them ends before all are ready. */
@@ -115,14 +102,7 @@ export class WorkerPool implements Service {
     const { workers } = this.config;
     this.reports.start();
     this.refilling = setInterval(() => this.quotas.refill(performance.now()), REFILL_INTERVAL_MS).unref();
-    await new Promise<void>((resolve, reject) => {
-      this.onChange = (gone) => {
-        if (gone !== undefined) reject(new Error(gone));
-        else if (this.ready.length === workers) resolve();
-      };
-      for (let number = 1; number <= workers; number++) this.startWorker(number);
-    });
-    this.onChange = () => {};
+    await this.set.start(workers);
   }
 
   /** Only the workers know. */
@@ -136,16 +116,16 @@ export class WorkerPool implements Service {
 
   get clients(): number {
     let clients = this.handover.length;
-    for (const worker of this.workersByNumber.values()) clients += worker.clients;
+    for (const worker of this.set.values()) clients += worker.clients;
     return clients;
   }
 
   get capacity(): Capacity {
     const perWorker = this.perWorker ?? { clients: 0, by: 'open files' };
     // A worker that is being replaced counts: clients wait for it.
-    let clients = perWorker.clients * (this.config.workers - this.workersByNumber.size);
+    let clients = perWorker.clients * (this.config.workers - this.set.size);
     let { by } = perWorker;
-    for (const worker of this.workersByNumber.values()) {
+    for (const worker of this.set.values()) {
       const capacity = worker.capacity ?? perWorker;
       clients += capacity.clients;
       if (capacity.clients < perWorker.clients) by = capacity.by;
@@ -158,7 +138,7 @@ export class WorkerPool implements Service {
   }
 
   get running(): boolean {
-    return this.ready.length > 0;
+    return this.set.ready.length > 0;
   }
 
   accept(client: Socket): void {
@@ -189,7 +169,7 @@ export class WorkerPool implements Service {
 
   get waiting(): number {
     let { length: waiting } = this.handover;
-    for (const worker of this.workersByNumber.values()) waiting += worker.heldUp;
+    for (const worker of this.set.values()) waiting += worker.heldUp;
     return waiting;
   }
 
@@ -199,7 +179,7 @@ export class WorkerPool implements Service {
     this.news = news;
     const { pressure } = this;
     const goesOn = state === 'here' && pressure !== undefined;
-    const tells = this.all.map((worker) => {
+    const tells = this.set.all.map((worker) => {
       const now = goesOn ? { state: pressure, known: this.growth.known(worker) } : undefined;
       return worker.tellUpstream(news, PAUSE_LIMIT_MS, now);
     });
@@ -222,20 +202,20 @@ export class WorkerPool implements Service {
     this.reports.adopt(config);
     this.quotas.adopt(config.rules);
     void this.upstream.tls?.renewal.reload();
-    const workers = this.all;
+    const workers = this.set.all;
     const late = await Promise.all(workers.map((worker) => worker.reload(config, RELOAD_LIMIT_MS)));
     this.reports.adopted(before, config);
     return workers.filter((_, i) => late[i]).map(({ number }) => number);
   }
 
   async covered(): Promise<Covered> {
-    await Promise.all(this.ready.map((worker) => worker.askGrowth(GROWTH_LIMIT_MS)));
+    await Promise.all(this.set.ready.map((worker) => worker.askGrowth(GROWTH_LIMIT_MS)));
     return coveredBy(this.gate);
   }
 
   pressureChanged(state: PressureState): void {
     this.pressure = state;
-    for (const worker of this.ready) this.tellPressure(worker, state);
+    for (const worker of this.set.ready) this.tellPressure(worker, state);
   }
 
   steadyChanged(slots: readonly number[]): void {
@@ -263,47 +243,20 @@ export class WorkerPool implements Service {
 
   async workers(): Promise<WorkersSnapshot> {
     const workers = await this.reports.workers();
-    return { configured: this.config.workers, restarts: this.restarts, ...workers };
+    return { configured: this.config.workers, restarts: this.set.restarts, ...workers };
   }
 
   async close(graceMs: number): Promise<number> {
-    this.closing = true;
     this.reports.stop();
     this.hands.close();
     clearInterval(this.refilling);
     this.handover.close();
-    for (const timer of this.delayed) clearTimeout(timer);
-    for (const worker of this.workersByNumber.values()) {
-      if (worker.isReady) worker.post({ type: 'drain', graceMs });
-      else worker.kill();
-    }
-    if (this.workersByNumber.size > 0) {
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(() => {
-          for (const worker of this.workersByNumber.values()) worker.kill();
-        }, graceMs + DRAIN_MARGIN_MS);
-        this.onChange = () => {
-          if (this.workersByNumber.size > 0) return;
-          clearTimeout(timer);
-          resolve();
-        };
-      });
-    }
-    return this.ended;
+    return this.set.close(graceMs);
   }
 
-  private get all(): WorkerProcess[] {
-    return [...this.workersByNumber.values()];
-  }
-
-  private get ready(): WorkerProcess[] {
-    return this.all.filter(({ isReady }) => isReady);
-  }
-
-  private startWorker(number: number): void {
+  private startWorker(number: number, events: WorkerEvents): WorkerProcess {
     const { config, server, news } = this;
-    const start = { workers: config.workers, config, server, upstream: news };
-    this.workersByNumber.set(number, new WorkerProcess(number, start, this.workerEvents));
+    return new WorkerProcess(number, { workers: config.workers, config, server, upstream: news }, events);
   }
 
   private welcome(worker: WorkerProcess): void {
@@ -317,45 +270,20 @@ export class WorkerPool implements Service {
     worker.post({ type: 'steady', slots: this.steady });
     if (this.server !== undefined) worker.post({ type: 'server', server: this.server });
     if (this.serverClock.known) worker.post({ type: 'serverTime', epochMs: this.serverClock.now() });
-    if (this.restarts > 0) this.log.info({ worker: worker.number }, 'the new worker serves clients');
-    this.onChange();
+    this.set.welcomed(worker);
     this.handover.next();
   }
 
   private lost(worker: WorkerProcess, how: string): void {
-    const { number, ended, clients, startedAt } = worker;
-    this.workersByNumber.delete(number);
     this.growth.lose(worker);
     this.takes.lose(worker);
     this.hands.lose(worker);
     this.reports.lose(worker);
-    this.ended += this.closing ? ended : 0;
-    if (!this.closing) {
-      this.log.error(
-        { worker: number, how, clients },
-        'a worker ended: its clients lost their connections, and a new worker starts',
-      );
-      this.restarts++;
-      this.replace(number, performance.now() - startedAt);
-    }
-    this.onChange(`worker ${number} ended while it started: ${how}`);
-  }
-
-  private replace(number: number, livedMs: number): void {
-    if (livedMs >= STABLE_MS) {
-      this.quickEnds.reset();
-      this.startWorker(number);
-      return;
-    }
-    const timer = setTimeout(() => {
-      this.delayed.delete(timer);
-      this.startWorker(number);
-    }, this.quickEnds.next());
-    this.delayed.add(timer);
+    this.set.lost(worker, how);
   }
 
   private tellGrowth(): void {
-    for (const worker of this.ready) worker.post({ type: 'growth', known: this.growth.known(worker) });
+    for (const worker of this.set.ready) worker.post({ type: 'growth', known: this.growth.known(worker) });
   }
 
   private tellPressure(worker: WorkerProcess, state: PressureState): void {
@@ -363,6 +291,6 @@ export class WorkerPool implements Service {
   }
 
   private tellAll(message: ToWorker): void {
-    for (const worker of this.ready) worker.post(message);
+    for (const worker of this.set.ready) worker.post(message);
   }
 }
