@@ -179,11 +179,21 @@ export class WriteBatch implements ByteSink, SlabHolder {
   };
 }
 
-/** Short spans are copied byte by byte: a call into the runtime costs more. */
+/**
+ * Copies short spans byte by byte, because a call into the runtime costs more. Four bytes a round: a round costs as much as a
+ * byte.
+ */
 function copy(from: Uint8Array, start: number, end: number, to: Buffer, at: number): void {
   if (end - start > 64) {
     to.set(from.subarray(start, end), at);
     return;
   }
-  for (let i = start; i < end; i++) to[at++] = from[i];
+  let i = start;
+  for (; i <= end - 4; i += 4, at += 4) {
+    to[at] = from[i];
+    to[at + 1] = from[i + 1];
+    to[at + 2] = from[i + 2];
+    to[at + 3] = from[i + 3];
+  }
+  for (; i < end; i++) to[at++] = from[i];
 }
