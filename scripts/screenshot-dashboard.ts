@@ -16,6 +16,7 @@ const REFUSING_MS = 25_000;
 /** Charts are drawn again every other second. */
 const SETTLING_MS = 3000;
 const LONGEST_MS = 300_000;
+const REFUSING = '#levels li.partial, #levels li.full';
 const VALUE = 'x'.repeat(400);
 
 const binary = await ensureServerBinary((line) => console.error(line));
@@ -58,7 +59,7 @@ const running = [
 const browser = await launch();
 const page = await browser.newPage({ viewport: { width: 1280, height: 800 }, colorScheme: 'light' });
 await page.goto(`http://127.0.0.1:${proxy.adminAddress?.port}/`);
-await page.locator('#levels li.partial').first().waitFor({ timeout: LONGEST_MS });
+await page.locator(REFUSING).first().waitFor({ timeout: LONGEST_MS });
 await delay(REFUSING_MS);
 const overview = page.url();
 for (const colorScheme of ['light', 'dark'] as const) {
@@ -67,7 +68,11 @@ for (const colorScheme of ['light', 'dark'] as const) {
   const take = async (name: string, width: number, hash: string) => {
     await page.setViewportSize({ width, height: 800 });
     await page.goto(`${overview}${hash}`);
+    // What the pictures are about: something is refused.
+    if (hash === '#overview') await page.locator(REFUSING).first().waitFor({ timeout: LONGEST_MS });
     await delay(SETTLING_MS);
+    // The link to the rule that was left has the focus, and may be far down.
+    await page.evaluate('document.activeElement?.blur(); scrollTo(0, 0)');
     const path = `${FOLDER}${name}${suffix}.png`;
     await page.screenshot({ path, fullPage: width > 760 });
     console.log(path);

@@ -22,7 +22,7 @@ function write(what: string, slot: number, nameKey: (i: number) => string): Micr
   let next = 0;
   const run = (): void => {
     const i = next++ & (KEYS - 1);
-    stats.onWrite(slot, SET, 100, TtlOutcome.WITHOUT_TTL, keys[i], 18, keys[i].length, hashes[i], 0);
+    stats.onWrite(slot, SET, 100, TtlOutcome.WITHOUT_TTL, keys[i], 18, keys[i].length, hashes[i], 0, false);
   };
   return { what, commands: 1, run };
 }

@@ -833,6 +833,8 @@ export interface Outcome {
   readonly lifetimes: Record<string, number>;
   /** `SET ttl:a INJECTED` … */
   readonly writes: string[];
+  /** Keys that were written in transactions. */
+  readonly inMulti: string[];
   readonly sheds: string[];
   readonly followUps: string[];
   readonly upstreamOoms: number;
@@ -904,6 +906,7 @@ export class Sink {
 
 class Recorder implements TrafficObserver {
   readonly writes: string[] = [];
+  readonly inMulti: string[] = [];
   readonly sheds: string[] = [];
   readonly followUps: string[] = [];
   /** Slots of the writes that took a TTL away. */
@@ -913,9 +916,10 @@ class Recorder implements TrafficObserver {
   readonly ownTtls: string[] = [];
   upstreamOoms = 0;
 
-  onWrite: TrafficObserver['onWrite'] = (_slot, { name }, _bytes, outcome, key, start, end) => {
+  onWrite: TrafficObserver['onWrite'] = (_slot, { name }, _bytes, outcome, key, start, end, ...more) => {
     const text = Buffer.from(key.slice(start, end)).toString('latin1');
     this.writes.push(`${name} ${text} ${nameOf(TtlOutcome, outcome)}`);
+    if (more[2]) this.inMulti.push(text);
   };
   onShed: TrafficObserver['onShed'] = (slot, { name }, _bytes, _refusal, observed) => {
     this.sheds.push(`${name} ${slot}${observed ? ' observed' : ''}`);
@@ -1103,14 +1107,14 @@ export function run(scenario: Scenario, way: Way): Outcome {
   session.close();
   if (session.fault !== undefined) throw session.fault;
   if (gate.answered !== gate.admitted) throw new Error('growth left under way');
-  const { writes, sheds, followUps, upstreamOoms } = observer;
+  const { writes, inMulti, sheds, followUps, upstreamOoms } = observer;
   const seen = client.all();
   return {
     ...{ client: seen, replies: without(told, seen) },
     ...{ upstream: upstream.all(), commands: server.commands },
     ...{ ttls: Object.fromEntries(server.ttls), values: Object.fromEntries(server.values) },
     lifetimes: store.lifetimes,
-    ...{ writes, sheds, followUps, upstreamOoms, raw: context.counters.raw > 0 },
+    ...{ writes, inMulti, sheds, followUps, upstreamOoms, raw: context.counters.raw > 0 },
     lostLogins: server.lostLogins,
   };
 }

@@ -52,7 +52,8 @@ export type OwnTtlChange = (typeof OwnTtlChange)[keyof typeof OwnTtlChange];
 export interface TrafficObserver {
   /**
    * One key of a forwarded write. `bytes` is this key's share of the command on the wire as the client sent it
-   * (with one key: all of it). `hash` is hashKey(key). `slot` 0: no rule matches. `db`: its database; -1: not known.
+   * (with one key: all of it). `hash` is hashKey(key). `slot` 0: no rule matches. `db`: its database; -1: not known. `inMulti`: it
+   * is a part of a transaction.
    */
   onWrite(
     slot: number,
@@ -64,6 +65,7 @@ export interface TrafficObserver {
     end: number,
     hash: number,
     db: number,
+    inMulti: boolean,
   ): void;
   /** A forwarded write removed the TTL of its key, and no rule gave it another, as far as known. */
   onTtlDropped(slot: number): void;

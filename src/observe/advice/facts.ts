@@ -18,6 +18,8 @@ export interface Holder {
   readonly db: number | null;
   /** Whether the keys can be recreated: they look like it, or their rule says so. */
   readonly cache: boolean;
+  /** They are written in transactions, so that none of them may go by itself. */
+  readonly transactional?: boolean;
   readonly shortLived: ShortLived | undefined;
   /** NaN: unknown. */
   readonly keys: number;

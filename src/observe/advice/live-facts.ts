@@ -5,6 +5,7 @@ import type { TtlCost } from '../../memory/ttl-cost.js';
 import type { GrowthReport } from '../history/history.js';
 import type { Holding } from '../holders/snapshot.js';
 import type { DiscoveredPattern, RuleStats, StatsSnapshot } from '../stats/snapshot.js';
+import { isTransactional } from '../stats/suggest.js';
 import type { AdviceFacts, Holder } from './facts.js';
 import { type HolderFigures, holderOf, holderOfRule } from './holder.js';
 
@@ -65,9 +66,10 @@ function holdersOf({ stats, growth, rules }: LiveSources): Holder[] {
     if (rule === undefined) return [];
     return [holderOfRule(rule, figuresOf(row, row.distinctKeys, growthOf.get(row.name)))];
   });
-  const found = stats.discovered.map((row) =>
-    holderOf(row.pattern, undefined, { ...figuresOf(row, row.writes, undefined), db: row.db }),
-  );
+  const found = stats.discovered.map((row): Holder => {
+    const holder = holderOf(row.pattern, undefined, { ...figuresOf(row, row.writes, undefined), db: row.db });
+    return isTransactional(row) ? { ...holder, cache: false, transactional: true } : holder;
+  });
   const named = new Set(stats.discovered.map(({ pattern }) => pattern));
   const silent = (stats.holds?.patterns ?? []).filter(({ pattern }) => !named.has(pattern));
   return [

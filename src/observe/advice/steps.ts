@@ -39,14 +39,14 @@ export function evictSteps({ holders, rules }: AdviceFacts): Step[] {
 
 /** The rule that the page and `init` suggest for these keys; it only observes. undefined: no rule can be suggested. */
 export function ruleFor(
-  { name, db, keys, ttlKeys }: Holder,
+  { name, db, keys, ttlKeys, transactional }: Holder,
   rules: readonly Rule[],
 ): RuleSuggestion | undefined {
   const taken = new Set(rules.map((rule) => rule.name));
   const writes = Number.isFinite(keys) ? Math.max(1, Math.round(keys)) : 1;
   const hadTtl = Number.isFinite(ttlKeys) ? Math.min(writes, Math.round(ttlKeys)) : 0;
   const hitter = { pattern: name, writes, hadTtl, withoutTtl: writes - hadTtl, bytes: 0, error: 0 };
-  const { suggestion } = suggestRule(hitter, taken);
+  const { suggestion } = suggestRule({ ...hitter, ...(transactional && { inMulti: writes }) }, taken);
   return suggestion === null ? undefined : inDatabase(suggestion, db);
 }
 

@@ -144,6 +144,7 @@ export class TrafficStats implements TrafficObserver {
     end: number,
     hash: number,
     db: number,
+    inMulti: boolean,
   ): void {
     const cells = this.cells;
     const row = slot * WIDTH;
@@ -155,7 +156,8 @@ export class TrafficStats implements TrafficObserver {
     this.distinct.add(slot, hash);
     this.picks.wrote(slot, bytes, key, start, end);
     if (slot === 0) {
-      this.patterns.add(this.scratch, writePattern(key, start, end, this.scratch), bytes, outcome, db);
+      const length = writePattern(key, start, end, this.scratch);
+      this.patterns.add(this.scratch, length, bytes, outcome, db, inMulti);
     }
   }
 

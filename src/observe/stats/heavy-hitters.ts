@@ -28,6 +28,8 @@ export interface HeavyHitter {
   bytes: number;
   hadTtl: number;
   withoutTtl: number;
+  /** How many of them were a part of a transaction. */
+  inMulti: number;
 }
 
 /** The counts of one process as plain data, to be added to those of others. */
@@ -50,13 +52,21 @@ export class HeavyHitters {
   private readonly bytes = new Float64Array(HITTERS);
   private readonly hadTtl = new Float64Array(HITTERS);
   private readonly withoutTtl = new Float64Array(HITTERS);
+  private readonly inMulti = new Float64Array(HITTERS);
   private readonly dbs = new Int32Array(HITTERS);
 
   /**
    * Counts one write of `bytes` payload bytes to a key of the pattern in pattern[0, length), which is copied. `db`: the
    * database; -1: not known.
    */
-  add(pattern: Uint8Array, length: number, bytes: number, outcome: TtlOutcome, db: number): void {
+  add(
+    pattern: Uint8Array,
+    length: number,
+    bytes: number,
+    outcome: TtlOutcome,
+    db: number,
+    inMulti: boolean,
+  ): void {
     const hash = hashPattern(pattern, length);
     const table = this.table;
     let slot = hash & MASK;
@@ -75,6 +85,7 @@ export class HeavyHitters {
     this.bytes[entry] += bytes;
     if (outcome === TtlOutcome.HAD_TTL) this.hadTtl[entry]++;
     else if (outcome === TtlOutcome.WITHOUT_TTL) this.withoutTtl[entry]++;
+    if (inMulti) this.inMulti[entry]++;
     this.sink(entry);
   }
 
@@ -91,6 +102,7 @@ export class HeavyHitters {
         bytes: this.bytes[entry],
         hadTtl: this.hadTtl[entry],
         withoutTtl: this.withoutTtl[entry],
+        inMulti: this.inMulti[entry],
       });
     }
     return all.sort((a, b) => b.writes - a.writes || b.bytes - a.bytes).slice(0, n);
@@ -120,6 +132,7 @@ export class HeavyHitters {
         own.bytes += other.bytes;
         own.hadTtl += other.hadTtl;
         own.withoutTtl += other.withoutTtl;
+        own.inMulti += other.inMulti;
       }
     }
     const kept = [...sums.values()].sort((a, b) => b.writes + b.error - (a.writes + a.error));
@@ -155,7 +168,7 @@ export class HeavyHitters {
   }
 
   /** Adds an entry for a new pattern, with its counts. There must be room. */
-  private put({ pattern, db, writes, error, bytes, hadTtl, withoutTtl }: HeavyHitter): void {
+  private put({ pattern, db, writes, error, bytes, hadTtl, withoutTtl, inMulti }: HeavyHitter): void {
     const name = Buffer.from(pattern, 'latin1');
     const entry = this.enter(name, name.length, hashPattern(name, name.length), db);
     this.counts[entry] = writes + error;
@@ -163,6 +176,7 @@ export class HeavyHitters {
     this.bytes[entry] = bytes;
     this.hadTtl[entry] = hadTtl;
     this.withoutTtl[entry] = withoutTtl;
+    this.inMulti[entry] = inMulti;
     this.sink(entry);
   }
 
@@ -190,6 +204,7 @@ export class HeavyHitters {
     this.bytes[entry] = 0;
     this.hadTtl[entry] = 0;
     this.withoutTtl[entry] = 0;
+    this.inMulti[entry] = 0;
     this.hashes[entry] = hash;
     this.dbs[entry] = db;
     this.lengths[entry] = length;

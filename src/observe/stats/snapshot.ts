@@ -88,6 +88,8 @@ export interface DiscoveredPattern extends Advice {
   bytes: number;
   hadTtl: number;
   withoutTtl: number;
+  /** Writes in transactions (MULTI). */
+  inMulti: number;
   /** The most writes of the pattern that may be missing (0 while there are few patterns). */
   writesMissedAtMost: number;
   /** The memory of its keys; null: unknown. */
@@ -172,10 +174,10 @@ function discoveredFrom(
   taken: Set<string>,
   holds: HoldsSource | undefined,
 ): DiscoveredPattern {
-  const { pattern, writes, bytes, hadTtl, withoutTtl, error } = hitter;
+  const { pattern, writes, bytes, hadTtl, withoutTtl, inMulti, error } = hitter;
   const { suggestion, note } = suggestRule(hitter, taken);
   return {
-    ...{ pattern, db, writes, bytes, hadTtl, withoutTtl },
+    ...{ pattern, db, writes, bytes, hadTtl, withoutTtl, inMulti },
     writesMissedAtMost: error,
     holds: holds?.holding(pattern) ?? null,
     suggestion: suggestion && inDatabase(suggestion, db),

@@ -1,13 +1,17 @@
 // Suggests a rule for a discovered pattern, ready to paste into `rules`, and says why.
 // Invariants: a suggestion is valid by the config's rule schema; its name is unique among the rules and the other
-// suggestions; pasted, it only observes; nothing gets a TTL unless the application's own TTLs or the name say that it expires.
+// suggestions; pasted, it only observes; nothing gets a TTL unless the application's own TTLs or the name say that it expires,
+// and nothing that is written in transactions.
 import { type Family, type FamilyName, familyOf } from '../../core/policy/families.js';
 import type { PriorityName } from '../../core/policy/rule.js';
 import { looksLikeCache, shortLivedBy } from '../advice/meaning.js';
 import type { HeavyHitter } from './heavy-hitters.js';
 
 /** How keys of a pattern were written. */
-export type WrittenPattern = Omit<HeavyHitter, 'db'>;
+export interface WrittenPattern extends Omit<HeavyHitter, 'db' | 'inMulti'> {
+  /** Writes in transactions; left out: not known, as of keys that are only looked at. */
+  readonly inMulti?: number;
+}
 
 /** One entry of the config's `rules`: with a family, or with a pattern and either `ttl` or `durable`. */
 export interface RuleSuggestion {
@@ -35,6 +39,10 @@ export interface Advice {
 const MOSTLY_EXPIRING = 0.95;
 /** Above this share of INCR, HSET, LPUSH … the keys count as collections, where a TTL may delete live work. */
 const MOSTLY_COLLECTIONS = 0.5;
+/** From this share of writes in transactions on, the keys count as parts of something larger. */
+const TRANSACTIONAL = 0.1;
+const TOGETHER =
+  'If these keys expired or were refused by themselves, what belongs together would fall apart. So the rule is durable, which changes nothing.';
 const NAME_LENGTH = 64;
 const ONLY_OBSERVES = 'The rule only observes until you remove its "mode".';
 const WORDLESS =
@@ -70,6 +78,14 @@ export function mayExpire(pattern: string, withTtl: number, all: number): boolea
   return expiresByName(pattern) || (all > 0 && withTtl >= all * MOSTLY_EXPIRING);
 }
 
+/** Its keys are written together with others, so that a TTL or a refusal would take one part of a whole. */
+export function isTransactional({
+  writes,
+  inMulti = 0,
+}: Pick<WrittenPattern, 'writes' | 'inMulti'>): boolean {
+  return inMulti > 0 && inMulti >= writes * TRANSACTIONAL;
+}
+
 /** Advice on one pattern. A pattern of a job system gets a rule for the whole family. The suggested name is not in `taken`, and is added to it. */
 export function suggestRule(hitter: WrittenPattern, taken: Set<string>): Advice {
   const family = familyOf(Buffer.from(hitter.pattern, 'latin1'));
@@ -82,6 +98,12 @@ function suggestByWords(hitter: WrittenPattern, taken: Set<string>): Advice {
   if (suggestion === null) return { suggestion, note };
   const { name } = suggestion;
   const { pattern, writes, hadTtl } = hitter;
+  if (suggestion.ttl !== undefined && isTransactional(hitter)) {
+    return {
+      suggestion: { name, match: pattern, durable: true, priority: 'normal', mode: 'observe' },
+      note: `${percent(hitter.inMulti ?? 0, writes)} of the writes are in transactions (MULTI). ${TOGETHER}`,
+    };
+  }
   if (suggestion.ttl !== undefined && !mayExpire(pattern, hadTtl, writes)) {
     return {
       suggestion: { name, match: pattern, durable: true, priority: 'normal', mode: 'observe' },

@@ -58,18 +58,23 @@ t.test(
       '',
       'queue',
     );
-    const writes = fc.record({ hadTtl: fc.nat(50), withoutTtl: fc.nat(50), kept: fc.nat(50) });
+    const writes = fc.record({
+      ...{ hadTtl: fc.nat(50), withoutTtl: fc.nat(50), kept: fc.nat(50) },
+      multi: fc.oneof(fc.constant(0), fc.double({ min: 0, max: 1, noNaN: true })),
+    });
     fc.assert(
-      fc.property(word, writes, (word, { hadTtl, withoutTtl, kept }) => {
+      fc.property(word, writes, (word, { hadTtl, withoutTtl, kept, multi }) => {
         const total = hadTtl + withoutTtl + kept;
         fc.pre(total > 0);
         const pattern = `${word}:*`;
         const { suggestion } = suggestRule(
-          { pattern, writes: total, error: 0, bytes: 0, hadTtl, withoutTtl },
+          { pattern, writes: total, error: 0, bytes: 0, hadTtl, withoutTtl, inMulti: multi * total },
           new Set(),
         );
         if (suggestion === null || suggestion.mode !== 'observe') return false;
         const expires = hadTtl >= total * 0.95;
+        // What is written in transactions gets no TTL, and is not refused before others.
+        if (multi >= 0.1 && !(suggestion.durable && suggestion.priority === 'normal')) return false;
         const named = ideaOf(pattern) !== ANYTHING;
         return (
           (suggestion.ttl === undefined || expires || (named && kept <= total / 2)) &&

@@ -73,7 +73,7 @@ t.test('counters go on by name, for what is decided before a reload as well', as
           // Any rule that ever was: its write may have been decided long ago.
           const rule = known[step.write % Math.max(1, known.length)];
           if (rule === undefined) continue;
-          worker.onWrite(rule.slot, SET, 10, TtlOutcome.INJECTED, KEY, 0, 3, i * 7919, 0);
+          worker.onWrite(rule.slot, SET, 10, TtlOutcome.INJECTED, KEY, 0, 3, i * 7919, 0, false);
           written.set(rule.name, (written.get(rule.name) ?? 0) + 1);
         }
         if (i % (reportEvery + 1) === 0) total.add(worker.take());

@@ -21,6 +21,15 @@ t.test('follow-ups go out behind EXEC, once it succeeded', async (t) => {
   t.same(Object.keys(ttls), ['str:c', 'str:a', 'ttl:b']);
 });
 
+t.test('statistics know which writes are a part of a transaction', async (t) => {
+  const around = (key: string) => cmd('SET', key, 1);
+  const discarded = MULTI + around('str:d') + cmd('DISCARD');
+  const client = around('str:x') + MULTI + BODY + EXEC + around('str:y') + discarded + around('str:z');
+  const { writes, inMulti } = everyWay({ client });
+  t.same(inMulti, ['str:a', 'ttl:b', 'str:c', 'str:d']);
+  t.equal(writes.length, 7);
+});
+
 t.test('several transactions in one pipeline, with RESP3 and pushes', async (t) => {
   const noise = (): string => '>2\r\n+invalidate\r\n_\r\n';
   const transaction = MULTI + BODY + EXEC;

@@ -87,6 +87,22 @@ t.test('keys that no name calls a cache: their TTLs are the evidence', async (t)
   t.same(texts(advice)[0], 'if their keys can be recreated, add "evict": true to the rule "render"');
 });
 
+t.test('what is written in transactions is neither evicted nor given a TTL', async (t) => {
+  const parts = held('pagecache:*', 60, 0, undefined, { growthBytesPerSecond: 10_000 });
+  const cache = held('cache:*', 30, 1, undefined, { growthBytesPerSecond: 500_000 });
+  const rulesFor = (holder: Holder) =>
+    ['noeviction', 'volatile-lru']
+      .flatMap((policy) => advise(facts(policy, [cache, holder])).flatMap(texts))
+      .filter((text) => text.includes('"pagecache"'));
+  t.match(rulesFor(parts).join(), /"ttl": "1h"/, 'by its name alone');
+  const said = rulesFor({ ...parts, cache: false, transactional: true });
+  t.match(said, [/"match": "pagecache:\*", "durable": true/]);
+  t.notOk(
+    said.some((text) => /"ttl": "|"evict"/.test(text)),
+    said.join('; '),
+  );
+});
+
 t.test('the same without a config: the whole rule', async (t) => {
   const holders = [held('pagecache:*', 60, 1), held('bull:*', 10, 0)];
   const [step] = only(advise(facts('noeviction', holders))).steps;

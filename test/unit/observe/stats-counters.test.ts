@@ -31,10 +31,11 @@ function write(
   spec = SET,
   bytes = 10,
   db = 0,
+  inMulti = false,
 ): void {
   const framed = Buffer.from(`xx${key}yy`);
   const end = framed.length - 2;
-  stats.onWrite(slot, spec, bytes, outcome, framed, 2, end, hashKey(framed, 2, end), db);
+  stats.onWrite(slot, spec, bytes, outcome, framed, 2, end, hashKey(framed, 2, end), db, inMulti);
 }
 
 const OUTCOME_FIELDS: Record<keyof typeof TtlOutcome, keyof RuleStats> = {

@@ -105,6 +105,29 @@ t.test('suggestions', async (t) => {
   t.equal(advise('', 10, 0, 10).suggestion, null);
 });
 
+t.test(
+  'what is written in transactions gets no TTL and no lower priority, whatever its name or its TTLs say',
+  async (t) => {
+    const suggest = (pattern: string, inMulti: number, hadTtl = 0) =>
+      suggestRule(
+        { pattern, writes: 100, error: 0, bytes: 0, hadTtl, withoutTtl: 100 - hadTtl, inMulti },
+        new Set(),
+      );
+    for (const [pattern, hadTtl] of [
+      ['page-cache:*', 0],
+      ['session:*', 100],
+      ['order:*', 0],
+    ] as const) {
+      const { suggestion, note } = suggest(pattern, 10, hadTtl);
+      t.match(suggestion, { match: pattern, durable: true, priority: 'normal', mode: 'observe' }, pattern);
+      t.equal(suggestion?.ttl, undefined, pattern);
+      t.match(note, /^10% of the writes are in transactions \(MULTI\)\. If these keys expired/, pattern);
+    }
+    t.match(suggest('page-cache:*', 9).suggestion, { ttl: '1h' }, 'a few do not make it a part of something');
+    t.match(suggest('page-cache:*', 0).suggestion, { ttl: '1h' });
+  },
+);
+
 t.test('names are unique', async (t) => {
   const taken = new Set(['feed']);
   t.equal(advise('feed:*', 1, 0, 1, taken).suggestion?.name, 'feed-2');

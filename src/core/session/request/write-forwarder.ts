@@ -150,8 +150,9 @@ export class WriteForwarder {
   private noteLarge(large: LargeWrite, written: WrittenKey, bytes: number, waits = false): void {
     const { spec } = large;
     const { rule, outcome, buf, start, end, hash } = written;
-    const db = this.protocol.database.likely;
-    this.policy.observer.onWrite(rule.slot, spec, bytes, outcome, buf, start, end, hash, db);
+    const { inMulti, database } = this.protocol;
+    const db = database.likely;
+    this.policy.observer.onWrite(rule.slot, spec, bytes, outcome, buf, start, end, hash, db, inMulti);
     this.notes.written(spec, large, written, waits);
     const held = rule.limited ? this.policy.quotaOf(rule)?.keys : undefined;
     if (held !== undefined) this.holdings.written(held, spec, large, written, bytes);
@@ -228,7 +229,8 @@ export class WriteForwarder {
     const { args } = this;
     const { observer, written } = this.policy;
     const { count } = verdict;
-    const db = this.protocol.database.likely;
+    const { inMulti, database } = this.protocol;
+    const db = database.likely;
     written.buf = args.buf;
     for (let i = 0; i < count; i++) {
       const rule = verdict.rule[i];
@@ -241,7 +243,7 @@ export class WriteForwarder {
       written.hash = verdict.hash[i];
       const { outcome, start, end, hash } = written;
       const share = count === 1 ? size : this.shareOf(spec, at, size / count);
-      observer.onWrite(rule.slot, spec, share, outcome, args.buf, start, end, hash, db);
+      observer.onWrite(rule.slot, spec, share, outcome, args.buf, start, end, hash, db, inMulti);
       written.size = this.notes.sizeAfter(spec, at, hash);
       this.notes.written(spec, verdict, written);
       const held = rule.limited ? this.policy.quotaOf(rule)?.keys : undefined;

@@ -105,6 +105,7 @@ const clientsTable = new SortedTable(
     { label: 'Name', text: true, value: ({ name }) => name || null, show: ({ name }) => name || NONE },
     {
       label: 'Bytes/s',
+      minor: true,
       value: ({ perSecond }) => perSecond,
       show: ({ perSecond }) => (perSecond === null ? NONE : bytes(perSecond)),
     },
