@@ -17,6 +17,8 @@ const CONFIG = {
     { name: 'low', match: `${SHED_PREFIX}*`, ttl: '1h', priority: 'low' },
     { name: 'every', match: '*', ttl: '1h', maxTtl: '2h', applyTo: 'all', priority: 'critical' },
   ],
+  // Links, clients and proxy share one process: on a busy machine connecting takes longer than the default allows.
+  upstream: { connectTimeout: '60s' },
   // A monitor that is cut off, too, keeps to what it knew.
   memory: { shed: { low: ['0%', '0%'] }, onStale: 'hold', staleAfter: '30m' },
 };
