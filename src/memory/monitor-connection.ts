@@ -44,7 +44,7 @@ export function monitorConnection(server: MonitoredServer, tls: Tls): Redis {
     // ioredis would wait as long as a loading server says, up to 10 s.
     maxLoadingRetryTime: RECONNECT_MS,
   });
-  return redis;
+  return selectingSafely(redis);
 }
 
 /** Another connection, for questions that cannot be asked on `other`. */
@@ -58,5 +58,19 @@ export function connectionLike(other: Redis, connectionName: string, tls: Tls): 
       return RECONNECT_MS;
     },
   });
+  return redis;
+}
+
+/**
+ * When a connection comes back, ioredis selects the last database again and looks at no answer: a refusal, or a connection that is
+ * lost at once, would end the process as an unhandled rejection. Each question names its database itself.
+ */
+function selectingSafely(redis: Redis): Redis {
+  const select = redis.select.bind(redis);
+  redis.select = ((db: number) => {
+    const answer = select(db);
+    answer.catch(() => {});
+    return answer;
+  }) as Redis['select'];
   return redis;
 }
