@@ -2,6 +2,7 @@
 // Invariants: at most one client is on its way to the worker, because Node holds back all messages after a socket until
 // the socket has arrived; no message of the worker is missed: it counts as gone only when its process has ended and all
 // was read.
+// It is long because each message from a worker is named here.
 import { type ChildProcess, fork } from 'node:child_process';
 import type { Socket } from 'node:net';
 import type { EffectiveConfig } from '../../config/effective.js';
@@ -16,6 +17,7 @@ import type { Usage } from '../own-usage.js';
 import type { UpstreamNews } from '../upstream.js';
 import type { FromWorker, Growth, QuotaNews, QuotaReport, Report, ToWorker } from './messages.js';
 import { Outbox } from './outbox.js';
+import { Waits } from './waits.js';
 
 export interface WorkerEvents {
   ready(worker: WorkerProcess): void;
@@ -81,7 +83,7 @@ export class WorkerProcess {
   private asked = 0;
   private readonly child: ChildProcess;
   private readonly outbox: Outbox<ToWorker>;
-  private waiting: { readonly done: () => boolean; readonly resolve: () => void }[] = [];
+  private readonly waits = new Waits();
 
   constructor(
     readonly number: number,
@@ -103,7 +105,7 @@ export class WorkerProcess {
       if (how === undefined || this.child.connected) return;
       this.isReady = false;
       clearInterval(this.tellingAgain);
-      this.settle(true);
+      this.waits.settle(true);
       events.gone(this, how);
     };
     this.child.once('exit', (code, signal) => {
@@ -264,7 +266,7 @@ export class WorkerProcess {
         void this.reply(message.question, message.asked);
         break;
     }
-    this.settle(false);
+    this.waits.settle(false);
   }
 
   /** Bypasses the outbox, so that no client that is handed over later arrives before it. */
@@ -296,23 +298,6 @@ export class WorkerProcess {
   }
 
   private until(done: () => boolean, limitMs: number): Promise<void> {
-    if (done() || !this.isReady) return Promise.resolve();
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, limitMs);
-      this.waiting.push({
-        done,
-        resolve: () => {
-          clearTimeout(timer);
-          resolve();
-        },
-      });
-    });
-  }
-
-  private settle(all: boolean): void {
-    if (this.waiting.length === 0) return;
-    const settled = this.waiting.filter(({ done }) => all || done());
-    this.waiting = this.waiting.filter((wait) => !settled.includes(wait));
-    for (const { resolve } of settled) resolve();
+    return this.isReady ? this.waits.until(done, limitMs) : Promise.resolve();
   }
 }
