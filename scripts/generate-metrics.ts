@@ -4,7 +4,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import type { MetricRow } from '../src/surfaces/admin/metric-groups/metric-group.js';
 import { METRIC_GROUPS, METRIC_PREFIX } from '../src/surfaces/admin/metric-groups.js';
-import { LABELS, type Label } from '../src/surfaces/admin/metric-readers.js';
+import { LABELS, type Label } from '../src/surfaces/admin/metric-labels.js';
 
 const ROOT = new URL('../', import.meta.url);
 const DOCUMENT = new URL('docs/METRICS.md', ROOT);

@@ -4,7 +4,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import t from 'tap';
 import ts from 'typescript';
 import { METRIC_GROUPS } from '../../src/surfaces/admin/metric-groups.js';
-import { LABELS } from '../../src/surfaces/admin/metric-readers.js';
+import { LABELS } from '../../src/surfaces/admin/metric-labels.js';
 
 const ROOT = new URL('../../', import.meta.url);
 /** A synonym, and the word for it. */

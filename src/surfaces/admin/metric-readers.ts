@@ -1,71 +1,20 @@
-// The readers of the metrics: each picks the values of one metric from the snapshots of a scrape. Owns the labels and their
-// bounds, not the names and help texts. It keeps nothing. It is long because it has a function for each shape of metric.
-// Invariant: the config bounds the labels (rules, workers), or they are fixed; no key and no client is a label.
-
-import type { ConfigSnapshot } from '../../config/reload-outcome.js';
-import { PIN_REASONS } from '../../core/commands/spec.js';
+// The readers of the metrics: each picks the values of one metric from the snapshots of a scrape. Owns neither the labels
+// (metric-labels.ts) nor the names and help texts. It keeps nothing.
 import { REFUSAL_NAMES } from '../../core/policy/refusal.js';
 import { PRIORITY_NAMES } from '../../core/policy/rule.js';
 import { SPARED_NAMES } from '../../core/policy/spared.js';
-import type { BudgetSnapshot, LimitSnapshot, MemorySnapshot, ShedLevel } from '../../memory/snapshot.js';
-import type { AlertsSnapshot } from '../../observe/alerts/snapshot.js';
-import type { GrowthReport } from '../../observe/history/history.js';
+import type { BudgetSnapshot, LimitSnapshot, ShedLevel } from '../../memory/snapshot.js';
 import type { Holding } from '../../observe/holders/snapshot.js';
-import type { ConnectionSnapshot, PoolSnapshot, TlsSnapshot } from '../../observe/snapshots/connections.js';
+import type { PoolSnapshot, TlsSnapshot } from '../../observe/snapshots/connections.js';
 import { type FailoverSnapshot, SENTINEL_STATES } from '../../observe/snapshots/failover.js';
 import type { SweepSnapshot } from '../../observe/snapshots/sweep.js';
-import type { WorkerSnapshot, WorkersSnapshot } from '../../observe/snapshots/workers.js';
-import { type ServiceStateSnapshot, STATES } from '../../observe/state/service-state.js';
+import type { WorkerSnapshot } from '../../observe/snapshots/workers.js';
+import { STATES } from '../../observe/state/service-state.js';
 import type { RefusalCounts, SparedCounts } from '../../observe/stats/counters.js';
 import type { LatencySnapshot } from '../../observe/stats/latency.js';
-import type { RuleStats, StatsSnapshot } from '../../observe/stats/snapshot.js';
+import type { RuleStats } from '../../observe/stats/snapshot.js';
+import type { Label, Reader, Scrape } from './metric-labels.js';
 import type { Sample } from './snapshot-metric.js';
-
-/** The snapshots of one scrape, all of the same moment. */
-export interface Scrape {
-  /** The version of Spillway. */
-  version: string;
-  stats: StatsSnapshot;
-  memory: MemorySnapshot;
-  state: ServiceStateSnapshot;
-  connections: ConnectionSnapshot;
-  workers: WorkersSnapshot;
-  growth: GrowthReport;
-  config: ConfigSnapshot;
-  alerts: AlertsSnapshot;
-  sweep: SweepSnapshot;
-}
-
-/** The labels and their values. */
-export const LABELS = {
-  rule: 'the rules of the config (10,000 at most), and `unregistered` for keys that no rule matches',
-  priority: PRIORITY_NAMES.join(', '),
-  result:
-    'for follow-ups: set, unchanged, denied, failed; for alerts: delivered, failed; for failovers: switched, returned, timed_out',
-  direction: 'from_clients, to_clients, to_upstream, from_upstream',
-  side: 'clients, upstream',
-  way: 'request (client to server), reply (server to client)',
-  what: 'replies (that clients have not read), commands (that the server has not read), stalled (commands that must wait)',
-  state: `of workers: configured, running, silent; of the service: ${STATES.join(', ')}; of Sentinels: ${SENTINEL_STATES.join(', ')}`,
-  worker: 'numbers from 1 to `workers`; a new worker has the number of the one that it replaces',
-  on: 'shared, own, waiting',
-  reason: `for refusals: ${REFUSAL_NAMES.join(', ')}; for what was spared: ${SPARED_NAMES.join(', ')}; for pins: ${PIN_REASONS.join(', ')}`,
-  mode: 'standalone, cluster, sentinel, unknown',
-  role: 'primary, replica, unknown',
-  version: 'the version of Spillway; for upstream_info: of the server',
-  node: 'the version of Node',
-  le: 'the upper bounds of the buckets, in seconds; the same for all proxies',
-} as const;
-
-export type Label = keyof typeof LABELS;
-
-/** Reads the lines of a metric; none while its value is unknown. */
-export interface Reader {
-  /** The labels of every line. */
-  readonly labels: readonly Label[];
-  /** `name`: the full name of the metric. */
-  read(scrape: Scrape, name: string): Sample[];
-}
 
 export function perRule(value: (rule: RuleStats) => number): Reader {
   return {

@@ -2,7 +2,7 @@
 // It counts and keeps nothing: each scrape takes one snapshot of each source, and all metrics read those.
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { METRIC_GROUPS, METRIC_PREFIX } from './metric-groups.js';
-import type { Scrape } from './metric-readers.js';
+import type { Scrape } from './metric-labels.js';
 import { SharedAnswers } from './shared-answers.js';
 import { registerSnapshotMetric } from './snapshot-metric.js';
 import type { AdminSources } from './types.js';

@@ -1,6 +1,7 @@
 // Metrics of making room: src/evict.
 import type { EvictionSnapshot, RuleEvictionSnapshot } from '../../../memory/eviction.js';
-import { one, perRule, type Reader } from '../metric-readers.js';
+import type { Reader } from '../metric-labels.js';
+import { one, perRule } from '../metric-readers.js';
 import type { MetricGroup, MetricRow } from './metric-group.js';
 
 /** No line without a rule with evict. */

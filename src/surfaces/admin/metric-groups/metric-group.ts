@@ -1,6 +1,6 @@
 // The shape of a group of metrics, of which docs/METRICS.md has a section each, and of a metric: one row with its name, type,
 // help and reader.
-import type { Reader } from '../metric-readers.js';
+import type { Reader } from '../metric-labels.js';
 
 export type MetricRow = readonly [
   type: 'counter' | 'gauge' | 'histogram',
