@@ -76,15 +76,15 @@ export class RingBlocks {
     return this.used * BLOCK_BYTES + this.heads.length * INDEX_ENTRY_BYTES;
   }
 
-  /** Whether the key is certainly known as written after tick `since`. One look: another key of its bucket may hide it. */
-  isFresh(length: number, hash: number, slot: number, db: number, since: number, size: Size): boolean {
+  /** Whether the key is certainly known as written in this tick. One look: another key of its bucket may hide it. */
+  isFresh(length: number, hash: number, slot: number, db: number, tick: number, size: Size): boolean {
     const { words } = this;
     const head = this.heads[hash & this.mask];
     if (((head ^ hash) & TAG_MASK) !== 0) return false;
     const base = (head & BLOCK_MASK) * WORDS;
     return (
       words[base + HASH] === (hash | 0) &&
-      words[base + TICK] > since &&
+      words[base + TICK] === tick &&
       words[base + SHAPE] === (length | (size << SIZE_SHIFT)) &&
       words[base + PLACE] === ((slot << DB_BITS) | db) &&
       base !== 0

@@ -1,7 +1,7 @@
 // The keys that this process knows and may evict: those written through it to rules with `evict`, the oldest of each rule
-// first. A key that is written again is the youngest of its rule (but see PLACE_TICKS). Bounded: when it is full, it forgets
-// the oldest key and counts that; SCAN (scan-source) finds keys that the ring does not know. No clock, no I/O; written() and
-// ended() are called on the hot path and allocate nothing.
+// first. A key that is written again is the youngest of its rule. Bounded: when it is full, it forgets the oldest key and
+// counts that; SCAN (scan-source) finds keys that the ring does not know. No clock, no I/O; written() and ended() are
+// called on the hot path and allocate nothing.
 // Invariants: a key is known once at most; take() hands out nothing that adopt() has not said is evictable.
 
 import type { EvictableKeys } from '../core/policy/evictable-keys.js';
@@ -13,13 +13,8 @@ import type { Candidate, Candidates, RingFill, RuleStock } from './candidates.js
 import { NONE, RingBlocks } from './ring-blocks.js';
 import { memoryOfKey, RingLists } from './ring-lists.js';
 
-/** Ages are counted in ticks. */
+/** A key that is written again within this time keeps its place, so that a key that is written all the time costs little. */
 export const TICK_MS = 100;
-/**
- * A key that is written again so soon after the write that gave it its place keeps place and age. Another place costs reads of
- * four blocks that are far apart, and Redis itself counts the idle time of a key in whole seconds.
- */
-export const PLACE_TICKS = 10;
 /** This many rules of a priority are compared for the oldest key; if there are more, this many at a time, in turn. */
 const MOST_COMPARED = 64;
 
@@ -95,11 +90,10 @@ export class Ring implements EvictableKeys, Candidates {
     if (db === ANY_DATABASE) return;
     const { blocks, lists } = this;
     const tick = this.tick();
-    const since = tick - PLACE_TICKS;
-    if (blocks.isFresh(end - start, hash, slot, db, since, size)) return;
+    if (blocks.isFresh(end - start, hash, slot, db, tick, size)) return;
     const at = blocks.find(end - start, hash, db);
     if (at !== NONE) {
-      if (blocks.tick(at) > since && blocks.size(at) === size && blocks.slot(at) === slot) return;
+      if (blocks.tick(at) === tick && blocks.size(at) === size && blocks.slot(at) === slot) return;
       if (!lists.admits(slot)) {
         this.forget(at);
         return;
