@@ -27,6 +27,7 @@ export const REST: readonly string[] = [
   'integration/failover-follower.test.ts',
   'integration/evict.test.ts',
   'integration/evict-scan.test.ts',
+  'integration/evict-libraries.test.ts',
   'integration/shed-between-readings.test.ts',
   'integration/committed.test.ts',
   'robustness/log-destinations.test.ts',
