@@ -4,54 +4,20 @@
 // free: refusals wait for that (memory/pressure).
 // Owns the timer. It never touches the data path. Invariants: without a reading, a limit or a rule with evict it frees nothing;
 // nor on a replica.
-import type { Logger } from 'pino';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Priority } from '../core/policy/rule.js';
 import type { RuleSet } from '../core/policy/rule-set.js';
 import type { EvictionSnapshot } from '../memory/eviction.js';
-import type { Endpoint } from '../tools/keyspace/endpoint.js';
 import type { RuleStock } from './candidates.js';
-import type { Hands, Progress } from './hands.js';
-import { type BudgetState, Owed } from './owed.js';
+import type { EvictorOptions, ServerMemory } from './evictor-options.js';
+import type { Progress } from './hands.js';
+import { Owed } from './owed.js';
 import { type Flow, type Marks, Pace } from './pace.js';
 import { type RingMark, ScanSource } from './scan-source.js';
+import { rowsOf } from './stock-rows.js';
 import { TroubleWatch } from './trouble-watch.js';
-import { type Evicted, Unlinker } from './unlinker.js';
+import { Unlinker } from './unlinker.js';
 import { Unlisted } from './unlisted.js';
-
-/** What the last reading said. */
-export interface ServerMemory {
-  readonly usedBytes: number;
-  readonly limitBytes: number;
-  readonly pendingObjects: number;
-}
-
-export interface EvictorOptions {
-  readonly hands: Hands;
-  readonly marks: Marks;
-  readonly rules: RuleSet;
-  readonly endpoint: () => Endpoint;
-  /** Bytes that writes have brought, as a sum, and the part of it that the last reading contains. */
-  readonly growth: () => { readonly admitted: number; readonly read: number };
-  /** Requests a reading soon. */
-  readonly pollSoon: () => void;
-  /** This many bytes can be freed while the mark is held. */
-  readonly onEvictable: (bytes: number) => void;
-  /** Proxies that make room on this server, this one included. */
-  readonly proxies: () => number;
-  /** Keys that SCAN found were unlinked. */
-  readonly onEvicted: Evicted;
-  /** A key of the rule no longer exists. */
-  readonly onGone: (slot: number, key: Uint8Array) => void;
-  /** The memory of the keys of rules with a budget. */
-  readonly budgets: () => readonly BudgetState[];
-  /** What the keys of the rule hold at least, by random keys; undefined: unknown. */
-  readonly sampled: (slot: number) => number | undefined;
-  /** Whether this process already knows the key. */
-  readonly knows: (db: number, key: Uint8Array) => boolean;
-  /** Monotonic milliseconds. */
-  readonly clock: () => number;
-  readonly log: Logger;
-}
 
 const LOOK_MS = 20;
 /** Further below the start than this share of the limit, nothing is near; from there on SCAN looks for keys. */
@@ -62,6 +28,8 @@ const READ_MS = 25;
 const IDLE_MS = 500;
 /** An older reading no longer counts. */
 const STALE_MS = 5000;
+/** At the start clients wait no longer than this for random keys. */
+const READY_MS = 1000;
 
 export class Evictor {
   private rules: RuleSet;
@@ -87,6 +55,7 @@ export class Evictor {
   private credit = 0;
   private observedBefore = 0;
   private lastUsed = 0;
+  private isNear = false;
 
   constructor(private readonly options: EvictorOptions) {
     const { marks, rules, clock, log, endpoint, proxies, onEvicted, onGone, knows } = options;
@@ -128,6 +97,16 @@ export class Evictor {
     this.timer = undefined;
     this.options.hands.order(undefined, 0, false);
     this.options.onEvictable(0);
+  }
+
+  /** Resolves once it knows how much it can free, if memory is near the start; after READY_MS in any case. */
+  async ready(): Promise<void> {
+    const till = this.options.clock() + READY_MS;
+    this.look();
+    while (this.enforces && this.isNear && !this.unlisted.isKnown && this.options.clock() < till) {
+      await delay(LOOK_MS);
+      this.look();
+    }
   }
 
   close(): void {
@@ -172,7 +151,6 @@ export class Evictor {
     if (!this.needed) return null;
     const progress = this.options.hands.progress();
     const { marks, pace } = this;
-    const nameOf = (slot: number): string => this.rules.rules.find((rule) => rule.slot === slot)?.name ?? '';
     return {
       startShare: marks.start,
       stopShare: marks.stop,
@@ -182,12 +160,7 @@ export class Evictor {
       byAgeAlone: progress.blindToReads,
       evictableBytes: Math.round(this.evictableBytes),
       ring: progress.ring,
-      rules: progress.stock.map(({ slot, keys, bytes, oldestMs }) => ({
-        rule: nameOf(slot),
-        keys,
-        bytes: Math.round(bytes),
-        oldestSeconds: Math.round(oldestMs / 1000),
-      })),
+      rules: rowsOf(progress.stock, this.rules),
     };
   }
 
@@ -246,8 +219,8 @@ export class Evictor {
     const wouldBeDue = this.observes
       ? this.shadow.due({ admitted, freed: flow.freed + this.credit }, now)
       : 0;
-    const share = this.pace.shareOf(flow);
-    const isNear = share > this.marks.start - NEAR;
+    this.isNear = this.pace.shareOf(flow) > this.marks.start - NEAR;
+    const { isNear } = this;
     const scanned = this.enforces && isNear ? this.scanFor(due, progress) : 0;
     if (due > 0 || wouldBeDue > 0 || now - this.orderedAt >= IDLE_MS) {
       this.orderedAt = now;

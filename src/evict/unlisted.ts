@@ -25,6 +25,11 @@ export class Unlisted {
   /** When random keys last changed it; undefined: they have shown nothing yet. */
   private followedAt: number | undefined;
 
+  /** Random keys have shown something. */
+  get isKnown(): boolean {
+    return this.followedAt !== undefined;
+  }
+
   /** The present figures of the rings and of the random keys. */
   see({ stock, ring }: Pick<Progress, 'stock' | 'ring'>, facts: UnlistedFacts, now: number): void {
     const { unlinked, usedBytes } = facts;

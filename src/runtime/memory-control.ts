@@ -83,6 +83,7 @@ export class MemoryControl {
     await this.monitor.start();
     this.budgets.adopt(ruleSetOf(this.config));
     this.room.evictor.start();
+    await this.room.evictor.ready();
   }
 
   snapshot(): MemorySnapshot {

@@ -10,7 +10,7 @@ export function evictionText({ eviction }) {
   const { trouble, active, holding, startShare, stopShare, evictableBytes, rules, byAgeAlone } = eviction;
   if (trouble !== null) return `No room is made, so writes are refused as memory fills up: ${trouble}.`;
   const oldest = Math.max(0, ...rules.map(({ oldestSeconds }) => oldestSeconds));
-  const left = `${bytes(evictableBytes)} known that can go${oldest > 0 ? `, the oldest written ${duration(oldest)} ago` : ''}`;
+  const left = `${bytes(evictableBytes)} can go${oldest > 0 ? `, the oldest written ${duration(oldest)} ago` : ''}`;
   const blind = byAgeAlone
     ? ' Spillway removes the oldest keys even if they were read, because the server has no OBJECT command.'
     : '';
