@@ -181,13 +181,13 @@ t.test('one server', async (t) => {
         };
         let [refused, jobs] = [0, 0];
         while (refused === 0 && jobs * value.length < 0.85 * LIMIT) {
-          const pushed = await push((n) => ['RPUSH', `job:${(jobs + n) % 100}`, value], 25);
+          const pushed = await push((n) => ['RPUSH', `job:${(jobs + n) % 100}`, value], 100);
           t.notOk(
             pushed.find((reply) => reply.startsWith('-')),
             'jobs are never refused',
           );
-          jobs += 25;
-          const noted = await push((n) => ['SET', `note:${jobs + n}`, value, 'EX', '3600'], 2);
+          jobs += 100;
+          const noted = await push((n) => ['SET', `note:${jobs + n}`, value, 'EX', '3600'], 4);
           refused += noted.filter((reply) => reply.startsWith('-')).length;
           // Machines differ in how fast they write beside how fast they remove.
           const left = await number(direct, 'EVAL', "return #redis.call('KEYS', 'cache:*')", '0');
