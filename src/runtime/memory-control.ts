@@ -78,7 +78,7 @@ export class MemoryControl {
     this.rehearsals = new Rehearsals(this.pressure, () => this.pressureChanged(), clock, log, eventLog);
   }
 
-  /** Resolves when the first reading has come, has failed, or takes long. */
+  /** Resolves when the first reading has come, has failed, or takes long; near evict.start when evictable memory is known. */
   async start(): Promise<void> {
     await this.monitor.start();
     this.budgets.adopt(ruleSetOf(this.config));
