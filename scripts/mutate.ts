@@ -208,7 +208,10 @@ async function learnPart(part: string): Promise<void> {
       .flatMap(({ file }) => (partOf(file) === part ? tests.quick(file) : []))
       .map((each) => [each.name, each]),
   );
-  for (const judge of judges.values()) if (!isKnown(judge, true)) await learn(judge);
+  for (const judge of judges.values()) {
+    if (stopped) return;
+    if (!isKnown(judge, true)) await learn(judge);
+  }
   const short = [...judges.values()].filter(({ name }) => (durations.get(name) ?? SHORT_MS) < SHORT_MS);
   if ((await fateBy(short, undefined, 1)) !== 'survived')
     throw new Error(

@@ -20,7 +20,10 @@ const WHOLE = /^test\/(?:conformance|integration|robustness)\//;
 const FOR: Readonly<Record<string, readonly string[]>> = {
   'src/memory/monitor': ['integration/monitor-moved', 'integration/monitor-log'],
   'src/memory/': ['integration/shed'],
-  'src/wire/client/client-link': ['integration/console', 'robustness/limits-clients', 'robustness/drain'],
+  'src/wire/client/client-link': [
+    ...['integration/pooling-rights', 'integration/console'],
+    ...['robustness/limits-clients', 'robustness/drain'],
+  ],
   'src/wire/client/clients': ['integration/moving', 'robustness/drain'],
   'src/wire/client/entrance': ['integration/tls', 'integration/addresses'],
   'src/wire/client/listener': ['robustness/servers-killed', 'robustness/limits-clients'],
