@@ -15,12 +15,14 @@ import { Random } from '../fuzz/random.js';
 
 /** What the end of a client may begin with: no connection can be made for it any more. */
 const ENDS = /^-(NOAUTH|WRONGPASS|ERR AUTH|NOPERM [^\r]*'select')/;
+/** Its login holds, but its user may not SELECT the database that it is in. */
+const MAY_NOT_SELECT = /^-NOPERM /;
 const USERS = ['alice', 'bob', 'default'];
 const PASSWORDS = ['p1', 'p2', 'p3'];
 const CLIENTS = 6;
 const ROOT = ['root', 'root-secret'] as const;
 /** What every user may always do. */
-const ALWAYS = ['+select', '+client', '+acl|whoami', '+hello', '+auth', '+reset', '+ping'];
+const ALWAYS = ['+client', '+acl|whoami', '+hello', '+auth', '+reset', '+ping'];
 const RIGHTS = [
   '+@all',
   '+get',
@@ -33,8 +35,14 @@ const RIGHTS = [
   '+multi',
   '-subscribe',
   '+subscribe',
+  '+select',
+  '-select',
 ];
 const LOST = '-ERR spillway lost its connection';
+/** Commands that any connection of the client's identity can serve. */
+const SHARED = ['GET', 'SET', 'INCR', 'EVAL'];
+/** An own connection stays for at least this long after its client has needed it (own-upstream.ts), in milliseconds. */
+const STAYS_MS = 1000;
 
 type Words = readonly string[];
 
@@ -57,6 +65,8 @@ interface Actor {
   db: string;
   /** How often the default user had changed when it came. */
   came: number;
+  /** It has had a connection since then at least, by performance.now(). */
+  served: number;
 }
 
 interface Answer {
@@ -138,7 +148,7 @@ export class RightsCheck {
     });
     const direct = await connectRaw(this.servers[0].port);
     await this.settled();
-    return { direct, pooled, credential: undefined, resp: '2', db: '0', came: this.changes };
+    return { direct, pooled, credential: undefined, resp: '2', db: '0', came: this.changes, served: 0 };
   }
 
   /** It is known of each client what it may do, so that what changes next comes behind that. */
@@ -207,6 +217,7 @@ export class RightsCheck {
     const lines = this.lines();
     this.log.push(`${i}: ${lines.map((words) => words.join(' ')).join(' | ')}`);
     const actor = actors[i];
+    const sent = performance.now();
     let due = await said(actor.direct, lines);
     let got = await said(actor.pooled, lines);
     const lost = got.replies.some((reply) => reply.startsWith(LOST));
@@ -233,12 +244,17 @@ export class RightsCheck {
       // Who logs in anew with a password that counts needs the old one no more.
       const at = got.replies.length - 1;
       const logsIn = lines[at]?.includes('AUTH') === true && due.replies[at]?.startsWith('-') === false;
-      const fair = same || (ENDS.test(words) && !logsIn);
+      const fair =
+        same ||
+        (ENDS.test(words) &&
+          !logsIn &&
+          !(MAY_NOT_SELECT.test(words) && this.hasConnection(actor, lines, got, sent)));
       if (!told || !fair || !(await this.mayEnd(actor))) this.wrong(i, due, got);
       else this.tally.ended++;
       return this.replace(i, false);
     }
     if (!same || got.replies.length !== due.replies.length) return this.wrong(i, due, got);
+    if (due.replies.some((reply) => !reply.startsWith('-'))) actor.served = sent;
     this.note(actor, lines, due.replies);
     await this.settled();
   }
@@ -255,10 +271,17 @@ export class RightsCheck {
         ['INCR', 'n'],
         ['EVAL', "return redis.call('GET', KEYS[1])", '1', 'k'],
       ]);
-    switch (random.below(14)) {
+    switch (random.below(17)) {
       case 0:
       case 1:
         return [['AUTH', user, password]];
+      case 11:
+        // It needs its own connection from then on.
+        return [['WATCH', 'k'], data()];
+      case 12:
+        return [['UNWATCH'], data()];
+      case 13:
+        return [random.pick([['NOSUCH'], ['MULTI', 'now'], ['EXEC']]), data()];
       case 2:
         return [['AUTH', password]];
       case 3:
@@ -309,6 +332,17 @@ export class RightsCheck {
     if (replies.every((reply) => !reply.startsWith('-'))) return twin;
     twin.destroy();
     return undefined;
+  }
+
+  /**
+   * The command that ended the client needed no other connection than the client has: it can be served by any that the client
+   * shares, and by the one where the client logged in.
+   */
+  private hasConnection(actor: Actor, lines: readonly Words[], { replies }: Answer, sent: number): boolean {
+    const before = replies.slice(0, -1);
+    const served = before.some((reply) => !reply.startsWith('-')) ? sent : actor.served;
+    const isShared = SHARED.includes(lines[before.length]?.[0] ?? '');
+    return isShared && performance.now() - served < STAYS_MS;
   }
 
   /** No connection with just the rights of this client can be made any more. */
