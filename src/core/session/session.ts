@@ -158,10 +158,9 @@ export class Session implements ReplyOwner {
     return this.placement?.hold.identity ?? NOBODY;
   }
 
-  /** The client's identity after the login that `wants` a connection; undefined: the command is no login. */
+  /** The client's identity after the login or RESET that `wants` a connection; undefined: the command is neither. */
   get nextIdentity(): Identity | undefined {
-    const { identity, nextLogin } = this.placement?.hold ?? {};
-    return identity && nextLogin && { ...identity, credential: nextLogin };
+    return this.placement?.hold.next;
   }
 
   /** Whether it has an own connection and no longer needs it. */

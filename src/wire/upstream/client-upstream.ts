@@ -197,7 +197,7 @@ export class ClientUpstream implements OwnUpstreamUser {
   }
 
   /**
-   * A login that is no longer valid does no harm to a client that is about to log in again. A new login that is not valid does
+   * A login that is no longer valid does no harm to a client that is about to log in again, or to RESET. A new login that is not valid does
    * none either: the client gets the server's error and keeps what it had.
    */
   ownRefused(error: Error): void {
@@ -220,6 +220,8 @@ export class ClientUpstream implements OwnUpstreamUser {
     }
     this.retried = true;
     this.own = new OwnUpstream(this.options, ownGreeting(next), this);
+    // A client without a login has nothing to wait for.
+    if (this.own.isGreeted) this.link.flush();
   }
 
   ownDrained(): void {

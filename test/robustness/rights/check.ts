@@ -241,9 +241,10 @@ export class RightsCheck {
       // Its last words say why, in place of a reply.
       const told = same || got.replies.slice(0, -1).every((reply, n) => reply === due.replies[n]);
       const words = got.replies.at(-1) ?? '';
-      // Who logs in anew with a password that counts needs the old one no more.
+      // A client that logs in anew with a password that counts, or sends RESET, needs the old one no more.
       const at = got.replies.length - 1;
-      const logsIn = lines[at]?.includes('AUTH') === true && due.replies[at]?.startsWith('-') === false;
+      const isAnew = lines[at]?.includes('AUTH') === true || lines[at]?.[0] === 'RESET';
+      const logsIn = isAnew && due.replies[at]?.startsWith('-') === false;
       const fair =
         same ||
         (ENDS.test(words) &&

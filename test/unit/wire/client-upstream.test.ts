@@ -381,6 +381,26 @@ t.test('one whose password has changed, too', async (t) => {
   }
 });
 
+t.test('RESET answers a client whose login is no longer valid', async (t) => {
+  const changes = { 'another password': ['resetpass', '>b'], 'its user is off': ['off'] };
+  for (const [name, change] of Object.entries(changes)) {
+    await anew();
+    const { settled } = lab(t);
+    const link = await settled();
+    await link.ask('HELLO', '3', 'AUTH', 'alice', 'a');
+    await link.ask('SELECT', '1');
+    t.equal(await link.ask('ACL', 'WHOAMI'), '$5\r\nalice\r\n');
+    await until(() => link.upstream.own === undefined);
+    await look.call('ACL', 'SETUSER', 'alice', ...change);
+    t.equal(await link.ask('RESET'), '+RESET\r\n', name);
+    t.equal(await link.ask('ACL', 'WHOAMI'), '$7\r\ndefault\r\n');
+    t.equal(await link.ask('SET', 'k', 'v'), '+OK\r\n');
+    t.same(link.told, []);
+    t.match(await look.call('EXISTS', 'k'), ':1', 'in database 0');
+    await look.call('DEL', 'k');
+  }
+});
+
 t.test('a connection made since a login is wanted is none for who came before', async (t) => {
   const no = '-NOAUTH Authentication required.\r\n';
   for (const command of [['MULTI'], ['NOSUCH'], ['SUBSCRIBE', 'c'], ['HELLO', '3']]) {

@@ -14,7 +14,7 @@
 import { type CommandSpec, ConnectionRole, Sharing } from '../../commands/spec.js';
 import { equalsIgnoreCase, readPositiveInteger } from '../../resp/bytes.js';
 import type { RequestScanner } from '../../resp/request-scanner.js';
-import { type Credential, type Identity, NOBODY } from './identity.js';
+import { type Identity, NOBODY } from './identity.js';
 
 /** What a client without a login may do. */
 export const Standing = {
@@ -67,10 +67,10 @@ export class Hold {
   /** Counts only while the client has no login. */
   standing: Standing = Standing.UNKNOWN;
   /**
-   * The login that the command waiting for a connection would make; undefined: that command is no login. The client's present
-   * login may no longer be valid, so the connection is made with this one.
+   * What the command waiting for a connection would make of the client, if it is a login or RESET; undefined: it is neither. The
+   * client's present login may no longer be valid, so the connection may be made with this one.
    */
-  nextLogin: Credential | undefined;
+  next: Identity | undefined;
   /** The client's own connection is fresh, and nothing has shown yet that it has the client's rights: own-proof.ts. */
   unproven = false;
   /** The first command of such a connection is under way, and its answer decides about the connection. */
@@ -105,8 +105,12 @@ export class Hold {
   /** The command under scan waits for a connection; `spec` undefined: an unknown command. */
   waits(spec: CommandSpec | undefined, args: RequestScanner): void {
     const role = args.streaming ? undefined : spec?.role;
-    const logsIn = role === ConnectionRole.AUTH || role === ConnectionRole.HELLO;
-    this.nextLogin = logsIn ? claimOf(role, args)?.identity.credential : undefined;
+    this.next = undefined;
+    if (role === ConnectionRole.RESET) this.next = NOBODY;
+    else if (role === ConnectionRole.AUTH || role === ConnectionRole.HELLO) {
+      const credential = claimOf(role, args)?.identity.credential;
+      this.next = credential && { ...this.identity, credential };
+    }
   }
 
   /**

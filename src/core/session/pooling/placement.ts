@@ -153,7 +153,7 @@ export class Placement {
 
   /** The command that needed the connection will not go up. */
   wantsNothing(): void {
-    this.hold.nextLogin = undefined;
+    this.hold.next = undefined;
     this.wants = Place.NOWHERE;
   }
 
@@ -216,7 +216,7 @@ export class Placement {
   }
 
   private attached(): void {
-    this.hold.nextLogin = undefined;
+    this.hold.next = undefined;
     this.wants = Place.NOWHERE;
     this.strayed = 0;
     invariant(++this.moves <= MOST_MOVES, 'what a client is given is what its next command needs');
