@@ -279,7 +279,7 @@ t.test('ended by Ctrl-C it says what it has not looked at, and how it ended', as
   child.kill('SIGINT');
   t.equal(await ended, 130);
   const { servers } = JSON.parse(stdout) as Examination;
-  t.match(servers[0]?.unread, [/the keys: it ended before/]);
+  t.match(servers[0]?.unread, [/the keys: doctor ended before/]);
   t.ok(servers[0]?.notMade.includes('big-keys'));
   t.notOk(servers[0]?.fine.includes('big-keys'));
 });
