@@ -116,7 +116,7 @@ const POOLED: readonly (readonly [what: string, why: string])[] = [
     'Many clients are one connection to the server.',
   ],
   [
-    'When the server ends, a client gets that error for each of its pending commands, and then its connection ends. Without Spillway it sees only the end or a reset. When only the connection is lost, the client continues on another one.',
+    'When the server ends, a client gets that error for each of its pending commands, and then its connection ends. Without Spillway it sees only the end or a reset. When only the connection is lost, the client continues on another one: commands behind the lost ones in its pipeline are executed.',
     'Other clients are on the connection too. Its loss need not end them all.',
   ],
   [

@@ -51,7 +51,7 @@ export const PROMISES: readonly Subject[] = [
       },
       {
         promise:
-          'When a connection breaks, the client has received a prefix of the right replies. The server has executed a prefix of its commands that is at least as long. A transaction is executed whole or not at all.',
+          'When a connection breaks, the client has received a prefix of the right replies. The server has executed a prefix of its commands that is at least as long; with command pooling, commands that were lost with a shared connection may be missing from it. A transaction is executed whole or not at all.',
         tests: [['robustness/links-cut.test.ts']],
       },
       {

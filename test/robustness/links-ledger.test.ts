@@ -111,3 +111,25 @@ t.test('requests of unknown fate', async (t) => {
   t.ok(books(true, [':1', 'LOST', ':1', 'y'], { a: '1' }).lost > 0, 'what never depends must come');
   t.ok(books(false, lost, { a: '1', n: '2' }).wrong > 0, 'where no connection is shared');
 });
+
+t.test('a cut behind requests that a shared connection has lost', async (t) => {
+  const faults = (mayLose: boolean, state: Record<string, string>): number => {
+    const tally = new Tally();
+    const ledger = new Ledger(tally, mayLose);
+    for (const [i, key] of ['a', 'b', 'a', 'c'].entries()) ledger.sent(request('+OK', [key, String(i)]));
+    ledger.answered(Buffer.from('+OK'));
+    ledger.cut(NOTHING);
+    ledger.check(new Map(Object.entries(state)));
+    return tally.faults;
+  };
+  for (const state of [{ a: '0' }, { a: '0', b: '1' }, { a: '2', b: '1' }, { a: '2', b: '1', c: '3' }]) {
+    t.equal(faults(true, state), 0, JSON.stringify(state));
+    t.equal(faults(false, state), 0, 'as without shared connections');
+  }
+  for (const state of [{ a: '2' }, { a: '2', c: '3' }, { a: '0', c: '3' }]) {
+    t.equal(faults(true, state), 0, `the first are lost: ${JSON.stringify(state)}`);
+    t.equal(faults(false, state), 1, 'which a connection of its own does not do');
+  }
+  for (const state of [{}, { b: '1' }, { a: '0', b: '1', c: '3' }, { a: '0', b: '7' }])
+    t.equal(faults(true, state), 1, `nothing explains ${JSON.stringify(state)}`);
+});
