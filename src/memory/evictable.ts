@@ -47,8 +47,8 @@ export function evictionOf({ policy, maxmemoryBytes }: Pick<Reading, 'policy' | 
 /** `window`: the sizes of random keys; undefined: nobody samples keys. */
 export function evictableOf(
   reading: Reading,
-  keyspace: KeyspaceReading | undefined,
-  window: SampleWindow | undefined,
+  keyspace: Pick<KeyspaceReading, 'keys' | 'expires'> | undefined,
+  window: Pick<SampleWindow, 'estimate'> | undefined,
   now: number,
 ): Evictable {
   const eviction = evictionOf(reading);
@@ -67,7 +67,11 @@ export function evictableOf(
 }
 
 /** The part of the tables, apart from the entries that samples contain, that belongs to this many keys and their TTLs. */
-function bucketsOf({ tablesBytes }: Reading, { keys, expires }: KeyspaceReading, evictable: number): number {
+function bucketsOf(
+  { tablesBytes }: Reading,
+  { keys, expires }: Pick<KeyspaceReading, 'keys' | 'expires'>,
+  evictable: number,
+): number {
   const buckets = Math.max(0, tablesBytes - keys * ENTRY_BYTES.key - expires * ENTRY_BYTES.ttl);
   return (buckets * 2 * evictable) / (keys + expires);
 }

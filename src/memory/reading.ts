@@ -93,7 +93,11 @@ export function infoFields(text: string): ReadonlyMap<string, string> {
 
 /** Reads INFO memory. @throws BadReading without a used_memory, or if a field is not a number of bytes. */
 export function parseMemory(text: string): Reading {
-  const fields = infoFields(text);
+  return memoryOf(infoFields(text));
+}
+
+/** The same from the fields of INFO. @throws BadReading */
+export function memoryOf(fields: ReadonlyMap<string, string>): Reading {
   const policy = fields.get('maxmemory_policy') ?? '';
   if (!fields.has('used_memory'))
     throw new BadReading('INFO memory has no used_memory: is the server a Redis?');

@@ -1,7 +1,8 @@
 // Committed memory of a server: what eviction cannot take back under its policy. The checks of the limit use it, because on a
-// server that evicts, used memory stays at maxmemory. memory/evictable.ts has the same rule for the running proxy.
+// server that evicts, used memory stays at maxmemory. The rule itself is memory/evictable.ts; the sizes come from the sampled keys.
 import { percentText } from '../../core/words.js';
-import { evictionOf } from '../../memory/evictable.js';
+import { type Evictable, evictableOf, NOTHING_EVICTABLE } from '../../memory/evictable.js';
+import { BadReading, memoryOf } from '../../memory/reading.js';
 import type { Facts } from './facts.js';
 import { figure, keyspace, sizeText } from './finding.js';
 import { counted } from './room.js';
@@ -11,29 +12,29 @@ export interface Committed {
   readonly committedBytes: number;
   readonly evictableBytes: number;
   /** `known`: from INFO alone; `sampled`: from the sampled keys; `rough`: from the share of keys with a TTL. */
-  readonly basis: 'known' | 'sampled' | 'rough';
+  readonly basis: Evictable['basis'];
 }
 
-/** Pure. */
+/** Pure. If INFO memory cannot be read, nothing counts as evictable. */
 export function committedOf(facts: Facts): Committed {
   const usedBytes = counted(facts);
-  const [evictableBytes, basis] = evictableOf(facts, usedBytes);
-  return { usedBytes, committedBytes: usedBytes - evictableBytes, evictableBytes, basis };
+  const { bytes, basis } = evictable(facts);
+  return { usedBytes, committedBytes: usedBytes - bytes, evictableBytes: bytes, basis };
 }
 
-function evictableOf(facts: Facts, usedBytes: number): [number, Committed['basis']] {
-  const policy = facts.info.get('maxmemory_policy') ?? '';
-  const eviction = evictionOf({ policy, maxmemoryBytes: figure(facts, 'maxmemory') || 0 });
-  const { keys, expires } = keyspace(facts);
-  if (eviction === 'none' || expires + keys === 0) return [0, 'known'];
-  const ofKeys = Math.max(0, usedBytes - (figure(facts, 'used_memory_startup') || 0));
-  if (eviction === 'all' || expires >= keys) return [ofKeys, 'known'];
-  if (expires === 0) return [0, 'known'];
-  if (facts.keys === undefined) return [(ofKeys * expires) / keys, 'rough'];
-  const withTtl = facts.keys.groups.reduce((sum, { bytes, withoutTtlBytes }) => {
-    return sum + Math.max(0, bytes.estimate - withoutTtlBytes);
+function evictable(facts: Facts): Pick<Evictable, 'bytes' | 'basis'> {
+  const { groups } = facts.keys ?? {};
+  const bytes = groups?.reduce((sum, { bytes: all, withoutTtlBytes }) => {
+    return sum + Math.max(0, all.estimate - withoutTtlBytes);
   }, 0);
-  return [Math.min(ofKeys, withTtl), 'sampled'];
+  const examined =
+    bytes === undefined ? undefined : { estimate: () => ({ bytes, errorBytes: 0, samples: 0 }) };
+  try {
+    return evictableOf(memoryOf(facts.info), keyspace(facts), examined, 0);
+  } catch (error) {
+    if (!(error instanceof BadReading)) throw error;
+    return NOTHING_EVICTABLE;
+  }
 }
 
 /** The same as a share of maxmemory; NaN without a limit. */
