@@ -1,9 +1,9 @@
 // `npm run robustness [-- NAME…] [--minutes N] [--pool session,command]`: the full runs behind docs/RELIABILITY.md, one after the
 // other, with each kind of pooling. Each takes N minutes on a quiet machine with two cores; without --minutes each has its full
 // size, an hour for each kind of pooling. Each is a program of its own that exits 1 when a promise is broken.
-// Prints the figures as RELIABILITY.md states them. Keeps them in SPILLWAY_FIGURES, those of command pooling as NAME-command.json.
+// Prints the figures as RELIABILITY.md states them, and keeps them in SPILLWAY_FIGURES.
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
@@ -75,20 +75,16 @@ const broken: string[] = [];
 for (const pool of pools) {
   for (const name of names) {
     const { file, args = [], env = {} } = RUNS[name](minutes);
-    const settings = { ...env, ...(pool !== 'session' && { SPILLWAY_POOL: pool }) };
-    const command = [
-      ...Object.entries(settings).map(([variable, value]) => `${variable}=${value}`),
-      ...['npx tsx', file, ...args],
-    ].join(' ');
-    console.log(`\n${name}, ${pool} pooling: ${command}`);
+    const settings = { SPILLWAY_POOL: pool, ...env };
+    console.log(`\n${name}, ${pool} pooling: ${file} ${args.join(' ')}, ${JSON.stringify(settings)}`);
     const began = Date.now();
     const figures = mkdtempSync(path.join(os.tmpdir(), 'spillway-figures-'));
     const { status } = spawnSync('npx', ['tsx', file, ...args], {
       stdio: 'inherit',
-      env: { ...process.env, SPILLWAY_POOL: pool, ...env, SPILLWAY_FIGURES: figures },
+      env: { ...process.env, ...settings, SPILLWAY_FIGURES: figures },
     });
     if (status !== 0) broken.push(`${name}, ${pool} pooling`);
-    for (const each of readdirSync(figures)) keep(path.join(figures, each), pool, command);
+    for (const each of readdirSync(figures)) keep(path.join(figures, each));
     rmSync(figures, { recursive: true, force: true });
     console.log(`${name}, ${pool} pooling: ${Math.round((Date.now() - began) / 1000)} s, exit ${status}`);
   }
@@ -97,13 +93,13 @@ console.log(`\n${said.join('\n\n')}`);
 console.log(broken.length === 0 ? '\nevery promise held' : `\nbroken: ${broken.join('; ')}`);
 process.exitCode = broken.length === 0 ? 0 : 1;
 
-function keep(file: string, pool: string, command: string): void {
+function keep(file: string): void {
   const name = path.basename(file, '.json');
-  const figures = { ...JSON.parse(readFileSync(file, 'utf8')), command };
-  const wording = PROMISES.flatMap((subject) => subject.figures).find((each) => each.file === name);
+  const figures = JSON.parse(readFileSync(file, 'utf8'));
+  const wording = PROMISES.flatMap((subject) => subject.figures).find(
+    (each) => each.file === name.replace(/-command$/, ''),
+  );
   said.push(wording?.text(figures) ?? `${name}: ${JSON.stringify(figures)}`);
   const folder = process.env.SPILLWAY_FIGURES;
-  if (!folder) return;
-  const kept = pool === 'session' ? name : `${name}-${pool}`;
-  writeFileSync(path.join(folder, `${kept}.json`), `${JSON.stringify(figures, null, 2)}\n`);
+  if (folder) copyFileSync(file, path.join(folder, path.basename(file)));
 }

@@ -2,7 +2,7 @@
 // Goes on after a failure, prints each in the form in which it is kept, ends with a summary, and with 1 if there
 // was any. `--seed n` starts from a seed, `--mode m` keeps to one mode.
 import { parseArgs } from 'node:util';
-import { keepFigures } from '../support/figures.js';
+import { keepRun } from '../support/figures.js';
 import { wholeNumber } from '../support/options.js';
 import { compare } from './random/compare.js';
 import { readKept } from './random/kept-form.js';
@@ -64,7 +64,7 @@ try {
   };
   for (const text of tally.unrepeatable) console.log(`not repeatable on two servers either:\n${text}`);
   console.table(summary);
-  keepFigures('random-sessions', summary);
+  keepRun('random-sessions', summary);
   process.exitCode = failures.length + keptFailed > 0 ? 1 : 0;
 } finally {
   for (const end of endings.reverse()) await end();

@@ -4,7 +4,7 @@
 import { parseArgs } from 'node:util';
 import Table from 'cli-table3';
 import { findExecutable } from '../../src/cli/local-server/server-binary.js';
-import { keepFigures } from '../support/figures.js';
+import { keepRun } from '../support/figures.js';
 import { Bystander } from './bound/bystander.js';
 import { idleBehindHaproxy } from './bound/haproxy.js';
 import { MB, raiseDescriptorLimit } from './bound/proc.js';
@@ -70,7 +70,7 @@ for (const { scenario, proxied, direct } of rows) {
 }
 if (haproxyBytes !== null) console.log(`idle-connections: bytes a client in HAProxy: ${haproxyBytes}`);
 if (options.only === undefined) {
-  keepFigures('bounds', {
+  keepRun('bounds', {
     p99Factor: P99_FACTOR,
     p99FloorMs: P99_FLOOR_MS,
     idleBytesInHaproxy: haproxyBytes,

@@ -6,7 +6,7 @@ import { fork } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { keepFigures } from '../support/figures.js';
+import { keepRun } from '../support/figures.js';
 import { wholeNumber } from '../support/options.js';
 import { saveCase } from './fuzz/corpus.js';
 import { decodeCase } from './fuzz/fuzz-case.js';
@@ -128,7 +128,7 @@ function summarize(): number {
     },
   };
   console.log(JSON.stringify(figures, null, 2));
-  keepFigures('fuzz', figures);
+  keepRun('fuzz', figures);
   const grown = ends.some(({ heapBefore, heapAfter }) => heapAfter > heapBefore + HEAP_SLACK_BYTES);
   const leaks = last > first + RESIDENT_SLACK_BYTES || watched.descriptorsAfter > watched.descriptorsBefore;
   if (grown) console.log('a heap has grown');

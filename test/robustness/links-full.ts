@@ -1,7 +1,7 @@
 // The full run over faulty links: a million commands and more. `tsx test/robustness/links-full.ts`; prints TAP.
 // Another seed, or another number of commands, by SPILLWAY_SEED and SPILLWAY_COMMANDS.
 import t from 'tap';
-import { keepFigures } from '../support/figures.js';
+import { keepRun } from '../support/figures.js';
 import { runScenarios } from './link/run.js';
 import { CUTS, TROUBLES } from './link/scenarios.js';
 
@@ -16,7 +16,7 @@ t.test('faults of a link, in full', { timeout: 0 }, async (t) => {
   const outcomes = await runScenarios(t, { scenarios, commandsEach, seed });
   const sum = (of: (outcome: (typeof outcomes)[number]) => number): number =>
     outcomes.reduce((total, outcome) => total + of(outcome), 0);
-  keepFigures('links', {
+  keepRun('links', {
     seconds: Math.round((performance.now() - start) / 1000),
     scenarios: outcomes.length,
     commands: sum(({ tally }) => tally.answered),

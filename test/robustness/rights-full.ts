@@ -1,12 +1,12 @@
 // The long search for a client with the wrong rights. `tsx test/robustness/rights-full.ts`; prints TAP. So many minutes by
-// SPILLWAY_MINUTES, with command pooling unless SPILLWAY_POOL says otherwise, from another seed by SPILLWAY_SEED; each run of STEPS has a seed of its own, which repeats it.
+// SPILLWAY_MINUTES, from another seed by SPILLWAY_SEED; each run of STEPS has a seed of its own, which repeats it.
 import t from 'tap';
-import { keepFigures } from '../support/figures.js';
+import { keepRun } from '../support/figures.js';
+import { POOL } from '../support/proxy.js';
 import { runSeed } from './fuzz/random.js';
 import { RightsCheck } from './rights/check.js';
 
 const STEPS = 1000;
-const pool = process.env.SPILLWAY_POOL ?? 'command';
 const minutes = Number(process.env.SPILLWAY_MINUTES ?? 10);
 
 t.setTimeout(0);
@@ -17,7 +17,7 @@ t.test('random logins under random changes of rights, in full', { timeout: 0 }, 
   let seed = runSeed();
   for (; performance.now() < end; seed++) {
     await t.test(`SPILLWAY_SEED=${seed}`, async (t) => {
-      const check = await RightsCheck.create(t, seed, pool);
+      const check = await RightsCheck.create(t, seed, POOL);
       const { tally } = check;
       await check.run(() => tally.steps === STEPS);
       t.same(tally.wrong, []);
@@ -25,5 +25,5 @@ t.test('random logins under random changes of rights, in full', { timeout: 0 }, 
       sums.wrong += tally.wrong.length;
     });
   }
-  keepFigures('rights', { seconds: Math.round((performance.now() - start) / 1000), ...sums });
+  keepRun('rights', { seconds: Math.round((performance.now() - start) / 1000), ...sums });
 });

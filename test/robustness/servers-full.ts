@@ -1,7 +1,7 @@
 // The full run of what happens to servers: 50 deaths under load, and a stop of five seconds. Prints TAP, leaves
 // figures: `tsx test/robustness/servers-full.ts`. Other numbers by SPILLWAY_KILLS, SPILLWAY_PAUSE_MS, SPILLWAY_SEED.
 import t from 'tap';
-import { keepFigures } from '../support/figures.js';
+import { keepRun } from '../support/figures.js';
 import { median } from '../support/median.js';
 import { killUnderLoad } from './servers-kill.js';
 import { pauseUnderLoad } from './servers-pause.js';
@@ -19,7 +19,7 @@ t.test('what happens to servers, in full', { timeout: 0 }, async (t) => {
   const slowestReady = Math.max(...killed.readyMs);
   t.ok(slowestReady < RECOVERY_BOUND_MS, `ready by its own account after ${slowestReady} ms at most`);
   const paused = await pauseUnderLoad(t, pauseMs, seed);
-  keepFigures('servers', {
+  keepRun('servers', {
     kills,
     killCommands: killed.load.tally.answered,
     killSessions: killed.load.sessions,

@@ -6,7 +6,7 @@ import Table from 'cli-table3';
 import { Redis } from 'ioredis';
 import { startRedis } from '../../src/cli/local-server/redis-server.js';
 import { ensureServerBinary } from '../../src/cli/local-server/server-binary.js';
-import { keepFigures } from '../support/figures.js';
+import { keepRun } from '../support/figures.js';
 import { wholeNumber } from '../support/options.js';
 import { startProxyProcess } from '../support/proxy-process.js';
 import { until } from '../support/wait.js';
@@ -119,7 +119,7 @@ for (const [name, value] of Object.entries(figures)) table.push([name, String(va
 console.log(table.toString());
 for (const example of tally.examples) console.error(example);
 for (const complaint of complaints) console.error(complaint);
-keepFigures('soak', figures);
+keepRun('soak', figures);
 control.disconnect();
 await proxy.stop();
 await redis.stop();
