@@ -98,6 +98,7 @@ export class Policy {
     this.nowKnown = nowKnown;
     this.random = random;
     this.keys = keys;
+    if (keys !== undefined) keys.onLost = (slot) => observer.onTtlDropped(slot);
     this.quotas = quotas ?? new Quotas();
     this.scripts = scripts;
     this.evictable = evictable;

@@ -259,23 +259,33 @@ t.test(
       fc.property(
         fc.array(step, { minLength: 1, maxLength: 60, size: 'max' }),
         fc.boolean(),
-        (steps, cut) => {
+        fc.boolean(),
+        (steps, cut, pipelined) => {
           const model = new Model();
           const keys = new KeyMemory(() => 1e12 + model.now);
           const { session, observer } = makeSession({ keys });
-          for (const each of steps) {
-            const key = Buffer.from(each.key);
-            const known = keys.find(key, 0, key.length, hashKey(key, 0, key.length), 0) !== 0;
-            const text = Buffer.from(play(model, each, known), 'latin1');
+          let pipeline = '';
+          const send = (): void => {
+            const text = Buffer.from(pipeline, 'latin1');
+            pipeline = '';
             const half = cut ? text.length >> 1 : 0;
             session.fromClient(text.subarray(0, half));
             session.fromClient(text.subarray(half));
+            if (observer.dropped.join() !== model.dropped.join()) {
+              throw new Error(`counted ${observer.dropped}, not ${model.dropped}`);
+            }
             compare(keys, model);
+          };
+          for (const each of steps) {
+            // Time passes between two reads, and what SET NX does depends on what is known.
+            if (each.do === 'wait' || each.do === 'nx') send();
+            const key = Buffer.from(each.key);
+            const known = keys.find(key, 0, key.length, hashKey(key, 0, key.length), 0) !== 0;
+            pipeline += play(model, each, known);
+            if (!pipelined) send();
           }
+          send();
           lived += model.keys.size;
-          if (observer.dropped.join() !== model.dropped.join()) {
-            throw new Error(`counted ${observer.dropped}, not ${model.dropped}`);
-          }
         },
       ),
       { numRuns: 1500 },
@@ -300,6 +310,54 @@ function memoryOf(clock: () => number) {
     knows: (name: string, db = 0) => sizeOf(memory.find(...at(name), db)) === SIZE,
   };
 }
+
+t.test('writes that are kept until settle() leave what writes leave that count at once', async () => {
+  const [SIZE, OTHER] = [sizeClassOf(100), SizeClass.OTHER];
+  const write = fc.record({
+    key: fc.nat({ max: 40 }),
+    effect: fc.constantFrom(...Object.values(TtlEffect)),
+    ms: fc.constantFrom(0, 50, 300, 5000, 1e15),
+    size: fc.constantFrom(SIZE, OTHER),
+    ifMissing: fc.boolean(),
+    db: fc.constantFrom(0, 0, 0, 3, -1),
+    next: fc.constantFrom('', '', '', '', 'settle', 'forget', 'expire', 'persist', 'rename', 'flush', 'wait'),
+  });
+  fc.assert(
+    fc.property(fc.array(write, { minLength: 1, maxLength: 300, size: 'max' }), (writes) => {
+      let now = 0;
+      const [kept, atOnce] = [new KeyMemory(() => now), new KeyMemory(() => now)];
+      const lost: [number[], number[]] = [[], []];
+      kept.onLost = (slot) => lost[0].push(slot);
+      const at = (key: number) => {
+        const name = Buffer.from(`key:${key}`);
+        return [name, 0, name.length, hashKey(name, 0, name.length)] as const;
+      };
+      for (const { key, effect, ms, size, ifMissing, db, next } of writes) {
+        kept.note(key + 70_000, effect, ms, size, ifMissing, ...at(key), db);
+        if (atOnce.written(effect, ms, size, ifMissing, ...at(key), db)) lost[1].push(key + 70_000);
+        if (next === 'settle') kept.settle();
+        for (const memory of [kept, atOnce]) {
+          if (next === 'forget') memory.forget(...at(key), db);
+          else if (next === 'expire') memory.expires(2000, true, ...at(key), db);
+          else if (next === 'persist') memory.persists(...at(key), db);
+          else if (next === 'rename') memory.put(memory.find(...at(key), db), ...at(key + 1), db);
+          else if (next === 'flush') memory.forgetAll();
+        }
+        // Its owner settles at the end of each read.
+        if (next === 'wait') kept.settle();
+        if (next === 'wait') now += 170;
+      }
+      for (let key = 0; key <= 41; key++) {
+        for (const db of [0, 3]) {
+          const [one, other] = [kept.find(...at(key), db), atOnce.find(...at(key), db)];
+          if (one !== other) throw new Error(`key ${key} of database ${db}: ${one}, not ${other}`);
+        }
+      }
+      if (lost[0].join() !== lost[1].join()) throw new Error(`lost ${lost[0]}, not ${lost[1]}`);
+    }),
+    { numRuns: 1000 },
+  );
+});
 
 const range = (count: number, prefix: string): string[] =>
   Array.from({ length: count }, (_, i) => `${prefix}:${Math.imul(i, 0x9e3779b1) >>> 0}:name`);

@@ -75,15 +75,14 @@ export class KeyNotes {
   }
 
   private remember(spec: CommandSpec, facts: WrittenFacts, written: WrittenKey, ttlMs: number): void {
-    const { keys, observer } = this.policy;
+    const { keys } = this.policy;
     if (keys === undefined || spec.carry !== Carry.NONE) return;
     const db = this.protocol.database.current;
     const { outcome, size, buf, start, end, hash } = written;
     if (spec.sizing === Sizing.FOREIGN) keys.forget(buf, start, end, hash, db);
     else {
       const effect = (facts.replaces ? REPLACING : KEEPING)[outcome];
-      const dropped = keys.written(effect, ttlMs, size, facts.ifMissing, buf, start, end, hash, db);
-      if (dropped) observer.onTtlDropped(written.rule.slot);
+      keys.note(written.rule.slot, effect, ttlMs, size, facts.ifMissing, buf, start, end, hash, db);
     }
   }
 
