@@ -41,7 +41,7 @@ export async function statsCommand(
     const paint = createPaint(process.stdout);
     const since = `since ${stats.since}`;
     process.stdout.write(
-      `${[...drawState(state, paint, Date.parse(stats.takenAt)), ...drawMemory(memory, paint), report.text, since, '', drawTotals(picked, paint)].join('\n')}\n`,
+      `${[...drawState(state, paint, Date.parse(stats.takenAt)), ...drawMemory(memory, state.observed, paint), report.text, since, '', drawTotals(picked, paint)].join('\n')}\n`,
     );
     return ExitCode.OK;
   });

@@ -1,7 +1,7 @@
 // The tables of `spillway stats` and `spillway top`, and the line about memory above them. Draws; reads nothing.
 
 import { FAMILY_PREFIX } from '../core/policy/family-rules.js';
-import { PRIORITY_NAMES } from '../core/policy/rule.js';
+import { PRIORITY_NAMES, type PriorityName } from '../core/policy/rule.js';
 import { bytesText, countText, percentText, printable, quoted, timeText } from '../core/words.js';
 import { sheddingText } from '../memory/shedding-words.js';
 import type { MemorySnapshot } from '../memory/snapshot.js';
@@ -14,15 +14,18 @@ import { type Picked, type Rates, type Sort, ttlsOf } from './rows.js';
 import { Columns } from './terminal/columns.js';
 import type { Paint } from './terminal/paint.js';
 
-/** `memory 61.3 MB of 64.0 MB, pressure 95.8% …`, and the current refusals. */
-export function drawMemory(memory: MemorySnapshot, paint: Paint): string[] {
+/** `memory 61.3 MB of 64.0 MB, pressure 95.8% …`, and the current refusals: those of `observed` priorities are only counted. */
+export function drawMemory(
+  memory: MemorySnapshot,
+  observed: readonly PriorityName[],
+  paint: Paint,
+): string[] {
   const { pressure, usedBytes, limitBytes, reason, stale, serverEvicts } = memory;
   const used = usedBytes === null ? 'unknown' : bytesText(usedBytes);
   const limit = limitBytes === null ? '' : ` of ${bytesText(limitBytes)}`;
   const share = pressure === null ? '' : `, pressure ${percentText(pressure)}`;
-  const refused = PRIORITY_NAMES.filter((name) => memory.level[name].shedShare > 0).map(
-    (name) => `${percentText(memory.level[name].shedShare)} of ${name}`,
-  );
+  const refused = refusedShares(memory, (name) => !observed.includes(name));
+  const would = refusedShares(memory, (name) => observed.includes(name));
   const { rehearsal } = memory;
   const acted =
     rehearsal && `REHEARSAL: as if memory were ${percentText(rehearsal.pressure)} full, for another`;
@@ -31,10 +34,18 @@ export function drawMemory(memory: MemorySnapshot, paint: Paint): string[] {
     `memory ${used}${limit}${share}${stale ? paint('red', ' (the reading is stale)') : ''}`,
     ...(serverEvicts === 'none' ? [] : [drawEviction(memory)]),
     `refusing: ${refused.length === 0 ? paint('green', 'nothing') : paint('yellow', refused.join(', '))}` +
+      (would.length === 0 ? '' : `; in observe mode, so only counted: ${paint('yellow', would.join(', '))}`) +
       ` (shedding ${printable(sheddingText(reason, refused.length > 0))})`,
     ...kept(memory),
     ...evictionLines(memory, paint),
   ];
+}
+
+/** `['100% of low', '31% of normal']`. */
+function refusedShares({ level }: MemorySnapshot, counts: (name: PriorityName) => boolean): string[] {
+  return PRIORITY_NAMES.filter((name) => level[name].shedShare > 0 && counts(name)).map(
+    (name) => `${percentText(level[name].shedShare)} of ${name}`,
+  );
 }
 
 /** `committed 12.4 MB: volatile-lru can evict 48.1 MB (± 1.2 MB); evicts 310 keys a second, which lived 4 min`. */

@@ -59,7 +59,7 @@ function draw(
   const rates = ratesBetween(before?.stats, stats, sort);
   return [
     ...drawState(state, paint, now),
-    ...drawMemory(memory, paint),
+    ...drawMemory(memory, state.observed, paint),
     '',
     ...drawRates(rates, sort, paint).split('\n'),
   ];

@@ -3,7 +3,7 @@
 import type { Logger } from 'pino';
 import type { EffectiveConfig } from '../config/effective.js';
 import { type RefusalName, refusalText } from '../core/policy/refusal.js';
-import { PRIORITY_NAMES } from '../core/policy/rule.js';
+import { PRIORITY_NAMES, type PriorityName } from '../core/policy/rule.js';
 import { EXPIRE_NX } from '../core/resp/encode.js';
 import { percentText } from '../core/words.js';
 import type { LevelChange } from '../memory/pressure-options.js';
@@ -20,9 +20,11 @@ export class ProxyEvents {
     private readonly events: EventLog,
   ) {}
 
-  levelChanged(change: LevelChange): void {
-    logLevelChange(this.log, change);
-    this.events.record('level', describeLevelChange(change));
+  /** `observing`: the priorities of which Spillway only counts what it would refuse. */
+  levelChanged(change: LevelChange, observing: readonly PriorityName[]): void {
+    const observed = observing.includes(PRIORITY_NAMES[change.priority]);
+    logLevelChange(this.log, change, observed);
+    this.events.record('level', describeLevelChange(change, observed));
   }
 
   refusalsChanged(changes: readonly RefusalChange[], leftOut: number): void {
@@ -128,7 +130,7 @@ function logServer(log: Logger, server: ServerFacts): void {
   }
 }
 
-function logLevelChange(log: Logger, change: LevelChange): void {
+function logLevelChange(log: Logger, change: LevelChange, observed: boolean): void {
   const { priority, from, to, pressure, cause, reading, sparesExpiring } = change;
   const but = sparesExpiring
     ? ', except those that leave their key with a TTL, which the server can evict'
@@ -141,18 +143,22 @@ function logLevelChange(log: Logger, change: LevelChange): void {
     cause,
     reading,
   };
-  if (to === 'open') log.info(fields, 'Spillway admits all writes of this priority again');
+  const [admits, refuses, why] = observed
+    ? ['would admit', 'would refuse', ' (observe mode: it refuses nothing)']
+    : ['admits', 'refuses', ''];
+  if (to === 'open') log.info(fields, `Spillway ${admits} all writes of this priority again${why}`);
   else
     log.warn(
       fields,
       to === 'full'
-        ? `Spillway refuses all growing writes of this priority${but}`
-        : `Spillway refuses growing writes to a share of the keys of this priority${but}`,
+        ? `Spillway ${refuses} all growing writes of this priority${but}${why}`
+        : `Spillway ${refuses} growing writes to a share of the keys of this priority${but}${why}`,
     );
 }
 
-function describeLevelChange({ priority, from, to, pressure, cause, sparesExpiring }: LevelChange): string {
+function describeLevelChange(change: LevelChange, observed: boolean): string {
+  const { priority, from, to, pressure, cause, sparesExpiring } = change;
   const what = { open: 'admitted again', partial: 'refused in part', full: 'all refused' }[to];
   const which = sparesExpiring && to !== 'open' ? ' that leave their key without a TTL' : '';
-  return `writes of priority ${PRIORITY_NAMES[priority]}${which} ${what} (${from} → ${to}) at ${percentText(pressure)}: ${cause}`;
+  return `writes of priority ${PRIORITY_NAMES[priority]}${which} ${observed ? 'would be ' : ''}${what} (${from} → ${to}) at ${percentText(pressure)}: ${cause}`;
 }

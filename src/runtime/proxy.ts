@@ -210,7 +210,7 @@ export class SpillwayProxy {
   private makeMemoryControl(): MemoryControl {
     const { config, service, upstream, log, eventLog, says } = this;
     return new MemoryControl(config, service, upstream, log, eventLog, {
-      levelChanged: (change) => says.levelChanged(change),
+      levelChanged: (change) => says.levelChanged(change, rulesInForce(this.reloader.config).observed),
       recognized: (server) => {
         this.explainer.adoptServer(server);
         says.recognized(server);

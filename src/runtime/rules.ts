@@ -46,14 +46,16 @@ export function rulesInForce(config: EffectiveConfig): RulesInForce {
   let found = inForce.get(config);
   if (found === undefined) {
     const { mode, rules } = config;
-    const refusing = allRules(config).filter(({ observe }) => !observe);
+    const all = allRules(config);
+    const named = (rules: readonly Rule[]) => rules.map(({ priority }) => PRIORITY_NAMES[priority]);
+    const refusing = new Set(named(all.filter(({ observe }) => !observe)));
+    if (mode === 'enforce') refusing.add(PRIORITY_NAMES[Priority.NORMAL]);
+    const observing = new Set(mode === 'observe' ? PRIORITY_NAMES : named(all));
     found = {
       mode,
       allObserve: rules.every(({ observe }) => observe) && (rules.length > 0 || mode === 'observe'),
-      refusing: new Set([
-        ...refusing.map(({ priority }) => PRIORITY_NAMES[priority]),
-        ...(mode === 'enforce' ? [PRIORITY_NAMES[Priority.NORMAL]] : []),
-      ]),
+      refusing,
+      observed: PRIORITY_NAMES.filter((name) => observing.has(name) && !refusing.has(name)),
     };
     inForce.set(config, found);
   }

@@ -172,7 +172,7 @@ t.test('sorted by keyboard, a rule copied', async (t) => {
   await page.locator('#rules thead button', { hasText: 'Growth' }).first().focus();
   const focused = () => page.evaluate(() => document.activeElement?.textContent);
   await page.keyboard.press('Shift+Tab');
-  t.equal(await focused(), 'Family');
+  t.equal(await focused(), 'Mode');
   await page.locator('#rules thead button', { hasText: 'Rule' }).focus();
   t.ok(
     await page.evaluate(

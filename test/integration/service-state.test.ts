@@ -40,6 +40,27 @@ t.test('the state, wherever it is shown', { timeout: 90_000 }, async (t) => {
   );
   t.match(await stats(), /^state: OBSERVING(?: for \w+)?: nothing is changed or refused\n/);
 
+  // In observe mode nothing is refused, however full the server is, and nothing says that it is.
+  const control = await withRaw(t, redis.port);
+  await control.call('CONFIG', 'SET', 'maxmemory', '500kb');
+  await until(async () => (await stats()).includes('would be refused'), { timeoutMs: 30_000 });
+  t.match(
+    await stats(),
+    /^refusing: nothing; in observe mode, so only counted: 100% of low, 100% of normal, 100% of high \(/m,
+  );
+  t.match(String(await client.call('PROXY', 'MEMORY')), /^\+normal +0% \(would: 100%\)/m);
+  const events = (await (await fetch(`${url}/api/events`)).json()) as { text: string }[];
+  const levels = events.map(({ text }) => text).filter((text) => text.startsWith('writes of priority'));
+  t.equal(levels.length, 3);
+  for (const text of levels) t.match(text, /^writes of priority \w+ would be all refused \(open → full\)/);
+  t.notMatch(proxy.log(), /Spillway refuses/);
+  t.match(
+    proxy.log(),
+    'Spillway would refuse all growing writes of this priority (observe mode: it refuses nothing)',
+  );
+  await control.call('CONFIG', 'SET', 'maxmemory', '100mb');
+  await until(async () => !(await stats()).includes('would be refused'), { timeoutMs: 30_000 });
+
   writeFileSync(proxy.file, '{ "mdoe": 1 }');
   proxy.signal('SIGHUP');
   await becomes('config-error');

@@ -11,7 +11,14 @@ import { CALM, sameSituation } from './situation.js';
 import type { AlertSituation } from './snapshot.js';
 
 export type AlertChange =
-  | { readonly event: 'level'; readonly priority: PriorityName; readonly from: Level; readonly to: Level }
+  | {
+      readonly event: 'level';
+      readonly priority: PriorityName;
+      readonly from: Level;
+      readonly to: Level;
+      /** The rules of the priority only observe: Spillway counts what it would refuse. */
+      readonly observed: boolean;
+    }
   | { readonly event: 'timeToFull'; readonly from: 'later' | 'soon'; readonly to: 'later' | 'soon' }
   | { readonly event: 'rehearsal'; readonly from: 'off' | 'on'; readonly to: 'off' | 'on' };
 
@@ -31,6 +38,7 @@ export interface AlertMessage {
   /** At least one. */
   readonly changes: readonly AlertChange[];
   readonly levels: AlertSituation['levels'];
+  readonly observed: AlertSituation['observed'];
   readonly rehearsal: boolean;
   /** null: unknown. */
   readonly pressure: number | null;
@@ -81,6 +89,7 @@ export function alertMessage({ number, instance, at, from, to, live }: MessagePa
     at,
     changes,
     levels: to.levels,
+    observed: to.observed,
     rehearsal: to.rehearsal,
     ...facts,
   };
@@ -88,7 +97,12 @@ export function alertMessage({ number, instance, at, from, to, live }: MessagePa
 
 function changesBetween(from: AlertSituation, to: AlertSituation): AlertChange[] {
   const levels = PRIORITY_NAMES.map((priority): AlertChange => {
-    return { event: 'level', priority, from: from.levels[priority], to: to.levels[priority] };
+    // With "open" nothing is observed any more: what was before counts.
+    const { observed } = to.levels[priority] === 'open' ? from : to;
+    return {
+      ...{ event: 'level', priority, from: from.levels[priority], to: to.levels[priority] },
+      observed: observed.includes(priority),
+    };
   });
   const soon = (is: boolean) => (is ? 'soon' : 'later');
   const on = (is: boolean) => (is ? 'on' : 'off');
@@ -97,7 +111,11 @@ function changesBetween(from: AlertSituation, to: AlertSituation): AlertChange[]
     { event: 'timeToFull', from: soon(from.fullSoon), to: soon(to.fullSoon) },
     { event: 'rehearsal', from: on(from.rehearsal), to: on(to.rehearsal) },
   ];
-  return all.filter((change) => change.from !== change.to);
+  return all.filter(
+    (change) =>
+      change.from !== change.to ||
+      (change.event === 'level' && change.observed !== from.observed.includes(change.priority)),
+  );
 }
 
 type Facts = Pick<AlertMessage, 'pressure' | 'limitBytes' | 'timeToFullSeconds' | 'topRules'>;
@@ -117,11 +135,11 @@ function sentence(
 }
 
 /** What is still refused, so that good news about something else does not read as the all clear. */
-function unchanged(changes: readonly AlertChange[], { levels }: AlertSituation): string {
+function unchanged(changes: readonly AlertChange[], { levels, observed }: AlertSituation): string {
   const told = new Set(changes.map((change) => (change.event === 'level' ? change.priority : undefined)));
-  const still = PRIORITY_NAMES.filter((name) => levels[name] !== 'open' && !told.has(name)).map(
-    (name) => `${name} (${levels[name] === 'full' ? 'all' : 'in part'})`,
-  );
+  const still = PRIORITY_NAMES.filter(
+    (name) => levels[name] !== 'open' && !observed.includes(name) && !told.has(name),
+  ).map((name) => `${name} (${levels[name] === 'full' ? 'all' : 'in part'})`);
   return still.length === 0 ? '' : `; still refused: ${still.join(', ')}`;
 }
 
@@ -129,7 +147,7 @@ function wording(change: AlertChange, { timeToFullSeconds }: Facts): string {
   switch (change.event) {
     case 'level': {
       const done = { open: 'admitted again', partial: 'refused in part', full: 'all refused' }[change.to];
-      return `writes of priority ${change.priority} are ${done}`;
+      return `writes of priority ${change.priority} ${change.observed ? 'would be' : 'are'} ${done}${change.observed ? ' (observe mode)' : ''}`;
     }
     case 'timeToFull':
       if (change.to === 'later') return 'memory is no longer about to be full';

@@ -4,6 +4,7 @@
 //   a level that rises counts at once, and one that falls once it has been lower for `hold`
 //   full soon begins when the forecast has been within `timeToFull` for `hold` (or half of the time that is left), and ends
 //   when it has been beyond 1.5 times that for `hold`
+//   whether rules of a priority enforce or only observe counts at once
 //   a rehearsal counts at once, and the refusals that it caused end with it
 //
 // Invariant: without a fresh reading of memory nothing changes.
@@ -13,6 +14,7 @@ import { PRIORITY_NAMES } from '../../core/policy/rule.js';
 import type { Level } from '../../memory/levels.js';
 import type { MemorySnapshot } from '../../memory/snapshot.js';
 import type { LiveSnapshot } from '../snapshots/live.js';
+import type { ServiceStateSnapshot } from '../state/service-state.js';
 import { FullSoon } from './full-soon.js';
 import { Lasting } from './lasting.js';
 import type { AlertSituation } from './snapshot.js';
@@ -20,12 +22,14 @@ import type { AlertSituation } from './snapshot.js';
 /** The state that a receiver assumes before the first alert. */
 export const CALM: AlertSituation = {
   levels: { low: 'open', normal: 'open', high: 'open', critical: 'open' },
+  observed: [],
   fullSoon: false,
   rehearsal: false,
 };
 
 type Seen = Pick<LiveSnapshot, 'growth'> & {
   readonly memory: Pick<MemorySnapshot, 'level' | 'stale' | 'pressure' | 'active' | 'policy' | 'rehearsal'>;
+  readonly state: Pick<ServiceStateSnapshot, 'observed'>;
 };
 
 const LEVELS: readonly Level[] = ['open', 'partial', 'full'];
@@ -35,18 +39,23 @@ export class SituationTracker {
   private levels = newLevels();
   private readonly soon = new FullSoon();
 
-  see({ memory, growth }: Seen, options: EffectiveAlerts, now: number): AlertSituation {
+  see({ memory, growth, state }: Seen, options: EffectiveAlerts, now: number): AlertSituation {
     if (memory.stale || memory.pressure === null) return this.last;
     const rehearsal = memory.rehearsal !== null;
     if (this.last.rehearsal && !rehearsal) this.levels = newLevels();
-    const levels = PRIORITY_NAMES.map((name, i) => {
-      const rank = rankOf(memory.level[name].shedShare);
-      return [name, LEVELS[this.levels[i].see(rank, now, 0, options.holdMs)]] as const;
-    });
+    const levels = Object.fromEntries(
+      PRIORITY_NAMES.map((name, i) => {
+        const rank = rankOf(memory.level[name].shedShare);
+        return [name, LEVELS[this.levels[i].see(rank, now, 0, options.holdMs)]];
+      }),
+    ) as AlertSituation['levels'];
+    const observed = PRIORITY_NAMES.filter(
+      (name) => levels[name] !== 'open' && state.observed.includes(name),
+    );
     const msToFull =
       (mayFill(memory) ? (growth.timeToFullUnrefused?.seconds ?? Number.POSITIVE_INFINITY) : Infinity) * 1000;
     const fullSoon = this.soon.see(msToFull, options, now);
-    this.last = { levels: Object.fromEntries(levels) as AlertSituation['levels'], fullSoon, rehearsal };
+    this.last = { levels, observed, fullSoon, rehearsal };
     return this.last;
   }
 }
@@ -55,7 +64,9 @@ export function sameSituation(a: AlertSituation, b: AlertSituation): boolean {
   return (
     a.fullSoon === b.fullSoon &&
     a.rehearsal === b.rehearsal &&
-    PRIORITY_NAMES.every((name) => a.levels[name] === b.levels[name])
+    PRIORITY_NAMES.every(
+      (name) => a.levels[name] === b.levels[name] && a.observed.includes(name) === b.observed.includes(name),
+    )
   );
 }
 

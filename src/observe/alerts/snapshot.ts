@@ -5,6 +5,8 @@ import type { Level } from '../../memory/levels.js';
 /** The state that alerts report. */
 export interface AlertSituation {
   readonly levels: Readonly<Record<PriorityName, Level>>;
+  /** The priorities, lowest first, of which nothing is really refused although their level is not open: all their rules observe. */
+  readonly observed: readonly PriorityName[];
   /** Memory is full within alerts.timeToFull. */
   readonly fullSoon: boolean;
   /** A rehearsal is on: Spillway refuses writes as if memory were fuller. */

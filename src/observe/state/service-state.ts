@@ -30,6 +30,8 @@ export interface RulesInForce {
   readonly allObserve: boolean;
   /** Priorities of which writes are really refused: a rule of that priority enforces, or keys without a rule have it. */
   readonly refusing: ReadonlySet<PriorityName>;
+  /** Priorities of which Spillway only counts what it would refuse, lowest first: their rules observe, and none enforces. */
+  readonly observed: readonly PriorityName[];
 }
 
 export interface StateFacts {
@@ -75,6 +77,8 @@ export interface StateSnapshot {
 export interface ServiceStateSnapshot extends StateSnapshot {
   /** What else holds, in the order of importance. */
   readonly also: readonly StateSnapshot[];
+  /** Priorities of which Spillway only counts what it would refuse, lowest first: their rules observe, and none enforces. */
+  readonly observed: RulesInForce['observed'];
 }
 
 export class ServiceState {
@@ -96,7 +100,7 @@ export class ServiceState {
         text: name === 'ok' ? okText(facts) : (texts[name] ?? ''),
       };
     }) as [StateSnapshot, ...StateSnapshot[]];
-    return { ...state, also };
+    return { ...state, also, observed: facts.rules.observed };
   }
 }
 
@@ -130,14 +134,14 @@ function okText({ memory: { active, reason } }: StateFacts): string {
   return active ? 'all writes are admitted' : `all writes are admitted; shedding is ${reason}`;
 }
 
-function observingText({ mode, allObserve, refusing }: RulesInForce, memory: StateFacts['memory']): string {
+function observingText({ mode, allObserve, observed }: RulesInForce, memory: StateFacts['memory']): string {
   const what =
     mode === 'enforce'
       ? 'every rule only observes; keys without a rule may be refused'
       : allObserve
         ? 'nothing is changed or refused'
         : 'only rules with mode enforce change or refuse anything';
-  const would = refusedShares(memory, (name) => !refusing.has(name));
+  const would = refusedShares(memory, (name) => observed.includes(name));
   return would === '' ? what : `${what}; growing writes of priority ${would} would be refused`;
 }
 

@@ -90,7 +90,7 @@ export function clientsText(clients: readonly ClientSnapshot[]): string[] {
 export function memoryText(
   memory: MemorySnapshot,
   { memory: growth, timeToFull }: Pick<GrowthReport, 'memory' | 'timeToFull'>,
-  { state, text, also }: ServiceStateSnapshot,
+  { state, text, also, observed }: ServiceStateSnapshot,
 ): string[] {
   const { usedBytes, limitBytes, pressure, level, reason, rehearsal, stale } = memory;
   const of = limitBytes === null ? '' : ` of ${bytesText(limitBytes)}`;
@@ -111,7 +111,7 @@ export function memoryText(
         printable(
           sheddingText(
             reason,
-            PRIORITY_NAMES.some((name) => level[name].shedShare > 0),
+            PRIORITY_NAMES.some((name) => level[name].shedShare > 0 && !observed.includes(name)),
           ),
         ),
       ],
@@ -130,7 +130,9 @@ export function memoryText(
       PRIORITY_NAMES.map((name) => {
         const { shedShare, band, reservedBytes } = level[name];
         const [from, all] = band === null ? ['never', NONE] : band.map(percentText);
-        return [name, percentText(shedShare), from, all, bytesText(reservedBytes)];
+        const share = percentText(shedShare);
+        const refused = shedShare > 0 && observed.includes(name) ? `0% (would: ${share})` : share;
+        return [name, refused, from, all, bytesText(reservedBytes)];
       }),
     ),
   ];

@@ -72,7 +72,7 @@ function drawKey(key: ExplainedKey): string[] {
             '',
             `from ${percentText(shed.band[0])}, this key${shed.tag === null ? '' : `, as all with {${printable(shed.tag)}},`} above ${percentText(shed.keyAbove)}, all from ${percentText(shed.band[1])}`,
           ),
-          ...(shed.reserved === 0
+          ...(percentText(shed.reserved) === '0%'
             ? []
             : [
                 row(

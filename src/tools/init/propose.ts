@@ -194,7 +194,7 @@ function propose(
 function seenIn({ keys, bytes, share, withoutTtl, types }: GroupAnalysis, total: number): string {
   const what = Object.entries(types).map(([type, part]) => (part > 0.99 ? type : `${type} ${percent(part)}`));
   return (
-    `${grouped(keys.estimate)} keys (${percent(keys.estimate / Math.max(1, total))}), ${bytesText(bytes.estimate)} (${percent(share)}), ` +
+    `${grouped(keys.estimate)} ${keys.estimate === 1 ? 'key' : 'keys'} (${percent(keys.estimate / Math.max(1, total))}), ${bytesText(bytes.estimate)} (${percent(share)}), ` +
     `${percent(withoutTtl.estimate / Math.max(1, keys.estimate))} without a TTL; ${what.join(', ')}`
   );
 }

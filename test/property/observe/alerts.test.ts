@@ -5,6 +5,7 @@ import { pino } from 'pino';
 import t from 'tap';
 import { checkConfig } from '../../../src/config/check.js';
 import { compileConfig } from '../../../src/config/compile.js';
+import { PRIORITY_NAMES } from '../../../src/core/policy/rule.js';
 import { Alerts } from '../../../src/observe/alerts/alerts.js';
 import { Lasting } from '../../../src/observe/alerts/lasting.js';
 import type { AlertMessage } from '../../../src/observe/alerts/message.js';
@@ -22,6 +23,8 @@ interface Seen {
   readonly normal: number;
   readonly secondsToFull: number | null;
   readonly rehearsal: boolean;
+  /** The mode of all rules. */
+  readonly observes: boolean;
 }
 
 const share = fc.constantFrom(0, 0.5, 1);
@@ -30,12 +33,16 @@ const seen: fc.Arbitrary<Seen> = fc.record({
   normal: share,
   secondsToFull: fc.constantFrom(null, 0, 60, 61, 90, 91),
   rehearsal: fc.boolean(),
+  observes: fc.boolean(),
 });
 
-function liveOf({ low, normal, secondsToFull, rehearsal }: Seen, memory: object = {}): LiveSnapshot {
+function liveOf(
+  { low, normal, secondsToFull, rehearsal, observes }: Seen,
+  memory: object = {},
+): LiveSnapshot {
   const level = (shedShare: number) => ({ shedShare, band: null });
   return {
-    state: { state: 'ok', text: '' },
+    state: { state: 'ok', text: '', observed: observes ? PRIORITY_NAMES : [] },
     memory: {
       level: { low: level(low), normal: level(normal), high: level(0), critical: level(0) },
       ...{ stale: false, pressure: 0.9, active: true, policy: 'noeviction', usedBytes: 9, limitBytes: 10 },
@@ -140,14 +147,20 @@ t.test('of a receiver that fails and works again', async () => {
 
       if (most > 1) throw new Error('two at a time');
       let before: AlertMessage['levels'] = CALM.levels;
-      for (const [i, { number, changes, levels }] of arrived.entries()) {
+      let observedBefore: AlertMessage['observed'] = [];
+      for (const [i, { number, changes, levels, observed, text }] of arrived.entries()) {
         if (number !== i + 1) throw new Error(`${number} is out of order`);
         if (changes.length === 0) throw new Error('the same again');
         for (const change of changes) {
           if (change.event !== 'level') continue;
           if (change.from !== before[change.priority]) throw new Error('it did not know that');
+          const counted = change.to === 'open' ? observedBefore : observed;
+          if (change.observed !== counted.includes(change.priority)) throw new Error('another mode');
+          const says = `writes of priority ${change.priority} ${change.observed ? 'would be' : 'are'} `;
+          if (!text.includes(says)) throw new Error(text);
         }
         before = levels;
+        observedBefore = observed;
       }
       const { told, delivered } = alerts.snapshot();
       if (delivered !== arrived.length) throw new Error('miscounted');
@@ -157,6 +170,8 @@ t.test('of a receiver that fails and works again', async () => {
       const same =
         JSON.stringify(told.levels) ===
         JSON.stringify({ ...CALM.levels, low: level(last.low), normal: level(last.normal) });
+      const observed = PRIORITY_NAMES.filter((name) => last.observes && told.levels[name] !== 'open');
+      if (told.observed.join() !== observed.join()) throw new Error(JSON.stringify([told, last]));
       if (!same || told.rehearsal !== last.rehearsal) throw new Error(JSON.stringify([told, last]));
       if (!between && told.fullSoon !== near) throw new Error(JSON.stringify([told, last]));
     }),
@@ -166,7 +181,7 @@ t.test('of a receiver that fails and works again', async () => {
 
 t.test('without a fresh reading nothing changes', async (t) => {
   const tracker = new SituationTracker();
-  const full = { low: 1, normal: 0, secondsToFull: null, rehearsal: false };
+  const full = { low: 1, normal: 0, secondsToFull: null, rehearsal: false, observes: false };
   const open = { ...full, low: 0 };
   t.equal(tracker.see(liveOf(full), OPTIONS, 0).levels.low, 'full');
   t.equal(tracker.see(liveOf(open, { stale: true }), OPTIONS, HOLD_MS).levels.low, 'full');
@@ -177,7 +192,7 @@ t.test('without a fresh reading nothing changes', async (t) => {
 
 t.test('what was refused for a rehearsal is over with it', async (t) => {
   const tracker = new SituationTracker();
-  const seen = { low: 1, normal: 1, secondsToFull: null, rehearsal: true };
+  const seen = { low: 1, normal: 1, secondsToFull: null, rehearsal: true, observes: false };
   t.match(tracker.see(liveOf(seen), OPTIONS, 0), {
     rehearsal: true,
     levels: { low: 'full', normal: 'full' },
@@ -189,7 +204,7 @@ t.test('what was refused for a rehearsal is over with it', async (t) => {
 t.test('full before the hold is over is told while there is time left', async (t) => {
   const tracker = new SituationTracker();
   const told = [12, 11, 10, 9, 8, 7].map((secondsToFull, i) => {
-    const live = liveOf({ low: 0, normal: 0, secondsToFull, rehearsal: false });
+    const live = liveOf({ low: 0, normal: 0, secondsToFull, rehearsal: false, observes: false });
     return tracker.see(live, OPTIONS, i * 1000).fullSoon;
   });
   t.same(told, [false, false, false, false, true, true]);
@@ -198,7 +213,7 @@ t.test('full before the hold is over is told while there is time left', async (t
 t.test('a server that evicts as it should may be full', async (t) => {
   const fullSoon = (memory: object, options = OPTIONS) => {
     const tracker = new SituationTracker();
-    const live = liveOf({ low: 0, normal: 0, secondsToFull: 5, rehearsal: false }, memory);
+    const live = liveOf({ low: 0, normal: 0, secondsToFull: 5, rehearsal: false, observes: false }, memory);
     tracker.see(live, options, 0);
     return tracker.see(live, options, HOLD_MS).fullSoon;
   };

@@ -16,14 +16,17 @@ const FACTS: StateFacts = {
     reasons: [],
     failover: null,
     configError: null,
-    rules: { mode: 'enforce', allObserve: false, refusing: new Set(PRIORITY_NAMES) },
+    rules: { mode: 'enforce', allObserve: false, refusing: new Set(PRIORITY_NAMES), observed: [] },
   },
   memory: {
     ...{ readingAgeMs: 100, stale: false, rehearsal: null, level: levels(), active: true },
     ...{ reason: 'on: noeviction refuses writes at maxmemory', pressure: 0.4 },
   },
 };
-const OBSERVING = { mode: 'observe', allObserve: true, refusing: new Set<never>() } as const;
+const OBSERVING = {
+  ...({ mode: 'observe', allObserve: true } as const),
+  ...{ refusing: new Set<never>(), observed: PRIORITY_NAMES },
+};
 const LOW = levels({ low: 1 });
 const memory = (some: Partial<StateFacts['memory']>): Partial<StateFacts> => ({
   memory: { ...FACTS.memory, ...some },
@@ -68,7 +71,7 @@ t.test('each condition, and what it says', async (t) => {
       'observing',
       'warn',
       {
-        rules: { mode: 'enforce', allObserve: true, refusing: new Set(['normal']) },
+        rules: { mode: 'enforce', allObserve: true, refusing: new Set(['normal']), observed: ['low'] },
         ...memory({ level: LOW }),
       },
       /^every rule only observes; keys without a rule may be refused; .* low \(all\) would be refused$/,
@@ -77,7 +80,7 @@ t.test('each condition, and what it says', async (t) => {
       'ok',
       'ok',
       {
-        rules: { mode: 'enforce', allObserve: false, refusing: new Set(['high']) },
+        rules: { mode: 'enforce', allObserve: false, refusing: new Set(['high']), observed: [] },
         ...memory({ level: LOW }),
       },
       /^all writes are admitted$/,
@@ -119,7 +122,10 @@ t.test('since: from when it began to hold, whatever else comes and goes', async 
 });
 
 t.test('in observe mode, a rule that enforces refuses, and the state says so', async (t) => {
-  const rules = { mode: 'observe', allObserve: false, refusing: new Set(['low'] as const) } as const;
+  const rules = {
+    ...({ mode: 'observe', allObserve: false } as const),
+    ...{ refusing: new Set(['low'] as const), observed: PRIORITY_NAMES.slice(1) },
+  };
   t.match(see({ rules }, memory({ level: levels({ low: 1, normal: 0.5 }) })), {
     state: 'shedding',
     text: 'refusing growing writes of priority low (all)',

@@ -79,7 +79,7 @@ async function start(t: Test, token: string | undefined): Promise<string> {
     setRehearsal: unused,
     report: unused,
     memory: unused,
-    state: () => ({ state: 'ok', severity: 'ok', since: '', text: '', also: [] }),
+    state: () => ({ state: 'ok', severity: 'ok', since: '', text: '', also: [], observed: [] }),
     connections: unused,
     workers: unused,
     explain: unused,

@@ -235,6 +235,7 @@ const sweep: SweepSnapshot = {
 const state: ServiceStateSnapshot = {
   ...{ state: 'shedding', severity: 'bad', since: '2026-01-01T00:00:00.000Z', text: '' },
   also: [{ state: 'limited', severity: 'warn', since: '2026-01-01T00:00:00.000Z', text: '' }],
+  observed: [],
 };
 const sources = {
   alerts: () => alerts,

@@ -121,7 +121,7 @@ const CONFIG: ConfigSnapshot = {
 };
 const STATE: ServiceStateSnapshot = {
   ...{ state: 'ok', severity: 'ok', since: '2026-01-01T00:00:00.000Z', text: 'all writes are admitted' },
-  also: [],
+  ...{ also: [], observed: [] },
 };
 const REHEARSAL = { pressure: 0.9, endsAt: '2026-01-01T00:01:00.000Z', secondsLeft: 60 };
 const GROWTH = new History(() => 0).growth([]);

@@ -198,9 +198,10 @@ function showLevels({ memory, growth, state: service }) {
   const items = Object.entries(memory.level).map(([priority, { shedShare, band, reservedBytes }]) => {
     const state =
       service.state === 'down' ? 'full' : shedShare === 1 ? 'full' : shedShare > 0 ? 'partial' : 'open';
+    const would = service.observed.some((name) => name === priority) ? 'would be ' : '';
     const what = {
-      full: service.state === 'down' ? 'not served' : 'all refused',
-      partial: `${percent(shedShare)} refused`,
+      full: service.state === 'down' ? 'not served' : `${would}all refused`,
+      partial: `${percent(shedShare)} ${would}refused`,
       open: 'admitted',
     }[state];
     const from = growth.marks.find(({ name }) => name === `${priority} begins`);
@@ -225,7 +226,9 @@ function showLevels({ memory, growth, state: service }) {
   const limit =
     maxmemoryBytes === null || maxmemoryBytes === 0 ? 'no maxmemory' : `maxmemory ${bytes(maxmemoryBytes)}`;
   setText(byId('eviction'), evictionText(memory));
-  const refusing = Object.values(memory.level).some(({ shedShare }) => shedShare > 0);
+  const refusing = Object.entries(memory.level).some(
+    ([name, { shedShare }]) => shedShare > 0 && !service.observed.some((each) => each === name),
+  );
   const state = refusing ? reason : reason.replace(/^on:/, 'armed:');
   setText(byId('reason'), `Shedding is ${state} (${limit}, ${policy ?? 'policy unknown'}).`);
 }

@@ -49,6 +49,7 @@ const COLUMNS = [
     text: true,
     value: ({ rule }) => rule?.family ?? null,
     show: ({ rule }) => rule?.family ?? NONE,
+    from: ({ rule }) => rule?.family != null,
   },
   {
     label: 'Growth',
@@ -77,10 +78,51 @@ const COLUMNS = [
     title: 'Writes per second over the last ten minutes',
   },
   {
-    label: 'Bytes/s',
+    label: 'Refused/s',
+    value: ({ growth }) => growth?.shedPerSecond ?? null,
+    show: ({ growth }) => rateOrNone(growth?.shedPerSecond),
+    alarm: ({ growth }) => (growth?.shedPerSecond ?? 0) > 0,
+  },
+  {
+    label: 'Refused',
     minor: true,
-    value: ({ growth }) => growth?.bytesPerSecond ?? null,
-    show: ({ growth }) => (growth === undefined ? NONE : bytes(growth.bytesPerSecond)),
+    value: ({ shed }) => shed,
+    show: showRefused,
+    from: ({ shed }) => shed > 0,
+  },
+  {
+    label: 'Would',
+    minor: true,
+    text: true,
+    value: ({ wouldInject, wouldClamp, wouldShed, wouldEvict }) =>
+      wouldInject + wouldClamp + wouldShed + wouldEvict || null,
+    show: (row) => wouldText(row) || NONE,
+    title: 'What the rule would have done since the start in enforce mode',
+    from: ({ wouldInject, wouldClamp, wouldShed, wouldEvict }) =>
+      wouldInject + wouldClamp + wouldShed + wouldEvict > 0,
+  },
+  {
+    label: 'Evicted',
+    minor: true,
+    value: ({ evicted, wouldEvict }) => evicted || wouldEvict || null,
+    show: (row) => evictedText(row),
+    title:
+      'Keys that Spillway removed to make room, and how long they lived; in brackets: keys that it would have removed, in observe mode',
+    from: ({ evicted, wouldEvict }) => evicted + wouldEvict > 0,
+  },
+  {
+    label: 'Holds',
+    value: ({ holds }) => holds?.bytes ?? null,
+    show: showHolds,
+    title: 'Memory that its keys hold now, no matter which client wrote them, estimated from random keys',
+  },
+  {
+    label: 'Budget used',
+    minor: true,
+    value: ({ budget }) => (budget?.budgetBytes ? budget.heldBytes / budget.budgetBytes : null),
+    show: showBudget,
+    alarm: ({ budget }) => (budget?.refusedShare ?? 0) > 0,
+    from: ({ budget }) => budget !== undefined,
   },
   {
     label: 'With TTL',
@@ -100,30 +142,13 @@ const COLUMNS = [
     show: ({ ttlDropped }) => count(ttlDropped),
     title: 'Writes that removed the TTL of their key; a lower bound',
     alarm: ({ ttlDropped }) => ttlDropped > 0,
+    from: ({ ttlDropped }) => ttlDropped > 0,
   },
   {
-    label: 'Refused/s',
-    value: ({ growth }) => growth?.shedPerSecond ?? null,
-    show: ({ growth }) => rateOrNone(growth?.shedPerSecond),
-    alarm: ({ growth }) => (growth?.shedPerSecond ?? 0) > 0,
-  },
-  { label: 'Refused', minor: true, value: ({ shed }) => shed, show: showRefused },
-  {
-    label: 'Would',
+    label: 'Bytes/s',
     minor: true,
-    text: true,
-    value: ({ wouldInject, wouldClamp, wouldShed, wouldEvict }) =>
-      wouldInject + wouldClamp + wouldShed + wouldEvict || null,
-    show: (row) => wouldText(row) || NONE,
-    title: 'What the rule would have done since the start in enforce mode',
-  },
-  {
-    label: 'Evicted',
-    minor: true,
-    value: ({ evicted, wouldEvict }) => evicted || wouldEvict || null,
-    show: (row) => evictedText(row),
-    title:
-      'Keys that Spillway removed to make room, and how long they lived; in brackets: keys that it would have removed, in observe mode',
+    value: ({ growth }) => growth?.bytesPerSecond ?? null,
+    show: ({ growth }) => (growth === undefined ? NONE : bytes(growth.bytesPerSecond)),
   },
   { label: 'Writes', minor: true, value: ({ writes }) => writes, show: ({ writes }) => count(writes) },
   {
@@ -132,19 +157,6 @@ const COLUMNS = [
     value: ({ distinctKeys }) => distinctKeys,
     show: ({ distinctKeys }) => count(distinctKeys),
     title: 'Number of distinct keys written since the start, estimated within about 1.6%',
-  },
-  {
-    label: 'Holds',
-    value: ({ holds }) => holds?.bytes ?? null,
-    show: showHolds,
-    title: 'Memory that its keys hold now, no matter which client wrote them, estimated from random keys',
-  },
-  {
-    label: 'Budget used',
-    minor: true,
-    value: ({ budget }) => (budget?.budgetBytes ? budget.heldBytes / budget.budgetBytes : null),
-    show: showBudget,
-    alarm: ({ budget }) => (budget?.refusedShare ?? 0) > 0,
   },
   {
     label: 'Last seen',

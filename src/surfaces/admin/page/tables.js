@@ -1,6 +1,6 @@
 // A table that a click on a header sorts, updated in place. Owns its rows and their order.
 // Invariants: a row stays the same element while its key is there; no row moves while it is pointed at or an element of it has the focus;
-// at most ROWS rows are shown.
+// at most ROWS rows are shown; a column that was shown once stays.
 import { element, setText } from './dom.js';
 
 const ROWS = 200;
@@ -15,6 +15,7 @@ const ROWS = 200;
  * @property {boolean} [text] aligned left, and sorted from A first
  * @property {(row: R) => boolean} [alarm]
  * @property {boolean} [minor] not shown on a phone
+ * @property {(row: R) => boolean} [from] not shown until this holds for a row
  */
 
 /** @template R */
@@ -29,6 +30,8 @@ export class SortedTable {
   #more = element('p', { class: 'note' });
   /** @type {HTMLElement[]} */
   #heads = [];
+  /** Columns that no row has needed so far. @type {Set<number>} */
+  #unused = new Set();
   #columns;
   #key;
   #sorted;
@@ -51,6 +54,9 @@ export class SortedTable {
       button.addEventListener('click', () => this.#sortBy(i));
       return element('th', { scope: 'col', class: classOf({ text, minor }) }, button);
     });
+    columns.forEach(({ from }, i) => {
+      if (from) this.#hide(i);
+    });
     place.replaceChildren(
       element(
         'table',
@@ -67,6 +73,10 @@ export class SortedTable {
   /** @param {R[]} data */
   update(data) {
     this.#data = data;
+    for (const i of this.#unused) {
+      const { from } = this.#columns[i];
+      if (from && data.some(from)) this.#reveal(i);
+    }
     this.#draw();
   }
 
@@ -83,6 +93,20 @@ export class SortedTable {
     this.#sorted = column;
     this.#markSorted();
     this.#draw();
+  }
+
+  /** @param {number} column */
+  #hide(column) {
+    this.#unused.add(column);
+    this.#heads[column].hidden = true;
+  }
+
+  /** @param {number} column */
+  #reveal(column) {
+    this.#unused.delete(column);
+    for (const row of [{ children: this.#heads }, ...this.#rows.values()]) {
+      /** @type {HTMLElement} */ (row.children[column]).hidden = false;
+    }
   }
 
   #markSorted() {
@@ -121,6 +145,7 @@ export class SortedTable {
     const cells = this.#columns.map(({ text, minor }, i) =>
       i === 0 ? element('th', { scope: 'row' }) : element('td', { class: classOf({ text, minor }) }),
     );
+    for (const i of this.#unused) cells[i].hidden = true;
     const row = element('tr', {}, ...cells);
     this.#rows.set(key, row);
     return row;
