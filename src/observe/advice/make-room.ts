@@ -32,18 +32,19 @@ export function makeRoom(facts: AdviceFacts, ttls: LifeSpan): Advice | undefined
   const withTtl = `${percentText(expires / keys)} of ${countText(keys)} keys have a TTL`;
   const size = bytes > 0 ? `: ${bytesText(bytes)} of ${bytesText(limitBytes)}` : '';
   const names = (all: readonly Holder[]) => some(all.map(({ name }) => name));
-  const what = caches.length === 0 ? withTtl : `${names(caches)}${size}, beside ${names(beside)}`;
+  const besideText = beside.length === 0 ? '' : `, beside ${names(beside)}`;
+  const what = caches.length === 0 || (mostly && !mixed) ? withTtl : `${names(caches)}${size}${besideText}`;
   return {
     id: 'noeviction-cache',
     severity: mostly || usedBytes >= NEAR * limitBytes ? 'warning' : 'notice',
     title: mixed
       ? 'A cache shares this server; once it fills the memory, Redis refuses every write'
       : 'The server is used as a cache, but refuses writes when it is full',
-    evidence: mixed ? `noeviction; ${what}` : `noeviction, and ${withTtl}`,
+    evidence: `noeviction; ${what}`,
     reason: mixed
       ? 'With noeviction a full Redis refuses writes to every key, jobs and locks included. A volatile policy would evict locks along with the cache.'
-      : 'Redis could evict the keys that have a TTL when memory is short. With noeviction it refuses writes instead.',
-    steps: mixed ? [...steps, KEEP] : alone(ttls, steps),
+      : `Redis could evict the keys ${mostly ? 'that have a TTL' : 'of the cache'} when memory is short. With noeviction it refuses writes instead.`,
+    steps: mixed ? [...steps, KEEP] : mostly ? expiring(ttls, steps) : [...steps, ONLY_CACHE],
   };
 }
 
@@ -52,8 +53,15 @@ const KEEP: Step = {
   text: 'Spillway then removes the oldest cache keys before memory is full; leave the policy at noeviction',
 };
 
-/** Redis can evict them itself, since every key with a TTL may be evicted. */
-function alone(ttls: LifeSpan, evict: readonly Step[]): Step[] {
+/** Without TTLs a volatile policy finds nothing to evict. */
+const ONLY_CACHE: Step = {
+  kind: 'policy',
+  policy: 'allkeys-lru',
+  why: 'or let Redis evict any key, while this server holds nothing but the cache',
+};
+
+/** Redis can evict the keys itself, since they have a TTL. */
+function expiring(ttls: LifeSpan, evict: readonly Step[]): Step[] {
   const policy: Step =
     ttls === 'by priority'
       ? {

@@ -76,6 +76,17 @@ t.test('a cache beside jobs and locks under noeviction: evict on the rule of the
   );
 });
 
+t.test('a cache alone, without TTLs: no volatile policy, which would find nothing to evict', async (t) => {
+  const advice = only(advise(facts('noeviction', [held('cache:*', 80, 0.01)])));
+  t.equal(advice.evidence, 'noeviction; cache:*: 80.0 MB of 100 MB');
+  t.match(advice.reason, /the keys of the cache/);
+  t.match(advice.steps, [
+    { kind: 'rule', text: /"evict":true|"evict": true/ },
+    { kind: 'policy', policy: 'allkeys-lru' },
+  ]);
+  t.equal(advice.steps.length, 2);
+});
+
 t.test('keys that no name calls a cache: their TTLs are the evidence', async (t) => {
   const rules = rulesOf(
     { name: 'render', match: 'render:*', ttl: '30s', priority: 'low' },
@@ -87,7 +98,7 @@ t.test('keys that no name calls a cache: their TTLs are the evidence', async (t)
   t.same(texts(advice)[0], 'if their keys can be recreated, add "evict": true to the rule "render"');
 });
 
-t.test('what is written in transactions is neither evicted nor given a TTL', async (t) => {
+t.test('keys that are written in transactions are neither evicted nor given a TTL', async (t) => {
   const parts = held('pagecache:*', 60, 0, undefined, { growthBytesPerSecond: 10_000 });
   const cache = held('cache:*', 30, 1, undefined, { growthBytesPerSecond: 500_000 });
   const rulesFor = (holder: Holder) =>
@@ -103,7 +114,7 @@ t.test('what is written in transactions is neither evicted nor given a TTL', asy
   );
 });
 
-t.test('the same without a config: the whole rule', async (t) => {
+t.test('without a config the advice is the whole rule', async (t) => {
   const holders = [held('pagecache:*', 60, 1), held('bull:*', 10, 0)];
   const [step] = only(advise(facts('noeviction', holders))).steps;
   t.match(step, {
@@ -262,7 +273,7 @@ t.test('no limit: nothing is evicted or refused', async (t) => {
   t.same(advise(facts('allkeys-lru', [held('bull:*', 10, 0)], { limitBytes: 0 })), []);
 });
 
-t.test('what each policy could evict, and whose', async (t) => {
+t.test('how much each policy could evict, and whose keys', async (t) => {
   const holders = [
     held('cache:*', 40, 1, RULES, { growthBytesPerSecond: 1e6 }),
     held('session:*', 20, 0.5, RULES, { growthBytesPerSecond: 0 }),
