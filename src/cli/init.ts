@@ -65,7 +65,7 @@ export async function initCommand(options: InitCommandOptions, env: Environment)
           return ExitCode.FAILURE;
         }
         complain(
-          `${output}: ${proposals.rules.length} rules, all of which only observe. Read them, then run: spillway --config ${output}`,
+          `${output}: ${proposals.rules.length} rule(s), which only observe. Read them, then run: spillway --config ${output}`,
         );
       }
       // After Ctrl-C the exit code is the signal's.
