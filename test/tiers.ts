@@ -58,9 +58,16 @@ export const REST: readonly string[] = [
   'tools/doctor-healthy.test.ts',
   'integration/shed-tags.test.ts',
   'tools/sweep-memory.test.ts',
+  'tools/doctor-commands.test.ts',
   'robustness/servers-starting.test.ts',
+  'integration/reserve.test.ts',
+  'robustness/servers-slow.test.ts',
   'integration/job-commands.test.ts',
+  'conformance/clients/redis-cli.test.ts',
   'integration/holds-steady.test.ts',
+  'integration/cli-top.test.ts',
+  'robustness/bounds-endless.test.ts',
+  'integration/advice.test.ts',
   'integration/rules-by-database.test.ts',
 ];
 

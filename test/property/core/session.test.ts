@@ -3,7 +3,11 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { direct, randomWay, run } from '../../support/session-lab.js';
+import { FULL } from '../../support/tier.js';
 import { args, full, pipeline, read, rightsAreEqual, server, write } from '../random-pipelines.js';
+
+/** Of the runs, in this tier. */
+const PART = FULL ? 1 : 1 / 4;
 
 t.test(
   'the client cannot tell Spillway from a Redis that is full for some keys',
@@ -37,7 +41,7 @@ t.test(
           return true;
         },
       ),
-      { numRuns: 6000 },
+      { numRuns: 6000 * PART },
     );
   },
 );
@@ -63,7 +67,7 @@ t.test(
           return true;
         },
       ),
-      { numRuns: 4000 },
+      { numRuns: 4000 * PART },
     );
   },
 );
@@ -101,6 +105,6 @@ t.test('every key that a rule gives a TTL has one in the end', { timeout: 60_000
         return Object.entries(outcome.ttls).every(([name, ttl]) => !name.startsWith('max:') || ttl <= 10_000);
       },
     ),
-    { numRuns: 3000 },
+    { numRuns: 3000 * PART },
   );
 });
