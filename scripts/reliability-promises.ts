@@ -208,7 +208,7 @@ export const PROMISES: readonly Subject[] = [
             'integration/pooling.test.ts',
             'a value larger than may wait arrives whole at a client that reads, if late',
           ],
-          ['integration/pooling.test.ts', 'one that never reads is given up, and others go on'],
+          ['integration/pooling.test.ts', 'Spillway closes a client that never reads, and others go on'],
         ],
       },
       {

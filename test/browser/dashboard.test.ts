@@ -46,7 +46,7 @@ function number(text: string | undefined): number {
   return Number(text?.replaceAll(',', ''));
 }
 
-t.test('what it shows of a second is what the API said of that second', async (t) => {
+t.test('the figures of a second on the page are those of the API for that second', async (t) => {
   const { proxy } = await proxyUnderLoad(t, { batch: mixed });
   const live = await tapLive(proxy.adminPort ?? 0);
   t.teardown(() => live.close());

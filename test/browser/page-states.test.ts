@@ -7,7 +7,7 @@ import type { Page } from 'playwright-core';
 import t, { type Test } from 'tap';
 import type { ServiceStateSnapshot } from '../../src/observe/state/service-state.js';
 import { withProxy } from '../support/proxy.js';
-import { startProxyProcess } from '../support/proxy-process.js';
+import { withProxyProcess } from '../support/proxy-process.js';
 import { withRaw } from '../support/raw-client.js';
 import { withRedis } from '../support/redis.js';
 import { SENTINEL_PRIMARY, withSentinel } from '../support/sentinel.js';
@@ -83,90 +83,93 @@ async function compare(t: Test, page: Page, live: Awaited<ReturnType<typeof tapL
   );
 }
 
-t.test('each state as the API has it, without a violation', { timeout: 120_000 }, async (t) => {
-  const redis = await withRedis(t, ['--maxmemory', '100mb']);
-  const config = {
-    ...{ upstream: { url: `redis://127.0.0.1:${redis.port}` }, admin: { listen: '127.0.0.1:0' } },
-    memory: { pollInterval: '100ms', staleAfter: '1s', reserve: 'off' },
-    rules: [{ name: 'cache', match: 'cache:*', ttl: '1h', priority: 'low' }],
-  };
-  const authorization = { authorization: 'Bearer a-token-of-this-test' };
-  const proxy = await startProxyProcess({
-    config,
-    env: { ...process.env, SPILLWAY_ADMIN_TOKEN: 'a-token-of-this-test' },
-  });
-  t.teardown(() => proxy.stop());
-  const url = `http://127.0.0.1:${proxy.adminPort}`;
-  const live = await tapLive(Number(proxy.adminPort), authorization);
-  t.teardown(() => live.close());
-  const { page, complaints } = await openPage(t, browser, proxy.adminPort, {
-    prepare: (page) =>
-      page.addInitScript(() => sessionStorage.setItem('spillway-token', 'a-token-of-this-test')),
-  });
-  const reload = (text: string) => {
-    writeFileSync(proxy.file, text);
-    proxy.signal('SIGHUP');
-  };
-  const check = async (state: string) => {
-    await compare(t, page, live, state);
-    t.same(await violations(page), [], `${state}: axe`);
-  };
-  const good = JSON.parse(readFileSync(proxy.file, 'utf8'));
-
-  await check('ok');
-  t.match(await page.textContent('.identity'), `redis://127.0.0.1:${redis.port}`);
-  t.match(
-    await page.textContent('.identity'),
-    /version \d.* · mode enforce · .*\.json · 1 worker · counting for/,
-  );
-
-  reload(JSON.stringify({ ...good, mode: 'observe' }));
-  await check('observing');
-  await page
-    .locator('#rules td', { hasText: /^observe$/ })
-    .first()
-    .waitFor({ timeout: SHOWN_MS });
-  reload(JSON.stringify(good));
-  await compare(t, page, live, 'ok');
-
-  const simulate = (method: string, body?: object) =>
-    fetch(`${url}/api/simulate`, {
-      method,
-      headers: { ...authorization, ...(body && { 'content-type': 'application/json' }) },
-      ...(body && { body: JSON.stringify(body) }),
+t.test(
+  'the page shows each state of the service as the API names it, without an axe violation',
+  { timeout: 120_000 },
+  async (t) => {
+    const redis = await withRedis(t, ['--maxmemory', '100mb']);
+    const config = {
+      ...{ upstream: { url: `redis://127.0.0.1:${redis.port}` }, admin: { listen: '127.0.0.1:0' } },
+      memory: { pollInterval: '100ms', staleAfter: '1s', reserve: 'off' },
+      rules: [{ name: 'cache', match: 'cache:*', ttl: '1h', priority: 'low' }],
+    };
+    const authorization = { authorization: 'Bearer a-token-of-this-test' };
+    const proxy = await withProxyProcess(t, {
+      config,
+      env: { ...process.env, SPILLWAY_ADMIN_TOKEN: 'a-token-of-this-test' },
     });
-  t.equal((await simulate('POST', { pressure: 0.9, seconds: 600 })).status, 200);
-  await check('rehearsing');
-  const { also } = (await (
-    await fetch(`${url}/api/state`, { headers: authorization })
-  ).json()) as ServiceStateSnapshot;
-  t.ok(
-    also.some(({ state }) => state === 'shedding'),
-    'and it sheds',
-  );
-  await simulate('DELETE');
-  await compare(t, page, live, 'ok');
+    const url = `http://127.0.0.1:${proxy.adminPort}`;
+    const live = await tapLive(Number(proxy.adminPort), authorization);
+    t.teardown(() => live.close());
+    const { page, complaints } = await openPage(t, browser, proxy.adminPort, {
+      prepare: (page) =>
+        page.addInitScript(() => sessionStorage.setItem('spillway-token', 'a-token-of-this-test')),
+    });
+    const reload = (text: string) => {
+      writeFileSync(proxy.file, text);
+      proxy.signal('SIGHUP');
+    };
+    const check = async (state: string) => {
+      await compare(t, page, live, state);
+      t.same(await violations(page), [], `${state}: axe`);
+    };
+    const good = JSON.parse(readFileSync(proxy.file, 'utf8'));
 
-  reload('{ "mdoe": 1 }');
-  await check('config-error');
-  reload(JSON.stringify(good));
-  await compare(t, page, live, 'ok');
+    await check('ok');
+    t.match(await page.textContent('.identity'), `redis://127.0.0.1:${redis.port}`);
+    t.match(
+      await page.textContent('.identity'),
+      /version \d.* · mode enforce · .*\.json · 1 worker · counting for/,
+    );
 
-  const client = await withRaw(t, redis.port);
-  await client.call('CONFIG', 'SET', 'maxmemory', '1mb');
-  await check('shedding');
-  await client.call('CONFIG', 'SET', 'maxmemory', '100mb');
-  await compare(t, page, live, 'ok');
+    reload(JSON.stringify({ ...good, mode: 'observe' }));
+    await check('observing');
+    await page
+      .locator('#rules td', { hasText: /^observe$/ })
+      .first()
+      .waitFor({ timeout: SHOWN_MS });
+    reload(JSON.stringify(good));
+    await compare(t, page, live, 'ok');
 
-  await client.call('ACL', 'SETUSER', 'default', '-info');
-  await check('blind');
-  await client.call('ACL', 'SETUSER', 'default', '+info');
-  await compare(t, page, live, 'ok');
+    const simulate = (method: string, body?: object) =>
+      fetch(`${url}/api/simulate`, {
+        method,
+        headers: { ...authorization, ...(body && { 'content-type': 'application/json' }) },
+        ...(body && { body: JSON.stringify(body) }),
+      });
+    t.equal((await simulate('POST', { pressure: 0.9, seconds: 600 })).status, 200);
+    await check('rehearsing');
+    const { also } = (await (
+      await fetch(`${url}/api/state`, { headers: authorization })
+    ).json()) as ServiceStateSnapshot;
+    t.ok(
+      also.some(({ state }) => state === 'shedding'),
+      'and it sheds',
+    );
+    await simulate('DELETE');
+    await compare(t, page, live, 'ok');
 
-  await redis.stop();
-  await check('down');
-  t.same(complaints, []);
-});
+    reload('{ "mdoe": 1 }');
+    await check('config-error');
+    reload(JSON.stringify(good));
+    await compare(t, page, live, 'ok');
+
+    const client = await withRaw(t, redis.port);
+    await client.call('CONFIG', 'SET', 'maxmemory', '1mb');
+    await check('shedding');
+    await client.call('CONFIG', 'SET', 'maxmemory', '100mb');
+    await compare(t, page, live, 'ok');
+
+    await client.call('ACL', 'SETUSER', 'default', '-info');
+    await check('blind');
+    await client.call('ACL', 'SETUSER', 'default', '+info');
+    await compare(t, page, live, 'ok');
+
+    await redis.stop();
+    await check('down');
+    t.same(complaints, []);
+  },
+);
 
 t.test('hundreds of rules: filter, address, keyboard, 390 px', { timeout: 120_000 }, async (t) => {
   const redis = await withRedis(t, ['--maxmemory', '200mb']);
@@ -288,7 +291,7 @@ t.test('the advice on the eviction policy', { timeout: 60_000 }, async (t) => {
   let said: Said = { advice: [], policies: [] };
   await until(
     async () => {
-      said = (await proxy.admin('/api/advice')) as Said;
+      said = await proxy.admin('/api/advice');
       return said.advice.length > 0;
     },
     { timeoutMs: SHOWN_MS, describe: 'advice' },

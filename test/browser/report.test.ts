@@ -1,6 +1,5 @@
 // The report of `spillway analyze` in a real Chromium: what it draws is what was found.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import os from 'node:os';
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import t from 'tap';
@@ -9,6 +8,7 @@ import { analyze } from '../../src/tools/analyze/analyze.js';
 import { reportHtml } from '../../src/tools/analyze/report/page.js';
 import { connectServers } from '../../src/tools/keyspace/servers.js';
 import { loadDataset } from '../support/dataset.js';
+import { withFolder } from '../support/folder.js';
 import { withRedis } from '../support/redis.js';
 import { launch, openPage } from './open-page.js';
 
@@ -36,8 +36,7 @@ async function analysed(): Promise<Analysis> {
 }
 
 const analysis = await analysed();
-const folder = mkdtempSync(path.join(os.tmpdir(), 'spillway-report-'));
-t.teardown(() => rmSync(folder, { recursive: true }));
+const folder = withFolder(t, 'spillway-report-');
 const file = path.join(folder, 'report.html');
 writeFileSync(file, reportHtml(analysis));
 

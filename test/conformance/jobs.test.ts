@@ -1,10 +1,10 @@
 // Job systems by their own libraries, with the shipped rules, where Spillway refuses all but critical writes and memory still
 // grows: each job runs once, failed ones are kept, no worker ends, as on a direct connection at the same pressure.
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import os from 'node:os';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
+import { withFolder } from '../support/folder.js';
 import { POOLS, type TestProxy, withProxy } from '../support/proxy.js';
 import { type RawClient, withRaw } from '../support/raw-client.js';
 import { withRedis } from '../support/redis.js';
@@ -115,8 +115,7 @@ const LIBRARIES: readonly Library[] = [
   },
 ];
 
-const scratch = mkdtempSync(path.join(os.tmpdir(), 'spillway-jobs-'));
-t.teardown(() => rmSync(scratch, { recursive: true, force: true }));
+const scratch = withFolder(t, 'spillway-jobs-');
 
 async function open(name: string, pool?: string): Promise<Side> {
   const redis = await withRedis(t, ['--maxmemory', String(MAXMEMORY)]);
@@ -141,7 +140,7 @@ async function press(t: Test, side: Side): Promise<void> {
   const { proxy } = side;
   if (proxy !== undefined) {
     const refuses = async () => {
-      const { level } = (await proxy.admin('/api/memory')) as { level: { normal: { shedShare: number } } };
+      const { level } = await proxy.admin('/api/memory');
       return level.normal.shedShare === 1;
     };
     await until(refuses, { ...PATIENCE, describe: 'normal writes to be refused' });

@@ -3,9 +3,8 @@
 
 import dns from 'node:dns';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Redis } from 'ioredis';
 import { pino } from 'pino';
@@ -13,14 +12,14 @@ import t, { type Test } from 'tap';
 import { compileConfig } from '../../src/config/compile.js';
 import { configSchema } from '../../src/config/schema.js';
 import { startProxy } from '../../src/runtime/proxy.js';
+import { withFolder } from '../support/folder.js';
 import { POOL, POOLS, withProxy } from '../support/proxy.js';
 import { fromAddress, proxyHeader } from '../support/proxy-header.js';
 import { command, RawClient, withRaw } from '../support/raw-client.js';
 import { withRedis } from '../support/redis.js';
 import { until } from '../support/wait.js';
 
-const folder = mkdtempSync(path.join(tmpdir(), 'spillway-unix-'));
-t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+const folder = withFolder(t, 'spillway-unix-');
 const redisSocket = path.join(folder, 'redis.sock');
 const redis = await withRedis(t, ['--unixsocket', redisSocket, '--bind', '127.0.0.1', '::1']);
 let sockets = 0;
@@ -82,7 +81,7 @@ t.test('while the server at a unix socket is gone, so is the data port', async (
   const gone = path.join(folder, 'gone.sock');
   const server = await occupy(t, gone);
   const proxy = await withProxy(t, { redis, config: { upstream: { url: `unix://${gone}` } } });
-  const listening = async () => ((await proxy.admin('/api/connections')) as { listening: boolean }).listening;
+  const listening = async () => (await proxy.admin('/api/connections')).listening;
   t.ok(await listening());
   const client = await withRaw(t, proxy.port);
   server.close();
@@ -179,7 +178,7 @@ t.test('PROXY headers', async (t) => {
       }),
     );
     await until(async () => {
-      const { clients: n } = (await proxied.admin('/api/connections')) as { clients: number };
+      const { clients: n } = await proxied.admin('/api/connections');
       return n === clients.length;
     });
     for (const [i, client] of clients.entries()) void client.write(bytes.subarray(i + 1));
@@ -195,14 +194,14 @@ t.test('PROXY headers', async (t) => {
     t.equal((await client.readReplies(1)).join(''), '+PONG\r\n');
   });
 
-  await t.test('none, or a bad one, ends the connection', async (t) => {
+  await t.test('a missing or bad PROXY header ends the connection', async (t) => {
     for (const bytes of [ping, Buffer.concat([header.subarray(0, 11), ping]), proxyHeader(0x21, 0x11)]) {
       const client = await withRaw(t, proxied.port);
       void client.write(bytes);
       t.equal((await client.readUntilClosed()).length, 0);
     }
     await until(async () => {
-      const { proxyHeadersRefused: n } = (await proxied.admin('/api/connections')) as Record<string, number>;
+      const { proxyHeadersRefused: n } = await proxied.admin('/api/connections');
       return n === 3;
     });
   });
@@ -214,7 +213,7 @@ t.test('PROXY headers', async (t) => {
     t.equal((await client.readUntilClosed()).length, 0);
   });
 
-  await t.test('from anybody else it is what Redis says to it', async (t) => {
+  await t.test('a PROXY header from any other address gets the answer of Redis', async (t) => {
     const other = await withProxy(t, {
       redis,
       // With it on, a header in words is a question to it.

@@ -1,10 +1,7 @@
 // What the admin address tells of the recent past and of clients, from a proxy under load.
-import { Redis } from 'ioredis';
 import t from 'tap';
-import type { LoggedEvent } from '../../src/observe/history/event-log.js';
-import type { GrowthReport, HistorySeries } from '../../src/observe/history/history.js';
-import type { ClientSnapshot } from '../../src/observe/snapshots/connections.js';
 import type { LiveSnapshot } from '../../src/observe/snapshots/live.js';
+import { withIoredis } from '../support/ioredis.js';
 import { withProxy } from '../support/proxy.js';
 import { command, withRaw } from '../support/raw-client.js';
 import { withRedis } from '../support/redis.js';
@@ -29,18 +26,18 @@ t.test('growth, history and the share of a pattern that grows', async (t) => {
         await client.write(command('SET', `session:${written++}`, value));
       }
       await client.readReplies(40);
-      const { rules } = (await proxy.admin('/api/growth')) as GrowthReport;
+      const { rules } = await proxy.admin('/api/growth');
       const sessions = rules.find(({ name }) => name === 'sessions');
       return (sessions?.growthShare ?? 0) > 0.95 && (sessions?.writesPerSecond ?? 0) > 0;
     },
     { describe: 'sessions to be all of the growth' },
   );
-  const growth = (await proxy.admin('/api/growth')) as GrowthReport;
+  const growth = await proxy.admin('/api/growth');
   t.same(
     growth.marks.map(({ name }) => name),
     ['low begins', 'low full', 'normal begins', 'normal full', 'high begins', 'high full', 'limit'],
   );
-  const history = (await proxy.admin('/api/history')) as HistorySeries;
+  const history = await proxy.admin('/api/history');
   t.ok(history.at.length >= 2);
   t.ok(history.limitBytes.every((limit) => limit === null || limit === 200 * 1024 * 1024));
   t.match(await proxy.admin('/api/history?span=2h'), { intervalSeconds: 10 });
@@ -54,7 +51,7 @@ t.test('a change of level is an event, and so is a server that is gone and back'
   const proxy = await withProxy(t, { redis, config });
   const client = await withRaw(t, proxy.port);
   const events = async (wanted: RegExp) =>
-    ((await proxy.admin('/api/events')) as LoggedEvent[]).find(({ text }) => wanted.test(text));
+    (await proxy.admin('/api/events')).find(({ text }) => wanted.test(text));
   let i = 0;
   const shed = await until(async () => {
     await client.write(command('SET', `cache:${i++}`, 'x'.repeat(50_000)));
@@ -75,8 +72,7 @@ t.test('clients by what they have sent, with their names', async (t) => {
   for (const config of [session, { upstream: { pool: 'command' } }, { ...session, workers: 2 }]) {
     const proxy = await withProxy(t, { redis, config });
     const connect = async (connectionName: string, bytes: number) => {
-      const client = new Redis(proxy.port, { connectionName, enableReadyCheck: false });
-      t.teardown(() => client.disconnect());
+      const client = withIoredis(t, proxy.port, { connectionName, enableReadyCheck: false });
       await client.set(connectionName, 'x'.repeat(bytes));
     };
     await connect('small', 10);
@@ -87,16 +83,16 @@ t.test('clients by what they have sent, with their names', async (t) => {
       commands('HELLO 3 SETNAME least', 'CLIENT SETNAME a\nb', 'MULTI', 'CLIENT SETNAME x', 'DISCARD'),
     );
     await other.readReplies(5);
-    const clients = (await proxy.admin('/api/clients')) as ClientSnapshot[];
+    const clients = await proxy.admin('/api/clients');
     t.same(
       clients.map(({ name }) => name),
       ['large', 'medium', 'small', 'least'],
     );
     await other.call('RESET');
-    await until(async () => ((await proxy.admin('/api/clients')) as ClientSnapshot[])[3].name === '');
+    await until(async () => (await proxy.admin('/api/clients'))[3].name === '');
     t.ok(clients[0].bytes > 5000 && clients[0].bytes < 6000);
     t.match(clients[0].address, /^127\.0\.0\.1:\d+$/);
-    t.equal(((await proxy.admin('/api/clients?limit=2')) as ClientSnapshot[]).length, 2);
+    t.equal((await proxy.admin('/api/clients?limit=2')).length, 2);
     t.match(await proxy.admin('/api/clients?limit=0'), { error: 'bad_request' });
   }
 });

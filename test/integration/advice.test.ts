@@ -4,12 +4,10 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
-import { Redis } from 'ioredis';
 import { pino } from 'pino';
 import t from 'tap';
-import type { AdviceSnapshot } from '../../src/observe/advice/snapshot.js';
-import type { LoggedEvent } from '../../src/observe/history/event-log.js';
 import { builtMain } from '../support/built.js';
+import { withIoredis } from '../support/ioredis.js';
 import { withProxy } from '../support/proxy.js';
 import { withRedis } from '../support/redis.js';
 import { until } from '../support/wait.js';
@@ -38,8 +36,7 @@ async function spillway(...args: string[]) {
 
 t.test('a server that may evict jobs, then locks, then nothing', async (t) => {
   const redis = await withRedis(t, ['--maxmemory', '100mb', '--maxmemory-policy', 'allkeys-lru']);
-  const direct = new Redis(redis.port, '127.0.0.1');
-  t.teardown(() => direct.disconnect());
+  const direct = withIoredis(t, redis.port);
   const lines: { msg: string; advice?: string }[] = [];
   const log = pino({ level: 'info' }, { write: (line: string) => void lines.push(JSON.parse(line)) });
   const proxy = await withProxy(t, {
@@ -47,7 +44,7 @@ t.test('a server that may evict jobs, then locks, then nothing', async (t) => {
     config: { rules: RULES, memory: { pollInterval: '100ms' } },
     log,
   });
-  const advice = async () => (await proxy.admin('/api/advice')) as AdviceSnapshot;
+  const advice = () => proxy.admin('/api/advice');
   const ids = async () => (await advice()).advice.map(({ id }) => id);
 
   await until(async () => (await ids()).includes('jobs-evictable'), { describe: 'the advice about jobs' });
@@ -58,14 +55,13 @@ t.test('a server that may evict jobs, then locks, then nothing', async (t) => {
     lines.find((line) => line.advice)?.msg,
     /^Redis may evict keys that must stay: allkeys-lru; .*jobs/,
   );
-  const events = (await proxy.admin('/api/events')) as LoggedEvent[];
+  const events = await proxy.admin('/api/events');
   t.ok(events.some((event) => event.kind === 'advice' && event.text.includes('jobs')));
   t.same((await advice()).policies.find(({ policy }) => policy === 'allkeys-lru')?.loses, ['jobs']);
   const report = await spillway('report', '--admin', `http://127.0.0.1:${proxy.adminPort}`);
   t.match(report.stdout, /WARNING {2}Redis may evict keys that must stay[\s\S]*CONFIG SET maxmemory-policy/);
 
-  const client = new Redis(proxy.port, '127.0.0.1');
-  t.teardown(() => client.disconnect());
+  const client = withIoredis(t, proxy.port);
   for (let i = 0; i < 150; i++) await client.set(`cache:${i}`, 'x');
   await client.set('lock:order:7', 'me', 'EX', 30, 'NX');
   await direct.config('SET', 'maxmemory-policy', 'volatile-ttl');

@@ -1,11 +1,9 @@
 // Budgets of rules on a real server: what the keys of a rule hold stays within 10% of the budget by the server's own measure,
 // whoever writes, and nothing else is refused. Keys that were there before count.
 import t, { type Test } from 'tap';
-import type { MemorySnapshot } from '../../src/memory/snapshot.js';
-import type { StatsSnapshot } from '../../src/observe/stats/snapshot.js';
-import type { Explanation } from '../../src/surfaces/explain/types.js';
+import type { AskAdmin } from '../support/ask-admin.js';
 import { POOLS, withProxy } from '../support/proxy.js';
-import { startProxyProcess } from '../support/proxy-process.js';
+import { withProxyProcess } from '../support/proxy-process.js';
 import { command, type RawClient, withRaw } from '../support/raw-client.js';
 import { withRedis } from '../support/redis.js';
 import { FULL } from '../support/tier.js';
@@ -20,10 +18,7 @@ const RULES = [
 ];
 const PATIENCE = { timeoutMs: 30_000 };
 
-interface Asked {
-  admin(path: string): Promise<unknown>;
-}
-const budgetOf = async (proxy: Asked) => ((await proxy.admin('/api/memory')) as MemorySnapshot).budgets[0];
+const budgetOf = async (proxy: { admin: AskAdmin }) => (await proxy.admin('/api/memory')).budgets[0];
 
 /** What the rule's keys hold, as the server says, all elements counted. */
 async function truth(direct: RawClient): Promise<number> {
@@ -64,14 +59,13 @@ for (const pool of POOLS) {
       `pool ${pool}, ${workers} workers: a runaway writer ends at its budget, and nobody else notices`,
       async (t) => {
         const redis = await withRedis(t, ['--maxmemory', '128mb']);
-        const proxy = await startProxyProcess({
+        const proxy = await withProxyProcess(t, {
           config: {
             upstream: { url: `redis://127.0.0.1:${redis.port}`, pool },
             workers,
             rules: RULES,
           },
         });
-        t.teardown(() => proxy.stop());
         const direct = await withRaw(t, redis.port, 20_000);
         const others = await withRaw(t, proxy.port, 20_000);
         let done = false;
@@ -86,10 +80,9 @@ for (const pool of POOLS) {
         await until(async () => ((await budgetOf(proxy))?.refusedShare ?? 0) > 0.5, PATIENCE);
         const shares: number[] = [];
         for (let i = 0; i < 5; i++) {
-          const { writes } = ((await proxy.admin('/api/stats')) as StatsSnapshot).rules[1] ?? { writes: 0 };
+          const { writes } = (await proxy.admin('/api/stats')).rules[1] ?? { writes: 0 };
           await until(
-            async () =>
-              (((await proxy.admin('/api/stats')) as StatsSnapshot).rules[1]?.writes ?? 0) > writes + 100,
+            async () => ((await proxy.admin('/api/stats')).rules[1]?.writes ?? 0) > writes + 100,
             PATIENCE,
           );
           shares.push((await truth(direct)) / BUDGET);
@@ -98,7 +91,7 @@ for (const pool of POOLS) {
         await Promise.all([...writers, neighbor]);
         for (const share of shares) t.ok(share > 0.85 && share < 1.1, `${share} of the budget`);
         t.equal(refusedOthers, 0);
-        const [rule] = ((await proxy.admin('/api/stats')) as StatsSnapshot).rules;
+        const [rule] = (await proxy.admin('/api/stats')).rules;
         t.ok((rule?.shedBy.budget ?? 0) > 0);
         t.match(Object.keys(rule?.shedBy ?? {}), ['budget']);
         // The estimate is settled once nobody writes.
@@ -126,7 +119,7 @@ t.test('keys from before, deletes, FLUSHALL, reload and observe', async (t) => {
   t.ok(Math.abs(held / (await truth(direct)) - 1) < 0.05, 'those that were there before count');
   const client = await withRaw(t, proxy.port, 20_000);
   t.match(String(await client.call('SET', 'run:new', 'x')), OOM);
-  const explain = async () => (await proxy.admin('/api/explain?key=run:new')) as Explanation;
+  const explain = () => proxy.admin('/api/explain?key=run:new');
   t.match(await explain(), {
     keys: [
       {
@@ -156,7 +149,7 @@ t.test('keys from before, deletes, FLUSHALL, reload and observe', async (t) => {
   mode = 'observe';
   await proxy.running.reload('POST /api/reload');
   t.equal(String(await client.call('SET', 'run:new', 'x')), '+OK\r\n');
-  t.ok((((await proxy.admin('/api/stats')) as StatsSnapshot).rules[0]?.wouldShedBy.budget ?? 0) > 0);
+  t.ok(((await proxy.admin('/api/stats')).rules[0]?.wouldShedBy.budget ?? 0) > 0);
   mode = 'enforce';
   await proxy.running.reload('POST /api/reload');
   await client.call('FLUSHALL');

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { builtMain } from '../support/built.js';
 import { closedPort, serving } from '../support/listen.js';
-import { startProxyProcess } from '../support/proxy-process.js';
+import { withProxyProcess } from '../support/proxy-process.js';
 import { withRaw } from '../support/raw-client.js';
 import { withRedis } from '../support/redis.js';
 import { until } from '../support/wait.js';
@@ -76,11 +76,10 @@ t.test('explain from the config alone', async (t) => {
 
 t.test('a running proxy: its token, its figures, its answers', async (t) => {
   const redis = await withRedis(t, ['--maxmemory', '50mb']);
-  const proxy = await startProxyProcess({
+  const proxy = await withProxyProcess(t, {
     config: { upstream: { url: `redis://127.0.0.1:${redis.port}` }, rules: RULES },
     env: { ...process.env, SPILLWAY_ADMIN_TOKEN: TOKEN },
   });
-  t.teardown(() => proxy.stop());
   const client = await withRaw(t, proxy.port);
   for (let i = 0; i < 20; i++) await client.call('SET', `cache:${i}`, 'x');
   await client.call('SET', 'other:1', 'y');
@@ -166,42 +165,45 @@ t.test('a running proxy: its token, its figures, its answers', async (t) => {
   t.equal((await fetch(`${url}/readyz`)).status, 200, 'probes need none');
 });
 
-t.test('what is no proxy, or not one of this version: one message that says what to do', async (t) => {
-  const port = await closedPort();
-  const old = await answering(t, 404, '{"error":"not_found","message":"No such page"}');
-  const other = await answering(t, 200, '<html>');
-  const elsewhere = await answering(t, 403, '{"error":"host_not_allowed","message":"Use \\u001b[2J it"}');
-  const cases: [args: string[], code: number, message: RegExp][] = [
-    [['stats', '--admin', `127.0.0.1:${port}`], 1, /nothing listens there; check that the proxy runs/],
-    [['explain', 'a', '--admin', `127.0.0.1:${port}`], 1, /nothing listens there; .*or name a config file/],
-    [['top', '--admin', `http://127.0.0.1:${port}`], 1, /nothing listens there/],
-    [['explain', 'a', '--admin', old], 1, /knows no \/api\/explain: .*another version/],
-    [['stats', '--admin', other], 1, /is not an admin address of Spillway/],
-    [['stats', '--admin', elsewhere], 1, /refuses \(403\): Use \\u001b\[2J it/],
-    [['stats', '--admin', 'ftp://x'], 1, /--admin must be a URL/],
-    [['stats', '--admin', 'http://u:p@x'], 1, /--admin must be a URL/],
-    [['stats', '--config', '/nowhere.json'], 78, /there is no such file/],
-    [['top', '--sort', 'x'], 64, /Allowed choices are writes, bytes, sheds/],
-    [
-      ['top', '--interval', '0'],
-      64,
-      /'--interval <duration>' argument '0' is invalid\. It must be from 100ms to 1h/,
-    ],
-    [['explain'], 64, /missing required argument 'key'/],
-    [['report', '--window', '1y', '--admin', old], 1, /knows no \/api\/report/],
-    [['simulate', '95'], 64, /must be a share such as 95%, at most 200%, or off/],
-    [['simulate', '95%', '--seconds', '0.5'], 64, /must be from 1s to 1h/],
-    [['stats', 'a', 'b'], 64, /too many arguments for 'stats'/],
-  ];
-  await Promise.all(
-    cases.map(async ([args, code, message]) => {
-      const answer = await cli(args);
-      t.match(answer, { code, stdout: '', stderr: message }, args.join(' '));
-    }),
-  );
-  const off = await cli(['stats'], { SPILLWAY_ADMIN: 'off' });
-  t.match(off, { code: 1, stderr: /turns the admin server off; name another proxy with --admin/ });
-});
+t.test(
+  'an address without a proxy, or with one of another version: one message that says what to do',
+  async (t) => {
+    const port = await closedPort();
+    const old = await answering(t, 404, '{"error":"not_found","message":"No such page"}');
+    const other = await answering(t, 200, '<html>');
+    const elsewhere = await answering(t, 403, '{"error":"host_not_allowed","message":"Use \\u001b[2J it"}');
+    const cases: [args: string[], code: number, message: RegExp][] = [
+      [['stats', '--admin', `127.0.0.1:${port}`], 1, /nothing listens there; check that the proxy runs/],
+      [['explain', 'a', '--admin', `127.0.0.1:${port}`], 1, /nothing listens there; .*or name a config file/],
+      [['top', '--admin', `http://127.0.0.1:${port}`], 1, /nothing listens there/],
+      [['explain', 'a', '--admin', old], 1, /knows no \/api\/explain: .*another version/],
+      [['stats', '--admin', other], 1, /is not an admin address of Spillway/],
+      [['stats', '--admin', elsewhere], 1, /refuses \(403\): Use \\u001b\[2J it/],
+      [['stats', '--admin', 'ftp://x'], 1, /--admin must be a URL/],
+      [['stats', '--admin', 'http://u:p@x'], 1, /--admin must be a URL/],
+      [['stats', '--config', '/nowhere.json'], 78, /there is no such file/],
+      [['top', '--sort', 'x'], 64, /Allowed choices are writes, bytes, sheds/],
+      [
+        ['top', '--interval', '0'],
+        64,
+        /'--interval <duration>' argument '0' is invalid\. It must be from 100ms to 1h/,
+      ],
+      [['explain'], 64, /missing required argument 'key'/],
+      [['report', '--window', '1y', '--admin', old], 1, /knows no \/api\/report/],
+      [['simulate', '95'], 64, /must be a share such as 95%, at most 200%, or off/],
+      [['simulate', '95%', '--seconds', '0.5'], 64, /must be from 1s to 1h/],
+      [['stats', 'a', 'b'], 64, /too many arguments for 'stats'/],
+    ];
+    await Promise.all(
+      cases.map(async ([args, code, message]) => {
+        const answer = await cli(args);
+        t.match(answer, { code, stdout: '', stderr: message }, args.join(' '));
+      }),
+    );
+    const off = await cli(['stats'], { SPILLWAY_ADMIN: 'off' });
+    t.match(off, { code: 1, stderr: /turns the admin server off; name another proxy with --admin/ });
+  },
+);
 
 t.test('--help of each reads like a manual page', async (t) => {
   for (const command of ['explain', 'stats', 'top', 'report', 'simulate']) {

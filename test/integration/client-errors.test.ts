@@ -113,7 +113,7 @@ const PROVOKED: Record<ClientErrorName, (t: Test) => Promise<string>> = {
     await redis.kill('SIGSTOP');
     await client.write(commands('SET k w'));
     await until(async () => {
-      const { commands: sent } = (await proxy.admin('/api/connections')) as { commands: number };
+      const { commands: sent } = await proxy.admin('/api/connections');
       return sent >= 2;
     });
     await redis.kill('SIGKILL');

@@ -4,6 +4,7 @@ import { Cluster, Redis } from 'ioredis';
 import { createCluster } from 'redis';
 import t, { type Test } from 'tap';
 import { busPort, type TestCluster, withCluster } from '../support/cluster.js';
+import { withIoredis } from '../support/ioredis.js';
 import { POOLS, withProxy } from '../support/proxy.js';
 import { withRedis } from '../support/redis.js';
 import { SENTINEL_PRIMARY, withSentinel } from '../support/sentinel.js';
@@ -138,8 +139,7 @@ t.test('Sentinel and the replicas name the Spillways', { timeout: 120_000 }, asy
     describe: 'the replica to be in step',
   });
   const sentinel = await withSentinel(t, proxies[0]);
-  const asked = new Redis(sentinel.port, HOST);
-  t.teardown(() => asked.disconnect());
+  const asked = withIoredis(t, sentinel.port);
   await asked.call('SENTINEL', 'SET', SENTINEL_PRIMARY, 'down-after-milliseconds', '1000');
   const known = async () =>
     JSON.stringify(await asked.call('SENTINEL', 'REPLICAS', SENTINEL_PRIMARY)).includes(

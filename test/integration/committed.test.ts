@@ -1,12 +1,12 @@
 // On real servers that evict: what can be evicted is what a scan of all keys says; a full one is no trouble; a policy that is
 // switched counts with the next reading; a user that may not look at keys makes the estimate rough, and is told so once.
-import { Redis } from 'ioredis';
 import { pino } from 'pino';
 import t, { type Test } from 'tap';
 import { evictableOf } from '../../src/memory/evictable.js';
 import { parseKeyspace, parseMemory } from '../../src/memory/reading.js';
 import { KeySampler } from '../../src/memory/sampling/key-sampler.js';
 import type { MemorySnapshot } from '../../src/memory/snapshot.js';
+import { withIoredis } from '../support/ioredis.js';
 import { type TestProxy, withProxy } from '../support/proxy.js';
 import { lognormal, seeded } from '../support/random.js';
 import { command, type RawClient, withRaw } from '../support/raw-client.js';
@@ -18,7 +18,7 @@ const TTL_BYTES = 32;
 const RULES = [{ name: 'low', match: 'low:*', durable: true, priority: 'low' }];
 const CONFIG = { rules: RULES, memory: { pollInterval: '100ms', reserve: 'off' } };
 
-const memory = async (proxy: TestProxy) => (await proxy.admin('/api/memory')) as MemorySnapshot;
+const memory = (proxy: TestProxy) => proxy.admin('/api/memory');
 const headline = async (proxy: TestProxy) => (await memory(proxy)).reason;
 
 /** Sends them all in one pipeline. */
@@ -97,7 +97,7 @@ async function cachesAndList(direct: RawClient, size: () => number): Promise<str
   return names;
 }
 
-t.test('what can be evicted: within 10% of a scan for equal sizes', async (t) => {
+t.test('evictable memory is within 10% of a scan for equal sizes', async (t) => {
   const { redis, direct } = await server(t, 'volatile-lru');
   const names = await cachesAndList(direct, () => 300);
   const proxy = await withProxy(t, { redis, config: CONFIG });
@@ -112,12 +112,11 @@ t.test('what can be evicted: within 10% of a scan for equal sizes', async (t) =>
 
 // A proxy has some 400 samples at a time, whose error is 15% then: no bound that a test could hold. So many that it is 4%
 // come from the sampler itself.
-t.test('what can be evicted: within 25% of a scan for lognormal sizes', async (t) => {
+t.test('evictable memory is within 25% of a scan for lognormal sizes', async (t) => {
   const { redis, direct } = await server(t, 'volatile-lru');
   const random = seeded(11);
   const names = await cachesAndList(direct, () => lognormal(random, 1.5));
-  const client = new Redis(redis.port);
-  t.teardown(() => client.disconnect());
+  const client = withIoredis(t, redis.port);
   const keyspace = parseKeyspace(await client.info('keyspace'), await client.info('replication'));
   const reading = parseMemory(await client.info('memory'));
   const sampler = new KeySampler({
@@ -167,10 +166,9 @@ t.test(
     await direct.call('CONFIG', 'SET', 'maxmemory-policy', 'allkeys-lfu');
     const all = await reached((now) => now.serverEvicts === 'all');
     t.match(all, { active: false, policy: 'allkeys-lfu' });
-    await until(
-      async () => ((await proxy.admin('/api/growth')) as { timeToFull: unknown }).timeToFull === null,
-      { describe: 'no time until it is full' },
-    );
+    await until(async () => (await proxy.admin('/api/growth')).timeToFull === null, {
+      describe: 'no time until it is full',
+    });
     await direct.call('CONFIG', 'SET', 'maxmemory-policy', 'noeviction');
     const none = await reached((now) => now.serverEvicts === 'none');
     t.match(none, { evictableBytes: 0, active: true });
@@ -203,7 +201,7 @@ t.test(
   },
 );
 
-t.test('a user that may not look at keys: rough, and said once', async (t) => {
+t.test('without the right to look at keys the estimate is rough, and the log says so once', async (t) => {
   const { redis, direct } = await server(t, 'volatile-lru');
   await direct.call('ACL', 'SETUSER', 'monitor', 'on', '>secret', '+info', '+command', '+ping');
   await fill(direct, () => 1000, 20e6);

@@ -1,14 +1,13 @@
 // PROXY on the data port, as operators use it: by redis-cli and by client libraries, in both protocols, with both kinds of
 // pooling, by users with and without the right, and with several workers. What it says is what the admin address says.
 import { spawn } from '@lydell/node-pty';
-import { Redis } from 'ioredis';
 import { createClient } from 'redis';
 import t, { type Test } from 'tap';
-import type { StatsSnapshot } from '../../src/observe/stats/snapshot.js';
 import { need } from '../conformance/clients/apt.js';
 import { Program } from '../conformance/clients/program.js';
+import { withIoredis } from '../support/ioredis.js';
 import { POOLS, withProxy } from '../support/proxy.js';
-import { startProxyProcess } from '../support/proxy-process.js';
+import { withProxyProcess } from '../support/proxy-process.js';
 import { command, withRaw } from '../support/raw-client.js';
 import { withRedis } from '../support/redis.js';
 import { until } from '../support/wait.js';
@@ -23,8 +22,7 @@ for (const pool of POOLS) {
   t.test(`libraries get what the admin address says, with ${pool} pooling`, async (t) => {
     const redis = await withRedis(t);
     const proxy = await withProxy(t, { redis, config: { upstream: { pool }, rules: RULES } });
-    const io = new Redis({ port: proxy.port, protocol: 2 });
-    t.teardown(() => io.disconnect());
+    const io = withIoredis(t, proxy.port, { protocol: 2 });
     const node = createClient({ socket: { port: proxy.port }, RESP: 3 });
     await node.connect();
     t.teardown(() => node.destroy());
@@ -41,7 +39,7 @@ for (const pool of POOLS) {
     t.same([said[0], said[2], said[4]], ['OK', 'OK', 'v'], 'what stands around it is answered in order');
     t.match(said[1], [/^RULE +WRITES /, /^cache +1 /], 'a list of lines, in RESP2');
 
-    const { rules, unregistered } = (await proxy.admin('/api/stats')) as StatsSnapshot;
+    const { rules, unregistered } = await proxy.admin('/api/stats');
     const all = Object.fromEntries([...rules, unregistered].map((rule) => [rule.name, rule]));
     const json = async (...words: string[]) =>
       JSON.parse(String(await node.sendCommand(['PROXY', ...words, 'JSON']))) as unknown;
@@ -66,12 +64,12 @@ for (const pool of POOLS) {
       message: "ERR unknown subcommand 'NOPE'. Try PROXY HELP.",
     });
     if (pool === 'command') {
-      const { pool: pooled } = (await proxy.admin('/api/connections')) as { pool: { pins: object } };
-      t.match(pooled.pins, { 'unknown-command': 0 }, 'nobody gets a connection of its own for it');
+      const { pool: pooled } = await proxy.admin('/api/connections');
+      t.match(pooled?.pins, { 'unknown-command': 0 }, 'nobody gets a connection of its own for it');
     }
   });
 
-  t.test(`who may not run INFO does not see it, with ${pool} pooling`, async (t) => {
+  t.test(`a user without INFO does not get PROXY, with ${pool} pooling`, async (t) => {
     const redis = await withRedis(t, ['--requirepass', 'secret']);
     const config = { upstream: { url: `redis://:secret@127.0.0.1:${redis.port}`, pool } };
     const proxy = await withProxy(t, { redis, config });
@@ -106,7 +104,7 @@ for (const pool of POOLS) {
       await client.write(
         Buffer.concat(Array.from({ length: ASKED }, () => command('PROXY', 'STATS', 'JSON'))),
       );
-      const commands = async () => ((await proxy.admin('/api/connections')) as { commands: number }).commands;
+      const commands = async () => (await proxy.admin('/api/connections')).commands;
       const size = (await other.call('PROXY', 'STATS', 'JSON')).length;
       let [asked, still] = [await commands(), 0];
       await until(
@@ -189,15 +187,14 @@ t.test('switched off, Redis answers', async (t) => {
   t.match(await proxy.admin(EXPLAINED), { kind: 'unknown', sends: [['PROXY', 'STATS']], changed: false });
 });
 
-t.test('each of several workers answers for all', async (t) => {
+t.test('each worker answers for all of them', async (t) => {
   const redis = await withRedis(t);
-  const proxy = await startProxyProcess({
+  const proxy = await withProxyProcess(t, {
     config: { upstream: { url: `redis://127.0.0.1:${redis.port}` }, workers: 2, rules: RULES },
   });
-  t.teardown(() => proxy.stop());
   const clients = [await withRaw(t, proxy.port, 20_000), await withRaw(t, proxy.port, 20_000)];
   for (const client of clients) await client.call('SET', 'cache:1', 'v');
-  const spread = (await proxy.admin('/api/workers')) as { workers: { clients: number }[] };
+  const spread = await proxy.admin('/api/workers');
   t.same(
     spread.workers.map(({ clients }) => clients),
     [1, 1],

@@ -1,18 +1,7 @@
 // deploy/kubernetes, deploy/helm as rendered, and deploy/compose against their schemas, and against what the program does: its config, its
 // variables, its ports, its probes, its drain.
 import { execFile } from 'node:child_process';
-import {
-  chmodSync,
-  chownSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
-import os from 'node:os';
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -23,6 +12,7 @@ import { parse } from 'yaml';
 import { loadConfig } from '../../src/config/load.js';
 import { configSchema } from '../../src/config/schema.js';
 import { parseDuration } from '../../src/config/units.js';
+import { withFolder } from '../support/folder.js';
 import { deployManifests } from '../support/manifests.js';
 import { withProxy } from '../support/proxy.js';
 import { withRedis } from '../support/redis.js';
@@ -95,8 +85,7 @@ for (const { file, manifests } of withPods) {
     const containers = [...(pod.initContainers ?? []), ...pod.containers];
     const container = containers.find(({ name }) => name === 'spillway') as Container;
     const mounted = (name: string) => container.volumeMounts?.find((mount) => mount.name === name);
-    const folder = mkdtempSync(path.join(os.tmpdir(), 'spillway-deploy-'));
-    t.teardown(() => rmSync(folder, { recursive: true }));
+    const folder = withFolder(t, 'spillway-deploy-');
 
     const configVolume = pod.volumes.find(({ configMap }) => configMap) as Volume;
     const text = manifests.find(({ kind, metadata }) => {
@@ -159,15 +148,14 @@ t.test('compose', async (t) => {
   const [program, ...args] = redis.command ?? [];
   t.equal(program, 'redis-server');
   const proxy = await withProxy(t, { redis: await withRedis(t, args) });
-  await until(async () => ((await proxy.admin('/api/memory')) as { active: boolean }).active);
+  await until(async () => (await proxy.admin('/api/memory')).active);
   t.match(await proxy.admin('/api/memory'), { maxmemoryBytes: 256 * 1024 * 1024, policy: 'noeviction' });
   for (const { volumes = [], ports = [] } of Object.values(compose.services)) {
     for (const port of ports) t.match(port, /^127\.0\.0\.1:/, 'for this machine alone');
     for (const [from = ''] of volumes.map((volume) => volume.split(':')))
       if (from.startsWith('.')) t.ok(existsSync(path.join(ROOT, 'deploy/compose', from)), from);
   }
-  const folder = mkdtempSync(path.join(os.tmpdir(), 'spillway-deploy-'));
-  t.teardown(() => rmSync(folder, { recursive: true }));
+  const folder = withFolder(t, 'spillway-deploy-');
   const { SPILLWAY_ADMIN_TOKEN_FILE: tokenFile, ...env } = spillway.environment ?? {};
   t.equal(tokenFile, `/run/secrets/${spillway.secrets?.[0]}`);
   const { config } = loadAs(folder, read('deploy/compose/spillway/proxy.config.json'), {
@@ -204,8 +192,7 @@ t.test('a sidecar by unix socket', async (t) => {
   };
   t.same(composeErrors(compose), null);
   const { spillway, app } = compose.services;
-  const folder = mkdtempSync(path.join(os.tmpdir(), 'spillway-deploy-'));
-  t.teardown(() => rmSync(folder, { recursive: true }));
+  const folder = withFolder(t, 'spillway-deploy-');
   const { config } = loadAs(
     folder,
     read('deploy/compose/sidecar/spillway/proxy.config.json'),

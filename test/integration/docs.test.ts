@@ -50,44 +50,22 @@ t.test('every field and metric is documented, and every documented one exists', 
 
   const shown = new Set<string>();
   for (const path of [
-    '/api/stats',
-    '/api/config',
-    '/api/memory',
-    '/api/connections',
-    '/api/workers',
-    '/api/growth',
-    '/api/history',
-    '/api/report',
-    '/api/events',
-    '/api/alerts',
-    '/api/clients',
-    '/api/advice',
-    '/api/explain?key=a:1',
-    '/api/explain?key=b',
+    ...'/api/stats /api/config /api/memory /api/connections /api/workers /api/growth'.split(' '),
+    ...'/api/history /api/report /api/events /api/alerts /api/clients /api/advice'.split(' '),
+    ...'/api/explain?key=a:1 /api/explain?key=b'.split(' '),
   ]) {
-    const names = fieldNames(await proxy.admin(path), [
-      'commands',
-      'suggestion',
-      'level',
-      'levels',
-      'pins',
-      'config',
-    ]);
+    const names = fieldNames(
+      await proxy.admin(path),
+      'commands suggestion level levels pins config'.split(' '),
+    );
     for (const name of names) {
       t.ok(documented.has(name), `${path} ${name} is in docs/API.md`);
       shown.add(name);
     }
   }
   for (const name of [
-    'shedShare',
-    'reservedBytes',
-    'band',
-    'reasons',
-    'tokenFile',
-    'drainTimeout',
-    'workersPending',
-    'endsAt',
-    'secondsLeft',
+    ...'shedShare reservedBytes band reasons tokenFile drainTimeout workersPending'.split(' '),
+    ...'endsAt secondsLeft'.split(' '),
     ...MEASURED,
     ...LATER,
     ...EVICTING,

@@ -54,7 +54,7 @@ t.test('a proxy for a test: rules, statistics, a reload, the end', async (t) => 
   }
 });
 
-t.test('what is wrong with a configuration, or with where it listens', async (t) => {
+t.test('a wrong configuration and an unusable address are errors', async (t) => {
   const redis = await withRedis(t);
   t.throws(() => new Spillway({ config: { ...QUIET, rules: [{ name: 'a' } as never] } }), ConfigError);
   const variable = { SPILLWAY_ADMIN_TOKEN: 'a-token-of-sixteen-letters' };

@@ -2,13 +2,13 @@
 // of command, and nothing else was seen on the way.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import os from 'node:os';
 import path from 'node:path';
 import t, { type Test } from 'tap';
 import type { EXIT_STATUS } from '../../src/cli/exit.js';
 import { builtMain } from '../support/built.js';
+import { withFolder } from '../support/folder.js';
 import { closedPort, listen } from '../support/listen.js';
 import { withProxy } from '../support/proxy.js';
 import { startProxyProcess } from '../support/proxy-process.js';
@@ -19,8 +19,7 @@ type Kinds = typeof EXIT_STATUS;
 /** One way to each code that the table has for a kind of command. */
 type Ways<K extends keyof Kinds> = Record<Kinds[K]['rows'][number][0], () => Promise<number | null>>;
 
-const folder = mkdtempSync(path.join(os.tmpdir(), 'spillway-exit-'));
-t.teardown(() => rmSync(folder, { recursive: true }));
+const folder = withFolder(t, 'spillway-exit-');
 const bad = path.join(folder, 'bad.json');
 writeFileSync(bad, '{ "rules": 7 }');
 

@@ -10,6 +10,7 @@ import type { Explanation } from '../../src/surfaces/explain/types.js';
 import { type TestProxy, withProxy } from '../support/proxy.js';
 import { command, type RawClient, withRaw } from '../support/raw-client.js';
 import { withRedis } from '../support/redis.js';
+import { linesOf } from '../support/twins.js';
 import { until } from '../support/wait.js';
 
 const RULES = [
@@ -21,79 +22,21 @@ const RULES = [
   { name: 'jobs', match: 'queue:*', durable: true, priority: 'critical' },
   { name: 'staged', match: 'staged:*', ttl: '5m', maxTtl: '6m', mode: 'observe', priority: 'low' },
 ];
-const KEYS = [
-  'cache:pinned',
-  'cache:',
-  'cäche:1',
-  'spread:1',
-  'all:1',
-  'capped:1',
-  'queue:1',
-  'staged:1',
-  'none',
-];
+const KEYS = 'cache:pinned cache: cäche:1 spread:1 all:1 capped:1 queue:1 staged:1 none'.split(' ');
 
 /** `K` is the key, `L` another one. */
-const COMMANDS = [
-  'SET K v',
-  'set K v ex 60',
-  'SET K v EX 9999999',
-  'SET K v PX 9999999999',
-  'SET K v PXAT 99999999999999',
-  'SET K v EXAT 99999999999',
-  'SET K v KEEPTTL',
-  'SET K v NX GET',
-  'SET K v EX 60 KEEPTTL',
-  'SET K v EX',
-  'SET K v EX -1',
-  'SET K v BOGUS',
-  'SET K',
-  'SETEX K 60 v',
-  'SETEX K 99999999 v',
-  'SETEX K x v',
-  'PSETEX K 99999999999 v',
-  'SETNX K v',
-  'GETSET K v',
-  'GETEX K',
-  'GETEX K EX 9999999',
-  'GETEX K PERSIST',
-  'MSET K v L w',
-  'MSET L w K v none:2 x',
-  'MSET K v L',
-  'MSETNX K v L w',
-  'MSETEX 2 K v L w',
-  'MSETEX 1 K v EX 99999999',
-  'APPEND K x',
-  'SETRANGE K 0 x',
-  'INCR K',
-  'DEL K',
-  'HSET K f v',
-  'DEL K',
-  'LPUSH K a b',
-  'LMOVE K L LEFT RIGHT',
-  'DEL K L',
-  'SADD K m',
-  'SMOVE K L m',
-  'SUNIONSTORE K L',
-  'SORT L ALPHA STORE K',
-  'DEL K L',
-  'ZADD K 1 m',
-  'GEOADD L 13 38 m',
-  'GEORADIUS L 13 38 1 km STORE K',
-  'COPY L K',
-  'XADD K * f v',
-  'DEL K L',
-  'XGROUP CREATE K g $ MKSTREAM',
-  'BITOP AND K L',
-  'PFADD L x',
-  'EXPIRE K 100',
-  'PERSIST K',
-  'GET K',
-  'EXISTS K',
-  'EVAL return(1) 1 K',
-  'NO.SUCH K',
-  'DEL K L',
-];
+const COMMANDS = linesOf(
+  'SET K v; set K v ex 60; SET K v EX 9999999; SET K v PX 9999999999; SET K v PXAT 99999999999999',
+  'SET K v EXAT 99999999999; SET K v KEEPTTL; SET K v NX GET; SET K v EX 60 KEEPTTL; SET K v EX',
+  'SET K v EX -1; SET K v BOGUS; SET K; SETEX K 60 v; SETEX K 99999999 v; SETEX K x v',
+  'PSETEX K 99999999999 v; SETNX K v; GETSET K v; GETEX K; GETEX K EX 9999999; GETEX K PERSIST',
+  'MSET K v L w; MSET L w K v none:2 x; MSET K v L; MSETNX K v L w; MSETEX 2 K v L w',
+  'MSETEX 1 K v EX 99999999; APPEND K x; SETRANGE K 0 x; INCR K; DEL K; HSET K f v; DEL K; LPUSH K a b',
+  'LMOVE K L LEFT RIGHT; DEL K L; SADD K m; SMOVE K L m; SUNIONSTORE K L; SORT L ALPHA STORE K; DEL K L',
+  'ZADD K 1 m; GEOADD L 13 38 m; GEORADIUS L 13 38 1 km STORE K; COPY L K; XADD K * f v; DEL K L',
+  'XGROUP CREATE K g $ MKSTREAM; BITOP AND K L; PFADD L x; EXPIRE K 100; PERSIST K; GET K; EXISTS K',
+  'EVAL return(1) 1 K; NO.SUCH K; DEL K L',
+);
 
 interface Rig {
   readonly proxy: TestProxy;

@@ -3,8 +3,6 @@
 import { Writable } from 'node:stream';
 import { pino } from 'pino';
 import t from 'tap';
-import type { StatsSnapshot } from '../../src/observe/stats/snapshot.js';
-import type { Explanation } from '../../src/surfaces/explain/types.js';
 import { POOLS, withProxy } from '../support/proxy.js';
 import { withRaw } from '../support/raw-client.js';
 import { withRedis } from '../support/redis.js';
@@ -18,11 +16,6 @@ const PROCESS = 'web-1:4711:0a1b2c3d4e5f';
 /** All is beyond the limit, so Spillway refuses whatever it may. */
 const FULL = { limit: '1kb' };
 const NEVER = 'not recognized any more';
-
-interface Event {
-  readonly kind: string;
-  readonly text: string;
-}
 
 for (const pool of POOLS) {
   for (const workers of [1, 2]) {
@@ -43,9 +36,8 @@ for (const pool of POOLS) {
       });
       const client = await withRaw(t, proxy.port);
       const call = async (...words: string[]) => (await client.call(...words)).toString();
-      const stats = async () => (await proxy.admin('/api/stats')) as StatsSnapshot;
-      const families = async () =>
-        ((await proxy.admin('/api/events')) as Event[]).filter(({ kind }) => kind === 'family');
+      const stats = () => proxy.admin('/api/stats');
+      const families = async () => (await proxy.admin('/api/events')).filter(({ kind }) => kind === 'family');
       const listed = async () => (await proxy.admin('/api/rules')) as { name: string }[];
 
       t.same(
@@ -97,7 +89,7 @@ for (const pool of POOLS) {
       t.same(counted.discovered, [], 'none of these is a pattern without a rule');
       const metrics = await fetch(`http://127.0.0.1:${proxy.adminPort}/metrics`);
       t.match(await metrics.text(), /\{rule="family:sidekiq"[^}]*\} 5/);
-      const explained = (await proxy.admin('/api/explain?key=retry&command=ZADD')) as Explanation;
+      const explained = await proxy.admin('/api/explain?key=retry&command=ZADD');
       t.match(explained.keys[0]?.rule, {
         name: 'family:sidekiq',
         position: null,

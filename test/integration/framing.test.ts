@@ -117,8 +117,7 @@ t.test('growth of a client that blocks is known to be in Redis all the same', as
   const client = await withRaw(t, proxy.port);
   await client.write(Buffer.concat([command('SET', 'a', Buffer.alloc(15_000)), command('BLPOP', 'none', 0)]));
   await client.readReplies(1);
-  const growth = async () =>
-    ((await proxy.admin('/api/memory')) as { growthSinceReadingBytes: number }).growthSinceReadingBytes;
+  const growth = async () => (await proxy.admin('/api/memory')).growthSinceReadingBytes;
   await until(async () => (await growth()) === 0, { describe: 'the growth to be in a reading' });
   t.pass('a blocked client holds no growth back');
 });

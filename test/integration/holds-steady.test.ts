@@ -85,7 +85,7 @@ async function variant(t: Test, pool: string, workers: number) {
   t.pass('where all of the priority is refused, so are these');
 }
 
-t.test('who grows is refused first', { timeout: 240_000, jobs: 3 }, async (t) => {
+t.test('the rule that grows is refused first', { timeout: 240_000, jobs: 3 }, async (t) => {
   await Promise.all(
     [...POOLS.map((pool) => [pool, 1] as const), ['session', 2] as const].map(([pool, workers]) =>
       t.test(`${pool} pooling, workers: ${workers}`, async (t) => variant(t, pool, workers)),

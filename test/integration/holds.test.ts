@@ -78,7 +78,7 @@ for (const { pool, workers, whole } of VARIANTS) {
     const other = await withRaw(t, port);
     const direct = await withRaw(t, redis.port);
 
-    await t.test('who holds the memory', async (t) => {
+    await t.test('stats say how much memory the keys of each rule hold', async (t) => {
       const names = (prefix: string, count: number) =>
         Array.from({ length: count }, (_, i) => `${prefix}:${i}`);
       const [caches, users] = [names('cache', 4000), names('user', 2000)];
@@ -157,7 +157,7 @@ for (const { pool, workers, whole } of VARIANTS) {
       });
     });
 
-    await t.test('until what stands of them is one part in a hundred of the limit', async (t) => {
+    await t.test('locks and rate limits pass until they hold 1% of the limit', async (t) => {
       const used = async () => (await get<MemorySnapshot>('/api/memory')).usedBytes ?? 0;
       const before = await used();
       const value = 'x'.repeat(900);

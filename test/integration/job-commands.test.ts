@@ -4,7 +4,6 @@
 // Libraries that Debian and npm have run themselves in conformance/jobs.test.ts; these are the others.
 import { readFileSync } from 'node:fs';
 import t, { type Test } from 'tap';
-import type { StatsSnapshot } from '../../src/observe/stats/snapshot.js';
 import { POOLS, type TestProxy, withProxy } from '../support/proxy.js';
 import { command, type RawClient, withRaw } from '../support/raw-client.js';
 import { withRedis } from '../support/redis.js';
@@ -177,9 +176,8 @@ async function fill(share: number): Promise<void> {
   }
 }
 
-const stats = async (proxy: TestProxy) => (await proxy.admin('/api/stats')) as StatsSnapshot;
-const normal = async (proxy: TestProxy) =>
-  ((await proxy.admin('/api/memory')) as { level: { normal: { shedShare: number } } }).level.normal.shedShare;
+const stats = (proxy: TestProxy) => proxy.admin('/api/stats');
+const normal = async (proxy: TestProxy) => (await proxy.admin('/api/memory')).level.normal.shedShare;
 
 await fill(0.912);
 for (const pool of POOLS) {

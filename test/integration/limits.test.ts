@@ -1,11 +1,10 @@
 // Rates of rules on a real server: held over all workers together, told everywhere, kept by a reload. How exactly workers hold
 // a rate is in property/runtime/shared-quotas: here no lower bound goes by the time that this machine takes.
 import t, { type Test } from 'tap';
-import type { LimitSnapshot, MemorySnapshot } from '../../src/memory/snapshot.js';
-import type { StatsSnapshot } from '../../src/observe/stats/snapshot.js';
+import type { LimitSnapshot } from '../../src/memory/snapshot.js';
 import type { Explanation } from '../../src/surfaces/explain/types.js';
 import { POOLS, withProxy } from '../support/proxy.js';
-import { startProxyProcess } from '../support/proxy-process.js';
+import { withProxyProcess } from '../support/proxy-process.js';
 import { command, withRaw } from '../support/raw-client.js';
 import { withRedis } from '../support/redis.js';
 import { FULL } from '../support/tier.js';
@@ -67,9 +66,8 @@ for (const pool of POOLS) {
         // Nothing else refuses here.
         memory: { shedWhen: 'never' },
       };
-      const proxy = await startProxyProcess({ config });
-      t.teardown(() => proxy.stop());
-      const limits = async () => ((await proxy.admin('/api/memory')) as MemorySnapshot).limits;
+      const proxy = await withProxyProcess(t, { config });
+      const limits = async () => (await proxy.admin('/api/memory')).limits;
       const came = ([counted, weighed]: readonly LimitSnapshot[]) =>
         (counted?.writesTaken ?? 0) >= 3 * WRITES && (weighed?.bytesTaken ?? 0) >= 3 * BYTES;
       const began = performance.now();
@@ -104,7 +102,7 @@ for (const pool of POOLS) {
       const most = (seconds + 1) * (workers === 1 ? 1 : 1.5);
       t.ok((counted?.writes ?? 0) <= WRITES * most, `${counted?.writes} writes in ${seconds} s`);
       t.ok((weighed?.bytes ?? 0) <= BYTES * most + 4 * 1100, `${weighed?.bytes} bytes in ${seconds} s`);
-      const stats = (await proxy.admin('/api/stats')) as StatsSnapshot;
+      const stats = await proxy.admin('/api/stats');
       t.equal(stats.rules[0]?.writes, counted?.writes);
       for (const [i, { name, shedBy }] of stats.rules.entries())
         t.equal(shedBy.rate, kinds[i].refused, `${name}: refused by its rate`);
@@ -150,7 +148,7 @@ t.test('explain, reload and observe', async (t) => {
     await transcript(t, proxy.port, ['SET', 'debug:a', big], ['SET', 'debug:b', big]),
     '+OK\r\n+OK\r\n',
   );
-  const stats = (await proxy.admin('/api/stats')) as StatsSnapshot;
+  const stats = await proxy.admin('/api/stats');
   t.ok((stats.rules[0]?.wouldShedBy.rate ?? 0) > 0);
   t.match(stats.rules[0]?.shedBy, { value: 1, rate: 1 });
 });

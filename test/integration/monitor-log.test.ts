@@ -14,9 +14,8 @@ t.test('a script that keeps the server busy, again and again', async (t) => {
   const log = pino({ level: 'info' }, { write: (line: string) => void lines.push(line) });
   const memory = { pollInterval: '20ms', staleAfter: '10s' };
   const proxy = await withProxy(t, { redis, log, config: { memory, workers: 1 } });
-  const failed = async (): Promise<number> =>
-    ((await proxy.admin('/api/memory')) as { pollErrors: number }).pollErrors;
-  const polled = async (): Promise<number> => ((await proxy.admin('/api/memory')) as { polls: number }).polls;
+  const failed = async (): Promise<number> => (await proxy.admin('/api/memory')).pollErrors;
+  const polled = async (): Promise<number> => (await proxy.admin('/api/memory')).polls;
   for (let turn = 0; turn < TURNS; turn++) {
     const [script, control] = await Promise.all([withRaw(t, redis.port), withRaw(t, redis.port)]);
     const before = await failed();

@@ -117,7 +117,7 @@ for (const pool of POOLS) {
         t.same(signs, [], 'what was cut is no sign');
       });
 
-      t.test('what the server answers late in a pause counts only if it stays the primary', async (t) => {
+      t.test('a late answer in a pause counts only if the server stays the primary', async (t) => {
         const { service, client, move, atOld } = await begin(t);
         for (const moves of [false, true]) {
           const one = await client();
@@ -159,7 +159,7 @@ for (const pool of POOLS) {
         t.equal(String(await atNext.call('EXISTS', 'half')), ':0\r\n');
       });
 
-      t.test('nobody listens where the primary was: new clients wait for the next one', async (t) => {
+      t.test('the old primary’s port is closed: new clients wait for the next primary', async (t) => {
         const { service, client, signs, atNext, there } = await begin(t);
         service.moved(here({ port: await closedPort() }));
         const late = await client();

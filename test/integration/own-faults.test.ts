@@ -37,7 +37,7 @@ function faulty(observer: TrafficObserver): TrafficObserver {
 }
 
 const failed = async (proxy: TestProxy): Promise<number> =>
-  ((await proxy.admin('/api/connections')) as { clientsFailed: number }).clientsFailed;
+  (await proxy.admin('/api/connections')).clientsFailed;
 
 for (const pool of POOLS) {
   t.test(`${pool} pooling`, async (t) => {

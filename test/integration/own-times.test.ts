@@ -12,7 +12,7 @@ const redis = await withRedis(t);
 const LARGE = 8 * 1024 * 1024;
 
 async function ownTimes(proxy: TestProxy): Promise<StatsSnapshot['ownTimes']> {
-  return ((await proxy.admin('/api/stats')) as StatsSnapshot).ownTimes;
+  return (await proxy.admin('/api/stats')).ownTimes;
 }
 
 /** Resolves when what is held is as `wanted` says. */
@@ -20,7 +20,7 @@ async function held(proxy: TestProxy, wanted: (held: ConnectionSnapshot) => bool
   let last = '';
   await until(
     async () => {
-      const connections = (await proxy.admin('/api/connections')) as ConnectionSnapshot;
+      const connections = await proxy.admin('/api/connections');
       const { heldReplyBytes, heldCommandBytes, stalledCommandBytes } = connections;
       last = JSON.stringify({ heldReplyBytes, heldCommandBytes, stalledCommandBytes });
       return wanted(connections);

@@ -34,7 +34,7 @@ async function lab(t: Test, upstream: Record<string, unknown> = {}, args: string
   return {
     ...{ redis, link, proxy, look },
     open: () => withRaw(t, proxy.port, PATIENCE.timeoutMs),
-    pool: async () => ((await proxy.admin('/api/connections')) as { pool: PoolSnapshot }).pool,
+    pool: async () => (await proxy.admin('/api/connections')).pool as PoolSnapshot,
   };
 }
 
@@ -99,32 +99,35 @@ for (const kind of ['reads', 'writes', 'both'] as const) {
   });
 }
 
-t.test('who comes while a connection is silent is served, and who left counts no more', async (t) => {
-  const pooled = await lab(t, { responseTimeout: '1s' });
-  const before = await openMany(pooled, 3);
-  for (let round = 0; round < 2; round++) {
-    pooled.link.silence();
-    for (const client of before.splice(0)) {
-      void client.write(commands('GET k', 'INCR n'));
-      client.end();
-    }
-    // Who asks before it has shown may lose what it asks, once on each connection.
-    let lost = 0;
-    for (let served = 0; served < 5; ) {
-      const client = await pooled.open();
-      const replies = [String(await client.call('GET', 'k')), String(await client.call('INCR', 'm'))];
-      if (replies.some((reply) => LOST.test(reply))) lost++;
-      else {
-        t.match(replies, ['$1\r\nv\r\n', /^:\d+\r\n$/]);
-        served++;
+t.test(
+  'a client that comes while a connection is silent is served; one that left no longer counts',
+  async (t) => {
+    const pooled = await lab(t, { responseTimeout: '1s' });
+    const before = await openMany(pooled, 3);
+    for (let round = 0; round < 2; round++) {
+      pooled.link.silence();
+      for (const client of before.splice(0)) {
+        void client.write(commands('GET k', 'INCR n'));
+        client.end();
       }
-      client.destroy();
+      // Who asks before it has shown may lose what it asks, once on each connection.
+      let lost = 0;
+      for (let served = 0; served < 5; ) {
+        const client = await pooled.open();
+        const replies = [String(await client.call('GET', 'k')), String(await client.call('INCR', 'm'))];
+        if (replies.some((reply) => LOST.test(reply))) lost++;
+        else {
+          t.match(replies, ['$1\r\nv\r\n', /^:\d+\r\n$/]);
+          served++;
+        }
+        client.destroy();
+      }
+      t.ok(lost <= 2, `${lost} clients lost what they asked`);
     }
-    t.ok(lost <= 2, `${lost} clients lost what they asked`);
-  }
-  const clients = async () => ((await pooled.proxy.admin('/api/connections')) as { clients: number }).clients;
-  await until(async () => (await clients()) === 0, PATIENCE);
-});
+    const clients = async () => (await pooled.proxy.admin('/api/connections')).clients;
+    await until(async () => (await clients()) === 0, PATIENCE);
+  },
+);
 
 t.test(
   'a user who may not run scripts: what others are answered tells that writes are not put off',

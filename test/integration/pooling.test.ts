@@ -75,7 +75,7 @@ t.test('a hundred clients on two connections', async (t) => {
   t.match(String(await pool.look.call('PTTL', 'k1')), /^:3\d{6}\r\n/, 'with the TTL of the rule');
 });
 
-t.test('who needs a connection has one, and goes back', async (t) => {
+t.test('a client that needs its own connection gets one, and shares again afterward', async (t) => {
   const pool = await pooled(t);
   const [a, b] = [await pool.open(), await pool.open()];
   await a.call('SET', 'k', 1);
@@ -117,7 +117,7 @@ t.test('database, protocol and name go along', async (t) => {
   t.equal(String(await a.call('GET', 'k')), '$4\r\nzero\r\n', 'RESET: database 0 again');
 });
 
-t.test('nobody runs under the rights of another', async (t) => {
+t.test('no client runs with the rights of another', async (t) => {
   const pool = await pooled(t);
   await pool.look.call('ACL', 'SETUSER', 'reader', 'on', '>secret', '~*', '+get', '+ping');
   await pool.look.call('ACL', 'SETUSER', 'writer', 'on', '>secret', '~*', '+@all');
@@ -184,7 +184,7 @@ t.test('a connection that is lost fails what was on it, and nothing else', async
   void a.write(commands('GET k', 'GET k'));
   // Redis reads it with all the rest when it goes on: the kill stands before.
   const { proxy } = pool;
-  const sent = async () => ((await proxy.admin('/api/connections')) as { commands: number }).commands >= 6;
+  const sent = async () => (await proxy.admin('/api/connections')).commands >= 6;
   await until(sent, { describe: 'the commands to be on their way' });
   await pool.redis.kill('SIGKILL');
   await until(() => a.closed);
@@ -207,9 +207,9 @@ t.test('a killed connection is made again', async (t) => {
   t.notOk(a.closed);
 });
 
-t.test('what the pool does is counted', async (t) => {
+t.test('the API counts what the pool does', async (t) => {
   const counted = await pooled(t);
-  const pool = async () => ((await counted.proxy.admin('/api/connections')) as { pool: PoolSnapshot }).pool;
+  const pool = async () => (await counted.proxy.admin('/api/connections')).pool as PoolSnapshot;
   const untilPool = async (wanted: Partial<PoolSnapshot>): Promise<void> => {
     let seen: PoolSnapshot | undefined;
     const there = async () => {
@@ -262,8 +262,7 @@ t.test('what the pool does is counted', async (t) => {
   const stopped = await counted.open();
   // So small replies that several commands may be on their way.
   for (let i = 0; i < 4; i++) await stopped.call('INCR', 'k');
-  const taken = async () =>
-    ((await counted.proxy.admin('/api/connections')) as { commands: number }).commands;
+  const taken = async () => (await counted.proxy.admin('/api/connections')).commands;
   await counted.redis.kill('SIGSTOP');
   const before = await taken();
   void stopped.write(commands('INCR n', 'INCR n', 'INCR n'));
@@ -273,12 +272,12 @@ t.test('what the pool does is counted', async (t) => {
   t.equal((await pool()).sharedConnectionsLost, (await pool()).sharedConnectionsTotal);
 });
 
-t.test('one whose replies are large has a connection of its own for a while', async (t) => {
+t.test('a client with large replies has its own connection for a while', async (t) => {
   const pool = await pooled(t, { rules: [] });
   const client = await pool.open();
   await pool.look.call('SET', 'big', Buffer.alloc(400_000, 'v'));
-  const pins = async (): Promise<number> =>
-    ((await pool.proxy.admin('/api/connections')) as { pool: PoolSnapshot }).pool.pins['large-reply'];
+  const pins = async () =>
+    ((await pool.proxy.admin('/api/connections')).pool as PoolSnapshot).pins['large-reply'];
   const large = async () => t.equal((await client.call('GET', 'big')).length, 400_011);
   await large();
   t.equal((await pool.list()).length, 1, 'the first one comes as any other');
@@ -357,7 +356,7 @@ t.test('a connection that the server refuses', async (t) => {
   t.equal(String(await again.call('GET', 'k')), '$-1\r\n', 'and when there is room all is as before');
 });
 
-t.test('one that does not read holds nobody up', async (t) => {
+t.test('a client that does not read holds up no other', async (t) => {
   const pool = await pooled(t);
   const [slow, other] = [await pool.open(), await pool.open()];
   await other.call('SET', 'big', Buffer.alloc(100_000, 'v'));
@@ -380,9 +379,7 @@ t.test('a value larger than may wait arrives whole at a client that reads, if la
   void late.write(commands('GET big', 'PING'));
   let moved = -1;
   const stands = async () => {
-    const { bytesToClients: now } = (await pool.proxy.admin('/api/connections')) as {
-      bytesToClients: number;
-    };
+    const { bytesToClients: now } = await pool.proxy.admin('/api/connections');
     const same = now === moved && now > 1024 * 1024;
     moved = now;
     return same;
@@ -401,7 +398,7 @@ t.test('a value larger than may wait arrives whole at a client that reads, if la
   t.match(await pool.proxy.admin('/api/connections'), { clientsTooSlow: 0 });
 });
 
-t.test('one that never reads is given up, and others go on', async (t) => {
+t.test('Spillway closes a client that never reads, and others go on', async (t) => {
   const pool = await pooled(t, { rules: [], upstream: { sharedConnections: 1 } });
   // 128 MB are read on the way.
   const [never, other] = [await pool.open(), await pool.open(60_000)];

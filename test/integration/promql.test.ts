@@ -136,7 +136,7 @@ function missing(expression: string): string[] {
   return [...problems, ...grouping.filter((l) => !known.has(l)).map((l) => `nothing has the label ${l}`)];
 }
 
-t.test('what does not exist is found', async (t) => {
+t.test('a metric or label that does not exist is found', async (t) => {
   t.same(missing('rate(spillway_shed_total{rule="a"}[5m]) > 0'), []);
   t.same(missing('spillway_sheds_total > 0'), ['no metric spillway_sheds_total']);
   t.same(missing('spillway_clients{rule="a"}'), ['spillway_clients has no label rule']);

@@ -1,13 +1,11 @@
 // memory.proxies "auto": proxies on one Redis know how many they are, also with workers; without the right they act as if alone.
-import { Redis } from 'ioredis';
 import t, { type Test } from 'tap';
-import type { MemorySnapshot } from '../../src/memory/snapshot.js';
+import { withIoredis } from '../support/ioredis.js';
 import { type TestProxy, withProxy } from '../support/proxy.js';
 import { withRedis } from '../support/redis.js';
 import { until } from '../support/wait.js';
 
-const counted = async (proxy: TestProxy): Promise<number> =>
-  ((await proxy.admin('/api/memory')) as MemorySnapshot).proxies;
+const counted = async (proxy: TestProxy): Promise<number> => (await proxy.admin('/api/memory')).proxies;
 
 function counts(proxy: TestProxy, wanted: number): Promise<unknown> {
   return until(async () => (await counted(proxy)) === wanted, {
@@ -28,8 +26,7 @@ t.test('proxies are counted as they come and go', { timeout: 90_000 }, async (t)
   const two = await start(t, redis.port, 2);
   await Promise.all([counts(one, 2), counts(two, 2)]);
 
-  const direct = new Redis(redis.port, '127.0.0.1');
-  t.teardown(() => direct.disconnect());
+  const direct = withIoredis(t, redis.port);
   await direct.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
   await direct.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
   await until(async () => (await direct.pubsub('NUMSUB', '__spillway__:here'))[1] === 2, {

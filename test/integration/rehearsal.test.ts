@@ -104,7 +104,7 @@ for (const workers of [1, 2]) {
   });
 }
 
-t.test('what cannot be rehearsed, and who may not', async (t) => {
+t.test('impossible rehearsals, and users without the right, are refused', async (t) => {
   const redis = await withRedis(t);
   const { ask, memory } = await withGuarded(t, redis, 1);
   const refused = await ask('/api/simulate', 'POST', { pressure: 0.9, seconds: 60 });

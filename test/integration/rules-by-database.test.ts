@@ -1,8 +1,9 @@
 // Rules by database and user on a real server: caches in one database and queues in another, users with ACLs, keys that change
 // their database, several workers, and the tools. Both kinds of pooling.
 import { spawnSync } from 'node:child_process';
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import t from 'tap';
+import { withIoredis } from '../support/ioredis.js';
 import { POOLS, withProxy } from '../support/proxy.js';
 import { withRedis } from '../support/redis.js';
 import { until } from '../support/wait.js';
@@ -25,18 +26,16 @@ async function hours(redis: Redis, db: number, key: string): Promise<number> {
 for (const pool of POOLS) {
   t.test(`${pool} pooling`, async (t) => {
     const server = await withRedis(t);
-    const direct = new Redis({ port: server.port });
-    t.teardown(() => direct.disconnect());
+    const direct = withIoredis(t, server.port);
     await direct.call('ACL', 'SETUSER', 'app', 'on', '>secret', '~*', '+@all');
     const config = { rules: RULES, upstream: { pool }, workers: 2 };
     const proxy = await withProxy(t, { redis: server, config });
     const connect = (options: object) => {
-      const client = new Redis({ port: proxy.port, ...options });
-      t.teardown(() => client.disconnect());
+      const client = withIoredis(t, proxy.port, options);
       return client;
     };
 
-    await t.test('one database for the cache, another one for the queues', async (t) => {
+    await t.test('a cache in one database, queues in another', async (t) => {
       const [queue, cache] = [connect({ db: 0 }), connect({ db: 1 })];
       await queue.rpush('laravel_database_queues:default', 'job');
       await cache.set('laravel_database_laravel_cache_:users', 'v');
@@ -44,7 +43,7 @@ for (const pool of POOLS) {
       t.equal(await hours(direct, 0, 'laravel_database_queues:default'), 0);
       t.equal(await hours(direct, 1, 'laravel_database_laravel_cache_:users'), 1);
       t.equal(await hours(direct, 1, 'laravel_database_h'), 1);
-      const stats = (await proxy.admin('/api/stats')) as { rules: { name: string; writes: number }[] };
+      const stats = await proxy.admin('/api/stats');
       t.match(stats.rules, [{ name: 'cache', writes: 2 }, {}, {}, { name: 'rest', writes: 1 }]);
     });
 
@@ -149,8 +148,7 @@ for (const pool of POOLS) {
 
 t.test('analyze and sweep go by the database, and pass over rules by user', async (t) => {
   const server = await withRedis(t);
-  const redis = new Redis({ port: server.port });
-  t.teardown(() => redis.disconnect());
+  const redis = withIoredis(t, server.port);
   await redis.pipeline().set('k', 'v').set('app:1', 'v').select(1).set('k', 'v').set('x', 'v').exec();
   const config = JSON.stringify({ rules: RULES });
   const dir = t.testdir({ 'c.json': config });

@@ -230,7 +230,7 @@ for (const pool of POOLS) {
   });
 }
 
-t.test('each of two workers refuses scripts, and knows the sources that it has seen', async (t) => {
+t.test('both workers refuse scripts and know the sources that passed', async (t) => {
   const { port, rehearse, rule } = await rig(t, 'session', 2);
   const clients = await Promise.all(Array.from({ length: 4 }, () => withRaw(t, port)));
   let [add, finish] = ['', ''];

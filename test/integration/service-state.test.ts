@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import t from 'tap';
 import type { ServiceStateSnapshot } from '../../src/observe/state/service-state.js';
 import { builtMain } from '../support/built.js';
-import { startProxyProcess } from '../support/proxy-process.js';
+import { withProxyProcess } from '../support/proxy-process.js';
 import { withRaw } from '../support/raw-client.js';
 import { withRedis } from '../support/redis.js';
 import { until } from '../support/wait.js';
@@ -21,8 +21,7 @@ t.test('the state, wherever it is shown', { timeout: 90_000 }, async (t) => {
     admin: { listen: '127.0.0.1:0' },
     memory: { pollInterval: '100ms' },
   };
-  const proxy = await startProxyProcess({ config });
-  t.teardown(() => proxy.stop());
+  const proxy = await withProxyProcess(t, { config });
   const url = `http://127.0.0.1:${proxy.adminPort}`;
   const state = async () => (await (await fetch(`${url}/api/state`)).json()) as ServiceStateSnapshot;
   const ready = async () =>

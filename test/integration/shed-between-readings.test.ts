@@ -56,7 +56,7 @@ async function taken(proxy: TestProxy, t: Test): Promise<number> {
 }
 
 for (const way of WAYS) {
-  t.test(`what clients announce is not what they have (${name(way)})`, async (t) => {
+  t.test(`an announced length does not count as growth (${name(way)})`, async (t) => {
     const { proxy, direct } = await start(t, way, '100ms', '100mb');
     const half = async (head: string, bytes: number): Promise<RawClient> => {
       const client = await withRaw(t, proxy.port);
@@ -133,7 +133,7 @@ for (const way of WAYS) {
     }
   });
 
-  t.test(`what has freed memory is read at once (${name(way)})`, async (t) => {
+  t.test(`Spillway reads memory at once after a command that frees it (${name(way)})`, async (t) => {
     const { proxy, direct } = await start(t, way, '1m', '20mb');
     const client = await withRaw(t, proxy.port);
     const write = async () => String(await client.call('SET', 'low:1', 'x'));

@@ -8,12 +8,12 @@ import net from 'node:net';
 import path from 'node:path';
 import tls from 'node:tls';
 import { promisify } from 'node:util';
-import { Redis } from 'ioredis';
 import { type Logger, pino } from 'pino';
 import { createClient } from 'redis';
 import t, { type Test } from 'tap';
 import { findFreePort } from '../../src/cli/local-server/free-port.js';
 import { Authority, type CertificateFiles } from '../support/certificates.js';
+import { withIoredis } from '../support/ioredis.js';
 import { serving } from '../support/listen.js';
 import { type TestProxy, withProxy } from '../support/proxy.js';
 import { fromAddress } from '../support/proxy-header.js';
@@ -54,9 +54,7 @@ function ended(socket: net.Socket): Promise<void> {
   return new Promise((resolve) => socket.once('close', () => resolve()));
 }
 
-async function connections(proxy: TestProxy): Promise<Record<string, unknown>> {
-  return (await proxy.admin('/api/connections')) as Record<string, unknown>;
-}
+const connections = (proxy: TestProxy) => proxy.admin('/api/connections');
 
 /** A log that keeps its lines. */
 function kept(): { log: Logger; lines: Record<string, unknown>[] } {
@@ -77,8 +75,7 @@ for (const pool of ['session', 'command']) {
     });
 
     await t.test('ioredis', async (t) => {
-      const client = new Redis({ port: proxy.port, host: '127.0.0.1', tls: credentials() });
-      t.teardown(() => client.disconnect());
+      const client = withIoredis(t, proxy.port, { tls: credentials() });
       t.equal(await client.set('cache:ioredis', 'x'), 'OK');
       t.ok((await client.pttl('cache:ioredis')) > 0, 'the rule is in force');
       const large = Buffer.alloc(5_000_000, 'large ');
@@ -150,7 +147,7 @@ for (const pool of ['session', 'command']) {
   });
 }
 
-t.test('who does not come in is told apart, counted and logged, and harms nobody', async (t) => {
+t.test('failed handshakes are counted and logged by cause, and harm no client', async (t) => {
   const { log, lines } = kept();
   const proxy = await withProxy(t, { redis, config: { listenTls }, log });
   const good = await withSecure(t, proxy.port);

@@ -1,12 +1,22 @@
 // What each form of write does to the TTL of its key through the proxy, seen by a direct connection; with each the
 // reply compared with that of a server that has no proxy, and the statistics with what was sent.
 import t, { type Test } from 'tap';
+import type { RuleStats } from '../../src/observe/stats/snapshot.js';
 import { READ_BYTES } from '../../src/wire/slabs.js';
-import { POOL, withProxy } from '../support/proxy.js';
+import { POOL, type TestProxy, withProxy } from '../support/proxy.js';
 import { command, type RawClient, withRaw } from '../support/raw-client.js';
 import { withRedis } from '../support/redis.js';
 import { FULL } from '../support/tier.js';
-import { commands, everywhere, integer, lookAt, transcript, wipe, withTwins } from '../support/twins.js';
+import {
+  commands,
+  everywhere,
+  integer,
+  linesOf,
+  lookAt,
+  transcript,
+  wipe,
+  withTwins,
+} from '../support/twins.js';
 
 const HOUR = 3_600_000;
 const LONG_MS = 999_999_000;
@@ -22,43 +32,11 @@ const RULES = [
 const PREFIXES = { s: 'strings', a: 'all', d: 'durable', o: 'observed', u: 'unregistered' } as const;
 type Prefix = keyof typeof PREFIXES;
 
-interface Row {
-  readonly name: string;
-  readonly writes: number;
-  readonly bytes: number;
-  readonly ttlInjected: number;
-  readonly ttlClamped: number;
-  readonly hadTtl: number;
-  readonly withoutTtl: number;
-  readonly kept: number;
-  readonly followUps: number;
-  readonly ttlDropped: number;
-  readonly wouldInject: number;
-  readonly wouldClamp: number;
-  readonly followUpsSet: number;
-  readonly followUpsUnchanged: number;
-  readonly followUpsDenied: number;
-  readonly followUpsFailed: number;
-  readonly shed: number;
-  readonly shedBytes: number;
-  readonly wouldShed: number;
-  readonly distinctKeys: number;
-  readonly lastSeen: string | null;
-  readonly commands: Record<string, number>;
-}
-
-interface Stats {
-  readonly rules: readonly Row[];
-  readonly unregistered: Row;
-  readonly discovered: readonly { pattern: string; writes: number; bytes: number; withoutTtl: number }[];
-  readonly upstreamOom: number;
-}
-
-type Counts = Partial<Record<keyof Row, number>>;
+type Counts = Partial<Record<keyof RuleStats, number>>;
 
 /** Rows by name. */
-async function rows(proxy: { admin(path: string): Promise<unknown> }): Promise<Record<string, Row>> {
-  const stats = (await proxy.admin('/api/stats')) as Stats;
+async function rows(proxy: TestProxy): Promise<Record<string, RuleStats>> {
+  const stats = await proxy.admin('/api/stats');
   return Object.fromEntries([...stats.rules, stats.unregistered].map((row) => [row.name, row]));
 }
 
@@ -66,12 +44,12 @@ async function rows(proxy: { admin(path: string): Promise<unknown> }): Promise<R
  * What changed between two rows, but for times, estimates and the breakdown by command; and for TTLs lost, since keys are
  * removed behind the proxy's back here.
  */
-function grown(before: Row, after: Row): Counts {
+function grown(before: RuleStats, after: RuleStats): Counts {
   const counts: Counts = {};
   for (const [name, value] of Object.entries(after)) {
     if (typeof value !== 'number' || name === 'distinctKeys' || name === 'ttlDropped') continue;
-    const by = value - (before[name as keyof Row] as number);
-    if (by !== 0) counts[name as keyof Row] = by;
+    const by = value - (before[name as keyof RuleStats] as number);
+    if (by !== 0) counts[name as keyof RuleStats] = by;
   }
   return counts;
 }
@@ -94,7 +72,7 @@ interface Form {
 /** Below every rule's TTL, and far above the time that this file takes. */
 const SHORT_MS = 1_800_000;
 const SOON = Math.floor(Date.now() / 1000);
-const form = (kind: Kind, ...texts: string[]): Form[] => texts.map((text) => ({ kind, text }));
+const form = (kind: Kind, ...texts: string[]): Form[] => linesOf(...texts).map((text) => ({ kind, text }));
 
 const FORMS: readonly Form[] = [
   ...form('plain', 'SET K v', 'set K v', 'SET K v NX', 'SET K ""'),
@@ -116,25 +94,12 @@ const FORMS: readonly Form[] = [
   { kind: 'string', text: 'SETNX K v', before: ['SET K x EX 77'], hasTtl: true, ends: 77_000 },
   ...form(
     'creates',
-    'INCR K',
-    'INCRBY K 2',
-    'DECR K',
-    'DECRBY K 2',
-    'INCRBYFLOAT K 1.5',
-    'APPEND K x',
-    'SETRANGE K 1 x',
-    'SETBIT K 7 1',
+    'INCR K; INCRBY K 2; DECR K; DECRBY K 2; INCRBYFLOAT K 1.5; APPEND K x; SETRANGE K 1 x; SETBIT K 7 1',
     'BITFIELD K SET u8 0 1',
   ),
   ...form(
     'creates',
-    'HSET K f v',
-    'HMSET K f v',
-    'HSETNX K f v',
-    'HINCRBY K f 1',
-    'HINCRBYFLOAT K f 1.5',
-    'LPUSH K x y',
-    'RPUSH K x',
+    'HSET K f v; HMSET K f v; HSETNX K f v; HINCRBY K f 1; HINCRBYFLOAT K f 1.5; LPUSH K x y; RPUSH K x',
     'SADD K x',
   ),
   ...form('creates', 'ZADD K 1 x', 'ZINCRBY K 1 x', 'XADD K 1-1 f v', 'PFADD K x', 'GEOADD K 13.3 38.1 P'),
@@ -157,23 +122,9 @@ const FORMS: readonly Form[] = [
   // Nothing is written, or what is written carries its TTL along.
   ...form(
     'nothing',
-    'SET K',
-    'SET K v EX',
-    'SET K v BOGUS',
-    'SET K v EX 10 PX 10',
-    'SET K v EX 0',
-    'SET K v PX -1',
-    'SET K v EX ten',
-    'SETEX K 0 v',
-    'PSETEX K 01 v',
-    'SET K v NX XX',
-    'SET K v KEEPTTL EX 9',
-    'MSET K',
-    'MSET K v other',
-    'SETEX K 10',
-    'GET K',
-    'DEL K',
-    'LPUSH K',
+    'SET K; SET K v EX; SET K v BOGUS; SET K v EX 10 PX 10; SET K v EX 0; SET K v PX -1; SET K v EX ten',
+    'SETEX K 0 v; PSETEX K 01 v; SET K v NX XX; SET K v KEEPTTL EX 9; MSET K; MSET K v other; SETEX K 10',
+    'GET K; DEL K; LPUSH K',
   ),
   { kind: 'nothing', text: 'EXPIRE K 999999', before: ['SET K x'], ends: LONG_MS },
   { kind: 'nothing', text: 'RENAME src K', before: ['SET src x'], ends: -1 },
@@ -261,12 +212,7 @@ const NEWER: readonly { readonly needs: string; readonly forms: readonly Form[] 
     // Redis 8.0, Valkey 9.0. The TTL is the field's.
     needs: 'HSETEX probe FIELDS 1 f v',
     forms: [
-      ...form(
-        'creates',
-        'HSETEX K FIELDS 1 f v',
-        'HSETEX K EX 7200 FIELDS 1 f v',
-        'HSETEX K FNX FIELDS 1 f v',
-      ),
+      ...form('creates', 'HSETEX K FIELDS 1 f v; HSETEX K EX 7200 FIELDS 1 f v; HSETEX K FNX FIELDS 1 f v'),
       { kind: 'nothing', text: 'HGETEX K EX 7200 FIELDS 1 f', before: ['HSET K f v'], ends: -1 },
       { kind: 'nothing', text: 'HGETDEL K FIELDS 1 f', before: ['HSET K f v'] },
     ],
@@ -302,8 +248,8 @@ function expected(
   answered: boolean,
 ): Expected {
   const governs = prefix === 's' || prefix === 'a';
-  const one = (column: keyof Row): Counts => ({ writes: 1, bytes, [column]: 1 });
-  const followUp = (otherwise: keyof Row, applies = governs): Expected => {
+  const one = (column: keyof RuleStats): Counts => ({ writes: 1, bytes, [column]: 1 });
+  const followUp = (otherwise: keyof RuleStats, applies = governs): Expected => {
     if (prefix === 'o') return { pttl: ends ?? -1, counts: one('wouldInject') };
     if (!applies) return { pttl: ends ?? -1, counts: one(otherwise) };
     const answer: Counts = answered ? { [hasTtl ? 'followUpsUnchanged' : 'followUpsSet']: 1 } : {};
@@ -393,7 +339,7 @@ t.test('large values', async (t) => {
   const setGets = await knows(here, 'SET probe v GET');
   for (const size of [100_000, 2_000_000]) {
     const value = Buffer.alloc(size, 'v');
-    const tests: [Buffer, Record<string, number>, (keyof Row)?][] = [
+    const tests: [Buffer, Record<string, number>, (keyof RuleStats)?][] = [
       [command('SET', 's:k', value), { 's:k': HOUR }, 'ttlInjected'],
       [command('SET', 'd:k', value), { 'd:k': -1 }, 'withoutTtl'],
       [command('SET', 'o:k', value), { 'o:k': -1 }, 'wouldInject'],
@@ -527,7 +473,7 @@ async function withoutRight(t: Test, right: string): Promise<void> {
   t.match(seen.strings, { followUps: 2, followUpsDenied: 1, followUpsSet: 1 });
 }
 
-t.test('one TTL for each key of a transaction, and none for what came to nothing', async (t) => {
+t.test('each key of a transaction gets one TTL; a discarded transaction gives none', async (t) => {
   const redis = await withRedis(t);
   const proxy = await withProxy(t, { redis, config: { rules: RULES } });
   const [client, direct] = [await withRaw(t, proxy.port), await lookAt(t, redis)];
@@ -612,7 +558,7 @@ t.test('statistics are what was sent, to the byte', async (t) => {
   t.ok(Math.abs(strings.distinctKeys - 100) <= 5, `${strings.distinctKeys} distinct keys`);
   t.equal(Math.round(all.distinctKeys), 5);
   t.ok(Date.parse(strings.lastSeen ?? '') >= started - 100, 'last seen just now');
-  const { discovered } = (await proxy.admin('/api/stats')) as Stats;
+  const { discovered } = await proxy.admin('/api/stats');
   t.match(
     discovered.find(({ pattern }) => pattern.startsWith('user:')),
     { pattern: 'user:*:*', writes: 30, bytes: sum(parts.others), withoutTtl: 30 },
@@ -648,7 +594,7 @@ t.test('waiting for work is no latency', async (t) => {
   for (const line of ['BLPOP u:q 0.01', 'BLMOVE u:q a:r LEFT RIGHT 0.01', 'PING', 'SET s:1 x']) {
     await client.call(...line.split(' '));
   }
-  const { latency } = (await proxy.admin('/api/stats')) as { latency: { samples: number } };
+  const { latency } = await proxy.admin('/api/stats');
   t.equal(latency.samples, 2, 'PING and SET, each sent alone');
 });
 
@@ -692,7 +638,7 @@ t.test('a TTL that a plain write takes away is counted where no rule gives one a
       const given = (await integer(client, 'PTTL', `${prefix}:k`)) > 0;
       t.equal(given, name === 'all', `${name}: TTL behind ${line}`);
     }
-    counted[name] = ((await rows(proxy)) as Record<string, Row>)[name].ttlDropped;
+    counted[name] = (await rows(proxy))[name].ttlDropped;
   }
   // A rule for strings says nothing of what BITOP leaves.
   t.same(counted, { strings: 1, all: 0, durable: 4, observed: 4, unregistered: 4 });

@@ -1,8 +1,8 @@
 // What the upstream is, said everywhere: a server that a failover makes a replica, a node of a Cluster, a Sentinel.
 import { Writable } from 'node:stream';
-import { Redis } from 'ioredis';
 import { pino } from 'pino';
 import t, { type Test } from 'tap';
+import { withIoredis } from '../support/ioredis.js';
 import { POOL, withProxy } from '../support/proxy.js';
 import { withRaw } from '../support/raw-client.js';
 import { withRedis } from '../support/redis.js';
@@ -48,8 +48,7 @@ async function start(t: Test, port: number, { expect = 'primary', workers = 1 }:
 t.test('a server that becomes a replica, and a primary again', { timeout: 60_000 }, async (t) => {
   const redis = await withRedis(t, ['--maxmemory', '100mb']);
   const other = await withRedis(t);
-  const direct = new Redis(redis.port, '127.0.0.1');
-  t.teardown(() => direct.disconnect());
+  const direct = withIoredis(t, redis.port);
   const { proxy, ready, warnings, metrics } = await start(t, redis.port, { workers: 2 });
   t.match(await ready(), { status: 200, reasons: [], state: 'ok' });
   t.match(

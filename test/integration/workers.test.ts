@@ -2,9 +2,7 @@
 // one, of all or of the primary is what it should be. Real processes, as users run them.
 import t, { type Test } from 'tap';
 import type { RedisProcess } from '../../src/cli/local-server/redis-server.js';
-import type { WorkersSnapshot } from '../../src/observe/snapshots/workers.js';
-import type { StatsSnapshot } from '../../src/observe/stats/snapshot.js';
-import { type ProxyProcess, startProxyProcess } from '../support/proxy-process.js';
+import { type ProxyProcess, withProxyProcess } from '../support/proxy-process.js';
 import { command, connectRaw, type RawClient, withRaw } from '../support/raw-client.js';
 import { withRedis } from '../support/redis.js';
 import { FULL, WHOLE } from '../support/tier.js';
@@ -20,17 +18,16 @@ const RULES = [
 ];
 const PATIENCE = { timeoutMs: 20_000 };
 
-const stats = async (proxy: ProxyProcess) => (await proxy.admin('/api/stats')) as StatsSnapshot;
-const workers = async (proxy: ProxyProcess) => (await proxy.admin('/api/workers')) as WorkersSnapshot;
-const connections = async (proxy: ProxyProcess) =>
-  (await proxy.admin('/api/connections')) as { clients: number; clientsTotal: number; commands: number };
+const stats = (proxy: ProxyProcess) => proxy.admin('/api/stats');
+const workers = (proxy: ProxyProcess) => proxy.admin('/api/workers');
+const connections = (proxy: ProxyProcess) => proxy.admin('/api/connections');
 
 async function withWorkers(
   t: Test,
   redis: RedisProcess,
   config: Record<string, unknown> = {},
 ): Promise<ProxyProcess> {
-  const proxy = await startProxyProcess({
+  const proxy = await withProxyProcess(t, {
     config: {
       upstream: { url: `redis://127.0.0.1:${redis.port}` },
       workers: WORKERS,
@@ -38,7 +35,6 @@ async function withWorkers(
       ...config,
     },
   });
-  t.teardown(() => proxy.stop());
   return proxy;
 }
 
@@ -62,7 +58,7 @@ async function runs(pid: number): Promise<boolean> {
   }
 }
 
-t.test('what they count adds up to what was sent, at once', async (t) => {
+t.test('the counts of all workers add up to what was sent, at once', async (t) => {
   const redis = await withRedis(t);
   const proxy = await withWorkers(t, redis);
   const clients = await clientsOf(t, proxy, 20);
@@ -116,7 +112,7 @@ t.test('what they count adds up to what was sent, at once', async (t) => {
   t.ok(Number(String(ttl).slice(1)) > 3_500_000, 'and rules hold in each of them');
 });
 
-t.test('one that is killed is replaced; the clients of others notice nothing', async (t) => {
+t.test('a killed worker is replaced; clients of other workers notice nothing', async (t) => {
   const redis = await withRedis(t);
   const proxy = await withWorkers(t, redis, { workers: 2 });
   const clients = await clientsOf(t, proxy, 10);
@@ -148,12 +144,11 @@ t.test('one that is killed is replaced; the clients of others notice nothing', a
   t.match((await stats(proxy)).rules, [{ writes: 510 }, { writes: 1, ttlInjected: 1 }]);
 });
 
-t.test('what a lost one let through counts on, as executed', WHOLE, async (t) => {
+t.test('writes that a lost worker let through still count, as executed', WHOLE, async (t) => {
   const redis = await withRedis(t, ['--maxmemory', '100mb']);
   const proxy = await withWorkers(t, redis, { workers: 2, memory: { pollInterval: '1m', staleAfter: '5m' } });
   const [one, other] = await clientsOf(t, proxy, 2);
-  const unseen = async () =>
-    ((await proxy.admin('/api/memory')) as { growthSinceReadingBytes: number }).growthSinceReadingBytes;
+  const unseen = async () => (await proxy.admin('/api/memory')).growthSinceReadingBytes;
   void one?.write(
     Buffer.concat([command('BLPOP', 'none', 0), command('SET', 'user:1', Buffer.alloc(8 * MB))]),
   );
@@ -172,7 +167,7 @@ t.test('what a lost one let through counts on, as executed', WHOLE, async (t) =>
   await until(async () => (await unseen()) === 0, { describe: 'a reading that counts it as executed' });
 });
 
-t.test('one that ends again and again does not spin, and is there in the end', WHOLE, async (t) => {
+t.test('a worker that keeps ending is restarted with pauses, and runs in the end', WHOLE, async (t) => {
   const redis = await withRedis(t);
   const proxy = await withWorkers(t, redis, { workers: 2 });
   for (let kill = 1; kill <= 2; kill++) {
@@ -188,7 +183,7 @@ t.test('one that ends again and again does not spin, and is there in the end', W
   t.equal(String(await client.call('PING')), '+PONG\r\n');
 });
 
-t.test('all are killed at once: not ready until one is back', WHOLE, async (t) => {
+t.test('all workers killed at once: not ready until one is back', WHOLE, async (t) => {
   const redis = await withRedis(t);
   const proxy = await withWorkers(t, redis, { workers: 2 });
   for (const { pid } of (await workers(proxy)).workers) process.kill(pid, 'SIGKILL');
@@ -197,7 +192,7 @@ t.test('all are killed at once: not ready until one is back', WHOLE, async (t) =
   await until(async () => (await ready()) === 200, PATIENCE);
 });
 
-t.test('one that hangs: figures come all the same, and the rest of them later', WHOLE, async (t) => {
+t.test('a worker that hangs delays only its own figures', WHOLE, async (t) => {
   const redis = await withRedis(t);
   const proxy = await withWorkers(t, redis, { workers: 2 });
   const clients = await clientsOf(t, proxy, 2);

@@ -57,17 +57,7 @@ t.test('loading', { timeout: 120_000 }, async (t) => {
     await until(async () => (await eta()) >= 8, { timeoutMs: 20_000 });
     const client = await open();
     void client.write(
-      commands(
-        'GET a',
-        'SETNX a 1',
-        'MSET a 1 b 2',
-        'MULTI',
-        'SETNX c 1',
-        'EXEC',
-        'PING',
-        'SELECT 0',
-        'PUBLISH c x',
-      ),
+      commands('GET a; SETNX a 1; MSET a 1 b 2; MULTI; SETNX c 1; EXEC; PING; SELECT 0; PUBLISH c x'),
     );
     const seen = await client.readReplies(9);
     await hurry(direct);

@@ -1,8 +1,8 @@
 // Certificates for one test, made when it runs, so that none in the repository ever expires.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { generate } from 'selfsigned';
+import { withFolder } from './folder.js';
 import type { TestScope } from './redis.js';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -34,8 +34,7 @@ export class Authority {
 
   /** With its files in a folder of their own, removed when `t` ends. */
   static async create(t: TestScope): Promise<Authority> {
-    const folder = mkdtempSync(path.join(tmpdir(), 'spillway-tls-'));
-    t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+    const folder = withFolder(t, 'spillway-tls-');
     const own = await generate([{ name: 'commonName', value: 'test authority' }], {
       keyType: 'ec',
       algorithm: 'sha256',

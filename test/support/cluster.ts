@@ -1,7 +1,8 @@
 // A Cluster of two primaries with half of the slots each, ended with its test.
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import { findFreePort } from '../../src/cli/local-server/free-port.js';
 import type { RedisProcess } from '../../src/cli/local-server/redis-server.js';
+import { withIoredis } from './ioredis.js';
 import { type TestScope, withRedis } from './redis.js';
 import { until } from './wait.js';
 
@@ -54,7 +55,6 @@ export async function busPort(node: Redis): Promise<string> {
 }
 
 function client(t: TestScope, port: number): Redis {
-  const redis = new Redis(port, '127.0.0.1');
-  t.teardown(() => redis.disconnect());
+  const redis = withIoredis(t, port);
   return redis;
 }

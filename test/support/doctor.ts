@@ -1,10 +1,11 @@
 // A real server, and the doctor at work on it.
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import type { Test } from 'tap';
 import type { RuleSet } from '../../src/core/policy/rule-set.js';
 import { examine, type ServerExamination } from '../../src/tools/doctor/doctor.js';
 import { type Endpoint, endpointName } from '../../src/tools/keyspace/endpoint.js';
 import { connectServers } from '../../src/tools/keyspace/servers.js';
+import { withIoredis } from './ioredis.js';
 import { withRedis } from './redis.js';
 
 const NAME = 'spillway-test';
@@ -15,8 +16,7 @@ const NO_SLOW_LOG = ['--slowlog-log-slower-than', '-1'];
 /** A server with these arguments, and what the doctor finds there. Slow commands are logged where `args` say so. */
 export async function served(t: Test, args: readonly string[] = [], rules?: RuleSet) {
   const redis = await withRedis(t, [...NO_SLOW_LOG, ...args]);
-  const direct = new Redis(redis.port, '127.0.0.1', { maxRetriesPerRequest: 0 });
-  t.teardown(() => direct.disconnect());
+  const direct = withIoredis(t, redis.port, { maxRetriesPerRequest: 0 });
   const endpoint: Endpoint = { host: '127.0.0.1', port: redis.port, connectTimeoutMs: 1000 };
   const look = async (more: Partial<Endpoint> = {}): Promise<ServerExamination> => {
     const servers = await connectServers({ ...endpoint, ...more }, NAME);

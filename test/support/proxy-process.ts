@@ -8,9 +8,10 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { LastLines } from '../../src/cli/local-server/last-lines.js';
 import { guardProcess } from '../../src/cli/local-server/process-guard.js';
-import { askAdmin } from './ask-admin.js';
+import { type AskAdmin, adminAt } from './ask-admin.js';
 import { builtMain } from './built.js';
 import { POOL, WORKERS } from './proxy.js';
+import type { TestScope } from './redis.js';
 
 const START_TIMEOUT_MS = 30_000;
 const STOP_TIMEOUT_MS = 15_000;
@@ -36,8 +37,7 @@ export interface ProxyProcess {
   readonly adminPort: number | undefined;
   /** Its config file. */
   readonly file: string;
-  /** GET on the admin address, parsed as JSON. */
-  admin(path: string): Promise<unknown>;
+  readonly admin: AskAdmin;
   /** The last lines of its log. */
   log(): string;
   signal(signal: NodeJS.Signals): void;
@@ -45,6 +45,16 @@ export interface ProxyProcess {
   readonly exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
   /** SIGTERM, and SIGKILL when that takes long. May be called again. */
   stop(): Promise<void>;
+}
+
+/** As startProxyProcess, and stopped when `t` ends. */
+export async function withProxyProcess(
+  t: Pick<TestScope, 'teardown'>,
+  options: ProxyProcessOptions,
+): Promise<ProxyProcess> {
+  const proxy = await startProxyProcess(options);
+  t.teardown(() => proxy.stop());
+  return proxy;
 }
 
 /** Resolves once it listens. @throws Error with its output when it does not. */
@@ -118,7 +128,7 @@ export async function startProxyProcess(options: ProxyProcessOptions): Promise<P
     file,
     port: portOf(found.listen),
     adminPort: found.admin === 'off' ? undefined : portOf(found.admin),
-    admin: (address) => askAdmin(`http://${found.admin}${address}`),
+    admin: adminAt(`http://${found.admin}`),
     log: () => log.text(),
     signal: (signal) => child.kill(signal),
     exited,

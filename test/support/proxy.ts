@@ -3,7 +3,7 @@ import { type Logger, pino } from 'pino';
 import { compileConfig } from '../../src/config/compile.js';
 import { configSchema } from '../../src/config/schema.js';
 import { type ProxyParts, type SpillwayProxy, startProxy } from '../../src/runtime/proxy.js';
-import { askAdmin } from './ask-admin.js';
+import { type AskAdmin, adminAt } from './ask-admin.js';
 import type { TestScope } from './redis.js';
 
 export interface ProxyOptions {
@@ -24,8 +24,7 @@ export interface TestProxy {
   /** Undefined when the config switches the admin server off. */
   readonly adminPort: number | undefined;
   readonly running: SpillwayProxy;
-  /** GET on the admin address, parsed as JSON. */
-  admin(path: string): Promise<unknown>;
+  readonly admin: AskAdmin;
 }
 
 /** Under which kind of pooling the tests run that do not choose one themselves. */
@@ -71,9 +70,6 @@ export async function withProxy(
     port: running.address.port,
     adminPort,
     running,
-    async admin(path) {
-      if (adminPort === undefined) throw new Error('this proxy has no admin server');
-      return askAdmin(`http://127.0.0.1:${adminPort}${path}`);
-    },
+    admin: adminAt(`http://127.0.0.1:${adminPort}`),
   };
 }

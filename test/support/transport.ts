@@ -1,12 +1,12 @@
 // By which transport raw clients reach a proxy, and the proxy its server: TCP where SPILLWAY_TRANSPORT says nothing,
 // else "tls" or "unix" on both sides. Tests do not notice: to them each proxy has a port, as by TCP.
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import net from 'node:net';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import tls from 'node:tls';
 import { findFreePort } from '../../src/cli/local-server/free-port.js';
 import { Authority } from './certificates.js';
+import { withFolder } from './folder.js';
 import type { TestProxy } from './proxy.js';
 import { doors } from './raw-client.js';
 import type { TestScope } from './redis.js';
@@ -59,8 +59,7 @@ async function byTls(t: TestScope): Promise<Transport> {
 let unixPorts = 65_536;
 
 async function byUnix(t: TestScope): Promise<Transport> {
-  const folder = mkdtempSync(path.join(tmpdir(), 'spillway-unix-'));
-  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  const folder = withFolder(t, 'spillway-unix-');
   const [server, own] = [path.join(folder, 'redis.sock'), path.join(folder, 'spillway.sock')];
   return {
     serverArgs: ['--unixsocket', server],

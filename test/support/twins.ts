@@ -25,10 +25,15 @@ export async function withTwins(
   return { direct, behind, proxy: await withProxy(t, { redis: behind, config }) };
 }
 
-/** Encodes commands given as lines of words; words are split at spaces, `""` is the empty string. */
-export function commands(...lines: readonly string[]): Buffer {
+/** The commands of a text, one each: `; ` stands between them. */
+export function linesOf(...texts: readonly string[]): string[] {
+  return texts.flatMap((text) => text.split('; '));
+}
+
+/** Encodes such commands; a space stands between words, `""` is the empty word. */
+export function commands(...texts: readonly string[]): Buffer {
   return Buffer.concat(
-    lines.map((line) => command(...line.split(' ').map((word) => (word === '""' ? '' : word)))),
+    linesOf(...texts).map((line) => command(...line.split(' ').map((word) => (word === '""' ? '' : word)))),
   );
 }
 

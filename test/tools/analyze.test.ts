@@ -1,9 +1,8 @@
 // spillway analyze against what servers really hold, counted key by key with MEMORY USAGE SAMPLES 0.
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import os from 'node:os';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import t, { type Test } from 'tap';
 import { compileConfig } from '../../src/config/compile.js';
 import { configSchema } from '../../src/config/schema.js';
@@ -13,6 +12,8 @@ import { type AnalyzeOptions, analyze } from '../../src/tools/analyze/analyze.js
 import { connectServers } from '../../src/tools/keyspace/servers.js';
 import { builtMain } from '../support/built.js';
 import { loadDataset } from '../support/dataset.js';
+import { withFolder } from '../support/folder.js';
+import { withIoredis } from '../support/ioredis.js';
 import { withRedis } from '../support/redis.js';
 import { until } from '../support/wait.js';
 
@@ -23,8 +24,7 @@ const KEYS = 6000;
 const at = (port: number) => ({ host: '127.0.0.1', port, connectTimeoutMs: 1000 });
 
 function client(t: Test, port: number, options = {}): Redis {
-  const redis = new Redis(port, '127.0.0.1', options);
-  t.teardown(() => redis.disconnect());
+  const redis = withIoredis(t, port, options);
   return redis;
 }
 
@@ -79,7 +79,7 @@ function byWord({ groups }: Analysis) {
   return found;
 }
 
-t.test('of a mixed keyspace', async (t) => {
+t.test('a mixed keyspace', async (t) => {
   const redis = await withRedis(t);
   const direct = client(t, redis.port);
   const written = await loadDataset(at(redis.port), { keys: KEYS });
@@ -95,7 +95,7 @@ t.test('of a mixed keyspace', async (t) => {
     t.same([found, bare], [keys + more, withoutTtl + more], `the data set tells what it wrote of ${pattern}`);
   }
 
-  await t.test('all keys: counts exact, bytes within 3% by pattern', async (t) => {
+  await t.test('a walk of all keys: exact counts, bytes within 3% by pattern', async (t) => {
     const analysis = await analysed(t, redis.port);
     t.match(analysis, { partial: false, sampled: false, notes: [], keys: { gone: 0 } });
     const found = byWord(analysis);
@@ -121,7 +121,7 @@ t.test('of a mixed keyspace', async (t) => {
     }
   });
 
-  await t.test('by the rules, and by pattern where none matches', async (t) => {
+  await t.test('groups are rules, and patterns where no rule matches', async (t) => {
     const config = configSchema.parse({ rules: [{ name: 'people', match: 'user:*', durable: true }] });
     const { rules } = compileConfig(config);
     const { groups } = await analysed(t, redis.port, {
@@ -134,7 +134,7 @@ t.test('of a mixed keyspace', async (t) => {
     t.notOk(groups.some(({ by, name }) => by === 'pattern' && name === 'user:*'));
   });
 
-  await t.test('of a sample, within the bounds it states', async (t) => {
+  await t.test('a sample: the truth is within the stated bounds', async (t) => {
     const all = [...real.values()].reduce((sum, { bytes }) => sum + bytes, 0);
     let [inside, checks] = [0, 0];
     for (let i = 0; i < 20; i++) {
@@ -153,7 +153,7 @@ t.test('of a mixed keyspace', async (t) => {
     t.ok(inside / checks >= 0.88, `${inside} of ${checks}`);
   });
 
-  await t.test('no key looks as if it had been used', async (t) => {
+  await t.test('analyze changes no idle time', async (t) => {
     await direct.set('watched', '1');
     await until(async () => Number(await direct.object('IDLETIME', 'watched')) >= 1);
     await analysed(t, redis.port);
@@ -177,8 +177,7 @@ t.test('of a mixed keyspace', async (t) => {
   });
 
   await t.test('the report escapes what keys are made of, and is there whole or not at all', async (t) => {
-    const folder = mkdtempSync(path.join(os.tmpdir(), 'spillway-analyze-'));
-    t.teardown(() => rmSync(folder, { recursive: true }));
+    const folder = withFolder(t, 'spillway-analyze-');
     await direct.set('<script>alert(1)</script>', 'x'.repeat(300_000));
     const file = path.join(folder, 'report.html');
     const run = (to: string) =>
@@ -217,7 +216,7 @@ t.test('of a mixed keyspace', async (t) => {
   });
 });
 
-t.test('collections of which one element is most', async (t) => {
+t.test('collections with one huge element', async (t) => {
   const redis = await withRedis(t);
   const direct = client(t, redis.port);
   const kinds = ['bio', 'avatar', 'html', 'token', 'blob', 'notes'];
@@ -245,7 +244,7 @@ t.test('collections of which one element is most', async (t) => {
   t.same(notes, []);
 });
 
-t.test('what MEMORY USAGE and the server tell differently is said', async (t) => {
+t.test('a note says where MEMORY USAGE and the server differ', async (t) => {
   const redis = await withRedis(t);
   const direct = client(t, redis.port);
   const write = direct.pipeline();
@@ -288,13 +287,13 @@ t.test('a server that goes away for good leaves what was found', async (t) => {
   t.match(notes, [/lost before the end: 127\.0\.0\.1:\d+: /]);
 });
 
-t.test('of nothing', async (t) => {
+t.test('an empty server', async (t) => {
   const redis = await withRedis(t);
   t.match(await analysed(t, redis.port), { groups: [], biggest: {}, keys: { total: 0, looked: 0 } });
   t.match(await analysed(t, redis.port, { db: 3, sample: 100 }), { groups: [] });
 });
 
-t.test('each database, and only one where one is named', async (t) => {
+t.test('all databases, or only the one that is named', async (t) => {
   const redis = await withRedis(t);
   await client(t, redis.port).set('a:1', '1');
   await client(t, redis.port, { db: 2 }).set('a:1', '1');

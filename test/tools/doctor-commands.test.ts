@@ -1,14 +1,14 @@
 // The commands that spillway doctor prints, run as they are by a shell: with a password, a user, a unix socket, TLS.
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import os from 'node:os';
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { Redis } from 'ioredis';
 import t, { type Test } from 'tap';
 import { findFreePort } from '../../src/cli/local-server/free-port.js';
 import { redisCliFlags, spillwayFlags } from '../../src/tools/keyspace/shell.js';
 import { builtMain } from '../support/built.js';
 import { Authority } from '../support/certificates.js';
+import { withFolder } from '../support/folder.js';
+import { withIoredis } from '../support/ioredis.js';
 import { withRedis } from '../support/redis.js';
 
 const MAIN = builtMain();
@@ -29,8 +29,7 @@ function doctor(args: readonly string[], { env, input }: Around = {}) {
 
 /** Runs what it prints for a server without maxmemory, and sees that there is one then. */
 async function mends(t: Test, port: number, args: readonly string[], around: Around = {}): Promise<string> {
-  const direct = new Redis(port, '127.0.0.1', { password: PASSWORD });
-  t.teardown(() => direct.disconnect());
+  const direct = withIoredis(t, port, { password: PASSWORD });
   const limit = async () => Number(((await direct.config('GET', 'maxmemory')) as string[])[1]);
   await direct.config('SET', 'maxmemory', '0');
   const { stdout, stderr } = doctor(args, around);
@@ -47,8 +46,7 @@ async function mends(t: Test, port: number, args: readonly string[], around: Aro
 }
 
 t.test('the printed commands mend', async (t) => {
-  const folder = mkdtempSync(path.join(os.tmpdir(), "spillway doctor's "));
-  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  const folder = withFolder(t, "spillway doctor's ");
   const socket = path.join(folder, 'redis.sock');
   const authority = await Authority.create(t);
   const [server, client] = await Promise.all([authority.issue('server'), authority.issue('client')]);
@@ -58,8 +56,7 @@ t.test('the printed commands mend', async (t) => {
     ...['--tls-ca-cert-file', authority.ca, '--tls-cert-file', server.cert, '--tls-key-file', server.key],
     ...['--tls-auth-clients', 'optional'],
   ]);
-  const direct = new Redis(port, '127.0.0.1');
-  t.teardown(() => direct.disconnect());
+  const direct = withIoredis(t, port);
   // Not each version takes its quotes as an argument.
   await direct.config('SET', 'requirepass', PASSWORD);
   await direct.call('ACL', 'SETUSER', "op's", 'on', `>${PASSWORD}`, '~*', '&*', '+@all');
@@ -89,8 +86,7 @@ t.test('the printed commands mend', async (t) => {
 
 t.test('the tools that it names go to the same server', async (t) => {
   const { port } = await withRedis(t, ['--requirepass', 'secret', '--maxmemory', '2mb']);
-  const direct = new Redis(port, '127.0.0.1', { password: 'secret' });
-  t.teardown(() => direct.disconnect());
+  const direct = withIoredis(t, port, { password: 'secret' });
   const used = Number(/used_memory:(\d+)/.exec(await direct.info('memory'))?.[1]);
   await direct.config('SET', 'maxmemory', used);
   const args = [MAIN, 'doctor', '--sample', '0', '-u', `redis://:secret@127.0.0.1:${port}`];

@@ -226,7 +226,7 @@ t.test('clients, slow commands, saving', async (t) => {
   t.same(await ids(), ['rejected-connections']);
 });
 
-t.test('what may not be read is said, and the rest is found', async (t) => {
+t.test('doctor lists what its user may not read, and finds the rest', async (t) => {
   const { direct, look, port } = await served(t);
   await direct.set('report', 'x'.repeat(12_000_000));
   await direct.call(

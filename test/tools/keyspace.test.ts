@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import net from 'node:net';
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import t, { type Test } from 'tap';
 import { infoFields } from '../../src/memory/reading.js';
 import { Batch, keyCommand } from '../../src/tools/keyspace/batch.js';
@@ -13,6 +13,7 @@ import { connectServers, databasesOf, modeOf } from '../../src/tools/keyspace/se
 import { pageFor, type Visitor, type WalkOptions, walk } from '../../src/tools/keyspace/walk.js';
 import { withCluster } from '../support/cluster.js';
 import { withFaultyLink } from '../support/faulty-link.js';
+import { withIoredis } from '../support/ioredis.js';
 import { withRedis } from '../support/redis.js';
 import { SENTINEL_PRIMARY, withSentinel } from '../support/sentinel.js';
 import { until } from '../support/wait.js';
@@ -24,8 +25,7 @@ const EXPIRE = keyCommand(['PEXPIRE'], ['60000', 'NX']);
 const at = (port: number): Endpoint => ({ host: '127.0.0.1', port, connectTimeoutMs: 1000 });
 
 function client(t: Test, port: number, options = {}): Redis {
-  const redis = new Redis(port, '127.0.0.1', options);
-  t.teardown(() => redis.disconnect());
+  const redis = withIoredis(t, port, options);
   return redis;
 }
 
@@ -95,7 +95,7 @@ t.test('pages of a server that is far away are larger, and the way is paid less 
   t.strictSame([0.04, 0.2, 0.5, 3].map(pageFor), [20, 20, 80, 200]);
 });
 
-t.test('each database by itself, and none that is empty', async (t) => {
+t.test('each database is walked by itself, and no empty one', async (t) => {
   const redis = await withRedis(t);
   await client(t, redis.port).set('a', 'zero');
   await client(t, redis.port, { db: 3 }).set('b', 'three', 'EX', 100);
@@ -193,7 +193,7 @@ t.test('keys that take the server long come in smaller pages, quick ones in larg
   t.ok(Math.max(...pages.slice(least)) >= 50, `${pages}`);
 });
 
-t.test('what this process itself takes is not taken for the slowness of the server', async (t) => {
+t.test('delays of this process do not count as delays of the server', async (t) => {
   const redis = await withRedis(t);
   const notes: (string | undefined)[] = [];
   const pace = new Pace(client(t, redis.port), { onPause: (reason) => notes.push(reason) });
@@ -251,7 +251,7 @@ t.test('a server that closes idle connections does not end a walk that waits', a
   t.equal(visitor.pages, waits, 'each page was waited for once, on one connection');
 });
 
-t.test('it ends where it is told to, and goes on from there', async (t) => {
+t.test('a walk ends where it is told to, and continues from there', async (t) => {
   const redis = await withRedis(t);
   const wanted = await fill(client(t, redis.port), 1000);
   const visitor = collector();
@@ -313,7 +313,7 @@ t.test('a rate is kept to, and a server that is slow or busy is left alone', asy
   t.equal(notes.at(-1), undefined);
 });
 
-t.test('what is wrong is said, with what to do', async (t) => {
+t.test('errors say what is wrong and what to do', async (t) => {
   const redis = await withRedis(t, ['--requirepass', 'secret']);
   const refused = { name: 'ServerError' };
   await t.rejects(connectServers(at(redis.port), NAME), {
@@ -364,7 +364,7 @@ t.test('the mode of a server is known by either name', async (t) => {
   t.equal(modeOf(infoFields('redis_version:7.0.15\r\nredis_mode:sentinel\r\n')), 'sentinel');
 });
 
-t.test('of a Cluster all primaries are found, from any node', async (t) => {
+t.test('all primaries of a Cluster are found from any node', async (t) => {
   const { nodes, clients, set } = await withCluster(t);
   const keys = Array.from({ length: 200 }, (_, i) => `key:${i}`);
   for (const key of keys) await set(key, key);

@@ -5,10 +5,10 @@ import { once } from 'node:events';
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { Redis } from 'ioredis';
 import t, { type Test } from 'tap';
 import { findFreePort } from '../../src/cli/local-server/free-port.js';
 import { builtMain } from '../support/built.js';
+import { withIoredis } from '../support/ioredis.js';
 import { withRedis } from '../support/redis.js';
 import { until } from '../support/wait.js';
 
@@ -23,8 +23,7 @@ function blocks(): string[] {
 /** A server that is full of a cache without TTLs, beside sessions and a queue. */
 async function fullServer(t: Test) {
   const { port } = await withRedis(t, ['--maxmemory', '60mb', '--maxmemory-policy', 'noeviction']);
-  const redis = new Redis(port, '127.0.0.1');
-  t.teardown(() => redis.disconnect());
+  const redis = withIoredis(t, port);
   const before = redis.pipeline();
   for (let i = 0; i < 1000; i++) before.setex(`session:${i}`, 3600, 'x'.repeat(100));
   before.lpush('queue:mail', ...Array(100).fill('job'));
@@ -118,8 +117,7 @@ t.test(
       'in a minute, and the spread',
     );
     if (soon.length > 0) await redis.unlink(soon);
-    const client = new Redis(listen, '127.0.0.1');
-    t.teardown(() => client.disconnect());
+    const client = withIoredis(t, listen);
     await until(async () => (await client.set('order:1', 'x'.repeat(1000)).catch(() => 'OOM')) === 'OK', {
       timeoutMs: 10_000,
       describe: 'writes to be taken again',

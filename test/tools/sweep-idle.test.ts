@@ -80,7 +80,7 @@ t.test('an LFU policy keeps no idle times', async (t) => {
   t.match(await run(), { status: 0 });
 });
 
-t.test('it is one of the terms of a sweep, and has a length', async (t) => {
+t.test('--idle needs a duration, and a resumed sweep needs the same one', async (t) => {
   const { run, journal } = await aged(t);
   const apply = ['--apply', '--rule', 'cache'];
   t.match(await run(...apply, '--idle', '7d', '--max-keys', '5', '--journal', journal), { status: 0 });

@@ -1,7 +1,7 @@
 // The proxy's own sweep on a real server: exact, by the rules that are enforced, one proxy at a time, and fenced: who lost
 // its lease writes nothing. Time is not waited for but for the timers' own few milliseconds; conditions are.
 import { readFileSync } from 'node:fs';
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import t, { type Test } from 'tap';
 import { findFreePort } from '../../src/cli/local-server/free-port.js';
 import { declareSweep } from '../../src/cli/sweep-command.js';
@@ -17,6 +17,7 @@ import { Lease, type LeaseOptions, SWEEP_KEY } from '../../src/tools/sweep/lease
 import type { SweepResult } from '../../src/tools/sweep/sweep.js';
 import { Authority } from '../support/certificates.js';
 import { runCommand } from '../support/command.js';
+import { withIoredis } from '../support/ioredis.js';
 import { withRedis } from '../support/redis.js';
 import { until } from '../support/wait.js';
 import { settled, usedBytes, writeStrings } from './memory-lab.js';
@@ -36,8 +37,7 @@ const configOf = (sweep: object = DAY, rules: object[] = RULES) =>
 
 async function laid(t: Test, user?: { username: string; password: string }, args: readonly string[] = []) {
   const { port } = await withRedis(t, args);
-  const redis = new Redis(port, '127.0.0.1');
-  t.teardown(() => redis.disconnect());
+  const redis = withIoredis(t, port);
   const where: Where = { host: '127.0.0.1', port, connectTimeoutMs: 5000, ...user };
   const done: { db: number; given: number }[] = [];
   const problems: string[] = [];
@@ -200,8 +200,7 @@ t.test('a lost lease is reported once and taken again', async (t) => {
 
 t.test('a database whose lease is lost does not keep the others waiting', async (t) => {
   const { redis, port, done, problems, job } = await laid(t);
-  const second = new Redis(port, '127.0.0.1', { db: 3 });
-  t.teardown(() => second.disconnect());
+  const second = withIoredis(t, port, { db: 3 });
   await fill(redis, 300);
   await second.set('cache:there', 1);
   const started = job(configOf({ every: '24h', maxRate: 2000 }));
@@ -218,8 +217,7 @@ t.test('a database whose lease is lost does not keep the others waiting', async 
 
 t.test('exact, in each database, and its own key stays out of it', async (t) => {
   const { redis, port, done, job } = await laid(t);
-  const second = new Redis(port, '127.0.0.1', { db: 3 });
-  t.teardown(() => second.disconnect());
+  const second = withIoredis(t, port, { db: 3 });
   const keys = await fill(redis);
   await second.set('cache:there', 1);
   const before = await expiries(redis);
@@ -258,7 +256,7 @@ t.test('the command leaves the key alone, too', async (t) => {
   t.equal(await redis.ttl(SWEEP_KEY), -1);
 });
 
-t.test('of several proxies one does it, once', async (t) => {
+t.test('one of several proxies sweeps, once', async (t) => {
   const { redis, where, done, job } = await laid(t);
   const keys = await fill(redis);
   let looks = 0;
@@ -396,7 +394,7 @@ t.test('a lease is renewed while it lasts, and not once another has it', async (
   t.equal(await holder(redis), 'another');
 });
 
-t.test('that the lease was lost is noticed at its end, at the latest', async (t) => {
+t.test('a lost lease is noticed at its end, at the latest', async (t) => {
   const { redis, where } = await laid(t);
   const lease = (await Lease.take(await server(t, where), 0, HOURLY)) as Lease;
   await redis.del(SWEEP_KEY);
@@ -435,11 +433,10 @@ t.test('a reload ends a run whose rules have changed; closing ends the lease', a
   t.equal(await swept(redis), 0, 'and it is due still');
 });
 
-t.test('what fails is told once, and tried again; CONFIG is not asked for', async (t) => {
+t.test('a failure is logged once and tried again; the job needs no CONFIG', async (t) => {
   const user = { username: 'sweeper', password: 'pw' };
   const { redis, port, done, problems, job } = await laid(t, user);
-  const second = new Redis(port, '127.0.0.1', { db: 3 });
-  t.teardown(() => second.disconnect());
+  const second = withIoredis(t, port, { db: 3 });
   const all = await fill(redis);
   await second.set('cache:there', 1);
   const keys = '~cache:* ~bounded:* ~lists:* ~spillway:sweep'.split(' ');

@@ -1,14 +1,15 @@
 // What tests of `spillway sweep` share: a server with keys and rules, and what has to be true afterwards.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import os from 'node:os';
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import type { Test } from 'tap';
 import { declareSweep } from '../../src/cli/sweep-command.js';
 import type { SweepResult } from '../../src/tools/sweep/sweep.js';
 import type { UndoResult } from '../../src/tools/sweep/undo.js';
 import { runCommand } from '../support/command.js';
 import { loadDataset } from '../support/dataset.js';
+import { withFolder } from '../support/folder.js';
+import { withIoredis } from '../support/ioredis.js';
 import { withRedis } from '../support/redis.js';
 
 export const HOUR = 3_600_000;
@@ -25,11 +26,9 @@ export const RULES = [
 /** A server with a data set, and `spillway sweep` with rules for it. */
 export async function laid(t: Test, { keys = 3000, args: own = [] as readonly string[] } = {}) {
   const redis = await withRedis(t, ['--repl-diskless-sync-delay', '0', ...own]);
-  const direct = new Redis(redis.port, '127.0.0.1');
-  t.teardown(() => direct.disconnect());
+  const direct = withIoredis(t, redis.port);
   await loadDataset({ host: '127.0.0.1', port: redis.port, connectTimeoutMs: 1000 }, { keys });
-  const folder = mkdtempSync(path.join(os.tmpdir(), 'spillway-sweep-'));
-  t.teardown(() => rmSync(folder, { recursive: true }));
+  const folder = withFolder(t, 'spillway-sweep-');
   const config = path.join(folder, 'proxy.config.json');
   writeFileSync(
     config,

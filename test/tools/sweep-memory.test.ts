@@ -1,15 +1,15 @@
 // A sweep and the memory of its server: what TTLs cost is what the dry run says, and --apply never fills what it is to
 // save. On whichever server the tests run.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import os from 'node:os';
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { Redis } from 'ioredis';
 import t, { type Test } from 'tap';
 import { declareSweep } from '../../src/cli/sweep-command.js';
 import { infoFields } from '../../src/memory/reading.js';
 import { TtlCost } from '../../src/memory/ttl-cost.js';
 import type { SweepResult } from '../../src/tools/sweep/sweep.js';
 import { runCommand } from '../support/command.js';
+import { withFolder } from '../support/folder.js';
+import { withIoredis } from '../support/ioredis.js';
 import { withRedis } from '../support/redis.js';
 import { settled, usedBytes, writeStrings } from './memory-lab.js';
 
@@ -18,12 +18,10 @@ const HOUR = 3_600_000;
 /** A server with strings that are due. */
 async function laid(t: Test, keys: number) {
   const { port } = await withRedis(t);
-  const redis = new Redis(port, '127.0.0.1');
-  t.teardown(() => redis.disconnect());
+  const redis = withIoredis(t, port);
   await writeStrings(redis, 'cache', keys);
   await settled(redis);
-  const folder = mkdtempSync(path.join(os.tmpdir(), 'spillway-sweep-'));
-  t.teardown(() => rmSync(folder, { recursive: true }));
+  const folder = withFolder(t, 'spillway-sweep-');
   const config = path.join(folder, 'proxy.config.json');
   const rules = [{ name: 'cache', match: 'cache:*', ttl: '10h' }];
   writeFileSync(config, JSON.stringify({ upstream: { url: `redis://127.0.0.1:${port}` }, rules }));
@@ -40,8 +38,7 @@ const given = ({ rules }: SweepResult): number => rules.reduce((sum, count) => s
 
 t.test('TTLs cost no more than is said, and not much less', async (t) => {
   const { port } = await withRedis(t);
-  const redis = new Redis(port, '127.0.0.1');
-  t.teardown(() => redis.disconnect());
+  const redis = withIoredis(t, port);
   const cost = new TtlCost(infoFields(await redis.info('server')));
   await writeStrings(redis, 'cache', 70_000);
   await settled(redis);
@@ -114,7 +111,7 @@ t.test('--apply ends before the server is full, and goes on when there is room',
   t.match(all, /keys=30001,expires=30000/, 'each has one now');
 });
 
-t.test('one that evicts loses no key to a sweep', async (t) => {
+t.test('a server that evicts loses no key to a sweep', async (t) => {
   for (const policy of ['volatile-lru', 'allkeys-lru']) {
     const { redis, swept, apply } = await laid(t, 30_000);
     await redis.config('SET', 'maxmemory-policy', policy);
@@ -126,7 +123,7 @@ t.test('one that evicts loses no key to a sweep', async (t) => {
   }
 });
 
-t.test('others write meanwhile, and it ends', async (t) => {
+t.test('a sweep ends when others fill the memory meanwhile', async (t) => {
   const { redis, swept, apply } = await laid(t, 20_000);
   const limit = Math.ceil(((await usedBytes(redis)) + 3_000_000) / 0.8);
   await redis.config('SET', 'maxmemory', limit);

@@ -3,12 +3,13 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import t, { type Test } from 'tap';
 import { checkConfig } from '../../src/config/check.js';
 import { compileConfig } from '../../src/config/compile.js';
 import type { SweepResult } from '../../src/tools/sweep/sweep.js';
 import { builtMain } from '../support/built.js';
+import { withIoredis } from '../support/ioredis.js';
 import { withRedis } from '../support/redis.js';
 import { until } from '../support/wait.js';
 import { due, everything, HOUR, judge, judgeNothing, laid, RULES } from './sweep-lab.js';
@@ -169,7 +170,7 @@ t.test('no more than it may give, and on from there', async (t) => {
   judge(t, before, await everything(direct), from, Date.now());
 });
 
-t.test('by the rights of others', async (t) => {
+t.test('a sweep with fewer rights', async (t) => {
   const { direct, run, journal, folder, redis } = await laid(t);
   const rights = '+scan +pttl +type +info +ping +select +client|setname +time'.split(' ');
   await direct.call('ACL', 'SETUSER', 'sweeper', 'on', '>pw', '~*', ...rights);
@@ -219,7 +220,7 @@ t.test('a full disk ends it before anything further is sent', async (t) => {
   t.match(over, { status: 1, stderr: /has been undone: begin a new sweep/ });
 });
 
-t.test('what is wrong is said, and nothing is done', async (t) => {
+t.test('wrong arguments are errors, and nothing changes', async (t) => {
   const { direct, args, run, journal, folder, redis } = await laid(t, { keys: 200 });
   const before = await everything(direct);
   t.match(await run('--resume', journal), { status: 64, stderr: /need --apply/ });
@@ -238,8 +239,7 @@ t.test('what is wrong is said, and nothing is done', async (t) => {
   });
   t.match(await run('--apply', '--journal', '/dev/full'), { status: 1, stderr: /this file already exists/ });
   const replica = await withRedis(t, ['--replicaof', `127.0.0.1 ${redis.port}`]);
-  const copy = new Redis(replica.port, '127.0.0.1');
-  t.teardown(() => copy.disconnect());
+  const copy = withIoredis(t, replica.port);
   await until(async () => (await copy.dbsize()) === (await direct.dbsize()), { timeoutMs: 15_000 });
   const toReplica = await run('-u', `redis://127.0.0.1:${replica.port}`, '--apply', '--journal', journal);
   t.match(toReplica, { status: 1, stderr: /READONLY.*name the primary/ });

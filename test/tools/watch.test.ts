@@ -1,12 +1,11 @@
 // spillway watch on real servers: thresholds, refused writes, a server that goes away and comes back or hangs, few rights, a
 // webhook that fails first.
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
-import os from 'node:os';
 import path from 'node:path';
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import t, { type Test } from 'tap';
 import { declareWatch } from '../../src/cli/watch-command.js';
 import { connectServers } from '../../src/tools/keyspace/servers.js';
@@ -15,6 +14,8 @@ import { Courier } from '../../src/tools/watch/courier.js';
 import { Watch } from '../../src/tools/watch/watch.js';
 import { builtMain } from '../support/built.js';
 import { runCommand } from '../support/command.js';
+import { withFolder } from '../support/folder.js';
+import { withIoredis } from '../support/ioredis.js';
 import { withRedis } from '../support/redis.js';
 import { until } from '../support/wait.js';
 
@@ -23,9 +24,8 @@ const UNHURRIED = { timeoutMs: 20_000 };
 const SECRET = 'hook-5ecret';
 
 function client(t: Test, port: number): Redis {
-  const direct = new Redis(port, '127.0.0.1', { maxRetriesPerRequest: 0, retryStrategy: () => null });
+  const direct = withIoredis(t, port, { maxRetriesPerRequest: 0, retryStrategy: () => null });
   direct.on('error', () => {});
-  t.teardown(() => direct.disconnect());
   return direct;
 }
 
@@ -97,7 +97,7 @@ t.test('refused writes, and a server that goes away, comes back, and hangs', asy
   await until(async () => (await hasty.look())[0]?.situation.reach === 'here', UNHURRIED);
 });
 
-t.test('a webhook that fails first gets what is so then; no secret is told', async (t) => {
+t.test('a webhook that failed gets the state at that time, and no secret', async (t) => {
   const taken: WatchAlert[] = [];
   let status = 500;
   let asked = 0;
@@ -146,8 +146,7 @@ t.test('a webhook that fails first gets what is so then; no secret is told', asy
 });
 
 t.test('goes on, logs, and ends with Ctrl-C, the hook out of reach', async (t) => {
-  const folder = mkdtempSync(path.join(os.tmpdir(), 'spillway-watch-'));
-  t.teardown(() => rmSync(folder, { recursive: true }));
+  const folder = withFolder(t, 'spillway-watch-');
   const log = path.join(folder, 'watch.log');
   const { port } = await withRedis(t, ['--maxmemory', '4mb']);
   await fill(client(t, port));

@@ -13,7 +13,7 @@ t.test('slower by more than 3% and than the old one ever was against itself', as
   });
 });
 
-t.test('which of the two old ones is the faster makes no difference', async (t) => {
+t.test('which of the two base runs is faster makes no difference', async (t) => {
   const [fast, slow] = [old.map((rate) => rate * 1.25), old.map((rate) => rate * 0.8)];
   for (const [one, other] of [
     [fast, slow],

@@ -28,7 +28,7 @@ t.test('a table of what was written, refused and lost', async (t) => {
   );
 });
 
-t.test('who was refused first, when, and how full the server was', async (t) => {
+t.test('the first refusal: of whom, when, and how full the server was', async (t) => {
   const counts = { caches: 0, logs: 0, orders: 0, jobs: 5000 };
   const first = {
     caches: undefined,

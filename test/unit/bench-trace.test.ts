@@ -5,7 +5,7 @@ import { meanStages, STAGES, stagesOf } from '../../bench/trace/stages.js';
 const [READ, SENT_UP, REPLY, DELIVERED] = [0, 1, 2, 3];
 const request = { port: 1, sentAt: 100, doneAt: 120 };
 
-t.test('from the first note of each kind to the last', async (t) => {
+t.test('a stage lasts from the first note of its kind to the last', async (t) => {
   const before = [READ, 10, SENT_UP, 11, REPLY, 12, DELIVERED, 13];
   const own = [READ, 101, READ, 102, SENT_UP, 105, REPLY, 110, REPLY, 112, DELIVERED, 116];
   const behind = [READ, 130, SENT_UP, 131, REPLY, 132, DELIVERED, 133];
@@ -19,7 +19,7 @@ t.test('a reply that comes while the last bytes go up counts from then on', asyn
   t.same(staged?.stages, [1, 0, 5, 0, 4, 1, 9]);
 });
 
-t.test('one that was not traced from end to end has none', async (t) => {
+t.test('a request that was not traced to its end has no stages', async (t) => {
   t.equal(stagesOf(request, [READ, 101, SENT_UP, 105, REPLY, 110]), undefined);
   t.equal(stagesOf(request, []), undefined);
 });

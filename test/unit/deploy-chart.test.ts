@@ -55,7 +55,7 @@ t.test('the chart has the version of the program', async (t) => {
   t.match(parse(read('Chart.yaml')), { apiVersion: 'v2', version, appVersion: version });
 });
 
-t.test('each switch adds its kind, and nothing else', async (t) => {
+t.test('each switch of the chart adds its own kind of object only', async (t) => {
   const base = ['ConfigMap', 'Deployment', 'NetworkPolicy', 'PodDisruptionBudget', 'Service', 'Service'];
   t.same(kinds(), base);
   t.same(kinds({ podMonitor: { enabled: true } }), [...base, 'PodMonitor'].sort());

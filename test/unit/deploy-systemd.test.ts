@@ -22,7 +22,7 @@ t.test('the flags of ExecStart exist', async (t) => {
   t.equal(command.opts<{ config?: string }>().config, '/etc/spillway/proxy.config.json');
 });
 
-t.test('what would fail again is not started again', async (t) => {
+t.test('systemd does not restart after an exit that would repeat', async (t) => {
   t.same(directive('RestartPreventExitStatus').split(' ').map(Number), [ExitCode.USAGE, ExitCode.CONFIG]);
 });
 

@@ -284,7 +284,7 @@ t.test('a peer is judged round by round', async (t) => {
   t.equal(ofPeer(rows[0] as ThroughputRow, 'direct', rows), undefined, 'nothing beside itself');
 });
 
-t.test('what was not measured is said to be so', async (t) => {
+t.test('the document says what was not measured', async (t) => {
   const rows = throughput.rows.filter(({ test }) => test !== 'mixed');
   const partly = { ...everything, throughput: { ...throughput, rows } };
   const [outcome] = about(partly, 'command pooling, 64 bytes, 1 in flight');
@@ -483,7 +483,7 @@ t.test('names are escaped, and a logarithmic axis takes no zero', async (t) => {
   t.throws(() => drawLines({ ...plot, x: { ...plot.x, log: true }, series: zero }), /0 has no place/);
 });
 
-t.test('what tells well-formed XML from other', async (t) => {
+t.test('the XML check tells well-formed text from other text', async (t) => {
   for (const good of ['<a/>', '<a b="c"><d/>text &lt;</a>\n']) t.equal(xmlFault(good), undefined, good);
   for (const bad of [
     '',

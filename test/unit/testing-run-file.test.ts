@@ -36,7 +36,7 @@ t.test('assertions are counted, those of subtests too, and each failure is named
   t.match(outcome.output, /test-one\.test\.ts-a-cut-\.tap$/);
 });
 
-t.test('the same file twice at the same time: each has folders of its own', async (t) => {
+t.test('a file that runs twice at the same time has two folders', async (t) => {
   const root = t.testdir();
   const program = `
     import { existsSync, writeFileSync } from 'node:fs';

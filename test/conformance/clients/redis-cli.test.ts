@@ -1,8 +1,8 @@
 // redis-cli through the proxy, in its modes, beside redis-cli on a direct connection.
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import os from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import t from 'tap';
+import { withFolder } from '../../support/folder.js';
 import { need } from './apt.js';
 import { playCases } from './cases.js';
 import { Program } from './program.js';
@@ -12,8 +12,7 @@ import { withSides } from './sides.js';
 
 const binary = await need(['redis-cli', 'valkey-cli'], 'redis-tools');
 const script = await need(['script'], 'bsdutils');
-const folder = await mkdtemp(path.join(os.tmpdir(), 'spillway-cli-'));
-t.teardown(() => rm(folder, { recursive: true, force: true }));
+const folder = withFolder(t, 'spillway-cli-');
 const version = await new Program(binary, ['--version'], () => {}).end();
 
 await playCases<CliTools>(t, {

@@ -69,8 +69,7 @@ export class Side {
     this.#look.destroy();
     await this.redis.restart();
     const { proxy } = this;
-    const listens = async () =>
-      proxy === undefined || ((await proxy.admin('/api/connections')) as { listening: boolean }).listening;
+    const listens = async () => proxy === undefined || (await proxy.admin('/api/connections')).listening;
     await until(listens, { ...PATIENCE, describe: 'the proxy to listen again' });
     this.#look = await connectRaw(this.redis.port, PATIENCE.timeoutMs);
   }
@@ -79,7 +78,7 @@ export class Side {
   async quiet(): Promise<void> {
     const { proxy } = this;
     if (proxy === undefined) return;
-    const left = async () => ((await proxy.admin('/api/connections')) as { clients: number }).clients;
+    const left = async () => (await proxy.admin('/api/connections')).clients;
     await until(async () => (await left()) === 0, { ...PATIENCE, describe: 'the clients to be let go' });
   }
 

@@ -1,7 +1,8 @@
 // Requests that are odd on the wire but right, and those that are broken: the server has its own words for each, and
 // closes.
 import { command } from '../../support/raw-client.js';
-import { type Pipelines, sent } from './sent.js';
+import { commands } from '../../support/twins.js';
+import type { Pipelines } from './pipelines.js';
 
 const BINARY = Buffer.from([0, 13, 10, 255]);
 
@@ -16,11 +17,11 @@ export const odd: Pipelines = {
     'MULTI\r\nSETNX a 1\r\nEXEC\r\nHELLO 3\r\nGET none\r\nSUBSCRIBE c\r\nPUBLISH c x\r\nUNSUBSCRIBE\r\nCLIENT REPLY SKIP\r\nGET a\r\nGET a\r\nSELECT 3\r\nRESET\r\nGET a\r\n',
   ),
   'inline and multibulk mixed': Buffer.concat([
-    sent('SET a 1'),
+    commands('SET a 1'),
     Buffer.from('GET a\r\n'),
-    sent('SETNX b 1'),
+    commands('SETNX b 1'),
     Buffer.from('SETNX c 1\r\nGET c\r\n'),
-    sent('GET b'),
+    commands('GET b'),
   ]),
   'empty multibulks': Buffer.from('*0\r\n*-1\r\n*0\r\n*1\r\n$4\r\nPING\r\n*-5\r\n*1\r\n$4\r\nPING\r\n*0\r\n'),
   'empty and binary': Buffer.concat([

@@ -67,8 +67,8 @@ function fitTurn(turn: Turn, state: State, mode: Mode, together: boolean): Turn 
 
 /** Commands that look at, or change, what clients that run at the same time have in common. */
 const SHARED = new Set([
-  ...['FLUSHALL', 'FLUSHDB', 'SWAPDB', 'DBSIZE', 'KEYS', 'EVALSHA', 'SCRIPT', 'FUNCTION', 'PUBSUB'],
-  ...['FCALL', 'FCALL_RO'],
+  ...'FLUSHALL FLUSHDB SWAPDB DBSIZE KEYS EVALSHA SCRIPT FUNCTION PUBSUB FCALL'.split(' '),
+  'FCALL_RO',
 ]);
 
 function isRepeatable(command: Command, state: State, together: boolean): boolean {
@@ -94,29 +94,12 @@ function isPromised(command: Command, state: State, mode: Mode): boolean {
 }
 
 const OPAQUE = new Set([
-  ...[
-    'SUBSCRIBE',
-    'PSUBSCRIBE',
-    'SSUBSCRIBE',
-    'UNSUBSCRIBE',
-    'PUNSUBSCRIBE',
-    'SUNSUBSCRIBE',
-    'HELLO',
-    'MONITOR',
-  ],
+  ...'SUBSCRIBE PSUBSCRIBE SSUBSCRIBE UNSUBSCRIBE PUNSUBSCRIBE SUNSUBSCRIBE HELLO'.split(' '),
+  'MONITOR',
 ]);
 const LARGE = 16 * 1024;
 /** Their replies, or what they do, depend on whether a key has a TTL. */
-const TELLS_TTL = new Set([
-  'PERSIST',
-  'TTL',
-  'PTTL',
-  'EXPIRETIME',
-  'PEXPIRETIME',
-  'DUMP',
-  'OBJECT',
-  'MEMORY',
-]);
+const TELLS_TTL = new Set('PERSIST TTL PTTL EXPIRETIME PEXPIRETIME DUMP OBJECT MEMORY'.split(' '));
 
 function isTtlPromised(command: Command, state: State): boolean {
   const { name, sub } = nameOf(command);
@@ -139,16 +122,7 @@ function isTtlPromised(command: Command, state: State): boolean {
   return !(name === 'SET' && large && options.length > 0 && !options.includes('EX') && !certain);
 }
 
-const RELIEVES = new Set([
-  'CONFIG',
-  'DEBUG',
-  'FLUSHALL',
-  'FLUSHDB',
-  'FUNCTION',
-  'MEMORY',
-  'SCRIPT',
-  'SWAPDB',
-]);
+const RELIEVES = new Set('CONFIG DEBUG FLUSHALL FLUSHDB FUNCTION MEMORY SCRIPT SWAPDB'.split(' '));
 
 function isRefusalPromised(command: Command, state: State): boolean {
   const { name, sub } = nameOf(command);

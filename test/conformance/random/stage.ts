@@ -53,10 +53,7 @@ async function watched(t: TestScope, { port }: RedisProcess): Promise<Watched> {
 }
 
 async function full(proxy: TestProxy): Promise<void> {
-  interface Memory {
-    readonly level: { readonly low: { readonly shedShare: number } };
-  }
-  await until(async () => ((await proxy.admin('/api/memory')) as Memory).level.low.shedShare === 1, {
+  await until(async () => (await proxy.admin('/api/memory')).level.low.shedShare === 1, {
     timeoutMs: 20_000,
     describe: 'low keys to be refused',
   });

@@ -46,15 +46,7 @@ export const connection: Scenarios = {
   'a conflict with a write of its own, and an expired key': async (open) => {
     const a = await open();
     void a.write(
-      commands(
-        'SET k 1 PX 50',
-        'WATCH k',
-        'DEBUG SLEEP 0.06',
-        'MULTI',
-        'SETNX other 1',
-        'EXEC',
-        'EXISTS other',
-      ),
+      commands('SET k 1 PX 50; WATCH k; DEBUG SLEEP 0.06; MULTI; SETNX other 1; EXEC; EXISTS other'),
     );
     return a.readReplies(7);
   },
@@ -139,16 +131,7 @@ export const connection: Scenarios = {
     const seen: Buffer[] = [];
     for (let i = 0; i < 20; i++) {
       void a.write(
-        commands(
-          'HSET h f v',
-          'HGETALL h',
-          'HELLO 3',
-          'HGETALL h',
-          'GET none',
-          'HELLO 2',
-          'GET none',
-          'SETNX k 1',
-        ),
+        commands('HSET h f v; HGETALL h; HELLO 3; HGETALL h; GET none; HELLO 2; GET none; SETNX k 1'),
       );
       seen.push(await b.call('SET', 'other', i), ...(await a.readReplies(8)));
     }

@@ -1,9 +1,9 @@
 // What a family of the script is made of. A case is for one command of the server's COMMAND list and says what is sent;
 // what is answered is never written down: the direct server says it.
 import { command } from '../../support/raw-client.js';
-import { commands } from '../../support/twins.js';
+import { commands, linesOf } from '../../support/twins.js';
 
-/** Words split at spaces, `""` the empty one; a list where a word holds spaces or bytes. */
+/** As support/twins.ts writes commands; in a case of a family, several stand in one text. A list where a word holds spaces or bytes. */
 export type Line = string | readonly (string | number | Buffer)[];
 
 interface DetailedCase {
@@ -21,8 +21,13 @@ type Case = readonly Line[] | DetailedCase;
 /** By the command's name as COMMAND has it, such as `client|id`; a line of that name must succeed. */
 export type Family = Readonly<Record<string, Case>>;
 
+/** With one command a line. */
 export function detailed(each: Case): DetailedCase {
-  return 'lines' in each ? each : { lines: each };
+  const whole = 'lines' in each ? each : { lines: each };
+  return {
+    ...whole,
+    lines: whole.lines.flatMap<Line>((line) => (typeof line === 'string' ? linesOf(line) : [line])),
+  };
 }
 
 export function words(line: Line): readonly (string | number | Buffer)[] {

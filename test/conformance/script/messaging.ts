@@ -33,16 +33,5 @@ export const transactions: Family = {
   exec: ['EXEC', 'MULTI', 'SET k v', 'INCR k', 'GET k', 'EXEC', 'MULTI', 'EXEC'],
   multi: ['MULTI', 'MULTI', 'EXEC', 'MULTI', 'NOSUCH', 'EXEC'],
   unwatch: ['UNWATCH', 'WATCH k', 'SET k v', 'UNWATCH', 'MULTI', 'EXEC'],
-  watch: [
-    'WATCH k',
-    'SET k v',
-    'MULTI',
-    'GET k',
-    'EXEC',
-    'WATCH k other',
-    'MULTI',
-    'GET k',
-    'WATCH k',
-    'EXEC',
-  ],
+  watch: ['WATCH k; SET k v; MULTI; GET k; EXEC; WATCH k other; MULTI; GET k; WATCH k; EXEC'],
 };

@@ -29,9 +29,7 @@ export const scripting: Family = {
   evalsha: [
     'SET k v',
     ['SCRIPT', 'LOAD', GET],
-    `EVALSHA ${GET_SHA} 1 k`,
-    `EVALSHA ${'f'.repeat(40)} 0`,
-    'EVALSHA short 0',
+    `EVALSHA ${GET_SHA} 1 k; EVALSHA ${'f'.repeat(40)} 0; EVALSHA short 0`,
   ],
   evalsha_ro: ['SET k v', ['SCRIPT', 'LOAD', GET], `EVALSHA_RO ${GET_SHA} 1 k`],
   fcall: [LOAD, 'SET k v', 'FCALL look 1 k', 'FCALL put 1 k w', 'GET k', 'FCALL nosuch 0', 'FCALL put x'],
@@ -66,10 +64,7 @@ export const scripting: Family = {
   'script|exists': [['SCRIPT', 'LOAD', GET], `SCRIPT EXISTS ${GET_SHA} ${'f'.repeat(40)}`],
   'script|flush': [
     ['SCRIPT', 'LOAD', GET],
-    'SCRIPT FLUSH SYNC',
-    'SCRIPT FLUSH ASYNC',
-    'SCRIPT FLUSH NOPE',
-    `SCRIPT EXISTS ${GET_SHA}`,
+    `SCRIPT FLUSH SYNC; SCRIPT FLUSH ASYNC; SCRIPT FLUSH NOPE; SCRIPT EXISTS ${GET_SHA}`,
   ],
   'script|help': ['SCRIPT HELP'],
   'script|kill': ['SCRIPT KILL'],

@@ -20,39 +20,8 @@ export const UNABLE: ReadonlyMap<string, string> = new Map([
 
 /** Commands with keys that are the same for keys of every type. */
 export const TYPELESS: ReadonlySet<string> = new Set([
-  ...[
-    'copy',
-    'del',
-    'dump',
-    'exists',
-    'expire',
-    'expireat',
-    'expiretime',
-    'migrate',
-    'move',
-    'persist',
-    'pexpire',
-  ],
-  ...[
-    'pexpireat',
-    'pexpiretime',
-    'pttl',
-    'rename',
-    'renamenx',
-    'restore',
-    'restore-asking',
-    'touch',
-    'ttl',
-    'type',
-  ],
-  ...[
-    'unlink',
-    'watch',
-    'object|encoding',
-    'object|freq',
-    'object|idletime',
-    'object|refcount',
-    'memory|usage',
-  ],
-  ...['mget', 'mset', 'msetnx', 'psetex', 'set', 'setex', 'setnx'],
+  ...'copy del dump exists expire expireat expiretime migrate move persist pexpire'.split(' '),
+  ...'pexpireat pexpiretime pttl rename renamenx restore restore-asking touch ttl'.split(' '),
+  ...'type unlink watch object|encoding object|freq object|idletime object|refcount'.split(' '),
+  ...'memory|usage mget mset msetnx psetex set setex setnx'.split(' '),
 ]);

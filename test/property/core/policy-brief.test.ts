@@ -6,7 +6,7 @@ import { BRIEF_MS, BriefWrites } from '../../../src/core/policy/brief.js';
 
 const TICK_MS = 125;
 
-t.test('what stands is what was written and has not ended', async (t) => {
+t.test('brief memory is what was written and has not expired', async (t) => {
   const step = fc.record({
     afterMs: fc.nat(3000),
     bytes: fc.integer({ min: 1, max: 1000 }),
@@ -64,7 +64,7 @@ t.test('counters without a TTL stay counted, until the EXPIRE that follows', asy
   t.equal(brief.standing, 0);
 });
 
-t.test('what lives longer than a minute counts for so many', async (t) => {
+t.test('writes that live longer than a minute count in proportion', async (t) => {
   const brief = new BriefWrites();
   brief.pass(0);
   brief.add(100, 3_600_000, 0);

@@ -1,9 +1,10 @@
 // The glob against Redis's own: for thousands of patterns over the characters that mean something and bytes that are
 // signed in C, `KEYS pattern` on a server that has every short key must list just the keys that match here.
 import fc from 'fast-check';
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import t from 'tap';
 import { globMatches } from '../../../src/core/policy/glob.js';
+import { withIoredis } from '../../support/ioredis.js';
 import { withRedis } from '../../support/redis.js';
 
 const ALPHABET = [...Buffer.from('ab*?[]^-\\'), 0x80, 0xff];
@@ -43,8 +44,7 @@ const pattern = fc.array(element, { maxLength: 5 }).map((elements) => Buffer.fro
 
 t.test('KEYS of a live server lists just what matches here', { timeout: 60_000 }, async (t) => {
   const redis = await withRedis(t);
-  const client = new Redis({ port: redis.port });
-  t.teardown(() => client.disconnect());
+  const client = withIoredis(t, redis.port);
   const keys = keysUpTo(3);
   await client.mset(...keys.flatMap((key) => [key, '1']));
   const patterns = [...keysUpTo(2), ...fc.sample(pattern, PATTERNS)];
@@ -67,8 +67,7 @@ t.test('KEYS of a live server lists just what matches here', { timeout: 60_000 }
 
 t.test('longer keys, backtracking over several stars', { timeout: 60_000 }, async (t) => {
   const redis = await withRedis(t);
-  const client = new Redis({ port: redis.port });
-  t.teardown(() => client.disconnect());
+  const client = withIoredis(t, redis.port);
   const letters = fc.constantFrom(0x61, 0x62);
   const keys = fc
     .sample(fc.array(letters, { minLength: 4, maxLength: 14 }), 800)

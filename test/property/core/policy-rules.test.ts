@@ -61,7 +61,7 @@ t.test('first match wins, as a loop over all globs would find it', async () => {
   );
 });
 
-t.test('so it does among many globs, with what they have in common', async (t) => {
+t.test('the rule set finds the first match among many globs with common parts', async (t) => {
   // Little that matches everything, so that late rules have their turn, too.
   const letters = fc.array(fc.constantFrom(...Buffer.from('abA:*\\'), 0x80, 0xff), {
     minLength: 1,

@@ -1,9 +1,9 @@
 // The options of SET and GETEX against a live Redis: MALFORMED just where Redis sees a syntax error, an expiry just
 // where the key has one afterwards. All short option lists, and random longer ones.
 import fc from 'fast-check';
-import { Redis } from 'ioredis';
 import t from 'tap';
 import { ExpiryKind, ExpiryUnit, TtlOptions } from '../../../src/core/policy/ttl-options.js';
+import { withIoredis } from '../../support/ioredis.js';
 import { withRedis } from '../../support/redis.js';
 
 // 2³³ is in the future in every unit that counts from the epoch in seconds or, as a span, in any unit.
@@ -60,8 +60,7 @@ const LISTS = [
 for (const command of ['SET', 'GETEX'] as const) {
   t.test(`${command} on a live server`, { timeout: 60_000 }, async (t) => {
     const redis = await withRedis(t);
-    const client = new Redis({ port: redis.port });
-    t.teardown(() => client.disconnect());
+    const client = withIoredis(t, redis.port);
     const pipeline = client.pipeline();
     for (const words of LISTS) {
       pipeline.call('SET', 'k', 'v');
@@ -112,8 +111,7 @@ t.test('conditions newer than the server here', async (t) => {
 
 t.test('conditions as the server here takes them', { timeout: 60_000 }, async (t) => {
   const redis = await withRedis(t);
-  const client = new Redis({ port: redis.port });
-  t.teardown(() => client.disconnect());
+  const client = withIoredis(t, redis.port);
   const knows = async (...words: string[]): Promise<boolean> =>
     client.call('SET', 'probe', 'v', ...words).then(
       () => true,

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { ServerClock } from '../../../src/memory/server-clock.js';
 import { withProxy } from '../../support/proxy.js';
-import { startProxyProcess } from '../../support/proxy-process.js';
+import { withProxyProcess } from '../../support/proxy-process.js';
 import { command, type RawClient, withRaw } from '../../support/raw-client.js';
 import { withRedis } from '../../support/redis.js';
 import { until } from '../../support/wait.js';
@@ -87,7 +87,7 @@ async function compare(through: RawClient, direct: RawClient, form: Form, number
 }
 
 for (const pool of ['session', 'command'] as const) {
-  t.test(`what Redis says of an expiry is what the client hears (${pool})`, async (t) => {
+  t.test(`the client gets Redis’s own verdict on an expiry (${pool})`, async (t) => {
     const redis = await withRedis(t);
     const proxy = await withProxy(t, { redis, config: { rules, upstream: { pool } } });
     const [through, direct] = [await withRaw(t, proxy.port), await withRaw(t, redis.port)];
@@ -130,7 +130,7 @@ t.test('a wrong clock of this machine deletes nothing and prolongs nothing', asy
     Date.now = () => now() + skewMs;
     const proxy = await withProxy(t, { redis, config: { rules } });
     // The first reading brings the server's time.
-    await until(async () => ((await proxy.admin('/api/memory')) as { polls: number }).polls > 0);
+    await until(async () => (await proxy.admin('/api/memory')).polls > 0);
     const through = await withRaw(t, proxy.port);
     for (const secondsLeft of [60, 300, 3600]) {
       const at = Math.floor(now() / 1000) + secondsLeft;
@@ -146,11 +146,10 @@ t.test('nor does that of worker processes', async (t) => {
   const redis = await withRedis(t);
   const direct = await withRaw(t, redis.port);
   const late = 'data:text/javascript,const { now } = Date; Date.now = () => now() - 900_000;';
-  const proxy = await startProxyProcess({
+  const proxy = await withProxyProcess(t, {
     config: { rules, upstream: { url: `redis://127.0.0.1:${redis.port}` }, workers: 2 },
     nodeArgs: ['--import', late],
   });
-  t.teardown(() => proxy.stop());
   for (let i = 0; i < 2; i++) {
     const through = await withRaw(t, proxy.port);
     const at = String(Math.floor(Date.now() / 1000) + 300);

@@ -37,7 +37,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   fc.tuple(fc.constantFrom('drop' as const, 'again' as const), fc.nat(400)),
 );
 
-t.test('what was appended is there, in order', async () => {
+t.test('held bytes come out in the order in which they were appended', async () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
       const books = new Books();

@@ -95,7 +95,7 @@ const step = fc.oneof(asking, asking, fc.record({ bytes: fc.integer({ min: 1, ma
 /** A swallowed reply is what Spillway asked for: no array, so that a message in between can be told from it. */
 const simple = (replies: readonly string[]): string[] => replies.map(() => '+OK\r\n');
 
-t.test('each owner gets its replies', async (t) => {
+t.test('each client of a shared connection gets its own replies', async (t) => {
   let runs = 0;
   fc.assert(
     fc.property(

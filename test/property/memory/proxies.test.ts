@@ -99,7 +99,7 @@ t.test('a burst through all proxies is refused in time', async (t) => {
   t.ok(play({ ...burst, told: 1 }).peak > 1, 'each as if it was alone: the server itself refuses');
 });
 
-t.test('one of many that writes is not refused before the band', async (t) => {
+t.test('the only proxy of many that writes is not refused before the band', async (t) => {
   const scenarios = fc.record({
     proxies: fc.integer({ min: 2, max: 64 }),
     perSecond: fc.double({ min: 0.05, max: 1, noNaN: true }),

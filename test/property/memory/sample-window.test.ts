@@ -113,7 +113,7 @@ t.test('a figure that is none is no sample', async (t) => {
   t.equal(window.estimate('all', 100, 1e6, 0), undefined);
 });
 
-t.test('whatever comes: between 0 and used memory, and no sample counts for more than its part', async () => {
+t.test('an estimate is between 0 and used memory, and no sample counts for more than its bound', async () => {
   const size = fc.integer({ min: 1, max: 2 ** 40 });
   fc.assert(
     fc.property(
@@ -140,7 +140,7 @@ t.test('whatever comes: between 0 and used memory, and no sample counts for more
   );
 });
 
-t.test('each key is as likely to be looked at as any other, in whichever database', async (t) => {
+t.test('each key is equally likely to be sampled, in every database', async (t) => {
   const random = seeded(7);
   const databases = [
     { db: 0, keys: 1_000_000, expires: 0 },

@@ -108,7 +108,7 @@ const step: fc.Arbitrary<Step> = fc.record({
 
 const nextTurn = () => new Promise((resolve) => setTimeout(resolve, 0));
 
-t.test('of a receiver that fails and works again', async () => {
+t.test('a receiver that failed gets the state at that time', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 25 }), seen, async (steps, last) => {
       let [now, arrives, turns, underWay, most] = [0, true, 0, 0, 0];
@@ -190,7 +190,7 @@ t.test('without a fresh reading nothing changes', async (t) => {
   t.equal(tracker.see(liveOf(open), OPTIONS, 4 * HOLD_MS).levels.low, 'open');
 });
 
-t.test('what was refused for a rehearsal is over with it', async (t) => {
+t.test('refusals of a rehearsal end with it', async (t) => {
   const tracker = new SituationTracker();
   const seen = { low: 1, normal: 1, secondsToFull: null, rehearsal: true, observes: false };
   t.match(tracker.see(liveOf(seen), OPTIONS, 0), {

@@ -69,7 +69,7 @@ t.test('the slope of a line is the line, whatever a tenth of its points do', asy
   );
 });
 
-t.test('what shrinks or stands still never fills', async (t) => {
+t.test('memory that shrinks or stands still has no time to full', async (t) => {
   fc.assert(
     fc.property(start, fc.integer({ min: -1_000_000, max: 0 }), (from, slope) => {
       const growth = measureGrowth(line(from, slope, 60));

@@ -88,7 +88,7 @@ for (const [name, [sizeOf, within]] of Object.entries(SIZES)) {
   });
 }
 
-t.test('one key that holds half of it all is no sample for others like it', async (t) => {
+t.test('one key that holds half of the memory stands for no others', async (t) => {
   for (let seed = 1; seed <= 20; seed++) {
     const random = randomBy(seed);
     const keys = keysOf(3000, () => 300, random);

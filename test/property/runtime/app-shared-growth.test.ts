@@ -101,7 +101,7 @@ t.test('growth is counted by all', async (t) => {
   t.pass('always');
 });
 
-t.test('what all write at the same time is counted before anything is heard', async (t) => {
+t.test('simultaneous writes of all workers count before their messages arrive', async (t) => {
   const worker = new Worker(4);
   worker.write(100);
   t.equal(worker.gate.admitted, 400);

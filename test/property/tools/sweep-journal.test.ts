@@ -1,13 +1,12 @@
 // A journal that was cut at any byte: what stood there whole is read, what did not counts as not written.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import os from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import fc from 'fast-check';
 import t from 'tap';
 import { Journal, type JournalEntry, type Place, readJournal } from '../../../src/tools/sweep/journal.js';
+import { withFolder } from '../../support/folder.js';
 
-const folder = mkdtempSync(path.join(os.tmpdir(), 'spillway-journal-'));
-t.teardown(() => rmSync(folder, { recursive: true }));
+const folder = withFolder(t, 'spillway-journal-');
 
 const place: fc.Arbitrary<Place> = fc.record({
   server: fc.constantFrom('127.0.0.1:6379', '/run/redis.sock'),
@@ -81,7 +80,7 @@ t.test('cut at every byte, and gone on with', async () => {
   );
 });
 
-t.test('what is no journal is not taken for one', async (t) => {
+t.test('a file that is no journal is refused', async (t) => {
   const file = path.join(folder, 'other');
   for (const content of [
     '',

@@ -136,7 +136,7 @@ for (const [link, connected] of [
   );
 }
 
-t.test('what went past the stream, and the kernel has not taken, is waited for like the rest', async (t) => {
+t.test('bytes that bypassed the stream are waited for until the kernel has them', async (t) => {
   const [writer, reader] = await connect(t);
   let drains = 0;
   let whenDrained = (): void => {};
@@ -186,7 +186,7 @@ t.test('told also when nothing but what went past the stream was waited for', as
   });
 });
 
-t.test('what the kernel has taken leaves no slab behind', async (t) => {
+t.test('bytes that the kernel has taken release their slabs', async (t) => {
   for (const connected of [connect, connectTls]) {
     const [writer, reader] = await connected(t);
     const pool = new SlabPool(true);

@@ -4,7 +4,7 @@ import t, { type Test } from 'tap';
 import { AdminClient, AdminError } from '../../../src/cli/admin-client.js';
 import { compileConfig } from '../../../src/config/compile.js';
 import { configSchema } from '../../../src/config/schema.js';
-import { askAdmin } from '../../support/ask-admin.js';
+import { adminAt } from '../../support/ask-admin.js';
 import { serving } from '../../support/listen.js';
 
 const LATE = JSON.stringify({ error: 'Request Timeout', message: 'Client Timeout', statusCode: 408 });
@@ -27,5 +27,5 @@ t.test('a request that came too late is sent again, once', async (t) => {
 });
 
 t.test('a test asks until it is answered', async (t) => {
-  t.same(await askAdmin(await lateFor(t, 3)), {});
+  t.same(await adminAt(await lateFor(t, 3))('/'), {});
 });

@@ -27,7 +27,7 @@ t.test("redis-cli's flag, of the commands that talk to Redis", async (t) => {
   t.equal(hidePasswords(['spillway', 'stats', '-a', 'http://10.0.0.7:9380']), undefined, 'an admin address');
 });
 
-t.test('what holds none is left alone', async (t) => {
+t.test('a command line without a password is left alone', async (t) => {
   t.equal(
     hidePasswords(['-u', 'redis://user@host:1', '--listen', ':6380', 'a:b@c', 'redis://host:6379/0']),
     undefined,

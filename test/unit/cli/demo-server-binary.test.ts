@@ -1,17 +1,16 @@
 // Finding and installing a server, with package managers made of shell scripts in folders of the test's own.
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import os from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import t, { type Test } from 'tap';
 import { PACKAGE_MANAGERS, suggestion } from '../../../src/cli/local-server/package-manager.js';
 import { ensureServerBinary, findServerBinary } from '../../../src/cli/local-server/server-binary.js';
+import { withFolder } from '../../support/folder.js';
 
 const SERVER = 'echo "Redis server v=7.0.15 sha=0"';
 
 /** A folder with these executables; `/bin` beside it, for what the scripts themselves need, holds no server here. */
 async function folderWith(t: Test, scripts: Record<string, string>): Promise<string> {
-  const folder = await mkdtemp(path.join(os.tmpdir(), 'spillway-test-'));
-  t.teardown(() => rm(folder, { recursive: true, force: true }));
+  const folder = withFolder(t, 'spillway-test-');
   for (const [name, script] of Object.entries(scripts)) await executable(path.join(folder, name), script);
   return folder;
 }

@@ -58,7 +58,7 @@ t.test('a line that stays, in between, is written with the terminal as it was', 
   t.ok(asBefore());
 });
 
-t.test('it tells how far, how fast, and how long it still takes', async (t) => {
+t.test('the line says how far, how fast, and how long it still takes', async (t) => {
   const { progress, pass, text } = progressOn(false);
   progress.begin('walk', 100_000);
   for (let i = 0; i < 10; i++) pass(1000, 1000);

@@ -76,7 +76,7 @@ t.test('a rule for a database or user that is never reached', async (t) => {
   t.match(third, [/no key reaches "r2", because "r1" matches/]);
 });
 
-t.test('all keys of a database are no job system', async (t) => {
+t.test('a rule for all keys of a database is not taken for a job system', async (t) => {
   t.same(mistakesWith('auto', { db: 1, applyTo: 'all' }), []);
   t.match(mistakesWith('auto', { db: 1 }, { match: '*' }), [/"r1" matches every key/]);
 });
@@ -117,7 +117,7 @@ t.test('too many without literal text, and too many warnings', async (t) => {
   t.equal(mistakes(...wrong).length, 21);
 });
 
-t.test('what is fine', async (t) => {
+t.test('patterns that get no warning', async (t) => {
   t.same(mistakes({ match: 'session:*' }, { match: '*' }), []);
   t.same(mistakes({ match: 'user:1:*' }, { match: 'user:*' }, { match: ['a', 'user', 'users:*'] }), []);
   t.same(mistakes({ match: 'a:x' }, { match: '*:x' }, { match: 'ab*' }, { match: 'a?*' }), []);

@@ -75,7 +75,7 @@ t.test('the shipped config is valid', async (t) => {
   t.same(problems(JSON.parse(text)), []);
 });
 
-t.test('one problem each, at its place', async (t) => {
+t.test('each mistake is one problem, at its place', async (t) => {
   const memory = (value: unknown) => ({ memory: value });
   const rules = (...value: unknown[]) => ({ rules: value });
   const cases: [unknown, RegExp][] = [
@@ -375,7 +375,7 @@ t.test('one problem each, at its place', async (t) => {
   }
 });
 
-t.test('what is just within bounds passes', async (t) => {
+t.test('values just within their bounds pass', async (t) => {
   const valid: object[] = [
     { rules: [{ ...rule, maxTtl: '1h', jitter: '90%' }] },
     { rules: [{ ...rule, jitter: '0%', durable: false }] },
@@ -399,7 +399,7 @@ t.test('what is just within bounds passes', async (t) => {
   for (const config of valid) t.same(problems(config), [], JSON.stringify(config));
 });
 
-t.test('all problems come at once, and the message lists them', async (t) => {
+t.test('all problems are reported at once', async (t) => {
   const bad = { listen: 1, mode: 2, rules: [{ match: 5 }, { ...rule, ttl: 'x' }], log: { level: 3, x: 4 } };
   t.equal(problems(bad).length, 7);
   t.throws(() => checkConfig(bad, 'f.json'), {

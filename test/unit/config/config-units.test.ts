@@ -57,24 +57,7 @@ t.test('durations', async (t) => {
     ['90m', 5_400_000],
   ];
   for (const [text, ms] of good) t.equal(parseDuration(text), ms, text);
-  const bad = [
-    '',
-    '5',
-    'h',
-    '5x',
-    '-5s',
-    '1.5h',
-    ' 5s',
-    '5s ',
-    '5 s',
-    '5S',
-    '5s5',
-    '30m1h',
-    '1h1h',
-    '1ms1s',
-    '9e9d',
-    '٣s',
-  ];
+  const bad = [...'5 h 5x -5s 1.5h 5S 5s5 30m1h 1h1h 1ms1s 9e9d ٣s'.split(' '), '', ' 5s', '5s ', '5 s'];
   for (const text of bad) t.throws(() => parseDuration(text), { name: 'UnitError', message: /^must/ }, text);
   t.throws(() => parseDuration('999999999999d'), { message: 'is too long a duration' });
   fc.assert(
@@ -101,19 +84,13 @@ t.test("sizes mean what they mean in redis.conf: 'kb' is 1024, 'k' is 1000", asy
   ];
   for (const [text, bytes] of good) t.equal(parseSize(text), bytes, String(text));
   for (const text of [
+    ...'mb 1tb 1.5gb -1 0x10 1kib 5constructor'.split(' '),
     '',
-    'mb',
-    '1tb',
-    '1.5gb',
-    '-1',
     '1 mb',
-    '0x10',
-    '1kib',
     -1,
     1.5,
     Number.NaN,
     1e21,
-    '5constructor',
   ]) {
     t.throws(() => parseSize(text), { name: 'UnitError', message: /^must be a size/ }, String(text));
   }
@@ -133,20 +110,7 @@ t.test('percentages', async (t) => {
   t.equal(parsePercent('0%'), 0);
   t.equal(parsePercent('100%'), 1);
   t.equal(parsePercent('2.5%'), 0.025);
-  for (const text of [
-    '',
-    '80',
-    '%',
-    '101%',
-    '100.1%',
-    '-1%',
-    '1.%',
-    '.5%',
-    '1.23456%',
-    '80 %',
-    '1e1%',
-    '0.8',
-  ]) {
+  for (const text of [...'80 % 101% 100.1% -1% 1.% .5% 1.23456% 1e1% 0.8'.split(' '), '', '80 %']) {
     t.throws(() => parsePercent(text), { name: 'UnitError', message: /^must be a percentage/ }, text);
   }
   fc.assert(
@@ -164,18 +128,7 @@ t.test('listen addresses', async (t) => {
   t.same(parseListenAddress('[::1]:6380'), { host: '::1', port: 6380 });
   t.same(parseListenAddress(':6380'), { host: '', port: 6380 });
   t.same(parseListenAddress('redis-proxy.internal:0'), { host: 'redis-proxy.internal', port: 0 });
-  const bad = [
-    '',
-    '6380',
-    'host',
-    'host:',
-    'host:x',
-    'host:65536',
-    '::1:6380',
-    '[::1]',
-    '[nope]:1',
-    '[127.0.0.1]:1',
-  ];
+  const bad = [...'6380 host host: host:x host:65536 ::1:6380 [::1] [nope]:1 [127.0.0.1]:1'.split(' '), ''];
   for (const text of [
     ...bad,
     '999.0.0.1:1',

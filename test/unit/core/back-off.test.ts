@@ -1,7 +1,7 @@
 import t from 'tap';
 import { BackOff, spread } from '../../../src/core/back-off.js';
 
-t.test('each wait is twice the one before, up to the longest, until it works', async (t) => {
+t.test('each wait doubles, up to the longest, until an attempt succeeds', async (t) => {
   const backOff = new BackOff(20, 1000);
   t.equal(backOff.failing, false);
   const waits = Array.from({ length: 9 }, () => backOff.next());

@@ -1,6 +1,5 @@
 // The command table: found in any case, overlaid by what a live server says, and complete for every write of it
 // that Redis itself would refuse at the limit.
-import { Redis } from 'ioredis';
 import t from 'tap';
 import { factsFromCommandReply } from '../../../src/core/commands/overlay.js';
 import {
@@ -13,6 +12,7 @@ import {
 import { GENERATED_COMMANDS } from '../../../src/core/commands/table.generated.js';
 import { type CommandTable, defaultCommandTable, whyNotShared } from '../../../src/core/commands/table.js';
 import { NO_KEYS } from '../../../src/core/commands/treatment.js';
+import { withIoredis } from '../../support/ioredis.js';
 import { withRedis } from '../../support/redis.js';
 
 /** Looks a name up at an offset, with other bytes around it. */
@@ -71,7 +71,7 @@ t.test('arity counts the name; negative is "at least"', async (t) => {
   );
 });
 
-t.test('who shares a connection, and why not', async (t) => {
+t.test('which commands need their own connection, and why', async (t) => {
   const table = defaultCommandTable().overlaidBy([
     { name: 'mod.get', arity: -2, flags: new Set(['readonly']), keys: NO_KEYS },
   ]);
@@ -163,8 +163,7 @@ t.test('a live server', async (t) => {
   const redis = await withRedis(t);
   for (const protocol of [2, 3] as const) {
     t.test(`over RESP${protocol}`, async (t) => {
-      const client = new Redis({ port: redis.port, protocol });
-      t.teardown(() => client.disconnect());
+      const client = withIoredis(t, redis.port, { protocol });
       const reply = (await client.call('COMMAND')) as unknown[];
       const facts = factsFromCommandReply(reply);
       t.equal(facts.length, reply.length, 'every entry is understood');

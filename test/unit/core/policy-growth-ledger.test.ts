@@ -32,7 +32,7 @@ t.test('growth without a reply is contained once it is two ages old', async (t) 
   t.throws(() => ledger.answer(1, 0), /no more growth is answered/);
 });
 
-t.test('what is promised stays promised for two ages, or until it has come', async (t) => {
+t.test('announced growth counts for two ages, or until it has arrived', async (t) => {
   const ledger = new GrowthLedger();
   let woken = 0;
   ledger.onGrowth = () => void woken++;

@@ -100,7 +100,7 @@ function asked(scripts: Scripts, call: ScriptCall, ...words: string[]): boolean 
 
 const noted = (scripts: Scripts, source: string) => scripts.note(Buffer.from(source), 0, source.length);
 
-t.test('by SHA1 a script is known once its source has passed', async (t) => {
+t.test('a SHA1 is known once the source of the script has passed', async (t) => {
   const scripts = new Scripts({ pass: new Set(), commands: table, sha1 });
   const [frees, grows] = ["return redis.call('DEL', KEYS[1])", "return redis.call('SET', KEYS[1], 1)"];
   const bySha = (source: string) => asked(scripts, ScriptCall.SHA1, 'EVALSHA', sha1(source), '0');
@@ -121,7 +121,7 @@ t.test('by SHA1 a script is known once its source has passed', async (t) => {
   t.ok(bySha(frees), 'another server may know other commands');
 });
 
-t.test('what the operator names passes', async (t) => {
+t.test('scripts that memory.passScripts names pass', async (t) => {
   const grows = "return redis.call('SET', KEYS[1], 1)";
   const scripts = new Scripts({ pass: new Set([sha1(grows), 'free_all']), commands: table, sha1 });
   t.notOk(asked(scripts, ScriptCall.SHA1, 'EVALSHA', sha1(grows), '0'));
@@ -130,7 +130,7 @@ t.test('what the operator names passes', async (t) => {
   t.ok(asked(scripts, ScriptCall.FUNCTION, 'FCALL', 'FREE_ALL', '0'), 'names of functions are exact');
 });
 
-t.test('whatever comes beside it, a script that was called by its SHA1 stays known', async (t) => {
+t.test('a script that is called by its SHA1 stays known, however many others come', async (t) => {
   const scripts = new Scripts({ pass: new Set(), commands: table, sha1 });
   const frees = "return redis.call('DEL', KEYS[1])";
   const bySha = () => asked(scripts, ScriptCall.SHA1, 'EVALSHA', sha1(frees), '0');

@@ -11,7 +11,7 @@ function* sizes(): Generator<number> {
     for (let step = 1; step <= 4; step++) yield base + (step * base) / 4;
 }
 
-t.test('each holds what fits into its size and not into the next lower one', async (t) => {
+t.test('each class holds the sizes above the next lower class', async (t) => {
   let before = 0;
   const first = sizeClassOf(16 - HEADER);
   for (const [i, size] of [...sizes()].entries()) {
@@ -24,6 +24,6 @@ t.test('each holds what fits into its size and not into the next lower one', asy
   t.equal(INTEGER_CLASS, sizeClassOf('-9223372036854775808'.length));
 });
 
-t.test('what is no string', async (t) => {
+t.test('values that are no strings', async (t) => {
   t.same([0, 1, 125, SizeClass.STREAM, SizeClass.OTHER].map(isString), [false, true, true, false, false]);
 });

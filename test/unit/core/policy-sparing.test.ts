@@ -270,7 +270,7 @@ t.test('a large value of which the length is known may rewrite its key', async (
   t.equal(decide(['SET', 'a', 'x'.repeat(80_000)], true, came), 'shed', 'larger');
 });
 
-t.test('each reason to spare a write has its own row of names', async (t) => {
+t.test('each reason to spare a write has its own names', async (t) => {
   t.same(
     SPARED_NAMES.map((name) => (Spared as Record<string, number>)[name.toUpperCase()]),
     SPARED_NAMES.map((_, i) => i + 1),

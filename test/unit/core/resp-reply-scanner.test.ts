@@ -146,7 +146,7 @@ t.test('prefix: of an error always, of others when asked, the first bytes only',
   t.same({ prefixLength, capture }, { prefixLength: 0, capture: false }, 'nothing kept unasked');
 });
 
-t.test('what is asked for one item does not last for the next', async (t) => {
+t.test('a request for details holds for one item only', async (t) => {
   const scanner = new ReplyScanner();
   const stream = bytesOf('-ERR\r\n+OK\r\n');
   const at = scanner.scan(stream, 0, stream.length);
@@ -155,7 +155,7 @@ t.test('what is asked for one item does not last for the next', async (t) => {
   t.equal(scanner.prefixLength, 0);
 });
 
-t.test('what is no RESP is malformed, and stays so', async (t) => {
+t.test('bytes that are not RESP are malformed, and stay so', async (t) => {
   for (const text of ['hello\r\n', '\r\n', '*1\r\nx', '$1a\r\n', '*z\r\n', '|1\r\n+a\r\n+b\r\n?']) {
     const scanner = new ReplyScanner();
     const bytes = bytesOf(text);

@@ -40,12 +40,12 @@ t.test('a shed write and a follow-up before it keep theirs', async (t) => {
   asOfServer(t, { client, shedding: true, server: { full } });
 });
 
-t.test('it is answered by the protocol that the client speaks by then', async (t) => {
+t.test('PROXY is answered in the protocol that the client speaks by then', async (t) => {
   const { client } = asOfServer(t, { client: ASK + cmd('HELLO', '3') + ASK + cmd('HELLO', '2') + ASK });
   t.same(client.match(/RESP\d/g), ['RESP2', 'RESP3', 'RESP2']);
 });
 
-t.test('who may not run INFO gets the server’s own refusal', async (t) => {
+t.test('a client that may not run INFO gets the server’s own refusal', async (t) => {
   const unauthenticated = asOfServer(t, {
     client: ASK + cmd('AUTH', 'secret') + ASK,
     server: { password: true },
@@ -87,7 +87,7 @@ t.test('switched off, it passes byte for byte', async (t) => {
   t.match(client, /^-ERR unknown command 'PROXY', with args beginning with: '.*' \r\n$/);
 });
 
-t.test('one with a large argument is no question', async (t) => {
+t.test('PROXY with a large argument goes to Redis', async (t) => {
   const large = cmd('PROXY', 'x'.repeat(100_000));
   const { session, upstream } = makeSession({ console: true });
   lend(Buffer.from(large.slice(0, 50_000)), (bytes) => session.fromClient(bytes));
@@ -95,7 +95,7 @@ t.test('one with a large argument is no question', async (t) => {
   t.equal(upstream.all(), large);
 });
 
-t.test('what comes behind waits for the answer, and pushes do not', async (t) => {
+t.test('later commands wait for the answer; pushes do not', async (t) => {
   const { session, upstream, client } = makeSession({ console: true });
   session.fromClient(Buffer.from(ASK + cmd('GET', 'other')));
   t.equal(upstream.take().toString(), PROBE);

@@ -49,7 +49,7 @@ t.test('a write counts until its reply', async (t) => {
   t.equal(underWay(), 0);
 });
 
-t.test('what is sent behind a mark is marked when that is reached', async (t) => {
+t.test('bytes sent behind a mark belong to it once it is reached', async (t) => {
   const { write, reply, underWay } = make();
   write(100);
   write(10);
@@ -62,7 +62,7 @@ t.test('what is sent behind a mark is marked when that is reached', async (t) =>
   t.equal(underWay(), 0, 'and is reached with no write behind it');
 });
 
-t.test('what waits behind a write does not keep it under way', async (t) => {
+t.test('commands behind a write do not keep it under way', async (t) => {
   const { write, other, reply, underWay } = make();
   write(100);
   other();
@@ -111,7 +111,7 @@ t.test('ages end with readings, and last', async (t) => {
   t.equal(underWay(), 100, 'many readings are no age');
 });
 
-t.test('of a command in pieces counts what has gone up', async (t) => {
+t.test('of a command in pieces, the bytes that have gone up count', async (t) => {
   const { meter, gate, underWay, write, reply, age } = make();
   write(7);
   meter.begin(1000);

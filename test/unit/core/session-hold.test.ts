@@ -77,7 +77,7 @@ const CLAIMS: readonly Case[] = [
   { line: 'CLIENT NO-SUCH-THING', holds: 'taken' },
 ];
 
-t.test('what changes the connection counts once it was answered', async (t) => {
+t.test('a change of the connection counts once it was answered', async (t) => {
   for (const { line, taken = {}, holds, logsIn } of CLAIMS) {
     for (const answer of ['taken', 'refused', 'login failed'] as const) {
       const hold = new Hold();
@@ -115,7 +115,7 @@ function lasts(t: Test, line: string, inMulti = false): boolean {
   return hold.lasting;
 }
 
-t.test('what is not understood, or has no end, holds for good', async (t) => {
+t.test('an unknown command or an endless stream holds the connection for good', async (t) => {
   const lines = [
     ...['NOSUCH x', 'READONLY', 'SYNC', 'PSYNC ? -1', 'REPLCONF x y', 'MONITOR'],
     ...['CLIENT REPLY OFF', 'CLIENT REPLY SKIP', 'SCRIPT DEBUG YES', 'SCRIPT NOSUCH'],
@@ -124,7 +124,7 @@ t.test('what is not understood, or has no end, holds for good', async (t) => {
   for (const line of lines) t.equal(lasts(t, line), true);
 });
 
-t.test('what leaves nothing behind holds nothing', async (t) => {
+t.test('commands that leave no state hold no connection', async (t) => {
   const lines = [
     ...['ASKING', 'READWRITE'],
     ...[
@@ -187,7 +187,7 @@ t.test('queued in a transaction a change takes place out of sight', async (t) =>
   for (const line of ['CLIENT LIST', 'GET k', 'SCRIPT LOAD x']) t.equal(lasts(t, line, true), false);
 });
 
-t.test('of a streamed command the words are gone', async (t) => {
+t.test('the words of a streamed command are not kept', async (t) => {
   for (const line of [
     'HELLO 3',
     'AUTH secret',
@@ -207,7 +207,7 @@ t.test('of a streamed command the words are gone', async (t) => {
   }
 });
 
-t.test('so many changes under way are no greeting', async (t) => {
+t.test('too many changes under way cannot become a greeting', async (t) => {
   const hold = new Hold();
   for (let i = 0; i < MAX_CLAIMS; i++) t.equal(note(hold, 'SELECT 1'), true);
   t.equal(hold.lasting, false);
@@ -272,7 +272,7 @@ t.test(
   },
 );
 
-t.test('one reply that is large makes it bulky, and small ones undo that', async (t) => {
+t.test('a large reply makes a client bulky; small replies undo that', async (t) => {
   const hold = new Hold();
   hold.weigh(BULK_BYTES, 0, false);
   t.equal(hold.bulky, false, 'as much as may be');
@@ -300,7 +300,7 @@ t.test('many replies without a pause are as one', async (t) => {
   t.equal(hold.bulky, true, 'and while they go on so, pauses do not help');
 });
 
-t.test('what is small, or asked for one by one, is never bulky', async (t) => {
+t.test('small replies, or replies asked for one by one, never make a client bulky', async (t) => {
   const one = new Hold();
   for (let i = 0; i < 1000; i++) one.weigh(BULK_BYTES, 1, true);
   t.equal(one.bulky, false, 'one by one');
@@ -312,7 +312,7 @@ t.test('what is small, or asked for one by one, is never bulky', async (t) => {
   t.equal(pushes.bulky, false, 'pushes');
 });
 
-t.test('it can be told to hold for good', async (t) => {
+t.test('a hold can be made permanent', async (t) => {
   const hold = new Hold();
   note(hold, 'SELECT 1');
   t.equal(hold.holdForGood(), false);

@@ -37,7 +37,7 @@ const SHARED: readonly (readonly [who: Partial<Identity>, said: readonly string[
   [{ credential: { user: 'caf\xe9', password: '\xff\r\n' } }, [must('AUTH', 'caf\xe9', '\xff\r\n')]],
 ];
 
-t.test('of a shared connection: rights first, then the database, and no names', async (t) => {
+t.test('the greeting of a shared connection: rights, then the database, no names', async (t) => {
   for (const [who, expected] of SHARED) {
     const identity = { ...NOBODY, ...who };
     t.same(said(sharedGreeting(identity)), expected);

@@ -94,7 +94,7 @@ function follow(key: string): string {
   return cmd('PEXPIRE', key, key.startsWith('ttl') ? 60_000 : 30_000, 'NX');
 }
 
-t.test('each write, exact', async (t) => {
+t.test('each large write reaches Redis exactly', async (t) => {
   for (const [what, sent, upstream, writes] of CASES) {
     // One behind the other: the second begins wherever the first ended.
     const scenario = { client: PING + cmd(...sent) + PING + cmd(...sent) + PING };
@@ -212,7 +212,7 @@ t.test('RPUSH of 200,000 arguments', async (t) => {
   t.ok(most < 96 * KB, `at most ${most} bytes held`);
 });
 
-t.test('what is held of a large value is next to nothing', async (t) => {
+t.test('next to nothing of a large value is held', async (t) => {
   for (const options of [[], ['NX'], ['EX', '5']]) {
     const { session, upstream } = makeSession({});
     const bytes = Buffer.from(cmd('SET', 'str:a', value(4000), ...options));

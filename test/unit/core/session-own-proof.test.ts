@@ -28,7 +28,7 @@ const PROOFS: Readonly<Record<string, Proof>> = {
   NOSUCH: Proof.HELLO,
 };
 
-t.test('each way', async (t) => {
+t.test('each first command that proves the rights, or does not', async (t) => {
   for (const [line, proof] of Object.entries(PROOFS)) {
     const words = line.split(' ');
     const name = Buffer.from(words[0]);

@@ -96,7 +96,7 @@ t.test('a pipe waits whole, also one that the pause meets on the way', async (t)
   t.equal(malformed.unpause(), '*1\r\n!\r\n');
 });
 
-t.test('what a client that leaves has sent in the pause never goes up', async (t) => {
+t.test('commands of a client that leaves in the pause never reach the server', async (t) => {
   for (const all of [false, true]) {
     const { session, send, answer, unpause } = paused(cmd('GET', 'a'), '', all);
     t.equal(send(cmd('SET', 'k', 'v') + large.slice(0, 18_000)), '');

@@ -109,7 +109,7 @@ t.test('a rule that observes refuses nothing and counts what it would refuse', a
   t.same(outcome.sheds, ['set 2 observed', 'set 2 observed']);
 });
 
-t.test('what pressure refuses uses up no rate', async (t) => {
+t.test('a write that pressure refuses uses up no rate', async (t) => {
   const { session, context } = makeSession({
     shedding: true,
     rules: RULES.map((rule) =>

@@ -59,7 +59,7 @@ t.test('only what Redis would refuse: known arity, growing, no mover', async (t)
   t.notMatch(outcome.values, { other: '1' }, 'never half a command');
 });
 
-t.test('of keys below the threshold only; critical ones never', async (t) => {
+t.test('only keys below the threshold are shed, and never critical ones', async (t) => {
   const gate: Scenario['gate'] = (gate) => {
     gate.active = gate.byKey = true;
     gate.thresholds[Priority.LOW] = 2 ** 31;
@@ -140,7 +140,7 @@ t.test('with pushes between replies, and on a subscriber', async (t) => {
   t.equal(noisy.client.replaceAll(push, ''), asFull(scenario));
 });
 
-t.test('what a script or a module says is no word of the server', async (t) => {
+t.test('an OOM text from a script or module does not count as the server’s', async (t) => {
   const text = OOM.slice(1, -2);
   for (const said of [text, 'OOM because the script says so', 'NOAUTH not really']) {
     for (const client of [cmd('EVAL', said, 0), cmd('MULTI') + cmd('EVAL', said, 0) + cmd('EXEC')]) {

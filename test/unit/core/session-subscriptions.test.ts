@@ -11,7 +11,7 @@ function confirm(subscriptions: Subscriptions, word: string, total: number): voi
   subscriptions.confirm(total);
 }
 
-t.test('what an item is', async (t) => {
+t.test('which replies confirm a subscription', async (t) => {
   const { SUBSCRIBED, UNSUBSCRIBED, MESSAGE, NONE } = Confirmation;
   const subscriptions = new Subscriptions();
   for (const [word, expected, kind] of [

@@ -128,7 +128,7 @@ const CASES: readonly [what: string, sent: string[], upstream: string[][], write
   ['observed', ['SET', 'watch:a', 'v'], [['SET', 'watch:a', 'v']], 'WOULD_INJECT'],
 ];
 
-t.test('each write, multibulk, and as a line where it can be one', async (t) => {
+t.test('each form of write, as multibulk and inline', async (t) => {
   for (const [what, sent, upstream, write] of CASES) {
     const expected = [`${sent[0].toLowerCase()} ${sent[1]} ${write}`];
     const outcome = asDirect(t, { client: cmd(...sent) }, what);
@@ -143,7 +143,7 @@ t.test('each write, multibulk, and as a line where it can be one', async (t) => 
   }
 });
 
-t.test('what Redis will refuse goes up untouched and is not counted', async (t) => {
+t.test('a write that Redis will refuse passes unchanged and is not counted', async (t) => {
   for (const sent of [
     ['SET', 'str:a', 'v', 'BOGUS'],
     ['SET', 'str:a', 'v', 'EX'],

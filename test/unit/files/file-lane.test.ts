@@ -4,7 +4,7 @@ import t from 'tap';
 import { FileLane, NO_ANSWER } from '../../../src/files/file-lane.js';
 import { isPassing, readInBackground } from '../../../src/files/read-file.js';
 
-t.test('one at a time; who waits too long is told, and what nobody waits for is not begun', async (t) => {
+t.test('one file at a time; a long wait is an error, and abandoned reads never start', async (t) => {
   const lane = new FileLane(20);
   const begun: string[] = [];
   let answer = (_: string): void => {};

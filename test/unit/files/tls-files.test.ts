@@ -60,7 +60,7 @@ t.test('unusable ones', async (t) => {
   }
 });
 
-t.test('of a config: every one, at its place', async (t) => {
+t.test('all TLS files of a configuration are checked, each at its place', async (t) => {
   const config = {
     listenTls: { ...server, clientCa: '/nowhere.pem' },
     upstream: { url: 'rediss://h', tls: { ...server, key: other.key } },

@@ -167,7 +167,7 @@ t.test('a rule of some databases counts what these hold', async (t) => {
   t.equal(held('run'), 50);
 });
 
-t.test('what is over a fifty keys waits for the next look, and another rule comes first', async (t) => {
+t.test('keys beyond fifty wait for the next look, and another rule goes first', async (t) => {
   const { server, adopt, looks, writes } = lab(t, [RUN, JOB]);
   adopt();
   await looks(10);
@@ -211,7 +211,7 @@ t.test('keys that were there before are found page by page in each database, the
   t.equal(held('run'), 12_100);
 });
 
-t.test('all keys are found again every five minutes, and sooner where something was missed', async (t) => {
+t.test('SCAN finds all keys again every five minutes, and sooner after a miss', async (t) => {
   const { server, state, adopt, looks, sampleOf } = lab(t, [RUN]);
   adopt();
   await looks(10);
@@ -303,7 +303,7 @@ t.test('a budget that is a share follows the limit, and so does what counts as a
   ]);
 });
 
-t.test('until all keys are found, random keys say what is held at least, if they are sure', async (t) => {
+t.test('until SCAN has ended, random keys give a lower bound', async (t) => {
   let errorBytes = 250;
   const { server, adopt, looks, held, quotas, budgets } = lab(t, [RUN], {
     sampled: () => ({ bytes: 1000, errorBytes }),

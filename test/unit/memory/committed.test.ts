@@ -37,7 +37,7 @@ function full(evictable: Evictable, options = {}) {
   return { ...lab, take, at: () => at };
 }
 
-t.test('what can be evicted, by policy', async (t) => {
+t.test('evictable memory by policy', async (t) => {
   const window = new SampleWindow();
   const of = (policy: string, keys = keysOf(1000, 500), rest = {}) => {
     const { eviction, bytes, errorBytes, basis } = evictableOf(
@@ -168,7 +168,7 @@ t.test('"always" goes by used memory; so does a server that answers OOM', async 
   t.notOk(gate.sparesExpiring);
 });
 
-t.test('what takes the place of evicted keys is no growth; what does not, is', async (t) => {
+t.test('writes that replace evicted keys are no growth; others are', async (t) => {
   const caches = full(holding(0.25));
   for (let i = 0; i < 100; i++) {
     caches.gate.grow(0.02 * LIMIT, Priority.LOW);
@@ -204,7 +204,7 @@ t.test('room for a large write is what cannot be evicted leaves', async (t) => {
   t.equal(Math.round(gate.headroom[Priority.CRITICAL]), 0.4 * LIMIT);
 });
 
-t.test('what Spillway itself can evict does not count either, under any policy', async (t) => {
+t.test('memory that Spillway itself can evict does not count, under any policy', async (t) => {
   const { pressure, shares, read, now } = makePressure();
   read(0.93);
   t.same(shares(), [100, 43, 0, 0]);
@@ -218,7 +218,7 @@ t.test('what Spillway itself can evict does not count either, under any policy',
   t.same(shares(), [100, 43, 0, 0], 'it does not hold its mark: at once');
 });
 
-t.test('who goes by the readings of another decides the same', async (t) => {
+t.test('a worker that uses the primary’s readings decides the same', async (t) => {
   const { pressure, shares, gate, at } = full(holding(0.15));
   const other = new ShedGate();
   const worker = new Pressure(OPTIONS, other, () => {});

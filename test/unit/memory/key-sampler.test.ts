@@ -81,7 +81,7 @@ t.test('without the right, one line in the log, and a look once a minute', async
   }
 });
 
-t.test('what is no figure is no sample; nor is a key whose database was not selected', async (t) => {
+t.test('an answer that is no number is no sample, nor is a key of an unselected database', async (t) => {
   for (const [question, value] of [
     ['memory', null],
     ['memory', -5],

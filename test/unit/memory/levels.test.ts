@@ -21,7 +21,7 @@ function lab() {
   };
 }
 
-t.test('it rises and falls at once, and the fall has the cause of the rise', async (t) => {
+t.test('a level rises and falls at once, and the fall names the cause of the rise', async (t) => {
   const { levels, sees } = lab();
   t.equal(sees(0, 'open'), undefined);
   t.equal(sees(0, 'full', { cause: 'upstream OOM' }), 'open: upstream OOM');
@@ -35,7 +35,7 @@ t.test('it rises and falls at once, and the fall has the cause of the rise', asy
   t.equal(levels.told[Priority.LOW], 'open');
 });
 
-t.test('one that stood on growth falls a second after it was last reached, step by step', async (t) => {
+t.test('a level that growth raised falls step by step, a second after it was last reached', async (t) => {
   for (const [standing, settleMs] of [
     [GROWTH, 1000],
     [RESERVE, 5000],

@@ -9,7 +9,7 @@ import { LIMIT, makePressure, OPTIONS, reading } from '../../support/pressure-la
 
 const MB = 1024 * 1024;
 
-t.test('a level that stands on growth alone is told once, and its end when it has settled', async (t) => {
+t.test('a level raised by growth alone is reported once, and its end when it has settled', async (t) => {
   const { read, write, shares, changes, pass } = makePressure();
   read(0.78);
   for (let i = 0; i < 20; i++) {
@@ -25,7 +25,7 @@ t.test('a level that stands on growth alone is told once, and its end when it ha
   t.same(changes.slice(1), ['low partial open: growth since the reading']);
 });
 
-t.test('a level that a reading confirms is told again only when readings end it', async (t) => {
+t.test('a level that a reading confirms is reported again only when readings end it', async (t) => {
   const { read, write, changes } = makePressure();
   read(0.78);
   write(0.05);
@@ -205,7 +205,7 @@ t.test('while a server still frees what was taken away, its readings do not show
   t.notOk(gate.byKey);
 });
 
-t.test('one that did not help is noticed by the next reading, and no level flaps', async (t) => {
+t.test('a command that freed nothing shows in the next reading, and no level flaps', async (t) => {
   const { read, gate, shares, changes } = makePressure();
   read(0.99);
   const before = changes.length;
@@ -218,7 +218,7 @@ t.test('one that did not help is noticed by the next reading, and no level flaps
   t.equal(changes.length, before);
 });
 
-t.test('what passes behind such commands is bounded, however many come', async (t) => {
+t.test('writes that pass behind such commands are bounded', async (t) => {
   for (const replies of [true, false]) {
     const { read, gate, pass } = makePressure();
     read(0.99);
@@ -238,7 +238,7 @@ t.test('what passes behind such commands is bounded, however many come', async (
   }
 });
 
-t.test('one that is never answered ends the pause after two seconds', async (t) => {
+t.test('a command that is never answered ends the pause after two seconds', async (t) => {
   const { read, gate, pass } = makePressure();
   read(0.99);
   relieve(gate);
@@ -255,7 +255,7 @@ t.test('one that is never answered ends the pause after two seconds', async (t) 
   t.notOk(gate.active, 'those behind it do');
 });
 
-t.test('one that is never answered makes no pause of others longer', async (t) => {
+t.test('a command that is never answered does not lengthen the pauses of others', async (t) => {
   const { read, gate, pass } = makePressure();
   const inTurn = (): void => {
     gate.reliefsAnswered++;
@@ -305,7 +305,7 @@ t.test('other limits, or none, renew what may pass', async (t) => {
   t.ok(use(), 'so does a server that has emptied');
 });
 
-t.test('what is told is what is refused, whatever comes', async (t) => {
+t.test('the reported levels are those that are refused', async (t) => {
   const act = fc.oneof(
     fc.record({ what: fc.constant('read' as const), share: fc.double({ min: 0, max: 1.2, noNaN: true }) }),
     fc.record({ what: fc.constant('write' as const), share: fc.double({ min: 0, max: 0.1, noNaN: true }) }),

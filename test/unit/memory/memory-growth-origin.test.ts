@@ -37,7 +37,7 @@ t.test('the part of each priority is learnt when they do not write in step', asy
   t.pass('always');
 });
 
-t.test('one that only overwrites is told from one that grows as soon as one of them pauses', async (t) => {
+t.test('a priority that only overwrites is told from one that grows once either pauses', async (t) => {
   const origin = new GrowthOrigin();
   const learn = (low: number, critical: number, times: number) => {
     for (let i = 0; i < times; i++) origin.learn(low, [low, 0, 0, critical], INTERVAL_MS);

@@ -76,7 +76,7 @@ t.test('an OOM that a reading below all bands contradicts refuses nothing from t
   t.same(shares(), [0, 0, 0, 0]);
 });
 
-t.test('what Redis does not count is not counted', async (t) => {
+t.test('memory that Redis does not count against maxmemory does not count', async (t) => {
   const { read, shares, pressure } = makePressure();
   read(0.99, { notCountedBytes: 0.3 * LIMIT });
   t.ok(Math.abs(pressure.memory.measured - 0.69) < 1e-9);
@@ -153,7 +153,7 @@ t.test('headroom: what Redis would refuse at the limit, where it would', async (
   t.notOk(gate.refusal(Priority.CRITICAL, 0, 1000), 'small writes are never measured against it');
 });
 
-t.test('which servers shedding makes sense on', async (t) => {
+t.test('on which servers shedding is active', async (t) => {
   const few = keysOf(1000, 10);
   const many = keysOf(1000, 900);
   const judge = (
@@ -266,7 +266,7 @@ t.test('a stale reading: admit opens and says so, hold keeps', async (t) => {
   t.equal(hold.changes.length, 3);
 });
 
-t.test('what others write is learnt, and counted while a reading ages', async (t) => {
+t.test('growth by others is learnt, and counts while a reading ages', async (t) => {
   const { read, shares, pass, gate } = makePressure();
   // 1% of the limit each 100 ms, none of it through this gate.
   for (let i = 0; i < 30; i++) read(0.49 + i * 0.01);
@@ -319,7 +319,7 @@ t.test('INFO is read as it comes', async (t) => {
   t.same(parseKeyspace('# Keyspace\r\n', ''), { keys: 0, expires: 0, databases: [], replica: false });
 });
 
-t.test('who goes by the readings of another one believes an OOM no more than that one', async (t) => {
+t.test('a worker trusts an OOM no more than the primary whose readings it uses', async (t) => {
   const { read, pressure, now } = makePressure();
   const worker = makePressure();
   read(0.75);

@@ -16,7 +16,7 @@ function primary() {
   return { pressure, gate, at };
 }
 
-t.test('what is sent is what is taken over', async (t) => {
+t.test('a worker adopts everything that the primary sends', async (t) => {
   const { pressure, at } = primary();
   const others = [
     () => {},

@@ -29,7 +29,7 @@ t.test('growth that was under way to the old one counts no more', async (t) => {
   t.equal(pressure.acting, 0.5);
 });
 
-t.test('that the new one holds more is no growth by others', async (t) => {
+t.test('a new server that holds more is no growth by others', async (t) => {
   const { pressure, ...at } = makePressure();
   for (let i = 0; i < 20; i++) at.read(0.3);
   pressure.moved(reading(0.7), at.now());

@@ -3,12 +3,12 @@ import { Redis } from 'ioredis';
 import { pino } from 'pino';
 import t, { type Test } from 'tap';
 import { ProxyCount } from '../../../src/memory/proxy-count.js';
+import { withIoredis } from '../../support/ioredis.js';
 import { withRedis } from '../../support/redis.js';
 import { until } from '../../support/wait.js';
 
 const server = await withRedis(t);
-const direct = new Redis(server.port, '127.0.0.1');
-t.teardown(() => direct.disconnect());
+const direct = withIoredis(t, server.port);
 const here = async (): Promise<number> => {
   const [, count] = (await direct.pubsub('NUMSUB', '__spillway__:here')) as [string, number];
   return count;
@@ -33,14 +33,14 @@ function lab(t: Test, username?: string) {
 
 const gone = () => until(async () => (await here()) === 0, { describe: 'nobody to be there' });
 
-t.test('a number is told, and nobody is counted', async (t) => {
+t.test('a fixed number of proxies is used without counting', async (t) => {
   const { count, told } = lab(t);
   count.adopt(4);
   t.same(told, [4]);
   t.equal(await here(), 0);
 });
 
-t.test('it counts from its start to its end, once however often it is told to', async (t) => {
+t.test('a proxy counts once, from its start to its end', async (t) => {
   const [one, two] = [lab(t), lab(t)];
   one.count.adopt('auto');
   one.count.adopt('auto');

@@ -7,7 +7,7 @@ const server = (mode: string, field = 'redis_mode') =>
 const PRIMARY = '# Replication\r\nrole:master\r\nconnected_slaves:0\r\n';
 const REPLICA = '# Replication\r\nrole:slave\r\nmaster_host:10.0.0.1\r\nmaster_port:6379\r\n';
 
-t.test('each kind, by what is expected', (t) => {
+t.test('each kind of server, by upstream.expect', (t) => {
   const cases = [
     [
       server('standalone'),

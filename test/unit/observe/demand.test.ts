@@ -17,7 +17,7 @@ function after(seconds: number, classes: readonly ClassGrowth[], othersBytesPerS
 const passing = (demand: Demand, pressures: readonly number[]) =>
   pressures.map((pressure) => Math.round(100 * demand.passing(pressure)));
 
-t.test('by bands and by who grows', async (t) => {
+t.test('the growth that passes at each pressure, by bands and priorities', async (t) => {
   t.equal(new Demand().passing(0.99), 1, 'nothing is known');
   t.same(passing(after(10, [LOW, HIGH]), [0.5, 0.85, 0.9, 0.95, 1]), [100, 63, 25, 13, 0]);
   t.same(passing(after(10, [LOW, HIGH], 400), [0.5, 0.85, 0.9, 0.95, 1]), [100, 81, 63, 56, 50]);
@@ -29,7 +29,7 @@ t.test('rules that observe are not refused', async (t) => {
   t.same(passing(after(10, [{ ...LOW, enforced: 0.5 }, HIGH]), [0.9, 1]), [63, 38]);
 });
 
-t.test('what is refused is wanted still', async (t) => {
+t.test('refused growth still counts as wanted', async (t) => {
   const demand = after(60, [LOW, HIGH]);
   t.equal(demand.refusedBytes, 0);
   for (let s = 61; s <= 160; s++) {

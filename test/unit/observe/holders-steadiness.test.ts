@@ -32,20 +32,20 @@ t.test('a rule that only changes its keys is steady, once it was watched for a m
   t.ok(after(1e6, 0, { ...zset, recent: held(1e6, 1e6), earlier: held(1e6, 1e6) }));
 });
 
-t.test('one that writes next to nothing, too', async (t) => {
+t.test('a rule that writes next to nothing is steady', async (t) => {
   t.ok(after(1000, 1, {}));
   t.notOk(after(1000, 1000, {}), 'but not one that makes many keys');
   t.notOk(after(1e6, 0, {}), 'nor one that writes much, of which nothing was looked at');
 });
 
-t.test('one whose keys grow is not', async (t) => {
+t.test('a rule whose keys grow is not steady', async (t) => {
   t.notOk(after(1e6, 0, { tracked: tracked(1e6, 1e5) }), 'a list that is a tenth longer');
   t.notOk(after(1e6, 0, { tracked: tracked(1e9, 1e7) }), 'a large one that is a little longer');
   t.ok(after(1e6, 0, { tracked: tracked(1e6, 1e4) }), 'what sampling of its elements makes of it');
   t.ok(after(1e6, 0, { tracked: tracked(1e6, -5e5) }), 'it got smaller');
 });
 
-t.test('one that makes new keys is only steady where random keys show it', async (t) => {
+t.test('a rule that makes new keys is steady only where random keys show it', async (t) => {
   const still = { tracked: tracked(1e4, 0) };
   t.notOk(after(1e6, 1000, still));
   t.notOk(

@@ -68,7 +68,7 @@ t.test('the advisor looks at each rule a few times, not at each for each', async
   t.ok(reads() < 10 * MANY, `${reads()} reads for ${MANY} rules`);
 });
 
-t.test('so does who says what the keys of each rule hold', async (t) => {
+t.test('the memory that each rule holds is found with a few looks at each rule', async (t) => {
   const { rules } = countedRules();
   const set = new RuleSet({ rules, unregistered: { priority: Priority.NORMAL, observe: false } });
   let reads = 0;

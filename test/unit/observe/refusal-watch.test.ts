@@ -27,7 +27,7 @@ t.test('a beginning, and an end after a minute without a refusal', async (t) => 
   t.same(look(200_000, rule('b', { rate: 4 })), [{ rule: 'b', reason: 'rate', refused: 4 }]);
 });
 
-t.test('one look tells a few, and how many more there are', async (t) => {
+t.test('one look reports a few rules, and how many more there are', async (t) => {
   const watch = new RefusalWatch(['rate']);
   const { changes, leftOut } = watch.take(
     0,

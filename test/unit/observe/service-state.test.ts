@@ -34,7 +34,7 @@ const memory = (some: Partial<StateFacts['memory']>): Partial<StateFacts> => ({
 const REHEARSAL = { pressure: 0.95, endsAt: '2026-01-01T00:01:00.000Z', secondsLeft: 60 };
 const see = (...some: Partial<StateFacts>[]) => new ServiceState().see(Object.assign({}, FACTS, ...some), 0);
 
-t.test('each condition, and what it says', async (t) => {
+t.test('the state and the sentence of each condition', async (t) => {
   const cases: [string, 'ok' | 'warn' | 'bad', Partial<StateFacts>, RegExp][] = [
     ['ok', 'ok', {}, /^all writes are admitted$/],
     [

@@ -52,7 +52,7 @@ t.test('small values are exact, fractions are rounded', async (t) => {
   t.equal(histogram.quantile(1), 200);
 });
 
-t.test('what lies outside is counted at the nearer end', async (t) => {
+t.test('values out of range count in the nearest bucket', async (t) => {
   const histogram = new Histogram();
   histogram.record(-5);
   histogram.record(1e12);

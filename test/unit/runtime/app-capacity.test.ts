@@ -55,7 +55,7 @@ t.test("a container's memory is shared by all processes", async (t) => {
   t.equal(capacity({ memoryBytes: 100 * MIB }).clients, 8);
 });
 
-t.test('what is kept for the admin server and the handover', async (t) => {
+t.test('files kept for the admin server and the handover', async (t) => {
   t.equal(adminConnections({ ...AMPLE, openFiles: 128 }), 8);
   t.equal(adminConnections(AMPLE), 64);
   t.equal(handoverRoom({ ...AMPLE, openFiles: 128 }, 10), 128 - 30 - 32 - 10);

@@ -5,7 +5,7 @@ import { ConsoleLine } from '../../../src/runtime/workers/console-line.js';
 const question = (word: string) => ({ number: 1, words: [word], resp: 2 as const });
 const reply = (text: string) => Buffer.from(text);
 
-t.test('each round gets its own answers', async (t) => {
+t.test('each round of questions gets its own answers', async (t) => {
   const sent: string[] = [];
   const line = new ConsoleLine((number, asked) =>
     sent.push(`${number} ${asked.map(({ words }) => words[0])}`),

@@ -9,7 +9,7 @@ const commands = (...names: string[]): CommandFacts[] =>
   names.map((name) => ({ name, arity: -2, flags: new Set<string>(), keys: NO_KEYS }));
 const ALL = commands('get', 'pexpire', 'eval');
 
-t.test('by version', async (t) => {
+t.test('the command for the TTL by server version', async (t) => {
   for (const version of ['3.2.12', '4.0.14', '5.0.14', '6.0.16', '6.2.14'])
     t.same(
       followUpFormOf({ version, commands: ALL }),

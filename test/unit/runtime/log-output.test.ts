@@ -106,7 +106,7 @@ function script(text: string): string[] {
   return ['--import', 'tsx', '--input-type=module', '--eval', imports + text];
 }
 
-t.test('what is written last arrives when the process ends at once', async (t) => {
+t.test('the last lines arrive when the process ends at once', async (t) => {
   const file = path.join(t.testdir({}), 'log');
   const log = openSync(file, 'a');
   const child = spawn(

@@ -40,6 +40,6 @@ t.test('nothing that is logged can move the cursor or make a line of its own', a
   t.match(text, '\\u001b[2J');
 });
 
-t.test('what is not from pino stays as it is', async (t) => {
+t.test('lines that are not from pino stay as they are', async (t) => {
   for (const odd of ['hello\n', '{"level":30}\n', '']) t.equal(textLine(odd), odd);
 });

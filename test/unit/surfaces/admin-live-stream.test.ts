@@ -57,7 +57,7 @@ async function read(port: number) {
   };
 }
 
-t.test('all readers get each snapshot as one event; nobody is asked while nobody reads', async (t) => {
+t.test('all readers get each snapshot as one event; without readers none is taken', async (t) => {
   const { port, watchers, send } = await start(t);
   t.equal(watchers.size, 0);
   const readers = [await read(port), await read(port)];
@@ -74,7 +74,7 @@ t.test('all readers get each snapshot as one event; nobody is asked while nobody
   await until(() => watchers.size === 0, { describe: 'the source to be left alone' });
 });
 
-t.test('so many may read, not one more', async (t) => {
+t.test('readers beyond the limit are refused', async (t) => {
   const { port } = await start(t);
   const readers = await Promise.all(Array.from({ length: 16 }, () => read(port)));
   t.ok(readers.every(({ response }) => response.status === 200));
@@ -89,7 +89,7 @@ t.test('so many may read, not one more', async (t) => {
   });
 });
 
-t.test('one that does not read is ended, the others go on', async (t) => {
+t.test('a reader that does not read is closed, and others go on', async (t) => {
   const { app, port, send } = await start(t);
   const good = await read(port);
   const idle = connect({ host: '127.0.0.1', port });

@@ -506,7 +506,7 @@ t.test('after a reload that failed', async (t) => {
   t.equal(values.get('spillway_config_last_reload_successful'), 0);
 });
 
-t.test('each scrape reads anew, takes each snapshot once, and each metric has its type', async (t) => {
+t.test('each scrape takes each snapshot once, and each metric has its type', async (t) => {
   let scrapes = 0;
   const metrics = createMetrics({ ...sources, stats: () => ({ ...stats, upstreamOom: ++scrapes }) }, '1.2.3');
   const first = await metrics.render();
@@ -518,7 +518,7 @@ t.test('each scrape reads anew, takes each snapshot once, and each metric has it
   t.equal(parse(await metrics.render()).get('spillway_upstream_oom_total'), 2);
 });
 
-t.test('what is unknown has no line', async (t) => {
+t.test('an unknown figure has no line', async (t) => {
   const unread = { ...memory, pressure: null, usedBytes: null, limitBytes: null, readingAgeMs: null };
   const still = { ...growth, memory: null, timeToFull: null, timeToFullUnrefused: null };
   const off = { ...sweep, on: false };

@@ -354,7 +354,7 @@ t.test('a POST that calls itself JSON and has no body is one without a body', as
   t.equal((await ask(admin.port, '/api/simulate', 'POST', headers)).status, 422);
 });
 
-t.test('who asks slowly is sent away, and more than may be are not let in', async (t) => {
+t.test('slow requests are ended, and connections beyond the limit refused', async (t) => {
   const token = 'a-token-of-this-test';
   const { admin } = await start(t, { token, maxConnections: 3 });
   const beginnings = {

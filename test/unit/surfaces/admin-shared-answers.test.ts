@@ -118,7 +118,7 @@ t.test('a round that fails fails for those who asked it', async (t) => {
   t.equal(await answers.ask('good', 'good'), 'yes');
 });
 
-t.test('nobody waits for longer than the limit, and what nobody waits for is not made', async (t) => {
+t.test('no request waits longer than the limit, and abandoned answers are not made', async (t) => {
   const made: string[] = [];
   let answer = (): void => {};
   const answers = new SharedAnswers<string, string>(

@@ -168,7 +168,7 @@ async function ask(words: readonly string[], from = sources): Promise<unknown> {
   return said;
 }
 
-t.test('each subcommand, in any case, as a table', async (t) => {
+t.test('each subcommand, in upper and lower case, is a table', async (t) => {
   t.equal(await ask(['version']), '1.2.3');
   t.same(await ask(['RULES']), [
     'RULE     MATCH        TTL      PRIORITY  MODE     BUDGET  EVICT',
@@ -282,7 +282,7 @@ t.test('errors are Redis’s own words', async (t) => {
   t.same(failures, []);
 });
 
-t.test('what cannot be read is an error, and told', async (t) => {
+t.test('a failing source is an error to the client, and logged', async (t) => {
   const broken = {
     ...sources,
     stats: () => {

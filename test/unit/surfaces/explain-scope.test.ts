@@ -36,7 +36,7 @@ t.test('the rule of a key by database and user', async (t) => {
   t.equal(ruleOf('y', 0, 'default', ['COPY', 'a', 'y', 'DB', '1']), 'cache', 'where the copy will be');
 });
 
-t.test('what it is based on, and nothing of how the database was chosen', async (t) => {
+t.test('explain says what it is based on, and not how the database was chosen', async (t) => {
   const explanation = explainer.explain({ key: 'x', command: [], db: 1 });
   t.match(explanation, { db: 1, user: 'default', sends: [['SET', 'x', 'value', 'PX', '3600000']] });
   t.equal(explanation.sends.length, 1);

@@ -93,7 +93,7 @@ t.test('idle clients and replicas are no buffers of clients', (t) => {
   t.end();
 });
 
-t.test('what waits for replicas and the AOF', (t) => {
+t.test('buffers for replicas and the AOF', (t) => {
   const lagging = { mem_not_counted_for_evict: 150 * MB, repl_backlog_size: MB };
   t.same(found(lagging), ['warning uncounted-buffers']);
   t.same(found({ mem_not_counted_for_evict: 90 * MB }), []);

@@ -182,7 +182,7 @@ t.test('a replica would refuse to delete a big key', (t) => {
   t.end();
 });
 
-t.test('what is found is ranked, and what cannot be checked is said', (t) => {
+t.test('findings are ranked, and checks that could not be made are listed', (t) => {
   const judged = judge(
     facts(
       {

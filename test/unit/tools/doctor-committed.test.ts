@@ -40,7 +40,7 @@ t.test('a full server with much to evict is no trouble', (t) => {
   t.end();
 });
 
-t.test('one whose keys with a TTL hold little is nearly full, however many they are', (t) => {
+t.test('a server whose keys with a TTL hold little is nearly full, however many they are', (t) => {
   const { findings } = judge(facts({ ...full, errorstat_OOM: 'count=5' }, looked(20 * MB, 970 * MB)));
   t.match(
     findings.filter(({ id }) => id === 'memory-full' || id === 'oom-errors'),
@@ -56,7 +56,7 @@ t.test('one whose keys with a TTL hold little is nearly full, however many they 
   t.end();
 });
 
-t.test('what INFO alone says', (t) => {
+t.test('committed memory from INFO alone', (t) => {
   const memory = (info: object) => judge(facts({ ...full, ...info })).memory;
   t.match(memory({ maxmemory_policy: 'noeviction' }), {
     committedBytes: 1000 * MB,

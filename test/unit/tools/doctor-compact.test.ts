@@ -12,7 +12,7 @@ function shapes(type: Collection, one: Partial<Roomy>, config?: Record<string, s
   return { shapes: all, ...(config && { config: new Map(Object.entries(config) as [Setting, string][]) }) };
 }
 
-t.test('by how many elements, and by how long they are', (t) => {
+t.test('past the limit of elements, and past the limit of their length', (t) => {
   const hash = (count: number, longest: number) => shapes('hash', { count, longest });
   t.same(found({}, hash(600, 20)), ['notice hash-just-past-compact']);
   t.same(found({}, hash(600, 200)), [], 'more entries would not make them compact');

@@ -41,7 +41,7 @@ t.test('things that have one of several fields each are told apart', async (t) =
   t.same(await tallied('doc:1:pdf', 'doc:2:html'), { 'doc:*:*': ['pdf', 'html', 1] });
 });
 
-t.test('it is bounded', async (t) => {
+t.test('the check for fields is bounded', async (t) => {
   const words = (count: number) => Array.from({ length: count }, (_, i) => `a:1:${'w'.repeat(i + 1)}`);
   t.same(Object.keys(await tallied(...words(32))), ['a:*:*']);
   t.same(await tallied(...words(33)), {}, 'too many different words');
@@ -104,7 +104,7 @@ function fields(
   };
 }
 
-t.test('one hash is proposed where it would take noticeably less', (t) => {
+t.test('a hash is proposed where it takes noticeably less memory', (t) => {
   const notice = ['notice fields-as-keys'];
   t.same(found({}, fields()), notice, 'three quarters of a million keys fewer');
   t.match(

@@ -88,7 +88,7 @@ t.test('evict is proposed in a comment, for caches alone', async (t) => {
   );
 });
 
-t.test('so do small ones that are not alike', async (t) => {
+t.test('small patterns that are alike become one rule; others stay apart', async (t) => {
   const most = { 'other:*': { keys: 1_000_000, type: 'hash' } };
   const small = {
     ...many('shop:a:* shop:b:* shop:c:* shop:d:* shop:e:* shop:f:*', { ttl: HOUR, keys: 5000 }),
@@ -237,25 +237,28 @@ t.test('hashes that may expire: what to write instead', async (t) => {
   t.notMatch(ruleOf('feed:*')?.comment, /renew/, 'a list may be a queue');
 });
 
-t.test('what TTLs take is told where it is much, and that small keys are cheaper in hashes', async (t) => {
-  const costOf = (ttlBytes: number, share: number) => {
-    const group = { ...groupOf('cache:*', { keys: 1_000_000 }), share: 1, withoutTtlBytes: 1e8 };
-    const analysis = {
-      groups: [group],
-      keys: { total: 1_000_000 },
-      memory: { ttlBytes: ttlBytes * 1e6 * share },
+t.test(
+  'a comment says what TTLs take where that is much, and that hashes are cheaper for small keys',
+  async (t) => {
+    const costOf = (ttlBytes: number, share: number) => {
+      const group = { ...groupOf('cache:*', { keys: 1_000_000 }), share: 1, withoutTtlBytes: 1e8 };
+      const analysis = {
+        groups: [group],
+        keys: { total: 1_000_000 },
+        memory: { ttlBytes: ttlBytes * 1e6 * share },
+      };
+      return proposeRules(analysis as unknown as Analysis).rules[0]?.comment.find((line) =>
+        /take up to/.test(line),
+      );
     };
-    return proposeRules(analysis as unknown as Analysis).rules[0]?.comment.find((line) =>
-      /take up to/.test(line),
+    t.match(
+      costOf(40, 1),
+      /take up to 38\.1 MB more \(40 bytes a key, 40% of what they hold\)\. Such small keys are cheaper/,
     );
-  };
-  t.match(
-    costOf(40, 1),
-    /take up to 38\.1 MB more \(40 bytes a key, 40% of what they hold\)\. Such small keys are cheaper/,
-  );
-  t.match(costOf(10, 1), /10 bytes a key, 10% of what they hold\)\.$/);
-  t.equal(costOf(1, 1), undefined);
-});
+    t.match(costOf(10, 1), /10 bytes a key, 10% of what they hold\)\.$/);
+    t.equal(costOf(1, 1), undefined);
+  },
+);
 
 t.test('where several databases have keys, a rule is for the one that has its pattern', (t) => {
   const { rules, ruleOf, left } = propose({

@@ -1,15 +1,14 @@
 // The journal of a sweep: what is written can be read, and nobody writes over what another process has written.
-import { appendFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import os from 'node:os';
+import { appendFileSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import t, { type Test } from 'tap';
 import { type Given, Journal, type JournalEntry, readJournal } from '../../../src/tools/sweep/journal.js';
+import { withFolder } from '../../support/folder.js';
 
 const PLACE = { server: '/run/r\u00e9dis/\u{1f600}.sock', db: 3, run: 'a1' };
 
 function fileFor(t: Test): string {
-  const folder = mkdtempSync(path.join(os.tmpdir(), 'spillway-journal-'));
-  t.teardown(() => rmSync(folder, { recursive: true }));
+  const folder = withFolder(t, 'spillway-journal-');
   return path.join(folder, 'journal');
 }
 
@@ -23,7 +22,7 @@ async function read(file: string): Promise<{ entries: JournalEntry[]; length: nu
   return { entries, length };
 }
 
-t.test('what is written can be read, bytes and names of any kind', async (t) => {
+t.test('a journal holds keys of any bytes', async (t) => {
   const file = fileFor(t);
   const keys: Given[] = [
     [Buffer.from([0, 10, 13, 255, 34]), 1_796_000_000_000],
@@ -56,7 +55,7 @@ t.test('keys that are too much for one line stand in several', async (t) => {
   );
 });
 
-t.test('of two that go on with one journal one is refused, and what the other wrote stays', async (t) => {
+t.test('two processes cannot write one journal: the second is refused', async (t) => {
   const file = fileFor(t);
   const first = await Journal.create(file, 'terms');
   const key = (name: string): Given => [Buffer.from(name), 1];

@@ -140,7 +140,7 @@ t.test('refused writes are told at once, and over after a while; counts may begi
   t.equal(refusing({ oom: 1, run: 'b' }, 250_000), true, 'as many, but after a restart');
 });
 
-t.test('what changes is told in words, and an alert is bounded', async (t) => {
+t.test('changes are reported in words, and an alert is bounded', async (t) => {
   const state = new ServerState('s:1', OPTIONS);
   const full = state.see(look({ usedMb: 95 }), 0);
   t.match(changesBetween(CALM, full, OPTIONS.thresholds), [

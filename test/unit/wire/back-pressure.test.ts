@@ -102,7 +102,7 @@ t.test('a client is read unless something speaks against it', async (t) => {
   );
 });
 
-t.test('it is read again when nothing speaks against it any more', async (t) => {
+t.test('a client is read again once nothing holds it back', async (t) => {
   const client = new Client({ own: { isGreeted: true } });
   client.upstream.needsDrain = true;
   client.pressure.settle();
@@ -121,7 +121,7 @@ t.test('an own connection is not read while its client lags', async (t) => {
   t.same(new Client({ isMember: false }).lags(HOLD), [], 'it has none, and shares none');
 });
 
-t.test('one that sends all before it reads is served up to a bound', async (t) => {
+t.test('a client that sends everything before it reads is served up to a bound', async (t) => {
   const client = new Client({ own: { isGreeted: true } });
   Object.assign(client.session, { stalled: true, heldBytes: 64 * 1024 });
   t.same(client.lags(STUCK - 1), ['resume own']);
@@ -130,7 +130,7 @@ t.test('one that sends all before it reads is served up to a bound', async (t) =
   t.same(client.lags(1), ['pause own'], 'it is read on, so it is not stuck');
 });
 
-t.test('one that shares is moved, then holds the others up', async (t) => {
+t.test('a client that shares is first moved, then holds up the others', async (t) => {
   const client = new Client({ isMember: true, hasOwnUpstream: false });
   client.session.idle = false;
   t.same(client.lags(SHARED - 1), []);
@@ -143,7 +143,7 @@ t.test('one that shares is moved, then holds the others up', async (t) => {
   t.same(client.lags(HOLD), ['stop sharing', 'release'], 'what is to come for it comes on its own one');
 });
 
-t.test('of all together the slowest is given up', async (t) => {
+t.test('when all clients together hold too much, the slowest is closed', async (t) => {
   const unread = new UnreadReplies<Client>();
   const shared = { isMember: true, hasOwnUpstream: false, unread };
   const [small, large, last] = [new Client(shared), new Client(shared), new Client(shared)];

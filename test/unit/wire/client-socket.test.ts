@@ -82,7 +82,7 @@ async function lab(t: Test, idleTimeoutMs = 0) {
   return { client, link, far, seen, counters, write };
 }
 
-t.test('one that sends much is read on when it is its turn', async (t) => {
+t.test('a client that sends much is read in its turn', async (t) => {
   const { client, link, far } = await lab(t);
   far.write(Buffer.alloc(4 * MIB));
   await until(() => link.bytes === 4 * MIB);

@@ -149,7 +149,7 @@ t.test('reads and writes go over two connections, one after the other', async (t
   t.equal(pool.snapshot().clientsWaiting, 0);
 });
 
-t.test('one of its own while it needs that, parked for a while, and ended', async (t) => {
+t.test('an own connection while the client needs it, parked for a while, then closed', async (t) => {
   const { settled } = lab(t);
   const link = await settled();
   const { upstream } = link;
@@ -167,7 +167,7 @@ t.test('one of its own while it needs that, parked for a while, and ended', asyn
   t.same(link.told, []);
 });
 
-t.test('it is told of all replies, and stays where it is while that takes commands', async (t) => {
+t.test('a client stays on its shared connection while that takes commands', async (t) => {
   const { settled } = lab(t);
   const link = await settled();
   const first = link.upstream.seat?.connection;
@@ -252,7 +252,7 @@ t.test(
   },
 );
 
-t.test('one whose own connection has ended shares with its like once it is vouched for anew', async (t) => {
+t.test('a client whose own connection ended shares again once its login is confirmed', async (t) => {
   const { settled } = lab(t);
   const [link, other] = [await settled(), await settled()];
   t.equal(await other.ask('AUTH', 'alice', 'a'), '+OK\r\n');
@@ -354,32 +354,35 @@ t.test('a login that fails leaves a client what it had', async (t) => {
   }
 });
 
-t.test('one whose password has changed, too', async (t) => {
-  const { settled } = lab(t);
-  const logins = [
-    { hello: '2', login: ['AUTH', 'alice', 'wrong'], refusal: /^-WRONGPASS/ },
-    { hello: '3', login: ['AUTH', 'alice', 'wrong'], refusal: /^-WRONGPASS/ },
-    // A connection is made with that login by HELLO, which needs no password; AUTH without a user is refused there.
-    { hello: '3', login: ['AUTH', 'any'], refusal: /^-ERR AUTH/ },
-  ];
-  const links: Link[] = [];
-  for (const { hello } of logins) {
-    const link = await settled();
-    await link.ask('HELLO', hello, 'AUTH', 'alice', 'a');
-    t.equal(await link.ask('ACL', 'WHOAMI'), '$5\r\nalice\r\n');
-    links.push(link);
-  }
-  await until(() => links.every(({ upstream }) => upstream.own === undefined));
-  await look.call('ACL', 'SETUSER', 'alice', 'resetpass', '>b');
-  for (const [i, { login, refusal }] of logins.entries()) {
-    const link = links[i];
-    t.match(await link.ask(...login), refusal, login.join(' '));
-    t.equal(await link.ask('ACL', 'WHOAMI'), '$5\r\nalice\r\n', 'it is who it was');
-    t.equal(await link.ask('AUTH', 'alice', 'b'), '+OK\r\n');
-    t.equal(await link.ask('ACL', 'WHOAMI'), '$5\r\nalice\r\n');
-    t.same(link.told, []);
-  }
-});
+t.test(
+  'a client whose password has changed shares with its old login, and is refused a wrong one',
+  async (t) => {
+    const { settled } = lab(t);
+    const logins = [
+      { hello: '2', login: ['AUTH', 'alice', 'wrong'], refusal: /^-WRONGPASS/ },
+      { hello: '3', login: ['AUTH', 'alice', 'wrong'], refusal: /^-WRONGPASS/ },
+      // A connection is made with that login by HELLO, which needs no password; AUTH without a user is refused there.
+      { hello: '3', login: ['AUTH', 'any'], refusal: /^-ERR AUTH/ },
+    ];
+    const links: Link[] = [];
+    for (const { hello } of logins) {
+      const link = await settled();
+      await link.ask('HELLO', hello, 'AUTH', 'alice', 'a');
+      t.equal(await link.ask('ACL', 'WHOAMI'), '$5\r\nalice\r\n');
+      links.push(link);
+    }
+    await until(() => links.every(({ upstream }) => upstream.own === undefined));
+    await look.call('ACL', 'SETUSER', 'alice', 'resetpass', '>b');
+    for (const [i, { login, refusal }] of logins.entries()) {
+      const link = links[i];
+      t.match(await link.ask(...login), refusal, login.join(' '));
+      t.equal(await link.ask('ACL', 'WHOAMI'), '$5\r\nalice\r\n', 'it is who it was');
+      t.equal(await link.ask('AUTH', 'alice', 'b'), '+OK\r\n');
+      t.equal(await link.ask('ACL', 'WHOAMI'), '$5\r\nalice\r\n');
+      t.same(link.told, []);
+    }
+  },
+);
 
 t.test('RESET answers a client whose login is no longer valid', async (t) => {
   const changes = { 'another password': ['resetpass', '>b'], 'its user is off': ['off'] };
@@ -424,7 +427,7 @@ t.test('a connection made since a login is wanted is none for who came before', 
   t.same([...link.told, ...other.told], []);
 });
 
-t.test('whose identity no fresh connection can have keeps its own', async (t) => {
+t.test('a client whose identity cannot be repeated keeps its own connection', async (t) => {
   const refusals: Record<string, () => Promise<unknown>> = {
     'it may not SELECT the database that it is in': () => look.call('ACL', 'SETUSER', 'alice', '-select'),
     'its password is another one': () => look.call('ACL', 'SETUSER', 'alice', 'resetpass', '>b'),
@@ -454,7 +457,7 @@ t.test('whose identity no fresh connection can have keeps its own', async (t) =>
   }
 });
 
-t.test('one that goes while it waits is waited for no longer', async (t) => {
+t.test('a client that leaves while it waits for a connection is forgotten', async (t) => {
   const { pool, comes } = lab(t);
   const link = comes();
   link.send('GET', 'k');

@@ -49,7 +49,7 @@ async function lab(t: Test, { verifyClients = false, proxied = false } = {}) {
   return { entrance, port, told, connect, says };
 }
 
-t.test('a client with TLS comes in, one without is told apart by what was wrong', async (t) => {
+t.test('a client with TLS is admitted; one without is refused, with the cause', async (t) => {
   const { entrance, port, connect, says } = await lab(t);
   const client = tls.connect({ port, host: '127.0.0.1', ca });
   t.teardown(() => client.destroy());
@@ -59,14 +59,14 @@ t.test('a client with TLS comes in, one without is told apart by what was wrong'
   t.equal(entrance.size, 0);
 });
 
-t.test('one that has no certificate is turned away for that', async (t) => {
+t.test('a client without the required certificate is refused for that', async (t) => {
   const { port, says } = await lab(t, { verifyClients: true });
   const client = tls.connect({ port, host: '127.0.0.1', ca }).on('error', () => {});
   t.teardown(() => client.destroy());
   t.match(await says(2), [/^failed: .*certificate/i, 'turned away']);
 });
 
-t.test('one that comes and goes has not begun', async (t) => {
+t.test('a client that connects and leaves has not begun a handshake', async (t) => {
   const { connect, says } = await lab(t);
   const probe = connect();
   probe.once('connect', () => probe.end());

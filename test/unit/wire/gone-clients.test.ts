@@ -50,7 +50,7 @@ t.test('a server that answers nowhere is waited for', async (t) => {
   t.equal(givenUp.length, 1);
 });
 
-t.test('an answer that is told again is no second one', async (t) => {
+t.test('an answer that is reported twice counts once', async (t) => {
   const { gone, givenUp, answersUntil } = stage();
   gone.add(new Ended());
   answersUntil(1700);
@@ -58,7 +58,7 @@ t.test('an answer that is told again is no second one', async (t) => {
   t.same(givenUp, []);
 });
 
-t.test('who is answered, or sends, or does not take what came, is let be', async (t) => {
+t.test('clients that get answers, send, or have unread replies are kept', async (t) => {
   const { gone, givenUp, answersUntil } = stage();
   const client = new Ended();
   gone.add(client);
@@ -71,7 +71,7 @@ t.test('who is answered, or sends, or does not take what came, is let be', async
   t.same(givenUp, [client]);
 });
 
-t.test('who has left is forgotten', async (t) => {
+t.test('a client that has left is forgotten', async (t) => {
   const { gone, givenUp, answersUntil } = stage();
   const client = new Ended();
   gone.add(client);

@@ -18,7 +18,7 @@ function lab() {
   return { recorded, time, added, readTimed };
 }
 
-t.test('one read in 61 is timed, until what came of it was sent that way', async (t) => {
+t.test('one read in 61 is timed until its bytes were sent', async (t) => {
   const { recorded, time, added } = lab();
   const link = {};
   for (let i = 1; i <= 3 * EVERY; i++) {
@@ -36,7 +36,7 @@ t.test('one read in 61 is timed, until what came of it was sent that way', async
   ]);
 });
 
-t.test('what goes by a shared connection is sent by it', async (t) => {
+t.test('bytes on a shared connection are timed on it', async (t) => {
   const { recorded, time, added, readTimed } = lab();
   const [link, shared] = [{}, {}];
   readTimed(Way.REQUEST, link);

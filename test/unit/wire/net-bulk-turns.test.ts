@@ -10,7 +10,7 @@ function work(ms: number): void {
 
 const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-t.test('what takes long is spread over turns, in order', async (t) => {
+t.test('long work is spread over turns of the event loop, in order', async (t) => {
   const turns = new BulkTurns();
   const done: number[] = [];
   for (let i = 0; i < 20; i++) turns.enqueue(() => turns.spend(() => work(3) ?? done.push(i)));
@@ -26,7 +26,7 @@ t.test('what takes long is spread over turns, in order', async (t) => {
   );
 });
 
-t.test('what takes no time is bounded by number', async (t) => {
+t.test('quick reads are bounded by number', async (t) => {
   const turns = new BulkTurns();
   let done = 0;
   for (let i = 0; i < 20; i++) turns.enqueue(() => done++);

@@ -105,7 +105,7 @@ for (const [what, greeting, said, ends, due] of CASES) {
   });
 }
 
-t.test('what is said', async (t) => {
+t.test('the words of a greeting', async (t) => {
   const bare = may('HELLO', '2');
   const ping = may('PING');
   // Each is said when something has been heard.

@@ -16,7 +16,7 @@ function brake() {
   return { seen, brake: new LagBrake<string>(held, () => seen.now) };
 }
 
-t.test('who is alone holds for as long as it likes', async (t) => {
+t.test('a client alone on its connection may lag as long as it likes', async (t) => {
   const { seen, brake: lag } = brake();
   lag.apply('a', true);
   seen.now = 60_000;
@@ -46,7 +46,7 @@ t.test('the share of a second is one for all holders, and comes back with time',
   t.notOk(seen.held || lag.isOn);
 });
 
-t.test('what waits is summed up over all clients, and who has most is found', async (t) => {
+t.test('waiting bytes are summed over all clients, and the largest holder is found', async (t) => {
   const unread = new UnreadReplies<string>(100);
   t.ok(unread.set('a', 60));
   t.ok(unread.set('b', 40));

@@ -16,7 +16,7 @@ for (const isSlow of [false, true]) {
   const name = isSlow
     ? 'what takes long is read in smaller pieces'
     : 'what is worked off quickly is read in large pieces';
-  t.test(`all arrives unchanged; ${name}`, async (t) => {
+  t.test(`all bytes arrive unchanged; ${name}`, async (t) => {
     const reads: Buffer[] = [];
     const lengths: number[] = [];
     const server = net.createServer({ pauseOnConnect: true, allowHalfOpen: true }, (accepted) => {
@@ -39,7 +39,7 @@ for (const isSlow of [false, true]) {
   });
 }
 
-t.test('what the kernel has not taken is seen, also of writes past the stream', async (t) => {
+t.test('bytes that the kernel has not taken are seen, also past the stream', async (t) => {
   const server = net.createServer({ pauseOnConnect: true });
   const port = await listen(server);
   t.teardown(() => server.close());

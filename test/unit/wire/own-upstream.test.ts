@@ -78,7 +78,7 @@ t.test('with nothing to say it may be used at once', async (t) => {
   t.same(link.told, []);
 });
 
-t.test('it becomes its client’s before it may be used', async (t) => {
+t.test('an own connection logs in before it is used', async (t) => {
   const identity = { ...NOBODY, db: 3, name: 'me' };
   const { own, link, send } = lab(t, ownGreeting(identity));
   t.equal(own.isGreeted, false);
@@ -109,7 +109,7 @@ t.test('parked for a while it is to be ended, unless it was needed again', async
   t.same(taken.link.told, []);
 });
 
-t.test('what was sent without a reply to come is taken before it ends', async (t) => {
+t.test('commands without a reply are taken before the connection ends', async (t) => {
   const { own, link, send } = lab(t);
   t.equal(own.isTaking(false), false, 'nothing is under way');
   for (const command of [encodeCommand('CLIENT', 'REPLY', 'OFF'), SET]) send(command);
@@ -132,7 +132,7 @@ t.test('the server ends it', async (t) => {
   t.same(link.told, ['ended']);
 });
 
-t.test('none can be made', async (t) => {
+t.test('no own connection can be made', async (t) => {
   const port = await closedPort();
   const { own, link } = lab(t, [], port);
   await until(() => link.told.length === 2);
@@ -165,7 +165,7 @@ function deafness() {
   return { following, state };
 }
 
-t.test('what comes late in a pause waits for its end, and is followed by the rest', async (t) => {
+t.test('late replies in a pause wait for its end; the rest follow', async (t) => {
   const { following, state } = deafness();
   const { own, link, send } = lab(t, [], redis.port, following);
   send(PING);
@@ -181,7 +181,7 @@ t.test('what comes late in a pause waits for its end, and is followed by the res
   t.equal(own.heardBytes, 14, 'nothing comes twice');
 });
 
-t.test('what came late in a pause on a connection that is over is for nobody', async (t) => {
+t.test('late replies on a connection that is over go to nobody', async (t) => {
   for (const end of ['end', 'cut'] as const) {
     const { following, state } = deafness();
     const { own, link, send } = lab(t, [], redis.port, following);

@@ -43,7 +43,7 @@ function lab(
   return { set, room, told, totals, acquire };
 }
 
-t.test('who asks first waits, and is told', async (t) => {
+t.test('the first client waits for the connection, and learns the result', async (t) => {
   const { set, totals } = lab(t, {});
   const [first, second, gone] = [new TestClient(), new TestClient(), new TestClient()];
   for (const client of [first, second, gone]) t.equal(set.acquire(client), undefined);
@@ -78,7 +78,7 @@ t.test(
   },
 );
 
-t.test('one that is lost', async (t) => {
+t.test('a shared connection that is lost', async (t) => {
   const { set, room, told, totals, acquire } = lab(t, {});
   const connection = await acquire();
   const [member, applicant] = [new TestClient().join(connection), new TestClient()];
@@ -98,7 +98,7 @@ t.test('one that is lost', async (t) => {
   t.equal(next.allowance, 64 * 1024, 'it owed replies: they may have been too many');
 });
 
-t.test('none can be made', async (t) => {
+t.test('no shared connection can be made', async (t) => {
   const port = await closedPort();
   let other: SharedConnection | undefined;
   const { set, told } = lab(t, { port, other: () => other });
@@ -137,7 +137,7 @@ t.test('without room none is made', async (t) => {
   await until(() => room.count === 0);
 });
 
-t.test('one on which the server is silent, while it answers elsewhere, is given up', async (t) => {
+t.test('a silent connection is closed if the server answers elsewhere', async (t) => {
   const link = await withFaultyLink(t, redis.port, 1);
   const { set, told, totals, acquire } = lab(t, { port: link.port });
   const connection = await acquire();

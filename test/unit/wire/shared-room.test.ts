@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { SharedRoom } from '../../../src/wire/upstream/shared-room.js';
 
-t.test('whatever comes and goes, each client can have a connection of its own', async (t) => {
+t.test('each client can always have its own connection', async (t) => {
   const steps = fc.array(fc.constantFrom('comes', 'leaves', 'makes', 'ends'), { maxLength: 400 });
   fc.assert(
     fc.property(
@@ -35,7 +35,7 @@ t.test('whatever comes and goes, each client can have a connection of its own', 
   t.pass();
 });
 
-t.test('what one user’s clients share has room when all clients have come first', async (t) => {
+t.test('shared connections have room even if all clients come first', async (t) => {
   let clients = 0;
   const room = new SharedRoom(100, 4, () => clients);
   clients = room.mostClients;

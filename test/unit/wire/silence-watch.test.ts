@@ -86,7 +86,7 @@ t.test(
   },
 );
 
-t.test('one that speaks again is not doubted, and may be doubted anew', async (t) => {
+t.test('a connection that answers again is trusted, and may be doubted anew', async (t) => {
   const { watch, silent, looks, answers, isDead } = lab();
   t.notOk(watch.doubt(silent.shared), 'it is in doubt already');
   t.equal(watch.size, 1);

@@ -2,7 +2,7 @@
 import t from 'tap';
 import { LARGEST_SLAB, SlabPool } from '../../../src/wire/slabs.js';
 
-t.test('what was lent is used again, and is counted while it is out', async (t) => {
+t.test('lent slabs are used again, and count while they are lent', async (t) => {
   const pool = new SlabPool(true);
   const loan = pool.lend(50_000, 60_000);
   const { bytes } = loan;
@@ -14,7 +14,7 @@ t.test('what was lent is used again, and is counted while it is out', async (t) 
   t.equal(pool.pooledBytes, 0);
 });
 
-t.test('what nobody needed goes back to the system, by halves, and what is needed stays', async (t) => {
+t.test('unneeded slabs go back to the system by halves, and needed ones stay', async (t) => {
   const pool = new SlabPool(true);
   const loans = Array.from({ length: 8 }, () => pool.lend(60_000));
   const [{ bytes }] = loans;
@@ -41,7 +41,7 @@ t.test('more than the largest slab is lent as it is wanted, and not kept', async
   t.equal(pool.lentBytes, LARGEST_SLAB);
 });
 
-t.test('it is short while much waits, not while much is sent', async (t) => {
+t.test('the pool is short while many bytes wait, not while many are sent', async (t) => {
   const pool = new SlabPool(true);
   const sending = Array.from({ length: 100 }, () => pool.take(LARGEST_SLAB, { slabSent() {} }));
   t.notOk(pool.isShort);

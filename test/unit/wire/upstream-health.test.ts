@@ -49,20 +49,20 @@ t.test('the port of a process that was killed may outlive its connections', asyn
   }
 });
 
-t.test('one that hangs up without an answer, as one that expects TLS, is not gone', async (t) => {
+t.test('a server that hangs up without an answer, such as one that expects TLS, is not gone', async (t) => {
   const { ask, failures, sockets } = await checked(t, (socket) => socket.on('data', () => socket.destroy()));
   await ask();
   t.strictSame(failures, []);
   t.equal(sockets.size, 3);
 });
 
-t.test('one that says nothing is waited for no longer than it takes', async (t) => {
+t.test('a silent server is waited for no longer than the timeout', async (t) => {
   const { ask, failures } = await checked(t, () => {});
   await ask();
   t.strictSame(failures, []);
 });
 
-t.test('who waits when it closes is told', async (t) => {
+t.test('waiters learn when the check closes', async (t) => {
   const { check, ask, sockets } = await checked(t, () => {});
   const told = ask();
   while (sockets.size === 0) await new Promise(setImmediate);
@@ -91,7 +91,7 @@ async function decided(t: Test, words: () => string) {
   return { health, told, server, port };
 }
 
-t.test('one that nobody listens at is looked for until it is back', async (t) => {
+t.test('a closed port is probed until the server is back', async (t) => {
   const { health, told, server, port } = await decided(t, () => '');
   await new Promise((closed) => server.close(closed));
   await new Promise<void>((then) => health.afterwards(then));

@@ -41,7 +41,7 @@ t.test('clients share that are the same to the server, but for their names', asy
   t.equal(pool.snapshot().sharedConnections, others.length);
 });
 
-t.test('what the server may put off has a connection of its own', async (t) => {
+t.test('writes, which the server may delay, have a shared connection of their own', async (t) => {
   const { pool, acquire } = lab(t, 1);
   const [reads, writes] = [await acquire(NOBODY, false), await acquire(NOBODY, true)];
   t.not(reads, writes);
@@ -64,7 +64,7 @@ t.test('a login that the server refuses makes no connection', async (t) => {
   t.match(pool.snapshot(), { sharedConnections: 0, clientsWaiting: 0 });
 });
 
-t.test('of those that nobody shares any more, eight identities are kept', async (t) => {
+t.test('connections of eight unused identities are kept', async (t) => {
   const { pool, acquire, room } = lab(t);
   const kept: SharedConnection[] = [];
   for (let db = 0; db < 10; db++) {
