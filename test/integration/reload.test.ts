@@ -22,7 +22,7 @@ const HOUR = 3_600_000;
 const PATIENCE = { timeoutMs: 20_000 };
 const BATCH = 20;
 const CLIENTS = 4;
-const WORKERS = FULL ? [1, 2] : [2];
+const WORKERS = FULL ? [1, 2] : [1];
 
 type Settings = Record<string, unknown>;
 
