@@ -63,8 +63,11 @@ function drawServer(examination: ServerExamination, paint: Paint): string {
   }
   if (policies.length > 0) lines.push('', drawPolicies(policies, paint));
   const found = findings.length === 1 ? '1 finding.' : `${findings.length} findings.`;
-  const verdict = findings.length === 0 ? paint('green', 'Nothing was found.') : found;
-  lines.push('', `${verdict} ${fine.length} checks found nothing.`);
+  const checks = `${fine.length} checks`;
+  lines.push(
+    '',
+    findings.length === 0 ? paint('green', `No findings in ${checks}.`) : `${found} ${checks} found nothing.`,
+  );
   if (notMade.length > 0) lines.push(`Not checked: ${notMade.join(', ')}.`);
   if (notApplicable.length > 0) {
     lines.push(
