@@ -64,11 +64,16 @@ export class Link {
     });
   }
 
-  /** Resolves with the replies. Rejects if the connection is lost, or the server is silent. */
-  async ask(question: Question): Promise<readonly Reply[]> {
+  /** Resolves once there is a connection, or an attempt has failed: then ask() sends, or rejects, at once. */
+  async open(): Promise<void> {
     this.leaveMoved();
     if (this.pipe === undefined) this.tend();
     if (this.connecting !== undefined) await this.connecting;
+  }
+
+  /** Resolves with the replies. Rejects if the connection is lost, or the server is silent. */
+  async ask(question: Question): Promise<readonly Reply[]> {
+    await this.open();
     return this.send(question);
   }
 

@@ -1,7 +1,7 @@
 // The ring's memory: one buffer of blocks of 64 bytes, of which a key takes one, or more if it is long, and an index that finds
 // a key's first block by its hash. Nothing is allocated after the start, and no block moves.
 //
-//   first block:  hash · next of the hash's chain · older · younger │ tick · length, size · slot, database · more │ 32 bytes
+//   first block:  hash · next of the hash's chain · older · younger │ tick · length, size, life · slot, database · more │ 32 bytes
 //   further ones: more · 60 bytes
 //
 // For each chain the index has the first block, whether there are more, and some bits of its hash. So a new key is mostly
@@ -11,6 +11,7 @@
 // unknown. A key never counts as one of another rule, since the bytes are those of a key that was written.
 // Invariants: block 0 means none; a block is in the index, or a further block of one in the index, or free.
 import type { Size } from '../core/policy/size-class.js';
+import { KEPT } from './ring-lives.js';
 
 export const NONE = 0;
 const BLOCK_BYTES = 64;
@@ -32,6 +33,8 @@ const LENGTH_BITS = 16;
 const LENGTH_MASK = 2 ** LENGTH_BITS - 1;
 const SIZE_SHIFT = LENGTH_BITS;
 const SIZE_MASK = 0x7f;
+const LIFE_SHIFT = LENGTH_BITS + 7;
+const SHAPE_BUT_LIFE = 2 ** LIFE_SHIFT - 1;
 const DB_BITS = 16;
 /** Longer keys, and later databases and rules, are not kept. */
 const MOST_KEY_BYTES = 4096;
@@ -76,8 +79,19 @@ export class RingBlocks {
     return this.used * BLOCK_BYTES + this.heads.length * INDEX_ENTRY_BYTES;
   }
 
-  /** Whether the key is certainly known as written in this tick. One look: another key of its bucket may hide it. */
-  isFresh(length: number, hash: number, slot: number, db: number, tick: number, size: Size): boolean {
+  /**
+   * Whether the key is certainly known as written in this tick. One look: another key of its bucket may hide it. `life`: as in
+   * ring-lives; KEPT: any.
+   */
+  isFresh(
+    length: number,
+    hash: number,
+    slot: number,
+    db: number,
+    tick: number,
+    size: Size,
+    life: number,
+  ): boolean {
     const { words } = this;
     const head = this.heads[hash & this.mask];
     if (((head ^ hash) & TAG_MASK) !== 0) return false;
@@ -85,7 +99,7 @@ export class RingBlocks {
     return (
       words[base + HASH] === (hash | 0) &&
       words[base + TICK] === tick &&
-      words[base + SHAPE] === (length | (size << SIZE_SHIFT)) &&
+      ((words[base + SHAPE] ^ shapeOf(length, size, life)) & (life === KEPT ? SHAPE_BUT_LIFE : -1)) === 0 &&
       words[base + PLACE] === ((slot << DB_BITS) | db) &&
       base !== 0
     );
@@ -137,6 +151,7 @@ export class RingBlocks {
     db: number,
     tick: number,
     size: Size,
+    life: number,
   ): number {
     const { words, bytes, heads } = this;
     const at = this.allocate();
@@ -147,7 +162,7 @@ export class RingBlocks {
     words[base + CHAIN] = next;
     heads[bucket] = (hash & TAG_MASK) | (next === NONE ? 0 : MORE_BIT) | at;
     words[base + TICK] = tick;
-    words[base + SHAPE] = (end - start) | (size << SIZE_SHIFT);
+    words[base + SHAPE] = shapeOf(end - start, size, life);
     words[base + PLACE] = (slot << DB_BITS) | db;
     words[base + MORE] = NONE;
     const until = Math.min(end, start + FIRST_BYTES);
@@ -221,6 +236,17 @@ export class RingBlocks {
     return (this.words[at * WORDS + SHAPE] >>> SIZE_SHIFT) & SIZE_MASK;
   }
 
+  /** How long it lives from its tick on, as in ring-lives. */
+  life(at: number): number {
+    return this.words[at * WORDS + SHAPE] >>> LIFE_SHIFT;
+  }
+
+  setLife(at: number, life: number): void {
+    const { words } = this;
+    const base = at * WORDS;
+    words[base + SHAPE] = (words[base + SHAPE] & SHAPE_BUT_LIFE) | (life << LIFE_SHIFT);
+  }
+
   slot(at: number): number {
     return this.words[at * WORDS + PLACE] >>> DB_BITS;
   }
@@ -249,12 +275,12 @@ export class RingBlocks {
     this.words[at * WORDS + YOUNGER] = other;
   }
 
-  /** The key was written again: another size and rule, perhaps. */
-  rewrite(at: number, slot: number, tick: number, size: Size): void {
+  /** The key was written again: another size, rule and life, perhaps. */
+  rewrite(at: number, slot: number, tick: number, size: Size, life: number): void {
     const { words } = this;
     const base = at * WORDS;
     words[base + TICK] = tick;
-    words[base + SHAPE] = (words[base + SHAPE] & LENGTH_MASK) | (size << SIZE_SHIFT);
+    words[base + SHAPE] = shapeOf(words[base + SHAPE] & LENGTH_MASK, size, life);
     words[base + PLACE] = (slot << DB_BITS) | (words[base + PLACE] & (MOST_DATABASES - 1));
   }
 
@@ -293,6 +319,10 @@ export class RingBlocks {
     this.words[at * WORDS + MORE] = this.free;
     this.free = at;
   }
+}
+
+function shapeOf(length: number, size: Size, life: number): number {
+  return length | (size << SIZE_SHIFT) | (life << LIFE_SHIFT);
 }
 
 function blocksFor(length: number): number {

@@ -1,6 +1,8 @@
 // The keys of each rule in the order in which they were written, as lists through the ring's blocks; and their counts.
-// Invariants: each key of the blocks is in the list of its slot; keys, bytes and unsized are the sums of the list.
+// Keys whose TTL is over stay in their list, since the server may still hold them, but no longer count as memory.
+// Invariants: each key of the blocks is in the list of its slot; keys, sized, unsized and lives are the sums of the list.
 import { NONE, type RingBlocks } from './ring-blocks.js';
+import { RingLives } from './ring-lives.js';
 
 /** An entry in each of two tables, one of them for the TTL. */
 const ENTRIES_BYTES = 80;
@@ -36,6 +38,7 @@ export class RingLists {
   private sized = new Float64Array(0);
   private unsized = new Float64Array(0);
   private means = new Float64Array(0);
+  private readonly lives = new RingLives();
 
   constructor(private readonly blocks: RingBlocks) {}
 
@@ -65,9 +68,14 @@ export class RingLists {
     return this.keys[slot];
   }
 
-  /** The estimated memory of the rule's keys. */
-  bytes(slot: number): number {
-    return this.sized[slot] + this.unsized[slot] * this.means[slot];
+  /** The rule's keys whose TTL is not over, and their estimated memory. `now`: the present tick. */
+  alive(slot: number, now: number): { readonly keys: number; readonly bytes: number } {
+    const over = this.lives.expired(slot, now);
+    const unsized = this.unsized[slot] - over.unsized;
+    return {
+      keys: this.keys[slot] - over.keys,
+      bytes: this.sized[slot] - over.sized + unsized * this.means[slot],
+    };
   }
 
   /** A key whose size no write shows was measured. */
@@ -76,7 +84,7 @@ export class RingLists {
   }
 
   /** As the youngest of its slot. */
-  append(at: number): void {
+  append(at: number, now: number): void {
     const { blocks, youngest } = this;
     const slot = blocks.slot(at);
     const last = youngest[slot];
@@ -85,10 +93,10 @@ export class RingLists {
     if (last === NONE) this.oldest[slot] = at;
     else blocks.setYounger(last, at);
     youngest[slot] = at;
-    this.add(at, slot, 1);
+    this.add(at, slot, 1, now);
   }
 
-  unlink(at: number): void {
+  unlink(at: number, now: number): void {
     const { blocks } = this;
     const slot = blocks.slot(at);
     const older = blocks.older(at);
@@ -97,15 +105,26 @@ export class RingLists {
     else blocks.setYounger(older, younger);
     if (younger === NONE) this.youngest[slot] = older;
     else blocks.setOlder(younger, older);
-    this.add(at, slot, -1);
+    this.add(at, slot, -1, now);
   }
 
   clear(): void {
     for (const each of [this.oldest, this.youngest, this.keys, this.sized, this.unsized]) each.fill(0);
+    this.lives.clear();
   }
 
-  private add(at: number, slot: number, sign: 1 | -1): void {
-    const bytes = memoryOfKey(this.blocks.length(at), this.blocks.size(at));
+  /** The TTL of a key has changed. */
+  setLife(at: number, life: number, now: number): void {
+    const slot = this.blocks.slot(at);
+    this.add(at, slot, -1, now);
+    this.blocks.setLife(at, life);
+    this.add(at, slot, 1, now);
+  }
+
+  private add(at: number, slot: number, sign: 1 | -1, now: number): void {
+    const { blocks } = this;
+    const bytes = memoryOfKey(blocks.length(at), blocks.size(at));
+    this.lives.change(slot, blocks.tick(at), blocks.life(at), sign, bytes, now);
     this.keys[slot] += sign;
     if (bytes === 0) this.unsized[slot] += sign;
     else this.sized[slot] += sign * bytes;

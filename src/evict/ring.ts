@@ -1,8 +1,10 @@
 // The keys that this process knows and may evict: those written through it to rules with `evict`, the oldest of each rule
 // first. A key that is written again is the youngest of its rule. Bounded: when it is full, it forgets the oldest key and
 // counts that; SCAN (scan-source) finds keys that the ring does not know. No clock, no I/O; written() and ended() are
-// called on the hot path and allocate nothing.
-// Invariants: a key is known once at most; take() hands out nothing that adopt() has not said is evictable.
+// called on the hot path and allocate nothing. A key whose TTL is over does not count as memory that can be freed, but is
+// handed out in its turn: the server may not have removed it yet.
+// Invariants: a key is known once at most; take() hands out nothing that adopt() has not said is evictable; a key is current
+// only if nothing was heard of it since it was handed out.
 
 import type { EvictableKeys } from '../core/policy/evictable-keys.js';
 import { hashKey } from '../core/policy/hash.js';
@@ -10,8 +12,10 @@ import { ANY_DATABASE } from '../core/policy/key-memory.js';
 import type { Rule } from '../core/policy/rule.js';
 import type { Size } from '../core/policy/size-class.js';
 import type { Candidate, Candidates, RingFill, RuleStock } from './candidates.js';
+import { Recalled } from './recalled.js';
 import { NONE, RingBlocks } from './ring-blocks.js';
 import { memoryOfKey, RingLists } from './ring-lists.js';
+import { ENDLESS, KEPT, lifeOf, lifeWithin, ticksOf } from './ring-lives.js';
 
 /** A key that is written again within this time keeps its place, so that a key that is written all the time costs little. */
 export const TICK_MS = 100;
@@ -24,6 +28,10 @@ type Located = Pick<Rule, 'slot' | 'priority' | 'evict' | 'observe'>;
 interface RingKey extends Candidate {
   readonly hash: number;
   readonly size: Size;
+  /** The tick in which it expires; Infinity: never, as far as known. */
+  readonly endTick: number;
+  /** When it was handed out, as Recalled counts it. */
+  readonly stamp: number;
 }
 
 /** The slot of the rule that matches the key now. */
@@ -49,6 +57,7 @@ export class Ring implements EvictableKeys, Candidates {
   private ticks = 0;
   private turn = 0;
   private victim = 0;
+  private readonly recalled = new Recalled();
 
   /** `now`: milliseconds, never goes back; read with every write, so it should be a cached value. */
   constructor({ bytes, now }: { readonly bytes: number; readonly now: () => number }) {
@@ -73,6 +82,7 @@ export class Ring implements EvictableKeys, Candidates {
     this.lists.admit(this.all);
     this.retired = [...had].filter((slot) => !this.all.includes(slot) && this.lists.count(slot) > 0);
     this.victim = 0;
+    this.recalled.all();
     if (slotOf === undefined) return;
     this.slotOf = slotOf;
     this.adoptedTick = this.tick();
@@ -86,33 +96,52 @@ export class Ring implements EvictableKeys, Candidates {
     hash: number,
     db: number,
     size: Size,
+    lifetimeMs: number,
   ): void {
     if (db === ANY_DATABASE) return;
     const { blocks, lists } = this;
     const tick = this.tick();
-    if (blocks.isFresh(end - start, hash, slot, db, tick, size)) return;
+    const life = lifetimeMs > 0 ? lifeOf(lifetimeMs / TICK_MS) : KEPT;
+    if (blocks.isFresh(end - start, hash, slot, db, tick, size, life)) return;
     const at = blocks.find(end - start, hash, db);
-    if (at !== NONE) {
-      if (blocks.tick(at) === tick && blocks.size(at) === size && blocks.slot(at) === slot) return;
-      if (!lists.admits(slot)) {
-        this.forget(at);
-        return;
-      }
-      lists.unlink(at);
-      blocks.rewrite(at, slot, tick, size);
-      lists.append(at);
+    if (at === NONE) {
+      const first = lifetimeMs === 0 ? ENDLESS : lifeOf(Math.abs(lifetimeMs) / TICK_MS);
+      this.keep(key, start, end, hash, slot, db, tick, size, first);
       return;
     }
-    this.keep(key, start, end, hash, slot, db, tick, size);
+    if (blocks.tick(at) === tick && blocks.size(at) === size && blocks.slot(at) === slot) {
+      if (life !== KEPT && blocks.life(at) !== life) lists.setLife(at, life, tick);
+      return;
+    }
+    if (!lists.admits(slot)) {
+      this.forget(at, tick);
+      this.recalled.one(hash);
+      return;
+    }
+    const next = life === KEPT ? this.lifeLeft(at, lifetimeMs, tick) : life;
+    lists.unlink(at, tick);
+    blocks.rewrite(at, slot, tick, size, next);
+    lists.append(at, tick);
   }
 
   ended(_key: Uint8Array, start: number, end: number, hash: number, db: number): void {
+    this.recalled.one(hash);
     if (db === ANY_DATABASE || this.blocks.used === 0) return;
     const at = this.blocks.find(end - start, hash, db);
-    if (at !== NONE) this.forget(at);
+    if (at !== NONE) this.forget(at, this.tick());
+  }
+
+  lives(_key: Uint8Array, start: number, end: number, hash: number, db: number, lifetimeMs: number): void {
+    if (db === ANY_DATABASE || this.blocks.used === 0) return;
+    const { blocks } = this;
+    const at = blocks.find(end - start, hash, db);
+    if (at === NONE) return;
+    const now = this.tick();
+    this.lists.setLife(at, lifeOf(now - blocks.tick(at) + lifetimeMs / TICK_MS), now);
   }
 
   clear(): void {
+    this.recalled.all();
     if (this.blocks.used === 0) return;
     this.blocks.clear();
     this.lists.clear();
@@ -126,6 +155,7 @@ export class Ring implements EvictableKeys, Candidates {
    */
   take(most: number, mostBytes: number, observed = false, slot?: number): Candidate[] {
     const taken: Candidate[] = [];
+    this.recalled.handOut();
     let bytes = 0;
     const order = slot === undefined ? (observed ? this.observed : this.order) : this.ordered(slot);
     for (const slots of order) {
@@ -141,17 +171,19 @@ export class Ring implements EvictableKeys, Candidates {
     return taken;
   }
 
-  /** Whether no younger write of the key is known than the one by which it was taken. */
+  /** Whether nothing was heard of the key since it was taken. */
   isCurrent(candidate: Candidate): boolean {
-    const { key, hash, db } = candidate as RingKey;
-    return this.blocks.find(key.length, hash, db) === NONE;
+    const { key, hash, db, stamp } = candidate as RingKey;
+    return !this.recalled.has(hash, stamp) && this.blocks.find(key.length, hash, db) === NONE;
   }
 
   /** A key from take() stays: it becomes the youngest. */
   again(candidate: Candidate): void {
     if (!this.isCurrent(candidate)) return;
-    const { key, hash, slot, db, size } = candidate as RingKey;
-    this.keep(key, 0, key.length, hash, slot, db, this.tick(), size);
+    const { key, hash, slot, db, size, endTick } = candidate as RingKey;
+    const tick = this.tick();
+    if (endTick <= tick) return;
+    this.keep(key, 0, key.length, hash, slot, db, tick, size, lifeWithin(endTick - tick));
   }
 
   /** Whether the ring knows the key. */
@@ -168,10 +200,11 @@ export class Ring implements EvictableKeys, Candidates {
   stock(): RuleStock[] {
     const { blocks, lists } = this;
     const now = this.now();
+    const tick = this.tick();
     return this.all.map((slot) => {
       const head = lists.head(slot);
       const oldestMs = head === NONE ? 0 : now - this.startedAt - blocks.tick(head) * TICK_MS;
-      return { slot, keys: lists.count(slot), bytes: lists.bytes(slot), oldestMs };
+      return { slot, ...lists.alive(slot, tick), oldestMs };
     });
   }
 
@@ -197,20 +230,37 @@ export class Ring implements EvictableKeys, Candidates {
     db: number,
     tick: number,
     size: Size,
+    life: number,
   ): void {
     const { blocks, lists } = this;
-    if (!lists.admits(slot)) return;
+    if (!lists.admits(slot)) {
+      this.recalled.one(hash);
+      return;
+    }
     if (!blocks.canKeep(end - start, slot, db)) {
       this.dropped++;
       return;
     }
     while (!blocks.hasRoomFor(end - start)) this.dropOldest();
-    lists.append(blocks.add(key, start, end, hash, slot, db, tick, size));
+    lists.append(blocks.add(key, start, end, hash, slot, db, tick, size, life), tick);
     this.keys++;
   }
 
-  private forget(at: number): void {
-    this.lists.unlink(at);
+  /** The life of a key that was written and kept its TTL, or got one (`lifetimeMs` below 0) if it had none. */
+  private lifeLeft(at: number, lifetimeMs: number, tick: number): number {
+    const end = this.endOf(at);
+    // Expired meanwhile, so it was a new key.
+    const had = end > tick;
+    if (had && end < Number.POSITIVE_INFINITY) return lifeWithin(end - tick);
+    return lifetimeMs === 0 ? ENDLESS : lifeOf(-lifetimeMs / TICK_MS);
+  }
+
+  private endOf(at: number): number {
+    return this.blocks.tick(at) + ticksOf(this.blocks.life(at));
+  }
+
+  private forget(at: number, tick: number): void {
+    this.lists.unlink(at, tick);
     this.blocks.remove(at);
     this.keys--;
   }
@@ -231,9 +281,11 @@ export class Ring implements EvictableKeys, Candidates {
       hash: blocks.hash(at),
       bytes: memoryOfKey(key.length, size),
       at: this.startedAt + blocks.tick(at) * TICK_MS,
+      endTick: this.endOf(at),
+      stamp: this.recalled.stamp,
     };
     const isOld = blocks.tick(at) <= this.adoptedTick;
-    this.forget(at);
+    this.forget(at, this.tick());
     if (isOld && this.slotOf !== undefined && this.slotOf(key, db) !== slot) return undefined;
     return candidate;
   }
@@ -254,11 +306,10 @@ export class Ring implements EvictableKeys, Candidates {
   /** Nearly the oldest of all: each call compares one more rule with the one that had the oldest. */
   private dropOldest(): void {
     const { lists, blocks, all, retired } = this;
-    this.dropped++;
     while (retired.length > 0) {
       const head = lists.head(retired[retired.length - 1]);
       if (head !== NONE) {
-        this.forget(head);
+        this.drop(head);
         return;
       }
       retired.pop();
@@ -276,7 +327,14 @@ export class Ring implements EvictableKeys, Candidates {
     if (head === NONE) return;
     // The next key to be dropped, usually; its place in the index is far away.
     blocks.warm(blocks.younger(head));
-    this.forget(head);
+    this.drop(head);
+  }
+
+  /** Forgets it for want of room. SCAN need not find it again if it has expired. */
+  private drop(at: number): void {
+    const tick = this.tick();
+    if (this.endOf(at) > tick) this.dropped++;
+    this.forget(at, tick);
   }
 }
 

@@ -43,6 +43,8 @@ const QUESTIONS_PER_S = 10_000;
 const QUESTIONS_AT_ONCE = 1000;
 /** The server frees larger values in the background. */
 export const LAZY_BYTES = 16 * 1024;
+/** A confirmation that a key may still be evicted is good for this long. */
+const CONFIRMED_MS = 20;
 /** How long to wait after a refusal. */
 const PAUSE_MS = 1000;
 
@@ -193,27 +195,32 @@ export class Unlinker {
         link,
         due.map(({ candidate }) => candidate),
       );
-    const bySlot = new Map<number, Asked[]>();
-    for (const each of await this.options.source.current(due)) {
-      const { slot } = each.candidate;
-      const group = bySlot.get(slot);
-      if (group === undefined) bySlot.set(slot, [each]);
-      else group.push(each);
+    due = [...(await this.options.source.current(due))];
+    const confirmedAt = this.options.clock();
+    await this.enter();
+    try {
+      await link.open();
+      // While they waited for the server they may have been written.
+      if (this.options.clock() - confirmedAt > CONFIRMED_MS)
+        due = [...(await this.options.source.current(due))];
+      if (due.length > 0) await this.unlink(link, [...bySlot(due).values()]);
+    } finally {
+      this.atServer--;
+      this.waiting.shift()?.();
     }
-    if (bySlot.size > 0) await this.unlink(link, [...bySlot.values()]);
+  }
+
+  /** Waits until the server has few enough batches. */
+  private async enter(): Promise<void> {
+    if (this.atServer >= AT_SERVER) await new Promise<void>((resolve) => this.waiting.push(resolve));
+    this.atServer++;
   }
 
   private async unlink(link: Link, groups: readonly Asked[][]): Promise<void> {
     const { commands } = this;
     commands.clear();
     for (const group of groups) commands.unlink(group.map(({ candidate }) => candidate));
-    const question = { bytes: commands.bytes, count: commands.count };
-    if (this.atServer >= AT_SERVER) await new Promise<void>((resolve) => this.waiting.push(resolve));
-    this.atServer++;
-    const replies = await link.ask(question).finally(() => {
-      this.atServer--;
-      this.waiting.shift()?.();
-    });
+    const replies = await link.ask({ bytes: commands.bytes, count: commands.count });
     for (const [i, group] of groups.entries()) {
       const reply = replies[i];
       if (reply instanceof Error) this.refused(link, reply, group);
@@ -330,6 +337,16 @@ export class Unlinker {
 
 function unasked(candidate: Candidate): Asked {
   return { candidate, bytes: candidate.bytes || LIKELY_BYTES, usage: -1, idle: -1 };
+}
+
+function bySlot(due: readonly Asked[]): Map<number, Asked[]> {
+  const groups = new Map<number, Asked[]>();
+  for (const each of due) {
+    const group = groups.get(each.candidate.slot);
+    if (group === undefined) groups.set(each.candidate.slot, [each]);
+    else group.push(each);
+  }
+  return groups;
 }
 
 function byDatabase(taken: readonly Candidate[]): Iterable<readonly [number, readonly Candidate[]]> {

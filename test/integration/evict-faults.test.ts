@@ -14,6 +14,8 @@ class Keys {
   readonly left: Candidate[] = [];
   readonly back: string[] = [];
   readonly learned: number[] = [];
+  /** All are written again from now on. */
+  rewritten = false;
   evicted = 0;
 
   add(key: string, { db = 0, bytes = 100, age = 0 } = {}): void {
@@ -23,7 +25,7 @@ class Keys {
     return this.left.splice(0, most);
   }
   current<T>(of: readonly T[]): readonly T[] {
-    return of;
+    return this.rewritten ? [] : of;
   }
   again({ key }: Candidate): void {
     this.back.push(String(key));
@@ -46,10 +48,12 @@ async function withUnlinker(
   port: number,
   login: { username?: string; password?: string } = {},
   clock = () => performance.now(),
+  lanes = 4,
 ): Promise<Bench> {
   const keys = new Keys();
   const unlinker = new Unlinker({
     source: keys,
+    lanes,
     endpoint: () => ({ host: '127.0.0.1', port, connectTimeoutMs: 1000, ...login }),
     onEvicted: (_slot, count) => {
       keys.evicted += count;
@@ -186,6 +190,24 @@ t.test('one server', async (t) => {
     await work(() => keys.evicted === 400);
     await sleeping;
     t.equal(await number(direct, 'DBSIZE'), 100);
+  });
+
+  t.test('keys that wait for a server that sleeps, and are written meanwhile, stay', async (t) => {
+    const { keys, unlinker, direct, work } = await withUnlinker(t, redis.port, {}, undefined, 10);
+    await fill(direct, 640);
+    await work(() => unlinker.trouble === undefined);
+    await until(async () => String(await direct.call('CLIENT', 'LIST')).includes('spillway-evictor'));
+    const sleeper = await withRaw(t, redis.port);
+    const sleeping = sleeper.call('DEBUG', 'SLEEP', '0.3');
+    for (let i = 1; i <= 640; i++) keys.add(`k${i}`);
+    unlinker.free(1e9);
+    await until(() => keys.left.length === 0);
+    await new Promise(setImmediate);
+    keys.rewritten = true;
+    await sleeping;
+    await until(() => keys.evicted === 4 * 64);
+    t.equal(await number(direct, 'EXISTS', 'k256'), 0);
+    t.equal(await number(direct, 'DBSIZE'), 640 - 256, 'those that the server had already got went');
   });
 
   t.test(

@@ -74,7 +74,7 @@ export class EvictLab {
     this.usedBytes += bytes - (this.store.get(id)?.bytes ?? 0);
     this.store.set(id, { bytes, usedAt: this.now });
     this.admitted += valueBytes + key.length;
-    this.ring.written(1, key, 0, key.length, hashKey(key, 0, key.length), 0, size);
+    this.ring.written(1, key, 0, key.length, hashKey(key, 0, key.length), 0, size, 0);
   }
 
   /** Memory that cannot be evicted. */

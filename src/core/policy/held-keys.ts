@@ -2,6 +2,8 @@
 // are not watched. `bytes` are on the wire; a lifetime is in milliseconds, or one of Lifetime; a negative one means "only if
 // the key has no TTL".
 
+import { TtlOutcome } from './observer.js';
+
 export const Lifetime = {
   /** As before; a new key has none. */
   KEPT: 0,
@@ -21,4 +23,25 @@ export interface HeldKeys {
   ended(key: Uint8Array, start: number, end: number, hash: number): void;
   /** All keys are gone, as far as known. */
   clear(): void;
+}
+
+/** How long a key lives after this write. `ownMs`: by the expiry that it was forwarded with; 0: none. */
+export function lifetimeBehind(
+  outcome: TtlOutcome,
+  replaces: boolean,
+  ownMs: number,
+  ruleMs: number,
+): number {
+  switch (outcome) {
+    case TtlOutcome.INJECTED:
+      return ownMs > 0 ? ownMs : ruleMs;
+    case TtlOutcome.FOLLOW_UP:
+      return replaces ? ruleMs : -ruleMs;
+    case TtlOutcome.CLAMPED:
+    case TtlOutcome.HAD_TTL:
+    case TtlOutcome.WOULD_CLAMP:
+      return ownMs > 0 ? ownMs : Lifetime.KEPT;
+    default:
+      return replaces ? Lifetime.NONE : Lifetime.KEPT;
+  }
 }

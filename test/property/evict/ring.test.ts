@@ -18,6 +18,30 @@ interface Known {
   slot: number;
   tick: number;
   size: number;
+  /** It expires in a tick from lo to hi. */
+  lo: number;
+  hi: number;
+}
+
+const NEVER = Number.POSITIVE_INFINITY;
+/** The ring rounds lives up, by a sixteenth at most, and down where a write keeps what is left. */
+const ROUNDED = 1 / 16;
+
+/** When a key ends that lives for so long from `tick` on. */
+function endsOf(tick: number, lifetimeMs: number): { lo: number; hi: number } {
+  const ticks = lifetimeMs === 0 ? NEVER : Math.abs(lifetimeMs) / TICK_MS;
+  return { lo: tick + ticks, hi: tick + Math.max(1, Math.ceil(ticks)) * (1 + ROUNDED) };
+}
+
+/** The same, of one that was written with a lifetime of 0 or less, and so keeps what it has. */
+function endsAfter({ lo, hi }: Known, tick: number, lifetimeMs: number): { lo: number; hi: number } {
+  if (lo > tick && hi === NEVER && lifetimeMs === 0) return { lo, hi };
+  const fresh = endsOf(tick, lifetimeMs);
+  // Expired: it is a new key.
+  if (hi <= tick || hi === NEVER) return fresh;
+  const kept = { lo: Math.max(tick, tick + (lo - tick) * (1 - ROUNDED) - 1), hi: Math.max(hi, tick + 1) };
+  if (lo > tick) return kept;
+  return { lo: Math.min(fresh.lo, kept.lo), hi: Math.max(fresh.hi, kept.hi) };
 }
 
 const RULES = [
@@ -37,6 +61,9 @@ class Model {
   readonly ring: Ring;
   forgotten = 0;
   readonly taken: Candidate[] = [];
+  /** Of those, the ones of which something was heard since. */
+  readonly heardOf = new Set<Candidate>();
+  readonly ends = new Map<Candidate, Known>();
 
   constructor(bytes: number) {
     this.ring = new Ring({ bytes, now: () => this.now });
@@ -65,17 +92,30 @@ class Model {
     return undefined;
   }
 
-  write(key: Buffer, db: number, slot: number, size: number): void {
+  /** Something was heard of the key, whatever its database. */
+  heard(key: Buffer): void {
+    for (const each of this.taken) if (key.equals(each.key)) this.heardOf.add(each);
+  }
+
+  write(key: Buffer, db: number, slot: number, size: number, lifetimeMs: number): void {
     const id = `${db}:${key.toString('latin1')}`;
-    this.ring.written(slot, key, 0, key.length, hashKey(key, 0, key.length), db, size);
+    this.ring.written(slot, key, 0, key.length, hashKey(key, 0, key.length), db, size, lifetimeMs);
     const { tick } = this;
-    for (const list of this.lists.values()) {
-      const same = list.find((each) => each.id === id);
-      if (same !== undefined && same.tick === tick && same.size === size && same.slot === slot) return;
+    const before = [...this.lists.values()].flat().find((each) => each.id === id);
+    const same = before?.tick === tick && before.size === size && before.slot === slot;
+    if (before !== undefined && same && lifetimeMs <= 0) return;
+    const ends =
+      lifetimeMs > 0 || before === undefined ? endsOf(tick, lifetimeMs) : endsAfter(before, tick, lifetimeMs);
+    if (before !== undefined && same) {
+      Object.assign(before, ends);
+      return;
     }
     this.remove(id);
-    if (!this.admits(slot)) return;
-    this.list(slot).push({ id, key, db, slot, tick, size });
+    if (!this.admits(slot)) {
+      this.heard(key);
+      return;
+    }
+    this.list(slot).push({ id, key, db, slot, tick, size, ...ends });
     this.settle();
   }
 
@@ -84,35 +124,37 @@ class Model {
     const { fill } = this.ring;
     const dropped = fill.dropped - this.forgotten;
     this.forgotten = fill.dropped;
-    if (dropped === 0) return;
     let left = dropped;
-    for (const slot of this.retired()) {
-      while (left > 0 && this.list(slot).length > 0) {
-        const before = this.list(slot)[0];
-        if (this.ring.knows(before.db, before.key)) break;
-        this.list(slot).shift();
-        left--;
+    let unsure = 0;
+    for (const list of this.lists.values()) {
+      while (list.length > 0 && !this.ring.knows(list[0].db, list[0].key)) {
+        // An expired one is not counted.
+        if (list[0].hi > this.tick) left--;
+        if (list[0].hi > this.tick && list[0].lo <= this.tick) unsure++;
+        list.shift();
       }
+      const lost = list.find(({ db, key }) => !this.ring.knows(db, key));
+      if (lost !== undefined) throw new Error('a younger key was dropped');
     }
-    for (const { slot, keys } of this.ring.stock()) {
-      const list = this.list(slot);
-      const gone = list.splice(0, list.length - keys);
-      for (const { key, db } of gone)
-        if (this.ring.knows(db, key)) throw new Error('a younger key was dropped');
-      left -= gone.length;
-    }
-    if (left !== 0) throw new Error(`${left} keys dropped that were not known`);
-    if (fill.bytes + 3 * BLOCK < fill.capacityBytes - 2 * BLOCK)
+    if (left > 0 || left < -unsure) throw new Error(`${left} keys dropped that were not known`);
+    if (dropped > 0 && fill.bytes + 3 * BLOCK < fill.capacityBytes - 2 * BLOCK)
       throw new Error('dropped though there was room');
-  }
-
-  retired(): number[] {
-    return [...this.lists.keys()].filter((slot) => !this.admits(slot));
   }
 
   del(key: Buffer, db: number): void {
     this.ring.ended(key, 0, key.length, hashKey(key, 0, key.length), db);
     this.remove(`${db}:${key.toString('latin1')}`);
+    this.heard(key);
+  }
+
+  lives(key: Buffer, db: number, lifetimeMs: number): void {
+    this.ring.lives(key, 0, key.length, hashKey(key, 0, key.length), db, lifetimeMs);
+    const id = `${db}:${key.toString('latin1')}`;
+    const known = [...this.lists.values()].flat().find((each) => each.id === id);
+    if (known === undefined) return;
+    const { lo, hi } = endsOf(this.tick, lifetimeMs);
+    known.lo = lo;
+    known.hi = hi + (this.tick - known.tick) * ROUNDED + 1;
   }
 
   expectedNext(observed: boolean, slot: number | undefined): Known | undefined {
@@ -141,6 +183,7 @@ class Model {
       if (Buffer.compare(key, expected.key) !== 0 || db !== expected.db) throw new Error('not the oldest');
       if (candidate.slot !== expected.slot) throw new Error('not as it was written');
       this.taken.push(candidate);
+      this.ends.set(candidate, expected);
     }
     if (got.length < most && this.expectedNext(observed, slot) !== undefined) throw new Error('too few');
   }
@@ -150,31 +193,49 @@ class Model {
     if (candidate === undefined) return;
     const id = `${candidate.db}:${Buffer.from(candidate.key).toString('latin1')}`;
     const known = [...this.lists.values()].some((list) => list.some((each) => each.id === id));
-    if (this.ring.isCurrent(candidate) === known) throw new Error('current is what was not written again');
+    const current = !known && !this.heardOf.has(candidate);
+    if (this.ring.isCurrent(candidate) !== current)
+      throw new Error('current is that of which nothing was heard');
     this.ring.again(candidate);
-    if (known || !this.admits(candidate.slot)) return;
+    if (!current) return;
     const { key, db, slot } = candidate;
-    const size = (candidate as Candidate & { readonly size: number }).size;
-    this.list(slot).push({ id, key: Buffer.from(key), db, slot, tick: this.tick, size });
+    const { size, lo, hi } = this.ends.get(candidate) as Known;
+    // What may have expired is back or not.
+    const back = this.ring.knows(db, key);
+    if (back !== this.admits(slot) && !(lo <= this.tick && !back)) throw new Error('it did not come back');
+    if (back && hi <= this.tick) throw new Error('an expired key came back');
+    if (!back) return;
+    const left = Math.max(this.tick, this.tick + (lo - this.tick) * (1 - ROUNDED) - 1);
+    const ends = { lo: lo === NEVER ? NEVER : left, hi: Math.max(hi, this.tick + 1) };
+    this.list(slot).push({ id, key: Buffer.from(key), db, slot, tick: this.tick, size, ...ends });
     this.settle();
   }
 
   reload(rules: readonly RuleLike[]): void {
     this.rules = rules;
     this.ring.adopt(rules);
+    for (const each of this.taken) this.heardOf.add(each);
   }
 
   clear(): void {
     this.ring.clear();
     this.lists.clear();
+    for (const each of this.taken) this.heardOf.add(each);
   }
 
   check(): void {
     let keys = 0;
     for (const list of this.lists.values()) keys += list.length;
     if (this.ring.fill.keys !== keys) throw new Error(`knows ${this.ring.fill.keys} keys, not ${keys}`);
-    for (const { slot, keys: count, oldestMs } of this.ring.stock()) {
-      if (this.list(slot).length !== count) throw new Error('stock counts wrong');
+    for (const { slot, keys: count, bytes, oldestMs } of this.ring.stock()) {
+      const list = this.list(slot);
+      // Ends of one octave are counted by its sixteenths.
+      const least = list.filter(({ lo }) => lo > this.tick).length;
+      const most = list.filter(
+        ({ tick, lo, hi }) => hi + (hi - Math.min(tick, lo)) * ROUNDED + 1 > this.tick,
+      ).length;
+      if (count < least || count > most) throw new Error(`${count} are alive, not ${least} to ${most}`);
+      if (list.length === 0 && bytes !== 0) throw new Error(`no key takes ${bytes} bytes`);
       const head = this.list(slot)[0];
       const age = head === undefined ? 0 : this.now - 1000 - head.tick * TICK_MS;
       if (oldestMs !== age) throw new Error(`the oldest is ${age} ms old, not ${oldestMs}`);
@@ -192,7 +253,17 @@ const slot = fc.constantFrom(1, 2, 2, 5, 5, 7, 8);
 const size = fc.constantFrom(3, 5, 127);
 type Step = (model: Model) => void;
 
-const write: fc.Arbitrary<Step> = fc.tuple(key, db, slot, size).map((args) => (m) => m.write(...args));
+const lifetime = fc.constantFrom(0, 0, NEVER, 50, 1000, -1000, 7000, -60_000, 60_000);
+const write: fc.Arbitrary<Step> = fc
+  .tuple(key, db, slot, size, lifetime)
+  .map((args) => (m) => m.write(...args));
+const lives: fc.Arbitrary<Step> = fc
+  .tuple(key, db, fc.constantFrom(NEVER, 100, 3000, 90_000))
+  .map((args) => (m) => m.lives(...args));
+/** Some keys expire. */
+const sleep: fc.Arbitrary<Step> = fc.integer({ min: 1000, max: 20_000 }).map((ms) => (m) => {
+  m.now += ms;
+});
 const del: fc.Arbitrary<Step> = fc.tuple(key, db).map((args) => (m) => m.del(...args));
 const wait: fc.Arbitrary<Step> = fc.integer({ min: 1, max: 2 * TICK_MS }).map((ms) => (m) => {
   m.now += ms;
@@ -210,6 +281,8 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 60, arbitrary: write },
   { weight: 12, arbitrary: del },
   { weight: 18, arbitrary: wait },
+  { weight: 5, arbitrary: lives },
+  { weight: 2, arbitrary: sleep },
   { weight: 9, arbitrary: take },
   { weight: 3, arbitrary: takeOf },
   { weight: 9, arbitrary: giveBack },
@@ -244,7 +317,7 @@ t.test('keys whose rule has changed are not handed out', async (t) => {
   ring.adopt(RULES);
   const put = (text: string): void => {
     const key = Buffer.from(text);
-    ring.written(2, key, 0, key.length, hashKey(key, 0, key.length), 0, 3);
+    ring.written(2, key, 0, key.length, hashKey(key, 0, key.length), 0, 3, 0);
   };
   put('cache:1');
   put('cache:lock');
@@ -266,7 +339,7 @@ t.test('more rules than are compared at a time: all keys come out, the oldest am
   ring.adopt(rules);
   for (let i = 0; i < 3000; i++) {
     const key = Buffer.from(`key:${i}`);
-    ring.written((i * 7) % 300, key, 0, key.length, hashKey(key, 0, key.length), 0, 3);
+    ring.written((i * 7) % 300, key, 0, key.length, hashKey(key, 0, key.length), 0, 3, 0);
     now += TICK_MS;
   }
   const keys: number[] = [];
@@ -284,10 +357,10 @@ t.test('keys and databases that it cannot keep are counted, and what is kept is 
   const ring = new Ring({ bytes: 2048, now: () => 0 });
   ring.adopt(RULES);
   const long = Buffer.alloc(5000, 'k');
-  ring.written(2, long, 0, long.length, hashKey(long, 0, long.length), 0, 3);
+  ring.written(2, long, 0, long.length, hashKey(long, 0, long.length), 0, 3, 0);
   const short = Buffer.from('k');
-  ring.written(2, short, 0, 1, hashKey(short, 0, 1), 70_000, 3);
-  ring.written(2, short, 0, 1, hashKey(short, 0, 1), -1, 3);
+  ring.written(2, short, 0, 1, hashKey(short, 0, 1), 70_000, 3, 0);
+  ring.written(2, short, 0, 1, hashKey(short, 0, 1), -1, 3, 0);
   t.match(ring.fill, { keys: 0, dropped: 2 });
 });
 
@@ -297,7 +370,7 @@ t.test('what keys take is told by the class of their size; of others it is learn
   const bytesOf = (): number => ring.stock().find(({ slot }) => slot === 2)?.bytes ?? 0;
   const put = (text: string, size: number): void => {
     const key = Buffer.from(text);
-    ring.written(2, key, 0, key.length, hashKey(key, 0, key.length), 0, size);
+    ring.written(2, key, 0, key.length, hashKey(key, 0, key.length), 0, size, 0);
   };
   put('cache:1234567890', sizeClassOf(490));
   // Measured, with its TTL: 640 bytes.

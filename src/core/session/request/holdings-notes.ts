@@ -2,8 +2,7 @@
 import { type CommandSpec, TtlChange, TtlTreatment } from '../../commands/spec.js';
 import { FREEING } from '../../commands/treatment.js';
 import { hashKey } from '../../policy/hash.js';
-import { type HeldKeys, Lifetime } from '../../policy/held-keys.js';
-import { TtlOutcome } from '../../policy/observer.js';
+import { type HeldKeys, Lifetime, lifetimeBehind } from '../../policy/held-keys.js';
 import type { Policy } from '../../policy/policy.js';
 import type { Verdict } from '../../policy/verdict.js';
 import type { WrittenFacts, WrittenKey } from '../../policy/written-key.js';
@@ -80,21 +79,5 @@ function valueAt(spec: CommandSpec, key: number): number {
       return key + 2;
     default:
       return 0;
-  }
-}
-
-/** How long a key lives after this write, as in HeldKeys. */
-function lifetimeBehind(outcome: TtlOutcome, replaces: boolean, ownMs: number, ruleMs: number): number {
-  switch (outcome) {
-    case TtlOutcome.INJECTED:
-      return ruleMs;
-    case TtlOutcome.FOLLOW_UP:
-      return replaces ? ruleMs : -ruleMs;
-    case TtlOutcome.CLAMPED:
-    case TtlOutcome.HAD_TTL:
-    case TtlOutcome.WOULD_CLAMP:
-      return ownMs > 0 ? ownMs : Lifetime.KEPT;
-    default:
-      return replaces ? Lifetime.NONE : Lifetime.KEPT;
   }
 }

@@ -156,7 +156,9 @@ export class WriteForwarder {
     this.notes.written(spec, large, written, waits);
     const held = rule.limited ? this.policy.quotaOf(rule)?.keys : undefined;
     if (held !== undefined) this.holdings.written(held, spec, large, written, bytes);
-    if (rule.evict) this.evictable.written(written);
+    // The options of a COPY that streams are not known, so neither is the database.
+    const notes = this.policy.evictable !== undefined && spec.carry === Carry.NONE;
+    if (notes) this.evictable.written(spec, large, written);
   }
 
   /** Takes what a growing write will use from the quotas of its rules, unless it would have been refused. */
@@ -171,11 +173,10 @@ export class WriteForwarder {
 
   /** A command that no rule governs, or GETEX PERSIST, has gone up: it ends keys, or changes their TTLs or names. */
   changed(spec: CommandSpec): void {
-    if (this.policy.quotas.anyBudget) {
-      this.holdings.changed(spec, this.changes.lifetimeGiven(spec.ttlChange));
-    }
+    const lifetimeMs = this.changes.lifetimeGiven(spec.ttlChange);
+    if (this.policy.quotas.anyBudget) this.holdings.changed(spec, lifetimeMs);
     this.changes.changed(spec);
-    this.evictable.changed(spec);
+    this.evictable.changed(spec, lifetimeMs);
   }
 
   /** A script that no rule governs has gone up, whole. */
@@ -250,7 +251,7 @@ export class WriteForwarder {
       if (held !== undefined) {
         this.holdings.written(held, spec, verdict, written, this.holdings.bytesOf(spec, at, share));
       }
-      if (rule.evict) this.evictable.written(written);
+      if (this.policy.evictable !== undefined) this.evictable.written(spec, verdict, written);
     }
   }
 

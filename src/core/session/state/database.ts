@@ -35,6 +35,16 @@ export class Database {
     return this.queued === undefined ? [this.selected, ...this.askedOf.keys()] : [this.queued];
   }
 
+  /** The same as `likely`, if the server certainly has it; else ANY_DATABASE. */
+  get expected(): number {
+    return this.has(this.likely) ? this.likely : ANY_DATABASE;
+  }
+
+  /** Whether the server certainly has it. */
+  has(db: number): boolean {
+    return this.range.has(db);
+  }
+
   /** Whether no further SELECT may go up before an answer has come. */
   get full(): boolean {
     return this.asked.length >= MOST_ASKED;
