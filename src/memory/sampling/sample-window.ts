@@ -30,7 +30,7 @@ const MOST_SHARE = 0.1;
  * MEMORY USAGE counts neither the entry in the table of TTLs (24 bytes) nor what the allocator rounds up. Measured on Redis
  * 7.0: 24 to 32 bytes a key, without the tables' buckets, which eviction does not free at once.
  */
-const UNCOUNTED_BYTES = 32;
+export const UNCOUNTED_BYTES = 32;
 /**
  * How far a key's true size may differ from the assumed one, in the same direction for all keys: the 24 to 32 bytes above. More
  * samples do not make this error smaller.

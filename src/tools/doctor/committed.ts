@@ -3,6 +3,7 @@
 import { percentText } from '../../core/words.js';
 import { type Evictable, evictableOf, NOTHING_EVICTABLE } from '../../memory/evictable.js';
 import { BadReading, memoryOf } from '../../memory/reading.js';
+import { UNCOUNTED_BYTES } from '../../memory/sampling/sample-window.js';
 import type { Facts } from './facts.js';
 import { figure, keyspace, sizeText } from './finding.js';
 import { counted } from './room.js';
@@ -24,8 +25,9 @@ export function committedOf(facts: Facts): Committed {
 
 function evictable(facts: Facts): Pick<Evictable, 'bytes' | 'basis'> {
   const { groups } = facts.keys ?? {};
-  const bytes = groups?.reduce((sum, { bytes: all, withoutTtlBytes }) => {
-    return sum + Math.max(0, all.estimate - withoutTtlBytes);
+  const bytes = groups?.reduce((sum, { bytes: all, withoutTtlBytes, keys, withoutTtl }) => {
+    const uncounted = (keys.estimate - withoutTtl.estimate) * UNCOUNTED_BYTES;
+    return sum + Math.max(0, all.estimate - withoutTtlBytes + uncounted);
   }, 0);
   const examined =
     bytes === undefined ? undefined : { estimate: () => ({ bytes, errorBytes: 0, samples: 0 }) };

@@ -32,8 +32,9 @@ t.test('a full server with much to evict is no trouble', (t) => {
   const { memory, findings } = judge(facts(full, looked(900 * MB, 90 * MB)));
   t.match(memory, {
     usedBytes: 1000 * MB,
-    evictableBytes: 900 * MB,
-    committedBytes: 100 * MB,
+    // MEMORY USAGE leaves out 32 bytes of each of the 900 keys with a TTL.
+    evictableBytes: 900 * MB + 900 * 32,
+    committedBytes: 100 * MB - 900 * 32,
     basis: 'sampled',
   });
   t.notOk(findings.some(({ id }) => id === 'memory-full'));
