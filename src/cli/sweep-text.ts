@@ -1,7 +1,7 @@
 // The output of `spillway sweep`: tables, the cost of the TTLs, how to continue. Pure.
 import { bytesText, countText, percentText, printable, quoted, timeText } from '../core/words.js';
 import { shellQuoted, spillwayFlags } from '../tools/keyspace/shell.js';
-import type { ServerMemory, SweepResult, SweptRule } from '../tools/sweep/sweep.js';
+import type { ServerMemory, SweepResult, SweptRule } from '../tools/sweep/result.js';
 import type { UndoResult } from '../tools/sweep/undo.js';
 import type { SweepCommandOptions } from './sweep-options.js';
 import { Columns } from './terminal/columns.js';

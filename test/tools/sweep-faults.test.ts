@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import net, { type AddressInfo } from 'node:net';
 import t, { type Test } from 'tap';
-import type { SweepResult } from '../../src/tools/sweep/sweep.js';
+import type { SweepResult } from '../../src/tools/sweep/result.js';
 import type { UndoResult } from '../../src/tools/sweep/undo.js';
 import { builtMain } from '../support/built.js';
 import { withCluster } from '../support/cluster.js';

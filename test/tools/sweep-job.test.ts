@@ -14,7 +14,7 @@ import { walk } from '../../src/tools/keyspace/walk.js';
 import { FencedVisit } from '../../src/tools/sweep/fenced-visit.js';
 import { SweepJob, type SweepJobParts } from '../../src/tools/sweep/job.js';
 import { Lease, type LeaseOptions, SWEEP_KEY } from '../../src/tools/sweep/lease.js';
-import type { SweepResult } from '../../src/tools/sweep/sweep.js';
+import type { SweepResult } from '../../src/tools/sweep/result.js';
 import { Authority } from '../support/certificates.js';
 import { runCommand } from '../support/command.js';
 import { withIoredis } from '../support/ioredis.js';

@@ -4,7 +4,7 @@ import path from 'node:path';
 import type { Redis } from 'ioredis';
 import type { Test } from 'tap';
 import { declareSweep } from '../../src/cli/sweep-command.js';
-import type { SweepResult } from '../../src/tools/sweep/sweep.js';
+import type { SweepResult } from '../../src/tools/sweep/result.js';
 import type { UndoResult } from '../../src/tools/sweep/undo.js';
 import { runCommand } from '../support/command.js';
 import { loadDataset } from '../support/dataset.js';

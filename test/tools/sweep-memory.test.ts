@@ -6,7 +6,7 @@ import t, { type Test } from 'tap';
 import { declareSweep } from '../../src/cli/sweep-command.js';
 import { infoFields } from '../../src/memory/reading.js';
 import { TtlCost } from '../../src/memory/ttl-cost.js';
-import type { SweepResult } from '../../src/tools/sweep/sweep.js';
+import type { SweepResult } from '../../src/tools/sweep/result.js';
 import { runCommand } from '../support/command.js';
 import { withFolder } from '../support/folder.js';
 import { withIoredis } from '../support/ioredis.js';

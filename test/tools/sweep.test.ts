@@ -7,7 +7,7 @@ import type { Redis } from 'ioredis';
 import t, { type Test } from 'tap';
 import { checkConfig } from '../../src/config/check.js';
 import { compileConfig } from '../../src/config/compile.js';
-import type { SweepResult } from '../../src/tools/sweep/sweep.js';
+import type { SweepResult } from '../../src/tools/sweep/result.js';
 import { builtMain } from '../support/built.js';
 import { withIoredis } from '../support/ioredis.js';
 import { withRedis } from '../support/redis.js';
@@ -98,7 +98,8 @@ import { existsSync } from 'node:fs';
 import { connectServers } from './tools/keyspace/servers.js';
 import { RuleSet } from './core/policy/rule-set.js';
 import { Journal } from './tools/sweep/journal.js';
-import { progressOf, sweep } from './tools/sweep/sweep.js';
+import { progressOf } from './tools/sweep/resume.js';
+import { sweep } from './tools/sweep/sweep.js';
 import { digestTerms } from './tools/sweep/terms.js';
 process.once('message', async ({ port, journal: file, rules: list }) => {
   const rules = new RuleSet({ rules: list, unregistered: { priority: 1, observe: true } });

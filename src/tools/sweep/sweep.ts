@@ -1,9 +1,7 @@
 // `spillway sweep`: gives TTLs to the keys that have none, by the rules, or in a dry run counts them. Owns the order:
-// servers, databases, the journal, and where an interrupted sweep continues. That order is one story, so the file is long.
-import { createHash } from 'node:crypto';
+// servers, databases, pages of keys.
 import type { CompiledRule, RuleSet } from '../../core/policy/rule-set.js';
 import { TtlCost } from '../../memory/ttl-cost.js';
-import { ServerError } from '../keyspace/endpoint.js';
 import { Pace } from '../keyspace/pace.js';
 import type { WalkProgress } from '../keyspace/progress.js';
 import { databasesOf, type KeyedDatabase, type Server, type Servers, stayed } from '../keyspace/servers.js';
@@ -13,7 +11,9 @@ import { drawSweptTtl } from './draw-ttl.js';
 import { DueSizes, ttlRange } from './dry-sizes.js';
 import { type Fullness, fullnessOf, Headroom, type MemoryMark } from './headroom.js';
 import { idleNote } from './idle.js';
-import { type Journal, type Place, readJournal } from './journal.js';
+import type { Journal, Place } from './journal.js';
+import { endOf, memoryOf, type ServerMemory, type SweepResult, type SweptRule } from './result.js';
+import { keyOf, type Progressed, placeOf } from './resume.js';
 import { type Giver, giverFor } from './scripts.js';
 import { type Apply, Visit } from './visit.js';
 
@@ -45,57 +45,10 @@ export interface SweepOptions {
   readonly progress?: WalkProgress;
 }
 
-export interface SweepResult {
-  readonly version: 1;
-  readonly applied: boolean;
-  /**
-   * Why it ended before all keys were done; null: it did not. `memory`: a server is as full as the sweep may make it;
-   * `moved`: keys moved to another server, where the sweep may have missed them.
-   */
-  readonly ended: 'interrupted' | 'maxKeys' | 'memory' | 'moved' | null;
-  readonly seconds: number;
-  readonly looked: number;
-  readonly rules: readonly SweptRule[];
-  readonly memory: readonly ServerMemory[];
-  /** The journal's file; null: a dry run. */
-  readonly journal: string | null;
-  /** What the operator should know. */
-  readonly notes: readonly string[];
-}
-
-/** A rule's counts, and of a dry run what comes of its due keys. */
-export interface SweptRule extends RuleCounts {
-  /** What the due keys hold, by the sizes of some; null: not known, or not a dry run. */
-  readonly dueBytes: number | null;
-  /** After how many seconds the first and the last of them expire; null: not a dry run. */
-  readonly expireAfterSeconds: readonly [number, number] | null;
-}
-
-/** The memory of a server, and how much of it the TTLs take. */
-export interface ServerMemory {
-  readonly server: string;
-  /** Before the sweep, as the server compares it with its limit. */
-  readonly usedBytes: number;
-  /** null: it has none. */
-  readonly limitBytes: number | null;
-  readonly policy: string;
-  /** Where the sweep stops; null: nowhere. */
-  readonly untilBytes: number | null;
-  /** Keys without a TTL that should get one. */
-  readonly due: number;
-  /** The most that the TTLs of all due keys take. */
-  readonly costBytes: number;
-  /** The server is as full as the sweep may make it. */
-  readonly stopped: boolean;
-}
-
 /** A key does not show who wrote it. */
 function byUser(names: readonly string[]): string {
   return `keys that rules with "user" match get no TTL, because a key does not show which user wrote it: ${names.join(', ')}`;
 }
-
-/** Cursors by place; see keyOf(). */
-export type Progressed = ReadonlyMap<string, string>;
 
 /** @throws ServerError */
 export async function sweep(servers: Servers, options: SweepOptions): Promise<SweepResult> {
@@ -196,33 +149,6 @@ export async function sweep(servers: Servers, options: SweepOptions): Promise<Sw
   };
 }
 
-/**
- * How far the sweep of this journal came, and the length of the journal's whole lines.
- * @param terms of the sweep that continues it; see digestTerms()
- * @throws ServerError also when it began with other terms, because these decided which keys it passed over
- */
-export async function progressOf(file: string, terms: string): Promise<{ from: Progressed; length: number }> {
-  const from = new Map<string, string>();
-  let length = 0;
-  const entries = readJournal(file, (whole) => {
-    length = whole;
-  });
-  for await (const entry of entries) {
-    if (entry.kind === 'begun' && entry.terms !== terms) throw new ServerError(`${file} ${OTHER_TERMS}`);
-    if (entry.kind === 'damaged') throw new ServerError(`${file}, line ${entry.line}: ${DAMAGED}`);
-    if (entry.kind === 'undone') throw new ServerError(`${file} has been undone: begin a new sweep`);
-    // If the server's run is unknown, it may be another one by now, and then the cursor means nothing.
-    if (entry.kind === 'done' && entry.place.run !== '') from.set(keyOf(entry.place), entry.cursor);
-  }
-  return { from, length };
-}
-
-const DAMAGED =
-  'it is damaged: begin a new sweep without --resume, which keeps the TTLs that are there; --undo skips damaged lines';
-const OTHER_TERMS =
-  'was begun with other rules, another --rule or another --idle, which decided the keys that it passed over: continue with those, or begin ' +
-  'a new sweep without --resume, which keeps the TTLs that are there';
-
 /** Each page costs a flush of the journal, and its script blocks the server's other clients for about 2 µs a key. */
 const APPLY_PAGE_KEYS = 64;
 
@@ -235,47 +161,6 @@ const EVICTS =
 
 function evictsWhatEnds({ policy, usedBytes, limitBytes }: Fullness): boolean {
   return policy.startsWith('volatile-') && limitBytes > 0 && usedBytes > limitBytes;
-}
-
-function endOf(
-  interrupted: boolean,
-  memory: readonly ServerMemory[],
-  full: boolean,
-  moved: boolean,
-): SweepResult['ended'] {
-  if (interrupted) return 'interrupted';
-  if (memory.some(({ stopped }) => stopped)) return 'memory';
-  if (full) return 'maxKeys';
-  return moved ? 'moved' : null;
-}
-
-function memoryOf(
-  { name }: Server,
-  { usedBytes, limitBytes, policy }: Fullness,
-  { until }: MemoryMark,
-  due: number,
-  costBytes: number,
-  stopped: boolean,
-): ServerMemory {
-  const limited = limitBytes > 0;
-  return {
-    server: name,
-    usedBytes,
-    limitBytes: limited ? limitBytes : null,
-    policy,
-    untilBytes: limited && until !== undefined ? Math.floor(until * limitBytes) : null,
-    ...{ due, costBytes, stopped },
-  };
-}
-
-/** A cursor is valid while the server's process runs and slots stay where they are. */
-function placeOf({ name, info }: Server, db: number, placement: string | undefined): Place {
-  const run = info.get('run_id') ?? '';
-  const placed = createHash('sha256')
-    .update(placement ?? '')
-    .digest('hex')
-    .slice(0, 16);
-  return { server: name, db, run: run === '' ? '' : `${run} ${placed}` };
 }
 
 /** Returns whether it met keys that had moved to another server. */
@@ -333,8 +218,4 @@ function applyBy(
     drawTtl: (rule) => drawSweptTtl(rule, spread, Math.random, mostTtlMs),
     room,
   };
-}
-
-function keyOf({ server, db, run }: Place): string {
-  return JSON.stringify([server, db, run]);
 }
