@@ -6,15 +6,16 @@ import { Pace } from '../keyspace/pace.js';
 import type { WalkProgress } from '../keyspace/progress.js';
 import { databasesOf, type KeyedDatabase, type Server, type Servers, stayed } from '../keyspace/servers.js';
 import { walk } from '../keyspace/walk.js';
-import { newCounts, type RuleCounts } from './counts.js';
+import type { RuleCounts } from './counts.js';
 import { drawSweptTtl } from './draw-ttl.js';
-import { DueSizes, ttlRange } from './dry-sizes.js';
+import { ttlRange } from './dry-sizes.js';
 import { type Fullness, fullnessOf, Headroom, type MemoryMark } from './headroom.js';
 import { idleNote } from './idle.js';
 import type { Journal, Place } from './journal.js';
 import { endOf, memoryOf, type ServerMemory, type SweepResult, type SweptRule } from './result.js';
 import { keyOf, type Progressed, placeOf } from './resume.js';
 import { type Giver, giverFor } from './scripts.js';
+import { Tally } from './tally.js';
 import { type Apply, Visit } from './visit.js';
 
 export interface SweepOptions {
@@ -50,105 +51,6 @@ function byUser(names: readonly string[]): string {
   return `keys that rules with "user" match get no TTL, because a key does not show which user wrote it: ${names.join(', ')}`;
 }
 
-/** @throws ServerError */
-export async function sweep(servers: Servers, options: SweepOptions): Promise<SweepResult> {
-  const begun = performance.now();
-  const { rules, journal, maxKeys = Number.POSITIVE_INFINITY, only } = options;
-  const counts = new Map<string, RuleCounts>();
-  for (const { name, ttlMs, observe } of rules.rules) {
-    if (ttlMs > 0 && only?.has(name) !== false) counts.set(name, newCounts(name, observe));
-  }
-  const sizes = new Map<string, DueSizes>([...counts.keys()].map((name) => [name, new DueSizes()]));
-  const sizesOf = ({ name }: CompiledRule): DueSizes => sizes.get(name) as DueSizes;
-  const sum = (of: (count: RuleCounts) => number) =>
-    [...counts.values()].reduce((total, count) => total + of(count), 0);
-  const due = () => sum((count) => (count.observe ? 0 : count.due));
-  const full = new AbortController();
-  const signal = AbortSignal.any([options.signal, full.signal]);
-  const notes = new Set<string>();
-  const memory: ServerMemory[] = [];
-  let looked = 0;
-
-  const all: { server: Server; databases: KeyedDatabase[] }[] = [];
-  for (const server of servers.all) all.push({ server, databases: await databasesOf(server, options.db) });
-  const total = all.flatMap(({ databases }) => databases).reduce((keys, each) => keys + each.keys, 0);
-  options.progress?.begin(journal === undefined ? 'sweep (dry run)' : 'sweep', total);
-
-  const placement = await servers.placement();
-  if (placement === undefined) notes.add(NOT_NOTICED);
-  const unknown = rules.rules.filter(({ users, ttlMs }) => users !== undefined && ttlMs > 0);
-  if (unknown.length > 0) notes.add(byUser(unknown.map(({ name }) => name)));
-  let moved = false;
-  for (const { server, databases } of all) {
-    const giver =
-      journal && (await giverFor(server.redis, server.name, server.info.get('redis_version') ?? ''));
-    if (giver?.atomic === false) notes.add(`${server.name}: ${NOT_ATOMIC}`);
-    const before = await fullnessOf(server, options.mark);
-    if (evictsWhatEnds(before)) notes.add(`${server.name}: ${EVICTS}`);
-    const idle = options.idleMs === undefined ? undefined : idleNote(server, before, options.idleMs);
-    if (idle !== undefined) notes.add(idle);
-    const cost = new TtlCost(server.info);
-    const dueBefore = due();
-    // Ends this server only: the others may have room.
-    const stop = new AbortController();
-    const here = AbortSignal.any([signal, stop.signal]);
-    let costBytes = 0;
-    for (const { db, expires } of databases) {
-      if (here.aborted) break;
-      const headroom = new Headroom(server, db, options.mark);
-      const room = async (keys: number): Promise<number> => {
-        const allowed = Math.min(keys, maxKeys - sum((count) => count.given));
-        const some = await headroom.room(allowed);
-        if (some < allowed) stop.abort();
-        else if (allowed < keys) full.abort();
-        return some;
-      };
-      const apply = giver && journal && applyBy(giver, journal, options, room);
-      const onPage = (keys: number): void => {
-        looked += keys;
-        options.progress?.advance(keys);
-      };
-      const countsOf = ({ name }: CompiledRule): RuleCounts => counts.get(name) as RuleCounts;
-      const place = placeOf(server, db, placement);
-      const dueHere = due();
-      moved =
-        (await sweepDatabase(
-          server,
-          place,
-          { ...options, signal: here },
-          apply,
-          countsOf,
-          sizesOf,
-          onPage,
-        )) || moved;
-      costBytes += cost.bytes(expires, due() - dueHere);
-    }
-    memory.push(memoryOf(server, before, options.mark, due() - dueBefore, costBytes, stop.signal.aborted));
-  }
-  const outcomeOf = (rule: CompiledRule): Omit<SweptRule, keyof RuleCounts> => {
-    if (journal !== undefined) return { dueBytes: null, expireAfterSeconds: null };
-    const [first, last] = ttlRange(rule, options.spread, options.mostTtlMs);
-    return {
-      dueBytes: sizesOf(rule).estimate(counts.get(rule.name)?.due ?? 0),
-      expireAfterSeconds: [first / 1000, last / 1000],
-    };
-  };
-  moved ||= !(signal.aborted || (await stayed(servers, placement)));
-  return {
-    version: 1,
-    applied: journal !== undefined,
-    ended: endOf(options.signal.aborted, memory, full.signal.aborted, moved),
-    seconds: (performance.now() - begun) / 1000,
-    looked,
-    rules: rules.rules
-      .filter(({ name }) => counts.has(name))
-      .map((rule) => ({ ...(counts.get(rule.name) as RuleCounts), ...outcomeOf(rule) })),
-    memory,
-    journal: journal?.file ?? null,
-    notes: [...notes],
-  };
-}
-
 /** Each page costs a flush of the journal, and its script blocks the server's other clients for about 2 µs a key. */
 const APPLY_PAGE_KEYS = 64;
 
@@ -159,63 +61,181 @@ const NOT_NOTICED = 'CLUSTER NODES is refused: sweep cannot notice slots that mo
 const EVICTS =
   'the server is over maxmemory and evicts keys that have a TTL: it may evict a key as soon as it gets one, and --undo cannot bring it back';
 
-function evictsWhatEnds({ policy, usedBytes, limitBytes }: Fullness): boolean {
-  return policy.startsWith('volatile-') && limitBytes > 0 && usedBytes > limitBytes;
+/** @throws ServerError */
+export function sweep(servers: Servers, options: SweepOptions): Promise<SweepResult> {
+  return new Sweep(servers, options).run();
 }
 
-/** Returns whether it met keys that had moved to another server. */
-async function sweepDatabase(
-  server: Server,
-  place: Place,
-  options: SweepOptions,
-  apply: Apply | undefined,
-  counts: (rule: CompiledRule) => RuleCounts,
-  sizes: (rule: CompiledRule) => DueSizes,
-  onPage: (keys: number) => void,
-): Promise<boolean> {
-  const { name, rules, only, idleMs, signal, maxRate, progress } = options;
-  const { endpoint } = server;
-  const { db } = place;
-  const cursor = options.from?.get(keyOf(place));
-  if (cursor === '0') return false;
-  const visit = new Visit({
-    ...{ endpoint, place, name, rules, only, idleMs, counts, apply },
-    ...(apply === undefined && { sizes }),
-  });
-  const pace = new Pace(server.redis, { maxRate, onPause: (reason) => progress?.waiting(reason) });
-  try {
-    await pace.start();
-    await walk(
-      {
-        endpoint,
-        db,
-        name,
-        signal,
-        ...(cursor !== undefined && { cursor, run: server.info.get('run_id') }),
-        ...(apply && { pageKeys: APPLY_PAGE_KEYS }),
-        pace: (keys, ending) => pace.go(keys, ending),
-        onPage,
-        onAway: (reason) => progress?.waiting(reason),
+/** One run of `spillway sweep`. */
+class Sweep {
+  private readonly tally: Tally;
+  private readonly maxKeys: number;
+  /** maxKeys TTLs have been given. */
+  private readonly full = new AbortController();
+  private readonly signal: AbortSignal;
+  private readonly notes = new Set<string>();
+  private readonly memory: ServerMemory[] = [];
+  private looked = 0;
+  /** It met keys that had moved to another server. */
+  private moved = false;
+
+  constructor(
+    private readonly servers: Servers,
+    private readonly options: SweepOptions,
+  ) {
+    const { rules, only, maxKeys, signal } = options;
+    this.tally = new Tally(rules, only);
+    this.maxKeys = maxKeys ?? Number.POSITIVE_INFINITY;
+    this.signal = AbortSignal.any([signal, this.full.signal]);
+  }
+
+  async run(): Promise<SweepResult> {
+    const begun = performance.now();
+    const { servers, options } = this;
+    const all: { server: Server; databases: KeyedDatabase[] }[] = [];
+    for (const server of servers.all) all.push({ server, databases: await databasesOf(server, options.db) });
+    const total = all.flatMap(({ databases }) => databases).reduce((keys, each) => keys + each.keys, 0);
+    options.progress?.begin(options.journal === undefined ? 'sweep (dry run)' : 'sweep', total);
+    const placement = await servers.placement();
+    if (placement === undefined) this.notes.add(NOT_NOTICED);
+    this.noteUsers();
+    for (const { server, databases } of all) await this.sweepServer(server, databases, placement);
+    this.moved ||= !(this.signal.aborted || (await stayed(servers, placement)));
+    return this.result(begun);
+  }
+
+  private noteUsers(): void {
+    const unknown = this.options.rules.rules.filter(({ users, ttlMs }) => users !== undefined && ttlMs > 0);
+    if (unknown.length > 0) this.notes.add(byUser(unknown.map(({ name }) => name)));
+  }
+
+  private async sweepServer(
+    server: Server,
+    databases: readonly KeyedDatabase[],
+    placement: string | undefined,
+  ): Promise<void> {
+    const { options, tally } = this;
+    const giver = await this.giverOf(server);
+    const before = await fullnessOf(server, options.mark);
+    if (evictsWhatEnds(before)) this.notes.add(`${server.name}: ${EVICTS}`);
+    const idle = options.idleMs === undefined ? undefined : idleNote(server, before, options.idleMs);
+    if (idle !== undefined) this.notes.add(idle);
+    const cost = new TtlCost(server.info);
+    const dueBefore = tally.due;
+    // Ends this server only: the others may have room.
+    const stop = new AbortController();
+    const signal = AbortSignal.any([this.signal, stop.signal]);
+    let costBytes = 0;
+    for (const { db, expires } of databases) {
+      if (signal.aborted) break;
+      const dueHere = tally.due;
+      const apply = giver && this.applyIn(server, db, giver, stop);
+      await this.sweepDatabase(server, placeOf(server, db, placement), apply, signal);
+      costBytes += cost.bytes(expires, tally.due - dueHere);
+    }
+    const due = tally.due - dueBefore;
+    this.memory.push(memoryOf(server, before, options.mark, due, costBytes, stop.signal.aborted));
+  }
+
+  /** undefined: a dry run. */
+  private async giverOf({ redis, name, info }: Server): Promise<Giver | undefined> {
+    if (this.options.journal === undefined) return undefined;
+    const giver = await giverFor(redis, name, info.get('redis_version') ?? '');
+    if (!giver.atomic) this.notes.add(`${name}: ${NOT_ATOMIC}`);
+    return giver;
+  }
+
+  /** `stop` is aborted when this server has no room left. */
+  private applyIn(server: Server, db: number, giver: Giver, stop: AbortController): Apply | undefined {
+    const { journal, mark, spread, mostTtlMs } = this.options;
+    if (journal === undefined) return undefined;
+    const headroom = new Headroom(server, db, mark);
+    return {
+      ...{ giver, journal },
+      drawTtl: (rule) => drawSweptTtl(rule, spread, Math.random, mostTtlMs),
+      room: async (keys) => {
+        const allowed = Math.min(keys, this.maxKeys - this.tally.given);
+        const some = await headroom.room(allowed);
+        if (some < allowed) stop.abort();
+        else if (allowed < keys) this.full.abort();
+        return some;
       },
-      visit,
-    );
-    return visit.moved;
-  } finally {
-    visit.close();
-    await pace.close();
+    };
+  }
+
+  private async sweepDatabase(
+    server: Server,
+    place: Place,
+    apply: Apply | undefined,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { name, rules, only, idleMs, maxRate, progress, from } = this.options;
+    const { endpoint } = server;
+    const { db } = place;
+    const cursor = from?.get(keyOf(place));
+    if (cursor === '0') return;
+    const { tally } = this;
+    const visit = new Visit({
+      ...{ endpoint, place, name, rules, only, idleMs, apply },
+      counts: (rule) => tally.countsOf(rule),
+      ...(apply === undefined && { sizes: (rule) => tally.sizesOf(rule) }),
+    });
+    const pace = new Pace(server.redis, { maxRate, onPause: (reason) => progress?.waiting(reason) });
+    try {
+      await pace.start();
+      await walk(
+        {
+          ...{ endpoint, db, name, signal },
+          ...(cursor !== undefined && { cursor, run: server.info.get('run_id') }),
+          ...(apply && { pageKeys: APPLY_PAGE_KEYS }),
+          pace: (keys, ending) => pace.go(keys, ending),
+          onPage: (keys) => this.passed(keys),
+          onAway: (reason) => progress?.waiting(reason),
+        },
+        visit,
+      );
+      this.moved ||= visit.moved;
+    } finally {
+      visit.close();
+      await pace.close();
+    }
+  }
+
+  private passed(keys: number): void {
+    this.looked += keys;
+    this.options.progress?.advance(keys);
+  }
+
+  private result(begun: number): SweepResult {
+    const { options, tally, memory, looked } = this;
+    const { rules, journal, signal } = options;
+    return {
+      version: 1,
+      applied: journal !== undefined,
+      ended: endOf(signal.aborted, memory, this.full.signal.aborted, this.moved),
+      seconds: (performance.now() - begun) / 1000,
+      looked,
+      rules: rules.rules
+        .filter((rule) => tally.counts(rule))
+        .map((rule) => ({ ...tally.countsOf(rule), ...this.outcomeOf(rule) })),
+      memory,
+      journal: journal?.file ?? null,
+      notes: [...this.notes],
+    };
+  }
+
+  private outcomeOf(rule: CompiledRule): Omit<SweptRule, keyof RuleCounts> {
+    const { journal, spread, mostTtlMs } = this.options;
+    if (journal !== undefined) return { dueBytes: null, expireAfterSeconds: null };
+    const [first, last] = ttlRange(rule, spread, mostTtlMs);
+    const { tally } = this;
+    return {
+      dueBytes: tally.sizesOf(rule).estimate(tally.countsOf(rule).due),
+      expireAfterSeconds: [first / 1000, last / 1000],
+    };
   }
 }
 
-function applyBy(
-  giver: Giver,
-  journal: Journal,
-  { spread, mostTtlMs }: SweepOptions,
-  room: Apply['room'],
-): Apply {
-  return {
-    giver,
-    journal,
-    drawTtl: (rule) => drawSweptTtl(rule, spread, Math.random, mostTtlMs),
-    room,
-  };
+function evictsWhatEnds({ policy, usedBytes, limitBytes }: Fullness): boolean {
+  return policy.startsWith('volatile-') && limitBytes > 0 && usedBytes > limitBytes;
 }
