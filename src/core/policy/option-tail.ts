@@ -1,7 +1,8 @@
 // The options of a SET whose value is too large to hold: they arrive after the value, one argument at a time.
 // An expiry can still be cut in place. If there is none, only a follow-up can give one.
+
+import type { CompiledRule } from './compiled-rule.js';
 import type { TtlOutcome } from './observer.js';
-import type { CompiledRule } from './rule-set.js';
 import { clampNumber, ExpiryKind, isRelative, lifetimeOf, readExpiry, TtlOptions } from './ttl-options.js';
 import { expiryOutcome, followUpOutcome, keptOutcome } from './ttl-outcome.js';
 

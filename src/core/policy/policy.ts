@@ -6,13 +6,14 @@
 import { type CommandSpec, ScriptCall } from '../commands/spec.js';
 import { OOM_REPLY } from '../resp/refusal-replies.js';
 import type { RequestScanner } from '../resp/request-scanner.js';
+import type { CompiledRule } from './compiled-rule.js';
 import { DatabaseRange } from './database-range.js';
 import type { EvictableKeys } from './evictable-keys.js';
 import { ANY_DATABASE, type KeyMemory } from './key-memory.js';
 import type { TrafficObserver } from './observer.js';
 import { type Quota, Quotas } from './quota.js';
 import { Refusal } from './refusal.js';
-import type { CompiledRule, RuleSet } from './rule-set.js';
+import type { RuleSet } from './rule-set.js';
 import type { Scripts } from './scripts.js';
 import { ALL, type ShedGate } from './shed.js';
 import { Spared } from './spared.js';

@@ -7,10 +7,10 @@
 import { type CommandSpec, Sizing } from '../commands/spec.js';
 import type { RequestScanner } from '../resp/request-scanner.js';
 import { BRIEF_BYTES, BRIEF_MS, COUNTER_KEY_BYTES, EXPIRY_BYTES } from './brief.js';
+import type { CompiledRule } from './compiled-rule.js';
 import { ANY_DATABASE, type KeyMemory, sizeOf } from './key-memory.js';
 import { TtlOutcome } from './observer.js';
 import { Refusal } from './refusal.js';
-import type { CompiledRule } from './rule-set.js';
 import type { Scripts } from './scripts.js';
 import type { ShedGate } from './shed.js';
 import { isRewrite } from './sizing.js';

@@ -4,8 +4,8 @@
 import { type CommandSpec, TtlTreatment } from '../commands/spec.js';
 import { PX_BYTES, writePx } from '../resp/encode.js';
 import type { RequestScanner } from '../resp/request-scanner.js';
+import type { CompiledRule } from './compiled-rule.js';
 import { TtlOutcome } from './observer.js';
-import type { CompiledRule } from './rule-set.js';
 import {
   clampExpiry,
   ExpiryKind,

@@ -1,6 +1,7 @@
 // Outcomes of TTLs that all kinds of writes share.
+
+import type { CompiledRule } from './compiled-rule.js';
 import { TtlOutcome } from './observer.js';
-import type { CompiledRule } from './rule-set.js';
 
 /** Whether keys of this rule should have a TTL. */
 export function givesTtl(rule: CompiledRule): boolean {

@@ -1,10 +1,10 @@
 // The policy's verdict on one write: a single object that each decision fills again and the session reads at once.
 
 import { OOM_REPLY } from '../resp/refusal-replies.js';
+import type { CompiledRule } from './compiled-rule.js';
 import type { TtlOutcome } from './observer.js';
 import { Refusal } from './refusal.js';
 import { Priority } from './rule.js';
-import type { CompiledRule } from './rule-set.js';
 import { Spared } from './spared.js';
 
 export const Action = {

@@ -1,6 +1,7 @@
 // One key of a forwarded governed write: its position in the command, and the decision for it.
+
+import type { CompiledRule } from './compiled-rule.js';
 import { TtlOutcome } from './observer.js';
-import type { CompiledRule } from './rule-set.js';
 import { type Size, SizeClass } from './size-class.js';
 import type { Verdict } from './verdict.js';
 

@@ -3,12 +3,13 @@
 // Owns the scratch session; the gate and the counters of a running proxy are never touched.
 import type { CommandSpec } from '../../core/commands/spec.js';
 import type { CommandTable } from '../../core/commands/table.js';
+import type { CompiledRule } from '../../core/policy/compiled-rule.js';
 import { hashShare } from '../../core/policy/hash.js';
 import type { TrafficObserver, TtlOutcome } from '../../core/policy/observer.js';
 import { Policy } from '../../core/policy/policy.js';
 import type { Quotas } from '../../core/policy/quota.js';
 import { Refusal } from '../../core/policy/refusal.js';
-import type { CompiledRule, RuleSet } from '../../core/policy/rule-set.js';
+import type { RuleSet } from '../../core/policy/rule-set.js';
 import type { Scripts } from '../../core/policy/scripts.js';
 import { ShedGate } from '../../core/policy/shed.js';
 import { Spared } from '../../core/policy/spared.js';

@@ -1,5 +1,5 @@
 // Says when Spillway would evict a key of a rule, judged by the rules alone. Pure.
-import type { CompiledRule } from '../../core/policy/rule-set.js';
+import type { CompiledRule } from '../../core/policy/compiled-rule.js';
 
 /** The most rules that are named. */
 const NAMED = 3;

@@ -1,10 +1,10 @@
 // Whether a write is refused, by memory, by a limit or by a budget of its rule, and why, in words.
 import { formatPercent, formatSize } from '../../config/units.js';
 import { type CommandSpec, Sizing } from '../../core/commands/spec.js';
+import type { CompiledRule } from '../../core/policy/compiled-rule.js';
 import { tagOf } from '../../core/policy/hash.js';
 import { Refusal, refusalName, refusalText } from '../../core/policy/refusal.js';
 import { PRIORITY_NAMES } from '../../core/policy/rule.js';
-import type { CompiledRule } from '../../core/policy/rule-set.js';
 import { ALL } from '../../core/policy/shed.js';
 import { Spared, sparedName, sparedText } from '../../core/policy/spared.js';
 import type { TokenBucket } from '../../core/policy/token-bucket.js';

@@ -1,8 +1,8 @@
 // Which TTL a command leaves its key with, and why, in words.
 import { type CommandSpec, TtlTreatment } from '../../core/commands/spec.js';
+import type { CompiledRule } from '../../core/policy/compiled-rule.js';
 import { familyNamed } from '../../core/policy/families.js';
 import { TtlOutcome } from '../../core/policy/observer.js';
-import type { CompiledRule } from '../../core/policy/rule-set.js';
 import { drawTtl, givesTtl } from '../../core/policy/ttl-outcome.js';
 import { EXPIRE_NX } from '../../core/resp/encode.js';
 import type { FollowUpForm } from '../../core/session/request/follow-ups.js';

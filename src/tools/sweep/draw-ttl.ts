@@ -1,6 +1,6 @@
 // The TTL that a sweep gives: the rule's TTL with its jitter, made longer by up to a share of itself, so that keys that get
 // their TTLs together do not expire together. Invariant: it never exceeds the rule's maxTtl, which also bounds clients.
-import type { CompiledRule } from '../../core/policy/rule-set.js';
+import type { CompiledRule } from '../../core/policy/compiled-rule.js';
 import { drawTtl } from '../../core/policy/ttl-outcome.js';
 
 /**

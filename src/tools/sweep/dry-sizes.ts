@@ -1,6 +1,6 @@
 // How much memory the keys that a dry run finds due hold, and when they would expire: the memory that --apply gets back, and
 // when. Sizes come from a part of the keys: MEMORY USAGE takes longer than all other questions together. Pure.
-import type { CompiledRule } from '../../core/policy/rule-set.js';
+import type { CompiledRule } from '../../core/policy/compiled-rule.js';
 import { drawSweptTtl } from './draw-ttl.js';
 
 /** Of each page, the size of the first key and of every eighth after it is asked for. */

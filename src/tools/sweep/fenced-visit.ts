@@ -3,7 +3,8 @@
 // Invariants: a key gets a TTL only if at the moment of writing it has none, its rule applies to its type, and this proxy
 // holds the lease. Rules that only observe give nothing.
 
-import type { CompiledRule, RuleSet } from '../../core/policy/rule-set.js';
+import type { CompiledRule } from '../../core/policy/compiled-rule.js';
+import type { RuleSet } from '../../core/policy/rule-set.js';
 import { givesTtl } from '../../core/policy/ttl-outcome.js';
 import { Aside } from '../keyspace/aside.js';
 import { Batch, keyCommand } from '../keyspace/batch.js';

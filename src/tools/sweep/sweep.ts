@@ -1,6 +1,7 @@
 // `spillway sweep`: gives TTLs to the keys that have none, by the rules, or in a dry run counts them. Owns the order:
 // servers, databases, pages of keys.
-import type { CompiledRule, RuleSet } from '../../core/policy/rule-set.js';
+import type { CompiledRule } from '../../core/policy/compiled-rule.js';
+import type { RuleSet } from '../../core/policy/rule-set.js';
 import { TtlCost } from '../../memory/ttl-cost.js';
 import { Pace } from '../keyspace/pace.js';
 import type { WalkProgress } from '../keyspace/progress.js';

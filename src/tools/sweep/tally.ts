@@ -1,5 +1,6 @@
 // The counts of a sweep by rule, over all its databases, and in a dry run the sizes of some due keys. Pure.
-import type { CompiledRule, RuleSet } from '../../core/policy/rule-set.js';
+import type { CompiledRule } from '../../core/policy/compiled-rule.js';
+import type { RuleSet } from '../../core/policy/rule-set.js';
 import { newCounts, type RuleCounts } from './counts.js';
 import { DueSizes } from './dry-sizes.js';
 

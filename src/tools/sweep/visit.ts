@@ -5,7 +5,8 @@
 // Invariants: a key gets a TTL only after it is in the journal; a key that has a TTL at the moment of writing keeps it; a TTL
 // counts as given only if the server confirmed it.
 
-import type { CompiledRule, RuleSet } from '../../core/policy/rule-set.js';
+import type { CompiledRule } from '../../core/policy/compiled-rule.js';
+import type { RuleSet } from '../../core/policy/rule-set.js';
 import { Aside } from '../keyspace/aside.js';
 import { Batch, keyCommand } from '../keyspace/batch.js';
 import { ConnectionLost, type Endpoint, refusal } from '../keyspace/endpoint.js';

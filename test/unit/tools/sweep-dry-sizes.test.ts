@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { checkConfig } from '../../../src/config/check.js';
 import { compileConfig } from '../../../src/config/compile.js';
-import type { CompiledRule } from '../../../src/core/policy/rule-set.js';
+import type { CompiledRule } from '../../../src/core/policy/compiled-rule.js';
 import { ruleSetOf } from '../../../src/runtime/rules.js';
 import { drawSweptTtl } from '../../../src/tools/sweep/draw-ttl.js';
 import { DueSizes, isSized, ttlRange } from '../../../src/tools/sweep/dry-sizes.js';
