@@ -1,54 +1,22 @@
 // The counters of writes by rule: the TrafficObserver of the proxy.
 // Owns all counters; it decides nothing and keeps no key. Readers (snapshot.ts) are rare and may allocate. Writers run with
 // every write and may not, so a counter is a cell of a Float64Array.
-// It is long because the columns, and all that writes and adds them up, stand here together.
 // Invariants: slot 0 is "unregistered", and each rule has its own slot; counters go down only when they are taken to be added
 // to those of other processes; a removed rule keeps its counters, unseen; a slot out of range (a bug elsewhere) is ignored,
 // because stores beyond a typed array are.
 import type { CommandSpec } from '../../core/commands/spec.js';
 import type { FollowUpReply, OwnTtlChange, TrafficObserver, TtlOutcome } from '../../core/policy/observer.js';
-import { REFUSAL_NAMES, Refusal, type RefusalName } from '../../core/policy/refusal.js';
-import { SPARED_NAMES, Spared, type SparedName } from '../../core/policy/spared.js';
+import { REFUSAL_NAMES, type Refusal, type RefusalName } from '../../core/policy/refusal.js';
+import { SPARED_NAMES, type Spared, type SparedName } from '../../core/policy/spared.js';
+import { extended } from './cells.js';
+import { Column, FIRST_REFUSAL, FIRST_SPARED, WIDTH } from './columns.js';
+import { CommandCounts } from './command-counts.js';
 import { HeavyHitters, type HittersPart } from './heavy-hitters.js';
 import { DistinctCounters } from './hyperloglog.js';
 import { LatencyHistogram, type LatencyPart } from './latency.js';
 import { OwnTimes, type OwnTimesPart } from './own-times.js';
 import { PATTERN_SCRATCH, writePattern } from './prefix.js';
 import { type WrittenPick, WrittenPicks } from './written-picks.js';
-
-const AFTER_REASONS = 20 + 2 * REFUSAL_NAMES.length + SPARED_NAMES.length;
-
-/**
- * Columns of a slot's row. Eight outcomes from OUTCOMES on, in TtlOutcome's order; four replies from FOLLOW_UP_REPLIES; a column
- * for each reason of refusal from SHED and from WOULD_SHED on, and for each reason of sparing from SPARED on.
- */
-export const Column = {
-  WRITES: 0,
-  BYTES: 1,
-  LAST_SEEN: 2,
-  SHED_BYTES: 3,
-  FOLLOW_UP_REPLIES: 4,
-  OUTCOMES: 8,
-  TTL_DROPPED: 16,
-  OWN_TTL_CHANGES: 17,
-  SHED: 20,
-  WOULD_SHED: 20 + REFUSAL_NAMES.length,
-  SPARED: 20 + 2 * REFUSAL_NAMES.length,
-  EVICTED: AFTER_REASONS,
-  EVICTED_BYTES: AFTER_REASONS + 1,
-  EVICTED_LIVED_MS: AFTER_REASONS + 2,
-  WOULD_EVICT: AFTER_REASONS + 3,
-  WOULD_EVICT_BYTES: AFTER_REASONS + 4,
-} as const;
-const WIDTH = Column.WOULD_EVICT_BYTES + 1;
-/** The reason of the first column. */
-const FIRST_REFUSAL = Refusal.BAND;
-const FIRST_SPARED = Spared.REWRITE;
-
-/** Commands with this id or a higher one are counted together, as OTHER_COMMANDS. */
-const COMMAND_IDS = 512;
-const COMMAND_WIDTH = COMMAND_IDS + 1;
-const OTHER_COMMANDS = 'other';
 
 /** The counters of one process as plain data, to be added to those of others. */
 export interface StatsPart {
@@ -99,10 +67,7 @@ export class TrafficStats implements TrafficObserver {
   /** Number of rows, including the one for keys without a rule. */
   private slots = 1;
   private cells = new Float64Array(WIDTH);
-  private commandCells = new Float64Array(COMMAND_WIDTH);
-  private readonly commandNames: string[] = new Array<string>(COMMAND_IDS).fill('');
-  /** No command with this id or a higher one has been seen. */
-  private commandIds = 0;
+  private readonly commandCounts = new CommandCounts();
   private distinct = new DistinctCounters(1);
   private readonly clock: () => number;
   private readonly scratch = new Uint8Array(PATTERN_SCRATCH);
@@ -124,7 +89,7 @@ export class TrafficStats implements TrafficObserver {
     if (slots === this.slots) return;
     this.slots = slots;
     this.cells = extended(this.cells, slots * WIDTH);
-    this.commandCells = extended(this.commandCells, slots * COMMAND_WIDTH);
+    this.commandCounts.extend(slots);
     this.distinct = this.distinct.extended(slots);
     this.picks.extend(slots);
   }
@@ -152,7 +117,7 @@ export class TrafficStats implements TrafficObserver {
     cells[row + Column.BYTES] += bytes;
     cells[row + Column.LAST_SEEN] = this.clock();
     cells[row + Column.OUTCOMES + outcome]++;
-    this.countCommand(slot, command);
+    this.commandCounts.count(slot, command);
     this.distinct.add(slot, hash);
     this.picks.wrote(slot, bytes, key, start, end);
     if (slot === 0) {
@@ -253,14 +218,7 @@ export class TrafficStats implements TrafficObserver {
 
   /** Written keys by command name, only commands that were seen. */
   commands(slot: number): Record<string, number> {
-    const counts: Record<string, number> = {};
-    const row = slot * COMMAND_WIDTH;
-    for (let id = 0; id < this.commandIds; id++) {
-      if (this.commandCells[row + id] > 0) counts[this.commandNames[id]] = this.commandCells[row + id];
-    }
-    const others = this.commandCells[row + COMMAND_IDS];
-    if (others > 0) counts[OTHER_COMMANDS] = others;
-    return counts;
+    return this.commandCounts.of(slot);
   }
 
   /** Returns the counts since the last call (or the start) and resets them. */
@@ -269,8 +227,12 @@ export class TrafficStats implements TrafficObserver {
     for (let slot = 0; slot < this.slots; slot++) {
       const cells = this.cells.slice(slot * WIDTH, (slot + 1) * WIDTH);
       if (cells.every((cell) => cell === 0)) continue;
-      slots.push({ slot, cells, distinct: this.distinct.takeRow(slot), commands: this.commands(slot) });
-      this.commandCells.fill(0, slot * COMMAND_WIDTH, (slot + 1) * COMMAND_WIDTH);
+      slots.push({
+        slot,
+        cells,
+        distinct: this.distinct.takeRow(slot),
+        commands: this.commandCounts.takeRow(slot),
+      });
     }
     this.cells.fill(0);
     const { upstreamOom } = this;
@@ -296,9 +258,7 @@ export class TrafficStats implements TrafficObserver {
       for (let column = 0; column < WIDTH; column++) this.cells[row + column] += cells[column];
       this.cells[row + Column.LAST_SEEN] = lastSeen;
       this.distinct.addRow(slot, distinct);
-      for (const [name, count] of Object.entries(commands)) {
-        this.commandCells[slot * COMMAND_WIDTH + this.idOf(name)] += count;
-      }
+      this.commandCounts.addRow(slot, commands);
     }
     this.patterns.merge(patterns);
     this.latency.add(latency);
@@ -306,31 +266,4 @@ export class TrafficStats implements TrafficObserver {
     this.upstreamOom += upstreamOom;
     this.picks.add(picks);
   }
-
-  /** The cell of a command that another process counted. */
-  private idOf(name: string): number {
-    if (name === OTHER_COMMANDS) return COMMAND_IDS;
-    const known = this.commandNames.indexOf(name);
-    const id = known < 0 ? this.commandNames.indexOf('') : known;
-    if (id < 0) return COMMAND_IDS;
-    this.nameCommand(id, name);
-    return id;
-  }
-
-  private nameCommand(id: number, name: string): void {
-    this.commandNames[id] = name;
-    this.commandIds = Math.max(this.commandIds, id + 1);
-  }
-
-  private countCommand(slot: number, command: CommandSpec): void {
-    const id = Math.min(command.id, COMMAND_IDS);
-    if (id < COMMAND_IDS && this.commandNames[id] === '') this.nameCommand(id, command.name);
-    this.commandCells[slot * COMMAND_WIDTH + id]++;
-  }
-}
-
-function extended(cells: Float64Array<ArrayBuffer>, length: number): Float64Array<ArrayBuffer> {
-  const larger = new Float64Array(length);
-  larger.set(cells);
-  return larger;
 }

@@ -3,13 +3,8 @@
 import { FollowUpReply, OwnTtlChange, TtlOutcome } from '../../core/policy/observer.js';
 import { atOnce, mapSliced, type Sliced } from '../../core/policy/slices.js';
 import type { Holding, HoldsSnapshot } from '../holders/snapshot.js';
-import {
-  Column,
-  type CountedRule,
-  type RefusalCounts,
-  type SparedCounts,
-  type TrafficStats,
-} from './counters.js';
+import { Column } from './columns.js';
+import type { CountedRule, RefusalCounts, SparedCounts, TrafficStats } from './counters.js';
 import type { HeavyHitter } from './heavy-hitters.js';
 import type { LatencySnapshot } from './latency.js';
 import type { OwnTimesSnapshot } from './own-times.js';
