@@ -3,6 +3,7 @@ import { specify } from '../../src/core/commands/table.js';
 import { KeyMemory, TtlEffect } from '../../src/core/policy/key-memory.js';
 import { TtlOutcome } from '../../src/core/policy/observer.js';
 import { TrafficStats } from '../../src/observe/stats/counters.js';
+import { numberedRules } from '../../test/support/numbered-rules.js';
 import type { MicroCase } from './case.js';
 
 const SET = specify({
@@ -16,7 +17,7 @@ const now = Date.now();
 
 /** Cycles through prepared keys, as they lie in a read buffer: each with an offset, and a hash ready. */
 function write(what: string, slot: number, nameKey: (i: number) => string): MicroCase {
-  const stats = new TrafficStats(['sessions', 'cache'], () => now);
+  const stats = new TrafficStats(numberedRules('sessions', 'cache'), () => now);
   const keys = Array.from({ length: KEYS }, (_, i) => Buffer.from(`*3\r\n$3\r\nSET\r\n$20\r\n${nameKey(i)}`));
   const hashes = Int32Array.from(keys, (_, i) => Math.imul(i + 1, 0x9e3779b1));
   let next = 0;

@@ -92,8 +92,7 @@ export class DataPlane {
     connections: number,
     observe: (stats: TrafficStats) => TrafficObserver = (stats) => stats,
   ) {
-    this.quotas = new Quotas(config.workers);
-    this.quotas.adopt(config.rules);
+    this.quotas = new Quotas(config.workers, config.rules);
     let stampedMs = Date.now();
     let tickedAt = performance.now();
     this.stamping = setInterval(() => {
@@ -105,8 +104,7 @@ export class DataPlane {
       tickedAt = now;
     }, STAMP_INTERVAL_MS);
     this.stamping.unref();
-    this.stats = new TrafficStats([], () => stampedMs);
-    this.stats.adopt(allRules(config));
+    this.stats = new TrafficStats(allRules(config), () => stampedMs);
     this.table = commandTableOf(config);
     this.scripts = new Scripts(scriptsOf(config, this.table));
     this.keys = new KeyMemory(() => tickedAt);

@@ -115,7 +115,12 @@ export class Quotas {
   private refilledAt = Number.NaN;
 
   /** `takers`: processes that share the rates. */
-  constructor(private readonly takers = 1) {}
+  constructor(
+    private readonly takers = 1,
+    rules: readonly Rule[] = [],
+  ) {
+    this.adopt(rules);
+  }
 
   /** Whether some rule has a limit or a budget. */
   get any(): boolean {

@@ -72,17 +72,14 @@ export class TrafficStats implements TrafficObserver {
   private readonly clock: () => number;
   private readonly scratch = new Uint8Array(PATTERN_SCRATCH);
 
-  /**
-   * `ruleNames`: the first rules, in slots from 1 on. `clock`: epoch milliseconds; it is read with every write, so it should
-   * be a cached value.
-   */
-  constructor(ruleNames: readonly string[], clock: () => number) {
+  /** `clock`: epoch milliseconds; it is read with every write, so it should be a cached value. */
+  constructor(rules: readonly CountedRule[], clock: () => number) {
     this.clock = clock;
     this.since = clock();
-    this.adopt(ruleNames.map((name, i) => ({ name, slot: i + 1 })));
+    this.adopt(rules);
   }
 
-  /** Sets the rules. Call it before anything is counted by one of them. */
+  /** Counts by these rules from now on, and still by earlier ones, unseen. */
   adopt(rules: readonly CountedRule[]): void {
     this.rules = rules.map(({ name, slot, builtIn }) => ({ name, slot, builtIn }));
     const slots = rules.reduce((most, { slot }) => Math.max(most, slot + 1), this.slots);

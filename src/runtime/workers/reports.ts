@@ -18,7 +18,7 @@ const EVERY_MS = 1000;
 const LIMIT_MS = 500;
 
 export class Reports {
-  private readonly total = new TrafficStats([], Date.now);
+  private readonly total: TrafficStats;
   private lostSnapshot: DataPlaneSnapshot | undefined;
   /** Log lines that ended workers have lost. */
   private lostLines = 0;
@@ -32,7 +32,7 @@ export class Reports {
     private readonly all: () => readonly WorkerProcess[],
     private readonly logOutput: LogLosses | undefined,
   ) {
-    this.total.adopt(allRules(config));
+    this.total = new TrafficStats(allRules(config), Date.now);
   }
 
   start(): void {

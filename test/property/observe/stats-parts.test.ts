@@ -10,6 +10,7 @@ import { TrafficStats } from '../../../src/observe/stats/counters.js';
 import { HeavyHitters, HITTERS, type HittersPart } from '../../../src/observe/stats/heavy-hitters.js';
 import type { LatencySnapshot } from '../../../src/observe/stats/latency.js';
 import { snapshotStats } from '../../../src/observe/stats/snapshot.js';
+import { numberedRules } from '../../support/numbered-rules.js';
 
 const REASONS = Object.values(Refusal).filter((refusal) => refusal !== Refusal.NONE);
 
@@ -86,9 +87,9 @@ t.test('parts add up to the whole, whoever counted what and whenever it was take
     fc.property(fc.array(step, { maxLength: 400, size: 'max' }), (steps) => {
       let now = 1000;
       const clock = () => now;
-      const whole = new TrafficStats(RULES, clock);
-      const sum = new TrafficStats(RULES, clock);
-      const parts = [0, 1, 2].map(() => new TrafficStats(RULES, clock));
+      const whole = new TrafficStats(numberedRules(...RULES), clock);
+      const sum = new TrafficStats(numberedRules(...RULES), clock);
+      const parts = [0, 1, 2].map(() => new TrafficStats(numberedRules(...RULES), clock));
       for (const [process, act] of steps) {
         now++;
         if (act === undefined) {

@@ -7,6 +7,7 @@ import { type LiveSources, liveFacts } from '../../../src/observe/advice/live-fa
 import { Holders } from '../../../src/observe/holders/holders.js';
 import { TrafficStats } from '../../../src/observe/stats/counters.js';
 import { snapshotStats, statsSliced } from '../../../src/observe/stats/snapshot.js';
+import { numberedRules } from '../../support/numbered-rules.js';
 import { RULES } from '../../support/session-lab.js';
 
 const MANY = 10 * SLICE;
@@ -39,14 +40,14 @@ function countedRules(): { rules: Rule[]; reads: () => number } {
 }
 
 t.test('the statistics are read with a pause after each slice', async (t) => {
-  const stats = new TrafficStats(NAMES, () => NOW);
+  const stats = new TrafficStats(numberedRules(...NAMES), () => NOW);
   const { result, pauses } = play(statsSliced(stats, NOW));
   t.equal(pauses, MANY / SLICE - 1);
   t.same(result, snapshotStats(stats, NOW));
 });
 
 t.test('a reload in such a pause: they are read anew, with the rules of now', async (t) => {
-  const stats = new TrafficStats(NAMES, () => NOW);
+  const stats = new TrafficStats(numberedRules(...NAMES), () => NOW);
   const reload = (): void => stats.adopt([{ name: 'late', slot: 1, builtIn: false }]);
   const { result } = play(statsSliced(stats, NOW), reload);
   t.same(
@@ -57,7 +58,7 @@ t.test('a reload in such a pause: they are read anew, with the rules of now', as
 
 t.test('the advisor looks at each rule a few times, not at each for each', async (t) => {
   const { rules, reads } = countedRules();
-  const stats = snapshotStats(new TrafficStats(NAMES, () => NOW), NOW);
+  const stats = snapshotStats(new TrafficStats(numberedRules(...NAMES), () => NOW), NOW);
   for (const row of stats.rules) row.writes = 1;
   const sources = {
     ...{ memory: { policy: 'noeviction', maxmemoryBytes: 100, usedBytes: 50, evictedKeysPerSecond: 0 } },

@@ -7,6 +7,7 @@ import { FollowUpReply, TtlOutcome } from '../../../src/core/policy/observer.js'
 import { REFUSAL_NAMES, Refusal } from '../../../src/core/policy/refusal.js';
 import { TrafficStats } from '../../../src/observe/stats/counters.js';
 import { type RuleStats, snapshotStats } from '../../../src/observe/stats/snapshot.js';
+import { numberedRules } from '../../support/numbered-rules.js';
 
 const REASONS = Object.values(Refusal).filter((refusal) => refusal !== Refusal.NONE);
 
@@ -56,7 +57,7 @@ const REPLY_FIELDS: Record<keyof typeof FollowUpReply, keyof RuleStats> = {
 };
 
 t.test('nothing yet', async (t) => {
-  const snapshot = snapshotStats(new TrafficStats(['a'], () => START), START + 1000);
+  const snapshot = snapshotStats(new TrafficStats(numberedRules('a'), () => START), START + 1000);
   t.equal(snapshot.since, '2026-01-02T03:04:05.000Z');
   t.equal(snapshot.takenAt, '2026-01-02T03:04:06.000Z');
   t.same(snapshot.discovered, []);
@@ -69,7 +70,7 @@ t.test(
   async (t) => {
     for (const [name, field] of Object.entries(OUTCOME_FIELDS)) {
       let now = START;
-      const stats = new TrafficStats(['one', 'two', 'three'], () => now);
+      const stats = new TrafficStats(numberedRules('one', 'two', 'three'), () => now);
       const untouched = snapshotStats(stats, now);
       now += 500;
       for (const key of ['k1', 'k2', 'k2']) write(stats, 2, key, TtlOutcome[name as keyof typeof TtlOutcome]);
@@ -96,7 +97,7 @@ t.test(
 );
 
 t.test('never more distinct keys than writes, although their number is an estimate', async (t) => {
-  const stats = new TrafficStats(['one'], () => START);
+  const stats = new TrafficStats(numberedRules('one'), () => START);
   for (let writes = 1; writes <= 20_000; writes++) {
     write(stats, 1, `key:${writes}`, TtlOutcome.KEPT);
     if (writes % 250 === 0) t.ok(snapshotStats(stats, START).rules[0].distinctKeys <= writes, String(writes));
@@ -105,7 +106,7 @@ t.test('never more distinct keys than writes, although their number is an estima
 
 t.test('answers to follow-ups', async (t) => {
   for (const [name, field] of Object.entries(REPLY_FIELDS)) {
-    const stats = new TrafficStats(['one'], () => START);
+    const stats = new TrafficStats(numberedRules('one'), () => START);
     const [untouched] = snapshotStats(stats, START).rules;
     stats.onFollowUpReply(1, FollowUpReply[name as keyof typeof FollowUpReply]);
     t.same(snapshotStats(stats, START).rules[0], { ...untouched, [field]: 1 }, name);
@@ -113,7 +114,7 @@ t.test('answers to follow-ups', async (t) => {
 });
 
 t.test('a shed is seen but is no write, and observing is not shedding', async (t) => {
-  const stats = new TrafficStats(['one', 'two'], () => START);
+  const stats = new TrafficStats(numberedRules('one', 'two'), () => START);
   const untouched = snapshotStats(stats, START).rules;
   stats.onShed(1, SET, 70, Refusal.BAND, false);
   stats.onShed(2, SET, 70, Refusal.HEADROOM, true);
@@ -125,7 +126,7 @@ t.test('a shed is seen but is no write, and observing is not shedding', async (t
 
 t.test('a refusal counts by its reason, the last one in the table too', async (t) => {
   for (const observed of [false, true]) {
-    const stats = new TrafficStats(['one', 'two'], () => START);
+    const stats = new TrafficStats(numberedRules('one', 'two'), () => START);
     const untouched = snapshotStats(stats, START);
     for (const [i, refusal] of REASONS.entries())
       for (let n = 0; n <= i; n++) stats.onShed(1, SET, 1, refusal, observed);
@@ -139,7 +140,7 @@ t.test('a refusal counts by its reason, the last one in the table too', async (t
 });
 
 t.test('command ids beyond the table are counted together', async (t) => {
-  const stats = new TrafficStats(['one', 'two'], () => START);
+  const stats = new TrafficStats(numberedRules('one', 'two'), () => START);
   for (const [name, id] of [
     ['last', 511],
     ['module.a', 512],
@@ -153,7 +154,7 @@ t.test('command ids beyond the table are counted together', async (t) => {
 });
 
 t.test('only unregistered keys are discovered, most written first, bounded', async (t) => {
-  const stats = new TrafficStats(['cart'], () => START);
+  const stats = new TrafficStats(numberedRules('cart'), () => START);
   write(stats, 1, 'cart:1', TtlOutcome.INJECTED);
   for (let i = 0; i < 3; i++) write(stats, 0, `feed:${i}`, TtlOutcome.WITHOUT_TTL, SET, 100);
   for (let i = 0; i < 5; i++) write(stats, 0, `cart:${i}:items`, TtlOutcome.WITHOUT_TTL);
@@ -180,7 +181,7 @@ t.test('only unregistered keys are discovered, most written first, bounded', asy
 });
 
 t.test('a slot that no rule has does no harm', async (t) => {
-  const stats = new TrafficStats(['one'], () => START);
+  const stats = new TrafficStats(numberedRules('one'), () => START);
   const before = snapshotStats(stats, START);
   write(stats, 7, 'k', TtlOutcome.INJECTED);
   stats.onShed(7, SET, 1, Refusal.BAND, false);

@@ -20,6 +20,7 @@ import { hostAllowed } from '../../../src/surfaces/admin/host-guard.js';
 import { startAdmin } from '../../../src/surfaces/admin/server.js';
 import type { AdminOptions } from '../../../src/surfaces/admin/types.js';
 import type { ExplainRequest, Explanation } from '../../../src/surfaces/explain/types.js';
+import { numberedRules } from '../../support/numbered-rules.js';
 
 /** Of a server with noeviction. */
 const UNEVICTED = {
@@ -147,7 +148,7 @@ const EXPLANATION: Explanation = {
 };
 
 async function start(t: Test, overrides: Partial<AdminOptions> = {}) {
-  const stats = new TrafficStats(['cache'], () => 1000);
+  const stats = new TrafficStats(numberedRules('cache'), () => 1000);
   const admin = await startAdmin({
     maxConnections: 10,
     listen: { host: '127.0.0.1', port: 0 },
