@@ -3,26 +3,17 @@
 // Invariants: each key of a group falls under that group's rule, whatever the other rules are: a glob that matches
 // everything that another glob matches comes after it. The rules only observe, until somebody changes the mode.
 
-import { parseDuration } from '../../config/units.js';
-import { FAMILIES, type Family, familyGlobs, familyOf } from '../../core/policy/families.js';
+import { FAMILIES, type Family, familyGlobs } from '../../core/policy/families.js';
 import { FAMILY_PREFIX } from '../../core/policy/family-rules.js';
 import { globMatches } from '../../core/policy/glob.js';
 import { globCovers } from '../../core/policy/glob-cover.js';
-import type { PriorityName } from '../../core/policy/rule.js';
-import { DAY_S, HOUR_S } from '../../core/units.js';
 import { bytesText } from '../../core/words.js';
-import { looksLikeCache } from '../../observe/advice/meaning.js';
-import {
-  draftByWords,
-  expiresByName,
-  inDatabase,
-  mayExpire,
-  type RuleSuggestion,
-} from '../../observe/stats/suggest.js';
+import { draftByWords, inDatabase, type RuleSuggestion } from '../../observe/stats/suggest.js';
 import type { Analysis, GroupAnalysis } from '../analyze/analysis.js';
 import { type Bundle, bundlesOf } from './bundles.js';
 import { costOf } from './cost.js';
-import { COVERED, type ObservedTtl, observeTtl } from './observed.js';
+import { judge } from './judge.js';
+import { observeTtl } from './observed.js';
 import { percent } from './words.js';
 
 export interface Proposal {
@@ -63,13 +54,6 @@ const LEAST_SHARE = 0.001;
 const MOST_RULES = 50;
 /** A pattern with fewer writes through the proxy gets no rule. */
 const LEAST_WRITES = 10;
-/** If a smaller share has a TTL, the rule gets that TTL only if it is longer than what the name suggests. */
-const TELLING = 0.5;
-/** Seconds. An application that sets longer TTLs wants the keys to stay. */
-const FOR_EVER = 10 * 365 * DAY_S;
-const NO_SIGN =
-  'No sign says that keys without a TTL may expire, so "durable": the rule changes nothing. If they may, write "ttl" in place of "durable".';
-const QUEUES: ReadonlySet<string> = new Set(['list', 'stream']);
 /**
  * Matches a pattern that has a word of its own, or the beginning of one (`t*:*` has only a letter), or that begins with a
  * separator.
@@ -199,85 +183,6 @@ function seenIn({ keys, bytes, share, withoutTtl, types }: GroupAnalysis, total:
   );
 }
 
-interface Reasoned {
-  readonly rule: RuleSuggestion;
-  readonly why: readonly string[];
-}
-
-/** Uses the same signs as the suggestions of a running proxy: without one the keys get no TTL. */
-function judge(suggested: RuleSuggestion, group: GroupAnalysis, observed: ObservedTtl | undefined): Reasoned {
-  const { name: pattern, keys, withoutTtl, types } = group;
-  const family = familyOf(Buffer.from(pattern, 'latin1'));
-  if (family !== undefined) {
-    return {
-      rule: durable(suggested, 'critical'),
-      why: [`Keys of ${family.title}: if a part of these were refused or expired, jobs would be lost.`],
-    };
-  }
-  if (suggested.durable) return collection(suggested, types);
-  if (!mayExpire(pattern, keys.estimate - withoutTtl.estimate, keys.estimate)) {
-    return { rule: durable(suggested, priorityOf(types)), why: [usualTtl(observed), NO_SIGN] };
-  }
-  return expiring(suggested, pattern, observed);
-}
-
-function durable({ ttl, ...kept }: RuleSuggestion, priority: PriorityName): RuleSuggestion {
-  return { ...kept, durable: true, priority };
-}
-
-function usualTtl(observed: ObservedTtl | undefined): string {
-  if (observed === undefined) return 'No key has a TTL.';
-  return `${percent(COVERED)} of the keys with a TTL expire within ${durationText(observed.seconds)}.`;
-}
-
-function collection(suggested: RuleSuggestion, types: GroupAnalysis['types']): Reasoned {
-  return {
-    rule: { ...suggested, priority: priorityOf(types) },
-    why: [
-      'Mostly not strings, so "durable": these keys are meant to stay. The rule changes nothing.',
-      ...((types.hash ?? 0) > 0.5
-        ? [
-            'Check: may they expire when nothing has written to them for some time, as carts and profiles do? Then write a "ttl", "applyTo": "all" and "renew": true instead.',
-          ]
-        : []),
-    ],
-  };
-}
-
-function expiring(suggested: RuleSuggestion, pattern: string, observed: ObservedTtl | undefined): Reasoned {
-  const share = observed?.share ?? 0;
-  const byName = parseDuration(suggested.ttl ?? '') / 1000;
-  if (observed !== undefined && observed.seconds > FOR_EVER) {
-    return {
-      rule: durable(suggested, 'normal'),
-      why: [
-        'Some TTLs are longer than ten years, so "durable": these keys are meant to stay. The rule changes nothing.',
-      ],
-    };
-  }
-  const rule: RuleSuggestion = { ...suggested };
-  if (!expiresByName(pattern)) rule.priority = 'normal';
-  if (observed !== undefined && (share >= TELLING || observed.seconds > byName)) {
-    rule.ttl = durationText(observed.seconds);
-  }
-  const why = [usualTtl(observed)];
-  if (share < TELLING)
-    why.push(
-      `Check: is ${rule.ttl} long enough for the keys without a TTL? If they must stay, write "durable": true instead.`,
-    );
-  if (looksLikeCache(pattern)) {
-    why.push(
-      'Looks like a cache. If these keys can be recreated, add "evict": true: then Spillway removes the oldest as memory fills, before it refuses a write.',
-    );
-  }
-  return { rule, why };
-}
-
-function priorityOf(types: Readonly<Record<string, number>>): PriorityName {
-  const queues = Object.entries(types).reduce((sum, [type, part]) => sum + (QUEUES.has(type) ? part : 0), 0);
-  return queues > 0.5 ? 'critical' : 'normal';
-}
-
 /**
  * Sorts the narrower of two globs first. If A matches everything that B matches, A also matches B's shortest text, so A's
  * shortest text is no longer than B's. If both are equally long, B has fewer stars, or fewer question marks.
@@ -306,10 +211,4 @@ function freeName(wanted: string, taken: Set<string>): string {
 
 function grouped(value: number): string {
   return Math.round(value).toLocaleString('en-US');
-}
-
-/** A duration as in a rule: minutes below an hour, hours up to a day, then days. */
-function durationText(seconds: number): string {
-  if (seconds < 3600) return `${seconds / 60}m`;
-  return seconds <= DAY_S ? `${seconds / HOUR_S}h` : `${seconds / DAY_S}d`;
 }
