@@ -50,7 +50,7 @@ function groupTable(groups: readonly GroupAnalysis[], { sampled, partial }: Anal
   for (const { name, by, keys, bytes, share, averageBytes, largestBytes, withoutTtl } of groups) {
     table.push([
       by === 'rule' ? `${shortName(name)} (rule)` : shortName(name),
-      countText(Math.round(keys.estimate)),
+      countText(keys.estimate),
       bytesText(bytes.estimate),
       ...(bounded ? [bytesBetween(bytes)] : []),
       percentText(share),
@@ -71,16 +71,11 @@ function ttlTable({ groups, memory }: Analysis, paint: Paint): string {
     const keys = groups.reduce((sum, { ttl }) => sum + (ttl[i]?.keys ?? 0), 0);
     const bytes = groups.reduce((sum, { ttl }) => sum + (ttl[i]?.bytes ?? 0), 0);
     freed += bytes;
-    table.push([
-      band,
-      countText(Math.round(keys)),
-      bytesText(bytes),
-      percentText(all === 0 ? 0 : freed / all),
-    ]);
+    table.push([band, countText(keys), bytesText(bytes), percentText(all === 0 ? 0 : freed / all)]);
   }
   const never = groups.reduce((sum, { withoutTtlBytes }) => sum + withoutTtlBytes, 0);
   const keys = groups.reduce((sum, { withoutTtl }) => sum + withoutTtl.estimate, 0);
-  table.push(['no TTL', countText(Math.round(keys)), bytesText(never), '']);
+  table.push(['no TTL', countText(keys), bytesText(never), '']);
   return table.toString();
 }
 

@@ -61,9 +61,7 @@ function drawEviction(memory: MemorySnapshot): string {
       ? `; ${percentText(hitsPerSecond / reads)} of reads find their key`
       : '';
   const evicts =
-    evictedKeysPerSecond > 0
-      ? `; evicts ${countText(Math.round(evictedKeysPerSecond))} keys a second${lived}`
-      : '';
+    evictedKeysPerSecond > 0 ? `; evicts ${countText(evictedKeysPerSecond)} keys a second${lived}` : '';
   return `committed ${bytesText(committedBytes ?? 0)}: ${can}${evicts}${hits}`;
 }
 
@@ -95,7 +93,7 @@ export function drawTotals({ rules, discovered }: Picked, paint: Paint): string 
       countText(ttlsOf(row)),
       ...(would ? [countText(row.wouldInject + row.wouldClamp)] : []),
       countOrNone(leftWithoutTtl(row)),
-      countText(Math.round(row.distinctKeys)),
+      countText(row.distinctKeys),
       countText(row.shed),
       ...(would ? [countText(row.wouldShed)] : []),
     ]);
@@ -178,5 +176,5 @@ export function drawRates(rates: readonly Rates[], sort: Sort, paint: Paint): st
 }
 
 function rateText(value: number): string {
-  return value >= 10 || value === 0 ? countText(Math.round(value)) : value.toFixed(1);
+  return value >= 10 || value === 0 ? countText(value) : value.toFixed(1);
 }

@@ -31,9 +31,9 @@ export function bytesText(bytes: number): string {
   return `${unit > 0 && value < 99.95 ? value.toFixed(1) : Math.round(value)} ${UNITS[unit]}`;
 }
 
-/** `12,345`. */
+/** `12,345`: a number of things, or an estimate of it, as a whole number. */
 export function countText(value: number): string {
-  return value.toLocaleString('en-US');
+  return Math.round(value).toLocaleString('en-US');
 }
 
 /** `45 s`, `12 min`, `3.4 h`, `29 days`. A setting keeps the form of the configuration, as in `12m`. */

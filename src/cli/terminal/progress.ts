@@ -84,7 +84,7 @@ export class Progress {
     const parts = [title, `${countText(done)}${share} ${this.options.unit}`];
     const speed = this.speed(now);
     if (speed > 0) {
-      parts.push(`${countText(Math.round(speed))}/s`);
+      parts.push(`${countText(speed)}/s`);
       if (total > done) parts.push(`${timeText((total - done) / speed)} left`);
     }
     if (note !== undefined) parts.push(`waiting: ${note}`);

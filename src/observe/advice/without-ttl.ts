@@ -1,5 +1,5 @@
 // The advice for a volatile policy that has little left to evict, or soon will: keys without a TTL fill the server. Pure.
-import { bytesText, percentText, timeText } from '../../core/words.js';
+import { bytesText, countText, percentText, timeText } from '../../core/words.js';
 import { DEAR_SHARE } from '../../memory/ttl-cost.js';
 import type { RuleSuggestion } from '../stats/suggest.js';
 import type { Advice } from './advice.js';
@@ -97,7 +97,7 @@ function costOf({ name, keys, ttlKeys, bytes, ttlBytes }: Holder, { ttlBytes: co
   if (!(more > 0 && gain > 0)) return [];
   const taken = cost(more);
   if (!Number.isFinite(taken)) return [];
-  const text = `TTLs for the ${more.toLocaleString('en-US')} keys of ${name} take up to ${bytesText(taken)} more, and make ${bytesText(gain)} evictable`;
+  const text = `TTLs for the ${countText(more)} keys of ${name} take up to ${bytesText(taken)} more, and make ${bytesText(gain)} evictable`;
   const dear = taken > DEAR_SHARE * gain ? '; keep such small keys in hashes' : '';
   return [{ kind: 'note', text: `${text}${dear}` }];
 }

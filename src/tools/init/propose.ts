@@ -7,7 +7,7 @@ import { FAMILIES, type Family, familyGlobs } from '../../core/policy/families.j
 import { FAMILY_PREFIX } from '../../core/policy/family-rules.js';
 import { globMatches } from '../../core/policy/glob.js';
 import { globCovers } from '../../core/policy/glob-cover.js';
-import { bytesText } from '../../core/words.js';
+import { bytesText, countText } from '../../core/words.js';
 import { draftByWords, inDatabase, type RuleSuggestion } from '../../observe/stats/suggest.js';
 import type { Analysis, GroupAnalysis } from '../analyze/analysis.js';
 import { type Bundle, bundlesOf } from './bundles.js';
@@ -93,12 +93,12 @@ export function proposeRules(
     )
       continue;
     if (writes < LEAST_WRITES) continue;
-    const seen = `${pattern}: the proxy saw ${grouped(writes)} writes, ${grouped(withoutTtl)} without a TTL. ${note}`;
+    const seen = `${pattern}: the proxy saw ${countText(writes)} writes, ${countText(withoutTtl)} without a TTL. ${note}`;
     proposals.push({ rule: { ...suggestion, name: freeName(suggestion.name, taken) }, comment: [seen] });
   }
   return {
     rules: [...jobs, ...proposals.sort((a, b) => bySpecificity(a.rule.match ?? '', b.rule.match ?? ''))],
-    wordless: wordless.map(({ name, keys: of }) => `${name} (${grouped(of.estimate)} keys)`),
+    wordless: wordless.map(({ name, keys: of }) => `${name} (${countText(of.estimate)} keys)`),
     left: leftOf(
       groups.filter((group) => !wordless.includes(group) && !ofJobs(group)),
       proposals,
@@ -178,7 +178,7 @@ function propose(
 function seenIn({ keys, bytes, share, withoutTtl, types }: GroupAnalysis, total: number): string {
   const what = Object.entries(types).map(([type, part]) => (part > 0.99 ? type : `${type} ${percent(part)}`));
   return (
-    `${grouped(keys.estimate)} ${keys.estimate === 1 ? 'key' : 'keys'} (${percent(keys.estimate / Math.max(1, total))}), ${bytesText(bytes.estimate)} (${percent(share)}), ` +
+    `${countText(keys.estimate)} ${keys.estimate === 1 ? 'key' : 'keys'} (${percent(keys.estimate / Math.max(1, total))}), ${bytesText(bytes.estimate)} (${percent(share)}), ` +
     `${percent(withoutTtl.estimate / Math.max(1, keys.estimate))} without a TTL; ${what.join(', ')}`
   );
 }
@@ -207,8 +207,4 @@ function freeName(wanted: string, taken: Set<string>): string {
   for (let n = 2; taken.has(name); n++) name = `${wanted}-${n}`;
   taken.add(name);
   return name;
-}
-
-function grouped(value: number): string {
-  return Math.round(value).toLocaleString('en-US');
 }

@@ -1,8 +1,10 @@
 // Writes the text of a first configuration: JSON with comments, as config/json reads it. Pure.
 // Invariants: it contains no password; no name of a key can end a comment early.
+
 import { urlOf } from '../../config/describe.js';
 import type { EffectiveUpstream } from '../../config/effective.js';
 import type { UpstreamAddress } from '../../config/upstream-url.js';
+import { countText } from '../../core/words.js';
 import type { Left, Proposals } from './propose.js';
 
 export interface FirstConfig {
@@ -54,12 +56,11 @@ const FEW = 0.01;
 /** A sentence about the keys that have no rule; undefined: there are few. */
 export function leftText({ keys, share, beyond }: Left): string | undefined {
   if (share < FEW) return undefined;
-  const count = (of: number) => Math.round(of).toLocaleString('en-US');
   const many =
     beyond > 0
-      ? `; ${count(beyond)} of them belong to patterns beyond the first 10,000, which init does not distinguish`
+      ? `; ${countText(beyond)} of them belong to patterns beyond the first 10,000, which init does not distinguish`
       : '';
-  return `${(share * 100).toFixed(0)}% of the keys (${count(keys)}) have no rule: their patterns are too small or too many${many}.`;
+  return `${(share * 100).toFixed(0)}% of the keys (${countText(keys)}) have no rule: their patterns are too small or too many${many}.`;
 }
 
 function inline(rule: object): string {

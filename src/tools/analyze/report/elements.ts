@@ -1,7 +1,7 @@
 // The elements of a report: texts, figures, tables, bars. Pure.
 // Invariant: every text from a key or a server passes through text(). Bars are elements with a width, so the report has no
 // SVG to break.
-import { bytesText, percentText } from '../../../core/words.js';
+import { bytesText, countText, percentText } from '../../../core/words.js';
 
 /** Escapes a text for elements and attributes, and shows invisible characters as \uXXXX. */
 export function text(value: string): string {
@@ -14,9 +14,7 @@ export function text(value: string): string {
 
 export const bytes = bytesText;
 
-export function count(value: number): string {
-  return Math.round(value).toLocaleString('en-US');
-}
+export const count = countText;
 
 export const percent = percentText;
 
