@@ -5,7 +5,9 @@
 // key that was used after it was found is not unlinked, because the unlinker asks again.
 import type { RuleSet } from '../core/policy/rule-set.js';
 import { encodeCommand } from '../core/resp/encode.js';
-import { Batch, keyCommand } from '../tools/keyspace/batch.js';
+import { MOST_EXAMINED, parseDatabases } from '../memory/reading.js';
+import { Batch } from '../tools/keyspace/batch.js';
+import { FREQ, IDLETIME, OTHER_POLICY } from '../tools/keyspace/key-questions.js';
 import type { Reply } from '../tools/keyspace/pipe.js';
 import type { Candidate } from './candidates.js';
 import type { KeySource } from './key-source.js';
@@ -26,10 +28,6 @@ const PAGE_MS = 25;
 /** How long the next walk waits: after a walk that found nothing; and while the rings have keys and forget none. */
 const AFTER_NOTHING_MS = 30_000;
 const AFTER_ALL_KNOWN_MS = 600_000;
-const MOST_DATABASES = 16;
-const IDLETIME = keyCommand(['OBJECT', 'IDLETIME']);
-const FREQ = keyCommand(['OBJECT', 'FREQ']);
-const OTHER_POLICY = /LFU maxmemory policy/i;
 /** Idle seconds for a count of uses: they only need to order keys. */
 const IDLE_OF_FREQ = 255;
 
@@ -194,8 +192,8 @@ export class ScanSource implements KeySource {
   private async begin(): Promise<void> {
     const [info] = await this.linkTo(0).ask({ bytes: encodeCommand('INFO', 'keyspace'), count: 1 });
     if (info instanceof Error) throw info;
-    const used = [...String(info).matchAll(/^db(\d+):/gm)].map(([, db]) => Number(db));
-    this.left = used.slice(0, MOST_DATABASES);
+    const used = parseDatabases(String(info));
+    this.left = used.slice(0, MOST_EXAMINED);
     this.cursor = '0';
     this.dueInWalk = 0;
     if (used.length > 0) return;

@@ -8,7 +8,8 @@
 // It is long because the whole way of a batch is here, from choice to count, with the meaning of each fault on it.
 // Invariants: no key is unlinked that was written since it was chosen, as far as the source knows; at most LANES batches are
 // under way; after a fault nothing is unlinked until the link is back.
-import { Batch, keyCommand } from '../tools/keyspace/batch.js';
+import { Batch } from '../tools/keyspace/batch.js';
+import { FREQ, IDLETIME, memoryUsage, OTHER_POLICY } from '../tools/keyspace/key-questions.js';
 import type { Reply } from '../tools/keyspace/pipe.js';
 import type { Candidate } from './candidates.js';
 import type { KeySource } from './key-source.js';
@@ -48,11 +49,7 @@ const CONFIRMED_MS = 20;
 /** How long to wait after a refusal. */
 const PAUSE_MS = 1000;
 
-const USAGE = keyCommand(['MEMORY', 'USAGE'], ['SAMPLES', '5']);
-const IDLETIME = keyCommand(['OBJECT', 'IDLETIME']);
-const FREQ = keyCommand(['OBJECT', 'FREQ']);
-/** Which of the two questions a server understands depends on its policy. */
-const OTHER_POLICY = /LFU maxmemory policy/i;
+const USAGE = memoryUsage(5);
 
 interface Asked {
   readonly candidate: Candidate;

@@ -11,7 +11,7 @@ import { Lifetime } from '../core/policy/held-keys.js';
 import { type DueKey, KeySample } from '../core/policy/key-sample.js';
 import type { Quota, Quotas } from '../core/policy/quota.js';
 import type { RuleSet } from '../core/policy/rule-set.js';
-import { infoFields } from './reading.js';
+import { MOST_EXAMINED, parseDatabases } from './reading.js';
 import type { BudgetMethod, BudgetSnapshot } from './snapshot.js';
 
 /** One command: name and arguments, as ioredis takes them. */
@@ -48,8 +48,6 @@ const SURE = 0.25;
 const WALK_EVERY_MS = 5 * 60_000;
 const WALK_AGAIN_MS = 1000;
 const DENIED_FOR_MS = 60_000;
-/** On a server with more databases the others are not examined. */
-const MOST_DATABASES = 16;
 
 export class Budgets {
   private samples = new Map<number, KeySample>();
@@ -245,8 +243,8 @@ export class Budgets {
   private async beginWalk(clears: number): Promise<void> {
     const answers = await this.options.ask([['info', 'keyspace']]);
     if (this.denied(answers)) return;
-    const used = [...infoFields(String(answers[0][1])).keys()].filter((name) => /^db\d+$/.test(name));
-    this.databases = [...new Set([0, ...used.map((name) => Number(name.slice(2)))])].slice(0, MOST_DATABASES);
+    const used = parseDatabases(String(answers[0][1]));
+    this.databases = [...new Set([0, ...used])].slice(0, MOST_EXAMINED);
     for (const { sample } of this.all()) sample.beginWalk();
     this.walk = { left: [...this.databases], cursor: '0', clears };
   }

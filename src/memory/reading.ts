@@ -22,6 +22,9 @@ export interface Reading {
   readonly pendingObjects?: number;
 }
 
+/** On a server with more databases, keys of the others are neither measured nor found by SCAN. */
+export const MOST_EXAMINED = 16;
+
 export interface DatabaseKeys {
   readonly db: number;
   /** Its keys, and how many of them have a TTL. */
@@ -141,6 +144,11 @@ export function parseKeyspace(text: string, replication: string): KeyspaceReadin
     expires += database.expires;
   }
   return { keys, expires, databases, replica: infoFields(replication).get('role') === 'slave' };
+}
+
+/** The numbers of the databases that have keys, from INFO keyspace. */
+export function parseDatabases(text: string): number[] {
+  return [...text.matchAll(/^db(\d+):/gm)].map(([, db]) => Number(db));
 }
 
 /** Reads INFO stats. @throws BadReading if a field is not a number. */

@@ -8,7 +8,7 @@ import { ANY_DATABASE } from '../../core/policy/key-memory.js';
 import type { Rule } from '../../core/policy/rule.js';
 import type { RuleSet } from '../../core/policy/rule-set.js';
 import type { Question } from '../../memory/budgets.js';
-import type { KeyspaceReading } from '../../memory/reading.js';
+import { type KeyspaceReading, MOST_EXAMINED } from '../../memory/reading.js';
 import type { KeySample, SampleListener } from '../../memory/sampling/key-sampler.js';
 import { KEY_ERROR_BYTES } from '../../memory/sampling/sample-window.js';
 import { PATTERN_SCRATCH, writePattern } from '../stats/prefix.js';
@@ -43,7 +43,6 @@ const SPAN_MS = 60_000;
 const LOOKED_AT = 20;
 /** How many elements of a collection MEMORY USAGE reads. */
 const ELEMENTS = 100;
-const MOST_DATABASES = 16;
 /** A key is large if it holds this share of the memory in use, and at least this many bytes. */
 const LARGE_SHARE = 0.01;
 const LEAST_LARGE = 64 * 1024;
@@ -251,7 +250,7 @@ export class Holders implements SampleListener {
   }
 
   private async measure(due: readonly TrackedKey<Group>[]): Promise<void> {
-    const all = (this.keyspace?.databases ?? []).map(({ db }) => db).slice(0, MOST_DATABASES);
+    const all = (this.keyspace?.databases ?? []).map(({ db }) => db).slice(0, MOST_EXAMINED);
     const asked = due.flatMap((key) => (key.db === undefined ? all : [key.db]).map((db) => ({ key, db })));
     const answers = await this.options.ask(
       asked.flatMap(({ key, db }): Question[] => [

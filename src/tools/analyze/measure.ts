@@ -3,8 +3,9 @@
 // Invariant: a page is counted whole or not at all.
 // None of these commands changes a key's idle time or frequency (Redis: LOOKUP_NOTOUCH).
 import { Aside } from '../keyspace/aside.js';
-import { Batch, keyCommand } from '../keyspace/batch.js';
+import { Batch } from '../keyspace/batch.js';
 import { ConnectionLost, type Endpoint, refusal, ServerError } from '../keyspace/endpoint.js';
+import { ENCODING, IDLETIME, memoryUsage, PTTL, TYPE } from '../keyspace/key-questions.js';
 import type { Reply } from '../keyspace/pipe.js';
 import { isElsewhere } from '../keyspace/redirect.js';
 import type { Visitor } from '../keyspace/walk.js';
@@ -31,20 +32,16 @@ export type Refusals = Map<string, string>;
  * collections take no longer than before.
  */
 const FIRST_LOOK = 1000;
-const USAGE = keyCommand(['MEMORY', 'USAGE'], ['SAMPLES', String(FIRST_LOOK)]);
+const USAGE = memoryUsage(FIRST_LOOK);
 /** The least bytes of an element, and the time to look at one. For one long string that is too much, which does no harm. */
 const ELEMENT_BYTES = 64;
 const ELEMENT_MS = 0.0001;
-const PTTL = keyCommand(['PTTL']);
-const TYPE = keyCommand(['TYPE']);
-const ENCODING = keyCommand(['OBJECT', 'ENCODING']);
-const IDLE = keyCommand(['OBJECT', 'IDLETIME']);
 /** A key with more than FIRST_LOOK elements is larger than this. */
 const LARGE_BYTES = 32 * 1024;
-const USAGE_OF_LARGE = keyCommand(['MEMORY', 'USAGE'], ['SAMPLES', '5000']);
+const USAGE_OF_LARGE = memoryUsage(5000);
 const HUGE_BYTES = 2 ** 20;
 /** Takes the server about a millisecond; the one above about half of that. */
-const USAGE_OF_HUGE = keyCommand(['MEMORY', 'USAGE'], ['SAMPLES', '10000']);
+const USAGE_OF_HUGE = memoryUsage(10_000);
 /** Bytes of such a command without the key. */
 const FRAME_BYTES = 128;
 /** Details are asked of one key in this many, and of the first few of each group. */
@@ -88,8 +85,7 @@ export class Measure implements Visitor {
     this.part = begin();
     this.aside = new Aside(options.endpoint, options.db, options.name);
     const { samples } = options;
-    this.usage =
-      samples === undefined ? USAGE : keyCommand(['MEMORY', 'USAGE'], ['SAMPLES', String(samples)]);
+    this.usage = samples === undefined ? USAGE : memoryUsage(samples);
   }
 
   ask(keys: readonly Buffer[], batch: Batch): void {
@@ -185,7 +181,7 @@ export class Measure implements Visitor {
     ask(ENCODING, key, (reply) => {
       encoding = this.text('OBJECT ENCODING', reply);
     });
-    ask(IDLE, key, (reply) => {
+    ask(IDLETIME, key, (reply) => {
       const idle = typeof reply === 'number' ? reply : Number.NaN;
       if (reply instanceof Error) this.note('OBJECT IDLETIME', reply);
       // Otherwise the key is gone, or its type is unknown.

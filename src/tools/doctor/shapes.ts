@@ -5,6 +5,7 @@
 import { Aside } from '../keyspace/aside.js';
 import { Batch, keyCommand } from '../keyspace/batch.js';
 import type { Endpoint } from '../keyspace/endpoint.js';
+import { ENCODING, memoryUsage, TYPE } from '../keyspace/key-questions.js';
 import type { Reply } from '../keyspace/pipe.js';
 import type { Visitor } from '../keyspace/walk.js';
 import { FieldTally } from './fields.js';
@@ -29,9 +30,7 @@ export interface Shape {
 
 export type Shapes = Readonly<Record<Collection, Shape>>;
 
-const TYPE = keyCommand(['TYPE']);
-const ENCODING = keyCommand(['OBJECT', 'ENCODING']);
-const USAGE = keyCommand(['MEMORY', 'USAGE']);
+const USAGE = memoryUsage();
 // The order of a hash table is as good as random; HRANDFIELD exists only since 6.2.
 const DRAW = ['0', 'COUNT', '10'];
 const COMMANDS = {

@@ -7,8 +7,9 @@ import type { CompiledRule } from '../../core/policy/compiled-rule.js';
 import type { RuleSet } from '../../core/policy/rule-set.js';
 import { givesTtl } from '../../core/policy/ttl-outcome.js';
 import { Aside } from '../keyspace/aside.js';
-import { Batch, keyCommand } from '../keyspace/batch.js';
+import { Batch } from '../keyspace/batch.js';
 import { refusal } from '../keyspace/endpoint.js';
+import { PTTL } from '../keyspace/key-questions.js';
 import type { Reply } from '../keyspace/pipe.js';
 import type { Server } from '../keyspace/servers.js';
 import type { Visitor } from '../keyspace/walk.js';
@@ -29,7 +30,6 @@ for i = 2, #KEYS do
 end
 return given`;
 
-const PTTL = keyCommand(['PTTL']);
 /** The default of `spillway sweep --spread`. */
 const SPREAD = 0.1;
 

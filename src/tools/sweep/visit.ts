@@ -8,8 +8,9 @@
 import type { CompiledRule } from '../../core/policy/compiled-rule.js';
 import type { RuleSet } from '../../core/policy/rule-set.js';
 import { Aside } from '../keyspace/aside.js';
-import { Batch, keyCommand } from '../keyspace/batch.js';
+import { Batch } from '../keyspace/batch.js';
 import { ConnectionLost, type Endpoint, refusal } from '../keyspace/endpoint.js';
+import { IDLETIME, memoryUsage, PTTL, TYPE } from '../keyspace/key-questions.js';
 import type { Reply } from '../keyspace/pipe.js';
 import { isElsewhere } from '../keyspace/redirect.js';
 import type { Visitor } from '../keyspace/walk.js';
@@ -52,11 +53,7 @@ interface Found {
   as: 'withTtl' | 'otherType' | 'inUse' | 'due' | 'given' | 'changed';
 }
 
-const PTTL = keyCommand(['PTTL']);
-const TYPE = keyCommand(['TYPE']);
-/** None of the three counts as a use of the key. */
-const IDLETIME = keyCommand(['OBJECT', 'IDLETIME']);
-const USAGE = keyCommand(['MEMORY', 'USAGE']);
+const USAGE = memoryUsage();
 const NOTE_EVERY_MS = 500;
 
 export class Visit implements Visitor {
