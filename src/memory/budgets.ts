@@ -11,18 +11,16 @@ import { Lifetime } from '../core/policy/held-keys.js';
 import { type DueKey, KeySample } from '../core/policy/key-sample.js';
 import type { Quota, Quotas } from '../core/policy/quota.js';
 import type { RuleSet } from '../core/policy/rule-set.js';
+import { Denial } from './denial.js';
+import type { Ask, Question } from './question.js';
 import { MOST_EXAMINED, parseDatabases } from './reading.js';
 import type { BudgetMethod, BudgetSnapshot } from './snapshot.js';
-
-/** One command: name and arguments, as ioredis takes them. */
-export type Question = readonly [command: string, ...args: (string | number | Buffer)[]];
 
 export interface BudgetsOptions {
   readonly quotas: Quotas;
   /** The limit of which budgets are shares, in bytes; 0: unknown. */
   readonly limitBytes: () => number;
-  /** Sends them together; each is answered separately. Rejects if the monitor is not connected. */
-  readonly ask: (questions: readonly Question[]) => Promise<readonly (readonly [Error | null, unknown])[]>;
+  readonly ask: Ask;
   /**
    * The memory of a rule's keys by random keys, with half of the 95% confidence interval; undefined: unknown. Until all keys
    * are found this is better than the sum of the counted ones.
@@ -47,7 +45,8 @@ const SURE = 0.25;
 /** Between two walks over all keys; and after writes were missed. */
 const WALK_EVERY_MS = 5 * 60_000;
 const WALK_AGAIN_MS = 1000;
-const DENIED_FOR_MS = 60_000;
+const DENIED =
+  'budgets: cannot look at keys, so Spillway estimates the memory of rules from their writes alone; give the user of upstream.url the rights to SELECT, SCAN, PTTL and MEMORY USAGE';
 
 export class Budgets {
   private samples = new Map<number, KeySample>();
@@ -55,7 +54,7 @@ export class Budgets {
   private readonly floors = new Map<number, number>();
   private timer: NodeJS.Timeout | undefined;
   private asking = false;
-  private deniedUntil = Number.NEGATIVE_INFINITY;
+  private readonly denial: Denial;
   private databases: number[] = [0];
   /** The position of the walk; undefined: none is under way. */
   private walk: { readonly left: number[]; cursor: string; readonly clears: number } | undefined;
@@ -68,7 +67,9 @@ export class Budgets {
   constructor(
     private rules: RuleSet,
     private readonly options: BudgetsOptions,
-  ) {}
+  ) {
+    this.denial = new Denial(DENIED, options.clock, options.log);
+  }
 
   /** Applies these rules from now on. */
   adopt(rules: RuleSet): void {
@@ -114,7 +115,7 @@ export class Budgets {
   }
 
   get method(): BudgetMethod {
-    if (this.options.clock() < this.deniedUntil) return 'written';
+    if (this.denial.isInForce) return 'written';
     return this.counted ? 'measured' : 'counting';
   }
 
@@ -155,7 +156,7 @@ export class Budgets {
       this.setFloor(quota.slot);
       quota.holds(Math.max(sample.held, this.floors.get(quota.slot) ?? 0));
     }
-    if (this.asking || all.length === 0 || now < this.deniedUntil) return;
+    if (this.asking || all.length === 0 || this.denial.isInForce) return;
     this.asking = true;
     void this.ask(due)
       .catch(() => {})
@@ -185,7 +186,7 @@ export class Budgets {
       }),
     ]);
     const answers = await this.options.ask(questions);
-    if (this.denied(answers)) return;
+    if (this.denial.isIn(answers)) return;
     const width = 1 + 2 * due.length;
     for (const [i, key] of due.entries()) {
       for (const [slot, sample] of this.samples) {
@@ -225,7 +226,7 @@ export class Budgets {
       ['select', db],
       ['scanBuffer', walk.cursor, 'count', SCANNED],
     ]);
-    if (this.denied(answers)) return;
+    if (this.denial.isIn(answers)) return;
     const [failed, page] = answers[1];
     if (failed !== null) throw failed;
     const [cursor, keys] = page as [Buffer, Buffer[]];
@@ -242,7 +243,7 @@ export class Budgets {
 
   private async beginWalk(clears: number): Promise<void> {
     const answers = await this.options.ask([['info', 'keyspace']]);
-    if (this.denied(answers)) return;
+    if (this.denial.isIn(answers)) return;
     const used = parseDatabases(String(answers[0][1]));
     this.databases = [...new Set([0, ...used])].slice(0, MOST_EXAMINED);
     for (const { sample } of this.all()) sample.beginWalk();
@@ -255,20 +256,5 @@ export class Budgets {
    */
   private found(key: Buffer, rules: RuleSet): void {
     this.samples.get(rules.find(key, 0, key.length).slot)?.found(key, hashKey(key, 0, key.length));
-  }
-
-  private denied(answers: readonly (readonly [Error | null, unknown])[]): boolean {
-    const refusal = answers.find(
-      ([error]) => error !== null && /^(?:NOPERM|ERR unknown command)/.test(error.message),
-    );
-    if (refusal === undefined) return false;
-    const { clock, log } = this.options;
-    if (this.deniedUntil === Number.NEGATIVE_INFINITY)
-      log.warn(
-        { err: refusal[0]?.message },
-        'budgets: cannot look at keys, so Spillway estimates the memory of rules from their writes alone; give the user of upstream.url the rights to SELECT, SCAN, PTTL and MEMORY USAGE',
-      );
-    this.deniedUntil = clock() + DENIED_FOR_MS;
-    return true;
   }
 }

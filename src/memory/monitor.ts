@@ -7,7 +7,6 @@ import type { ConnectionOptions } from 'node:tls';
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import type { ShedGate } from '../core/policy/shed.js';
-import type { Question } from './budgets.js';
 import { evictableOf } from './evictable.js';
 import { EvictionRates } from './eviction-rates.js';
 import { connectionLike, type MonitoredServer, monitorConnection } from './monitor-connection.js';
@@ -15,6 +14,7 @@ import { intervalAt, isNear, Pacing } from './pacing.js';
 import type { Pressure } from './pressure.js';
 import type { Covered } from './pressure-state.js';
 import { ProxyCount } from './proxy-count.js';
+import type { Answers, Question } from './question.js';
 import { type KeyspaceReading, parseKeyspace, parseMemory, parseServerTime, parseStats } from './reading.js';
 import { KeySampler } from './sampling/key-sampler.js';
 import { askServer, type ServerFacts } from './server-facts.js';
@@ -186,7 +186,7 @@ export class MemoryMonitor {
   }
 
   /** Sends questions on its connection, all at once; each is answered separately. Rejects if it is not connected. */
-  async ask(questions: readonly Question[]): Promise<[Error | null, unknown][]> {
+  async ask(questions: readonly Question[]): Promise<Answers> {
     if (!this.connected) throw new Error('the monitor is not connected to the server');
     const answers = await this.redis.pipeline(questions.map((question) => [...question])).exec();
     return answers ?? [];

@@ -4,7 +4,7 @@
 // Invariant: an unknown number counts as 1, so Spillway acts as if it were the only proxy.
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
-import type { Question } from './budgets.js';
+import type { Ask } from './question.js';
 
 const PROXIES_CHANNEL = '__spillway__:here';
 /** A higher number counts as this one. */
@@ -16,7 +16,7 @@ export interface ProxyCountOptions {
   /** A new connection to the server, which reconnects by itself. */
   readonly connect: () => Redis;
   /** Asks on the monitor's connection. */
-  readonly ask: (questions: readonly Question[]) => Promise<readonly [Error | null, unknown][]>;
+  readonly ask: Ask;
   readonly onCount: (proxies: number) => void;
   readonly log: Logger;
 }

@@ -6,13 +6,14 @@
 // others choose a database there, and the choice of this code does none either, since INFO does not depend on it.
 // Never reads values. If the server refuses its user these commands, it tries again now and then.
 import type { Logger } from 'pino';
-import type { Question } from '../budgets.js';
+import { Denial } from '../denial.js';
+import type { Answers, Ask, Question } from '../question.js';
 import { infoFields, type KeyspaceReading } from '../reading.js';
 import { allot } from './allot.js';
 import { SampleWindow } from './sample-window.js';
 
 /** A random key. */
-export interface KeySample {
+export interface SampledKey {
   readonly db: number;
   readonly key: Buffer;
   readonly bytes: number;
@@ -21,14 +22,13 @@ export interface KeySample {
 }
 
 export interface SampleListener {
-  readonly onSample: (sample: KeySample) => void;
+  readonly onSample: (sample: SampledKey) => void;
   /** A round has ended; `keyspace`: how many keys there are, by database, as last read. `now`: monotonic milliseconds. */
   readonly onRound: (keyspace: KeyspaceReading, now: number) => void;
 }
 
 export interface KeySamplerOptions {
-  /** Sends them together, in one piece; each is answered separately. Rejects if the monitor is not connected. */
-  readonly ask: (questions: readonly Question[]) => Promise<readonly (readonly [Error | null, unknown])[]>;
+  readonly ask: Ask;
   /** As last read; undefined: not yet. */
   readonly keyspace: () => KeyspaceReading | undefined;
   /** Whether the result will soon decide something. */
@@ -39,8 +39,6 @@ export interface KeySamplerOptions {
   readonly random: () => number;
   readonly log: Logger;
 }
-
-type Answers = Awaited<ReturnType<KeySamplerOptions['ask']>>;
 
 const MOST_KEYS = 20;
 /** The size of the first round: how long a key takes is unknown yet. */
@@ -61,8 +59,8 @@ const SUSPICIOUS_MS = 10;
 const WATCHED_ROUNDS = 5;
 /** If a round takes the server longer, the next one has fewer keys. */
 const SLOW_MS = 2;
-const DENIED_FOR_MS = 60_000;
-const DENIAL = /^(?:NOPERM|ERR unknown (?:sub)?command)/i;
+const DENIED =
+  'cannot look at random keys, so Spillway only has a rough estimate of what the server can evict, from the share of keys with a TTL; give the user of upstream.url the rights to SELECT, RANDOMKEY, PTTL and MEMORY USAGE';
 
 export class KeySampler {
   readonly window = new SampleWindow();
@@ -76,9 +74,11 @@ export class KeySampler {
   private restMs = 0;
   /** Rounds that ask the server how long they take. */
   private watched = 0;
-  private deniedUntil = Number.NEGATIVE_INFINITY;
+  private readonly denial: Denial;
 
-  constructor(private readonly options: KeySamplerOptions) {}
+  constructor(private readonly options: KeySamplerOptions) {
+    this.denial = new Denial(DENIED, options.clock, options.log);
+  }
 
   start(): void {
     this.schedule();
@@ -95,7 +95,7 @@ export class KeySampler {
 
   /** Whether the server refuses its user to examine keys. */
   get denied(): boolean {
-    return this.options.clock() < this.deniedUntil;
+    return this.denial.isInForce;
   }
 
   /** The server may be another one: forgets what was learnt. */
@@ -105,7 +105,7 @@ export class KeySampler {
     this.keysPerRound = FIRST_KEYS;
     this.watched = 0;
     this.restMs = 0;
-    this.deniedUntil = Number.NEGATIVE_INFINITY;
+    this.denial.startOver();
   }
 
   /** One round. Resolves when it is over, however it ended. */
@@ -146,7 +146,7 @@ export class KeySampler {
         ...Array.from({ length: samples }, (): Question => ['randomkeyBuffer']),
       ]),
     );
-    if (this.isDenied(answers)) return found;
+    if (this.denial.isIn(answers)) return found;
     let at = 0;
     for (const { db, samples } of allotments) {
       const [notSelected] = answers[at];
@@ -171,7 +171,7 @@ export class KeySampler {
       ]),
       ...watch,
     ]);
-    if (this.isDenied(answers)) return answers;
+    if (this.denial.isIn(answers)) return answers;
     let at = watch.length;
     for (const [db, keys] of found) {
       const [notSelected] = answers[at++];
@@ -186,7 +186,7 @@ export class KeySampler {
     return answers;
   }
 
-  private take(sample: KeySample): void {
+  private take(sample: SampledKey): void {
     if (!this.window.add(sample.bytes, sample.ttlMs, this.options.clock())) return;
     this.samples++;
     for (const { onSample } of this.listeners) onSample(sample);
@@ -204,19 +204,6 @@ export class KeySampler {
     this.keysPerRound = slow
       ? Math.max(1, this.keysPerRound >> 2)
       : Math.min(MOST_KEYS, this.keysPerRound * 2);
-  }
-
-  private isDenied(answers: Answers): boolean {
-    const refusal = answers.find(([error]) => error !== null && DENIAL.test(error.message))?.[0];
-    if (refusal == null) return false;
-    const { clock, log } = this.options;
-    if (this.deniedUntil === Number.NEGATIVE_INFINITY)
-      log.warn(
-        { err: refusal.message },
-        'cannot look at random keys, so Spillway only has a rough estimate of what the server can evict, from the share of keys with a TTL; give the user of upstream.url the rights to SELECT, RANDOMKEY, PTTL and MEMORY USAGE',
-      );
-    this.deniedUntil = clock() + DENIED_FOR_MS;
-    return true;
   }
 }
 

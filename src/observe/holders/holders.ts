@@ -7,9 +7,9 @@
 import { ANY_DATABASE } from '../../core/policy/key-memory.js';
 import type { Rule } from '../../core/policy/rule.js';
 import type { RuleSet } from '../../core/policy/rule-set.js';
-import type { Question } from '../../memory/budgets.js';
+import type { Ask, Question } from '../../memory/question.js';
 import { type KeyspaceReading, MOST_EXAMINED } from '../../memory/reading.js';
-import type { KeySample, SampleListener } from '../../memory/sampling/key-sampler.js';
+import type { SampledKey, SampleListener } from '../../memory/sampling/key-sampler.js';
 import { KEY_ERROR_BYTES } from '../../memory/sampling/sample-window.js';
 import { PATTERN_SCRATCH, writePattern } from '../stats/prefix.js';
 import type { WrittenPick } from '../stats/written-picks.js';
@@ -23,8 +23,7 @@ import { type TrackedKey, TrackedKeys } from './tracked-keys.js';
 export type Group = number | string;
 
 export interface HoldersOptions {
-  /** Sends them together; each is answered separately. Rejects if the monitor is not connected. */
-  readonly ask: (questions: readonly Question[]) => Promise<readonly (readonly [Error | null, unknown])[]>;
+  readonly ask: Ask;
   /** Memory in use and its limit as last read; 0: unknown. */
   readonly memory: () => { readonly usedBytes: number; readonly limitBytes: number };
   /** The monitor may not look at keys. */
@@ -92,7 +91,7 @@ export class Holders implements SampleListener {
     this.steadySlots = [];
   }
 
-  onSample = ({ db, key, bytes, ttlMs }: KeySample): void => {
+  onSample = ({ db, key, bytes, ttlMs }: SampledKey): void => {
     const group = this.groupOf(db, key);
     const now = this.options.clock();
     if (this.keyspace === undefined) return;

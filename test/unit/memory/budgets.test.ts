@@ -8,7 +8,8 @@ import { configSchema } from '../../../src/config/schema.js';
 import { hashKey } from '../../../src/core/policy/hash.js';
 import { Lifetime } from '../../../src/core/policy/held-keys.js';
 import { Quotas } from '../../../src/core/policy/quota.js';
-import { Budgets, type BudgetsOptions, type Question } from '../../../src/memory/budgets.js';
+import { Budgets, type BudgetsOptions } from '../../../src/memory/budgets.js';
+import type { Question } from '../../../src/memory/question.js';
 import { ruleSetOf } from '../../../src/runtime/rules.js';
 
 const LOOK_MS = 50;

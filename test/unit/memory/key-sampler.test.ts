@@ -3,8 +3,8 @@
 import { mock } from 'node:test';
 import { pino } from 'pino';
 import t from 'tap';
-import type { Question } from '../../../src/memory/budgets.js';
-import { type KeySample, KeySampler } from '../../../src/memory/sampling/key-sampler.js';
+import type { Question } from '../../../src/memory/question.js';
+import { KeySampler, type SampledKey } from '../../../src/memory/sampling/key-sampler.js';
 
 type Answer = readonly [Error | null, unknown];
 const ONE = { keys: 1000, expires: 1000, replica: false, databases: [{ db: 3, keys: 1000, expires: 1000 }] };
@@ -14,7 +14,7 @@ function lab(answer: (question: Question) => unknown) {
     now: 0,
     asked: [] as Question[][],
     lines: [] as string[],
-    samples: [] as KeySample[],
+    samples: [] as SampledKey[],
     rounds: 0,
     near: true,
   };
