@@ -1,5 +1,5 @@
 // Asks the server, on a connection of its own: INFO as often as pacing.ts says, and on each connect what the server is
-// (server-facts.ts).
+// (server-facts.ts). Pressure takes the readings; known-server.ts keeps everything else that the server says.
 // If a reading does not come in time, the connection may be silent for good: the monitor opens a new one.
 // Owns the ioredis client. It affects the data path only through Pressure and the facts that it reports.
 import { setTimeout as delay } from 'node:timers/promises';
@@ -8,21 +8,19 @@ import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import type { ShedGate } from '../core/policy/shed.js';
 import { evictableOf } from './evictable.js';
-import { EvictionRates } from './eviction-rates.js';
+import { KnownServer, type ServerEvents } from './known-server.js';
 import { connectionLike, type MonitoredServer, monitorConnection } from './monitor-connection.js';
 import { intervalAt, isNear, Pacing } from './pacing.js';
 import type { Pressure } from './pressure.js';
 import type { Covered } from './pressure-state.js';
 import { ProxyCount } from './proxy-count.js';
 import type { Answers, Question } from './question.js';
-import { type KeyspaceReading, parseKeyspace, parseMemory, parseServerTime, parseStats } from './reading.js';
+import { parseMemory } from './reading.js';
 import { KeySampler } from './sampling/key-sampler.js';
-import { askServer, type ServerFacts } from './server-facts.js';
+import { askServer } from './server-facts.js';
 import { TroubleLog } from './trouble-log.js';
-import type { TtlCost } from './ttl-cost.js';
-import { sameKind, UNKNOWN_KIND, type UpstreamKind, upstreamKind } from './upstream-kind.js';
 
-export interface MonitorOptions {
+export interface MonitorOptions extends ServerEvents {
   readonly upstream: MonitoredServer;
   /** Options of tls.connect(), called before each connection; undefined: no TLS. */
   readonly tls: (() => ConnectionOptions) | undefined;
@@ -38,17 +36,11 @@ export interface MonitorOptions {
   readonly log: Logger;
   /** Monotonic milliseconds. */
   readonly clock: () => number;
-  /** Called now and then with the server's clock, milliseconds since the epoch. */
-  readonly onServerTime: (epochMs: number) => void;
-  /** Called on each connect with the server's facts. */
-  readonly onServer: (server: ServerFacts) => void;
   /**
    * Called with each reading with the server's role, "master" or "slave"; undefined: the role is asked now and then, for
    * `onKind`.
    */
   readonly onRole?: ((role: string) => void) | undefined;
-  /** Called when the server's kind has changed: for example, a failover has made it a replica. */
-  readonly onKind: (kind: UpstreamKind) => void;
   /** Called when its connection has ended, and for each failed attempt to connect. */
   readonly onLost: () => void;
 }
@@ -65,13 +57,8 @@ const ROLE = /^role:(\S+)/m;
 export class MemoryMonitor {
   polls = 0;
   pollErrors = 0;
-  version: string | null = null;
-  /** The memory that TTLs take on this server; undefined: not asked yet. */
-  ttlCost: TtlCost | undefined;
-  /** The server's kind, as it last said. */
-  kind = UNKNOWN_KIND;
-  /** How fast the server evicts. */
-  readonly evictions = new EvictionRates();
+  /** What the server has said about itself. */
+  readonly server: KnownServer;
   /** Looks at random keys on this connection. */
   readonly sampler: KeySampler;
   private redis: Redis;
@@ -80,8 +67,6 @@ export class MemoryMonitor {
   private readonly pacing: Pacing;
   private readonly count: ProxyCount;
   private closed = false;
-  private keyspace: KeyspaceReading | undefined;
-  private replication = '';
   private slowAt = Number.NEGATIVE_INFINITY;
   private firstPoll: Promise<void> | undefined;
   private pollIntervalMs: number;
@@ -89,6 +74,7 @@ export class MemoryMonitor {
   constructor(private readonly options: MonitorOptions) {
     this.pollIntervalMs = options.pollIntervalMs;
     const { pressure, clock, log } = options;
+    this.server = new KnownServer(options, log);
     this.troubles = new TroubleLog(log, clock);
     this.pacing = new Pacing(
       () => this.poll(),
@@ -98,7 +84,7 @@ export class MemoryMonitor {
     );
     this.sampler = new KeySampler({
       ask: (questions) => this.ask(questions),
-      keyspace: () => this.keyspace,
+      keyspace: () => this.server.keyspace,
       isNear: () => isNear(pressure.distanceToShedding(clock())),
       clock,
       random: Math.random,
@@ -119,11 +105,6 @@ export class MemoryMonitor {
       this.options.pressure.apply(this.options.clock());
       if (answered) this.pollSoon();
     };
-  }
-
-  /** How many keys there are, as last read; undefined: unknown yet. */
-  get lastKeyspace(): KeyspaceReading | undefined {
-    return this.keyspace;
   }
 
   /** Connects and takes the first reading. Resolves when it has come, has failed, or takes long. */
@@ -211,18 +192,6 @@ export class MemoryMonitor {
     return redis;
   }
 
-  private learnSlow([replication, server, stats]: readonly string[], now: number): void {
-    const epochMs = parseServerTime(server);
-    if (epochMs !== undefined) this.options.onServerTime(epochMs);
-    this.replication = replication;
-    this.evictions.take(parseStats(stats), now);
-    this.slowAt = now;
-    const kind = upstreamKind(server, replication);
-    if (sameKind(kind, this.kind)) return;
-    this.kind = kind;
-    this.options.onKind(kind);
-  }
-
   private missed(): void {
     this.pollErrors++;
     this.sawNothing();
@@ -246,7 +215,7 @@ export class MemoryMonitor {
       return;
     }
     const { pressure, clock, onRole } = this.options;
-    const { redis } = this;
+    const { redis, server } = this;
     const askedAt = clock();
     const overdue = setTimeout(() => {
       if (redis === this.redis) this.sawNothing();
@@ -263,14 +232,18 @@ export class MemoryMonitor {
       ]);
       if (redis !== this.redis) return;
       if (role !== undefined) onRole?.(ROLE.exec(role)?.[1] ?? 'unknown');
-      if (withSlow) this.learnSlow(slow, askedAt);
-      if (keyspace !== undefined) this.keyspace = parseKeyspace(keyspace, this.replication);
+      if (withSlow) {
+        const [replication, about, stats] = slow as [string, string, string];
+        server.take(replication, about, stats, askedAt);
+        this.slowAt = askedAt;
+      }
+      if (keyspace !== undefined) server.takeKeyspace(keyspace);
       const reading = parseMemory(memory);
       this.polls++;
       this.troubles.recovered();
       const now = clock();
-      const evictable = evictableOf(reading, this.keyspace, this.sampler.window, now);
-      pressure.take(reading, this.keyspace, covered, now, evictable);
+      const evictable = evictableOf(reading, server.keyspace, this.sampler.window, now);
+      pressure.take(reading, server.keyspace, covered, now, evictable);
       this.options.onReading();
       if (reading.freeing && pressure.cause === 'relief') this.pollSoon();
     } catch (error) {
@@ -286,21 +259,10 @@ export class MemoryMonitor {
   }
 
   private async learnServer(): Promise<void> {
-    const { log, onServer, onServerTime } = this.options;
     const { redis } = this;
     try {
-      const { version, commands, ttlCost, commandsError, epochMs } = await askServer(redis);
-      if (redis !== this.redis) return;
-      if (commandsError !== undefined) {
-        log.warn(
-          { err: commandsError.message },
-          'cannot run COMMAND, so Spillway uses its built-in command table; give its user the right to COMMAND',
-        );
-      }
-      if (epochMs !== undefined) onServerTime(epochMs);
-      this.version = version;
-      this.ttlCost = ttlCost;
-      onServer({ version, commands });
+      const introduction = await askServer(redis);
+      if (redis === this.redis) this.server.met(introduction);
     } catch (error) {
       if (redis === this.redis) this.report(error as Error);
     }

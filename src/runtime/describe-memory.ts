@@ -66,10 +66,10 @@ export function describeMemory(
     sparesExpiring: gate.sparesExpiring,
     briefBytes: Math.round(gate.brief.total),
     briefMostBytes: Math.round(gate.brief.most),
-    upstreamVersion: monitor.version,
+    upstreamVersion: monitor.server.version,
     proxies: memory.proxies,
-    upstreamMode: monitor.kind.mode,
-    upstreamRole: monitor.kind.role,
+    upstreamMode: monitor.server.kind.mode,
+    upstreamRole: monitor.server.kind.role,
     polls: monitor.polls,
     pollErrors: monitor.pollErrors,
     levelChanges: pressure.levels.changes,
@@ -82,7 +82,7 @@ export function describeMemory(
 
 function evictionOf(
   { reading, evictable: { eviction, bytes, errorBytes, keys }, ownEvictable }: MemoryEstimate,
-  { evictions }: MemoryMonitor,
+  { server: { evictions } }: MemoryMonitor,
 ) {
   const { evictedPerSecond, hitsPerSecond, missesPerSecond } = evictions;
   return {

@@ -215,7 +215,7 @@ export class MemoryControl {
         limitBytes: pressure.memory.applicability?.limitBytes ?? 0,
       }),
       denied: () => monitor.sampler.denied,
-      evicts: () => monitor.evictions.evictedPerSecond >= LEAST_EVICTED,
+      evicts: () => monitor.server.evictions.evictedPerSecond >= LEAST_EVICTED,
       clock,
     });
   }

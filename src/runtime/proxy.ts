@@ -231,8 +231,8 @@ export class SpillwayProxy {
     const { growth, report } = sampler;
     return new Advisor({
       sources: { ...figures, growth, report },
-      keyspace: () => monitor.lastKeyspace,
-      ttlCost: () => monitor.ttlCost,
+      keyspace: () => monitor.server.keyspace,
+      ttlCost: () => monitor.server.ttlCost,
       rules: () => allRules(reloader.config),
       log,
       events,
@@ -319,7 +319,7 @@ export class SpillwayProxy {
     if (!this.listener.listening) return REFUSING;
     if (!this.service.running) return NO_WORKER;
     const { monitor, pressure, evictTrouble } = this.memoryControl;
-    const kind = kindTrouble(monitor.kind, this.reloader.config.upstream.expect);
+    const kind = kindTrouble(monitor.server.kind, this.reloader.config.upstream.expect);
     const known = readiness(monitor, pressure, this.listener.upstreamTrouble, kind, evictTrouble, clock());
     return failover?.readiness(known.reasons) ?? known;
   }
