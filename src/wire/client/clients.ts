@@ -1,6 +1,5 @@
-// The clients of this process. Gives each a link to its upstream, and drains them on close. Owns the set of links and the
-// counters over all of them. Never looks into bytes. It is long because every order that concerns all clients (drain, pause,
-// move, resume, end) is here, beside their snapshot.
+// The clients of this process. Gives each a link to its upstream, and drains them on close. Owns the set of links, and carries
+// out what concerns all of them: drain, pause, move, resume, end. Never looks into bytes.
 import type { Socket } from 'node:net';
 import { errorReply } from '../../core/resp/client-errors.js';
 import type { SessionContext } from '../../core/session/session-context.js';
@@ -11,8 +10,9 @@ import { Turn } from '../turn.js';
 import { SharedRoom } from '../upstream/shared-room.js';
 import { UnreadReplies } from '../upstream/unread-replies.js';
 import { UpstreamHealth } from '../upstream/upstream-health.js';
-import { UpstreamPool, type UpstreamPoolSnapshot } from '../upstream/upstream-pool.js';
+import { UpstreamPool } from '../upstream/upstream-pool.js';
 import { asOne } from '../upstream/upstream-socket.js';
+import { type ClientsSnapshot, figuresOf, largestOf } from './client-figures.js';
 import { ClientLink } from './client-link.js';
 import { type Arrival, Entrance, type EntranceOptions } from './entrance.js';
 import { GoneClients } from './gone-clients.js';
@@ -51,31 +51,6 @@ export interface ClientsOptions
   readonly onAdded: (way: Way, milliseconds: number) => void;
   /** A client's connection has ended. */
   readonly onClosed: () => void;
-}
-
-/** Command pooling: which client has which connection now. */
-export interface PoolSnapshot extends UpstreamPoolSnapshot {
-  readonly clientsSharing: number;
-  readonly clientsPinned: number;
-  readonly parkedConnections: number;
-}
-
-export interface ClientsSnapshot extends LinkCounters {
-  /** TLS handshakes of clients that began and failed. */
-  readonly handshakesFailed: number;
-  /** Connections that had to begin with a PROXY header and did not. */
-  readonly proxyHeadersRefused: number;
-  readonly clients: number;
-  readonly pausedClients: number;
-  /** Bytes in memory: replies for clients, commands for the server, commands that may not go yet. */
-  readonly heldReplyBytes: number;
-  readonly heldCommandBytes: number;
-  readonly stalledCommandBytes: number;
-  /** Memory for bytes that wait to be sent: in use, and kept for the next use. */
-  readonly slabLentBytes: number;
-  readonly slabPooledBytes: number;
-  /** null: session pooling. */
-  readonly pool: PoolSnapshot | null;
 }
 
 export class Clients {
@@ -246,50 +221,18 @@ export class Clients {
   }
 
   snapshot(): ClientsSnapshot {
-    let pausedClients = 0;
-    let [heldReplyBytes, heldCommandBytes, stalledCommandBytes] = [0, this.pool?.heldBytes ?? 0, 0];
-    for (const { paused, heldBytes } of this.links) {
-      if (paused) pausedClients++;
-      heldReplyBytes += heldBytes.replies;
-      heldCommandBytes += heldBytes.commands;
-      stalledCommandBytes += heldBytes.stalled;
-    }
     return {
       clients: this.size,
-      pausedClients,
-      heldReplyBytes,
-      heldCommandBytes,
-      stalledCommandBytes,
-      slabLentBytes: slabs.lentBytes,
-      slabPooledBytes: slabs.pooledBytes,
       handshakesFailed: this.handshakesFailed,
       proxyHeadersRefused: this.proxyHeadersRefused,
       ...this.counters,
-      pool: this.pool === undefined ? null : this.poolSnapshot(this.pool),
+      ...figuresOf(this.links, this.pool),
     };
   }
 
   /** The `n` clients that have sent the most bytes, the largest first. */
   top(n: number): ClientTraffic[] {
-    const top: ClientLink[] = [];
-    for (const link of this.links) {
-      if (top.length === n && link.bytes <= (top.at(-1)?.bytes ?? 0)) continue;
-      let place = top.length;
-      while (place > 0 && top[place - 1].bytes < link.bytes) place--;
-      top.splice(place, 0, link);
-      if (top.length > n) top.pop();
-    }
-    return top.map((link) => link.describe());
-  }
-
-  private poolSnapshot(pool: UpstreamPool): PoolSnapshot {
-    let [clientsSharing, clientsPinned, parkedConnections] = [0, 0, 0];
-    for (const { upstream } of this.links) {
-      if (upstream.isSharing) clientsSharing++;
-      if (upstream.isPinned) clientsPinned++;
-      if (upstream.hasParked) parkedConnections++;
-    }
-    return { ...pool.snapshot(), clientsSharing, clientsPinned, parkedConnections };
+    return largestOf(this.links, n);
   }
 
   /**
