@@ -8,7 +8,7 @@ import type { ReloadOutcome } from './config/reload-outcome.js';
 import type { configSchema } from './config/schema.js';
 import type { MemorySnapshot } from './memory/snapshot.js';
 import type { StatsSnapshot } from './observe/stats/snapshot.js';
-import { SpillwayProxy } from './runtime/proxy.js';
+import { type Addresses, SpillwayProxy } from './runtime/proxy.js';
 
 export { ConfigError } from './config/error.js';
 export type { MemorySnapshot, ReloadOutcome, StatsSnapshot };
@@ -26,6 +26,8 @@ export interface SpillwayOptions {
 
 export class Spillway {
   private readonly proxy: SpillwayProxy;
+  /** undefined: it has not started. */
+  private addresses: Addresses | undefined;
   private readonly env: Readonly<Record<string, string | undefined>>;
   private config: SpillwayConfig;
 
@@ -43,8 +45,8 @@ export class Spillway {
    * Resolves when clients can connect and memory was read, or could not be read. A missing server is no error: the proxy
    * refuses clients until the server is there. Rejects with the system's error if it cannot listen. Call it once.
    */
-  start(): Promise<void> {
-    return this.proxy.start();
+  async start(): Promise<void> {
+    this.addresses = await this.proxy.start();
   }
 
   /** Lets clients finish what is under way for up to `graceMs`, then closes everything. */
@@ -54,18 +56,19 @@ export class Spillway {
 
   /** The address for clients: `redis://host:port`, or `unix:/path`. @throws Error before it has started */
   get url(): string {
-    const { address } = this.proxy;
+    const { address } = this;
     return `${address.path === undefined ? 'redis://' : ''}${formatListenAddress(address)}`;
   }
 
   /** The same in parts: the port is the real one if the configuration says 0. */
   get address(): { readonly host: string; readonly port: number; readonly path?: string | undefined } {
-    return this.proxy.address;
+    if (this.addresses === undefined) throw new Error('the proxy has not started');
+    return this.addresses.address;
   }
 
   /** The admin server: `http://host:port`; undefined if the configuration turns it off. */
   get adminUrl(): string | undefined {
-    const { adminAddress } = this.proxy;
+    const adminAddress = this.addresses?.adminAddress;
     return adminAddress && `http://${formatListenAddress(adminAddress)}`;
   }
 

@@ -8,7 +8,7 @@ import type { EffectiveConfig } from '../config/effective.js';
 import { ConfigError } from '../config/error.js';
 import { type ConfigSources, type LoadedConfig, loadConfig, reloadConfig } from '../config/load.js';
 import { LogOutput, logTo, STUCK_AFTER_MS } from '../runtime/log/log-output.js';
-import { type SpillwayProxy, startProxy } from '../runtime/proxy.js';
+import { type StartedProxy, startProxy } from '../runtime/proxy.js';
 import { complain, ExitCode } from './exit.js';
 
 /** How long after the drain timeout the process may still run, to close its sockets. */
@@ -25,7 +25,7 @@ export async function run(sources: ConfigSources, version: string): Promise<Exit
   for (const warning of warnings) log.warn(warning);
   log.debug({ config: describeConfig(config) }, 'effective config');
 
-  let proxy: SpillwayProxy | undefined;
+  let proxy: StartedProxy | undefined;
   let early = false;
   process.on('SIGHUP', () => {
     if (proxy === undefined) early = true;

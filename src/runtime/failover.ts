@@ -52,6 +52,11 @@ export function whereaboutsOf(
   });
 }
 
+export interface StartedFailover {
+  /** The data port listens: it must not if there is no primary. */
+  listening(): void;
+}
+
 export class Failover {
   private shut = false;
   private isListening = false;
@@ -64,8 +69,13 @@ export class Failover {
     private readonly parts: FailoverParts,
   ) {}
 
-  /** Resolves when the primary is known, or could not be found at once. Call it before anything listens. */
-  start(): Promise<void> {
+  /** Resolves when the primary is known, or could not be found at once: only then may anything listen. */
+  async start(): Promise<StartedFailover> {
+    await this.follow();
+    return { listening: () => this.listening() };
+  }
+
+  private follow(): Promise<void> {
     return this.whereabouts.start({
       paused: (reason) => this.paused(reason),
       resumed: (resumption) => this.resumed(resumption),
@@ -74,8 +84,7 @@ export class Failover {
     });
   }
 
-  /** The data port listens: it must not if there is no primary. */
-  listening(): void {
+  private listening(): void {
     this.isListening = true;
     if (this.isGone) this.parts.listener.shut();
   }

@@ -51,11 +51,21 @@ export interface ProxyParts {
   readonly logOutput?: LogLosses;
 }
 
-interface DataAddress {
+export interface DataAddress {
   readonly host: string;
   readonly port: number;
   readonly path?: string | undefined;
 }
+
+export interface Addresses {
+  /** Where clients connect. */
+  readonly address: DataAddress;
+  /** undefined: the config has no admin server. */
+  readonly adminAddress: { readonly host: string; readonly port: number } | undefined;
+}
+
+/** A proxy that clients can connect to. */
+export type StartedProxy = Addresses & Pick<SpillwayProxy, 'stats' | 'memory' | 'reload' | 'stop'>;
 
 const clock = (): number => performance.now();
 
@@ -74,8 +84,6 @@ export class SpillwayProxy {
   private readonly serviceState = new ServiceState();
   private readonly sampler: Sampler;
   private readonly advisor: Advisor;
-  /** Known once it listens. */
-  private data: DataAddress | undefined;
   private alerts: Alerts | undefined;
   private sweep: SweepJob | undefined;
   private admin: AdminServer | undefined;
@@ -138,39 +146,30 @@ export class SpillwayProxy {
 
   /**
    * Resolves when it listens and the first memory reading has come or failed. Rejects with the system's error if it cannot
-   * listen. An unreachable server is no error: until it is back, clients are refused as a dead Redis refuses them.
+   * listen. An unreachable server is no error: until it is back, clients are refused as a dead Redis refuses them. To be called
+   * once.
    */
-  async start(): Promise<void> {
+  async start(): Promise<Addresses> {
     const { config, log, eventLog, sampler } = this;
     try {
       await this.service.start();
-      await this.failover?.start();
+      const failover = await this.failover?.start();
       await this.memoryControl.start();
-      this.data = await this.listener.start();
-      this.failover?.listening();
+      const address = await this.listener.start();
+      failover?.listening();
       this.says.capacity(config, this.service.capacity);
       sampler.start();
       this.advisor.start();
-      const instance = `${hostname()} (${formatListenAddress(this.data)})`;
+      const instance = `${hostname()} (${formatListenAddress(address)})`;
       this.alerts = new Alerts(config.alerts, { subscribe: sampler.subscribe, instance, clock, log });
       this.sweep = startSweep(config, endpointOf(config, this.upstream), log, eventLog);
       this.admin = await this.startAdmin(this.alerts, this.sweep);
       this.reloader.start();
+      return { address, adminAddress: this.admin && { host: this.admin.host, port: this.admin.port } };
     } catch (error) {
       await this.stop(0);
       throw error;
     }
-  }
-
-  /** The address where clients connect. The proxy must have started. */
-  get address(): DataAddress {
-    if (this.data === undefined) throw new Error('the proxy has not started');
-    return this.data;
-  }
-
-  /** undefined: the config has no admin server. */
-  get adminAddress(): { readonly host: string; readonly port: number } | undefined {
-    return this.admin && { host: this.admin.host, port: this.admin.port };
   }
 
   async stats(): Promise<StatsSnapshot> {
@@ -343,15 +342,21 @@ export class SpillwayProxy {
   }
 }
 
-/** A proxy that has started. */
+/** Makes a proxy and starts it; see SpillwayProxy.start(). */
 export async function startProxy(
   config: EffectiveConfig,
   log: Logger,
   parts?: ProxyParts,
-): Promise<SpillwayProxy> {
+): Promise<StartedProxy> {
   const proxy = new SpillwayProxy(config, log, parts);
-  await proxy.start();
-  return proxy;
+  const addresses = await proxy.start();
+  return {
+    ...addresses,
+    stats: () => proxy.stats(),
+    memory: () => proxy.memory(),
+    reload: (cause) => proxy.reload(cause),
+    stop: (graceMs) => proxy.stop(graceMs),
+  };
 }
 
 /** For a config that a program made. */

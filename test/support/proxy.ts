@@ -2,7 +2,7 @@
 import { type Logger, pino } from 'pino';
 import { compileConfig } from '../../src/config/compile.js';
 import { configSchema } from '../../src/config/schema.js';
-import { type ProxyParts, type SpillwayProxy, startProxy } from '../../src/runtime/proxy.js';
+import { type ProxyParts, type StartedProxy, startProxy } from '../../src/runtime/proxy.js';
 import { type AskAdmin, adminAt } from './ask-admin.js';
 import type { TestScope } from './redis.js';
 
@@ -23,7 +23,7 @@ export interface TestProxy {
   readonly port: number;
   /** Undefined when the config switches the admin server off. */
   readonly adminPort: number | undefined;
-  readonly running: SpillwayProxy;
+  readonly running: StartedProxy;
   readonly admin: AskAdmin;
 }
 
