@@ -89,8 +89,7 @@ export class Pressure {
       before.policy !== reading.policy ||
       freedBytes >= MUCH_FREED * applicability.limitBytes ||
       (refused && latch.pressure <= lowestStart);
-    this.relief.see(this.gate.reliefs, now);
-    this.relief.take(memory.covered.reliefs, this.better);
+    this.relief.take(this.gate.reliefs, now, memory.covered.reliefs, this.better);
     this.apply(now, applicability.applies ? 'reading' : 'not applicable');
   }
 
@@ -149,8 +148,7 @@ export class Pressure {
     this.latch.contradictedAt = state.oomContradictedAt;
     this.reserve.adopt(state.reserved);
     this.rehearsed.start(state.rehearsal?.pressure ?? 0, state.rehearsal?.leftMs ?? 0, now);
-    this.relief.see(this.gate.reliefs, now);
-    this.relief.take(state.covered.reliefs, state.better);
+    this.relief.take(this.gate.reliefs, now, state.covered.reliefs, state.better);
     this.apply(now);
   }
 
@@ -183,27 +181,25 @@ export class Pressure {
   apply(now: number, trigger?: Cause): void {
     const { gate, memory } = this;
     const { applicability } = memory;
-    this.relief.see(gate.reliefs, now);
-    this.rehearsed.pass(now);
     if (memory.reading === undefined || applicability?.applies !== true) {
       this.open(0, memory.reading === undefined ? 'no reading yet' : 'not applicable', now, trigger);
       return;
     }
     if (memory.isStale(now) && this.options.onStale === 'admit') {
-      this.open(this.effective, 'stale reading', now, 'stale reading');
+      this.open(this.effective(now), 'stale reading', now, 'stale reading');
       return;
     }
-    this.acting = Math.max(this.effective, memory.now(now) / applicability.limitBytes);
+    this.acting = Math.max(this.effective(now), memory.now(now) / applicability.limitBytes);
     this.bands.reserve(this.reserve.bytes, applicability.limitBytes, memory.serverEvicts);
     this.setThresholds();
     this.setHeadroom(now, applicability);
     gate.brief.most = MOST_SHARE * applicability.limitBytes;
     gate.active = true;
-    gate.sparesExpiring = this.sparesExpiring(applicability);
+    gate.sparesExpiring = this.sparesExpiring(now, applicability);
     const distance = Math.max(STEP, (this.bands.begins - Math.max(this.acting, this.wary(now))) / 2);
     gate.wakeAt = gate.admitted + (Math.min(distance, 1) * applicability.limitBytes) / memory.proxies;
     this.tellLevels(now, trigger);
-    this.pauseForRelief(applicability.limitBytes);
+    this.pauseForRelief(now, applicability.limitBytes);
   }
 
   /** Bytes by which all writes of a priority are refused earlier than its band says, so that higher ones can grow. */
@@ -242,15 +238,15 @@ export class Pressure {
   }
 
   /** The pressure without the estimated part. */
-  private get effective(): number {
-    return Math.max(this.latch.pressure, this.rehearsed.pressure);
+  private effective(now: number): number {
+    return Math.max(this.latch.pressure, this.rehearsed.pressureAt(now));
   }
 
   /** Whether enough can be evicted. What has a TTL replaces what had one, so only what stays committed uses it up. */
-  private sparesExpiring({ limitBytes, evictionCounts }: Applicability): boolean {
+  private sparesExpiring(now: number, { limitBytes, evictionCounts }: Applicability): boolean {
     const { evictable, committedPerSecond } = this.memory;
     if (!evictionCounts || evictable.eviction !== 'volatile') return false;
-    const left = Math.min(evictable.bytes, Math.max(0, 1 - this.rehearsed.pressure) * limitBytes);
+    const left = Math.min(evictable.bytes, Math.max(0, 1 - this.rehearsed.pressureAt(now)) * limitBytes);
     return left >= SPARES_ABOVE * limitBytes + committedPerSecond;
   }
 
@@ -289,10 +285,10 @@ export class Pressure {
     }
   }
 
-  private pauseForRelief(limitBytes: number): void {
+  private pauseForRelief(now: number, limitBytes: number): void {
     const { gate, relief } = this;
     const passed = gate.admitted + gate.promised + gate.promisedElsewhere;
-    const left = relief.pause(passed, limitBytes);
+    const left = relief.pause(gate.reliefs, now, passed, limitBytes);
     if (left === 0) return;
     gate.open();
     gate.wakeAt = gate.admitted + left;
@@ -302,7 +298,7 @@ export class Pressure {
   private open(acting: number, cause: Cause, now: number, trigger: Cause | undefined): void {
     this.gate.open();
     this.gate.sparesExpiring = false;
-    this.relief.none();
+    this.relief.none(this.gate.reliefs, now);
     this.acting = acting;
     this.tellLevels(now, trigger ?? cause, 0);
     this.cause = cause;
@@ -310,8 +306,9 @@ export class Pressure {
 
   /** `most`: 0 if nothing is refused at any pressure. */
   private tellLevels(now: number, trigger: Cause | undefined, most = 1): void {
-    const { bands, acting, effective } = this;
-    this.cause = this.rehearsed.pressure > this.latch.pressure ? 'rehearsal' : this.latch.by;
+    const { bands, acting } = this;
+    const effective = this.effective(now);
+    this.cause = this.rehearsed.pressureAt(now) > this.latch.pressure ? 'rehearsal' : this.latch.by;
     for (const priority of PRIORITIES) {
       const to = levelOf(most * bands.share(priority, acting));
       const byGrowth = isAbove(to, levelOf(most * bands.share(priority, effective)));

@@ -2,8 +2,7 @@
 import type { Rehearsal } from './pressure-state.js';
 
 export class Rehearsed {
-  /** Share of the limit; 0: none. */
-  pressure = 0;
+  private pressure = 0;
   private until = Number.NEGATIVE_INFINITY;
 
   /** 0 ends the present one. */
@@ -12,9 +11,9 @@ export class Rehearsed {
     this.until = now + durationMs;
   }
 
-  /** Must be called before `pressure` is used. */
-  pass(now: number): void {
-    if (now >= this.until) this.pressure = 0;
+  /** Share of the limit; 0: none. */
+  pressureAt(now: number): number {
+    return now < this.until ? this.pressure : 0;
   }
 
   /** undefined: no rehearsal. */

@@ -32,25 +32,13 @@ export class Relief {
   /** The admitted growth when the pause was last checked; -1: there is no pause. */
   private pausedAt = -1;
 
-  /** Must be called before all else: this many commands have gone up by now. */
-  see(gone: number, now: number): void {
-    const more = Math.min(gone - this.gone, gone - this.covered);
-    this.gone = gone;
-    while (this.open.length > 0 && now - this.open[0].at >= LONGEST_MS) {
-      this.overdue += this.open.shift()?.count ?? 0;
-      this.trusted = false;
-    }
-    if (more <= 0) return;
-    const last = this.open.at(-1);
-    if (last !== undefined && now - last.at < TOGETHER_MS) last.count += more;
-    else this.open.push({ at: now, count: more });
-  }
-
   /**
    * How much growth may still pass before refusing continues; 0: there is no pause. To be asked whenever there is something to
-   * refuse. `admitted`: growth admitted so far, including what large writes have announced.
+   * refuse. `gone`: how many of these commands have gone up by now; `admitted`: growth admitted so far, including what large
+   * writes have announced.
    */
-  pause(admitted: number, limitBytes: number): number {
+  pause(gone: number, now: number, admitted: number, limitBytes: number): number {
+    this.see(gone, now);
     if (this.pausedAt >= 0) this.spent += Math.max(0, admitted - this.pausedAt);
     const due = this.trusted && this.open.length > 0;
     const left = due ? Math.max(0, Math.max(BUDGET.share * limitBytes, BUDGET.atLeast) - this.spent) : 0;
@@ -59,14 +47,16 @@ export class Relief {
   }
 
   /** There is nothing to refuse: what passes does not count for a pause. */
-  none(): void {
+  none(gone: number, now: number): void {
+    this.see(gone, now);
     this.pausedAt = -1;
   }
 
   /**
    * A reading has come that shows the effect of `covered` commands. `better`: the limits have changed, or less must be refused.
    */
-  take(covered: number, better: boolean): void {
+  take(gone: number, now: number, covered: number, better: boolean): void {
+    this.see(gone, now);
     if (covered !== this.covered) this.trusted = true;
     this.covered = covered;
     if (better) this.spent = 0;
@@ -81,5 +71,19 @@ export class Relief {
         break;
       }
     }
+  }
+
+  /** This many commands have gone up by now. */
+  private see(gone: number, now: number): void {
+    const more = Math.min(gone - this.gone, gone - this.covered);
+    this.gone = gone;
+    while (this.open.length > 0 && now - this.open[0].at >= LONGEST_MS) {
+      this.overdue += this.open.shift()?.count ?? 0;
+      this.trusted = false;
+    }
+    if (more <= 0) return;
+    const last = this.open.at(-1);
+    if (last !== undefined && now - last.at < TOGETHER_MS) last.count += more;
+    else this.open.push({ at: now, count: more });
   }
 }
