@@ -7,10 +7,10 @@ import t, { type Test } from 'tap';
 import { infoFields } from '../../src/memory/reading.js';
 import { Batch, keyCommand } from '../../src/tools/keyspace/batch.js';
 import type { Endpoint } from '../../src/tools/keyspace/endpoint.js';
-import { Pace } from '../../src/tools/keyspace/pace.js';
 import { Pipe, type Reply } from '../../src/tools/keyspace/pipe.js';
 import { connectServers, databasesOf, modeOf } from '../../src/tools/keyspace/servers.js';
 import { pageFor, type Visitor, type WalkOptions, walk } from '../../src/tools/keyspace/walk.js';
+import { WalkPace } from '../../src/tools/keyspace/walk-pace.js';
 import { withCluster } from '../support/cluster.js';
 import { withFaultyLink } from '../support/faulty-link.js';
 import { withIoredis } from '../support/ioredis.js';
@@ -196,8 +196,8 @@ t.test('keys that take the server long come in smaller pages, quick ones in larg
 t.test('delays of this process do not count as delays of the server', async (t) => {
   const redis = await withRedis(t);
   const notes: (string | undefined)[] = [];
-  const pace = new Pace(client(t, redis.port), { onPause: (reason) => notes.push(reason) });
-  await pace.start();
+  const onPause = (reason: string | undefined): void => void notes.push(reason);
+  const pace = await WalkPace.begin(client(t, redis.port), { onPause });
   t.teardown(() => pace.close());
   // As if others had the processor: 20 ms of each 21.
   const others = setInterval(() => {
@@ -290,14 +290,15 @@ t.test('a rate is kept to, and a server that is slow or busy is left alone', asy
   const redis = await withRedis(t, ['--enable-debug-command', 'yes']);
   const direct = client(t, redis.port);
   const { signal } = new AbortController();
-  const slow = new Pace(direct, { maxRate: 1000 });
+  const slow = await WalkPace.begin(direct, { maxRate: 1000 });
+  t.teardown(() => slow.close());
   const begun = performance.now();
   for (let i = 0; i < 10; i++) await slow.go(20, signal);
   t.ok(performance.now() - begun >= 190, 'never faster than the rate');
 
   const notes: (string | undefined)[] = [];
-  const pace = new Pace(client(t, redis.port), { onPause: (reason) => notes.push(reason) });
-  await pace.start();
+  const onPause = (reason: string | undefined): void => void notes.push(reason);
+  const pace = await WalkPace.begin(client(t, redis.port), { onPause });
   t.teardown(() => pace.close());
   t.equal(pace.go(64, signal), undefined, 'nothing to wait for');
   const slowly = (note: string | undefined) => /^the server answers in .* ms/.test(note ?? '');

@@ -6,10 +6,10 @@ import type { RuleSet } from '../../core/policy/rule-set.js';
 import { infoFields } from '../../memory/reading.js';
 import { TtlCost } from '../../memory/ttl-cost.js';
 import { ConnectionLost, ServerError } from '../keyspace/endpoint.js';
-import { Pace } from '../keyspace/pace.js';
 import type { WalkProgress } from '../keyspace/progress.js';
 import { databasesOf, type KeyedDatabase, type Server, type Servers, stayed } from '../keyspace/servers.js';
 import { walk } from '../keyspace/walk.js';
+import { WalkPace } from '../keyspace/walk-pace.js';
 import { type Analysis, assemble, type Looked, type ServerMemory } from './analysis.js';
 import { Biggest } from './biggest.js';
 import { Groups } from './groups.js';
@@ -94,13 +94,14 @@ async function analyzeDatabase(
 ): Promise<Part & { lost: boolean }> {
   const { name, samples, progress } = options;
   const { endpoint } = server;
+  const maxRate = options.maxRate ?? (wanted < keys ? SAMPLE_RATE : undefined);
+  const onPause = (reason: string | undefined) => progress?.waiting(reason);
+  const pace = await WalkPace.begin(server.redis, { maxRate, onPause });
   const measure = new Measure(
     { endpoint, server: server.name, db, name, samples },
     () => newPart(options, db),
     refusals,
   );
-  const maxRate = options.maxRate ?? (wanted < keys ? SAMPLE_RATE : undefined);
-  const pace = new Pace(server.redis, { maxRate, onPause: (reason) => progress?.waiting(reason) });
   const enough = new AbortController();
   const signal = AbortSignal.any([options.signal, enough.signal]);
   const go = async (cursor: string): Promise<boolean> =>
@@ -112,7 +113,7 @@ async function analyzeDatabase(
         cursor,
         signal,
         pace: (count, ending) => pace.go(count, ending),
-        onAway: (reason) => progress?.waiting(reason),
+        onAway: onPause,
         ...(options.patienceMs !== undefined && { patienceMs: options.patienceMs }),
         onPage: (count) => {
           progress?.advance(count);
@@ -122,7 +123,6 @@ async function analyzeDatabase(
       measure,
     );
   try {
-    await pace.start();
     // SCAN returns keys in the order of a seeded hash, so any stretch of it is a random sample.
     const from = wanted < keys ? String(Math.floor(Math.random() * 2 ** 32)) : '0';
     if ((await go(from)) && from !== '0' && measure.part.looked < wanted) await go('0');

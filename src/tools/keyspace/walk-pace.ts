@@ -14,7 +14,7 @@ import type { Redis } from 'ioredis';
 import { infoFields } from '../../memory/reading.js';
 import { OwnLag } from './own-lag.js';
 
-export interface PaceOptions {
+export interface WalkPaceOptions {
   /** Keys a second; undefined: as fast as the server answers. */
   readonly maxRate?: number | undefined;
   /** Called with the reason of a pause, and with undefined at its end. */
@@ -47,7 +47,7 @@ interface Look {
   readonly cpu: number;
 }
 
-export class Pace {
+export class WalkPace {
   private calmMs = Number.NaN;
   private paused: string | undefined;
   private trustedUntil = Number.NEGATIVE_INFINITY;
@@ -58,16 +58,18 @@ export class Pace {
   private readonly ending = new AbortController();
   private looking: Promise<void> | undefined;
 
-  constructor(
+  private constructor(
     private readonly redis: Redis,
-    private readonly options: PaceOptions,
+    private readonly options: WalkPaceOptions,
   ) {}
 
   /** Measures how fast the server answers before the walk, and begins to watch it. */
-  async start(): Promise<void> {
-    await this.look();
-    this.calmMs = (await this.look()).latencyMs;
-    this.looking = this.watch();
+  static async begin(redis: Redis, options: WalkPaceOptions): Promise<WalkPace> {
+    const pace = new WalkPace(redis, options);
+    await pace.look();
+    pace.calmMs = (await pace.look()).latencyMs;
+    pace.looking = pace.watch();
+    return pace;
   }
 
   /** Resolves when this many more keys may be asked about, or `signal` is aborted; undefined: now. */

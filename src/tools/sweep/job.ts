@@ -13,9 +13,9 @@ import { Priority, type Rule } from '../../core/policy/rule.js';
 import { RuleSet } from '../../core/policy/rule-set.js';
 import type { SweepSnapshot } from '../../observe/snapshots/sweep.js';
 import { ServerError } from '../keyspace/endpoint.js';
-import { Pace } from '../keyspace/pace.js';
 import { connectServers, databasesOf, type Server, type Where } from '../keyspace/servers.js';
 import { walk } from '../keyspace/walk.js';
+import { WalkPace } from '../keyspace/walk-pace.js';
 import { FencedVisit } from './fenced-visit.js';
 import { firstBand, Headroom } from './headroom.js';
 import { Lease } from './lease.js';
@@ -180,11 +180,12 @@ export class SweepJob {
     };
     const signal = AbortSignal.any([ending, lease.lost, full.signal]);
     const visit = new FencedVisit({ server, db, name: NAME, rules, lease, onGiven, room });
-    const pace = new Pace(server.redis, { maxRate });
+    let pace: WalkPace | undefined;
     let done = false;
     try {
-      await pace.start();
-      const go = (keys: number, until: AbortSignal) => pace.go(keys, until);
+      const watched = await WalkPace.begin(server.redis, { maxRate });
+      pace = watched;
+      const go = (keys: number, until: AbortSignal) => watched.go(keys, until);
       const all = await walk(
         { endpoint, db, name: NAME, signal, pace: go, patienceMs: RECONNECT_LIMIT_MS },
         visit,
@@ -193,7 +194,7 @@ export class SweepJob {
       done = all && !lease.lost.aborted && !full.signal.aborted;
     } finally {
       visit.close();
-      await pace.close();
+      await pace?.close();
       await lease.end(done);
       this.sweeping = false;
     }

@@ -3,10 +3,10 @@
 import type { CompiledRule } from '../../core/policy/compiled-rule.js';
 import type { RuleSet } from '../../core/policy/rule-set.js';
 import { TtlCost } from '../../memory/ttl-cost.js';
-import { Pace } from '../keyspace/pace.js';
 import type { WalkProgress } from '../keyspace/progress.js';
 import { databasesOf, type KeyedDatabase, type Server, type Servers, stayed } from '../keyspace/servers.js';
 import { walk } from '../keyspace/walk.js';
+import { WalkPace } from '../keyspace/walk-pace.js';
 import type { RuleCounts } from './counts.js';
 import { drawSweptTtl } from './draw-ttl.js';
 import { ttlRange } from './dry-sizes.js';
@@ -176,14 +176,14 @@ class Sweep {
     const cursor = from?.get(keyOf(place));
     if (cursor === '0') return;
     const { tally } = this;
+    const onPause = (reason: string | undefined) => progress?.waiting(reason);
+    const pace = await WalkPace.begin(server.redis, { maxRate, onPause });
     const visit = new Visit({
       ...{ endpoint, place, name, rules, only, idleMs, apply },
       counts: (rule) => tally.countsOf(rule),
       ...(apply === undefined && { sizes: (rule) => tally.sizesOf(rule) }),
     });
-    const pace = new Pace(server.redis, { maxRate, onPause: (reason) => progress?.waiting(reason) });
     try {
-      await pace.start();
       await walk(
         {
           ...{ endpoint, db, name, signal },
@@ -191,7 +191,7 @@ class Sweep {
           ...(apply && { pageKeys: APPLY_PAGE_KEYS }),
           pace: (keys, ending) => pace.go(keys, ending),
           onPage: (keys) => this.passed(keys),
-          onAway: (reason) => progress?.waiting(reason),
+          onAway: onPause,
         },
         visit,
       );

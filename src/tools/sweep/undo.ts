@@ -2,12 +2,12 @@
 // millisecond, and leaves a key that has another expiry by now. So a failover or moved slots do not matter (in a Cluster the
 // expiry may differ by a second, see MIGRATED_MS). It can be interrupted and run again.
 import { ConnectionLost, ServerError } from '../keyspace/endpoint.js';
-import { Pace } from '../keyspace/pace.js';
 import { Patience } from '../keyspace/patience.js';
 import type { Reply } from '../keyspace/pipe.js';
 import type { WalkProgress } from '../keyspace/progress.js';
 import { Follower } from '../keyspace/redirect.js';
 import type { Server, Servers } from '../keyspace/servers.js';
+import { WalkPace } from '../keyspace/walk-pace.js';
 import { Journal, type JournalEntry, readJournal } from './journal.js';
 import { takeBackBy } from './scripts.js';
 
@@ -101,15 +101,15 @@ class Undoer {
     private readonly server: Server,
     private readonly options: UndoOptions,
     private readonly takeBackAt: Awaited<ReturnType<typeof takeBackBy>>,
-    private readonly pace: Pace,
+    private readonly pace: WalkPace,
     private readonly follower: Follower,
   ) {}
 
   static async begin(server: Server, slackMs: number, options: UndoOptions): Promise<Undoer> {
     const { maxRate, name, progress } = options;
     const takeBackAt = await takeBackBy(server.redis, server.name, slackMs);
-    const pace = new Pace(server.redis, { maxRate, onPause: (reason) => progress?.waiting(reason) });
-    await pace.start();
+    const onPause = (reason: string | undefined) => progress?.waiting(reason);
+    const pace = await WalkPace.begin(server.redis, { maxRate, onPause });
     return new Undoer(server, options, takeBackAt, pace, new Follower(name));
   }
 
