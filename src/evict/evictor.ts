@@ -73,8 +73,15 @@ export class Evictor {
     });
   }
 
-  start(): void {
+  /** Resolves once it knows how much it can free, if memory is near the start; after READY_MS in any case. */
+  async start(): Promise<void> {
     this.adopt(this.rules, this.marks);
+    const till = this.options.clock() + READY_MS;
+    this.look();
+    while (this.enforces && this.isNear && !this.unlisted.isKnown && this.options.clock() < till) {
+      await delay(LOOK_MS);
+      this.look();
+    }
   }
 
   /** Applies these rules and settings from now on. */
@@ -97,16 +104,6 @@ export class Evictor {
     this.timer = undefined;
     this.options.hands.order(undefined, 0, false);
     this.options.onEvictable(0);
-  }
-
-  /** Resolves once it knows how much it can free, if memory is near the start; after READY_MS in any case. */
-  async ready(): Promise<void> {
-    const till = this.options.clock() + READY_MS;
-    this.look();
-    while (this.enforces && this.isNear && !this.unlisted.isKnown && this.options.clock() < till) {
-      await delay(LOOK_MS);
-      this.look();
-    }
   }
 
   close(): void {

@@ -82,8 +82,7 @@ export class MemoryControl {
   async start(): Promise<void> {
     await this.monitor.start();
     this.budgets.adopt(ruleSetOf(this.config));
-    this.room.evictor.start();
-    await this.room.evictor.ready();
+    await this.room.evictor.start();
   }
 
   snapshot(): MemorySnapshot {
