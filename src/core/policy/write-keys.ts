@@ -2,17 +2,11 @@
 // verdict; for a command that is still arriving, the keys so far.
 import { type CommandSpec, TtlTreatment } from '../commands/spec.js';
 import { equalsIgnoreCase, readPositiveInteger } from '../resp/bytes.js';
+import { bulkSize } from '../resp/encode.js';
 import type { RequestScanner } from '../resp/request-scanner.js';
 import { hashKey, hashShare } from './hash.js';
 import type { RuleSet } from './rule-set.js';
 import type { Verdict } from './verdict.js';
-
-/**
- * `$n\r
- * ` before a short key and value, and `\r
- * ` after each.
- */
-const PAIR_FRAMING_BYTES = 12;
 
 /** Fills the verdict's keys from the arguments that are there; false: more arguments will come. */
 export function findKeys(verdict: Verdict, rules: RuleSet, args: RequestScanner, spec: CommandSpec): boolean {
@@ -99,10 +93,10 @@ function namesAny({ buf, starts, ends, parsed }: RequestScanner, words: readonly
   return false;
 }
 
-/** Bytes of a key and its value; the value may only be announced. */
+/** Bytes of a key and its value on the wire; the value may only be announced. */
 function pairBytes(args: RequestScanner, key: number): number {
   const { starts, ends, parsed, bulkLength } = args;
   const value =
     key + 1 < parsed ? ends[key + 1] - starts[key + 1] : key + 1 === parsed ? Math.max(0, bulkLength) : 0;
-  return ends[key] - starts[key] + value + PAIR_FRAMING_BYTES;
+  return bulkSize(ends[key] - starts[key]) + bulkSize(value);
 }

@@ -11,6 +11,22 @@ export function encodeCommand(...args: readonly (string | Uint8Array)[]): Buffer
   return Buffer.concat(parts);
 }
 
+/** Bytes of `$n\r\n`, before a bulk string of this length. */
+export function bulkHeaderSize(length: number): number {
+  return 3 + digitsOf(length);
+}
+
+/** Bytes of a bulk string of this length: `$n\r\n…\r\n`. */
+export function bulkSize(length: number): number {
+  return bulkHeaderSize(length) + length + 2;
+}
+
+/** The length of a bulk string of this size; see bulkSize(). */
+export function bulkLength(size: number): number {
+  const digitsAndString = size - bulkHeaderSize(0) - 1;
+  return digitsAndString - digitsOf(digitsAndString - digitsOf(digitsAndString));
+}
+
 /** Writes `*N\r\n` at `at`; returns the offset after it. */
 export function writeArrayHeader(out: Buffer, at: number, count: number): number {
   out[at] = 0x2a;

@@ -13,10 +13,8 @@ import { followUpOutcome } from '../../policy/ttl-outcome.js';
 import { Action, type Verdict } from '../../policy/verdict.js';
 import { WrittenKey } from '../../policy/written-key.js';
 import { copyOf, readPositiveInteger } from '../../resp/bytes.js';
+import { bulkHeaderSize } from '../../resp/encode.js';
 import type { RequestScanner } from '../../resp/request-scanner.js';
-
-/** `$nn\r\n` before the first key. */
-const HEADER_BYTES = 5;
 
 export class LargeWrite {
   /** Keys whose size is unknown yet: the current one of a write in pairs, otherwise all. */
@@ -95,7 +93,8 @@ export class LargeWrite {
       this.pairFrom = end;
       return this.keys.length > 0 ? size : 0;
     }
-    if (index === first) this.pairFrom = args.starts[at] - args.start - HEADER_BYTES;
+    const length = args.ends[at] - args.starts[at];
+    if (index === first) this.pairFrom = args.starts[at] - args.start - bulkHeaderSize(length);
     this.keys.length = 0;
     this.keysSeen++;
     if (args.starts[at] < 0) return 0;

@@ -7,7 +7,7 @@ import { growthOf, type Policy } from '../../policy/policy.js';
 import { sizeClassOf } from '../../policy/size-class.js';
 import { Action, Script, type Verdict } from '../../policy/verdict.js';
 import type { WrittenKey } from '../../policy/written-key.js';
-import { encodeCommand } from '../../resp/encode.js';
+import { bulkLength, bulkSize, encodeCommand } from '../../resp/encode.js';
 import type { RequestScanner } from '../../resp/request-scanner.js';
 import { Pending } from '../reply/pending-kind.js';
 import type { ProtocolState } from '../state/protocol-state.js';
@@ -19,15 +19,6 @@ import { KeyNotes } from './key-notes.js';
 import { LargeWrite } from './large-write.js';
 import type { UpstreamWriter } from './upstream-writer.js';
 
-/**
- * `$n\r
- * ` before a short key and `\r
- * ` after its value.
- */
-const FRAMING_BYTES = 7;
-
-/** The same for a pair that streams, as it is counted. */
-const PAIR_FRAMING_BYTES = 20;
 /** Arguments of a verdict's suffix: PX and its milliseconds. */
 const APPENDED = 2;
 /** Replaces EXAT and PXAT. */
@@ -194,7 +185,7 @@ export class WriteForwarder {
     if (size === 0 || !large.recorded) return;
     const [written] = large.keys;
     if (large.grows) this.policy.quotaOf(written.rule)?.take(size);
-    written.size = sizeClassOf(Math.max(0, size - written.end - PAIR_FRAMING_BYTES));
+    written.size = sizeClassOf(bulkLength(size - bulkSize(written.end)));
     this.noteLarge(large, written, size, true);
   }
 
@@ -259,7 +250,8 @@ export class WriteForwarder {
   private shareOf(spec: CommandSpec, keyArgument: number, otherwise: number): number {
     const { args } = this;
     if (spec.keys.step !== 2) return otherwise;
-    return args.ends[keyArgument + 1] - args.starts[keyArgument] + FRAMING_BYTES;
+    const value = args.ends[keyArgument + 1] - args.starts[keyArgument + 1];
+    return bulkSize(args.ends[keyArgument] - args.starts[keyArgument]) + bulkSize(value);
   }
 
   private noteSpared({ rule, sparedKey, spared, briefBytes, briefMs, briefLeftMs }: Verdict): void {
