@@ -8,11 +8,9 @@
 // The memory of keys without a TTL is never estimated from their own samples, since one list may be half of memory: it
 // is the rest.
 // Pure. Invariant: 0 <= bytes <= what Redis compares with maxmemory, less what belongs to no key.
+import { type Eviction, evictedUnder } from './eviction-policy.js';
 import { countedBytes, type KeyspaceReading, type Reading } from './reading.js';
 import type { SampleWindow } from './sampling/sample-window.js';
-
-/** Which keys the server evicts. */
-export type Eviction = 'none' | 'volatile' | 'all';
 
 /** `sampled` and `rough`: estimates; `known`: INFO alone says it. */
 export type Basis = 'known' | 'sampled' | 'rough';
@@ -39,9 +37,7 @@ const ENTRY_BYTES = { key: 40, ttl: 24 } as const;
 
 /** What a server with this policy evicts at maxmemory. */
 export function evictionOf({ policy, maxmemoryBytes }: Pick<Reading, 'policy' | 'maxmemoryBytes'>): Eviction {
-  if (maxmemoryBytes === 0) return 'none';
-  if (policy.startsWith('allkeys-')) return 'all';
-  return policy.startsWith('volatile-') ? 'volatile' : 'none';
+  return maxmemoryBytes === 0 ? 'none' : evictedUnder(policy);
 }
 
 /** `window`: the sizes of random keys; undefined: nobody samples keys. */

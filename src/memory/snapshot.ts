@@ -1,7 +1,7 @@
 // The API's shapes about memory. Field names are an API. Types only.
 import type { PriorityName } from '../core/policy/rule.js';
-import type { Eviction } from './evictable.js';
 import type { EvictionSnapshot } from './eviction.js';
+import type { Eviction } from './eviction-policy.js';
 import type { UpstreamKind } from './upstream-kind.js';
 
 /** How much of one priority is refused. */

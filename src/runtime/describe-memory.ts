@@ -51,7 +51,7 @@ export function describeMemory(
     notCountedBytes: reading?.notCountedBytes ?? null,
     committedBytes: reading === undefined ? null : Math.round(memory.committedBytes),
     committedFlowBytes: reading === undefined ? null : Math.round(memory.committedFlowBytes),
-    ...evictionOf(memory, monitor),
+    ...evictionFigures(memory, monitor),
     limitBytes: limitBytes > 0 ? limitBytes : null,
     maxmemoryBytes: reading?.maxmemoryBytes ?? null,
     policy: reading?.policy ?? null,
@@ -80,7 +80,7 @@ export function describeMemory(
   };
 }
 
-function evictionOf(
+function evictionFigures(
   { reading, evictable: { eviction, bytes, errorBytes, keys }, ownEvictable }: MemoryEstimate,
   { server: { evictions } }: MemoryMonitor,
 ) {

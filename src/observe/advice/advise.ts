@@ -3,6 +3,7 @@
 
 import { PRIORITY_NAMES, type Rule } from '../../core/policy/rule.js';
 import { timeText } from '../../core/words.js';
+import { evictedUnder } from '../../memory/eviction-policy.js';
 import type { Advice } from './advice.js';
 import { A_MINUTE, type AdviceFacts } from './facts.js';
 import { type LifeSpan, makeRoom } from './make-room.js';
@@ -32,7 +33,7 @@ export function advise(facts: AdviceFacts): Advice[] {
 /** With allkeys-* any key may be evicted, jobs included. */
 function jobsEvictable(facts: AdviceFacts): Advice | undefined {
   const { policy, holders, rules, evicting } = facts;
-  if (!policy.startsWith('allkeys-')) return undefined;
+  if (evictedUnder(policy) !== 'all') return undefined;
   const held = (holders ?? []).filter((holder) => mustStay(holder) && holder.keys !== 0);
   const named = rulesToStay(rules).map(({ name }) => name);
   const names = [...new Set([...held.map(({ name }) => name), ...named])];

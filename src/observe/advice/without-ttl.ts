@@ -1,5 +1,7 @@
 // The advice for a volatile policy that has little left to evict, or soon will: keys without a TTL fill the server. Pure.
+
 import { bytesText, countText, percentText, timeText } from '../../core/words.js';
+import { evictedUnder } from '../../memory/eviction-policy.js';
 import { DEAR_SHARE } from '../../memory/ttl-cost.js';
 import type { RuleSuggestion } from '../stats/suggest.js';
 import type { Advice } from './advice.js';
@@ -20,7 +22,7 @@ const AT_ONCE_SECONDS = 3600;
 /** undefined: enough can be evicted, for as long as known. */
 export function withoutTtl(facts: AdviceFacts): Advice | undefined {
   const { policy, keys, expires, usedBytes, limitBytes, holders } = facts;
-  if (!policy.startsWith('volatile-') || keys < FEW_KEYS) return undefined;
+  if (evictedUnder(policy) !== 'volatile' || keys < FEW_KEYS) return undefined;
   const now = outlooks(facts).find(({ current }) => current);
   const evictable = now?.evictableBytes ?? (expires / keys) * usedBytes;
   const few = expires < HARDLY * keys;

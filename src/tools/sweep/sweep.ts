@@ -2,6 +2,7 @@
 // servers, databases, pages of keys.
 import type { CompiledRule } from '../../core/policy/compiled-rule.js';
 import type { RuleSet } from '../../core/policy/rule-set.js';
+import { evictedUnder } from '../../memory/eviction-policy.js';
 import { TtlCost } from '../../memory/ttl-cost.js';
 import type { WalkProgress } from '../keyspace/progress.js';
 import { databasesOf, type KeyedDatabase, type Server, type Servers, stayed } from '../keyspace/servers.js';
@@ -238,5 +239,5 @@ class Sweep {
 }
 
 function evictsWhatEnds({ policy, usedBytes, limitBytes }: Fullness): boolean {
-  return policy.startsWith('volatile-') && limitBytes > 0 && usedBytes > limitBytes;
+  return evictedUnder(policy) === 'volatile' && limitBytes > 0 && usedBytes > limitBytes;
 }
