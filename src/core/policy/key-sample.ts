@@ -348,6 +348,7 @@ export class KeySample implements HeldKeys {
         this.remove(at);
     }
     this.addUp();
+    this.onHeld(this.held);
   }
 
   private addUp(): void {
