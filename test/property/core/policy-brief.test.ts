@@ -64,6 +64,20 @@ t.test('counters without a TTL stay counted, until the EXPIRE that follows', asy
   t.equal(brief.standing, 0);
 });
 
+t.test('a counter that never gets a TTL is forgotten once less than a byte of it is left', async (t) => {
+  const brief = new BriefWrites();
+  brief.most = 1000;
+  brief.pass(0);
+  brief.add(128, 0, 0);
+  const halfLife = 10 * 60_000;
+  brief.pass(7 * halfLife);
+  t.ok(brief.waits);
+  t.equal(brief.total, 1);
+  brief.pass(8 * halfLife);
+  t.notOk(brief.waits, 'an EXPIRE is not looked at for its sake any more');
+  t.equal(brief.total, 0);
+});
+
 t.test('writes that live longer than a minute count in proportion', async (t) => {
   const brief = new BriefWrites();
   brief.pass(0);

@@ -4,8 +4,38 @@ import fc from 'fast-check';
 import t from 'tap';
 import { Quota } from '../../../src/core/policy/quota.js';
 import { Refusal } from '../../../src/core/policy/refusal.js';
+import { ALL } from '../../../src/core/policy/shed.js';
 
 const LIMIT = { writesPerSecond: 10, bytesPerSecond: 1000, valueBytes: 0, error: undefined };
+
+t.test(
+  'a budget refuses none of its keys up to nine tenths, half of them at 95%, all of them when it is used up',
+  async (t) => {
+    const quota = new Quota(1, 1);
+    quota.adopt(undefined, { bytes: 1000 });
+    const shares = [0, 900, 925, 950, 975, 1000, 1200, 0].map((held) => {
+      quota.holds(held);
+      return quota.threshold / ALL;
+    });
+    t.same(shares, Array(8).fill(0), 'nothing as long as the budget is not known in bytes');
+    quota.budgetBytes = 1000;
+    for (const [held, share] of [
+      ...[
+        [0, 0],
+        [900, 0],
+        [925, 0.25],
+        [950, 0.5],
+        [975, 0.75],
+        [1000, 1],
+        [1200, 1],
+        [0, 0],
+      ],
+    ] as const) {
+      quota.holds(held);
+      t.ok(Math.abs(quota.threshold / ALL - share) < 1e-9, `${held}: ${quota.threshold / ALL}`);
+    }
+  },
+);
 
 t.test('passes() and refusal() agree', async (t) => {
   fc.assert(

@@ -2,7 +2,7 @@
 // where the key has one afterwards. All short option lists, and random longer ones.
 import fc from 'fast-check';
 import t from 'tap';
-import { ExpiryKind, ExpiryUnit, TtlOptions } from '../../../src/core/policy/ttl-options.js';
+import { ExpiryKind, ExpiryUnit, readExpiry, TtlOptions } from '../../../src/core/policy/ttl-options.js';
 import { withIoredis } from '../../support/ioredis.js';
 import { withRedis } from '../../support/redis.js';
 
@@ -35,6 +35,28 @@ function readOptions(words: readonly string[], persistAllowed: boolean): TtlOpti
   options.finish();
   return options;
 }
+
+t.test('an expiry within a day of the largest that Redis can keep is not taken for one', async (t) => {
+  const now = 1_700_000_000_000;
+  const read = (value: bigint, unit: ExpiryUnit): number => {
+    const bytes = Buffer.from(`<${value}>`);
+    return readExpiry(bytes, 1, bytes.length - 1, unit, () => now);
+  };
+  // Numbers of this size are not exact.
+  const STEP = 100_000n;
+  const bound = 2n ** 63n - 86_400_000n;
+  for (const [unit, least, factor] of [
+    [ExpiryUnit.AT_MILLISECONDS, bound, 1n],
+    [ExpiryUnit.MILLISECONDS, bound - BigInt(now), 1n],
+    [ExpiryUnit.AT_SECONDS, bound, 1000n],
+    [ExpiryUnit.SECONDS, bound - BigInt(now), 1000n],
+  ] as const) {
+    const below = (least - STEP) / factor;
+    const value = read(below, unit);
+    t.ok(Math.abs(value - Number(below)) <= 1e-15 * Number(below), `${unit}: ${below}, read as ${value}`);
+    t.equal(read((least + STEP) / factor, unit), -1, `${unit}: above`);
+  }
+});
 
 function listsUpTo(length: number): string[][] {
   if (length === 0) return [[]];

@@ -123,6 +123,8 @@ t.test('MSETEX: one TTL for all its keys', async (t) => {
     outcomes: ['HAD_TTL', 'HAD_TTL'],
   });
   t.match(decide(cmd(...pairs('str:a'), 'KEEPTTL')), { action: 'PASS', outcomes: ['FOLLOW_UP'] });
+  const kept = decide(cmd(...pairs('other', 'str:a', 'ttl:b'), 'KEEPTTL'));
+  t.equal(kept.outcomes.join(), 'KEPT,FOLLOW_UP,FOLLOW_UP');
   t.match(decide(cmd(...pairs('str:a'), 'BOGUS')), { action: 'PASS', recorded: false });
   for (const count of [0, -1, 'x', 9]) {
     t.match(

@@ -85,6 +85,8 @@ const VECTORS: readonly Vector[] = [
   command('inline empty quotes', 'set k ""\r\n', 'set', 'k', ''),
   command('inline quote inside a word', 'echo a"b c"\r\n', 'echo', 'ab c'),
   command('inline bad hex', 'echo "\\xg1"\r\n', 'echo', 'xg1'),
+  command('inline hex', 'echo "\\x10\\xa0\\x0F\\xfA\\x99"\r\n', 'echo', '\x10\xa0\x0f\xfa\x99'),
+  command('inline hex cut short', 'echo "\\x1"\r\n', 'echo', 'x1'),
   command('inline CR in the middle', 'echo a\rb\r\n', 'echo', 'a', 'b'),
   command('inline high bytes', 'echo \xe9\xff\r\n', 'echo', '\xe9\xff'),
   command('inline vertical tab in a word', 'echo a\x0bb\x0cc\r\n', 'echo', 'a\x0bb\x0cc'),

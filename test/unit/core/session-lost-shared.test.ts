@@ -65,3 +65,22 @@ t.test('a client for whose shared connection there is no room wants an own one',
   session.keepOwn('no-room');
   t.equal(session.wants, Place.OWN, 'and goes on wanting it');
 });
+
+t.test('a client leaves the shared connection that is lost, and no other', async (t) => {
+  const made = () => ({ batch: new Sink(), lane: new SharedLane(), allowance: Number.POSITIVE_INFINITY });
+  const [here, other] = [made(), made()];
+  const { session } = makeSession({}, true);
+  session.vouched(true);
+  session.fromClient(bytes('SET', 'k', 'v'));
+  session.attachShared(here);
+  here.lane.receive(Buffer.from('+OK\r\n'));
+  session.detachShared(other);
+  session.fromClient(bytes('SET', 'k', 'w'));
+  t.equal(session.wants, Place.NOWHERE);
+  t.equal(here.batch.all(), cmd('SET', 'k', 'v') + cmd('SET', 'k', 'w'));
+  here.lane.receive(Buffer.from('+OK\r\n'));
+  session.detachShared(here);
+  session.fromClient(bytes('SET', 'k', 'x'));
+  t.equal(session.wants, Place.SHARED);
+  t.equal(here.batch.all(), cmd('SET', 'k', 'v') + cmd('SET', 'k', 'w'), 'nothing more goes up there');
+});
