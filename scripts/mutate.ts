@@ -1,8 +1,8 @@
-// `npm run mutate -- [DIR|FILE…] [--count N] [--seed N] [--quick]`: breaks the core, one small change at a time, and runs
+// `npm run mutate -- [DIR|FILE…] [--count N] [--seed N] [--part DIR] [--quick]`: breaks the core, one small change at a time, and runs
 // the tests that execute what was changed: unit and property tests first; what they let pass, the fastest of those that play
 // whole connections. What survives is a line without a test: printed with its place. Survivors that nothing can tell from
 // the original stand in scripts/mutation/explained.json, with the reason. Exit 1 when there are others.
-// --quick: by unit and property tests alone. Works on a copy, as JavaScript: the source is never touched.
+// --part: of the draw, those in DIR alone. --quick: by unit and property tests alone. Works on a copy, as JavaScript: the source is never touched.
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -33,7 +33,7 @@ const MOST_SECONDS = 60;
 /** A test below this runs in one process with others. */
 const SHORT_MS = 3000;
 /** CPU time for the other ones to look for a change: of unit and property tests, and of those that play whole connections. */
-const LOOK_MS = 20_000;
+const LOOK_MS = 15_000;
 /** Environment of tests that play whole connections: what `npm test` plays of them. */
 const AS_IN_NPM_TEST = { SPILLWAY_TIER: 'fast' };
 
@@ -64,6 +64,7 @@ const { values, positionals } = parseArgs({
   options: {
     count: { type: 'string', default: '200' },
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+    part: { type: 'string', default: '' },
     quick: { type: 'boolean', default: false },
   },
 });
@@ -84,6 +85,7 @@ const chosen = candidates
   .sort((a, b) => a.at - b.at)
   .slice(0, count)
   .map(({ mutant }) => mutant)
+  .filter(({ file }) => file.startsWith(values.part))
   .sort(
     (a, b) =>
       partOf(b.file).localeCompare(partOf(a.file)) || a.file.localeCompare(b.file) || a.offset - b.offset,
@@ -160,20 +162,33 @@ async function fateBy(judges: readonly Judge[], mutant: Place | undefined, times
   return fate;
 }
 
-/** Unit and property tests of its part: short ones in one process, then others, each by itself. */
+/**
+ * Unit and property tests of its part, the nearest and fastest first, as many as there is time for: short ones in one
+ * process, then others, each by itself.
+ */
 async function fateByQuick(mutant: Place): Promise<Fate> {
-  const judges = executing(tests.quick(mutant.file), mutant);
-  const isShort = (judge: Judge): boolean => took(judge) < SHORT_MS;
-  const fate = await fateBy(judges.filter(isShort), mutant, 1);
+  const all = tests.quick(mutant.file);
+  const steps = new Map(all.map((judge) => [judge.name, judge.steps]));
+  const costs = (judge: Judge): number => took(judge) * (steps.get(judge.name) ?? 1) ** 2;
+  const judges = executing(all, mutant).sort((a, b) => costs(a) - costs(b));
   let left = LOOK_MS;
-  for (const judge of judges) {
-    if (fate !== 'survived' || left <= 0) break;
-    if (isShort(judge)) continue;
+  const isAsked = (judge: Judge): boolean => {
+    if (left <= 0) return false;
     left -= took(judge);
+    return true;
+  };
+  const fate = await fateBy(judges.filter(isShort).filter(isAsked), mutant, 1);
+  for (const judge of judges) {
+    if (fate !== 'survived') break;
+    if (isShort(judge) || !isAsked(judge)) continue;
     const found = await fateBy([judge], mutant, 1);
     if (found !== 'survived') return found;
   }
   return fate;
+}
+
+function isShort(judge: Judge): boolean {
+  return took(judge) < SHORT_MS;
 }
 
 /** One test after the other, those that are for the source first, then the fastest: the first that notices ends it. */

@@ -55,7 +55,7 @@ export function mutantsOf(text: string): Mutant[] {
       for (const to of OPERATORS[node.operatorToken.kind] ?? []) change(node.operatorToken, to);
     if (ts.isIfStatement(node) || ts.isWhileStatement(node)) negate(node.expression);
     if (ts.isConditionalExpression(node)) negate(node.condition);
-    if (ts.isNumericLiteral(node)) change(node, `(${node.getText(source)} + 1)`);
+    if (ts.isNumericLiteral(node)) change(node, `(${node.getText(source)} ${endsAList(node) ? '-' : '+'} 1)`);
     if (node.kind === K.TrueKeyword) change(node, 'false');
     if (node.kind === K.FalseKeyword) change(node, 'true');
     if (ts.isExpressionStatement(node)) change(node, ';');
@@ -66,6 +66,20 @@ export function mutantsOf(text: string): Mutant[] {
   const negate = (condition: ts.Expression): void => change(condition, `!(${condition.getText(source)})`);
   visit(source);
   return mutants;
+}
+
+/** Whether it is the last of names for 0, 1, 2 …: one more would only be another number for that name. */
+function endsAList(node: ts.NumericLiteral): boolean {
+  const list = node.parent.parent;
+  if (!ts.isPropertyAssignment(node.parent) || !ts.isObjectLiteralExpression(list)) return false;
+  const values = list.properties.map((each) =>
+    ts.isPropertyAssignment(each) && ts.isNumericLiteral(each.initializer)
+      ? Number(each.initializer.text)
+      : -1,
+  );
+  return (
+    values.length > 1 && values.every((value, i) => value === i) && list.properties.at(-1) === node.parent
+  );
 }
 
 function squeezed(text: string): string {

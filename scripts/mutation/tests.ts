@@ -52,8 +52,11 @@ export class Tests {
       .map(({ file, variant, env }) => ({ name: variant === '' ? file : `${file} (${variant})`, file, env }));
   }
 
-  /** Unit and property tests that import `source`: those of its part by any number of steps, the nearest first. */
-  quick(source: string): Judge[] {
+  /**
+   * Unit and property tests that import `source`, and by how many steps: those of its part by any number, others that
+   * import it themselves. The nearest first.
+   */
+  quick(source: string): (Judge & { readonly steps: number })[] {
     const [, part] = /^src\/(\w+)\//.exec(source) ?? [];
     return [...this.distancesTo(source)]
       .filter(([file, steps]) => {
@@ -61,7 +64,7 @@ export class Tests {
         return of === part || (of !== undefined && steps === 1);
       })
       .sort((a, b) => a[1] - b[1] || (a[0] < b[0] ? -1 : 1))
-      .map(([file]) => ({ name: file, file, env: {} }));
+      .map(([file, steps]) => ({ name: file, file, env: {}, steps }));
   }
 
   /** Those that are for `source`. */
