@@ -212,6 +212,15 @@ t.test('bytes that are no replies are nobody’s', async (t) => {
   }
 });
 
+t.test('bytes that are not RESP are told, between two replies and in one', async (t) => {
+  for (const bytes of ['>?', '>1\r\n?', ':1\r\n>?', '*1\r\n?']) {
+    const lane = new SharedLane();
+    const owner = new Owner(lane);
+    if (!bytes.startsWith('>')) owner.ask(Pending.PASS, 1);
+    t.notOk(lane.receive(Buffer.from(bytes)), bytes);
+  }
+});
+
 t.test('runs of one owner are one entry, and many owners find room', async (t) => {
   const lane = new SharedLane();
   const owners = Array.from({ length: 100 }, () => new Owner(lane));

@@ -9,6 +9,7 @@ import {
   cmd,
   direct,
   everyWay,
+  lend,
   makeSession,
   NOW,
   OOM,
@@ -210,6 +211,23 @@ t.test('RPUSH of 200,000 arguments', async (t) => {
   }
   t.ok(upstream.all() === PING + push + follow('ttl:list') + PING, 'exact');
   t.ok(most < 96 * KB, `at most ${most} bytes held`);
+});
+
+t.test('many arguments of some KB, cut anywhere, go up once and whole', async (t) => {
+  const value = (i: number): string => String.fromCharCode(97 + i).repeat(10_000);
+  const command = cmd('RPUSH', 'list', ...Array.from({ length: 12 }, (_, i) => value(i)));
+  for (const piece of [700, 1000, 1024, 4096, 5000, 9999, 70_000]) {
+    const { session, upstream } = makeSession({ rules: [] });
+    // A client that is not known to be let in may not send as many arguments.
+    session.fromClient(Buffer.from(PING));
+    session.fromUpstream(Buffer.from('+PONG\r\n'));
+    const bytes = Buffer.from(command + cmd('GET', 'a'));
+    for (let at = 0; at < bytes.length; at += piece)
+      lend(bytes.subarray(at, at + piece), (part) => session.fromClient(part));
+    t.ok(upstream.all() === PING + bytes.toString(), `${piece}`);
+    session.fromUpstream(Buffer.from(':12\r\n$-1\r\n'));
+    t.match(session, { idle: true, fault: undefined });
+  }
 });
 
 t.test('next to nothing of a large value is held', async (t) => {

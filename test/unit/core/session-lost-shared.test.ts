@@ -38,6 +38,7 @@ for (const [when, reply] of [
     t.equal(client.take().toString('latin1'), reply);
     session.fromClient(Buffer.concat([bytes('SET', 'k', 'w'), bytes('SET', 'k', 'x')]));
     t.equal(session.fault, fault);
+    t.ok(session.spoilsShared, 'it may have got half a command');
 
     // As the owner of a lost connection does.
     t.doesNotThrow(() => lane.fail(ERROR));
@@ -80,6 +81,7 @@ t.test('a client leaves the shared connection that is lost, and no other', async
   t.equal(here.batch.all(), cmd('SET', 'k', 'v') + cmd('SET', 'k', 'w'));
   here.lane.receive(Buffer.from('+OK\r\n'));
   session.detachShared(here);
+  t.notOk(session.spoilsShared);
   session.fromClient(bytes('SET', 'k', 'x'));
   t.equal(session.wants, Place.SHARED);
   t.equal(here.batch.all(), cmd('SET', 'k', 'v') + cmd('SET', 'k', 'w'), 'nothing more goes up there');

@@ -159,6 +159,38 @@ t.test('an empty command behind CLIENT REPLY SKIP: servers differ in what it use
   }
 });
 
+t.test('RESET ends the silence: what follows it has replies again', async (t) => {
+  for (const behind of [
+    SHED,
+    cmd('SETNX', 'str:a', 1),
+    cmd('CLIENT', 'GETNAME'),
+    cmd('MULTI') + cmd('EXEC'),
+  ]) {
+    const client = reply('OFF') + cmd('GET', 'k') + cmd('RESET') + behind + cmd('ECHO', 'end');
+    const scenario = { client, shedding: true };
+    t.equal(everyWay(scenario).client, direct({ ...scenario, server: { full } }), JSON.stringify(behind));
+  }
+});
+
+t.test('more arguments than a server takes: it gets their number at once', async (t) => {
+  for (const [isKnown, argc, goesUp] of [
+    [true, 1024 * 1024, false],
+    [true, 1024 * 1024 + 1, true],
+    [false, 10, false],
+    [false, 11, true],
+  ] as const) {
+    const { session, upstream } = makeSession({ rules: [] });
+    if (isKnown) {
+      session.fromClient(Buffer.from(cmd('PING')));
+      session.fromUpstream(Buffer.from('+PONG\r\n'));
+      upstream.take();
+    }
+    const head = `*${argc}\r\n$3\r\nDEL\r\n$1\r\na\r\n`;
+    session.fromClient(Buffer.from(head));
+    t.equal(upstream.take().toString(), goesUp ? head : '', `${argc}`);
+  }
+});
+
 t.test('growth sent in silence does not count as under way for ever', async (t) => {
   const { session, gate } = makeSession({});
   session.fromClient(Buffer.from(cmd('SET', 'k', 'v') + reply('OFF')));

@@ -18,6 +18,7 @@ t.test('percentages, sizes and times, as they are read', async (t) => {
     '1024 TB',
   ]);
   t.same([45, 720, 12_240, 86_400, 2_500_000].map(timeText), ['45 s', '12 min', '3.4 h', '24 h', '29 days']);
+  t.equal(timeText(100_000 * 86_400), '100000 days');
   t.equal(countText(12_345), '12,345');
 });
 
