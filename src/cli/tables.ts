@@ -137,7 +137,22 @@ export function drawReport({ since, text, total, rules }: Report, paint: Paint):
   const reasons = [refusedBy('refused', total.shedBy), refusedBy('would refuse', total.wouldShedBy)];
   if (total.spared > 0)
     reasons.push([`passed although their key is among those refused: ${countText(total.spared)}`]);
+  reasons.push(evictedOf('evicted', rules, 'evicted', 'evictedBytes'));
+  reasons.push(evictedOf('would evict', rules, 'wouldEvict', 'wouldEvictBytes'));
   return [text, `since ${since}`, ...reasons.flat(), '', table.toString()].join('\n');
+}
+
+/** `evicted, by rule: pages 12 keys (4.0 KB)`; nothing if no key went. */
+function evictedOf(
+  verb: string,
+  rules: Report['rules'],
+  keys: 'evicted' | 'wouldEvict',
+  bytes: 'evictedBytes' | 'wouldEvictBytes',
+): string[] {
+  const parts = rules
+    .filter((rule) => rule[keys] > 0)
+    .map((rule) => `${quoted(rule.name)} ${countText(rule[keys])} keys (${bytesText(rule[bytes])})`);
+  return parts.length === 0 ? [] : [`${verb}, by rule: ${parts.join(', ')}`];
 }
 
 /** `refused by band 12, headroom 1`; nothing where nothing was. */

@@ -1,7 +1,9 @@
 // Reports what the rules did in the last minutes or hours, and what observing rules would have done, so that operators know
 // what "enforce" would mean before they set it. It only receives the counters.
-// Invariants: memory is bounded (14 marks of five minutes and 25 of an hour, each with six numbers for each rule that ever
+// Invariants: memory is bounded (14 marks of five minutes and 25 of an hour, each with eleven numbers for each rule that ever
 // existed, whose names the caller bounds, and twenty for one that refused something); a removed rule keeps its figures; times are monotonic.
+
+import { bytesText } from '../../core/words.js';
 
 /** Refusals by reason, only those that occurred. */
 type Refusals = Record<string, number>;
@@ -19,6 +21,10 @@ export interface RuleCounts {
   readonly shed: number;
   readonly wouldShed: number;
   readonly spared: number;
+  readonly evicted: number;
+  readonly evictedBytes: number;
+  readonly wouldEvict: number;
+  readonly wouldEvictBytes: number;
   readonly shedBy: Readonly<Partial<Refusals>>;
   readonly wouldShedBy: Readonly<Partial<Refusals>>;
 }
@@ -35,6 +41,11 @@ export interface ReportFigures {
   wouldShed: number;
   /** Commands that passed although their key was among those refused, because they left it no larger. */
   spared: number;
+  /** Keys that Spillway evicted, and the memory that other writes got by that; the same for observing rules. */
+  evicted: number;
+  evictedBytes: number;
+  wouldEvict: number;
+  wouldEvictBytes: number;
   /** The refused ones by reason. */
   shedBy: Refusals;
   wouldShedBy: Refusals;
@@ -64,7 +75,21 @@ interface Mark {
   readonly counts: ReadonlyMap<string, Float64Array>;
 }
 
-const FIELDS = ['writes', 'withoutTtl', 'ttls', 'wouldTtls', 'shed', 'wouldShed', 'spared'] as const;
+const FIELDS = [
+  'writes',
+  'withoutTtl',
+  'ttls',
+  'wouldTtls',
+  'shed',
+  'wouldShed',
+  'spared',
+  'evicted',
+  'evictedBytes',
+  'wouldEvict',
+  'wouldEvictBytes',
+] as const;
+type Counted = Record<(typeof FIELDS)[number], number>;
+const NOTHING = Object.fromEntries(FIELDS.map((field) => [field, 0])) as Counted;
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 /** Marks are kept long enough for the widest window of their kind, plus a step. */
@@ -98,6 +123,10 @@ export class RuleHistory {
       cells[4] = rule.shed;
       cells[5] = rule.wouldShed;
       cells[6] = rule.spared;
+      cells[7] = rule.evicted;
+      cells[8] = rule.evictedBytes;
+      cells[9] = rule.wouldEvict;
+      cells[10] = rule.wouldEvictBytes;
       // If nothing was refused there are no cells for these, and they count as 0.
       for (const [i, reason] of this.reasons.entries()) {
         cells[this.reasonAt(i, 0)] = rule.shedBy[reason] ?? 0;
@@ -128,10 +157,7 @@ export class RuleHistory {
     const rules = [...modes.keys(), ...gone]
       .map((name): RuleReport => ({ name, mode: modes.get(name) ?? null, ...this.figures(name, mark) }))
       .filter((rule) => rule.mode !== null || FIELDS.some((field) => rule[field] > 0));
-    const total: ReportFigures = {
-      ...{ writes: 0, withoutTtl: 0, ttls: 0, wouldTtls: 0, shed: 0, wouldShed: 0, spared: 0 },
-      ...{ shedBy: {}, wouldShedBy: {} },
-    };
+    const total: ReportFigures = { ...NOTHING, shedBy: {}, wouldShedBy: {} };
     for (const rule of rules) {
       for (const field of FIELDS) total[field] += rule[field];
       addTo(total.shedBy, rule.shedBy);
@@ -150,17 +176,14 @@ export class RuleHistory {
   private figures(name: string, { counts }: Mark): ReportFigures {
     const [cells, before] = [this.now.get(name), counts.get(name)];
     const since = (i: number) => (cells?.[i] ?? 0) - (before?.[i] ?? 0);
-    const [writes, withoutTtl, ttls, wouldTtls, shed, wouldShed, spared] = FIELDS.map((_, i) => since(i));
+    const figures = Object.fromEntries(FIELDS.map((field, i) => [field, since(i)])) as Counted;
     const by = (kind: 0 | 1): Refusals =>
       Object.fromEntries(
         this.reasons
           .map((reason, i) => [reason, since(this.reasonAt(i, kind))] as const)
           .filter(([, count]) => count > 0),
       );
-    return {
-      ...{ writes, withoutTtl, ttls, wouldTtls, shed, wouldShed, spared },
-      ...{ shedBy: by(0), wouldShedBy: by(1) },
-    };
+    return { ...figures, shedBy: by(0), wouldShedBy: by(1) };
   }
 
   /** The cell of reason `i`: for refused commands, or for those that would have been refused. */
@@ -173,14 +196,18 @@ function addTo(total: Refusals, counts: Refusals): void {
   for (const [reason, count] of Object.entries(counts)) total[reason] = (total[reason] ?? 0) + count;
 }
 
-function sentence(
-  ms: number,
-  { ttls, wouldTtls, shed, wouldShed }: ReportFigures,
-  observing: boolean,
-): string {
-  const done = `in the last ${lasting(ms)}: ${counted(ttls, 'TTL')} given, ${counted(shed, 'write')} refused`;
-  if (!observing && wouldTtls + wouldShed === 0) return done;
-  return `${done}; rules in observe mode would have given ${counted(wouldTtls, 'TTL')} and refused ${counted(wouldShed, 'write')}`;
+function sentence(ms: number, figures: ReportFigures, observing: boolean): string {
+  const { ttls, wouldTtls, shed, wouldShed, evicted, evictedBytes, wouldEvict, wouldEvictBytes } = figures;
+  const room = evicted > 0 ? `, ${evictedText(evicted, evictedBytes)}` : '';
+  const done = `in the last ${lasting(ms)}: ${counted(ttls, 'TTL')} given, ${counted(shed, 'write')} refused${room}`;
+  if (!observing && wouldTtls + wouldShed + wouldEvict === 0) return done;
+  const would = `rules in observe mode would have given ${counted(wouldTtls, 'TTL')} and refused ${counted(wouldShed, 'write')}`;
+  const wouldRoom = wouldEvict > 0 ? `, with ${evictedText(wouldEvict, wouldEvictBytes)}` : '';
+  return `${done}; ${would}${wouldRoom}`;
+}
+
+function evictedText(keys: number, bytes: number): string {
+  return `${counted(keys, 'key')} evicted, which makes ${bytesText(bytes)} of room for other writes`;
 }
 
 function counted(count: number, what: string): string {

@@ -6,7 +6,19 @@ import { type RuleCounts, RuleHistory } from '../../../src/observe/history/repor
 
 const MINUTE = 60_000;
 const NAMES = ['a', 'b', 'c', 'unregistered'];
-const FIELDS = ['writes', 'withoutTtl', 'ttls', 'wouldTtls', 'shed', 'wouldShed', 'spared'] as const;
+const FIELDS = [
+  'writes',
+  'withoutTtl',
+  'ttls',
+  'wouldTtls',
+  'shed',
+  'wouldShed',
+  'spared',
+  'evicted',
+  'evictedBytes',
+  'wouldEvict',
+  'wouldEvictBytes',
+] as const;
 
 /** Split over two reasons, which one gets how many changes with the number. */
 function byReason(count: number): Partial<Record<RefusalName, number>> {
@@ -16,8 +28,9 @@ function byReason(count: number): Partial<Record<RefusalName, number>> {
 
 function countsOf(
   name: string,
-  [writes, withoutTtl, ttls, wouldTtls, shed, wouldShed, spared]: readonly number[],
+  [writes, withoutTtl, ttls, wouldTtls, shed, wouldShed, spared, ...evictions]: readonly number[],
 ): RuleCounts {
+  const [evicted = 0, evictedBytes = 0, wouldEvict = 0, wouldEvictBytes = 0] = evictions;
   // Each sum is of several counters: which one it is does not matter.
   return {
     ...{
@@ -27,6 +40,10 @@ function countsOf(
       shed,
       wouldShed,
       spared,
+      evicted,
+      evictedBytes,
+      wouldEvict,
+      wouldEvictBytes,
       shedBy: byReason(shed),
       wouldShedBy: byReason(wouldShed),
     },
@@ -146,5 +163,10 @@ t.test('in words', async (t) => {
   t.equal(
     text('enforce', 60 * MINUTE),
     'in the last 60 minutes: 41,207 TTLs given, 0 writes refused; rules in observe mode would have given 2 TTLs and refused 1 write',
+  );
+  history.take(62 * MINUTE, [countsOf('a', [41_208, 0, 41_207, 2, 0, 1, 0, 1200, 3 * 2 ** 20, 1, 2048])]);
+  t.match(
+    text('enforce', 62 * MINUTE),
+    / 0 writes refused, 1,200 keys evicted, which makes 3\.0 MB of room for other writes; .*refused 1 write, with 1 key evicted, which makes 2\.0 KB/,
   );
 });

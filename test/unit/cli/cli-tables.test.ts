@@ -58,7 +58,10 @@ t.test('stats: of hashes and lists without a rule nobody counts TTLs', async (t)
 });
 
 t.test('report: job systems that are not here are left out', async (t) => {
-  const figures = { writes: 0, withoutTtl: 0, ttls: 0, wouldTtls: 0, shed: 0, wouldShed: 0, spared: 0 };
+  const figures = {
+    ...{ writes: 0, withoutTtl: 0, ttls: 0, wouldTtls: 0, shed: 0, wouldShed: 0, spared: 0 },
+    ...{ evicted: 0, evictedBytes: 0, wouldEvict: 0, wouldEvictBytes: 0 },
+  };
   const by = { shedBy: {}, wouldShedBy: {} };
   const rules = ['cache', 'family:rq', 'family:celery', 'family:bull'].map((name) => ({
     ...{ name, mode: 'observe', ...figures, ...by },
@@ -71,4 +74,6 @@ t.test('report: job systems that are not here are left out', async (t) => {
     lines.slice(4).map((line) => line.split(' ')[0]),
     ['cache', 'family:celery', 'family:bull'],
   );
+  const evicting = { ...report, rules: [{ ...rules[0], evicted: 1200, evictedBytes: 3 * 1024 * 1024 }] };
+  t.ok(drawReport(evicting as Report, paint).includes('\nevicted, by rule: cache 1,200 keys (3.0 MB)\n'));
 });
