@@ -50,6 +50,12 @@ const VECTORS: readonly Vector[] = [
   { name: 'empty attribute', text: '|0\r\n:4\r\n', type: ':', lastInteger: 4 },
   { name: 'two attributes', text: '|1\r\n+a\r\n+b\r\n|1\r\n+c\r\n*1\r\n:2\r\n%0\r\n', type: '%', length: 0 },
   { name: 'attribute inside', text: '*2\r\n|1\r\n+a\r\n:5\r\n:1\r\n:2\r\n', length: 2, lastInteger: 2 },
+  {
+    name: 'attributes of two, inside',
+    text: '*1\r\n|2\r\n+a\r\n:5\r\n+b\r\n:6\r\n:2\r\n',
+    length: 1,
+    lastInteger: 2,
+  },
   { name: 'attribute that is last inside', text: '*1\r\n|1\r\n+a\r\n*0\r\n$-1\r\n', length: 1 },
   { name: 'attribute in an attribute', text: '|1\r\n|1\r\n+x\r\n+y\r\n+a\r\n+b\r\n#t\r\n', type: '#' },
 ];

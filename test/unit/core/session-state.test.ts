@@ -172,6 +172,13 @@ t.test('RESET ends the silence: what follows it has replies again', async (t) =>
   }
 });
 
+t.test('RESET behind SKIP and OFF is understood', async (t) => {
+  const client = reply('SKIP') + reply('OFF') + cmd('GET', 'k') + cmd('RESET') + cmd('SETNX', 'str:a', 1);
+  const { client: seen, raw } = everyWay({ client });
+  t.equal(seen, direct({ client }));
+  t.notOk(raw);
+});
+
 t.test('more arguments than a server takes: it gets their number at once', async (t) => {
   for (const [isKnown, argc, goesUp] of [
     [true, 1024 * 1024, false],
